@@ -1,0 +1,1 @@
+"""What at least two competitions share; nothing here imports from ``competitions``."""

@@ -1,0 +1,58 @@
+"""Building blocks of features: guarded joins, comparisons within a query, exact counts in time windows."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+HOUR_MS = 3_600_000
+TIME_BITS = 41  # 2^41 ms are 69 years
+
+
+def attach(left: pl.DataFrame, right: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame:
+    """Left join that can only add columns: a duplicate key on the right, or a shared column, is refused."""
+    keys = list(on)
+    if right.select(pl.struct(keys).is_duplicated().any()).item():
+        raise ValueError(f"attach: the right frame has a duplicate key in {keys}")
+    shared = (set(left.columns) & set(right.columns)) - set(keys)
+    if shared:
+        raise ValueError(f"attach: both frames have {sorted(shared)}")
+    return left.join(right, on=keys, how="left", maintain_order="left")
+
+
+def share_within(column: str, group: str = "query") -> pl.Expr:
+    """A non-negative column divided by its largest value within the group: 1 = the best; null counts as 0.
+
+    A share survives what moves every value of a query alike, such as a busier hour or a thinner log.
+    """
+    filled = pl.col(column).fill_null(0.0)
+    return (filled / filled.max().over(group).clip(lower_bound=1e-9)).cast(pl.Float32).alias(f"{column}_share")
+
+
+def rank_within(column: str, group: str = "query") -> pl.Expr:
+    """The average rank of a column within the group, 1 = the largest; null counts as 0."""
+    filled = pl.col(column).fill_null(0.0)
+    return filled.rank("average", descending=True).over(group).cast(pl.Float32).alias(f"{column}_rank")
+
+
+class WindowCounts:
+    """How many events a key had in any window of time, by binary search in one sorted array (8 bytes an event)."""
+
+    def __init__(self, keys: NDArray[np.int32], times: NDArray[np.int64]) -> None:
+        """One event per position: its key (>= 0) and its time in ms."""
+        self.start = int(times.min()) if len(times) else 0
+        self.events = np.sort(self._code(keys, times))
+
+    def between(
+        self, keys: NDArray[np.int32], times: NDArray[np.int64], before_hours: float, after_hours: float
+    ) -> NDArray[np.float32]:
+        """Events of ``keys[i]`` in (times[i] - before, times[i] + after]; negative ``before`` starts later."""
+        first = self._code(keys, times - int(before_hours * HOUR_MS))
+        last = self._code(keys, times + int(after_hours * HOUR_MS))
+        count = np.searchsorted(self.events, last, "right") - np.searchsorted(self.events, first, "right")
+        return count.astype(np.float32)
+
+    def _code(self, keys: NDArray[np.int32], times: NDArray[np.int64]) -> NDArray[np.int64]:
+        inside = np.clip(times - self.start, -1, 2**TIME_BITS - 2) + 1
+        return (keys.astype(np.int64) << TIME_BITS) | inside

@@ -1,0 +1,264 @@
+"""Offline metrics over one long table: a row per (query, item), its ``rank`` in the query's list, ``relevant`` or not.
+
+Every list metric here is a sum over the query's relevant rows, so that a metric is one polars expression of such a row:
+``rank`` (1 is best), ``order`` (1 for the query's best relevant row, 2 for the next) and ``positives`` (how many
+answers the query has, those that recall missed included). A query without a relevant row scores 0 and stays in.
+
+Ties: a tied score counts AGAINST the positive in every list metric (its rank is behind all negatives of its score), so
+a constant score gains nothing from the order of the rows. AUC and GAUC give a tie one half, which is their definition.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+CUTOFFS = (1, 3, 5, 10)
+
+
+def precision(k: int) -> pl.Expr:
+    """Relevant items in the first k, divided by k (also where the list is shorter)."""
+    return _within(k) / k
+
+
+def recall(k: int) -> pl.Expr:
+    """Relevant items in the first k, divided by the query's answers."""
+    return _within(k) / pl.col("positives")
+
+
+def f1(k: int) -> pl.Expr:
+    """Harmonic mean of precision and recall at k, per query: 2 hits / (k + answers)."""
+    return 2.0 * _within(k) / (k + pl.col("positives"))
+
+
+def hit_rate(k: int) -> pl.Expr:
+    """1 where the first k hold a relevant item."""
+    return _within(k) * (pl.col("order") == 1)
+
+
+def mrr(k: int) -> pl.Expr:
+    """1 / rank of the best relevant item, 0 beyond k (with one answer: the news competition's score at k = 5)."""
+    return hit_rate(k) / pl.col("rank")
+
+
+def average_precision(k: int) -> pl.Expr:
+    """Sum of the precision at each relevant rank up to k, divided by the query's answers (trec_eval's map_cut)."""
+    return _within(k) * pl.col("order") / pl.col("rank") / pl.col("positives")
+
+
+def ndcg(k: int) -> pl.Expr:
+    """Discounted gain 1 / log2(rank + 1) up to k over the best possible (Jarvelin and Kekalainen 2002)."""
+    ideal = pl.sum_horizontal((pl.col("positives") >= i) / np.log2(i + 1.0) for i in range(1, k + 1))
+    return _within(k) / (pl.col("rank") + 1.0).log(2) / ideal
+
+
+def _within(k: int) -> pl.Expr:
+    return (pl.col("rank") <= k).cast(pl.Float64)
+
+
+LIST_METRICS: Mapping[str, Callable[[int], pl.Expr]] = {
+    "precision": precision,
+    "recall": recall,
+    "f1": f1,
+    "hit_rate": hit_rate,
+    "ndcg": ndcg,
+    "map": average_precision,
+    "mrr": mrr,
+}
+
+
+def list_by_score(predictions: pl.DataFrame) -> pl.DataFrame:
+    """Add ``rank``, 1 for the best score of each query; tied items go in ascending id, so a list is reproducible.
+
+    Sorted by (query, rank). For producing lists; to measure scores use ``evaluate``, whose ties are pessimistic.
+    """
+    return _rank(predictions, ["item"])
+
+
+def rank_by_score(predictions: pl.DataFrame) -> pl.DataFrame:
+    """Add the pessimistic ``rank``: within a query by falling score, and at one score the relevant items come last."""
+    return _rank(predictions, ["relevant", "item"])
+
+
+def _rank(predictions: pl.DataFrame, tie_breakers: list[str]) -> pl.DataFrame:
+    _refuse_missing_scores(predictions)
+    falling = [False, True, *(False for _ in tie_breakers)]
+    ordered = predictions.sort(["query", "score", *tie_breakers], descending=falling)
+    return ordered.with_columns(_place_within("query").cast(pl.Int32).alias("rank"))
+
+
+def _place_within(*keys: str) -> pl.Expr:
+    """1, 2, 3 … within each run of equal keys; on a frame sorted by them this needs no hash of the rows."""
+    place = pl.int_range(pl.len(), dtype=pl.Int64)
+    starts = pl.any_horizontal((pl.col(key) != pl.col(key).shift()).fill_null(True) for key in keys)
+    return place - pl.when(starts).then(place).forward_fill() + 1
+
+
+def _refuse_missing_scores(predictions: pl.DataFrame) -> None:
+    score = pl.col("score").cast(pl.Float64)
+    if predictions.select((score.is_null() | score.is_nan()).any()).item():
+        raise ValueError("a prediction's score is missing or NaN")
+
+
+def evaluate(predictions: pl.DataFrame, answers: pl.DataFrame, k: Sequence[int] = CUTOFFS) -> pl.DataFrame:
+    """Score predictions (query, item, score) against answers (query, item); the result is that of ``evaluate_ranks``.
+
+    Ties are pessimistic. An answer that stands twice in the predictions is a ValueError.
+    """
+    _refuse_missing_scores(predictions)
+    wanted = answers.select("query", "item").unique()
+    return _summarise_hits(_rank_hits(predictions, wanted), wanted, k)
+
+
+def _rank_hits(predictions: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+    """Find the predicted answers (query, item, rank): the rank is how many rows of the query score at least as much.
+
+    Answers tied with one another would all get the last place of their tie; they share its last places instead.
+    """
+    scores = predictions.lazy().select("query", "item", "score")
+    hits = scores.join(wanted.lazy(), on=["query", "item"]).collect()
+    ranked = (
+        scores.select("query", "score")
+        .join(hits.lazy().select("query", "item", pl.col("score").alias("bar")), on="query")
+        .filter(pl.col("score") >= pl.col("bar"))
+        .group_by("query", "item")
+        .agg(pl.col("bar").first(), pl.len().cast(pl.Int64).alias("rank"))
+        .sort("query", "bar", "item")
+        .collect()
+    )
+    if ranked.height != hits.height:
+        raise ValueError("an answer stands twice in the predictions: (query, item) must be unique")
+    return ranked.select("query", "item", pl.col("rank") - _place_within("query", "bar") + 1)
+
+
+def evaluate_ranks(ranked: pl.DataFrame, answers: pl.DataFrame, k: Sequence[int] = CUTOFFS) -> pl.DataFrame:
+    """Score ranked lists (query, item, rank; an item once a query) against answers (query, item).
+
+    One row per (metric, k): ``value`` is the mean over the queries that have an answer, ``error`` its standard error
+    (null for a single query), ``queries`` their number. Rows of items that are not answers may be left out.
+    """
+    wanted = answers.select("query", "item").unique()
+    hits = ranked.lazy().filter(pl.col("rank") <= max(k)).join(wanted.lazy(), on=["query", "item"]).collect()
+    return _summarise_hits(hits, wanted, k)
+
+
+def _summarise_hits(hits: pl.DataFrame, wanted: pl.DataFrame, k: Sequence[int]) -> pl.DataFrame:
+    positives = wanted.lazy().group_by("query").agg(pl.len().cast(pl.Int64).alias("positives")).collect()
+    if not positives.height:
+        raise ValueError("there are no answers to score against")
+    gains = [metric(cut).alias(f"{name}@{cut}") for name, metric in LIST_METRICS.items() for cut in k]
+    per_query = (
+        hits.lazy()
+        .filter(pl.col("rank") <= max(k))
+        .select("query", pl.col("rank").cast(pl.Int64))
+        .join(positives.lazy(), on="query")
+        .sort("query", "rank")
+        .with_columns(_place_within("query").alias("order"))
+        .select("query", *gains)
+        .group_by("query", maintain_order=True)
+        .sum()
+        .drop("query")
+        .collect()
+    )
+    summary = [(*name.split("@"), *_mean_and_error(per_query[name], positives.height)) for name in per_query.columns]
+    schema = {"metric": pl.String, "k": pl.String, "value": pl.Float64, "error": pl.Float64}
+    table = pl.DataFrame(summary, schema=schema, orient="row")
+    return table.with_columns(pl.col("k").cast(pl.Int64), pl.lit(positives.height).cast(pl.Int64).alias("queries"))
+
+
+def _mean_and_error(values: pl.Series, queries: int) -> tuple[float, float | None]:
+    """Mean and standard error over ``queries``, those absent from ``values`` counting 0."""
+    mean = float(values.sum()) / queries
+    if queries == 1:
+        return mean, None
+    deviations = float(((values - mean) ** 2).sum()) + (queries - len(values)) * mean**2
+    return mean, (deviations / (queries - 1) / queries) ** 0.5
+
+
+def as_dict(table: pl.DataFrame) -> dict[str, float]:
+    """Turn the result of ``evaluate`` into {"mrr@5": value}."""
+    return {f"{name}@{k}": value for name, k, value in table.select("metric", "k", "value").iter_rows()}
+
+
+def auc(scored: pl.DataFrame) -> float | None:
+    """Area under the ROC curve of all rows (score, relevant) together; a tie counts one half; None with one class."""
+    return gauc(scored.select("score", "relevant", pl.lit(0).alias("query")))
+
+
+def gauc(scored: pl.DataFrame) -> float | None:
+    """AUC per query of (query, score, relevant), averaged with the query's number of rows as weight.
+
+    Queries with one class only have no AUC and are left out; None where that leaves nothing. The weighting is that of
+    Zhou et al. 2018 (Deep Interest Network), the ranks are the Mann-Whitney form of the area.
+    """
+    _refuse_missing_scores(scored)
+    relevant = pl.col("relevant").cast(pl.Float64)
+    above = pl.col("score").rank("average").over("query")
+    per_query = (
+        scored.lazy()
+        .select("query", relevant.alias("relevant"), (above * relevant).alias("ranks"))
+        .group_by("query")
+        .agg(pl.len().cast(pl.Float64).alias("rows"), pl.col("relevant").sum().alias("good"), pl.col("ranks").sum())
+        .filter((pl.col("good") > 0) & (pl.col("good") < pl.col("rows")))
+        .sort("query")
+    )
+    good, bad = pl.col("good"), pl.col("rows") - pl.col("good")
+    area = (pl.col("ranks") - good * (good + 1) / 2) / (good * bad)
+    result: float | None = per_query.select((area * pl.col("rows")).sum() / pl.col("rows").sum()).collect().item()
+    return None if result is None or np.isnan(result) else result
+
+
+def coverage(ranked: pl.DataFrame, catalogue: int, k: int) -> float:
+    """Share of a catalogue of that many items that stands in the first k of at least one list."""
+    return ranked.filter(pl.col("rank") <= k)["item"].n_unique() / catalogue
+
+
+def novelty(ranked: pl.DataFrame, clicks: pl.DataFrame, k: int) -> float | None:
+    """Mean of -log2(an item's share of all clicks) over the first k places of all lists (Vargas and Castells 2011).
+
+    ``clicks`` has one row per click (item). An item never clicked counts as clicked once, so that the mean is finite.
+    """
+    counts = clicks.group_by("item").agg(pl.len().alias("count"))
+    listed = ranked.filter(pl.col("rank") <= k).join(counts, on="item", how="left", maintain_order="left")
+    share = pl.col("count").fill_null(1) / max(clicks.height, 1)
+    result: float | None = listed.select((-share.log(2)).mean()).item()
+    return result
+
+
+def category_diversity(ranked: pl.DataFrame, categories: pl.DataFrame, k: int) -> float | None:
+    """Mean over lists of the share of pairs in the first k whose categories differ (Ziegler et al. 2005).
+
+    ``categories`` maps item to category; items without one, and lists with fewer than two items, are left out.
+    """
+    listed = ranked.filter(pl.col("rank") <= k).join(categories.select("item", "category"), on="item")
+    alike = listed.group_by("query", "category").len().with_columns(pl.col("len").cast(pl.Float64))
+    per_query = alike.group_by("query").agg(
+        pl.col("len").sum(), (pl.col("len") * (pl.col("len") - 1)).sum().alias("same")
+    )
+    pairs = per_query.filter(pl.col("len") > 1).sort("query")
+    result: float | None = pairs.select((1 - pl.col("same") / (pl.col("len") * (pl.col("len") - 1))).mean()).item()
+    return result
+
+
+def embedding_diversity(
+    ranked: pl.DataFrame, items: NDArray[np.int32], vectors: NDArray[np.float32], k: int
+) -> float | None:
+    """Mean over lists of the mean of 1 - cosine over the pairs in the first k; ``vectors[i]`` belongs to ``items[i]``.
+
+    ``items`` ascend. Items without a vector, and lists with fewer than two items, are left out.
+    """
+    places = pl.DataFrame({"item": items}).with_row_index("place")
+    kept = ranked.filter(pl.col("rank") <= k).with_columns(pl.col("item").cast(places["item"].dtype))
+    listed = kept.join(places, on="item").sort("query", "rank").filter(pl.len().over("query") > 1)
+    if not listed.height:
+        return None
+    starts = (
+        listed.select((pl.col("query") != pl.col("query").shift()).fill_null(True).arg_true()).to_series().to_numpy()
+    )
+    sizes = np.diff(np.append(starts, listed.height)).astype(np.float64)
+    chosen = vectors[listed["place"].to_numpy()].astype(np.float64)
+    units = chosen / np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    # The squared length of a sum of unit vectors holds every pair's cosine twice, and each vector's own 1.
+    total = (np.add.reduceat(units, starts, axis=0) ** 2).sum(axis=1) - np.add.reduceat((units**2).sum(axis=1), starts)
+    return float(np.mean(1 - total / (sizes * (sizes - 1))))

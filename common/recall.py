@@ -1,0 +1,231 @@
+"""Recall: from what users did to a few hundred candidates a query.
+
+Item-to-item tables have one row per ordered pair: item, neighbour, weight. Channels have one row per (query, item) with
+a score, higher is better. Nothing here knows a competition; every number is a parameter.
+"""
+
+from collections.abc import Mapping
+
+import faiss
+import numpy as np
+import polars as pl
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+HOUR_MS = 3_600_000
+FIXED_POINT = 2**32
+FloatArray = NDArray[np.float32]
+
+
+def count_covisits(
+    clicks: pl.DataFrame,
+    *,
+    reach: int,
+    forward: float,
+    reverse: float,
+    decay: float,
+    half_life_hours: float,
+    power: float,
+    top: int,
+) -> pl.DataFrame:
+    """Co-visitation: how often two items stand near each other in one user's log.
+
+    A pair ``g`` positions and ``dt`` hours apart, g <= ``reach``, adds decay^(g-1) * 0.5^(dt / half_life_hours)
+    / log(1 + user's clicks), times ``forward`` for the later item as the neighbour and ``reverse`` for the earlier one.
+    The sum is divided by (clicks of both, multiplied)^power: 0.5 is the cosine, 0.25 favours popular neighbours.
+
+    One row per (item, neighbour), at most ``top`` an item, by falling weight. Memory grows with clicks * reach.
+    """
+    log = clicks.sort("user", "time", "item").select("user", "item", "time", n=pl.len().over("user"))
+    pairs = [_pairs_at(log.lazy(), gap, decay ** (gap - 1), half_life_hours) for gap in range(1, reach + 1)]
+    one_way = pl.concat(pairs).group_by("item", "neighbour").agg(exact_sum(pl.col("weight")))
+    other_way = one_way.select(item="neighbour", neighbour="item", weight=pl.col("weight") * reverse)
+    both = pl.concat([one_way.with_columns(pl.col("weight") * forward), other_way])
+    weights = both.group_by("item", "neighbour").agg(exact_sum(pl.col("weight")))
+    return keep_top(_normalise(weights, clicks, power), "item", "neighbour", "weight", top)
+
+
+def exact_sum(value: pl.Expr) -> pl.Expr:
+    """Sum in fixed point, to 2^-32: whole numbers add up to the same bits in whatever order threads take the rows."""
+    return (value.cast(pl.Float64) * FIXED_POINT).round().cast(pl.Int64).sum() / FIXED_POINT
+
+
+def _pairs_at(log: pl.LazyFrame, gap: int, decay: float, half_life_hours: float) -> pl.LazyFrame:
+    hours = (pl.col("time").shift(-gap) - pl.col("time")) / HOUR_MS
+    weight = decay * 0.5 ** (hours / half_life_hours) / pl.col("n").log1p()
+    neighbour = pl.col("item").shift(-gap)
+    same_user = (pl.col("user") == pl.col("user").shift(-gap)) & (pl.col("item") != neighbour)
+    return log.select("item", neighbour=neighbour, weight=weight, keep=same_user).filter("keep").drop("keep")
+
+
+def count_transitions(
+    clicks: pl.DataFrame, *, power: float, top: int, gap_ms: int | None = None, reverse: bool = False
+) -> pl.DataFrame:
+    """How often ``neighbour`` is the very next click after ``item`` (the one before it where ``reverse``).
+
+    With ``gap_ms`` only steps of exactly that many milliseconds count. Normalised and cut as in ``count_covisits``.
+    """
+    log = clicks.sort("user", "time", "item").lazy()
+    step = -1 if not reverse else 1
+    same_user = pl.col("user") == pl.col("user").shift(step)
+    wait = (pl.col("time").shift(step) - pl.col("time")).abs()
+    keep = same_user if gap_ms is None else same_user & (wait == gap_ms)
+    pairs = log.select("item", neighbour=pl.col("item").shift(step), keep=keep).filter("keep")
+    counts = pairs.filter(pl.col("item") != pl.col("neighbour")).group_by("item", "neighbour")
+    return keep_top(
+        _normalise(counts.agg(weight=pl.len().cast(pl.Float64)), clicks, power), "item", "neighbour", "weight", top
+    )
+
+
+def _normalise(weights: pl.LazyFrame, clicks: pl.DataFrame, power: float) -> pl.LazyFrame:
+    count = clicks.lazy().group_by("item").agg(count=pl.len().cast(pl.Float64))
+    joined = weights.join(count, on="item").join(count.select(neighbour="item", other="count"), on="neighbour")
+    return joined.select("item", "neighbour", weight=pl.col("weight") / (pl.col("count") * pl.col("other")) ** power)
+
+
+def link_bipartite(clicks: pl.DataFrame, *, top: int) -> pl.DataFrame:
+    """Bi-network: a pair gains 1 / (log(1 + item's users) * log(1 + user's items)) from every user of both items.
+
+    The resource-allocation view of the user-item graph, as a sparse matrix product.
+    """
+    pairs = clicks.select("user", "item").unique().sort("user", "item")
+    users, items = pairs["user"].unique().sort(), pairs["item"].unique().sort()
+    rows, columns = users.search_sorted(pairs["user"]).to_numpy(), items.search_sorted(pairs["item"]).to_numpy()
+    matrix = sp.csr_matrix((np.ones(pairs.height, np.float32), (rows, columns)), (len(users), len(items)))
+    by_user = sp.diags_array((1 / np.log1p(np.bincount(rows))).astype(np.float32))
+    by_item = sp.diags_array((1 / np.log1p(np.bincount(columns))).astype(np.float32))
+    product = sp.coo_array(by_item @ (matrix.T @ (by_user @ matrix)))
+    off = product.row != product.col
+    table = {"item": items[product.row[off]], "neighbour": items[product.col[off]], "weight": product.data[off]}
+    return keep_top(pl.LazyFrame(table), "item", "neighbour", "weight", top)
+
+
+def count_swings(clicks: pl.DataFrame, *, alpha: float, users_per_item: int, top: int, seed: int) -> pl.DataFrame:
+    """Swing: two users who share items i and j are better evidence for (i, j) the fewer items they share in all.
+
+    weight(i, j) = sum over pairs of users of both, of 1 / (alpha + items that the two users share), divided by
+    sqrt(users of j). At most ``users_per_item`` users of an item are compared (drawn by ``seed``): the number of
+    user pairs grows with its square.
+    """
+    pairs = clicks.select("user", "item").unique().sort("item", "user")
+    drawn = _shuffle(pairs, seed)
+    some = drawn.group_by("item", maintain_order=True).head(users_per_item).sort("item", "user").lazy()
+    couples = some.join(some, on="item", suffix="_2").filter(pl.col("user") < pl.col("user_2"))
+    shared = couples.with_columns(n=pl.len().over("user", "user_2")).filter(pl.col("n") > 1)
+    triples = shared.join(shared.select("user", "user_2", neighbour="item"), on=["user", "user_2"])
+    weights = triples.filter(pl.col("item") != pl.col("neighbour")).group_by("item", "neighbour")
+    scored = weights.agg(weight=exact_sum(1 / (alpha + pl.col("n"))))
+    count = pairs.lazy().group_by("item").agg(count=pl.len())
+    joined = scored.join(count.rename({"item": "neighbour"}), on="neighbour")
+    scaled = joined.select("item", "neighbour", weight=pl.col("weight") / pl.col("count").sqrt())
+    return keep_top(scaled, "item", "neighbour", "weight", top)
+
+
+def _shuffle(frame: pl.DataFrame, seed: int) -> pl.DataFrame:
+    return frame[np.random.default_rng(seed).permutation(frame.height)]
+
+
+def find_nearest(items: NDArray[np.int32], vectors: FloatArray, asked: NDArray[np.int32], *, top: int) -> pl.DataFrame:
+    """Nearest neighbours by cosine, exact: for each item of ``asked`` that has a vector, its ``top`` nearest others.
+
+    ``vectors`` (n, d) belongs to ``items`` (n,), ascending. Memory: one normalised copy of the vectors.
+    """
+    place = np.searchsorted(items, asked).clip(max=max(len(items) - 1, 0))
+    rows = place[items[place] == asked] if len(items) else place[:0]
+    if not len(rows):
+        return pl.DataFrame(schema={"item": pl.Int32, "neighbour": pl.Int32, "weight": pl.Float32})
+    unit = normalise_rows(vectors)
+    index = faiss.IndexFlatIP(unit.shape[1])
+    index.add(unit)
+    weight, near = index.search(unit[rows], min(top + 1, len(items)))
+    table = pl.DataFrame(
+        {"item": np.repeat(items[rows], near.shape[1]), "neighbour": items[near.ravel()], "weight": weight.ravel()}
+    )
+    return keep_top(table.lazy().filter(pl.col("item") != pl.col("neighbour")), "item", "neighbour", "weight", top)
+
+
+def normalise_rows(vectors: FloatArray) -> FloatArray:
+    """Rows scaled to length 1, as contiguous float32; a row of zeros stays zero."""
+    length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
+    return np.ascontiguousarray(vectors / np.maximum(length, 1e-12), dtype=np.float32)
+
+
+def follow(
+    seen: pl.DataFrame, table: pl.DataFrame, *, last: int, decay: float, half_life_hours: float, top: int
+) -> pl.DataFrame:
+    """Score the neighbours of what a query saw: the sum of weight * decay^back * 0.5^(hours before the last / half-life).
+
+    Only the ``last`` clicks count. One row per (query, item), items the query has seen left out, best ``top`` a query.
+    """
+    hours = (pl.col("time").max().over("query") - pl.col("time")) / HOUR_MS
+    trust = decay ** pl.col("back") * 0.5 ** (hours / half_life_hours)
+    recent = seen.lazy().with_columns(trust=trust).filter(pl.col("back") < last)
+    reached = recent.join(table.lazy(), on="item")
+    scored = reached.group_by("query", item="neighbour").agg(score=exact_sum(pl.col("weight") * pl.col("trust")))
+    return keep_top(drop_seen(scored, seen), "query", "item", "score", top)
+
+
+def find_popular(
+    history: pl.DataFrame,
+    queries: pl.DataFrame,
+    seen: pl.DataFrame,
+    *,
+    before_hours: float,
+    after_hours: float,
+    top: int,
+) -> pl.DataFrame:
+    """The most clicked items in a window around each query's time, in buckets of an eighth of the window.
+
+    ``after_hours`` looks past the query's time: the log of the other users is given whole, so this is legal in the
+    competition, and tells nothing about what a live system could do.
+    """
+    bucket_ms = int((before_hours + after_hours) * HOUR_MS / 8)
+    bucket = (pl.col("time") // bucket_ms).cast(pl.Int32).alias("bucket")
+    counts = history.lazy().group_by(bucket, "item").agg(score=pl.len())
+    asked = queries.lazy().select("query", bucket)
+    steps = range(-round(before_hours * HOUR_MS / bucket_ms), round(after_hours * HOUR_MS / bucket_ms) + 1)
+    spread = pl.concat([counts.with_columns(pl.col("bucket") - step) for step in steps])
+    windows = spread.join(asked.select("bucket").unique(), on="bucket", how="semi")
+    summed = windows.group_by("bucket", "item").agg(pl.col("score").sum().cast(pl.Float64))
+    spare = top + int(seen.group_by("query").len()["len"].quantile(0.99) or 0)
+    listed = keep_top(summed, "bucket", "item", "score", spare).lazy()
+    return keep_top(
+        drop_seen(asked.join(listed, on="bucket").select("query", "item", "score"), seen), "query", "item", "score", top
+    )
+
+
+def drop_seen(scored: pl.LazyFrame, seen: pl.DataFrame) -> pl.LazyFrame:
+    """Leave out the items that a query has already seen: repeats are under 1 % of all targets."""
+    return scored.join(seen.lazy().select("query", "item"), on=["query", "item"], how="anti")
+
+
+def keep_top(frame: pl.LazyFrame, group: str, item: str, value: str, top: int) -> pl.DataFrame:
+    """The ``top`` rows of each group by falling value, ties by ``item``; sorted by group, then best first."""
+    order = pl.struct(-pl.col(value), pl.col(item)).rank("ordinal").over(group)
+    kept = frame.with_columns(pl.col(value).cast(pl.Float32)).filter(order <= top)
+    return kept.sort([group, value, item], descending=[False, True, False]).collect(engine="streaming")
+
+
+def unite(channels: Mapping[str, pl.DataFrame], *, constant: float, top: int) -> pl.DataFrame:
+    """The union of the channels, best ``top`` a query by reciprocal-rank fusion: sum of 1 / (constant + rank).
+
+    One row per (query, item), sorted by both: ``fusion``, and of each channel ``rank_NAME`` (1 = best) and
+    ``score_NAME``, null where the channel did not name the item. (Cormack, Clarke and Buettcher 2009.)
+    """
+    ranked = {name: _with_rank(channel, name) for name, channel in channels.items()}
+    long = pl.concat(
+        [
+            frame.select("query", "item", fusion=1 / (constant + pl.col(f"rank_{name}")))
+            for name, frame in ranked.items()
+        ]
+    )
+    fused = long.lazy().group_by("query", "item").agg(exact_sum(pl.col("fusion")))
+    united = keep_top(fused, "query", "item", "fusion", top).lazy()
+    for frame in ranked.values():
+        united = united.join(frame.lazy(), on=["query", "item"], how="left")
+    return united.sort("query", "item").collect(engine="streaming")
+
+
+def _with_rank(channel: pl.DataFrame, name: str) -> pl.DataFrame:
+    rank = (pl.int_range(pl.len()).over("query") + 1).cast(pl.Float32)
+    return channel.select("query", "item", rank.alias(f"rank_{name}"), pl.col("score").alias(f"score_{name}"))

@@ -1,0 +1,122 @@
+"""Write a submission so that no half of it is ever taken for the whole, read it back from disk, and check it by rules.
+
+A rule is a sentence and an expression that marks the rows that break it; what a broken rule leaves is a ``Violation``.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+from uuid import uuid4
+
+import polars as pl
+
+from common.errors import UserError
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+ROWS_SHOWN = 3
+
+
+class Violation(NamedTuple):
+    """A broken rule: its sentence, how many rows or ids break it (``broken``), and the first of them as text."""
+
+    rule: str
+    broken: int
+    first: tuple[str, ...]
+
+
+class Checked(NamedTuple):
+    """A submission that passed: its file, its number of rows, and the rules that were verified."""
+
+    path: Path
+    rows: int
+    rules: tuple[str, ...]
+
+
+def write_csv(frame: pl.DataFrame, path: Path) -> Path:
+    """Write a frame as CSV under a temporary name, then rename: ``path`` holds the old file or the new one, whole."""
+    part = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("wb") as file:
+                frame.write_csv(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"{path} cannot be written: {reason}; free some space or name another folder") from error
+    return path
+
+
+def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:
+    """Read a submission from disk as text: the columns of ``header`` and ``line``, 1-based in the file.
+
+    Refused: no file, no row, bytes that are not UTF-8, a byte-order mark, another header, a row of another width. A
+    quote is a character like any other: a submission holds ids and numbers.
+    """
+    text = _read_utf8(path)
+    found, _, body = text.partition(b"\n")
+    if found.rstrip(b"\r") != ",".join(header).encode():
+        told = found[:120].decode(errors="replace").rstrip("\r")
+        raise UserError(f"{path}, line 1: the header is {told!r}; it must be exactly {','.join(header)!r}")
+    if not body.strip():
+        raise UserError(f"{path} holds a header and no rows")
+    try:
+        frame = pl.read_csv(text, infer_schema=False, empty_string_is_null=False, quote_char=None)
+    except pl.exceptions.PolarsError as error:
+        _refuse_width(path, body, len(header), str(error).splitlines()[0])
+    # polars fills a short row with blanks in silence; ids and numbers hold no comma, so that the count of commas tells.
+    if body.count(b",") != frame.height * (len(header) - 1) or frame.height != len(
+        body.removesuffix(b"\n").split(b"\n")
+    ):
+        _refuse_width(path, body, len(header), "rows and lines do not match")
+    return frame.with_row_index("line", offset=2)
+
+
+def _read_utf8(path: Path) -> bytes:
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}; name the submission file to check") from error
+    if not text:
+        raise UserError(f"{path} is empty (0 bytes)")
+    if text.startswith(BYTE_ORDER_MARK):
+        raise UserError(f"{path}, line 1: a byte-order mark stands before the header; save the file as plain UTF-8")
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}, line {line}: bytes that are not UTF-8; save the file as plain UTF-8") from error
+    return text
+
+
+def _refuse_width(path: Path, body: bytes, width: int, reason: str) -> NoReturn:
+    for line, row in enumerate(body.removesuffix(b"\n").split(b"\n"), 2):
+        if row.count(b",") != width - 1:
+            told = row[:60].decode(errors="replace").rstrip("\r")
+            raise UserError(f"{path}, line {line}: {row.count(b',') + 1} fields where {width} are expected: {told!r}")
+    raise UserError(f"{path}: {reason}")
+
+
+def find_rows(frame: pl.DataFrame, rule: str, broken: pl.Expr) -> list[Violation]:
+    """List the rows (of a frame from ``read_back``) that ``broken`` marks: at most one violation."""
+    rows = frame.filter(broken)
+    texts = (f"line {row[0]}: {','.join(row[1:])!r}" for row in rows.head(ROWS_SHOWN).iter_rows())
+    return [Violation(rule, rows.height, tuple(texts))] if rows.height else []
+
+
+def find_ids(ids: pl.Series, rule: str) -> list[Violation]:
+    """List ids that break a rule about the whole file (a missing user): at most one violation."""
+    first = tuple(str(value) for value in ids.unique().sort().head(ROWS_SHOWN))
+    return [Violation(rule, ids.n_unique(), first)] if len(ids) else []
+
+
+def refuse(path: Path, violations: Sequence[Violation]) -> None:
+    """Raise a ``UserError`` that names every broken rule and the first rows that break it; pass where there is none."""
+    told = [f"'{rule}' is broken {broken} time(s), first: {'; '.join(first)}" for rule, broken, first in violations]
+    if told:
+        raise UserError(f"{path} is not a valid submission: {'. '.join(told)}")

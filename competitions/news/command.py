@@ -1,0 +1,147 @@
+"""What the command line does for the news competition."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from common import config as configuration
+from common.errors import UserError
+from common.progress import say
+from common.run import Run, prune
+from competitions.news import raw, submit
+from competitions.news.config import NewsConfig
+from competitions.news.pipeline import solve
+from competitions.news.simulate import REPORT, TRUTH
+from competitions.news.simulate import simulate as write_simulation
+from competitions.news.summary import summarise
+
+HERE = Path(__file__).parent
+HOST_FOLDER = Path("data/news/raw")
+DEFAULT_SCALE = 0.05
+
+
+def run(
+    raw_folder: Path | None,
+    scale: float | None,
+    seed: int,
+    build: Path,
+    stamp: str,
+    overrides: Sequence[str],
+    started: float,
+) -> None:
+    """Raw files to submission; prints the closing summary and keeps it as summary.json."""
+    config = load_config([f"seed={seed}", *overrides])
+    folder = choose_raw(raw_folder, scale, config.seed, build)
+    files = raw.locate(folder, config.board)
+    work = Run(build / stamp, build / "cache")
+    outcome = solve(files, config, work)
+    summary = summarise(outcome, config.rank.models)
+    summary["truth"] = score_simulated(folder, outcome.checked.path)
+    summary["steps"] = work.timings
+    summary["wall_seconds"] = time.perf_counter() - started
+    summary["config"] = configuration.to_dict(config)
+    path = work.write_json("summary.json", summary)
+    prune(build / "cache", config.keep_gib)
+    show(json.loads(path.read_text()), path)
+
+
+def load_config(overrides: Sequence[str]) -> NewsConfig:
+    """config.toml, then tuned.toml where there is one, then the overrides."""
+    return configuration.load(NewsConfig, [HERE / "config.toml", HERE / "tuned.toml"], overrides)
+
+
+def choose_raw(folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
+    """The folder asked for; else the host's files where any is there; else a simulated set, made once."""
+    if folder is not None:
+        if scale is not None:
+            raise UserError("RAW and SCALE exclude each other: SCALE sizes the simulated set.")
+        return folder
+    if scale is None and HOST_FOLDER.is_dir() and any(HOST_FOLDER.glob("*.csv")):
+        return HOST_FOLDER
+    size = DEFAULT_SCALE if scale is None else scale
+    simulated = build / "simulated" / f"scale{size:g}-seed{seed}"
+    say(
+        f"SIMULATED data, scale {size:g}, seed {seed}: for the real competition put Tianchi's files (entrance 531842) "
+        f"into {HOST_FOLDER}, see data/README.md."
+    )
+    if not (simulated / REPORT).exists():
+        write_simulation(simulated, size, seed)
+    return simulated
+
+
+def score_simulated(folder: Path, submission: Path) -> dict[str, Any] | None:
+    """Score against the truth where, and only where, the simulator wrote it; a real truth file is read by ``score``."""
+    if not (folder / REPORT).exists():
+        return None
+    oracle = json.loads((folder / REPORT).read_text())["oracle"]
+    return {"scores": submit.score_submission(submission, folder / TRUTH), "oracle": oracle}
+
+
+def simulate(out: Path | None, scale: float | None, seed: int, build: Path, describe: bool) -> None:
+    """Write a simulated set and print the oracle's score."""
+    size = DEFAULT_SCALE if scale is None else scale
+    folder = out or build / "simulated" / f"scale{size:g}-seed{seed}"
+    made = write_simulation(folder, size, seed)
+    console = Console(highlight=False)
+    console.print(f"{made.out}: {made.rows}")
+    console.print(f"oracle MRR@5 {made.oracle.mrr5:.4f} (expected {made.oracle.mrr5_expected:.4f})")
+    if describe:
+        from competitions.news.describe import describe as tabulate
+
+        print_table(console, "Simulated beside the host's", tabulate(made.out).to_dicts())
+
+
+def check(submission: Path, raw_folder: Path | None) -> None:
+    """Check a submission file on disk."""
+    checked = submit.check_submission(submission, raw.locate(raw_folder or HOST_FOLDER))
+    print(f"{checked.path}: {checked.rows} rows, valid. Checked: {'; '.join(checked.rules)}.")
+
+
+def score(submission: Path, truth: Path, raw_folder: Path | None) -> None:
+    """Score a submission file; coverage, diversity and novelty need the raw files."""
+    articles = clicks = None
+    if raw_folder is not None:
+        files = raw.locate(raw_folder)
+        articles = raw.read_articles(files.articles).frame
+        clicks = raw.read_clicks(files.train, files.tests, files.target, articles).frame
+    for name, value in submit.score_submission(submission, truth, articles, clicks).items():
+        print(f"{name:24s} {value:.4f}")
+
+
+def show(summary: dict[str, Any], path: Path) -> None:
+    """Print the closing summary."""
+    console = Console(highlight=False)
+    print_table(console, "Notes from reading", summary["notes"])
+    print_table(console, "Validation beside test (shares of users)", summary["folds"])
+    print_table(console, "Recall of the validation answers, before any ranking", summary["recall"])
+    print_table(console, "Models on validation", [{"model": k, **v} for k, v in summary["models"].items()])
+    print_table(console, "Steps", summary["steps"])
+    cv, truth = summary["cv"], summary["truth"]
+    console.print(
+        f"\nCV: blend MRR@5 {cv['mrr@5']:.4f} +- {cv['error']:.4f} on {cv['queries']['valid']} validation users"
+    )
+    if truth:
+        got, best = truth["scores"]["mrr@5"], truth["oracle"]["mrr5"]
+        console.print(f"Simulated truth: MRR@5 {got:.4f}, oracle {best:.4f}, share reached {got / best:.1%}")
+    peak = max(step["peak_mib"] for step in summary["steps"])
+    console.print(f"Wall time {summary['wall_seconds']:.0f} s, peak memory {peak / 1024:.2f} GiB")
+    console.print(f"Submission: {summary['submission']['path']}, {summary['submission']['rows']} users, checked")
+    console.print(f"Summary: {path}")
+
+
+def print_table(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
+    """Print rows of plain values as a table; nothing where there are none."""
+    if not rows:
+        return
+    table = Table(title=title, title_justify="left", show_edge=False, box=None)
+    for name in rows[0]:
+        table.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")
+    for row in rows:
+        table.add_row(*(f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values()))
+    console.print()
+    console.print(table)

@@ -1,0 +1,123 @@
+"""The settings of the news pipeline. ``config.toml`` gives every value; this says what each one is."""
+
+from typing import Any
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frozen group of settings that refuses unknown keys."""
+
+
+class SplitSettings(Settings, frozen=True):
+    """``gap_ms``: the step that ends a session. ``per_user``: training targets taken of one user's log."""
+
+    gap_ms: int
+    train_queries: int
+    valid_queries: int
+    per_user: int
+
+
+class CovisitSettings(Settings, frozen=True):
+    """Parameters of ``common.recall.count_covisits``."""
+
+    reach: int
+    forward: float
+    reverse: float
+    decay: float
+    half_life_hours: float
+    power: float
+    top: int
+
+
+class FollowSettings(Settings, frozen=True):
+    """Parameters of ``common.recall.follow``: which of the user's clicks are followed, and how far they are trusted."""
+
+    last: int
+    decay: float
+    half_life_hours: float
+
+
+class SwingSettings(Settings, frozen=True):
+    """Parameters of ``common.recall.count_swings``."""
+
+    alpha: float
+    users_per_item: int
+    top: int
+
+
+class Item2VecSettings(Settings, frozen=True):
+    """Parameters of ``common.vectors.learn_item2vec``."""
+
+    size: int
+    window: int
+    epochs: int
+    min_count: int
+    negatives: int
+
+
+class FreshSettings(Settings, frozen=True):
+    """``categories``: how many of a user's categories; ``half_life_hours``: of an article's age; ``span_hours``: around."""
+
+    categories: int
+    decay: float
+    half_life_hours: float
+    span_hours: float
+
+
+class ContentSettings(Settings, frozen=True):
+    """``top`` nearest articles by embedding, among those created within ``span_hours`` of the log."""
+
+    top: int
+    span_hours: float
+
+
+class RecallSettings(Settings, frozen=True):
+    """``per_channel`` items of each channel enter the union, ``candidates`` stay after fusion."""
+
+    channels: list[str]
+    per_channel: int
+    candidates: int
+    fusion_constant: float
+    transition_power: float
+    covisit: CovisitSettings
+    covisit_fast: CovisitSettings
+    follow: FollowSettings
+    follow_all: FollowSettings
+    follow_last: FollowSettings
+    swing: SwingSettings
+    item2vec: Item2VecSettings
+    content: ContentSettings
+    fresh: FreshSettings
+
+
+class RankSettings(Settings, frozen=True):
+    """``negatives`` sampled per training query; parameters of each library under its own names."""
+
+    models: list[str]
+    blocks: list[str]
+    negatives: int
+    rounds: int
+    patience: int
+    lightgbm_lambdarank: dict[str, Any]
+    lightgbm_binary: dict[str, Any]
+    xgboost: dict[str, Any]
+    catboost: dict[str, Any]
+
+
+class BlendSettings(Settings, frozen=True):
+    """``trials`` of the weight search."""
+
+    trials: int
+
+
+class NewsConfig(Settings, frozen=True):
+    """Everything a run can be told."""
+
+    board: str
+    seed: int
+    keep_gib: float
+    split: SplitSettings
+    recall: RecallSettings
+    rank: RankSettings
+    blend: BlendSettings

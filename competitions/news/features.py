@@ -1,0 +1,209 @@
+"""Features in blocks named by grain. Each reads a fold's history and queries, never its answers.
+
+``query_`` and ``user_``: one row per query. ``item_``, ``pair_`` and ``channel_``: one row per candidate, in the order of
+the candidates, so that blocks stand side by side without a join.
+"""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from common.features import HOUR_MS, WindowCounts, attach, rank_within, share_within
+from common.progress import track
+from common.recall import normalise_rows
+from common.split import Fold
+from common.vectors import ItemVectors
+from competitions.news.folds import CONTEXT
+from competitions.news.raw import Embeddings
+
+SESSION_MS = 30 * 60_000
+WINDOWS_HOURS = {  # (before, after) the user's last visible click
+    "item_clicks_m15min": (0.25, 0.0),
+    "item_clicks_p15min": (0.0, 0.25),
+    "item_clicks_m1h": (1.0, 0.0),
+    "item_clicks_p1h": (0.0, 1.0),
+    "item_clicks_m3h": (3.0, 0.0),
+    "item_clicks_p3h": (0.0, 3.0),
+    "item_clicks_m6h": (6.0, 0.0),
+    "item_clicks_p6h": (0.0, 6.0),
+    "item_clicks_m24h": (24.0, 0.0),
+    "item_clicks_p24h": (0.0, 24.0),
+    "item_clicks_p24h_72h": (-24.0, 72.0),
+    "item_clicks_all": (1e5, 1e5),
+}
+PLACES = ("device_group", "os", "region", "referrer")
+CHUNK_ROWS = 1_000_000
+
+
+def query_block(fold: Fold, articles: pl.DataFrame) -> pl.DataFrame:
+    """One row per query: when, on what device, how long the history, the session and the reader's habits."""
+    seen = fold.seen.join(articles, on="item", how="left").sort("query", "back", descending=[False, True])
+    wait = (pl.col("time") - pl.col("time").shift(1)).over("query")
+    starts = (wait.fill_null(SESSION_MS + 1) > SESSION_MS).cast(pl.Int32)
+    sessions = seen.with_columns(wait=wait, session=starts.cum_sum().over("query"))
+    in_last = pl.col("session") == pl.col("session").max()
+    habits = sessions.group_by("query", maintain_order=True).agg(
+        query_sessions=pl.col("session").max(),
+        query_session_clicks=in_last.sum(),
+        query_session_minutes=(pl.col("time").max() - pl.col("time").filter(in_last).min()) / 60_000,
+        query_last_wait_minutes=pl.col("wait").last() / 60_000,
+        query_span_hours=(pl.col("time").max() - pl.col("time").min()) / HOUR_MS,
+        user_categories=pl.col("category").n_unique(),
+        user_words=pl.col("words").mean(),
+        user_age_hours=((pl.col("time") - pl.col("created")) / HOUR_MS).median(),
+        query_last_age_hours=((pl.col("time") - pl.col("created")) / HOUR_MS).last(),
+    )
+    basis = fold.queries.select(
+        "query",
+        query_hour=pl.col("time") // HOUR_MS % 24,
+        query_clicks=pl.col("clicks"),
+        **{f"query_{name}": pl.col(name) for name in CONTEXT},
+    )
+    return attach(basis, habits, ["query"]).with_columns(pl.exclude("query").cast(pl.Float32))
+
+
+def item_block(fold: Fold, articles: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
+    """One row per candidate: clicks on the article in windows around the query's time, its age and its life."""
+    rows = attach(candidates.select("query", "item"), fold.queries.select("query", "time"), ["query"])
+    history = fold.history
+    counts = WindowCounts(history["item"].to_numpy(), history["time"].to_numpy())
+    items, times = rows["item"].to_numpy(), rows["time"].to_numpy()
+    order = np.lexsort((times, items))  # neighbouring searches hit neighbouring memory: several times faster
+    columns = {}
+    for name, (before, after) in track(WINDOWS_HOURS.items(), "item_block"):
+        column = np.empty(len(order), np.float32)
+        column[order] = counts.between(items[order], times[order], before, after)
+        columns[name] = column
+    counted = rows.with_columns(**{name: pl.Series(column) for name, column in columns.items()})
+    life = history.group_by("item").agg(
+        item_first=pl.col("time").min(), item_last=pl.col("time").max(), item_middle=pl.col("time").median()
+    )
+    known = attach(attach(counted, life, ["item"]), articles.select("item", "created", "words"), ["item"])
+    hours = {
+        f"item_{name}_hours": (pl.col("time") - pl.col(column)) / HOUR_MS
+        for name, column in {
+            "age": "created",
+            "since_first": "item_first",
+            "since_last": "item_last",
+            "since_middle": "item_middle",
+        }.items()
+    }
+    trend = pl.col("item_clicks_p1h") / (pl.col("item_clicks_m1h") + 1)
+    trend_6h = pl.col("item_clicks_p6h") / (pl.col("item_clicks_m6h") + 1)
+    within = [express(name) for name in WINDOWS_HOURS for express in (share_within, rank_within)]
+    described = known.select(
+        "query", *WINDOWS_HOURS, item_words=pl.col("words"), item_trend=trend, item_trend_6h=trend_6h, **hours
+    )
+    return described.with_columns(within).drop("query").cast(pl.Float32)
+
+
+def pair_block(
+    fold: Fold,
+    articles: pl.DataFrame,
+    candidates: pl.DataFrame,
+    vectors: ItemVectors,
+    content: Embeddings | None,
+) -> pl.DataFrame:
+    """One row per candidate: the article against what the user read, and against where the user is."""
+    rows = attach(candidates.select("query", "item"), articles, ["item"])
+    rows = attach(rows, _describe_readers(fold, articles), ["query"])
+    rows = attach(rows, _count_categories(fold, articles), ["query", "category"])
+    compared = rows.select(
+        pair_same_category=(pl.col("category") == pl.col("last_category")).cast(pl.Float32),
+        pair_category_share=pl.col("category_clicks") / pl.col("clicks"),
+        pair_category_recent=pl.col("category_recent"),
+        pair_words_difference=pl.col("words") - pl.col("mean_words"),
+        pair_created_difference_hours=(pl.col("created") - pl.col("last_created")) / HOUR_MS,
+    ).cast(pl.Float32)
+    places = [_measure_place(fold, candidates, place) for place in PLACES]
+    near = [_compare(fold, candidates, vectors, "item2vec")]
+    if content is not None:
+        near.append(_compare(fold, candidates, content, "content"))
+    return pl.concat([compared, *places, *near], how="horizontal")
+
+
+def _describe_readers(fold: Fold, articles: pl.DataFrame) -> pl.DataFrame:
+    read = fold.seen.join(articles, on="item", how="left").sort("query", "back")
+    return read.group_by("query", maintain_order=True).agg(
+        last_category=pl.col("category").first(),
+        last_created=pl.col("created").first(),
+        mean_words=pl.col("words").mean(),
+        clicks=pl.len(),
+    )
+
+
+def _count_categories(fold: Fold, articles: pl.DataFrame) -> pl.DataFrame:
+    read = fold.seen.join(articles.select("item", "category"), on="item").sort("query", "back")
+    counted = read.group_by("query", "category", maintain_order=True)
+    return counted.agg(category_clicks=pl.len(), category_recent=(0.8 ** pl.col("back")).sum())
+
+
+def _measure_place(fold: Fold, candidates: pl.DataFrame, place: str) -> pl.DataFrame:
+    """How much more often than everybody the readers of one place (a device, a region) click the article: a log ratio.
+
+    log of (clicks from the place + 1) * clicks / ((clicks of the article + 10) * (clicks of the place + 10)), smoothed
+    so that an article with no clicks has the same value everywhere.
+    """
+    history = fold.history
+    both = history.group_by(place, "item").agg(both=pl.len())
+    here, item = history.group_by(place).agg(here=pl.len()), history.group_by("item").agg(whole=pl.len())
+    rows = attach(candidates.select("query", "item"), fold.queries.select("query", place), ["query"])
+    rows = attach(attach(attach(rows, both, [place, "item"]), here, [place]), item, ["item"]).fill_null(0)
+    expected = (pl.col("whole") + 10) * (pl.col("here") + 10) / max(history.height, 1)
+    lift = ((pl.col("both") + 1) / (expected + 1)).log()
+    return rows.select(lift.cast(pl.Float32).alias(f"pair_{place}_lift"))
+
+
+def _compare(fold: Fold, candidates: pl.DataFrame, vectors: ItemVectors | Embeddings, name: str) -> pl.DataFrame:
+    """Cosine of the article with the last click, and with the decayed mean of the last five; null without a vector."""
+    unit = np.vstack([normalise_rows(vectors.vectors), np.zeros((1, vectors.vectors.shape[1]), np.float32)])
+    missing = len(unit) - 1
+    recent = fold.seen.filter(pl.col("back") < 5).sort("query", "back")
+    place = _places(vectors.items, recent["item"].to_numpy(), missing)
+    height = int(fold.queries["query"].max()) + 1 if fold.queries.height else 0  # type: ignore[arg-type]
+    last, mean = np.full(height, missing), np.zeros((height, unit.shape[1]), np.float32)
+    queries, back = recent["query"].to_numpy(), recent["back"].to_numpy()
+    last[queries[back == 0]] = place[back == 0]
+    for step in range(5):
+        at = back == step
+        mean[queries[at]] += 0.7**step * unit[place[at]]
+    mean = normalise_rows(mean)
+    return _cosines(candidates, vectors, unit, last, mean, name)
+
+
+def _cosines(
+    candidates: pl.DataFrame,
+    vectors: ItemVectors | Embeddings,
+    unit: NDArray[np.float32],
+    last: NDArray[np.int64],
+    mean: NDArray[np.float32],
+    name: str,
+) -> pl.DataFrame:
+    height = candidates.height
+    to_last, to_mean = np.empty(height, np.float32), np.empty(height, np.float32)
+    for start in track(range(0, height, CHUNK_ROWS), f"pair_{name}"):
+        part = slice(start, min(start + CHUNK_ROWS, height))
+        queries = candidates["query"][part].to_numpy()
+        rows = _places(vectors.items, candidates["item"][part].to_numpy(), len(unit) - 1)
+        own = unit[rows]
+        to_last[part] = np.einsum("ij,ij->i", own, unit[last[queries]])
+        to_mean[part] = np.einsum("ij,ij->i", own, mean[queries])
+        to_last[part][rows == len(unit) - 1] = np.nan
+        to_mean[part][rows == len(unit) - 1] = np.nan
+    return pl.DataFrame({f"pair_{name}_last": to_last, f"pair_{name}_mean": to_mean})
+
+
+def _places(items: NDArray[np.int32], asked: NDArray[np.int32], missing: int) -> NDArray[np.int64]:
+    if not len(items):
+        return np.full(len(asked), missing)
+    place = np.searchsorted(items, asked).clip(max=len(items) - 1)
+    return np.where(items[place] == asked, place, missing)
+
+
+def channel_block(candidates: pl.DataFrame) -> pl.DataFrame:
+    """One row per candidate: each channel's rank, score and share of the query's best score, and their fusion."""
+    scores = [column for column in candidates.columns if column.startswith("score_")]
+    ranks = [column for column in candidates.columns if column.startswith("rank_")]
+    named = candidates.select("query", "fusion", *scores, *ranks)
+    within = named.with_columns(rank_within("fusion"), *(share_within(score) for score in scores))
+    return within.drop("query").rename(lambda name: f"channel_{name}").cast(pl.Float32)

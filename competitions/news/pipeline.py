@@ -1,0 +1,132 @@
+"""Tianchi news recommendation, top to bottom: raw click logs -> five articles for every test user.
+
+    make news        or        python -m competitions run news --raw data/news/raw
+
+Two folds go through the same functions: ``labelled`` (queries whose hidden click we know: to fit, stop and judge) and
+``test`` (the host's question). Each call of ``run.step`` is kept on disk until something that it depends on changes.
+"""
+
+from pathlib import Path
+
+import polars as pl
+
+from common.run import Run
+from common.split import Fold
+from common.tables import Candidates, Predictions, hold
+from competitions.news import features, folds, rank, raw, recall, submit
+from competitions.news.config import NewsConfig, RankSettings, SplitSettings
+from competitions.news.summary import Outcome, measure_recall
+
+
+def solve(files: raw.RawFiles, config: NewsConfig, run: Run) -> Outcome:
+    """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
+    step, seed = run.step, config.seed
+
+    # 1. Read and check. What a rule settles is counted in the notes, anything else stops the run.
+    articles = step(raw.read_articles, files.articles)
+    clicks = step(read_clicks, files.train, files.tests, files.target, articles)
+    catalogue = step(frame_of, articles)
+    content = step(raw.read_embeddings, files.embeddings) if files.embeddings else None
+
+    # 2. Split: hide the last click of some users, as the host did with the test users.
+    labelled = step(label, clicks, config.split, seed)
+    test = step(ask, clicks)
+
+    # 3. Recall: eighteen ways to find candidates, fused into one list a query.
+    # 4. Features of every candidate, in blocks.
+    prepared = {}
+    for name, fold in {"labelled": labelled, "test": test}.items():
+        vectors = step(recall.embed_clicks, fold, config.recall.item2vec, seed, name=f"{name}.item2vec")
+        channels = recall.recall(run, name, fold, catalogue, content, vectors, config.recall, seed)
+        candidates = step(
+            unite, channels, config.recall.fusion_constant, config.recall.candidates, name=f"{name}.unite"
+        )
+        blocks = {
+            "query": step(features.query_block, fold, catalogue, name=f"{name}.query_block"),
+            "item": step(features.item_block, fold, catalogue, candidates, name=f"{name}.item_block"),
+            "pair": step(features.pair_block, fold, catalogue, candidates, vectors, content, name=f"{name}.pair_block"),
+            "channel": step(features.channel_block, candidates, name=f"{name}.channel_block"),
+        }
+        prepared[name] = channels, candidates, {block: blocks[block] for block in config.rank.blocks}
+
+    # 5. Rank: fit with an early stop on the validation queries, blend, refit on everything.
+    channels, candidates, blocks = prepared["labelled"]
+    rows = step(rank.gather_rows, labelled, candidates, blocks, config.rank.negatives, seed)
+    early = [
+        step(rank.fit_early, rows, *recipe(config.rank, kind), seed, name=f"fit.{kind}") for kind in config.rank.models
+    ]
+    out_of_fold = step(rank.score_valid, rows, early)
+    asked = step(count_valid, labelled)
+    blend = step(rank.find_blend, rows, out_of_fold, asked, config.blend.trials, seed)
+    final = [
+        step(rank.refit, rows, ranker, parameters(config.rank, kind), config.rank.negatives, seed, name=f"refit.{kind}")
+        for kind, ranker in zip(config.rank.models, early, strict=True)
+    ]
+
+    # 6. Score the test, write the submission, read it back from disk and check it.
+    predictions = step(rank.score_test, prepared["test"][1], prepared["test"][2], final, blend)
+    path = submit.write_submission(step(answer, test, predictions, catalogue).value, run.folder / "submission.csv")
+    checked = submit.check_submission(path, files)
+
+    found = step(measure_recall, labelled, channels, candidates)
+    scores = step(rank.measure, rows, out_of_fold, asked)
+    return Outcome(files, clicks, articles, content, labelled, test, found, scores, blend, early, checked)
+
+
+def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: raw.Articles) -> raw.Clicks:
+    """The click logs, checked against the articles."""
+    return raw.read_clicks(train, tests, target, articles.frame)
+
+
+def frame_of(articles: raw.Articles) -> pl.DataFrame:
+    """The articles without the reader's notes."""
+    return articles.frame
+
+
+def label(clicks: raw.Clicks, settings: SplitSettings, seed: int) -> Fold:
+    """The labelled fold: training and validation queries."""
+    return folds.label_fold(
+        clicks.frame,
+        gap_ms=settings.gap_ms,
+        train_queries=settings.train_queries,
+        valid_queries=settings.valid_queries,
+        per_user=settings.per_user,
+        seed=seed,
+    )
+
+
+def ask(clicks: raw.Clicks) -> Fold:
+    """The test fold: the host's question."""
+    return folds.ask_test(clicks.frame)
+
+
+def unite(channels: dict[str, pl.DataFrame], constant: float, top: int) -> pl.DataFrame:
+    """The candidates: one row per (query, item), with every channel's rank and score."""
+    return hold(recall.unite_channels(channels, constant, top), Candidates, "the union of the recall channels")
+
+
+def recipe(settings: RankSettings, kind: str) -> tuple[str, dict[str, object], int, int]:
+    """What a fit is told: kind, the library's parameters, rounds at most, patience."""
+    return kind, parameters(settings, kind), settings.rounds, settings.patience
+
+
+def parameters(settings: RankSettings, kind: str) -> dict[str, object]:
+    """The parameters of one model, under the library's own names."""
+    chosen: dict[str, object] = getattr(settings, kind)
+    return chosen
+
+
+def count_valid(fold: Fold) -> int:
+    """The number of validation queries, with or without candidates."""
+    return fold.queries.filter(role="valid").height
+
+
+def answer(test: Fold, predictions: pl.DataFrame, articles: pl.DataFrame) -> pl.DataFrame:
+    """The submission frame: the best five of every test user, padded from popularity."""
+    hold(predictions, Predictions, "the blended scores")
+    users = test.queries.select("query", "user")
+    order = pl.struct(-pl.col("score"), "item").rank("ordinal").over("query")
+    top = predictions.with_columns(rank=order).filter(pl.col("rank") <= submit.LENGTH).join(users, on="query")
+    popular = test.history["item"].value_counts().sort("count", "item", descending=[True, False]).select("item")
+    seen = test.seen.select("query", "item").join(users, on="query")
+    return submit.build_submission(top.select("user", "item", "rank"), users["user"], popular, seen, articles)

@@ -1,0 +1,247 @@
+"""The simulated newsroom: a catalogue of articles, and the exact law of a reader's next click.
+
+For a reader u in hour h whose last click was article i, the chance that the next click is article j is
+
+    P(j | u, i, h)  ~  r(u, j) * [hot * g(j, h) / G(h) + taste * s(u, c(j)) * g(j, h) / D(u, h) + link * T(j | i, h)]
+
+    g(j, h) = popularity(j) * freshness(h - birth hour of j)         G(h) = sum over j of g(j, h)
+    D(u, h) = sum over c of s(u, c) * M(h, c)                        M(h, c) = sum over j in category c of g(j, h)
+    T(j | i, h)  ~  weight(i, j) * freshness(h - birth hour of j)    for the few articles j nearest to i
+    r(u, j) = REPEAT_FACTOR if u has clicked j before, else 1
+
+with s the user's taste weights. A part that is empty in that hour gives its share to the hot part. Nothing else decides
+a click, so the best ranking is known.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+START_MS = 1_506_816_000_000  # 2017-10-01 00:00 UTC
+HOUR_MS = 3_600_000
+HOURS = 45 * 24  # hour bins from START_MS on; the last straggler clicks on 2017-11-13
+# Shares of (hot, taste, link) for a click that continues a session, and for one that opens a session.
+CONTINUE_SHARES = (0.23, 0.27, 0.5)
+OPEN_SHARES = (0.5, 0.5, 0.0)
+REPEAT_FACTOR = 0.065
+LINKS = 24  # neighbours an article can lead to
+LINK_DECAY = 1.2  # weight of the r-th neighbour: r ** -LINK_DECAY, times its popularity ** LINK_POPULARITY
+LINK_POPULARITY = 0.3
+NEIGHBOUR_BLOCK = 512  # articles compared with their window at once
+LINK_WINDOW_HOURS = 36  # neighbours are born at most so far apart, or they would not be fresh together
+LATENT_WIDTH = 12
+EMBEDDING_WIDTH = 250
+EMBEDDING_NOISE = 0.8
+EMBEDDED_SHARE = 295_141 / 364_047
+CATEGORY_PULL = 0.7  # length of a category's centre against a topic vector of unit variance
+POPULARITY_SHIFT, POPULARITY_POWER = (
+    55.0,
+    1.5,
+)  # popularity of the r-th article: (r + shift) ** -power (Zipf-Mandelbrot)
+CATEGORY_SHIFT, CATEGORY_POWER = 11.0, 2.0  # the same law for the size of the r-th category
+FRESH_MEDIAN_HOURS, FRESH_SIGMA, FRESH_HOURS = 7.5, 0.75, 72  # log-normal age at click, cut at FRESH_HOURS
+EVERGREEN_SHARE, EVERGREEN_FACTOR = 0.03, 0.0015  # old articles still read, all equally: their constant freshness
+WORDS_MAX = 6690
+# Articles created by hour of the day (UTC), as a share of the busiest hour.
+BIRTHS_BY_HOUR = np.array(
+    [28, 22, 6, 5, 6, 16, 41, 62, 86, 84, 100, 99, 97, 86, 86, 81, 92, 86, 84, 73, 58, 63, 44, 33], dtype=np.float64
+)
+FIRST_BIRTH_HOUR, MAIN_DAYS = -72, 17
+LATE_BIRTHS = 0.01  # births after the main days, against a main day
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Every article, one per row; its id is its row. ``latent`` (n, LATENT_WIDTH) drives links and embeddings."""
+
+    category: Ints
+    created: Ints  # ms
+    words: Ints
+    latent: NDArray[np.float32]
+    live: Ints  # ids of the articles that can be clicked, ascending
+
+
+@dataclass(frozen=True)
+class World:
+    """The live articles by position in ``Catalogue.live``, and one row a (hour, live article) that can be clicked then.
+
+    ``rows`` of hour h lie from ``bounds[h, 0]`` to ``bounds[h, -1]``, those of its category c from ``bounds[h, c]``
+    on, as live articles are in category order. ``cumulative`` (one longer than ``rows``) sums g over them.
+    """
+
+    category: Ints
+    born: Ints  # hour; an article is live from the next hour on
+    popularity: Floats
+    evergreen: NDArray[np.bool_]
+    neighbours: Ints  # (live, LINKS)
+    link_weights: Floats  # (live, LINKS), 0 where there is no neighbour
+    rows: Ints
+    cumulative: Floats
+    bounds: Ints  # (HOURS, categories + 1)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One row per click about to happen: hour, last clicked live article (-1: a session opens), tastes."""
+
+    hour: Ints
+    previous: Ints
+    tastes: Ints  # (n, k) categories
+    taste_weights: Floats  # (n, k)
+
+
+@dataclass(frozen=True)
+class Law:
+    """The parts of P before r: ``hot`` (n,) and ``taste`` (n, k) multiply g, ``link`` (n, LINKS) are probabilities."""
+
+    hot: Floats
+    taste: Floats
+    link: Floats
+
+
+def make_catalogue(articles: int, live: int, categories: int, seed: int) -> Catalogue:
+    """Draw ``articles`` articles in ``categories`` categories; ``live`` of them can be clicked in the period."""
+    rng = np.random.default_rng([1, seed])
+    sizes = 1 + rng.multinomial(articles - categories, _draw_zipf(rng, categories, CATEGORY_SHIFT, CATEGORY_POWER))
+    category = np.repeat(np.arange(categories), sizes)
+    chosen = np.sort(rng.choice(articles, live, replace=False))
+    # Ages of the archive: years, with more from the recent ones.
+    created = START_MS - 96 * HOUR_MS - (rng.exponential(1.8 * 365 * 24, articles) * HOUR_MS).astype(np.int64)
+    fresh = rng.permutation(chosen)[: live - count_evergreens(live)]
+    created[fresh] = _draw_births(rng, len(fresh))
+    words = np.clip(rng.normal(187, 45, articles) * rng.lognormal(0, 0.25, articles), 0, WORDS_MAX).astype(np.int64)
+    words[rng.choice(articles, 2, replace=False)] = 0, WORDS_MAX
+    centres = rng.standard_normal((categories, LATENT_WIDTH), dtype=np.float32)
+    topics = rng.standard_normal((articles, LATENT_WIDTH), dtype=np.float32)
+    return Catalogue(category, created, words, topics + np.float32(CATEGORY_PULL) * centres[category], chosen)
+
+
+def count_evergreens(live: int) -> int:
+    """How many of the live articles are old; at least 5, so that no hour is without articles."""
+    return max(5, round(EVERGREEN_SHARE * live))
+
+
+def make_world(catalogue: Catalogue, seed: int) -> World:
+    """Give the live articles popularity, neighbours and hourly tables."""
+    rng = np.random.default_rng([2, seed])
+    live, categories = catalogue.live, int(catalogue.category[-1]) + 1
+    category = catalogue.category[live]
+    born = (catalogue.created[live] - START_MS) // HOUR_MS
+    evergreen = born < FIRST_BIRTH_HOUR
+    popularity = _draw_zipf(rng, len(live), POPULARITY_SHIFT, POPULARITY_POWER)
+    popularity[evergreen] = popularity.mean()
+    neighbours, weights = _find_neighbours(catalogue.latent[live], born, evergreen)
+    hours, rows = _list_live_hours(born, evergreen)
+    weight = popularity[rows] * freshness(hours - born[rows], evergreen[rows])
+    cells = np.arange(HOURS)[:, None] * categories + np.arange(categories + 1)
+    return World(
+        category=category,
+        born=born,
+        popularity=popularity,
+        evergreen=evergreen,
+        neighbours=neighbours,
+        link_weights=weights * popularity[neighbours] ** LINK_POPULARITY,
+        rows=rows,
+        cumulative=np.concatenate([[0.0], np.cumsum(weight)]),
+        bounds=np.searchsorted(hours * categories + category[rows], cells),
+    )
+
+
+def freshness(age_hours: Ints, evergreen: NDArray[np.bool_]) -> Floats:
+    """Freshness at an age in hours: a log-normal density from hour 1 to FRESH_HOURS, a small constant if evergreen."""
+    age = np.arange(1, FRESH_HOURS + 1)
+    table = np.zeros(FRESH_HOURS + 2)
+    table[1:-1] = np.exp(-0.5 * (np.log(age / FRESH_MEDIAN_HOURS) / FRESH_SIGMA) ** 2) / age
+    return np.where(evergreen, EVERGREEN_FACTOR, table[np.clip(age_hours, 0, FRESH_HOURS + 1)])
+
+
+def make_law(world: World, moment: Moment) -> Law:
+    """Work out the parts of P for each moment; each part's masses, summed over the articles, add up to 1."""
+    start, end = world.bounds[moment.hour, 0], world.bounds[moment.hour, -1]
+    total = world.cumulative[end] - world.cumulative[start]
+    shares = np.where((moment.previous < 0)[:, None], OPEN_SHARES, CONTINUE_SHARES)
+    mass = np.sum(moment.taste_weights * category_mass(world, moment), axis=1, keepdims=True)
+    taste = np.divide(shares[:, 1:2], mass, out=np.zeros_like(mass), where=mass > 0) * moment.taste_weights
+    near = world.neighbours[moment.previous]
+    pull = freshness(moment.hour[:, None] - world.born[near], world.evergreen[near])
+    pull *= world.link_weights[moment.previous]
+    pulls = pull.sum(axis=1, keepdims=True)
+    link = np.divide(shares[:, 2:3], pulls, out=np.zeros_like(pulls), where=pulls > 0) * pull
+    left_over = np.where(mass > 0, 0.0, shares[:, 1:2]) + np.where(pulls > 0, 0.0, shares[:, 2:3])
+    return Law((shares[:, 0] + left_over[:, 0]) / total, taste, link)
+
+
+def category_mass(world: World, moment: Moment) -> Floats:
+    """M(h, c) of each moment's hour and tastes, shape (n, k)."""
+    hour = moment.hour[:, None]
+    ends = world.bounds[hour, moment.tastes + 1]
+    mass: Floats = world.cumulative[ends] - world.cumulative[world.bounds[hour, moment.tastes]]
+    return mass
+
+
+def embed(catalogue: Catalogue, ids: Ints, seed: int) -> NDArray[np.float32]:
+    """Embeddings (len(ids), 250): the latent vector seen through a fixed random projection, plus noise."""
+    projection = np.random.default_rng([3, seed]).standard_normal((LATENT_WIDTH, EMBEDDING_WIDTH), dtype=np.float32)
+    noise = np.random.default_rng([4, seed, int(ids[0])]).standard_normal((len(ids), EMBEDDING_WIDTH), dtype=np.float32)
+    vectors = catalogue.latent[ids] @ (projection / np.float32(LATENT_WIDTH**0.5)) + np.float32(EMBEDDING_NOISE) * noise
+    return np.asarray(vectors / np.float32(4.0), dtype=np.float32)
+
+
+def _draw_zipf(rng: np.random.Generator, n: int, shift: float, power: float) -> Floats:
+    weights = (rng.permutation(n) + 1 + shift) ** -power
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
+
+
+def _draw_births(rng: np.random.Generator, n: int) -> Ints:
+    """Creation times in ms: day and night, quieter weekends, next to none after the main days."""
+    hours = np.arange(FIRST_BIRTH_HOUR, HOURS)
+    day = hours // 24
+    rate = np.where(day < 0, 0.5, np.where(day < MAIN_DAYS, 1.0, LATE_BIRTHS)) * np.where(day % 7 % 6 == 0, 0.6, 1.0)
+    rate = rate * BIRTHS_BY_HOUR[hours % 24]
+    born = rng.choice(hours, n, p=rate / rate.sum())
+    return np.asarray(START_MS + born * HOUR_MS + rng.integers(0, HOUR_MS, n), dtype=np.int64)
+
+
+def _list_live_hours(born: Ints, evergreen: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """(hour, live article) of every pair with freshness above 0, in that order."""
+    young, old = np.flatnonzero(~evergreen), np.flatnonzero(evergreen)
+    hours = (born[young, None] + np.arange(1, FRESH_HOURS + 1)).ravel()
+    rows = np.repeat(young, FRESH_HOURS)
+    inside = (hours >= 0) & (hours < HOURS)
+    hours = np.concatenate([hours[inside], np.repeat(np.arange(HOURS), len(old))])
+    rows = np.concatenate([rows[inside], np.tile(old, HOURS)])
+    order = np.argsort(hours * len(born) + rows)
+    return hours[order], rows[order]
+
+
+def _find_neighbours(latent: NDArray[np.float32], born: Ints, evergreen: NDArray[np.bool_]) -> tuple[Ints, Floats]:
+    """The LINKS nearest articles by cosine among those born within the window, with their weights by rank."""
+    neighbours, weights = np.zeros((len(born), LINKS), np.int64), np.zeros((len(born), LINKS))
+    young = np.flatnonzero(~evergreen)
+    young = young[np.argsort(born[young], kind="stable")]
+    hours, unit = born[young], latent[young] / np.linalg.norm(latent[young], axis=1, keepdims=True)
+    for first in range(0, len(young), NEIGHBOUR_BLOCK):
+        rows = np.arange(first, min(first + NEIGHBOUR_BLOCK, len(young)))
+        left = int(np.searchsorted(hours, hours[rows[0]] - LINK_WINDOW_HOURS))
+        right = int(np.searchsorted(hours, hours[rows[-1]] + LINK_WINDOW_HOURS, side="right"))
+        similarity = unit[rows] @ unit[left:right].T
+        similarity[np.abs(hours[rows, None] - hours[left:right]) > LINK_WINDOW_HOURS] = -np.inf
+        similarity[np.arange(len(rows)), rows - left] = -np.inf
+        best, values = top_columns(similarity, min(LINKS, right - left))
+        width = best.shape[1]
+        neighbours[young[rows], :width] = young[left + best]
+        weights[young[rows], :width] = np.where(np.isfinite(values), np.arange(1.0, width + 1) ** -LINK_DECAY, 0.0)
+    return neighbours, weights
+
+
+def top_columns(values: NDArray[Any], width: int) -> tuple[Ints, NDArray[Any]]:
+    """Of each row, the columns of the ``width`` largest values and these values, largest first."""
+    best = np.argpartition(-values, width - 1, axis=1)[:, :width]
+    order = np.lexsort((best, -np.take_along_axis(values, best, axis=1)), axis=1)
+    best = np.take_along_axis(best, order, axis=1)
+    return best, np.take_along_axis(values, best, axis=1)
