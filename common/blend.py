@@ -6,12 +6,14 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
+from common.metrics import reciprocal_ranks
+
 Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Blend:
-    """``weights`` (one per model, summing to 1) for the final fit; ``mrr`` of the search judged where it did not look."""
+    """``weights`` (one per model, summing to 1) for the final fit; ``mrr`` of the search where it did not look."""
 
     weights: tuple[float, ...]
     mrr: float
@@ -26,14 +28,6 @@ def standardise(scores: Scores, sizes: NDArray[np.int32]) -> Scores:
     centred = scores - np.repeat(np.add.reduceat(scores, starts), sizes, axis=0) / count
     spread = np.sqrt(np.repeat(np.add.reduceat(centred**2, starts), sizes, axis=0) / count)
     return np.asarray(centred / np.maximum(spread, 1e-9))
-
-
-def reciprocal_ranks(score: Scores, labels: NDArray[np.float32], sizes: NDArray[np.int32], k: int) -> Scores:
-    """Per query 1 / rank of its one positive if within the first ``k``, else 0; ties count against the positive."""
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    best = np.maximum.reduceat(np.where(labels > 0, score, -np.inf), starts)
-    ahead = np.add.reduceat((score >= np.repeat(best, sizes)).astype(np.int64), starts)
-    return np.where(np.isfinite(best) & (ahead <= k), 1 / np.maximum(ahead, 1), 0.0)
 
 
 def search_weights(

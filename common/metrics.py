@@ -262,3 +262,19 @@ def embedding_diversity(
     # The squared length of a sum of unit vectors holds every pair's cosine twice, and each vector's own 1.
     total = (np.add.reduceat(units, starts, axis=0) ** 2).sum(axis=1) - np.add.reduceat((units**2).sum(axis=1), starts)
     return float(np.mean(1 - total / (sizes * (sizes - 1))))
+
+
+def reciprocal_ranks(
+    score: NDArray[np.float64], labels: NDArray[np.float32], sizes: NDArray[np.int32], k: int
+) -> NDArray[np.float64]:
+    """Per query 1 / rank of its one positive if within the first ``k``, else 0; ties count against the positive.
+
+    The same rule as ``mrr``, over arrays (n,) whose rows stand query by query, ``sizes`` rows each: for the inner
+    loops of an early stop or a weight search.
+    """
+    if not len(sizes):
+        return np.empty(0)
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    best = np.maximum.reduceat(np.where(labels > 0, score, -np.inf), starts)
+    ahead = np.add.reduceat((score >= np.repeat(best, sizes)).astype(np.int64), starts)
+    return np.where(np.isfinite(best) & (ahead <= k), 1 / np.maximum(ahead, 1), 0.0)

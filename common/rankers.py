@@ -4,6 +4,7 @@ Parameters go to the libraries under their own names. Only float32 matrices cros
 a frame with strings or dates, CatBoost crashes on dates, XGBoost's versions disagree about categories.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ import numpy as np
 import polars as pl
 import xgboost
 from numpy.typing import NDArray
+
+from common.metrics import reciprocal_ranks
 
 Matrix = NDArray[np.float32]
 ALLOWED = (pl.Float32, pl.Float64, pl.Boolean, pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32)
@@ -56,7 +59,7 @@ def to_matrix(frame: pl.DataFrame) -> Matrix:
 def fit(
     kind: str, parameters: Mapping[str, Any], train: Rows, valid: Rows | None, rounds: int, patience: int, seed: int
 ) -> Ranker:
-    """Fit one model on ``train``. With ``valid`` it stops when NDCG@5 has not risen for ``patience`` rounds."""
+    """Fit one model on ``train``; ``valid`` ends it when NDCG@5 (XGBoost: MRR@5) stops rising for ``patience`` rounds."""
     fitters = {
         "lightgbm_lambdarank": _fit_lightgbm,
         "lightgbm_binary": _fit_lightgbm,
@@ -103,15 +106,31 @@ def _fit_lightgbm(
 def _fit_xgboost(
     parameters: dict[str, Any], train: Rows, valid: Rows | None, rounds: int, patience: int, seed: int
 ) -> Fit:
-    fixed = {"seed": seed, "tree_method": "hist", "eval_metric": "ndcg@5", "verbosity": 0}
+    fixed = {"seed": seed, "tree_method": "hist", "disable_default_eval_metric": True, "verbosity": 0}
     settings = fixed | parameters
     data = _quantise(train, settings, None)
     held = [] if valid is None else [(_quantise(valid, settings, data), "valid")]
     stop = None if valid is None else patience
-    model = xgboost.train(settings, data, rounds, held, early_stopping_rounds=stop, verbose_eval=False)
+    watch = None if valid is None else functools.partial(_watch_mrr, valid)
+    model = xgboost.train(
+        settings,
+        data,
+        rounds,
+        evals=held,
+        custom_metric=watch,
+        maximize=True,
+        early_stopping_rounds=stop,
+        verbose_eval=False,
+    )
     used = rounds if valid is None else model.best_iteration + 1
-    gain = model.get_score(importance_type="total_gain")
-    return model[:used], used, [float(gain.get(name, 0.0)) for name in train.names]  # type: ignore[arg-type]
+    kept = model[:used]
+    gain = kept.get_score(importance_type="total_gain")
+    return kept, used, [float(gain.get(name, 0.0)) for name in train.names]  # type: ignore[arg-type]
+
+
+def _watch_mrr(valid: Rows, scores: Matrix, _: Any) -> tuple[str, float]:
+    """MRR@5 for the early stop: XGBoost's own ndcg takes longer than the round that it judges."""
+    return "mrr@5", float(reciprocal_ranks(scores.astype(np.float64), valid.labels, valid.sizes, 5).mean())
 
 
 def _quantise(rows: Rows, settings: Mapping[str, Any], reference: Any) -> Any:

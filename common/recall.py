@@ -104,12 +104,14 @@ def count_swings(clicks: pl.DataFrame, *, alpha: float, users_per_item: int, top
     """Swing: two users who share items i and j are better evidence for (i, j) the fewer items they share in all.
 
     weight(i, j) = sum over pairs of users of both, of 1 / (alpha + items that the two users share), divided by
-    sqrt(users of j). At most ``users_per_item`` users of an item are compared (drawn by ``seed``): the number of
-    user pairs grows with its square.
+    sqrt(users of j). At most ``users_per_item`` users of an item are compared: the number of user pairs grows with its
+    square. They are the first in one random order of all users (by ``seed``), so that popular items keep their overlap.
     """
     pairs = clicks.select("user", "item").unique().sort("item", "user")
-    drawn = _shuffle(pairs, seed)
-    some = drawn.group_by("item", maintain_order=True).head(users_per_item).sort("item", "user").lazy()
+    users = pairs["user"].unique().sort()
+    turn = np.random.default_rng(seed).permutation(len(users))
+    turned = pairs.join(pl.DataFrame({"user": users, "turn": turn}), on="user").sort("item", "turn")
+    some = turned.group_by("item", maintain_order=True).head(users_per_item).select("item", "user").lazy()
     couples = some.join(some, on="item", suffix="_2").filter(pl.col("user") < pl.col("user_2"))
     shared = couples.with_columns(n=pl.len().over("user", "user_2")).filter(pl.col("n") > 1)
     triples = shared.join(shared.select("user", "user_2", neighbour="item"), on=["user", "user_2"])
@@ -119,10 +121,6 @@ def count_swings(clicks: pl.DataFrame, *, alpha: float, users_per_item: int, top
     joined = scored.join(count.rename({"item": "neighbour"}), on="neighbour")
     scaled = joined.select("item", "neighbour", weight=pl.col("weight") / pl.col("count").sqrt())
     return keep_top(scaled, "item", "neighbour", "weight", top)
-
-
-def _shuffle(frame: pl.DataFrame, seed: int) -> pl.DataFrame:
-    return frame[np.random.default_rng(seed).permutation(frame.height)]
 
 
 def find_nearest(items: NDArray[np.int32], vectors: FloatArray, asked: NDArray[np.int32], *, top: int) -> pl.DataFrame:
@@ -153,7 +151,7 @@ def normalise_rows(vectors: FloatArray) -> FloatArray:
 def follow(
     seen: pl.DataFrame, table: pl.DataFrame, *, last: int, decay: float, half_life_hours: float, top: int
 ) -> pl.DataFrame:
-    """Score the neighbours of what a query saw: the sum of weight * decay^back * 0.5^(hours before the last / half-life).
+    """Score the neighbours of what a query saw: sum of weight * decay^back * 0.5^(hours before the last / half-life).
 
     Only the ``last`` clicks count. One row per (query, item), items the query has seen left out, best ``top`` a query.
     """

@@ -25,8 +25,8 @@ def learn_item2vec(
     """
     log = clicks.sort("user", "time", "item").with_columns(pl.col("item").cast(pl.String))
     sentences = log.group_by("user", maintain_order=True).agg("item").filter(pl.col("item").list.len() > 1)["item"]
-    often = clicks["item"].value_counts().filter(pl.col("count") >= min_count)
-    if sentences.is_empty() or often.is_empty():
+    often = sentences.explode().value_counts().filter(pl.col("count") >= min_count)
+    if often.is_empty():
         return ItemVectors(np.empty(0, np.int32), np.empty((0, size), np.float32))
     model = Word2Vec(
         sentences.to_list(),

@@ -17,6 +17,7 @@ from competitions.news import raw, submit
 from competitions.news.config import NewsConfig
 from competitions.news.pipeline import solve
 from competitions.news.simulate import REPORT, TRUTH
+from competitions.news.simulate import describe as describe_simulation
 from competitions.news.simulate import simulate as write_simulation
 from competitions.news.summary import summarise
 
@@ -88,12 +89,10 @@ def simulate(out: Path | None, scale: float | None, seed: int, build: Path, desc
     folder = out or build / "simulated" / f"scale{size:g}-seed{seed}"
     made = write_simulation(folder, size, seed)
     console = Console(highlight=False)
-    console.print(f"{made.out}: {made.rows}")
+    console.print(f"{folder}: {made.rows}")
     console.print(f"oracle MRR@5 {made.oracle.mrr5:.4f} (expected {made.oracle.mrr5_expected:.4f})")
     if describe:
-        from competitions.news.describe import describe as tabulate
-
-        print_table(console, "Simulated beside the host's", tabulate(made.out).to_dicts())
+        print_table(console, "Simulated beside the host's", describe_simulation(folder).to_dicts())
 
 
 def check(submission: Path, raw_folder: Path | None) -> None:

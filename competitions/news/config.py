@@ -1,8 +1,12 @@
 """The settings of the news pipeline. ``config.toml`` gives every value; this says what each one is."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+MODELS = ("lightgbm_lambdarank", "lightgbm_binary", "xgboost", "catboost")
+BLOCKS = ("query", "item", "pair", "channel")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -13,9 +17,9 @@ class SplitSettings(Settings, frozen=True):
     """``gap_ms``: the step that ends a session. ``per_user``: training targets taken of one user's log."""
 
     gap_ms: int
-    train_queries: int
-    valid_queries: int
-    per_user: int
+    train_queries: Count
+    valid_queries: Count
+    per_user: Count
 
 
 class CovisitSettings(Settings, frozen=True):
@@ -57,7 +61,7 @@ class Item2VecSettings(Settings, frozen=True):
 
 
 class FreshSettings(Settings, frozen=True):
-    """``categories``: how many of a user's categories; ``half_life_hours``: of an article's age; ``span_hours``: around."""
+    """The user's best ``categories``; articles' ``half_life_hours``; ``span_hours`` before and after the last click."""
 
     categories: int
     decay: float
@@ -75,9 +79,9 @@ class ContentSettings(Settings, frozen=True):
 class RecallSettings(Settings, frozen=True):
     """``per_channel`` items of each channel enter the union, ``candidates`` stay after fusion."""
 
-    channels: list[str]
-    per_channel: int
-    candidates: int
+    channels: Annotated[list[str], msgspec.Meta(min_length=1)]
+    per_channel: Count
+    candidates: Count
     fusion_constant: float
     transition_power: float
     covisit: CovisitSettings
@@ -92,23 +96,30 @@ class RecallSettings(Settings, frozen=True):
 
 
 class RankSettings(Settings, frozen=True):
-    """``negatives`` sampled per training query; parameters of each library under its own names."""
+    """``hard`` best and ``negatives`` drawn candidates per training query; parameters under the libraries' names."""
 
     models: list[str]
     blocks: list[str]
-    negatives: int
-    rounds: int
-    patience: int
+    hard: Count
+    negatives: Count
+    rounds: Count
+    patience: Count
     lightgbm_lambdarank: dict[str, Any]
     lightgbm_binary: dict[str, Any]
     xgboost: dict[str, Any]
     catboost: dict[str, Any]
 
+    def __post_init__(self) -> None:
+        """Refuse a model or a block that there is not."""
+        for key, named, known in (("models", self.models, MODELS), ("blocks", self.blocks, BLOCKS)):
+            if not named or not set(named) <= set(known):
+                raise ValueError(f"rank.{key} is {named}; name one or more of {', '.join(known)}")
+
 
 class BlendSettings(Settings, frozen=True):
     """``trials`` of the weight search."""
 
-    trials: int
+    trials: Count
 
 
 class NewsConfig(Settings, frozen=True):

@@ -6,6 +6,7 @@ one, so every 30 s step is an example of what is asked. Where a log lacks that s
 
 import polars as pl
 
+from common.errors import UserError
 from common.split import Fold, cut_history, draw_like
 
 DAY_MS = 86_400_000
@@ -52,7 +53,7 @@ def label_fold(
     anchors = find_anchors(clicks, gap_ms)
     pool = _describe_ends(clicks, anchors.filter(pl.col("is_last") & ~pl.col("is_test")))
     size = min(valid_queries, pool.height // 4)
-    valid = draw_like(pool, describe_test(clicks), ["day", "length"], size, seed).select("user")
+    valid = _draw_valid(pool, describe_test(clicks), size, seed)
     rest = anchors.join(valid, on="user", how="anti").filter(pl.col("nth") < per_user)
     train = rest.sample(min(train_queries, rest.height), seed=seed, shuffle=True)
     chosen = pl.concat(
@@ -62,17 +63,30 @@ def label_fold(
         ]
     ).sort("user", "cut", "item")
     cuts = chosen.group_by("user", maintain_order=True).first()
+    targets = chosen.select("user", "item", time="cut")
+    # Two targets of a user can share a millisecond, at which a cut hides the first alone.
+    history = cut_history(clicks, cuts).join(targets, on=["user", "item", "time"], how="anti", maintain_order="left")
     numbered = chosen.with_row_index("query").with_columns(pl.col("query").cast(pl.Int32))
     seen = _own_past(clicks, numbered)
     answers = numbered.select("query", "item")
-    return Fold(
-        cut_history(clicks, cuts), _describe_queries(numbered.select("query", "user", "role"), seen), seen, answers
+    return Fold(history, _describe_queries(numbered.select("query", "user", "role"), seen), seen, answers)
+
+
+def _draw_valid(pool: pl.DataFrame, target: pl.DataFrame, size: int, seed: int) -> pl.DataFrame:
+    """Users like the target's in day and length; where the two logs share no day, in length alone."""
+    for by in (["day", "length"], ["length"]):
+        drawn = draw_like(pool, target, by, size, seed)
+        if drawn.height:
+            return drawn.select("user")
+    raise UserError(
+        f"No validation users can be drawn: {pool.height} train users have two clicks or more, and none has a history "
+        "as long as a test user's; give a train log of at least 4 such users."
     )
 
 
 def ask_test(clicks: pl.DataFrame) -> Fold:
     """The real question: the next click of every test user, everything visible as history."""
-    users = clicks.filter("is_test").select("user").unique().sort("user")
+    users = clicks.filter("is_target").select("user").unique().sort("user")
     numbered = users.with_row_index("query").select(pl.col("query").cast(pl.Int32), "user", role=pl.lit("test"))
     everything = numbered.with_columns(before=pl.lit(2**31 - 1))
     seen = _own_past(clicks, everything)
@@ -97,7 +111,7 @@ def _describe_queries(queries: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame
 
 def describe_test(clicks: pl.DataFrame) -> pl.DataFrame:
     """One row per test user: day of the last visible click, and length class (log2) of the visible history."""
-    ends = clicks.filter("is_test").group_by("user").agg(visible=pl.len(), until=pl.col("time").max()).sort("user")
+    ends = clicks.filter("is_target").group_by("user").agg(visible=pl.len(), until=pl.col("time").max()).sort("user")
     return ends.select("user", **_cells())
 
 

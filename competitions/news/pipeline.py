@@ -51,7 +51,7 @@ def solve(files: raw.RawFiles, config: NewsConfig, run: Run) -> Outcome:
 
     # 5. Rank: fit with an early stop on the validation queries, blend, refit on everything.
     channels, candidates, blocks = prepared["labelled"]
-    rows = step(rank.gather_rows, labelled, candidates, blocks, config.rank.negatives, seed)
+    rows = step(rank.gather_rows, labelled, candidates, blocks, config.rank.hard, config.rank.negatives, seed)
     early = [
         step(rank.fit_early, rows, *recipe(config.rank, kind), seed, name=f"fit.{kind}") for kind in config.rank.models
     ]
@@ -59,7 +59,7 @@ def solve(files: raw.RawFiles, config: NewsConfig, run: Run) -> Outcome:
     asked = step(count_valid, labelled)
     blend = step(rank.find_blend, rows, out_of_fold, asked, config.blend.trials, seed)
     final = [
-        step(rank.refit, rows, ranker, parameters(config.rank, kind), config.rank.negatives, seed, name=f"refit.{kind}")
+        step(rank.refit, rows, ranker, parameters(config.rank, kind), seed, name=f"refit.{kind}")
         for kind, ranker in zip(config.rank.models, early, strict=True)
     ]
 

@@ -8,7 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.blend import Blend, reciprocal_ranks, search_weights, standardise
+from common.blend import Blend, search_weights, standardise
+from common.errors import UserError
+from common.metrics import reciprocal_ranks
 from common.progress import track
 from common.rankers import Ranker, Rows, fit, predict, to_matrix
 from common.split import Fold
@@ -19,28 +21,41 @@ Blocks = Mapping[str, pl.DataFrame]  # "query": one row per query; the others: o
 
 @dataclass(frozen=True)
 class Labelled:
-    """Training rows (sampled negatives), validation rows (all candidates), and both as one for the refit."""
+    """Rows of the labelled fold: ``train`` to fit, ``stop`` to end a fit, ``valid`` to judge.
+
+    ``train`` and ``stop`` hold the queries whose answer recall found, each with sampled negatives; ``valid`` holds
+    every candidate of every validation query, which is what the test looks like. ``stop`` is a sample of ``valid``: a
+    ranking metric over all of it after every round would cost more than the fit.
+    """
 
     train: Rows
+    stop: Rows
     valid: Rows
 
 
-def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, negatives: int, seed: int) -> Labelled:
+def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, hard: int, negatives: int, seed: int) -> Labelled:
     """The labelled fold as matrices.
 
-    Training keeps the queries whose answer recall found, with that answer and ``negatives`` others drawn at random.
-    Validation keeps every candidate of every validation query: that is what the test looks like.
+    A thinned query keeps its answer, the ``hard`` best candidates by fusion, which the answer has to beat, and
+    ``negatives`` of the others, drawn at random.
     """
     assert fold.answers is not None
-    marked = candidates.select("query", "item").with_row_index("row")
+    marked = candidates.select("query", "item", "fusion").with_row_index("row")
     found = fold.answers.with_columns(label=pl.lit(1.0, pl.Float32))
     marked = marked.join(found, on=["query", "item"], how="left", maintain_order="left")
     marked = marked.join(fold.queries.select("query", "role"), on="query", how="left", maintain_order="left")
     marked = marked.with_columns(pl.col("label").fill_null(0.0), draw=np.random.default_rng(seed).random(marked.height))
-    wanted = (pl.col("role") == "train") & (pl.col("label").max().over("query") > 0)
-    place = (pl.col("draw") - pl.col("label")).rank("ordinal").over("query")  # the answer comes first
-    train = marked.filter(wanted & (place <= negatives + 1))
-    return Labelled(_take(train, candidates, blocks), _take(marked.filter(role="valid"), candidates, blocks))
+    marked = marked.with_columns(pl.struct(-pl.col("fusion"), "item").rank("ordinal").over("query").alias("place"))
+    first = (pl.col("label") > 0) | (pl.col("place") <= hard)
+    rest = pl.when(~first).then("draw").rank("ordinal").over("query")
+    thin = marked.filter((pl.col("label").max().over("query") > 0) & (first | (rest <= negatives)))
+    if not thin.filter(role="train").height or not thin.filter(role="valid").height:
+        raise UserError(
+            "Recall found no answer of the training or of the validation queries: the log is too small to learn from, "
+            "or recall.channels names too few channels."
+        )
+    parts = (thin.filter(role="train"), thin.filter(role="valid"), marked.filter(role="valid"))
+    return Labelled(*(_take(part, candidates, blocks) for part in parts))
 
 
 def _take(marked: pl.DataFrame, candidates: pl.DataFrame, blocks: Blocks) -> Rows:
@@ -75,25 +90,13 @@ def fit_early(
     labelled: Labelled, kind: str, parameters: dict[str, Any], rounds: int, patience: int, seed: int
 ) -> Ranker:
     """Fit on the training queries, stop by the validation queries."""
-    return fit(kind, parameters, labelled.train, labelled.valid, rounds, patience, seed)
+    return fit(kind, parameters, labelled.train, labelled.stop, rounds, patience, seed)
 
 
-def refit(labelled: Labelled, early: Ranker, parameters: dict[str, Any], negatives: int, seed: int) -> Ranker:
+def refit(labelled: Labelled, early: Ranker, parameters: dict[str, Any], seed: int) -> Ranker:
     """Fit on training and validation queries together, for the rounds that the early stop found."""
-    both = _append(labelled.train, _sample(labelled.valid, negatives, seed))
+    both = _append(labelled.train, labelled.stop)
     return fit(early.kind, parameters, both, None, early.rounds, 0, seed)
-
-
-def _sample(rows: Rows, negatives: int, seed: int) -> Rows:
-    """Thin full queries to what training rows look like: found answers only, each with sampled negatives."""
-    query = np.repeat(np.arange(len(rows.sizes)), rows.sizes)
-    frame = pl.DataFrame({"query": query, "label": rows.labels, "draw": np.random.default_rng(seed).random(len(query))})
-    place = (pl.col("draw") - pl.col("label")).rank("ordinal").over("query")
-    wanted = (pl.col("label").max().over("query") > 0) & (place <= negatives + 1)
-    kept = frame.with_row_index("row").filter(wanted)
-    sizes = kept.group_by("query", maintain_order=True).len()["len"].to_numpy().astype(np.int32)
-    at = kept["row"].to_numpy()
-    return Rows(rows.names, rows.features[at], rows.labels[at], sizes)
 
 
 def _append(first: Rows, second: Rows) -> Rows:

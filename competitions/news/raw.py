@@ -74,7 +74,9 @@ class RawFiles:
 
 @dataclass(frozen=True)
 class Clicks:
-    """``frame``: one row per click, sorted by and unique on (user, time, item); ``is_test``: a user of the target."""
+    """``frame``: one row per click, sorted by and unique on (user, time, item); ``is_test``: a user of a test
+    log, whose last click is hidden; ``is_target``: one who is to be predicted.
+    """
 
     frame: pl.DataFrame
     notes: tuple[Finding, ...] = ()
@@ -145,10 +147,11 @@ def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl
         notes.append(Finding(tests[1].name, "user_id", "user also in the board-A log: clicks merged", both))
     stacked = pl.concat(logs)
     clicks = stacked.unique(["user", "item", "time"], keep="first", maintain_order=True)
-    is_test = pl.col("user").is_in(logs[1 + tests.index(target)]["user"].unique().implode())
-    frame = clicks.with_columns(is_test.alias("is_test")).sort("user", "time", "item")
+    is_target = pl.col("user").is_in(logs[1 + tests.index(target)]["user"].unique().implode())
+    is_test = pl.col("user").is_in(pl.concat(logs[1:])["user"].unique().implode())
+    frame = clicks.with_columns(is_test=is_test, is_target=is_target).sort("user", "time", "item")
     unknown = frame.join(articles.select("item"), on="item", how="anti")
-    single = frame.filter("is_test").group_by("user").len().filter(pl.col("len") == 1)
+    single = frame.filter("is_target").group_by("user").len().filter(pl.col("len") == 1)
     for path, log in zip((train, *tests), logs, strict=True):
         dropped = log.height - frame.filter(log=path.name).height
         notes.append(Finding(path.name, "", "repeated (user, article, timestamp): dropped", dropped))

@@ -91,7 +91,7 @@ def draw_items(world: World, readers: Readers, visits: Visits, seed: int) -> Int
     first = (np.cumsum(visits.counts) - visits.counts)[order]
     hour = (visits.time - START_MS) // HOUR_MS
     items = np.full(len(hour), -1, np.int64)
-    history = np.full((int(visits.counts.max()), len(order)), -1, np.int32)
+    history = np.empty((int(visits.counts.max()), len(order)), np.int32)
     for k in track(range(len(history)), "Simulating clicks"):
         active = int(np.searchsorted(-visits.counts[order], -k))
         click, user = first[:active] + k, order[:active]

@@ -15,6 +15,7 @@ from competitions.news import raw
 from competitions.news.folds import DAY_MS
 
 RECALL_AT = (5, 10, 50, 100)
+LENGTHS = {1: "01", 2: "02", 4: "03-04", 8: "05-08", 16: "09-16", 32: "17-32"}  # of a history: at most -> its class
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,10 @@ def compare_folds(outcome: Outcome) -> pl.DataFrame:
 
 
 def _spread(queries: pl.DataFrame, name: str) -> pl.DataFrame:
-    length = pl.col("clicks").cast(pl.Int64)
     day = pl.from_epoch(pl.col("time") // DAY_MS * DAY_MS, time_unit="ms").dt.strftime("%m-%d")
-    bins = length.cut([1, 2, 4, 8, 16, 32], labels=["01", "02", "03-04", "05-08", "09-16", "17-32", "33+"]).cast(
-        pl.String
-    )
+    bins: pl.Expr = pl.lit("33+")
+    for most, label in reversed(LENGTHS.items()):
+        bins = pl.when(pl.col("clicks") <= most).then(pl.lit(label)).otherwise(bins)
     parts = [
         queries.select(what=pl.lit("visible clicks"), value=bins),
         queries.select(what=pl.lit("last visible day"), value=day),

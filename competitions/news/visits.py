@@ -23,7 +23,7 @@ TRAIN_ARRIVAL_MEAN_HOURS = 130.0
 STRAGGLER_SHARE = 0.0005  # train users who come back as late as 2017-11-13
 STRAGGLER_END_HOUR = 43 * 24
 HOURS_PER_SESSION = 3  # a reader arrives early enough to fit the sessions
-SHORT_STAY = 0.7  # a reader stays between 1 - SHORT_STAY and all of the days that are left
+SHORT_STAY = 0.8  # a reader stays between 1 - SHORT_STAY and all of the days that are left
 REST_MS = 2 * 3_600_000  # shortest time between two sessions of a reader
 # Clicks by hour of the day (UTC), in percent of the busiest hour; a weekend day has 0.6 of them.
 CLICKS_BY_HOUR = np.array(
@@ -146,14 +146,15 @@ def _draw_starts(rng: np.random.Generator, owner: Ints, arrival: Floats, train_u
     busy = _busy_time()
     sessions = np.bincount(owner)
     arrival = np.clip(np.minimum(arrival, MAIN_END_HOUR - HOURS_PER_SESSION * sessions), 0.01, None)
-    end = arrival + (MAIN_END_HOUR - arrival) * (1 - SHORT_STAY * rng.random(len(arrival)) ** 2)
+    end = arrival + (MAIN_END_HOUR - arrival) * (1 - SHORT_STAY * rng.random(len(arrival)) ** 1.5)
     late = rng.choice(train_users, max(1, round(STRAGGLER_SHARE * train_users)), replace=False)
     end[late] = rng.uniform(MAIN_END_HOUR, STRAGGLER_END_HOUR, len(late))
     low, high = (np.interp(hour, np.arange(HOURS + 1), busy) for hour in (arrival, end))
-    level = low[owner] + rng.random(len(owner)) * (high - low)[owner]
     first = np.diff(owner, prepend=-1) > 0
+    # One session in each of equal parts of the stay: readers come back at intervals, not in bursts.
+    number = np.arange(len(owner)) - np.flatnonzero(first)[owner]
+    level = low[owner] + (number + rng.random(len(owner))) / sessions[owner] * (high - low)[owner]
     level[first] = low
-    level = level[np.lexsort((level, owner))]
     return np.asarray(START_MS + _at_level(busy, level) * HOUR_MS, dtype=np.int64)
 
 

@@ -25,7 +25,7 @@ HOURS = 45 * 24  # hour bins from START_MS on; the last straggler clicks on 2017
 # Shares of (hot, taste, link) for a click that continues a session, and for one that opens a session.
 CONTINUE_SHARES = (0.23, 0.27, 0.5)
 OPEN_SHARES = (0.5, 0.5, 0.0)
-REPEAT_FACTOR = 0.065
+REPEAT_FACTOR = 0.063
 LINKS = 24  # neighbours an article can lead to
 LINK_DECAY = 1.2  # weight of the r-th neighbour: r ** -LINK_DECAY, times its popularity ** LINK_POPULARITY
 LINK_POPULARITY = 0.3

@@ -46,6 +46,7 @@ def hard(tiny: tuple[World, Queries, np.ndarray]) -> Queries:
     tastes[10:12, 0] = np.flatnonzero(np.diff(newspaper.bounds[LATE_HOUR]) == 0)[0]
     weights[10:12] = 0.0
     weights[10:12, 0] = 1.0
+    weights[30:32] = 0.0  # no taste, but links
     return replace(queries, moment=Moment(hour, previous, tastes, weights))
 
 
@@ -105,9 +106,19 @@ def test_the_exactness_test_reaches_every_case_of_the_law(
     assert (known & ~linked).any()
     assert (~known).any()
     assert liked.sum() > 20
-    assert (~liked).any()
+    assert (~liked & linked).any()
+    assert (~liked & ~linked).any()
     again = [set(chance_by_hand(tiny[0], hard, query)) & set(hard.seen[query].tolist()) for query in range(40)]
     assert sum(map(bool, again)) > 10
+
+
+def test_the_parts_of_the_law_add_up_to_one(tiny: tuple[World, Queries, np.ndarray], hard: Queries) -> None:
+    newspaper, moment = tiny[0], hard.moment
+    law = make_law(newspaper, moment)
+    ends = newspaper.cumulative[newspaper.bounds[moment.hour]]
+    tasted = (law.taste * world.category_mass(newspaper, moment)).sum(axis=1)
+    total = law.hot * (ends[:, -1] - ends[:, 0]) + tasted + law.link.sum(axis=1)
+    np.testing.assert_allclose(total, 1.0)
 
 
 def test_clicks_are_drawn_from_the_law_of_the_oracle() -> None:

@@ -1,6 +1,7 @@
 """The simulator: its files have the host's layout, its oracle is exact, its marginals are those published."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,8 @@ import polars as pl
 import pytest
 
 from common.errors import UserError
-from competitions.news import raw, simulate
-from competitions.news.visits import TERMINAL_GAP_MS, make_visits
+from competitions.news import raw, simulate, visits
+from competitions.news.visits import TERMINAL_GAP_MS
 
 CLICK_HEADER = (
     "user_id,click_article_id,click_timestamp,click_environment,click_deviceGroup,click_os,"
@@ -81,17 +82,27 @@ def test_clicks_come_after_creation(made: simulate.Simulation) -> None:
 
 
 def test_every_session_ends_with_the_terminal_gap() -> None:
-    visits = make_visits((300, 200), (1700, 2200), seed=2)
-    assert np.bincount(visits.user).tolist() == visits.counts.tolist()
-    assert visits.counts.min() == 2
-    assert (visits.counts[:300].sum(), visits.counts[300:].sum()) == (1700, 2200)
-    gap, closes = np.diff(visits.time), np.append(visits.opens[1:], True)[1:]
-    same_user = np.diff(visits.user) == 0
-    assert np.bincount(visits.session).min() == 2
+    made = visits.make_visits((300, 200), (1700, 2200), seed=2)
+    assert np.bincount(made.user).tolist() == made.counts.tolist()
+    assert made.counts.min() == 2
+    assert (made.counts[:300].sum(), made.counts[300:].sum()) == (1700, 2200)
+    gap, closes = np.diff(made.time), np.append(made.opens[1:], True)[1:]
+    same_user = np.diff(made.user) == 0
+    assert np.bincount(made.session).min() == 2
     assert (gap[closes] == TERMINAL_GAP_MS).all()
     assert not (gap[same_user & ~closes] == TERMINAL_GAP_MS).any()
     assert (gap[same_user] > 0).all()
-    assert (gap[same_user & visits.opens[1:]] > 30 * 60 * 1000).all()
+    assert (gap[same_user & made.opens[1:]] > 30 * 60 * 1000).all()
+
+
+def test_no_other_gap_has_the_length_of_the_terminal_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visits, "GAP_LOG_SECONDS", math.log(30.0005))
+    monkeypatch.setattr(visits, "GAP_SIGMA", 0.0)  # every gap would be 30,000 ms
+    made = visits.make_visits((50, 50), (500, 500), seed=2)
+    gap, inside = np.diff(made.time), ~made.opens[1:]
+    closes = np.append(made.opens[2:], True)
+    assert set(gap[inside & ~closes].tolist()) == {TERMINAL_GAP_MS + 1}
+    assert set(gap[inside & closes].tolist()) == {TERMINAL_GAP_MS}
 
 
 def test_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
@@ -188,7 +199,7 @@ RELATIVE = {
     "clicks per train session, mean": 0.08,
     "first click of a train user, median day": 0.21,
     "first click of a test user, median day": 0.0,
-    "hours between sessions, median": 0.5,
+    "hours between train sessions, median": 0.4,
     "age at click in hours, 25%": 0.3,
     "age at click in hours, median": 0.25,
     "age at click in hours, 75%": 0.25,

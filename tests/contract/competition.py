@@ -1,0 +1,155 @@
+"""What the contract tests ask of a competition, and how they run it. A new competition adds one ``Competition``."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.run import Result, Run
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """An edit of a valid submission's bytes that breaks one rule; the error must say all of ``told``."""
+
+    rule: str
+    edit: Callable[[bytes], bytes]
+    told: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BadInput:
+    """An edit of a sound raw folder that must stop a run; the error must say all of ``told``."""
+
+    edit: Callable[[Path], None]
+    told: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something that is changed between two runs, and the names of the steps that the second must compute again."""
+
+    what: str
+    steps: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Competition:
+    """A competition, reduced to what the contract needs. Everything else goes through the command line by its name.
+
+    ``write_raw(raw, truth)`` writes tiny raw files whose users follow a planted rule, and the answers.
+    ``small``: settings that make a run on them short. ``popular(raw, path)`` writes the popularity baseline.
+    ``metric`` of ``score`` has to reach ``floor`` where popularity stays below ``ceiling``.
+    ``solve(raw, settings, run)`` calls the pipeline. ``futures``: edits of a raw folder that touch only what labelled
+    queries must not see; each returns the number of rows it changed. ``cut``: the step that makes the labelled fold.
+    """
+
+    name: str
+    write_raw: Callable[[Path, Path], None]
+    small: tuple[str, ...]
+    popular: Callable[[Path, Path], None]
+    metric: str
+    floor: float
+    ceiling: float
+    rules: tuple[str, ...]
+    mutations: Mapping[str, Mutation]
+    bad_inputs: Mapping[str, BadInput]
+    bad_settings: Mapping[str, tuple[str, ...]]
+    solve: Callable[[Path, tuple[str, ...], Run], object]
+    futures: Mapping[str, Callable[[Path], int]]
+    cut: str
+    model_change: Change  # ``what`` is a setting
+    feature_change: Change  # ``what`` is module file:function
+    kill_after: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run: its raw files, the answers, where it worked, and what it left."""
+
+    raw: Path
+    truth: Path
+    build: Path
+    folder: Path
+
+    @property
+    def submission(self) -> Path:
+        """The file to hand in."""
+        return self.folder / "submission.csv"
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The closing summary."""
+        summary: dict[str, Any] = json.loads((self.folder / "summary.json").read_text())
+        return summary
+
+    def computed(self) -> set[str]:
+        """Names of the steps that this run had to compute."""
+        return {step["name"] for step in self.summary["steps"] if not step["kept"]}
+
+    def kept(self) -> set[str]:
+        """Names of the steps that it found done."""
+        return {step["name"] for step in self.summary["steps"] if step["kept"]}
+
+
+class Recorder(Run):
+    """A run that remembers the result of every step, in order."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder / "run", folder / "cache", quiet=True)
+        self.results: list[tuple[str, Result[Any]]] = []
+
+    def step(self, function: Callable[..., Any], *args: Any, name: str | None = None, **kwargs: Any) -> Result[Any]:
+        """Run the step and remember its result."""
+        result = super().step(function, *args, name=name, **kwargs)
+        self.results.append((self.timings[-1].name, result))
+        return result
+
+
+def words(competition: Competition, raw: Path, build: Path, *settings: str) -> list[str]:
+    """The command line of a small run."""
+    told = [part for setting in (*competition.small, *settings) for part in ("--set", setting)]
+    return ["run", competition.name, "--raw", str(raw), "--build", str(build), *told]
+
+
+def start(*line: str, root: Path = ROOT, hash_seed: int = 0) -> "subprocess.Popen[str]":
+    """Start ``python -m competitions`` in a process of its own."""
+    environment = os.environ | {"PYTHONHASHSEED": str(hash_seed)}
+    command = [sys.executable, "-m", "competitions", *line]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=root, env=environment, stdout=pipe, stderr=pipe, text=True)
+
+
+def run(
+    competition: Competition,
+    raw: Path,
+    build: Path,
+    *settings: str,
+    truth: Path | None = None,
+    root: Path = ROOT,
+    hash_seed: int = 0,
+) -> Finished:
+    """A small run in a process of its own, which must end well."""
+    before = set(build.glob("*/*/summary.json"))
+    process = start(*words(competition, raw, build, *settings), root=root, hash_seed=hash_seed)
+    out, err = process.communicate()
+    assert process.returncode == 0, out + err
+    (made,) = set(build.glob("*/*/summary.json")) - before
+    return Finished(raw, truth or raw.with_name("truth.csv"), build, made.parent)
+
+
+def refusal(told: tuple[int, str, str]) -> str:
+    """The one sentence of a refusal: exit code 1, and nothing else on stderr but the lines of finished steps."""
+    code, out, err = told
+    lines = err.splitlines()
+    assert code == 1, out + err
+    assert out == ""
+    assert lines[-1].startswith("error: "), err
+    assert [line for line in lines[:-1] if not line.startswith("  ")] == []
+    return lines[-1]

@@ -1,0 +1,138 @@
+"""The news competition under contract."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from common.run import Run
+from competitions.news import raw, submit
+from competitions.news.command import load_config
+from competitions.news.pipeline import solve
+from tests.contract.competition import BadInput, Change, Competition, Mutation
+from tests.contract.news_planted import TEST_FROM, add_future, replace_future, write_popular, write_raw
+
+SMALL = (
+    'rank.models=["lightgbm_lambdarank", "xgboost"]',
+    'rank.blocks=["query", "item", "pair", "channel"]',
+    "rank.rounds=30",
+    "rank.patience=10",
+    "recall.candidates=40",
+    "recall.item2vec.epochs=1",
+    "blend.trials=8",
+)
+AFTER_FITS = {"score_valid", "find_blend", "score_test", "answer", "measure"}
+FITS = {"fit.lightgbm_lambdarank", "fit.xgboost", "refit.lightgbm_lambdarank", "refit.xgboost"}
+UTF8, HEADER, FIELDS = submit.RULES[:3]
+
+
+def edit_row(edit: Callable[[list[str]], list[str]]) -> Callable[[bytes], bytes]:
+    """An edit of the fields of the third line."""
+
+    def change(content: bytes) -> bytes:
+        lines = content.decode().splitlines()
+        lines[2] = ",".join(edit(lines[2].split(",")))
+        return ("\n".join(lines) + "\n").encode()
+
+    return change
+
+
+def repeat_row(content: bytes) -> bytes:
+    """The last row twice."""
+    return content + content.splitlines(keepends=True)[-1]
+
+
+def drop_row(content: bytes) -> bytes:
+    """The last row left out."""
+    return b"".join(content.splitlines(keepends=True)[:-1])
+
+
+MUTATIONS = {
+    "byte-order mark": Mutation(UTF8, lambda content: b"\xef\xbb\xbf" + content, ("byte-order mark",)),
+    "latin-1": Mutation(UTF8, lambda content: content + "1000,\u00e9,2,3,4,5\n".encode("latin-1"), ("UTF-8",)),
+    "another header": Mutation(HEADER, lambda content: content.replace(b"article_5", b"article_6"), ("header",)),
+    "no header": Mutation(HEADER, lambda content: content.partition(b"\n")[2], ("header",)),
+    "a field too many": Mutation(FIELDS, edit_row(lambda row: [*row, "1"]), ("line 3", "7 fields", "6")),
+    "a field too few": Mutation(FIELDS, edit_row(lambda row: row[:-1]), ("line 3", "5 fields", "6")),
+    "a blank": Mutation(submit.INTEGERS, edit_row(lambda row: [*row[:-1], ""]), (submit.INTEGERS, "line 3")),
+    "NaN": Mutation(submit.INTEGERS, edit_row(lambda row: [*row[:-1], "NaN"]), (submit.INTEGERS, "line 3")),
+    "a float": Mutation(submit.INTEGERS, edit_row(lambda row: [*row[:-1], "7.0"]), (submit.INTEGERS, "line 3")),
+    "a user twice": Mutation(submit.ONE_ROW, repeat_row, (submit.ONE_ROW,)),
+    "a train user": Mutation(submit.NO_EXTRA, lambda content: content + b"0,1,2,3,4,5\n", (submit.NO_EXTRA,)),
+    "a user left out": Mutation(submit.NO_MISSING, drop_row, (submit.NO_MISSING,)),
+    "an article twice": Mutation(
+        submit.DISTINCT, edit_row(lambda row: [*row[:-1], row[1]]), (submit.DISTINCT, "line 3")
+    ),
+    "an unknown article": Mutation(
+        submit.EXISTING, edit_row(lambda row: [*row[:-1], "999999"]), (submit.EXISTING, "line 3")
+    ),
+}
+
+
+def edit_lines(name: str, edit: Callable[[list[str]], list[str]]) -> Callable[[Path], None]:
+    """An edit of the lines of a raw file."""
+
+    def change(folder: Path) -> None:
+        path = folder / name
+        path.write_text("\n".join(edit(path.read_text().splitlines())) + "\n")
+
+    return change
+
+
+def in_seconds(lines: list[str]) -> list[str]:
+    """The log with times in seconds."""
+    rows = [line.split(",") for line in lines[1:]]
+    return [lines[0], *(",".join([*row[:2], str(int(row[2]) // 1000), *row[3:]]) for row in rows)]
+
+
+def share_user(folder: Path) -> None:
+    """A test user in the train log as well."""
+    row = (folder / raw.TEST_A).read_text().splitlines()[1]
+    edit_lines(raw.TRAIN, lambda lines: [*lines, ",".join([str(TEST_FROM), *row.split(",")[1:]])])(folder)
+
+
+BAD_INPUTS = {
+    "a missing file": BadInput(lambda folder: (folder / raw.ARTICLES).unlink(), (raw.ARTICLES, "missing")),
+    "an empty file": BadInput(lambda folder: (folder / raw.TRAIN).write_bytes(b"") and None, (raw.TRAIN, "empty")),
+    "a header alone": BadInput(edit_lines(raw.TEST_A, lambda lines: lines[:1]), (raw.TEST_A, "no rows")),
+    "a truncated row": BadInput(
+        edit_lines(raw.TRAIN, lambda lines: [*lines[:-1], lines[-1][:12]]), (raw.TRAIN, "line ", "fields")
+    ),
+    "seconds for milliseconds": BadInput(edit_lines(raw.TEST_A, in_seconds), (raw.TEST_A, "line 2", "milliseconds")),
+    "a user in both logs": BadInput(share_user, (raw.TRAIN, raw.TEST_A, str(TEST_FROM))),
+    "a truncated embedding": BadInput(
+        edit_lines(raw.EMBEDDINGS, lambda lines: [*lines[:-1], lines[-1][:80]]), (raw.EMBEDDINGS, "line ", "fields")
+    ),
+}
+
+
+def call_pipeline(folder: Path, settings: tuple[str, ...], run: Run) -> object:
+    """The pipeline, inside this process."""
+    return solve(raw.locate(folder), load_config(settings), run)
+
+
+NEWS = Competition(
+    name="news",
+    write_raw=write_raw,
+    small=SMALL,
+    popular=write_popular,
+    metric="mrr@5",
+    floor=0.7,
+    ceiling=0.15,
+    rules=submit.RULES,
+    mutations=MUTATIONS,
+    bad_inputs=BAD_INPUTS,
+    bad_settings={
+        "recall.nope=1": ("recall.nope",),
+        "recal.candidates=9": ("recal", "recall"),
+        "recall.candidates=many": ("recall.candidates", "'many'", "int"),
+        "rank.rounds=[1]": ("rank.rounds", "int"),
+    },
+    solve=call_pipeline,
+    futures={"replaced": replace_future, "added": add_future},
+    cut="label",
+    model_change=Change("rank.xgboost.max_depth=2", frozenset({"fit.xgboost", "refit.xgboost"} | AFTER_FITS)),
+    feature_change=Change(
+        "competitions/news/features.py:pair_block",
+        frozenset({"labelled.pair_block", "test.pair_block", "gather_rows"} | FITS | AFTER_FITS),
+    ),
+    kill_after="labelled.pair_block",
+)

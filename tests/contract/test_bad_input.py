@@ -1,0 +1,72 @@
+"""Bad input, end to end: exit code 1, one sentence, nothing half written, nothing of the user's touched."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.contract.competition import ROOT, BadInput, Competition, Finished, refusal, start, words
+
+MAKE = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2); "
+LIMITED = MAKE + "runpy.run_module('competitions', run_name='__main__')"
+
+
+def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+    out, err = process.communicate()
+    return process.returncode, out, err
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def assert_nothing_half_written(build: Path) -> None:
+    """Only finished steps of the store may be left."""
+    left = [path for path in build.rglob("*") if path.is_file()]
+    assert [path for path in left if path.name in ("submission.csv", "summary.json")] == []
+    assert [path for path in left if any(part.startswith(".") for part in path.relative_to(build).parts)] == []
+
+
+def test_a_bad_raw_file_is_named(
+    competition: Competition, finished: Finished, bad_input: BadInput, tmp_path: Path
+) -> None:
+    folder, build = tmp_path / "raw", tmp_path / "build"
+    shutil.copytree(finished.raw, folder)
+    bad_input.edit(folder)
+    before = contents(folder)
+    sentence = refusal(finish(start(*words(competition, folder, build))))
+    for told in bad_input.told:
+        assert told in sentence
+    assert contents(folder) == before
+    assert_nothing_half_written(build)
+
+
+def test_a_wrong_setting_is_named_before_anything_is_made(
+    competition: Competition, finished: Finished, bad_setting: tuple[str, tuple[str, ...]], tmp_path: Path
+) -> None:
+    setting, told = bad_setting
+    sentence = refusal(finish(start(*words(competition, finished.raw, tmp_path / "build", setting))))
+    for word in told:
+        assert word in sentence
+    assert not (tmp_path / "build").exists()
+
+
+def test_a_build_folder_that_cannot_be_written_is_named(
+    competition: Competition, finished: Finished, tmp_path: Path
+) -> None:
+    (tmp_path / "build").write_text("a file in its place")
+    assert str(tmp_path / "build") in refusal(finish(start(*words(competition, finished.raw, tmp_path / "build"))))
+    assert (tmp_path / "build").read_text() == "a file in its place"
+
+
+def test_a_disk_that_takes_no_more_is_named_and_finished_steps_are_kept(
+    competition: Competition, finished: Finished, tmp_path: Path
+) -> None:
+    largest = max(path.stat().st_size for path in (finished.build / competition.name / "cache").rglob("*.*"))
+    command = [sys.executable, "-c", LIMITED, str(largest // 2), *words(competition, finished.raw, tmp_path / "build")]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    sentence = refusal((ended.returncode, ended.stdout, ended.stderr))
+    assert f"{tmp_path / 'build' / competition.name / 'cache'}" in sentence
+    assert "steps that are finished are kept" in sentence
+    assert list((tmp_path / "build" / competition.name / "cache").glob("*/entry.json"))
+    assert_nothing_half_written(tmp_path / "build")

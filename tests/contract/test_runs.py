@@ -1,0 +1,101 @@
+"""Runs that follow each other: the same bytes, whatever happened in between, and no step computed twice in vain."""
+
+import ast
+import json
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.contract.competition import ROOT, Competition, Finished, run, start, words
+
+SOURCE = ("common", "competitions")
+
+
+def test_two_cold_runs_give_the_same_bytes(competition: Competition, finished: Finished, tmp_path: Path) -> None:
+    again = run(competition, finished.raw, tmp_path / "build", hash_seed=1)
+    assert again.submission.read_bytes() == finished.submission.read_bytes()
+    assert again.computed() == finished.computed()
+
+
+def test_a_killed_run_goes_on_from_its_last_finished_step(
+    competition: Competition, finished: Finished, tmp_path: Path
+) -> None:
+    build = tmp_path / "build"
+    kill_once_done(competition, finished.raw, build)
+    entries = [json.loads(file.read_text()) for file in build.glob("*/cache/*/entry.json")]
+    done = {entry["record"]["name"] for entry in entries}
+    assert competition.kill_after in done
+    assert not list(build.glob("*/*/submission.csv"))
+    after = run(competition, finished.raw, build)
+    assert done <= after.kept()
+    everything = {step["name"] for step in finished.summary["steps"]}
+    assert everything - done <= after.computed()
+    assert after.submission.read_bytes() == finished.submission.read_bytes()
+    assert not list(build.glob("*/cache/.tmp-*"))
+
+
+def kill_once_done(competition: Competition, raw: Path, build: Path) -> None:
+    """Start a run and end it the hard way as soon as one step has its result in the store."""
+    process = start(*words(competition, raw, build))
+    while not list(build.glob(f"*/cache/{competition.kill_after}-*")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_another_model_parameter_keeps_recall_and_features(competition: Competition, finished: Finished) -> None:
+    after = run(competition, finished.raw, finished.build, competition.model_change.what)
+    assert after.computed() == competition.model_change.steps
+
+
+@pytest.fixture
+def project(competition: Competition, tmp_path: Path) -> tuple[Path, Path, str]:
+    """A copy of the source, the copied module of the feature to edit, and the feature's function."""
+    for name in SOURCE:
+        shutil.copytree(ROOT / name, tmp_path / "project" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    module, _, function = competition.feature_change.what.partition(":")
+    return tmp_path / "project", tmp_path / "project" / module, function
+
+
+def test_an_edited_comment_computes_nothing(
+    competition: Competition, finished: Finished, project: tuple[Path, Path, str]
+) -> None:
+    root, module, function = project
+    lines, definition, end = find_return(module, function)
+    docstring = definition.body[0].lineno - 1
+    lines[docstring] = lines[docstring].replace('"""', '"""Edited. ', 1)
+    lines[end.lineno - 1] = f"    # A comment.\n\n{lines[end.lineno - 1]}  # Another."
+    module.write_text("# A first line.\n" + "\n".join(lines))
+    after = run(competition, finished.raw, finished.build, root=root)
+    assert after.computed() == set()
+    assert after.submission.read_bytes() == finished.submission.read_bytes()
+
+
+def test_an_edited_feature_computes_its_block_and_what_follows(
+    competition: Competition, finished: Finished, project: tuple[Path, Path, str]
+) -> None:
+    root, module, function = project
+    lines, _, end = find_return(module, function)
+    assert end.value
+    assert end.end_lineno
+    returned = ast.unparse(end.value)
+    lines[end.lineno - 1 : end.end_lineno] = [f"    return ({returned}).with_columns(pair_new=pl.lit(1.0, pl.Float32))"]
+    module.write_text("\n".join(lines))
+    after = run(competition, finished.raw, finished.build, root=root)
+    assert after.computed() == competition.feature_change.steps
+
+
+def find_return(module: Path, function: str) -> tuple[list[str], ast.FunctionDef, ast.Return]:
+    """The module's lines, the function's definition, and its last statement, which returns the block."""
+    text = module.read_text()
+    (definition,) = [
+        node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == function
+    ]
+    end = definition.body[-1]
+    assert isinstance(end, ast.Return)
+    return text.splitlines(), definition, end

@@ -1,0 +1,53 @@
+"""From planted raw files to a submission: it is valid, it has learned the rule, and the checker knows every rule."""
+
+from pathlib import Path
+
+from tests.conftest import Call
+from tests.contract.competition import Competition, Finished, Mutation, refusal
+
+
+def read_scores(told: tuple[int, str, str]) -> dict[str, float]:
+    code, out, err = told
+    assert (code, err) == (0, "")
+    return {name: float(value) for name, value in (line.split() for line in out.splitlines())}
+
+
+def test_the_submission_passes_check_by_every_rule(competition: Competition, finished: Finished, call: Call) -> None:
+    code, out, err = call("check", competition.name, finished.submission, "--raw", finished.raw)
+    assert (code, err) == (0, "")
+    for rule in competition.rules:
+        assert rule in out
+
+
+def test_it_has_learned_the_planted_rule_and_popularity_has_not(
+    competition: Competition, finished: Finished, call: Call, tmp_path: Path
+) -> None:
+    competition.popular(finished.raw, tmp_path / "popular.csv")
+    assert call("check", competition.name, tmp_path / "popular.csv", "--raw", finished.raw)[0] == 0
+    learned, popular = (
+        read_scores(call("score", competition.name, path, "--truth", finished.truth))[competition.metric]
+        for path in (finished.submission, tmp_path / "popular.csv")
+    )
+    assert learned >= competition.floor
+    assert popular <= competition.ceiling
+
+
+def test_validation_tells_what_the_truth_tells(competition: Competition, finished: Finished, call: Call) -> None:
+    scores = read_scores(call("score", competition.name, finished.submission, "--truth", finished.truth))
+    cv = finished.summary["cv"]
+    spread = 4 * (cv["error"] ** 2 + scores[f"{competition.metric}_error"] ** 2) ** 0.5
+    assert abs(cv[competition.metric] - scores[competition.metric]) < spread
+
+
+def test_a_mutated_submission_is_refused_by_the_rule_that_it_breaks(
+    competition: Competition, finished: Finished, mutation: Mutation, call: Call, tmp_path: Path
+) -> None:
+    path = tmp_path / "mutated.csv"
+    path.write_bytes(mutation.edit(finished.submission.read_bytes()))
+    sentence = refusal(call("check", competition.name, path, "--raw", finished.raw))
+    for told in (str(path), *mutation.told):
+        assert told in sentence
+
+
+def test_every_rule_has_its_mutation(competition: Competition) -> None:
+    assert {mutation.rule for mutation in competition.mutations.values()} == set(competition.rules)
