@@ -23,7 +23,7 @@ from competitions.news.summary import summarise
 
 HERE = Path(__file__).parent
 HOST_FOLDER = Path("data/news/raw")
-DEFAULT_SCALE = 0.05
+DEFAULT_SCALE = 0.04
 
 
 def run(

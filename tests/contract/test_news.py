@@ -1,4 +1,4 @@
-"""What only the news competition has: board B, a folder without embeddings, readers of whom next to nothing is known."""
+"""What only the news competition has: board B, no embeddings, readers of whom next to nothing is known."""
 
 import json
 import shutil

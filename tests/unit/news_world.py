@@ -15,7 +15,9 @@ HOUR_MS = 3_600_000
 TEST_FROM = 100_000  # test users have ids from here on
 CONTEXT = ("environment", "device_group", "os", "country", "region", "referrer")
 CLICKS = (
-    {"user": pl.Int32, "item": pl.Int32, "time": pl.Int64} | dict.fromkeys(CONTEXT, pl.Int16) | {"is_test": pl.Boolean}
+    {"user": pl.Int32, "item": pl.Int32, "time": pl.Int64}
+    | dict.fromkeys(CONTEXT, pl.Int16)
+    | {"is_test": pl.Boolean, "is_target": pl.Boolean}
 )
 ARTICLES = {"item": pl.Int32, "category": pl.Int32, "created": pl.Int64, "words": pl.Int32}
 
@@ -29,16 +31,34 @@ class World:
     content: Embeddings
 
 
-def make_log(*rows: tuple[int, int, float], test: tuple[int, ...] = ()) -> pl.DataFrame:
-    """A log of (user, item, seconds from the start); the device columns tell the user, the referrer the item."""
+def make_log(*rows: tuple[int, int, float], test: tuple[int, ...] = (), board_a: tuple[int, ...] = ()) -> pl.DataFrame:
+    """A log of (user, item, seconds from the start); the device columns tell the user, the referrer the item.
+
+    Users of ``test`` are to be predicted; those of ``board_a`` are test users of the board before.
+    """
     return pl.DataFrame(
         [
-            (user, item, START + round(1000 * second), 1, user % 3, 2, 3, user % 5, item % 7, user in test)
+            (
+                user,
+                item,
+                START + round(1000 * second),
+                1,
+                user % 3,
+                2,
+                3,
+                user % 5,
+                item % 7,
+                *_marks(user, test, board_a),
+            )
             for user, item, second in rows
         ],
         schema=CLICKS,
         orient="row",
     ).sort("user", "time", "item")
+
+
+def _marks(user: int, test: tuple[int, ...], board_a: tuple[int, ...]) -> tuple[bool, bool]:
+    return user in test or user in board_a, user in test
 
 
 def make_world(train: int = 120, test: int = 40, items: int = 80, seed: int = 0) -> World:

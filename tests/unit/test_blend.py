@@ -1,20 +1,17 @@
-"""Standardised scores and reciprocal ranks by hand, and a weight search that must find the planted model."""
+"""Standardised scores by hand, and a weight search that must find the planted model."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.blend import reciprocal_ranks, search_weights, standardise
+from common.blend import search_weights, standardise
+from common.metrics import reciprocal_ranks
 
 Array = NDArray[np.float64]
 
 
 def sizes(*values: int) -> NDArray[np.int32]:
     return np.array(values, np.int32)
-
-
-def labels(*values: int) -> NDArray[np.float32]:
-    return np.array(values, np.float32)
 
 
 # --- standardise ---
@@ -38,51 +35,6 @@ def test_scale_and_shift_of_a_model_do_not_matter() -> None:
     scores, split = rng.normal(size=(60, 3)), sizes(10, 20, 1, 29)
     moved = scores * [0.01, 5.0, 1000.0] + [100.0, -3.0, 0.0]
     np.testing.assert_allclose(standardise(moved, split), standardise(scores, split), atol=1e-9)
-
-
-# --- reciprocal ranks ---
-
-
-def test_reciprocal_ranks_by_hand() -> None:
-    score = np.array([0.1, 0.9, 0.5, 3.0, 2.0, 1.0, 0.0, 7.0, 7.0])
-    found = reciprocal_ranks(score, labels(0, 0, 1, 0, 0, 0, 1, 1, 0), sizes(3, 4, 1, 1), 3)
-    # 2nd of three; 4th of four, beyond 3; alone and right; alone and wrong.
-    assert found.tolist() == [1 / 2, 0, 1, 0]
-    assert reciprocal_ranks(score, labels(0, 0, 1, 0, 0, 0, 1, 1, 0), sizes(3, 4, 1, 1), 4).tolist() == [
-        0.5,
-        0.25,
-        1,
-        0,
-    ]
-
-
-def test_a_tie_counts_against_the_positive() -> None:
-    score = np.array([5.0, 5.0, 5.0, 9.0, 1.0, 1.0])
-    assert reciprocal_ranks(score, labels(1, 0, 0, 0, 0, 1), sizes(3, 3), 5).tolist() == [1 / 3, 1 / 3]
-    assert reciprocal_ranks(np.zeros(6), labels(1, 0, 0, 0, 0, 1), sizes(3, 3), 2).tolist() == [0, 0]
-
-
-def test_a_query_without_a_positive_counts_zero() -> None:
-    assert reciprocal_ranks(np.array([1.0, 2.0, 3.0]), labels(0, 0, 1), sizes(2, 1), 5).tolist() == [0, 1]
-
-
-def test_no_query_has_no_ranks() -> None:
-    assert reciprocal_ranks(np.empty(0), labels(), sizes(), 5).shape == (0,)
-
-
-def test_reciprocal_ranks_agree_with_a_loop() -> None:
-    rng = np.random.default_rng(2)
-    split = rng.integers(1, 9, 200).astype(np.int32)
-    ends = np.cumsum(split)
-    score = rng.integers(0, 4, ends[-1]).astype(np.float64)
-    marks = np.zeros(ends[-1], np.float32)
-    marks[(ends - split + rng.integers(0, split))[::2]] = 1
-    expected = []
-    for end, size in zip(ends, split, strict=True):
-        own, mark = score[end - size : end], marks[end - size : end]
-        rank = int((own >= own[mark == 1][0]).sum()) if mark.any() else 99
-        expected.append(1 / rank if rank <= 3 else 0)
-    assert reciprocal_ranks(score, marks, split, 3).tolist() == expected
 
 
 # --- search ---

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from common.errors import UserError
 from common.split import Fold, cut_history
 from competitions.news import folds
 from tests.unit.news_world import CONTEXT, GAP_MS, START, TEST_FROM, make_log, make_world, swap_hidden
@@ -73,10 +74,32 @@ def test_a_first_click_is_never_an_anchor(log: pl.DataFrame) -> None:
 
 # --- a labelled fold, by hand ---
 
+# One validation user is drawn, 50: only its visible history is as long as that of a test user, 60.
+FILL = [
+    *[(50, 70 + step, 50 * step) for step in range(9)],
+    *[(51, 70, 0), (51, 71, 30), (52, 70, 0), (52, 71, 30)],
+    *[(60, 70 + step, 50 * step) for step in range(8)],
+]
+
+
+def label_by_hand(*rows: tuple[int, int, float], per_user: int = 1, test: tuple[int, ...] = ()) -> Fold:
+    """The labelled fold of these users (ids under 50), with the filling taken out again."""
+    fold = label(make_log(*rows, *FILL, test=(*test, 60)), per_user=per_user)
+    assert fold.answers is not None
+    assert fold.queries.filter(role="valid")["user"].to_list() == [50]
+    queries = fold.queries.filter(pl.col("user") < 50)
+    own = {"on": "query", "how": "semi", "maintain_order": "left"}
+    return Fold(
+        fold.history.filter(pl.col("user") < 50),
+        queries,
+        fold.seen.join(queries, **own),
+        fold.answers.join(queries, **own),
+    )
+
 
 def test_what_a_training_query_sees_and_what_the_history_keeps() -> None:
     rows = [(1, 10, 0), (1, 11, 30), (1, 12, 100), (1, 13, 130), (1, 14, 500), (2, 10, 5), (2, 11, 35)]
-    fold = label(make_log(*rows, (7, 50, 1), (7, 51, 31), (7, 52, 60), test=(7,)), valid=0)
+    fold = label_by_hand(*rows, (7, 50, 1), (7, 51, 31), (7, 52, 60), test=(7,))
     asked = fold.queries.select("query", "user", "role", "clicks", pl.col("time") - START)
     assert asked.rows() == [
         (0, 1, "train", 4, 130_000),
@@ -94,7 +117,7 @@ def test_what_a_training_query_sees_and_what_the_history_keeps() -> None:
 
 def test_an_earlier_target_of_a_user_hides_all_that_follows_it() -> None:
     rows = [(1, 10, 0), (1, 11, 30), (1, 12, 100), (1, 13, 130), (2, 10, 0), (2, 11, 30)]
-    fold = label(make_log(*rows), valid=0, per_user=2)
+    fold = label_by_hand(*rows, per_user=2)
     assert fold.answers is not None
     assert fold.queries.select("user", "clicks").rows() == [(1, 1), (1, 3), (2, 1)]
     assert fold.answers["item"].to_list() == [11, 13, 11]
@@ -102,7 +125,7 @@ def test_an_earlier_target_of_a_user_hides_all_that_follows_it() -> None:
 
 
 def test_two_targets_of_one_millisecond_are_both_hidden() -> None:
-    fold = label(make_log((1, 10, 0), (1, 11, 30), (1, 12, 30), (2, 10, 0), (2, 11, 30)), valid=0, per_user=2)
+    fold = label_by_hand((1, 10, 0), (1, 11, 30), (1, 12, 30), (2, 10, 0), (2, 11, 30), per_user=2)
     assert fold.answers is not None
     assert fold.answers["item"].to_list() == [11, 12, 11]
     assert fold.history.select("user", "item").rows() == [(1, 10), (2, 10)]
@@ -164,34 +187,6 @@ def test_keys_are_dense_and_sorted_and_the_context_is_that_of_the_last_visible_c
         assert_frame_equal(fold.history, fold.history.sort("user", "time", "item"))
 
 
-def test_validation_looks_like_the_test_where_train_does_not() -> None:
-    world = make_world(train=2000, test=500)
-    pool = folds.find_anchors(world.clicks, GAP_MS).filter("is_last", ~pl.col("is_test"))
-    fold = label(world.clicks, valid=300)
-    valid = fold.queries.filter(role="valid")
-    test = folds.ask_test(world.clicks).queries
-
-    def share_of_long(clicks: pl.Series) -> float:
-        return float((clicks >= 8).mean())  # type: ignore[arg-type]
-
-    assert share_of_long(test["clicks"]) == pytest.approx(0.7, abs=0.05)
-    assert share_of_long(pool["before"]) < 0.45
-    assert share_of_long(valid["clicks"]) == pytest.approx(share_of_long(test["clicks"]), abs=0.08)
-
-
-def test_validation_days_are_those_of_the_test_and_told_by_the_last_visible_click() -> None:
-    day = 86_400
-    users = [
-        (user, item, (user % 4) * day + wait)
-        for user in range(400)
-        for item, wait in ((10, 0), (11, 30), (12, day + 60))  # the hidden click is a day later
-    ]
-    asked = [(user, 10 + step, (1 + user % 2) * day + 50 * step) for user in range(1000, 1060) for step in range(2)]
-    fold = label(make_log(*users, *asked, test=tuple(range(1000, 1060))), valid=50)
-    days = (fold.queries.filter(role="valid")["time"] - START) // (day * 1000)
-    assert set(days) == {1, 2}
-
-
 def test_a_seed_gives_the_same_fold_and_another_seed_another(log: pl.DataFrame) -> None:
     first, again, other = label(log, train=50), label(log, train=50), label(log, train=50, seed=1)
     for name in ("history", "queries", "seen", "answers"):
@@ -217,7 +212,11 @@ def test_clicks_after_the_cut_change_neither_history_nor_past(log: pl.DataFrame)
     anchors = folds.find_anchors(log, GAP_MS).filter(pl.col("nth") == 0).with_row_index("query")
     rng = np.random.default_rng(0)
     later = anchors.select(
-        "user", "is_test", item=pl.lit(101, pl.Int32), time=pl.col("cut") + int(rng.integers(1, 10**7))
+        "user",
+        "is_test",
+        is_target="is_test",
+        item=pl.lit(101, pl.Int32),
+        time=pl.col("cut") + int(rng.integers(1, 10**7)),
     )
     more = pl.concat([log, later.with_columns(pl.lit(1, pl.Int16).alias(name) for name in CONTEXT).select(log.columns)])
     more = more.sort("user", "time", "item")

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from common.blend import Blend
+from common.errors import UserError
 from common.rankers import Matrix, Ranker, Rows
 from common.split import Fold
 from competitions.news import rank
@@ -165,6 +166,18 @@ def test_a_block_that_is_left_out_leaves_its_columns_out(prepared: Prepared) -> 
     train = rank.gather_rows(fold, candidates, some, 2, 3, seed=1).train
     assert train.names == ("pair_twice", "user_own")
     np.testing.assert_array_equal(train.features[:, 0] // 2000, train.features[:, 1])
+
+
+@pytest.mark.parametrize("role", ["train", "valid"])
+def test_no_answer_found_for_training_or_for_validation_is_refused(prepared: Prepared, role: str) -> None:
+    fold, candidates, blocks = prepared
+    assert fold.answers is not None
+    lost = fold.answers.join(fold.queries, on="query", maintain_order="left").select(
+        "query", item=pl.when(pl.col("role") == role).then(1000).otherwise("item").cast(pl.Int32)
+    )
+    missed = Fold(fold.history, fold.queries, fold.seen, lost)
+    with pytest.raises(UserError, match=r"^Recall found no answer of the training or .*recall\.channels.*\.$"):
+        rank.gather_rows(missed, candidates, blocks, 2, 3, seed=1)
 
 
 # --- refit ---

@@ -20,10 +20,6 @@ def click(user: int, item: int, second: int = 0) -> str:
     return f"{user},{item},{START + 1000 * second},4,1,17,1,25,2"
 
 
-def embedding(item: int, fill: object = 0.5) -> str:
-    return ",".join([str(item), *[str(fill)] * raw.EMBEDDING_WIDTH])
-
-
 def write(path: Path, *lines: str, end: str = "\n") -> Path:
     path.write_bytes((end.join(lines) + end).encode())
     return path
@@ -115,11 +111,12 @@ def test_clicks_are_sorted_typed_and_marked(folder: Path) -> None:
     expected = [(0, 11, 0), (0, 10, 5), (1, 10, 0), (1, 12, 60), (5, 99, 0), (5, 10, 30), (6, 11, 0)]
     assert frame.select("user", "item", (pl.col("time") - START) // 1000).rows() == expected
     assert frame["is_test"].to_list() == [user > 1 for user, _, _ in expected]
-    assert frame.drop("is_test").row(0) == (0, 11, START, 4, 1, 17, 1, 25, 2)
+    assert frame["is_target"].to_list() == frame["is_test"].to_list()
+    assert frame.drop("is_test", "is_target").row(0) == (0, 11, START, 4, 1, 17, 1, 25, 2)
     assert frame.schema == {
         **{"user": pl.Int32, "item": pl.Int32, "time": pl.Int64},
         **dict.fromkeys(["environment", "device_group", "os", "country", "region", "referrer"], pl.Int16),
-        "is_test": pl.Boolean,
+        **{"is_test": pl.Boolean, "is_target": pl.Boolean},
     }
 
 
@@ -130,17 +127,35 @@ def test_unknown_articles_and_one_click_users_are_kept_and_counted(folder: Path)
     assert len(notes) == 2
 
 
-def test_on_board_b_only_its_own_users_are_predicted(folder: Path) -> None:
+def test_on_board_b_only_its_own_users_are_predicted_and_those_of_board_a_are_test_users_too(folder: Path) -> None:
     add_board_b(folder)
     frame = read(folder).frame
-    assert frame.filter("is_test")["user"].unique().to_list() == [8]
-    assert set(frame["user"]) == {0, 1, 5, 6, 8}
+    marks = frame.select("user", "is_test", "is_target").unique().sort("user")
+    assert marks.rows() == [
+        *[(0, False, False), (1, False, False)],
+        *[(5, True, False), (6, True, False)],
+        (8, True, True),
+    ]
+
+
+def test_on_board_a_the_board_b_log_is_not_read(folder: Path) -> None:
+    add_board_b(folder)
+    frame = read(folder, "A").frame
+    assert set(frame["user"]) == {0, 1, 5, 6}
+    assert frame.filter("is_target")["user"].unique().sort().to_list() == [5, 6]
+
+
+def test_a_single_click_counts_only_for_users_to_predict(folder: Path) -> None:
+    add_board_b(folder)
+    assert found(read(folder).notes, "single click") == []
+    write(folder / raw.TEST_B[0], CLICK_HEADER, click(8, 10))
+    assert found(read(folder).notes, "single click") == [(raw.TEST_B[0], 1)]
 
 
 def test_user_in_both_test_logs_is_merged_and_counted(folder: Path) -> None:
     write(folder / raw.TEST_B[0], CLICK_HEADER, click(8, 10), click(6, 12, 9))
     clicks = read(folder)
-    assert clicks.frame.filter(user=6)["is_test"].to_list() == [True, True]
+    assert clicks.frame.filter(user=6).select("is_test", "is_target").rows() == [(True, True)] * 2
     assert found(clicks.notes, "board-A log") == [(raw.TEST_B[0], 1)]
 
 
@@ -260,65 +275,3 @@ def test_user_in_the_train_and_the_test_log_is_refused(folder: Path) -> None:
     write(folder / raw.TEST_A, CLICK_HEADER, click(5, 10), click(1, 11))
     with pytest.raises(UserError, match=r"1 user\(s\) are in both .*train_click.*testA_click.*first: \[1\]"):
         read(folder)
-
-
-# --- articles ---
-
-
-def test_articles_are_sorted_by_item(folder: Path) -> None:
-    frame = raw.read_articles(folder / raw.ARTICLES).frame
-    assert frame.rows() == [(10, 1, START, 100), (11, 1, START, 7), (12, 2, START, 0)]
-    assert frame.schema == {"item": pl.Int32, "category": pl.Int32, "created": pl.Int64, "words": pl.Int32}
-
-
-def test_identical_article_rows_are_counted_and_contradicting_ones_refused(folder: Path) -> None:
-    row = f"10,1,{START},100"
-    path = write(folder / raw.ARTICLES, ARTICLE_HEADER, row, f"9,1,{START},5", row)
-    articles = raw.read_articles(path)
-    assert articles.frame["item"].to_list() == [9, 10]
-    assert found(articles.notes, "repeated identical") == [(raw.ARTICLES, 1)]
-    write(path, ARTICLE_HEADER, row, f"9,1,{START},5", row, f"10,2,{START},100")
-    with pytest.raises(UserError, match=r"articles\.csv, line 5: article 10 is already on line 2"):
-        raw.read_articles(path)
-
-
-# --- embeddings ---
-
-
-@pytest.mark.parametrize("block_bytes", [1 << 24, 3000])
-def test_embeddings_are_ordered_by_item(folder: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
-    monkeypatch.setattr(rows, "BLOCK_BYTES", block_bytes)
-    vectors = np.random.default_rng(0).normal(size=(4, raw.EMBEDDING_WIDTH)).astype(np.float32)
-    items = [7, 3, 11, 5]
-    lines = [",".join([str(item), *map(str, vector.tolist())]) for item, vector in zip(items, vectors, strict=True)]
-    read = raw.read_embeddings(write(folder / raw.EMBEDDINGS, EMBEDDING_HEADER, *lines, ""))
-    assert read.items.tolist() == [3, 5, 7, 11]
-    assert (read.items.dtype, read.vectors.dtype) == (np.int32, np.float32)
-    np.testing.assert_array_equal(read.vectors, vectors[[1, 3, 0, 2]])
-
-
-@pytest.mark.parametrize(
-    ("row", "said"),
-    [
-        (embedding(3, "nan"), "line 3: emb_0 is 'nan', not a finite number"),
-        (embedding(3)[:-3] + "inf", "line 3: emb_249 is 'inf', not a finite number"),
-        (embedding(3)[:-3] + "1e39", "line 3: emb_249 is '1e39', not a finite number"),
-        (embedding(3)[:-3], "line 3: emb_249 is '', not a finite number"),
-        (embedding(3)[:-4], "line 3: 250 fields where 251 are expected"),
-        (embedding(3) + ",0.5", "line 3: 252 fields where 251 are expected"),
-        (embedding(1), "line 3: article 1 is already on line 2"),
-    ],
-)
-def test_bad_embedding_row_is_refused_with_its_line(folder: Path, row: str, said: str) -> None:
-    path = write(folder / raw.EMBEDDINGS, EMBEDDING_HEADER, embedding(1), row, embedding(2))
-    with pytest.raises(UserError) as caught:
-        raw.read_embeddings(path)
-    assert f"{raw.EMBEDDINGS}, {said}" in str(caught.value)
-
-
-def test_embedding_header_of_another_width_and_empty_table_are_refused(folder: Path) -> None:
-    path = write(folder / raw.EMBEDDINGS, EMBEDDING_HEADER.removesuffix(",emb_249"), embedding(1)[:-4])
-    with pytest.raises(UserError, match="lacks emb_249"):
-        raw.read_embeddings(path)
-    with pytest.raises(UserError, match="no rows"):
-        raw.read_embeddings(write(path, EMBEDDING_HEADER))

@@ -117,6 +117,11 @@ def test_an_unknown_channel_is_named_with_the_known_ones(world: World, fold: Fol
         run_channels(tmp_path, fold, world, settings)
 
 
+def test_no_channel_at_all_is_refused() -> None:
+    with pytest.raises(UserError, match=r"recall\.channels"):
+        load_config(["recall.channels=[]"])
+
+
 def test_without_embeddings_the_content_channel_is_empty_and_the_union_goes_on(
     world: World, fold: Fold, tmp_path: Path
 ) -> None:

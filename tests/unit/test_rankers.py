@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.blend import reciprocal_ranks
+from common.metrics import reciprocal_ranks
 from common.rankers import Matrix, Ranker, Rows, fit, predict, to_matrix
 
 NAMES = ("noise_a", "planted", "noise_b", "holes")
@@ -142,6 +142,14 @@ def test_the_first_round_that_is_best_is_round_one(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_patience_looks_beyond_a_dip(kind: str) -> None:
     assert fitted(kind, VALID, 300, patience=1).rounds < fitted(kind, VALID, 300, patience=60).rounds
+
+
+def test_xgboost_stops_at_the_round_of_the_best_mrr_at_5() -> None:
+    longer = fitted("xgboost", None, 40).model
+    scores = [longer[:rounds].inplace_predict(VALID.features, predict_type="margin") for rounds in range(1, 41)]
+    watched = [reciprocal_ranks(each.astype(np.float64), VALID.labels, VALID.sizes, 5).mean() for each in scores]
+    assert fitted("xgboost", VALID, 40, patience=40).rounds == 1 + int(np.argmax(watched))
+    assert 1 <= np.argmax(watched) < 39
 
 
 def count_trees(ranker: Ranker) -> int:

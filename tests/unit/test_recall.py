@@ -260,13 +260,36 @@ def test_swings_by_hand() -> None:
     )
 
 
+def few_swings(rows: list[Click], seed: int, users_per_item: int = 12) -> pl.DataFrame:
+    return count_swings(frame(rows, CLICKS), alpha=0.0, users_per_item=users_per_item, top=99, seed=seed)
+
+
 def test_swings_compare_a_limited_number_of_users_drawn_by_seed() -> None:
-    rows = [(user, item, 0) for user in range(40) for item in (1, 2)] + [(user, 3, 0) for user in range(3)]
-    drawn = [count_swings(frame(rows, CLICKS), alpha=0.0, users_per_item=12, top=9, seed=s) for s in (1, 1, 2)]
-    assert_frame_equal(drawn[0], drawn[1])
-    assert not drawn[0].equals(drawn[2])
-    for table in drawn:  # all pairs of 12 users, each sharing two items, over the root of all 40 users
-        assert 0 < weights_of(table)[1, 2] <= 12 * 11 / 2 / 2 / math.sqrt(40)
+    rows = random_log(11)
+    first, again, other = (few_swings(rows, seed, 6) for seed in (1, 1, 2))
+    assert_frame_equal(first, again)
+    assert_frame_equal(first, few_swings(rows[::-1], 1, 6))
+    assert not first.equals(other)
+    # At most all pairs of six users, who share two items at least, over the root of the neighbour's users.
+    users = users_by_item(rows)
+    for (_, neighbour), weight in weights_of(first).items():
+        assert 0 < weight <= 15 / 2 / math.sqrt(len(users[neighbour])) + 1e-6
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_items_of_the_same_users_are_compared_by_the_same_ones(seed: int) -> None:
+    rows = [(user, item, 0) for user in range(40) for item in (1, 2)]
+    # All pairs of 12 users, each sharing two items, over the root of all 40 users.
+    expected = 12 * 11 / 2 / 2 / math.sqrt(40)
+    assert weights_of(few_swings(rows, seed)) == approximately({(1, 2): expected, (2, 1): expected})
+
+
+def test_every_user_of_an_item_has_the_same_chance_to_be_compared() -> None:
+    """Users 0 to 19 read items 1 and 2, users 20 to 39 items 1 and 3."""
+    rows = [(user, item, 0) for user in range(40) for item in (1, 2 + user // 20)]
+    drawn = [weights_of(few_swings(rows, seed)) for seed in range(60)]
+    low, high = (np.mean([weights.get((1, other), 0.0) for weights in drawn]) for other in (2, 3))
+    assert low == pytest.approx(high, rel=0.25)  # of the twelve, six from each half: standard error 5 % each
 
 
 def test_users_of_one_item_link_nothing() -> None:
