@@ -6,7 +6,7 @@ SEED ?= 0
 RUN = $(PY) -m competitions
 
 .DEFAULT_GOAL := help
-.PHONY: help install news simulate-news test lint format bench clean
+.PHONY: help install news simulate-news ladder-news test lint format bench clean
 
 help: ## This text
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ news: $(VENV)/installed ## News: raw files to a checked submission (RAW= SCALE= 
 simulate-news: $(VENV)/installed ## News: write simulated raw files and print their marginals (SCALE= SEED=)
 	@$(RUN) simulate news $(if $(SCALE),--scale $(SCALE)) --seed $(SEED) --describe $(ARGS)
 
+ladder-news: $(VENV)/installed ## News: what each channel, feature block and model adds (minutes)
+	@$(RUN) ladder news $(if $(RAW),--raw "$(RAW)") $(if $(SCALE),--scale $(SCALE)) --seed $(SEED)
+
 test: $(VENV)/installed ## All tests
 	@$(PY) -m pytest -q $(ARGS)
 
@@ -40,7 +43,7 @@ format: $(VENV)/installed ## Let ruff rewrite the source
 	@$(PY) -m ruff check --fix .
 
 bench: $(VENV)/installed ## Timings side by side (minutes)
-	@$(PY) -m pytest -q -p no:cacheprovider -o addopts="" tests/benches $(ARGS)
+	@$(PY) -m tests.benches $(ARGS)
 
 clean: ## Remove build/ (raw data stays)
 	rm -rf build

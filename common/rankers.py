@@ -59,7 +59,7 @@ def to_matrix(frame: pl.DataFrame) -> Matrix:
 def fit(
     kind: str, parameters: Mapping[str, Any], train: Rows, valid: Rows | None, rounds: int, patience: int, seed: int
 ) -> Ranker:
-    """Fit a model on ``train``; ``valid`` ends it when NDCG@5 (XGBoost: MRR@5) has not risen for ``patience`` rounds."""
+    """Fit a model on ``train``, until NDCG@5 (XGBoost: MRR@5) on ``valid`` has not risen for ``patience`` rounds."""
     fitters = {
         "lightgbm_lambdarank": _fit_lightgbm,
         "lightgbm_binary": _fit_lightgbm,

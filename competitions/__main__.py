@@ -51,6 +51,12 @@ def simulate(
 
 
 @app.command()
+def ladder(name: Name, raw: Raw = None, scale: Scale = None, seed: Seed = 0, build: Build = Path("build")) -> None:
+    """What each channel, feature block and model adds, on the same split (minutes)."""
+    competition(name).ladder(raw, scale, seed, build / name)
+
+
+@app.command()
 def check(name: Name, submission: Annotated[Path, typer.Argument()], raw: Raw = None) -> None:
     """Check a submission file against the raw files it answers."""
     competition(name).check(submission, raw)

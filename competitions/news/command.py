@@ -11,10 +11,11 @@ from rich.table import Table
 
 from common import config as configuration
 from common.errors import UserError
-from common.progress import say
+from common.progress import say, track
 from common.run import Run, prune
 from competitions.news import raw, submit
 from competitions.news.config import NewsConfig
+from competitions.news.ladder import climb, list_rungs
 from competitions.news.pipeline import solve
 from competitions.news.simulate import REPORT, TRUTH
 from competitions.news.simulate import describe as describe_simulation
@@ -93,6 +94,17 @@ def simulate(out: Path | None, scale: float | None, seed: int, build: Path, desc
     console.print(f"oracle MRR@5 {made.oracle.mrr5:.4f} (expected {made.oracle.mrr5_expected:.4f})")
     if describe:
         print_table(console, "Simulated beside the host's", describe_simulation(folder).to_dicts())
+
+
+def ladder(raw_folder: Path | None, scale: float | None, seed: int, build: Path) -> None:
+    """Run rung after rung, and print what each adds."""
+    folder = choose_raw(raw_folder, scale, seed, build)
+    rows = []
+    for name, overrides in track(list(list_rungs()), "ladder"):
+        row = climb(folder, name, load_config([f"seed={seed}", *overrides]), build)
+        truth = score_simulated(folder, Path(row.pop("submission")))
+        rows.append(row | ({"truth mrr@5": truth["scores"]["mrr@5"]} if truth else {}))
+    print_table(Console(highlight=False), "Ladder: each rung adds to the one above it", rows)
 
 
 def check(submission: Path, raw_folder: Path | None) -> None:

@@ -14,6 +14,8 @@ from tests.contract.news_planted import TEST_FROM, add_future, replace_future, w
 SMALL = (
     'rank.models=["lightgbm_lambdarank", "xgboost"]',
     'rank.blocks=["query", "item", "pair", "channel"]',
+    "rank.hard=10",
+    "rank.negatives=10",
     "rank.rounds=30",
     "rank.patience=10",
     "recall.candidates=40",

@@ -5,7 +5,6 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.errors import UserError
 from common.split import Fold, cut_history
 from competitions.news import folds
 from tests.unit.news_world import CONTEXT, GAP_MS, START, TEST_FROM, make_log, make_world, swap_hidden
@@ -88,13 +87,9 @@ def label_by_hand(*rows: tuple[int, int, float], per_user: int = 1, test: tuple[
     assert fold.answers is not None
     assert fold.queries.filter(role="valid")["user"].to_list() == [50]
     queries = fold.queries.filter(pl.col("user") < 50)
-    own = {"on": "query", "how": "semi", "maintain_order": "left"}
-    return Fold(
-        fold.history.filter(pl.col("user") < 50),
-        queries,
-        fold.seen.join(queries, **own),
-        fold.answers.join(queries, **own),
-    )
+    own = pl.col("query").is_in(queries["query"].implode())
+    history = fold.history.filter(pl.col("user") < 50)
+    return Fold(history, queries, fold.seen.filter(own), fold.answers.filter(own))
 
 
 def test_what_a_training_query_sees_and_what_the_history_keeps() -> None:

@@ -1,9 +1,8 @@
-"""The reader of the news files: what it accepts, what it counts, what it refuses and how it says so."""
+"""The reader of the click logs: what it accepts, what it counts, what it refuses and how it says so."""
 
 import gzip
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -12,7 +11,6 @@ from competitions.news import raw, rows
 
 CLICK_HEADER = ",".join(column.header for column in raw.CLICK_COLUMNS)
 ARTICLE_HEADER = "article_id,category_id,created_at_ts,words_count"
-EMBEDDING_HEADER = ",".join(column.header for column in raw.EMBEDDING_COLUMNS)
 START = 1_507_000_000_000
 
 

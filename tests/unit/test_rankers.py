@@ -145,11 +145,17 @@ def test_patience_looks_beyond_a_dip(kind: str) -> None:
 
 
 def test_xgboost_stops_at_the_round_of_the_best_mrr_at_5() -> None:
-    longer = fitted("xgboost", None, 40).model
-    scores = [longer[:rounds].inplace_predict(VALID.features, predict_type="margin") for rounds in range(1, 41)]
-    watched = [reciprocal_ranks(each.astype(np.float64), VALID.labels, VALID.sizes, 5).mean() for each in scores]
-    assert fitted("xgboost", VALID, 40, patience=40).rounds == 1 + int(np.argmax(watched))
-    assert 1 <= np.argmax(watched) < 39
+    """Labels that the model knows nothing of: MRR@5 is best at another round than NDCG@5 or MRR at another depth."""
+    given = plant(60, 25)
+    noise = Rows(NAMES, given.features, np.roll(given.labels.reshape(60, PER_QUERY), 1, axis=1).ravel(), given.sizes)
+    longest = fitted("xgboost", None, 40).model
+    scores = [predict(Ranker("xgboost", longest[:rounds], rounds, {}), noise.features) for rounds in range(1, 41)]
+    best = {
+        depth: 1 + int(np.argmax([reciprocal_ranks(each, noise.labels, noise.sizes, depth).mean() for each in scores]))
+        for depth in (1, 5, PER_QUERY)
+    }
+    assert len(set(best.values())) == 3
+    assert fitted("xgboost", noise, 40, patience=40).rounds == best[5]
 
 
 def count_trees(ranker: Ranker) -> int:

@@ -1,0 +1,120 @@
+"""Co-visitation, the 100 best neighbours of every article, in three ways: ``python -m tests.benches.covisit``.
+
+1. the plain loop: for every user, for every two clicks, add to a dict of dicts; then sort each dict;
+2. scipy: the sparse product of the user-item matrix with itself, which knows no order, distance or direction;
+3. ours: ``common.recall.count_covisits``, with the loop's weights.
+
+``checksum`` is the sum of the weights listed: that of the loop and ours are the same.
+"""
+
+import math
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import scipy.sparse as sp
+
+from common.recall import HOUR_MS, count_covisits
+from competitions.news.readers import draw_items, make_readers
+from competitions.news.simulate import measure as measure_sizes
+from competitions.news.visits import make_visits
+from competitions.news.world import make_catalogue, make_world
+from tests.benches.side_by_side import Ready, main
+
+TOP, REACH, FORWARD, REVERSE, DECAY, HALF_LIFE_HOURS, POWER = 100, 30, 1.0, 0.7, 0.9, 24.0, 0.25
+SEED = 0
+
+
+def prepare(folder: Path, scale: float) -> str:
+    """The clicks of a simulated log, hidden ones included."""
+    sizes = measure_sizes(scale)
+    world = make_world(make_catalogue(sizes.articles, sizes.live_articles, sizes.categories, SEED), SEED)
+    clicks = (sizes.train_clicks, sizes.test_clicks + sizes.test_users)
+    visits = make_visits((sizes.train_users, sizes.test_users), clicks, SEED)
+    items = draw_items(world, make_readers(world, len(visits.counts), SEED), visits, SEED)
+    log = pl.DataFrame({"user": visits.user, "item": items, "time": visits.time})
+    log.cast({"user": pl.Int32, "item": pl.Int32}).sort("user", "time", "item").write_parquet(folder / "clicks.parquet")
+    return f"{log.height:,} clicks of {len(visits.counts):,} users on {log['item'].n_unique():,} articles"
+
+
+def read(folder: Path) -> pl.DataFrame:
+    """The clicks, by user and time."""
+    return pl.read_parquet(folder / "clicks.parquet")
+
+
+def loop(folder: Path) -> Ready:
+    """The plain loop."""
+    return lambda: loop_covisits(read(folder))
+
+
+def loop_covisits(clicks: pl.DataFrame) -> pl.DataFrame:
+    """What ``count_covisits`` does, a pair at a time."""
+    weights: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    counts: dict[int, int] = defaultdict(int)
+    for items, times in clicks.group_by("user", maintain_order=True).agg("item", "time").select("item", "time").rows():
+        share = 1 / math.log1p(len(items))
+        for place, item in enumerate(items):
+            counts[item] += 1
+            for later in range(place + 1, min(place + REACH + 1, len(items))):
+                if item != items[later]:
+                    hours = (times[later] - times[place]) / HOUR_MS
+                    weight = share * DECAY ** (later - place - 1) * 0.5 ** (hours / HALF_LIFE_HOURS)
+                    weights[item][items[later]] += FORWARD * weight
+                    weights[items[later]][item] += REVERSE * weight
+    rows = []
+    for item, near in weights.items():
+        scaled = [(weight / (counts[item] * counts[other]) ** POWER, other) for other, weight in near.items()]
+        rows += [(item, other, weight) for weight, other in sorted(scaled, reverse=True)[:TOP]]
+    return pl.DataFrame(rows, schema=["item", "neighbour", "weight"], orient="row")
+
+
+def product(folder: Path) -> Ready:
+    """The sparse product."""
+    return lambda: multiply(read(folder))
+
+
+def multiply(clicks: pl.DataFrame) -> pl.DataFrame:
+    """Users of both articles over the root of the users of each, multiplied: the plain cosine."""
+    pairs = clicks.select("user", "item").unique()
+    users, rows = np.unique(pairs["user"].to_numpy(), return_inverse=True)
+    items, columns = np.unique(pairs["item"].to_numpy(), return_inverse=True)
+    matrix = sp.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), (len(users), len(items)))
+    scale = sp.diags_array((1 / np.sqrt(np.bincount(columns))).astype(np.float32))
+    similar = sp.csr_matrix(scale @ (matrix.T @ matrix) @ scale)
+    similar.setdiag(0)
+    similar.eliminate_zeros()
+    first, near, weights = [], [], []
+    for row in range(len(items)):
+        part = slice(similar.indptr[row], similar.indptr[row + 1])
+        best = np.argsort(-similar.data[part])[:TOP]
+        first.append(np.full(len(best), items[row]))
+        near.append(items[similar.indices[part][best]])
+        weights.append(similar.data[part][best])
+    columns_of = {"item": first, "neighbour": near, "weight": weights}
+    return pl.DataFrame({name: np.concatenate(parts) for name, parts in columns_of.items()})
+
+
+def ours(folder: Path) -> Ready:
+    """The project's function."""
+    return lambda: count_covisits(
+        read(folder),
+        reach=REACH,
+        forward=FORWARD,
+        reverse=REVERSE,
+        decay=DECAY,
+        half_life_hours=HALF_LIFE_HOURS,
+        power=POWER,
+        top=TOP,
+    )
+
+
+def describe(table: pl.DataFrame, seconds: float) -> dict[str, Any]:
+    """How many neighbours were listed, and the sum of their weights."""
+    return {"rows": table.height, "checksum": float(table["weight"].cast(pl.Float64).sum())}
+
+
+if __name__ == "__main__":
+    ways = {"dictionary loop": loop, "scipy product, unweighted": product, "count_covisits": ours}
+    main("tests.benches.covisit", "Co-visitation, top 100", ways, prepare, describe)

@@ -1,0 +1,107 @@
+"""Run several ways of doing one thing, each in a process of its own, and print seconds and peak memory side by side.
+
+A bench is a module with ``WAYS``: name -> function of (folder of prepared inputs) that returns how to run: a callable
+of no argument, which alone is timed, and whose result (a frame, a number) goes to ``report`` for a check or a rate.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+Ready = Callable[[], Any]
+Way = Callable[[Path], Ready]
+MIB = 2**20
+
+
+def main(
+    module: str,
+    about: str,
+    ways: Mapping[str, Way],
+    prepare: Callable[[Path, float], str],
+    describe: Callable[[Any, float], dict[str, Any]],
+) -> None:
+    """The command line of a bench: ``--scale``; ``--way`` and ``--folder`` are for the processes that it starts."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
+    parser.add_argument("--scale", type=float, default=1.0, help="size; 1.0 is the host's")
+    parser.add_argument("--way", choices=list(ways), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.way:
+        print(json.dumps(measure(ways[asked.way], asked.folder, describe)))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        load = os.getloadavg()[0]
+        print(f"\n{about}\n{prepare(Path(name), asked.scale)}")
+        print_machine(load)
+        show([{"way": way, **start(module, way, Path(name))} for way in ways])
+
+
+def measure(way: Way, folder: Path, describe: Callable[[Any, float], dict[str, Any]]) -> dict[str, Any]:
+    """Time one way in this process. ``above``: the peak over what the process held when its inputs were loaded."""
+    ready = way(folder)
+    held = psutil.Process().memory_info().rss / MIB
+    begun = time.perf_counter()
+    result = ready()
+    seconds = time.perf_counter() - begun
+    peak = peak_mib()
+    return {"seconds": seconds, "peak MiB": peak, "above MiB": max(peak - held, 0.0), **describe(result, seconds)}
+
+
+def peak_mib() -> float:
+    """The most memory this process ever held. Linux: its own mark, since getrusage's begins with the parent's."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (MIB if sys.platform == "darwin" else 1024)
+
+
+def start(module: str, way: str, folder: Path) -> dict[str, Any]:
+    """Run one way in a fresh process."""
+    command = [sys.executable, "-m", module, "--way", way, "--folder", str(folder)]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    told: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    return told
+
+
+def print_machine(load: float) -> None:
+    """The size of the machine, and how busy it was before the bench began."""
+    memory = psutil.virtual_memory().total / 2**30
+    print(
+        f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, Python {platform.python_version()}, ", end=""
+    )
+    print(f"load {load:.1f} before\n")
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    """Print the rows as a table; ``times`` is seconds over those of the last way."""
+    for row in rows:
+        row["times"] = row["seconds"] / rows[-1]["seconds"]
+    names = list(rows[0])
+    table = [names, *([_text(row[name]) for name in names] for row in rows)]
+    widths = [max(len(line[place]) for line in table) for place in range(len(names))]
+    for line in table:
+        print(
+            "  ".join(
+                f"{cell:<{width}}" if not place else f"{cell:>{width}}" for place, (cell, width) in _pair(line, widths)
+            )
+        )
+
+
+def _pair(line: list[str], widths: list[int]) -> list[tuple[int, tuple[str, int]]]:
+    return list(enumerate(zip(line, widths, strict=True)))
+
+
+def _text(value: Any) -> str:
+    return f"{value:,.2f}" if isinstance(value, float) else str(value)
