@@ -9,6 +9,7 @@ Two folds go through the same functions: ``labelled`` (queries whose hidden clic
 from pathlib import Path
 
 import polars as pl
+from msgspec.structs import asdict
 
 from common.run import Run
 from common.split import Fold
@@ -85,14 +86,7 @@ def frame_of(articles: raw.Articles) -> pl.DataFrame:
 
 def label(clicks: raw.Clicks, settings: SplitSettings, seed: int) -> Fold:
     """The labelled fold: training and validation queries."""
-    return folds.label_fold(
-        clicks.frame,
-        gap_ms=settings.gap_ms,
-        train_queries=settings.train_queries,
-        valid_queries=settings.valid_queries,
-        per_user=settings.per_user,
-        seed=seed,
-    )
+    return folds.label_fold(clicks.frame, seed=seed, **asdict(settings))
 
 
 def ask(clicks: raw.Clicks) -> Fold:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from msgspec.structs import asdict
 from numpy.typing import NDArray
 
 from common.errors import UserError
@@ -44,16 +45,7 @@ GAP_MS = 30_000
 
 def tabulate_covisits(fold: Fold, settings: CovisitSettings) -> pl.DataFrame:
     """Item-to-item co-visitation of the fold's history."""
-    return count_covisits(
-        fold.history,
-        reach=settings.reach,
-        forward=settings.forward,
-        reverse=settings.reverse,
-        decay=settings.decay,
-        half_life_hours=settings.half_life_hours,
-        power=settings.power,
-        top=settings.top,
-    )
+    return count_covisits(fold.history, **asdict(settings))
 
 
 def tabulate_transitions(fold: Fold, power: float, gap_ms: int | None = None, reverse: bool = False) -> pl.DataFrame:
@@ -68,22 +60,12 @@ def tabulate_bipartite(fold: Fold) -> pl.DataFrame:
 
 def tabulate_swings(fold: Fold, settings: SwingSettings, seed: int) -> pl.DataFrame:
     """Item-to-item swing weights."""
-    return count_swings(
-        fold.history, alpha=settings.alpha, users_per_item=settings.users_per_item, top=settings.top, seed=seed
-    )
+    return count_swings(fold.history, seed=seed, **asdict(settings))
 
 
 def embed_clicks(fold: Fold, settings: Item2VecSettings, seed: int) -> ItemVectors:
     """item2vec vectors learned from the fold's history."""
-    return learn_item2vec(
-        fold.history,
-        size=settings.size,
-        window=settings.window,
-        epochs=settings.epochs,
-        min_count=settings.min_count,
-        negatives=settings.negatives,
-        seed=seed,
-    )
+    return learn_item2vec(fold.history, seed=seed, **asdict(settings))
 
 
 def tabulate_nearest(vectors: ItemVectors, fold: Fold, top: int) -> pl.DataFrame:
@@ -113,14 +95,7 @@ def _asked(fold: Fold, last: int = 16) -> NDArray[np.int32]:
 
 def follow_table(fold: Fold, table: pl.DataFrame, settings: FollowSettings, top: int) -> pl.DataFrame:
     """The channel of an item-to-item table: neighbours of the user's own clicks."""
-    return follow(
-        fold.seen,
-        table,
-        last=settings.last,
-        decay=settings.decay,
-        half_life_hours=settings.half_life_hours,
-        top=top,
-    )
+    return follow(fold.seen, table, top=top, **asdict(settings))
 
 
 def list_popular(fold: Fold, before_hours: float, after_hours: float, top: int) -> pl.DataFrame:
@@ -180,8 +155,12 @@ def recall(
     """Every channel of ``settings.channels`` as a step; a table that several channels follow is made once."""
     power, top = settings.transition_power, settings.per_channel
 
+    made: dict[str, Result[pl.DataFrame]] = {}
+
     def table(name: str, function: Callable[..., pl.DataFrame], *args: Any, **kwargs: Any) -> Result[pl.DataFrame]:
-        return run.step(function, *args, name=f"{fold_name}.table.{name}", **kwargs)
+        if name not in made:
+            made[name] = run.step(function, *args, name=f"{fold_name}.table.{name}", **kwargs)
+        return made[name]
 
     tables: dict[str, tuple[Callable[[], Result[pl.DataFrame]], FollowSettings]] = {
         "covisit": (lambda: table("covisit", tabulate_covisits, fold, settings.covisit), settings.follow),

@@ -85,9 +85,10 @@ def print_machine(load: float) -> None:
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    """Print the rows as a table; ``times`` is seconds over those of the last way."""
-    for row in rows:
-        row["times"] = row["seconds"] / rows[-1]["seconds"]
+    """Print the rows as a table; ``times`` is seconds over those of the last way, each by its ``units`` of work."""
+    costs = [row["seconds"] / row.pop("units", 1) for row in rows]
+    for row, cost in zip(rows, costs, strict=True):
+        row["times"] = cost / costs[-1]
     names = list(rows[0])
     table = [names, *([_text(row[name]) for name in names] for row in rows)]
     widths = [max(len(line[place]) for line in table) for place in range(len(names))]

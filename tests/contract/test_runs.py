@@ -2,8 +2,10 @@
 
 import ast
 import json
+import os
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -25,6 +27,7 @@ def test_a_killed_run_goes_on_from_its_last_finished_step(
 ) -> None:
     build = tmp_path / "build"
     kill_once_done(competition, finished.raw, build)
+    assert list(build.glob("*/cache/.tmp-*"))
     entries = [json.loads(file.read_text()) for file in build.glob("*/cache/*/entry.json")]
     done = {entry["record"]["name"] for entry in entries}
     assert competition.kill_after in done
@@ -38,14 +41,25 @@ def test_a_killed_run_goes_on_from_its_last_finished_step(
 
 
 def kill_once_done(competition: Competition, raw: Path, build: Path) -> None:
-    """Start a run and end it the hard way as soon as one step has its result in the store."""
+    """Start a run and end it the hard way, in the middle of a step that follows the one named ``kill_after``."""
     process = start(*words(competition, raw, build))
     while not list(build.glob(f"*/cache/{competition.kill_after}-*")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.005)
+    while not halt_in_step(process, build):
+        assert process.poll() is None, process.communicate()
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.005)
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
+
+
+def halt_in_step(process: "subprocess.Popen[str]", build: Path) -> bool:
+    """Halt the process; whether it was at work on a step, whose temporary folder then stands there."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitpid(process.pid, os.WUNTRACED)
+    return bool(list(build.glob("*/cache/.tmp-*")))
 
 
 def test_another_model_parameter_keeps_recall_and_features(competition: Competition, finished: Finished) -> None:
