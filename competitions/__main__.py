@@ -33,7 +33,7 @@ def run(
     overrides: Overrides = None,
 ) -> None:
     """Raw files to a checked submission, with a closing summary."""
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]  # to the millisecond: two runs, two folders
     competition(name).run(raw, scale, seed, build / name, stamp, overrides or [], time.perf_counter())
 
 

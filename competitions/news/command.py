@@ -1,5 +1,6 @@
 """What the command line does for the news competition."""
 
+import contextlib
 import json
 import time
 from collections.abc import Sequence
@@ -41,7 +42,11 @@ def run(
     folder = choose_raw(raw_folder, scale, config.seed, build)
     files = raw.locate(folder, config.board)
     work = Run(build / stamp, build / "cache")
-    outcome = solve(files, config, work)
+    try:
+        outcome = solve(files, config, work)
+    finally:
+        with contextlib.suppress(OSError):
+            work.folder.rmdir()  # goes only while it is empty: a run that was refused leaves nothing
     summary = summarise(outcome, config.rank.models)
     summary["truth"] = score_simulated(folder, outcome.checked.path)
     summary["steps"] = work.timings

@@ -18,6 +18,7 @@ class SplitSettings(Settings, frozen=True):
 
     gap_ms: int
     train_queries: Count
+    train_share: Annotated[float, msgspec.Meta(gt=0, le=1)]
     valid_queries: Count
     per_user: Count
 

@@ -42,20 +42,28 @@ def terminal_share(clicks: pl.DataFrame, gap_ms: int) -> float:
 
 
 def label_fold(
-    clicks: pl.DataFrame, *, gap_ms: int, train_queries: int, valid_queries: int, per_user: int, seed: int
+    clicks: pl.DataFrame,
+    *,
+    gap_ms: int,
+    train_queries: int,
+    valid_queries: int,
+    per_user: int,
+    seed: int,
+    train_share: float = 1.0,
 ) -> Fold:
     """Training and validation queries with their answers, over one history from which all of them are hidden.
 
     Validation: the last click of train users, drawn so that day of the last visible click and length of the visible
     history are distributed as for the test users; at most a quarter of the train users. Training: up to ``per_user``
-    latest anchors of other users, train and test alike. ``queries`` carries ``role`` ("train" or "valid").
+    latest anchors of other users, train and test alike, ``train_queries`` and ``train_share`` of them at most: each one
+    thins the history that all rows are served from. ``queries`` carries ``role`` ("train" or "valid").
     """
     anchors = find_anchors(clicks, gap_ms)
     pool = _describe_ends(clicks, anchors.filter(pl.col("is_last") & ~pl.col("is_test")))
     size = min(valid_queries, pool.height // 4)
     valid = _draw_valid(pool, describe_test(clicks), size, seed)
     rest = anchors.join(valid, on="user", how="anti").filter(pl.col("nth") < per_user)
-    train = rest.sample(min(train_queries, rest.height), seed=seed, shuffle=True)
+    train = rest.sample(min(train_queries, int(train_share * rest.height)), seed=seed, shuffle=True)
     chosen = pl.concat(
         [
             train.with_columns(role=pl.lit("train")),

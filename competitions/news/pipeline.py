@@ -37,7 +37,7 @@ def solve(files: raw.RawFiles, config: NewsConfig, run: Run) -> Outcome:
     # 4. Features of every candidate, in blocks.
     prepared = {}
     for name, fold in {"labelled": labelled, "test": test}.items():
-        vectors = step(recall.embed_clicks, fold, config.recall.item2vec, seed, name=f"{name}.item2vec")
+        vectors = step(recall.embed_clicks, fold, config.recall.item2vec, seed, name=f"{name}.vectors")
         channels = recall.recall(run, name, fold, catalogue, content, vectors, config.recall, seed)
         candidates = step(
             unite, channels, config.recall.fusion_constant, config.recall.candidates, name=f"{name}.unite"

@@ -130,3 +130,17 @@ def test_board_a_users_are_not_asked_and_stay_in_the_history(board_b: pl.DataFra
     fold = folds.ask_test(board_b)
     assert fold.queries["user"].to_list() == list(range(TEST_FROM, TEST_FROM + 40, 2))
     assert_frame_equal(fold.history, board_b)
+
+
+def test_training_queries_take_at_most_their_share_of_the_anchors() -> None:
+    log = make_log(
+        *((user, 10 + step, 30 * step) for user in range(1, 81) for step in (0, 1)), (900, 5, 0), test=(900,)
+    )
+
+    def count(share: float) -> int:
+        fold = folds.label_fold(
+            log, gap_ms=GAP_MS, train_queries=10_000, valid_queries=4, per_user=1, seed=0, train_share=share
+        )
+        return fold.queries.filter(role="train").height
+
+    assert (count(1.0), count(0.25)) == (76, 19)
