@@ -97,11 +97,10 @@ class RecallSettings(Settings, frozen=True):
 
 
 class RankSettings(Settings, frozen=True):
-    """``hard`` best and ``negatives`` drawn candidates per training query; parameters under the libraries' names."""
+    """``negatives`` drawn per training query; parameters of each library under its own names."""
 
     models: list[str]
     blocks: list[str]
-    hard: Count
     negatives: Count
     rounds: Count
     patience: Count

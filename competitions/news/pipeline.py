@@ -52,7 +52,7 @@ def solve(files: raw.RawFiles, config: NewsConfig, run: Run) -> Outcome:
 
     # 5. Rank: fit with an early stop on the validation queries, blend, refit on everything.
     channels, candidates, blocks = prepared["labelled"]
-    rows = step(rank.gather_rows, labelled, candidates, blocks, config.rank.hard, config.rank.negatives, seed)
+    rows = step(rank.gather_rows, labelled, candidates, blocks, config.rank.negatives, seed)
     early = [
         step(rank.fit_early, rows, *recipe(config.rank, kind), seed, name=f"fit.{kind}") for kind in config.rank.models
     ]

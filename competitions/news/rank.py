@@ -33,22 +33,20 @@ class Labelled:
     valid: Rows
 
 
-def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, hard: int, negatives: int, seed: int) -> Labelled:
+def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, negatives: int, seed: int) -> Labelled:
     """The labelled fold as matrices.
 
-    A thinned query keeps its answer, the ``hard`` best candidates by fusion, which the answer has to beat, and
-    ``negatives`` of the others, drawn at random.
+    A thinned query keeps its answer and ``negatives`` of the others, drawn evenly: to keep more of the likely ones
+    would teach the ranker that an unlikely one is the answer more often than it is.
     """
     assert fold.answers is not None
-    marked = candidates.select("query", "item", "fusion").with_row_index("row")
+    marked = candidates.select("query", "item").with_row_index("row")
     found = fold.answers.with_columns(label=pl.lit(1.0, pl.Float32))
     marked = marked.join(found, on=["query", "item"], how="left", maintain_order="left")
     marked = marked.join(fold.queries.select("query", "role"), on="query", how="left", maintain_order="left")
     marked = marked.with_columns(pl.col("label").fill_null(0.0), draw=np.random.default_rng(seed).random(marked.height))
-    marked = marked.with_columns(pl.struct(-pl.col("fusion"), "item").rank("ordinal").over("query").alias("place"))
-    first = (pl.col("label") > 0) | (pl.col("place") <= hard)
-    rest = pl.when(~first).then("draw").rank("ordinal").over("query")
-    thin = marked.filter((pl.col("label").max().over("query") > 0) & (first | (rest <= negatives)))
+    place = (pl.col("draw") - pl.col("label")).rank("ordinal").over("query")  # the answer comes first
+    thin = marked.filter((pl.col("label").max().over("query") > 0) & (place <= negatives + 1))
     if not thin.filter(role="train").height or not thin.filter(role="valid").height:
         raise UserError(
             "Recall found no answer of the training or of the validation queries: the log is too small to learn from, "

@@ -14,7 +14,6 @@ from tests.contract.news_planted import TEST_FROM, add_future, replace_future, w
 SMALL = (
     'rank.models=["lightgbm_lambdarank", "xgboost"]',
     'rank.blocks=["query", "item", "pair", "channel"]',
-    "rank.hard=10",
     "rank.negatives=10",
     "rank.rounds=30",
     "rank.patience=10",

@@ -91,26 +91,17 @@ def prepared(fold: Fold, candidates: pl.DataFrame, blocks: dict[str, pl.DataFram
 # --- rows ---
 
 
-def gather(prepared: Prepared, hard: int, negatives: int, seed: int = 1) -> rank.Labelled:
-    return rank.gather_rows(*prepared, hard, negatives, seed)
-
-
-def best_of(candidates: pl.DataFrame, hard: int) -> set[tuple[int, int]]:
-    """The best of each query by fusion, ties by item."""
-    best: set[tuple[int, int]] = set()
-    for _, rows in candidates.group_by("query"):
-        ordered = sorted(rows.select("query", "item", "fusion").rows(), key=lambda row: (-row[2], row[1]))
-        best |= {(query, item) for query, item, _ in ordered[:hard]}
-    return best
+def gather(prepared: Prepared, negatives: int, seed: int = 1) -> rank.Labelled:
+    return rank.gather_rows(*prepared, negatives, seed)
 
 
 @pytest.mark.parametrize(("part", "valid"), [("train", False), ("stop", True)])
-@pytest.mark.parametrize(("hard", "negatives"), [(0, 1), (0, 6), (4, 1), (5, 7), (3, 100)])
-def test_a_thinned_query_keeps_its_answer_the_hard_ones_and_some_others(
-    prepared: Prepared, part: str, valid: bool, hard: int, negatives: int
+@pytest.mark.parametrize("negatives", [1, 6, 100])
+def test_a_thinned_query_keeps_its_answer_and_some_others(
+    prepared: Prepared, part: str, valid: bool, negatives: int
 ) -> None:
     fold, candidates, _ = prepared
-    rows: Rows = getattr(gather(prepared, hard, negatives), part)
+    rows: Rows = getattr(gather(prepared, negatives), part)
     keys = identify(rows)
     listed = set(candidates.select("query", "item").rows())
     found = {key for key in right(fold) & listed if (key[0] % 3 == 0) == valid}
@@ -121,17 +112,14 @@ def test_a_thinned_query_keeps_its_answer_the_hard_ones_and_some_others(
     assert set(keys) <= listed
     assert [query for query, _ in keys] == sorted(query for query, _ in keys)
     assert {query for query, _ in keys} == asked
-    first = found | {key for key in best_of(candidates, hard) if key[0] in asked}
-    assert first <= set(keys)
     for query in asked:
-        own = sum(key[0] == query for key in first)
-        held = min(own + negatives, sum(key[0] == query for key in listed))
+        held = min(1 + negatives, sum(key[0] == query for key in listed))
         assert sum(key[0] == query for key in keys) == held
 
 
 def test_validation_keeps_every_candidate_of_every_query(prepared: Prepared) -> None:
     fold, candidates, _ = prepared
-    valid = gather(prepared, 3, 2).valid
+    valid = gather(prepared, 2).valid
     wanted = [key for key in candidates.select("query", "item").rows() if key[0] % 3 == 0]
     assert identify(valid) == wanted
     assert valid.labels.tolist() == [float(key in right(fold)) for key in wanted]
@@ -140,10 +128,10 @@ def test_validation_keeps_every_candidate_of_every_query(prepared: Prepared) -> 
 
 
 def test_negatives_are_drawn_by_seed_and_evenly(prepared: Prepared) -> None:
-    one, again, other = (gather(prepared, 0, 3, seed).train for seed in (1, 1, 2))
+    one, again, other = (gather(prepared, 3, seed).train for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.features, again.features)
     assert identify(one) != identify(other)
-    drawn = [key for seed in range(60) for key in identify(gather(prepared, 0, 3, seed).train)]
+    drawn = [key for seed in range(60) for key in identify(gather(prepared, 3, seed).train)]
     counts = np.array([drawn.count((1, item)) for item in prepared[1].filter(query=1)["item"]])
     assert counts.max() == 60  # the answer
     assert np.sort(counts)[-2] < 20  # 7.5 expected
@@ -151,9 +139,9 @@ def test_negatives_are_drawn_by_seed_and_evenly(prepared: Prepared) -> None:
 
 
 def test_rows_do_not_depend_on_the_size_of_a_chunk(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = gather(prepared, 2, 4)
+    whole = gather(prepared, 4)
     monkeypatch.setattr(rank, "CHUNK_ROWS", 7)
-    parts = gather(prepared, 2, 4)
+    parts = gather(prepared, 4)
     for one, other in ((whole.train, parts.train), (whole.stop, parts.stop), (whole.valid, parts.valid)):
         np.testing.assert_array_equal(one.features, other.features)
         np.testing.assert_array_equal(one.labels, other.labels)
@@ -163,7 +151,7 @@ def test_a_block_that_is_left_out_leaves_its_columns_out(prepared: Prepared) -> 
     fold, candidates, blocks = prepared
     some = {name: blocks[name] for name in ("pair", "query")}
     assert rank.feature_names(some) == ("pair_twice", "user_own")
-    train = rank.gather_rows(fold, candidates, some, 2, 3, seed=1).train
+    train = rank.gather_rows(fold, candidates, some, 3, seed=1).train
     assert train.names == ("pair_twice", "user_own")
     np.testing.assert_array_equal(train.features[:, 0] // 2000, train.features[:, 1])
 
@@ -177,7 +165,7 @@ def test_no_answer_found_for_training_or_for_validation_is_refused(prepared: Pre
     )
     missed = Fold(fold.history, fold.queries, fold.seen, lost)
     with pytest.raises(UserError, match=r"^Recall found no answer of the training or .*recall\.channels.*\.$"):
-        rank.gather_rows(missed, candidates, blocks, 2, 3, seed=1)
+        rank.gather_rows(missed, candidates, blocks, 3, seed=1)
 
 
 # --- refit ---
@@ -188,7 +176,7 @@ def test_the_refit_learns_from_both_thinned_parts_for_the_rounds_found(
 ) -> None:
     calls: list[tuple[Any, ...]] = []
     monkeypatch.setattr(rank, "fit", lambda *args: calls.append(args))
-    labelled = gather(prepared, 2, 4)
+    labelled = gather(prepared, 4)
     rank.refit(labelled, Ranker("xgboost", None, 17, {}), {"eta": 1}, 3)
     kind, parameters, both, valid, rounds, _, seed = calls[0]
     assert (kind, parameters, valid, rounds, seed) == ("xgboost", {"eta": 1}, None, 17, 3)
@@ -202,7 +190,7 @@ def test_early_fits_learn_from_training_and_stop_by_thinned_validation(
 ) -> None:
     calls: list[tuple[Any, ...]] = []
     monkeypatch.setattr(rank, "fit", lambda *args: calls.append(args))
-    labelled = gather(prepared, 2, 4)
+    labelled = gather(prepared, 4)
     rank.fit_early(labelled, "catboost", {"depth": 2}, 50, 5, 8)
     assert calls == [("catboost", {"depth": 2}, labelled.train, labelled.stop, 50, 5, 8)]
 
@@ -210,7 +198,7 @@ def test_early_fits_learn_from_training_and_stop_by_thinned_validation(
 @pytest.mark.parametrize("kind", ["lightgbm_lambdarank", "lightgbm_binary", "xgboost", "catboost"])
 def test_the_configured_parameters_are_accepted_by_each_library(prepared: Prepared, kind: str) -> None:
     parameters = getattr(load_config([]).rank, kind)
-    labelled = gather(prepared, 5, 10)
+    labelled = gather(prepared, 10)
     early = rank.fit_early(labelled, kind, parameters, 5, 5, 0)
     final = rank.refit(labelled, early, parameters, 0)
     assert 1 <= final.rounds == early.rounds <= 5
@@ -252,7 +240,7 @@ def test_test_scores_are_the_blend_of_standardised_models_whatever_the_chunk(
 
 def test_validation_scores_have_a_column_for_each_ranker(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rank, "predict", pick_column)
-    labelled = gather(prepared, 2, 4)
+    labelled = gather(prepared, 4)
     scores = rank.score_valid(labelled, [Ranker("x", None, column, {}) for column in (3, 0)])
     np.testing.assert_array_equal(scores, labelled.valid.features[:, [3, 0]])
 
@@ -268,7 +256,7 @@ def test_the_measure_counts_queries_without_candidates() -> None:
 
 
 def test_the_blend_is_found_on_validation_rows(prepared: Prepared) -> None:
-    labelled = gather(prepared, 2, 4)
+    labelled = gather(prepared, 4)
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(len(labelled.valid.labels), 2))
     scores = np.column_stack([noise[:, 0], noise[:, 1] + 9 * labelled.valid.labels])
