@@ -4,9 +4,11 @@ VENV := .venv
 PY := $(VENV)/bin/python
 SEED ?= 0
 RUN = $(PY) -m competitions
+NAMES := news flight
+INPUT = $(if $(RAW),--raw "$(RAW)") $(if $(SCALE),--scale $(SCALE)) --seed $(SEED)
 
 .DEFAULT_GOAL := help
-.PHONY: help install news simulate-news ladder-news test lint format bench clean
+.PHONY: help install $(NAMES) $(NAMES:%=simulate-%) $(NAMES:%=ladder-%) test lint format bench clean
 
 help: ## This text
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -21,14 +23,20 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@touch $@
 
-news: $(VENV)/installed ## News: raw files to a checked submission (RAW= SCALE= SEED= ARGS=)
-	@$(RUN) run news $(if $(RAW),--raw "$(RAW)") $(if $(SCALE),--scale $(SCALE)) --seed $(SEED) $(ARGS)
+news: ## News: raw files to a checked submission (RAW= SCALE= SEED= ARGS=)
+flight: ## Flight: the same
+$(NAMES): $(VENV)/installed
+	@$(RUN) run $@ $(INPUT) $(ARGS)
 
-simulate-news: $(VENV)/installed ## News: write simulated raw files and print their marginals (SCALE= SEED=)
-	@$(RUN) simulate news $(if $(SCALE),--scale $(SCALE)) --seed $(SEED) --describe $(ARGS)
+simulate-news: ## News: write simulated raw files and print how they compare with the host's (SCALE= SEED=)
+simulate-flight: ## Flight: the same
+$(NAMES:%=simulate-%): simulate-%: $(VENV)/installed
+	@$(RUN) simulate $* $(if $(SCALE),--scale $(SCALE)) --seed $(SEED) --describe $(ARGS)
 
-ladder-news: $(VENV)/installed ## News: what each channel, feature block and model adds (minutes)
-	@$(RUN) ladder news $(if $(RAW),--raw "$(RAW)") $(if $(SCALE),--scale $(SCALE)) --seed $(SEED)
+ladder-news: ## News: what each channel, feature block and model adds (minutes)
+ladder-flight: ## Flight: the same
+$(NAMES:%=ladder-%): ladder-%: $(VENV)/installed
+	@$(RUN) ladder $* $(INPUT)
 
 test: $(VENV)/installed ## All tests
 	@$(PY) -m pytest -q $(ARGS)

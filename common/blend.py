@@ -1,5 +1,6 @@
 """Blending rankers: their scores, standardised within each query, added up with weights found by search."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,8 +8,7 @@ import optuna
 from numpy.typing import NDArray
 
 from common.metrics import reciprocal_ranks
-
-Scores = NDArray[np.float64]
+from common.softmax import Labels, Scores, Sizes
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Blend:
     mrr: float
 
 
-def standardise(scores: Scores, sizes: NDArray[np.int32]) -> Scores:
+def standardise(scores: Scores, sizes: Sizes) -> Scores:
     """Scores (n, models) with mean 0 and deviation 1 within each query; rankers' scales mean nothing across queries."""
     if not len(scores):
         return scores
@@ -32,8 +32,8 @@ def standardise(scores: Scores, sizes: NDArray[np.int32]) -> Scores:
 
 def search_weights(
     scores: Scores,
-    labels: NDArray[np.float32],
-    sizes: NDArray[np.int32],
+    labels: Labels,
+    sizes: Sizes,
     *,
     answers: int,
     trials: int,
@@ -49,32 +49,43 @@ def search_weights(
     half = np.arange(len(sizes)) % 2 == 0
     total = 0.0
     for part in (half, ~half):
-        weights = _search(*_take(standard, labels, sizes, part), trials, seed, k)
-        rest = _take(standard, labels, sizes, ~part)
+        weights = _search_mrr(*take_queries(standard, labels, sizes, part), trials, seed, k)
+        rest = take_queries(standard, labels, sizes, ~part)
         total += float(reciprocal_ranks(rest[0] @ weights, rest[1], rest[2], k).sum())
-    return Blend(tuple(float(w) for w in _search(standard, labels, sizes, trials, seed, k)), total / max(answers, 1))
+    found = _search_mrr(standard, labels, sizes, trials, seed, k)
+    return Blend(tuple(float(w) for w in found), total / max(answers, 1))
 
 
-def _take(
-    scores: Scores, labels: NDArray[np.float32], sizes: NDArray[np.int32], part: NDArray[np.bool_]
-) -> tuple[Scores, NDArray[np.float32], NDArray[np.int32]]:
+def _search_mrr(scores: Scores, labels: Labels, sizes: Sizes, trials: int, seed: int, k: int) -> Scores:
+    def judge(weights: Scores) -> float:
+        return float(reciprocal_ranks(scores @ weights, labels, sizes, k).sum())
+
+    return search_shares(judge, plain_starts(scores.shape[1]), trials, seed)
+
+
+def take_queries(scores: Scores, labels: Labels, sizes: Sizes, part: NDArray[np.bool_]) -> tuple[Scores, Labels, Sizes]:
+    """The rows of those queries that ``part`` (queries,) names."""
     rows = np.repeat(part, sizes)
     return scores[rows], labels[rows], sizes[part]
 
 
-def _search(
-    scores: Scores, labels: NDArray[np.float32], sizes: NDArray[np.int32], trials: int, seed: int, k: int
-) -> Scores:
-    models = scores.shape[1]
+def plain_starts(models: int) -> list[Scores]:
+    """Equal weights, then each model alone."""
+    return [np.ones(models), *np.eye(models)]
 
-    def judge(trial: optuna.Trial) -> float:
-        raw = np.array([trial.suggest_float(f"weight_{model}", 0.0, 1.0) for model in range(models)])
-        return float(reciprocal_ranks(scores @ raw, labels, sizes, k).sum()) if raw.any() else 0.0
+
+def search_shares(judge: Callable[[Scores], float], starts: Sequence[Scores], trials: int, seed: int) -> Scores:
+    """The weights, summing to 1, that ``judge`` finds best among ``starts`` and what Optuna's TPE proposes."""
+    names = [f"weight_{model}" for model in range(len(starts[0]))]
+
+    def judge_trial(trial: optuna.Trial) -> float:
+        raw = np.array([trial.suggest_float(name, 0.0, 1.0) for name in names])
+        return judge(raw) if raw.any() else -1e9
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
-    for start in [np.ones(models), *np.eye(models)]:
-        study.enqueue_trial({f"weight_{model}": float(value) for model, value in enumerate(start)})
-    study.optimize(judge, n_trials=trials)
-    best = np.array([study.best_params[f"weight_{model}"] for model in range(models)])
+    for start in starts:
+        study.enqueue_trial({name: float(value) for name, value in zip(names, start, strict=True)})
+    study.optimize(judge_trial, n_trials=trials)
+    best = np.array([study.best_params[name] for name in names])
     return np.asarray(best / best.sum())

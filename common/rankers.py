@@ -1,38 +1,29 @@
-"""Four rankers behind one pair of functions: fit with an early stop (or for a number of rounds), and predict.
+"""Rankers behind one pair of functions: fit with an early stop (or for a number of rounds), and predict.
 
-Parameters go to the libraries under their own names. Only float32 matrices cross over: LightGBM aborts the process on
-a frame with strings or dates, CatBoost crashes on dates, XGBoost's versions disagree about categories.
+A kind begins with its family, so that several recipes of one library can stand side by side: ``xgboost_pairwise``,
+``xgboost_ndcg``. Parameters go to the libraries under their own names. Only float32 matrices cross over: LightGBM
+aborts the process on a frame with strings or dates, CatBoost crashes on dates, XGBoost's versions disagree about
+categories.
 """
 
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import catboost
 import lightgbm
 import numpy as np
-import polars as pl
 import xgboost
 from numpy.typing import NDArray
 
+from common.errors import UserError
+from common.logit import fit_logit
 from common.metrics import reciprocal_ranks
+from common.rows import Matrix, Rows, to_matrix
+from common.softmax import lightgbm_softmax
 
-Matrix = NDArray[np.float32]
-ALLOWED = (pl.Float32, pl.Float64, pl.Boolean, pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32)
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows to learn from or to score, those of one query together.
-
-    ``features`` (n, d) float32, NaN = missing; ``labels`` (n,) 0 or 1; ``sizes``: rows of each query, summing to n.
-    """
-
-    names: tuple[str, ...]
-    features: Matrix
-    labels: NDArray[np.float32]
-    sizes: NDArray[np.int32]
+__all__ = ["Matrix", "Ranker", "Rows", "fit", "predict", "to_matrix"]
 
 
 @dataclass(frozen=True)
@@ -45,92 +36,118 @@ class Ranker:
     gain: dict[str, float]
 
 
-def to_matrix(frame: pl.DataFrame) -> Matrix:
-    """The frame as float32, null as NaN; a column that is not a number is refused by name."""
-    wrong = [f"{name} ({dtype})" for name, dtype in frame.schema.items() if dtype not in ALLOWED]
-    if wrong:
-        raise TypeError(f"features must be numbers of at most 32 bits or floats; encode {', '.join(wrong)}")
-    matrix: Matrix = np.empty(frame.shape, np.float32)
-    for place, name in enumerate(frame.columns):
-        matrix[:, place] = frame[name].cast(pl.Float32).to_numpy()
-    return matrix
-
-
 def fit(
-    kind: str, parameters: Mapping[str, Any], train: Rows, valid: Rows | None, rounds: int, patience: int, seed: int
+    kind: str,
+    parameters: Mapping[str, Any],
+    train: Rows,
+    valid: Rows | None,
+    rounds: int,
+    patience: int,
+    seed: int,
+    *,
+    cutoff: int = 5,
 ) -> Ranker:
-    """Fit a model on ``train``, until NDCG@5 (XGBoost: MRR@5) on ``valid`` has not risen for ``patience`` rounds."""
+    """Fit a model on ``train`` for at most ``rounds`` rounds.
+
+    With ``valid`` the fit ends where its NDCG@cutoff (XGBoost: MRR@cutoff; logit: likelihood) has not risen for
+    ``patience`` rounds, and the rounds up to the best are kept. Raises ``UserError`` for a kind of no family.
+    """
+    task = _Task(dict(parameters), train, valid, rounds, patience, seed, cutoff)
     fitters = {
-        "lightgbm_lambdarank": _fit_lightgbm,
-        "lightgbm_binary": _fit_lightgbm,
+        "lightgbm_softmax": _fit_lightgbm_softmax,
+        "lightgbm": _fit_lightgbm,
         "xgboost": _fit_xgboost,
         "catboost": _fit_catboost,
+        "logit": _fit_logit,
     }
-    model, used, gain = fitters[kind](dict(parameters), train, valid, rounds, patience, seed)
-    return Ranker(kind, model, used, dict(zip(train.names, gain, strict=True)))
+    for family, fitter in fitters.items():
+        if kind.startswith(family):
+            model, used, gain = fitter(task)
+            return Ranker(kind, model, used, dict(zip(train.names, gain, strict=True)))
+    raise UserError(f"There is no ranker {kind!r}: the name of a kind begins with one of {', '.join(fitters)}.")
 
 
 def predict(ranker: Ranker, features: Matrix) -> NDArray[np.float64]:
     """Scores of rows, higher is better; comparable within a query only."""
-    if ranker.kind == "xgboost":
-        return np.asarray(ranker.model.inplace_predict(features, predict_type="margin"), dtype=np.float64)
-    if ranker.kind == "catboost":
-        return np.asarray(ranker.model.predict(features, prediction_type="RawFormulaVal"), dtype=np.float64)
-    return np.asarray(ranker.model.predict(features, raw_score=True), dtype=np.float64)
+    if ranker.kind.startswith("xgboost"):
+        scores = ranker.model.inplace_predict(features, predict_type="margin")
+    elif ranker.kind.startswith("catboost"):
+        scores = ranker.model.predict(features, prediction_type="RawFormulaVal")
+    elif ranker.kind.startswith("logit"):
+        scores = ranker.model.predict(features)
+    else:
+        scores = ranker.model.predict(features, raw_score=True)
+    return np.asarray(scores, dtype=np.float64)
+
+
+class _Task(NamedTuple):
+    """The arguments of ``fit`` under way to a family."""
+
+    parameters: dict[str, Any]
+    train: Rows
+    valid: Rows | None
+    rounds: int
+    patience: int
+    seed: int
+    cutoff: int
 
 
 Fit = tuple[Any, int, Sequence[float]]
 
 
-def _fit_lightgbm(
-    parameters: dict[str, Any], train: Rows, valid: Rows | None, rounds: int, patience: int, seed: int
-) -> Fit:
+def _fit_lightgbm_softmax(task: _Task) -> Fit:
+    if "objective" in task.parameters:
+        raise UserError("lightgbm_softmax has an objective of its own: take `objective` out of its parameters.")
+    return _fit_lightgbm(task._replace(parameters=task.parameters | {"objective": lightgbm_softmax}))
+
+
+def _fit_lightgbm(task: _Task) -> Fit:
     fixed = {
-        "seed": seed,
+        "seed": task.seed,
         "deterministic": True,
         "force_row_wise": True,
         "verbose": -1,
         "metric": "ndcg",
-        "eval_at": [5],
+        "eval_at": [task.cutoff],
     }
+    train, valid, settings = task.train, task.valid, fixed | task.parameters
     data = lightgbm.Dataset(train.features, train.labels, group=train.sizes, feature_name=list(train.names))
     if valid is None:
-        model = lightgbm.train(fixed | parameters, data, rounds)
-        return model, rounds, model.feature_importance("gain").tolist()
+        model = lightgbm.train(settings, data, task.rounds)
+        return model, task.rounds, model.feature_importance("gain").tolist()
     held = lightgbm.Dataset(valid.features, valid.labels, group=valid.sizes, reference=data)
-    stop = lightgbm.early_stopping(patience, verbose=False)
-    model = lightgbm.train(fixed | parameters, data, rounds, [held], callbacks=[stop])
+    stop = lightgbm.early_stopping(task.patience, verbose=False)
+    model = lightgbm.train(settings, data, task.rounds, [held], callbacks=[stop])
     return model, model.best_iteration, model.feature_importance("gain", model.best_iteration).tolist()
 
 
-def _fit_xgboost(
-    parameters: dict[str, Any], train: Rows, valid: Rows | None, rounds: int, patience: int, seed: int
-) -> Fit:
-    fixed = {"seed": seed, "tree_method": "hist", "disable_default_eval_metric": True, "verbosity": 0}
-    settings = fixed | parameters
+def _fit_xgboost(task: _Task) -> Fit:
+    fixed = {"seed": task.seed, "tree_method": "hist", "disable_default_eval_metric": True, "verbosity": 0}
+    train, valid, settings = task.train, task.valid, fixed | task.parameters
     data = _quantise(train, settings, None)
     held = [] if valid is None else [(_quantise(valid, settings, data), "valid")]
-    stop = None if valid is None else patience
-    watch = None if valid is None else functools.partial(_watch_mrr, valid)
+    stop = None if valid is None else task.patience
+    watch = None if valid is None else functools.partial(_watch_mrr, valid, task.cutoff)
     model = xgboost.train(
         settings,
         data,
-        rounds,
+        task.rounds,
         evals=held,
         custom_metric=watch,
         maximize=True,
         early_stopping_rounds=stop,
         verbose_eval=False,
     )
-    used = rounds if valid is None else model.best_iteration + 1
+    used = task.rounds if valid is None else model.best_iteration + 1
     kept = model[:used]
     gain = kept.get_score(importance_type="total_gain")
     return kept, used, [float(gain.get(name, 0.0)) for name in train.names]  # type: ignore[arg-type]
 
 
-def _watch_mrr(valid: Rows, scores: Matrix, _: Any) -> tuple[str, float]:
-    """MRR@5 for the early stop: XGBoost's own ndcg takes longer than the round that it judges."""
-    return "mrr@5", float(reciprocal_ranks(scores.astype(np.float64), valid.labels, valid.sizes, 5).mean())
+def _watch_mrr(valid: Rows, cutoff: int, scores: Matrix, _: Any) -> tuple[str, float]:
+    """MRR for the early stop: XGBoost's own ndcg takes longer than the round that it judges."""
+    found = reciprocal_ranks(scores.astype(np.float64), valid.labels, valid.sizes, cutoff)
+    return f"mrr@{cutoff}", float(found.mean())
 
 
 def _quantise(rows: Rows, settings: Mapping[str, Any], reference: Any) -> Any:
@@ -145,15 +162,18 @@ def _quantise(rows: Rows, settings: Mapping[str, Any], reference: Any) -> Any:
     )
 
 
-def _fit_catboost(
-    parameters: dict[str, Any], train: Rows, valid: Rows | None, rounds: int, patience: int, seed: int
-) -> Fit:
-    fixed = {"random_seed": seed, "verbose": False, "allow_writing_files": False, "eval_metric": "NDCG:top=5"}
-    settings = fixed | parameters | {"iterations": rounds}
-    if valid is not None:
-        settings |= {"od_type": "Iter", "od_wait": patience, "use_best_model": True}
+def _fit_catboost(task: _Task) -> Fit:
+    fixed = {
+        "random_seed": task.seed,
+        "verbose": False,
+        "allow_writing_files": False,
+        "eval_metric": f"NDCG:top={task.cutoff};hints=skip_train~true",
+    }
+    settings = fixed | task.parameters | {"iterations": task.rounds}
+    if task.valid is not None:
+        settings |= {"od_type": "Iter", "od_wait": task.patience, "use_best_model": True}
     model = catboost.CatBoost(settings)
-    model.fit(_pool(train), eval_set=None if valid is None else _pool(valid))
+    model.fit(_pool(task.train), eval_set=None if task.valid is None else _pool(task.valid))
     gain = model.get_feature_importance(type="PredictionValuesChange")
     return model, model.tree_count_, [float(value) for value in gain]
 
@@ -161,3 +181,14 @@ def _fit_catboost(
 def _pool(rows: Rows) -> Any:
     groups = np.repeat(np.arange(len(rows.sizes)), rows.sizes)
     return catboost.Pool(rows.features, rows.labels, group_id=groups, feature_names=list(rows.names))
+
+
+def _fit_logit(task: _Task) -> Fit:
+    """Iterations take the place of rounds; the seed has nothing to decide."""
+    unknown = sorted(task.parameters.keys() - {"l2", "iterations"})
+    if unknown:
+        raise UserError(f"The logit has no parameter {unknown[0]}: it takes l2 and iterations.")
+    l2 = float(task.parameters.get("l2", 1e-4))
+    rounds = min(task.rounds, int(task.parameters.get("iterations", task.rounds)))
+    model = fit_logit(task.train, task.valid, l2, rounds, task.patience)
+    return model, model.rounds, model.gain()

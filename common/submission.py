@@ -4,9 +4,9 @@ A rule is a sentence and an expression that marks the rows that break it; what a
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import BinaryIO, NamedTuple, NoReturn
 from uuid import uuid4
 
 import polars as pl
@@ -34,13 +34,23 @@ class Checked(NamedTuple):
 
 
 def write_csv(frame: pl.DataFrame, path: Path) -> Path:
-    """Write a frame as CSV under a temporary name, then rename: ``path`` holds the old file or the new one, whole."""
+    """Write a frame as CSV: ``path`` holds the old file or the new one, whole."""
+    return _write_whole(path, frame.write_csv)
+
+
+def write_parquet(frame: pl.DataFrame, path: Path) -> Path:
+    """Write a frame as parquet: ``path`` holds the old file or the new one, whole."""
+    return _write_whole(path, frame.write_parquet)
+
+
+def _write_whole(path: Path, write: Callable[[BinaryIO], None]) -> Path:
+    """Write under a temporary name, then rename."""
     part = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with part.open("wb") as file:
-                frame.write_csv(file)
+                write(file)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(part, path)
@@ -103,9 +113,14 @@ def _refuse_width(path: Path, body: bytes, width: int, reason: str) -> NoReturn:
 
 
 def find_rows(frame: pl.DataFrame, rule: str, broken: pl.Expr) -> list[Violation]:
-    """List the rows (of a frame from ``read_back``) that ``broken`` marks: at most one violation."""
+    """List the rows that ``broken`` marks: at most one violation.
+
+    The first column of ``frame`` says where a row stands, under the name by which a reader knows it (``line``, from
+    ``read_back``); the others are the row.
+    """
+    place = frame.columns[0]
     rows = frame.filter(broken)
-    texts = (f"line {row[0]}: {','.join(row[1:])!r}" for row in rows.head(ROWS_SHOWN).iter_rows())
+    texts = (f"{place} {row[0]}: {','.join(map(str, row[1:]))!r}" for row in rows.head(ROWS_SHOWN).iter_rows())
     return [Violation(rule, rows.height, tuple(texts))] if rows.height else []
 
 

@@ -9,17 +9,18 @@ from typing import Annotated
 import typer
 
 from common.errors import UserError
+from competitions.flight import command as flight
 from competitions.news import command as news
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-COMPETITIONS = {"news": news}
+COMPETITIONS = {"news": news, "flight": flight}
 
 Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(COMPETITIONS)}.")]
 Raw = Annotated[Path | None, typer.Option(help="Folder with the host's files; default data/NAME/raw, else simulated.")]
 Seed = Annotated[int, typer.Option(help="Seed of the simulation and of every random choice.")]
 Scale = Annotated[float | None, typer.Option(help="Size of the simulated data; 1.0 is the host's.")]
 Build = Annotated[Path, typer.Option(help="Where everything that is made goes.")]
-Truth = Annotated[Path, typer.Option(help="The truth file: user_id, click_article_id.")]
+Truth = Annotated[Path, typer.Option(help="The truth file: one row per answer, ids as the host names them.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a setting: --set a.b=c (repeatable).")]
 
 

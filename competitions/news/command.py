@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from common import config as configuration
 from common.errors import UserError
 from common.progress import say, track
 from common.run import Run, prune
+from common.show import print_table, shorten_steps, wide_console
 from competitions.news import raw, submit
 from competitions.news.config import NewsConfig
 from competitions.news.ladder import climb, list_rungs
@@ -94,11 +92,10 @@ def simulate(out: Path | None, scale: float | None, seed: int, build: Path, desc
     size = DEFAULT_SCALE if scale is None else scale
     folder = out or build / "simulated" / f"scale{size:g}-seed{seed}"
     made = write_simulation(folder, size, seed)
-    console = wide_console()
-    console.print(f"{folder}: {made.rows}")
-    console.print(f"oracle MRR@5 {made.oracle.mrr5:.4f} (expected {made.oracle.mrr5_expected:.4f})")
+    print(f"{folder}: {made.rows}")
+    print(f"oracle MRR@5 {made.oracle.mrr5:.4f} (expected {made.oracle.mrr5_expected:.4f})")
     if describe:
-        print_table(console, "Simulated beside the host's", describe_simulation(folder).to_dicts())
+        print_table(wide_console(), "Simulated beside the host's", describe_simulation(folder).to_dicts())
 
 
 def ladder(raw_folder: Path | None, scale: float | None, seed: int, build: Path) -> None:
@@ -136,51 +133,14 @@ def show(summary: dict[str, Any], path: Path) -> None:
     print_table(console, "Validation beside test (shares of users)", summary["folds"])
     print_table(console, "Recall of the validation answers, before any ranking", summary["recall"])
     print_table(console, "Models on validation", [{"model": k, **v} for k, v in summary["models"].items()])
-    print_table(console, "Steps", fold_short(summary["steps"]))
+    print_table(console, "Steps", shorten_steps(summary["steps"]))
     cv, truth = summary["cv"], summary["truth"]
     asked = cv["queries"]["valid"]
-    console.print(f"\nCV: blend MRR@5 {cv['mrr@5']:.4f} +- {cv['error']:.4f} on {asked} validation users")
+    print(f"\nCV: blend MRR@5 {cv['mrr@5']:.4f} +- {cv['error']:.4f} on {asked} validation users")
     if truth:
         got, best = truth["scores"]["mrr@5"], truth["oracle"]["mrr5"]
-        console.print(f"Simulated truth: MRR@5 {got:.4f}, oracle {best:.4f}, share reached {got / best:.1%}")
+        print(f"Simulated truth: MRR@5 {got:.4f}, oracle {best:.4f}, share reached {got / best:.1%}")
     peak = max(step["peak_mib"] for step in summary["steps"])
-    console.print(f"Wall time {summary['wall_seconds']:.0f} s, peak memory {peak / 1024:.2f} GiB")
-    console.print(f"Submission: {summary['submission']['path']}, {summary['submission']['rows']} users, checked")
-    console.print(f"Summary: {path}")
-
-
-def fold_short(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Steps of a second and more in order, then the others in one row."""
-    short = [step for step in steps if step["seconds"] < 1]
-    rest = {
-        "name": f"{len(short)} shorter steps",
-        "seconds": sum(step["seconds"] for step in short),
-        "peak_mib": max((step["peak_mib"] for step in short), default=0.0),
-        "kept": all(step["kept"] for step in short),
-    }
-    return [step for step in steps if step["seconds"] >= 1] + ([rest] if short else [])
-
-
-def wide_console() -> Console:
-    """A console on stdout, wide enough for the tables where stdout is a file."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=120)
-
-
-def print_table(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
-    """Print rows of plain values as a table; nothing where there are none."""
-    if not rows:
-        return
-    table = Table(title=title, title_justify="left", show_edge=False, box=None)
-    for name in rows[0]:
-        table.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")
-    for row in rows:
-        table.add_row(*(_format(value) for value in row.values()))
-    console.print()
-    console.print(table)
-
-
-def _format(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4f}" if abs(value) < 100 else f"{value:,.0f}"
-    return "" if value is None else str(value)
+    print(f"Wall time {summary['wall_seconds']:.0f} s, peak memory {peak / 1024:.2f} GiB")
+    print(f"Submission: {summary['submission']['path']}, {summary['submission']['rows']} users, checked")
+    print(f"Summary: {path}")

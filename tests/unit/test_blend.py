@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.blend import search_weights, standardise
+from common.blend import search_shares, search_weights, standardise
 from common.metrics import reciprocal_ranks
 
 Array = NDArray[np.float64]
@@ -112,3 +112,8 @@ def test_one_query_and_hopeless_scores_still_give_weights() -> None:
     blend = search((scores, np.zeros(len(scores), np.float32), split), 20, trials=8)
     assert blend.mrr == 0
     assert blend.weights == (0.5, 0.5)  # the first that is tried
+
+
+def test_weights_that_are_all_zero_are_never_the_best() -> None:
+    found = search_shares(lambda weights: -float(weights.sum()), [np.zeros(2), np.ones(2)], 2, 0)
+    assert found.tolist() == [0.5, 0.5]

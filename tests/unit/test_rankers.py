@@ -1,14 +1,16 @@
-"""The matrix that crosses over to the libraries, and what each ranker must do with a planted signal."""
+"""What each ranker must do with a planted signal."""
 
+import pickle
+from dataclasses import replace
 from typing import Any
 
 import lightgbm
 import numpy as np
-import polars as pl
 import pytest
 
+from common.errors import UserError
 from common.metrics import reciprocal_ranks
-from common.rankers import Matrix, Ranker, Rows, fit, predict, to_matrix
+from common.rankers import Matrix, Ranker, Rows, fit, predict
 
 NAMES = ("noise_a", "planted", "noise_b", "holes")
 PER_QUERY = 12
@@ -17,58 +19,28 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "lightgbm_binary": {"objective": "binary", "num_leaves": 7, "learning_rate": 0.2, "feature_fraction": 0.75},
     "xgboost": {"objective": "rank:ndcg", "max_depth": 3, "learning_rate": 0.3, "subsample": 0.8, "nthread": 1},
     "catboost": {"loss_function": "QuerySoftMax", "depth": 3, "learning_rate": 0.3, "rsm": 0.75, "thread_count": 1},
+    "lightgbm_softmax": {"num_leaves": 7, "learning_rate": 0.2, "feature_fraction": 0.75, "num_threads": 1},
+    "lightgbm_softmax_wide": {"num_leaves": 12, "learning_rate": 0.2, "feature_fraction": 0.75, "num_threads": 1},
+    "xgboost_pairwise": {
+        "objective": "rank:pairwise",
+        "lambdarank_pair_method": "topk",
+        "lambdarank_num_pair_per_sample": 4,
+        "max_depth": 3,
+        "learning_rate": 0.3,
+        "subsample": 0.8,
+        "nthread": 1,
+    },
+    "catboost_yetirank": {"loss_function": "YetiRank", "depth": 3, "learning_rate": 0.3, "thread_count": 1},
+    "catboost_rmse": {"loss_function": "QueryRMSE", "depth": 3, "learning_rate": 0.3, "rsm": 0.75, "thread_count": 1},
 }
 # CatBoost's own default depends on the number of rounds: left out, the rounds of an early stop mean another model.
-SETTINGS["catboost"]["leaf_estimation_iterations"] = 2
+for kind in ("catboost", "catboost_yetirank", "catboost_rmse"):
+    SETTINGS[kind]["leaf_estimation_iterations"] = 2
 SETTINGS["lightgbm_lambdarank"]["num_threads"] = SETTINGS["lightgbm_binary"]["num_threads"] = 1
+PLAIN = ["lightgbm_lambdarank", "lightgbm_binary", "xgboost", "catboost"]
+BOOSTED = list(SETTINGS)
+SETTINGS["logit"] = {"l2": 1e-4}
 KINDS = list(SETTINGS)
-
-
-# --- to_matrix ---
-
-NUMBERS = [pl.Float32, pl.Float64, pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32]
-
-
-@pytest.mark.parametrize("dtype", NUMBERS)
-def test_numbers_become_float32_and_null_becomes_nan(dtype: type[pl.DataType]) -> None:
-    matrix = to_matrix(pl.DataFrame({"x": [7, None, 0], "y": [1, 2, 3]}, schema={"x": dtype, "y": pl.Int32}))
-    assert matrix.dtype == np.float32
-    np.testing.assert_array_equal(matrix, [[7, 1], [np.nan, 2], [0, 3]])
-
-
-def test_truth_values_become_ones_and_zeros() -> None:
-    matrix = to_matrix(pl.DataFrame({"x": [True, None, False]}))
-    np.testing.assert_array_equal(matrix, [[1], [np.nan], [0]])
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        pl.Series(["a", "b"]),
-        pl.Series(["a", "b"], dtype=pl.Categorical),
-        pl.Series(["a", "b"], dtype=pl.Enum(["a", "b"])),
-        pl.Series([1, 2], dtype=pl.Int64),
-        pl.Series([1, 2], dtype=pl.UInt64),
-        pl.Series([0, 1]).cast(pl.Date),
-        pl.Series([0, 1]).cast(pl.Datetime("ms")),
-        pl.Series([0, 1]).cast(pl.Duration("ms")),
-        pl.Series([[1], [2]]),
-        pl.Series([{"a": 1}, {"a": 2}]),
-        pl.Series([None, None]),
-        pl.Series([b"a", b"b"]),
-    ],
-    ids=lambda values: str(values.dtype),
-)
-def test_what_is_not_a_small_number_is_refused_by_name(values: pl.Series) -> None:
-    frame = pl.DataFrame({"fine": [1.0, 2.0], "item_odd": values})
-    with pytest.raises(TypeError, match=r"encode item_odd \(") as caught:
-        to_matrix(frame)
-    assert "fine" not in str(caught.value)
-
-
-def test_every_refused_column_is_named_at_once() -> None:
-    with pytest.raises(TypeError, match=r"encode a \(Int64\), c \(String\)"):
-        to_matrix(pl.DataFrame({"a": [1], "b": [1.0], "c": ["x"]}))
 
 
 # --- fit and predict ---
@@ -127,7 +99,7 @@ def test_a_fit_stops_where_validation_no_longer_rises(kind: str, early: dict[str
     assert 1 <= early[kind].rounds < 300 - 8
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BOOSTED)
 def test_the_first_round_that_is_best_is_round_one(kind: str) -> None:
     """A single feature that is the label: one tree orders every query, and no later one can do better."""
     rows = Rows(("told",), TRAIN.labels[:, None], TRAIN.labels, TRAIN.sizes)
@@ -139,7 +111,7 @@ def test_the_first_round_that_is_best_is_round_one(kind: str) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BOOSTED)
 def test_patience_looks_beyond_a_dip(kind: str) -> None:
     assert fitted(kind, VALID, 300, patience=1).rounds < fitted(kind, VALID, 300, patience=60).rounds
 
@@ -159,15 +131,15 @@ def test_xgboost_stops_at_the_round_of_the_best_mrr_at_5() -> None:
 
 
 def count_trees(ranker: Ranker) -> int:
-    if ranker.kind == "catboost":
+    if ranker.kind.startswith("catboost"):
         return int(ranker.model.tree_count_)
-    if ranker.kind == "xgboost":
+    if ranker.kind.startswith("xgboost"):
         return int(ranker.model.num_boosted_rounds())
     assert isinstance(ranker.model, lightgbm.Booster)
     return ranker.model.num_trees()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BOOSTED)
 def test_without_validation_the_rounds_are_honoured(kind: str) -> None:
     for rounds in (1, 7):
         ranker = fitted(kind, None, rounds, patience=0)
@@ -190,7 +162,7 @@ def test_the_same_seed_gives_the_same_scores_twice(kind: str, early: dict[str, R
     np.testing.assert_array_equal(predict(again, FRESH.features), predict(again, FRESH.features))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BOOSTED)
 def test_another_seed_gives_other_scores(kind: str) -> None:
     one, other = (predict(fitted(kind, None, 12, seed=seed), FRESH.features) for seed in (5, 6))
     assert not np.array_equal(one, other)
@@ -202,7 +174,7 @@ def test_scores_of_a_row_do_not_depend_on_the_rows_beside_it(kind: str, early: d
     np.testing.assert_array_equal(predict(early[kind], part), predict(early[kind], FRESH.features)[40:50])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*PLAIN, "lightgbm_softmax", "logit"])
 def test_queries_of_unequal_sizes_are_kept_apart(kind: str) -> None:
     """A row of a small query is right more often, which orders nothing within one: only a pointwise model learns it."""
     rng = np.random.default_rng(3)
@@ -216,3 +188,104 @@ def test_queries_of_unequal_sizes_are_kept_apart(kind: str) -> None:
     assert reciprocal_ranks(predict(ranker, rows.features), labels, sizes, 5).mean() > 0.8
     share = ranker.gain["size"] / ranker.gain["planted"]
     assert share > 0.1 if kind == "lightgbm_binary" else share < 0.1
+
+
+# --- kinds ---
+
+
+def test_a_kind_of_no_family_is_refused() -> None:
+    with pytest.raises(
+        UserError, match=r"no ranker 'boost': the name of a kind begins with one of lightgbm_softmax, lig"
+    ):
+        fit("boost", {}, TRAIN, None, 1, 0, 1)
+
+
+def test_a_name_after_the_family_changes_nothing() -> None:
+    for kind in ("lightgbm_lambdarank", "lightgbm_softmax", "xgboost", "catboost", "logit"):
+        named = fit(f"{kind}_again", SETTINGS[kind], TRAIN, None, 5, 0, 5)
+        assert named.kind == f"{kind}_again"
+        np.testing.assert_array_equal(predict(named, FRESH.features), predict(fitted(kind, None, 5, 0), FRESH.features))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_ranker_survives_being_stored(kind: str, early: dict[str, Ranker]) -> None:
+    stored = pickle.loads(pickle.dumps(early[kind], protocol=5))
+    np.testing.assert_array_equal(predict(stored, FRESH.features), predict(early[kind], FRESH.features))
+
+
+def test_the_softmax_takes_no_objective_and_the_logit_no_unknown_parameter() -> None:
+    with pytest.raises(UserError, match="take `objective` out of its parameters"):
+        fit("lightgbm_softmax", {"objective": "binary"}, TRAIN, None, 1, 0, 1)
+    with pytest.raises(UserError, match="no parameter depth: it takes l2 and iterations"):
+        fit("logit", {"l2": 0.1, "depth": 3}, TRAIN, None, 1, 0, 1)
+
+
+def test_the_logits_iterations_are_bounded_by_either_number() -> None:
+    assert fit("logit", {"iterations": 2}, TRAIN, None, 100, 0, 1).rounds == 2
+    assert fit("logit", {"iterations": 100}, TRAIN, None, 3, 0, 1).rounds == 3
+
+
+# --- the softmax objective ---
+
+
+def test_softmax_starts_with_the_gradients_of_even_probabilities() -> None:
+    """One split in two leaves at a rate of 1: each leaf's value is -sum(p - y) / sum(p (1 - p)) with p = 1 / 4."""
+    features = np.array([1, 0, 0, 0, 1, 1, 0, 0] * 10, np.float32)[:, None]
+    labels = np.array([1, 0, 0, 0, 1, 0, 0, 0] * 10, np.float32)
+    rows = Rows(("x",), features, labels, np.full(20, 4, np.int32))
+    settings = {"num_leaves": 2, "learning_rate": 1.0, "min_data_in_leaf": 1, "min_sum_hessian_in_leaf": 0.0}
+    ranker = fit("lightgbm_softmax", settings | {"num_threads": 1}, rows, None, 1, 0, 1)
+    chosen, other = predict(ranker, np.array([[1], [0]], np.float32))
+    assert chosen == pytest.approx((20 - 30 / 4) / (30 * 3 / 16))
+    assert other == pytest.approx(-(50 / 4) / (50 * 3 / 16))
+
+
+@pytest.mark.parametrize("kind", ["lightgbm_softmax", "logit"])
+def test_queries_without_a_positive_teach_nothing(kind: str) -> None:
+    """In half of the queries ``noise_a`` is shifted, and nothing chosen: no score may depend on it for that."""
+    silent = np.arange(len(TRAIN.sizes)) % 2 == 0
+    rows = np.repeat(silent, TRAIN.sizes)
+    features, labels = TRAIN.features.copy(), np.where(rows, 0, TRAIN.labels).astype(np.float32)
+    features[rows, 0] = features[rows, 1]
+    features[rows, 1] *= -1
+    ranker = fit(kind, SETTINGS[kind], replace(TRAIN, features=features, labels=labels), None, 30, 0, 5)
+    assert mrr(predict(ranker, FRESH.features), FRESH) > 0.85 * BEST
+    hushed = fit(kind, SETTINGS[kind], replace(TRAIN, labels=np.zeros_like(labels)), None, 5, 0, 5)
+    assert np.ptp(predict(hushed, FRESH.features)) == 0
+
+
+# --- the cutoff of the early stop ---
+
+
+@pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost", "catboost"])
+def test_the_stop_is_judged_at_the_cutoff(kind: str) -> None:
+    """Labels that the model knows nothing of, so that the best round depends on the cutoff."""
+    given = plant(60, 27)
+    noise = Rows(NAMES, given.features, np.roll(given.labels.reshape(60, PER_QUERY), 1, axis=1).ravel(), given.sizes)
+    longest = fitted(kind, None, 40)
+    scores = [predict_early(longest, noise.features, rounds) for rounds in range(1, 41)]
+    stopped = {}
+    for cutoff in (1, 3, 5, PER_QUERY):
+        judged = [judge(kind, each, noise, cutoff) for each in scores]
+        stopped[cutoff] = fit(kind, SETTINGS[kind], TRAIN, noise, 40, 40, 5, cutoff=cutoff).rounds
+        assert judged[stopped[cutoff] - 1] == pytest.approx(max(judged), abs=1e-9)
+    assert len(set(stopped.values())) > 1
+    assert fit(kind, SETTINGS[kind], TRAIN, noise, 40, 40, 5).rounds == stopped[5]
+
+
+def predict_early(ranker: Ranker, features: Matrix, rounds: int) -> np.ndarray:
+    if ranker.kind.startswith("catboost"):
+        return np.asarray(ranker.model.predict(features, prediction_type="RawFormulaVal", ntree_end=rounds))
+    if ranker.kind.startswith("xgboost"):
+        return predict(replace(ranker, model=ranker.model[:rounds]), features)
+    return np.asarray(ranker.model.predict(features, raw_score=True, num_iteration=rounds))
+
+
+def judge(kind: str, scores: np.ndarray, rows: Rows, k: int) -> float:
+    """MRR@k, or NDCG@k, which is 1 / log2(rank + 1) for a single positive; LightGBM breaks ties by the row's place."""
+    if kind.startswith("lightgbm"):
+        scores = scores - 1e-9 * np.arange(len(scores))
+    found = reciprocal_ranks(scores, rows.labels, rows.sizes, k)
+    if not kind.startswith("xgboost"):
+        found = np.where(found > 0, 1 / np.log2(1 / np.maximum(found, 1e-9) + 1), 0)
+    return float(found.mean())

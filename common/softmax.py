@@ -1,0 +1,87 @@
+"""The choice of one row out of a query's rows: softmax probabilities, their likelihood, and the loss for LightGBM.
+
+A query of n rows with scores s is answered by row i with probability exp(s_i) / sum_j exp(s_j) (McFadden 1974,
+"Conditional logit analysis of qualitative choice behavior"; as the loss of a ranker: ListNet, Cao et al. 2007). A
+constant added to the scores of a query changes nothing. Rows stand query by query, ``sizes`` (at least 1) rows each.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+Scores = NDArray[np.float64]
+Labels = NDArray[np.float32]
+Sizes = NDArray[np.int32]
+
+TINY = 1e-16
+SCALES = (1e-3, 1e3)  # the bounds of a temperature's search, for scores of deviation 1 within the queries
+
+
+def find_starts(sizes: Sizes) -> NDArray[np.int64]:
+    """The first row of each query."""
+    ends: NDArray[np.int64] = np.cumsum(sizes, dtype=np.int64)
+    return ends - sizes
+
+
+def softmax_within(scores: Scores, sizes: Sizes) -> Scores:
+    """Probabilities that sum to 1 in each query, for scores (n,) or (n, models); no score is too large for it."""
+    if not len(scores):
+        return scores
+    starts = find_starts(sizes)
+    powers = np.exp(scores - np.repeat(np.maximum.reduceat(scores, starts), sizes, axis=0))
+    return np.asarray(powers / np.repeat(np.add.reduceat(powers, starts), sizes, axis=0))
+
+
+def log_likelihoods(scores: Scores, labels: Labels, sizes: Sizes) -> Scores:
+    """Per query the log of its positive's probability, 0 without a positive (and the sum over several of them)."""
+    if not len(sizes):
+        return np.empty(0)
+    starts = find_starts(sizes)
+    shifted = scores - np.repeat(np.maximum.reduceat(scores, starts), sizes)
+    total = np.log(np.add.reduceat(np.exp(shifted), starts))
+    positives = np.add.reduceat(labels, starts, dtype=np.float64)
+    return np.asarray(np.add.reduceat(shifted * labels, starts) - positives * total)
+
+
+def slopes(scores: Scores, labels: Labels, sizes: Sizes) -> tuple[Scores, Scores]:
+    """First and second derivative of -log likelihood by each score: p - y and p (1 - p), at least ``TINY``.
+
+    Both are multiplied by the query's number of positives, so that a query without one pulls nowhere and weighs
+    nothing. The second derivative is the diagonal of the full one, as boosting needs it.
+    """
+    probabilities = softmax_within(scores, sizes)
+    positives = np.repeat(np.add.reduceat(labels, find_starts(sizes), dtype=np.float64), sizes)
+    expected = positives * probabilities
+    return expected - labels, np.maximum(expected * (1 - probabilities), TINY)
+
+
+def lightgbm_softmax(scores: Scores, data: Any) -> tuple[Scores, Scores]:
+    """``slopes`` as an objective for LightGBM: ``data`` is its training set, with labels and groups."""
+    return slopes(scores, data.get_label(), data.get_group())
+
+
+def fit_temperatures(scores: Scores, labels: Labels, sizes: Sizes) -> Scores:
+    """For each model the factor of its scores (n, models) that gives the positives the highest likelihood: (models,).
+
+    The likelihood has one peak in the factor, which is sought on a log scale between bounds relative to the scores'
+    spread within queries. A model that knows nothing, or the opposite, gets the lower bound: almost even
+    probabilities.
+    """
+    return np.array([_fit_temperature(np.ascontiguousarray(column), labels, sizes) for column in scores.T])
+
+
+def _fit_temperature(scores: Scores, labels: Labels, sizes: Sizes) -> float:
+    if not len(scores):
+        return 1.0
+    centred = scores - np.repeat(np.add.reduceat(scores, find_starts(sizes)) / sizes, sizes)
+    spread = float(np.sqrt(np.mean(centred**2)))
+    if spread == 0:
+        return 1.0
+
+    def loss(exponent: float) -> float:
+        return -float(log_likelihoods(centred * (np.exp(exponent) / spread), labels, sizes).mean())
+
+    found = minimize_scalar(loss, bounds=np.log(SCALES), method="bounded", options={"xatol": 1e-4})
+    return float(np.exp(found.x)) / spread
