@@ -4,23 +4,32 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from common.run import Result, Run
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
+Results = Sequence[tuple[str, Any]]  # the steps of a run, in order: name and what the step returned
+
+
 @dataclass(frozen=True)
 class Mutation:
-    """An edit of a valid submission's bytes that breaks one rule; the error must say all of ``told``."""
+    """An edit of a valid submission's bytes that breaks one rule; the error must say all of ``told``.
+
+    ``suffix`` says which of a run's submission files is edited.
+    """
 
     rule: str
     edit: Callable[[bytes], bytes]
     told: tuple[str, ...]
+    suffix: str = ".csv"
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,8 @@ class Competition:
     ``small``: settings that make a run on them short. ``popular(raw, path)`` writes the popularity baseline.
     ``metric`` of ``score`` has to reach ``floor`` where popularity stays below ``ceiling``.
     ``solve(raw, settings, run)`` calls the pipeline. ``futures``: edits of a raw folder that touch only what labelled
-    queries must not see; each returns the number of rows it changed. ``cut``: the step that makes the labelled fold.
+    queries must not see; each returns the number of rows it changed. ``earlier``: by name, every frame that a run made
+    for labelled queries before the fits, which no future may change; ``answers``: what was asked (query, item).
     """
 
     name: str
@@ -63,7 +73,9 @@ class Competition:
     bad_settings: Mapping[str, tuple[str, ...]]
     solve: Callable[[Path, tuple[str, ...], Run], object]
     futures: Mapping[str, Callable[[Path], int]]
-    cut: str
+    earlier: Callable[[Results], Mapping[str, pl.DataFrame]]
+    answers: Callable[[Results], pl.DataFrame]
+    quick: tuple[str, ...]  # settings that end the fits at once, for a run that is read up to them
     model_change: Change  # ``what`` is a setting
     feature_change: Change  # ``what`` is module file:function
     kill_after: str
@@ -82,6 +94,11 @@ class Finished:
     def submission(self) -> Path:
         """The file to hand in."""
         return self.folder / "submission.csv"
+
+    @property
+    def submissions(self) -> list[Path]:
+        """Every file to hand in, in each format that the host takes."""
+        return sorted(self.folder.glob("submission.*"))
 
     @property
     def summary(self) -> dict[str, Any]:

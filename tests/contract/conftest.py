@@ -3,9 +3,10 @@
 import pytest
 
 from tests.contract.competition import Competition, Finished, run
+from tests.contract.flight import FLIGHT
 from tests.contract.news import NEWS
 
-COMPETITIONS = (NEWS,)
+COMPETITIONS = (NEWS, FLIGHT)
 LISTS = {"mutation": "mutations", "bad_input": "bad_inputs", "bad_setting": "bad_settings", "future": "futures"}
 
 

@@ -4,11 +4,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
+
 from common.run import Run
+from common.split import Fold
 from competitions.news import raw, submit
 from competitions.news.command import load_config
 from competitions.news.pipeline import solve
-from tests.contract.competition import BadInput, Change, Competition, Mutation
+from tests.contract.competition import BadInput, Change, Competition, Mutation, Results
 from tests.contract.news_planted import TEST_FROM, add_future, replace_future, write_popular, write_raw
 
 SMALL = (
@@ -111,6 +114,31 @@ def call_pipeline(folder: Path, settings: tuple[str, ...], run: Run) -> object:
     return solve(raw.locate(folder), load_config(settings), run)
 
 
+def find_fold(results: Results) -> Fold:
+    """The labelled fold."""
+    (fold,) = [value for name, value in results if name == "label"]
+    assert isinstance(fold, Fold)
+    return fold
+
+
+def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
+    """The labelled fold, and every frame made of it before the fits: tables, channels, candidates, feature blocks."""
+    fold = find_fold(results)
+    made = [
+        (name, value) for name, value in results if name.startswith("labelled.") and isinstance(value, pl.DataFrame)
+    ]
+    assert len([name for name, _ in made if name.endswith("_block")]) > 1
+    return {"history": fold.history, "queries": fold.queries, "seen": fold.seen, **dict(made)}
+
+
+def find_answers(results: Results) -> pl.DataFrame:
+    """The hidden click of every labelled query."""
+    fold = find_fold(results)
+    assert fold.answers is not None
+    assert fold.answers.height == fold.queries.height
+    return fold.answers
+
+
 NEWS = Competition(
     name="news",
     write_raw=write_raw,
@@ -130,7 +158,9 @@ NEWS = Competition(
     },
     solve=call_pipeline,
     futures={"replaced": replace_future, "added": add_future},
-    cut="label",
+    earlier=list_earlier,
+    answers=find_answers,
+    quick=("rank.rounds=1", "blend.trials=1"),
     model_change=Change("rank.xgboost.max_depth=2", frozenset({"fit.xgboost", "refit.xgboost"} | AFTER_FITS)),
     feature_change=Change(
         "competitions/news/features.py:pair_block",

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.conftest import Call
 from tests.contract.competition import ROOT, BadInput, Competition, Finished, refusal, start, words
 
 MAKE = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2); "
@@ -23,18 +24,18 @@ def contents(folder: Path) -> dict[str, bytes]:
 def assert_nothing_half_written(build: Path) -> None:
     """Only finished steps of the store may be left."""
     left = [path for path in build.rglob("*") if path.is_file()]
-    assert [path for path in left if path.name in ("submission.csv", "summary.json")] == []
+    assert [path for path in left if path.stem in ("submission", "summary")] == []
     assert [path for path in left if any(part.startswith(".") for part in path.relative_to(build).parts)] == []
 
 
 def test_a_bad_raw_file_is_named(
-    competition: Competition, finished: Finished, bad_input: BadInput, tmp_path: Path
+    competition: Competition, finished: Finished, bad_input: BadInput, call: Call, tmp_path: Path
 ) -> None:
     folder, build = tmp_path / "raw", tmp_path / "build"
     shutil.copytree(finished.raw, folder)
     bad_input.edit(folder)
     before = contents(folder)
-    sentence = refusal(finish(start(*words(competition, folder, build))))
+    sentence = refusal(call(*words(competition, folder, build)))
     for told in bad_input.told:
         assert told in sentence
     assert contents(folder) == before
@@ -42,10 +43,10 @@ def test_a_bad_raw_file_is_named(
 
 
 def test_a_wrong_setting_is_named_before_anything_is_made(
-    competition: Competition, finished: Finished, bad_setting: tuple[str, tuple[str, ...]], tmp_path: Path
+    competition: Competition, finished: Finished, bad_setting: tuple[str, tuple[str, ...]], call: Call, tmp_path: Path
 ) -> None:
     setting, told = bad_setting
-    sentence = refusal(finish(start(*words(competition, finished.raw, tmp_path / "build", setting))))
+    sentence = refusal(call(*words(competition, finished.raw, tmp_path / "build", setting)))
     for word in told:
         assert word in sentence
     assert not (tmp_path / "build").exists()

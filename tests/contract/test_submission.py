@@ -9,14 +9,17 @@ from tests.contract.competition import Competition, Finished, Mutation, refusal
 def read_scores(told: tuple[int, str, str]) -> dict[str, float]:
     code, out, err = told
     assert (code, err) == (0, "")
-    return {name: float(value) for name, value in (line.split() for line in out.splitlines())}
+    pairs = (line.rsplit(maxsplit=1) for line in out.splitlines())  # a name may hold a blank
+    return {name: float(value) for name, value in pairs}
 
 
 def test_the_submission_passes_check_by_every_rule(competition: Competition, finished: Finished, call: Call) -> None:
-    code, out, err = call("check", competition.name, finished.submission, "--raw", finished.raw)
-    assert (code, err) == (0, "")
-    for rule in competition.rules:
-        assert rule in out
+    assert finished.submission in finished.submissions
+    for path in finished.submissions:
+        code, out, err = call("check", competition.name, path, "--raw", finished.raw)
+        assert (code, err) == (0, "")
+        for rule in competition.rules:
+            assert rule in out
 
 
 def test_it_has_learned_the_planted_rule_and_popularity_has_not(
@@ -42,8 +45,8 @@ def test_validation_tells_what_the_truth_tells(competition: Competition, finishe
 def test_a_mutated_submission_is_refused_by_the_rule_that_it_breaks(
     competition: Competition, finished: Finished, mutation: Mutation, call: Call, tmp_path: Path
 ) -> None:
-    path = tmp_path / "mutated.csv"
-    path.write_bytes(mutation.edit(finished.submission.read_bytes()))
+    path = tmp_path / f"mutated{mutation.suffix}"
+    path.write_bytes(mutation.edit(finished.submission.with_suffix(mutation.suffix).read_bytes()))
     sentence = refusal(call("check", competition.name, path, "--raw", finished.raw))
     for told in (str(path), *mutation.told):
         assert told in sentence

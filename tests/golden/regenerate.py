@@ -1,19 +1,36 @@
-"""Write the golden numbers anew: ``python -m tests.golden.regenerate``. Prints what moved; commit the file if meant."""
+"""Write the golden numbers anew: ``python -m tests.golden.regenerate [NAME ...]``, of all competitions by default.
 
+Prints what moved; commit the files if that is meant.
+"""
+
+import argparse
 import json
 
-from tests.golden.measure import GOLDEN, measure_news
+from tests.golden.measure import MEASURES, golden_file, measure
 
 
 def main() -> None:
     """Measure, say what changed, write."""
-    known = json.loads(GOLDEN.read_text(encoding="utf-8")) if GOLDEN.exists() else {}
-    measured = measure_news()
-    for name in sorted(known.keys() | measured.keys()):
-        if known.get(name) != measured.get(name):
-            print(f"{name:36s} {known.get(name)} -> {measured.get(name)}")
-    GOLDEN.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
-    print(f"{GOLDEN.name}: {len(measured)} numbers")
+    parser = argparse.ArgumentParser(prog="python -m tests.golden.regenerate", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(MEASURES)}; all by default")
+    names = parser.parse_args().names or list(MEASURES)
+    for name in names:
+        if name not in MEASURES:
+            parser.error(f"there is no {name}; say {' or '.join(MEASURES)}")
+    for name in names:
+        regenerate(name)
+
+
+def regenerate(name: str) -> None:
+    """Measure one competition, say what changed, write."""
+    path = golden_file(name)
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    measured = measure(name)
+    for what in sorted(known.keys() | measured.keys()):
+        if known.get(what) != measured.get(what):
+            print(f"{what:40s} {known.get(what)} -> {measured.get(what)}")
+    path.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
+    print(f"{path.name}: {len(measured)} numbers")
 
 
 if __name__ == "__main__":

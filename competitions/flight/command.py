@@ -1,0 +1,194 @@
+"""What the command line does for the flight competition."""
+
+import contextlib
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from common import config as configuration
+from common.errors import UserError
+from common.progress import say
+from common.run import Run, prune
+from common.show import print_table, shorten_steps, wide_console
+from competitions.flight import mix, raw, submit
+from competitions.flight.config import FlightConfig
+from competitions.flight.ladder import MODELS_IN_ORDER, climb
+from competitions.flight.pipeline import solve
+from competitions.flight.simulate import REPORT, TRUTH
+from competitions.flight.simulate import describe as describe_simulation
+from competitions.flight.simulate import simulate as write_simulation
+from competitions.flight.summary import Outcome, summarise
+
+HERE = Path(__file__).parent
+HOST_FOLDER = Path("data/flight/raw")
+DEFAULT_SCALE = 0.03
+
+
+def run(
+    raw_folder: Path | None,
+    scale: float | None,
+    seed: int,
+    build: Path,
+    stamp: str,
+    overrides: Sequence[str],
+    started: float,
+) -> None:
+    """Raw files to submission; prints the closing summary and keeps it as summary.json."""
+    config = load_config([f"seed={seed}", *overrides])
+    folder = choose_raw(raw_folder, scale, config.seed, build)
+    files = raw.locate(folder)
+    work = Run(build / stamp, build / "cache")
+    try:
+        outcome = solve(files, config, work)
+    finally:
+        with contextlib.suppress(OSError):
+            work.folder.rmdir()  # goes only while it is empty: a run that was refused leaves nothing
+    summary = summarise(outcome)
+    summary["truth"] = score_simulated(folder, outcome)
+    summary["steps"] = work.timings
+    summary["wall_seconds"] = time.perf_counter() - started
+    summary["config"] = configuration.to_dict(config)
+    path = work.write_json("summary.json", summary)
+    prune(build / "cache", config.keep_gib)
+    show(json.loads(path.read_text()), path)
+
+
+def load_config(overrides: Sequence[str]) -> FlightConfig:
+    """config.toml, then tuned.toml where there is one, then the overrides."""
+    return configuration.load(FlightConfig, [HERE / "config.toml", HERE / "tuned.toml"], overrides)
+
+
+def choose_raw(folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
+    """The folder asked for; else the host's files where any is there; else a simulated set, made once."""
+    if folder is not None:
+        if scale is not None:
+            raise UserError("RAW and SCALE exclude each other: SCALE sizes the simulated set.")
+        return folder
+    if scale is None and HOST_FOLDER.is_dir() and any(HOST_FOLDER.glob("*.parquet")):
+        return HOST_FOLDER
+    size = DEFAULT_SCALE if scale is None else scale
+    simulated = build / "simulated" / f"scale{size:g}-seed{seed}"
+    say(
+        f"SIMULATED data, scale {size:g}, seed {seed}: for the real competition put Kaggle's files "
+        f"(aeroclub-recsys-2025) into {HOST_FOLDER}, see data/README.md."
+    )
+    if not (simulated / REPORT).exists():
+        write_simulation(simulated, size, seed)
+    return simulated
+
+
+def score_simulated(folder: Path, outcome: Outcome) -> dict[str, Any] | None:
+    """Score against the truth where, and only where, the simulator wrote it; a real truth file is read by ``score``."""
+    if not (folder / REPORT).exists():
+        return None
+    oracle = json.loads((folder / REPORT).read_text())["oracle"]
+    booked = find_booked(outcome.files.test, folder / TRUTH)
+    measured = mix.measure_test(
+        outcome.test.value, outcome.answers.value, booked, outcome.blend.value, outcome.penalty.value
+    )
+    scores = submit.score_submission(outcome.checked[0].path, folder / TRUTH)
+    return {"scores": scores, "models": dict(zip(outcome.rungs, measured, strict=True)), "oracle": oracle}
+
+
+def find_booked(test: Path, truth: Path) -> pl.Series:
+    """The rows of the test file that were booked."""
+    ids = pl.scan_csv(truth).select("Id")
+    rows = pl.scan_parquet(test).select("Id").with_row_index("row")
+    return rows.join(ids, on="Id", how="semi").select(pl.col("row").cast(pl.Int64)).collect()["row"]
+
+
+def simulate(out: Path | None, scale: float | None, seed: int, build: Path, describe: bool) -> None:
+    """Write a simulated set and print the oracle's score."""
+    size = DEFAULT_SCALE if scale is None else scale
+    folder = out or build / "simulated" / f"scale{size:g}-seed{seed}"
+    made = write_simulation(folder, size, seed)
+    print(f"{folder}: {made.rows}")
+    print(f"oracle HitRate@3 {made.oracle.hit_rate['3']:.4f}")
+    if describe:
+        print_table(wide_console(), "Simulated beside the host's", describe_simulation(folder).to_dicts())
+
+
+def ladder(raw_folder: Path | None, scale: float | None, seed: int, build: Path) -> None:
+    """Run rung after rung, and print what each adds."""
+    folder = choose_raw(raw_folder, scale, seed, build)
+    config = load_config([f"seed={seed}", f"rank.models={json.dumps(MODELS_IN_ORDER)}"])
+    rows = climb(raw.locate(folder), config, Run(build / "ladder", build / "cache"))
+    print_table(wide_console(), "Ladder, HitRate@3 on the last sessions: each rung adds to the one above it", rows)
+
+
+def check(submission: Path, raw_folder: Path | None) -> None:
+    """Check a submission file on disk."""
+    checked = submit.check_submission(submission, raw.locate(raw_folder or HOST_FOLDER))
+    print(f"{checked.path}: {checked.rows} rows, valid. Checked: {'; '.join(checked.rules)}.")
+
+
+def score(submission: Path, truth: Path, raw_folder: Path | None) -> None:
+    """Score a submission file; the raw files, where given, are checked to be its own."""
+    files = raw.locate(raw_folder) if raw_folder is not None else None
+    for name, value in submit.score_submission(submission, truth, files).items():
+        print(f"{name:24s} {value:.4f}")
+
+
+def show(summary: dict[str, Any], path: Path) -> None:
+    """Print the closing summary; summary.json has every step and more digits."""
+    console = wide_console()
+    print_table(console, "Notes from reading", summary["notes"])
+    print_table(console, "Training, validation and test sessions", summary["folds"])
+    print_table(console, "HitRate@3 on the last sessions, by group size", list_models(summary["models"]))
+    print_table(console, "One model on other splits (a diagnostic, nothing is chosen on it)", list_readings(summary))
+    for name, read in summary["readings"].items():
+        if isinstance(read, str):
+            print(f"The reading {name!r} is left out. {read}")
+    cv, truth = summary["cv"], summary["truth"]
+    if truth:
+        print_table(console, "HitRate@3 on the simulated truth, refitted on everything", list_truth(truth))
+    print_table(console, "Steps", shorten_steps(summary["steps"]))
+    asked = cv["queries"]["valid_scored"]
+    print(f"\nCV: HitRate@3 {cv['hit_rate@3']:.4f} +- {cv['error']:.4f} on {asked} sessions of more than 10 options")
+    if truth:
+        got, best = truth["scores"]["hit_rate@3"], truth["oracle"]["hit_rate"]["3"]
+        print(f"Simulated truth: HitRate@3 {got:.4f}, oracle {best:.4f}, share reached {got / best:.1%}")
+    peak = max(step["peak_mib"] for step in summary["steps"])
+    print(f"Wall time {summary['wall_seconds']:.0f} s, peak memory {peak / 1024:.2f} GiB")
+    print(f"Submission: {' and '.join(summary['submissions'])}, {summary['submission']['rows']} rows, checked")
+    print(f"Summary: {path}")
+
+
+def list_models(models: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
+    """One row per model: the hit rates, and what it gains over the baseline."""
+    base = models["baseline"]["hit_rate@3"]
+    rows = []
+    for name, found in models.items():
+        rates = {key.replace("hit_rate", ""): value for key, value in found.items() if key.startswith("hit_rate")}
+        over = f"{found['hit_rate@3'] / base - 1:+.1%}" if base else ""
+        rows.append({"model": name, **rates, "error": found["error"], "over baseline": over})
+    return rows
+
+
+def list_truth(truth: dict[str, Any]) -> list[dict[str, Any]]:
+    """``list_models`` on the simulated truth, with the oracle as the last row."""
+    oracle = truth["oracle"]
+    rates = {f"hit_rate@{k}": oracle["hit_rate"][k] for k in ("1", "3", "5", "10")}
+    rates |= {f"hit_rate@3[{size}]": rate for size, rate in oracle["hit_rate_3_by_size"].items()}
+    return list_models(truth["models"] | {"oracle": rates | {"error": oracle["standard_error"]["3"]}})
+
+
+def list_readings(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """The reading model on every split."""
+    model = summary["config"]["readings"]["model"]
+    first = {"last sessions": summary["models"][model]} if model in summary["models"] else {}
+    found = first | {name: read for name, read in summary["readings"].items() if not isinstance(read, str)}
+    return [
+        {
+            "split": name,
+            "model": model,
+            "HitRate@3": reading["hit_rate@3"],
+            "error": reading["error"],
+            "sessions": reading["sessions"],
+        }
+        for name, reading in found.items()
+    ]

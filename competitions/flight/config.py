@@ -1,0 +1,130 @@
+"""The settings of the flight pipeline. ``config.toml`` gives every value; this says what each one is."""
+
+from typing import Annotated, Any
+
+import msgspec
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+BLOCKS = ("option", "session", "within", "pair", "history")
+MODELS = (
+    "catboost_yetirank",
+    "catboost_softmax",
+    "xgboost_pairwise",
+    "xgboost_ndcg",
+    "lightgbm_lambdarank",
+    "lightgbm_softmax",
+    "logit",
+)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frozen group of settings that refuses unknown keys."""
+
+
+class SplitSettings(Settings, frozen=True):
+    """``valid_share``: the last share of the sessions, which validates. ``stretch_days``: training sessions look back
+    from the start of their stretch. ``second_days``: the second reading's validation, the last days of the log.
+    """
+
+    valid_share: Share
+    stretch_days: Annotated[float, msgspec.Meta(gt=0)]
+    second_days: Annotated[float, msgspec.Meta(gt=0)]
+
+
+class BaselineSettings(Settings, frozen=True):
+    """The named baseline, which takes no part in the blend: one model on the blocks of the public notebooks."""
+
+    model: str
+    blocks: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse names that are no model or no block."""
+        refuse_wrong("baseline.model", (self.model,), MODELS)
+        refuse_wrong("baseline.blocks", self.blocks, BLOCKS)
+
+
+class SampleSettings(Settings, frozen=True):
+    """What becomes training rows: ``negatives`` at most per session, ``rows`` at most in all (of the latest sessions);
+    ``missing_share`` of every feature is hidden.
+    """
+
+    negatives: Count
+    rows: Count
+    missing_share: Annotated[float, msgspec.Meta(ge=0, lt=1)]
+
+
+class RankSettings(Settings, frozen=True):
+    """``models``: what is fitted and blended; ``patience`` 0: no early stop.
+
+    Each model's parameters follow under its name, in its library's words.
+    """
+
+    models: tuple[str, ...]
+    blocks: tuple[str, ...]
+    sample: SampleSettings
+    rounds: Count
+    patience: Annotated[int, msgspec.Meta(ge=0)]
+    catboost_yetirank: dict[str, Any]
+    catboost_softmax: dict[str, Any]
+    xgboost_pairwise: dict[str, Any]
+    xgboost_ndcg: dict[str, Any]
+    lightgbm_lambdarank: dict[str, Any]
+    lightgbm_softmax: dict[str, Any]
+    logit: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        """Refuse names that are no model or no block."""
+        refuse_wrong("rank.models", self.models, MODELS)
+        refuse_wrong("rank.blocks", self.blocks, BLOCKS)
+
+
+class BlendSettings(Settings, frozen=True):
+    """``trials`` of Optuna a bucket; ``bucket_sessions``: sessions that a group-size bucket has at least."""
+
+    trials: Count
+    bucket_sessions: Count
+
+
+class ReadingSettings(Settings, frozen=True):
+    """``model`` is also fitted and judged on the splits named in ``splits``: second, random."""
+
+    model: str
+    splits: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse names that are no model or no reading."""
+        refuse_wrong("readings.model", (self.model,), MODELS)
+        refuse_wrong("readings.splits", self.splits, ("second", "random"), least=0)
+
+
+class FlightConfig(Settings, frozen=True):
+    """Everything a run depends on, but for the raw files. ``rerank_penalties`` are tried on the validation sessions."""
+
+    seed: Annotated[int, msgspec.Meta(ge=0)]
+    keep_gib: float
+    rerank_penalties: Annotated[tuple[Annotated[float, msgspec.Meta(ge=0)], ...], msgspec.Meta(min_length=1)]
+    split: SplitSettings
+    baseline: BaselineSettings
+    rank: RankSettings
+    blend: BlendSettings
+    readings: ReadingSettings
+
+    def __post_init__(self) -> None:
+        """Refuse a baseline on features that are not built."""
+        refuse_wrong("baseline.blocks", self.baseline.blocks, self.rank.blocks)
+
+
+def refuse_wrong(where: str, names: tuple[str, ...], known: tuple[str, ...], least: int = 1) -> None:
+    """A ValueError where a name is not among the known, stands twice, or all are missing.
+
+    The config loader turns it into a sentence for the user.
+    """
+    choose = f"choose among {', '.join(known)}"
+    if len(names) < least:
+        raise ValueError(f"{where} is empty; {choose}")
+    for place, name in enumerate(names):
+        if name not in known:
+            raise ValueError(f"{where}: there is no {name}; {choose}")
+        if name in names[:place]:
+            raise ValueError(f"{where}: {name} stands there twice")

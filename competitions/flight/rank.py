@@ -1,0 +1,132 @@
+"""Fits, out-of-time scores, and the scores of the test."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.metrics import reciprocal_ranks
+from common.progress import track
+from common.rankers import Ranker, Rows, fit, predict, to_matrix
+from competitions.flight.features import build
+from competitions.flight.gather import SLICE_ROWS, Labelled
+from competitions.flight.history import History
+from competitions.flight.raw import Searches
+from competitions.flight.splits import LARGE, Views
+from competitions.flight.traits import slice_sessions
+
+CUTOFF = 3
+CUTOFFS = (1, 3, 5, 10)
+SIZES = {"11-27": (11, 27), "28-160": (28, 160), "161+": (161, 1 << 30)}
+Floats = NDArray[np.float64]
+
+
+def fit_early(
+    labelled: Labelled,
+    kind: str,
+    parameters: Mapping[str, Any],
+    blocks: Sequence[str],
+    rounds: int,
+    patience: int,
+    seed: int,
+) -> Ranker:
+    """Fit on the training sessions, stop by the validation sessions; the features are those of ``blocks``.
+
+    With a ``patience`` of 0 all ``rounds`` are taken: few validation sessions stop a fit by chance.
+    """
+    train = take_blocks(labelled.train, blocks)
+    stop = take_blocks(labelled.stop, blocks) if patience else None
+    return fit(kind, parameters, train, stop, rounds, patience, seed, cutoff=CUTOFF)
+
+
+def refit(labelled: Labelled, early: Ranker, parameters: Mapping[str, Any], blocks: Sequence[str], seed: int) -> Ranker:
+    """Fit on training and validation sessions together, for the rounds that the early stop found."""
+    both = append(take_blocks(labelled.train, blocks), take_blocks(labelled.stop, blocks))
+    return fit(early.kind, parameters, both, None, early.rounds, 0, seed, cutoff=CUTOFF)
+
+
+def take_blocks(rows: Rows, blocks: Sequence[str]) -> Rows:
+    """The rows with the features of some blocks only; no copy where those are all."""
+    chosen = find_columns(rows.names, blocks)
+    if len(chosen) == len(rows.names):
+        return rows
+    return Rows(tuple(rows.names[i] for i in chosen), rows.features[:, chosen], rows.labels, rows.sizes)
+
+
+def find_columns(names: Sequence[str], blocks: Sequence[str]) -> list[int]:
+    """The places of the features that belong to the blocks."""
+    return [place for place, name in enumerate(names) if name.partition("_")[0] in blocks]
+
+
+def append(first: Rows, second: Rows) -> Rows:
+    """The rows of both, one after the other."""
+    return Rows(
+        first.names,
+        np.vstack([first.features, second.features]),
+        np.concatenate([first.labels, second.labels]),
+        np.concatenate([first.sizes, second.sizes]),
+    )
+
+
+def score_rows(names: Sequence[str], features: NDArray[np.float32], rankers: Sequence[Ranker]) -> Floats:
+    """Each ranker's scores of the rows: (rows, rankers). A ranker is given the features that it was fitted on."""
+    scores = np.empty((len(features), len(rankers)))
+    place = {name: i for i, name in enumerate(names)}
+    for column, ranker in enumerate(rankers):
+        own = [place[name] for name in ranker.gain]
+        scores[:, column] = predict(ranker, features if len(own) == len(names) else features[:, own])
+    return scores
+
+
+def score_valid(labelled: Labelled, rankers: Sequence[Ranker]) -> Floats:
+    """Out-of-time scores of the validation rows, which none of the rankers was fitted on: (rows, rankers)."""
+    valid = labelled.valid
+    parts = [
+        score_rows(valid.names, np.asarray(valid.features[start : start + SLICE_ROWS]), rankers)
+        for start in range(0, len(valid.features), SLICE_ROWS)
+    ]
+    return np.vstack(parts)
+
+
+def score_test(
+    searches: Searches, views: Views, history: History, rankers: Sequence[Ranker], blocks: Sequence[str]
+) -> NDArray[np.float32]:
+    """Each ranker's scores of the test's options, in the order of ``options``; features live for one slice only."""
+    scores = np.empty((searches.options.height, len(rankers)), np.float32)
+    start = 0
+    for first, last in track(list(slice_sessions(searches.sessions, SLICE_ROWS)), "test"):
+        frame = build(searches, first, last, views.served, history, blocks)
+        scores[start : start + frame.height] = score_rows(frame.columns, to_matrix(frame), rankers)
+        start += frame.height
+    return scores
+
+
+def measure(scores: Floats, labels: NDArray[np.float32], sizes: NDArray[np.int32]) -> dict[str, float]:
+    """HitRate@k of one column of scores over the sessions with more than ten options, @3 also by group size.
+
+    ``error`` is the standard error of ``hit_rate@3``; a tie counts against the booked option.
+    """
+    reciprocal = reciprocal_ranks(scores, labels, sizes, max(CUTOFFS))
+    scored = sizes > LARGE
+    found: dict[str, float] = {}
+    for k in CUTOFFS:
+        found[f"hit_rate@{k}"] = _mean(reciprocal[scored] * k >= 1 - 1e-9)
+    hit = reciprocal * CUTOFF >= 1 - 1e-9
+    for name, (low, high) in SIZES.items():
+        found[f"hit_rate@3[{name}]"] = _mean(hit[(sizes >= low) & (sizes <= high)])
+    share = found["hit_rate@3"]
+    return found | {
+        "error": float((share * (1 - share) / max(int(scored.sum()), 1)) ** 0.5),
+        "sessions": int(scored.sum()),
+    }
+
+
+def _mean(values: NDArray[np.bool_]) -> float:
+    return float(values.mean()) if len(values) else 0.0
+
+
+def measure_valid(labelled: Labelled, scores: Floats) -> list[dict[str, float]]:
+    """``measure`` of every column of validation scores."""
+    valid = labelled.valid
+    return [measure(scores[:, column], valid.labels, valid.sizes) for column in range(scores.shape[1])]

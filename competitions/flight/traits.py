@@ -1,0 +1,109 @@
+"""What describes one option, by itself and against the other options of its search: the base of features and history.
+
+``add_traits`` takes whole sessions only: a comparison within a session needs all of its options.
+"""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+LEGS = ("out", "back")
+DAY_MINUTES = 1440
+FLIGHTS = [f"{leg}_{name}" for leg in LEGS for name in ("departure", "arrival", "carrier", "flight")]
+# The traits of a booked option that history remembers.
+TRAITS = (
+    "price_place",
+    "price_ratio",
+    "duration_ratio",
+    "segments_more",
+    "fare_level",
+    "out_hour",
+    "back_hour",
+    "out_arrival_hour",
+    "cabin",
+    "bags",
+    "free_exchange",
+    "free_cancel",
+    "exchange_allowed",
+    "access_tp",
+)
+
+
+def slice_sessions(sessions: pl.DataFrame, rows: int) -> Iterator[tuple[int, int]]:
+    """Cut the sessions, in order, into runs [first, last) of about ``rows`` options, at least one session each."""
+    ends = (sessions["first"] + sessions["size"]).to_list()
+    first, start = 0, 0
+    for place, end in enumerate(ends, 1):
+        if end - start >= rows or place == len(ends):
+            yield first, place
+            first, start = place, end
+
+
+def take_options(options: pl.DataFrame, sessions: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
+    """The options of the sessions [first, last)."""
+    start = sessions["first"][first]
+    return options.slice(start, sessions["first"][last - 1] + sessions["size"][last - 1] - start)
+
+
+def add_traits(options: pl.DataFrame) -> pl.DataFrame:
+    """Whole sessions' options with their traits added: one row per option, in the same order.
+
+    ``duration`` (minutes) and ``segments`` are sums over the legs, hours are local clock hours. Compared with the
+    session: ``price_place`` (0 = cheapest, 1 = dearest), ``price_ratio`` and ``duration_ratio`` (log of the quotient by
+    the smallest), ``segments_more`` (than the fewest). ``itinerary`` marks the options with the same flights,
+    ``fare_level`` is the place of an option's price among them, 0 the cheapest.
+    """
+    own = options.with_columns(
+        duration=pl.col("out_duration").cast(pl.Float32) + pl.col("back_duration").cast(pl.Float32).fill_null(0.0),
+        segments=pl.col("out_segments").cast(pl.Float32) + pl.col("back_segments").cast(pl.Float32).fill_null(0.0),
+        direct=(pl.col("out_segments") == 1) & (pl.col("back_segments").fill_null(1) <= 1),
+        out_hour=_hour("out_departure"),
+        back_hour=_hour("back_departure"),
+        out_arrival_hour=_hour("out_arrival"),
+        back_arrival_hour=_hour("back_arrival"),
+        cabin=pl.mean_horizontal("out_cabin", "back_cabin").cast(pl.Float32),
+        bags=pl.min_horizontal(_pieces("out"), _pieces("back")),
+        free_exchange=_free("exchange"),
+        free_cancel=_free("cancel"),
+        itinerary=_flights(),
+        position=pl.int_range(pl.len(), dtype=pl.Int32).over("session").cast(pl.Float32),
+    )
+    place = pl.col("price").rank("min").over("session").cast(pl.Float32) - 1
+    return own.with_columns(
+        price_rank=place,
+        price_place=place / (pl.len().over("session") - 1).clip(lower_bound=1),
+        price_ratio=_log_ratio("price"),
+        duration_ratio=_log_ratio("duration"),
+        segments_more=pl.col("segments") - pl.col("segments").min().over("session"),
+        fare_level=pl.col("price").rank("min").over("itinerary").cast(pl.Float32) - 1,
+    )
+
+
+def _hour(column: str) -> pl.Expr:
+    return (pl.col(column) % DAY_MINUTES).cast(pl.Float32) / 60
+
+
+def _pieces(leg: str) -> pl.Expr:
+    """Bags allowed: pieces as they are; any allowance by weight counts as one piece."""
+    pieces = pl.col(f"{leg}_bags").cast(pl.Float32)
+    return pl.when(pl.col(f"{leg}_bags_kg") == 1).then(pieces.clip(0, 1)).otherwise(pieces)
+
+
+def _free(action: str) -> pl.Expr:
+    """1 where the action is allowed and costs nothing."""
+    costs = pl.max_horizontal(f"{action}_fee", f"{action}_percent")
+    return ((pl.col(f"{action}_allowed") == 1) & (costs == 0)).cast(pl.Float32)
+
+
+def _log_ratio(column: str) -> pl.Expr:
+    lowest = pl.col(column).min().over("session")
+    return (pl.col(column).clip(lower_bound=1) / lowest.clip(lower_bound=1)).log().cast(pl.Float32)
+
+
+def _flights() -> pl.Expr:
+    return pl.struct("session", *FLIGHTS).hash()
+
+
+def mark_flights(options: pl.DataFrame) -> pl.Series:
+    """For each option a number that only the options of its session on the same flights share."""
+    return options.select(flights=_flights()).to_series()

@@ -1,0 +1,227 @@
+"""What is fixed before anyone travels: the sizes at a scale, the vocabularies, the cities, and hashed uniform numbers.
+
+A code is a position in a vocabulary. A *hashed* number is a function of its keys and the seed alone: a company's habit
+or a flight's price on a date is the same wherever it is asked for, and no table of it is kept.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
+
+from common.errors import UserError
+
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+Bools: TypeAlias = NDArray[np.bool_]
+
+SCALE_MIN, SCALE_MAX = 0.0005, 4.0
+# Sessions, users and companies: Kaggle FlightRank 2025, counts of the two files.
+TRAIN_SESSIONS, TRAIN_USERS, TRAIN_COMPANIES = 105_539, 32_922, 641
+TEST_SESSIONS, TEST_USERS, TEST_COMPANIES, UNSEEN_COMPANIES = 45_231, 18_981, 495, 41
+CITY_PAIRS = 2300  # assumed: gives about the 5,769 search routes of train at scale 1
+COMPANY_POWER, PAIR_POWER = 0.85, 0.5  # how companies and routes grow with the scale
+
+CITY_COUNT, RUSSIAN_SHARE = 500, 0.6
+MOSCOW, PETERSBURG = 0, 1
+# City code, latitude, longitude, hours from UTC, abroad. Rounded geography.
+CITIES = (
+    ("MOW", 55.7, 37.6, 3, 0),
+    ("LED", 59.9, 30.3, 3, 0),
+    ("SVX", 56.8, 60.6, 5, 0),
+    ("OVB", 55.0, 82.9, 7, 0),
+    ("KZN", 55.8, 49.1, 3, 0),
+    ("AER", 43.6, 39.7, 3, 0),
+    ("IST", 41.0, 29.0, 3, 1),
+    ("UFA", 54.7, 56.0, 5, 0),
+    ("KUF", 53.2, 50.1, 4, 0),
+    ("CEK", 55.2, 61.4, 5, 0),
+    ("DXB", 25.2, 55.3, 4, 1),
+    ("GOJ", 56.3, 44.0, 3, 0),
+    ("TJM", 57.2, 65.5, 5, 0),
+    ("KJA", 56.0, 92.9, 7, 0),
+    ("BJS", 39.9, 116.4, 8, 1),
+    ("MRV", 44.2, 43.1, 3, 0),
+    ("PEE", 58.0, 56.2, 5, 0),
+    ("KGD", 54.7, 20.5, 2, 0),
+    ("SHA", 31.2, 121.5, 8, 1),
+    ("VVO", 43.1, 131.9, 10, 0),
+    ("OMS", 55.0, 73.3, 6, 0),
+    ("TAS", 41.3, 69.2, 5, 1),
+    ("IKT", 52.3, 104.3, 8, 0),
+    ("CAN", 23.1, 113.3, 8, 1),
+    ("KHV", 48.5, 135.1, 10, 0),
+    ("ALA", 43.2, 76.9, 5, 1),
+    ("MMK", 68.9, 33.1, 3, 0),
+    ("MSQ", 53.9, 27.6, 3, 1),
+    ("DOH", 25.3, 51.5, 3, 1),
+    ("SGC", 61.2, 73.4, 5, 0),
+    ("EVN", 40.2, 44.5, 4, 1),
+    ("AUH", 24.5, 54.4, 4, 1),
+    ("BAK", 40.4, 49.9, 4, 1),
+    ("BKK", 13.7, 100.5, 7, 1),
+    ("ARH", 64.5, 40.5, 3, 0),
+    ("URC", 43.8, 87.6, 8, 1),
+)
+# Airports by city, the first the usual one; a city not named has one airport of its own name.
+AIRPORTS = {"MOW": ("SVO", "DME", "VKO", "ZIA"), "BJS": ("PEK", "PKX"), "SHA": ("PVG", "SHA"), "IST": ("IST", "SAW")}
+
+# Carrier, weight inside Russia, weight abroad, hub, price level, airport of Moscow, baggage in kg.
+# The weights are set so that the shares of segments come near the published counts of carrier codes.
+CARRIERS = (
+    ("SU", 0.55, 0.24, "MOW", 1.00, 0, 0),
+    ("S7", 0.16, 0.04, "OVB", 0.93, 1, 0),
+    ("U6", 0.11, 0.04, "SVX", 0.88, 1, 0),
+    ("DP", 0.08, 0.00, "MOW", 0.62, 2, 0),
+    ("UT", 0.05, 0.02, "TJM", 0.90, 2, 0),
+    ("N4", 0.02, 0.02, "MOW", 0.85, 0, 0),
+    ("5N", 0.03, 0.00, "ARH", 0.90, 1, 0),
+    ("WZ", 0.02, 0.01, "MOW", 0.82, 3, 0),
+    ("TK", 0.00, 0.20, "IST", 1.20, 2, 1),
+    ("EK", 0.00, 0.08, "DXB", 1.30, 1, 1),
+    ("CA", 0.00, 0.06, "BJS", 0.95, 0, 0),
+    ("MU", 0.00, 0.05, "SHA", 0.92, 0, 0),
+    ("QR", 0.00, 0.04, "DOH", 1.35, 1, 1),
+    ("CZ", 0.00, 0.04, "CAN", 0.92, 0, 0),
+    ("J2", 0.00, 0.03, "BAK", 0.95, 1, 1),
+    ("FZ", 0.00, 0.03, "DXB", 0.98, 2, 1),
+    ("EY", 0.00, 0.03, "AUH", 1.20, 0, 1),
+    ("HU", 0.00, 0.02, "BJS", 0.90, 0, 0),
+    ("HY", 0.00, 0.03, "TAS", 0.90, 2, 1),
+    ("B2", 0.00, 0.03, "MSQ", 0.95, 0, 0),
+)
+CYRILLIC = ("ВГ", "ЮВ", "КЛ", "ДР", "ИЖ", "АМ")  # small carriers without a Latin code  # noqa: RUF001
+CARRIER_COUNT = 160
+FERRY = len(CARRIERS)  # code of FV, which flies half of SU's flights and sells none
+AIRCRAFT = ("SU9", "320", "321", "73H", "738", "319", "32N", "333", "77W", "E90", "32B", "332", "AT7", "DH4", "789")
+AIRCRAFT_COUNT = 100
+DIRTY_LOYALTY = ("SU/SU", "- ЮТэйр ЗАО", "S7/ S7", "SU/", "- Аэрофлот", "su")  # noqa: RUF001
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Numbers of sessions, users and companies in the two files, and of city pairs, at a scale."""
+
+    train_sessions: int
+    test_sessions: int
+    train_users: int
+    test_users: int
+    train_companies: int
+    test_companies: int
+    unseen_companies: int
+    pairs: int
+
+
+def measure(scale: float) -> Sizes:
+    """Sizes at a scale; 1.0 gives the host's. Raises ``UserError`` for a scale out of range.
+
+    Users grow with the sessions, so that sessions per user stay; companies and routes grow more slowly, so that a small
+    world still has several of them and a large one repeats its routes more often.
+    """
+    if not SCALE_MIN <= scale <= SCALE_MAX:
+        raise UserError(
+            f"The scale is {scale}; give a number from {SCALE_MIN} to {SCALE_MAX} (1.0 is the host's size)."
+        )
+    slow = scale**COMPANY_POWER
+    return Sizes(
+        train_sessions=round(TRAIN_SESSIONS * scale),
+        test_sessions=round(TEST_SESSIONS * scale),
+        train_users=round(TRAIN_USERS * scale),
+        test_users=round(TEST_USERS * scale),
+        train_companies=max(6, round(TRAIN_COMPANIES * slow)),
+        test_companies=max(5, round(TEST_COMPANIES * slow)),
+        unseen_companies=max(1, round(UNSEEN_COMPANIES * slow)),
+        pairs=max(30, round(CITY_PAIRS * scale**PAIR_POWER)),
+    )
+
+
+def hashed(seed: int, *keys: ArrayLike) -> Floats:
+    """Uniform numbers in (0, 1), a function of ``seed`` and the keys (integers of one shape, or scalars).
+
+    Each key is stirred in by the finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
+    """
+    state = np.atleast_1d(np.uint64(seed))
+    for key in keys:
+        state = _stir(state ^ np.atleast_1d(np.asarray(key)).astype(np.uint64))
+    return ((state >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+
+
+def hashed_normal(seed: int, *keys: ArrayLike) -> Floats:
+    """Standard normal numbers, a function of ``seed`` and the keys."""
+    normal: Floats = ndtri(hashed(seed, *keys))
+    return normal
+
+
+def _stir(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    state = state + np.uint64(0x9E3779B97F4A7C15)
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))
+
+
+@dataclass(frozen=True)
+class Cities:
+    """One entry a city: its code, place in radians, hours from UTC, whether abroad, the code of its first airport."""
+
+    names: tuple[str, ...]
+    latitude: Floats
+    longitude: Floats
+    zone_hours: Ints
+    abroad: Bools
+    airport: Ints
+    airport_count: Ints
+    airports: tuple[str, ...]
+
+
+def make_cities() -> Cities:
+    """The named cities, then invented ones in the same lands; the same for every seed."""
+    extra = CITY_COUNT - len(CITIES)
+    rng = np.random.default_rng(1)
+    taken = {city[0] for city in CITIES} | {name for group in AIRPORTS.values() for name in group}
+    names = tuple(city[0] for city in CITIES) + _invent(rng, extra, 3, taken)
+    abroad = rng.random(extra) > RUSSIAN_SHARE
+    longitude = np.where(abroad, rng.uniform(-5, 125, extra), rng.uniform(30, 140, extra))
+    latitude = np.where(abroad, rng.uniform(5, 50, extra), rng.uniform(46, 68, extra))
+    zone = np.where(abroad, longitude // 15, np.clip(longitude // 15 + 1, 3, 11)).astype(np.int64)
+    by_city = [AIRPORTS.get(name, (name,)) for name in names]
+    counts = np.array([len(group) for group in by_city])
+    return Cities(
+        names=names,
+        latitude=np.radians(np.concatenate([[city[1] for city in CITIES], latitude])),
+        longitude=np.radians(np.concatenate([[city[2] for city in CITIES], longitude])),
+        zone_hours=np.concatenate([[city[3] for city in CITIES], zone]),
+        abroad=np.concatenate([[city[4] == 1 for city in CITIES], abroad]),
+        airport=np.cumsum(counts) - counts,
+        airport_count=counts,
+        airports=tuple(name for group in by_city for name in group),
+    )
+
+
+def flight_minutes(cities: Cities, start: Ints, end: Ints) -> Ints:
+    """Scheduled minutes of a flight between two cities: 40 on the ground and slow, then 12.8 km a minute; in fives."""
+    phi, psi = cities.latitude[start], cities.latitude[end]
+    angle = np.sin(phi) * np.sin(psi) + np.cos(phi) * np.cos(psi) * np.cos(
+        cities.longitude[start] - cities.longitude[end]
+    )
+    km = 6371.0 * np.arccos(np.clip(angle, -1.0, 1.0))
+    minutes: Ints = (np.round((40 + km / 12.8) / 5) * 5).astype(np.int64)
+    return minutes
+
+
+def carrier_names() -> tuple[str, ...]:
+    """Carrier codes: those of the table, FV, the Cyrillic ones, then invented ones."""
+    known = (*(carrier[0] for carrier in CARRIERS), "FV", *CYRILLIC)
+    return known + _invent(np.random.default_rng(2), CARRIER_COUNT - len(known), 2, set(known))
+
+
+def aircraft_names() -> tuple[str, ...]:
+    """Aircraft codes, the commonest first."""
+    return AIRCRAFT + _invent(np.random.default_rng(3), AIRCRAFT_COUNT - len(AIRCRAFT), 3, set(AIRCRAFT))
+
+
+def _invent(rng: np.random.Generator, count: int, length: int, taken: set[str]) -> tuple[str, ...]:
+    """``count`` new codes of capital letters."""
+    names = dict.fromkeys("".join(row) for row in rng.choice(list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), (4 * count, length)))
+    return tuple(name for name in names if name not in taken)[:count]

@@ -1,0 +1,276 @@
+"""The flight competition under contract."""
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+from common.run import Run
+from competitions.flight import columns, raw, submit
+from competitions.flight.command import load_config
+from competitions.flight.gather import Labelled
+from competitions.flight.history import History
+from competitions.flight.pipeline import solve
+from competitions.flight.raw import Searches
+from competitions.flight.splits import Split
+from tests.contract.competition import BadInput, Change, Competition, Mutation, Results
+from tests.contract.flight_planted import (
+    END_MS,
+    VALID_SHARE,
+    add_future,
+    find_cut_ms,
+    replace_future,
+    write_by_price,
+    write_raw,
+)
+
+SMALL = (
+    'rank.models=["lightgbm_softmax", "xgboost_pairwise"]',
+    "rank.rounds=25",
+    "rank.patience=10",
+    "rank.catboost_yetirank.depth=3",
+    "rank.xgboost_pairwise.max_depth=3",
+    "rank.lightgbm_softmax.min_data_in_leaf=10",
+    f"split.valid_share={VALID_SHARE}",
+    "rerank_penalties=[0.0, 0.1]",
+    "blend.trials=4",
+    "blend.bucket_sessions=30",
+    "readings.splits=[]",
+)
+QUICK = ("rank.rounds=1", "blend.trials=1", "rank.sample.missing_share=0")
+MODELS = ("baseline", "lightgbm_softmax", "xgboost_pairwise")
+AFTER_FITS = {"score_valid", "find_blend", "find_penalty", "measure_all", "score_test", "rank_test"}
+FITS = {f"{verb}.{model}" for verb in ("fit", "refit") for model in MODELS}
+
+Rows = pl.DataFrame
+
+
+def edit_lines(edit: Callable[[list[str]], list[str]]) -> Callable[[bytes], bytes]:
+    """An edit of the lines of a CSV file."""
+    return lambda content: ("\n".join(edit(content.decode().splitlines())) + "\n").encode()
+
+
+def edit_fields(edit: Callable[[list[str]], list[str]]) -> Callable[[bytes], bytes]:
+    """An edit of the fields of the last line, a row of a session of many options."""
+    return edit_lines(lambda lines: [*lines[:-1], ",".join(edit(lines[-1].split(",")))])
+
+
+def edit_frame(edit: Callable[[Rows], Rows]) -> Callable[[bytes], bytes]:
+    """An edit of a parquet file's table."""
+
+    def change(content: bytes) -> bytes:
+        file = io.BytesIO()
+        edit(pl.read_parquet(content)).write_parquet(file)
+        return file.getvalue()
+
+    return change
+
+
+def swap_lines(lines: list[str]) -> list[str]:
+    """The last two rows, which are of one session, in each other's place."""
+    return [*lines[:-2], lines[-1], lines[-2]]
+
+
+def last_rank(edit: Callable[[int], int]) -> Callable[[list[str]], list[str]]:
+    """An edit of a row's rank."""
+    return lambda row: [*row[:2], str(edit(int(row[2])))]
+
+
+def from_zero(lines: list[str]) -> list[str]:
+    """Ranks that count from 0."""
+    rows = [line.rsplit(",", 1) for line in lines[1:]]
+    return [lines[0], *(f"{ids},{int(rank) - 1}" for ids, rank in rows)]
+
+
+def move_rank(frame: Rows) -> Rows:
+    """The last row's rank twice in its session."""
+    again = pl.col("selected").shift(1)
+    return frame.with_columns(pl.when(pl.int_range(pl.len()) == pl.len() - 1).then(again).otherwise("selected"))
+
+
+ORDER_ALONE = (submit.SAME_ORDER, "only their order is wrong")
+MUTATIONS = {
+    "byte-order mark": Mutation(submit.FORMAT, lambda content: b"\xef\xbb\xbf" + content, ("byte-order mark",)),
+    "latin-1": Mutation(submit.FORMAT, lambda content: content + "1,\u00e9,2\n".encode("latin-1"), ("UTF-8",)),
+    "a truncated parquet": Mutation(
+        submit.FORMAT, lambda content: content[: len(content) // 2], ("cannot be read as parquet",), ".parquet"
+    ),
+    "another header": Mutation(submit.NAMES, lambda content: content.replace(b"selected", b"rank"), ("header",)),
+    "no header": Mutation(submit.NAMES, lambda content: content.partition(b"\n")[2], ("header",)),
+    "a field too many": Mutation(submit.NAMES, edit_fields(lambda row: [*row, "1"]), ("line ", "4 fields", "3")),
+    "a parquet column renamed": Mutation(
+        submit.NAMES, edit_frame(lambda frame: frame.rename({"selected": "rank"})), (submit.NAMES, "rank"), ".parquet"
+    ),
+    "a parquet column too many": Mutation(
+        submit.NAMES, edit_frame(lambda frame: frame.with_row_index("index")), (submit.NAMES, "index"), ".parquet"
+    ),
+    "a blank": Mutation(submit.INTEGERS, edit_fields(lambda row: [*row[:2], ""]), (submit.INTEGERS, "line ")),
+    "NaN": Mutation(submit.INTEGERS, edit_fields(lambda row: [*row[:2], "NaN"]), (submit.INTEGERS, "line ")),
+    "a float": Mutation(submit.INTEGERS, edit_fields(lambda row: [*row[:2], "7.0"]), (submit.INTEGERS, "line ")),
+    "parquet floats": Mutation(
+        submit.INTEGERS,
+        edit_frame(lambda frame: frame.cast({"selected": pl.Float64})),
+        (submit.INTEGERS, "Float64"),
+        ".parquet",
+    ),
+    "parquet texts": Mutation(
+        submit.INTEGERS, edit_frame(lambda frame: frame.cast({"Id": pl.String})), (submit.INTEGERS,), ".parquet"
+    ),
+    "a parquet null": Mutation(
+        submit.INTEGERS,
+        edit_frame(lambda frame: frame.with_columns(pl.when(pl.col("selected") > 1).then("selected"))),
+        (submit.INTEGERS, "row 0"),
+        ".parquet",
+    ),
+    "a row left out": Mutation(submit.AS_MANY, edit_lines(lambda lines: lines[:-1]), (submit.AS_MANY, "missing Id")),
+    "a row twice": Mutation(submit.AS_MANY, edit_lines(lambda lines: [*lines, lines[-1]]), (submit.AS_MANY,)),
+    "a parquet row left out": Mutation(
+        submit.AS_MANY, edit_frame(lambda frame: frame[:-1]), (submit.AS_MANY, "missing Id"), ".parquet"
+    ),
+    "rows swapped": Mutation(submit.SAME_ORDER, edit_lines(swap_lines), (*ORDER_ALONE, "line ")),
+    "parquet rows by Id backwards": Mutation(
+        submit.SAME_ORDER, edit_frame(lambda frame: frame.reverse()), (*ORDER_ALONE, "row 0"), ".parquet"
+    ),
+    "an unknown Id": Mutation(submit.SAME_ORDER, edit_fields(lambda row: ["7", *row[1:]]), (submit.SAME_ORDER,)),
+    "another session's name": Mutation(
+        submit.SAME_ORDER, edit_fields(lambda row: [row[0], "0" * 32, row[2]]), (submit.SAME_ORDER, "0" * 32)
+    ),
+    "a rank twice": Mutation(
+        submit.PERMUTATION, edit_fields(last_rank(lambda rank: rank % 11 + 1)), (submit.PERMUTATION, "distinct")
+    ),
+    "a gap": Mutation(
+        submit.PERMUTATION, edit_fields(last_rank(lambda rank: rank + 100)), (submit.PERMUTATION, "session ")
+    ),
+    "ranks from 0": Mutation(submit.PERMUTATION, edit_lines(from_zero), (submit.PERMUTATION, "from 0")),
+    "a parquet rank twice": Mutation(submit.PERMUTATION, edit_frame(move_rank), (submit.PERMUTATION,), ".parquet"),
+}
+
+
+def edit(name: str, change: Callable[[Rows], Rows]) -> Callable[[Path], None]:
+    """An edit of a raw file's table."""
+
+    def write(folder: Path) -> None:
+        change(pl.read_parquet(folder / name)).write_parquet(folder / name)
+
+    return write
+
+
+def book_twice_or_never(train: Rows) -> Rows:
+    """Every second session without a booking, the others with nothing but bookings."""
+    return train.with_columns(selected=(pl.col("ranker_id").rank("dense") % 2).cast(pl.Int64)).filter(
+        pl.len().over("ranker_id") > 1
+    )
+
+
+def share_session(folder: Path) -> None:
+    """A session of the train file in the test file as well."""
+    row = pl.read_parquet(folder / columns.TRAIN).drop(columns.SELECTED)[:1]
+    edit(columns.TEST, lambda test: pl.concat([test, row.with_columns(pl.lit(9, pl.Int64).alias("Id"))]))(folder)
+
+
+def cut_in_half(folder: Path) -> None:
+    """Half of a train file."""
+    os.truncate(folder / columns.TRAIN, (folder / columns.TRAIN).stat().st_size // 2)
+
+
+BAD_INPUTS = {
+    "a missing file": BadInput(
+        lambda folder: (folder / columns.TEST).unlink(), (columns.TEST, "missing", "data/flight/raw")
+    ),
+    "an empty file": BadInput(lambda folder: os.truncate(folder / columns.TRAIN, 0), (columns.TRAIN, "cannot be read")),
+    "a truncated file": BadInput(cut_in_half, (columns.TRAIN, "cannot be read")),
+    "no rows": BadInput(edit(columns.TEST, lambda test: test[:0]), (columns.TEST, "no rows")),
+    "a missing column": BadInput(
+        edit(columns.TEST, lambda test: test.rename({"totalPrice": "total_price"})),
+        (columns.TEST, "'totalPrice'", "'total_price'"),
+    ),
+    "a text for a number": BadInput(
+        edit(columns.TRAIN, lambda train: train.cast({"taxes": pl.String})),
+        (columns.TRAIN, "'taxes'", "String", "a number"),
+    ),
+    "no session with one booking": BadInput(
+        edit(columns.TRAIN, book_twice_or_never), (columns.TRAIN, "exactly one booked option")
+    ),
+    "a session in both files": BadInput(share_session, (columns.TRAIN, columns.TEST, "1 session")),
+    "a session without a name": BadInput(
+        edit(columns.TEST, lambda test: test.with_columns(pl.lit("").alias("ranker_id"))),
+        (columns.TEST, "'ranker_id'"),
+    ),
+}
+
+
+def call_pipeline(folder: Path, settings: tuple[str, ...], run: Run) -> object:
+    """The pipeline, inside this process, with the cut at the same moment whatever was added after it."""
+    train = pl.read_parquet(folder / columns.TRAIN, columns=["ranker_id", "requestDate"])
+    late = pl.col("requestDate").dt.epoch("ms") >= find_cut_ms(train)
+    sessions = train.group_by("ranker_id").agg(late.first().alias("late"))
+    share = (int(sessions["late"].sum()) - 0.5) / sessions.height
+    return solve(raw.locate(folder), load_config((*settings, f"split.valid_share={share}")), run)
+
+
+def take(results: Results, name: str) -> object:
+    """What the step of this name returned."""
+    (value,) = [value for step, value in results if step == name]
+    return value
+
+
+def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
+    """The history that is seen, and all features of planted sessions: training rows with labels, validation without."""
+    train, split, history, labelled = (
+        take(results, name) for name in ("train.read", "split_last", "train.history", "train.features")
+    )
+    assert isinstance(train, Searches)
+    assert isinstance(split, Split)
+    assert isinstance(history, History)
+    assert isinstance(labelled, Labelled)
+    planted = train.sessions.filter(pl.col("time") < END_MS).join(split.roles, on="session")
+    rows = planted.filter(role="valid")["size"].sum()
+    names = list(labelled.train.names)
+    return {
+        **{f"means of {name}": frame for name, frame in history.means.items()},
+        **{f"lifts of {name}": frame for name, frame in history.lifts.items()},
+        "train": pl.DataFrame(labelled.train.features, names).with_columns(label=labelled.train.labels),
+        "valid": pl.DataFrame(labelled.valid.features[:rows], names),
+    }
+
+
+def find_answers(results: Results) -> pl.DataFrame:
+    """The booked option of every validation session."""
+    train, split = take(results, "train.read"), take(results, "split_last")
+    assert isinstance(train, Searches)
+    assert isinstance(split, Split)
+    return train.sessions.join(split.roles.filter(role="valid"), on="session").select(query="ranker_id", item="booked")
+
+
+FLIGHT = Competition(
+    name="flight",
+    write_raw=write_raw,
+    small=SMALL,
+    popular=write_by_price,
+    metric="hit_rate@3",
+    floor=0.8,
+    ceiling=0.2,
+    rules=submit.RULES,
+    mutations=MUTATIONS,
+    bad_inputs=BAD_INPUTS,
+    bad_settings={
+        "rank.nope=1": ("rank.nope",),
+        "rnk.rounds=9": ("rnk", "rank"),
+        "rank.rounds=many": ("rank.rounds", "'many'", "int"),
+        'rank.models=["lightgbm_softmx"]': ("rank.models", "lightgbm_softmx", "lightgbm_softmax"),
+    },
+    solve=call_pipeline,
+    futures={"replaced": replace_future, "added": add_future},
+    earlier=list_earlier,
+    answers=find_answers,
+    quick=QUICK,
+    model_change=Change(
+        "rank.xgboost_pairwise.max_depth=2", frozenset({"fit.xgboost_pairwise", "refit.xgboost_pairwise"} | AFTER_FITS)
+    ),
+    feature_change=Change(
+        "competitions/flight/features.py:pair_block", frozenset({"train.features"} | FITS | AFTER_FITS)
+    ),
+    kill_after="train.features",
+)

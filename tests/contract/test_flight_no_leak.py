@@ -1,0 +1,147 @@
+"""Flight, feature by feature: no booking reaches a search that was made before it, or at its very moment."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from competitions.flight import columns, history, raw, splits
+from competitions.flight.config import BLOCKS
+from competitions.flight.features import build
+from competitions.flight.raw import Codes, Searches
+from competitions.flight.splits import Views, look_back
+from tests.contract.flight import FLIGHT
+
+STRETCH_DAYS = 7.0
+Look = Callable[[pl.DataFrame, int], Views]  # of the sessions and the cut in ms
+Planted = tuple[Path, Codes, Searches]
+
+
+def look_honestly(sessions: pl.DataFrame, cut: int) -> Views:
+    """What the pipeline lets them see."""
+    return splits.split_by_time(sessions, cut, STRETCH_DAYS, "planted").views
+
+
+LEAKS: Mapping[str, Look] = {
+    "the whole log": lambda sessions, _: look_back(
+        sessions, sessions.select("session", until=pl.col("time").max() + 1)
+    ),
+    "one's own booking": lambda sessions, _: look_back(sessions, sessions.select("session", until=pl.col("time") + 1)),
+    "other folds": lambda sessions, _: splits.split_at_random(sessions, 0.2, 0).views,
+}
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
+    """The raw folder, the codes, and the train file, in which colleagues search in twos, at the same millisecond."""
+    folder = tmp_path_factory.mktemp("planted")
+    FLIGHT.write_raw(folder / "raw", folder / "truth.csv")
+    codes = raw.learn_codes(folder / "raw" / columns.TRAIN)
+    train = raw.read_searches(folder / "raw" / columns.TRAIN, codes, labelled=True)
+    at = pl.col("time").gather(pl.col("session") // 2 * 2)
+    return folder / "raw", codes, Searches(train.sessions.with_columns(time=at), train.options)
+
+
+@pytest.fixture
+def train(planted: Planted) -> Searches:
+    """The train file alone."""
+    return planted[2]
+
+
+def build_all(searches: Searches, cut: int, look: Look = look_honestly) -> pl.DataFrame:
+    """Every feature of every option."""
+    views = look(searches.sessions, cut)
+    past = history.look_up(history.record(searches), views)
+    return build(searches, 0, searches.sessions.height, views.served, past, BLOCKS)
+
+
+def find_time(searches: Searches, share: float) -> int:
+    """When the session was made that has this share of all before it."""
+    return int(searches.sessions["time"][int(share * searches.sessions.height)])
+
+
+def rebook(searches: Searches, moment: int) -> Searches:
+    """Another option booked in every session from ``moment`` on."""
+    other = (pl.col("booked") + 1) % pl.col("size")
+    late = pl.when(pl.col("time") >= moment).then(other).otherwise("booked")
+    return Searches(searches.sessions.with_columns(booked=late), searches.options)
+
+
+def keep_first(searches: Searches, count: int) -> Searches:
+    """The file as it was when it had ``count`` sessions."""
+    sessions = searches.sessions[:count]
+    return Searches(sessions, searches.options[: sessions["size"].sum()])
+
+
+def part_by_time(searches: Searches, features: pl.DataFrame, moment: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows of the sessions up to ``moment``, that moment included, and those of the later ones."""
+    earlier = searches.options.join(searches.sessions, on="session", maintain_order="left")["time"] <= moment
+    return features.filter(earlier), features.filter(~earlier)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_bookings_from_a_moment_on_change_no_feature_up_to_it(train: Searches, share: float) -> None:
+    cut, moment = find_time(train, 0.8), find_time(train, share)
+    before = part_by_time(train, build_all(train, cut), moment)
+    after = part_by_time(train, build_all(rebook(train, moment), cut), moment)
+    assert before[0].height > 1000
+    assert after[0].equals(before[0])
+    # Else there would be nothing to leak.
+    changed = {name for name in before[1].columns if not after[1][name].equals(before[1][name])}
+    assert {name.partition("_")[0] for name in changed} == {"history"}
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_a_view_that_leaks_does_change_them(train: Searches, leak: str) -> None:
+    few = keep_first(train, 60)  # each with a view of its own, in the worst case
+    cut, moment = find_time(few, 0.8), find_time(few, 0.5)
+    before, after = (build_all(searches, cut, LEAKS[leak]) for searches in (few, rebook(few, moment)))
+    assert not part_by_time(few, after, moment)[0].equals(part_by_time(few, before, moment)[0])
+
+
+@pytest.mark.parametrize("count", [100, 250, 398])
+def test_adding_later_sessions_changes_no_earlier_row(train: Searches, count: int) -> None:
+    early = keep_first(train, count)
+    cut = find_time(early, 0.8)
+    expected = build_all(early, cut)
+    assert build_all(train, cut)[: expected.height].equals(expected)
+
+
+def test_a_history_that_ignores_time_does_change_earlier_rows(train: Searches) -> None:
+    early = keep_first(train, 250)
+    expected = build_all(early, 0, LEAKS["the whole log"])
+    assert not build_all(train, 0, LEAKS["the whole log"])[: expected.height].equals(expected)
+
+
+REORDERED: Mapping[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
+    "sessions backwards": lambda test: test.sort("requestDate", descending=True, maintain_order=True),
+    "a row of each session in turn": lambda test: test.sort(
+        pl.int_range(pl.len()).over("ranker_id"), maintain_order=True
+    ),
+    "other sessions left out": lambda test: test.filter(pl.col("ranker_id").rank("dense") % 3 == 1),
+}
+
+
+@pytest.mark.parametrize("reordered", REORDERED)
+def test_a_test_session_does_not_depend_on_the_others(planted: Planted, reordered: str, tmp_path: Path) -> None:
+    folder, codes, train = planted
+    test = pl.read_parquet(folder / columns.TEST)
+    edited = REORDERED[reordered](test)
+    edited.write_parquet(tmp_path / columns.TEST)
+    assert not edited.equals(test)
+    assert edited["requestDate"].min() == test["requestDate"].min()  # which ends the history of all of them
+    known = build_test(train, codes, folder / columns.TEST)
+    found = build_test(train, codes, tmp_path / columns.TEST)
+    assert found.height == edited.height
+    assert found.equals(known.filter(pl.col("Id").is_in(edited["Id"].implode())))
+
+
+def build_test(train: Searches, codes: Codes, path: Path) -> pl.DataFrame:
+    """Every feature of every row of a test file, by Id."""
+    test = raw.read_searches(path, codes, labelled=False)
+    views = splits.ask_test(train.sessions, test.sessions)
+    past = history.look_up(history.record(train), views)
+    features = build(test, 0, test.sessions.height, views.served, past, BLOCKS)
+    ids = pl.read_parquet(path, columns=["Id"])["Id"].gather(test.options["row"])
+    return features.with_columns(ids).sort("Id")

@@ -1,0 +1,127 @@
+"""The ladder's rungs in order, and the readings of one model on other splits."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import polars as pl
+import pytest
+
+from common.rankers import Ranker
+from common.run import Result
+from competitions.flight import ladder, mix, rank, readings
+from competitions.flight.command import load_config
+from competitions.flight.config import BLOCKS, SampleSettings
+from competitions.flight.history import record
+from competitions.flight.ladder import MODELS_IN_ORDER
+from competitions.flight.raw import RawFiles, Searches
+from competitions.flight.splits import DAY_MS
+from tests.unit.flight_world import draw_searches, make_searches, search
+
+
+def kept(value: Any) -> Result[Any]:
+    return Result("key", lambda: value)
+
+
+class Runner:
+    """A run that keeps nothing, but the names of its steps."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def step(self, function: Callable[..., Any], *args: Any, name: str = "") -> Result[Any]:
+        self.names.append(name or function.__name__)
+        return kept(function(*(arg.value if isinstance(arg, Result) else arg for arg in args)))
+
+
+@pytest.fixture
+def climbed(monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict[str, Any]], list[Any], Runner]:
+    """The rungs, where a score tells how many blocks and models it was made with; and all fits."""
+    fits: list[tuple[str, str, tuple[str, ...]]] = []
+    run = Runner()
+
+    def fit(_: Any, labelled: Any, config: Any, name: str, kind: str, blocks: Sequence[str]) -> Result[Ranker]:
+        fits.append((name, kind, tuple(blocks)))
+        return kept(Ranker(kind, None, len(blocks), {}))
+
+    def score(_: Any, rankers: list[Any]) -> list[int]:
+        return [ranker.value.rounds for ranker in rankers]
+
+    def measure(_: Any, scores: list[int], *more: Any) -> list[dict[str, float]]:
+        number = {"hit_rate@3": scores[0] / 10, "error": 0.0}
+        both = ({"hit_rate@3": len(scores) + last, "error": 0.5} for last in (0.0, 0.25))
+        return [number, *both] if more else [number]
+
+    monkeypatch.setattr(ladder, "prepare", lambda *_: SimpleNamespace(labelled=kept("rows")))
+    monkeypatch.setattr(ladder, "fit_early", fit)
+    monkeypatch.setattr(rank, "score_valid", score)
+    monkeypatch.setattr(rank, "measure_valid", measure)
+    monkeypatch.setattr(mix, "find_blend", lambda *_: "blend")
+    monkeypatch.setattr(mix, "find_penalty", lambda *_: 0.1)
+    monkeypatch.setattr(mix, "measure_all", measure)
+    rows = ladder.climb(RawFiles(Path("a"), Path("b")), load_config([]), run)  # type: ignore[arg-type]
+    return rows, fits, run
+
+
+def test_blocks_are_added_one_by_one_then_models_then_the_rerank(
+    climbed: tuple[list[dict[str, Any]], list[Any], Runner],
+) -> None:
+    rows, _, _ = climbed
+    told = [(row["rung"], row["HitRate@3"]) for row in rows]
+    blocks, models = len(BLOCKS), len(MODELS_IN_ORDER)
+    assert told[0] == ("baseline: catboost_yetirank", 0.3)
+    assert told[1] == (f"{MODELS_IN_ORDER[0]} on the option alone", 0.1)
+    assert told[2 : blocks + 1] == [(f"+ {block} features", (place + 2) / 10) for place, block in enumerate(BLOCKS[1:])]
+    added = [(f"+ {kind}, blended", count + 3) for count, kind in enumerate(MODELS_IN_ORDER[1:])]
+    assert told[blocks + 1 : -1] == added  # the baseline is scored too
+    assert told[-1] == ("+ rerank, penalty 0.1", models + 1 + 0.25)
+    assert [row["error"] for row in rows] == [0.0] * (blocks + 1) + [0.5] * models
+    assert all(list(row) == ["rung", "HitRate@3", "error"] for row in rows)
+
+
+def test_what_an_ordinary_run_fits_has_the_same_name_here(
+    climbed: tuple[list[dict[str, Any]], list[Any], Runner],
+) -> None:
+    _, fits, run = climbed
+    first = MODELS_IN_ORDER[0]
+    config = load_config([])
+    alike = [("baseline", config.baseline.model, config.baseline.blocks)]
+    alike += [(kind, kind, BLOCKS) for kind in MODELS_IN_ORDER]
+    parts = [(f"{first}-{count}", first, BLOCKS[:count]) for count in range(1, len(BLOCKS))]
+    assert set(fits) == {*alike, *parts}
+    scores = [name for name in run.names if name.startswith("ladder.")]
+    assert len(scores) == len(set(scores)) == len(BLOCKS) + 1 + len(MODELS_IN_ORDER) - 1
+
+
+# --- readings ---
+
+
+def test_the_last_days_before_the_end_of_the_log_validate() -> None:
+    train = make_searches(*(search(day=day) for day in (0, 5, 7.5, 9, 10)))
+    split = readings.split_last_days(train, 2.5, 7)
+    assert split.roles["role"].to_list() == ["train", "train", "valid", "valid", "valid"]
+    assert split.name == "the last days"
+    assert readings.split_last_days(train, 2.4, 7).roles["role"].to_list().count("valid") == 2
+
+
+def test_random_sessions_validate_by_share_and_seed() -> None:
+    train = make_searches(*(search(day=day) for day in range(20)))
+    roles = [readings.split_random(train, 0.25, seed).roles["role"].to_list() for seed in (1, 2)]
+    assert [role.count("valid") for role in roles] == [5, 5]
+    assert roles[0] != roles[1]
+
+
+def test_a_reading_is_of_a_model_fitted_and_judged_on_its_split() -> None:
+    """The cheapest option is booked, which a model learns at once."""
+    drawn = draw_searches(2, count=60, longest=14)
+    cheapest = drawn.options.group_by("session", maintain_order=True).agg(pl.col("price").fill_null(1e9).arg_min())
+    train = Searches(drawn.sessions.with_columns(booked=cheapest["price"].cast(pl.Int32)), drawn.options)
+    split = readings.split_last_days(train, 12, 7)
+    sample = SampleSettings(negatives=50, rows=10_000, missing_share=0.0)
+    recipe = ("logit", {"l2": 0.1}, ("option", "within"), sample, 30, 5, 0)
+    found = readings.read_split(train, record(train), split, *recipe)
+    cut = train.sessions.select(pl.col("time").max() - 12 * DAY_MS).item()
+    scored = train.sessions.filter((pl.col("time") >= cut) & (pl.col("size") > 10)).height
+    assert found["sessions"] == scored > 3
+    assert found["hit_rate@3"] > 0.9
