@@ -6,7 +6,7 @@ import msgspec
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
-BLOCKS = ("option", "session", "within", "pair", "history")
+BLOCKS = ("option", "session", "within", "pair", "history", "taste")
 MODELS = (
     "catboost_yetirank",
     "catboost_softmax",

@@ -3,6 +3,7 @@
 ``option_``   the option by itself                      ``session_``  the search, the same for all of its options
 ``within_``   the option against the search's others    ``pair_``     the traveller and the option
 ``history_``  the option against earlier bookings: of the traveller, of the company on the route, of everybody
+``taste_``    the option's utility by the tastes that earlier bookings tell
 
 A feature is a function of the options on offer, of who asks, and of the bookings that the session's view sees.
 """
@@ -11,8 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from competitions.flight import tastes
 from competitions.flight.history import DETAILED, KEYS, LIFTS, SPREADS, History
 from competitions.flight.raw import Searches
 from competitions.flight.traits import DAY_MINUTES, LEGS, TRAITS, add_traits, take_options
@@ -321,10 +325,31 @@ def _compare_with(options: pl.DataFrame, met: pl.DataFrame, name: str) -> pl.Dat
     return joined.select(made)
 
 
+def taste_block(part: Part, history: History) -> pl.DataFrame:
+    """The option's utility to everybody, what company, habit and traveller add to it, and how the sum compares."""
+    described, places = tastes.describe(part.options), _places(part).to_numpy()
+    known = part.sessions.select("view", *SESSION_KEYS)
+    added: dict[str, NDArray[np.float32]] = {}
+    for name, table in history.tastes.items():
+        key = ["view", *tastes.KEYS.get(name, ())]
+        met = known.join(table, on=key, how="left", maintain_order="left", nulls_equal=False)
+        weights = met.select(pl.col(tastes.NAMES).fill_null(0.0)).to_numpy()
+        added[name] = np.einsum("nk,nk->n", described, weights[places])
+    utility = pl.DataFrame(added).with_columns(part.options["session"], total=pl.sum_horizontal(*added))
+    total, best = pl.col("total"), pl.col("total").max().over("session")
+    return utility.select(
+        *[(pl.col(name) - pl.col(name).mean().over("session")).alias(name) for name in added],
+        total=total - best,
+        rank=total.rank("min", descending=True).over("session"),
+        log_chance=total - best - (total - best).exp().sum().over("session").log(),
+    )
+
+
 BLOCKS: dict[str, Block] = {
     "option": option_block,
     "session": session_block,
     "within": within_block,
     "pair": pair_block,
     "history": history_block,
+    "taste": taste_block,
 }

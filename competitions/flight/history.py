@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from common.progress import track
+from competitions.flight import tastes
 from competitions.flight.raw import Searches
 from competitions.flight.splits import Views
 from competitions.flight.traits import TRAITS, add_traits, slice_sessions, take_options
@@ -47,19 +48,24 @@ class Log:
 
     ``bookings``: one row per session with a booking: session, time, the key columns, the traits of the booked option.
     ``offers``: for each entry of ``LIFTS`` one row per (session, key): ``offered`` is the share of the session's
-    options under the key, ``booked`` is 1 where the booked option is.
+    options under the key, ``booked`` is 1 where the booked option is. ``evidence``: what the bookings tell of tastes.
     """
 
     bookings: pl.DataFrame
     offers: dict[str, pl.DataFrame]
+    evidence: tastes.Evidence
 
 
 @dataclass(frozen=True)
 class History:
-    """What each view knows, a row per (view, key): ``means`` by entry of ``KEYS``, ``lifts`` by entry of ``LIFTS``."""
+    """What each view knows, a row per (view, key): ``means`` by entry of ``KEYS``, ``lifts`` by entry of ``LIFTS``.
+
+    ``tastes``: the weights of "everybody", and by entry of ``tastes.KEYS`` how others deviate from them.
+    """
 
     means: dict[str, pl.DataFrame]
     lifts: dict[str, pl.DataFrame]
+    tastes: dict[str, pl.DataFrame]
 
 
 def record(searches: Searches) -> Log:
@@ -67,6 +73,7 @@ def record(searches: Searches) -> Log:
     sessions, keys = searches.sessions, ["company", "profile", "route"]
     bookings: list[pl.DataFrame] = []
     offers: dict[str, list[pl.DataFrame]] = {name: [] for name in LIFTS}
+    choices: list[tastes.Choices] = []
     for first, last in track(list(slice_sessions(sessions, SLICE_ROWS)), "bookings"):
         part = sessions[first:last]
         options = add_traits(take_options(searches.options, sessions, first, last))
@@ -78,7 +85,9 @@ def record(searches: Searches) -> Log:
         bookings.append(chosen.filter(pl.col("chosen") == 1).select("session", "time", *keys, *TRAITS))
         for name, key in LIFTS.items():
             offers[name].append(count_offers(chosen, key))
-    return Log(pl.concat(bookings), {name: pl.concat(parts) for name, parts in offers.items()})
+        choices.append(tastes.sample_choices(chosen))
+    offered = {name: pl.concat(parts) for name, parts in offers.items()}
+    return Log(pl.concat(bookings), offered, tastes.weigh(choices))
 
 
 def count_offers(options: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
@@ -110,6 +119,7 @@ def look_up(log: Log, views: Views) -> History:
             for name, parts in means.items()
         },
         {name: _stack(parts, measure_lift(log.offers[name].head(0), LIFTS[name])) for name, parts in lifts.items()},
+        tastes.look_up(log.evidence, views),
     )
 
 

@@ -33,7 +33,7 @@ from tests.unit.flight_world import (
 )
 
 NOBODY = pl.DataFrame(schema={"session": pl.Int32, "view": pl.Int32})
-NOTHING = History({}, {})
+NOTHING = History({}, {}, {})
 
 
 def make(searches: Searches, *blocks: str) -> pl.DataFrame:

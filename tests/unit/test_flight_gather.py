@@ -25,7 +25,7 @@ NO_VIEWS = Views(
     pl.DataFrame(schema={"session": pl.Int32, "view": pl.Int32}),
     pl.DataFrame(schema={"view": pl.Int32, "session": pl.Int32}),
 )
-NO_HISTORY = History({}, {})
+NO_HISTORY = History({}, {}, {})
 
 
 def sample(negatives: int = 50, rows: int = 1_000_000, missing: float = 0.0) -> SampleSettings:

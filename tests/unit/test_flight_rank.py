@@ -222,11 +222,11 @@ def test_validation_scores_are_the_same_in_slices(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.usefixtures("adding")
 def test_test_scores_are_those_of_all_options_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     searches: Searches = draw_searches(3, count=20)
-    frame = build(searches, 0, 20, NO_VIEWS.served, History({}, {}), ["option", "within"])
+    frame = build(searches, 0, 20, NO_VIEWS.served, History({}, {}, {}), ["option", "within"])
     rankers = [ranker(frame.columns), ranker(["within_price_rank"])]
     expected = rank.score_rows(frame.columns, to_matrix(frame), rankers)
     for rows in (12, 100_000):
         monkeypatch.setattr(rank, "SLICE_ROWS", rows)
-        found = rank.score_test(searches, NO_VIEWS, History({}, {}), rankers, ["option", "within"])
+        found = rank.score_test(searches, NO_VIEWS, History({}, {}, {}), rankers, ["option", "within"])
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, expected, rtol=1e-5)
