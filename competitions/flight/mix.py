@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.buckets import BucketBlend, apply_buckets, search_buckets
+from common.buckets import BucketBlend, apply_buckets, hits, search_buckets
 from competitions.flight.gather import Labelled
 from competitions.flight.rank import CUTOFF, Floats, measure
 from competitions.flight.raw import Searches
@@ -37,15 +37,20 @@ def find_blend(labelled: Labelled, scores: Floats, trials: int, bucket_sessions:
 
 
 def find_penalty(labelled: Labelled, scores: Floats, blend: BucketBlend, penalties: Sequence[float]) -> float:
-    """The same-flight penalty with the highest HitRate@3 on the validation sessions; the smallest of equals."""
+    """The same-flight penalty with the highest HitRate@3 on the validation sessions; the smallest of equals.
+
+    One that does not beat the blend's own order by more than the standard error of the difference is luck: 0 is taken.
+    """
     valid, blended = labelled.valid, apply_buckets(blend, scores[:, 1:], labelled.valid.sizes)
-    found = {
-        penalty: measure(rerank(blended, labelled.flights, valid.sizes, penalty), valid.labels, valid.sizes)[
-            "hit_rate@3"
-        ]
-        for penalty in sorted(penalties)
-    }
-    return max(found, key=lambda penalty: found[penalty])
+    counted = valid.sizes > LARGE
+    plain = hits(blended, valid.labels, valid.sizes, CUTOFF)[counted]
+    gains = {0.0: 0.0}
+    for penalty in sorted(penalties):
+        reranked = rerank(blended, labelled.flights, valid.sizes, penalty)
+        gain = hits(reranked, valid.labels, valid.sizes, CUTOFF)[counted] - plain
+        if len(gain) and gain.mean() > gain.std() / len(gain) ** 0.5:
+            gains[penalty] = float(gain.mean())
+    return max(gains, key=lambda penalty: gains[penalty])
 
 
 def measure_all(labelled: Labelled, scores: Floats, blend: BucketBlend, penalty: float) -> list[dict[str, float]]:

@@ -207,9 +207,10 @@ def spreads(o: Frame, name: str) -> Frame:
 
 
 def least_so_far(o: Frame, name: str, by: str) -> Frame:
-    """The least value of the session's options up to this one in the order of another column."""
-    ordered = o.sort_values(["session", by], kind="stable", na_position="first")
-    return ordered.groupby("session")[name].cummin().reindex(o.index)
+    """The least value of the session's options up to this one in the order of another column, equals included."""
+    ordered = o.sort_values(["session", by], kind="stable", na_position="last")
+    least = ordered[name].where(ordered[by].notna()).groupby(ordered["session"]).cummin().reindex(o.index)
+    return least.groupby([o["session"], o[by]]).transform("min")
 
 
 def compare_groups(o: Frame) -> Tables:

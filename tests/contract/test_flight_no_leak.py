@@ -89,7 +89,7 @@ def test_bookings_from_a_moment_on_change_no_feature_up_to_it(train: Searches, s
     assert after[0].equals(before[0])
     # Else there would be nothing to leak.
     changed = {name for name in before[1].columns if not after[1][name].equals(before[1][name])}
-    assert {name.partition("_")[0] for name in changed} == {"history"}
+    assert {name.partition("_")[0] for name in changed} == {"history", "taste"}
 
 
 @pytest.mark.parametrize("leak", LEAKS)
