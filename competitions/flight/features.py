@@ -331,7 +331,7 @@ def taste_block(part: Part, history: History) -> pl.DataFrame:
     known = part.sessions.select("view", *SESSION_KEYS)
     added: dict[str, NDArray[np.float32]] = {}
     for name, table in history.tastes.items():
-        key = ["view", *tastes.KEYS.get(name, ())]
+        key = ["view", *(tastes.LEVELS[name].key if name in tastes.LEVELS else ())]
         met = known.join(table, on=key, how="left", maintain_order="left", nulls_equal=False)
         weights = met.select(pl.col(tastes.NAMES).fill_null(0.0)).to_numpy()
         added[name] = np.einsum("nk,nk->n", described, weights[places])

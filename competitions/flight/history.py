@@ -48,19 +48,19 @@ class Log:
 
     ``bookings``: one row per session with a booking: session, time, the key columns, the traits of the booked option.
     ``offers``: for each entry of ``LIFTS`` one row per (session, key): ``offered`` is the share of the session's
-    options under the key, ``booked`` is 1 where the booked option is. ``evidence``: what the bookings tell of tastes.
+    options under the key, ``booked`` is 1 where the booked option is. ``choices``: what the bookings tell of tastes.
     """
 
     bookings: pl.DataFrame
     offers: dict[str, pl.DataFrame]
-    evidence: tastes.Evidence
+    choices: tastes.Choices
 
 
 @dataclass(frozen=True)
 class History:
     """What each view knows, a row per (view, key): ``means`` by entry of ``KEYS``, ``lifts`` by entry of ``LIFTS``.
 
-    ``tastes``: the weights of "everybody", and by entry of ``tastes.KEYS`` how others deviate from them.
+    ``tastes``: the weights of "everybody", and by entry of ``tastes.LEVELS`` how others deviate from them.
     """
 
     means: dict[str, pl.DataFrame]
@@ -87,7 +87,7 @@ def record(searches: Searches) -> Log:
             offers[name].append(count_offers(chosen, key))
         choices.append(tastes.sample_choices(chosen))
     offered = {name: pl.concat(parts) for name, parts in offers.items()}
-    return Log(pl.concat(bookings), offered, tastes.weigh(choices))
+    return Log(pl.concat(bookings), offered, tastes.order_choices(choices))
 
 
 def count_offers(options: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
@@ -119,7 +119,7 @@ def look_up(log: Log, views: Views) -> History:
             for name, parts in means.items()
         },
         {name: _stack(parts, measure_lift(log.offers[name].head(0), LIFTS[name])) for name, parts in lifts.items()},
-        tastes.look_up(log.evidence, views),
+        tastes.look_up(log.choices, views),
     )
 
 

@@ -1,50 +1,58 @@
 """Tastes: what a company, and a traveller, weighs more than everybody does, told by earlier bookings.
 
-A booking says what was taken and what was left. Let everybody's utility of an option x be w * x, as in a conditional
-logit (McFadden 1974), with chances p in a session. Then the booking pulls at the weights with the gradient
-g = x(booked) - E_p[x], and what it can tell is the information I = Cov_p[x]. Of somebody with some earlier bookings the
-weights deviate from w by about
+A booking says what was taken and what was left. Let the utility of an option x be w * x, as in a conditional logit
+(McFadden 1974), with chances p in a session. Then the booking pulls at the weights with the gradient
+g = x(booked) - E_p[x], and what it can tell is the information I = Cov_p[x]. Somebody's weights are w + d, and d is
+found from his earlier bookings by Newton's method under a normal prior of precision ``ridge``, from d = 0 by
 
-    d = (sum of I + ridge)^-1 * sum of g
+    d <- d + (sum of I + ridge)^-1 (sum of g - ridge * d)
 
-one Newton step from w under a normal prior of precision ``ridge``: the random-effects (mixed) logit by empirical Bayes
-(Train 2009, "Discrete Choice Methods with Simulation", chapter 11). Grouped as companies, their routes, and travellers,
-each level explains what the one above it left: its gradients are g - I d of the levels above.
-
-Everybody's weights are learned as time goes: a booking is weighed by weights fitted on strictly earlier bookings.
+the random-effects (mixed) logit by empirical Bayes (Train 2009, "Discrete Choice Methods with Simulation", chapter 11).
+Levels stand on one another: everybody, the company, its habits on a route, the traveller; each explains what is left.
+All of it is a function of the bookings that a view sees, so of strictly earlier ones.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.progress import track
 from competitions.flight.splits import Views
 from competitions.flight.traits import LEGS
 
 SAMPLED = 30  # options beside the booked one, drawn evenly: a logit stays consistent (McFadden 1978)
 FITTED = 4000  # bookings, the latest, that everybody's weights are fitted on
-REFIT = 2000  # bookings after which they are fitted anew; at first after 100, 200, 400 ...
-WEIGHTS_RIDGE, RIDGE = 1.0, 8.0  # precisions of the priors of everybody's weights and of deviations
-STEPS, LONGEST_STEP = 10, 2.0
+EVERYBODY_RIDGE, STEPS, LONGEST_STEP = 1.0, 10, 2.0
 CHUNK = 2048  # sessions at a time
-KEYS: Mapping[str, tuple[str, ...]] = {
-    "company": ("company",),
-    "habit": ("company", "route"),
-    "profile": ("profile",),
-}
 LONG_MINUTES = 720  # beyond, more minutes do not matter
 Floats = NDArray[np.float64]
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 
-def _waves(hour: str) -> dict[str, pl.Expr]:
-    """A smooth function of the time of day has two harmonics: any hour can be the best one."""
-    angle = {times: pl.col(hour) * (2 * np.pi / 24 * times) for times in (1, 2)}
+class Level(NamedTuple):
+    """Who shares a deviation, how strongly it is drawn to 0, and steps of Newton's method towards it."""
+
+    key: tuple[str, ...]
+    ridge: float
+    steps: int
+
+
+# The precisions gave the simulated validation bookings the highest likelihood among 2 to 50; see LOG.md.
+LEVELS: Mapping[str, Level] = {
+    "company": Level(("company",), 6.0, 2),
+    "habit": Level(("company", "route"), 12.0, 1),
+    "profile": Level(("profile",), 12.0, 1),
+}
+
+
+def _waves(hour: str, harmonics: int) -> dict[str, pl.Expr]:
+    """A smooth function of the time of day is a sum of waves: any hour can be the best one."""
+    angle = {times: pl.col(hour) * (2 * np.pi / 24 * times) for times in range(1, 1 + harmonics)}
     return {f"{hour}_{wave}{times}": getattr(angle[times], wave)() for times in angle for wave in ("cos", "sin")}
 
 
@@ -59,7 +67,8 @@ DESCRIBED: Mapping[str, pl.Expr] = {
     "price": pl.col("price_ratio") * 2,
     **{f"{leg}_excess": _excess(f"{leg}_duration") for leg in LEGS},
     "segments": pl.col("segments_more"),
-    **{name: wave for leg in LEGS for name, wave in _waves(f"{leg}_hour").items()},
+    **{name: wave for leg in LEGS for name, wave in _waves(f"{leg}_hour", 2).items()},
+    **{name: wave for leg in LEGS for name, wave in _waves(f"{leg}_arrival_hour", 1).items()},
     "bags": pl.col("bags") > 0,
     "exchange_allowed": pl.col("exchange_allowed"),
     "free_exchange": pl.col("free_exchange"),
@@ -80,22 +89,13 @@ def describe(options: pl.DataFrame) -> Array:
 
 @dataclass(frozen=True)
 class Choices:
-    """One entry a session with a booking: ``sessions`` (session, time, and the columns of ``KEYS``), its options ``x``
+    """One entry a session with a booking: ``sessions`` (session, time, company, profile, route), its options ``x``
     (n, 1 + SAMPLED, k), the booked one first, and which of these places are taken, ``present`` (n, 1 + SAMPLED).
     """
 
     sessions: pl.DataFrame
     x: Array
     present: Mask
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Choices in order of time, with what each tells: ``gradient`` (n, k) and ``information`` (n, k, k)."""
-
-    choices: Choices
-    gradient: Array
-    information: Array
 
 
 def sample_choices(options: pl.DataFrame) -> Choices:
@@ -118,38 +118,46 @@ def sample_choices(options: pl.DataFrame) -> Choices:
     return Choices(sessions, x, present)
 
 
-def weigh(parts: Sequence[Choices]) -> Evidence:
-    """Put the choices into order of time and weigh each by what everybody did before."""
+def order_choices(parts: Sequence[Choices]) -> Choices:
+    """All of them in order of time."""
     sessions = pl.concat([part.sessions for part in parts])
     order = sessions.with_row_index("at").sort("time", "session")["at"].to_numpy()
     x, present = (np.concatenate([getattr(part, name) for part in parts])[order] for name in ("x", "present"))
-    choices = Choices(sessions[order], x, present)
-    gradient = np.empty((len(x), x.shape[2]), np.float32)
-    information = np.empty((*gradient.shape, x.shape[2]), np.float32)
-    times = choices.sessions["time"].to_numpy()
-    for first, last in pairwise(list_refits(len(x))):
-        weights = fit_weights(choices, np.arange(np.searchsorted(times, times[first])))
-        gradient[first:last], information[first:last] = pull(x[first:last], present[first:last], weights)
-    return Evidence(choices, gradient, information)
+    return Choices(sessions[order], x, present)
 
 
-def list_refits(count: int) -> list[int]:
-    """Where in a log of ``count`` bookings the weights are fitted anew; begins with 0 and ends with ``count``."""
-    places, step = [0], 100
-    while places[-1] + step < count:
-        places.append(places[-1] + step)
-        step = min(max(places[-1], step), REFIT)
-    return [*places, count] if count else []
+def look_up(choices: Choices, views: Views) -> dict[str, pl.DataFrame]:
+    """What every view knows: the weights of "everybody" (view, NAMES), and for each of ``LEVELS`` the deviations, one
+    row per (view, key).
+    """
+    sessions = choices.sessions.with_row_index("at")
+    found = {"everybody": [_label(0, pl.DataFrame(), np.empty((0, len(NAMES))))]}
+    found |= {
+        name: [_label(0, sessions.select(level.key).head(0), np.empty((0, len(NAMES))))]
+        for name, level in LEVELS.items()
+    }
+    for (view,), visible in track(views.visible.group_by("view", maintain_order=True), "tastes"):
+        seen = sessions.join(visible.select("session"), on="session", how="semi", maintain_order="left")
+        rows = seen["at"].to_numpy()
+        x, present = choices.x[rows], choices.present[rows]
+        everybody = fit_weights(x[-FITTED:], present[-FITTED:])
+        found["everybody"].append(_label(view, pl.DataFrame(), everybody[None]))
+        weights = np.broadcast_to(everybody, (len(x), len(everybody)))
+        for name, level in LEVELS.items():
+            group, keys = _group(seen, level.key)
+            deviations = deviate(x, present, weights, group, level)
+            found[name].append(_label(view, keys, deviations))
+            weights = weights + take(deviations, group)
+    return {name: pl.concat(parts) for name, parts in found.items()}
 
 
-def fit_weights(choices: Choices, rows: NDArray[np.int64]) -> Floats:
-    """Everybody's weights (k,) from the latest of the bookings ``rows``, by Newton; zeros where there are none."""
-    weights = np.zeros(choices.x.shape[2])
-    latest = rows[-FITTED:]
-    for _ in range(STEPS if len(latest) else 0):
-        slope, bend = -WEIGHTS_RIDGE * weights, WEIGHTS_RIDGE * np.eye(len(weights))
-        for part in _chunks(latest):
-            gradient, information = pull(choices.x[part], choices.present[part], weights)
+def fit_weights(x: Array, present: Mask) -> Floats:
+    """Everybody's weights (k,) from bookings, by Newton's method; zeros where there are none."""
+    weights = np.zeros(x.shape[2])
+    for _ in range(STEPS if len(x) else 0):
+        slope, bend = -EVERYBODY_RIDGE * weights, EVERYBODY_RIDGE * np.eye(len(weights))
+        for part in _chunks(len(x)):
+            gradient, information = pull(x[part], present[part], weights)
             slope += gradient.sum(axis=0, dtype=np.float64)
             bend += information.sum(axis=0, dtype=np.float64)
         step = np.linalg.solve(bend, slope)
@@ -159,16 +167,35 @@ def fit_weights(choices: Choices, rows: NDArray[np.int64]) -> Floats:
     return weights
 
 
-def _chunks(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    return (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
+def deviate(x: Array, present: Mask, weights: Floats, group: NDArray[np.int64], level: Level) -> Floats:
+    """The deviation of every group of bookings from ``weights`` (n, k), the weights of each so far: (groups, k).
+
+    ``group`` (n,) numbers the groups from 0; -1 belongs to none.
+    """
+    k = x.shape[2]
+    order = np.argsort(group, kind="stable")[np.count_nonzero(group < 0) :]
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    found = np.zeros((len(starts), k))
+    for _ in range(level.steps if len(order) else 0):
+        gradient, information = pull(x, present, weights + take(found, group))
+        bend = np.add.reduceat(information[order], starts) + level.ridge * np.eye(k)
+        slope = np.add.reduceat(gradient[order], starts) - level.ridge * found
+        found = found + np.linalg.solve(bend, slope[:, :, None])[:, :, 0]
+    return found
+
+
+def take(deviations: Floats, group: NDArray[np.int64]) -> Floats:
+    """Each booking's own (n, k); zeros for those of no group."""
+    return np.vstack([deviations, np.zeros((1, deviations.shape[1]))])[group]
 
 
 def pull(x: Array, present: Mask, weights: Floats) -> tuple[Array, Array]:
-    """Gradient (n, k) and information (n, k, k) of sessions, weighed by ``weights``."""
-    gradient = np.empty((len(x), x.shape[2]), np.float32)
+    """Gradient (n, k) and information (n, k, k) of sessions, under ``weights`` (k,) or (n, k)."""
+    weights = np.broadcast_to(weights, (len(x), x.shape[2]))
+    gradient = np.empty(weights.shape, np.float32)
     information = np.empty((*gradient.shape, x.shape[2]), np.float32)
-    for part in _chunks(np.arange(len(x))):
-        utility = np.where(present[part], np.einsum("nmk,k->nm", x[part], weights), -np.inf)
+    for part in _chunks(len(x)):
+        utility = np.where(present[part], np.einsum("nmk,nk->nm", x[part], weights[part]), -np.inf)
         power = np.exp(utility - utility.max(axis=1, keepdims=True))
         chance = (power / power.sum(axis=1, keepdims=True)).astype(np.float32)
         mean = np.einsum("nm,nmk->nk", chance, x[part])
@@ -177,35 +204,8 @@ def pull(x: Array, present: Mask, weights: Floats) -> tuple[Array, Array]:
     return gradient, information
 
 
-def look_up(evidence: Evidence, views: Views) -> dict[str, pl.DataFrame]:
-    """What every view knows: "everybody" (view, NAMES) and for each of ``KEYS`` one row per (view, key): deviations."""
-    sessions = evidence.choices.sessions.with_row_index("at")
-    found: dict[str, list[pl.DataFrame]] = {"everybody": [_label(0, pl.DataFrame(), np.empty((0, len(NAMES))))]}
-    found |= {name: [_label(0, sessions.select(key).head(0), np.empty((0, len(NAMES))))] for name, key in KEYS.items()}
-    for (view,), visible in views.visible.group_by("view", maintain_order=True):
-        seen = sessions.join(visible.select("session"), on="session", how="semi", maintain_order="left")
-        rows = seen["at"].to_numpy().astype(np.int64)
-        found["everybody"].append(_label(view, pl.DataFrame(), fit_weights(evidence.choices, rows)[None]))
-        gradient, information = evidence.gradient[rows], evidence.information[rows]
-        for name, key in KEYS.items():
-            group, keys = _group(seen, key)
-            deviation = deviate(gradient, information, group, keys.height)
-            found[name].append(_label(view, keys, deviation))
-            explained = np.where(group[:, None] >= 0, deviation[group], 0) if len(deviation) else 0
-            gradient = gradient - np.einsum("nij,nj->ni", information, np.broadcast_to(explained, gradient.shape))
-    return {name: pl.concat(parts) for name, parts in found.items()}
-
-
-def deviate(gradient: Array, information: Array, group: NDArray[np.int64], groups: int) -> Array:
-    """d of each group of bookings: (groups, k); ``group`` (n,) says where a booking belongs, -1 = nowhere."""
-    k = gradient.shape[1]
-    order = np.argsort(group, kind="stable")[np.count_nonzero(group < 0) :]
-    if not len(order):
-        return np.zeros((0, k), np.float32)
-    starts = np.searchsorted(group[order], np.arange(groups))
-    told = np.add.reduceat(information[order], starts) + RIDGE * np.eye(k, dtype=np.float32)
-    pulled = np.add.reduceat(gradient[order], starts)
-    return np.linalg.solve(told.astype(np.float64), pulled[:, :, None].astype(np.float64))[:, :, 0].astype(np.float32)
+def _chunks(count: int) -> Iterator[slice]:
+    return (slice(start, start + CHUNK) for start in range(0, count, CHUNK))
 
 
 def _group(sessions: pl.DataFrame, key: Sequence[str]) -> tuple[NDArray[np.int64], pl.DataFrame]:

@@ -15,18 +15,7 @@ from competitions.flight.features import build
 from competitions.flight.history import look_up, record
 from competitions.flight.raw import Searches
 from competitions.flight.splits import look_back
-from competitions.flight.tastes import (
-    NAMES,
-    RIDGE,
-    SAMPLED,
-    Choices,
-    Evidence,
-    deviate,
-    fit_weights,
-    list_refits,
-    pull,
-    weigh,
-)
+from competitions.flight.tastes import LEVELS, NAMES, SAMPLED, Choices, Level, deviate, fit_weights, pull
 from competitions.flight.traits import add_traits
 from tests.unit.flight_world import DAY_MS, NOON, START, Search, make_searches, option, search
 
@@ -34,8 +23,8 @@ K = len(NAMES)
 PRICE = NAMES.index("price")
 
 
-def evidence(*searches: Search) -> Evidence:
-    return record(make_searches(*searches)).evidence
+def chosen(*searches: Search) -> Choices:
+    return record(make_searches(*searches)).choices
 
 
 def pricey(*prices: float, booked: int, **session: object) -> Search:
@@ -93,6 +82,7 @@ def test_an_option_is_described_by_hand() -> None:
     assert row["out_hour_sin1"] == pytest.approx(-1)
     assert row["out_hour_cos2"] == pytest.approx(-1)
     assert row["back_hour_cos1"] == pytest.approx(-1)  # noon
+    assert row["back_arrival_hour_cos1"] == pytest.approx(math.cos(math.tau * 13.5 / 24))
     assert (row["bags"], row["cabin"], row["access"]) == (0, 1, 0)
     assert (row["exchange_allowed"], row["free_exchange"], row["free_cancel"]) == (1, 0, 1)
     assert (row["one_carrier"], row["carrier0"], row["carrier1"], row["carrier2"]) == (1, 1, 0, 0)
@@ -102,7 +92,7 @@ def test_an_option_is_described_by_hand() -> None:
 
 
 def test_the_booked_option_comes_first_and_small_sessions_are_whole() -> None:
-    choices = evidence(pricey(100, 200, 400, booked=2), search(booked=None), pricey(100, 200, booked=0, day=1)).choices
+    choices = chosen(pricey(100, 200, 400, booked=2), search(booked=None), pricey(100, 200, booked=0, day=1))
     assert choices.sessions["session"].to_list() == [0, 2]
     assert choices.present.sum(axis=1).tolist() == [3, 2]
     assert choices.x[0, :3, PRICE].tolist()[0] == pytest.approx(2 * math.log(4))
@@ -115,7 +105,7 @@ def test_large_sessions_are_thinned_evenly_and_alike_in_any_company() -> None:
     count = 4 * SAMPLED
     prices = [100.0 * 1.01**place for place in range(count)]
     large = [pricey(*prices, booked=5, day=day) for day in range(40)]
-    found = evidence(*large).choices
+    found = chosen(*large)
     assert found.present.all()
     assert len({tuple(row) for row in found.x[:, 1:, PRICE].tolist()}) == 40  # a draw for each
     places = (found.x[:, 1:, PRICE] / (2 * math.log(1.01))).round().astype(int)
@@ -123,12 +113,12 @@ def test_large_sessions_are_thinned_evenly_and_alike_in_any_company() -> None:
     shares = np.bincount(places.ravel(), minlength=count)[[p for p in range(count) if p != 5]]
     halves = shares[: count // 2].sum() / shares.sum()
     assert 0.45 < halves < 0.55
-    np.testing.assert_array_equal(evidence(*large[7:9]).choices.x, found.x[7:9])
+    np.testing.assert_array_equal(chosen(*large[7:9]).x, found.x[7:9])
 
 
 def test_choices_stand_in_order_of_time() -> None:
     searches = (pricey(100, 200, booked=1, day=3), pricey(100, 400, booked=1, day=1), pricey(100, 800, booked=1, day=2))
-    choices = evidence(*searches).choices
+    choices = chosen(*searches)
     assert choices.sessions["session"].to_list() == [1, 2, 0]
     assert choices.x[:, 0, PRICE].tolist() == pytest.approx([2 * math.log(n) for n in (4, 8, 2)])
 
@@ -152,68 +142,69 @@ def test_gradient_and_information_are_the_derivatives_of_the_likelihood() -> Non
 
 def test_everybodys_weights_have_the_highest_penalised_likelihood() -> None:
     choices, true = drawn(4, count=600)
-    found = fit_weights(choices, np.arange(600))
+    found = fit_weights(choices.x, choices.present)
 
     def loss(weights: NDArray[np.float64]) -> float:
         utility = np.where(choices.present, choices.x @ weights, -np.inf)
         total = np.log(np.exp(utility).sum(axis=1)) - utility[:, 0]
-        return float(total.sum() + tastes.WEIGHTS_RIDGE / 2 * weights @ weights)
+        return float(total.sum() + tastes.EVERYBODY_RIDGE / 2 * weights @ weights)
 
     best = minimize(loss, np.zeros(K), method="BFGS").x
     assert found == pytest.approx(best, abs=2e-3)
     assert np.corrcoef(found, true)[0, 1] > 0.97
 
 
-def test_only_the_latest_bookings_are_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_change_nothing_and_of_nothing_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     choices, _ = drawn(5, count=90)
-    monkeypatch.setattr(tastes, "FITTED", 30)
+    whole = fit_weights(choices.x, choices.present)
     monkeypatch.setattr(tastes, "CHUNK", 7)
-    np.testing.assert_allclose(
-        fit_weights(choices, np.arange(90)), fit_weights(choices, np.arange(60, 90)), rtol=0, atol=1e-12
-    )
-    assert not fit_weights(choices, np.arange(0)).any()
+    np.testing.assert_allclose(fit_weights(choices.x, choices.present), whole, atol=1e-5)
+    assert not fit_weights(choices.x[:0], choices.present[:0]).any()
 
 
-def test_the_weights_are_fitted_anew_ever_more_rarely() -> None:
-    assert list_refits(0) == []
-    assert list_refits(1) == [0, 1]
-    assert list_refits(100) == [0, 100]
-    assert list_refits(1000) == [0, 100, 200, 400, 800, 1000]
-    assert list_refits(7000) == [0, 100, 200, 400, 800, 1600, 3200, 5200, 7000]
-
-
-def test_a_booking_is_weighed_by_strictly_earlier_ones() -> None:
-    choices, _ = drawn(6, count=250)
-    weighed = weigh([choices])
-    plain = pull(choices.x, choices.present, np.zeros(K))
-    np.testing.assert_array_equal(weighed.gradient[:100], plain[0][:100])
-    later = pull(choices.x[100:200], choices.present[100:200], fit_weights(choices, np.arange(100)))
-    np.testing.assert_allclose(weighed.gradient[100:200], later[0], atol=1e-5)
-    np.testing.assert_allclose(weighed.information[100:200], later[1], atol=1e-5)
-    # The 98th to the 103rd search at one moment: none of them may be known to another.
-    time = pl.when(pl.col("session").is_between(97, 102)).then(97).otherwise("session").cast(pl.Int64)
-    tied = Choices(choices.sessions.with_columns(time=time), choices.x, choices.present)
-    fitted = pull(choices.x[100:200], choices.present[100:200], fit_weights(choices, np.arange(97)))
-    np.testing.assert_allclose(weigh([tied]).gradient[100:200], fitted[0], atol=1e-5)
+def test_everybodys_weights_are_of_the_latest_bookings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tastes, "FITTED", 12)
+    early, late, only = buy(2, 30), buy(0, 12, first=9), buy(0, 12)
+    found, expected = (know(*searches)["everybody"]["price"].item() for searches in ((*late, *early), only))
+    assert found == pytest.approx(expected)
 
 
 # --- who deviates ---
 
 
-def test_a_deviation_is_one_newton_step_under_a_prior() -> None:
-    rng = np.random.default_rng(1)
-    gradient = rng.normal(size=(5, K)).astype(np.float32)
-    root = rng.normal(size=(5, K, K)).astype(np.float32)
-    information = root @ root.transpose(0, 2, 1)
-    found = deviate(gradient, information, np.array([1, -1, 0, 1, 0]), 2)
-    for group, rows in ((0, [2, 4]), (1, [0, 3])):
-        expected = np.linalg.solve(information[rows].sum(axis=0) + RIDGE * np.eye(K), gradient[rows].sum(axis=0))
-        assert found[group] == pytest.approx(expected, abs=1e-4)
-    assert deviate(gradient, information, np.full(5, -1), 0).shape == (0, K)
+def test_a_deviation_is_newtons_method_under_a_prior() -> None:
+    choices, _ = drawn(1, count=5)
+    weights = np.random.default_rng(2).normal(size=(5, K))
+    group = np.array([1, -1, 0, 1, 0])
+    once = deviate(choices.x, choices.present, weights, group, Level((), 3.0, 1))
+    twice = deviate(choices.x, choices.present, weights, group, Level((), 3.0, 2))
+    for number, rows in ((0, [2, 4]), (1, [0, 3])):
+        own = np.zeros(K)
+        for found in (once, twice):
+            gradient, information = pull(choices.x[rows], choices.present[rows], weights[rows] + own)
+            bend, slope = information.sum(axis=0) + 3.0 * np.eye(K), gradient.sum(axis=0) - 3.0 * own
+            own = own + np.linalg.solve(bend, slope)
+            assert found[number] == pytest.approx(own, abs=1e-4)
+    assert deviate(choices.x, choices.present, weights, np.full(5, -1), Level((), 3.0, 1)).shape == (0, K)
 
 
-def buy(booked: int, count: int, **session: object) -> list[Search]:
-    return [pricey(100, 150, 220, booked=booked, day=day / 24, **session) for day in range(count)]
+def test_many_steps_lead_to_the_highest_posterior() -> None:
+    choices, weights = drawn(8, count=80)
+    own = weights + np.where(np.arange(K) == 2, 1.5, 0)
+    level = Level((), 5.0, 12)
+    found = deviate(choices.x, choices.present, np.tile(own, (80, 1)), np.zeros(80, np.int64), level)[0]
+
+    def loss(d: NDArray[np.float64]) -> float:
+        utility = np.where(choices.present, choices.x @ (own + d), -np.inf)
+        total = np.log(np.exp(utility).sum(axis=1)) - utility[:, 0]
+        return float(total.sum() + 2.5 * d @ d)
+
+    assert found == pytest.approx(minimize(loss, np.zeros(K), method="BFGS").x, abs=2e-3)
+
+
+def buy(booked: int, count: int, first: int = 0, **session: object) -> list[Search]:
+    """Searches from the day ``first`` on, one an hour."""
+    return [pricey(100, 150, 220, booked=booked, day=first + hour / 24, **session) for hour in range(count)]
 
 
 def know(*searches: Search) -> dict[str, pl.DataFrame]:
@@ -295,7 +286,7 @@ def test_the_block_by_an_oracle() -> None:
         added = {key: x @ known[key].filter(**own[key]).select(NAMES).to_numpy()[0] for key in weights}
         total = np.sum(list(added.values()), axis=0)
         told = frame[rows]
-        for key in ("everybody", *tastes.KEYS):
+        for key in ("everybody", *LEVELS):
             expected = added.get(key, np.zeros(len(x)))
             assert told[f"taste_{key}"].to_list() == pytest.approx(expected - expected.mean(), abs=1e-5)
         assert told["taste_total"].to_list() == pytest.approx(total - total.max(), abs=1e-5)
