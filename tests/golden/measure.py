@@ -50,6 +50,9 @@ FLIGHT_FEATURES = (
     "history_habit_price_ratio",
     "history_out_flight_lift",
     "history_profile_out_hour_off",
+    "taste_everybody",
+    "taste_company",
+    "taste_total",
 )
 Metrics = dict[str, float]
 
