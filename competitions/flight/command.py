@@ -10,15 +10,14 @@ from typing import Any
 import polars as pl
 
 from common import config as configuration
-from common.errors import UserError
-from common.progress import say
 from common.run import Run, prune
 from common.show import print_table, shorten_steps, wide_console
+from common.simulate import REPORT, Host, choose_files, simulated_folder
 from competitions.flight import mix, raw, submit
 from competitions.flight.config import FlightConfig
 from competitions.flight.ladder import MODELS_IN_ORDER, climb
 from competitions.flight.pipeline import solve
-from competitions.flight.simulate import REPORT, TRUTH
+from competitions.flight.simulate import TRUTH
 from competitions.flight.simulate import describe as describe_simulation
 from competitions.flight.simulate import simulate as write_simulation
 from competitions.flight.summary import Outcome, summarise
@@ -64,21 +63,8 @@ def load_config(overrides: Sequence[str]) -> FlightConfig:
 
 def choose_raw(folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
     """The folder asked for; else the host's files where any is there; else a simulated set, made once."""
-    if folder is not None:
-        if scale is not None:
-            raise UserError("RAW and SCALE exclude each other: SCALE sizes the simulated set.")
-        return folder
-    if scale is None and HOST_FOLDER.is_dir() and any(HOST_FOLDER.glob("*.parquet")):
-        return HOST_FOLDER
-    size = DEFAULT_SCALE if scale is None else scale
-    simulated = build / "simulated" / f"scale{size:g}-seed{seed}"
-    say(
-        f"SIMULATED data, scale {size:g}, seed {seed}: for the real competition put Kaggle's files "
-        f"(aeroclub-recsys-2025) into {HOST_FOLDER}, see data/README.md."
-    )
-    if not (simulated / REPORT).exists():
-        write_simulation(simulated, size, seed)
-    return simulated
+    host = Host(HOST_FOLDER, "*.parquet", "Kaggle's files (aeroclub-recsys-2025)", DEFAULT_SCALE, write_simulation)
+    return choose_files(host, folder, scale, seed, build)
 
 
 def score_simulated(folder: Path, outcome: Outcome) -> dict[str, Any] | None:
@@ -104,7 +90,7 @@ def find_booked(test: Path, truth: Path) -> pl.Series:
 def simulate(out: Path | None, scale: float | None, seed: int, build: Path, describe: bool) -> None:
     """Write a simulated set and print the oracle's score."""
     size = DEFAULT_SCALE if scale is None else scale
-    folder = out or build / "simulated" / f"scale{size:g}-seed{seed}"
+    folder = out or simulated_folder(build, size, seed)
     made = write_simulation(folder, size, seed)
     print(f"{folder}: {made.rows}")
     print(f"oracle HitRate@3 {made.oracle.hit_rate['3']:.4f}")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import polars as pl
 
 from common.errors import UserError
+from common.simulate import REPORT
 
 
 class Target(NamedTuple):
@@ -100,7 +101,7 @@ def describe(folder: Path) -> pl.DataFrame:
     Raises ``UserError`` where ``folder`` holds no finished simulation.
     """
     try:
-        scale = float(json.loads((folder / "simulation.json").read_text(encoding="utf-8"))["scale"])
+        scale = float(json.loads((folder / REPORT).read_text(encoding="utf-8"))["scale"])
     except OSError as error:
         raise UserError(f"There is no finished simulation in {folder}; make one with simulate first.") from error
     known = pl.scan_parquet(folder / "train.parquet").select("companyID").unique().collect()["companyID"]

@@ -6,10 +6,6 @@ Every booking is drawn from the law in ``choice.py``, so the oracle, which ranks
 """
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +17,7 @@ import pyarrow.parquet as pq
 
 from common.errors import UserError
 from common.progress import track
+from common.simulate import REPORT, written_at_once
 from competitions.flight.choice import book
 from competitions.flight.filing import Chunk, make_table
 from competitions.flight.marginals import describe
@@ -35,7 +32,7 @@ __all__ = ["Oracle", "Simulation", "describe", "simulate"]
 
 VERSION = 1  # goes up when the same scale and seed give other files
 TRAIN, TEST, SAMPLE = "train.parquet", "test.parquet", "sample_submission.parquet"
-TRUTH, REPORT = "truth.csv", "simulation.json"
+TRUTH = "truth.csv"
 CHUNK = 600  # sessions of a row group, about
 
 
@@ -61,7 +58,7 @@ def simulate(out: Path, scale: float, seed: int) -> Simulation:
     sizes = measure(scale)
     if seed < 0:
         raise UserError(f"The seed is {seed}; give an integer of 0 or more.")
-    with _written_at_once(out) as folder:
+    with written_at_once(out, {TRAIN, TEST, SAMPLE, TRUTH, REPORT}) as folder:
         rows, oracle = _write_all(folder, sizes, scale, seed)
     return Simulation(out / TRAIN, out / TEST, out / TRUTH, out / SAMPLE, scale, seed, rows, oracle)
 
@@ -137,26 +134,3 @@ def make_chunk(scene: Scene, words: Vocabularies, part: slice) -> Chunk:
     options = list_options(scene, slice(int(search[part.start]), int(search[part.stop - 1]) + 1))
     rules = set_rules(scene, options)
     return Chunk(scene, words, part, options, rules, book(scene, part, options, rules))
-
-
-@contextmanager
-def _written_at_once(out: Path) -> Iterator[Path]:
-    """A folder beside ``out`` to write in; it takes the name ``out`` only when the block ends well."""
-    ours = {TRAIN, TEST, SAMPLE, TRUTH, REPORT}
-    partial = out.absolute().with_name(f".{out.absolute().name}.partial-{os.getpid()}")
-    try:
-        held = {path.name for path in out.iterdir()} if out.exists() else set()
-        # The host's own files bear the same names: only the report tells that a folder is ours to replace.
-        if held and (REPORT not in held or held - ours):
-            raise UserError(f"The folder {out} holds files that are no simulation; name another folder.")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        yield partial
-        if out.exists():
-            shutil.rmtree(out)
-        partial.rename(out)
-    except OSError as error:
-        reason = error.strerror or error
-        raise UserError(f"The simulation cannot be written to {out}: {reason}; name a folder with space.") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from common import config as configuration
-from common.errors import UserError
-from common.progress import say, track
+from common.progress import track
 from common.run import Run, prune
 from common.show import print_table, shorten_steps, wide_console
+from common.simulate import REPORT, Host, choose_files, simulated_folder
 from competitions.news import raw, submit
 from competitions.news.config import NewsConfig
 from competitions.news.ladder import climb, list_rungs
 from competitions.news.pipeline import solve
-from competitions.news.simulate import REPORT, TRUTH
+from competitions.news.simulate import TRUTH
 from competitions.news.simulate import describe as describe_simulation
 from competitions.news.simulate import simulate as write_simulation
 from competitions.news.summary import summarise
@@ -62,21 +62,8 @@ def load_config(overrides: Sequence[str]) -> NewsConfig:
 
 def choose_raw(folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
     """The folder asked for; else the host's files where any is there; else a simulated set, made once."""
-    if folder is not None:
-        if scale is not None:
-            raise UserError("RAW and SCALE exclude each other: SCALE sizes the simulated set.")
-        return folder
-    if scale is None and HOST_FOLDER.is_dir() and any(HOST_FOLDER.glob("*.csv")):
-        return HOST_FOLDER
-    size = DEFAULT_SCALE if scale is None else scale
-    simulated = build / "simulated" / f"scale{size:g}-seed{seed}"
-    say(
-        f"SIMULATED data, scale {size:g}, seed {seed}: for the real competition put Tianchi's files (entrance 531842) "
-        f"into {HOST_FOLDER}, see data/README.md."
-    )
-    if not (simulated / REPORT).exists():
-        write_simulation(simulated, size, seed)
-    return simulated
+    host = Host(HOST_FOLDER, "*.csv", "Tianchi's files (entrance 531842)", DEFAULT_SCALE, write_simulation)
+    return choose_files(host, folder, scale, seed, build)
 
 
 def score_simulated(folder: Path, submission: Path) -> dict[str, Any] | None:
@@ -90,7 +77,7 @@ def score_simulated(folder: Path, submission: Path) -> dict[str, Any] | None:
 def simulate(out: Path | None, scale: float | None, seed: int, build: Path, describe: bool) -> None:
     """Write a simulated set and print the oracle's score."""
     size = DEFAULT_SCALE if scale is None else scale
-    folder = out or build / "simulated" / f"scale{size:g}-seed{seed}"
+    folder = out or simulated_folder(build, size, seed)
     made = write_simulation(folder, size, seed)
     print(f"{folder}: {made.rows}")
     print(f"oracle MRR@5 {made.oracle.mrr5:.4f} (expected {made.oracle.mrr5_expected:.4f})")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import polars as pl
 
 from common.errors import UserError
+from common.simulate import REPORT
 from competitions.news.raw import ARTICLES, EMBEDDINGS, TEST_A, TRAIN
 from competitions.news.rows import count_rows
 from competitions.news.visits import SESSION_BREAK_MS, TERMINAL_GAP_MS
@@ -80,7 +81,7 @@ def describe(out: Path) -> pl.DataFrame:
     Raises ``UserError`` where ``out`` holds no finished simulation.
     """
     try:
-        report = json.loads((out / "simulation.json").read_text(encoding="utf-8"))
+        report = json.loads((out / REPORT).read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"There is no finished simulation in {out}; make one with simulate first.") from error
     measured = measure_files(out)

@@ -6,10 +6,6 @@ Every click is drawn from the law in ``world.py``, so the oracle, which ranks by
 """
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,6 +14,7 @@ import polars as pl
 
 from common.errors import UserError
 from common.progress import track
+from common.simulate import REPORT, written_at_once
 from competitions.news.marginals import describe
 from competitions.news.raw import ARTICLES, EMBEDDINGS, TEST_A, TRAIN
 from competitions.news.readers import (
@@ -43,7 +40,7 @@ from competitions.news.world import (
 __all__ = ["Oracle", "Simulation", "Sizes", "describe", "judge", "measure", "simulate"]
 
 VERSION = 1  # goes up when the same scale and seed give other files
-TRUTH, REPORT = "truth.csv", "simulation.json"
+TRUTH = "truth.csv"
 SCALE_MIN, SCALE_MAX = 0.0005, 4.0
 TRAIN_USERS, TRAIN_CLICKS = 200_000, 1_112_623
 TEST_USERS, TEST_CLICKS = 50_000, 518_010  # the visible clicks
@@ -102,7 +99,7 @@ def simulate(out: Path, scale: float, seed: int) -> Simulation:
     sizes = measure(scale)
     if seed < 0:
         raise UserError(f"The seed is {seed}; give an integer of 0 or more.")
-    with _written_at_once(out) as folder:
+    with written_at_once(out, {TRAIN, TEST_A, ARTICLES, EMBEDDINGS, TRUTH, REPORT}) as folder:
         oracle = _write_all(folder, sizes, scale, seed)
     return Simulation(
         train=out / TRAIN,
@@ -209,26 +206,3 @@ def _write_embeddings(path: Path, catalogue: Catalogue, rows: int, seed: int) ->
             frame = pl.DataFrame(embed(catalogue, block, seed), schema=names).cast(pl.Float64)
             frame = frame.insert_column(0, pl.Series("article_id", block))
             frame.write_csv(file, include_header=first == 0, float_precision=EMBEDDING_DECIMALS)
-
-
-@contextmanager
-def _written_at_once(out: Path) -> Iterator[Path]:
-    """A folder beside ``out`` to write in; it takes the name ``out`` only when the block ends well."""
-    ours = {TRAIN, TEST_A, ARTICLES, EMBEDDINGS, TRUTH, REPORT}
-    partial = out.absolute().with_name(f".{out.absolute().name}.partial-{os.getpid()}")
-    try:
-        held = {path.name for path in out.iterdir()} if out.exists() else set()
-        # The host's own files bear the same names: only the report tells that a folder is ours to replace.
-        if held and (REPORT not in held or held - ours):
-            raise UserError(f"The folder {out} holds files that are no simulation; name another folder.")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        yield partial
-        if out.exists():
-            shutil.rmtree(out)
-        partial.rename(out)
-    except OSError as error:
-        reason = error.strerror or error
-        raise UserError(f"The simulation cannot be written to {out}: {reason}; name a folder with space.") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

@@ -20,9 +20,10 @@ import polars as pl
 from competitions.flight import history, pipeline, raw, splits
 from competitions.flight.command import load_config
 from competitions.flight.config import BLOCKS
-from competitions.flight.features import COUNTED, SESSION_KEYS, build
+from competitions.flight.features import build
 from competitions.flight.gather import SLICE_ROWS
 from competitions.flight.history import DETAILED, KEYS, LIFTS, SPREADS
+from competitions.flight.past import COUNTED, SESSION_KEYS
 from competitions.flight.simulate import simulate
 from competitions.flight.traits import DAY_MINUTES, FLIGHTS, TRAITS, slice_sessions, take_options
 from tests.benches.side_by_side import Ready, main
