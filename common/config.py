@@ -23,7 +23,7 @@ Origins = dict[str, str]  # dotted key -> the file or --set that gave its value
 
 
 def load(schema: type[T], files: Sequence[Path], overrides: Sequence[str] = ()) -> T:
-    """Merge ``files`` in order, then ``overrides`` ("a.b=c"), and check the result against ``schema``.
+    """Merge ``files`` in order, then ``overrides`` ("a.b=c", or "@FILE" for a TOML file), and check against ``schema``.
 
     The first file must exist; later ones are skipped when they do not. Tables merge key by key, any other value
     replaces the earlier one. The value of an override is TOML; a bare word is a string.
@@ -36,7 +36,10 @@ def load(schema: type[T], files: Sequence[Path], overrides: Sequence[str] = ()) 
         if position == 0 or file.exists():
             _merge(merged, _read(file), origins, str(file))
     for override in overrides:
-        _merge(merged, _parse_override(schema, override), origins, f"--set {override}")
+        if override.startswith("@"):
+            _merge(merged, _read(Path(override[1:])), origins, override[1:])
+        else:
+            _merge(merged, _parse_override(schema, override), origins, f"--set {override}")
     _check(schema, merged, origins)
     try:
         return msgspec.convert(merged, schema)

@@ -21,7 +21,9 @@ Seed = Annotated[int, typer.Option(help="Seed of the simulation and of every ran
 Scale = Annotated[float | None, typer.Option(help="Size of the simulated data; 1.0 is the host's.")]
 Build = Annotated[Path, typer.Option(help="Where everything that is made goes.")]
 Truth = Annotated[Path, typer.Option(help="The truth file: one row per answer, ids as the host names them.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a setting: --set a.b=c (repeatable).")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="Override a setting: --set a.b=c, or --set @FILE (repeatable).")
+]
 
 
 @app.command()

@@ -51,6 +51,18 @@ def test_a_missing_optional_file_is_skipped_but_the_first_must_exist(base: Path,
         load(Config, [tmp_path / "absent.toml", base])
 
 
+def test_an_override_may_be_a_file_merged_at_its_place(base: Path, tmp_path: Path) -> None:
+    file = tmp_path / "short.toml"
+    file.write_text("seed = 5\nlimit = 3\n[recall]\nwindow_days = 9\n")
+    config = load(Config, [base], ["seed=4", f"@{file}", "limit=8"])
+    assert (config.seed, config.limit, config.recall) == (5, 8, Recall(decay=0.5, window_days=9))
+    with pytest.raises(UserError, match=r"absent\.toml cannot be read"):
+        load(Config, [base], [f"@{tmp_path / 'absent.toml'}"])
+    file.write_text("[recall]\nwindow = 9\n")
+    with pytest.raises(UserError, match=r"recall\.window.*short\.toml"):
+        load(Config, [base], [f"@{file}"])
+
+
 @pytest.mark.parametrize(
     ("override", "key", "value"),
     [

@@ -3,6 +3,7 @@
 import pytest
 
 from common.errors import UserError
+from competitions.flight import command
 from competitions.flight.command import load_config
 from competitions.flight.config import BLOCKS, MODELS
 
@@ -61,3 +62,10 @@ def test_a_setting_that_cannot_be_is_refused_by_name(override: str, words: list[
 def test_no_readings_and_no_negatives_hidden_are_settings_too() -> None:
     config = load_config(["readings.splits=[]", "rank.sample.missing_share=0.0"])
     assert (config.readings.splits, config.rank.sample.missing_share) == ((), 0)
+
+
+def test_the_settings_for_a_short_log_fit() -> None:
+    config = load_config([f"@{command.HERE / 'short.toml'}"])
+    assert config.rank.patience == 0
+    assert set(config.rank.models) < set(MODELS)
+    assert config.rank.catboost_softmax["loss_function"] == "QuerySoftMax"
