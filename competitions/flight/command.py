@@ -24,7 +24,7 @@ from competitions.flight.summary import Outcome, summarise
 
 HERE = Path(__file__).parent
 HOST_FOLDER = Path("data/flight/raw")
-DEFAULT_SCALE = 0.03
+DEFAULT_SCALE = 0.05
 
 
 def run(

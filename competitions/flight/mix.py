@@ -17,6 +17,7 @@ from competitions.flight.rerank import rerank
 from competitions.flight.splits import LARGE
 from competitions.flight.traits import mark_flights
 
+CLEAR = 2.0
 Labels = NDArray[np.float32]
 Sizes = NDArray[np.int32]
 
@@ -39,7 +40,8 @@ def find_blend(labelled: Labelled, scores: Floats, trials: int, bucket_sessions:
 def find_penalty(labelled: Labelled, scores: Floats, blend: BucketBlend, penalties: Sequence[float]) -> float:
     """The same-flight penalty with the highest HitRate@3 on the validation sessions; the smallest of equals.
 
-    One that does not beat the blend's own order by more than the standard error of the difference is luck: 0 is taken.
+    The best of several penalties is partly luck: one that does not beat the blend's own order by more than ``CLEAR``
+    standard errors of the difference is not taken, but 0.
     """
     valid, blended = labelled.valid, apply_buckets(blend, scores[:, 1:], labelled.valid.sizes)
     counted = valid.sizes > LARGE
@@ -48,7 +50,7 @@ def find_penalty(labelled: Labelled, scores: Floats, blend: BucketBlend, penalti
     for penalty in sorted(penalties):
         reranked = rerank(blended, labelled.flights, valid.sizes, penalty)
         gain = hits(reranked, valid.labels, valid.sizes, CUTOFF)[counted] - plain
-        if len(gain) and gain.mean() > gain.std() / len(gain) ** 0.5:
+        if len(gain) and gain.mean() > CLEAR * gain.std() / len(gain) ** 0.5:
             gains[penalty] = float(gain.mean())
     return max(gains, key=lambda penalty: gains[penalty])
 

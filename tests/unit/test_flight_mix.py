@@ -139,15 +139,15 @@ def test_a_penalty_that_hurts_is_not_taken() -> None:
     assert mix.find_penalty(label([12], [1], [1, 1, 2, 3, *range(4, 12)]), scores, ONE, [0.0, 5.0]) == 0.0
 
 
-def test_a_gain_within_its_standard_error_is_luck() -> None:
-    """Two sessions won and one lost: the mean is .33, its standard error .54."""
-    lead = [1.0, 0.99, 0.98, 0.97, 0.96, *[-3.0] * 7]
-    lost = [1.0, 0.99, 0.98, 0.97, *[-3.0] * 8]
-    scores = np.array([[0.0, value] for value in lead + lead + lost])
-    flights = [1, 1, 1, 1, *range(2, 10), 21, 21, 21, 21, *range(22, 30), 31, 31, 32, 33, *range(34, 42)]
-    labelled = label([12] * 3, [4, 4, 1], flights)
-    assert mix.find_penalty(labelled, scores, ONE, [0.0, 5.0]) == 0.0
-    assert mix.find_penalty(label([12] * 2, [4, 4], flights[:24]), scores[:24], ONE, [0.0, 5.0]) == 5.0
+@pytest.mark.parametrize(("won", "lost", "expected"), [(2, 0, 5.0), (2, 1, 0.0), (4, 1, 0.0), (5, 1, 5.0), (8, 1, 5.0)])
+def test_a_gain_within_two_standard_errors_is_luck(won: int, lost: int, expected: float) -> None:
+    """Of 2, 4 and 5 won and one lost the means are .33, .60 and .67, twice their errors 1.09, .72 and .61."""
+    lead, even = [1.0, 0.99, 0.98, 0.97, 0.96, *[-3.0] * 7], [1.0, 0.99, 0.98, 0.97, *[-3.0] * 8]
+    scores = np.array([[0.0, value] for value in lead * won + even * lost])
+    flights = [10 * n + number for n in range(won) for number in (0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8)]
+    flights += [999 + number for _ in range(lost) for number in (0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)]
+    labelled = label([12] * (won + lost), [4] * won + [1] * lost, flights)
+    assert mix.find_penalty(labelled, scores, ONE, [0.0, 5.0]) == expected
 
 
 def test_all_is_measured_in_order_the_baseline_the_models_the_blend_the_rerank(
