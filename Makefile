@@ -13,7 +13,7 @@ INPUT = $(if $(RAW),--raw "$(RAW)") $(if $(SCALE),--scale $(SCALE)) --seed $(SEE
 help: ## This text
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 	@echo
-	@echo "  RAW=DIR the host's files   SCALE=0.04 size of simulated data   SEED=0   ARGS=\"--set a.b=c\" any setting"
+	@echo "  RAW=DIR the host's files   SCALE=0.1 size of simulated data   SEED=0   ARGS=\"--set a.b=c\" any setting"
 
 install: $(VENV)/installed ## The environment, from requirements.lock
 
