@@ -120,5 +120,5 @@ def _least_up_to(column: str, by: str) -> pl.Expr:
     Of equal ones the last has seen them all.
     """
     known = pl.when(pl.col(by).is_not_null()).then(pl.col(column))
-    least = known.cum_min().over("session", order_by=by, nulls_last=True)
+    least = known.cum_min().over("session", order_by=by)
     return pl.when(pl.col(by).is_not_null()).then(least)

@@ -208,6 +208,13 @@ def test_readings_stand_beside_the_same_models_score() -> None:
     assert [row["split"] for row in command.list_readings(summary)] == ["random"]
 
 
+def test_a_reading_that_was_not_taken_is_told_apart(capsys: Told) -> None:
+    summary = tell(None) | {"readings": {"second": "The log is too short.", "random": rates(0.6)}}
+    assert [row["split"] for row in command.list_readings(summary)] == ["random"]
+    command.show(summary, Path("s.json"))
+    assert "The reading 'second' is left out. The log is too short." in capsys.readouterr().out.splitlines()
+
+
 def tell(truth: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "notes": [],

@@ -9,15 +9,15 @@ import polars as pl
 import pytest
 
 from common.rankers import Ranker
-from common.run import Result
-from competitions.flight import ladder, mix, rank, readings
+from common.run import Result, Run
+from competitions.flight import ladder, mix, pipeline, rank, readings
 from competitions.flight.command import load_config
 from competitions.flight.config import BLOCKS, SampleSettings
 from competitions.flight.history import record
 from competitions.flight.ladder import MODELS_IN_ORDER
 from competitions.flight.raw import RawFiles, Searches
 from competitions.flight.splits import DAY_MS
-from tests.unit.flight_world import draw_searches, make_searches, search
+from tests.unit.flight_world import draw_searches, make_searches, option, search
 
 
 def kept(value: Any) -> Result[Any]:
@@ -125,3 +125,17 @@ def test_a_reading_is_of_a_model_fitted_and_judged_on_its_split() -> None:
     scored = train.sessions.filter((pl.col("time") >= cut) & (pl.col("size") > 10)).height
     assert found["sessions"] == scored > 3
     assert found["hit_rate@3"] > 0.9
+
+
+def test_a_split_that_the_log_is_too_short_for_gives_its_reason(tmp_path: Path) -> None:
+    """Twelve searches on two days: no month validates, random ones do."""
+    sizes = [search(*[option(price=100.0 + n) for n in range(12)], day=day / 6, profile=day) for day in range(12)]
+    run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
+    train = run.step(make_searches, *sizes)
+    log = run.step(record, train)
+    config = load_config(["readings.model=logit", "split.valid_share=0.25", "rank.patience=0"])
+    found = pipeline.take_readings(run, train, log, config)
+    assert list(found) == ["second", "random"]
+    assert "the last days" in str(found["second"])
+    assert isinstance(found["random"], dict)
+    assert found["random"]["sessions"] == 3

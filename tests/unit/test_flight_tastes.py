@@ -265,11 +265,13 @@ def taste(searches: Searches, until: int) -> pl.DataFrame:
 
 
 def test_the_block_by_an_oracle() -> None:
+    late = [option(price=100.0), option(price=130.0, out_departure=NOON + 360), option(price=140.0, out_duration=200)]
     searches = make_searches(
+        *(search(*late, booked=1, day=hour / 24, company=1, profile=1) for hour in range(9)),
         *buy(2, 9, company=1, profile=1),
         *buy(0, 9, company=2, profile=2),
         pricey(80, 300, 90, booked=1, day=2, company=2, profile=1, route=None),
-        pricey(70, 75, booked=1, day=2, company=9, profile=77),
+        search(*late[1:], booked=1, day=2, company=9, profile=77),
     )
     until = START + DAY_MS
     views = look_back(searches.sessions, searches.sessions.select("session", until=pl.lit(until)))
@@ -286,6 +288,7 @@ def test_the_block_by_an_oracle() -> None:
         added = {key: x @ known[key].filter(**own[key]).select(NAMES).to_numpy()[0] for key in weights}
         total = np.sum(list(added.values()), axis=0)
         told = frame[rows]
+        assert abs(total.max()) > 0.1
         for key in ("everybody", *LEVELS):
             expected = added.get(key, np.zeros(len(x)))
             assert told[f"taste_{key}"].to_list() == pytest.approx(expected - expected.mean(), abs=1e-5)
