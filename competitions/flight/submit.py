@@ -7,14 +7,13 @@ import polars as pl
 from common import metrics
 from common.errors import UserError
 from common.submission import Checked, Violation, find_rows, read_back, refuse, write_csv, write_parquet
+from competitions.flight.rank import CUTOFFS, SIZES
 from competitions.flight.raw import RawFiles
 from competitions.flight.source import open_source
+from competitions.flight.splits import LARGE
 
 COLUMNS = ("Id", "ranker_id", "selected")
 SUBMISSION = "submission"
-SCORED_OVER = 10  # The host scores sessions of more options than this.
-CUTOFFS = (1, 3, 5, 10)
-SIZES = {"11-27": (11, 27), "28-160": (28, 160), "161+": (161, None)}
 SHOWN = 3
 
 FORMAT = "a parquet file, or CSV in UTF-8 without a byte-order mark"
@@ -176,9 +175,9 @@ def _read_truth(truth: Path) -> pl.DataFrame:
 
 
 def _summarise(path: Path, truth: Path, places: pl.DataFrame) -> dict[str, float]:
-    scored = places.filter(pl.col("size") > SCORED_OVER)
+    scored = places.filter(pl.col("size") > LARGE)
     if not scored.height:
-        raise UserError(f"{truth}: no session of more than {SCORED_OVER} options in {path} has an answer")
+        raise UserError(f"{truth}: no session of more than {LARGE} options in {path} has an answer")
     table = metrics.evaluate_ranks(scored, scored, CUTOFFS)
     values = metrics.as_dict(table)
     scores = {name: values[name] for name in (*(f"hit_rate@{k}" for k in CUTOFFS), f"mrr@{max(CUTOFFS)}")}
@@ -186,7 +185,7 @@ def _summarise(path: Path, truth: Path, places: pl.DataFrame) -> dict[str, float
     scores |= {} if error is None else {"hit_rate@3_error": error}
     scores["sessions"] = float(scored.height)
     for name, (low, high) in SIZES.items():
-        group = places.filter(pl.col("size").is_between(low, high) if high else pl.col("size") >= low)
+        group = places.filter(pl.col("size").is_between(low, high))
         scores |= {f"hit_rate@3[{name}]": _hit_rate(group)} if group.height else {}
     return scores | {"hit_rate@3[all sizes]": _hit_rate(places)}
 
