@@ -69,3 +69,9 @@ def test_the_settings_for_a_short_log_fit() -> None:
     assert config.rank.patience == 0
     assert set(config.rank.models) < set(MODELS)
     assert config.rank.catboost_softmax["loss_function"] == "QuerySoftMax"
+
+
+def test_the_quick_settings_fit() -> None:
+    config = load_config([f"@{command.HERE / 'quick.toml'}"])
+    assert (config.baseline.model, config.rank.models, config.readings.splits) == ("logit", ("lightgbm_softmax",), ())
+    assert config.rank.blocks == load_config([]).rank.blocks
