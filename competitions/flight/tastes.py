@@ -42,7 +42,7 @@ class Level(NamedTuple):
     steps: int
 
 
-# The precisions gave the simulated validation bookings the highest likelihood among 2 to 50; see LOG.md.
+# Precisions between the two of 2 to 50 that gave simulated held-out bookings the highest likelihood; see LOG.md.
 LEVELS: Mapping[str, Level] = {
     "company": Level(("company",), 6.0, 2),
     "habit": Level(("company", "route"), 12.0, 1),
