@@ -21,7 +21,7 @@ from common.errors import UserError
 from common.logit import fit_logit
 from common.metrics import reciprocal_ranks
 from common.rows import Matrix, Rows, to_matrix
-from common.softmax import lightgbm_softmax
+from common.softmax import lightgbm_likelihood, lightgbm_softmax, log_likelihoods, slopes
 
 __all__ = ["Matrix", "Ranker", "Rows", "fit", "predict", "to_matrix"]
 
@@ -46,16 +46,20 @@ def fit(
     seed: int,
     *,
     cutoff: int = 5,
+    likelihood: bool = False,
 ) -> Ranker:
     """Fit a model on ``train`` for at most ``rounds`` rounds.
 
     With ``valid`` the fit ends where its NDCG@cutoff (XGBoost: MRR@cutoff; logit: likelihood) has not risen for
-    ``patience`` rounds, and the rounds up to the best are kept. Raises ``UserError`` for a kind of no family.
+    ``patience`` rounds, and the rounds up to the best are kept. ``likelihood``: the softmax losses stop by their own
+    likelihood instead, which moves with every query where NDCG at a small cutoff jumps. Raises ``UserError`` for a
+    kind of no family.
     """
-    task = _Task(dict(parameters), train, valid, rounds, patience, seed, cutoff)
+    task = _Task(dict(parameters), train, valid, rounds, patience, seed, cutoff, likelihood)
     fitters = {
         "lightgbm_softmax": _fit_lightgbm_softmax,
         "lightgbm": _fit_lightgbm,
+        "xgboost_softmax": _fit_xgboost_softmax,
         "xgboost": _fit_xgboost,
         "catboost": _fit_catboost,
         "logit": _fit_logit,
@@ -80,6 +84,16 @@ def predict(ranker: Ranker, features: Matrix) -> NDArray[np.float64]:
     return np.asarray(scores, dtype=np.float64)
 
 
+def score_rows(names: Sequence[str], features: Matrix, rankers: Sequence[Ranker]) -> NDArray[np.float64]:
+    """Each ranker's scores of the rows: (rows, rankers). A ranker is given the features that it was fitted on."""
+    scores = np.empty((len(features), len(rankers)))
+    place = {name: i for i, name in enumerate(names)}
+    for column, ranker in enumerate(rankers):
+        own = [place[name] for name in ranker.gain]
+        scores[:, column] = predict(ranker, features if len(own) == len(names) else features[:, own])
+    return scores
+
+
 class _Task(NamedTuple):
     """The arguments of ``fit`` under way to a family."""
 
@@ -90,6 +104,7 @@ class _Task(NamedTuple):
     patience: int
     seed: int
     cutoff: int
+    likelihood: bool
 
 
 Fit = tuple[Any, int, Sequence[float]]
@@ -117,22 +132,37 @@ def _fit_lightgbm(task: _Task) -> Fit:
         return model, task.rounds, model.feature_importance("gain").tolist()
     held = lightgbm.Dataset(valid.features, valid.labels, group=valid.sizes, reference=data)
     stop = lightgbm.early_stopping(task.patience, verbose=False)
-    model = lightgbm.train(settings, data, task.rounds, [held], callbacks=[stop])
+    likelihood = task.likelihood and settings["objective"] is lightgbm_softmax
+    watch = lightgbm_likelihood if likelihood else None
+    if likelihood:
+        settings["metric"] = "none"
+    model = lightgbm.train(settings, data, task.rounds, [held], feval=watch, callbacks=[stop])
     return model, model.best_iteration, model.feature_importance("gain", model.best_iteration).tolist()
 
 
-def _fit_xgboost(task: _Task) -> Fit:
+def _fit_xgboost_softmax(task: _Task) -> Fit:
+    if "objective" in task.parameters:
+        raise UserError("xgboost_softmax has an objective of its own: take `objective` out of its parameters.")
+    return _fit_xgboost(task, functools.partial(_softmax_slopes, task.train))
+
+
+def _fit_xgboost(task: _Task, softmax: Any = None) -> Fit:
     fixed = {"seed": task.seed, "tree_method": "hist", "disable_default_eval_metric": True, "verbosity": 0}
     train, valid, settings = task.train, task.valid, fixed | task.parameters
     data = _quantise(train, settings, None)
     held = [] if valid is None else [(_quantise(valid, settings, data), "valid")]
     stop = None if valid is None else task.patience
-    watch = None if valid is None else functools.partial(_watch_mrr, valid, task.cutoff)
+    watch = None
+    if valid is not None and task.likelihood and softmax:
+        watch = functools.partial(_watch_likelihood, valid)
+    elif valid is not None:
+        watch = functools.partial(_watch_mrr, valid, task.cutoff)
     model = xgboost.train(
         settings,
         data,
         task.rounds,
         evals=held,
+        obj=softmax,
         custom_metric=watch,
         maximize=True,
         early_stopping_rounds=stop,
@@ -148,6 +178,15 @@ def _watch_mrr(valid: Rows, cutoff: int, scores: Matrix, _: Any) -> tuple[str, f
     """MRR for the early stop: XGBoost's own ndcg takes longer than the round that it judges."""
     found = reciprocal_ranks(scores.astype(np.float64), valid.labels, valid.sizes, cutoff)
     return f"mrr@{cutoff}", float(found.mean())
+
+
+def _watch_likelihood(valid: Rows, scores: Matrix, _: Any) -> tuple[str, float]:
+    found = log_likelihoods(scores.astype(np.float64), valid.labels, valid.sizes)
+    return "likelihood", float(found.mean())
+
+
+def _softmax_slopes(train: Rows, scores: Matrix, _: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return slopes(scores.astype(np.float64), train.labels, train.sizes)
 
 
 def _quantise(rows: Rows, settings: Mapping[str, Any], reference: Any) -> Any:
@@ -169,6 +208,8 @@ def _fit_catboost(task: _Task) -> Fit:
         "allow_writing_files": False,
         "eval_metric": f"NDCG:top={task.cutoff};hints=skip_train~true",
     }
+    if task.likelihood and task.parameters.get("loss_function") == "QuerySoftMax":
+        fixed["eval_metric"] = "QuerySoftMax:hints=skip_train~true"
     settings = fixed | task.parameters | {"iterations": task.rounds}
     if task.valid is not None:
         settings |= {"od_type": "Iter", "od_wait": task.patience, "use_best_model": True}

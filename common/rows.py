@@ -1,5 +1,6 @@
 """The matrix that crosses over to the ranking libraries."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,3 +31,28 @@ def to_matrix(frame: pl.DataFrame) -> Matrix:
         raise TypeError(f"features must be numbers of at most 32 bits or floats; encode {', '.join(wrong)}")
     matrix: Matrix = frame.select(pl.all().cast(pl.Float32)).to_numpy(order="c")
     return matrix
+
+
+def take_blocks(rows: Rows, blocks: Sequence[str]) -> Rows:
+    """The rows with the features of some blocks only; no copy where those are all."""
+    chosen = find_columns(rows.names, blocks)
+    if len(chosen) == len(rows.names):
+        return rows
+    return Rows(tuple(rows.names[i] for i in chosen), rows.features[:, chosen], rows.labels, rows.sizes)
+
+
+def find_columns(names: Sequence[str], blocks: Sequence[str]) -> list[int]:
+    """The places of the features that belong to the blocks: a feature's name begins with its block."""
+    return [place for place, name in enumerate(names) if name.partition("_")[0] in blocks]
+
+
+def join_rows(parts: Sequence[Rows]) -> Rows:
+    """The rows of all parts, which have the same features, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return Rows(
+        parts[0].names,
+        np.vstack([part.features for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.sizes for part in parts]),
+    )

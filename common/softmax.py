@@ -62,6 +62,12 @@ def lightgbm_softmax(scores: Scores, data: Any) -> tuple[Scores, Scores]:
     return slopes(scores, data.get_label(), data.get_group())
 
 
+def lightgbm_likelihood(scores: Scores, data: Any) -> tuple[str, float, bool]:
+    """Mean log likelihood as a metric for LightGBM, higher is better: ``data`` is a set with labels and groups."""
+    sizes = np.asarray(data.get_group(), dtype=np.int32)
+    return "likelihood", float(log_likelihoods(scores, data.get_label(), sizes).mean()), True
+
+
 def fit_temperatures(scores: Scores, labels: Labels, sizes: Sizes) -> Scores:
     """For each model the factor of its scores (n, models) that gives the positives the highest likelihood: (models,).
 

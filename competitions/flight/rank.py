@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from common.metrics import reciprocal_ranks
 from common.progress import track
-from common.rankers import Ranker, Rows, fit, predict, to_matrix
+from common.rankers import Ranker, fit, score_rows, to_matrix
+from common.rows import join_rows, take_blocks
 from competitions.flight.features import build
 from competitions.flight.gather import SLICE_ROWS, Labelled
 from competitions.flight.history import History
@@ -42,41 +43,8 @@ def fit_early(
 
 def refit(labelled: Labelled, early: Ranker, parameters: Mapping[str, Any], blocks: Sequence[str], seed: int) -> Ranker:
     """Fit on training and validation sessions together, for the rounds that the early stop found."""
-    both = append(take_blocks(labelled.train, blocks), take_blocks(labelled.stop, blocks))
+    both = join_rows([take_blocks(labelled.train, blocks), take_blocks(labelled.stop, blocks)])
     return fit(early.kind, parameters, both, None, early.rounds, 0, seed, cutoff=CUTOFF)
-
-
-def take_blocks(rows: Rows, blocks: Sequence[str]) -> Rows:
-    """The rows with the features of some blocks only; no copy where those are all."""
-    chosen = find_columns(rows.names, blocks)
-    if len(chosen) == len(rows.names):
-        return rows
-    return Rows(tuple(rows.names[i] for i in chosen), rows.features[:, chosen], rows.labels, rows.sizes)
-
-
-def find_columns(names: Sequence[str], blocks: Sequence[str]) -> list[int]:
-    """The places of the features that belong to the blocks."""
-    return [place for place, name in enumerate(names) if name.partition("_")[0] in blocks]
-
-
-def append(first: Rows, second: Rows) -> Rows:
-    """The rows of both, one after the other."""
-    return Rows(
-        first.names,
-        np.vstack([first.features, second.features]),
-        np.concatenate([first.labels, second.labels]),
-        np.concatenate([first.sizes, second.sizes]),
-    )
-
-
-def score_rows(names: Sequence[str], features: NDArray[np.float32], rankers: Sequence[Ranker]) -> Floats:
-    """Each ranker's scores of the rows: (rows, rankers). A ranker is given the features that it was fitted on."""
-    scores = np.empty((len(features), len(rankers)))
-    place = {name: i for i, name in enumerate(names)}
-    for column, ranker in enumerate(rankers):
-        own = [place[name] for name in ranker.gain]
-        scores[:, column] = predict(ranker, features if len(own) == len(names) else features[:, own])
-    return scores
 
 
 def score_valid(labelled: Labelled, rankers: Sequence[Ranker]) -> Floats:

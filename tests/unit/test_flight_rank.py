@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from common.rankers import Ranker, Rows, to_matrix
+from common.rankers import Ranker, score_rows, to_matrix
+from common.rows import Rows, find_columns, join_rows, take_blocks
 from competitions.flight import rank
 from competitions.flight.features import build
 from competitions.flight.gather import Labelled
@@ -118,22 +119,22 @@ def rows_of(*names: str, height: int = 4) -> Rows:
 
 def test_a_block_is_told_by_the_whole_first_word() -> None:
     names = ("option_price", "optional_price", "within_option_price", "pair_out", "option_a_b")
-    assert rank.find_columns(names, ["option"]) == [0, 4]
-    assert rank.find_columns(names, ["pair", "within"]) == [2, 3]
+    assert find_columns(names, ["option"]) == [0, 4]
+    assert find_columns(names, ["pair", "within"]) == [2, 3]
 
 
 def test_the_rows_of_some_blocks() -> None:
     rows = rows_of("option_a", "pair_a", "option_b")
-    few = rank.take_blocks(rows, ["option"])
+    few = take_blocks(rows, ["option"])
     assert few.names == ("option_a", "option_b")
     assert few.features.tolist() == rows.features[:, [0, 2]].tolist()
     assert (few.labels is rows.labels, few.sizes is rows.sizes) == (True, True)
-    assert rank.take_blocks(rows, ["pair", "option"]) is rows
+    assert take_blocks(rows, ["pair", "option"]) is rows
 
 
 def test_rows_one_after_the_other() -> None:
     first, second = rows_of("a", height=2), rows_of("a", height=3)
-    both = rank.append(first, Rows(("a",), second.features + 50, second.labels + 1, second.sizes))
+    both = join_rows([first, Rows(("a",), second.features + 50, second.labels + 1, second.sizes)])
     assert both.features[:, 0].tolist() == [0, 1, 50, 51, 52]
     assert both.labels.tolist() == [0, 0, 1, 1, 1]
     assert both.sizes.tolist() == [2, 3]
@@ -202,7 +203,7 @@ def ranker(names: Sequence[str]) -> Ranker:
 def test_a_ranker_gets_the_features_that_it_was_fitted_on_in_its_order() -> None:
     features = np.array([[1, 2, 3], [4, 5, 6]], np.float32)
     rankers = [ranker("abc"), ranker("ca"), ranker("b")]
-    assert rank.score_rows("abc", features, rankers).tolist() == [
+    assert score_rows("abc", features, rankers).tolist() == [
         [9 + 8 + 3, 4 * 3 + 1, 2],
         [36 + 20 + 6, 4 * 6 + 4, 5],
     ]
@@ -213,7 +214,7 @@ def test_validation_scores_are_the_same_in_slices(monkeypatch: pytest.MonkeyPatc
     valid = rows_of("option_a", "pair_a", height=7)
     labelled = Labelled(rows_of("x"), rows_of("x"), valid, np.zeros(7, np.uint64))
     rankers = [ranker(valid.names), ranker(["pair_a"])]
-    expected = rank.score_rows(valid.names, valid.features, rankers)
+    expected = score_rows(valid.names, valid.features, rankers)
     for rows in (3, 7, 100):
         monkeypatch.setattr(rank, "SLICE_ROWS", rows)
         assert rank.score_valid(labelled, rankers).tolist() == expected.tolist()
@@ -224,7 +225,7 @@ def test_test_scores_are_those_of_all_options_in_their_order(monkeypatch: pytest
     searches: Searches = draw_searches(3, count=20)
     frame = build(searches, 0, 20, NO_VIEWS.served, History({}, {}, {}), ["option", "within"])
     rankers = [ranker(frame.columns), ranker(["within_price_rank"])]
-    expected = rank.score_rows(frame.columns, to_matrix(frame), rankers)
+    expected = score_rows(frame.columns, to_matrix(frame), rankers)
     for rows in (12, 100_000):
         monkeypatch.setattr(rank, "SLICE_ROWS", rows)
         found = rank.score_test(searches, NO_VIEWS, History({}, {}, {}), rankers, ["option", "within"])
