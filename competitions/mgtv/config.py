@@ -1,0 +1,154 @@
+"""The settings of the MGTV pipeline. ``config.toml`` gives every value; this says what each one is."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+BLOCKS = ("video", "device", "pair", "list", "profile", "comment", "sequence")
+MODELS = ("lightgbm_softmax", "xgboost_softmax", "catboost_softmax", "logit")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frozen group of settings that refuses unknown keys."""
+
+
+class HostSettings(Settings, frozen=True):
+    """What the rules leave open and the files may answer otherwise.
+
+    ``board``: auto takes B where its files are there. ``asked`` and ``shown``: their paths, {board} stands for A or B.
+    ``none_values``: values of item_cid and sid that mean none. ``several_plays``: seconds of a pair with several play
+    rows on a day. ``comment_mib``: the most that a comment workbook may hold unpacked.
+    """
+
+    board: Literal["auto", "A", "B"]
+    asked: str
+    shown: str
+    submission: str
+    none_values: tuple[str, ...]
+    several_plays: Literal["first", "sum", "max"]
+    comment_mib: Positive
+
+
+class TruthSettings(Settings, frozen=True):
+    """What the host scores against. ``rule``: which of a device's videos of the day is the answer. ``clip``: completion
+    rates above it count as it, 0 leaves them. ``no_duration``: what a video without a duration can earn, "nothing" or
+    as much as any other, "unknown".
+    """
+
+    rule: Literal["first_click", "last_click", "longest_play"]
+    clip: NotNegative
+    no_duration: Literal["nothing", "unknown"]
+
+
+class SplitSettings(Settings, frozen=True):
+    """``valid_days``: the last days, each predicted from the days before it. ``train_days``: days before those that
+    give training rows. ``train_queries``, ``valid_queries``: at most so many devices of a day, drawn evenly.
+    """
+
+    valid_days: Count
+    train_days: Count
+    train_queries: Count
+    valid_queries: Count
+
+
+class FeatureSettings(Settings, frozen=True):
+    """``half_lives`` in days, of the decayed counts, the longest last. ``prior``: impressions (or plays) that speak for
+    the level above in an empirical-Bayes rate. ``categories``: profile columns that are names, not amounts.
+    """
+
+    blocks: tuple[str, ...]
+    half_lives: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1)]
+    prior: Positive
+    device_prior: Positive
+    categories: tuple[str, ...]
+    vector_size: Count
+    last_videos: Count
+    sharpness: Positive
+
+    def __post_init__(self) -> None:
+        """Refuse names that are no block."""
+        refuse_wrong("features.blocks", self.blocks, BLOCKS)
+
+
+class WatchSettings(Settings, frozen=True):
+    """``models`` are fitted on the features of ``blocks`` and mixed; ``rounds`` at most, ended by ``patience``;
+    ``blend_l2``: ridge on the weights of the mix.
+
+    Each model's parameters follow under its name, in its library's words.
+    """
+
+    models: tuple[str, ...]
+    blocks: tuple[str, ...]
+    rounds: Count
+    patience: Count
+    blend_l2: NotNegative
+    lightgbm_softmax: dict[str, Any]
+    xgboost_softmax: dict[str, Any]
+    catboost_softmax: dict[str, Any]
+    logit: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        """Refuse names that are no model."""
+        refuse_wrong("watch.models", self.models, MODELS)
+        refuse_wrong("watch.blocks", self.blocks, BLOCKS)
+
+
+class CompletionSettings(Settings, frozen=True):
+    """``bins`` of the completion rate with about as many plays each; ``grid``: answers that are tried; ``rows`` to fit
+    on at most, the latest; ``blocks`` of features; ``parameters`` are LightGBM's.
+    """
+
+    blocks: tuple[str, ...]
+    bins: Annotated[int, msgspec.Meta(ge=2)]
+    grid: Annotated[int, msgspec.Meta(ge=10)]
+    rows: Count
+    rounds: Count
+    patience: Count
+    parameters: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        """Refuse names that are no block."""
+        refuse_wrong("completion.blocks", self.blocks, BLOCKS)
+
+
+class DecideSettings(Settings, frozen=True):
+    """The video with the largest P(watch) * E[s]^power is answered."""
+
+    power: NotNegative
+
+
+class MgtvConfig(Settings, frozen=True):
+    """Everything a run depends on, but for the raw files."""
+
+    seed: Annotated[int, msgspec.Meta(ge=0)]
+    keep_gib: float
+    host: HostSettings
+    truth: TruthSettings
+    split: SplitSettings
+    features: FeatureSettings
+    watch: WatchSettings
+    completion: CompletionSettings
+    decide: DecideSettings
+
+    def __post_init__(self) -> None:
+        """Refuse models on features that are not built."""
+        refuse_wrong("watch.blocks", self.watch.blocks, self.features.blocks)
+        refuse_wrong("completion.blocks", self.completion.blocks, self.features.blocks)
+
+
+def refuse_wrong(where: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:
+    """A ValueError where a name is not among the known, stands twice, or all are missing.
+
+    The config loader turns it into a sentence for the user.
+    """
+    choose = f"choose among {', '.join(known)}"
+    if not names:
+        raise ValueError(f"{where} is empty; {choose}")
+    for place, name in enumerate(names):
+        if name not in known:
+            raise ValueError(f"{where}: there is no {name}; {choose}")
+        if name in names[:place]:
+            raise ValueError(f"{where}: {name} stands there twice")
