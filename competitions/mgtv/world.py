@@ -1,0 +1,144 @@
+"""What is fixed before anyone watches: sizes at a scale, days, channels, kinds of video, and the numbers assumed.
+
+The host published neither row counts nor click rates of 2025. Assumed: 240,000 of 1.5M devices are shown a list on a
+day, of about 8 videos; 69% of them click, 1.36 videos each (the 2024 edition's figures: 165,000 clickers, 1.36).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import UserError
+
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+Bools: TypeAlias = NDArray[np.bool_]
+Singles: TypeAlias = NDArray[np.float32]
+Codes: TypeAlias = NDArray[np.int32]
+
+SCALE_MIN, SCALE_MAX = 0.0005, 4.0
+# Devices, videos, collections, series codes, days: sizes of the embedding tables of a team of the 2025 edition.
+DEVICES, VIDEOS, COLLECTIONS, SERIES = 1_500_000, 17_000, 2_500, 20_000
+LEAST_VIDEOS, LEAST_COLLECTIONS = 400, 60
+COMMENTS, LEAST_COMMENTS = 60_000, 400  # assumed
+DAYS = 30  # with a log; the day after is asked about
+TEST_DAY = DAYS + 1
+START = datetime(2025, 6, 1)  # assumed; day 1
+SIZE_MEAN_LOG, SIZE_SIGMA, MOST_SHOWN = 1.73, 0.95, 40  # a list's length, before repeats are taken out
+
+
+class Channel(NamedTuple):
+    """A channel: share of the collections, and what its programmes are like.
+
+    ``episodes``: their median number. ``running``: share of the programmes that release episodes in these days.
+    ``at_once`` episodes every ``every`` days. ``heat`` lifts what is shown, ``pull`` what is clicked, in logarithms.
+    """
+
+    share: float
+    episodes: float
+    running: float
+    at_once: int
+    every: int
+    minutes: float
+    heat: float
+    pull: float
+    extras: float
+
+
+# Assumed. In this order: drama, variety, anime, kids, film, documentary, music, news, life, sport, game, education.
+CHANNELS = (
+    Channel(0.14, 26, 0.40, 2, 1, 44, 1.2, 0.35, 1.2),
+    Channel(0.10, 12, 0.50, 1, 7, 75, 1.3, 0.45, 3.0),
+    Channel(0.10, 16, 0.30, 1, 7, 24, 0.3, 0.10, 0.5),
+    Channel(0.10, 24, 0.15, 2, 1, 20, 0.2, -0.05, 0.3),
+    Channel(0.22, 1, 0.15, 1, 1, 88, 0.1, 0.10, 0.8),
+    Channel(0.09, 6, 0.20, 1, 7, 45, -0.6, -0.30, 0.5),
+    Channel(0.06, 3, 0.30, 1, 7, 30, -0.4, -0.10, 1.5),
+    Channel(0.03, 20, 0.90, 1, 1, 25, -0.3, -0.45, 0.5),
+    Channel(0.05, 8, 0.40, 1, 3, 30, -0.5, -0.20, 0.7),
+    Channel(0.04, 6, 0.50, 1, 2, 60, -0.2, 0.05, 1.0),
+    Channel(0.03, 8, 0.40, 1, 2, 25, -0.6, -0.15, 0.7),
+    Channel(0.04, 12, 0.15, 1, 7, 30, -1.0, -0.60, 0.2),
+)
+
+
+class Kind(NamedTuple):
+    """A kind of video beside the episodes: its isIntact code, share of the extras, minutes, and what it is like.
+
+    ``heat`` lifts what is shown, ``pull`` what is clicked; ``abandon`` and ``complete`` are logits against the middle.
+    """
+
+    code: int
+    share: float
+    minutes: tuple[float, float]
+    heat: float
+    pull: float
+    abandon: float
+    complete: float
+
+
+# Assumed. Feature, short, trailer, extras, side story, digest; the codes are those of an earlier edition.
+KINDS = (
+    Kind(1, 0.0, (20, 90), 0.0, 0.25, 0.0, 0.0),
+    Kind(2, 0.35, (1, 5), -0.9, 0.0, 0.1, 0.0),
+    Kind(3, 0.25, (0.5, 2), -0.8, -0.1, -0.5, 0.7),
+    Kind(4, 0.20, (3, 15), -1.0, -0.1, 0.1, -0.1),
+    Kind(5, 0.08, (5, 25), -1.1, -0.2, 0.0, 0.1),
+    Kind(9, 0.12, (2, 8), -1.0, 0.1, 0.2, -0.2),
+)
+FEATURE, TRAILER = 0, 2
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Numbers of devices, videos, collections and series codes, and rows of comments, at a scale."""
+
+    devices: int
+    videos: int
+    collections: int
+    series: int
+    comments: int
+
+
+def measure(scale: float) -> Sizes:
+    """Sizes at a scale; 1.0 gives the host's. Raises ``UserError`` for a scale out of range.
+
+    The catalogue grows with the root of the scale, so that a video of a small world still has its clicks.
+    """
+    if not SCALE_MIN <= scale <= SCALE_MAX:
+        raise UserError(
+            f"The scale is {scale}; give a number from {SCALE_MIN} to {SCALE_MAX} (1.0 is the host's size)."
+        )
+    slow = scale**0.5
+    return Sizes(
+        devices=round(DEVICES * scale),
+        videos=max(LEAST_VIDEOS, round(VIDEOS * slow)),
+        collections=max(LEAST_COLLECTIONS, round(COLLECTIONS * slow)),
+        series=round(SERIES * slow),
+        comments=min(COMMENTS, max(LEAST_COMMENTS, round(COMMENTS * scale))),
+    )
+
+
+def channel_values(name: str) -> Floats:
+    """A field of every channel."""
+    return np.array([getattr(channel, name) for channel in CHANNELS], float)
+
+
+def kind_values(name: str) -> Floats:
+    """A field of every kind."""
+    return np.array([getattr(kind, name) for kind in KINDS], float)
+
+
+def list_owners(first: Ints) -> Ints:
+    """By row the run it is in, for runs that ``first`` bounds (one entry more than runs)."""
+    return np.repeat(np.arange(len(first) - 1), np.diff(first))
+
+
+def pick(weights: Floats, at: Floats) -> Ints:
+    """The column drawn in each row of ``weights`` (rows, columns) at ``at`` (rows), uniform numbers."""
+    steps = np.cumsum(weights, axis=1)
+    drawn = (steps < (at * steps[:, -1])[:, None]).sum(axis=1)
+    return np.asarray(np.minimum(drawn, weights.shape[1] - 1))
