@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 SEED ?= 0
 RUN = $(PY) -m competitions
-NAMES := news flight
+NAMES := news flight mgtv
 INPUT = $(if $(RAW),--raw "$(RAW)") $(if $(SCALE),--scale $(SCALE)) --seed $(SEED)
 
 .DEFAULT_GOAL := help
@@ -25,16 +25,21 @@ $(VENV)/installed: requirements.lock pyproject.toml
 
 news: ## News: raw files to a checked submission (RAW= SCALE= SEED= ARGS=)
 flight: ## Flight: the same
+mgtv: ## MGTV: the same
 $(NAMES): $(VENV)/installed
 	@$(RUN) run $@ $(INPUT) $(ARGS)
 
 simulate-news: ## News: write simulated raw files and print how they compare with the host's (SCALE= SEED=)
 simulate-flight: ## Flight: the same
+simulate-mgtv: ## MGTV: the same
+mgtv: ## MGTV: the same
 $(NAMES:%=simulate-%): simulate-%: $(VENV)/installed
 	@$(RUN) simulate $* $(if $(SCALE),--scale $(SCALE)) --seed $(SEED) --describe $(ARGS)
 
 ladder-news: ## News: what each channel, feature block and model adds (minutes)
 ladder-flight: ## Flight: the same
+ladder-mgtv: ## MGTV: the same
+mgtv: ## MGTV: the same
 $(NAMES:%=ladder-%): ladder-%: $(VENV)/installed
 	@$(RUN) ladder $* $(INPUT)
 

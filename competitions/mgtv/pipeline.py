@@ -1,0 +1,229 @@
+"""MGTV, top to bottom: what devices were shown, clicked and played -> the video each will watch, and how much of it.
+
+    make mgtv        or        python -m competitions run mgtv --raw data/mgtv/raw
+
+Each call of ``run.step`` is kept on disk until something that it depends on changes. Training days, validation days and
+the test day go through the same functions; each sees the log strictly before it, which ``rates.past_of`` decides.
+"""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from common.logit import Logit
+from common.rankers import Ranker
+from common.run import Result, Run
+from competitions.mgtv import completing, decide, gather, profile_block, rates, raw, splits, submit, truth, watch
+from competitions.mgtv.completion import Completion
+from competitions.mgtv.config import FeatureSettings, MgtvConfig, SplitSettings, TruthSettings
+from competitions.mgtv.decide import Values
+from competitions.mgtv.features import Sources
+from competitions.mgtv.gather import Served
+from competitions.mgtv.splits import Asked, Plan
+from competitions.mgtv.summary import Outcome, measure
+from competitions.mgtv.truth import Floats
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What was read, as results of steps."""
+
+    codes: Result[raw.Codes]
+    videos: Result[raw.Videos]
+    profiles: Result[raw.Profiles]
+    comments: Result[raw.Comments]
+    days: Sequence[Result[raw.Day]]
+    test: Result[raw.Test]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The tables, the plan, and the served days: ``labelled`` by day, and the ``test``."""
+
+    tables: Tables
+    plan: Plan
+    labelled: dict[int, Result[Served]]
+    asked: Result[Asked]
+    test: Result[Served]
+    fallback: Result[tuple[int, float]]
+
+
+def solve(files: raw.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
+    """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
+    step, seed = run.step, config.seed
+    ready = prepare(files, config, run)
+    plan, labelled = ready.plan, ready.labelled
+    valid = [labelled[day] for day in plan.valid]
+
+    # 4. Watch: each validation day is scored by models fitted on the days before it; the mix of them is found there.
+    early = {day: [fit_watch(run, ready, config, day, kind) for kind in config.watch.models] for day in plan.valid}
+    scores = [step(watch.score, labelled[day], early[day], name=f"day{day:02d}.score") for day in plan.valid]
+    blend = step(watch.find_blend, valid, scores, config.watch.models, config.watch.blend_l2)
+    mixed = step(watch.mix_across, valid, scores, config.watch.models, config.watch.blend_l2)
+
+    # 5. Completion: the distribution of t for every shown video, and the answer that earns most under it.
+    found = {day: fit_completion(run, ready, config, day) for day in plan.valid}
+    values = [
+        step(decide.value_rows, labelled[day], found[day], config.truth.no_duration, name=f"day{day:02d}.value")
+        for day in plan.valid
+    ]
+    measured = step(measure, valid, scores, mixed, values, config.watch.models, config.decide.power, seed)
+
+    # 6. The final fits use every served day; the test is answered, written, read back from disk and checked.
+    every = list(labelled.values())
+    final = [
+        step(
+            watch.refit,
+            every,
+            [early[day][place] for day in plan.valid],
+            getattr(config.watch, kind),
+            config.watch.blocks,
+            seed,
+            name=f"refit.{kind}",
+        )
+        for place, kind in enumerate(config.watch.models)
+    ]
+    full = step(completing.refit, every, config.completion, list(found.values()), seed, name="refit.completion")
+    test_scores = step(watch.score, ready.test, final, name="test.score")
+    test_values = step(decide.value_rows, ready.test, full, config.truth.no_duration, name="test.value")
+    answers = step(
+        answer,
+        ready.asked,
+        ready.test,
+        test_scores,
+        blend,
+        test_values,
+        config.decide.power,
+        ready.fallback,
+        ready.tables.codes,
+    )
+    path = submit.write_submission(answers.value, run.folder / config.host.submission)
+    checked = submit.check_submission(path, files)
+    return Outcome(files, config, ready, early, found, blend, measured, answers, checked)
+
+
+def prepare(files: raw.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
+    """From raw files to served days."""
+    step, seed = run.step, config.seed
+
+    # 1. Read and check, day by day. What a rule settles is counted in the notes, anything else stops the run.
+    codes = step(raw.learn_codes, files)
+    videos = step(raw.read_videos, files, codes, config.host)
+    profiles = step(raw.read_profiles, files, codes)
+    comments = step(raw.read_comments, files, codes, config.host)
+    days = [step(raw.read_day, day, codes, config.host, name=f"day{day.day:02d}.read") for day in files.days]
+    test = step(raw.read_test, files, codes)
+    log = step(stack, days, videos, config.truth)
+    tally = step(rates.tally_videos, log)
+    categories = step(tally_categories, log, profiles, videos, config.features)
+    dates = step(list_dates, days)
+    sources = log, tally, categories, videos, profiles, comments, dates
+
+    # 2. Split by day: the last days validate, the days before them train.
+    plan = step(plan_days, log, test, config.split).value
+    # 3. Features of every row that is asked about, from the log before its day; then what came of it.
+    labelled = {}
+    for day in plan.days:
+        asked = step(splits.ask_day, log, plan, day, config.split, seed, name=f"day{day:02d}.ask")
+        outcome = step(splits.look_up_outcome, log, asked, name=f"day{day:02d}.outcome")
+        labelled[day] = step(serve, *sources, asked, outcome, config.features, seed, name=f"day{day:02d}.features")
+    asked = step(ask_test, test, plan)
+    served = step(serve, *sources, asked, None, config.features, seed, name="test.features")
+    fallback = step(find_fallback, log, videos)
+    return Prepared(Tables(codes, videos, profiles, comments, days, test), plan, labelled, asked, served, fallback)
+
+
+def fit_watch(run: Run, ready: Prepared, config: MgtvConfig, day: int, kind: str) -> Result[Ranker]:
+    """Fit one model on the served days before a validation day, until that day stops it."""
+    before = [ready.labelled[other] for other in ready.plan.days if other < day]
+    settings = config.watch
+    told = kind, getattr(settings, kind), settings.blocks, settings.rounds, settings.patience, config.seed
+    return run.step(watch.fit_early, before, ready.labelled[day], *told, name=f"day{day:02d}.fit.{kind}")
+
+
+def fit_completion(run: Run, ready: Prepared, config: MgtvConfig, day: int) -> Result[Completion]:
+    """Fit the completion model on the plays of the served days before a validation day."""
+    before = [ready.labelled[other] for other in ready.plan.days if other < day]
+    return run.step(
+        completing.fit_early,
+        before,
+        ready.labelled[day],
+        config.completion,
+        config.seed,
+        name=f"day{day:02d}.fit.completion",
+    )
+
+
+def stack(days: list[raw.Day], videos: raw.Videos, settings: TruthSettings) -> pl.DataFrame:
+    """The log of all days, with completion rates and answers."""
+    return truth.stack_log([day.frame for day in days], list_durations(videos), settings)
+
+
+def list_durations(videos: raw.Videos) -> pl.Series:
+    """Seconds by video code."""
+    return videos.frame["duration"]
+
+
+def find_fallback(log: pl.DataFrame, videos: raw.Videos) -> tuple[int, float]:
+    """What a device is answered that was shown nothing."""
+    return decide.find_fallback(log, list_durations(videos))
+
+
+def list_dates(days: list[raw.Day]) -> dict[int, datetime.date]:
+    """The date of every day that has clicks."""
+    return {int(day.frame["day"][0]): day.date for day in days if day.date is not None and day.frame.height}
+
+
+def plan_days(log: pl.DataFrame, test: raw.Test, settings: SplitSettings) -> Plan:
+    """Which days train and which validate."""
+    return splits.plan_days(log, test.shown, settings)
+
+
+def tally_categories(
+    log: pl.DataFrame, profiles: raw.Profiles, videos: raw.Videos, settings: FeatureSettings
+) -> dict[str, pl.DataFrame]:
+    """Counts by the profile columns of names."""
+    return profile_block.tally_categories(log, profiles.frame, videos.frame.rename({"classify": "channel"}), settings)
+
+
+def ask_test(test: raw.Test, plan: Plan) -> Asked:
+    """The host's question."""
+    return splits.ask(plan.test, test.asked["device"], test.shown)
+
+
+def serve(
+    log: pl.DataFrame,
+    tally: pl.DataFrame,
+    categories: dict[str, pl.DataFrame],
+    videos: raw.Videos,
+    profiles: raw.Profiles,
+    comments: raw.Comments,
+    dates: dict[int, datetime.date],
+    asked: Asked,
+    outcome: pl.DataFrame | None,
+    settings: FeatureSettings,
+    seed: int,
+) -> Served:
+    """The rows of a day with features and outcome."""
+    sources = Sources(
+        log, tally, categories, videos.frame.rename({"classify": "channel"}), profiles.frame, comments.frame, dates
+    )
+    return gather.serve(sources, asked, outcome, settings, seed)
+
+
+def answer(
+    asked: Asked,
+    day: Served,
+    scores: Floats,
+    blend: Logit,
+    values: Values,
+    power: float,
+    fallback: tuple[int, float],
+    codes: raw.Codes,
+) -> pl.DataFrame:
+    """The submission frame: did, vid, completion_rate, one row per device in the order asked."""
+    rows = decide.pick(decide.weigh(watch.mix(blend, scores, day), values, power), day.rows.sizes)
+    chosen = asked.rows[rows].select("query", "video", rate=pl.Series(values.answer[rows]))
+    return submit.build_submission(asked.queries, chosen, fallback, codes)

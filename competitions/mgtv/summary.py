@@ -1,0 +1,186 @@
+"""The closing summary: what was read, what each model and each rung of the decision layer scores, where days differ."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from common.logit import Logit
+from common.rankers import Ranker
+from common.run import Result
+from common.submission import Checked
+from competitions.mgtv import decide, raw, watch
+from competitions.mgtv.completion import Completion
+from competitions.mgtv.config import MgtvConfig
+from competitions.mgtv.decide import Values
+from competitions.mgtv.gather import Served
+from competitions.mgtv.truth import Floats
+
+GAINS_SHOWN = 40
+Scores = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Scores on the validation days: of each model and the ``blend`` under the full decision, of the decision
+    ``ladder`` on the blend, and of the final answer by day.
+    """
+
+    models: dict[str, Scores]
+    ladder: list[dict[str, Any]]
+    days: dict[int, Scores]
+    final: Scores
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run leaves for its summary; results are read from disk when asked."""
+
+    files: raw.RawFiles
+    config: MgtvConfig
+    ready: Any
+    early: Mapping[int, Sequence[Result[Ranker]]]
+    completion: Mapping[int, Result[Completion]]
+    blend: Result[Logit]
+    measured: Result[Measured]
+    answers: Result[pl.DataFrame]
+    checked: Checked
+
+
+def measure(
+    days: Sequence[Served],
+    scores: Sequence[Floats],
+    mixed: Sequence[Floats],
+    values: Sequence[Values],
+    names: Sequence[str],
+    power: float,
+    seed: int,
+) -> Measured:
+    """Everything measured on validation days: out-of-time ``scores`` (rows, models), their ``mixed`` probabilities,
+    and the ``values`` of each row.
+    """
+    alone = {
+        name: watch.mix_across(days, [score[:, [place]] for score in scores], [name], 0.0)
+        for place, name in enumerate(names)
+    }
+    models = {name: _judge(days, found, values, power) for name, found in (alone | {"blend": mixed}).items()}
+    by_day = {
+        day.day: _judge([day], [found], [value], power) for day, found, value in zip(days, mixed, values, strict=True)
+    }
+    climbed = [decide.climb(day, found, value, seed) for day, found, value in zip(days, mixed, values, strict=True)]
+    return Measured(models, pool_ladder(climbed), by_day, models["blend"])
+
+
+def _judge(days: Sequence[Served], found: Sequence[Floats], values: Sequence[Values], power: float) -> Scores:
+    """Score, its standard error and hit rate of the full decision, and the mean log likelihood of the answers."""
+    earned = []
+    for day, probabilities, value in zip(days, found, values, strict=True):
+        rows = decide.pick(decide.weigh(probabilities, value, power), day.rows.sizes)
+        earned.append(decide.earn(day, rows, value.answer))
+    hits, scores = (np.concatenate(column) for column in zip(*earned, strict=True))
+    likelihood = np.average(
+        [watch.mean_log_likelihood(p, day) for p, day in zip(found, days, strict=True)],
+        weights=[len(day.rows.sizes) for day in days],
+    )
+    return sum_up(hits, scores) | {"log_likelihood": float(likelihood)}
+
+
+def sum_up(hits: Floats, scores: Floats) -> Scores:
+    """The score of some devices, its standard error, their hit rate, and the mean s of a hit."""
+    return {
+        "score": float(scores.mean()),
+        "error": float(scores.std() / max(len(scores), 1) ** 0.5),
+        "hit_rate": float(hits.mean()),
+        "score_of_hits": float(scores.sum() / max(hits.sum(), 1)),
+    }
+
+
+def pool_ladder(days: Sequence[Mapping[tuple[str, str], tuple[Floats, Floats]]]) -> list[dict[str, Any]]:
+    """One row per way to pick the video, one column per way to answer the rate; devices of all days together."""
+    rows = []
+    for picked in decide.PICKS:
+        row: dict[str, Any] = {"pick": picked}
+        for answered in decide.ANSWERS:
+            hits, scores = (np.concatenate(part) for part in zip(*(day[picked, answered] for day in days), strict=True))
+            row |= {"hit_rate": float(hits.mean())} | {answered: float(scores.mean())}
+        rows.append({key: row[key] for key in ("pick", "hit_rate", *decide.ANSWERS)})
+    return rows
+
+
+def summarise(outcome: Outcome) -> dict[str, Any]:
+    """Everything of the closing summary as plain values, for summary.json."""
+    measured, blend = outcome.measured.value, outcome.blend.value
+    names = outcome.config.watch.models
+    rounds = {
+        f"day {day}": dict(zip(names, (fit.value.rounds for fit in fits), strict=True))
+        | {"completion": outcome.completion[day].value.rounds}
+        for day, fits in outcome.early.items()
+    }
+    return {
+        "notes": [note._asdict() for note in list_notes(outcome)],
+        "cv": measured.final
+        | {"devices": sum(len(outcome.ready.labelled[day].value.rows.sizes) for day in measured.days)},
+        "models": measured.models,
+        "ladder": measured.ladder,
+        "by_day": {str(day): scores for day, scores in measured.days.items()},
+        "rounds": rounds,
+        "blend": {
+            "models": list(names),
+            "weights": dict(zip(names, blend.gain(), strict=True)),
+        },
+        "days": compare_days(outcome),
+        "gains": rank_gains([fit.value for fits in outcome.early.values() for fit in fits]),
+        "board": outcome.files.board,
+        "submission": {"path": str(outcome.checked.path), "rows": outcome.checked.rows},
+    }
+
+
+def list_notes(outcome: Outcome) -> list[raw.Note]:
+    """What reading found, the same finding of several days in one row."""
+    tables = outcome.ready.tables
+    notes = [*outcome.files.notes, *tables.videos.value.notes, *tables.profiles.value.notes]
+    notes += [*tables.comments.value.notes, *tables.test.value.notes]
+    daily = [
+        note for day in tables.days for note in (*day.value.notes, *raw.note_long_plays(day.value, tables.videos.value))
+    ]
+    pooled: dict[tuple[str, str], int] = {}
+    for note in daily:
+        pooled[note.what, note.done] = pooled.get((note.what, note.done), 0) + note.rows
+    return notes + [raw.Note("the logs of all days", what, rows, done) for (what, done), rows in pooled.items()]
+
+
+def rank_gains(rankers: Sequence[Ranker]) -> dict[str, float]:
+    """The features with the largest mean share of the models' gain."""
+    gains: dict[str, float] = {}
+    for ranker in rankers:
+        total = sum(ranker.gain.values()) or 1.0
+        for name, gain in ranker.gain.items():
+            gains[name] = gains.get(name, 0.0) + gain / total / len(rankers)
+    return dict(sorted(gains.items(), key=lambda pair: -pair[1])[:GAINS_SHOWN])
+
+
+def compare_days(outcome: Outcome) -> list[dict[str, Any]]:
+    """Served days and the test side by side: where they differ, the score will drift."""
+    days = {f"day {day}": served.value for day, served in outcome.ready.labelled.items()}
+    days |= {"test": outcome.ready.test.value}
+    described = {name: _describe_day(day) for name, day in days.items()}
+    return [{"what": what, **{name: column[what] for name, column in described.items()}} for what in described["test"]]
+
+
+def _describe_day(day: Served) -> dict[str, float]:
+    sizes, rates = day.rows.sizes, day.rates[day.rows.labels > 0]
+    known = rates[rates > 0]
+    return {
+        "devices": float(day.queries),
+        "videos shown, mean": float(sizes.mean()) if len(sizes) else 0.0,
+        "videos shown, most": float(sizes.max()) if len(sizes) else 0.0,
+        "hit rate of a random pick": float((1 / sizes).mean()) if len(sizes) else 0.0,
+        "rate, 25 %": float(np.quantile(known, 0.25)) if len(known) else np.nan,
+        "rate, median": float(np.quantile(known, 0.5)) if len(known) else np.nan,
+        "rate, 75 %": float(np.quantile(known, 0.75)) if len(known) else np.nan,
+        "without a past": float(np.isnan(day.rows.features[:, day.rows.names.index("device_days")]).mean())
+        if "device_days" in day.rows.names and len(day.rates)
+        else 0.0,
+    }
