@@ -13,11 +13,12 @@ from common.show import print_table, shorten_steps, wide_console
 from common.simulate import REPORT, Host, choose_files, simulated_folder
 from competitions.mgtv import layout, raw, submit
 from competitions.mgtv.config import MgtvConfig
+from competitions.mgtv.ladder import climb
 from competitions.mgtv.pipeline import solve
 from competitions.mgtv.simulate import TRUTH
 from competitions.mgtv.simulate import describe as describe_simulation
 from competitions.mgtv.simulate import simulate as write_simulation
-from competitions.mgtv.summary import Outcome, summarise
+from competitions.mgtv.summary import Outcome, measure_truth, summarise
 
 HERE = Path(__file__).parent
 HOST_FOLDER = Path("data/mgtv/raw")
@@ -69,7 +70,8 @@ def score_simulated(folder: Path, outcome: Outcome) -> dict[str, Any] | None:
     if not (folder / REPORT).exists():
         return None
     oracle = json.loads((folder / REPORT).read_text())["oracle"]
-    return {"scores": submit.score_submission(outcome.checked.path, folder / TRUTH), "oracle": oracle}
+    scores = submit.score_submission(outcome.checked.path, folder / TRUTH)
+    return {"scores": scores, "ladder": measure_truth(outcome, submit.read_truth(folder / TRUTH)), "oracle": oracle}
 
 
 def simulate(out: Path | None, scale: float | None, seed: int, build: Path, describe: bool) -> None:
@@ -81,6 +83,14 @@ def simulate(out: Path | None, scale: float | None, seed: int, build: Path, desc
     print(f"oracle score {made.oracle.score:.4f}, hit rate {made.oracle.hit_rate:.4f}")
     if describe:
         print_table(wide_console(), "Simulated beside the documented", describe_simulation(folder).to_dicts())
+
+
+def ladder(raw_folder: Path | None, scale: float | None, seed: int, build: Path) -> None:
+    """Run rung after rung, and print what each adds."""
+    folder = choose_raw(raw_folder, scale, seed, build)
+    config = load_config([f"seed={seed}"])
+    rows = climb(raw.locate(folder, config.host), config, Run(build / "ladder", build / "cache"))
+    print_table(wide_console(), "Ladder on the validation days: each rung adds to the one above it", rows)
 
 
 def check(submission: Path, raw_folder: Path | None) -> None:
@@ -105,6 +115,8 @@ def show(summary: dict[str, Any], path: Path) -> None:
     print_table(
         console, "The decision ladder on the validation days: rows pick the video, columns the rate", summary["ladder"]
     )
+    if summary["truth"]:
+        print_table(console, "The same ladder on the simulated truth, refitted on everything", list_truth(summary))
     print_table(console, "Steps", shorten_steps(summary["steps"]))
     cv, truth = summary["cv"], summary["truth"]
     print(f"\nCV: score {cv['score']:.4f} +- {cv['error']:.4f}, hit rate {cv['hit_rate']:.4f}, {cv['devices']} devices")
@@ -118,6 +130,14 @@ def show(summary: dict[str, Any], path: Path) -> None:
     print(f"Wall time {summary['wall_seconds']:.0f} s, peak memory {peak / 1024:.2f} GiB")
     print(f"Submission: {summary['submission']['path']}, {summary['submission']['rows']} rows, checked")
     print(f"Summary: {path}")
+
+
+def list_truth(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """The ladder on the simulated truth, with the oracle's as the last row."""
+    best = summary["truth"]["oracle"]
+    told = {"p = 0": "score_0", "p = 1": "score_1", "mean": "score_mean", "median": "score_median", "max E[s]": "score"}
+    oracle = {"pick": "oracle", "hit_rate": best["hit_rate"], **{name: best[key] for name, key in told.items()}}
+    return [*summary["truth"]["ladder"], oracle]
 
 
 def list_models(summary: dict[str, Any]) -> list[dict[str, Any]]:

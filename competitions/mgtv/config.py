@@ -1,5 +1,6 @@
 """The settings of the MGTV pipeline. ``config.toml`` gives every value; this says what each one is."""
 
+import itertools
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -71,6 +72,8 @@ class FeatureSettings(Settings, frozen=True):
     def __post_init__(self) -> None:
         """Refuse names that are no block."""
         refuse_wrong("features.blocks", self.blocks, BLOCKS)
+        if any(longer <= shorter for shorter, longer in itertools.pairwise(self.half_lives)):
+            raise ValueError("features.half_lives must ascend: the longest stands last")
 
 
 class WatchSettings(Settings, frozen=True):

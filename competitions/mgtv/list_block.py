@@ -30,7 +30,7 @@ def describe_lists(asked: Asked, videos: pl.DataFrame, others: pl.DataFrame) -> 
             for name in COMPANY
         },
     )
-    return pl.concat([place, compare(others.insert_column(0, rows["query"]))], how="horizontal")
+    return pl.concat([place, compare(others.with_columns(query=rows["query"]))], how="horizontal")
 
 
 def compare(features: pl.DataFrame) -> pl.DataFrame:

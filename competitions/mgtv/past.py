@@ -1,5 +1,7 @@
 """The own past of the devices that are asked: their log rows before the day, with what the videos are."""
 
+import functools
+import operator
 from dataclasses import dataclass
 
 import polars as pl
@@ -26,7 +28,8 @@ class Past:
 def gather_past(log: pl.DataFrame, asked: Asked, videos: pl.DataFrame) -> Past:
     """The past of the asked devices; lengths are compared by what all devices did before the day."""
     before = past_of(log, asked)
-    lengths = videos.select("video", length=pl.col("duration").cut(list(DURATION_STEPS)).to_physical().cast(pl.Int8))
+    longer = (pl.col("duration") > step for step in DURATION_STEPS)
+    lengths = videos.select("video", length=functools.reduce(operator.add, (more.cast(pl.Int8) for more in longer)))
     usual = (
         before.filter(pl.col("t") > 0)
         .join(lengths.lazy(), on="video", how="left")

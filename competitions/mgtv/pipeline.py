@@ -8,7 +8,6 @@ the test day go through the same functions; each sees the log strictly before it
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import polars as pl
 
@@ -22,32 +21,8 @@ from competitions.mgtv.decide import Values
 from competitions.mgtv.features import Sources
 from competitions.mgtv.gather import Served
 from competitions.mgtv.splits import Asked, Plan
-from competitions.mgtv.summary import Outcome, measure
+from competitions.mgtv.summary import Outcome, Prepared, Tables, measure
 from competitions.mgtv.truth import Floats
-
-
-@dataclass(frozen=True)
-class Tables:
-    """What was read, as results of steps."""
-
-    codes: Result[raw.Codes]
-    videos: Result[raw.Videos]
-    profiles: Result[raw.Profiles]
-    comments: Result[raw.Comments]
-    days: Sequence[Result[raw.Day]]
-    test: Result[raw.Test]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """The tables, the plan, and the served days: ``labelled`` by day, and the ``test``."""
-
-    tables: Tables
-    plan: Plan
-    labelled: dict[int, Result[Served]]
-    asked: Result[Asked]
-    test: Result[Served]
-    fallback: Result[tuple[int, float]]
 
 
 def solve(files: raw.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
@@ -58,10 +33,11 @@ def solve(files: raw.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     valid = [labelled[day] for day in plan.valid]
 
     # 4. Watch: each validation day is scored by models fitted on the days before it; the mix of them is found there.
-    early = {day: [fit_watch(run, ready, config, day, kind) for kind in config.watch.models] for day in plan.valid}
+    models, blocks = config.watch.models, config.watch.blocks
+    early = {day: [fit_watch(run, ready, config, day, kind, blocks) for kind in models] for day in plan.valid}
     scores = [step(watch.score, labelled[day], early[day], name=f"day{day:02d}.score") for day in plan.valid]
-    blend = step(watch.find_blend, valid, scores, config.watch.models, config.watch.blend_l2)
-    mixed = step(watch.mix_across, valid, scores, config.watch.models, config.watch.blend_l2)
+    blend = step(watch.find_blend, valid, scores, models, config.watch.blend_l2)
+    mixed = step(watch.mix_across, valid, scores, models, config.watch.blend_l2)
 
     # 5. Completion: the distribution of t for every shown video, and the answer that earns most under it.
     found = {day: fit_completion(run, ready, config, day) for day in plan.valid}
@@ -69,7 +45,7 @@ def solve(files: raw.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
         step(decide.value_rows, labelled[day], found[day], config.truth.no_duration, name=f"day{day:02d}.value")
         for day in plan.valid
     ]
-    measured = step(measure, valid, scores, mixed, values, config.watch.models, config.decide.power, seed)
+    measured = step(measure, valid, scores, mixed, values, models, config.decide.power, seed)
 
     # 6. The final fits use every served day; the test is answered, written, read back from disk and checked.
     every = list(labelled.values())
@@ -79,11 +55,11 @@ def solve(files: raw.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
             every,
             [early[day][place] for day in plan.valid],
             getattr(config.watch, kind),
-            config.watch.blocks,
+            blocks,
             seed,
             name=f"refit.{kind}",
         )
-        for place, kind in enumerate(config.watch.models)
+        for place, kind in enumerate(models)
     ]
     full = step(completing.refit, every, config.completion, list(found.values()), seed, name="refit.completion")
     test_scores = step(watch.score, ready.test, final, name="test.score")
@@ -101,7 +77,7 @@ def solve(files: raw.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     )
     path = submit.write_submission(answers.value, run.folder / config.host.submission)
     checked = submit.check_submission(path, files)
-    return Outcome(files, config, ready, early, found, blend, measured, answers, checked)
+    return Outcome(files, config, ready, early, found, blend, measured, test_scores, test_values, answers, checked)
 
 
 def prepare(files: raw.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
@@ -135,11 +111,13 @@ def prepare(files: raw.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
     return Prepared(Tables(codes, videos, profiles, comments, days, test), plan, labelled, asked, served, fallback)
 
 
-def fit_watch(run: Run, ready: Prepared, config: MgtvConfig, day: int, kind: str) -> Result[Ranker]:
+def fit_watch(
+    run: Run, ready: Prepared, config: MgtvConfig, day: int, kind: str, blocks: Sequence[str]
+) -> Result[Ranker]:
     """Fit one model on the served days before a validation day, until that day stops it."""
     before = [ready.labelled[other] for other in ready.plan.days if other < day]
     settings = config.watch
-    told = kind, getattr(settings, kind), settings.blocks, settings.rounds, settings.patience, config.seed
+    told = kind, getattr(settings, kind), tuple(blocks), settings.rounds, settings.patience, config.seed
     return run.step(watch.fit_early, before, ready.labelled[day], *told, name=f"day{day:02d}.fit.{kind}")
 
 

@@ -21,7 +21,7 @@ def tally_categories(
     for column in settings.categories:
         if column not in profiles.columns:
             continue
-        names = profiles.select("device", name=pl.col(column).cast(pl.Int32)).drop_nulls()
+        names = profiles.select("device", name=code_names(column)).drop_nulls()
         crossed = names["name"].n_unique() <= MANY
         by_channel = channel.gather(log["video"]) if crossed else pl.repeat(-1, log.height, dtype=pl.Int32, eager=True)
         found[column] = (
@@ -36,6 +36,11 @@ def tally_categories(
     return found
 
 
+def code_names(column: str) -> pl.Expr:
+    """The names of a profile column as codes: names may be any numbers."""
+    return pl.col(column).rank("dense").cast(pl.Int32)
+
+
 def describe_profiles(
     profiles: pl.DataFrame,
     tallies: Mapping[str, pl.DataFrame],
@@ -46,7 +51,8 @@ def describe_profiles(
     """One row per asked row, in order: the block's features."""
     amounts = [name for name in profiles.columns if name != "device" and name not in settings.categories]
     named = [name for name in settings.categories if name in profiles.columns]
-    own = profiles.join(asked.queries.select("device"), on="device", how="semi")
+    coded = profiles.with_columns(code_names(name).alias(name) for name in named)
+    own = coded.join(asked.queries.select("device"), on="device", how="semi")
     rows = asked.rows.join(
         videos.select("video", channel=pl.col("channel").fill_null(-2)), on="video", how="left", maintain_order="left"
     )
@@ -54,9 +60,7 @@ def describe_profiles(
     parts = [rows.select(pl.col(name).cast(pl.Float32).alias(f"profile_{name}") for name in amounts)]
     for name in named:
         parts.append(
-            _describe_names(
-                rows.select("channel", name=pl.col(name).cast(pl.Int32)), tallies[name], name, asked.day, settings
-            )
+            _describe_names(rows.select("channel", name=pl.col(name)), tallies[name], name, asked.day, settings)
         )
     return pl.concat(parts, how="horizontal").cast({pl.Float64: pl.Float32})
 
@@ -72,7 +76,7 @@ def _describe_names(
     root = pl.DataFrame({rate: [base[rate]] * rows.height for rate in RATES})
     rates = shrink(own, root, settings.prior, RATES)
     parts = [rates.rename({rate: f"profile_{column}_{rate}" for rate in RATES})]
-    if (counts["channel"] != -1).any():
+    if (tally["channel"] != -1).any():
         channels = counts.group_by("channel").agg(pl.exclude("name", "channel").sum()).sort("channel")
         usual = shrink(
             rows.join(channels, on="channel", how="left", maintain_order="left"), root, settings.prior, RATES

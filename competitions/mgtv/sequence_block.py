@@ -45,6 +45,7 @@ def learn_vectors(log: pl.DataFrame, asked: Asked, videos: int, settings: Featur
     matrix = sp.csr_matrix((information[kept].astype(np.float32), (row[kept], column[kept])), (videos, videos))
     left, strength, _ = randomized_svd(matrix, size, n_iter=4, random_state=seed)
     found[:, :size] = left * np.sqrt(strength)
+    found[np.bincount(row[kept], minlength=videos) == 0] = 0.0  # rounding, where there is nothing to factorise
     length = np.linalg.norm(found, axis=1, keepdims=True)
     return np.asarray(np.divide(found, length, out=np.zeros_like(found), where=length > 1e-6))
 

@@ -48,7 +48,7 @@ class Asked:
 
 def plan_days(log: pl.DataFrame, shown: pl.DataFrame, settings: SplitSettings) -> Plan:
     """The last days validate, the days before them train; the first day of the log has no past and is never asked."""
-    answered = log.filter(pl.col("answer") & pl.col("shown"))["day"].unique().sort().to_list()
+    answered = log.filter(pl.col("answer") & pl.col("shown") & (pl.col("t") > 0))["day"].unique().sort().to_list()
     days = [day for day in answered if day > log["day"].min()]
     valid = days[-settings.valid_days :]
     train = days[: -settings.valid_days][-settings.train_days :]

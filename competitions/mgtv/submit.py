@@ -100,7 +100,7 @@ def score_submission(path: Path, truth: Path, files: raw.RawFiles | None = None)
     ``score_of_hits``, the mean s of a hit; ``devices``, the truth rows. ``files``: verify all ``RULES`` first.
     """
     submission = check_and_read(path, files)
-    answers = _read_truth(truth)
+    answers = read_truth(truth)
     joined = answers.join(submission, on="did", how="left", suffix="_said", maintain_order="left")
     unanswered = joined["vid_said"].null_count()
     if unanswered == joined.height:
@@ -126,7 +126,7 @@ def check_and_read(path: Path, files: raw.RawFiles | None) -> pl.DataFrame:
     return submission
 
 
-def _read_truth(truth: Path) -> pl.DataFrame:
+def read_truth(truth: Path) -> pl.DataFrame:
     """The answers (did, vid, completion_rate), one a device."""
     try:
         text = pl.read_csv(truth, infer_schema=False)

@@ -1,7 +1,7 @@
 """The closing summary: what was read, what each model and each rung of the decision layer scores, where days differ."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,17 +9,44 @@ import polars as pl
 
 from common.logit import Logit
 from common.rankers import Ranker
+from common.rows import Rows
 from common.run import Result
+from common.softmax import find_starts
 from common.submission import Checked
 from competitions.mgtv import decide, raw, watch
 from competitions.mgtv.completion import Completion
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.decide import Values
 from competitions.mgtv.gather import Served
+from competitions.mgtv.splits import Asked, Plan
 from competitions.mgtv.truth import Floats
 
 GAINS_SHOWN = 40
 Scores = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What was read, as results of steps."""
+
+    codes: Result[raw.Codes]
+    videos: Result[raw.Videos]
+    profiles: Result[raw.Profiles]
+    comments: Result[raw.Comments]
+    days: Sequence[Result[raw.Day]]
+    test: Result[raw.Test]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The tables, the plan, and the served days: ``labelled`` by day, and the ``test``."""
+
+    tables: Tables
+    plan: Plan
+    labelled: dict[int, Result[Served]]
+    asked: Result[Asked]
+    test: Result[Served]
+    fallback: Result[tuple[int, float]]
 
 
 @dataclass(frozen=True)
@@ -40,11 +67,13 @@ class Outcome:
 
     files: raw.RawFiles
     config: MgtvConfig
-    ready: Any
+    ready: Prepared
     early: Mapping[int, Sequence[Result[Ranker]]]
     completion: Mapping[int, Result[Completion]]
     blend: Result[Logit]
     measured: Result[Measured]
+    test_scores: Result[Floats]
+    test_values: Result[Values]
     answers: Result[pl.DataFrame]
     checked: Checked
 
@@ -65,15 +94,15 @@ def measure(
         name: watch.mix_across(days, [score[:, [place]] for score in scores], [name], 0.0)
         for place, name in enumerate(names)
     }
-    models = {name: _judge(days, found, values, power) for name, found in (alone | {"blend": mixed}).items()}
+    models = {name: judge(days, found, values, power) for name, found in (alone | {"blend": mixed}).items()}
     by_day = {
-        day.day: _judge([day], [found], [value], power) for day, found, value in zip(days, mixed, values, strict=True)
+        day.day: judge([day], [found], [value], power) for day, found, value in zip(days, mixed, values, strict=True)
     }
     climbed = [decide.climb(day, found, value, seed) for day, found, value in zip(days, mixed, values, strict=True)]
     return Measured(models, pool_ladder(climbed), by_day, models["blend"])
 
 
-def _judge(days: Sequence[Served], found: Sequence[Floats], values: Sequence[Values], power: float) -> Scores:
+def judge(days: Sequence[Served], found: Sequence[Floats], values: Sequence[Values], power: float) -> Scores:
     """Score, its standard error and hit rate of the full decision, and the mean log likelihood of the answers."""
     earned = []
     for day, probabilities, value in zip(days, found, values, strict=True):
@@ -95,6 +124,26 @@ def sum_up(hits: Floats, scores: Floats) -> Scores:
         "hit_rate": float(hits.mean()),
         "score_of_hits": float(scores.sum() / max(hits.sum(), 1)),
     }
+
+
+def measure_truth(outcome: Outcome, truth: pl.DataFrame) -> list[dict[str, Any]]:
+    """The decision ladder on the test, where a simulation knows the answers: did, vid, completion_rate.
+
+    Devices that were shown nothing have no row here, so that the last cell can be a little above the file's score.
+    """
+    asked, codes = outcome.ready.asked.value, outcome.ready.tables.codes.value
+    rows = asked.rows.select(
+        did=codes.devices["did"].gather(asked.rows["device"]), vid=codes.videos["vid"].gather(asked.rows["video"])
+    )
+    came = rows.join(truth, on=["did", "vid"], how="left", maintain_order="left")["completion_rate"]
+    test = outcome.ready.test.value
+    labels = came.is_not_null().cast(pl.Float32).to_numpy()
+    known = Rows(test.rows.names, test.rows.features, labels, test.rows.sizes)
+    day = replace(test, rows=known, rates=came.fill_null(np.nan).to_numpy())
+    probabilities = watch.mix(outcome.blend.value, outcome.test_scores.value, test)
+    answered = np.add.reduceat(labels, find_starts(test.rows.sizes)) > 0
+    climbed = decide.climb(day, probabilities, outcome.test_values.value, outcome.config.seed)
+    return pool_ladder([{cell: (hits[answered], s[answered]) for cell, (hits, s) in climbed.items()}])
 
 
 def pool_ladder(days: Sequence[Mapping[tuple[str, str], tuple[Floats, Floats]]]) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ def _tag(half_life: float) -> str:
 
 
 def _describe_facts(videos: pl.DataFrame) -> pl.DataFrame:
-    most = pl.col("serial").max().over("collection")
+    most = _of_collection(pl.col("serial").max())
     return videos.select(
         video_duration=pl.col("duration"),
         video_type="type",
@@ -40,9 +40,14 @@ def _describe_facts(videos: pl.DataFrame) -> pl.DataFrame:
         video_stype="stype",
         video_serial=pl.col("serial").cast(pl.Float32),
         video_serial_share=(pl.col("serial") / most.clip(lower_bound=1)).cast(pl.Float32),
-        video_episodes=pl.len().over("collection").cast(pl.Float32),
+        video_episodes=_of_collection(pl.len()).cast(pl.Float32),
         video_known=pl.col("known"),
     )
+
+
+def _of_collection(value: pl.Expr) -> pl.Expr:
+    """A value of the whole collection; null where there is none, which is no collection of its own."""
+    return pl.when(pl.col("collection").is_not_null()).then(value.over("collection"))
 
 
 def _describe_age(tally: pl.DataFrame, videos: pl.DataFrame, day: int) -> pl.DataFrame:
@@ -57,7 +62,7 @@ def _describe_age(tally: pl.DataFrame, videos: pl.DataFrame, day: int) -> pl.Dat
         video_log_clicks_yesterday=pl.col("clicks").filter(pl.col("day") == day - 1).sum().log1p(),
     )
     joined = videos.select("video", "collection").join(ages, on="video", how="left", maintain_order="left")
-    newest = pl.col("video_age").min().over("collection")
+    newest = _of_collection(pl.col("video_age").min())
     return joined.with_columns(video_newest_age=newest).drop("video", "collection")
 
 

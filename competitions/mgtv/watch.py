@@ -8,7 +8,7 @@ import numpy as np
 from common.logit import Logit, fit_logit
 from common.rankers import Ranker, fit, score_rows
 from common.rows import Rows, join_rows, take_blocks
-from common.softmax import log_likelihoods, softmax_within
+from common.softmax import find_starts, log_likelihoods, softmax_within
 from competitions.mgtv.gather import Served
 from competitions.mgtv.truth import Floats
 
@@ -84,6 +84,12 @@ def mix_across(days: Sequence[Served], scores: Sequence[Floats], names: Sequence
         blend = find_blend([days[other] for other in others], [scores[other] for other in others], names, l2)
         mixed.append(mix(blend, score, day))
     return mixed
+
+
+def normalise(worth: Floats, day: Served) -> Floats:
+    """Positive numbers (rows,) as probabilities that sum to 1 in each list."""
+    sizes = day.rows.sizes
+    return np.asarray(worth / np.repeat(np.add.reduceat(worth, find_starts(sizes)), sizes))
 
 
 def mean_log_likelihood(probabilities: Floats, day: Served) -> float:
