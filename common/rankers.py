@@ -132,7 +132,7 @@ def _fit_lightgbm(task: _Task) -> Fit:
         return model, task.rounds, model.feature_importance("gain").tolist()
     held = lightgbm.Dataset(valid.features, valid.labels, group=valid.sizes, reference=data)
     stop = lightgbm.early_stopping(task.patience, verbose=False)
-    likelihood = task.likelihood and settings["objective"] is lightgbm_softmax
+    likelihood = task.likelihood and settings.get("objective") is lightgbm_softmax
     watch = lightgbm_likelihood if likelihood else None
     if likelihood:
         settings["metric"] = "none"

@@ -6,6 +6,7 @@ Each call of ``run.step`` is kept on disk until something that it depends on cha
 the test day go through the same functions; each sees the log strictly before it, which ``rates.past_of`` decides.
 """
 
+import dataclasses
 import datetime
 from collections.abc import Sequence
 
@@ -85,12 +86,13 @@ def prepare(files: raw.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
     step, seed = run.step, config.seed
 
     # 1. Read and check, day by day. What a rule settles is counted in the notes, anything else stops the run.
-    codes = step(raw.learn_codes, files)
-    videos = step(raw.read_videos, files, codes, config.host)
+    logs = dataclasses.replace(files, profiles=None, comments=(), notes=())  # another workbook is no other code
+    codes = step(raw.learn_codes, logs)
+    videos = step(raw.read_videos, logs, codes, config.host)
     profiles = step(raw.read_profiles, files, codes)
     comments = step(raw.read_comments, files, codes, config.host)
     days = [step(raw.read_day, day, codes, config.host, name=f"day{day.day:02d}.read") for day in files.days]
-    test = step(raw.read_test, files, codes)
+    test = step(raw.read_test, logs, codes)
     log = step(stack, days, videos, config.truth)
     tally = step(rates.tally_videos, log)
     categories = step(tally_categories, log, profiles, videos, config.features)

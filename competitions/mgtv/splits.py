@@ -11,6 +11,7 @@ import polars as pl
 
 from common.errors import UserError
 from competitions.mgtv.config import SplitSettings
+from competitions.mgtv.layout import PLAYS
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def plan_days(log: pl.DataFrame, shown: pl.DataFrame, settings: SplitSettings) -
     if not train or not valid:
         raise UserError(
             f"The log has {len(answered)} day(s) with clicks; {settings.valid_days + 2} are needed (a past, a day to "
-            f"train on, {settings.valid_days} to validate): add days, or lower split.valid_days."
+            f"train on, {settings.valid_days} to validate), each with an answer whose seconds ({PLAYS}) and "
+            "item_duration are known: add days, or lower split.valid_days."
         )
     least = shown.group_by("device").len()["len"].min() if shown.height else 1
     return Plan(tuple(train), tuple(valid), int(log["day"].max()) + 1, int(least or 1))  # type: ignore[arg-type]
@@ -69,7 +71,9 @@ def ask_day(log: pl.DataFrame, plan: Plan, day: int, settings: SplitSettings, se
     most = settings.valid_queries if day in plan.valid else settings.train_queries
     today = log.filter((pl.col("day") == day) & pl.col("shown")).select("device", "video", "position", "answer", "t")
     counted = today.group_by("device").agg(pl.len(), right=(pl.col("answer") & (pl.col("t") > 0)).any())
-    devices = counted.filter(pl.col("right") & (pl.col("len") >= plan.least))["device"].sort()
+    answered = counted.filter("right")
+    as_long = answered.filter(pl.col("len") >= plan.least)  # where none is, the lists of the test are of another kind
+    devices = (as_long if as_long.height else answered)["device"].sort()
     if len(devices) > most:
         chosen = np.sort(np.random.default_rng([seed, day]).permutation(len(devices))[:most])
         devices = devices.gather(chosen)
