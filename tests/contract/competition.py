@@ -14,7 +14,7 @@ import polars as pl
 from common.run import Result, Run
 
 ROOT = Path(__file__).resolve().parents[2]
-
+SUBMISSIONS = ("submission", "result")  # names, without a suffix, of the files that hosts take
 
 Results = Sequence[tuple[str, Any]]  # the steps of a run, in order: name and what the step returned
 
@@ -93,12 +93,13 @@ class Finished:
     @property
     def submission(self) -> Path:
         """The file to hand in."""
-        return self.folder / "submission.csv"
+        (path,) = [path for path in self.submissions if path.suffix == ".csv"]
+        return path
 
     @property
     def submissions(self) -> list[Path]:
         """Every file to hand in, in each format that the host takes."""
-        return sorted(self.folder.glob("submission.*"))
+        return sorted(path for path in self.folder.iterdir() if path.stem in SUBMISSIONS)
 
     @property
     def summary(self) -> dict[str, Any]:

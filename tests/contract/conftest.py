@@ -4,9 +4,10 @@ import pytest
 
 from tests.contract.competition import Competition, Finished, run
 from tests.contract.flight import FLIGHT
+from tests.contract.mgtv import MGTV
 from tests.contract.news import NEWS
 
-COMPETITIONS = (NEWS, FLIGHT)
+COMPETITIONS = (NEWS, FLIGHT, MGTV)
 LISTS = {"mutation": "mutations", "bad_input": "bad_inputs", "bad_setting": "bad_settings", "future": "futures"}
 
 
@@ -23,6 +24,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     values = [(one, (name, value) if names[0] == "bad_setting" else value) for one, name, value in cases]
     ids = [f"{one.name}-{name}" for one, name, _ in cases]
     metafunc.parametrize(("competition", names[0]), values, ids=ids, indirect=["competition"], scope="session")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One competition after the other: pytest's own order goes to and fro, and each time ``finished`` runs again."""
+    places = [place for place, item in enumerate(items) if _name(item)]
+    names = [one.name for one in COMPETITIONS]
+    ordered = sorted((items[place] for place in places), key=lambda item: names.index(_name(item)))
+    for place, item in zip(places, ordered, strict=True):
+        items[place] = item
+
+
+def _name(item: pytest.Item) -> str:
+    """The competition of a test, or nothing."""
+    call = getattr(item, "callspec", None)
+    asked: Competition | None = call.params.get("competition") if call else None
+    return asked.name if asked else ""
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.conftest import Call
-from tests.contract.competition import ROOT, BadInput, Competition, Finished, refusal, start, words
+from tests.contract.competition import ROOT, SUBMISSIONS, BadInput, Competition, Finished, refusal, start, words
 
 MAKE = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2); "
 LIMITED = MAKE + "runpy.run_module('competitions', run_name='__main__')"
@@ -24,7 +24,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def assert_nothing_half_written(build: Path) -> None:
     """Only finished steps of the store may be left."""
     left = [path for path in build.rglob("*") if path.is_file()]
-    assert [path for path in left if path.stem in ("submission", "summary")] == []
+    assert [path for path in left if path.stem in (*SUBMISSIONS, "summary")] == []
     assert [path for path in left if any(part.startswith(".") for part in path.relative_to(build).parts)] == []
 
 

@@ -20,6 +20,13 @@ from competitions.flight import raw as flight_raw
 from competitions.flight import simulate as flight_simulation
 from competitions.flight import summary as flight_summary
 from competitions.flight.rank import score_valid
+from competitions.mgtv import command as mgtv
+from competitions.mgtv import decide as mgtv_decide
+from competitions.mgtv import pipeline as mgtv_pipeline
+from competitions.mgtv import raw as mgtv_raw
+from competitions.mgtv import simulate as mgtv_simulation
+from competitions.mgtv import summary as mgtv_summary
+from competitions.mgtv.truth import score_rates
 from competitions.news import command as news
 from competitions.news import pipeline as news_pipeline
 from competitions.news import raw as news_raw
@@ -28,7 +35,7 @@ from competitions.news import summary as news_summary
 
 HERE = Path(__file__).parent
 SEED = 1
-NEWS_SCALE, FLIGHT_SCALE = 0.005, 0.006
+NEWS_SCALE, FLIGHT_SCALE, MGTV_SCALE = 0.005, 0.006, 0.004
 NEWS_SETTINGS = ("seed=1", "recall.candidates=80", "rank.rounds=40", "rank.patience=20", "blend.trials=30")
 FLIGHT_SETTINGS = (
     "seed=1",
@@ -38,6 +45,19 @@ FLIGHT_SETTINGS = (
     "split.valid_share=0.2",
     "blend.trials=15",
     'readings.splits=["random"]',
+)
+MGTV_SETTINGS = (
+    "seed=1",
+    'watch.models=["lightgbm_softmax", "logit"]',
+    "watch.rounds=60",
+    "watch.patience=15",
+    "watch.lightgbm_softmax.max_bin=63",
+    "watch.lightgbm_softmax.num_threads=1",
+    "completion.bins=12",
+    "completion.rounds=30",
+    "completion.parameters.max_bin=63",
+    "completion.parameters.num_threads=1",
+    "split.train_days=2",
 )
 # What one feature alone tells: numbers that no fit moves.
 FLIGHT_FEATURES = (
@@ -53,6 +73,21 @@ FLIGHT_FEATURES = (
     "taste_everybody",
     "taste_company",
     "taste_total",
+)
+MGTV_ANSWERS = ("p = 1", "mean", "median", "max E[s]")
+MGTV_FEATURES = (
+    "video_own_click_14d",
+    "video_collection_answer_2d",
+    "video_age",
+    "pair_video_click",
+    "pair_collection_click_share",
+    "pair_channel_click_share",
+    "pair_episode_due",
+    "list_position",
+    "list_video_own_click_14d_rank",
+    "profile_f68_channel_click",
+    "comment_collection_log_number",
+    "sequence_faded",
 )
 Metrics = dict[str, float]
 
@@ -110,6 +145,44 @@ def measure_flight(folder: Path) -> Metrics:
     return measured | {"oracle hit_rate@3": truth["oracle"]["hit_rate"]["3"]}
 
 
+def measure_mgtv(folder: Path) -> Metrics:
+    """Every golden number of MGTV by name, of a cold run in ``folder``.
+
+    ``completion``: of the right videos of the validation days, the E[s] that the model expects of its answers, and the
+    mean s that these, and the other answers of the ladder, earn.
+    """
+    mgtv_simulation.simulate(folder / "raw", MGTV_SCALE, SEED)
+    config = mgtv.load_config(MGTV_SETTINGS)
+    run = Run(folder / "run", folder / "cache", quiet=True)
+    outcome = mgtv_pipeline.solve(mgtv_raw.locate(folder / "raw", config.host), config, run)
+    summary, truth = mgtv_summary.summarise(outcome), mgtv.score_simulated(folder / "raw", outcome)
+    assert truth is not None
+    days = {number: outcome.ready.labelled[number].value for number in outcome.completion}
+    last = list(days.values())[-1].rows
+    measured = {
+        f"feature {name} auc": _auc(last.features[:, last.names.index(name)], last.labels, last.sizes)
+        for name in MGTV_FEATURES
+    }
+    expected, earned = [], []
+    for number, day in days.items():
+        values = mgtv_decide.value_rows(day, outcome.completion[number].value, config.truth.no_duration)
+        right = day.rows.labels > 0
+        answers = np.stack([np.ones(len(right)), values.mean, values.median, values.answer])[:, right]
+        expected.append(values.expected[right])
+        earned.append(score_rates(day.rates[right], answers))
+    measured["completion expected"] = float(np.concatenate(expected).mean())
+    for name, value in zip(MGTV_ANSWERS, np.hstack(earned).mean(axis=1), strict=True):
+        measured[f"completion {name}"] = float(value)
+    for name in (*config.watch.models, "blend"):
+        measured[f"likelihood {name}"] = summary["models"][name]["log_likelihood"]
+        measured[f"model {name} hit_rate"] = summary["models"][name]["hit_rate"]
+    measured |= {f"cv {name}": summary["cv"][name] for name in ("score", "hit_rate")}
+    for row in summary["ladder"]:
+        measured |= {f"ladder {row['pick']}, {answer}": row[answer] for answer in MGTV_ANSWERS}
+    measured |= {f"truth {name}": truth["scores"][name] for name in ("score", "hit_rate", "score_of_hits")}
+    return measured | {f"oracle {name}": truth["oracle"][name] for name in ("score", "hit_rate")}
+
+
 def _auc(values: NDArray[Any], labels: NDArray[Any], sizes: NDArray[Any]) -> float:
     """The share of a session's other options that are put below the booked one, a tie for a half, averaged."""
     session = np.repeat(np.arange(len(sizes)), sizes)
@@ -119,7 +192,7 @@ def _auc(values: NDArray[Any], labels: NDArray[Any], sizes: NDArray[Any]) -> flo
     return float(frame.select(place.over("session").filter("booked").drop_nans().mean()).item())
 
 
-MEASURES: dict[str, Callable[[Path], Metrics]] = {"news": measure_news, "flight": measure_flight}
+MEASURES: dict[str, Callable[[Path], Metrics]] = {"news": measure_news, "flight": measure_flight, "mgtv": measure_mgtv}
 
 
 def measure(name: str) -> Metrics:

@@ -1,4 +1,4 @@
-"""Fits on blocks, scores in slices, and the measure against a plain loop."""
+"""What is fitted on what, scores in slices, and the measure against a plain loop."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
+from common import rankers
 from common.rankers import Ranker, score_rows, to_matrix
-from common.rows import Rows, find_columns, join_rows, take_blocks
+from common.rows import Rows
 from competitions.flight import rank
 from competitions.flight.features import build
 from competitions.flight.gather import Labelled
@@ -96,7 +97,7 @@ def test_the_measure_is_that_of_a_plain_loop(seed: int) -> None:
     for k in (1, 3, 5, 10):
         assert found[f"hit_rate@{k}"] == pytest.approx(share(k, 11, 1e9))
     for name, (low, high) in {"11-27": (11, 27), "28-160": (28, 160), "161+": (161, 1e9)}.items():
-        assert found[f"hit_rate@3[{name}]"] == pytest.approx(share(3, low, high))  # type: ignore[arg-type]
+        assert found[f"hit_rate@3[{name}]"] == pytest.approx(share(3, low, high))
     assert found["sessions"] == (sizes > 10).sum()
 
 
@@ -109,35 +110,12 @@ def test_every_column_is_measured_by_itself() -> None:
     assert found[0] != found[1]
 
 
-# --- blocks ---
+# --- fits ---
 
 
 def rows_of(*names: str, height: int = 4) -> Rows:
     matrix = np.arange(height * len(names), dtype=np.float32).reshape(height, len(names))
     return Rows(names, matrix, np.zeros(height, np.float32), np.array([height], np.int32))
-
-
-def test_a_block_is_told_by_the_whole_first_word() -> None:
-    names = ("option_price", "optional_price", "within_option_price", "pair_out", "option_a_b")
-    assert find_columns(names, ["option"]) == [0, 4]
-    assert find_columns(names, ["pair", "within"]) == [2, 3]
-
-
-def test_the_rows_of_some_blocks() -> None:
-    rows = rows_of("option_a", "pair_a", "option_b")
-    few = take_blocks(rows, ["option"])
-    assert few.names == ("option_a", "option_b")
-    assert few.features.tolist() == rows.features[:, [0, 2]].tolist()
-    assert (few.labels is rows.labels, few.sizes is rows.sizes) == (True, True)
-    assert take_blocks(rows, ["pair", "option"]) is rows
-
-
-def test_rows_one_after_the_other() -> None:
-    first, second = rows_of("a", height=2), rows_of("a", height=3)
-    both = join_rows([first, Rows(("a",), second.features + 50, second.labels + 1, second.sizes)])
-    assert both.features[:, 0].tolist() == [0, 1, 50, 51, 52]
-    assert both.labels.tolist() == [0, 0, 1, 1, 1]
-    assert both.sizes.tolist() == [2, 3]
 
 
 def test_a_fit_is_stopped_by_the_stop_rows_and_refitted_on_both_for_its_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +170,7 @@ def adding(monkeypatch: pytest.MonkeyPatch) -> None:
         weights = np.arange(len(ranker.gain), 0, -1) ** 2
         return np.asarray(np.nan_to_num(features).astype(np.float64) @ weights)
 
-    monkeypatch.setattr(rank, "predict", predict)
+    monkeypatch.setattr(rankers, "predict", predict)
 
 
 def ranker(names: Sequence[str]) -> Ranker:
@@ -200,34 +178,24 @@ def ranker(names: Sequence[str]) -> Ranker:
 
 
 @pytest.mark.usefixtures("adding")
-def test_a_ranker_gets_the_features_that_it_was_fitted_on_in_its_order() -> None:
-    features = np.array([[1, 2, 3], [4, 5, 6]], np.float32)
-    rankers = [ranker("abc"), ranker("ca"), ranker("b")]
-    assert score_rows("abc", features, rankers).tolist() == [
-        [9 + 8 + 3, 4 * 3 + 1, 2],
-        [36 + 20 + 6, 4 * 6 + 4, 5],
-    ]
-
-
-@pytest.mark.usefixtures("adding")
 def test_validation_scores_are_the_same_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     valid = rows_of("option_a", "pair_a", height=7)
     labelled = Labelled(rows_of("x"), rows_of("x"), valid, np.zeros(7, np.uint64))
-    rankers = [ranker(valid.names), ranker(["pair_a"])]
-    expected = score_rows(valid.names, valid.features, rankers)
+    fitted = [ranker(valid.names), ranker(["pair_a"])]
+    expected = score_rows(valid.names, valid.features, fitted)
     for rows in (3, 7, 100):
         monkeypatch.setattr(rank, "SLICE_ROWS", rows)
-        assert rank.score_valid(labelled, rankers).tolist() == expected.tolist()
+        assert rank.score_valid(labelled, fitted).tolist() == expected.tolist()
 
 
 @pytest.mark.usefixtures("adding")
 def test_test_scores_are_those_of_all_options_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     searches: Searches = draw_searches(3, count=20)
     frame = build(searches, 0, 20, NO_VIEWS.served, History({}, {}, {}), ["option", "within"])
-    rankers = [ranker(frame.columns), ranker(["within_price_rank"])]
-    expected = score_rows(frame.columns, to_matrix(frame), rankers)
+    fitted = [ranker(frame.columns), ranker(["within_price_rank"])]
+    expected = score_rows(frame.columns, to_matrix(frame), fitted)
     for rows in (12, 100_000):
         monkeypatch.setattr(rank, "SLICE_ROWS", rows)
-        found = rank.score_test(searches, NO_VIEWS, History({}, {}, {}), rankers, ["option", "within"])
+        found = rank.score_test(searches, NO_VIEWS, History({}, {}, {}), fitted, ["option", "within"])
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, expected, rtol=1e-5)

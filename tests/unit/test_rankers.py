@@ -8,9 +8,11 @@ import lightgbm
 import numpy as np
 import pytest
 
+from common import rankers
 from common.errors import UserError
 from common.metrics import reciprocal_ranks
-from common.rankers import Matrix, Ranker, Rows, fit, predict
+from common.rankers import Matrix, Ranker, Rows, fit, predict, score_rows
+from common.softmax import log_likelihoods
 
 NAMES = ("noise_a", "planted", "noise_b", "holes")
 PER_QUERY = 12
@@ -30,6 +32,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "subsample": 0.8,
         "nthread": 1,
     },
+    "xgboost_softmax": {"max_depth": 3, "learning_rate": 0.3, "subsample": 0.8, "nthread": 1},
     "catboost_yetirank": {"loss_function": "YetiRank", "depth": 3, "learning_rate": 0.3, "thread_count": 1},
     "catboost_rmse": {"loss_function": "QueryRMSE", "depth": 3, "learning_rate": 0.3, "rsm": 0.75, "thread_count": 1},
 }
@@ -174,7 +177,7 @@ def test_scores_of_a_row_do_not_depend_on_the_rows_beside_it(kind: str, early: d
     np.testing.assert_array_equal(predict(early[kind], part), predict(early[kind], FRESH.features)[40:50])
 
 
-@pytest.mark.parametrize("kind", [*PLAIN, "lightgbm_softmax", "logit"])
+@pytest.mark.parametrize("kind", [*PLAIN, "lightgbm_softmax", "xgboost_softmax", "logit"])
 def test_queries_of_unequal_sizes_are_kept_apart(kind: str) -> None:
     """A row of a small query is right more often, which orders nothing within one: only a pointwise model learns it."""
     rng = np.random.default_rng(3)
@@ -201,7 +204,7 @@ def test_a_kind_of_no_family_is_refused() -> None:
 
 
 def test_a_name_after_the_family_changes_nothing() -> None:
-    for kind in ("lightgbm_lambdarank", "lightgbm_softmax", "xgboost", "catboost", "logit"):
+    for kind in ("lightgbm_lambdarank", "lightgbm_softmax", "xgboost", "xgboost_softmax", "catboost", "logit"):
         named = fit(f"{kind}_again", SETTINGS[kind], TRAIN, None, 5, 0, 5)
         assert named.kind == f"{kind}_again"
         np.testing.assert_array_equal(predict(named, FRESH.features), predict(fitted(kind, None, 5, 0), FRESH.features))
@@ -214,8 +217,9 @@ def test_a_ranker_survives_being_stored(kind: str, early: dict[str, Ranker]) -> 
 
 
 def test_the_softmax_takes_no_objective_and_the_logit_no_unknown_parameter() -> None:
-    with pytest.raises(UserError, match="take `objective` out of its parameters"):
-        fit("lightgbm_softmax", {"objective": "binary"}, TRAIN, None, 1, 0, 1)
+    for kind in ("lightgbm_softmax", "xgboost_softmax"):
+        with pytest.raises(UserError, match=f"{kind} has .* take `objective` out of its parameters"):
+            fit(kind, {"objective": "binary"}, TRAIN, None, 1, 0, 1)
     with pytest.raises(UserError, match="no parameter depth: it takes l2 and iterations"):
         fit("logit", {"l2": 0.1, "depth": 3}, TRAIN, None, 1, 0, 1)
 
@@ -228,19 +232,25 @@ def test_the_logits_iterations_are_bounded_by_either_number() -> None:
 # --- the softmax objective ---
 
 
-def test_softmax_starts_with_the_gradients_of_even_probabilities() -> None:
+SPLIT_ONCE: dict[str, dict[str, Any]] = {
+    "lightgbm_softmax": {"num_leaves": 2, "min_data_in_leaf": 1, "min_sum_hessian_in_leaf": 0.0, "num_threads": 1},
+    "xgboost_softmax": {"max_depth": 1, "min_child_weight": 0.0, "reg_lambda": 0.0, "base_score": 0.0, "nthread": 1},
+}
+
+
+@pytest.mark.parametrize("kind", SPLIT_ONCE)
+def test_softmax_starts_with_the_gradients_of_even_probabilities(kind: str) -> None:
     """One split in two leaves at a rate of 1: each leaf's value is -sum(p - y) / sum(p (1 - p)) with p = 1 / 4."""
     features = np.array([1, 0, 0, 0, 1, 1, 0, 0] * 10, np.float32)[:, None]
     labels = np.array([1, 0, 0, 0, 1, 0, 0, 0] * 10, np.float32)
     rows = Rows(("x",), features, labels, np.full(20, 4, np.int32))
-    settings = {"num_leaves": 2, "learning_rate": 1.0, "min_data_in_leaf": 1, "min_sum_hessian_in_leaf": 0.0}
-    ranker = fit("lightgbm_softmax", settings | {"num_threads": 1}, rows, None, 1, 0, 1)
+    ranker = fit(kind, SPLIT_ONCE[kind] | {"learning_rate": 1.0}, rows, None, 1, 0, 1)
     chosen, other = predict(ranker, np.array([[1], [0]], np.float32))
     assert chosen == pytest.approx((20 - 30 / 4) / (30 * 3 / 16))
     assert other == pytest.approx(-(50 / 4) / (50 * 3 / 16))
 
 
-@pytest.mark.parametrize("kind", ["lightgbm_softmax", "logit"])
+@pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost_softmax", "logit"])
 def test_queries_without_a_positive_teach_nothing(kind: str) -> None:
     """In half of the queries ``noise_a`` is shifted, and nothing chosen: no score may depend on it for that."""
     silent = np.arange(len(TRAIN.sizes)) % 2 == 0
@@ -273,6 +283,44 @@ def test_the_stop_is_judged_at_the_cutoff(kind: str) -> None:
     assert fit(kind, SETTINGS[kind], TRAIN, noise, 40, 40, 5).rounds == stopped[5]
 
 
+SOFTMAX = ["lightgbm_softmax", "xgboost_softmax", "catboost"]
+
+
+@pytest.mark.parametrize("kind", SOFTMAX)
+def test_a_softmax_is_stopped_by_its_likelihood_where_that_is_asked_for(kind: str) -> None:
+    """Half of the held queries are labelled at random: to be ever surer costs likelihood, but no MRR or NDCG."""
+    given = plant(40, 41)
+    labels = given.labels.reshape(40, PER_QUERY).copy()
+    labels[::2] = np.roll(labels[::2], 1, axis=1)
+    held = replace(given, labels=labels.ravel())
+    longest = fitted(kind, None, 60)
+    judged = [
+        float(log_likelihoods(predict_early(longest, held.features, rounds), held.labels, held.sizes).mean())
+        for rounds in range(1, 61)
+    ]
+    told: dict[str, Any] = {"patience": 60, "seed": 5}
+    stopped = fit(kind, SETTINGS[kind], TRAIN, held, 60, **told, likelihood=True)
+    assert judged[stopped.rounds - 1] == pytest.approx(max(judged), abs=1e-7)
+    assert 1 < stopped.rounds < 60
+    assert fit(kind, SETTINGS[kind], TRAIN, held, 60, **told).rounds != stopped.rounds
+    again = fitted(kind, None, stopped.rounds)
+    np.testing.assert_allclose(predict(stopped, FRESH.features), predict(again, FRESH.features), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["lightgbm_lambdarank", "xgboost", "catboost_yetirank", "logit"])
+def test_no_other_kind_has_a_likelihood_to_stop_by(kind: str) -> None:
+    told: dict[str, Any] = {"patience": 8, "seed": 5}
+    one, other = (fit(kind, SETTINGS[kind], TRAIN, VALID, 30, **told, likelihood=told_so) for told_so in (True, False))
+    assert one.rounds == other.rounds
+    np.testing.assert_array_equal(predict(one, FRESH.features), predict(other, FRESH.features))
+
+
+def test_a_kind_without_an_objective_is_stopped_as_ever() -> None:
+    settings = {"num_leaves": 7, "num_threads": 1}
+    one, other = (fit("lightgbm", settings, TRAIN, VALID, 9, 3, 5, likelihood=told) for told in (True, False))
+    assert one.rounds == other.rounds
+
+
 def predict_early(ranker: Ranker, features: Matrix, rounds: int) -> np.ndarray:
     if ranker.kind.startswith("catboost"):
         return np.asarray(ranker.model.predict(features, prediction_type="RawFormulaVal", ntree_end=rounds))
@@ -289,3 +337,30 @@ def judge(kind: str, scores: np.ndarray, rows: Rows, k: int) -> float:
     if not kind.startswith("xgboost"):
         found = np.where(found > 0, 1 / np.log2(1 / np.maximum(found, 1e-9) + 1), 0)
     return float(found.mean())
+
+
+# --- scores of several rankers ---
+
+
+def test_a_ranker_gets_the_features_that_it_was_fitted_on_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ranker's score weighs its own features by their place; nobody may get another's columns."""
+
+    def add(ranker: Ranker, features: Matrix) -> np.ndarray:
+        assert features.shape[1] == len(ranker.gain)
+        return np.asarray(features.astype(np.float64) @ np.arange(len(ranker.gain), 0, -1) ** 2)
+
+    monkeypatch.setattr(rankers, "predict", add)
+    features = np.array([[1, 2, 3], [4, 5, 6]], np.float32)
+    fits = [Ranker("logit", None, 1, dict.fromkeys(names, 0.0)) for names in ("abc", "ca", "b")]
+    assert score_rows("abc", features, fits).tolist() == [
+        [9 + 8 + 3, 4 * 3 + 1, 2],
+        [36 + 20 + 6, 4 * 6 + 4, 5],
+    ]
+    assert score_rows("abc", features[:0], fits).shape == (0, 3)
+
+
+def test_each_ranker_scores_in_its_own_column(early: dict[str, Ranker]) -> None:
+    few = fit("logit", {}, Rows(NAMES[:2], TRAIN.features[:, :2], TRAIN.labels, TRAIN.sizes), None, 9, 0, 1)
+    found = score_rows(NAMES, FRESH.features, [early["xgboost_softmax"], few])
+    np.testing.assert_array_equal(found[:, 0], predict(early["xgboost_softmax"], FRESH.features))
+    np.testing.assert_array_equal(found[:, 1], predict(few, FRESH.features[:, :2]))

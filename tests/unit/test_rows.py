@@ -1,10 +1,10 @@
-"""The matrix that crosses over to the libraries."""
+"""The matrix that crosses over to the libraries, and rows by block and one after the other."""
 
 import numpy as np
 import polars as pl
 import pytest
 
-from common.rows import to_matrix
+from common.rows import Rows, find_columns, join_rows, take_blocks, to_matrix
 
 NUMBERS = [pl.Float32, pl.Float64, pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32]
 
@@ -49,3 +49,36 @@ def test_what_is_not_a_small_number_is_refused_by_name(values: pl.Series) -> Non
 def test_every_refused_column_is_named_at_once() -> None:
     with pytest.raises(TypeError, match=r"encode a \(Int64\), c \(String\)"):
         to_matrix(pl.DataFrame({"a": [1], "b": [1.0], "c": ["x"]}))
+
+
+# --- blocks ---
+
+
+def rows_of(*names: str, height: int = 4) -> Rows:
+    matrix = np.arange(height * len(names), dtype=np.float32).reshape(height, len(names))
+    return Rows(names, matrix, np.zeros(height, np.float32), np.array([height], np.int32))
+
+
+def test_a_block_is_told_by_the_whole_first_word() -> None:
+    names = ("option_price", "optional_price", "within_option_price", "pair_out", "option_a_b")
+    assert find_columns(names, ["option"]) == [0, 4]
+    assert find_columns(names, ["pair", "within"]) == [2, 3]
+
+
+def test_the_rows_of_some_blocks() -> None:
+    rows = rows_of("option_a", "pair_a", "option_b")
+    few = take_blocks(rows, ["option"])
+    assert few.names == ("option_a", "option_b")
+    assert few.features.tolist() == rows.features[:, [0, 2]].tolist()
+    assert (few.labels is rows.labels, few.sizes is rows.sizes) == (True, True)
+    assert take_blocks(rows, ["pair", "option"]) is rows
+
+
+def test_rows_one_after_the_other() -> None:
+    first, second = rows_of("a", height=2), rows_of("a", height=3)
+    both = join_rows([first, Rows(("a",), second.features + 50, second.labels + 1, second.sizes)])
+    assert both.features[:, 0].tolist() == [0, 1, 50, 51, 52]
+    assert both.labels.tolist() == [0, 0, 1, 1, 1]
+    assert both.sizes.tolist() == [2, 3]
+    assert both.names == ("a",)
+    assert join_rows([first]) is first

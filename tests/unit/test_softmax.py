@@ -10,6 +10,7 @@ from common.softmax import (
     TINY,
     find_starts,
     fit_temperatures,
+    lightgbm_likelihood,
     lightgbm_softmax,
     log_likelihoods,
     slopes,
@@ -105,6 +106,17 @@ def test_a_certain_choice_keeps_a_second_derivative_above_zero() -> None:
 def test_lightgbm_is_given_the_slopes_of_its_own_groups() -> None:
     data = SimpleNamespace(get_label=lambda: LABELS, get_group=lambda: SIZES)
     np.testing.assert_array_equal(lightgbm_softmax(SCORES, data), slopes(SCORES, LABELS, SIZES))
+
+
+def test_lightgbm_is_told_the_mean_likelihood_of_its_own_groups_and_that_more_is_better() -> None:
+    """LightGBM hands groups over as int32 or int64; a query without a positive counts as one."""
+    for sizes in (SIZES, SIZES.astype(np.int64)):
+        name, value, higher = lightgbm_likelihood(
+            SCORES, SimpleNamespace(get_label=lambda: LABELS, get_group=lambda sizes=sizes: sizes)
+        )
+        assert (name, higher) == ("likelihood", True)
+        assert value == pytest.approx(log_likelihoods(SCORES, LABELS, SIZES).sum() / 4)
+        assert isinstance(value, float)
 
 
 # --- temperatures ---

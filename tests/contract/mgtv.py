@@ -1,0 +1,224 @@
+"""The MGTV competition under contract."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from common.run import Run
+from competitions.mgtv import layout, raw, submit
+from competitions.mgtv.command import load_config
+from competitions.mgtv.gather import Served
+from competitions.mgtv.pipeline import solve
+from competitions.mgtv.splits import Asked
+from tests.contract.competition import Change, Competition, Mutation, Results
+from tests.contract.mgtv_faults import BAD_INPUTS
+from tests.contract.mgtv_planted import (
+    DAYS,
+    FIRST_VID,
+    add_future,
+    replace_future,
+    write_popular,
+    write_raw,
+)
+
+TRAIN_DAYS, VALID_DAYS = 2, 2
+SMALL = (
+    'watch.models=["lightgbm_softmax", "logit"]',
+    "watch.rounds=20",
+    "watch.patience=10",
+    "watch.lightgbm_softmax.min_data_in_leaf=5",
+    "watch.lightgbm_softmax.lambda_l2=1.0",
+    "watch.lightgbm_softmax.max_bin=31",
+    "watch.lightgbm_softmax.num_threads=1",
+    "completion.bins=6",
+    "completion.grid=61",
+    "completion.rounds=20",
+    "completion.patience=10",
+    "completion.parameters.min_data_in_leaf=5",
+    "completion.parameters.lambda_l2=1.0",
+    "completion.parameters.max_bin=31",
+    "completion.parameters.num_threads=1",
+    f"split.train_days={TRAIN_DAYS}",
+    f"split.valid_days={VALID_DAYS}",
+    "features.half_lives=[4.0]",
+    "features.vector_size=4",
+)
+QUICK = ('watch.models=["logit"]', "watch.rounds=1", "completion.rounds=1")
+VALID = tuple(f"day{day}" for day in range(DAYS - VALID_DAYS + 1, DAYS + 1))
+SERVED = tuple(f"day{day:02d}" for day in range(DAYS - VALID_DAYS - TRAIN_DAYS + 1, DAYS + 1))
+AFTER_FITS = {f"{day}.score" for day in VALID} | {"find_blend", "mix_across", "measure", "test.score", "answer"}
+LOGITS = {f"{day}.fit.logit" for day in VALID} | {"refit.logit"}
+FITS = {f"{day}.fit.{model}" for day in VALID for model in ("lightgbm_softmax", "completion")} | {
+    "refit.lightgbm_softmax",
+    "refit.completion",
+    *LOGITS,
+}
+
+Lines = list[str]
+
+
+def edit_lines(edit: Callable[[Lines], Lines]) -> Callable[[bytes], bytes]:
+    """An edit of the lines of a submission."""
+    return lambda content: ("\n".join(edit(content.decode().splitlines())) + "\n").encode()
+
+
+def edit_row(edit: Callable[[Lines], Lines]) -> Callable[[bytes], bytes]:
+    """An edit of the fields of the third line."""
+    return edit_lines(lambda lines: [*lines[:2], ",".join(edit(lines[2].split(","))), *lines[3:]])
+
+
+def answer_rate(text: str) -> Mutation:
+    """The third line's rate as this text."""
+    return Mutation(submit.RATES, edit_row(lambda row: [*row[:2], text]), (submit.RATES, "line 3"))
+
+
+def answer_video(text: str) -> Mutation:
+    """The third line's video as this text, which is no whole number."""
+    return Mutation(submit.INTEGERS, edit_row(lambda row: [row[0], text, row[2]]), (submit.INTEGERS, "line 3"))
+
+
+MUTATIONS = {
+    "byte-order mark": Mutation(submit.FORMAT, lambda content: b"\xef\xbb\xbf" + content, ("byte-order mark",)),
+    "latin-1": Mutation(submit.FORMAT, lambda content: content + "d,\u00e9,1\n".encode("latin-1"), ("UTF-8",)),
+    "no header": Mutation(submit.FORMAT, lambda content: content.partition(b"\n")[2], ("header",)),
+    "another header": Mutation(
+        submit.FORMAT, lambda content: content.replace(b"completion_rate", b"rate"), ("header",)
+    ),
+    "columns swapped": Mutation(submit.FORMAT, lambda content: content.replace(b"did,vid", b"vid,did"), ("header",)),
+    "a field too many": Mutation(submit.FORMAT, edit_row(lambda row: [*row, "1"]), ("line 3", "4 fields", "3")),
+    "a field too few": Mutation(submit.FORMAT, edit_row(lambda row: row[:2]), ("line 3", "2 fields", "3")),
+    "a float for a video": answer_video("5001.0"),
+    "no video": answer_video(""),
+    "a word for a video": answer_video("none"),
+    "NaN": answer_rate("NaN"),
+    "a negative rate": answer_rate("-0.25"),
+    "an infinite rate": answer_rate("inf"),
+    "no rate": answer_rate(""),
+    "a word for a rate": answer_rate("all"),
+    "a device twice": Mutation(submit.ONCE, edit_lines(lambda lines: [*lines, lines[-1]]), (submit.ONCE,)),
+    "a device in the place of another": Mutation(
+        submit.ONCE, edit_lines(lambda lines: [*lines[:2], *lines[1:2], *lines[3:]]), (submit.ONCE, submit.SAME_ORDER)
+    ),
+    "a device left out": Mutation(
+        submit.SAME_ORDER, edit_lines(lambda lines: lines[:-1]), (submit.SAME_ORDER, "missing")
+    ),
+    "an unknown device": Mutation(
+        submit.SAME_ORDER, edit_row(lambda row: ["nobody", *row[1:]]), (submit.SAME_ORDER, "unknown nobody")
+    ),
+    "blanks round a device": Mutation(
+        submit.SAME_ORDER, edit_row(lambda row: [f" {row[0]}", *row[1:]]), (submit.SAME_ORDER,)
+    ),
+    "rows swapped": Mutation(
+        submit.SAME_ORDER,
+        edit_lines(lambda lines: [*lines[:-2], lines[-1], lines[-2]]),
+        (submit.SAME_ORDER, "only their order is wrong"),
+    ),
+    "a video not shown": Mutation(
+        submit.SHOWN, edit_lines(lambda lines: [lines[0], *(move_video(line) for line in lines[1:])]), (submit.SHOWN,)
+    ),
+    "an unknown video": Mutation(
+        submit.SHOWN,
+        edit_lines(lambda lines: [lines[0], *(move_video(line, 1) for line in lines[1:])]),
+        (submit.SHOWN,),
+    ),
+}
+
+
+def move_video(line: str, most: int = FIRST_VID - 1) -> str:
+    """The row with a video that no device is shown."""
+    did, vid, rate = line.split(",")
+    return f"{did},{int(vid) % most},{rate}"
+
+
+def call_pipeline(folder: Path, settings: tuple[str, ...], run: Run) -> object:
+    """The pipeline, inside this process, with the same training days whatever was added after the last one."""
+    days = len(list((folder / layout.SHOWS).iterdir()))
+    config = load_config((*settings, f"split.valid_days={VALID_DAYS + days - DAYS}"))
+    return solve(raw.locate(folder, config.host), config, run)
+
+
+def take(results: Results, name: str) -> object:
+    """What the step of this name returned."""
+    (value,) = [value for step, value in results if step == name]
+    return value
+
+
+def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
+    """The counts of the days before the last planted one, and the features of all served days up to it.
+
+    What came of the rows is there but for the last day.
+    """
+    tally, categories = take(results, "tally_videos"), take(results, "tally_categories")
+    assert isinstance(tally, pl.DataFrame)
+    assert isinstance(categories, dict)
+    frames = {"tally": tally} | {f"tally of {name}": frame for name, frame in categories.items()}
+    frames = {name: frame.filter(pl.col("day") < DAYS) for name, frame in frames.items()}
+    for day in SERVED:
+        served = take(results, f"{day}.features")
+        assert isinstance(served, Served)
+        frames[day] = frame_of(served, with_outcome=day != SERVED[-1])
+    return frames
+
+
+def frame_of(served: Served, *, with_outcome: bool) -> pl.DataFrame:
+    """The features of a served day, and what came of its rows."""
+    query = np.repeat(np.arange(len(served.rows.sizes)), served.rows.sizes)
+    frame = pl.DataFrame(served.rows.features, list(served.rows.names)).with_columns(query=query)
+    if not with_outcome:
+        return frame
+    return frame.with_columns(label=served.rows.labels, t=served.rates, clicked=served.clicked)
+
+
+def find_answers(results: Results) -> pl.DataFrame:
+    """The answer of every device that is asked on the last planted day."""
+    codes, asked, outcome = (
+        take(results, name) for name in ("learn_codes", f"{VALID[-1]}.ask", f"{VALID[-1]}.outcome")
+    )
+    assert isinstance(codes, raw.Codes)
+    assert isinstance(asked, Asked)
+    assert isinstance(outcome, pl.DataFrame)
+    rows = asked.rows.filter(outcome["answer"])
+    return pl.DataFrame(
+        {"query": codes.devices["did"].gather(rows["device"]), "item": codes.videos["vid"].gather(rows["video"])}
+    )
+
+
+MGTV = Competition(
+    name="mgtv",
+    write_raw=write_raw,
+    small=SMALL,
+    popular=write_popular,
+    metric="score",
+    floor=0.65,
+    ceiling=0.15,
+    rules=submit.RULES,
+    mutations=MUTATIONS,
+    bad_inputs=BAD_INPUTS,
+    bad_settings={
+        "watch.nope=1": ("watch.nope",),
+        "wach.rounds=9": ("wach", "watch"),
+        "watch.rounds=many": ("watch.rounds", "'many'", "int"),
+        'watch.models=["lightgbm_softmx"]': ("watch.models", "lightgbm_softmx", "lightgbm_softmax"),
+        "truth.rule=first": ("truth.rule", "first"),
+        'features.blocks=["video", "device"]': ("watch.blocks", "pair"),
+        "completion.bins=1": ("completion.bins",),
+    },
+    solve=call_pipeline,
+    futures={"replaced": replace_future, "added": add_future},
+    earlier=list_earlier,
+    answers=find_answers,
+    quick=QUICK,
+    model_change=Change("watch.logit.l2=0.5", frozenset(LOGITS | AFTER_FITS)),
+    feature_change=Change(
+        "competitions/mgtv/pair_block.py:describe_pairs",
+        frozenset(
+            {f"{day}.features" for day in (*SERVED, "test")}
+            | {f"{day}.value" for day in (*VALID, "test")}
+            | FITS
+            | AFTER_FITS
+        ),
+    ),
+    kill_after="test.features",
+)

@@ -1,0 +1,230 @@
+"""What only MGTV has: devices shown nothing, two boards, files that may be missing, what the host may score by."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from competitions.mgtv import layout
+from tests.conftest import Call
+from tests.contract.competition import Finished, words
+from tests.contract.mgtv import MGTV
+from tests.contract.mgtv_planted import (
+    ALONE,
+    ASKED,
+    DAYS,
+    DEVICES,
+    EPISODES,
+    EXTRA_VID,
+    FIRST_VID,
+    NEW_DEVICES,
+    SHOWN,
+    add_rows,
+    edit_table,
+    name,
+    read_text,
+    vid_of,
+    write_book,
+)
+
+ONLY = (MGTV,)
+FAST = ("watch.rounds=8", "completion.rounds=8")
+
+
+@pytest.fixture
+def folder(finished: Finished, tmp_path: Path) -> Path:
+    """The planted raw files, to be edited."""
+    return Path(shutil.copytree(finished.raw, tmp_path / "raw"))
+
+
+def solve(call: Call, raw: Path, build: Path, *settings: str) -> Finished:
+    """A small run inside this process: a library's warning would fail it."""
+    before = set(build.glob("mgtv/*/summary.json"))
+    code, out, err = call(*words(MGTV, raw, build, *settings))
+    assert code == 0, out + err
+    (made,) = set(build.glob("mgtv/*/summary.json")) - before
+    return Finished(raw, raw.with_name("truth.csv"), build, made.parent)
+
+
+def read_answers(finished: Finished) -> dict[str, tuple[int, float]]:
+    """The video and the rate of each device, in the order of the file."""
+    frame = pl.read_csv(finished.submission, schema_overrides={"did": pl.String})
+    return {did: (vid, rate) for did, vid, rate in frame.rows()}
+
+
+def count(finished: Finished, file: str, what: str) -> int:
+    """How often the notes say that this was met."""
+    notes = finished.summary["notes"]
+    found = [note["rows"] for note in notes if file in note["file"] and note["what"] == what]
+    assert len(found) == 1, (what, notes)
+    return int(found[0])
+
+
+def read_score(call: Call, finished: Finished, truth: Path) -> float:
+    """The score of a run."""
+    code, out, err = call("score", "mgtv", finished.submission, "--truth", truth, "--raw", finished.raw)
+    assert code == 0, out + err
+    return float(out.split()[1])
+
+
+@pytest.fixture(scope="module")
+def dirty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The planted raw files with faults of every kind that a rule settles, and plays that are longer by 40 %."""
+    folder = tmp_path_factory.mktemp("dirty") / "raw"
+    MGTV.write_raw(folder, folder.with_name("truth.csv"))
+    known, other = name(0), name(1)
+    day, date = 7, "2025-04-26"
+    shown = read_text(folder / layout.show_path(day)).row(0)
+    clicked = read_text(folder / layout.click_path(day)).row(3)
+    for one in range(1, DAYS + 1):
+        longer = pl.col("play_time").cast(pl.Float64) * 1.4
+        edit_table(folder / layout.play_path(one), longer.alias("play_time"))
+    add_rows(folder / layout.show_path(day), shown, shown)
+    add_rows(folder / layout.click_path(day), clicked, (known, 77_777, f"{date} 11:00:00"), (other, vid_of(2, 1), ""))
+    # The second play of a pair is of unknown length, the first counts.
+    plays = [(*clicked[:2], ""), (known, 77_777, -5), (known, 77_777, 40), ("late", vid_of(3, 3), 9)]
+    add_rows(folder / layout.play_path(day), *plays)
+    add_rows(folder / layout.VIDEOS, (FIRST_VID + 1, 999, *["1"] * 8), (77_778, 3, 1, -5, 1, 1, 1, "last", 1, 1))
+    add_rows(folder / ASKED, (read_text(folder / ASKED)["did"][4],))
+    add_rows(folder / SHOWN, ("nobody", FIRST_VID + 1))
+    comments = [(12, "好看", "2025-04-25 10:00:00", 5), (FIRST_VID + 1, "好看", "soon", 5)]
+    write_book(folder / layout.COMMENTS / "3.xlsx", comments)
+    return folder
+
+
+def test_faults_that_a_rule_settles_are_counted_and_the_run_goes_on(dirty: Path, call: Call) -> None:
+    finished = solve(call, dirty, dirty.with_name("build"), *FAST)
+    logs, videos = "the logs of all days", layout.VIDEOS
+    assert count(finished, logs, "impression repeated") == 2
+    assert count(finished, logs, "click repeated") == 1
+    assert count(finished, logs, "click_time blank") == 1
+    assert count(finished, logs, "click without an impression") == 2
+    assert count(finished, logs, "play_time blank") == 1
+    assert count(finished, logs, "play_time negative") == 1
+    assert count(finished, logs, "play without an impression") == 2
+    assert count(finished, logs, "play without a click") == 1
+    assert count(finished, videos, "further row of a video, with other values") == 1
+    assert count(finished, videos, "item_duration negative") == 1
+    assert count(finished, videos, "item_serialno not a whole number") == 1
+    assert count(finished, videos, "video of a log or the test that the table lacks") == 1
+    assert count(finished, "testA_pred_did.csv", "device asked for again") == 1
+    assert count(finished, "testA_did_show.csv", "row of a device that is not asked for") == 1
+    assert count(finished, layout.COMMENTS, "comment of a video that no log, no table and no test has") == 1
+    assert count(finished, layout.COMMENTS, "comment with a ctime that is blank or no date") == 1
+    assert list(read_answers(finished)) == read_text(dirty / ASKED)["did"].unique(maintain_order=True).to_list()
+    assert call("check", "mgtv", finished.submission, "--raw", dirty)[0] == 0
+
+
+def test_devices_that_were_shown_nothing_get_the_most_clicked_video_of_the_last_day(finished: Finished) -> None:
+    clicks = read_text(finished.raw / layout.click_path(DAYS)).filter(pl.col("vid").cast(pl.Int64) >= FIRST_VID)
+    counts = clicks["vid"].cast(pl.Int64).value_counts().sort("count", "vid", descending=[True, False])
+    found = read_answers(finished)
+    alone = [name(DEVICES + NEW_DEVICES + place) for place in range(ALONE)]
+    assert {found[did][0] for did in alone} == {counts["vid"][0]}
+    (rate,) = {found[did][1] for did in alone}
+    assert 0 < rate <= 1.1
+    assert count(finished, "testA_pred_did.csv", "device asked for and shown nothing") == ALONE
+
+
+def test_everybody_is_answered_by_a_shown_video_in_the_order_asked(finished: Finished) -> None:
+    asked, shown = read_text(finished.raw / ASKED)["did"], read_text(finished.raw / SHOWN)
+    found = read_answers(finished)
+    assert list(found) == asked.to_list()
+    pairs = set(shown.rows())
+    strangers = [did for did, (vid, _) in found.items() if (did, str(vid)) not in pairs]
+    assert len(strangers) == ALONE
+    assert all(vid < EXTRA_VID or vid >= FIRST_VID for vid, _ in found.values())  # without a duration nothing is earned
+    assert finished.summary["submission"]["rows"] == len(asked)
+    assert finished.summary["truth"] is None
+    assert finished.summary["board"] == "A"
+
+
+def test_board_b_is_answered_where_its_files_are_and_the_order_of_the_question_is_kept(
+    folder: Path, finished: Finished, call: Call, tmp_path: Path
+) -> None:
+    asked = read_text(folder / ASKED)
+    for path, frame in ((layout.ASKED, asked.reverse()), (layout.SHOWN, read_text(folder / SHOWN))):
+        second = folder / path.format(board="B")
+        second.parent.mkdir()
+        frame.write_csv(second)
+    asked[:5].write_csv(folder / ASKED)
+    after = solve(call, folder, tmp_path / "build")
+    assert after.summary["board"] == "B"
+    assert list(read_answers(after)) == asked["did"].reverse().to_list()
+    assert read_answers(after) == read_answers(finished)
+    assert call("check", "mgtv", after.submission, "--raw", folder)[0] == 0
+
+
+def test_a_cap_on_the_completion_rate_caps_the_answers(dirty: Path, call: Call) -> None:
+    free, capped = (
+        {did: rate for did, (_, rate) in read_answers(solve(call, dirty, dirty.with_name("build"), *setting)).items()}
+        for setting in (FAST, (*FAST, "truth.clip=1"))
+    )
+    assert max(free.values()) > 1.2
+    assert max(capped.values()) == 1.0
+    low = [did for did, rate in free.items() if rate < 0.6]
+    assert len(low) > 20
+    assert np.mean([abs(capped[did] - free[did]) for did in low]) < 0.1
+
+
+def test_the_power_of_the_worth_moves_the_choice_alone(finished: Finished, call: Call) -> None:
+    likeliest, dearest = (solve(call, finished.raw, finished.build, f"decide.power={power}") for power in (0, 30))
+    assert likeliest.computed() == dearest.computed() == {"measure", "answer"}
+    picks = [{did: vid for did, (vid, _) in read_answers(run).items()} for run in (likeliest, finished, dearest)]
+    assert picks[0] != picks[2]
+    assert read_score(call, dearest, finished.truth) < read_score(call, likeliest, finished.truth)
+    ladders = [run.summary["ladder"] for run in (likeliest, finished, dearest)]
+    assert ladders[0] == ladders[1] == ladders[2]
+
+
+def test_days_that_are_missing_or_have_no_play_file_are_passed_over(folder: Path, call: Call, tmp_path: Path) -> None:
+    for kind in (layout.SHOWS, layout.CLICKS, layout.PLAYS):
+        shutil.rmtree(folder / kind / "day09")
+    (folder / layout.play_path(DAYS)).unlink()
+    finished = solve(call, folder, tmp_path / "build", *FAST)
+    assert count(finished, layout.SHOWS, f"day missing between day 1 and day {DAYS}") == 1
+    assert count(finished, f"{layout.PLAYS}/day{DAYS}", "no such file") == 1
+    served = {name for name in finished.computed() if name.endswith(".features")}
+    assert served == {f"{day}.features" for day in ("day06", "day07", "day08", "day10", "test")}
+    assert list(finished.summary["by_day"]) == ["8", "10"]
+    assert call("check", "mgtv", finished.submission, "--raw", folder)[0] == 0
+
+
+def test_lists_of_the_test_may_be_longer_than_any_of_the_log(folder: Path, call: Call, tmp_path: Path) -> None:
+    shown = read_text(folder / SHOWN)["did"].unique(maintain_order=True)
+    add_rows(folder / SHOWN, *((did, vid_of(programme, EPISODES - 1)) for did in shown for programme in range(6)))
+    finished = solve(call, folder, tmp_path / "build", *FAST)
+    assert finished.summary["cv"]["score"] > MGTV.ceiling
+    assert call("check", "mgtv", finished.submission, "--raw", folder)[0] == 0
+
+
+def test_without_comments_and_profiles_the_run_goes_on(
+    folder: Path, finished: Finished, call: Call, tmp_path: Path
+) -> None:
+    shutil.rmtree(folder / layout.COMMENTS)
+    (folder / layout.PROFILES).unlink()
+    after = solve(call, folder, tmp_path / "build")
+    assert count(after, layout.PROFILES, "no such file") == 1
+    assert read_score(call, after, finished.truth) >= MGTV.floor  # they tell nothing
+
+
+def test_days_and_blocks_can_be_cut_down(finished: Finished, call: Call) -> None:
+    blocks = [f'{part}.blocks=["pair", "list", "device"]' for part in ("features", "watch", "completion")]
+    sizes = ("split.train_queries=60", "split.valid_queries=50", "split.valid_days=1")
+    small = solve(call, finished.raw, finished.build, *blocks, *sizes, *FAST)
+    (days,) = [row for row in small.summary["days"] if row["what"] == "devices"]
+    assert {day: size for day, size in days.items() if day != "test"} == {
+        "what": "devices",
+        "day 9": 60.0,
+        "day 10": 60.0,
+        "day 11": 50.0,
+    }
+    assert small.summary["cv"]["devices"] == 50
+    assert {name.partition("_")[0] for name in small.summary["gains"]} <= {"pair", "list", "device"}
+
+
+def test_another_rule_of_the_truth_is_learned_as_well(finished: Finished, call: Call) -> None:
+    other = solve(call, finished.raw, finished.build, "truth.rule=last_click", *FAST)
+    assert MGTV.ceiling < other.summary["cv"]["score"] < finished.summary["cv"]["score"]

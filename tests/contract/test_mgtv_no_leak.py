@@ -1,0 +1,152 @@
+"""MGTV, block by block: nothing that came of a day, or came later, reaches a feature of that day."""
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+
+import polars as pl
+import pytest
+
+from competitions.mgtv import past, pipeline, profile_block, rates, raw, sequence_block, splits, video_block
+from competitions.mgtv.command import load_config
+from competitions.mgtv.features import Sources, build
+from competitions.mgtv.splits import Asked, Plan
+from tests.contract.mgtv import MGTV
+from tests.contract.mgtv_planted import DAYS, FIRST_VID
+
+CONFIG = load_config(["features.vector_size=4"])
+DAY = 9  # that the leaks are planted for
+OF_OUTCOMES = {"video", "device", "pair", "list", "profile", "sequence"}  # every block but that of comments
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """The planted files, read: what features are made of, and the tables that the tallies need."""
+
+    sources: Sources
+    profiles: raw.Profiles
+    videos: raw.Videos
+
+    def see(self, log: pl.DataFrame) -> Sources:
+        """The same with another log, and the tallies of that."""
+        categories = pipeline.tally_categories(log, self.profiles, self.videos, CONFIG.features)
+        return dataclasses.replace(self.sources, log=log, tally=rates.tally_videos(log), categories=categories)
+
+    def ask(self, day: int) -> Asked:
+        """The devices of a day, as the pipeline asks."""
+        plan = Plan((), (), DAYS + 1, 1)
+        return splits.ask_day(self.sources.log, plan, day, CONFIG.split, CONFIG.seed)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Read once."""
+    folder = tmp_path_factory.mktemp("planted")
+    MGTV.write_raw(folder / "raw", folder / "truth.csv")
+    files, host = raw.locate(folder / "raw", CONFIG.host), CONFIG.host
+    codes = raw.learn_codes(files)
+    videos, profiles = raw.read_videos(files, codes, host), raw.read_profiles(files, codes)
+    days = [raw.read_day(day, codes, host) for day in files.days]
+    log = pipeline.stack(days, videos, CONFIG.truth)
+    table = videos.frame.rename({"classify": "channel"})
+    comments, dates = raw.read_comments(files, codes, host).frame, pipeline.list_dates(days)
+    empty = Sources(log, pl.DataFrame(), {}, table, profiles.frame, comments, dates)
+    return dataclasses.replace(found := World(empty, profiles, videos), sources=found.see(log))
+
+
+def describe(sources: Sources, asked: Asked) -> pl.DataFrame:
+    """Every feature of the asked rows."""
+    return build(sources, asked, CONFIG.features, CONFIG.seed)
+
+
+def turn(log: pl.DataFrame, day: int) -> pl.DataFrame:
+    """Another outcome of every row from ``day`` on: clicked where it was not, played to another end."""
+    late = pl.col("day") >= day
+    moment = pl.col("day").cast(pl.Int64) * 86_400_000 + pl.int_range(pl.len())
+    return log.with_columns(
+        clicked=pl.col("clicked") ^ late,
+        answer=pl.col("answer") ^ late,
+        click_ms=pl.when(late & ~pl.col("clicked")).then(moment).when(~late).then("click_ms"),
+        t=pl.when(late).then((1.3 - pl.col("t").fill_null(0.7)).abs()).otherwise("t").cast(pl.Float32),
+    )
+
+
+def find_changed(one: pl.DataFrame, other: pl.DataFrame) -> set[str]:
+    """The blocks in which two frames of features differ."""
+    assert one.columns == other.columns
+    assert one.height == other.height > 500
+    return {name.partition("_")[0] for name in one.columns if not one[name].equals(other[name])}
+
+
+@pytest.mark.parametrize("day", [2, 6, DAYS])
+def test_what_comes_of_a_day_and_later_changes_no_feature_of_it(world: World, day: int) -> None:
+    asked, turned = world.ask(day), world.see(turn(world.sources.log, day))
+    assert find_changed(describe(world.sources, asked), describe(turned, asked)) == set()
+    # The day after sees it, else there would be nothing to leak.
+    later = dataclasses.replace(asked, day=day + 1)
+    assert find_changed(describe(world.sources, later), describe(turned, later)) == OF_OUTCOMES
+
+
+@pytest.mark.parametrize("day", [5, DAYS])
+def test_a_day_is_served_as_if_it_had_not_come_yet(world: World, day: int) -> None:
+    asked, before = world.ask(day), world.see(world.sources.log.filter(pl.col("day") < day))
+    unknown = {at: date for at, date in world.sources.dates.items() if at < day}
+    as_test = dataclasses.replace(before, dates=unknown)
+    assert find_changed(describe(world.sources, asked), describe(as_test, asked)) == set()
+
+
+def include_the_day(log: pl.DataFrame, asked: Asked) -> pl.LazyFrame:
+    """``past_of`` with the day itself."""
+    return log.lazy().filter(pl.col("day") <= asked.day)
+
+
+def weigh_the_day(tally: pl.DataFrame, keys: list[str], day: int, half_life: float) -> pl.DataFrame:
+    """``weigh`` with the day itself."""
+    return rates.weigh(tally, keys, day + 1, half_life)
+
+
+LEAKS: Mapping[str, tuple[object, str, object, set[str]]] = {
+    "the device's day": (past, "past_of", include_the_day, {"device", "pair", "list", "sequence"}),
+    "vectors of the day": (sequence_block, "past_of", include_the_day, {"sequence"}),
+    "counts of the day": (video_block, "weigh", weigh_the_day, {"video", "pair", "list"}),
+    "categories of the day": (profile_block, "weigh", weigh_the_day, {"profile"}),
+}
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_a_leak_would_be_seen(world: World, leak: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, function, leaky, blocks = LEAKS[leak]
+    monkeypatch.setattr(module, function, leaky)
+    asked, turned = world.ask(DAY), world.see(turn(world.sources.log, DAY))
+    assert find_changed(describe(world.sources, asked), describe(turned, asked)) == blocks
+
+
+def test_only_comments_of_earlier_dates_are_counted(world: World) -> None:
+    asked, date = world.ask(DAY), world.sources.date_of(DAY)
+    assert date is not None
+    for days, changed in ((0, set()), (1, set()), (-1, {"comment"})):
+        added = world.sources.comments.with_columns(
+            date=pl.lit(date + datetime.timedelta(days=days)), comments=pl.col("comments") * 50
+        )
+        talked = dataclasses.replace(world.sources, comments=pl.concat([world.sources.comments, added]))
+        assert find_changed(describe(world.sources, asked), describe(talked, asked)) == changed, days
+
+
+def test_without_a_date_no_comment_is_counted(world: World) -> None:
+    undated = dataclasses.replace(world.sources, dates={})
+    features = describe(undated, world.ask(DAY))
+    assert features["comment_log_number"].unique().to_list() == [0.0]
+
+
+def test_a_day_is_asked_without_its_outcome(world: World) -> None:
+    asked = world.ask(DAY)
+    assert asked.rows.columns == ["query", "device", "video", "position"]
+    outcome = splits.look_up_outcome(world.sources.log, asked)
+    answers = asked.rows.filter(outcome["answer"])
+    assert answers["query"].to_list() == asked.queries["query"].to_list()  # one each
+    # The right video stands anywhere in its list: where it stands tells nothing.
+    place = answers["position"].value_counts().sort("position")
+    assert place.height > 6
+    assert place["count"].max() < answers.height / 3  # type: ignore[operator]
+    vids = world.sources.videos["vid"].gather(answers["video"])
+    assert (vids >= FIRST_VID).all()  # one with a duration
