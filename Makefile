@@ -32,14 +32,12 @@ $(NAMES): $(VENV)/installed
 simulate-news: ## News: write simulated raw files and print how they compare with the host's (SCALE= SEED=)
 simulate-flight: ## Flight: the same
 simulate-mgtv: ## MGTV: the same
-mgtv: ## MGTV: the same
 $(NAMES:%=simulate-%): simulate-%: $(VENV)/installed
 	@$(RUN) simulate $* $(if $(SCALE),--scale $(SCALE)) --seed $(SEED) --describe $(ARGS)
 
 ladder-news: ## News: what each channel, feature block and model adds (minutes)
 ladder-flight: ## Flight: the same
 ladder-mgtv: ## MGTV: the same
-mgtv: ## MGTV: the same
 $(NAMES:%=ladder-%): ladder-%: $(VENV)/installed
 	@$(RUN) ladder $* $(INPUT)
 
