@@ -1,0 +1,67 @@
+"""Checkpoints: a training that was killed goes on from the last one, to the same weights bit for bit on a CPU."""
+
+import os
+import pickle
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from common.errors import UserError
+from common.progress import say
+from common.store import writing
+
+
+@dataclass
+class Progress:
+    """Where a training is: ``step`` over all epochs, and the mean loss of each finished epoch.
+
+    The order of the data and every random number follow from the seed and the step, so that nothing else is needed.
+    """
+
+    step: int = 0
+    losses: list[float] | None = None
+
+
+def save(path: Path, network: nn.Module, optimizers: list[torch.optim.Optimizer], progress: dict[str, Any]) -> None:
+    """Write beside, then rename: a partial file is never taken for a checkpoint."""
+    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    state = {
+        "network": network.state_dict(),
+        "optimizers": [optimizer.state_dict() for optimizer in optimizers],
+        "progress": progress,
+    }
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.save(state, temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def load(path: Path, network: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Any] | None:
+    """Restore all of it and return the progress; None where there is no checkpoint, or none that can be read."""
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        network.load_state_dict(state["network"])
+        for optimizer, kept in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
+    except (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError):
+        say(f"  the checkpoint {path} cannot be read: training begins anew")
+        return None
+    progress: dict[str, Any] = state["progress"]
+    return progress
+
+
+def restore(weights: dict[str, torch.Tensor], network: nn.Module) -> None:
+    """Put trained weights into a network of the same settings."""
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError("The kept weights belong to another model; remove build/tencent/cache and run again.") from error

@@ -1,0 +1,97 @@
+"""The settings of the Tencent pipeline. ``config.toml`` gives every value; this says what each one is."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Places = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frozen group of settings that refuses unknown keys."""
+
+
+class HostSettings(Settings, frozen=True):
+    """What is scored. ``target``: the action that is asked for, round 2 takes conversion where a user has one.
+    ``weights``: what a hit is worth by the action of the target: exposure, click, conversion. ``embeddings``: the
+    names of the multimodal embeddings that are read.
+    """
+
+    target: Literal["click", "conversion"]
+    weights: tuple[NotNegative, NotNegative, NotNegative]
+    embeddings: tuple[str, ...]
+
+
+class SplitSettings(Settings, frozen=True):
+    """Validation. ``kind``: "time" hides everything from a cut on, "last" the last event of each user, for sets whose
+    times say nothing. ``valid_share``: the share of all clicks that lie behind the cut. ``queries``: at most so many.
+    ``horizon_hours``: how long after the cut a click may come. ``unseen_share``: the share of candidates that training
+    has not seen; ``candidates``: how many there are at most, 0 for as many as the host gives.
+    """
+
+    kind: Literal["time", "last"]
+    valid_share: Share
+    horizon_hours: Positive
+    queries: Count
+    unseen_share: Share
+    candidates: Places
+
+
+class ModelSettings(Settings, frozen=True):
+    """The network. ``width`` of a token; ``blocks`` and ``heads`` of the encoder; ``length``: the last events seen.
+
+    Inputs: ``ids`` with ``id_buckets`` (0: a row for every ad; else two hashed rows) and ``id_dropout``, the share of
+    ids hidden in training; ``features``, ``embeddings``; ``actions``, ``condition`` (the action of the next step),
+    ``times``. ``field_width``: of a feature's vector; ``feature_buckets``: features of more values are hashed.
+    ``deep_tower``: a hidden layer behind an ad's vector. ``dropout`` in the encoder, ``item_dropout`` on its input.
+    """
+
+    encoder: Literal["hstu", "transformer"]
+    width: Count
+    blocks: Count
+    heads: Count
+    length: Count
+    ids: bool
+    id_buckets: Places
+    id_dropout: Share
+    features: bool
+    field_width: Count
+    feature_buckets: Count
+    embeddings: bool
+    actions: bool
+    condition: bool
+    times: bool
+    deep_tower: bool
+    dropout: Share
+
+
+class TrainSettings(Settings, frozen=True):
+    """Training. ``batch`` histories a step, ``epochs`` over all of them; ``optimizer``: AdamW, or Muon for the matrices
+    inside the network and AdamW for the rest. ``rate``: the peak of the learning rate, after ``warmup`` (share of all
+    steps), falling to 0 by a cosine; ``muon_rate``: of the matrices. ``temperature`` of the cosine. ``negatives``: half
+    of them ads of the batch, half drawn evenly, 0 for every ad that was seen. ``click_weight``: of a click in the loss,
+    an exposure has ``exposure_weight``. ``word_weight``: of the loss
+    of semantic ids, of ``levels`` with ``codes`` values each; 0 levels for none. ``smoothing`` of the target. ``precision``: bf16 autocast, or auto: where the device is a GPU.
+    """
+
+    batch: Count
+    epochs: Count
+    optimizer: Literal["adamw", "muon"]
+    rate: Positive
+    muon_rate: Positive
+    decay: NotNegative
+    warmup: Share
+    clip: Positive
+    temperature: Positive
+    negatives: Places
+    click_weight: NotNegative
+    exposure_weight: NotNegative
+    word_weight: NotNegative
+    levels: Places
+    codes: Count
+    precision: Literal["auto", "fp32", "bf16"]
+    smoothing: Share

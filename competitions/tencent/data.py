@@ -1,0 +1,130 @@
+"""The tables that reading makes of either layout, and that everything behind it takes: plain arrays, mapped from disk.
+
+Nothing here holds an object per row. With E events, I items and U users: sequences take 13 bytes an event, the item
+table 60 bytes an item, an embedding 2 bytes a dimension and item, users 84 bytes.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from competitions.tencent.ids import Oids, Rows
+
+Int8s = npt.NDArray[np.int8]
+Int32s = npt.NDArray[np.int32]
+Int64s = npt.NDArray[np.int64]
+Halves = npt.NDArray[np.float16]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Every item that is named anywhere. Row 0 is padding; rows 1..known are the indexer's re-ids, in their order.
+
+    Behind them stand the unseen items (candidates and items of predict sequences that the indexer lacks), by OID.
+    ``oid`` int64 [rows], 0 for padding. ``features`` int32 [rows, 13] in the order of ``layout.ITEM_FEATURES``: 0 is
+    missing, 1..size the indexer's values, size + 1 a value that the indexer lacks (cold). ``sizes``: the number of
+    values of each feature in the indexer.
+    """
+
+    oid: Int64s
+    features: Int32s
+    known: int
+    sizes: tuple[int, ...]
+
+    def rows_of(self, oids: Oids) -> Rows:
+        """The rows of these original ids; 0 where an id is not in the catalogue."""
+        order = np.argsort(self.oid, kind="stable")
+        at = np.minimum(np.searchsorted(self.oid, oids.values, sorter=order), len(self.oid) - 1)
+        found = order[at]
+        return Rows(np.where(self.oid[found] == oids.values, found, 0))
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """One multimodal embedding, by row of the catalogue.
+
+    ``vectors`` float16 [rows, dimensions], all zero where an item has none; as the host stored them, not normalised.
+    """
+
+    name: str
+    vectors: Halves
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """What users did: events of user u stand at ``offsets[u]:offsets[u + 1]``, oldest first, equal times in file order.
+
+    ``item`` int32 rows of the catalogue; ``action`` int8, -1 where the host gave null; ``time`` int64 seconds.
+    """
+
+    offsets: Int64s
+    item: Int32s
+    action: Int8s
+    time: Int64s
+
+    def __len__(self) -> int:
+        """How many users."""
+        return len(self.offsets) - 1
+
+
+@dataclass(frozen=True)
+class Users:
+    """The users of a ``Sequences``, in its order.
+
+    ``names`` are the host's (``user_01343549``), one fixed-width bytes array [users]. ``features`` int32 [users, 17]:
+    the columns of ``layout.USER_FEATURES`` side by side, each as wide as it says; 0 is missing, size + 1 is cold.
+    ``sizes``: the number of values of each feature in the indexer.
+    """
+
+    names: npt.NDArray[np.bytes_]
+    features: Int32s
+    sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What may be answered: ``rows`` of the catalogue, one a retrieval id (place 0..N-1 is the retrieval id)."""
+
+    rows: Rows
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that a rule settled while reading: ``file``, ``what`` was found, how often, the ``first`` place."""
+
+    file: str
+    what: str
+    count: int
+    first: str = ""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Everything that was read.
+
+    ``train`` is what may be learned from; ``asked`` are the users to be answered, whose histories may hold unseen
+    items. In the release layout both are the same sequences. ``actions``: of round 2, what each asked user will do
+    (int8 [asked users]), None where the host does not say.
+    """
+
+    catalogue: Catalogue
+    train: Sequences
+    users: Users
+    asked: Sequences
+    asked_users: Users
+    candidates: Candidates
+    actions: Int8s | None
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True)
+class RawFiles:
+    """The host's files as found: ``layout`` is "competition" or "release"; paths by role; embeddings by name."""
+
+    folder: Path
+    layout: str
+    files: dict[str, tuple[Path, ...]]
+    embeddings: dict[str, tuple[Path, ...]]

@@ -1,0 +1,26 @@
+"""What the host's files are called and hold, in both layouts."""
+
+# Item features, each one value; 111 is the creative itself and stands in the competition layout only.
+ITEM_FEATURES = ("100", "101", "102", "112", "114", "115", "116", "117", "118", "119", "120", "121", "122")
+CREATIVE = "111"
+# User features and how many values of each are kept: the longest lists of the public release are of these lengths.
+USER_FEATURES = {"103": 1, "104": 1, "105": 1, "106": 8, "107": 1, "108": 2, "109": 1, "110": 2}
+USER_LISTS = ("106", "107", "108", "110")
+
+EXPOSURE, CLICK, CONVERSION, NULL_ACTION = 0, 1, 2, -1
+
+# The competition layout: train/ and eval/ below the raw folder.
+TRAIN, EVAL = "train", "eval"
+SEQUENCES, OFFSETS = "seq.jsonl", "seq_offsets.pkl"
+PREDICT_SEQUENCES, PREDICT_OFFSETS = "predict_seq.jsonl", "predict_seq_offsets.pkl"
+INDEXER = "indexer.pkl"
+ITEM_TABLE = "item_feat_dict.json"
+CANDIDATES = "predict_set.jsonl"
+USER_ACTIONS = "user_action_type.json"  # round 2
+EMBEDDINGS = "creative_emb"  # emb_81_32.pkl, or emb_82_1024/*.json
+
+# The release layout: a folder of parquet files each.
+RELEASE_SEQUENCES, RELEASE_ITEMS, RELEASE_USERS, RELEASE_CANDIDATES = "seq", "item_feat", "user_feat", "candidate"
+RELEASE_EMBEDDINGS = "mm_emb"  # emb_81_32_parquet/
+
+TRUTH = "truth.csv"  # user_id (re-id), user, creative_id (OID); not of the host

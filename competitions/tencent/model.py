@@ -1,0 +1,259 @@
+"""The model, in plain PyTorch: a tower that makes vectors of ads, and a causal encoder that makes vectors of histories.
+
+One token an event, and before them one token for the user, which carries no time. The token of event i is the ad's
+vector, what the user did with it, when (hour, weekday, gap to the event before), and what the user will do with the
+NEXT ad: with that condition, one model learns from exposures and answers about clicks. Its hidden vector is compared by
+cosine with the vectors of ads; ads that nobody has seen have one, from their features and embeddings alone.
+
+Two encoders: ``hstu``, gated attention without softmax, with a bias by distance in steps and by distance in time (Zhai
+et al. 2024, "Actions speak louder than words"), and ``transformer``, the causal Transformer of SASRec (Kang and McAuley
+2018) with learned positions.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from competitions.tencent.config import ModelSettings
+
+ACTIONS = 4  # exposure, click, conversion, and -1 (null) laid on 3
+HOUR_S, DAY_S = 3_600, 86_400
+GAP_BUCKETS = 26  # powers of two seconds, up to a year
+NO_TIME = GAP_BUCKETS  # the bucket of a pair with the user's token
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is known of ads besides who saw them, by row of the catalogue; stays in memory beside the model.
+
+    ``features`` int32 [rows, fields]; ``vectors`` one float16 [rows, dimensions] an embedding; ``trained`` bool [rows]:
+    the ads that training histories hold; the id of any other means nothing. ``sizes``, ``user_sizes``: the largest
+    value of each field.
+    """
+
+    features: Tensor
+    vectors: tuple[Tensor, ...]
+    trained: Tensor
+    sizes: tuple[int, ...]
+    user_sizes: tuple[int, ...]
+
+    def to(self, device: torch.device) -> "Content":
+        """The same on another device."""
+        return Content(
+            self.features.to(device),
+            tuple(vector.to(device) for vector in self.vectors),
+            self.trained.to(device),
+            self.sizes,
+            self.user_sizes,
+        )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Histories as tensors: ``item``, ``action``, ``time`` int64 [histories, length], ``there`` bool, zeros at the end.
+
+    ``following`` int64 [histories, length + 1]: the action of the ad that each token is to predict. ``users`` int64
+    [histories, columns]: the users' features.
+    """
+
+    item: Tensor
+    action: Tensor
+    time: Tensor
+    there: Tensor
+    following: Tensor
+    users: Tensor
+
+
+class Fields(nn.Module):
+    """Categorical fields as one vector each, side by side. Values above ``cap`` are hashed into it; 0 is missing."""
+
+    def __init__(self, sizes: tuple[int, ...], width: int, cap: int) -> None:
+        """``sizes``: the largest value of each field."""
+        super().__init__()
+        spans = torch.tensor([min(size, cap) + 1 for size in sizes])
+        self.register_buffer("spans", spans, persistent=False)
+        self.register_buffer("offsets", torch.cumsum(spans, 0) - spans, persistent=False)
+        self.table = nn.Embedding(int(spans.sum()), width)
+        nn.init.normal_(self.table.weight, std=width**-0.5)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """int [n, fields] -> [n, fields x width]; a missing value is a zero vector."""
+        spread = torch.where(values < self.spans, values, 1 + scramble(values, 0) % (self.spans - 1).clamp(min=1))
+        found = self.table(spread + self.offsets) * (values > 0).unsqueeze(-1)
+        return found.flatten(1)
+
+
+class ItemTower(nn.Module):
+    """Ads to vectors: the id (its own row of a table, or the sum of two hashed rows), features and embeddings."""
+
+    def __init__(self, settings: ModelSettings, content: Content) -> None:
+        """``content`` is held outside the parameters."""
+        super().__init__()
+        self.settings, self.content = settings, content
+        width = settings.width
+        self.hashed = 0 < settings.id_buckets < len(content.trained)
+        if settings.ids:
+            self.ids = nn.Embedding(settings.id_buckets if self.hashed else len(content.trained), width)
+            nn.init.normal_(self.ids.weight, std=width**-0.5)
+        if settings.features:
+            self.fields = Fields(content.sizes, settings.field_width, settings.feature_buckets)
+            self.mix = nn.Linear(len(content.sizes) * settings.field_width, width, bias=False)
+        if settings.embeddings:
+            self.project = nn.ModuleList(nn.Linear(vector.shape[1], width, bias=False) for vector in content.vectors)
+        self.deepen = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Rows of the catalogue, int64 [n] -> [n, width]."""
+        settings, content = self.settings, self.content
+        found = torch.zeros(len(rows), settings.width, device=rows.device)
+        if settings.ids:
+            keep = content.trained[rows]
+            if self.training and settings.id_dropout:  # so that what has no id is at home here
+                keep = keep & (torch.rand(len(rows), device=rows.device) >= settings.id_dropout)
+            found = found + self.look_up(rows) * keep.unsqueeze(1)
+        if settings.features:
+            found = found + self.mix(self.fields(content.features[rows].long()))
+        if settings.embeddings:
+            for project, vectors in zip(self.project, content.vectors, strict=True):
+                found = found + project(F.normalize(vectors[rows].float(), dim=1))
+        if settings.deep_tower:
+            found = found + self.deepen(found)
+        return self.norm(found)
+
+    def look_up(self, rows: Tensor) -> Tensor:
+        """The vectors of ids."""
+        if not self.hashed:
+            return self.ids(rows)
+        buckets = self.settings.id_buckets
+        return self.ids(scramble(rows, 1) % buckets) + self.ids(scramble(rows, 2) % buckets)
+
+
+def scramble(values: Tensor, salt: int) -> Tensor:
+    """A hash of non-negative integers (multiply and shift, after Knuth), the same on every device."""
+    mixed = (values.long() + salt * 7_919) * 2_654_435_761 % 2**32
+    return (mixed ^ (mixed >> 15)) * 2_246_822_519 % 2**32
+
+
+class Encoder(nn.Module):
+    """Histories to hidden vectors, one a token, each from what stands before it."""
+
+    def __init__(self, settings: ModelSettings, content: Content) -> None:
+        """The user's token and ``length`` events at most."""
+        super().__init__()
+        self.settings = settings
+        width, tokens = settings.width, settings.length + 1
+        self.users = Fields(content.user_sizes, settings.field_width, settings.feature_buckets)
+        self.user = nn.Linear(len(content.user_sizes) * settings.field_width, width)
+        self.action = nn.Embedding(ACTIONS, width)
+        self.following = nn.Embedding(ACTIONS, width)
+        self.hour, self.weekday, self.gap = (nn.Embedding(n, width) for n in (24, 7, GAP_BUCKETS))
+        for table in (self.action, self.following, self.hour, self.weekday, self.gap):
+            nn.init.normal_(table.weight, std=0.1 * width**-0.5)
+        if settings.encoder == "hstu":
+            self.bias = Bias(settings, tokens)
+            self.blocks = nn.ModuleList(GatedAttention(settings) for _ in range(settings.blocks))
+        else:
+            self.positions = nn.Embedding(tokens, width)
+            nn.init.normal_(self.positions.weight, std=width**-0.5)
+            self.blocks = nn.ModuleList(TransformerBlock(settings) for _ in range(settings.blocks))
+        self.dropout = nn.Dropout(settings.dropout)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, items: Tensor, batch: Batch) -> Tensor:
+        """``items`` [histories, length, width], the ads' vectors -> [histories, length + 1, width]."""
+        settings = self.settings
+        events = items * settings.width**0.5 * 0 + items
+        if settings.actions:
+            events = events + self.action(batch.action % ACTIONS)
+        if settings.times:
+            gaps = batch.time.diff(dim=1, prepend=batch.time[:, :1])
+            events = events + self.hour(batch.time // HOUR_S % 24) + self.weekday(batch.time // DAY_S % 7)
+            events = events + self.gap(bucket(gaps))
+        tokens = torch.cat([self.user(self.users(batch.users)).unsqueeze(1), events], 1)
+        if settings.condition:
+            tokens = tokens + self.following(batch.following % ACTIONS)
+        if settings.encoder == "hstu":
+            bias = self.bias(batch.time)
+            tokens = self.dropout(tokens)
+            for block, own in zip(self.blocks, bias.unbind(1), strict=True):
+                tokens = block(tokens, own)
+        else:
+            tokens = self.dropout(tokens + self.positions.weight[: tokens.shape[1]])
+            for block in self.blocks:
+                tokens = block(tokens)
+        return self.norm(tokens)
+
+
+def bucket(seconds: Tensor) -> Tensor:
+    """Whole powers of two: 0 for less than 2 s, 1 for 2 to 3 s, ..."""
+    return torch.log2(seconds.clamp(min=1).float()).long().clamp(max=GAP_BUCKETS - 1)
+
+
+class Bias(nn.Module):
+    """What attention adds for the distance of two tokens in steps and in time, for each block and head."""
+
+    def __init__(self, settings: ModelSettings, tokens: int) -> None:
+        """One table for all blocks, so that the buckets of a batch are looked up once."""
+        super().__init__()
+        self.shape = settings.blocks, settings.heads
+        self.times = settings.times
+        self.steps = nn.Parameter(torch.zeros(tokens, settings.blocks * settings.heads))
+        self.gaps = nn.Embedding(GAP_BUCKETS + 1, settings.blocks * settings.heads)
+        nn.init.zeros_(self.gaps.weight)
+
+    def forward(self, time: Tensor) -> Tensor:
+        """``time`` [histories, length] -> [histories or 1, blocks, heads, tokens, tokens]."""
+        tokens = time.shape[1] + 1
+        places = torch.arange(tokens, device=time.device)
+        bias = self.steps[(places[:, None] - places).clamp(min=0)].unsqueeze(0)
+        if self.times:
+            apart = F.pad(bucket(time[:, :, None] - time[:, None, :]), (1, 0, 1, 0), value=NO_TIME)
+            bias = bias + self.gaps(apart)
+        return bias.unflatten(-1, self.shape).permute(0, 3, 4, 1, 2)
+
+
+class GatedAttention(nn.Module):
+    """A block of HSTU: SiLU in place of softmax, so that the strength of a preference counts, and a gate on what comes out."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        """Four projections of one normalised input."""
+        super().__init__()
+        self.heads, self.scale = settings.heads, (settings.width // settings.heads) ** -0.5
+        self.norm, self.norm_out = nn.LayerNorm(settings.width), nn.LayerNorm(settings.width)
+        self.into = nn.Linear(settings.width, 4 * settings.width)
+        self.out = nn.Linear(settings.width, settings.width)
+        self.dropout = nn.Dropout(settings.dropout)
+
+    def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
+        """[histories, tokens, width] -> the same."""
+        gate, value, query, key = F.silu(self.into(self.norm(tokens))).chunk(4, -1)
+        query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (query, key, value))
+        weights = F.silu(query @ key.transpose(-1, -2) * self.scale + bias).tril()
+        weights = weights / torch.arange(1, tokens.shape[1] + 1, device=tokens.device).unsqueeze(1)
+        found = (weights @ value).transpose(1, 2).flatten(2)
+        return tokens + self.dropout(self.out(self.norm_out(found) * gate))
+
+
+class TransformerBlock(nn.Module):
+    """A block of a causal Transformer, normalised before each part."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        """Attention, then a network of four times the width."""
+        super().__init__()
+        self.heads, self.rate = settings.heads, settings.dropout
+        self.norm, self.norm_out = nn.LayerNorm(settings.width), nn.LayerNorm(settings.width)
+        self.into, self.out = nn.Linear(settings.width, 3 * settings.width), nn.Linear(settings.width, settings.width)
+        self.feed = nn.Sequential(
+            nn.Linear(settings.width, 4 * settings.width), nn.GELU(), nn.Linear(4 * settings.width, settings.width)
+        )
+        self.dropout = nn.Dropout(settings.dropout)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """[histories, tokens, width] -> the same."""
+        parts = self.into(self.norm(tokens)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        found = F.scaled_dot_product_attention(*parts, is_causal=True, dropout_p=self.rate if self.training else 0.0)
+        tokens = tokens + self.dropout(self.out(found.transpose(1, 2).flatten(2)))
+        return tokens + self.dropout(self.feed(self.norm_out(tokens)))

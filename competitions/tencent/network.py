@@ -1,0 +1,71 @@
+"""Tower, encoder and code head as one module, whose ``forward`` is the loss of a batch: what DDP wraps."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from competitions.tencent.config import ModelSettings, TrainSettings
+from competitions.tencent.data import Int64s
+from competitions.tencent.generate import CodeHead
+from competitions.tencent.loss import cosine, sampled_softmax
+from competitions.tencent.model import Batch, Content, Encoder, ItemTower
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The negatives of a batch: ``rows`` int64 [negatives], ``log_pi`` float [negatives]; see ``loss.draw_pool``."""
+
+    rows: Tensor
+    log_pi: Tensor
+
+
+class Network(nn.Module):
+    """Everything that is trained."""
+
+    def __init__(self, model: ModelSettings, train: TrainSettings, content: Content, words: Int64s | None) -> None:
+        """``words``: the semantic id of every row, int64 [rows, levels]; None for no generative head."""
+        super().__init__()
+        self.model_settings, self.train_settings = model, train
+        self.tower = ItemTower(model, content)
+        self.encoder = Encoder(model, content)
+        self.head = None
+        if words is not None:
+            self.head = CodeHead(model.width, tuple(int(most) + 1 for most in words.max(0)))
+            self.register_buffer("words", torch.from_numpy(words), persistent=False)
+
+    def forward(self, batch: Batch, pool: Pool, weights: Tensor) -> Tensor:
+        """The weighted sum of the losses of a batch's positions. ``weights`` float [histories, length].
+
+        Every ad of the batch and of the pool goes through the tower once.
+        """
+        settings = self.train_settings
+        rows, place = torch.unique(torch.cat([batch.item.reshape(-1), pool.rows]), return_inverse=True)
+        vectors = self.tower(rows)
+        events = place[: batch.item.numel()].view(batch.item.shape)
+        hidden = self.encoder(vectors[events], batch)[:, :-1]
+        asked = batch.there & (weights > 0)
+        answers, hidden = cosine(vectors), hidden[asked]
+        losses = sampled_softmax(
+            cosine(hidden),
+            answers[events[asked]],
+            batch.item[asked],
+            answers[place[batch.item.numel() :]],
+            pool.rows,
+            pool.log_pi,
+            settings.temperature,
+            settings.smoothing,
+        )
+        if self.head is not None:
+            losses = losses + settings.word_weight * self.head.loss(hidden, self.words[batch.item[asked]])
+        return (losses * weights[asked]).sum()
+
+    def embed(self, rows: Tensor) -> Tensor:
+        """Vectors of length 1 of these rows, [rows, width]."""
+        return cosine(self.tower(rows))
+
+    def read(self, batch: Batch) -> Tensor:
+        """What is looked for after each history: the hidden vector of its last token, [histories, width]."""
+        items = self.tower(batch.item.reshape(-1)).view(*batch.item.shape, -1)
+        last = batch.there.sum(1)
+        return self.encoder(items, batch)[torch.arange(len(last), device=last.device), last]
