@@ -6,14 +6,14 @@ import numpy as np
 import torch
 
 from competitions.tencent.data import Int32s, Int64s
-from competitions.tencent.view import Histories, pad
 from competitions.tencent.model import Batch
+from competitions.tencent.view import Histories, pad
 
 NEAR = 16  # batches whose histories are sorted by length, so that little is filled up
 
 
 def order(histories: Histories, length: int, batch: int, seed: int, epoch: int) -> list[Int64s]:
-    """The histories of each batch of an epoch: shuffled, then neighbours of about one length together, then shuffled."""
+    """The histories of each batch of an epoch: shuffled, those of about one length put together, then shuffled."""
     rng = np.random.default_rng([seed, epoch, 1])
     lengths = np.minimum(histories.lengths, length)
     shuffled = rng.permutation(np.flatnonzero(lengths > 0))

@@ -64,4 +64,6 @@ def restore(weights: dict[str, torch.Tensor], network: nn.Module) -> None:
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        raise UserError("The kept weights belong to another model; remove build/tencent/cache and run again.") from error
+        raise UserError(
+            "The kept weights belong to another model; remove build/tencent/cache and run again."
+        ) from error

@@ -70,12 +70,15 @@ class ModelSettings(Settings, frozen=True):
 
 
 class TrainSettings(Settings, frozen=True):
-    """Training. ``batch`` histories a step, ``epochs`` over all of them; ``optimizer``: AdamW, or Muon for the matrices
+    """Training. ``batch`` histories a step, ``epochs`` over all of them. ``optimizer``: AdamW, or Muon for the matrices
     inside the network and AdamW for the rest. ``rate``: the peak of the learning rate, after ``warmup`` (share of all
-    steps), falling to 0 by a cosine; ``muon_rate``: of the matrices. ``temperature`` of the cosine. ``negatives``: half
-    of them ads of the batch, half drawn evenly, 0 for every ad that was seen. ``click_weight``: of a click in the loss,
-    an exposure has ``exposure_weight``. ``word_weight``: of the loss
-    of semantic ids, of ``levels`` with ``codes`` values each; 0 levels for none. ``smoothing`` of the target. ``precision``: bf16 autocast, or auto: where the device is a GPU.
+    steps), falling to 0 by a cosine; ``muon_rate``: of the matrices; ``decay`` of weights, ``clip`` of the gradient.
+
+    ``temperature`` of the cosine. ``negatives``: half of them ads of the batch, half drawn evenly, 0 for every ad that
+    was seen. ``click_weight``: of a click in the loss; any other event has ``exposure_weight``. ``smoothing`` of the
+    target. ``word_weight``: of the loss of semantic ids, of ``levels`` with ``codes`` values each; 0 levels for none.
+    ``precision``: bf16 autocast, or auto: where the device is a GPU.
+    ``processes``: of torchrun, 0 for one a GPU. ``checkpoint_s``: seconds between checkpoints.
     """
 
     batch: Count
@@ -95,3 +98,39 @@ class TrainSettings(Settings, frozen=True):
     codes: Count
     precision: Literal["auto", "fp32", "bf16"]
     smoothing: Share
+    processes: Places
+    checkpoint_s: Positive
+
+
+class RetrieveSettings(Settings, frozen=True):
+    """``query_block`` x ``candidate_block`` scores are held at once. ``beam``: words that are followed at a time.
+    ``approximate``: look through faiss's inverted lists as well, ``probes`` of ``lists``, and report their recall.
+    """
+
+    query_block: Count
+    candidate_block: Count
+    beam: Count
+    approximate: bool
+    lists: Count
+    probes: Count
+
+
+class TencentConfig(Settings, frozen=True):
+    """All settings."""
+
+    seed: int
+    keep_gib: Positive
+    host: HostSettings
+    split: SplitSettings
+    model: ModelSettings
+    train: TrainSettings
+    retrieve: RetrieveSettings
+
+    def __post_init__(self) -> None:
+        """Refuse what does not go together (``ValueError``)."""
+        if self.model.width % self.model.heads:
+            raise ValueError(f"model.width = {self.model.width} is no multiple of model.heads = {self.model.heads}")
+        if not (self.model.ids or self.model.features or self.model.embeddings):
+            raise ValueError("model.ids, model.features and model.embeddings are all false: an ad has no vector")
+        if not (self.train.click_weight or self.train.exposure_weight):
+            raise ValueError("train.click_weight and train.exposure_weight are both 0: nothing is learned")

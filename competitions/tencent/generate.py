@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from competitions.tencent.data import Int64s
 from competitions.tencent.retrieve import Seen, Top
@@ -34,14 +34,16 @@ class CodeHead(nn.Module):
     def loss(self, hidden: Tensor, words: Tensor) -> Tensor:
         """The mean over levels of the cross-entropy of each word, [n]."""
         losses = [
-            F.cross_entropy(self.steps[level](self.state(hidden, words[:, :level])).float(), words[:, level], reduction="none")
+            functional.cross_entropy(
+                self.steps[level](self.state(hidden, words[:, :level])).float(), words[:, level], reduction="none"
+            )
             for level in range(words.shape[1])
         ]
         return torch.stack(losses).mean(0)
 
     def log_probabilities(self, hidden: Tensor, codes: Tensor) -> Tensor:
         """Of every code of the next level, [n, size]."""
-        return F.log_softmax(self.steps[codes.shape[1]](self.state(hidden, codes)).float(), 1)
+        return functional.log_softmax(self.steps[codes.shape[1]](self.state(hidden, codes)).float(), 1)
 
 
 @torch.inference_mode()
@@ -76,7 +78,7 @@ def _spell(head: CodeHead, hidden: Tensor, trie: Trie, beam: int) -> tuple[Int64
         width = nodes.shape[1]
         repeated = hidden.repeat_interleave(width, 0)
         chances = head.log_probabilities(repeated, spelled.flatten(0, 1).to(hidden.device)).cpu()
-        chances = chances.unflatten(0, (queries, width))
+        chances = chances.view(queries, width, -1)
         begins = torch.from_numpy(trie.children[level])
         first, last = begins[nodes.clamp(min=0)], begins[nodes.clamp(min=0) + 1]
         most = int((last - first).max())

@@ -38,7 +38,7 @@ class Ids:
 
     def __eq__(self, other: object) -> bool:
         """Equal only to the same numbers of the same kind."""
-        return type(other) is type(self) and np.array_equal(self.values, other.values)  # type: ignore[attr-defined]
+        return type(other) is type(self) and np.array_equal(self.values, other.values)
 
     __hash__ = None  # type: ignore[assignment]
 

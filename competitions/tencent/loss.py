@@ -1,14 +1,14 @@
 """Sampled softmax with a correction for how the negatives were drawn.
 
-The loss wants ``log p(target) = s(target) - log sum_j exp(s(j))`` over all ads j. The sum is estimated from a pool: every
-ad j of the pool stands for 1 / pi(j) ads, pi(j) being the probability that it came into the pool (Horvitz and Thompson
+The loss wants ``log p(target) = s(target) - log sum_j exp(s(j))`` over all ads j. The sum is estimated from a pool:
+every ad j of it stands for 1 / pi(j) ads, pi(j) being the probability that it came into the pool (Horvitz and Thompson
 1952; the "logQ correction" of sampled softmax). Without it an ad is punished for being frequent in batches.
 """
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from competitions.tencent.data import Int64s
 
@@ -64,4 +64,4 @@ def sampled_softmax(
 
 def cosine(vectors: Tensor) -> Tensor:
     """Vectors of length 1."""
-    return F.normalize(vectors.float(), dim=-1)
+    return functional.normalize(vectors.float(), dim=-1)

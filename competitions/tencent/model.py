@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from competitions.tencent.config import ModelSettings
 
@@ -73,6 +73,8 @@ class Fields(nn.Module):
         """``sizes``: the largest value of each field."""
         super().__init__()
         spans = torch.tensor([min(size, cap) + 1 for size in sizes])
+        self.spans: Tensor
+        self.offsets: Tensor
         self.register_buffer("spans", spans, persistent=False)
         self.register_buffer("offsets", torch.cumsum(spans, 0) - spans, persistent=False)
         self.table = nn.Embedding(int(spans.sum()), width)
@@ -81,7 +83,7 @@ class Fields(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """int [n, fields] -> [n, fields x width]; a missing value is a zero vector."""
         spread = torch.where(values < self.spans, values, 1 + scramble(values, 0) % (self.spans - 1).clamp(min=1))
-        found = self.table(spread + self.offsets) * (values > 0).unsqueeze(-1)
+        found: Tensor = self.table(spread + self.offsets) * (values > 0).unsqueeze(-1)
         return found.flatten(1)
 
 
@@ -102,7 +104,9 @@ class ItemTower(nn.Module):
             self.mix = nn.Linear(len(content.sizes) * settings.field_width, width, bias=False)
         if settings.embeddings:
             self.project = nn.ModuleList(nn.Linear(vector.shape[1], width, bias=False) for vector in content.vectors)
-        self.deepen = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
+        if settings.deep_tower:
+            wide = nn.Linear(width, 2 * width)
+            self.deepen = nn.Sequential(nn.LayerNorm(width), wide, nn.SiLU(), nn.Linear(2 * width, width))
         self.norm = nn.LayerNorm(width)
 
     def forward(self, rows: Tensor) -> Tensor:
@@ -118,17 +122,20 @@ class ItemTower(nn.Module):
             found = found + self.mix(self.fields(content.features[rows].long()))
         if settings.embeddings:
             for project, vectors in zip(self.project, content.vectors, strict=True):
-                found = found + project(F.normalize(vectors[rows].float(), dim=1))
+                found = found + project(functional.normalize(vectors[rows].float(), dim=1))
         if settings.deep_tower:
             found = found + self.deepen(found)
-        return self.norm(found)
+        normal: Tensor = self.norm(found)
+        return normal
 
     def look_up(self, rows: Tensor) -> Tensor:
         """The vectors of ids."""
-        if not self.hashed:
-            return self.ids(rows)
         buckets = self.settings.id_buckets
-        return self.ids(scramble(rows, 1) % buckets) + self.ids(scramble(rows, 2) % buckets)
+        if self.hashed:
+            found: Tensor = self.ids(scramble(rows, 1) % buckets) + self.ids(scramble(rows, 2) % buckets)
+        else:
+            found = self.ids(rows)
+        return found
 
 
 def scramble(values: Tensor, salt: int) -> Tensor:
@@ -147,17 +154,17 @@ class Encoder(nn.Module):
         width, tokens = settings.width, settings.length + 1
         self.users = Fields(content.user_sizes, settings.field_width, settings.feature_buckets)
         self.user = nn.Linear(len(content.user_sizes) * settings.field_width, width)
-        self.action = nn.Embedding(ACTIONS, width)
-        self.following = nn.Embedding(ACTIONS, width)
-        self.hour, self.weekday, self.gap = (nn.Embedding(n, width) for n in (24, 7, GAP_BUCKETS))
-        for table in (self.action, self.following, self.hour, self.weekday, self.gap):
-            nn.init.normal_(table.weight, std=0.1 * width**-0.5)
+        if settings.actions:
+            self.action = _table(ACTIONS, width)
+        if settings.condition:
+            self.following = _table(ACTIONS, width)
+        if settings.times:
+            self.hour, self.weekday, self.gap = (_table(n, width) for n in (24, 7, GAP_BUCKETS))
         if settings.encoder == "hstu":
             self.bias = Bias(settings, tokens)
             self.blocks = nn.ModuleList(GatedAttention(settings) for _ in range(settings.blocks))
         else:
-            self.positions = nn.Embedding(tokens, width)
-            nn.init.normal_(self.positions.weight, std=width**-0.5)
+            self.positions = _table(tokens, width)
             self.blocks = nn.ModuleList(TransformerBlock(settings) for _ in range(settings.blocks))
         self.dropout = nn.Dropout(settings.dropout)
         self.norm = nn.LayerNorm(width)
@@ -165,7 +172,7 @@ class Encoder(nn.Module):
     def forward(self, items: Tensor, batch: Batch) -> Tensor:
         """``items`` [histories, length, width], the ads' vectors -> [histories, length + 1, width]."""
         settings = self.settings
-        events = items * settings.width**0.5 * 0 + items
+        events = items
         if settings.actions:
             events = events + self.action(batch.action % ACTIONS)
         if settings.times:
@@ -184,7 +191,15 @@ class Encoder(nn.Module):
             tokens = self.dropout(tokens + self.positions.weight[: tokens.shape[1]])
             for block in self.blocks:
                 tokens = block(tokens)
-        return self.norm(tokens)
+        hidden: Tensor = self.norm(tokens)
+        return hidden
+
+
+def _table(rows: int, width: int) -> nn.Embedding:
+    """Vectors that are added to those of ads, small at first so that these are heard."""
+    table = nn.Embedding(rows, width)
+    nn.init.normal_(table.weight, std=0.1 * width**-0.5)
+    return table
 
 
 def bucket(seconds: Tensor) -> Tensor:
@@ -201,8 +216,9 @@ class Bias(nn.Module):
         self.shape = settings.blocks, settings.heads
         self.times = settings.times
         self.steps = nn.Parameter(torch.zeros(tokens, settings.blocks * settings.heads))
-        self.gaps = nn.Embedding(GAP_BUCKETS + 1, settings.blocks * settings.heads)
-        nn.init.zeros_(self.gaps.weight)
+        if settings.times:
+            self.gaps = nn.Embedding(GAP_BUCKETS + 1, settings.blocks * settings.heads)
+            nn.init.zeros_(self.gaps.weight)
 
     def forward(self, time: Tensor) -> Tensor:
         """``time`` [histories, length] -> [histories or 1, blocks, heads, tokens, tokens]."""
@@ -210,13 +226,13 @@ class Bias(nn.Module):
         places = torch.arange(tokens, device=time.device)
         bias = self.steps[(places[:, None] - places).clamp(min=0)].unsqueeze(0)
         if self.times:
-            apart = F.pad(bucket(time[:, :, None] - time[:, None, :]), (1, 0, 1, 0), value=NO_TIME)
+            apart = functional.pad(bucket(time[:, :, None] - time[:, None, :]), (1, 0, 1, 0), value=NO_TIME)
             bias = bias + self.gaps(apart)
-        return bias.unflatten(-1, self.shape).permute(0, 3, 4, 1, 2)
+        return bias.view(*bias.shape[:-1], *self.shape).permute(0, 3, 4, 1, 2)
 
 
 class GatedAttention(nn.Module):
-    """A block of HSTU: SiLU in place of softmax, so that the strength of a preference counts, and a gate on what comes out."""
+    """A block of HSTU: SiLU in place of softmax, so that the strength of a preference counts, and a gate behind."""
 
     def __init__(self, settings: ModelSettings) -> None:
         """Four projections of one normalised input."""
@@ -229,12 +245,14 @@ class GatedAttention(nn.Module):
 
     def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
         """[histories, tokens, width] -> the same."""
-        gate, value, query, key = F.silu(self.into(self.norm(tokens))).chunk(4, -1)
-        query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (query, key, value))
-        weights = F.silu(query @ key.transpose(-1, -2) * self.scale + bias).tril()
+        gate, value, query, key = functional.silu(self.into(self.norm(tokens))).chunk(4, -1)
+        shape = *tokens.shape[:2], self.heads, -1
+        query, key, value = (part.view(shape).transpose(1, 2) for part in (query, key, value))
+        weights = functional.silu(query @ key.transpose(-1, -2) * self.scale + bias).tril()
         weights = weights / torch.arange(1, tokens.shape[1] + 1, device=tokens.device).unsqueeze(1)
         found = (weights @ value).transpose(1, 2).flatten(2)
-        return tokens + self.dropout(self.out(self.norm_out(found) * gate))
+        added: Tensor = self.dropout(self.out(self.norm_out(found) * gate))
+        return tokens + added
 
 
 class TransformerBlock(nn.Module):
@@ -253,7 +271,10 @@ class TransformerBlock(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """[histories, tokens, width] -> the same."""
-        parts = self.into(self.norm(tokens)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        found = F.scaled_dot_product_attention(*parts, is_causal=True, dropout_p=self.rate if self.training else 0.0)
+        shape = *tokens.shape[:2], self.heads, -1
+        query, key, value = (part.view(shape).transpose(1, 2) for part in self.into(self.norm(tokens)).chunk(3, -1))
+        rate = self.rate if self.training else 0.0
+        found = functional.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=rate)
         tokens = tokens + self.dropout(self.out(found.transpose(1, 2).flatten(2)))
-        return tokens + self.dropout(self.feed(self.norm_out(tokens)))
+        added: Tensor = self.dropout(self.feed(self.norm_out(tokens)))
+        return tokens + added

@@ -32,6 +32,7 @@ class Network(nn.Module):
         self.head = None
         if words is not None:
             self.head = CodeHead(model.width, tuple(int(most) + 1 for most in words.max(0)))
+            self.words: Tensor
             self.register_buffer("words", torch.from_numpy(words), persistent=False)
 
     def forward(self, batch: Batch, pool: Pool, weights: Tensor) -> Tensor:
@@ -44,7 +45,7 @@ class Network(nn.Module):
         vectors = self.tower(rows)
         events = place[: batch.item.numel()].view(batch.item.shape)
         hidden = self.encoder(vectors[events], batch)[:, :-1]
-        asked = batch.there & (weights > 0)
+        asked = batch.there
         answers, hidden = cosine(vectors), hidden[asked]
         losses = sampled_softmax(
             cosine(hidden),
@@ -68,4 +69,5 @@ class Network(nn.Module):
         """What is looked for after each history: the hidden vector of its last token, [histories, width]."""
         items = self.tower(batch.item.reshape(-1)).view(*batch.item.shape, -1)
         last = batch.there.sum(1)
-        return self.encoder(items, batch)[torch.arange(len(last), device=last.device), last]
+        hidden: Tensor = self.encoder(items, batch)
+        return hidden[torch.arange(len(last), device=last.device), last]

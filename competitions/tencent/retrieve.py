@@ -98,7 +98,7 @@ def _search_block(queries: Tensor, candidates: Tensor, masked: _Masked, start: i
         found = scores.topk(min(top, len(candidates)), 1)
         return found.values, found.indices + start
     whole = groups * GROUP
-    grouped = scores[:, :whole].unflatten(1, (groups, GROUP))
+    grouped = scores[:, :whole].reshape(-1, groups, GROUP)
     chosen = grouped.amax(2).topk(top, 1).indices
     values = grouped.gather(1, chosen.unsqueeze(2).expand(-1, -1, GROUP)).flatten(1)
     places = (chosen.unsqueeze(2) * GROUP + torch.arange(GROUP, device=scores.device)).flatten(1)

@@ -40,7 +40,7 @@ def fit_codebooks(vectors: Floats, levels: int, codes: int, seed: int) -> Codebo
             min_points_per_centroid=1,
         )
         means.train(left)
-        tables.append(means.centroids.copy())
+        tables.append(np.array(means.centroids, np.float32))
         left = left - tables[-1][_nearest(left, tables[-1])]
     return Codebooks(tuple(tables))
 

@@ -2,8 +2,8 @@
 
 The host asks for the first ad clicked after a reference time, attributed to its exposure, from everything before. Here
 the same question is put at a cut that lies ``valid_share`` of all clicks before the end: events from the cut on are
-hidden, the target is the first click behind it, and the candidates are ads that were alive then, as many of them unseen
-before the cut as among the host's candidates. On sets whose times say nothing, the last event of each user is the target.
+hidden, the target is the first click behind it, and the candidates are ads that were alive then, as many of them
+unseen before the cut as among the host's candidates. Where times say nothing, the last event of each user is asked for.
 """
 
 from dataclasses import dataclass
@@ -14,33 +14,47 @@ from common.errors import UserError
 from competitions.tencent import layout
 from competitions.tencent.config import HostSettings, SplitSettings
 from competitions.tencent.data import Bools, Candidates, Int8s, Int64s, Sequences
-from competitions.tencent.view import Histories, whole
 from competitions.tencent.ids import Rows
+from competitions.tencent.view import Histories
 
 HOUR_S = 3_600
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One question. ``history`` is what models may learn from, all users; ``queries`` who is asked, with what is seen.
+    """One question, as places in the sequences, which it does not hold.
 
-    ``candidates``: what may be answered. ``condition``: the action asked for, int64 [queries]. ``target``: row of the
-    catalogue, int64 [queries]; ``unseen``: whether no training history holds it; ``reached``: what the user did with
-    it, int8. None where the host has the answers.
+    ``ends`` int64 [users of train]: what may be learned from ends there. ``users``, ``until`` int64 [queries]: who is
+    asked, and where the history ends that may be seen. ``candidates``: what may be answered. ``condition``: the action
+    asked for, int64 [queries]. ``target``: row of the catalogue, int64 [queries]; ``unseen``: whether no training
+    history holds it; ``reached``: what the user did with it, int8. The last three are None where the host has the
+    answers; then the queries are the asked users of the corpus, else users of train.
     """
 
-    history: Histories
-    queries: Histories
+    ends: Int64s
+    users: Int64s
+    until: Int64s
     candidates: Candidates
     condition: Int64s
     target: Int64s | None
     unseen: Bools | None
     reached: Int8s | None
 
+    def history(self, train: Sequences) -> Histories:
+        """What may be learned from."""
+        return Histories(train, np.arange(len(train)), self.ends)
 
-def ask_test(train: Sequences, asked: Sequences, candidates: Candidates, actions: Int8s | None, host: HostSettings) -> Fold:
+    def queries(self, sequences: Sequences) -> Histories:
+        """What may be seen of each user who is asked about."""
+        return Histories(sequences, self.users, self.until)
+
+
+def ask_test(
+    train: Sequences, asked: Sequences, candidates: Candidates, actions: Int8s | None, host: HostSettings
+) -> Fold:
     """The host's own question: everything may be learned from, all asked users are answered."""
-    return Fold(whole(train), whole(asked), candidates, _condition(len(asked), actions, host), None, None, None)
+    condition = _condition(len(asked), actions, host)
+    return Fold(train.offsets[1:], np.arange(len(asked)), asked.offsets[1:], candidates, condition, None, None, None)
 
 
 def _condition(queries: int, actions: Int8s | None, host: HostSettings) -> Int64s:
@@ -103,7 +117,9 @@ def _fold(history: Histories, queries: Histories, candidates: Candidates, event:
     target = train.item[event].astype(np.int64)
     seen = np.unique(train.item[history.events()])
     condition = _condition(len(queries), None, host)
-    return Fold(history, queries, candidates, condition, target, ~np.isin(target, seen), train.action[event])
+    unseen = ~np.isin(target, seen)
+    reached = train.action[event]
+    return Fold(history.ends, queries.users, queries.ends, candidates, condition, target, unseen, reached)
 
 
 def _is_wanted(action: Int8s, host: HostSettings) -> Bools:

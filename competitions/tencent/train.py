@@ -16,16 +16,16 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from common.progress import say, track
+from common.progress import track
 from competitions.tencent import checkpoint, layout
 from competitions.tencent.batches import deal, order, to_batch
 from competitions.tencent.config import ModelSettings, TrainSettings
 from competitions.tencent.data import Catalogue, Embedding, Int64s, Users
-from competitions.tencent.view import Histories, pad
 from competitions.tencent.loss import draw_pool
 from competitions.tencent.model import Batch, Content
 from competitions.tencent.network import Network, Pool
 from competitions.tencent.optimize import make_optimizers, set_rate
+from competitions.tencent.view import Histories, pad
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def count_events(lesson: Lesson) -> np.ndarray:
     """The share of all training events by row of the catalogue, float64 [rows]."""
     events = lesson.history.sequences.item[lesson.history.events()]
     counted = np.bincount(events, minlength=len(lesson.catalogue.oid)).astype(np.float64)
-    return counted / max(1, counted.sum())
+    share: np.ndarray = counted / max(1, counted.sum())
+    return share
 
 
 def build_network(lesson: Lesson, frequency: np.ndarray) -> Network:
@@ -160,16 +161,16 @@ def take_step(
     everyone = pad(lesson.history.take(places), length)
     rows, log_pi = draw_pool(everyone.item[everyone.there], shares, settings.negatives, rng)
     weight = float(weigh(torch.from_numpy(everyone.action), torch.from_numpy(everyone.there), settings).sum())
-    batch = to_batch(lesson.history.take(mine), lesson.users.features, length, layout.CLICK) if len(mine) else None
-    total = torch.zeros(1)
-    if batch is not None:
-        moved = move(batch, device)
-        weights = weigh(moved.action, moved.there, settings)
-        with autocast(device, settings):
-            loss = wrapped(moved, Pool(rows.to(device), log_pi.to(device)), weights)
-        (loss * ranks / max(weight, 1e-9)).backward()  # DDP takes the mean over processes
-        total = loss.detach().float().cpu().reshape(1)
-    nn.utils.clip_grad_norm_([p for group in optimizers for g in group.param_groups for p in g["params"]], settings.clip)
+    own = mine if len(mine) else places[:1]  # every process takes part in every step, if only with a weight of 0
+    batch = move(to_batch(lesson.history.take(own), lesson.users.features, length, layout.CLICK), device)
+    weights = weigh(batch.action, batch.there, settings) * bool(len(mine))
+    with autocast(device, settings):
+        loss = wrapped(batch, Pool(rows.to(device), log_pi.to(device)), weights)
+    (loss * ranks / max(weight, 1e-9)).backward()  # DDP takes the mean over processes
+    total = loss.detach().float().cpu().reshape(1)
+    nn.utils.clip_grad_norm_(
+        [p for group in optimizers for g in group.param_groups for p in g["params"]], settings.clip
+    )
     for optimizer in optimizers:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

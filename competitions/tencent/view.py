@@ -27,12 +27,14 @@ class Histories:
     @property
     def starts(self) -> Int64s:
         """The first event of each."""
-        return self.sequences.offsets[self.users]
+        starts: Int64s = self.sequences.offsets[self.users]
+        return starts
 
     @property
     def lengths(self) -> Int64s:
         """The number of events of each."""
-        return self.ends - self.starts
+        lengths: Int64s = self.ends - self.starts
+        return lengths
 
     def take(self, places: Int64s) -> "Histories":
         """These histories."""

@@ -1,0 +1,177 @@
+"""The steps between a corpus and its answers: words, training, both ways to answer, and what they score."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from common.errors import UserError
+from competitions.tencent import launch, metrics, semantic, spelling
+from competitions.tencent.batches import to_batch
+from competitions.tencent.checkpoint import restore
+from competitions.tencent.config import HostSettings, ModelSettings, RetrieveSettings, TrainSettings
+from competitions.tencent.data import Corpus, Embedding, Int64s, Sequences, Users
+from competitions.tencent.generate import search_words
+from competitions.tencent.network import Network
+from competitions.tencent.retrieve import Top, find_seen, recall, search, search_approximately
+from competitions.tencent.splits import Fold
+from competitions.tencent.train import Lesson, Trained, build_network, choose_device, count_events, move
+from competitions.tencent.view import blocks
+
+TOP = 10
+READ_BLOCK = 256  # histories that go through the encoder at once when they are answered
+EMBED_BLOCK = 65_536
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found for the queries of a fold: by vectors, by words (None without semantic ids), and by the
+    approximate index (None unless asked for) with its ``recall`` of the exact answer.
+    """
+
+    vectors: Top
+    words: Top | None
+    approximate: Top | None
+    recall: float | None
+
+
+def spell(
+    corpus: Corpus, embeddings: tuple[Embedding, ...], fold: Fold, settings: TrainSettings, seed: int
+) -> Int64s | None:
+    """The word of every ad from what the fold shows, see ``spelling.spell``; None where ``settings.levels`` is 0."""
+    if not settings.levels:
+        return None
+    history = fold.history(corpus.train)
+    return spelling.spell(corpus.catalogue, embeddings, history, settings.levels, settings.codes, seed)
+
+
+def plan_lesson(
+    corpus: Corpus,
+    embeddings: tuple[Embedding, ...],
+    fold: Fold,
+    words: Int64s | None,
+    model: ModelSettings,
+    train: TrainSettings,
+    seed: int,
+) -> Lesson:
+    """What a training is given: nothing behind the fold's ends."""
+    history = fold.history(corpus.train)
+    if not history.lengths.any():
+        raise UserError(
+            "No user has an event before the cut: nothing can be learned; set split.valid_share lower."
+        )
+    return Lesson(history, corpus.users, corpus.catalogue, embeddings, words, model, train, seed)
+
+
+def fit(
+    corpus: Corpus,
+    embeddings: tuple[Embedding, ...],
+    fold: Fold,
+    words: Int64s | None,
+    model: ModelSettings,
+    train: TrainSettings,
+    seed: int,
+    folder: str,
+) -> Trained:
+    """Train on what the fold shows. The checkpoint lies in ``folder`` until training is done."""
+    lesson = plan_lesson(corpus, embeddings, fold, words, model, train, seed)
+    path = Path(folder) / f"{fingerprint(lesson)}.pt"
+    trained = launch.train_anywhere(lesson, path)
+    path.unlink(missing_ok=True)
+    return trained
+
+
+def fingerprint(lesson: Lesson) -> str:
+    """A name for a training: its settings, and enough of its data to tell it from another."""
+    told = hashlib.sha256(msgspec.json.encode([lesson.model, lesson.train, lesson.seed]))
+    for part in (lesson.history.ends, lesson.catalogue.oid[-1000:], lesson.history.sequences.item[:100_000]):
+        told.update(np.ascontiguousarray(part).tobytes())
+    return told.hexdigest()[:16]
+
+
+def answer(
+    corpus: Corpus,
+    embeddings: tuple[Embedding, ...],
+    fold: Fold,
+    words: Int64s | None,
+    trained: Trained,
+    model: ModelSettings,
+    train: TrainSettings,
+    settings: RetrieveSettings,
+    seed: int,
+) -> Answer:
+    """The ten best candidates of every query, seen ads masked."""
+    lesson = Lesson(fold.history(corpus.train), corpus.users, corpus.catalogue, embeddings, words, model, train, seed)
+    network = rebuild(lesson, trained)
+    asked, users = choose_sequences(corpus, fold)
+    histories = fold.queries(asked)
+    rows = fold.candidates.rows.values
+    seen = find_seen(histories, rows, len(corpus.catalogue.oid))
+    hidden = read_queries(network, asked, users, fold, model.length)
+    queries, candidates = torch.nn.functional.normalize(hidden, dim=1), embed_candidates(network, rows)
+    exact = search(queries, candidates, seen, TOP, settings.query_block, settings.candidate_block)
+    approximate, share = None, None
+    if settings.approximate:
+        approximate = search_approximately(queries, candidates, seen, TOP, settings.lists, settings.probes)
+        share = recall(approximate, exact)
+    spelled = None
+    if network.head is not None and words is not None:
+        trie = semantic.build_trie(words[rows])
+        spelled = search_words(network.head, hidden, trie, seen, TOP, settings.beam)
+    return Answer(exact, spelled, approximate, share)
+
+
+def rebuild(lesson: Lesson, trained: Trained) -> Network:
+    """The trained network, ready to answer."""
+    network = build_network(lesson, count_events(lesson))
+    restore({name: torch.from_numpy(np.array(value)) for name, value in trained.weights.items()}, network)
+    device = choose_device()
+    network.to(device).eval()
+    network.tower.content = network.tower.content.to(device)
+    return network
+
+
+def choose_sequences(corpus: Corpus, fold: Fold) -> tuple[Sequences, Users]:
+    """Where the queries of a fold stand."""
+    return (corpus.asked, corpus.asked_users) if fold.target is None else (corpus.train, corpus.users)
+
+
+@torch.inference_mode()
+def read_queries(network: Network, asked: Sequences, users: Users, fold: Fold, length: int) -> torch.Tensor:
+    """The hidden vector of every query, float32 [queries, width]; short histories are read together."""
+    histories = fold.queries(asked)
+    device = next(network.parameters()).device
+    order = np.argsort(np.minimum(histories.lengths, length), kind="stable")
+    hidden = torch.zeros(len(histories), network.model_settings.width, device=device)
+    for block in blocks(len(order), READ_BLOCK):
+        places = order[block]
+        batch = to_batch(histories.take(places), users.features, length, fold.condition[places])
+        hidden[torch.from_numpy(places).to(device)] = network.read(move(batch, device)).float()
+    return hidden
+
+
+@torch.inference_mode()
+def embed_candidates(network: Network, rows: Int64s) -> torch.Tensor:
+    """The vector of every candidate, float32 [candidates, width], of length 1."""
+    device = next(network.parameters()).device
+    parts = [network.embed(torch.from_numpy(rows[block]).to(device)) for block in blocks(len(rows), EMBED_BLOCK)]
+    return torch.cat(parts)
+
+
+def measure(fold: Fold, found: Top, host: HostSettings) -> dict[str, Any]:
+    """The metrics of an answer on a fold with known targets; seen and unseen targets apart."""
+    if fold.target is None or fold.unseen is None or fold.reached is None:
+        raise ValueError("the host has the answers")
+    columns = np.full(int(max(fold.candidates.rows.values.max(), fold.target.max())) + 1, -1)
+    columns[fold.candidates.rows.values] = np.arange(len(fold.candidates.rows))
+    places = metrics.find_places(found.columns, columns[fold.target])
+    weights = np.array(host.weights)[np.maximum(fold.reached, 0)]
+    scores: dict[str, Any] = metrics.score_places(places, weights)
+    for name, part in (("seen", ~fold.unseen), ("unseen", fold.unseen)):
+        scores[name] = metrics.score_places(places[part], weights[part])["score"] if part.any() else None
+    scores["unseen_share"] = float(fold.unseen.mean())
+    return scores
