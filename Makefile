@@ -4,7 +4,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 SEED ?= 0
 RUN = $(PY) -m competitions
-NAMES := news flight mgtv
+NAMES := news flight mgtv tencent
+# As a range, outside the lock: its builds differ by platform.
+TORCH := torch>=2.9,<3
 INPUT = $(if $(RAW),--raw "$(RAW)") $(if $(SCALE),--scale $(SCALE)) --seed $(SEED)
 
 .DEFAULT_GOAL := help
@@ -20,24 +22,27 @@ install: $(VENV)/installed ## The environment, from requirements.lock
 $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 15) else f"Python 3.11 to 3.14 is needed, {v.major}.{v.minor} found: make PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing: install it first (Debian and Ubuntu: apt install python3-venv)."; exit 1; }
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock "$(TORCH)"
 	@touch $@
 
 news: ## News: raw files to a checked submission (RAW= SCALE= SEED= ARGS=)
 flight: ## Flight: the same
 mgtv: ## MGTV: the same
+tencent: ## Tencent: the same
 $(NAMES): $(VENV)/installed
 	@$(RUN) run $@ $(INPUT) $(ARGS)
 
 simulate-news: ## News: write simulated raw files and print how they compare with the host's (SCALE= SEED=)
 simulate-flight: ## Flight: the same
 simulate-mgtv: ## MGTV: the same
+simulate-tencent: ## Tencent: the same
 $(NAMES:%=simulate-%): simulate-%: $(VENV)/installed
 	@$(RUN) simulate $* $(if $(SCALE),--scale $(SCALE)) --seed $(SEED) --describe $(ARGS)
 
 ladder-news: ## News: what each channel, feature block and model adds (minutes)
 ladder-flight: ## Flight: the same
 ladder-mgtv: ## MGTV: the same
+ladder-tencent: ## Tencent: the same
 $(NAMES:%=ladder-%): ladder-%: $(VENV)/installed
 	@$(RUN) ladder $* $(INPUT)
 

@@ -12,9 +12,10 @@ from common.errors import UserError
 from competitions.flight import command as flight
 from competitions.mgtv import command as mgtv
 from competitions.news import command as news
+from competitions.tencent import command as tencent
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-COMPETITIONS = {"news": news, "flight": flight, "mgtv": mgtv}
+COMPETITIONS = {"news": news, "flight": flight, "mgtv": mgtv, "tencent": tencent}
 
 Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(COMPETITIONS)}.")]
 Raw = Annotated[Path | None, typer.Option(help="Folder with the host's files; default data/NAME/raw, else simulated.")]

@@ -75,8 +75,8 @@ class TrainSettings(Settings, frozen=True):
     steps), falling to 0 by a cosine; ``muon_rate``: of the matrices; ``decay`` of weights, ``clip`` of the gradient.
 
     ``temperature`` of the cosine. ``negatives``: half of them ads of the batch, half drawn evenly, 0 for every ad that
-    was seen. ``click_weight``: of a click in the loss; any other event has ``exposure_weight``. ``smoothing`` of the
-    target. ``word_weight``: of the loss of semantic ids, of ``levels`` with ``codes`` values each; 0 levels for none.
+    was seen. ``click_weight``: of a click in the loss; any other event has ``exposure_weight``. ``word_weight``: of the
+    loss of semantic ids, of ``levels`` with ``codes`` values each; 0 levels for none.
     ``precision``: bf16 autocast, or auto: where the device is a GPU.
     ``processes``: of torchrun, 0 for one a GPU. ``checkpoint_s``: seconds between checkpoints.
     """
@@ -97,7 +97,6 @@ class TrainSettings(Settings, frozen=True):
     levels: Places
     codes: Count
     precision: Literal["auto", "fp32", "bf16"]
-    smoothing: Share
     processes: Places
     checkpoint_s: Positive
 

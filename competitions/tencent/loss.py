@@ -45,21 +45,20 @@ def sampled_softmax(
     pool: Tensor,
     log_pi: Tensor,
     temperature: float,
-    smoothing: float = 0.0,
 ) -> Tensor:
-    """The loss of each position, [positions]. Vectors are of length 1; ``targets`` and ``pool`` are rows.
+    """The loss of each position, [positions]. Vectors are of length 1; ``targets`` and ``pool`` are rows, ``pool``
+    ascending and without repeats.
 
-    The target itself enters with weight 1, and once: where it is in the pool, it is left out there. ``smoothing``: the
-    share of the target's weight that is laid on the pool evenly.
+    The target itself enters with weight 1, and once: where it is in the pool, it is left out there. The one large
+    array, positions x pool, is made by one product and changed in place.
     """
-    scores = hidden @ pool_vectors.T / temperature
-    own = (hidden * target_vectors).sum(1, keepdim=True) / temperature
-    corrected = (scores - log_pi).masked_fill(targets[:, None] == pool, -torch.inf)
-    total = torch.logsumexp(torch.cat([own, corrected], 1).float(), 1)
-    loss = total - own.squeeze(1).float()
-    if smoothing:
-        loss = (1 - smoothing) * loss + smoothing * (total - scores.float().mean(1))
-    return loss
+    scaled = hidden / temperature
+    own = (scaled * target_vectors).sum(1).float()
+    scores = functional.linear(scaled, pool_vectors, -log_pi)
+    place = torch.searchsorted(pool, targets).clamp(max=len(pool) - 1)
+    same = torch.nonzero(pool[place] == targets).squeeze(1)
+    scores[same, place[same]] = -torch.inf
+    return torch.logaddexp(own, torch.logsumexp(scores.float(), 1)) - own
 
 
 def cosine(vectors: Tensor) -> Tensor:

@@ -55,7 +55,6 @@ class Network(nn.Module):
             pool.rows,
             pool.log_pi,
             settings.temperature,
-            settings.smoothing,
         )
         if self.head is not None:
             losses = losses + settings.word_weight * self.head.loss(hidden, self.words[batch.item[asked]])
