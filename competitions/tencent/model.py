@@ -139,9 +139,10 @@ class ItemTower(nn.Module):
 
 
 def scramble(values: Tensor, salt: int) -> Tensor:
-    """A hash of non-negative integers (multiply and shift, after Knuth), the same on every device."""
+    """A hash of non-negative integers (multiply and shift), the same on every device."""
     mixed = (values.long() + salt * 7_919) * 2_654_435_761 % 2**32
-    return (mixed ^ (mixed >> 15)) * 2_246_822_519 % 2**32
+    mixed = (mixed ^ (mixed >> 15)) * 2_246_822_519 % 2**32
+    return mixed ^ (mixed >> 13)
 
 
 class Encoder(nn.Module):
