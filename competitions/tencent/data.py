@@ -124,7 +124,6 @@ class Corpus:
 class RawFiles:
     """The host's files as found: ``layout`` is "competition" or "release"; paths by role; embeddings by name."""
 
-    folder: Path
     layout: str
     files: dict[str, tuple[Path, ...]]
     embeddings: dict[str, tuple[Path, ...]]
