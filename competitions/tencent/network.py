@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -33,7 +34,7 @@ class Network(nn.Module):
         if words is not None:
             self.head = CodeHead(model.width, tuple(int(most) + 1 for most in words.max(0)))
             self.words: Tensor
-            self.register_buffer("words", torch.from_numpy(words), persistent=False)
+            self.register_buffer("words", torch.from_numpy(np.array(words)), persistent=False)
 
     def forward(self, batch: Batch, pool: Pool, weights: Tensor) -> Tensor:
         """The weighted sum of the losses of a batch's positions. ``weights`` float [histories, length].

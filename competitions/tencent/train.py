@@ -78,8 +78,8 @@ def build_network(lesson: Lesson, frequency: np.ndarray) -> Network:
     """The untrained network, the same for the same seed."""
     torch.manual_seed(lesson.seed)
     content = Content(
-        torch.from_numpy(np.asarray(lesson.catalogue.features)),
-        tuple(torch.from_numpy(np.asarray(embedding.vectors)) for embedding in lesson.embeddings),
+        torch.from_numpy(np.array(lesson.catalogue.features)),  # copies: the arrays are mapped from disk, read-only
+        tuple(torch.from_numpy(np.array(embedding.vectors)) for embedding in lesson.embeddings),
         torch.from_numpy(frequency > 0),
         tuple(size + 1 for size in lesson.catalogue.sizes),
         list_user_sizes(lesson.users),
