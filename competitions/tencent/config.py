@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from competitions.tencent.open_settings import CountSettings
+
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Places = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -47,7 +49,8 @@ class ModelSettings(Settings, frozen=True):
     Inputs: ``ids`` with ``id_buckets`` (0: a row for every ad; else two hashed rows) and ``id_dropout``, the share of
     ids hidden in training; ``features``, ``embeddings``; ``actions``, ``condition`` (the action of the next step),
     ``times``. ``field_width``: of a feature's vector; ``feature_buckets``: features of more values are hashed.
-    ``deep_tower``: a hidden layer behind an ad's vector. ``dropout`` in the encoder, ``item_dropout`` on its input.
+    ``deep_tower``: a hidden layer behind an ad's vector. ``dropout`` in the encoder. ``memory``: the wide part, see
+    memory.py.
     """
 
     encoder: Literal["hstu", "transformer"]
@@ -67,6 +70,17 @@ class ModelSettings(Settings, frozen=True):
     times: bool
     deep_tower: bool
     dropout: Share
+    memory: bool
+
+
+class MemorySettings(Settings, frozen=True):
+    """The wide part, where ``model.memory`` is set: ``counts`` as in the open mode, users in ``parts`` (a user is
+    trained with what the other parts did); a catalogue of more than ``most_items`` is refused.
+    """
+
+    parts: Annotated[int, msgspec.Meta(ge=2)]
+    most_items: Count
+    counts: CountSettings
 
 
 class TrainSettings(Settings, frozen=True):
@@ -122,6 +136,7 @@ class TencentConfig(Settings, frozen=True):
     host: HostSettings
     split: SplitSettings
     model: ModelSettings
+    memory: MemorySettings
     train: TrainSettings
     retrieve: RetrieveSettings
 

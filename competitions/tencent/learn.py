@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,15 @@ from common.errors import UserError
 from competitions.tencent import launch, metrics, semantic, spelling
 from competitions.tencent.batches import to_batch
 from competitions.tencent.checkpoint import restore
-from competitions.tencent.config import HostSettings, ModelSettings, RetrieveSettings, TrainSettings
+from competitions.tencent.config import HostSettings, MemorySettings, ModelSettings, RetrieveSettings, TrainSettings
 from competitions.tencent.data import Corpus, Embedding, Int64s, Sequences, Users
 from competitions.tencent.generate import search_words
+from competitions.tencent.memory import Memory, fit_memory, remember
 from competitions.tencent.network import Network
-from competitions.tencent.retrieve import Top, find_seen, recall, search, search_approximately
+from competitions.tencent.retrieve import Top, find_seen, recall, search, search_approximately, search_scores
 from competitions.tencent.splits import Fold
 from competitions.tencent.train import Lesson, Trained, build_network, choose_device, count_events, move
-from competitions.tencent.view import blocks
+from competitions.tencent.view import Histories, blocks
 
 TOP = 10
 READ_BLOCK = 256  # histories that go through the encoder at once when they are answered
@@ -54,6 +56,7 @@ def plan_lesson(
     embeddings: tuple[Embedding, ...],
     fold: Fold,
     words: Int64s | None,
+    memory: Memory | None,
     model: ModelSettings,
     train: TrainSettings,
     seed: int,
@@ -61,10 +64,8 @@ def plan_lesson(
     """What a training is given: nothing behind the fold's ends."""
     history = fold.history(corpus.train)
     if not history.lengths.any():
-        raise UserError(
-            "No user has an event before the cut: nothing can be learned; set split.valid_share lower."
-        )
-    return Lesson(history, corpus.users, corpus.catalogue, embeddings, words, model, train, seed)
+        raise UserError("No user has an event before the cut: nothing can be learned; set split.valid_share lower.")
+    return Lesson(history, corpus.users, corpus.catalogue, embeddings, words, memory, model, train, seed)
 
 
 def fit(
@@ -72,13 +73,14 @@ def fit(
     embeddings: tuple[Embedding, ...],
     fold: Fold,
     words: Int64s | None,
+    memory: Memory | None,
     model: ModelSettings,
     train: TrainSettings,
     seed: int,
     folder: str,
 ) -> Trained:
     """Train on what the fold shows. The checkpoint lies in ``folder`` until training is done."""
-    lesson = plan_lesson(corpus, embeddings, fold, words, model, train, seed)
+    lesson = plan_lesson(corpus, embeddings, fold, words, memory, model, train, seed)
     path = Path(folder) / f"{fingerprint(lesson)}.pt"
     trained = launch.train_anywhere(lesson, path)
     path.unlink(missing_ok=True)
@@ -98,6 +100,7 @@ def answer(
     embeddings: tuple[Embedding, ...],
     fold: Fold,
     words: Int64s | None,
+    memory: Memory | None,
     trained: Trained,
     model: ModelSettings,
     train: TrainSettings,
@@ -105,7 +108,7 @@ def answer(
     seed: int,
 ) -> Answer:
     """The ten best candidates of every query, seen ads masked."""
-    lesson = Lesson(fold.history(corpus.train), corpus.users, corpus.catalogue, embeddings, words, model, train, seed)
+    lesson = plan_lesson(corpus, embeddings, fold, words, memory, model, train, seed)
     network = rebuild(lesson, trained)
     asked, users = choose_sequences(corpus, fold)
     histories = fold.queries(asked)
@@ -113,7 +116,11 @@ def answer(
     seen = find_seen(histories, rows, len(corpus.catalogue.oid))
     hidden = read_queries(network, asked, users, fold, model.length)
     queries, candidates = torch.nn.functional.normalize(hidden, dim=1), embed_candidates(network, rows)
-    exact = search(queries, candidates, seen, TOP, settings.query_block, settings.candidate_block)
+    if memory is None:
+        exact = search(queries, candidates, seen, TOP, settings.query_block, settings.candidate_block)
+    else:
+        score = partial(score_queries, network, memory, queries, candidates, histories, rows)
+        exact = search_scores(score, len(histories), seen, TOP)
     approximate, share = None, None
     if settings.approximate:
         approximate = search_approximately(queries, candidates, seen, TOP, settings.lists, settings.probes)
@@ -123,6 +130,28 @@ def answer(
         trie = semantic.build_trie(words[rows])
         spelled = search_words(network.head, hidden, trie, seen, TOP, settings.beam)
     return Answer(exact, spelled, approximate, share)
+
+
+@torch.inference_mode()
+def score_queries(
+    network: Network,
+    memory: Memory,
+    queries: torch.Tensor,
+    candidates: torch.Tensor,
+    histories: Histories,
+    rows: Int64s,
+    block: Int64s,
+) -> torch.Tensor:
+    """Both parts of the model together, for a block of queries: float32 [block, candidates]."""
+    device = queries.device
+    remembered = remember(memory.whole, memory.scale, histories.take(block), rows)
+    deep = queries[torch.from_numpy(block).to(device)] @ candidates.T / network.train_settings.temperature
+    return deep + network.speak(torch.from_numpy(remembered).to(device))
+
+
+def recollect(corpus: Corpus, fold: Fold, model: ModelSettings, settings: MemorySettings, seed: int) -> Memory | None:
+    """The wide part from what the fold shows; None where ``model.memory`` is off."""
+    return fit_memory(fold.history(corpus.train), corpus.catalogue, settings, seed) if model.memory else None
 
 
 def rebuild(lesson: Lesson, trained: Trained) -> Network:

@@ -1,5 +1,6 @@
 """Tower, encoder and code head as one module, whose ``forward`` is the loss of a batch: what DDP wraps."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +16,14 @@ from competitions.tencent.model import Batch, Content, Encoder, ItemTower
 
 @dataclass(frozen=True)
 class Pool:
-    """The negatives of a batch: ``rows`` int64 [negatives], ``log_pi`` float [negatives]; see ``loss.draw_pool``."""
+    """The negatives of a batch: ``rows`` int64 [negatives], ``log_pi`` float [negatives]; see ``loss.draw_pool``.
+
+    ``remembered`` float [events of the batch, negatives]: what the wide part counts, None without it.
+    """
 
     rows: Tensor
     log_pi: Tensor
+    remembered: Tensor | None = None
 
 
 class Network(nn.Module):
@@ -30,6 +35,8 @@ class Network(nn.Module):
         self.model_settings, self.train_settings = model, train
         self.tower = ItemTower(model, content)
         self.encoder = Encoder(model, content)
+        if model.memory:
+            self.gain, self.floor = nn.Parameter(torch.tensor(0.5)), nn.Parameter(torch.tensor(math.log(0.1)))
         self.head = None
         if words is not None:
             self.head = CodeHead(model.width, tuple(int(most) + 1 for most in words.max(0)))
@@ -56,10 +63,15 @@ class Network(nn.Module):
             pool.rows,
             pool.log_pi,
             settings.temperature,
+            None if pool.remembered is None else self.speak(pool.remembered),
         )
         if self.head is not None:
             losses = losses + settings.word_weight * self.head.loss(hidden, self.words[batch.item[asked]])
         return (losses * weights[asked]).sum()
+
+    def speak(self, remembered: Tensor) -> Tensor:
+        """What counts add to the scores: their logarithm, so that odds are multiplied by a power of them."""
+        return self.gain * torch.log(remembered + self.floor.exp())
 
     def embed(self, rows: Tensor) -> Tensor:
         """Vectors of length 1 of these rows, [rows, width]."""

@@ -74,9 +74,9 @@ def prepare(files: raw.RawFiles, config: TencentConfig, run: Run) -> Prepared:
     step, seed = run.step, config.seed
     corpus = step(raw.read_corpus, dataclasses.replace(files, embeddings={}))  # another embedding is no other corpus
     embeddings = [
-        step(read_embedding, files.embeddings[name], corpus, name, name=f"embedding.{name}")
-        for name in config.host.embeddings
-        if name in files.embeddings
+        step(read_embedding, paths, corpus, name, name=f"embedding.{name}")
+        for name, paths in files.embeddings.items()
+        if name.split("_")[1] in config.host.embeddings
     ]
     valid = step(hold_out, corpus, config.host, config.split, seed)
     return Prepared(corpus, embeddings, valid, step(ask_test, corpus, config.host))
@@ -88,10 +88,12 @@ def fit_and_answer(
     """Train on what a fold shows, and answer its queries."""
     corpus, embeddings, model, train, seed = ready.corpus, ready.embeddings, config.model, config.train, config.seed
     words = run.step(learn.spell, corpus, embeddings, fold, train, seed, name=f"{name}.spell")
+    memory = run.step(learn.recollect, corpus, fold, model, config.memory, seed, name=f"{name}.recollect")
+    told = corpus, embeddings, fold, words, memory
     folder = str(run.folder.parent / "checkpoints")
-    trained = run.step(learn.fit, corpus, embeddings, fold, words, model, train, seed, folder, name=f"{name}.fit")
-    told = corpus, embeddings, fold, words, trained, model, train, config.retrieve, seed
-    return trained, run.step(learn.answer, *told, name=f"{name}.answer")
+    trained = run.step(learn.fit, *told, model, train, seed, folder, name=f"{name}.fit")
+    answered = run.step(learn.answer, *told, trained, model, train, config.retrieve, seed, name=f"{name}.answer")
+    return trained, answered
 
 
 def read_embedding(paths: tuple[Any, ...], corpus: Corpus, name: str) -> Embedding:

@@ -20,7 +20,7 @@ from competitions.tencent.indexer import read_indexer
 from competitions.tencent.layout import ITEM_FEATURES, USER_FEATURES
 from competitions.tencent.release_layout import read_release
 
-__all__ = ["list_embeddings", "locate", "read_corpus", "read_embedding"]
+__all__ = ["RawFiles", "list_embeddings", "locate", "read_corpus", "read_embedding"]
 
 
 def read_corpus(files: RawFiles) -> Corpus:

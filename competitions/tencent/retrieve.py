@@ -1,5 +1,6 @@
 """The best candidates of each query by inner product: exact and in blocks, or through an approximate index."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import faiss
@@ -70,6 +71,22 @@ def search(
         columns[block, :width] = np.where(np.isfinite(best), place.cpu().numpy(), -1)
         scores[block, :width] = best
     return Top(columns, scores)
+
+
+def search_scores(score: Callable[[Int64s], Tensor], queries: int, seen: Seen, top: int, query_block: int = 512) -> Top:
+    """Exact, where scores are no inner products: ``score`` (places of queries) gives [block, candidates]."""
+    columns = np.full((queries, top), -1)
+    values = np.full((queries, top), -np.inf, np.float32)
+    for block in track(list(blocks(queries, query_block)), "retrieving"):
+        scores = score(block)
+        check_finite(scores)
+        row, column = (torch.from_numpy(part).to(scores.device) for part in seen.of(block))
+        scores[row, column] = -torch.inf
+        found = scores.topk(min(top, scores.shape[1]), 1)
+        best = found.values.float().cpu().numpy()
+        columns[block, : best.shape[1]] = np.where(np.isfinite(best), found.indices.cpu().numpy(), -1)
+        values[block, : best.shape[1]] = best
+    return Top(columns, values)
 
 
 class _Masked:

@@ -22,6 +22,7 @@ from competitions.tencent.batches import deal, order, to_batch
 from competitions.tencent.config import ModelSettings, TrainSettings
 from competitions.tencent.data import Catalogue, Embedding, Int64s, Users
 from competitions.tencent.loss import draw_pool
+from competitions.tencent.memory import Memory, list_positions, remember
 from competitions.tencent.model import Batch, Content
 from competitions.tencent.network import Network, Pool
 from competitions.tencent.optimize import make_optimizers, set_rate
@@ -54,6 +55,7 @@ class Lesson:
     catalogue: Catalogue
     embeddings: tuple[Embedding, ...]
     words: Int64s | None
+    memory: Memory | None
     model: ModelSettings
     train: TrainSettings
     seed: int
@@ -107,10 +109,11 @@ def train(lesson: Lesson, path: Path, every_s: float = 60.0) -> Trained:
     if ranks > 1:
         wrapped = DistributedDataParallel(network, broadcast_buffers=False)
     network.train()
+    steps = count_steps(lesson)
     started, saved, tokens = time.perf_counter(), time.perf_counter(), 0
     shares = torch.from_numpy(frequency)
     for step, places, mine, last in track(list_steps(lesson, progress["step"], rank, ranks), "training"):
-        set_rate(optimizers, step, count_steps(lesson), lesson.train.warmup)
+        set_rate(optimizers, step, steps, lesson.train.warmup)
         loss, weight = take_step(wrapped, optimizers, lesson, shares, step, places, mine, device, ranks)
         tokens += int(np.minimum(lesson.history.take(mine).lengths, lesson.model.length).sum())
         progress["sum"] += loss
@@ -129,8 +132,19 @@ def train(lesson: Lesson, path: Path, every_s: float = 60.0) -> Trained:
 
 def count_steps(lesson: Lesson) -> int:
     """Over all epochs."""
-    filled = int((lesson.history.lengths > 0).sum())
-    return lesson.train.epochs * -(-filled // lesson.train.batch)
+    return lesson.train.epochs * len(order_epoch(lesson, 0))
+
+
+def order_epoch(lesson: Lesson, epoch: int) -> list[Int64s]:
+    """The histories of each batch of an epoch; with a memory, those of one part together, which share a table."""
+    length, batch, seed = lesson.model.length, lesson.train.batch, lesson.seed
+    if lesson.memory is None:
+        return order(lesson.history, length, batch, seed, epoch)
+    batches = []
+    for part in range(len(lesson.memory.without)):
+        members = np.flatnonzero(lesson.memory.part == part)
+        batches += [members[own] for own in order(lesson.history.take(members), length, batch, seed + part, epoch)]
+    return [batches[place] for place in np.random.default_rng([seed, epoch, 3]).permutation(len(batches))]
 
 
 def list_steps(lesson: Lesson, start: int, rank: int, ranks: int) -> Iterator[tuple[int, Int64s, Int64s, bool]]:
@@ -138,7 +152,7 @@ def list_steps(lesson: Lesson, start: int, rank: int, ranks: int) -> Iterator[tu
     settings = lesson.train
     each = count_steps(lesson) // settings.epochs
     for epoch in range(start // each if each else settings.epochs, settings.epochs):
-        batches = order(lesson.history, lesson.model.length, settings.batch, lesson.seed, epoch)
+        batches = order_epoch(lesson, epoch)
         for number, places, mine in deal(batches, max(0, start - epoch * each), rank, ranks):
             yield epoch * each + number, places, mine, number == each - 1
 
@@ -158,14 +172,15 @@ def take_step(
     settings, length = lesson.train, lesson.model.length
     rng = np.random.default_rng([lesson.seed, step, 2])
     torch.manual_seed(int(rng.integers(2**62)))  # dropout: the step decides, not what ran before
-    everyone = pad(lesson.history.take(places), length)
-    rows, log_pi = draw_pool(everyone.item[everyone.there], shares, settings.negatives, rng)
+    everyone, remembers = pad(lesson.history.take(places), length), lesson.memory is not None
+    rows, log_pi = draw_pool(everyone.item[everyone.there], shares, settings.negatives, rng, whole_batch=remembers)
     weight = float(weigh(torch.from_numpy(everyone.action), torch.from_numpy(everyone.there), settings).sum())
     own = mine if len(mine) else places[:1]  # every process takes part in every step, if only with a weight of 0
     batch = move(to_batch(lesson.history.take(own), lesson.users.features, length, layout.CLICK), device)
     weights = weigh(batch.action, batch.there, settings) * bool(len(mine))
+    pool = Pool(rows.to(device), log_pi.to(device), recall(lesson, own, rows, device))
     with autocast(device, settings):
-        loss = wrapped(batch, Pool(rows.to(device), log_pi.to(device)), weights)
+        loss = wrapped(batch, pool, weights)
     (loss * ranks / max(weight, 1e-9)).backward()  # DDP takes the mean over processes
     total = loss.detach().float().cpu().reshape(1)
     nn.utils.clip_grad_norm_(
@@ -179,6 +194,15 @@ def take_step(
         dist.all_reduce(shared)
         total = shared.cpu()
     return float(total), weight
+
+
+def recall(lesson: Lesson, places: Int64s, rows: Tensor, device: torch.device) -> Tensor | None:
+    """What the wide part says at each event of these histories, all of one part, about these rows."""
+    if lesson.memory is None:
+        return None
+    counts = lesson.memory.without[int(lesson.memory.part[places[0]])]
+    positions = list_positions(lesson.history.take(places), lesson.model.length)
+    return torch.from_numpy(remember(counts, lesson.memory.scale, positions, rows.numpy())).to(device)
 
 
 def weigh(action: Tensor, there: Tensor, settings: TrainSettings) -> Tensor:

@@ -44,7 +44,8 @@ class Histories:
         """The place of every event in the sequences, history after history."""
         lengths = self.lengths
         begins = np.cumsum(lengths) - lengths
-        return np.arange(lengths.sum()) + np.repeat(self.starts - begins, lengths)
+        places: Int64s = np.arange(lengths.sum()) + np.repeat(self.starts - begins, lengths)
+        return places
 
 
 def whole(sequences: Sequences) -> Histories:

@@ -52,7 +52,9 @@ def build(folder: Path, **model: Any) -> Lesson:
     users = Users(np.array([b"u"] * USERS), rng.integers(0, 3, (USERS, width)).astype(np.int32), USER_SIZES)
     catalogue = Catalogue(np.arange(len(features)), features, len(features) - 1, tuple(int(n) for n in features.max(0)))
     settings = msgspec.structs.replace(config.model, length=LENGTH, **model)
-    return Lesson(whole(sequences), users, catalogue, (Embedding("81", vectors),), None, settings, config.train, 0)
+    return Lesson(
+        whole(sequences), users, catalogue, (Embedding("81", vectors),), None, None, settings, config.train, 0
+    )
 
 
 def ready(lesson: Lesson) -> Ready:

@@ -27,6 +27,7 @@ MODEL = ModelSettings(
     times=True,
     deep_tower=True,
     dropout=0.0,
+    memory=False,
 )
 TRAIN = TrainSettings(
     batch=8,
@@ -100,6 +101,7 @@ def make_lesson(users: int = 24, items: int = 10, seed: int = 0, **settings: obj
         make_users(users),
         catalogue,
         (Embedding("81", vectors),),
+        None,
         None,
         msgspec.structs.replace(MODEL, **model),
         msgspec.structs.replace(TRAIN, **train),
