@@ -20,7 +20,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class HostSettings(Settings, frozen=True):
     """What is scored. ``target``: the action that is asked for, round 2 takes conversion where a user has one.
     ``weights``: what a hit is worth by the action of the target: exposure, click, conversion. ``embeddings``: the
-    names of the multimodal embeddings that are read.
+    multimodal embeddings that are read where they are there, by number and width.
     """
 
     target: Literal["click", "conversion"]
@@ -89,7 +89,8 @@ class TrainSettings(Settings, frozen=True):
     steps), falling to 0 by a cosine; ``muon_rate``: of the matrices; ``decay`` of weights, ``clip`` of the gradient.
 
     ``temperature`` of the cosine. ``negatives``: half of them ads of the batch, half drawn evenly, 0 for every ad that
-    was seen. ``click_weight``: of a click in the loss; any other event has ``exposure_weight``. ``word_weight``: of the
+    was seen. ``click_weight``: of a click in the loss; any other event has ``exposure_weight``, and is
+    asked about in so large a share of the steps only. ``word_weight``: of the
     loss of semantic ids, of ``levels`` with ``codes`` values each; 0 levels for none.
     ``precision``: bf16 autocast, or auto: where the device is a GPU.
     ``processes``: of torchrun, 0 for one a GPU. ``checkpoint_s``: seconds between checkpoints.
@@ -107,6 +108,7 @@ class TrainSettings(Settings, frozen=True):
     negatives: Places
     click_weight: NotNegative
     exposure_weight: NotNegative
+    exposure_share: Annotated[float, msgspec.Meta(gt=0, le=1)]
     word_weight: NotNegative
     levels: Places
     codes: Count
@@ -131,7 +133,7 @@ class RetrieveSettings(Settings, frozen=True):
 class TencentConfig(Settings, frozen=True):
     """All settings."""
 
-    seed: int
+    seed: Places
     keep_gib: Positive
     host: HostSettings
     split: SplitSettings

@@ -55,7 +55,7 @@ def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str, int
             rows = order[at[known]]
             vectors[rows], filled[rows] = block[known], True
             others += int((~known).sum())
-    say(f"{name}: {filled.sum():,} of {len(filled) - 1:,} items have a vector; {others:,} vectors are of other ids")
+    say(f"  {name}: {filled.sum():,} of {len(filled) - 1:,} items have a vector; {others:,} vectors are of other ids")
     return Embedding(name, vectors)
 
 

@@ -42,13 +42,12 @@ class Answer:
 
 
 def spell(
-    corpus: Corpus, embeddings: tuple[Embedding, ...], fold: Fold, settings: TrainSettings, seed: int
+    corpus: Corpus, embeddings: tuple[Embedding, ...], fold: Fold, levels: int, codes: int, seed: int
 ) -> Int64s | None:
-    """The word of every ad from what the fold shows, see ``spelling.spell``; None where ``settings.levels`` is 0."""
-    if not settings.levels:
+    """The word of every ad from what the fold shows, see ``spelling.spell``; None where ``levels`` is 0."""
+    if not levels:
         return None
-    history = fold.history(corpus.train)
-    return spelling.spell(corpus.catalogue, embeddings, history, settings.levels, settings.codes, seed)
+    return spelling.spell(corpus.catalogue, embeddings, fold.history(corpus.train), levels, codes, seed)
 
 
 def plan_lesson(
@@ -149,9 +148,9 @@ def score_queries(
     return deep + network.speak(torch.from_numpy(remembered).to(device))
 
 
-def recollect(corpus: Corpus, fold: Fold, model: ModelSettings, settings: MemorySettings, seed: int) -> Memory | None:
-    """The wide part from what the fold shows; None where ``model.memory`` is off."""
-    return fit_memory(fold.history(corpus.train), corpus.catalogue, settings, seed) if model.memory else None
+def recollect(corpus: Corpus, fold: Fold, wanted: bool, settings: MemorySettings, seed: int) -> Memory | None:
+    """The wide part from what the fold shows; None where it is not ``wanted``."""
+    return fit_memory(fold.history(corpus.train), corpus.catalogue, settings, seed) if wanted else None
 
 
 def rebuild(lesson: Lesson, trained: Trained) -> Network:

@@ -5,6 +5,8 @@ every ad j of it stands for 1 / pi(j) ads, pi(j) being the probability that it c
 1952; the "logQ correction" of sampled softmax). Without it an ad is punished for being frequent in batches.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,6 +15,7 @@ from torch.nn import functional
 from competitions.tencent.data import Int64s
 
 Generator = np.random.Generator
+POSITIONS = 256  # whose scores are held at once: they stay in the processor's cache
 
 
 def draw_pool(
@@ -47,24 +50,74 @@ def sampled_softmax(
     pool: Tensor,
     log_pi: Tensor,
     temperature: float,
+    weights: Tensor,
     added: Tensor | None = None,
 ) -> Tensor:
-    """The loss of each position, [positions]. Vectors are of length 1; ``targets`` and ``pool`` are rows, ``pool``
-    ascending and without repeats. ``added`` [positions, pool]: more to the scores; then all targets are in the pool.
+    """The sum of the positions' losses times ``weights``. Vectors are of length 1; ``targets`` and ``pool`` are rows,
+    ``pool`` ascending and without repeats. ``added`` [positions, pool]: more to the scores; then all targets must be in
+    the pool.
 
-    The target itself enters with weight 1, and once: where it is in the pool, it is left out there. The one large
-    array, positions x pool, is made by one product and changed in place.
+    The target itself enters with weight 1, and once: where it is in the pool, it is left out there.
     """
     scaled = hidden / temperature
     own = (scaled * target_vectors).sum(1).float()
-    scores = functional.linear(scaled, pool_vectors, -log_pi)
     place = torch.searchsorted(pool, targets).clamp(max=len(pool) - 1)
-    same = torch.nonzero(pool[place] == targets).squeeze(1)
+    same = pool[place] == targets
     if added is not None:
         own = own + added[torch.arange(len(place), device=place.device), place]
-        scores = scores + added
-    scores[same, place[same]] = -torch.inf
-    return torch.logaddexp(own, torch.logsumexp(scores.float(), 1)) - own
+    total: Tensor = _Softmax.apply(  # type: ignore[no-untyped-call]
+        scaled, own, pool_vectors, log_pi, torch.where(same, place, -1), weights, added
+    )
+    return total
+
+
+class _Softmax(torch.autograd.Function):
+    """The loss, and its gradient in the same pass, so that scores are never held for all positions: the one array of
+    positions x pool would be written and read ten times by the plain operations.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        scaled: Tensor,
+        own: Tensor,
+        pool: Tensor,
+        log_pi: Tensor,
+        hit: Tensor,
+        weights: Tensor,
+        added: Tensor | None,
+    ) -> Tensor:
+        """``hit`` [positions]: the place of the target in the pool, -1 for none."""
+        total = own.new_zeros(())
+        by_scaled, by_own, by_pool = torch.empty_like(scaled), torch.empty_like(own), torch.zeros_like(pool)
+        by_added = None if added is None else torch.empty_like(added)
+        for start in range(0, len(own), POSITIONS):
+            rows = slice(start, start + POSITIONS)
+            scores = torch.addmm(-log_pi, scaled[rows], pool.T).float()
+            if added is not None:
+                scores += added[rows]
+            inside = torch.nonzero(hit[rows] >= 0).squeeze(1)
+            scores[inside, hit[rows][inside]] = -torch.inf
+            top = torch.maximum(scores.amax(1), own[rows])
+            scores.sub_(top.unsqueeze(1)).exp_()
+            mine = torch.exp(own[rows] - top)
+            whole = scores.sum(1) + mine
+            total += (weights[rows] * (torch.log(whole) + top - own[rows])).sum()
+            scores.mul_((weights[rows] / whole).unsqueeze(1))
+            by_scaled[rows] = scores.to(pool.dtype) @ pool
+            by_pool += scores.T.to(pool.dtype) @ scaled[rows]
+            by_own[rows] = weights[rows] * (mine / whole - 1)
+            if by_added is not None:
+                by_added[rows] = scores
+        ctx.gradients = by_scaled, by_own, by_pool, by_added
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *above: Tensor) -> Any:
+        """Everything was found on the way."""
+        by_scaled, by_own, by_pool, by_added = ctx.gradients
+        by_added = None if by_added is None else by_added * above[0]
+        return by_scaled * above[0], by_own * above[0], by_pool * above[0], None, None, None, by_added
 
 
 def cosine(vectors: Tensor) -> Tensor:

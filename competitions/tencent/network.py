@@ -53,9 +53,11 @@ class Network(nn.Module):
         vectors = self.tower(rows)
         events = place[: batch.item.numel()].view(batch.item.shape)
         hidden = self.encoder(vectors[events], batch)[:, :-1]
-        asked = batch.there
+        asked = (weights > 0) & batch.there
+        asked[:, 0] |= ~asked.any() & batch.there[:, 0]  # one at least, if only with a weight of 0
         answers, hidden = cosine(vectors), hidden[asked]
-        losses = sampled_softmax(
+        weights = weights[asked]
+        loss = sampled_softmax(
             cosine(hidden),
             answers[events[asked]],
             batch.item[asked],
@@ -63,11 +65,13 @@ class Network(nn.Module):
             pool.rows,
             pool.log_pi,
             settings.temperature,
-            None if pool.remembered is None else self.speak(pool.remembered),
+            weights,
+            None if pool.remembered is None else self.speak(pool.remembered[asked[batch.there]]),
         )
         if self.head is not None:
-            losses = losses + settings.word_weight * self.head.loss(hidden, self.words[batch.item[asked]])
-        return (losses * weights[asked]).sum()
+            spelled = self.head.loss(hidden, self.words[batch.item[asked]])
+            loss = loss + settings.word_weight * (spelled * weights).sum()
+        return loss
 
     def speak(self, remembered: Tensor) -> Tensor:
         """What counts add to the scores: their logarithm, so that odds are multiplied by a power of them."""

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from common.errors import UserError
+from common.progress import say
 from common.run import Result, Run
 from common.submission import Checked
-from competitions.tencent import learn, raw, splits, submit
+from competitions.tencent import layout, learn, raw, splits, submit
 from competitions.tencent.config import HostSettings, SplitSettings, TencentConfig
 from competitions.tencent.data import Corpus, Embedding, Int64s
 from competitions.tencent.ids import Oids
@@ -78,6 +80,9 @@ def prepare(files: raw.RawFiles, config: TencentConfig, run: Run) -> Prepared:
         for name, paths in files.embeddings.items()
         if name.split("_")[1] in config.host.embeddings
     ]
+    for name in config.host.embeddings:
+        if name not in files.embeddings:
+            say(f"  {name} is not among the files: an ad's content is its features without it")
     valid = step(hold_out, corpus, config.host, config.split, seed)
     return Prepared(corpus, embeddings, valid, step(ask_test, corpus, config.host))
 
@@ -87,8 +92,9 @@ def fit_and_answer(
 ) -> tuple[Result[Trained], Result[Answer]]:
     """Train on what a fold shows, and answer its queries."""
     corpus, embeddings, model, train, seed = ready.corpus, ready.embeddings, config.model, config.train, config.seed
-    words = run.step(learn.spell, corpus, embeddings, fold, train, seed, name=f"{name}.spell")
-    memory = run.step(learn.recollect, corpus, fold, model, config.memory, seed, name=f"{name}.recollect")
+    spelled = corpus, embeddings, fold, train.levels, train.codes, seed  # not what else training is told
+    words = run.step(learn.spell, *spelled, name=f"{name}.spell")
+    memory = run.step(learn.recollect, corpus, fold, model.memory, config.memory, seed, name=f"{name}.recollect")
     told = corpus, embeddings, fold, words, memory
     folder = str(run.folder.parent / "checkpoints")
     trained = run.step(learn.fit, *told, model, train, seed, folder, name=f"{name}.fit")
@@ -107,7 +113,12 @@ def hold_out(corpus: Corpus, host: HostSettings, settings: SplitSettings, seed: 
 
 
 def ask_test(corpus: Corpus, host: HostSettings) -> Fold:
-    """The host's question."""
+    """The host's question. ``UserError`` where no list of ten can be made."""
+    if len(corpus.candidates.rows) < submit.TOP:
+        raise UserError(
+            f"{layout.CANDIDATES}, or {layout.RELEASE_CANDIDATES}/, has {len(corpus.candidates.rows)} candidates where"
+            f" each user is to get {submit.TOP}; download it again."
+        )
     return splits.ask_test(corpus.train, corpus.asked, corpus.candidates, corpus.actions, host)
 
 

@@ -8,6 +8,7 @@ import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -32,13 +33,14 @@ KNOWN = "every ad is a candidate, by its original id"
 RULES = (FORMAT, ONCE, SAME_ORDER, TEN, KNOWN)
 NAMES = ("submission.csv", "result.json", "result.u64bin")
 SHOWN = 3
+Id = Annotated[int, msgspec.Meta(le=2**63 - 1)]
 
 
 class ResultFile(msgspec.Struct):
     """The JSON form. ``time``: seconds that the host measured; 0 here, so that equal answers are equal files."""
 
     time: float
-    top10s: list[list[int]]
+    top10s: list[list[Id]]
     user: list[str]
 
 

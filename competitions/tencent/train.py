@@ -177,7 +177,7 @@ def take_step(
     weight = float(weigh(torch.from_numpy(everyone.action), torch.from_numpy(everyone.there), settings).sum())
     own = mine if len(mine) else places[:1]  # every process takes part in every step, if only with a weight of 0
     batch = move(to_batch(lesson.history.take(own), lesson.users.features, length, layout.CLICK), device)
-    weights = weigh(batch.action, batch.there, settings) * bool(len(mine))
+    weights = draw_asked(weigh(batch.action, batch.there, settings), batch.action, settings) * bool(len(mine))
     pool = Pool(rows.to(device), log_pi.to(device), recall(lesson, own, rows, device))
     with autocast(device, settings):
         loss = wrapped(batch, pool, weights)
@@ -209,6 +209,14 @@ def weigh(action: Tensor, there: Tensor, settings: TrainSettings) -> Tensor:
     """What each position counts for, by what the user did with the ad that is to be predicted."""
     clicked = (action >= layout.CLICK).float()
     return (clicked * settings.click_weight + (1 - clicked) * settings.exposure_weight) * there
+
+
+def draw_asked(weights: Tensor, action: Tensor, settings: TrainSettings) -> Tensor:
+    """Some exposures weigh 0 in this step and the others as much more: the sum is the same in the mean."""
+    if settings.exposure_share == 1:
+        return weights
+    drawn = (torch.rand(action.shape) < settings.exposure_share).to(action.device) / settings.exposure_share
+    return torch.where(action >= layout.CLICK, weights, weights * drawn)
 
 
 def move(batch: Batch, device: torch.device) -> Batch:

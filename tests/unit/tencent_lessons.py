@@ -42,6 +42,7 @@ TRAIN = TrainSettings(
     negatives=0,
     click_weight=1.0,
     exposure_weight=1.0,
+    exposure_share=1.0,
     word_weight=0.5,
     levels=0,
     codes=4,
