@@ -115,6 +115,7 @@ def show(summary: dict[str, Any], path: Path) -> None:
     print_table(console, "Ways to answer, on the hold-out", [{"way": w, **s} for w, s in summary["ways"].items()])
     training = [{"training": name, **_flat(course)} for name, course in summary["training"].items()]
     print_table(console, "Training", training)
+    print_table(console, "The open mode's weights", [summary["mix"]] if summary["mix"] else [])
     print_table(console, "Steps", shorten_steps(summary["steps"]))
     cv, truth = summary["cv"], summary["truth"]
     print(f"\nCV: score {cv['score']:.4f} +- {cv['error']:.4f}, {cv['users']:,.0f} users")

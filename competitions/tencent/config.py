@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from competitions.tencent.open_settings import CountSettings
+from competitions.tencent.open_settings import CountSettings, OpenSettings
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Places = Annotated[int, msgspec.Meta(ge=0)]
@@ -141,6 +141,7 @@ class TencentConfig(Settings, frozen=True):
     memory: MemorySettings
     train: TrainSettings
     retrieve: RetrieveSettings
+    open: OpenSettings
 
     def __post_init__(self) -> None:
         """Refuse what does not go together (``ValueError``)."""

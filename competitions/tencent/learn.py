@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from competitions.tencent.data import Corpus, Embedding, Int64s, Sequences, User
 from competitions.tencent.generate import search_words
 from competitions.tencent.memory import Memory, fit_memory, remember
 from competitions.tencent.network import Network
-from competitions.tencent.retrieve import Top, find_seen, recall, search, search_approximately, search_scores
+from competitions.tencent.retrieve import Seen, Top, find_seen, recall, search, search_approximately, search_scores
 from competitions.tencent.splits import Fold
 from competitions.tencent.train import Lesson, Trained, build_network, choose_device, count_events, move
 from competitions.tencent.view import Histories, blocks
@@ -94,6 +93,54 @@ def fingerprint(lesson: Lesson) -> str:
     return told.hexdigest()[:16]
 
 
+@dataclass(frozen=True)
+class Question:
+    """The queries of a fold as a trained network sees them: ``hidden`` and ``queries`` (of length 1) [queries, width],
+    ``candidates`` [candidates, width] at ``rows`` of the catalogue, what was ``seen``.
+    """
+
+    network: Network
+    memory: Memory | None
+    histories: Histories
+    rows: Int64s
+    hidden: torch.Tensor
+    queries: torch.Tensor
+    candidates: torch.Tensor
+    seen: Seen
+
+    @torch.inference_mode()
+    def score(self, block: Int64s) -> torch.Tensor:
+        """What the whole model says of every candidate for a block of queries: float32 [block, candidates]."""
+        device, temperature = self.queries.device, self.network.train_settings.temperature
+        scores = self.queries[torch.from_numpy(block).to(device)] @ self.candidates.T / temperature
+        if self.memory is None:
+            return scores
+        memory = self.memory
+        remembered = remember(memory.whole, memory.scale, self.histories.take(block), self.rows)
+        return scores + self.network.speak(torch.from_numpy(remembered).to(device))
+
+
+def pose(
+    corpus: Corpus,
+    embeddings: tuple[Embedding, ...],
+    fold: Fold,
+    words: Int64s | None,
+    memory: Memory | None,
+    trained: Trained,
+    model: ModelSettings,
+    train: TrainSettings,
+    seed: int,
+) -> Question:
+    """Read every query and every candidate once."""
+    network = rebuild(plan_lesson(corpus, embeddings, fold, words, memory, model, train, seed), trained)
+    asked, users = choose_sequences(corpus, fold)
+    histories, rows = fold.queries(asked), fold.candidates.rows.values
+    hidden = read_queries(network, asked, users, fold, model.length)
+    queries = torch.nn.functional.normalize(hidden, dim=1)
+    seen = find_seen(histories, rows, len(corpus.catalogue.oid))
+    return Question(network, memory, histories, rows, hidden, queries, embed_candidates(network, rows), seen)
+
+
 def answer(
     corpus: Corpus,
     embeddings: tuple[Embedding, ...],
@@ -107,45 +154,21 @@ def answer(
     seed: int,
 ) -> Answer:
     """The ten best candidates of every query, seen ads masked."""
-    lesson = plan_lesson(corpus, embeddings, fold, words, memory, model, train, seed)
-    network = rebuild(lesson, trained)
-    asked, users = choose_sequences(corpus, fold)
-    histories = fold.queries(asked)
-    rows = fold.candidates.rows.values
-    seen = find_seen(histories, rows, len(corpus.catalogue.oid))
-    hidden = read_queries(network, asked, users, fold, model.length)
-    queries, candidates = torch.nn.functional.normalize(hidden, dim=1), embed_candidates(network, rows)
+    asked = pose(corpus, embeddings, fold, words, memory, trained, model, train, seed)
+    queries, candidates, seen = asked.queries, asked.candidates, asked.seen
     if memory is None:
         exact = search(queries, candidates, seen, TOP, settings.query_block, settings.candidate_block)
     else:
-        score = partial(score_queries, network, memory, queries, candidates, histories, rows)
-        exact = search_scores(score, len(histories), seen, TOP)
+        exact = search_scores(asked.score, len(queries), seen, TOP)
     approximate, share = None, None
     if settings.approximate:
         approximate = search_approximately(queries, candidates, seen, TOP, settings.lists, settings.probes)
         share = recall(approximate, exact)
     spelled = None
-    if network.head is not None and words is not None:
-        trie = semantic.build_trie(words[rows])
-        spelled = search_words(network.head, hidden, trie, seen, TOP, settings.beam)
+    if asked.network.head is not None and words is not None:
+        trie = semantic.build_trie(words[asked.rows])
+        spelled = search_words(asked.network.head, asked.hidden, trie, seen, TOP, settings.beam)
     return Answer(exact, spelled, approximate, share)
-
-
-@torch.inference_mode()
-def score_queries(
-    network: Network,
-    memory: Memory,
-    queries: torch.Tensor,
-    candidates: torch.Tensor,
-    histories: Histories,
-    rows: Int64s,
-    block: Int64s,
-) -> torch.Tensor:
-    """Both parts of the model together, for a block of queries: float32 [block, candidates]."""
-    device = queries.device
-    remembered = remember(memory.whole, memory.scale, histories.take(block), rows)
-    deep = queries[torch.from_numpy(block).to(device)] @ candidates.T / network.train_settings.temperature
-    return deep + network.speak(torch.from_numpy(remembered).to(device))
 
 
 def recollect(corpus: Corpus, fold: Fold, wanted: bool, settings: MemorySettings, seed: int) -> Memory | None:

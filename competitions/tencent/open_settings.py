@@ -104,8 +104,9 @@ class MixSettings(OpenGroup, frozen=True):
 
 
 class OpenSettings(OpenGroup, frozen=True):
-    """All settings of the open mode."""
+    """All settings of the open mode; ``enabled``: mix, and submit the mix."""
 
+    enabled: bool
     attributes: AttributeSettings
     popularity: PopularitySettings
     counts: CountSettings

@@ -16,11 +16,13 @@ from common.errors import UserError
 from common.progress import say
 from common.run import Result, Run
 from common.submission import Checked
-from competitions.tencent import layout, learn, raw, splits, submit
+from competitions.tencent import layout, learn, open_mode, raw, splits, submit
 from competitions.tencent.config import HostSettings, SplitSettings, TencentConfig
 from competitions.tencent.data import Corpus, Embedding, Int64s
 from competitions.tencent.ids import Oids
 from competitions.tencent.learn import Answer
+from competitions.tencent.memory import Memory
+from competitions.tencent.open_mode import Mixed
 from competitions.tencent.splits import Fold
 from competitions.tencent.train import Trained
 
@@ -36,16 +38,25 @@ class Prepared:
 
 
 @dataclass(frozen=True)
+class Taught:
+    """What was learned for one question, and what it answers; ``mixed``: of the open mode, None where that is off."""
+
+    words: Result[Int64s | None]
+    memory: Result[Memory | None]
+    trained: Result[Trained]
+    answer: Result[Answer]
+    mixed: Result[Mixed] | None = None
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a run leaves for its summary; results are read from disk when asked."""
 
     config: TencentConfig
     ready: Prepared
-    early: Result[Trained]
-    final: Result[Trained]
-    validated: Result[Answer]
+    early: Taught
+    final: Taught
     measured: Result[dict[str, dict[str, Any]]]
-    answered: Result[Answer]
     filled: int
     checked: list[Checked]
 
@@ -56,19 +67,21 @@ def solve(files: raw.RawFiles, config: TencentConfig, run: Run) -> Outcome:
     ready = prepare(files, config, run)
 
     # 3. Learn from what lies before the cut, answer the held-out queries, measure.
-    early, validated = fit_and_answer(ready, ready.valid, config, run, "valid")
-    measured = run.step(measure, ready.valid, validated, config.host)
+    early = learn_and_answer(ready, ready.valid, config, run, "valid")
+    early = mix_in(ready, ready.valid, early, None, config, run, "valid")
+    measured = run.step(measure, ready.valid, early.answer, early.mixed, config.host)
 
     # 4. Learn again from everything, answer the host's question.
-    final, answered = fit_and_answer(ready, ready.test, config, run, "test")
+    final = learn_and_answer(ready, ready.test, config, run, "test")
+    final = mix_in(ready, ready.test, final, early.mixed, config, run, "test")
 
     # 5. Write the three forms, read each back from disk and check it.
-    chosen, filled = run.step(choose, ready.corpus, ready.test, answered).value
+    chosen, filled = run.step(choose, ready.corpus, ready.test, final.answer, final.mixed).value
     corpus = ready.corpus.value
     expected = list_expected(corpus)
     paths = submit.write_submissions(corpus.asked_users.names, Oids(np.asarray(chosen)), run.folder)
     checked = [submit.check_submission(path, expected) for path in paths]
-    return Outcome(config, ready, early, final, validated, measured, answered, filled, checked)
+    return Outcome(config, ready, early, final, measured, filled, checked)
 
 
 def prepare(files: raw.RawFiles, config: TencentConfig, run: Run) -> Prepared:
@@ -76,9 +89,9 @@ def prepare(files: raw.RawFiles, config: TencentConfig, run: Run) -> Prepared:
     step, seed = run.step, config.seed
     corpus = step(raw.read_corpus, dataclasses.replace(files, embeddings={}))  # another embedding is no other corpus
     embeddings = [
-        step(read_embedding, paths, corpus, name, name=f"embedding.{name}")
-        for name, paths in files.embeddings.items()
-        if name.split("_")[1] in config.host.embeddings
+        step(read_embedding, files.embeddings[name], corpus, name, name=f"embedding.{name}")
+        for name in config.host.embeddings
+        if name in files.embeddings
     ]
     for name in config.host.embeddings:
         if name not in files.embeddings:
@@ -87,9 +100,7 @@ def prepare(files: raw.RawFiles, config: TencentConfig, run: Run) -> Prepared:
     return Prepared(corpus, embeddings, valid, step(ask_test, corpus, config.host))
 
 
-def fit_and_answer(
-    ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str
-) -> tuple[Result[Trained], Result[Answer]]:
+def learn_and_answer(ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str) -> Taught:
     """Train on what a fold shows, and answer its queries."""
     corpus, embeddings, model, train, seed = ready.corpus, ready.embeddings, config.model, config.train, config.seed
     spelled = corpus, embeddings, fold, train.levels, train.codes, seed  # not what else training is told
@@ -99,7 +110,28 @@ def fit_and_answer(
     folder = str(run.folder.parent / "checkpoints")
     trained = run.step(learn.fit, *told, model, train, seed, folder, name=f"{name}.fit")
     answered = run.step(learn.answer, *told, trained, model, train, config.retrieve, seed, name=f"{name}.answer")
-    return trained, answered
+    return Taught(words, memory, trained, answered)
+
+
+def mix_in(
+    ready: Prepared,
+    fold: Result[Fold],
+    taught: Taught,
+    early: Result[Mixed] | None,
+    config: TencentConfig,
+    run: Run,
+    name: str,
+) -> Taught:
+    """The open mode, where it is on: counts and regression mixed in with the weights of ``early``, or found here."""
+    if not config.open.enabled:
+        return taught
+    corpus, seed = ready.corpus, config.seed
+    tables = run.step(open_mode.fit_tables, corpus, fold, config.open, name=f"{name}.tables")
+    weights = None if early is None else early.value.weights
+    told = corpus, ready.embeddings, fold, taught.words, taught.memory, taught.trained, tables
+    settings = config.model, config.train, config.open
+    mixed = run.step(open_mode.answer, *told, *settings, weights, seed, name=f"{name}.open")
+    return dataclasses.replace(taught, mixed=mixed)
 
 
 def read_embedding(paths: tuple[Any, ...], corpus: Corpus, name: str) -> Embedding:
@@ -122,13 +154,14 @@ def ask_test(corpus: Corpus, host: HostSettings) -> Fold:
     return splits.ask_test(corpus.train, corpus.asked, corpus.candidates, corpus.actions, host)
 
 
-def measure(fold: Fold, answer: Answer, host: HostSettings) -> dict[str, dict[str, Any]]:
+def measure(fold: Fold, answer: Answer, mixed: Mixed | None, host: HostSettings) -> dict[str, dict[str, Any]]:
     """The scores of each way to answer."""
     ways = {"vectors": answer.vectors, "words": answer.words, "approximate index": answer.approximate}
+    ways["open mode"] = None if mixed is None else mixed.top
     return {name: learn.measure(fold, found, host) for name, found in ways.items() if found is not None}
 
 
-def choose(corpus: Corpus, fold: Fold, answer: Answer) -> tuple[Int64s, int]:
+def choose(corpus: Corpus, fold: Fold, answer: Answer, mixed: Mixed | None) -> tuple[Int64s, int]:
     """Ten original ids a user, user after user, and how many were filled up.
 
     A user who has seen nearly every candidate has fewer than ten left: the most popular others fill the list, seen ones
@@ -137,7 +170,7 @@ def choose(corpus: Corpus, fold: Fold, answer: Answer) -> tuple[Int64s, int]:
     rows = fold.candidates.rows.values
     popularity = np.bincount(corpus.train.item, minlength=len(corpus.catalogue.oid))[rows]
     popular = np.argsort(-popularity, kind="stable")
-    columns = answer.vectors.columns.copy()
+    columns = (answer.vectors if mixed is None else mixed.top).columns.copy()
     short = np.flatnonzero((columns < 0).any(axis=1))
     for query in short:
         kept = columns[query][columns[query] >= 0]

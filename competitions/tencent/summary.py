@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from competitions.tencent.data import Corpus
+from competitions.tencent.open_mode import MODELS
 from competitions.tencent.pipeline import Outcome
 from competitions.tencent.splits import Fold
 from competitions.tencent.train import Trained
@@ -13,19 +14,22 @@ from competitions.tencent.train import Trained
 def summarise(outcome: Outcome) -> dict[str, Any]:
     """Everything of the closing summary as plain values, for summary.json."""
     corpus, measured = outcome.ready.corpus.value, outcome.measured.value
-    best = measured["vectors"]
+    best = measured.get("open mode", measured["vectors"])
     return {
         "notes": [{"file": n.file, "what": n.what, "count": n.count, "first": n.first} for n in corpus.notes],
         "cv": {"score": best["score"], "error": best["score_error"], "users": best["users"]},
         "ways": measured,
-        "recall_of_index": outcome.validated.value.recall,
+        "mix": None
+        if outcome.early.mixed is None
+        else dict(zip(MODELS, outcome.early.mixed.value.weights, strict=True)),
+        "recall_of_index": outcome.early.answer.value.recall,
         "folds": [
             describe_fold("validation", corpus, outcome.ready.valid.value),
             describe_fold("test", corpus, outcome.ready.test.value),
         ],
         "training": {
-            "validation": describe_training(outcome.early.value),
-            "test": describe_training(outcome.final.value),
+            "validation": describe_training(outcome.early.trained.value),
+            "test": describe_training(outcome.final.trained.value),
         },
         "filled": outcome.filled,
         "submissions": [{"path": str(checked.path), "rows": checked.rows} for checked in outcome.checked],
