@@ -25,22 +25,25 @@ def order(histories: Histories, length: int, batch: int, seed: int, epoch: int) 
     return [groups[place] for place in rng.permutation(len(groups))]
 
 
-def to_batch(histories: Histories, features: Int32s, length: int, condition: int | Int64s) -> Batch:
-    """Tensors of some histories; the last token of each is followed by ``condition``, the others by what followed.
+def to_batch(histories: Histories, features: Int32s, length: int, condition: int | Int64s, reference: int) -> Batch:
+    """Tensors of some histories; the last token of each is followed by ``condition`` at the time ``reference``, the
+    others by what followed.
 
     ``features``: of all users of the sequences.
     """
     padded = pad(histories, length)
     count, width = padded.item.shape
-    following = np.zeros((count, width + 1), np.int64)
-    following[:, :-1] = padded.action
-    following[np.arange(count), padded.there.sum(1)] = condition
+    rows, last = np.arange(count), padded.there.sum(1)
+    following, when = np.zeros((count, width + 1), np.int64), np.zeros((count, width + 1), np.int64)
+    following[:, :-1], when[:, :-1] = padded.action, padded.time
+    following[rows, last], when[rows, last] = condition, reference
     return Batch(
         torch.from_numpy(padded.item),
         torch.from_numpy(padded.action),
         torch.from_numpy(padded.time),
         torch.from_numpy(padded.there),
         torch.from_numpy(following),
+        torch.from_numpy(when),
         torch.from_numpy(features[padded.users].astype(np.int64)),
     )
 

@@ -20,7 +20,7 @@ from competitions.tencent.memory import Memory, fit_memory, remember
 from competitions.tencent.network import Network
 from competitions.tencent.retrieve import Seen, Top, find_seen, recall, search, search_approximately, search_scores
 from competitions.tencent.splits import Fold
-from competitions.tencent.train import Lesson, Trained, build_network, choose_device, count_events, move
+from competitions.tencent.train import Lesson, Trained, build_network, choose_device, count_events, find_end, move
 from competitions.tencent.view import Histories, blocks
 
 TOP = 10
@@ -95,8 +95,8 @@ def fingerprint(lesson: Lesson) -> str:
 
 @dataclass(frozen=True)
 class Question:
-    """The queries of a fold as a trained network sees them: ``hidden`` and ``queries`` (of length 1) [queries, width],
-    ``candidates`` [candidates, width] at ``rows`` of the catalogue, what was ``seen``.
+    """The queries of a fold as a trained network sees them: ``hidden`` [queries, width]; ``queries`` and
+    ``candidates``, whose inner products are scores; the candidates' ``rows`` of the catalogue; what was ``seen``.
     """
 
     network: Network
@@ -111,8 +111,8 @@ class Question:
     @torch.inference_mode()
     def score(self, block: Int64s) -> torch.Tensor:
         """What the whole model says of every candidate for a block of queries: float32 [block, candidates]."""
-        device, temperature = self.queries.device, self.network.train_settings.temperature
-        scores = self.queries[torch.from_numpy(block).to(device)] @ self.candidates.T / temperature
+        device = self.queries.device
+        scores = self.queries[torch.from_numpy(block).to(device)] @ self.candidates.T
         if self.memory is None:
             return scores
         memory = self.memory
@@ -136,7 +136,9 @@ def pose(
     asked, users = choose_sequences(corpus, fold)
     histories, rows = fold.queries(asked), fold.candidates.rows.values
     hidden = read_queries(network, asked, users, fold, model.length)
-    queries = torch.nn.functional.normalize(hidden, dim=1)
+    when = torch.full((len(hidden),), find_end(fold.history(corpus.train)), device=hidden.device)
+    with torch.inference_mode():
+        queries = network.ask(hidden, when)
     seen = find_seen(histories, rows, len(corpus.catalogue.oid))
     return Question(network, memory, histories, rows, hidden, queries, embed_candidates(network, rows), seen)
 
@@ -200,14 +202,14 @@ def read_queries(network: Network, asked: Sequences, users: Users, fold: Fold, l
     hidden = torch.zeros(len(histories), network.model_settings.width, device=device)
     for block in blocks(len(order), READ_BLOCK):
         places = order[block]
-        batch = to_batch(histories.take(places), users.features, length, fold.condition[places])
+        batch = to_batch(histories.take(places), users.features, length, fold.condition[places], 0)
         hidden[torch.from_numpy(places).to(device)] = network.read(move(batch, device)).float()
     return hidden
 
 
 @torch.inference_mode()
 def embed_candidates(network: Network, rows: Int64s) -> torch.Tensor:
-    """The vector of every candidate, float32 [candidates, width], of length 1."""
+    """The vector of every candidate, float32 [candidates, dimensions]."""
     device = next(network.parameters()).device
     parts = [network.embed(torch.from_numpy(rows[block]).to(device)) for block in blocks(len(rows), EMBED_BLOCK)]
     return torch.cat(parts)

@@ -49,24 +49,23 @@ def sampled_softmax(
     pool_vectors: Tensor,
     pool: Tensor,
     log_pi: Tensor,
-    temperature: float,
     weights: Tensor,
     added: Tensor | None = None,
 ) -> Tensor:
-    """The sum of the positions' losses times ``weights``. Vectors are of length 1; ``targets`` and ``pool`` are rows,
-    ``pool`` ascending and without repeats. ``added`` [positions, pool]: more to the scores; then all targets must be in
-    the pool.
+    """The sum of the positions' losses times ``weights``. The score of an ad is the inner product with ``hidden``.
+
+    ``targets`` and ``pool`` are rows, ``pool`` ascending and without repeats. ``added`` [positions, pool]: more to the
+    scores; then all targets must be in the pool.
 
     The target itself enters with weight 1, and once: where it is in the pool, it is left out there.
     """
-    scaled = hidden / temperature
-    own = (scaled * target_vectors).sum(1).float()
+    own = (hidden * target_vectors).sum(1).float()
     place = torch.searchsorted(pool, targets).clamp(max=len(pool) - 1)
     same = pool[place] == targets
     if added is not None:
         own = own + added[torch.arange(len(place), device=place.device), place]
     total: Tensor = _Softmax.apply(  # type: ignore[no-untyped-call]
-        scaled, own, pool_vectors, log_pi, torch.where(same, place, -1), weights, added
+        hidden, own, pool_vectors, log_pi, torch.where(same, place, -1), weights, added
     )
     return total
 

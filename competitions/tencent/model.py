@@ -22,6 +22,7 @@ ACTIONS = 4  # exposure, click, conversion, and -1 (null) laid on 3
 HOUR_S, DAY_S = 3_600, 86_400
 GAP_BUCKETS = 26  # powers of two seconds, up to a year
 NO_TIME = GAP_BUCKETS  # the bucket of a pair with the user's token
+PERIODS_S = tuple(2 * DAY_S * 2**octave for octave in range(8))
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,14 @@ class Content:
     """What is known of ads besides who saw them, by row of the catalogue; stays in memory beside the model.
 
     ``features`` int32 [rows, fields]; ``vectors`` one float16 [rows, dimensions] an embedding; ``trained`` bool [rows]:
-    the ads that training histories hold; the id of any other means nothing. ``sizes``, ``user_sizes``: the largest
-    value of each field.
+    the ads that training histories hold; the id of any other means nothing. ``birth`` int64 [rows]: seconds of an ad's
+    first event, of an ad without one the end of the log. ``sizes``, ``user_sizes``: the largest value of each field.
     """
 
     features: Tensor
     vectors: tuple[Tensor, ...]
     trained: Tensor
+    birth: Tensor
     sizes: tuple[int, ...]
     user_sizes: tuple[int, ...]
 
@@ -45,6 +47,7 @@ class Content:
             self.features.to(device),
             tuple(vector.to(device) for vector in self.vectors),
             self.trained.to(device),
+            self.birth.to(device),
             self.sizes,
             self.user_sizes,
         )
@@ -54,8 +57,8 @@ class Content:
 class Batch:
     """Histories as tensors: ``item``, ``action``, ``time`` int64 [histories, length], ``there`` bool, zeros at the end.
 
-    ``following`` int64 [histories, length + 1]: the action of the ad that each token is to predict. ``users`` int64
-    [histories, columns]: the users' features.
+    ``following`` int64 [histories, length + 1]: the action of the ad that each token is to predict; ``when``: the time
+    for which it is asked. ``users`` int64 [histories, columns]: the users' features.
     """
 
     item: Tensor
@@ -63,7 +66,37 @@ class Batch:
     time: Tensor
     there: Tensor
     following: Tensor
+    when: Tensor
     users: Tensor
+
+
+class Clock(nn.Module):
+    """How an ad's score depends on its age: a sum of waves of periods from 2 to 256 days, with amplitudes learned.
+
+    a cos(w (t - b)) + c sin(w (t - b)), t the time asked for and b the ad's birth, is an inner product of a vector of t
+    and a vector of b: so the search needs nothing else, and what was learned of one day holds for the next.
+    """
+
+    def __init__(self) -> None:
+        """Both amplitudes start at 0: age says nothing."""
+        super().__init__()
+        self.waves = nn.Parameter(torch.zeros(len(PERIODS_S), 2))
+
+    def turn(self, time: Tensor) -> Tensor:
+        """Seconds, int64 [n] -> cosine and sine of each wave, [n, waves, 2]."""
+        angles = torch.stack([time % period for period in PERIODS_S], -1).float()
+        angles = angles * (2 * torch.pi / torch.tensor(PERIODS_S, device=time.device))
+        return torch.stack([angles.cos(), angles.sin()], -1)
+
+    def ask(self, time: Tensor) -> Tensor:
+        """The vector of a time that is asked for, [n, 2 x waves]."""
+        cosine, sine = self.turn(time).unbind(-1)
+        even, odd = self.waves.unbind(-1)
+        return torch.cat([even * cosine + odd * sine, even * sine - odd * cosine], -1)
+
+    def answer(self, birth: Tensor) -> Tensor:
+        """The vector of an ad's birth, [n, 2 x waves]."""
+        return torch.cat(self.turn(birth).unbind(-1), -1)
 
 
 class Fields(nn.Module):
@@ -98,7 +131,7 @@ class ItemTower(nn.Module):
         self.hashed = 0 < settings.id_buckets < len(content.trained)
         if settings.ids:
             self.ids = nn.Embedding(settings.id_buckets if self.hashed else len(content.trained), width)
-            nn.init.normal_(self.ids.weight, std=width**-0.5)
+            nn.init.normal_(self.ids.weight, std=(0.3 if settings.features or settings.embeddings else 1) * width**-0.5)
         if settings.features:
             self.fields = Fields(content.sizes, settings.field_width, settings.feature_buckets)
             self.mix = nn.Linear(len(content.sizes) * settings.field_width, width, bias=False)

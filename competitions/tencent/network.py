@@ -11,7 +11,7 @@ from competitions.tencent.config import ModelSettings, TrainSettings
 from competitions.tencent.data import Int64s
 from competitions.tencent.generate import CodeHead
 from competitions.tencent.loss import cosine, sampled_softmax
-from competitions.tencent.model import Batch, Content, Encoder, ItemTower
+from competitions.tencent.model import Batch, Clock, Content, Encoder, ItemTower
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Network(nn.Module):
         self.model_settings, self.train_settings = model, train
         self.tower = ItemTower(model, content)
         self.encoder = Encoder(model, content)
+        if model.times:
+            self.clock = Clock()
         if model.memory:
             self.gain, self.floor = nn.Parameter(torch.tensor(0.5)), nn.Parameter(torch.tensor(math.log(0.1)))
         self.head = None
@@ -55,16 +57,16 @@ class Network(nn.Module):
         hidden = self.encoder(vectors[events], batch)[:, :-1]
         asked = (weights > 0) & batch.there
         asked[:, 0] |= ~asked.any() & batch.there[:, 0]  # one at least, if only with a weight of 0
-        answers, hidden = cosine(vectors), hidden[asked]
+        hidden = hidden[asked]
+        answers = self.answer(vectors, rows)
         weights = weights[asked]
         loss = sampled_softmax(
-            cosine(hidden),
+            self.ask(hidden, batch.when[:, :-1][asked]),
             answers[events[asked]],
             batch.item[asked],
             answers[place[batch.item.numel() :]],
             pool.rows,
             pool.log_pi,
-            settings.temperature,
             weights,
             None if pool.remembered is None else self.speak(pool.remembered[asked[batch.there]]),
         )
@@ -77,9 +79,23 @@ class Network(nn.Module):
         """What counts add to the scores: their logarithm, so that odds are multiplied by a power of them."""
         return self.gain * torch.log(remembered + self.floor.exp())
 
+    def ask(self, hidden: Tensor, when: Tensor) -> Tensor:
+        """What is looked for, as a vector whose inner product with an ad's is the score: cosine / temperature, and what
+        the ad's age at the time ``when`` [n] says.
+        """
+        asked = cosine(hidden) / self.train_settings.temperature
+        return torch.cat([asked, self.clock.ask(when)], 1) if self.model_settings.times else asked
+
+    def answer(self, vectors: Tensor, rows: Tensor) -> Tensor:
+        """The vectors of ads to be looked for: of length 1, and of their births."""
+        found = cosine(vectors)
+        if not self.model_settings.times:
+            return found
+        return torch.cat([found, self.clock.answer(self.tower.content.birth[rows])], 1)
+
     def embed(self, rows: Tensor) -> Tensor:
-        """Vectors of length 1 of these rows, [rows, width]."""
-        return cosine(self.tower(rows))
+        """The vectors of these ads, to be compared with those of ``ask``."""
+        return self.answer(self.tower(rows), rows)
 
     def read(self, batch: Batch) -> Tensor:
         """What is looked for after each history: the hidden vector of its last token, [histories, width]."""

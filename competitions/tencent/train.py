@@ -76,6 +76,20 @@ def count_events(lesson: Lesson) -> np.ndarray:
     return share
 
 
+def find_births(history: Histories, rows: int) -> Int64s:
+    """Seconds of each ad's first event; of an ad without one, of the end of the log: it may be shown from there on."""
+    events = history.events()
+    birth = np.full(rows, find_end(history))
+    np.minimum.at(birth, history.sequences.item[events], history.sequences.time[events])
+    return birth
+
+
+def find_end(history: Histories) -> int:
+    """The time for which a question is put: just behind everything that is shown, in seconds."""
+    filled = history.ends[history.lengths > 0]
+    return int(history.sequences.time[filled - 1].max(initial=0)) + 1
+
+
 def build_network(lesson: Lesson, frequency: np.ndarray) -> Network:
     """The untrained network, the same for the same seed."""
     torch.manual_seed(lesson.seed)
@@ -83,6 +97,7 @@ def build_network(lesson: Lesson, frequency: np.ndarray) -> Network:
         torch.from_numpy(np.array(lesson.catalogue.features)),  # copies: the arrays are mapped from disk, read-only
         tuple(torch.from_numpy(np.array(embedding.vectors)) for embedding in lesson.embeddings),
         torch.from_numpy(frequency > 0),
+        torch.from_numpy(find_births(lesson.history, len(frequency))),
         tuple(size + 1 for size in lesson.catalogue.sizes),
         list_user_sizes(lesson.users),
     )
@@ -176,7 +191,7 @@ def take_step(
     rows, log_pi = draw_pool(everyone.item[everyone.there], shares, settings.negatives, rng, whole_batch=remembers)
     weight = float(weigh(torch.from_numpy(everyone.action), torch.from_numpy(everyone.there), settings).sum())
     own = mine if len(mine) else places[:1]  # every process takes part in every step, if only with a weight of 0
-    batch = move(to_batch(lesson.history.take(own), lesson.users.features, length, layout.CLICK), device)
+    batch = move(to_batch(lesson.history.take(own), lesson.users.features, length, layout.CLICK, 0), device)
     weights = draw_asked(weigh(batch.action, batch.there, settings), batch.action, settings) * bool(len(mine))
     pool = Pool(rows.to(device), log_pi.to(device), recall(lesson, own, rows, device))
     with autocast(device, settings):
