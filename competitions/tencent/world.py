@@ -1,0 +1,142 @@
+"""What is fixed before anyone is shown an ad: sizes at a scale, the calendar, topics, and the numbers assumed.
+
+Time runs in slots of six hours, on the host's clock (UTC+8), up to the reference time, a midnight, and one day beyond:
+the horizon, in which the first click of every user is looked for. A day's four slots are its bands.
+
+Topics are what ads are about and users are interested in. They have a place in a latent space, a share of the ads, a
+rhythm (by band, workdays and weekends apart), a trend (by day) and a successor, which interest moves on to.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import UserError
+
+Floats: TypeAlias = NDArray[np.float64]
+Singles: TypeAlias = NDArray[np.float32]
+Ints: TypeAlias = NDArray[np.int64]
+Codes: TypeAlias = NDArray[np.int32]
+Bools: TypeAlias = NDArray[np.bool_]
+
+SCALE_MIN, SCALE_MAX = 0.0005, 2.0
+# The public release TencentGR-1M.
+USERS, ITEMS, CANDIDATES, ADVERTISERS = 1_001_845, 4_783_154, 660_000, 100_000
+LEAST_CANDIDATES, LEAST_ADVERTISERS = 400, 400
+UNSEEN_CANDIDATES = 148_971 / 660_000
+# Ads that exist for each that is seen before the reference time, at scale 1; fewer in a smaller world, by this power.
+WORLD_ITEMS, GROWTH = 3.35, 0.1
+
+DAY, SLOT, BANDS = 86_400, 21_600, 4
+REFERENCE = 1_748_880_000  # 2025-06-03 00:00 at UTC+8: midnight, as is the first second
+DAYS_BACK = 232
+FIRST = REFERENCE - DAYS_BACK * DAY
+NOW = DAYS_BACK * BANDS  # the slot that the reference time opens
+SLOTS = NOW + BANDS
+BAND_SHARE = np.array([0.09, 0.25, 0.31, 0.35])  # of the events of a day; assumed
+FIRST_WEEKDAY = 0  # of the first day, Monday: the reference time is a Tuesday
+
+TOPICS, DIMENSIONS = 100, 16
+SHARE_SHIFT, SHARE_SLOPE = 10.0, 0.8
+APART = 1.25  # length of the centers; ads lie about 0.95 around them
+RHYTHM, TREND, TREND_KEPT = 0.45, 0.35, 0.9
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Numbers of users, ads in the world, advertisers and candidates at a scale."""
+
+    users: int
+    ads: int
+    advertisers: int
+    candidates: int
+
+
+@dataclass(frozen=True)
+class Topics:
+    """One entry a topic.
+
+    ``center`` (topics, dimensions); ``successor``: the topic that interest moves on to; ``rhythm`` (slots, topics):
+    the factor on interest in a slot; ``background`` (slots, topics): P(topic) among ads shown for no reason but
+    popularity; ``steps``: its cumulative sums along the topics with the slot's number added, flat and ascending.
+    """
+
+    share: Floats
+    center: Singles
+    successor: Ints
+    rhythm: Singles
+    background: Floats
+    steps: Floats
+
+
+def measure(scale: float) -> Sizes:
+    """Sizes at a scale; 1.0 gives the release's. Raises ``UserError`` for a scale out of range."""
+    if not SCALE_MIN <= scale <= SCALE_MAX:
+        raise UserError(
+            f"The scale is {scale}; give a number from {SCALE_MIN} to {SCALE_MAX} (1.0 is the size of the release)."
+        )
+    return Sizes(
+        users=round(USERS * scale),
+        ads=round(WORLD_ITEMS * ITEMS * scale ** (1.0 + GROWTH)),
+        advertisers=max(LEAST_ADVERTISERS, round(ADVERTISERS * scale)),
+        candidates=max(LEAST_CANDIDATES, round(CANDIDATES * scale)),
+    )
+
+
+def slot_of(time: Ints) -> Ints:
+    """The slot that each second lies in."""
+    return (time - FIRST) // SLOT
+
+
+def make_topics(seed: int) -> Topics:
+    """Draw the topics."""
+    rng = np.random.default_rng([11, seed])
+    share = 1.0 / (np.arange(TOPICS) + SHARE_SHIFT) ** SHARE_SLOPE
+    share = rng.permutation(share / share.sum())
+    center = rng.standard_normal((TOPICS, DIMENSIONS), dtype=np.float32)
+    center *= np.float32(APART) / np.linalg.norm(center, axis=1, keepdims=True)
+    ring = rng.permutation(TOPICS)
+    successor = np.empty(TOPICS, np.int64)
+    successor[ring] = np.roll(ring, 1)
+    slot = np.arange(SLOTS)
+    weekend = ((slot // BANDS + FIRST_WEEKDAY) % 7 >= 5).astype(np.int64)
+    beats = np.exp(RHYTHM * rng.standard_normal((2, BANDS, TOPICS)))
+    rhythm = beats[weekend, slot % BANDS]
+    background = share * rhythm * np.exp(_walk(rng))[slot // BANDS]
+    background /= background.sum(axis=1, keepdims=True)
+    steps = np.cumsum(background, axis=1)
+    steps /= steps[:, -1:]
+    return Topics(
+        share=np.asarray(share, float),
+        center=center,
+        successor=successor,
+        rhythm=rhythm.astype(np.float32),
+        background=np.asarray(background, float),
+        steps=np.asarray(steps + slot[:, None], float).ravel(),
+    )
+
+
+def draw_background(topics: Topics, slot: Ints, at: Floats) -> Ints:
+    """The topic drawn from the background of each slot at ``at``, uniform numbers below 1."""
+    place = np.searchsorted(topics.steps, slot + at, side="right")
+    return np.asarray(np.minimum(place - slot * TOPICS, TOPICS - 1))
+
+
+def _walk(rng: np.random.Generator) -> Floats:
+    """The logarithm of every topic's trend by day (days, topics): a stationary random walk."""
+    days = SLOTS // BANDS
+    step = TREND * (1.0 - TREND_KEPT**2) ** 0.5
+    walk = np.empty((days, TOPICS))
+    walk[0] = TREND * rng.standard_normal(TOPICS)
+    for day in range(1, days):
+        walk[day] = TREND_KEPT * walk[day - 1] + step * rng.standard_normal(TOPICS)
+    return walk
+
+
+def pick(weights: NDArray[np.floating], at: NDArray[np.floating]) -> Ints:
+    """The column drawn in each row of ``weights`` (rows, columns) at ``at`` (rows), uniform numbers."""
+    steps = np.cumsum(weights, axis=1)
+    drawn = (steps <= (at * steps[:, -1])[:, None]).sum(axis=1)
+    return np.asarray(np.minimum(drawn, weights.shape[1] - 1))
