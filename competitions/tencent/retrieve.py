@@ -73,6 +73,7 @@ def search(
     return Top(columns, scores)
 
 
+@torch.inference_mode()
 def search_scores(score: Callable[[Int64s], Tensor], queries: int, seen: Seen, top: int, query_block: int = 512) -> Top:
     """Exact, where scores are no inner products: ``score`` (places of queries) gives [block, candidates]."""
     columns = np.full((queries, top), -1)

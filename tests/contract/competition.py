@@ -42,10 +42,14 @@ class BadInput:
 
 @dataclass(frozen=True)
 class Change:
-    """Something that is changed between two runs, and the names of the steps that the second must compute again."""
+    """Something that is changed between two runs, and the names of the steps that the second must compute again.
+
+    ``edit``: of a changed function, what it shall return, ``{}`` standing for what it returned.
+    """
 
     what: str
     steps: frozenset[str]
+    edit: str = "({}).with_columns(pair_new=pl.lit(1.0, pl.Float32))"
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from tests.contract.competition import Competition, Finished, run
 from tests.contract.flight import FLIGHT
 from tests.contract.mgtv import MGTV
 from tests.contract.news import NEWS
+from tests.contract.tencent import TENCENT
 
-COMPETITIONS = (NEWS, FLIGHT, MGTV)
+COMPETITIONS = (NEWS, FLIGHT, MGTV, TENCENT)
 LISTS = {"mutation": "mutations", "bad_input": "bad_inputs", "bad_setting": "bad_settings", "future": "futures"}
 
 

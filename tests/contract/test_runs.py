@@ -104,8 +104,8 @@ def test_an_edited_feature_computes_its_block_and_what_follows(
     lines, _, end = find_return(module, function)
     assert end.value
     assert end.end_lineno
-    returned = ast.unparse(end.value)
-    lines[end.lineno - 1 : end.end_lineno] = [f"    return ({returned}).with_columns(pair_new=pl.lit(1.0, pl.Float32))"]
+    edited = competition.feature_change.edit.format(ast.unparse(end.value))
+    lines[end.lineno - 1 : end.end_lineno] = [f"    return {edited}"]
     module.write_text("\n".join(lines))
     after = run(competition, finished.raw, finished.build, root=root)
     assert after.computed() == competition.feature_change.steps

@@ -46,7 +46,8 @@ def test_a_mutated_submission_is_refused_by_the_rule_that_it_breaks(
     competition: Competition, finished: Finished, mutation: Mutation, call: Call, tmp_path: Path
 ) -> None:
     path = tmp_path / f"mutated{mutation.suffix}"
-    path.write_bytes(mutation.edit(finished.submission.with_suffix(mutation.suffix).read_bytes()))
+    (sound,) = [one for one in finished.submissions if one.suffix == mutation.suffix]
+    path.write_bytes(mutation.edit(sound.read_bytes()))
     sentence = refusal(call("check", competition.name, path, "--raw", finished.raw))
     for told in (str(path), *mutation.told):
         assert told in sentence

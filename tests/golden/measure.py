@@ -32,10 +32,17 @@ from competitions.news import pipeline as news_pipeline
 from competitions.news import raw as news_raw
 from competitions.news import simulate as news_simulation
 from competitions.news import summary as news_summary
+from competitions.tencent import command as tencent
+from competitions.tencent import learn as tencent_learn
+from competitions.tencent import pipeline as tencent_pipeline
+from competitions.tencent import raw as tencent_raw
+from competitions.tencent import simulate as tencent_simulation
+from competitions.tencent import summary as tencent_summary
+from competitions.tencent.retrieve import Top
 
 HERE = Path(__file__).parent
 SEED = 1
-NEWS_SCALE, FLIGHT_SCALE, MGTV_SCALE = 0.005, 0.006, 0.004
+NEWS_SCALE, FLIGHT_SCALE, MGTV_SCALE, TENCENT_SCALE = 0.005, 0.006, 0.004, 0.001
 NEWS_SETTINGS = ("seed=1", "recall.candidates=80", "rank.rounds=40", "rank.patience=20", "blend.trials=30")
 FLIGHT_SETTINGS = (
     "seed=1",
@@ -58,6 +65,22 @@ MGTV_SETTINGS = (
     "completion.parameters.max_bin=63",
     "completion.parameters.num_threads=1",
     "split.train_days=2",
+)
+TENCENT_SETTINGS = (
+    "seed=1",
+    "split.valid_share=0.2",
+    "model.width=32",
+    "model.blocks=1",
+    "model.length=30",
+    "train.batch=8",
+    "train.epochs=4",
+    "train.rate=3e-3",
+    "train.temperature=0.1",
+    "train.negatives=1024",
+    "train.exposure_weight=0.1",
+    "train.codes=64",
+    "train.processes=1",
+    "train.precision=fp32",
 )
 # What one feature alone tells: numbers that no fit moves.
 FLIGHT_FEATURES = (
@@ -183,6 +206,35 @@ def measure_mgtv(folder: Path) -> Metrics:
     return measured | {f"oracle {name}": truth["oracle"][name] for name in ("score", "hit_rate")}
 
 
+def measure_tencent(folder: Path) -> Metrics:
+    """Every golden number of Tencent by name, of a cold run in ``folder``.
+
+    ``popularity``: of the ten candidates with most events before the cut, the same for everybody.
+    """
+    tencent_simulation.simulate(folder / "raw", TENCENT_SCALE, SEED)
+    config = tencent.load_config(TENCENT_SETTINGS)
+    run = Run(folder / "run", folder / "cache", quiet=True)
+    outcome = tencent_pipeline.solve(tencent_raw.locate(folder / "raw"), config, run)
+    truth = tencent.score_simulated(folder / "raw", outcome.checked[0].path)
+    assert truth is not None
+    summary = tencent_summary.summarise(outcome)
+    corpus, fold = outcome.ready.corpus.value, outcome.ready.valid.value
+    events = np.bincount(corpus.train.item[fold.history(corpus.train).events()], minlength=len(corpus.catalogue.oid))
+    ten = np.argsort(-events[fold.candidates.rows.values], kind="stable")[: tencent_learn.TOP]
+    popular = Top(np.tile(ten, (len(fold.users), 1)), np.zeros((len(fold.users), len(ten)), np.float32))
+    ways = {**summary["ways"], "popularity": tencent_learn.measure(fold, popular, config.host)}
+    measured: Metrics = {}
+    for way, scores in ways.items():
+        measured |= {f"cv {way} {name}": scores[name] for name in ("score", "hit_rate@10", "seen", "unseen")}
+    valid, test = summary["folds"]
+    measured |= {f"fold {name}": float(valid[name]) for name in ("unseen candidates", "unseen targets")}
+    measured["fold history share"] = valid["training events"] / test["training events"]
+    for name, training in summary["training"].items():
+        measured |= {f"loss {name} {epoch}": loss for epoch, loss in enumerate(training["losses"], 1)}
+    measured |= {f"truth {name}": truth["scores"][name] for name in ("score", "hit_rate@10")}
+    return measured | {f"oracle {name}": truth["oracle"][name] for name in ("score", "hit_rate")}
+
+
 def _auc(values: NDArray[Any], labels: NDArray[Any], sizes: NDArray[Any]) -> float:
     """The share of a session's other options that are put below the booked one, a tie for a half, averaged."""
     session = np.repeat(np.arange(len(sizes)), sizes)
@@ -192,7 +244,12 @@ def _auc(values: NDArray[Any], labels: NDArray[Any], sizes: NDArray[Any]) -> flo
     return float(frame.select(place.over("session").filter("booked").drop_nans().mean()).item())
 
 
-MEASURES: dict[str, Callable[[Path], Metrics]] = {"news": measure_news, "flight": measure_flight, "mgtv": measure_mgtv}
+MEASURES: dict[str, Callable[[Path], Metrics]] = {
+    "news": measure_news,
+    "flight": measure_flight,
+    "mgtv": measure_mgtv,
+    "tencent": measure_tencent,
+}
 
 
 def measure(name: str) -> Metrics:

@@ -1,0 +1,262 @@
+"""The Tencent competition under contract."""
+
+import dataclasses
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from common.run import Run
+from competitions.tencent import raw, submit
+from competitions.tencent.command import load_config
+from competitions.tencent.data import Corpus
+from competitions.tencent.pipeline import solve
+from competitions.tencent.splits import Fold
+from competitions.tencent.train import Trained
+from competitions.tencent.view import pad
+from tests.contract.competition import Change, Competition, Mutation, Results
+from tests.contract.tencent_faults import BAD_INPUTS
+from tests.contract.tencent_planted import (
+    VALID_SHARE,
+    VALUES,
+    add_future,
+    replace_future,
+    write_popular,
+    write_raw,
+)
+
+LENGTH = 20
+SMALL = (
+    f"split.valid_share={VALID_SHARE}",
+    "model.width=16",
+    "model.blocks=1",
+    "model.heads=1",
+    f"model.length={LENGTH}",
+    "model.id_buckets=0",
+    "model.field_width=4",
+    f"model.feature_buckets={VALUES['122'] + 10}",
+    "train.batch=32",
+    "train.epochs=6",
+    "train.rate=0.02",
+    "train.negatives=0",
+    "train.codes=8",
+    "train.processes=1",
+    "retrieve.beam=16",
+)
+QUICK = ("train.epochs=1",)
+AFTER_MODEL = {"valid.fit", "valid.answer", "measure", "test.fit", "test.answer", "choose"}
+
+Lines = list[str]
+Answer = dict[str, Any]  # the JSON form
+
+
+def edit_lines(edit: Callable[[Lines], Lines]) -> Callable[[bytes], bytes]:
+    """An edit of the lines of the CSV."""
+    return lambda content: ("\n".join(edit(content.decode().splitlines())) + "\n").encode()
+
+
+def edit_row(edit: Callable[[Lines], Lines]) -> Callable[[bytes], bytes]:
+    """An edit of the fields of the third line."""
+    return edit_lines(lambda lines: [*lines[:2], ",".join(edit(lines[2].split(","))), *lines[3:]])
+
+
+def edit_json(edit: Callable[[Answer], object]) -> Callable[[bytes], bytes]:
+    """An edit in place of what the JSON form holds."""
+
+    def change(content: bytes) -> bytes:
+        answer = json.loads(content)
+        edit(answer)
+        return json.dumps(answer).encode()
+
+    return change
+
+
+def edit_ids(place: int, value: int) -> Callable[[bytes], bytes]:
+    """Another id at a place of the binary form."""
+    at = 8 + 8 * place
+    return lambda content: content[:at] + struct.pack("<Q", value) + content[at + 8 :]
+
+
+def repeat_ids(content: bytes) -> bytes:
+    """The first id of the second user twice."""
+    (first,) = struct.unpack_from("<Q", content, 88)
+    return edit_ids(19, first)(content)
+
+
+def drop_user(content: bytes) -> bytes:
+    """The binary form without the last user, its header as if that were right."""
+    count, width = struct.unpack_from("<II", content)
+    return struct.pack("<II", count - 1, width) + content[8 : -8 * width]
+
+
+def in_json(rule: str, edit: Callable[[Answer], object], *told: str) -> Mutation:
+    """A mutation of the JSON form."""
+    return Mutation(rule, edit_json(edit), told, ".json")
+
+
+def in_binary(rule: str, edit: Callable[[bytes], bytes], *told: str) -> Mutation:
+    """A mutation of the binary form."""
+    return Mutation(rule, edit, told, ".u64bin")
+
+
+def swap_last(rows: list[Any]) -> None:
+    """The last two in each other's place."""
+    rows[-2], rows[-1] = rows[-1], rows[-2]
+
+
+CSV_MUTATIONS = {
+    "byte-order mark": Mutation(submit.FORMAT, lambda content: b"\xef\xbb\xbf" + content, ("byte-order mark",)),
+    "no header": Mutation(submit.FORMAT, lambda content: content.partition(b"\n")[2], ("header",)),
+    "another header": Mutation(submit.FORMAT, lambda content: content.replace(b"ad_10", b"ad_11"), ("header",)),
+    "a field too many": Mutation(submit.FORMAT, edit_row(lambda row: [*row, "1"]), ("line 3", "12 fields", "11")),
+    "a field too few": Mutation(submit.FORMAT, edit_row(lambda row: row[:-1]), ("line 3", "10 fields", "11")),
+    "a float for an ad": Mutation(
+        submit.FORMAT, edit_row(lambda row: [*row[:-1], f"{row[-1]}.0"]), ("line 3", "whole number")
+    ),
+    "no ad": Mutation(submit.FORMAT, edit_row(lambda row: [*row[:-1], ""]), ("line 3", "whole number")),
+    "a user twice": Mutation(submit.ONCE, edit_lines(lambda lines: [*lines, lines[-1]]), (submit.ONCE,)),
+    "a user in the place of another": Mutation(
+        submit.ONCE, edit_lines(lambda lines: [*lines[:2], *lines[1:2], *lines[3:]]), (submit.ONCE, submit.SAME_ORDER)
+    ),
+    "a user left out": Mutation(
+        submit.SAME_ORDER, edit_lines(lambda lines: lines[:-1]), (submit.SAME_ORDER, "missing user_")
+    ),
+    "an unknown user": Mutation(
+        submit.SAME_ORDER, edit_row(lambda row: ["nobody", *row[1:]]), (submit.SAME_ORDER, "unknown nobody")
+    ),
+    "rows swapped": Mutation(
+        submit.SAME_ORDER,
+        edit_lines(lambda lines: [*lines[:-2], lines[-1], lines[-2]]),
+        (submit.SAME_ORDER, "only their order is wrong"),
+    ),
+    "an ad twice": Mutation(submit.TEN, edit_row(lambda row: [*row[:-1], row[1]]), (submit.TEN, "row 2")),
+    "a re-id for an ad": Mutation(submit.KNOWN, edit_row(lambda row: [*row[:-1], "17"]), (submit.KNOWN, "row 2")),
+    "a retrieval id for an ad": Mutation(submit.KNOWN, edit_row(lambda row: [*row[:-1], "0"]), (submit.KNOWN,)),
+    "a number beyond 64 bits": Mutation(submit.FORMAT, edit_row(lambda row: [*row[:-1], "9" * 20]), ("line 3",)),
+}
+JSON_MUTATIONS = {
+    "json: truncated": Mutation(submit.FORMAT, lambda content: content[:-9], (submit.FORMAT,), ".json"),
+    "json: no users": in_json(submit.FORMAT, lambda answer: answer.pop("user"), "`user`"),
+    "json: ads as texts": in_json(
+        submit.FORMAT,
+        lambda answer: answer.update(top10s=[list(map(str, ads)) for ads in answer["top10s"]]),
+        "Expected `int`, got `str`",
+    ),
+    "json: nine ads": in_json(submit.FORMAT, lambda answer: answer["top10s"][3].pop(), "9 ads where 10"),
+    "json: a list too many": in_json(
+        submit.FORMAT, lambda answer: answer["top10s"].append(answer["top10s"][0]), "one list a user"
+    ),
+    "json: a number beyond 64 bits": in_json(
+        submit.FORMAT, lambda answer: answer["top10s"][0].__setitem__(0, 2**70), submit.FORMAT
+    ),
+    "json: a user twice": in_json(
+        submit.ONCE, lambda answer: answer["user"].__setitem__(1, answer["user"][0]), submit.ONCE
+    ),
+    "json: users swapped": in_json(
+        submit.SAME_ORDER, lambda answer: swap_last(answer["user"]), submit.SAME_ORDER, "only their order is wrong"
+    ),
+    "json: an ad twice": in_json(
+        submit.TEN, lambda answer: answer["top10s"][4].__setitem__(9, answer["top10s"][4][0]), submit.TEN, "row 5"
+    ),
+    "json: an unknown ad": in_json(submit.KNOWN, lambda answer: answer["top10s"][4].__setitem__(9, 5), "row 5"),
+}
+BINARY_MUTATIONS = {
+    "binary: empty": in_binary(submit.FORMAT, lambda content: b"", "0 bytes"),
+    "binary: truncated": in_binary(submit.FORMAT, lambda content: content[:-1], "header"),
+    "binary: another width": in_binary(submit.FORMAT, lambda content: content[:4] + b"\x05" + content[5:], "5 ads"),
+    "binary: a user left out": in_binary(submit.SAME_ORDER, drop_user, submit.SAME_ORDER, "users are asked"),
+    "binary: an ad twice": in_binary(submit.TEN, repeat_ids, submit.TEN, "row 2"),
+    "binary: an unknown ad": in_binary(submit.KNOWN, edit_ids(3, 5), submit.KNOWN, "row 1"),
+    "binary: an id of 2^63": in_binary(submit.KNOWN, edit_ids(3, 2**63), submit.KNOWN),
+}
+
+
+def call_pipeline(folder: Path, settings: tuple[str, ...], run: Run) -> object:
+    """The pipeline, inside this process."""
+    return solve(raw.locate(folder), load_config(settings), run)
+
+
+def take(results: Results, name: str) -> Any:
+    """What the step of this name returned."""
+    (found,) = [value for step, value in results if step == name]
+    return found
+
+
+def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
+    """What the hold-out shows, and everything that is made of it: histories, words, weights.
+
+    Users without an event before the cut are nobody to the hold-out: they are left out.
+    """
+    corpus, fold = take(results, "read_corpus"), take(results, "hold_out")
+    assert isinstance(corpus, Corpus)
+    assert isinstance(fold, Fold)
+    history, queries = fold.history(corpus.train), fold.queries(corpus.train)
+    known = np.flatnonzero(history.lengths > 0)
+    frames = {
+        "catalogue": pl.DataFrame(np.asarray(corpus.catalogue.features)),
+        "words": lay(take(results, "valid.spell")),
+    }
+    for name, shown in (("learned from", history.take(known)), ("asked", queries)):
+        names = corpus.users.names[shown.users].astype(str)
+        padded = dataclasses.asdict(pad(shown, 2 * LENGTH))
+        frames |= {f"{name}: {part}": lay(values) for part, values in padded.items() if part != "users"}
+        frames[name] = pl.DataFrame({"user": names, "length": shown.lengths})
+    trained = take(results, "valid.fit")
+    assert isinstance(trained, Trained)
+    return frames | {f"weights {part}": lay(values) for part, values in trained.weights.items()}
+
+
+def lay(values: Any) -> pl.DataFrame:
+    """An array as a table of as many rows."""
+    flat = np.asarray(values).reshape(len(values), -1) if np.ndim(values) else np.asarray(values).reshape(1, 1)
+    return pl.DataFrame(flat)
+
+
+def find_answers(results: Results) -> pl.DataFrame:
+    """The first ad that everybody who is asked about clicked behind the cut."""
+    corpus, fold = take(results, "read_corpus"), take(results, "hold_out")
+    assert isinstance(corpus, Corpus)
+    assert isinstance(fold, Fold)
+    assert fold.target is not None
+    names = corpus.users.names[fold.users].astype(str)
+    return pl.DataFrame({"query": names, "item": corpus.catalogue.oid[fold.target]})
+
+
+TENCENT = Competition(
+    name="tencent",
+    write_raw=write_raw,
+    small=SMALL,
+    popular=write_popular,
+    metric="score",
+    floor=0.75,
+    ceiling=0.15,
+    rules=submit.RULES,
+    mutations=CSV_MUTATIONS | JSON_MUTATIONS | BINARY_MUTATIONS,
+    bad_inputs=BAD_INPUTS,
+    bad_settings={
+        "model.nope=1": ("model.nope",),
+        "modl.width=16": ("modl", "model"),
+        "train.epochs=many": ("train.epochs", "'many'", "int"),
+        "model.encoder=mamba": ("model.encoder", "mamba", "hstu"),
+        "split.kind=random": ("split.kind", "random"),
+        "train.epochs=0": ("train.epochs", ">= 1"),
+        "model.heads=3": ("model.width", "16", "model.heads", "3"),
+        "host.weights=[0.0, 1.0]": ("host.weights", "3"),
+    },
+    solve=call_pipeline,
+    futures={"replaced": replace_future, "added": add_future},
+    earlier=list_earlier,
+    answers=find_answers,
+    quick=QUICK,
+    model_change=Change("model.dropout=0.05", frozenset(AFTER_MODEL)),
+    feature_change=Change(
+        "competitions/tencent/spelling.py:project_features",
+        frozenset(AFTER_MODEL | {"valid.spell", "test.spell"}),
+        edit="np.roll({}, 1, axis=1)",
+    ),
+    kill_after="measure",
+)

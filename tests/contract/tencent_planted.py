@@ -1,0 +1,300 @@
+"""Tiny raw files for the Tencent competition whose users follow a planted rule, and edits of them.
+
+The rule: ads stand in a circle, and a user goes round it, one place a step, from a place of its own. Of the steps
+seven in ten are clicks, so that the first click is of the next place, or the one after it, or one further. Starts are
+spread evenly, so that popularity knows nothing. Embeddings and features say where an ad stands. Late in the log some
+places get a new ad, after the reference time some more: ads that no history has, and that only their content tells.
+"""
+
+import json
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from competitions.tencent import layout, submit
+from tests.unit.tencent_files import (
+    ITEMS,
+    SEQ,
+    USERS,
+    candidate_schema,
+    write_lines,
+    write_pickle,
+    write_table,
+)
+
+PLACES, RENEWED, NEW = 120, 6, 6  # places; those with a new ad in the log, and after the reference time
+ADS = PLACES + RENEWED + NEW
+KNOWN = PLACES + RENEWED
+PEOPLE, SILENT, STRANGERS = 160, 30, 4  # with a history; in the indexer alone; in the predict file alone
+CLICKS = 0.7  # of all steps
+DAY_S = 86_400
+DAYS, REFERENCE = 8, 1_748_390_400
+RENEWED_AT = REFERENCE - 16 * 3_600
+SHIFT = 40  # longer than any history: the ad so many places further is new to everybody
+WIDTH = 32
+VALUES = {"122": 40_000}  # many, so that the largest file of a run is a model's
+FEW_VALUES = 20
+VALID_SHARE = 0.1
+EMBEDDING = "emb_81_32"
+
+Event = tuple[int, int | None, int]  # ad, action, seconds
+
+
+@dataclass(frozen=True)
+class Person:
+    """One user: its host's name, its events, what it clicks within a day behind the reference time, its features."""
+
+    name: str
+    events: tuple[Event, ...]
+    answer: int | None
+    features: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Ads are numbered 0..ADS - 1 here. ``rid`` of the known, ``oid``, ``place`` by ad; ``people`` by re-id from 1."""
+
+    oid: list[int]
+    rid: list[int]
+    place: list[int]
+    people: tuple[Person, ...]
+    strangers: tuple[Person, ...]
+    order: list[int]  # of the predict file, places in people and, behind them, strangers
+
+    def asked(self) -> list[Person]:
+        """Everybody who is asked about, in order."""
+        return [(*self.people, *self.strangers)[place] for place in self.order]
+
+
+def plant(strangers: int = STRANGERS) -> Planted:
+    """The world, always the same."""
+    rng = np.random.default_rng(7)
+    oid = (20_000_000_000 + rng.permutation(10 * ADS)[:ADS]).tolist()
+    rid = [*(1 + rng.permutation(KNOWN)).tolist(), *[0] * NEW]
+    changed = rng.permutation(PLACES)[: RENEWED + NEW].tolist()
+    place = [*range(PLACES), *changed]
+    starts = rng.permutation(np.arange(PEOPLE) * PLACES // PEOPLE).tolist()
+    people = tuple(live(rng, number, start, place) for number, start in enumerate(starts))
+    more = [live(rng, PEOPLE + SILENT + number, 7 * number, place) for number in range(strangers)]
+    order = rng.permutation(PEOPLE + len(more)).tolist()
+    return Planted(oid, rid, place, people, tuple(more), order)
+
+
+def live(rng: np.random.Generator, number: int, start: int, place: list[int]) -> Person:
+    """A user from its start to the first click behind the reference time."""
+    count = int(rng.integers(14, 25))
+    times = np.sort(rng.integers(REFERENCE - DAYS * DAY_S, REFERENCE, count)).tolist()
+    events = [(ad_at(start + step, time, place), draw_action(rng), time) for step, time in enumerate(times)]
+    waits, later = int(rng.geometric(CLICKS)) - 1, int(rng.poisson(count * VALID_SHARE))
+    answer = ad_at(start + count + waits, REFERENCE + 1, place) if waits < later else None
+    features = {"103": 1 + number % 5, "104": 2, "106": [1 + number % 3, 4]} if number % 10 else None
+    return Person(f"user_{90_000_000 + (number * 7_919) % 1_000_000:08d}", tuple(events), answer, features)
+
+
+def ad_at(place: int, time: int, places: list[int]) -> int:
+    """The ad that stands at a place at a time."""
+    place %= PLACES
+    changed = places[PLACES:]
+    if time >= RENEWED_AT and place in changed[:RENEWED]:
+        return PLACES + changed.index(place)
+    if time >= REFERENCE and place in changed[RENEWED:]:
+        return PLACES + changed.index(place)
+    return place
+
+
+def draw_action(rng: np.random.Generator) -> int | None:
+    """Clicks, a tenth of them conversions; of the others some are unknown."""
+    if rng.random() < CLICKS:
+        return layout.CONVERSION if rng.random() < 0.1 else layout.CLICK
+    return None if rng.random() < 0.1 else layout.EXPOSURE
+
+
+def describe(ad: int, place: int) -> dict[str, Any]:
+    """The features of an ad; ads that the indexer lacks have a value that it lacks as well."""
+    cold: int | str = "9000" if ad >= KNOWN else 1 + place % 3
+    return {"100": 1 + place // 10, "101": cold, "122": 1 + ad}
+
+
+def embed(places: list[int]) -> np.ndarray:
+    """Where an ad stands, as waves round the circle, float32 [ads, 32]; near places have vectors that are alike."""
+    angles = 2 * np.pi * np.array(places)[:, None] * np.arange(1, WIDTH // 2 + 1) / PLACES
+    waves = np.concatenate([np.cos(angles), np.sin(angles)], axis=1) / np.tile(np.arange(1, WIDTH // 2 + 1), 2) ** 0.5
+    noise = 0.02 * np.random.default_rng(8).standard_normal(waves.shape)
+    return np.asarray(waves + noise, np.float32)
+
+
+def number_all(world: Planted) -> dict[str, Any]:
+    """The content of indexer.pkl."""
+    rids = sorted((rid, oid) for rid, oid in zip(world.rid, world.oid, strict=True) if rid)
+    silent = [f"user_{number:08d}" for number in range(SILENT)]
+    features = (*layout.ITEM_FEATURES, *layout.USER_FEATURES, layout.CREATIVE)
+    return {
+        "i": {oid: rid for rid, oid in rids},
+        "u": {name: rid for rid, name in enumerate([*(one.name for one in world.people), *silent], 1)},
+        "f": {name: {7 * code: code for code in range(1, VALUES.get(name, FEW_VALUES) + 1)} for name in features},
+    }
+
+
+def write_raw(folder: Path, truth: Path) -> None:
+    """The planted files in the competition layout, and the answers of the test."""
+    write_competition(folder, truth, plant())
+
+
+def write_competition(folder: Path, truth: Path, world: Planted) -> None:
+    """Strangers have a text in the place of a re-id, and an ad that the indexer lacks in their history."""
+    rids = {one.name: rid for rid, one in enumerate(world.people, 1)}
+    train, asked = folder / layout.TRAIN, folder / layout.EVAL
+    write_sequences(train / layout.SEQUENCES, [list_rows(world, one, rids[one.name]) for one in world.people])
+    write_sequences(
+        asked / layout.PREDICT_SEQUENCES,
+        [list_rows(world, one, rids.get(one.name, one.name)) for one in world.asked()],
+    )
+    write_pickle(train / layout.INDEXER, number_all(world))
+    items = {str(world.rid[ad]): {**describe(ad, world.place[ad]), "111": 3} for ad in range(KNOWN)}
+    (train / layout.ITEM_TABLE).write_text(json.dumps(items))
+    places = np.random.default_rng(9).permutation(ADS).tolist()
+    lines = [
+        {"creative_id": world.oid[ad], "retrieval_id": place, "features": describe(ad, world.place[ad])}
+        for place, ad in enumerate(places)
+    ]
+    write_lines(asked / layout.CANDIDATES, lines[::-1])
+    vectors: dict[str, np.ndarray | None] = {
+        str(oid): vector for oid, vector in zip(world.oid, embed(world.place), strict=True)
+    }
+    vectors[str(world.oid[5])] = None
+    write_pickle(train / layout.EMBEDDINGS / f"{EMBEDDING}.pkl", vectors)
+    write_truth(truth, world)
+
+
+def write_sequences(path: Path, lines: list[list[list[Any]]]) -> None:
+    """Lines with the offsets beside them."""
+    write_lines(path, lines, path.with_name(path.name.replace(".jsonl", "_offsets.pkl")))
+
+
+def list_rows(world: Planted, person: Person, user: int | str) -> list[list[Any]]:
+    """The line of a user; the profile stands anywhere."""
+    rows: list[list[Any]] = []
+    for ad, action, time in person.events:
+        item = world.rid[ad] or world.oid[ad]
+        rows.append([user, item, None, describe(ad, world.place[ad]), action, time])
+    if isinstance(user, str):
+        rows[0][1:4] = [world.oid[ADS - 1], None, describe(ADS - 1, world.place[ADS - 1])]
+    if person.features is not None:
+        features = {**person.features, "105": "8000"} if isinstance(user, str) else person.features
+        rows.insert(person.events[0][2] % (len(rows) + 1), [user, None, features, None, None, REFERENCE])
+    return rows
+
+
+def write_release(folder: Path, truth: Path, world: Planted) -> None:
+    """The same data in the release layout, users in the order of the predict file. There must be no strangers."""
+    rids = {one.name: rid for rid, one in enumerate(world.people, 1)}
+    names = ("item_id", "action_type", "timestamp")
+    rows = [
+        {
+            "user_id": rids[one.name],
+            "seq": [dict(zip(names, (world.rid[ad], *rest), strict=True)) for ad, *rest in one.events],
+        }
+        for one in world.asked()
+    ]
+    write_table(folder, layout.RELEASE_SEQUENCES, rows, SEQ)
+    items = [{"item_id": world.rid[ad], **describe(ad, world.place[ad])} for ad in range(KNOWN)]
+    write_table(folder, layout.RELEASE_ITEMS, items, ITEMS)
+    users = [{"user_id": rids[one.name], **one.features} for one in world.people if one.features]
+    write_table(folder, layout.RELEASE_USERS, users, USERS)
+    places = np.random.default_rng(9).permutation(ADS).tolist()
+    candidates = [
+        {"item_id": world.oid[ad], "retrieval_id": place, **list_cells(describe(ad, world.place[ad]))}
+        for place, ad in enumerate(places)
+    ]
+    write_table(folder, layout.RELEASE_CANDIDATES, candidates, candidate_schema())
+    vectors = embed(world.place)
+    told = [{"anonymous_cid": str(world.oid[ad]), "emb": vectors[ad].tolist()} for ad in range(ADS) if ad != 5]
+    write_table(folder / layout.RELEASE_EMBEDDINGS, f"{EMBEDDING}_parquet", told)
+    write_pickle(folder / layout.INDEXER, number_all(world))
+    write_truth(truth, world)
+
+
+def list_cells(features: dict[str, Any]) -> dict[str, Any]:
+    """Features as the structs of the release."""
+    return {
+        name: {
+            "cold_start": int(isinstance(features.get(name), str)),
+            "feature_value": None if name not in features else str(features[name]),
+        }
+        for name in layout.ITEM_FEATURES
+    }
+
+
+def write_truth(path: Path, world: Planted) -> None:
+    """The first click of everybody who is asked about and clicks at all."""
+    rows = [(one.name, world.oid[one.answer]) for one in world.asked() if one.answer is not None]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pl.DataFrame(rows, schema=["user", "creative_id"], orient="row").write_csv(path)
+
+
+def write_popular(folder: Path, path: Path) -> None:
+    """The baseline that looks at nobody: the ten ads with most events, for everybody."""
+    numbers = pickle.loads((folder / layout.TRAIN / layout.INDEXER).read_bytes())
+    names, oids = ({rid: key for key, rid in numbers[kind].items()} for kind in ("u", "i"))
+    lines = read_sequences(folder / layout.TRAIN / layout.SEQUENCES)
+    items = pl.Series("item", [row[1] for line in lines for row in line if row[1]])
+    ten = items.value_counts().sort("count", "item", descending=[True, False])["item"][: submit.TOP]
+    ads = [oids[rid] for rid in ten]
+    asked = [line[0][0] for line in read_sequences(folder / layout.EVAL / layout.PREDICT_SEQUENCES)]
+    rows = [(names.get(user, user), *ads) for user in asked]
+    pl.DataFrame(rows, schema=list(submit.COLUMNS), orient="row").write_csv(path)
+
+
+def read_sequences(path: Path) -> list[list[list[Any]]]:
+    """The lines of a sequence file."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def find_cut(folder: Path) -> int:
+    """Where the hold-out begins: behind the cut lies the last tenth of all clicks."""
+    lines = read_sequences(folder / layout.TRAIN / layout.SEQUENCES)
+    clicks = sorted(row[5] for line in lines for row in line if row[4])
+    return int(np.quantile(clicks, 1 - VALID_SHARE))
+
+
+def list_files(folder: Path) -> list[tuple[Path, list[list[list[Any]]]]]:
+    """Both sequence files, and what they hold."""
+    paths = (folder / layout.TRAIN / layout.SEQUENCES, folder / layout.EVAL / layout.PREDICT_SEQUENCES)
+    return [(path, read_sequences(path)) for path in paths]
+
+
+def replace_future(folder: Path) -> int:
+    """From the cut on, ads that stand elsewhere, and another action where there was no click."""
+    world, cut, changed = plant(), find_cut(folder), 0
+    ads = {rid: ad for ad, rid in enumerate(world.rid) if rid}
+    for path, lines in list_files(folder):
+        for row in (row for line in lines for row in line):
+            if row[1] in ads and row[5] >= cut:
+                other = (world.place[ads[row[1]]] + SHIFT) % PLACES
+                row[1], row[3] = world.rid[other], describe(other, other)
+                row[4] = row[4] or (None if row[4] == layout.EXPOSURE else layout.EXPOSURE)
+                changed += 1
+        write_sequences(path, lines)
+    return changed
+
+
+def add_future(folder: Path) -> int:
+    """Behind the cut, ads shown to everybody, and users who do nothing before it. A click would move the cut."""
+    world, cut, added = plant(), find_cut(folder), 0
+    for path, lines in list_files(folder):
+        for number, line in enumerate(lines):
+            for step in range(3):
+                ad = (31 * number + 5 * step) % KNOWN
+                action = layout.EXPOSURE if step % 2 else None
+                line.append([line[0][0], world.rid[ad], None, None, action, cut + 4_000 * step])
+                added += 1
+        if path.parent.name == layout.TRAIN:
+            newcomers = range(PEOPLE + 1, PEOPLE + SILENT + 1)
+            lines += [[[user, world.rid[user % KNOWN], None, None, layout.EXPOSURE, cut + user]] for user in newcomers]
+            added += SILENT
+        write_sequences(path, lines)
+    return added

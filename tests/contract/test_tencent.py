@@ -1,0 +1,293 @@
+"""What only Tencent has: two layouts, profiles anywhere, unseen ads, round 2, ways to answer, a killed training."""
+
+import json
+import pickle
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from competitions.tencent import layout
+from competitions.tencent.events import NO_EVENT, NO_PROFILE, SEVERAL_PROFILES, UNSORTED
+from tests.conftest import Call
+from tests.contract.competition import Finished, Recorder, run, start, words
+from tests.contract.tencent import TENCENT
+from tests.contract.tencent_faults import ASKED, CANDIDATES, TRAIN, edit_users
+from tests.contract.tencent_planted import (
+    ADS,
+    KNOWN,
+    NEW,
+    PEOPLE,
+    STRANGERS,
+    plant,
+    read_sequences,
+    write_competition,
+    write_release,
+)
+
+ONLY = (TENCENT,)
+FAST = ("train.epochs=1",)
+
+
+@pytest.fixture
+def folder(finished: Finished, tmp_path: Path) -> Path:
+    """The planted raw files, to be edited."""
+    return Path(shutil.copytree(finished.raw, tmp_path / "raw"))
+
+
+def solve(call: Call, raw: Path, build: Path, *settings: str) -> Finished:
+    """A small run inside this process: a library's warning would fail it."""
+    before = set(build.glob("tencent/*/summary.json"))
+    code, out, err = call(*words(TENCENT, raw, build, *settings))
+    assert code == 0, out + err
+    (made,) = set(build.glob("tencent/*/summary.json")) - before
+    return Finished(raw, raw.with_name("truth.csv"), build, made.parent)
+
+
+def count(finished: Finished, file: str, what: str) -> int:
+    """How often the notes say that this was met."""
+    notes = finished.summary["notes"]
+    found = [note["count"] for note in notes if file == note["file"] and what in note["what"]]
+    assert len(found) == 1, (what, notes)
+    return int(found[0])
+
+
+def read_answers(finished: Finished) -> dict[str, tuple[int, ...]]:
+    """The ten ads of each user, in the order of the file."""
+    return {user: tuple(ads) for user, *ads in pl.read_csv(finished.submission).rows()}
+
+
+def read_seen(finished: Finished) -> dict[str, set[int]]:
+    """The original ids of each asked user's history."""
+    world = plant()
+    seen = {one.name: {world.oid[ad] for ad, *_ in one.events} for one in world.asked()}
+    for one in world.strangers:
+        seen[one.name] = {world.oid[ad] for ad, *_ in one.events[1:]} | {world.oid[ADS - 1]}
+    return seen
+
+
+def test_both_layouts_of_the_same_data_give_the_same_bytes(call: Call, tmp_path: Path) -> None:
+    found = []
+    for write in (write_competition, write_release):
+        folder = tmp_path / write.__name__
+        write(folder / "raw", folder / "truth.csv", plant(0))
+        found.append(solve(call, folder / "raw", folder / "build"))
+    one, other = found
+    assert len(read_answers(one)) == PEOPLE
+    for mine, same in zip(one.submissions, other.submissions, strict=True):
+        assert mine.read_bytes() == same.read_bytes()
+    assert one.summary["ways"] == other.summary["ways"]
+
+
+def test_the_three_forms_say_the_same(finished: Finished) -> None:
+    csv, result, binary = (finished.folder / name for name in ("submission.csv", "result.json", "result.u64bin"))
+    answers, told = read_answers(finished), json.loads(result.read_text())
+    assert told["user"] == list(answers)
+    assert [tuple(ads) for ads in told["top10s"]] == list(answers.values())
+    content = binary.read_bytes()
+    assert np.frombuffer(content[:8], "<u4").tolist() == [len(answers), 10]
+    assert np.frombuffer(content[8:], "<u8").tolist() == [ad for ads in answers.values() for ad in ads]
+    written = [Path(submission["path"]).name for submission in finished.summary["submissions"]]
+    assert written == [path.name for path in (csv, result, binary)]
+
+
+def test_everybody_is_answered_in_the_order_asked_by_ads_that_are_new_to_them(finished: Finished) -> None:
+    answers, seen = read_answers(finished), read_seen(finished)
+    assert list(answers) == [one.name for one in plant().asked()]
+    assert [user for user, ads in answers.items() if seen[user] & set(ads)] == []
+    assert finished.summary["filled"] == 0
+
+
+def test_ads_that_nobody_has_seen_are_found_by_their_content(finished: Finished) -> None:
+    world, answers = plant(), read_answers(finished)
+    asked = [one for one in (*world.people, *world.strangers) if one.answer is not None and one.answer >= KNOWN]
+    assert len(asked) > 3
+    assert [one.name for one in asked if world.oid[one.answer or 0] in answers[one.name][:5]]
+    found = [world.oid[one.answer or 0] in answers[one.name] for one in asked]
+    assert np.mean(found) >= 0.7
+
+
+def test_what_rules_settled_while_reading_is_counted(finished: Finished) -> None:
+    assert count(finished, "predict_seq.jsonl", "the indexer lacks") == STRANGERS
+    assert count(finished, "indexer.pkl", "item whose feature 101 has a value that the indexer lacks") == NEW
+    assert count(finished, "indexer.pkl", "asked user whose feature 105") == sum(
+        one.features is not None for one in plant().strangers
+    )
+    assert count(finished, "seq.jsonl", NO_PROFILE) == sum(one.features is None for one in plant().people)
+
+
+def test_further_faults_that_a_rule_settles_are_counted_and_the_run_goes_on(
+    folder: Path, call: Call, tmp_path: Path
+) -> None:
+    def spoil(lines: list[list[list[Any]]]) -> None:
+        lines[2].reverse()
+        lines[3].append([lines[3][0][0], None, {"103": 9}, None, None, 1])
+        lines[5] = [[lines[5][0][0], None, {"103": 9}, None, None, 1]]
+        lines.append([])
+
+    edit_users(TRAIN, spoil)(folder)
+    after = solve(call, folder, tmp_path / "build", *FAST)
+    assert count(after, "seq.jsonl", UNSORTED) == 1
+    assert count(after, "seq.jsonl", SEVERAL_PROFILES) >= 1
+    assert count(after, "seq.jsonl", NO_EVENT) == 2
+    assert call("check", "tencent", after.submission, "--raw", folder)[0] == 0
+
+
+def test_where_a_profile_stands_and_its_time_change_nothing(
+    folder: Path, finished: Finished, call: Call, tmp_path: Path
+) -> None:
+    def move(lines: list[list[list[Any]]]) -> None:
+        for number, line in enumerate(lines):
+            profiles = [row for row in line if row[1] is None]
+            events = [row for row in line if row[1] is not None]
+            for row in profiles:
+                row[5] = 1_000_000 + number
+            line[:] = events + profiles if number % 2 else profiles + events
+
+    for name in (TRAIN, ASKED):
+        edit_users(name, move)(folder)
+    assert read_sequences(folder / TRAIN) != read_sequences(finished.raw / TRAIN)
+    after = solve(call, folder, tmp_path / "build")
+    assert after.submission.read_bytes() == finished.submission.read_bytes()
+
+
+def test_who_has_seen_nearly_every_candidate_gets_a_list_of_ten_all_the_same(
+    folder: Path, call: Call, tmp_path: Path
+) -> None:
+    world = plant()
+    kept = {world.oid[ad] for ad, *_ in world.people[0].events[:8]} | set(world.oid[:6])
+    lines = [json.loads(line) for line in (folder / CANDIDATES).read_text().splitlines()]
+    few = [line | {"retrieval_id": None} for line in lines if line["creative_id"] in kept]
+    (folder / CANDIDATES).write_text("".join(f"{json.dumps(line)}\n" for line in few))
+    after = solve(call, folder, tmp_path / "build", *FAST)
+    seen, answers = read_seen(after), read_answers(after)
+    candidates = {line["creative_id"] for line in few}
+    short = [user for user in answers if len(candidates - seen[user]) < 10]
+    assert world.people[0].name in short
+    assert after.summary["filled"] == len(short)
+    new = candidates - seen[world.people[0].name]
+    assert set(answers[world.people[0].name][: len(new)]) == new
+    assert call("check", "tencent", after.submission, "--raw", folder)[0] == 0
+
+
+def test_round_two_asks_for_what_the_host_says_of_each_user(
+    folder: Path, finished: Finished, call: Call, tmp_path: Path
+) -> None:
+    names = [one.name for one in plant().asked()]
+    actions = {name: (layout.CONVERSION if number % 2 else layout.CLICK) for number, name in enumerate(names)}
+    (folder / layout.EVAL / layout.USER_ACTIONS).write_text(json.dumps(actions))
+    settings = ("host.target=conversion", "split.valid_share=0.3", "split.horizon_hours=200")
+    after = solve(call, folder, tmp_path / "build", *settings)
+    cv = after.summary["ways"]["vectors"]
+    assert 20 < cv["users"] < finished.summary["cv"]["users"]
+    assert cv["score"] > 3 * TENCENT.ceiling
+    assert call("check", "tencent", after.submission, "--raw", folder)[0] == 0
+
+
+def test_without_embeddings_the_features_tell(folder: Path, call: Call, tmp_path: Path) -> None:
+    shutil.rmtree(folder / layout.TRAIN / layout.EMBEDDINGS)
+    after = solve(call, folder, tmp_path / "build")
+    assert after.summary["cv"]["score"] > TENCENT.ceiling
+    assert not [name for name in after.computed() if name.startswith("embedding")]
+
+
+def test_an_embedding_that_is_not_asked_for_is_not_read(finished: Finished, call: Call) -> None:
+    after = solve(call, finished.raw, finished.build, 'host.embeddings=["emb_82_1024"]', *FAST)
+    assert not [step["name"] for step in after.summary["steps"] if step["name"].startswith("embedding")]
+    assert [step["name"] for step in finished.summary["steps"] if step["name"].startswith("embedding")]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("model.encoder=transformer",),
+        ("train.optimizer=muon", "train.rate=0.02"),
+        ("train.negatives=64", "train.precision=bf16"),
+        ("split.kind=last",),
+    ],
+    ids=lambda settings: settings[0],
+)
+def test_other_settings_learn_the_rule_as_well(settings: tuple[str, ...], finished: Finished, call: Call) -> None:
+    after = solve(call, finished.raw, finished.build, *settings)
+    assert after.summary["cv"]["score"] > 0.6
+    assert call("check", "tencent", after.submission, "--raw", finished.raw)[0] == 0
+
+
+def test_the_wide_part_and_the_open_mode_answer_as_well(finished: Finished, call: Call) -> None:
+    after = solve(call, finished.raw, finished.build, "model.memory=true", "open.enabled=true", "open.mix.trials=5")
+    ways = after.summary["ways"]
+    assert ways["vectors"]["score"] > 0.6
+    assert ways["open mode"]["score"] > 0.6
+    assert after.summary["cv"]["score"] == ways["open mode"]["score"]
+    assert "open mode" not in finished.summary["ways"]
+    for path in after.submissions:
+        assert call("check", "tencent", path, "--raw", finished.raw)[0] == 0
+
+
+def test_another_future_changes_neither_the_wide_part_nor_the_tables_of_the_open_mode(
+    folder: Path, finished: Finished, tmp_path: Path
+) -> None:
+    settings = (*TENCENT.small, *TENCENT.quick, "model.memory=true", "open.enabled=true", "open.mix.trials=2")
+    assert TENCENT.futures["replaced"](folder) > 20
+    made = []
+    for raw, work in ((finished.raw, tmp_path / "one"), (folder, tmp_path / "other")):
+        recorder = Recorder(work)
+        TENCENT.solve(raw, settings, recorder)
+        steps = {name: result.value for name, result in recorder.results}
+        made.append({name: pickle.dumps(steps[name]) for name in ("valid.recollect", "valid.tables")})
+    assert made[0] == made[1]
+    assert min(map(len, made[0].values())) > 1_000
+
+
+def test_words_answer_too_and_an_index_tells_its_recall(finished: Finished, call: Call) -> None:
+    ways = finished.summary["ways"]
+    assert TENCENT.ceiling < ways["words"]["score"]
+    settings = ("retrieve.approximate=true", "retrieve.lists=2", "retrieve.probes=2")
+    after = solve(call, finished.raw, finished.build, *settings)
+    assert after.computed() == {"valid.answer", "measure", "test.answer", "choose"}
+    assert after.summary["recall_of_index"] == 1.0  # all lists are looked at
+    assert after.summary["ways"]["approximate index"] == ways["vectors"]
+    bare = solve(call, finished.raw, finished.build, "train.levels=0", *FAST)
+    assert "words" not in bare.summary["ways"]
+
+
+def test_a_killed_training_goes_on_from_its_checkpoint_to_the_same_bytes(finished: Finished, tmp_path: Path) -> None:
+    build, settings = tmp_path / "build", ("train.checkpoint_s=1e-6",)
+    process = start(*words(TENCENT, finished.raw, build, *settings))
+    while not list(build.glob("tencent/checkpoints/*.pt")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    (checkpoint,) = build.glob("tencent/checkpoints/*.pt")
+    assert [path for path in build.glob("tencent/cache/valid.fit-*")] == []
+    after = run(TENCENT, finished.raw, build, *settings)
+    assert not checkpoint.exists()
+    whole, resumed = (one.summary["training"]["validation"] for one in (finished, after))
+    assert resumed["losses"] == whole["losses"]
+    assert resumed["tokens"] < whole["tokens"]
+    for mine, expected in zip(after.submissions, finished.submissions, strict=True):
+        assert mine.read_bytes() == expected.read_bytes()
+
+
+def test_the_summary_tells_both_folds_and_both_trainings(finished: Finished) -> None:
+    summary = finished.summary
+    valid, test = summary["folds"]
+    world = plant()
+    assert (valid["fold"], test["fold"]) == ("validation", "test")
+    assert test["training events"] == sum(len(one.events) for one in world.people)
+    assert 0.85 < valid["training events"] / test["training events"] < 0.95
+    assert test["queries"] == PEOPLE + STRANGERS
+    assert (valid["candidates"], test["candidates"]) == (KNOWN, ADS)
+    assert test["unseen candidates"] == pytest.approx(NEW / ADS)
+    assert test["unseen targets"] is None
+    assert 0 < valid["unseen targets"] < 0.2
+    for training in summary["training"].values():
+        assert training["losses"] == sorted(training["losses"], reverse=True)
+        assert training["parameters"] > 1_000
+    assert summary["truth"] is None  # a truth file that the simulator did not write is not looked at
