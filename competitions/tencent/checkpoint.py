@@ -3,27 +3,17 @@
 import os
 import pickle
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from common.errors import UserError
 from common.progress import say
 from common.store import writing
-
-
-@dataclass
-class Progress:
-    """Where a training is: ``step`` over all epochs, and the mean loss of each finished epoch.
-
-    The order of the data and every random number follow from the seed and the step, so that nothing else is needed.
-    """
-
-    step: int = 0
-    losses: list[float] | None = None
 
 
 def save(path: Path, network: nn.Module, optimizers: list[torch.optim.Optimizer], progress: dict[str, Any]) -> None:
@@ -59,10 +49,10 @@ def load(path: Path, network: nn.Module, optimizers: list[torch.optim.Optimizer]
     return progress
 
 
-def restore(weights: dict[str, torch.Tensor], network: nn.Module) -> None:
+def restore(weights: Mapping[str, np.ndarray], network: nn.Module) -> None:
     """Put trained weights into a network of the same settings."""
     try:
-        network.load_state_dict(weights)
+        network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
     except RuntimeError as error:
         raise UserError(
             "The kept weights belong to another model; remove build/tencent/cache and run again."

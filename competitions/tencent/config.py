@@ -92,7 +92,8 @@ class TrainSettings(Settings, frozen=True):
     was seen. ``click_weight``: of a click in the loss; any other event has ``exposure_weight``, and is
     asked about in so large a share of the steps only. ``word_weight``: of the
     loss of semantic ids, of ``levels`` with ``codes`` values each; 0 levels for none.
-    ``precision``: bf16 autocast, or auto: where the device is a GPU.
+    ``final``: for the host's question, train on everything "again", or "continue" from the weights of the hold-out for
+    ``final_epochs`` at a peak of ``final_rate``. ``precision``: bf16 autocast, or auto: where the device is a GPU.
     ``processes``: of torchrun, 0 for one a GPU. ``checkpoint_s``: seconds between checkpoints.
     """
 
@@ -113,6 +114,9 @@ class TrainSettings(Settings, frozen=True):
     levels: Places
     codes: Count
     precision: Literal["auto", "fp32", "bf16"]
+    final: Literal["again", "continue"]
+    final_epochs: Count
+    final_rate: Positive
     processes: Places
     checkpoint_s: Positive
 

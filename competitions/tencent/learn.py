@@ -1,15 +1,15 @@
 """The steps between a corpus and its answers: words, training, both ways to answer, and what they score."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 
 from common.errors import UserError
+from common.keys import Keys
 from competitions.tencent import launch, metrics, semantic, spelling
 from competitions.tencent.batches import to_batch
 from competitions.tencent.checkpoint import restore
@@ -21,6 +21,7 @@ from competitions.tencent.network import Network
 from competitions.tencent.retrieve import Seen, Top, find_seen, recall, search, search_approximately, search_scores
 from competitions.tencent.splits import Fold
 from competitions.tencent.train import Lesson, Trained, build_network, choose_device, count_events, find_end, move
+from competitions.tencent.train import train as run_training
 from competitions.tencent.view import Histories, blocks
 
 TOP = 10
@@ -75,22 +76,34 @@ def fit(
     model: ModelSettings,
     train: TrainSettings,
     seed: int,
+    start: Trained | None,
     folder: str,
 ) -> Trained:
-    """Train on what the fold shows. The checkpoint lies in ``folder`` until training is done."""
+    """Train on what the fold shows, from the weights of ``start`` where they are given. The checkpoint lies in
+    ``folder`` until training is done.
+    """
     lesson = plan_lesson(corpus, embeddings, fold, words, memory, model, train, seed)
-    path = Path(folder) / f"{fingerprint(lesson)}.pt"
+    lesson = replace(lesson, start=None if start is None else start.weights)
+    path = Path(folder) / f"{fingerprint(lesson, Path(folder))}.pt"
     trained = launch.train_anywhere(lesson, path)
     path.unlink(missing_ok=True)
     return trained
 
 
-def fingerprint(lesson: Lesson) -> str:
-    """A name for a training: its settings, and enough of its data to tell it from another."""
-    told = hashlib.sha256(msgspec.json.encode([lesson.model, lesson.train, lesson.seed]))
-    for part in (lesson.history.ends, lesson.catalogue.oid[-1000:], lesson.history.sequences.item[:100_000]):
-        told.update(np.ascontiguousarray(part).tobytes())
-    return told.hexdigest()[:16]
+def fingerprint(lesson: Lesson, folder: Path) -> str:
+    """A name for a training by all that decides it, data, settings and code: a checkpoint of another is never taken."""
+    told = hashlib.blake2b()
+    history, catalogue = lesson.history, lesson.catalogue
+    parts = [history.ends, history.sequences.offsets, history.sequences.item, history.sequences.action]
+    parts += [history.sequences.time, catalogue.features, lesson.users.features]
+    parts += [embedding.vectors for embedding in lesson.embeddings]
+    parts += [] if lesson.words is None else [lesson.words]
+    parts += [] if lesson.memory is None else [lesson.memory.part, lesson.memory.whole.neighbours.data]
+    parts += [] if lesson.start is None else list(lesson.start.values())
+    for part in parts:
+        told.update(np.ascontiguousarray(part).data)
+    settings = [lesson.model, lesson.train, lesson.seed, told.hexdigest()]
+    return Keys(folder).key(run_training, settings, {})[:16]
 
 
 @dataclass(frozen=True)
@@ -135,10 +148,8 @@ def pose(
     network = rebuild(plan_lesson(corpus, embeddings, fold, words, memory, model, train, seed), trained)
     asked, users = choose_sequences(corpus, fold)
     histories, rows = fold.queries(asked), fold.candidates.rows.values
-    hidden = read_queries(network, asked, users, fold, model.length)
-    when = torch.full((len(hidden),), find_end(fold.history(corpus.train)), device=hidden.device)
-    with torch.inference_mode():
-        queries = network.ask(hidden, when)
+    reference = find_end(fold.history(corpus.train))
+    hidden, queries = read_queries(network, histories, users, fold.condition, reference)
     seen = find_seen(histories, rows, len(corpus.catalogue.oid))
     return Question(network, memory, histories, rows, hidden, queries, embed_candidates(network, rows), seen)
 
@@ -181,7 +192,7 @@ def recollect(corpus: Corpus, fold: Fold, wanted: bool, settings: MemorySettings
 def rebuild(lesson: Lesson, trained: Trained) -> Network:
     """The trained network, ready to answer."""
     network = build_network(lesson, count_events(lesson))
-    restore({name: torch.from_numpy(np.array(value)) for name, value in trained.weights.items()}, network)
+    restore(trained.weights, network)
     device = choose_device()
     network.to(device).eval()
     network.tower.content = network.tower.content.to(device)
@@ -194,17 +205,22 @@ def choose_sequences(corpus: Corpus, fold: Fold) -> tuple[Sequences, Users]:
 
 
 @torch.inference_mode()
-def read_queries(network: Network, asked: Sequences, users: Users, fold: Fold, length: int) -> torch.Tensor:
-    """The hidden vector of every query, float32 [queries, width]; short histories are read together."""
-    histories = fold.queries(asked)
-    device = next(network.parameters()).device
+def read_queries(
+    network: Network, histories: Histories, users: Users, condition: Int64s, reference: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The hidden vector of every query, and what it looks for; short histories are read together.
+
+    ``reference``: the time for which is asked.
+    """
+    device, length = next(network.parameters()).device, network.model_settings.length
     order = np.argsort(np.minimum(histories.lengths, length), kind="stable")
-    hidden = torch.zeros(len(histories), network.model_settings.width, device=device)
+    parts = []
     for block in blocks(len(order), READ_BLOCK):
         places = order[block]
-        batch = to_batch(histories.take(places), users.features, length, fold.condition[places], 0)
-        hidden[torch.from_numpy(places).to(device)] = network.read(move(batch, device)).float()
-    return hidden
+        batch = to_batch(histories.take(places), users.features, length, condition[places], reference)
+        parts.append(network.read(move(batch, device)))
+    back = torch.from_numpy(np.argsort(order)).to(device)
+    return tuple(torch.cat(column).float()[back] for column in zip(*parts, strict=True))  # type: ignore[return-value]
 
 
 @torch.inference_mode()

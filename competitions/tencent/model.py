@@ -22,7 +22,6 @@ ACTIONS = 4  # exposure, click, conversion, and -1 (null) laid on 3
 HOUR_S, DAY_S = 3_600, 86_400
 GAP_BUCKETS = 26  # powers of two seconds, up to a year
 NO_TIME = GAP_BUCKETS  # the bucket of a pair with the user's token
-PERIODS_S = tuple(2 * DAY_S * 2**octave for octave in range(8))
 
 
 @dataclass(frozen=True)
@@ -68,35 +67,6 @@ class Batch:
     following: Tensor
     when: Tensor
     users: Tensor
-
-
-class Clock(nn.Module):
-    """How an ad's score depends on its age: a sum of waves of periods from 2 to 256 days, with amplitudes learned.
-
-    a cos(w (t - b)) + c sin(w (t - b)), t the time asked for and b the ad's birth, is an inner product of a vector of t
-    and a vector of b: so the search needs nothing else, and what was learned of one day holds for the next.
-    """
-
-    def __init__(self) -> None:
-        """Both amplitudes start at 0: age says nothing."""
-        super().__init__()
-        self.waves = nn.Parameter(torch.zeros(len(PERIODS_S), 2))
-
-    def turn(self, time: Tensor) -> Tensor:
-        """Seconds, int64 [n] -> cosine and sine of each wave, [n, waves, 2]."""
-        angles = torch.stack([time % period for period in PERIODS_S], -1).float()
-        angles = angles * (2 * torch.pi / torch.tensor(PERIODS_S, device=time.device))
-        return torch.stack([angles.cos(), angles.sin()], -1)
-
-    def ask(self, time: Tensor) -> Tensor:
-        """The vector of a time that is asked for, [n, 2 x waves]."""
-        cosine, sine = self.turn(time).unbind(-1)
-        even, odd = self.waves.unbind(-1)
-        return torch.cat([even * cosine + odd * sine, even * sine - odd * cosine], -1)
-
-    def answer(self, birth: Tensor) -> Tensor:
-        """The vector of an ad's birth, [n, 2 x waves]."""
-        return torch.cat(self.turn(birth).unbind(-1), -1)
 
 
 class Fields(nn.Module):

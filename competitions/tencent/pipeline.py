@@ -10,6 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from common.errors import UserError
@@ -72,7 +73,7 @@ def solve(files: raw.RawFiles, config: TencentConfig, run: Run) -> Outcome:
     measured = run.step(measure, ready.valid, early.answer, early.mixed, config.host)
 
     # 4. Learn again from everything, answer the host's question.
-    final = learn_and_answer(ready, ready.test, config, run, "test")
+    final = learn_and_answer(ready, ready.test, config, run, "test", early)
     final = mix_in(ready, ready.test, final, early.mixed, config, run, "test")
 
     # 5. Write the three forms, read each back from disk and check it.
@@ -100,15 +101,23 @@ def prepare(files: raw.RawFiles, config: TencentConfig, run: Run) -> Prepared:
     return Prepared(corpus, embeddings, valid, step(ask_test, corpus, config.host))
 
 
-def learn_and_answer(ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str) -> Taught:
-    """Train on what a fold shows, and answer its queries."""
+def learn_and_answer(
+    ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str, early: Taught | None = None
+) -> Taught:
+    """Train on what a fold shows, and answer its queries. After an ``early`` training its weights may be gone on from:
+    the words of ads then stay as they were learned.
+    """
     corpus, embeddings, model, train, seed = ready.corpus, ready.embeddings, config.model, config.train, config.seed
     spelled = corpus, embeddings, fold, train.levels, train.codes, seed  # not what else training is told
-    words = run.step(learn.spell, *spelled, name=f"{name}.spell")
+    goes_on = early is not None and train.final == "continue"
+    if goes_on:
+        train = msgspec.structs.replace(train, epochs=train.final_epochs, rate=train.final_rate)
+    words = early.words if early and goes_on else run.step(learn.spell, *spelled, name=f"{name}.spell")
     memory = run.step(learn.recollect, corpus, fold, model.memory, config.memory, seed, name=f"{name}.recollect")
     told = corpus, embeddings, fold, words, memory
     folder = str(run.folder.parent / "checkpoints")
-    trained = run.step(learn.fit, *told, model, train, seed, folder, name=f"{name}.fit")
+    start = early.trained if early and goes_on else None
+    trained = run.step(learn.fit, *told, model, train, seed, start, folder, name=f"{name}.fit")
     answered = run.step(learn.answer, *told, trained, model, train, config.retrieve, seed, name=f"{name}.answer")
     return Taught(words, memory, trained, answered)
 

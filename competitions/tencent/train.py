@@ -48,7 +48,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Lesson:
-    """Everything that a training is given."""
+    """Everything that a training is given; ``start``: the weights that it goes on from, None to begin anew."""
 
     history: Histories
     users: Users
@@ -59,6 +59,7 @@ class Lesson:
     model: ModelSettings
     train: TrainSettings
     seed: int
+    start: dict[str, np.ndarray] | None = None
 
 
 def choose_device() -> torch.device:
@@ -115,6 +116,8 @@ def train(lesson: Lesson, path: Path, every_s: float = 60.0) -> Trained:
     frequency = count_events(lesson)
     network = build_network(lesson, frequency)
     device = choose_device()
+    if lesson.start is not None:
+        checkpoint.restore(lesson.start, network)
     network.to(device)
     network.tower.content = network.tower.content.to(device)
     optimizers = make_optimizers(network, lesson.train)

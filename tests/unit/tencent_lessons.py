@@ -47,6 +47,9 @@ TRAIN = TrainSettings(
     levels=0,
     codes=4,
     precision="fp32",
+    final="again",
+    final_epochs=1,
+    final_rate=1e-3,
     processes=1,
     checkpoint_s=1e9,
 )

@@ -13,13 +13,15 @@ def vectors(rows: int, width: int = 6, seed: int = 0) -> torch.Tensor:
     return cosine(torch.randn(rows, width, generator=torch.Generator().manual_seed(seed)))
 
 
-def losses(*parts: torch.Tensor, temperature: float, added: torch.Tensor | None = None) -> torch.Tensor:
+def losses(
+    hidden: torch.Tensor, *parts: torch.Tensor, temperature: float, added: torch.Tensor | None = None
+) -> torch.Tensor:
     """The loss of each position, one at a time."""
     found = []
-    for place in range(len(parts[0])):
-        weights = torch.zeros(len(parts[0]))
+    for place in range(len(hidden)):
+        weights = torch.zeros(len(hidden))
         weights[place] = 1.0
-        found.append(sampled_softmax(*parts, temperature, weights, added))
+        found.append(sampled_softmax(hidden / temperature, *parts, weights, added))
     return torch.stack(found)
 
 
@@ -56,7 +58,7 @@ def test_its_gradients_are_those_of_the_plain_operations(monkeypatch: pytest.Mon
         return (weights * (torch.logsumexp(torch.cat([own[:, None], scores], 1), 1) - own)).sum()
 
     expected = torch.autograd.grad(3 * plain(), leaves)
-    value = sampled_softmax(hidden, target_vectors, targets, pool_vectors, pool, log_pi, 0.3, weights, added)
+    value = sampled_softmax(hidden / 0.3, target_vectors, targets, pool_vectors, pool, log_pi, weights, added)
     torch.testing.assert_close(value, plain())
     for found, wanted in zip(torch.autograd.grad(3 * value, leaves), expected, strict=True):
         torch.testing.assert_close(found, wanted)

@@ -19,9 +19,9 @@ def make_network(**settings: object) -> tuple[Network, Batch]:
     lesson = make_lesson(**settings)  # type: ignore[arg-type]
     network = build_network(lesson, count_events(lesson)).eval()
     for part in network.parameters():  # biases start at zero: give every path something to say
-        if part.ndim == 1 or part.shape[1] == 4:
+        if part.ndim == 1 or (part.ndim == 2 and part.shape[1] == 4):
             torch.nn.init.normal_(part, std=0.3)
-    return network, to_batch(lesson.history, lesson.users.features, 8, CLICK)
+    return network, to_batch(lesson.history, lesson.users.features, 8, CLICK, 2_000_000)
 
 
 def read(network: Network, batch: Batch) -> torch.Tensor:
@@ -49,6 +49,7 @@ def test_what_stands_behind_the_end_changes_nothing(encoder: str) -> None:
         *(torch.cat([part, part[:, :2]], 1) for part in (batch.item, batch.action, batch.time)),
         torch.cat([batch.there, torch.zeros_like(batch.there[:, :2])], 1),
         torch.cat([batch.following, batch.following[:, :2]], 1),
+        torch.cat([batch.when, batch.when[:, :2]], 1),
         batch.users,
     )
     last = batch.there.sum(1)
@@ -184,7 +185,7 @@ def test_every_parameter_learns() -> None:
     network = build_network(lesson, count_events(lesson)).train()
     from competitions.tencent.network import Pool
 
-    batch = to_batch(lesson.history, lesson.users.features, 8, CLICK)
+    batch = to_batch(lesson.history, lesson.users.features, 8, CLICK, 2_000_000)
     pool = Pool(torch.arange(1, 11), torch.zeros(10))
     network(batch, pool, torch.ones(batch.item.shape) * batch.there).backward()
     assert [name for name, part in network.named_parameters() if part.grad is None or not part.grad.any()] == []
