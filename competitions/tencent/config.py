@@ -47,8 +47,9 @@ class ModelSettings(Settings, frozen=True):
     """The network. ``width`` of a token; ``blocks`` and ``heads`` of the encoder; ``length``: the last events seen.
 
     Inputs: ``ids`` with ``id_buckets`` (0: a row for every ad; else two hashed rows) and ``id_dropout``, the share of
-    ids hidden in training; ``features``, ``embeddings``; ``actions``, ``condition`` (the action of the next step),
-    ``times``. ``field_width``: of a feature's vector; ``feature_buckets``: features of more values are hashed.
+    ids hidden in training; ``features``, each hidden in a share ``feature_dropout``; ``embeddings``; ``actions``,
+    ``condition`` (the action of the next step), ``times``. ``field_width``: of a feature's vector; ``feature_buckets``:
+    features of more values are hashed.
     ``deep_tower``: a hidden layer behind an ad's vector. ``dropout`` in the encoder. ``memory``: the wide part, see
     memory.py.
     """
@@ -62,6 +63,7 @@ class ModelSettings(Settings, frozen=True):
     id_buckets: Places
     id_dropout: Share
     features: bool
+    feature_dropout: Share
     field_width: Count
     feature_buckets: Count
     embeddings: bool

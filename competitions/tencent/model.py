@@ -103,6 +103,8 @@ class ItemTower(nn.Module):
             self.ids = nn.Embedding(settings.id_buckets if self.hashed else len(content.trained), width)
             nn.init.normal_(self.ids.weight, std=(0.3 if settings.features or settings.embeddings else 1) * width**-0.5)
         if settings.features:
+            self.cold: Tensor
+            self.register_buffer("cold", torch.tensor(content.sizes), persistent=False)
             self.fields = Fields(content.sizes, settings.field_width, settings.feature_buckets)
             self.mix = nn.Linear(len(content.sizes) * settings.field_width, width, bias=False)
         if settings.embeddings:
@@ -122,7 +124,7 @@ class ItemTower(nn.Module):
                 keep = keep & (torch.rand(len(rows), device=rows.device) >= settings.id_dropout)
             found = found + self.look_up(rows) * keep.unsqueeze(1)
         if settings.features:
-            found = found + self.mix(self.fields(content.features[rows].long()))
+            found = found + self.mix(self.fields(self.look_at(content.features[rows].long())))
         if settings.embeddings:
             for project, vectors in zip(self.project, content.vectors, strict=True):
                 found = found + project(functional.normalize(vectors[rows].float(), dim=1))
@@ -130,6 +132,13 @@ class ItemTower(nn.Module):
             found = found + self.deepen(found)
         normal: Tensor = self.norm(found)
         return normal
+
+    def look_at(self, values: Tensor) -> Tensor:
+        """Feature values; one that the indexer lacks is missing, and in training others are, so that this is known."""
+        values = values * (values < self.cold)
+        if self.training and self.settings.feature_dropout:
+            values = values * (torch.rand(values.shape, device=values.device) >= self.settings.feature_dropout)
+        return values
 
     def look_up(self, rows: Tensor) -> Tensor:
         """The vectors of ids."""

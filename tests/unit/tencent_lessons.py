@@ -19,6 +19,7 @@ MODEL = ModelSettings(
     id_buckets=0,
     id_dropout=0.0,
     features=True,
+    feature_dropout=0.0,
     field_width=4,
     feature_buckets=100,
     embeddings=True,
