@@ -1,0 +1,36 @@
+"""Reading and preparing a raw folder, step by step: everything that comes before training.
+
+    python -m competitions simulate tencent --scale 1.0 --out /tmp/full
+    python -m tests.benches.tencent_prepare --raw /tmp/full --build /tmp/build
+
+Corpus, embeddings, hold-out, the host's question, and semantic ids; seconds and peak memory of each.
+"""
+
+import argparse
+from pathlib import Path
+
+from common.run import Run
+from common.show import print_table, wide_console
+from competitions.tencent import learn, raw
+from competitions.tencent.command import load_config
+from competitions.tencent.pipeline import prepare
+
+
+def main() -> None:
+    """The command line of this bench."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benches.tencent_prepare", description=__doc__)
+    parser.add_argument("--raw", type=Path, required=True, help="a raw folder in either layout")
+    parser.add_argument("--build", type=Path, required=True, help="an empty folder for the results")
+    asked = parser.parse_args()
+    config, run = load_config([]), Run(asked.build / "run", asked.build / "cache")
+    ready = prepare(raw.locate(asked.raw), config, run)
+    told = ready.corpus, ready.embeddings, ready.valid, config.train.levels, config.train.codes, config.seed
+    run.step(learn.spell, *told, name="spell")
+    steps = [{"step": step.name, "seconds": step.seconds, "peak MiB": step.peak_mib} for step in run.timings]
+    seconds = sum(step.seconds for step in run.timings)
+    peak = max(step.peak_mib for step in run.timings)
+    print_table(wide_console(), "Before training", [*steps, {"step": "all", "seconds": seconds, "peak MiB": peak}])
+
+
+if __name__ == "__main__":
+    main()
