@@ -59,9 +59,10 @@ def ask_test(
 
 def _condition(queries: int, actions: Int8s | None, host: HostSettings) -> Int64s:
     """The action of the ad that is asked for: what the host says of the user, else the setting."""
-    if actions is not None:
-        return actions.astype(np.int64)
-    return np.full(queries, layout.CONVERSION if host.target == "conversion" else layout.CLICK)
+    default = layout.CONVERSION if host.target == "conversion" else layout.CLICK
+    if actions is None:
+        return np.full(queries, default)
+    return np.where(actions == layout.NULL_ACTION, default, actions).astype(np.int64)
 
 
 def hold_out(train: Sequences, candidates: Candidates, host: HostSettings, settings: SplitSettings, seed: int) -> Fold:
@@ -78,12 +79,12 @@ def _hold_out_last(
     """The last event of every user is hidden and asked for."""
     lengths = np.diff(train.offsets)
     history = Histories(train, np.arange(len(train)), train.offsets[1:] - (lengths > 0))
-    asked = _sample(np.flatnonzero(lengths > 1), settings.queries, rng)
+    asked = np.flatnonzero(lengths > 1)
     if not len(asked):
         raise UserError("No user has two events: nothing can be held out for validation. Are the sequences complete?")
-    queries = history.take(asked)
-    keep = np.isin(train.item[queries.ends], candidates.rows.values)  # an ad that is no candidate can never be right
-    queries = queries.take(np.flatnonzero(keep))
+    user, event = _attribute(train, asked, history.ends[asked], history.ends)
+    keep = np.isin(train.item[event], candidates.rows.values)  # an ad that is no candidate can never be right
+    queries = history.take(_sample(user[keep], settings.queries, rng))
     return _fold(history, queries, candidates, queries.ends, host)
 
 
