@@ -16,7 +16,7 @@ from competitions.tencent.retrieve import Seen, recall, search, search_approxima
 from tests.benches.side_by_side import Ready, main
 
 CANDIDATES, QUERIES, WIDTH, TOP, HISTORY = 660_000, 4_096, 64, 10, 90
-QUERY_BLOCK, CANDIDATE_BLOCK = 1_024, 16_384
+QUERY_BLOCK, CANDIDATE_BLOCK = 256, 16_384
 
 
 def prepare(folder: Path, scale: float) -> str:
@@ -95,11 +95,11 @@ def describe(found: int, seconds: float) -> dict[str, Any]:
 
 
 WAYS = {
-    "bare product": bare,
     "search": exact,
     "topk of each block": whole_sort,
     "faiss, exact": flat,
     "faiss, lists": approximate,
+    "bare product": bare,
 }
 
 if __name__ == "__main__":
