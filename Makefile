@@ -44,7 +44,7 @@ ladder-flight: ## Flight: the same
 ladder-mgtv: ## MGTV: the same
 ladder-tencent: ## Tencent: the same
 $(NAMES:%=ladder-%): ladder-%: $(VENV)/installed
-	@$(RUN) ladder $* $(INPUT)
+	@$(RUN) ladder $* $(INPUT) $(ARGS)
 
 test: $(VENV)/installed ## All tests
 	@$(PY) -m pytest -q $(ARGS)

@@ -56,9 +56,16 @@ def simulate(
 
 
 @app.command()
-def ladder(name: Name, raw: Raw = None, scale: Scale = None, seed: Seed = 0, build: Build = Path("build")) -> None:
+def ladder(
+    name: Name,
+    raw: Raw = None,
+    scale: Scale = None,
+    seed: Seed = 0,
+    build: Build = Path("build"),
+    overrides: Overrides = None,
+) -> None:
     """What each channel, feature block and model adds, on the same split (minutes)."""
-    competition(name).ladder(raw, scale, seed, build / name)
+    competition(name).ladder(raw, scale, seed, build / name, overrides or [])
 
 
 @app.command()

@@ -98,10 +98,10 @@ def simulate(out: Path | None, scale: float | None, seed: int, build: Path, desc
         print_table(wide_console(), "Simulated beside the host's", describe_simulation(folder).to_dicts())
 
 
-def ladder(raw_folder: Path | None, scale: float | None, seed: int, build: Path) -> None:
+def ladder(raw_folder: Path | None, scale: float | None, seed: int, build: Path, settings: Sequence[str] = ()) -> None:
     """Run rung after rung, and print what each adds."""
     folder = choose_raw(raw_folder, scale, seed, build)
-    config = load_config([f"seed={seed}", f"rank.models={json.dumps(MODELS_IN_ORDER)}"])
+    config = load_config([f"seed={seed}", *settings, f"rank.models={json.dumps(MODELS_IN_ORDER)}"])
     rows = climb(raw.locate(folder), config, Run(build / "ladder", build / "cache"))
     print_table(wide_console(), "Ladder, HitRate@3 on the last sessions: each rung adds to the one above it", rows)
 

@@ -85,10 +85,10 @@ def simulate(out: Path | None, scale: float | None, seed: int, build: Path, desc
         print_table(wide_console(), "Simulated beside the documented", describe_simulation(folder).to_dicts())
 
 
-def ladder(raw_folder: Path | None, scale: float | None, seed: int, build: Path) -> None:
+def ladder(raw_folder: Path | None, scale: float | None, seed: int, build: Path, settings: Sequence[str] = ()) -> None:
     """Run rung after rung, and print what each adds."""
     folder = choose_raw(raw_folder, scale, seed, build)
-    config = load_config([f"seed={seed}"])
+    config = load_config([f"seed={seed}", *settings])
     rows = climb(raw.locate(folder, config.host), config, Run(build / "ladder", build / "cache"))
     print_table(wide_console(), "Ladder on the validation days: each rung adds to the one above it", rows)
 

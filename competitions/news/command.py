@@ -85,12 +85,12 @@ def simulate(out: Path | None, scale: float | None, seed: int, build: Path, desc
         print_table(wide_console(), "Simulated beside the host's", describe_simulation(folder).to_dicts())
 
 
-def ladder(raw_folder: Path | None, scale: float | None, seed: int, build: Path) -> None:
+def ladder(raw_folder: Path | None, scale: float | None, seed: int, build: Path, settings: Sequence[str] = ()) -> None:
     """Run rung after rung, and print what each adds."""
     folder = choose_raw(raw_folder, scale, seed, build)
     rows = []
     for name, overrides in track(list(list_rungs()), "ladder"):
-        row = climb(folder, name, load_config([f"seed={seed}", *overrides]), build)
+        row = climb(folder, name, load_config([f"seed={seed}", *settings, *overrides]), build)
         truth = score_simulated(folder, Path(row.pop("submission")))
         rows.append(row | ({"truth mrr@5": truth["scores"]["mrr@5"]} if truth else {}))
     print_table(wide_console(), "Ladder: each rung adds to the one above it", rows)

@@ -13,6 +13,7 @@ from common.show import print_table, shorten_steps, wide_console
 from common.simulate import REPORT, Host, choose_files, simulated_folder
 from competitions.tencent import raw, submit
 from competitions.tencent.config import TencentConfig
+from competitions.tencent.ladder import climb
 from competitions.tencent.layout import TRUTH
 from competitions.tencent.pipeline import list_expected, solve
 from competitions.tencent.simulate import describe as describe_simulation
@@ -83,12 +84,10 @@ def simulate(out: Path | None, scale: float | None, seed: int, build: Path, desc
         print_table(wide_console(), "Simulated beside the documented", describe_simulation(folder).to_dicts())
 
 
-def ladder(raw_folder: Path | None, scale: float | None, seed: int, build: Path) -> None:
+def ladder(raw_folder: Path | None, scale: float | None, seed: int, build: Path, settings: Sequence[str] = ()) -> None:
     """Run rung after rung, and print what each adds."""
-    from competitions.tencent.ladder import climb
-
     folder = choose_raw(raw_folder, scale, seed, build)
-    config = load_config([f"seed={seed}"])
+    config = load_config([f"seed={seed}", *settings])
     rows = climb(raw.locate(folder), config, Run(build / "ladder", build / "cache"))
     print_table(wide_console(), "Ladder on the hold-out: each rung adds to the one above it", rows)
 
