@@ -1,7 +1,7 @@
 """Reading and preparing a raw folder, step by step: everything that comes before training.
 
-    python -m competitions simulate tencent --scale 1.0 --out /tmp/full
-    python -m tests.benches.tencent_prepare --raw /tmp/full --build /tmp/build
+    python -m competitions simulate tencent --scale 1.0 --out build/full
+    python -m tests.benches.tencent_prepare --raw build/full --build build/prepare
 
 Corpus, embeddings, hold-out, the host's question, and semantic ids; seconds and peak memory of each.
 """
