@@ -5,6 +5,7 @@
 4,096 queries that have seen 90 ads each, vectors 64 wide, blocks of the same sizes for the bare product.
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def approximate(folder: Path) -> Ready:
     queries, candidates, seen = read(folder)
     found = search(queries[:512], candidates, Seen(seen.starts[:513], seen.columns), TOP)
     part = search_approximately(queries[:512], candidates, Seen(seen.starts[:513], seen.columns), TOP, 1024, 32)
-    print(f"  recall of the approximate index: {recall(part, found):.3f}")
+    print(f"  recall of the approximate index: {recall(part, found):.3f}", file=sys.stderr)
     return lambda: search_approximately(queries, candidates, seen, TOP, 1024, 32).columns.size
 
 
