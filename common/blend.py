@@ -1,7 +1,7 @@
 """Blending rankers: their scores, standardised within each query, added up with weights found by search."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import optuna
@@ -13,10 +13,14 @@ from common.softmax import Labels, Scores, Sizes
 
 @dataclass(frozen=True)
 class Blend:
-    """``weights`` (one per model, summing to 1) for the final fit; ``mrr`` of the search where it did not look."""
+    """``weights`` (one per model, summing to 1) for the final fit.
+
+    ``mrr`` of the search where it did not look; ``reciprocal`` (queries with rows,): the same, query by query.
+    """
 
     weights: tuple[float, ...]
     mrr: float
+    reciprocal: Scores = field(compare=False)
 
 
 def standardise(scores: Scores, sizes: Sizes) -> Scores:
@@ -47,13 +51,13 @@ def search_weights(
     """
     standard = standardise(scores, sizes)
     half = np.arange(len(sizes)) % 2 == 0
-    total = 0.0
+    reciprocal = np.zeros(len(sizes))
     for part in (half, ~half):
         weights = _search_mrr(*take_queries(standard, labels, sizes, part), trials, seed, k)
         rest = take_queries(standard, labels, sizes, ~part)
-        total += float(reciprocal_ranks(rest[0] @ weights, rest[1], rest[2], k).sum())
+        reciprocal[~part] = reciprocal_ranks(rest[0] @ weights, rest[1], rest[2], k)
     found = _search_mrr(standard, labels, sizes, trials, seed, k)
-    return Blend(tuple(float(w) for w in found), total / max(answers, 1))
+    return Blend(tuple(float(w) for w in found), float(reciprocal.sum()) / max(answers, 1), reciprocal)
 
 
 def _search_mrr(scores: Scores, labels: Labels, sizes: Sizes, trials: int, seed: int, k: int) -> Scores:

@@ -28,12 +28,17 @@ __all__ = ["Matrix", "Ranker", "Rows", "fit", "predict", "to_matrix"]
 
 @dataclass(frozen=True)
 class Ranker:
-    """A fitted model, the library's own, with the rounds it was given."""
+    """A fitted model, the library's own, with the rounds it was given and each feature's ``gain``.
+
+    ``curve``: what the early stop watched after every round, higher is better; empty where nothing was watched.
+    """
 
     kind: str
     model: Any
     rounds: int
     gain: dict[str, float]
+    curve: tuple[float, ...] = ()
+    metric: str = ""
 
 
 def fit(
@@ -66,8 +71,8 @@ def fit(
     }
     for family, fitter in fitters.items():
         if kind.startswith(family):
-            model, used, gain = fitter(task)
-            return Ranker(kind, model, used, dict(zip(train.names, gain, strict=True)))
+            model, used, gain, watched = fitter(task)
+            return Ranker(kind, model, used, dict(zip(train.names, gain, strict=True)), *watched)
     raise UserError(f"There is no ranker {kind!r}: the name of a kind begins with one of {', '.join(fitters)}.")
 
 
@@ -107,7 +112,18 @@ class _Task(NamedTuple):
     likelihood: bool
 
 
-Fit = tuple[Any, int, Sequence[float]]
+Watched = tuple[tuple[float, ...], str]  # the curve, and the metric's name
+Fit = tuple[Any, int, Sequence[float], Watched]
+UNWATCHED: Watched = ((), "")
+
+
+def _read_curve(results: Mapping[str, Mapping[str, Sequence[float]]]) -> Watched:
+    """The only curve of the only data set that was watched; what falls as the fit improves is turned over."""
+    for curves in results.values():
+        for name, values in curves.items():
+            sign = -1.0 if name == "QuerySoftMax" else 1.0
+            return tuple(sign * float(value) for value in values), name
+    return UNWATCHED
 
 
 def _fit_lightgbm_softmax(task: _Task) -> Fit:
@@ -129,15 +145,18 @@ def _fit_lightgbm(task: _Task) -> Fit:
     data = lightgbm.Dataset(train.features, train.labels, group=train.sizes, feature_name=list(train.names))
     if valid is None:
         model = lightgbm.train(settings, data, task.rounds)
-        return model, task.rounds, model.feature_importance("gain").tolist()
+        return model, task.rounds, model.feature_importance("gain").tolist(), UNWATCHED
     held = lightgbm.Dataset(valid.features, valid.labels, group=valid.sizes, reference=data)
     stop = lightgbm.early_stopping(task.patience, verbose=False)
     likelihood = task.likelihood and settings.get("objective") is lightgbm_softmax
     watch = lightgbm_likelihood if likelihood else None
     if likelihood:
         settings["metric"] = "none"
-    model = lightgbm.train(settings, data, task.rounds, [held], feval=watch, callbacks=[stop])
-    return model, model.best_iteration, model.feature_importance("gain", model.best_iteration).tolist()
+    course: dict[str, dict[str, list[float]]] = {}
+    notes = [stop, lightgbm.record_evaluation(course)]
+    model = lightgbm.train(settings, data, task.rounds, [held], feval=watch, callbacks=notes)
+    gain = model.feature_importance("gain", model.best_iteration).tolist()
+    return model, model.best_iteration, gain, _read_curve(course)
 
 
 def _fit_xgboost_softmax(task: _Task) -> Fit:
@@ -157,6 +176,7 @@ def _fit_xgboost(task: _Task, softmax: Any = None) -> Fit:
         watch = functools.partial(_watch_likelihood, valid)
     elif valid is not None:
         watch = functools.partial(_watch_mrr, valid, task.cutoff)
+    course: dict[str, dict[str, list[float]]] = {}
     model = xgboost.train(
         settings,
         data,
@@ -166,12 +186,14 @@ def _fit_xgboost(task: _Task, softmax: Any = None) -> Fit:
         custom_metric=watch,
         maximize=True,
         early_stopping_rounds=stop,
+        evals_result=course,  # type: ignore[arg-type]
         verbose_eval=False,
     )
     used = task.rounds if valid is None else model.best_iteration + 1
     kept = model[:used]
     gain = kept.get_score(importance_type="total_gain")
-    return kept, used, [float(gain.get(name, 0.0)) for name in train.names]  # type: ignore[arg-type]
+    gains = [float(gain.get(name, 0.0)) for name in train.names]  # type: ignore[arg-type]
+    return kept, used, gains, _read_curve(course)
 
 
 def _watch_mrr(valid: Rows, cutoff: int, scores: Matrix, _: Any) -> tuple[str, float]:
@@ -216,7 +238,10 @@ def _fit_catboost(task: _Task) -> Fit:
     model = catboost.CatBoost(settings)
     model.fit(_pool(task.train), eval_set=None if task.valid is None else _pool(task.valid))
     gain = model.get_feature_importance(type="PredictionValuesChange")
-    return model, model.tree_count_, [float(value) for value in gain]
+    watched = model.get_evals_result().get("validation", {})
+    ranked = {name: values for name, values in watched.items() if name.startswith("NDCG")}
+    course = _read_curve({"validation": ranked or watched})
+    return model, model.tree_count_, [float(value) for value in gain], course
 
 
 def _pool(rows: Rows) -> Any:
@@ -232,4 +257,4 @@ def _fit_logit(task: _Task) -> Fit:
     l2 = float(task.parameters.get("l2", 1e-4))
     rounds = min(task.rounds, int(task.parameters.get("iterations", task.rounds)))
     model = fit_logit(task.train, task.valid, l2, rounds, task.patience)
-    return model, model.rounds, model.gain()
+    return model, model.rounds, model.gain(), UNWATCHED

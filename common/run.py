@@ -61,6 +61,7 @@ class Run:
     def __init__(self, folder: Path, cache: Path, *, quiet: bool = False, root: Path = PROJECT_ROOT) -> None:
         """Make both folders (``UserError`` where one cannot be written). The source below ``root`` is first-party."""
         self.folder = folder
+        self.cache = cache
         self.timings: list[StepRecord] = []
         self._store = Store(cache)
         self._keys = Keys(cache, root)

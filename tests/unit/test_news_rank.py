@@ -227,7 +227,7 @@ def test_test_scores_are_the_blend_of_standardised_models_whatever_the_chunk(
     rng = np.random.default_rng(3)
     noise = pl.DataFrame({"pair_noise": rng.normal(size=candidates.height).astype(np.float32)})
     rankers = [Ranker("x", None, column, {}) for column in (1, 4)]
-    scored = rank.score_test(candidates, {**blocks, "extra": noise}, rankers, Blend((0.75, 0.25), 0.0))
+    scored = rank.score_test(candidates, {**blocks, "extra": noise}, rankers, Blend((0.75, 0.25), 0.0, np.zeros(0)))
     assert scored.select("query", "item").rows() == candidates.select("query", "item").rows()
     expected: list[float] = []
     for query in candidates["query"].unique(maintain_order=True):

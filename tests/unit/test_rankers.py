@@ -364,3 +364,30 @@ def test_each_ranker_scores_in_its_own_column(early: dict[str, Ranker]) -> None:
     found = score_rows(NAMES, FRESH.features, [early["xgboost_softmax"], few])
     np.testing.assert_array_equal(found[:, 0], predict(early["xgboost_softmax"], FRESH.features))
     np.testing.assert_array_equal(found[:, 1], predict(few, FRESH.features[:, :2]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        ("lightgbm_lambdarank", {"objective": "lambdarank", "num_threads": 1}),
+        ("xgboost_ndcg", {"objective": "rank:ndcg", "nthread": 1}),
+        ("catboost_rmse", {"loss_function": "QueryRMSE", "thread_count": 1}),
+        ("catboost_softmax", {"loss_function": "QuerySoftMax", "thread_count": 1}),
+    ],
+)
+def test_the_curve_is_what_the_early_stop_watched_and_is_highest_at_the_rounds(
+    kind: str, parameters: dict[str, Any]
+) -> None:
+    rng = np.random.default_rng(0)
+
+    def draw(queries: int) -> Rows:
+        features = rng.normal(size=(queries * 8, 4)).astype(np.float32)
+        worth = (2 * features[:, 0] + rng.gumbel(size=queries * 8)).reshape(queries, 8)
+        labels = (worth == worth.max(axis=1, keepdims=True)).astype(np.float32).ravel()
+        return Rows(("a", "b", "c", "d"), features, labels, np.full(queries, 8, np.int32))
+
+    train, valid = draw(120), draw(60)
+    stopped = fit(kind, parameters, train, valid, 25, 6, 0)
+    assert stopped.rounds == int(np.argmax(stopped.curve)) + 1
+    assert stopped.metric
+    assert fit(kind, parameters, train, None, 5, 0, 0).curve == ()
