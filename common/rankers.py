@@ -153,7 +153,7 @@ def _fit_lightgbm(task: _Task) -> Fit:
     if likelihood:
         settings["metric"] = "none"
     course: dict[str, dict[str, list[float]]] = {}
-    notes = [stop, lightgbm.record_evaluation(course)]
+    notes: list[Any] = [stop, lightgbm.record_evaluation(course)]
     model = lightgbm.train(settings, data, task.rounds, [held], feval=watch, callbacks=notes)
     gain = model.feature_importance("gain", model.best_iteration).tolist()
     return model, model.best_iteration, gain, _read_curve(course)
@@ -186,7 +186,7 @@ def _fit_xgboost(task: _Task, softmax: Any = None) -> Fit:
         custom_metric=watch,
         maximize=True,
         early_stopping_rounds=stop,
-        evals_result=course,  # type: ignore[arg-type]
+        evals_result=course,
         verbose_eval=False,
     )
     used = task.rounds if valid is None else model.best_iteration + 1

@@ -179,3 +179,20 @@ def _ask_git(*words: str) -> str:
     except OSError:  # no git on this machine
         return ""
     return ended.stdout.strip() if ended.returncode == 0 else ""
+
+
+def tell_notes(notes: Sequence[Row]) -> list[Row]:
+    """What reading found, under the record's names whatever the reader calls them."""
+
+    def first(note: Row, *names: str) -> Any:
+        return next((note[name] for name in names if name in note), None)
+
+    return [
+        {
+            "where": " ".join(filter(None, (note["file"], note.get("column", "")))),
+            "what": first(note, "what", "rule"),
+            "rows": first(note, "rows", "count"),
+            "done": first(note, "done", "first"),
+        }
+        for note in notes
+    ]

@@ -18,7 +18,8 @@ def print_table(console: Console, title: str, rows: list[dict[str, Any]]) -> Non
         return
     table = Table(show_edge=False, box=None)
     for name in rows[0]:
-        table.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")
+        first = name == next(iter(rows[0]))
+        table.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right", no_wrap=first)
     for row in rows:
         table.add_row(*(_format(value) for value in row.values()))
     console.print(f"\n{title}", style="italic", soft_wrap=True)

@@ -43,7 +43,12 @@ def write_parquet(frame: pl.DataFrame, path: Path) -> Path:
     return _write_whole(path, frame.write_parquet)
 
 
-def _write_whole(path: Path, write: Callable[[BinaryIO], None]) -> Path:
+def write_text(path: Path, text: str) -> Path:
+    """Write text as UTF-8: ``path`` holds the old file or the new one, whole."""
+    return _write_whole(path, lambda file: file.write(text.encode()))
+
+
+def _write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
     """Write under a temporary name, then rename."""
     part = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:

@@ -1,17 +1,17 @@
 """The command line: ``python -m competitions VERB NAME``. Bad input ends in one sentence and exit code 1."""
 
-import datetime
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from common.errors import UserError
+from competitions import books
 from competitions.flight import command as flight
 from competitions.mgtv import command as mgtv
 from competitions.news import command as news
+from competitions.running import Asked, conduct
 from competitions.tencent import command as tencent
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -26,6 +26,7 @@ Truth = Annotated[Path, typer.Option(help="The truth file: one row per answer, i
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a setting: --set a.b=c, or --set @FILE (repeatable).")
 ]
+Untuned = Annotated[bool, typer.Option("--untuned", help="Leave tuned.toml aside.")]
 
 
 @app.command()
@@ -36,10 +37,10 @@ def run(
     seed: Seed = 0,
     build: Build = Path("build"),
     overrides: Overrides = None,
+    untuned: Untuned = False,
 ) -> None:
     """Raw files to a checked submission, with a closing summary."""
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]  # to the millisecond: two runs, two folders
-    competition(name).run(raw, scale, seed, build / name, stamp, overrides or [], time.perf_counter())
+    conduct(competition(name), Asked(name, raw, scale, seed, build, overrides or [], not untuned))
 
 
 @app.command()
@@ -78,6 +79,10 @@ def check(name: Name, submission: Annotated[Path, typer.Argument()], raw: Raw = 
 def score(name: Name, submission: Annotated[Path, typer.Argument()], truth: Truth, raw: Raw = None) -> None:
     """Score a submission file against a truth file: every metric."""
     competition(name).score(submission, truth, raw)
+
+
+for verb in (books.runs, books.compare, books.lb):
+    app.command()(verb)
 
 
 def competition(name: str):  # type: ignore[no-untyped-def]  # a module

@@ -1,8 +1,6 @@
 """What the command line does for the flight competition."""
 
-import contextlib
 import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,55 +8,34 @@ from typing import Any
 import polars as pl
 
 from common import config as configuration
-from common.run import Run, prune
+from common.run import Run
 from common.show import print_table, shorten_steps, wide_console
 from common.simulate import REPORT, Host, choose_files, simulated_folder
 from competitions.flight import mix, raw, submit
 from competitions.flight.config import FlightConfig
 from competitions.flight.ladder import MODELS_IN_ORDER, climb
-from competitions.flight.pipeline import solve
+from competitions.flight.pipeline import solve as solve
 from competitions.flight.simulate import TRUTH
 from competitions.flight.simulate import describe as describe_simulation
 from competitions.flight.simulate import simulate as write_simulation
-from competitions.flight.summary import Outcome, summarise
+from competitions.flight.summary import Outcome
+from competitions.flight.tables import list_models, list_readings, list_truth
+from competitions.flight.tell import tell as tell
 
 HERE = Path(__file__).parent
 HOST_FOLDER = Path("data/flight/raw")
 DEFAULT_SCALE = 0.05
 
 
-def run(
-    raw_folder: Path | None,
-    scale: float | None,
-    seed: int,
-    build: Path,
-    stamp: str,
-    overrides: Sequence[str],
-    started: float,
-) -> None:
-    """Raw files to submission; prints the closing summary and keeps it as summary.json."""
-    config = load_config([f"seed={seed}", *overrides])
-    folder = choose_raw(raw_folder, scale, config.seed, build)
-    files = raw.locate(folder)
-    work = Run(build / stamp, build / "cache")
-    try:
-        outcome = solve(files, config, work)
-    finally:
-        with contextlib.suppress(OSError):
-            work.folder.rmdir()  # goes only while it is empty: a run that was refused leaves nothing
-    summary = summarise(outcome)
-    summary["truth"] = score_simulated(folder, outcome)
-    summary["steps"] = work.timings
-    summary["wall_seconds"] = time.perf_counter() - started
-    summary["config"] = configuration.to_dict(config)
-    path = work.write_json("summary.json", summary)
-    prune(build / "cache", config.keep_gib)
-    show(json.loads(path.read_text()), path)
+def load_config(overrides: Sequence[str], tuned: bool = True) -> FlightConfig:
+    """config.toml, then tuned.toml where there is one and it is wanted, then the overrides."""
+    files = [HERE / "config.toml", *([HERE / "tuned.toml"] if tuned else [])]
+    return configuration.load(FlightConfig, files, overrides)
 
 
-def load_config(overrides: Sequence[str]) -> FlightConfig:
-    """config.toml, then tuned.toml where there is one, then the overrides."""
-    return configuration.load(FlightConfig, [HERE / "config.toml", HERE / "tuned.toml"], overrides)
+def locate(folder: Path, config: FlightConfig) -> raw.RawFiles:
+    """The host's files in a folder."""
+    return raw.locate(folder)
 
 
 def choose_raw(folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
@@ -120,12 +97,16 @@ def score(submission: Path, truth: Path, raw_folder: Path | None) -> None:
 
 
 def show(summary: dict[str, Any], path: Path) -> None:
-    """Print the closing summary; summary.json has every step and more digits."""
+    """Print the closing summary; run.json has every step and more digits."""
     console = wide_console()
     print_table(console, "Notes from reading", summary["notes"])
     print_table(console, "Training, validation and test sessions", summary["folds"])
     print_table(console, "HitRate@3 on the last sessions, by group size", list_models(summary["models"]))
-    print_table(console, "One model on other splits (a diagnostic, nothing is chosen on it)", list_readings(summary))
+    print_table(
+        console,
+        "One model on other splits (a diagnostic, nothing is chosen on it)",
+        list_readings(summary, summary["config"]["readings"]["model"]),
+    )
     for name, read in summary["readings"].items():
         if isinstance(read, str):
             print(f"The reading {name!r} is left out. {read}")
@@ -142,39 +123,3 @@ def show(summary: dict[str, Any], path: Path) -> None:
     print(f"Wall time {summary['wall_seconds']:.0f} s, peak memory {peak / 1024:.2f} GiB")
     print(f"Submission: {' and '.join(summary['submissions'])}, {summary['submission']['rows']} rows, checked")
     print(f"Summary: {path}")
-
-
-def list_models(models: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
-    """One row per model: the hit rates, and what it gains over the baseline."""
-    base = models["baseline"]["hit_rate@3"]
-    rows = []
-    for name, found in models.items():
-        rates = {key.replace("hit_rate", ""): value for key, value in found.items() if key.startswith("hit_rate")}
-        over = f"{found['hit_rate@3'] / base - 1:+.1%}" if base else ""
-        rows.append({"model": name, **rates, "error": found["error"], "over baseline": over})
-    return rows
-
-
-def list_truth(truth: dict[str, Any]) -> list[dict[str, Any]]:
-    """``list_models`` on the simulated truth, with the oracle as the last row."""
-    oracle = truth["oracle"]
-    rates = {f"hit_rate@{k}": oracle["hit_rate"][k] for k in ("1", "3", "5", "10")}
-    rates |= {f"hit_rate@3[{size}]": rate for size, rate in oracle["hit_rate_3_by_size"].items()}
-    return list_models(truth["models"] | {"oracle": rates | {"error": oracle["standard_error"]["3"]}})
-
-
-def list_readings(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """The reading model on every split."""
-    model = summary["config"]["readings"]["model"]
-    first = {"last sessions": summary["models"][model]} if model in summary["models"] else {}
-    found = first | {name: read for name, read in summary["readings"].items() if not isinstance(read, str)}
-    return [
-        {
-            "split": name,
-            "model": model,
-            "HitRate@3": reading["hit_rate@3"],
-            "error": reading["error"],
-            "sessions": reading["sessions"],
-        }
-        for name, reading in found.items()
-    ]

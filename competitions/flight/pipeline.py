@@ -94,7 +94,8 @@ def solve(files: raw.RawFiles, config: FlightConfig, run: Run) -> Outcome:
     measured = step(mix.measure_all, labelled, scores, blend, penalty)
     read = take_readings(run, train, ready.log, config)
     names = [name for name, _, _ in recipes]
-    return Outcome(files, train, test, ready.split, names, early, measured, blend, penalty, read, answers, checked)
+    judged = names, early, measured, blend, penalty, read, labelled, scores
+    return Outcome(files, train, test, ready.split, *judged, asked, known, answers, checked)
 
 
 def fit_early(

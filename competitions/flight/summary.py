@@ -13,8 +13,10 @@ from common.rankers import Ranker
 from common.run import Result
 from common.submission import Checked
 from competitions.flight import raw
+from competitions.flight.gather import Labelled
+from competitions.flight.history import History
 from competitions.flight.raw import Searches
-from competitions.flight.splits import LARGE, Split
+from competitions.flight.splits import LARGE, Split, Views
 
 GAINS_SHOWN = 40
 Reading = dict[str, float] | str  # what a model scores on another split, or why it was not read
@@ -22,7 +24,10 @@ Reading = dict[str, float] | str  # what a model scores on another split, or why
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run leaves for its summary; results are read from disk when asked. ``names``: the columns of scores."""
+    """What a run leaves for its summary; results are read from disk when asked. ``names``: the columns of scores.
+
+    ``views`` and ``known``: what the test sees, and what history tells it.
+    """
 
     files: raw.RawFiles
     train: Result[Searches]
@@ -34,6 +39,10 @@ class Outcome:
     blend: Result[BucketBlend]
     penalty: Result[float]
     readings: dict[str, Reading]
+    labelled: Result[Labelled]
+    scores: Result[NDArray[np.float64]]
+    views: Result[Views]
+    known: Result[History]
     answers: Result[NDArray[np.float32]]
     checked: Sequence[Checked]
 
@@ -44,7 +53,7 @@ class Outcome:
 
 
 def summarise(outcome: Outcome) -> dict[str, Any]:
-    """Everything of the closing summary as plain values, for summary.json."""
+    """Everything of the closing summary as plain values, for run.json."""
     measured, blend = outcome.measured.value, outcome.blend.value
     notes = [*outcome.train.value.notes, *outcome.test.value.notes]
     models = dict(zip(outcome.rungs, measured, strict=True))

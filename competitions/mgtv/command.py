@@ -1,62 +1,38 @@
 """What the command line does for the MGTV competition."""
 
-import contextlib
 import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from common import config as configuration
-from common.run import Run, prune
+from common.run import Run
 from common.show import print_table, shorten_steps, wide_console
 from common.simulate import REPORT, Host, choose_files, simulated_folder
 from competitions.mgtv import layout, raw, submit
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.ladder import climb
-from competitions.mgtv.pipeline import solve
+from competitions.mgtv.pipeline import solve as solve
 from competitions.mgtv.simulate import TRUTH
 from competitions.mgtv.simulate import describe as describe_simulation
 from competitions.mgtv.simulate import simulate as write_simulation
-from competitions.mgtv.summary import Outcome, measure_truth, summarise
+from competitions.mgtv.summary import Outcome, measure_truth
+from competitions.mgtv.tell import tell as tell
 
 HERE = Path(__file__).parent
 HOST_FOLDER = Path("data/mgtv/raw")
 DEFAULT_SCALE = 0.02
 
 
-def run(
-    raw_folder: Path | None,
-    scale: float | None,
-    seed: int,
-    build: Path,
-    stamp: str,
-    overrides: Sequence[str],
-    started: float,
-) -> None:
-    """Raw files to submission; prints the closing summary and keeps it as summary.json."""
-    config = load_config([f"seed={seed}", *overrides])
-    folder = choose_raw(raw_folder, scale, config.seed, build)
-    files = raw.locate(folder, config.host)
-    work = Run(build / stamp, build / "cache")
-    try:
-        outcome = solve(files, config, work)
-    finally:
-        with contextlib.suppress(OSError):
-            work.folder.rmdir()  # goes only while it is empty: a run that was refused leaves nothing
-    summary = summarise(outcome)
-    summary["truth"] = score_simulated(folder, outcome)
-    summary["steps"] = work.timings
-    summary["wall_seconds"] = time.perf_counter() - started
-    summary["config"] = configuration.to_dict(config)
-    path = work.write_json("summary.json", summary)
-    prune(build / "cache", config.keep_gib)
-    show(json.loads(path.read_text()), path)
+def load_config(overrides: Sequence[str], tuned: bool = True) -> MgtvConfig:
+    """config.toml, then tuned.toml where there is one and it is wanted, then the overrides."""
+    files = [HERE / "config.toml", *([HERE / "tuned.toml"] if tuned else [])]
+    return configuration.load(MgtvConfig, files, overrides)
 
 
-def load_config(overrides: Sequence[str]) -> MgtvConfig:
-    """config.toml, then tuned.toml where there is one, then the overrides."""
-    return configuration.load(MgtvConfig, [HERE / "config.toml", HERE / "tuned.toml"], overrides)
+def locate(folder: Path, config: MgtvConfig) -> raw.RawFiles:
+    """The host's files in a folder."""
+    return raw.locate(folder, config.host)
 
 
 def choose_raw(folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
@@ -107,7 +83,7 @@ def score(submission: Path, truth: Path, raw_folder: Path | None) -> None:
 
 
 def show(summary: dict[str, Any], path: Path) -> None:
-    """Print the closing summary; summary.json has every step and more digits."""
+    """Print the closing summary; run.json has every step and more digits."""
     console = wide_console()
     print_table(console, "Notes from reading", summary["notes"])
     print_table(console, "Days side by side", summary["days"])

@@ -78,7 +78,8 @@ def solve(files: raw.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     )
     path = submit.write_submission(answers.value, run.folder / config.host.submission)
     checked = submit.check_submission(path, files)
-    return Outcome(files, config, ready, early, found, blend, measured, test_scores, test_values, answers, checked)
+    judged = early, found, blend, mixed, values, measured
+    return Outcome(files, config, ready, *judged, test_scores, test_values, answers, checked)
 
 
 def prepare(files: raw.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
@@ -102,15 +103,17 @@ def prepare(files: raw.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
     # 2. Split by day: the last days validate, the days before them train.
     plan = step(plan_days, log, test, config.split).value
     # 3. Features of every row that is asked about, from the log before its day; then what came of it.
-    labelled = {}
+    labelled, asks = {}, {}
     for day in plan.days:
-        asked = step(splits.ask_day, log, plan, day, config.split, seed, name=f"day{day:02d}.ask")
+        asked = asks[day] = step(splits.ask_day, log, plan, day, config.split, seed, name=f"day{day:02d}.ask")
         outcome = step(splits.look_up_outcome, log, asked, name=f"day{day:02d}.outcome")
         labelled[day] = step(serve, *sources, asked, outcome, config.features, seed, name=f"day{day:02d}.features")
     asked = step(ask_test, test, plan)
     served = step(serve, *sources, asked, None, config.features, seed, name="test.features")
     fallback = step(find_fallback, log, videos)
-    return Prepared(Tables(codes, videos, profiles, comments, days, test), plan, labelled, asked, served, fallback)
+    return Prepared(
+        Tables(codes, videos, profiles, comments, days, test), plan, labelled, asks, asked, served, fallback
+    )
 
 
 def fit_watch(

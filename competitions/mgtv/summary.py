@@ -39,11 +39,12 @@ class Tables:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The tables, the plan, and the served days: ``labelled`` by day, and the ``test``."""
+    """The tables, the plan, and the served days: ``labelled`` and who is asked (``asks``) by day, and the ``test``."""
 
     tables: Tables
     plan: Plan
     labelled: dict[int, Result[Served]]
+    asks: dict[int, Result[Asked]]
     asked: Result[Asked]
     test: Result[Served]
     fallback: Result[tuple[int, float]]
@@ -71,6 +72,8 @@ class Outcome:
     early: Mapping[int, Sequence[Result[Ranker]]]
     completion: Mapping[int, Result[Completion]]
     blend: Result[Logit]
+    mixed: Result[list[Floats]]
+    values: Sequence[Result[Values]]
     measured: Result[Measured]
     test_scores: Result[Floats]
     test_values: Result[Values]
@@ -159,7 +162,7 @@ def pool_ladder(days: Sequence[Mapping[tuple[str, str], tuple[Floats, Floats]]])
 
 
 def summarise(outcome: Outcome) -> dict[str, Any]:
-    """Everything of the closing summary as plain values, for summary.json."""
+    """Everything of the closing summary as plain values, for run.json."""
     measured, blend = outcome.measured.value, outcome.blend.value
     names = outcome.config.watch.models
     rounds = {

@@ -1,63 +1,38 @@
 """What the command line does for the news competition."""
 
-import contextlib
 import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from common import config as configuration
 from common.progress import track
-from common.run import Run, prune
 from common.show import print_table, shorten_steps, wide_console
 from common.simulate import REPORT, Host, choose_files, simulated_folder
 from competitions.news import raw, submit
 from competitions.news.config import NewsConfig
 from competitions.news.ladder import climb, list_rungs
-from competitions.news.pipeline import solve
+from competitions.news.pipeline import solve as solve
 from competitions.news.simulate import TRUTH
 from competitions.news.simulate import describe as describe_simulation
 from competitions.news.simulate import simulate as write_simulation
-from competitions.news.summary import summarise
+from competitions.news.summary import Outcome
+from competitions.news.tell import tell as tell
 
 HERE = Path(__file__).parent
 HOST_FOLDER = Path("data/news/raw")
 DEFAULT_SCALE = 0.04
 
 
-def run(
-    raw_folder: Path | None,
-    scale: float | None,
-    seed: int,
-    build: Path,
-    stamp: str,
-    overrides: Sequence[str],
-    started: float,
-) -> None:
-    """Raw files to submission; prints the closing summary and keeps it as summary.json."""
-    config = load_config([f"seed={seed}", *overrides])
-    folder = choose_raw(raw_folder, scale, config.seed, build)
-    files = raw.locate(folder, config.board)
-    work = Run(build / stamp, build / "cache")
-    try:
-        outcome = solve(files, config, work)
-    finally:
-        with contextlib.suppress(OSError):
-            work.folder.rmdir()  # goes only while it is empty: a run that was refused leaves nothing
-    summary = summarise(outcome, config.rank.models)
-    summary["truth"] = score_simulated(folder, outcome.checked.path)
-    summary["steps"] = work.timings
-    summary["wall_seconds"] = time.perf_counter() - started
-    summary["config"] = configuration.to_dict(config)
-    path = work.write_json("summary.json", summary)
-    prune(build / "cache", config.keep_gib)
-    show(json.loads(path.read_text()), path)
+def load_config(overrides: Sequence[str], tuned: bool = True) -> NewsConfig:
+    """config.toml, then tuned.toml where there is one and it is wanted, then the overrides."""
+    files = [HERE / "config.toml", *([HERE / "tuned.toml"] if tuned else [])]
+    return configuration.load(NewsConfig, files, overrides)
 
 
-def load_config(overrides: Sequence[str]) -> NewsConfig:
-    """config.toml, then tuned.toml where there is one, then the overrides."""
-    return configuration.load(NewsConfig, [HERE / "config.toml", HERE / "tuned.toml"], overrides)
+def locate(folder: Path, config: NewsConfig) -> raw.RawFiles:
+    """The host's files in a folder."""
+    return raw.locate(folder, config.board)
 
 
 def choose_raw(folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
@@ -66,8 +41,13 @@ def choose_raw(folder: Path | None, scale: float | None, seed: int, build: Path)
     return choose_files(host, folder, scale, seed, build)
 
 
-def score_simulated(folder: Path, submission: Path) -> dict[str, Any] | None:
+def score_simulated(folder: Path, outcome: Outcome) -> dict[str, Any] | None:
     """Score against the truth where, and only where, the simulator wrote it; a real truth file is read by ``score``."""
+    return score_file(folder, outcome.checked.path)
+
+
+def score_file(folder: Path, submission: Path) -> dict[str, Any] | None:
+    """The scores of a submission file against the simulator's truth, None where the folder is not simulated."""
     if not (folder / REPORT).exists():
         return None
     oracle = json.loads((folder / REPORT).read_text())["oracle"]
@@ -91,7 +71,7 @@ def ladder(raw_folder: Path | None, scale: float | None, seed: int, build: Path,
     rows = []
     for name, overrides in track(list(list_rungs()), "ladder"):
         row = climb(folder, name, load_config([f"seed={seed}", *settings, *overrides]), build)
-        truth = score_simulated(folder, Path(row.pop("submission")))
+        truth = score_file(folder, Path(row.pop("submission")))
         rows.append(row | ({"truth mrr@5": truth["scores"]["mrr@5"]} if truth else {}))
     print_table(wide_console(), "Ladder: each rung adds to the one above it", rows)
 
@@ -114,7 +94,7 @@ def score(submission: Path, truth: Path, raw_folder: Path | None) -> None:
 
 
 def show(summary: dict[str, Any], path: Path) -> None:
-    """Print the closing summary; summary.json has every step and more digits."""
+    """Print the closing summary; run.json has every step and more digits."""
     console = wide_console()
     print_table(console, "Notes from reading", summary["notes"])
     print_table(console, "Validation beside test (shares of users)", summary["folds"])

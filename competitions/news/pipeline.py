@@ -52,6 +52,7 @@ def solve(files: raw.RawFiles, config: NewsConfig, run: Run) -> Outcome:
 
     # 5. Rank: fit with an early stop on the validation queries, blend, refit on everything.
     channels, candidates, blocks = prepared["labelled"]
+    _, test_candidates, test_blocks = prepared["test"]
     rows = step(rank.gather_rows, labelled, candidates, blocks, config.rank.negatives, seed)
     early = [
         step(rank.fit_early, rows, *recipe(config.rank, kind), seed, name=f"fit.{kind}") for kind in config.rank.models
@@ -65,13 +66,14 @@ def solve(files: raw.RawFiles, config: NewsConfig, run: Run) -> Outcome:
     ]
 
     # 6. Score the test, write the submission, read it back from disk and check it.
-    predictions = step(rank.score_test, prepared["test"][1], prepared["test"][2], final, blend)
+    predictions = step(rank.score_test, test_candidates, test_blocks, final, blend)
     path = submit.write_submission(step(answer, test, predictions, catalogue).value, run.folder / "submission.csv")
     checked = submit.check_submission(path, files)
 
     found = step(measure_recall, labelled, channels, candidates)
     scores = step(rank.measure, rows, out_of_fold, asked)
-    return Outcome(files, clicks, articles, content, labelled, test, found, scores, blend, early, checked)
+    judged = found, scores, blend, early, candidates, rows, out_of_fold
+    return Outcome(files, clicks, articles, content, labelled, test, *judged, test_candidates, test_blocks, checked)
 
 
 def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: raw.Articles) -> raw.Clicks:

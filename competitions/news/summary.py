@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from common.blend import Blend
 from common.rankers import Ranker
@@ -13,6 +15,7 @@ from common.split import Fold
 from common.submission import Checked
 from competitions.news import raw
 from competitions.news.folds import DAY_MS
+from competitions.news.rank import Labelled
 
 RECALL_AT = (5, 10, 50, 100)
 LENGTHS = {1: "01", 2: "02", 4: "03-04", 8: "05-08", 16: "09-16", 32: "17-32"}  # of a history: at most -> its class
@@ -20,7 +23,10 @@ LENGTHS = {1: "01", 2: "02", 4: "03-04", 8: "05-08", 16: "09-16", 32: "17-32"}  
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run leaves for its summary; results are read from disk when asked."""
+    """What a run leaves for its summary; results are read from disk when asked.
+
+    ``asked`` and ``blocks``: the test's candidates, and their features by block.
+    """
 
     files: raw.RawFiles
     clicks: Result[raw.Clicks]
@@ -32,6 +38,11 @@ class Outcome:
     scores: Result[list[tuple[float, float]]]
     blend: Result[Blend]
     rankers: Sequence[Result[Ranker]]
+    candidates: Result[pl.DataFrame]
+    rows: Result[Labelled]
+    out_of_fold: Result[NDArray[np.float64]]
+    asked: Result[pl.DataFrame]
+    blocks: Mapping[str, Result[pl.DataFrame]]
     checked: Checked
 
 
@@ -83,20 +94,29 @@ def compare_folds(outcome: Outcome) -> pl.DataFrame:
     )
 
 
-def _spread(queries: pl.DataFrame, name: str) -> pl.DataFrame:
-    day = pl.from_epoch(pl.col("time") // DAY_MS * DAY_MS, time_unit="ms").dt.strftime("%m-%d")
+def class_of_length() -> pl.Expr:
+    """The class of a history by its number of visible clicks."""
     bins: pl.Expr = pl.lit("33+")
     for most, label in reversed(LENGTHS.items()):
         bins = pl.when(pl.col("clicks") <= most).then(pl.lit(label)).otherwise(bins)
+    return bins
+
+
+def last_day() -> pl.Expr:
+    """The day of the last visible click, as 10-31."""
+    return pl.from_epoch(pl.col("time") // DAY_MS * DAY_MS, time_unit="ms").dt.strftime("%m-%d")
+
+
+def _spread(queries: pl.DataFrame, name: str) -> pl.DataFrame:
     parts = [
-        queries.select(what=pl.lit("visible clicks"), value=bins),
-        queries.select(what=pl.lit("last visible day"), value=day),
+        queries.select(what=pl.lit("visible clicks"), value=class_of_length()),
+        queries.select(what=pl.lit("last visible day"), value=last_day()),
     ]
     return pl.concat(parts).group_by("what", "value").agg((pl.len() / max(queries.height, 1)).alias(name))
 
 
 def summarise(outcome: Outcome, kinds: Sequence[str]) -> dict[str, Any]:
-    """Everything of the closing summary as plain values, for summary.json."""
+    """Everything of the closing summary as plain values, for run.json."""
     scores, blend = outcome.scores.value, outcome.blend.value
     notes = [*outcome.files.notes, *outcome.articles.value.notes, *outcome.clicks.value.notes]
     notes += outcome.content.value.notes if outcome.content else ()

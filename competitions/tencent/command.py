@@ -1,62 +1,38 @@
 """What the command line does for the Tencent competition."""
 
-import contextlib
 import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from common import config as configuration
-from common.run import Run, prune
+from common.run import Run
 from common.show import print_table, shorten_steps, wide_console
 from common.simulate import REPORT, Host, choose_files, simulated_folder
 from competitions.tencent import raw, submit
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.ladder import climb
 from competitions.tencent.layout import TRUTH
-from competitions.tencent.pipeline import list_expected, solve
+from competitions.tencent.pipeline import Outcome, list_expected
+from competitions.tencent.pipeline import solve as solve
 from competitions.tencent.simulate import describe as describe_simulation
 from competitions.tencent.simulate import simulate as write_simulation
-from competitions.tencent.summary import summarise
+from competitions.tencent.tell import tell as tell
 
 HERE = Path(__file__).parent
 HOST_FOLDER = Path("data/tencent/raw")
 DEFAULT_SCALE = 0.01
 
 
-def run(
-    raw_folder: Path | None,
-    scale: float | None,
-    seed: int,
-    build: Path,
-    stamp: str,
-    overrides: Sequence[str],
-    started: float,
-) -> None:
-    """Raw files to submission; prints the closing summary and keeps it as summary.json."""
-    config = load_config([f"seed={seed}", *overrides])
-    folder = choose_raw(raw_folder, scale, config.seed, build)
-    files = raw.locate(folder)
-    work = Run(build / stamp, build / "cache")
-    try:
-        outcome = solve(files, config, work)
-    finally:
-        with contextlib.suppress(OSError):
-            work.folder.rmdir()  # goes only while it is empty: a run that was refused leaves nothing
-    summary = summarise(outcome)
-    summary["truth"] = score_simulated(folder, outcome.checked[0].path)
-    summary["steps"] = work.timings
-    summary["wall_seconds"] = time.perf_counter() - started
-    summary["config"] = configuration.to_dict(config)
-    path = work.write_json("summary.json", summary)
-    prune(build / "cache", config.keep_gib)
-    show(json.loads(path.read_text()), path)
+def load_config(overrides: Sequence[str], tuned: bool = True) -> TencentConfig:
+    """config.toml, then tuned.toml where there is one and it is wanted, then the overrides."""
+    files = [HERE / "config.toml", *([HERE / "tuned.toml"] if tuned else [])]
+    return configuration.load(TencentConfig, files, overrides)
 
 
-def load_config(overrides: Sequence[str]) -> TencentConfig:
-    """config.toml, then tuned.toml where there is one, then the overrides."""
-    return configuration.load(TencentConfig, [HERE / "config.toml", HERE / "tuned.toml"], overrides)
+def locate(folder: Path, config: TencentConfig) -> raw.RawFiles:
+    """The host's files in a folder."""
+    return raw.locate(folder)
 
 
 def choose_raw(folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
@@ -65,8 +41,13 @@ def choose_raw(folder: Path | None, scale: float | None, seed: int, build: Path)
     return choose_files(host, folder, scale, seed, build)
 
 
-def score_simulated(folder: Path, path: Path) -> dict[str, Any] | None:
+def score_simulated(folder: Path, outcome: Outcome) -> dict[str, Any] | None:
     """Score against the truth where, and only where, the simulator wrote it; a real truth file is read by ``score``."""
+    return score_file(folder, outcome.checked[0].path)
+
+
+def score_file(folder: Path, path: Path) -> dict[str, Any] | None:
+    """The scores of a submission file against the simulator's truth, None where the folder is not simulated."""
     if not (folder / REPORT).exists():
         return None
     oracle = json.loads((folder / REPORT).read_text())["oracle"]
@@ -107,7 +88,7 @@ def score(submission: Path, truth: Path, raw_folder: Path | None) -> None:
 
 
 def show(summary: dict[str, Any], path: Path) -> None:
-    """Print the closing summary; summary.json has every step and more digits."""
+    """Print the closing summary; run.json has every step and more digits."""
     console = wide_console()
     print_table(console, "Notes from reading", summary["notes"])
     print_table(console, "What is learned from, who is asked, among what", summary["folds"])

@@ -233,14 +233,21 @@ def embed_candidates(network: Network, rows: Int64s) -> torch.Tensor:
 
 def measure(fold: Fold, found: Top, host: HostSettings) -> dict[str, Any]:
     """The metrics of an answer on a fold with known targets; seen and unseen targets apart."""
-    if fold.target is None or fold.unseen is None or fold.reached is None:
+    if fold.unseen is None or fold.reached is None:
         raise ValueError("the host has the answers")
-    columns = np.full(int(max(fold.candidates.rows.values.max(), fold.target.max())) + 1, -1)
-    columns[fold.candidates.rows.values] = np.arange(len(fold.candidates.rows))
-    places = metrics.find_places(found.columns, columns[fold.target])
+    places = place_targets(fold, found)
     weights = np.array(host.weights)[np.maximum(fold.reached, 0)]
     scores: dict[str, Any] = metrics.score_places(places, weights)
     for name, part in (("seen", ~fold.unseen), ("unseen", fold.unseen)):
         scores[name] = metrics.score_places(places[part], weights[part])["score"] if part.any() else None
     scores["unseen_share"] = float(fold.unseen.mean())
     return scores
+
+
+def place_targets(fold: Fold, found: Top) -> Int64s:
+    """The place 1..10 of each query's target in its answer, 0 where it is missing. ``ValueError`` without targets."""
+    if fold.target is None:
+        raise ValueError("the host has the answers")
+    columns = np.full(int(max(fold.candidates.rows.values.max(), fold.target.max())) + 1, -1)
+    columns[fold.candidates.rows.values] = np.arange(len(fold.candidates.rows))
+    return metrics.find_places(found.columns, columns[fold.target])

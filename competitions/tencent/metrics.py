@@ -16,6 +16,18 @@ def find_places(columns: Int64s, target: Int64s) -> Int64s:
     return places
 
 
+def earn(places: Int64s) -> Floats:
+    """What each query earns: 0.31 x hit + 0.69 x NDCG."""
+    hit = (places > 0).astype(np.float64)
+    earned: Floats = HIT_WEIGHT * hit + NDCG_WEIGHT * _gain(places)
+    return earned
+
+
+def _gain(places: Int64s) -> Floats:
+    gain: Floats = np.where(places > 0, 1 / np.log2(np.maximum(places, 1) + 1), 0.0)
+    return gain
+
+
 def score_places(places: Int64s, weights: Floats | None = None) -> dict[str, float]:
     """The metrics of queries whose right ad stands at ``places`` (1..10, 0 where it is missing).
 
@@ -23,8 +35,7 @@ def score_places(places: Int64s, weights: Floats | None = None) -> dict[str, flo
     """
     weight = np.ones(len(places)) if weights is None else weights
     hit = (places > 0).astype(np.float64)
-    gain = np.where(places > 0, 1 / np.log2(np.maximum(places, 1) + 1), 0.0)
-    score = HIT_WEIGHT * hit + NDCG_WEIGHT * gain
+    gain, score = _gain(places), earn(places)
     total = max(float(weight.sum()), 1e-12)
     mean = float((weight * score).sum() / total)
     return {

@@ -12,7 +12,7 @@ from competitions.tencent.train import Trained
 
 
 def summarise(outcome: Outcome) -> dict[str, Any]:
-    """Everything of the closing summary as plain values, for summary.json."""
+    """Everything of the closing summary as plain values, for run.json."""
     corpus, measured = outcome.ready.corpus.value, outcome.measured.value
     best = measured.get("open mode", measured["vectors"])
     return {

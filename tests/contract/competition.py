@@ -107,9 +107,14 @@ class Finished:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """The closing summary."""
-        summary: dict[str, Any] = json.loads((self.folder / "summary.json").read_text())
-        return summary
+        """The closing summary, with what every run records beside it."""
+        return {**self.record, **self.record["summary"]}
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the run recorded."""
+        record: dict[str, Any] = json.loads((self.folder / "run.json").read_text())
+        return record
 
     def computed(self) -> set[str]:
         """Names of the steps that this run had to compute."""
@@ -158,11 +163,11 @@ def run(
     hash_seed: int = 0,
 ) -> Finished:
     """A small run in a process of its own, which must end well."""
-    before = set(build.glob("*/*/summary.json"))
+    before = set(build.glob("*/*/run.json"))
     process = start(*words(competition, raw, build, *settings), root=root, hash_seed=hash_seed)
     out, err = process.communicate()
     assert process.returncode == 0, out + err
-    (made,) = set(build.glob("*/*/summary.json")) - before
+    (made,) = set(build.glob("*/*/run.json")) - before
     return Finished(raw, truth or raw.with_name("truth.csv"), build, made.parent)
 
 

@@ -1,6 +1,5 @@
 """What only the flight competition has: faults that it counts and goes on, two formats, sessions of one option."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -18,10 +17,10 @@ ONLY = (FLIGHT,)
 
 def solve(call: Call, raw: Path, build: Path) -> Finished:
     """A small run inside this process: a library's warning would fail it."""
-    before = set(build.glob("flight/*/summary.json"))
+    before = set(build.glob("flight/*/run.json"))
     code, out, err = call(*words(FLIGHT, raw, build, "rank.rounds=5"))
     assert code == 0, out + err
-    (made,) = set(build.glob("flight/*/summary.json")) - before
+    (made,) = set(build.glob("flight/*/run.json")) - before
     return Finished(raw, raw.with_name("truth.csv"), build, made.parent)
 
 
@@ -133,7 +132,7 @@ def read_ids(file: Path, test: pl.DataFrame) -> pl.Series:
 
 
 def test_the_summary_counts_every_row_and_session(finished: Finished) -> None:
-    summary = json.loads((finished.folder / "summary.json").read_text())
+    summary = finished.summary
     test = pl.read_parquet(finished.raw / columns.TEST, columns=["Id", "ranker_id"])
     assert summary["submission"]["rows"] == test.height
     assert summary["cv"]["queries"]["test"] == test["ranker_id"].n_unique()

@@ -1,6 +1,5 @@
 """What only the news competition has: board B, no embeddings, readers of whom next to nothing is known."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -28,7 +27,7 @@ def solve(call: Call, folder: Path, *settings: str) -> Finished:
     build = folder.parent / "build"
     code, out, err = call(*words(NEWS, folder, build, "rank.rounds=10", *settings))
     assert code == 0, out + err
-    (made,) = build.glob("news/*/summary.json")
+    (made,) = build.glob("news/*/run.json")
     return Finished(folder, folder.parent / "truth.csv", build, made.parent)
 
 
@@ -99,7 +98,7 @@ def test_one_click_users_are_answered_by_their_click(finished: Finished) -> None
 
 
 def test_the_summary_counts_every_user(finished: Finished) -> None:
-    summary = json.loads((finished.folder / "summary.json").read_text())
+    summary = finished.summary
     users = pl.read_csv(finished.raw / raw.TEST_A)["user_id"].n_unique()
     assert summary["submission"]["rows"] == users == summary["cv"]["queries"]["test"]
     assert summary["truth"] is None

@@ -42,10 +42,10 @@ def folder(finished: Finished, tmp_path: Path) -> Path:
 
 def solve(call: Call, raw: Path, build: Path, *settings: str) -> Finished:
     """A small run inside this process: a library's warning would fail it."""
-    before = set(build.glob("tencent/*/summary.json"))
+    before = set(build.glob("tencent/*/run.json"))
     code, out, err = call(*words(TENCENT, raw, build, *settings))
     assert code == 0, out + err
-    (made,) = set(build.glob("tencent/*/summary.json")) - before
+    (made,) = set(build.glob("tencent/*/run.json")) - before
     return Finished(raw, raw.with_name("truth.csv"), build, made.parent)
 
 

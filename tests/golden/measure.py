@@ -122,7 +122,7 @@ def measure_news(folder: Path) -> Metrics:
     run = Run(folder / "run", folder / "cache", quiet=True)
     outcome = news_pipeline.solve(news_raw.locate(folder / "raw", config.board), config, run)
     summary = news_summary.summarise(outcome, config.rank.models)
-    truth = news.score_simulated(folder / "raw", outcome.checked.path)
+    truth = news.score_simulated(folder / "raw", outcome)
     assert truth is not None
     union = next(row for row in summary["recall"] if row["channel"] == "union")
     measured = {f"channel {row['channel']} mrr@5": row["mrr@5"] for row in summary["recall"]}
@@ -215,7 +215,7 @@ def measure_tencent(folder: Path) -> Metrics:
     config = tencent.load_config(TENCENT_SETTINGS)
     run = Run(folder / "run", folder / "cache", quiet=True)
     outcome = tencent_pipeline.solve(tencent_raw.locate(folder / "raw"), config, run)
-    truth = tencent.score_simulated(folder / "raw", outcome.checked[0].path)
+    truth = tencent.score_simulated(folder / "raw", outcome)
     assert truth is not None
     summary = tencent_summary.summarise(outcome)
     corpus, fold = outcome.ready.corpus.value, outcome.ready.valid.value

@@ -201,16 +201,16 @@ def test_readings_stand_beside_the_same_models_score() -> None:
         "models": {"logit": rates(0.4)},
         "readings": {"random": rates(0.6)},
     }
-    rows = command.list_readings(summary)
+    rows = command.list_readings(summary, "logit")
     assert [(row["split"], row["HitRate@3"]) for row in rows] == [("last sessions", 0.4), ("random", 0.6)]
     assert rows[1] == {"split": "random", "model": "logit", "HitRate@3": 0.6, "error": 0.01, "sessions": 900}
     summary["models"] = {}
-    assert [row["split"] for row in command.list_readings(summary)] == ["random"]
+    assert [row["split"] for row in command.list_readings(summary, "logit")] == ["random"]
 
 
 def test_a_reading_that_was_not_taken_is_told_apart(capsys: Told) -> None:
     summary = tell(None) | {"readings": {"second": "The log is too short.", "random": rates(0.6)}}
-    assert [row["split"] for row in command.list_readings(summary)] == ["random"]
+    assert [row["split"] for row in command.list_readings(summary, "logit")] == ["random"]
     command.show(summary, Path("s.json"))
     assert "The reading 'second' is left out. The log is too short." in capsys.readouterr().out.splitlines()
 
@@ -244,7 +244,7 @@ def test_the_summary_is_printed_with_its_score_and_its_files(capsys: Told) -> No
 
 
 def test_a_long_path_with_brackets_is_printed_as_it_is_on_one_line(capsys: Told) -> None:
-    path = Path("/") / ("folder " * 30).strip() / "run [a]" / "summary.json"
+    path = Path("/") / ("folder " * 30).strip() / "run [a]" / "run.json"
     command.show(tell(None), path)
     assert capsys.readouterr().out.splitlines()[-1] == f"Summary: {path}"
 

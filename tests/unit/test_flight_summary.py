@@ -70,7 +70,7 @@ def outcome(train: Searches, test: Searches) -> Outcome:
         kept(BLEND),
         kept(0.2),
         {"second": {"hit_rate@3": 0.25}},
-        kept(None),
+        *(kept(None) for _ in range(5)),
         checked,
     )
 

@@ -115,9 +115,9 @@ def test_the_score_is_printed_by_metric(submission: Path, call: Call, tmp_path: 
 
 
 def test_the_truth_counts_where_the_simulator_wrote_it_and_nowhere_else(submission: Path, tmp_path: Path) -> None:
-    assert command.score_simulated(tmp_path, submission) is None  # a truth file of somebody else's
+    assert command.score_file(tmp_path, submission) is None  # a truth file of somebody else's
     (tmp_path / REPORT).write_text(json.dumps({"oracle": {"score": 0.9}}))
-    found = command.score_simulated(tmp_path, submission)
+    found = command.score_file(tmp_path, submission)
     assert found is not None
     assert found["oracle"] == {"score": 0.9}
     assert found["scores"]["hit_rate@10"] == 1

@@ -1,0 +1,38 @@
+"""Tables of the closing summary: models side by side, the same on the simulated truth, readings."""
+
+from typing import Any
+
+
+def list_models(models: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
+    """One row per model: the hit rates, and what it gains over the baseline."""
+    base = models["baseline"]["hit_rate@3"]
+    rows = []
+    for name, found in models.items():
+        rates = {key.replace("hit_rate", ""): value for key, value in found.items() if key.startswith("hit_rate")}
+        over = f"{found['hit_rate@3'] / base - 1:+.1%}" if base else ""
+        rows.append({"model": name, **rates, "error": found["error"], "over baseline": over})
+    return rows
+
+
+def list_truth(truth: dict[str, Any]) -> list[dict[str, Any]]:
+    """``list_models`` on the simulated truth, with the oracle as the last row."""
+    oracle = truth["oracle"]
+    rates = {f"hit_rate@{k}": oracle["hit_rate"][k] for k in ("1", "3", "5", "10")}
+    rates |= {f"hit_rate@3[{size}]": rate for size, rate in oracle["hit_rate_3_by_size"].items()}
+    return list_models(truth["models"] | {"oracle": rates | {"error": oracle["standard_error"]["3"]}})
+
+
+def list_readings(summary: dict[str, Any], model: str) -> list[dict[str, Any]]:
+    """The reading ``model`` on every split."""
+    first = {"last sessions": summary["models"][model]} if model in summary["models"] else {}
+    found = first | {name: read for name, read in summary["readings"].items() if not isinstance(read, str)}
+    return [
+        {
+            "split": name,
+            "model": model,
+            "HitRate@3": reading["hit_rate@3"],
+            "error": reading["error"],
+            "sessions": reading["sessions"],
+        }
+        for name, reading in found.items()
+    ]
