@@ -19,6 +19,7 @@ from common.errors import UserError
 
 T = TypeVar("T", bound=msgspec.Struct)
 Table = dict[str, Any]
+PROVENANCE = "provenance"  # a table of tuned.toml that tells where its settings come from, and is none itself
 Origins = dict[str, str]  # dotted key -> the file or --set that gave its value
 
 
@@ -34,7 +35,8 @@ def load(schema: type[T], files: Sequence[Path], overrides: Sequence[str] = ()) 
     origins: Origins = {}
     for position, file in enumerate(files):
         if position == 0 or file.exists():
-            _merge(merged, _read(file), origins, str(file))
+            tables = {name: table for name, table in _read(file).items() if name != PROVENANCE}
+            _merge(merged, tables, origins, str(file))
     for override in overrides:
         if override.startswith("@"):
             _merge(merged, _read(Path(override[1:])), origins, override[1:])

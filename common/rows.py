@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -56,3 +57,24 @@ def join_rows(parts: Sequence[Rows]) -> Rows:
         np.concatenate([part.labels for part in parts]),
         np.concatenate([part.sizes for part in parts]),
     )
+
+
+def pick_queries(rows: Rows, chosen: NDArray[np.bool_]) -> Rows:
+    """The rows of some queries: ``chosen`` (queries,)."""
+    kept = np.repeat(chosen, rows.sizes)
+    return Rows(rows.names, rows.features[kept], rows.labels[kept], rows.sizes[chosen])
+
+
+def cut_by_time(rows: Rows, times: NDArray[np.int64], folds: int, first: float = 0.4) -> list[tuple[Rows, Rows]]:
+    """Folds of an expanding window: what was asked earlier to learn from, what was asked next to judge by.
+
+    ``times`` (queries,): when each was asked. The first fold learns from the earliest ``first`` of all queries; what is
+    left is judged in ``folds`` parts of as many queries each. Queries of one moment fall on one side.
+    """
+    edges = np.quantile(times, np.linspace(first, 1.0, folds + 1), method="higher")
+    cut = []
+    for begin, end in pairwise(edges):
+        last = end == edges[-1]
+        judged = (times >= begin) & ((times <= end) if last else (times < end))
+        cut.append((pick_queries(rows, times < begin), pick_queries(rows, judged)))
+    return cut

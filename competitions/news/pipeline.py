@@ -11,16 +11,18 @@ from pathlib import Path
 import polars as pl
 from msgspec.structs import asdict
 
-from common.run import Run
+from common.rankers import Ranker
+from common.run import Result, Run
 from common.split import Fold
 from common.tables import Candidates, Predictions, hold
 from competitions.news import features, folds, rank, raw, recall, submit
 from competitions.news.config import NewsConfig, RankSettings, SplitSettings
-from competitions.news.summary import Outcome, measure_recall
+from competitions.news.rank import Labelled
+from competitions.news.summary import Outcome, Prepared, measure_recall
 
 
-def solve(files: raw.RawFiles, config: NewsConfig, run: Run) -> Outcome:
-    """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
+def prepare(files: raw.RawFiles, config: NewsConfig, run: Run) -> Prepared:
+    """From raw files to labelled rows, and to the test's candidates with features."""
     step, seed = run.step, config.seed
 
     # 1. Read and check. What a rule settles is counted in the notes, anything else stops the run.
@@ -50,13 +52,20 @@ def solve(files: raw.RawFiles, config: NewsConfig, run: Run) -> Outcome:
         }
         prepared[name] = channels, candidates, {block: blocks[block] for block in config.rank.blocks}
 
-    # 5. Rank: fit with an early stop on the validation queries, blend, refit on everything.
     channels, candidates, blocks = prepared["labelled"]
-    _, test_candidates, test_blocks = prepared["test"]
     rows = step(rank.gather_rows, labelled, candidates, blocks, config.rank.negatives, seed)
-    early = [
-        step(rank.fit_early, rows, *recipe(config.rank, kind), seed, name=f"fit.{kind}") for kind in config.rank.models
-    ]
+    read = articles, clicks, content, catalogue, labelled, test
+    return Prepared(*read, channels, candidates, rows, *prepared["test"][1:])
+
+
+def solve(files: raw.RawFiles, config: NewsConfig, run: Run) -> Outcome:
+    """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
+    step, seed = run.step, config.seed
+    ready = prepare(files, config, run)
+    labelled, rows = ready.labelled, ready.rows
+
+    # 5. Rank: fit with an early stop on the validation queries, blend, refit on everything.
+    early = [fit_early(run, rows, config, kind, parameters(config.rank, kind)) for kind in config.rank.models]
     out_of_fold = step(rank.score_valid, rows, early)
     asked = step(count_valid, labelled)
     blend = step(rank.find_blend, rows, out_of_fold, asked, config.blend.trials, seed)
@@ -66,14 +75,22 @@ def solve(files: raw.RawFiles, config: NewsConfig, run: Run) -> Outcome:
     ]
 
     # 6. Score the test, write the submission, read it back from disk and check it.
-    predictions = step(rank.score_test, test_candidates, test_blocks, final, blend)
-    path = submit.write_submission(step(answer, test, predictions, catalogue).value, run.folder / "submission.csv")
+    predictions = step(rank.score_test, ready.asked, ready.blocks, final, blend)
+    answers = step(answer, ready.test, predictions, ready.catalogue)
+    path = submit.write_submission(answers.value, run.folder / "submission.csv")
     checked = submit.check_submission(path, files)
 
-    found = step(measure_recall, labelled, channels, candidates)
+    found = step(measure_recall, labelled, ready.channels, ready.candidates)
     scores = step(rank.measure, rows, out_of_fold, asked)
-    judged = found, scores, blend, early, candidates, rows, out_of_fold
-    return Outcome(files, clicks, articles, content, labelled, test, *judged, test_candidates, test_blocks, checked)
+    return Outcome(files, ready, found, scores, blend, early, out_of_fold, checked)
+
+
+def fit_early(
+    run: Run, rows: Result[Labelled], config: NewsConfig, kind: str, told: dict[str, object]
+) -> Result[Ranker]:
+    """Fit one model with parameters until the validation queries stop it."""
+    limits = config.rank.rounds, config.rank.patience
+    return run.step(rank.fit_early, rows, kind, told, *limits, config.seed, name=f"fit.{kind}")
 
 
 def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: raw.Articles) -> raw.Clicks:
@@ -99,11 +116,6 @@ def ask(clicks: raw.Clicks) -> Fold:
 def unite(channels: dict[str, pl.DataFrame], constant: float, top: int) -> pl.DataFrame:
     """The candidates: one row per (query, item), with every channel's rank and score."""
     return hold(recall.unite_channels(channels, constant, top), Candidates, "the union of the recall channels")
-
-
-def recipe(settings: RankSettings, kind: str) -> tuple[str, dict[str, object], int, int]:
-    """What a fit is told: kind, the library's parameters, rounds at most, patience."""
-    return kind, parameters(settings, kind), settings.rounds, settings.patience
 
 
 def parameters(settings: RankSettings, kind: str) -> dict[str, object]:

@@ -22,27 +22,37 @@ LENGTHS = {1: "01", 2: "02", 4: "03-04", 8: "05-08", 16: "09-16", 32: "17-32"}  
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a run leaves for its summary; results are read from disk when asked.
+class Prepared:
+    """From raw files to rows with features: what is read, asked, recalled, and the labelled rows.
 
-    ``asked`` and ``blocks``: the test's candidates, and their features by block.
+    ``labelled`` and ``test`` are the two folds; ``channels`` and ``candidates`` belong to the first, ``asked`` and
+    ``blocks`` (candidates and their features) to the second.
     """
 
-    files: raw.RawFiles
-    clicks: Result[raw.Clicks]
     articles: Result[raw.Articles]
+    clicks: Result[raw.Clicks]
     content: Result[raw.Embeddings] | None
+    catalogue: Result[pl.DataFrame]
     labelled: Result[Fold]
     test: Result[Fold]
+    channels: dict[str, Result[pl.DataFrame]]
+    candidates: Result[pl.DataFrame]
+    rows: Result[Labelled]
+    asked: Result[pl.DataFrame]
+    blocks: dict[str, Result[pl.DataFrame]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run leaves for its summary; results are read from disk when asked."""
+
+    files: raw.RawFiles
+    ready: Prepared
     recall: Result[pl.DataFrame]
     scores: Result[list[tuple[float, float]]]
     blend: Result[Blend]
     rankers: Sequence[Result[Ranker]]
-    candidates: Result[pl.DataFrame]
-    rows: Result[Labelled]
     out_of_fold: Result[NDArray[np.float64]]
-    asked: Result[pl.DataFrame]
-    blocks: Mapping[str, Result[pl.DataFrame]]
     checked: Checked
 
 
@@ -86,8 +96,8 @@ def _summarise(places: pl.DataFrame, answers: int) -> dict[str, float]:
 
 def compare_folds(outcome: Outcome) -> pl.DataFrame:
     """Validation beside test: shares of users by length of the visible history and by day of the last visible click."""
-    valid = outcome.labelled.value.queries.filter(role="valid")
-    test = outcome.test.value.queries
+    valid = outcome.ready.labelled.value.queries.filter(role="valid")
+    test = outcome.ready.test.value.queries
     tables = [_spread(valid, "validation"), _spread(test, "test")]
     return (
         tables[0].join(tables[1], on=["what", "value"], how="full", coalesce=True).fill_null(0.0).sort("what", "value")
@@ -118,8 +128,8 @@ def _spread(queries: pl.DataFrame, name: str) -> pl.DataFrame:
 def summarise(outcome: Outcome, kinds: Sequence[str]) -> dict[str, Any]:
     """Everything of the closing summary as plain values, for run.json."""
     scores, blend = outcome.scores.value, outcome.blend.value
-    notes = [*outcome.files.notes, *outcome.articles.value.notes, *outcome.clicks.value.notes]
-    notes += outcome.content.value.notes if outcome.content else ()
+    notes = [*outcome.files.notes, *outcome.ready.articles.value.notes, *outcome.ready.clicks.value.notes]
+    notes += outcome.ready.content.value.notes if outcome.ready.content else ()
     models = {
         kind: {"mrr@5": mrr, "error": error, "rounds": ranker.value.rounds, "weight": weight}
         for kind, (mrr, error), ranker, weight in zip(kinds, scores, outcome.rankers, blend.weights, strict=True)
@@ -142,7 +152,7 @@ def summarise(outcome: Outcome, kinds: Sequence[str]) -> dict[str, Any]:
 
 
 def _count(outcome: Outcome) -> dict[str, int]:
-    roles = outcome.labelled.value.queries["role"].value_counts(sort=True)
+    roles = outcome.ready.labelled.value.queries["role"].value_counts(sort=True)
     return dict(zip(roles["role"].to_list(), roles["count"].to_list(), strict=True)) | {
-        "test": outcome.test.value.queries.height
+        "test": outcome.ready.test.value.queries.height
     }

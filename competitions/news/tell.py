@@ -21,7 +21,7 @@ def tell(outcome: Outcome, config: NewsConfig, truth: dict[str, Any] | None, run
     summary = summarise(outcome, config.rank.models)
     return Told(
         metric=METRIC,
-        queries=list_queries(outcome.labelled.value, outcome.candidates.value, outcome.blend.value),
+        queries=list_queries(outcome.ready.labelled.value, outcome.ready.candidates.value, outcome.blend.value),
         ranking=rank_models(summary),
         tables=[
             ("Recall of the validation answers, before any ranking", summary["recall"]),
@@ -29,7 +29,7 @@ def tell(outcome: Outcome, config: NewsConfig, truth: dict[str, Any] | None, run
             ("Validation beside test (shares of users)", summary["folds"]),
         ],
         notes=tell_notes(summary["notes"]),
-        features=feature_names({name: block.value for name, block in outcome.blocks.items()}),
+        features=feature_names({name: block.value for name, block in outcome.ready.blocks.items()}),
         truth=tell_truth(truth),
         submissions=[outcome.checked],
         summary=summary,

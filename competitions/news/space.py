@@ -1,0 +1,129 @@
+"""What `make tune-news` searches: the parameters of each ranker, and which rankers the blend takes.
+
+Studies see the training queries only, in an expanding window by the time of their visible clicks; the validation
+queries judge what was found.
+"""
+
+from functools import partial
+
+import numpy as np
+import polars as pl
+
+from common import space
+from common.blend import search_weights
+from common.metrics import reciprocal_ranks
+from common.rankers import fit, predict
+from common.rows import Rows, cut_by_time
+from common.run import Run
+from common.space import Settings
+from common.split import Fold
+from common.tuning import Scores, Task
+from competitions.news import rank, raw
+from competitions.news.config import NewsConfig
+from competitions.news.pipeline import count_valid, fit_early, prepare
+from competitions.news.rank import Labelled
+from competitions.news.summary import Prepared
+
+FOLDS = 3
+K = 5
+BLEND = "blend"
+Cut = list[tuple[Rows, Rows]]
+
+
+def list_tasks(config: NewsConfig) -> list[str]:
+    """Names of what can be tuned: every ranker of the settings, then the blend."""
+    return [*config.rank.models, *([BLEND] if len(config.rank.models) > 1 else [])]
+
+
+def make_task(name: str, files: raw.RawFiles, config: NewsConfig, run: Run) -> Task:
+    """The task of a name, on cached features."""
+    ready = prepare(files, config, run)
+    cut = run.step(cut_train, ready.rows, ready.labelled, ready.candidates, name="tune.folds").value
+    if name == BLEND:
+        return _blend_task(ready, cut, config, run)
+    among = space.space_of(name)
+    table = f"rank.{name}"
+    today = space.take_current(getattr(config.rank, name), among, space.DEFAULTS)
+    return Task(
+        name,
+        "MRR@5",
+        space.prefix(table, among),
+        {f"{table}.{key}": value for key, value in today.items()},
+        FOLDS,
+        partial(_score, name, config, cut),
+        partial(_judge, name, config, ready, run),
+    )
+
+
+def cut_train(labelled: Labelled, fold: Fold, candidates: pl.DataFrame) -> Cut:
+    """The training rows in an expanding window by time."""
+    assert fold.answers is not None
+    found = candidates.join(fold.answers, on=["query", "item"], how="semi", maintain_order="left")
+    asked = found.join(fold.queries.filter(role="train"), on="query", maintain_order="left")
+    return cut_by_time(labelled.train, asked["time"].to_numpy(), FOLDS)
+
+
+def _parameters(name: str, config: NewsConfig, settings: Settings) -> dict[str, object]:
+    told = {key.rpartition(".")[2]: value for key, value in settings.items()}
+    return {**getattr(config.rank, name), **told}
+
+
+def _score(name: str, config: NewsConfig, cut: Cut, settings: Settings, fold: int) -> float:
+    train, valid = cut[fold]
+    limits = config.rank.rounds, config.rank.patience
+    ranker = fit(name, _parameters(name, config, settings), train, valid, *limits, config.seed)
+    return float(reciprocal_ranks(predict(ranker, valid.features), valid.labels, valid.sizes, K).mean())
+
+
+def _judge(name: str, config: NewsConfig, ready: Prepared, run: Run, settings: Settings) -> Scores:
+    ranker = fit_early(run, ready.rows, config, name, _parameters(name, config, settings))
+    valid = ready.rows.value.valid
+    return reciprocal_ranks(predict(ranker.value, valid.features), valid.labels, valid.sizes, K)
+
+
+def _blend_task(ready: Prepared, cut: Cut, config: NewsConfig, run: Run) -> Task:
+    models = tuple(config.rank.models)
+    folds = run.step(cut_train, ready.rows, ready.labelled, ready.candidates, name="tune.folds")
+    scores = run.step(score_folds, folds, models, config.rank, config.seed, name="tune.scores").value
+    early = [fit_early(run, ready.rows, config, kind, getattr(config.rank, kind)) for kind in models]
+    unseen = run.step(rank.score_valid, ready.rows, early)
+    answers = run.step(count_valid, ready.labelled).value
+    key = "rank.models"
+
+    def score(settings: Settings, fold: int) -> float:
+        valid = cut[fold][1]
+        found = _mix(scores[fold], models, settings[key], valid, len(valid.sizes), config)
+        return float(found.mean())
+
+    def judge(settings: Settings) -> Scores:
+        return _mix(unseen.value, models, settings[key], ready.rows.value.valid, answers, config)
+
+    return Task(
+        BLEND,
+        "MRR@5",
+        {key: space.subsets(models)},
+        {key: "+".join(models)},
+        FOLDS,
+        score,
+        judge,
+        lambda settings: {key: str(settings[key]).split("+")},
+    )
+
+
+def score_folds(cut: Cut, models: tuple[str, ...], settings: object, seed: int) -> list[Scores]:
+    """Each model's scores of what every fold judges: (rows, models) by fold."""
+    scored = []
+    for train, valid in cut:
+        limits = settings.rounds, settings.patience  # type: ignore[attr-defined]
+        columns = [
+            predict(fit(kind, getattr(settings, kind), train, valid, *limits, seed), valid.features) for kind in models
+        ]
+        scored.append(np.column_stack(columns))
+    return scored
+
+
+def _mix(scores: Scores, models: tuple[str, ...], chosen: str, rows: Rows, answers: int, config: NewsConfig) -> Scores:
+    """What each query earns when weights are found on the other half of the queries."""
+    columns = [models.index(name) for name in chosen.split("+")]
+    told = {"answers": answers, "trials": config.blend.trials, "seed": config.seed, "k": K}
+    return search_weights(scores[:, columns], rows.labels, rows.sizes, **told).reciprocal
