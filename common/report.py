@@ -1,0 +1,170 @@
+"""The report of a run: one page with everything in it, which opens without a network.
+
+It runs no script and asks for nothing, which its own policy enforces: whatever a name from outside might hold, it is
+text.
+"""
+
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from common import report_cost, report_insight, report_scores, report_tuning
+from common import report_numbers as numbers
+from common.report_findings import Finding, find
+from common.report_html import Html, Section, pairs, tag
+from common.report_style import STYLE
+from common.store import writing
+
+Row = Mapping[str, Any]
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+CARRIERS = 3
+NORMAL_95 = 1.96
+
+
+def write_report(record: Row, out: Path, ladder: Row | None = None, study: Sequence[Row] = ()) -> Path:
+    """Write ``report.html`` into the folder ``out`` and return its path.
+
+    ``record``: the run's, as in run.json; ``ladder``: that of ladder.json, ``study``: the studies of tuning, both if
+    there are any. A part that is missing is left out. Raises ``UserError`` when the folder cannot be written.
+    """
+    path = out / "report.html"
+    temporary = out / f".report-{uuid.uuid4().hex}.html"
+    with writing(out):
+        try:
+            temporary.write_text(build_page(record, ladder, study), encoding="utf-8")
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def build_page(record: Row, ladder: Row | None = None, study: Sequence[Row] = ()) -> str:
+    """The page as text."""
+    sections = [
+        report_scores.folds(record),
+        report_scores.slices(record),
+        report_scores.models(record),
+        report_scores.truth(record),
+        report_scores.leaderboard(record),
+        report_scores.tables(record),
+        report_scores.ladder(ladder),
+        report_insight.features(record),
+        report_insight.calibration(record),
+        report_insight.learning(record),
+        report_insight.drift(record),
+        report_tuning.studies(study),
+        report_cost.steps(record),
+        report_cost.notes(record),
+        report_cost.settings(record),
+    ]
+    present = [one for one in sections if one is not None]
+    title = f"{record.get('name', 'run')} {record.get('run', '')}".strip()
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", title),
+        tag("style", Html(STYLE)),
+    )
+    body = tag("body", tag("main", _head(record, present), *(one.body for one in present)))
+    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def _head(record: Row, present: Sequence[Section]) -> Html:
+    """What a glance should tell: the score, how sure it is, what carries it, what is suspicious."""
+    cv = record.get("cv") or {}
+    metric, error = str(record.get("metric", "score")), cv.get("error")
+    big = tag("span", numbers.score(cv.get("score")) or "no score", class_="score")
+    sure = tag("span", f" ± {numbers.score(error)}", class_="error") if numbers.is_number(error) else None
+    queries = f" on {numbers.count(cv.get('queries'))} queries" if numbers.is_number(cv.get("queries")) else ""
+    kind = "simulated data" if (record.get("data") or {}).get("simulated") else "the host's files"
+    found = find(record)
+    return tag(
+        "header",
+        tag("h1", str(record.get("name", "run")), " ", tag("span", str(record.get("run", "")), class_="faint")),
+        tag("p", big, sure, class_="headline"),
+        tag("p", f"{metric} in cross-validation{queries}, {kind}.{_interval(cv)}"),
+        report_scores.standing(record),
+        _carried(record),
+        _look_at(found, present),
+        _facts(record),
+        _contents(present),
+    )
+
+
+def _interval(cv: Row) -> str:
+    if not (numbers.is_number(cv.get("score")) and numbers.is_number(cv.get("error"))):
+        return ""
+    reach = NORMAL_95 * float(cv["error"])
+    low, high = float(cv["score"]) - reach, float(cv["score"]) + reach
+    return f" By chance of the queries alone it lies between {numbers.score(low)} and {numbers.score(high)} (95 %)."
+
+
+def _carried(record: Row) -> Html | None:
+    """Sentences on the ceiling, the best model and the strongest features."""
+    said = []
+    truth = record.get("truth") or {}
+    if numbers.is_number(truth.get("score")) and numbers.is_number(truth.get("oracle")) and truth["oracle"]:
+        said.append(
+            f"On the simulated truth it reaches {numbers.share(truth['score'] / truth['oracle'])} of the oracle."
+        )
+    ranked = [row for row in record.get("ranking") or [] if numbers.is_number(row.get("score"))]
+    if len(ranked) > 1:
+        best = max(ranked, key=lambda row: float(row["score"]))
+        said.append(
+            f"Best of the models: {best.get('model')} with {numbers.with_error(best['score'], best.get('error'))}."
+        )
+    rows = report_insight.insight(record, "importance") or []
+    strongest = sorted(rows, key=lambda row: -float(row.get("gain") or 0.0))[:CARRIERS]
+    if strongest:
+        named = ", ".join(f"{row.get('feature')} ({numbers.share(row.get('gain'))})" for row in strongest)
+        said.append(f"Most gain: {named}.")
+    return tag("p", " ".join(said)) if said else None
+
+
+def _look_at(found: Sequence[Finding], present: Sequence[Section]) -> Html:
+    if not found:
+        return tag("p", "Nothing stands out that would need a second look.", class_="calm")
+    ids = {one.name for one in present}
+    items = [tag("li", finding.says, *_link(finding.place if finding.place in ids else None)) for finding in found]
+    return tag("div", tag("h2", "Look at this"), tag("ul", *items), class_="look")
+
+
+def _link(place: str | None) -> tuple[Html, ...]:
+    return (Html(" "), tag("a", "See there", href=f"#{place}")) if place else ()
+
+
+def _facts(record: Row) -> Html:
+    data, code, sent = record.get("data") or {}, record.get("code") or {}, record.get("submission") or {}
+    files = (
+        f"{numbers.count(data.get('files'))} files, {numbers.file_bytes(data.get('bytes'))}"
+        if data.get("files")
+        else ""
+    )
+    revision = str(code.get("revision") or "")
+    return pairs(
+        [
+            ("started", str(record.get("started") or "").replace("T", " ")),
+            ("wall time", numbers.duration(record.get("wall_seconds"))),
+            ("peak memory", numbers.mebibytes(record.get("peak_mib"))),
+            ("seed", numbers.count(record.get("seed"))),
+            ("data", ", ".join(part for part in (str(data.get("folder") or ""), files) if part)),
+            ("data digest", str(data.get("digest") or "")[:12]),
+            ("code", f"{revision}, changed" if revision and code.get("changed") else revision),
+            ("submission", _submission(sent)),
+        ]
+    )
+
+
+def _submission(sent: Row) -> str:
+    names = ", ".join(Path(str(path)).name for path in sent.get("paths") or [])
+    return f"{names}, {numbers.count(sent.get('rows'))} rows" if names and sent.get("rows") is not None else names
+
+
+def _contents(present: Sequence[Section]) -> Html | None:
+    links = [tag("a", one.title, href=f"#{one.name}") for one in present]
+    return tag("nav", *links, aria_label="Contents") if links else None
