@@ -20,6 +20,7 @@ from common.store import writing
 Row = Mapping[str, Any]
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 CARRIERS = 3
+CHECKED = frozenset({"folds", "features", "curves", "drift"})
 NORMAL_95 = 1.96
 
 
@@ -101,7 +102,7 @@ def _interval(cv: Row) -> str:
         return ""
     reach = NORMAL_95 * float(cv["error"])
     low, high = float(cv["score"]) - reach, float(cv["score"]) + reach
-    return f" By chance of the queries alone it lies between {numbers.score(low)} and {numbers.score(high)} (95 %)."
+    return f" 95 % interval {numbers.score(low)} to {numbers.score(high)}, for the chance of the queries alone."
 
 
 def _carried(record: Row) -> Html | None:
@@ -126,10 +127,11 @@ def _carried(record: Row) -> Html | None:
     return tag("p", " ".join(said)) if said else None
 
 
-def _look_at(found: Sequence[Finding], present: Sequence[Section]) -> Html:
-    if not found:
-        return tag("p", "Nothing stands out that would need a second look.", class_="calm")
+def _look_at(found: Sequence[Finding], present: Sequence[Section]) -> Html | None:
     ids = {one.name for one in present}
+    if not found:
+        calm = tag("p", "Nothing stands out that would need a second look.", class_="calm")
+        return calm if ids & CHECKED else None
     items = [tag("li", finding.says, *_link(finding.place if finding.place in ids else None)) for finding in found]
     return tag("div", tag("h2", "Look at this"), tag("ul", *items), class_="look")
 
@@ -148,7 +150,7 @@ def _facts(record: Row) -> Html:
     revision = str(code.get("revision") or "")
     return pairs(
         [
-            ("started", str(record.get("started") or "").replace("T", " ")),
+            ("started", str(record.get("started") or "").replace("T", " ")[:16]),
             ("wall time", numbers.duration(record.get("wall_seconds"))),
             ("peak memory", numbers.mebibytes(record.get("peak_mib"))),
             ("seed", numbers.count(record.get("seed"))),

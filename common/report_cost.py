@@ -28,7 +28,7 @@ def steps(record: Row) -> Section | None:
     note = "Memory: the highest of the process while the step ran, whatever it held from before."
     if any(row.get("kept") for row in longest):
         note += " Pale: kept; what it took when it was computed."
-    listed = folded(f"All {len(rows)} steps in their order", table([_plain(row) for row in rows], bars=False))
+    listed = folded(f"All {len(rows)} steps in their order", table([_plain(row) for row in rows], tints=False))
     first = f"The {len(longest)} longest:" if len(rows) > len(longest) else None
     return section(
         "steps",
@@ -73,7 +73,7 @@ def _plain(row: Row) -> dict[str, Any]:
 
 def notes(record: Row) -> Section | None:
     """What reading the files found, and what was done about it."""
-    return section("notes", "Notes from reading", table(record.get("notes") or [], bars=False))
+    return section("notes", "Notes from reading", table(record.get("notes") or [], tints=False))
 
 
 def settings(record: Row) -> Section | None:

@@ -77,10 +77,14 @@ def _uneven_folds(record: Row) -> Iterator[Finding]:
     if chance < UNLIKELY:
         worst = min(rows, key=lambda row: float(row["score"]))
         yield Finding(
-            f"The folds differ by more than their errors explain (chi-square test, p = {chance:.2g}); "
+            f"The folds differ by more than their errors explain (chi-square test, p {_name_chance(chance)}); "
             f"the lowest is {worst.get('fold')} with {numbers.score(worst['score'])}.",
             "folds",
         )
+
+
+def _name_chance(chance: float) -> str:
+    return "below .001" if chance < 0.001 else f"= {numbers.score(chance, 3)}"
 
 
 def _drifting(record: Row) -> Iterator[Finding]:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from common.report_numbers import column, is_number
 
 VOID = frozenset({"meta", "br"})
-BAR_FROM_ROWS = 3
+TINT_FROM_ROWS = 3
+SHORT = 16  # letters that stay on one line
 
 
 class Html(str):
@@ -67,11 +68,11 @@ def pairs(rows: Sequence[tuple[str, str]]) -> Html:
     return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in rows if value))
 
 
-def table(rows: Sequence[Mapping[str, Any]], *, bars: bool = True) -> Html | None:
+def table(rows: Sequence[Mapping[str, Any]], *, tints: bool = True) -> Html | None:
     """One line a row, one column a key, in a box that scrolls by itself where it is wider than the page.
 
-    A column of numbers stands to the right, with equal decimals; with ``bars``, one of shares, all from 0 to 1, has a
-    pale bar behind each, the longest being the column's highest.
+    A column of numbers stands to the right, with equal decimals; with ``tints``, one of shares, all from 0 to 1, is
+    tinted behind each, the strongest behind the column's highest.
     """
     keys = list(dict.fromkeys(key for row in rows for key in row))
     if not keys:
@@ -79,17 +80,18 @@ def table(rows: Sequence[Mapping[str, Any]], *, bars: bool = True) -> Html | Non
     columns = {key: [row.get(key) for row in rows] for key in keys}
     texts = {key: column(values) for key, values in columns.items()}
     right = {key: _is_numeric(values) for key, values in columns.items()}
-    longest = {key: _bar_scale(values) if bars and right[key] else None for key, values in columns.items()}
-    head = [tag("th", key, scope="col", class_="right" if right[key] else None) for key in keys]
+    shape = {key: "right" if right[key] else _name_width(texts[key]) for key in keys}
+    highest = {key: _find_highest(values) if tints and right[key] else None for key, values in columns.items()}
+    head = [tag("th", key, scope="col", class_=shape[key]) for key in keys]
     body = []
     for place in range(len(rows)):
         cells = [
             tag(
                 "td" if number else "th",
                 texts[key][place],
-                class_="right" if right[key] else None,
+                class_=shape[key],
                 scope=None if number else "row",
-                style=_bar(columns[key][place], longest[key]),
+                style=_tint(columns[key][place], highest[key]),
             )
             for number, key in enumerate(keys)
         ]
@@ -103,11 +105,15 @@ def _is_numeric(values: Sequence[Any]) -> bool:
     return bool(known) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in known)
 
 
-def _bar_scale(values: Sequence[Any]) -> float | None:
+def _name_width(texts: Sequence[str]) -> str | None:
+    return "short" if max(map(len, texts)) <= SHORT else None
+
+
+def _find_highest(values: Sequence[Any]) -> float | None:
     numbers = [float(value) for value in values if is_number(value)]
-    shares = len(numbers) >= BAR_FROM_ROWS and all(0 <= number <= 1 for number in numbers)
+    shares = len(numbers) >= TINT_FROM_ROWS and all(0 <= number <= 1 for number in numbers)
     return max(numbers) or None if shares and max(numbers) > min(numbers) else None
 
 
-def _bar(value: Any, longest: float | None) -> str | None:
-    return f"--share:{value / longest:.3f}" if longest is not None and is_number(value) else None
+def _tint(value: Any, highest: float | None) -> str | None:
+    return f"--share:{value / highest:.3f}" if highest is not None and is_number(value) else None

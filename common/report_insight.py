@@ -34,14 +34,14 @@ def features(record: Row) -> Section | None:
         return section("features", "Features", listed)
     useful = [row for row in rows if row.get("gain") or row.get("permutation")]
     shown = sorted(useful, key=lambda row: -float(row.get("gain") or 0.0))[:FEATURES_SHOWN]
-    columns = [shares("share of gain", [row.get("gain") for row in shown])]
-    note = "Gain: what the splits on a feature gave in training, the mean over the models."
+    columns = [shares("gain", [row.get("gain") for row in shown])]
+    note = "Gain: its share of what all splits gave in training, the mean over the models."
     if any(numbers.is_number(row.get("permutation")) for row in shown):
         losses = [_loss(row) for row in shown]
-        columns.append(Column("score lost when shuffled", losses, reference=0.0))
+        columns.append(Column("lost", losses, reference=0.0))
         note += (
-            " Shuffled: the score lost on validation queries when the feature's values change places, with one "
-            "standard error; features that say the same cover for each other."
+            " Lost: the score lost on validation queries when the feature's values change places, with one "
+            "standard error (pale within two); features that say the same cover for each other."
         )
     unused = sum(1 for row in rows if not row.get("gain"))
     rest = f" {numbers.count(unused)} of {numbers.count(len(rows))} features have no gain at all." if unused else ""
@@ -59,12 +59,16 @@ def calibration(record: Row) -> Section | None:
     """What was predicted against what came, one plot for each kind of prediction, with its numbers."""
     parts = []
     for one in insight(record, "calibration") or []:
-        bins = [bin_ for bin_ in one.get("bins") or [] if numbers.is_number(bin_.get("predicted"))]
+        bins = [found for found in one.get("bins") or [] if _is_whole(found)]
         if bins:
             parts.append(_calibration(str(one.get("title", "")), bins))
     grid = tag("div", *parts, class_="grid") if parts else None
     note = caption("Each dot is a bin of equally many rows; on the dashed line predictions come true on average.")
     return section("calibration", "Calibration", grid, note) if grid else None
+
+
+def _is_whole(found: Row) -> bool:
+    return numbers.is_number(found.get("predicted")) and numbers.is_number(found.get("observed"))
 
 
 def _calibration(title: str, bins: Sequence[Row]) -> Html:
@@ -87,14 +91,15 @@ def _calibration(title: str, bins: Sequence[Row]) -> Html:
         equal=True,
     )
     says = tag("p", f"Off by {numbers.score(gap)} on average over {numbers.count(total)} rows.", class_="small")
-    return tag("figure", tag("figcaption", title), drawn, says, folded("Numbers", table(bins, bars=False)))
+    return tag("figure", tag("figcaption", title), drawn, says, folded("Numbers", table(bins, tints=False)))
 
 
 def learning(record: Row) -> Section | None:
     """A small plot for each model: its metric on validation round by round, and where it was stopped."""
     drawn = [figure for one in insight(record, "curves") or [] if (figure := _curve(one))]
     note = caption(
-        "Each on its own scale, the first rounds cut where they are far below; higher is better. The dot: the round kept."
+        "Each on its own scale, higher is better; the dot is the round that was kept. The first tenth of the rounds is "
+        "not shown where it lies below the rest."
     )
     return section("curves", "Learning curves", tag("div", *drawn, class_="grid"), note) if drawn else None
 

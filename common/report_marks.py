@@ -105,7 +105,7 @@ def marks(labels: Sequence[str], columns: Sequence[Column], title: str = "") -> 
     ]
     axes = [_axis(column, scale) for column, scale in zip(columns, scales, strict=True)]
     foot = tag("tfoot", tag("tr", tag("td"), *axes), aria_hidden="true") if any(s for s in scales) else None
-    shape = "one" if len(columns) == 1 else "many"
+    shape = ("one" if len(columns) == 1 else "many") + (" odd" if len(columns) % 2 else "")
     return tag("table", tag("thead", head), tag("tbody", *body), foot, class_=f"marks {shape}")
 
 

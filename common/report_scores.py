@@ -5,7 +5,7 @@ from typing import Any
 
 from common import report_numbers as numbers
 from common.report_cost import memory, times
-from common.report_html import Html, Section, caption, folded, join, section, table, tag
+from common.report_html import Html, Section, caption, folded, join, pairs, section, table, tag
 from common.report_marks import Column, Mark, marks
 
 Row = Mapping[str, Any]
@@ -62,9 +62,9 @@ def slices(record: Row) -> Section | None:
 
 
 def models(record: Row) -> Section | None:
-    """Models side by side on the same queries."""
+    """Models side by side on the same queries; one alone says what the head says already."""
     rows = record.get("ranking") or []
-    if not rows:
+    if len(rows) < 2:
         return None
     drawn = marks(
         [str(row.get("model", "")) for row in rows],
@@ -75,7 +75,7 @@ def models(record: Row) -> Section | None:
         "Whiskers: one standard error of each alone. All are measured on the same queries, so that a difference "
         "between two is surer than their whiskers look."
     )
-    return section("models", "Models side by side", drawn, note if len(rows) > 1 else None)
+    return section("models", "Models side by side", drawn, note)
 
 
 def ladder(found: Row | None) -> Section | None:
@@ -110,20 +110,16 @@ def tables(record: Row) -> Section | None:
 
 def leaderboard(record: Row) -> Section | None:
     """What the host said of uploads of this run, as it was noted."""
-    shown = table(record.get("leaderboard") or [], bars=False)
+    shown = table(record.get("leaderboard") or [], tints=False)
     return section("leaderboard", "Leaderboard", shown)
 
 
 def truth(record: Row) -> Section | None:
     """Further scores on the simulated truth."""
     found = (record.get("truth") or {}).get("scores") or {}
-    rows = [
-        {"score": name, "value": numbers.column([value])[0]}
-        for name, value in found.items()
-        if not isinstance(value, Mapping)
-    ]
+    single = [(name, numbers.column([value])[0]) for name, value in found.items() if not isinstance(value, Mapping)]
     nested = [{"": name} | dict(value) for name, value in found.items() if isinstance(value, Mapping)]
-    return section("truth", "On the simulated truth", table(rows, bars=False), table(nested))
+    return section("truth", "On the simulated truth", pairs(single) if single else None, table(nested))
 
 
 def _scored(rows: Sequence[Row], key: str, whole: float | None) -> Html:

@@ -23,7 +23,7 @@ main { max-width: 60rem; margin: 0 auto; padding: 2rem 1.25rem 5rem; }
 h1 { font-size: 1.125rem; font-weight: 600; margin: 0; }
 h2 { font-size: 1.25rem; line-height: 1.3; font-weight: 650; margin: 0 0 .75rem; }
 h3 { font-size: 1rem; font-weight: 600; margin: 1.75rem 0 .5rem; }
-section { margin-top: 3rem; padding-top: 1.25rem; border-top: 1px solid var(--line); scroll-margin-top: .5rem; }
+section { margin-top: 2.5rem; padding-top: 1.25rem; border-top: 1px solid var(--line); scroll-margin-top: .5rem; }
 p { margin: .5rem 0; max-width: 44rem; }
 a { color: var(--accent); text-underline-offset: .15em; text-decoration-thickness: 1px; }
 .small { font-size: .875rem; color: var(--soft); }
@@ -65,28 +65,25 @@ table { border-collapse: collapse; font-size: .875rem; line-height: 1.4; }
 .plain tbody th { font-weight: 400; min-width: 9rem; max-width: 22rem; overflow-wrap: anywhere; }
 .plain thead th { font-weight: 600; color: var(--soft); vertical-align: bottom; }
 .plain .right { text-align: right; white-space: nowrap; }
-.plain thead .right { white-space: normal; }
+.plain thead th, .plain .short { white-space: nowrap; }
 .plain tr > :first-child { padding-left: 0; }
-.plain td[style] {
-
-  background: linear-gradient(var(--tint), var(--tint)) right .25rem center / calc((100% - .5rem) * var(--share)) 1.375rem no-repeat;
-}
+.plain td[style] { background: color-mix(in srgb, var(--tint) calc(100% * var(--share)), transparent); }
 
 /* rows of marks */
 .marks { width: 100%; table-layout: auto; }
 .marks th { font-weight: 400; text-align: left; vertical-align: middle; padding: 0 1rem 0 0; }
 .marks tbody th { min-width: 8rem; max-width: 22rem; padding-top: .1875rem; padding-bottom: .1875rem; }
 .marks thead th { color: var(--soft); font-weight: 600; padding-bottom: .25rem; }
-.marks td { padding: 0 1rem 0 0; height: 1.75rem; }
+.marks td { padding: 0 1rem 0 0; height: 1.75rem; vertical-align: middle; }
 .marks td:last-child, .marks th:last-child { padding-right: 0; }
 .marks tbody tr { border-top: 1px solid var(--line); }
 .marks.many thead th:not(:first-child) { white-space: nowrap; }
-.cell { display: flex; align-items: stretch; gap: .625rem; height: 100%; }
+.cell { display: flex; align-items: center; gap: .625rem; }
 .track, .axis { position: relative; flex: 1 1 0; min-width: 6.5rem; display: block; }
 .track { height: 1.75rem; }
 .axis { height: 1.375rem; font-size: .75rem; color: var(--soft); }
 .axis span { position: absolute; top: .125rem; transform: translateX(-50%); white-space: nowrap; }
-.number { flex: none; width: calc(var(--width) + .25rem); white-space: nowrap; align-self: center; }
+.number { flex: none; width: calc(var(--width) + .25rem); white-space: nowrap; }
 .marks .text { white-space: nowrap; text-align: right; }
 .track i { position: absolute; display: block; }
 .tick { top: 0; bottom: 0; width: 1px; background: var(--line); }
@@ -136,7 +133,7 @@ path.pale-dot { opacity: .35; }
   .marks thead, .marks tfoot td:first-child { display: none; }
   .marks tr { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0 1.25rem; padding: .3125rem 0; }
   .marks th, .marks td { display: block; padding: 0; height: auto; min-width: 0; max-width: none; }
-  .marks tbody th, .marks.one td { grid-column: 1 / -1; }
+  .marks tbody th, .marks.odd td:nth-child(2) { grid-column: 1 / -1; }
   .many .cell { flex-wrap: wrap; gap: 0 .375rem; }
   .many .track, .many .axis { flex-basis: 100%; order: 3; height: 1.25rem; }
   .many .number { width: auto; margin-left: auto; }

@@ -94,7 +94,7 @@ def _best_trials(complete: Sequence[Row]) -> Html | None:
         | dict(trial.get("params") or {})
         for trial in best
     ]
-    return folded(f"The best {len(rows)} trials", table(rows, bars=False)) if rows else None
+    return folded(f"The best {len(rows)} trials", table(rows, tints=False)) if rows else None
 
 
 def _state(trial: Row) -> str:

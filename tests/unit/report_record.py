@@ -148,6 +148,7 @@ def flight() -> Record:
             )
         ],
         "truth": {"score": 0.544, "error": 0.0117, "oracle": 0.635, "scores": FLIGHT_TRUTH},
+        "leaderboard": [],
         "features": [name for name, _ in FLIGHT_GAINS],
     }
 
@@ -169,6 +170,7 @@ def tencent() -> Record:
             ],
         },
         "ranking": [{"model": "hstu", "score": 0.0746, "error": 0.0047}],
+        "leaderboard": [],
         "truth": {"score": 0.0651, "error": 0.0039, "oracle": 0.3327, "scores": {"hit rate@10": 0.093}},
         "tables": [],
         "features": [],
