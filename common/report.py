@@ -30,11 +30,12 @@ def write_report(record: Row, out: Path, ladder: Row | None = None, study: Seque
     ``record``: the run's, as in run.json; ``ladder``: that of ladder.json, ``study``: the studies of tuning, both if
     there are any. A part that is missing is left out. Raises ``UserError`` when the folder cannot be written.
     """
+    page = build_page(record, ladder, study)
     path = out / "report.html"
     temporary = out / f".report-{uuid.uuid4().hex}.html"
     with writing(out):
         try:
-            temporary.write_text(build_page(record, ladder, study), encoding="utf-8")
+            temporary.write_text(page, encoding="utf-8", errors="replace")
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -153,7 +154,7 @@ def _facts(record: Row) -> Html:
             ("started", str(record.get("started") or "").replace("T", " ")[:16]),
             ("wall time", numbers.duration(record.get("wall_seconds"))),
             ("peak memory", numbers.mebibytes(record.get("peak_mib"))),
-            ("seed", numbers.count(record.get("seed"))),
+            ("seed", numbers.count(record.get("seed", (record.get("config") or {}).get("seed")))),
             ("data", ", ".join(part for part in (str(data.get("folder") or ""), files) if part)),
             ("data digest", str(data.get("digest") or "")[:12]),
             ("code", f"{revision}, changed" if revision and code.get("changed") else revision),

@@ -102,13 +102,16 @@ def _choose_form(numbers: Sequence[float], real: bool) -> Callable[[float], str]
     if 0 < highest < 0.001:
         return significant
     if highest > 10 and any(0 < abs(number) < 1 for number in numbers):
-        return _alone
+        return alone
     decimals = next((decimals for least, decimals in ((1000, 0), (100, 1), (10, 2), (1, 3)) if highest > least), 4)
     return partial(score, decimals=decimals)
 
 
-def _alone(value: float) -> str:
-    if value == int(value):
+def alone(value: Any) -> str:
+    """One number by itself: whole ones with commas, below 1 as a score, others with three digits that count."""
+    if not is_number(value):
+        return text(value)
+    if value == int(value) and (type(value) is int or abs(value) > 1):
         return count(value)
     return score(value) if abs(value) < 1 else significant(value)
 

@@ -10,7 +10,7 @@ from common.report_marks import Column, Mark, marks
 
 Row = Mapping[str, Any]
 SHOWN_OF_LADDER = ("rung", "family", "score", "error", "seconds", "peak_mib")
-LEADERBOARD_NAMES = ("board", "name", "label", "source", "date")
+LEADERBOARD_NAMES = ("board", "name", "when")
 
 
 def standing(record: Row) -> Html | None:
@@ -115,9 +115,13 @@ def leaderboard(record: Row) -> Section | None:
 
 
 def truth(record: Row) -> Section | None:
-    """Further scores on the simulated truth."""
+    """All scores on the simulated truth; ``x`` and ``x_error`` stand together."""
     found = (record.get("truth") or {}).get("scores") or {}
-    single = [(name, numbers.column([value])[0]) for name, value in found.items() if not isinstance(value, Mapping)]
+    single = [
+        (name, numbers.with_error(value, found[f"{name}_error"]) if f"{name}_error" in found else numbers.alone(value))
+        for name, value in found.items()
+        if not isinstance(value, Mapping) and name.removesuffix("_error") not in found.keys() - {name}
+    ]
     nested = [{"": name} | dict(value) for name, value in found.items() if isinstance(value, Mapping)]
     return section("truth", "On the simulated truth", pairs(single) if single else None, table(nested))
 

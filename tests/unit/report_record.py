@@ -13,7 +13,6 @@ def complete() -> Record:
         "name": "mgtv",
         "run": "20261125-180000-123",
         "started": "2026-11-25T18:00:00",
-        "seed": 0,
         "data": {"folder": "build/mgtv/simulated", "simulated": True, "digest": "9f86d081884c7d65", "files": 97}
         | {"bytes": 48_211_730},
         "code": {"revision": "a936f49", "changed": True},
@@ -47,9 +46,9 @@ def complete() -> Record:
             "score": 0.3681,
             "error": 0.0108,
             "oracle": 0.4254,
-            "scores": {"hit rate": 0.539, "score of a hit": 0.683, "devices": 1302},
+            "scores": {"score": 0.3681, "score_error": 0.0108, "hit_rate": 0.539, "devices": 1302},
         },
-        "leaderboard": [{"board": "A", "score": 0.3655, "date": "2026-11-26", "file": "result.csv", "rank": 4}],
+        "leaderboard": [{"score": 0.3655, "when": "2026-11-26 09:12"}],
         "notes": [
             {"where": "the logs of all days", "what": "clicks without an impression", "rows": 1204, "done": "history"},
             {"where": "弹幕/0105.xlsx", "what": "comments without a date", "rows": 17, "done": "left out"},
@@ -184,7 +183,6 @@ def bare() -> Record:
         "name": "news",
         "run": "20261125-180000-123",
         "started": "2026-11-25T18:00:00",
-        "seed": 0,
         "data": {"folder": "data/news/raw", "simulated": False, "digest": "00ff", "files": 0, "bytes": 0},
         "code": {"revision": None, "changed": False},
         "config": {},
