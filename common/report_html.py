@@ -72,7 +72,7 @@ def table(rows: Sequence[Mapping[str, Any]], *, tints: bool = True) -> Html | No
     """One line a row, one column a key, in a box that scrolls by itself where it is wider than the page.
 
     A column of numbers stands to the right, with equal decimals; with ``tints``, one of shares, all from 0 to 1, is
-    tinted behind each, the strongest behind the column's highest.
+    tinted behind each, the strongest behind the column's highest; errors are not.
     """
     keys = list(dict.fromkeys(key for row in rows for key in row))
     if not keys:
@@ -81,7 +81,10 @@ def table(rows: Sequence[Mapping[str, Any]], *, tints: bool = True) -> Html | No
     texts = {key: column(values) for key, values in columns.items()}
     right = {key: _is_numeric(values) for key, values in columns.items()}
     shape = {key: "right" if right[key] else _name_width(texts[key]) for key in keys}
-    highest = {key: _find_highest(values) if tints and right[key] else None for key, values in columns.items()}
+    highest = {
+        key: _find_highest(values) if tints and right[key] and not key.endswith("error") else None
+        for key, values in columns.items()
+    }
     head = [tag("th", key, scope="col", class_=shape[key]) for key in keys]
     body = []
     for place in range(len(rows)):

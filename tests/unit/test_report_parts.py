@@ -89,6 +89,7 @@ def test_table_puts_numbers_right_and_tints_shares_by_the_highest() -> None:
     assert found is not None
     assert re.findall(r"--share:([.\d]+)", found) == ["0.500", "1.000", "0.250"]
     assert found.count('<th scope="col" class="right">') == 2
+    assert "--share" not in str(table([{"error": 0.1}, {"error": 0.2}, {"error": 0.3}]))
     assert table([]) is None
 
 
