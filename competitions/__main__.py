@@ -81,7 +81,7 @@ def score(name: Name, submission: Annotated[Path, typer.Argument()], truth: Trut
     competition(name).score(submission, truth, raw)
 
 
-for verb in (tuning.tune, books.runs, books.compare, books.lb):
+for verb in (tuning.tune, books.runs, books.compare, books.lb, books.report):
     app.command()(verb)
 
 

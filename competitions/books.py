@@ -8,6 +8,7 @@ import typer
 from common import compare as comparing
 from common import ledger
 from common.show import print_table, wide_console
+from competitions.running import write_page
 
 NAMES = ("news", "flight", "mgtv", "tencent")
 Build = Annotated[Path, typer.Option(help="Where everything that is made goes.")]
@@ -62,7 +63,15 @@ def lb(
     """Note the leaderboard score of a run's submission beside its CV."""
     folder = ledger.find_run(build, NAMES, run)
     record = ledger.note_leaderboard(folder, score)
+    write_page(folder)
     cv = record["cv"]
     print(
         f"{record['name']}/{record['run']}: CV {cv['score']:.4f} +- {cv['error']:.4f}, leaderboard {score:.4f}, noted"
     )
+
+
+def report(
+    run: Annotated[str, typer.Argument(help="A run, as for compare.")] = "last", build: Build = Path("build")
+) -> None:
+    """Write the report of a run anew, with what was tuned and climbed since."""
+    print(write_page(ledger.find_run(build, NAMES, run)))

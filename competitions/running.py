@@ -2,13 +2,16 @@
 
 import contextlib
 import datetime
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from common.record import RECORD, Origin, Told, write_record
+from common.ledger import read_leaderboard
+from common.record import RECORD, Origin, Told, read_record, write_record
+from common.report import write_report
 from common.run import Run, prune
 from common.simulate import REPORT
 
@@ -72,10 +75,28 @@ def conduct(command: Command, asked: Asked) -> Path:
     simulated = (folder / REPORT).exists()
     origin = Origin(asked.name, folder, files, simulated, config, asked.overrides, asked.tuned, started)
     record = write_record(work, origin, told, time.perf_counter() - began)
+    write_page(work.folder)
     prune(build / "cache", config.keep_gib)
     shared = {name: record[name] for name in ("steps", "wall_seconds", "config")}
     command.show({**record["summary"], "truth": truth, **shared}, work.folder / RECORD)
     return work.folder
+
+
+def write_page(folder: Path) -> Path:
+    """The report of a run from its record, with its competition's ladder and studies where there are any."""
+    record = read_record(folder / RECORD) | {"leaderboard": read_leaderboard(folder)}
+    ladder = _read_json(folder.parent / "ladder" / "ladder.json")
+    studies = [_read_json(path) for path in sorted((folder.parent / "tuning").glob("*.json"))]
+    return write_report(record, folder, ladder, [study for study in studies if study])
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """A ladder's or a study's figures; None where there are none that can be read."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def stamp(moment: datetime.datetime) -> str:

@@ -10,6 +10,7 @@ from common.buckets import apply_buckets, hits
 from common.record import Told, tell_notes
 from common.run import Run
 from competitions.flight.config import FlightConfig
+from competitions.flight.insight import look
 from competitions.flight.rank import CUTOFF, SIZES
 from competitions.flight.rerank import rerank
 from competitions.flight.splits import LARGE
@@ -37,6 +38,7 @@ def tell(outcome: Outcome, config: FlightConfig, truth: dict[str, Any] | None, r
         truth=tell_truth(truth),
         submissions=outcome.checked,
         summary=summary,
+        insight=look(outcome, config.rank.blocks, run),
     )
 
 

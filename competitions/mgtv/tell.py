@@ -9,6 +9,7 @@ from common.record import Told, tell_notes
 from common.run import Run
 from competitions.mgtv import decide
 from competitions.mgtv.config import MgtvConfig
+from competitions.mgtv.insight import look
 from competitions.mgtv.summary import Outcome, summarise
 
 METRIC = "score"
@@ -33,6 +34,7 @@ def tell(outcome: Outcome, config: MgtvConfig, truth: dict[str, Any] | None, run
         truth=tell_truth(truth),
         submissions=[outcome.checked],
         summary=summary,
+        insight=look(outcome, run),
     )
 
 

@@ -10,6 +10,7 @@ from common.record import Told, tell_notes
 from common.run import Run
 from common.split import Fold
 from competitions.news.config import NewsConfig
+from competitions.news.insight import look
 from competitions.news.rank import feature_names
 from competitions.news.summary import Outcome, class_of_length, last_day, summarise
 
@@ -33,6 +34,7 @@ def tell(outcome: Outcome, config: NewsConfig, truth: dict[str, Any] | None, run
         truth=tell_truth(truth),
         submissions=[outcome.checked],
         summary=summary,
+        insight=look(outcome, run),
     )
 
 

@@ -10,6 +10,7 @@ from common.record import Told, tell_notes
 from common.run import Run
 from competitions.tencent import metrics
 from competitions.tencent.config import TencentConfig
+from competitions.tencent.insight import look
 from competitions.tencent.learn import place_targets
 from competitions.tencent.pipeline import Outcome
 from competitions.tencent.summary import summarise
@@ -39,6 +40,7 @@ def tell(outcome: Outcome, config: TencentConfig, truth: dict[str, Any] | None, 
         truth=tell_truth(truth),
         submissions=outcome.checked,
         summary=summary,
+        insight=look(outcome, run),
     )
 
 

@@ -1,0 +1,57 @@
+"""What the report of a Tencent run shows beyond scores: how training went, and how the test's users differ."""
+
+from typing import Any
+
+import numpy as np
+
+from common.drift import Drift, find_drift
+from common.rows import Matrix
+from common.run import Run
+from competitions.tencent import layout
+from competitions.tencent.data import Corpus
+from competitions.tencent.pipeline import Outcome
+from competitions.tencent.splits import Fold
+from competitions.tencent.view import Histories
+
+DRIFT_QUERIES = 10_000
+NAMES = ("events", "clicks", "click share", "distinct ads", "hours since the last event", "hours of history")
+HOUR_S = 3_600
+
+
+def look(outcome: Outcome, run: Run) -> dict[str, Any]:
+    """The insight of a run's record."""
+    ready = outcome.ready
+    drift = run.step(compare_users, ready.corpus, ready.valid, ready.test, name="insight.drift").value
+    losses = outcome.early.trained.value.course.losses
+    values = [-float(loss) for loss in losses]
+    course = [{"name": "network, hold-out", "metric": "-loss", "values": values, "best": len(values)}]
+    return {"drift": drift, "curves": course if len(values) > 1 else []}
+
+
+def compare_users(corpus: Corpus, valid: Fold, test: Fold) -> Drift | None:
+    """The histories of held-out users against those of the users whom the host asks about."""
+    held, asked = describe(valid.queries(corpus.train)), describe(test.queries(corpus.asked))
+    return find_drift(NAMES, held, asked, most=DRIFT_QUERIES)
+
+
+def describe(histories: Histories) -> Matrix:
+    """One row per history, the columns of ``NAMES``. The last event of all histories is now."""
+    sequences, lengths = histories.sequences, histories.lengths
+    events = histories.events()
+    owner = np.repeat(np.arange(len(histories)), lengths)
+    clicks = np.bincount(owner, sequences.action[events] >= layout.CLICK, len(histories))
+    pairs = np.unique(np.column_stack([owner, sequences.item[events]]), axis=0)
+    distinct = np.bincount(pairs[:, 0], minlength=len(histories))
+    some = lengths > 0
+    last = sequences.time[np.where(some, histories.ends - 1, 0)]
+    first = sequences.time[np.where(some, histories.starts, 0)]
+    now = last[some].max(initial=0)
+    columns = [
+        lengths,
+        clicks,
+        clicks / np.maximum(lengths, 1),
+        distinct,
+        (now - last) / HOUR_S,
+        (last - first) / HOUR_S,
+    ]
+    return np.where(some[:, None], np.column_stack(columns), np.nan).astype(np.float32)
