@@ -1,0 +1,33 @@
+"""Where the flight competition's files come from, and what is known of them."""
+
+from common.fetch import Expected, Layout, Source
+from competitions.flight.columns import TEST, TRAIN, required
+
+COMPETITION = "aeroclub-recsys-2025"
+# Rows and columns counted from the host's files by several who took part; sizes as Kaggle's page shows them; Kaggle
+# publishes no digests. The two files that are not fetched are read by nobody here.
+FILES = (
+    Expected(TRAIN, rows=18_145_372, columns=required(labelled=True), megabytes=395),
+    Expected(TEST, rows=6_897_776, columns=required(labelled=False), megabytes=144),
+    Expected(
+        "sample_submission.parquet",
+        needed=False,
+        fetched=False,
+        rows=6_897_776,
+        columns=("Id", "ranker_id", "selected"),
+    ),
+    Expected("jsons_raw.tar.kaggle", needed=False, fetched=False),
+)
+SOURCE = Source(
+    name="flight",
+    host="kaggle",
+    place=COMPETITION,
+    layouts=(Layout("Kaggle's files", ("*.parquet",), FILES),),
+    steps=(
+        f"Log in to Kaggle and open https://www.kaggle.com/competitions/{COMPETITION}.",
+        "Press 'Join Competition' ('Late Submission' after its end) and accept the rules.",
+        "Open https://www.kaggle.com/settings/api, make a token, and put it into KAGGLE_API_TOKEN or ~/.kaggle.",
+        "make data-flight",
+    ),
+    answers=f"upload submission.parquet at https://www.kaggle.com/competitions/{COMPETITION}/submit",
+)
