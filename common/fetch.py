@@ -54,17 +54,17 @@ class Layout:
 class Source:
     """Where a competition's files come from.
 
-    ``place`` is Kaggle's competition or the hub's data set, and empty where only a person can log in; ``steps`` are
-    what that person does, ``answers`` says where which file of a run is handed in. The first layout is the one that is
-    fetched.
+    ``host`` is "kaggle", "hub" or "login"; ``place`` is Kaggle's competition or the hub's data set, and empty where
+    only a person can log in: ``steps`` are what that person does. ``answers`` says where which file of a run is handed
+    in. The first layout is the one that is fetched.
     """
 
     name: str
     host: str
     place: str
     layouts: tuple[Layout, ...]
-    steps: tuple[str, ...]
     answers: str
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

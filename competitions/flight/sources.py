@@ -23,11 +23,5 @@ SOURCE = Source(
     host="kaggle",
     place=COMPETITION,
     layouts=(Layout("Kaggle's files", ("*.parquet",), FILES),),
-    steps=(
-        f"Log in to Kaggle and open https://www.kaggle.com/competitions/{COMPETITION}.",
-        "Press 'Join Competition' ('Late Submission' after its end) and accept the rules.",
-        "Open https://www.kaggle.com/settings/api, make a token, and put it into KAGGLE_API_TOKEN or ~/.kaggle.",
-        "make data-flight",
-    ),
     answers=f"upload submission.parquet at https://www.kaggle.com/competitions/{COMPETITION}/submit",
 )

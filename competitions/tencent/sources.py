@@ -48,10 +48,5 @@ SOURCE = Source(
         Layout("the release", (f"{layout.RELEASE_SEQUENCES}/*.parquet",), RELEASE),
         Layout("the competition", (f"{layout.TRAIN}/{layout.SEQUENCES}",), COMPETITION),
     ),
-    steps=(
-        f"Open https://huggingface.co/datasets/{DATA_SET}; the data is public (CC BY 4.0) and needs no account.",
-        "Should it ask for one: log in, accept the terms, and set HF_TOKEN or run hf auth login.",
-        "make data-tencent",
-    ),
     answers="nothing is uploaded, since the competition (algo.qq.com) is over: the hold-out by time is the score",
 )
