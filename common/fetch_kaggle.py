@@ -24,10 +24,32 @@ from common.progress import running, say, track
 POLL_S = 0.1
 MIB = 1 << 20
 LISTING = ["name", "size"]
-NETWORK = re.compile(
-    r"max retries exceeded|connectionerror|connection (?:error|aborted|refused|reset|broken)|failed to resolve|"
-    r"name or service not known|timed? ?out|network is unreachable|incompleteread|chunkedencodingerror|proxyerror",
-    re.IGNORECASE,
+# What the client prints, and what to do. It prints the server's own words, which may be any, and below them a hint of
+# its own by the status; some errors come as the bare status. {page} is the competition's.
+TOLD = (
+    (
+        r"authentication required|401 client error|unauthorized|unauthenticated",
+        "Kaggle does not know who asks: make a token at https://www.kaggle.com/settings/api, put it into "
+        "KAGGLE_API_TOKEN (or use KAGGLE_USERNAME and KAGGLE_KEY, or ~/.kaggle/kaggle.json), and run this again.",
+    ),
+    (
+        r"don't have access to this resource|403 client error|forbidden|accept (?:its|the) (?:competition )?rules",
+        "Kaggle refuses access: log in, accept the rules at {page}/rules, and run this again.",
+    ),
+    (
+        r"resource was not found|404 client error|could not find competition",
+        "Kaggle does not find what was asked for: see whether {page} is still open.",
+    ),
+    (
+        r"rate limited|429 client error|too many requests",
+        "Kaggle answers that this was too often: wait some minutes and run this again.",
+    ),
+    (r"problem on kaggle's side|50\d server error", "Kaggle has a fault of its own: run this again later."),
+    (
+        r"max retries exceeded|connectionerror|connection (?:error|aborted|refused|reset|broken)|failed to resolve|"
+        r"name or service not known|timed? ?out|network is unreachable|incompleteread|chunkedencoding|proxyerror",
+        "Kaggle cannot be reached or the line broke: check the network and run this again; it goes on from here.",
+    ),
 )
 
 
@@ -143,20 +165,8 @@ def _arriving(process: "subprocess.Popen[bytes]", target: Path, wrapped: Path) -
 
 def _tell(competition: str, told: str) -> str:
     """One sentence for what Kaggle's client printed."""
-    page = f"https://www.kaggle.com/competitions/{competition}"
-    low = told.lower()
-    if "401 client error" in low or "unauthorized" in low or "authentication required" in low:
-        return (
-            "Kaggle does not know who asks: make a token at https://www.kaggle.com/settings/api, put it into "
-            "KAGGLE_API_TOKEN (or use KAGGLE_USERNAME and KAGGLE_KEY, or ~/.kaggle/kaggle.json), and run this again."
-        )
-    if "403 client error" in low or "forbidden" in low:
-        return f"Kaggle refuses access: log in, accept the rules at {page}/rules, and run this again."
-    if "404 client error" in low or "not found" in low:
-        return f"Kaggle does not find what was asked for: see whether {page} is still open."
-    if "429 client error" in low or "too many requests" in low:
-        return "Kaggle answers that this was too often: wait some minutes and run this again."
-    if NETWORK.search(told):
-        return "Kaggle cannot be reached or the line broke: check the network and run this again; it goes on from here."
+    for pattern, sentence in TOLD:
+        if re.search(pattern, told, re.IGNORECASE):
+            return sentence.format(page=f"https://www.kaggle.com/competitions/{competition}")
     lines = [line.strip() for line in told.splitlines() if line.strip()]
     return f"Kaggle's client failed: {lines[-1][:200] if lines else 'it gave no reason'}"

@@ -145,7 +145,7 @@ def _find_altered(folder: Path, expected: Expected, paths: list[Path], listed: L
     for path in paths:
         size, sha256 = listed.get(path.relative_to(folder).as_posix(), (None, None))
         if size not in (None, path.stat().st_size):
-            yield f"{path.name} has {path.stat().st_size} bytes where the host listed {size}"
+            yield f"{path.name}: {path.stat().st_size} bytes, {size} listed"
             continue
         wanted = {sum_ for sum_ in (sha256, expected.sha256) if sum_ is not None}
         if wanted and wanted != {digest(path)}:

@@ -12,6 +12,7 @@ from common.fetch import Expected, Source, read_origin
 from common.inspect_files import OK, Row, inspect, require_sound
 from common.progress import say
 from common.show import print_table, wide_console
+from common.simulate import REPORT
 from competitions.flight import sources as flight
 from competitions.flight.raw import locate
 from competitions.flight.submit import check_submission
@@ -29,6 +30,7 @@ ANSWERS = {
     "tencent": ("result.json", "submission.csv"),
 }
 RECORD = "run.json"
+STAND_IN = "standin.json"  # lies in a folder that a public set was laid out in
 
 Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(SOURCES)}.")]
 
@@ -135,18 +137,20 @@ def find_run(build: Path, name: str | None, files: tuple[str, ...]) -> Path:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """The record of a run; one that was made from simulated data, or does not say from which, is refused."""
+    """The record of a run; one made from anything but the host's files is refused."""
     path = folder / RECORD
     try:
         record = json.loads(path.read_text())
         simulated = record["data"]["simulated"]
-        record["data"]["folder"]
+        Path(record["data"]["folder"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} does not say what the run was made from: make the run again.") from error
-    if simulated is not False:
+    if simulated is not False or (Path(record["data"]["folder"]) / REPORT).exists():
         raise UserError(
             f"{folder} was made from simulated data, which no host scores: run on the host's files (RAW=DIR)."
         )
+    if (Path(record["data"]["folder"]) / STAND_IN).exists():
+        raise UserError(f"{folder} was made from a public stand-in, which no host scores: run on the host's files.")
     return dict(record)
 
 

@@ -30,8 +30,13 @@ if status == 401:
     print("Authentication required to call the Kaggle API.\\n\\nFirst, you will need a Kaggle account.")
     sys.exit(1)
 if status:
-    reason = {{403: "Forbidden", 404: "Not Found", 429: "Too Many Requests"}}.get(status)
-    print(f"{{status}} Client Error: {{reason}} for url: https://x" if reason else status, file=sys.stderr)
+    hints = {{
+        403: "You don't have access to this resource.\\nIf this is a competition, accept its rules at\\n  https://x",
+        404: "The resource was not found. Check the spelling of the reference you passed.\\nTry 'kaggle search'.",
+        429: "You have been rate limited. Wait a little while before retrying.",
+        503: "This is a problem on Kaggle's side, not with your command. Please try again later.",
+    }}
+    print(f"the server's words\\n\\n{{hints[status]}}" if status in hints else status, file=sys.stderr)
     sys.exit(1)
 assert words[0] == "competitions" and words[2] == "a-contest", words
 if words[1] == "files":

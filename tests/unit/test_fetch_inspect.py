@@ -70,7 +70,7 @@ def test_the_listing_of_the_fetch_is_held_against_the_files(raw: Path) -> None:
     assert look(raw, PARTS_KNOWN, {"seq/0.parquet": (size, None)}).state == OK
     shorter = look(raw, PARTS_KNOWN, {"seq/0.parquet": (size + 9, digest)})
     assert shorter.state == DIFFERS
-    assert f"0.parquet has {size} bytes where the host listed {size + 9}" in shorter.found
+    assert f"0.parquet: {size} bytes, {size + 9} listed" in shorter.found
     assert "another sha256" in look(raw, PARTS_KNOWN, {"seq/0.parquet": (size, "0" * 64)}).found
 
 

@@ -84,6 +84,8 @@ def test_files_that_are_there_are_neither_fetched_nor_overwritten(kaggle: Kaggle
         (403, r"accept the rules at https://www\.kaggle\.com/competitions/a-contest/rules"),
         (404, r"does not find.*competitions/a-contest"),
         (429, r"wait some minutes"),
+        (503, r"fault of its own"),
+        ("403 Client Error: Forbidden for url: https://x", r"accept the rules at"),
         ("HTTPSConnectionPool(host='api'): Max retries exceeded (Failed to resolve 'api')", r"check the network"),
         ("KeyError: 'x'\n", r"Kaggle's client failed: KeyError: 'x'"),
     ],
