@@ -11,6 +11,7 @@ from common.errors import UserError
 from common.fetch import Expected, Source, read_origin
 from common.inspect_files import OK, Row, inspect, require_sound
 from common.progress import say
+from common.record import RECORD
 from common.show import print_table, wide_console
 from common.simulate import REPORT
 from competitions.flight import sources as flight
@@ -29,7 +30,6 @@ ANSWERS = {
     "mgtv": ("result.csv",),
     "tencent": ("result.json", "submission.csv"),
 }
-RECORD = "run.json"
 STAND_IN = "standin.json"  # lies in a folder that a public set was laid out in
 
 Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(SOURCES)}.")]
