@@ -176,8 +176,9 @@ def test_a_run_and_a_message_may_be_named_and_a_dry_run_hands_in_nothing(
     assert told.endswith(f"kaggle competitions submit a-contest -f {path} -m mine")
 
 
-def test_a_run_from_simulated_data_is_refused(kaggle: Kaggle, runs: Path) -> None:
-    write_run(runs / "20260102-000000-000", Path("data/flight/raw/test.parquet"), simulated=True)
+@pytest.mark.parametrize("simulated", [True, None, "no"])
+def test_a_run_from_simulated_data_is_refused(kaggle: Kaggle, runs: Path, simulated: object) -> None:
+    write_run(runs / "20260102-000000-000", Path("data/flight/raw/test.parquet"), simulated=simulated)
     with pytest.raises(UserError, match=r"20260102.*made from simulated data, which no host scores"):
         fetching.submit("flight", dry_run=True)
     assert kaggle.calls() == []

@@ -69,6 +69,15 @@ def test_a_broken_download_is_taken_up_and_finished_files_are_not_sent_again(kag
     assert not (raw.parent / "raw.partial").exists()
 
 
+def test_a_file_that_the_client_has_not_finished_is_not_taken_for_whole(kaggle: Kaggle, raw: Path) -> None:
+    partial = fetch.open_partial(raw, [])
+    (partial / "train.parquet").write_bytes(TRAIN)
+    (partial / "train.parquet.kaggle-partial").write_text("{}")
+    (partial / "test.parquet").write_bytes(TEST)
+    fetch_kaggle.fetch("a-contest", NAMES, raw)
+    assert kaggle.sent() == [f"train.parquet {len(TRAIN)}-{len(TRAIN)}"]
+
+
 def test_files_that_are_there_are_neither_fetched_nor_overwritten(kaggle: Kaggle, raw: Path) -> None:
     raw.mkdir(parents=True)
     (raw / "train.parquet").write_bytes(b"mine")
