@@ -6,8 +6,9 @@ Each call of ``run.step`` is kept on disk until something that it depends on cha
 same functions as the test's; what either may look back on is decided in one place, ``splits.py``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from common.errors import UserError
 from common.rankers import Ranker
@@ -99,14 +100,19 @@ def solve(files: raw.RawFiles, config: FlightConfig, run: Run) -> Outcome:
 
 
 def fit_early(
-    run: Run, labelled: Result[Labelled], config: FlightConfig, name: str, kind: str, blocks: Sequence[str]
+    run: Run,
+    labelled: Result[Labelled],
+    config: FlightConfig,
+    name: str,
+    kind: str,
+    blocks: Sequence[str],
+    told: Mapping[str, Any] | None = None,
 ) -> Result[Ranker]:
-    """Fit one model on some blocks until the validation sessions stop it."""
+    """Fit one model on some blocks until the validation sessions stop it; ``told``: parameters in place of its own."""
     settings = config.rank
+    parameters = getattr(settings, kind) if told is None else told
     limits = settings.rounds, settings.patience
-    return run.step(
-        rank.fit_early, labelled, kind, getattr(settings, kind), blocks, *limits, config.seed, name=f"fit.{name}"
-    )
+    return run.step(rank.fit_early, labelled, kind, parameters, blocks, *limits, config.seed, name=f"fit.{name}")
 
 
 def take_readings(run: Run, train: Result[Searches], log: Result[Log], config: FlightConfig) -> dict[str, Reading]:

@@ -4,13 +4,16 @@ Studies see the training queries only, in an expanding window by the time of the
 queries judge what was found.
 """
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from common import space
 from common.blend import search_weights
+from common.gbdt_task import tune_ranker
 from common.metrics import reciprocal_ranks
 from common.rankers import fit, predict
 from common.rows import Rows, cut_by_time
@@ -28,6 +31,7 @@ FOLDS = 3
 K = 5
 BLEND = "blend"
 Cut = list[tuple[Rows, Rows]]
+Parameters = Mapping[str, Any]
 
 
 def list_tasks(config: NewsConfig) -> list[str]:
@@ -41,14 +45,11 @@ def make_task(name: str, files: raw.RawFiles, config: NewsConfig, run: Run) -> T
     cut = run.step(cut_train, ready.rows, ready.labelled, ready.candidates, name="tune.folds").value
     if name == BLEND:
         return _blend_task(ready, cut, config, run)
-    among = space.space_of(name)
-    table = f"rank.{name}"
-    today = space.take_current(getattr(config.rank, name), among, space.DEFAULTS)
-    return Task(
+    return tune_ranker(
         name,
+        f"rank.{name}",
+        getattr(config.rank, name),
         "MRR@5",
-        space.prefix(table, among),
-        {f"{table}.{key}": value for key, value in today.items()},
         FOLDS,
         partial(_score, name, config, cut),
         partial(_judge, name, config, ready, run),
@@ -63,20 +64,15 @@ def cut_train(labelled: Labelled, fold: Fold, candidates: pl.DataFrame) -> Cut:
     return cut_by_time(labelled.train, asked["time"].to_numpy(), FOLDS)
 
 
-def _parameters(name: str, config: NewsConfig, settings: Settings) -> dict[str, object]:
-    told = {key.rpartition(".")[2]: value for key, value in settings.items()}
-    return {**getattr(config.rank, name), **told}
-
-
-def _score(name: str, config: NewsConfig, cut: Cut, settings: Settings, fold: int) -> float:
+def _score(name: str, config: NewsConfig, cut: Cut, told: Parameters, fold: int) -> float:
     train, valid = cut[fold]
     limits = config.rank.rounds, config.rank.patience
-    ranker = fit(name, _parameters(name, config, settings), train, valid, *limits, config.seed)
+    ranker = fit(name, told, train, valid, *limits, config.seed)
     return float(reciprocal_ranks(predict(ranker, valid.features), valid.labels, valid.sizes, K).mean())
 
 
-def _judge(name: str, config: NewsConfig, ready: Prepared, run: Run, settings: Settings) -> Scores:
-    ranker = fit_early(run, ready.rows, config, name, _parameters(name, config, settings))
+def _judge(name: str, config: NewsConfig, ready: Prepared, run: Run, told: Parameters) -> Scores:
+    ranker = fit_early(run, ready.rows, config, name, dict(told))
     valid = ready.rows.value.valid
     return reciprocal_ranks(predict(ranker.value, valid.features), valid.labels, valid.sizes, K)
 

@@ -1,0 +1,99 @@
+"""What `make tune-tencent` searches: how the network is trained.
+
+Studies see only what lies before the hold-out: the same question is put again inside it, once at its own cut and once
+more before that. The hold-out judges what was found.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from common import space
+from common.run import Result, Run
+from common.space import Settings
+from common.tuning import Scores, Task
+from competitions.tencent import learn, metrics, raw, splits
+from competitions.tencent.config import HostSettings, SplitSettings, TencentConfig
+from competitions.tencent.data import Corpus, Sequences
+from competitions.tencent.pipeline import Prepared, learn_and_answer, prepare
+from competitions.tencent.splits import Fold
+
+FOLDS = 2
+NETWORK = "network"
+SPACE: space.Space = {
+    "train.rate": space.Floats(5e-4, 2e-2, log=True),
+    "train.temperature": space.Floats(0.02, 0.2, log=True),
+    "train.decay": space.Floats(1e-4, 0.1, log=True),
+    "train.exposure_weight": space.Floats(0.1, 10.0, log=True),
+    "model.dropout": space.Floats(0.0, 0.4),
+    "model.id_dropout": space.Floats(0.0, 0.9),
+    "model.feature_dropout": space.Floats(0.0, 0.5),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Inner:
+    """A question inside what a fold shows: a corpus that ends where the fold's history does, and its own hold-out."""
+
+    corpus: Corpus
+    fold: Fold
+
+
+def list_tasks(config: TencentConfig) -> list[str]:
+    """Names of what can be tuned."""
+    return [NETWORK]
+
+
+def make_task(name: str, files: raw.RawFiles, config: TencentConfig, run: Run) -> Task:
+    """The task of the network."""
+    ready = prepare(files, config, run)
+    asked: list[Prepared] = []
+    corpus, fold = ready.corpus, ready.valid
+    for depth in range(FOLDS):
+        corpus = run.step(end_at, corpus, fold, name=f"tune.corpus{depth}")
+        fold = run.step(hold_out, corpus, config.host, config.split, config.seed, name=f"tune.hold_out{depth}")
+        asked.append(dataclasses.replace(ready, corpus=corpus, valid=fold))
+
+    def score(settings: Settings, place: int) -> float:
+        return float(_earn(asked[place], change(config, settings), run, f"tune{place}").mean())
+
+    def judge(settings: Settings) -> Scores:
+        return _earn(ready, change(config, settings), run, "valid")
+
+    current = {key: getattr(getattr(config, key.partition(".")[0]), key.partition(".")[2]) for key in SPACE}
+    return Task(NETWORK, "score", SPACE, current, FOLDS, score, judge)
+
+
+def end_at(corpus: Corpus, fold: Fold) -> Corpus:
+    """The corpus as it was where the fold's history ends: nothing of what the fold asks for."""
+    history = fold.history(corpus.train)
+    events, train = history.events(), corpus.train
+    offsets = np.concatenate([[0], np.cumsum(history.lengths)])
+    ended = Sequences(offsets, train.item[events], train.action[events], train.time[events])
+    return dataclasses.replace(corpus, train=ended)
+
+
+def hold_out(corpus: Corpus, host: HostSettings, settings: SplitSettings, seed: int) -> Fold:
+    """The question once more."""
+    return splits.hold_out(corpus.train, corpus.candidates, host, settings, seed)
+
+
+def change(config: TencentConfig, settings: Settings) -> TencentConfig:
+    """The configuration with other values."""
+    tables: dict[str, dict[str, Any]] = {}
+    for key, value in settings.items():
+        table, _, name = key.partition(".")
+        tables.setdefault(table, {})[name] = value
+    changed: Mapping[str, Any] = {
+        table: msgspec.structs.replace(getattr(config, table), **values) for table, values in tables.items()
+    }
+    return msgspec.structs.replace(config, **changed)
+
+
+def _earn(ready: Prepared, config: TencentConfig, run: Run, name: str) -> Scores:
+    """What every query earns, with a network trained on what its fold shows."""
+    answer: Result[learn.Answer] = learn_and_answer(ready, ready.valid, config, run, name).answer
+    return metrics.earn(learn.place_targets(ready.valid.value, answer.value.vectors))
