@@ -3,19 +3,25 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 SEED ?= 0
+TRIALS ?= 20
+WORKERS ?= 1
 RUN = $(PY) -m competitions
 NAMES := news flight mgtv tencent
 # As a range, outside the lock: its builds differ by platform.
 TORCH := torch>=2.9,<3
 INPUT = $(if $(RAW),--raw "$(RAW)") $(if $(SCALE),--scale $(SCALE)) --seed $(SEED)
+STUDY = --trials $(TRIALS) --workers $(WORKERS) $(if $(STORAGE),--storage "$(STORAGE)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install $(NAMES) $(NAMES:%=simulate-%) $(NAMES:%=ladder-%) test lint format bench clean
+.PHONY: help install all $(NAMES) runs test lint format bench clean
+.PHONY: $(foreach verb,data simulate tune ladder report submit serve,$(NAMES:%=$(verb)-%))
 
 help: ## This text
-	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 	@echo
 	@echo "  RAW=DIR the host's files   SCALE=0.1 size of simulated data   SEED=0   ARGS=\"--set a.b=c\" any setting"
+	@echo "  TRIALS=20 WORKERS=2 STORAGE=postgresql+psycopg://... for tune-*   CLUSTER=tcp://host:8786 a Dask cluster"
+	@echo "  Run two against each other: $(PY) -m competitions compare news/last~1 news/last; more: $(PY) -m competitions --help"
 
 install: $(VENV)/installed ## The environment, from requirements.lock
 
@@ -25,12 +31,22 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock "$(TORCH)"
 	@touch $@
 
-news: ## News: raw files to a checked submission (RAW= SCALE= SEED= ARGS=)
+news: ## News: raw files to a checked submission and a report (RAW= SCALE= SEED= ARGS=)
 flight: ## Flight: the same
 mgtv: ## MGTV: the same
 tencent: ## Tencent: the same
 $(NAMES): $(VENV)/installed
-	@$(RUN) run $@ $(INPUT) $(ARGS)
+	@$(if $(CLUSTER),RECSYS_CLUSTER="$(CLUSTER)") $(RUN) run $@ $(INPUT) $(ARGS)
+
+all: $(VENV)/installed ## The four pipelines, one after the other
+	@for name in $(NAMES); do echo "== $$name"; $(RUN) run $$name $(INPUT) || exit 1; done
+
+data-news: ## News: how to get the host's files, and a check of what is there (ARGS=--check)
+data-flight: ## Flight: fetch the files with Kaggle's client and check them
+data-mgtv: ## MGTV: how to get the host's files, and a check of what is there
+data-tencent: ## Tencent: fetch the files with the model hub's client and check them
+$(NAMES:%=data-%): data-%: $(VENV)/installed
+	@$(RUN) data $* $(if $(RAW),--raw "$(RAW)") $(ARGS)
 
 simulate-news: ## News: write simulated raw files and print how they compare with the host's (SCALE= SEED=)
 simulate-flight: ## Flight: the same
@@ -39,12 +55,43 @@ simulate-tencent: ## Tencent: the same
 $(NAMES:%=simulate-%): simulate-%: $(VENV)/installed
 	@$(RUN) simulate $* $(if $(SCALE),--scale $(SCALE)) --seed $(SEED) --describe $(ARGS)
 
-ladder-news: ## News: what each channel, feature block and model adds (minutes)
+tune-news: ## News: search each ranker's parameters and the blend; gains go to tuned.toml (TRIALS= WORKERS= STORAGE=)
+tune-flight: ## Flight: the same
+tune-mgtv: ## MGTV: the same
+tune-tencent: ## Tencent: search how the network is trained
+$(NAMES:%=tune-%): tune-%: $(VENV)/installed
+	@$(RUN) tune $* $(STUDY) $(INPUT) $(ARGS)
+
+ladder-news: ## News: from popularity to the full pipeline, rung by rung, with score, time and memory (minutes)
 ladder-flight: ## Flight: the same
-ladder-mgtv: ## MGTV: the same
-ladder-tencent: ## Tencent: the same
+ladder-mgtv: ## MGTV: the same, with wide-and-deep, DeepFM and DIN
+ladder-tencent: ## Tencent: the same, up to generative retrieval
 $(NAMES:%=ladder-%): ladder-%: $(VENV)/installed
 	@$(RUN) ladder $* $(INPUT) $(ARGS)
+
+runs: $(VENV)/installed ## Every run, newest first, with CV, leaderboard and how they agree
+	@$(RUN) runs $(ARGS)
+
+report-news: ## News: write the newest run's report.html anew, with what was tuned and climbed since
+report-flight: ## Flight: the same
+report-mgtv: ## MGTV: the same
+report-tencent: ## Tencent: the same
+$(NAMES:%=report-%): report-%: $(VENV)/installed
+	@$(RUN) report $*/last $(ARGS)
+
+serve-news: ## News: export the newest run's models; latency, requests a second, what a smaller model costs
+serve-flight: ## Flight: the same
+serve-mgtv: ## MGTV: the same
+serve-tencent: ## Tencent: the same
+$(NAMES:%=serve-%): serve-%: $(VENV)/installed
+	@$(RUN) serve $* $(if $(RAW),--raw "$(RAW)") $(ARGS)
+
+submit-news: ## News: check the newest run's submission once more, and say where to upload it
+submit-flight: ## Flight: check it, and hand it in with Kaggle's client (ARGS="--message ... --dry-run")
+submit-mgtv: ## MGTV: check it, and say where to upload it
+submit-tencent: ## Tencent: the same
+$(NAMES:%=submit-%): submit-%: $(VENV)/installed
+	@$(RUN) submit $* $(if $(RAW),--raw "$(RAW)") $(ARGS)
 
 test: $(VENV)/installed ## All tests
 	@$(PY) -m pytest -q $(ARGS)

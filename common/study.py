@@ -26,9 +26,8 @@ from common.errors import UserError
 from common.progress import say
 from common.space import fits
 from common.submission import write_text
-from common.tuning import FOLDS, WORKER, Task, run_trial
+from common.tuning import FINISHED, FOLDS, WORKER, Task, run_trial
 
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 HEARTBEAT_S = 15
 GRACE_S = 60
 RETRIES = 3
@@ -141,7 +140,7 @@ def coordinate(study: optuna.Study, trials: int, commands: Sequence[Sequence[str
             process.terminate()
         for process in running:
             process.wait()
-        rescue(study, [process.pid for process in running])
+        rescue(study, [process.pid for process in running], again=count_finished(study) < trials)
 
 
 def _is_dead(process: "subprocess.Popen[str]", study: optuna.Study) -> bool:
@@ -156,13 +155,14 @@ def _is_dead(process: "subprocess.Popen[str]", study: optuna.Study) -> bool:
     return True
 
 
-def rescue(study: optuna.Study, pids: Sequence[int]) -> None:
-    """Mark what ended processes of this machine were at as failed, and put the same settings in line again."""
+def rescue(study: optuna.Study, pids: Sequence[int], again: bool = True) -> None:
+    """Mark what ended processes of this machine were at as failed, and put the same settings in line ``again``."""
     names = {f"{socket.gethostname()}-{pid}" for pid in pids}
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if trial.user_attrs.get(WORKER) in names:
             study.tell(trial.number, state=TrialState.FAIL)
-            study.enqueue_trial(_settings_of(trial), user_attrs={RETRIED: trial.number})
+            if again:
+                study.enqueue_trial(_settings_of(trial), user_attrs={RETRIED: trial.number})
 
 
 def _settings_of(trial: FrozenTrial) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from common.space import Settings, Space, suggest
 
 Scores = NDArray[np.float64]
 FOLDS = "folds"  # user attribute of a trial: its score on every fold
+FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 WORKER = "worker"  # user attribute of a trial: who computes it
 
 
@@ -103,7 +104,7 @@ def judge_study(task: Task, study: optuna.Study) -> Verdict:
         task=task.name,
         study=study.study_name,
         trial=best.number,
-        trials=len(study.trials),
+        trials=sum(trial.state in FINISHED for trial in study.get_trials(deepcopy=False)),
         metric=task.metric,
         settings=task.write(settings),
         before=float(before.mean()),

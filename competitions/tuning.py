@@ -96,7 +96,7 @@ def _open(asked: Asked) -> Opened:
     config = command.load_config([f"seed={asked.seed}", *asked.overrides])
     folder = command.choose_raw(asked.raw, asked.scale, config.seed, build)
     files = command.locate(folder, config)
-    run = Run(build / "tuning", build / "cache", quiet=asked.worker is not None)
+    run = Run(build / "tuning", build / "cache", quiet=asked.worker is not None, brief=True)
     simulated = (folder / REPORT).exists()
     now = datetime.datetime.now()
     told = describe_data(Origin(asked.name, folder, files, simulated, config, (), True, now), run.cache)
