@@ -1,0 +1,44 @@
+"""``python -m competitions standin NAME --from DIR``: a public data set in the host's layout, with its truth.
+
+With it anyone can reproduce a figure on real data without the host's login.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from common.errors import UserError
+from common.standin import TRUTH
+from competitions.flight import standin as flight
+from competitions.mgtv import standin as mgtv
+from competitions.news import standin as news
+from competitions.tencent import standin as tencent
+
+SETS = {"news": news, "flight": flight, "mgtv": mgtv, "tencent": tencent}
+
+
+def standin(
+    name: Annotated[str, typer.Argument(help=f"The competition: {', '.join(SETS)}.")],
+    source: Annotated[
+        Path,
+        typer.Option(
+            "--from",
+            help="The public data set. news: Globo.com's clicks; flight: the package larch, its wheel or a folder with "
+            "it; mgtv: KuaiRand-Pure; tencent: Beauty.txt or LastFM.txt of S3-Rec.",
+        ),
+    ],
+    out: Annotated[Path | None, typer.Option(help="Folder to write; default build/NAME/standin.")] = None,
+    build: Annotated[Path, typer.Option(help="Where everything that is made goes.")] = Path("build"),
+) -> None:
+    """Lay a public data set out in the host's layout, with its truth: real behaviour without the host's login."""
+    if name not in SETS:
+        raise UserError(f"There is no competition {name}; say {' or '.join(SETS)}.")
+    folder = out or build / name / "standin"
+    made = SETS[name].lay_out(source, folder)
+    counts = ", ".join(f"{count:,} {what}" for what, count in made.rows.items())
+    print(f"{folder}, from {made.source}: {counts}")
+    settings = "".join(f" --set {setting}" for setting in made.settings)
+    print(f"Run:   python -m competitions run {name} --raw {folder}{settings}")
+    file = build / name / "RUN" / made.submission
+    print(f"Score: python -m competitions score {name} {file} --truth {folder / TRUTH} --raw {folder}")
