@@ -1,0 +1,84 @@
+"""The one test on real choices: the itineraries of the package larch, fetched, laid out, ranked, checked and scored.
+
+Skipped where the package cannot be fetched. The wheel is kept in build/larch; nothing of it is installed or run.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from common.standin import MARKER
+from competitions.flight import raw
+from competitions.flight.standin import lay_out
+from tests.conftest import Call
+from tests.contract.competition import ROOT
+
+CACHE = ROOT / "build" / "larch"
+FETCH_SECONDS = 60
+# One model and few rounds: the aim is a path that works on real data, not the figure of the README.
+SETTINGS = (
+    f"@{ROOT}/competitions/flight/short.toml",
+    'baseline.model="logit"',
+    "readings.splits=[]",
+    'rank.models=["lightgbm_softmax"]',
+    "rank.rounds=120",
+)
+# Far from both: a ranker that works has .45, one that ranks at random .10, the standard error is .05.
+FLOOR = 0.25
+SCORED = 10  # sessions of more options count
+
+
+@pytest.fixture(scope="module")
+def wheel() -> Path:
+    """The wheel of larch, fetched once."""
+    found = sorted(CACHE.glob("larch-*.whl"))
+    if found:
+        return found[-1]
+    options = ["--no-deps", "--no-input", "--disable-pip-version-check", "--quiet", "--retries", "1", "--timeout", "15"]
+    command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(CACHE), "larch>=6,<7"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_SECONDS)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"larch was not fetched within {FETCH_SECONDS} s: the test on real itineraries needs a network")
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
+        pytest.skip(f"larch cannot be fetched ({reason}): the test on real itineraries needs a network")
+    return sorted(CACHE.glob("larch-*.whl"))[-1]
+
+
+def test_real_itineraries_are_ranked_far_better_than_at_random(wheel: Path, tmp_path: Path, call: Call) -> None:
+    folder = tmp_path / "standin"
+    made = lay_out(wheel, folder)
+    assert made.rows == {"train sessions": 492, "train rows": 16029, "test sessions": 123, "test rows": 4115}
+    assert (folder / MARKER).exists()
+    assert not (folder / "simulation.json").exists()
+    told = [word for setting in SETTINGS for word in ("--set", setting)]
+    code, out, err = call("run", "flight", "--raw", folder, "--build", tmp_path / "build", *told)
+    assert code == 0, out + err
+    (submission,) = (tmp_path / "build" / "flight").glob("*/submission.csv")
+
+    code, out, err = call("check", "flight", submission, "--raw", folder)
+    assert code == 0, out + err
+    code, out, err = call("score", "flight", submission, "--truth", folder / "truth.csv", "--raw", folder)
+    assert code == 0, out + err
+    scores = {words[0]: float(words[-1]) for line in out.splitlines() if len(words := line.split()) == 2}
+    sizes = pl.read_parquet(folder / "test.parquet", columns=["ranker_id"]).group_by("ranker_id").len()["len"]
+    scored = sizes.filter(sizes > SCORED)
+    at_random = sum(3 / size for size in scored) / len(scored)
+    assert scores["sessions"] == len(scored) == 105
+    assert at_random == pytest.approx(0.10, abs=0.01)
+    assert scores["hit_rate@3"] > FLOOR > 2 * at_random
+
+
+def test_the_reader_finds_nothing_to_complain_of(wheel: Path, tmp_path: Path) -> None:
+    lay_out(wheel, tmp_path / "standin")
+    files = raw.locate(tmp_path / "standin")
+    codes = raw.learn_codes(files.train)
+    train, test = raw.read_searches(files.train, codes, True), raw.read_searches(files.test, codes, False)
+    raw.refuse_shared(train, test)
+    # Not faults: a search with one option, a carrier or airport that only the test file has.
+    told = {note.what for note in (*train.notes, *test.notes)}
+    assert {what for what in told if "one option" not in what and "unknown to the train file" not in what} == set()
