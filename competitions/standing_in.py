@@ -3,6 +3,7 @@
 With it anyone can reproduce a figure on real data without the host's login.
 """
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +39,11 @@ def standin(
     made = SETS[name].lay_out(source, folder)
     counts = ", ".join(f"{count:,} {what}" for what, count in made.rows.items())
     print(f"{folder}, from {made.source}: {counts}")
-    settings = "".join(f" --set {setting}" for setting in made.settings)
-    print(f"Run:   python -m competitions run {name} --raw {folder}{settings}")
-    file = build / name / "RUN" / made.submission
-    print(f"Score: python -m competitions score {name} {file} --truth {folder / TRUTH} --raw {folder}")
+    settings = [word for setting in made.settings for word in ("--set", setting)]
+    elsewhere = [] if build == Path("build") else ["--build", str(build)]
+    start = ["python", "-m", "competitions"]
+    print("Run:  ", shlex.join([*start, "run", name, "--raw", str(folder), *elsewhere, *settings]))
+    file = build / name / "RUN" / made.submission  # RUN stands for the folder that the run will name
+    print(
+        "Score:", shlex.join([*start, "score", name, str(file), "--truth", str(folder / TRUTH), "--raw", str(folder)])
+    )

@@ -21,7 +21,7 @@ import polars as pl
 
 from common.errors import UserError
 from common.standin import TRUTH, Field, StandIn, find_file, laid_at_once, read_bytes, read_fields, write_marker
-from competitions.flight.columns import DTYPES, INDEX, LAYOUT, SELECTED, TEST, TRAIN, Kind
+from competitions.flight.columns import DTYPES, INDEX, LAYOUT, LEGS, SEGMENTS, SELECTED, TEST, TRAIN, Kind
 from competitions.flight.standin_legs import lay_legs
 
 SETTINGS = ("@competitions/flight/short.toml",)
@@ -48,6 +48,7 @@ FIELDS = (
     Field("airlines", pl.String),
     Field("pointOfSale", pl.String),
 )
+MOST_FLIGHTS = len(LEGS) * len(SEGMENTS)
 NATIONALITY = 36  # the most frequent one in the host's files
 
 
@@ -116,14 +117,15 @@ def _read_within(path: Path, file: IO[bytes] | gzip.GzipFile) -> bytes:
 
 
 def refuse_odd_choices(path: Path, options: pl.DataFrame) -> None:
-    """Refuse a chooser who took no itinerary or two, and a trip of fewer than two flights."""
+    """Refuse a chooser who took no itinerary or two, and a trip of more flights than the host has columns for."""
     taken = options.group_by("individual").agg(pl.col("choice").sum()).filter(pl.col("choice") != 1).sort("individual")
     if taken.height:
         first, count = taken.row(0)
         raise UserError(f"{path}: individual {first} chose {count} itineraries where one is expected; {WHERE}")
-    short = options.filter(pl.col("airlines").str.count_matches("/") < 1)
-    if short.height:
-        raise UserError(f"{path}, line {short['line'][0]}: airlines names fewer than two flights; {WHERE}")
+    odd = options.filter(~(pl.col("airlines").str.count_matches("/") + 1).is_between(2, MOST_FLIGHTS)).sort("line")
+    if odd.height:
+        line, named = odd["line"][0], odd["airlines"][0][:40]
+        raise UserError(f"{path}, line {line}: airlines is {named!r}, not two to {MOST_FLIGHTS} flights; {WHERE}")
 
 
 def lay_options(options: pl.DataFrame) -> pl.DataFrame:
