@@ -21,6 +21,7 @@ from competitions.mgtv.standin_tables import SECONDS, WHERE, lay_profiles, lay_v
 SETTINGS = ("@competitions/mgtv/short.toml",)
 LOG = "log_standard_4_22_to_5_08_pure.csv"
 USERS, BASICS = "user_features_pure.csv", "video_features_basic_pure.csv"
+PLACES = ("data/", "", "KuaiRand-Pure/data/")  # the unpacked archive, or a folder in it or around it
 PROFILES_FOLDER = "did_features"
 DAYS = 8
 FIRST_DAY_MS = 1_650_816_000_000  # 2022-04-25 00:00 in China, 16:00 UTC of the day before
@@ -37,7 +38,9 @@ LOG_FIELDS = (
 
 def lay_out(source: Path, out: Path) -> StandIn:
     """Lay KuaiRand-Pure out in ``out``; ``source``: its folder, or the folder ``data`` in it."""
-    log, users, basics = (find_file(source, (f"data/{name}", name), WHERE) for name in (LOG, USERS, BASICS))
+    log, users, basics = (
+        find_file(source, [f"{place}{name}" for place in PLACES], WHERE) for name in (LOG, USERS, BASICS)
+    )
     with running("Reading KuaiRand-Pure"):
         videos = lay_videos(basics)
         days = split_days(log, read_fields(log, LOG_FIELDS, WHERE), videos)

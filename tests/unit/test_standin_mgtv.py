@@ -181,6 +181,12 @@ def test_odd_logs_are_refused(tmp_path: Path, log: tuple[str, ...], told: str) -
     assert not (tmp_path / "out").exists()
 
 
+def test_the_folder_the_one_in_it_and_the_one_around_it_will_do(laid: Path, tmp_path: Path) -> None:
+    for source in (tmp_path, tmp_path / "KuaiRand-Pure" / "data"):
+        lay_out(source, tmp_path / "again")
+        assert (tmp_path / "again" / "truth.csv").read_bytes() == (laid / "truth.csv").read_bytes()
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / "data" / "user_features_pure.csv").unlink()
