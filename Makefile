@@ -14,7 +14,7 @@ STUDY = --trials $(TRIALS) --workers $(WORKERS) $(if $(STORAGE),--storage "$(STO
 
 .DEFAULT_GOAL := help
 .PHONY: help install all $(NAMES) runs test lint format bench clean
-.PHONY: $(foreach verb,data simulate tune ladder report submit serve,$(NAMES:%=$(verb)-%))
+.PHONY: $(foreach verb,data standin simulate tune ladder report submit serve,$(NAMES:%=$(verb)-%))
 
 help: ## This text
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -47,6 +47,13 @@ data-mgtv: ## MGTV: how to get the host's files, and a check of what is there
 data-tencent: ## Tencent: fetch the files with the model hub's client and check them
 $(NAMES:%=data-%): data-%: $(VENV)/installed
 	@$(RUN) data $* $(if $(RAW),--raw "$(RAW)") $(ARGS)
+
+standin-news: ## News: lay a public data set out in the host's layout, with its truth (FROM=DIR)
+standin-flight: ## Flight: the same, of the itineraries that the Python package larch comes with
+standin-mgtv: ## MGTV: the same
+standin-tencent: ## Tencent: the same
+$(NAMES:%=standin-%): standin-%: $(VENV)/installed
+	@$(RUN) standin $* $(if $(FROM),--from "$(FROM)") $(ARGS)
 
 simulate-news: ## News: write simulated raw files and print how they compare with the host's (SCALE= SEED=)
 simulate-flight: ## Flight: the same

@@ -139,7 +139,7 @@ def coordinate(study: optuna.Study, trials: int, commands: Sequence[Sequence[str
         for process in running:
             process.terminate()
         for process in running:
-            process.wait()
+            process.communicate()
         rescue(study, [process.pid for process in running], again=count_finished(study) < trials)
 
 

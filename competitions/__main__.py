@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from common.errors import UserError
-from competitions import books, fetching, tuning
+from competitions import books, fetching, standing_in, tuning
 from competitions.flight import command as flight
 from competitions.mgtv import command as mgtv
 from competitions.news import command as news
@@ -81,7 +81,16 @@ def score(name: Name, submission: Annotated[Path, typer.Argument()], truth: Trut
     competition(name).score(submission, truth, raw)
 
 
-for verb in (tuning.tune, books.runs, books.compare, books.lb, books.report, fetching.data, fetching.submit):
+for verb in (
+    tuning.tune,
+    books.runs,
+    books.compare,
+    books.lb,
+    books.report,
+    fetching.data,
+    fetching.submit,
+    standing_in.standin,
+):
     app.command()(verb)
 
 

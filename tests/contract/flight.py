@@ -42,6 +42,7 @@ SMALL = (
 QUICK = ("rank.rounds=1", "blend.trials=1", "rank.sample.missing_share=0")
 MODELS = ("baseline", "lightgbm_softmax", "xgboost_pairwise")
 AFTER_FITS = {"score_valid", "find_blend", "find_penalty", "measure_all", "score_test", "rank_test"}
+AFTER_FITS |= {"insight.importance"}
 FITS = {f"{verb}.{model}" for verb in ("fit", "refit") for model in MODELS}
 
 Rows = pl.DataFrame
@@ -270,7 +271,8 @@ FLIGHT = Competition(
         "rank.xgboost_pairwise.max_depth=2", frozenset({"fit.xgboost_pairwise", "refit.xgboost_pairwise"} | AFTER_FITS)
     ),
     feature_change=Change(
-        "competitions/flight/features.py:pair_block", frozenset({"train.features"} | FITS | AFTER_FITS)
+        "competitions/flight/features.py:pair_block",
+        frozenset({"train.features"} | FITS | AFTER_FITS | {"insight.drift"}),
     ),
     kill_after="train.features",
 )

@@ -49,6 +49,7 @@ QUICK = ('watch.models=["logit"]', "watch.rounds=1", "completion.rounds=1")
 VALID = tuple(f"day{day}" for day in range(DAYS - VALID_DAYS + 1, DAYS + 1))
 SERVED = tuple(f"day{day:02d}" for day in range(DAYS - VALID_DAYS - TRAIN_DAYS + 1, DAYS + 1))
 AFTER_FITS = {f"{day}.score" for day in VALID} | {"find_blend", "mix_across", "measure", "test.score", "answer"}
+AFTER_FITS |= {"insight.importance"}
 LOGITS = {f"{day}.fit.logit" for day in VALID} | {"refit.logit"}
 FITS = {f"{day}.fit.{model}" for day in VALID for model in ("lightgbm_softmax", "completion")} | {
     "refit.lightgbm_softmax",
@@ -218,6 +219,7 @@ MGTV = Competition(
             | {f"{day}.value" for day in (*VALID, "test")}
             | FITS
             | AFTER_FITS
+            | {"insight.drift"}
         ),
     ),
     kill_after="test.features",

@@ -24,7 +24,7 @@ SMALL = (
     "recall.item2vec.epochs=1",
     "blend.trials=8",
 )
-AFTER_FITS = {"score_valid", "find_blend", "score_test", "answer", "measure"}
+AFTER_FITS = {"score_valid", "find_blend", "score_test", "answer", "measure", "insight.importance"}
 FITS = {"fit.lightgbm_lambdarank", "fit.xgboost", "refit.lightgbm_lambdarank", "refit.xgboost"}
 UTF8, HEADER, FIELDS = submit.RULES[:3]
 
@@ -164,7 +164,7 @@ NEWS = Competition(
     model_change=Change("rank.xgboost.max_depth=2", frozenset({"fit.xgboost", "refit.xgboost"} | AFTER_FITS)),
     feature_change=Change(
         "competitions/news/features.py:pair_block",
-        frozenset({"labelled.pair_block", "test.pair_block", "gather_rows"} | FITS | AFTER_FITS),
+        frozenset({"labelled.pair_block", "test.pair_block", "gather_rows"} | FITS | AFTER_FITS | {"insight.drift"}),
     ),
     kill_after="labelled.pair_block",
 )

@@ -24,7 +24,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def assert_nothing_half_written(build: Path) -> None:
     """Only finished steps of the store may be left."""
     left = [path for path in build.rglob("*") if path.is_file()]
-    assert [path for path in left if path.stem in (*SUBMISSIONS, "summary")] == []
+    assert [path for path in left if path.stem in (*SUBMISSIONS, "run", "queries", "report")] == []
     assert [path for path in left if any(part.startswith(".") for part in path.relative_to(build).parts)] == []
 
 
