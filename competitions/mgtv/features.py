@@ -9,7 +9,7 @@ A feature's name begins with its block. Nothing here is given what came of the d
 """
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -19,11 +19,14 @@ from competitions.mgtv.config import FeatureSettings
 from competitions.mgtv.device_block import describe_devices
 from competitions.mgtv.list_block import describe_lists
 from competitions.mgtv.pair_block import describe_pairs
-from competitions.mgtv.past import gather_past
+from competitions.mgtv.past import Past, gather_past
 from competitions.mgtv.profile_block import describe_profiles
 from competitions.mgtv.sequence_block import describe_sequences, learn_vectors
 from competitions.mgtv.splits import Asked
 from competitions.mgtv.video_block import describe_videos
+
+# Blocks that need no more than the devices' past, what is asked, and the videos.
+FURTHER: dict[str, Callable[[Past, Asked, pl.DataFrame], pl.DataFrame]] = {}
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def build(sources: Sources, asked: Asked, settings: FeatureSettings, seed: int) 
     if "list" in chosen:
         compared = [made[block] for block in ("video", "pair") if block in made]
         made["list"] = describe_lists(asked, videos, pl.concat(compared, how="horizontal"))
+    made |= {name: describe(past, asked, videos) for name, describe in FURTHER.items() if name in chosen}
     return pl.concat(_in_order(made, chosen), how="horizontal")
 
 

@@ -1,0 +1,52 @@
+"""The README's worked example, followed to the letter: a feature block in under ten lines, and what it changes."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.contract.competition import ROOT, Competition, Finished, run, start
+from tests.contract.mgtv import MGTV
+
+SOURCE = ("common", "competitions")
+ONLY = (MGTV,)
+
+
+def read_example() -> tuple[str, str]:
+    """The diff and the settings of the section "Add a feature"."""
+    section = (ROOT / "README.md").read_text().partition("\n## Add a feature\n")[2].partition("\n## ")[0]
+    (diff,) = re.findall(r"```diff\n(.*?)```", section, re.DOTALL)
+    (settings,) = re.findall(r"```toml\n(.*?)```", section, re.DOTALL)
+    return diff, settings
+
+
+def test_it_takes_under_ten_lines() -> None:
+    added = [line for line in read_example()[0].splitlines() if line.startswith("+") and not line.startswith("+++")]
+    assert 0 < len(added) < 10
+
+
+def test_a_new_block_is_built_and_compare_reads_its_difference(
+    competition: Competition, finished: Finished, tmp_path: Path
+) -> None:
+    diff, settings = read_example()
+    for name in SOURCE:
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    applied = subprocess.run(
+        ["git", "apply", "--unidiff-zero", "-"], cwd=tmp_path, input=diff, text=True, capture_output=True, check=False
+    )
+    assert applied.returncode == 0, applied.stderr
+    (tmp_path / "length.toml").write_text(settings)
+    after = run(competition, finished.raw, finished.build, f"@{tmp_path / 'length.toml'}", root=tmp_path)
+    assert "length_ratio" in after.record["features"]
+    assert "length_ratio" not in finished.record["features"]
+    assert {name for name in after.kept() if name.endswith(".read")}  # only what the change reaches is computed again
+    process = start("compare", str(finished.folder), str(after.folder), root=tmp_path)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert re.search(r"length_ratio +B +[\d.]+", out)
+    told = re.search(r"B - A = ([+-][\d.]+) \+- ([\d.]+) on (\d+) queries of both", out)
+    assert told
+    assert float(told[1]) == pytest.approx(after.record["cv"]["score"] - finished.record["cv"]["score"], abs=1e-4)
+    assert int(told[3]) == after.record["cv"]["queries"]
