@@ -1,0 +1,167 @@
+"""A finished run as files that ``serve.py`` answers searches from, and what smaller versions of it score."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from common.buckets import BucketBlend
+from common.rankers import Ranker
+from common.run import Run
+from common.serving import Answer, Export, Variant, answer_all, spread
+from common.serving_models import write_models
+from common.serving_tables import write_struct, write_table
+from competitions.flight import history, pipeline, rank, raw, serve
+from competitions.flight.config import FlightConfig
+from competitions.flight.history import KEYS, LIFTS, History
+from competitions.flight.raw import Searches
+from competitions.flight.splits import LARGE
+from competitions.flight.summary import Outcome
+from competitions.flight.tastes import LEVELS
+
+MODULE = "competitions.flight.serve"
+TOLD = {
+    "request": "a search with all of its options, as the reader codes them -> its options, best first",
+    "computed at export": "means, lifts and tastes of what was booked before, by traveller, company, route and carrier",
+    "computed in the request": "the rows of these tables under the search's keys, all features, models, blend, rerank",
+    "left out": "parsing the host's columns, network",
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """What can be served: rankers (the named baseline first), what is known, and the view that sees it."""
+
+    rankers: Sequence[Ranker]
+    known: History
+    view: int
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A variant: which ``rankers`` of the world it takes (places), the ``share`` of their trees, how they are mixed."""
+
+    name: str
+    folder: str
+    rankers: tuple[int, ...]
+    share: float
+    mixture: serve.Mixture
+
+
+def export(files: raw.RawFiles, config: FlightConfig, run: Run, folder: Path, requests: int) -> Export:
+    """Export the final fits below ``folder``, with so many ``requests`` of the test.
+
+    The variants are judged as the run judges its models: the early fits, exported in the same way to a folder that does
+    not stay, answer the validation sessions.
+    """
+    outcome, ready = pipeline.solve(files, config, run), pipeline.prepare(files, config, run)
+    cuts = list_cuts(outcome, config)
+    asked = run.step(pipeline.ask_test, ready.train, ready.test)
+    known = run.step(history.look_up, ready.log, asked, name="test.history").value
+    write_world(World(refit(outcome, ready, config, run), known, 0), cuts, folder / "export")
+    test = outcome.test.value
+    chosen = spread(test.sessions.height, requests)
+    write_requests(test, chosen, folder / "requests")
+    past = run.step(pipeline.look_up_labelled, ready.log, ready.split, name="train.history").value
+    variants = judge(outcome, past, cuts)
+    ranks = pl.read_parquet(outcome.checked[0].path)["selected"]
+    expected = list_expected(test, chosen, ranks)
+    return Export(MODULE, folder / "export", folder / "requests", variants, expected, TOLD)
+
+
+def refit(outcome: Outcome, ready: pipeline.Prepared, config: FlightConfig, run: Run) -> list[Ranker]:
+    """The final fits, baseline first, which the run has kept."""
+    recipes = [(config.baseline.model, config.baseline.blocks)]
+    recipes += [(kind, config.rank.blocks) for kind in config.rank.models]
+    return [
+        run.step(
+            rank.refit, ready.labelled, early, getattr(config.rank, kind), blocks, config.seed, name=f"refit.{name}"
+        ).value
+        for name, early, (kind, blocks) in zip(outcome.names, outcome.rankers, recipes, strict=True)
+    ]
+
+
+def list_cuts(outcome: Outcome, config: FlightConfig) -> list[Cut]:
+    """The whole, fewer trees, the best model alone, and the baseline, which needs no history."""
+    blend, penalty, blocks = outcome.blend.value, outcome.penalty.value, config.rank.blocks
+    weights = np.array(blend.weights)
+    used = np.flatnonzero(weights.max(axis=0) > 0)
+    whole = serve.Mixture(
+        blocks=blocks,
+        temperatures=tuple(np.array(blend.temperatures)[used].tolist()),
+        edges=blend.edges,
+        weights=tuple(tuple(row) for row in weights[:, used].tolist()),
+        penalty=penalty,
+    )
+    places = tuple((used + 1).tolist())  # the baseline stands first
+    rates = [found["hit_rate@3"] for found in outcome.measured.value[1 : len(outcome.names)]]
+    best = int(np.argmax(rates)) + 1
+    title = f"{len(places)} models" if len(places) > 1 else outcome.names[places[0]]
+    return [
+        Cut(title, "whole", places, 1.0, whole),
+        Cut(f"{title}, half of the trees", "half", places, 0.5, whole),
+        Cut(f"{title}, a quarter", "quarter", places, 0.25, whole),
+        Cut(f"{outcome.names[best]} alone", "one", (best,), 1.0, mix_one(blocks, penalty)),
+        Cut(f"{outcome.names[best]}, half", "one-half", (best,), 0.5, mix_one(blocks, penalty)),
+        Cut("baseline, no history", "baseline", (0,), 1.0, mix_one(config.baseline.blocks, 0.0)),
+    ]
+
+
+def mix_one(blocks: tuple[str, ...], penalty: float) -> serve.Mixture:
+    """The mixture of a single model: its own order."""
+    return serve.Mixture(blocks=blocks, temperatures=(1.0,), edges=(), weights=((1.0,),), penalty=penalty)
+
+
+def write_world(world: World, cuts: Sequence[Cut], folder: Path) -> None:
+    """Write the tables that the view sees, and each variant's models."""
+    tables = [("means", world.known.means, {name: key[0] for name, key in KEYS.items()})]
+    tables += [("lifts", world.known.lifts, {name: key[0] for name, key in LIFTS.items()})]
+    tables += [("tastes", world.known.tastes, {name: level.key[0] for name, level in LEVELS.items()})]
+    for kind, frames, keys in tables:
+        for name, frame in frames.items():
+            write_table(frame.filter(view=world.view), serve.table_path(folder, kind, name), keys.get(name))
+    write_struct(serve.Settings(view=world.view), folder / serve.SETTINGS)
+    for cut in cuts:
+        write_models([world.rankers[place] for place in cut.rankers], folder / cut.folder, cut.share)
+        write_struct(cut.mixture, folder / cut.folder / serve.BLEND)
+
+
+def write_requests(searches: Searches, chosen: NDArray[np.int64], folder: Path) -> None:
+    """Write some searches for ``serve.read_requests``."""
+    sessions = searches.sessions[chosen]
+    write_table(sessions, folder / serve.SESSIONS)
+    kept = searches.options["session"].is_in(sessions["session"].implode())
+    write_table(searches.options.filter(kept), folder / serve.OPTIONS)
+
+
+def judge(outcome: Outcome, past: History, cuts: Sequence[Cut]) -> list[Variant]:
+    """Each variant's HitRate@3 on the validation sessions that the host would score, from early fits served."""
+    split, train = outcome.split.value, outcome.train.value
+    valid = split.roles.filter(role="valid").join(train.sessions, on="session", maintain_order="left")
+    valid = valid.filter(pl.col("size") > LARGE)
+    view = int(split.views.served.filter(session=valid["session"][0])["view"][0])
+    world = World([ranker.value for ranker in outcome.rankers], past, view)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_world(world, cuts, folder / "export")
+        write_requests(train, valid["session"].to_numpy().astype(np.int64), folder / "requests")
+        requests = serve.read_requests(folder / "requests")
+        found = [answer_all(serve.load(folder / "export", cut.folder), requests) for cut in cuts]
+    booked = valid["booked"].to_list()
+    variants = []
+    for cut, answers in zip(cuts, found, strict=True):
+        hits = np.array([place in answer[: rank.CUTOFF] for place, answer in zip(booked, answers, strict=True)])
+        variants.append(Variant(cut.name, cut.folder, float(hits.mean()), float(hits.std() / len(hits) ** 0.5)))
+    return variants
+
+
+def list_expected(test: Searches, chosen: NDArray[np.int64], ranks: pl.Series) -> list[Answer]:
+    """The submission's own order of the options of some searches; ``ranks`` by row of the file."""
+    places = ranks.gather(test.options["row"]).to_numpy()
+    firsts, sizes = test.sessions["first"].to_numpy()[chosen], test.sessions["size"].to_numpy()[chosen]
+    lists = [places[first : first + size] for first, size in zip(firsts.tolist(), sizes.tolist(), strict=True)]
+    return [[float(place) for place in np.argsort(one, kind="stable")] for one in lists]

@@ -1,0 +1,114 @@
+"""Two verbs of the command line: what it costs to serve a run, and a simulated A/B comparison of two runs."""
+
+import importlib
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from common.errors import UserError
+from common.progress import say
+from common.record import RECORD, read_record
+from common.run import Run
+from common.serving import Export, measure_export
+from common.show import print_table, wide_console
+
+FIGURES = "serving.json"
+NAMES = ("news", "flight", "mgtv", "tencent")
+SCRATCH = ".serving"  # beside the runs: a training's key has the name of the folder that holds them
+
+Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(NAMES)}.")]
+Build = Annotated[Path, typer.Option(help="Where everything that is made goes.")]
+
+
+def serve(
+    name: Name,
+    run: Annotated[str | None, typer.Argument(help="A run, by the name of its folder; default the latest.")] = None,
+    raw: Annotated[Path | None, typer.Option(help="The run's raw files, where they have moved.")] = None,
+    requests: Annotated[int, typer.Option(min=1, help="Requests that are timed.")] = 500,
+    build: Build = Path("build"),
+) -> None:
+    """Export a run's models, answer requests from the export, and print what one costs."""
+    record_path = find_run(build / check_name(name), run) / RECORD
+    record = read_record(record_path)
+    exported, again = export_run(name, record, record_path.parent, raw, build / name, requests)
+    rows = measure_export(exported)
+    told = {"name": name, "run": record["run"], "metric": record["metric"], "data": record["data"]}
+    told |= {"told": exported.told, "computed_again": again, "variants": rows}
+    path = record_path.parent / FIGURES
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")
+    show_figures(record, exported, rows, again, path)
+
+
+def check_name(name: str) -> str:
+    """The name, if there is such a competition."""
+    if name not in NAMES:
+        raise UserError(f"There is no competition {name}; say {' or '.join(NAMES)}.")
+    return name
+
+
+def find_run(folder: Path, run: str | None) -> Path:
+    """The folder of a run, or of the latest that has a record."""
+    if run is not None:
+        if not (folder / run / RECORD).is_file():
+            raise UserError(f"{folder / run} holds no finished run ({RECORD} is missing); name a folder of {folder}.")
+        return folder / run
+    finished = sorted(path.parent for path in folder.glob(f"*/{RECORD}"))
+    if not finished:
+        raise UserError(f"{folder} holds no finished run: run `make {folder.name}` first.")
+    return finished[-1]
+
+
+def export_run(
+    name: str, record: dict[str, Any], folder: Path, raw_folder: Path | None, build: Path, requests: int
+) -> tuple[Export, list[str]]:
+    """The export of a run, and the steps that had to be computed again because code or files have changed since."""
+    command = importlib.import_module(f"competitions.{name}.command")
+    code = importlib.import_module(f"competitions.{name}.export")
+    config = read_config(type(command.load_config([])), record)
+    files = locate(command.raw, raw_folder or Path(record["data"]["folder"]), config)
+    for old in ("export", "requests"):
+        shutil.rmtree(folder / old, ignore_errors=True)
+    work = Run(build / SCRATCH, build / "cache")
+    try:
+        exported: Export = code.export(files, config, work, folder, requests)
+    finally:
+        shutil.rmtree(work.folder, ignore_errors=True)
+    return exported, [step.name for step in work.timings if not step.kept]
+
+
+def read_config(kind: type[Any], record: dict[str, Any]) -> Any:
+    """The run's settings. ``UserError`` where the code has other settings by now."""
+    try:
+        return msgspec.convert(record["config"], kind)
+    except msgspec.ValidationError as error:
+        raise UserError(f"The settings of run {record['run']} are not those of this code ({error}); run again.") from error
+
+
+def locate(raw: Any, folder: Path, config: Any) -> Any:
+    """The raw files of a run; two competitions need settings to find theirs."""
+    told = {"news": "board", "mgtv": "host"}
+    place = raw.__name__.split(".")[1]
+    return raw.locate(folder, getattr(config, told[place])) if place in told else raw.locate(folder)
+
+
+def show_figures(record: dict[str, Any], exported: Export, rows: list[dict[str, Any]], again: list[str], path: Path) -> None:
+    """Print the table, what a request is, and where its time goes."""
+    console = wide_console()
+    shown = ("variant", "score", "error", "p50_ms", "p99_ms", "per_second", "batched_per_second", "resident_mib", "export_mib")
+    print_table(
+        console,
+        f"Serving {record['name']} {record['run']}: {record['metric']} on validation, one request at a time, one thread",
+        [{key: row[key] for key in shown} for row in rows],
+    )
+    whole = rows[0]
+    print_table(console, "Milliseconds of a request", [{"variant": row["variant"], **row["stages"]} for row in rows])
+    print()
+    for what, text in exported.told.items():
+        print(f"{what}: {text}")
+    print(f"{whole['requests']} requests; {whole['same_answers']:.1%} of the answers are those of the run's submission")
+    if again:
+        say(f"{len(again)} steps were computed again: code or raw files have changed since the run ({', '.join(again)})")
+    print(f"Figures: {path}")
