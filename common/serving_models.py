@@ -106,7 +106,8 @@ def _write_catboost(model: Any, path: Path, rounds: int) -> None:
     model.save_model(str(path), format="cbm")
 
 
-def _write_logit(model: Any, path: Path, rounds: int) -> None:
+def write_logit(model: Any, path: Path, _: int = 0) -> None:
+    """Write a ``Logit`` as npz."""
     arrays = {name: getattr(model, name) for name in ARRAYS}
     np.savez(path, allow_pickle=False, rounds=np.int64(model.rounds), **arrays)
 
@@ -133,7 +134,8 @@ def _read_catboost(path: Path) -> Callable[[Matrix], Any]:
     return functools.partial(model.predict, prediction_type="RawFormulaVal", thread_count=1)
 
 
-def _read_logit(path: Path) -> Callable[[Matrix], Any]:
+def read_logit(path: Path) -> Callable[[Matrix], Any]:
+    """The utilities of a ``Logit`` that ``write_logit`` wrote."""
     from common.logit import Logit
 
     with np.load(path, allow_pickle=False) as arrays:
@@ -144,11 +146,11 @@ WRITERS: dict[str, Callable[[Any, Path, int], None]] = {
     "lightgbm": _write_lightgbm,
     "xgboost": _write_xgboost,
     "catboost": _write_catboost,
-    "logit": _write_logit,
+    "logit": write_logit,
 }
 READERS: dict[str, Callable[[Path], Callable[[Matrix], Any]]] = {
     "lightgbm": _read_lightgbm,
     "xgboost": _read_xgboost,
     "catboost": _read_catboost,
-    "logit": _read_logit,
+    "logit": read_logit,
 }

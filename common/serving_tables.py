@@ -5,7 +5,7 @@ first, the same join costs next to nothing, and the functions that the pipeline 
 """
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -81,3 +81,19 @@ def read_struct(path: Path, kind: type[T]) -> T:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except (OSError, msgspec.MsgspecError) as error:
         raise UserError(f"{path} cannot be read: {error}; export the run again.") from error
+
+
+def write_array(array: NDArray[np.generic], path: Path) -> None:
+    """Write an array, to be mapped."""
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, array, allow_pickle=False)
+
+
+def read_array(path: Path) -> NDArray[Any]:
+    """An array of ``write_array``, mapped. ``UserError`` where the file is missing or damaged."""
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path} cannot be read: {error}; export the run again.") from error
+    return array
