@@ -1,0 +1,183 @@
+"""A finished run as files that ``serve.py`` answers histories from, and what fewer bits or a smaller network score."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import faiss
+import msgspec
+import numpy as np
+import torch
+
+from common.errors import UserError
+from common.run import Run
+from common.serving import Export, Variant, answer_all, spread
+from common.serving_tables import write_array, write_struct
+from competitions.tencent import learn, pipeline, raw, serve
+from competitions.tencent.config import TencentConfig
+from competitions.tencent.data import Corpus, Int64s
+from competitions.tencent.network import Network
+from competitions.tencent.pipeline import Prepared, Taught
+from competitions.tencent.retrieve import Top
+from competitions.tencent.splits import Fold
+from competitions.tencent.train import Trained, build_network, count_events, find_end
+
+MODULE = "competitions.tencent.serve"
+CODES = 256  # of a subspace of product quantisation, which is learned on so many candidates at least
+HEAD = "head."  # its weights begin with this
+SUBSPACE = 4  # dimensions that share a byte
+TOLD = {
+    "request": "what a user did and his features -> ten candidates, seen ones left out",
+    "computed at export": "the vector of every candidate",
+    "computed in the request": "the vectors of the history's ads, the encoder, the product with all candidates, the best",
+    "left out": "parsing, network; the open mode and answers by words are not exported",
+    "half": "the network of half the width was trained on the hold-out alone; its latency is that network's",
+}
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A variant: ``codes`` of the candidates (float32, float16, int8 or product), the network's bits and size."""
+
+    name: str
+    folder: str
+    codes: str = "float32"
+    int8: bool = False
+    half: bool = False
+
+
+CUTS = (
+    Cut("float32", "whole"),
+    Cut("candidates in float16", "float16", "float16"),
+    Cut("candidates in int8", "int8", "int8"),
+    Cut(f"candidates by product quantisation, {SUBSPACE} dimensions a byte", "product", "product"),
+    Cut("linear layers in int8", "layers", "float32", int8=True),
+    Cut("a network of half the width", "half", "float32", half=True),
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """A question with what was learned for it: ``trained`` by size (half or not)."""
+
+    ready: Prepared
+    fold: Fold
+    trained: dict[bool, Trained]
+    config: dict[bool, TencentConfig]
+
+
+def export(files: raw.RawFiles, config: TencentConfig, run: Run, folder: Path, requests: int) -> Export:
+    """Export the final network below ``folder``, with so many ``requests`` of the host's question.
+
+    The variants are judged on the hold-out: the early network, exported in the same way to a folder that does not stay,
+    answers its queries.
+    """
+    if config.model.memory:
+        raise UserError("A model with a wide part (model.memory) cannot be exported: scores are no inner products.")
+    outcome = pipeline.solve(files, config, run)
+    ready, width = outcome.ready, max(config.model.heads, config.model.width // 2 // config.model.heads * config.model.heads)
+    small = msgspec.structs.replace(config, model=msgspec.structs.replace(config.model, width=width))
+    half = pipeline.learn_and_answer(ready, ready.valid, small, run, "valid.half").trained.value
+    cuts = [cut for cut in CUTS if cut.codes != "product" or enough(ready)]
+    configs = {False: config, True: small}
+    test = ready.test.value
+    final = World(ready, test, {False: outcome.final.trained.value, True: half}, configs)
+    write_world(final, cuts, folder / "export")
+    chosen = spread(len(test.users), requests)
+    write_requests(ready.corpus.value, test, chosen, folder / "requests")
+    expected = outcome.final.answer.value.vectors.columns[chosen].astype(float).tolist()
+    early = World(ready, ready.valid.value, {False: outcome.early.trained.value, True: half}, configs)
+    return Export(MODULE, folder / "export", folder / "requests", judge(early, cuts), expected, TOLD)
+
+
+def enough(ready: Prepared) -> bool:
+    """Whether there are candidates enough to learn the codes of product quantisation from."""
+    return min(len(fold.value.candidates.rows) for fold in (ready.valid, ready.test)) >= CODES
+
+
+def write_world(world: World, cuts: Sequence[Cut], folder: Path) -> None:
+    """Write the content of all ads, and each variant's network and candidates."""
+    networks = {half: rebuild(world, half) for half in {cut.half for cut in cuts}}
+    content, rows = networks[False].tower.content, world.fold.candidates.rows.values
+    arrays = {serve.FEATURES: content.features, serve.TRAINED: content.trained, serve.BIRTH: content.birth}
+    arrays |= {serve.name_vectors(at): vectors for at, vectors in enumerate(content.vectors)}
+    for name, array in arrays.items():
+        write_array(array.cpu().numpy(), folder / name)
+    write_array(rows, folder / serve.ROWS)
+    reference = find_end(world.fold.history(world.ready.corpus.value.train))
+    told = {"sizes": content.sizes, "user_sizes": content.user_sizes, "embeddings": len(content.vectors)}
+    write_struct(serve.Settings(reference=reference, **told), folder / serve.SETTINGS)
+    vectors = {half: learn.embed_candidates(network, rows).cpu().numpy() for half, network in networks.items()}
+    for cut in cuts:
+        config = world.config[cut.half]
+        built = serve.Built(model=config.model, train=config.train, int8=cut.int8)
+        write_network(networks[cut.half], built, folder / cut.folder)
+        write_candidates(vectors[cut.half], cut.codes, folder / cut.folder)
+
+
+def rebuild(world: World, half: bool) -> Network:
+    """A trained network, on the CPU, without the head that spells words, which is not served."""
+    corpus, config = world.ready.corpus.value, world.config[half]
+    embeddings = tuple(embedding.value for embedding in world.ready.embeddings)
+    told = corpus, embeddings, world.fold, None, None, config.model, config.train, config.seed
+    lesson = learn.plan_lesson(*told)
+    network = build_network(lesson, count_events(lesson)).eval()
+    weights = world.trained[half].weights.items()
+    network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights if not name.startswith(HEAD)})
+    return network
+
+
+def write_network(network: Network, built: serve.Built, folder: Path) -> None:
+    """Write the weights as plain tensors, and how the network is built."""
+    write_struct(built, folder / serve.MODEL)
+    served = serve.narrow(network) if built.int8 else network
+    torch.save(served.state_dict(), folder / serve.WEIGHTS)
+
+
+def write_candidates(vectors: np.ndarray, codes: str, folder: Path) -> None:
+    """Write the candidates' vectors, or faiss's codes of them."""
+    if codes == "float32":
+        write_array(vectors, folder / serve.VECTORS)
+        return
+    width = vectors.shape[1]
+    if codes == "product":
+        width = -(-width // SUBSPACE) * SUBSPACE
+        index = faiss.IndexPQ(width, width // SUBSPACE, 8, faiss.METRIC_INNER_PRODUCT)
+        index.pq.cp.min_points_per_centroid = 1  # few candidates are told in fewer words, not in warnings
+    else:
+        kind = {"float16": faiss.ScalarQuantizer.QT_fp16, "int8": faiss.ScalarQuantizer.QT_8bit}[codes]
+        index = faiss.IndexScalarQuantizer(width, kind, faiss.METRIC_INNER_PRODUCT)
+    padded = np.zeros((len(vectors), width), np.float32)
+    padded[:, : vectors.shape[1]] = vectors
+    index.train(padded)
+    index.add(padded)
+    faiss.write_index(index, str(folder / serve.INDEX))
+
+
+def write_requests(corpus: Corpus, fold: Fold, chosen: Int64s, folder: Path) -> None:
+    """Write the histories of some queries for ``serve.read_requests``."""
+    sequences, users = learn.choose_sequences(corpus, fold)
+    histories = fold.queries(sequences).take(chosen)
+    events = histories.events()
+    offsets = np.concatenate([[0], np.cumsum(histories.lengths)])
+    arrays = (offsets, sequences.item[events], sequences.action[events], sequences.time[events])
+    arrays += (users.features[histories.users], fold.condition[chosen])
+    for name, array in zip(serve.REQUESTS, arrays, strict=True):
+        write_array(array, folder / f"{name}.npy")
+
+
+def judge(world: World, cuts: Sequence[Cut]) -> list[Variant]:
+    """Each variant's score on the hold-out."""
+    corpus, fold, host = world.ready.corpus.value, world.fold, world.config[False].host
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_world(world, cuts, folder / "export")
+        write_requests(corpus, fold, np.arange(len(fold.users)), folder / "requests")
+        requests = serve.read_requests(folder / "requests")
+        variants = []
+        for cut in cuts:
+            answers = np.array(answer_all(serve.load(folder / "export", cut.folder), requests)).astype(np.int64)
+            scores = learn.measure(fold, Top(answers, np.zeros(answers.shape, np.float32)), host)
+            variants.append(Variant(cut.name, cut.folder, scores["score"], scores["score_error"]))
+    return variants
