@@ -23,9 +23,7 @@ def work(module: str, export: Path, variant: str, requests: Path, out: Path) -> 
     service = code.load(export, variant)
     loaded = time.perf_counter() - begun
     figures = measure(service, code.read_requests(requests))
-    told = msgspec.structs.replace(
-        figures, libraries_mib=libraries, resident_mib=resident_mib(), load_seconds=loaded
-    )
+    told = msgspec.structs.replace(figures, libraries_mib=libraries, resident_mib=resident_mib(), load_seconds=loaded)
     out.write_bytes(msgspec.json.encode(told))
 
 

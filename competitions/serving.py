@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from common import ledger
 from common.errors import UserError
 from common.progress import say
 from common.record import RECORD, read_record
@@ -31,13 +32,15 @@ def serve(
     build: Build = Path("build"),
 ) -> None:
     """Export a run's models, answer requests from the export, and print what one costs."""
-    record_path = find_run(build / check_name(name), run) / RECORD
-    record = read_record(record_path)
-    exported, again = export_run(name, record, record_path.parent, raw, build / name, requests)
+    folder = ledger.find_run(build, [check_name(name)], run or "last")
+    record = read_record(folder / RECORD)
+    if record["name"] != name:
+        raise UserError(f"{folder} is a run of {record['name']}, not of {name}.")
+    exported, again = export_run(name, record, folder, raw, build / name, requests)
     rows = measure_export(exported)
     told = {"name": name, "run": record["run"], "metric": record["metric"], "data": record["data"]}
     told |= {"told": exported.told, "computed_again": again, "variants": rows}
-    path = record_path.parent / FIGURES
+    path = folder / FIGURES
     path.write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")
     show_figures(record, exported, rows, again, path)
 
@@ -49,18 +52,6 @@ def check_name(name: str) -> str:
     return name
 
 
-def find_run(folder: Path, run: str | None) -> Path:
-    """The folder of a run, or of the latest that has a record."""
-    if run is not None:
-        if not (folder / run / RECORD).is_file():
-            raise UserError(f"{folder / run} holds no finished run ({RECORD} is missing); name a folder of {folder}.")
-        return folder / run
-    finished = sorted(path.parent for path in folder.glob(f"*/{RECORD}"))
-    if not finished:
-        raise UserError(f"{folder} holds no finished run: run `make {folder.name}` first.")
-    return finished[-1]
-
-
 def export_run(
     name: str, record: dict[str, Any], folder: Path, raw_folder: Path | None, build: Path, requests: int
 ) -> tuple[Export, list[str]]:
@@ -68,7 +59,7 @@ def export_run(
     command = importlib.import_module(f"competitions.{name}.command")
     code = importlib.import_module(f"competitions.{name}.export")
     config = read_config(type(command.load_config([])), record)
-    files = locate(command.raw, raw_folder or Path(record["data"]["folder"]), config)
+    files = command.locate(raw_folder or Path(record["data"]["folder"]), config)
     for old in ("export", "requests"):
         shutil.rmtree(folder / old, ignore_errors=True)
     work = Run(build / SCRATCH, build / "cache")
@@ -76,7 +67,8 @@ def export_run(
         exported: Export = code.export(files, config, work, folder, requests)
     finally:
         shutil.rmtree(work.folder, ignore_errors=True)
-    return exported, [step.name for step in work.timings if not step.kept]
+    known = {step["name"] for step in record["steps"]}
+    return exported, [step.name for step in work.timings if not step.kept and step.name in known]
 
 
 def read_config(kind: type[Any], record: dict[str, Any]) -> Any:
@@ -84,20 +76,27 @@ def read_config(kind: type[Any], record: dict[str, Any]) -> Any:
     try:
         return msgspec.convert(record["config"], kind)
     except msgspec.ValidationError as error:
-        raise UserError(f"The settings of run {record['run']} are not those of this code ({error}); run again.") from error
+        raise UserError(
+            f"The settings of run {record['run']} are not those of this code ({error}); run again."
+        ) from error
 
 
-def locate(raw: Any, folder: Path, config: Any) -> Any:
-    """The raw files of a run; two competitions need settings to find theirs."""
-    told = {"news": "board", "mgtv": "host"}
-    place = raw.__name__.split(".")[1]
-    return raw.locate(folder, getattr(config, told[place])) if place in told else raw.locate(folder)
-
-
-def show_figures(record: dict[str, Any], exported: Export, rows: list[dict[str, Any]], again: list[str], path: Path) -> None:
+def show_figures(
+    record: dict[str, Any], exported: Export, rows: list[dict[str, Any]], again: list[str], path: Path
+) -> None:
     """Print the table, what a request is, and where its time goes."""
     console = wide_console()
-    shown = ("variant", "score", "error", "p50_ms", "p99_ms", "per_second", "batched_per_second", "resident_mib", "export_mib")
+    shown = (
+        "variant",
+        "score",
+        "error",
+        "p50_ms",
+        "p99_ms",
+        "per_second",
+        "batched_per_second",
+        "resident_mib",
+        "export_mib",
+    )
     print_table(
         console,
         f"Serving {record['name']} {record['run']}: {record['metric']} on validation, one request at a time, one thread",
@@ -110,5 +109,7 @@ def show_figures(record: dict[str, Any], exported: Export, rows: list[dict[str, 
         print(f"{what}: {text}")
     print(f"{whole['requests']} requests; {whole['same_answers']:.1%} of the answers are those of the run's submission")
     if again:
-        say(f"{len(again)} steps were computed again: code or raw files have changed since the run ({', '.join(again)})")
+        say(
+            f"{len(again)} steps were computed again: code or raw files have changed since the run ({', '.join(again)})"
+        )
     print(f"Figures: {path}")

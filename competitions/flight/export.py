@@ -13,9 +13,9 @@ from common.buckets import BucketBlend
 from common.rankers import Ranker
 from common.run import Run
 from common.serving import Answer, Export, Variant, answer_all, spread
-from common.serving_models import write_models
+from common.serving_models import find_family, write_models
 from common.serving_tables import write_struct, write_table
-from competitions.flight import history, pipeline, rank, raw, serve
+from competitions.flight import pipeline, rank, raw, serve
 from competitions.flight.config import FlightConfig
 from competitions.flight.history import KEYS, LIFTS, History
 from competitions.flight.raw import Searches
@@ -60,9 +60,7 @@ def export(files: raw.RawFiles, config: FlightConfig, run: Run, folder: Path, re
     """
     outcome, ready = pipeline.solve(files, config, run), pipeline.prepare(files, config, run)
     cuts = list_cuts(outcome, config)
-    asked = run.step(pipeline.ask_test, ready.train, ready.test)
-    known = run.step(history.look_up, ready.log, asked, name="test.history").value
-    write_world(World(refit(outcome, ready, config, run), known, 0), cuts, folder / "export")
+    write_world(World(refit(outcome, config, run), outcome.known.value, 0), cuts, folder / "export")
     test = outcome.test.value
     chosen = spread(test.sessions.height, requests)
     write_requests(test, chosen, folder / "requests")
@@ -73,42 +71,50 @@ def export(files: raw.RawFiles, config: FlightConfig, run: Run, folder: Path, re
     return Export(MODULE, folder / "export", folder / "requests", variants, expected, TOLD)
 
 
-def refit(outcome: Outcome, ready: pipeline.Prepared, config: FlightConfig, run: Run) -> list[Ranker]:
+def refit(outcome: Outcome, config: FlightConfig, run: Run) -> list[Ranker]:
     """The final fits, baseline first, which the run has kept."""
     recipes = [(config.baseline.model, config.baseline.blocks)]
     recipes += [(kind, config.rank.blocks) for kind in config.rank.models]
     return [
         run.step(
-            rank.refit, ready.labelled, early, getattr(config.rank, kind), blocks, config.seed, name=f"refit.{name}"
+            rank.refit, outcome.labelled, early, getattr(config.rank, kind), blocks, config.seed, name=f"refit.{name}"
         ).value
         for name, early, (kind, blocks) in zip(outcome.names, outcome.rankers, recipes, strict=True)
     ]
 
 
 def list_cuts(outcome: Outcome, config: FlightConfig) -> list[Cut]:
-    """The whole, fewer trees, the best model alone, and the baseline, which needs no history."""
+    """What the run answers with, all models mixed evenly, fewer trees of them, one alone, and the baseline."""
     blend, penalty, blocks = outcome.blend.value, outcome.penalty.value, config.rank.blocks
     weights = np.array(blend.weights)
     used = np.flatnonzero(weights.max(axis=0) > 0)
-    whole = serve.Mixture(
+    chosen = serve.Mixture(
         blocks=blocks,
         temperatures=tuple(np.array(blend.temperatures)[used].tolist()),
         edges=blend.edges,
         weights=tuple(tuple(row) for row in weights[:, used].tolist()),
         penalty=penalty,
     )
-    places = tuple((used + 1).tolist())  # the baseline stands first
-    rates = [found["hit_rate@3"] for found in outcome.measured.value[1 : len(outcome.names)]]
-    best = int(np.argmax(rates)) + 1
-    title = f"{len(places)} models" if len(places) > 1 else outcome.names[places[0]]
-    return [
-        Cut(title, "whole", places, 1.0, whole),
-        Cut(f"{title}, half of the trees", "half", places, 0.5, whole),
-        Cut(f"{title}, a quarter", "quarter", places, 0.25, whole),
-        Cut(f"{outcome.names[best]} alone", "one", (best,), 1.0, mix_one(blocks, penalty)),
-        Cut(f"{outcome.names[best]}, half", "one-half", (best,), 0.5, mix_one(blocks, penalty)),
-        Cut("baseline, no history", "baseline", (0,), 1.0, mix_one(config.baseline.blocks, 0.0)),
-    ]
+    names, count = outcome.names[1:], len(blend.temperatures)
+    even = serve.Mixture(
+        blocks=blocks, temperatures=blend.temperatures, edges=(), weights=((1 / count,) * count,), penalty=penalty
+    )
+    title = f"{len(used)} models, as chosen" if len(used) > 1 else f"{names[int(used[0])]}, as chosen"
+    cuts = [Cut(title, "whole", tuple((used + 1).tolist()), 1.0, chosen)]  # the baseline stands first
+    every, one = tuple(range(1, count + 1)), mix_one(blocks, penalty)
+    if count > 1:
+        cuts += [
+            Cut(f"{count} models, mixed evenly", "even", every, 1.0, even),
+            Cut(f"{count} models, half of the trees", "half", every, 0.5, even),
+            Cut(f"{count} models, a quarter", "quarter", every, 0.25, even),
+        ]
+    rates = [found["hit_rate@3"] for found in outcome.measured.value[1 : count + 1]]
+    grown = [place for place in range(count) if find_family(names[place]) != "logit"]
+    if grown:
+        best = max(grown, key=lambda place: rates[place])
+        cuts.append(Cut(f"{names[best]} alone", "one", (best + 1,), 1.0, one))
+        cuts.append(Cut(f"{names[best]}, half of the trees", "one-half", (best + 1,), 0.5, one))
+    return [*cuts, Cut("baseline, no history", "baseline", (0,), 1.0, mix_one(config.baseline.blocks, 0.0))]
 
 
 def mix_one(blocks: tuple[str, ...], penalty: float) -> serve.Mixture:

@@ -77,7 +77,10 @@ class FlightService:
         self.known, self.models = read_known(export), read_models(export / variant)
         mixture = read_struct(export / variant / BLEND, Mixture)
         self.view, self.blocks, self.penalty = (
-            read_struct(export / SETTINGS, Settings).view, mixture.blocks, mixture.penalty)
+            read_struct(export / SETTINGS, Settings).view,
+            mixture.blocks,
+            mixture.penalty,
+        )
         self.blend = BucketBlend(mixture.temperatures, mixture.edges, mixture.weights, "", {}, 0)
 
     def answer(self, requests: Sequence[Searches], mark: Mark) -> list[Answer]:

@@ -156,9 +156,7 @@ def write_known(asked: Asked, sources: Sources, config: MgtvConfig, folder: Path
     write_table(about, folder / serve.ABOUT)
     write_table(own, folder / serve.DEVICES, "device")
     write_table(past.log, folder / serve.PAST, "device")
-    write_table(
-        describe_comments(sources.comments, videos, sources.date_of(asked.day)), folder / serve.COMMENTS
-    )
+    write_table(describe_comments(sources.comments, videos, sources.date_of(asked.day)), folder / serve.COMMENTS)
     write_table(count_shares(asked, videos), folder / serve.SHARES)
     write_array(learn_vectors(sources.log, asked, videos.height, settings, config.seed), folder / serve.VECTORS)
     names = write_profiles(asked, sources, settings, folder)
@@ -191,7 +189,9 @@ def write_profiles(asked: Asked, sources: Sources, settings: FeatureSettings, fo
     named = {}
     for name in columns:
         table = tabulate_names(sources, settings, asked.day, name, int(coded[name].max() or 0), known)
-        write_array(table.to_numpy().astype(np.float32).reshape(-1, len(known), table.width), folder / f"profile-{name}.npy")
+        write_array(
+            table.to_numpy().astype(np.float32).reshape(-1, len(known), table.width), folder / f"profile-{name}.npy"
+        )
         named[name] = table.columns
     return named
 
@@ -220,16 +220,12 @@ def write_requests(asked: Asked, lists: np.ndarray, folder: Path) -> None:
     write_table(asked.rows.filter(pl.col("query").is_in(kept)), folder / serve.REQUESTS)
 
 
-def judge(
-    outcome: Outcome, sources: Sources, config: MgtvConfig, run: Run, cuts: Sequence[Cut]
-) -> list[Variant]:
+def judge(outcome: Outcome, sources: Sources, config: MgtvConfig, run: Run, cuts: Sequence[Cut]) -> list[Variant]:
     """Each variant's score on the last validation day, from its early fits served."""
     ready: Prepared = outcome.ready
     day = ready.plan.valid[-1]
     log = run.step(pipeline.stack, list(ready.tables.days), ready.tables.videos, config.truth)
-    asked = run.step(
-        splits.ask_day, log, ready.plan, day, config.split, config.seed, name=f"day{day:02d}.ask"
-    ).value
+    asked = run.step(splits.ask_day, log, ready.plan, day, config.split, config.seed, name=f"day{day:02d}.ask").value
     world = World(asked, [fit.value for fit in outcome.early[day]], outcome.completion[day].value)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

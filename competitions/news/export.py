@@ -65,7 +65,7 @@ def export(files: raw.RawFiles, config: NewsConfig, run: Run, folder: Path, requ
     outcome = pipeline.solve(files, config, run)
     articles = run.step(pipeline.frame_of, outcome.articles)
     cuts = list_cuts(outcome, config)
-    final = World("test", outcome.test, articles, outcome.content, refit(outcome, articles, config, run))
+    final = World("test", outcome.test, articles, outcome.content, refit(outcome, config, run))
     write_world(final, config, run, cuts, folder / "export")
     test = outcome.test.value
     chosen = test.queries[spread(test.queries.height, requests)]
@@ -76,12 +76,11 @@ def export(files: raw.RawFiles, config: NewsConfig, run: Run, folder: Path, requ
     return Export(MODULE, folder / "export", folder / "requests", variants, expected, TOLD)
 
 
-def refit(outcome: Outcome, articles: Result[pl.DataFrame], config: NewsConfig, run: Run) -> list[Ranker]:
+def refit(outcome: Outcome, config: NewsConfig, run: Run) -> list[Ranker]:
     """The final fits, which the run has kept."""
-    rows = gather_rows(outcome, articles, config, run)
     return [
         run.step(
-            rank.refit, rows, early, pipeline.parameters(config.rank, kind), config.seed, name=f"refit.{kind}"
+            rank.refit, outcome.rows, early, pipeline.parameters(config.rank, kind), config.seed, name=f"refit.{kind}"
         ).value
         for kind, early in zip(config.rank.models, outcome.rankers, strict=True)
     ]
@@ -233,9 +232,12 @@ def judge(world: World, config: NewsConfig, run: Run, cuts: Sequence[Cut]) -> li
                 answers += service.rank(gathered, ignore)
     variants = []
     for cut, answers in zip(cuts, found, strict=True):
-        earned = np.array([
-            1 / (answer.index(item) + 1) if item in answer else 0.0 for item, answer in zip(right, answers, strict=True)
-        ])
+        earned = np.array(
+            [
+                1 / (answer.index(item) + 1) if item in answer else 0.0
+                for item, answer in zip(right, answers, strict=True)
+            ]
+        )
         variants.append(Variant(cut.name, cut.folder, float(earned.mean()), float(earned.std() / len(earned) ** 0.5)))
     return variants
 

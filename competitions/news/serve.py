@@ -130,7 +130,9 @@ class Tables:
         bucket = (pl.col("time") // self.settings.windows[name].bucket_ms).cast(pl.Int32).alias("bucket")
         queries = asked.queries.select("query", bucket)
         listed = queries.join(self.windows[name].take(queries["bucket"]), on="bucket").drop("bucket")
-        return keep_top(drop_seen(listed.lazy(), asked.seen), "query", "item", "score", self.settings.recall.per_channel)
+        return keep_top(
+            drop_seen(listed.lazy(), asked.seen), "query", "item", "score", self.settings.recall.per_channel
+        )
 
     def list_fresh(self, asked: Question) -> pl.DataFrame:
         """The channel of new articles in the user's categories."""
@@ -207,9 +209,11 @@ class NewsService:
         blocks = self.tables.describe(asked, candidates, mark)
         parts, names = [], []
         for name, block in blocks.items():
-            part = block if name != "query" else candidates.select("query").join(
-                block, on="query", how="left", maintain_order="left"
-            ).drop("query")
+            part = (
+                block
+                if name != "query"
+                else candidates.select("query").join(block, on="query", how="left", maintain_order="left").drop("query")
+            )
             parts.append(to_matrix(part))
             names += part.columns
         sizes = np.bincount(candidates["query"].to_numpy(), minlength=len(requests)).astype(np.int32)

@@ -76,7 +76,10 @@ def export(files: raw.RawFiles, config: TencentConfig, run: Run, folder: Path, r
     if config.model.memory:
         raise UserError("A model with a wide part (model.memory) cannot be exported: scores are no inner products.")
     outcome = pipeline.solve(files, config, run)
-    ready, width = outcome.ready, max(config.model.heads, config.model.width // 2 // config.model.heads * config.model.heads)
+    ready, width = (
+        outcome.ready,
+        max(config.model.heads, config.model.width // 2 // config.model.heads * config.model.heads),
+    )
     small = msgspec.structs.replace(config, model=msgspec.structs.replace(config.model, width=width))
     half = pipeline.learn_and_answer(ready, ready.valid, small, run, "valid.half").trained.value
     cuts = [cut for cut in CUTS if cut.codes != "product" or enough(ready)]
@@ -124,7 +127,9 @@ def rebuild(world: World, half: bool) -> Network:
     lesson = learn.plan_lesson(*told)
     network = build_network(lesson, count_events(lesson)).eval()
     weights = world.trained[half].weights.items()
-    network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights if not name.startswith(HEAD)})
+    network.load_state_dict(
+        {name: torch.from_numpy(np.array(value)) for name, value in weights if not name.startswith(HEAD)}
+    )
     return network
 
 
