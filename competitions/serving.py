@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from common import ledger
+from common import replay as comparing
 from common.errors import UserError
 from common.progress import say
 from common.record import RECORD, read_record
@@ -113,3 +114,69 @@ def show_figures(
             f"{len(again)} steps were computed again: code or raw files have changed since the run ({', '.join(again)})"
         )
     print(f"Figures: {path}")
+
+
+RunName = Annotated[str, typer.Argument(help="A run: its name or the end of it, last, last~1, or its folder.")]
+
+
+def replay(
+    name: Name,
+    first: RunName,
+    second: RunName,
+    requests: Annotated[int | None, typer.Option(min=4, help="At most so many requests; default all.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Salt of the assignment, and seed of the bootstrap.")] = 0,
+    build: Build = Path("build"),
+) -> None:
+    """A simulated A/B comparison: validation queries as traffic, split between run A and run B."""
+    folders = [ledger.find_run(build, [check_name(name)], wanted) for wanted in (first, second)]
+    show_replay(folders, comparing.replay(folders[0], folders[1], requests, seed))
+
+
+def show_replay(folders: list[Path], found: comparing.Replay) -> None:
+    """Print the difference as a live test would see it, and as the same queries tell it."""
+    console = wide_console()
+    print(f"A = {folders[0]}\nB = {folders[1]}")
+    print(f"{found.metric} on {found.requests} requests: A {found.means[0]:.4f}, B {found.means[1]:.4f}")
+    print_table(
+        console,
+        "The split: each request goes to one arm by a hash, only that arm's answer counts",
+        [
+            {"requests": look.requests, "to A": look.a, "to B": look.b, **tell_interval(look.split)}
+            for look in found.looks
+        ],
+    )
+    ways = {
+        "split, Welch": found.split,
+        "split, bootstrap": found.split_bootstrap,
+        "same queries, t": found.paired,
+        "same queries, bootstrap": found.paired_bootstrap,
+    }
+    print_table(
+        console,
+        f"All {found.requests} requests, {found.changed} of them scored differently by the two",
+        [{"way": way, **tell_interval(interval)} for way, interval in ways.items()],
+    )
+    for line in tell_needed(found):
+        print(line)
+
+
+def tell_interval(interval: comparing.Interval) -> dict[str, Any]:
+    """A difference as columns."""
+    verdict = "clear" if interval.excludes_zero else "not told apart"
+    return {"B - A": interval.mean, "95 % from": interval.low, "to": interval.high, "verdict": verdict}
+
+
+def tell_needed(found: comparing.Replay) -> list[str]:
+    """What a live test would take, and how often splits err."""
+    lines = []
+    if found.needed is None:
+        lines.append("No difference on the same queries: no number of requests would show one.")
+    else:
+        high = "no end" if found.needed_high is None else f"{found.needed_high:,.0f}"
+        lines.append(
+            f"A live test needs about {found.needed:,.0f} requests to see {found.paired.mean:+.4f} with a chance of 80 %"
+            f" ({found.needed_low:,.0f} to {high} over the interval of the same queries)."
+        )
+        lines.append(f"With these {found.requests} requests, {found.power:.1%} of {comparing.SALTS} splits see it.")
+    alarms = f"{found.false_alarms:.1%} of {comparing.SALTS} splits"
+    return [*lines, f"Run A against itself: {alarms} seem to differ, 5 % would by chance."]
