@@ -156,7 +156,7 @@ def look_on(a: Floats, b: Floats, to_b: Bools) -> list[Look]:
 
 
 def welch(a: Floats, b: Floats) -> Interval:
-    """mean(b) - mean(a) of independent samples of unequal variance (Welch 1947), degrees of freedom by Satterthwaite."""
+    """mean(b) - mean(a) of independent samples of unequal variance (Welch 1947; degrees of freedom: Satterthwaite)."""
     parts = np.array([a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)])
     mean, variance = float(b.mean() - a.mean()), float(parts.sum())
     if not variance:

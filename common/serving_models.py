@@ -139,7 +139,7 @@ def read_logit(path: Path) -> Callable[[Matrix], Any]:
     from common.logit import Logit
 
     with np.load(path, allow_pickle=False) as arrays:
-        return Logit(*(arrays[name] for name in ARRAYS), rounds=int(arrays["rounds"])).predict
+        return Logit(**{name: arrays[name] for name in ARRAYS}, rounds=int(arrays["rounds"])).predict
 
 
 WRITERS: dict[str, Callable[[Any, Path, int], None]] = {

@@ -29,18 +29,18 @@ class KeyedTable:
 
     def take(self, values: pl.Series) -> pl.DataFrame:
         """The rows whose key is among ``values``, in their order; nulls ask for nothing."""
-        rows = find_rows(self._keys, values.drop_nulls().unique().sort().to_numpy())
+        rows, _ = find_spans(self._keys, values.drop_nulls().unique().sort().to_numpy())
         if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
             return self.frame.slice(int(rows[0]), len(rows))
         return self.frame[rows]
 
 
-def find_rows(keys: NDArray[np.integer], asked: NDArray[np.integer]) -> NDArray[np.int64]:
-    """The places of all ``asked`` values (ascending, distinct) in ``keys`` (ascending)."""
+def find_spans(keys: NDArray[np.integer], asked: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The places in ``keys`` (ascending) of each of ``asked``, one after the other, and which of these each is for."""
     low, high = np.searchsorted(keys, asked, "left"), np.searchsorted(keys, asked, "right")
     lengths = high - low
     shift = low - (np.cumsum(lengths) - lengths)
-    return np.arange(lengths.sum()) + np.repeat(shift, lengths)
+    return np.arange(lengths.sum()) + np.repeat(shift, lengths), np.repeat(np.arange(len(asked)), lengths)
 
 
 def write_table(frame: pl.DataFrame, path: Path, key: str | None = None) -> None:

@@ -14,7 +14,7 @@ from common.errors import UserError
 from common.progress import say
 from common.record import RECORD, read_record
 from common.run import Run
-from common.serving import Export, measure_export
+from common.serving import SHOWN, Export, measure_export
 from common.show import print_table, wide_console
 
 FIGURES = "serving.json"
@@ -87,20 +87,10 @@ def show_figures(
 ) -> None:
     """Print the table, what a request is, and where its time goes."""
     console = wide_console()
-    shown = (
-        "variant",
-        "score",
-        "error",
-        "p50_ms",
-        "p99_ms",
-        "per_second",
-        "batched_per_second",
-        "resident_mib",
-        "export_mib",
-    )
+    shown = ("variant", "score", "error", *SHOWN, "resident_mib", "export_mib")
     print_table(
         console,
-        f"Serving {record['name']} {record['run']}: {record['metric']} on validation, one request at a time, one thread",
+        f"Serving {record['name']}/{record['run']}, one thread; score: {record['metric']} on validation",
         [{key: row[key] for key in shown} for row in rows],
     )
     whole = rows[0]
@@ -174,8 +164,8 @@ def tell_needed(found: comparing.Replay) -> list[str]:
     else:
         high = "no end" if found.needed_high is None else f"{found.needed_high:,.0f}"
         lines.append(
-            f"A live test needs about {found.needed:,.0f} requests to see {found.paired.mean:+.4f} with a chance of 80 %"
-            f" ({found.needed_low:,.0f} to {high} over the interval of the same queries)."
+            f"A live test needs about {found.needed:,.0f} requests to see {found.paired.mean:+.4f} with a chance of"
+            f" 80 % ({found.needed_low:,.0f} to {high} over the interval of the same queries)."
         )
         lines.append(f"With these {found.requests} requests, {found.power:.1%} of {comparing.SALTS} splits see it.")
     alarms = f"{found.false_alarms:.1%} of {comparing.SALTS} splits"

@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.buckets import BucketBlend
 from common.rankers import Ranker
 from common.run import Run
 from common.serving import Answer, Export, Variant, answer_all, spread

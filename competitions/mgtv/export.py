@@ -37,7 +37,7 @@ TOLD = {
     " each device's own past; of the day, how often each video is shown",
     "computed in the request": "joins, pair_, list_ and sequence_ features, watch models, completion, decision",
     "left out": "parsing, network; a device's past grows during the day in a live service, here it ends the day before",
-    "score": "of the last validation day, from models fitted on the days before it; the mixture was found on all of them",
+    "score": "of the last validation day, from models fitted on the days before it; the mixture was found on all days",
 }
 
 
@@ -188,7 +188,9 @@ def write_profiles(asked: Asked, sources: Sources, settings: FeatureSettings, fo
     write_table(own, folder / serve.PROFILES, "device")
     named = {}
     for name in columns:
-        table = tabulate_names(sources, settings, asked.day, name, int(coded[name].max() or 0), known)
+        table = tabulate_names(
+            sources, settings, asked.day, name, int(coded.select(pl.col(name).max().fill_null(0)).item()), known
+        )
         write_array(
             table.to_numpy().astype(np.float32).reshape(-1, len(known), table.width), folder / f"profile-{name}.npy"
         )

@@ -1,16 +1,17 @@
 """A finished run as files that ``serve.py`` answers users from, and what smaller versions of it score."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from common.progress import track
 from common.rankers import Ranker
-from common.recall import find_popular
+from common.recall import HOUR_MS, find_popular
 from common.run import Result, Run
 from common.serving import BATCH, Answer, Export, Variant, ignore, spread
 from common.serving_models import write_models
@@ -20,13 +21,13 @@ from common.vectors import ItemVectors
 from competitions.news import pipeline, rank, raw, recall, serve, submit
 from competitions.news.config import NewsConfig, RecallSettings
 from competitions.news.features import PLACES
+from competitions.news.serve_recall import Follow, Window, table_path
 from competitions.news.summary import Outcome
 
 MODULE = "competitions.news.serve"
 TOLD = {
     "request": "what a user clicked and where he is -> five articles",
-    "computed at export": "co-visitation and all other item-to-item tables, popularity lists by bucket of time, item2vec,"
-    " clicks by article and by place",
+    "computed at export": "item-to-item tables, popularity by bucket of time, item2vec, clicks by article and place",
     "computed in the request": "18 channels from these, fusion, all features of 150 candidates, models, blend",
     "left out": "parsing, network; the log goes on after a user's last click, as in the competition: a live service has"
     " only what came before",
@@ -92,21 +93,23 @@ def list_cuts(outcome: Outcome, config: NewsConfig) -> list[Cut]:
     used = tuple(place for place, weight in enumerate(weights) if weight > 0)
     shares = tuple(weights[place] for place in used)
     best = int(np.argmax([mrr for mrr, _ in outcome.scores.value[: len(kinds)]]))
-    title = f"{len(used)} models"
-    return [
+    title = f"{len(used)} models" if len(used) > 1 else kinds[used[0]]
+    cuts = [
         Cut(title, "whole", used, 1.0, shares),
         Cut(f"{title}, half of the trees", "half", used, 0.5, shares),
         Cut(f"{title}, a quarter", "quarter", used, 0.25, shares),
-        Cut(f"{kinds[best]} alone", "one", (best,), 1.0, (1.0,)),
-        Cut(f"{kinds[best]}, half of the trees", "one-half", (best,), 0.5, (1.0,)),
     ]
+    if len(used) > 1:
+        cuts.append(Cut(f"{kinds[best]} alone", "one", (best,), 1.0, (1.0,)))
+        cuts.append(Cut(f"{kinds[best]}, half of the trees", "one-half", (best,), 0.5, (1.0,)))
+    return cuts
 
 
 def tabulate(world: World, settings: RecallSettings, seed: int, run: Run) -> dict[str, Result[pl.DataFrame]]:
     """The item-to-item tables of a fold by name, which the run has kept."""
     fold, power = world.fold, settings.transition_power
     vectors = run.step(recall.embed_clicks, fold, settings.item2vec, seed, name=f"{world.name}.vectors")
-    made = {
+    made: dict[str, tuple[Callable[..., pl.DataFrame], tuple[Any, ...], dict[str, Any]]] = {
         "covisit": (recall.tabulate_covisits, (fold, settings.covisit), {}),
         "fast": (recall.tabulate_covisits, (fold, settings.covisit_fast), {}),
         "next": (recall.tabulate_transitions, (fold, power), {}),
@@ -126,32 +129,32 @@ def tabulate(world: World, settings: RecallSettings, seed: int, run: Run) -> dic
     }
 
 
-def list_follows(settings: RecallSettings) -> dict[str, serve.Follow]:
+def list_follows(settings: RecallSettings) -> dict[str, Follow]:
     """The channels that follow a table, among those of the settings."""
     ways = {"covisit_all": settings.follow_all, "covisit_last": settings.follow_last, "next_last": settings.follow_last}
     names = {"covisit_all": "covisit", "covisit_last": "covisit", "covisit_fast": "fast", "next_last": "next_raw"}
     others = {*recall.POPULAR_HOURS, "fresh"}
     return {
-        name: serve.Follow(table=names.get(name, name), way=ways.get(name, settings.follow))
+        name: Follow(table=names.get(name, name), way=ways.get(name, settings.follow))
         for name in settings.channels
         if name not in others
     }
 
 
-def list_windows(settings: RecallSettings) -> dict[str, serve.Window]:
+def list_windows(settings: RecallSettings) -> dict[str, Window]:
     """The channels of what is popular, among those of the settings."""
     hours = {name: sum(span) for name, span in recall.POPULAR_HOURS.items() if name in settings.channels}
-    return {name: serve.Window(bucket_ms=int(span * serve.HOUR_MS / 8)) for name, span in hours.items()}
+    return {name: Window(bucket_ms=int(span * HOUR_MS / 8)) for name, span in hours.items()}
 
 
 def write_world(world: World, config: NewsConfig, run: Run, cuts: Sequence[Cut], folder: Path) -> None:
     """Write tables, lists, vectors and counts of a fold, and each variant's models."""
     settings, fold = config.recall, world.fold.value
     for name, table in tabulate(world, settings, config.seed, run).items():
-        write_table(table.value, serve.table_path(folder, name), "item")
+        write_table(table.value, table_path(folder, name), "item")
     for name, window in list_windows(settings).items():
-        write_table(list_popular(fold, name, window, settings.per_channel), serve.table_path(folder, name), "bucket")
-    write_counts(fold, world.articles.value, settings, folder)
+        write_table(list_popular(fold, name, window, settings.per_channel), table_path(folder, name), "bucket")
+    write_counts(fold, world.articles.value, folder)
     vectors = run.step(recall.embed_clicks, world.fold, settings.item2vec, config.seed, name=f"{world.name}.vectors")
     write_vectors(vectors.value, serve.ITEM2VEC, folder)
     if world.content is not None:
@@ -170,7 +173,7 @@ def write_world(world: World, config: NewsConfig, run: Run, cuts: Sequence[Cut],
         write_struct(serve.Weights(weights=cut.weights), folder / cut.folder / serve.BLEND)
 
 
-def list_popular(fold: Fold, name: str, window: serve.Window, top: int) -> pl.DataFrame:
+def list_popular(fold: Fold, name: str, window: Window, top: int) -> pl.DataFrame:
     """What is popular in each bucket of time that a query falls into: bucket, item, score, best first.
 
     The lists are as much longer than ``top`` as the pipeline's are, so that seen articles can leave them.
@@ -186,19 +189,23 @@ def list_popular(fold: Fold, name: str, window: serve.Window, top: int) -> pl.Da
     return listed.join(named, on="query", how="left", maintain_order="left").select("bucket", "item", "score")
 
 
-def write_counts(fold: Fold, articles: pl.DataFrame, settings: RecallSettings, folder: Path) -> None:
+def write_counts(fold: Fold, articles: pl.DataFrame, folder: Path) -> None:
     """Write the log by article, the articles by id and by time, and clicks by place."""
     history = fold.history
     write_table(history, folder / serve.HISTORY, "item")
     write_table(articles, folder / serve.ARTICLES, "item")
-    span = pl.col("created") // int(settings.fresh.span_hours * serve.HOUR_MS)
-    write_table(articles.with_columns(span=span), folder / serve.BORN, "span")
+    clicks = history.group_by("item").agg(clicks=pl.len())
+    born = articles.join(clicks, on="item", how="left", maintain_order="left").with_columns(
+        pl.col("clicks").fill_null(0)
+    )
+    write_table(born, table_path(folder, "born"), "created")
+    write_table(articles.select("item", "category"), table_path(folder, "categories"), "item")
     for place in PLACES:
         both = history.group_by(place, "item").agg(both=pl.len()).sort(place, "item")
-        write_table(both, serve.table_path(folder, f"place-{place}"), "item")
+        write_table(both, table_path(folder, f"place-{place}"), "item")
         here = history.group_by(place).agg(here=pl.len()).sort(place)
-        write_table(here, serve.table_path(folder, f"here-{place}"))
-    write_table(history.group_by("item").agg(whole=pl.len()).sort("item"), serve.table_path(folder, "whole"), "item")
+        write_table(here, table_path(folder, f"here-{place}"))
+    write_table(history.group_by("item").agg(whole=pl.len()).sort("item"), table_path(folder, "whole"), "item")
 
 
 def write_vectors(vectors: ItemVectors | raw.Embeddings, name: str, folder: Path) -> None:

@@ -1,8 +1,9 @@
 """A service of the news competition: what a user clicked -> five articles.
 
-Item-to-item tables, popularity lists, vectors and click counts were made at export. A request cuts the few rows that it
-can meet out of each, and hands these to the pipeline's own functions: channels, fusion, feature blocks. Only how often
-the readers of a place click an article is counted here from tables, since the pipeline counts it over the whole log.
+Item-to-item tables, popularity lists, vectors and click counts were made at export. Recall runs over arrays
+(``serve_recall.py``); for features a request cuts the few rows that it can meet out of each table, and hands these to
+the pipeline's own functions. Only how often the readers of a place click an article is counted here from tables, since
+the pipeline counts it over the whole log.
 """
 
 from collections.abc import Sequence
@@ -12,40 +13,25 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import polars as pl
-from msgspec.structs import asdict
 
 from common.blend import standardise
-from common.recall import drop_seen, follow, keep_top
 from common.rows import Matrix, to_matrix
 from common.serving import Answer, Mark
 from common.serving_models import read_models, score_models
 from common.serving_tables import read_array, read_keyed, read_struct, read_table
 from common.split import Fold
 from common.vectors import ItemVectors
-from competitions.news.config import FollowSettings, RecallSettings
+from competitions.news.config import RecallSettings
 from competitions.news.features import PLACES, channel_block, item_block, pair_block, query_block
 from competitions.news.raw import Embeddings
-from competitions.news.recall import list_fresh, unite_channels
+from competitions.news.serve_recall import Channels, Follow, Reader, Window, table_path
 
 LENGTH = 5
 HOUR_MS = 3_600_000
 SETTINGS, BLEND = "settings.json", "blend.json"
-HISTORY, ARTICLES, BORN = "history.arrow", "articles.arrow", "born.arrow"
+HISTORY, ARTICLES = "history.arrow", "articles.arrow"
 QUERIES, SEEN = "queries.arrow", "seen.arrow"
 ITEM2VEC, CONTENT = "item2vec", "content"
-
-
-class Follow(msgspec.Struct, frozen=True, kw_only=True):
-    """A channel that follows a table from the user's clicks."""
-
-    table: str
-    way: FollowSettings
-
-
-class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """A channel that lists what is popular in the user's bucket of time."""
-
-    bucket_ms: int
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,10 +78,8 @@ class Tables:
         """Map everything; pages are read when a request needs them."""
         self.settings = read_struct(export / SETTINGS, Settings)
         self.history, self.articles = (read_keyed(export / name, "item") for name in (HISTORY, ARTICLES))
-        self.born = read_keyed(export / BORN, "span")
-        tables = {one.table for one in self.settings.follows.values()}
-        self.follows = {name: read_keyed(table_path(export, name), "item") for name in tables}
-        self.windows = {name: read_keyed(table_path(export, name), "bucket") for name in self.settings.windows}
+        told = self.settings
+        self.channels = Channels(export, told.recall, told.follows, told.windows)
         self.both = {place: read_keyed(table_path(export, f"place-{place}"), "item") for place in PLACES}
         self.here = {place: read_table(table_path(export, f"here-{place}")) for place in PLACES}
         self.whole = read_keyed(table_path(export, "whole"), "item")
@@ -105,44 +89,17 @@ class Tables:
         }
 
     def recall(self, asked: Question, mark: Mark) -> pl.DataFrame:
-        """The candidates, as ``recall.recall`` and ``unite`` find them from the whole log."""
-        settings, channels = self.settings.recall, {}
-        for name in settings.channels:
-            if name in self.settings.follows:
-                channels[name] = self.follow(asked, self.settings.follows[name])
-            elif name in self.settings.windows:
-                channels[name] = self.list_popular(asked, name)
-            else:
-                channels[name] = self.list_fresh(asked)
-        mark("channels")
-        united = unite_channels(channels, settings.fusion_constant, settings.candidates)
-        mark("fusion")
-        return united
-
-    def follow(self, asked: Question, told: Follow) -> pl.DataFrame:
-        """A channel from the neighbours of the last clicks."""
-        recent = asked.seen.filter(pl.col("back") < told.way.last)["item"]
-        table = self.follows[told.table].take(recent)
-        return follow(asked.seen, table, top=self.settings.recall.per_channel, **asdict(told.way))
-
-    def list_popular(self, asked: Question, name: str) -> pl.DataFrame:
-        """A channel from the list of the query's bucket."""
-        bucket = (pl.col("time") // self.settings.windows[name].bucket_ms).cast(pl.Int32).alias("bucket")
-        queries = asked.queries.select("query", bucket)
-        listed = queries.join(self.windows[name].take(queries["bucket"]), on="bucket").drop("bucket")
-        return keep_top(
-            drop_seen(listed.lazy(), asked.seen), "query", "item", "score", self.settings.recall.per_channel
-        )
-
-    def list_fresh(self, asked: Question) -> pl.DataFrame:
-        """The channel of new articles in the user's categories."""
-        told = self.settings.recall
-        span = asked.queries["time"] // int(told.fresh.span_hours * HOUR_MS)
-        near = self.born.take(pl.concat([span - 1, span, span + 1])).drop("span")
-        own = self.articles.take(asked.seen["item"])
-        articles = pl.concat([near, own]).unique("item", keep="first", maintain_order=True)
-        history = self.history.take(near["item"])
-        return list_fresh(Fold(history, asked.queries, asked.seen, None), articles, told.fresh, told.per_channel)
+        """The candidates of all queries, as the pipeline finds them from the whole log."""
+        found = []
+        for place, seen in enumerate(asked.seen.partition_by("query", maintain_order=True)):
+            item, time, back = (seen[name].to_numpy() for name in ("item", "time", "back"))
+            reader = Reader(item, time, back, int(asked.queries["time"][place]))
+            united = self.channels.unite(reader)
+            found.append(
+                united.insert_column(0, pl.repeat(place, united.height, dtype=pl.Int32, eager=True).alias("query"))
+            )
+        mark("recall")
+        return pl.concat(found)
 
     def describe(self, asked: Question, candidates: pl.DataFrame, mark: Mark) -> dict[str, pl.DataFrame]:
         """The feature blocks of the candidates, each as the pipeline makes it from the whole log."""
@@ -254,8 +211,3 @@ def read_requests(path: Path) -> list[Question]:
     queries, seen = read_table(path / QUERIES), read_keyed(path / SEEN, "query")
     parts = (queries[place] for place in range(queries.height))
     return [Question(part, seen.take(part["query"])) for part in parts]
-
-
-def table_path(export: Path, name: str) -> Path:
-    """The file of a table."""
-    return export / "tables" / f"{name}.arrow"

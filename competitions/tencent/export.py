@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import faiss
 import msgspec
@@ -18,7 +19,7 @@ from competitions.tencent import learn, pipeline, raw, serve
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.data import Corpus, Int64s
 from competitions.tencent.network import Network
-from competitions.tencent.pipeline import Prepared, Taught
+from competitions.tencent.pipeline import Prepared
 from competitions.tencent.retrieve import Top
 from competitions.tencent.splits import Fold
 from competitions.tencent.train import Trained, build_network, count_events, find_end
@@ -30,7 +31,7 @@ SUBSPACE = 4  # dimensions that share a byte
 TOLD = {
     "request": "what a user did and his features -> ten candidates, seen ones left out",
     "computed at export": "the vector of every candidate",
-    "computed in the request": "the vectors of the history's ads, the encoder, the product with all candidates, the best",
+    "computed in the request": "the vectors of the history's ads, the encoder, the product with all candidates",
     "left out": "parsing, network; the open mode and answers by words are not exported",
     "half": "the network of half the width was trained on the hold-out alone; its latency is that network's",
 }
@@ -109,8 +110,9 @@ def write_world(world: World, cuts: Sequence[Cut], folder: Path) -> None:
         write_array(array.cpu().numpy(), folder / name)
     write_array(rows, folder / serve.ROWS)
     reference = find_end(world.fold.history(world.ready.corpus.value.train))
-    told = {"sizes": content.sizes, "user_sizes": content.user_sizes, "embeddings": len(content.vectors)}
-    write_struct(serve.Settings(reference=reference, **told), folder / serve.SETTINGS)
+    sizes, user_sizes, embeddings = content.sizes, content.user_sizes, len(content.vectors)
+    told = serve.Settings(reference=reference, sizes=sizes, user_sizes=user_sizes, embeddings=embeddings)
+    write_struct(told, folder / serve.SETTINGS)
     vectors = {half: learn.embed_candidates(network, rows).cpu().numpy() for half, network in networks.items()}
     for cut in cuts:
         config = world.config[cut.half]
@@ -148,7 +150,7 @@ def write_candidates(vectors: np.ndarray, codes: str, folder: Path) -> None:
     width = vectors.shape[1]
     if codes == "product":
         width = -(-width // SUBSPACE) * SUBSPACE
-        index = faiss.IndexPQ(width, width // SUBSPACE, 8, faiss.METRIC_INNER_PRODUCT)
+        index: Any = faiss.IndexPQ(width, width // SUBSPACE, 8, faiss.METRIC_INNER_PRODUCT)
         index.pq.cp.min_points_per_centroid = 1  # few candidates are told in fewer words, not in warnings
     else:
         kind = {"float16": faiss.ScalarQuantizer.QT_fp16, "int8": faiss.ScalarQuantizer.QT_8bit}[codes]
@@ -166,8 +168,8 @@ def write_requests(corpus: Corpus, fold: Fold, chosen: Int64s, folder: Path) -> 
     histories = fold.queries(sequences).take(chosen)
     events = histories.events()
     offsets = np.concatenate([[0], np.cumsum(histories.lengths)])
-    arrays = (offsets, sequences.item[events], sequences.action[events], sequences.time[events])
-    arrays += (users.features[histories.users], fold.condition[chosen])
+    events_of = [column[events] for column in (sequences.item, sequences.action, sequences.time)]
+    arrays: list[Any] = [offsets, *events_of, users.features[histories.users], fold.condition[chosen]]
     for name, array in zip(serve.REQUESTS, arrays, strict=True):
         write_array(array, folder / f"{name}.npy")
 

@@ -4,6 +4,7 @@ The vectors of all candidates were computed at export. A request's own ads go th
 encoder, and the result against every candidate: exactly in float32, or over faiss's codes of fewer bits.
 """
 
+import itertools
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ REQUESTS = ("offsets", "item", "action", "time", "features", "condition")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for every variant: the time that is asked for, the sizes of features, how many embeddings there are."""
+    """What holds for every variant: the time asked for, the largest values of features, the number of embeddings."""
 
     reference: int
     sizes: tuple[int, ...]
@@ -72,7 +73,7 @@ class TencentService:
         self.place[rows] = np.arange(len(rows))
         exact = (export / variant / VECTORS).exists()
         self.candidates = torch.from_numpy(np.array(read_array(export / variant / VECTORS))) if exact else None
-        self.index = None if exact else read_index(export / variant / INDEX)
+        self.index: Any = None if exact else read_index(export / variant / INDEX)
 
     @torch.inference_mode()
     def answer(self, requests: Sequence[Request], mark: Mark) -> list[Answer]:
@@ -138,7 +139,9 @@ def narrow(network: Network) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # torchao is to take over; plain torch has it still
         warnings.simplefilter("ignore", UserWarning)
-        return torch.ao.quantization.quantize_dynamic(network, {nn.Linear}, dtype=torch.qint8)
+        return torch.ao.quantization.quantize_dynamic(  # type: ignore[no-untyped-call]
+            network, {nn.Linear}, dtype=torch.qint8
+        )
 
 
 def read_network(folder: Path, content: Content) -> Any:
@@ -168,9 +171,9 @@ def read_index(path: Path) -> Any:
 def read_requests(path: Path) -> list[Request]:
     """The histories of a folder of requests, one by one."""
     offsets, item, action, time, features, condition = (read_array(path / f"{name}.npy") for name in REQUESTS)
-    spans = [slice(int(start), int(end)) for start, end in zip(offsets, offsets[1:], strict=False)]
+    spans = [slice(int(start), int(end)) for start, end in itertools.pairwise(offsets)]
     return [
-        Request(*(np.array(part[span]) for part in (item, action, time)), np.array(own), int(wanted))
+        Request(np.array(item[span]), np.array(action[span]), np.array(time[span]), np.array(own), int(wanted))
         for span, own, wanted in zip(spans, features, condition, strict=True)
     ]
 
