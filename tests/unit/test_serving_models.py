@@ -94,9 +94,7 @@ def test_there_is_no_pickle_among_the_files(fitted: dict[str, Ranker], tmp_path:
 
 
 @pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost_pairwise", "catboost_softmax", "logit"])
-def test_a_damaged_or_missing_file_is_told_in_a_sentence(
-    kind: str, fitted: dict[str, Ranker], tmp_path: Path
-) -> None:
+def test_a_damaged_or_missing_file_is_told_in_a_sentence(kind: str, fitted: dict[str, Ranker], tmp_path: Path) -> None:
     write_models([fitted[kind]], tmp_path)
     (file,) = (path for path in tmp_path.iterdir() if path.suffix != ".json")
     file.write_bytes(b"nothing of the kind")
