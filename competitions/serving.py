@@ -33,10 +33,7 @@ def serve(
     build: Build = Path("build"),
 ) -> None:
     """Export a run's models, answer requests from the export, and print what one costs."""
-    folder = ledger.find_run(build, [check_name(name)], run or "last")
-    record = read_record(folder / RECORD)
-    if record["name"] != name:
-        raise UserError(f"{folder} is a run of {record['name']}, not of {name}.")
+    folder, record = find_run(build, name, run or "last")
     exported, again = export_run(name, record, folder, raw, build / name, requests)
     rows = measure_export(exported)
     told = {"name": name, "run": record["run"], "metric": record["metric"], "data": record["data"]}
@@ -46,11 +43,15 @@ def serve(
     show_figures(record, exported, rows, again, path)
 
 
-def check_name(name: str) -> str:
-    """The name, if there is such a competition."""
+def find_run(build: Path, name: str, wanted: str) -> tuple[Path, dict[str, Any]]:
+    """The folder and the record of a run of this competition."""
     if name not in NAMES:
         raise UserError(f"There is no competition {name}; say {' or '.join(NAMES)}.")
-    return name
+    folder = ledger.find_run(build, [name], wanted)
+    record = read_record(folder / RECORD)
+    if record["name"] != name:
+        raise UserError(f"{folder} is a run of {record['name']}, not of {name}.")
+    return folder, record
 
 
 def export_run(
@@ -118,7 +119,7 @@ def replay(
     build: Build = Path("build"),
 ) -> None:
     """A simulated A/B comparison: validation queries as traffic, split between run A and run B."""
-    folders = [ledger.find_run(build, [check_name(name)], wanted) for wanted in (first, second)]
+    folders = [find_run(build, name, wanted)[0] for wanted in (first, second)]
     show_replay(folders, comparing.replay(folders[0], folders[1], requests, seed))
 
 
