@@ -1,6 +1,7 @@
 """Two verbs of the command line: what it costs to serve a run, and a simulated A/B comparison of two runs."""
 
 import importlib
+import os
 import shutil
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,10 +17,11 @@ from common.record import RECORD, read_record
 from common.run import Run
 from common.serving import SHOWN, Export, measure_export
 from common.show import print_table, wide_console
+from common.submission import write_text
 
 FIGURES = "serving.json"
 NAMES = ("news", "flight", "mgtv", "tencent")
-SCRATCH = ".serving"  # beside the runs: a training's key has the name of the folder that holds them
+SCRATCH = f".serving-{os.getpid()}"  # beside the runs: a training's key has the name of the folder that holds them
 
 Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(NAMES)}.")]
 Build = Annotated[Path, typer.Option(help="Where everything that is made goes.")]
@@ -39,7 +41,7 @@ def serve(
     told = {"name": name, "run": record["run"], "metric": record["metric"], "data": record["data"]}
     told |= {"told": exported.told, "computed_again": again, "variants": rows}
     path = folder / FIGURES
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")
+    write_text(path, msgspec.json.format(msgspec.json.encode(told)).decode() + "\n")
     show_figures(record, exported, rows, again, path)
 
 

@@ -64,14 +64,14 @@ def export(files: raw.RawFiles, config: NewsConfig, run: Run, folder: Path, requ
     fold to a folder that does not stay, answer the validation users.
     """
     outcome = pipeline.solve(files, config, run)
-    articles = run.step(pipeline.frame_of, outcome.articles)
+    ready = outcome.ready
     cuts = list_cuts(outcome, config)
-    final = World("test", outcome.test, articles, outcome.content, refit(outcome, config, run))
+    final = World("test", ready.test, ready.catalogue, ready.content, refit(outcome, config, run))
     write_world(final, config, run, cuts, folder / "export")
-    test = outcome.test.value
+    test = ready.test.value
     chosen = test.queries[spread(test.queries.height, requests)]
     write_requests(test, chosen, folder / "requests")
-    early = World("labelled", outcome.labelled, articles, outcome.content, [fit.value for fit in outcome.rankers])
+    early = World("labelled", ready.labelled, ready.catalogue, ready.content, [fit.value for fit in outcome.rankers])
     variants = judge(early, config, run, cuts)
     expected = list_expected(outcome.checked.path, chosen)
     return Export(MODULE, folder / "export", folder / "requests", variants, expected, TOLD)
@@ -81,7 +81,12 @@ def refit(outcome: Outcome, config: NewsConfig, run: Run) -> list[Ranker]:
     """The final fits, which the run has kept."""
     return [
         run.step(
-            rank.refit, outcome.rows, early, pipeline.parameters(config.rank, kind), config.seed, name=f"refit.{kind}"
+            rank.refit,
+            outcome.ready.rows,
+            early,
+            pipeline.parameters(config.rank, kind),
+            config.seed,
+            name=f"refit.{kind}",
         ).value
         for kind, early in zip(config.rank.models, outcome.rankers, strict=True)
     ]

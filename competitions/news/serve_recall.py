@@ -126,7 +126,7 @@ class Channels:
         return pl.DataFrame(columns).with_columns(pl.exclude("item").fill_nan(None))
 
 
-def keep_top(items: Ints, scores: NDArray[np.floating], seen: Ints, most: int) -> Listed:
+def keep_top(items: Ints, scores: NDArray[np.number], seen: Ints, most: int) -> Listed:
     """The best ``most`` that are not ``seen``, ties by item; scores as they are kept, in 32 bits."""
     kept = ~np.isin(items, seen)
     items, short = items[kept], scores[kept].astype(np.float32)
