@@ -15,13 +15,27 @@ from common.errors import UserError
 from common.progress import say
 from common.record import RECORD, read_record
 from common.run import Run
-from common.serving import SHOWN, Export, measure_export
+from common.serving import Export, measure_export
 from common.show import print_table, wide_console
 from common.submission import write_text
 
 FIGURES = "serving.json"
 NAMES = ("news", "flight", "mgtv", "tencent")
 SCRATCH = f".serving-{os.getpid()}"  # beside the runs: a training's key has the name of the folder that holds them
+
+# The table's columns, and what they are called in serving.json.
+COLUMNS = {
+    "variant": "variant",
+    "score": "score",
+    "error": "error",
+    "p50 ms": "p50_ms",
+    "p99 ms": "p99_ms",
+    "CPU ms": "cpu_ms",
+    "per s": "per_second",
+    "in batches": "batched_per_second",
+    "MiB": "resident_mib",
+    "export MiB": "export_mib",
+}
 
 Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(NAMES)}.")]
 Build = Annotated[Path, typer.Option(help="Where everything that is made goes.")]
@@ -90,11 +104,10 @@ def show_figures(
 ) -> None:
     """Print the table, what a request is, and where its time goes."""
     console = wide_console()
-    shown = ("variant", "score", "error", *SHOWN, "resident_mib", "export_mib")
     print_table(
         console,
         f"Serving {record['name']}/{record['run']}, one thread; score: {record['metric']} on validation",
-        [{key: row[key] for key in shown} for row in rows],
+        [{title: row[key] for title, key in COLUMNS.items()} for row in rows],
     )
     whole = rows[0]
     print_table(console, "Milliseconds of a request", [{"variant": row["variant"], **row["stages"]} for row in rows])

@@ -33,6 +33,7 @@ TOLD = {
     "computed at export": "the vector of every candidate",
     "computed in the request": "the vectors of the history's ads, the encoder, the product with all candidates",
     "left out": "parsing, network; the open mode and answers by words are not exported",
+    "product codes": f"product quantisation, {SUBSPACE} dimensions a byte",
     "half": "the network of half the width was trained on the hold-out alone; its latency is that network's",
 }
 
@@ -52,7 +53,7 @@ CUTS = (
     Cut("float32", "whole"),
     Cut("candidates in float16", "float16", "float16"),
     Cut("candidates in int8", "int8", "int8"),
-    Cut(f"candidates by product quantisation, {SUBSPACE} dimensions a byte", "product", "product"),
+    Cut("candidates by product codes", "product", "product"),
     Cut("linear layers in int8", "layers", "float32", int8=True),
     Cut("a network of half the width", "half", "float32", half=True),
 )
