@@ -1,41 +1,55 @@
 """What each part is worth: from popularity to the generative answer, each rung on the same hold-out."""
 
-import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import numpy as np
 import torch
 
+from common import ladder as steps
+from common.factorise import FactorSettings, factorise, find_users
+from common.ladder import Ladder, Rung
 from common.run import Run
 from competitions.tencent import counts, learn, linear, raw
 from competitions.tencent.attributes import tabulate
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.data import Corpus, Int64s
 from competitions.tencent.open_settings import OpenSettings
-from competitions.tencent.past import Floats
+from competitions.tencent.past import Floats, weigh_histories
 from competitions.tencent.pipeline import Prepared, learn_and_answer, measure, mix_in, prepare
 from competitions.tencent.retrieve import Top, find_seen, search_scores
 from competitions.tencent.splits import Fold
+from competitions.tencent.view import Histories
 
 Row = dict[str, Any]
 PLAIN = {"embeddings": False, "features": False, "actions": False, "condition": False, "times": False, "memory": False}
+PLAIN_RUNGS = {
+    "popularity": steps.POPULARITY,
+    "transitions": steps.NEIGHBOURS,
+    "counts": steps.NEIGHBOURS,
+    "ALS": steps.FACTORS,
+    "linear": steps.NEIGHBOURS,
+}
+FACTORS = FactorSettings(size=64, ridge=1.0, alpha=5.0, rounds=10)
 TRANSITIONS = {"reach": 2, "backward": 0.0, "source_power": 0.0, "target_power": 0.0, "concavity": 1.0, "history": 2}
 
 
 def climb(files: raw.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
-    """One row per rung: Score, hit rate and NDCG at 10, seen and unseen targets apart, seconds."""
+    """One row per rung: Score with its error, hit rate and NDCG at 10, seen and unseen targets apart."""
     ready = prepare(files, config, run)
-    rows = []
-    for name in ("popularity", "transitions", "counts", "linear"):
-        if name == "linear" and len(ready.corpus.value.catalogue.oid) > config.open.linear.most_items:
+    ladder = Ladder(run, "Tencent: the next ad, on the hold-out", "Score")
+    ads = len(ready.corpus.value.catalogue.oid)
+    for name, family in PLAIN_RUNGS.items():
+        if name == "linear" and ads > config.open.linear.most_items:
             continue  # it inverts a table of ads x ads
-        began = time.perf_counter()
-        found = run.step(answer_plainly, ready.corpus, ready.valid, name, config.open, name=f"ladder.{name}")
-        rows.append(describe(name, learn.measure(ready.valid.value, found.value, config.host), began))
+        with ladder.rung(name, family) as rung:
+            told = (ready.corpus, ready.valid, name, config.open, config.seed)
+            found = run.step(answer_plainly, *told, name=f"ladder.{name}")
+            _tell(rung, learn.measure(ready.valid.value, found.value, config.host))
     for name, model, levels in list_networks(config):
-        rows += train_rung(ready, replace_settings(config, model, levels), run, name)
-    return rows
+        train_rung(ready, replace_settings(config, model, levels), ladder, name)
+    return ladder.write()
 
 
 def list_networks(config: TencentConfig) -> list[tuple[str, dict[str, Any], int]]:
@@ -70,58 +84,62 @@ def replace_settings(config: TencentConfig, model: dict[str, Any], levels: int) 
     )
 
 
-def train_rung(ready: Prepared, config: TencentConfig, run: Run, name: str) -> list[Row]:
-    """One network; with semantic ids, the generative answer and the mix of the open mode are rows of their own."""
-    began = time.perf_counter()
-    taught = learn_and_answer(ready, ready.valid, config, run, f"ladder {name}")
-    last = bool(config.train.levels)
-    if last:
-        taught = mix_in(ready, ready.valid, taught, None, config, run, f"ladder {name}")
-    scores = run.step(measure, ready.valid, taught.answer, taught.mixed, config.host).value
-    names = {"vectors": name, "words": "generative, the same network", "open mode": "open mode: + counts + linear"}
-    rows = [describe(names[way], scores[way], began) for way in names if way in scores]
-    seconds = taught.trained.value.course.seconds
-    return [row | {"seconds": seconds} for row in rows]
+def train_rung(ready: Prepared, config: TencentConfig, ladder: Ladder, name: str) -> None:
+    """One network; with semantic ids, the generative answer and the mix of the open mode are rungs of their own.
+
+    Both ways to answer come out of one step, so that each of the two rungs is charged with all of it.
+    """
+    run, step = ladder.run, f"ladder {name}"
+    needs = {f"embedding.{name}" for name in config.host.embeddings} if config.model.embeddings else set()
+    with ladder.rung(name, steps.SEQUENCE, needs) as rung:
+        taught = learn_and_answer(ready, ready.valid, config, run, step)
+        scores = run.step(measure, ready.valid, taught.answer, None, config.host).value
+        _tell(rung, scores["vectors"])
+    needs |= {record.name for record in run.timings if record.name.startswith(f"{step}.")}
+    if "words" in scores:
+        with ladder.rung("generative, the same network", steps.GENERATIVE, needs) as rung:
+            _tell(rung, scores["words"])
+    if config.train.levels and config.open.enabled:
+        with ladder.rung("open mode: + counts + linear", steps.BLEND, needs) as rung:
+            mixed = mix_in(ready, ready.valid, taught, None, config, run, step).mixed
+            _tell(rung, run.step(measure, ready.valid, taught.answer, mixed, config.host).value["open mode"])
 
 
-def answer_plainly(corpus: Corpus, fold: Fold, name: str, settings: OpenSettings) -> Top:
+def answer_plainly(corpus: Corpus, fold: Fold, name: str, settings: OpenSettings, seed: int) -> Top:
     """The answer of a method without a network."""
     history, queries, rows = fold.history(corpus.train), fold.queries(corpus.train), fold.candidates.rows.values
     seen = find_seen(queries, rows, len(corpus.catalogue.oid))
-    attributes = tabulate(corpus.catalogue, settings.attributes)
-    if name == "popularity":
-        popular = counts.count_popularity(history, corpus.catalogue, settings.popularity)[rows]
-
-        def score(block: Int64s) -> Floats:
-            return np.tile(popular, (len(block), 1))
-
-    elif name == "linear":
-        regressed = linear.fit_linear(history, corpus.catalogue, attributes, settings.linear)
-
-        def score(block: Int64s) -> Floats:
-            return linear.score_linear(regressed, queries.take(block), rows)
-
-    else:
-        chosen = settings.counts
-        if name == "transitions":
-            chosen = msgspec.structs.replace(chosen, **TRANSITIONS, from_attributes=0.0, to_attributes=0.0)
-        counted = counts.fit_counts(history, corpus.catalogue, attributes, chosen)
-
-        def score(block: Int64s) -> Floats:
-            return counts.score_counts(counted, queries.take(block), rows)
-
+    score = plan_scores(corpus, history, queries, rows, name, settings, seed)
     return search_scores(lambda block: torch.from_numpy(score(block)), len(queries), seen, learn.TOP)
 
 
-def describe(name: str, scores: dict[str, Any], began: float) -> Row:
-    """A rung as a row."""
-    return {
-        "rung": name,
-        "score": scores["score"],
-        "error": scores["score_error"],
-        "hit_rate@10": scores["hit_rate@10"],
-        "ndcg@10": scores["ndcg@10"],
-        "seen": scores["seen"],
-        "unseen": scores["unseen"],
-        "seconds": time.perf_counter() - began,
-    }
+def plan_scores(
+    corpus: Corpus, history: Histories, queries: Histories, rows: Int64s, name: str, settings: OpenSettings, seed: int
+) -> Callable[[Int64s], Floats]:
+    """A function from places of queries to the scores of the candidates, float32 [block, candidates]."""
+    catalogue = corpus.catalogue
+    attributes = tabulate(catalogue, settings.attributes)
+    if name == "popularity":
+        popular = counts.count_popularity(history, catalogue, settings.popularity)[rows]
+        return lambda block: np.tile(popular, (len(block), 1))
+    if name == "ALS":
+        even = msgspec.structs.replace(settings.counts, history=0, recency=0.0, fade=1.0)  # every event alike
+        seen = weigh_histories(history, len(catalogue.oid), even)
+        items = factorise(seen, FACTORS, seed)
+        return lambda block: (
+            find_users(weigh_histories(queries.take(block), len(catalogue.oid), even), items, FACTORS) @ items[rows].T
+        )
+    if name == "linear":
+        regressed = linear.fit_linear(history, catalogue, attributes, settings.linear)
+        return lambda block: linear.score_linear(regressed, queries.take(block), rows)
+    chosen = settings.counts
+    if name == "transitions":
+        chosen = msgspec.structs.replace(chosen, **TRANSITIONS, from_attributes=0.0, to_attributes=0.0)
+    counted = counts.fit_counts(history, catalogue, attributes, chosen)
+    return lambda block: counts.score_counts(counted, queries.take(block), rows)
+
+
+def _tell(rung: Rung, scores: dict[str, Any]) -> None:
+    """What a rung scored."""
+    more = {name: scores[name] for name in ("hit_rate@10", "ndcg@10", "seen", "unseen")}
+    rung.tell(scores["score"], scores["score_error"], **more)

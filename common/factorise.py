@@ -1,0 +1,79 @@
+"""Matrix factorisation of what users did: every user and every item a vector, their inner product the score.
+
+Weighted alternating least squares (Hu, Koren and Volinsky 2008, "Collaborative filtering for implicit feedback
+datasets") by the library ``implicit``: what a user did counts 1 with confidence 1 + alpha * weight, everything that he
+did not do counts 0 with confidence 1. Minimised is the weighted squared error plus ``ridge`` * |vectors|^2, in turn for
+all users and for all items.
+"""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import scipy.sparse as sp
+from implicit.cpu.als import AlternatingLeastSquares
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+Vectors = NDArray[np.float32]
+Sparse = Any  # scipy's csr matrix or array: it has no type to be named
+
+
+class FactorSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """``size`` of a vector, ``ridge``, ``alpha`` as above, ``rounds`` of both sides."""
+
+    size: int = 48
+    ridge: float = 1.0
+    alpha: float = 10.0
+    rounds: int = 12
+
+
+def factorise(weights: Sparse, settings: FactorSettings, seed: int) -> Vectors:
+    """Vectors (items, size) from what each user (row) did with each item (column), csr with weights above 0.
+
+    An item that nobody touched gets zeros. The users' vectors are found by ``find_users``, for those of the log and
+    for others alike. The same seed gives the same vectors, however many threads there are.
+    """
+    if not weights.nnz:
+        return np.zeros((weights.shape[1], settings.size), np.float32)
+    model = _make(settings, seed)
+    with threadpool_limits(1, "blas"):  # the library's own threads are faster, and BLAS would round by their number
+        model.fit(_trust(weights, settings), show_progress=False)
+    return np.asarray(model.item_factors, np.float32)
+
+
+def find_users(weights: Sparse, items: Vectors, settings: FactorSettings) -> Vectors:
+    """Vectors (users, size) that fit best, exactly, what each user (row) did, given the items' vectors."""
+    if not weights.nnz:
+        return np.zeros((weights.shape[0], items.shape[1]), np.float32)
+    model = _make(settings, 0)
+    model.item_factors = items
+    with threadpool_limits(1, "blas"):
+        return np.asarray(model.recalculate_user(np.arange(weights.shape[0]), _trust(weights, settings)), np.float32)
+
+
+def _make(settings: FactorSettings, seed: int) -> AlternatingLeastSquares:
+    with threadpool_limits(1, "blas"):  # or it warns
+        return AlternatingLeastSquares(
+            factors=settings.size,
+            regularization=settings.ridge,
+            iterations=settings.rounds,
+            random_state=seed,
+        )
+
+
+def _trust(weights: Sparse, settings: FactorSettings) -> sp.csr_matrix:
+    """The confidences; the library takes matrices, not arrays."""
+    matrix = sp.csr_matrix(weights, dtype=np.float32)
+    matrix.data = np.float32(1) + np.float32(settings.alpha) * matrix.data
+    return matrix
+
+
+def count_matrix(
+    users: NDArray[np.integer[Any]], items: NDArray[np.integer[Any]], shape: tuple[int, int], weights: Any = None
+) -> sp.csr_matrix:
+    """Events as a csr matrix (users, items) of float32: how often, or the sum of their ``weights``."""
+    worth = np.ones(len(users), np.float32) if weights is None else np.asarray(weights, np.float32)
+    matrix = sp.csr_matrix((worth, (users, items)), shape)
+    matrix.sum_duplicates()
+    return matrix
