@@ -31,15 +31,16 @@ MODELS_IN_ORDER = (
     "logit",
 )
 FEATURES = ("train.history", "train.features")  # the steps behind every ranker
+JUDGED = ("fit.baseline",)  # measured beside the blend, takes no part in it
 PRICE, SPLIT_TIES = "option_log_price", 1e-3  # where a rule cannot tell two options apart the cheaper one is first
 LOWEST = -1e9
 # Name, family, and what is added up: features by their weights.
 RULES: tuple[tuple[str, str, dict[str, float]], ...] = (
     ("cheapest", steps.RULE, {PRICE: -1.0}),
     ("shortest, then cheapest", steps.RULE, {"option_duration": -1.0}),
-    ("carrier booked most against its offers, then cheapest", steps.POPULARITY, {"history_carrier_lift": 1.0}),
+    ("carrier booked most often if offered, then cheapest", steps.POPULARITY, {"history_carrier_lift": 1.0}),
     (
-        "flights and carriers that the company and the traveller booked, then cheapest",
+        "what company and traveller booked, then cheapest",
         steps.NEIGHBOURS,
         {
             "history_habit_out_flight_lift": 1.0,
@@ -110,10 +111,10 @@ def _add_models(labelled: Result[Labelled], config: FlightConfig, ladder: Ladder
     """The blend with one model more each time, then the rerank."""
     run = ladder.run
     for count in range(2, len(MODELS_IN_ORDER) + 1):
-        with ladder.rung(f"+ {MODELS_IN_ORDER[count - 1]}, blended", steps.BLEND, FEATURES) as rung:
+        with ladder.rung(f"+ {MODELS_IN_ORDER[count - 1]}, blended", steps.BLEND, FEATURES, JUDGED) as rung:
             _, blended, _ = _blend(labelled, config, run, MODELS_IN_ORDER[:count])
             _tell(rung, blended)
-    with ladder.rung("rerank", steps.BLEND, FEATURES) as rung:
+    with ladder.rung("rerank", steps.BLEND, FEATURES, JUDGED) as rung:
         penalty, _, reranked = _blend(labelled, config, run, MODELS_IN_ORDER)
         rung.name = f"+ rerank, penalty {penalty:g}"
         _tell(rung, reranked)
