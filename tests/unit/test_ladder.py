@@ -104,7 +104,9 @@ def test_the_picture_is_whole_and_shows_every_rung(tmp_path: Path) -> None:
     text = (tmp_path / "run" / "ladder.svg").read_text()
     tree = ElementTree.fromstring(text)
     words = [element.text for element in tree.iter("{http://www.w3.org/2000/svg}text")]
-    assert {"Two <methods>", "MRR@5", "seconds", "peak MiB", "popularity", "boosting, penalty 1", "0.1000"} <= set(words)
+    assert {"Two <methods>", "MRR@5", "seconds", "peak MiB", "popularity", "boosting, penalty 1", "0.1000"} <= set(
+        words
+    )
     assert "http" not in text.replace('xmlns="http://www.w3.org/2000/svg"', "")
 
 

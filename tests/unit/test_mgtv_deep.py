@@ -9,16 +9,16 @@ import torch
 
 from competitions.mgtv.deep import DeepSettings, choice_loss, fit_network, measure_scale, score_network
 from competitions.mgtv.deep_input import MOST, Fields, Inputs, code_devices, code_videos, look_up
-from competitions.mgtv.deep_models import NETWORKS, DeepFM, Shape, Vectors, cross
+from competitions.mgtv.deep_models import NETWORKS, Batch, DeepFM, Shape, Vectors, cross
 from competitions.mgtv.gather import Served
 from tests.unit.mgtv_world import Floats, ask_about, draw_log, make_log, make_videos, row, serve
 
 CHANNELS = 4
 VIDEOS = 40
-SETTINGS = DeepSettings(size=4, hidden=(16,), dropout=0.0, passes=12, lists=32, rate=0.02, watched=2, threads=1)
+SETTINGS = DeepSettings(size=4, hidden=(16,), dropout=0.0, passes=8, lists=32, rate=0.03, watched=2, threads=1)
 
 
-def draw_lesson(seed: int, lists: int = 300) -> tuple[Served, Inputs]:
+def draw_lesson(seed: int, lists: int = 240) -> tuple[Served, Inputs]:
     """Lists of one video a channel; watched is the one of the channel watched last, which no number tells."""
     rng = np.random.default_rng(seed)
     channel = np.array([rng.permutation(CHANNELS) for _ in range(lists)])
@@ -160,9 +160,7 @@ def test_the_factorisation_machine_adds_up_all_pairs() -> None:
     torch.testing.assert_close(model(day), pairs)
 
 
-def draw_batch() -> "object":
-    from competitions.mgtv.deep_models import Batch
-
+def draw_batch() -> Batch:
     return Batch(
         torch.randn(3, 2),
         torch.tensor([[0, 1], [2, 3], [1, 0]]),
