@@ -25,14 +25,15 @@ SCORED = 65_536  # candidates at once
 
 
 class SequenceSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """``size`` of vectors and state; the last ``length`` clicks are read; ``passes`` over the ``batch``es of readers at
-    a ``rate`` that falls to 0; ``negatives`` a batch; articles of fewer than ``least`` clicks share one vector.
+    """``size`` of vectors and state; the last ``length`` clicks are read; ``steps`` of ``batch`` readers each, at a
+    ``rate`` that falls to 0, whatever the size of the log; ``negatives`` a batch; articles of fewer than ``least``
+    clicks share one vector.
     """
 
     size: int = 64
     length: int = 30
-    passes: int = 6
-    batch: int = 64
+    steps: int = 2_000
+    batch: int = 32
     rate: float = 0.005
     negatives: int = 512
     least: int = 2
@@ -118,7 +119,9 @@ def train(network: NextClick, readers: Places, settings: SequenceSettings, seed:
     """Each click of each reader but the first is to be told from those before it."""
     share = np.bincount(readers[readers > 0], minlength=network.vectors.num_embeddings).astype(np.float64)
     share /= max(share.sum(), 1.0)
-    log_share = torch.from_numpy(np.log(np.maximum(share, 1e-12))).float()
+    log_share = torch.from_numpy(np.log(np.maximum(share, 1e-6))).float()
+    with torch.no_grad():
+        network.bias.weight.copy_(log_share[:, None])  # popularity is known: only the rest is to be learned
     rng = np.random.default_rng(seed)
     batches = list(cut_batches(len(readers), settings, rng))
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.rate)
@@ -140,10 +143,15 @@ def train(network: NextClick, readers: Places, settings: SequenceSettings, seed:
 
 
 def cut_batches(readers: int, settings: SequenceSettings, rng: np.random.Generator) -> Iterator[Places]:
-    """Readers in a new random order each pass."""
-    for _ in range(settings.passes):
-        order = rng.permutation(readers)
-        yield from (order[start : start + settings.batch] for start in range(0, readers, settings.batch))
+    """As many batches as there are steps: readers in a random order, and in a new one when all have had their turn."""
+    if not readers:
+        return
+    order = rng.permutation(readers)
+    for _ in range(settings.steps):
+        if not len(order):
+            order = rng.permutation(readers)
+        yield order[: settings.batch]
+        order = order[settings.batch :]
 
 
 @torch.inference_mode()

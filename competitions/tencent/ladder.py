@@ -31,6 +31,7 @@ PLAIN_RUNGS = {
     "ALS": steps.FACTORS,
     "linear": steps.NEIGHBOURS,
 }
+MOST_EVENTS = 20_000_000  # of a factorisation
 FACTORS = FactorSettings(size=64, ridge=1.0, alpha=5.0, rounds=10)
 TRANSITIONS = {"reach": 2, "backward": 0.0, "source_power": 0.0, "target_power": 0.0, "concavity": 1.0, "history": 2}
 
@@ -43,6 +44,8 @@ def climb(files: raw.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
     for name, family in PLAIN_RUNGS.items():
         if name == "linear" and ads > config.open.linear.most_items:
             continue  # it inverts a table of ads x ads
+        if name == "ALS" and len(ready.corpus.value.train.item) > MOST_EVENTS:
+            continue  # hours on a laptop
         with ladder.rung(name, family) as rung:
             told = (ready.corpus, ready.valid, name, config.open, config.seed)
             found = run.step(answer_plainly, *told, name=f"ladder.{name}")

@@ -16,7 +16,7 @@ from competitions.news.ladder import CHANNELS, list_rungs, tell
 from competitions.news.sequence import SequenceSettings, Vocabulary, lay_out, list_readers, score_next
 from tests.unit.news_world import GAP_MS, START, make_log, make_world, swap_hidden
 
-QUICK = SequenceSettings(size=16, length=6, passes=12, batch=16, rate=0.02, negatives=40, least=1, threads=1)
+QUICK = SequenceSettings(size=16, length=6, steps=150, batch=16, rate=0.02, negatives=40, least=1, threads=1)
 
 
 def label(clicks: pl.DataFrame) -> Fold:
@@ -104,7 +104,7 @@ def test_factors_and_network_see_nothing_that_the_fold_hides() -> None:
     assert other.answers is not None
     assert not fold.answers.equals(other.answers)
     assert_frame_equal(list_by_factors(fold, 20, 0), list_by_factors(other, 20, 0))
-    short = SequenceSettings(size=8, passes=1, negatives=20, threads=1)
+    short = SequenceSettings(size=8, steps=4, negatives=20, threads=1)
     pairs = every_pair(fold)
     assert_frame_equal(score_next(fold, pairs, short, 0), score_next(other, pairs, short, 0))
 
@@ -131,7 +131,7 @@ def test_the_network_learns_what_follows_what() -> None:
 def test_articles_and_readers_that_nobody_knows_are_scored_too() -> None:
     fold = make_fold(make_log((1, 4, 0), (1, 5, 9), (2, 4, 0), (2, 5, 9)), [(0, [99]), (1, [4])], [5, 5])
     pairs = pl.DataFrame({"query": [0, 0, 1, 1], "item": [4, 98, 4, 97]}, schema={"query": pl.Int32, "item": pl.Int32})
-    short = SequenceSettings(size=4, passes=1, negatives=3, threads=1)
+    short = SequenceSettings(size=4, steps=4, negatives=3, threads=1)
     assert score_next(fold, pairs, short, 0)["score"].is_finite().all()
 
 
