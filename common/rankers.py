@@ -7,7 +7,8 @@ categories.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -60,7 +61,7 @@ def fit(
     likelihood instead, which moves with every query where NDCG at a small cutoff jumps. Raises ``UserError`` for a
     kind of no family.
     """
-    task = _Task(dict(parameters), train, valid, rounds, patience, seed, cutoff, likelihood)
+    task = Task(dict(parameters), train, valid, rounds, patience, seed, cutoff, likelihood)
     fitters = {
         "lightgbm_softmax": _fit_lightgbm_softmax,
         "lightgbm": _fit_lightgbm,
@@ -71,7 +72,10 @@ def fit(
     }
     for family, fitter in fitters.items():
         if kind.startswith(family):
-            model, used, gain, watched = fitter(task)
+            if family.endswith("_softmax") and "objective" in parameters:
+                raise UserError(f"{family} has an objective of its own: take `objective` out of its parameters.")
+            away = elsewhere.get()
+            model, used, gain, watched = (away and away(family, task)) or fitter(task)
             return Ranker(kind, model, used, dict(zip(train.names, gain, strict=True)), *watched)
     raise UserError(f"There is no ranker {kind!r}: the name of a kind begins with one of {', '.join(fitters)}.")
 
@@ -99,7 +103,7 @@ def score_rows(names: Sequence[str], features: Matrix, rankers: Sequence[Ranker]
     return scores
 
 
-class _Task(NamedTuple):
+class Task(NamedTuple):
     """The arguments of ``fit`` under way to a family."""
 
     parameters: dict[str, Any]
@@ -117,7 +121,7 @@ Fit = tuple[Any, int, Sequence[float], Watched]
 UNWATCHED: Watched = ((), "")
 
 
-def _read_curve(results: Mapping[str, Mapping[str, Sequence[float]]]) -> Watched:
+def read_curve(results: Mapping[str, Mapping[str, Sequence[float]]]) -> Watched:
     """The only curve of the only data set that was watched; what falls as the fit improves is turned over."""
     for curves in results.values():
         for name, values in curves.items():
@@ -126,13 +130,17 @@ def _read_curve(results: Mapping[str, Mapping[str, Sequence[float]]]) -> Watched
     return UNWATCHED
 
 
-def _fit_lightgbm_softmax(task: _Task) -> Fit:
-    if "objective" in task.parameters:
-        raise UserError("lightgbm_softmax has an objective of its own: take `objective` out of its parameters.")
+# Set while fits are to run on other machines: gets a family and a task, returns None for what has to be fitted here.
+# Where a fit runs is not what it computes: so it is no argument of a step, and nothing of it is in a step's key.
+elsewhere: ContextVar[Callable[[str, Task], Fit | None] | None] = ContextVar("elsewhere", default=None)
+
+
+def _fit_lightgbm_softmax(task: Task) -> Fit:
     return _fit_lightgbm(task._replace(parameters=task.parameters | {"objective": lightgbm_softmax}))
 
 
-def _fit_lightgbm(task: _Task) -> Fit:
+def plan_lightgbm(task: Task) -> dict[str, Any]:
+    """The settings of a fit by LightGBM, under its own names."""
     fixed = {
         "seed": task.seed,
         "deterministic": True,
@@ -141,7 +149,11 @@ def _fit_lightgbm(task: _Task) -> Fit:
         "metric": "ndcg",
         "eval_at": [task.cutoff],
     }
-    train, valid, settings = task.train, task.valid, fixed | task.parameters
+    return fixed | task.parameters
+
+
+def _fit_lightgbm(task: Task) -> Fit:
+    train, valid, settings = task.train, task.valid, plan_lightgbm(task)
     data = lightgbm.Dataset(train.features, train.labels, group=train.sizes, feature_name=list(train.names))
     if valid is None:
         model = lightgbm.train(settings, data, task.rounds)
@@ -156,18 +168,21 @@ def _fit_lightgbm(task: _Task) -> Fit:
     notes: list[Any] = [stop, lightgbm.record_evaluation(course)]
     model = lightgbm.train(settings, data, task.rounds, [held], feval=watch, callbacks=notes)
     gain = model.feature_importance("gain", model.best_iteration).tolist()
-    return model, model.best_iteration, gain, _read_curve(course)
+    return model, model.best_iteration, gain, read_curve(course)
 
 
-def _fit_xgboost_softmax(task: _Task) -> Fit:
-    if "objective" in task.parameters:
-        raise UserError("xgboost_softmax has an objective of its own: take `objective` out of its parameters.")
+def _fit_xgboost_softmax(task: Task) -> Fit:
     return _fit_xgboost(task, functools.partial(_softmax_slopes, task.train))
 
 
-def _fit_xgboost(task: _Task, softmax: Any = None) -> Fit:
+def plan_xgboost(task: Task) -> dict[str, Any]:
+    """The settings of a fit by XGBoost, under its own names."""
     fixed = {"seed": task.seed, "tree_method": "hist", "disable_default_eval_metric": True, "verbosity": 0}
-    train, valid, settings = task.train, task.valid, fixed | task.parameters
+    return fixed | task.parameters
+
+
+def _fit_xgboost(task: Task, softmax: Any = None) -> Fit:
+    train, valid, settings = task.train, task.valid, plan_xgboost(task)
     data = _quantise(train, settings, None)
     held = [] if valid is None else [(_quantise(valid, settings, data), "valid")]
     stop = None if valid is None else task.patience
@@ -190,10 +205,14 @@ def _fit_xgboost(task: _Task, softmax: Any = None) -> Fit:
         verbose_eval=False,
     )
     used = task.rounds if valid is None else model.best_iteration + 1
+    return keep_xgboost(model, used, train.names, course)
+
+
+def keep_xgboost(model: xgboost.Booster, used: int, names: Sequence[str], course: Any) -> Fit:
+    """The first ``used`` rounds of a model, each feature's gain in them, and the curve out of XGBoost's results."""
     kept = model[:used]
     gain = kept.get_score(importance_type="total_gain")
-    gains = [float(gain.get(name, 0.0)) for name in train.names]  # type: ignore[arg-type]
-    return kept, used, gains, _read_curve(course)
+    return kept, used, [float(gain.get(name, 0.0)) for name in names], read_curve(course)  # type: ignore[arg-type]
 
 
 def _watch_mrr(valid: Rows, cutoff: int, scores: Matrix, _: Any) -> tuple[str, float]:
@@ -223,7 +242,7 @@ def _quantise(rows: Rows, settings: Mapping[str, Any], reference: Any) -> Any:
     )
 
 
-def _fit_catboost(task: _Task) -> Fit:
+def _fit_catboost(task: Task) -> Fit:
     fixed = {
         "random_seed": task.seed,
         "verbose": False,
@@ -240,7 +259,7 @@ def _fit_catboost(task: _Task) -> Fit:
     gain = model.get_feature_importance(type="PredictionValuesChange")
     watched = model.get_evals_result().get("validation", {})
     ranked = {name: values for name, values in watched.items() if name.startswith("NDCG")}
-    course = _read_curve({"validation": ranked or watched})
+    course = read_curve({"validation": ranked or watched})
     return model, model.tree_count_, [float(value) for value in gain], course
 
 
@@ -249,7 +268,7 @@ def _pool(rows: Rows) -> Any:
     return catboost.Pool(rows.features, rows.labels, group_id=groups, feature_names=list(rows.names))
 
 
-def _fit_logit(task: _Task) -> Fit:
+def _fit_logit(task: Task) -> Fit:
     """Iterations take the place of rounds; the seed has nothing to decide."""
     unknown = sorted(task.parameters.keys() - {"l2", "iterations"})
     if unknown:
