@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import optuna
 import pytest
 from optuna.trial import TrialState
+from sqlalchemy.pool import NullPool
 
 from tests.postgres import start_postgres
 
@@ -37,7 +38,8 @@ def server() -> Iterator[str]:
 
 
 def test_a_killed_worker_loses_no_trial(server: str) -> None:
-    study = optuna.create_study(study_name="loop", storage=server, sampler=optuna.samplers.RandomSampler(seed=1))
+    storage = optuna.storages.RDBStorage(server, engine_kwargs={"poolclass": NullPool})
+    study = optuna.create_study(study_name="loop", storage=storage)
     words = [sys.executable, "-c", WORKER, server]
     workers = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) for _ in "ab"]
     doomed, other = workers
