@@ -1,0 +1,72 @@
+"""The same run with its boosted trees fitted in this process, and on single-threaded workers of a Dask cluster here.
+
+    OMP_NUM_THREADS=1 python -m tests.benches.cluster --name flight --scale 0.05
+
+Both start from the same features; seconds of every fit, and the scores on the simulated truth. On one machine the
+cluster can win nothing but the second thread: what it costs is what there is to see.
+"""
+
+import argparse
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from common import cluster
+from common.run import Run
+from common.show import print_table, wide_console
+from competitions.flight import command as flight
+from competitions.flight import pipeline as flight_pipeline
+from competitions.mgtv import command as mgtv
+from competitions.mgtv import pipeline as mgtv_pipeline
+from tests.dask_loopback import start_cluster
+
+PLACES: dict[str, tuple[Any, Any, str]] = {
+    "flight": (flight, flight_pipeline, "hit_rate@3"),
+    "mgtv": (mgtv, mgtv_pipeline, "score"),
+}
+# The models that a cluster takes.
+SETTINGS = {
+    "flight": [
+        'baseline.model="xgboost_pairwise"',
+        'rank.models=["xgboost_ndcg","lightgbm_lambdarank","lightgbm_softmax"]',
+        "readings.splits=[]",
+    ],
+    "mgtv": ['watch.models=["lightgbm_softmax","xgboost_softmax"]'],
+}
+
+
+def main() -> None:
+    """The command line of this bench."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benches.cluster", description=__doc__)
+    parser.add_argument("--name", choices=list(PLACES), required=True)
+    parser.add_argument("--scale", type=float, default=0.02, help="size of the simulated data; 1.0 is the host's")
+    parser.add_argument("--workers", type=int, default=2)
+    asked = parser.parse_args()
+    command, pipeline, metric = PLACES[asked.name]
+    with tempfile.TemporaryDirectory() as name:
+        build = Path(name)
+        raw = command.choose_raw(None, asked.scale, 0, build)
+        config = command.load_config(["seed=0", *SETTINGS[asked.name]])
+        files = command.locate(raw, config)
+        pipeline.prepare(files, config, Run(build / "run", build / "cache"))
+        rows = []
+        with start_cluster(build, asked.workers) as started:
+            for place, address in (("here", None), (f"{asked.workers} workers", started.address)):
+                shutil.copytree(build / "cache", build / place, copy_function=os.link)
+                run, begun = Run(build / f"run of {place}", build / place), time.perf_counter()
+                with cluster.use(address):
+                    outcome = pipeline.solve(files, config, run)
+                seconds = time.perf_counter() - begun
+                told = command.score_simulated(raw, outcome)
+                fits = sum(step.seconds for step in run.timings if "fit" in step.name and "completion" not in step.name)
+                rows.append({"place": place, "fits, s": fits, "all, s": seconds, **told["scores"]})
+                print({step.name: round(step.seconds, 1) for step in run.timings if "fit" in step.name})
+                print({name: round(scores[metric], 4) for name, scores in told.get("models", {}).items()})
+        print_table(wide_console(), f"{asked.name}, scale {asked.scale}, load {os.getloadavg()[0]:.1f}", rows)
+
+
+if __name__ == "__main__":
+    main()
