@@ -5,20 +5,23 @@ Without a database the trials lie in a journal file, which the processes of one 
 tried again: the coordinator of the machine sees its workers end, and on a database a missing heartbeat tells the rest.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import optuna
-from optuna.storages import JournalStorage, RDBStorage, RetryFailedTrialCallback
+from optuna.storages import JournalStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
@@ -42,13 +45,15 @@ def open_storage(url: str | None, folder: Path) -> optuna.storages.BaseStorage:
         folder.mkdir(parents=True, exist_ok=True)
         return JournalStorage(JournalFileBackend(str(folder / "journal.log")))
     try:
-        return RDBStorage(
-            url,
-            heartbeat_interval=HEARTBEAT_S,
-            grace_period=GRACE_S,
-            failed_trial_callback=RetryFailedTrialCallback(max_retry=RETRIES),
-            engine_kwargs={"pool_pre_ping": True},
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # all that has to do with heartbeats
+            return RDBStorage(
+                url,
+                heartbeat_interval=HEARTBEAT_S,
+                grace_period=GRACE_S,
+                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
+                engine_kwargs={"pool_pre_ping": True},
+            )
     except Exception as error:  # whatever the driver raises: no server, no database, no driver, no rights
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
@@ -118,38 +123,42 @@ def coordinate(study: optuna.Study, trials: int, commands: Sequence[Sequence[str
     """
     threads = str(max((os.cpu_count() or 1) // len(commands), 1))
     environment = os.environ | {"OMP_NUM_THREADS": threads, "POLARS_MAX_THREADS": threads}
-    pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
-    running = [
-        subprocess.Popen(command, env=environment, stderr=pipe, stdout=nowhere, text=True) for command in commands
-    ]
-    alive, seen = list(running), count_finished(study)
-    try:
-        while (done := count_finished(study)) < trials:
-            alive = [process for process in alive if not _is_dead(process, study)]
-            if not alive and count_finished(study) < trials:
-                raise UserError(
-                    f"All workers of the study {study.study_name} ended after {done} of {trials} trials, which are"
-                    " kept: run the same command again to go on."
-                )
-            if done > seen:
-                seen = done
-                yield done
-            time.sleep(POLL_S)
-    finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.communicate()
-        rescue(study, [process.pid for process in running], again=count_finished(study) < trials)
+    with contextlib.ExitStack() as stack:
+        # Into files: a worker that writes much would wait for ever for a pipe that nobody reads.
+        logs = [stack.enter_context(tempfile.TemporaryFile("w+", errors="replace")) for _ in commands]
+        running = [
+            subprocess.Popen(command, env=environment, stderr=log, stdout=subprocess.DEVNULL)
+            for command, log in zip(commands, logs, strict=True)
+        ]
+        alive, seen = list(zip(running, logs, strict=True)), count_finished(study)
+        try:
+            while (done := count_finished(study)) < trials:
+                alive = [worker for worker in alive if not _is_dead(*worker, study)]
+                if not alive and count_finished(study) < trials:
+                    raise UserError(
+                        f"All workers of the study {study.study_name} ended after {done} of {trials} trials, which are"
+                        " kept: run the same command again to go on."
+                    )
+                if done > seen:
+                    seen = done
+                    yield done
+                time.sleep(POLL_S)
+        finally:
+            for process in running:
+                process.terminate()
+            for process in running:
+                process.wait()
+            rescue(study, [process.pid for process in running], again=count_finished(study) < trials)
 
 
-def _is_dead(process: "subprocess.Popen[str]", study: optuna.Study) -> bool:
+def _is_dead(process: "subprocess.Popen[bytes]", log: IO[str], study: optuna.Study) -> bool:
     """Whether a worker has ended; what it was at is put in line again, and why it ended is said."""
     if process.poll() is None:
         return False
     rescue(study, [process.pid])
     if process.returncode:
-        told = (process.stderr.read() if process.stderr else "").strip().splitlines()
+        log.seek(0)
+        told = log.read().strip().splitlines()
         reason = told[-1] if told else "killed"
         say(f"  a worker ended with {process.returncode} ({reason}); what it was at is tried again")
     return True
