@@ -3,7 +3,7 @@
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import distributed
@@ -59,7 +59,21 @@ class Cluster:
         workers = self._workers[: min(len(rows.sizes) for rows in asked)]  # none may be left without a query
         if not workers:
             return None
-        return self._watch(lambda: fitter(self._client, workers, family, task), workers)
+        with self._turn(workers):
+            return self._watch(lambda: fitter(self._client, workers, family, task), workers)
+
+    @contextlib.contextmanager
+    def _turn(self, workers: Sequence[str]) -> Iterator[None]:
+        """One fit at a time, of all runs: halves of two on different workers would wait for each other for ever."""
+        make: Any = distributed.Lock
+        lock = make("recsys fit", scheduler_rpc=self._client.scheduler, loop=self._client.loop)
+        while not lock.acquire(timeout=LOOK_S):
+            self._refuse_loss(workers)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(Exception):  # a scheduler that was lost has forgotten it
+                lock.release()
 
     def _watch(self, work: Callable[[], Fit], workers: Sequence[str]) -> Fit:
         """Wait for the work as long as all workers are there: a library may wait for a lost one for ever."""

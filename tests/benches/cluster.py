@@ -44,12 +44,13 @@ def main() -> None:
     parser.add_argument("--name", choices=list(PLACES), required=True)
     parser.add_argument("--scale", type=float, default=0.02, help="size of the simulated data; 1.0 is the host's")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--set", dest="settings", action="append", default=[], help="override a setting, as for run")
     asked = parser.parse_args()
     command, pipeline, metric = PLACES[asked.name]
     with tempfile.TemporaryDirectory() as name:
         build = Path(name)
         raw = command.choose_raw(None, asked.scale, 0, build)
-        config = command.load_config(["seed=0", *SETTINGS[asked.name]])
+        config = command.load_config(["seed=0", *SETTINGS[asked.name], *asked.settings])
         files = command.locate(raw, config)
         pipeline.prepare(files, config, Run(build / "run", build / "cache"))
         rows = []

@@ -124,6 +124,24 @@ def test_a_wrong_setting_is_told_as_it_is_here(address: str) -> None:
         assert fitted("xgboost", None, 2).rounds == 2
 
 
+def test_two_runs_take_turns_on_the_workers(address: str) -> None:
+    """With a fit of each on one of the two workers, either would wait for the other's worker for ever."""
+    here = fitted("lightgbm_softmax", None, 100)
+    found: list[Ranker] = []
+
+    def run() -> None:
+        with cluster.use(address):
+            found.extend(fitted("lightgbm_softmax", None, 100) for _ in range(4))
+
+    runs = [threading.Thread(target=run, daemon=True) for _ in range(2)]
+    for each in runs:
+        each.start()
+    for each in runs:
+        each.join(timeout=60)
+    assert len(found) == 8
+    assert_as_good(found[-1], here)
+
+
 def test_queries_are_dealt_whole_and_in_turn() -> None:
     sizes = np.array([3, 1, 2, 4, 2], np.int32)
     features = np.arange(12, dtype=np.float32)[:, None]
