@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from common.errors import UserError
-from competitions import books, fetching, standing_in, tuning
+from competitions import books, fetching, serving, standing_in, tuning
 from competitions.flight import command as flight
 from competitions.mgtv import command as mgtv
 from competitions.news import command as news
@@ -26,6 +26,9 @@ Truth = Annotated[Path, typer.Option(help="The truth file: one row per answer, i
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a setting: --set a.b=c, or --set @FILE (repeatable).")
 ]
+Cluster = Annotated[
+    str | None, typer.Option(envvar="RECSYS_CLUSTER", help="A Dask scheduler: boosted trees are fitted on its workers.")
+]
 Untuned = Annotated[bool, typer.Option("--untuned", help="Leave tuned.toml aside.")]
 
 
@@ -38,9 +41,10 @@ def run(
     build: Build = Path("build"),
     overrides: Overrides = None,
     untuned: Untuned = False,
+    cluster: Cluster = None,
 ) -> None:
     """Raw files to a checked submission, with a closing summary."""
-    conduct(competition(name), Asked(name, raw, scale, seed, build, overrides or [], not untuned))
+    conduct(competition(name), Asked(name, raw, scale, seed, build, overrides or [], not untuned, cluster))
 
 
 @app.command()
@@ -81,7 +85,7 @@ def score(name: Name, submission: Annotated[Path, typer.Argument()], truth: Trut
     competition(name).score(submission, truth, raw)
 
 
-for verb in (
+VERBS = (
     tuning.tune,
     books.runs,
     books.compare,
@@ -90,7 +94,10 @@ for verb in (
     fetching.data,
     fetching.submit,
     standing_in.standin,
-):
+    serving.serve,
+    serving.replay,
+)
+for verb in VERBS:
     app.command()(verb)
 
 

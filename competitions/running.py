@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from common import cluster
 from common.ledger import read_leaderboard
 from common.record import RECORD, Origin, Told, read_record, write_record
 from common.report import write_report
@@ -43,7 +44,7 @@ class Command(Protocol):
 
 @dataclass(frozen=True)
 class Asked:
-    """What a run is asked for on the command line."""
+    """What a run is asked for on the command line. ``cluster``: a Dask scheduler that boosted trees are fitted on."""
 
     name: str
     raw: Path | None
@@ -52,6 +53,7 @@ class Asked:
     build: Path
     overrides: Sequence[str]
     tuned: bool = True
+    cluster: str | None = None
 
 
 def conduct(command: Command, asked: Asked) -> Path:
@@ -66,7 +68,8 @@ def conduct(command: Command, asked: Asked) -> Path:
     files = command.locate(folder, config)
     work = Run(build / stamp(started), build / "cache")
     try:
-        outcome = command.solve(files, config, work)
+        with cluster.use(asked.cluster):
+            outcome = command.solve(files, config, work)
     finally:
         with contextlib.suppress(OSError):
             work.folder.rmdir()  # goes only while it is empty: a run that was refused leaves nothing

@@ -1,17 +1,18 @@
 """What the command line does for the news competition."""
 
+import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from common import config as configuration
-from common.progress import track
+from common.run import Run
 from common.show import print_table, shorten_steps, wide_console
 from common.simulate import REPORT, Host, choose_files, simulated_folder
 from competitions.news import raw, submit
 from competitions.news.config import NewsConfig
-from competitions.news.ladder import climb, list_rungs
+from competitions.news.ladder import climb
 from competitions.news.pipeline import solve as solve
 from competitions.news.simulate import TRUTH
 from competitions.news.simulate import describe as describe_simulation
@@ -68,12 +69,16 @@ def simulate(out: Path | None, scale: float | None, seed: int, build: Path, desc
 def ladder(raw_folder: Path | None, scale: float | None, seed: int, build: Path, settings: Sequence[str] = ()) -> None:
     """Run rung after rung, and print what each adds."""
     folder = choose_raw(raw_folder, scale, seed, build)
-    rows = []
-    for name, overrides in track(list(list_rungs()), "ladder"):
-        row = climb(folder, name, load_config([f"seed={seed}", *settings, *overrides]), build)
-        truth = score_file(folder, Path(row.pop("submission")))
-        rows.append(row | ({"truth mrr@5": truth["scores"]["mrr@5"]} if truth else {}))
-    print_table(wide_console(), "Ladder: each rung adds to the one above it", rows)
+    config = load_config([f"seed={seed}", *settings])
+    run = Run(build / "ladder", build / "cache")
+    rows = climb(locate(folder, config), config, run, functools.partial(judge, folder))
+    print_table(wide_console(), "Ladder on the validation readers: each rung adds to the one above it", rows)
+
+
+def judge(folder: Path, submission: Path) -> float | None:
+    """MRR@5 on the simulated truth, None elsewhere."""
+    truth = score_file(folder, submission)
+    return truth["scores"]["mrr@5"] if truth else None
 
 
 def check(submission: Path, raw_folder: Path | None) -> None:
