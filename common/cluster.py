@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import importlib
 import platform
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from common.rankers import elsewhere
 
 CONNECT_S = 10.0
 WORKERS_S = 10.0
+CLOSE_S = 10.0
 SHARED = ("numpy", "lightgbm", "xgboost", "distributed")  # what both ends of a fit must have alike
 ADVICE = "see competitions/BEYOND.md for how to start one"
 
@@ -39,7 +41,8 @@ def use(address: str | None) -> Iterator[None]:
     # Here and not above: a run without a cluster must not wait for the import.
     from common.cluster_fit import Cluster
 
-    with contextlib.closing(_connect(address)) as client:
+    client = _connect(address)
+    try:
         workers = _find_workers(client, address)
         _compare(client)
         progress.say(f"Boosted trees are fitted on {len(workers)} workers of {address}.")
@@ -48,6 +51,15 @@ def use(address: str | None) -> Iterator[None]:
             yield
         finally:
             elsewhere.reset(token)
+    finally:
+        _close(client)
+
+
+def _close(client: Any) -> None:
+    """Take leave of the cluster; a farewell that hangs must not keep from the run what it has made."""
+    farewell = threading.Thread(target=client.close, daemon=True)
+    farewell.start()
+    farewell.join(CLOSE_S)
 
 
 def _connect(address: str) -> Any:
