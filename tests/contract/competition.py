@@ -142,7 +142,7 @@ class Recorder(Run):
 def words(competition: Competition, raw: Path, build: Path, *settings: str) -> list[str]:
     """The command line of a small run."""
     told = [part for setting in (*competition.small, *settings) for part in ("--set", setting)]
-    return ["run", competition.name, "--raw", str(raw), "--build", str(build), *told]
+    return ["run", competition.name, "--untuned", "--raw", str(raw), "--build", str(build), *told]
 
 
 def start(*line: str, root: Path = ROOT, hash_seed: int = 0) -> "subprocess.Popen[str]":
