@@ -65,9 +65,8 @@ def _close(client: Any) -> None:
 def _connect(address: str) -> Any:
     from common.cluster_fit import OrderedClient
 
-    client: Any = OrderedClient
     try:
-        return client(address, timeout=CONNECT_S, set_as_default=False)
+        return OrderedClient(address, CONNECT_S)
     except (OSError, ValueError) as error:
         raise UserError(
             f"No Dask scheduler answers at {address!r} within {CONNECT_S:.0f} s ({_first_line(error)}): {ADVICE}."

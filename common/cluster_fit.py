@@ -29,6 +29,18 @@ class OrderedClient(distributed.Client):
     fit would give other trees every time.
     """
 
+    def __init__(self, address: str, timeout: float) -> None:
+        """Connect. One that cannot is closed here: left to the garbage collector, it may close itself while the next
+        client is being made, and both wait for the same lock.
+        """
+        try:
+            super().__init__(address, timeout=timeout, set_as_default=False)  # type: ignore[no-untyped-call]
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self.close(timeout=timeout)  # type: ignore[no-untyped-call]
+            self.status = "closed"
+            raise
+
     def who_has(self, futures: Any = None, **kwargs: Any) -> Any:
         """The workers that hold each of some futures, by key."""
         found = super().who_has(futures, **kwargs)  # type: ignore[no-untyped-call]

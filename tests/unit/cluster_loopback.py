@@ -1,5 +1,6 @@
 """Fits on two worker processes of a Dask cluster must be as good as fits here; a broken cluster is one sentence."""
 
+import gc
 import os
 import pickle
 import signal
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from common import cluster
+from common.cluster_fit import OrderedClient
 from common.cluster_share import deal, number_queries
 from common.errors import UserError
 from common.keys import Keys
@@ -181,9 +183,12 @@ def test_outside_of_the_block_fits_are_made_here_again(address: str) -> None:
 
 @pytest.mark.parametrize("told", ["tcp://127.0.0.1:1", "nonsense", "", "tcp://:x"])
 def test_an_address_where_nobody_answers_is_one_sentence(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the client that tried is closed, while the error still holds it: the next one may deadlock with it else."""
     monkeypatch.setattr(cluster, "CONNECT_S", 0.5)
-    with pytest.raises(UserError, match=r"No Dask scheduler answers at .* within 0 s"), cluster.use(told):
+    with pytest.raises(UserError, match=r"No Dask scheduler answers at .* within 0 s") as held, cluster.use(told):
         pass
+    assert held.value.__cause__ is not None
+    assert {each.status for each in gc.get_objects() if type(each) is OrderedClient} <= {"closed"}
 
 
 def test_a_scheduler_without_workers_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
