@@ -146,14 +146,17 @@ def score_network(
 @contextlib.contextmanager
 def _steady(seed: int, threads: int) -> Iterator[None]:
     """Draws from ``seed`` and sums over so many threads, whatever was set outside, which comes back."""
-    before = torch.get_num_threads()
+    before, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         torch.set_num_threads(threads)
+        # Or two threads that add to the gradient of one list do so in the order in which they come.
+        torch.use_deterministic_algorithms(True)
         try:
             yield
         finally:
             torch.set_num_threads(before)
+            torch.use_deterministic_algorithms(strict)
 
 
 def _train(network: nn.Module, data: _Data, settings: DeepSettings, seed: int, name: str) -> list[float]:

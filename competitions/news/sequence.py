@@ -37,7 +37,7 @@ class SequenceSettings(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 0.005
     negatives: int = 512
     least: int = 2
-    threads: int = 2
+    threads: int = 1  # the products are so small that a second one waits more than it works
 
 
 class NextClick(nn.Module):
@@ -86,16 +86,18 @@ def score_next(fold: Fold, candidates: pl.DataFrame, settings: SequenceSettings,
     """Scores of the candidates (query, item): query, item, score. Learned from ``fold.history`` alone."""
     counts = fold.history.group_by("item").len().filter(pl.col("len") >= settings.least).sort("item")
     words = Vocabulary(counts["item"].to_numpy())
-    before = torch.get_num_threads()
+    before, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         torch.set_num_threads(settings.threads)
+        torch.use_deterministic_algorithms(True)  # or gradients are added up in the order in which threads come
         try:
             network = NextClick(len(words.items) + 1, settings.size)
             train(network, list_readers(fold.history, words, settings.length + 1), settings, seed)
             return ask(network.eval(), fold, candidates, words, settings)
         finally:
             torch.set_num_threads(before)
+            torch.use_deterministic_algorithms(strict)
 
 
 def list_readers(history: pl.DataFrame, words: Vocabulary, length: int) -> Places:

@@ -83,6 +83,18 @@ def test_one_seed_gives_one_result_and_leaves_the_threads_alone(kind: str) -> No
     assert torch.equal(torch.random.get_rng_state(), before[1])
 
 
+def test_two_threads_that_share_a_list_give_one_result() -> None:
+    """One list of 2,001 rows: both threads add to the gradient of what its device watched."""
+    rng, rows = np.random.default_rng(0), 2_001
+    day = serve([rows], [5], {"video_noise": rng.normal(size=rows)})
+    watched, video = rng.integers(1, VIDEOS + 1, (1, 20)), rng.integers(1, VIDEOS + 1, rows)
+    inputs = Inputs(video, np.zeros(1, np.int64), watched, np.full((1, 20), 0.5, np.float32))
+    settings = DeepSettings(passes=2, lists=1, watched=20, threads=2)
+    fits = [fit_network([day], [inputs], *tables(), "DIN", ["video"], settings, 0) for _ in range(3)]
+    assert len({b"".join(weights.tobytes() for weights in fit.weights.values()) for fit in fits}) == 1
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
 def test_batches_do_not_change_the_scores() -> None:
     day, inputs = draw_lesson(1, 40)
     network = fit_network([day], [inputs], *tables(), "DIN", ["video"], SETTINGS, 0)
