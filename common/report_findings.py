@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from common import report_numbers as numbers
 
@@ -73,7 +73,7 @@ def _uneven_folds(record: Row) -> Iterator[Finding]:
     weights = [1 / row["error"] ** 2 for row in rows]
     mean = sum(w * row["score"] for w, row in zip(weights, rows, strict=True)) / sum(weights)
     square = sum(w * (row["score"] - mean) ** 2 for w, row in zip(weights, rows, strict=True))
-    chance = float(chi2.sf(square, len(rows) - 1))
+    chance = float(chdtrc(len(rows) - 1, square))
     if chance < UNLIKELY:
         worst = min(rows, key=lambda row: float(row["score"]))
         yield Finding(

@@ -1,5 +1,6 @@
 """The command line: ``python -m competitions VERB NAME``. Bad input ends in one sentence and exit code 1."""
 
+import importlib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -8,14 +9,9 @@ import typer
 
 from common.errors import UserError
 from competitions import books, fetching, serving, standing_in, tuning
-from competitions.flight import command as flight
-from competitions.mgtv import command as mgtv
-from competitions.news import command as news
-from competitions.running import Asked, conduct
-from competitions.tencent import command as tencent
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-COMPETITIONS = {"news": news, "flight": flight, "mgtv": mgtv, "tencent": tencent}
+COMPETITIONS = ("news", "flight", "mgtv", "tencent")
 
 Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(COMPETITIONS)}.")]
 Raw = Annotated[Path | None, typer.Option(help="Folder with the host's files; default data/NAME/raw, else simulated.")]
@@ -44,6 +40,8 @@ def run(
     cluster: Cluster = None,
 ) -> None:
     """Raw files to a checked submission, with a closing summary."""
+    from competitions.running import Asked, conduct  # with all libraries of a fit
+
     conduct(competition(name), Asked(name, raw, scale, seed, build, overrides or [], not untuned, cluster))
 
 
@@ -102,10 +100,10 @@ for verb in VERBS:
 
 
 def competition(name: str):  # type: ignore[no-untyped-def]  # a module
-    """The command module of a competition."""
+    """The command module of a competition; the others are not even imported, which takes seconds."""
     if name not in COMPETITIONS:
         raise UserError(f"There is no competition {name}; say {' or '.join(COMPETITIONS)}.")
-    return COMPETITIONS[name]
+    return importlib.import_module(f"competitions.{name}.command")
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import typer
 from common import compare as comparing
 from common import ledger
 from common.show import print_table, wide_console
-from competitions.running import write_page
+from competitions.pages import write_page
 
 NAMES = ("news", "flight", "mgtv", "tencent")
 Build = Annotated[Path, typer.Option(help="Where everything that is made goes.")]

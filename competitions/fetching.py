@@ -15,8 +15,6 @@ from common.record import RECORD
 from common.show import print_table, wide_console
 from common.simulate import REPORT
 from competitions.flight import sources as flight
-from competitions.flight.raw import locate
-from competitions.flight.submit import check_submission
 from competitions.mgtv import sources as mgtv
 from competitions.news import sources as news
 from competitions.tencent import sources as tencent
@@ -70,6 +68,9 @@ def submit(
     if source.host != "kaggle":
         print(f"{answer}: {source.answers}.")
         return
+    from competitions.flight.raw import locate  # here: what checks files imports every library of a fit
+    from competitions.flight.submit import check_submission
+
     checked = check_submission(answer, locate(raw or Path(record["data"]["folder"])))
     print(f"{checked.path}: {checked.rows:,} rows, valid.")
     told = message or describe(name, folder.name, record)

@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +9,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from common import cluster
-from common.ledger import read_leaderboard
-from common.record import RECORD, Origin, Told, read_record, write_record
-from common.report import write_report
+from common.record import RECORD, Origin, Told, write_record
 from common.run import Run, prune
 from common.simulate import REPORT
+from competitions.pages import write_page
 
 
 class Command(Protocol):
@@ -83,23 +81,6 @@ def conduct(command: Command, asked: Asked) -> Path:
     shared = {name: record[name] for name in ("steps", "wall_seconds", "config")}
     command.show({**record["summary"], "truth": truth, **shared}, work.folder / RECORD)
     return work.folder
-
-
-def write_page(folder: Path) -> Path:
-    """The report of a run from its record, with its competition's ladder and studies where there are any."""
-    record = read_record(folder / RECORD) | {"leaderboard": read_leaderboard(folder)}
-    ladder = _read_json(folder.parent / "ladder" / "ladder.json")
-    studies = [_read_json(path) for path in sorted((folder.parent / "tuning").glob("*.json"))]
-    return write_report(record, folder, ladder, [study for study in studies if study])
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    """A ladder's or a study's figures; None where there are none that can be read."""
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def stamp(moment: datetime.datetime) -> str:

@@ -11,7 +11,6 @@ from common.show import print_table, shorten_steps, wide_console
 from common.simulate import REPORT, Host, choose_files, simulated_folder
 from competitions.mgtv import layout, raw, submit
 from competitions.mgtv.config import MgtvConfig
-from competitions.mgtv.ladder import climb
 from competitions.mgtv.pipeline import solve as solve
 from competitions.mgtv.simulate import TRUTH
 from competitions.mgtv.simulate import describe as describe_simulation
@@ -63,6 +62,8 @@ def simulate(out: Path | None, scale: float | None, seed: int, build: Path, desc
 
 def ladder(raw_folder: Path | None, scale: float | None, seed: int, build: Path, settings: Sequence[str] = ()) -> None:
     """Run rung after rung, and print what each adds."""
+    from competitions.mgtv.ladder import climb  # with its networks, and torch
+
     folder = choose_raw(raw_folder, scale, seed, build)
     config = load_config([f"seed={seed}", *settings])
     rows = climb(raw.locate(folder, config.host), config, Run(build / "ladder", build / "cache"))

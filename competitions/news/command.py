@@ -12,7 +12,6 @@ from common.show import print_table, shorten_steps, wide_console
 from common.simulate import REPORT, Host, choose_files, simulated_folder
 from competitions.news import raw, submit
 from competitions.news.config import NewsConfig
-from competitions.news.ladder import climb
 from competitions.news.pipeline import solve as solve
 from competitions.news.simulate import TRUTH
 from competitions.news.simulate import describe as describe_simulation
@@ -68,6 +67,8 @@ def simulate(out: Path | None, scale: float | None, seed: int, build: Path, desc
 
 def ladder(raw_folder: Path | None, scale: float | None, seed: int, build: Path, settings: Sequence[str] = ()) -> None:
     """Run rung after rung, and print what each adds."""
+    from competitions.news.ladder import climb  # with its networks, and torch
+
     folder = choose_raw(raw_folder, scale, seed, build)
     config = load_config([f"seed={seed}", *settings])
     run = Run(build / "ladder", build / "cache")
