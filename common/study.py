@@ -143,6 +143,8 @@ def coordinate(study: optuna.Study, trials: int, commands: Sequence[Sequence[str
                     seen = done
                     yield done
                 time.sleep(POLL_S)
+            if done > seen:
+                yield done
         finally:
             for process in running:
                 process.terminate()

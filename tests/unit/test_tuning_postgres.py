@@ -143,7 +143,8 @@ def test_machines_share_a_study_and_one_takes_up_what_a_lost_one_was_at(server: 
         other.kill()
     assert_nothing_is_lost(study, killed)
     trials = study.get_trials(deepcopy=False)
-    assert {trial.user_attrs[WORKER] for trial in trials} == {"lost-1", "other-1"}
+    # The last one may have been killed between asking for a trial and saying whose it is.
+    assert {trial.user_attrs[WORKER] for trial in trials if WORKER in trial.user_attrs} == {"lost-1", "other-1"}
     assert [trial.params["x"] for trial in trials if trial.number == 0] == [0.2]  # today's settings are the first
 
 
