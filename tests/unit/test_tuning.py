@@ -149,8 +149,9 @@ def test_what_a_dead_worker_was_at_is_marked_and_tried_again(storage: optuna.sto
     assert len(study.trials) == 3
 
 
+# The survivor waits for what the dead one left: else it might finish the study before anybody looks.
 WORK = """
-import os, signal, sys
+import contextlib, os, signal, sys, time
 from pathlib import Path
 from common import study as studies
 from tests.unit.test_tuning import make_task
@@ -160,9 +161,12 @@ task = make_task()
 score = task.score
 
 def once(settings, fold):
-    if fold == 1 and mark.exists():
-        mark.unlink()
-        os.kill(os.getpid(), signal.SIGKILL)
+    if fold == 1:
+        with contextlib.suppress(FileNotFoundError):
+            mark.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        while not any(studies.RETRIED in trial.user_attrs for trial in study.get_trials()):
+            time.sleep(0.05)
     return score(settings, fold)
 
 object.__setattr__(task, "score", once)
