@@ -1,4 +1,4 @@
-"""What simulations share: a folder that is written at once; the choice between a host's files and simulated ones."""
+"""A folder in a host's layout that is written at once, and the choice between a host's files and simulated ones."""
 
 import os
 import shutil
@@ -52,14 +52,17 @@ def simulated_folder(build: Path, scale: float, seed: int) -> Path:
 
 
 @contextmanager
-def written_at_once(out: Path, ours: Collection[str]) -> Iterator[Path]:
-    """A folder beside ``out`` to write ``ours`` in; it takes the name ``out`` only when the block ends well."""
+def written_at_once(out: Path, ours: Collection[str], marker: str = REPORT, kind: str = "simulation") -> Iterator[Path]:
+    """A folder beside ``out`` to write ``ours`` in; it takes the name ``out`` only when the block ends well.
+
+    A folder that holds anything is replaced only where it bears the ``marker`` of this ``kind`` and nothing foreign.
+    """
     partial = out.absolute().with_name(f".{out.absolute().name}.partial-{os.getpid()}")
     try:
         held = {path.name for path in out.iterdir()} if out.exists() else set()
-        # The host's own files bear the same names: only the report tells that a folder is ours to replace.
-        if held and (REPORT not in held or held - set(ours)):
-            raise UserError(f"The folder {out} holds files that are no simulation; name another folder.")
+        # The host's own files bear the same names: only the marker tells that a folder is ours to replace.
+        if held and (marker not in held or held - set(ours) - {marker}):
+            raise UserError(f"The folder {out} holds files that are no {kind}; name another folder.")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         yield partial
@@ -68,6 +71,6 @@ def written_at_once(out: Path, ours: Collection[str]) -> Iterator[Path]:
         partial.rename(out)
     except OSError as error:
         reason = error.strerror or error
-        raise UserError(f"The simulation cannot be written to {out}: {reason}; name a folder with space.") from error
+        raise UserError(f"The {kind} cannot be written to {out}: {reason}; name a folder with space.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -5,10 +5,8 @@ read.
 """
 
 import json
-import os
-import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +14,7 @@ from typing import NamedTuple
 import polars as pl
 
 from common.errors import UserError
+from common.simulate import written_at_once
 
 MARKER = "standin.json"  # written last: a folder that has it is a stand-in, ours to replace
 TRUTH = "truth.csv"
@@ -45,26 +44,9 @@ class Field(NamedTuple):
     high: float = 2**53
 
 
-@contextmanager
-def laid_at_once(out: Path, ours: Collection[str]) -> Iterator[Path]:
-    """A folder beside ``out`` to write ``ours`` in; it takes the name ``out`` only when the block ends well."""
-    partial = out.absolute().with_name(f".{out.absolute().name}.partial-{os.getpid()}")
-    try:
-        held = {path.name for path in out.iterdir()} if out.exists() else set()
-        # The host's own files bear the same names: only the marker tells that a folder is ours to replace.
-        if held and (MARKER not in held or held - set(ours) - {MARKER}):
-            raise UserError(f"The folder {out} holds files that are no stand-in; name another folder with --out.")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        yield partial
-        if out.exists():
-            shutil.rmtree(out)
-        partial.rename(out)
-    except OSError as error:
-        reason = error.strerror or error
-        raise UserError(f"The stand-in cannot be written to {out}: {reason}; name a folder with space.") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+def laid_at_once(out: Path, ours: Collection[str]) -> AbstractContextManager[Path]:
+    """A folder to write ``ours`` in, see ``written_at_once``; the host's own files are never replaced."""
+    return written_at_once(out, ours, MARKER, "stand-in")
 
 
 def write_marker(folder: Path, made: StandIn) -> None:
