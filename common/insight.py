@@ -19,10 +19,13 @@ Metric = Callable[[Floats, Rows], Floats]
 
 
 class Importance(TypedDict):
-    """One feature: its share of the gain, 0 to 1, and the metric lost without it; null where that was not measured."""
+    """One feature: its share of the gain, 0 to 1, and the metric lost without it; null where there is no such number.
+
+    A network knows no gain.
+    """
 
     feature: str
-    gain: float
+    gain: float | None
     permutation: float | None
     error: float | None
 

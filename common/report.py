@@ -121,10 +121,16 @@ def _carried(record: Row) -> Html | None:
             f"Best of the models: {best.get('model')} with {numbers.with_error(best['score'], best.get('error'))}."
         )
     rows = report_insight.insight(record, "importance") or []
-    strongest = sorted(rows, key=lambda row: -float(row.get("gain") or 0.0))[:CARRIERS]
-    if strongest:
-        named = ", ".join(f"{row.get('feature')} ({numbers.share(row.get('gain'))})" for row in strongest)
-        said.append(f"Most gain: {named}.")
+    grown = [row for row in rows if row.get("gain")]
+    lost = [row for row in rows if not grown and row.get("permutation")]
+    for title, judged, key, write in (
+        ("Most gain", grown, "gain", numbers.share),
+        ("Missed most", lost, "permutation", numbers.score),
+    ):
+        strongest = sorted(judged, key=lambda row: -float(row[key]))[:CARRIERS]
+        if strongest:
+            named = ", ".join(f"{row.get('feature')} ({write(row[key])})" for row in strongest)
+            said.append(f"{title}: {named}.")
     return tag("p", " ".join(said)) if said else None
 
 

@@ -26,16 +26,18 @@ def insight(record: Row, name: str) -> Any:
 
 
 def features(record: Row) -> Section | None:
-    """Features by gain, with what is lost without each; and the names of all."""
+    """Features by gain, with what is lost without each; by that where a model knows no gain; and the names of all."""
     rows = insight(record, "importance") or []
     names = record.get("features") or []
     listed = folded(f"All {len(names)} features", tag("p", ", ".join(names), class_="names")) if names else None
     if not rows:
         return section("features", "Features", listed)
     useful = [row for row in rows if row.get("gain") or row.get("permutation")]
-    shown = sorted(useful, key=lambda row: -float(row.get("gain") or 0.0))[:FEATURES_SHOWN]
-    columns = [shares("gain", [row.get("gain") for row in shown])]
-    note = "Gain: its share of what all splits gave in training, the mean over the models."
+    grown = any(row.get("gain") for row in rows)
+    key = "gain" if grown else "permutation"
+    shown = sorted(useful, key=lambda row: -float(row.get(key) or 0.0))[:FEATURES_SHOWN]
+    columns = [shares("gain", [row.get("gain") for row in shown])] if grown else []
+    note = "Gain: its share of what all splits gave in training, the mean over the models." if grown else ""
     if any(numbers.is_number(row.get("permutation")) for row in shown):
         losses = [_loss(row) for row in shown]
         columns.append(Column("lost", losses, reference=0.0))
@@ -43,10 +45,10 @@ def features(record: Row) -> Section | None:
             " Lost: the score lost on validation queries when the feature's values change places, with one "
             "standard error (pale within two); features that say the same cover for each other."
         )
-    unused = sum(1 for row in rows if not row.get("gain"))
+    unused = sum(1 for row in rows if not row.get("gain")) if grown else 0
     rest = f" {numbers.count(unused)} of {numbers.count(len(rows))} features have no gain at all." if unused else ""
     drawn = marks([str(row.get("feature", "")) for row in shown], columns, "feature")
-    return section("features", "Features", drawn, caption(note + rest), listed)
+    return section("features", "Features", drawn, caption((note + rest).strip()), listed)
 
 
 def _loss(row: Row) -> Mark:

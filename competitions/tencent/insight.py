@@ -1,14 +1,16 @@
-"""What the report of a Tencent run shows beyond scores: how training went, and how the test's users differ."""
+"""What the report of a Tencent run shows beyond scores: its inputs, how training went, how the test's users differ."""
 
 from typing import Any
 
 import numpy as np
 
 from common.drift import Drift, find_drift
+from common.insight import Importance
 from common.rows import Matrix
 from common.run import Run
 from competitions.tencent import layout
 from competitions.tencent.data import Corpus
+from competitions.tencent.importance import measure_inputs
 from competitions.tencent.pipeline import Outcome
 from competitions.tencent.splits import Fold
 from competitions.tencent.view import Histories
@@ -25,7 +27,15 @@ def look(outcome: Outcome, run: Run) -> dict[str, Any]:
     losses = outcome.early.trained.value.course.losses
     values = [-float(loss) for loss in losses]
     course = [{"name": "network, hold-out", "metric": "-loss", "values": values, "best": len(values)}]
-    return {"drift": drift, "curves": course if len(values) > 1 else []}
+    return {"drift": drift, "curves": course if len(values) > 1 else [], "importance": weigh_inputs(outcome, run)}
+
+
+def weigh_inputs(outcome: Outcome, run: Run) -> list[Importance]:
+    """What the hold-out's network misses of each input."""
+    ready, taught, config = outcome.ready, outcome.early, outcome.config
+    told = ready.corpus, ready.embeddings, ready.valid, taught.words, taught.trained
+    measured = run.step(measure_inputs, *told, config.model, config.train, config.seed, name="insight.importance")
+    return measured.value
 
 
 def compare_users(corpus: Corpus, valid: Fold, test: Fold) -> Drift | None:

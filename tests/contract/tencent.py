@@ -48,7 +48,7 @@ SMALL = (
     "retrieve.beam=16",
 )
 QUICK = ("train.epochs=1",)
-AFTER_MODEL = {"valid.fit", "valid.answer", "measure", "test.fit", "test.answer", "choose"}
+AFTER_MODEL = {"valid.fit", "valid.answer", "measure", "test.fit", "test.answer", "choose", "insight.importance"}
 
 Lines = list[str]
 Answer = dict[str, Any]  # the JSON form

@@ -1,0 +1,168 @@
+"""A competitor's day on every competition: tune, climb, look again, note a leaderboard score, check, hand in."""
+
+import importlib
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common.rows import Rows
+from common.run import Result, Run
+from common.tuning import Scores, Task
+from competitions import tuning
+from tests.conftest import Call
+from tests.contract.competition import Competition, Finished
+
+
+def told(*settings: str) -> list[str]:
+    """Settings as words of the command line."""
+    return [word for setting in settings for word in ("--set", setting)]
+
+
+def inputs(finished: Finished) -> list[str]:
+    """Where the raw files lie and where the run worked."""
+    return ["--raw", str(finished.raw), "--build", str(finished.build)]
+
+
+# --- tuning ---
+
+
+def ruin(rows: Rows) -> Rows:
+    """Rows that tell nothing, with each query's answers in reverse order."""
+    ends = np.cumsum(rows.sizes)
+    mirrored = np.repeat(2 * ends - rows.sizes - 1, rows.sizes) - np.arange(len(rows.labels))
+    return Rows(rows.names, np.zeros_like(rows.features), rows.labels[mirrored], rows.sizes)
+
+
+def ruined(value: object) -> Result[Any]:
+    return Result("ruined", lambda: value)
+
+
+def ruin_news(ready: Any) -> Any:
+    labelled = ready.rows.value
+    return replace(ready, rows=ruined(replace(labelled, valid=ruin(labelled.valid))))
+
+
+def ruin_flight(ready: Any) -> Any:
+    labelled = ready.labelled.value
+    return replace(ready, labelled=ruined(replace(labelled, valid=ruin(labelled.valid))))
+
+
+def ruin_mgtv(ready: Any) -> Any:
+    served = {day: ready.labelled[day].value for day in ready.plan.valid}
+    changed = {
+        day: Result(f"ruined{day}", lambda one=one: replace(one, rows=ruin(one.rows))) for day, one in served.items()
+    }
+    return replace(ready, labelled=ready.labelled | changed)
+
+
+def ruin_tencent(ready: Any) -> Any:
+    fold = ready.valid.value
+    return replace(ready, valid=ruined(replace(fold, target=np.roll(fold.target, 1))))
+
+
+RUINS: dict[str, Callable[[Any], Any]] = {
+    "news": ruin_news,
+    "flight": ruin_flight,
+    "mgtv": ruin_mgtv,
+    "tencent": ruin_tencent,
+}
+
+
+def measure(task: Task) -> tuple[list[float], Scores]:
+    """Today's settings on the study's folds, and on the split that judges it."""
+    return [task.score(task.current, fold) for fold in range(task.folds)], task.judge(task.current)
+
+
+def test_no_study_sees_the_split_that_judges_it(
+    competition: Competition, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command, space = (importlib.import_module(f"competitions.{competition.name}.{end}") for end in ("command", "space"))
+    config = command.load_config([*competition.small, *competition.quick], tuned=False)
+    files, prepare = command.locate(finished.raw, config), space.prepare
+    run = Run(tmp_path / "run", finished.build / competition.name / "cache", quiet=True)
+    before = {name: measure(space.make_task(name, files, config, run)) for name in space.list_tasks(config)}
+    monkeypatch.setattr(space, "prepare", lambda *told: RUINS[competition.name](prepare(*told)))
+    for name, (scores, judged) in before.items():
+        again, elsewhere = measure(space.make_task(name, files, config, run))
+        assert again == scores, name
+        assert not np.array_equal(elsewhere, judged), name
+
+
+def test_every_parameter_set_is_tuned_and_the_report_shows_it(
+    competition: Competition, finished: Finished, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "_tuned_path", lambda name: tmp_path / "tuned.toml")
+    line = ["tune", competition.name, *inputs(finished), "--trials", "2"]
+    line += told(*competition.small, *competition.quick)
+    code, out, err = call(*line)
+    assert code == 0, err
+    folder = finished.build / competition.name / "tuning"
+    studies = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    assert all(len(study["trials"]) >= 2 for study in studies)
+    assert (tmp_path / "tuned.toml").exists() == ("Settings: " in out)
+    code, _, err = call(*line)
+    assert code == 0, err
+    assert err.count("goes on after 2 finished trials") == len(studies)
+    code, page, err = call("report", f"{competition.name}/last", "--build", finished.build)
+    assert code == 0, err
+    text = Path(page.strip()).read_text()
+    assert all(study["study"] in text for study in studies)
+
+
+# --- the ladder, the ledger, the hosts ---
+
+
+def test_the_ladder_leaves_a_table_and_a_plot_of_falling_simplicity(
+    competition: Competition, finished: Finished, call: Call
+) -> None:
+    code, out, err = call("ladder", competition.name, *inputs(finished), *told(*competition.small))
+    assert code == 0, err
+    folder = finished.build / competition.name / "ladder"
+    rows = json.loads((folder / "ladder.json").read_text())["rows"]
+    assert rows[0]["family"] in ("popularity", "rule")
+    assert rows[-1]["score"] > rows[0]["score"]
+    assert all(row["seconds"] >= 0 and row["peak_mib"] > 0 for row in rows)
+    assert "<svg" in (folder / "ladder.svg").read_text()
+    assert all(row["rung"] in out for row in rows)
+
+
+def test_a_leaderboard_score_stands_beside_the_cv(
+    competition: Competition, finished: Finished, call: Call, tmp_path: Path
+) -> None:
+    build = tmp_path / "books"
+    shutil.copytree(finished.folder, build / competition.name / finished.folder.name)
+    name = f"{competition.name}/{finished.folder.name}"
+    assert call("lb", name, "0.4321", "--build", build)[0] == 0
+    code, out, _ = call("runs", competition.name, "--build", build)
+    assert code == 0
+    assert "0.4321" in out
+    code, out, _ = call("compare", name, name, "--build", build)
+    assert code == 0
+    assert "B - A = +0.0000" in out
+
+
+def test_a_file_that_is_missing_is_told_before_a_run_needs_it(
+    competition: Competition, finished: Finished, call: Call, tmp_path: Path
+) -> None:
+    raw = tmp_path / "raw"
+    shutil.copytree(finished.raw, raw)
+    largest = max((path for path in raw.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    largest.unlink()
+    code, out, err = call("data", competition.name, "--raw", raw, "--check")
+    assert code == 1
+    assert largest.name in out
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+def test_the_newest_submission_is_ready_to_hand_in(competition: Competition, finished: Finished, call: Call) -> None:
+    dry = ["--dry-run"] if competition.name == "flight" else []
+    code, out, err = call("submit", competition.name, "--build", finished.build, *dry)
+    assert code == 0, err
+    assert any(str(path) in out for path in finished.submissions)
