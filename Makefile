@@ -100,8 +100,8 @@ submit-tencent: ## Tencent: the same
 $(NAMES:%=submit-%): submit-%: $(VENV)/installed
 	@$(RUN) submit $* $(if $(RAW),--raw "$(RAW)") $(ARGS)
 
-test: $(VENV)/installed ## All tests
-	@$(PY) -m pytest -q $(ARGS)
+test: $(VENV)/installed ## All tests, in as many processes as there are cores, 4 at most (ARGS="-n 0": in one)
+	@OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(PY) -m pytest -q -n logical --maxprocesses 4 --dist loadgroup $(ARGS)
 
 lint: $(VENV)/installed ## ruff and mypy
 	@$(PY) -m ruff format --check .

@@ -49,6 +49,12 @@ def write_tuned(path: Path, name: str, verdict: Verdict, data: str) -> None:
     write_text(path, HEAD.format(name=name) + told)
 
 
+def list_foreign(path: Path, digest: str) -> list[str]:
+    """The tasks whose settings in a tuned.toml were found on other raw files than those of this ``digest``."""
+    provenance: dict[str, Any] = read_tuned(path).get(PROVENANCE, {})
+    return sorted(task for task, told in provenance.items() if str(told.get("data", "")).split()[-1:] != [digest[:8]])
+
+
 def _put(table: dict[str, Any], parts: list[str], value: Any) -> None:
     for part in parts[:-1]:
         table = table.setdefault(part, {})

@@ -12,7 +12,9 @@ from common import cluster
 from common.record import RECORD, Origin, Told, write_record
 from common.run import Run, prune
 from common.simulate import REPORT
+from common.tuned import list_foreign
 from competitions.pages import write_page
+from competitions.tuning import tuned_path
 
 
 class Command(Protocol):
@@ -80,6 +82,12 @@ def conduct(command: Command, asked: Asked) -> Path:
     prune(build / "cache", config.keep_gib)
     shared = {name: record[name] for name in ("steps", "wall_seconds", "config")}
     command.show({**record["summary"], "truth": truth, **shared}, work.folder / RECORD)
+    foreign = list_foreign(tuned_path(asked.name), record["data"]["digest"]) if asked.tuned and not simulated else []
+    if foreign:
+        print(
+            f"tuned.toml holds settings that were found on other files ({', '.join(foreign)}): `make tune-{asked.name}`"
+            " searches on these, --untuned leaves it aside."
+        )
     return work.folder
 
 

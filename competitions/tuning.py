@@ -67,7 +67,7 @@ def tune(
     print_table(wide_console(), "Studies: best beside today's, on a split that no study saw", list_verdicts(verdicts))
     print(f"\n{time.perf_counter() - began:.0f} s; studies: {asked.build / name / 'tuning'}")
     kept = any(verdict.accepted for verdict in verdicts)
-    print(f"Settings: {_tuned_path(name)}" if kept else "No gain beyond the noise: the settings stay as they are")
+    print(f"Settings: {tuned_path(name)}" if kept else "No gain beyond the noise: the settings stay as they are")
 
 
 def _choose_tasks(asked: Asked) -> list[str]:
@@ -134,7 +134,7 @@ def _tune_one(asked: Asked, name: str) -> Verdict:
     verdict = judge_study(task, study)
     studies.write_study(study, task.metric, verdict.before, opened.run.folder / f"{name}.json")
     if verdict.accepted:
-        write_tuned(_tuned_path(asked.name), asked.name, verdict, opened.data)
+        write_tuned(tuned_path(asked.name), asked.name, verdict, opened.data)
     prune(opened.run.cache, opened.config.keep_gib)
     say(f"  {name}: {verdict.before:.4f} -> {verdict.after:.4f}, {'kept' if verdict.accepted else 'not kept'}")
     return verdict
@@ -153,7 +153,8 @@ def _space(name: str) -> Any:
     return importlib.import_module(f"competitions.{name}.space")
 
 
-def _tuned_path(name: str) -> Path:
+def tuned_path(name: str) -> Path:
+    """Where a competition keeps what was tuned."""
     return Path(__file__).parent / name / "tuned.toml"
 
 

@@ -17,6 +17,14 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Several processes share the tests: a competition's contract goes to one, a module of other tests to one."""
+    for item in items:
+        asked = getattr(getattr(item, "callspec", None), "params", {}).get("competition")
+        item.add_marker(pytest.mark.xdist_group(asked.name if hasattr(asked, "name") else item.path.stem))
+
+
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
     """Run the command line with these words inside this process, in an empty folder."""

@@ -4,8 +4,7 @@ The loss is the same as the boosted trees': minus the log of the softmax of the 
 fixed number of passes with a falling rate; the day that is scored afterwards is never looked at before.
 """
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 
 from common.progress import track
 from common.rows import Matrix, Rows, find_columns
+from common.steady import steady
 from competitions.mgtv.deep_input import Fields, Ids, Inputs
 from competitions.mgtv.deep_models import NETWORKS, Batch, Shape
 from competitions.mgtv.gather import Served
@@ -116,7 +116,7 @@ def fit_network(
     data = _gather(train, inputs, videos, devices, blocks)
     columns = data.rows.features.shape[1] + len(data.scale.flagged)
     shape = Shape(columns, videos.sizes, devices.sizes, settings.size, settings.hidden, settings.dropout)
-    with _steady(seed, settings.threads):
+    with steady(seed, settings.threads):
         network = NETWORKS[kind](shape)
         losses = _train(network, data, settings, seed, kind)
     weights = {name: value.numpy().copy() for name, value in network.state_dict().items()}
@@ -131,7 +131,7 @@ def score_network(
     columns = [day.rows.names.index(name) for name in network.names]
     chosen = Rows(network.names, day.rows.features[:, columns], day.rows.labels, day.rows.sizes)
     data = _Data(chosen, inputs, videos, devices, network.scale)
-    with _steady(0, settings.threads):
+    with steady(0, settings.threads):
         model = NETWORKS[network.kind](network.shape)
         model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in network.weights.items()})
         model.eval()
@@ -141,22 +141,6 @@ def score_network(
             if len(lists)
         ]
     return np.concatenate([np.empty(0), *parts]).astype(np.float64)[:, None]
-
-
-@contextlib.contextmanager
-def _steady(seed: int, threads: int) -> Iterator[None]:
-    """Draws from ``seed`` and sums over so many threads, whatever was set outside, which comes back."""
-    before, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        torch.set_num_threads(threads)
-        # Or two threads that add to the gradient of one list do so in the order in which they come.
-        torch.use_deterministic_algorithms(True)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
-            torch.use_deterministic_algorithms(strict)
 
 
 def _train(network: nn.Module, data: _Data, settings: DeepSettings, seed: int, name: str) -> list[float]:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from common.progress import track
 from common.split import Fold
+from common.steady import steady
 
 Places = NDArray[np.int64]
 START = 0.05
@@ -86,18 +87,10 @@ def score_next(fold: Fold, candidates: pl.DataFrame, settings: SequenceSettings,
     """Scores of the candidates (query, item): query, item, score. Learned from ``fold.history`` alone."""
     counts = fold.history.group_by("item").len().filter(pl.col("len") >= settings.least).sort("item")
     words = Vocabulary(counts["item"].to_numpy())
-    before, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        torch.set_num_threads(settings.threads)
-        torch.use_deterministic_algorithms(True)  # or gradients are added up in the order in which threads come
-        try:
-            network = NextClick(len(words.items) + 1, settings.size)
-            train(network, list_readers(fold.history, words, settings.length + 1), settings, seed)
-            return ask(network.eval(), fold, candidates, words, settings)
-        finally:
-            torch.set_num_threads(before)
-            torch.use_deterministic_algorithms(strict)
+    with steady(seed, settings.threads):
+        network = NextClick(len(words.items) + 1, settings.size)
+        train(network, list_readers(fold.history, words, settings.length + 1), settings, seed)
+        return ask(network.eval(), fold, candidates, words, settings)
 
 
 def list_readers(history: pl.DataFrame, words: Vocabulary, length: int) -> Places:

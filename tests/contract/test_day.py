@@ -97,7 +97,7 @@ def test_no_study_sees_the_split_that_judges_it(
 def test_every_parameter_set_is_tuned_and_the_report_shows_it(
     competition: Competition, finished: Finished, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tuning, "_tuned_path", lambda name: tmp_path / "tuned.toml")
+    monkeypatch.setattr(tuning, "tuned_path", lambda name: tmp_path / "tuned.toml")
     line = ["tune", competition.name, *inputs(finished), "--trials", "2"]
     line += told(*competition.small, *competition.quick)
     code, out, err = call(*line)

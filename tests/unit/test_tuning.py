@@ -260,3 +260,12 @@ def test_a_damaged_tuned_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "tuned.toml").write_text("[x")
     with pytest.raises(UserError, match=r"tuned\.toml is not valid TOML"):
         tuned.write_tuned(tmp_path / "tuned.toml", "news", make_verdict(), "")
+
+
+def test_settings_that_were_found_on_other_files_are_listed(tmp_path: Path) -> None:
+    path = tmp_path / "tuned.toml"
+    assert tuned.list_foreign(path, "1234abcd99") == []
+    path.write_text('[provenance.other]\nstudy = "o"\n')
+    tuned.write_tuned(path, "news", make_verdict(), "simulated 1234abcd")
+    assert tuned.list_foreign(path, "1234abcd99") == ["other"]
+    assert tuned.list_foreign(path, "1234abce99") == ["other", "toy"]
