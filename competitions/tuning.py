@@ -4,7 +4,7 @@ import datetime
 import importlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,15 +63,17 @@ def tune(
         _work(asked, worker)
         return
     began = time.perf_counter()
-    verdicts = [_tune_one(asked, one) for one in _choose_tasks(asked)]
+    opened = _open(asked)
+    asked = replace(asked, raw=opened.folder, scale=None)  # the files are chosen, and told, once
+    verdicts = [_tune_one(asked, one) for one in _choose_tasks(asked, opened.config)]
     print_table(wide_console(), "Studies: best beside today's, on a split that no study saw", list_verdicts(verdicts))
     print(f"\n{time.perf_counter() - began:.0f} s; studies: {asked.build / name / 'tuning'}")
     kept = any(verdict.accepted for verdict in verdicts)
     print(f"Settings: {tuned_path(name)}" if kept else "No gain beyond the noise: the settings stay as they are")
 
 
-def _choose_tasks(asked: Asked) -> list[str]:
-    known = _space(asked.name).list_tasks(_open(asked).config)
+def _choose_tasks(asked: Asked, config: Any) -> list[str]:
+    known: list[str] = _space(asked.name).list_tasks(config)
     for one in asked.tasks:
         if one not in known:
             raise UserError(f"There is nothing called {one} to tune in {asked.name}: say {', '.join(known)}.")
