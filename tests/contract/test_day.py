@@ -161,8 +161,8 @@ def test_a_file_that_is_missing_is_told_before_a_run_needs_it(
     assert err.count("\n") == 1
 
 
-def test_the_newest_submission_is_ready_to_hand_in(competition: Competition, finished: Finished, call: Call) -> None:
+def test_a_submission_is_ready_to_hand_in(competition: Competition, finished: Finished, call: Call) -> None:
     dry = ["--dry-run"] if competition.name == "flight" else []
-    code, out, err = call("submit", competition.name, "--build", finished.build, *dry)
+    code, out, err = call("submit", competition.name, "--build", finished.build, "--run", finished.folder.name, *dry)
     assert code == 0, err
     assert any(str(path) in out for path in finished.submissions)
