@@ -163,6 +163,6 @@ def test_a_file_that_is_missing_is_told_before_a_run_needs_it(
 
 def test_a_submission_is_ready_to_hand_in(competition: Competition, finished: Finished, call: Call) -> None:
     dry = ["--dry-run"] if competition.name == "flight" else []
-    code, out, err = call("submit", competition.name, "--build", finished.build, "--run", finished.folder.name, *dry)
+    code, out, err = call("submit", competition.name, finished.folder.name, "--build", finished.build, *dry)
     assert code == 0, err
     assert any(str(path) in out for path in finished.submissions)
