@@ -14,7 +14,7 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
     assert (config.truth.clip, config.truth.rule) == (1, plain.truth.rule)
     assert config.split == plain.split
     assert plain.features.blocks == BLOCKS
-    assert set(plain.watch.models) == set(MODELS)
+    assert set(plain.watch.models) <= set(MODELS)
     assert plain.features.half_lives == tuple(sorted(set(plain.features.half_lives)))
     assert plain.watch.catboost_softmax["loss_function"] == "QuerySoftMax"
 
