@@ -42,7 +42,8 @@ def standin(
     settings = [word for setting in made.settings for word in ("--set", setting)]
     elsewhere = [] if build == Path("build") else ["--build", str(build)]
     start = ["python", "-m", "competitions"]
-    print("Run:  ", shlex.join([*start, "run", name, "--raw", str(folder), *elsewhere, *settings]))
+    # What was tuned on simulated data says nothing of these, and the figures were made without it.
+    print("Run:  ", shlex.join([*start, "run", name, "--untuned", "--raw", str(folder), *elsewhere, *settings]))
     file = build / name / "RUN" / made.submission  # RUN stands for the folder that the run will name
     print(
         "Score:", shlex.join([*start, "score", name, str(file), "--truth", str(folder / TRUTH), "--raw", str(folder)])
