@@ -20,7 +20,6 @@ from competitions.tencent.splits import Fold
 from competitions.tencent.train import Trained
 
 QUERIES = 1_000
-BLOCK = 256, 65_536  # queries and candidates that are compared at once
 IDS = "tower.ids.weight"
 Told = tuple[Corpus, tuple[Embedding, ...], Trained]
 
@@ -46,7 +45,7 @@ def measure_inputs(
     def earn(told: Told) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         known, vectors, weights = told
         question = pose(known, vectors, asked, words, None, weights, model, train, seed)
-        found = search(question.queries, question.candidates, question.seen, TOP, *BLOCK)
+        found = search(question.queries, question.candidates, question.seen, TOP)
         return metrics.earn(place_targets(asked, found))
 
     whole = earn((corpus, embeddings, trained))
