@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from common.errors import UserError
-from competitions import books, fetching, serving, standing_in, tuning
+from competitions.cli import data, public_data, runs, serve, tune
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 COMPETITIONS = ("news", "flight", "mgtv", "tencent")
@@ -40,7 +40,7 @@ def run(
     cluster: Cluster = None,
 ) -> None:
     """Raw files to a checked submission, with a closing summary."""
-    from competitions.running import Asked, conduct  # with all libraries of a fit
+    from competitions.cli.run import Asked, conduct  # with all libraries of a fit
 
     conduct(competition(name), Asked(name, raw, scale, seed, build, overrides or [], not untuned, cluster))
 
@@ -84,16 +84,16 @@ def score(name: Name, submission: Annotated[Path, typer.Argument()], truth: Trut
 
 
 VERBS = (
-    tuning.tune,
-    books.runs,
-    books.compare,
-    books.lb,
-    books.report,
-    fetching.data,
-    fetching.submit,
-    standing_in.standin,
-    serving.serve,
-    serving.replay,
+    tune.tune,
+    runs.runs,
+    runs.compare,
+    runs.lb,
+    runs.report,
+    data.data,
+    data.submit,
+    public_data.standin,
+    serve.serve,
+    serve.replay,
 )
 for verb in VERBS:
     app.command()(verb)
@@ -103,7 +103,7 @@ def competition(name: str):  # type: ignore[no-untyped-def]  # a module
     """The command module of a competition; the others are not even imported, which takes seconds."""
     if name not in COMPETITIONS:
         raise UserError(f"There is no competition {name}; say {' or '.join(COMPETITIONS)}.")
-    return importlib.import_module(f"competitions.{name}.command")
+    return importlib.import_module(f"competitions.{name}.competition")
 
 
 def main() -> None:

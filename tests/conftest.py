@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Several processes share the tests: a competition's contract goes to one, a module of other tests to one."""
     for item in items:
         asked = getattr(getattr(item, "callspec", None), "params", {}).get("competition")
-        item.add_marker(pytest.mark.xdist_group(asked.name if hasattr(asked, "name") else item.path.stem))
+        item.add_marker(pytest.mark.xdist_group(asked.name if hasattr(asked, "name") else str(item.path)))
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ class SplitSettings(Settings, frozen=True):
 
 
 class CovisitSettings(Settings, frozen=True):
-    """Parameters of ``common.recall.count_covisits``."""
+    """Parameters of ``common.retrieval.cooccurrence.count_covisits``."""
 
     reach: int
     forward: float
@@ -36,7 +36,7 @@ class CovisitSettings(Settings, frozen=True):
 
 
 class FollowSettings(Settings, frozen=True):
-    """Parameters of ``common.recall.follow``: which of the user's clicks are followed, and how far they are trusted."""
+    """Parameters of ``common.retrieval.cooccurrence.follow``: which clicks are followed, how far trusted."""
 
     last: int
     decay: float
@@ -44,7 +44,7 @@ class FollowSettings(Settings, frozen=True):
 
 
 class SwingSettings(Settings, frozen=True):
-    """Parameters of ``common.recall.count_swings``."""
+    """Parameters of ``common.retrieval.cooccurrence.count_swings``."""
 
     alpha: float
     users_per_item: int
@@ -52,7 +52,7 @@ class SwingSettings(Settings, frozen=True):
 
 
 class Item2VecSettings(Settings, frozen=True):
-    """Parameters of ``common.vectors.learn_item2vec``."""
+    """Parameters of ``common.retrieval.item2vec.learn_item2vec``."""
 
     size: int
     window: int

@@ -9,12 +9,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.features import HOUR_MS, WindowCounts, attach, rank_within, share_within
-from common.progress import track
-from common.recall import normalise_rows
+from common.pipeline.progress import track
+from common.retrieval.cooccurrence import normalise_rows
+from common.retrieval.item2vec import ItemVectors
 from common.split import Fold
-from common.vectors import ItemVectors
-from competitions.news.folds import CONTEXT
-from competitions.news.raw import Embeddings
+from competitions.news.io.reader import Embeddings
+from competitions.news.split import CONTEXT
 
 SESSION_MS = 30 * 60_000
 WINDOWS_HOURS = {  # (before, after) the user's last visible click

@@ -11,25 +11,26 @@ from pathlib import Path
 import polars as pl
 from msgspec.structs import asdict
 
-from common.rankers import Ranker
-from common.run import Result, Run
+from common.pipeline.run import Result, Run
+from common.ranking.gbdt import Ranker
+from common.schemas import Candidates, Predictions, hold
 from common.split import Fold
-from common.tables import Candidates, Predictions, hold
-from competitions.news import features, folds, rank, raw, recall, submit
+from competitions.news import features, ranking, retrieval, split, submission
 from competitions.news.config import NewsConfig, RankSettings, SplitSettings
-from competitions.news.rank import Labelled
-from competitions.news.summary import Outcome, Prepared, measure_recall
+from competitions.news.io import reader
+from competitions.news.ranking import Labelled
+from competitions.news.reporting.summary import Outcome, Prepared, measure_recall
 
 
-def prepare(files: raw.RawFiles, config: NewsConfig, run: Run) -> Prepared:
+def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
     """From raw files to labelled rows, and to the test's candidates with features."""
     step, seed = run.step, config.seed
 
     # 1. Read and check. What a rule settles is counted in the notes, anything else stops the run.
-    articles = step(raw.read_articles, files.articles)
+    articles = step(reader.read_articles, files.articles)
     clicks = step(read_clicks, files.train, files.tests, files.target, articles)
     catalogue = step(frame_of, articles)
-    content = step(raw.read_embeddings, files.embeddings) if files.embeddings else None
+    content = step(reader.read_embeddings, files.embeddings) if files.embeddings else None
 
     # 2. Split: hide the last click of some users, as the host did with the test users.
     labelled = step(label, clicks, config.split, seed)
@@ -39,8 +40,8 @@ def prepare(files: raw.RawFiles, config: NewsConfig, run: Run) -> Prepared:
     # 4. Features of every candidate, in blocks.
     prepared = {}
     for name, fold in {"labelled": labelled, "test": test}.items():
-        vectors = step(recall.embed_clicks, fold, config.recall.item2vec, seed, name=f"{name}.vectors")
-        channels = recall.recall(run, name, fold, catalogue, content, vectors, config.recall, seed)
+        vectors = step(retrieval.embed_clicks, fold, config.recall.item2vec, seed, name=f"{name}.vectors")
+        channels = retrieval.recall(run, name, fold, catalogue, content, vectors, config.recall, seed)
         candidates = step(
             unite, channels, config.recall.fusion_constant, config.recall.candidates, name=f"{name}.unite"
         )
@@ -53,12 +54,12 @@ def prepare(files: raw.RawFiles, config: NewsConfig, run: Run) -> Prepared:
         prepared[name] = channels, candidates, {block: blocks[block] for block in config.rank.blocks}
 
     channels, candidates, blocks = prepared["labelled"]
-    rows = step(rank.gather_rows, labelled, candidates, blocks, config.rank.negatives, seed)
+    rows = step(ranking.gather_rows, labelled, candidates, blocks, config.rank.negatives, seed)
     read = articles, clicks, content, catalogue, labelled, test
     return Prepared(*read, channels, candidates, rows, *prepared["test"][1:])
 
 
-def solve(files: raw.RawFiles, config: NewsConfig, run: Run) -> Outcome:
+def solve(files: reader.RawFiles, config: NewsConfig, run: Run) -> Outcome:
     """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
     step, seed = run.step, config.seed
     ready = prepare(files, config, run)
@@ -66,22 +67,22 @@ def solve(files: raw.RawFiles, config: NewsConfig, run: Run) -> Outcome:
 
     # 5. Rank: fit with an early stop on the validation queries, blend, refit on everything.
     early = [fit_early(run, rows, config, kind, parameters(config.rank, kind)) for kind in config.rank.models]
-    out_of_fold = step(rank.score_valid, rows, early)
+    out_of_fold = step(ranking.score_valid, rows, early)
     asked = step(count_valid, labelled)
-    blend = step(rank.find_blend, rows, out_of_fold, asked, config.blend.trials, seed)
+    blend = step(ranking.find_blend, rows, out_of_fold, asked, config.blend.trials, seed)
     final = [
-        step(rank.refit, rows, ranker, parameters(config.rank, kind), seed, name=f"refit.{kind}")
+        step(ranking.refit, rows, ranker, parameters(config.rank, kind), seed, name=f"refit.{kind}")
         for kind, ranker in zip(config.rank.models, early, strict=True)
     ]
 
     # 6. Score the test, write the submission, read it back from disk and check it.
-    predictions = step(rank.score_test, ready.asked, ready.blocks, final, blend)
+    predictions = step(ranking.score_test, ready.asked, ready.blocks, final, blend)
     answers = step(answer, ready.test, predictions, ready.catalogue)
-    path = submit.write_submission(answers.value, run.folder / "submission.csv")
-    checked = submit.check_submission(path, files)
+    path = submission.write_submission(answers.value, run.folder / "submission.csv")
+    checked = submission.check_submission(path, files)
 
     found = step(measure_recall, labelled, ready.channels, ready.candidates)
-    scores = step(rank.measure, rows, out_of_fold, asked)
+    scores = step(ranking.measure, rows, out_of_fold, asked)
     return Outcome(files, ready, found, scores, blend, early, out_of_fold, checked)
 
 
@@ -90,32 +91,32 @@ def fit_early(
 ) -> Result[Ranker]:
     """Fit one model with parameters until the validation queries stop it."""
     limits = config.rank.rounds, config.rank.patience
-    return run.step(rank.fit_early, rows, kind, told, *limits, config.seed, name=f"fit.{kind}")
+    return run.step(ranking.fit_early, rows, kind, told, *limits, config.seed, name=f"fit.{kind}")
 
 
-def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: raw.Articles) -> raw.Clicks:
+def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: reader.Articles) -> reader.Clicks:
     """The click logs, checked against the articles."""
-    return raw.read_clicks(train, tests, target, articles.frame)
+    return reader.read_clicks(train, tests, target, articles.frame)
 
 
-def frame_of(articles: raw.Articles) -> pl.DataFrame:
+def frame_of(articles: reader.Articles) -> pl.DataFrame:
     """The articles without the reader's notes."""
     return articles.frame
 
 
-def label(clicks: raw.Clicks, settings: SplitSettings, seed: int) -> Fold:
+def label(clicks: reader.Clicks, settings: SplitSettings, seed: int) -> Fold:
     """The labelled fold: training and validation queries."""
-    return folds.label_fold(clicks.frame, seed=seed, **asdict(settings))
+    return split.label_fold(clicks.frame, seed=seed, **asdict(settings))
 
 
-def ask(clicks: raw.Clicks) -> Fold:
+def ask(clicks: reader.Clicks) -> Fold:
     """The test fold: the host's question."""
-    return folds.ask_test(clicks.frame)
+    return split.ask_test(clicks.frame)
 
 
 def unite(channels: dict[str, pl.DataFrame], constant: float, top: int) -> pl.DataFrame:
     """The candidates: one row per (query, item), with every channel's rank and score."""
-    return hold(recall.unite_channels(channels, constant, top), Candidates, "the union of the recall channels")
+    return hold(retrieval.unite_channels(channels, constant, top), Candidates, "the union of the recall channels")
 
 
 def parameters(settings: RankSettings, kind: str) -> dict[str, object]:
@@ -134,7 +135,7 @@ def answer(test: Fold, predictions: pl.DataFrame, articles: pl.DataFrame) -> pl.
     hold(predictions, Predictions, "the blended scores")
     users = test.queries.select("query", "user")
     order = pl.struct(-pl.col("score"), "item").rank("ordinal").over("query")
-    top = predictions.with_columns(rank=order).filter(pl.col("rank") <= submit.LENGTH).join(users, on="query")
+    top = predictions.with_columns(rank=order).filter(pl.col("rank") <= submission.LENGTH).join(users, on="query")
     popular = test.history["item"].value_counts().sort("count", "item", descending=[True, False]).select("item")
     seen = test.seen.select("query", "item").join(users, on="query")
-    return submit.build_submission(top.select("user", "item", "rank"), users["user"], popular, seen, articles)
+    return submission.build_submission(top.select("user", "item", "rank"), users["user"], popular, seen, articles)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from competitions.tencent.open_settings import CountSettings, OpenSettings
+from competitions.tencent.ensemble.settings import CountSettings, OpenSettings
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Places = Annotated[int, msgspec.Meta(ge=0)]

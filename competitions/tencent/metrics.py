@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from competitions.tencent.data import Int64s
+from competitions.tencent.corpus import Int64s
 
 HIT_WEIGHT, NDCG_WEIGHT = 0.31, 0.69
 Floats = npt.NDArray[np.float64]

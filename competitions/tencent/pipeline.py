@@ -14,18 +14,21 @@ import msgspec
 import numpy as np
 
 from common.errors import UserError
-from common.progress import say
-from common.run import Result, Run
+from common.pipeline.progress import say
+from common.pipeline.run import Result, Run
 from common.submission import Checked
-from competitions.tencent import layout, learn, open_mode, raw, splits, submit
+from competitions.tencent import split, submission
 from competitions.tencent.config import HostSettings, SplitSettings, TencentConfig
-from competitions.tencent.data import Corpus, Embedding, Int64s
+from competitions.tencent.corpus import Corpus, Embedding, Int64s
+from competitions.tencent.ensemble import ensemble
+from competitions.tencent.ensemble.ensemble import Mixed
 from competitions.tencent.ids import Oids
-from competitions.tencent.learn import Answer
-from competitions.tencent.memory import Memory
-from competitions.tencent.open_mode import Mixed
-from competitions.tencent.splits import Fold
-from competitions.tencent.train import Trained
+from competitions.tencent.inference import stages
+from competitions.tencent.inference.stages import Answer
+from competitions.tencent.io import reader, schema
+from competitions.tencent.model.cooccurrence_term import Memory
+from competitions.tencent.split import Fold
+from competitions.tencent.training.trainer import Trained
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Outcome:
     checked: list[Checked]
 
 
-def solve(files: raw.RawFiles, config: TencentConfig, run: Run) -> Outcome:
+def solve(files: reader.RawFiles, config: TencentConfig, run: Run) -> Outcome:
     """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
     # 1. and 2. Read either layout into arrays; hold out the first clicks behind a cut.
     ready = prepare(files, config, run)
@@ -80,15 +83,15 @@ def solve(files: raw.RawFiles, config: TencentConfig, run: Run) -> Outcome:
     chosen, filled = run.step(choose, ready.corpus, ready.test, final.answer, final.mixed).value
     corpus = ready.corpus.value
     expected = list_expected(corpus)
-    paths = submit.write_submissions(corpus.asked_users.names, Oids(np.asarray(chosen)), run.folder)
-    checked = [submit.check_submission(path, expected) for path in paths]
+    paths = submission.write_submissions(corpus.asked_users.names, Oids(np.asarray(chosen)), run.folder)
+    checked = [submission.check_submission(path, expected) for path in paths]
     return Outcome(config, ready, early, final, measured, filled, checked)
 
 
-def prepare(files: raw.RawFiles, config: TencentConfig, run: Run) -> Prepared:
+def prepare(files: reader.RawFiles, config: TencentConfig, run: Run) -> Prepared:
     """From raw files to the two questions."""
     step, seed = run.step, config.seed
-    corpus = step(raw.read_corpus, dataclasses.replace(files, embeddings={}))  # another embedding is no other corpus
+    corpus = step(reader.read_corpus, dataclasses.replace(files, embeddings={}))  # another embedding is no other corpus
     embeddings = [
         step(read_embedding, files.embeddings[name], corpus, name, name=f"embedding.{name}")
         for name in config.host.embeddings
@@ -112,13 +115,13 @@ def learn_and_answer(
     goes_on = early is not None and train.final == "continue"
     if goes_on:
         train = msgspec.structs.replace(train, epochs=train.final_epochs, rate=train.final_rate)
-    words = early.words if early and goes_on else run.step(learn.spell, *spelled, name=f"{name}.spell")
-    memory = run.step(learn.recollect, corpus, fold, model.memory, config.memory, seed, name=f"{name}.recollect")
+    words = early.words if early and goes_on else run.step(stages.spell, *spelled, name=f"{name}.spell")
+    memory = run.step(stages.recollect, corpus, fold, model.memory, config.memory, seed, name=f"{name}.recollect")
     told = corpus, embeddings, fold, words, memory
     folder = str(run.folder.parent / "checkpoints")
     start = early.trained if early and goes_on else None
-    trained = run.step(learn.fit, *told, model, train, seed, start, folder, name=f"{name}.fit")
-    answered = run.step(learn.answer, *told, trained, model, train, config.retrieve, seed, name=f"{name}.answer")
+    trained = run.step(stages.fit, *told, model, train, seed, start, folder, name=f"{name}.fit")
+    answered = run.step(stages.answer, *told, trained, model, train, config.retrieve, seed, name=f"{name}.answer")
     return Taught(words, memory, trained, answered)
 
 
@@ -135,39 +138,39 @@ def mix_in(
     if not config.open.enabled:
         return taught
     corpus, seed = ready.corpus, config.seed
-    tables = run.step(open_mode.fit_tables, corpus, fold, config.open, name=f"{name}.tables")
+    tables = run.step(ensemble.fit_tables, corpus, fold, config.open, name=f"{name}.tables")
     weights = None if early is None else early.value.weights
     told = corpus, ready.embeddings, fold, taught.words, taught.memory, taught.trained, tables
     settings = config.model, config.train, config.open
-    mixed = run.step(open_mode.answer, *told, *settings, weights, seed, name=f"{name}.open")
+    mixed = run.step(ensemble.answer, *told, *settings, weights, seed, name=f"{name}.open")
     return dataclasses.replace(taught, mixed=mixed)
 
 
 def read_embedding(paths: tuple[Any, ...], corpus: Corpus, name: str) -> Embedding:
     """One multimodal embedding, by row of the catalogue."""
-    return raw.read_embedding(paths, corpus.catalogue, name)
+    return reader.read_embedding(paths, corpus.catalogue, name)
 
 
 def hold_out(corpus: Corpus, host: HostSettings, settings: SplitSettings, seed: int) -> Fold:
     """The validation fold."""
-    return splits.hold_out(corpus.train, corpus.candidates, host, settings, seed)
+    return split.hold_out(corpus.train, corpus.candidates, host, settings, seed)
 
 
 def ask_test(corpus: Corpus, host: HostSettings) -> Fold:
     """The host's question. ``UserError`` where no list of ten can be made."""
-    if len(corpus.candidates.rows) < submit.TOP:
+    if len(corpus.candidates.rows) < submission.TOP:
         raise UserError(
-            f"{layout.CANDIDATES}, or {layout.RELEASE_CANDIDATES}/, has {len(corpus.candidates.rows)} candidates where"
-            f" each user is to get {submit.TOP}; download it again."
+            f"{schema.CANDIDATES}, or {schema.RELEASE_CANDIDATES}/, has {len(corpus.candidates.rows)} candidates where"
+            f" each user is to get {submission.TOP}; download it again."
         )
-    return splits.ask_test(corpus.train, corpus.asked, corpus.candidates, corpus.actions, host)
+    return split.ask_test(corpus.train, corpus.asked, corpus.candidates, corpus.actions, host)
 
 
 def measure(fold: Fold, answer: Answer, mixed: Mixed | None, host: HostSettings) -> dict[str, dict[str, Any]]:
     """The scores of each way to answer."""
     ways = {"vectors": answer.vectors, "words": answer.words, "approximate index": answer.approximate}
     ways["open mode"] = None if mixed is None else mixed.top
-    return {name: learn.measure(fold, found, host) for name, found in ways.items() if found is not None}
+    return {name: stages.measure(fold, found, host) for name, found in ways.items() if found is not None}
 
 
 def choose(corpus: Corpus, fold: Fold, answer: Answer, mixed: Mixed | None) -> tuple[Int64s, int]:
@@ -187,6 +190,6 @@ def choose(corpus: Corpus, fold: Fold, answer: Answer, mixed: Mixed | None) -> t
     return corpus.catalogue.oid[rows[columns]].reshape(-1).astype(np.int64), len(short)
 
 
-def list_expected(corpus: Corpus) -> submit.Expected:
+def list_expected(corpus: Corpus) -> submission.Expected:
     """What a submission is checked against."""
-    return submit.Expected(corpus.asked_users.names, Oids(corpus.catalogue.oid[corpus.candidates.rows.values]))
+    return submission.Expected(corpus.asked_users.names, Oids(corpus.catalogue.oid[corpus.candidates.rows.values]))

@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from common import cluster
-from common.run import Run
-from common.show import print_table, wide_console
-from competitions.flight import command as flight
+from common.cluster import connect
+from common.pipeline.console import print_table, wide_console
+from common.pipeline.run import Run
+from competitions.flight import competition as flight
 from competitions.flight import pipeline as flight_pipeline
-from competitions.mgtv import command as mgtv
+from competitions.mgtv import competition as mgtv
 from competitions.mgtv import pipeline as mgtv_pipeline
 from tests.dask_loopback import start_cluster
 
@@ -58,7 +58,7 @@ def main() -> None:
             for place, address in (("here", None), (f"{asked.workers} workers", started.address)):
                 shutil.copytree(build / "cache", build / place, copy_function=os.link)
                 run, begun = Run(build / f"run of {place}", build / place), time.perf_counter()
-                with cluster.use(address):
+                with connect.use(address):
                     outcome = pipeline.solve(files, config, run)
                 seconds = time.perf_counter() - begun
                 told = command.score_simulated(raw, outcome)

@@ -2,7 +2,7 @@
 
 1. the plain loop: for every user, for every two clicks, add to a dict of dicts; then sort each dict;
 2. scipy: the sparse product of the user-item matrix with itself, which knows no order, distance or direction;
-3. ours: ``common.recall.count_covisits``, with the loop's weights.
+3. ours: ``common.retrieval.cooccurrence.count_covisits``, with the loop's weights.
 
 ``checksum`` is the sum of the weights listed: that of the loop and ours are the same.
 """
@@ -16,11 +16,11 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
-from common.recall import HOUR_MS, count_covisits
-from competitions.news.readers import draw_items, make_readers
-from competitions.news.simulate import measure as measure_sizes
-from competitions.news.visits import make_visits
-from competitions.news.world import make_catalogue, make_world
+from common.retrieval.cooccurrence import HOUR_MS, count_covisits
+from competitions.news.simulator.articles import make_catalogue, make_world
+from competitions.news.simulator.sessions import make_visits
+from competitions.news.simulator.simulate import measure as measure_sizes
+from competitions.news.simulator.users import draw_items, make_readers
 from tests.benches.side_by_side import Ready, main
 
 TOP, REACH, FORWARD, REVERSE, DECAY, HALF_LIFE_HOURS, POWER = 100, 30, 1.0, 0.7, 0.9, 24.0, 0.25

@@ -17,15 +17,23 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from competitions.flight import history, pipeline, raw, splits
-from competitions.flight.command import load_config
+from competitions.flight import pipeline
+from competitions.flight import split as splitting
+from competitions.flight.competition import load_config
 from competitions.flight.config import BLOCKS
-from competitions.flight.features import build
-from competitions.flight.gather import SLICE_ROWS
-from competitions.flight.history import DETAILED, KEYS, LIFTS, SPREADS
-from competitions.flight.past import COUNTED, SESSION_KEYS
-from competitions.flight.simulate import simulate
-from competitions.flight.traits import DAY_MINUTES, FLIGHTS, TRAITS, slice_sessions, take_options
+from competitions.flight.features import booking_history, build
+from competitions.flight.features.booking_history import DETAILED, KEYS, LIFTS, SPREADS
+from competitions.flight.features.history_features import COUNTED, SESSION_KEYS
+from competitions.flight.features.option_attributes import (
+    DAY_MINUTES,
+    FLIGHTS,
+    TRAITS,
+    slice_sessions,
+    take_options,
+)
+from competitions.flight.io import reader
+from competitions.flight.ranking.training_data import SLICE_ROWS
+from competitions.flight.simulator.simulate import simulate
 from tests.benches.side_by_side import Ready, main
 
 try:
@@ -45,9 +53,9 @@ Made = tuple[int, int]  # rows, features
 def prepare(folder: Path, scale: float) -> str:
     """A simulated train file, read, with the history that its sessions may look back on; and the sample for pandas."""
     made = simulate(folder / "raw", SIMULATED * scale, SEED)
-    train = raw.read_searches(made.train, raw.learn_codes(made.train), labelled=True)
+    train = reader.read_searches(made.train, reader.learn_codes(made.train), labelled=True)
     split = pipeline.split_last(train, load_config([]).split)
-    past = history.look_up(history.record(train), split.views)
+    past = booking_history.look_up(booking_history.record(train), split.views)
     (folder / "inputs.pickle").write_bytes(pickle.dumps((train, split.views, past)))
     first = find_sample(train.sessions)
     _write_sample(folder, train, split.views, past, first)
@@ -63,7 +71,9 @@ def find_sample(sessions: pl.DataFrame) -> int:
     return int((sessions["size"].reverse().cum_sum().reverse() > SAMPLE_ROWS).sum())
 
 
-def _write_sample(folder: Path, train: raw.Searches, views: splits.Views, past: history.History, first: int) -> None:
+def _write_sample(
+    folder: Path, train: reader.Searches, views: splitting.Views, past: booking_history.History, first: int
+) -> None:
     last = train.sessions.height
     take_options(train.options, train.sessions, first, last).write_parquet(folder / "options.parquet")
     sessions = train.sessions[first:].join(views.served, on="session", maintain_order="left").drop("loyalty")
@@ -90,9 +100,11 @@ def compare(folder: Path, first: int) -> tuple[int, int]:
     return len(ours.columns), ours.height
 
 
-def read(folder: Path) -> tuple[raw.Searches, splits.Views, history.History]:
+def read(folder: Path) -> tuple[reader.Searches, splitting.Views, booking_history.History]:
     """Searches, views and history, as ``prepare`` left them."""
-    inputs: tuple[raw.Searches, splits.Views, history.History] = pickle.loads((folder / "inputs.pickle").read_bytes())
+    inputs: tuple[reader.Searches, splitting.Views, booking_history.History] = pickle.loads(
+        (folder / "inputs.pickle").read_bytes()
+    )
     return inputs
 
 

@@ -9,10 +9,11 @@ Corpus, embeddings, hold-out, the host's question, and semantic ids; seconds and
 import argparse
 from pathlib import Path
 
-from common.run import Run
-from common.show import print_table, wide_console
-from competitions.tencent import learn, raw
-from competitions.tencent.command import load_config
+from common.pipeline.console import print_table, wide_console
+from common.pipeline.run import Run
+from competitions.tencent.competition import load_config
+from competitions.tencent.inference import stages
+from competitions.tencent.io import reader
 from competitions.tencent.pipeline import prepare
 
 
@@ -23,9 +24,9 @@ def main() -> None:
     parser.add_argument("--build", type=Path, required=True, help="an empty folder for the results")
     asked = parser.parse_args()
     config, run = load_config([]), Run(asked.build / "run", asked.build / "cache")
-    ready = prepare(raw.locate(asked.raw), config, run)
+    ready = prepare(reader.locate(asked.raw), config, run)
     told = ready.corpus, ready.embeddings, ready.valid, config.train.levels, config.train.codes, config.seed
-    run.step(learn.spell, *told, name="spell")
+    run.step(stages.spell, *told, name="spell")
     steps = [{"step": step.name, "seconds": step.seconds, "peak MiB": step.peak_mib} for step in run.timings]
     seconds = sum(step.seconds for step in run.timings)
     peak = max(step.peak_mib for step in run.timings)

@@ -13,7 +13,7 @@ import faiss
 import numpy as np
 import torch
 
-from competitions.tencent.retrieve import Seen, recall, search, search_approximately
+from competitions.tencent.inference.retrieval import Seen, recall, search, search_approximately
 from tests.benches.side_by_side import Ready, main
 
 CANDIDATES, QUERIES, WIDTH, TOP, HISTORY = 660_000, 4_096, 64, 10, 90

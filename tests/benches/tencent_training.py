@@ -15,13 +15,13 @@ import msgspec
 import numpy as np
 import torch
 
-from competitions.tencent import layout
-from competitions.tencent.batches import order
-from competitions.tencent.command import load_config
-from competitions.tencent.data import Catalogue, Embedding, Sequences, Users
-from competitions.tencent.optimize import make_optimizers
-from competitions.tencent.train import Lesson, build_network, choose_device, count_events, take_step
-from competitions.tencent.view import whole
+from competitions.tencent.competition import load_config
+from competitions.tencent.corpus import Catalogue, Embedding, Sequences, Users
+from competitions.tencent.io import schema
+from competitions.tencent.sequences import whole
+from competitions.tencent.training.batches import order
+from competitions.tencent.training.optimizers import make_optimizers
+from competitions.tencent.training.trainer import Lesson, build_network, choose_device, count_events, take_step
 from tests.benches.side_by_side import Ready, main
 
 ADS, USERS, LENGTH, STEPS, WARM = 4_783_154, 5_000, 100, 12, 2
@@ -48,7 +48,7 @@ def build(folder: Path, **model: Any) -> Lesson:
     time_s = 1_747_000_000 + np.cumsum(rng.integers(0, 20_000, (USERS, LENGTH)), axis=1)
     action = (rng.random(len(items)) < 0.1).astype(np.int8)
     sequences = Sequences(np.arange(0, len(items) + 1, LENGTH), items, action, time_s.reshape(-1))
-    width = sum(layout.USER_FEATURES.values())
+    width = sum(schema.USER_FEATURES.values())
     users = Users(np.array([b"u"] * USERS), rng.integers(0, 3, (USERS, width)).astype(np.int32), USER_SIZES)
     catalogue = Catalogue(np.arange(len(features)), features, len(features) - 1, tuple(int(n) for n in features.max(0)))
     settings = msgspec.structs.replace(config.model, length=LENGTH, **model)

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import polars as pl
 
-from common.run import Run
-from competitions.flight import columns, raw, submit
-from competitions.flight.command import load_config
-from competitions.flight.gather import Labelled
-from competitions.flight.history import History
+from common.pipeline.run import Run
+from competitions.flight import submission
+from competitions.flight.competition import load_config
+from competitions.flight.features.booking_history import History
+from competitions.flight.io import reader, schema
+from competitions.flight.io.reader import Searches
 from competitions.flight.pipeline import solve
-from competitions.flight.raw import Searches
-from competitions.flight.splits import Split
+from competitions.flight.ranking.training_data import Labelled
+from competitions.flight.split import Split
 from tests.contract.competition import BadInput, Change, Competition, Mutation, Results
 from tests.contract.flight_planted import (
     END_MS,
@@ -91,61 +92,75 @@ def move_rank(frame: Rows) -> Rows:
     return frame.with_columns(pl.when(pl.int_range(pl.len()) == pl.len() - 1).then(again).otherwise("selected"))
 
 
-ORDER_ALONE = (submit.SAME_ORDER, "only their order is wrong")
+ORDER_ALONE = (submission.SAME_ORDER, "only their order is wrong")
 MUTATIONS = {
-    "byte-order mark": Mutation(submit.FORMAT, lambda content: b"\xef\xbb\xbf" + content, ("byte-order mark",)),
-    "latin-1": Mutation(submit.FORMAT, lambda content: content + "1,\u00e9,2\n".encode("latin-1"), ("UTF-8",)),
+    "byte-order mark": Mutation(submission.FORMAT, lambda content: b"\xef\xbb\xbf" + content, ("byte-order mark",)),
+    "latin-1": Mutation(submission.FORMAT, lambda content: content + "1,\u00e9,2\n".encode("latin-1"), ("UTF-8",)),
     "a truncated parquet": Mutation(
-        submit.FORMAT, lambda content: content[: len(content) // 2], ("cannot be read as parquet",), ".parquet"
+        submission.FORMAT, lambda content: content[: len(content) // 2], ("cannot be read as parquet",), ".parquet"
     ),
-    "another header": Mutation(submit.NAMES, lambda content: content.replace(b"selected", b"rank"), ("header",)),
-    "no header": Mutation(submit.NAMES, lambda content: content.partition(b"\n")[2], ("header",)),
-    "a field too many": Mutation(submit.NAMES, edit_fields(lambda row: [*row, "1"]), ("line ", "4 fields", "3")),
+    "another header": Mutation(submission.NAMES, lambda content: content.replace(b"selected", b"rank"), ("header",)),
+    "no header": Mutation(submission.NAMES, lambda content: content.partition(b"\n")[2], ("header",)),
+    "a field too many": Mutation(submission.NAMES, edit_fields(lambda row: [*row, "1"]), ("line ", "4 fields", "3")),
     "a parquet column renamed": Mutation(
-        submit.NAMES, edit_frame(lambda frame: frame.rename({"selected": "rank"})), (submit.NAMES, "rank"), ".parquet"
+        submission.NAMES,
+        edit_frame(lambda frame: frame.rename({"selected": "rank"})),
+        (submission.NAMES, "rank"),
+        ".parquet",
     ),
     "a parquet column too many": Mutation(
-        submit.NAMES, edit_frame(lambda frame: frame.with_row_index("index")), (submit.NAMES, "index"), ".parquet"
+        submission.NAMES,
+        edit_frame(lambda frame: frame.with_row_index("index")),
+        (submission.NAMES, "index"),
+        ".parquet",
     ),
-    "a blank": Mutation(submit.INTEGERS, edit_fields(lambda row: [*row[:2], ""]), (submit.INTEGERS, "line ")),
-    "NaN": Mutation(submit.INTEGERS, edit_fields(lambda row: [*row[:2], "NaN"]), (submit.INTEGERS, "line ")),
-    "a float": Mutation(submit.INTEGERS, edit_fields(lambda row: [*row[:2], "7.0"]), (submit.INTEGERS, "line ")),
+    "a blank": Mutation(submission.INTEGERS, edit_fields(lambda row: [*row[:2], ""]), (submission.INTEGERS, "line ")),
+    "NaN": Mutation(submission.INTEGERS, edit_fields(lambda row: [*row[:2], "NaN"]), (submission.INTEGERS, "line ")),
+    "a float": Mutation(
+        submission.INTEGERS, edit_fields(lambda row: [*row[:2], "7.0"]), (submission.INTEGERS, "line ")
+    ),
     "parquet floats": Mutation(
-        submit.INTEGERS,
+        submission.INTEGERS,
         edit_frame(lambda frame: frame.cast({"selected": pl.Float64})),
-        (submit.INTEGERS, "Float64"),
+        (submission.INTEGERS, "Float64"),
         ".parquet",
     ),
     "parquet texts": Mutation(
-        submit.INTEGERS, edit_frame(lambda frame: frame.cast({"Id": pl.String})), (submit.INTEGERS,), ".parquet"
+        submission.INTEGERS, edit_frame(lambda frame: frame.cast({"Id": pl.String})), (submission.INTEGERS,), ".parquet"
     ),
     "a parquet null": Mutation(
-        submit.INTEGERS,
+        submission.INTEGERS,
         edit_frame(lambda frame: frame.with_columns(pl.when(pl.col("selected") > 1).then("selected"))),
-        (submit.INTEGERS, "row 0"),
+        (submission.INTEGERS, "row 0"),
         ".parquet",
     ),
-    "a row left out": Mutation(submit.AS_MANY, edit_lines(lambda lines: lines[:-1]), (submit.AS_MANY, "missing Id")),
-    "a row twice": Mutation(submit.AS_MANY, edit_lines(lambda lines: [*lines, lines[-1]]), (submit.AS_MANY,)),
+    "a row left out": Mutation(
+        submission.AS_MANY, edit_lines(lambda lines: lines[:-1]), (submission.AS_MANY, "missing Id")
+    ),
+    "a row twice": Mutation(submission.AS_MANY, edit_lines(lambda lines: [*lines, lines[-1]]), (submission.AS_MANY,)),
     "a parquet row left out": Mutation(
-        submit.AS_MANY, edit_frame(lambda frame: frame[:-1]), (submit.AS_MANY, "missing Id"), ".parquet"
+        submission.AS_MANY, edit_frame(lambda frame: frame[:-1]), (submission.AS_MANY, "missing Id"), ".parquet"
     ),
-    "rows swapped": Mutation(submit.SAME_ORDER, edit_lines(swap_lines), (*ORDER_ALONE, "line ")),
+    "rows swapped": Mutation(submission.SAME_ORDER, edit_lines(swap_lines), (*ORDER_ALONE, "line ")),
     "parquet rows by Id backwards": Mutation(
-        submit.SAME_ORDER, edit_frame(lambda frame: frame.reverse()), (*ORDER_ALONE, "row 0"), ".parquet"
+        submission.SAME_ORDER, edit_frame(lambda frame: frame.reverse()), (*ORDER_ALONE, "row 0"), ".parquet"
     ),
-    "an unknown Id": Mutation(submit.SAME_ORDER, edit_fields(lambda row: ["7", *row[1:]]), (submit.SAME_ORDER,)),
+    "an unknown Id": Mutation(
+        submission.SAME_ORDER, edit_fields(lambda row: ["7", *row[1:]]), (submission.SAME_ORDER,)
+    ),
     "another session's name": Mutation(
-        submit.SAME_ORDER, edit_fields(lambda row: [row[0], "0" * 32, row[2]]), (submit.SAME_ORDER, "0" * 32)
+        submission.SAME_ORDER, edit_fields(lambda row: [row[0], "0" * 32, row[2]]), (submission.SAME_ORDER, "0" * 32)
     ),
     "a rank twice": Mutation(
-        submit.PERMUTATION, edit_fields(last_rank(lambda rank: rank % 11 + 1)), (submit.PERMUTATION, "distinct")
+        submission.PERMUTATION, edit_fields(last_rank(lambda rank: rank % 11 + 1)), (submission.PERMUTATION, "distinct")
     ),
     "a gap": Mutation(
-        submit.PERMUTATION, edit_fields(last_rank(lambda rank: rank + 100)), (submit.PERMUTATION, "session ")
+        submission.PERMUTATION, edit_fields(last_rank(lambda rank: rank + 100)), (submission.PERMUTATION, "session ")
     ),
-    "ranks from 0": Mutation(submit.PERMUTATION, edit_lines(from_zero), (submit.PERMUTATION, "from 0")),
-    "a parquet rank twice": Mutation(submit.PERMUTATION, edit_frame(move_rank), (submit.PERMUTATION,), ".parquet"),
+    "ranks from 0": Mutation(submission.PERMUTATION, edit_lines(from_zero), (submission.PERMUTATION, "from 0")),
+    "a parquet rank twice": Mutation(
+        submission.PERMUTATION, edit_frame(move_rank), (submission.PERMUTATION,), ".parquet"
+    ),
 }
 
 
@@ -167,48 +182,48 @@ def book_twice_or_never(train: Rows) -> Rows:
 
 def share_session(folder: Path) -> None:
     """A session of the train file in the test file as well."""
-    row = pl.read_parquet(folder / columns.TRAIN).drop(columns.SELECTED)[:1]
-    edit(columns.TEST, lambda test: pl.concat([test, row.with_columns(pl.lit(9, pl.Int64).alias("Id"))]))(folder)
+    row = pl.read_parquet(folder / schema.TRAIN).drop(schema.SELECTED)[:1]
+    edit(schema.TEST, lambda test: pl.concat([test, row.with_columns(pl.lit(9, pl.Int64).alias("Id"))]))(folder)
 
 
 def cut_in_half(folder: Path) -> None:
     """Half of a train file."""
-    os.truncate(folder / columns.TRAIN, (folder / columns.TRAIN).stat().st_size // 2)
+    os.truncate(folder / schema.TRAIN, (folder / schema.TRAIN).stat().st_size // 2)
 
 
 BAD_INPUTS = {
     "a missing file": BadInput(
-        lambda folder: (folder / columns.TEST).unlink(), (columns.TEST, "missing", "data/flight/raw")
+        lambda folder: (folder / schema.TEST).unlink(), (schema.TEST, "missing", "data/flight/raw")
     ),
-    "an empty file": BadInput(lambda folder: os.truncate(folder / columns.TRAIN, 0), (columns.TRAIN, "cannot be read")),
-    "a truncated file": BadInput(cut_in_half, (columns.TRAIN, "cannot be read")),
-    "no rows": BadInput(edit(columns.TEST, lambda test: test[:0]), (columns.TEST, "no rows")),
+    "an empty file": BadInput(lambda folder: os.truncate(folder / schema.TRAIN, 0), (schema.TRAIN, "cannot be read")),
+    "a truncated file": BadInput(cut_in_half, (schema.TRAIN, "cannot be read")),
+    "no rows": BadInput(edit(schema.TEST, lambda test: test[:0]), (schema.TEST, "no rows")),
     "a missing column": BadInput(
-        edit(columns.TEST, lambda test: test.rename({"totalPrice": "total_price"})),
-        (columns.TEST, "'totalPrice'", "'total_price'"),
+        edit(schema.TEST, lambda test: test.rename({"totalPrice": "total_price"})),
+        (schema.TEST, "'totalPrice'", "'total_price'"),
     ),
     "a text for a number": BadInput(
-        edit(columns.TRAIN, lambda train: train.cast({"taxes": pl.String})),
-        (columns.TRAIN, "'taxes'", "String", "a number"),
+        edit(schema.TRAIN, lambda train: train.cast({"taxes": pl.String})),
+        (schema.TRAIN, "'taxes'", "String", "a number"),
     ),
     "no session with one booking": BadInput(
-        edit(columns.TRAIN, book_twice_or_never), (columns.TRAIN, "exactly one booked option")
+        edit(schema.TRAIN, book_twice_or_never), (schema.TRAIN, "exactly one booked option")
     ),
-    "a session in both files": BadInput(share_session, (columns.TRAIN, columns.TEST, "1 session")),
+    "a session in both files": BadInput(share_session, (schema.TRAIN, schema.TEST, "1 session")),
     "a session without a name": BadInput(
-        edit(columns.TEST, lambda test: test.with_columns(pl.lit("").alias("ranker_id"))),
-        (columns.TEST, "'ranker_id'"),
+        edit(schema.TEST, lambda test: test.with_columns(pl.lit("").alias("ranker_id"))),
+        (schema.TEST, "'ranker_id'"),
     ),
 }
 
 
 def call_pipeline(folder: Path, settings: tuple[str, ...], run: Run) -> object:
     """The pipeline, inside this process, with the cut at the same moment whatever was added after it."""
-    train = pl.read_parquet(folder / columns.TRAIN, columns=["ranker_id", "requestDate"])
+    train = pl.read_parquet(folder / schema.TRAIN, columns=["ranker_id", "requestDate"])
     late = pl.col("requestDate").dt.epoch("ms") >= find_cut_ms(train)
     sessions = train.group_by("ranker_id").agg(late.first().alias("late"))
     share = (int(sessions["late"].sum()) - 0.5) / sessions.height
-    return solve(raw.locate(folder), load_config((*settings, f"split.valid_share={share}")), run)
+    return solve(reader.locate(folder), load_config((*settings, f"split.valid_share={share}")), run)
 
 
 def take(results: Results, name: str) -> object:
@@ -253,7 +268,7 @@ FLIGHT = Competition(
     metric="hit_rate@3",
     floor=0.8,
     ceiling=0.2,
-    rules=submit.RULES,
+    rules=submission.RULES,
     mutations=MUTATIONS,
     bad_inputs=BAD_INPUTS,
     bad_settings={
@@ -271,7 +286,7 @@ FLIGHT = Competition(
         "rank.xgboost_pairwise.max_depth=2", frozenset({"fit.xgboost_pairwise", "refit.xgboost_pairwise"} | AFTER_FITS)
     ),
     feature_change=Change(
-        "competitions/flight/features.py:pair_block",
+        "competitions/flight/features/build.py:pair_block",
         frozenset({"train.features"} | FITS | AFTER_FITS | {"insight.drift"}),
     ),
     kill_after="train.features",

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from competitions.flight import columns
-from competitions.flight.columns import DTYPES, LAYOUT, Kind, leg_column, segment_column
+from competitions.flight.io import schema
+from competitions.flight.io.schema import DTYPES, LAYOUT, Kind, leg_column, segment_column
 
 START_MS, DAY_MS, HOUR_MS, MINUTE_MS = 1_715_904_000_000, 86_400_000, 3_600_000, 60_000  # 2024-05-17
 TRAIN_SESSIONS, TRAIN_DAYS, TEST_SESSIONS, TEST_DAYS = 400, 60, 120, 20
@@ -39,10 +39,10 @@ def write_raw(folder: Path, truth: Path) -> None:
     travellers = pl.DataFrame({"company": company, "hour": hour, "carrier": carrier[company]})
     train = _offer(rng, travellers[:TRAVELLERS], TRAIN_SESSIONS, START_MS, END_MS)
     test = _offer(rng, travellers, TEST_SESSIONS, END_MS, END_MS + TEST_DAYS * DAY_MS)
-    _lay_out(train, 0).write_parquet(folder / columns.TRAIN)
+    _lay_out(train, 0).write_parquet(folder / schema.TRAIN)
     filed = _lay_out(test, TEST_FROM)
-    filed.drop(columns.SELECTED).write_parquet(folder / columns.TEST)
-    filed.filter(pl.col(columns.SELECTED) == 1).select("Id", "ranker_id").write_csv(truth)
+    filed.drop(schema.SELECTED).write_parquet(folder / schema.TEST)
+    filed.filter(pl.col(schema.SELECTED) == 1).select("Id", "ranker_id").write_csv(truth)
 
 
 def _offer(rng: np.random.Generator, travellers: pl.DataFrame, sessions: int, begin: int, end: int) -> pl.DataFrame:
@@ -92,8 +92,8 @@ def _lay_out(options: pl.DataFrame, first_id: int) -> pl.DataFrame:
         "searchRoute": _pick(ROUTES, "route"),
         "taxes": (pl.col("price") / 8).round(),
         "totalPrice": pl.col("price"),
-        columns.SELECTED: pl.col("booked"),
-        columns.INDEX: number,
+        schema.SELECTED: pl.col("booked"),
+        schema.INDEX: number,
         **_fly(0),
         **_fly(1),
     }
@@ -155,7 +155,7 @@ def edit_parquet(path: Path, *exprs: pl.Expr) -> None:
 
 def write_by_price(folder: Path, path: Path) -> None:
     """The baseline that needs no history: every session by price, the cheapest option first."""
-    test = pl.read_parquet(folder / columns.TEST, columns=["Id", "ranker_id", "totalPrice"])
+    test = pl.read_parquet(folder / schema.TEST, columns=["Id", "ranker_id", "totalPrice"])
     place = pl.col("totalPrice").rank("ordinal").over("ranker_id").cast(pl.Int64)
     test.select("Id", "ranker_id", selected=place).write_csv(path)
 
@@ -169,23 +169,23 @@ def find_cut_ms(train: pl.DataFrame) -> int:
 
 def replace_future(folder: Path) -> int:
     """Book the next option, round the session, in every session from the cut on: nothing earlier is touched."""
-    path = folder / columns.TRAIN
+    path = folder / schema.TRAIN
     train = pl.read_parquet(path)
     late = pl.col("requestDate").dt.epoch("ms") >= find_cut_ms(train)
-    booked = pl.col(columns.SELECTED)
+    booked = pl.col(schema.SELECTED)
     next_one = booked.shift(1).fill_null(booked.last()).over("ranker_id")
-    train.with_columns(pl.when(late).then(next_one).otherwise(booked).alias(columns.SELECTED)).write_parquet(path)
+    train.with_columns(pl.when(late).then(next_one).otherwise(booked).alias(schema.SELECTED)).write_parquet(path)
     return int(train.filter(late)["ranker_id"].n_unique())
 
 
 def add_future(folder: Path) -> int:
     """Add sessions at the end of the log: the last ones once more, a month later, with another option booked."""
-    path = folder / columns.TRAIN
+    path = folder / schema.TRAIN
     train = pl.read_parquet(path)
     last = train["ranker_id"].unique(maintain_order=True).tail(ADDED)
-    booked = pl.col(columns.SELECTED)
+    booked = pl.col(schema.SELECTED)
     later = train.filter(pl.col("ranker_id").is_in(last.implode())).with_columns(
-        pl.col("Id", columns.INDEX) + TEST_FROM // 2,
+        pl.col("Id", schema.INDEX) + TEST_FROM // 2,
         pl.col("requestDate") + pl.duration(days=30, time_unit="ns"),
         (pl.lit("f") + pl.col("ranker_id").str.slice(1)).alias("ranker_id"),
         booked.shift(1).fill_null(booked.last()).over("ranker_id"),

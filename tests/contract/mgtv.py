@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from common.run import Run
-from competitions.mgtv import layout, raw, submit
-from competitions.mgtv.command import load_config
-from competitions.mgtv.gather import Served
+from common.pipeline.run import Run
+from competitions.mgtv import submission
+from competitions.mgtv.competition import load_config
+from competitions.mgtv.io import reader, schema
+from competitions.mgtv.models.dataset import Served
 from competitions.mgtv.pipeline import solve
-from competitions.mgtv.splits import Asked
+from competitions.mgtv.split import Asked
 from tests.contract.competition import Change, Competition, Mutation, Results
 from tests.contract.mgtv_faults import BAD_INPUTS
 from tests.contract.mgtv_planted import (
@@ -72,24 +73,26 @@ def edit_row(edit: Callable[[Lines], Lines]) -> Callable[[bytes], bytes]:
 
 def answer_rate(text: str) -> Mutation:
     """The third line's rate as this text."""
-    return Mutation(submit.RATES, edit_row(lambda row: [*row[:2], text]), (submit.RATES, "line 3"))
+    return Mutation(submission.RATES, edit_row(lambda row: [*row[:2], text]), (submission.RATES, "line 3"))
 
 
 def answer_video(text: str) -> Mutation:
     """The third line's video as this text, which is no whole number."""
-    return Mutation(submit.INTEGERS, edit_row(lambda row: [row[0], text, row[2]]), (submit.INTEGERS, "line 3"))
+    return Mutation(submission.INTEGERS, edit_row(lambda row: [row[0], text, row[2]]), (submission.INTEGERS, "line 3"))
 
 
 MUTATIONS = {
-    "byte-order mark": Mutation(submit.FORMAT, lambda content: b"\xef\xbb\xbf" + content, ("byte-order mark",)),
-    "latin-1": Mutation(submit.FORMAT, lambda content: content + "d,\u00e9,1\n".encode("latin-1"), ("UTF-8",)),
-    "no header": Mutation(submit.FORMAT, lambda content: content.partition(b"\n")[2], ("header",)),
+    "byte-order mark": Mutation(submission.FORMAT, lambda content: b"\xef\xbb\xbf" + content, ("byte-order mark",)),
+    "latin-1": Mutation(submission.FORMAT, lambda content: content + "d,\u00e9,1\n".encode("latin-1"), ("UTF-8",)),
+    "no header": Mutation(submission.FORMAT, lambda content: content.partition(b"\n")[2], ("header",)),
     "another header": Mutation(
-        submit.FORMAT, lambda content: content.replace(b"completion_rate", b"rate"), ("header",)
+        submission.FORMAT, lambda content: content.replace(b"completion_rate", b"rate"), ("header",)
     ),
-    "columns swapped": Mutation(submit.FORMAT, lambda content: content.replace(b"did,vid", b"vid,did"), ("header",)),
-    "a field too many": Mutation(submit.FORMAT, edit_row(lambda row: [*row, "1"]), ("line 3", "4 fields", "3")),
-    "a field too few": Mutation(submit.FORMAT, edit_row(lambda row: row[:2]), ("line 3", "2 fields", "3")),
+    "columns swapped": Mutation(
+        submission.FORMAT, lambda content: content.replace(b"did,vid", b"vid,did"), ("header",)
+    ),
+    "a field too many": Mutation(submission.FORMAT, edit_row(lambda row: [*row, "1"]), ("line 3", "4 fields", "3")),
+    "a field too few": Mutation(submission.FORMAT, edit_row(lambda row: row[:2]), ("line 3", "2 fields", "3")),
     "a float for a video": answer_video("5001.0"),
     "no video": answer_video(""),
     "a word for a video": answer_video("none"),
@@ -98,31 +101,35 @@ MUTATIONS = {
     "an infinite rate": answer_rate("inf"),
     "no rate": answer_rate(""),
     "a word for a rate": answer_rate("all"),
-    "a device twice": Mutation(submit.ONCE, edit_lines(lambda lines: [*lines, lines[-1]]), (submit.ONCE,)),
+    "a device twice": Mutation(submission.ONCE, edit_lines(lambda lines: [*lines, lines[-1]]), (submission.ONCE,)),
     "a device in the place of another": Mutation(
-        submit.ONCE, edit_lines(lambda lines: [*lines[:2], *lines[1:2], *lines[3:]]), (submit.ONCE, submit.SAME_ORDER)
+        submission.ONCE,
+        edit_lines(lambda lines: [*lines[:2], *lines[1:2], *lines[3:]]),
+        (submission.ONCE, submission.SAME_ORDER),
     ),
     "a device left out": Mutation(
-        submit.SAME_ORDER, edit_lines(lambda lines: lines[:-1]), (submit.SAME_ORDER, "missing")
+        submission.SAME_ORDER, edit_lines(lambda lines: lines[:-1]), (submission.SAME_ORDER, "missing")
     ),
     "an unknown device": Mutation(
-        submit.SAME_ORDER, edit_row(lambda row: ["nobody", *row[1:]]), (submit.SAME_ORDER, "unknown nobody")
+        submission.SAME_ORDER, edit_row(lambda row: ["nobody", *row[1:]]), (submission.SAME_ORDER, "unknown nobody")
     ),
     "blanks round a device": Mutation(
-        submit.SAME_ORDER, edit_row(lambda row: [f" {row[0]}", *row[1:]]), (submit.SAME_ORDER,)
+        submission.SAME_ORDER, edit_row(lambda row: [f" {row[0]}", *row[1:]]), (submission.SAME_ORDER,)
     ),
     "rows swapped": Mutation(
-        submit.SAME_ORDER,
+        submission.SAME_ORDER,
         edit_lines(lambda lines: [*lines[:-2], lines[-1], lines[-2]]),
-        (submit.SAME_ORDER, "only their order is wrong"),
+        (submission.SAME_ORDER, "only their order is wrong"),
     ),
     "a video not shown": Mutation(
-        submit.SHOWN, edit_lines(lambda lines: [lines[0], *(move_video(line) for line in lines[1:])]), (submit.SHOWN,)
+        submission.SHOWN,
+        edit_lines(lambda lines: [lines[0], *(move_video(line) for line in lines[1:])]),
+        (submission.SHOWN,),
     ),
     "an unknown video": Mutation(
-        submit.SHOWN,
+        submission.SHOWN,
         edit_lines(lambda lines: [lines[0], *(move_video(line, 1) for line in lines[1:])]),
-        (submit.SHOWN,),
+        (submission.SHOWN,),
     ),
 }
 
@@ -135,9 +142,9 @@ def move_video(line: str, most: int = FIRST_VID - 1) -> str:
 
 def call_pipeline(folder: Path, settings: tuple[str, ...], run: Run) -> object:
     """The pipeline, inside this process, with the same training days whatever was added after the last one."""
-    days = len(list((folder / layout.SHOWS).iterdir()))
+    days = len(list((folder / schema.SHOWS).iterdir()))
     config = load_config((*settings, f"split.valid_days={VALID_DAYS + days - DAYS}"))
-    return solve(raw.locate(folder, config.host), config, run)
+    return solve(reader.locate(folder, config.host), config, run)
 
 
 def take(results: Results, name: str) -> object:
@@ -177,7 +184,7 @@ def find_answers(results: Results) -> pl.DataFrame:
     codes, asked, outcome = (
         take(results, name) for name in ("learn_codes", f"{VALID[-1]}.ask", f"{VALID[-1]}.outcome")
     )
-    assert isinstance(codes, raw.Codes)
+    assert isinstance(codes, reader.Codes)
     assert isinstance(asked, Asked)
     assert isinstance(outcome, pl.DataFrame)
     rows = asked.rows.filter(outcome["answer"])
@@ -194,7 +201,7 @@ MGTV = Competition(
     metric="score",
     floor=0.65,
     ceiling=0.15,
-    rules=submit.RULES,
+    rules=submission.RULES,
     mutations=MUTATIONS,
     bad_inputs=BAD_INPUTS,
     bad_settings={
@@ -213,7 +220,7 @@ MGTV = Competition(
     quick=QUICK,
     model_change=Change("watch.logit.l2=0.5", frozenset(LOGITS | AFTER_FITS)),
     feature_change=Change(
-        "competitions/mgtv/pair_block.py:describe_pairs",
+        "competitions/mgtv/features/device_video.py:describe_pairs",
         frozenset(
             {f"{day}.features" for day in (*SERVED, "test")}
             | {f"{day}.value" for day in (*VALID, "test")}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from competitions.mgtv import layout
+from competitions.mgtv.io import schema
 from tests.contract.competition import BadInput
 from tests.contract.mgtv_planted import ASKED, DAYS, SHOWN, edit_table
 
@@ -41,57 +41,57 @@ def spoil(name: str, line: int, row: str) -> Callable[[Path], None]:
 
 def keep_days(folder: Path) -> None:
     """Two days alone."""
-    for kind in (layout.SHOWS, layout.CLICKS, layout.PLAYS):
+    for kind in (schema.SHOWS, schema.CLICKS, schema.PLAYS):
         for day in range(3, DAYS + 1):
             shutil.rmtree(folder / kind / f"day{day:02d}")
 
 
 def twice_a_day(folder: Path) -> None:
     """A day's clicks in two folders."""
-    shutil.copytree((folder / layout.click_path(5)).parent, folder / layout.CLICKS / "day5")
+    shutil.copytree((folder / schema.click_path(5)).parent, folder / schema.CLICKS / "day5")
 
 
 def spoil_workbook(folder: Path) -> None:
     """A text in the place of a workbook."""
-    (folder / layout.COMMENTS / "2.xlsx").write_text("videoid,content,ctime,etime\n", "utf-8")
+    (folder / schema.COMMENTS / "2.xlsx").write_text("videoid,content,ctime,etime\n", "utf-8")
 
 
 def rename_in_workbook(folder: Path) -> None:
     """A workbook that lacks a column."""
-    path = folder / layout.COMMENTS / "1.xlsx"
-    pl.DataFrame({"videoid": [1], "content": ["a"], "ctime": ["2025-04-21"]}).write_excel(path, layout.COMMENT_SHEET)
+    path = folder / schema.COMMENTS / "1.xlsx"
+    pl.DataFrame({"videoid": [1], "content": ["a"], "ctime": ["2025-04-21"]}).write_excel(path, schema.COMMENT_SHEET)
 
 
 BAD_INPUTS = {
-    "no table of videos": BadInput(unlink(layout.VIDEOS), ("vid_info_table.csv", "missing", "data/mgtv/raw")),
+    "no table of videos": BadInput(unlink(schema.VIDEOS), ("vid_info_table.csv", "missing", "data/mgtv/raw")),
     "no asked devices": BadInput(unlink(ASKED), ("testA_pred_did.csv", "missing")),
     "no test lists": BadInput(unlink(SHOWN), ("testA_did_show.csv", "missing")),
-    "no day": BadInput(lambda folder: shutil.rmtree(folder / layout.SHOWS), ("day 1 has", layout.SHOWS)),
-    "a day without clicks": BadInput(unlink(layout.click_path(5)), ("day 5 has", layout.CLICKS, "clicked")),
-    "a day without impressions": BadInput(unlink(layout.show_path(5)), ("day 5 has", layout.SHOWS, "shown")),
+    "no day": BadInput(lambda folder: shutil.rmtree(folder / schema.SHOWS), ("day 1 has", schema.SHOWS)),
+    "a day without clicks": BadInput(unlink(schema.click_path(5)), ("day 5 has", schema.CLICKS, "clicked")),
+    "a day without impressions": BadInput(unlink(schema.show_path(5)), ("day 5 has", schema.SHOWS, "shown")),
     "a day twice": BadInput(twice_a_day, ("both of day 5",)),
     "too few days": BadInput(keep_days, ("2 day(s)", "split.valid_days")),
-    "an empty file": BadInput(lambda folder: os.truncate(folder / layout.show_path(4), 0), ("day04", "0 bytes")),
+    "an empty file": BadInput(lambda folder: os.truncate(folder / schema.show_path(4), 0), ("day04", "0 bytes")),
     "nobody asked": BadInput(edit_file(ASKED, lambda lines: lines[:1]), ("testA_pred_did.csv", "no device")),
     "nothing shown": BadInput(edit_file(SHOWN, lambda lines: lines[:1]), ("testA_did_show.csv", "shows nothing")),
     "a missing column": BadInput(
-        rename(layout.click_path(3), "click_time", "clicktime"), ("day03", "'click_time'", "'clicktime'")
+        rename(schema.click_path(3), "click_time", "clicktime"), ("day03", "'click_time'", "'clicktime'")
     ),
-    "a missing profile column": BadInput(rename(layout.PROFILES, ",f3,", ",g3,"), ("did_features", "'f3'")),
-    "a text for a video": BadInput(spoil(layout.show_path(6), 9, "abc,v12"), ("day06", "line 9", "vid", "'v12'")),
+    "a missing profile column": BadInput(rename(schema.PROFILES, ",f3,", ",g3,"), ("did_features", "'f3'")),
+    "a text for a video": BadInput(spoil(schema.show_path(6), 9, "abc,v12"), ("day06", "line 9", "vid", "'v12'")),
     "a float for a video": BadInput(spoil(SHOWN, 2, "abc,12.5"), ("testA_did_show.csv", "line 2", "vid", "'12.5'")),
-    "a blank device": BadInput(spoil(layout.click_path(6), 4, ",5001,"), ("day06", "line 4", "did", "blank")),
+    "a blank device": BadInput(spoil(schema.click_path(6), 4, ",5001,"), ("day06", "line 4", "did", "blank")),
     "a text for seconds": BadInput(
-        spoil(layout.play_path(7), 3, "abc,5001,long"), ("day07", "line 3", "play_time", "'long'")
+        spoil(schema.play_path(7), 3, "abc,5001,long"), ("day07", "line 3", "play_time", "'long'")
     ),
     "a word for a moment": BadInput(
-        spoil(layout.click_path(7), 3, "abc,5001,noon"), ("day07", "line 3", "click_time", "'noon'")
+        spoil(schema.click_path(7), 3, "abc,5001,noon"), ("day07", "line 3", "click_time", "'noon'")
     ),
-    "a truncated row": BadInput(spoil(layout.play_path(8), 5, "abc,5001"), ("day08", "line 5", "2 fields", "3")),
+    "a truncated row": BadInput(spoil(schema.play_path(8), 5, "abc,5001"), ("day08", "line 5", "2 fields", "3")),
     "a workbook that is none": BadInput(spoil_workbook, ("2.xlsx", "not a workbook")),
     "a workbook without a column": BadInput(rename_in_workbook, ("1.xlsx", "'etime'")),
     "no video with a duration": BadInput(
-        lambda folder: edit_table(folder / layout.VIDEOS, pl.lit("0").alias("item_duration")), ("item_duration",)
+        lambda folder: edit_table(folder / schema.VIDEOS, pl.lit("0").alias("item_duration")), ("item_duration",)
     ),
-    "no play of any day": BadInput(lambda folder: shutil.rmtree(folder / layout.PLAYS), (layout.PLAYS,)),
+    "no play of any day": BadInput(lambda folder: shutil.rmtree(folder / schema.PLAYS), (schema.PLAYS,)),
 }

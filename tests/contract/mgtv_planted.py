@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from xlsxwriter import Workbook
 
-from competitions.mgtv import layout
+from competitions.mgtv.io import schema
 
 DAYS, TEST_DAY = 11, 12
 FIRST_DATE = datetime.date(2025, 4, 20)
@@ -25,7 +25,7 @@ EXTRAS, EXTRA_VID, EXTRA_SHARE = 6, 900, 0.3  # videos without a programme or a 
 LONG, SHORT = 1, 2  # item_type
 SECONDS = {LONG: 2700, SHORT: 90}
 RATES = {(True, LONG): 0.96, (True, SHORT): 0.48, (False, LONG): 0.30, (False, SHORT): 0.12}
-ASKED, SHOWN = layout.ASKED.format(board="A"), layout.SHOWN.format(board="A")
+ASKED, SHOWN = schema.ASKED.format(board="A"), schema.SHOWN.format(board="A")
 COMMENTS_A_BOOK = 60
 STRANGERS = 30
 
@@ -40,9 +40,9 @@ def write_raw(folder: Path, truth: Path) -> None:
     audience = Audience(rng)
     for day in range(1, DAYS + 1):
         shows, clicks, plays = audience.live(rng.permutation(DEVICES)[: int(ACTIVE_SHARE * DEVICES)].tolist())
-        write_table(folder / layout.show_path(day), shows, "did", "vid")
+        write_table(folder / schema.show_path(day), shows, "did", "vid")
         write_clicks(folder, day, clicks)
-        write_table(folder / layout.play_path(day), plays, "did", "vid", "play_time")
+        write_table(folder / schema.play_path(day), plays, "did", "vid", "play_time")
     asked = rng.permutation(DEVICES)[: int(ASKED_SHARE * DEVICES)].tolist()
     shows, clicks, plays = audience.live([*asked, *range(DEVICES, DEVICES + NEW_DEVICES)])
     alone = [name(DEVICES + NEW_DEVICES + place) for place in range(ALONE)]
@@ -127,7 +127,7 @@ def write_clicks(folder: Path, day: int, clicks: list[Click]) -> None:
     frame = pl.DataFrame(clicks, schema=["did", "vid", "second"], orient="row").sort("second", "did")
     midnight = FIRST_DATE + datetime.timedelta(days=day - 1)
     time = pl.lit(midnight).cast(pl.Datetime) + pl.duration(seconds="second")
-    path = folder / layout.click_path(day)
+    path = folder / schema.click_path(day)
     path.parent.mkdir(parents=True, exist_ok=True)
     frame.select("did", "vid", click_time=time.dt.strftime("%Y-%m-%d %H:%M:%S")).write_csv(path)
 
@@ -140,7 +140,7 @@ def write_truth(path: Path, clicks: list[Click], plays: list[Play], alone: list[
         first.setdefault(did, (did, vid))
     rows = [(did, vid, seconds[did, vid] / SECONDS[kind_of(vid)]) for did, vid in first.values() if vid >= FIRST_VID]
     rows += [(did, vid_of(0, 1), 1.0) for did in alone]
-    write_table(path, rows, *layout.SUBMISSION_COLUMNS)
+    write_table(path, rows, *schema.SUBMISSION_COLUMNS)
 
 
 def write_videos(folder: Path) -> None:
@@ -154,9 +154,9 @@ def write_videos(folder: Path) -> None:
             rows.append((vid, 700 + programme, *about))
     for extra in range(EXTRAS):
         rows.append((EXTRA_VID + extra, 0, SHORT, None if extra % 2 else 0, 1, 9, 4, 0, 0, 1))
-    path = folder / layout.VIDEOS
+    path = folder / schema.VIDEOS
     path.parent.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(rows, schema=list(layout.VIDEO_COLUMNS), orient="row").write_csv(path)
+    pl.DataFrame(rows, schema=list(schema.VIDEO_COLUMNS), orient="row").write_csv(path)
 
 
 def write_profiles(folder: Path, rng: np.random.Generator) -> None:
@@ -164,13 +164,13 @@ def write_profiles(folder: Path, rng: np.random.Generator) -> None:
     devices = range(3, DEVICES + NEW_DEVICES + ALONE)
     count = len(devices)
     columns: dict[str, pl.Series] = {"did": pl.Series([name(device) for device in devices])}
-    for number in layout.NUMBERS:
+    for number in schema.NUMBERS:
         values = rng.integers(0, 9, count).astype(float) if number in ("f0", "f68") else rng.normal(size=count)
         values[rng.random(count) < 0.1] = np.nan
         columns[number] = pl.Series(values).round(4).fill_nan(None)
     columns["f22"] = pl.repeat(None, count, dtype=pl.Float64, eager=True)
-    columns[layout.WORD] = pl.Series(rng.choice(["new", "old", "loyal"], count))
-    path = folder / layout.PROFILES
+    columns[schema.WORD] = pl.Series(rng.choice(["new", "old", "loyal"], count))
+    path = folder / schema.PROFILES
     path.parent.mkdir(parents=True, exist_ok=True)
     pl.DataFrame(columns).write_csv(path)
 
@@ -184,21 +184,21 @@ def write_comments(folder: Path, rng: np.random.Generator) -> None:
             vid = vid_of(int(rng.integers(PROGRAMMES)), int(rng.integers(1, EPISODES)))
             text = str(rng.choice(["好看", "无聊", "打卡"]))
             rows.append((vid, text, f"{date} 20:15:00", int(rng.integers(0, 90_000))))
-        write_book(folder / layout.COMMENTS / f"{number}.xlsx", rows)
+        write_book(folder / schema.COMMENTS / f"{number}.xlsx", rows)
 
 
 def write_book(path: Path, rows: list[tuple[int, str, str, int]]) -> None:
     """A workbook of comments: vid, text, when it was written, ms into the video."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with Workbook(path) as book:
-        sheet = book.add_worksheet(layout.COMMENT_SHEET)
-        for line, row in enumerate([layout.COMMENT_COLUMNS, *rows]):
+        sheet = book.add_worksheet(schema.COMMENT_SHEET)
+        for line, row in enumerate([schema.COMMENT_COLUMNS, *rows]):
             sheet.write_row(line, 0, row)
 
 
 def write_popular(folder: Path, path: Path) -> None:
     """The baseline that looks at no device: the shown video with most clicks of all days, watched to its end."""
-    read = [read_text(folder / layout.click_path(day)) for day in range(1, DAYS + 1)]
+    read = [read_text(folder / schema.click_path(day)) for day in range(1, DAYS + 1)]
     counts = pl.concat([clicks.select("vid") for clicks in read]).group_by("vid").len()
     ranked = counts.sort("len", "vid", descending=[True, False])
     shown = read_text(folder / SHOWN).join(counts, on="vid", how="left").sort("len", "vid", descending=[True, False])
@@ -230,10 +230,10 @@ def replace_future(folder: Path, day: int = DAYS) -> int:
 
     Only among videos with a duration, so that the same devices have an answer.
     """
-    shows = read_text(folder / layout.show_path(day)).filter(pl.col("vid").cast(pl.Int64) >= FIRST_VID)
+    shows = read_text(folder / schema.show_path(day)).filter(pl.col("vid").cast(pl.Int64) >= FIRST_VID)
     ring = shows.with_columns(other=pl.col("vid").shift(-1).fill_null(pl.col("vid").first()).over("did"))
     changed = 0
-    for path in (folder / layout.click_path(day), folder / layout.play_path(day)):
+    for path in (folder / schema.click_path(day), folder / schema.play_path(day)):
         rows = read_text(path).join(ring, on=["did", "vid"], how="left", maintain_order="left")
         changed += rows["other"].count()
         rows = rows.with_columns(vid=pl.coalesce("other", "vid")).drop("other")
@@ -249,17 +249,17 @@ def add_future(folder: Path) -> int:
 
     And one more day: what the last one showed, with other clicks and plays.
     """
-    for write in (layout.show_path, layout.click_path, layout.play_path):
+    for write in (schema.show_path, schema.click_path, schema.play_path):
         path = folder / write(DAYS + 1)
         path.parent.mkdir()
         shutil.copy(folder / write(DAYS), path)
     today, tomorrow = (str(FIRST_DATE + datetime.timedelta(days=day)) for day in (DAYS - 1, DAYS))
-    edit_table(folder / layout.click_path(DAYS + 1), pl.col("click_time").str.replace(today, tomorrow))
+    edit_table(folder / schema.click_path(DAYS + 1), pl.col("click_time").str.replace(today, tomorrow))
     added = replace_future(folder, DAYS + 1)
     strangers = [(f"stranger{place}", str(vid_of(place % PROGRAMMES, 1 + place % 9))) for place in range(STRANGERS)]
-    clicked = read_text(folder / layout.click_path(DAYS)).select("did", "vid")
-    shows = read_text(folder / layout.show_path(DAYS)).join(clicked, on=["did", "vid"], how="anti")
+    clicked = read_text(folder / schema.click_path(DAYS)).select("did", "vid")
+    shows = read_text(folder / schema.show_path(DAYS)).join(clicked, on=["did", "vid"], how="anti")
     again = shows.unique("did", keep="first", maintain_order=True).rows()
-    add_rows(folder / layout.click_path(DAYS), *((*row, f"{today} 23:30:00") for row in [*strangers, *again]))
-    add_rows(folder / layout.play_path(DAYS), *((*row, 60.0) for row in [*strangers, *again]))
+    add_rows(folder / schema.click_path(DAYS), *((*row, f"{today} 23:30:00") for row in [*strangers, *again]))
+    add_rows(folder / schema.play_path(DAYS), *((*row, 60.0) for row in [*strangers, *again]))
     return added + len(strangers) + len(again)

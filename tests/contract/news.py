@@ -6,10 +6,11 @@ from pathlib import Path
 
 import polars as pl
 
-from common.run import Run
+from common.pipeline.run import Run
 from common.split import Fold
-from competitions.news import raw, submit
-from competitions.news.command import load_config
+from competitions.news import submission
+from competitions.news.competition import load_config
+from competitions.news.io import reader
 from competitions.news.pipeline import solve
 from tests.contract.competition import BadInput, Change, Competition, Mutation, Results
 from tests.contract.news_planted import TEST_FROM, add_future, replace_future, write_popular, write_raw
@@ -26,7 +27,7 @@ SMALL = (
 )
 AFTER_FITS = {"score_valid", "find_blend", "score_test", "answer", "measure", "insight.importance"}
 FITS = {"fit.lightgbm_lambdarank", "fit.xgboost", "refit.lightgbm_lambdarank", "refit.xgboost"}
-UTF8, HEADER, FIELDS = submit.RULES[:3]
+UTF8, HEADER, FIELDS = submission.RULES[:3]
 
 
 def edit_row(edit: Callable[[list[str]], list[str]]) -> Callable[[bytes], bytes]:
@@ -57,17 +58,17 @@ MUTATIONS = {
     "no header": Mutation(HEADER, lambda content: content.partition(b"\n")[2], ("header",)),
     "a field too many": Mutation(FIELDS, edit_row(lambda row: [*row, "1"]), ("line 3", "7 fields", "6")),
     "a field too few": Mutation(FIELDS, edit_row(lambda row: row[:-1]), ("line 3", "5 fields", "6")),
-    "a blank": Mutation(submit.INTEGERS, edit_row(lambda row: [*row[:-1], ""]), (submit.INTEGERS, "line 3")),
-    "NaN": Mutation(submit.INTEGERS, edit_row(lambda row: [*row[:-1], "NaN"]), (submit.INTEGERS, "line 3")),
-    "a float": Mutation(submit.INTEGERS, edit_row(lambda row: [*row[:-1], "7.0"]), (submit.INTEGERS, "line 3")),
-    "a user twice": Mutation(submit.ONE_ROW, repeat_row, (submit.ONE_ROW,)),
-    "a train user": Mutation(submit.NO_EXTRA, lambda content: content + b"0,1,2,3,4,5\n", (submit.NO_EXTRA,)),
-    "a user left out": Mutation(submit.NO_MISSING, drop_row, (submit.NO_MISSING,)),
+    "a blank": Mutation(submission.INTEGERS, edit_row(lambda row: [*row[:-1], ""]), (submission.INTEGERS, "line 3")),
+    "NaN": Mutation(submission.INTEGERS, edit_row(lambda row: [*row[:-1], "NaN"]), (submission.INTEGERS, "line 3")),
+    "a float": Mutation(submission.INTEGERS, edit_row(lambda row: [*row[:-1], "7.0"]), (submission.INTEGERS, "line 3")),
+    "a user twice": Mutation(submission.ONE_ROW, repeat_row, (submission.ONE_ROW,)),
+    "a train user": Mutation(submission.NO_EXTRA, lambda content: content + b"0,1,2,3,4,5\n", (submission.NO_EXTRA,)),
+    "a user left out": Mutation(submission.NO_MISSING, drop_row, (submission.NO_MISSING,)),
     "an article twice": Mutation(
-        submit.DISTINCT, edit_row(lambda row: [*row[:-1], row[1]]), (submit.DISTINCT, "line 3")
+        submission.DISTINCT, edit_row(lambda row: [*row[:-1], row[1]]), (submission.DISTINCT, "line 3")
     ),
     "an unknown article": Mutation(
-        submit.EXISTING, edit_row(lambda row: [*row[:-1], "999999"]), (submit.EXISTING, "line 3")
+        submission.EXISTING, edit_row(lambda row: [*row[:-1], "999999"]), (submission.EXISTING, "line 3")
     ),
 }
 
@@ -90,28 +91,31 @@ def in_seconds(lines: list[str]) -> list[str]:
 
 def share_user(folder: Path) -> None:
     """A test user in the train log as well."""
-    row = (folder / raw.TEST_A).read_text().splitlines()[1]
-    edit_lines(raw.TRAIN, lambda lines: [*lines, ",".join([str(TEST_FROM), *row.split(",")[1:]])])(folder)
+    row = (folder / reader.TEST_A).read_text().splitlines()[1]
+    edit_lines(reader.TRAIN, lambda lines: [*lines, ",".join([str(TEST_FROM), *row.split(",")[1:]])])(folder)
 
 
 BAD_INPUTS = {
-    "a missing file": BadInput(lambda folder: (folder / raw.ARTICLES).unlink(), (raw.ARTICLES, "missing")),
-    "an empty file": BadInput(lambda folder: os.truncate(folder / raw.TRAIN, 0), (raw.TRAIN, "empty")),
-    "a header alone": BadInput(edit_lines(raw.TEST_A, lambda lines: lines[:1]), (raw.TEST_A, "no rows")),
+    "a missing file": BadInput(lambda folder: (folder / reader.ARTICLES).unlink(), (reader.ARTICLES, "missing")),
+    "an empty file": BadInput(lambda folder: os.truncate(folder / reader.TRAIN, 0), (reader.TRAIN, "empty")),
+    "a header alone": BadInput(edit_lines(reader.TEST_A, lambda lines: lines[:1]), (reader.TEST_A, "no rows")),
     "a truncated row": BadInput(
-        edit_lines(raw.TRAIN, lambda lines: [*lines[:-1], lines[-1][:12]]), (raw.TRAIN, "line ", "fields")
+        edit_lines(reader.TRAIN, lambda lines: [*lines[:-1], lines[-1][:12]]), (reader.TRAIN, "line ", "fields")
     ),
-    "seconds for milliseconds": BadInput(edit_lines(raw.TEST_A, in_seconds), (raw.TEST_A, "line 2", "milliseconds")),
-    "a user in both logs": BadInput(share_user, (raw.TRAIN, raw.TEST_A, str(TEST_FROM))),
+    "seconds for milliseconds": BadInput(
+        edit_lines(reader.TEST_A, in_seconds), (reader.TEST_A, "line 2", "milliseconds")
+    ),
+    "a user in both logs": BadInput(share_user, (reader.TRAIN, reader.TEST_A, str(TEST_FROM))),
     "a truncated embedding": BadInput(
-        edit_lines(raw.EMBEDDINGS, lambda lines: [*lines[:-1], lines[-1][:80]]), (raw.EMBEDDINGS, "line ", "fields")
+        edit_lines(reader.EMBEDDINGS, lambda lines: [*lines[:-1], lines[-1][:80]]),
+        (reader.EMBEDDINGS, "line ", "fields"),
     ),
 }
 
 
 def call_pipeline(folder: Path, settings: tuple[str, ...], run: Run) -> object:
     """The pipeline, inside this process."""
-    return solve(raw.locate(folder), load_config(settings), run)
+    return solve(reader.locate(folder), load_config(settings), run)
 
 
 def find_fold(results: Results) -> Fold:
@@ -147,7 +151,7 @@ NEWS = Competition(
     metric="mrr@5",
     floor=0.7,
     ceiling=0.15,
-    rules=submit.RULES,
+    rules=submission.RULES,
     mutations=MUTATIONS,
     bad_inputs=BAD_INPUTS,
     bad_settings={

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from competitions.news import raw, submit
+from competitions.news import submission
+from competitions.news.io import reader
 
 START_MS, GAP_MS, DAY_MS = 1_507_000_000_000, 30_000, 86_400_000
 PAIRS, HOT, UNREAD = 40, 30, 10
@@ -36,8 +37,8 @@ def write_raw(folder: Path, truth: Path) -> None:
     for user, article in ONE_CLICK.items():
         test.append((user, article, START_MS + DAY_MS))
         hidden.append((user, 1, START_MS + DAY_MS + GAP_MS))
-    _write_log(folder / raw.TRAIN, train)
-    _write_log(folder / raw.TEST_A, test)
+    _write_log(folder / reader.TRAIN, train)
+    _write_log(folder / reader.TEST_A, test)
     _write_articles(folder, rng)
     answers = pl.DataFrame(hidden, schema=["user_id", "click_article_id", "time"], orient="row")
     answers.drop("time").write_csv(truth)
@@ -81,7 +82,7 @@ def _write_log(path: Path, clicks: list[Click]) -> None:
         "referrer": pl.col("user") % 2 + 1,
     }
     named = log.with_columns(**context)
-    named.select(pl.col(column.name).alias(column.header) for column in raw.CLICK_COLUMNS).write_csv(path)
+    named.select(pl.col(column.name).alias(column.header) for column in reader.CLICK_COLUMNS).write_csv(path)
 
 
 def _write_articles(folder: Path, rng: np.random.Generator) -> None:
@@ -92,25 +93,25 @@ def _write_articles(folder: Path, rng: np.random.Generator) -> None:
         "created_at_ts": START_MS - rng.integers(0, DAY_MS, ARTICLE_COUNT),
         "words_count": rng.integers(20, 400, ARTICLE_COUNT),
     }
-    pl.DataFrame(columns).write_csv(folder / raw.ARTICLES)
+    pl.DataFrame(columns).write_csv(folder / reader.ARTICLES)
     embedded = ids[ids % 5 > 0]
-    values = pl.DataFrame(rng.normal(size=(len(embedded), raw.EMBEDDING_WIDTH)), schema=_width())
-    values.insert_column(0, pl.Series("article_id", embedded)).write_csv(folder / raw.EMBEDDINGS, float_precision=6)
+    values = pl.DataFrame(rng.normal(size=(len(embedded), reader.EMBEDDING_WIDTH)), schema=_width())
+    values.insert_column(0, pl.Series("article_id", embedded)).write_csv(folder / reader.EMBEDDINGS, float_precision=6)
 
 
 def _width() -> list[str]:
-    return [f"emb_{place}" for place in range(raw.EMBEDDING_WIDTH)]
+    return [f"emb_{place}" for place in range(reader.EMBEDDING_WIDTH)]
 
 
 def write_popular(folder: Path, path: Path) -> None:
     """The popularity baseline: the five most clicked articles for everybody."""
-    logs = [pl.read_csv(folder / name) for name in (raw.TRAIN, raw.TEST_A)]
+    logs = [pl.read_csv(folder / name) for name in (reader.TRAIN, reader.TEST_A)]
     counts = pl.concat(logs)["click_article_id"].value_counts().sort("count", "click_article_id", descending=True)
-    best = counts["click_article_id"].head(submit.LENGTH).to_list()
+    best = counts["click_article_id"].head(submission.LENGTH).to_list()
     users = logs[1].select(pl.col("user_id").unique().sort())
-    users.with_columns(pl.lit(item).alias(name) for item, name in zip(best, submit.ARTICLES, strict=True)).write_csv(
-        path
-    )
+    users.with_columns(
+        pl.lit(item).alias(name) for item, name in zip(best, submission.ARTICLES, strict=True)
+    ).write_csv(path)
 
 
 def replace_future(folder: Path) -> int:
@@ -118,13 +119,15 @@ def replace_future(folder: Path) -> int:
 
     These are what the labelled fold asks for, and what follows it.
     """
-    train, test = (pl.read_csv(folder / name).sort("user_id", "click_timestamp") for name in (raw.TRAIN, raw.TEST_A))
+    train, test = (
+        pl.read_csv(folder / name).sort("user_id", "click_timestamp") for name in (reader.TRAIN, reader.TEST_A)
+    )
     is_last = pl.int_range(pl.len()).over("user_id") == pl.len().over("user_id") - 1
     step_at = pl.when(_is_step()).then("click_timestamp").max().over("user_id")
     changed = 0
     for name, log, late in (
-        (raw.TRAIN, train, is_last),
-        (raw.TEST_A, test, (pl.col("click_timestamp") >= step_at).fill_null(value=False)),
+        (reader.TRAIN, train, is_last),
+        (reader.TEST_A, test, (pl.col("click_timestamp") >= step_at).fill_null(value=False)),
     ):
         other = (pl.col("click_article_id") + 7) % ARTICLE_COUNT
         marked = log.with_columns(late=late)
@@ -139,7 +142,7 @@ def add_future(folder: Path) -> int:
 
     Only where the user keeps the day and the length class by which validation users are matched to test users.
     """
-    path = folder / raw.TEST_A
+    path = folder / reader.TEST_A
     log = pl.read_csv(path).sort("user_id", "click_timestamp")
     ends = (
         log.with_columns(step=_is_step())

@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from common.run import Run
-from competitions.tencent import raw, submit
-from competitions.tencent.command import load_config
-from competitions.tencent.data import Corpus
+from common.pipeline.run import Run
+from competitions.tencent import submission
+from competitions.tencent.competition import load_config
+from competitions.tencent.corpus import Corpus
+from competitions.tencent.io import reader
 from competitions.tencent.pipeline import solve
-from competitions.tencent.splits import Fold
-from competitions.tencent.train import Trained
-from competitions.tencent.view import pad
+from competitions.tencent.sequences import pad
+from competitions.tencent.split import Fold
+from competitions.tencent.training.trainer import Trained
 from tests.contract.competition import Change, Competition, Mutation, Results
 from tests.contract.tencent_faults import BAD_INPUTS
 from tests.contract.tencent_planted import (
@@ -109,75 +110,85 @@ def swap_last(rows: list[Any]) -> None:
 
 
 CSV_MUTATIONS = {
-    "byte-order mark": Mutation(submit.FORMAT, lambda content: b"\xef\xbb\xbf" + content, ("byte-order mark",)),
-    "no header": Mutation(submit.FORMAT, lambda content: content.partition(b"\n")[2], ("header",)),
-    "another header": Mutation(submit.FORMAT, lambda content: content.replace(b"ad_10", b"ad_11"), ("header",)),
-    "a field too many": Mutation(submit.FORMAT, edit_row(lambda row: [*row, "1"]), ("line 3", "12 fields", "11")),
-    "a field too few": Mutation(submit.FORMAT, edit_row(lambda row: row[:-1]), ("line 3", "10 fields", "11")),
+    "byte-order mark": Mutation(submission.FORMAT, lambda content: b"\xef\xbb\xbf" + content, ("byte-order mark",)),
+    "no header": Mutation(submission.FORMAT, lambda content: content.partition(b"\n")[2], ("header",)),
+    "another header": Mutation(submission.FORMAT, lambda content: content.replace(b"ad_10", b"ad_11"), ("header",)),
+    "a field too many": Mutation(submission.FORMAT, edit_row(lambda row: [*row, "1"]), ("line 3", "12 fields", "11")),
+    "a field too few": Mutation(submission.FORMAT, edit_row(lambda row: row[:-1]), ("line 3", "10 fields", "11")),
     "a float for an ad": Mutation(
-        submit.FORMAT, edit_row(lambda row: [*row[:-1], f"{row[-1]}.0"]), ("line 3", "whole number")
+        submission.FORMAT, edit_row(lambda row: [*row[:-1], f"{row[-1]}.0"]), ("line 3", "whole number")
     ),
-    "no ad": Mutation(submit.FORMAT, edit_row(lambda row: [*row[:-1], ""]), ("line 3", "whole number")),
-    "a user twice": Mutation(submit.ONCE, edit_lines(lambda lines: [*lines, lines[-1]]), (submit.ONCE,)),
+    "no ad": Mutation(submission.FORMAT, edit_row(lambda row: [*row[:-1], ""]), ("line 3", "whole number")),
+    "a user twice": Mutation(submission.ONCE, edit_lines(lambda lines: [*lines, lines[-1]]), (submission.ONCE,)),
     "a user in the place of another": Mutation(
-        submit.ONCE, edit_lines(lambda lines: [*lines[:2], *lines[1:2], *lines[3:]]), (submit.ONCE, submit.SAME_ORDER)
+        submission.ONCE,
+        edit_lines(lambda lines: [*lines[:2], *lines[1:2], *lines[3:]]),
+        (submission.ONCE, submission.SAME_ORDER),
     ),
     "a user left out": Mutation(
-        submit.SAME_ORDER, edit_lines(lambda lines: lines[:-1]), (submit.SAME_ORDER, "missing user_")
+        submission.SAME_ORDER, edit_lines(lambda lines: lines[:-1]), (submission.SAME_ORDER, "missing user_")
     ),
     "an unknown user": Mutation(
-        submit.SAME_ORDER, edit_row(lambda row: ["nobody", *row[1:]]), (submit.SAME_ORDER, "unknown nobody")
+        submission.SAME_ORDER, edit_row(lambda row: ["nobody", *row[1:]]), (submission.SAME_ORDER, "unknown nobody")
     ),
     "rows swapped": Mutation(
-        submit.SAME_ORDER,
+        submission.SAME_ORDER,
         edit_lines(lambda lines: [*lines[:-2], lines[-1], lines[-2]]),
-        (submit.SAME_ORDER, "only their order is wrong"),
+        (submission.SAME_ORDER, "only their order is wrong"),
     ),
-    "an ad twice": Mutation(submit.TEN, edit_row(lambda row: [*row[:-1], row[1]]), (submit.TEN, "row 2")),
-    "a re-id for an ad": Mutation(submit.KNOWN, edit_row(lambda row: [*row[:-1], "17"]), (submit.KNOWN, "row 2")),
-    "a retrieval id for an ad": Mutation(submit.KNOWN, edit_row(lambda row: [*row[:-1], "0"]), (submit.KNOWN,)),
-    "a number beyond 64 bits": Mutation(submit.FORMAT, edit_row(lambda row: [*row[:-1], "9" * 20]), ("line 3",)),
+    "an ad twice": Mutation(submission.TEN, edit_row(lambda row: [*row[:-1], row[1]]), (submission.TEN, "row 2")),
+    "a re-id for an ad": Mutation(
+        submission.KNOWN, edit_row(lambda row: [*row[:-1], "17"]), (submission.KNOWN, "row 2")
+    ),
+    "a retrieval id for an ad": Mutation(submission.KNOWN, edit_row(lambda row: [*row[:-1], "0"]), (submission.KNOWN,)),
+    "a number beyond 64 bits": Mutation(submission.FORMAT, edit_row(lambda row: [*row[:-1], "9" * 20]), ("line 3",)),
 }
 JSON_MUTATIONS = {
-    "json: truncated": Mutation(submit.FORMAT, lambda content: content[:-9], (submit.FORMAT,), ".json"),
-    "json: no users": in_json(submit.FORMAT, lambda answer: answer.pop("user"), "`user`"),
+    "json: truncated": Mutation(submission.FORMAT, lambda content: content[:-9], (submission.FORMAT,), ".json"),
+    "json: no users": in_json(submission.FORMAT, lambda answer: answer.pop("user"), "`user`"),
     "json: ads as texts": in_json(
-        submit.FORMAT,
+        submission.FORMAT,
         lambda answer: answer.update(top10s=[list(map(str, ads)) for ads in answer["top10s"]]),
         "Expected `int`, got `str`",
     ),
-    "json: nine ads": in_json(submit.FORMAT, lambda answer: answer["top10s"][3].pop(), "9 ads where 10"),
+    "json: nine ads": in_json(submission.FORMAT, lambda answer: answer["top10s"][3].pop(), "9 ads where 10"),
     "json: a list too many": in_json(
-        submit.FORMAT, lambda answer: answer["top10s"].append(answer["top10s"][0]), "one list a user"
+        submission.FORMAT, lambda answer: answer["top10s"].append(answer["top10s"][0]), "one list a user"
     ),
     "json: a number beyond 64 bits": in_json(
-        submit.FORMAT, lambda answer: answer["top10s"][0].__setitem__(0, 2**70), submit.FORMAT
+        submission.FORMAT, lambda answer: answer["top10s"][0].__setitem__(0, 2**70), submission.FORMAT
     ),
     "json: a user twice": in_json(
-        submit.ONCE, lambda answer: answer["user"].__setitem__(1, answer["user"][0]), submit.ONCE
+        submission.ONCE, lambda answer: answer["user"].__setitem__(1, answer["user"][0]), submission.ONCE
     ),
     "json: users swapped": in_json(
-        submit.SAME_ORDER, lambda answer: swap_last(answer["user"]), submit.SAME_ORDER, "only their order is wrong"
+        submission.SAME_ORDER,
+        lambda answer: swap_last(answer["user"]),
+        submission.SAME_ORDER,
+        "only their order is wrong",
     ),
     "json: an ad twice": in_json(
-        submit.TEN, lambda answer: answer["top10s"][4].__setitem__(9, answer["top10s"][4][0]), submit.TEN, "row 5"
+        submission.TEN,
+        lambda answer: answer["top10s"][4].__setitem__(9, answer["top10s"][4][0]),
+        submission.TEN,
+        "row 5",
     ),
-    "json: an unknown ad": in_json(submit.KNOWN, lambda answer: answer["top10s"][4].__setitem__(9, 5), "row 5"),
+    "json: an unknown ad": in_json(submission.KNOWN, lambda answer: answer["top10s"][4].__setitem__(9, 5), "row 5"),
 }
 BINARY_MUTATIONS = {
-    "binary: empty": in_binary(submit.FORMAT, lambda content: b"", "0 bytes"),
-    "binary: truncated": in_binary(submit.FORMAT, lambda content: content[:-1], "header"),
-    "binary: another width": in_binary(submit.FORMAT, lambda content: content[:4] + b"\x05" + content[5:], "5 ads"),
-    "binary: a user left out": in_binary(submit.SAME_ORDER, drop_user, submit.SAME_ORDER, "users are asked"),
-    "binary: an ad twice": in_binary(submit.TEN, repeat_ids, submit.TEN, "row 2"),
-    "binary: an unknown ad": in_binary(submit.KNOWN, edit_ids(3, 5), submit.KNOWN, "row 1"),
-    "binary: an id of 2^63": in_binary(submit.KNOWN, edit_ids(3, 2**63), submit.KNOWN),
+    "binary: empty": in_binary(submission.FORMAT, lambda content: b"", "0 bytes"),
+    "binary: truncated": in_binary(submission.FORMAT, lambda content: content[:-1], "header"),
+    "binary: another width": in_binary(submission.FORMAT, lambda content: content[:4] + b"\x05" + content[5:], "5 ads"),
+    "binary: a user left out": in_binary(submission.SAME_ORDER, drop_user, submission.SAME_ORDER, "users are asked"),
+    "binary: an ad twice": in_binary(submission.TEN, repeat_ids, submission.TEN, "row 2"),
+    "binary: an unknown ad": in_binary(submission.KNOWN, edit_ids(3, 5), submission.KNOWN, "row 1"),
+    "binary: an id of 2^63": in_binary(submission.KNOWN, edit_ids(3, 2**63), submission.KNOWN),
 }
 
 
 def call_pipeline(folder: Path, settings: tuple[str, ...], run: Run) -> object:
     """The pipeline, inside this process."""
-    return solve(raw.locate(folder), load_config(settings), run)
+    return solve(reader.locate(folder), load_config(settings), run)
 
 
 def take(results: Results, name: str) -> Any:
@@ -234,7 +245,7 @@ TENCENT = Competition(
     metric="score",
     floor=0.75,
     ceiling=0.15,
-    rules=submit.RULES,
+    rules=submission.RULES,
     mutations=CSV_MUTATIONS | JSON_MUTATIONS | BINARY_MUTATIONS,
     bad_inputs=BAD_INPUTS,
     bad_settings={
@@ -254,7 +265,7 @@ TENCENT = Competition(
     quick=QUICK,
     model_change=Change("model.dropout=0.05", frozenset(AFTER_MODEL)),
     feature_change=Change(
-        "competitions/tencent/spelling.py:project_features",
+        "competitions/tencent/model/item_content.py:project_features",
         frozenset(AFTER_MODEL | {"valid.spell", "test.spell"}),
         edit="np.roll({}, 1, axis=1)",
     ),

@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from competitions.tencent import layout
+from competitions.tencent.io import schema
 from tests.contract.competition import BadInput
 from tests.contract.tencent_planted import EMBEDDING, KNOWN, PEOPLE, SILENT, read_sequences, write_sequences
-from tests.unit.tencent_files import write_pickle
+from tests.unit.tencent.tencent_files import write_pickle
 
-TRAIN = f"{layout.TRAIN}/{layout.SEQUENCES}"
-ASKED = f"{layout.EVAL}/{layout.PREDICT_SEQUENCES}"
-OFFSETS = f"{layout.TRAIN}/{layout.OFFSETS}"
-ASKED_OFFSETS = f"{layout.EVAL}/{layout.PREDICT_OFFSETS}"
-CANDIDATES = f"{layout.EVAL}/{layout.CANDIDATES}"
-ITEMS = f"{layout.TRAIN}/{layout.ITEM_TABLE}"
-INDEXER = f"{layout.TRAIN}/{layout.INDEXER}"
-VECTORS = f"{layout.TRAIN}/{layout.EMBEDDINGS}/{EMBEDDING}.pkl"
+TRAIN = f"{schema.TRAIN}/{schema.SEQUENCES}"
+ASKED = f"{schema.EVAL}/{schema.PREDICT_SEQUENCES}"
+OFFSETS = f"{schema.TRAIN}/{schema.OFFSETS}"
+ASKED_OFFSETS = f"{schema.EVAL}/{schema.PREDICT_OFFSETS}"
+CANDIDATES = f"{schema.EVAL}/{schema.CANDIDATES}"
+ITEMS = f"{schema.TRAIN}/{schema.ITEM_TABLE}"
+INDEXER = f"{schema.TRAIN}/{schema.INDEXER}"
+VECTORS = f"{schema.TRAIN}/{schema.EMBEDDINGS}/{EMBEDDING}.pkl"
 
 Edit = Callable[[Path], None]
 Sequence = list[list[Any]]  # the rows of a user
@@ -43,8 +43,8 @@ def unlink(name: str) -> Edit:
 
 def remove_all(folder: Path) -> None:
     """No file at all."""
-    shutil.rmtree(folder / layout.TRAIN)
-    shutil.rmtree(folder / layout.EVAL)
+    shutil.rmtree(folder / schema.TRAIN)
+    shutil.rmtree(folder / schema.EVAL)
 
 
 def empty(name: str) -> Edit:

@@ -15,16 +15,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from competitions.tencent import layout, submit
-from tests.unit.tencent_files import (
-    ITEMS,
-    SEQ,
-    USERS,
-    candidate_schema,
-    write_lines,
-    write_pickle,
-    write_table,
-)
+from competitions.tencent import submission
+from competitions.tencent.io import schema
+from tests.unit.tencent.tencent_files import ITEMS, SEQ, USERS, candidate_schema, write_lines, write_pickle, write_table
 
 PLACES, RENEWED, NEW = 120, 6, 6  # places; those with a new ad in the log, and after the reference time
 ADS = PLACES + RENEWED + NEW
@@ -109,8 +102,8 @@ def ad_at(place: int, time: int, places: list[int]) -> int:
 def draw_action(rng: np.random.Generator) -> int | None:
     """Clicks, a tenth of them conversions; of the others some are unknown."""
     if rng.random() < CLICKS:
-        return layout.CONVERSION if rng.random() < 0.1 else layout.CLICK
-    return None if rng.random() < 0.1 else layout.EXPOSURE
+        return schema.CONVERSION if rng.random() < 0.1 else schema.CLICK
+    return None if rng.random() < 0.1 else schema.EXPOSURE
 
 
 def describe(ad: int, place: int) -> dict[str, Any]:
@@ -131,7 +124,7 @@ def number_all(world: Planted) -> dict[str, Any]:
     """The content of indexer.pkl."""
     rids = sorted((rid, oid) for rid, oid in zip(world.rid, world.oid, strict=True) if rid)
     silent = [f"user_{number:08d}" for number in range(SILENT)]
-    features = (*layout.ITEM_FEATURES, *layout.USER_FEATURES, layout.CREATIVE)
+    features = (*schema.ITEM_FEATURES, *schema.USER_FEATURES, schema.CREATIVE)
     return {
         "i": {oid: rid for rid, oid in rids},
         "u": {name: rid for rid, name in enumerate([*(one.name for one in world.people), *silent], 1)},
@@ -147,26 +140,26 @@ def write_raw(folder: Path, truth: Path) -> None:
 def write_competition(folder: Path, truth: Path, world: Planted) -> None:
     """Strangers have a text in the place of a re-id, and an ad that the indexer lacks in their history."""
     rids = {one.name: rid for rid, one in enumerate(world.people, 1)}
-    train, asked = folder / layout.TRAIN, folder / layout.EVAL
-    write_sequences(train / layout.SEQUENCES, [list_rows(world, one, rids[one.name]) for one in world.people])
+    train, asked = folder / schema.TRAIN, folder / schema.EVAL
+    write_sequences(train / schema.SEQUENCES, [list_rows(world, one, rids[one.name]) for one in world.people])
     write_sequences(
-        asked / layout.PREDICT_SEQUENCES,
+        asked / schema.PREDICT_SEQUENCES,
         [list_rows(world, one, rids.get(one.name, one.name)) for one in world.asked()],
     )
-    write_pickle(train / layout.INDEXER, number_all(world))
+    write_pickle(train / schema.INDEXER, number_all(world))
     items = {str(world.rid[ad]): {**describe(ad, world.place[ad]), "111": 3} for ad in range(KNOWN)}
-    (train / layout.ITEM_TABLE).write_text(json.dumps(items))
+    (train / schema.ITEM_TABLE).write_text(json.dumps(items))
     places = np.random.default_rng(9).permutation(ADS).tolist()
     lines = [
         {"creative_id": world.oid[ad], "retrieval_id": place, "features": describe(ad, world.place[ad])}
         for place, ad in enumerate(places)
     ]
-    write_lines(asked / layout.CANDIDATES, lines[::-1])
+    write_lines(asked / schema.CANDIDATES, lines[::-1])
     vectors: dict[str, np.ndarray | None] = {
         str(oid): vector for oid, vector in zip(world.oid, embed(world.place), strict=True)
     }
     vectors[str(world.oid[5])] = None
-    write_pickle(train / layout.EMBEDDINGS / f"{EMBEDDING}.pkl", vectors)
+    write_pickle(train / schema.EMBEDDINGS / f"{EMBEDDING}.pkl", vectors)
     write_truth(truth, world)
 
 
@@ -200,21 +193,21 @@ def write_release(folder: Path, truth: Path, world: Planted) -> None:
         }
         for one in world.asked()
     ]
-    write_table(folder, layout.RELEASE_SEQUENCES, rows, SEQ)
+    write_table(folder, schema.RELEASE_SEQUENCES, rows, SEQ)
     items = [{"item_id": world.rid[ad], **describe(ad, world.place[ad])} for ad in range(KNOWN)]
-    write_table(folder, layout.RELEASE_ITEMS, items, ITEMS)
+    write_table(folder, schema.RELEASE_ITEMS, items, ITEMS)
     users = [{"user_id": rids[one.name], **one.features} for one in world.people if one.features]
-    write_table(folder, layout.RELEASE_USERS, users, USERS)
+    write_table(folder, schema.RELEASE_USERS, users, USERS)
     places = np.random.default_rng(9).permutation(ADS).tolist()
     candidates = [
         {"item_id": world.oid[ad], "retrieval_id": place, **list_cells(describe(ad, world.place[ad]))}
         for place, ad in enumerate(places)
     ]
-    write_table(folder, layout.RELEASE_CANDIDATES, candidates, candidate_schema())
+    write_table(folder, schema.RELEASE_CANDIDATES, candidates, candidate_schema())
     vectors = embed(world.place)
     told = [{"anonymous_cid": str(world.oid[ad]), "emb": vectors[ad].tolist()} for ad in range(ADS) if ad != 5]
-    write_table(folder / layout.RELEASE_EMBEDDINGS, f"{EMBEDDING}_parquet", told)
-    write_pickle(folder / layout.INDEXER, number_all(world))
+    write_table(folder / schema.RELEASE_EMBEDDINGS, f"{EMBEDDING}_parquet", told)
+    write_pickle(folder / schema.INDEXER, number_all(world))
     write_truth(truth, world)
 
 
@@ -225,7 +218,7 @@ def list_cells(features: dict[str, Any]) -> dict[str, Any]:
             "cold_start": int(isinstance(features.get(name), str)),
             "feature_value": None if name not in features else str(features[name]),
         }
-        for name in layout.ITEM_FEATURES
+        for name in schema.ITEM_FEATURES
     }
 
 
@@ -238,15 +231,15 @@ def write_truth(path: Path, world: Planted) -> None:
 
 def write_popular(folder: Path, path: Path) -> None:
     """The baseline that looks at nobody: the ten ads with most events, for everybody."""
-    numbers = pickle.loads((folder / layout.TRAIN / layout.INDEXER).read_bytes())
+    numbers = pickle.loads((folder / schema.TRAIN / schema.INDEXER).read_bytes())
     names, oids = ({rid: key for key, rid in numbers[kind].items()} for kind in ("u", "i"))
-    lines = read_sequences(folder / layout.TRAIN / layout.SEQUENCES)
+    lines = read_sequences(folder / schema.TRAIN / schema.SEQUENCES)
     items = pl.Series("item", [row[1] for line in lines for row in line if row[1]])
-    ten = items.value_counts().sort("count", "item", descending=[True, False])["item"][: submit.TOP]
+    ten = items.value_counts().sort("count", "item", descending=[True, False])["item"][: submission.TOP]
     ads = [oids[rid] for rid in ten]
-    asked = [line[0][0] for line in read_sequences(folder / layout.EVAL / layout.PREDICT_SEQUENCES)]
+    asked = [line[0][0] for line in read_sequences(folder / schema.EVAL / schema.PREDICT_SEQUENCES)]
     rows = [(names.get(user, user), *ads) for user in asked]
-    pl.DataFrame(rows, schema=list(submit.COLUMNS), orient="row").write_csv(path)
+    pl.DataFrame(rows, schema=list(submission.COLUMNS), orient="row").write_csv(path)
 
 
 def read_sequences(path: Path) -> list[list[list[Any]]]:
@@ -256,14 +249,14 @@ def read_sequences(path: Path) -> list[list[list[Any]]]:
 
 def find_cut(folder: Path) -> int:
     """Where the hold-out begins: behind the cut lies the last tenth of all clicks."""
-    lines = read_sequences(folder / layout.TRAIN / layout.SEQUENCES)
+    lines = read_sequences(folder / schema.TRAIN / schema.SEQUENCES)
     clicks = sorted(row[5] for line in lines for row in line if row[4])
     return int(np.quantile(clicks, 1 - VALID_SHARE))
 
 
 def list_files(folder: Path) -> list[tuple[Path, list[list[list[Any]]]]]:
     """Both sequence files, and what they hold."""
-    paths = (folder / layout.TRAIN / layout.SEQUENCES, folder / layout.EVAL / layout.PREDICT_SEQUENCES)
+    paths = (folder / schema.TRAIN / schema.SEQUENCES, folder / schema.EVAL / schema.PREDICT_SEQUENCES)
     return [(path, read_sequences(path)) for path in paths]
 
 
@@ -276,7 +269,7 @@ def replace_future(folder: Path) -> int:
             if row[1] in ads and row[5] >= cut:
                 other = (world.place[ads[row[1]]] + SHIFT) % PLACES
                 row[1], row[3] = world.rid[other], describe(other, other)
-                row[4] = row[4] or (None if row[4] == layout.EXPOSURE else layout.EXPOSURE)
+                row[4] = row[4] or (None if row[4] == schema.EXPOSURE else schema.EXPOSURE)
                 changed += 1
         write_sequences(path, lines)
     return changed
@@ -289,12 +282,12 @@ def add_future(folder: Path) -> int:
         for number, line in enumerate(lines):
             for step in range(3):
                 ad = (31 * number + 5 * step) % KNOWN
-                action = layout.EXPOSURE if step % 2 else None
+                action = schema.EXPOSURE if step % 2 else None
                 line.append([line[0][0], world.rid[ad], None, None, action, cut + 4_000 * step])
                 added += 1
-        if path.parent.name == layout.TRAIN:
+        if path.parent.name == schema.TRAIN:
             newcomers = range(PEOPLE + 1, PEOPLE + SILENT + 1)
-            lines += [[[user, world.rid[user % KNOWN], None, None, layout.EXPOSURE, cut + user]] for user in newcomers]
+            lines += [[[user, world.rid[user % KNOWN], None, None, schema.EXPOSURE, cut + user]] for user in newcomers]
             added += SILENT
         write_sequences(path, lines)
     return added

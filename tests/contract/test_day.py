@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.rows import Rows
-from common.run import Result, Run
-from common.tuning import Scores, Task
-from competitions import tuning
+from common.pipeline.run import Result, Run
+from common.ranking.dataset import Rows
+from common.tuning.task import Scores, Task
+from competitions.cli import tune
 from tests.conftest import Call
 from tests.contract.competition import Competition, Finished
 
@@ -97,7 +97,7 @@ def test_no_study_sees_the_split_that_judges_it(
 def test_every_parameter_set_is_tuned_and_the_report_shows_it(
     competition: Competition, finished: Finished, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tuning, "tuned_path", lambda name: tmp_path / "tuned.toml")
+    monkeypatch.setattr(tune, "tuned_path", lambda name: tmp_path / "tuned.toml")
     line = ["tune", competition.name, *inputs(finished), "--trials", "2"]
     line += told(*competition.small, *competition.quick)
     code, out, err = call(*line)

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from competitions.flight import columns
+from competitions.flight.io import schema
 from tests.conftest import Call
 from tests.contract.competition import Finished, words
 from tests.contract.flight import FLIGHT
@@ -43,10 +43,10 @@ def dirty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The planted raw files with faults of every kind that a rule settles."""
     folder = tmp_path_factory.mktemp("dirty")
     FLIGHT.write_raw(folder / "raw", folder / "truth.csv")
-    minutes, segment = columns.leg_column(0, "duration"), columns.segment_column(0, 0, "duration")
-    carrier = columns.segment_column(0, 0, "marketingCarrier_code")
-    airport = columns.segment_column(0, 0, "arrivalTo_airport_iata")
-    for name, first in ((columns.TRAIN, 100), (columns.TEST, 200)):
+    minutes, segment = schema.leg_column(0, "duration"), schema.segment_column(0, 0, "duration")
+    carrier = schema.segment_column(0, 0, "marketingCarrier_code")
+    airport = schema.segment_column(0, 0, "arrivalTo_airport_iata")
+    for name, first in ((schema.TRAIN, 100), (schema.TEST, 200)):
         edit_parquet(
             folder / "raw" / name,
             put("totalPrice", {first: -9000.0, first + 1: None, first + 2: 0.0}, pl.Float64),
@@ -54,35 +54,35 @@ def dirty(tmp_path_factory: pytest.TempPathFactory) -> Path:
             put(segment, {first + 20: "1 hour"}),
             put(airport, {first + 30: ""}),
         )
-    edit_parquet(folder / "raw" / columns.TEST, put(carrier, {300: "Ъ7", 301: "Ъ8"}))
-    train = pl.read_parquet(folder / "raw" / columns.TRAIN)
+    edit_parquet(folder / "raw" / schema.TEST, put(carrier, {300: "Ъ7", 301: "Ъ8"}))
+    train = pl.read_parquet(folder / "raw" / schema.TRAIN)
     session = pl.col("ranker_id").str.tail(3).cast(pl.Int64)
-    booked = pl.when(session.is_in([20, 21])).then(0).when(session == 22).then(1).otherwise(columns.SELECTED)
+    booked = pl.when(session.is_in([20, 21])).then(0).when(session == 22).then(1).otherwise(schema.SELECTED)
     loyalty = pl.when(session == 30).then(pl.lit("SU/SU/- ЮТэйр")).otherwise("frequentFlyer")
-    edited = train.with_columns(booked.alias(columns.SELECTED), loyalty.alias("frequentFlyer"))
-    edited.write_parquet(folder / "raw" / columns.TRAIN)
+    edited = train.with_columns(booked.alias(schema.SELECTED), loyalty.alias("frequentFlyer"))
+    edited.write_parquet(folder / "raw" / schema.TRAIN)
     return folder / "raw"
 
 
 def test_faults_that_a_rule_settles_are_counted_and_the_run_goes_on(dirty: Path, call: Call, tmp_path: Path) -> None:
     finished = solve(call, dirty, tmp_path / "build")
-    for file in (columns.TRAIN, columns.TEST):
+    for file in (schema.TRAIN, schema.TEST):
         assert count(finished, file, "totalPrice", "null", "negative") == 3
         assert count(finished, file, "legs0_duration", "unreadable") == 2
         assert count(finished, file, "legs0 segment duration", "unreadable") == 1
         assert count(finished, file, "legs0 segment", "empty text") == 1
         assert count(finished, file, "one option") == SINGLES
-    assert count(finished, columns.TEST, "legs0 carrier", "unknown to the train file") == 2
-    assert count(finished, columns.TRAIN, "no booked option") == 2
-    assert count(finished, columns.TRAIN, "several booked options") == 1
-    assert count(finished, columns.TRAIN, "frequentFlyer", "no known carrier") == 1
-    assert count(finished, columns.TRAIN, "repeated frequentFlyer") == 1
+    assert count(finished, schema.TEST, "legs0 carrier", "unknown to the train file") == 2
+    assert count(finished, schema.TRAIN, "no booked option") == 2
+    assert count(finished, schema.TRAIN, "several booked options") == 1
+    assert count(finished, schema.TRAIN, "frequentFlyer", "no known carrier") == 1
+    assert count(finished, schema.TRAIN, "repeated frequentFlyer") == 1
     roles = finished.summary["cv"]["queries"]
     assert roles["unused"] == 3
     assert roles["train"] + roles["valid"] + roles["unused"] == 400
     for path in finished.submissions:
         assert call("check", "flight", path, "--raw", dirty)[0] == 0
-    assert pl.read_csv(finished.submission).height == pl.read_parquet(dirty / columns.TEST).height
+    assert pl.read_csv(finished.submission).height == pl.read_parquet(dirty / schema.TEST).height
 
 
 def test_clean_files_leave_no_note_but_of_sessions_with_one_option(finished: Finished) -> None:
@@ -112,7 +112,7 @@ def test_a_test_file_in_another_order_gets_the_same_ranks_in_that_order(
     finished: Finished, call: Call, tmp_path: Path
 ) -> None:
     shutil.copytree(finished.raw, tmp_path / "raw")
-    path = tmp_path / "raw" / columns.TEST
+    path = tmp_path / "raw" / schema.TEST
     place = pl.int_range(pl.len()).over("ranker_id")
     test = pl.read_parquet(path).sort(place, "requestDate", descending=[False, True], maintain_order=True)
     test.write_parquet(path)
@@ -133,7 +133,7 @@ def read_ids(file: Path, test: pl.DataFrame) -> pl.Series:
 
 def test_the_summary_counts_every_row_and_session(finished: Finished) -> None:
     summary = finished.summary
-    test = pl.read_parquet(finished.raw / columns.TEST, columns=["Id", "ranker_id"])
+    test = pl.read_parquet(finished.raw / schema.TEST, columns=["Id", "ranker_id"])
     assert summary["submission"]["rows"] == test.height
     assert summary["cv"]["queries"]["test"] == test["ranker_id"].n_unique()
     assert summary["truth"] is None

@@ -6,11 +6,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from competitions.flight import columns, history, raw, splits
+from competitions.flight import split
 from competitions.flight.config import BLOCKS
-from competitions.flight.features import build
-from competitions.flight.raw import Codes, Searches
-from competitions.flight.splits import Views, look_back
+from competitions.flight.features import booking_history, build
+from competitions.flight.io import reader, schema
+from competitions.flight.io.reader import Codes, Searches
+from competitions.flight.split import Views, look_back
 from tests.contract.flight import FLIGHT
 
 STRETCH_DAYS = 7.0
@@ -20,7 +21,7 @@ Planted = tuple[Path, Codes, Searches]
 
 def look_honestly(sessions: pl.DataFrame, cut: int) -> Views:
     """What the pipeline lets them see."""
-    return splits.split_by_time(sessions, cut, STRETCH_DAYS, "planted").views
+    return split.split_by_time(sessions, cut, STRETCH_DAYS, "planted").views
 
 
 LEAKS: Mapping[str, Look] = {
@@ -28,7 +29,7 @@ LEAKS: Mapping[str, Look] = {
         sessions, sessions.select("session", until=pl.col("time").max() + 1)
     ),
     "one's own booking": lambda sessions, _: look_back(sessions, sessions.select("session", until=pl.col("time") + 1)),
-    "other folds": lambda sessions, _: splits.split_at_random(sessions, 0.2, 0).views,
+    "other folds": lambda sessions, _: split.split_at_random(sessions, 0.2, 0).views,
 }
 
 
@@ -37,8 +38,8 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
     """The raw folder, the codes, and the train file, in which colleagues search in twos, at the same millisecond."""
     folder = tmp_path_factory.mktemp("planted")
     FLIGHT.write_raw(folder / "raw", folder / "truth.csv")
-    codes = raw.learn_codes(folder / "raw" / columns.TRAIN)
-    train = raw.read_searches(folder / "raw" / columns.TRAIN, codes, labelled=True)
+    codes = reader.learn_codes(folder / "raw" / schema.TRAIN)
+    train = reader.read_searches(folder / "raw" / schema.TRAIN, codes, labelled=True)
     at = pl.col("time").gather(pl.col("session") // 2 * 2)
     return folder / "raw", codes, Searches(train.sessions.with_columns(time=at), train.options)
 
@@ -52,7 +53,7 @@ def train(planted: Planted) -> Searches:
 def build_all(searches: Searches, cut: int, look: Look = look_honestly) -> pl.DataFrame:
     """Every feature of every option."""
     views = look(searches.sessions, cut)
-    past = history.look_up(history.record(searches), views)
+    past = booking_history.look_up(booking_history.record(searches), views)
     return build(searches, 0, searches.sessions.height, views.served, past, BLOCKS)
 
 
@@ -126,22 +127,22 @@ REORDERED: Mapping[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
 @pytest.mark.parametrize("reordered", REORDERED)
 def test_a_test_session_does_not_depend_on_the_others(planted: Planted, reordered: str, tmp_path: Path) -> None:
     folder, codes, train = planted
-    test = pl.read_parquet(folder / columns.TEST)
+    test = pl.read_parquet(folder / schema.TEST)
     edited = REORDERED[reordered](test)
-    edited.write_parquet(tmp_path / columns.TEST)
+    edited.write_parquet(tmp_path / schema.TEST)
     assert not edited.equals(test)
     assert edited["requestDate"].min() == test["requestDate"].min()  # which ends the history of all of them
-    known = build_test(train, codes, folder / columns.TEST)
-    found = build_test(train, codes, tmp_path / columns.TEST)
+    known = build_test(train, codes, folder / schema.TEST)
+    found = build_test(train, codes, tmp_path / schema.TEST)
     assert found.height == edited.height
     assert found.equals(known.filter(pl.col("Id").is_in(edited["Id"].implode())))
 
 
 def build_test(train: Searches, codes: Codes, path: Path) -> pl.DataFrame:
     """Every feature of every row of a test file, by Id."""
-    test = raw.read_searches(path, codes, labelled=False)
-    views = splits.ask_test(train.sessions, test.sessions)
-    past = history.look_up(history.record(train), views)
+    test = reader.read_searches(path, codes, labelled=False)
+    views = split.ask_test(train.sessions, test.sessions)
+    past = booking_history.look_up(booking_history.record(train), views)
     features = build(test, 0, test.sessions.height, views.served, past, BLOCKS)
     ids = pl.read_parquet(path, columns=["Id"])["Id"].gather(test.options["row"])
     return features.with_columns(ids).sort("Id")

@@ -10,9 +10,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from common.standin import MARKER
-from competitions.flight import raw
-from competitions.flight.standin import lay_out
+from common.datasets.public import MARKER
+from competitions.flight.datasets.public import lay_out
+from competitions.flight.io import reader
 from tests.conftest import Call
 from tests.contract.competition import ROOT
 
@@ -75,10 +75,10 @@ def test_real_itineraries_are_ranked_far_better_than_at_random(wheel: Path, tmp_
 
 def test_the_reader_finds_nothing_to_complain_of(wheel: Path, tmp_path: Path) -> None:
     lay_out(wheel, tmp_path / "standin")
-    files = raw.locate(tmp_path / "standin")
-    codes = raw.learn_codes(files.train)
-    train, test = raw.read_searches(files.train, codes, True), raw.read_searches(files.test, codes, False)
-    raw.refuse_shared(train, test)
+    files = reader.locate(tmp_path / "standin")
+    codes = reader.learn_codes(files.train)
+    train, test = reader.read_searches(files.train, codes, True), reader.read_searches(files.test, codes, False)
+    reader.refuse_shared(train, test)
     # Not faults: a search with one option, a carrier or airport that only the test file has.
     told = {note.what for note in (*train.notes, *test.notes)}
     assert {what for what in told if "one option" not in what and "unknown to the train file" not in what} == set()

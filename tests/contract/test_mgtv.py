@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from competitions.mgtv import layout
+from competitions.mgtv.io import schema
 from tests.conftest import Call
 from tests.contract.competition import Finished, words
 from tests.contract.mgtv import MGTV
@@ -76,27 +76,27 @@ def dirty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     MGTV.write_raw(folder, folder.with_name("truth.csv"))
     known, other = name(0), name(1)
     day, date = 7, "2025-04-26"
-    shown = read_text(folder / layout.show_path(day)).row(0)
-    clicked = read_text(folder / layout.click_path(day)).row(3)
+    shown = read_text(folder / schema.show_path(day)).row(0)
+    clicked = read_text(folder / schema.click_path(day)).row(3)
     for one in range(1, DAYS + 1):
         longer = pl.col("play_time").cast(pl.Float64) * 1.4
-        edit_table(folder / layout.play_path(one), longer.alias("play_time"))
-    add_rows(folder / layout.show_path(day), shown, shown)
-    add_rows(folder / layout.click_path(day), clicked, (known, 77_777, f"{date} 11:00:00"), (other, vid_of(2, 1), ""))
+        edit_table(folder / schema.play_path(one), longer.alias("play_time"))
+    add_rows(folder / schema.show_path(day), shown, shown)
+    add_rows(folder / schema.click_path(day), clicked, (known, 77_777, f"{date} 11:00:00"), (other, vid_of(2, 1), ""))
     # The second play of a pair is of unknown length, the first counts.
     plays = [(*clicked[:2], ""), (known, 77_777, -5), (known, 77_777, 40), ("late", vid_of(3, 3), 9)]
-    add_rows(folder / layout.play_path(day), *plays)
-    add_rows(folder / layout.VIDEOS, (FIRST_VID + 1, 999, *["1"] * 8), (77_778, 3, 1, -5, 1, 1, 1, "last", 1, 1))
+    add_rows(folder / schema.play_path(day), *plays)
+    add_rows(folder / schema.VIDEOS, (FIRST_VID + 1, 999, *["1"] * 8), (77_778, 3, 1, -5, 1, 1, 1, "last", 1, 1))
     add_rows(folder / ASKED, (read_text(folder / ASKED)["did"][4],))
     add_rows(folder / SHOWN, ("nobody", FIRST_VID + 1))
     comments = [(12, "好看", "2025-04-25 10:00:00", 5), (FIRST_VID + 1, "好看", "soon", 5)]
-    write_book(folder / layout.COMMENTS / "3.xlsx", comments)
+    write_book(folder / schema.COMMENTS / "3.xlsx", comments)
     return folder
 
 
 def test_faults_that_a_rule_settles_are_counted_and_the_run_goes_on(dirty: Path, call: Call) -> None:
     finished = solve(call, dirty, dirty.with_name("build"), *FAST)
-    logs, videos = "the logs of all days", layout.VIDEOS
+    logs, videos = "the logs of all days", schema.VIDEOS
     assert count(finished, logs, "impression repeated") == 2
     assert count(finished, logs, "click repeated") == 1
     assert count(finished, logs, "click_time blank") == 1
@@ -111,14 +111,14 @@ def test_faults_that_a_rule_settles_are_counted_and_the_run_goes_on(dirty: Path,
     assert count(finished, videos, "video of a log or the test that the table lacks") == 1
     assert count(finished, "testA_pred_did.csv", "device asked for again") == 1
     assert count(finished, "testA_did_show.csv", "row of a device that is not asked for") == 1
-    assert count(finished, layout.COMMENTS, "comment of a video that no log, no table and no test has") == 1
-    assert count(finished, layout.COMMENTS, "comment with a ctime that is blank or no date") == 1
+    assert count(finished, schema.COMMENTS, "comment of a video that no log, no table and no test has") == 1
+    assert count(finished, schema.COMMENTS, "comment with a ctime that is blank or no date") == 1
     assert list(read_answers(finished)) == read_text(dirty / ASKED)["did"].unique(maintain_order=True).to_list()
     assert call("check", "mgtv", finished.submission, "--raw", dirty)[0] == 0
 
 
 def test_devices_that_were_shown_nothing_get_the_most_clicked_video_of_the_last_day(finished: Finished) -> None:
-    clicks = read_text(finished.raw / layout.click_path(DAYS)).filter(pl.col("vid").cast(pl.Int64) >= FIRST_VID)
+    clicks = read_text(finished.raw / schema.click_path(DAYS)).filter(pl.col("vid").cast(pl.Int64) >= FIRST_VID)
     counts = clicks["vid"].cast(pl.Int64).value_counts().sort("count", "vid", descending=[True, False])
     found = read_answers(finished)
     alone = [name(DEVICES + NEW_DEVICES + place) for place in range(ALONE)]
@@ -145,7 +145,7 @@ def test_board_b_is_answered_where_its_files_are_and_the_order_of_the_question_i
     folder: Path, finished: Finished, call: Call, tmp_path: Path
 ) -> None:
     asked = read_text(folder / ASKED)
-    for path, frame in ((layout.ASKED, asked.reverse()), (layout.SHOWN, read_text(folder / SHOWN))):
+    for path, frame in ((schema.ASKED, asked.reverse()), (schema.SHOWN, read_text(folder / SHOWN))):
         second = folder / path.format(board="B")
         second.parent.mkdir()
         frame.write_csv(second)
@@ -180,12 +180,12 @@ def test_the_power_of_the_worth_moves_the_choice_alone(finished: Finished, call:
 
 
 def test_days_that_are_missing_or_have_no_play_file_are_passed_over(folder: Path, call: Call, tmp_path: Path) -> None:
-    for kind in (layout.SHOWS, layout.CLICKS, layout.PLAYS):
+    for kind in (schema.SHOWS, schema.CLICKS, schema.PLAYS):
         shutil.rmtree(folder / kind / "day09")
-    (folder / layout.play_path(DAYS)).unlink()
+    (folder / schema.play_path(DAYS)).unlink()
     finished = solve(call, folder, tmp_path / "build", *FAST)
-    assert count(finished, layout.SHOWS, f"day missing between day 1 and day {DAYS}") == 1
-    assert count(finished, f"{layout.PLAYS}/day{DAYS}", "no such file") == 1
+    assert count(finished, schema.SHOWS, f"day missing between day 1 and day {DAYS}") == 1
+    assert count(finished, f"{schema.PLAYS}/day{DAYS}", "no such file") == 1
     served = {name for name in finished.computed() if name.endswith(".features")}
     assert served == {f"{day}.features" for day in ("day06", "day07", "day08", "day10", "test")}
     assert list(finished.summary["by_day"]) == ["8", "10"]
@@ -203,10 +203,10 @@ def test_lists_of_the_test_may_be_longer_than_any_of_the_log(folder: Path, call:
 def test_without_comments_and_profiles_the_run_goes_on(
     folder: Path, finished: Finished, call: Call, tmp_path: Path
 ) -> None:
-    shutil.rmtree(folder / layout.COMMENTS)
-    (folder / layout.PROFILES).unlink()
+    shutil.rmtree(folder / schema.COMMENTS)
+    (folder / schema.PROFILES).unlink()
     after = solve(call, folder, tmp_path / "build")
-    assert count(after, layout.PROFILES, "no such file") == 1
+    assert count(after, schema.PROFILES, "no such file") == 1
     assert read_score(call, after, finished.truth) >= MGTV.floor  # they tell nothing
 
 

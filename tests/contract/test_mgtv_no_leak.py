@@ -7,10 +7,12 @@ from collections.abc import Mapping
 import polars as pl
 import pytest
 
-from competitions.mgtv import past, pipeline, profile_block, rates, raw, sequence_block, splits, video_block
-from competitions.mgtv.command import load_config
-from competitions.mgtv.features import Sources, build
-from competitions.mgtv.splits import Asked, Plan
+from competitions.mgtv import pipeline, split
+from competitions.mgtv.competition import load_config
+from competitions.mgtv.features import device_history, profile, sequence, target_encoding, video
+from competitions.mgtv.features.build import Sources, build
+from competitions.mgtv.io import reader
+from competitions.mgtv.split import Asked, Plan
 from tests.contract.mgtv import MGTV
 from tests.contract.mgtv_planted import DAYS, FIRST_VID
 
@@ -24,18 +26,20 @@ class World:
     """The planted files, read: what features are made of, and the tables that the tallies need."""
 
     sources: Sources
-    profiles: raw.Profiles
-    videos: raw.Videos
+    profiles: reader.Profiles
+    videos: reader.Videos
 
     def see(self, log: pl.DataFrame) -> Sources:
         """The same with another log, and the tallies of that."""
         categories = pipeline.tally_categories(log, self.profiles, self.videos, CONFIG.features)
-        return dataclasses.replace(self.sources, log=log, tally=rates.tally_videos(log), categories=categories)
+        return dataclasses.replace(
+            self.sources, log=log, tally=target_encoding.tally_videos(log), categories=categories
+        )
 
     def ask(self, day: int) -> Asked:
         """The devices of a day, as the pipeline asks."""
         plan = Plan((), (), DAYS + 1, 1)
-        return splits.ask_day(self.sources.log, plan, day, CONFIG.split, CONFIG.seed)
+        return split.ask_day(self.sources.log, plan, day, CONFIG.split, CONFIG.seed)
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +47,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Read once."""
     folder = tmp_path_factory.mktemp("planted")
     MGTV.write_raw(folder / "raw", folder / "truth.csv")
-    files, host = raw.locate(folder / "raw", CONFIG.host), CONFIG.host
-    codes = raw.learn_codes(files)
-    videos, profiles = raw.read_videos(files, codes, host), raw.read_profiles(files, codes)
-    days = [raw.read_day(day, codes, host) for day in files.days]
+    files, host = reader.locate(folder / "raw", CONFIG.host), CONFIG.host
+    codes = reader.learn_codes(files)
+    videos, profiles = reader.read_videos(files, codes, host), reader.read_profiles(files, codes)
+    days = [reader.read_day(day, codes, host) for day in files.days]
     log = pipeline.stack(days, videos, CONFIG.truth)
     table = videos.frame.rename({"classify": "channel"})
-    comments, dates = raw.read_comments(files, codes, host).frame, pipeline.list_dates(days)
+    comments, dates = reader.read_comments(files, codes, host).frame, pipeline.list_dates(days)
     empty = Sources(log, pl.DataFrame(), {}, table, profiles.frame, comments, dates)
     return dataclasses.replace(found := World(empty, profiles, videos), sources=found.see(log))
 
@@ -102,14 +106,14 @@ def include_the_day(log: pl.DataFrame, asked: Asked) -> pl.LazyFrame:
 
 def weigh_the_day(tally: pl.DataFrame, keys: list[str], day: int, half_life: float) -> pl.DataFrame:
     """``weigh`` with the day itself."""
-    return rates.weigh(tally, keys, day + 1, half_life)
+    return target_encoding.weigh(tally, keys, day + 1, half_life)
 
 
 LEAKS: Mapping[str, tuple[object, str, object, set[str]]] = {
-    "the device's day": (past, "past_of", include_the_day, {"device", "pair", "list", "sequence"}),
-    "vectors of the day": (sequence_block, "past_of", include_the_day, {"sequence"}),
-    "counts of the day": (video_block, "weigh", weigh_the_day, {"video", "pair", "list"}),
-    "categories of the day": (profile_block, "weigh", weigh_the_day, {"profile"}),
+    "the device's day": (device_history, "past_of", include_the_day, {"device", "pair", "list", "sequence"}),
+    "vectors of the day": (sequence, "past_of", include_the_day, {"sequence"}),
+    "counts of the day": (video, "weigh", weigh_the_day, {"video", "pair", "list"}),
+    "categories of the day": (profile, "weigh", weigh_the_day, {"profile"}),
 }
 
 
@@ -141,7 +145,7 @@ def test_without_a_date_no_comment_is_counted(world: World) -> None:
 def test_a_day_is_asked_without_its_outcome(world: World) -> None:
     asked = world.ask(DAY)
     assert asked.rows.columns == ["query", "device", "video", "position"]
-    outcome = splits.look_up_outcome(world.sources.log, asked)
+    outcome = split.look_up_outcome(world.sources.log, asked)
     answers = asked.rows.filter(outcome["answer"])
     assert answers["query"].to_list() == asked.queries["query"].to_list()  # one each
     # The right video stands anywhere in its list: where it stands tells nothing.

@@ -6,7 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from competitions.news import raw, submit
+from competitions.news import submission
+from competitions.news.io import reader as reading
 from tests.conftest import Call
 from tests.contract.competition import Finished, words
 from tests.contract.news import NEWS
@@ -33,21 +34,21 @@ def solve(call: Call, folder: Path, *settings: str) -> Finished:
 
 def lists(finished: Finished) -> dict[int, list[int]]:
     frame = pl.read_csv(finished.submission)
-    return {user: list(items) for user, *items in frame.select("user_id", *submit.ARTICLES).rows()}
+    return {user: list(items) for user, *items in frame.select("user_id", *submission.ARTICLES).rows()}
 
 
 def test_board_b_predicts_its_own_users_and_learns_from_board_a(folder: Path, call: Call) -> None:
-    first = pl.read_csv(folder / raw.TEST_A)
+    first = pl.read_csv(folder / reading.TEST_A)
     is_second = pl.col("user_id") % 2 == 0
-    first.filter(is_second).write_csv(folder / raw.TEST_B[0])
-    first.filter(~is_second).write_csv(folder / raw.TEST_A)
+    first.filter(is_second).write_csv(folder / reading.TEST_B[0])
+    first.filter(~is_second).write_csv(folder / reading.TEST_A)
     # Only readers of board A open this article after the one that a reader of board B ends on.
     clicks = [(user, item, time) for user in range(5001, 5041, 2) for item, time in ((LONELY, 0), (LONELY + 1, 30_000))]
     start = 1_507_000_000_000 + 86_400_000
     rows = "".join(f"{user},{item},{start + user + time},4,1,17,1,25,2\n" for user, item, time in clicks)
-    with (folder / raw.TEST_A).open("a") as log:
+    with (folder / reading.TEST_A).open("a") as log:
         log.write(rows)
-    with (folder / raw.TEST_B[0]).open("a") as log:
+    with (folder / reading.TEST_B[0]).open("a") as log:
         log.write(f"6000,{LONELY},{start + 5000},4,1,17,1,25,2\n")
     finished = solve(call, folder)
     found = lists(finished)
@@ -58,17 +59,17 @@ def test_board_b_predicts_its_own_users_and_learns_from_board_a(folder: Path, ca
 
 
 def test_board_a_can_still_be_asked_for(folder: Path, call: Call) -> None:
-    shutil.copy(folder / raw.TEST_A, folder / raw.TEST_B[1])
-    first = pl.read_csv(folder / raw.TEST_A).filter(pl.col("user_id") < TEST_FROM + 20)
-    first.write_csv(folder / raw.TEST_A)
+    shutil.copy(folder / reading.TEST_A, folder / reading.TEST_B[1])
+    first = pl.read_csv(folder / reading.TEST_A).filter(pl.col("user_id") < TEST_FROM + 20)
+    first.write_csv(folder / reading.TEST_A)
     finished = solve(call, folder, "board=A")
     assert set(lists(finished)) == set(first["user_id"])
 
 
 def test_without_embeddings_the_run_goes_on_and_says_so(folder: Path, call: Call) -> None:
-    (folder / raw.EMBEDDINGS).unlink()
+    (folder / reading.EMBEDDINGS).unlink()
     finished = solve(call, folder)
-    notes = [note for note in finished.summary["notes"] if note["file"] == raw.EMBEDDINGS]
+    notes = [note for note in finished.summary["notes"] if note["file"] == reading.EMBEDDINGS]
     assert len(notes) == 1
     assert "without content embeddings" in notes[0]["rule"]
     code, out, _ = call("score", "news", finished.submission, "--truth", finished.truth)
@@ -81,11 +82,11 @@ def test_users_without_candidates_get_the_five_most_clicked_articles(folder: Pat
     finished = solve(call, folder, 'recall.channels=["next"]')
     found = lists(finished)
     (lonely,) = [user for user, item in ONE_CLICK.items() if item == LONELY]
-    logs = pl.concat([pl.read_csv(folder / name) for name in (raw.TRAIN, raw.TEST_A)])
+    logs = pl.concat([pl.read_csv(folder / name) for name in (reading.TRAIN, reading.TEST_A)])
     counts = logs["click_article_id"].value_counts().sort("count", "click_article_id", descending=[True, False])
     assert found[lonely] == counts["click_article_id"].head(5).to_list()
     assert min(found[lonely]) >= HOT_FROM
-    assert all(len(set(items)) == submit.LENGTH for items in found.values())
+    assert all(len(set(items)) == submission.LENGTH for items in found.values())
 
 
 def test_one_click_users_are_answered_by_their_click(finished: Finished) -> None:
@@ -99,6 +100,6 @@ def test_one_click_users_are_answered_by_their_click(finished: Finished) -> None
 
 def test_the_summary_counts_every_user(finished: Finished) -> None:
     summary = finished.summary
-    users = pl.read_csv(finished.raw / raw.TEST_A)["user_id"].n_unique()
+    users = pl.read_csv(finished.raw / reading.TEST_A)["user_id"].n_unique()
     assert summary["submission"]["rows"] == users == summary["cv"]["queries"]["test"]
     assert summary["truth"] is None

@@ -6,24 +6,24 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from common.run import Run
-from common.serving import answer_all, share_equal
-from competitions.flight import command as flight
-from competitions.flight import export as flight_export
-from competitions.flight import serve as flight_serve
-from competitions.flight import simulate as flight_simulation
-from competitions.mgtv import command as mgtv
-from competitions.mgtv import export as mgtv_export
-from competitions.mgtv import serve as mgtv_serve
-from competitions.mgtv import simulate as mgtv_simulation
-from competitions.news import command as news
-from competitions.news import export as news_export
-from competitions.news import serve as news_serve
-from competitions.news import simulate as news_simulation
-from competitions.tencent import command as tencent
-from competitions.tencent import export as tencent_export
-from competitions.tencent import serve as tencent_serve
-from competitions.tencent import simulate as tencent_simulation
+from common.pipeline.run import Run
+from common.serving.benchmark import answer_all, share_equal
+from competitions.flight import competition as flight
+from competitions.flight.serving import export as flight_export
+from competitions.flight.serving import service as flight_serve
+from competitions.flight.simulator import simulate as flight_simulation
+from competitions.mgtv import competition as mgtv
+from competitions.mgtv.serving import export as mgtv_export
+from competitions.mgtv.serving import service as mgtv_serve
+from competitions.mgtv.simulator import simulate as mgtv_simulation
+from competitions.news import competition as news
+from competitions.news.serving import export as news_export
+from competitions.news.serving import service as news_serve
+from competitions.news.simulator import simulate as news_simulation
+from competitions.tencent import competition as tencent
+from competitions.tencent.serving import export as tencent_export
+from competitions.tencent.serving import service as tencent_serve
+from competitions.tencent.simulator import simulate as tencent_simulation
 from tests.golden import measure
 
 REQUESTS = 30

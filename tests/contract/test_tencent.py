@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from competitions.tencent import layout
-from competitions.tencent.events import NO_EVENT, NO_PROFILE, SEVERAL_PROFILES, UNSORTED
+from competitions.tencent.io import schema
+from competitions.tencent.io.events import NO_EVENT, NO_PROFILE, SEVERAL_PROFILES, UNSORTED
 from tests.conftest import Call
 from tests.contract.competition import Finished, Recorder, run, start, words
 from tests.contract.tencent import TENCENT
@@ -179,8 +179,8 @@ def test_round_two_asks_for_what_the_host_says_of_each_user(
     folder: Path, finished: Finished, call: Call, tmp_path: Path
 ) -> None:
     names = [one.name for one in plant().asked()]
-    actions = {name: (layout.CONVERSION if number % 2 else layout.CLICK) for number, name in enumerate(names)}
-    (folder / layout.EVAL / layout.USER_ACTIONS).write_text(json.dumps(actions))
+    actions = {name: (schema.CONVERSION if number % 2 else schema.CLICK) for number, name in enumerate(names)}
+    (folder / schema.EVAL / schema.USER_ACTIONS).write_text(json.dumps(actions))
     settings = ("host.target=conversion", "split.valid_share=0.3", "split.horizon_hours=200")
     after = solve(call, folder, tmp_path / "build", *settings)
     cv = after.summary["ways"]["vectors"]
@@ -190,7 +190,7 @@ def test_round_two_asks_for_what_the_host_says_of_each_user(
 
 
 def test_without_embeddings_the_features_tell(folder: Path, call: Call, tmp_path: Path) -> None:
-    shutil.rmtree(folder / layout.TRAIN / layout.EMBEDDINGS)
+    shutil.rmtree(folder / schema.TRAIN / schema.EMBEDDINGS)
     after = solve(call, folder, tmp_path / "build")
     assert after.summary["cv"]["score"] > TENCENT.ceiling
     assert not [name for name in after.computed() if name.startswith("embedding")]

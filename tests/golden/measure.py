@@ -13,32 +13,32 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.run import Run
-from competitions.flight import command as flight
+from common.pipeline.run import Run
+from competitions.flight import competition as flight
 from competitions.flight import pipeline as flight_pipeline
-from competitions.flight import raw as flight_raw
-from competitions.flight import simulate as flight_simulation
-from competitions.flight import summary as flight_summary
-from competitions.flight.rank import score_valid
-from competitions.mgtv import command as mgtv
-from competitions.mgtv import decide as mgtv_decide
+from competitions.flight.io import reader as flight_raw
+from competitions.flight.ranking.rankers import score_valid
+from competitions.flight.reporting import summary as flight_summary
+from competitions.flight.simulator import simulate as flight_simulation
+from competitions.mgtv import competition as mgtv
 from competitions.mgtv import pipeline as mgtv_pipeline
-from competitions.mgtv import raw as mgtv_raw
-from competitions.mgtv import simulate as mgtv_simulation
-from competitions.mgtv import summary as mgtv_summary
-from competitions.mgtv.truth import score_rates
-from competitions.news import command as news
+from competitions.mgtv.io import reader as mgtv_raw
+from competitions.mgtv.labels import score_rates
+from competitions.mgtv.models import decision as mgtv_decide
+from competitions.mgtv.reporting import summary as mgtv_summary
+from competitions.mgtv.simulator import simulate as mgtv_simulation
+from competitions.news import competition as news
 from competitions.news import pipeline as news_pipeline
-from competitions.news import raw as news_raw
-from competitions.news import simulate as news_simulation
-from competitions.news import summary as news_summary
-from competitions.tencent import command as tencent
-from competitions.tencent import learn as tencent_learn
+from competitions.news.io import reader as news_raw
+from competitions.news.reporting import summary as news_summary
+from competitions.news.simulator import simulate as news_simulation
+from competitions.tencent import competition as tencent
 from competitions.tencent import pipeline as tencent_pipeline
-from competitions.tencent import raw as tencent_raw
-from competitions.tencent import simulate as tencent_simulation
-from competitions.tencent import summary as tencent_summary
-from competitions.tencent.retrieve import Top
+from competitions.tencent.inference import stages as tencent_learn
+from competitions.tencent.inference.retrieval import Top
+from competitions.tencent.io import reader as tencent_raw
+from competitions.tencent.reporting import summary as tencent_summary
+from competitions.tencent.simulator import simulate as tencent_simulation
 
 HERE = Path(__file__).parent
 SEED = 1

@@ -1,0 +1,1 @@
+"""Boosted trees fitted on a Dask cluster."""

@@ -1,0 +1,74 @@
+"""A fit by LightGBM on the workers of a Dask cluster.
+
+Gradients of a query need that query's rows only, which one worker has whole; histograms are summed over the workers.
+LightGBM measures on each worker apart, so that each is given all of the validation rows: all find the same numbers for
+the same trees, and stop at the same round.
+"""
+
+import inspect
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from common.cluster.shards import THREADS, deal, place
+from common.ranking.dataset import Rows
+from common.ranking.gbdt import Fit, Task, plan_lightgbm, read_curve
+from common.ranking.listwise_softmax import log_likelihoods, slopes
+
+# The estimator gives these values of its own, under names that compete with those of the settings.
+OWN = {
+    name: None
+    for name in inspect.signature(lightgbm.DaskLGBMRanker).parameters
+    if name not in ("client", "kwargs", "objective", "n_estimators", "importance_type")
+}
+
+
+def fit(client: Any, workers: Sequence[str], family: str, task: Task) -> Fit:
+    """The same settings, loss and early stop as on one machine."""
+    lightgbm.register_logger(_quiet_logger())
+    settings = {name: value for name, value in plan_lightgbm(task).items() if name not in THREADS}
+    if family.endswith("_softmax"):
+        settings["objective"] = _softmax_slopes
+    likelihood = task.likelihood and task.valid is not None and family.endswith("_softmax")
+    if likelihood:
+        settings["metric"] = "none"
+    eval_at = settings.pop("eval_at")
+    features, labels, sizes = place(client, workers, [_list(part) for part in deal(task.train, len(workers))])
+    told: dict[str, Any] = {"group": sizes, "feature_name": list(task.train.names), "eval_at": eval_at}
+    if task.valid is not None:
+        held_features, held_labels, held_sizes = place(client, workers, [_list(task.valid)] * len(workers))
+        told |= {"eval_X": (held_features,), "eval_y": (held_labels,), "eval_group": [held_sizes]}
+        told["eval_metric"] = _watch_likelihood if likelihood else None
+        told["callbacks"] = [lightgbm.early_stopping(task.patience, verbose=False)]
+    ranker = lightgbm.DaskLGBMRanker(client=client, n_estimators=task.rounds, **(OWN | settings))
+    ranker.fit(features, labels, **told)
+    model = ranker.booster_
+    used = task.rounds if task.valid is None else model.best_iteration
+    return model, used, model.feature_importance("gain", used).tolist(), read_curve(ranker.evals_result_)
+
+
+def _list(rows: Rows) -> tuple[NDArray[Any], ...]:
+    return rows.features, rows.labels, rows.sizes
+
+
+def _softmax_slopes(
+    labels: NDArray[np.float32], scores: NDArray[np.float64], _: Any, sizes: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return slopes(scores, labels, sizes)
+
+
+def _watch_likelihood(
+    labels: NDArray[np.float32], scores: NDArray[np.float64], _: Any, sizes: NDArray[np.int32]
+) -> tuple[str, float, bool]:
+    return "likelihood", float(log_likelihoods(scores, labels, sizes).mean()), True
+
+
+def _quiet_logger() -> logging.Logger:
+    """LightGBM prints what it does with ports and threads, whatever its verbosity is set to."""
+    logger = logging.getLogger("lightgbm")
+    logger.setLevel(logging.ERROR)
+    return logger

@@ -1,0 +1,81 @@
+"""A fit by XGBoost on the workers of a Dask cluster.
+
+Gradients of a query need that query's rows only, which one worker has whole; histograms are summed over the workers.
+What stops the fit is a mean over the queries of all workers, so that all of them stop at the same round.
+"""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+from xgboost import dask as xgboost_dask
+
+from common.cluster.shards import THREADS, deal, number_queries, place
+from common.metrics import reciprocal_ranks
+from common.ranking.dataset import Matrix, Rows
+from common.ranking.gbdt import Fit, Task, keep_xgboost, plan_xgboost
+from common.ranking.listwise_softmax import log_likelihoods, slopes
+
+Floats = NDArray[np.float64]
+Measure = Callable[[Floats, NDArray[np.float32], NDArray[np.int32]], Floats]
+
+
+def fit(client: Any, workers: Sequence[str], family: str, task: Task) -> Fit:
+    """The same settings, loss and early stop as on one machine."""
+    softmax = family.endswith("_softmax")
+    settings = {name: value for name, value in plan_xgboost(task).items() if name not in THREADS}
+    train = _quantise(client, workers, task.train, settings, None)
+    held, callbacks, watch = [], [], None
+    if task.valid is not None:
+        held = [(_quantise(client, workers, task.valid, settings, train), "valid")]
+        callbacks = [xgboost.callback.EarlyStopping(rounds=task.patience, maximize=True)]
+        watch = functools.partial(_watch_mrr, task.cutoff)
+        if task.likelihood and softmax:
+            watch = functools.partial(_watch, "likelihood", log_likelihoods)
+    found = xgboost_dask.train(
+        client,
+        settings,
+        train,
+        task.rounds,
+        evals=held,
+        obj=_softmax_slopes if softmax else None,
+        custom_metric=watch,
+        callbacks=callbacks,
+        verbose_eval=False,
+    )
+    model: xgboost.Booster = found["booster"]
+    used = task.rounds if task.valid is None else model.best_iteration + 1
+    return keep_xgboost(model, used, task.train.names, found["history"])
+
+
+def _quantise(client: Any, workers: Sequence[str], rows: Rows, settings: Mapping[str, Any], reference: Any) -> Any:
+    parts = [(part.features, part.labels, number_queries(part)) for part in deal(rows, len(workers))]
+    features, labels, queries = place(client, workers, parts)
+    return xgboost_dask.DaskQuantileDMatrix(
+        client,
+        features,
+        labels,
+        qid=queries,
+        feature_names=list(rows.names),
+        max_bin=settings.get("max_bin", 256),
+        ref=reference,
+    )
+
+
+def _softmax_slopes(scores: Matrix, data: Any) -> tuple[Floats, Floats]:
+    return slopes(scores.astype(np.float64), data.get_label(), data.get_group().astype(np.int32))
+
+
+def _watch_mrr(cutoff: int, scores: Matrix, data: Any) -> tuple[str, float]:
+    return _watch(f"mrr@{cutoff}", functools.partial(reciprocal_ranks, k=cutoff), scores, data)
+
+
+def _watch(name: str, measure: Measure, scores: Matrix, data: Any) -> tuple[str, float]:
+    """The mean of a measure over the queries of all workers."""
+    found = measure(scores.astype(np.float64), data.get_label(), data.get_group().astype(np.int32))
+    own = np.array([found.sum(), len(found)], np.float64)
+    total, count = xgboost.collective.allreduce(own, xgboost.collective.Op.SUM)
+    return name, float(total / count)

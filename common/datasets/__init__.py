@@ -1,0 +1,1 @@
+"""Where raw files come from: the host, a simulator, a public data set."""

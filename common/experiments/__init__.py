@@ -1,0 +1,1 @@
+"""What runs leave: the record, the registry of runs, comparisons, ladders of baselines."""

@@ -1,0 +1,299 @@
+"""Which first-party source a function depends on, told definition by definition, without running anything.
+
+A definition is one top-level statement of a module. From the function's own definition we follow every name that it
+uses, be it a function, a class, a constant, an attribute of an imported first-party module or an import inside the
+function. The text that enters a key has no comments, docstrings or formatting: only a change of meaning changes it.
+
+Not seen: imports by string, objects found through ``globals()``, registries that a decorator fills. Annotations of
+undecorated functions do nothing at run time and are left out: a step does not depend on all that a class reaches just
+because its signature names that class. (The class of a value that a step is given enters its key with the value.)
+"""
+
+import ast
+import importlib.util
+import symtable
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+Chain = tuple[str, ...]  # ("recall", "swing") for the expression recall.swing
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+@dataclass
+class Module:
+    """A parsed first-party module: the statements that bind each top-level name, the modules of its star imports."""
+
+    name: str
+    package: str
+    bindings: dict[str, list[ast.stmt]] = field(default_factory=dict)
+    stars: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Use:
+    """A statement's text, the global names that it uses, and what it uses of the modules that it imports itself."""
+
+    text: str
+    names: set[Chain]
+    imported: set[tuple[str, Chain]]
+
+
+@dataclass
+class Reach:
+    """What a definition depends on: first-party text by (module, name), and the names of the third-party packages."""
+
+    texts: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    packages: set[str] = field(default_factory=set)
+
+    def add(self, module: str, name: str, text: str) -> None:
+        """Note a text that binds a name; a name may be bound more than once."""
+        texts = self.texts.setdefault((module, name), [])
+        if text not in texts:
+            texts.append(text)
+
+
+class Code:
+    """First-party source as it was when this object was made: editing a file during a run cannot mislabel a result."""
+
+    def __init__(self, root: Path = PROJECT_ROOT) -> None:
+        """``root``: what lies below it is first-party."""
+        self.root = root.resolve()
+        self._tops: dict[str, bool] = {}
+        self._sources: dict[str, str] = {}
+        self._modules: dict[str, Module | None] = {}
+        self._uses: dict[ast.stmt, Use] = {}
+        for name in list(sys.modules):
+            self._snapshot(name)
+
+    def is_first_party(self, module: str) -> bool:
+        """Whether the module's source file lies below the root, outside of any environment kept there."""
+        return self._file(module) is not None
+
+    def reach(self, module: str, name: str) -> Reach:
+        """Everything that the top-level ``name`` of ``module`` depends on, itself included."""
+        reached = Reach()
+        waiting: list[tuple[str, Chain]] = [(module, (name,))]
+        seen: set[tuple[str, Chain]] = set()
+        while waiting:
+            entry = waiting.pop()
+            if entry not in seen:
+                seen.add(entry)
+                waiting.extend(self._follow(*entry, reached))
+        return reached
+
+    def _follow(self, module_name: str, chain: Chain, reached: Reach) -> Iterator[tuple[str, Chain]]:
+        """Record what ``chain`` means at the top level of the module; yield what that in turn refers to."""
+        module = self._module(module_name)
+        if module is None:
+            reached.packages.add(module_name.partition(".")[0])
+        elif not chain:  # the module itself is handed around: all of it may be used
+            yield from ((module_name, (name,)) for name in module.bindings)
+            yield from ((star, ()) for star in module.stars)
+        elif chain[0] in module.bindings:
+            for statement in module.bindings[chain[0]]:
+                yield from self._follow_statement(module, statement, chain, reached)
+        elif self.is_first_party(f"{module_name}.{chain[0]}"):
+            yield f"{module_name}.{chain[0]}", chain[1:]
+        else:
+            yield from ((star, chain[:1]) for star in module.stars)
+
+    def _follow_statement(
+        self, module: Module, statement: ast.stmt, chain: Chain, reached: Reach
+    ) -> Iterator[tuple[str, Chain]]:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            for name, target, path in _imports(statement, module.package):
+                if name == chain[0]:
+                    # an alias that now means something else is a change, whoever owns what it means
+                    reached.add(module.name, name, ".".join((target, *path)))
+                    yield target, path + chain[1:]
+            return
+        if statement not in self._uses:
+            self._uses[statement] = _analyse(statement, module.package)
+        use = self._uses[statement]
+        reached.add(module.name, chain[0], use.text)
+        yield from ((module.name, used) for used in use.names)
+        yield from use.imported
+
+    def _module(self, name: str) -> Module | None:
+        """The parsed module, or None when it is not first-party."""
+        if name not in self._modules:
+            self._modules[name] = self._parse(name)
+        return self._modules[name]
+
+    def _parse(self, name: str) -> Module | None:
+        file = self._file(name)
+        if file is None:
+            return None
+        is_package = file.name == "__init__.py"
+        # a module that runs as __main__ knows its package, its name does not tell
+        package = getattr(sys.modules.get(name), "__package__", None)
+        module = Module(name, package or (name if is_package else name.rpartition(".")[0]))
+        for statement in ast.parse(self._snapshot(name)).body:
+            for bound in _bound_names(statement):
+                module.bindings.setdefault(bound, []).append(statement)
+            for node in _inner_imports(statement):
+                for bound, target, _ in _imports(node, module.package):
+                    if bound == "*":
+                        module.stars.append(target)
+                    else:
+                        module.bindings.setdefault(bound, []).append(node)
+        return module
+
+    def _snapshot(self, name: str) -> str:
+        file = self._file(name) if name not in self._sources else None
+        if file is not None:
+            self._sources[name] = file.read_text(encoding="utf-8")
+        return self._sources.get(name, "")
+
+    def _file(self, name: str) -> Path | None:
+        """The source file of a first-party module. The package decides for its modules: no foreign one is searched."""
+        top = name.partition(".")[0]
+        if top not in self._tops:
+            self._tops[top] = any(self._is_inside(place) for place in _places(top))
+        file = next((place for place in _places(name) if place.suffix == ".py"), None) if self._tops[top] else None
+        return file if file and self._is_inside(file) else None
+
+    def _is_inside(self, place: Path) -> bool:
+        return place.is_relative_to(self.root) and "site-packages" not in place.parts
+
+
+def _places(name: str) -> list[Path]:
+    """The file of a module, imported already or not, and the folders of a package; nothing for a built-in module."""
+    module = sys.modules.get(name)
+    if module is not None:
+        found = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
+    else:
+        try:
+            spec = importlib.util.find_spec(name)
+        except (ImportError, ValueError, AttributeError):
+            spec = None
+        found = [spec.origin, *(spec.submodule_search_locations or [])] if spec else []
+    return [Path(place).resolve() for place in found if isinstance(place, str)]
+
+
+def _analyse(statement: ast.stmt, package: str) -> Use:
+    bare = _Strip().visit(ast.parse(ast.unparse(statement))).body[0]
+    text = ast.unparse(ast.fix_missing_locations(bare))
+    names = _global_names(text) | _annotation_names(bare)
+    inside = [node for node in ast.walk(bare) if isinstance(node, ast.Import | ast.ImportFrom)]
+    local = {name: (target, path) for node in inside for name, target, path in _imports(node, package)}
+    chains = set(_chains(bare))
+    imported = {(local[chain[0]][0], local[chain[0]][1] + chain[1:]) for chain in chains if chain[0] in local}
+    return Use(text, {chain for chain in chains if chain[0] in names}, imported)
+
+
+def _imports(statement: ast.stmt, package: str) -> Iterator[tuple[str, str, Chain]]:
+    """(bound name, module, attribute path) of each name that an import statement binds."""
+    if isinstance(statement, ast.Import):
+        for alias in statement.names:
+            top = alias.name.partition(".")[0]
+            yield (alias.asname, alias.name, ()) if alias.asname else (top, top, ())
+    elif isinstance(statement, ast.ImportFrom):
+        parents = package.split(".")
+        base = ".".join(parents[: len(parents) - statement.level + 1]) if statement.level else ""
+        target = ".".join(part for part in (base, statement.module) if part)
+        for alias in statement.names:
+            yield alias.asname or alias.name, target, (alias.name,)
+
+
+def _inner_imports(statement: ast.stmt) -> Iterator[ast.stmt]:
+    """The import statements run at module level: the statement itself, or those inside an if, a try or a with."""
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        yield statement
+    elif not isinstance(statement, Definition):
+        for child in ast.iter_child_nodes(statement):
+            for inner in child.body if isinstance(child, ast.ExceptHandler) else [child]:
+                if isinstance(inner, ast.stmt):
+                    yield from _inner_imports(inner)
+
+
+def _bound_names(statement: ast.stmt) -> set[str]:
+    """The names that a top-level statement binds or changes; an import binds none here."""
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return set()
+    if isinstance(statement, Definition):
+        return {statement.name}
+    names: set[str] = set()
+    for node in ast.walk(statement):
+        if isinstance(node, Definition):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            names.update(_base(node))
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):  # TABLE.update(...) changes TABLE
+            names.update(_base(node.value.func))
+    return names
+
+
+def _base(node: ast.expr) -> set[str]:
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return {node.id} if isinstance(node, ast.Name) else set()
+
+
+def _chains(node: ast.AST) -> Iterator[Chain]:
+    """Each name in an expression with the attributes that follow it: a.b.c(d) gives (a, b, c) and (d,)."""
+    attributes: list[str] = []
+    while isinstance(node, ast.Attribute):
+        attributes.append(node.attr)
+        node = node.value
+    if isinstance(node, ast.Name):
+        yield (node.id, *reversed(attributes))
+    for child in ast.iter_child_nodes(node):
+        yield from _chains(child)
+
+
+def _global_names(text: str) -> set[str]:
+    """The names that the statement looks up at module level, as the compiler's own scope analysis tells."""
+    top = symtable.symtable(text, "<definition>", "exec")
+    names = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}
+    tables: list[symtable.SymbolTable] = list(top.get_children())
+    while tables:
+        table = tables.pop()
+        tables.extend(table.get_children())
+        names.update(symbol.get_name() for symbol in table.get_symbols() if symbol.is_global())
+    return names
+
+
+def _annotation_names(statement: ast.AST) -> set[str]:
+    """The names in the annotations of classes, which some Python versions keep in scopes of their own."""
+    notes: Iterable[ast.expr] = (n.annotation for n in ast.walk(statement) if isinstance(n, ast.AnnAssign))
+    return {name.id for note in notes for name in ast.walk(note) if isinstance(name, ast.Name)}
+
+
+class _Strip(ast.NodeTransformer):
+    """Take out docstrings, and the annotations of undecorated functions and of their variables."""
+
+    _in_function = False
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Strip a function."""
+        self._visit_inside(node, is_function=True)
+        if not node.decorator_list:
+            node.returns = None
+            for argument in ast.walk(node.args):
+                if isinstance(argument, ast.arg):
+                    argument.annotation = None
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        """Strip a class; its annotations are its fields, so they stay."""
+        self._visit_inside(node, is_function=False)
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        """Strip a variable of a function; its annotation is never evaluated."""
+        self.generic_visit(node)
+        return ast.Assign([node.target], node.value) if self._in_function and node.value else node
+
+    def _visit_inside(self, node: ast.FunctionDef | ast.ClassDef, is_function: bool) -> None:
+        outside, self._in_function = self._in_function, is_function
+        self.generic_visit(node)
+        self._in_function = outside
+        if ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]

@@ -1,0 +1,1 @@
+"""Rankers over query groups: boosted trees, conditional logit, listwise softmax, blending."""

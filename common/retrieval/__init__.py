@@ -1,0 +1,1 @@
+"""Candidate generation: co-visitation and its kin, matrix factorisation, item2vec."""

@@ -1,0 +1,1 @@
+"""Export of models, and what one request costs."""

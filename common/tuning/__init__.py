@@ -1,0 +1,1 @@
+"""Optuna studies of rankers: search spaces, workers, when a gain is taken."""

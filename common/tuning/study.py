@@ -1,0 +1,223 @@
+"""Studies on a shared storage: one process or many, one machine or many, and nothing lost when one of them dies.
+
+Without a database the trials lie in a journal file, which the processes of one machine append to; with a database URL
+(PostgreSQL, MySQL) any number of machines work on one study, each by the same command. A trial whose worker died is
+tried again: the coordinator of the machine sees its workers end, and on a database a missing heartbeat tells the rest.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import optuna
+from optuna.storages import JournalStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from common.errors import UserError
+from common.pipeline.progress import say
+from common.submission import write_text
+from common.tuning.search_space import fits
+from common.tuning.task import FINISHED, FOLDS, WORKER, Task, run_trial
+
+HEARTBEAT_S = 15
+GRACE_S = 60
+RETRIES = 3
+FAILURES = 5
+POLL_S = 0.5
+RETRIED = "retried"  # user attribute: the number of the trial that died
+
+
+def open_storage(url: str | None, folder: Path) -> optuna.storages.BaseStorage:
+    """The database of ``url``, else a journal file in ``folder``. ``UserError`` where it cannot be reached."""
+    if url is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        return JournalStorage(JournalFileBackend(str(folder / "journal.log")))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # all that has to do with heartbeats
+            return RDBStorage(
+                url,
+                heartbeat_interval=HEARTBEAT_S,
+                grace_period=GRACE_S,
+                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
+                engine_kwargs={"pool_pre_ping": True},
+            )
+    except Exception as error:  # whatever the driver raises: no server, no database, no driver, no rights
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(
+            f"The storage {hide_password(url)} cannot be used ({first}): start the database, or give STORAGE as"
+            " postgresql+psycopg://user:password@host/database."
+        ) from error
+
+
+def hide_password(url: str) -> str:
+    """The URL without its password."""
+    head, at, tail = url.rpartition("@")
+    scheme, _, login = head.partition("://")
+    return f"{scheme}://{login.partition(':')[0]}:***@{tail}" if at and ":" in login else url
+
+
+def open_study(storage: optuna.storages.BaseStorage, name: str, task: Task, seed: int) -> optuna.Study:
+    """The study, made where it is new, with today's settings as its first trial."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        storage=storage,
+        study_name=name,
+        direction="maximize",
+        load_if_exists=True,
+        sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=True, n_startup_trials=5),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
+    )
+    if fits(task.space, task.current):
+        study.enqueue_trial(task.current, skip_if_exists=True)
+    return study
+
+
+def count_finished(study: optuna.Study) -> int:
+    """Trials with a score, whole or pruned."""
+    return len(study.get_trials(deepcopy=False, states=FINISHED))
+
+
+def work(study: optuna.Study, task: Task, trials: int, worker: str) -> Iterator[int]:
+    """Try settings, one after the other, until the study has so many finished trials, whoever computes them.
+
+    Yields the number of finished trials after each. ``UserError`` where ``FAILURES`` trials in a row fail.
+    """
+    failed = 0
+    while (done := count_finished(study)) < trials:
+        study.optimize(partial(run_trial, task, worker), n_trials=1, catch=(UserError, ArithmeticError, ValueError))
+        failed = 0 if count_finished(study) > done else failed + 1
+        if failed == FAILURES:
+            raise UserError(f"{failed} trials of {study.study_name} failed one after the other: is the space too wide?")
+        yield count_finished(study)
+
+
+def fingerprint(task: Task) -> str:
+    """Six digits for what a study is about: another space, another metric or other settings today, another study."""
+    told = repr((sorted(task.space.items()), task.metric, task.folds, sorted(task.current.items())))
+    return hashlib.blake2b(told.encode(), digest_size=3).hexdigest()
+
+
+def worker_name() -> str:
+    """This process, among those of all machines."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def coordinate(study: optuna.Study, trials: int, commands: Sequence[Sequence[str]]) -> Iterator[int]:
+    """Let a process of each command work on the study, and put in line again what a dead one left.
+
+    Yields the number of finished trials whenever it has grown. ``UserError`` where all processes end before the study
+    has its ``trials``.
+    """
+    threads = str(max((os.cpu_count() or 1) // len(commands), 1))
+    environment = os.environ | {"OMP_NUM_THREADS": threads, "POLARS_MAX_THREADS": threads}
+    with contextlib.ExitStack() as stack:
+        # Into files: a worker that writes much would wait for ever for a pipe that nobody reads.
+        logs = [stack.enter_context(tempfile.TemporaryFile("w+", errors="replace")) for _ in commands]
+        running = [
+            subprocess.Popen(command, env=environment, stderr=log, stdout=subprocess.DEVNULL)
+            for command, log in zip(commands, logs, strict=True)
+        ]
+        alive, seen = list(zip(running, logs, strict=True)), count_finished(study)
+        try:
+            while (done := count_finished(study)) < trials:
+                alive = [worker for worker in alive if not _is_dead(*worker, study)]
+                if not alive and count_finished(study) < trials:
+                    raise UserError(
+                        f"All workers of the study {study.study_name} ended after {done} of {trials} trials, which are"
+                        " kept: run the same command again to go on."
+                    )
+                if done > seen:
+                    seen = done
+                    yield done
+                time.sleep(POLL_S)
+            if done > seen:
+                yield done
+        finally:
+            for process in running:
+                process.terminate()
+            for process in running:
+                process.wait()
+            rescue(study, [process.pid for process in running], again=count_finished(study) < trials)
+
+
+def _is_dead(process: "subprocess.Popen[bytes]", log: IO[str], study: optuna.Study) -> bool:
+    """Whether a worker has ended; what it was at is put in line again, and why it ended is said."""
+    if process.poll() is None:
+        return False
+    rescue(study, [process.pid])
+    if process.returncode:
+        log.seek(0)
+        told = log.read().strip().splitlines()
+        reason = told[-1] if told else "killed"
+        say(f"  a worker ended with {process.returncode} ({reason}); what it was at is tried again")
+    return True
+
+
+def rescue(study: optuna.Study, pids: Sequence[int], again: bool = True) -> None:
+    """Mark what ended processes of this machine were at as failed, and put the same settings in line ``again``."""
+    names = {f"{socket.gethostname()}-{pid}" for pid in pids}
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if trial.user_attrs.get(WORKER) in names:
+            study.tell(trial.number, state=TrialState.FAIL)
+            if again:
+                study.enqueue_trial(_settings_of(trial), user_attrs={RETRIED: trial.number})
+
+
+def _settings_of(trial: FrozenTrial) -> dict[str, Any]:
+    """What a trial had been told or had drawn when it died."""
+    told: dict[str, Any] = trial.system_attrs.get("fixed_params", {})
+    return {**told, **trial.params}
+
+
+def worker_command(verb: Sequence[str]) -> list[str]:
+    """A process of this project's command line."""
+    return [sys.executable, "-m", "competitions", *verb]
+
+
+def write_study(study: optuna.Study, metric: str, current: float, path: Path) -> Path:
+    """The study as plain JSON for the report: trials, importance of the parameters, the best."""
+    trials = study.get_trials(deepcopy=False)
+    rows = [
+        {
+            "number": trial.number,
+            "state": trial.state.name,
+            "value": trial.value,
+            "params": trial.params,
+            "folds": trial.user_attrs.get(FOLDS, []),
+            "seconds": trial.duration.total_seconds() if trial.duration else None,
+            "worker": trial.user_attrs.get(WORKER),
+            "retried": trial.user_attrs.get(RETRIED),
+        }
+        for trial in trials
+    ]
+    told = {
+        "study": study.study_name,
+        "metric": metric,
+        "trials": rows,
+        "importance": measure_importance(study),
+        "best": study.best_params,
+        "current": current,
+    }
+    return write_text(path, json.dumps(told, indent=2) + "\n")
+
+
+def measure_importance(study: optuna.Study) -> dict[str, float]:
+    """The share of the scores' variance that each parameter explains (fANOVA); empty on too few trials."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(complete) < 4 or len({trial.value for trial in complete}) < 2:
+        return {}
+    found: dict[str, float] = optuna.importance.get_param_importances(study)
+    return found

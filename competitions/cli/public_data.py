@@ -1,0 +1,50 @@
+"""``python -m competitions standin NAME --from DIR``: a public data set in the host's layout, with its truth.
+
+With it anyone can reproduce a figure on real data without the host's login.
+"""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from common.datasets.public import TRUTH
+from common.errors import UserError
+from competitions.flight.datasets import public as flight
+from competitions.mgtv.datasets import public as mgtv
+from competitions.news.datasets import public as news
+from competitions.tencent.datasets import public as tencent
+
+SETS = {"news": news, "flight": flight, "mgtv": mgtv, "tencent": tencent}
+
+
+def standin(
+    name: Annotated[str, typer.Argument(help=f"The competition: {', '.join(SETS)}.")],
+    source: Annotated[
+        Path,
+        typer.Option(
+            "--from",
+            help="The public data set. news: Globo.com's clicks; flight: the package larch, its wheel or a folder with "
+            "it; mgtv: KuaiRand-Pure; tencent: Beauty.txt or LastFM.txt of S3-Rec.",
+        ),
+    ],
+    out: Annotated[Path | None, typer.Option(help="Folder to write; default build/NAME/standin.")] = None,
+    build: Annotated[Path, typer.Option(help="Where everything that is made goes.")] = Path("build"),
+) -> None:
+    """Lay a public data set out in the host's layout, with its truth: real behaviour without the host's login."""
+    if name not in SETS:
+        raise UserError(f"There is no competition {name}; say {' or '.join(SETS)}.")
+    folder = out or build / name / "standin"
+    made = SETS[name].lay_out(source, folder)
+    counts = ", ".join(f"{count:,} {what}" for what, count in made.rows.items())
+    print(f"{folder}, from {made.source}: {counts}")
+    settings = [word for setting in made.settings for word in ("--set", setting)]
+    elsewhere = [] if build == Path("build") else ["--build", str(build)]
+    start = ["python", "-m", "competitions"]
+    # What was tuned on simulated data says nothing of these, and the figures were made without it.
+    print("Run:  ", shlex.join([*start, "run", name, "--untuned", "--raw", str(folder), *elsewhere, *settings]))
+    file = build / name / "RUN" / made.submission  # RUN stands for the folder that the run will name
+    print(
+        "Score:", shlex.join([*start, "score", name, str(file), "--truth", str(folder / TRUTH), "--raw", str(folder)])
+    )

@@ -1,0 +1,26 @@
+"""The report of a run, made from what lies in its folder and beside it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from common.experiments.registry import read_leaderboard
+from common.experiments.run_record import RECORD, read_record
+from common.report.page import write_report
+
+
+def write_page(folder: Path) -> Path:
+    """The report of a run from its record, with its competition's ladder and studies where there are any."""
+    record = read_record(folder / RECORD) | {"leaderboard": read_leaderboard(folder)}
+    ladder = _read_json(folder.parent / "ladder" / "ladder.json")
+    studies = [_read_json(path) for path in sorted((folder.parent / "tuning").glob("*.json"))]
+    return write_report(record, folder, ladder, [study for study in studies if study])
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """A ladder's or a study's figures; None where there are none that can be read."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None

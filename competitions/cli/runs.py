@@ -1,0 +1,77 @@
+"""The verbs that read what runs left: ``runs`` lists them, ``compare`` sets two side by side, ``lb`` notes a score."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from common.experiments import compare as comparing
+from common.experiments import registry
+from common.pipeline.console import print_table, wide_console
+from competitions.cli.report import write_page
+
+NAMES = ("news", "flight", "mgtv", "tencent")
+Build = Annotated[Path, typer.Option(help="Where everything that is made goes.")]
+RunName = Annotated[str, typer.Argument(help="A run: its name or the end of it, news/last, last~1, or its folder.")]
+
+
+def runs(
+    name: Annotated[str | None, typer.Argument(help="One competition only.")] = None,
+    most: Annotated[int, typer.Option(help="At most so many, newest first.")] = 20,
+    build: Build = Path("build"),
+) -> None:
+    """The ledger: every finished run, newest first, and how CV and leaderboard agree."""
+    found = registry.find_runs(build, [name] if name else NAMES)
+    rows = registry.list_runs(found)
+    if not rows:
+        print(f"No run in {build} yet: `make {name or NAMES[0]}` makes one.")
+        return
+    console = wide_console()
+    print_table(console, f"Runs, newest first ({min(most, len(rows))} of {len(rows)})", rows[:most])
+    print_table(
+        console,
+        "How CV and leaderboard agree: shift = leaderboard - CV, order = Kendall's tau (1: the same order)",
+        registry.judge_agreement(rows),
+    )
+
+
+def compare(first: RunName, second: RunName, build: Build = Path("build")) -> None:
+    """What changed from run A to run B: settings, features, scores with the noise of their difference."""
+    one, other = (registry.find_run(build, NAMES, wanted) for wanted in (first, second))
+    found = comparing.compare(one, other)
+    console = wide_console()
+    print(f"A = {one}\nB = {other}")
+    for warning in found.warnings:
+        print(f"Mind: {warning}.")
+    print_table(console, "Settings that differ", found.settings)
+    print_table(console, "Features that only one of them has", found.features)
+    print_table(console, "Scores", found.scores)
+    print_table(console, "The same queries, by fold and slice", found.slices)
+    if found.difference:
+        told = found.difference
+        print(
+            f"\nB - A = {told.mean:+.4f} +- {told.error:.4f} on {told.queries} queries of both,"
+            f" {told.changed} of them scored differently: {told.verdict}"
+        )
+
+
+def lb(
+    run: RunName,
+    score: Annotated[float, typer.Argument(help="The score that the leaderboard shows.")],
+    build: Build = Path("build"),
+) -> None:
+    """Note the leaderboard score of a run's submission beside its CV."""
+    folder = registry.find_run(build, NAMES, run)
+    record = registry.note_leaderboard(folder, score)
+    write_page(folder)
+    cv = record["cv"]
+    print(
+        f"{record['name']}/{record['run']}: CV {cv['score']:.4f} +- {cv['error']:.4f}, leaderboard {score:.4f}, noted"
+    )
+
+
+def report(
+    run: Annotated[str, typer.Argument(help="A run, as for compare.")] = "last", build: Build = Path("build")
+) -> None:
+    """Write the report of a run anew, with what was tuned and climbed since."""
+    print(write_page(registry.find_run(build, NAMES, run)))

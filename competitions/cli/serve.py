@@ -1,0 +1,188 @@
+"""Two verbs of the command line: what it costs to serve a run, and a simulated A/B comparison of two runs."""
+
+import importlib
+import os
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from common.errors import UserError
+from common.experiments import registry
+from common.experiments import replay as comparing
+from common.experiments.run_record import RECORD, read_record
+from common.pipeline.console import print_table, wide_console
+from common.pipeline.progress import say
+from common.pipeline.run import Run
+from common.serving.benchmark import Export, measure_export
+from common.submission import write_text
+
+FIGURES = "serving.json"
+NAMES = ("news", "flight", "mgtv", "tencent")
+SCRATCH = f".serving-{os.getpid()}"  # beside the runs: a training's key has the name of the folder that holds them
+
+# The table's columns, and what they are called in serving.json.
+COLUMNS = {
+    "variant": "variant",
+    "score": "score",
+    "error": "error",
+    "p50 ms": "p50_ms",
+    "p99 ms": "p99_ms",
+    "CPU ms": "cpu_ms",
+    "per s": "per_second",
+    "in batches": "batched_per_second",
+    "MiB": "resident_mib",
+    "export MiB": "export_mib",
+}
+
+Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(NAMES)}.")]
+Build = Annotated[Path, typer.Option(help="Where everything that is made goes.")]
+
+
+def serve(
+    name: Name,
+    run: Annotated[str | None, typer.Argument(help="A run, by the name of its folder; default the latest.")] = None,
+    raw: Annotated[Path | None, typer.Option(help="The run's raw files, where they have moved.")] = None,
+    requests: Annotated[int, typer.Option(min=1, help="Requests that are timed.")] = 500,
+    build: Build = Path("build"),
+) -> None:
+    """Export a run's models, answer requests from the export, and print what one costs."""
+    folder, record = find_run(build, name, run or "last")
+    exported, again = export_run(name, record, folder, raw, build / name, requests)
+    rows = measure_export(exported)
+    told = {"name": name, "run": record["run"], "metric": record["metric"], "data": record["data"]}
+    told |= {"told": exported.told, "computed_again": again, "variants": rows}
+    path = folder / FIGURES
+    write_text(path, msgspec.json.format(msgspec.json.encode(told)).decode() + "\n")
+    show_figures(record, exported, rows, again, path)
+
+
+def find_run(build: Path, name: str, wanted: str) -> tuple[Path, dict[str, Any]]:
+    """The folder and the record of a run of this competition."""
+    if name not in NAMES:
+        raise UserError(f"There is no competition {name}; say {' or '.join(NAMES)}.")
+    folder = registry.find_run(build, [name], wanted)
+    record = read_record(folder / RECORD)
+    if record["name"] != name:
+        raise UserError(f"{folder} is a run of {record['name']}, not of {name}.")
+    return folder, record
+
+
+def export_run(
+    name: str, record: dict[str, Any], folder: Path, raw_folder: Path | None, build: Path, requests: int
+) -> tuple[Export, list[str]]:
+    """The export of a run, and the steps that had to be computed again because code or files have changed since."""
+    command = importlib.import_module(f"competitions.{name}.competition")
+    code = importlib.import_module(f"competitions.{name}.serving.export")
+    config = read_config(type(command.load_config([])), record)
+    files = command.locate(raw_folder or Path(record["data"]["folder"]), config)
+    for old in ("export", "requests"):
+        shutil.rmtree(folder / old, ignore_errors=True)
+    work = Run(build / SCRATCH, build / "cache")
+    try:
+        exported: Export = code.export(files, config, work, folder, requests)
+    finally:
+        shutil.rmtree(work.folder, ignore_errors=True)
+    known = {step["name"] for step in record["steps"]}
+    return exported, [step.name for step in work.timings if not step.kept and step.name in known]
+
+
+def read_config(kind: type[Any], record: dict[str, Any]) -> Any:
+    """The run's settings. ``UserError`` where the code has other settings by now."""
+    try:
+        return msgspec.convert(record["config"], kind)
+    except msgspec.ValidationError as error:
+        raise UserError(
+            f"The settings of run {record['run']} are not those of this code ({error}); run again."
+        ) from error
+
+
+def show_figures(
+    record: dict[str, Any], exported: Export, rows: list[dict[str, Any]], again: list[str], path: Path
+) -> None:
+    """Print the table, what a request is, and where its time goes."""
+    console = wide_console()
+    print_table(
+        console,
+        f"Serving {record['name']}/{record['run']}, one thread; score: {record['metric']} on validation",
+        [{title: row[key] for title, key in COLUMNS.items()} for row in rows],
+    )
+    whole = rows[0]
+    print_table(console, "Milliseconds of a request", [{"variant": row["variant"], **row["stages"]} for row in rows])
+    print()
+    for what, text in exported.told.items():
+        print(f"{what}: {text}")
+    print(f"{whole['requests']} requests; {whole['same_answers']:.1%} of the answers are those of the run's submission")
+    if again:
+        say(
+            f"{len(again)} steps were computed again: code or raw files have changed since the run ({', '.join(again)})"
+        )
+    print(f"Figures: {path}")
+
+
+RunName = Annotated[str, typer.Argument(help="A run: its name or the end of it, last, last~1, or its folder.")]
+
+
+def replay(
+    name: Name,
+    first: RunName,
+    second: RunName,
+    requests: Annotated[int | None, typer.Option(min=4, help="At most so many requests; default all.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Salt of the assignment, and seed of the bootstrap.")] = 0,
+    build: Build = Path("build"),
+) -> None:
+    """A simulated A/B comparison: validation queries as traffic, split between run A and run B."""
+    folders = [find_run(build, name, wanted)[0] for wanted in (first, second)]
+    show_replay(folders, comparing.replay(folders[0], folders[1], requests, seed))
+
+
+def show_replay(folders: list[Path], found: comparing.Replay) -> None:
+    """Print the difference as a live test would see it, and as the same queries tell it."""
+    console = wide_console()
+    print(f"A = {folders[0]}\nB = {folders[1]}")
+    print(f"{found.metric} on {found.requests} requests: A {found.means[0]:.4f}, B {found.means[1]:.4f}")
+    print_table(
+        console,
+        "The split: each request goes to one arm by a hash, only that arm's answer counts",
+        [
+            {"requests": look.requests, "to A": look.a, "to B": look.b, **tell_interval(look.split)}
+            for look in found.looks
+        ],
+    )
+    ways = {
+        "split, Welch": found.split,
+        "split, bootstrap": found.split_bootstrap,
+        "same queries, t": found.paired,
+        "same queries, bootstrap": found.paired_bootstrap,
+    }
+    print_table(
+        console,
+        f"All {found.requests} requests, {found.changed} of them scored differently by the two",
+        [{"way": way, **tell_interval(interval)} for way, interval in ways.items()],
+    )
+    for line in tell_needed(found):
+        print(line)
+
+
+def tell_interval(interval: comparing.Interval) -> dict[str, Any]:
+    """A difference as columns."""
+    verdict = "clear" if interval.excludes_zero else "not told apart"
+    return {"B - A": interval.mean, "95 % from": interval.low, "to": interval.high, "verdict": verdict}
+
+
+def tell_needed(found: comparing.Replay) -> list[str]:
+    """What a live test would take, and how often splits err."""
+    lines = []
+    if found.needed is None:
+        lines.append("No difference on the same queries: no number of requests would show one.")
+    else:
+        high = "no end" if found.needed_high is None else f"{found.needed_high:,.0f}"
+        lines.append(
+            f"A live test needs about {found.needed:,.0f} requests to see {found.paired.mean:+.4f} with a chance of"
+            f" 80 % ({found.needed_low:,.0f} to {high} over the interval of the same queries)."
+        )
+        lines.append(f"With these {found.requests} requests, {found.power:.1%} of {comparing.SALTS} splits see it.")
+    alarms = f"{found.false_alarms:.1%} of {comparing.SALTS} splits"
+    return [*lines, f"Run A against itself: {alarms} seem to differ, 5 % would by chance."]

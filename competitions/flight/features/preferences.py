@@ -1,0 +1,226 @@
+"""Tastes: what a company, and a traveller, weighs more than everybody does, told by earlier bookings.
+
+A booking says what was taken and what was left. Let the utility of an option x be w * x, as in a conditional logit
+(McFadden 1974), with chances p in a session. Then the booking pulls at the weights with the gradient
+g = x(booked) - E_p[x], and what it can tell is the information I = Cov_p[x]. Somebody's weights are w + d, and d is
+found from his earlier bookings by Newton's method under a normal prior of precision ``ridge``, from d = 0 by
+
+    d <- d + (sum of I + ridge)^-1 (sum of g - ridge * d)
+
+the random-effects (mixed) logit by empirical Bayes (Train 2009, "Discrete Choice Methods with Simulation", chapter 11).
+Levels stand on one another: everybody, the company, its habits on a route, the traveller; each explains what is left.
+All of it is a function of the bookings that a view sees, so of strictly earlier ones.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from common.pipeline.progress import track
+from competitions.flight.features.option_attributes import LEGS
+from competitions.flight.split import Views
+
+SAMPLED = 30  # options beside the booked one, drawn evenly: a logit stays consistent (McFadden 1978)
+FITTED = 4000  # bookings, the latest, that everybody's weights are fitted on
+EVERYBODY_RIDGE, STEPS, LONGEST_STEP = 1.0, 10, 2.0
+CHUNK = 2048  # sessions at a time
+LONG_MINUTES = 720  # beyond, more minutes do not matter
+Floats = NDArray[np.float64]
+Array = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+class Level(NamedTuple):
+    """Who shares a deviation, how strongly it is drawn to 0, and steps of Newton's method towards it."""
+
+    key: tuple[str, ...]
+    ridge: float
+    steps: int
+
+
+# Precisions between the two of 2 to 50 that gave simulated held-out bookings the highest likelihood; see LOG.md.
+LEVELS: Mapping[str, Level] = {
+    "company": Level(("company",), 6.0, 2),
+    "habit": Level(("company", "route"), 12.0, 1),
+    "profile": Level(("profile",), 12.0, 1),
+}
+
+
+def _waves(hour: str, harmonics: int) -> dict[str, pl.Expr]:
+    """A smooth function of the time of day is a sum of waves: any hour can be the best one."""
+    angle = {times: pl.col(hour) * (2 * np.pi / 24 * times) for times in range(1, 1 + harmonics)}
+    return {f"{hour}_{wave}{times}": getattr(angle[times], wave)() for times in angle for wave in ("cos", "sin")}
+
+
+def _excess(minutes: str) -> pl.Expr:
+    """Units of two hours beyond the shortest of the session."""
+    value = pl.col(minutes).cast(pl.Float32)
+    return (value - value.min().over("session")).clip(upper_bound=LONG_MINUTES) / 120
+
+
+# What tastes are about: x, in units in which tastes differ by about 1.
+DESCRIBED: Mapping[str, pl.Expr] = {
+    "price": pl.col("price_ratio") * 2,
+    **{f"{leg}_excess": _excess(f"{leg}_duration") for leg in LEGS},
+    "segments": pl.col("segments_more"),
+    **{name: wave for leg in LEGS for name, wave in _waves(f"{leg}_hour", 2).items()},
+    **{name: wave for leg in LEGS for name, wave in _waves(f"{leg}_arrival_hour", 1).items()},
+    "bags": pl.col("bags") > 0,
+    "exchange_allowed": pl.col("exchange_allowed"),
+    "free_exchange": pl.col("free_exchange"),
+    "free_cancel": pl.col("free_cancel"),
+    "cabin": pl.col("cabin") > 1,
+    "access": pl.col("access_tp"),
+    "one_carrier": pl.col("out_carrier") == pl.col("back_carrier"),
+    **{f"carrier{code}": pl.col("out_carrier") == code for code in range(3)},  # the three commonest
+}
+NAMES = tuple(DESCRIBED)
+
+
+def describe(options: pl.DataFrame) -> Array:
+    """x of options with traits: (n, k); what is missing counts as 0."""
+    described = options.select(**DESCRIBED).select(pl.all().cast(pl.Float32).fill_nan(None).fill_null(0.0))
+    return np.ascontiguousarray(described.to_numpy())
+
+
+@dataclass(frozen=True)
+class Choices:
+    """One entry a session with a booking: ``sessions`` (session, time, company, profile, route), its options ``x``
+    (n, 1 + SAMPLED, k), the booked one first, and which of these places are taken, ``present`` (n, 1 + SAMPLED).
+    """
+
+    sessions: pl.DataFrame
+    x: Array
+    present: Mask
+
+
+def sample_choices(options: pl.DataFrame) -> Choices:
+    """The booked option, and at most ``SAMPLED`` others, of whole sessions with a booking.
+
+    ``options`` has traits, ``chosen`` (1 for the booked option), and time, company, profile and route of the session.
+    The draw depends on the session's time and on the positions on its page, not on what else is in the file.
+    """
+    draw = pl.struct("time", "position").hash(7) // 2 + 1
+    drawn = pl.when(pl.col("chosen") == 1).then(pl.lit(0, pl.UInt64)).otherwise(draw)
+    place = options.select(place=drawn.rank("ordinal").over("session").cast(pl.Int64) - 1)["place"]
+    keep = place <= SAMPLED
+    kept = options.select("session", "time", "company", "profile", "route").filter(keep)
+    sessions = kept.unique("session", keep="first", maintain_order=True)
+    at = kept["session"].rle_id().to_numpy(), place.filter(keep).to_numpy()
+    x = np.zeros((sessions.height, 1 + SAMPLED, len(NAMES)), np.float32)
+    present = np.zeros(x.shape[:2], bool)
+    x[at] = describe(options)[keep.to_numpy()]
+    present[at] = True
+    return Choices(sessions, x, present)
+
+
+def order_choices(parts: Sequence[Choices]) -> Choices:
+    """All of them in order of time."""
+    sessions = pl.concat([part.sessions for part in parts])
+    order = sessions.with_row_index("at").sort("time", "session")["at"].to_numpy()
+    x, present = (np.concatenate([getattr(part, name) for part in parts])[order] for name in ("x", "present"))
+    return Choices(sessions[order], x, present)
+
+
+def look_up(choices: Choices, views: Views) -> dict[str, pl.DataFrame]:
+    """What every view knows: the weights of "everybody" (view, NAMES), and for each of ``LEVELS`` the deviations, one
+    row per (view, key).
+    """
+    sessions = choices.sessions.with_row_index("at")
+    found = {"everybody": [_label(0, pl.DataFrame(), np.empty((0, len(NAMES))))]}
+    found |= {
+        name: [_label(0, sessions.select(level.key).head(0), np.empty((0, len(NAMES))))]
+        for name, level in LEVELS.items()
+    }
+    for (view,), visible in track(views.visible.group_by("view", maintain_order=True), "tastes"):
+        seen = sessions.join(visible.select("session"), on="session", how="semi", maintain_order="left")
+        rows = seen["at"].to_numpy()
+        x, present = choices.x[rows], choices.present[rows]
+        everybody = fit_weights(x[-FITTED:], present[-FITTED:])
+        found["everybody"].append(_label(view, pl.DataFrame(), everybody[None]))
+        weights = np.broadcast_to(everybody, (len(x), len(everybody)))
+        for name, level in LEVELS.items():
+            group, keys = _group(seen, level.key)
+            deviations = deviate(x, present, weights, group, level)
+            found[name].append(_label(view, keys, deviations))
+            weights = weights + take(deviations, group)
+    return {name: pl.concat(parts) for name, parts in found.items()}
+
+
+def fit_weights(x: Array, present: Mask) -> Floats:
+    """Everybody's weights (k,) from bookings, by Newton's method; zeros where there are none."""
+    weights = np.zeros(x.shape[2])
+    for _ in range(STEPS if len(x) else 0):
+        slope, bend = -EVERYBODY_RIDGE * weights, EVERYBODY_RIDGE * np.eye(len(weights))
+        for part in _chunks(len(x)):
+            gradient, information = pull(x[part], present[part], weights)
+            slope += gradient.sum(axis=0, dtype=np.float64)
+            bend += information.sum(axis=0, dtype=np.float64)
+        step = np.linalg.solve(bend, slope)
+        weights = weights + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
+        if np.abs(step).max() < 1e-3:
+            break
+    return weights
+
+
+def deviate(x: Array, present: Mask, weights: Floats, group: NDArray[np.int64], level: Level) -> Floats:
+    """The deviation of every group of bookings from ``weights`` (n, k), the weights of each so far: (groups, k).
+
+    ``group`` (n,) numbers the groups from 0; -1 belongs to none.
+    """
+    k = x.shape[2]
+    order = np.argsort(group, kind="stable")[np.count_nonzero(group < 0) :]
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    found = np.zeros((len(starts), k))
+    for _ in range(level.steps if len(order) else 0):
+        gradient, information = pull(x, present, weights + take(found, group))
+        bend = np.add.reduceat(information[order], starts) + level.ridge * np.eye(k)
+        slope = np.add.reduceat(gradient[order], starts) - level.ridge * found
+        found = found + np.linalg.solve(bend, slope[:, :, None])[:, :, 0]
+    return found
+
+
+def take(deviations: Floats, group: NDArray[np.int64]) -> Floats:
+    """Each booking's own (n, k); zeros for those of no group."""
+    return np.vstack([deviations, np.zeros((1, deviations.shape[1]))])[group]
+
+
+def pull(x: Array, present: Mask, weights: Floats) -> tuple[Array, Array]:
+    """Gradient (n, k) and information (n, k, k) of sessions, under ``weights`` (k,) or (n, k)."""
+    weights = np.broadcast_to(weights, (len(x), x.shape[2]))
+    gradient = np.empty(weights.shape, np.float32)
+    information = np.empty((*gradient.shape, x.shape[2]), np.float32)
+    for part in _chunks(len(x)):
+        utility = np.where(present[part], np.einsum("nmk,nk->nm", x[part], weights[part]), -np.inf)
+        power = np.exp(utility - utility.max(axis=1, keepdims=True))
+        chance = (power / power.sum(axis=1, keepdims=True)).astype(np.float32)
+        mean = np.einsum("nm,nmk->nk", chance, x[part])
+        spread = (x[part] - mean[:, None]) * np.sqrt(chance)[:, :, None]
+        gradient[part], information[part] = x[part][:, 0] - mean, spread.transpose(0, 2, 1) @ spread
+    return gradient, information
+
+
+def _chunks(count: int) -> Iterator[slice]:
+    return (slice(start, start + CHUNK) for start in range(0, count, CHUNK))
+
+
+def _group(sessions: pl.DataFrame, key: Sequence[str]) -> tuple[NDArray[np.int64], pl.DataFrame]:
+    """The group of each session, -1 where a part of the key is missing, and the keys of the groups."""
+    keys = sessions.select(key).drop_nulls().unique().sort(key)
+    numbered = keys.with_row_index("group").cast({"group": pl.Int64})
+    group = sessions.join(numbered, on=list(key), how="left", maintain_order="left")["group"].fill_null(-1)
+    return group.to_numpy(), keys
+
+
+def _label(view: int, keys: pl.DataFrame, values: Array | Floats) -> pl.DataFrame:
+    """Rows of a table of ``look_up``."""
+    numbers = pl.DataFrame(values.astype(np.float32), schema=dict.fromkeys(NAMES, pl.Float32))
+    return pl.concat([keys, numbers], how="horizontal").insert_column(0, _repeat(view, numbers.height))
+
+
+def _repeat(view: int, count: int) -> pl.Series:
+    return pl.Series("view", np.full(count, view, np.int32))

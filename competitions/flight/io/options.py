@@ -1,0 +1,237 @@
+"""Options from a file: price, fare rules and the two legs, one row an option, in file order.
+
+Text is parsed, numbers are narrowed; what cannot be is missing, and every such case is counted. A query returns values
+and, beside them, one Boolean column per thing that can go wrong (its name starts with ``FAULT``).
+"""
+
+import polars as pl
+
+from competitions.flight.io.encoding import Codes, encode
+from competitions.flight.io.parquet import Note, Source, collect, filled
+from competitions.flight.io.schema import LEGS, SEGMENTS, leg_column, segment_column
+
+FAULT = "!"
+MISSING = "missing"
+MINUTE_MS = 60_000
+INT8_MAX = (1 << 7) - 1
+DURATION = r"^([0-9]{1,2}\.)?[0-9]{2}:[0-5][0-9]:[0-5][0-9]$"
+CLOCK_LENGTH = len("HH:MM:SS")
+NUMBER = r"^[^0-9]*([0-9]{1,9})[^0-9]*$"
+INFINITY = float("inf")
+RULES = {"cancel": "miniRules0", "exchange": "miniRules1"}
+# Our name of a segment's field, by the host's.
+TEXTS = {
+    "duration": "duration",
+    "flightNumber": "flight",
+    "marketingCarrier_code": "carrier",
+    "departureFrom_airport_iata": "from",
+    "arrivalTo_airport_iata": "to",
+}
+NUMBERS = {"cabinClass": "cabin", "seatsAvailable": "seats"}
+FIRST_TEXTS = {"operatingCarrier_code": "operator", "aircraft_code": "aircraft"}
+FIRST_NUMBERS = {"baggageAllowance_quantity": "bags", "baggageAllowance_weightMeasurementType": "bags_kg"}
+
+
+def read_fares(source: Source) -> tuple[pl.DataFrame, list[Note]]:
+    """Read price, taxes and fare rules: one row per option, in file order."""
+    price, sound = pl.col("totalPrice"), pl.col("totalPrice").is_between(0, INFINITY, closed="none")
+    exprs = [
+        pl.when(sound).then(price).cast(pl.Float32).alias("price"),
+        _fault(~sound.fill_null(False), "totalPrice null, zero, negative or infinite"),
+        *_read_amount("taxes", "taxes"),
+        *_read_status("pricingInfo_isAccessTP", "access_tp"),
+    ]
+    for name, rule in RULES.items():
+        exprs += _read_amount(f"{rule}_monetaryAmount", f"{name}_fee")
+        exprs += _read_amount(f"{rule}_percentage", f"{name}_percent")
+        exprs += _read_status(f"{rule}_statusInfos", f"{name}_allowed")
+    return _split_faults(source, source.collect(*exprs))
+
+
+def _read_amount(column: str, name: str) -> tuple[pl.Expr, pl.Expr]:
+    sound = pl.col(column).is_between(0, INFINITY, closed="left")
+    value = pl.when(sound).then(pl.col(column)).cast(pl.Float32).alias(name)
+    return value, _fault(~sound, f"{column} negative or infinite")
+
+
+def _read_status(column: str, name: str) -> tuple[pl.Expr, pl.Expr]:
+    return _narrow(column, 1).alias(name), _fault(_is_unfit(column, 1), f"{column} neither 0 nor 1")
+
+
+def _fault(broken: pl.Expr, what: str) -> pl.Expr:
+    return broken.fill_null(False).alias(FAULT + what)
+
+
+def _split_faults(source: Source, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Note]]:
+    """Part the values from the faults, which are counted."""
+    faults = [name for name in frame.columns if name.startswith(FAULT)]
+    notes = [Note(source.path.name, name.removeprefix(FAULT), int(frame[name].sum()), MISSING) for name in faults]
+    return frame.drop(faults), notes
+
+
+def _is_unfit(column: str, most: int = INT8_MAX) -> pl.Expr:
+    value = pl.col(column)
+    return ~(value.is_between(0, most) & (value == value.floor()))
+
+
+def _narrow(column: str, most: int = INT8_MAX) -> pl.Expr:
+    return pl.when(~_is_unfit(column, most)).then(pl.col(column)).cast(pl.Int8)
+
+
+def parse_duration(text: pl.Expr) -> pl.Expr:
+    """Whole minutes (Int16) of ``HH:MM:SS`` or ``D.HH:MM:SS``; null where it is neither, or above 22 days or so."""
+    days = pl.when(text.str.len_bytes() > CLOCK_LENGTH).then(text.str.head(-CLOCK_LENGTH - 1)).otherwise(pl.lit("0"))
+    parts = (days, text.str.slice(-CLOCK_LENGTH, 2), text.str.slice(-CLOCK_LENGTH + 3, 2))
+    day, hour, minute = (part.cast(pl.Int32, strict=False) for part in parts)
+    return pl.when(text.str.contains(DURATION)).then((day * 24 + hour) * 60 + minute).cast(pl.Int16, strict=False)
+
+
+def parse_minute(text: pl.Expr) -> pl.Expr:
+    """Minutes since 1970 (Int32) of a local time ``2024-06-15T15:40:00``; null where the text is none."""
+    time = text.str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="ms", strict=False)
+    return (time.dt.epoch("ms") // MINUTE_MS).cast(pl.Int32, strict=False)
+
+
+def read_leg(source: Source, codes: Codes, leg: int) -> tuple[pl.DataFrame, list[Note]]:
+    """Read one leg: one row per option in file order, all null where the option has no such leg."""
+    taken = [*_take_leg(leg), *(expr for s in SEGMENTS for expr in _take_segment(leg, s)), *_take_first(leg)]
+    parsed = (
+        source.frame.select(taken)
+        .with_columns(_parse_times())
+        .with_columns(_is_present(s).alias(f"present{s}") for s in SEGMENTS)
+        .with_columns(pl.sum_horizontal(pl.col(f"present{s}").cast(pl.Int8) for s in SEGMENTS).alias("segments"))
+        .with_columns(
+            present=(pl.col("segments") > 0) | _any_filled("departure_text", "arrival_text", "duration_text"),
+            layover=_layover(),
+            last=_last_airport(),
+        )
+        .with_columns(_encode(codes))
+    )
+    frame = collect(source.path, parsed.select(*_leg_values(leg), *_leg_faults(leg)))
+    return _split_faults(source, frame)
+
+
+def _take_leg(leg: int) -> list[pl.Expr]:
+    texts = {"departure": "departureAt", "arrival": "arrivalAt", "duration": "duration"}
+    return [filled(leg_column(leg, field)).alias(f"{name}_text") for name, field in texts.items()]
+
+
+def _take_segment(leg: int, s: int) -> list[pl.Expr]:
+    taken = [filled(segment_column(leg, s, field)).alias(f"{name}{s}") for field, name in TEXTS.items()]
+    numbers = [_narrow(segment_column(leg, s, field)).alias(f"{name}{s}") for field, name in NUMBERS.items()]
+    empty = pl.any_horizontal(pl.col(segment_column(leg, s, field)) == "" for field in TEXTS)
+    unfit = pl.any_horizontal(_is_unfit(segment_column(leg, s, field)) for field in NUMBERS)
+    return [*taken, *numbers, empty.alias(f"empty{s}"), unfit.alias(f"unfit{s}")]
+
+
+def _take_first(leg: int) -> list[pl.Expr]:
+    """What is of interest in the first segment alone."""
+    texts = [filled(segment_column(leg, 0, field)).alias(name) for field, name in FIRST_TEXTS.items()]
+    numbers = [_narrow(segment_column(leg, 0, field)).alias(name) for field, name in FIRST_NUMBERS.items()]
+    unfit = pl.any_horizontal(_is_unfit(segment_column(leg, 0, field)) for field in FIRST_NUMBERS)
+    empty = pl.any_horizontal(pl.col(segment_column(leg, 0, field)) == "" for field in FIRST_TEXTS)
+    return [*texts, *numbers, empty.alias("empty_first"), unfit.alias("unfit_first")]
+
+
+def _parse_times() -> list[pl.Expr]:
+    return [
+        parse_minute(pl.col("departure_text")).alias("departure"),
+        parse_minute(pl.col("arrival_text")).alias("arrival"),
+        parse_duration(pl.col("duration_text")).alias("duration"),
+        pl.col("flight0").str.extract(NUMBER).cast(pl.Int32).alias("flight"),
+        *(parse_duration(pl.col(f"duration{s}")).alias(f"minutes{s}") for s in SEGMENTS),
+    ]
+
+
+def _any_filled(*names: str) -> pl.Expr:
+    return pl.any_horizontal(pl.col(name).is_not_null() for name in names)
+
+
+def _is_present(s: int) -> pl.Expr:
+    """The host's files have room for four segments a leg: those without a value are none."""
+    return _any_filled(f"duration{s}", f"flight{s}", f"from{s}")
+
+
+def _layover() -> pl.Expr:
+    """Minutes on the ground, negative where the segments outlast the leg; unknown where a segment's duration is."""
+    flown = pl.sum_horizontal(pl.col(f"minutes{s}").cast(pl.Int32).fill_null(0) for s in SEGMENTS)
+    known = pl.all_horizontal(pl.col(f"minutes{s}").is_not_null() | ~pl.col(f"present{s}") for s in SEGMENTS)
+    return pl.when(known & (pl.col("segments") > 0)).then(pl.col("duration") - flown)
+
+
+def _last_airport() -> pl.Expr:
+    last = pl.lit(None, pl.String)
+    for s in SEGMENTS:
+        last = pl.when(pl.col(f"present{s}")).then(pl.col(f"to{s}")).otherwise(last)
+    return last
+
+
+def _encode(codes: Codes) -> list[pl.Expr]:
+    return [
+        encode(pl.col("carrier0"), codes.carriers).alias("carrier_code"),
+        encode(pl.col("operator"), codes.carriers).alias("operator_code"),
+        encode(pl.col("aircraft"), codes.aircraft).alias("aircraft_code"),
+        encode(pl.col("from0"), codes.airports).alias("origin_code"),
+        encode(pl.col("last"), codes.airports).alias("destination_code"),
+    ]
+
+
+def _leg_values(leg: int) -> list[pl.Expr]:
+    values = {
+        **{name: pl.col(name) for name in ("departure", "arrival", "duration", "segments")},
+        "layover": pl.when(pl.col("layover") >= 0).then(pl.col("layover")).cast(pl.Int16),
+        "carrier": pl.col("carrier_code"),
+        "operator": pl.col("operator_code"),
+        "flight": pl.col("flight"),
+        "aircraft": pl.col("aircraft_code"),
+        "origin": pl.col("origin_code"),
+        "destination": pl.col("destination_code"),
+        "cabin": pl.col("cabin0"),
+        "cabin_low": pl.min_horizontal(f"cabin{s}" for s in SEGMENTS),
+        "bags": pl.col("bags"),
+        "bags_kg": pl.col("bags_kg"),
+        "seats": pl.min_horizontal(f"seats{s}" for s in SEGMENTS),
+        "carriers": _count_carriers(),
+    }
+    return [pl.when("present").then(value).alias(LEGS[leg] + name) for name, value in values.items()]
+
+
+def _count_carriers() -> pl.Expr:
+    """Distinct marketing carriers of the leg: a segment counts where no earlier one has its carrier."""
+    new = []
+    for s in SEGMENTS:
+        carrier = pl.col(f"carrier{s}")
+        seen = [carrier == pl.col(f"carrier{earlier}") for earlier in range(s)]
+        is_new = carrier.is_not_null() & ~pl.any_horizontal(pl.lit(False), *seen).fill_null(False)
+        new.append(is_new.cast(pl.Int8))
+    return pl.sum_horizontal(new)
+
+
+def _leg_faults(leg: int) -> list[pl.Expr]:
+    def lost(text: str, value: str) -> pl.Expr:
+        return pl.col(text).is_not_null() & pl.col(value).is_null()
+
+    unknown = {"carrier0": "carrier", "operator": "operator", "aircraft": "aircraft", "from0": "origin"}
+    unknown |= {"last": "destination"}
+    return [
+        _fault(lost("departure_text", "departure"), f"{leg_column(leg, 'departureAt')} unreadable"),
+        _fault(lost("arrival_text", "arrival"), f"{leg_column(leg, 'arrivalAt')} unreadable"),
+        _fault(lost("duration_text", "duration"), f"{leg_column(leg, 'duration')} unreadable"),
+        _fault(
+            pl.any_horizontal(lost(f"duration{s}", f"minutes{s}") for s in SEGMENTS),
+            f"legs{leg} segment duration unreadable",
+        ),
+        _fault(lost("flight0", "flight"), f"{segment_column(leg, 0, 'flightNumber')} without one number"),
+        _fault(
+            pl.any_horizontal("empty_first", *(f"empty{s}" for s in SEGMENTS)), f"legs{leg} segment with an empty text"
+        ),
+        _fault(
+            pl.any_horizontal("unfit_first", *(f"unfit{s}" for s in SEGMENTS)),
+            f"legs{leg} cabin, seats or baggage no whole number from 0 to {INT8_MAX}",
+        ),
+        _fault(pl.col("layover") < 0, f"legs{leg} segments that outlast the leg: layover"),
+        *(
+            _fault(lost(text, f"{name}_code"), f"legs{leg} {name} unknown to the train file")
+            for text, name in unknown.items()
+        ),
+    ]

@@ -1,0 +1,145 @@
+"""Open one of the host's parquet files: the schema is checked at once, columns are read lazily, in common types."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from common.errors import UserError
+from competitions.flight.io.schema import DTYPES, INDEX, LAYOUT, SELECTED, WHERE, Kind, required
+
+# A float holds every whole number up to here and no more.
+FLOAT_WHOLE_MAX = 1 << 53
+
+
+class Note(NamedTuple):
+    """A finding that did not stop the reading: the file, what was found, how often (``rows``), and what was done."""
+
+    file: str
+    what: str
+    rows: int
+    done: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A checked file: ``frame`` has the columns of the layout in the types of ``columns.DTYPES``, in file order."""
+
+    path: Path
+    frame: pl.LazyFrame
+    rows: int
+    notes: tuple[Note, ...]
+
+    def collect(self, *exprs: pl.Expr | str) -> pl.DataFrame:
+        """Read the columns that ``exprs`` use, in file order."""
+        return collect(self.path, self.frame.select(*exprs))
+
+    def column(self, expr: pl.Expr | str) -> pl.Series:
+        """Read one column."""
+        return self.collect(expr).to_series()
+
+
+def filled(name: str) -> pl.Expr:
+    """The text of a column; an empty text is a missing one."""
+    return pl.when(pl.col(name) != "").then(pl.col(name)).alias(name)
+
+
+def require_file(path: Path) -> None:
+    """Refuse a path at which there is no file, saying where the file belongs and where it comes from."""
+    if path.is_dir():
+        raise UserError(f"{path} is a directory, not a file; {WHERE}")
+    if not path.exists():
+        raise UserError(f"{path.name} is missing from {path.parent}; {WHERE}")
+
+
+def collect(path: Path, frame: pl.LazyFrame) -> pl.DataFrame:
+    """Run a query over ``path`` in batches; a file that turns out to be damaged is a ``UserError``."""
+    try:
+        return frame.collect(engine="streaming")
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise UserError(_tell_damaged(path, error)) from error
+
+
+def _tell_damaged(path: Path, error: Exception) -> str:
+    reason = (str(error).splitlines() or ["no reason given"])[0]
+    return f"{path} cannot be read as a parquet file ({reason}); download it again"
+
+
+def open_source(path: Path, labelled: bool) -> Source:
+    """Check that ``path`` is a parquet file with at least one row and the columns of the layout, in fitting types."""
+    require_file(path)
+    scan = pl.scan_parquet(path)
+    try:
+        schema = scan.collect_schema()
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise UserError(_tell_damaged(path, error)) from error
+    wanted = required(labelled)
+    _refuse_missing(path, schema, wanted)
+    _refuse_types(path, schema, wanted)
+    rows = int(collect(path, scan.select(pl.len())).item())
+    if not rows:
+        raise UserError(f"{path} has columns and no rows; download it again")
+    _refuse_fractions(path, scan, [name for name in wanted if LAYOUT[name] is Kind.INTEGER and schema[name].is_float()])
+    frame = scan.select(_in_common_type(name, schema[name]) for name in wanted)
+    return Source(path, frame, rows, _note_others(path, schema, wanted, rows))
+
+
+def _refuse_missing(path: Path, schema: pl.Schema, wanted: Iterable[str]) -> None:
+    missing = [name for name in wanted if name not in schema]
+    if not missing:
+        return
+    nearest = get_close_matches(missing[0], [name for name in schema if name not in LAYOUT], 1)
+    hint = f" (the nearest other name is {nearest[0]!r})" if nearest else ""
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    raise UserError(f"{path} lacks the column {missing[0]!r}{hint}{more}; rename it, or download the file again")
+
+
+def _refuse_types(path: Path, schema: pl.Schema, wanted: Iterable[str]) -> None:
+    for name in wanted:
+        if not _fits(LAYOUT[name], schema[name]):
+            raise UserError(
+                f"{path}, column {name!r}: the type is {schema[name]} where {LAYOUT[name].value} is expected "
+                f"({DTYPES[LAYOUT[name]]}); cast the column, or download the file again"
+            )
+
+
+def _fits(kind: Kind, dtype: pl.DataType) -> bool:
+    if dtype == pl.Null:
+        return True
+    if kind in (Kind.INTEGER, Kind.REAL):
+        return dtype.is_numeric()
+    if kind is Kind.TEXT:
+        return isinstance(dtype, pl.String | pl.Categorical | pl.Enum)
+    if kind is Kind.TIME:
+        return isinstance(dtype, pl.Datetime) and dtype.time_zone is None
+    return dtype == pl.Boolean
+
+
+def _refuse_fractions(path: Path, scan: pl.LazyFrame, names: list[str]) -> None:
+    """Refuse whole numbers stored as floats where one of them is none."""
+    values = {name: pl.col(name).fill_nan(None) for name in names}
+    broken = [
+        value.filter((value != value.round()) | (value.abs() > FLOAT_WHOLE_MAX)).first().alias(name)
+        for name, value in values.items()
+    ]
+    if not broken:
+        return
+    for name, value in collect(path, scan.select(broken)).row(0, named=True).items():
+        if value is not None:
+            raise UserError(f"{path}, column {name!r}: {value} is not a whole number; download the file again")
+
+
+def _in_common_type(name: str, dtype: pl.DataType) -> pl.Expr:
+    value = pl.col(name).fill_nan(None) if dtype.is_float() else pl.col(name)
+    return value.cast(DTYPES[LAYOUT[name]])
+
+
+def _note_others(path: Path, schema: pl.Schema, wanted: Iterable[str], rows: int) -> tuple[Note, ...]:
+    others = [name for name in schema if name not in wanted and name != INDEX]
+    return tuple(
+        Note(path.name, f"column {name!r} " + ("in a test file" if name == SELECTED else "unknown"), rows, "not read")
+        for name in others
+    )

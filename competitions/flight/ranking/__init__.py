@@ -1,0 +1,1 @@
+"""Training rows, rankers, blend and rerank."""

@@ -1,0 +1,139 @@
+"""The closing summary: what was read, how validation compares with the test, what each model scores."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from common.pipeline.run import Result
+from common.ranking.gbdt import Ranker
+from common.ranking.size_bucket_blending import BucketBlend
+from common.submission import Checked
+from competitions.flight.features.booking_history import History
+from competitions.flight.io import reader
+from competitions.flight.io.reader import Searches
+from competitions.flight.ranking.training_data import Labelled
+from competitions.flight.split import LARGE, Split, Views
+
+GAINS_SHOWN = 40
+Reading = dict[str, float] | str  # what a model scores on another split, or why it was not read
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run leaves for its summary; results are read from disk when asked. ``names``: the columns of scores.
+
+    ``views`` and ``known``: what the test sees, and what history tells it.
+    """
+
+    files: reader.RawFiles
+    train: Result[Searches]
+    test: Result[Searches]
+    split: Result[Split]
+    names: Sequence[str]
+    rankers: Sequence[Result[Ranker]]
+    measured: Result[list[dict[str, float]]]
+    blend: Result[BucketBlend]
+    penalty: Result[float]
+    readings: dict[str, Reading]
+    labelled: Result[Labelled]
+    scores: Result[NDArray[np.float64]]
+    views: Result[Views]
+    known: Result[History]
+    answers: Result[NDArray[np.float32]]
+    checked: Sequence[Checked]
+
+    @property
+    def rungs(self) -> list[str]:
+        """What is measured, in order: the baseline, every model, the blend, the reranked blend."""
+        return [*self.names, "blend", "blend, reranked"]
+
+
+def summarise(outcome: Outcome) -> dict[str, Any]:
+    """Everything of the closing summary as plain values, for run.json."""
+    measured, blend = outcome.measured.value, outcome.blend.value
+    notes = [*outcome.train.value.notes, *outcome.test.value.notes]
+    models = dict(zip(outcome.rungs, measured, strict=True))
+    rounds = [ranker.value.rounds for ranker in outcome.rankers]
+    final = measured[-1]
+    return {
+        "notes": [note._asdict() for note in notes],
+        "cv": {"hit_rate@3": final["hit_rate@3"], "error": final["error"], "queries": count_sessions(outcome)},
+        "models": models,
+        "rounds": dict(zip(outcome.names, rounds, strict=True)),
+        "blend": describe_blend(outcome.names[1:], blend) | {"rerank_penalty": outcome.penalty.value},
+        "readings": dict(outcome.readings),
+        "folds": compare_folds(outcome),
+        "gains": rank_gains([ranker.value for ranker in outcome.rankers[1:]]),
+        "submission": {"path": str(outcome.checked[0].path), "rows": outcome.checked[0].rows},
+        "submissions": [str(checked.path) for checked in outcome.checked],
+    }
+
+
+def describe_blend(names: Sequence[str], blend: BucketBlend) -> dict[str, Any]:
+    """The blend as plain values."""
+    return {
+        "models": list(names),
+        "method": blend.method,
+        "edges": list(blend.edges),
+        "weights": [list(map(float, row)) for row in blend.weights],
+        "temperatures": list(map(float, blend.temperatures)),
+        "hit_rates": dict(blend.hit_rates),
+    }
+
+
+def count_sessions(outcome: Outcome) -> dict[str, int]:
+    """Sessions by role, with a booking, and the scored ones of validation."""
+    roles = outcome.split.value.roles.join(outcome.train.value.sessions.select("session", "size"), on="session")
+    counts = dict(roles.group_by("role").len().sort("role").iter_rows())
+    scored = roles.filter((pl.col("role") == "valid") & (pl.col("size") > LARGE)).height
+    return counts | {"valid_scored": scored, "test": outcome.test.value.sessions.height}
+
+
+def rank_gains(rankers: Sequence[Ranker]) -> dict[str, float]:
+    """The features with the largest mean share of the models' gain."""
+    gains: dict[str, float] = {}
+    for ranker in rankers:
+        total = sum(ranker.gain.values()) or 1.0
+        for name, gain in ranker.gain.items():
+            gains[name] = gains.get(name, 0.0) + gain / total / len(rankers)
+    return dict(sorted(gains.items(), key=lambda pair: -pair[1])[:GAINS_SHOWN])
+
+
+def compare_folds(outcome: Outcome) -> list[dict[str, Any]]:
+    """Training, validation and test sessions side by side: where they differ, the score will drift."""
+    roles = outcome.split.value.roles
+    train = outcome.train.value.sessions.join(roles, on="session", how="left", maintain_order="left")
+    parts = {
+        "train": train.filter(role="train"),
+        "validation": train.filter(role="valid"),
+        "test": outcome.test.value.sessions,
+    }
+    known = parts["train"]
+    columns = {name: describe_sessions(part, known) for name, part in parts.items()}
+    return [{"what": what, **{name: column[what] for name, column in columns.items()}} for what in columns["test"]]
+
+
+def describe_sessions(sessions: pl.DataFrame, known: pl.DataFrame) -> dict[str, float]:
+    """Shares and quartiles of some sessions; ``known``: the training sessions, with travellers and routes."""
+    size = sessions["size"]
+    profiles, routes = known["profile"].unique().implode(), known["route"].drop_nulls().unique().implode()
+    return {
+        "sessions": float(len(size)),
+        "options, quarter": float(size.quantile(0.25) or 0),
+        "options, median": float(size.quantile(0.5, "linear") or 0),
+        "options, three quarters": float(size.quantile(0.75) or 0),
+        "more than 10 options": _mean(size > LARGE),
+        "round trip": _mean(sessions["round_trip"]),
+        "booked by oneself": _mean(sessions["by_self"]),
+        "corporate tariff": _mean(sessions["access_3d"]),
+        "traveller in training": _mean(sessions["profile"].is_in(profiles)),
+        "route in training": _mean(sessions["route"].is_in(routes).fill_null(False)),
+    }
+
+
+def _mean(values: pl.Series) -> float:
+    return float(values.cast(pl.Float64).mean() or 0.0)  # type: ignore[arg-type]

@@ -1,0 +1,145 @@
+"""A service of the flight competition: one search with its options -> the options, best first.
+
+A request is a search as the reader codes it. What bookings tell (means, lifts, tastes) was tabulated at export; the
+features of the options, the models, blend and rerank are computed in the request, by the pipeline's own functions.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from common.ranking.dataset import to_matrix
+from common.ranking.size_bucket_blending import BucketBlend, apply_buckets
+from common.serving.benchmark import Answer, Mark
+from common.serving.feature_tables import KeyedTable, read_keyed, read_struct, read_table
+from common.serving.model_files import read_models, score_models
+from competitions.flight.features.booking_history import KEYS, LIFTS, History
+from competitions.flight.features.build import build
+from competitions.flight.features.option_attributes import mark_flights
+from competitions.flight.features.preferences import LEVELS
+from competitions.flight.io.reader import Searches
+from competitions.flight.ranking.rerank import rerank
+
+SETTINGS, BLEND = "settings.json", "blend.json"
+SESSIONS, OPTIONS = "sessions.arrow", "options.arrow"
+EVERYBODY = "everybody"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for every variant: the view whose bookings are seen."""
+
+    view: int
+
+
+class Mixture(msgspec.Struct, frozen=True, kw_only=True):
+    """The feature ``blocks`` that a variant builds, how it mixes its models (see ``BucketBlend``), and the ``penalty``
+    of the same-flight rerank.
+    """
+
+    blocks: tuple[str, ...]
+    temperatures: tuple[float, ...]
+    edges: tuple[int, ...]
+    weights: tuple[tuple[float, ...], ...]
+    penalty: float
+
+
+@dataclass(frozen=True)
+class Known:
+    """The tables of ``History``, each sorted by the first column of its key."""
+
+    means: Mapping[str, KeyedTable]
+    lifts: Mapping[str, KeyedTable]
+    tastes: Mapping[str, KeyedTable]
+    everybody: pl.DataFrame
+
+    def about(self, searches: Searches) -> History:
+        """The history cut down to the rows that these searches can meet."""
+        sessions, options = searches.sessions, searches.options
+
+        def cut(table: KeyedTable) -> pl.DataFrame:
+            return table.take((sessions if table.key in sessions.columns else options)[table.key])
+
+        means = {name: cut(table) for name, table in self.means.items()}
+        lifts = {name: cut(table) for name, table in self.lifts.items()}
+        tastes = {name: cut(table) for name, table in self.tastes.items()}
+        return History(means, lifts, {EVERYBODY: self.everybody} | tastes)
+
+
+class FlightService:
+    """Models, mixture and tables in memory."""
+
+    def __init__(self, export: Path, variant: str) -> None:
+        """Load what one variant needs."""
+        self.known, self.models = read_known(export), read_models(export / variant)
+        mixture = read_struct(export / variant / BLEND, Mixture)
+        self.view, self.blocks, self.penalty = (
+            read_struct(export / SETTINGS, Settings).view,
+            mixture.blocks,
+            mixture.penalty,
+        )
+        self.blend = BucketBlend(mixture.temperatures, mixture.edges, mixture.weights, "", {}, 0)
+
+    def answer(self, requests: Sequence[Searches], mark: Mark) -> list[Answer]:
+        """For each search the places of its options, best first; equal ones by their place on the page."""
+        searches = join_searches(requests)
+        view = pl.lit(self.view, pl.Int32).alias("view")
+        served = searches.sessions.select("session", view)
+        history = self.known.about(searches)
+        mark("look up")
+        frame = build(searches, 0, len(requests), served, history, self.blocks)
+        mark("features")
+        scores = score_models(frame.columns, to_matrix(frame), self.models).astype(np.float32)  # as the test's are kept
+        mark("models")
+        sizes = searches.sessions["size"].to_numpy()
+        blended = apply_buckets(self.blend, scores.astype(np.float64), sizes)
+        flights = mark_flights(searches.options).to_numpy() if self.penalty else np.empty(0, np.uint64)
+        final = rerank(blended, flights, sizes, self.penalty)
+        lists = np.split(final, np.cumsum(sizes)[:-1])
+        answers = [[float(place) for place in np.argsort(-one, kind="stable")] for one in lists]
+        mark("ranking")
+        return answers
+
+
+def load(export: Path, variant: str) -> FlightService:
+    """The service of a variant of an export."""
+    return FlightService(export, variant)
+
+
+def read_requests(path: Path) -> list[Searches]:
+    """The searches of a folder of ``sessions.arrow`` and ``options.arrow``, one by one."""
+    return cut_searches(read_table(path / SESSIONS), read_table(path / OPTIONS))
+
+
+def cut_searches(sessions: pl.DataFrame, options: pl.DataFrame) -> list[Searches]:
+    """One ``Searches`` a session; the options stand session after session."""
+    starts = np.cumsum(sessions["size"].to_numpy()) - sessions["size"].to_numpy()
+    spans = zip(starts.tolist(), sessions["size"].to_list(), strict=True)
+    return [Searches(sessions[place], options.slice(*span)) for place, span in enumerate(spans)]
+
+
+def join_searches(requests: Sequence[Searches]) -> Searches:
+    """Some searches as one, their sessions numbered from 0."""
+    sessions = pl.concat([request.sessions for request in requests])
+    options = pl.concat([request.options for request in requests])
+    sizes = sessions["size"].cast(pl.Int64)
+    number = pl.Series("session", np.arange(len(requests)), sessions["session"].dtype)
+    owner = pl.Series("session", np.repeat(np.arange(len(requests)), sizes.to_numpy()), options["session"].dtype)
+    first = (sizes.cum_sum() - sizes).cast(sessions["first"].dtype).alias("first")
+    return Searches(sessions.with_columns(number, first), options.with_columns(owner))
+
+
+def read_known(export: Path) -> Known:
+    """The tables of an export."""
+    means = {name: read_keyed(table_path(export, "means", name), key[0]) for name, key in KEYS.items()}
+    lifts = {name: read_keyed(table_path(export, "lifts", name), key[0]) for name, key in LIFTS.items()}
+    tastes = {name: read_keyed(table_path(export, "tastes", name), level.key[0]) for name, level in LEVELS.items()}
+    return Known(means, lifts, tastes, read_table(table_path(export, "tastes", EVERYBODY)))
+
+
+def table_path(export: Path, kind: str, name: str) -> Path:
+    """The file of a table."""
+    return export / "history" / f"{kind}-{name}.arrow"

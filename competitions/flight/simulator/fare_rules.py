@@ -1,0 +1,112 @@
+"""What a fare includes and allows, whether it is within the company's policy, seats left; one entry an option."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from competitions.flight.simulator.geography import CARRIERS, FERRY, Bools, Floats, Ints, hashed
+from competitions.flight.simulator.offers import BUSINESS, BUSINESS_FLEX, FLEX, LIGHT, PREMIUM, STANDARD, Options
+from competitions.flight.simulator.population import Scene
+
+# Shares of rows: Kaggle FlightRank 2025 column statistics.
+UNKNOWN_RULES, UNKNOWN_STATUS, PERCENT_ROWS = 0.077, 0.0045, 0.0165
+UNKNOWN_POLICY, TEST_UNKNOWN_POLICY = 0.0499, 0.0355
+FULL_PLANE = 0.27  # of the entries have nine seats or more
+FEE = 2800.0  # the published upper quartile of both fees
+# Assumed, so that cancelling and exchange come near the published shares.
+STRICT_LIGHT, RIGID_STANDARD = 0.08, 0.5
+TEST_CAP = 1.1  # caps grow after the summer, or fewer dear options are shown: isAccessTP rises to 0.62
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Floats with nan where the file has no value. Bags are pieces, or kg where ``in_kg``; ``seats`` by way."""
+
+    cancel_fee: Floats
+    cancel_percent: Floats
+    cancel_allowed: Floats
+    exchange_fee: Floats
+    exchange_percent: Floats
+    exchange_allowed: Floats
+    bags: Floats
+    in_kg: Floats
+    cabin: Floats
+    within: Floats  # the policy as it is, known or not
+    access: Floats  # the policy as the file has it
+    seats: tuple[Floats, Floats]
+
+
+def set_rules(scene: Scene, options: Options) -> Rules:
+    """Rules of the options of a chunk."""
+    seed, fare, number = scene.seed, options.fare, options.number
+    carrier, pair = scene.legs.carrier[options.out], scene.searches.pair[number]
+    free = (fare == FLEX) | (fare == BUSINESS_FLEX)
+    strict = (fare == LIGHT) & (hashed(seed, 143, carrier, pair) < STRICT_LIGHT)
+    rigid = (fare == LIGHT) | ((fare == STANDARD) & (hashed(seed, 142, carrier, pair) < RIGID_STANDARD))
+    out_day, back_day = scene.searches.out_day[number], scene.searches.back_day[number]
+    unknown = hashed(seed, 144, options.out, options.back + 1, out_day) < UNKNOWN_RULES
+    blind = unknown | (hashed(seed, 145, number, options.out, options.back + 1, fare) < UNKNOWN_STATUS)
+    percent = unknown | (hashed(seed, 146, options.out, options.back + 1) >= PERCENT_ROWS / (1 - UNKNOWN_RULES))
+    share = np.where((fare == LIGHT) & (hashed(seed, 147, carrier) < 0.2), 25.0, 0.0)
+    fee, dear = _fees(scene, pair, carrier, options.back >= 0)
+    within = _within(scene, options)
+    bags, in_kg = _bags(fare, carrier, seed)
+    return Rules(
+        cancel_fee=_hide(np.where(free | strict, 0.0, fee), unknown),
+        cancel_percent=_hide(share, percent),
+        cancel_allowed=_hide(~strict, blind),
+        exchange_fee=_hide(np.where(free | rigid, 0.0, dear), unknown),
+        exchange_percent=_hide(share, percent),
+        exchange_allowed=_hide(~rigid, blind),
+        bags=bags,
+        in_kg=in_kg,
+        cabin=np.select([fare == PREMIUM, fare >= BUSINESS], [4.0, 2.0], 1.0),
+        within=within,
+        access=_hide(within, _policy_unknown(scene, number, carrier)),
+        seats=(_seats(options.out, out_day, fare, seed), _seats(options.back, back_day, fare, seed)),
+    )
+
+
+def _hide(values: NDArray[np.float64] | Bools, hidden: Bools) -> Floats:
+    return np.where(hidden, np.nan, values.astype(np.float64))
+
+
+def _fees(scene: Scene, pair: Ints, carrier: Ints, returns: Bools) -> tuple[Floats, Floats]:
+    """(cancelling, exchange) in roubles, where they are neither free nor forbidden."""
+    abroad = scene.pairs.abroad[pair]
+    fee = np.where(abroad, FEE + 1500 * np.round(6 * hashed(scene.seed, 141, carrier, pair)), FEE)
+    return fee, fee * np.where(abroad, np.where(returns, 3.0, 1.5), 1.0)
+
+
+def _within(scene: Scene, options: Options) -> Floats:
+    """1.0 where the price is within the company's cap and the cabin is allowed."""
+    user = scene.searches.user[options.number]
+    company = scene.travellers.company[user]
+    cheapest = np.minimum.reduceat(options.price, options.first[:-1])[options.search]
+    cap = scene.companies.cap[company] * np.where(scene.searches.test[options.number], TEST_CAP, 1.0)
+    cabin = (options.fare < PREMIUM) | scene.travellers.vip[user] | (hashed(scene.seed, 149, company) < 0.2)
+    within: Floats = ((options.price <= cap * cheapest) & cabin).astype(np.float64)
+    return within
+
+
+def _policy_unknown(scene: Scene, number: Ints, carrier: Ints) -> Bools:
+    share = np.where(scene.searches.test[number], TEST_UNKNOWN_POLICY, UNKNOWN_POLICY)
+    hidden: Bools = hashed(scene.seed, 148, number, carrier) < share
+    return hidden
+
+
+def _bags(fare: Ints, carrier: Ints, seed: int) -> tuple[Floats, Floats]:
+    """Baggage allowance: pieces, or kg at the carriers that weigh it."""
+    weighed = np.array([row[6] for row in CARRIERS] + [0])[np.minimum(carrier, FERRY)] == 1
+    weighed &= hashed(seed, 150, carrier, fare) < 0.9
+    pieces = np.array([0.0, 1.0, 2.0, 2.0, 2.0, 2.0])[fare]
+    kilos = np.array([20.0, 30.0, 30.0, 35.0, 40.0, 40.0])[fare]
+    return np.where(weighed, kilos, pieces), weighed.astype(np.float64)
+
+
+def _seats(leg: Ints, day: Ints, fare: Ints, seed: int) -> Floats:
+    """Seats left at the fare on the day: 9 stands for nine or more."""
+    at = hashed(seed, 155, leg + 1, day, fare)
+    few = np.maximum(at - FULL_PLANE, 0.0) / (1.0 - FULL_PLANE)
+    return np.where(at < FULL_PLANE, 9.0, 1.0 + np.floor(8.0 * few**1.55))

@@ -1,0 +1,136 @@
+"""Write train and test of any size in the host's layout, with the bookings of test and the best score anyone can reach.
+
+    python -m competitions simulate flight --out build/flight/simulated --scale 0.02 --seed 1
+
+Every booking is drawn from the law in ``choice.py``, so the oracle, which ranks by that law, knows the ceiling exactly.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from common.datasets.simulated import REPORT, written_at_once
+from common.errors import UserError
+from common.pipeline.progress import track
+from competitions.flight.simulator.calibration import describe
+from competitions.flight.simulator.choice_model import book
+from competitions.flight.simulator.fare_rules import set_rules
+from competitions.flight.simulator.geography import Sizes, measure
+from competitions.flight.simulator.host_layout import SAMPLE_ROWS, Vocabularies, file_schema, make_vocabularies
+from competitions.flight.simulator.offers import list_options
+from competitions.flight.simulator.oracle import Oracle, Verdict, judge, summarise
+from competitions.flight.simulator.population import Scene, make_scene
+from competitions.flight.simulator.writer import Chunk, make_table
+
+__all__ = ["Oracle", "Simulation", "describe", "simulate"]
+
+VERSION = 1  # goes up when the same scale and seed give other files
+TRAIN, TEST, SAMPLE = "train.parquet", "test.parquet", "sample_submission.parquet"
+TRUTH = "truth.csv"
+CHUNK = 600  # sessions of a row group, about
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A finished simulation: where the files are, the rows of each, the oracle's scores."""
+
+    train: Path
+    test: Path
+    truth: Path
+    sample: Path
+    scale: float
+    seed: int
+    rows: dict[str, int]
+    oracle: Oracle
+
+
+def simulate(out: Path, scale: float, seed: int) -> Simulation:
+    """Simulate into ``out``, replacing only an earlier simulation there; the same arguments give the same bytes.
+
+    Raises ``UserError`` for a scale or seed out of range, and for a folder that holds other files or cannot be written.
+    """
+    sizes = measure(scale)
+    if seed < 0:
+        raise UserError(f"The seed is {seed}; give an integer of 0 or more.")
+    with written_at_once(out, {TRAIN, TEST, SAMPLE, TRUTH, REPORT}) as folder:
+        rows, oracle = _write_all(folder, sizes, scale, seed)
+    return Simulation(out / TRAIN, out / TEST, out / TRUTH, out / SAMPLE, scale, seed, rows, oracle)
+
+
+def _write_all(folder: Path, sizes: Sizes, scale: float, seed: int) -> tuple[dict[str, int], Oracle]:
+    scene = make_scene(sizes, seed)
+    words = make_vocabularies(scene.cities, scene.pairs)
+    train_rows = _write_train(folder, scene, words)
+    test_rows, verdicts = _write_test(folder, scene, words, train_rows)
+    oracle = summarise(verdicts)
+    rows = {
+        "train_sessions": sizes.train_sessions,
+        "train_rows": train_rows,
+        "test_sessions": sizes.test_sessions,
+        "test_rows": test_rows,
+    }
+    report = {"version": VERSION, "scale": scale, "seed": seed, "rows": rows, "oracle": asdict(oracle)}
+    (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    return rows, oracle
+
+
+def _write_train(folder: Path, scene: Scene, words: Vocabularies) -> int:
+    """Write train chunk by chunk; its rows."""
+    rows = 0
+    with _parquet(folder / TRAIN, file_schema(labelled=True)) as train:
+        for part in track(list_parts(scene, test=False), "Writing train"):
+            chunk = make_chunk(scene, words, part)
+            table = make_table(chunk, rows)
+            train.write_table(table, row_group_size=table.num_rows)
+            rows += table.num_rows
+    return rows
+
+
+def _write_test(folder: Path, scene: Scene, words: Vocabularies, first_id: int) -> tuple[int, list[Verdict]]:
+    """Write test, the sample and the truth chunk by chunk; the rows of test, and what the oracle makes of it."""
+    rows, verdicts, hidden = 0, [], []
+    with _parquet(folder / TEST, file_schema(labelled=False)) as test, _parquet(folder / SAMPLE, SAMPLE_ROWS) as sample:
+        for part in track(list_parts(scene, test=True), "Writing test"):
+            chunk = make_chunk(scene, words, part)
+            table = make_table(chunk, first_id + rows)
+            test.write_table(table, row_group_size=table.num_rows)
+            first = chunk.bookings.first
+            position = np.arange(table.num_rows) - np.repeat(first[:-1], np.diff(first))
+            listed = table.select(["Id", "ranker_id"])
+            sample.write_table(listed.append_column("selected", pa.array(position + 1)))
+            hidden.append(listed.take(pa.array(first[:-1] + chunk.bookings.booked)))
+            verdicts.append(judge(chunk.bookings, scene.sessions.search[part]))
+            rows += table.num_rows
+    pl.concat([_plain(booked) for booked in hidden]).write_csv(folder / TRUTH)
+    return rows, verdicts
+
+
+def _parquet(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Without the stored schema a reader sees plain strings, not the dictionaries that make writing them fast."""
+    return pq.ParquetWriter(path, schema, store_schema=False)
+
+
+def _plain(booked: pa.Table) -> pl.DataFrame:
+    return pl.DataFrame({"Id": booked["Id"].to_pylist(), "ranker_id": booked["ranker_id"].to_pylist()})
+
+
+def list_parts(scene: Scene, test: bool) -> list[slice]:
+    """Runs of about ``CHUNK`` sessions of one file; the sessions of a search stay together."""
+    sessions = scene.sessions
+    low, high = np.searchsorted(sessions.test, [test, test + 1]).tolist()
+    heads = low + np.flatnonzero(~sessions.joined[low:high])
+    return [slice(a, b) for a, b in pairwise([*heads[::CHUNK].tolist(), high])]
+
+
+def make_chunk(scene: Scene, words: Vocabularies, part: slice) -> Chunk:
+    """Options, rules and bookings of the sessions ``part``, which are whole searches."""
+    search = scene.sessions.search
+    options = list_options(scene, slice(int(search[part.start]), int(search[part.stop - 1]) + 1))
+    rules = set_rules(scene, options)
+    return Chunk(scene, words, part, options, rules, book(scene, part, options, rules))

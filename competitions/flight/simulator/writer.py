@@ -1,0 +1,180 @@
+"""Turn options and bookings into tables in the host's layout."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from competitions.flight.simulator.choice_model import Bookings
+from competitions.flight.simulator.fare_rules import Rules
+from competitions.flight.simulator.geography import Bools, Floats, Ints, hashed
+from competitions.flight.simulator.host_layout import (
+    TEXT,
+    Vocabularies,
+    coded,
+    column_names,
+    ranker_ids,
+    segment_text_names,
+)
+from competitions.flight.simulator.offers import BUSINESS, Options
+from competitions.flight.simulator.population import Scene
+from competitions.flight.simulator.search_sessions import local_minutes
+from competitions.flight.simulator.timetable import SEGMENTS
+
+EMPTY_IATA = 0.0008  # of legs lack the airport of arrival; the file then has ""
+# Rows without a value: Kaggle FlightRank 2025 column statistics, (train, test).
+LOST_OUT, LOST_BACK, LOST_SEATS = (6e-5, 3e-6), (0.0100, 0.0016), (0.0044, 0.0)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Options of a chunk of searches, and the sessions ``part`` that look at them."""
+
+    scene: Scene
+    words: Vocabularies
+    part: slice
+    options: Options
+    rules: Rules
+    bookings: Bookings
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the sessions are of train."""
+        return not bool(self.scene.sessions.test[self.part.start])
+
+    @property
+    def row_session(self) -> Ints:
+        """By row of the table, its session, counted from the first of the chunk."""
+        size = np.diff(self.bookings.first)
+        return np.repeat(np.arange(len(size)), size)
+
+
+def make_table(chunk: Chunk, first_id: int) -> pa.Table:
+    """Rows of the chunk's sessions; ``first_id`` is the Id of the first row."""
+    session, options, bookings, row = chunk.row_session, chunk.options, chunk.bookings, chunk.bookings.row
+    number = first_id + np.arange(len(session))
+    columns = _session_columns(chunk, session) | _option_columns(chunk, session)
+    columns |= {"Id": pa.array(number), "__index_level_0__": pa.array(number)}
+    searches, asked = chunk.scene.searches, options.number[row]
+    for way, (leg, day) in enumerate(((options.out, searches.out_day), (options.back, searches.back_day))):
+        columns |= _leg_columns(chunk, way, leg[row], day[asked], _lose(number, way, chunk))
+    if chunk.labelled:
+        booked = np.zeros(len(session), np.int64)
+        booked[bookings.first[:-1] + bookings.booked] = 1
+        columns["selected"] = pa.array(booked)
+    order = column_names(chunk.labelled)
+    return pa.table([columns[name] for name in order], names=list(order))
+
+
+def _session_columns(chunk: Chunk, session: Ints) -> dict[str, pa.Array]:
+    """Columns that are constant in a session."""
+    scene, words, part = chunk.scene, chunk.words, chunk.part
+    sessions, searches, people = scene.sessions, scene.searches, scene.travellers
+    user, search = sessions.user[part], sessions.search[part]
+    company = people.company[user]
+    tariff = scene.companies.tariff[company][session]
+    route = searches.pair[search] * 4 + searches.flip[search] + 2 * searches.round_trip[search]
+    time = sessions.time[part] * 1_000_000_000
+    names = ranker_ids(len(user), part.start, scene.seed)
+    return {
+        "bySelf": pa.array(sessions.by_self[part][session]),
+        "companyID": pa.array(scene.companies.code[company][session]),
+        "corporateTariffCode": pa.array(tariff, mask=tariff < 0),
+        "frequentFlyer": coded(people.loyalty[user][session], words.loyalty),
+        "nationality": pa.array(people.nationality[user][session]),
+        "isAccess3D": pa.array(tariff >= 0),
+        "isVip": pa.array(people.vip[user][session]),
+        "pricingInfo_passengerCount": pa.array(np.ones(len(session), np.int64)),
+        "profileId": pa.array(people.code[user][session]),
+        "ranker_id": pa.DictionaryArray.from_arrays(pa.array(session.astype(np.int32)), names),
+        "requestDate": pa.array(time[session]).cast(pa.timestamp("ns")),
+        "searchRoute": coded(route[session], words.routes),
+        "sex": pa.array(people.male[user][session]),
+    }
+
+
+def _option_columns(chunk: Chunk, session: Ints) -> dict[str, pa.Array]:
+    """Prices, taxes, fees and permissions; amounts in the company's currency."""
+    scene, options, rules, row = chunk.scene, chunk.options, chunk.rules, chunk.bookings.row
+    money = scene.companies.money[scene.travellers.company[scene.sessions.user[chunk.part]]][session]
+    amounts = {
+        "totalPrice": options.price,
+        "taxes": options.taxes,
+        "miniRules0_monetaryAmount": rules.cancel_fee,
+        "miniRules1_monetaryAmount": rules.exchange_fee,
+    }
+    others = {
+        "miniRules0_percentage": rules.cancel_percent,
+        "miniRules0_statusInfos": rules.cancel_allowed,
+        "miniRules1_percentage": rules.exchange_percent,
+        "miniRules1_statusInfos": rules.exchange_allowed,
+        "pricingInfo_isAccessTP": rules.access,
+    }
+    columns = {name: _numbers(np.round(values[row] * money)) for name, values in amounts.items()}
+    return columns | {name: _numbers(values[row]) for name, values in others.items()}
+
+
+def _numbers(values: Floats) -> pa.Array:
+    """Nan becomes null."""
+    return pa.array(values, mask=np.isnan(values))
+
+
+def _lose(number: Ints, way: int, chunk: Chunk) -> tuple[Bools, Bools]:
+    """(rows without baggage and cabin, rows without seats)."""
+    test = 0 if chunk.labelled else 1
+    at = hashed(chunk.scene.seed, 181, number, way)
+    share = (LOST_OUT, LOST_BACK)[way][test]
+    return at < share, at < share + LOST_SEATS[test]
+
+
+def _leg_columns(chunk: Chunk, way: int, leg: Ints, day: Ints, lost: tuple[Bools, Bools]) -> dict[str, pa.Array]:
+    """Columns of one way; all null where ``leg`` is -1."""
+    legs, words, prefix = chunk.scene.legs, chunk.words, f"legs{way}_"
+    known, at = leg >= 0, np.maximum(leg, 0)
+    departure = local_minutes(day, legs.departure[at])
+    arrival = departure + legs.duration[at] + legs.shift[at]
+    columns = {
+        prefix + "departureAt": coded(np.where(known, (departure - words.origin) // 5, -1), words.times),
+        prefix + "arrivalAt": coded(np.where(known, (arrival - words.origin) // 5, -1), words.times),
+        prefix + "duration": coded(np.where(known, legs.duration[at] // 5, -1), words.durations),
+    }
+    for segment in range(SEGMENTS):
+        flown = known & (legs.segments[at] > segment)
+        fields = _segment_texts(chunk, at, segment, flown) | _segment_numbers(chunk, way, segment, flown, lost)
+        columns |= {f"{prefix}segments{segment}_{name}": values for name, values in fields.items()}
+    return columns
+
+
+def _segment_texts(chunk: Chunk, leg: Ints, segment: int, flown: Bools) -> dict[str, pa.Array]:
+    if not flown.any():
+        return {name: pa.nulls(len(leg), TEXT) for name in segment_text_names()}
+    legs, words = chunk.scene.legs, chunk.words
+    empty = hashed(chunk.scene.seed, 182, np.arange(len(legs.carrier)), segment) < EMPTY_IATA
+    source = {
+        "aircraft_code": (legs.aircraft[:, segment], words.aircraft),
+        "arrivalTo_airport_city_iata": (np.where(empty, len(words.cities) - 1, legs.city[:, segment]), words.cities),
+        "arrivalTo_airport_iata": (
+            np.where(empty, len(words.airports) - 1, legs.destination[:, segment]),
+            words.airports,
+        ),
+        "departureFrom_airport_iata": (legs.origin[:, segment], words.airports),
+        "duration": (legs.minutes[:, segment] // 5, words.durations),
+        "flightNumber": (legs.flight[:, segment], words.flights),
+        "marketingCarrier_code": (legs.marketing[:, segment], words.carriers),
+        "operatingCarrier_code": (legs.operating[:, segment], words.carriers),
+    }
+    return {name: coded(np.where(flown, codes[leg], -1), vocabulary) for name, (codes, vocabulary) in source.items()}
+
+
+def _segment_numbers(
+    chunk: Chunk, way: int, segment: int, flown: Bools, lost: tuple[Bools, Bools]
+) -> dict[str, pa.Array]:
+    rules, row = chunk.rules, chunk.bookings.row
+    # Beyond the first flight a business ticket may go on in economy.
+    lower = (chunk.options.fare[row] >= BUSINESS) & (segment > 0) & (chunk.options.out[row] % 3 == 0)
+    return {
+        "baggageAllowance_quantity": pa.array(rules.bags[row], mask=~flown | lost[0]),
+        "baggageAllowance_weightMeasurementType": pa.array(rules.in_kg[row], mask=~flown | lost[0]),
+        "cabinClass": pa.array(np.where(lower, 1.0, rules.cabin[row]), mask=~flown | lost[0]),
+        "seatsAvailable": pa.array(rules.seats[way][row], mask=~flown | lost[1]),
+    }

@@ -1,0 +1,194 @@
+"""The flight submission: write it as parquet and CSV, check the file on disk, score it against a truth file."""
+
+from pathlib import Path
+
+import polars as pl
+
+from common import metrics
+from common.errors import UserError
+from common.submission import Checked, Violation, find_rows, read_back, refuse, write_csv, write_parquet
+from competitions.flight.io.parquet import open_source
+from competitions.flight.io.reader import RawFiles
+from competitions.flight.ranking.rankers import CUTOFFS, SIZES
+from competitions.flight.split import LARGE
+
+COLUMNS = ("Id", "ranker_id", "selected")
+SUBMISSION = "submission"
+SHOWN = 3
+
+FORMAT = "a parquet file, or CSV in UTF-8 without a byte-order mark"
+NAMES = f"the columns {','.join(COLUMNS)}, in this order"
+INTEGERS = "Id and selected are whole numbers: no blank, no NaN, no decimal point"
+AS_MANY = "as many rows as test.parquet"
+SAME_ORDER = "the rows of test.parquet (Id and ranker_id), in its order"
+PERMUTATION = "the ranks of a session of N options are 1 .. N, each once"
+RULES = (FORMAT, NAMES, INTEGERS, AS_MANY, SAME_ORDER, PERMUTATION)
+
+
+def write_submission(ranks: pl.Series, test: Path, folder: Path) -> tuple[Path, Path]:
+    """Write ``ranks`` (1 is best; one per row of ``test``, in its order) as submission.parquet and submission.csv."""
+    rows = open_source(test, labelled=False).collect("Id", "ranker_id")
+    if len(ranks) != rows.height:
+        raise ValueError(f"{len(ranks)} ranks for the {rows.height} rows of {test}")
+    frame = rows.with_columns(ranks.cast(pl.Int64).alias("selected"))
+    path = folder / SUBMISSION
+    return write_parquet(frame, path.with_suffix(".parquet")), write_csv(frame, path.with_suffix(".csv"))
+
+
+def check_submission(path: Path, files: RawFiles) -> Checked:
+    """Read the file on disk and verify all ``RULES`` against test.parquet; a ``UserError`` names what is broken."""
+    submission = _read_submission(path)
+    _check_rows(path, submission, files)
+    return Checked(path, submission.height, RULES)
+
+
+def _read_submission(path: Path) -> pl.DataFrame:
+    """Read a file as (``line`` or ``row``: where the row stands; Id, ranker_id, selected), the numbers as integers."""
+    if path.suffix == ".parquet":
+        return _read_parquet(path)
+    if path.suffix != ".csv":
+        raise UserError(f"{path} is neither .parquet nor .csv by its name; a submission is '{FORMAT}'")
+    text = read_back(path, COLUMNS)
+    integers = [pl.col(name).str.contains(r"^[+-]?[0-9]{1,18}$") for name in ("Id", "selected")]
+    refuse(path, find_rows(text, INTEGERS, ~pl.all_horizontal(integers)))
+    return text.with_columns(pl.col("Id", "selected").cast(pl.Int64))
+
+
+def _read_parquet(path: Path) -> pl.DataFrame:
+    try:
+        frame = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["no reason given"])[0]
+        raise UserError(f"{path} cannot be read as parquet ({reason}); name the submission file to check") from error
+    if tuple(frame.columns) != COLUMNS:
+        raise UserError(f"{path}: '{NAMES}' is broken: its columns are {','.join(frame.columns)[:120]!r}")
+    if not frame.height:
+        raise UserError(f"{path} has columns and no rows")
+    told = {name: str(dtype) for name, dtype in frame.schema.items()}
+    if not (frame.schema["Id"].is_integer() and frame.schema["selected"].is_integer()):
+        raise UserError(f"{path}: '{INTEGERS}' is broken: the types are {told}")
+    if frame.schema["ranker_id"] != pl.String:
+        raise UserError(f"{path}: '{SAME_ORDER}' is broken: ranker_id is {told['ranker_id']}, not String")
+    frame = frame.with_row_index("row")
+    refuse(path, find_rows(frame, INTEGERS, pl.any_horizontal(pl.col("Id", "selected").is_null())))
+    return frame.with_columns(pl.col("Id", "selected").cast(pl.Int64))
+
+
+def _check_rows(path: Path, submission: pl.DataFrame, files: RawFiles) -> None:
+    expected = open_source(files.test, labelled=False).collect("Id", "ranker_id")
+    violations = []
+    if submission.height != expected.height:
+        missing = expected.join(submission, on=["Id", "ranker_id"], how="anti", maintain_order="left")
+        extra = submission.join(expected, on=["Id", "ranker_id"], how="anti", maintain_order="left")
+        told = [f"{submission.height} rows for {expected.height}"]
+        told += [f"missing Id {Id}" for Id in missing["Id"].head(SHOWN)]
+        told += [f"unknown Id {Id}" for Id in extra["Id"].head(SHOWN)]
+        violations.append(Violation(AS_MANY, abs(submission.height - expected.height), tuple(told)))
+    else:
+        violations += _find_moved(submission, expected)
+    refuse(path, violations + _find_no_permutation(submission))
+
+
+def _find_moved(submission: pl.DataFrame, expected: pl.DataFrame) -> list[Violation]:
+    """Rows that are not the test file's row of the same place."""
+    keys = ["Id", "ranker_id"]
+    other = pl.any_horizontal(submission[key].ne_missing(expected[key]) for key in keys)
+    moved = pl.select(other).to_series().arg_true()
+    if not len(moved):
+        return []
+    place, first = submission.columns[0], moved[0]
+    told = f"{place} {submission[place][first]}: {submission.row(first)[1:3]} where {expected.row(first)} is expected"
+    same = submission.select(keys).sort(keys).equals(expected.sort(keys))
+    return [Violation(SAME_ORDER, len(moved), (told, *(["the rows are all there, only their order is wrong"] * same)))]
+
+
+def _find_no_permutation(submission: pl.DataFrame) -> list[Violation]:
+    """Sessions whose ranks are not 1 .. N: N distinct whole numbers, the least 1 and the greatest N, are."""
+    rank = pl.col("selected")
+    found = (
+        submission.lazy()
+        .group_by("ranker_id")
+        .agg(pl.len(), rank.min().alias("low"), rank.max().alias("high"), rank.n_unique().alias("distinct"))
+        .filter((pl.col("low") != 1) | (pl.col("high") != pl.col("len")) | (pl.col("distinct") != pl.col("len")))
+        .sort("ranker_id")
+        .collect()
+    )
+    told = tuple(
+        f"session {session}: {distinct} distinct ranks from {low} to {high} on {size} rows"
+        for session, size, low, high, distinct in found.head(SHOWN).iter_rows()
+    )
+    return [Violation(PERMUTATION, found.height, told)] if found.height else []
+
+
+def score_submission(path: Path, truth: Path, files: RawFiles | None = None) -> dict[str, float]:
+    """Score a submission file against a truth file (Id, ranker_id of the booked options; further columns are ignored).
+
+    ``hit_rate@k`` (k = 1, 3, 5, 10), ``mrr@10`` and ``hit_rate@3_error``, its standard error, are means over the
+    ``sessions`` of more than 10 options that have an answer, ``hit_rate@3[11-27]`` over those of that many options,
+    ``hit_rate@3[all sizes]`` over all that have an answer. ``files``: verify all ``RULES`` first. Without them the
+    ranks alone are verified.
+    """
+    submission = _read_submission(path)
+    if files is None:
+        refuse(path, _find_no_permutation(submission))
+    else:
+        _check_rows(path, submission, files)
+    answers = _read_truth(truth)
+    places = (
+        submission.join(answers.select("ranker_id").unique(), on="ranker_id", how="semi")
+        .with_columns(pl.len().over("ranker_id").alias("size"))
+        .join(answers, on=["Id", "ranker_id"])
+        .select(
+            pl.col("ranker_id").alias("query"), pl.col("Id").alias("item"), pl.col("selected").alias("rank"), "size"
+        )
+    )
+    if places.height < answers.height:
+        lost = answers.join(places, left_on="Id", right_on="item", how="anti", maintain_order="left")
+        raise UserError(
+            f"{truth}: {lost.height} booked option(s) are not rows of {path} (first: Id {lost['Id'][0]}, session "
+            f"{lost['ranker_id'][0]}): the two belong to different files"
+        )
+    return _summarise(path, truth, places)
+
+
+def _read_truth(truth: Path) -> pl.DataFrame:
+    """The booked options (Id, ranker_id), one a session."""
+    try:
+        text = pl.read_csv(truth, infer_schema=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["no reason given"])[0]
+        raise UserError(f"{truth} cannot be read as CSV ({reason}); name the truth file") from error
+    missing = [name for name in ("Id", "ranker_id") if name not in text.columns]
+    if missing or not text.height:
+        raise UserError(f"{truth} must have the columns Id and ranker_id and a row for each booked option")
+    answers = text.select(pl.col("Id").cast(pl.Int64, strict=False), "ranker_id").with_row_index("line", offset=2)
+    broken = answers.filter(pl.any_horizontal(pl.all().is_null()))
+    if broken.height:
+        raise UserError(f"{truth}, line {broken['line'][0]}: Id is not a whole number or ranker_id is blank")
+    repeated = answers.filter(pl.col("ranker_id").is_duplicated())
+    if repeated.height:
+        lines = repeated.filter(ranker_id=repeated["ranker_id"][0])["line"].to_list()
+        raise UserError(
+            f"{truth}: session {repeated['ranker_id'][0]} is on the lines {lines[0]} and {lines[1]}; keep one"
+        )
+    return answers.drop("line")
+
+
+def _summarise(path: Path, truth: Path, places: pl.DataFrame) -> dict[str, float]:
+    scored = places.filter(pl.col("size") > LARGE)
+    if not scored.height:
+        raise UserError(f"{truth}: no session of more than {LARGE} options in {path} has an answer")
+    table = metrics.evaluate_ranks(scored, scored, CUTOFFS)
+    values = metrics.as_dict(table)
+    scores = {name: values[name] for name in (*(f"hit_rate@{k}" for k in CUTOFFS), f"mrr@{max(CUTOFFS)}")}
+    error = table.filter(metric="hit_rate", k=3)["error"].item()
+    scores |= {} if error is None else {"hit_rate@3_error": error}
+    scores["sessions"] = float(scored.height)
+    for name, (low, high) in SIZES.items():
+        group = places.filter(pl.col("size").is_between(low, high))
+        scores |= {f"hit_rate@3[{name}]": _hit_rate(group)} if group.height else {}
+    return scores | {"hit_rate@3[all sizes]": _hit_rate(places)}
+
+
+def _hit_rate(places: pl.DataFrame) -> float:
+    return metrics.as_dict(metrics.evaluate_ranks(places, places, (3,)))["hit_rate@3"]

@@ -1,0 +1,1 @@
+"""Features of every device and video, one module a grain."""

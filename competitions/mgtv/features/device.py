@@ -1,0 +1,51 @@
+"""What is known of a device before the day: how often it clicks, how long it stays, when it was last seen."""
+
+import polars as pl
+
+from common.retrieval.cooccurrence import exact_sum
+from competitions.mgtv.config import FeatureSettings
+from competitions.mgtv.features.device_history import Past
+from competitions.mgtv.features.target_encoding import COUNTS, count_events, fade, log_rate, overall, shrink
+from competitions.mgtv.split import Asked
+
+RATES = ("click", "answer", "finish", "abandon", "log_t", "residual")
+LAST = 3
+
+
+def describe_devices(past: Past, asked: Asked, settings: FeatureSettings) -> pl.DataFrame:
+    """One row per query, in order: query, and the block's features."""
+    keys = asked.queries
+    parts = [_describe_rates(past, keys, half_life, settings.device_prior) for half_life in settings.half_lives]
+    recent = keys.join(_describe_recent(past), on="device", how="left", maintain_order="left")
+    return pl.concat([recent.drop("device"), *parts], how="horizontal").cast({pl.Float64: pl.Float32})
+
+
+def _describe_rates(past: Past, keys: pl.DataFrame, half_life: float, prior: float) -> pl.DataFrame:
+    tag = f"{half_life:g}d"
+    counts = past.log.lazy().group_by("device").agg(count_events(fade(past.day, half_life))).sort("device").collect()
+    base = overall(counts, RATES)
+    own = keys.join(counts, on="device", how="left", maintain_order="left")
+    root = pl.DataFrame({rate: [base[rate]] * keys.height for rate in RATES})
+    rates = shrink(own, root, prior, RATES).rename({rate: f"device_{rate}_{tag}" for rate in RATES})
+    sizes = own.select(pl.col(name).fill_null(0.0).log1p().alias(f"device_log_{name}_{tag}") for name in COUNTS[:4])
+    return pl.concat([rates, sizes], how="horizontal")
+
+
+def _describe_recent(past: Past) -> pl.DataFrame:
+    """Days since the device was last seen and last clicked, what it last watched and how much of it."""
+    log, played = past.log.lazy(), pl.col("t") > 0
+    seen = log.group_by("device").agg(
+        device_seen_ago=(past.day - pl.col("day").max()).cast(pl.Float32),
+        device_clicked_ago=(past.day - pl.col("day").filter("clicked").max()).cast(pl.Float32),
+        device_days=pl.col("day").n_unique().cast(pl.Float32),
+        device_list_size=(pl.col("shown").sum() / pl.col("day").n_unique()).cast(pl.Float32),
+    )
+    watched = log.filter(played).with_columns(log_t=log_rate().cast(pl.Float64))
+    last = watched.group_by("device", maintain_order=True).agg(
+        device_last_log_t=pl.col("log_t").last(),
+        device_last_residual=pl.col("residual").last(),
+        device_last_residuals=exact_sum(pl.col("residual").tail(LAST)) / pl.len().clip(upper_bound=LAST),
+        device_last_duration=pl.col("duration").last(),
+        device_usual_duration=pl.col("duration").tail(20).median(),
+    )
+    return seen.join(last, on="device", how="left").collect().sort("device")

@@ -1,0 +1,97 @@
+"""Decayed counts of what happened before a day, and rates made of them by empirical Bayes.
+
+A rate is a posterior mean: (events + prior * mean of the level above) / (trials + prior). A video that was shown twice
+is worth its collection's rate, a collection hardly shown its channel's (Efron and Morris 1975 for the idea, Robbins
+1956 for the name). ``prior`` is in trials: how many impressions the level above speaks for.
+"""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from common.retrieval.cooccurrence import exact_sum
+from competitions.mgtv.split import Asked
+
+FINISHED, ABANDONED = 0.95, 0.15
+LOWEST, HIGHEST = 0.01, 2.0  # log t is taken of t within these: one play of 50 rounds is not 50 viewers
+COUNTS = ("shows", "clicks", "answers", "plays", "finished", "abandoned", "log_t", "residual")
+# rate: (events, trials)
+RATES = {
+    "click": ("clicks", "shows"),
+    "answer": ("answers", "shows"),
+    "finish": ("finished", "plays"),
+    "abandon": ("abandoned", "plays"),
+    "log_t": ("log_t", "plays"),
+    "residual": ("residual", "plays"),
+}
+
+
+def count_events(weight: pl.Expr) -> list[pl.Expr]:
+    """The ``COUNTS`` of a group of log rows with column ``residual``, each row counting ``weight``.
+
+    Sums are exact (see ``exact_sum``), so that the order in which threads take the rows does not show.
+    """
+    t, played = pl.col("t"), pl.col("t") > 0
+    flags = {
+        "shows": pl.col("shown"),
+        "clicks": pl.col("clicked"),
+        "answers": pl.col("answer"),
+        "plays": played.fill_null(False),
+        "finished": (t >= FINISHED).fill_null(False),
+        "abandoned": (played & (t < ABANDONED)).fill_null(False),
+        "log_t": log_rate(),
+        "residual": pl.col("residual"),
+    }
+    return [exact_sum(weight * flag.cast(pl.Float64).fill_null(0.0)).alias(name) for name, flag in flags.items()]
+
+
+def log_rate() -> pl.Expr:
+    """log t of a played row, null for others."""
+    return pl.when(pl.col("t") > 0).then(pl.col("t").clip(LOWEST, HIGHEST).log())
+
+
+def past_of(log: pl.DataFrame, asked: Asked) -> pl.LazyFrame:
+    """The log strictly before the day that is asked about: the only door through which features see the log."""
+    return log.lazy().filter(pl.col("day") < asked.day)
+
+
+def fade(day: int, half_life: float) -> pl.Expr:
+    """The weight of a log row for ``day``: 1 for the day before, half of it ``half_life`` days earlier."""
+    return 0.5 ** ((day - 1 - pl.col("day")).cast(pl.Float64) / half_life)
+
+
+def tally_videos(log: pl.DataFrame) -> pl.DataFrame:
+    """The counts of every (video, day): made once, since each served day then adds up the days before it."""
+    marked = log.lazy().with_columns(residual=pl.lit(0.0))
+    return (
+        marked.group_by("video", "day").agg(count_events(pl.lit(1.0))).sort("video", "day").collect(engine="streaming")
+    )
+
+
+def weigh(tally: pl.DataFrame, keys: Sequence[str], day: int, half_life: float) -> pl.DataFrame:
+    """One row per key: the decayed counts of the days before ``day``, from a tally with a column ``day``."""
+    return (
+        tally.lazy()
+        .filter(pl.col("day") < day)
+        .group_by(keys)
+        .agg(exact_sum(pl.col(name) * fade(day, half_life)).alias(name) for name in COUNTS)
+        .sort(keys)
+        .collect()
+    )
+
+
+def shrink(counts: pl.DataFrame, above: pl.DataFrame, prior: float, rates: Sequence[str]) -> pl.DataFrame:
+    """Posterior means (rows, rates) of ``counts``, drawn to the rates in ``above``, row by row."""
+    return counts.select(
+        (
+            (pl.col(RATES[rate][0]).fill_null(0.0) + prior * above[rate])
+            / (pl.col(RATES[rate][1]).fill_null(0.0) + prior)
+        ).alias(rate)
+        for rate in rates
+    )
+
+
+def overall(counts: pl.DataFrame, rates: Sequence[str]) -> dict[str, float]:
+    """The rates of all rows together; 0 without a trial."""
+    total = {name: float(counts[name].sum()) for name in COUNTS}
+    return {rate: total[RATES[rate][0]] / max(total[RATES[rate][1]], 1e-9) for rate in rates}

@@ -1,0 +1,101 @@
+"""What is known of a video before the day: how it and all that it belongs to fared, how old and how long it is."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from common.retrieval.cooccurrence import exact_sum
+from competitions.mgtv.config import FeatureSettings
+from competitions.mgtv.features.target_encoding import COUNTS, overall, shrink, weigh
+
+LEVELS = ("channel", "type", "source", "intact", "stype", "series", "collection")
+ABOVE = {"collection": "channel", "series": "channel"}  # a level's rates are drawn to those of the level above it
+RATES = ("click", "answer", "finish", "abandon", "log_t")
+BROAD = ("type", "source", "intact", "stype")  # few values: their long half-life tells what there is to tell
+
+
+def describe_videos(tally: pl.DataFrame, videos: pl.DataFrame, day: int, settings: FeatureSettings) -> pl.DataFrame:
+    """One row per video code, in code order: video, and the block's features as of the start of ``day``."""
+    parts = [videos.select("video"), _describe_facts(videos), _describe_age(tally, videos, day)]
+    for half_life in settings.half_lives:
+        levels = [level for level in LEVELS if half_life == settings.half_lives[-1] or level not in BROAD]
+        parts.append(_describe_rates(tally, videos, day, half_life, settings.prior, levels))
+    short, long = (f"video_own_log_shows_{_tag(settings.half_lives[i])}" for i in (0, -1))
+    frame = pl.concat(parts, how="horizontal")
+    return frame.with_columns(video_trend=pl.col(short) - pl.col(long)).cast({pl.Float64: pl.Float32})
+
+
+def _tag(half_life: float) -> str:
+    return f"{half_life:g}d"
+
+
+def _describe_facts(videos: pl.DataFrame) -> pl.DataFrame:
+    most = _of_collection(pl.col("serial").max())
+    return videos.select(
+        video_duration=pl.col("duration"),
+        video_type="type",
+        video_source="source",
+        video_channel="channel",
+        video_intact="intact",
+        video_stype="stype",
+        video_serial=pl.col("serial").cast(pl.Float32),
+        video_serial_share=(pl.col("serial") / most.clip(lower_bound=1)).cast(pl.Float32),
+        video_episodes=_of_collection(pl.len()).cast(pl.Float32),
+        video_known=pl.col("known"),
+    )
+
+
+def _of_collection(value: pl.Expr) -> pl.Expr:
+    """A value of the whole collection; null where there is none, which is no collection of its own."""
+    return pl.when(pl.col("collection").is_not_null()).then(value.over("collection"))
+
+
+def _describe_age(tally: pl.DataFrame, videos: pl.DataFrame, day: int) -> pl.DataFrame:
+    """Days since the video was first shown, last shown, last clicked, and impressions of the last day."""
+    past = tally.filter(pl.col("day") < day)
+    clicked = pl.col("day").filter(pl.col("clicks") > 0)
+    ages = past.group_by("video").agg(
+        video_age=(day - pl.col("day").min()).cast(pl.Float32),
+        video_shown_ago=(day - pl.col("day").max()).cast(pl.Float32),
+        video_clicked_ago=(day - clicked.max()).cast(pl.Float32),
+        video_log_shows_yesterday=pl.col("shows").filter(pl.col("day") == day - 1).sum().log1p(),
+        video_log_clicks_yesterday=pl.col("clicks").filter(pl.col("day") == day - 1).sum().log1p(),
+    )
+    joined = videos.select("video", "collection").join(ages, on="video", how="left", maintain_order="left")
+    newest = _of_collection(pl.col("video_age").min())
+    return joined.with_columns(video_newest_age=newest).drop("video", "collection")
+
+
+def _describe_rates(
+    tally: pl.DataFrame, videos: pl.DataFrame, day: int, half_life: float, prior: float, levels: Sequence[str]
+) -> pl.DataFrame:
+    """Posterior rates of each level: a level without one above is drawn to the overall rate."""
+    tag = _tag(half_life)
+    by_video = weigh(tally, ["video"], day, half_life)
+    base = overall(by_video, RATES)
+    root = pl.DataFrame({rate: [base[rate]] * videos.height for rate in RATES})
+    marked = by_video.join(videos.select("video", *LEVELS), on="video", how="left")
+    posterior: dict[str, pl.DataFrame] = {}
+    parts = []
+    for level in levels:
+        sums = (
+            marked.drop_nulls(level)
+            .group_by(level)
+            .agg(exact_sum(pl.col(name)).alias(name) for name in COUNTS)
+            .sort(level)
+        )
+        counts = videos.select(level).join(sums, on=level, how="left", maintain_order="left")
+        above = posterior.get(ABOVE.get(level, ""), root)
+        posterior[level] = shrink(counts, above, prior, RATES)
+        parts.append(_name(posterior[level], counts, level, tag))
+    counts = videos.select("video").join(by_video, on="video", how="left", maintain_order="left")
+    own = shrink(counts, posterior["collection"], prior, RATES)
+    return pl.concat([*parts, _name(own, counts, "own", tag)], how="horizontal")
+
+
+def _name(rates: pl.DataFrame, counts: pl.DataFrame, level: str, tag: str) -> pl.DataFrame:
+    sizes = counts.select(
+        pl.col("shows").fill_null(0.0).log1p().alias(f"video_{level}_log_shows_{tag}"),
+        pl.col("clicks").fill_null(0.0).log1p().alias(f"video_{level}_log_clicks_{tag}"),
+    )
+    return pl.concat([rates.rename({rate: f"video_{level}_{rate}_{tag}" for rate in RATES}), sizes], how="horizontal")

@@ -1,0 +1,102 @@
+"""Read the time-synced comments: one workbook after the other, added up by video and day."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from competitions.mgtv.config import HostSettings
+from competitions.mgtv.io.csv_reader import DIGITS_BEFORE_POINT, Note
+from competitions.mgtv.io.encoding import Codes
+from competitions.mgtv.io.folder import RawFiles
+from competitions.mgtv.io.schema import COMMENT_COLUMNS, COMMENT_SHEET, COMMENTS
+from competitions.mgtv.io.sentiment import weigh
+from competitions.mgtv.io.timestamps import parse_moments
+from competitions.mgtv.io.videos import read_videos
+from competitions.mgtv.io.xlsx import read_sheet
+
+# A duration may be cut to whole seconds: a comment in the last of them is no stray.
+SLACK_MS = 1000
+DATE_ALONE = r"^([0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2})$"
+SUMS: dict[str, type[pl.DataType]] = {
+    "comments": pl.Int32,
+    "sentiment": pl.Float32,
+    "offset_s": pl.Float32,
+    "length": pl.Int32,
+}
+DONE = {
+    "comment with a videoid that is no whole number": "left out",
+    "comment of a video that no log, no table and no test has": "left out",
+    "comment with a ctime that is blank or no date": "left out, as nobody could say when it was known",
+    "comment without a text": "kept, of length 0",
+    "comment with an etime that is no number": "kept, at an unknown offset",
+    "comment with an etime below 0": "kept, at an unknown offset",
+    "comment with an etime beyond the end of the video": "kept, at an unknown offset",
+}
+ODD_VIDEO, STRANGE, UNDATED, SILENT, ODD_OFFSET, NEGATIVE, BEYOND = DONE
+
+
+@dataclass(frozen=True)
+class Comments:
+    """One row per video and date of writing, sorted by these: the number of ``comments``, the sum of their
+    ``sentiment`` (each -1, 0 or 1), of their offsets in the video in seconds (unknown: 0), and of their characters.
+    """
+
+    frame: pl.DataFrame
+    notes: tuple[Note, ...]
+
+
+def read_comments(files: RawFiles, codes: Codes, host: HostSettings) -> Comments:
+    """Read the workbooks one by one; memory is that of the largest."""
+    lengths = read_videos(files, codes, host).frame.select("video", "vid", most_ms=pl.col("duration") * 1000 + SLACK_MS)
+    schema = {"video": pl.Int32, "date": pl.Date, "comments": pl.Int64, "sentiment": pl.Int64}
+    parts = [pl.DataFrame(schema=schema | {"offset_ms": pl.Int64, "length": pl.Int64})]
+    counts: Counter[str] = Counter()
+    for path in files.comments:
+        part, found = _add_up(path, lengths, host.comment_mib)
+        parts.append(part)
+        counts.update(found)
+    total = pl.concat(parts).group_by("video", "date").agg(pl.all().sum()).sort("video", "date")
+    frame = total.with_columns(offset_s=pl.col("offset_ms") / 1000).select(
+        "video", "date", *(pl.col(name).cast(dtype) for name, dtype in SUMS.items())
+    )
+    return Comments(frame, tuple(Note(COMMENTS, what, counts[what], DONE[what]) for what in DONE if counts[what]))
+
+
+def _add_up(path: Path, lengths: pl.DataFrame, most_mib: float) -> tuple[pl.DataFrame, dict[str, int]]:
+    """One row per (video, date) of a workbook, in whole numbers, whose sums do not depend on the order."""
+    table = read_sheet(path, COMMENT_SHEET, COMMENT_COLUMNS, most_mib)
+    rows = table.filter(~pl.all_horizontal(pl.all().is_null()))
+    vid = pl.col("videoid").str.strip_chars().str.replace(DIGITS_BEFORE_POINT, "$1").cast(pl.Int64, strict=False)
+    moment = parse_moments(rows["ctime"].str.strip_chars().str.replace(DATE_ALONE, "$1 00:00:00"))
+    etime = pl.col("etime").str.strip_chars().cast(pl.Float64, strict=False)
+    read = rows.select(
+        vid=vid,
+        date=moment.cast(pl.Datetime("ms")).dt.date(),
+        content="content",
+        written=pl.col("etime").str.strip_chars() != "",
+        etime=pl.when(etime.is_finite()).then(etime),
+    ).join(lengths, on="vid", how="left", maintain_order="left")
+    known = pl.col("video").is_not_null()
+    kept = read.filter(known & pl.col("date").is_not_null())
+    offset = pl.col("etime")
+    faults = kept.select(
+        (pl.col("content").fill_null("") == "").sum().alias(SILENT),
+        (pl.col("written") & offset.is_null()).sum().alias(ODD_OFFSET),
+        (offset < 0).sum().alias(NEGATIVE),
+        (offset > pl.col("most_ms")).sum().alias(BEYOND),
+    ).row(0, named=True)
+    lost = read.select(
+        pl.col("vid").is_null().sum().alias(ODD_VIDEO),
+        (pl.col("vid").is_not_null() & ~known).sum().alias(STRANGE),
+        (known & pl.col("date").is_null()).sum().alias(UNDATED),
+    ).row(0, named=True)
+    inside = (offset >= 0) & ~(offset > pl.col("most_ms")).fill_null(False)
+    sums = kept.group_by("video", "date").agg(
+        comments=pl.len().cast(pl.Int64),
+        sentiment=weigh(pl.col("content")).cast(pl.Int64).sum(),
+        offset_ms=pl.when(inside).then(offset.round().cast(pl.Int64, strict=False)).sum(),
+        length=pl.col("content").str.len_chars().cast(pl.Int64).sum(),
+    )
+    return sums, faults | lost

@@ -1,0 +1,53 @@
+"""Small integers for devices and videos: the row of a sorted list of all that the files name."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from competitions.mgtv.io.csv_reader import Kind, read_blocks
+from competitions.mgtv.io.folder import RawFiles
+
+DEVICE = {"did": Kind.KEY}
+VIDEO = {"vid": Kind.WHOLE}
+PAIR = DEVICE | VIDEO
+
+
+@dataclass(frozen=True)
+class Codes:
+    """``devices`` (did) and ``videos`` (vid), ascending and unique; the row number is the code."""
+
+    devices: pl.DataFrame
+    videos: pl.DataFrame
+
+
+def learn_codes(files: RawFiles) -> Codes:
+    """Every device of a log or of the test; every video of these or of the table of videos."""
+    logs = [path for day in files.days for path in (day.show, day.click, day.play) if path is not None]
+    seen = [_list_distinct(path, PAIR) for path in (*logs, files.shown)]
+    devices = [_list_distinct(files.asked, DEVICE)["did"], *(found["did"] for found in seen)]
+    videos = [_list_distinct(files.videos, VIDEO)["vid"], *(found["vid"] for found in seen)]
+    return Codes(_sort_distinct(devices), _sort_distinct(videos))
+
+
+def _list_distinct(path: Path, columns: dict[str, Kind]) -> dict[str, pl.Series]:
+    blocks = [block.frame for block in read_blocks(path, columns)]
+    return {name: pl.concat([block[name].unique() for block in blocks]).unique() for name in columns}
+
+
+def _sort_distinct(parts: Iterable[pl.Series]) -> pl.DataFrame:
+    return pl.concat(list(parts)).unique().sort().to_frame()
+
+
+def encode(frame: pl.DataFrame, codes: Codes) -> pl.DataFrame:
+    """Put ``device`` in the place of did and ``video`` in that of vid (both Int32, in front), rows in their order.
+
+    Null is what ``codes`` lacks.
+    """
+    parts = []
+    for host, name, known in (("did", "device", codes.devices), ("vid", "video", codes.videos)):
+        if host in frame.columns:
+            coded = known.with_columns(pl.int_range(pl.len(), dtype=pl.Int32).alias(name))
+            parts.append(frame.select(host).join(coded, on=host, how="left", maintain_order="left")[name])
+    return pl.DataFrame([*parts, *frame.drop("did", "vid", strict=False)])

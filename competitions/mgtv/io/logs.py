@@ -1,0 +1,192 @@
+"""Read the logs of a day, and the test: who was shown what, who clicked when, who watched for how long."""
+
+import datetime
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from common.errors import UserError
+from competitions.mgtv.config import HostSettings
+from competitions.mgtv.io.csv_reader import Kind, Note, read_table, short_name
+from competitions.mgtv.io.encoding import DEVICE, PAIR, Codes, encode
+from competitions.mgtv.io.folder import DayFiles, RawFiles
+
+KEYS = ("device", "video")
+POSITION_MAX = (1 << 15) - 1
+DAY_SCHEMA = {
+    "day": pl.Int16,
+    "device": pl.Int32,
+    "video": pl.Int32,
+    "position": pl.Int16,
+    "shown": pl.Boolean,
+    "clicked": pl.Boolean,
+    "click_ms": pl.Int64,
+    "play": pl.Float32,
+}
+Noted = tuple[pl.DataFrame, list[Note]]
+
+
+@dataclass(frozen=True)
+class Day:
+    """One row per (device, video) of a day, sorted by device, position (null last: not shown) and video.
+
+    ``position`` counts from 0 in the order of the show file; ``click_ms`` is the first click (null where unknown);
+    ``play`` is in seconds (null where unknown). ``date``: that of most clicks, None where no click has a time.
+    """
+
+    frame: pl.DataFrame
+    date: datetime.date | None
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True)
+class Test:
+    """``asked``: one row per device to answer for (query 0.. in the order of the file, device); ``shown``: what these
+    devices were shown, one row per (device, video), sorted by device and position.
+    """
+
+    asked: pl.DataFrame
+    shown: pl.DataFrame
+    notes: tuple[Note, ...]
+
+
+def read_day(day: DayFiles, codes: Codes, host: HostSettings) -> Day:
+    """Read the impressions, clicks and plays of a day and bring them together by (device, video)."""
+    shows, found_shows = _read_shows(day.show, codes)
+    clicks, found_clicks, date = _read_clicks(day.click, codes)
+    plays, found_plays = _read_plays(day.play, codes, host.several_plays)
+    pairs = shows.join(clicks, on=KEYS, how="full", coalesce=True).join(plays, on=KEYS, how="full", coalesce=True)
+    frame = (
+        pairs.with_columns(
+            day=pl.lit(day.day, pl.Int16),
+            shown=pl.col("position").is_not_null(),
+            clicked=pl.col("clicked").fill_null(False),
+            played=pl.col("played").fill_null(False),
+        )
+        .sort("device", "position", "video", nulls_last=True)
+        .select(*DAY_SCHEMA, "played")
+    )
+    strays = _note_strays(day, frame)
+    notes = (*found_shows, *found_clicks, *found_plays, *strays)
+    return Day(frame.drop("played"), date, tuple(note for note in notes if note.rows))
+
+
+def _note_strays(day: DayFiles, frame: pl.DataFrame) -> Iterator[Note]:
+    counts = frame.select(
+        unseen_clicks=(pl.col("clicked") & ~pl.col("shown")).sum(),
+        unseen_plays=(pl.col("played") & ~pl.col("shown")).sum(),
+        unclicked=(pl.col("played") & ~pl.col("clicked")).sum(),
+    ).row(0, named=True)
+    yield Note(short_name(day.click), "click without an impression", counts["unseen_clicks"], "kept as not shown")
+    if day.play is not None:
+        yield Note(short_name(day.play), "play without an impression", counts["unseen_plays"], "kept as not shown")
+        yield Note(short_name(day.play), "play without a click", counts["unclicked"], "kept as not clicked")
+
+
+def _read_shows(path: Path, codes: Codes) -> Noted:
+    """One row per pair: device, video, position."""
+    table = read_table(path, PAIR)
+    pairs = encode(table.frame, codes)
+    frame = _number(pairs)
+    name = short_name(path)
+    return frame, [
+        *table.notes,
+        Note(name, "no impression", int(pairs.is_empty()), "kept as a day without impressions"),
+        Note(name, "impression repeated", pairs.height - frame.height, "counted once"),
+    ]
+
+
+def _number(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Keep the first row of each pair, sort by device and number the rows of each from 0."""
+    key = pl.col("device").cast(pl.Int64) * (1 << 32) + pl.col("video")
+    first = pairs.filter(key.is_first_distinct()).sort("device", maintain_order=True)
+    position = pl.int_range(pl.len()).over("device").clip(upper_bound=POSITION_MAX).cast(pl.Int16)
+    return first.with_columns(position=position)
+
+
+def _read_clicks(path: Path, codes: Codes) -> tuple[pl.DataFrame, list[Note], datetime.date | None]:
+    """One row per pair: device, video, clicked, click_ms of the first click; and the date of most clicks."""
+    table = read_table(path, PAIR | {"click_time": Kind.TIME})
+    rows = encode(table.frame, codes).rename({"click_time": "click_ms"})
+    distinct = rows.unique()
+    frame = distinct.group_by(KEYS).agg(pl.col("click_ms").min(), clicked=pl.lit(True))
+    days = distinct["click_ms"].drop_nulls().cast(pl.Datetime("ms")).dt.date().alias("date").value_counts()
+    dates = days.sort(["count", "date"], descending=[True, False])["date"].to_list()
+    name = short_name(path)
+    notes = [
+        *table.notes,
+        Note(name, "no click", int(rows.is_empty()), "kept as a day without clicks"),
+        Note(name, "click_time blank", rows["click_ms"].null_count(), "kept as a click at an unknown time"),
+        Note(name, "click repeated", rows.height - distinct.height, "counted once"),
+        Note(name, "further click of a pair", distinct.height - frame.height, "the earliest taken"),
+    ]
+    return frame, notes, dates[0] if dates else None
+
+
+def _read_plays(path: Path | None, codes: Codes, several: str) -> Noted:
+    """One row per pair: device, video, play, played."""
+    if path is None:
+        schema = {"device": pl.Int32, "video": pl.Int32, "play": pl.Float32, "played": pl.Boolean}
+        return pl.DataFrame(schema=schema), []
+    table = read_table(path, PAIR | {"play_time": Kind.NUMBER})
+    rows = encode(table.frame, codes).rename({"play_time": "play"})
+    negative = pl.col("play") < 0
+    known = rows.with_columns(play=pl.when(~negative).then("play"))
+    distinct = known.unique(maintain_order=True)
+    frame = distinct.group_by(KEYS).agg(MERGED[several].cast(pl.Float32), played=pl.lit(True))
+    name = short_name(path)
+    return frame, [
+        *table.notes,
+        Note(name, "no play", int(rows.is_empty()), "kept as a day without plays"),
+        Note(name, "play_time blank", rows["play"].null_count(), "kept as a play of unknown length"),
+        Note(name, "play_time negative", rows.filter(negative).height, "kept as a play of unknown length"),
+        Note(name, "play repeated", known.height - distinct.height, "counted once"),
+        Note(name, "further play of a pair", distinct.height - frame.height, MERGE_TOLD[several]),
+    ]
+
+
+_PLAY = pl.col("play").drop_nulls()
+MERGED = {
+    "first": _PLAY.first(),
+    "sum": pl.when(_PLAY.len() > 0).then(_PLAY.cast(pl.Float64).sum()).alias("play"),
+    "max": _PLAY.max(),
+}
+MERGE_TOLD = {"first": "the first in the file taken", "sum": "added up", "max": "the longest taken"}
+
+
+def read_test(files: RawFiles, codes: Codes) -> Test:
+    """Read the devices to answer for, and what they were shown."""
+    asked, found_asked = _read_asked(files.asked, codes)
+    table = read_table(files.shown, PAIR)
+    pairs = encode(table.frame, codes)
+    wanted = pairs.join(asked, on="device", how="semi", maintain_order="left")
+    shown = _number(wanted)
+    if shown.is_empty():
+        raise UserError(f"{files.shown} shows nothing to any device of {files.asked}; download both files again")
+    name = short_name(files.shown)
+    alone = asked.join(shown, on="device", how="anti").height
+    notes = [
+        *found_asked,
+        *table.notes,
+        Note(name, "row of a device that is not asked for", pairs.height - wanted.height, "left out"),
+        Note(name, "impression repeated", wanted.height - shown.height, "counted once"),
+        Note(short_name(files.asked), "device asked for and shown nothing", alone, "kept"),
+    ]
+    return Test(asked, shown, _filled(notes))
+
+
+def _read_asked(path: Path, codes: Codes) -> Noted:
+    table = read_table(path, DEVICE)
+    devices = encode(table.frame, codes)
+    if devices.is_empty():
+        raise UserError(f"{path} asks for no device; download it again")
+    distinct = devices.unique("device", keep="first", maintain_order=True)
+    asked = distinct.select(pl.int_range(pl.len(), dtype=pl.Int32).alias("query"), "device")
+    repeated = Note(short_name(path), "device asked for again", devices.height - distinct.height, "the first kept")
+    return asked, [*table.notes, repeated]
+
+
+def _filled(notes: Iterable[Note]) -> tuple[Note, ...]:
+    return tuple(note for note in notes if note.rows)

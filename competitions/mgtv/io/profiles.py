@@ -1,0 +1,55 @@
+"""Read the table of devices: 87 numbers and a word of unknown meaning."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from competitions.mgtv.io.csv_reader import Kind, Note, read_blocks, short_name
+from competitions.mgtv.io.encoding import Codes, encode
+from competitions.mgtv.io.folder import RawFiles
+from competitions.mgtv.io.schema import NUMBERS, PROFILE_COLUMNS, WORD
+from competitions.mgtv.io.videos import encode_words
+
+KINDS = {"did": Kind.KEY} | dict.fromkeys(NUMBERS, Kind.MEASURE) | {WORD: Kind.TEXT}
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """One row per device that has a profile, sorted by device: f0 .. f86 (Float32) and f87 (a dense code of its texts,
+    Int32), but for columns that are null everywhere.
+    """
+
+    frame: pl.DataFrame
+    notes: tuple[Note, ...]
+
+
+def read_profiles(files: RawFiles, codes: Codes) -> Profiles:
+    """Read the profiles of the devices of ``codes``; without the file, a frame without rows."""
+    if files.profiles is None:
+        return Profiles(pl.DataFrame(schema={"device": pl.Int32}), ())
+    blocks, rows, blank = [], 0, 0
+    for block in read_blocks(files.profiles, KINDS):
+        blocks.append(block.frame)
+        rows, blank = rows + block.frame.height, blank + block.blank
+    table = encode(pl.concat(blocks), codes)
+    blocks.clear()
+    known = table.filter(pl.col("device").is_not_null())
+    del table
+    first = known.unique("device", keep="first", maintain_order=True).sort("device")
+    empty = [name for name in PROFILE_COLUMNS[1:] if first[name].null_count() == first.height]
+    frame = first.drop(empty)
+    if WORD in frame.columns:
+        frame = frame.with_columns(encode_words(pl.col(WORD)))
+    name = short_name(files.profiles)
+    notes = (
+        Note(name, "blank line", blank, "skipped"),
+        Note(name, "device of no log and not of the test", rows - known.height, "left out"),
+        Note(name, "further row of a device", known.height - first.height, "the first kept"),
+        Note(name, "device of a log or the test that the table lacks", codes.devices.height - first.height, "kept"),
+        Note(name, f"column without a value ({_shorten(empty)})", len(empty), "left out"),
+    )
+    return Profiles(frame, tuple(note for note in notes if note.rows))
+
+
+def _shorten(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")

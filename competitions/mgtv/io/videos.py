@@ -1,0 +1,106 @@
+"""Read the table of videos: what each belongs to, and how long it is."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from competitions.mgtv.config import HostSettings
+from competitions.mgtv.io.csv_reader import Kind, Note, read_table, short_name
+from competitions.mgtv.io.encoding import Codes, encode
+from competitions.mgtv.io.folder import RawFiles
+from competitions.mgtv.io.logs import Day
+from competitions.mgtv.io.schema import VIDEO_COLUMNS, play_path
+
+# Columns of texts that are read as codes, by the name in the host's file.
+WORDS = {
+    "item_cid": "collection",
+    "item_type": "type",
+    "item_assetSource": "source",
+    "item_classify": "classify",
+    "item_isIntact": "intact",
+    "stype": "stype",
+    "sid": "series",
+}
+NONE_COLUMNS = ("item_cid", "sid")  # those in which a value of ``none_values`` means none
+ORDER = (
+    "video",
+    "vid",
+    "collection",
+    "type",
+    "duration",
+    "source",
+    "classify",
+    "intact",
+    "stype",
+    "serial",
+    "series",
+    "known",
+)
+
+
+@dataclass(frozen=True)
+class Videos:
+    """One row per video code, in code order: ``collection`` the programme, ``serial`` the number of the episode in it,
+    ``duration`` in seconds (> 0 or null), ``known``: it stands in the table; the rest are dense codes of texts.
+    """
+
+    frame: pl.DataFrame
+    notes: tuple[Note, ...]
+
+
+def read_videos(files: RawFiles, codes: Codes, host: HostSettings) -> Videos:
+    """Read the table of videos; a video that it lacks gets a row of nulls."""
+    kinds = dict.fromkeys(VIDEO_COLUMNS, Kind.TEXT) | {"vid": Kind.WHOLE, "item_duration": Kind.NUMBER}
+    table = read_table(files.videos, kinds)
+    distinct = table.frame.unique(maintain_order=True)
+    first = distinct.unique("vid", keep="first", maintain_order=True)
+    duration = pl.col("item_duration")
+    serial = pl.col("item_serialno").cast(pl.Int32, strict=False)
+    none = pl.col(*NONE_COLUMNS)
+    clean = first.with_columns(
+        pl.when(~none.is_in(host.none_values)).then(none),
+        duration=pl.when(duration > 0).then(duration),
+        serial=serial,
+    ).with_columns(encode_words(pl.col(host_name)).alias(name) for host_name, name in WORDS.items())
+    frame = (
+        encode(codes.videos.with_columns(pl.col("vid").alias("key")), codes)
+        .rename({"key": "vid"})
+        .join(clean.with_columns(known=True), on="vid", how="left", maintain_order="left")
+        .with_columns(pl.col("known").fill_null(False))
+        .select(ORDER)
+    )
+    counts = first.select(
+        blank=duration.is_null().sum(),
+        zero=(duration == 0).sum(),
+        negative=(duration < 0).sum(),
+        unreadable=(serial.is_null() & pl.col("item_serialno").is_not_null()).sum(),
+    ).row(0, named=True)
+    name = short_name(files.videos)
+    notes = (
+        *table.notes,
+        Note(name, "row repeated", table.frame.height - distinct.height, "counted once"),
+        Note(name, "further row of a video, with other values", distinct.height - first.height, "the first kept"),
+        Note(name, "item_duration blank", counts["blank"], "taken as unknown"),
+        Note(name, "item_duration zero", counts["zero"], "taken as unknown"),
+        Note(name, "item_duration negative", counts["negative"], "taken as unknown"),
+        Note(name, "item_serialno not a whole number", counts["unreadable"], "taken as unknown"),
+        Note(name, "video of a log or the test that the table lacks", frame.height - first.height, "kept, unknown"),
+    )
+    return Videos(frame, tuple(note for note in notes if note.rows))
+
+
+def encode_words(text: pl.Expr) -> pl.Expr:
+    """Dense codes from 0 of texts in ascending order; in the order of numbers where all are whole numbers."""
+    number = text.cast(pl.Int64, strict=False)
+    whole = number.null_count() == text.null_count()
+    return pl.when(whole).then(number.rank("dense")).otherwise(text.rank("dense")).cast(pl.Int32) - 1
+
+
+def note_long_plays(day: Day, videos: Videos) -> tuple[Note, ...]:
+    """Count the plays of a day that are longer than the video; they are kept as they are."""
+    lengths = videos.frame.select("video", "duration")
+    joined = day.frame.filter(pl.col("play").is_not_null()).join(lengths, on="video")
+    longer = joined.filter(pl.col("play") > pl.col("duration"))
+    if longer.is_empty():
+        return ()
+    return (Note(play_path(longer["day"][0]), "play longer than its video", longer.height, "kept"),)

@@ -1,0 +1,1 @@
+"""Click rankers, the completion distribution, the decision, baselines and deep models."""

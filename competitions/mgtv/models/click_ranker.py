@@ -1,0 +1,97 @@
+"""Which of the shown videos is the answer: rankers fitted within the lists, and their calibrated probabilities."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from common.ranking.conditional_logit import Logit, fit_logit
+from common.ranking.dataset import Rows, join_rows, take_blocks
+from common.ranking.gbdt import Ranker, fit, score_rows
+from common.ranking.listwise_softmax import find_starts, log_likelihoods, softmax_within
+from competitions.mgtv.labels import Floats
+from competitions.mgtv.models.dataset import Served
+
+SLICE_ROWS = 100_000
+CUTOFF = 5  # for models that stop by a ranking metric: at 1 it is as noisy as the score
+
+
+def fit_early(
+    train: Sequence[Served],
+    valid: Served,
+    kind: str,
+    parameters: Mapping[str, Any],
+    blocks: Sequence[str],
+    rounds: int,
+    patience: int,
+    seed: int,
+) -> Ranker:
+    """Fit on the lists of the training days; stop by the validation day. The features are those of ``blocks``."""
+    stop = _learnable(valid.rows, blocks)
+    return fit(kind, parameters, _gather(train, blocks), stop, rounds, patience, seed, cutoff=CUTOFF, likelihood=True)
+
+
+def refit(
+    days: Sequence[Served], early: Sequence[Ranker], parameters: Mapping[str, Any], blocks: Sequence[str], seed: int
+) -> Ranker:
+    """Fit on all served days, for the mean of the rounds that the early stops found."""
+    rounds = max(round(sum(ranker.rounds for ranker in early) / len(early)), 1)
+    return fit(early[0].kind, parameters, _gather(days, blocks), None, rounds, 0, seed)
+
+
+def _gather(days: Sequence[Served], blocks: Sequence[str]) -> Rows:
+    return join_rows([_learnable(day.rows, blocks) for day in days])
+
+
+def _learnable(rows: Rows, blocks: Sequence[str]) -> Rows:
+    """The lists of two videos and more: a list of one says nothing about choice."""
+    chosen, several = take_blocks(rows, blocks), rows.sizes > 1
+    kept = np.repeat(several, rows.sizes)
+    return Rows(chosen.names, chosen.features[kept], rows.labels[kept], rows.sizes[several])
+
+
+def score(day: Served, rankers: Sequence[Ranker]) -> Floats:
+    """Each ranker's raw scores of the day's rows: (rows, rankers)."""
+    parts = [
+        score_rows(day.rows.names, np.asarray(day.rows.features[start : start + SLICE_ROWS]), rankers)
+        for start in range(0, max(len(day.rows.features), 1), SLICE_ROWS)
+    ]
+    return np.vstack(parts)
+
+
+def find_blend(days: Sequence[Served], scores: Sequence[Floats], names: Sequence[str], l2: float) -> Logit:
+    """Mix the models: a conditional logit whose features are their scores, so that its softmax is calibrated.
+
+    A few weights on thousands of lists; a model that adds nothing gets about 0.
+    """
+    told = [
+        Rows(tuple(names), score.astype(np.float32), day.rows.labels, day.rows.sizes)
+        for day, score in zip(days, scores, strict=True)
+    ]
+    return fit_logit(join_rows(told), None, l2)
+
+
+def mix(blend: Logit, scores: Floats, day: Served) -> Floats:
+    """P(the row is its list's answer), summing to 1 in each list."""
+    return softmax_within(blend.predict(scores.astype(np.float32)), day.rows.sizes)
+
+
+def mix_across(days: Sequence[Served], scores: Sequence[Floats], names: Sequence[str], l2: float) -> list[Floats]:
+    """``mix`` of every day by weights found on the other days, for measuring; a single day has to judge itself."""
+    mixed = []
+    for place, (day, score) in enumerate(zip(days, scores, strict=True)):
+        others = [other for other in range(len(days)) if other != place] or [place]
+        blend = find_blend([days[other] for other in others], [scores[other] for other in others], names, l2)
+        mixed.append(mix(blend, score, day))
+    return mixed
+
+
+def normalise(worth: Floats, day: Served) -> Floats:
+    """Positive numbers (rows,) as probabilities that sum to 1 in each list."""
+    sizes = day.rows.sizes
+    return np.asarray(worth / np.repeat(np.add.reduceat(worth, find_starts(sizes)), sizes))
+
+
+def mean_log_likelihood(probabilities: Floats, day: Served) -> float:
+    """Mean log probability of the answers: higher is better; that of even chances is -mean log list size."""
+    return float(log_likelihoods(np.log(np.maximum(probabilities, 1e-12)), day.rows.labels, day.rows.sizes).mean())

@@ -1,0 +1,144 @@
+"""How much of a video will be watched: a distribution of the completion rate, and the answer that earns most under it.
+
+The metric gives s(t, p) = 1 / (1 + sqrt(|t - p| / t)). It has a cusp at p = t, and p = 0 earns 1/2 whatever t is. So
+the mean of t is a bad answer: with half of the devices leaving at once and half staying to the end it is worth less
+than either. What counts is
+
+    p* = argmax_p E[s(t, p)]
+
+under the distribution of t given (device, video). The distribution is a vector of probabilities over bins; within a bin
+t is distributed as the training plays that fell into it, so that E[s] = probabilities @ table, the table holding the
+mean of s(t, p) over the plays of a bin for every p of a grid.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from common.ranking.gbdt import Matrix
+from competitions.mgtv.labels import Floats, score_rates
+
+SLICE_ROWS = 100_000
+SAMPLE = 4_000  # plays of a bin that its row of the table averages over
+FIXED: Mapping[str, Any] = {
+    "objective": "multiclass",
+    "metric": "multi_logloss",
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbose": -1,
+}
+POINT_SHARE = 0.02  # a value that holds so many of the plays gets a bin of its own
+
+
+@dataclass(frozen=True)
+class Bins:
+    """``edges`` (bins - 1,): t falls into the number of edges at or below it. ``answers`` (grid,) that are tried,
+    ``table`` (bins, grid): the mean of s over the plays of the bin, and ``means`` (bins,): their mean rate.
+    """
+
+    edges: Floats
+    answers: Floats
+    table: Floats
+    means: Floats
+
+    def place(self, rates: Floats) -> NDArray[np.int64]:
+        """The bin of each completion rate."""
+        return np.searchsorted(self.edges, rates, "right")
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A fitted model: bins, LightGBM's booster over them, the features that it takes, its rounds."""
+
+    bins: Bins
+    model: Any
+    names: tuple[str, ...]
+    rounds: int
+
+
+def make_bins(rates: Floats, bins: int, grid: int) -> Bins:
+    """Bins with about as many of the ``rates`` (n,), all above 0, in each; a frequent value has a bin of its own.
+
+    The answers tried are quantiles of the rates and an even grid up to their 99.5 %, half of each.
+    """
+    values, counts = np.unique(rates, return_counts=True)
+    points = values[counts >= max(POINT_SHARE * len(rates), 2)]
+    others = rates[~np.isin(rates, points)]
+    cuts = np.quantile(others, np.linspace(0, 1, bins + 1)[1:-1]) if len(others) else np.empty(0)
+    edges = np.unique(np.concatenate([cuts, points, np.nextafter(points, np.inf)]))
+    occupied = np.unique(np.searchsorted(edges, rates, "right"))
+    edges = edges[occupied[1:] - 1]  # no bin without a play: each begins at the edge before its own first play
+    top = float(np.quantile(rates, 0.995))
+    tried = np.concatenate(
+        [[0.0], points, np.linspace(0, top, grid // 2), np.quantile(rates, np.linspace(0, 0.995, grid // 2))]
+    )
+    answers = np.unique(tried)
+    place = np.searchsorted(edges, rates, "right")
+    groups = [rates[place == k] for k in range(len(edges) + 1)]
+    table = np.stack([mean_scores(group, answers) for group in groups])
+    return Bins(edges, answers, table, np.array([group.mean() for group in groups]))
+
+
+def mean_scores(rates: Floats, answers: Floats) -> Floats:
+    """Mean of s over ``rates`` for each answer; many rates are represented by evenly spread quantiles."""
+    if len(rates) > SAMPLE:
+        rates = np.quantile(rates, (np.arange(SAMPLE) + 0.5) / SAMPLE)
+    return np.asarray(score_rates(rates[:, None], answers[None, :]).mean(axis=0))
+
+
+def best_answers(probabilities: Floats, bins: Bins) -> tuple[Floats, Floats]:
+    """For distributions over the bins (n, bins): the answer with the highest expected s, and that expectation."""
+    answers, expected = np.empty(len(probabilities)), np.empty(len(probabilities))
+    for start in range(0, len(probabilities), SLICE_ROWS):
+        part = slice(start, start + SLICE_ROWS)
+        scores = probabilities[part] @ bins.table
+        best = scores.argmax(axis=1)
+        answers[part] = bins.answers[best]
+        expected[part] = scores[np.arange(len(best)), best]
+    return answers, expected
+
+
+def centre(probabilities: Floats, bins: Bins) -> tuple[Floats, Floats]:
+    """Mean and median of the same distributions: the answers that the ladder compares with."""
+    mean = probabilities @ bins.means
+    middle = (np.cumsum(probabilities, axis=1) < 0.5).sum(axis=1)
+    return mean, bins.means[np.minimum(middle, len(bins.means) - 1)]
+
+
+def fit(
+    features: Matrix,
+    rates: Floats,
+    names: tuple[str, ...],
+    bins: Bins,
+    held: tuple[Matrix, Floats] | None,
+    parameters: Mapping[str, Any],
+    rounds: int,
+    patience: int,
+    seed: int,
+) -> Completion:
+    """Fit the probabilities of the bins on plays (n, d) with completion rates (n,), all above 0.
+
+    With ``held`` plays the fit ends where their likelihood has not risen for ``patience`` rounds.
+    """
+    if len(bins.table) == 1:
+        return Completion(bins, None, names, 0)
+    told = dict(FIXED) | {"num_class": len(bins.table), "seed": seed} | dict(parameters)
+    data = lightgbm.Dataset(features, bins.place(rates), feature_name=list(names))
+    if held is None:
+        return Completion(bins, lightgbm.train(told, data, rounds), names, rounds)
+    stop = lightgbm.Dataset(held[0], bins.place(held[1]), reference=data)
+    ending = lightgbm.early_stopping(patience, verbose=False)
+    model = lightgbm.train(told, data, rounds, [stop], callbacks=[ending])
+    return Completion(bins, model, names, model.best_iteration)
+
+
+def predict(completion: Completion, features: Matrix) -> Floats:
+    """Probabilities of the bins for rows (n, d): (n, bins)."""
+    if completion.model is None:
+        return np.ones((len(features), 1))
+    found = completion.model.predict(features, num_iteration=completion.rounds)
+    return np.asarray(found, dtype=np.float64).reshape(len(features), -1)

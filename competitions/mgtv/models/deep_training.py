@@ -1,0 +1,217 @@
+"""Train a network on whole lists, and score a day with it.
+
+The loss is the same as the boosted trees': minus the log of the softmax of the answer within its list. A fit takes a
+fixed number of passes with a falling rate; the day that is scored afterwards is never looked at before.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from common.pipeline.determinism import steady
+from common.pipeline.progress import track
+from common.ranking.dataset import Matrix, Rows, find_columns
+from competitions.mgtv.labels import Floats
+from competitions.mgtv.models.dataset import Served
+from competitions.mgtv.models.deep_inputs import Fields, Ids, Inputs
+from competitions.mgtv.models.deep_networks import NETWORKS, Batch, Shape
+
+CLIP = 4.0
+
+
+class DeepSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """``size`` of a vector, ``hidden`` layers, ``dropout``; ``passes`` over the lists in batches of ``lists``, at a
+    ``rate`` that falls to 0, with weight ``decay``; ``watched``: how many of a device's last videos are attended to.
+    """
+
+    size: int = 8
+    hidden: tuple[int, ...] = (64, 32)
+    dropout: float = 0.2
+    passes: int = 4
+    lists: int = 256
+    rate: float = 0.003
+    decay: float = 0.01
+    watched: int = 20
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How numbers enter: less ``centre``, by ``spread``, clipped to +-4; missing is 0, and 1 in an own column for each
+    of ``flagged``, the features that were missing anywhere in training.
+    """
+
+    centre: Matrix
+    spread: Matrix
+    flagged: NDArray[np.int64]
+
+    def apply(self, features: Matrix) -> Matrix:
+        """Rows (n, d) as numbers (n, d + flagged)."""
+        known = np.isfinite(features)
+        with np.errstate(over="ignore", invalid="ignore"):
+            standard = np.clip((features - self.centre) / self.spread, -CLIP, CLIP)
+        standard = np.where(known, standard, np.float32(0))
+        return np.hstack([standard, (~known[:, self.flagged]).astype(np.float32)]).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A trained network: its weights by name, and all that it takes to score. ``losses``: the mean of each pass."""
+
+    kind: str
+    shape: Shape
+    weights: dict[str, NDArray[Any]]
+    scale: Scale
+    names: tuple[str, ...]
+    losses: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Lists one after the other: ``rows`` and, as places, what ``Inputs`` has."""
+
+    rows: Rows
+    inputs: Inputs
+    videos: Fields
+    devices: Fields
+    scale: Scale
+
+    def batch(self, lists: Ids) -> tuple[Batch, Ids]:
+        """Some lists as tensors, and the place of each list's answer among the batch's rows."""
+        sizes = self.rows.sizes[lists].astype(np.int64)
+        starts = np.cumsum(self.rows.sizes, dtype=np.int64)[lists] - sizes
+        firsts = np.cumsum(sizes) - sizes
+        rows = np.repeat(starts - firsts, sizes) + np.arange(sizes.sum())
+        owner = np.repeat(np.arange(len(lists)), sizes)
+        watched = self.inputs.watched[lists]
+        batch = Batch(
+            torch.from_numpy(self.scale.apply(self.rows.features[rows])),
+            torch.from_numpy(self.videos.ids[self.inputs.video[rows]]),
+            torch.from_numpy(self.devices.ids[self.inputs.device[lists]][owner]),
+            torch.from_numpy(owner),
+            torch.from_numpy(self.videos.ids[watched]),
+            torch.from_numpy(self.inputs.rates[lists]),
+            torch.from_numpy((watched > 0).astype(np.float32)),
+        )
+        return batch, np.flatnonzero(self.rows.labels[rows] > 0)
+
+
+def fit_network(
+    train: Sequence[Served],
+    inputs: Sequence[Inputs],
+    videos: Fields,
+    devices: Fields,
+    kind: str,
+    blocks: Sequence[str],
+    settings: DeepSettings,
+    seed: int,
+) -> Network:
+    """Train on the lists with an answer and two videos or more; the numbers are the features of ``blocks``."""
+    data = _gather(train, inputs, videos, devices, blocks)
+    columns = data.rows.features.shape[1] + len(data.scale.flagged)
+    shape = Shape(columns, videos.sizes, devices.sizes, settings.size, settings.hidden, settings.dropout)
+    with steady(seed, settings.threads):
+        network = NETWORKS[kind](shape)
+        losses = _train(network, data, settings, seed, kind)
+    weights = {name: value.numpy().copy() for name, value in network.state_dict().items()}
+    return Network(kind, shape, weights, data.scale, data.rows.names, tuple(losses))
+
+
+@torch.inference_mode()
+def score_network(
+    day: Served, inputs: Inputs, videos: Fields, devices: Fields, network: Network, settings: DeepSettings
+) -> Floats:
+    """Scores of the day's rows, (rows, 1); batches of lists, so that memory does not grow with the day."""
+    columns = [day.rows.names.index(name) for name in network.names]
+    chosen = Rows(network.names, day.rows.features[:, columns], day.rows.labels, day.rows.sizes)
+    data = _Data(chosen, inputs, videos, devices, network.scale)
+    with steady(0, settings.threads):
+        model = NETWORKS[network.kind](network.shape)
+        model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in network.weights.items()})
+        model.eval()
+        parts = [
+            model(data.batch(lists)[0]).numpy()
+            for lists in np.array_split(np.arange(len(chosen.sizes)), len(chosen.sizes) // settings.lists + 1)
+            if len(lists)
+        ]
+    return np.concatenate([np.empty(0), *parts]).astype(np.float64)[:, None]
+
+
+def _train(network: nn.Module, data: _Data, settings: DeepSettings, seed: int, name: str) -> list[float]:
+    """The passes; returns the mean loss of each."""
+    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.decay)
+    rng, count = np.random.default_rng(seed), len(data.rows.sizes)
+    batches = [lists for _ in range(settings.passes) for lists in _cut(rng.permutation(count), settings.lists)]
+    losses = []
+    network.train()
+    for step, lists in enumerate(track(batches, name)):
+        for group in optimizer.param_groups:
+            group["lr"] = settings.rate * min(1.0, 2.0 * (1 - step / len(batches)))  # falls in the second half
+        batch, answers = data.batch(lists)
+        loss = choice_loss(network(batch), batch.owner, torch.from_numpy(answers))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    return [float(np.mean(part)) for part in np.array_split(losses, settings.passes)]
+
+
+def _cut(order: Ids, size: int) -> list[Ids]:
+    return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+def choice_loss(scores: Tensor, owner: Tensor, answers: Tensor) -> Tensor:
+    """Mean of -log softmax of the answers within their lists; ``answers``: rows, one a list in the lists' order.
+
+    Scores are laid out in a table of lists, filled up with -inf, so that nothing is shared between lists.
+    """
+    lists = len(answers)
+    sizes = torch.bincount(owner, minlength=lists)
+    place = torch.arange(len(owner)) - (sizes.cumsum(0) - sizes)[owner]
+    table = scores.new_full((lists, int(sizes.max())), -torch.inf)
+    table = table.index_put((owner, place), scores)
+    return (torch.logsumexp(table, 1) - scores[answers]).mean()
+
+
+def _gather(
+    days: Sequence[Served], inputs: Sequence[Inputs], videos: Fields, devices: Fields, blocks: Sequence[str]
+) -> _Data:
+    """The lists of all days from which something can be learned."""
+    features, labels, sizes, told = [], [], [], []
+    columns = find_columns(days[0].rows.names, blocks)
+    for day, own in zip(days, inputs, strict=True):
+        starts = np.cumsum(day.rows.sizes) - day.rows.sizes
+        useful = (day.rows.sizes > 1) & (np.add.reduceat(day.rows.labels, starts) == 1)
+        kept = np.repeat(useful, day.rows.sizes)
+        features.append(day.rows.features[kept][:, columns])
+        labels.append(day.rows.labels[kept])
+        sizes.append(day.rows.sizes[useful])
+        told.append(Inputs(own.video[kept], own.device[useful], own.watched[useful], own.rates[useful]))
+    joined = Inputs(*(np.concatenate([getattr(part, name) for part in told]) for name in Inputs.__annotations__))
+    matrix = np.vstack(features)
+    rows = Rows(
+        tuple(days[0].rows.names[column] for column in columns), matrix, np.concatenate(labels), np.concatenate(sizes)
+    )
+    return _Data(rows, joined, videos, devices, measure_scale(matrix))
+
+
+def measure_scale(features: Matrix) -> Scale:
+    """Mean and deviation of the finite values of each column."""
+    centre, spread = np.zeros(features.shape[1], np.float32), np.ones(features.shape[1], np.float32)
+    flagged = []
+    for column in range(features.shape[1]):
+        known = np.isfinite(features[:, column])
+        if not known.all():
+            flagged.append(column)
+        if known.any():
+            values = features[known, column].astype(np.float64)
+            centre[column] = values.mean()
+            spread[column] = values.std() or 1.0
+    return Scale(centre, spread, np.array(flagged, np.int64))

@@ -1,0 +1,173 @@
+"""A service of the MGTV competition: a device and the videos that it is shown -> one video, and the share played.
+
+The clock of this competition is the day, so that most of what is known was tabulated at export, from the log before
+the day: what describes a video, a device, a comment stream, a profile name within a channel, and the device's own past.
+A request joins these and computes what depends on the list: pair_, list_ and sequence_ features, models, decision.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import msgspec
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from common.errors import UserError
+from common.ranking.dataset import Matrix, to_matrix
+from common.ranking.listwise_softmax import softmax_within
+from common.serving.benchmark import Answer, Mark
+from common.serving.feature_tables import read_array, read_keyed, read_struct, read_table
+from common.serving.model_files import read_logit, read_models, score_models
+from competitions.mgtv.config import FeatureSettings
+from competitions.mgtv.features.device_history import Past
+from competitions.mgtv.features.device_video import describe_pairs
+from competitions.mgtv.features.sequence import describe_sequences
+from competitions.mgtv.features.slate import describe_lists
+from competitions.mgtv.labels import Floats
+from competitions.mgtv.models.completion import Bins, best_answers
+from competitions.mgtv.split import Asked
+
+SETTINGS, BLEND, COMPLETION, REQUESTS = "settings.json", "blend.npz", "completion.txt", "requests.arrow"
+VIDEOS, ABOUT, COMMENTS, SHARES = "videos.arrow", "about.arrow", "comments.arrow", "shares.arrow"
+DEVICES, PAST, PROFILES = "devices.arrow", "past.arrow", "profiles.arrow"
+VECTORS, CHANNELS, BINS = "vectors.npy", "channels.npy", "bins.npz"
+Codes = NDArray[np.int64]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for every variant. ``names``: the columns of each profile column's table."""
+
+    day: int
+    features: FeatureSettings
+    power: float
+    no_duration: str
+    names: dict[str, list[str]]
+
+
+class Tables:
+    """What was tabulated at export."""
+
+    def __init__(self, export: Path) -> None:
+        """Map everything; pages are read when a request needs them."""
+        self.settings = read_struct(export / SETTINGS, Settings)
+        self.videos, self.about, self.comments = (read_table(export / name) for name in (VIDEOS, ABOUT, COMMENTS))
+        self.shares = read_table(export / SHARES)
+        self.devices, self.past, self.profiles = (
+            read_keyed(export / name, "device") for name in (DEVICES, PAST, PROFILES)
+        )
+        self.vectors, self.channels = read_array(export / VECTORS), read_array(export / CHANNELS)
+        self.named = {name: read_array(export / f"profile-{name}.npy") for name in self.settings.names}
+
+    def describe(self, asked: Asked, mark: Mark) -> pl.DataFrame:
+        """The features of every asked row, as ``features.build`` makes them from the whole log."""
+        settings, rows = self.settings.features, asked.rows
+        video = rows["video"].to_numpy()
+        shown = np.unique(video)
+        videos, about = self.videos[shown], self.about[shown]
+        past = Past(self.settings.day, self.past.take(asked.queries["device"]))
+        own = self.devices.take(asked.queries["device"])
+        devices = asked.queries.join(own, on="device", how="left", maintain_order="left").drop("device")
+        made = {
+            "video": self.about[video].drop("video"),
+            "device": devices[rows["query"].to_numpy()].drop("query"),
+            "comment": self.comments[video].drop("video"),
+        }
+        mark("look up")
+        made["pair"] = describe_pairs(past, asked, videos, about, devices, settings)
+        mark("pair")
+        made["profile"] = self.describe_profiles(rows)
+        mark("profile")
+        made["sequence"] = describe_sequences(past, asked, self.vectors, settings)
+        mark("sequence")
+        lists = describe_lists(asked, videos, pl.concat([made["video"], made["pair"]], how="horizontal"))
+        made["list"] = lists.with_columns(self.shares[video]["list_share_today"])
+        mark("list")
+        return pl.concat([made[block] for block in settings.blocks], how="horizontal")
+
+    def describe_profiles(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The profile block: the device's amounts, and what its names are worth in the video's channel."""
+        found = rows.select("device").join(
+            self.profiles.take(rows["device"]), on="device", how="left", maintain_order="left"
+        )
+        parts = [found.drop("device", *self.named)]
+        channel = self.channels[rows["video"].to_numpy()]
+        for name, table in self.named.items():
+            code = found[name].fill_null(0).to_numpy()  # 0: no name
+            parts.append(pl.DataFrame(table[code, channel], self.settings.names[name], orient="row"))
+        return pl.concat(parts, how="horizontal")
+
+
+class MgtvService:
+    """Tables, models, mixture and completion in memory."""
+
+    def __init__(self, export: Path, variant: str) -> None:
+        """Load what one variant needs."""
+        own = export / variant
+        self.tables, self.models, self.blend = Tables(export), read_models(own), read_logit(own / BLEND)
+        self.completion = read_completion(own / COMPLETION)
+        with np.load(export / BINS, allow_pickle=False) as arrays:
+            self.bins = Bins(*(arrays[name] for name in ("edges", "answers", "table", "means")))
+        self.durations = self.tables.videos["duration"].is_not_null().to_numpy()
+
+    def answer(self, requests: Sequence[pl.DataFrame], mark: Mark) -> list[Answer]:
+        """For each list of rows (device, video, position) the code of a video, and the share played."""
+        asked = self.ask(requests)
+        frame = self.tables.describe(asked, mark)
+        matrix, sizes = to_matrix(frame), asked.sizes.to_numpy()
+        mark("matrix")
+        scores = score_models(frame.columns, matrix, self.models).astype(np.float32)
+        chances = softmax_within(np.asarray(self.blend(scores)), sizes)
+        mark("watch models")
+        rates, worth = self.value(frame.columns, matrix, asked.rows["video"].to_numpy())
+        mark("completion")
+        weighed = chances * worth**self.tables.settings.power
+        starts = np.cumsum(sizes) - sizes
+        best = [int(start + weighed[start : start + size].argmax()) for start, size in zip(starts, sizes, strict=True)]
+        video = asked.rows["video"].to_numpy()
+        answers = [[float(video[row]), float(rates[row])] for row in best]
+        mark("decision")
+        return answers
+
+    def ask(self, requests: Sequence[pl.DataFrame]) -> Asked:
+        """Some lists as the pipeline's question."""
+        rows = pl.concat(requests)
+        number = np.repeat(np.arange(len(requests), dtype=np.int32), [len(request) for request in requests])
+        rows = rows.select(pl.Series("query", number), "device", "video", "position")
+        queries = rows.unique("query", keep="first", maintain_order=True).select("query", "device")
+        return Asked(self.tables.settings.day, queries, rows)
+
+    def value(self, names: Sequence[str], matrix: Matrix, video: Codes) -> tuple[Floats, Floats]:
+        """For each row the best answer and what it earns if the video is the right one."""
+        chances = np.ones((len(matrix), 1))
+        if self.completion is not None:
+            place = {name: column for column, name in enumerate(names)}
+            own = matrix[:, [place[name] for name in self.completion.feature_name()]]
+            chances = np.asarray(self.completion.predict(own, num_threads=1), np.float64).reshape(len(own), -1)
+        rates, expected = best_answers(chances, self.bins)
+        if self.tables.settings.no_duration == "nothing":
+            expected = np.where(self.durations[video], expected, 0.0)
+        return rates, expected
+
+
+def read_completion(path: Path) -> Any:
+    """LightGBM's model of the completion rate; None where all plays fell into one bin, and nothing was fitted."""
+    if not path.exists():
+        return None
+    try:
+        return lightgbm.Booster(model_file=path)
+    except lightgbm.basic.LightGBMError as error:
+        raise UserError(f"{path} cannot be read: {error}; export the run again.") from error
+
+
+def load(export: Path, variant: str) -> MgtvService:
+    """The service of a variant of an export."""
+    return MgtvService(export, variant)
+
+
+def read_requests(path: Path) -> list[pl.DataFrame]:
+    """The lists of a folder of requests, one by one."""
+    rows = read_table(path / REQUESTS)
+    return [part.drop("query") for part in rows.partition_by("query", maintain_order=True)]

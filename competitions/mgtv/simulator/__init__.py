@@ -1,0 +1,1 @@
+"""Simulated raw files of any size, with the truth and an oracle."""

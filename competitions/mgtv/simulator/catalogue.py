@@ -1,0 +1,233 @@
+"""The catalogue: programmes by channel, their episodes day by day, and the trailers, shorts and extras about them.
+
+A collection is a programme. Its episodes 1 .. N are released ``at_once`` every ``every`` days; of a running programme
+the last one known falls in these days, others were complete before. A video's popularity on a day is
+
+    exp(heat of the collection on the day + lift of its kind + 0.3 quality + 1.5 exp(-age in days / 2.5) - 0.02 serial)
+
+from its release on. Heat is a Zipf law of the collection's rank, a random walk, and a boost with every release.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from competitions.mgtv.simulator.constants import (
+    CHANNELS,
+    FEATURE,
+    KINDS,
+    TEST_DAY,
+    TRAILER,
+    Bools,
+    Floats,
+    Ints,
+    Sizes,
+    channel_values,
+    kind_values,
+)
+
+ZIPF, ZIPF_SHIFT = 0.9, 3.0
+WALK = 0.12  # deviation of a day's step of the heat
+BOOST, BOOST_DAYS, MOST_BOOST = 0.8, 2.0, 1.2
+NOVELTY, NOVELTY_DAYS = 1.5, 2.5
+AFTER = 20  # days after the log in which running programmes may end; what comes out then is never seen
+TO_COME = 0.14  # of the videos, about, come out after the day asked about
+EPISODE_SHARE = 0.56  # of the videos; the others are about them
+FRESH_EXTRAS = 0.8  # of the extras of complete programmes that come out in these days
+CLOSING = (0.02, 0.05, 0.09, 0.14)  # of an episode are closing titles, at which one leaves; by programme
+UNSERIED = 0.10  # of the collections have no sid
+BLANK_DURATION, ZERO_DURATION, UNLISTED = 0.005, 0.003, 0.02  # of the videos; the last of those of cold programmes
+
+
+@dataclass(frozen=True)
+class Collections:
+    """One entry a programme; episode k is video ``first + k - 1``. ``heat`` has a row a day, 0 .. 31."""
+
+    channel: Ints
+    episodes: Ints
+    first: Ints
+    quality: Floats
+    closing: Ints  # position in CLOSING
+    code: Ints
+    series: Ints  # 0: none
+    heat: Floats
+
+
+@dataclass(frozen=True)
+class Videos:
+    """One entry a video: episodes first, programme by programme. ``duration`` in whole seconds is the true one."""
+
+    collection: Ints
+    channel: Ints
+    kind: Ints  # position in KINDS
+    serial: Ints
+    release: Ints  # day, below 1: before the log
+    duration: Floats
+    told: Ints  # the duration of the table: -1 blank, 0 unknown as well
+    quality: Floats
+    code: Ints
+    listed: Bools  # stands in the table
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Programmes, videos, and the videos by programme: ``members`` from ``bounds[c]`` to ``bounds[c + 1]``."""
+
+    collections: Collections
+    videos: Videos
+    members: Ints
+    bounds: Ints
+
+
+@dataclass(frozen=True)
+class Market:
+    """A day's popularity. ``order``: videos by channel; ``steps`` (one longer) sums their weights, ``bounds`` bounds
+    the channels in them."""
+
+    day: int
+    released: Bools
+    novelty: Floats
+    order: Ints
+    steps: Floats
+    bounds: Ints
+
+
+def make_catalogue(sizes: Sizes, seed: int) -> Catalogue:
+    """Draw the catalogue of a size; the same arguments give the same one."""
+    rng = np.random.default_rng([11, seed])
+    shares = channel_values("share")
+    channel = rng.choice(len(CHANNELS), sizes.collections, p=shares / shares.sum())
+    total = round(sizes.videos / (1 - TO_COME))
+    episodes = _count_episodes(channel, round(EPISODE_SHARE * total), rng)
+    quality = rng.standard_normal(sizes.collections)
+    base = _draw_heat(channel, quality, rng)
+    last = _last_days(channel, rng)
+    videos = _make_videos(channel, episodes, quality, base, last, total, rng)
+    collections = Collections(
+        channel=channel,
+        episodes=episodes,
+        first=np.cumsum(episodes) - episodes,
+        quality=quality,
+        closing=rng.integers(0, len(CLOSING), sizes.collections),
+        code=300_000 + rng.permutation(8 * sizes.collections)[: sizes.collections],
+        series=_group_series(channel, sizes.series, rng),
+        heat=_walk(base, videos, rng),
+    )
+    members = np.argsort(videos.collection, kind="stable")
+    bounds = np.append(0, np.cumsum(np.bincount(videos.collection, minlength=sizes.collections)))
+    return Catalogue(collections, videos, members, bounds)
+
+
+def open_day(catalogue: Catalogue, day: int) -> Market:
+    """What is out on a day, and how popular it is."""
+    videos = catalogue.videos
+    released = videos.release <= day
+    novelty = np.where(released, np.exp(-np.maximum(day - videos.release, 0) / NOVELTY_DAYS), 0.0)
+    value = catalogue.collections.heat[day][videos.collection] + kind_values("heat")[videos.kind]
+    value += 0.3 * videos.quality + NOVELTY * novelty - 0.02 * np.minimum(videos.serial, 60)
+    order = np.argsort(videos.channel, kind="stable")
+    steps = np.append(0.0, np.cumsum(np.where(released, np.exp(value), 0.0)[order]))
+    bounds = np.append(0, np.cumsum(np.bincount(videos.channel, minlength=len(CHANNELS))))
+    return Market(day, released, novelty, order, steps, bounds)
+
+
+def _count_episodes(channel: Ints, total: int, rng: np.random.Generator) -> Ints:
+    """Episodes of each programme: log-normal about its channel's median, at least 1, ``total`` in all (about)."""
+    usual = channel_values("episodes")[channel]
+    drawn = usual * np.exp(0.5 * rng.standard_normal(len(channel)))
+    film = usual == 1
+    factor = (total - film.sum()) / max(drawn[~film].sum(), 1.0)
+    return np.where(film, 1, np.maximum(1, np.round(drawn * factor))).astype(np.int64)
+
+
+def _draw_heat(channel: Ints, quality: Floats, rng: np.random.Generator) -> Floats:
+    """Log popularity of each programme, its popularity-weighted mean at 0 at every size of the catalogue."""
+    rank = rng.permutation(len(channel))
+    heat = -ZIPF * np.log(rank + ZIPF_SHIFT) + channel_values("heat")[channel] + 0.25 * quality
+    weight = np.exp(heat)
+    return np.asarray(heat - (weight * heat).sum() / weight.sum())
+
+
+def _last_days(channel: Ints, rng: np.random.Generator) -> Ints:
+    """The day of each programme's last episode: in the log's days or after them where it is running."""
+    running = rng.random(len(channel)) < channel_values("running")[channel]
+    old = -rng.geometric(1 / 200, len(channel))
+    # Evenly, on and beyond the log's end: the day asked about is a day like any other.
+    recent = rng.integers(2, TEST_DAY + AFTER, len(channel))
+    return np.where(running, recent, old)
+
+
+def _make_videos(
+    channel: Ints, episodes: Ints, quality: Floats, base: Floats, last: Ints, total: int, rng: np.random.Generator
+) -> Videos:
+    """Episodes, then extras up to ``total``."""
+    programme = np.repeat(np.arange(len(channel)), episodes)
+    serial = np.arange(len(programme)) - np.repeat(np.cumsum(episodes) - episodes, episodes) + 1
+    at_once, every = (channel_values(name).astype(np.int64)[channel] for name in ("at_once", "every"))
+    release = last[programme] - (episodes[programme] - serial) // at_once[programme] * every[programme]
+    about, kind, their_serial, their_release = _draw_extras(
+        channel, episodes, base, last, max(total - len(programme), len(KINDS)), rng
+    )
+    usual = channel_values("minutes")[channel] * np.exp(0.15 * rng.standard_normal(len(channel)))
+    minutes = np.clip(usual, *KINDS[FEATURE].minutes)[programme] * np.exp(0.05 * rng.standard_normal(len(programme)))
+    low, high = np.array([KINDS[k].minutes for k in range(len(KINDS))])[kind].T
+    lengths = np.concatenate([np.clip(minutes, 20, 90), low + (high - low) * rng.random(len(kind))])
+    duration = np.round(lengths * 60)
+    collection = np.concatenate([programme, about])
+    count = len(collection)
+    told, lost = duration.astype(np.int64), rng.random(count)
+    told = np.select([lost < BLANK_DURATION, lost < BLANK_DURATION + ZERO_DURATION], [-1, 0], told)
+    return Videos(
+        collection=collection,
+        channel=channel[collection],
+        kind=np.concatenate([np.full(len(programme), FEATURE), kind]),
+        serial=np.concatenate([serial, their_serial]),
+        release=np.concatenate([release, their_release]),
+        duration=duration,
+        told=told,
+        quality=0.7 * quality[collection] + 0.7 * rng.standard_normal(count),
+        code=10_000_000 + rng.permutation(20 * count)[:count],
+        listed=(base[collection] > np.quantile(base, 0.3)) | (rng.random(count) >= UNLISTED),
+    )
+
+
+def _draw_extras(
+    channel: Ints, episodes: Ints, base: Floats, last: Ints, count: int, rng: np.random.Generator
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """(programme, kind, serial, release) of each extra; hot programmes of some channels have most."""
+    weight = channel_values("extras")[channel] * np.exp(0.5 * base) * np.sqrt(episodes)
+    about = np.sort(rng.choice(len(channel), count, p=weight / weight.sum()))
+    shares = kind_values("share")
+    kind = rng.choice(len(KINDS), count, p=shares / shares.sum())
+    serial = rng.integers(1, episodes[about] + 1)
+    at_once, every = (channel_values(name).astype(np.int64)[channel[about]] for name in ("at_once", "every"))
+    beside = last[about] - (episodes[about] - serial) // at_once * every + rng.integers(0, 3, count)
+    # A trailer comes out before its episode; old programmes get new shorts as well.
+    beside = np.where(kind == TRAILER, beside - 3, beside)
+    again = (last[about] < 1) & (rng.random(count) < FRESH_EXTRAS)
+    release = np.where(again, rng.integers(1, TEST_DAY + AFTER, count), beside)
+    return about, kind, serial, release
+
+
+def _group_series(channel: Ints, codes: int, rng: np.random.Generator) -> Ints:
+    """The series of each programme: seasons of one channel share one; 0 where there is none."""
+    season = rng.random(len(channel)) < 0.3
+    order = np.argsort(channel, kind="stable")
+    group = np.empty(len(channel), np.int64)
+    new = ~season[order] | (np.diff(channel[order], prepend=-1) != 0)
+    group[order] = np.cumsum(new) - 1
+    names = 1 + rng.permutation(max(codes, int(group.max()) + 1))
+    return np.where(rng.random(len(channel)) < UNSERIED, 0, names[group])
+
+
+def _walk(base: Floats, videos: Videos, rng: np.random.Generator) -> Floats:
+    """Heat by day (0 .. 31) and programme: the base, a random walk, a boost that fades after every release."""
+    steps = WALK * rng.standard_normal((TEST_DAY + 1, len(base)))
+    heat = base + np.cumsum(steps, axis=0)
+    boost = np.zeros(len(base))
+    for day in range(TEST_DAY + 1):
+        new = (videos.release == day) & (videos.kind == FEATURE)
+        boost *= np.exp(-1 / BOOST_DAYS)
+        boost += BOOST * (np.bincount(videos.collection[new], minlength=len(base)) > 0)
+        heat[day] += np.minimum(boost, MOST_BOOST)
+    return heat

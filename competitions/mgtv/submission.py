@@ -1,0 +1,150 @@
+"""The MGTV submission: write result.csv, check the file on disk, score it against a truth file."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from common.errors import UserError
+from common.submission import Checked, Violation, find_ids, find_rows, read_back, refuse, write_csv
+from competitions.mgtv.io import reader
+from competitions.mgtv.io.csv_reader import read_table
+from competitions.mgtv.io.encoding import DEVICE, PAIR
+from competitions.mgtv.io.schema import SUBMISSION_COLUMNS
+from competitions.mgtv.labels import score_rates
+
+FORMAT = "CSV in UTF-8 without a byte-order mark, with the header did,vid,completion_rate"
+INTEGERS = "vid is a whole number"
+RATES = "completion_rate is a finite number of 0 or more"
+ONCE = "one row per device: no did stands twice"
+SAME_ORDER = "the dids that are asked about, all of them, in their order"
+SHOWN = "vid is one of the videos that the did was shown"
+RULES = (FORMAT, INTEGERS, RATES, ONCE, SAME_ORDER, SHOWN)
+DECIMALS = 6
+
+
+def build_submission(
+    queries: pl.DataFrame, chosen: pl.DataFrame, fallback: tuple[int, float], codes: reader.Codes
+) -> pl.DataFrame:
+    """The submission frame from the ``chosen`` rows (query, video, rate), one a query that was shown anything.
+
+    A query that was shown nothing gets the ``fallback`` (video, rate): it cannot be checked, and hardly hit.
+    """
+    video, rate = fallback
+    filled = queries.join(chosen, on="query", how="left", maintain_order="left").with_columns(
+        pl.col("video").fill_null(video), pl.col("rate").fill_null(rate)
+    )
+    return pl.DataFrame(
+        {
+            "did": codes.devices["did"].gather(filled["device"]),
+            "vid": codes.videos["vid"].gather(filled["video"]),
+            "completion_rate": filled["rate"].round(DECIMALS),
+        }
+    )
+
+
+def write_submission(frame: pl.DataFrame, path: Path) -> Path:
+    """Write the frame of ``build_submission``."""
+    return write_csv(frame, path)
+
+
+def check_submission(path: Path, files: reader.RawFiles) -> Checked:
+    """Read the file on disk and verify all ``RULES``; a ``UserError`` names what is broken."""
+    submission = _read_submission(path)
+    asked = read_table(files.asked, DEVICE).frame["did"].unique(maintain_order=True)
+    shown = read_table(files.shown, PAIR).frame.select("did", "vid").unique()
+    dids = submission["did"]
+    violations = find_ids(dids.filter(dids.is_duplicated()), ONCE)
+    violations += _find_moved(submission, asked)
+    violations += _find_unshown(submission, shown)
+    refuse(path, violations)
+    return Checked(path, submission.height, RULES)
+
+
+def _read_submission(path: Path) -> pl.DataFrame:
+    """Read a file as (line, did, vid, completion_rate)."""
+    text = read_back(path, SUBMISSION_COLUMNS)
+    refuse(path, find_rows(text, INTEGERS, ~pl.col("vid").str.contains(r"^[+-]?[0-9]{1,18}$")))
+    rate = pl.col("completion_rate").str.strip_chars().cast(pl.Float64, strict=False)
+    refuse(path, find_rows(text, RATES, ~(rate.is_finite() & (rate >= 0)).fill_null(False)))
+    return text.with_columns(pl.col("vid").cast(pl.Int64), completion_rate=rate)
+
+
+def _find_moved(submission: pl.DataFrame, asked: pl.Series) -> list[Violation]:
+    """Dids that are missing, unknown, or not in their place."""
+    dids = submission["did"]
+    missing, extra = asked.filter(~asked.is_in(dids.implode())), dids.filter(~dids.is_in(asked.implode()))
+    if len(missing) or len(extra):
+        told = [f"missing {did}" for did in missing.head(2)] + [f"unknown {did}" for did in extra.unique().head(2)]
+        return [Violation(SAME_ORDER, len(missing) + len(extra), tuple(told))]
+    if dids.n_unique() < len(dids):
+        return []
+    moved = (dids != asked).arg_true()
+    if not len(moved):
+        return []
+    first = moved[0]
+    place = f"line {submission['line'][first]}: {dids[first]} where {asked[first]} is expected"
+    return [Violation(SAME_ORDER, len(moved), (place, "the dids are all there, only their order is wrong"))]
+
+
+def _find_unshown(submission: pl.DataFrame, shown: pl.DataFrame) -> list[Violation]:
+    """Videos that were not shown to the device; a device that was shown nothing may have any."""
+    anything = submission.join(shown, on="did", how="semi", maintain_order="left")
+    return find_rows(anything.join(shown, on=["did", "vid"], how="anti", maintain_order="left"), SHOWN, pl.lit(True))
+
+
+def score_submission(path: Path, truth: Path, files: reader.RawFiles | None = None) -> dict[str, float]:
+    """Score a submission file against a truth file (did, vid, completion_rate).
+
+    ``score`` = sum of s over the hits / truth rows, ``score_error`` its standard error; ``hit_rate``;
+    ``score_of_hits``, the mean s of a hit; ``devices``, the truth rows. ``files``: verify all ``RULES`` first.
+    """
+    submission = check_and_read(path, files)
+    answers = read_truth(truth)
+    joined = answers.join(submission, on="did", how="left", suffix="_said", maintain_order="left")
+    unanswered = joined["vid_said"].null_count()
+    if unanswered == joined.height:
+        raise UserError(f"{truth}: none of its {joined.height} devices is in {path}: they belong to different files")
+    hit = (joined["vid"] == joined["vid_said"]).fill_null(False).to_numpy()
+    said = joined["completion_rate_said"].fill_null(0.0).to_numpy()
+    earned = np.where(hit, score_rates(joined["completion_rate"].to_numpy(), said), 0.0)
+    return {
+        "score": float(earned.mean()),
+        "score_error": float(earned.std() / len(earned) ** 0.5),
+        "hit_rate": float(hit.mean()),
+        "score_of_hits": float(earned[hit].mean()) if hit.any() else 0.0,
+        "devices": float(len(earned)),
+    }
+
+
+def check_and_read(path: Path, files: reader.RawFiles | None) -> pl.DataFrame:
+    """The submission; with ``files`` checked by every rule, else by those that need no other file."""
+    if files is not None:
+        check_submission(path, files)
+    submission = _read_submission(path)
+    refuse(path, find_ids(submission["did"].filter(submission["did"].is_duplicated()), ONCE))
+    return submission
+
+
+def read_truth(truth: Path) -> pl.DataFrame:
+    """The answers (did, vid, completion_rate), one a device."""
+    try:
+        text = pl.read_csv(truth, infer_schema=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["no reason given"])[0]
+        raise UserError(f"{truth} cannot be read as CSV ({reason}); name the truth file") from error
+    missing = [name for name in SUBMISSION_COLUMNS if name not in text.columns]
+    if missing or not text.height:
+        raise UserError(f"{truth} must have the columns {','.join(SUBMISSION_COLUMNS)} and a row for each answer")
+    answers = text.select(
+        "did", pl.col("vid").cast(pl.Int64, strict=False), pl.col("completion_rate").cast(pl.Float64, strict=False)
+    )
+    broken = answers.with_row_index("line", offset=2).filter(
+        pl.any_horizontal(pl.all().is_null()) | ~pl.col("completion_rate").is_finite()
+    )
+    if broken.height:
+        raise UserError(f"{truth}, line {broken['line'][0]}: a value is missing or not a number")
+    repeated = answers.filter(pl.col("did").is_duplicated())
+    if repeated.height:
+        raise UserError(f"{truth}: the did {repeated['did'][0]} stands there twice; keep one row")
+    return answers

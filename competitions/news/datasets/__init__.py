@@ -1,0 +1,1 @@
+"""Where the host's and public files come from."""

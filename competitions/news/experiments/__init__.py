@@ -1,0 +1,1 @@
+"""The ladder of baselines and the search space."""

@@ -1,0 +1,129 @@
+"""What each part is worth: from popularity to the blend of all rankers, on the same validation readers.
+
+    make ladder-news        or        python -m competitions ladder news
+
+First methods that answer by themselves, then their union, then the pipeline run again and again, one part richer each
+time. Recall, features and fits that two rungs share are taken from the store.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from common.experiments import ladder as steps
+from common.experiments.ladder import Ladder, Rung
+from common.metrics import evaluate
+from common.pipeline.progress import track
+from common.pipeline.run import Result, Run
+from common.split import Fold
+from competitions.news import retrieval
+from competitions.news.config import BLOCKS, MODELS, NewsConfig
+from competitions.news.io import reader
+from competitions.news.models import als, gru4rec
+from competitions.news.pipeline import frame_of, label, read_clicks, solve, unite
+
+CHANNELS = (
+    ("popularity around the click", ("popular_1h", "popular_3h", "popular_next3h", "popular_next24h", "popular_24h")),
+    ("co-visitation", ("covisit", "covisit_all", "covisit_last", "covisit_fast")),
+    ("transitions", ("next", "next_last", "previous", "gap30")),
+    ("bi-network", ("bipartite",)),
+    ("swing", ("swing",)),
+    ("item2vec", ("item2vec",)),
+    ("content neighbours", ("content",)),
+    ("fresh in category", ("fresh",)),
+)
+ALONE = (  # channels that answer by themselves
+    ("popularity within an hour of the click", steps.POPULARITY, "popular_1h"),
+    ("item-kNN: co-visitation of all clicks", steps.NEIGHBOURS, "covisit"),
+    ("transitions from the last clicks", steps.NEIGHBOURS, "next"),
+)
+ORDER = ("channel", "item", "pair", "query")
+SEQUENCE = gru4rec.SequenceSettings()
+# What a pipeline does beside answering the validation readers is no cost of a rung.
+FREE = ("read_", "frame_of", "label", "ask", "test.", "refit.", "score_test", "answer", "measure", "measure_recall")
+Row = dict[str, Any]
+Judge = Callable[[Path], float | None]  # a submission's score on a known truth
+
+
+def climb(files: reader.RawFiles, config: NewsConfig, run: Run, judge: Judge | None = None) -> list[Row]:
+    """One row per rung: MRR@5 on the validation readers with its error, the share of answers within reach, and MRR@5
+    of the submission on the truth, where ``judge`` knows that.
+    """
+    ladder = Ladder(run, "News: the hidden click, on the validation readers", "MRR@5")
+    climb_alone(files, config, ladder)
+    for name, family, changed in track(list(list_rungs(config)), "ladder"):
+        with ladder.rung(name, family, free=FREE) as rung:
+            outcome = solve(files, changed, run)
+            recall_all = outcome.recall.value["recall@all"][-1]
+            truth = judge(outcome.checked.path) if judge else None
+            error = max(error for _, error in outcome.scores.value)
+            rung.tell(outcome.blend.value.mrr, error, **{"recall": recall_all, "truth mrr@5": truth})
+    return ladder.write()
+
+
+def climb_alone(files: reader.RawFiles, config: NewsConfig, ladder: Ladder) -> None:
+    """Rungs without a ranker: channels alone, factors, the union of all channels, a recurrent network over it."""
+    step, seed, top = ladder.run.step, config.seed, config.recall.per_channel
+    articles = step(reader.read_articles, files.articles)
+    clicks = step(read_clicks, files.train, files.tests, files.target, articles)
+    catalogue = step(frame_of, articles)
+    content = step(reader.read_embeddings, files.embeddings) if files.embeddings else None
+    fold = step(label, clicks, config.split, seed)
+
+    def find(channels: list[str]) -> dict[str, Result[pl.DataFrame]]:
+        vectors = step(retrieval.embed_clicks, fold, config.recall.item2vec, seed, name="labelled.vectors")
+        settings = msgspec.structs.replace(config.recall, channels=channels)
+        return retrieval.recall(ladder.run, "labelled", fold, catalogue, content, vectors, settings, seed)
+
+    for name, family, channel in ALONE:
+        with ladder.rung(name, family, free=("labelled.vectors",)) as rung:
+            tell(rung, fold, find([channel])[channel].value)
+    with ladder.rung("ALS: readers x articles", steps.FACTORS) as rung:
+        tell(rung, fold, step(als.list_by_factors, fold, top, seed, name="ladder.factors").value)
+    channels = [channel for _, more in CHANNELS for channel in more]
+    with ladder.rung("all channels, fused by reciprocal ranks", steps.BLEND) as rung:
+        settings = config.recall
+        union = step(unite, find(channels), settings.fusion_constant, settings.candidates, name="labelled.unite")
+        tell(rung, fold, union.value.select("query", "item", score="fusion"))
+    needs = [record.name for record in ladder.run.timings if record.name.startswith("labelled.")]
+    with ladder.rung("GRU over these candidates", steps.SEQUENCE, needs) as rung:
+        tell(rung, fold, step(gru4rec.score_next, fold, union, SEQUENCE, seed, name="ladder.sequence").value)
+
+
+def tell(rung: Rung, fold: Result[Fold], found: pl.DataFrame) -> None:
+    """MRR@5 of lists (query, item, score), and how many answers they hold; a tie counts against the answer."""
+    answers = list_answers(fold.value)
+    asked = found.join(answers.select("query"), on="query", how="semi")
+    scored = evaluate(asked, answers, (5,)).filter(metric="mrr", k=5)
+    reached = asked.join(answers, on=["query", "item"], how="semi").height / max(answers.height, 1)
+    rung.tell(scored["value"][0], scored["error"][0], **{"recall": reached, "truth mrr@5": None})
+
+
+def list_answers(fold: Fold) -> pl.DataFrame:
+    """The answers of the validation queries: query, item."""
+    if fold.answers is None:
+        raise ValueError("the host has the answers")
+    return fold.answers.join(fold.queries.filter(role="valid").select("query"), on="query", how="semi")
+
+
+def list_rungs(config: NewsConfig) -> Iterator[tuple[str, str, NewsConfig]]:
+    """(name, family, settings) from one channel with one model to everything: channels, then blocks, then models."""
+    channels: list[str] = []
+    for name, more in CHANNELS:
+        channels += more
+        told = f"{MODELS[0]} on the scores of {name}" if len(channels) == len(more) else f"+ {name}"
+        yield told, steps.BOOSTING, change(config, list(channels), ORDER[:1], 1)
+    for count in range(2, len(BLOCKS) + 1):
+        told = f"+ {ORDER[count - 1]} features"
+        yield told, steps.BOOSTING, change(config, config.recall.channels, ORDER[:count], 1)
+    for count in range(2, len(MODELS) + 1):
+        yield f"+ {MODELS[count - 1]}, blended", steps.BLEND, change(config, config.recall.channels, ORDER, count)
+
+
+def change(config: NewsConfig, channels: list[str], blocks: tuple[str, ...], models: int) -> NewsConfig:
+    """The settings with these channels, blocks and so many models."""
+    rank = msgspec.structs.replace(config.rank, blocks=list(blocks), models=list(MODELS[:models]))
+    return msgspec.structs.replace(config, recall=msgspec.structs.replace(config.recall, channels=channels), rank=rank)

@@ -1,0 +1,224 @@
+"""Read and check the host's raw files: click logs, articles, article embeddings.
+
+Every value is checked before it is cast to a small type. What a rule can settle (a repeated click, a click on an
+article that articles.csv lacks) is counted as a ``Finding``; anything else is a ``UserError`` with the line.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from common.errors import UserError
+from competitions.news.io.csv_reader import (
+    TIME_MAX_MS,
+    TIME_MIN_MS,
+    Column,
+    Finding,
+    count_rows,
+    read_blocks,
+    read_header,
+    read_table,
+)
+
+TRAIN = "train_click_log.csv"
+TEST_A = "testA_click_log.csv"
+TEST_B = ("testB_click_log_Test_B.csv", "testB_click_log.csv")
+ARTICLES = "articles.csv"
+EMBEDDINGS = "articles_emb.csv"
+EMBEDDING_WIDTH = 250
+WHERE = "put the host's files in data/news/raw or name their folder with RAW=DIR (Tianchi, entrance 531842)"
+
+
+def _context(header: str, name: str) -> Column:
+    return Column(header, name, pl.Int16, -(1 << 15), (1 << 15) - 1)
+
+
+CLICK_COLUMNS = (
+    Column("user_id", "user", pl.Int32),
+    Column("click_article_id", "item", pl.Int32),
+    Column("click_timestamp", "time", pl.Int64, TIME_MIN_MS, TIME_MAX_MS),
+    _context("click_environment", "environment"),
+    _context("click_deviceGroup", "device_group"),
+    _context("click_os", "os"),
+    _context("click_country", "country"),
+    _context("click_region", "region"),
+    _context("click_referrer_type", "referrer"),
+)
+ARTICLE_COLUMNS = (
+    Column("article_id", "item", pl.Int32),
+    Column("category_id", "category", pl.Int32),
+    Column("created_at_ts", "created", pl.Int64, TIME_MIN_MS, TIME_MAX_MS),
+    Column("words_count", "words", pl.Int32),
+)
+EMBEDDING_COLUMNS = (
+    Column("article_id", "item", pl.Int32),
+    *(Column(f"emb_{i}", f"emb_{i}", pl.Float32) for i in range(EMBEDDING_WIDTH)),
+)
+
+
+@dataclass(frozen=True)
+class RawFiles:
+    """The host's files: ``tests`` are the test logs to read; ``target``, one of them, has the users to predict."""
+
+    train: Path
+    tests: tuple[Path, ...]
+    target: Path
+    articles: Path
+    embeddings: Path | None
+    board: str
+    notes: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Clicks:
+    """``frame``: one row per click, sorted by and unique on (user, time, item); ``is_test``: a user of a test
+    log, whose last click is hidden; ``is_target``: one who is to be predicted.
+    """
+
+    frame: pl.DataFrame
+    notes: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Articles:
+    """``frame``: one row per article (item, category, created in ms, words), sorted by and unique on item."""
+
+    frame: pl.DataFrame
+    notes: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """``vectors[i]`` (float32, 250 wide, not normalised) belongs to article ``items[i]`` (int32, ascending)."""
+
+    items: NDArray[np.int32]
+    vectors: NDArray[np.float32]
+    notes: tuple[Finding, ...] = ()
+
+
+def locate(raw: Path, board: str = "auto") -> RawFiles:
+    """Find the host's files in ``raw``; board ``auto`` is B where a board-B log is there, else A.
+
+    On board B the board-A log is read as well, for its co-clicks; its users are not predicted.
+    """
+    board = board.upper()
+    if board not in {"AUTO", "A", "B"}:
+        raise UserError(f"board is {board!r}; say auto, A or B")
+    second = next((raw / name for name in TEST_B if (raw / name).exists()), None)
+    if board == "AUTO":
+        board = "A" if second is None else "B"
+    first, target = raw / TEST_A, raw / TEST_A if board == "A" else second or raw / TEST_B[0]
+    for path in (raw / TRAIN, target, raw / ARTICLES):
+        require_file(path)
+    tests = (first, target) if board == "B" and first.exists() else (target,)
+    embeddings = raw / EMBEDDINGS if (raw / EMBEDDINGS).exists() else None
+    absent = Finding(EMBEDDINGS, "", "no such file: the run goes on without content embeddings", 0)
+    return RawFiles(
+        raw / TRAIN, tests, target, raw / ARTICLES, embeddings, board, () if embeddings is not None else (absent,)
+    )
+
+
+def require_file(path: Path) -> None:
+    """Refuse a path at which there is no file, saying where the file belongs and where it comes from."""
+    if path.is_dir():
+        raise UserError(f"{path} is a directory, not a file; {WHERE}")
+    if not path.exists():
+        raise UserError(f"{path.name} is missing from {path.parent}; {WHERE}")
+
+
+def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl.DataFrame) -> Clicks:
+    """Read the train log and the test logs (``target`` is one of ``tests``) into one frame of clicks.
+
+    Refused: a user in the train log and in a test log. Counted: repeated clicks (the first is kept), clicks on articles
+    missing from ``articles`` (kept), target users with a single click (kept), users in two test logs (kept).
+    """
+    read = [read_table(path, CLICK_COLUMNS) for path in (train, *tests)]
+    logs = [
+        frame.with_columns(pl.lit(path.name).alias("log"))
+        for path, (frame, _) in zip((train, *tests), read, strict=True)
+    ]
+    _refuse_shared_users(train, tests, logs)
+    notes = [note for _, found in read for note in found]
+    if len(logs) == 3:
+        both = logs[1].select("user").unique().join(logs[2].select("user").unique(), on="user", how="semi").height
+        notes.append(Finding(tests[1].name, "user_id", "user also in the board-A log: clicks merged", both))
+    stacked = pl.concat(logs)
+    clicks = stacked.unique(["user", "item", "time"], keep="first", maintain_order=True)
+    is_target = pl.col("user").is_in(logs[1 + tests.index(target)]["user"].unique().implode())
+    is_test = pl.col("user").is_in(pl.concat(logs[1:])["user"].unique().implode())
+    frame = clicks.with_columns(is_test=is_test, is_target=is_target).sort("user", "time", "item")
+    unknown = frame.join(articles.select("item"), on="item", how="anti")
+    single = frame.filter("is_target").group_by("user").len().filter(pl.col("len") == 1)
+    for path, log in zip((train, *tests), logs, strict=True):
+        dropped = log.height - frame.filter(log=path.name).height
+        notes.append(Finding(path.name, "", "repeated (user, article, timestamp): dropped", dropped))
+        unlisted = unknown.filter(log=path.name).height
+        notes.append(Finding(path.name, "click_article_id", "article not in articles.csv: kept", unlisted))
+    notes.append(Finding(target.name, "user_id", "user with a single click: kept", single.height))
+    return Clicks(frame.drop("line", "log"), tuple(note for note in notes if note.rows))
+
+
+def _refuse_shared_users(train: Path, tests: tuple[Path, ...], logs: list[pl.DataFrame]) -> None:
+    for path, log in zip(tests, logs[1:], strict=True):
+        shared = log.join(logs[0], on="user", how="semi").unique("user").sort("user")
+        if shared.height:
+            first = shared["user"].head(3).to_list()
+            raise UserError(
+                f"{shared.height} user(s) are in both {train} and {path} (first: {first}): "
+                "the logs must not share users; download them again"
+            )
+
+
+def read_articles(path: Path) -> Articles:
+    """Read articles.csv; a repeated identical row is dropped and counted, a contradicting one is refused."""
+    frame, notes = read_table(path, ARTICLE_COLUMNS)
+    names = [column.name for column in ARTICLE_COLUMNS]
+    distinct = frame.unique(names, keep="first", maintain_order=True).sort("item")
+    clash = distinct.filter(pl.col("item").is_duplicated())
+    if clash.height:
+        lines = clash.filter(pl.col("item") == clash["item"][0])["line"].sort().head(2).to_list()
+        raise UserError(
+            f"{path}, line {lines[1]}: article {clash['item'][0]} is already on line {lines[0]} with other values; "
+            "remove one of the two"
+        )
+    repeated = Finding(path.name, "article_id", "repeated identical row: dropped", frame.height - distinct.height)
+    return Articles(distinct.select(names), notes + ((repeated,) if repeated.rows else ()))
+
+
+def read_embeddings(path: Path) -> Embeddings:
+    """Read articles_emb.csv block by block; peak memory is the result plus a few blocks of 16 MiB."""
+    names = [column.name for column in EMBEDDING_COLUMNS[1:]]
+    _, notes = read_header(path, EMBEDDING_COLUMNS)
+    size, end = count_rows(path), 0
+    items, lines = np.empty(size, np.int32), np.empty(size, np.int64)
+    vectors = np.empty((size, EMBEDDING_WIDTH), np.float32)
+    for block in read_blocks(path, EMBEDDING_COLUMNS):
+        start, end = end, end + block.height
+        items[start:end], lines[start:end] = block["item"].to_numpy(), block["line"].to_numpy()
+        vectors[start:end] = block.select(names).to_numpy()
+    if not end:
+        raise UserError(f"{path} holds a header and no rows; download it again")
+    order = np.argsort(items[:end], kind="stable")
+    _refuse_repeated_articles(path, items[order], lines[order])
+    return Embeddings(items[order], _reorder(vectors[:end], order), notes)
+
+
+def _refuse_repeated_articles(path: Path, items: NDArray[np.int32], lines: NDArray[np.int64]) -> None:
+    repeated = np.flatnonzero(np.diff(items) == 0)
+    if len(repeated):
+        first = int(repeated[0])
+        raise UserError(
+            f"{path}, line {lines[first + 1]}: article {items[first]} is already on line {lines[first]}; "
+            "remove one of the two"
+        )
+
+
+def _reorder(vectors: NDArray[np.float32], order: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Put the rows in ``order``, in place, a slice of columns at a time: a whole copy would double the peak memory."""
+    if np.any(np.diff(order) != 1):
+        for left in range(0, vectors.shape[1], 25):
+            vectors[:, left : left + 25] = vectors[order, left : left + 25]
+    return vectors

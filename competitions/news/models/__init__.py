@@ -1,0 +1,1 @@
+"""Models beside the rankers: GRU4Rec and matrix factorisation."""

@@ -1,0 +1,68 @@
+"""What a finished news run tells of itself: scores by user, models side by side, recall, and what the report needs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from common.experiments.run_record import Told, tell_notes
+from common.pipeline.run import Run
+from common.ranking.blending import Blend
+from common.split import Fold
+from competitions.news.config import NewsConfig
+from competitions.news.ranking import feature_names
+from competitions.news.reporting.diagnostics import look
+from competitions.news.reporting.summary import Outcome, class_of_length, last_day, summarise
+
+METRIC = "MRR@5"
+
+
+def tell(outcome: Outcome, config: NewsConfig, truth: dict[str, Any] | None, run: Run) -> Told:
+    """The record of a run."""
+    summary = summarise(outcome, config.rank.models)
+    return Told(
+        metric=METRIC,
+        queries=list_queries(outcome.ready.labelled.value, outcome.ready.candidates.value, outcome.blend.value),
+        ranking=rank_models(summary),
+        tables=[
+            ("Recall of the validation answers, before any ranking", summary["recall"]),
+            ("Models on validation", [{"model": name, **row} for name, row in summary["models"].items()]),
+            ("Validation beside test (shares of users)", summary["folds"]),
+        ],
+        notes=tell_notes(summary["notes"]),
+        features=feature_names({name: block.value for name, block in outcome.ready.blocks.items()}),
+        truth=tell_truth(truth),
+        submissions=[outcome.checked],
+        summary=summary,
+        insight=look(outcome, run),
+    )
+
+
+def list_queries(fold: Fold, candidates: pl.DataFrame, blend: Blend) -> pl.DataFrame:
+    """One row per validation user: the reciprocal rank that the blend earns, 0 where recall found nothing at all."""
+    valid = fold.queries.filter(role="valid")
+    reached = candidates.select("query").unique(maintain_order=True)
+    reached = reached.join(valid, on="query", how="semi", maintain_order="left")
+    reached = reached.with_columns(score=pl.Series(blend.reciprocal, dtype=pl.Float64))
+    scored = valid.join(reached, on="query", how="left", maintain_order="left")
+    return scored.select(
+        query=pl.col("user").cast(pl.String),
+        fold=pl.lit("validation users"),
+        score=pl.col("score").fill_null(0.0),
+        **{"visible clicks": class_of_length(), "last visible day": last_day()},
+    )
+
+
+def rank_models(summary: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+    """The models, then the blend."""
+    rows = [{"model": name, "score": row["mrr@5"], "error": row["error"]} for name, row in summary["models"].items()]
+    return [*rows, {"model": "blend", "score": summary["cv"]["mrr@5"], "error": summary["cv"]["error"]}]
+
+
+def tell_truth(truth: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Score, error and oracle on simulated data."""
+    if truth is None:
+        return None
+    scores = truth["scores"]
+    told = {"score": scores["mrr@5"], "error": scores["mrr@5_error"], "oracle": truth["oracle"]["mrr5"]}
+    return told | {"scores": scores}

@@ -1,0 +1,201 @@
+"""Write raw files of any size in the host's layout, with the hidden clicks and the best score anyone could reach.
+
+    python -m competitions simulate news --out build/news/simulated --scale 0.05 --seed 1
+
+Every click is drawn from the law in ``world.py``, so the oracle, which ranks by that law, knows the ceiling exactly.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from common.datasets.simulated import REPORT, written_at_once
+from common.errors import UserError
+from common.pipeline.progress import track
+from competitions.news.io.reader import ARTICLES, EMBEDDINGS, TEST_A, TRAIN
+from competitions.news.simulator.articles import (
+    EMBEDDED_SHARE,
+    EMBEDDING_WIDTH,
+    Catalogue,
+    Floats,
+    Ints,
+    embed,
+    make_catalogue,
+    make_world,
+)
+from competitions.news.simulator.calibration import describe
+from competitions.news.simulator.sessions import Visits, make_visits
+from competitions.news.simulator.users import Ranking, draw_devices, draw_items, make_queries, make_readers, rank_best
+
+__all__ = ["Oracle", "Simulation", "Sizes", "describe", "judge", "measure", "simulate"]
+
+VERSION = 1  # goes up when the same scale and seed give other files
+TRUTH = "truth.csv"
+SCALE_MIN, SCALE_MAX = 0.0005, 4.0
+TRAIN_USERS, TRAIN_CLICKS = 200_000, 1_112_623
+TEST_USERS, TEST_CLICKS = 50_000, 518_010  # the visible clicks
+ARTICLE_COUNT, LIVE_ARTICLES, CATEGORIES = 364_047, 38_000, 461
+TEST_ID_FROM = 200_000
+EMBEDDING_BLOCK = 8192
+EMBEDDING_DECIMALS = 10  # with which the file has the host's size, 973 MB at scale 1
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """What the best ranking scores: realised on the hidden clicks (with standard error), and as the law expects."""
+
+    mrr5: float
+    mrr5_se: float
+    mrr5_expected: float
+    hit5: float
+    hit5_se: float
+    hit5_expected: float
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Rows at a scale; ``test_clicks`` are the visible ones."""
+
+    train_users: int
+    train_clicks: int
+    test_users: int
+    test_clicks: int
+    articles: int
+    live_articles: int
+    categories: int
+    embeddings: int
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A finished simulation: where the files are, the rows written, the oracle's scores."""
+
+    train: Path
+    test: Path
+    articles: Path
+    embeddings: Path
+    truth: Path
+    scale: float
+    seed: int
+    rows: Sizes
+    oracle: Oracle
+
+
+def simulate(out: Path, scale: float, seed: int) -> Simulation:
+    """Simulate into ``out``, replacing only an earlier simulation there; the same arguments give the same bytes.
+
+    Raises ``UserError`` for a scale or seed out of range, and for a folder that holds other files or cannot be written.
+    """
+    sizes = measure(scale)
+    if seed < 0:
+        raise UserError(f"The seed is {seed}; give an integer of 0 or more.")
+    with written_at_once(out, {TRAIN, TEST_A, ARTICLES, EMBEDDINGS, TRUTH, REPORT}) as folder:
+        oracle = _write_all(folder, sizes, scale, seed)
+    return Simulation(
+        train=out / TRAIN,
+        test=out / TEST_A,
+        articles=out / ARTICLES,
+        embeddings=out / EMBEDDINGS,
+        truth=out / TRUTH,
+        scale=scale,
+        seed=seed,
+        rows=sizes,
+        oracle=oracle,
+    )
+
+
+def measure(scale: float) -> Sizes:
+    """Rows of each file at a scale; 1.0 gives the host's.
+
+    Live articles grow with the root of the scale: a sample of readers sees most of the newspaper, not a sample of it.
+    """
+    if not SCALE_MIN <= scale <= SCALE_MAX:
+        raise UserError(
+            f"The scale is {scale}; give a number from {SCALE_MIN} to {SCALE_MAX} (1.0 is the host's size)."
+        )
+    articles = max(500, round(ARTICLE_COUNT * scale))
+    return Sizes(
+        train_users=round(TRAIN_USERS * scale),
+        train_clicks=round(TRAIN_CLICKS * scale),
+        test_users=round(TEST_USERS * scale),
+        test_clicks=round(TEST_CLICKS * scale),
+        articles=articles,
+        live_articles=min(round(LIVE_ARTICLES * scale**0.5), round(0.6 * articles)),
+        categories=round(CATEGORIES * min(scale, 1.0) ** 0.3),
+        embeddings=round(articles * EMBEDDED_SHARE),
+    )
+
+
+def _write_all(folder: Path, sizes: Sizes, scale: float, seed: int) -> Oracle:
+    catalogue = make_catalogue(sizes.articles, sizes.live_articles, sizes.categories, seed)
+    world = make_world(catalogue, seed)
+    clicks = (sizes.train_clicks, sizes.test_clicks + sizes.test_users)
+    visits = make_visits((sizes.train_users, sizes.test_users), clicks, seed)
+    readers = make_readers(world, len(visits.counts), seed)
+    items = draw_items(world, readers, visits, seed)
+    queries = make_queries(readers, visits, items)
+    hidden = np.cumsum(visits.counts)[sizes.train_users :] - 1
+    oracle = judge(rank_best(world, queries), items[hidden])
+    _write_logs(folder, visits, catalogue.live[items], hidden, seed)
+    _write_articles(folder / ARTICLES, catalogue)
+    _write_embeddings(folder / EMBEDDINGS, catalogue, sizes.embeddings, seed)
+    report = {"version": VERSION, "scale": scale, "seed": seed, "rows": asdict(sizes), "oracle": asdict(oracle)}
+    (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    return oracle
+
+
+def judge(ranking: Ranking, hidden: Ints) -> Oracle:
+    """Score a ranking against the hidden clicks, and against its own chances."""
+    gains = 1.0 / np.arange(1, ranking.items.shape[1] + 1)
+    found = ranking.items == hidden[:, None]
+    reciprocal, hit = found @ gains, found.any(axis=1).astype(np.float64)
+    expected = (float(np.mean(ranking.chances @ gains)), float(np.mean(ranking.chances.sum(axis=1))))
+    return Oracle(
+        mrr5=float(reciprocal.mean()),
+        mrr5_se=_standard_error(reciprocal),
+        mrr5_expected=expected[0],
+        hit5=float(hit.mean()),
+        hit5_se=_standard_error(hit),
+        hit5_expected=expected[1],
+    )
+
+
+def _standard_error(values: Floats) -> float:
+    return float(values.std(ddof=1) / len(values) ** 0.5)
+
+
+def _write_logs(folder: Path, visits: Visits, article: Ints, hidden: Ints, seed: int) -> None:
+    train, shown = visits.user < visits.train_users, np.ones(len(visits.user), bool)
+    shown[hidden] = False
+    user = visits.user + np.where(train, 0, max(TEST_ID_FROM - visits.train_users, 0))
+    log = pl.DataFrame({"user_id": user, "click_article_id": article, "click_timestamp": visits.time})
+    log.select("user_id", "click_article_id").filter(~shown).write_csv(folder / TRUTH)
+    log = log.hstack(draw_devices(visits, seed))
+    for name, part in ((TRAIN, train), (TEST_A, ~train & shown)):
+        log.filter(part).sort("click_timestamp", "user_id").write_csv(folder / name)
+
+
+def _write_articles(path: Path, catalogue: Catalogue) -> None:
+    columns = {
+        "article_id": np.arange(len(catalogue.category)),
+        "category_id": catalogue.category,
+        "created_at_ts": catalogue.created,
+        "words_count": catalogue.words,
+    }
+    pl.DataFrame(columns).write_csv(path)
+
+
+def _write_embeddings(path: Path, catalogue: Catalogue, rows: int, seed: int) -> None:
+    """Write a random ``rows`` articles' embeddings block by block, so that memory does not grow with the file."""
+    rng = np.random.default_rng([9, seed])
+    ids = np.sort(rng.choice(len(catalogue.category), rows, replace=False))
+    names = [f"emb_{i}" for i in range(EMBEDDING_WIDTH)]
+    with path.open("wb") as file:
+        for first in track(range(0, rows, EMBEDDING_BLOCK), "Writing embeddings"):
+            block = ids[first : first + EMBEDDING_BLOCK]
+            frame = pl.DataFrame(embed(catalogue, block, seed), schema=names).cast(pl.Float64)
+            frame = frame.insert_column(0, pl.Series("article_id", block))
+            frame.write_csv(file, include_header=first == 0, float_precision=EMBEDDING_DECIMALS)

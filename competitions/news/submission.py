@@ -1,0 +1,170 @@
+"""The news submission: build it from ranked lists, write it, check the file on disk, score it against a truth file."""
+
+from pathlib import Path
+
+import polars as pl
+
+from common import metrics
+from common.errors import UserError
+from common.submission import Checked, find_ids, find_rows, read_back, refuse, write_csv
+from competitions.news.io.csv_reader import INT32_MAX, Column, read_table
+from competitions.news.io.reader import CLICK_COLUMNS, RawFiles, read_articles
+
+LENGTH = 5
+ARTICLES = tuple(f"article_{i}" for i in range(1, LENGTH + 1))
+HEADER = ("user_id", *ARTICLES)
+CUTOFFS = (1, 3, 5)
+TRUTH_COLUMNS = (Column("user_id", "user", pl.Int32), Column("click_article_id", "item", pl.Int32))
+
+INTEGERS = "every field is an article or user id, an integer: no blank, no NaN"
+ONE_ROW = "one row per user"
+NO_EXTRA = "no user outside the test log"
+NO_MISSING = "every user of the test log has a row"
+DISTINCT = f"the {LENGTH} articles of a row are distinct"
+EXISTING = "every article is in articles.csv"
+RULES = (
+    "UTF-8 without a byte-order mark",
+    f"the header {','.join(HEADER)}",
+    f"{len(HEADER)} fields a row",
+    *(INTEGERS, ONE_ROW, NO_EXTRA, NO_MISSING, DISTINCT, EXISTING),
+)
+
+
+def build_submission(
+    top: pl.DataFrame, users: pl.Series, popular: pl.DataFrame, seen: pl.DataFrame, articles: pl.DataFrame
+) -> pl.DataFrame:
+    """Make one row per user of ``users``, ascending: user_id, article_1 (best) .. article_5.
+
+    ``top`` (user, item, rank): ranked candidates, of any length. Short lists are padded from ``popular`` (item; best
+    first), then from the rest of ``articles`` by ascending id, with articles that the user has neither in the list
+    nor in ``seen`` (user, item). Only where the whole catalogue holds too few such articles do clicked ones fill up.
+    """
+    catalogue = articles["item"].cast(pl.Int32).unique().sort()
+    if len(catalogue) < LENGTH:
+        raise UserError(f"articles.csv lists {len(catalogue)} articles; a submission needs at least {LENGTH}")
+    wanted = pl.DataFrame({"user": users.unique().sort().cast(pl.Int32)})
+    kept = (
+        top.select(pl.col("user", "item").cast(pl.Int32), "rank")
+        .filter(pl.col("item").is_in(catalogue.implode()))
+        .join(wanted, on="user", how="semi")
+        .sort("user", "rank", "item")
+        .unique(["user", "item"], keep="first", maintain_order=True)
+        .group_by("user", maintain_order=True)
+        .head(LENGTH)
+    )
+    padded = pl.concat([kept.select("user", "item"), _pad(kept, wanted, _order_padding(popular, catalogue), seen)])
+    lists = padded.group_by("user", maintain_order=True).agg(pl.col("item").head(LENGTH)).sort("user")
+    items = (pl.col("item").list.get(i).alias(name) for i, name in enumerate(ARTICLES))
+    return lists.select(pl.col("user").alias("user_id"), *items)
+
+
+def _order_padding(popular: pl.DataFrame, catalogue: pl.Series) -> pl.DataFrame:
+    """All articles (place, item): the popular ones first."""
+    listed = popular["item"].cast(pl.Int32)
+    everything = pl.concat([listed.filter(listed.is_in(catalogue.implode())), catalogue])
+    return pl.DataFrame({"item": everything.unique(maintain_order=True)}).with_row_index("place")
+
+
+def _pad(kept: pl.DataFrame, wanted: pl.DataFrame, padding: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
+    """For each user with a short list, more than enough articles (user, item), in the order in which to take them."""
+    listed = kept.group_by("user").agg(pl.len().cast(pl.Int64).alias("listed"))
+    short = wanted.join(listed, on="user", how="left").filter(pl.col("listed").fill_null(0) < LENGTH)
+    clicked = seen.select(pl.col("user", "item").cast(pl.Int32)).unique().join(short, on="user", how="semi")
+    counts = clicked.group_by("user").agg(pl.len().cast(pl.Int64).alias("clicked"))
+    # At most the listed and the clicked articles are taken among that many places, which leaves five free ones.
+    reach = pl.sum_horizontal(pl.col("listed", "clicked").fill_null(0)) + LENGTH
+    places = (
+        short.join(counts, on="user", how="left")
+        .select("user", pl.int_ranges(0, reach.clip(upper_bound=padding.height)).alias("place"))
+        .explode("place", empty_as_null=False)
+        .with_columns(pl.col("place").cast(pl.UInt32))
+    )
+    return (
+        places.join(padding, on="place")
+        .join(kept, on=["user", "item"], how="anti")
+        .join(clicked.with_columns(clicked=pl.lit(True)), on=["user", "item"], how="left")
+        .sort(pl.col("user"), pl.col("clicked").fill_null(False), pl.col("place"))
+        .select("user", "item")
+    )
+
+
+def write_submission(submission: pl.DataFrame, path: Path) -> Path:
+    """Write the frame of ``build_submission`` with the host's exact header; the file appears whole or not at all."""
+    return write_csv(submission.select(HEADER), path)
+
+
+def check_submission(path: Path, raw: RawFiles) -> Checked:
+    """Read the file on disk and verify all ``RULES`` against the raw files; a ``UserError`` names what is broken."""
+    text, submission = _read_submission(path)
+    log, _ = read_table(raw.target, CLICK_COLUMNS)
+    users, given = log["user"].unique(), submission["user_id"]
+    catalogue = read_articles(raw.articles).frame["item"]
+    articles = pl.concat_list(ARTICLES)
+    marks = submission.select(
+        pl.col("user_id").is_duplicated().alias(ONE_ROW),
+        (~pl.col("user_id").is_in(users.implode())).alias(NO_EXTRA),
+        (articles.list.n_unique() < LENGTH).alias(DISTINCT),
+        pl.any_horizontal(~pl.col(name).is_in(catalogue.implode()) for name in ARTICLES).alias(EXISTING),
+    )
+    violations = [found for rule in marks.columns for found in find_rows(text, rule, pl.lit(marks[rule]))]
+    refuse(path, violations + find_ids(users.filter(~users.is_in(given.implode())), NO_MISSING))
+    return Checked(path, submission.height, RULES)
+
+
+def _read_submission(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows as text, and as integers; what is not an id is refused."""
+    text = read_back(path, HEADER)
+    sound = (pl.col(name).str.contains(r"^[0-9]+$") & _as_id(name).is_not_null() for name in HEADER)
+    refuse(path, find_rows(text, INTEGERS, ~pl.all_horizontal(sound).fill_null(False)))
+    return text, text.select(_as_id(name) for name in HEADER)
+
+
+def _as_id(name: str) -> pl.Expr:
+    value = pl.col(name).cast(pl.Int64, strict=False)
+    return pl.when(value <= INT32_MAX).then(value).cast(pl.Int32).alias(name)
+
+
+def score_submission(
+    path: Path, truth: Path, articles: pl.DataFrame | None = None, clicks: pl.DataFrame | None = None
+) -> dict[str, float]:
+    """Score a submission file against a truth file (user_id, click_article_id): every metric, by name.
+
+    Users of the truth without a row count 0. ``mrr@5`` is the host's score, ``mrr@5_error`` its standard error. AUC
+    and GAUC compare the places within the listed five. ``articles`` adds coverage and diversity of the categories,
+    ``clicks`` novelty.
+    """
+    _, submission = _read_submission(path)
+    answers, _ = read_table(truth, TRUTH_COLUMNS)
+    answers = answers.select(pl.col("user").alias("query"), "item")
+    repeated = answers.filter(answers["query"].is_duplicated())
+    if repeated.height:
+        raise UserError(f"{truth}: user {repeated['query'][0]} has more than one row; keep one answer per user")
+    place = pl.col("place").str.strip_prefix("article_").cast(pl.Int32)
+    lists = submission.unpivot(on=list(ARTICLES), index="user_id", variable_name="place", value_name="item")
+    ranked = lists.select(pl.col("user_id").alias("query"), "item", place.alias("rank"))
+    answered = ranked.join(answers, on="query", how="semi", maintain_order="left").sort("query", "rank")
+    if not answered.height:
+        raise UserError(f"{path} and {truth} have no user in common: they belong to different logs")
+    table = metrics.evaluate_ranks(answered, answers, CUTOFFS)
+    error = table.filter(metric="mrr", k=LENGTH)["error"].item()
+    scores: dict[str, float | None] = {**metrics.as_dict(table), f"mrr@{LENGTH}_error": error}
+    scores |= _score_order(answered, answers) | _score_lists(answered, articles, clicks)
+    return {name: value for name, value in scores.items() if value is not None}
+
+
+def _score_order(ranked: pl.DataFrame, answers: pl.DataFrame) -> dict[str, float | None]:
+    relevant = ranked.join(answers.with_columns(relevant=pl.lit(True)), on=["query", "item"], how="left")
+    scored = relevant.select("query", (-pl.col("rank")).alias("score"), pl.col("relevant").fill_null(False))
+    return {"auc": metrics.auc(scored), "gauc": metrics.gauc(scored)}
+
+
+def _score_lists(
+    ranked: pl.DataFrame, articles: pl.DataFrame | None, clicks: pl.DataFrame | None
+) -> dict[str, float | None]:
+    scores: dict[str, float | None] = {}
+    if articles is not None:
+        scores[f"coverage@{LENGTH}"] = metrics.coverage(ranked, articles.height, LENGTH)
+        scores[f"category_diversity@{LENGTH}"] = metrics.category_diversity(ranked, articles, LENGTH)
+    if clicks is not None:
+        scores[f"novelty@{LENGTH}"] = metrics.novelty(ranked, clicks, LENGTH)
+    return scores

@@ -1,0 +1,151 @@
+"""What each part is worth: from popularity to the generative answer, each rung on the same hold-out."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from common.experiments import ladder as steps
+from common.experiments.ladder import Ladder, Rung
+from common.pipeline.run import Run
+from common.retrieval.als import FactorSettings, factorise, find_users
+from competitions.tencent.config import TencentConfig
+from competitions.tencent.corpus import Corpus, Int64s
+from competitions.tencent.ensemble import linear
+from competitions.tencent.ensemble.settings import OpenSettings
+from competitions.tencent.inference import stages
+from competitions.tencent.inference.retrieval import Top, find_seen, search_scores
+from competitions.tencent.io import reader
+from competitions.tencent.model import cooccurrence
+from competitions.tencent.model.item_attributes import tabulate
+from competitions.tencent.model.sparse_history import Floats, weigh_histories
+from competitions.tencent.pipeline import Prepared, learn_and_answer, measure, mix_in, prepare
+from competitions.tencent.sequences import Histories
+from competitions.tencent.split import Fold
+
+Row = dict[str, Any]
+PLAIN = {"embeddings": False, "features": False, "actions": False, "condition": False, "times": False, "memory": False}
+PLAIN_RUNGS = {
+    "popularity": steps.POPULARITY,
+    "transitions": steps.NEIGHBOURS,
+    "counts": steps.NEIGHBOURS,
+    "ALS": steps.FACTORS,
+    "linear": steps.NEIGHBOURS,
+}
+MOST_EVENTS = 20_000_000  # of a factorisation
+FACTORS = FactorSettings(size=64, ridge=1.0, alpha=5.0, rounds=10)
+TRANSITIONS = {"reach": 2, "backward": 0.0, "source_power": 0.0, "target_power": 0.0, "concavity": 1.0, "history": 2}
+
+
+def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
+    """One row per rung: Score with its error, hit rate and NDCG at 10, seen and unseen targets apart."""
+    ready = prepare(files, config, run)
+    ladder = Ladder(run, "Tencent: the next ad, on the hold-out", "Score")
+    ads = len(ready.corpus.value.catalogue.oid)
+    for name, family in PLAIN_RUNGS.items():
+        if name == "linear" and ads > config.open.linear.most_items:
+            continue  # it inverts a table of ads x ads
+        if name == "ALS" and len(ready.corpus.value.train.item) > MOST_EVENTS:
+            continue  # hours on a laptop
+        with ladder.rung(name, family) as rung:
+            told = (ready.corpus, ready.valid, name, config.open, config.seed)
+            found = run.step(answer_plainly, *told, name=f"ladder.{name}")
+            _tell(rung, stages.measure(ready.valid.value, found.value, config.host))
+    for name, model, levels in list_networks(config):
+        train_rung(ready, replace_settings(config, model, levels), ladder, name)
+    return ladder.write()
+
+
+def list_networks(config: TencentConfig) -> list[tuple[str, dict[str, Any], int]]:
+    """The rungs that are networks: name, settings of the model, levels of semantic ids. Inputs that the settings leave
+    out are no rungs.
+    """
+    model = config.model
+    rungs: list[tuple[str, dict[str, Any], int]] = [("Transformer, ids only", PLAIN | {"encoder": "transformer"}, 0)]
+    state = PLAIN | {"encoder": "hstu"}
+    rungs.append(("HSTU, ids only", state, 0))
+    for name, switches in (
+        ("content", ("features", "embeddings")),
+        ("action condition", ("actions", "condition")),
+        ("time", ("times",)),
+        ("wide part", ("memory",)),
+    ):
+        wanted = {switch: getattr(model, switch) for switch in switches}
+        if any(wanted.values()):
+            state = state | wanted
+            rungs.append((f"+ {name}", state, 0))
+    return [*rungs, ("+ semantic ids", state, config.train.levels)] if config.train.levels else rungs
+
+
+def replace_settings(config: TencentConfig, model: dict[str, Any], levels: int) -> TencentConfig:
+    """The settings of a rung. Without content every id must speak, so none is hidden."""
+    if not (model["features"] or model["embeddings"]):
+        model = model | {"id_dropout": 0.0}
+    return msgspec.structs.replace(
+        config,
+        model=msgspec.structs.replace(config.model, **model),
+        train=msgspec.structs.replace(config.train, levels=levels),
+    )
+
+
+def train_rung(ready: Prepared, config: TencentConfig, ladder: Ladder, name: str) -> None:
+    """One network; with semantic ids, the generative answer and the mix of the open mode are rungs of their own.
+
+    Both ways to answer come out of one step, so that each of the two rungs is charged with all of it.
+    """
+    run, step = ladder.run, f"ladder {name}"
+    needs = {f"embedding.{name}" for name in config.host.embeddings} if config.model.embeddings else set()
+    with ladder.rung(name, steps.SEQUENCE, needs) as rung:
+        taught = learn_and_answer(ready, ready.valid, config, run, step)
+        scores = run.step(measure, ready.valid, taught.answer, None, config.host).value
+        _tell(rung, scores["vectors"])
+    needs |= {record.name for record in run.timings if record.name.startswith(f"{step}.")}
+    if "words" in scores:
+        with ladder.rung("generative, the same network", steps.GENERATIVE, needs) as rung:
+            _tell(rung, scores["words"])
+    if config.train.levels and config.open.enabled:
+        with ladder.rung("open mode: + counts + linear", steps.BLEND, needs) as rung:
+            mixed = mix_in(ready, ready.valid, taught, None, config, run, step).mixed
+            _tell(rung, run.step(measure, ready.valid, taught.answer, mixed, config.host).value["open mode"])
+
+
+def answer_plainly(corpus: Corpus, fold: Fold, name: str, settings: OpenSettings, seed: int) -> Top:
+    """The answer of a method without a network."""
+    history, queries, rows = fold.history(corpus.train), fold.queries(corpus.train), fold.candidates.rows.values
+    seen = find_seen(queries, rows, len(corpus.catalogue.oid))
+    score = plan_scores(corpus, history, queries, rows, name, settings, seed)
+    return search_scores(lambda block: torch.from_numpy(score(block)), len(queries), seen, stages.TOP)
+
+
+def plan_scores(
+    corpus: Corpus, history: Histories, queries: Histories, rows: Int64s, name: str, settings: OpenSettings, seed: int
+) -> Callable[[Int64s], Floats]:
+    """A function from places of queries to the scores of the candidates, float32 [block, candidates]."""
+    catalogue = corpus.catalogue
+    attributes = tabulate(catalogue, settings.attributes)
+    if name == "popularity":
+        popular = cooccurrence.count_popularity(history, catalogue, settings.popularity)[rows]
+        return lambda block: np.tile(popular, (len(block), 1))
+    if name == "ALS":
+        even = msgspec.structs.replace(settings.counts, history=0, recency=0.0, fade=1.0)  # every event alike
+        seen = weigh_histories(history, len(catalogue.oid), even)
+        items = factorise(seen, FACTORS, seed)
+        return lambda block: (
+            find_users(weigh_histories(queries.take(block), len(catalogue.oid), even), items, FACTORS) @ items[rows].T
+        )
+    if name == "linear":
+        regressed = linear.fit_linear(history, catalogue, attributes, settings.linear)
+        return lambda block: linear.score_linear(regressed, queries.take(block), rows)
+    chosen = settings.counts
+    if name == "transitions":
+        chosen = msgspec.structs.replace(chosen, **TRANSITIONS, from_attributes=0.0, to_attributes=0.0)
+    counted = cooccurrence.fit_counts(history, catalogue, attributes, chosen)
+    return lambda block: cooccurrence.score_counts(counted, queries.take(block), rows)
+
+
+def _tell(rung: Rung, scores: dict[str, Any]) -> None:
+    """What a rung scored."""
+    more = {name: scores[name] for name in ("hit_rate@10", "ndcg@10", "seen", "unseen")}
+    rung.tell(scores["score"], scores["score_error"], **more)

@@ -1,0 +1,1 @@
+"""Encoding queries, retrieval of the top ten, beam search over semantic IDs."""

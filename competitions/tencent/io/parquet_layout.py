@@ -1,0 +1,181 @@
+"""Read the release layout: parquet folders, one set of sequences that is both to learn from and to answer."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from common.errors import UserError
+from competitions.tencent.corpus import Bools, Int32s, Int64s, Note, RawFiles, Sequences
+from competitions.tencent.io.candidates import read_candidate_tables
+from competitions.tencent.io.events import CUT, MAX_SECONDS, NO_EVENT, NO_PROFILE, UNSORTED
+from competitions.tencent.io.feature_encoding import USER_COLUMNS, code_numbers, lay_out
+from competitions.tencent.io.indexer import Indexer
+from competitions.tencent.io.items import note_items
+from competitions.tencent.io.parquet import Batch, numbers, open_table, read_batches
+from competitions.tencent.io.raw_dataset import Parts
+from competitions.tencent.io.raw_sequences import (
+    Histories,
+    Tally,
+    Unseen,
+    join_tallies,
+    learn_from,
+    name_users,
+    notes_of,
+    sort_events,
+    tally,
+)
+from competitions.tencent.io.schema import CONVERSION, ITEM_FEATURES, NULL_ACTION, USER_FEATURES, USER_LISTS
+
+EVENT = ("item_id", "action_type", "timestamp")
+
+
+def read_release(files: RawFiles, indexer: Indexer) -> Parts:
+    """Users to learn from by re-id, those without events left out; asked users as they stand in ``seq``."""
+    items, notes = _read_items(files.files["items"], indexer)
+    profiles, found, more = _read_profiles(files.files["users"], indexer)
+    histories = _read_histories(files.files["sequences"], indexer, profiles, found)
+    asked = name_users(files.files["sequences"][0].parent, histories, indexer, strangers=False, word="row")
+    told = notes_of(files.files["sequences"][0].parent.name, asked.tallies)
+    candidates = read_candidate_tables(files.files["candidates"], indexer)
+    return Parts(items, candidates, learn_from(asked), asked, None, (*notes, *more, *told))
+
+
+def _read_items(paths: tuple[Path, ...], indexer: Indexer) -> tuple[Int32s, tuple[Note, ...]]:
+    table = np.zeros((indexer.known + 1, len(ITEM_FEATURES)), np.int32)
+    filled = np.zeros(indexer.known + 1, np.bool_)
+    rows = 0
+    for batch in read_batches(paths, ("item_id", *ITEM_FEATURES)):
+        rids = _rids(batch, "item_id", indexer.known, "items")
+        for place, name in enumerate(ITEM_FEATURES):
+            values = numbers(batch.path, name, batch.columns[name])
+            batch.refuse_any(values < 0, f"feature {name} is negative")
+            table[rids, place] = code_numbers(values, indexer.item_sizes[place])
+        filled[rids] = True
+        rows += len(rids)
+    return table, note_items(paths[0].parent.name, filled, rows)
+
+
+def _rids(batch: Batch, name: str, known: int, what: str) -> Int64s:
+    rids = batch.whole(name)
+    wrong = (rids < 1) | (rids > known)
+    batch.refuse_any(
+        wrong, f"{name} {rids[np.argmax(wrong)] if len(rids) else 0} is not one of the indexer's {known} {what}"
+    )
+    return rids
+
+
+def _read_profiles(paths: tuple[Path, ...], indexer: Indexer) -> tuple[Int32s, Bools, tuple[Note, ...]]:
+    """User features as codes [users + 1, 17] by re-id, which re-ids have some, and what was cut."""
+    table = np.zeros((indexer.users + 1, USER_COLUMNS), np.int32)
+    filled = np.zeros(indexer.users + 1, np.bool_)
+    tallies, rows = [], 0
+    for batch in read_batches(paths, ("user_id", *USER_FEATURES)):
+        rids = _rids(batch, "user_id", indexer.users, "users")
+        columns = [_codes(batch, name, size) for name, size in zip(USER_FEATURES, indexer.user_sizes, strict=True)]
+        table[rids], cut = lay_out(columns)
+        filled[rids] = True
+        rows += len(rids)
+        tallies.append({CUT: tally(cut + batch.first + 1, "row")})
+    tallies.append({"row of a user who had one before: the last counts": Tally(rows - int(filled.sum()), "")})
+    return table, filled, notes_of(paths[0].parent.name, join_tallies(tallies))
+
+
+def _codes(batch: Batch, name: str, size: int) -> tuple[Int32s, Int64s]:
+    """The codes of a user feature end to end, and how many each row has."""
+    column = batch.columns[name]
+    lengths = np.ones(len(column), np.int64)
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        if name not in USER_LISTS:
+            raise UserError(f"{batch.path}, feature {name}: lists where one value is expected; download it again")
+        lengths = numbers(batch.path, name, pc.list_value_length(column))
+        column = column.flatten()
+    values = numbers(batch.path, name, column)
+    if len(values) and values.min() < 0:
+        row = np.searchsorted(np.cumsum(lengths), np.argmax(values < 0), side="right")
+        batch.refuse(int(row), f"feature {name} is negative")
+    return code_numbers(values, size), lengths
+
+
+def _read_histories(paths: tuple[Path, ...], indexer: Indexer, profiles: Int32s, found: Bools) -> Histories:
+    rows = sum(open_table(path).metadata.num_rows for path in paths)
+    into = _Events(rows, sum(map(_count_events, paths)))
+    tallies = []
+    for batch in read_batches(paths, ("user_id", "seq")):
+        rids = _rids(batch, "user_id", indexer.users, "users")
+        place = into.users
+        sorted_users = into.add(rids, *_events(batch, indexer.known))
+        lengths = into.lengths[place : into.users]
+        without = {NO_PROFILE: ~found[rids], NO_EVENT: lengths == 0}
+        told = {what: tally(np.flatnonzero(mask) + place + 1, "row") for what, mask in without.items()}
+        tallies.append(told | {UNSORTED: tally(sorted_users + place + 1, "row")})
+    if not into.events:
+        raise UserError(f"{paths[0].parent} holds no event; download it again")
+    return into.close(profiles, join_tallies(tallies))
+
+
+def _count_events(path: Path) -> int:
+    """An upper bound of the events in a file: its items, nulls and empty lists among them."""
+    meta = open_table(path).metadata
+    columns = [place for place in range(meta.num_columns) if meta.schema.column(place).path.endswith(".item_id")]
+    return sum(
+        meta.row_group(group).column(place).num_values for group in range(meta.num_row_groups) for place in columns
+    )
+
+
+def _events(batch: Batch, known: int) -> tuple[Int64s, Int64s, Int64s, Int64s]:
+    """How many events each row has, and their items, actions and times end to end; checked."""
+    column = batch.columns["seq"]
+    kind = column.type.value_type if pa.types.is_list(column.type) or pa.types.is_large_list(column.type) else None
+    if kind is None or not pa.types.is_struct(kind) or any(kind.get_field_index(name) < 0 for name in EVENT):
+        raise UserError(
+            f"{batch.path}, column 'seq': {column.type} where lists of {EVENT} are expected; download it again"
+        )
+    lengths = numbers(batch.path, "seq", pc.list_value_length(column))
+    events = column.flatten()
+    fields = dict(zip([field.name for field in kind], events.flatten(), strict=True))
+    item, time = (numbers(batch.path, name, fields[name], -1) for name in ("item_id", "timestamp"))
+    action = numbers(batch.path, "action_type", fields["action_type"], NULL_ACTION)
+    for wrong, reason in (
+        ((item < 1) | (item > known), f"an item that is not one of the indexer's {known}"),
+        ((time < 0) | (time > MAX_SECONDS), "an event without a time, or with one that is no time in seconds"),
+        ((action < NULL_ACTION) | (action > CONVERSION), "an action that is not 0, 1, 2 or null"),
+    ):
+        if wrong.any():
+            batch.refuse(int(np.searchsorted(np.cumsum(lengths), np.argmax(wrong), side="right")), reason)
+    return lengths, item, action, time
+
+
+class _Events:
+    """Arrays of the final size that batches are written into."""
+
+    def __init__(self, rows: int, events: int) -> None:
+        self.rids = np.empty(rows, np.int64)
+        self.lengths = np.empty(rows, np.int64)
+        self.item = np.empty(events, np.int32)
+        self.action = np.empty(events, np.int8)
+        self.time = np.empty(events, np.int64)
+        self.users = self.events = 0
+
+    def add(self, rids: Int64s, lengths: Int64s, item: Int64s, action: Int64s, time: Int64s) -> Int64s:
+        """Append a batch, each user's events by time; the places in it of users for whom that changed the order."""
+        user = np.repeat(np.arange(len(rids)), lengths)
+        narrow = item.astype(np.int32), action.astype(np.int8)
+        end = self.events + len(item)
+        taken = slice(self.events, end)
+        self.item[taken], self.action[taken], self.time[taken], changed = sort_events(*narrow, time, user)
+        self.rids[self.users : self.users + len(rids)] = rids
+        self.lengths[self.users : self.users + len(rids)] = lengths
+        self.users, self.events = self.users + len(rids), end
+        return changed
+
+    def close(self, profiles: Int32s, tallies: dict[str, Tally]) -> Histories:
+        """All of it; rows are counted over all files."""
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths)])
+        end = self.events
+        names = np.zeros(len(self.rids), "S1")
+        none = Unseen(np.empty(0, np.int64), np.empty((0, len(ITEM_FEATURES)), np.int32))
+        sequences = Sequences(offsets, self.item[:end], self.action[:end], self.time[:end])
+        places = np.arange(1, len(self.rids) + 1)
+        return Histories(places, self.rids, names, profiles[self.rids], sequences, none, tallies)

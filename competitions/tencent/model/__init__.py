@@ -1,0 +1,1 @@
+"""The network: encoder, item tower, loss, terms of the score, semantic IDs."""

@@ -1,0 +1,53 @@
+"""What ads have in common: their feature values as a sparse matrix, through which scores spread from ad to ad."""
+
+import numpy as np
+import scipy.sparse as sp
+
+from competitions.tencent.corpus import Catalogue, Int32s, Int64s
+from competitions.tencent.ensemble.settings import AttributeSettings
+from competitions.tencent.model.sparse_history import Floats, Sparse
+
+
+def tabulate(catalogue: Catalogue, settings: AttributeSettings) -> Sparse:
+    """Attributes of every row of the catalogue, csr float32 [rows, values].
+
+    A value (of one feature) that c ads have weighs c^-``power``, so that sharing what is common says little: at 0.5 the
+    product with its transpose is the share of each attribute's ads. Missing and cold values are no attributes, and
+    features of more than ``most_values`` values, which name nearly one ad each, are left out.
+    """
+    parts = [
+        _tabulate_one(catalogue.features[:, feature], size, settings.power)
+        for feature, size in enumerate(catalogue.sizes)
+        if 0 < size <= settings.most_values
+    ]
+    if not parts:
+        return sp.csr_array((len(catalogue.oid), 0), dtype=np.float32)
+    return sp.hstack(parts, format="csr", dtype=np.float32)
+
+
+def _tabulate_one(codes: Int32s, size: int, power: float) -> Sparse:
+    rows = np.flatnonzero((codes > 0) & (codes <= size))
+    values = codes[rows] - 1
+    weight = np.maximum(np.bincount(values, minlength=size), 1.0) ** -power
+    return sp.csr_array((weight[values].astype(np.float32), (rows, values)), (len(codes), size))
+
+
+def spread(scores: Sparse | Floats, attributes: Sparse, weight: float, columns: Int64s) -> Floats:
+    """Scores (sparse or dense [users, rows]) of these rows, float32 [users, columns], shared out through attributes.
+
+    s' = s + weight * s A A': an ad gains from what all ads with its attributes were given, an unseen one too.
+    """
+    own = _fill(scores[:, columns])
+    if not weight or not attributes.shape[1]:
+        return own
+    by_value = _fill(scores @ attributes)
+    shared: Floats = own + np.float32(weight) * (attributes[columns] @ by_value.T).T
+    return shared
+
+
+def _fill(table: Sparse | Floats) -> Floats:
+    """As a dense matrix."""
+    if isinstance(table, np.ndarray):
+        return table
+    filled: Floats = table.toarray()
+    return filled

@@ -1,0 +1,67 @@
+"""What the report of a Tencent run shows beyond scores: its inputs, how training went, how the test's users differ."""
+
+from typing import Any
+
+import numpy as np
+
+from common.diagnostics.adversarial_validation import Drift, find_drift
+from common.diagnostics.model_diagnostics import Importance
+from common.pipeline.run import Run
+from common.ranking.dataset import Matrix
+from competitions.tencent.corpus import Corpus
+from competitions.tencent.io import schema
+from competitions.tencent.pipeline import Outcome
+from competitions.tencent.reporting.permutation_importance import measure_inputs
+from competitions.tencent.sequences import Histories
+from competitions.tencent.split import Fold
+
+DRIFT_QUERIES = 10_000
+NAMES = ("events", "clicks", "click share", "distinct ads", "hours since the last event", "hours of history")
+HOUR_S = 3_600
+
+
+def look(outcome: Outcome, run: Run) -> dict[str, Any]:
+    """The insight of a run's record."""
+    ready = outcome.ready
+    drift = run.step(compare_users, ready.corpus, ready.valid, ready.test, name="insight.drift").value
+    losses = outcome.early.trained.value.course.losses
+    values = [-float(loss) for loss in losses]
+    course = [{"name": "network, hold-out", "metric": "-loss", "values": values, "best": len(values)}]
+    return {"drift": drift, "curves": course if len(values) > 1 else [], "importance": weigh_inputs(outcome, run)}
+
+
+def weigh_inputs(outcome: Outcome, run: Run) -> list[Importance]:
+    """What the hold-out's network misses of each input."""
+    ready, taught, config = outcome.ready, outcome.early, outcome.config
+    told = ready.corpus, ready.embeddings, ready.valid, taught.words, taught.trained
+    measured = run.step(measure_inputs, *told, config.model, config.train, config.seed, name="insight.importance")
+    return measured.value
+
+
+def compare_users(corpus: Corpus, valid: Fold, test: Fold) -> Drift | None:
+    """The histories of held-out users against those of the users whom the host asks about."""
+    held, asked = describe(valid.queries(corpus.train)), describe(test.queries(corpus.asked))
+    return find_drift(NAMES, held, asked, most=DRIFT_QUERIES)
+
+
+def describe(histories: Histories) -> Matrix:
+    """One row per history, the columns of ``NAMES``. The last event of all histories is now."""
+    sequences, lengths = histories.sequences, histories.lengths
+    events = histories.events()
+    owner = np.repeat(np.arange(len(histories)), lengths)
+    clicks = np.bincount(owner, sequences.action[events] >= schema.CLICK, len(histories))
+    pairs = np.unique(np.column_stack([owner, sequences.item[events]]), axis=0)
+    distinct = np.bincount(pairs[:, 0], minlength=len(histories))
+    some = lengths > 0
+    last = sequences.time[np.where(some, histories.ends - 1, 0)]
+    first = sequences.time[np.where(some, histories.starts, 0)]
+    now = last[some].max(initial=0)
+    columns = [
+        lengths,
+        clicks,
+        clicks / np.maximum(lengths, 1),
+        distinct,
+        (now - last) / HOUR_S,
+        (last - first) / HOUR_S,
+    ]
+    return np.where(some[:, None], np.column_stack(columns), np.nan).astype(np.float32)

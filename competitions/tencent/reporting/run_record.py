@@ -1,0 +1,93 @@
+"""What a finished Tencent run tells of itself: scores by user, ways to answer, training, and what the report needs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from common.experiments.run_record import Told, tell_notes
+from common.pipeline.run import Run
+from competitions.tencent import metrics
+from competitions.tencent.config import TencentConfig
+from competitions.tencent.inference.stages import place_targets
+from competitions.tencent.pipeline import Outcome
+from competitions.tencent.reporting.diagnostics import look
+from competitions.tencent.reporting.summary import summarise
+from competitions.tencent.sequences import Histories
+
+METRIC = "score"
+LENGTHS = {5: "1-5", 20: "6-20", 100: "21-100"}  # of a history: at most -> its class
+HOUR_S = 3_600
+
+
+def tell(outcome: Outcome, config: TencentConfig, truth: dict[str, Any] | None, run: Run) -> Told:
+    """The record of a run."""
+    summary = summarise(outcome)
+    ways = summary["ways"]
+    training = {name: {**row, "losses": tell_losses(row["losses"])} for name, row in summary["training"].items()}
+    return Told(
+        metric=METRIC,
+        queries=list_queries(outcome),
+        ranking=[{"model": name, "score": row["score"], "error": row["score_error"]} for name, row in ways.items()],
+        tables=[
+            ("Ways to answer, on the hold-out", [{"way": name, **row} for name, row in ways.items()]),
+            ("What is learned from, who is asked, among what", summary["folds"]),
+            ("Training", [{"training": name, **row} for name, row in training.items()]),
+        ],
+        notes=tell_notes(summary["notes"]),
+        features=list_inputs(config),
+        truth=tell_truth(truth),
+        submissions=outcome.checked,
+        summary=summary,
+        insight=look(outcome, run),
+    )
+
+
+def list_queries(outcome: Outcome) -> pl.DataFrame:
+    """One row per held-out user: its share of the Score, weighted as the host weighs it (round 2)."""
+    fold, corpus = outcome.ready.valid.value, outcome.ready.corpus.value
+    answer, mixed = outcome.early.answer.value, outcome.early.mixed
+    places = place_targets(fold, answer.vectors if mixed is None else mixed.value.top)
+    assert fold.reached is not None
+    assert fold.unseen is not None
+    weights = np.array(outcome.config.host.weights)[np.maximum(fold.reached, 0)]
+    earned = metrics.earn(places) * weights / max(float(weights.mean()), 1e-12)
+    histories: Histories = fold.queries(corpus.train)
+    frame = pl.DataFrame({"size": histories.lengths, "unseen": fold.unseen})
+    return pl.DataFrame({"query": pl.Series(corpus.users.names[fold.users]).cast(pl.String)}).with_columns(
+        fold=pl.lit("hold-out"),
+        score=pl.Series(earned),
+        target=frame.select(
+            pl.when("unseen").then(pl.lit("an unseen ad")).otherwise(pl.lit("a seen ad")).alias("target")
+        )["target"],
+        history=class_of_length(frame),
+    )
+
+
+def class_of_length(frame: pl.DataFrame) -> pl.Series:
+    """The class of a history by its number of events (``size``)."""
+    named: pl.Expr = pl.lit("over 100")
+    for most, name in reversed(LENGTHS.items()):
+        named = pl.when(pl.col("size") <= most).then(pl.lit(name)).otherwise(named)
+    return frame.select(named.alias("history"))["history"]
+
+
+def list_inputs(config: TencentConfig) -> list[str]:
+    """What the model is told, by the names of its settings."""
+    switches = ("ids", "features", "embeddings", "actions", "condition", "times", "memory")
+    return [name for name in switches if getattr(config.model, name)]
+
+
+def tell_losses(losses: list[float]) -> str:
+    """Losses by epoch as one text."""
+    return " ".join(f"{loss:.3f}" for loss in losses)
+
+
+def tell_truth(truth: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Score, error and oracle on simulated data."""
+    if truth is None:
+        return None
+    scores = truth["scores"]
+    told = {"score": scores["score"], "error": scores["score_error"], "oracle": truth["oracle"]["score"]}
+    return told | {"scores": scores}

@@ -1,0 +1,129 @@
+"""What the host tells of an ad: thirteen features and embedding 81, noisy views of what the ad is.
+
+102 and 122 name the advertiser's account and the advertiser, 121 the product. 112 and 101 are groups of topics; 117,
+118 and 119 are ever finer categories, 120 another cut of the finest. 114 tells the kind of campaign and the channel,
+116 the style: on these popularity depends. 115, a third filled, is the advertiser's goal and 100 its form, which tell
+nothing. Categories are wrong now and then. The embedding is a linear image of the ad's place in interest space, with
+noise, at a length of its own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from competitions.tencent.io.schema import ITEM_FEATURES
+from competitions.tencent.simulator.ads import CAMPAIGNS, CHANNELS, LEAVES, STYLES, Ads
+from competitions.tencent.simulator.topics import DIMENSIONS, TOPICS, Codes, Ints, Singles, Topics
+
+# Values that a feature may take in the world; 102, 121 and 122 have as many as there are.
+SIZES = {"100": 6, "101": 51, "112": 30, "114": 20, "115": 691, "116": STYLES, "117": 500, "118": 1400, "119": 4200}
+SIZES |= {"120": 3400}
+FILLED = {
+    "100": 0.999141,
+    "101": 0.999141,
+    "102": 0.990124,
+    "112": 0.982979,
+    "114": 0.998991,
+    "115": 0.320168,
+    "116": 0.998953,
+    "117": 0.982979,
+    "118": 0.982762,
+    "119": 0.982593,
+    "120": 0.981566,
+    "121": 1.0,
+    "122": 0.999141,
+}
+TOGETHER = (("100", "101", "114", "116", "122"), ("112", "117", "118", "119", "120"))  # lack values in the same ads
+WRONG = 0.05  # of the ads whose categories are another leaf's
+SHARED_ACCOUNT = 433  # every so many advertisers one uses its neighbour's account
+
+EMBEDDING = "emb_81_32"
+EMBEDDED = 32
+NOISE = 0.12  # deviation by dimension, of an image whose length is about 1.6
+LENGTH, LENGTH_SIGMA = 6.0, 0.25
+LACKING_UNSEEN, LACKING_ONCE, LACKING_SLOPE, LACKING_MOST = 0.0277, 0.029, 0.009, 0.0625
+NULL_SHARE = 0.05  # of the ads without an embedding that stand in the file nevertheless
+
+
+@dataclass(frozen=True)
+class Owners:
+    """What every ad of an advertiser shares, one entry an advertiser."""
+
+    account: Ints
+    form: Ints
+    goal: Ints
+
+
+def describe_ads(topics: Topics, ads: Ads, which: Ints, seed: int) -> Codes:
+    """The value of each feature of some ads (ads, 13), numbered from 0 within the feature; -1 where it is missing."""
+    rng = np.random.default_rng([41, seed])
+    owners = _make_owners(len(ads.advertiser_topic), rng)
+    owner, topic = ads.advertiser[which], ads.topic[which].astype(np.int64)
+    leaf = np.where(rng.random(len(which)) < WRONG, rng.integers(TOPICS * LEAVES, size=len(which)), ads.leaf[which])
+    group, kind = rng.integers(30, size=TOPICS), rng.integers(51, size=TOPICS)
+    group[:30], kind[:51] = np.arange(30), np.arange(51)
+    campaign = np.minimum(ads.campaign[which], len(CAMPAIGNS) - 2)
+    above, within = np.divmod(leaf, LEAVES)
+    values = {
+        "100": owners.form[owner],
+        "101": kind[topic],
+        "102": owners.account[owner],
+        "112": group[above],
+        "114": np.minimum(campaign * CHANNELS + ads.channel[which], SIZES["114"] - 1),
+        "115": owners.goal[owner],
+        "116": ads.style[which],
+        "117": above * 5 + within * 5 // LEAVES,
+        "118": above * 14 + within // 3,
+        "119": leaf,
+        "120": above * 34 + (within * 25 % LEAVES) * 34 // LEAVES,
+        "121": ads.product[which],
+        "122": owner,
+    }
+    table = np.stack([values[name] for name in ITEM_FEATURES], axis=1).astype(np.int32)
+    _leave_out(table, rng)
+    return table
+
+
+def find_place(topics: Topics, ads: Ads, which: Ints) -> Singles:
+    """Where some ads lie in interest space (ads, dimensions)."""
+    return np.asarray(topics.center[ads.topic[which]] + ads.delta[which])
+
+
+def make_embedder(seed: int) -> Callable[[Singles, np.random.Generator], Singles]:
+    """The function from places (ads, dimensions) to embeddings (ads, 32); it draws the noise from a generator."""
+    mixed = np.random.default_rng([42, seed]).standard_normal((EMBEDDED, DIMENSIONS))
+    image = np.linalg.qr(mixed)[0].T.astype(np.float32)
+
+    def embed(place: Singles, rng: np.random.Generator) -> Singles:
+        drawn = place @ image
+        drawn += np.float32(NOISE) * rng.standard_normal(drawn.shape, dtype=np.float32)
+        drawn *= np.float32(LENGTH) * np.exp(LENGTH_SIGMA * rng.standard_normal((len(place), 1), dtype=np.float32))
+        return np.asarray(drawn)
+
+    return embed
+
+
+def lack_embedding(shown: Ints, rng: np.random.Generator) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Which ads have no embedding; those shown most lack it most often. ``shown``: events before the reference time."""
+    chance = LACKING_ONCE + LACKING_SLOPE * np.log(np.maximum(shown, 1))
+    chance = np.where(shown > 0, np.minimum(chance, LACKING_MOST), LACKING_UNSEEN)
+    return np.asarray(rng.random(len(shown)) < chance)
+
+
+def _make_owners(count: int, rng: np.random.Generator) -> Owners:
+    number = np.arange(count)
+    return Owners(
+        account=number - ((number % SHARED_ACCOUNT == 0) & (number > 0)),
+        form=rng.integers(SIZES["100"], size=count),
+        goal=np.floor(SIZES["115"] * rng.random(count) ** 3).astype(np.int64),
+    )
+
+
+def _leave_out(table: Codes, rng: np.random.Generator) -> None:
+    """Take values out at the release's rates."""
+    groups = [*TOGETHER, *((name,) for name in ITEM_FEATURES if not any(name in group for group in TOGETHER))]
+    for group in groups:
+        at = rng.random(len(table))
+        for name in group:
+            table[at >= FILLED[name], ITEM_FEATURES.index(name)] = -1

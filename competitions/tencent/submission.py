@@ -1,0 +1,216 @@
+"""The Tencent submission in three forms: write them, check each file on disk, score one against a truth file.
+
+``submission.csv``: user, ad_1 .. ad_10. ``result.json``: what the host makes of an answer, {"time", "top10s", "user"}.
+``result.u64bin``: uint32 users, uint32 ads each, then uint64 original ids, users in the order asked.
+"""
+
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from common.errors import UserError
+from common.pipeline.result_store import writing
+from common.submission import Checked, Violation, find_ids, refuse, write_csv
+from common.submission import read_back as read_csv_back
+from competitions.tencent.corpus import Int64s
+from competitions.tencent.ids import Oids
+from competitions.tencent.metrics import score_places
+
+TOP = 10
+COLUMNS = ("user", *(f"ad_{place}" for place in range(1, TOP + 1)))
+FORMAT = "user, ad_1 .. ad_10 as CSV; time, top10s, user as JSON; or users, ads, then uint64 ids as binary"
+SAME_ORDER = "the users that are asked about, all of them, in their order"
+ONCE = "one row per user: no user stands twice"
+TEN = "ten different ads per user"
+KNOWN = "every ad is a candidate, by its original id"
+RULES = (FORMAT, ONCE, SAME_ORDER, TEN, KNOWN)
+NAMES = ("submission.csv", "result.json", "result.u64bin")
+SHOWN = 3
+Id = Annotated[int, msgspec.Meta(le=2**63 - 1)]
+
+
+class ResultFile(msgspec.Struct):
+    """The JSON form. ``time``: seconds that the host measured; 0 here, so that equal answers are equal files."""
+
+    time: float
+    top10s: list[list[Id]]
+    user: list[str]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One row per user: ``users`` names, None in the binary form; ``ads`` int64 original ids [users, 10]."""
+
+    users: list[str] | None
+    ads: Int64s
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a submission is checked against: the names of the users asked, in order, and the candidates."""
+
+    users: npt.NDArray[np.bytes_]
+    candidates: Oids
+
+
+def write_submissions(users: npt.NDArray[np.bytes_], ads: Oids, folder: Path) -> list[Path]:
+    """All three files. ``ads`` holds ten a user, best first, user after user."""
+    table = ads.values.reshape(-1, TOP)
+    names = [name.decode() for name in users]
+    frame = pl.DataFrame({"user": names}, schema={"user": pl.String}).hstack(
+        pl.DataFrame(table, schema=dict.fromkeys(COLUMNS[1:], pl.Int64))
+    )
+    csv, result, binary = (folder / name for name in NAMES)
+    write_csv(frame, csv)
+    _write_bytes(result, msgspec.json.encode(ResultFile(0.0, table.tolist(), names)))
+    header = np.array(table.shape, "<u4").tobytes()
+    _write_bytes(binary, header + table.astype("<u8").tobytes())
+    return [csv, result, binary]
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    with writing(path.parent):
+        try:
+            part.write_bytes(content)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def read_back(path: Path) -> Answers:
+    """A submission from disk, in the form that its suffix says; ``UserError`` where it has not this form."""
+    readers = {".csv": _read_csv, ".json": _read_json, ".u64bin": _read_binary}
+    if path.suffix not in readers:
+        raise UserError(f"{path}: a submission ends in {', '.join(readers)}; name one of these")
+    return readers[path.suffix](path)
+
+
+def _read_csv(path: Path) -> Answers:
+    text = read_csv_back(path, COLUMNS)
+    ads = text.select(pl.col(COLUMNS[1:]).cast(pl.Int64, strict=False))
+    broken = text.filter(ads.select(pl.any_horizontal(pl.all().is_null())).to_series())
+    if broken.height:
+        raise UserError(f"{path}, line {broken['line'][0]}: an ad is no whole number; {FORMAT}")
+    return Answers(text["user"].to_list(), ads.to_numpy().astype(np.int64))
+
+
+def _read_json(path: Path) -> Answers:
+    try:
+        result = msgspec.json.decode(_read_bytes(path), type=ResultFile)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not the JSON form ({error}); {FORMAT}") from error
+    if len(result.user) != len(result.top10s):
+        raise UserError(f"{path}: {len(result.user)} users and {len(result.top10s)} lists of ads; one list a user")
+    for place, ads in enumerate(result.top10s):
+        if len(ads) != TOP:
+            raise UserError(f"{path}, user {result.user[place]}: {len(ads)} ads where {TOP} are expected")
+    return Answers(result.user, np.array(result.top10s, np.int64).reshape(-1, TOP))
+
+
+def _read_binary(path: Path) -> Answers:
+    content = _read_bytes(path)
+    count, width = (int(number) for number in np.frombuffer(content[:8].ljust(8, b"\0"), "<u4"))
+    if width != TOP or len(content) != 8 + 8 * count * width:
+        raise UserError(
+            f"{path}: its header says {count} users of {width} ads, it has {len(content)} bytes; a file of {TOP} ads a"
+            f" user has 8 + {8 * TOP} bytes a user"
+        )
+    ads = np.frombuffer(content[8:], "<u8")
+    if len(ads) and int(ads.max()) >= 2**63:
+        raise UserError(f"{path}: an id of 2^63 or more; {KNOWN}")
+    return Answers(None, ads.astype(np.int64).reshape(count, width))
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}; name the submission file to check") from error
+
+
+def check_submission(path: Path, expected: Expected) -> Checked:
+    """Read the file on disk and verify all ``RULES``; a ``UserError`` names what is broken."""
+    answers = read_back(path)
+    asked = pl.Series("user", [name.decode() for name in expected.users], dtype=pl.String)
+    if answers.users is None and len(answers.ads) != len(asked):
+        told = (f"{len(answers.ads)} rows where {len(asked)} users are asked",)
+        refuse(path, [Violation(SAME_ORDER, abs(len(answers.ads) - len(asked)), told)])
+    users = asked if answers.users is None else pl.Series("user", answers.users, dtype=pl.String)
+    violations = find_ids(users.filter(users.is_duplicated()), ONCE) + _find_moved(users, asked)
+    ordered = np.sort(answers.ads, axis=1)
+    violations += _mark(TEN, users, answers.ads, np.diff(ordered, axis=1) == 0)
+    violations += _mark(KNOWN, users, answers.ads, ~np.isin(answers.ads, expected.candidates.values))
+    refuse(path, violations)
+    return Checked(path, len(users), RULES)
+
+
+def _mark(rule: str, users: pl.Series, ads: Int64s, broken: npt.NDArray[np.bool_]) -> list[Violation]:
+    """The rows with anything ``broken``, at most one violation."""
+    places = np.flatnonzero(broken.any(axis=1))
+    told = tuple(f"row {place + 1}, user {users[int(place)]}: {ads[place].tolist()}" for place in places[:SHOWN])
+    return [Violation(rule, len(places), told)] if len(places) else []
+
+
+def _find_moved(users: pl.Series, asked: pl.Series) -> list[Violation]:
+    """Users that are missing, unknown, or not in their place."""
+    missing, extra = asked.filter(~asked.is_in(users.implode())), users.filter(~users.is_in(asked.implode()))
+    if len(missing) or len(extra):
+        told = [f"missing {name}" for name in missing.head(2)] + [f"unknown {name}" for name in extra.unique().head(2)]
+        return [Violation(SAME_ORDER, len(missing) + len(extra), tuple(told))]
+    if users.n_unique() < len(users):
+        return []
+    moved = (users != asked).arg_true()
+    if not len(moved):
+        return []
+    place = f"row {moved[0] + 1}: {users[moved[0]]} where {asked[moved[0]]} is expected"
+    return [Violation(SAME_ORDER, len(moved), (place, "the users are all there, only their order is wrong"))]
+
+
+def score_submission(path: Path, truth: Path, expected: Expected | None = None) -> dict[str, float]:
+    """Score a CSV or JSON file against a truth file (user, creative_id): see ``metrics.score_places``.
+
+    ``expected``: verify all ``RULES`` first.
+    """
+    if expected is not None:
+        check_submission(path, expected)
+    answers = read_back(path)
+    if answers.users is None:
+        raise UserError(
+            f"{path}: the binary form names no users, so that it cannot be scored; give the CSV or the JSON"
+        )
+    frame = pl.DataFrame({"user": answers.users, "row": np.arange(len(answers.users))})
+    refuse(path, find_ids(frame["user"].filter(frame["user"].is_duplicated()), ONCE))
+    joined = read_truth(truth).join(frame, on="user", how="left", maintain_order="left")
+    if joined["row"].null_count() == joined.height:
+        raise UserError(f"{truth}: none of its {joined.height} users is in {path}: they belong to different files")
+    rows = joined["row"].fill_null(-1).to_numpy()
+    hits = (answers.ads[rows] == joined["creative_id"].to_numpy()[:, None]) & (rows >= 0)[:, None]
+    places = np.where(hits.any(1), hits.argmax(1) + 1, 0)
+    return score_places(places)
+
+
+def read_truth(truth: Path) -> pl.DataFrame:
+    """The answers (user, creative_id), one a user."""
+    try:
+        text = pl.read_csv(truth, infer_schema=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["no reason given"])[0]
+        raise UserError(f"{truth} cannot be read as CSV ({reason}); name the truth file") from error
+    if not {"user", "creative_id"} <= set(text.columns) or not text.height:
+        raise UserError(f"{truth} must have the columns user and creative_id and a row for each answer")
+    answers = text.select("user", pl.col("creative_id").cast(pl.Int64, strict=False))
+    broken = answers.with_row_index("line", offset=2).filter(pl.any_horizontal(pl.all().is_null()))
+    if broken.height:
+        raise UserError(f"{truth}, line {broken['line'][0]}: a value is missing or not a number")
+    repeated = answers.filter(pl.col("user").is_duplicated())
+    if repeated.height:
+        raise UserError(f"{truth}: the user {repeated['user'][0]} stands there twice; keep one row")
+    return answers

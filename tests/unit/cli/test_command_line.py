@@ -1,0 +1,289 @@
+"""The command line: bad input ends in one sentence on stderr and exit code 1, and never in a traceback."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from common.errors import UserError
+from common.pipeline import progress
+from competitions import __main__ as command_line
+from competitions.news import submission as submissions
+from competitions.news.io import reader
+from competitions.news.simulator.simulate import TRUTH, simulate
+
+ROOT = Path(__file__).resolve().parents[3]
+Told = tuple[int, str, str]  # exit code, stdout, stderr
+Call = Callable[..., Told]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
+    """Run the command line with these words, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    progress.set_quiet(False)  # as in a fresh process; another test may have asked for quiet
+
+    def run(*words: object) -> Told:
+        monkeypatch.setattr(sys, "argv", ["competitions", *map(str, words)])
+        code = 0
+        try:
+            command_line.main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smallest simulated set."""
+    folder = tmp_path_factory.mktemp("raw") / "simulated"
+    simulate(folder, 0.0005, 0)
+    return folder
+
+
+@pytest.fixture
+def submission(simulated: Path, tmp_path: Path) -> Path:
+    """A valid submission that lists the truth second."""
+    truth = pl.read_csv(simulated / TRUTH).rename({"click_article_id": "article_2"})
+    spare = pl.read_csv(simulated / reader.ARTICLES)["article_id"].head(9).to_list()
+    rows = []
+    for user, right in truth.select("user_id", "article_2").rows():
+        others = [item for item in spare if item != right]
+        rows.append((user, others[0], right, *others[1:4]))
+    path = tmp_path / "mine.csv"
+    pl.DataFrame(rows, schema=list(submissions.HEADER), orient="row").write_csv(path)
+    return path
+
+
+def assert_refused(told: Told, *words: str) -> None:
+    code, out, err = told
+    assert code == 1
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    for word in words:
+        assert word in err
+
+
+# --- what is wrong before anything starts ---
+
+
+@pytest.mark.parametrize(
+    "words", [("run",), ("simulate",), ("check", "x.csv"), ("score", "x.csv", "--truth", "t.csv")], ids=lambda w: w[0]
+)
+def test_an_unknown_competition_is_named_with_the_known_ones(call: Call, words: tuple[str, ...]) -> None:
+    verb, *rest = words
+    assert_refused(call(verb, "chess", *rest), "chess", "news")
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("recall.nope=1", ["recall.nope", "--set recall.nope=1"]),
+        ("recal.candidates=1", ["recal", "nearest is recall"]),
+        ("recall.candidates=many", ["recall.candidates", "'many'", "int"]),
+        ("recall.candidates", ["--set recall.candidates", "a.b=c"]),
+        ("seed=soon", ["seed", "'soon'"]),
+        ("rank.models=['xgboost', 'magic']", ["rank.models", "'magic'", "lightgbm_binary"]),
+        ("rank.blocks=[]", ["rank.blocks", "pair"]),
+        ("blend.trials=0", ["blend.trials", ">= 1"]),
+        ("split.valid_queries=-5", ["split.valid_queries", "-5", ">= 1"]),
+    ],
+)
+def test_a_wrong_setting_is_named(call: Call, simulated: Path, override: str, words: list[str]) -> None:
+    assert_refused(call("run", "news", "--raw", simulated, "--set", override), *words)
+
+
+def test_a_wrong_setting_is_told_before_anything_is_made(call: Call, tmp_path: Path) -> None:
+    assert_refused(call("run", "news", "--scale", 0.0005, "--set", "recall.nope=1"), "recall.nope")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_raw_and_scale_exclude_each_other(call: Call, simulated: Path, tmp_path: Path) -> None:
+    assert_refused(call("run", "news", "--raw", simulated, "--scale", 0.01), "RAW", "SCALE")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_folder_or_file_says_what_belongs_where(call: Call, simulated: Path, tmp_path: Path) -> None:
+    assert_refused(call("run", "news", "--raw", tmp_path / "nowhere"), reader.TRAIN, "nowhere", "data/news/raw")
+    part = tmp_path / "part"
+    shutil.copytree(simulated, part)
+    (part / reader.ARTICLES).unlink()
+    assert_refused(call("run", "news", "--raw", part), reader.ARTICLES, str(part))
+
+
+def test_an_unknown_board_is_refused(call: Call, simulated: Path) -> None:
+    assert_refused(call("run", "news", "--raw", simulated, "--set", "board=C"), "board", "'C'")
+    assert_refused(call("run", "news", "--raw", simulated, "--set", "board=B"), reader.TEST_B[0])
+
+
+@pytest.mark.parametrize("scale", ["0", "-1", "9", "nan", "0.0001"])
+@pytest.mark.parametrize("verb", ["run", "simulate"])
+def test_a_scale_out_of_range_is_refused(call: Call, verb: str, scale: str) -> None:
+    code, out, err = call(verb, "news", "--scale", scale)
+    assert_refused((code, out, err.splitlines(keepends=True)[-1]), "scale", "0.0005")
+
+
+def test_a_build_folder_that_cannot_be_made_is_named(call: Call, simulated: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert_refused(call("run", "news", "--raw", simulated, "--build", "file/build"), "file/build")
+    assert_refused(call("simulate", "news", "--scale", 0.0005, "--build", "file/build"), "file/build")
+
+
+def test_a_broken_raw_file_names_its_line(call: Call, simulated: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(simulated, broken)
+    lines = (broken / reader.TRAIN).read_text().splitlines()
+    lines[3] = lines[3].replace(",", ",x", 1)
+    (broken / reader.TRAIN).write_text("\n".join(lines) + "\n")
+    code, out, err = call("run", "news", "--raw", broken)
+    assert_refused((code, out, err.splitlines(keepends=True)[-1]), reader.TRAIN, "line 4")
+
+
+def test_simulating_over_foreign_files_is_refused_and_leaves_them(call: Call, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("keep")
+    assert_refused(call("simulate", "news", "--scale", 0.0005, "--out", folder), str(folder))
+    assert (folder / "notes.txt").read_text() == "keep"
+
+
+# --- check ---
+
+
+def test_check_passes_a_valid_file(call: Call, simulated: Path, submission: Path) -> None:
+    code, out, err = call("check", "news", submission, "--raw", simulated)
+    assert (code, err) == (0, "")
+    assert f"{submission}: 25 rows, valid" in out
+    for rule in submissions.RULES:
+        assert rule in out
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda text: text.replace("article_5", "article_6", 1), ["line 1", "header"]),
+        (lambda text: text.rsplit("\n", 2)[0] + "\n", [submissions.NO_MISSING]),
+        (lambda text: text + "7,1,2,3,4,5\n", [submissions.NO_EXTRA, "line 27"]),
+        (lambda text: "", ["empty"]),
+    ],
+)
+def test_check_refuses_a_broken_file(
+    call: Call, simulated: Path, submission: Path, change: Callable[[str], str], words: list[str]
+) -> None:
+    submission.write_text(change(submission.read_text()))
+    assert_refused(call("check", "news", submission, "--raw", simulated), str(submission), *words)
+
+
+def test_check_names_a_missing_file_or_folder(call: Call, simulated: Path, submission: Path) -> None:
+    assert_refused(call("check", "news", "none.csv", "--raw", simulated), "none.csv")
+    assert_refused(call("check", "news", submission), reader.TRAIN, "data/news/raw")
+
+
+# --- score ---
+
+
+def test_score_prints_every_metric(call: Call, simulated: Path, submission: Path) -> None:
+    code, out, err = call("score", "news", submission, "--truth", simulated / TRUTH)
+    assert (code, err) == (0, "")
+    told = dict(line.split() for line in out.splitlines())
+    assert (told["mrr@5"], told["hit_rate@1"], told["hit_rate@3"]) == ("0.5000", "0.0000", "1.0000")
+    assert not any(name.startswith(("coverage", "novelty")) for name in told)
+    code, out, _ = call("score", "news", submission, "--truth", simulated / TRUTH, "--raw", simulated)
+    assert code == 0
+    assert {"coverage@5", "category_diversity@5", "novelty@5"} <= {line.split()[0] for line in out.splitlines()}
+
+
+def test_score_names_what_it_cannot_use(call: Call, simulated: Path, submission: Path, tmp_path: Path) -> None:
+    assert_refused(call("score", "news", submission, "--truth", "none.csv"), "none.csv")
+    assert_refused(call("score", "news", "none.csv", "--truth", simulated / TRUTH), "none.csv")
+    assert_refused(call("score", "news", submission, "--truth", submission), str(submission), "header")
+    foreign = tmp_path / "truth.csv"
+    foreign.write_text("user_id,click_article_id\n7,1\n")
+    assert_refused(call("score", "news", submission, "--truth", foreign), "no user in common")
+    assert_refused(call("score", "news", submission, "--truth", simulated / TRUTH, "--raw", "nowhere"), "nowhere")
+
+
+# --- the frame ---
+
+
+def test_simulate_tells_the_sizes_and_the_oracle(call: Call, tmp_path: Path) -> None:
+    code, out, err = call("simulate", "news", "--scale", 0.0005, "--seed", 3, "--out", tmp_path / "new", "--describe")
+    assert (code, err) == (0, "")
+    assert "oracle MRR@5 0." in out
+    assert "clicks per train user, mean" in out
+    assert (tmp_path / "new" / reader.TRAIN).exists()
+
+
+def test_where_there_are_no_files_a_set_is_simulated_once_and_said_so(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[reader.RawFiles] = []
+
+    def stop(files: reader.RawFiles, *_: object) -> None:
+        asked.append(files)
+        raise UserError("stopped here")
+
+    monkeypatch.setattr("competitions.news.competition.solve", stop)
+    for _ in range(2):
+        code, _, err = call("run", "news", "--scale", 0.0005, "--seed", 2, "--build", tmp_path / "build")
+        assert code == 1
+        assert err.splitlines()[-1] == "error: stopped here"
+        assert "SIMULATED data, scale 0.0005, seed 2" in err
+        assert "data/news/raw" in err
+    made = asked[0].train
+    assert asked[1].train == made
+    assert made.is_relative_to(tmp_path / "build")
+    stamps = made.stat().st_mtime_ns
+    call("run", "news", "--scale", 0.0005, "--seed", 2, "--build", tmp_path / "build")
+    assert made.stat().st_mtime_ns == stamps
+
+
+def test_the_hosts_files_are_used_where_they_are(
+    call: Call, simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(files: reader.RawFiles, *_: object) -> None:
+        raise UserError(f"asked for {files.train}")
+
+    monkeypatch.setattr("competitions.news.competition.solve", stop)
+    shutil.copytree(simulated, tmp_path / "data" / "news" / "raw")
+    assert_refused(call("run", "news"), f"asked for data/news/raw/{reader.TRAIN}")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("fly", "news"),
+        ("run",),
+        ("run", "news", "--speed", "9"),
+        ("run", "news", "--seed", "x"),
+        ("score", "news", "x.csv"),
+    ],
+)
+def test_a_wrong_word_is_a_usage_error(call: Call, words: tuple[str, ...]) -> None:
+    code, out, err = call(*words)
+    assert code == 2
+    assert "Usage" in err
+    assert "Traceback" not in out + err
+
+
+def test_help_lists_every_verb(call: Call) -> None:
+    code, out, _ = call("--help")
+    assert code == 0
+    for verb in ("run", "simulate", "check", "score"):
+        assert verb in out
+
+
+def test_the_process_ends_with_one_sentence_and_code_1() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "competitions", "run", "chess"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert_refused((ended.returncode, ended.stdout, ended.stderr), "chess", "news")

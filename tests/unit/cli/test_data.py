@@ -1,0 +1,253 @@
+"""The two verbs: what is printed, what is fetched, what is refused, what is handed in."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from common.datasets import download
+from common.datasets.download import Expected, Layout, Source
+from common.errors import UserError
+from competitions.cli import data as data_verbs
+from competitions.flight import submission as flight_submit
+from tests.unit.common.datasets.fetch_hosts import Kaggle, install_kaggle, serve_hub
+from tests.unit.flight.flight_rows import option, two_sessions, write_test, write_train
+
+CLICKS = Expected("clicks.parquet", rows=3, columns=("user", "item"))
+
+
+@pytest.fixture
+def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kaggle:
+    """A small competition in the place of flight's: one file of three rows, one that nobody reads."""
+    kaggle = install_kaggle(tmp_path)
+    monkeypatch.setenv("STAND_IN_KAGGLE", str(kaggle.site))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
+    monkeypatch.chdir(tmp_path)
+    files = (CLICKS, Expected("sample.csv", needed=False, fetched=False))
+    place_source(monkeypatch, "flight", "kaggle", "a-contest", files)
+    write_clicks(kaggle.site / "files" / "clicks.parquet", 3)
+    return kaggle
+
+
+def place_source(
+    monkeypatch: pytest.MonkeyPatch, name: str, host: str, place: str, files: tuple[Expected, ...]
+) -> None:
+    source = Source(name, host, place, (Layout("files", ("*",), files),), "upload it at the host's")
+    monkeypatch.setitem(data_verbs.SOURCES, name, source)
+
+
+def write_clicks(path: Path, rows: int) -> None:
+    pl.DataFrame({"user": range(rows), "item": range(rows)}).write_parquet(path)
+
+
+# --- data ---
+
+
+def test_files_are_fetched_and_checked(kaggle: Kaggle, capsys: pytest.CaptureFixture[str]) -> None:
+    data_verbs.data("flight")
+    assert sorted(path.name for path in Path("data/flight/raw").iterdir()) == [download.ORIGIN, "clicks.parquet"]
+    told = capsys.readouterr().out
+    assert "clicks.parquet" in told
+    assert "3 rows" in told
+    assert "not there, not needed" in told
+
+
+def test_files_that_are_right_need_no_host(kaggle: Kaggle) -> None:
+    write_clicks(Path("clicks.parquet"), 3)
+    data_verbs.data("flight", raw=Path())
+    assert kaggle.calls() == []
+
+
+def test_a_file_that_differs_is_named_after_the_table_and_left_alone(
+    kaggle: Kaggle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path("mine")
+    folder.mkdir()
+    write_clicks(folder / "clicks.parquet", 2)
+    with pytest.raises(UserError, match=r"1 of the files in mine are not.*clicks\.parquet.*make data-flight again"):
+        data_verbs.data("flight", raw=folder)
+    told = capsys.readouterr().out
+    assert "-1 rows" in told
+    assert "differs" in told
+    assert pl.read_parquet(folder / "clicks.parquet").height == 2
+
+
+def test_a_check_fetches_nothing(kaggle: Kaggle, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UserError, match=r"1 of the files in data/flight/raw are missing \(first: clicks\.parquet\)"):
+        data_verbs.data("flight", check=True)
+    assert kaggle.calls() == []
+    assert "missing" in capsys.readouterr().out
+
+
+def test_the_hub_is_asked_for_the_patterns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_clicks(tmp_path / "x", 3)
+    files = (Expected("seq/*.parquet", files=1, rows=3), Expected("mm/*.parquet", needed=False, fetched=False))
+    place_source(monkeypatch, "tencent", "hub", "lab/clicks", files)
+    with serve_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.address)
+        hub.files = {"seq/0.parquet": (tmp_path / "x").read_bytes(), "mm/0.parquet": b"large"}
+        data_verbs.data("tencent", raw=tmp_path / "raw")
+    assert [path.name for path in (tmp_path / "raw").rglob("*.parquet")] == ["0.parquet"]
+    pl.DataFrame({"user": [7, 8, 9]}).write_parquet(tmp_path / "raw" / "seq" / "0.parquet")
+    with pytest.raises(UserError, match="are not what is known of them"):
+        data_verbs.data("tencent", raw=tmp_path / "raw", check=True)
+    assert " listed" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("name", ["news", "mgtv"])
+def test_a_host_with_a_login_gets_a_page_of_steps(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=f"files in data/{name}/raw are missing.*follow the steps of make data-{name}"):
+        data_verbs.data(name)
+    told = capsys.readouterr().out
+    source = data_verbs.SOURCES[name]
+    assert all(f"{number}. {step}" in told for number, step in enumerate(source.steps, 1))
+    assert all(expected.path in told for expected in source.layouts[0].files)
+    with pytest.raises(UserError):
+        data_verbs.data(name, check=True)
+    assert source.steps[0] not in capsys.readouterr().out
+
+
+def test_another_name_is_refused() -> None:
+    with pytest.raises(UserError, match="There is no competition chess; say news or flight or mgtv or tencent"):
+        data_verbs.data("chess")
+
+
+# --- submit ---
+
+
+def write_run(folder: Path, test: Path, **data: Any) -> None:
+    """A run whose submission answers ``test``."""
+    ids = pl.read_parquet(test)
+    ranks = pl.int_range(1, pl.len() + 1).over("ranker_id")
+    flight_submit.write_submission(ids.select(ranks).to_series(), test, folder)
+    record = {
+        "data": {"folder": str(test.parent), "simulated": False} | data,
+        "code": {"revision": "abc1234"},
+        "metric": "HitRate@3",
+        "cv": {"score": 0.53123},
+    }
+    (folder / "run.json").write_text(json.dumps(record))
+
+
+@pytest.fixture
+def runs(kaggle: Kaggle, tmp_path: Path) -> Path:
+    """build/flight with two runs and a newer one that did not end; the host's files in data/flight/raw."""
+    raw = tmp_path / "data" / "flight" / "raw"
+    raw.mkdir(parents=True)
+    write_train(raw, two_sessions())
+    test = write_test(raw, [option(1, "a"), option(2, "a"), option(3, "b")])
+    build = tmp_path / "build" / "flight"
+    for name in ("20260101-000000-000", "20260102-000000-000"):
+        (build / name).mkdir(parents=True)
+        write_run(build / name, test)
+    (build / "20260103-000000-000").mkdir()
+    (build / "20260103-000000-000" / "run.json").write_text("{}")
+    return build
+
+
+def test_the_newest_run_is_checked_and_handed_in(
+    kaggle: Kaggle, runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data_verbs.submit("flight")
+    path = "build/flight/20260102-000000-000/submission.parquet"
+    message = "flight 20260102-000000-000, abc1234, CV HitRate@3 0.5312"
+    assert kaggle.calls() == [["competitions", "submit", "a-contest", "-f", path, "-m", message]]
+    assert f"{path}: 3 rows, valid.\nSubmission ref: 77\n{message}" in capsys.readouterr().out
+
+
+def test_a_run_and_a_message_may_be_named_and_a_dry_run_hands_in_nothing(
+    kaggle: Kaggle, runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data_verbs.submit("flight", "20260101-000000-000", message="mine", dry_run=True)
+    assert kaggle.calls() == []
+    told = capsys.readouterr().out.splitlines()[-1]
+    path = "build/flight/20260101-000000-000/submission.parquet"
+    assert told.endswith(f"kaggle competitions submit a-contest -f {path} -m mine")
+
+
+@pytest.mark.parametrize("simulated", [True, None, "no"])
+def test_a_run_from_simulated_data_is_refused(kaggle: Kaggle, runs: Path, simulated: object) -> None:
+    write_run(runs / "20260102-000000-000", Path("data/flight/raw/test.parquet"), simulated=simulated)
+    with pytest.raises(UserError, match=r"20260102.*made from simulated data, which no host scores"):
+        data_verbs.submit("flight", dry_run=True)
+    assert kaggle.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("report", "told"), [("simulation.json", "from simulated data"), ("standin.json", "from a public stand-in")]
+)
+def test_a_folder_that_is_not_the_hosts_is_seen_whatever_the_record_says(
+    kaggle: Kaggle, runs: Path, report: str, told: str
+) -> None:
+    (Path("data/flight/raw") / report).write_text("{}")
+    with pytest.raises(UserError, match=told):
+        data_verbs.submit("flight")
+    assert kaggle.calls() == []
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"data": null}', '{"data": {"folder": "x"}}'])
+def test_a_run_that_does_not_say_what_it_was_made_from_is_refused(kaggle: Kaggle, runs: Path, text: str) -> None:
+    (runs / "20260102-000000-000" / "run.json").write_text(text)
+    with pytest.raises(UserError, match=r"run\.json does not say what the run was made from"):
+        data_verbs.submit("flight")
+
+
+def test_a_submission_that_was_changed_is_refused(kaggle: Kaggle, runs: Path) -> None:
+    path = runs / "20260102-000000-000" / "submission.parquet"
+    pl.read_parquet(path).reverse().write_parquet(path)
+    with pytest.raises(UserError, match="in its order"):
+        data_verbs.submit("flight")
+    assert kaggle.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("run", "told"),
+    [
+        ("20260103-000000-000", "has no submission.parquet: name a run that ended"),
+        ("no-such", "has no submission.parquet"),
+        ("../flight", "is not a run"),
+    ],
+)
+def test_a_run_without_a_submission_is_refused(kaggle: Kaggle, runs: Path, run: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        data_verbs.submit("flight", run)
+
+
+def test_no_run_at_all_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"has a submission: run make news first"):
+        data_verbs.submit("news", build=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["news", "mgtv", "tencent"])
+def test_other_hosts_say_where_to_upload(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / name / "20260101-000000-000"
+    folder.mkdir(parents=True)
+    (folder / data_verbs.ANSWERS[name][0]).write_text("")
+    (folder / "run.json").write_text('{"data": {"folder": "x", "simulated": false}}')
+    data_verbs.submit(name, build=tmp_path)
+    assert capsys.readouterr().out == f"{folder / data_verbs.ANSWERS[name][0]}: {data_verbs.SOURCES[name].answers}.\n"
+    (folder / "run.json").write_text('{"data": {"folder": "x", "simulated": true}}')
+    with pytest.raises(UserError, match="simulated"):
+        data_verbs.submit(name, build=tmp_path)
+
+
+def test_the_verbs_take_their_words(kaggle: Kaggle, runs: Path) -> None:
+    app = typer.Typer()
+    app.command()(data_verbs.data)
+    app.command()(data_verbs.submit)
+    told = CliRunner().invoke(app, ["submit", "flight", "--dry-run", "--message", "m"])
+    assert told.exit_code == 0
+    assert "-m m" in told.output
+    refused = CliRunner().invoke(app, ["data", "flight", "--check", "--raw", "nowhere"])
+    assert isinstance(refused.exception, UserError)

@@ -1,0 +1,80 @@
+"""The two verbs: which run they take, what they refuse in a sentence, what they print."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from common.errors import UserError
+from common.pipeline import progress
+from common.serving.benchmark import SHOWN, Export, Variant
+from competitions.cli import serve
+from competitions.flight.competition import load_config
+from competitions.flight.config import FlightConfig
+
+
+def write_run(build: Path, name: str, run: str, scores: np.ndarray) -> Path:
+    folder = build / name / run
+    folder.mkdir(parents=True)
+    told = {"name": name, "run": run, "config": {}, "cv": {}, "metric": "MRR@5", "data": {}, "steps": []}
+    (folder / "run.json").write_text(json.dumps(told))
+    queries = [f"q{place}" for place in range(len(scores))]
+    pl.DataFrame({"query": queries, "fold": "day", "score": scores}).write_parquet(folder / "queries.parquet")
+    return folder
+
+
+def test_a_run_is_the_latest_unless_it_is_named(tmp_path: Path) -> None:
+    for run in ("20260101-000000-000", "20260102-000000-000"):
+        write_run(tmp_path, "news", run, np.zeros(5))
+    assert serve.find_run(tmp_path, "news", "last")[0].name == "20260102-000000-000"
+    assert serve.find_run(tmp_path, "news", "20260101-000000-000")[1]["run"] == "20260101-000000-000"
+
+
+def test_what_names_no_run_of_the_competition_is_refused(tmp_path: Path) -> None:
+    other = write_run(tmp_path, "mgtv", "20260101-000000-000", np.zeros(5))
+    with pytest.raises(UserError, match="no competition chess"):
+        serve.find_run(tmp_path, "chess", "last")
+    with pytest.raises(UserError, match="no finished run"):
+        serve.find_run(tmp_path, "news", "last")
+    with pytest.raises(UserError, match="is a run of mgtv, not of news"):
+        serve.find_run(tmp_path, "news", str(other))
+
+
+def test_settings_that_the_code_no_longer_has_are_told_in_a_sentence() -> None:
+    whole = serve.msgspec.to_builtins(load_config([]))
+    assert serve.read_config(FlightConfig, {"config": whole, "run": "a"}) == load_config([])
+    whole["rank"]["trees"] = 5
+    with pytest.raises(UserError, match=r"settings of run a are not those of this code .*trees.*run again"):
+        serve.read_config(FlightConfig, {"config": whole, "run": "a"})
+
+
+def test_the_comparison_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scores = np.random.default_rng(0).random(300)
+    write_run(tmp_path, "news", "20260101-000000-000", scores)
+    write_run(tmp_path, "news", "20260102-000000-000", scores + 0.5)
+    serve.replay("news", "last~1", "last", None, 0, tmp_path)
+    told = capsys.readouterr().out
+    assert "same queries, t" in told
+    assert "0.5000" in told
+    assert "100.0% of 1000 splits see it" in told
+    assert "Run A against itself" in told
+    serve.replay("news", "last", "last", None, 0, tmp_path)
+    assert "No difference on the same queries" in capsys.readouterr().out
+
+
+def test_the_figures_are_printed_with_what_was_computed_when(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress.set_quiet(False)  # as in a fresh process; another test may have asked for quiet
+    row = {"variant": "whole", "score": 0.25, "error": 0.01, **dict.fromkeys(SHOWN, 2.5)}
+    row |= {"resident_mib": 200.0, "export_mib": 3.0, "requests": 7, "same_answers": 0.5, "stages": {"models": 1.5}}
+    export = Export("m", tmp_path, tmp_path, [Variant("whole", "whole", 0.25, 0.01)], [], {"request": "a to b"})
+    record = {"name": "news", "run": "r", "metric": "MRR@5"}
+    serve.show_figures(record, export, [row], ["fit.logit"], tmp_path / "serving.json")
+    told = capsys.readouterr()
+    assert "MRR@5 on validation" in told.out
+    assert "request: a to b" in told.out
+    assert "7 requests; 50.0% of the answers are those of the run's submission" in told.out
+    assert "1 steps were computed again" in told.err

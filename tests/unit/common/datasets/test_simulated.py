@@ -1,0 +1,65 @@
+"""A simulated folder is there as a whole or not at all, and never in the place of other files."""
+
+from pathlib import Path
+
+import pytest
+
+from common.datasets.simulated import REPORT, Host, choose_files, simulated_folder, written_at_once
+from common.errors import UserError
+
+OURS = {"a.csv", REPORT}
+
+
+def write(folder: Path, scale: float = 1.0, seed: int = 0) -> None:
+    with written_at_once(folder, OURS) as partial:
+        (partial / "a.csv").write_text(f"{scale} {seed}")
+        (partial / REPORT).write_text("{}")
+
+
+def test_the_folder_appears_when_all_is_written(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "out"
+    with written_at_once(out, OURS) as partial:
+        (partial / "a.csv").write_text("1")
+        assert not out.exists()
+    assert (out / "a.csv").read_text() == "1"
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+def test_an_earlier_simulation_is_replaced_and_survives_a_failure(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write(out, 1.0)
+    with pytest.raises(ZeroDivisionError), written_at_once(out, OURS):
+        raise ZeroDivisionError
+    assert (out / "a.csv").read_text() == "1.0 0"
+    write(out, 2.0)
+    assert (out / "a.csv").read_text() == "2.0 0"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("held", [["a.csv"], ["other.csv"], ["a.csv", REPORT, "notes.txt"]])
+def test_a_folder_of_other_files_is_left_alone(tmp_path: Path, held: list[str]) -> None:
+    for name in held:
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(UserError, match="holds files that are no simulation"):
+        write(tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys(held, "mine")
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        write(tmp_path / "file" / "out")
+
+
+def test_what_is_asked_for_comes_before_the_hosts_files_and_these_before_simulated_ones(tmp_path: Path) -> None:
+    host = Host(tmp_path / "raw", "*.csv", "the files", 0.5, write)
+    build = tmp_path / "build"
+    assert choose_files(host, tmp_path / "mine", None, 0, build) == tmp_path / "mine"
+    assert choose_files(host, None, None, 3, build) == simulated_folder(build, 0.5, 3)
+    assert (simulated_folder(build, 0.5, 3) / "a.csv").read_text() == "0.5 3"
+    host.folder.mkdir()
+    (host.folder / "b.csv").write_text("")
+    assert choose_files(host, None, None, 3, build) == host.folder
+    assert choose_files(host, None, 0.5, 3, build) == simulated_folder(build, 0.5, 3)
+    with pytest.raises(UserError, match="exclude each other"):
+        choose_files(host, tmp_path / "mine", 0.5, 0, build)

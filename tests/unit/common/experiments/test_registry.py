@@ -1,0 +1,169 @@
+"""The ledger of runs, the scores noted for them, and the comparison of two."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from common.errors import UserError
+from common.experiments import compare, registry
+
+Make = Callable[..., Path]
+NAMES = ("news", "flight")
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """A run with a record and the scores of its queries."""
+
+    def write(run: str, scores: list[float], name: str = "news", **changed: Any) -> Path:
+        folder = tmp_path / "build" / name / run
+        folder.mkdir(parents=True)
+        record = {
+            "name": name,
+            "run": run,
+            "config": {"seed": 0, "rank": {"rounds": 5}},
+            "overrides": [],
+            "metric": "MRR@5",
+            "cv": {"score": float(np.mean(scores)), "error": 0.01, "queries": len(scores)},
+            "data": {"digest": "abcdef", "simulated": True},
+            "code": {"revision": "1234", "changed": False},
+            "ranking": [{"model": "m", "score": 0.1, "error": 0.01}],
+            "features": ["f"],
+            "steps": [],
+            "wall_seconds": 12.0,
+            "peak_mib": 2048.0,
+        } | changed
+        (folder / "run.json").write_text(json.dumps(record))
+        queries = {"query": [str(n) for n in range(len(scores))], "fold": "all", "score": scores}
+        half = pl.when(pl.col("query").cast(pl.Int32) % 2 == 0).then(pl.lit("even")).otherwise(pl.lit("odd"))
+        pl.DataFrame(queries).with_columns(parity=half).write_parquet(folder / "queries.parquet")
+        return folder
+
+    return write
+
+
+# --- the ledger ---
+
+
+def test_runs_come_newest_first_and_unfinished_ones_not_at_all(make: Make, tmp_path: Path) -> None:
+    make("20260101-1", [0.5]), make("20260103-1", [0.5], "flight"), make("20260102-1", [0.25])
+    (tmp_path / "build" / "news" / "20260104-1").mkdir()
+    rows = registry.list_runs(registry.find_runs(tmp_path / "build", NAMES))
+    assert [row["run"] for row in rows] == ["flight/20260103-1", "news/20260102-1", "news/20260101-1"]
+    assert [row["CV"] for row in rows] == [0.5, 0.25, 0.5]
+    assert (rows[0]["seconds"], rows[0]["GiB"], rows[0]["data"]) == ("12", "2.0", "simulated-abcd")
+
+
+def test_a_run_is_found_by_name_end_of_name_place_and_folder(make: Make, tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    first, second = make("20260101-111", [0.5]), make("20260102-222", [0.5])
+    other = make("20260102-333", [0.5], "flight")
+
+    def find(wanted: str) -> Path:
+        return registry.find_run(build, NAMES, wanted)
+
+    assert find("111") == find("20260101-111") == find(str(first)) == find("news/last~1") == first
+    assert (find("last"), find("news/last"), find("last~1")) == (other, second, second)
+    for wanted, told in (("0102-", "no run"), ("last~3", "there are 3"), ("last~x", "no run"), ("news/333", "no run")):
+        with pytest.raises(UserError, match=told):
+            find(wanted)
+    make("20260105-111", [0.5])
+    with pytest.raises(UserError, match="2 runs"):
+        find("111")
+    with pytest.raises(UserError, match="make news"):
+        registry.find_run(tmp_path / "empty", NAMES, "last")
+
+
+def test_a_leaderboard_score_stands_beside_the_cv_and_the_last_word_counts(make: Make) -> None:
+    folder = make("20260101-1", [0.5])
+    registry.note_leaderboard(folder, 0.4)
+    registry.note_leaderboard(folder, 0.45)
+    (row,) = registry.list_runs([folder])
+    assert (row["CV"], row["leaderboard"]) == (0.5, 0.45)
+    assert [noted["score"] for noted in registry.read_leaderboard(folder)] == [0.4, 0.45]
+    with pytest.raises(UserError, match="no score"):
+        registry.note_leaderboard(folder, float("nan"))
+    (folder / "lb.json").write_text('[{"score": "high"}]')
+    with pytest.raises(UserError, match=r"lb\.json is damaged"):
+        registry.list_runs([folder])
+
+
+def test_agreement_is_the_shift_and_the_share_of_pairs_in_the_same_order(make: Make) -> None:
+    folders = [make(f"2026010{n}-1", [cv]) for n, cv in enumerate((0.1, 0.2, 0.3, 0.9))]
+    for folder, score in zip(folders[:3], (0.05, 0.25, 0.2), strict=True):
+        registry.note_leaderboard(folder, score)
+    (found,) = registry.judge_agreement(registry.list_runs(folders))
+    assert (found["competition"], found["runs"]) == ("news", 3)
+    assert found["shift"] == pytest.approx((-0.05 + 0.05 - 0.1) / 3)
+    assert found["order"] == pytest.approx(1 / 3)  # two pairs agree, one does not
+    assert registry.judge_agreement(registry.list_runs(folders[2:])) == []
+
+
+def test_kendalls_tau_is_scipys() -> None:
+    from scipy.stats import kendalltau
+
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        one, other = rng.integers(0, 6, 12).astype(float), rng.integers(0, 6, 12).astype(float)
+        assert registry.kendall(one, other) == pytest.approx(kendalltau(one, other).statistic)
+    assert registry.kendall(np.ones(3), np.arange(3.0)) is None
+
+
+# --- compare ---
+
+
+def test_the_difference_is_taken_query_by_query(make: Make) -> None:
+    before, after = [0.0, 1.0, 0.5, 0.0], [0.5, 1.0, 1.0, 0.0]
+    found = compare.compare(make("a-1", before), make("a-2", after))
+    told = found.difference
+    assert told is not None
+    assert (told.mean, told.queries, told.changed) == (0.25, 4, 2)
+    assert told.error == pytest.approx(0.25 / 2)  # gains .5, 0, .5, 0: deviation .25
+    by_slice = {row["slice"]: row["B - A"] for row in found.slices}
+    assert by_slice == {"fold: all": 0.25, "parity: even": 0.5, "parity: odd": 0.0}
+    assert found.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("mean", "error", "changed", "words"),
+    [
+        (0.01, 0.02, 5, "within the noise"),
+        (0.03, 0.02, 5, "perhaps better (1.5)"),
+        (-0.05, 0.02, 5, "clearly worse (2.5 standard errors)"),
+        (0.0, 0.0, 0, "no query is answered differently"),
+    ],
+)
+def test_the_verdict_weighs_the_difference_by_its_error(mean: float, error: float, changed: int, words: str) -> None:
+    assert compare.Difference(mean, error, 10, changed).verdict == words
+
+
+def test_settings_features_and_models_that_differ_are_named(make: Make) -> None:
+    importance = {"importance": [{"feature": "g", "gain": 0.25}]}
+    other = {"config": {"seed": 1, "rank": {"rounds": 5, "new": True}}, "features": ["g"], "insight": importance}
+    found = compare.compare(make("a-1", [0.5]), make("a-2", [0.5], **other))
+    assert found.settings == [
+        {"setting": "seed", "A": "0", "B": "1"},
+        {"setting": "rank.new", "A": "(not there)", "B": "True"},
+    ]
+    assert found.features == [
+        {"feature": "f", "only in": "A", "gain": None},
+        {"feature": "g", "only in": "B", "gain": 0.25},
+    ]
+    assert [row["score"] for row in found.scores] == ["CV", "m"]
+
+
+def test_what_makes_runs_hard_to_compare_is_said(make: Make) -> None:
+    longer = make("a-2", [0.5, 0.0], data={"digest": "x", "simulated": True}, code={"revision": "9", "changed": True})
+    told = " / ".join(compare.compare(make("a-1", [0.5]), longer).warnings)
+    for words in ("raw files differ", "only 1 of the validation queries", "the code differs: 1234 and 9 (changed)"):
+        assert words in told
+    with pytest.raises(UserError, match=r"a run of news and .* one of flight"):
+        compare.compare(longer, make("a-3", [0.5], "flight"))
+    (longer / "queries.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"queries\.parquet cannot be read"):
+        compare.compare(longer, longer)

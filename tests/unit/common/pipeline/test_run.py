@@ -1,0 +1,298 @@
+"""Run.step: what is computed, what is kept, and what survives an edit, a damaged entry and a kill."""
+
+import gc
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import weakref
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+import pytest
+
+from common.errors import UserError
+from common.pipeline.run import Result, Run, prune
+
+CALLS: list[str] = []
+PROJECT = Path(__file__).parents[4]
+
+
+def make_frame(height: int) -> pl.DataFrame:
+    CALLS.append("make_frame")
+    return pl.DataFrame({"a": range(height)})
+
+
+def add(frame: pl.DataFrame, amount: int) -> pl.DataFrame:
+    CALLS.append("add")
+    return frame.with_columns(pl.col("a") + amount)
+
+
+def sum_all(*groups: Any, **named: Any) -> int:
+    CALLS.append("sum_all")
+    frames = [*groups[0], *named["more"].values()]
+    return sum(int(frame["a"].sum()) for frame in frames)
+
+
+def read(file: Path) -> str:
+    CALLS.append("read")
+    return file.read_text()
+
+
+def fail(error: type[BaseException]) -> None:
+    raise error("it failed")
+
+
+def fill(mebibytes: int) -> None:
+    filled = np.ones(mebibytes * 2**17)
+    time.sleep(0.2)  # for the sampler to see it
+    del filled
+
+
+@pytest.fixture(autouse=True)
+def _no_calls() -> None:
+    CALLS.clear()
+
+
+def new_run(tmp_path: Path) -> Run:
+    return Run(tmp_path / "run", tmp_path / "cache", quiet=True)
+
+
+def test_a_step_is_computed_once_and_then_kept_with_its_cost(tmp_path: Path) -> None:
+    first = new_run(tmp_path)
+    assert first.step(make_frame, 3, name="frame").value["a"].to_list() == [0, 1, 2]
+    second = new_run(tmp_path)
+    assert second.step(make_frame, 3, name="frame").value["a"].to_list() == [0, 1, 2]
+    assert CALLS == ["make_frame"]
+    (computed,), (kept,) = first.timings, second.timings
+    assert not computed.kept
+    assert kept == msgspec.structs.replace(computed, kept=True)
+    assert computed.name == "frame"
+
+
+def test_peak_memory_is_that_of_the_process_during_the_step(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    run.step(fill, 1)
+    run.step(fill, 300)
+    small, large = run.timings
+    assert large.peak_mib > small.peak_mib + 200
+    assert large.seconds > 0
+
+
+def test_results_are_passed_by_value_wherever_they_stand(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    two, three = run.step(make_frame, 2), run.step(make_frame, 3)
+    more = run.step(add, two, amount=10)
+    assert run.step(sum_all, [two, three], more={"x": more}).value == 1 + 3 + 21
+
+
+def test_a_changed_parameter_reaches_every_later_step_and_no_other(tmp_path: Path) -> None:
+    def total(amount: int) -> int:
+        run = new_run(tmp_path)
+        frame = run.step(make_frame, 3)
+        return run.step(sum_all, [run.step(add, frame, amount)], more={}).value
+
+    assert total(1) == 6
+    assert total(2) == 9
+    assert CALLS == ["make_frame", "add", "sum_all", "add", "sum_all"]
+    assert total(1) == 6
+    assert len(CALLS) == 5
+
+
+def test_a_changed_raw_file_is_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "raw.csv"
+    values = []
+    for content in ("a", "b", "b"):
+        file.write_text(content)
+        values.append(new_run(tmp_path).step(read, file).value)
+    assert values == ["a", "b", "b"]
+    assert CALLS == ["read", "read"]
+
+
+def test_a_value_lives_only_as_long_as_it_is_used(tmp_path: Path) -> None:
+    result = new_run(tmp_path).step(make_frame, 3)
+    frame = result.value
+    assert result.value is frame
+    alive = weakref.ref(frame)
+    del frame
+    gc.collect()
+    assert alive() is None
+    assert result.value.height == 3
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_step_that_raises_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    run = new_run(tmp_path)
+    with pytest.raises(error, match="it failed"):
+        run.step(fail, error)
+    assert list((tmp_path / "cache").iterdir()) == []
+    assert run.timings == []
+
+
+def damage(tmp_path: Path, file: str) -> None:
+    (path,) = (tmp_path / "cache").glob(f"make_frame-*/{file}")
+    path.write_bytes(b"?" * path.stat().st_size)  # the size stays right: found out only by reading
+
+
+@pytest.mark.parametrize("file", ["value.pkl", "0.arrow"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_unreadable_entry_is_computed_again(tmp_path: Path, file: str, when: str) -> None:
+    result: Result[pl.DataFrame] = new_run(tmp_path).step(make_frame, 3)
+    damage(tmp_path, file)
+    if when == "before":
+        result = new_run(tmp_path).step(make_frame, 3)
+    assert result.value["a"].to_list() == [0, 1, 2]
+    assert CALLS == ["make_frame", "make_frame"]
+    assert new_run(tmp_path).step(make_frame, 3).value.height == 3
+    assert len(CALLS) == 2
+
+
+def test_an_entry_pruned_during_the_run_is_computed_again_with_its_inputs(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    added = run.step(add, run.step(make_frame, 3), 1)
+    assert prune(tmp_path / "cache", 0) == 2
+    assert added.value["a"].to_list() == [1, 2, 3]
+    assert CALLS == ["make_frame", "add", "make_frame", "add"]
+
+
+def test_a_full_disk_keeps_the_steps_that_were_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("No space left on device (os error 28)")  # as polars says it
+
+    run = new_run(tmp_path)
+    frame = run.step(make_frame, 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(pl.DataFrame, "write_ipc", refuse)
+        with pytest.raises(UserError, match="cache: No space left on device"):
+            run.step(add, frame, 1)
+    again = new_run(tmp_path)
+    again.step(add, again.step(make_frame, 3), 1)
+    assert [timing.kept for timing in again.timings] == [True, False]
+
+
+def test_an_unwritable_run_folder_is_a_user_error(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")
+    with pytest.raises(UserError, match=r"Cannot write to .*run: File exists"):
+        new_run(tmp_path)
+
+
+def test_write_json(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    run.step(make_frame, 1)
+    path = run.write_json("summary.json", {"score": np.float64(0.5), "from": Path("a"), "timings": run.timings})
+    written = json.loads(path.read_text())
+    assert path == tmp_path / "run" / "summary.json"
+    assert (written["score"], written["from"], written["timings"][0]["name"]) == (0.5, "a", "make_frame")
+    (tmp_path / "run" / "taken").mkdir()
+    with pytest.raises(UserError, match="Cannot write"):
+        run.write_json("taken", {})
+    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == ["summary.json", "taken"]
+
+
+def test_each_step_prints_one_line_unless_quiet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for quiet in (False, False, True):
+        Run(tmp_path / "run", tmp_path / "cache", quiet=quiet).step(make_frame, 3)
+    shown = capsys.readouterr()
+    first, second = shown.err.splitlines()
+    assert first.split()[0] == second.split()[0] == "make_frame"
+    assert first.split()[-1] == "MiB"
+    assert second.split()[-1] == "kept"
+    assert shown.out == ""
+
+
+SHOP = {
+    "helpers": "def scale(x):\n    return 2 * x\n\ndef unrelated(x):\n    return x\n",
+    "steps": "from {name}.helpers import scale\n\ndef double(x):\n    # why\n    return scale(x)\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "kept"),
+    [
+        ("steps", "# why", "# because", True),
+        ("helpers", "    return x\n", "    return -x\n", True),
+        ("helpers", "2 * x", "3 * x", False),
+    ],
+    ids=["comment", "unrelated", "helper"],
+)
+def test_a_run_after_an_edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, old: str, new: str, kept: bool
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    sources = {each: source.format(name="edited_shop") for each, source in SHOP.items()}
+    assert run_source(tmp_path, sources)[0] == 2
+    value, again = run_source(tmp_path, sources | {module: sources[module].replace(old, new)})
+    assert again is kept
+    assert value == (2 if kept else 3)
+
+
+def run_source(root: Path, sources: dict[str, str]) -> tuple[int, bool]:
+    """Write the package, import it afresh, run one step of it: its value, and whether that was kept."""
+    for each, source in sources.items():
+        (root / "edited_shop").mkdir(exist_ok=True)
+        (root / "edited_shop" / f"{each}.py").write_text(source)
+    for loaded in [name for name in sys.modules if name.partition(".")[0] == "edited_shop"]:
+        del sys.modules[loaded]
+    importlib.invalidate_caches()
+    run = Run(root / "run", root / "cache", quiet=True, root=root)
+    value: int = run.step(importlib.import_module("edited_shop.steps").double, 1).value
+    return value, run.timings[0].kept
+
+
+JOB = """
+import os, signal, sys
+from pathlib import Path
+import polars as pl
+from common.pipeline.run import Run
+
+class Mine:
+    def __getstate__(self):
+        if os.environ["DIE"] == "in the write":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {}
+
+def first(height):
+    return pl.DataFrame({"a": range(height)})
+
+def second(frame):
+    if os.environ["DIE"] == "in the step":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return frame.sum(), Mine()
+
+here = Path(sys.argv[1])
+run = Run(here / "run", here / "cache", root=here)
+print(run.step(second, run.step(first, 4)).value[0].item())
+"""
+
+
+def test_after_a_kill_the_next_run_goes_on_from_the_last_finished_step(tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text(JOB)
+
+    def start(die: str) -> tuple[int, str, list[bool]]:
+        done = subprocess.run(
+            [sys.executable, tmp_path / "job.py", tmp_path],
+            env={**os.environ, "DIE": die, "PYTHONPATH": str(PROJECT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout, [line.endswith("kept") for line in done.stderr.splitlines()]
+
+    def temporary() -> list[str]:
+        return [file.name for folder in (tmp_path / "cache").glob(".tmp-*") for file in folder.iterdir()]
+
+    assert start("in the step") == (-signal.SIGKILL, "", [False])
+    assert start("in the write") == (-signal.SIGKILL, "", [True])
+    assert sorted(temporary()) == ["0.arrow", "value.pkl"]
+    assert len(list((tmp_path / "cache").glob("second-*"))) == 0
+    assert start("never") == (0, "6\n", [True, False])
+    assert temporary() == []
+    assert start("never") == (0, "6\n", [True, True])

@@ -1,0 +1,84 @@
+"""The matrix that crosses over to the libraries, and rows by block and one after the other."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from common.ranking.dataset import Rows, find_columns, join_rows, take_blocks, to_matrix
+
+NUMBERS = [pl.Float32, pl.Float64, pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32]
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+def test_numbers_become_float32_and_null_becomes_nan(dtype: type[pl.DataType]) -> None:
+    matrix = to_matrix(pl.DataFrame({"x": [7, None, 0], "y": [1, 2, 3]}, schema={"x": dtype, "y": pl.Int32}))
+    assert matrix.dtype == np.float32
+    np.testing.assert_array_equal(matrix, [[7, 1], [np.nan, 2], [0, 3]])
+
+
+def test_truth_values_become_ones_and_zeros() -> None:
+    matrix = to_matrix(pl.DataFrame({"x": [True, None, False]}))
+    np.testing.assert_array_equal(matrix, [[1], [np.nan], [0]])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pl.Series(["a", "b"]),
+        pl.Series(["a", "b"], dtype=pl.Categorical),
+        pl.Series(["a", "b"], dtype=pl.Enum(["a", "b"])),
+        pl.Series([1, 2], dtype=pl.Int64),
+        pl.Series([1, 2], dtype=pl.UInt64),
+        pl.Series([0, 1]).cast(pl.Date),
+        pl.Series([0, 1]).cast(pl.Datetime("ms")),
+        pl.Series([0, 1]).cast(pl.Duration("ms")),
+        pl.Series([[1], [2]]),
+        pl.Series([{"a": 1}, {"a": 2}]),
+        pl.Series([None, None]),
+        pl.Series([b"a", b"b"]),
+    ],
+    ids=lambda values: str(values.dtype),
+)
+def test_what_is_not_a_small_number_is_refused_by_name(values: pl.Series) -> None:
+    frame = pl.DataFrame({"fine": [1.0, 2.0], "item_odd": values})
+    with pytest.raises(TypeError, match=r"encode item_odd \(") as caught:
+        to_matrix(frame)
+    assert "fine" not in str(caught.value)
+
+
+def test_every_refused_column_is_named_at_once() -> None:
+    with pytest.raises(TypeError, match=r"encode a \(Int64\), c \(String\)"):
+        to_matrix(pl.DataFrame({"a": [1], "b": [1.0], "c": ["x"]}))
+
+
+# --- blocks ---
+
+
+def rows_of(*names: str, height: int = 4) -> Rows:
+    matrix = np.arange(height * len(names), dtype=np.float32).reshape(height, len(names))
+    return Rows(names, matrix, np.zeros(height, np.float32), np.array([height], np.int32))
+
+
+def test_a_block_is_told_by_the_whole_first_word() -> None:
+    names = ("option_price", "optional_price", "within_option_price", "pair_out", "option_a_b")
+    assert find_columns(names, ["option"]) == [0, 4]
+    assert find_columns(names, ["pair", "within"]) == [2, 3]
+
+
+def test_the_rows_of_some_blocks() -> None:
+    rows = rows_of("option_a", "pair_a", "option_b")
+    few = take_blocks(rows, ["option"])
+    assert few.names == ("option_a", "option_b")
+    assert few.features.tolist() == rows.features[:, [0, 2]].tolist()
+    assert (few.labels is rows.labels, few.sizes is rows.sizes) == (True, True)
+    assert take_blocks(rows, ["pair", "option"]) is rows
+
+
+def test_rows_one_after_the_other() -> None:
+    first, second = rows_of("a", height=2), rows_of("a", height=3)
+    both = join_rows([first, Rows(("a",), second.features + 50, second.labels + 1, second.sizes)])
+    assert both.features[:, 0].tolist() == [0, 1, 50, 51, 52]
+    assert both.labels.tolist() == [0, 0, 1, 1, 1]
+    assert both.sizes.tolist() == [2, 3]
+    assert both.names == ("a",)
+    assert join_rows([first]) is first

@@ -1,0 +1,121 @@
+"""Exported rankers: read back they score as they did, with fewer trees they are the library's own first ones."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from common.ranking.gbdt import Ranker, Rows, fit, predict
+from common.serving.model_files import find_family, read_models, score_models, write_models
+
+NAMES = ("planted", "noise", "holes")
+SETTINGS: dict[str, dict[str, Any]] = {
+    "lightgbm_softmax": {"num_leaves": 7, "learning_rate": 0.2, "num_threads": 1},
+    "lightgbm_lambdarank": {"objective": "lambdarank", "num_leaves": 7, "num_threads": 1},
+    "xgboost_pairwise": {"objective": "rank:pairwise", "max_depth": 3, "nthread": 1},
+    "xgboost_softmax": {"max_depth": 3, "nthread": 1},
+    "catboost_softmax": {"loss_function": "QuerySoftMax", "depth": 3, "thread_count": 1},
+    "logit": {"l2": 1e-3},
+}
+
+
+def plant(queries: int, seed: int) -> Rows:
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(queries * 8, 3)).astype(np.float32)
+    labels = np.zeros((queries, 8), np.float32)
+    labels[np.arange(queries), features[:, 0].reshape(queries, 8).argmax(axis=1)] = 1
+    features[rng.random(len(features)) < 0.5, 2] = np.nan
+    return Rows(NAMES, features, labels.ravel(), np.full(queries, 8, np.int32))
+
+
+@pytest.fixture(scope="module")
+def fitted() -> dict[str, Ranker]:
+    return {kind: fit(kind, told, plant(60, 0), plant(20, 1), 20, 20, 0) for kind, told in SETTINGS.items()}
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_a_model_that_was_read_back_scores_as_the_fitted_one(
+    kind: str, fitted: dict[str, Ranker], tmp_path: Path
+) -> None:
+    features = plant(30, 2).features
+    write_models([fitted[kind]], tmp_path)
+    (model,) = read_models(tmp_path)
+    expected = predict(fitted[kind], features)
+    assert len(np.unique(expected)) > 10
+    np.testing.assert_array_equal(model.score(features), expected)
+    assert (model.kind, model.names) == (kind, NAMES)
+
+
+def first_trees(ranker: Ranker, features: np.ndarray, trees: int) -> np.ndarray:
+    """What the library says with its own limit on the trees."""
+    if ranker.kind.startswith("lightgbm"):
+        return np.asarray(ranker.model.predict(features, raw_score=True, num_iteration=trees))
+    if ranker.kind.startswith("xgboost"):
+        return np.asarray(ranker.model.inplace_predict(features, iteration_range=(0, trees), predict_type="margin"))
+    return np.asarray(ranker.model.predict(features, prediction_type="RawFormulaVal", ntree_end=trees))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SETTINGS if kind != "logit"])
+def test_a_share_of_the_trees_is_the_first_of_them_and_smaller(
+    kind: str, fitted: dict[str, Ranker], tmp_path: Path
+) -> None:
+    features, ranker = plant(30, 2).features, fitted[kind]
+    before = predict(ranker, features)
+    write_models([ranker], tmp_path / "whole")
+    write_models([ranker], tmp_path / "half", 0.5)
+    (half,), trees = read_models(tmp_path / "half"), max(1, round(ranker.rounds / 2))
+    assert half.rounds == trees < ranker.rounds
+    np.testing.assert_allclose(half.score(features), first_trees(ranker, features, trees), rtol=1e-6)
+    assert not np.allclose(half.score(features), before)
+    sizes = [sum(file.stat().st_size for file in (tmp_path / name).iterdir()) for name in ("whole", "half")]
+    assert sizes[1] < sizes[0]
+    np.testing.assert_array_equal(predict(ranker, features), before)  # the fitted one was left alone
+
+
+def test_each_model_is_given_its_own_features(fitted: dict[str, Ranker], tmp_path: Path) -> None:
+    write_models([fitted["logit"], fitted["xgboost_pairwise"]], tmp_path)
+    features = plant(10, 3).features
+    names = ("extra", "holes", "planted", "noise")
+    wide = np.column_stack([np.full(len(features), 9, np.float32), features[:, [2, 0, 1]]])
+    found = score_models(names, wide, read_models(tmp_path))
+    assert found.shape == (80, 2)
+    for column, kind in enumerate(("logit", "xgboost_pairwise")):
+        np.testing.assert_array_equal(found[:, column], predict(fitted[kind], features))
+
+
+def test_there_is_no_pickle_among_the_files(fitted: dict[str, Ranker], tmp_path: Path) -> None:
+    write_models(list(fitted.values()), tmp_path)
+    endings = {file.suffix for file in tmp_path.iterdir()}
+    assert endings == {".txt", ".ubj", ".cbm", ".npz", ".json"}
+    with np.load(next(tmp_path.glob("*.npz")), allow_pickle=False) as arrays:
+        assert "weights" in arrays
+
+
+@pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost_pairwise", "catboost_softmax", "logit"])
+def test_a_damaged_or_missing_file_is_told_in_a_sentence(kind: str, fitted: dict[str, Ranker], tmp_path: Path) -> None:
+    write_models([fitted[kind]], tmp_path)
+    (file,) = (path for path in tmp_path.iterdir() if path.suffix != ".json")
+    file.write_bytes(b"nothing of the kind")
+    with pytest.raises(UserError, match=r"cannot be read.*export the run again"):
+        read_models(tmp_path)
+    file.unlink()
+    with pytest.raises(UserError, match="cannot be read"):
+        read_models(tmp_path)
+
+
+def test_a_list_that_names_a_file_elsewhere_reaches_nothing_outside(fitted: dict[str, Ranker], tmp_path: Path) -> None:
+    write_models([fitted["logit"]], tmp_path / "inside")
+    write_models([fitted["logit"]], tmp_path / "outside")
+    index = tmp_path / "inside" / "models.json"
+    (tmp_path / "inside" / "0-logit.npz").unlink()
+    index.write_text(index.read_text().replace("0-logit", "../outside/0-logit"))
+    with pytest.raises(UserError, match="cannot be read"):
+        read_models(tmp_path / "inside")
+
+
+def test_a_kind_of_no_family_is_refused() -> None:
+    assert find_family("catboost_yetirank") == "catboost"
+    with pytest.raises(UserError, match="forest"):
+        find_family("forest")

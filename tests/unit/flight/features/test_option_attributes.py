@@ -1,0 +1,309 @@
+"""The traits of an option: by hand, and against an oracle in plain Python over random sessions."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from competitions.flight.features.option_attributes import (
+    TRAITS,
+    add_traits,
+    mark_flights,
+    slice_sessions,
+    take_options,
+)
+from tests.unit.flight.flight_world import (
+    NOON,
+    ONE_WAY,
+    Row,
+    assert_column,
+    by_session,
+    draw_searches,
+    known,
+    make_searches,
+    option,
+    rank,
+    search,
+)
+
+
+def traits(*options: Row) -> pl.DataFrame:
+    return add_traits(make_searches(search(*options)).options)
+
+
+# --- by hand ---
+
+
+def test_prices_within_a_session_by_hand() -> None:
+    table = traits(*(option(price=price) for price in (300.0, 100.0, 300.0, None, 150.0)))
+    assert_column(table["price_rank"], [2, 0, 2, None, 1])
+    assert_column(table["price_place"], [2 / 4, 0, 2 / 4, None, 1 / 4])
+    assert_column(table["price_ratio"], [math.log(3), 0, math.log(3), None, math.log(1.5)])
+    assert_column(table["position"], range(5))
+
+
+def test_a_session_of_one_option_is_its_own_cheapest() -> None:
+    table = traits(option(price=300.0, out_segments=2))
+    for name in ("price_rank", "price_place", "price_ratio", "duration_ratio", "segments_more", "fare_level"):
+        assert table[name].to_list() == [0], name
+
+
+def test_sessions_do_not_see_each_other() -> None:
+    searches = make_searches(search(option(price=10.0), option(price=30.0)), search(option(price=5.0)))
+    table = add_traits(searches.options)
+    assert table["price_rank"].to_list() == [0, 1, 0]
+    assert table["position"].to_list() == [0, 1, 0]
+    assert table["fare_level"].to_list() == [0, 1, 0]
+    assert table["itinerary"].n_unique() == 2
+
+
+def test_duration_and_segments_are_sums_over_the_legs() -> None:
+    table = traits(
+        option(out_duration=90, back_duration=100, out_segments=2, back_segments=1),
+        option(**ONE_WAY | {"out_duration": 95}),
+        option(out_duration=None),
+        option(out_duration=60, out_segments=1, back_duration=None, back_segments=3),
+    )
+    assert_column(table["duration"], [190, 95, None, 60])
+    assert_column(table["segments"], [3, 1, 2, 4])
+    assert_column(table["segments_more"], [2, 0, 1, 3])
+    assert_column(table["duration_ratio"], [math.log(190 / 60), math.log(95 / 60), None, 0])
+
+
+@pytest.mark.parametrize(
+    ("out", "back", "direct"), [(1, 1, True), (1, 2, False), (2, 1, False), (1, None, True), (2, None, False)]
+)
+def test_direct_means_one_segment_each_way(out: int, back: int | None, direct: bool) -> None:
+    assert traits(option(out_segments=out, back_segments=back))["direct"].to_list() == [direct]
+
+
+def test_hours_are_those_of_the_local_clock() -> None:
+    midnight = NOON - 720
+    table = traits(
+        option(out_departure=midnight, out_arrival=midnight + 1439, back_departure=midnight + 1441),
+        option(**ONE_WAY | {"out_departure": midnight + 2 * 1440 + 90}),
+    )
+    assert_column(table["out_hour"], [0, 1.5])
+    assert_column(table["out_arrival_hour"], [1439 / 60, 13.5])
+    assert_column(table["back_hour"], [1 / 60, None])
+    assert_column(table["back_arrival_hour"], [13.5, None])
+
+
+def test_the_cabin_is_the_mean_over_the_legs_that_have_one() -> None:
+    cabins = [(1, 2), (4, None), (None, 2), (None, None)]
+    table = traits(*(option(out_cabin=out, back_cabin=back) for out, back in cabins))
+    assert_column(table["cabin"], [1.5, 4, 2, None])
+
+
+def test_bags_are_the_fewest_pieces_of_a_leg_and_a_weight_is_one_piece() -> None:
+    told = [  # out, back: (quantity, is a weight)
+        ((2, 0), (1, 0), 1),
+        ((23, 1), (2, 0), 1),
+        ((0, 1), (2, 0), 0),
+        ((0, 0), (20, 1), 0),
+        ((2, None), (3, 0), 2),
+        ((None, None), (3, 0), 3),
+        ((None, None), (None, None), None),
+    ]
+    rows = [
+        option(out_bags=out, out_bags_kg=out_kg, back_bags=back, back_bags_kg=back_kg)
+        for (out, out_kg), (back, back_kg), _ in told
+    ]
+    assert_column(traits(*rows)["bags"], [right for *_, right in told])
+
+
+@pytest.mark.parametrize("action", ["exchange", "cancel"])
+def test_free_means_allowed_without_a_fee_and_without_a_percentage(action: str) -> None:
+    told = [  # allowed, fee, percentage
+        (1, 0.0, 0.0, 1),
+        (1, 0.0, None, 1),
+        (1, None, 0.0, 1),
+        (1, 5.0, None, 0),
+        (1, 0.0, 50.0, 0),
+        (1, 5.0, 0.0, 0),
+        (0, 0.0, 0.0, 0),
+        (0, None, None, 0),
+        (None, 5.0, None, 0),
+        (1, None, None, None),
+        (None, 0.0, None, None),
+    ]
+    names = [f"{action}_{name}" for name in ("allowed", "fee", "percent")]
+    rows = [option(**dict(zip(names, values[:3], strict=True))) for values in told]
+    assert_column(traits(*rows)[f"free_{action}"], [values[3] for values in told])
+
+
+# --- flights ---
+
+
+def test_an_itinerary_is_every_time_carrier_and_number_of_both_legs() -> None:
+    changes: list[Row] = [
+        {"price": 500.0, "out_cabin": 2, "out_operator": 5, "out_segments": 2, "out_duration": 5},  # another fare
+        *({f"{leg}_{name}": NOON + 7} for leg in ("out", "back") for name in ("departure", "arrival")),
+        *({f"{leg}_{name}": 99} for leg in ("out", "back") for name in ("carrier", "flight")),
+        {"out_flight": None},
+        {"back_carrier": None},
+        ONE_WAY,
+    ]
+    rows = [option(), *(option(**change) for change in changes)]
+    itinerary = traits(*rows)["itinerary"].to_list()
+    assert itinerary[0] == itinerary[1]
+    assert len(set(itinerary[1:])) == len(rows) - 1
+
+
+def test_legs_in_exchange_are_another_itinerary() -> None:
+    out, back = ({"departure": NOON, "flight": 1}, {"departure": NOON + 9000, "flight": 2})
+    there = {f"out_{name}": value for name, value in out.items()} | {f"back_{k}": v for k, v in back.items()}
+    again = {f"back_{name}": value for name, value in out.items()} | {f"out_{k}": v for k, v in back.items()}
+    rows = [option(**columns, out_arrival=NOON, back_arrival=NOON) for columns in (there, again)]
+    assert traits(*rows)["itinerary"].n_unique() == 2
+
+
+def test_the_fare_level_is_the_place_among_the_fares_of_the_same_flights() -> None:
+    table = traits(
+        option(price=300.0),
+        option(price=50.0, out_flight=12),
+        option(price=200.0),
+        option(price=200.0),
+        option(price=None),
+        option(price=70.0, out_flight=12),
+    )
+    assert_column(table["fare_level"], [2, 0, 0, 0, None, 1])
+
+
+def test_flights_are_marked_alike_with_and_without_the_traits() -> None:
+    options = draw_searches(5).options
+    marks = mark_flights(options)
+    assert marks.dtype == pl.UInt64
+    assert marks.to_list() == add_traits(options)["itinerary"].to_list()
+    assert options.group_by(marks).agg(pl.col("session").n_unique())["session"].unique().to_list() == [1]
+
+
+# --- an oracle ---
+
+
+def expect_traits(options: Sequence[Row]) -> list[Row]:
+    """The traits of the options of one session, loop by loop."""
+    own = [describe(row) for row in options]
+    prices, durations = [row["price"] for row in options], [row["duration"] for row in own]
+    fewest = min(row["segments"] for row in own)
+    for place, (row, made) in enumerate(zip(options, own, strict=True)):
+        fares = [other["price"] for other in options if flights(other) == flights(row)]
+        cheaper = rank(row["price"], prices)
+        made |= {
+            "position": place,
+            "price_rank": cheaper,
+            "price_place": None if cheaper is None else cheaper / max(len(options) - 1, 1),
+            "price_ratio": log_ratio(row["price"], prices),
+            "duration_ratio": log_ratio(made["duration"], durations),
+            "segments_more": made["segments"] - fewest,
+            "fare_level": rank(row["price"], fares),
+        }
+    return own
+
+
+def describe(row: Row) -> Row:
+    """What one option tells by itself."""
+    legs = [leg for leg in ("out", "back") if row[f"{leg}_segments"] is not None]
+    cabins = known([row["out_cabin"], row["back_cabin"]])
+    pieces = known([bags(row, "out"), bags(row, "back")])
+    back = row["back_duration"] or 0
+    return {
+        "duration": None if row["out_duration"] is None else row["out_duration"] + back,
+        "segments": sum(row[f"{leg}_segments"] for leg in legs),
+        "direct": all(row[f"{leg}_segments"] == 1 for leg in legs),
+        "cabin": sum(cabins) / len(cabins) if cabins else None,
+        "bags": min(pieces) if pieces else None,
+        "free_exchange": free(row, "exchange"),
+        "free_cancel": free(row, "cancel"),
+        **{name: hour(row[column]) for name, column in CLOCKS.items()},
+    }
+
+
+CLOCKS = {
+    "out_hour": "out_departure",
+    "back_hour": "back_departure",
+    "out_arrival_hour": "out_arrival",
+    "back_arrival_hour": "back_arrival",
+}
+
+
+def hour(minutes: int | None) -> float | None:
+    return None if minutes is None else minutes % 1440 / 60
+
+
+def bags(row: Row, leg: str) -> int | None:
+    pieces: int | None = row[f"{leg}_bags"]
+    return pieces if pieces is None or row[f"{leg}_bags_kg"] != 1 else min(pieces, 1)
+
+
+def free(row: Row, action: str) -> bool | None:
+    costs = known([row[f"{action}_fee"], row[f"{action}_percent"]])
+    allowed = row[f"{action}_allowed"]
+    if allowed == 0 or any(cost > 0 for cost in costs):
+        return False
+    return True if allowed == 1 and costs else None
+
+
+def log_ratio(value: Any, values: Sequence[Any]) -> float | None:
+    return None if value is None else math.log(max(value, 1) / max(min(known(values)), 1))
+
+
+def flights(row: Row) -> tuple[Any, ...]:
+    names = ("departure", "arrival", "carrier", "flight")
+    return tuple(row[f"{leg}_{name}"] for leg in ("out", "back") for name in names)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_trait_is_what_the_oracle_says(seed: int) -> None:
+    searches = draw_searches(seed, count=40)
+    table = add_traits(searches.options)
+    expected = [row for _, options in by_session(searches) for row in expect_traits(options)]
+    for name in expected[0]:
+        assert_column(table[name], [row[name] for row in expected])
+    assert set(TRAITS) <= expected[0].keys() | {"exchange_allowed", "access_tp"}
+    assert_frame_equal(table.select(searches.options.columns), searches.options)
+
+
+# --- slices ---
+
+
+def sized(*sizes: int) -> pl.DataFrame:
+    return make_searches(*(search(*[option()] * size) for size in sizes)).sessions
+
+
+@pytest.mark.parametrize(
+    ("sizes", "rows", "runs"),
+    [
+        ((2, 2, 2), 4, [(0, 2), (2, 3)]),
+        ((2, 2, 2), 3, [(0, 2), (2, 3)]),
+        ((2, 2, 2), 1, [(0, 1), (1, 2), (2, 3)]),
+        ((9, 1, 1), 4, [(0, 1), (1, 3)]),
+        ((1, 1, 9), 4, [(0, 3)]),
+        ((3, 3), 6, [(0, 2)]),
+        ((3, 3), 100, [(0, 2)]),
+        ((5,), 1, [(0, 1)]),
+    ],
+)
+def test_sessions_are_cut_into_runs_of_about_so_many_rows(
+    sizes: tuple[int, ...], rows: int, runs: list[tuple[int, int]]
+) -> None:
+    assert list(slice_sessions(sized(*sizes), rows)) == runs
+
+
+def test_the_options_of_a_run_of_sessions() -> None:
+    searches = make_searches(*(search(*[option()] * size) for size in (2, 1, 3, 1)))
+    for first, last, rows in ((0, 4, range(7)), (1, 3, range(2, 6)), (2, 3, range(3, 6)), (3, 4, [6])):
+        assert take_options(searches.options, searches.sessions, first, last)["row"].to_list() == list(rows)
+
+
+def test_slices_have_the_traits_of_the_whole() -> None:
+    searches = draw_searches(8)
+    parts = [
+        add_traits(take_options(searches.options, searches.sessions, first, last))
+        for first, last in slice_sessions(searches.sessions, 10)
+    ]
+    assert len(parts) > 5
+    assert_frame_equal(pl.concat(parts), add_traits(searches.options))

@@ -1,0 +1,313 @@
+"""Tastes: what is described and sampled, the law of choice by hand and against an oracle, who deviates and how far."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+from polars.testing import assert_frame_equal
+from scipy.optimize import minimize
+
+from competitions.flight.features import preferences
+from competitions.flight.features.booking_history import look_up, record
+from competitions.flight.features.build import build
+from competitions.flight.features.option_attributes import add_traits
+from competitions.flight.features.preferences import (
+    LEVELS,
+    NAMES,
+    SAMPLED,
+    Choices,
+    Level,
+    deviate,
+    fit_weights,
+    pull,
+)
+from competitions.flight.io.reader import Searches
+from competitions.flight.split import look_back
+from tests.unit.flight.flight_world import DAY_MS, NOON, START, Search, make_searches, option, search
+
+K = len(NAMES)
+PRICE = NAMES.index("price")
+
+
+def chosen(*searches: Search) -> Choices:
+    return record(make_searches(*searches)).choices
+
+
+def pricey(*prices: float, booked: int, **session: object) -> Search:
+    """A search whose options differ in nothing but the price."""
+    return search(*(option(price=price) for price in prices), booked=booked, **session)
+
+
+def drawn(seed: int, count: int, size: int = 6) -> tuple[Choices, NDArray[np.float64]]:
+    """Choices, one an hour, from a logit whose weights are given as well; sizes differ."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(count, size, K)).astype(np.float32)
+    present = np.arange(size) < rng.integers(2, size + 1, count)[:, None]
+    weights = rng.normal(size=K)
+    utility = np.where(present, x @ weights + rng.gumbel(size=(count, size)), -np.inf)
+    best = utility.argmax(axis=1)
+    rows = np.arange(count)
+    x[rows, 0], x[rows, best] = x[rows, best], x[rows, 0].copy()
+    x[~present] = 0
+    numbers = pl.Series(rows, dtype=pl.Int32)
+    company = pl.Series(rng.integers(0, 3, count), dtype=pl.Int32)
+    sessions = pl.DataFrame({"session": numbers, "time": rows * 3_600_000, "company": company})
+    return Choices(sessions.with_columns(profile=numbers % 7, route=numbers % 2), x, present), weights
+
+
+def log_likelihood(weights: NDArray[np.float64], x: NDArray[np.float64], present: Sequence[bool]) -> float:
+    """Of the first option, in plain Python."""
+    utilities = [float(row @ weights) for row, there in zip(x, present, strict=True) if there]
+    return utilities[0] - math.log(sum(math.exp(value) for value in utilities))
+
+
+# --- what is described ---
+
+
+def test_an_option_is_described_by_hand() -> None:
+    cheap = option(price=50.0, out_carrier=1, back_carrier=2, out_duration=60, back_duration=90)
+    dear = option(
+        price=100.0,
+        out_departure=NOON + 360,
+        out_duration=90,
+        back_duration=90 + 1000,
+        out_segments=2,
+        out_cabin=2,
+        back_cabin=2,
+        access_tp=None,
+        exchange_fee=5.0,
+        cancel_fee=0.0,
+        out_bags=0,
+    )
+    made = make_searches(search(cheap, dear))
+    row = dict(zip(NAMES, preferences.describe(add_traits(made.options))[1].tolist(), strict=True))
+    assert row["price"] == pytest.approx(2 * math.log(2))
+    assert (row["out_excess"], row["back_excess"]) == pytest.approx((0.25, 6.0))  # units of two hours, twelve at most
+    assert row["segments"] == 1
+    assert row["out_hour_cos1"] == pytest.approx(0, abs=1e-6)  # six in the evening
+    assert row["out_hour_sin1"] == pytest.approx(-1)
+    assert row["out_hour_cos2"] == pytest.approx(-1)
+    assert row["back_hour_cos1"] == pytest.approx(-1)  # noon
+    assert row["back_arrival_hour_cos1"] == pytest.approx(math.cos(math.tau * 13.5 / 24))
+    assert (row["bags"], row["cabin"], row["access"]) == (0, 1, 0)
+    assert (row["exchange_allowed"], row["free_exchange"], row["free_cancel"]) == (1, 0, 1)
+    assert (row["one_carrier"], row["carrier0"], row["carrier1"], row["carrier2"]) == (1, 1, 0, 0)
+
+
+# --- what is sampled ---
+
+
+def test_the_booked_option_comes_first_and_small_sessions_are_whole() -> None:
+    choices = chosen(pricey(100, 200, 400, booked=2), search(booked=None), pricey(100, 200, booked=0, day=1))
+    assert choices.sessions["session"].to_list() == [0, 2]
+    assert choices.present.sum(axis=1).tolist() == [3, 2]
+    assert choices.x[0, :3, PRICE].tolist()[0] == pytest.approx(2 * math.log(4))
+    assert sorted(choices.x[0, 1:3, PRICE].tolist()) == pytest.approx([0, 2 * math.log(2)])
+    assert choices.x[1, :2, PRICE].tolist() == pytest.approx([0, 2 * math.log(2)])
+    assert not choices.x[1, 2:].any()
+
+
+def test_large_sessions_are_thinned_evenly_and_alike_in_any_company() -> None:
+    count = 4 * SAMPLED
+    prices = [100.0 * 1.01**place for place in range(count)]
+    large = [pricey(*prices, booked=5, day=day) for day in range(40)]
+    found = chosen(*large)
+    assert found.present.all()
+    assert len({tuple(row) for row in found.x[:, 1:, PRICE].tolist()}) == 40  # a draw for each
+    places = (found.x[:, 1:, PRICE] / (2 * math.log(1.01))).round().astype(int)
+    assert 5 not in places
+    shares = np.bincount(places.ravel(), minlength=count)[[p for p in range(count) if p != 5]]
+    halves = shares[: count // 2].sum() / shares.sum()
+    assert 0.45 < halves < 0.55
+    np.testing.assert_array_equal(chosen(*large[7:9]).x, found.x[7:9])
+
+
+def test_choices_stand_in_order_of_time() -> None:
+    searches = (pricey(100, 200, booked=1, day=3), pricey(100, 400, booked=1, day=1), pricey(100, 800, booked=1, day=2))
+    choices = chosen(*searches)
+    assert choices.sessions["session"].to_list() == [1, 2, 0]
+    assert choices.x[:, 0, PRICE].tolist() == pytest.approx([2 * math.log(n) for n in (4, 8, 2)])
+
+
+# --- the law ---
+
+
+def test_gradient_and_information_are_the_derivatives_of_the_likelihood() -> None:
+    choices, weights = drawn(3, count=5)
+    gradient, information = pull(choices.x, choices.present, weights)
+    step = 1e-3 * np.eye(K)
+    for n in range(5):
+        x, present = choices.x[n].astype(np.float64), choices.present[n].tolist()
+        at = [[log_likelihood(weights + a * s, x, present) for a in (-1, 1)] for s in step]
+        assert gradient[n] == pytest.approx([(up - down) / 2e-3 for down, up in at], abs=1e-4)
+        middle = log_likelihood(weights, x, present)
+        bend = [-(up - 2 * middle + down) / 1e-6 for down, up in at]
+        assert np.diag(information[n]) == pytest.approx(bend, abs=1e-3)
+        assert information[n] == pytest.approx(information[n].T)
+
+
+def test_everybodys_weights_have_the_highest_penalised_likelihood() -> None:
+    choices, true = drawn(4, count=600)
+    found = fit_weights(choices.x, choices.present)
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        utility = np.where(choices.present, choices.x @ weights, -np.inf)
+        total = np.log(np.exp(utility).sum(axis=1)) - utility[:, 0]
+        return float(total.sum() + preferences.EVERYBODY_RIDGE / 2 * weights @ weights)
+
+    best = minimize(loss, np.zeros(K), method="BFGS").x
+    assert found == pytest.approx(best, abs=2e-3)
+    assert np.corrcoef(found, true)[0, 1] > 0.97
+
+
+def test_chunks_change_nothing_and_of_nothing_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    choices, _ = drawn(5, count=90)
+    whole = fit_weights(choices.x, choices.present)
+    monkeypatch.setattr(preferences, "CHUNK", 7)
+    np.testing.assert_allclose(fit_weights(choices.x, choices.present), whole, atol=1e-5)
+    assert not fit_weights(choices.x[:0], choices.present[:0]).any()
+
+
+def test_everybodys_weights_are_of_the_latest_bookings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preferences, "FITTED", 12)
+    early, late, only = buy(2, 30), buy(0, 12, first=9), buy(0, 12)
+    found, expected = (know(*searches)["everybody"]["price"].item() for searches in ((*late, *early), only))
+    assert found == pytest.approx(expected)
+
+
+# --- who deviates ---
+
+
+def test_a_deviation_is_newtons_method_under_a_prior() -> None:
+    choices, _ = drawn(1, count=5)
+    weights = np.random.default_rng(2).normal(size=(5, K))
+    group = np.array([1, -1, 0, 1, 0])
+    once = deviate(choices.x, choices.present, weights, group, Level((), 3.0, 1))
+    twice = deviate(choices.x, choices.present, weights, group, Level((), 3.0, 2))
+    for number, rows in ((0, [2, 4]), (1, [0, 3])):
+        own = np.zeros(K)
+        for found in (once, twice):
+            gradient, information = pull(choices.x[rows], choices.present[rows], weights[rows] + own)
+            bend, slope = information.sum(axis=0) + 3.0 * np.eye(K), gradient.sum(axis=0) - 3.0 * own
+            own = own + np.linalg.solve(bend, slope)
+            assert found[number] == pytest.approx(own, abs=1e-4)
+    assert deviate(choices.x, choices.present, weights, np.full(5, -1), Level((), 3.0, 1)).shape == (0, K)
+
+
+def test_many_steps_lead_to_the_highest_posterior() -> None:
+    choices, weights = drawn(8, count=80)
+    own = weights + np.where(np.arange(K) == 2, 1.5, 0)
+    level = Level((), 5.0, 12)
+    found = deviate(choices.x, choices.present, np.tile(own, (80, 1)), np.zeros(80, np.int64), level)[0]
+
+    def loss(d: NDArray[np.float64]) -> float:
+        utility = np.where(choices.present, choices.x @ (own + d), -np.inf)
+        total = np.log(np.exp(utility).sum(axis=1)) - utility[:, 0]
+        return float(total.sum() + 2.5 * d @ d)
+
+    assert found == pytest.approx(minimize(loss, np.zeros(K), method="BFGS").x, abs=2e-3)
+
+
+def buy(booked: int, count: int, first: int = 0, **session: object) -> list[Search]:
+    """Searches from the day ``first`` on, one an hour."""
+    return [pricey(100, 150, 220, booked=booked, day=first + hour / 24, **session) for hour in range(count)]
+
+
+def know(*searches: Search) -> dict[str, pl.DataFrame]:
+    made = make_searches(*searches)
+    asked = made.sessions.head(1).select("session", until=pl.lit(START + 999 * DAY_MS))
+    return look_up(record(made), look_back(made.sessions, asked)).tastes
+
+
+def test_who_buys_dear_is_told_from_who_buys_cheap_and_the_more_the_more_is_known() -> None:
+    dear = pl.col("price")
+    found = know(*buy(2, 20, company=1, profile=1), *buy(0, 40, company=2, profile=2))
+    weights = found["company"].sort("company")["price"].to_list()
+    assert weights[0] > 0.2 > -0.05 > weights[1]
+    less = know(*buy(2, 5, company=1, profile=1), *buy(0, 40, company=2, profile=2))
+    assert 0 < less["company"].filter(company=1).select(dear).item() < weights[0]
+    assert found["everybody"].select(dear).item() < 0
+
+
+def test_a_traveller_is_told_what_his_company_does_not() -> None:
+    """All of company 1 buy dear; among the others only traveller 8 does."""
+    others = [trip for profile in range(20, 40) for trip in buy(0, 3, company=2, profile=profile)]
+    found = know(*buy(2, 20, company=1, profile=1), *buy(2, 10, company=2, profile=8), *others)
+    profile = dict(found["profile"].select("profile", "price").iter_rows())
+    company = dict(found["company"].select("company", "price").iter_rows())
+    assert company[1] > company[2]
+    assert profile[8] > profile[1] > -0.1
+    assert max(profile[number] for number in range(20, 40)) < profile[8] / 2
+
+
+def test_a_habit_has_a_route_and_what_lacks_one_has_none() -> None:
+    found = know(*buy(2, 5, company=1, route=4), *buy(0, 5, company=1, route=None))
+    assert found["habit"].select("company", "route").rows() == [(1, 4)]
+    assert found["company"]["company"].to_list() == [1]
+    assert found["habit"]["price"].item() > 0
+
+
+def test_each_view_knows_its_own_bookings_only() -> None:
+    searches = make_searches(*buy(2, 6, profile=1), *buy(0, 6, profile=2))
+    asked = pl.DataFrame({"session": [0, 1], "until": [START + DAY_MS // 24 * 3, START + DAY_MS]})
+    log = record(searches)
+    both = look_up(log, look_back(searches.sessions, asked)).tastes
+    alone = look_up(log, look_back(searches.sessions, asked.head(1))).tastes
+    for name, table in both.items():
+        assert table["view"].unique().sort().to_list() == [0, 1]
+        assert_frame_equal(table.filter(view=0), alone[name])
+    nothing = look_up(log, look_back(searches.sessions, asked.head(1).with_columns(until=pl.lit(START)))).tastes
+    assert {table.height for table in nothing.values()} == {0}
+    assert {name: table.schema for name, table in nothing.items()} == {name: t.schema for name, t in both.items()}
+
+
+# --- the block ---
+
+
+def taste(searches: Searches, until: int) -> pl.DataFrame:
+    views = look_back(searches.sessions, searches.sessions.select("session", until=pl.lit(until)))
+    past = look_up(record(searches), views)
+    return build(searches, 0, searches.sessions.height, views.served, past, ["taste"])
+
+
+def test_the_block_by_an_oracle() -> None:
+    late = [option(price=100.0), option(price=130.0, out_departure=NOON + 360), option(price=140.0, out_duration=200)]
+    searches = make_searches(
+        *(search(*late, booked=1, day=hour / 24, company=1, profile=1) for hour in range(9)),
+        *buy(2, 9, company=1, profile=1),
+        *buy(0, 9, company=2, profile=2),
+        pricey(80, 300, 90, booked=1, day=2, company=2, profile=1, route=None),
+        search(*late[1:], booked=1, day=2, company=9, profile=77),
+    )
+    until = START + DAY_MS
+    views = look_back(searches.sessions, searches.sessions.select("session", until=pl.lit(until)))
+    known = look_up(record(searches), views).tastes
+    frame = taste(searches, until)
+    for name, weights in (
+        (-2, ["everybody", "company", "profile"]),  # no route: no habit
+        (-1, ["everybody"]),  # neither the company nor the traveller is known
+    ):
+        session = searches.sessions.row(name, named=True)
+        rows = slice(session["first"], session["first"] + session["size"])
+        x = preferences.describe(add_traits(searches.options))[rows]
+        own = {"company": {"company": session["company"]}, "profile": {"profile": session["profile"]}, "everybody": {}}
+        added = {key: x @ known[key].filter(**own[key]).select(NAMES).to_numpy()[0] for key in weights}
+        total = np.sum(list(added.values()), axis=0)
+        told = frame[rows]
+        assert abs(total.max()) > 0.1
+        for key in ("everybody", *LEVELS):
+            expected = added.get(key, np.zeros(len(x)))
+            assert told[f"taste_{key}"].to_list() == pytest.approx(expected - expected.mean(), abs=1e-5)
+        assert told["taste_total"].to_list() == pytest.approx(total - total.max(), abs=1e-5)
+        assert told["taste_rank"].to_list() == [1 + sum(other > value for other in total) for value in total]
+        assert np.exp(told["taste_log_chance"].to_numpy()) == pytest.approx(np.exp(total) / np.exp(total).sum(), 1e-4)
+
+
+def test_without_a_past_every_option_is_alike() -> None:
+    frame = taste(make_searches(pricey(100, 200, booked=1), pricey(100, 200, booked=1, day=1)), START)
+    assert frame.select("taste_everybody", "taste_total").to_numpy().any() == np.False_
+    assert frame["taste_rank"].to_list() == [1] * 4
+    assert np.exp(frame["taste_log_chance"].to_numpy()) == pytest.approx(0.5)

@@ -1,0 +1,227 @@
+"""Small flight searches by hand: every column has a default, a test names only what it is about."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from competitions.flight.features.option_attributes import FLIGHTS
+from competitions.flight.io.reader import Searches
+
+START = 1_716_163_200_000  # 2024-05-20 00:00, a Monday, in ms
+MINUTE_MS = 60_000
+DAY_MS = 86_400_000
+NOON = START // MINUTE_MS + 10 * 1440 + 720  # minutes since 1970: noon of the day ten days later, a Thursday
+Row = dict[str, Any]
+
+SESSION: dict[str, tuple[Any, Any]] = {
+    "ranker_id": (pl.String, None),
+    "time": (pl.Int64, START),
+    "company": (pl.Int32, 5),
+    "profile": (pl.Int32, 50),
+    "tariff": (pl.Int16, 9),
+    "nationality": (pl.Int16, 7),
+    "access_3d": (pl.Boolean, True),
+    "vip": (pl.Boolean, False),
+    "by_self": (pl.Boolean, True),
+    "male": (pl.Boolean, True),
+    "route": (pl.Int32, 3),
+    "round_trip": (pl.Boolean, True),
+    "loyalty": (pl.List(pl.Int16), ()),
+    "size": (pl.Int32, None),
+    "first": (pl.Int64, None),
+    "booked": (pl.Int32, 0),
+}
+FARE: dict[str, tuple[Any, Any]] = {
+    "price": (pl.Float32, 100.0),
+    "taxes": (pl.Float32, 10.0),
+    "access_tp": (pl.Int8, 1),
+    "cancel_fee": (pl.Float32, 20.0),
+    "cancel_percent": (pl.Float32, None),
+    "cancel_allowed": (pl.Int8, 1),
+    "exchange_fee": (pl.Float32, 0.0),
+    "exchange_percent": (pl.Float32, None),
+    "exchange_allowed": (pl.Int8, 1),
+}
+LEG: dict[str, tuple[Any, Any]] = {
+    "departure": (pl.Int32, NOON),
+    "arrival": (pl.Int32, NOON + 90),
+    "duration": (pl.Int16, 90),
+    "segments": (pl.Int8, 1),
+    "layover": (pl.Int16, 0),
+    "carrier": (pl.Int16, 0),
+    "operator": (pl.Int16, 0),
+    "flight": (pl.Int32, 11),
+    "aircraft": (pl.Int16, 1),
+    "origin": (pl.Int16, 0),
+    "destination": (pl.Int16, 1),
+    "cabin": (pl.Int8, 1),
+    "cabin_low": (pl.Int8, 1),
+    "bags": (pl.Int8, 1),
+    "bags_kg": (pl.Int8, 0),
+    "seats": (pl.Int8, 9),
+    "carriers": (pl.Int8, 1),
+}
+BACK_DAYS = 2  # the way back is two days after the way out
+OPTION = FARE | {f"{leg}_{name}": what for leg in ("out", "back") for name, what in LEG.items()}
+ONE_WAY: Row = {f"back_{name}": None for name in LEG}
+
+
+class Search(NamedTuple):
+    """One search: what is told of its session, and its options."""
+
+    session: Row
+    options: tuple[Row, ...]
+
+
+def option(**columns: Any) -> Row:
+    """An option; what is not named has its default."""
+    later = {f"back_{name}": LEG[name][1] + BACK_DAYS * 1440 for name in ("departure", "arrival")}
+    return _fill(OPTION, later | columns)
+
+
+def search(*options: Row, day: float = 0, **columns: Any) -> Search:
+    """A search ``day`` days after the start; without options it has two that differ in price."""
+    made = options or (option(), option(price=200.0))
+    return Search({"time": START + round(day * DAY_MS)} | columns, made)
+
+
+def make_searches(*searches: Search, rows: Sequence[int] | None = None) -> Searches:
+    """The frames that the reader would give; ``rows``: the file row of every option, by default 0, 1, 2 …"""
+    sizes = [len(one.options) for one in searches]
+    firsts = np.cumsum([0, *sizes])[:-1]
+    sessions = [
+        _fill(SESSION, {"ranker_id": f"{place:032x}", "size": size, "first": int(first)} | one.session)
+        for place, (one, size, first) in enumerate(zip(searches, sizes, firsts, strict=True))
+    ]
+    options = [row for one in searches for row in one.options]
+    numbers = np.repeat(np.arange(len(searches)), sizes)
+    return Searches(
+        _frame(sessions, SESSION).insert_column(0, pl.Series("session", np.arange(len(searches)), pl.Int32)),
+        _frame(options, OPTION)
+        .insert_column(0, pl.Series("row", range(len(options)) if rows is None else rows, pl.Int64))
+        .insert_column(0, pl.Series("session", numbers, pl.Int32)),
+    )
+
+
+def draw_searches(seed: int, count: int = 25, longest: int = 9, days: int = 28) -> Searches:
+    """Random searches full of what is awkward: ties, equal flights, one-way trips, single options, missing values."""
+    rng = np.random.default_rng(seed)
+    return make_searches(*(_draw_search(rng, longest, days) for _ in range(count)))
+
+
+def _draw_search(rng: np.random.Generator, longest: int, days: int) -> Search:
+    size, returns = int(rng.integers(1, longest + 1)), bool(rng.random() < 0.7)
+    options = [_draw_option(rng)]
+    while len(options) < size:
+        same = {name: options[-1][name] for name in FLIGHTS} if rng.random() < 0.4 else {}
+        options.append(_draw_option(rng) | same)
+    return search(
+        *(row if returns else row | ONE_WAY for row in options),
+        day=float(rng.integers(0, days * 8)) / 8,
+        profile=int(rng.integers(4)),
+        company=int(rng.integers(2)),
+        route=_pick(rng, 0, 1, None),
+        tariff=_pick(rng, 1, 2, None),
+        access_3d=_pick(rng, True, False, None),
+        vip=_pick(rng, True, False),
+        male=_pick(rng, True, False, None),
+        round_trip=returns,
+        loyalty=_pick(rng, (), (0,), (1, 2)),
+        booked=None if rng.random() < 0.1 else int(rng.integers(size)),
+    )
+
+
+def _draw_option(rng: np.random.Generator) -> Row:
+    drawn: Row = {
+        "price": _pick(rng, 60.0, 75.5, 75.5, 120.0, 333.0, 0.5, None),
+        "taxes": _pick(rng, 0.0, 12.5, None),
+        "access_tp": _pick(rng, 0, 1, None),
+    }
+    for action in ("cancel", "exchange"):
+        drawn |= {
+            f"{action}_fee": _pick(rng, 0.0, 30.0, None),
+            f"{action}_percent": _pick(rng, 0.0, 50.0, None, None),
+            f"{action}_allowed": _pick(rng, 0, 1, 1, None),
+        }
+    for leg, begin in (("out", NOON), ("back", NOON + 3000)):
+        departure, duration = begin + _pick(rng, 0, 95, 700, 800), _pick(rng, 60, 90, 300, None)
+        drawn |= {
+            f"{leg}_departure": departure,
+            f"{leg}_arrival": departure + _pick(rng, 60, 200, 900),
+            f"{leg}_duration": duration,
+            f"{leg}_segments": _pick(rng, 1, 1, 2, 3),
+            f"{leg}_layover": _pick(rng, 0, 45, None),
+            f"{leg}_carrier": _pick(rng, 0, 1, 2, None),
+            f"{leg}_operator": _pick(rng, 0, 1, None),
+            f"{leg}_flight": _pick(rng, 11, 12, None),
+            f"{leg}_origin": _pick(rng, 0, 1, None),
+            f"{leg}_cabin": _pick(rng, 1, 2, 4, None),
+            f"{leg}_bags": _pick(rng, 0, 1, 2, None),
+            f"{leg}_bags_kg": _pick(rng, 0, 1, None),
+            f"{leg}_seats": _pick(rng, 1, 9, None),
+        }
+    return _fill(OPTION, drawn)
+
+
+def _pick(rng: np.random.Generator, *values: Any) -> Any:
+    return values[int(rng.integers(len(values)))]
+
+
+def _fill(layout: dict[str, tuple[Any, Any]], columns: Row) -> Row:
+    unknown = columns.keys() - layout.keys()
+    if unknown:
+        raise ValueError(f"there is no column {', '.join(sorted(unknown))}")
+    return {name: columns.get(name, default) for name, (_, default) in layout.items()}
+
+
+def _frame(rows: Sequence[Row], layout: dict[str, tuple[Any, Any]]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {name: pl.Series(name, [row[name] for row in rows], dtype, strict=False) for name, (dtype, _) in layout.items()}
+    )
+
+
+# --- an oracle's tools: one session at a time, in plain Python ---
+
+
+def by_session(searches: Searches) -> list[tuple[Row, list[Row]]]:
+    """Every session with its options."""
+    options = searches.options.rows(named=True)
+    return [
+        (session, options[session["first"] : session["first"] + session["size"]])
+        for session in searches.sessions.rows(named=True)
+    ]
+
+
+def known(values: Sequence[Any]) -> list[Any]:
+    """The values that are not missing."""
+    return [value for value in values if value is not None]
+
+
+def rank(value: Any, values: Sequence[Any]) -> int | None:
+    """How many of the known values are smaller: 0 for the smallest, ties share the lowest place."""
+    return None if value is None else sum(other < value for other in known(values))
+
+
+def less(value: Any, other: Any) -> Any:
+    """The difference, missing where either is."""
+    return None if value is None or other is None else value - other
+
+
+def over(value: Any, other: Any) -> Any:
+    """The quotient, missing where either is."""
+    return None if value is None or other is None else value / other
+
+
+def assert_column(found: pl.Series, expected: Sequence[Any], close: float = 1e-4) -> None:
+    """Equal row by row, missing where missing is expected."""
+    told = found.cast(pl.Float64).to_list()
+    assert len(told) == len(expected), found.name
+    for row, (value, right) in enumerate(zip(told, expected, strict=True)):
+        where = f"{found.name}, row {row}: {value} where {right} is right"
+        if right is None:
+            assert value is None or np.isnan(value), where
+        else:
+            assert value is not None, where
+            assert abs(value - float(right)) <= close * max(1.0, abs(float(right))), where

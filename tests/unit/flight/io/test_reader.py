@@ -1,0 +1,239 @@
+"""The flight reader on sound files: every column of sessions and options against a table computed by hand."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from competitions.flight.io import reader
+from competitions.flight.io.options import parse_duration, parse_minute
+from competitions.flight.io.schema import TRAIN
+from tests.unit.flight.flight_rows import CODES, NO_CODE, Row, no_leg, option, segment, table, write_test, write_train
+
+# 15 June 2024 is day 19,889 since 1970.
+JUNE_15 = 19_889 * 1440
+SESSION_TYPES = {
+    "session": pl.Int32(),
+    "ranker_id": pl.String(),
+    "time": pl.Int64(),
+    "company": pl.Int32(),
+    "profile": pl.Int32(),
+    "tariff": pl.Int16(),
+    "nationality": pl.Int16(),
+    **dict.fromkeys(("access_3d", "vip", "by_self", "male"), pl.Boolean()),
+    "route": pl.Int32(),
+    "round_trip": pl.Boolean(),
+    "loyalty": pl.List(pl.Int16),
+    "size": pl.Int32(),
+    "first": pl.Int64(),
+    "booked": pl.Int32(),
+}
+LEG_TYPES = {
+    "departure": pl.Int32(),
+    "arrival": pl.Int32(),
+    "duration": pl.Int16(),
+    "segments": pl.Int8(),
+    "layover": pl.Int16(),
+    "carrier": pl.Int16(),
+    "operator": pl.Int16(),
+    "flight": pl.Int32(),
+    "aircraft": pl.Int16(),
+    "origin": pl.Int16(),
+    "destination": pl.Int16(),
+    **dict.fromkeys(("cabin", "cabin_low", "bags", "bags_kg", "seats", "carriers"), pl.Int8()),
+}
+OPTION_TYPES = {
+    "session": pl.Int32(),
+    "row": pl.Int64(),
+    "price": pl.Float32(),
+    "taxes": pl.Float32(),
+    "access_tp": pl.Int8(),
+    **{
+        f"{rule}_{part}": dtype
+        for rule in ("cancel", "exchange")
+        for part, dtype in (("fee", pl.Float32()), ("percent", pl.Float32()), ("allowed", pl.Int8()))
+    },
+    **{f"{leg}_{name}": dtype for leg in ("out", "back") for name, dtype in LEG_TYPES.items()},
+}
+
+
+def leg(prefix: str, values: tuple[Any, ...] | None) -> dict[str, Any]:
+    """The columns of a leg in the order of ``LEG_TYPES``; None for a leg that is not there."""
+    return {f"{prefix}_{name}": value for name, value in zip(LEG_TYPES, values or (None,) * 17, strict=True)}
+
+
+def connecting_row() -> Row:
+    """Out: Moscow 22:00, Saint Petersburg, Chelyabinsk 03:30 the next day; back: a day and two hours, direct."""
+    return option(
+        11,
+        "a",
+        **{"legs0_departureAt": "2024-06-15T22:00:00", "legs0_arrivalAt": "2024-06-16T03:30:00"},
+        legs0_duration="04:30:00",
+        **segment(0, 0, cabin=2.0, seats=9.0, bags=20.0, bags_kg=1.0, aircraft="320", operator="SU", flight="0042"),
+        **segment(0, 1, origin="LED", to="CEK", duration="02:00:00", carrier="ВГ", cabin=1.0, seats=3.0, flight="9"),
+        **{"legs1_departureAt": "2024-06-17T23:30:00", "legs1_arrivalAt": "2024-06-18T23:33:04"},
+        legs1_duration="1.02:03:04",
+        **segment(
+            1, 0, origin="CEK", to="SVO", duration="1.02:03:04", carrier="S7", operator="", cabin=4.0, seats=None
+        ),
+        **{"totalPrice": 17901.5, "taxes": 0.0, "pricingInfo_isAccessTP": None, "selected": 1},
+        **{"miniRules0_monetaryAmount": None, "miniRules0_statusInfos": None, "miniRules0_percentage": 50.0},
+    )
+
+
+def one_way_row() -> Row:
+    """Three segments, one hour on the ground, no leg 1, an airport and a carrier that the codes lack."""
+    return option(
+        12,
+        "b",
+        **{"searchRoute": "CEKMOW", "companyID": 501, "profileId": 7001, "corporateTariffCode": None},
+        **{"isAccess3D": False, "isVip": True, "bySelf": False, "sex": True, "nationality": 0, "selected": 1},
+        frequentFlyer=f"SU/SU/{NO_CODE}/ S7 /ВГ/ZZ",
+        requestDate=datetime(2024, 6, 1, 12, 0, 0, 999_000),
+        **no_leg(1),
+        **{"legs0_departureAt": "2024-06-15T00:00:00", "legs0_arrivalAt": "2024-06-15T23:59:59"},
+        legs0_duration="05:30:00",
+        **segment(0, 0, origin="XXX", to="KSZ", carrier="S7", operator="S7", aircraft="YK4"),
+        **segment(0, 1, origin="KSZ", to="LED", carrier="S7", duration="01:00:00", cabin=None, seats=2.0),
+        **segment(0, 2, origin="LED", to="SVO", carrier="ZZ", duration="02:00:00", cabin=2.0, seats=None),
+    )
+
+
+def return_without_a_route() -> Row:
+    return option(13, "c", searchRoute=None, frequentFlyer=NO_CODE, selected=1)
+
+
+ROWS = [option(10, "a"), connecting_row(), one_way_row(), return_without_a_route()]
+DIRECT = {
+    **leg("out", (JUNE_15 + 940, JUNE_15 + 1030, 90, 1, 0, 0, 1, 6, 0, 0, 1, 1, 1, 1, 0, 9, 1)),
+    **leg("back", (JUNE_15 + 2880 + 480, JUNE_15 + 2880 + 575, 95, 1, 0, 0, 1, 7, 0, 1, 0, 1, 1, 1, 0, 9, 1)),
+}
+FARE = {
+    **{"price": 6586.0, "taxes": 1006.0, "access_tp": 1, "cancel_fee": 2800.0, "cancel_percent": 10.0},
+    **{"cancel_allowed": 1, "exchange_fee": 0.0, "exchange_percent": 25.0, "exchange_allowed": 0},
+}
+OPTIONS = [
+    {"session": 0, "row": 0, **FARE, **DIRECT},
+    {
+        **{"session": 0, "row": 1, **FARE, "price": 17901.5, "taxes": 0.0, "access_tp": None},
+        **{"cancel_fee": None, "cancel_allowed": None, "cancel_percent": 50.0},
+        **leg("out", (JUNE_15 + 1320, JUNE_15 + 1440 + 210, 270, 2, 60, 0, 0, 42, 1, 0, 2, 2, 1, 20, 1, 3, 2)),
+        **leg(
+            "back",
+            (JUNE_15 + 2880 + 1410, JUNE_15 + 4320 + 1413, 1563, 1, 0, 2, None, 6, 0, 2, 0, 4, 4, 1, 0, None, 1),
+        ),
+    },
+    {
+        **{"session": 1, "row": 2, **FARE},
+        **leg("out", (JUNE_15, JUNE_15 + 1439, 330, 3, 60, 2, 2, 6, None, None, 0, 1, 1, 1, 0, 2, 2)),
+        **leg("back", None),
+    },
+    {"session": 2, "row": 3, **FARE, **DIRECT},
+]
+NOON_MS = 1_717_243_200_000  # 12:00 on 1 June 2024, day 19,875.
+COMMON = {
+    **{"time": NOON_MS + 1000, "company": 500, "profile": 7000, "tariff": 57, "nationality": 36, "access_3d": True},
+    **{"vip": False, "by_self": True, "male": False, "route": 0, "round_trip": True, "loyalty": []},
+}
+SESSIONS = [
+    {"session": 0, "ranker_id": "a", **COMMON, "size": 2, "first": 0, "booked": 1},
+    {
+        **{"session": 1, "ranker_id": "b", "time": NOON_MS + 999, "company": 501, "profile": 7001, "tariff": None},
+        **{"nationality": 0, "access_3d": False, "vip": True, "by_self": False, "male": True, "route": 1},
+        **{"round_trip": False, "loyalty": [0, 2, 3], "size": 1, "first": 2, "booked": 0},
+    },
+    {"session": 2, "ranker_id": "c", **COMMON, "route": None, "size": 1, "first": 3, "booked": 0},
+]
+
+
+def test_every_column_of_options_is_that_of_the_table(tmp_path: Path) -> None:
+    options = reader.read_searches(write_train(tmp_path, ROWS), CODES, labelled=True).options
+    assert dict(options.schema) == OPTION_TYPES
+    assert options.to_dicts() == OPTIONS
+
+
+def test_every_column_of_sessions_is_that_of_the_table(tmp_path: Path) -> None:
+    sessions = reader.read_searches(write_train(tmp_path, ROWS), CODES, labelled=True).sessions
+    assert dict(sessions.schema) == SESSION_TYPES
+    assert sessions.to_dicts() == SESSIONS
+
+
+def test_a_test_file_reads_the_same_but_for_booked(tmp_path: Path) -> None:
+    searches = reader.read_searches(write_test(tmp_path, ROWS), CODES, labelled=False)
+    assert searches.options.to_dicts() == OPTIONS
+    assert dict(searches.sessions.schema) == SESSION_TYPES
+    assert searches.sessions.to_dicts() == [{**session, "booked": None} for session in SESSIONS]
+
+
+def test_a_one_way_search_without_a_route_is_no_round_trip(tmp_path: Path) -> None:
+    path = write_test(tmp_path, [option(1, "a", searchRoute=None, **no_leg(1))])
+    assert reader.read_searches(path, CODES, labelled=False).sessions["round_trip"].to_list() == [False]
+
+
+def test_rows_of_a_session_that_stand_apart_are_brought_together_in_file_order(tmp_path: Path) -> None:
+    order = "abcabac"
+    rows = [option(i, session, totalPrice=100.0 + i, selected=int(i in (1, 2, 5))) for i, session in enumerate(order)]
+    searches = reader.read_searches(write_train(tmp_path, rows), CODES, labelled=True)
+    assert searches.options.select("session", "row", "price").rows() == [
+        *((0, 0, 100.0), (0, 3, 103.0), (0, 5, 105.0)),
+        *((1, 1, 101.0), (1, 4, 104.0)),
+        *((2, 2, 102.0), (2, 6, 106.0)),
+    ]
+    assert searches.sessions.select("ranker_id", "size", "first", "booked").rows() == [
+        *(("a", 3, 0, 2), ("b", 2, 3, 0), ("c", 2, 5, 0)),
+    ]
+    assert [(note.what, note.rows) for note in searches.notes] == [("sessions whose rows do not stand together", 3)]
+
+
+def test_many_interleaved_sessions_keep_the_order_of_the_file(tmp_path: Path) -> None:
+    rows = [option(i, f"s{i % 7}", selected=int(i < 7)) for i in range(350)]
+    options = reader.read_searches(write_train(tmp_path, rows), CODES, labelled=True).options
+    assert options["session"].to_list() == [session for session in range(7) for _ in range(50)]
+    assert options["row"].to_list() == [i for session in range(7) for i in range(session, 350, 7)]
+
+
+def test_row_groups_leave_no_trace(tmp_path: Path) -> None:
+    rows = [option(i, f"s{i // 7}", totalPrice=1.0 + i, selected=int(i % 7 == 3)) for i in range(70)]
+    whole = reader.read_searches(write_train(tmp_path, rows), CODES, labelled=True)
+    table(rows).write_parquet(tmp_path / TRAIN, row_group_size=4)
+    split = reader.read_searches(tmp_path / TRAIN, CODES, labelled=True)
+    assert whole.options.equals(split.options)
+    assert whole.sessions.equals(split.sessions)
+
+
+# --- parsing ---
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [
+        ("00:00:00", 0),
+        ("01:40:59", 100),
+        ("23:59:00", 1439),
+        ("30:00:00", 1800),
+        ("1.00:00:00", 1440),
+        ("6.03:15:00", 8835),
+        ("12.00:01:00", 17281),
+        *((text, None) for text in ("", "1:40:00", "01:40", "01:60:00", "01:00:60", "-1.00:00:00", "1.01:40", "x")),
+        *((text, None) for text in (" 01:40:00", "01:40:00 ", "25.00:00:00", "1,00:00:00", "PT1H40M", None)),
+        ("\u0660\u0661:\u0664\u0660:\u0660\u0660", None),
+    ],
+)
+def test_duration(text: str | None, minutes: int | None) -> None:
+    assert pl.select(parse_duration(pl.lit(text, pl.String))).item() == minutes
+
+
+@pytest.mark.parametrize(
+    ("text", "minute"),
+    [
+        ("1970-01-01T00:00:00", 0),
+        ("1970-01-02T01:02:59", 1502),
+        ("2024-06-15T15:40:00", JUNE_15 + 940),
+        ("2024-02-29T00:00:00", 28_486_080),
+        *((text, None) for text in ("2024-02-30T00:00:00", "2024-06-15T24:10:00", "2024-06-15", "soon", "", None)),
+    ],
+)
+def test_minute(text: str | None, minute: int | None) -> None:
+    assert pl.select(parse_minute(pl.lit(text, pl.String))).item() == minute

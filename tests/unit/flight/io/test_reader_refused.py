@@ -1,0 +1,153 @@
+"""What the flight reader refuses, one mutation each, and the sentence that says so."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from common.errors import UserError
+from competitions.flight.io import reader
+from competitions.flight.io.schema import LAYOUT, SELECTED, TRAIN
+from tests.unit.flight.flight_rows import CODES, table, two_sessions, write_train
+
+
+def refusal(path: Path, labelled: bool = True) -> str:
+    """Read ``path`` and return the sentence that refuses it."""
+    with pytest.raises(UserError) as caught:
+        reader.read_searches(path, CODES, labelled)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def refuse_frame(folder: Path, frame: pl.DataFrame) -> str:
+    frame.write_parquet(folder / TRAIN)
+    return refusal(folder / TRAIN)
+
+
+# --- files ---
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: b"",
+        lambda _: b"Id,ranker_id\n1,a\n",
+        lambda data: data[: len(data) // 2],
+        lambda data: data[:-1],
+        lambda data: data[:4] + data[-8:],
+        lambda data: data[:4] + bytes(len(data) // 2) + data[4 + len(data) // 2 :],
+    ],
+)
+def test_a_damaged_file(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = write_train(tmp_path, two_sessions())
+    path.write_bytes(damage(path.read_bytes()))
+    assert "cannot be read as a parquet file" in refusal(path)
+    with pytest.raises(UserError, match=r"cannot be read as a parquet file.*download it again"):
+        reader.learn_codes(path)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"train\.parquet is missing from"):
+        reader.read_searches(tmp_path / TRAIN, CODES, labelled=True)
+
+
+def test_a_file_without_rows(tmp_path: Path) -> None:
+    assert "has columns and no rows" in refuse_frame(tmp_path, table([]))
+
+
+# --- columns ---
+
+
+@pytest.mark.parametrize("name", [*tuple(LAYOUT)[:-1:11], "ranker_id", "legs1_segments3_cabinClass", SELECTED])
+def test_a_missing_column(tmp_path: Path, name: str) -> None:
+    table(two_sessions()).drop(name).write_parquet(tmp_path / TRAIN)
+    with pytest.raises(UserError, match=f"lacks the column '{name}'; "):
+        reader.learn_codes(tmp_path / TRAIN)
+
+
+def test_a_missing_column_names_the_nearest_other(tmp_path: Path) -> None:
+    told = refuse_frame(tmp_path, table(two_sessions()).rename({"ranker_id": "rankerId"}).drop("taxes"))
+    assert "lacks the column 'ranker_id' (the nearest other name is 'rankerId') and 1 more" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "told"),
+    [
+        ("totalPrice", pl.String, "the type is String where a number is expected (Float64)"),
+        ("Id", pl.String, "the type is String where a whole number is expected (Int64)"),
+        ("selected", pl.Boolean, "the type is Boolean where a whole number is expected (Int64)"),
+        ("legs0_segments2_seatsAvailable", pl.Boolean, "the type is Boolean where a number is expected (Float64)"),
+        ("isVip", pl.Int8, "the type is Int8 where true or false is expected (Boolean)"),
+        ("requestDate", pl.Date, "the type is Date where a date and time without a time zone is expected"),
+        ("requestDate", pl.Int64, "the type is Int64 where a date and time without a time zone is expected"),
+        ("requestDate", pl.Datetime("us", "UTC"), "UTC"),
+        ("legs0_departureAt", pl.Datetime, "where text is expected (String)"),
+        ("legs1_segments0_flightNumber", pl.Int64, "the type is Int64 where text is expected (String)"),
+        ("pricingInfo_passengerCount", pl.String, "the type is String where a whole number is expected (Int64)"),
+    ],
+)
+def test_a_column_of_another_type(tmp_path: Path, name: str, dtype: Any, told: str) -> None:
+    frame = table(two_sessions())
+    changed = (
+        frame[name].str.to_datetime() if dtype == pl.Datetime and name != "requestDate" else frame[name].cast(dtype)
+    )
+    assert f"column '{name}': " in (sentence := refuse_frame(tmp_path, frame.with_columns(changed)))
+    assert told in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("companyID", 500.5), ("Id", 2.0**60), ("corporateTariffCode", 0.1), ("selected", math.inf)]
+)
+def test_a_float_that_is_no_whole_number(tmp_path: Path, name: str, value: float) -> None:
+    frame = table(two_sessions())
+    changed = pl.when(pl.int_range(pl.len()) == 1).then(value).otherwise(pl.col(name).cast(pl.Float64)).alias(name)
+    assert f"column '{name}': {value} is not a whole number" in refuse_frame(tmp_path, frame.with_columns(changed))
+
+
+# --- values ---
+
+
+@pytest.mark.parametrize("name", ["ranker_id", "requestDate", "Id", "profileId", "companyID"])
+def test_a_null_where_there_must_be_none(tmp_path: Path, name: str) -> None:
+    path = write_train(tmp_path, two_sessions(r1={name: None}))
+    assert f"column '{name}': 1 row(s) have no value, the first is row 1" in refusal(path)
+    table(two_sessions()).with_columns(pl.lit(None).alias(name)).write_parquet(path)
+    assert f"column '{name}': 3 row(s) have no value, the first is row 0" in refusal(path)
+
+
+def test_an_empty_ranker_id(tmp_path: Path) -> None:
+    path = write_train(tmp_path, two_sessions(r2={"ranker_id": ""}))
+    assert "column 'ranker_id': 1 row(s) have no value, the first is row 2" in refusal(path)
+
+
+@pytest.mark.parametrize(("ids", "rows"), [((5, 6, 6), "1 and 2"), ((7, 6, 7), "0 and 2"), ((7, 7, 7), "0 and 1")])
+def test_a_repeated_id(tmp_path: Path, ids: tuple[int, int, int], rows: str) -> None:
+    path = write_train(tmp_path, two_sessions(**{f"r{i}": {"Id": Id} for i, Id in enumerate(ids)}))
+    assert f"the Id {ids[2]} is on the rows {rows}" in refusal(path)
+
+
+def test_ids_in_any_order_are_no_fault(tmp_path: Path) -> None:
+    path = write_train(tmp_path, two_sessions(r0={"Id": 9}, r1={"Id": -4}, r2={"Id": 3}))
+    assert reader.read_searches(path, CODES, labelled=True).options.height == 3
+
+
+@pytest.mark.parametrize("name", ["companyID", "profileId"])
+def test_an_identifier_beyond_the_narrow_type(tmp_path: Path, name: str) -> None:
+    path = write_train(tmp_path, two_sessions(r2={name: 2**31}))
+    assert f"column '{name}': 2147483648 is beyond 2147483647" in refusal(path)
+
+
+@pytest.mark.parametrize("value", [2, -1, None])
+def test_selected_neither_0_nor_1(tmp_path: Path, value: int | None) -> None:
+    path = write_train(tmp_path, two_sessions(r1={SELECTED: value}))
+    assert f"column 'selected': row 1 holds {value} where 0 or 1 is expected" in refusal(path)
+
+
+@pytest.mark.parametrize("values", [(0, 0, 0), (1, 1, 0)])
+def test_no_session_to_learn_from(tmp_path: Path, values: tuple[int, int, int]) -> None:
+    path = write_train(tmp_path, two_sessions(**{f"r{i}": {SELECTED: value} for i, value in enumerate(values)}))
+    assert "no session has exactly one booked option" in refusal(path)

@@ -1,0 +1,303 @@
+"""What the flight reader settles by a rule: one changed field each, the count in the notes, the value that is kept."""
+
+import math
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from competitions.flight.io import reader
+from competitions.flight.io.schema import INDEX, TRAIN
+from tests.unit.flight.flight_rows import (
+    CODES,
+    NO_CODE,
+    no_leg,
+    option,
+    segment,
+    table,
+    two_sessions,
+    write_test,
+    write_train,
+)
+
+UNFIT = "cabin, seats or baggage no whole number from 0 to 127"
+UNKNOWN = "unknown to the train file"
+NO_PRICE = "totalPrice null, zero, negative or infinite"
+
+
+def read(folder: Path, *rows: dict[str, Any]) -> reader.Searches:
+    return reader.read_searches(write_test(folder, rows), CODES, labelled=False)
+
+
+def found(searches: reader.Searches) -> list[tuple[str, int, str]]:
+    """The notes without "sessions with one option", which nearly every small file has."""
+    return [(note.what, note.rows, note.done) for note in searches.notes if "with one option" not in note.what]
+
+
+def test_a_sound_file_leaves_no_note(tmp_path: Path) -> None:
+    searches = reader.read_searches(
+        write_train(
+            tmp_path, [*two_sessions(), option(13, "b"), option(14, "c", **no_leg(1), selected=1), option(15, "c")]
+        ),
+        CODES,
+        labelled=True,
+    )
+    assert searches.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "what", "column"),
+    [
+        ({"totalPrice": None}, NO_PRICE, "price"),
+        ({"totalPrice": 0.0}, NO_PRICE, "price"),
+        ({"totalPrice": -5.0}, NO_PRICE, "price"),
+        ({"totalPrice": math.inf}, NO_PRICE, "price"),
+        ({"totalPrice": math.nan}, NO_PRICE, "price"),
+        ({"taxes": -1.0}, "taxes negative or infinite", "taxes"),
+        ({"miniRules0_monetaryAmount": -1.0}, "miniRules0_monetaryAmount negative or infinite", "cancel_fee"),
+        ({"miniRules1_monetaryAmount": math.inf}, "miniRules1_monetaryAmount negative or infinite", "exchange_fee"),
+        ({"miniRules0_percentage": -1.0}, "miniRules0_percentage negative or infinite", "cancel_percent"),
+        ({"miniRules1_percentage": -1.0}, "miniRules1_percentage negative or infinite", "exchange_percent"),
+        ({"miniRules0_statusInfos": 2.0}, "miniRules0_statusInfos neither 0 nor 1", "cancel_allowed"),
+        ({"miniRules1_statusInfos": 0.5}, "miniRules1_statusInfos neither 0 nor 1", "exchange_allowed"),
+        ({"pricingInfo_isAccessTP": -1.0}, "pricingInfo_isAccessTP neither 0 nor 1", "access_tp"),
+        ({"legs0_departureAt": "soon"}, "legs0_departureAt unreadable", "out_departure"),
+        ({"legs1_arrivalAt": "2024-06-31T00:00:00"}, "legs1_arrivalAt unreadable", "back_arrival"),
+        ({"legs0_duration": "1:30"}, "legs0_duration unreadable", "out_duration"),
+        ({"legs1_segments0_duration": "90"}, "legs1 segment duration unreadable", "back_layover"),
+        ({"legs0_segments0_flightNumber": "6/7"}, "legs0_segments0_flightNumber without one number", "out_flight"),
+        ({"legs0_segments0_departureFrom_airport_iata": ""}, "legs0 segment with an empty text", "out_origin"),
+        ({"legs1_segments0_arrivalTo_airport_iata": ""}, "legs1 segment with an empty text", "back_destination"),
+        ({"legs1_segments0_operatingCarrier_code": ""}, "legs1 segment with an empty text", "back_operator"),
+        (
+            {"legs0_segments0_cabinClass": 1.5},
+            f"legs0 {UNFIT}",
+            "out_cabin",
+        ),
+        (
+            {"legs1_segments0_seatsAvailable": -1.0},
+            f"legs1 {UNFIT}",
+            "back_seats",
+        ),
+        (
+            {"legs0_segments0_baggageAllowance_quantity": 128.0},
+            f"legs0 {UNFIT}",
+            "out_bags",
+        ),
+        ({"legs1_duration": "01:34:00"}, "legs1 segments that outlast the leg: layover", "back_layover"),
+        ({"legs0_segments0_marketingCarrier_code": "ZZ"}, f"legs0 carrier {UNKNOWN}", "out_carrier"),
+        ({"legs0_segments0_operatingCarrier_code": "ZZ"}, f"legs0 operator {UNKNOWN}", "out_operator"),
+        ({"legs0_segments0_aircraft_code": "ZZ"}, f"legs0 aircraft {UNKNOWN}", "out_aircraft"),
+        (
+            {"legs1_segments0_departureFrom_airport_iata": "ZZZ"},
+            f"legs1 origin {UNKNOWN}",
+            "back_origin",
+        ),
+        (
+            {"legs1_segments0_arrivalTo_airport_iata": "ZZZ"},
+            f"legs1 destination {UNKNOWN}",
+            "back_destination",
+        ),
+    ],
+)
+def test_a_faulty_value_is_counted_and_missing_and_its_row_is_kept(
+    tmp_path: Path, fields: dict[str, Any], what: str, column: str
+) -> None:
+    searches = read(tmp_path, option(1, "a"), option(2, "a", **fields), option(3, "a", **fields))
+    assert found(searches) == [(what, 2, "missing")]
+    assert searches.options[column].is_null().to_list() == [False, True, True]
+    assert searches.options["row"].to_list() == [0, 1, 2]
+
+
+def test_nulls_that_the_layout_allows_are_not_counted(tmp_path: Path) -> None:
+    fields = (
+        *("corporateTariffCode", "frequentFlyer", "searchRoute", "taxes", "pricingInfo_isAccessTP"),
+        *(f"miniRules{rule}_{part}" for rule in (0, 1) for part in ("monetaryAmount", "percentage", "statusInfos")),
+        *(f"legs0_segments0_{part}" for part in ("aircraft_code", "seatsAvailable", "baggageAllowance_quantity")),
+    )
+    assert found(read(tmp_path, option(1, "a", **dict.fromkeys(fields)))) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "ours", "first", "second", "kept"),
+    [
+        ("requestDate", "time", datetime(2024, 1, 1), datetime(2024, 1, 2), 1_704_067_200_000),
+        ("companyID", "company", 3, 4, 3),
+        ("profileId", "profile", 3, 4, 3),
+        ("corporateTariffCode", "tariff", 3, None, 3),
+        ("nationality", "nationality", 36, 0, 36),
+        ("isAccess3D", "access_3d", True, False, True),
+        ("isVip", "vip", True, False, True),
+        ("bySelf", "by_self", False, True, False),
+        ("sex", "male", True, False, True),
+        ("searchRoute", "route", "CEKMOW", "MOWLED/LEDMOW", 1),
+        ("frequentFlyer", "loyalty", "S7", "SU", [2]),
+    ],
+)
+def test_a_constant_that_varies_is_counted_by_session_and_the_first_is_taken(
+    tmp_path: Path, host: str, ours: str, first: Any, second: Any, kept: Any
+) -> None:
+    """Session a varies, in rows that stand apart; b and c do not, though they differ from each other."""
+    rows = [
+        *(option(1, "a", **{host: first}), option(2, "b", **{host: second}), option(3, "a", **{host: second})),
+        *(option(4, "a", **{host: first}), option(5, "b", **{host: second}), option(6, "c", **{host: first})),
+    ]
+    searches = read(tmp_path, *rows)
+    expected = (f"sessions in which {host} varies", 1, "the first option's is taken")
+    assert [note for note in found(searches) if "varies" in note[0]] == [expected]
+    assert searches.sessions[ours].to_list()[0] == kept
+
+
+def test_a_route_the_train_file_lacks_is_counted_and_still_says_whether_it_returns(tmp_path: Path) -> None:
+    searches = read(tmp_path, option(1, "a", searchRoute="AAABBB/BBBAAA"), option(2, "b", searchRoute="AAABBB"))
+    assert searches.sessions.select("route", "round_trip").rows() == [(None, True), (None, False)]
+    assert found(searches) == [("sessions with a searchRoute unknown to the train file", 2, "missing")]
+
+
+def test_values_beyond_the_narrow_types_are_counted(tmp_path: Path) -> None:
+    searches = read(tmp_path, option(1, "a", corporateTariffCode=40_000), option(2, "b", nationality=-40_000))
+    assert searches.sessions.select("tariff", "nationality").rows() == [(None, 36), (57, None)]
+    assert found(searches) == [
+        ("sessions with a corporateTariffCode beyond 32767", 1, "missing"),
+        ("sessions with a nationality beyond 32767", 1, "missing"),
+    ]
+
+
+@pytest.mark.parametrize("host", ["bySelf", "isAccess3D", "isVip", "sex"])
+def test_a_flag_that_is_not_given_is_counted(tmp_path: Path, host: str) -> None:
+    assert found(read(tmp_path, option(1, "a", **{host: None}), option(2, "b"))) == [
+        (f"sessions without {host}", 1, "missing")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "carriers", "unknown", "repeated"),
+    [
+        ("S7/SU/ВГ", [2, 0, 3], 0, 0),
+        ("SU/SU", [0], 0, 1),
+        (NO_CODE, [], 1, 0),
+        (f"{NO_CODE}/SU/{NO_CODE}", [0], 1, 1),
+        (" SU / S7", [0, 2], 0, 0),
+        ("SU//S7", [0, 2], 1, 0),
+        ("su", [], 1, 0),
+        ("", [], 0, 0),
+        (None, [], 0, 0),
+    ],
+)
+def test_frequent_flyer_strings_are_cleaned(
+    tmp_path: Path, text: str | None, carriers: list[int], unknown: int, repeated: int
+) -> None:
+    searches = read(tmp_path, option(1, "a", frequentFlyer=text), option(2, "b", frequentFlyer="FV"))
+    assert searches.sessions["loyalty"].to_list() == [carriers, [1]]
+    expected = {
+        "sessions with a frequentFlyer that is no known carrier": (unknown, "that part is left out"),
+        "sessions with a repeated frequentFlyer": (repeated, "taken once"),
+    }
+    assert found(searches) == [(what, rows, done) for what, (rows, done) in expected.items() if rows]
+
+
+def test_sessions_with_no_or_several_booked_options_are_kept_without_an_answer(tmp_path: Path) -> None:
+    rows = [
+        *(option(1, "a"), option(2, "a"), option(3, "b", selected=1), option(4, "b", selected=1)),
+        *(option(5, "c"), option(6, "c", selected=1), option(7, "d"), option(8, "d")),
+    ]
+    searches = reader.read_searches(write_train(tmp_path, rows), CODES, labelled=True)
+    assert searches.sessions.select("ranker_id", "size", "booked").rows() == [
+        *(("a", 2, None), ("b", 2, None), ("c", 2, 1), ("d", 2, None)),
+    ]
+    assert found(searches) == [
+        ("sessions with no booked option", 2, "kept, not learned from"),
+        ("sessions with several booked options", 1, "kept, not learned from"),
+    ]
+
+
+def test_sessions_with_one_option_are_counted_and_kept(tmp_path: Path) -> None:
+    searches = read(tmp_path, option(1, "a"), option(2, "b"), option(3, "b"), option(4, "c"))
+    assert searches.notes == (reader.Note("test.parquet", "sessions with one option", 2, "kept"),)
+    assert searches.sessions["size"].to_list() == [1, 2, 1]
+
+
+def test_columns_outside_the_layout_are_noted_and_not_read(tmp_path: Path) -> None:
+    frame = table([option(1, "a"), option(2, "a")]).with_columns(extra=pl.lit(1))
+    frame.write_parquet(tmp_path / "t.parquet")
+    searches = reader.read_searches(tmp_path / "t.parquet", CODES, labelled=False)
+    assert found(searches) == [
+        ("column 'selected' in a test file", 2, "not read"),
+        ("column 'extra' unknown", 2, "not read"),
+    ]
+    assert searches.sessions["booked"].to_list() == [None]
+
+
+# --- types that stand for one another ---
+
+SOUND = [
+    option(10, "a", **segment(0, 1, seats=None)),
+    option(11, "a", frequentFlyer="SU", corporateTariffCode=None, selected=1),
+    option(12, "b", selected=1, isVip=True, **no_leg(1)),
+]
+
+
+@pytest.mark.parametrize(
+    "casts",
+    [
+        {"requestDate": pl.Datetime("us")},
+        {"requestDate": pl.Datetime("ms")},
+        {"Id": pl.Int32, "companyID": pl.UInt16, "profileId": pl.Float64, "selected": pl.Int8, "nationality": pl.Int8},
+        {"Id": pl.Float64, "selected": pl.Float32, "corporateTariffCode": pl.Float64},
+        {
+            "totalPrice": pl.Int64,
+            "taxes": pl.Int32,
+            "legs0_segments0_cabinClass": pl.Int64,
+            "miniRules0_statusInfos": pl.UInt8,
+        },
+        {
+            "ranker_id": pl.Categorical,
+            "legs0_segments0_marketingCarrier_code": pl.Categorical,
+            "searchRoute": pl.Categorical,
+        },
+        {"legs0_segments0_flightNumber": pl.Enum(["6"]), "legs0_duration": pl.Categorical},
+    ],
+)
+def test_other_types_of_the_same_values_read_the_same(tmp_path: Path, casts: Any) -> None:
+    usual = reader.read_searches(write_train(tmp_path, SOUND), CODES, labelled=True)
+    table(SOUND).cast(casts).write_parquet(tmp_path / TRAIN)
+    other = reader.read_searches(tmp_path / TRAIN, CODES, labelled=True)
+    assert usual.options.equals(other.options)
+    assert usual.sessions.equals(other.sessions)
+    assert usual.notes == other.notes
+
+
+def test_nan_is_a_missing_number(tmp_path: Path) -> None:
+    usual = reader.read_searches(write_train(tmp_path, SOUND), CODES, labelled=True)
+    numbers = pl.col("corporateTariffCode").cast(pl.Float64), pl.col("legs0_segments1_seatsAvailable")
+    table(SOUND).with_columns(column.fill_null(math.nan) for column in numbers).write_parquet(tmp_path / TRAIN)
+    other = reader.read_searches(tmp_path / TRAIN, CODES, labelled=True)
+    assert usual.options.equals(other.options)
+    assert usual.sessions.equals(other.sessions)
+
+
+def test_a_column_of_type_null_counts_as_all_missing(tmp_path: Path) -> None:
+    """Every column of the layout that may be missing at all, in turn, as nulls of its own type and of the type Null."""
+    whole = table(SOUND)
+    names = ["frequentFlyer", "searchRoute", "isVip", "corporateTariffCode", "totalPrice", "miniRules1_percentage"]
+    names += [name for name in whole.columns if name.startswith(("legs0_segments0_", "legs1_"))]
+    typed = whole.with_columns(pl.lit(None, whole.schema[name]).alias(name) for name in names)
+    typed.write_parquet(tmp_path / TRAIN)
+    usual = reader.read_searches(tmp_path / TRAIN, CODES, labelled=True)
+    typed.with_columns(pl.lit(None).alias(name) for name in names).write_parquet(tmp_path / TRAIN)
+    other = reader.read_searches(tmp_path / TRAIN, CODES, labelled=True)
+    assert usual.options.equals(other.options)
+    assert usual.sessions.equals(other.sessions)
+    assert other.options["out_segments"].to_list() == [1, 0, 0]
+    assert other.sessions["round_trip"].to_list() == [False, False]
+
+
+def test_the_index_of_the_hosts_table_may_be_absent_and_the_columns_in_any_order(tmp_path: Path) -> None:
+    usual = reader.read_searches(write_train(tmp_path, SOUND), CODES, labelled=True)
+    frame = table(SOUND).drop(INDEX)
+    frame.select(frame.columns[::-1]).write_parquet(tmp_path / TRAIN)
+    other = reader.read_searches(tmp_path / TRAIN, CODES, labelled=True)
+    assert usual.options.equals(other.options)
+    assert usual.notes == other.notes

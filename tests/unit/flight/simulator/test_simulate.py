@@ -1,0 +1,391 @@
+"""The flight simulator: the host's layout, the same bytes again, drift, twins, published statistics, refusals."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from common.errors import UserError
+from competitions.flight.simulator import geography, simulate
+from competitions.flight.simulator.host_layout import make_vocabularies
+from competitions.flight.simulator.population import make_scene
+
+SCALE, SEED = 0.02, 4
+SEGMENT_FIELDS = (
+    "aircraft_code",
+    "arrivalTo_airport_city_iata",
+    "arrivalTo_airport_iata",
+    "baggageAllowance_quantity",
+    "baggageAllowance_weightMeasurementType",
+    "cabinClass",
+    "departureFrom_airport_iata",
+    "duration",
+    "flightNumber",
+    "marketingCarrier_code",
+    "operatingCarrier_code",
+    "seatsAvailable",
+)
+REALS = ("_quantity", "_weightMeasurementType", "cabinClass", "seatsAvailable", "Amount", "percentage", "statusInfos",
+         "isAccessTP", "taxes", "totalPrice")  # fmt: skip
+INTEGERS = ("Id", "companyID", "corporateTariffCode", "nationality", "pricingInfo_passengerCount", "profileId",
+            "selected", "__index_level_0__")  # fmt: skip
+TRIP = ["legs0_departureAt", "legs0_arrivalAt", "legs1_departureAt", "legs1_arrivalAt", "legs0_segments0_flightNumber",
+        "legs1_segments0_flightNumber", "legs0_segments1_flightNumber", "legs1_segments1_flightNumber"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> simulate.Simulation:
+    """One simulation, shared by the tests that only read."""
+    return simulate.simulate(tmp_path_factory.mktemp("simulated") / "raw", SCALE, SEED)
+
+
+@pytest.fixture(scope="module")
+def train(made: simulate.Simulation) -> pl.DataFrame:
+    return pl.read_parquet(made.train)
+
+
+@pytest.fixture(scope="module")
+def test(made: simulate.Simulation) -> pl.DataFrame:
+    return pl.read_parquet(made.test)
+
+
+def expected_schema(labelled: bool) -> dict[str, pl.DataType]:
+    names = ["Id", "bySelf", "companyID", "corporateTariffCode", "frequentFlyer", "nationality", "isAccess3D", "isVip"]
+    for leg in "01":
+        names += [f"legs{leg}_{field}" for field in ("arrivalAt", "departureAt", "duration")]
+        names += [f"legs{leg}_segments{segment}_{field}" for segment in "0123" for field in SEGMENT_FIELDS]
+    names += [f"miniRules{rule}_{field}" for rule in "01" for field in ("monetaryAmount", "percentage", "statusInfos")]
+    names += [
+        "pricingInfo_isAccessTP",
+        "pricingInfo_passengerCount",
+        "profileId",
+        "ranker_id",
+        "requestDate",
+        "searchRoute",
+    ]
+    names += ["sex", "taxes", "totalPrice"] + ["selected"] * labelled + ["__index_level_0__"]
+
+    def dtype(name: str) -> pl.DataType:
+        if name in INTEGERS:
+            return pl.Int64()
+        if name in ("bySelf", "isAccess3D", "isVip", "sex"):
+            return pl.Boolean()
+        if name == "requestDate":
+            return pl.Datetime("ns")
+        return pl.Float64() if name.endswith(REALS) else pl.String()
+
+    return {name: dtype(name) for name in names}
+
+
+def test_files_have_the_columns_and_types_of_the_host(train: pl.DataFrame, test: pl.DataFrame) -> None:
+    assert (train.width, test.width) == (127, 126)
+    assert list(train.schema.items()) == list(expected_schema(True).items())
+    assert list(test.schema.items()) == list(expected_schema(False).items())
+
+
+def test_strings_have_the_forms_of_the_host(train: pl.DataFrame) -> None:
+    stamp, span = r"^\d{4}-\d\d-\d\dT\d\d:\d[05]:00$", r"^(\d\.)?[0-2]\d:[0-5]\d:00$"
+    forms = {
+        "ranker_id": r"^[0-9a-f]{32}$",
+        "legs0_departureAt": stamp,
+        "legs1_arrivalAt": stamp,
+        "legs0_duration": span,
+        "legs0_segments1_duration": span,
+        "legs0_segments0_flightNumber": r"^[1-9]\d*$",
+        "searchRoute": r"^[A-Z]{6}(/[A-Z]{6})?$",
+    }
+    for column, form in forms.items():
+        values = train[column].drop_nulls()
+        assert values.len() > 0
+        assert values.str.contains(form).all(), column
+    assert train["legs0_duration"].str.contains(r"^\d\.").any()
+    assert not train["frequentFlyer"].drop_nulls().str.contains(r"^[A-Z0-9]{2}(/[A-Z0-9]{2})*$").all()
+    assert train["legs0_segments0_marketingCarrier_code"].str.contains(r"^[А-Я]{2}$").any()  # noqa: RUF001
+    assert (train["legs0_segments0_arrivalTo_airport_iata"] == "").any()
+
+
+def test_a_session_is_one_search_of_one_traveller(train: pl.DataFrame, test: pl.DataFrame) -> None:
+    constant = ["bySelf", "companyID", "corporateTariffCode", "frequentFlyer", "nationality", "isAccess3D", "isVip",
+                "profileId", "requestDate", "searchRoute", "sex"]  # fmt: skip
+    for frame in (train, test):
+        counts = frame.group_by("ranker_id").agg(pl.col(constant).n_unique())
+        assert all((counts[column] == 1).all() for column in constant)
+        assert frame["ranker_id"].rle().len() == frame["ranker_id"].n_unique()
+        assert (frame["isAccess3D"] == frame["corporateTariffCode"].is_not_null()).all()
+        assert (frame["searchRoute"].str.contains("/") == frame["legs1_departureAt"].is_not_null()).all()
+        assert (frame["pricingInfo_passengerCount"] == 1).all()
+        ends = frame["searchRoute"].str.slice(0, 3) + frame["searchRoute"].str.slice(7, 3)
+        assert ((frame["searchRoute"].str.len_chars() == 6) | (ends.str.slice(0, 3) != ends.str.slice(3, 3))).all()
+    assert not set(train["ranker_id"]) & set(test["ranker_id"])
+
+
+def test_options_are_sorted_by_segments_then_price_with_fares_together(train: pl.DataFrame) -> None:
+    present = [f"legs{leg}_segments{at}_duration" for leg in "01" for at in range(4)]
+    frame = train.with_columns(
+        segments=pl.sum_horizontal(pl.col(name).is_not_null().cast(pl.Int8) for name in present),
+        trip=pl.struct(*TRIP).rle_id(),
+    )
+    runs = frame.group_by("ranker_id", "trip", maintain_order=True).agg(
+        pl.col("segments").first(),
+        rising=pl.col("totalPrice").is_sorted(),
+        taxes=pl.col("taxes").n_unique(),
+        n=pl.len(),
+    )
+    assert runs["rising"].all()
+    assert (runs["taxes"] == 1).all()
+    assert (runs["n"] <= 6).all()
+    assert 2.3 < frame.height / runs.height < 3.3
+    by_session = runs.group_by("ranker_id", maintain_order=True).agg(sorted=pl.col("segments").is_sorted())
+    assert by_session["sorted"].all()
+
+
+def test_legs_last_as_long_as_their_segments_and_waits(train: pl.DataFrame) -> None:
+    def minutes(column: str) -> pl.Expr:
+        text, days = pl.col(column), pl.col(column).str.extract(r"^(\d)\.").cast(pl.Int32).fill_null(0)
+        clock = text.str.extract_groups(r"(\d\d):(\d\d):00$")
+        return days * 1440 + clock.struct[0].cast(pl.Int32) * 60 + clock.struct[1].cast(pl.Int32)
+
+    flown = pl.sum_horizontal(minutes(f"legs0_segments{at}_duration").fill_null(0) for at in range(4))
+    stops = pl.sum_horizontal(pl.col(f"legs0_segments{at}_duration").is_not_null() for at in range(1, 4))
+    frame = train.select(
+        waited=minutes("legs0_duration") - flown,
+        stops=stops,
+        clock=pl.col("legs0_arrivalAt").str.to_datetime() - pl.col("legs0_departureAt").str.to_datetime(),
+        duration=minutes("legs0_duration"),
+    )
+    assert (frame.filter(pl.col("stops") == 0)["waited"] == 0).all()
+    assert (frame.filter(pl.col("stops") > 0)["waited"] >= 50).all()
+    shift = frame["clock"].dt.total_minutes() - frame["duration"]
+    assert (shift % 60 == 0).all()
+    assert {0, 120} <= set(shift.abs())
+    assert (shift.abs() <= 12 * 60).all()
+
+
+def test_every_session_has_one_booking(train: pl.DataFrame) -> None:
+    booked = train.group_by("ranker_id").agg(pl.col("selected").sum())["selected"]
+    assert (booked == 1).all()
+    assert set(train["selected"]) == {0, 1}
+
+
+def test_truth_and_sample_match_test(made: simulate.Simulation, test: pl.DataFrame) -> None:
+    truth, sample = pl.read_csv(made.truth), pl.read_parquet(made.sample)
+    assert truth.columns == ["Id", "ranker_id"]
+    assert truth["ranker_id"].to_list() == test["ranker_id"].unique(maintain_order=True).to_list()
+    assert truth.join(test, on=["Id", "ranker_id"], how="inner").height == truth.height
+    assert sample.schema == {"Id": pl.Int64, "ranker_id": pl.String, "selected": pl.Int64}
+    assert sample.select("Id", "ranker_id").equals(test.select("Id", "ranker_id"))
+    assert sample["selected"].equals(test.select(pl.int_range(1, pl.len() + 1).over("ranker_id")).to_series())
+
+
+def test_test_comes_after_train(train: pl.DataFrame, test: pl.DataFrame) -> None:
+    assert str(train["requestDate"].min()) >= "2024-05-17 03:03:08"
+    assert str(train["requestDate"].max()) <= "2024-10-29 12:48:50"
+    assert str(test["requestDate"].min()) >= "2024-10-29 12:49:43"
+    assert str(test["requestDate"].max()) <= "2024-12-31 18:54:00"
+    assert (pl.concat([train["Id"], test["Id"]]) == pl.int_range(train.height + test.height, eager=True)).all()
+    for frame in (train, test):
+        lead = frame["legs0_departureAt"].str.slice(0, 10).str.to_date() - frame["requestDate"].dt.date()
+        assert (lead.dt.total_days() >= 1).all()
+
+
+def test_test_has_travellers_and_companies_of_train_and_new_ones(train: pl.DataFrame, test: pl.DataFrame) -> None:
+    users, companies = set(test["profileId"]), set(test["companyID"])
+    assert 0.5 < len(users & set(train["profileId"])) / len(users) < 0.7
+    assert len(companies - set(train["companyID"])) == geography.measure(SCALE).unseen_companies
+    fresh = test.filter(~pl.col("companyID").is_in(train["companyID"].unique().implode()))
+    assert not set(fresh["profileId"]) & set(train["profileId"])
+
+
+def test_twins_search_the_same_and_mostly_book_the_same(train: pl.DataFrame) -> None:
+    trip = pl.concat_str(*TRIP, "totalPrice", ignore_nulls=True).hash()
+    sessions = train.group_by("ranker_id", maintain_order=True).agg(
+        pl.col("companyID", "profileId", "requestDate", "searchRoute").first(),
+        options=trip.sum(),
+        booked=pl.col("selected").arg_max(),
+        size=pl.len(),
+    )
+    twin = sessions.with_columns(pl.all().shift().name.suffix("_before")).filter(
+        pl.col("options") == pl.col("options_before")
+    )
+    assert 0.10 < twin.height / sessions.height < 0.25
+    assert (twin["companyID"] == twin["companyID_before"]).all()
+    assert (twin["profileId"] != twin["profileId_before"]).all()
+    apart = (twin["requestDate"] - twin["requestDate_before"]).dt.total_seconds()
+    assert (apart >= 0).all()
+    assert (apart < 60).all()
+    large = twin.filter(pl.col("size") > 10)
+    assert 0.8 < (large["booked"] == large["booked_before"]).mean() < 0.96  # type: ignore[operator]
+
+
+def test_travellers_and_companies_have_habits(train: pl.DataFrame) -> None:
+    booked = (
+        train.with_columns(ratio=(pl.col("totalPrice") / pl.col("totalPrice").min().over("ranker_id")).log())
+        .filter(pl.col("selected") == 1)
+        .unique(["profileId", "legs0_departureAt"], keep="first", maintain_order=True)
+        .with_columns(hour=pl.col("legs0_departureAt").str.slice(11, 2).cast(pl.Int32).cast(pl.Float64))
+    )
+    for keys, column in ((["companyID"], "ratio"), (["companyID", "searchRoute"], "hour")):
+        rest = (pl.col(column).sum() - pl.col(column)) / (pl.len() - 1)
+        pairs = booked.with_columns(rest=rest.over(keys), n=pl.len().over(keys)).filter(pl.col("n") > 5)
+        assert pairs.select(pl.corr(column, "rest")).item() > 0.15
+
+
+def test_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("a", "b", "c")]
+    for folder, seed in zip(folders, (1, 1, 2), strict=True):
+        simulate.simulate(folder, 0.001, seed)
+    first, again, other = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders)
+    assert first.keys() == {
+        "train.parquet",
+        "test.parquet",
+        "sample_submission.parquet",
+        "truth.csv",
+        "simulation.json",
+    }
+    assert first == again
+    assert all(first[name] != other[name] for name in first)
+
+
+def test_chunks_do_not_change_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = simulate.simulate(tmp_path / "whole", 0.001, 1)
+    monkeypatch.setattr(simulate, "CHUNK", 7)
+    parts = simulate.simulate(tmp_path / "parts", 0.001, 1)
+    for a, b in ((whole.train, parts.train), (whole.test, parts.test), (whole.sample, parts.sample)):
+        assert pl.read_parquet(a).equals(pl.read_parquet(b))
+    assert whole.truth.read_bytes() == parts.truth.read_bytes()
+
+
+def test_truth_is_what_was_booked(tmp_path: Path) -> None:
+    made = simulate.simulate(tmp_path / "raw", 0.001, 1)
+    scene = make_scene(geography.measure(0.001), 1)
+    (part,) = simulate.list_parts(scene, test=True)
+    bookings = simulate.make_chunk(scene, make_vocabularies(scene.cities, scene.pairs), part).bookings
+    expected = made.rows["train_rows"] + bookings.first[:-1] + bookings.booked
+    assert pl.read_csv(made.truth)["Id"].to_list() == expected.tolist()
+
+
+def test_report_tells_what_was_made(made: simulate.Simulation, train: pl.DataFrame, test: pl.DataFrame) -> None:
+    report = json.loads((made.train.parent / simulate.REPORT).read_text())
+    assert (report["version"], report["scale"], report["seed"]) == (simulate.VERSION, SCALE, SEED)
+    assert report["rows"] == {
+        "train_sessions": train["ranker_id"].n_unique(),
+        "train_rows": train.height,
+        "test_sessions": test["ranker_id"].n_unique(),
+        "test_rows": test.height,
+    }
+    assert (report["rows"]["train_sessions"], report["rows"]["test_sessions"]) == (2111, 905)
+    assert report["oracle"]["hit_rate"]["3"] == made.oracle.hit_rate["3"]
+
+
+def test_full_scale_has_the_sessions_of_the_host() -> None:
+    sizes = geography.measure(1.0)
+    assert (sizes.train_sessions, sizes.train_users, sizes.train_companies) == (105_539, 32_922, 641)
+    assert (sizes.test_sessions, sizes.test_users, sizes.unseen_companies) == (45_231, 18_981, 41)
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, 0.0001, 4.5, float("nan"), float("inf")])
+def test_a_scale_out_of_range_is_refused(tmp_path: Path, scale: float) -> None:
+    with pytest.raises(UserError, match="scale is"):
+        simulate.simulate(tmp_path / "raw", scale, 1)
+
+
+def test_a_negative_seed_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="seed is -1"):
+        simulate.simulate(tmp_path / "raw", 0.001, -1)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "train.parquet"])
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UserError, match="no simulation"):
+        simulate.simulate(tmp_path, 0.001, 1)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_an_earlier_simulation_is_replaced(tmp_path: Path) -> None:
+    simulate.simulate(tmp_path / "raw", 0.0005, 1)
+    made = simulate.simulate(tmp_path / "raw", 0.0005, 2)
+    assert json.loads((made.train.parent / simulate.REPORT).read_text())["seed"] == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
+
+
+def test_a_stopped_simulation_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        assert not (tmp_path / "raw").exists()  # train is written by now, under another name
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(simulate, "_write_test", stop)
+    with pytest.raises(KeyboardInterrupt):
+        simulate.simulate(tmp_path / "raw", 0.001, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("inside", ["file", "file/raw"])
+def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, inside: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        simulate.simulate(tmp_path / inside, 0.001, 1)
+
+
+# How far a measure may be from the host's at this scale, relative; the rest by LEAST below, absolute.
+RELATIVE = {"sessions": 0.001, "users": 0.002, "rows": 0.35, "sessions a user, mean": 0.01, "options a session": 0.45,
+            "baggage": 0.45, "seats": 0.1, "cancel fee": 0.3, "exchange fee": 0.5, "price": 0.35, "taxes": 0.5,
+            "cabin": 0.06}  # fmt: skip
+LOOSE = {"rows: MOWLED": 0.14, "rows: isAccessTP, of": 0.16, "rows: frequentFlyer SU": 0.16, "rows: no freq": 0.12,
+         "rows: no tariff": 0.16, "rows: bySelf": 0.13, "rows: sex": 0.18, "rows: commonest": 0.15,
+         "rows: first": 0.13, "rows: exchange": 0.17}  # fmt: skip
+TIGHT = {"rows: no rules": 0.01, "rows: no cancel": 0.013, "rows: no seats": 0.001, "rows: no cabin": 0.003,
+         "rows: third": 0.01, "rows: isVip": 0.03, "rows: isAccessTP unknown": 0.025, "rows: cancelling": 0.02,
+         "rows: baggage": 0.04}  # fmt: skip
+
+
+def tolerance(what: str, value: float) -> float:
+    name = what.split(" ", 1)[1]
+    for known, share in RELATIVE.items():
+        if name.startswith(known) and not name.startswith(known + ":"):
+            return share * value
+    return next((width for known, width in (LOOSE | TIGHT).items() if name.startswith(known)), 0.08)
+
+
+def test_statistics_are_near_the_published_ones(made: simulate.Simulation) -> None:
+    table = simulate.describe(made.train.parent)
+    assert table.columns == ["what", "simulated", "host's"]
+    known = table.filter(pl.col("host's").is_not_null())
+    assert known.height > 80
+    off = [row for row in known.iter_rows() if abs(row[1] - row[2]) > tolerance(row[0], row[2]) + 1e-9]
+    assert off == []
+
+
+def test_test_drifts_as_the_hosts_does(made: simulate.Simulation) -> None:
+    measured = dict(simulate.describe(made.train.parent).select("what", "simulated").iter_rows())
+
+    def drift(what: str) -> float:
+        return float(measured[f"test {what}"] - measured[f"train {what}"])
+
+    assert measured["train rows: bySelf false"] == 0
+    assert drift("rows: one way") < -0.03
+    assert drift("rows: MOWLED/LEDMOW") > 0.04
+    assert drift("cabin of the first segment, mean") < -0.1
+    assert drift("rows: isAccessTP, of known") > 0.05
+    assert drift("price, median") < -3000
+    assert drift("price, 75%") < -8000
+
+
+def test_describe_measures_what_is_in_the_files(made: simulate.Simulation, train: pl.DataFrame) -> None:
+    measured = dict(simulate.describe(made.train.parent).select("what", "simulated").iter_rows())
+    sizes = train["ranker_id"].value_counts()["count"].to_numpy()
+    first = train.unique("ranker_id", keep="first", maintain_order=True)["selected"]
+    assert measured["train options a session, mean"] == pytest.approx(sizes.mean())
+    assert measured["train options a session, median"] == np.median(sizes)
+    assert measured["train sessions: fewer than 10 options"] == pytest.approx((sizes < 10).mean())
+    assert measured["train booked: position 0"] == pytest.approx(first.mean())
+    assert measured["train rows: one way"] == pytest.approx(train["legs1_duration"].null_count() / train.height)
+    assert measured["train companies"] == train["companyID"].n_unique()
+
+
+def test_describe_needs_a_finished_simulation(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no finished simulation"):
+        simulate.describe(tmp_path)

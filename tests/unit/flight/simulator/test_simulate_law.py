@@ -1,0 +1,243 @@
+"""The law of choice and its oracle, computed again in another way."""
+
+import dataclasses
+import math
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from competitions.flight.simulator import choice_model, offers, oracle, simulate
+from competitions.flight.simulator.choice_model import WEIGHTS, Bookings
+from competitions.flight.simulator.geography import CARRIERS, Floats, hashed, hashed_normal, measure
+from competitions.flight.simulator.host_layout import make_vocabularies
+from competitions.flight.simulator.population import Scene, make_scene
+from competitions.flight.simulator.travellers import loyalty_names
+from competitions.flight.simulator.writer import Chunk
+
+SEED = 5
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    return make_scene(measure(0.02), SEED)
+
+
+@pytest.fixture(scope="module")
+def chunks(scene: Scene) -> list[Chunk]:
+    """All of test and some of train."""
+    words = make_vocabularies(scene.cities, scene.pairs)
+    parts = simulate.list_parts(scene, test=True) + simulate.list_parts(scene, test=False)[:1]
+    return [simulate.make_chunk(scene, words, part) for part in parts]
+
+
+def value_of(scene: Scene, chunk: Chunk, session: int, row: int, rows: list[int]) -> float:
+    """V of an option by the definition, with plain numbers."""
+    legs, people, firms, options, rules = scene.legs, scene.travellers, scene.companies, chunk.options, chunk.rules
+    at = chunk.part.start + session
+    user = int(scene.sessions.user[at])
+    firm, clerk = int(people.company[user]), not scene.sessions.by_self[at]
+
+    def segments(option: int) -> int:
+        back = options.back[option]
+        return int(legs.segments[options.out[option]] + (legs.segments[back] if back >= 0 else 0))
+
+    cheapest, fewest = min(options.price[option] for option in rows), min(segments(option) for option in rows)
+    taste = people.price[user] * firms.price[firm] * (choice_model.CLERK_PRICE if clerk else 1.0)
+    value = -WEIGHTS["price"] * taste * math.log(options.price[row] / cheapest)
+    value -= WEIGHTS["stops"] * people.stops[user] * (segments(row) - fewest)
+    value += WEIGHTS["policy"] * (choice_model.CLERK_POLICY if clerk else 1.0) * rules.within[row]
+    fare = options.fare[row]
+    if rules.bags[row] > 0:
+        value += WEIGHTS["bags"] * (1.0 + people.bags[user] + firms.bags[firm])
+    free = (0.6 if rules.exchange_allowed[row] == 1 else 0.0) + (0.8 if fare in (2, 5) else 0.0)
+    value += WEIGHTS["flexible"] * (0.6 + people.flexible[user] + firms.flexible[firm]) * free
+    if fare >= 3:
+        value += WEIGHTS["cabin"] * (people.cabin[user] - 1.2 + (2.0 if people.vip[user] else 0.0))
+    carrier = int(legs.carrier[options.out[row]])
+    if carrier == people.carrier[user]:
+        value += WEIGHTS["carrier"] * people.carrier_weight[user]
+    if carrier == firms.carrier[firm]:
+        value += WEIGHTS["company carrier"] * firms.carrier_weight[firm]
+    club = loyalty_names()[people.loyalty[user]] if people.loyalty[user] >= 0 else ""
+    if club in CLEAN and carrier < len(CARRIERS) and CARRIERS[carrier][0] in club.split("/"):
+        value += WEIGHTS["club"]
+    ways = ((options.out, people.out_hour, 9.0), (options.back, people.back_hour, 18.0))
+    for way, (leg_of, own, centre) in enumerate(ways):
+        leg = int(leg_of[row])
+        if leg < 0:
+            continue
+        fastest = min(legs.duration[leg_of[option]] for option in rows)
+        value -= WEIGHTS["minutes"] * people.minutes[user] * min((legs.duration[leg] - fastest) / 60, 12.0)
+        direction = int(legs.direction[leg])
+        wished = centre + choice_model.OWN_HOURS * own[user]
+        wished += choice_model.COMPANY_HOURS * hashed_normal(SEED, 160, firm, way)[0]
+        wished += choice_model.HABIT_HOURS * hashed_normal(SEED, 161, firm, direction)[0]
+        wished += choice_model.ROUTE_HOURS * hashed_normal(SEED, 164, direction)[0]
+        hour = legs.departure[leg] / 60
+        apart = min(abs(hour - wished + 24 * turn) for turn in (-2, -1, 0, 1, 2))
+        value -= WEIGHTS["hour"] * people.hour[user] * apart
+        value -= WEIGHTS["night"] * (hour < 5.5 or hour > 23)
+        value += WEIGHTS["habit"] * (hashed(SEED, 162, firm, leg)[0] < choice_model.HABIT_SHARE)
+        value += WEIGHTS["habit"] * (hashed(SEED, 163, user, leg)[0] < choice_model.HABIT_SHARE)
+    return float(value)
+
+
+CLEAN = {
+    name for name in loyalty_names() if all(len(part) == 2 for part in name.split("/")) and name not in ("SU/SU", "su")
+}
+
+
+def chances_of(scene: Scene, chunk: Chunk, session: int) -> Floats:
+    """The logit of a session by the definition, twins aside."""
+    rows = chunk.bookings.row[slice(*chunk.bookings.first[session : session + 2])].tolist()
+    sharp = choice_model.LAMBDA * (len(rows) / choice_model.USUAL_SIZE) ** -choice_model.TIRING
+    weights = np.exp([sharp * value_of(scene, chunk, session, row, rows) for row in rows])
+    chances: Floats = weights / weights.sum()
+    return chances
+
+
+def test_chances_are_the_logit_of_the_definition(scene: Scene, chunks: list[Chunk]) -> None:
+    checked: Counter[bool] = Counter()
+    for chunk in (chunks[0], chunks[-1]):
+        size = np.diff(chunk.bookings.first)
+        joined = scene.sessions.joined[chunk.part]
+        for session in np.flatnonzero(size < 40)[:60].tolist():
+            chance = chances_of(scene, chunk, session)
+            if joined[session]:
+                leader = session - int(np.argmin(joined[: session + 1][::-1]))
+                chance = 0.85 * chances_of(scene, chunk, leader) + 0.15 * chance
+            got = chunk.bookings.chance[slice(*chunk.bookings.first[session : session + 2])]
+            np.testing.assert_allclose(got, chance, rtol=1e-9)
+            checked[bool(joined[session])] += 1
+    assert checked[False] > 50
+    assert checked[True] > 5
+
+
+def test_bookings_are_drawn_by_their_chances(chunks: list[Chunk]) -> None:
+    chance = np.concatenate([chunk.bookings.chance for chunk in chunks])
+    booked = np.zeros(len(chance))
+    start = 0
+    for chunk in chunks:
+        booked[start + chunk.bookings.first[:-1] + chunk.bookings.booked] = 1
+        start += len(chunk.bookings.chance)
+    edges = [0, 0.001, 0.01, 0.03, 0.1, 0.2, 0.4, 0.7, 1.01]
+    for low, high in pairwise(edges):
+        inside = (chance >= low) & (chance < high)
+        expected, spread = chance[inside].sum(), math.sqrt((chance[inside] * (1 - chance[inside])).sum())
+        assert expected > 10
+        assert abs(booked[inside].sum() - expected) < 4 * spread
+
+
+def test_draw_inverts_the_distribution() -> None:
+    chance, first = np.array([0.2, 0.5, 0.3, 1.0, 0.6, 0.4]), np.array([0, 3, 4, 6])
+    assert choice_model.draw(chance, first, np.array([0.1, 0.5, 0.59])).tolist() == [0, 0, 0]
+    assert choice_model.draw(chance, first, np.array([0.21, 0.0, 0.61])).tolist() == [1, 0, 1]
+    assert choice_model.draw(chance, first, np.array([0.999, 0.999, 0.999])).tolist() == [2, 0, 1]
+
+
+def test_twins_mostly_follow(scene: Scene, chunks: list[Chunk]) -> None:
+    same = []
+    for chunk in chunks:
+        joined = np.flatnonzero(
+            scene.sessions.joined[chunk.part] & ~np.append(True, scene.sessions.joined[chunk.part][:-1])
+        )
+        same += (chunk.bookings.booked[joined] == chunk.bookings.booked[joined - 1]).tolist()
+    assert len(same) > 100
+    assert 0.8 < np.mean(same) < 0.98
+
+
+def scores(bookings: list[Bookings]) -> dict[str, float]:
+    return oracle.summarise([oracle.judge(one, np.arange(len(one.booked))) for one in bookings]).hit_rate
+
+
+def rank_by(chunks: list[Chunk], change: str) -> dict[str, float]:
+    """HitRate of another ranking than the oracle's on the same bookings."""
+    rng = np.random.default_rng(1)
+    made = []
+    for chunk in chunks:
+        bookings, price = chunk.bookings, chunk.options.price[chunk.bookings.row]
+        score = -price if change == "price" else np.log(bookings.chance) + rng.normal(0, 1.0, len(bookings.chance))
+        made.append(dataclasses.replace(bookings, chance=score))
+    return scores(made)
+
+
+def test_the_oracle_beats_price_and_any_perturbed_order(chunks: list[Chunk]) -> None:
+    best = scores([chunk.bookings for chunk in chunks])
+    for change, margin in (("price", 0.25), ("noise", 0.03)):
+        other = rank_by(chunks, change)
+        assert all(best[cut] > other[cut] for cut in ("1", "3", "5", "10"))
+        assert best["3"] > other["3"] + margin
+
+
+def test_the_oracle_scores_what_the_law_expects(scene: Scene, chunks: list[Chunk]) -> None:
+    searches = [scene.sessions.search[chunk.part] for chunk in chunks]
+    judged = [oracle.judge(chunk.bookings, search) for chunk, search in zip(chunks, searches, strict=True)]
+    made = oracle.summarise(judged)
+    for cut in ("1", "3", "5", "10"):
+        assert abs(made.hit_rate[cut] - made.expected[cut]) < 4 * made.standard_error[cut]
+    assert 0.58 < made.expected["3"] < 0.68
+    by_size = made.hit_rate_3_by_size
+    assert by_size["11-27"] > by_size["28-160"] + 0.1 > by_size["161+"] + 0.3
+
+
+def test_judge_counts_by_hand() -> None:
+    chance = np.concatenate([[0.1, 0.3, 0.3, 0.2, 0.1], np.zeros(5), np.full(11, 1 / 11), np.arange(28, 0, -1) / 406])
+    bookings = Bookings(np.array([0, 10, 21, 49]), np.arange(49), chance, np.array([2, 3, 0]))
+    verdict = oracle.judge(bookings, np.array([0, 1, 2]))
+    assert verdict.rank.tolist() == [2, 4, 1]  # ties in file order
+    np.testing.assert_allclose(verdict.chance[0], [0.3, 0.8, 1.0, 1.0])
+    np.testing.assert_allclose(verdict.chance[1], [1 / 11, 3 / 11, 5 / 11, 10 / 11])
+    made = oracle.summarise([verdict])
+    assert made.sessions == 2  # the first has too few options
+    assert made.hit_rate == {"1": 0.5, "3": 0.5, "5": 1.0, "10": 1.0}
+    assert made.hit_rate_3_by_size == {"11-27": 0.0, "28-160": 1.0, "161+": 0.0}
+    assert made.sessions_by_size == {"11-27": 1, "28-160": 1, "161+": 0}
+    assert made.standard_error["1"] == pytest.approx(0.5 / 2**0.5)
+
+
+def test_twins_widen_the_standard_error() -> None:
+    hits = np.array([1.0, 1.0, 0.0, 0.0])
+    assert oracle.standard_error(hits, np.array([0, 1, 2, 3])) == pytest.approx(0.25)
+    assert oracle.standard_error(hits, np.array([0, 0, 1, 1])) == pytest.approx(0.5 / 2**0.5)
+
+
+def test_fares_have_the_published_steps() -> None:
+    prices = offers.fare_prices(np.array([6586.0]), np.array([2.0]))[0]
+    np.testing.assert_allclose(prices[:3], [6586, 10086, 17901], atol=30)
+    for lowest in (3000.0, 20_000.0, 200_000.0):
+        assert (np.diff(offers.fare_prices(np.array([lowest]), np.array([2.0]))[0]) > 0).all()
+
+
+def test_the_same_search_is_cheaper_after_the_summer(scene: Scene) -> None:
+    searches = scene.searches
+    found = []
+    for test in (False, True):
+        moved = dataclasses.replace(searches, test=np.full(len(searches.user), test))
+        options = offers.list_options(dataclasses.replace(scene, searches=moved), slice(0, 40))
+        found.append((options.price - options.taxes)[options.fare == offers.LIGHT])
+    np.testing.assert_allclose(found[1] / found[0], offers.TEST_PRICE, rtol=2e-3)
+
+
+def test_returns_are_full_crosses_by_carrier(scene: Scene, chunks: list[Chunk]) -> None:
+    legs, options = scene.legs, chunks[0].options
+    for search in range(60):
+        rows = slice(*options.first[search : search + 2])
+        trips = set(zip(options.out[rows].tolist(), options.back[rows].tolist(), strict=True))
+        if min(back for _, back in trips) < 0:
+            assert {back for _, back in trips} == {-1}
+            continue
+        outs, backs = {out for out, _ in trips}, {back for _, back in trips}
+        full = {(out, back) for out in outs for back in backs if legs.carrier[out] == legs.carrier[back]}
+        assert trips == full
+
+
+def test_hashed_numbers_are_uniform_and_independent() -> None:
+    keys = np.arange(20_000)
+    one, other = hashed(1, 7, keys), hashed(1, 8, keys)
+    assert np.bincount((one * 10).astype(int)).min() > 1850
+    assert abs(np.corrcoef(one, other)[0, 1]) < 0.03
+    assert abs(np.corrcoef(one[1:], one[:-1])[0, 1]) < 0.03
+    assert (hashed(2, 7, keys) != one).all()
+    assert abs(hashed_normal(1, 7, keys).std() - 1) < 0.03

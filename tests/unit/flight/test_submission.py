@@ -1,0 +1,238 @@
+"""The flight submission: the files on disk, one mutation per rule, the score against a table computed by hand."""
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from common.errors import UserError
+from competitions.flight import submission
+from competitions.flight.io import reader
+from tests.unit.flight.flight_rows import option, table, two_sessions, write_test, write_train
+
+ROWS = [option(Id, session) for Id, session in ((10, "a"), (11, "a"), (12, "a"), (20, "b"), (15, "c"))]
+RANKS = pl.Series([2, 1, 3, 1, 1])
+EXACT = "Id,ranker_id,selected\n10,a,2\n11,a,1\n12,a,3\n20,b,1\n15,c,1\n"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> reader.RawFiles:
+    """A test file of three sessions, of 3, 1 and 1 options."""
+    write_train(tmp_path, two_sessions())
+    write_test(
+        tmp_path, [option(Id, session) for Id, session in ((10, "a"), (11, "a"), (12, "a"), (20, "b"), (15, "c"))]
+    )
+    return reader.locate(tmp_path)
+
+
+@pytest.fixture
+def written(files: reader.RawFiles, tmp_path: Path) -> tuple[Path, Path]:
+    return submission.write_submission(RANKS, files.test, tmp_path / "run")
+
+
+# --- write ---
+
+
+def test_both_files_are_exact_and_pass(files: reader.RawFiles, written: tuple[Path, Path], tmp_path: Path) -> None:
+    parquet, csv = written
+    assert (parquet, csv) == (tmp_path / "run" / "submission.parquet", tmp_path / "run" / "submission.csv")
+    assert csv.read_text() == EXACT
+    frame = pl.read_parquet(parquet)
+    assert dict(frame.schema) == {"Id": pl.Int64(), "ranker_id": pl.String(), "selected": pl.Int64()}
+    assert frame.write_csv() == EXACT
+    for path in written:
+        assert submission.check_submission(path, files) == (path, 5, submission.RULES)
+
+
+def test_ranks_of_another_length_are_a_mistake_in_the_code(files: reader.RawFiles, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="4 ranks for the 5 rows"):
+        submission.write_submission(RANKS.head(4), files.test, tmp_path)
+
+
+def test_a_full_disk_keeps_the_old_files_and_leaves_no_part(
+    files: reader.RawFiles, written: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = [path.read_bytes() for path in written]
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(UserError, match=r"submission\.parquet cannot be written: No space left.*free some space"):
+        submission.write_submission(pl.Series([1, 2, 3, 1, 1]), files.test, written[0].parent)
+    assert [path.read_bytes() for path in written] == before
+    assert sorted(written[0].parent.iterdir()) == sorted(written)
+
+
+def test_a_folder_that_cannot_be_made_is_a_user_error(files: reader.RawFiles, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"submission\.parquet cannot be written"):
+        submission.write_submission(RANKS, files.test, tmp_path / "file" / "run")
+
+
+# --- check ---
+
+
+def rewrite(path: Path, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+    """Change the file in its own format."""
+    if path.suffix == ".csv":
+        change(pl.read_csv(path)).write_csv(path)
+    else:
+        change(pl.read_parquet(path)).write_parquet(path)
+
+
+def refusal(path: Path, files: reader.RawFiles) -> str:
+    with pytest.raises(UserError) as caught:
+        submission.check_submission(path, files)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def set_ranks(*ranks: int) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    return lambda frame: frame.with_columns(selected=pl.Series(ranks))
+
+
+def reorder(*rows: int) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    return lambda frame: frame[list(rows)]
+
+
+MOVED = "the rows are all there, only their order is wrong"
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+@pytest.mark.parametrize(
+    ("change", "rule", "told"),
+    [
+        (
+            set_ranks(2, 1, 2, 1, 1),
+            submission.PERMUTATION,
+            ["1 time(s)", "session a: 2 distinct ranks from 1 to 2"],
+        ),
+        (set_ranks(2, 1, 4, 1, 1), submission.PERMUTATION, ["session a: 3 distinct ranks from 1 to 4 on 3 rows"]),
+        (set_ranks(1, 0, 2, 1, 1), submission.PERMUTATION, ["session a: 3 distinct ranks from 0 to 2 on 3 rows"]),
+        (set_ranks(1, 1, 3, 1, 1), submission.PERMUTATION, ["session a: 2 distinct ranks from 1 to 3 on 3 rows"]),
+        (set_ranks(-1, 1, 3, 1, 1), submission.PERMUTATION, ["session a: 3 distinct ranks from -1 to 3 on 3 rows"]),
+        (
+            set_ranks(2, 1, 3, 2, 0),
+            submission.PERMUTATION,
+            ["2 time(s)", "session b: 1 distinct ranks from 2 to 2"],
+        ),
+        (reorder(0, 1, 2, 3), submission.AS_MANY, ["4 rows for 5", "missing Id 15"]),
+        (
+            lambda frame: pl.concat([frame, pl.DataFrame({"Id": 99, "ranker_id": "z", "selected": 1})]),
+            submission.AS_MANY,
+            ["6 rows for 5", "unknown Id 99"],
+        ),
+        (reorder(1, 0, 2, 3, 4), submission.SAME_ORDER, ["2 time(s)", "(11, 'a') where (10, 'a') is expected", MOVED]),
+        (reorder(0, 1, 2, 4, 3), submission.SAME_ORDER, ["(15, 'c') where (20, 'b') is expected", MOVED]),
+        (
+            lambda frame: frame.with_columns(Id=pl.col("Id").replace(12, 13)),
+            submission.SAME_ORDER,
+            ["1 time(s)", "(13, 'a') where (12, 'a') is expected"],
+        ),
+        (
+            lambda frame: frame.with_columns(ranker_id=pl.col("ranker_id").replace("c", "C")),
+            submission.SAME_ORDER,
+            ["1 time(s)", "(15, 'C') where (15, 'c') is expected"],
+        ),
+    ],
+)
+def test_a_broken_rule_is_named_with_the_first_rows(
+    files: reader.RawFiles,
+    written: tuple[Path, Path],
+    suffix: str,
+    change: Callable[[pl.DataFrame], pl.DataFrame],
+    rule: str,
+    told: list[str],
+) -> None:
+    path = next(path for path in written if path.suffix == suffix)
+    rewrite(path, change)
+    sentence = refusal(path, files)
+    assert [broken for broken in submission.RULES if f"'{broken}'" in sentence] == [rule]
+    assert [part for part in told if part not in sentence] == []
+    assert (MOVED in sentence) == (MOVED in told)
+
+
+def test_the_first_moved_row_is_given_its_place(files: reader.RawFiles, written: tuple[Path, Path]) -> None:
+    for path, place in zip(written, ("row 3: ", "line 5: "), strict=True):
+        rewrite(path, reorder(0, 1, 2, 4, 3))
+        assert place in refusal(path, files)
+
+
+def replace(old: str, new: str) -> Callable[[str], str]:
+    return lambda text: text.replace(old, new, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (replace("11,a,1", "11,a,"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3: '11,a,'"),
+        (replace("11,a,1", "11,a,1.0"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3: '11,a,1.0'"),
+        (replace("11,a,1", "11,a,NaN"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3"),
+        (replace("11,a,1", ",a,1"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3: ',a,1'"),
+        (replace("11,a,1", "11,a,9999999999999999999"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3"),
+        (replace("selected", "rank"), "line 1: the header is 'Id,ranker_id,rank'"),
+        (replace("Id,ranker_id", "ranker_id,Id"), "line 1: the header is 'ranker_id,Id,selected'"),
+        (replace("selected", "selected,x"), "line 1: the header is"),
+        (replace("11,a,1", "11,a"), "line 3: 2 fields where 3 are expected"),
+        (replace("11,a,1", "11,a,1,1"), "line 3: 4 fields where 3 are expected"),
+        (replace("Id", "\ufeffId"), "a byte-order mark"),
+        (lambda _: "", "is empty"),
+        (lambda text: text.splitlines()[0], "a header and no rows"),
+    ],
+)
+def test_a_csv_of_another_form_is_refused(
+    files: reader.RawFiles, written: tuple[Path, Path], change: Callable[[str], str], told: str
+) -> None:
+    path = written[1]
+    path.write_text(change(path.read_text()))
+    assert told in refusal(path, files)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda frame: frame.cast({"selected": pl.Float64}), submission.INTEGERS),
+        (lambda frame: frame.cast({"selected": pl.String}), submission.INTEGERS),
+        (lambda frame: frame.cast({"Id": pl.Float64}), submission.INTEGERS),
+        (
+            lambda frame: frame.with_columns(selected=pl.Series([2, None, 3, 1, 1])),
+            "broken 1 time(s), first: row 1: '11,a,None'",
+        ),
+        (lambda frame: frame.cast({"ranker_id": pl.Categorical}), submission.SAME_ORDER),
+        (lambda frame: frame.drop("Id"), submission.NAMES),
+        (lambda frame: frame.select("ranker_id", "Id", "selected"), submission.NAMES),
+        (lambda frame: frame.with_columns(x=1), submission.NAMES),
+        (lambda frame: frame.clear(), "has columns and no rows"),
+    ],
+)
+def test_a_parquet_file_of_another_form_is_refused(
+    files: reader.RawFiles, written: tuple[Path, Path], change: Callable[[pl.DataFrame], pl.DataFrame], told: str
+) -> None:
+    rewrite(written[0], change)
+    assert told in refusal(written[0], files)
+
+
+def test_narrow_integers_pass(files: reader.RawFiles, written: tuple[Path, Path]) -> None:
+    rewrite(written[0], lambda frame: frame.cast({"Id": pl.UInt32, "selected": pl.Int16}))
+    assert submission.check_submission(written[0], files).rows == 5
+
+
+@pytest.mark.parametrize("name", ["submission.parquet", "submission.csv"])
+def test_a_file_that_is_not_there_or_damaged_is_refused(files: reader.RawFiles, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "none" / name
+    assert "cannot be read" in refusal(path, files)
+    path.parent.mkdir()
+    path.write_bytes(b"PAR1\xff\xff")
+    assert ("cannot be read" if path.suffix == ".parquet" else "line 1") in refusal(path, files)
+
+
+def test_a_file_of_another_name_is_refused(files: reader.RawFiles, tmp_path: Path) -> None:
+    assert "neither .parquet nor .csv" in refusal(tmp_path / "submission.txt", files)
+
+
+def test_the_check_reads_the_test_file_as_the_reader_does(files: reader.RawFiles, written: tuple[Path, Path]) -> None:
+    table(ROWS, labelled=False).cast({"Id": pl.Float64, "ranker_id": pl.Categorical}).write_parquet(files.test)
+    assert submission.check_submission(written[1], files).rows == 5

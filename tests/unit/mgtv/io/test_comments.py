@@ -1,0 +1,206 @@
+"""Time-synced comments: what is added up, what is left out, each rule on a hand-made workbook."""
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import xlsxwriter
+
+from competitions.mgtv.io import reader, schema
+from competitions.mgtv.io.sentiment import DISLIKING, LIKING, weigh
+from tests.unit.mgtv.mgtv_raw_files import HOST, MIDNIGHT, locate, shows, videos
+
+FIRST = datetime.date(2025, 4, 20)
+COLUMNS = schema.COMMENT_COLUMNS
+
+
+def write_book(path: Path, *lines: tuple[Any, ...], sheet: str = "Sheet1", header: tuple[str, ...] = COLUMNS) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    book = xlsxwriter.Workbook(path, {"default_date_format": "yyyy-mm-dd hh:mm:ss"})
+    page = book.add_worksheet(sheet)
+    for number, line in enumerate((header, *lines)):
+        page.write_row(number, 0, line)
+    book.close()
+    return path
+
+
+def read(folder: Path, *books: tuple[tuple[Any, ...], ...]) -> reader.Comments:
+    """Read workbooks of comments on videos 10 (60 s), 11 (unknown length) and 12 (in a log only)."""
+    for number, lines in enumerate(books, 1):
+        write_book(folder / schema.COMMENTS / f"{number}.xlsx", *lines)
+    files = locate(folder, videos=videos("10,,,60,,,,,,", "11,,,,,,,,,"), show=shows("a,12"), shown=shows("a,12"))
+    return reader.read_comments(files, reader.learn_codes(files), HOST)
+
+
+def counted(comments: reader.Comments) -> dict[str, int]:
+    assert all(note.file == schema.COMMENTS and note.rows and note.done for note in comments.notes)
+    return {note.what: note.rows for note in comments.notes}
+
+
+def test_comments_of_two_workbooks(tmp_path: Path) -> None:
+    first = (
+        (10, "好看", f"{FIRST} 23:59:59", 1500),
+        (11, "第一集", f"{FIRST} 00:00:00", 250),
+        (10, "无聊", f"{FIRST} 12:00:00", 2000),
+    )
+    second = ((10, "哈哈哈哈", f"{FIRST} 01:00:00", 500), (10, "a", "2025-04-21 00:00:00", 0))
+    found = read(tmp_path, first, second)
+    assert found.frame.rows() == [
+        (0, FIRST, 3, 1.0, 4.0, 8),
+        (0, datetime.date(2025, 4, 21), 1, 0.0, 0.0, 1),
+        (1, FIRST, 1, 0.0, 0.25, 3),
+    ]
+    assert found.frame.schema == pl.Schema(
+        {
+            "video": pl.Int32,
+            "date": pl.Date,
+            "comments": pl.Int32,
+            "sentiment": pl.Float32,
+            "offset_s": pl.Float32,
+            "length": pl.Int32,
+        }
+    )
+    assert found.notes == ()
+
+
+def test_no_workbooks(tmp_path: Path) -> None:
+    whole = read(tmp_path / "some", ((10, "a", MIDNIGHT, 0),)).frame
+    empty = read(tmp_path / "none")
+    assert empty.frame.schema == whole.schema
+    assert (empty.frame.height, empty.notes) == (0, ())
+
+
+def test_a_workbook_without_comments(tmp_path: Path) -> None:
+    found = read(tmp_path, ())
+    assert (found.frame.height, found.notes) == (0, ())
+
+
+@pytest.mark.parametrize(
+    "ctime",
+    [
+        datetime.datetime(2025, 4, 20, 23, 30),
+        datetime.date(2025, 4, 20),
+        "2025-04-20 23:30:00",
+        " 2025/4/20 23:30:00 ",
+        "2025-04-20T23:30:00.5",
+        "2025-04-20",
+        1_745_107_200 - 8 * 3600,  # midnight in China
+        "1745107199",
+        1_745_107_200_000,
+    ],
+)
+def test_when_a_comment_was_written(tmp_path: Path, ctime: object) -> None:
+    found = read(tmp_path, ((10, "a", ctime, 0),))
+    assert found.frame.select("date", "comments").rows() == [(FIRST, 1)]
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize("ctime", [None, "", "soon", "2025-13-01 00:00:00", 45000, True])
+def test_a_comment_that_nobody_can_date_is_left_out(tmp_path: Path, ctime: object) -> None:
+    found = read(tmp_path, ((10, "a", ctime, 0), (10, "ab", MIDNIGHT, 0)))
+    assert found.frame.select("comments", "length").rows() == [(1, 2)]
+    assert counted(found) == {"comment with a ctime that is blank or no date": 1}
+
+
+def test_comments_of_unknown_videos_are_left_out(tmp_path: Path) -> None:
+    lines = [(vid, "a", MIDNIGHT, 0) for vid in (99, 12, "12", "12.0", 98, "x", None, 1.5)]
+    found = read(tmp_path, tuple(lines))
+    assert found.frame.select("video", "comments").rows() == [(2, 3)]
+    assert counted(found) == {
+        "comment with a videoid that is no whole number": 3,
+        "comment of a video that no log, no table and no test has": 2,
+    }
+
+
+def test_offsets_that_are_none(tmp_path: Path) -> None:
+    offsets = (None, "", " ", "1000", 500.6, "soon", "inf", -1, 61_000, 61_001)
+    found = read(tmp_path, tuple((10, "a", MIDNIGHT, etime) for etime in offsets))
+    assert found.frame.select("comments", "offset_s").rows() == [(10, pytest.approx(62.501))]
+    assert counted(found) == {
+        "comment with an etime that is no number": 2,
+        "comment with an etime below 0": 1,
+        "comment with an etime beyond the end of the video": 1,
+    }
+
+
+def test_a_video_of_unknown_length_has_no_end(tmp_path: Path) -> None:
+    found = read(tmp_path, ((11, "a", MIDNIGHT, 9_000_000),))
+    assert found.frame["offset_s"].to_list() == [9000.0]
+    assert found.notes == ()
+
+
+def test_a_comment_without_a_text(tmp_path: Path) -> None:
+    found = read(tmp_path, ((10, None, MIDNIGHT, 0), (10, "ab", MIDNIGHT, 0), (10, 12345, MIDNIGHT, 0)))
+    assert found.frame.select("comments", "length").rows() == [(3, 7)]
+    assert counted(found) == {"comment without a text": 1}
+
+
+def test_what_is_found_in_several_workbooks_is_added_up(tmp_path: Path) -> None:
+    found = read(tmp_path, ((99, "a", MIDNIGHT, 0), (10, "", MIDNIGHT, 0)), ((99, "a", MIDNIGHT, 0),) * 2)
+    assert counted(found) == {
+        "comment of a video that no log, no table and no test has": 3,
+        "comment without a text": 1,
+    }
+
+
+def test_blank_rows_are_no_comments(tmp_path: Path) -> None:
+    found = read(tmp_path, ((10, "a", MIDNIGHT, 0), (), (), (10, "b", MIDNIGHT, 0)))
+    assert found.frame["comments"].to_list() == [2]
+    assert found.notes == ()
+
+
+def test_columns_are_found_by_name(tmp_path: Path) -> None:
+    write_book(
+        tmp_path / schema.COMMENTS / "1.xlsx",
+        (7, "2025-04-20 00:00:00", 1000, "好看", 10, "x"),
+        header=("id", "ctime", " etime ", "content", "videoid", "user"),
+    )
+    assert read(tmp_path).frame.rows() == [(0, FIRST, 1, 1.0, 1.0, 2)]
+
+
+def test_the_only_sheet_may_have_any_name(tmp_path: Path) -> None:
+    write_book(tmp_path / schema.COMMENTS / "1.xlsx", (10, "a", MIDNIGHT, 0), sheet="弹幕")
+    assert read(tmp_path).frame["comments"].to_list() == [1]
+
+
+def test_of_several_sheets_the_one_named_in_the_layout_is_read(tmp_path: Path) -> None:
+    path = tmp_path / schema.COMMENTS / "1.xlsx"
+    path.parent.mkdir(parents=True)
+    book = xlsxwriter.Workbook(path)
+    for name, content in (("First", "a"), ("Sheet1", "abc"), ("Last", "ab")):
+        page = book.add_worksheet(name)
+        page.write_row(0, 0, COLUMNS)
+        page.write_row(1, 0, (10, content, MIDNIGHT, 0))
+    book.close()
+    assert read(tmp_path).frame["length"].to_list() == [3]
+
+
+@pytest.mark.parametrize(
+    ("text", "mood"),
+    [
+        ("好看", 1),
+        ("好看好看喜欢", 1),
+        ("这剧真无聊", -1),
+        ("好看但是无聊", 0),
+        ("好看喜欢但是无聊", 1),
+        ("不好看", -1),
+        ("我不喜欢", -1),
+        ("哈哈哈哈", 1),
+        ("今天星期三", 0),
+        ("", 0),
+        (None, 0),
+    ],
+)
+def test_the_mood_of_a_text(text: str | None, mood: int) -> None:
+    frame = pl.DataFrame({"text": [text]}, schema={"text": pl.String})
+    assert frame.select(weigh(pl.col("text"))).to_series().to_list() == [mood]
+
+
+def test_no_word_is_of_both_moods() -> None:
+    assert not set(LIKING) & set(DISLIKING)
+    for words, mood in ((LIKING, 1), (DISLIKING, -1)):
+        assert len(set(words)) == len(words) >= 40
+        weights = pl.DataFrame({"text": words}).select(weigh(pl.col("text"))).to_series()
+        assert dict(zip(words, weights, strict=True)) == dict.fromkeys(words, mood)

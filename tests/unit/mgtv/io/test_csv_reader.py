@@ -1,0 +1,244 @@
+"""Reading a CSV: what is understood, and what is refused with its line."""
+
+from pathlib import Path
+
+import pytest
+
+from common.errors import UserError
+from competitions.mgtv.io import csv_reader
+from competitions.mgtv.io.csv_reader import Kind, read_table
+from tests.unit.mgtv.mgtv_raw_files import MIDNIGHT_MS, write_text
+
+HOUR_MS = 3_600_000
+PAIR = {"did": Kind.KEY, "vid": Kind.WHOLE}
+
+
+def read(folder: Path, text: str | bytes, columns: dict[str, Kind] = PAIR) -> dict[str, list[object]]:
+    found = read_table(write_text(folder / "x.csv", text), columns)
+    assert found.notes == ()
+    return found.frame.to_dict(as_series=False)
+
+
+def refusal(folder: Path, text: str | bytes, columns: dict[str, Kind] = PAIR) -> str:
+    path = write_text(folder / "x.csv", text)
+    with pytest.raises(UserError) as caught:
+        read_table(path, columns)
+    told = str(caught.value)
+    assert told.startswith(str(path))
+    assert "\n" not in told
+    return told.removeprefix(str(path))
+
+
+def column(folder: Path, kind: Kind, *cells: str) -> list[object]:
+    text = "did,x\n" + "".join(f"a,{cell}\n" for cell in cells)
+    return read(folder, text, {"x": kind})["x"]
+
+
+def refused_cell(folder: Path, kind: Kind, cell: str) -> str:
+    told = refusal(folder, f"did,x\na,\na,{cell}\na,\n", {"x": kind})
+    prefix = ", line 3: x is "
+    assert told.startswith(prefix)
+    return told.removeprefix(prefix)
+
+
+# --- the file ---
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"did,vid\na,1\nb,2\n",
+        b"did,vid\na,1\nb,2",
+        b"\xef\xbb\xbfdid,vid\r\na,1\r\nb,2\r\n",
+        b'\xef\xbb\xbf"did","vid"\n"a","1"\n"b","2"\n',
+        b"vid,other,did\n1,,a\n2,x,b\n",
+        b'vid,other,other, did \n1,"x, y",,a\n2,,,b\n',
+        b"did,vid\na, 1\nb,2 \n",
+        b"did,vid\na,+1\nb,02\n",
+    ],
+)
+def test_one_table_in_many_forms(tmp_path: Path, text: bytes) -> None:
+    assert read(tmp_path, text) == {"did": ["a", "b"], "vid": [1, 2]}
+
+
+@pytest.mark.parametrize("text", ["did,vid\n", "did,vid", "\ufeffdid,vid\r\n"])
+def test_a_header_without_rows(tmp_path: Path, text: str) -> None:
+    frame = read_table(write_text(tmp_path / "x.csv", text), PAIR).frame
+    assert frame.height == 0
+    assert [str(dtype) for dtype in frame.dtypes] == ["String", "Int64"]
+
+
+def test_an_empty_file(tmp_path: Path) -> None:
+    assert "is empty (0 bytes)" in refusal(tmp_path, b"")
+
+
+@pytest.mark.parametrize("magic", csv_reader.COMPRESSED)
+def test_a_compressed_file(tmp_path: Path, magic: bytes) -> None:
+    assert "is a compressed archive, not a CSV; unpack it first" in refusal(tmp_path, magic + b"did,vid\n")
+
+
+def test_a_header_that_is_not_utf_8(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "did,vid\na,1\n".encode("utf-16")).startswith(", line 1: the header is not UTF-8")
+
+
+def test_bytes_that_are_not_utf_8(tmp_path: Path) -> None:
+    told = refusal(tmp_path, "did,vid\nä,1\n".encode() + b"\n\xff\xfe,2\nc,3\n")
+    assert told.startswith(", line 4: bytes that are not UTF-8 (b'\\xff\\xfe,2')")
+
+
+def test_bytes_that_are_not_utf_8_in_a_column_that_is_not_read(tmp_path: Path) -> None:
+    assert refusal(tmp_path, b"did,vid,x\na,1,\nb,1,\xc3\n").startswith(", line 3: bytes that are not UTF-8")
+
+
+def test_a_header_that_lacks_a_name(tmp_path: Path) -> None:
+    told = refusal(tmp_path, "did,video,vids\na,1,1\n")
+    assert told.startswith(", line 1: the header lacks 'vid' (the nearest other name is 'vids')")
+    assert "lacks 'did'" in refusal(tmp_path, "a,1\nb,2\n")
+
+
+def test_a_header_with_a_name_twice(tmp_path: Path) -> None:
+    assert "has 'vid' twice" in refusal(tmp_path, "did,vid,vid\na,1,1\n")
+
+
+def test_a_row_with_a_field_too_few(tmp_path: Path) -> None:
+    told = refusal(tmp_path, "did,vid,x\na,1,\nb,2\nc,3,\n")
+    assert told.startswith(", line 3: 2 fields where 3 are expected: 'b,2'")
+
+
+@pytest.mark.parametrize("quoted", ['"a"', "a"])
+def test_a_row_with_a_field_too_many(tmp_path: Path, quoted: str) -> None:
+    told = refusal(tmp_path, f"did,vid\n{quoted},1\nb,2,3\nc,3\n")
+    assert told.startswith(", line 3: 3 fields where 2 are expected: 'b,2,3'")
+
+
+def test_one_field_too_few_and_one_too_many(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "did,vid,x\na,1\nb,2,3,4\n").startswith(", line 2: 2 fields where 3 are expected")
+
+
+def test_a_quote_that_does_not_close(tmp_path: Path) -> None:
+    told = refusal(tmp_path, 'did,vid\na,1\n"b,2\nc,3\n')
+    assert told.startswith(", line 3: a quote that does not close: '\"b,2'")
+
+
+def test_blank_lines_are_counted_and_do_not_shift_the_lines_told(tmp_path: Path) -> None:
+    text = "did,vid\n\na,1\n\r\n\nb,2\n\n"
+    found = read_table(write_text(tmp_path / "x.csv", text), PAIR)
+    assert found.frame.to_dict(as_series=False) == {"did": ["a", "b"], "vid": [1, 2]}
+    assert [(note.file, note.what, note.rows) for note in found.notes] == [(f"{tmp_path.name}/x.csv", "blank line", 4)]
+    assert refusal(tmp_path, text + "c,x\n").startswith(", line 8: vid is 'x'")
+    assert refusal(tmp_path, text + "c,1,2\n").startswith(", line 8: 3 fields")
+
+
+@pytest.mark.parametrize(
+    "text", ["\r\na,1\r\nb,2\r\n", "a,1\r\n\r\nb,2\r\n", "a,1\r\nb,2\r\n\r\n", "\na,1\nb,2\n", "a,1\nb,2\n\n"]
+)
+def test_a_blank_line_anywhere(tmp_path: Path, text: str) -> None:
+    found = read_table(write_text(tmp_path / "x.csv", "did,vid\n" + text), PAIR)
+    assert found.frame.rows() == [("a", 1), ("b", 2)]
+    assert [note.rows for note in found.notes] == [1]
+
+
+def test_blocks_are_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [f"d{i},{i}\n" for i in range(50)]
+    for size in (1, 7, 16, 1000):
+        monkeypatch.setattr(csv_reader, "BLOCK_BYTES", size)
+        found = read(tmp_path, "did,vid\n" + "".join(lines))
+        assert found == {"did": [f"d{i}" for i in range(50)], "vid": list(range(50))}
+        told = refusal(tmp_path, "did,vid\n" + "".join(lines[:40]) + "\nx,y\n")
+        assert told.startswith(", line 43: vid is 'y', not a whole number")
+
+
+# --- the values ---
+
+
+def test_a_key_is_kept_as_it_stands(tmp_path: Path) -> None:
+    cells = ["0", " a", "null", "NaN", "1.0", "中文", "ab" * 16]
+    assert column(tmp_path, Kind.KEY, *cells) == cells
+
+
+@pytest.mark.parametrize("cell", ["", '""'])
+def test_a_key_is_never_blank(tmp_path: Path, cell: str) -> None:
+    told = refusal(tmp_path, f"x,y\na,\n{cell},1\n", {"x": Kind.KEY})
+    assert told.startswith(", line 3: x is blank")
+
+
+@pytest.mark.parametrize("cell", ["abc", "1.5", "1.0", "1e3", "0x10", "99999999999999999999", "nan", "1 2"])
+def test_a_whole_number(tmp_path: Path, cell: str) -> None:
+    told = refusal(tmp_path, f"x,y\n1,\n{cell},\n", {"x": Kind.WHOLE})
+    assert told.startswith(f", line 3: x is {cell!r}, not a whole number")
+
+
+@pytest.mark.parametrize("cell", ["", " ", '""'])
+def test_a_whole_number_is_never_blank(tmp_path: Path, cell: str) -> None:
+    assert refusal(tmp_path, f"x,y\n1,\n{cell},1\n", {"x": Kind.WHOLE}).startswith(", line 3: x is blank")
+
+
+def test_a_text_is_freed_of_blanks_and_of_a_useless_point(tmp_path: Path) -> None:
+    cells = ["", " ", '""', " a ", "7.0", "-1.00", "7.10", "v1.0", "0", "7.", '"x, y"']
+    texts = [None, None, None, "a", "7", "-1", "7.10", "v1.0", "0", "7.", "x, y"]
+    assert column(tmp_path, Kind.TEXT, *cells) == texts
+
+
+@pytest.mark.parametrize("kind", [Kind.NUMBER, Kind.MEASURE])
+def test_a_number(tmp_path: Path, kind: Kind) -> None:
+    cells = ["", " ", "0", "-1.5", "1e3", " 2 ", ".5"]
+    assert column(tmp_path, kind, *cells) == [None, None, 0.0, -1.5, 1000.0, 2.0, 0.5]
+    for cell in ("abc", "inf", "-inf", "1e39", "--"):
+        assert refused_cell(tmp_path, kind, cell).startswith(f"{cell!r}, not a finite number")
+
+
+def test_only_a_measure_may_be_nan(tmp_path: Path) -> None:
+    assert column(tmp_path, Kind.MEASURE, "1", "nan", "NaN", "2") == [1.0, None, None, 2.0]
+    assert refused_cell(tmp_path, Kind.NUMBER, "nan").startswith("'nan', not a finite number")
+
+
+@pytest.mark.parametrize(
+    ("cell", "moment"),
+    [
+        ("2025-04-20 00:00:00", MIDNIGHT_MS),
+        ("2025-04-20 01:02:03", MIDNIGHT_MS + 3_723_000),
+        ("2025-04-20 00:00:00.5", MIDNIGHT_MS + 500),
+        ("2025-04-20 00:00:00.123456", MIDNIGHT_MS + 123),
+        ("2025/04/20 00:00:01", MIDNIGHT_MS + 1000),
+        ("2025/4/20 0:00:01", MIDNIGHT_MS + 1000),
+        ("2025-04-20T00:00:01", MIDNIGHT_MS + 1000),
+        ("2025-04-20T00:00:01.25", MIDNIGHT_MS + 1250),
+        (" 2025-04-20 00:00:00 ", MIDNIGHT_MS),
+        ("1745107200", MIDNIGHT_MS + 8 * HOUR_MS),  # universal time, which is eight hours behind China's
+        ("1745107200123", MIDNIGHT_MS + 8 * HOUR_MS + 123),
+        ("999999999", 999_999_999_000 + 8 * HOUR_MS),
+        ("", None),
+        (" ", None),
+    ],
+)
+def test_a_moment(tmp_path: Path, cell: str, moment: int | None) -> None:
+    assert column(tmp_path, Kind.TIME, "2025-04-20 00:00:00", cell) == [MIDNIGHT_MS, moment]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "yesterday",
+        "2025-04-20",
+        "2025-02-30 00:00:00",
+        "2025-04-20 25:00:00",
+        "2025-04-20 00:00",
+        "25-04-20 00:00:00",
+        "2025-04-20 00:00:00Z",
+        "2025-04-20 00:00:00+08:00",
+        "20250420",
+        "17451072001",
+        "1745107200123456",
+        "-1745107200",
+        "1745107200.5",
+        "1980-01-01 00:00:00",
+        "9745107200",
+    ],
+)
+def test_a_text_that_is_no_moment(tmp_path: Path, cell: str) -> None:
+    assert refused_cell(tmp_path, Kind.TIME, cell).startswith(f"{cell!r}, not a date with a time")
+
+
+def test_a_long_text_is_told_in_part(tmp_path: Path) -> None:
+    told = refused_cell(tmp_path, Kind.NUMBER, "x" * 1000)
+    assert told.startswith("'" + "x" * 40 + "', not")

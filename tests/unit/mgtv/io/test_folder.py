@@ -1,0 +1,165 @@
+"""Finding the host's files: days, board, what may be missing and what may not."""
+
+from pathlib import Path
+
+import pytest
+
+from common.errors import UserError
+from competitions.mgtv.io import reader, schema
+from tests.unit.mgtv.mgtv_raw_files import ASKED, CLICK, FILES, HOST, PLAY, SHOW, locate, write_folder, write_text
+
+B_ASKED, B_SHOWN = schema.ASKED.format(board="B"), schema.SHOWN.format(board="B")
+
+
+def add_day(folder: Path, day: int) -> None:
+    for path, text in (
+        (schema.show_path(day), FILES[SHOW]),
+        (schema.click_path(day), FILES[CLICK]),
+        (schema.play_path(day), FILES[PLAY]),
+    ):
+        write_text(folder / path, text)
+
+
+def refusal(folder: Path, host: object = HOST) -> str:
+    with pytest.raises(UserError) as caught:
+        reader.locate(folder, host)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def board(name: str) -> object:
+    return type(HOST)(**{field: getattr(HOST, field) for field in HOST.__struct_fields__} | {"board": name})
+
+
+def test_a_whole_folder(tmp_path: Path) -> None:
+    files = locate(tmp_path)
+    day = reader.DayFiles(1, tmp_path / SHOW, tmp_path / CLICK, tmp_path / PLAY)
+    assert files.days == (day,)
+    assert (files.videos, files.profiles) == (tmp_path / schema.VIDEOS, tmp_path / schema.PROFILES)
+    assert (files.board, files.asked, files.comments, files.notes) == ("A", tmp_path / ASKED, (), ())
+
+
+def test_days_are_in_order_of_their_numbers(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    for day in (10, 2, 3, 4, 5, 6, 7, 8, 9):
+        add_day(tmp_path, day)
+    files = reader.locate(tmp_path, HOST)
+    assert [day.day for day in files.days] == list(range(1, 11))
+    assert files.days[9].click == tmp_path / schema.click_path(10)
+    assert files.notes == ()
+
+
+def test_missing_days_in_between_are_counted(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    add_day(tmp_path, 4)
+    files = reader.locate(tmp_path, HOST)
+    assert [day.day for day in files.days] == [1, 4]
+    assert [(note.what, note.rows) for note in files.notes] == [("day missing between day 1 and day 4", 2)]
+
+
+@pytest.mark.parametrize("name", ["did_show_data01.csv", "did_show_data1.csv"])
+def test_a_day_folder_without_a_leading_zero(tmp_path: Path, name: str) -> None:
+    write_folder(tmp_path, show=None)
+    path = write_text(tmp_path / schema.SHOWS / "day1" / name, FILES[SHOW])
+    assert reader.locate(tmp_path, HOST).days[0].show == path
+
+
+def test_two_folders_of_one_day(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    write_text(tmp_path / schema.CLICKS / "day1" / "day01_data.csv", FILES[CLICK])
+    assert "are both of day 1" in refusal(tmp_path)
+
+
+def test_other_folders_are_no_days(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    write_text(tmp_path / schema.SHOWS / "day02x" / "did_show_data02.csv", FILES[SHOW])
+    write_text(tmp_path / schema.SHOWS / "day02", "a file")
+    (tmp_path / schema.SHOWS / "day03").mkdir()
+    assert [day.day for day in reader.locate(tmp_path, HOST).days] == [1]
+
+
+def test_a_day_without_clicks(tmp_path: Path) -> None:
+    write_folder(tmp_path, click=None)
+    told = refusal(tmp_path)
+    assert told.startswith("day 1 has")
+    assert schema.CLICKS in told
+    assert "nobody had clicked" in told
+
+
+def test_a_day_without_impressions(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    write_text(tmp_path / schema.click_path(2), FILES[CLICK])
+    told = refusal(tmp_path)
+    assert told.startswith("day 2 has")
+    assert "nobody had been shown anything" in told
+
+
+def test_no_day_at_all(tmp_path: Path) -> None:
+    write_folder(tmp_path, show=None, click=None)
+    assert "no day is in" in refusal(tmp_path)
+    assert "RAW=DIR" in refusal(tmp_path)
+    assert "no day is in" in refusal(tmp_path / "nowhere")
+
+
+def test_a_day_without_plays_is_counted(tmp_path: Path) -> None:
+    files = locate(tmp_path, play=None)
+    assert files.days[0].play is None
+    assert [(note.file, note.what, note.rows) for note in files.notes] == [(PLAY, "no such file", 1)]
+
+
+@pytest.mark.parametrize("name", ["videos", "asked", "shown"])
+def test_a_file_that_must_be_there(tmp_path: Path, name: str) -> None:
+    write_folder(tmp_path, **{name: None})
+    told = refusal(tmp_path)
+    assert "is missing from" in told
+    assert "put the host's files in" in told
+
+
+def test_no_profiles_is_counted(tmp_path: Path) -> None:
+    files = locate(tmp_path, profiles=None)
+    assert files.profiles is None
+    assert [(note.file, note.rows) for note in files.notes] == [(schema.PROFILES, 1)]
+
+
+def test_board_b_goes_first(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    write_text(tmp_path / B_ASKED, "did\nb\n")
+    assert "testB_did_show.csv is missing" in refusal(tmp_path)
+    write_text(tmp_path / B_SHOWN, "did,vid\nb,10\n")
+    files = reader.locate(tmp_path, HOST)
+    assert (files.board, files.asked, files.shown) == ("B", tmp_path / B_ASKED, tmp_path / B_SHOWN)
+    first = reader.locate(tmp_path, board("A"))  # type: ignore[arg-type]
+    assert (first.board, first.asked) == ("A", tmp_path / ASKED)
+
+
+def test_a_board_that_is_not_there(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    assert "testB_pred_did.csv is missing" in refusal(tmp_path, board("B"))
+
+
+def test_workbooks_are_in_order_of_their_numbers(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    for name in ("10.xlsx", "2.xlsx", "1.XLSX", "~$2.xlsx", "3.xls", "notes.xlsx"):
+        write_text(tmp_path / schema.COMMENTS / name, "")
+    files = reader.locate(tmp_path, HOST)
+    assert [path.name for path in files.comments] == ["1.XLSX", "2.xlsx", "10.xlsx"]
+
+
+def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
+    write_folder(tmp_path, videos=None)
+    (tmp_path / schema.VIDEOS).mkdir(parents=True)
+    assert "is a directory, not a file" in refusal(tmp_path)
+
+
+def test_codes_know_all_logs_the_test_and_the_table_of_videos(tmp_path: Path) -> None:
+    files = locate(
+        tmp_path,
+        show="did,vid\nd,14\nB,13\nd,14\n",
+        click="did,vid,click_time\nc,12,\n",
+        play="did,vid,play_time\nb,11,1\n",
+        shown="did,vid\na,15\n",
+        asked="did\n10\n9\n",
+    )
+    codes = reader.learn_codes(files)
+    assert codes.devices.to_dict(as_series=False) == {"did": ["10", "9", "B", "a", "b", "c", "d"]}
+    assert codes.videos.to_dict(as_series=False) == {"vid": [10, 11, 12, 13, 14, 15]}

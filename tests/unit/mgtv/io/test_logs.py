@@ -1,0 +1,258 @@
+"""A day: impressions, clicks and plays brought together, each rule on a hand-made table."""
+
+import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import polars as pl
+import pytest
+
+from common.errors import UserError
+from competitions.mgtv.io import reader, schema
+from competitions.mgtv.io.logs import DAY_SCHEMA
+from tests.unit.mgtv.mgtv_raw_files import (
+    CLICK,
+    HOST,
+    MIDNIGHT,
+    MIDNIGHT_MS,
+    PLAY,
+    SHOW,
+    clicks,
+    counted,
+    locate,
+    plays,
+    read_day,
+    refuse_day,
+    shows,
+    videos,
+    write_folder,
+    write_text,
+)
+
+
+def at(second: int) -> str:
+    return f"2025-04-20 00:00:{second:02d}"
+
+
+def only(day: reader.Day) -> dict[str, Any]:
+    """The one row of a day."""
+    assert day.frame.height == 1, day.frame
+    return day.frame.row(0, named=True)
+
+
+def test_a_day(tmp_path: Path) -> None:
+    day = read_day(
+        tmp_path,
+        show=shows("b,12", "a,12", "b,10", "a,11", "b,11"),
+        click=clicks(f"b,10,{at(7)}", f"a,12,{at(5)}"),
+        play=plays("b,10,0", "a,12,2.5"),
+        videos=videos("10" + "," * 9, "11" + "," * 9, "12" + "," * 9),
+    )
+    none = None
+    expected = [
+        # day, device, video, position, shown, clicked, click_ms, play
+        (1, 0, 2, 0, True, True, MIDNIGHT_MS + 5000, 2.5),
+        (1, 0, 1, 1, True, False, none, none),
+        (1, 1, 2, 0, True, False, none, none),
+        (1, 1, 0, 1, True, True, MIDNIGHT_MS + 7000, 0.0),
+        (1, 1, 1, 2, True, False, none, none),
+    ]
+    assert day.frame.rows() == expected
+    assert day.frame.schema == pl.Schema(DAY_SCHEMA)
+    assert day.date == datetime.date(2025, 4, 20)
+    assert day.notes == ()
+
+
+def test_an_impression_repeated_is_counted_once(tmp_path: Path) -> None:
+    day = read_day(tmp_path, show=shows("a,11", "a,10", "a,11", "a,12"), click=clicks(f"a,10,{MIDNIGHT}"))
+    assert day.frame.select("video", "position").rows() == [(1, 0), (0, 1), (2, 2)]
+    assert counted(day.notes)["impression repeated"] == 1
+
+
+def test_the_rows_of_a_device_need_not_stand_together(tmp_path: Path) -> None:
+    day = read_day(tmp_path, show=shows("b,10", "a,12", "b,11", "a,10", "b,12"), click=clicks(f"a,10,{MIDNIGHT}"))
+    assert day.frame.select("device", "video", "position").rows() == [
+        (0, 2, 0),
+        (0, 0, 1),
+        (1, 0, 0),
+        (1, 1, 1),
+        (1, 2, 2),
+    ]
+
+
+def test_a_header_only_is_a_day_without_impressions(tmp_path: Path) -> None:
+    day = read_day(tmp_path, show=shows())
+    assert day.frame.schema == pl.Schema(DAY_SCHEMA)
+    assert (day.frame.height, day.date) == (0, None)
+    assert [(note.file, note.what, note.rows) for note in day.notes] == [
+        (SHOW, "no impression", 1),
+        (CLICK, "no click", 1),
+        (PLAY, "no play", 1),
+    ]
+
+
+def test_a_click_without_an_impression_is_kept(tmp_path: Path) -> None:
+    day = read_day(
+        tmp_path,
+        show=shows("a,11", "b,10"),
+        click=clicks(f"a,12,{at(3)}", f"a,10,{at(2)}", f"a,11,{at(1)}"),
+        play=plays("a,12,5"),
+    )
+    assert day.frame.select("device", "video", "position", "shown", "clicked", "play").rows() == [
+        (0, 1, 0, True, True, None),
+        (0, 0, None, False, True, None),
+        (0, 2, None, False, True, 5.0),
+        (1, 0, 0, True, False, None),
+    ]
+    assert counted(day.notes) == {"click without an impression": 2, "play without an impression": 1}
+
+
+def test_a_play_without_a_click_is_kept(tmp_path: Path) -> None:
+    day = read_day(
+        tmp_path, show=shows("a,10", "a,11"), click=clicks(f"a,11,{MIDNIGHT}"), play=plays("a,10,5", "a,11,6")
+    )
+    assert day.frame.select("video", "clicked", "click_ms", "play").rows() == [
+        (0, False, None, 5.0),
+        (1, True, MIDNIGHT_MS, 6.0),
+    ]
+    assert counted(day.notes) == {"play without a click": 1}
+
+
+def test_a_click_repeated_is_counted_once(tmp_path: Path) -> None:
+    day = read_day(tmp_path, click=clicks(f"a,10,{MIDNIGHT}", f"a,10,{MIDNIGHT}"), play=plays("a,10,5"))
+    assert only(day)["click_ms"] == MIDNIGHT_MS
+    assert counted(day.notes) == {"click repeated": 1}
+
+
+def test_of_several_clicks_of_a_pair_the_earliest_is_taken(tmp_path: Path) -> None:
+    lines = (f"a,10,{at(5)}", f"a,10,{at(3)}", "a,10,", f"a,10,{at(4)}")
+    day = read_day(tmp_path, click=clicks(*lines), play=plays("a,10,5"))
+    assert only(day)["click_ms"] == MIDNIGHT_MS + 3000
+    assert counted(day.notes) == {"click_time blank": 1, "further click of a pair": 3}
+
+
+def test_a_click_at_an_unknown_time_is_a_click(tmp_path: Path) -> None:
+    day = read_day(tmp_path, click=clicks("a,10,"), play=plays("a,10,5"))
+    assert (only(day)["clicked"], only(day)["click_ms"], day.date) == (True, None, None)
+    assert counted(day.notes) == {"click_time blank": 1}
+
+
+def test_a_play_of_unknown_length(tmp_path: Path) -> None:
+    day = read_day(tmp_path, click=clicks(f"a,10,{MIDNIGHT}"), play=plays("a,10,"))
+    assert only(day)["play"] is None
+    assert counted(day.notes) == {"play_time blank": 1}
+
+
+def test_a_negative_play_is_one_of_unknown_length(tmp_path: Path) -> None:
+    day = read_day(
+        tmp_path,
+        show=shows("a,10", "a,11"),
+        click=clicks(f"a,10,{MIDNIGHT}", f"a,11,{MIDNIGHT}"),
+        play=plays("a,10,-0.5", "a,11,0"),
+    )
+    assert day.frame["play"].to_list() == [None, 0.0]
+    assert counted(day.notes) == {"play_time negative": 1}
+
+
+def test_a_play_repeated_is_counted_once(tmp_path: Path) -> None:
+    day = read_day(tmp_path, click=clicks(f"a,10,{MIDNIGHT}"), play=plays("a,10,5", "a,10,5.0"))
+    assert only(day)["play"] == 5.0
+    assert counted(day.notes) == {"play repeated": 1}
+
+
+@pytest.mark.parametrize(("rule", "seconds"), [("first", 5.0), ("sum", 19.0), ("max", 8.0)])
+def test_several_plays_of_a_pair(tmp_path: Path, rule: Literal["first", "sum", "max"], seconds: float) -> None:
+    host = msgspec.structs.replace(HOST, several_plays=rule)
+    lines = plays("a,10,-1", "a,10,5", "a,10,8", "a,10,6", "a,10,8")
+    day = read_day(tmp_path, host, click=clicks(f"a,10,{MIDNIGHT}"), play=lines)
+    assert only(day)["play"] == seconds
+    assert counted(day.notes) == {"play_time negative": 1, "play repeated": 1, "further play of a pair": 3}
+
+
+@pytest.mark.parametrize("rule", ["first", "sum", "max"])
+def test_several_plays_of_unknown_length(tmp_path: Path, rule: Literal["first", "sum", "max"]) -> None:
+    host = msgspec.structs.replace(HOST, several_plays=rule)
+    day = read_day(tmp_path, host, click=clicks(f"a,10,{MIDNIGHT}"), play=plays("a,10,", "a,10,-2"))
+    assert only(day)["play"] is None
+
+
+def test_no_play_file(tmp_path: Path) -> None:
+    day = read_day(tmp_path, click=clicks(f"a,10,{MIDNIGHT}"), play=None)
+    assert (only(day)["clicked"], only(day)["play"]) == (True, None)
+    assert day.notes == ()
+
+
+def test_the_date_is_that_of_most_clicks(tmp_path: Path) -> None:
+    lines = [f"a,1{i},{when}" for i, when in enumerate(("2025-04-21 00:00:01", MIDNIGHT, "2025-04-21 23:59:59", ""))]
+    show = shows("a,10", "a,11", "a,12", "a,13")
+    assert read_day(tmp_path, show=show, click=clicks(*lines)).date == datetime.date(2025, 4, 21)
+    assert read_day(tmp_path, show=show, click=clicks(*lines[:2])).date == datetime.date(2025, 4, 20)
+
+
+def test_a_later_day_has_its_number_and_its_files(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    for path, text in (
+        (schema.show_path(12), shows("a,10", "a,10")),
+        (schema.click_path(12), clicks(f"a,10,{MIDNIGHT}")),
+        (schema.play_path(12), plays("a,10,1", "a,10,1")),
+    ):
+        write_text(tmp_path / path, text)
+    files = reader.locate(tmp_path, HOST)
+    day = reader.read_day(files.days[1], reader.learn_codes(files), HOST)
+    assert only(day)["day"] == 12
+    assert [note.file for note in day.notes] == [schema.show_path(12), schema.play_path(12)]
+
+
+def test_plays_longer_than_the_video_are_counted_and_kept(tmp_path: Path) -> None:
+    files = locate(
+        tmp_path,
+        show=shows("a,10", "a,11", "a,12", "a,13"),
+        click=clicks(*(f"a,{vid},{MIDNIGHT}" for vid in (10, 11, 12, 13))),
+        play=plays("a,10,61", "a,11,60", "a,12,1000", "a,13,99.5"),
+        videos=videos("10,,,60,,,,,,", "11,,,60,,,,,,", "12,,,,,,,,,", "13,,,99,,,,,,"),
+    )
+    codes = reader.learn_codes(files)
+    day = reader.read_day(files.days[0], codes, HOST)
+    notes = reader.note_long_plays(day, reader.read_videos(files, codes, HOST))
+    assert [(note.file, note.rows) for note in notes] == [(PLAY, 2)]
+    assert day.frame["play"].to_list() == [61.0, 60.0, 1000.0, 99.5]
+
+
+def test_no_play_is_too_long(tmp_path: Path) -> None:
+    files = locate(tmp_path, show=shows())
+    codes = reader.learn_codes(files)
+    day = reader.read_day(files.days[0], codes, HOST)
+    assert reader.note_long_plays(day, reader.read_videos(files, codes, HOST)) == ()
+
+
+def test_a_vid_that_is_no_number(tmp_path: Path) -> None:
+    told = refuse_day(tmp_path, show=shows("a,10", "a,x10"))
+    assert told.startswith(f"{tmp_path / SHOW}, line 3: vid is 'x10', not a whole number")
+    told = refuse_day(tmp_path / "click", click=clicks(f"a,1.5,{MIDNIGHT}"))
+    assert told.startswith(f"{tmp_path / 'click' / CLICK}, line 2: vid is '1.5', not a whole number")
+
+
+def test_a_did_that_is_blank(tmp_path: Path) -> None:
+    assert f"{SHOW}, line 3: did is blank" in refuse_day(tmp_path, show=shows("a,10", ",10"))
+
+
+def test_a_click_time_that_is_none(tmp_path: Path) -> None:
+    told = refuse_day(tmp_path, click=clicks(f"a,10,{MIDNIGHT}", "a,10,noon"))
+    assert told.startswith(f"{tmp_path / CLICK}, line 3: click_time is 'noon', not a date")
+
+
+@pytest.mark.parametrize("found", ["ten", "inf", "nan"])
+def test_a_play_time_that_is_no_number(tmp_path: Path, found: str) -> None:
+    told = refuse_day(tmp_path, play=plays("a,10,1", f"a,10,{found}"))
+    assert told.startswith(f"{tmp_path / PLAY}, line 3: play_time is {found!r}, not a finite number")
+
+
+@pytest.mark.parametrize("name", ["show", "click", "play"])
+def test_a_log_of_no_bytes(tmp_path: Path, name: str) -> None:
+    assert "is empty (0 bytes)" in refuse_day(tmp_path, **{name: b""})
+
+
+def test_learning_codes_refuses_the_same(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"line 2: vid is 'x'"):
+        reader.learn_codes(locate(tmp_path, show=shows("a,x")))

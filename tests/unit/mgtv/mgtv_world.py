@@ -1,0 +1,166 @@
+"""Tiny MGTV logs, tables and served days for the tests of features and decisions: written row by row, or drawn."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from common.ranking.dataset import Rows
+from competitions.mgtv.config import BLOCKS, FeatureSettings, SplitSettings
+from competitions.mgtv.features.build import Sources
+from competitions.mgtv.features.profile import tally_categories
+from competitions.mgtv.features.target_encoding import tally_videos
+from competitions.mgtv.models.dataset import Served
+from competitions.mgtv.split import Asked, ask
+
+SETTINGS = FeatureSettings(
+    blocks=BLOCKS,
+    half_lives=(2.0, 14.0),
+    prior=20.0,
+    device_prior=4.0,
+    categories=("f0", "f87"),
+    vector_size=4,
+    last_videos=3,
+    sharpness=4.0,
+)
+SPLIT = SplitSettings(valid_days=2, train_days=3, train_queries=100, valid_queries=100)
+LOG = {
+    "day": pl.Int16,
+    "device": pl.Int32,
+    "video": pl.Int32,
+    "position": pl.Int16,
+    "shown": pl.Boolean,
+    "clicked": pl.Boolean,
+    "click_ms": pl.Int64,
+    "t": pl.Float32,
+    "answer": pl.Boolean,
+}
+VIDEOS = {
+    "video": pl.Int32,
+    "collection": pl.Int32,
+    "type": pl.Int32,
+    "duration": pl.Float32,
+    "source": pl.Int32,
+    "channel": pl.Int32,
+    "intact": pl.Int32,
+    "stype": pl.Int32,
+    "serial": pl.Int32,
+    "series": pl.Int32,
+    "known": pl.Boolean,
+}
+COMMENTS = {
+    "video": pl.Int32,
+    "date": pl.Date,
+    "comments": pl.Int32,
+    "sentiment": pl.Float32,
+    "offset_s": pl.Float32,
+    "length": pl.Int32,
+}
+Floats = NDArray[np.float64]
+
+
+def row(day: int, device: int, video: int, t: float | None = None, **changes: Any) -> dict[str, Any]:
+    """A log row: shown, and clicked where a ``t`` is given; a clicked row is the answer unless it says otherwise."""
+    clicked = changes.get("clicked", t is not None)
+    plain = {"position": 0, "shown": True, "clicked": clicked, "click_ms": None, "answer": clicked}
+    return {"day": day, "device": device, "video": video, "t": t} | plain | changes
+
+
+def make_log(*rows: Mapping[str, Any]) -> pl.DataFrame:
+    frame = pl.DataFrame(list(rows), schema=LOG)
+    return frame.sort("day", "device", "position", "video", nulls_last=True)
+
+
+def make_videos(**columns: Sequence[Any]) -> pl.DataFrame:
+    """One row per code; columns that are not given are null, durations 100 s."""
+    height = max((len(values) for values in columns.values()), default=3)
+    plain = {name: [None] * height for name in VIDEOS}
+    counted = {"video": list(range(height)), "known": [True] * height, "duration": [100.0] * height}
+    return pl.DataFrame(plain | counted | columns, schema=VIDEOS)
+
+
+def ask_about(day: int, lists: Mapping[int, Sequence[int]]) -> Asked:
+    """One query per device, about its videos in this order."""
+    shown = [(device, video, place) for device, videos in lists.items() for place, video in enumerate(videos)]
+    schema = {"device": pl.Int32, "video": pl.Int32, "position": pl.Int16}
+    devices = pl.Series("device", list(lists), pl.Int32)
+    return ask(day, devices, pl.DataFrame(shown, schema=schema, orient="row"))
+
+
+def serve(
+    sizes: Sequence[int],
+    answers: Sequence[int],
+    features: Mapping[str, Any] | None = None,
+    rates: Sequence[float] | Floats | None = None,
+    **changes: Any,
+) -> Served:
+    """A served day of lists of these ``sizes``, whose answers stand at these places; a rate is known where watched."""
+    starts = np.cumsum([0, *sizes])[:-1]
+    labels = np.zeros(sum(sizes), np.float32)
+    labels[starts + np.array(answers, int)] = 1
+    told = features or {"video_a": np.arange(sum(sizes), dtype=float)}
+    matrix = np.column_stack([np.asarray(values, np.float32) for values in told.values()])
+    rows = Rows(tuple(told), matrix, labels, np.array(sizes, np.int32))
+    known = np.where(labels > 0, 1.0, np.nan) if rates is None else np.asarray(rates, float)
+    plain: dict[str, Any] = {
+        "clicked": labels > 0,
+        "scorable": np.ones(len(labels), bool),
+        "queries": len(sizes),
+        "day": 9,
+    }
+    return Served(rows=rows, rates=known, **(plain | changes))
+
+
+def draw_log(seed: int, devices: int = 12, videos: int = 15, days: int = 6) -> pl.DataFrame:
+    """Lists of four to seven videos a device and day, of which some are clicked; a few clicks were never shown."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for day in range(1, days + 1):
+        for device in range(devices):
+            for place, video in enumerate(rng.permutation(videos)[: rng.integers(4, 8)].tolist()):
+                clicked, shown = bool(rng.random() < 0.4), bool(rng.random() < 0.95)
+                t = float(np.round(rng.gamma(1.0, 0.6), 3)) if clicked and rng.random() < 0.9 else None
+                at = int(rng.integers(10**6)) if clicked else None
+                told = {"clicked": clicked, "click_ms": at, "shown": shown, "position": place if shown else None}
+                rows.append(row(day, device, video, t, **told, answer=clicked and bool(rng.random() < 0.5)))
+    return make_log(*rows)
+
+
+def draw_videos(seed: int, videos: int = 15) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    few = {name: rng.integers(0, 3, videos).tolist() for name in ("type", "source", "intact", "stype", "series")}
+    few["channel"] = [None, *rng.integers(0, 2, videos - 1).tolist()]
+    few["collection"] = [None, *rng.integers(0, 4, videos - 1).tolist()]
+    lengths = rng.choice([20.0, 90.0, 600.0, 2700.0], videos)
+    return make_videos(**few, serial=rng.integers(1, 6, videos).tolist(), duration=lengths.tolist())
+
+
+def draw_comments(seed: int, videos: int = 15, days: int = 8) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    rows = [
+        (video, date_of(day), int(rng.integers(1, 5)), float(rng.integers(-2, 3)), float(rng.integers(90)), 12)
+        for day in range(1, days)
+        for video in range(0, videos, 2)
+    ]
+    return pl.DataFrame(rows, schema=COMMENTS, orient="row")
+
+
+def date_of(day: int) -> datetime.date:
+    return datetime.date(2025, 4, 1) + datetime.timedelta(days=day)
+
+
+def gather(
+    log: pl.DataFrame,
+    videos: pl.DataFrame,
+    profiles: pl.DataFrame | None = None,
+    comments: pl.DataFrame | None = None,
+    settings: FeatureSettings = SETTINGS,
+) -> Sources:
+    """The sources that belong to a log: its tallies, and tables that are empty unless given."""
+    told = pl.DataFrame(schema={"device": pl.Int32}) if profiles is None else profiles
+    said = pl.DataFrame(schema=COMMENTS) if comments is None else comments
+    categories = tally_categories(log, told, videos, settings)
+    return Sources(log, tally_videos(log), categories, videos, told, said, {1: date_of(1)})

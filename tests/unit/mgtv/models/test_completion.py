@@ -1,0 +1,256 @@
+"""The answer that earns most: against brute force, against closed forms, and the model of the bins."""
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.optimize import minimize_scalar
+
+from competitions.mgtv.labels import score_rates
+from competitions.mgtv.models import completion
+from competitions.mgtv.models.completion import (
+    Bins,
+    Completion,
+    best_answers,
+    centre,
+    fit,
+    make_bins,
+    mean_scores,
+    predict,
+)
+from tests.unit.mgtv.mgtv_world import Floats
+
+FINE = np.linspace(0, 2, 4001)
+
+
+def draw_rates(seed: int, plays: int = 400) -> Floats:
+    """Short abandons, a mass at 1 and a few beyond: like watching."""
+    rng = np.random.default_rng(seed)
+    kinds = [rng.beta(1, 8, plays), np.ones(plays), rng.random(plays), 1 + rng.random(plays)]
+    rates = np.choose(rng.choice(4, plays, p=[0.45, 0.2, 0.3, 0.05]), kinds)
+    return np.asarray(np.maximum(np.round(rates, 4), 0.001))
+
+
+def expect(rates: Floats, answer: float) -> float:
+    """The mean of s over some rates, play by play."""
+    return float(np.mean([1 / (1 + (abs(t - answer) / t) ** 0.5) if t > 0 else 0 for t in rates]))
+
+
+def search(rates: Floats, weights: Floats | None = None) -> tuple[float, float]:
+    """The best answer of a fine grid and of the rates themselves, where s has its peaks; and what it earns."""
+    tried = np.concatenate([FINE, rates])
+    earned = np.average(score_rates(rates[None, :], tried[:, None]), axis=1, weights=weights)
+    return float(tried[earned.argmax()]), float(earned.max())
+
+
+# --- against brute force ---
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("bins", [1, 4, 12])
+def test_the_best_answer_is_that_of_a_fine_search(seed: int, bins: int) -> None:
+    """Bins with drawn probabilities: their plays, each weighed so that a bin has its probability."""
+    rates = draw_rates(seed)
+    made = make_bins(rates, bins, 400)
+    rng = np.random.default_rng(seed)
+    drawn = rng.dirichlet(np.full(len(made.table), 0.3), size=5)
+    place = made.place(rates)
+    answers, expected = best_answers(drawn, made)
+    for probabilities, answer, earned in zip(drawn, answers, expected, strict=True):
+        weights = (probabilities / np.bincount(place))[place]
+        assert np.average(score_rates(rates, np.array(answer)), weights=weights) == pytest.approx(earned, abs=1e-9)
+        best = search(rates, weights)[1]
+        assert best - 0.01 < earned <= best + 1e-12
+
+
+def test_the_answer_is_the_best_of_the_grid_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = make_bins(draw_rates(1), 6, 60)
+    drawn = np.random.default_rng(0).dirichlet(np.ones(len(made.table)), size=25)
+    answers, expected = best_answers(drawn, made)
+    for probabilities, answer, earned in zip(drawn, answers, expected, strict=True):
+        told = [float(probabilities @ made.table[:, place]) for place in range(len(made.answers))]
+        assert earned == pytest.approx(max(told))
+        assert answer == made.answers[int(np.argmax(told))]
+    monkeypatch.setattr(completion, "SLICE_ROWS", 7)
+    again = best_answers(drawn, made)
+    np.testing.assert_array_equal(again[0], answers)
+    np.testing.assert_allclose(again[1], expected)
+
+
+# --- against closed forms ---
+
+
+@pytest.mark.parametrize("t", [0.07, 0.5, 1.0, 1.83])
+def test_of_a_single_rate_the_answer_is_the_rate_and_earns_1(t: float) -> None:
+    made = make_bins(np.full(30, t), 8, 50)
+    assert made.table.shape[0] == 1
+    answers, expected = best_answers(np.ones((2, 1)), made)
+    assert answers.tolist() == [t, t]
+    assert expected.tolist() == [1, 1]
+
+
+def integrate(answer: float) -> float:
+    """E[s] of t even on (0, 1], in two parts that meet at the cusp."""
+    parts = [(0.0, min(answer, 1.0)), (min(answer, 1.0), 1.0)]
+    return float(
+        sum(quad(lambda t: 1 / (1 + (abs(t - answer) / t) ** 0.5), *part)[0] for part in parts if part[1] > part[0])
+    )
+
+
+def test_of_even_rates_the_table_is_the_integral() -> None:
+    """The mean, 1/2, is not the best answer; the best earns more than it and than both ends."""
+    best = minimize_scalar(
+        lambda answer: -integrate(answer), bounds=(0.01, 1), method="bounded", options={"xatol": 1e-6}
+    )
+    rates = (np.arange(6000) + 0.5) / 6000
+    made = make_bins(rates, 1, 800)
+    answers, expected = best_answers(np.ones((1, 1)), made)
+    assert expected[0] == pytest.approx(-best.fun, abs=1e-4)
+    assert answers[0] == pytest.approx(best.x, abs=5e-3)
+    for place in range(0, len(made.answers), 60):
+        assert made.table[0, place] == pytest.approx(integrate(made.answers[place]), abs=2e-3)
+    assert best.x < 0.49
+    assert expected[0] > max(integrate(0.5), integrate(1.0))
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.7, 0.9])
+def test_of_two_rates_one_is_the_answer_and_never_the_mean(share: float) -> None:
+    """t = 1/10 or 1, each in a bin of its own: the answer moves from one to the other, with the probability."""
+    made = make_bins(np.array([0.1] * 50 + [1.0] * 50), 4, 100)
+    assert made.table.shape[0] == 2
+    answers, expected = best_answers(np.array([[1 - share, share]]), made)
+    low = 1 - share + share / (1 + 0.9**0.5)
+    high = share + (1 - share) / (1 + 9**0.5)
+    assert expected[0] == pytest.approx(max(low, high))
+    assert answers[0] == (0.1 if low > high else 1.0)
+    mean, _ = centre(np.array([[1 - share, share]]), made)
+    assert expect(np.array([0.1] * round(100 * (1 - share)) + [1.0] * round(100 * share)), float(mean[0])) < expected[0]
+
+
+def test_an_answer_of_0_earns_half_of_whatever_distribution() -> None:
+    made = make_bins(draw_rates(2), 10, 50)
+    assert made.answers[0] == 0
+    np.testing.assert_allclose(made.table[:, 0], 0.5)
+    assert made.table.min() >= 0
+    assert made.table.max() <= 1
+
+
+def test_a_rate_of_nothing_earns_nothing() -> None:
+    earned = mean_scores(np.array([0.0, 0.5]), np.array([0.0, 0.5, 1.0]))
+    assert earned.tolist() == [0.25, 0.5, 0.25]
+
+
+def test_many_plays_are_represented_by_even_quantiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = np.sort(np.random.default_rng(3).random(999))
+    answers = np.array([0.1, 0.4, 0.8])
+    whole = mean_scores(rates, answers)
+    assert whole == pytest.approx([expect(rates, answer) for answer in answers])
+    monkeypatch.setattr(completion, "SAMPLE", 300)
+    assert mean_scores(rates, answers) == pytest.approx(whole, abs=3e-3)
+    monkeypatch.setattr(completion, "SAMPLE", 4)
+    few = np.quantile(rates, [1 / 8, 3 / 8, 5 / 8, 7 / 8])
+    assert mean_scores(rates, answers) == pytest.approx([expect(few, answer) for answer in answers])
+
+
+# --- bins ---
+
+
+def count_plays(made: Bins, rates: Floats) -> list[int]:
+    return [int(count) for count in np.bincount(made.place(rates), minlength=len(made.table))]
+
+
+def test_bins_hold_as_many_plays() -> None:
+    rates = np.random.default_rng(0).random(1000)
+    made = make_bins(rates, 8, 40)
+    assert (len(made.edges), made.table.shape, len(made.means)) == (7, (8, len(made.answers)), 8)
+    assert count_plays(made, rates) == [125] * 8
+    assert made.means.tolist() == pytest.approx([group.mean() for group in np.split(np.sort(rates), 8)])
+
+
+def test_a_frequent_value_has_a_bin_of_its_own() -> None:
+    others = np.random.default_rng(1).random(900) * 2
+    rates = np.concatenate([others, np.full(100, 1.0), np.full(50, 0.5), np.full(20, 0.25)])  # the last 1.9 %
+    made = make_bins(rates, 6, 40)
+    place = made.place(rates)
+    for point in (1.0, 0.5):
+        assert set(rates[place == made.place(np.array([point]))[0]]) == {point}
+        assert point in made.answers
+    assert len(set(rates[place == made.place(np.array([0.25]))[0]])) > 20
+    neighbours = made.place(np.array([np.nextafter(1, 0), 1, np.nextafter(1, 2)]))
+    assert neighbours.tolist() == [neighbours[0], neighbours[0] + 1, neighbours[0] + 2]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_bin_is_empty_and_every_row_of_the_table_is_that_of_its_plays(seed: int) -> None:
+    """Few plays, many of them of a value: quantiles fall together."""
+    rng = np.random.default_rng(seed)
+    rates = rng.choice([0.1, 0.2, 1.0, *rng.random(10)], int(rng.integers(1, 60)))
+    made = make_bins(rates, 15, 30)
+    counts = count_plays(made, rates)
+    assert min(counts) > 0
+    assert sum(counts) == len(rates)
+    place = made.place(rates)
+    for bin_place in range(len(counts)):
+        own = rates[place == bin_place]
+        assert made.means[bin_place] == pytest.approx(own.mean())
+        expected = [expect(own, answer) for answer in made.answers]
+        assert made.table[bin_place] == pytest.approx(expected)
+
+
+def test_the_answers_are_ascending_and_end_before_the_last_plays() -> None:
+    rates = np.concatenate([np.random.default_rng(0).random(1000), [50.0]])
+    made = make_bins(rates, 5, 60)
+    assert (np.diff(made.answers) > 0).all()
+    assert made.answers[-1] == pytest.approx(np.quantile(rates, 0.995))
+    assert 50 <= len(made.answers) <= 61
+
+
+def test_mean_and_median_of_a_distribution() -> None:
+    made = Bins(np.array([0.2, 0.6]), np.array([0.0]), np.zeros((3, 1)), np.array([0.1, 0.4, 0.9]))
+    drawn = np.array([[0.2, 0.3, 0.5], [0.6, 0.4, 0.0], [0.1, 0.2, 0.7], [0.0, 0.0, 1.0], [0.4, 0.1, 0.4999]])
+    mean, median = centre(drawn, made)
+    assert mean[:4].tolist() == pytest.approx([0.59, 0.22, 0.72, 0.9])
+    assert median.tolist() == [0.4, 0.1, 0.9, 0.9, 0.4]
+
+
+# --- the model ---
+
+PARAMETERS = {"learning_rate": 0.2, "num_leaves": 7, "min_data_in_leaf": 20, "num_threads": 1}
+KEY = np.random.default_rng(5).integers(0, 3, 1500)
+PLAYS = np.column_stack([KEY, np.random.default_rng(6).random(1500)]).astype(np.float32)
+RATES = np.array([0.1, 0.5, 1.0])[KEY] + 0.02 * np.random.default_rng(7).random(1500)
+
+
+def fitted(held: bool = True, rounds: int = 60, seed: int = 1) -> Completion:
+    made = make_bins(RATES, 6, 60)
+    stop = (PLAYS[1000:], RATES[1000:]) if held else None
+    return fit(PLAYS[:1000], RATES[:1000], ("key", "noise"), made, stop, PARAMETERS, rounds, 5, seed)
+
+
+def test_a_planted_distribution_is_learned() -> None:
+    model = fitted()
+    drawn = predict(model, np.array([[0, 0.5], [1, 0.5], [2, 0.5]], np.float32))
+    np.testing.assert_allclose(drawn.sum(axis=1), 1)
+    answers, expected = best_answers(drawn, model.bins)
+    np.testing.assert_allclose(answers, [0.11, 0.51, 1.01], atol=0.02)
+    assert expected.min() > 0.8
+    assert model.names == ("key", "noise")
+
+
+def test_held_plays_end_the_fit_and_without_them_the_rounds_are_honoured() -> None:
+    model = fitted()
+    assert 1 <= model.rounds < 60
+    assert fitted(held=False, rounds=7).rounds == 7
+    again = fitted(held=False, rounds=model.rounds)
+    np.testing.assert_array_equal(predict(again, PLAYS), predict(model, PLAYS))
+
+
+def test_the_same_seed_gives_the_same_probabilities() -> None:
+    np.testing.assert_array_equal(predict(fitted(rounds=9), PLAYS), predict(fitted(rounds=9), PLAYS))
+
+
+def test_a_single_bin_needs_no_model() -> None:
+    made = make_bins(np.full(20, 0.5), 6, 60)
+    model = fit(PLAYS, RATES, ("key", "noise"), made, None, PARAMETERS, 9, 5, 1)
+    assert model.model is None
+    assert predict(model, PLAYS[:4]).tolist() == [[1]] * 4
+    assert best_answers(predict(model, PLAYS[:1]), made)[0].tolist() == [0.5]

@@ -1,0 +1,220 @@
+"""From probabilities to one video and one rate a device: picks, values, the fallback, what is earned."""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from competitions.mgtv.labels import score_rates
+from competitions.mgtv.models import completion
+from competitions.mgtv.models.completion import Completion
+from competitions.mgtv.models.decision import (
+    ANSWERS,
+    PICKS,
+    Values,
+    climb,
+    earn,
+    find_fallback,
+    pick,
+    value_rows,
+    weigh,
+)
+from tests.unit.mgtv.mgtv_world import Floats, draw_log, make_log, row, serve
+
+NONE = np.empty(0)
+
+
+def sizes(*told: int) -> Any:
+    return np.array(told, np.int32)
+
+
+# --- picks ---
+
+
+def test_the_largest_of_each_list_is_picked_and_the_first_of_equals() -> None:
+    worth = np.array([0.1, 0.5, 0.4, 0.2, 0.7, 0.7, 0.3, 0.7, 0.0, 0.0])
+    assert pick(worth, sizes(3, 1, 4, 2)).tolist() == [1, 3, 4, 8]
+
+
+def test_lists_do_not_see_each_other() -> None:
+    """A list's largest is smaller than its neighbours' least."""
+    assert pick(np.array([9.0, 8.0, 1.0, 2.0, 9.0, 8.0]), sizes(2, 2, 2)).tolist() == [0, 3, 4]
+    assert pick(np.array([-3.0, -2.0, -2.0]), sizes(3)).tolist() == [1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_picks_are_those_of_a_plain_loop(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, 8, 30).astype(np.int32)
+    worth = rng.integers(0, 4, lengths.sum()).astype(float)
+    expected, start = [], 0
+    for length in lengths:
+        own = worth[start : start + length].tolist()
+        expected.append(start + own.index(max(own)))
+        start += int(length)
+    assert pick(worth, lengths).tolist() == expected
+
+
+def test_of_no_lists_nothing_is_picked() -> None:
+    assert pick(NONE, sizes()).tolist() == []
+
+
+def test_worth_is_the_probability_times_a_power_of_what_is_expected() -> None:
+    values = Values(NONE, np.array([0.25, 0.5, 0.0]), NONE, NONE)
+    probabilities = np.array([0.5, 0.3, 0.9])
+    assert weigh(probabilities, values, 1.0).tolist() == [0.125, 0.15, 0]
+    assert weigh(probabilities, values, 0.5).tolist() == pytest.approx([0.25, 0.3 * 0.5**0.5, 0])
+    assert weigh(probabilities, values, 0.0).tolist() == probabilities.tolist()
+
+
+# --- what a row would earn ---
+
+
+def model() -> Completion:
+    """Half of the plays end at 1/10, half at 1, whatever the features."""
+    made = completion.make_bins(np.array([0.1] * 50 + [1.0] * 50), 4, 100)
+    return Completion(made, Told([0.25, 0.75]), ("video_b",), 3)
+
+
+class Told:
+    """A booster that says the same of every row, moved by its first feature."""
+
+    def __init__(self, probabilities: list[float]) -> None:
+        self.probabilities = np.array(probabilities)
+
+    def predict(self, features: Floats, num_iteration: int) -> Floats:
+        assert features.shape[1] == 1
+        assert num_iteration == 3
+        moved = features[:, :1].astype(float)
+        return np.asarray(self.probabilities + np.hstack([-moved, moved]))
+
+
+FEATURES = {"video_a": [9.0, 9.0, 9.0], "video_b": [0.0, -0.75, 0.25]}
+
+
+def test_a_row_is_worth_the_best_answer_for_its_own_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = value_rows(serve([3], [0], FEATURES), model(), "nothing")
+    one = 1 / (1 + 9**0.5)
+    assert found.answer.tolist() == [1.0, 0.1, 1.0]
+    assert found.expected.tolist() == pytest.approx([0.75 + 0.25 * one, 1, 1])
+    assert found.mean.tolist() == pytest.approx([0.775, 0.1, 1.0])
+    assert found.median.tolist() == [1.0, pytest.approx(0.1), 1.0]
+    monkeypatch.setattr(completion, "SLICE_ROWS", 2)
+    again = value_rows(serve([3], [0], FEATURES), model(), "nothing")
+    assert [part.tolist() for part in vars(again).values()] == [part.tolist() for part in vars(found).values()]
+
+
+def test_a_video_without_a_duration_is_worth_nothing_or_as_much_as_any() -> None:
+    day = serve([3], [0], FEATURES, scorable=np.array([False, True, False]))
+    worth = value_rows(day, model(), "unknown")
+    nothing = value_rows(day, model(), "nothing")
+    assert nothing.expected.tolist() == [0, worth.expected[1], 0]
+    assert worth.expected.min() > 0.5
+    assert nothing.answer.tolist() == worth.answer.tolist()
+
+
+# --- what is earned ---
+
+
+def test_hits_and_scores_by_hand() -> None:
+    day = serve([2, 2, 1], [1, 0, 0], rates=[np.nan, 0.5, 1.0, 0.2, np.nan])
+    hits, scores = earn(day, np.array([1, 3, 4]), np.array([9.0, 0.5, 9.0, 0.2, 0.4]))
+    assert hits.tolist() == [1, 0, 1]
+    assert scores.tolist() == [1, 0, 0]  # of the last the rate is unknown
+    hits, scores = earn(day, np.array([1, 2, 4]), np.array([9.0, 0.0, 0.75, 0.2, 0.4]))
+    assert hits.tolist() == [1, 1, 1]
+    assert scores.tolist() == pytest.approx([0.5, 1 / 1.5, 0])
+
+
+def test_the_ladder_has_every_pick_with_every_answer() -> None:
+    day = serve([2, 3], [1, 0], rates=[0.3, 0.5, 0.8, 0.1, np.nan])
+    probabilities = np.array([0.4, 0.6, 0.3, 0.4, 0.3])
+    values = Values(
+        answer=np.array([0.3, 0.4, 0.8, 0.1, 0.2]),
+        expected=np.array([0.9, 0.8, 0.9, 0.5, 0.5]),
+        mean=np.array([0.31, 0.41, 0.71, 0.11, 0.21]),
+        median=np.array([0.32, 0.42, 0.72, 0.12, 0.22]),
+    )
+    found = climb(day, probabilities, values, 0)
+    assert set(found) == {(picked, answered) for picked in PICKS for answered in ANSWERS}
+    assert {key: found[key][0].tolist() for key in found if key[0] != "random"} == {
+        (picked, answered): hits
+        for picked, hits in (("P(watch)", [1, 0]), ("P(watch) x E[s]", [1, 1]))
+        for answered in ANSWERS
+    }
+    told = {"p = 0": (0, 0), "p = 1": (1, 1), "mean": (0.41, 0.71), "median": (0.42, 0.72), "max E[s]": (0.4, 0.8)}
+    for answered, (first, second) in told.items():
+        expected = score_rates(np.array([0.5, 0.8]), np.array([first, second]))
+        assert found["P(watch) x E[s]", answered][1].tolist() == pytest.approx(expected.tolist())
+        assert found["P(watch)", answered][1].tolist() == pytest.approx([expected[0], 0])
+
+
+def test_random_picks_hit_one_in_a_list_and_depend_on_seed_and_day() -> None:
+    lists = 3000
+    day = serve([4] * lists, [0] * lists)
+    values = Values(*[np.ones(4 * lists)] * 4)
+    probabilities = np.full(4 * lists, 0.25)
+    hits = climb(day, probabilities, values, 1)["random", "p = 1"][0]
+    assert hits.mean() == pytest.approx(0.25, abs=0.03)
+    assert climb(day, probabilities, values, 1)["random", "p = 1"][0].tolist() == hits.tolist()
+    assert climb(day, probabilities, values, 2)["random", "p = 1"][0].tolist() != hits.tolist()
+    other = serve([4] * lists, [0] * lists, day=8)
+    assert climb(other, probabilities, values, 1)["random", "p = 1"][0].tolist() != hits.tolist()
+
+
+# --- devices that were shown nothing ---
+
+DURATIONS = pl.Series([10.0, 10.0, None, 10.0], dtype=pl.Float32)
+
+
+def fall_back(*rows: dict[str, Any], durations: pl.Series = DURATIONS) -> tuple[int, float]:
+    return find_fallback(make_log(*rows), durations)
+
+
+def test_the_fallback_is_the_most_clicked_video_of_the_last_day() -> None:
+    earlier = [row(3, device, 0, 0.5) for device in range(5)]
+    assert fall_back(*earlier, row(4, 0, 1, 0.5), row(4, 1, 1, 0.5), row(4, 2, 3, 0.5))[0] == 1
+    shown = [row(4, device, 0) for device in range(5)]
+    assert fall_back(*earlier, *shown, row(4, 5, 3, 0.5))[0] == 3
+    assert fall_back(*earlier, row(4, 0, 3))[0] == 0  # nothing clicked on the last day: that before it
+
+
+def test_of_equally_clicked_videos_the_first_code_counts() -> None:
+    assert fall_back(row(4, 0, 3, 0.5), row(4, 1, 1, 0.5), row(4, 2, 3, 0.5), row(4, 3, 1, 0.5))[0] == 1
+
+
+def test_a_video_without_a_duration_is_a_fallback_where_there_is_no_other() -> None:
+    clicked = [row(4, device, 2, clicked=True) for device in range(3)]
+    assert fall_back(*clicked, row(4, 5, 0, 0.5))[0] == 0
+    assert fall_back(*clicked, row(3, 5, 0, 0.5))[0] == 0
+    assert fall_back(*clicked) == (2, 1.0)
+
+
+def test_its_rate_is_the_best_for_its_own_plays_of_all_days() -> None:
+    own = [row(3, 0, 1, 0.2), row(3, 1, 1, 0.2), row(4, 2, 1, 0.2), row(4, 3, 1, 0.9), row(4, 4, 1, 0.0)]
+    others = [row(3, device, 0, 0.7) for device in range(20)]
+    video, rate = fall_back(*others, *own)
+    assert video == 1
+    assert rate == pytest.approx(0.2)
+
+
+def test_without_own_plays_its_rate_is_the_best_for_all() -> None:
+    clicked = [row(4, device, 1, clicked=True) for device in range(3)]
+    video, rate = fall_back(*clicked, row(4, 5, 0, 0.7), row(4, 6, 0, 0.7))
+    assert video == 1
+    assert rate == pytest.approx(0.7)
+    assert fall_back(*clicked) == (1, 1.0)
+    assert fall_back(row(4, 0, 3)) == (0, 1.0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_fallbacks_rate_is_that_of_a_fine_search(seed: int) -> None:
+    log = draw_log(seed, devices=40)
+    durations = pl.Series([10.0] * 15, dtype=pl.Float32)
+    video, answer = find_fallback(log, durations)
+    rates = log.filter((pl.col("video") == video) & (pl.col("t") > 0))["t"].cast(pl.Float64).to_numpy()
+    tried = np.concatenate([np.linspace(0, rates.max(), 3001), rates])
+    best = score_rates(rates[None, :], tried[:, None]).mean(axis=1).max()
+    earned = score_rates(rates, np.array(answer)).mean()
+    assert best - 0.01 < earned <= best + 1e-9

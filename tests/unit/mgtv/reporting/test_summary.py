@@ -1,0 +1,283 @@
+"""The closing summary: scores and ladder by hand, notes of all days pooled, days side by side, what is told."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from common.pipeline.run import Result
+from common.ranking.conditional_logit import Logit
+from common.ranking.gbdt import Ranker
+from common.submission import Checked
+from competitions.mgtv.competition import load_config
+from competitions.mgtv.io import reader
+from competitions.mgtv.labels import score_rates
+from competitions.mgtv.models import click_ranker, decision
+from competitions.mgtv.models.completion import Bins, Completion
+from competitions.mgtv.models.decision import ANSWERS, PICKS, Values
+from competitions.mgtv.reporting.summary import (
+    GAINS_SHOWN,
+    Measured,
+    Outcome,
+    Prepared,
+    Tables,
+    compare_days,
+    judge,
+    list_notes,
+    measure,
+    measure_truth,
+    pool_ladder,
+    rank_gains,
+    sum_up,
+    summarise,
+)
+from competitions.mgtv.split import Asked, Plan
+from tests.unit.mgtv.mgtv_world import Floats, serve
+
+NONE = np.empty(0)
+
+
+def kept(value: Any) -> Result[Any]:
+    return Result("key", lambda: value)
+
+
+def value(answer: list[float], expected: list[float]) -> Values:
+    return Values(np.array(answer), np.array(expected), np.array(answer) + 1, np.array(answer) + 2)
+
+
+# --- scores ---
+
+
+def test_scores_are_summed_up_by_hand() -> None:
+    found = sum_up(np.array([1.0, 0, 1, 1]), np.array([0.5, 0, 1.0, 0.1]))
+    assert found["score"] == pytest.approx(0.4)
+    assert found["error"] == pytest.approx(((0.1**2 + 0.4**2 + 0.6**2 + 0.3**2) / 4 / 4) ** 0.5)
+    assert found["hit_rate"] == 0.75
+    assert found["score_of_hits"] == pytest.approx(1.6 / 3)
+    assert sum_up(np.zeros(2), np.zeros(2))["score_of_hits"] == 0
+
+
+def ladder_of(*scores: float) -> dict[tuple[str, str], tuple[Floats, Floats]]:
+    """Devices that earn this in the last cell, half of it in the cell before, and so on; a hit earns anything."""
+    cells = [(picked, answered) for picked in PICKS for answered in ANSWERS]
+    earned = [np.array(scores) / 2**back for back in range(len(cells))][::-1]
+    return {cell: ((told > 0).astype(float), told) for cell, told in zip(cells, earned, strict=True)}
+
+
+def test_the_ladder_pools_devices_not_days() -> None:
+    """Two days of 1 and 3 devices: the mean is over the four."""
+    rows = pool_ladder([ladder_of(1.0), ladder_of(0.0, 0.0, 0.5)])
+    assert [row["pick"] for row in rows] == list(PICKS)
+    assert [list(row) for row in rows] == [["pick", "hit_rate", *ANSWERS]] * 3
+    assert [row["hit_rate"] for row in rows] == [0.5] * 3
+    mean = 1.5 / 4
+    told = [row[answered] for row in rows for answered in ANSWERS]
+    assert told == pytest.approx([mean / 2**back for back in range(len(told))][::-1])
+
+
+def test_the_decision_weighs_what_is_expected_by_the_power() -> None:
+    day = serve([2, 2], [0, 1], rates=[0.5, np.nan, np.nan, 0.2])
+    probabilities = np.array([0.4, 0.6, 0.5, 0.5])
+    worth = value([0.5, 0.1, 0.3, 0.0], [0.9, 0.5, 0.5, 0.6])
+    found = judge([day], [probabilities], [worth], 1.0)
+    assert found["hit_rate"] == 1
+    assert found["score"] == pytest.approx(0.75)
+    plain = judge([day], [probabilities], [worth], 0.0)
+    assert (plain["hit_rate"], plain["score"]) == (0, 0)
+    assert plain["log_likelihood"] == found["log_likelihood"] == pytest.approx(np.log([0.4, 0.5]).mean())
+
+
+def test_days_count_by_their_devices() -> None:
+    few, many = serve([2], [0]), serve([2, 2, 2], [0, 0, 1])
+    one, other = np.array([0.9, 0.1]), np.array([0.2, 0.8] * 3)
+    worth = [value([1.0] * 2, [1.0] * 2), value([1.0] * 6, [1.0] * 6)]
+    found = judge([few, many], [one, other], worth, 1.0)
+    assert found["hit_rate"] == found["score"] == 0.5
+    assert found["log_likelihood"] == pytest.approx(np.log([0.9, 0.2, 0.2, 0.8]).mean())
+
+
+def test_each_model_the_blend_and_each_day_are_measured() -> None:
+    rng = np.random.default_rng(0)
+    days = [serve([3] * 40, rng.integers(0, 3, 40).tolist(), rates=rng.random(120) + 0.1, day=day) for day in (7, 8)]
+    scores = [np.column_stack([day.rows.labels * 2 + rng.normal(size=120), rng.normal(size=120)]) for day in days]
+    values = [value(rng.random(120).tolist(), (rng.random(120) / 2 + 0.5).tolist()) for _ in days]
+    mixed = click_ranker.mix_across(days, scores, ["one", "two"], 0.01)
+    found = measure(days, scores, mixed, values, ["one", "two"], 0.5, 3)
+    assert list(found.models) == ["one", "two", "blend"]
+    second = click_ranker.mix_across(days, [score[:, 1:] for score in scores], ["two"], 0.0)
+    assert found.models["two"] == judge(days, second, values, 0.5)
+    assert found.models["blend"] == found.final == judge(days, mixed, values, 0.5)
+    assert found.models["one"]["hit_rate"] > found.models["two"]["hit_rate"] + 0.2
+    assert found.days == {day.day: judge([day], [p], [v], 0.5) for day, p, v in zip(days, mixed, values, strict=True)}
+    assert found.days[7] != found.days[8]
+    climbed = [decision.climb(day, p, v, 3) for day, p, v in zip(days, mixed, values, strict=True)]
+    assert found.ladder == pool_ladder(climbed)
+
+
+# --- a run by hand ---
+
+FEATURES = {"device_days": [np.nan, np.nan, 2.0, 2.0, 2.0, 2.0, 2.0]}
+TRAIN = serve([2, 1, 4], [1, 0, 0], FEATURES, [0.1, 0.5, 0.9, 0.1, 0.1, np.nan, 0.2], queries=3, day=5)
+VALID = serve([2], [0], {"device_days": [1.0, 1.0]}, [0.0, np.nan], day=6)
+TEST = serve([1, 3, 2], [0, 0, 0], {"device_days": [np.nan, 1, 1, 1, 1, 1]}, [np.nan] * 6, queries=4, day=7)
+TEST = replace(TEST, rows=replace(TEST.rows, labels=np.zeros(6, np.float32)))
+ASKED = Asked(
+    7,
+    pl.DataFrame({"query": [0, 1, 2, 3], "device": [3, 1, 0, 2]}),
+    pl.DataFrame({"query": [0, 1, 1, 1, 3, 3], "device": [3, 1, 1, 1, 2, 2], "video": [0, 0, 1, 2, 2, 1]}),
+)
+CODES = reader.Codes(pl.DataFrame({"did": ["a", "b", "c", "d"]}), pl.DataFrame({"vid": [10, 20, 30]}))
+
+
+def blend_of(*weights: float) -> Logit:
+    places, plain = np.arange(len(weights)), np.zeros(len(weights), np.float32)
+    return Logit(plain, plain + 1, places, places[:0], np.array(weights), 1)
+
+
+def day_log(day: int, *plays: float, notes: tuple[reader.Note, ...]) -> reader.Day:
+    frame = pl.DataFrame({"day": [day] * len(plays), "video": [0] * len(plays), "play": plays})
+    return reader.Day(frame.cast({"video": pl.Int32}), None, notes)
+
+
+@pytest.fixture
+def outcome() -> Outcome:
+    def note(what: str, rows: int, file: str = "f") -> reader.Note:
+        return reader.Note(file, what, rows, "kept")
+
+    lengths = pl.DataFrame({"video": [0], "duration": [10.0]}, schema={"video": pl.Int32, "duration": pl.Float32})
+    tables = Tables(
+        kept(CODES),
+        kept(reader.Videos(lengths, (note("blank", 1, "videos"),))),
+        kept(reader.Profiles(pl.DataFrame(), (note("blank", 2, "profiles"),))),
+        kept(reader.Comments(pl.DataFrame(), (note("blank", 3, "comments"),))),
+        [
+            kept(day_log(5, 11.0, 9.0, notes=(note("odd", 4, "day5"), reader.Note("day5", "odd", 1, "left out")))),
+            kept(day_log(6, 12.0, 13.0, notes=(note("odd", 5, "day6"), note("rare", 6, "day6")))),
+        ],
+        kept(reader.Test(pl.DataFrame(), pl.DataFrame(), (note("blank", 7, "test"),))),
+    )
+    prepared = Prepared(
+        tables,
+        Plan((5,), (6,), 7, 1),
+        {5: kept(TRAIN), 6: kept(VALID)},
+        {},
+        kept(ASKED),
+        kept(TEST),
+        kept((0, 0.5)),
+    )
+    files = reader.RawFiles((), Path(), None, (), Path(), Path(), "B", (note("gap", 1, "folder"),))
+    gains = ({"a": 100.0, "b": 0.0}, {"a": 1.0, "b": 3.0})
+    rankers = [kept(Ranker("logit", None, rounds, gain)) for rounds, gain in zip((5, 6), gains, strict=True)]
+    completion = Completion(Bins(NONE, NONE, NONE, NONE), None, (), 9)
+    scores = {"score": 0.3, "error": 0.01, "hit_rate": 0.5, "score_of_hits": 0.6, "log_likelihood": -1.0}
+    measured = Measured({"one": scores, "blend": scores}, [{"pick": "random"}], {6: scores}, scores)
+    return Outcome(
+        files,
+        load_config(["watch.models=['logit', 'xgboost_softmax']"]),
+        prepared,
+        {6: rankers},
+        {6: kept(completion)},
+        kept(blend_of(0.25, 1.5)),
+        kept([]),
+        [],
+        kept(measured),
+        kept(np.array([[0.0], [1.0], [0.0], [0.5], [0.0], [9.0]])),
+        kept(value([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [1.0] * 6)),
+        kept(pl.DataFrame()),
+        Checked(Path("x") / "result.csv", 4, ("rule",)),
+    )
+
+
+def test_notes_of_all_days_are_pooled_and_others_kept(outcome: Outcome) -> None:
+    told = [(note.file, note.what, note.rows, note.done) for note in list_notes(outcome)]
+    assert told == [
+        ("folder", "gap", 1, "kept"),
+        ("videos", "blank", 1, "kept"),
+        ("profiles", "blank", 2, "kept"),
+        ("comments", "blank", 3, "kept"),
+        ("test", "blank", 7, "kept"),
+        ("the logs of all days", "odd", 9, "kept"),
+        ("the logs of all days", "odd", 1, "left out"),
+        ("the logs of all days", "play longer than its video", 3, "kept"),
+        ("the logs of all days", "rare", 6, "kept"),
+    ]
+
+
+def test_days_side_by_side_by_hand(outcome: Outcome) -> None:
+    rows = compare_days(outcome)
+    assert list(rows[0]) == ["what", "day 5", "day 6", "test"]
+    table = {row["what"]: (row["day 5"], row["day 6"], row["test"]) for row in rows}
+    assert table == {
+        "devices": (3, 1, 4),
+        "videos shown, mean": (pytest.approx(7 / 3), 2, 2),
+        "videos shown, most": (4, 2, 3),
+        "hit rate of a random pick": (
+            pytest.approx((1 / 2 + 1 + 1 / 4) / 3),
+            0.5,
+            pytest.approx((1 + 1 / 3 + 1 / 2) / 3),
+        ),
+        "rate, 25 %": (pytest.approx(0.3), pytest.approx(np.nan, nan_ok=True), pytest.approx(np.nan, nan_ok=True)),
+        "rate, median": (0.5, pytest.approx(np.nan, nan_ok=True), pytest.approx(np.nan, nan_ok=True)),
+        "rate, 75 %": (pytest.approx(0.7), pytest.approx(np.nan, nan_ok=True), pytest.approx(np.nan, nan_ok=True)),
+        "without a past": (pytest.approx(2 / 7), 0, pytest.approx(1 / 6)),
+    }
+
+
+def test_gains_are_mean_shares_the_largest_first() -> None:
+    one, two = (Ranker("logit", None, 1, gain) for gain in ({"a": 1.0, "b": 3.0}, {"b": 0.0, "c": 2.0}))
+    assert list(rank_gains([one, two]).items()) == [("c", 0.5), ("b", 0.375), ("a", 0.125)]
+    assert rank_gains([Ranker("logit", None, 1, {"a": 0.0})]) == {"a": 0}
+    many = Ranker("logit", None, 1, {str(number): float(number) for number in range(GAINS_SHOWN + 5)})
+    assert list(rank_gains([many])) == [str(number) for number in range(GAINS_SHOWN + 4, 4, -1)]
+
+
+def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) -> None:
+    summary = summarise(outcome)
+    again = json.loads(json.dumps(summary))
+    assert {name: again[name] for name in again if name != "days"} == {
+        name: summary[name] for name in summary if name != "days"
+    }
+    assert summary["notes"][0] == {"file": "folder", "what": "gap", "rows": 1, "done": "kept"}
+    assert (summary["cv"]["score"], summary["cv"]["devices"]) == (0.3, 1)
+    assert list(summary["models"]) == ["one", "blend"]
+    assert summary["by_day"] == {"6": summary["models"]["blend"]}
+    assert summary["rounds"] == {"day 6": {"logit": 5, "xgboost_softmax": 6, "completion": 9}}
+    assert summary["blend"] == {
+        "models": ["logit", "xgboost_softmax"],
+        "weights": {"logit": 0.25, "xgboost_softmax": 1.5},
+    }
+    assert summary["gains"] == {"a": 0.625, "b": 0.375}
+    assert summary["board"] == "B"
+    assert summary["submission"] == {"path": str(Path("x/result.csv")), "rows": 4}
+    assert [row["what"] for row in summary["days"]] == [row["what"] for row in compare_days(outcome)]
+
+
+# --- the simulated truth ---
+
+
+@pytest.fixture
+def told(outcome: Outcome) -> Outcome:
+    """The same with one model, whose scores are the mix."""
+    return replace(outcome, blend=kept(blend_of(1.0)))
+
+
+def test_the_ladder_on_a_known_truth(told: Outcome) -> None:
+    """d is not in the truth, a was shown nothing, b hits its first video, c is told 20 (rate .3), which it was."""
+    truth = pl.DataFrame({"did": ["b", "c", "a"], "vid": [10, 20, 10], "completion_rate": [0.5, 0.3, 0.5]})
+    rows = {row["pick"]: row for row in measure_truth(told, truth)}
+    assert rows["P(watch)"]["hit_rate"] == 1
+    earned = score_rates(np.array([0.5, 0.3]), np.array([0.2, 0.6])).mean()
+    assert rows["P(watch)"]["max E[s]"] == rows["P(watch) x E[s]"]["max E[s]"] == pytest.approx(earned)
+    assert rows["P(watch)"]["p = 0"] == 0.5
+    missed = pl.DataFrame({"did": ["b", "c"], "vid": [20, 20], "completion_rate": [0.5, 0.3]})
+    assert {row["pick"]: row for row in measure_truth(told, missed)}["P(watch)"]["hit_rate"] == 0.5
+
+
+def test_a_truth_of_nothing_watched_earns_nothing(told: Outcome) -> None:
+    truth = pl.DataFrame({"did": ["b"], "vid": [10], "completion_rate": [0.0]})
+    rows = {row["pick"]: row for row in measure_truth(told, truth)}
+    assert (rows["P(watch)"]["hit_rate"], rows["P(watch)"]["max E[s]"]) == (1, 0)

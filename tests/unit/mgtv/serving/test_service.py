@@ -1,0 +1,149 @@
+"""Devices answered from an export, one at a time: the features, the pick and the rate of the pipeline."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import polars as pl
+import pytest
+
+from common.errors import UserError
+from common.ranking.conditional_logit import Logit, fit_logit
+from common.ranking.gbdt import Ranker, Rows, fit, to_matrix
+from common.serving.benchmark import answer_all, ignore
+from competitions.mgtv.competition import load_config
+from competitions.mgtv.config import BLOCKS, MgtvConfig
+from competitions.mgtv.features.build import Sources, build
+from competitions.mgtv.models import click_ranker, completion, decision
+from competitions.mgtv.models.completion import Completion
+from competitions.mgtv.models.dataset import Served
+from competitions.mgtv.models.dataset import serve as serve_day
+from competitions.mgtv.serving import export
+from competitions.mgtv.serving import service as serving
+from tests.unit.mgtv.mgtv_world import SETTINGS, ask_about, draw_comments, draw_log, draw_videos, gather
+
+DAY = 5
+PROFILES = pl.DataFrame(
+    {
+        "device": range(12),
+        "f0": [7.0, 2.5, None] * 4,
+        "f3": [0.5, None] * 6,
+        "f87": [10, 30, 20, None, 10, 30] * 2,
+    },
+    schema={"device": pl.Int32, "f0": pl.Float32, "f3": pl.Float32, "f87": pl.Int32},
+)
+ASKED = ask_about(DAY, {device: [device, 3, 12, 7, 0][: 2 + device % 4] for device in range(11)} | {77: [1, 14]})
+CONFIG: MgtvConfig = msgspec.structs.replace(load_config([]), features=SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def sources() -> Sources:
+    return gather(draw_log(0), draw_videos(0), PROFILES, draw_comments(0))
+
+
+@pytest.fixture(scope="module")
+def day(sources: Sources) -> Served:
+    """The day as the pipeline serves it, with answers and rates drawn."""
+    served, rng = serve_day(sources, ASKED, None, SETTINGS, CONFIG.seed), np.random.default_rng(0)
+    labels = np.zeros(len(served.rates), np.float32)
+    labels[np.cumsum(served.rows.sizes) - 1] = 1
+    rows = replace(served.rows, labels=labels)
+    return replace(served, rows=rows, rates=rng.gamma(1, 0.6, len(labels)), scorable=served.scorable)
+
+
+@pytest.fixture(scope="module")
+def models(day: Served) -> tuple[list[Ranker], Completion, Logit]:
+    told = {"num_leaves": 4, "min_data_in_leaf": 3, "num_threads": 1}
+    rankers = [
+        fit("lightgbm_softmax", told, day.rows, None, 10, 0, 0),
+        fit("logit", {"l2": 0.1}, day.rows, None, 20, 0, 0),
+    ]
+    names = tuple(name for name in day.rows.names if not name.startswith("list_"))
+    bins = completion.make_bins(day.rates, 4, 41)
+    own = day.rows.features[:, [day.rows.names.index(name) for name in names]]
+    fitted = completion.fit(own, day.rates, names, bins, None, told, 8, 0, 0)
+    scored = Rows(("a", "b"), click_ranker.score(day, rankers).astype(np.float32), day.rows.labels, day.rows.sizes)
+    return rankers, fitted, fit_logit(scored, None, 0.1)
+
+
+def write(
+    sources: Sources, models: tuple[list[Ranker], Completion, Logit], folder: Path, share: float = 1.0
+) -> list[pl.DataFrame]:
+    rankers, fitted, blend = models
+    cuts = [export.Cut("both", "whole", (0, 1), share, blend)]
+    export.write_world(export.World(ASKED, rankers, fitted), sources, CONFIG, cuts, folder / "export")
+    export.write_requests(ASKED, ASKED.rows["query"].unique().to_numpy(), folder / "requests")
+    return serving.read_requests(folder / "requests")
+
+
+def answer_of_pipeline(day: Served, models: tuple[list[Ranker], Completion, Logit]) -> np.ndarray:
+    rankers, fitted, blend = models
+    values = decision.value_rows(day, fitted, CONFIG.truth.no_duration)
+    mixed = click_ranker.mix(blend, click_ranker.score(day, rankers), day)
+    rows = decision.pick(decision.weigh(mixed, values, CONFIG.decide.power), day.rows.sizes)
+    return np.column_stack([ASKED.rows["video"].to_numpy()[rows], values.answer[rows]])
+
+
+def test_features_of_one_device_are_those_of_the_whole_day(
+    sources: Sources, models: tuple[list[Ranker], Completion, Logit], tmp_path: Path
+) -> None:
+    requests = write(sources, models, tmp_path)
+    service = serving.load(tmp_path / "export", "whole")
+    found = pl.concat([service.tables.describe(service.ask([request]), ignore) for request in requests])
+    whole = build(sources, ASKED, SETTINGS, CONFIG.seed)
+    assert found.columns == whole.columns
+    assert {name.partition("_")[0] for name in found.columns} == {*BLOCKS}
+    np.testing.assert_array_equal(to_matrix(found), to_matrix(whole))
+
+
+def test_one_device_at_a_time_is_answered_as_by_the_pipeline(
+    sources: Sources, day: Served, models: tuple[list[Ranker], Completion, Logit], tmp_path: Path
+) -> None:
+    requests = write(sources, models, tmp_path)
+    service = serving.load(tmp_path / "export", "whole")
+    expected = answer_of_pipeline(day, models)
+    one_by_one = np.array([service.answer([request], ignore)[0] for request in requests])
+    np.testing.assert_allclose(one_by_one, expected, rtol=1e-12)
+    np.testing.assert_array_equal(np.array(answer_all(service, requests, batch=5)), one_by_one)
+    assert len(np.unique(expected[:, 1])) > 1
+
+
+def test_a_share_of_the_trees_is_taken_of_the_completion_too(
+    sources: Sources, models: tuple[list[Ranker], Completion, Logit], tmp_path: Path
+) -> None:
+    write(sources, models, tmp_path, share=0.5)
+    service = serving.load(tmp_path / "export", "whole")
+    assert service.models[0].rounds == 5
+    assert service.completion.num_trees() == 4 * len(models[1].bins.table)
+
+
+def test_a_video_without_a_duration_is_worth_nothing(
+    sources: Sources, models: tuple[list[Ranker], Completion, Logit], tmp_path: Path
+) -> None:
+    lost = sources.videos.with_columns(duration=pl.when(pl.col("video") != 3).then("duration"))
+    requests = write(replace(sources, videos=lost), models, tmp_path)
+    answers = answer_all(serving.load(tmp_path / "export", "whole"), requests)
+    shown = [request["video"].to_list() for request in requests]
+    assert any(3 in videos for videos in shown)
+    assert all(answer[0] != 3 for answer in answers)
+
+
+def test_a_completion_that_fitted_nothing_has_one_answer(
+    sources: Sources, models: tuple[list[Ranker], Completion, Logit], tmp_path: Path
+) -> None:
+    rankers, _, blend = models
+    bins = completion.make_bins(np.ones(30), 4, 41)
+    assert len(bins.table) == 1
+    requests = write(sources, (rankers, Completion(bins, None, (), 0), blend), tmp_path)
+    answers = answer_all(serving.load(tmp_path / "export", "whole"), requests)
+    assert {rate for _, rate in answers} == {1.0}
+
+
+def test_a_damaged_completion_is_told_in_a_sentence(
+    sources: Sources, models: tuple[list[Ranker], Completion, Logit], tmp_path: Path
+) -> None:
+    write(sources, models, tmp_path)
+    (tmp_path / "export" / "whole" / serving.COMPLETION).write_text("nothing")
+    with pytest.raises(UserError, match=r"completion.txt cannot be read"):
+        serving.load(tmp_path / "export", "whole")

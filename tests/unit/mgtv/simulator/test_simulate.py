@@ -1,0 +1,293 @@
+"""The MGTV simulator: the host's layout, the same bytes again, marginals, what the files let one learn, refusals."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from common.datasets.simulated import REPORT
+from common.errors import UserError
+from competitions.mgtv.io import schema
+from competitions.mgtv.simulator import comments, profiles, simulate
+from competitions.mgtv.simulator.catalogue import make_catalogue
+from competitions.mgtv.simulator.constants import measure
+
+SCALE, SEED = 0.006, 3
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> simulate.Simulation:
+    """One simulation, shared by the tests that only read."""
+    return simulate.simulate(tmp_path_factory.mktemp("simulated") / "raw", SCALE, SEED)
+
+
+@pytest.fixture(scope="module")
+def videos(made: simulate.Simulation) -> pl.DataFrame:
+    return pl.read_csv(made.folder / schema.VIDEOS)
+
+
+@pytest.fixture(scope="module")
+def shows(made: simulate.Simulation) -> pl.DataFrame:
+    """Every shown pair of a day once, with its place and whether it was clicked."""
+    days = []
+    for day in range(1, 31):
+        clicked = pl.read_csv(made.folder / schema.click_path(day), columns=["did", "vid"]).unique()
+        shown = pl.read_csv(made.folder / schema.show_path(day)).unique(maintain_order=True)
+        joined = shown.join(clicked.with_columns(click=1), on=["did", "vid"], how="left", maintain_order="left")
+        place = pl.int_range(pl.len()).over("did")
+        days.append(joined.with_columns(pl.col("click").fill_null(0), place=place, day=pl.lit(day)))
+    return pl.concat(days)
+
+
+@pytest.fixture(scope="module")
+def plays(made: simulate.Simulation, videos: pl.DataFrame) -> pl.DataFrame:
+    """Every play with its day and completion, where the duration is known."""
+    paths = [(day, made.folder / schema.play_path(day)) for day in range(1, 31)]
+    plays = pl.concat([pl.read_csv(path).with_columns(day=pl.lit(day)) for day, path in paths])
+    joined = plays.drop("item_cid").join(videos, on="vid", maintain_order="left")
+    return joined.filter(pl.col("item_duration") > 0).with_columns(t=pl.col("play_time") / pl.col("item_duration"))
+
+
+@pytest.fixture(scope="module")
+def measured(made: simulate.Simulation) -> dict[str, float]:
+    return dict(simulate.describe(made.folder).select("what", "simulated").iter_rows())
+
+
+def digest(folder: Path) -> dict[str, str]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
+    first, again, other = (
+        digest(simulate.simulate(tmp_path / name, 0.0005, seed).folder)
+        for name, seed in (("one", 1), ("two", 1), ("three", 2))
+    )
+    assert first == again
+    assert first.keys() == other.keys()
+    same = {name for name in first if first[name] == other[name]}
+    assert same == set()
+
+
+def test_the_layout_is_whole_and_nothing_else_is_there(made: simulate.Simulation) -> None:
+    paths = {path(day) for day in range(1, 31) for path in (schema.show_path, schema.click_path, schema.play_path)}
+    paths |= {schema.VIDEOS, schema.PROFILES, schema.ASKED.format(board="A"), schema.SHOWN.format(board="A")}
+    paths |= {f"{schema.COMMENTS}/{number}.xlsx" for number in (1, 2)} | {"truth.csv", REPORT}
+    assert digest(made.folder).keys() == paths
+
+
+def test_the_columns_are_the_hosts(made: simulate.Simulation) -> None:
+    def header(path: str) -> tuple[str, ...]:
+        return tuple((made.folder / path).read_text(encoding="utf-8").split("\n", 1)[0].split(","))
+
+    assert header(schema.show_path(7)) == schema.SHOW_COLUMNS
+    assert header(schema.click_path(7)) == ("did", "vid", "item_cid", "click_time")
+    assert header(schema.play_path(7)) == ("did", "vid", "item_cid", "play_time")
+    assert header(schema.VIDEOS) == schema.VIDEO_COLUMNS
+    assert header(schema.PROFILES) == schema.PROFILE_COLUMNS
+    assert header(schema.ASKED.format(board="A")) == ("did",)
+    assert header(schema.SHOWN.format(board="A")) == schema.SHOW_COLUMNS
+    assert header("truth.csv") == schema.SUBMISSION_COLUMNS
+
+
+def test_the_report_counts_what_is_in_the_files(made: simulate.Simulation, videos: pl.DataFrame) -> None:
+    report = json.loads((made.folder / REPORT).read_text(encoding="utf-8"))
+    assert report["rows"] == made.rows
+    assert {name: report[name] for name in ("version", "scale", "seed")} == {
+        "version": simulate.VERSION,
+        "scale": SCALE,
+        "seed": SEED,
+    }
+    assert report["oracle"]["score"] == made.oracle.score
+    for name, path in (("impressions", schema.show_path), ("clicks", schema.click_path), ("plays", schema.play_path)):
+        rows = sum(pl.read_csv(made.folder / path(day)).height for day in range(1, 31))
+        assert made.rows[name] == rows, name
+    assert made.rows["truth"] == pl.read_csv(made.truth).height == made.oracle.truths
+    assert made.rows["videos"] == videos.height == videos["vid"].n_unique()
+    assert measure(1.0).devices == 1_500_000
+
+
+def test_values_have_the_forms_of_the_host(made: simulate.Simulation, videos: pl.DataFrame) -> None:
+    clicks = pl.read_csv(made.folder / schema.click_path(9))
+    assert clicks["did"].str.contains(r"^[0-9a-f]{32}$").all()
+    assert clicks["click_time"].str.contains(r"^2025-06-09 \d\d:\d\d:\d\d$").all()
+    assert clicks["click_time"].is_sorted()
+    order = clicks.group_by("did", maintain_order=True).agg(pl.col("click_time").n_unique() == pl.len())
+    assert order["click_time"].all()
+    seconds = pl.read_csv(made.folder / schema.play_path(9), schema_overrides={"play_time": pl.String})["play_time"]
+    assert seconds.str.contains(r"^\d+\.\d{3}$").all()
+    assert set(videos["item_isIntact"]) == {1, 2, 3, 4, 5, 9}
+    assert 6 <= videos["item_classify"].n_unique() <= 12
+    assert videos["item_duration"].null_count() > 0
+    assert (videos["item_duration"] == 0).any()
+    minutes = videos.filter(pl.col("item_duration") > 0).select("item_isIntact", m=pl.col("item_duration") / 60)
+    for kind, low, high in ((1, 20, 90), (2, 1, 5), (3, 0.5, 2)):
+        assert minutes.filter(item_isIntact=kind)["m"].is_between(low - 0.01, high + 0.01).all()
+
+
+def test_profiles_have_the_hosts_oddities(made: simulate.Simulation) -> None:
+    rows = pl.read_csv(made.folder / schema.PROFILES, infer_schema_length=None)
+    assert rows["did"].n_unique() == rows.height
+    assert 0.98 < rows.height / made.rows["devices"] < 1
+    assert rows["f67"].drop_nulls().n_unique() == 1
+    assert all(rows[f"f{at}"].null_count() == rows.height for at in profiles.EMPTY)
+    assert all(0 < rows[f"f{at}"].null_count() < rows.height for at in range(87) if at not in profiles.EMPTY)
+    assert rows["f0"].n_unique() > 400
+    assert 300 < rows["f68"].n_unique() <= 501
+    counts = rows["f29"].drop_nulls()
+    assert (counts % 1 == 0).all()
+    assert float(counts.max()) > 20 * float(counts.median())  # type: ignore[arg-type]
+    assert set(rows["f87"].drop_nulls()) == set(profiles.WORDS)
+
+
+def test_comments_tell_of_the_quality(made: simulate.Simulation, videos: pl.DataFrame) -> None:
+    books = [
+        pl.read_excel(made.folder / schema.COMMENTS / f"{number}.xlsx", sheet_name=schema.COMMENT_SHEET)
+        for number in (1, 2)
+    ]
+    frame = pl.concat(books)
+    assert tuple(frame.columns) == schema.COMMENT_COLUMNS
+    assert frame.height == made.rows["comments"]
+    assert frame["ctime"].str.contains(r"^2025-06-\d\d \d\d:\d\d:\d\d$").all()
+    joined = frame.join(videos, left_on="videoid", right_on="vid")
+    assert (joined["etime"] <= joined["item_duration"].fill_null(10**6).replace(0, 10**6) * 1000).all()
+    catalogue = make_catalogue(measure(SCALE), SEED)
+    quality = pl.DataFrame({"videoid": catalogue.videos.code, "quality": catalogue.videos.quality})
+    toned = frame.join(quality, on="videoid")
+    means = {
+        words: toned.filter(pl.col("content").str.contains_any(list(words)))["quality"].mean()
+        for words in (comments.GOOD, comments.PLAIN, comments.BAD)
+    }
+    assert means[comments.GOOD] > means[comments.PLAIN] + 0.2 > means[comments.BAD] + 0.4  # type: ignore[operator]
+
+
+def test_the_truth_is_the_first_click_of_the_asked(made: simulate.Simulation) -> None:
+    truth = pl.read_csv(made.truth)
+    asked = pl.read_csv(made.folder / schema.ASKED.format(board="A"))["did"]
+    shown = pl.read_csv(made.folder / schema.SHOWN.format(board="A"))
+    assert truth["did"].n_unique() == truth.height
+    assert asked.n_unique() == asked.len()
+    assert set(truth["did"]) <= set(asked)
+    assert (truth["completion_rate"] > 0).all()
+    assert 0.97 < truth.height / asked.len() <= 1
+    assert set(shown["did"]) <= set(asked)
+    listed = truth.filter(pl.col("did").is_in(shown["did"].implode()))
+    assert listed.join(shown.unique(), on=["did", "vid"]).height == listed.height
+    assert shown.height == made.rows["shown"]
+
+
+def test_marginals_are_near_what_is_known(made: simulate.Simulation) -> None:
+    table = simulate.describe(made.folder)
+    assert table.columns == ["what", "simulated", "target"]
+    assert table["what"].is_unique().all()
+    assert table["simulated"].is_not_null().all()
+    known = {what: (value, target) for what, value, target in table.iter_rows() if target is not None}
+    width = {"clickers a day": 0.08, "clicks a clicker": 0.03, "pairs clicked once": 0.05}
+    for what, share in width.items():
+        assert known[what][0] == pytest.approx(known[what][1], rel=share), what
+    value, target = known["clicked videos of a day that are new"]
+    assert 0.08 < value < target
+
+
+def test_marginals_are_near_what_is_assumed(measured: dict[str, float]) -> None:
+    bands = {
+        "devices with a list a day": (240_000 * SCALE * 0.93, 240_000 * SCALE * 1.07),
+        "videos a list": (7.4, 8.6),
+        "CTR": (0.10, 0.135),
+        "clicks that were not shown": (0, 0.001),
+        "clicks without a play": (0, 0.0015),
+        "clicks of unknown videos": (0, 0.001),
+        "clicks on features": (0.6, 0.85),
+        "clicks on the episode after the one before": (0.07, 0.3),
+        "completion, 10 %": (0.01, 0.08),
+        "completion below 0.1": (0.15, 0.3),
+        "completion above 0.9": (0.35, 0.6),
+        "completion above 1": (0.05, 0.2),
+        "profile columns without a value": (5, 5),
+    }
+    off = {name: measured[name] for name, (low, high) in bands.items() if not low <= measured[name] <= high}
+    assert off == {}
+
+
+def test_describe_measures_what_is_in_the_files(measured: dict[str, float], shows: pl.DataFrame) -> None:
+    assert measured["CTR"] == pytest.approx(shows["click"].mean())
+    assert measured["videos a list"] == pytest.approx(shows.group_by("day", "did").len()["len"].mean())
+    assert measured["CTR at place 2"] == pytest.approx(shows.filter(place=1)["click"].mean())
+
+
+def test_clicks_fall_with_the_place(shows: pl.DataFrame) -> None:
+    long = shows.filter(pl.len().over("day", "did") >= 8)
+    rates = [long.filter(place=place)["click"].mean() for place in (0, 2, 7)]
+    assert rates[0] > 1.3 * rates[1] > 1.3 * 1.3 * rates[2]  # type: ignore[operator]
+
+
+def test_the_next_episode_can_be_told_from_the_past_and_is_clicked(
+    shows: pl.DataFrame, plays: pl.DataFrame, videos: pl.DataFrame
+) -> None:
+    """Of shown features, those after an episode that the device finished on an earlier day are clicked most."""
+    done = plays.filter(pl.col("t") >= 0.6, pl.col("item_isIntact") == 1, pl.col("item_cid") > 0)
+    done = done.select("did", "item_cid", "day", before="item_serialno").unique(["did", "item_cid", "day"], keep="last")
+    features = videos.filter(pl.col("item_isIntact") == 1).select("vid", "item_cid", "item_serialno")
+    rows = shows.join(features, on="vid").with_columns(since=pl.col("day") - 1).sort("since")
+    done = done.sort("day").rename({"day": "seen"})
+    found = rows.join_asof(done, left_on="since", right_on="seen", by=["did", "item_cid"], check_sortedness=False)
+    following = pl.col("item_serialno") == pl.col("before") + 1
+    known = found.filter(pl.col("before").is_not_null())
+    ahead, elsewhere = known.filter(following)["click"], known.filter(following.not_())["click"]
+    assert ahead.len() > 1000
+    assert ahead.mean() > 1.6 * elsewhere.mean()  # type: ignore[operator]
+    assert elsewhere.mean() > found.filter(pl.col("before").is_null())["click"].mean()  # type: ignore[operator]
+
+
+def test_completion_falls_with_the_duration_and_is_high_for_trailers(plays: pl.DataFrame) -> None:
+    edges = (120, 600, 2400)
+    bands = plays.with_columns(band=pl.sum_horizontal(pl.col("item_duration") >= edge for edge in edges))
+    means = bands.group_by("band").agg(pl.col("t").mean()).sort("band", descending=True)["t"]
+    assert means.is_sorted(), means
+    kinds = dict(plays.group_by("item_isIntact").agg(pl.col("t").mean()).iter_rows())
+    assert kinds[3] > kinds[2] > kinds[1] + 0.05
+    long = plays.filter(pl.col("item_isIntact") == 1)["t"]
+    assert (long < 0.1).mean() > (long.is_between(0.4, 0.5)).mean() < (long > 0.9).mean()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.0004, 4.1, -1.0, float("nan"), float("inf")])
+def test_a_scale_out_of_range_is_refused(tmp_path: Path, scale: float) -> None:
+    with pytest.raises(UserError, match="scale is"):
+        simulate.simulate(tmp_path / "raw", scale, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_seed_below_0_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="seed is -1"):
+        simulate.simulate(tmp_path / "raw", SCALE, -1)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "truth.csv", schema.SHOWS])
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UserError, match="no simulation"):
+        simulate.simulate(tmp_path, 0.0005, 1)
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_an_earlier_simulation_is_replaced_and_a_stopped_one_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulate.simulate(tmp_path / "raw", 0.0005, 1)
+    made = simulate.simulate(tmp_path / "raw", 0.0005, 2)
+    assert json.loads((made.folder / REPORT).read_text(encoding="utf-8"))["seed"] == 2
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(simulate, "ask", stop)
+    with pytest.raises(KeyboardInterrupt):
+        simulate.simulate(tmp_path / "other", 0.0005, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
+
+
+def test_describe_needs_a_finished_simulation(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no finished simulation"):
+        simulate.describe(tmp_path)

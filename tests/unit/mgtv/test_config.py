@@ -1,0 +1,72 @@
+"""The settings: what the files say, what a --set changes, and what cannot be."""
+
+import pytest
+
+from common.errors import UserError
+from competitions.mgtv.competition import load_config
+from competitions.mgtv.config import BLOCKS, MODELS
+
+
+def test_the_files_settings_hold_until_a_set_changes_them() -> None:
+    config = load_config(["seed=4", "watch.models=['logit']", "watch.logit.l2=0.5", "truth.clip=1"])
+    plain = load_config([])
+    assert (config.seed, config.watch.models, config.watch.logit) == (4, ("logit",), {"l2": 0.5})
+    assert (config.truth.clip, config.truth.rule) == (1, plain.truth.rule)
+    assert config.split == plain.split
+    assert plain.features.blocks == BLOCKS
+    assert set(plain.watch.models) <= set(MODELS)
+    assert plain.features.half_lives == tuple(sorted(set(plain.features.half_lives)))
+    assert plain.watch.catboost_softmax["loss_function"] == "QuerySoftMax"
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("features.blocks=['video', 'nope']", ["features.blocks", "nope", "sequence"]),
+        ("features.blocks=[]", ["features.blocks", "empty"]),
+        ("features.blocks=['video', 'video']", ["features.blocks", "video", "twice"]),
+        ("watch.models=['magic']", ["watch.models", "magic", "lightgbm_softmax"]),
+        ("watch.models=[]", ["watch.models", "empty"]),
+        ("watch.models=['logit', 'logit']", ["watch.models", "logit", "twice"]),
+        ("watch.blocks=['nope']", ["watch.blocks", "nope"]),
+        ("completion.blocks=['nope']", ["completion.blocks", "nope"]),
+        ("features.blocks=['video', 'device', 'list', 'profile', 'comment', 'sequence']", ["watch.blocks", "pair"]),
+        (
+            "features.blocks=['video', 'device', 'pair', 'list', 'comment', 'sequence']",
+            ["completion.blocks", "profile"],
+        ),
+        ("features.half_lives=[]", ["features.half_lives"]),
+        ("features.half_lives=[0.0]", ["features.half_lives", "> 0"]),
+        ("features.half_lives=[14.0, 2.0]", ["features.half_lives", "ascend"]),
+        ("features.half_lives=[2.0, 2.0]", ["features.half_lives", "ascend"]),
+        ("features.prior=0.0", ["features.prior", "> 0"]),
+        ("features.last_videos=0", ["features.last_videos", ">= 1"]),
+        ("truth.rule=best", ["truth.rule", "first_click"]),
+        ("truth.clip=-1", ["truth.clip", ">= 0"]),
+        ("truth.no_duration=perhaps", ["truth.no_duration", "nothing"]),
+        ("host.board=C", ["host.board", "auto"]),
+        ("host.several_plays=last", ["host.several_plays", "sum"]),
+        ("split.valid_days=0", ["split.valid_days", ">= 1"]),
+        ("split.train_days=0", ["split.train_days", ">= 1"]),
+        ("split.valid_queries=0", ["split.valid_queries", ">= 1"]),
+        ("watch.rounds=0", ["watch.rounds", ">= 1"]),
+        ("watch.blend_l2=-0.1", ["watch.blend_l2", ">= 0"]),
+        ("completion.bins=1", ["completion.bins", ">= 2"]),
+        ("completion.grid=9", ["completion.grid", ">= 10"]),
+        ("decide.power=-1", ["decide.power", ">= 0"]),
+        ("seed=-1", ["seed", "-1"]),
+        ("watch.nope=1", ["watch.nope"]),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_by_name(override: str, words: list[str]) -> None:
+    with pytest.raises(UserError) as refused:
+        load_config([override])
+    assert [word for word in words if word not in str(refused.value)] == []
+    assert "\n" not in str(refused.value)
+
+
+def test_models_on_fewer_blocks_than_are_built_are_settings_too() -> None:
+    config = load_config(["watch.blocks=['list']", "completion.blocks=['video']", "decide.power=0"])
+    assert (config.watch.blocks, config.completion.blocks, config.decide.power) == (("list",), ("video",), 0)
+    few = load_config(["features.blocks=['pair']", "watch.blocks=['pair']", "completion.blocks=['pair']"])
+    assert few.features.blocks == ("pair",)

@@ -1,0 +1,152 @@
+"""The score of an answer by hand, and which video of a device's day is the right one."""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from competitions.mgtv.config import TruthSettings
+from competitions.mgtv.labels import mark_truth, score_rates, stack_log
+
+DAY = {
+    "day": pl.Int16,
+    "device": pl.Int32,
+    "video": pl.Int32,
+    "position": pl.Int16,
+    "clicked": pl.Boolean,
+    "click_ms": pl.Int64,
+    "play": pl.Float32,
+}
+DURATIONS = pl.Series([10.0, 100.0, None, 40.0, 50.0], dtype=pl.Float32)
+
+
+def settings(rule: str = "first_click", clip: float = 0.0) -> TruthSettings:
+    return TruthSettings(rule=rule, clip=clip, no_duration="nothing")  # type: ignore[arg-type]
+
+
+def make_day(*rows: tuple[int, int, int | None, int | None, float | None], clicked: bool = True) -> pl.DataFrame:
+    """Rows of (device, video, position, click_ms, play)."""
+    told = [(1, device, video, place, clicked, at, play) for device, video, place, at, play in rows]
+    return pl.DataFrame(told, schema=DAY, orient="row")
+
+
+def find_answers(day: pl.DataFrame, rule: str) -> list[tuple[int, int]]:
+    """The (device, video) that are answers."""
+    marked = mark_truth(day, DURATIONS, settings(rule))
+    assert marked.drop("t", "answer").equals(day)
+    return marked.filter("answer").select("device", "video").rows()
+
+
+# --- the score ---
+
+
+@pytest.mark.parametrize(
+    ("truth", "answer", "earned"),
+    [
+        (0.5, 0.5, 1.0),
+        (0.5, 0.0, 0.5),
+        (0.5, 1.0, 0.5),
+        (0.01, 0.0, 0.5),
+        (3.0, 0.0, 0.5),
+        (1.0, 0.75, 1 / 1.5),
+        (0.2, 1.0, 1 / 3),
+        (0.25, 0.3125, 1 / 1.5),
+        (0.0, 0.0, 0.0),
+        (-1.0, -1.0, 0.0),
+        (np.nan, 0.5, 0.0),
+    ],
+)
+def test_the_score_by_hand(truth: float, answer: float, earned: float) -> None:
+    assert float(score_rates(np.array([truth]), np.array([answer]))[0]) == pytest.approx(earned, abs=1e-12)
+
+
+def test_scores_are_broadcast() -> None:
+    truth, answers = np.array([[0.5], [0.0], [np.nan]]), np.array([[0.5, 0.0]])
+    assert score_rates(truth, answers).tolist() == [[1, 0.5], [0, 0], [0, 0]]
+
+
+# --- the right video ---
+
+
+@pytest.mark.parametrize(
+    ("rule", "video"), [("first_click", 1), ("last_click", 0), ("longest_play", 3)], ids=lambda value: str(value)
+)
+def test_each_rule_finds_its_video(rule: str, video: int) -> None:
+    day = make_day((7, 0, 0, 30, 8.0), (7, 1, 1, 10, 5.0), (7, 3, 2, 20, 9.0))
+    assert find_answers(day, rule) == [(7, video)]
+
+
+def test_every_device_has_an_answer_of_its_own() -> None:
+    day = make_day((4, 0, 0, 30, 8.0), (4, 1, 1, 10, 5.0), (5, 0, 0, 1, 1.0), (5, 1, 1, 2, 2.0))
+    assert find_answers(day, "first_click") == [(4, 1), (5, 0)]
+    assert find_answers(day, "last_click") == [(4, 0), (5, 1)]
+    assert find_answers(day, "longest_play") == [(4, 0), (5, 1)]
+
+
+@pytest.mark.parametrize(("rule", "video"), [("first_click", 3), ("last_click", 0)])
+def test_of_clicks_at_one_time_the_first_or_last_position_counts(rule: str, video: int) -> None:
+    """The higher code stands first in the list."""
+    assert find_answers(make_day((7, 3, 0, 10, 1.0), (7, 0, 1, 10, 1.0)), rule) == [(7, video)]
+
+
+@pytest.mark.parametrize("rule", ["first_click", "last_click"])
+def test_of_clicks_at_one_time_one_that_was_shown_counts(rule: str) -> None:
+    assert find_answers(make_day((7, 3, 5, 10, 1.0), (7, 0, None, 10, 1.0)), rule) == [(7, 3)]
+
+
+@pytest.mark.parametrize(("rule", "video"), [("first_click", 0), ("last_click", 3)])
+def test_of_clicks_without_time_and_place_the_code_decides(rule: str, video: int) -> None:
+    assert find_answers(make_day((7, 3, None, None, 1.0), (7, 0, None, None, 1.0)), rule) == [(7, video)]
+
+
+@pytest.mark.parametrize("rule", ["first_click", "last_click"])
+def test_a_click_at_an_unknown_time_counts_where_there_is_no_other(rule: str) -> None:
+    assert find_answers(make_day((7, 0, 0, None, 1.0), (7, 1, 1, 99, 1.0)), rule) == [(7, 1)]
+    assert find_answers(make_day((7, 0, 0, None, 1.0)), rule) == [(7, 0)]
+
+
+def test_of_equal_plays_the_latest_click_counts_and_a_play_of_nothing_never() -> None:
+    assert find_answers(make_day((7, 0, 0, 10, 9.0), (7, 1, 1, 20, 9.0)), "longest_play") == [(7, 1)]
+    assert find_answers(make_day((7, 0, 0, 10, 9.0), (7, 1, 1, None, 9.0)), "longest_play") == [(7, 0)]
+    assert find_answers(make_day((7, 0, 0, 10, 0.0), (7, 1, 1, 20, None)), "longest_play") == []
+
+
+def test_the_longest_play_needs_no_click_and_the_others_no_play() -> None:
+    """The longest play is counted in seconds: 30 s of 100 are more than 9 s of 10."""
+    unclicked = make_day((7, 0, 0, None, 9.0), (7, 1, 1, None, 30.0), clicked=False)
+    assert find_answers(unclicked, "longest_play") == [(7, 1)]
+    assert find_answers(unclicked, "first_click") == []
+    assert find_answers(make_day((7, 0, 0, 1, None)), "first_click") == [(7, 0)]
+
+
+# --- the completion rate ---
+
+
+def rates(clip: float) -> list[float | None]:
+    day = make_day((1, 0, 0, 1, 25.0), (1, 1, 1, 2, 25.0), (1, 2, 2, 3, 25.0), (1, 3, 3, 4, 0.0), (1, 4, 4, 5, None))
+    marked = mark_truth(day, DURATIONS, settings(clip=clip))
+    assert marked.schema["t"] == pl.Float32
+    return marked["t"].to_list()
+
+
+def test_a_rate_is_seconds_by_duration_and_unknown_where_either_is() -> None:
+    assert rates(0.0) == [2.5, 0.25, None, 0, None]
+
+
+def test_a_clip_bounds_the_rate_and_0_leaves_it() -> None:
+    assert rates(2.0) == [2, 0.25, None, 0, None]
+    assert rates(0.125) == [0.125, 0.125, None, 0, None]
+
+
+def test_a_video_without_a_duration_can_be_the_answer() -> None:
+    marked = mark_truth(make_day((7, 2, 0, 1, 30.0), (7, 0, 1, 2, 5.0)), DURATIONS, settings())
+    assert marked.filter("answer").select("video", "t").rows() == [(2, None)]
+
+
+def test_the_log_is_all_days_each_with_its_own_answers() -> None:
+    days = [make_day((7, 0, 0, 5, 5.0), (7, 1, 1, 9, 5.0)), make_day((7, 3, 0, 1, 10.0))]
+    log = stack_log([day.with_columns(day=pl.lit(i, pl.Int16)) for i, day in enumerate(days)], DURATIONS, settings())
+    told: list[Any] = log.select("day", "video", "t", "answer").rows()
+    assert told == [(0, 0, 0.5, True), (0, 1, pytest.approx(0.05), False), (1, 3, 0.25, True)]
+    assert "play" not in log.columns

@@ -1,0 +1,262 @@
+"""The submission: built and written exactly, one mutation per rule, the score by hand, truth files that are refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from common.errors import UserError
+from competitions.mgtv import submission as submissions
+from competitions.mgtv.io import reader
+from tests.unit.mgtv.mgtv_raw_files import clicks, locate, rows, shows
+
+# b was shown nothing; "x" is shown more and never asked.
+ASKED = rows("did", "c", "a", "b")
+SHOWN = shows("a,10", "c,20", "a,30", "c,10", "x,40")
+CODES = reader.Codes(pl.DataFrame({"did": ["a", "b", "c", "x"]}), pl.DataFrame({"vid": [10, 20, 30, 40]}))
+QUERIES = pl.DataFrame({"query": [0, 1, 2], "device": [2, 0, 1]}, schema=dict.fromkeys(("query", "device"), pl.Int32))
+CHOSEN = pl.DataFrame(
+    {"query": [0, 1], "video": [1, 2], "rate": [0.25, 1.12345678]},
+    schema={"query": pl.Int32, "video": pl.Int32, "rate": pl.Float64},
+)
+EXACT = "did,vid,completion_rate\nc,20,0.25\na,30,1.123457\nb,40,0.5\n"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> reader.RawFiles:
+    return locate(tmp_path / "raw", asked=ASKED, shown=SHOWN, click=clicks())
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    frame = submissions.build_submission(QUERIES, CHOSEN, (3, 0.5), CODES)
+    return submissions.write_submission(frame, tmp_path / "run" / "result.csv")
+
+
+# --- build and write ---
+
+
+def test_the_file_is_exact_and_passes(files: reader.RawFiles, written: Path) -> None:
+    assert written.read_text() == EXACT
+    assert submissions.check_submission(written, files) == (written, 3, submissions.RULES)
+
+
+def test_a_device_that_was_shown_nothing_gets_the_fallback_and_no_other_does() -> None:
+    frame = submissions.build_submission(QUERIES, CHOSEN.clear(), (1, 0.75), CODES)
+    assert frame.rows() == [("c", 20, 0.75), ("a", 20, 0.75), ("b", 20, 0.75)]
+    frame = submissions.build_submission(QUERIES, CHOSEN.reverse(), (3, 0.5), CODES)
+    assert frame["vid"].to_list() == [20, 30, 40]
+
+
+def test_the_codes_are_the_readers(files: reader.RawFiles, written: Path) -> None:
+    """What the reader made of the same files is what the submission names again."""
+    codes = reader.learn_codes(files)
+    test = reader.read_test(files, codes)
+    chosen = test.shown.unique("device", keep="first", maintain_order=True).join(test.asked, on="device")
+    frame = submissions.build_submission(test.asked, chosen.with_columns(rate=pl.lit(0.5)), (0, 0.5), codes)
+    assert frame.rows() == [("c", 20, 0.5), ("a", 10, 0.5), ("b", 10, 0.5)]
+    assert submissions.check_submission(submissions.write_submission(frame, written), files).rows == 3
+
+
+# --- check ---
+
+
+def refusal(path: Path, files: reader.RawFiles) -> str:
+    with pytest.raises(UserError) as caught:
+        submissions.check_submission(path, files)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def replace(old: str, new: str) -> Callable[[str], str]:
+    return lambda text: text.replace(old, new, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule", "told"),
+    [
+        (replace("20,", "20.0,"), submissions.INTEGERS, "line 2: 'c,20.0,0.25'"),
+        (replace("20,", ","), submissions.INTEGERS, "line 2: 'c,,0.25'"),
+        (replace("20,", "9999999999999999999,"), submissions.INTEGERS, "line 2"),
+        (replace("1.123457", ""), submissions.RATES, "line 3: 'a,30,'"),
+        (replace("1.123457", "-0.1"), submissions.RATES, "line 3: 'a,30,-0.1'"),
+        (replace("1.123457", "NaN"), submissions.RATES, "line 3: 'a,30,NaN'"),
+        (replace("1.123457", "inf"), submissions.RATES, "line 3: 'a,30,inf'"),
+        (replace("1.123457", "much"), submissions.RATES, "line 3: 'a,30,much'"),
+        (replace("1.123457", "50%"), submissions.RATES, "line 3: 'a,30,50%'"),
+        (replace("b,40,0.5\n", ""), submissions.SAME_ORDER, "broken 1 time(s), first: missing b"),
+        (replace("b,40", "x,40"), submissions.SAME_ORDER, "broken 2 time(s), first: missing b; unknown x"),
+        (replace("b,40", "B,40"), submissions.SAME_ORDER, "missing b; unknown B"),
+        (replace("b,40", "b ,40"), submissions.SAME_ORDER, "missing b; unknown b "),
+        (
+            replace("c,20,0.25\na,30,1.123457\n", "a,30,1.123457\nc,20,0.25\n"),
+            submissions.SAME_ORDER,
+            "broken 2 time(s), first: line 2: a where c is expected",
+        ),
+        (replace("c,20", "c,30"), submissions.SHOWN, "broken 1 time(s), first: line 2: 'c,30,0.25'"),
+        (replace("a,30", "a,40"), submissions.SHOWN, "line 3: 'a,40,1.123457'"),
+        (replace("a,30", "a,99"), submissions.SHOWN, "line 3: 'a,99,1.123457'"),
+        (lambda text: text + "a,10,0.5\n", submissions.ONCE, "broken 1 time(s), first: a"),
+    ],
+)
+def test_each_rule_is_verified(
+    files: reader.RawFiles, written: Path, change: Callable[[str], str], rule: str, told: str
+) -> None:
+    written.write_text(change(EXACT))
+    sentence = refusal(written, files)
+    assert [broken for broken in submissions.RULES if f"'{broken}'" in sentence] == [rule]
+    assert told in sentence
+
+
+def test_rules_that_are_broken_together_are_named_together(files: reader.RawFiles, written: Path) -> None:
+    written.write_text("did,vid,completion_rate\nc,30,0.25\nc,20,0.5\nb,40,0.5\n")
+    sentence = refusal(written, files)
+    assert [rule for rule in submissions.RULES if f"'{rule}'" in sentence] == [
+        submissions.ONCE,
+        submissions.SAME_ORDER,
+        submissions.SHOWN,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (replace("did,vid", "vid,did"), "the header is 'vid,did,completion_rate'"),
+        (replace("completion_rate", "rate"), "line 1: the header is 'did,vid,rate'"),
+        (replace("c,20,0.25", "c,20"), "line 2: 2 fields where 3 are expected"),
+        (replace("c,20,0.25", "c,20,0.25,1"), "line 2: 4 fields where 3 are expected"),
+        (replace("did", "\ufeffdid"), "a byte-order mark"),
+        (lambda _: "", "is empty"),
+        (lambda text: text.splitlines()[0] + "\n", "a header and no rows"),
+    ],
+)
+def test_a_file_of_another_form_is_refused(
+    files: reader.RawFiles, written: Path, change: Callable[[str], str], told: str
+) -> None:
+    written.write_text(change(EXACT))
+    assert told in refusal(written, files)
+
+
+@pytest.mark.parametrize("rate", ["0", "1e-3", " 0.25", "7.5"])
+def test_any_finite_rate_of_0_or_more_passes(files: reader.RawFiles, written: Path, rate: str) -> None:
+    written.write_text(EXACT.replace("0.25", rate))
+    assert submissions.check_submission(written, files).rows == 3
+
+
+def test_a_device_asked_for_twice_stands_once(tmp_path: Path, written: Path) -> None:
+    files = locate(tmp_path / "raw", asked=ASKED + "c\na\n", shown=SHOWN)
+    assert submissions.check_submission(written, files).rows == 3
+
+
+# --- score ---
+
+TRUTH = "did,vid,completion_rate\na,30,1.0\nc,10,0.5\nb,40,0.0\nz,10,0.5\nd,20,0.5\n"
+SAID = "did,vid,completion_rate\nc,20,0.5\na,30,0.75\nb,40,0.5\nd,20,0.5\n"
+
+
+@pytest.fixture
+def scored(tmp_path: Path) -> tuple[Path, Path]:
+    submission, truth = tmp_path / "s.csv", tmp_path / "truth.csv"
+    submission.write_text(SAID)
+    truth.write_text(TRUTH)
+    return submission, truth
+
+
+def test_the_score_by_hand(scored: tuple[Path, Path]) -> None:
+    """a is a hit of 1 / 1.5; c misses; b hits a play of nothing; z has no answer; d is exact."""
+    earned = [2 / 3, 0, 0, 0, 1]
+    mean = sum(earned) / 5
+    assert submissions.score_submission(*scored) == pytest.approx(
+        {
+            "score": mean,
+            "score_error": (sum((s - mean) ** 2 for s in earned) / 5 / 5) ** 0.5,
+            "hit_rate": 3 / 5,
+            "score_of_hits": (2 / 3 + 0 + 1) / 3,
+            "devices": 5,
+        }
+    )
+
+
+def test_answers_that_no_truth_row_asks_for_count_for_nothing(scored: tuple[Path, Path]) -> None:
+    submission, truth = scored
+    before = submissions.score_submission(submission, truth)
+    submission.write_text(SAID + "q,10,0.5\n")
+    assert submissions.score_submission(submission, truth) == before
+
+
+def test_without_a_hit_the_score_is_0(scored: tuple[Path, Path]) -> None:
+    submission, truth = scored
+    truth.write_text("did,vid,completion_rate\na,10,1.0\n")
+    assert submissions.score_submission(submission, truth) == {
+        "score": 0,
+        "score_error": 0,
+        "hit_rate": 0,
+        "score_of_hits": 0,
+        "devices": 1,
+    }
+
+
+def test_further_columns_and_any_order_of_the_truth_are_taken(scored: tuple[Path, Path]) -> None:
+    submission, truth = scored
+    before = submissions.score_submission(submission, truth)
+    pl.read_csv(truth).with_columns(x=1).select("x", "completion_rate", "vid", "did").reverse().write_csv(truth)
+    assert submissions.score_submission(submission, truth) == pytest.approx(before)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (replace("did,vid", "did,video"), "must have the columns did,vid,completion_rate"),
+        (lambda text: text.splitlines()[0] + "\n", "a row for each answer"),
+        (replace("a,30,1.0", "a,x,1.0"), "line 2: a value is missing or not a number"),
+        (replace("c,10,0.5", "c,,0.5"), "line 3: a value is missing or not a number"),
+        (replace("c,10,0.5", "c,10,"), "line 3: a value is missing or not a number"),
+        (replace("c,10,0.5", "c,10,nan"), "line 3: a value is missing or not a number"),
+        (replace("c,10,0.5", ",10,0.5"), "line 3: a value is missing or not a number"),
+        (replace("c,10", "a,10"), "the did a stands there twice; keep one row"),
+        (lambda _: "did,vid,completion_rate\nq,10,0.5\n", "none of its 1 devices is in"),
+        (lambda _: "", "cannot be read as CSV"),
+    ],
+)
+def test_a_truth_that_does_not_fit_is_refused(
+    scored: tuple[Path, Path], change: Callable[[str], str], told: str
+) -> None:
+    submission, truth = scored
+    truth.write_text(change(TRUTH))
+    with pytest.raises(UserError) as caught:
+        submissions.score_submission(submission, truth)
+    assert told in str(caught.value)
+    assert str(truth) in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
+def test_a_truth_that_cannot_be_read_is_refused(scored: tuple[Path, Path], content: bytes | None) -> None:
+    submission, truth = scored
+    truth.unlink()
+    if content is not None:
+        truth.write_bytes(content)
+    with pytest.raises(UserError, match=r"truth\.csv"):
+        submissions.score_submission(submission, truth)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [(replace("c,20,0.5", "c,x,0.5"), submissions.INTEGERS), (lambda text: text + "a,10,0.5\n", submissions.ONCE)],
+)
+def test_a_submission_that_breaks_a_rule_is_not_scored(
+    scored: tuple[Path, Path], change: Callable[[str], str], told: str
+) -> None:
+    submission, truth = scored
+    submission.write_text(change(SAID))
+    with pytest.raises(UserError, match=told):
+        submissions.score_submission(submission, truth)
+
+
+def test_with_the_raw_files_every_rule_is_verified_first(
+    scored: tuple[Path, Path], files: reader.RawFiles, written: Path
+) -> None:
+    submission, truth = scored
+    with pytest.raises(UserError, match=submissions.SAME_ORDER):
+        submissions.score_submission(submission, truth, files)
+    assert submissions.score_submission(written, truth, files) == submissions.score_submission(written, truth)

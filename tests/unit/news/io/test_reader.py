@@ -1,0 +1,275 @@
+"""The reader of the click logs: what it accepts, what it counts, what it refuses and how it says so."""
+
+import gzip
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from common.errors import UserError
+from competitions.news.io import csv_reader, reader
+
+CLICK_HEADER = ",".join(column.header for column in reader.CLICK_COLUMNS)
+ARTICLE_HEADER = "article_id,category_id,created_at_ts,words_count"
+START = 1_507_000_000_000
+
+
+def click(user: int, item: int, second: int = 0) -> str:
+    return f"{user},{item},{START + 1000 * second},4,1,17,1,25,2"
+
+
+def write(path: Path, *lines: str, end: str = "\n") -> Path:
+    path.write_bytes((end.join(lines) + end).encode())
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two train users, two board-A users, one board-B user, three articles (the log also clicks on an unlisted one)."""
+    write(tmp_path / reader.TRAIN, CLICK_HEADER, click(1, 12, 60), click(0, 10, 5), click(0, 11), click(1, 10))
+    write(tmp_path / reader.TEST_A, CLICK_HEADER, click(5, 99), click(5, 10, 30), click(6, 11))
+    write(tmp_path / reader.ARTICLES, ARTICLE_HEADER, f"10,1,{START},100", f"12,2,{START},0", f"11,1,{START},7")
+    return tmp_path
+
+
+def add_board_b(folder: Path, name: str = reader.TEST_B[0]) -> Path:
+    return write(folder / name, CLICK_HEADER, click(8, 10), click(8, 11, 30))
+
+
+def read(folder: Path, board: str = "auto") -> reader.Clicks:
+    files = reader.locate(folder, board)
+    return reader.read_clicks(files.train, files.tests, files.target, reader.read_articles(files.articles).frame)
+
+
+def found(notes: tuple[reader.Finding, ...], rule: str) -> list[tuple[str, int]]:
+    return [(note.file, note.rows) for note in notes if rule in note.rule]
+
+
+def refusal(path: Path) -> str:
+    """Read the one click log at ``path`` and return the sentence that refuses it."""
+    with pytest.raises(UserError) as caught:
+        csv_reader.read_table(path, reader.CLICK_COLUMNS)
+    assert path.name in str(caught.value)
+    return str(caught.value)
+
+
+# --- locate ---
+
+
+def test_board_a_is_found_and_absent_embeddings_are_noted(folder: Path) -> None:
+    files = reader.locate(folder)
+    assert (files.board, files.tests, files.target) == ("A", (folder / reader.TEST_A,), folder / reader.TEST_A)
+    assert files.embeddings is None
+    assert files.notes[0].file == reader.EMBEDDINGS
+
+
+@pytest.mark.parametrize("name", reader.TEST_B)
+def test_board_b_is_preferred_and_reads_the_board_a_log_too(folder: Path, name: str) -> None:
+    path = add_board_b(folder, name)
+    files = reader.locate(folder)
+    assert (files.board, files.tests, files.target) == ("B", (folder / reader.TEST_A, path), path)
+    assert reader.locate(folder, "a").tests == (folder / reader.TEST_A,)
+
+
+def test_board_b_alone_is_enough(folder: Path) -> None:
+    path = add_board_b(folder)
+    (folder / reader.TEST_A).unlink()
+    assert reader.locate(folder).tests == (path,)
+
+
+@pytest.mark.parametrize("name", [reader.TRAIN, reader.TEST_A, reader.ARTICLES])
+def test_missing_file_says_which_where_and_whence(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(UserError, match=rf"{name} is missing from .*data/news/raw.*RAW=DIR.*531842"):
+        reader.locate(folder)
+
+
+def test_missing_board_b_is_named_when_asked_for(folder: Path) -> None:
+    with pytest.raises(UserError, match=reader.TEST_B[0]):
+        reader.locate(folder, "B")
+
+
+def test_unknown_board_is_refused(folder: Path) -> None:
+    with pytest.raises(UserError, match="'C'"):
+        reader.locate(folder, "C")
+
+
+def test_directory_in_place_of_a_file_is_refused(folder: Path) -> None:
+    (folder / reader.ARTICLES).unlink()
+    (folder / reader.ARTICLES).mkdir()
+    with pytest.raises(UserError, match=r"articles\.csv is a directory"):
+        reader.locate(folder)
+
+
+# --- clicks: accepted and counted ---
+
+
+def test_clicks_are_sorted_typed_and_marked(folder: Path) -> None:
+    frame = read(folder).frame
+    expected = [(0, 11, 0), (0, 10, 5), (1, 10, 0), (1, 12, 60), (5, 99, 0), (5, 10, 30), (6, 11, 0)]
+    assert frame.select("user", "item", (pl.col("time") - START) // 1000).rows() == expected
+    assert frame["is_test"].to_list() == [user > 1 for user, _, _ in expected]
+    assert frame["is_target"].to_list() == frame["is_test"].to_list()
+    assert frame.drop("is_test", "is_target").row(0) == (0, 11, START, 4, 1, 17, 1, 25, 2)
+    assert frame.schema == {
+        **{"user": pl.Int32, "item": pl.Int32, "time": pl.Int64},
+        **dict.fromkeys(["environment", "device_group", "os", "country", "region", "referrer"], pl.Int16),
+        **{"is_test": pl.Boolean, "is_target": pl.Boolean},
+    }
+
+
+def test_unknown_articles_and_one_click_users_are_kept_and_counted(folder: Path) -> None:
+    notes = read(folder).notes
+    assert found(notes, "not in articles.csv") == [(reader.TEST_A, 1)]
+    assert found(notes, "single click") == [(reader.TEST_A, 1)]
+    assert len(notes) == 2
+
+
+def test_on_board_b_only_its_own_users_are_predicted_and_those_of_board_a_are_test_users_too(folder: Path) -> None:
+    add_board_b(folder)
+    frame = read(folder).frame
+    marks = frame.select("user", "is_test", "is_target").unique().sort("user")
+    assert marks.rows() == [
+        *[(0, False, False), (1, False, False)],
+        *[(5, True, False), (6, True, False)],
+        (8, True, True),
+    ]
+
+
+def test_on_board_a_the_board_b_log_is_not_read(folder: Path) -> None:
+    add_board_b(folder)
+    frame = read(folder, "A").frame
+    assert set(frame["user"]) == {0, 1, 5, 6}
+    assert frame.filter("is_target")["user"].unique().sort().to_list() == [5, 6]
+
+
+def test_a_single_click_counts_only_for_users_to_predict(folder: Path) -> None:
+    add_board_b(folder)
+    assert found(read(folder).notes, "single click") == []
+    write(folder / reader.TEST_B[0], CLICK_HEADER, click(8, 10))
+    assert found(read(folder).notes, "single click") == [(reader.TEST_B[0], 1)]
+
+
+def test_user_in_both_test_logs_is_merged_and_counted(folder: Path) -> None:
+    write(folder / reader.TEST_B[0], CLICK_HEADER, click(8, 10), click(6, 12, 9))
+    clicks = read(folder)
+    assert clicks.frame.filter(user=6).select("is_test", "is_target").rows() == [(True, True)] * 2
+    assert found(clicks.notes, "board-A log") == [(reader.TEST_B[0], 1)]
+
+
+def test_repeated_clicks_are_dropped_and_counted(folder: Path) -> None:
+    write(folder / reader.TEST_A, CLICK_HEADER, click(5, 10), click(6, 11), click(5, 10), click(5, 10), click(5, 10, 1))
+    clicks = read(folder)
+    assert clicks.frame.filter(user=5).height == 2
+    assert found(clicks.notes, "repeated") == [(reader.TEST_A, 2)]
+
+
+def test_columns_in_another_order_quotes_crlf_and_no_last_newline_are_read(folder: Path) -> None:
+    plain = read(folder).frame
+    header = ",".join(f'"{name}"' for name in reversed(CLICK_HEADER.split(",")))
+    lines = [",".join(f'"{cell}"' for cell in reversed(click(*c).split(","))) for c in [(5, 99), (5, 10, 30), (6, 11)]]
+    path = write(folder / reader.TEST_A, header, *lines, end="\r\n")
+    path.write_bytes(path.read_bytes().removesuffix(b"\r\n"))
+    assert read(folder).frame.equals(plain)
+
+
+def test_byte_order_mark_is_skipped_and_noted(folder: Path) -> None:
+    plain = read(folder).frame
+    path = folder / reader.TRAIN
+    path.write_bytes(csv_reader.BYTE_ORDER_MARK + path.read_bytes())
+    clicks = read(folder)
+    assert clicks.frame.equals(plain)
+    assert found(clicks.notes, "byte-order mark") == [(reader.TRAIN, 1)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_blank_lines_are_skipped_and_counted(folder: Path, end: str) -> None:
+    path = write(folder / reader.TRAIN, CLICK_HEADER, "", click(0, 10), "", click(1, 10), "", end=end)
+    frame, notes = csv_reader.read_table(path, reader.CLICK_COLUMNS)
+    assert frame["line"].to_list() == [3, 5]
+    assert found(notes, "blank") == [(reader.TRAIN, 3)]
+
+
+def test_blocks_smaller_than_the_file_give_the_same_rows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = csv_reader.read_table(folder / reader.TRAIN, reader.CLICK_COLUMNS)
+    monkeypatch.setattr(csv_reader, "BLOCK_BYTES", 7)
+    parts = csv_reader.read_table(folder / reader.TRAIN, reader.CLICK_COLUMNS)
+    assert parts[0].equals(whole[0])
+    assert parts[1] == whole[1]
+
+
+# --- clicks: refused ---
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (click(3, 10).replace("1507", "x507"), "line 4: click_timestamp is 'x507000000000', not an integer"),
+        (f"3,10.5,{START},4,1,17,1,25,2", "line 4: click_article_id is '10.5', not an integer"),
+        (f"3,,{START},4,1,17,1,25,2", "line 4: click_article_id is '', not an integer"),
+        (f"3,10,{START},4,1", "line 4: 5 fields where 9 are expected: '3,10,"),
+        (click(3, 10) + ",1", "line 4: 10 fields where 9 are expected"),
+        (",,,,,,,,", "line 4: user_id is '', not an integer"),
+        (click(-3, 10), "line 4: user_id is -3, outside 0 to"),
+        (click(3, 2**31), "line 4: click_article_id is 2147483648, outside"),
+        (click(3, 10**25), "line 4: click_article_id is 1" + "0" * 25 + ", outside"),
+        (click(3, 10)[:-1] + "40000", "line 4: click_referrer_type is 40000, outside"),
+        ("3,10,1507000000,4,1,17,1,25,2", "line 4: click_timestamp is 1507000000, which reads as seconds"),
+        (f"3,10,{START}000,4,1,17,1,25,2", "line 4: click_timestamp is 1507000000000000, outside"),
+        (f'3,"10,{START},4,1,17,1,25,2', "line 4: a quote that does not close"),
+    ],
+)
+@pytest.mark.parametrize("block_bytes", [1 << 24, 50])
+def test_bad_row_is_refused_with_its_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, row: str, said: str, block_bytes: int
+) -> None:
+    monkeypatch.setattr(csv_reader, "BLOCK_BYTES", block_bytes)
+    assert said in refusal(write(folder / reader.TRAIN, CLICK_HEADER, click(1, 10), click(2, 10), row, click(4, 10)))
+
+
+def test_bad_last_row_after_a_blank_line_has_the_files_line_number(folder: Path) -> None:
+    path = write(folder / reader.TRAIN, CLICK_HEADER, click(1, 10), "", click(2, 10) + ",")
+    assert "line 4: 10 fields" in refusal(path)
+
+
+def test_bytes_outside_utf8_are_refused_with_their_line(folder: Path) -> None:
+    path = write(folder / reader.TRAIN, CLICK_HEADER, click(1, 10))
+    path.write_bytes(path.read_bytes() + b"3,1\xff0," + click(3, 1).encode()[4:] + b"\n")
+    assert "line 3: bytes that are not UTF-8" in refusal(path)
+    path.write_bytes((CLICK_HEADER + "\n" + click(1, 10) + "\n").encode("utf-16"))
+    assert "line 1: the header is not UTF-8" in refusal(path)
+
+
+def test_archive_named_csv_is_refused(folder: Path) -> None:
+    path = folder / reader.TRAIN
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    assert "compressed archive" in refusal(path)
+
+
+def test_empty_and_header_only_files_are_refused(folder: Path) -> None:
+    path = folder / reader.TRAIN
+    path.write_bytes(b"")
+    assert "is empty (0 bytes)" in refusal(path)
+    for text in (CLICK_HEADER, CLICK_HEADER + "\n", CLICK_HEADER + "\r\n\r\n"):
+        path.write_bytes(text.encode())
+        assert "a header and no rows" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        (CLICK_HEADER.replace("click_os,", ""), "lacks click_os"),
+        (CLICK_HEADER + ",age", "has unknown age"),
+        (CLICK_HEADER.replace("user_id", "uid"), "lacks user_id and has unknown uid"),
+        (CLICK_HEADER + ",click_os", "repeats click_os"),
+        (click(1, 10), "lacks user_id, click_article_id"),
+    ],
+)
+def test_other_columns_are_named(folder: Path, header: str, said: str) -> None:
+    assert f"line 1: the header {said}" in refusal(write(folder / reader.TRAIN, header, click(1, 10)))
+
+
+def test_user_in_the_train_and_the_test_log_is_refused(folder: Path) -> None:
+    write(folder / reader.TEST_A, CLICK_HEADER, click(5, 10), click(1, 11))
+    with pytest.raises(UserError, match=r"1 user\(s\) are in both .*train_click.*testA_click.*first: \[1\]"):
+        read(folder)

@@ -1,0 +1,187 @@
+"""The oracle ranks by the very law that the clicks are drawn from."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from competitions.news.simulator import articles
+from competitions.news.simulator.articles import Moment, World, make_catalogue, make_law, make_world
+from competitions.news.simulator.sessions import make_visits
+from competitions.news.simulator.simulate import judge
+from competitions.news.simulator.users import (
+    Queries,
+    Ranking,
+    draw_items,
+    draw_unseen,
+    make_queries,
+    make_readers,
+    rank_best,
+    score_hour,
+    take,
+)
+
+LATE_HOUR = 900  # long after the main days: few articles but the evergreens
+
+
+@pytest.fixture(scope="module")
+def tiny() -> tuple[World, Queries, np.ndarray]:
+    """A tiny world, its queries and their hidden live articles."""
+    newspaper = make_world(make_catalogue(900, 400, 12, seed=5), seed=5)
+    visits = make_visits((60, 40), (400, 500), seed=5)
+    readers = make_readers(newspaper, 100, seed=5)
+    items = draw_items(newspaper, readers, visits, seed=5)
+    return newspaper, make_queries(readers, visits, items), items[np.cumsum(visits.counts)[60:] - 1]
+
+
+@pytest.fixture(scope="module")
+def hard(tiny: tuple[World, Queries, np.ndarray]) -> Queries:
+    """The tiny queries, some changed so that each part of the law is empty in one of them."""
+    newspaper, queries, _ = tiny
+    previous, hour = queries.moment.previous.copy(), queries.moment.hour.copy()
+    previous[:5] = -1
+    previous[5:10] = np.flatnonzero(newspaper.evergreen)[0]
+    hour[10:15] = LATE_HOUR
+    tastes, weights = queries.moment.tastes.copy(), queries.moment.taste_weights.copy()
+    tastes[10:12, 0] = np.flatnonzero(np.diff(newspaper.bounds[LATE_HOUR]) == 0)[0]
+    weights[10:12] = 0.0
+    weights[10:12, 0] = 1.0
+    weights[30:32] = 0.0  # no taste, but links
+    return replace(queries, moment=Moment(hour, previous, tastes, weights))
+
+
+def chance_by_hand(newspaper: World, queries: Queries, query: int) -> dict[int, float]:
+    """P of every article with a chance, from the formula in world.py, one article at a time."""
+    moment = queries.moment
+    hour, previous = int(moment.hour[query]), int(moment.previous[query])
+    tastes = dict(zip(moment.tastes[query].tolist(), moment.taste_weights[query].tolist(), strict=True))
+    seen = set(queries.seen[query].tolist())
+
+    def fresh(item: int) -> float:
+        age = hour - int(newspaper.born[item])
+        if newspaper.evergreen[item]:
+            return articles.EVERGREEN_FACTOR
+        if not 1 <= age <= articles.FRESH_HOURS:
+            return 0.0
+        return float(np.exp(-(np.log(age / articles.FRESH_MEDIAN_HOURS) ** 2) / (2 * articles.FRESH_SIGMA**2)) / age)
+
+    pull = {item: float(newspaper.popularity[item]) * fresh(item) for item in range(len(newspaper.born))}
+    liked = {item: tastes.get(int(newspaper.category[item]), 0.0) * g for item, g in pull.items()}
+    linked = dict.fromkeys(pull, 0.0)
+    if previous >= 0:
+        for item, weight in zip(newspaper.neighbours[previous], newspaper.link_weights[previous], strict=True):
+            linked[int(item)] += float(weight) * fresh(int(item))
+    hot, taste, link = articles.OPEN_SHARES if previous < 0 else articles.CONTINUE_SHARES
+    hot, taste = (hot, taste) if sum(liked.values()) > 0 else (hot + taste, 0.0)
+    hot, link = (hot, link) if sum(linked.values()) > 0 else (hot + link, 0.0)
+    parts = ((hot, pull), (taste, liked), (link, linked))
+    chance = {
+        item: sum(share * part[item] / sum(part.values()) for share, part in parts if share > 0)
+        * (articles.REPEAT_FACTOR if item in seen else 1.0)
+        for item, g in pull.items()
+        if g > 0
+    }
+    total = sum(chance.values())
+    return {item: value / total for item, value in chance.items()}
+
+
+def test_oracle_is_exact(tiny: tuple[World, Queries, np.ndarray], hard: Queries) -> None:
+    newspaper = tiny[0]
+    ranking = rank_best(newspaper, hard)
+    for query in range(len(hard.seen)):
+        chance = chance_by_hand(newspaper, hard, query)
+        best = sorted(chance.values(), reverse=True)[:5]
+        np.testing.assert_allclose(ranking.chances[query], best, rtol=1e-9)
+        assert len(set(ranking.items[query].tolist())) == 5
+        given = [chance[int(item)] for item in ranking.items[query]]
+        np.testing.assert_allclose(given, ranking.chances[query], rtol=1e-9)
+
+
+def test_the_exactness_test_reaches_every_case_of_the_law(
+    tiny: tuple[World, Queries, np.ndarray], hard: Queries
+) -> None:
+    law = make_law(tiny[0], hard.moment)
+    linked, liked, known = law.link.sum(axis=1) > 0, law.taste.sum(axis=1) > 0, hard.moment.previous >= 0
+    assert linked.sum() > 20
+    assert (known & ~linked).any()
+    assert (~known).any()
+    assert liked.sum() > 20
+    assert (~liked & linked).any()
+    assert (~liked & ~linked).any()
+    again = [set(chance_by_hand(tiny[0], hard, query)) & set(hard.seen[query].tolist()) for query in range(40)]
+    assert sum(map(bool, again)) > 10
+
+
+def test_the_parts_of_the_law_add_up_to_one(tiny: tuple[World, Queries, np.ndarray], hard: Queries) -> None:
+    newspaper, moment = tiny[0], hard.moment
+    law = make_law(newspaper, moment)
+    ends = newspaper.cumulative[newspaper.bounds[moment.hour]]
+    tasted = (law.taste * articles.category_mass(newspaper, moment)).sum(axis=1)
+    total = law.hot * (ends[:, -1] - ends[:, 0]) + tasted + law.link.sum(axis=1)
+    np.testing.assert_allclose(total, 1.0)
+
+
+def test_clicks_are_drawn_from_the_law_of_the_oracle() -> None:
+    """20,000 readers with one history and one moment: their next clicks against the chances, by chi-square."""
+    newspaper = make_world(make_catalogue(900, 400, 12, seed=5), seed=5)
+    readers, hour = 20_000, 200
+    members = newspaper.rows[newspaper.bounds[hour, 0] : newspaper.bounds[hour, -1]]
+    known = members[np.argsort(-newspaper.popularity[members])[:4]]
+    linked = members[newspaper.link_weights[members].sum(axis=1) > 0]
+    tastes = np.unique(newspaper.category[members])[:2]
+    one = Moment(np.array([hour]), linked[:1], tastes[None], np.array([[0.7, 0.3]]))
+    many = Moment(*(np.repeat(part, readers, axis=0) for part in vars(one).values()))
+    seen = np.repeat(known[:, None], readers, axis=1).astype(np.int32)
+    drawn = draw_unseen(newspaper, many, seen, np.random.default_rng(1))
+    chance = score_hour(newspaper, Queries(one, known[None]), members)[0]
+    assert np.isin(drawn, members).all()
+    counts = np.bincount(np.searchsorted(members, drawn), minlength=len(members))
+    common = chance * readers >= 5
+    observed = np.append(counts[common], counts[~common].sum())
+    expected = np.append(chance[common], chance[~common].sum()) * readers
+    chi_square, freedom = float(((observed - expected) ** 2 / expected).sum()), len(expected) - 1
+    assert common.sum() > 15
+    assert chi_square < freedom + 4 * (2 * freedom) ** 0.5
+    assert 0 < np.isin(drawn, known).sum() < readers * 0.1
+
+
+def test_a_ranking_that_knows_less_scores_less(tiny: tuple[World, Queries, np.ndarray]) -> None:
+    newspaper, queries, hidden = tiny
+    unknown = np.full_like(queries.moment.previous, -1)
+    blind = replace(queries, moment=replace(queries.moment, previous=unknown))
+    best, worse = (judge(rank_best(newspaper, asked), hidden).mrr5 for asked in (queries, blind))
+    assert best > worse + 0.05
+
+
+def test_each_query_is_scored_alone(tiny: tuple[World, Queries, np.ndarray]) -> None:
+    newspaper, queries, _ = tiny
+    whole, some = rank_best(newspaper, queries), np.array([7, 3])
+    part = rank_best(newspaper, take(queries, some))
+    np.testing.assert_array_equal(part.items, whole.items[some])
+    np.testing.assert_allclose(part.chances, whole.chances[some])
+
+
+def test_judge_by_hand() -> None:
+    items = np.array([[1, 2, 3, 4, 5], [6, 7, 8, 9, 10], [1, 2, 3, 4, -1]])
+    chances = np.array([[0.5, 0.2, 0.1, 0.0, 0.0], [0.1, 0.1, 0.1, 0.1, 0.1], [0.6, 0.4, 0.0, 0.0, 0.0]])
+    oracle = judge(Ranking(items, chances), np.array([1, 8, 11]))
+    assert oracle.mrr5 == pytest.approx((1 + 1 / 3 + 0) / 3)
+    assert oracle.hit5 == pytest.approx(2 / 3)
+    # variance of (1, 1, 0) with n - 1 is 1/3
+    assert oracle.hit5_se == pytest.approx(1 / 3)
+    first, second, third = 0.5 + 0.1 + 0.1 / 3, 0.1 * (1 + 1 / 2 + 1 / 3 + 1 / 4 + 1 / 5), 0.6 + 0.2
+    assert oracle.mrr5_expected == pytest.approx((first + second + third) / 3)
+    assert oracle.hit5_expected == pytest.approx((0.8 + 0.5 + 1.0) / 3)
+
+
+def test_embeddings_show_category_and_links() -> None:
+    catalogue = make_catalogue(3000, 1500, 20, seed=4)
+    newspaper = make_world(catalogue, seed=4)
+    vectors = articles.embed(catalogue, np.arange(3000), seed=4)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    similarity = vectors @ vectors.T
+    same = catalogue.category[:, None] == catalogue.category
+    assert similarity[same].mean() > similarity[~same].mean() + 0.1
+    linked = newspaper.link_weights[:, 0] > 0
+    pairs = catalogue.live[linked], catalogue.live[newspaper.neighbours[linked, 0]]
+    assert similarity[pairs].mean() > similarity[same].mean() + 0.1

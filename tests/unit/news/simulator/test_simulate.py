@@ -1,0 +1,250 @@
+"""The simulator: its files have the host's layout, its oracle is exact, its marginals are those published."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from common.errors import UserError
+from competitions.news.io import reader
+from competitions.news.simulator import sessions, simulate
+from competitions.news.simulator.sessions import TERMINAL_GAP_MS
+
+CLICK_HEADER = (
+    "user_id,click_article_id,click_timestamp,click_environment,click_deviceGroup,click_os,"
+    "click_country,click_region,click_referrer_type"
+)
+SCALE, SEED = 0.02, 3
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> simulate.Simulation:
+    """One simulation, shared by the tests that only read."""
+    return simulate.simulate(tmp_path_factory.mktemp("simulated") / "raw", SCALE, SEED)
+
+
+def test_expected_score_is_the_realised_one(made: simulate.Simulation) -> None:
+    oracle = made.oracle
+    assert abs(oracle.mrr5 - oracle.mrr5_expected) < 4 * oracle.mrr5_se
+    assert abs(oracle.hit5 - oracle.hit5_expected) < 4 * oracle.hit5_se
+    assert 0.28 < oracle.mrr5_expected < 0.42
+
+
+def test_full_scale_has_the_rows_of_the_host() -> None:
+    rows = simulate.measure(1.0)
+    assert (rows.train_users, rows.train_clicks) == (200_000, 1_112_623)
+    assert (rows.test_users, rows.test_clicks) == (50_000, 518_010)
+    assert (rows.articles, rows.categories, rows.embeddings) == (364_047, 461, 295_141)
+
+
+def test_files_have_the_layout_of_the_host(made: simulate.Simulation) -> None:
+    paths = (made.train, made.test, made.articles, made.embeddings, made.truth)
+    first_lines = {path: path.read_text(encoding="utf-8").split("\n", 1)[0] for path in paths}
+    assert first_lines[made.train] == first_lines[made.test] == CLICK_HEADER
+    assert first_lines[made.articles] == "article_id,category_id,created_at_ts,words_count"
+    assert first_lines[made.truth] == "user_id,click_article_id"
+    assert first_lines[made.embeddings] == "article_id," + ",".join(f"emb_{i}" for i in range(250))
+    for path in (made.train, made.test, made.articles, made.truth):
+        assert set(pl.read_csv(path).dtypes) == {pl.Int64}
+
+
+def test_files_hold_the_rows_promised(made: simulate.Simulation) -> None:
+    train, test, articles, truth = map(pl.read_csv, (made.train, made.test, made.articles, made.truth))
+    rows = made.rows
+    assert (train.height, train["user_id"].n_unique()) == (rows.train_clicks, rows.train_users) == (22_252, 4000)
+    assert (test.height, test["user_id"].n_unique()) == (rows.test_clicks, rows.test_users) == (10_360, 1000)
+    assert articles["article_id"].to_list() == list(range(rows.articles))
+    assert articles["category_id"].is_sorted()
+    assert articles["category_id"].n_unique() == rows.categories
+    assert sorted(truth["user_id"]) == sorted(test["user_id"].unique())
+    assert (train["user_id"].min(), train["user_id"].max(), test["user_id"].min()) == (0, 3999, 200_000)
+    assert not train["user_id"].is_sorted()
+
+
+def test_the_reader_finds_nothing_to_settle(made: simulate.Simulation) -> None:
+    files = reader.locate(made.train.parent)
+    articles = reader.read_articles(files.articles)
+    clicks = reader.read_clicks(files.train, files.tests, files.target, articles.frame)
+    assert {note.rule for note in clicks.notes} <= {"user with a single click: kept"}
+    assert not articles.notes
+    embeddings = reader.read_embeddings(made.embeddings)
+    assert embeddings.vectors.shape == (made.rows.embeddings, 250)
+    assert np.isin(embeddings.items, articles.frame["item"].to_numpy()).all()
+
+
+def test_clicks_come_after_creation(made: simulate.Simulation) -> None:
+    log = pl.concat([pl.read_csv(made.train), pl.read_csv(made.test)])
+    dated = log.join(pl.read_csv(made.articles), left_on="click_article_id", right_on="article_id")
+    assert dated.height == log.height
+    assert (dated["click_timestamp"] > dated["created_at_ts"]).all()
+
+
+def test_every_session_ends_with_the_terminal_gap() -> None:
+    made = sessions.make_visits((300, 200), (1700, 2200), seed=2)
+    assert np.bincount(made.user).tolist() == made.counts.tolist()
+    assert made.counts.min() == 2
+    assert (made.counts[:300].sum(), made.counts[300:].sum()) == (1700, 2200)
+    gap, closes = np.diff(made.time), np.append(made.opens[1:], True)[1:]
+    same_user = np.diff(made.user) == 0
+    assert np.bincount(made.session).min() == 2
+    assert (gap[closes] == TERMINAL_GAP_MS).all()
+    assert not (gap[same_user & ~closes] == TERMINAL_GAP_MS).any()
+    assert (gap[same_user] > 0).all()
+    assert (gap[same_user & made.opens[1:]] > 30 * 60 * 1000).all()
+
+
+def test_no_other_gap_has_the_length_of_the_terminal_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "GAP_LOG_SECONDS", math.log(30.0005))
+    monkeypatch.setattr(sessions, "GAP_SIGMA", 0.0)  # every gap would be 30,000 ms
+    made = sessions.make_visits((50, 50), (500, 500), seed=2)
+    gap, inside = np.diff(made.time), ~made.opens[1:]
+    closes = np.append(made.opens[2:], True)
+    assert set(gap[inside & ~closes].tolist()) == {TERMINAL_GAP_MS + 1}
+    assert set(gap[inside & closes].tolist()) == {TERMINAL_GAP_MS}
+
+
+def test_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("a", "b", "c")]
+    for folder, seed in zip(folders, (1, 1, 2), strict=True):
+        simulate.simulate(folder, 0.001, seed)
+    first, again, other = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders)
+    assert len(first) == 6
+    assert first == again
+    assert all(first[name] != other[name] for name in first)
+
+
+def test_report_tells_what_was_made(made: simulate.Simulation) -> None:
+    report = json.loads((made.train.parent / "simulation.json").read_text())
+    assert (report["version"], report["scale"], report["seed"]) == (simulate.VERSION, SCALE, SEED)
+    assert report["rows"]["test_clicks"] == 10_360
+    assert report["oracle"]["mrr5"] == made.oracle.mrr5
+
+
+def test_an_earlier_simulation_is_replaced(tmp_path: Path) -> None:
+    simulate.simulate(tmp_path / "raw", 0.001, 1)
+    made = simulate.simulate(tmp_path / "raw", 0.001, 2)
+    assert json.loads((made.train.parent / "simulation.json").read_text())["seed"] == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
+
+
+def test_a_stopped_simulation_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        assert not (tmp_path / "raw").exists()  # the logs are written by now, under another name
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(simulate, "_write_embeddings", stop)
+    with pytest.raises(KeyboardInterrupt):
+        simulate.simulate(tmp_path / "raw", 0.001, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, 0.0001, 4.5, float("nan"), float("inf")])
+def test_a_scale_out_of_range_is_refused(tmp_path: Path, scale: float) -> None:
+    with pytest.raises(UserError, match="scale is"):
+        simulate.simulate(tmp_path / "raw", scale, 1)
+
+
+def test_a_negative_seed_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="seed is -1"):
+        simulate.simulate(tmp_path / "raw", 0.001, -1)
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="no simulation"):
+        simulate.simulate(tmp_path, 0.001, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_the_hosts_own_files_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "train_click_log.csv").write_text(CLICK_HEADER)
+    with pytest.raises(UserError, match="no simulation"):
+        simulate.simulate(tmp_path, 0.001, 1)
+    assert (tmp_path / "train_click_log.csv").read_text() == CLICK_HEADER
+
+
+@pytest.mark.parametrize("inside", ["file", "file/raw"])
+def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, inside: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        simulate.simulate(tmp_path / inside, 0.001, 1)
+
+
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(simulate, "_write_articles", fill)
+    with pytest.raises(UserError, match="No space left"):
+        simulate.simulate(tmp_path / "raw", 0.001, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+# How far a measure may be from its target at this scale: relative for the first kind, absolute for shares.
+RELATIVE = {
+    "train users": 0.001,
+    "train clicks": 0.001,
+    "test users": 0.001,
+    "test clicks, visible": 0.001,
+    "articles": 0.001,
+    "words, most": 0.0,
+    "clicks per train user, mean": 0.01,
+    "clicks per train user, least": 0.0,
+    "clicks per test user, mean": 0.01,
+    "clicks per test user, median": 0.26,
+    "clicks per test user, least": 0.0,
+    "clicks per train user, median": 0.34,
+    "clicks per train session, mean": 0.08,
+    "first click of a train user, median day": 0.21,
+    "first click of a test user, median day": 0.0,
+    "hours between train sessions, median": 0.4,
+    "age at click in hours, 25%": 0.3,
+    "age at click in hours, median": 0.25,
+    "age at click in hours, 75%": 0.25,
+    "age at click in hours, 90%": 0.25,
+}
+ABSOLUTE = {
+    "articles with an embedding": 0.002,
+    "repeated (user, article) pairs": 0.003,
+    "train users whose last gap is 30 s": 0.0,
+    "train sessions of two clicks": 0.06,
+    "clicks within two days of creation": 0.02,
+    "clicks on the 100 top articles": 0.15,
+    "clicks on the 1000 top articles": 0.15,
+    "clicks on the top 5 categories": 0.15,
+    "clicks on the top 20 categories": 0.15,
+    "same category as the click before, in a session": 0.08,
+    "environment 4": 0.03,
+    "device group 3": 0.06,
+    "os 2": 0.06,
+    "country 1": 0.03,
+    "region 25": 0.06,
+    "referrer 1": 0.05,
+}
+
+
+def test_marginals_are_near_the_published_ones(made: simulate.Simulation) -> None:
+    table = simulate.describe(made.train.parent)
+    known = {row["measure"]: row for row in table.filter(pl.col("target").is_not_null()).to_dicts()}
+    assert known.keys() == RELATIVE.keys() | ABSOLUTE.keys()
+    allowed = {name: share * known[name]["target"] for name, share in RELATIVE.items()} | ABSOLUTE
+    off = {
+        name: (row["simulated"], row["target"])
+        for name, row in known.items()
+        if abs(row["simulated"] - row["target"]) > allowed[name] + 1e-9
+    }
+    assert off == {}
+
+
+def test_test_users_come_earlier_and_click_more(made: simulate.Simulation) -> None:
+    measured = dict(simulate.describe(made.train.parent).select("measure", "simulated").iter_rows())
+    assert measured["clicks per test user, mean"] > 1.5 * measured["clicks per train user, mean"]
+    assert measured["first click of a test user, median day"] < measured["first click of a train user, median day"]
+
+
+def test_describe_needs_a_finished_simulation(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no finished simulation"):
+        simulate.describe(tmp_path)

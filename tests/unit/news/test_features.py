@@ -1,0 +1,291 @@
+"""The feature blocks: alignment with the candidates, hand-computed values, and nothing of what a fold hides."""
+
+import math
+from collections import defaultdict
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from common.split import Fold
+from competitions.news import features, split
+from competitions.news.io.reader import Embeddings
+from tests.unit.news.news_world import (
+    ARTICLES,
+    GAP_MS,
+    HOUR_MS,
+    START,
+    World,
+    make_log,
+    make_vectors,
+    make_world,
+    swap_hidden,
+)
+
+Blocks = dict[str, pl.DataFrame]
+
+
+def label(clicks: pl.DataFrame) -> Fold:
+    return split.label_fold(clicks, gap_ms=GAP_MS, train_queries=10_000, valid_queries=25, per_user=1, seed=0)
+
+
+def make_candidates(fold: Fold, items: pl.Series, each: int = 12) -> pl.DataFrame:
+    """Some items for each query, with two channels."""
+    rng = np.random.default_rng(0)
+    queries = fold.queries["query"]
+    drawn = np.concatenate([np.sort(rng.choice(items.to_numpy(), each, replace=False)) for _ in queries])
+    frame = pl.DataFrame({"query": queries.to_numpy().repeat(each), "item": drawn})
+    score = [
+        None if hole else value
+        for hole, value in zip(rng.random(len(drawn)) < 0.3, rng.random(len(drawn)), strict=True)
+    ]
+    return frame.cast(pl.Int32).with_columns(
+        fusion=pl.Series(rng.random(len(drawn)), dtype=pl.Float32),
+        rank_near=pl.int_range(pl.len()).cast(pl.Float32),
+        score_near=pl.Series(score, dtype=pl.Float32),
+    )
+
+
+def build(world: World, fold: Fold, candidates: pl.DataFrame, content: bool = True) -> Blocks:
+    vectors = make_vectors(list(range(100, 180, 2)), np.random.default_rng(1).normal(size=(40, 4)).tolist())
+    given = world.content if content else None
+    return {
+        "query": features.query_block(fold, world.articles),
+        "item": features.item_block(fold, world.articles, candidates),
+        "pair": features.pair_block(fold, world.articles, candidates, vectors, given),
+        "channel": features.channel_block(candidates),
+    }
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return make_world()
+
+
+@pytest.fixture(scope="module")
+def fold(world: World) -> Fold:
+    return label(world.clicks)
+
+
+@pytest.fixture(scope="module")
+def candidates(world: World, fold: Fold) -> pl.DataFrame:
+    return make_candidates(fold, world.articles["item"])
+
+
+@pytest.fixture(scope="module")
+def blocks(world: World, fold: Fold, candidates: pl.DataFrame) -> Blocks:
+    return build(world, fold, candidates)
+
+
+# --- shape ---
+
+
+def test_a_block_has_a_row_for_each_query_or_candidate_and_names_that_tell_its_grain(
+    blocks: Blocks, fold: Fold, candidates: pl.DataFrame
+) -> None:
+    assert blocks["query"]["query"].to_list() == fold.queries["query"].to_list()
+    for name, block in blocks.items():
+        own = block.drop("query", strict=False)
+        assert block.height == (fold.queries.height if name == "query" else candidates.height)
+        assert set(own.dtypes) == {pl.Float32}
+        grains = ("query_", "user_") if name == "query" else (f"{name}_",)
+        assert all(column.startswith(grains) for column in own.columns)
+    names = [column for block in blocks.values() for column in block.columns]
+    assert len(set(names)) == len(names)
+
+
+def test_every_feature_tells_something(blocks: Blocks) -> None:
+    for name, block in blocks.items():
+        for column in block.columns:
+            constant = {"query_environment", "query_os", "query_country", "pair_os_lift"}  # as the log is made
+            assert column in constant or block[column].n_unique() > 1, (name, column)
+
+
+def test_rows_stand_beside_their_own_candidates(
+    world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks
+) -> None:
+    """A query's candidates alone give the rows that stand at their places in the whole."""
+    for query in (0, 7, fold.queries.height - 1):
+        mask = candidates["query"] == query
+        alone = build(world, fold, candidates.filter(mask))
+        for name in ("item", "pair", "channel"):
+            assert_frame_equal(alone[name], blocks[name].filter(mask))
+
+
+def test_the_order_of_the_candidates_is_kept(
+    world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks
+) -> None:
+    order = np.random.default_rng(2).permutation(candidates.height)
+    mixed = build(world, fold, candidates[order])
+    for name in ("item", "pair", "channel"):
+        assert_frame_equal(mixed[name], blocks[name][order])
+
+
+def test_features_do_not_depend_on_the_size_of_a_chunk(
+    world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "CHUNK_ROWS", 7)
+    for name, block in build(world, fold, candidates).items():
+        assert_frame_equal(block, blocks[name])
+
+
+def test_without_embeddings_only_their_columns_are_missing(
+    world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks
+) -> None:
+    less = build(world, fold, candidates, content=False)["pair"]
+    dropped = set(blocks["pair"].columns) - set(less.columns)
+    assert dropped
+    assert all("content" in name for name in dropped)
+    assert_frame_equal(blocks["pair"].select(less.columns), less)
+
+
+# --- leaks ---
+
+
+def test_no_feature_knows_the_hidden_items(world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks) -> None:
+    other = label(swap_hidden(world.clicks, fold))
+    assert fold.answers is not None
+    assert other.answers is not None
+    assert (fold.answers["item"] != other.answers["item"]).all()
+    for name, block in build(world, other, candidates).items():
+        assert_frame_equal(block, blocks[name])
+
+
+def test_features_need_no_answers(world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks) -> None:
+    asked = Fold(fold.history, fold.queries, fold.seen, None)
+    for name, block in build(world, asked, candidates).items():
+        assert_frame_equal(block, blocks[name])
+
+
+# --- item ---
+
+
+def test_clicks_in_windows_agree_with_a_loop(fold: Fold, candidates: pl.DataFrame, blocks: Blocks) -> None:
+    events = defaultdict(list)
+    for item, time in fold.history.select("item", "time").rows():
+        events[item].append(time)
+    times = dict(fold.queries.select("query", "time").rows())
+    asked = [(item, times[query]) for query, item in candidates.select("query", "item").rows()]
+    for name, (before, after) in features.WINDOWS_HOURS.items():
+        expected = [
+            sum(now - before * HOUR_MS < time <= now + after * HOUR_MS for time in events[item]) for item, now in asked
+        ]
+        assert blocks["item"][name].to_list() == expected, name
+        best = pl.DataFrame({"query": candidates["query"], "x": expected}).select(pl.col("x").max().over("query"))
+        share = [own / max(top, 1e-9) for own, top in zip(expected, best["x"], strict=True)]
+        assert blocks["item"][f"{name}_share"].to_list() == pytest.approx(share)
+
+
+SMALL = make_log(
+    *[(1, 20, 3 * 3600), (2, 20, 5 * 3600), (3, 20, 9 * 3600), (3, 21, 9 * 3600 + 1)],
+    *[(5, 10, 0), (5, 11, 60), (5, 12, 4 * 3600), (5, 13, 4 * 3600 + 120), (6, 11, 7200)],
+    test=(5, 6),
+)
+BORN = {  # item: category, hours before the start, words
+    **{10: (1, 10, 100), 11: (2, 20, 200), 12: (1, 30, 300), 13: (3, 40, 400)},
+    **{20: (3, 5, 150), 21: (1, -2, 50), 22: (2, 1, 0)},
+}
+SMALL_ARTICLES = pl.DataFrame(
+    [(item, category, START - hours * HOUR_MS, words) for item, (category, hours, words) in BORN.items()],
+    schema=ARTICLES,
+    orient="row",
+)
+SMALL_CANDIDATES = pl.DataFrame(
+    [(0, 20), (0, 21), (0, 22), (0, 99), (1, 21)], schema={"query": pl.Int32, "item": pl.Int32}, orient="row"
+)
+
+
+def test_the_age_and_the_life_of_an_article_by_hand() -> None:
+    item = features.item_block(split.ask_test(SMALL), SMALL_ARTICLES, SMALL_CANDIDATES)
+    now = 4 + 2 / 60
+    assert item["item_age_hours"].to_list() == pytest.approx([now + 5, now - 2, now + 1, None, 0.0])
+    assert item["item_words"].to_list() == [150, 50, 0, None, 50]
+    assert item["item_since_first_hours"][:3].to_list() == pytest.approx([now - 3, now - 9 - 1 / 3600, None])
+    assert item["item_since_last_hours"][:3].to_list() == pytest.approx([now - 9, now - 9 - 1 / 3600, None])
+    assert item["item_since_middle_hours"][0] == pytest.approx(now - 5)
+
+
+# --- query ---
+
+
+def test_habits_of_a_reader_by_hand() -> None:
+    block = features.query_block(split.ask_test(SMALL), SMALL_ARTICLES)
+    first, second = block.to_dicts()
+    expected = {
+        "query": 0,
+        "query_clicks": 4,
+        "query_sessions": 2,
+        "query_session_clicks": 2,
+        "query_session_minutes": 2,
+        "query_last_wait_minutes": 2,
+        "query_span_hours": 4 + 2 / 60,
+        "query_hour": (START // HOUR_MS + 4) % 24,
+        "query_device_group": 5 % 3,
+        "query_referrer": 13 % 7,
+        "user_categories": 3,
+        "user_words": 250,
+        "query_last_age_hours": 44 + 2 / 60,
+        "user_age_hours": (20 + 1 / 60 + 34) / 2,
+    }
+    assert {name: first[name] for name in expected} == pytest.approx(expected)
+    assert (second["query_clicks"], second["query_sessions"], second["query_last_wait_minutes"]) == (1, 1, None)
+
+
+# --- pair ---
+
+
+def pairs(vectors: bool = False, content: bool = False) -> pl.DataFrame:
+    fold = split.ask_test(SMALL)
+    learned = (
+        make_vectors([12, 13, 20, 21], [[1, 0], [0, 2], [0.6, 0.8], [0, 0]]) if vectors else make_vectors([7], [[1]])
+    )
+    given = Embeddings(np.array([10, 22], np.int32), np.array([[1, 1], [0, 3]], np.float32)) if content else None
+    return features.pair_block(fold, SMALL_ARTICLES, SMALL_CANDIDATES, learned, given)
+
+
+def test_an_article_against_what_the_user_read_by_hand() -> None:
+    pair = pairs()
+    assert pair["pair_same_category"].to_list() == [1, 0, 0, None, 0]
+    assert pair["pair_category_share"].to_list() == [0.25, 0.5, 0.25, None, None]
+    assert pair["pair_category_recent"].to_list() == pytest.approx([1, 0.8 + 0.8**3, 0.8**2, None, None])
+    assert pair["pair_words_difference"].to_list() == [-100, -200, -250, None, -150]
+    assert pair["pair_created_difference_hours"].to_list() == [35, 42, 39, None, 22]
+
+
+def test_cosines_with_the_last_click_and_with_the_decayed_last_ones_by_hand() -> None:
+    pair = pairs(vectors=True)
+    assert pair["pair_item2vec_last"].to_list() == pytest.approx([0.8, 0, *[math.nan] * 2, 0], nan_ok=True)
+    mean = np.array([0.7, 1.0]) / math.hypot(0.7, 1.0)  # 13 last, 12 before it; 10 and 11 have no vector
+    assert pair["pair_item2vec_mean"].to_list() == pytest.approx(
+        [float(mean @ [0.6, 0.8]), 0, *[math.nan] * 2, 0], nan_ok=True
+    )
+    content = pairs(content=True)
+    assert content["pair_content_last"].to_list()[2] == 0  # the last click has no embedding
+    assert content["pair_content_mean"].to_list()[2] == pytest.approx(math.sqrt(0.5))
+    assert np.isnan(content["pair_content_mean"].to_numpy()[[0, 1, 3, 4]]).all()
+
+
+def test_an_article_that_a_place_reads_more_than_the_rest_has_a_higher_lift() -> None:
+    rows = [(user, 10 + user % 3, 60 * user) for user in range(90)]  # device group 0 reads item 10, 1 reads 11
+    asked = [(user, 50, 9000) for user in (300, 301)]
+    fold = split.ask_test(make_log(*rows, *asked, test=(300, 301)))
+    wanted = pl.DataFrame([(q, i) for q in (0, 1) for i in (10, 11, 12)], schema=SMALL_CANDIDATES.schema, orient="row")
+    lift = features.pair_block(fold, SMALL_ARTICLES, wanted, make_vectors([7], [[1]]), None)["pair_device_group_lift"]
+    assert lift[0] > lift[1] == lift[2]
+    assert lift[4] > lift[3] == lift[5]
+    assert lift[0] > 0 > lift[1]
+
+
+# --- channel ---
+
+
+def test_channel_features_by_hand() -> None:
+    rows = [(0, 5, 0.3, 1.0, 8.0), (0, 6, 0.2, None, None), (0, 7, 0.5, 2.0, 2.0), (1, 5, 0.1, 1.0, 4.0)]
+    listed = pl.DataFrame(rows, schema=["query", "item", "fusion", "rank_hot", "score_hot"], orient="row")
+    block = features.channel_block(listed).to_dict(as_series=False)
+    assert block["channel_fusion_rank"] == [2, 3, 1, 1]
+    assert block["channel_rank_hot"] == [1, None, 2, 1]
+    assert block["channel_score_hot"] == [8, None, 2, 4]
+    assert block["channel_score_hot_share"] == [1, 0, 0.25, 1]
+    assert block["channel_fusion"] == pytest.approx([0.3, 0.2, 0.5, 0.1])

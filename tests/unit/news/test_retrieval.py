@@ -1,0 +1,190 @@
+"""The recall channels of the news competition: their contract, what they may not know, and the fresh ones by hand."""
+
+import math
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from common.errors import UserError
+from common.pipeline.run import Result, Run
+from common.retrieval.cooccurrence import count_covisits, follow
+from common.split import Fold
+from competitions.news import retrieval, split
+from competitions.news.competition import load_config
+from competitions.news.config import ContentSettings, FreshSettings, RecallSettings
+from competitions.news.io.reader import Embeddings
+from tests.unit.news.news_world import ARTICLES, GAP_MS, HOUR_MS, START, World, make_log, make_world, swap_hidden
+
+T = TypeVar("T")
+Channels = dict[str, pl.DataFrame]
+SETTINGS: RecallSettings = load_config(
+    ["recall.per_channel=30", "recall.item2vec.size=8", "recall.item2vec.epochs=2"]
+).recall
+
+
+def label(clicks: pl.DataFrame) -> Fold:
+    return split.label_fold(clicks, gap_ms=GAP_MS, train_queries=10_000, valid_queries=25, per_user=1, seed=0)
+
+
+def hold(value: T) -> Result[T]:
+    return Result("key", lambda: value)
+
+
+def run_channels(
+    folder: Path, fold: Fold, world: World, settings: RecallSettings = SETTINGS, content: bool = True
+) -> tuple[Channels, Run]:
+    run = Run(folder / "run", folder / "cache", quiet=True)
+    vectors = hold(retrieval.embed_clicks(fold, settings.item2vec, 0))
+    given = hold(world.content) if content else None
+    made = retrieval.recall(run, "labelled", hold(fold), hold(world.articles), given, vectors, settings, 0)
+    return {name: channel.value for name, channel in made.items()}, run
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return make_world()
+
+
+@pytest.fixture(scope="module")
+def fold(world: World) -> Fold:
+    return label(world.clicks)
+
+
+@pytest.fixture(scope="module")
+def made(world: World, fold: Fold, tmp_path_factory: pytest.TempPathFactory) -> tuple[Channels, Run]:
+    return run_channels(tmp_path_factory.mktemp("channels"), fold, world)
+
+
+# --- every channel ---
+
+
+def test_every_channel_lists_unseen_items_once_best_first(fold: Fold, made: tuple[Channels, Run]) -> None:
+    assert list(made[0]) == SETTINGS.channels
+    for name, channel in made[0].items():
+        assert channel.schema == {"query": pl.Int32, "item": pl.Int32, "score": pl.Float32}, name
+        assert channel.height > 0, name
+        assert_frame_equal(channel, channel.sort(["query", "score", "item"], descending=[False, True, False]))
+        assert not channel.select("query", "item").is_duplicated().any(), name
+        assert channel.join(fold.seen, on=["query", "item"], how="semi").is_empty(), name
+        assert channel.join(fold.queries, on="query", how="anti").is_empty(), name
+        assert channel.group_by("query").len()["len"].max() <= 30, name  # type: ignore[operator]
+        assert np.isfinite(channel["score"].to_numpy()).all(), name
+
+
+def test_no_two_channels_are_the_same(made: tuple[Channels, Run]) -> None:
+    listed = {name: tuple(channel.select("query", "item").rows()) for name, channel in made[0].items()}
+    assert len(set(listed.values())) == len(listed)
+
+
+def test_a_table_that_several_channels_follow_is_made_once(made: tuple[Channels, Run]) -> None:
+    records = [record for record in made[1].timings if record.name == "labelled.table.covisit"]
+    assert [record.kept for record in records] == [False]
+
+
+def test_a_channel_is_its_table_followed_from_the_users_own_clicks(fold: Fold, made: tuple[Channels, Run]) -> None:
+    settings, way = SETTINGS.covisit_fast, SETTINGS.follow
+    table = count_covisits(fold.history, **{name: getattr(settings, name) for name in settings.__struct_fields__})
+    expected = follow(fold.seen, table, last=way.last, decay=way.decay, half_life_hours=way.half_life_hours, top=30)
+    assert_frame_equal(made[0]["covisit_fast"], expected)
+
+
+def test_channels_find_the_planted_families(fold: Fold, made: tuple[Channels, Run]) -> None:
+    """After an item, 70 % of the clicks go to its family of four; by chance the first place is there 4 times in 100."""
+    last = fold.seen.filter(back=0).select("query", last=pl.col("item") // 4)
+    for name in ("covisit_last", "next_last", "bipartite", "swing"):
+        first = made[0][name].group_by("query", maintain_order=True).first().join(last, on="query")
+        assert (first["item"] // 4 == first["last"]).mean() > 0.35, name  # type: ignore[operator]
+
+
+def test_no_channel_knows_the_hidden_items(
+    world: World, fold: Fold, made: tuple[Channels, Run], tmp_path: Path
+) -> None:
+    other = label(swap_hidden(world.clicks, fold))
+    assert fold.answers is not None
+    assert other.answers is not None
+    assert (fold.answers["item"] != other.answers["item"]).all()
+    for name, channel in run_channels(tmp_path, other, world)[0].items():
+        assert_frame_equal(channel, made[0][name])
+
+
+def test_an_unknown_channel_is_named_with_the_known_ones(world: World, fold: Fold, tmp_path: Path) -> None:
+    settings = load_config(["recall.channels=['fresh', 'hot']"]).recall
+    with pytest.raises(UserError, match=r"recall\.channels .*hot.*covisit.*popular_1h.*fresh"):
+        run_channels(tmp_path, fold, world, settings)
+
+
+def test_no_channel_at_all_is_refused() -> None:
+    with pytest.raises(UserError, match=r"recall\.channels"):
+        load_config(["recall.channels=[]"])
+
+
+def test_without_embeddings_the_content_channel_is_empty_and_the_union_goes_on(
+    world: World, fold: Fold, tmp_path: Path
+) -> None:
+    settings = load_config(["recall.channels=['content', 'next']"]).recall
+    channels = run_channels(tmp_path, fold, world, settings, content=False)[0]
+    assert channels["content"].is_empty()
+    united = retrieval.unite_channels(channels, 10.0, 5)
+    assert united["score_content"].null_count() == united.height > 0
+
+
+# --- content neighbours ---
+
+
+def test_content_neighbours_are_near_and_alive() -> None:
+    clicks = make_log((1, 10, 0), (1, 11, 30), (5, 10, 50), (5, 12, 90), test=(5,))
+    fold = split.ask_test(clicks)
+    old, new = START - 100 * HOUR_MS, START - 5 * HOUR_MS
+    articles = pl.DataFrame(
+        [(10, 1, old, 9), (11, 1, old, 9), (12, 1, new, 9), (13, 1, new, 9), (14, 1, old, 9), (15, 1, new, 9)],
+        schema=ARTICLES,
+        orient="row",
+    )
+    vectors = np.array([[1, 0], [0.5, 0.5], [0, 1], [1, 0.1], [1, 0.01]], np.float32)
+    content = Embeddings(np.array([10, 11, 12, 13, 14], np.int32), vectors)  # 15 has none
+    table = retrieval.tabulate_content(content, articles, fold, ContentSettings(top=9, span_hours=24.0))
+    # 14 is nearest to 10 but old and never clicked; 11 is old too, but clicked. 11 is in no query's past.
+    assert table.select("item", "neighbour").rows() == [(10, 13), (10, 11), (10, 12), (12, 11), (12, 13), (12, 10)]
+    wide = retrieval.tabulate_content(content, articles, fold, ContentSettings(top=1, span_hours=500.0))
+    assert wide.select("item", "neighbour").rows() == [(10, 14), (12, 11)]
+
+
+# --- fresh articles ---
+
+
+def test_fresh_articles_by_hand() -> None:
+    clicks = make_log((1, 30, 0), (1, 30, 1), (2, 31, 2), (5, 20, 0), (5, 21, 3600), (5, 22, 7200), test=(5,))
+    now = START + 2 * HOUR_MS
+    rows = [
+        *[(20, 1, 0, 0), (21, 2, 0, 0), (22, 1, 0, 0)],  # what the user read: category 1 twice, the last time last
+        (30, 1, now - 6 * HOUR_MS, 0),
+        (31, 2, now - 6 * HOUR_MS, 0),
+        (32, 1, now + 3 * HOUR_MS, 0),  # not clicked
+        (33, 1, now - 11 * HOUR_MS, 0),  # too old
+        (34, 3, now, 0),  # of no category of the user's
+        *[(35, 1, now - 10 * HOUR_MS, 0), (36, 1, now + 10 * HOUR_MS, 0)],  # the very edges
+        (37, 1, now + 10 * HOUR_MS + 1, 0),
+    ]
+    articles = pl.DataFrame(rows, schema=ARTICLES, orient="row")
+    settings = FreshSettings(categories=2, decay=0.5, half_life_hours=6.0, span_hours=10.0)
+    fresh = retrieval.list_fresh(split.ask_test(clicks), articles, settings, 10)
+    expected = {
+        30: 1.25 * 0.5 * math.log(4),
+        31: 0.5 * 0.5 * math.log(3),
+        32: 1.25 * 0.5**0.5 * math.log(2),
+        35: 1.25 * 0.5 ** (10 / 6) * math.log(2),
+        36: 1.25 * 0.5 ** (10 / 6) * math.log(2),
+    }
+    assert dict(fresh.select("item", "score").rows()) == pytest.approx(expected)
+    assert fresh["item"].to_list() == sorted(expected, key=lambda item: -expected[item])
+    one = retrieval.list_fresh(
+        split.ask_test(clicks),
+        articles,
+        FreshSettings(categories=1, decay=0.5, half_life_hours=6.0, span_hours=10.0),
+        2,
+    )
+    assert one["item"].to_list() == [30, 32]

@@ -1,0 +1,228 @@
+"""The news submission: padding, the file on disk, one mutation per rule, the score."""
+
+import errno
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from common.errors import UserError
+from common.submission import read_back, write_csv
+from competitions.news import submission as submissions
+from competitions.news.io import reader
+
+CLICK_HEADER = ",".join(column.header for column in reader.CLICK_COLUMNS)
+IDS = pl.Int32()
+CATALOGUE = pl.DataFrame({"item": [1, 2, 3, 4, 5, 6, 7, 8], "category": [1, 1, 1, 2, 2, 2, 3, 3]}).cast(IDS)
+POPULAR = pl.DataFrame({"item": [8, 7, 6]})
+NOTHING = pl.DataFrame(schema={"user": pl.Int32, "item": pl.Int32})
+
+
+def lists(*rows: tuple[int, int, int]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema={"user": pl.Int32, "item": pl.Int32, "rank": pl.Int32}, orient="row")
+
+
+def build(
+    top: pl.DataFrame, users: list[int], seen: pl.DataFrame = NOTHING, catalogue: pl.DataFrame = CATALOGUE
+) -> list[tuple[int, ...]]:
+    return submissions.build_submission(top, pl.Series(users), POPULAR, seen, catalogue).rows()
+
+
+# --- build ---
+
+
+def test_a_full_list_keeps_its_first_five_by_rank() -> None:
+    top = lists((3, 1, 2), (3, 2, 1), (3, 3, 3), (3, 4, 4), (3, 6, 6), (3, 5, 5))
+    assert build(top, [3]) == [(3, 2, 1, 3, 4, 5)]
+
+
+def test_short_lists_are_padded_by_popularity_then_by_id_in_ascending_users() -> None:
+    assert build(lists((9, 7, 1), (9, 1, 2)), [9, 2]) == [(2, 8, 7, 6, 1, 2), (9, 7, 1, 8, 6, 2)]
+
+
+def test_padding_skips_what_the_user_clicked_but_a_candidate_may_be_a_clicked_one() -> None:
+    seen = pl.DataFrame({"user": [2, 2, 2, 4], "item": [8, 1, 3, 7]})
+    assert build(lists((2, 3, 1)), [2, 4], seen) == [(2, 3, 7, 6, 2, 4), (4, 8, 6, 1, 2, 3)]
+
+
+def test_clicked_articles_fill_up_only_where_the_catalogue_is_exhausted() -> None:
+    seen = pl.DataFrame({"user": [2] * 4, "item": [8, 1, 2, 3]})
+    assert build(lists((2, 4, 1)), [2], seen) == [(2, 4, 7, 6, 5, 8)]
+
+
+def test_unlisted_articles_repeats_and_other_users_are_left_out() -> None:
+    top = lists((2, 99, 1), (2, 4, 2), (2, 4, 3), (2, 5, 4), (7, 1, 1))
+    assert build(top, [2, 2]) == [(2, 4, 5, 8, 7, 6)]
+
+
+def test_fewer_than_five_articles_are_refused() -> None:
+    with pytest.raises(UserError, match=r"lists 4 articles.*at least 5"):
+        build(lists(), [2], catalogue=CATALOGUE.head(4))
+
+
+# --- write ---
+
+
+def test_failed_write_keeps_the_old_file_and_leaves_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_csv(pl.DataFrame({"a": [1]}), tmp_path / "new" / "s.csv")
+
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(UserError, match=r"s\.csv cannot be written: No space left"):
+        write_csv(pl.DataFrame({"a": [2]}), path)
+    assert path.read_text() == "a\n1\n"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_unwritable_folder_is_a_user_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        write_csv(pl.DataFrame({"a": [1]}), tmp_path / "file" / "s.csv")
+
+
+# --- check ---
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> reader.RawFiles:
+    """Three users to predict: 5, 6 and 8."""
+
+    def log(name: str, users: list[int]) -> None:
+        rows = "".join(f"{user},1,1507000000000,4,1,17,1,25,2\n" for user in users)
+        (tmp_path / name).write_text(f"{CLICK_HEADER}\n{rows}")
+
+    log(reader.TRAIN, [0, 1])
+    log(reader.TEST_A, [8, 5, 6])
+    articles = CATALOGUE.select("item", "category", time=pl.lit(1507000000000), words=pl.lit(9))
+    articles.rename(
+        dict(zip(articles.columns, [column.header for column in reader.ARTICLE_COLUMNS], strict=True))
+    ).write_csv(tmp_path / reader.ARTICLES)
+    return reader.locate(tmp_path)
+
+
+@pytest.fixture
+def submission(files: reader.RawFiles) -> Path:
+    frame = submissions.build_submission(lists((5, 3, 1)), pl.Series([5, 6, 8]), POPULAR, NOTHING, CATALOGUE)
+    return submissions.write_submission(frame, files.train.parent / "submission.csv")
+
+
+def test_the_written_file_is_exact_and_passes(files: reader.RawFiles, submission: Path) -> None:
+    assert submission.read_text() == (
+        "user_id,article_1,article_2,article_3,article_4,article_5\n5,3,8,7,6,1\n6,8,7,6,1,2\n8,8,7,6,1,2\n"
+    )
+    checked = submissions.check_submission(submission, files)
+    assert (checked.path, checked.rows, len(checked.rules)) == (submission, 3, 9)
+
+
+def test_rows_in_another_order_and_crlf_pass(files: reader.RawFiles, submission: Path) -> None:
+    header, first, *rest = submission.read_text().splitlines()
+    submission.write_bytes("\r\n".join([header, *rest, first]).encode())
+    assert submissions.check_submission(submission, files).rows == 3
+
+
+def replace(old: str, new: str) -> Callable[[bytes], bytes]:
+    return lambda text: text.replace(old.encode(), new.encode(), 1)
+
+
+@pytest.mark.parametrize(
+    ("mutate", "said"),
+    [
+        (replace("user_id", "user"), "line 1: the header is 'user,article_1"),
+        (replace("article_5", "article_6"), "line 1: the header is"),
+        (replace("user_id", '"user_id"'), "line 1: the header is"),
+        (lambda text: text.split(b"\n", 1)[1], "line 1: the header is '5,3,8,7,6,1'"),
+        (lambda text: text.split(b"\n", 1)[0], "a header and no rows"),
+        (lambda _: b"", "is empty"),
+        (lambda text: b"\xef\xbb\xbf" + text, "line 1: a byte-order mark"),
+        (replace("6,8,7,6,1,2", "6,8,7,\u00e9,1,2"), "line 3: '6,8,7,\u00e9,1,2'"),
+        (lambda text: text.replace(b"6,8,7,6,1,2", b"6,8,7,\xe9,1,2"), "line 3: bytes that are not UTF-8"),
+        (replace("6,8,7,6,1,2", "6,8,7,6,1"), "line 3: 5 fields where 6 are expected: '6,8,7,6,1'"),
+        (replace("6,8,7,6,1,2", "6,8,7,6,1,2,3"), "line 3: 7 fields where 6 are expected"),
+        (replace("6,8,7,6,1,2", ""), "line 3: 1 fields where 6 are expected"),
+        (replace("6,8,7,6,1,2", '6,8,7,6,1,"2'), f"'{submissions.INTEGERS}' is broken 1 time(s), first: line 3"),
+        (
+            replace("6,8,7,6,1,2", "6,8,7,,1,2"),
+            f"'{submissions.INTEGERS}' is broken 1 time(s), first: line 3: '6,8,7,,1,2'",
+        ),
+        (replace("6,8,7,6,1,2", "6,8,7,NaN,1,2"), f"'{submissions.INTEGERS}' is broken 1 time(s), first: line 3"),
+        (replace("6,8,7,6,1,2", "6,8,7,6.0,1,2"), f"'{submissions.INTEGERS}' is broken 1 time(s), first: line 3"),
+        (replace("6,8,7,6,1,2", "6,8,7,-6,1,2"), f"'{submissions.INTEGERS}' is broken 1 time(s), first: line 3"),
+        (
+            replace("6,8,7,6,1,2", "6,8,7,9999999999,1,2"),
+            f"'{submissions.INTEGERS}' is broken 1 time(s), first: line 3",
+        ),
+        (
+            replace("6,8,7,6,1,2", "5,8,7,6,1,2"),
+            f"'{submissions.ONE_ROW}' is broken 2 time(s), first: line 2: '5,3,8,7,6,1'",
+        ),
+        (replace("6,8,7,6,1,2", "0,8,7,6,1,2"), f"'{submissions.NO_EXTRA}' is broken 1 time(s), first: line 3: '0,8,7"),
+        (replace("6,8,7,6,1,2\n", ""), f"'{submissions.NO_MISSING}' is broken 1 time(s), first: 6"),
+        (
+            replace("6,8,7,6,1,2", "6,8,7,6,1,8"),
+            f"'{submissions.DISTINCT}' is broken 1 time(s), first: line 3: '6,8,7,6,1,8'",
+        ),
+        (replace("6,8,7,6,1,2", "6,8,7,6,1,99"), f"'{submissions.EXISTING}' is broken 1 time(s), first: line 3"),
+    ],
+)
+def test_each_broken_rule_is_named_with_its_rows(
+    files: reader.RawFiles, submission: Path, mutate: Callable[[bytes], bytes], said: str
+) -> None:
+    submission.write_bytes(mutate(submission.read_bytes()))
+    with pytest.raises(UserError) as caught:
+        submissions.check_submission(submission, files)
+    assert said in str(caught.value)
+    assert str(caught.value).startswith(str(submission))
+
+
+def test_every_broken_rule_is_told_at_once(files: reader.RawFiles, submission: Path) -> None:
+    submission.write_text(submission.read_text().replace("6,8,7,6,1,2", "7,8,8,6,1,99"))
+    with pytest.raises(UserError) as caught:
+        submissions.check_submission(submission, files)
+    for rule in (submissions.NO_EXTRA, submissions.NO_MISSING, submissions.DISTINCT, submissions.EXISTING):
+        assert rule in str(caught.value)
+
+
+def test_only_the_first_rows_of_many_are_shown(files: reader.RawFiles, submission: Path) -> None:
+    extra = "".join(f"{user},1,2,3,4,5\n" for user in range(100, 150))
+    submission.write_text(submission.read_text() + extra)
+    with pytest.raises(UserError, match=r"broken 50 time\(s\), first: line 5: .*; line 6: .*; line 7: [^;]*$"):
+        submissions.check_submission(submission, files)
+
+
+def test_missing_submission_is_a_user_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.csv cannot be read: No such file"):
+        read_back(tmp_path / "none.csv", submissions.HEADER)
+
+
+# --- score ---
+
+
+def test_score_counts_absent_users_as_zero(submission: Path, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.csv"
+    truth.write_text("user_id,click_article_id\n5,8\n6,4\n8,1\n77,1\n")
+    scores = submissions.score_submission(submission, truth, CATALOGUE, pl.DataFrame({"item": [8, 8, 7, 1]}).cast(IDS))
+    assert scores["mrr@5"] == pytest.approx((1 / 2 + 1 / 4) / 4)
+    assert scores["hit_rate@3"] == pytest.approx(1 / 4)
+    assert scores["precision@5"] == pytest.approx(2 / 5 / 4)
+    # Reciprocal ranks .5, .25, 0, 0: mean .1875, squared deviations .171875, over (4 - 1) * 4.
+    assert scores["mrr@5_error"] == pytest.approx(math.sqrt(0.171875 / 12))
+    # User 5's hit on place 2 beats 3 of 4, user 8's on place 4 one of 4; user 6 has no hit and no AUC.
+    assert scores["gauc"] == pytest.approx((3 / 4 + 1 / 4) / 2)
+    # Listed: 3, 8, 7, 6, 1, 2 of 8 articles.
+    assert scores["coverage@5"] == pytest.approx(6 / 8)
+    assert {"auc", "category_diversity@5", "novelty@5", "ndcg@5", "map@5", "recall@1", "f1@5"} <= scores.keys()
+
+
+def test_score_refuses_a_truth_of_other_users_or_with_two_answers(submission: Path, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.csv"
+    truth.write_text("user_id,click_article_id\n77,8\n")
+    with pytest.raises(UserError, match="no user in common"):
+        submissions.score_submission(submission, truth)
+    truth.write_text("user_id,click_article_id\n5,8\n5,7\n")
+    with pytest.raises(UserError, match="user 5 has more than one row"):
+        submissions.score_submission(submission, truth)

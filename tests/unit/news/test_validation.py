@@ -1,0 +1,146 @@
+"""Who is drawn for validation, and on board B the users of board A: learned from, neither validated on nor asked."""
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from common.errors import UserError
+from common.split import Fold
+from competitions.news import split
+from tests.unit.news.news_world import GAP_MS, START, TEST_FROM, make_log, make_world
+
+DAY = 86_400
+
+
+def label(log: pl.DataFrame, valid: int = 10_000, per_user: int = 1) -> Fold:
+    return split.label_fold(log, gap_ms=GAP_MS, train_queries=10_000, valid_queries=valid, per_user=per_user, seed=0)
+
+
+def read_on(days: list[int], lengths: list[int], first: int = 0) -> list[tuple[int, int, float]]:
+    """A user for each day, who makes so many clicks, the last one after 30 s."""
+    return [
+        (user, 10 + step, day * DAY + (50 * step if step < length - 1 else 50 * step - 20))
+        for user, (day, length) in enumerate(zip(days, lengths, strict=True), first)
+        for step in range(length)
+    ]
+
+
+# --- like the test ---
+
+
+def test_validation_looks_like_the_test_where_train_does_not() -> None:
+    world = make_world(train=2000, test=500)
+    pool = split.find_anchors(world.clicks, GAP_MS).filter("is_last", ~pl.col("is_test"))
+    fold = label(world.clicks, valid=300)
+    valid = fold.queries.filter(role="valid")
+    test = split.ask_test(world.clicks).queries
+
+    def share_of_long(clicks: pl.Series) -> float:
+        return float((clicks >= 8).mean())  # type: ignore[arg-type]
+
+    assert share_of_long(test["clicks"]) == pytest.approx(0.7, abs=0.05)
+    assert share_of_long(pool["before"]) < 0.45
+    assert share_of_long(valid["clicks"]) == pytest.approx(share_of_long(test["clicks"]), abs=0.08)
+
+
+def test_validation_days_are_those_of_the_test_and_told_by_the_last_visible_click() -> None:
+    users = [
+        (user, item, (user % 4) * DAY + wait)
+        for user in range(400)
+        for item, wait in ((10, 0), (11, 30), (12, DAY + 60))  # the hidden click is a day later
+    ]
+    asked = [(user, 10 + step, (1 + user % 2) * DAY + 50 * step) for user in range(1000, 1060) for step in range(2)]
+    fold = label(make_log(*users, *asked, test=tuple(range(1000, 1060))), valid=50)
+    days = (fold.queries.filter(role="valid")["time"] - START) // (DAY * 1000)
+    assert set(days) == {1, 2}
+
+
+def test_where_train_and_test_share_no_day_validation_is_like_the_test_in_length() -> None:
+    train = read_on([0] * 20, [3] * 10 + [9] * 10)  # 2 or 8 visible
+    fold = label(make_log(*train, *read_on([7] * 3, [8] * 3, 900), test=(900, 901, 902)))
+    valid = fold.queries.filter(role="valid")
+    assert valid.height == 20 // 4
+    assert set(valid["clicks"]) == {8}
+
+
+def test_where_some_day_and_length_is_shared_no_other_day_is_drawn() -> None:
+    train = read_on([0] * 20 + [7], [9] * 21)
+    fold = label(make_log(*train, *read_on([7] * 3, [8] * 3, 900), test=(900, 901, 902)))
+    assert fold.queries.filter(role="valid")["user"].to_list() == [20]
+
+
+@pytest.mark.parametrize(
+    ("train", "counted"),
+    [
+        (read_on([7] * 20, [3] * 20), "20 train users"),  # none as long as a test user
+        (read_on([7] * 3, [9] * 3), "3 train users"),  # a quarter of three is none
+        (read_on([7] * 20, [1] * 20), "0 train users"),
+    ],
+)
+def test_a_log_that_gives_no_validation_user_is_refused(train: list[tuple[int, int, float]], counted: str) -> None:
+    with pytest.raises(UserError, match=rf"^No validation users can be drawn: {counted} .*\.$"):
+        label(make_log(*train, *read_on([7] * 3, [8] * 3, 900), test=(900, 901, 902)))
+
+
+# --- board B: the users of board A have a hidden click too, and are not asked ---
+
+
+@pytest.fixture(scope="module")
+def board_b() -> pl.DataFrame:
+    """Every second test user is one of board A."""
+    return make_world().clicks.with_columns(is_target=pl.col("is_target") & (pl.col("user") % 2 == 0))
+
+
+ENDS = [(4, 20, 0), (4, 21, 30)]
+
+
+def test_board_a_users_serve_as_anchors_by_their_steps_of_the_gap_alone() -> None:
+    steps = [(8, 10, 0), (8, 11, 30), (8, 12, 90), (7, 10, 0), (7, 11, 50), (7, 12, 80)]
+    found = split.find_anchors(make_log(*ENDS, *steps, test=(9,), board_a=(7, 8)), GAP_MS)
+    assert found.select("user", "item", "is_last", "is_test").rows() == [
+        (4, 21, True, False),
+        (7, 12, True, True),  # a step of the gap, though the last click
+        (8, 11, False, True),
+    ]
+
+
+def test_board_a_users_do_not_count_in_the_share_that_ends_on_the_gap() -> None:
+    log = make_log(*ENDS, (7, 10, 0), (7, 11, 50), (8, 10, 0), (8, 11, 50), board_a=(7, 8))
+    assert split.terminal_share(log, GAP_MS) == 1
+
+
+def test_board_a_users_are_learned_from_and_never_validated_on(board_b: pl.DataFrame) -> None:
+    fold = label(board_b, per_user=3)
+    roles = {role[0]: set(rows["user"]) for role, rows in fold.queries.group_by("role")}
+    board_a = set(board_b.filter("is_test", ~pl.col("is_target"))["user"])
+    assert len(board_a) == 20
+    assert board_a & roles["train"] == board_a & set(split.find_anchors(board_b, GAP_MS)["user"])
+    assert len(roles["valid"]) == 120 // 4
+    assert max(roles["valid"]) < TEST_FROM
+
+
+def test_validation_is_like_the_users_of_board_b_and_not_like_those_of_board_a() -> None:
+    train = read_on([0] * 20, [3] * 10 + [9] * 10)  # 2 or 8 visible
+    tests = [*read_on([0] * 3, [8] * 3, 900), *read_on([0] * 30, [2] * 30, 910)]
+    fold = label(make_log(*train, *tests, test=(900, 901, 902), board_a=tuple(range(910, 940))))
+    assert fold.queries.filter(role="valid")["clicks"].to_list() == [8] * 5
+
+
+def test_board_a_users_are_not_asked_and_stay_in_the_history(board_b: pl.DataFrame) -> None:
+    fold = split.ask_test(board_b)
+    assert fold.queries["user"].to_list() == list(range(TEST_FROM, TEST_FROM + 40, 2))
+    assert_frame_equal(fold.history, board_b)
+
+
+def test_training_queries_take_at_most_their_share_of_the_anchors() -> None:
+    log = make_log(
+        *((user, 10 + step, 30 * step) for user in range(1, 81) for step in (0, 1)), (900, 5, 0), test=(900,)
+    )
+
+    def count(share: float) -> int:
+        fold = split.label_fold(
+            log, gap_ms=GAP_MS, train_queries=10_000, valid_queries=4, per_user=1, seed=0, train_share=share
+        )
+        return fold.queries.filter(role="train").height
+
+    assert (count(1.0), count(0.25)) == (76, 19)

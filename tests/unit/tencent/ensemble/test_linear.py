@@ -1,0 +1,161 @@
+"""The linear model against S and T written out row by row, and the mix of several models' scores."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from competitions.tencent.corpus import Catalogue
+from competitions.tencent.ensemble import weights as mixing
+from competitions.tencent.ensemble.linear import fit_linear, score_linear
+from competitions.tencent.ensemble.settings import ActionWeights, AttributeSettings, LinearSettings, MixSettings
+from competitions.tencent.ensemble.weights import find_weights, join, place, shortlist, standardise
+from competitions.tencent.model.item_attributes import tabulate
+from competitions.tencent.sequences import Histories
+from tests.unit.tencent.tencent_log import PLAIN_LINEAR, change, draw_log, make_catalogue, write_log
+
+BY_SHARE = AttributeSettings(power=0.5, most_values=10)
+UNEVEN = ActionWeights(exposure=0.2, click=1.0, conversion=2.5, null=0.0)
+SEARCH = MixSettings(trials=30, top=5)
+
+
+def solve_by_rows(histories: Histories, catalogue: Catalogue, settings: LinearSettings) -> np.ndarray:
+    """B from S and T with one row for each place of each history."""
+    rows = len(catalogue.oid)
+    table = {-1: settings.weights.null, 0: settings.weights.exposure, 1: settings.weights.click}
+    table[2] = settings.weights.conversion
+    past, future = [], []
+    sequences = histories.sequences
+    for user, end in zip(histories.users, histories.ends, strict=True):
+        items = sequences.item[sequences.offsets[user] : end]
+        weights = [table[int(action)] for action in sequences.action[sequences.offsets[user] : end]]
+        for place_ in range(len(items) - 1):
+            past.append(np.zeros(rows))
+            future.append(np.zeros(rows))
+            for event, (item, weight) in enumerate(zip(items, weights, strict=True)):
+                if event <= place_:
+                    past[-1][item] += weight * settings.past_decay ** (place_ - event)
+                else:
+                    future[-1][item] += weight * settings.future_decay ** (event - place_ - 1)
+    s, t = np.array(past), np.array(future)
+    attributes = tabulate(catalogue, BY_SHARE).toarray()
+    alike = np.eye(rows) + settings.prior * attributes @ attributes.T
+    return np.asarray(np.linalg.solve(s.T @ s + settings.ridge * np.linalg.inv(alike), s.T @ t))
+
+
+@pytest.mark.parametrize("prior", [0.0, 3.0])
+@pytest.mark.parametrize("decays", [(0.8, 0.6), (0.5, 0.5)])
+def test_coefficients_equal_the_regression_written_out(prior: float, decays: tuple[float, float]) -> None:
+    histories = draw_log(40, 6, seed=1)
+    catalogue = make_catalogue(6, {0: [1, 1, 2, 2, 3, 0], 3: [4, 0, 4, 1, 1, 1]})
+    settings = change(PLAIN_LINEAR, prior=prior, past_decay=decays[0], future_decay=decays[1], weights=UNEVEN)
+    model = fit_linear(histories, catalogue, tabulate(catalogue, BY_SHARE), settings)
+    np.testing.assert_allclose(model.coefficients, solve_by_rows(histories, catalogue, settings), rtol=1e-3, atol=1e-5)
+
+
+def test_a_planted_successor_wins_over_a_popular_item() -> None:
+    users = [[1, 2, 5]] * 20 + [[3, 4, 5]] * 20 + [[6, 5]] * 60
+    catalogue = make_catalogue(6)
+    model = fit_linear(write_log(*users), catalogue, tabulate(catalogue, BY_SHARE), PLAIN_LINEAR)
+    scores = score_linear(model, write_log([1], [3]), np.array([2, 4, 5]))
+    assert scores.argmax(1).tolist() == [0, 1]
+    assert scores.dtype == np.float32
+
+
+def test_an_unseen_item_speaks_as_its_like_do() -> None:
+    catalogue = make_catalogue(4, {0: [1, 2, 1, 3]})  # 3 was never seen and is like 1
+    attributes = tabulate(catalogue, BY_SHARE)
+    histories = write_log(*[[1, 2]] * 10)
+    for prior, heard in ((0.0, False), (2.0, True)):
+        model = fit_linear(histories, catalogue, attributes, change(PLAIN_LINEAR, prior=prior))
+        scores = score_linear(model, write_log([3]), np.array([2, 4]))
+        assert (scores[0, 0] > 0.1) == heard
+        assert abs(scores[0, 1]) < 1e-6
+
+
+def test_what_speaks_for_an_item_is_divided_by_how_often_it_occurs() -> None:
+    catalogue = make_catalogue(4)
+    attributes = tabulate(catalogue, BY_SHARE)
+    histories = write_log([1, 2], [1, 2], [1, 3], [2, 3])
+    plain = fit_linear(histories, catalogue, attributes, PLAIN_LINEAR)
+    divided = fit_linear(histories, catalogue, attributes, change(PLAIN_LINEAR, target_power=0.5))
+    often = np.array([1, 3, 3, 2, 1])  # an item without events counts as one
+    np.testing.assert_allclose(divided.coefficients, plain.coefficients / often**0.5, rtol=1e-5)
+
+
+def test_nothing_behind_the_end_of_a_history_is_learned() -> None:
+    whole = write_log([1, 2, 3], [4, 5, 6, 1])
+    cut = Histories(whole.sequences, whole.users, whole.ends - 1)
+    catalogue = make_catalogue(6)
+    attributes = tabulate(catalogue, BY_SHARE)
+    np.testing.assert_array_equal(
+        fit_linear(cut, catalogue, attributes, PLAIN_LINEAR).coefficients,
+        fit_linear(write_log([1, 2], [4, 5, 6]), catalogue, attributes, PLAIN_LINEAR).coefficients,
+    )
+
+
+def test_a_large_catalogue_is_refused_with_a_way_out() -> None:
+    catalogue = make_catalogue(6)
+    with pytest.raises(UserError, match=r"7 rows and open.linear.most_items allows 5: leave the model out"):
+        fit_linear(write_log([1, 2]), catalogue, tabulate(catalogue, BY_SHARE), change(PLAIN_LINEAR, most_items=5))
+
+
+def test_standard_scores_have_mean_0_and_deviation_1() -> None:
+    scores = np.array([[1, 2, 3], [5, 5, 5]], np.float32)
+    np.testing.assert_allclose(standardise(scores), [[-(1.5**0.5), 0, 1.5**0.5], [0, 0, 0]], rtol=1e-6)
+
+
+def test_scores_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(UserError, match="query 1 are not finite"):
+        standardise(np.array([[1, 2], [np.nan, 1]], np.float32))
+
+
+def draw_scores(queries: int, candidates: int, seed: int) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Two models of which the first knows the target somewhat; what was seen, as a mask without the target."""
+    rng = np.random.default_rng(seed)
+    target = rng.integers(0, candidates, queries)
+    good, bad = rng.normal(size=(2, queries, candidates)).astype(np.float32)
+    good[np.arange(queries), target] += 2
+    seen = rng.random((queries, candidates)) < 0.2
+    seen[np.arange(queries), target] = False
+    return [good, bad], seen, target
+
+
+@pytest.mark.parametrize("weights", [(1.0, 0.0), (0.5, 0.5), (0.0, 1.0)])
+def test_places_equal_a_full_ranking_without_seen_candidates(weights: tuple[float, float]) -> None:
+    scores, seen, target = draw_scores(50, 40, seed=2)
+    mixed = np.where(seen, -np.inf, mixing.mix(scores, weights))
+    full = (mixed >= mixed[np.arange(50), target][:, None]).sum(1)
+    short = shortlist(scores, np.nonzero(seen), target, top=40)
+    np.testing.assert_array_equal(place(short, np.array(weights)), np.where(full <= 10, full, 0))
+
+
+def test_a_short_list_is_enough_for_a_single_model() -> None:
+    scores, seen, target = draw_scores(50, 40, seed=4)
+    few, all_ = (shortlist(scores, np.nonzero(seen), target, top=top) for top in (10, 40))
+    assert few.rivals.shape == (50, 20, 2)
+    np.testing.assert_array_equal(place(few, np.array([1.0, 0.0])), place(all_, np.array([1.0, 0.0])))
+
+
+def test_ties_count_against_the_right_answer_and_what_is_no_candidate_has_no_place() -> None:
+    scores = [np.array([[1, 1, 0], [1, 1, 0]], np.float32)]
+    none = (np.empty(0, np.int64), np.empty(0, np.int64))
+    short = shortlist(scores, none, np.array([0, -1]), top=3)
+    assert place(short, np.array([1.0])).tolist() == [2, 0]
+
+
+def test_weights_go_to_the_model_that_knows() -> None:
+    parts = []
+    for seed in (5, 6):
+        scores, seen, target = draw_scores(100, 60, seed)
+        parts.append(shortlist(scores, np.nonzero(seen), target, top=30))
+    weights = find_weights(join(parts), SEARCH, seed=0)
+    assert weights[0] > 0.6
+    assert sum(weights) == pytest.approx(1)
+    assert weights == find_weights(join(parts), SEARCH, seed=0)
+
+
+def test_settings_name_what_is_wrong() -> None:
+    plain = msgspec.to_builtins(PLAIN_LINEAR)
+    with pytest.raises(msgspec.ValidationError, match="past_decay"):
+        msgspec.convert(plain | {"past_decay": 1.0}, LinearSettings)

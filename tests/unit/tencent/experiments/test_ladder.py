@@ -1,0 +1,55 @@
+"""The rungs of the ladder in order, and the methods without a network."""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from competitions.tencent.competition import load_config
+from competitions.tencent.experiments.ladder import PLAIN_RUNGS, list_networks, plan_scores, replace_settings
+from tests.unit.tencent.tencent_log import make_catalogue, write_log
+
+
+def test_each_rung_adds_one_kind_of_input_and_the_last_is_the_pipeline_itself() -> None:
+    config = load_config([])
+    rungs = list_networks(config)
+    names = [name for name, _, _ in rungs]
+    assert names == [
+        "Transformer, ids only",
+        "HSTU, ids only",
+        "+ content",
+        "+ action condition",
+        "+ time",
+        "+ semantic ids",
+    ]
+    first = replace_settings(config, *rungs[1][1:])
+    assert not any((first.model.features, first.model.embeddings, first.model.times, first.model.condition))
+    assert first.model.id_dropout == 0.0
+    assert first.train.levels == 0
+    assert replace_settings(config, *rungs[-1][1:]) == config
+
+
+def test_inputs_that_the_settings_leave_out_are_no_rungs() -> None:
+    config = load_config(["model.times=false", "model.memory=true", "train.levels=0"])
+    names = [name for name, _, _ in list_networks(config)]
+    assert "+ time" not in names
+    assert names[-1] == "+ wide part"
+
+
+def test_plain_methods_answer_on_a_log_and_factors_find_the_shared_taste() -> None:
+    """Even users see ads 1..6, odd ones 7..12: each is scored highest what others of his kind saw."""
+    rng = np.random.default_rng(0)
+    lists = [[int(ad) for ad in rng.permutation(6)[:3] + 1 + 6 * (user % 2)] for user in range(40)]
+    histories = write_log(*lists)
+    corpus = SimpleNamespace(catalogue=make_catalogue(12))
+    rows = np.arange(1, 13)
+    settings = load_config([]).open
+    score = plan_scores(corpus, histories, histories, rows, "ALS", settings, 0)  # type: ignore[arg-type]
+    found = score(np.array([0, 1]))
+    assert found.shape == (2, 12)
+    assert found[0, :6].min() > found[0, 6:].max()
+    assert found[1, 6:].min() > found[1, :6].max()
+    for name in PLAIN_RUNGS:
+        plain = plan_scores(corpus, histories, histories, rows, name, settings, 0)(np.array([3]))  # type: ignore[arg-type]
+        assert plain.shape == (1, 12)
+        assert np.isfinite(plain).all()
+        assert plain.max() > plain.min()

@@ -1,0 +1,153 @@
+"""Candidates of both layouts, in their newer and older forms, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from competitions.tencent.ids import Rows
+from competitions.tencent.io import schema as layouts
+from tests.unit.tencent.tencent_files import (
+    BASE,
+    WORLD,
+    candidate_rows,
+    candidate_schema,
+    read,
+    refusal,
+    write_candidates,
+    write_competition,
+    write_release,
+    write_table,
+)
+
+
+def line(oid: int, place: int | None, **more: Any) -> dict[str, Any]:
+    return {"creative_id": oid, "features": {}, **({} if place is None else {"retrieval_id": place}), **more}
+
+
+def test_candidates_in_the_order_of_their_retrieval_ids(tmp_path: Path) -> None:
+    lines = [line(BASE + 9, 2), line(BASE + 1, 0, features={"100": "x"}), line(BASE + 3, 1, reid_creative_id=2)]
+    write_candidates(write_competition(tmp_path), lines)
+    corpus = read(tmp_path)
+    assert corpus.candidates.rows == Rows(np.array([4, 2, 3]))
+    assert corpus.catalogue.features[4, 0] == 10
+
+
+def test_without_retrieval_ids_the_place_is_the_id(tmp_path: Path) -> None:
+    write_candidates(write_competition(tmp_path), [{"creative_id": BASE + 9}, line(BASE + 1, None, features=None)])
+    assert read(tmp_path).candidates.rows == Rows(np.array([3, 4]))
+
+
+@pytest.mark.parametrize("given", [0, 77, "new", None, BASE + 1, -1])
+def test_the_re_id_of_an_unseen_candidate_is_not_looked_at(tmp_path: Path, given: Any) -> None:
+    write_candidates(write_competition(tmp_path), [line(BASE + 1, 0, reid_creative_id=given)])
+    assert read(tmp_path).candidates.rows == Rows(np.array([4]))
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ([line(BASE, 0), line(BASE + 1, 0)], "line 2: retrieval id 0 was given to another candidate before"),
+        ([line(BASE, 0), line(BASE + 1, 2)], "line 2: retrieval id 2 is not one of 0..1"),
+        ([line(BASE, 1), line(BASE + 1, None)], "line 2: retrieval id -1 is not one of 0..1"),
+        ([line(BASE, 0), line(BASE, 1)], f"line 2: candidate {BASE} stands there a second time"),
+        ([line(BASE + 7, 0), line(BASE + 3, 1, reid_creative_id=1)], f"line 2: candidate {BASE + 3} has another re-id"),
+        ([line(BASE, 0), line(0, 1)], "line 2: Expected `int` >= 1"),
+        ([line(BASE, 0), line(BASE + 1, -1)], "line 2: Expected `int` >= 0"),
+        ([line(BASE, 0), {"retrieval_id": 1}], "line 2: Object missing required field `creative_id`"),
+        ([line(BASE, 0), line(BASE + 1, 1, features={"100": [1]})], "line 2: Expected `int | str | null`, got `array`"),
+        ([line(BASE, 0), line(BASE + 1, 1, features={"100": {}})], "line 2: Expected `int | str | null`, got `object`"),
+        ([line(BASE, 0), '{"creative_id"'], "line 2: Input data was truncated"),
+        ([], "is empty (0 bytes)"),
+    ],
+)
+def test_candidate_lines_that_are_refused(tmp_path: Path, lines: list[Any], reason: str) -> None:
+    path = write_candidates(write_competition(tmp_path), lines)
+    told = refusal(tmp_path)
+    assert reason in told
+    assert str(path) in told
+
+
+@pytest.mark.parametrize("flag", ["cold_start", "is_str"])
+@pytest.mark.parametrize("oid", ["item_id", "creative_id"])
+def test_candidate_tables_of_newer_and_older_releases(tmp_path: Path, flag: str, oid: str) -> None:
+    expected = read(write_release(tmp_path))
+    schema, rows = candidate_schema(flag, oid), candidate_rows(WORLD, flag, oid)
+    if oid == "creative_id":
+        schema = schema.append(pa.field("reid_creative_id", pa.int64()))
+        rows = [row | {"reid_creative_id": reid} for row, reid in zip(rows, (0, 1, 0), strict=True)]
+    write_table(tmp_path, layouts.RELEASE_CANDIDATES, rows[::-1], schema)
+    corpus = read(tmp_path)
+    assert corpus.candidates.rows == expected.candidates.rows
+    np.testing.assert_array_equal(corpus.catalogue.features, expected.catalogue.features)
+
+
+def test_missing_features_in_every_form(tmp_path: Path) -> None:
+    write_release(tmp_path)
+    rows = candidate_rows(WORLD)
+    rows[0]["100"], rows[0]["101"], rows[0]["102"] = (
+        None,
+        {"cold_start": 0, "feature_value": None},
+        {"cold_start": None, "feature_value": "4"},
+    )
+    rows[0]["112"] = {"cold_start": 1, "feature_value": None}
+    rows[0]["114"] = {"cold_start": 1, "feature_value": "5"}
+    write_table(tmp_path, layouts.RELEASE_CANDIDATES, rows, candidate_schema())
+    assert read(tmp_path).catalogue.features[5, :5].tolist() == [0, 0, 4, 0, 10]
+
+
+def test_plain_numbers_as_features(tmp_path: Path) -> None:
+    write_release(tmp_path)
+    rows = [{"item_id": BASE + 1, "retrieval_id": 0, "100": 3}]
+    schema = pa.schema(
+        [("item_id", pa.int64()), ("retrieval_id", pa.int32()), *((name, pa.int64()) for name in layouts.ITEM_FEATURES)]
+    )
+    write_table(tmp_path, layouts.RELEASE_CANDIDATES, rows, schema)
+    assert read(tmp_path).catalogue.features[4].tolist() == [3] + [0] * 12
+
+
+def changed(place: int, **cells: Any) -> list[dict[str, Any]]:
+    rows = candidate_rows(WORLD)
+    rows[place] |= cells
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        (changed(1, retrieval_id=0), "row 2: retrieval id 0 was given to another candidate before"),
+        (changed(2, retrieval_id=5), "row 3: retrieval id 5 is not one of 0..2"),
+        (changed(2, retrieval_id=None), "row 3: retrieval id -1 is not one of 0..2"),
+        (changed(2, item_id=BASE + 7), f"row 3: candidate {BASE + 7} stands there a second time"),
+        (changed(2, item_id=None), "row 3: -1 is no original id"),
+        (
+            changed(1, **{"101": {"cold_start": 0, "feature_value": "x"}}),
+            "row 2, feature 101: 'x' is not marked as cold and no number of the indexer",
+        ),
+        (changed(1, **{"101": {"cold_start": 0, "feature_value": "-4"}}), "row 2, feature 101: '-4' is not marked"),
+        ([], "holds no candidate"),
+    ],
+)
+def test_candidate_tables_that_are_refused(tmp_path: Path, rows: list[dict[str, Any]], reason: str) -> None:
+    write_table(write_release(tmp_path), layouts.RELEASE_CANDIDATES, rows, candidate_schema())
+    told = refusal(tmp_path)
+    assert reason in told
+    assert str(tmp_path / layouts.RELEASE_CANDIDATES) in told
+
+
+def test_candidate_columns_that_are_missing_or_of_another_kind(tmp_path: Path) -> None:
+    write_release(tmp_path)
+    rows = [{name: value for name, value in row.items() if name != "122"} for row in candidate_rows(WORLD)]
+    write_table(tmp_path, layouts.RELEASE_CANDIDATES, rows)
+    assert "lacks the column '122'" in refusal(tmp_path)
+    write_table(tmp_path, layouts.RELEASE_CANDIDATES, [row | {"122": "x"} for row in rows])
+    assert "feature 122: String where a struct of cold_start and feature_value is expected" in refusal(tmp_path)
+    write_table(tmp_path, layouts.RELEASE_CANDIDATES, [row | {"item_id": "x"} for row in candidate_rows(WORLD)])
+    assert "column 'item_id': String where whole numbers are expected" in refusal(tmp_path)
+
+
+def test_a_candidate_file_that_is_no_table(tmp_path: Path) -> None:
+    next((write_release(tmp_path) / layouts.RELEASE_CANDIDATES).iterdir()).write_text("no parquet")
+    assert "cannot be read" in refusal(tmp_path)

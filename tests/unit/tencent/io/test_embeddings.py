@@ -1,0 +1,167 @@
+"""Embeddings in the host's three forms become one table by row of the catalogue."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from common.errors import UserError
+from competitions.tencent.corpus import Catalogue
+from competitions.tencent.io import embeddings, jsonl, reader
+from tests.unit.tencent.tencent_files import BASE, write_competition, write_lines, write_pickle, write_release
+
+CATALOGUE = Catalogue(np.array([0, BASE + 7, BASE + 3, BASE + 9, BASE + 1]), np.zeros((5, 13), np.int32), 3, (0,) * 13)
+VECTORS: dict[int, Any] = {BASE + 3: [1.5, -2.0], BASE + 1: [0.1, 65504.0], BASE + 9: None, BASE + 99: [3.0, 4.0]}
+EXPECTED = np.array([[0, 0], [0, 0], [1.5, -2], [0, 0], [0.1, 65504]], np.float16)
+SCHEMA = pa.schema([("anonymous_cid", pa.string()), ("emb", pa.list_(pa.float64()))])
+
+
+def pickled(folder: Path, vectors: dict[Any, Any]) -> Path:
+    arrays = {key: value if value is None else np.array(value, np.float32) for key, value in vectors.items()}
+    return write_pickle(folder / "emb_81_2.pkl", arrays)
+
+
+def as_lines(folder: Path, vectors: dict[Any, Any]) -> Path:
+    found = [{"anonymous_cid": str(key)} | ({} if value is None else {"emb": value}) for key, value in vectors.items()]
+    return write_lines(folder / "emb_82_2" / "part-0.json", found)
+
+
+def as_table(folder: Path, vectors: dict[Any, Any], kind: pa.Schema = SCHEMA) -> Path:
+    path = folder / "emb_81_2_parquet" / "part-0.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [{"anonymous_cid": str(key), "emb": value} for key, value in vectors.items()]
+    pq.write_table(pa.Table.from_pylist(rows, kind), path, row_group_size=2)
+    return path
+
+
+FORMS = {"pickle": pickled, "lines": as_lines, "table": as_table}
+PLACES = {"pickle": f"id {BASE + 1}", "lines": "line 2", "table": "row 2"}
+
+
+def read(*paths: Path) -> Any:
+    return reader.read_embedding(paths, CATALOGUE, "emb_81_2").vectors
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        read(path)
+    told = str(caught.value)
+    assert "\n" not in told
+    assert str(path) in told
+    return told
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_vectors_by_row(tmp_path: Path, form: str) -> None:
+    found = read(FORMS[form](tmp_path, VECTORS))
+    assert found.dtype == np.float16
+    np.testing.assert_array_equal(found, EXPECTED)
+
+
+def test_keys_of_a_pickle_may_be_texts(tmp_path: Path) -> None:
+    path = pickled(tmp_path, {str(key): value for key, value in VECTORS.items()})
+    np.testing.assert_array_equal(read(path), EXPECTED)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_pieces_join(tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonl, "PIECE_BYTES", 1)
+    monkeypatch.setattr(embeddings, "BLOCK_NUMBERS", 2)
+    np.testing.assert_array_equal(read(FORMS[form](tmp_path, VECTORS)), EXPECTED)
+
+
+def test_several_files_of_which_the_last_wins(tmp_path: Path) -> None:
+    found = read(pickled(tmp_path, VECTORS), as_lines(tmp_path, {BASE + 3: [9, 8], BASE + 7: [7, 6]}))
+    np.testing.assert_array_equal(found[[1, 2, 4]], np.array([[7, 6], [9, 8], [0.1, 65504]], np.float16))
+
+
+def test_a_table_to_fill(tmp_path: Path) -> None:
+    into = np.zeros((5, 2), np.float16)
+    found = reader.read_embedding((pickled(tmp_path, VECTORS),), CATALOGUE, "emb_81_2", into)
+    assert found.vectors is into
+    np.testing.assert_array_equal(into, EXPECTED)
+
+
+def test_what_was_left_out_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    read(pickled(tmp_path, VECTORS))
+    assert "emb_81_2: 2 of 4 items have a vector; 1 vectors are of other ids" in capsys.readouterr().err
+
+
+def test_floats_of_single_precision_in_a_table(tmp_path: Path) -> None:
+    kind = pa.schema([("anonymous_cid", pa.string()), ("emb", pa.list_(pa.float32()))])
+    np.testing.assert_array_equal(read(as_table(tmp_path, VECTORS, kind)), EXPECTED)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("vector", "reason"),
+    [
+        ([1.0, 2.0, 3.0], "a vector of width"),
+        ([1.0], "a vector of width"),
+        ([], "a vector of width"),
+        ([1.0, 1e6], "a vector with a number that is not finite, or beyond 65504"),
+    ],
+)
+def test_a_vector_that_is_refused(tmp_path: Path, form: str, vector: Any, reason: str) -> None:
+    told = refusal(FORMS[form](tmp_path, {BASE + 3: [1.0, 2.0], BASE + 1: vector, BASE + 7: [1.0, 2.0]}))
+    assert f"{PLACES[form]}: {reason}" in told
+
+
+@pytest.mark.parametrize("form", ["pickle", "table"])
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_not_finite(tmp_path: Path, form: str, number: float) -> None:
+    told = refusal(FORMS[form](tmp_path, {BASE + 3: [1.0, 2.0], BASE + 1: [1.0, number]}))
+    assert f"{PLACES[form]}: a vector with a number that is not finite" in told
+
+
+def test_nan_is_no_json(tmp_path: Path) -> None:
+    assert "line 2: JSON is malformed" in refusal(as_lines(tmp_path, {BASE: [1.0, 2.0], BASE + 1: [1.0, np.nan]}))
+
+
+def test_a_null_within_a_vector(tmp_path: Path) -> None:
+    assert "row 1: a vector with a number that is not finite" in refusal(as_table(tmp_path, {BASE: [1.0, None]}))
+    assert "line 1: Expected `float`, got `null`" in refusal(as_lines(tmp_path, {BASE: [1.0, None]}))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("key", ["x", "-5", "1.5", ""])
+def test_ids_that_are_none(tmp_path: Path, form: str, key: str) -> None:
+    told = refusal(FORMS[form](tmp_path, {BASE + 3: [1.0, 2.0], key: [1.0, 2.0]}))
+    assert f"{key!r} is no original id" in told
+
+
+def test_a_pickle_that_is_no_dict(tmp_path: Path) -> None:
+    assert "holds a list where a dict of vectors is expected" in refusal(write_pickle(tmp_path / "emb_81_2.pkl", [1]))
+
+
+def test_a_table_without_lists(tmp_path: Path) -> None:
+    path = as_table(tmp_path, {BASE: 1.0}, pa.schema([("anonymous_cid", pa.string()), ("emb", pa.float64())]))
+    assert "emb: double where lists of numbers are expected" in refusal(path)
+
+
+def test_embeddings_are_found_by_name(tmp_path: Path) -> None:
+    write_competition(tmp_path / "a")
+    train, asked = (tmp_path / "a" / side / "creative_emb" for side in ("train", "eval"))
+    write_pickle(train / "emb_81_32.pkl", {})
+    for path in (train / "emb_82_1024" / "b.json", train / "emb_82_1024" / "a.json", asked / "emb_82_1024" / "c.json"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"anonymous_cid": "1"}))
+    (train / "notes.txt").write_text("")
+    (train / "emb_83_3584").mkdir()
+    files = reader.locate(tmp_path / "a")
+    assert reader.list_embeddings(files) == ("emb_81_32", "emb_82_1024")
+    assert files.embeddings["emb_82_1024"] == (
+        train / "emb_82_1024" / "a.json",
+        train / "emb_82_1024" / "b.json",
+        asked / "emb_82_1024" / "c.json",
+    )
+
+
+def test_embeddings_of_the_release_layout(tmp_path: Path) -> None:
+    path = as_table(write_release(tmp_path) / "mm_emb", VECTORS)
+    files = reader.locate(tmp_path)
+    assert files.embeddings == {"emb_81_2": (path,)}

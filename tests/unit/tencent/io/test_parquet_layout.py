@@ -1,0 +1,182 @@
+"""What is refused in the release layout, and tables of several files and row groups."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from competitions.tencent.io import parquet
+from competitions.tencent.io import schema as layouts
+from tests.unit.tencent.tencent_files import (
+    ITEMS,
+    SEQ,
+    USERS,
+    WORLD,
+    counts,
+    read,
+    refusal,
+    seq_rows,
+    write_release,
+    write_table,
+)
+
+EVENT = {"item_id": 1, "action_type": 0, "timestamp": 5}
+
+
+def one(user: Any, *events: Any) -> dict[str, Any]:
+    return {"user_id": user, "seq": list(events)}
+
+
+GOOD = one(1, EVENT)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (one(3, EVENT), "user_id 3 is not one of the indexer's 2 users"),
+        (one(0, EVENT), "user_id 0 is not one of the indexer's 2 users"),
+        (one(None, EVENT), "no user_id"),
+        (one(2, EVENT, EVENT | {"item_id": 4}), "an item that is not one of the indexer's 3"),
+        (one(2, EVENT, EVENT | {"item_id": 0}), "an item that is not one of the indexer's 3"),
+        (one(2, EVENT | {"item_id": None}), "an item that is not one of the indexer's 3"),
+        (one(2, EVENT, None), "an item that is not one of the indexer's 3"),
+        (one(2, EVENT | {"timestamp": None}), "an event without a time"),
+        (one(2, EVENT | {"timestamp": -5}), "an event without a time"),
+        (one(2, EVENT | {"action_type": 3}), "an action that is not 0, 1, 2 or null"),
+        (one(2, EVENT | {"action_type": -2}), "an action that is not 0, 1, 2 or null"),
+    ],
+)
+def test_a_sequence_that_is_refused(tmp_path: Path, row: dict[str, Any], reason: str) -> None:
+    path = write_table(write_release(tmp_path), layouts.RELEASE_SEQUENCES, [GOOD, row, GOOD], SEQ)
+    assert f"{path}, row 2: {reason}" in refusal(tmp_path)
+
+
+def test_a_user_twice(tmp_path: Path) -> None:
+    write_table(write_release(tmp_path), layouts.RELEASE_SEQUENCES, [one(2, EVENT), GOOD, one(2, EVENT)], SEQ)
+    assert "row 3: user 'user_00000002' stands there and in row 1" in refusal(tmp_path)
+
+
+def test_a_user_without_a_list_and_an_empty_one(tmp_path: Path) -> None:
+    rows = [{"user_id": 2, "seq": None}, GOOD]
+    write_table(write_release(tmp_path), layouts.RELEASE_SEQUENCES, rows, SEQ)
+    corpus = read(tmp_path)
+    assert corpus.asked_users.names.tolist() == [b"user_00000002", b"user_00000005"]
+    assert corpus.asked.offsets.tolist() == [0, 0, 1]
+    assert corpus.train.offsets.tolist() == [0, 1]
+    assert counts(corpus)["user without an event"] == (1, "row 1")
+
+
+def test_no_event_at_all(tmp_path: Path) -> None:
+    write_table(write_release(tmp_path), layouts.RELEASE_SEQUENCES, [one(1)], SEQ)
+    assert "holds no event" in refusal(tmp_path)
+    write_table(tmp_path, layouts.RELEASE_SEQUENCES, [], SEQ)
+    assert "holds no event" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [
+        (pa.list_(pa.int64()), "list<"),
+        (pa.int64(), "int64"),
+        (pa.list_(pa.struct([("item_id", pa.int64()), ("timestamp", pa.int64())])), "list<"),
+    ],
+)
+def test_sequences_of_another_kind(tmp_path: Path, kind: pa.DataType, found: str) -> None:
+    schema = pa.schema([("user_id", pa.int64()), ("seq", kind)])
+    write_table(write_release(tmp_path), layouts.RELEASE_SEQUENCES, [{"user_id": 1, "seq": None}], schema)
+    assert f"column 'seq': {found}" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "schema", "row", "reason"),
+    [
+        ("item_feat", ITEMS, {"item_id": 4}, "item_id 4 is not one of the indexer's 3 items"),
+        ("item_feat", ITEMS, {"item_id": None}, "no item_id"),
+        ("item_feat", ITEMS, {"item_id": 1, "102": -3}, "feature 102 is negative"),
+        ("user_feat", USERS, {"user_id": 3}, "user_id 3 is not one of the indexer's 2 users"),
+        ("user_feat", USERS, {"user_id": 1, "104": -3}, "feature 104 is negative"),
+        ("user_feat", USERS, {"user_id": 1, "106": [1, -3]}, "feature 106 is negative"),
+    ],
+)
+def test_features_that_are_refused(tmp_path: Path, name: str, schema: pa.Schema, row: Any, reason: str) -> None:
+    good = {schema.names[0]: 2, **({"106": [1, 2, 3]} if name == "user_feat" else {})}
+    path = write_table(write_release(tmp_path), name, [good, row], schema)
+    assert f"{path}, row 2: {reason}" in refusal(tmp_path)
+
+
+def test_features_of_another_kind(tmp_path: Path) -> None:
+    write_release(tmp_path)
+    fields = [field if field.name != "103" else pa.field("103", pa.list_(pa.int64())) for field in USERS]
+    write_table(tmp_path, layouts.RELEASE_USERS, [{"user_id": 1, "103": [1]}], pa.schema(fields))
+    assert "feature 103: lists where one value is expected" in refusal(tmp_path)
+    fields = [field if field.name != "103" else pa.field("103", pa.string()) for field in USERS]
+    write_table(tmp_path, layouts.RELEASE_USERS, [{"user_id": 1, "103": "x"}], pa.schema(fields))
+    assert "103: string where whole numbers are expected" in refusal(tmp_path)
+    fields = [field for field in USERS if field.name != "103"]
+    write_table(tmp_path, layouts.RELEASE_USERS, [{"user_id": 1}], pa.schema(fields))
+    assert "lacks the column '103'" in refusal(tmp_path)
+
+
+def test_user_lists_may_be_plain_numbers(tmp_path: Path) -> None:
+    write_release(tmp_path)
+    fields = [field if field.name != "106" else pa.field("106", pa.int64()) for field in USERS]
+    rows = [{"user_id": 1, "106": 4, "103": 5}, {"user_id": 2, "106": None}]
+    write_table(tmp_path, layouts.RELEASE_USERS, rows, pa.schema(fields))
+    found = read(tmp_path).users.features
+    assert found[:, [0, 3, 4]].tolist() == [[5, 4, 0], [0, 0, 0]]
+
+
+def test_a_file_that_is_no_table(tmp_path: Path) -> None:
+    path = next((write_release(tmp_path) / layouts.RELEASE_ITEMS).iterdir())
+    path.write_text("no parquet")
+    assert f"{path} is no parquet file" in refusal(tmp_path)
+
+
+def test_a_damaged_table(tmp_path: Path) -> None:
+    path = next((write_release(tmp_path) / layouts.RELEASE_SEQUENCES).iterdir())
+    stream = path.read_bytes()
+    path.write_bytes(stream[:4] + b"\xff" * 60 + stream[64:])
+    assert f"{path}, behind row 0: " in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 1 << 16])
+def test_several_files_and_row_groups(tmp_path: Path, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "BATCH_ROWS", rows)
+    users = tuple(f"user_{number:08d}" for number in range(7))
+    events = {
+        rid: tuple((1 + place % 3, place % 3, 9 - place) for place in range(rid % 4)) for rid in (3, 7, 1, 2, 4, 6, 5)
+    }
+    world = replace(
+        WORLD, users=users, events=events, user_features={rid: {"106": [rid] * (rid % 4)} for rid in events}
+    )
+    write_release(tmp_path, world)
+    monkeypatch.undo()
+    expected = read(tmp_path)
+    monkeypatch.setattr(parquet, "BATCH_ROWS", rows)
+    table = pa.Table.from_pylist(seq_rows(world), SEQ)
+    (tmp_path / "seq" / "train-00000-of-00001.parquet").unlink()
+    pq.write_table(table.slice(0, 5), tmp_path / "seq" / "a.parquet", row_group_size=2)
+    pq.write_table(table.slice(5), tmp_path / "seq" / "b.parquet", row_group_size=1)
+    corpus = read(tmp_path)
+    assert corpus.asked.item.tolist() == expected.asked.item.tolist()
+    assert corpus.train.time.tolist() == expected.train.time.tolist()
+    assert corpus.train.offsets.tolist() == expected.train.offsets.tolist()
+    assert corpus.asked_users.names.tolist() == [users[rid - 1].encode() for rid in events]
+    assert counts(corpus) == counts(expected)
+    assert counts(corpus)["user without an event"] == (1, "row 5")
+
+
+def test_rows_that_come_again_are_counted_and_the_last_counts(tmp_path: Path) -> None:
+    write_release(tmp_path)
+    items = [{"item_id": 1, "100": 2}, {"item_id": 2, "100": 3}, {"item_id": 3}, {"item_id": 1, "100": 4}]
+    write_table(tmp_path, layouts.RELEASE_ITEMS, items, ITEMS)
+    users = [{"user_id": 1, "103": 2}, {"user_id": 1, "103": 3}, {"user_id": 2}]
+    write_table(tmp_path, layouts.RELEASE_USERS, users, USERS)
+    corpus = read(tmp_path)
+    assert corpus.catalogue.features[1:4, 0].tolist() == [4, 3, 0]
+    assert corpus.users.features[:, 0].tolist() == [3, 0]
+    assert counts(corpus)["row of an item that had one before: the last counts"] == (1, "")
+    assert counts(corpus)["row of a user who had one before: the last counts"] == (1, "")

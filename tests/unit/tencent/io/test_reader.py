@@ -1,0 +1,294 @@
+"""Both layouts become the same arrays, and these are what the files say."""
+
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from competitions.tencent.corpus import Corpus
+from competitions.tencent.ids import Oids, Rows
+from competitions.tencent.io import raw_sequences, reader, schema
+from tests.unit.tencent.tencent_files import (
+    BASE,
+    WORLD,
+    World,
+    counts,
+    indexer,
+    read,
+    refusal,
+    write_competition,
+    write_pickle,
+    write_release,
+)
+
+LAYOUTS = {"competition": write_competition, "release": write_release}
+
+
+def assert_same(one: Any, other: Any, place: str = "corpus") -> None:
+    """Equal in type, dtype and every number; notes tell of files and may differ."""
+    assert type(one) is type(other), place
+    if is_dataclass(one):
+        for name in [field.name for field in fields(one) if field.name != "notes"]:
+            assert_same(getattr(one, name), getattr(other, name), f"{place}.{name}")
+    elif isinstance(one, np.ndarray):
+        assert one.dtype == other.dtype, place
+        np.testing.assert_array_equal(one, other, place)
+    else:
+        assert one == other, place
+
+
+def by_name(corpus: Corpus) -> Corpus:
+    """Asked users in the order of their names: the two layouts have them in different orders."""
+    order = np.argsort(corpus.asked_users.names)
+    users = corpus.asked_users
+    return replace(
+        corpus,
+        asked=raw_sequences.take_users(corpus.asked, order),
+        asked_users=replace(users, names=users.names[order], features=users.features[order]),
+    )
+
+
+@pytest.mark.parametrize("layout_name", LAYOUTS)
+def test_the_arrays_of_a_tiny_world(tmp_path: Path, layout_name: str) -> None:
+    corpus = read(LAYOUTS[layout_name](tmp_path))
+    catalogue = corpus.catalogue
+    assert catalogue.oid.tolist() == [0, BASE + 7, BASE + 3, BASE + 9, BASE + 1, BASE + 8]
+    assert (catalogue.known, catalogue.sizes) == (3, (9,) * 13)
+    column = schema.ITEM_FEATURES.index
+    expected = np.zeros((6, 13), np.int32)
+    expected[1, [column("100"), column("122")]] = 1, 2
+    expected[2, column("100")] = 3
+    expected[3, column("101")] = 4
+    expected[4, [column("100"), column("101")]] = 10, 3  # BASE + 1, cold in 100
+    expected[5, [column("100"), column("121")]] = 2, 10  # BASE + 8, cold in 121
+    np.testing.assert_array_equal(catalogue.features, expected)
+    assert corpus.candidates.rows == Rows(np.array([5, 1, 4]))
+    train = corpus.train
+    assert train.offsets.tolist() == [0, 3, 4]
+    assert train.item.tolist() == [2, 1, 3, 3]
+    assert train.action.tolist() == [0, 1, -1, 2]
+    assert train.time.tolist() == [100, 200, 300, 50]
+    assert corpus.users.names.tolist() == [b"user_00000005", b"user_00000002"]
+    users = np.zeros((2, 17), np.int32)
+    users[0, [0, 3, 4]] = 5, 1, 2  # 103; 106 is the fourth of widths 1, 1, 1, 8, 1, 2, 1, 2
+    users[1, 14] = 3  # 109
+    np.testing.assert_array_equal(corpus.users.features, users)
+    assert corpus.users.sizes == (9,) * 8
+    assert corpus.actions is None
+
+
+@pytest.mark.parametrize("layout_name", LAYOUTS)
+def test_the_types_of_the_arrays(tmp_path: Path, layout_name: str) -> None:
+    corpus = read(LAYOUTS[layout_name](tmp_path))
+    for sequences in (corpus.train, corpus.asked):
+        kinds = [column.dtype for column in (sequences.offsets, sequences.item, sequences.action, sequences.time)]
+        assert kinds == [np.int64, np.int32, np.int8, np.int64]
+    assert corpus.catalogue.oid.dtype == np.int64
+    assert corpus.catalogue.features.dtype == corpus.users.features.dtype == np.int32
+    assert corpus.users.names.dtype.kind == corpus.asked_users.names.dtype.kind == "S"
+
+
+def random_world(seed: int) -> World:
+    """Users in random order, items and features at random, one candidate in three unseen."""
+    rng = np.random.default_rng(seed)
+    items = tuple((BASE + rng.permutation(40)).tolist())
+    known = range(1, 31)
+    features = {
+        rid: {name: int(rng.integers(1, 10)) for name in schema.ITEM_FEATURES if rng.random() < 0.6} for rid in known
+    }
+    users = tuple(f"user_{number:08d}" for number in rng.permutation(500)[:25].tolist())
+    order = (rng.permutation(25) + 1).tolist()
+    profiles = {rid: {"103": 1 + rid % 9, "110": rng.integers(1, 10, rid % 4).tolist()} for rid in order if rid % 5}
+    events: dict[int, Any] = {
+        rid: tuple(
+            (int(rng.integers(1, 31)), [0, 1, 2, None][rng.integers(4)], int(rng.integers(1000)))
+            for _ in range(rng.integers(0 if rid == 7 else 1, 12))
+        )
+        for rid in order
+    }
+    candidates = tuple(
+        (items[place], {"100": int(rng.integers(1, 10)), "121": ["a", 3][place % 2]})
+        for place in rng.permutation(40)[:15]
+    )
+    return World(items[:30], users, features, profiles, events, candidates)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("pairs", [False, True])
+def test_both_layouts_become_the_same(tmp_path: Path, seed: int, pairs: bool) -> None:
+    world = random_world(seed)
+    competition = read(write_competition(tmp_path / "a", world, pairs))
+    release = read(write_release(tmp_path / "b", world, pairs))
+    assert len(competition.train) >= 24
+    assert_same(by_name(competition), by_name(release))
+    assert counts(competition).keys() == counts(release).keys()
+
+
+def test_users_to_learn_from_are_in_the_order_of_their_re_ids(tmp_path: Path) -> None:
+    world = random_world(1)
+    for corpus in (read(write_competition(tmp_path / "a", world)), read(write_release(tmp_path / "b", world))):
+        kept = [rid for rid in range(1, 26) if world.events[rid]]
+        assert corpus.users.names.tolist() == [world.users[rid - 1].encode() for rid in kept]
+        for place, rid in enumerate(kept):
+            own = slice(*corpus.train.offsets[place : place + 2])
+            ordered = sorted(world.events[rid], key=lambda event: event[2])
+            assert corpus.train.item[own].tolist() == [item for item, _, _ in ordered]
+            assert corpus.train.action[own].tolist() == [-1 if action is None else action for _, action, _ in ordered]
+
+
+def test_asked_users_are_in_the_order_of_their_file(tmp_path: Path) -> None:
+    world = replace(WORLD, events={2: WORLD.events[2], 1: WORLD.events[1]})
+    competition, release = read(write_competition(tmp_path / "a", world)), read(write_release(tmp_path / "b", world))
+    assert competition.asked_users.names.tolist() == [b"user_00000002", b"user_00000005"]
+    assert competition.asked.item.tolist() == [3, 2, 1, 3]
+    assert release.asked_users.names.tolist() == [b"user_00000002", b"user_00000005"]
+    assert release.users.names.tolist() == [b"user_00000005", b"user_00000002"]
+
+
+def test_a_release_in_order_is_held_once(tmp_path: Path) -> None:
+    corpus = read(write_release(tmp_path))
+    assert corpus.train is corpus.asked
+
+
+@pytest.mark.parametrize("layout_name", LAYOUTS)
+def test_rules_are_counted(tmp_path: Path, layout_name: str) -> None:
+    world = replace(
+        WORLD,
+        item_features={1: {"100": 1}, 3: {"100": 12}},
+        user_features={1: {"103": 5, "104": 10, "108": [1, 2, 3]}},
+        events={1: ((2, 0, 300), (1, 1, 200)), 2: ()},
+    )
+    corpus = read(
+        LAYOUTS[layout_name](tmp_path, world) if layout_name == "release" else with_bare_user(tmp_path, world)
+    )
+    found = counts(corpus)
+    place = "line" if layout_name == "competition" else "row"
+    assert found["item without features"] == (1, "item 2")
+    assert found["user without an event"] == (1, f"{place} 2" if layout_name == "release" else "line 1")
+    assert found["user with events out of time order: sorted"][0] == 1
+    assert found["user with a list that is longer than what is kept: cut"][0] == 1
+    assert found["item whose feature 100 has a value that the indexer lacks: cold"] == (2, f"item {BASE + 9}")
+    assert found["asked user whose feature 104 has a value that the indexer lacks: cold"] == (1, "user user_00000005")
+    assert corpus.train.item.tolist() == [1, 2]
+    assert len(corpus.train) == 1
+    assert len(corpus.asked) == 2
+    assert np.diff(corpus.asked.offsets).min() == 0
+    assert corpus.users.features[0, 12:14].tolist() == [1, 2]
+    assert corpus.catalogue.features[3, 0] == 10
+
+
+def with_bare_user(folder: Path, world: World) -> Path:
+    """The competition layout, where a user without events must have a profile row to be named."""
+    return write_competition(folder, replace(world, user_features={**world.user_features, 2: {}}))
+
+
+@pytest.mark.parametrize("place", ["flat", "maps in eval"])
+def test_the_competition_layout_in_other_places(tmp_path: Path, place: str) -> None:
+    write_competition(tmp_path)
+    expected = read(tmp_path)
+    for name in (schema.INDEXER, schema.ITEM_TABLE):
+        (tmp_path / "train" / name).rename(tmp_path / "eval" / name)
+    if place == "flat":
+        for path in [*tmp_path.glob("*/*")]:
+            path.rename(tmp_path / path.name)
+        for name in ("train", "eval"):
+            (tmp_path / name).rmdir()
+    assert_same(read(tmp_path), expected)
+
+
+def test_locate_names_what_it_found(tmp_path: Path) -> None:
+    write_competition(tmp_path / "a")
+    write_release(tmp_path / "b")
+    competition, release = reader.locate(tmp_path / "a"), reader.locate(tmp_path / "b")
+    assert (competition.layout, release.layout) == ("competition", "release")
+    assert competition.files["asked_offsets"] == (tmp_path / "a" / "eval" / schema.PREDICT_OFFSETS,)
+    assert release.files["sequences"] == (tmp_path / "b" / "seq" / "train-00000-of-00001.parquet",)
+    assert competition.embeddings == release.embeddings == {}
+
+
+def test_a_folder_of_neither_layout(tmp_path: Path) -> None:
+    told = refusal(tmp_path)
+    assert "holds neither" in told
+    assert "data/README.md" in told
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "train/seq.jsonl",
+        "train/seq_offsets.pkl",
+        "train/indexer.pkl",
+        "train/item_feat_dict.json",
+        "eval/predict_seq.jsonl",
+        "eval/predict_seq_offsets.pkl",
+        "eval/predict_set.jsonl",
+    ],
+)
+def test_a_file_is_missing_from_the_competition_layout(tmp_path: Path, name: str) -> None:
+    path = write_competition(tmp_path) / name
+    path.unlink()
+    told = refusal(tmp_path)
+    assert told.startswith(f"{path.name} is missing from {path.parent}; put the host's files in data/tencent/raw")
+
+
+@pytest.mark.parametrize("name", ["seq", "item_feat", "user_feat", "candidate"])
+def test_a_folder_is_missing_from_the_release_layout(tmp_path: Path, name: str) -> None:
+    path = next((write_release(tmp_path) / name).iterdir())
+    path.unlink()
+    assert refusal(tmp_path).startswith(f"no parquet file is in {path.parent}; ")
+
+
+def test_the_indexer_is_missing_from_the_release_layout(tmp_path: Path) -> None:
+    (write_release(tmp_path) / schema.INDEXER).unlink()
+    assert refusal(tmp_path).startswith(f"indexer.pkl is missing from {tmp_path}; ")
+
+
+def test_rows_are_found_by_original_id(tmp_path: Path) -> None:
+    catalogue = read(write_competition(tmp_path)).catalogue
+    assert catalogue.rows_of(Oids(np.array([BASE + 8, BASE + 3, BASE]))) == Rows(np.array([5, 2, 0]))
+
+
+def change_indexer(folder: Path, **parts: Any) -> None:
+    write_pickle(folder / "train" / schema.INDEXER, {**indexer(WORLD), **parts})
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        ({"i": {BASE: 1, BASE + 1: 3}}, "'i': re-ids are not 1..2, 3 stands where 2 is expected"),
+        ({"i": {BASE: 1, BASE + 1: 1}}, "1 stands where 2 is expected"),
+        ({"i": {BASE: 0}}, "0 stands where 1 is expected"),
+        ({"i": [(BASE, 1), (BASE, 2)]}, f"'i': {BASE} occurs twice"),
+        ({"i": {"x": 1}}, "'i': 'x' is not a whole number"),
+        ({"i": {1 << 70: 1}}, "beyond 64 bits"),
+        ({"i": {BASE: 1.0}}, "'1.0' is not a whole number"),
+        ({"i": 3}, "neither a dict nor a list of pairs"),
+        ({"i": [(1, 2, 3)]}, "neither a dict nor a list of pairs"),
+        ({"u": {"": 1}}, "'' is no user name"),
+        ({"u": {"ü": 1}}, "is no user name"),
+        ({"u": {"x" * 65: 1}}, "is no user name"),
+        ({"u": {5: 1}}, "'5' is no user name"),
+        ({"u": [("a", 1), ("a", 2)]}, "'u': b'a' occurs twice"),
+        ({"f": {}}, "lacks '100'"),
+        ({"f": {name: {} for name in ("100", "101")}}, "lacks '102'"),
+    ],
+)
+def test_an_indexer_that_is_no_numbering(tmp_path: Path, parts: dict[str, Any], reason: str) -> None:
+    change_indexer(write_competition(tmp_path), **parts)
+    told = refusal(tmp_path)
+    assert reason in told
+    assert str(tmp_path / "train" / schema.INDEXER) in told
+
+
+def test_a_feature_whose_re_ids_have_a_gap(tmp_path: Path) -> None:
+    features: dict[str, Any] = {name: {7: 1} for name in (*schema.ITEM_FEATURES, *schema.USER_FEATURES)}
+    change_indexer(write_competition(tmp_path), f={**features, "105": {7: 1, 8: 3}})
+    assert "'f' 105: re-ids are not 1..2" in refusal(tmp_path)
+
+
+def test_an_indexer_that_is_a_list(tmp_path: Path) -> None:
+    write_competition(tmp_path)
+    write_pickle(tmp_path / "train" / schema.INDEXER, [1, 2])
+    assert "lacks 'i', one of its numberings" in refusal(tmp_path)

@@ -1,0 +1,194 @@
+"""The restricted unpickler reads plain data and runs nothing."""
+
+import builtins
+import collections
+import copyreg
+import io
+import os
+import pickle
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from competitions.tencent.io.safe_pickle import ALLOWED, read_pickle
+from tests.unit.tencent.tencent_files import write_pickle
+
+PLAIN: tuple[object, ...] = (
+    {"i": {20_000_000_000: 1}, "u": {"user_1": 1}, "f": {"100": {1.5: 1, "x": 2, None: 3, True: 4}}},
+    [1, -(1 << 70), (2, [b"", b"bytes", b"\xff\x00"]), set(), {1, 2}, frozenset()],
+    [],
+)
+
+
+def refusal(path: Path, limit: int = 1 << 20) -> str:
+    with pytest.raises(UserError) as caught:
+        read_pickle(path, limit)
+    told = str(caught.value)
+    assert "\n" not in told
+    assert str(path) in told
+    return told
+
+
+def write(path: Path, stream: bytes) -> Path:
+    path.write_bytes(stream)
+    return path
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+@pytest.mark.parametrize("value", PLAIN)
+def test_plain_data(tmp_path: Path, value: object, protocol: int) -> None:
+    assert read_pickle(write_pickle(tmp_path / "a.pkl", value, protocol)) == value
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2, 3])
+def test_plain_data_of_old_protocols(tmp_path: Path, protocol: int) -> None:
+    value = {"i": {20_000_000_000: 1}, "b": [b"", b"\xff"], "l": [1, (2.5, None)]}
+    assert read_pickle(write_pickle(tmp_path / "a.pkl", value, protocol)) == value
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
+@pytest.mark.parametrize("kind", ["float32", "float64", ">f4", "int64", "uint8", "bool", "float16"])
+def test_arrays_of_numbers(tmp_path: Path, kind: str, protocol: int) -> None:
+    values = {1: np.arange(6).reshape(2, 3).astype(kind), 2: np.asfortranarray(np.ones((2, 3), kind))}
+    found: Any = read_pickle(write_pickle(tmp_path / "a.pkl", values, protocol))
+    for key, value in values.items():
+        assert found[key].dtype.newbyteorder("=") == value.dtype.newbyteorder("=")  # numpy turns bytes round by itself
+        np.testing.assert_array_equal(found[key], value)
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_numbers_of_numpy_and_ordered_dicts(tmp_path: Path, protocol: int) -> None:
+    value = collections.OrderedDict(b=np.int64(7), a=np.float32(1.5))
+    assert read_pickle(write_pickle(tmp_path / "a.pkl", value, protocol)) == {"b": 7, "a": 1.5}
+
+
+@pytest.mark.parametrize(("core", "other"), [(b"numpy.core", b"numpy._core"), (b"numpy._core", b"numpy.core")])
+def test_arrays_of_either_numpy(tmp_path: Path, core: bytes, other: bytes) -> None:
+    # Protocol 2 writes names between line ends, so that one can be changed for another of any length.
+    stream = pickle.dumps([np.arange(3), np.int64(4)], 2)
+    path = write(tmp_path / "a.pkl", stream.replace(other + b".", core + b"."))
+    array, number = read_pickle(path)  # type: ignore[misc]
+    np.testing.assert_array_equal(array, [0, 1, 2])
+    assert number == 4
+
+
+class Runs:
+    """Pickled, it calls for a function; ``command`` would leave a file."""
+
+    def __init__(self, function: Any, *arguments: object) -> None:
+        self.parts = function, arguments
+
+    def __reduce__(self) -> Any:
+        return self.parts
+
+
+def attacks(canary: Path) -> dict[str, tuple[object, str]]:
+    """Pickles that would write ``canary``, and the global that each is refused for."""
+    command, code = f"touch {canary}", f"open({str(canary)!r}, 'w')"
+    return {
+        "system": (Runs(os.system, command), "posix.system"),
+        "eval": (Runs(eval, code), "builtins.eval"),
+        "exec": (Runs(exec, code), "builtins.exec"),
+        "open": (Runs(open, str(canary), "w"), "io.open"),
+        "getattr": (Runs(getattr, "text", "upper"), "builtins.getattr"),
+        "import": (Runs(builtins.__import__, "os"), "builtins.__import__"),
+        "load": (Runs(np.load, str(canary), None, True), "numpy.load"),
+        "map": ([Runs(map, print, [1])], "builtins.map"),
+        "nested": ({"i": {1: [(Runs(os.system, command),)]}}, "posix.system"),
+        "class": (Path(canary), "pathlib"),
+        "loads": (Runs(pickle.loads, pickle.dumps(Runs(os.system, command))), "pickle.loads"),
+    }
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("name", attacks(Path()))
+def test_a_pickle_that_calls_for_more_is_refused_and_does_not_run(tmp_path: Path, name: str, protocol: int) -> None:
+    canary = tmp_path / "canary"
+    value, named = attacks(canary)[name]
+    path = write_pickle(tmp_path / "a.pkl", value, protocol)
+    if name == "eval":  # the attack works where nothing is restricted
+        pickle.loads(path.read_bytes()).close()
+        canary.unlink()
+    told = refusal(path)
+    assert "is not a pickle of plain data" in told
+    # Old protocols call builtins by another name.
+    assert named.removeprefix("builtins.") in told
+    assert not canary.exists()
+
+
+RAW_ATTACKS = {
+    "global": b"cos\nsystem\n(S'touch {canary}'\ntR.",
+    "inst": b"(S'touch {canary}'\nios\nsystem\n.",
+    "obj": b"(cos\nsystem\nS'touch {canary}'\no.",
+    "stack global": b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x05touch\x85R.",
+    "dotted": b"\x80\x04\x8c\x05numpy\x8c\x10ndarray.__reduce\x93.",
+    "dotted way out": b"\x80\x04\x8c\x05numpy\x8c\x0cdtype.__base\x93.",
+    "class made anew": b"\x80\x02cnumpy\nndarray\n)\x81.",
+    "class called": b"\x80\x02cnumpy\nndarray\n(K\x01tR.",
+    "function changed": b"\x80\x02cnumpy\ndtype\n}X\x01\x00\x00\x00aK\x01sb.",
+    "class of a function changed": b"\x80\x02cnumpy\ndtype\nN}X\x09\x00\x00\x00__class__cnumpy\nndarray\ns\x86b.",
+    "objects in an array": b"\x80\x02cnumpy\ndtype\nX\x01\x00\x00\x00O\x85R.",
+    "huge empty item": b"\x80\x02cnumpy\ndtype\nX\x0a\x00\x00\x00V999999999\x85R.",
+    "array of a huge shape": b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n"
+    b"cnumpy\nndarray\nJ\xff\xff\xff\x7f\x85X\x01\x00\x00\x00b\x87R.",
+    "codec": b"\x80\x02c_codecs\nencode\nX\x01\x00\x00\x00aX\x05\x00\x00\x00rot13\x86R.",
+    "persistent id": b"\x80\x02X\x01\x00\x00\x00aQ.",
+    "persistent id, old": b"Pwhatever\n.",
+    "next buffer": b"\x80\x05\x97.",
+}
+
+
+@pytest.mark.parametrize("name", RAW_ATTACKS)
+def test_hand_written_streams_are_refused(tmp_path: Path, name: str) -> None:
+    canary = tmp_path / "canary"
+    refusal(write(tmp_path / "a.pkl", RAW_ATTACKS[name].replace(b"{canary}", str(canary).encode())))
+    assert not canary.exists()
+
+
+def test_a_registered_extension_is_looked_up_as_any_name(tmp_path: Path) -> None:
+    copyreg.add_extension("os", "getcwd", 240)
+    try:
+        stream = b"\x80\x02\x82\xf0)R."
+        assert pickle.loads(stream) == os.getcwd()  # cached from here on
+        assert "os.getcwd" in refusal(write(tmp_path / "a.pkl", stream))
+    finally:
+        copyreg.remove_extension("os", "getcwd", 240)
+
+
+def test_what_may_be_named_cannot_be_changed() -> None:
+    for builder in ALLOWED.values():
+        assert not hasattr(builder, "__dict__")
+        with pytest.raises(pickle.UnpicklingError):
+            builder.__setstate__({})
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"",
+        b"no pickle",
+        pickle.dumps([1, 2, 3])[:-3],
+        b"\x80\x04\x96" + struct.pack("<Q", 1 << 60) + b".",
+        b"\x80\x09.",
+    ],
+)
+def test_a_broken_pickle(tmp_path: Path, stream: bytes) -> None:
+    assert "pickle" in refusal(write(tmp_path / "a.pkl", stream))
+
+
+def test_a_pickle_that_is_too_large(tmp_path: Path) -> None:
+    path = write_pickle(tmp_path / "a.pkl", list(range(100)))
+    assert read_pickle(path, path.stat().st_size) == list(range(100))
+    assert "is larger than" in refusal(path, path.stat().st_size - 1)
+
+
+def test_array_whose_bytes_do_not_fill_it(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    pickle.Pickler(buffer, 2).dump(np.arange(3, dtype=np.uint8))
+    stream = buffer.getvalue()
+    assert stream.count(b"K\x03\x85") == 1
+    assert "cannot be read" in refusal(write(tmp_path / "a.pkl", stream.replace(b"K\x03\x85", b"K\xff\x85")))

@@ -1,0 +1,198 @@
+"""Semantic ids and the generative answer: codebooks on planted clusters, words told apart, the tree, the beam."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from competitions.tencent.corpus import Int64s
+from competitions.tencent.inference.beam_search import CodeHead, search_words
+from competitions.tencent.inference.retrieval import Seen
+from competitions.tencent.model.semantic_ids import Codebooks, build_trie, encode, fit_codebooks, tell_apart
+
+WIDTH, SIZES = 6, (4, 3, 5)
+
+
+# --- codebooks ---
+
+
+@pytest.fixture(scope="module")
+def clusters() -> np.ndarray:
+    """Four far clusters of three near ones each, five vectors a near one."""
+    rng = np.random.default_rng(0)
+    far = 100 * np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    near = 10 * np.array([[1, 0, 0, -1], [0, 1, -1, 0], [-1, -1, 1, 1]])
+    centres = (far[:, None] + near).reshape(-1, 4).repeat(5, axis=0)
+    vectors: np.ndarray = (centres + rng.normal(0, 0.1, centres.shape)).astype(np.float32)
+    return vectors
+
+
+def test_the_first_level_tells_far_clusters_and_the_second_near_ones(clusters: np.ndarray) -> None:
+    """More codes than clusters, since k-means may split one of them and leave two others together."""
+    books = fit_codebooks(clusters, 2, 8, 0)
+    codes = encode(clusters, books)
+    far = np.repeat(np.arange(4), 15)
+    assert all(len(set(far[codes[:, 0] == code].tolist())) == 1 for code in set(codes[:, 0].tolist()))
+    first = books.tables[0][codes[:, 0]]
+    errors = [np.linalg.norm(clusters - told, axis=1).mean() for told in (first, first + books.tables[1][codes[:, 1]])]
+    assert errors[1] < errors[0] / 3 < 20 / 3  # near clusters are 10 to 20 apart
+
+
+def test_codes_are_the_nearest_centroids_of_what_is_left() -> None:
+    first = np.array([[0, 0], [10, 0]], np.float32)
+    second = np.array([[1, 1], [-1, -1]], np.float32)
+    vectors = np.array([[0.9, 0.8], [9.2, -0.7], [-1, -1]], np.float32)
+    assert encode(vectors, Codebooks((first, second))).tolist() == [[0, 0], [1, 1], [0, 1]]
+    assert encode(vectors, Codebooks((first,))).tolist() == [[0], [1], [0]]
+
+
+def test_more_levels_leave_less_and_a_seed_gives_the_same(clusters: np.ndarray) -> None:
+    noise = np.random.default_rng(1).standard_normal((400, 8)).astype(np.float32)
+    left = []
+    for levels in (1, 2, 3):
+        books = fit_codebooks(noise, levels, 16, 3)
+        codes = encode(noise, books)
+        told = sum(table[codes[:, level]] for level, table in enumerate(books.tables))
+        left.append(float(((noise - told) ** 2).sum()))
+    assert left == sorted(left, reverse=True)
+    for one, same in zip(books.tables, fit_codebooks(noise, 3, 16, 3).tables, strict=True):
+        np.testing.assert_array_equal(one, same)
+
+
+def test_fewer_vectors_than_codes_are_a_code_each() -> None:
+    vectors = np.eye(3, dtype=np.float32)
+    codes = encode(vectors, fit_codebooks(vectors, 1, 256, 0))
+    assert sorted(codes[:, 0].tolist()) == [0, 1, 2]
+
+
+# --- words ---
+
+
+def test_equal_codes_are_told_apart_by_frequency() -> None:
+    codes = np.array([[1, 2], [0, 5], [1, 2], [1, 2], [0, 4], [0, 5]])
+    found = tell_apart(codes, np.array([1.0, 3.0, 9.0, 1.0, 0.0, 3.0]))
+    assert found[:, :2].tolist() == codes.tolist()
+    assert found[:, 2].tolist() == [1, 0, 0, 2, 0, 1]  # ties as they stand
+    assert len({tuple(word) for word in found.tolist()}) == len(codes)
+
+
+def test_the_tree_by_hand() -> None:
+    words = np.array([[2, 0, 1], [0, 3, 0], [2, 0, 0], [0, 1, 2]])
+    trie = build_trie(words)
+    assert [level.tolist() for level in trie.code] == [[0, 2], [1, 3, 0], [2, 0, 0, 1]]
+    assert [level.tolist() for level in trie.children] == [[0, 2], [0, 2, 3], [0, 1, 2, 4]]
+    assert trie.candidate.tolist() == [3, 1, 2, 0]
+
+
+def test_two_candidates_of_one_word_are_refused() -> None:
+    with pytest.raises(ValueError, match="the same word"):
+        build_trie(np.array([[1, 2], [0, 0], [1, 2]]))
+
+
+def test_a_walk_down_the_tree_spells_every_word_and_no_other() -> None:
+    words = draw_words(40, 5)
+    trie = build_trie(words)
+    nodes = [(0, ())]
+    for level in range(words.shape[1]):
+        nodes = [
+            (child, (*spelled, int(trie.code[level][child])))
+            for node, spelled in nodes
+            for child in range(trie.children[level][node], trie.children[level][node + 1])
+        ]
+    assert {spelled: int(trie.candidate[node]) for node, spelled in nodes} == {
+        tuple(word): place for place, word in enumerate(words.tolist())
+    }
+
+
+# --- the generative answer ---
+
+
+def draw_words(count: int, seed: int) -> Int64s:
+    """Distinct words in any order."""
+    every = np.array(list(itertools.product(*map(range, SIZES))))
+    return np.random.default_rng(seed).permutation(every)[:count]
+
+
+@pytest.fixture(scope="module")
+def head() -> CodeHead:
+    torch.manual_seed(0)
+    return CodeHead(WIDTH, SIZES).eval()
+
+
+@pytest.fixture(scope="module")
+def hidden() -> torch.Tensor:
+    return 3 * torch.randn(7, WIDTH, generator=torch.Generator().manual_seed(1))
+
+
+NOBODY = Seen(np.zeros(8, np.int64), np.empty(0, np.int64))
+
+
+@torch.inference_mode()
+def log_probabilities(head: CodeHead, hidden: torch.Tensor, words: Int64s) -> np.ndarray:
+    """The log probability of every word, one code after the other: [queries, words]."""
+    found = np.zeros((len(hidden), len(words)))
+    for column, word in enumerate(words.tolist()):
+        for level, code in enumerate(word):
+            spelled = torch.tensor([word[:level]] * len(hidden), dtype=torch.int64).reshape(len(hidden), level)
+            found[:, column] += head.log_probabilities(hidden, spelled)[:, code].numpy()
+    return found
+
+
+def test_all_words_together_have_a_probability_of_one(head: CodeHead, hidden: torch.Tensor) -> None:
+    chances = np.exp(log_probabilities(head, hidden, draw_words(60, 0)))
+    np.testing.assert_allclose(chances.sum(1), 1.0, rtol=1e-5)
+
+
+def test_the_loss_is_the_mean_over_levels_of_the_log_probability(head: CodeHead, hidden: torch.Tensor) -> None:
+    words = draw_words(7, 4)
+    with torch.inference_mode():
+        losses = head.loss(hidden, torch.from_numpy(words)).numpy()
+    every = log_probabilities(head, hidden, words)
+    np.testing.assert_allclose(losses, -np.diag(every) / 3, rtol=1e-5)
+
+
+@pytest.mark.parametrize("block", [2, 256])
+def test_a_beam_of_all_words_is_the_exact_ranking(head: CodeHead, hidden: torch.Tensor, block: int) -> None:
+    words = draw_words(33, 2)
+    found = search_words(head, hidden, build_trie(words), NOBODY, 10, len(words), block)
+    scores = log_probabilities(head, hidden, words)
+    order = np.argsort(-scores, axis=1)[:, :10]
+    np.testing.assert_array_equal(found.columns, order)
+    np.testing.assert_allclose(found.scores, np.take_along_axis(scores, order, 1), rtol=1e-5)
+
+
+def test_seen_candidates_are_left_out(head: CodeHead, hidden: torch.Tensor) -> None:
+    words = draw_words(33, 2)
+    scores = log_probabilities(head, hidden, words)
+    rng = np.random.default_rng(3)
+    told = [np.sort(rng.choice(33, count, replace=False)) for count in (0, 5, 20, 33, 1, 12, 30)]
+    for query, columns in enumerate(told):
+        scores[query, columns] = -np.inf
+    seen = Seen(np.cumsum([0, *map(len, told)]), np.concatenate(told))
+    found = search_words(head, hidden, build_trie(words), seen, 10, len(words), 3)
+    order = np.argsort(-scores, axis=1)[:, :10]
+    left = np.isfinite(np.take_along_axis(scores, order, 1))
+    np.testing.assert_array_equal(found.columns, np.where(left, order, -1))
+    assert (found.columns[3] == -1).all()
+    assert (found.columns[6] >= 0).sum() == 3
+
+
+def test_a_narrow_beam_spells_candidates_alone_and_scores_them_rightly(head: CodeHead, hidden: torch.Tensor) -> None:
+    words = draw_words(33, 2)
+    scores = log_probabilities(head, hidden, words)
+    found = search_words(head, hidden, build_trie(words), NOBODY, 10, 4)
+    assert (found.columns[:, 4:] == -1).all()
+    kept = found.columns[:, :4]
+    assert (kept >= 0).all()
+    assert all(len(set(row)) == 4 for row in kept.tolist())
+    np.testing.assert_allclose(found.scores[:, :4], np.take_along_axis(scores, kept, 1), rtol=1e-5)
+    assert (np.diff(found.scores[:, :4], axis=1) <= 0).all()
+
+
+def test_fewer_candidates_than_places_leave_the_rest_empty(head: CodeHead, hidden: torch.Tensor) -> None:
+    words = draw_words(3, 6)
+    found = search_words(head, hidden, build_trie(words), NOBODY, 10, 16)
+    assert (np.sort(found.columns[:, :3], axis=1) == [0, 1, 2]).all()
+    assert (found.columns[:, 3:] == -1).all()
+    assert np.isneginf(found.scores[:, 3:]).all()

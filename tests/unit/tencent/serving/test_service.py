@@ -1,0 +1,140 @@
+"""Histories answered from an export, one at a time: the ads of the pipeline, in fewer bits nearly the same ones."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from common.errors import UserError
+from common.pipeline.run import Result
+from common.serving.benchmark import answer_all, ignore
+from competitions.tencent import split
+from competitions.tencent.competition import load_config
+from competitions.tencent.config import TencentConfig
+from competitions.tencent.corpus import Candidates, Corpus
+from competitions.tencent.ids import Rows
+from competitions.tencent.inference import stages
+from competitions.tencent.pipeline import Prepared
+from competitions.tencent.serving import export
+from competitions.tencent.serving import service as serving
+from competitions.tencent.split import Fold
+from competitions.tencent.training.trainer import Trained, train
+from tests.unit.tencent.tencent_lessons import MODEL, TRAIN, make_lesson
+
+T = TypeVar("T")
+ITEMS = 300
+CONFIG: TencentConfig = msgspec.structs.replace(load_config([]), model=MODEL, train=TRAIN)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A tiny question, what was learned for it, and its export."""
+
+    corpus: Corpus
+    fold: Fold
+    trained: Trained
+    folder: Path
+
+
+def hold(value: T) -> Result[T]:
+    return Result("key", lambda: value)
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
+    folder = tmp_path_factory.mktemp("tencent")
+    lesson = make_lesson(users=40, items=ITEMS, epochs=2)
+    candidates = Candidates(Rows(np.random.default_rng(0).permutation(np.arange(1, ITEMS))))  # one is no candidate
+    sequences = lesson.history.sequences
+    corpus = Corpus(lesson.catalogue, sequences, lesson.users, sequences, lesson.users, candidates, None, ())
+    fold = split.ask_test(sequences, sequences, candidates, None, CONFIG.host)
+    trained = train(lesson, folder / "point.pt")
+    ready = Prepared(hold(corpus), [hold(one) for one in lesson.embeddings], hold(fold), hold(fold))
+    half = msgspec.structs.replace(CONFIG, model=msgspec.structs.replace(MODEL, width=8))
+    small = train(make_lesson(users=40, items=ITEMS, epochs=1, width=8), folder / "half.pt")
+    world = export.World(ready, fold, {False: trained, True: small}, {False: CONFIG, True: half})
+    export.write_world(world, export.CUTS, folder / "export")
+    export.write_requests(corpus, fold, np.arange(len(fold.users)), folder / "requests")
+    return Tried(corpus, fold, trained, folder)
+
+
+def answer_of_pipeline(tried: Tried) -> list[list[float]]:
+    embeddings = make_lesson(users=40, items=ITEMS).embeddings
+    told = tried.corpus, embeddings, tried.fold, None, None, tried.trained, MODEL, TRAIN
+    columns = stages.answer(*told, CONFIG.retrieve, CONFIG.seed).vectors.columns
+    return [[float(place) for place in row] for row in columns]
+
+
+def load(tried: Tried, variant: str) -> tuple[serving.TencentService, list[serving.Request]]:
+    return serving.load(tried.folder / "export", variant), serving.read_requests(tried.folder / "requests")
+
+
+def test_one_history_at_a_time_is_answered_as_by_the_pipeline(tried: Tried) -> None:
+    service, requests = load(tried, "whole")
+    expected = answer_of_pipeline(tried)
+    assert [service.answer([request], ignore)[0] for request in requests] == expected
+    assert answer_all(service, requests, batch=7) == expected
+    assert len({tuple(answer) for answer in expected}) > 5
+
+
+def share_of_ten(one: list[list[float]], other: list[list[float]]) -> float:
+    return float(np.mean([len({*a} & {*b}) / 10 for a, b in zip(one, other, strict=True)]))
+
+
+@pytest.mark.parametrize(
+    ("variant", "least"), [("float16", 0.99), ("int8", 0.9), ("product", 0.5), ("layers", 0.8), ("half", 0.0)]
+)
+def test_fewer_bits_find_nearly_the_same_ads_and_never_seen_ones(variant: str, least: float, tried: Tried) -> None:
+    service, requests = load(tried, variant)
+    answers = answer_all(service, requests)
+    assert share_of_ten(answers, answer_of_pipeline(tried)) >= least
+    rows = tried.fold.candidates.rows.values
+    for request, answer in zip(requests, answers, strict=True):
+        assert len({*answer}) == 10
+        assert not {*rows[np.array(answer, int)].tolist()} & {*request.item.tolist()}
+
+
+def test_fewer_bits_take_less_room(tried: Tried) -> None:
+    def weigh(variant: str, file: str) -> int:
+        return (tried.folder / "export" / variant / file).stat().st_size
+
+    whole = weigh("whole", serving.VECTORS)
+    assert weigh("float16", serving.INDEX) < 0.6 * whole
+    assert weigh("int8", serving.INDEX) < 0.4 * whole
+    assert len(torch.load(tried.folder / "export" / "whole" / serving.WEIGHTS, weights_only=True)) > 10
+    assert not any(
+        "head" in name for name in torch.load(tried.folder / "export/whole" / serving.WEIGHTS, weights_only=True)
+    )
+
+
+def test_who_has_seen_nearly_everything_is_given_what_is_left(tried: Tried) -> None:
+    rows = tried.fold.candidates.rows.values
+    request = serving.read_requests(tried.folder / "requests")[0]
+    item = rows[4:].astype(np.int32)
+    many = serving.Request(
+        item, np.zeros(len(item), np.int8), np.full(len(item), 10**6), request.features, request.condition
+    )
+    for variant in ("whole", "int8"):
+        service, _ = load(tried, variant)
+        (answer,) = service.answer([many], ignore)
+        assert sorted(answer) == [-1] * 6 + [0, 1, 2, 3]
+
+
+def test_a_damaged_file_is_told_in_a_sentence(tried: Tried, tmp_path: Path) -> None:
+    folder = tried.folder / "export" / "int8"
+    for name in (serving.WEIGHTS, serving.INDEX):
+        kept = (folder / name).read_bytes()
+        (folder / name).write_bytes(b"nothing")
+        with pytest.raises(UserError, match=rf"{name} cannot be read.*export the run again"):
+            serving.load(tried.folder / "export", "int8")
+        (folder / name).write_bytes(kept)
+
+
+def test_a_model_with_a_wide_part_is_refused(tmp_path: Path) -> None:
+    wide = msgspec.structs.replace(CONFIG, model=msgspec.structs.replace(MODEL, memory=True))
+    with pytest.raises(UserError, match=r"wide part \(model.memory\) cannot be exported"):
+        export.export(None, wide, None, tmp_path, 5)  # type: ignore[arg-type]

@@ -1,0 +1,288 @@
+"""The Tencent simulator's files: both layouts, the same bytes again, marginals, ids and cold values, refusals."""
+
+import json
+import pickle
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from common.datasets.simulated import REPORT
+from common.errors import UserError
+from competitions.tencent.corpus import Corpus, Embedding
+from competitions.tencent.ids import Oids
+from competitions.tencent.io import reader, schema
+from competitions.tencent.io.schema import ITEM_FEATURES
+from competitions.tencent.simulator import simulate
+from competitions.tencent.simulator.topics import REFERENCE, measure
+
+SCALE, SEED = 0.003, 3
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> simulate.Simulation:
+    return simulate.simulate(tmp_path_factory.mktemp("simulated") / "raw", SCALE, SEED)
+
+
+@pytest.fixture(scope="module")
+def corpus(made: simulate.Simulation) -> Corpus:
+    return reader.read_corpus(reader.locate(made.folder))
+
+
+@pytest.fixture(scope="module")
+def indexer(made: simulate.Simulation) -> Any:
+    return pickle.loads((made.folder / schema.INDEXER).read_bytes())
+
+
+@pytest.fixture(scope="module")
+def measured(made: simulate.Simulation) -> dict[str, tuple[float, float | None]]:
+    table = simulate.describe(made.folder)
+    assert table.columns == ["marginal", "simulated", "documented"]
+    return {name: (value, known) for name, value, known in table.iter_rows()}
+
+
+def digest(folder: Path) -> dict[str, str]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def read_embedding(folder: Path, corpus: Corpus) -> Embedding:
+    files = reader.locate(folder)
+    return reader.read_embedding(files.embeddings["emb_81_32"], corpus.catalogue, "emb_81_32")
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> list[simulate.Simulation]:
+    """The same small world in both layouts."""
+    folder = tmp_path_factory.mktemp("pair")
+    return [simulate.simulate(folder / form, 0.0005, 4, form) for form in simulate.LAYOUTS]
+
+
+def test_the_same_arguments_give_the_same_bytes(tmp_path: Path, pair: list[simulate.Simulation]) -> None:
+    for made in pair:
+        again = simulate.simulate(tmp_path / made.layout, made.scale, made.seed, made.layout)
+        assert digest(again.folder) == digest(made.folder)
+    first, other = digest(pair[0].folder), digest(simulate.simulate(tmp_path / "other", 0.0005, 5).folder)
+    assert first.keys() == other.keys()
+    assert {name for name in first if first[name] == other[name]} == set()
+
+
+def test_the_release_layout_is_whole_and_nothing_else_is_there(made: simulate.Simulation) -> None:
+    folders = ("seq", "item_feat", "user_feat", "candidate", "mm_emb/emb_81_32_parquet")
+    tables = {f"{folder}/train-00000-of-00001.parquet" for folder in folders}
+    assert digest(made.folder).keys() == tables | {"indexer.pkl", "truth.csv", REPORT}
+
+
+def test_both_layouts_hold_the_same_data(pair: list[simulate.Simulation]) -> None:
+    release, lines = pair
+    one, two = (reader.read_corpus(reader.locate(made.folder)) for made in (release, lines))
+    for part in ("train", "users", "catalogue"):
+        for name, values in vars(getattr(one, part)).items():
+            np.testing.assert_array_equal(values, getattr(getattr(two, part), name), f"{part}.{name}")
+    assert one.candidates.rows == two.candidates.rows
+    vectors = [read_embedding(made.folder, read).vectors for made, read in ((release, one), (lines, two))]
+    np.testing.assert_array_equal(vectors[0], vectors[1])
+    # The asked users are all users; their lines stand in another order.
+    names = two.asked_users.names
+    assert names.tolist() != one.asked_users.names.tolist()
+    place = {name: at for at, name in enumerate(one.asked_users.names.tolist())}
+    assert sorted(place.values()) == sorted(place[name] for name in names.tolist())
+    for at in range(0, len(names), 50):
+        other = place[names.tolist()[at]]
+        ours, theirs = (
+            read.asked.item[read.asked.offsets[user] : read.asked.offsets[user + 1]]
+            for read, user in ((two, at), (one, other))
+        )
+        np.testing.assert_array_equal(ours, theirs)
+    assert (release.folder / "truth.csv").read_bytes() == (lines.folder / "truth.csv").read_bytes()
+    assert release.oracle == lines.oracle
+    assert digest(lines.folder).keys() == {
+        *(f"train/{name}" for name in ("seq.jsonl", "seq_offsets.pkl")),
+        *(f"eval/{name}" for name in ("predict_seq.jsonl", "predict_seq_offsets.pkl", "predict_set.jsonl")),
+        *(f"{part}/{name}" for part in ("train", "eval") for name in ("indexer.pkl", "item_feat_dict.json")),
+        *(f"{part}/creative_emb/emb_81_32.pkl" for part in ("train", "eval")),
+        "truth.csv",
+        REPORT,
+    }
+    check_lines(lines.folder)
+
+
+def check_lines(folder: Path) -> None:
+    """Offsets are those of the lines, profile rows stand anywhere, features are numbers but for cold ones."""
+    text = (folder / "train/seq.jsonl").read_bytes()
+    offsets = pickle.loads((folder / "train/seq_offsets.pkl").read_bytes())
+    table = json.loads((folder / "train/item_feat_dict.json").read_text())
+    places = []
+    for at, start in enumerate(offsets):
+        line = json.loads(text[start : text.index(b"\n", start)])
+        profiles = [place for place, row in enumerate(line) if row[1] is None]
+        assert len(profiles) == 1
+        assert {row[0] for row in line} == {at + 1}
+        places.append(profiles[0] / (len(line) - 1))
+        events = [row for row in line if row[1] is not None]
+        assert all(row[3] == table[str(row[1])] and row[3]["111"] == row[1] for row in events)
+        assert all(row[4] in (0, 1, None) and row[2] is None for row in events)
+        assert [row[5] for row in events] == sorted(row[5] for row in events)
+        assert isinstance(line[profiles[0]][2], dict)
+    assert 0.6 < np.mean([place == 1 for place in places]) < 0.8
+    assert min(places) < 0.1
+
+
+def test_the_report_counts_what_is_in_the_files(made: simulate.Simulation, corpus: Corpus) -> None:
+    report = json.loads((made.folder / REPORT).read_text(encoding="utf-8"))
+    assert report["rows"] == made.rows
+    assert (report["version"], report["scale"], report["seed"]) == (simulate.VERSION, SCALE, SEED)
+    assert report["oracle"]["score"] == made.oracle.score
+    assert made.rows["users"] == len(corpus.train) == measure(SCALE).users
+    assert made.rows["events"] == len(corpus.train.item)
+    assert made.rows["items"] == corpus.catalogue.known
+    assert made.rows["candidates"] == len(corpus.candidates.rows) == measure(SCALE).candidates
+    assert made.rows["truth"] == pl.read_csv(made.truth).height == made.oracle.users
+
+
+def test_the_truth_is_a_candidate_that_the_user_has_not_seen(made: simulate.Simulation, corpus: Corpus) -> None:
+    truth = pl.read_csv(made.truth)
+    assert truth["user_id"].is_unique().all()
+    names = corpus.users.names[truth["user_id"].to_numpy() - 1]
+    assert [name.decode() for name in names.tolist()] == truth["user"].to_list()
+    rows = corpus.catalogue.rows_of(Oids(truth["creative_id"].to_numpy())).values
+    assert np.isin(rows, corpus.candidates.rows.values).all()
+    events = corpus.train
+    for user, row in zip(truth["user_id"].to_list(), rows.tolist(), strict=True):
+        assert row not in events.item[events.offsets[user - 1] : events.offsets[user]]
+    assert events.time.max() < REFERENCE
+
+
+def test_ids_are_shuffled_and_unlike(corpus: Corpus, indexer: Any) -> None:
+    known = corpus.catalogue.known
+    oid = corpus.catalogue.oid[1:]
+    assert 2e10 <= oid.min() < oid.max() < 2.1e10
+    assert len(np.unique(oid)) == len(oid)
+    first = np.full(known + 1, len(corpus.train.item))
+    np.minimum.at(first, corpus.train.item, np.arange(len(corpus.train.item)))
+    born = np.full(known + 1, REFERENCE)
+    np.minimum.at(born, corpus.train.item, corpus.train.time)
+    shown = np.bincount(corpus.train.item, minlength=known + 1)
+    rid = np.arange(1, known + 1)
+    # Neither number tells anything of an item.
+    for about in (first[1:], born[1:], np.log(shown[1:])):
+        assert abs(np.corrcoef(rid, about)[0, 1]) < 0.04
+        assert abs(np.corrcoef(oid[:known], about)[0, 1]) < 0.04
+    assert abs(np.corrcoef(rid, oid[:known])[0, 1]) < 0.04
+    rows = corpus.candidates.rows.values
+    assert abs(np.corrcoef(np.arange(len(rows)), rows > known)[0, 1]) < 0.1
+    assert set(indexer["i"].values()) == set(range(1, known + 1))
+    assert set(indexer["u"].values()) == set(range(1, len(corpus.train) + 1))
+    assert all(sorted(codes.values()) == list(range(1, len(codes) + 1)) for codes in indexer["f"].values())
+    assert len(indexer["f"]) == 22
+
+
+def test_cold_values_are_those_that_the_indexer_lacks(made: simulate.Simulation, corpus: Corpus, indexer: Any) -> None:
+    frame = pl.read_parquet(made.folder / "candidate")
+    unseen = ~frame["item_id"].is_in(list(indexer["i"]))
+    assert unseen.sum() == made.rows["unseen candidates"]
+    total = 0
+    for name in ITEM_FEATURES:
+        cold = frame[name].struct.field("cold_start") == 1
+        value = frame[name].struct.field("feature_value")
+        assert not (cold & ~unseen).any()
+        texts = value.filter(cold).cast(pl.Int64)
+        assert not set(texts) & set(indexer["f"][name])
+        codes = value.filter(~cold).drop_nulls().cast(pl.Int64)
+        assert set(codes) <= set(indexer["f"][name].values())
+        total += int(cold.sum())
+    assert total > 50
+    known = frame.filter(~unseen).sort("item_id")
+    items = pl.read_parquet(made.folder / "item_feat").with_columns(
+        oid=pl.Series(corpus.catalogue.oid[1 : made.rows["items"] + 1])
+    )
+    items = items.filter(pl.col("oid").is_in(known["item_id"].implode())).sort("oid")
+    for name in ITEM_FEATURES:
+        value = known[name].struct.field("feature_value").cast(pl.Int64)
+        assert value.equals(items[name], null_equal=True, check_names=False)
+
+
+def test_marginals_are_near_the_documented(measured: dict[str, tuple[float, float | None]]) -> None:
+    # Small worlds have fewer items of one event and a shorter head; both come nearer to the release as they grow.
+    relative = {
+        "events": 0.02,
+        "length, mean": 0.02,
+        "exposures": 0.01,
+        "clicks": 0.05,
+        "null actions": 0.15,
+        "users with a null action": 0.1,
+        "span in days, mean": 0.12,
+        "gap in seconds, 50 %": 0.1,
+        "gap in seconds, 90 %": 0.1,
+        "gaps of 1-59 min": 0.05,
+        "gaps of 1-23 h": 0.05,
+        "gaps of 1-6 d": 0.15,
+        "items": 0.3,
+        "items of 1 events": 0.45,
+        "items of 2-5 events": 0.3,
+        "events of the top 10 %": 0.2,
+        "clicks of a user, mean": 0.05,
+        "click share, 90 %": 0.1,
+        "unseen candidates": 0.02,
+        "cold among unseen candidates, 121": 0.4,
+        "items with embedding 81": 0.01,
+        "unseen candidates with embedding 81": 0.03,
+        "values of 121 an item": 0.25,
+        "unseen among the truths": 0.35,
+        **{f"items with {name}": 0.05 for name in ITEM_FEATURES},
+        **{f"users with {name}": 0.1 for name in schema.USER_FEATURES},
+    }
+    off = {}
+    for name, width in relative.items():
+        value, known = measured[name]
+        assert known is not None
+        if abs(value - known) > width * known:
+            off[name] = (value, known)
+    assert off == {}
+    assert 0.2 < measured["users with a truth"][0] < 0.35
+
+
+def test_the_embedding_carries_the_content(made: simulate.Simulation, corpus: Corpus) -> None:
+    """The nearest ad in the embedding is far more often of the same category and advertiser than a chance one."""
+    vectors = read_embedding(made.folder, corpus).vectors.astype(np.float32)
+    rows = np.random.default_rng(0).choice(np.flatnonzero((vectors != 0).any(axis=1)), 2000, replace=False)
+    length = np.linalg.norm(vectors[rows], axis=1)
+    assert length.std() > 0.15 * length.mean()  # not normalised
+    unit = vectors[rows] / length[:, None]
+    near = unit @ unit.T
+    np.fill_diagonal(near, -1)
+    best = near.argmax(axis=1)
+    for name, least in (("112", 0.5), ("122", 0.2)):
+        values = corpus.catalogue.features[rows, ITEM_FEATURES.index(name)]
+        by_chance = float((values[:, None] == values).mean())
+        assert (values == values[best]).mean() > max(least, 3 * by_chance)
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.0004, 2.1, -1.0, float("nan"), float("inf")])
+def test_a_scale_out_of_range_is_refused(tmp_path: Path, scale: float) -> None:
+    with pytest.raises(UserError, match=r"give a number from 0\.0005 to 2"):
+        simulate.simulate(tmp_path / "out", scale, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_seed_or_a_layout_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="give an integer of 0 or more"):
+        simulate.simulate(tmp_path / "out", 0.0005, -1)
+    with pytest.raises(UserError, match="say release or competition"):
+        simulate.simulate(tmp_path / "out", 0.0005, 0, "csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_the_hosts_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "seq").mkdir()
+    with pytest.raises(UserError, match="holds files that are no simulation"):
+        simulate.simulate(tmp_path, 0.0005, 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["seq"]
+
+
+def test_an_unfinished_simulation_is_not_described(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no finished simulation"):
+        simulate.describe(tmp_path)

@@ -1,0 +1,114 @@
+"""Tiny sequences, settings and lessons for the tests of the Tencent pipeline."""
+
+import msgspec
+import numpy as np
+
+from competitions.tencent.config import ModelSettings, TrainSettings
+from competitions.tencent.corpus import Catalogue, Embedding, Sequences, Users
+from competitions.tencent.io import schema
+from competitions.tencent.sequences import whole
+from competitions.tencent.training.trainer import Lesson
+
+MODEL = ModelSettings(
+    encoder="hstu",
+    width=16,
+    blocks=2,
+    heads=2,
+    length=8,
+    ids=True,
+    id_buckets=0,
+    id_dropout=0.0,
+    features=True,
+    feature_dropout=0.0,
+    field_width=4,
+    feature_buckets=100,
+    embeddings=True,
+    actions=True,
+    condition=True,
+    times=True,
+    deep_tower=True,
+    dropout=0.0,
+    memory=False,
+)
+TRAIN = TrainSettings(
+    batch=8,
+    epochs=3,
+    optimizer="adamw",
+    rate=5e-3,
+    muon_rate=5e-3,
+    decay=0.0,
+    warmup=0.1,
+    clip=1.0,
+    temperature=0.1,
+    negatives=0,
+    click_weight=1.0,
+    exposure_weight=1.0,
+    exposure_share=1.0,
+    word_weight=0.5,
+    levels=0,
+    codes=4,
+    precision="fp32",
+    final="again",
+    final_epochs=1,
+    final_rate=1e-3,
+    processes=1,
+    checkpoint_s=1e9,
+)
+
+
+def make_sequences(*histories: list[tuple[int, int, int]]) -> Sequences:
+    """Users with events (item, action, time)."""
+    events = [event for history in histories for event in history]
+    columns = np.array(events, np.int64).reshape(-1, 3)
+    offsets = np.concatenate([[0], np.cumsum([len(history) for history in histories])])
+    return Sequences(
+        offsets, columns[:, 0].astype(np.int32), columns[:, 1].astype(np.int8), columns[:, 2].astype(np.int64)
+    )
+
+
+def make_catalogue(items: int, unseen: int = 0, seed: int = 0) -> Catalogue:
+    """Items with random features; the last ``unseen`` are not in the indexer."""
+    rng = np.random.default_rng(seed)
+    rows = items + unseen + 1
+    features = rng.integers(0, 4, (rows, len(schema.ITEM_FEATURES))).astype(np.int32)
+    features[0] = 0
+    oid = np.concatenate([[0], 20_000_000_000 + rng.permutation(rows - 1)])
+    return Catalogue(oid, features, items, (3,) * len(schema.ITEM_FEATURES))
+
+
+def make_users(count: int, seed: int = 0) -> Users:
+    """Users with random features."""
+    rng = np.random.default_rng(seed)
+    width = sum(schema.USER_FEATURES.values())
+    names = np.array([f"user_{place:08d}" for place in range(count)], "S13")
+    return Users(names, rng.integers(0, 3, (count, width)).astype(np.int32), (2,) * len(schema.USER_FEATURES))
+
+
+def make_lesson(users: int = 24, items: int = 10, seed: int = 0, **settings: object) -> Lesson:
+    """Users who go round the items in a circle, from a random start: the next item follows from the last.
+
+    ``settings`` go to the model or the training, whichever has the name.
+    """
+    rng = np.random.default_rng(seed)
+    histories = []
+    for start in rng.integers(0, items, users):
+        count = int(rng.integers(3, 9))
+        histories.append(
+            [(1 + (start + step) % items, int(rng.integers(0, 2)), 1_000_000 + 600 * step) for step in range(count)]
+        )
+    catalogue = make_catalogue(items)
+    vectors = rng.standard_normal((items + 1, 4)).astype(np.float16)
+    vectors[0] = 0
+    model = {name: value for name, value in settings.items() if name in ModelSettings.__struct_fields__}
+    train = {name: value for name, value in settings.items() if name not in model}
+    return Lesson(
+        whole(make_sequences(*histories)),
+        make_users(users),
+        catalogue,
+        (Embedding("81", vectors),),
+        None,
+        None,
+        msgspec.structs.replace(MODEL, **model),
+        msgspec.structs.replace(TRAIN, **train),
+        seed,
+    )

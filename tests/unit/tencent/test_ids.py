@@ -1,0 +1,36 @@
+"""Ids of different kinds are never taken for each other."""
+
+import numpy as np
+import pytest
+
+from competitions.tencent.corpus import Catalogue
+from competitions.tencent.ids import Ids, Oids, RetrievalIds, Rids, Rows
+
+KINDS = (Oids, Rids, RetrievalIds, Rows)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_equal_only_within_a_kind(kind: type[Ids]) -> None:
+    ids = kind(np.array([3, 1]))
+    assert ids == kind(np.array([3, 1]))
+    assert ids != kind(np.array([3, 2]))
+    assert all(ids != other(np.array([3, 1])) for other in KINDS if other is not kind)
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_taking_places_keeps_the_kind(kind: type[Ids]) -> None:
+    assert kind(np.array([3, 1, 2])).take(np.array([2, 0])) == kind(np.array([2, 3]))
+
+
+@pytest.mark.parametrize("values", [np.array([1.0]), np.array([1], np.int32), np.array([[1]]), [1]])
+def test_no_column_of_whole_numbers(values: object) -> None:
+    with pytest.raises(TypeError, match="Oids takes a one-dimensional int64 array"):
+        Oids(values)  # type: ignore[arg-type]
+
+
+def test_rows_of_original_ids() -> None:
+    oid = np.array([0, 70, 30, 90, 40, 60])  # three known by re-id, two unseen by original id
+    catalogue = Catalogue(oid, np.zeros((6, 13), np.int32), 3, (0,) * 13)
+    assert catalogue.rows_of(Oids(np.array([90, 40, 35, 70, 99, 1]))) == Rows(np.array([3, 4, 0, 1, 0, 0]))
+    assert catalogue.rows_of(Oids(np.array([], np.int64))) == Rows(np.array([], np.int64))

@@ -1,0 +1,174 @@
+"""The hold-out, by hand: where the cut lies, who is asked for what, among which ads, and what may be learned from."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from competitions.tencent import split
+from competitions.tencent.competition import load_config
+from competitions.tencent.config import SplitSettings
+from competitions.tencent.corpus import Candidates, Sequences
+from competitions.tencent.ids import Rows
+from competitions.tencent.io import schema
+from competitions.tencent.split import Fold
+from tests.unit.tencent.tencent_lessons import make_sequences
+
+CONFIG = load_config([])
+ROUND_TWO = msgspec.structs.replace(CONFIG.host, target="conversion")
+# Clicks at 100, 300, 500, 600 and 900, 920, 930, 950, 960: the median is the cut.
+SEQUENCES = make_sequences(
+    [(1, 1, 100), (2, 0, 200), (3, 1, 900), (4, 1, 950)],
+    [(2, 1, 300), (5, 0, 850), (7, 0, 910), (6, 1, 960)],
+    [(7, 1, 920)],  # no history
+    [(1, 0, 400), (2, 1, 500), (2, 2, 930)],  # what is clicked was shown before the cut
+    [(8, 1, 600), (9, -1, 890)],  # no click behind it
+)
+SIX = Candidates(Rows(np.arange(1, 7)))
+
+
+def settings(**changed: object) -> SplitSettings:
+    return msgspec.structs.replace(CONFIG.split, **{"valid_share": 0.5, "unseen_share": 0.5, **changed})
+
+
+def hold_out(sequences: Sequences = SEQUENCES, seed: int = 0, **changed: object) -> Fold:
+    return split.hold_out(sequences, SIX, CONFIG.host, settings(**changed), seed)
+
+
+def events(fold: Fold) -> list[list[int]]:
+    """The items that may be learned from, by user."""
+    history = fold.history(SEQUENCES)
+    return [SEQUENCES.item[start:stop].tolist() for start, stop in zip(history.starts, history.ends, strict=True)]
+
+
+# --- by time ---
+
+
+def test_what_lies_before_the_cut_may_be_learned_from() -> None:
+    assert events(hold_out()) == [[1, 2], [2, 5], [], [1, 2], [8, 9]]
+
+
+def test_the_first_click_behind_the_cut_is_asked_for_from_all_that_lies_before_it() -> None:
+    fold = hold_out()
+    queries = fold.queries(SEQUENCES)
+    assert fold.target is not None
+    assert fold.reached is not None
+    assert (fold.users.tolist(), fold.target.tolist()) == ([0, 1], [3, 6])  # not 4, the second; not 7, not clicked
+    assert queries.ends.tolist() == fold.ends[[0, 1]].tolist()
+    assert fold.reached.tolist() == [1, 1]
+    assert fold.condition.tolist() == [schema.CLICK] * 2
+
+
+def test_a_click_beyond_the_horizon_is_not_asked_for() -> None:
+    fold = hold_out(horizon_hours=60 / 3_600)  # up to 960, without it
+    assert fold.users.tolist() == [0]
+    assert hold_out(horizon_hours=61 / 3_600).users.tolist() == [0, 1]
+
+
+def test_targets_are_among_the_candidates_and_the_rest_is_drawn_in_the_share_asked_for() -> None:
+    before, fresh = {1, 2, 5, 8, 9}, {4, 7}
+    for seed in range(8):
+        drawn = set(hold_out(seed=seed).candidates.rows.values.tolist())
+        assert {3, 6} <= drawn
+        assert len(drawn & fresh) == 1  # with both targets the half of six
+        assert len(drawn & before) == 3
+    drawn = set(hold_out(unseen_share=0.0).candidates.rows.values.tolist())
+    assert {3, 6} <= drawn
+    assert len(drawn & before) == 4
+    everything = set(hold_out(candidates=50, unseen_share=0.9).candidates.rows.values.tolist())
+    assert everything == {3, 6} | before | fresh
+    assert set(hold_out(candidates=1).candidates.rows.values.tolist()) == {3, 6}
+
+
+def test_targets_that_training_has_not_seen_are_told_from_others() -> None:
+    seen = make_sequences(*[[(1, 1, 100), (3, 1, 200)], [(2, 1, 110), (1, 1, 300)], [(5, 1, 120), (6, 1, 310)]])
+    fold = hold_out(seen, valid_share=0.45)  # the cut is at 200
+    assert fold.target is not None
+    assert fold.unseen is not None
+    assert fold.target.tolist() == [3, 1, 6]
+    assert fold.unseen.tolist() == [True, False, True]
+
+
+def test_at_most_so_many_are_asked_the_same_for_a_seed() -> None:
+    chosen = [hold_out(queries=1, seed=seed) for seed in (0, 0, 1, 2, 3, 4)]
+    assert {len(fold.users) for fold in chosen} == {1}
+    assert chosen[0].users.tolist() == chosen[1].users.tolist()
+    np.testing.assert_array_equal(chosen[0].candidates.rows.values, chosen[1].candidates.rows.values)
+    assert {int(fold.users[0]) for fold in chosen} == {0, 1}
+    assert all(int(fold.target[0]) == (3, 6)[int(fold.users[0])] for fold in chosen if fold.target is not None)
+
+
+def test_round_two_asks_for_conversions_alone() -> None:
+    sequences = make_sequences(
+        [(1, 2, 100), (2, 1, 250), (3, 2, 260)], [(1, 0, 120), (4, 1, 210), (5, 2, 240)], [(2, 2, 200), (6, 1, 300)]
+    )
+    fold = split.hold_out(sequences, SIX, ROUND_TWO, settings(), 0)  # conversions at 100, 200, 240, 260
+    assert fold.target is not None
+    assert fold.reached is not None
+    assert (fold.users.tolist(), fold.target.tolist()) == ([0, 1], [3, 5])
+    assert fold.reached.tolist() == [2, 2]
+    assert fold.condition.tolist() == [schema.CONVERSION] * 2
+    assert (fold.ends - sequences.offsets[:-1]).tolist() == [1, 2, 1]  # the cut is at 220
+
+
+def test_what_happens_behind_the_cut_moves_nothing_before_it() -> None:
+    other = make_sequences(
+        [(1, 1, 100), (2, 0, 200), (6, 1, 900), (7, 1, 950)],
+        [(2, 1, 300), (5, 0, 850), (3, 0, 910), (9, 1, 960)],
+        [(4, 1, 920)],
+        [(1, 0, 400), (2, 1, 500), (2, 2, 930)],
+        [(8, 1, 600), (9, -1, 890), (4, 0, 1_000)],
+    )
+    one, changed = hold_out(), hold_out(other)
+    assert (changed.ends - other.offsets[:-1]).tolist() == (one.ends - SEQUENCES.offsets[:-1]).tolist()
+    assert changed.users.tolist() == one.users.tolist()
+
+
+@pytest.mark.parametrize(
+    ("sequences", "told"),
+    [
+        (make_sequences([(1, 0, 1), (2, -1, 2)]), "No event of the sequences is a click"),
+        (make_sequences([(1, 1, 1)], [(2, 1, 2)]), "split.horizon_hours"),
+        (make_sequences([(1, 1, 1), (1, 1, 9)]), "split.valid_share"),
+    ],
+)
+def test_where_nothing_can_be_held_out_the_setting_is_named(sequences: Sequences, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        hold_out(sequences)
+
+
+# --- by order ---
+
+
+def test_where_times_say_nothing_the_last_event_of_each_is_asked_for() -> None:
+    fold = hold_out(kind="last")
+    assert events(fold) == [[1, 2, 3], [2, 5, 7], [], [1, 2], [8]]
+    assert fold.target is not None
+    assert (fold.users.tolist(), fold.target.tolist()) == ([0, 1], [4, 6])  # 2 is seen already, 9 no candidate
+    assert fold.candidates is SIX
+    assert fold.unseen is not None
+    assert fold.unseen.tolist() == [True, True]
+
+
+def test_users_of_one_event_alone_cannot_be_asked() -> None:
+    with pytest.raises(UserError, match="No user has two events"):
+        hold_out(make_sequences([(1, 1, 1)], [], [(2, 0, 1)]), kind="last")
+
+
+# --- the host's question ---
+
+
+def test_the_host_asks_everybody_and_all_may_be_learned_from() -> None:
+    asked = make_sequences([(5, 0, 1)], [], [(6, 1, 1), (7, 1, 2)])
+    fold = split.ask_test(SEQUENCES, asked, SIX, None, CONFIG.host)
+    assert fold.history(SEQUENCES).lengths.tolist() == [4, 4, 1, 3, 2]
+    assert fold.queries(asked).lengths.tolist() == [1, 0, 2]
+    assert fold.condition.tolist() == [schema.CLICK] * 3
+    assert (fold.target, fold.unseen, fold.reached) == (None, None, None)
+
+
+def test_what_the_host_says_of_a_users_action_goes_before_the_setting() -> None:
+    asked = make_sequences([(5, 0, 1)], [(6, 1, 1)])
+    told = split.ask_test(SEQUENCES, asked, SIX, np.array([2, -1], np.int8), CONFIG.host)
+    assert told.condition.tolist() == [2, schema.CLICK]  # nothing is said of the second
+    assert split.ask_test(SEQUENCES, asked, SIX, None, ROUND_TWO).condition.tolist() == [2, 2]

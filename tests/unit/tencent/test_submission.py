@@ -1,0 +1,223 @@
+"""The submission: three forms exact and read back, one mutation a rule, the score by hand, truth files refused."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from competitions.tencent import submission
+from competitions.tencent.ids import Oids
+
+BASE = 20_000_000_000
+USERS = np.array([b"user_b", b"user_a", b"user_c"])
+CANDIDATES = Oids(BASE + np.arange(40))
+ADS = BASE + np.array([[*range(10)], [*range(20, 30)], [*range(39, 29, -1)]])
+EXPECTED = submission.Expected(USERS, CANDIDATES)
+CSV = (
+    "user,ad_1,ad_2,ad_3,ad_4,ad_5,ad_6,ad_7,ad_8,ad_9,ad_10\n"
+    f"user_b,{','.join(str(BASE + place) for place in range(10))}\n"
+    f"user_a,{','.join(str(BASE + place) for place in range(20, 30))}\n"
+    f"user_c,{','.join(str(BASE + place) for place in range(39, 29, -1))}\n"
+)
+TRUTH = f"user_id,user,creative_id\n1,user_a,{BASE + 22}\n2,user_b,{BASE}\n3,user_c,{BASE + 1}\n4,user_d,{BASE + 2}\n"
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> list[Path]:
+    return submission.write_submissions(USERS, Oids(ADS.reshape(-1)), tmp_path)
+
+
+@pytest.fixture
+def truth(tmp_path: Path) -> Path:
+    path = tmp_path / "truth.csv"
+    path.write_text(TRUTH)
+    return path
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        submission.check_submission(path, EXPECTED)
+    told = str(caught.value)
+    assert str(path) in told
+    assert "\n" not in told
+    return told
+
+
+# --- write and read back ---
+
+
+def test_each_form_is_exact_and_passes(written: list[Path]) -> None:
+    csv, result, binary = written
+    assert csv.read_text() == CSV
+    names = ["user_b", "user_a", "user_c"]
+    assert json.loads(result.read_text()) == {"time": 0.0, "top10s": ADS.tolist(), "user": names}
+    content = binary.read_bytes()
+    assert content[:8] == b"\x03\0\0\0\x0a\0\0\0"
+    assert content[8:16] == BASE.to_bytes(8, "little")
+    assert len(content) == 8 + 3 * 10 * 8
+    for path in written:
+        assert submission.check_submission(path, EXPECTED) == (path, 3, submission.RULES)
+        np.testing.assert_array_equal(submission.read_back(path).ads, ADS)
+    assert submission.read_back(binary).users is None
+    assert submission.read_back(csv).users == submission.read_back(result).users == names
+
+
+def test_nothing_but_the_three_files_is_left(written: list[Path], tmp_path: Path) -> None:
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(submission.NAMES)
+    assert tuple(path.name for path in written) == submission.NAMES
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file in its place")
+    with pytest.raises(UserError, match=r"taken/submission\.csv cannot be written"):
+        submission.write_submissions(USERS, Oids(ADS.reshape(-1)), tmp_path / "taken")
+
+
+def test_another_suffix_and_a_missing_file_are_refused(tmp_path: Path) -> None:
+    assert ".csv, .json, .u64bin" in refused(tmp_path / "result.txt")
+    for suffix in (".csv", ".json", ".u64bin"):
+        assert "cannot be read" in refused(tmp_path / f"none{suffix}")
+
+
+# --- rules ---
+
+
+def in_csv(path: Path, old: str, new: str) -> str:
+    path.write_text(CSV.replace(old, new, 1))
+    return refused(path)
+
+
+def test_users_must_be_those_asked_in_their_order(written: list[Path]) -> None:
+    csv = written[0]
+    assert submission.ONCE in in_csv(csv, "user_c", "user_a")
+    told = in_csv(csv, "user_c", "user_x")
+    assert submission.SAME_ORDER in told
+    assert "missing user_c" in told
+    assert "unknown user_x" in told
+    lines = CSV.splitlines(keepends=True)
+    csv.write_text("".join([lines[0], lines[2], lines[1], lines[3]]))
+    assert "row 1: user_a where user_b is expected" in refused(csv)
+
+
+def test_ads_must_be_ten_different_candidates_by_original_id(written: list[Path]) -> None:
+    csv = written[0]
+    told = in_csv(csv, f"{BASE + 1},", f"{BASE},")
+    assert submission.TEN in told
+    assert submission.KNOWN not in told
+    assert "row 1, user user_b" in told
+    told = in_csv(csv, f"{BASE + 39},", "17,")
+    assert submission.KNOWN in told
+    assert submission.TEN not in told
+    assert "row 3, user user_c" in told
+
+
+def test_every_broken_rule_is_told_at_once(written: list[Path]) -> None:
+    written[0].write_text(CSV.replace(f"{BASE + 1},", f"{BASE},").replace(f"{BASE + 39},", "17,"))
+    told = refused(written[0])
+    assert submission.TEN in told
+    assert submission.KNOWN in told
+
+
+def test_the_binary_form_must_have_as_many_rows_as_users_are_asked(written: list[Path]) -> None:
+    binary = written[2]
+    binary.write_bytes(b"\x02" + binary.read_bytes()[1:-80])
+    told = refused(binary)
+    assert submission.SAME_ORDER in told
+    assert "2 rows where 3 users are asked" in told
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "0 bytes"),
+        (b"\x03\0\0\0", "4 bytes"),
+        (b"\x03\0\0\0\x0a\0\0\0" + b"\0" * 239, "247 bytes"),
+        (b"\x03\0\0\0\x05\0\0\0" + b"\0" * 120, "users of 5 ads"),
+        (b"\x03\0\0\0\x0a\0\0\0" + b"\xff" * 240, "2^63"),
+    ],
+)
+def test_a_binary_file_that_is_none_is_refused(content: bytes, told: str, tmp_path: Path) -> None:
+    (tmp_path / "result.u64bin").write_bytes(content)
+    assert told in refused(tmp_path / "result.u64bin")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", submission.FORMAT),
+        (b"\xff\xfe", submission.FORMAT),
+        (b"[]", "Expected `object`"),
+        (b'{"time": 0, "top10s": [], "user": ["a"]}', "1 users and 0 lists"),
+        (b'{"time": 0, "top10s": [[1, 2]], "user": ["a"]}', "user a: 2 ads where 10"),
+        (msgspec.json.encode({"time": 0, "top10s": [[2**63, *range(9)]], "user": ["a"]}), submission.FORMAT),
+        (b'{"time": 0, "top10s": [[1,2,3,4,5,6,7,8,9,1e40]], "user": ["a"]}', submission.FORMAT),
+    ],
+)
+def test_a_json_file_that_is_none_is_refused(content: bytes, told: str, tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_bytes(content)
+    assert told in refused(tmp_path / "result.json")
+
+
+# --- score ---
+
+
+def test_the_score_by_hand(written: list[Path], truth: Path) -> None:
+    """Place 1, place 3, a miss, and a user who is not in the file."""
+    for path in written[:2]:
+        found = submission.score_submission(path, truth)
+        assert found["users"] == 4
+        assert found["hit_rate@10"] == pytest.approx(2 / 4)
+        assert found["ndcg@10"] == pytest.approx((1 + 1 / 2) / 4)
+        assert found["score"] == pytest.approx(0.31 * 0.5 + 0.69 * 0.375)
+        own = np.array([0.31 + 0.69 / 2, 1.0, 0, 0])
+        assert found["score_error"] == pytest.approx(own.std() / 2)
+
+
+def test_users_without_an_answer_do_not_count(written: list[Path], truth: Path) -> None:
+    truth.write_text(f"user,creative_id\nuser_b,{BASE}\n")
+    assert submission.score_submission(written[0], truth)["score"] == 1.0
+
+
+def test_rules_are_checked_before_scoring_where_the_raw_files_are_given(written: list[Path], truth: Path) -> None:
+    written[0].write_text(CSV.replace(f"{BASE + 39},", "17,"))
+    assert submission.score_submission(written[0], truth)["hit_rate@10"] == 0.5
+    with pytest.raises(UserError, match="by its original id"):
+        submission.score_submission(written[0], truth, EXPECTED)
+
+
+def test_what_cannot_be_scored_is_refused(written: list[Path], truth: Path) -> None:
+    with pytest.raises(UserError, match="names no users"):
+        submission.score_submission(written[2], truth)
+    written[0].write_text(CSV.replace("user_c", "user_a"))
+    with pytest.raises(UserError, match="no user stands twice"):
+        submission.score_submission(written[0], truth)
+    written[0].write_text(CSV)
+    truth.write_text("user,creative_id\nnobody,1\n")
+    with pytest.raises(UserError, match="belong to different files"):
+        submission.score_submission(written[0], truth)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("user,ad\nuser_a,1\n", "must have the columns"),
+        ("user,creative_id\n", "a row for each answer"),
+        ("user,creative_id\nuser_a,1\nuser_b,one\n", "line 3"),
+        ("user,creative_id\nuser_a,\n", "line 2"),
+        ("user,creative_id\nuser_a,1\nuser_a,2\n", "user_a stands there twice"),
+        ("", "cannot be read"),
+    ],
+)
+def test_a_truth_file_that_is_none_is_refused(text: str, told: str, written: list[Path], truth: Path) -> None:
+    truth.write_text(text)
+    with pytest.raises(UserError, match=told) as caught:
+        submission.score_submission(written[0], truth)
+    assert str(truth) in str(caught.value)
+
+
+def test_a_truth_file_that_is_missing_is_named(written: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="name the truth file"):
+        submission.score_submission(written[0], tmp_path / "none.csv")
