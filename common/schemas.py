@@ -30,7 +30,7 @@ class Predictions(dy.Schema):
     score = dy.Float64(nullable=False, allow_nan=False, allow_inf=False)
 
 
-def hold(frame: pl.DataFrame, contract: type[dy.Schema], what: str) -> pl.DataFrame:
+def validate(frame: pl.DataFrame, contract: type[dy.Schema], what: str) -> pl.DataFrame:
     """Return ``frame`` unchanged once its contract columns are checked; ``what`` names it in the error."""
     try:
         contract.validate(frame.select(contract.column_names()))

@@ -34,7 +34,7 @@ def cut_history(clicks: pl.DataFrame, first_hidden: pl.DataFrame) -> pl.DataFram
     return marked.filter(~late.fill_null(False)).drop("cut", "hidden")
 
 
-def draw_like(pool: pl.DataFrame, target: pl.DataFrame, by: list[str], size: int, seed: int) -> pl.DataFrame:
+def resample_to_match(pool: pl.DataFrame, target: pl.DataFrame, by: list[str], size: int, seed: int) -> pl.DataFrame:
     """Draw up to ``size`` rows of ``pool``, without replacement, distributed over ``by`` like ``target``.
 
     Rows of a cell are drawn with weight (target's share / pool's share) by the exponential-races method (Efraimidis and

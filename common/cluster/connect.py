@@ -20,7 +20,7 @@ from typing import Any
 
 from common.errors import UserError
 from common.pipeline import progress
-from common.ranking.gbdt import elsewhere
+from common.ranking.gbdt import remote_fitter
 
 CONNECT_S = 10.0
 WORKERS_S = 10.0
@@ -46,11 +46,11 @@ def use(address: str | None) -> Iterator[None]:
         workers = _find_workers(client, address)
         _compare(client)
         progress.say(f"Boosted trees are fitted on {len(workers)} workers of {address}.")
-        token = elsewhere.set(Cluster(client, workers).fit)
+        token = remote_fitter.set(Cluster(client, workers).fit)
         try:
             yield
         finally:
-            elsewhere.reset(token)
+            remote_fitter.reset(token)
     finally:
         _close(client)
 

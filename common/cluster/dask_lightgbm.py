@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.cluster.shards import THREADS, deal, place
-from common.ranking.dataset import Rows
+from common.ranking.dataset import RankingDataset
 from common.ranking.gbdt import Fit, Task, plan_lightgbm, read_curve
-from common.ranking.listwise_softmax import log_likelihoods, slopes
+from common.ranking.listwise_softmax import log_likelihoods, softmax_gradients
 
 # The estimator gives these values of its own, under names that compete with those of the settings.
 OWN = {
@@ -51,14 +51,14 @@ def fit(client: Any, workers: Sequence[str], family: str, task: Task) -> Fit:
     return model, used, model.feature_importance("gain", used).tolist(), read_curve(ranker.evals_result_)
 
 
-def _list(rows: Rows) -> tuple[NDArray[Any], ...]:
-    return rows.features, rows.labels, rows.sizes
+def _list(rows: RankingDataset) -> tuple[NDArray[Any], ...]:
+    return rows.features, rows.labels, rows.group_sizes
 
 
 def _softmax_slopes(
     labels: NDArray[np.float32], scores: NDArray[np.float64], _: Any, sizes: NDArray[np.int32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return slopes(scores, labels, sizes)
+    return softmax_gradients(scores, labels, sizes)
 
 
 def _watch_likelihood(

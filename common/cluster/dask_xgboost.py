@@ -15,9 +15,9 @@ from xgboost import dask as xgboost_dask
 
 from common.cluster.shards import THREADS, deal, number_queries, place
 from common.metrics import reciprocal_ranks
-from common.ranking.dataset import Matrix, Rows
+from common.ranking.dataset import Matrix, RankingDataset
 from common.ranking.gbdt import Fit, Task, keep_xgboost, plan_xgboost
-from common.ranking.listwise_softmax import log_likelihoods, slopes
+from common.ranking.listwise_softmax import log_likelihoods, softmax_gradients
 
 Floats = NDArray[np.float64]
 Measure = Callable[[Floats, NDArray[np.float32], NDArray[np.int32]], Floats]
@@ -51,7 +51,9 @@ def fit(client: Any, workers: Sequence[str], family: str, task: Task) -> Fit:
     return keep_xgboost(model, used, task.train.names, found["history"])
 
 
-def _quantise(client: Any, workers: Sequence[str], rows: Rows, settings: Mapping[str, Any], reference: Any) -> Any:
+def _quantise(
+    client: Any, workers: Sequence[str], rows: RankingDataset, settings: Mapping[str, Any], reference: Any
+) -> Any:
     parts = [(part.features, part.labels, number_queries(part)) for part in deal(rows, len(workers))]
     features, labels, queries = place(client, workers, parts)
     return xgboost_dask.DaskQuantileDMatrix(
@@ -66,7 +68,7 @@ def _quantise(client: Any, workers: Sequence[str], rows: Rows, settings: Mapping
 
 
 def _softmax_slopes(scores: Matrix, data: Any) -> tuple[Floats, Floats]:
-    return slopes(scores.astype(np.float64), data.get_label(), data.get_group().astype(np.int32))
+    return softmax_gradients(scores.astype(np.float64), data.get_label(), data.get_group().astype(np.int32))
 
 
 def _watch_mrr(cutoff: int, scores: Matrix, data: Any) -> tuple[str, float]:

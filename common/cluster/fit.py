@@ -69,7 +69,7 @@ class Cluster:
                 progress.say(f"  {family} cannot be fitted by several machines and stays on this one")
             return None
         asked = [task.train] if task.valid is None else [task.train, task.valid]
-        workers = self._workers[: min(len(rows.sizes) for rows in asked)]  # none may be left without a query
+        workers = self._workers[: min(len(rows.group_sizes) for rows in asked)]  # none may be left without a query
         if not workers:
             return None
         with self._turn(workers):

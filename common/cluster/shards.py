@@ -8,23 +8,25 @@ import numpy as np
 from dask.delayed import delayed
 from numpy.typing import NDArray
 
-from common.ranking.dataset import Rows
+from common.ranking.dataset import RankingDataset
 
 THREADS = {"num_threads", "num_thread", "nthread", "nthreads", "n_jobs"}  # a worker knows how many it has
 
 
-def deal(rows: Rows, count: int) -> list[Rows]:
+def deal(rows: RankingDataset, count: int) -> list[RankingDataset]:
     """Every ``count``-th query to the same part: in rows sorted by time, no part is a time of its own."""
-    part = np.repeat(np.arange(len(rows.sizes)) % count, rows.sizes)
+    part = np.repeat(np.arange(len(rows.group_sizes)) % count, rows.group_sizes)
     return [
-        Rows(rows.names, rows.features[part == place], rows.labels[part == place], rows.sizes[place::count])
+        RankingDataset(
+            rows.names, rows.features[part == place], rows.labels[part == place], rows.group_sizes[place::count]
+        )
         for place in range(count)
     ]
 
 
-def number_queries(rows: Rows) -> NDArray[np.int64]:
+def number_queries(rows: RankingDataset) -> NDArray[np.int64]:
     """The number of each row's query: (n,)."""
-    return np.repeat(np.arange(len(rows.sizes)), rows.sizes)
+    return np.repeat(np.arange(len(rows.group_sizes)), rows.group_sizes)
 
 
 def place(client: Any, workers: Sequence[str], parts: Sequence[Sequence[NDArray[Any]]]) -> list[Any]:

@@ -10,12 +10,12 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from common.ranking.gbdt import Matrix, Ranker, Rows
+from common.ranking.gbdt import Matrix, Ranker, RankingDataset
 from common.ranking.listwise_softmax import find_starts
 
 Floats = NDArray[np.float64]
 Score = Callable[[Matrix], Floats]
-Metric = Callable[[Floats, Rows], Floats]
+Metric = Callable[[Floats, RankingDataset], Floats]
 
 
 class Importance(TypedDict):
@@ -64,7 +64,7 @@ class Loss(NamedTuple):
 def importance(
     rankers: Sequence[Ranker],
     score: Score | None = None,
-    rows: Rows | None = None,
+    rows: RankingDataset | None = None,
     metric: Metric | None = None,
     *,
     top: int = 20,
@@ -82,7 +82,7 @@ def importance(
     """
     gains = share_gains(rankers)
     losses: dict[str, Loss] = {}
-    if score is not None and rows is not None and metric is not None and len(rows.sizes):
+    if score is not None and rows is not None and metric is not None and len(rows.group_sizes):
         names = [name for name in gains if name in rows.names][:top]
         losses = permute(score, sample_queries(rows, queries, most, seed), metric, names, seed)
     return [
@@ -107,7 +107,7 @@ def share_gains(rankers: Sequence[Ranker]) -> dict[str, float]:
     return dict(sorted(shares.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def permute(score: Score, rows: Rows, metric: Metric, names: Sequence[str], seed: int = 0) -> dict[str, Loss]:
+def permute(score: Score, rows: RankingDataset, metric: Metric, names: Sequence[str], seed: int = 0) -> dict[str, Loss]:
     """What the metric loses when one feature's values change places over the rows (Breiman 2001, "Random forests").
 
     A feature that is the same in all rows of a query changes places between queries instead: as noise within a query
@@ -119,25 +119,25 @@ def permute(score: Score, rows: Rows, metric: Metric, names: Sequence[str], seed
     losses = {}
     for name in names:
         place = rows.names.index(name)
-        changed[:, place] = _shuffle(rows.features[:, place], rows.sizes, np.random.default_rng([seed, place]))
+        changed[:, place] = _shuffle(rows.features[:, place], rows.group_sizes, np.random.default_rng([seed, place]))
         losses[name] = _average(whole - metric(score(changed), rows))
         changed[:, place] = rows.features[:, place]
     return losses
 
 
-def sample_queries(rows: Rows, queries: int, most: int, seed: int) -> Rows:
+def sample_queries(rows: RankingDataset, queries: int, most: int, seed: int) -> RankingDataset:
     """At most ``queries`` queries drawn at random, in their order; fewer where they have more than ``most`` rows.
 
     One query stays in any case. The same seed draws the same queries, so that what is drawn is not drawn again.
     """
-    order = np.random.default_rng(seed).permutation(len(rows.sizes))[:queries]
-    fitting = int((np.cumsum(rows.sizes[order]) <= most).sum())
-    if fitting == len(rows.sizes):
+    order = np.random.default_rng(seed).permutation(len(rows.group_sizes))[:queries]
+    fitting = int((np.cumsum(rows.group_sizes[order]) <= most).sum())
+    if fitting == len(rows.group_sizes):
         return rows
-    chosen = np.zeros(len(rows.sizes), bool)
+    chosen = np.zeros(len(rows.group_sizes), bool)
     chosen[order[: max(fitting, 1)]] = True
-    kept = np.repeat(chosen, rows.sizes)
-    return Rows(rows.names, rows.features[kept], rows.labels[kept], rows.sizes[chosen])
+    kept = np.repeat(chosen, rows.group_sizes)
+    return RankingDataset(rows.names, rows.features[kept], rows.labels[kept], rows.group_sizes[chosen])
 
 
 def calibrate(title: str, predicted: Floats, observed: Floats, bins: int = 10) -> Calibration:

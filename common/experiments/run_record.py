@@ -30,7 +30,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Told:
+class RunRecord:
     """What a competition tells of a finished run.
 
     ``queries``: one row per validation query: query and fold (text), score (what the query earns under ``metric``),
@@ -65,7 +65,7 @@ class Origin:
     started: datetime.datetime
 
 
-def write_record(run: Run, origin: Origin, told: Told, wall_seconds: float) -> Row:
+def write_record(run: Run, origin: Origin, told: RunRecord, wall_seconds: float) -> Row:
     """Write queries.parquet and run.json into the run's folder; returns what the latter holds."""
     write_parquet(told.queries, run.folder / QUERIES)
     record = {
@@ -181,7 +181,7 @@ def _ask_git(*words: str) -> str:
     return ended.stdout.strip() if ended.returncode == 0 else ""
 
 
-def tell_notes(notes: Sequence[Row]) -> list[Row]:
+def list_notes(notes: Sequence[Row]) -> list[Row]:
     """What reading found, under the record's names whatever the reader calls them."""
 
     def first(note: Row, *names: str) -> Any:

@@ -43,7 +43,7 @@ class Use:
 
 
 @dataclass
-class Reach:
+class Dependencies:
     """What a definition depends on: first-party text by (module, name), and the names of the third-party packages."""
 
     texts: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Reach:
             texts.append(text)
 
 
-class Code:
+class SourceTree:
     """First-party source as it was when this object was made: editing a file during a run cannot mislabel a result."""
 
     def __init__(self, root: Path = PROJECT_ROOT) -> None:
@@ -73,9 +73,9 @@ class Code:
         """Whether the module's source file lies below the root, outside of any environment kept there."""
         return self._file(module) is not None
 
-    def reach(self, module: str, name: str) -> Reach:
+    def reach(self, module: str, name: str) -> Dependencies:
         """Everything that the top-level ``name`` of ``module`` depends on, itself included."""
-        reached = Reach()
+        reached = Dependencies()
         waiting: list[tuple[str, Chain]] = [(module, (name,))]
         seen: set[tuple[str, Chain]] = set()
         while waiting:
@@ -85,7 +85,7 @@ class Code:
                 waiting.extend(self._follow(*entry, reached))
         return reached
 
-    def _follow(self, module_name: str, chain: Chain, reached: Reach) -> Iterator[tuple[str, Chain]]:
+    def _follow(self, module_name: str, chain: Chain, reached: Dependencies) -> Iterator[tuple[str, Chain]]:
         """Record what ``chain`` means at the top level of the module; yield what that in turn refers to."""
         module = self._module(module_name)
         if module is None:
@@ -102,7 +102,7 @@ class Code:
             yield from ((star, chain[:1]) for star in module.stars)
 
     def _follow_statement(
-        self, module: Module, statement: ast.stmt, chain: Chain, reached: Reach
+        self, module: Module, statement: ast.stmt, chain: Chain, reached: Dependencies
     ) -> Iterator[tuple[str, Chain]]:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             for name, target, path in _imports(statement, module.package):

@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 
 from common.errors import UserError
-from common.pipeline.code_fingerprint import PROJECT_ROOT, Code
+from common.pipeline.code_fingerprint import PROJECT_ROOT, SourceTree
 
 ALWAYS = ("numpy", "polars")  # frames and arrays reach a function without an import of its own
 DISTRIBUTIONS = {"faiss": "faiss-cpu", "sklearn": "scikit-learn", "yaml": "pyyaml"}  # where the import name is another
@@ -42,7 +42,7 @@ class Keys:
 
     def __init__(self, cache: Path, root: Path = PROJECT_ROOT) -> None:
         """``cache`` takes the digests of raw files; the source below ``root`` is first-party."""
-        self.code = Code(root)
+        self.code = SourceTree(root)
         self.digests = Digests(cache / "digests.json")
         self._functions: dict[tuple[str, str], str] = {}
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, minimize
 
 from common.errors import UserError
-from common.ranking.dataset import Matrix, Rows
-from common.ranking.listwise_softmax import find_starts, log_likelihoods, slopes
+from common.ranking.dataset import Matrix, RankingDataset
+from common.ranking.listwise_softmax import find_starts, log_likelihoods, softmax_gradients
 
 CLIP = 5.0
 CHUNK_ROWS = 1_024  # small enough for a chunk to stay in the processor's cache between its two products
@@ -53,7 +53,9 @@ class Logit:
         return [float(value) for value in total]
 
 
-def fit_logit(train: Rows, valid: Rows | None, l2: float, rounds: int = 300, patience: int = 30) -> Logit:
+def fit_logit(
+    train: RankingDataset, valid: RankingDataset | None, l2: float, rounds: int = 300, patience: int = 30
+) -> Logit:
     """Minimise -mean log likelihood per query + l2 / 2 * |weights|^2 by L-BFGS, at most ``rounds`` iterations.
 
     With ``valid`` the weights of the iteration that gives it the highest likelihood are kept, and the fit ends
@@ -73,11 +75,15 @@ def fit_logit(train: Rows, valid: Rows | None, l2: float, rounds: int = 300, pat
 class _Choices:
     """The queries with a positive as a matrix of the columns that count, in chunks of whole queries."""
 
-    def __init__(self, rows: Rows, model: Logit) -> None:
-        answered = np.add.reduceat(rows.labels, find_starts(rows.sizes)) > 0 if len(rows.sizes) else np.empty(0, bool)
-        kept = np.repeat(answered, rows.sizes)
+    def __init__(self, rows: RankingDataset, model: Logit) -> None:
+        answered = (
+            np.add.reduceat(rows.labels, find_starts(rows.group_sizes)) > 0
+            if len(rows.group_sizes)
+            else np.empty(0, bool)
+        )
+        kept = np.repeat(answered, rows.group_sizes)
         self.labels = rows.labels[kept]
-        self.sizes = rows.sizes[answered]
+        self.sizes = rows.group_sizes[answered]
         self.matrix: Matrix = np.empty((len(self.labels), len(model.weights)), np.float32)
         place = 0
         for part in _slices(len(kept)):
@@ -106,7 +112,7 @@ class _Choices:
         for matrix, labels, sizes in self.parts():
             utilities = _utilities(matrix, weights)
             total -= float(log_likelihoods(utilities, labels, sizes).sum())
-            gradient += slopes(utilities, labels, sizes)[0].astype(np.float32) @ matrix
+            gradient += softmax_gradients(utilities, labels, sizes)[0].astype(np.float32) @ matrix
         queries = max(len(self.sizes), 1)
         return total / queries + l2 / 2 * float(weights @ weights), gradient / queries + l2 * weights
 
@@ -148,7 +154,7 @@ def _design(model: Logit, features: Matrix) -> Matrix:
     return np.hstack([standard, (~np.isfinite(features[:, model.flagged])).astype(np.float32)])
 
 
-def _standardise(train: Rows) -> Logit:
+def _standardise(train: RankingDataset) -> Logit:
     """The model before it has weights: means, deviations, and which columns say anything within a query."""
     centre, scale, known = _measure(train.features)
     flagged = np.flatnonzero(known < len(train.features))
@@ -174,10 +180,10 @@ def _measure(features: Matrix) -> tuple[Matrix, Matrix, NDArray[np.int64]]:
     return centre.astype(np.float32), np.where(spread > 0, spread, 1.0).astype(np.float32), known
 
 
-def _vary_within(model: Logit, rows: Rows) -> NDArray[np.bool_]:
+def _vary_within(model: Logit, rows: RankingDataset) -> NDArray[np.bool_]:
     """Which columns of the design differ between two neighbours of one query."""
     opens = np.zeros(len(rows.features) + 1, bool)
-    opens[np.cumsum(rows.sizes, dtype=np.int64)] = True
+    opens[np.cumsum(rows.group_sizes, dtype=np.int64)] = True
     varies = np.zeros(len(model.weights), bool)
     for part in _slices(len(rows.features)):
         design = _design(model, rows.features[part.start : part.stop + 1])  # with the first row of the next slice

@@ -13,16 +13,16 @@ ALLOWED = (pl.Float32, pl.Float64, pl.Boolean, pl.Int8, pl.Int16, pl.Int32, pl.U
 
 
 @dataclass(frozen=True)
-class Rows:
+class RankingDataset:
     """Rows to learn from or to score, those of one query together.
 
-    ``features`` (n, d) float32, NaN = missing; ``labels`` (n,) 0 or 1; ``sizes``: rows of each query, summing to n.
+    ``features`` (n, d) float32, NaN = missing; ``labels`` (n,) 0 or 1; ``group_sizes``: rows of each query, summing to n.
     """
 
     names: tuple[str, ...]
     features: Matrix
     labels: NDArray[np.float32]
-    sizes: NDArray[np.int32]
+    group_sizes: NDArray[np.int32]
 
 
 def to_matrix(frame: pl.DataFrame) -> Matrix:
@@ -34,12 +34,12 @@ def to_matrix(frame: pl.DataFrame) -> Matrix:
     return matrix
 
 
-def take_blocks(rows: Rows, blocks: Sequence[str]) -> Rows:
+def take_blocks(rows: RankingDataset, blocks: Sequence[str]) -> RankingDataset:
     """The rows with the features of some blocks only; no copy where those are all."""
     chosen = find_columns(rows.names, blocks)
     if len(chosen) == len(rows.names):
         return rows
-    return Rows(tuple(rows.names[i] for i in chosen), rows.features[:, chosen], rows.labels, rows.sizes)
+    return RankingDataset(tuple(rows.names[i] for i in chosen), rows.features[:, chosen], rows.labels, rows.group_sizes)
 
 
 def find_columns(names: Sequence[str], blocks: Sequence[str]) -> list[int]:
@@ -47,25 +47,27 @@ def find_columns(names: Sequence[str], blocks: Sequence[str]) -> list[int]:
     return [place for place, name in enumerate(names) if name.partition("_")[0] in blocks]
 
 
-def join_rows(parts: Sequence[Rows]) -> Rows:
+def join_rows(parts: Sequence[RankingDataset]) -> RankingDataset:
     """The rows of all parts, which have the same features, one after the other."""
     if len(parts) == 1:
         return parts[0]
-    return Rows(
+    return RankingDataset(
         parts[0].names,
         np.vstack([part.features for part in parts]),
         np.concatenate([part.labels for part in parts]),
-        np.concatenate([part.sizes for part in parts]),
+        np.concatenate([part.group_sizes for part in parts]),
     )
 
 
-def pick_queries(rows: Rows, chosen: NDArray[np.bool_]) -> Rows:
+def pick_queries(rows: RankingDataset, chosen: NDArray[np.bool_]) -> RankingDataset:
     """The rows of some queries: ``chosen`` (queries,)."""
-    kept = np.repeat(chosen, rows.sizes)
-    return Rows(rows.names, rows.features[kept], rows.labels[kept], rows.sizes[chosen])
+    kept = np.repeat(chosen, rows.group_sizes)
+    return RankingDataset(rows.names, rows.features[kept], rows.labels[kept], rows.group_sizes[chosen])
 
 
-def cut_by_time(rows: Rows, times: NDArray[np.int64], folds: int, first: float = 0.4) -> list[tuple[Rows, Rows]]:
+def cut_by_time(
+    rows: RankingDataset, times: NDArray[np.int64], folds: int, first: float = 0.4
+) -> list[tuple[RankingDataset, RankingDataset]]:
     """Folds of an expanding window: what was asked earlier to learn from, what was asked next to judge by.
 
     ``times`` (queries,): when each was asked. The first fold learns from the earliest ``first`` of all queries; what is

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from common.errors import UserError
 from common.metrics import reciprocal_ranks
 from common.ranking.conditional_logit import fit_logit
-from common.ranking.dataset import Matrix, Rows, to_matrix
-from common.ranking.listwise_softmax import lightgbm_likelihood, lightgbm_softmax, log_likelihoods, slopes
+from common.ranking.dataset import Matrix, RankingDataset, to_matrix
+from common.ranking.listwise_softmax import lightgbm_likelihood, lightgbm_softmax, log_likelihoods, softmax_gradients
 
-__all__ = ["Matrix", "Ranker", "Rows", "fit", "predict", "to_matrix"]
+__all__ = ["Matrix", "Ranker", "RankingDataset", "fit", "predict", "to_matrix"]
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Ranker:
 def fit(
     kind: str,
     parameters: Mapping[str, Any],
-    train: Rows,
-    valid: Rows | None,
+    train: RankingDataset,
+    valid: RankingDataset | None,
     rounds: int,
     patience: int,
     seed: int,
@@ -74,7 +74,7 @@ def fit(
         if kind.startswith(family):
             if family.endswith("_softmax") and "objective" in parameters:
                 raise UserError(f"{family} has an objective of its own: take `objective` out of its parameters.")
-            away = elsewhere.get()
+            away = remote_fitter.get()
             model, used, gain, watched = (away and away(family, task)) or fitter(task)
             return Ranker(kind, model, used, dict(zip(train.names, gain, strict=True)), *watched)
     raise UserError(f"There is no ranker {kind!r}: the name of a kind begins with one of {', '.join(fitters)}.")
@@ -107,8 +107,8 @@ class Task(NamedTuple):
     """The arguments of ``fit`` under way to a family."""
 
     parameters: dict[str, Any]
-    train: Rows
-    valid: Rows | None
+    train: RankingDataset
+    valid: RankingDataset | None
     rounds: int
     patience: int
     seed: int
@@ -132,7 +132,7 @@ def read_curve(results: Mapping[str, Mapping[str, Sequence[float]]]) -> Watched:
 
 # Set while fits are to run on other machines: gets a family and a task, returns None for what has to be fitted here.
 # Where a fit runs is not what it computes: so it is no argument of a step, and nothing of it is in a step's key.
-elsewhere: ContextVar[Callable[[str, Task], Fit | None] | None] = ContextVar("elsewhere", default=None)
+remote_fitter: ContextVar[Callable[[str, Task], Fit | None] | None] = ContextVar("elsewhere", default=None)
 
 
 def _fit_lightgbm_softmax(task: Task) -> Fit:
@@ -154,11 +154,11 @@ def plan_lightgbm(task: Task) -> dict[str, Any]:
 
 def _fit_lightgbm(task: Task) -> Fit:
     train, valid, settings = task.train, task.valid, plan_lightgbm(task)
-    data = lightgbm.Dataset(train.features, train.labels, group=train.sizes, feature_name=list(train.names))
+    data = lightgbm.Dataset(train.features, train.labels, group=train.group_sizes, feature_name=list(train.names))
     if valid is None:
         model = lightgbm.train(settings, data, task.rounds)
         return model, task.rounds, model.feature_importance("gain").tolist(), UNWATCHED
-    held = lightgbm.Dataset(valid.features, valid.labels, group=valid.sizes, reference=data)
+    held = lightgbm.Dataset(valid.features, valid.labels, group=valid.group_sizes, reference=data)
     stop = lightgbm.early_stopping(task.patience, verbose=False)
     likelihood = task.likelihood and settings.get("objective") is lightgbm_softmax
     watch = lightgbm_likelihood if likelihood else None
@@ -215,23 +215,23 @@ def keep_xgboost(model: xgboost.Booster, used: int, names: Sequence[str], course
     return kept, used, [float(gain.get(name, 0.0)) for name in names], read_curve(course)  # type: ignore[arg-type]
 
 
-def _watch_mrr(valid: Rows, cutoff: int, scores: Matrix, _: Any) -> tuple[str, float]:
+def _watch_mrr(valid: RankingDataset, cutoff: int, scores: Matrix, _: Any) -> tuple[str, float]:
     """MRR for the early stop: XGBoost's own ndcg takes longer than the round that it judges."""
-    found = reciprocal_ranks(scores.astype(np.float64), valid.labels, valid.sizes, cutoff)
+    found = reciprocal_ranks(scores.astype(np.float64), valid.labels, valid.group_sizes, cutoff)
     return f"mrr@{cutoff}", float(found.mean())
 
 
-def _watch_likelihood(valid: Rows, scores: Matrix, _: Any) -> tuple[str, float]:
-    found = log_likelihoods(scores.astype(np.float64), valid.labels, valid.sizes)
+def _watch_likelihood(valid: RankingDataset, scores: Matrix, _: Any) -> tuple[str, float]:
+    found = log_likelihoods(scores.astype(np.float64), valid.labels, valid.group_sizes)
     return "likelihood", float(found.mean())
 
 
-def _softmax_slopes(train: Rows, scores: Matrix, _: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return slopes(scores.astype(np.float64), train.labels, train.sizes)
+def _softmax_slopes(train: RankingDataset, scores: Matrix, _: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return softmax_gradients(scores.astype(np.float64), train.labels, train.group_sizes)
 
 
-def _quantise(rows: Rows, settings: Mapping[str, Any], reference: Any) -> Any:
-    groups = np.repeat(np.arange(len(rows.sizes)), rows.sizes)
+def _quantise(rows: RankingDataset, settings: Mapping[str, Any], reference: Any) -> Any:
+    groups = np.repeat(np.arange(len(rows.group_sizes)), rows.group_sizes)
     return xgboost.QuantileDMatrix(
         rows.features,
         rows.labels,
@@ -263,8 +263,8 @@ def _fit_catboost(task: Task) -> Fit:
     return model, model.tree_count_, [float(value) for value in gain], course
 
 
-def _pool(rows: Rows) -> Any:
-    groups = np.repeat(np.arange(len(rows.sizes)), rows.sizes)
+def _pool(rows: RankingDataset) -> Any:
+    groups = np.repeat(np.arange(len(rows.group_sizes)), rows.group_sizes)
     return catboost.Pool(rows.features, rows.labels, group_id=groups, feature_names=list(rows.names))
 
 

@@ -45,7 +45,7 @@ def log_likelihoods(scores: Scores, labels: Labels, sizes: Sizes) -> Scores:
     return np.asarray(np.add.reduceat(shifted * labels, starts) - positives * total)
 
 
-def slopes(scores: Scores, labels: Labels, sizes: Sizes) -> tuple[Scores, Scores]:
+def softmax_gradients(scores: Scores, labels: Labels, sizes: Sizes) -> tuple[Scores, Scores]:
     """First and second derivative of -log likelihood by each score: p - y and p (1 - p), at least ``TINY``.
 
     Both are multiplied by the query's number of positives, so that a query without one pulls nowhere and weighs
@@ -58,8 +58,8 @@ def slopes(scores: Scores, labels: Labels, sizes: Sizes) -> tuple[Scores, Scores
 
 
 def lightgbm_softmax(scores: Scores, data: Any) -> tuple[Scores, Scores]:
-    """``slopes`` as an objective for LightGBM: ``data`` is its training set, with labels and groups."""
-    return slopes(scores, data.get_label(), data.get_group())
+    """``softmax_gradients`` as an objective for LightGBM: ``data`` is its training set, with labels and groups."""
+    return softmax_gradients(scores, data.get_label(), data.get_group())
 
 
 def lightgbm_likelihood(scores: Scores, data: Any) -> tuple[str, float, bool]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from common.cluster import connect
 from common.datasets.simulated import REPORT
-from common.experiments.run_record import RECORD, Origin, Told, write_record
+from common.experiments.run_record import RECORD, Origin, RunRecord, write_record
 from common.pipeline.run import Run, prune
 from common.tuning.tuned_config import list_foreign
 from competitions.cli.report import write_page
@@ -35,7 +35,7 @@ class Command(Protocol):
     def score_simulated(self, folder: Path, outcome: Any) -> dict[str, Any] | None:
         """The scores against the truth of simulated data."""
 
-    def tell(self, outcome: Any, config: Any, truth: dict[str, Any] | None, run: Run) -> Told:
+    def build_record(self, outcome: Any, config: Any, truth: dict[str, Any] | None, run: Run) -> RunRecord:
         """What the run tells of itself."""
 
     def show(self, summary: dict[str, Any], path: Path) -> None:
@@ -74,7 +74,7 @@ def conduct(command: Command, asked: Asked) -> Path:
         with contextlib.suppress(OSError):
             work.folder.rmdir()  # goes only while it is empty: a run that was refused leaves nothing
     truth = command.score_simulated(folder, outcome)
-    told = command.tell(outcome, config, truth, work)
+    told = command.build_record(outcome, config, truth, work)
     simulated = (folder / REPORT).exists()
     origin = Origin(asked.name, folder, files, simulated, config, asked.overrides, asked.tuned, started)
     record = write_record(work, origin, told, time.perf_counter() - began)

@@ -18,7 +18,7 @@ from competitions.flight.io import reader
 from competitions.flight.pipeline import solve as solve
 from competitions.flight.ranking import blending
 from competitions.flight.reporting.console_tables import list_models, list_readings, list_truth
-from competitions.flight.reporting.run_record import tell as tell
+from competitions.flight.reporting.run_record import build_record as build_record
 from competitions.flight.reporting.summary import Outcome
 from competitions.flight.simulator.simulate import TRUTH
 from competitions.flight.simulator.simulate import describe as describe_simulation

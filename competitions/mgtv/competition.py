@@ -13,7 +13,7 @@ from competitions.mgtv import submission as submissions
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.io import reader, schema
 from competitions.mgtv.pipeline import solve as solve
-from competitions.mgtv.reporting.run_record import tell as tell
+from competitions.mgtv.reporting.run_record import build_record as build_record
 from competitions.mgtv.reporting.summary import Outcome, measure_truth
 from competitions.mgtv.simulator.simulate import TRUTH
 from competitions.mgtv.simulator.simulate import describe as describe_simulation

@@ -212,6 +212,6 @@ def answer(
     codes: reader.Codes,
 ) -> pl.DataFrame:
     """The submission frame: did, vid, completion_rate, one row per device in the order asked."""
-    rows = decision.pick(decision.weigh(click_ranker.mix(blend, scores, day), values, power), day.rows.sizes)
+    rows = decision.pick(decision.weigh(click_ranker.mix(blend, scores, day), values, power), day.rows.group_sizes)
     chosen = asked.rows[rows].select("query", "video", rate=pl.Series(values.answer[rows]))
     return submission.build_submission(asked.queries, chosen, fallback, codes)

@@ -14,7 +14,7 @@ from competitions.news import submission as submissions
 from competitions.news.config import NewsConfig
 from competitions.news.io import reader
 from competitions.news.pipeline import solve as solve
-from competitions.news.reporting.run_record import tell as tell
+from competitions.news.reporting.run_record import build_record as build_record
 from competitions.news.reporting.summary import Outcome
 from competitions.news.simulator.simulate import TRUTH
 from competitions.news.simulator.simulate import describe as describe_simulation

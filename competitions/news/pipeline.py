@@ -13,7 +13,7 @@ from msgspec.structs import asdict
 
 from common.pipeline.run import Result, Run
 from common.ranking.gbdt import Ranker
-from common.schemas import Candidates, Predictions, hold
+from common.schemas import Candidates, Predictions, validate
 from common.split import Fold
 from competitions.news import features, ranking, retrieval, split, submission
 from competitions.news.config import NewsConfig, RankSettings, SplitSettings
@@ -116,7 +116,7 @@ def ask(clicks: reader.Clicks) -> Fold:
 
 def unite(channels: dict[str, pl.DataFrame], constant: float, top: int) -> pl.DataFrame:
     """The candidates: one row per (query, item), with every channel's rank and score."""
-    return hold(retrieval.unite_channels(channels, constant, top), Candidates, "the union of the recall channels")
+    return validate(retrieval.unite_channels(channels, constant, top), Candidates, "the union of the recall channels")
 
 
 def parameters(settings: RankSettings, kind: str) -> dict[str, object]:
@@ -132,7 +132,7 @@ def count_valid(fold: Fold) -> int:
 
 def answer(test: Fold, predictions: pl.DataFrame, articles: pl.DataFrame) -> pl.DataFrame:
     """The submission frame: the best five of every test user, padded from popularity."""
-    hold(predictions, Predictions, "the blended scores")
+    validate(predictions, Predictions, "the blended scores")
     users = test.queries.select("query", "user")
     order = pl.struct(-pl.col("score"), "item").rank("ordinal").over("query")
     top = predictions.with_columns(rank=order).filter(pl.col("rank") <= submission.LENGTH).join(users, on="query")

@@ -12,7 +12,7 @@ from common.errors import UserError
 from common.metrics import reciprocal_ranks
 from common.pipeline.progress import track
 from common.ranking.blending import Blend, search_weights, standardise
-from common.ranking.gbdt import Ranker, Rows, fit, predict, to_matrix
+from common.ranking.gbdt import Ranker, RankingDataset, fit, predict, to_matrix
 from common.split import Fold
 
 CHUNK_ROWS = 500_000
@@ -28,9 +28,9 @@ class Labelled:
     ranking metric over all of it after every round would cost more than the fit.
     """
 
-    train: Rows
-    stop: Rows
-    valid: Rows
+    train: RankingDataset
+    stop: RankingDataset
+    valid: RankingDataset
 
 
 def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, negatives: int, seed: int) -> Labelled:
@@ -56,7 +56,7 @@ def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, negatives:
     return Labelled(*(_take(part, candidates, blocks) for part in parts))
 
 
-def _take(marked: pl.DataFrame, candidates: pl.DataFrame, blocks: Blocks) -> Rows:
+def _take(marked: pl.DataFrame, candidates: pl.DataFrame, blocks: Blocks) -> RankingDataset:
     names = feature_names(blocks)
     features = np.empty((marked.height, len(names)), np.float32)
     for start in range(0, marked.height, CHUNK_ROWS):
@@ -64,7 +64,7 @@ def _take(marked: pl.DataFrame, candidates: pl.DataFrame, blocks: Blocks) -> Row
         rows = marked["row"][part].to_numpy()
         features[part] = stack(candidates["query"][rows], blocks, rows)
     sizes = marked.group_by("query", maintain_order=True).len()["len"].to_numpy().astype(np.int32)
-    return Rows(names, features, marked["label"].to_numpy(), sizes)
+    return RankingDataset(names, features, marked["label"].to_numpy(), sizes)
 
 
 def feature_names(blocks: Blocks) -> tuple[str, ...]:
@@ -97,12 +97,12 @@ def refit(labelled: Labelled, early: Ranker, parameters: dict[str, Any], seed: i
     return fit(early.kind, parameters, both, None, early.rounds, 0, seed)
 
 
-def _append(first: Rows, second: Rows) -> Rows:
-    return Rows(
+def _append(first: RankingDataset, second: RankingDataset) -> RankingDataset:
+    return RankingDataset(
         first.names,
         np.vstack([first.features, second.features]),
         np.concatenate([first.labels, second.labels]),
-        np.concatenate([first.sizes, second.sizes]),
+        np.concatenate([first.group_sizes, second.group_sizes]),
     )
 
 
@@ -114,14 +114,14 @@ def score_valid(labelled: Labelled, rankers: Sequence[Ranker]) -> NDArray[np.flo
 def find_blend(labelled: Labelled, scores: NDArray[np.float64], answers: int, trials: int, seed: int) -> Blend:
     """Blend weights from the out-of-fold scores of the validation queries."""
     valid = labelled.valid
-    return search_weights(scores, valid.labels, valid.sizes, answers=answers, trials=trials, seed=seed, k=5)
+    return search_weights(scores, valid.labels, valid.group_sizes, answers=answers, trials=trials, seed=seed, k=5)
 
 
 def measure(labelled: Labelled, scores: NDArray[np.float64], answers: int) -> list[tuple[float, float]]:
     """(MRR@5, its standard error) of each column of validation scores; queries without an answer in reach count 0."""
     measured = []
     for column in range(scores.shape[1]):
-        found = reciprocal_ranks(scores[:, column], labelled.valid.labels, labelled.valid.sizes, 5)
+        found = reciprocal_ranks(scores[:, column], labelled.valid.labels, labelled.valid.group_sizes, 5)
         each = np.zeros(answers)
         each[: len(found)] = found
         measured.append((float(each.mean()), float(each.std() / np.sqrt(max(answers, 1)))))

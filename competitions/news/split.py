@@ -7,7 +7,7 @@ one, so every 30 s step is an example of what is asked. Where a log lacks that s
 import polars as pl
 
 from common.errors import UserError
-from common.split import Fold, cut_history, draw_like
+from common.split import Fold, cut_history, resample_to_match
 
 DAY_MS = 86_400_000
 CONTEXT = ("environment", "device_group", "os", "country", "region", "referrer")
@@ -83,7 +83,7 @@ def label_fold(
 def _draw_valid(pool: pl.DataFrame, target: pl.DataFrame, size: int, seed: int) -> pl.DataFrame:
     """Users like the target's in day and length; where the two logs share no day, in length alone."""
     for by in (["day", "length"], ["length"]):
-        drawn = draw_like(pool, target, by, size, seed)
+        drawn = resample_to_match(pool, target, by, size, seed)
         if drawn.height:
             return drawn.select("user")
     raise UserError(

@@ -16,7 +16,7 @@ from competitions.tencent.io import reader
 from competitions.tencent.io.schema import TRUTH
 from competitions.tencent.pipeline import Outcome, list_expected
 from competitions.tencent.pipeline import solve as solve
-from competitions.tencent.reporting.run_record import tell as tell
+from competitions.tencent.reporting.run_record import build_record as build_record
 from competitions.tencent.simulator.simulate import describe as describe_simulation
 from competitions.tencent.simulator.simulate import simulate as write_simulation
 

@@ -46,7 +46,7 @@ AFTER_FITS = {"score_valid", "find_blend", "find_penalty", "measure_all", "score
 AFTER_FITS |= {"insight.importance"}
 FITS = {f"{verb}.{model}" for verb in ("fit", "refit") for model in MODELS}
 
-Rows = pl.DataFrame
+RankingDataset = pl.DataFrame
 
 
 def edit_lines(edit: Callable[[list[str]], list[str]]) -> Callable[[bytes], bytes]:
@@ -59,7 +59,7 @@ def edit_fields(edit: Callable[[list[str]], list[str]]) -> Callable[[bytes], byt
     return edit_lines(lambda lines: [*lines[:-1], ",".join(edit(lines[-1].split(",")))])
 
 
-def edit_frame(edit: Callable[[Rows], Rows]) -> Callable[[bytes], bytes]:
+def edit_frame(edit: Callable[[RankingDataset], RankingDataset]) -> Callable[[bytes], bytes]:
     """An edit of a parquet file's table."""
 
     def change(content: bytes) -> bytes:
@@ -86,7 +86,7 @@ def from_zero(lines: list[str]) -> list[str]:
     return [lines[0], *(f"{ids},{int(rank) - 1}" for ids, rank in rows)]
 
 
-def move_rank(frame: Rows) -> Rows:
+def move_rank(frame: RankingDataset) -> RankingDataset:
     """The last row's rank twice in its session."""
     again = pl.col("selected").shift(1)
     return frame.with_columns(pl.when(pl.int_range(pl.len()) == pl.len() - 1).then(again).otherwise("selected"))
@@ -164,7 +164,7 @@ MUTATIONS = {
 }
 
 
-def edit(name: str, change: Callable[[Rows], Rows]) -> Callable[[Path], None]:
+def edit(name: str, change: Callable[[RankingDataset], RankingDataset]) -> Callable[[Path], None]:
     """An edit of a raw file's table."""
 
     def write(folder: Path) -> None:
@@ -173,7 +173,7 @@ def edit(name: str, change: Callable[[Rows], Rows]) -> Callable[[Path], None]:
     return write
 
 
-def book_twice_or_never(train: Rows) -> Rows:
+def book_twice_or_never(train: RankingDataset) -> RankingDataset:
     """Every second session without a booking, the others with nothing but bookings."""
     return train.with_columns(selected=(pl.col("ranker_id").rank("dense") % 2).cast(pl.Int64)).filter(
         pl.len().over("ranker_id") > 1

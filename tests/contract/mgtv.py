@@ -172,7 +172,7 @@ def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
 
 def frame_of(served: Served, *, with_outcome: bool) -> pl.DataFrame:
     """The features of a served day, and what came of its rows."""
-    query = np.repeat(np.arange(len(served.rows.sizes)), served.rows.sizes)
+    query = np.repeat(np.arange(len(served.rows.group_sizes)), served.rows.group_sizes)
     frame = pl.DataFrame(served.rows.features, list(served.rows.names)).with_columns(query=query)
     if not with_outcome:
         return frame

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from common.pipeline.run import Result, Run
-from common.ranking.dataset import Rows
+from common.ranking.dataset import RankingDataset
 from common.tuning.task import Scores, Task
 from competitions.cli import tune
 from tests.conftest import Call
@@ -32,11 +32,11 @@ def inputs(finished: Finished) -> list[str]:
 # --- tuning ---
 
 
-def ruin(rows: Rows) -> Rows:
+def ruin(rows: RankingDataset) -> RankingDataset:
     """Rows that tell nothing, with each query's answers in reverse order."""
-    ends = np.cumsum(rows.sizes)
-    mirrored = np.repeat(2 * ends - rows.sizes - 1, rows.sizes) - np.arange(len(rows.labels))
-    return Rows(rows.names, np.zeros_like(rows.features), rows.labels[mirrored], rows.sizes)
+    ends = np.cumsum(rows.group_sizes)
+    mirrored = np.repeat(2 * ends - rows.group_sizes - 1, rows.group_sizes) - np.arange(len(rows.labels))
+    return RankingDataset(rows.names, np.zeros_like(rows.features), rows.labels[mirrored], rows.group_sizes)
 
 
 def ruined(value: object) -> Result[Any]:

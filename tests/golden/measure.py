@@ -154,10 +154,11 @@ def measure_flight(folder: Path) -> Metrics:
     ranks = pl.read_parquet(outcome.checked[0].path)["selected"].gather(test.options["row"]).to_numpy()
     place = {name: valid.names.index(name) for name in FLIGHT_FEATURES}
     measured = {
-        f"feature {name} auc": _auc(valid.features[:, at], valid.labels, valid.sizes) for name, at in place.items()
+        f"feature {name} auc": _auc(valid.features[:, at], valid.labels, valid.group_sizes)
+        for name, at in place.items()
     }
     for column, name in enumerate(outcome.names):
-        measured[f"model {name} auc"] = _auc(scores[:, column], valid.labels, valid.sizes)
+        measured[f"model {name} auc"] = _auc(scores[:, column], valid.labels, valid.group_sizes)
         measured[f"truth {name} auc"] = _auc(outcome.answers.value[:, column], labels, sizes)
     measured["truth submission auc"] = _auc(-ranks, labels, sizes)
     summary = flight_summary.summarise(outcome)
@@ -183,7 +184,7 @@ def measure_mgtv(folder: Path) -> Metrics:
     days = {number: outcome.ready.labelled[number].value for number in outcome.completion}
     last = list(days.values())[-1].rows
     measured = {
-        f"feature {name} auc": _auc(last.features[:, last.names.index(name)], last.labels, last.sizes)
+        f"feature {name} auc": _auc(last.features[:, last.names.index(name)], last.labels, last.group_sizes)
         for name in MGTV_FEATURES
     }
     expected, earned = [], []

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from common.metrics import reciprocal_ranks
 from common.pipeline.run import Run
-from common.ranking.dataset import Rows, cut_by_time
+from common.ranking.dataset import RankingDataset, cut_by_time
 from common.ranking.gbdt import fit, predict
 from common.ranking.size_bucket_blending import apply_buckets, search_buckets
 from common.tuning import search_space
@@ -33,7 +33,7 @@ FOLDS = 3
 K = 10
 BLEND = "blend"
 METRIC = f"MRR@{K}"
-Cut = list[tuple[Rows, Rows]]
+Cut = list[tuple[RankingDataset, RankingDataset]]
 Parameters = Mapping[str, Any]
 
 
@@ -78,11 +78,11 @@ def _score(name: str, config: FlightConfig, cut: Cut, told: Parameters, fold: in
 def _judge(name: str, config: FlightConfig, ready: Prepared, run: Run, told: Parameters) -> Scores:
     ranker = fit_early(run, ready.labelled, config, name, name, config.rank.blocks, told).value
     valid = ready.labelled.value.valid
-    return _earn(rankers.score_valid(ready.labelled.value, [ranker])[:, 0], valid)[valid.sizes > LARGE]
+    return _earn(rankers.score_valid(ready.labelled.value, [ranker])[:, 0], valid)[valid.group_sizes > LARGE]
 
 
-def _earn(scores: Scores, rows: Rows) -> Scores:
-    return reciprocal_ranks(np.ascontiguousarray(scores), rows.labels, rows.sizes, K)
+def _earn(scores: Scores, rows: RankingDataset) -> Scores:
+    return reciprocal_ranks(np.ascontiguousarray(scores), rows.labels, rows.group_sizes, K)
 
 
 def score_folds(cut: Cut, models: tuple[str, ...], settings: Any, seed: int) -> list[Scores]:
@@ -106,7 +106,7 @@ def _blend_task(ready: Prepared, cut: Cut, scored: list[Scores], config: FlightC
         return float(_mix(scored[fold], models, settings[key], rows, config).mean())
 
     def judge(settings: Settings) -> Scores:
-        return _mix(unseen, models, settings[key], valid, config)[valid.sizes > LARGE]
+        return _mix(unseen, models, settings[key], valid, config)[valid.group_sizes > LARGE]
 
     return Task(
         BLEND,
@@ -120,21 +120,21 @@ def _blend_task(ready: Prepared, cut: Cut, scored: list[Scores], config: FlightC
     )
 
 
-def _mix(scores: Scores, models: tuple[str, ...], chosen: str, rows: Rows, config: FlightConfig) -> Scores:
+def _mix(scores: Scores, models: tuple[str, ...], chosen: str, rows: RankingDataset, config: FlightConfig) -> Scores:
     """What each session earns when the blend is found on the other half of the sessions."""
     columns = scores[:, [models.index(name) for name in chosen.split("+")]]
-    half: NDArray[np.bool_] = np.arange(len(rows.sizes)) % 2 == 0
-    earned = np.zeros(len(rows.sizes))
+    half: NDArray[np.bool_] = np.arange(len(rows.group_sizes)) % 2 == 0
+    earned = np.zeros(len(rows.group_sizes))
     for part in (half, ~half):
-        inside, outside = np.repeat(part, rows.sizes), np.repeat(~part, rows.sizes)
+        inside, outside = np.repeat(part, rows.group_sizes), np.repeat(~part, rows.group_sizes)
         told = {"trials": config.blend.trials, "seed": config.seed, "k": CUTOFF, "min_size": 1}
         blend = search_buckets(
             columns[inside],
             rows.labels[inside],
-            rows.sizes[part],
+            rows.group_sizes[part],
             bucket_queries=config.blend.bucket_sessions,
             **told,
         )
-        rest = Rows(rows.names, rows.features[:0], rows.labels[outside], rows.sizes[~part])
-        earned[~part] = _earn(apply_buckets(blend, columns[outside], rest.sizes), rest)
+        rest = RankingDataset(rows.names, rows.features[:0], rows.labels[outside], rows.group_sizes[~part])
+        earned[~part] = _earn(apply_buckets(blend, columns[outside], rest.group_sizes), rest)
     return earned

@@ -28,7 +28,7 @@ def find_blend(labelled: Labelled, scores: Floats, trials: int, bucket_sessions:
     return search_buckets(
         scores[:, 1:],
         valid.labels,
-        valid.sizes,
+        valid.group_sizes,
         trials=trials,
         seed=seed,
         k=CUTOFF,
@@ -43,13 +43,13 @@ def find_penalty(labelled: Labelled, scores: Floats, blend: BucketBlend, penalti
     The best of several penalties is partly luck: one that does not beat the blend's own order by more than ``CLEAR``
     standard errors of the difference is not taken, but 0.
     """
-    valid, blended = labelled.valid, apply_buckets(blend, scores[:, 1:], labelled.valid.sizes)
-    counted = valid.sizes > LARGE
-    plain = hits(blended, valid.labels, valid.sizes, CUTOFF)[counted]
+    valid, blended = labelled.valid, apply_buckets(blend, scores[:, 1:], labelled.valid.group_sizes)
+    counted = valid.group_sizes > LARGE
+    plain = hits(blended, valid.labels, valid.group_sizes, CUTOFF)[counted]
     gains = {0.0: 0.0}
     for penalty in sorted(penalties):
-        reranked = rerank(blended, labelled.flights, valid.sizes, penalty)
-        gain = hits(reranked, valid.labels, valid.sizes, CUTOFF)[counted] - plain
+        reranked = rerank(blended, labelled.flights, valid.group_sizes, penalty)
+        gain = hits(reranked, valid.labels, valid.group_sizes, CUTOFF)[counted] - plain
         if len(gain) and gain.mean() > CLEAR * gain.std() / len(gain) ** 0.5:
             gains[penalty] = float(gain.mean())
     return max(gains, key=lambda penalty: gains[penalty])
@@ -57,7 +57,7 @@ def find_penalty(labelled: Labelled, scores: Floats, blend: BucketBlend, penalti
 
 def measure_all(labelled: Labelled, scores: Floats, blend: BucketBlend, penalty: float) -> list[dict[str, float]]:
     """``measure`` on the validation sessions of every column of scores, of the blend, and of the reranked blend."""
-    return _measure_columns(scores, labelled.valid.labels, labelled.valid.sizes, labelled.flights, blend, penalty)
+    return _measure_columns(scores, labelled.valid.labels, labelled.valid.group_sizes, labelled.flights, blend, penalty)
 
 
 def measure_test(

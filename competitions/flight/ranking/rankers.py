@@ -97,4 +97,4 @@ def _mean(values: NDArray[np.bool_]) -> float:
 def measure_valid(labelled: Labelled, scores: Floats) -> list[dict[str, float]]:
     """``measure`` of every column of validation scores."""
     valid = labelled.valid
-    return [measure(scores[:, column], valid.labels, valid.sizes) for column in range(scores.shape[1])]
+    return [measure(scores[:, column], valid.labels, valid.group_sizes) for column in range(scores.shape[1])]

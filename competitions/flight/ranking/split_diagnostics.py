@@ -34,7 +34,7 @@ def read_split(
     labelled = training_data.gather_rows(train, split, past, blocks, sample, seed)
     ranker = rankers.fit_early(labelled, kind, parameters, blocks, rounds, patience, seed)
     scores = rankers.score_valid(labelled, [ranker])
-    return rankers.measure(scores[:, 0], labelled.valid.labels, labelled.valid.sizes)
+    return rankers.measure(scores[:, 0], labelled.valid.labels, labelled.valid.group_sizes)
 
 
 def split_last_days(train: Searches, days: float, stretch_days: float) -> Split:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from common.errors import UserError
 from common.pipeline.progress import track
-from common.ranking.gbdt import Matrix, Rows, to_matrix
+from common.ranking.gbdt import Matrix, RankingDataset, to_matrix
 from competitions.flight.config import SampleSettings
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build
@@ -29,9 +29,9 @@ class Labelled:
     gives each of its rows a number that it shares with the options of its session on the same flights.
     """
 
-    train: Rows
-    stop: Rows
-    valid: Rows
+    train: RankingDataset
+    stop: RankingDataset
+    valid: RankingDataset
     flights: NDArray[np.uint64]
 
 
@@ -105,7 +105,7 @@ def mark_options(options: pl.DataFrame, roles: pl.DataFrame, negatives: int, rng
     return marked.select("session", "role", "size", "label", drawn=place <= negatives + 1)
 
 
-def hide(rows: Rows, share: float, rng: np.random.Generator) -> Rows:
+def hide(rows: RankingDataset, share: float, rng: np.random.Generator) -> RankingDataset:
     """The rows with a random ``share`` of every feature missing."""
     for column in range(rows.features.shape[1]):
         rows.features[rng.random(len(rows.features)) < share, column] = np.nan
@@ -124,7 +124,7 @@ class _Heap:
         self.pieces.append(matrix[mask.to_numpy()])
         self.marks.append(marked.filter(mask).select("session", "label"))
 
-    def rows(self, names: tuple[str, ...]) -> Rows:
+    def rows(self, names: tuple[str, ...]) -> RankingDataset:
         """Everything put aside; pieces are let go one by one, so that no two copies lie in memory."""
         marks = pl.concat(self.marks)
         sizes = marks.group_by("session", maintain_order=True).len()["len"].to_numpy().astype(np.int32)
@@ -134,4 +134,4 @@ class _Heap:
             piece = self.pieces.pop()
             matrix[end - len(piece) : end] = piece
             end -= len(piece)
-        return Rows(names, matrix, marks["label"].to_numpy(), sizes)
+        return RankingDataset(names, matrix, marks["label"].to_numpy(), sizes)

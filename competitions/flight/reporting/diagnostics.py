@@ -22,7 +22,7 @@ QUERIES, ROWS, TOP = 200, 12_000, 15  # a few seconds
 DRIFT_ROWS = 10_000
 
 
-def look(outcome: Outcome, blocks: Sequence[str], run: Run) -> dict[str, Any]:
+def diagnose(outcome: Outcome, blocks: Sequence[str], run: Run) -> dict[str, Any]:
     """The insight of a run's record; what takes long is kept like any step."""
     models = list(outcome.rankers[1:])  # the first is the baseline
     found = run.step(weigh_features, outcome.labelled, models, outcome.blend, name="insight.importance").value
@@ -39,13 +39,13 @@ def weigh_features(labelled: Labelled, rankers: Sequence[Ranker], blend: BucketB
     drawn = sample_queries(labelled.valid, QUERIES, ROWS, 0)
 
     def score(features: Matrix) -> Floats:
-        return apply_buckets(blend, score_rows(drawn.names, features, rankers), drawn.sizes)
+        return apply_buckets(blend, score_rows(drawn.names, features, rankers), drawn.group_sizes)
 
     found = importance(
         rankers,
         score,
         drawn,
-        lambda scores, rows: hits(scores, rows.labels, rows.sizes, CUTOFF),
+        lambda scores, rows: hits(scores, rows.labels, rows.group_sizes, CUTOFF),
         top=TOP,
         queries=QUERIES,
         most=ROWS,
@@ -64,7 +64,7 @@ def compare_rows(
         tuple(frame.columns),
         valid.features,
         to_matrix(frame),
-        valid.sizes,
+        valid.group_sizes,
         sizes[:held].astype(np.int32),
         most=DRIFT_ROWS,
     )
@@ -73,4 +73,6 @@ def compare_rows(
 def calibrate_blend(labelled: Labelled, scores: Floats, blend: BucketBlend) -> Any:
     """The blend's probability of being booked beside the share that was."""
     valid = labelled.valid
-    return calibrate("P(booked)", apply_buckets(blend, scores[:, 1:], valid.sizes), valid.labels.astype(np.float64))
+    return calibrate(
+        "P(booked)", apply_buckets(blend, scores[:, 1:], valid.group_sizes), valid.labels.astype(np.float64)
+    )

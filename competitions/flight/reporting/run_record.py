@@ -6,25 +6,25 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from common.experiments.run_record import Told, tell_notes
+from common.experiments.run_record import RunRecord, list_notes
 from common.pipeline.run import Run
 from common.ranking.size_bucket_blending import apply_buckets, hits
 from competitions.flight.config import FlightConfig
 from competitions.flight.ranking.rankers import CUTOFF, SIZES
 from competitions.flight.ranking.rerank import rerank
 from competitions.flight.reporting.console_tables import list_models, list_readings
-from competitions.flight.reporting.diagnostics import look
+from competitions.flight.reporting.diagnostics import diagnose
 from competitions.flight.reporting.summary import Outcome, summarise
 from competitions.flight.split import LARGE
 
 METRIC = f"HitRate@{CUTOFF}"
 
 
-def tell(outcome: Outcome, config: FlightConfig, truth: dict[str, Any] | None, run: Run) -> Told:
+def build_record(outcome: Outcome, config: FlightConfig, truth: dict[str, Any] | None, run: Run) -> RunRecord:
     """The record of a run."""
     summary = summarise(outcome)
     models = summary["models"]
-    return Told(
+    return RunRecord(
         metric=METRIC,
         queries=list_queries(outcome),
         ranking=[{"model": name, "score": row["hit_rate@3"], "error": row["error"]} for name, row in models.items()],
@@ -33,12 +33,12 @@ def tell(outcome: Outcome, config: FlightConfig, truth: dict[str, Any] | None, r
             ("One model on other splits (nothing is chosen on it)", list_readings(summary, config.readings.model)),
             ("Training, validation and test sessions", summary["folds"]),
         ],
-        notes=tell_notes(summary["notes"]),
+        notes=list_notes(summary["notes"]),
         features=outcome.labelled.value.valid.names,
         truth=tell_truth(truth),
         submissions=outcome.checked,
         summary=summary,
-        insight=look(outcome, config.rank.blocks, run),
+        insight=diagnose(outcome, config.rank.blocks, run),
     )
 
 
@@ -46,8 +46,8 @@ def list_queries(outcome: Outcome) -> pl.DataFrame:
     """One row per validation session with more than ten options: whether the booked one is among the first three."""
     labelled, scores = outcome.labelled.value, outcome.scores.value
     valid = labelled.valid
-    blended = apply_buckets(outcome.blend.value, scores[:, 1:], valid.sizes)
-    final = rerank(blended, labelled.flights, valid.sizes, outcome.penalty.value)
+    blended = apply_buckets(outcome.blend.value, scores[:, 1:], valid.group_sizes)
+    final = rerank(blended, labelled.flights, valid.group_sizes, outcome.penalty.value)
     train = outcome.train.value.sessions
     roles = outcome.split.value.roles
     sessions = train.join(roles.filter(role="valid"), on="session", how="semi", maintain_order="left")
@@ -55,7 +55,7 @@ def list_queries(outcome: Outcome) -> pl.DataFrame:
     rows = sessions.select(
         query=pl.col("ranker_id").cast(pl.String),
         fold=pl.lit("last sessions"),
-        score=pl.Series(hits(np.ascontiguousarray(final), valid.labels, valid.sizes, CUTOFF)),
+        score=pl.Series(hits(np.ascontiguousarray(final), valid.labels, valid.group_sizes, CUTOFF)),
         options=class_of_size(),
         trip=pl.when("round_trip").then(pl.lit("return")).otherwise(pl.lit("one way")),
         traveller=pl.when(pl.col("profile").is_in(known.implode()))

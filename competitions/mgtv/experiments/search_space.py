@@ -78,7 +78,7 @@ def _likelihoods(
     settings = config.watch
     limits = tuple(settings.blocks), settings.rounds, settings.patience, config.seed
     scores = click_ranker.score(held, [click_ranker.fit_early(before, held, name, told, *limits)])
-    return np.asarray(log_likelihoods(scores[:, 0], held.rows.labels, held.rows.sizes))
+    return np.asarray(log_likelihoods(scores[:, 0], held.rows.labels, held.rows.group_sizes))
 
 
 def _score_watch(
@@ -135,7 +135,7 @@ def _blend_task(ready: Prepared, days: Mapping[int, Served], config: MgtvConfig,
         earned = []
         for day, probabilities in zip(among, mixed, strict=True):
             worth = decision.weigh(probabilities, values[day], told["decide.power"])
-            rows = decision.pick(worth, days[day].rows.sizes)
+            rows = decision.pick(worth, days[day].rows.group_sizes)
             earned.append(decision.earn(days[day], rows, values[day].answer)[1])
         return earned
 

@@ -42,8 +42,8 @@ def score_places(before: Sequence[Served], day: Served, prior: float = 100.0) ->
 
 def _places(day: Served) -> NDArray[np.int64]:
     """The place of each row in its list, from 0."""
-    starts = np.cumsum(day.rows.sizes) - day.rows.sizes
-    return np.arange(len(day.rates)) - np.repeat(starts, day.rows.sizes)
+    starts = np.cumsum(day.rows.group_sizes) - day.rows.group_sizes
+    return np.arange(len(day.rates)) - np.repeat(starts, day.rows.group_sizes)
 
 
 def score_neighbours(log: pl.DataFrame, asked: Asked) -> Floats:

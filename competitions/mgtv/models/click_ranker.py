@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from common.ranking.conditional_logit import Logit, fit_logit
-from common.ranking.dataset import Rows, join_rows, take_blocks
+from common.ranking.dataset import RankingDataset, join_rows, take_blocks
 from common.ranking.gbdt import Ranker, fit, score_rows
 from common.ranking.listwise_softmax import find_starts, log_likelihoods, softmax_within
 from competitions.mgtv.labels import Floats
@@ -39,15 +39,15 @@ def refit(
     return fit(early[0].kind, parameters, _gather(days, blocks), None, rounds, 0, seed)
 
 
-def _gather(days: Sequence[Served], blocks: Sequence[str]) -> Rows:
+def _gather(days: Sequence[Served], blocks: Sequence[str]) -> RankingDataset:
     return join_rows([_learnable(day.rows, blocks) for day in days])
 
 
-def _learnable(rows: Rows, blocks: Sequence[str]) -> Rows:
+def _learnable(rows: RankingDataset, blocks: Sequence[str]) -> RankingDataset:
     """The lists of two videos and more: a list of one says nothing about choice."""
-    chosen, several = take_blocks(rows, blocks), rows.sizes > 1
-    kept = np.repeat(several, rows.sizes)
-    return Rows(chosen.names, chosen.features[kept], rows.labels[kept], rows.sizes[several])
+    chosen, several = take_blocks(rows, blocks), rows.group_sizes > 1
+    kept = np.repeat(several, rows.group_sizes)
+    return RankingDataset(chosen.names, chosen.features[kept], rows.labels[kept], rows.group_sizes[several])
 
 
 def score(day: Served, rankers: Sequence[Ranker]) -> Floats:
@@ -65,7 +65,7 @@ def find_blend(days: Sequence[Served], scores: Sequence[Floats], names: Sequence
     A few weights on thousands of lists; a model that adds nothing gets about 0.
     """
     told = [
-        Rows(tuple(names), score.astype(np.float32), day.rows.labels, day.rows.sizes)
+        RankingDataset(tuple(names), score.astype(np.float32), day.rows.labels, day.rows.group_sizes)
         for day, score in zip(days, scores, strict=True)
     ]
     return fit_logit(join_rows(told), None, l2)
@@ -73,7 +73,7 @@ def find_blend(days: Sequence[Served], scores: Sequence[Floats], names: Sequence
 
 def mix(blend: Logit, scores: Floats, day: Served) -> Floats:
     """P(the row is its list's answer), summing to 1 in each list."""
-    return softmax_within(blend.predict(scores.astype(np.float32)), day.rows.sizes)
+    return softmax_within(blend.predict(scores.astype(np.float32)), day.rows.group_sizes)
 
 
 def mix_across(days: Sequence[Served], scores: Sequence[Floats], names: Sequence[str], l2: float) -> list[Floats]:
@@ -88,10 +88,12 @@ def mix_across(days: Sequence[Served], scores: Sequence[Floats], names: Sequence
 
 def normalise(worth: Floats, day: Served) -> Floats:
     """Positive numbers (rows,) as probabilities that sum to 1 in each list."""
-    sizes = day.rows.sizes
+    sizes = day.rows.group_sizes
     return np.asarray(worth / np.repeat(np.add.reduceat(worth, find_starts(sizes)), sizes))
 
 
 def mean_log_likelihood(probabilities: Floats, day: Served) -> float:
     """Mean log probability of the answers: higher is better; that of even chances is -mean log list size."""
-    return float(log_likelihoods(np.log(np.maximum(probabilities, 1e-12)), day.rows.labels, day.rows.sizes).mean())
+    return float(
+        log_likelihoods(np.log(np.maximum(probabilities, 1e-12)), day.rows.labels, day.rows.group_sizes).mean()
+    )

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.ranking.gbdt import Rows, to_matrix
+from common.ranking.gbdt import RankingDataset, to_matrix
 from competitions.mgtv.config import FeatureSettings
 from competitions.mgtv.features.build import Sources, build
 from competitions.mgtv.labels import Floats
@@ -21,7 +21,7 @@ class Served:
     """
 
     day: int
-    rows: Rows
+    rows: RankingDataset
     rates: Floats
     clicked: NDArray[np.bool_]
     scorable: NDArray[np.bool_]
@@ -37,7 +37,7 @@ def serve(sources: Sources, asked: Asked, outcome: pl.DataFrame | None, settings
         if outcome is not None
         else pl.DataFrame({"clicked": [False] * height, "answer": [False] * height, "t": [None] * height})
     )
-    rows = Rows(
+    rows = RankingDataset(
         tuple(frame.columns),
         to_matrix(frame),
         came["answer"].fill_null(False).cast(pl.Float32).to_numpy(),

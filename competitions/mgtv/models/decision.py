@@ -100,9 +100,9 @@ def climb(
         "max E[s]": values.answer,
     }
     picks = {
-        "random": pick(np.random.default_rng([seed, day.day]).random(len(probabilities)), day.rows.sizes),
-        "P(watch)": pick(probabilities, day.rows.sizes),
-        "P(watch) x E[s]": pick(weigh(probabilities, values, 1.0), day.rows.sizes),
+        "random": pick(np.random.default_rng([seed, day.day]).random(len(probabilities)), day.rows.group_sizes),
+        "P(watch)": pick(probabilities, day.rows.group_sizes),
+        "P(watch) x E[s]": pick(weigh(probabilities, values, 1.0), day.rows.group_sizes),
     }
     return {
         (picked, answered): earn(day, rows, answers)

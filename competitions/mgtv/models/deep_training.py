@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from common.pipeline.determinism import steady
 from common.pipeline.progress import track
-from common.ranking.dataset import Matrix, Rows, find_columns
+from common.ranking.dataset import Matrix, RankingDataset, find_columns
 from competitions.mgtv.labels import Floats
 from competitions.mgtv.models.dataset import Served
 from competitions.mgtv.models.deep_inputs import Fields, Ids, Inputs
@@ -76,7 +76,7 @@ class Network:
 class _Data:
     """Lists one after the other: ``rows`` and, as places, what ``Inputs`` has."""
 
-    rows: Rows
+    rows: RankingDataset
     inputs: Inputs
     videos: Fields
     devices: Fields
@@ -84,8 +84,8 @@ class _Data:
 
     def batch(self, lists: Ids) -> tuple[Batch, Ids]:
         """Some lists as tensors, and the place of each list's answer among the batch's rows."""
-        sizes = self.rows.sizes[lists].astype(np.int64)
-        starts = np.cumsum(self.rows.sizes, dtype=np.int64)[lists] - sizes
+        sizes = self.rows.group_sizes[lists].astype(np.int64)
+        starts = np.cumsum(self.rows.group_sizes, dtype=np.int64)[lists] - sizes
         firsts = np.cumsum(sizes) - sizes
         rows = np.repeat(starts - firsts, sizes) + np.arange(sizes.sum())
         owner = np.repeat(np.arange(len(lists)), sizes)
@@ -129,7 +129,7 @@ def score_network(
 ) -> Floats:
     """Scores of the day's rows, (rows, 1); batches of lists, so that memory does not grow with the day."""
     columns = [day.rows.names.index(name) for name in network.names]
-    chosen = Rows(network.names, day.rows.features[:, columns], day.rows.labels, day.rows.sizes)
+    chosen = RankingDataset(network.names, day.rows.features[:, columns], day.rows.labels, day.rows.group_sizes)
     data = _Data(chosen, inputs, videos, devices, network.scale)
     with steady(0, settings.threads):
         model = NETWORKS[network.kind](network.shape)
@@ -137,7 +137,9 @@ def score_network(
         model.eval()
         parts = [
             model(data.batch(lists)[0]).numpy()
-            for lists in np.array_split(np.arange(len(chosen.sizes)), len(chosen.sizes) // settings.lists + 1)
+            for lists in np.array_split(
+                np.arange(len(chosen.group_sizes)), len(chosen.group_sizes) // settings.lists + 1
+            )
             if len(lists)
         ]
     return np.concatenate([np.empty(0), *parts]).astype(np.float64)[:, None]
@@ -146,7 +148,7 @@ def score_network(
 def _train(network: nn.Module, data: _Data, settings: DeepSettings, seed: int, name: str) -> list[float]:
     """The passes; returns the mean loss of each."""
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.decay)
-    rng, count = np.random.default_rng(seed), len(data.rows.sizes)
+    rng, count = np.random.default_rng(seed), len(data.rows.group_sizes)
     batches = [lists for _ in range(settings.passes) for lists in _cut(rng.permutation(count), settings.lists)]
     losses = []
     network.train()
@@ -187,16 +189,16 @@ def _gather(
     features, labels, sizes, told = [], [], [], []
     columns = find_columns(days[0].rows.names, blocks)
     for day, own in zip(days, inputs, strict=True):
-        starts = np.cumsum(day.rows.sizes) - day.rows.sizes
-        useful = (day.rows.sizes > 1) & (np.add.reduceat(day.rows.labels, starts) == 1)
-        kept = np.repeat(useful, day.rows.sizes)
+        starts = np.cumsum(day.rows.group_sizes) - day.rows.group_sizes
+        useful = (day.rows.group_sizes > 1) & (np.add.reduceat(day.rows.labels, starts) == 1)
+        kept = np.repeat(useful, day.rows.group_sizes)
         features.append(day.rows.features[kept][:, columns])
         labels.append(day.rows.labels[kept])
-        sizes.append(day.rows.sizes[useful])
+        sizes.append(day.rows.group_sizes[useful])
         told.append(Inputs(own.video[kept], own.device[useful], own.watched[useful], own.rates[useful]))
     joined = Inputs(*(np.concatenate([getattr(part, name) for part in told]) for name in Inputs.__annotations__))
     matrix = np.vstack(features)
-    rows = Rows(
+    rows = RankingDataset(
         tuple(days[0].rows.names[column] for column in columns), matrix, np.concatenate(labels), np.concatenate(sizes)
     )
     return _Data(rows, joined, videos, devices, measure_scale(matrix))

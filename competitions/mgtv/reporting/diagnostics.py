@@ -9,7 +9,7 @@ from common.diagnostics.adversarial_validation import Drift, find_drift
 from common.diagnostics.model_diagnostics import calibrate, curves, importance, sample_queries
 from common.pipeline.run import Run
 from common.ranking.conditional_logit import Logit
-from common.ranking.dataset import Rows
+from common.ranking.dataset import RankingDataset
 from common.ranking.gbdt import Matrix, Ranker, score_rows
 from common.ranking.listwise_softmax import log_likelihoods
 from competitions.mgtv.labels import Floats, score_rates
@@ -21,7 +21,7 @@ QUERIES, ROWS, TOP = 1_000, 12_000, 15  # a few seconds
 DRIFT_ROWS = 10_000
 
 
-def look(outcome: Outcome, run: Run) -> dict[str, Any]:
+def diagnose(outcome: Outcome, run: Run) -> dict[str, Any]:
     """The insight of a run's record; what takes long is kept like any step."""
     last = outcome.ready.plan.valid[-1]
     day, fits = outcome.ready.labelled[last], list(outcome.early[last])
@@ -43,8 +43,8 @@ def weigh_features(day: Served, rankers: Sequence[Ranker], blend: Logit) -> list
     def score(features: Matrix) -> Floats:
         return blend.predict(score_rows(drawn.names, features, rankers).astype(np.float32))
 
-    def likelihood(scores: Floats, rows: Rows) -> Floats:
-        return log_likelihoods(scores, rows.labels, rows.sizes)
+    def likelihood(scores: Floats, rows: RankingDataset) -> Floats:
+        return log_likelihoods(scores, rows.labels, rows.group_sizes)
 
     found = importance(rankers, score, drawn, likelihood, top=TOP, queries=QUERIES, most=ROWS)
     return [dict(row) for row in found]
@@ -54,7 +54,7 @@ def compare_rows(days: Sequence[Served], test: Served) -> Drift | None:
     """Rows of the last training day against those of the test day."""
     last = days[-1].rows
     rows = test.rows
-    return find_drift(last.names, last.features, rows.features, last.sizes, rows.sizes, most=DRIFT_ROWS)
+    return find_drift(last.names, last.features, rows.features, last.group_sizes, rows.group_sizes, most=DRIFT_ROWS)
 
 
 def calibrate_days(outcome: Outcome) -> list[Any]:

@@ -5,22 +5,22 @@ from typing import Any
 
 import polars as pl
 
-from common.experiments.run_record import Told, tell_notes
+from common.experiments.run_record import RunRecord, list_notes
 from common.pipeline.run import Run
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.models import decision
-from competitions.mgtv.reporting.diagnostics import look
+from competitions.mgtv.reporting.diagnostics import diagnose
 from competitions.mgtv.reporting.summary import Outcome, summarise
 
 METRIC = "score"
 LENGTHS = {2: "1-2", 5: "3-5", 10: "6-10", 20: "11-20"}  # of a list: at most -> its class
 
 
-def tell(outcome: Outcome, config: MgtvConfig, truth: dict[str, Any] | None, run: Run) -> Told:
+def build_record(outcome: Outcome, config: MgtvConfig, truth: dict[str, Any] | None, run: Run) -> RunRecord:
     """The record of a run."""
     summary = summarise(outcome)
     models = summary["models"]
-    return Told(
+    return RunRecord(
         metric=METRIC,
         queries=list_queries(outcome),
         ranking=[{"model": name, "score": row["score"], "error": row["error"]} for name, row in models.items()],
@@ -29,12 +29,12 @@ def tell(outcome: Outcome, config: MgtvConfig, truth: dict[str, Any] | None, run
             ("The decision ladder: rows pick the video, columns the rate", summary["ladder"]),
             ("Days side by side", summary["days"]),
         ],
-        notes=tell_notes(summary["notes"]),
+        notes=list_notes(summary["notes"]),
         features=outcome.ready.test.value.rows.names,
         truth=tell_truth(truth),
         submissions=[outcome.checked],
         summary=summary,
-        insight=look(outcome, run),
+        insight=diagnose(outcome, run),
     )
 
 
@@ -43,7 +43,7 @@ def list_queries(outcome: Outcome) -> pl.DataFrame:
     devices = outcome.ready.tables.codes.value.devices["did"]
     parts = []
     for number, mixed, values in zip(outcome.ready.plan.valid, outcome.mixed.value, outcome.values, strict=True):
-        day, sizes = outcome.ready.labelled[number].value, outcome.ready.labelled[number].value.rows.sizes
+        day, sizes = outcome.ready.labelled[number].value, outcome.ready.labelled[number].value.rows.group_sizes
         chosen = decision.pick(decision.weigh(mixed, values.value, outcome.config.decide.power), sizes)
         scores = decision.earn(day, chosen, values.value.answer)[1]
         asked = outcome.ready.asks[number].value.rows.unique("query", keep="first", maintain_order=True)

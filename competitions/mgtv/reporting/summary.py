@@ -9,7 +9,7 @@ import polars as pl
 
 from common.pipeline.run import Result
 from common.ranking.conditional_logit import Logit
-from common.ranking.dataset import Rows
+from common.ranking.dataset import RankingDataset
 from common.ranking.gbdt import Ranker
 from common.ranking.listwise_softmax import find_starts
 from common.submission import Checked
@@ -110,12 +110,12 @@ def judge(days: Sequence[Served], found: Sequence[Floats], values: Sequence[Valu
     """Score, its standard error and hit rate of the full decision, and the mean log likelihood of the answers."""
     earned = []
     for day, probabilities, value in zip(days, found, values, strict=True):
-        rows = decision.pick(decision.weigh(probabilities, value, power), day.rows.sizes)
+        rows = decision.pick(decision.weigh(probabilities, value, power), day.rows.group_sizes)
         earned.append(decision.earn(day, rows, value.answer))
     hits, scores = (np.concatenate(column) for column in zip(*earned, strict=True))
     likelihood = np.average(
         [click_ranker.mean_log_likelihood(p, day) for p, day in zip(found, days, strict=True)],
-        weights=[len(day.rows.sizes) for day in days],
+        weights=[len(day.rows.group_sizes) for day in days],
     )
     return sum_up(hits, scores) | {"log_likelihood": float(likelihood)}
 
@@ -142,10 +142,10 @@ def measure_truth(outcome: Outcome, truth: pl.DataFrame) -> list[dict[str, Any]]
     came = rows.join(truth, on=["did", "vid"], how="left", maintain_order="left")["completion_rate"]
     test = outcome.ready.test.value
     labels = came.is_not_null().cast(pl.Float32).to_numpy()
-    known = Rows(test.rows.names, test.rows.features, labels, test.rows.sizes)
+    known = RankingDataset(test.rows.names, test.rows.features, labels, test.rows.group_sizes)
     day = replace(test, rows=known, rates=came.fill_null(np.nan).to_numpy())
     probabilities = click_ranker.mix(outcome.blend.value, outcome.test_scores.value, test)
-    answered = np.add.reduceat(labels, find_starts(test.rows.sizes)) > 0
+    answered = np.add.reduceat(labels, find_starts(test.rows.group_sizes)) > 0
     climbed = decision.climb(day, probabilities, outcome.test_values.value, outcome.config.seed)
     return pool_ladder([{cell: (hits[answered], s[answered]) for cell, (hits, s) in climbed.items()}])
 
@@ -174,7 +174,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
     return {
         "notes": [note._asdict() for note in list_notes(outcome)],
         "cv": measured.final
-        | {"devices": sum(len(outcome.ready.labelled[day].value.rows.sizes) for day in measured.days)},
+        | {"devices": sum(len(outcome.ready.labelled[day].value.rows.group_sizes) for day in measured.days)},
         "models": measured.models,
         "ladder": measured.ladder,
         "by_day": {str(day): scores for day, scores in measured.days.items()},
@@ -225,7 +225,7 @@ def compare_days(outcome: Outcome) -> list[dict[str, Any]]:
 
 
 def _describe_day(day: Served) -> dict[str, float]:
-    sizes, rates = day.rows.sizes, day.rates[day.rows.labels > 0]
+    sizes, rates = day.rows.group_sizes, day.rates[day.rows.labels > 0]
     known = rates[rates > 0]
     return {
         "devices": float(day.queries),

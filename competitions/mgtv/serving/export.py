@@ -80,7 +80,9 @@ def export(files: reader.RawFiles, config: MgtvConfig, run: Run, folder: Path, r
     chosen = spread(len(lists), requests)
     write_requests(asked, lists[chosen], folder / "requests")
     mixed = click_ranker.mix(outcome.blend.value, outcome.test_scores.value, test)
-    rows = decision.pick(decision.weigh(mixed, outcome.test_values.value, config.decide.power), test.rows.sizes)[chosen]
+    rows = decision.pick(decision.weigh(mixed, outcome.test_values.value, config.decide.power), test.rows.group_sizes)[
+        chosen
+    ]
     found = zip(asked.rows["video"].to_numpy()[rows], outcome.test_values.value.answer[rows], strict=True)
     expected: list[Answer] = [[float(video), float(rate)] for video, rate in found]
     variants = judge(outcome, sources, config, run, cuts)

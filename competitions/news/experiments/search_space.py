@@ -14,7 +14,7 @@ import polars as pl
 from common.metrics import reciprocal_ranks
 from common.pipeline.run import Run
 from common.ranking.blending import search_weights
-from common.ranking.dataset import Rows, cut_by_time
+from common.ranking.dataset import RankingDataset, cut_by_time
 from common.ranking.gbdt import fit, predict
 from common.split import Fold
 from common.tuning import search_space
@@ -31,7 +31,7 @@ from competitions.news.reporting.summary import Prepared
 FOLDS = 3
 K = 5
 BLEND = "blend"
-Cut = list[tuple[Rows, Rows]]
+Cut = list[tuple[RankingDataset, RankingDataset]]
 Parameters = Mapping[str, Any]
 
 
@@ -69,13 +69,13 @@ def _score(name: str, config: NewsConfig, cut: Cut, told: Parameters, fold: int)
     train, valid = cut[fold]
     limits = config.rank.rounds, config.rank.patience
     ranker = fit(name, told, train, valid, *limits, config.seed)
-    return float(reciprocal_ranks(predict(ranker, valid.features), valid.labels, valid.sizes, K).mean())
+    return float(reciprocal_ranks(predict(ranker, valid.features), valid.labels, valid.group_sizes, K).mean())
 
 
 def _judge(name: str, config: NewsConfig, ready: Prepared, run: Run, told: Parameters) -> Scores:
     ranker = fit_early(run, ready.rows, config, name, dict(told))
     valid = ready.rows.value.valid
-    return reciprocal_ranks(predict(ranker.value, valid.features), valid.labels, valid.sizes, K)
+    return reciprocal_ranks(predict(ranker.value, valid.features), valid.labels, valid.group_sizes, K)
 
 
 def _blend_task(ready: Prepared, cut: Cut, config: NewsConfig, run: Run) -> Task:
@@ -89,7 +89,7 @@ def _blend_task(ready: Prepared, cut: Cut, config: NewsConfig, run: Run) -> Task
 
     def score(settings: Settings, fold: int) -> float:
         valid = cut[fold][1]
-        found = _mix(scores[fold], models, settings[key], valid, len(valid.sizes), config)
+        found = _mix(scores[fold], models, settings[key], valid, len(valid.group_sizes), config)
         return float(found.mean())
 
     def judge(settings: Settings) -> Scores:
@@ -119,8 +119,10 @@ def score_folds(cut: Cut, models: tuple[str, ...], settings: object, seed: int) 
     return scored
 
 
-def _mix(scores: Scores, models: tuple[str, ...], chosen: str, rows: Rows, answers: int, config: NewsConfig) -> Scores:
+def _mix(
+    scores: Scores, models: tuple[str, ...], chosen: str, rows: RankingDataset, answers: int, config: NewsConfig
+) -> Scores:
     """What each query earns when weights are found on the other half of the queries."""
     columns = [models.index(name) for name in chosen.split("+")]
     told = {"answers": answers, "trials": config.blend.trials, "seed": config.seed, "k": K}
-    return search_weights(scores[:, columns], rows.labels, rows.sizes, **told).reciprocal
+    return search_weights(scores[:, columns], rows.labels, rows.group_sizes, **told).reciprocal

@@ -19,7 +19,7 @@ QUERIES, ROWS, TOP = 150, 12_000, 15  # a few seconds
 DRIFT_ROWS = 10_000
 
 
-def look(outcome: Outcome, run: Run) -> dict[str, Any]:
+def diagnose(outcome: Outcome, run: Run) -> dict[str, Any]:
     """The insight of a run's record; what takes long is kept like any step."""
     ready = outcome.ready
     told = ready.rows, list(outcome.rankers), outcome.blend
@@ -36,13 +36,13 @@ def weigh_features(labelled: Labelled, rankers: Sequence[Ranker], blend: Blend) 
 
     def score(features: Matrix) -> Any:
         scores = np.column_stack([predict(rankers[place], features) for place in used])
-        return standardise(scores, drawn.sizes) @ weights[used]
+        return standardise(scores, drawn.group_sizes) @ weights[used]
 
     found = importance(
         rankers,
         score,
         drawn,
-        lambda scores, rows: reciprocal_ranks(scores, rows.labels, rows.sizes, 5),
+        lambda scores, rows: reciprocal_ranks(scores, rows.labels, rows.group_sizes, 5),
         top=TOP,
         queries=QUERIES,
         most=ROWS,
@@ -57,4 +57,4 @@ def compare_rows(labelled: Labelled, asked: pl.DataFrame, blocks: Mapping[str, p
     held = int(np.searchsorted(np.cumsum(sizes), 4 * DRIFT_ROWS)) + 1
     part = slice(0, int(sizes[:held].sum()))
     test = stack(asked["query"][part], blocks, part)
-    return find_drift(feature_names(blocks), valid.features, test, valid.sizes, sizes[:held], most=DRIFT_ROWS)
+    return find_drift(feature_names(blocks), valid.features, test, valid.group_sizes, sizes[:held], most=DRIFT_ROWS)

@@ -5,22 +5,22 @@ from typing import Any
 
 import polars as pl
 
-from common.experiments.run_record import Told, tell_notes
+from common.experiments.run_record import RunRecord, list_notes
 from common.pipeline.run import Run
 from common.ranking.blending import Blend
 from common.split import Fold
 from competitions.news.config import NewsConfig
 from competitions.news.ranking import feature_names
-from competitions.news.reporting.diagnostics import look
+from competitions.news.reporting.diagnostics import diagnose
 from competitions.news.reporting.summary import Outcome, class_of_length, last_day, summarise
 
 METRIC = "MRR@5"
 
 
-def tell(outcome: Outcome, config: NewsConfig, truth: dict[str, Any] | None, run: Run) -> Told:
+def build_record(outcome: Outcome, config: NewsConfig, truth: dict[str, Any] | None, run: Run) -> RunRecord:
     """The record of a run."""
     summary = summarise(outcome, config.rank.models)
-    return Told(
+    return RunRecord(
         metric=METRIC,
         queries=list_queries(outcome.ready.labelled.value, outcome.ready.candidates.value, outcome.blend.value),
         ranking=rank_models(summary),
@@ -29,12 +29,12 @@ def tell(outcome: Outcome, config: NewsConfig, truth: dict[str, Any] | None, run
             ("Models on validation", [{"model": name, **row} for name, row in summary["models"].items()]),
             ("Validation beside test (shares of users)", summary["folds"]),
         ],
-        notes=tell_notes(summary["notes"]),
+        notes=list_notes(summary["notes"]),
         features=feature_names({name: block.value for name, block in outcome.ready.blocks.items()}),
         truth=tell_truth(truth),
         submissions=[outcome.checked],
         summary=summary,
-        insight=look(outcome, run),
+        insight=diagnose(outcome, run),
     )
 
 

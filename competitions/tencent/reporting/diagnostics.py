@@ -20,7 +20,7 @@ NAMES = ("events", "clicks", "click share", "distinct ads", "hours since the las
 HOUR_S = 3_600
 
 
-def look(outcome: Outcome, run: Run) -> dict[str, Any]:
+def diagnose(outcome: Outcome, run: Run) -> dict[str, Any]:
     """The insight of a run's record."""
     ready = outcome.ready
     drift = run.step(compare_users, ready.corpus, ready.valid, ready.test, name="insight.drift").value

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from common.experiments.run_record import Told, tell_notes
+from common.experiments.run_record import RunRecord, list_notes
 from common.pipeline.run import Run
 from competitions.tencent import metrics
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.inference.stages import place_targets
 from competitions.tencent.pipeline import Outcome
-from competitions.tencent.reporting.diagnostics import look
+from competitions.tencent.reporting.diagnostics import diagnose
 from competitions.tencent.reporting.summary import summarise
 from competitions.tencent.sequences import Histories
 
@@ -21,12 +21,12 @@ LENGTHS = {5: "1-5", 20: "6-20", 100: "21-100"}  # of a history: at most -> its 
 HOUR_S = 3_600
 
 
-def tell(outcome: Outcome, config: TencentConfig, truth: dict[str, Any] | None, run: Run) -> Told:
+def build_record(outcome: Outcome, config: TencentConfig, truth: dict[str, Any] | None, run: Run) -> RunRecord:
     """The record of a run."""
     summary = summarise(outcome)
     ways = summary["ways"]
     training = {name: {**row, "losses": tell_losses(row["losses"])} for name, row in summary["training"].items()}
-    return Told(
+    return RunRecord(
         metric=METRIC,
         queries=list_queries(outcome),
         ranking=[{"model": name, "score": row["score"], "error": row["score_error"]} for name, row in ways.items()],
@@ -35,12 +35,12 @@ def tell(outcome: Outcome, config: TencentConfig, truth: dict[str, Any] | None, 
             ("What is learned from, who is asked, among what", summary["folds"]),
             ("Training", [{"training": name, **row} for name, row in training.items()]),
         ],
-        notes=tell_notes(summary["notes"]),
+        notes=list_notes(summary["notes"]),
         features=list_inputs(config),
         truth=tell_truth(truth),
         submissions=outcome.checked,
         summary=summary,
-        insight=look(outcome, run),
+        insight=diagnose(outcome, run),
     )
 
 

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from common.errors import UserError
-from common.schemas import Answers, Candidates, Predictions, hold
+from common.schemas import Answers, Candidates, Predictions, validate
 
 KEYS = {"query": pl.Int32, "item": pl.Int32}
 GOOD = pl.DataFrame([(0, 1, 0.5), (0, 2, -3.0), (1, 1, 0.5)], schema={**KEYS, "score": pl.Float64}, orient="row")
@@ -15,8 +15,8 @@ GOOD = pl.DataFrame([(0, 1, 0.5), (0, 2, -3.0), (1, 1, 0.5)], schema={**KEYS, "s
 @pytest.mark.parametrize("contract", [Candidates, Answers, Predictions])
 def test_a_sound_table_comes_back_whole(contract: type) -> None:
     wide = GOOD.with_columns(rank_swing=pl.Series([1.0, None, float("nan")]))
-    assert hold(wide, contract, "a table") is wide
-    assert hold(wide.clear(), contract, "an empty table").is_empty()
+    assert validate(wide, contract, "a table") is wide
+    assert validate(wide.clear(), contract, "an empty table").is_empty()
 
 
 @pytest.mark.parametrize("contract", [Candidates, Answers, Predictions])
@@ -34,7 +34,7 @@ def test_a_broken_key_names_the_table_the_contract_and_the_rule(
     contract: type, broken: pl.DataFrame, said: str
 ) -> None:
     with pytest.raises(UserError) as caught:
-        hold(broken, contract, "the union of the channels")
+        validate(broken, contract, "the union of the channels")
     sentence = str(caught.value)
     assert sentence.startswith(f"the union of the channels breaks the contract {contract.__name__}: ")
     assert said in sentence.split(": ", 1)[1]
@@ -47,13 +47,13 @@ def test_a_broken_key_names_the_table_the_contract_and_the_rule(
 def test_a_score_must_be_a_finite_number(score: float | None, said: str) -> None:
     broken = GOOD.with_columns(score=pl.Series([0.5, score, 0.1]))
     with pytest.raises(UserError, match=r"the scores breaks the contract Predictions: .*score"):
-        hold(broken, Predictions, "the scores")
+        validate(broken, Predictions, "the scores")
     with pytest.raises(UserError, match=re.compile(said, re.IGNORECASE)):
-        hold(broken, Predictions, "the scores")
+        validate(broken, Predictions, "the scores")
 
 
 def test_predictions_need_double_precision_scores() -> None:
     with pytest.raises(UserError, match="score"):
-        hold(GOOD.with_columns(pl.col("score").cast(pl.Float32)), Predictions, "the scores")
+        validate(GOOD.with_columns(pl.col("score").cast(pl.Float32)), Predictions, "the scores")
     with pytest.raises(UserError, match="score"):
-        hold(GOOD.drop("score"), Predictions, "the scores")
+        validate(GOOD.drop("score"), Predictions, "the scores")

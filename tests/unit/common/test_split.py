@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.split import cut_history, draw_like
+from common.split import cut_history, resample_to_match
 
 CLICKS = {"user": pl.Int32, "item": pl.Int32, "time": pl.Int64}
 CUTS = {"user": pl.Int32, "cut": pl.Int64, "item": pl.Int32}
@@ -77,7 +77,7 @@ def distance(drawn: pl.DataFrame, target: pl.DataFrame) -> float:
 
 
 def test_a_drawn_sample_has_the_cells_of_the_target(pool: pl.DataFrame, target: pl.DataFrame) -> None:
-    drawn = draw_like(pool, target, CELL, 1_000, seed=3)
+    drawn = resample_to_match(pool, target, CELL, 1_000, seed=3)
     assert drawn.height == 1_000
     assert drawn.columns == pool.columns
     assert distance(drawn, target) < 30  # 10 degrees of freedom: 0.1 % of fair samples are farther
@@ -85,7 +85,7 @@ def test_a_drawn_sample_has_the_cells_of_the_target(pool: pl.DataFrame, target: 
 
 
 def test_a_drawn_row_is_a_row_of_the_pool_and_comes_once_in_order(pool: pl.DataFrame, target: pl.DataFrame) -> None:
-    drawn = draw_like(pool, target, CELL, 20_000, seed=3)
+    drawn = resample_to_match(pool, target, CELL, 20_000, seed=3)
     assert drawn["id"].is_sorted()
     assert drawn["id"].n_unique() == drawn.height == 20_000
     assert_frame_equal(drawn, pool[drawn["id"].to_list()])
@@ -94,21 +94,21 @@ def test_a_drawn_row_is_a_row_of_the_pool_and_comes_once_in_order(pool: pl.DataF
 def test_a_cell_that_the_target_lacks_is_never_drawn_however_many_are_asked(
     pool: pl.DataFrame, target: pl.DataFrame
 ) -> None:
-    drawn = draw_like(pool, target, CELL, pool.height, seed=3)
+    drawn = resample_to_match(pool, target, CELL, pool.height, seed=3)
     assert_frame_equal(drawn, pool.filter((pl.col("day") != 3) | (pl.col("length") != 2)))
-    assert draw_like(pool, target.clear(), CELL, 10, seed=3).is_empty()
-    assert draw_like(pool.clear(), target, CELL, 10, seed=3).is_empty()
+    assert resample_to_match(pool, target.clear(), CELL, 10, seed=3).is_empty()
+    assert resample_to_match(pool.clear(), target, CELL, 10, seed=3).is_empty()
 
 
 def test_a_seed_gives_the_same_sample_and_another_seed_another(pool: pl.DataFrame, target: pl.DataFrame) -> None:
-    first, again, other = (draw_like(pool, target, CELL, 500, seed) for seed in (3, 3, 4))
+    first, again, other = (resample_to_match(pool, target, CELL, 500, seed) for seed in (3, 3, 4))
     assert_frame_equal(first, again)
     assert not first.equals(other)
 
 
 def test_within_a_cell_every_row_has_the_same_chance() -> None:
     pool = pl.DataFrame({"id": range(8), "day": [0] * 8, "length": [0] * 8})
-    drawn = [draw_like(pool, pool, CELL, 2, seed)["id"].to_list() for seed in range(800)]
+    drawn = [resample_to_match(pool, pool, CELL, 2, seed)["id"].to_list() for seed in range(800)]
     counts = np.bincount(np.concatenate(drawn), minlength=8)  # 200 expected of each, standard deviation 12
     assert counts.min() > 150
     assert counts.max() < 250

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.ranking.dataset import Rows
+from common.ranking.dataset import RankingDataset
 from competitions.mgtv.config import BLOCKS, FeatureSettings, SplitSettings
 from competitions.mgtv.features.build import Sources
 from competitions.mgtv.features.profile import tally_categories
@@ -103,7 +103,7 @@ def serve(
     labels[starts + np.array(answers, int)] = 1
     told = features or {"video_a": np.arange(sum(sizes), dtype=float)}
     matrix = np.column_stack([np.asarray(values, np.float32) for values in told.values()])
-    rows = Rows(tuple(told), matrix, labels, np.array(sizes, np.int32))
+    rows = RankingDataset(tuple(told), matrix, labels, np.array(sizes, np.int32))
     known = np.where(labels > 0, 1.0, np.nan) if rates is None else np.asarray(rates, float)
     plain: dict[str, Any] = {
         "clicked": labels > 0,

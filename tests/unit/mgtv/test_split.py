@@ -122,7 +122,7 @@ def test_rows_are_what_was_shown_in_its_order_and_nothing_that_came_of_it() -> N
     assert asked.queries.rows() == [(0, 1), (1, 4)]
     assert asked.rows.columns == ["query", "device", "video", "position"]
     assert asked.rows.rows() == [(0, 1, 8, 0), (0, 1, 3, 1), (1, 4, 9, 0), (1, 4, 2, 1), (1, 4, 5, 2)]
-    assert asked.sizes.to_list() == [2, 3]
+    assert asked.group_sizes.to_list() == [2, 3]
 
 
 CROWD = make_log(
@@ -158,8 +158,8 @@ def test_the_test_is_asked_in_the_hosts_order_with_devices_that_were_shown_nothi
     asked = ask(8, pl.Series([6, 9, 4]), shown)
     assert asked.queries.rows() == [(0, 6), (1, 9), (2, 4)]
     assert asked.rows.rows() == [(0, 6, 3, 0), (2, 4, 2, 0), (2, 4, 7, 1)]
-    assert asked.sizes.to_list() == [1, 2]
-    assert asked.sizes.dtype == pl.Int32
+    assert asked.group_sizes.to_list() == [1, 2]
+    assert asked.group_sizes.dtype == pl.Int32
 
 
 def test_a_training_day_is_asked_like_the_test() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from common.errors import UserError
 from common.ranking.blending import Blend
-from common.ranking.gbdt import Matrix, Ranker, Rows
+from common.ranking.gbdt import Matrix, Ranker, RankingDataset
 from common.split import Fold
 from competitions.news import ranking
 from competitions.news.competition import load_config
@@ -62,7 +62,7 @@ def blocks(candidates: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return {"query": own.sample(fraction=1, shuffle=True, seed=0), "item": planted, "pair": twice}
 
 
-def identify(rows: Rows) -> list[tuple[int, int]]:
+def identify(rows: RankingDataset) -> list[tuple[int, int]]:
     """The (query, item) of each row, read from its planted feature, once the other features agree with it."""
     assert rows.names == NAMES
     assert rows.features.dtype == np.float32
@@ -71,7 +71,7 @@ def identify(rows: Rows) -> list[tuple[int, int]]:
     np.testing.assert_array_equal(rows.features[:, 0], query)
     np.testing.assert_array_equal(rows.features[:, 2], np.where(item % 2 == 0, item, np.nan))
     np.testing.assert_array_equal(rows.features[:, 3], 2 * planted)
-    np.testing.assert_array_equal(query, np.repeat(list(dict.fromkeys(query.tolist())), rows.sizes))
+    np.testing.assert_array_equal(query, np.repeat(list(dict.fromkeys(query.tolist())), rows.group_sizes))
     return list(zip(query.tolist(), item.tolist(), strict=True))
 
 
@@ -101,7 +101,7 @@ def test_a_thinned_query_keeps_its_answer_and_some_others(
     prepared: Prepared, part: str, valid: bool, negatives: int
 ) -> None:
     fold, candidates, _ = prepared
-    rows: Rows = getattr(gather(prepared, negatives), part)
+    rows: RankingDataset = getattr(gather(prepared, negatives), part)
     keys = identify(rows)
     listed = set(candidates.select("query", "item").rows())
     found = {key for key in right(fold) & listed if (key[0] % 3 == 0) == valid}
@@ -123,7 +123,7 @@ def test_validation_keeps_every_candidate_of_every_query(prepared: Prepared) -> 
     wanted = [key for key in candidates.select("query", "item").rows() if key[0] % 3 == 0]
     assert identify(valid) == wanted
     assert valid.labels.tolist() == [float(key in right(fold)) for key in wanted]
-    assert valid.sizes.tolist() == [*[EACH] * 13, 3]
+    assert valid.group_sizes.tolist() == [*[EACH] * 13, 3]
     assert 0 < valid.labels.sum() < 14
 
 
@@ -182,7 +182,7 @@ def test_the_refit_learns_from_both_thinned_parts_for_the_rounds_found(
     assert (kind, parameters, valid, rounds, seed) == ("xgboost", {"eta": 1}, None, 17, 3)
     assert identify(both) == identify(labelled.train) + identify(labelled.stop)
     assert both.labels.tolist() == [*labelled.train.labels, *labelled.stop.labels]
-    assert both.sizes.sum() == len(both.labels)
+    assert both.group_sizes.sum() == len(both.labels)
 
 
 def test_early_fits_learn_from_training_and_stop_by_thinned_validation(
@@ -246,7 +246,9 @@ def test_validation_scores_have_a_column_for_each_ranker(prepared: Prepared, mon
 
 
 def test_the_measure_counts_queries_without_candidates() -> None:
-    rows = Rows(("x",), np.zeros((5, 1), np.float32), np.array([0, 1, 1, 0, 0], np.float32), np.array([2, 3], np.int32))
+    rows = RankingDataset(
+        ("x",), np.zeros((5, 1), np.float32), np.array([0, 1, 1, 0, 0], np.float32), np.array([2, 3], np.int32)
+    )
     labelled = ranking.Labelled(rows, rows, rows)
     scores = np.array([[2.0, 0.0], [1.0, 5.0], [9.0, 1.0], [0.0, 1.0], [0.0, 2.0]])
     # Reciprocal ranks 1/2, 1, and 0, 0 for two queries that recall left empty; then 1, 1/3, 0, 0.

@@ -30,7 +30,7 @@ def label(clicks: pl.DataFrame) -> Fold:
     return split.label_fold(clicks, gap_ms=GAP_MS, train_queries=10_000, valid_queries=25, per_user=1, seed=0)
 
 
-def hold(value: T) -> Result[T]:
+def validate(value: T) -> Result[T]:
     return Result("key", lambda: value)
 
 
@@ -38,9 +38,9 @@ def run_channels(
     folder: Path, fold: Fold, world: World, settings: RecallSettings = SETTINGS, content: bool = True
 ) -> tuple[Channels, Run]:
     run = Run(folder / "run", folder / "cache", quiet=True)
-    vectors = hold(retrieval.embed_clicks(fold, settings.item2vec, 0))
-    given = hold(world.content) if content else None
-    made = retrieval.recall(run, "labelled", hold(fold), hold(world.articles), given, vectors, settings, 0)
+    vectors = validate(retrieval.embed_clicks(fold, settings.item2vec, 0))
+    given = validate(world.content) if content else None
+    made = retrieval.recall(run, "labelled", validate(fold), validate(world.articles), given, vectors, settings, 0)
     return {name: channel.value for name, channel in made.items()}, run
 
 

@@ -18,14 +18,16 @@ from common.cluster.shards import deal, number_queries
 from common.errors import UserError
 from common.metrics import reciprocal_ranks
 from common.pipeline.step_key import Keys
-from common.ranking.gbdt import Ranker, Rows, elsewhere, fit, predict
+from common.ranking.gbdt import Ranker, RankingDataset, fit, predict, remote_fitter
 from tests.dask_loopback import Loopback, start_cluster
 from tests.unit.common.ranking.test_gbdt import PER_QUERY, SETTINGS, plant
 
 AWAY = ["lightgbm_lambdarank", "lightgbm_binary", "lightgbm_softmax", "xgboost", "xgboost_pairwise", "xgboost_softmax"]
 SOFTMAX = ["lightgbm_softmax", "xgboost_softmax"]
 TRAIN, VALID, FRESH = plant(600, 1), plant(201, 2), plant(600, 3)
-BEST = float(reciprocal_ranks(FRESH.features[:, 1].astype(np.float64), FRESH.labels, FRESH.sizes, PER_QUERY).mean())
+BEST = float(
+    reciprocal_ranks(FRESH.features[:, 1].astype(np.float64), FRESH.labels, FRESH.group_sizes, PER_QUERY).mean()
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +41,12 @@ def address(loopback: Loopback) -> str:
     return loopback.address
 
 
-def fitted(kind: str, valid: Rows | None, rounds: int = 30, **told: Any) -> Ranker:
+def fitted(kind: str, valid: RankingDataset | None, rounds: int = 30, **told: Any) -> Ranker:
     return fit(kind, SETTINGS[kind], TRAIN, valid, rounds, 15, 5, **told)
 
 
 def measure(ranker: Ranker) -> np.ndarray:
-    return reciprocal_ranks(predict(ranker, FRESH.features), FRESH.labels, FRESH.sizes, PER_QUERY)
+    return reciprocal_ranks(predict(ranker, FRESH.features), FRESH.labels, FRESH.group_sizes, PER_QUERY)
 
 
 def assert_as_good(away: Ranker, here: Ranker) -> None:
@@ -147,12 +149,12 @@ def test_two_runs_take_turns_on_the_workers(address: str) -> None:
 def test_queries_are_dealt_whole_and_in_turn() -> None:
     sizes = np.array([3, 1, 2, 4, 2], np.int32)
     features = np.arange(12, dtype=np.float32)[:, None]
-    rows = Rows(("place",), features, np.zeros(12, np.float32), sizes)
+    rows = RankingDataset(("place",), features, np.zeros(12, np.float32), sizes)
     first, second = deal(rows, 2)
     assert first.features.ravel().tolist() == [0, 1, 2, 4, 5, 10, 11]
-    assert first.sizes.tolist() == [3, 2, 2]
+    assert first.group_sizes.tolist() == [3, 2, 2]
     assert second.features.ravel().tolist() == [3, 6, 7, 8, 9]
-    assert second.sizes.tolist() == [1, 4]
+    assert second.group_sizes.tolist() == [1, 4]
     assert number_queries(first).tolist() == [0, 0, 0, 1, 1, 2, 2]
 
 
@@ -172,10 +174,10 @@ def test_a_fit_has_the_same_key_on_a_cluster_and_reaches_none_of_its_code(addres
 
 def test_outside_of_the_block_fits_are_made_here_again(address: str) -> None:
     with connect.use(None):
-        assert elsewhere.get() is None
+        assert remote_fitter.get() is None
     with connect.use(address):
-        assert elsewhere.get() is not None
-    assert elsewhere.get() is None
+        assert remote_fitter.get() is not None
+    assert remote_fitter.get() is None
 
 
 # --- what may be wrong with a cluster ---
@@ -237,5 +239,5 @@ def test_a_lost_worker_or_scheduler_is_one_sentence(tmp_path: Path, monkeypatch:
 
 
 def client() -> Any:
-    away: Any = elsewhere.get()
+    away: Any = remote_fitter.get()
     return away.__self__._client

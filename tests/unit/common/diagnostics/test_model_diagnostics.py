@@ -6,28 +6,28 @@ from numpy.typing import NDArray
 
 from common.diagnostics.model_diagnostics import calibrate, curves, importance, permute, sample_queries, share_gains
 from common.metrics import reciprocal_ranks
-from common.ranking.gbdt import Matrix, Ranker, Rows
+from common.ranking.gbdt import Matrix, Ranker, RankingDataset
 
 NAMES = ("planted", "noise", "of_query")
 QUERIES, PER_QUERY = 60, 8
 
 
-def plant() -> Rows:
+def plant() -> RankingDataset:
     """The positive is the row with the highest ``planted``; ``of_query`` is the same in all rows of a query."""
     rng = np.random.default_rng(3)
     features = rng.normal(size=(QUERIES * PER_QUERY, 3)).astype(np.float32)
     features[:, 2] = np.repeat(rng.normal(size=QUERIES), PER_QUERY)
     labels = np.zeros((QUERIES, PER_QUERY), np.float32)
     labels[np.arange(QUERIES), features[:, 0].reshape(QUERIES, PER_QUERY).argmax(axis=1)] = 1
-    return Rows(NAMES, features, labels.ravel(), np.full(QUERIES, PER_QUERY, np.int32))
+    return RankingDataset(NAMES, features, labels.ravel(), np.full(QUERIES, PER_QUERY, np.int32))
 
 
 def score(features: Matrix) -> NDArray[np.float64]:
     return (features[:, 0] + 5 * features[:, 2]).astype(np.float64)
 
 
-def metric(scores: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
-    return reciprocal_ranks(scores, rows.labels, rows.sizes, 5)
+def metric(scores: NDArray[np.float64], rows: RankingDataset) -> NDArray[np.float64]:
+    return reciprocal_ranks(scores, rows.labels, rows.group_sizes, 5)
 
 
 def ranker(kind: str, gain: dict[str, float], curve: tuple[float, ...] = (), rounds: int = 1) -> Ranker:
@@ -114,12 +114,12 @@ def test_importance_without_a_score_is_gain_alone() -> None:
 def test_sampled_queries_are_whole_and_in_their_order() -> None:
     sizes = np.array([2, 3, 1, 4, 2, 5], np.int32)
     number = np.repeat(np.arange(6), sizes).astype(np.float32)
-    rows = Rows(("query",), number[:, None], number % 2, sizes)
+    rows = RankingDataset(("query",), number[:, None], number % 2, sizes)
     drawn = sample_queries(rows, 3, 100, seed=1)
     kept = np.unique(drawn.features)
     assert len(kept) == 3
     assert (drawn.features[:, 0] == np.repeat(kept, sizes[kept.astype(int)])).all()
-    assert (drawn.sizes == sizes[kept.astype(int)]).all()
+    assert (drawn.group_sizes == sizes[kept.astype(int)]).all()
     assert (drawn.labels == drawn.features[:, 0] % 2).all()
     again = sample_queries(drawn, 3, 100, seed=1)
     assert again is drawn
@@ -127,8 +127,8 @@ def test_sampled_queries_are_whole_and_in_their_order() -> None:
 
 def test_sampled_queries_stop_before_too_many_rows_but_one_stays() -> None:
     rows = plant()
-    assert len(sample_queries(rows, 50, PER_QUERY * 7 + 3, seed=0).sizes) == 7
-    assert len(sample_queries(rows, 50, 2, seed=0).sizes) == 1
+    assert len(sample_queries(rows, 50, PER_QUERY * 7 + 3, seed=0).group_sizes) == 7
+    assert len(sample_queries(rows, 50, 2, seed=0).group_sizes) == 1
 
 
 # --- calibration ---

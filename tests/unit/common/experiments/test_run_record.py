@@ -35,7 +35,7 @@ class Files:
     absent: Path | None = None
 
 
-def read(run: Run, at: Path, files: Files, told: run_record.Told) -> run_record.Row:
+def read(run: Run, at: Path, files: Files, told: run_record.RunRecord) -> run_record.Row:
     moment = datetime.datetime(2026, 1, 2, 3, 4, 5)
     return run_record.write_record(
         run, run_record.Origin("news", at, files, True, Settings(), ["seed=3"], False, moment), told, 9.0
@@ -49,7 +49,7 @@ def files(tmp_path: Path) -> Files:
     return Files(tmp_path / "a.csv", (tmp_path / "b.csv",))
 
 
-def tell(**changed: object) -> run_record.Told:
+def make_record(**changed: object) -> run_record.RunRecord:
     told: dict[str, object] = {
         "metric": "MRR@5",
         "queries": QUERIES,
@@ -61,7 +61,7 @@ def tell(**changed: object) -> run_record.Told:
         "submissions": [Checked(Path("s.csv"), 7, ())],
         "summary": {"own": 1},
     }
-    return run_record.Told(**(told | changed))  # type: ignore[arg-type]
+    return run_record.RunRecord(**(told | changed))  # type: ignore[arg-type]
 
 
 def test_scores_by_fold_and_slice_are_those_worked_out_by_hand() -> None:
@@ -82,7 +82,7 @@ def test_scores_by_fold_and_slice_are_those_worked_out_by_hand() -> None:
 def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, files: Files) -> None:
     run = Run(tmp_path / "run-1", tmp_path / "cache", quiet=True)
     run.step(len, "abc", name="count")
-    written = read(run, tmp_path, files, tell())
+    written = read(run, tmp_path, files, make_record())
     assert written == run_record.read_record(tmp_path / "run-1" / "run.json")
     assert (written["name"], written["run"], written["started"]) == ("news", "run-1", "2026-01-02T03:04:05")
     assert (written["config"], written["overrides"], written["tuned"]) == ({"seed": 3}, ["seed=3"], False)
@@ -99,7 +99,7 @@ def test_the_digest_follows_content_and_name_but_not_the_folder(tmp_path: Path, 
     run = Run(tmp_path / "run-1", tmp_path / "cache", quiet=True)
 
     def digest(at: Files) -> str:
-        found: str = read(run, tmp_path, at, tell())["data"]["digest"]
+        found: str = read(run, tmp_path, at, make_record())["data"]["digest"]
         return found
 
     first = digest(files)
@@ -126,7 +126,7 @@ def test_what_is_no_record_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_findings_of_every_reader_come_under_the_same_names() -> None:
-    assert run_record.tell_notes(
+    assert run_record.list_notes(
         [
             {"file": "a", "column": "c", "rule": "r", "rows": 1},
             {"file": "a", "what": "w", "count": 2, "first": "f"},

@@ -9,21 +9,21 @@ from scipy.optimize import minimize
 
 from common.errors import UserError
 from common.ranking.conditional_logit import CLIP, Logit, fit_logit
-from common.ranking.dataset import Rows
+from common.ranking.dataset import RankingDataset
 
 Array = NDArray[np.float64]
 
 
-def choose(features: Array, utilities: Array, sizes: NDArray[np.int32], seed: int) -> Rows:
+def choose(features: Array, utilities: Array, sizes: NDArray[np.int32], seed: int) -> RankingDataset:
     """One row of each query chosen as a softmax of the utilities would."""
     noisy = utilities + np.random.default_rng(seed).gumbel(size=len(utilities))
     starts = np.cumsum(sizes) - sizes
     labels = (noisy == np.repeat(np.maximum.reduceat(noisy, starts), sizes)).astype(np.float32)
     names = tuple(f"x{column}" for column in range(features.shape[1]))
-    return Rows(names, features.astype(np.float32), labels, sizes)
+    return RankingDataset(names, features.astype(np.float32), labels, sizes)
 
 
-def plant(queries: int, weights: list[float], seed: int) -> Rows:
+def plant(queries: int, weights: list[float], seed: int) -> RankingDataset:
     rng = np.random.default_rng(seed)
     sizes = rng.integers(2, 15, queries).astype(np.int32)
     features = rng.normal(size=(sizes.sum(), len(weights))) * [10.0**place for place in range(len(weights))] + 3
@@ -47,7 +47,9 @@ def test_planted_weights_are_recovered_whatever_the_unit() -> None:
 def test_two_rows_and_one_mark_have_a_closed_form() -> None:
     """Seven of ten queries choose the marked row: its log odds are log(7 / 3)."""
     labels = np.array([[1, 0]] * 7 + [[0, 1]] * 3, np.float32).ravel()
-    rows = Rows(("mark",), np.tile(np.array([[1], [0]], np.float32), (10, 1)), labels, np.full(10, 2, np.int32))
+    rows = RankingDataset(
+        ("mark",), np.tile(np.array([[1], [0]], np.float32), (10, 1)), labels, np.full(10, 2, np.int32)
+    )
     marked, plain = fit_logit(rows, None, 0.0).predict(np.array([[1], [0]], np.float32))
     assert marked - plain == pytest.approx(np.log(7 / 3), abs=1e-4)
 
@@ -60,12 +62,12 @@ def test_weights_and_loss_agree_with_another_optimiser(l2: float) -> None:
 
     def loss(weights: Array) -> float:
         total, start = 0.0, 0
-        for size in rows.sizes:
+        for size in rows.group_sizes:
             query = slice(start, start + size)
             utility = columns[query] @ weights
             total += np.log(np.exp(utility).sum()) - utility[rows.labels[query] > 0][0]
             start += size
-        return float(total / len(rows.sizes) + l2 / 2 * weights @ weights)
+        return float(total / len(rows.group_sizes) + l2 / 2 * weights @ weights)
 
     found = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-10, "maxiter": 999})
     np.testing.assert_allclose(model.weights, found.x, atol=1e-3)
@@ -95,8 +97,8 @@ def test_a_heavier_penalty_gives_smaller_weights() -> None:
 
 def test_the_penalty_does_not_depend_on_the_number_of_queries() -> None:
     rows = plant(100, [1.0], 12)
-    features, labels, sizes = np.tile(rows.features, (3, 1)), np.tile(rows.labels, 3), np.tile(rows.sizes, 3)
-    thrice = fit_logit(Rows(rows.names, features, labels, sizes), None, 0.2)
+    features, labels, sizes = np.tile(rows.features, (3, 1)), np.tile(rows.labels, 3), np.tile(rows.group_sizes, 3)
+    thrice = fit_logit(RankingDataset(rows.names, features, labels, sizes), None, 0.2)
     np.testing.assert_allclose(thrice.weights, fit_logit(rows, None, 0.2).weights, atol=1e-4)
 
 
@@ -105,9 +107,9 @@ def test_the_penalty_does_not_depend_on_the_number_of_queries() -> None:
 
 def test_a_constant_per_query_is_dropped_and_changes_nothing() -> None:
     rows = plant(100, [1.0, -1.0], 13)
-    level = np.repeat(np.random.default_rng(0).normal(size=100), rows.sizes)[:, None].astype(np.float32)
-    level[: rows.sizes[0]] = np.nan  # missing for a whole query: its indicator is constant too
-    more = Rows(("level", *rows.names), np.hstack([level, rows.features]), rows.labels, rows.sizes)
+    level = np.repeat(np.random.default_rng(0).normal(size=100), rows.group_sizes)[:, None].astype(np.float32)
+    level[: rows.group_sizes[0]] = np.nan  # missing for a whole query: its indicator is constant too
+    more = RankingDataset(("level", *rows.names), np.hstack([level, rows.features]), rows.labels, rows.group_sizes)
     model, plain = fit_logit(more, None, 1e-3), fit_logit(rows, None, 1e-3)
     assert model.valued.tolist() == [1, 2]
     assert model.flagged.tolist() == []
@@ -119,7 +121,7 @@ def test_a_constant_per_query_is_dropped_and_changes_nothing() -> None:
 def test_a_column_of_one_value_is_dropped() -> None:
     rows = plant(60, [1.0], 16)
     flat = np.hstack([np.full_like(rows.features, 7), rows.features, np.full_like(rows.features, np.nan)])
-    model = fit_logit(Rows(("flat", "x", "none"), flat, rows.labels, rows.sizes), None, 0.1)
+    model = fit_logit(RankingDataset(("flat", "x", "none"), flat, rows.labels, rows.group_sizes), None, 0.1)
     assert (model.valued.tolist(), model.flagged.tolist()) == ([1], [])
     np.testing.assert_array_equal(model.predict(flat), fit_logit(rows, None, 0.1).predict(rows.features))
 
@@ -131,18 +133,18 @@ def test_a_column_that_varies_in_one_query_only_stays() -> None:
     features[1024:, 1] = 1
     labels = np.zeros(2048, np.float32)
     labels[[0, 1023, 1025]] = 1
-    rows = Rows(("a", "b"), features, labels, np.array([1023, 2, 1023], np.int32))
+    rows = RankingDataset(("a", "b"), features, labels, np.array([1023, 2, 1023], np.int32))
     assert fit_logit(rows, None, 0.1).valued.tolist() == [0, 1]
-    apart = replace(rows, sizes=np.array([1024, 1, 1023], np.int32))
+    apart = replace(rows, group_sizes=np.array([1024, 1, 1023], np.int32))
     assert fit_logit(apart, None, 0.1).valued.tolist() == [0]
 
 
 def test_queries_without_a_positive_change_nothing() -> None:
     rows = plant(60, [1.0, 0.5], 14)
     answered = np.arange(60) % 3 > 0
-    kept = np.repeat(answered, rows.sizes)
+    kept = np.repeat(answered, rows.group_sizes)
     labels = np.where(kept, rows.labels, 0).astype(np.float32)
-    part = Rows(rows.names, rows.features[kept], rows.labels[kept], rows.sizes[answered])
+    part = RankingDataset(rows.names, rows.features[kept], rows.labels[kept], rows.group_sizes[answered])
     model, alone = fit_logit(replace(rows, labels=labels), None, 0.0), fit_logit(part, None, 0.0)
     np.testing.assert_allclose(raw_weights(model), raw_weights(alone), rtol=2e-3)
 
@@ -150,17 +152,17 @@ def test_queries_without_a_positive_change_nothing() -> None:
 def test_nothing_to_learn_gives_even_utilities() -> None:
     level = np.repeat([1.0, 2.0], 3)[:, None].astype(np.float32)
     labels, sizes = np.array([1, 0, 0, 0, 1, 0], np.float32), np.array([3, 3], np.int32)
-    model = fit_logit(Rows(("level",), level, labels, sizes), None, 0.1)
+    model = fit_logit(RankingDataset(("level",), level, labels, sizes), None, 0.1)
     assert model.predict(level).tolist() == [0] * 6
     assert model.rounds == 1
-    varied = Rows(("x",), np.arange(6, dtype=np.float32)[:, None], np.zeros(6, np.float32), sizes)
+    varied = RankingDataset(("x",), np.arange(6, dtype=np.float32)[:, None], np.zeros(6, np.float32), sizes)
     assert not fit_logit(varied, None, 0.1).weights.any()
 
 
 # --- missing and extreme values ---
 
 
-def with_holes(seed: int) -> Rows:
+def with_holes(seed: int) -> RankingDataset:
     """Where x is missing the row is chosen far more often than an average x would be; y is never missing."""
     rng = np.random.default_rng(seed)
     sizes = np.full(1500, 6, np.int32)
@@ -222,9 +224,9 @@ def test_validation_ends_the_fit_where_its_likelihood_is_best() -> None:
     assert likelihood(early, valid) > likelihood(late, valid) + 0.05
 
 
-def likelihood(model: Logit, rows: Rows) -> float:
-    utilities = np.split(model.predict(rows.features), np.cumsum(rows.sizes)[:-1])
-    labels = np.split(rows.labels, np.cumsum(rows.sizes)[:-1])
+def likelihood(model: Logit, rows: RankingDataset) -> float:
+    utilities = np.split(model.predict(rows.features), np.cumsum(rows.group_sizes)[:-1])
+    labels = np.split(rows.labels, np.cumsum(rows.group_sizes)[:-1])
     return float(np.mean([u[y > 0][0] - np.log(np.exp(u).sum()) for u, y in zip(utilities, labels, strict=True)]))
 
 

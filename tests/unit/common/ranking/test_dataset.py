@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.ranking.dataset import Rows, find_columns, join_rows, take_blocks, to_matrix
+from common.ranking.dataset import RankingDataset, find_columns, join_rows, take_blocks, to_matrix
 
 NUMBERS = [pl.Float32, pl.Float64, pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32]
 
@@ -54,9 +54,9 @@ def test_every_refused_column_is_named_at_once() -> None:
 # --- blocks ---
 
 
-def rows_of(*names: str, height: int = 4) -> Rows:
+def rows_of(*names: str, height: int = 4) -> RankingDataset:
     matrix = np.arange(height * len(names), dtype=np.float32).reshape(height, len(names))
-    return Rows(names, matrix, np.zeros(height, np.float32), np.array([height], np.int32))
+    return RankingDataset(names, matrix, np.zeros(height, np.float32), np.array([height], np.int32))
 
 
 def test_a_block_is_told_by_the_whole_first_word() -> None:
@@ -70,15 +70,15 @@ def test_the_rows_of_some_blocks() -> None:
     few = take_blocks(rows, ["option"])
     assert few.names == ("option_a", "option_b")
     assert few.features.tolist() == rows.features[:, [0, 2]].tolist()
-    assert (few.labels is rows.labels, few.sizes is rows.sizes) == (True, True)
+    assert (few.labels is rows.labels, few.group_sizes is rows.group_sizes) == (True, True)
     assert take_blocks(rows, ["pair", "option"]) is rows
 
 
 def test_rows_one_after_the_other() -> None:
     first, second = rows_of("a", height=2), rows_of("a", height=3)
-    both = join_rows([first, Rows(("a",), second.features + 50, second.labels + 1, second.sizes)])
+    both = join_rows([first, RankingDataset(("a",), second.features + 50, second.labels + 1, second.group_sizes)])
     assert both.features[:, 0].tolist() == [0, 1, 50, 51, 52]
     assert both.labels.tolist() == [0, 0, 1, 1, 1]
-    assert both.sizes.tolist() == [2, 3]
+    assert both.group_sizes.tolist() == [2, 3]
     assert both.names == ("a",)
     assert join_rows([first]) is first

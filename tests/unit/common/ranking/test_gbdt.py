@@ -11,7 +11,7 @@ import pytest
 from common.errors import UserError
 from common.metrics import reciprocal_ranks
 from common.ranking import gbdt
-from common.ranking.gbdt import Matrix, Ranker, Rows, fit, predict, score_rows
+from common.ranking.gbdt import Matrix, Ranker, RankingDataset, fit, predict, score_rows
 from common.ranking.listwise_softmax import log_likelihoods
 
 NAMES = ("noise_a", "planted", "noise_b", "holes")
@@ -49,7 +49,7 @@ KINDS = list(SETTINGS)
 # --- fit and predict ---
 
 
-def plant(queries: int, seed: int) -> Rows:
+def plant(queries: int, seed: int) -> RankingDataset:
     """One positive a query: mostly the row with the highest ``planted``; ``holes`` is half missing and says nothing."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(queries * PER_QUERY, len(NAMES))).astype(np.float32)
@@ -57,11 +57,11 @@ def plant(queries: int, seed: int) -> Rows:
     labels = np.zeros((queries, PER_QUERY), np.float32)
     labels[np.arange(queries), pull.argmax(axis=1)] = 1
     features[rng.random(len(features)) < 0.5, 3] = np.nan
-    return Rows(NAMES, features, labels.ravel(), np.full(queries, PER_QUERY, np.int32))
+    return RankingDataset(NAMES, features, labels.ravel(), np.full(queries, PER_QUERY, np.int32))
 
 
-def mrr(scores: np.ndarray, rows: Rows) -> float:
-    return float(reciprocal_ranks(scores, rows.labels, rows.sizes, PER_QUERY).mean())
+def mrr(scores: np.ndarray, rows: RankingDataset) -> float:
+    return float(reciprocal_ranks(scores, rows.labels, rows.group_sizes, PER_QUERY).mean())
 
 
 TRAIN, VALID, FRESH = plant(300, 1), plant(100, 2), plant(200, 3)
@@ -69,7 +69,7 @@ BEST = mrr(FRESH.features[:, 1].astype(np.float64), FRESH)
 CHANCE = float(np.mean(1 / np.arange(1, PER_QUERY + 1)))
 
 
-def fitted(kind: str, valid: Rows | None, rounds: int, patience: int = 8, seed: int = 5) -> Ranker:
+def fitted(kind: str, valid: RankingDataset | None, rounds: int, patience: int = 8, seed: int = 5) -> Ranker:
     return fit(kind, SETTINGS[kind], TRAIN, valid, rounds, patience, seed)
 
 
@@ -105,7 +105,7 @@ def test_a_fit_stops_where_validation_no_longer_rises(kind: str, early: dict[str
 @pytest.mark.parametrize("kind", BOOSTED)
 def test_the_first_round_that_is_best_is_round_one(kind: str) -> None:
     """A single feature that is the label: one tree orders every query, and no later one can do better."""
-    rows = Rows(("told",), TRAIN.labels[:, None], TRAIN.labels, TRAIN.sizes)
+    rows = RankingDataset(("told",), TRAIN.labels[:, None], TRAIN.labels, TRAIN.group_sizes)
     ranker = fit(kind, SETTINGS[kind], rows, rows, 40, 10, 1)
     assert ranker.rounds == 1
     assert count_trees(ranker) == 1
@@ -122,11 +122,14 @@ def test_patience_looks_beyond_a_dip(kind: str) -> None:
 def test_xgboost_stops_at_the_round_of_the_best_mrr_at_5() -> None:
     """Labels that the model knows nothing of: MRR@5 is best at another round than NDCG@5 or MRR at another depth."""
     given = plant(60, 25)
-    noise = Rows(NAMES, given.features, np.roll(given.labels.reshape(60, PER_QUERY), 1, axis=1).ravel(), given.sizes)
+    noise = RankingDataset(
+        NAMES, given.features, np.roll(given.labels.reshape(60, PER_QUERY), 1, axis=1).ravel(), given.group_sizes
+    )
     longest = fitted("xgboost", None, 40).model
     scores = [predict(Ranker("xgboost", longest[:rounds], rounds, {}), noise.features) for rounds in range(1, 41)]
     best = {
-        depth: 1 + int(np.argmax([reciprocal_ranks(each, noise.labels, noise.sizes, depth).mean() for each in scores]))
+        depth: 1
+        + int(np.argmax([reciprocal_ranks(each, noise.labels, noise.group_sizes, depth).mean() for each in scores]))
         for depth in (1, 5, PER_QUERY)
     }
     assert len(set(best.values())) == 3
@@ -186,7 +189,9 @@ def test_queries_of_unequal_sizes_are_kept_apart(kind: str) -> None:
     planted = rng.random(len(query)).astype(np.float32)
     best = np.maximum.reduceat(planted, np.concatenate([[0], np.cumsum(sizes)[:-1]]))
     labels = (planted == best[query]).astype(np.float32)
-    rows = Rows(("planted", "size"), np.column_stack([planted, sizes[query]]).astype(np.float32), labels, sizes)
+    rows = RankingDataset(
+        ("planted", "size"), np.column_stack([planted, sizes[query]]).astype(np.float32), labels, sizes
+    )
     ranker = fit(kind, SETTINGS[kind], rows, None, 20, 0, 1)
     assert reciprocal_ranks(predict(ranker, rows.features), labels, sizes, 5).mean() > 0.8
     share = ranker.gain["size"] / ranker.gain["planted"]
@@ -243,7 +248,7 @@ def test_softmax_starts_with_the_gradients_of_even_probabilities(kind: str) -> N
     """One split in two leaves at a rate of 1: each leaf's value is -sum(p - y) / sum(p (1 - p)) with p = 1 / 4."""
     features = np.array([1, 0, 0, 0, 1, 1, 0, 0] * 10, np.float32)[:, None]
     labels = np.array([1, 0, 0, 0, 1, 0, 0, 0] * 10, np.float32)
-    rows = Rows(("x",), features, labels, np.full(20, 4, np.int32))
+    rows = RankingDataset(("x",), features, labels, np.full(20, 4, np.int32))
     ranker = fit(kind, SPLIT_ONCE[kind] | {"learning_rate": 1.0}, rows, None, 1, 0, 1)
     chosen, other = predict(ranker, np.array([[1], [0]], np.float32))
     assert chosen == pytest.approx((20 - 30 / 4) / (30 * 3 / 16))
@@ -253,8 +258,8 @@ def test_softmax_starts_with_the_gradients_of_even_probabilities(kind: str) -> N
 @pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost_softmax", "logit"])
 def test_queries_without_a_positive_teach_nothing(kind: str) -> None:
     """In half of the queries ``noise_a`` is shifted, and nothing chosen: no score may depend on it for that."""
-    silent = np.arange(len(TRAIN.sizes)) % 2 == 0
-    rows = np.repeat(silent, TRAIN.sizes)
+    silent = np.arange(len(TRAIN.group_sizes)) % 2 == 0
+    rows = np.repeat(silent, TRAIN.group_sizes)
     features, labels = TRAIN.features.copy(), np.where(rows, 0, TRAIN.labels).astype(np.float32)
     features[rows, 0] = features[rows, 1]
     features[rows, 1] *= -1
@@ -271,7 +276,9 @@ def test_queries_without_a_positive_teach_nothing(kind: str) -> None:
 def test_the_stop_is_judged_at_the_cutoff(kind: str) -> None:
     """Labels that the model knows nothing of, so that the best round depends on the cutoff."""
     given = plant(60, 27)
-    noise = Rows(NAMES, given.features, np.roll(given.labels.reshape(60, PER_QUERY), 1, axis=1).ravel(), given.sizes)
+    noise = RankingDataset(
+        NAMES, given.features, np.roll(given.labels.reshape(60, PER_QUERY), 1, axis=1).ravel(), given.group_sizes
+    )
     longest = fitted(kind, None, 40)
     scores = [predict_early(longest, noise.features, rounds) for rounds in range(1, 41)]
     stopped = {}
@@ -295,7 +302,7 @@ def test_a_softmax_is_stopped_by_its_likelihood_where_that_is_asked_for(kind: st
     held = replace(given, labels=labels.ravel())
     longest = fitted(kind, None, 60)
     judged = [
-        float(log_likelihoods(predict_early(longest, held.features, rounds), held.labels, held.sizes).mean())
+        float(log_likelihoods(predict_early(longest, held.features, rounds), held.labels, held.group_sizes).mean())
         for rounds in range(1, 61)
     ]
     told: dict[str, Any] = {"patience": 60, "seed": 5}
@@ -329,11 +336,11 @@ def predict_early(ranker: Ranker, features: Matrix, rounds: int) -> np.ndarray:
     return np.asarray(ranker.model.predict(features, raw_score=True, num_iteration=rounds))
 
 
-def judge(kind: str, scores: np.ndarray, rows: Rows, k: int) -> float:
+def judge(kind: str, scores: np.ndarray, rows: RankingDataset, k: int) -> float:
     """MRR@k, or NDCG@k, which is 1 / log2(rank + 1) for a single positive; LightGBM breaks ties by the row's place."""
     if kind.startswith("lightgbm"):
         scores = scores - 1e-9 * np.arange(len(scores))
-    found = reciprocal_ranks(scores, rows.labels, rows.sizes, k)
+    found = reciprocal_ranks(scores, rows.labels, rows.group_sizes, k)
     if not kind.startswith("xgboost"):
         found = np.where(found > 0, 1 / np.log2(1 / np.maximum(found, 1e-9) + 1), 0)
     return float(found.mean())
@@ -360,7 +367,9 @@ def test_a_ranker_gets_the_features_that_it_was_fitted_on_in_its_order(monkeypat
 
 
 def test_each_ranker_scores_in_its_own_column(early: dict[str, Ranker]) -> None:
-    few = fit("logit", {}, Rows(NAMES[:2], TRAIN.features[:, :2], TRAIN.labels, TRAIN.sizes), None, 9, 0, 1)
+    few = fit(
+        "logit", {}, RankingDataset(NAMES[:2], TRAIN.features[:, :2], TRAIN.labels, TRAIN.group_sizes), None, 9, 0, 1
+    )
     found = score_rows(NAMES, FRESH.features, [early["xgboost_softmax"], few])
     np.testing.assert_array_equal(found[:, 0], predict(early["xgboost_softmax"], FRESH.features))
     np.testing.assert_array_equal(found[:, 1], predict(few, FRESH.features[:, :2]))
@@ -380,11 +389,11 @@ def test_the_curve_is_what_the_early_stop_watched_and_is_highest_at_the_rounds(
 ) -> None:
     rng = np.random.default_rng(0)
 
-    def draw(queries: int) -> Rows:
+    def draw(queries: int) -> RankingDataset:
         features = rng.normal(size=(queries * 8, 4)).astype(np.float32)
         worth = (2 * features[:, 0] + rng.gumbel(size=queries * 8)).reshape(queries, 8)
         labels = (worth == worth.max(axis=1, keepdims=True)).astype(np.float32).ravel()
-        return Rows(("a", "b", "c", "d"), features, labels, np.full(queries, 8, np.int32))
+        return RankingDataset(("a", "b", "c", "d"), features, labels, np.full(queries, 8, np.int32))
 
     train, valid = draw(120), draw(60)
     stopped = fit(kind, parameters, train, valid, 25, 6, 0)

@@ -13,7 +13,7 @@ from common.ranking.listwise_softmax import (
     lightgbm_likelihood,
     lightgbm_softmax,
     log_likelihoods,
-    slopes,
+    softmax_gradients,
     softmax_within,
 )
 
@@ -51,7 +51,9 @@ def test_a_constant_per_query_changes_nothing() -> None:
     moved = SCORES + np.repeat([100.0, -7.0, 0.5, 3.0], SIZES)
     np.testing.assert_allclose(softmax_within(moved, SIZES), softmax_within(SCORES, SIZES))
     np.testing.assert_allclose(log_likelihoods(moved, LABELS, SIZES), log_likelihoods(SCORES, LABELS, SIZES))
-    np.testing.assert_allclose(slopes(moved, LABELS, SIZES), slopes(SCORES, LABELS, SIZES), atol=1e-12)
+    np.testing.assert_allclose(
+        softmax_gradients(moved, LABELS, SIZES), softmax_gradients(SCORES, LABELS, SIZES), atol=1e-12
+    )
 
 
 def test_the_likelihood_is_that_of_the_positive() -> None:
@@ -78,7 +80,7 @@ def differentiate(labels: NDArray[np.float32], row: int, step: float) -> tuple[f
 
 @pytest.mark.parametrize("row", range(8))
 def test_slopes_are_the_losss_derivatives(row: int) -> None:
-    first, second = slopes(SCORES, LABELS, SIZES)
+    first, second = softmax_gradients(SCORES, LABELS, SIZES)
     assert (first[row], second[row]) == pytest.approx(differentiate(LABELS, row, 1e-4), abs=1e-6)
 
 
@@ -86,26 +88,26 @@ def test_slopes_are_the_losss_derivatives(row: int) -> None:
 def test_two_positives_count_as_two_choices(row: int) -> None:
     labels = LABELS.copy()
     labels[4] = 1
-    first, second = slopes(SCORES, labels, SIZES)
+    first, second = softmax_gradients(SCORES, labels, SIZES)
     assert (first[row], second[row]) == pytest.approx(differentiate(labels, row, 1e-4), abs=1e-6)
 
 
 def test_a_query_without_a_positive_pulls_nowhere_and_weighs_nothing() -> None:
-    first, second = slopes(SCORES, LABELS, SIZES)
+    first, second = softmax_gradients(SCORES, LABELS, SIZES)
     assert first[8:].tolist() == [0, 0]
     assert second[8:].tolist() == [TINY, TINY]
     assert second[:3].min() > 0.01
 
 
 def test_a_certain_choice_keeps_a_second_derivative_above_zero() -> None:
-    first, second = slopes(np.array([1e4, 0.0]), np.array([1, 0], np.float32), np.array([2], np.int32))
+    first, second = softmax_gradients(np.array([1e4, 0.0]), np.array([1, 0], np.float32), np.array([2], np.int32))
     assert first.tolist() == [0, 0]
     assert second.tolist() == [TINY, TINY]
 
 
 def test_lightgbm_is_given_the_slopes_of_its_own_groups() -> None:
     data = SimpleNamespace(get_label=lambda: LABELS, get_group=lambda: SIZES)
-    np.testing.assert_array_equal(lightgbm_softmax(SCORES, data), slopes(SCORES, LABELS, SIZES))
+    np.testing.assert_array_equal(lightgbm_softmax(SCORES, data), softmax_gradients(SCORES, LABELS, SIZES))
 
 
 def test_lightgbm_is_told_the_mean_likelihood_of_its_own_groups_and_that_more_is_better() -> None:

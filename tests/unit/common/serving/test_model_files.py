@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from common.ranking.gbdt import Ranker, Rows, fit, predict
+from common.ranking.gbdt import Ranker, RankingDataset, fit, predict
 from common.serving.model_files import find_family, read_models, score_models, write_models
 
 NAMES = ("planted", "noise", "holes")
@@ -21,13 +21,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def plant(queries: int, seed: int) -> Rows:
+def plant(queries: int, seed: int) -> RankingDataset:
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(queries * 8, 3)).astype(np.float32)
     labels = np.zeros((queries, 8), np.float32)
     labels[np.arange(queries), features[:, 0].reshape(queries, 8).argmax(axis=1)] = 1
     features[rng.random(len(features)) < 0.5, 2] = np.nan
-    return Rows(NAMES, features, labels.ravel(), np.full(queries, 8, np.int32))
+    return RankingDataset(NAMES, features, labels.ravel(), np.full(queries, 8, np.int32))
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from common.pipeline.run import Result, Run, StepRecord
-from common.ranking.dataset import Rows
+from common.ranking.dataset import RankingDataset
 from common.ranking.gbdt import Ranker
 from competitions.flight import pipeline
 from competitions.flight import split as splitting
@@ -111,7 +111,7 @@ def test_the_table_is_left_beside_the_run(climbed: tuple[list[dict[str, Any]], l
 
 def test_a_rule_adds_up_features_and_gives_ties_to_the_cheaper_option() -> None:
     features = np.array([[1.0, 2.0, 5.0], [2.0, 2.0, 1.0], [0.5, 3.0, 9.0], [0.1, np.nan, 9.0]], np.float32)
-    rows = Rows(("option_log_price", "a", "b"), features, np.zeros(4, np.float32), np.array([4], np.int32))
+    rows = RankingDataset(("option_log_price", "a", "b"), features, np.zeros(4, np.float32), np.array([4], np.int32))
     labelled = SimpleNamespace(valid=rows)
     shortest = score_plainly(labelled, {"a": -1.0}, 0)[:, 0]  # type: ignore[arg-type]
     assert np.argsort(-shortest).tolist() == [0, 1, 2, 3]

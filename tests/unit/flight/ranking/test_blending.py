@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from common.ranking.gbdt import Rows
+from common.ranking.gbdt import RankingDataset
 from common.ranking.size_bucket_blending import BucketBlend, apply_buckets
 from competitions.flight.features.option_attributes import mark_flights
 from competitions.flight.io.reader import Searches
@@ -111,7 +111,7 @@ def label(sizes: list[int], booked: list[int], flights: list[int]) -> Labelled:
     for size, place in zip(sizes, booked, strict=True):
         labels[start + place] = 1
         start += size
-    valid = Rows(("a",), np.zeros((len(labels), 1), np.float32), labels, np.array(sizes, np.int32))
+    valid = RankingDataset(("a",), np.zeros((len(labels), 1), np.float32), labels, np.array(sizes, np.int32))
     return Labelled(valid, valid, valid, np.array(flights, np.uint64))
 
 
@@ -155,7 +155,7 @@ def test_all_is_measured_in_order_the_baseline_the_models_the_blend_the_rerank(
 ) -> None:
     labelled, scores = crowded
     found = blending.measure_all(labelled, scores, ONE, 4.0)
-    sizes, labels = labelled.valid.sizes, labelled.valid.labels
+    sizes, labels = labelled.valid.group_sizes, labelled.valid.labels
     assert found[0] == measure(np.zeros(12), labels, sizes)
     assert found[1] == measure(scores[:, 1].copy(), labels, sizes)
     assert [rung["hit_rate@3"] for rung in found] == [0, 0, 0, 1]
@@ -184,5 +184,5 @@ def test_the_blend_is_found_on_the_models_and_on_sessions_of_more_than_ten_optio
     assert blend.queries == 30
     assert len(blend.temperatures) == 2
     assert blend.hit_rate == 1
-    mixed = apply_buckets(blend, scores[:, 1:], labelled.valid.sizes)
-    assert measure(mixed, labelled.valid.labels, labelled.valid.sizes)["hit_rate@3"] == 1
+    mixed = apply_buckets(blend, scores[:, 1:], labelled.valid.group_sizes)
+    assert measure(mixed, labelled.valid.labels, labelled.valid.group_sizes)["hit_rate@3"] == 1

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from common.ranking import gbdt
-from common.ranking.dataset import Rows
+from common.ranking.dataset import RankingDataset
 from common.ranking.gbdt import Ranker, score_rows, to_matrix
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build
@@ -103,7 +103,7 @@ def test_the_measure_is_that_of_a_plain_loop(seed: int) -> None:
 
 def test_every_column_is_measured_by_itself() -> None:
     scores, labels, sizes = ranked((12, 1), (12, 5))
-    rows = Rows(("a",), np.zeros((24, 1), np.float32), labels, sizes)
+    rows = RankingDataset(("a",), np.zeros((24, 1), np.float32), labels, sizes)
     labelled = Labelled(rows, rows, rows, np.zeros(24, np.uint64))
     found = ranking.measure_valid(labelled, np.column_stack([scores, -scores]))
     assert found == [ranking.measure(scores, labels, sizes), ranking.measure(-scores, labels, sizes)]
@@ -113,15 +113,17 @@ def test_every_column_is_measured_by_itself() -> None:
 # --- fits ---
 
 
-def rows_of(*names: str, height: int = 4) -> Rows:
+def rows_of(*names: str, height: int = 4) -> RankingDataset:
     matrix = np.arange(height * len(names), dtype=np.float32).reshape(height, len(names))
-    return Rows(names, matrix, np.zeros(height, np.float32), np.array([height], np.int32))
+    return RankingDataset(names, matrix, np.zeros(height, np.float32), np.array([height], np.int32))
 
 
 def test_a_fit_is_stopped_by_the_stop_rows_and_refitted_on_both_for_its_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Any, ...]] = []
 
-    def fit(kind: str, parameters: Any, train: Rows, valid: Rows | None, *limits: int, cutoff: int) -> Ranker:
+    def fit(
+        kind: str, parameters: Any, train: RankingDataset, valid: RankingDataset | None, *limits: int, cutoff: int
+    ) -> Ranker:
         asked.append((kind, parameters, train, valid, *limits, cutoff))
         return Ranker(kind, None, 17, {})
 
@@ -141,13 +143,15 @@ def test_a_fit_is_stopped_by_the_stop_rows_and_refitted_on_both_for_its_rounds(m
     assert (len(train.labels), len(valid.labels)) == (4, 2)
     kind, parameters, both, nobody, *rest = asked[1]
     assert (kind, parameters, both.names, nobody, rest) == ("logit", {"l2": 1.0}, names[1:], None, [17, 0, 6, 3])
-    assert both.sizes.tolist() == [4, 2]
+    assert both.group_sizes.tolist() == [4, 2]
 
 
 def test_without_patience_nothing_stops_a_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    held: list[Rows | None] = []
+    held: list[RankingDataset | None] = []
 
-    def fit(kind: str, parameters: Any, train: Rows, valid: Rows | None, *_: int, cutoff: int) -> Ranker:
+    def fit(
+        kind: str, parameters: Any, train: RankingDataset, valid: RankingDataset | None, *_: int, cutoff: int
+    ) -> Ranker:
         held.append(valid)
         return Ranker(kind, None, 1, {})
 

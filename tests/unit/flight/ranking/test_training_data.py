@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from common.errors import UserError
-from common.ranking.gbdt import Rows, to_matrix
+from common.ranking.gbdt import RankingDataset, to_matrix
 from competitions.flight.config import SampleSettings
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build
@@ -116,7 +116,7 @@ def test_the_others_are_drawn_evenly_and_anew_in_each_session() -> None:
 
 def test_a_share_of_every_feature_is_hidden_and_nothing_else() -> None:
     matrix = np.arange(8_000, dtype=np.float32).reshape(4_000, 2)
-    rows = Rows(("a", "b"), matrix.copy(), np.ones(4_000, np.float32), np.array([4_000], np.int32))
+    rows = RankingDataset(("a", "b"), matrix.copy(), np.ones(4_000, np.float32), np.array([4_000], np.int32))
     hidden = hide(rows, 0.3, np.random.default_rng(0))
     gone = np.isnan(hidden.features)
     assert np.abs(gone.mean(axis=0) - 0.3).max() < 0.03
@@ -126,8 +126,10 @@ def test_a_share_of_every_feature_is_hidden_and_nothing_else() -> None:
     assert not np.isnan(hide(rows_of(matrix), 0.0, np.random.default_rng(0)).features).any()
 
 
-def rows_of(matrix: NDArray[np.float32]) -> Rows:
-    return Rows(("a", "b"), matrix.copy(), np.ones(len(matrix), np.float32), np.array([len(matrix)], np.int32))
+def rows_of(matrix: NDArray[np.float32]) -> RankingDataset:
+    return RankingDataset(
+        ("a", "b"), matrix.copy(), np.ones(len(matrix), np.float32), np.array([len(matrix)], np.int32)
+    )
 
 
 # --- all of it ---
@@ -177,8 +179,8 @@ def test_with_room_for_all_every_row_stands_in_the_files_order(
         np.testing.assert_array_equal(rows.features, whole[chosen.to_numpy()])
         assert (rows.labels == labels[chosen.to_numpy()]).all()
         sizes = searches.options.filter(chosen).group_by("session", maintain_order=True).len()["len"]
-        assert rows.sizes.tolist() == sizes.to_list()
-        assert (rows.sizes.dtype, rows.labels.dtype) == (np.int32, np.float32)
+        assert rows.group_sizes.tolist() == sizes.to_list()
+        assert (rows.group_sizes.dtype, rows.labels.dtype) == (np.int32, np.float32)
         assert rows.names[0].startswith("option_")
         assert len(rows.names) == rows.features.shape[1]
     marks = mark_flights(searches.options).filter(pick(searches, split, "valid", 0))
@@ -190,12 +192,12 @@ def test_negatives_are_drawn_for_training_and_stopping_but_never_for_validation(
 ) -> None:
     few = gathered(searches, split, negatives=4)
     all_of_them = gathered(searches, split)
-    assert few.train.sizes.tolist() == np.minimum(all_of_them.train.sizes, 5).tolist()
-    assert few.stop.sizes.tolist() == [5] * len(all_of_them.stop.sizes)
+    assert few.train.group_sizes.tolist() == np.minimum(all_of_them.train.group_sizes, 5).tolist()
+    assert few.stop.group_sizes.tolist() == [5] * len(all_of_them.stop.group_sizes)
     np.testing.assert_array_equal(few.valid.features, all_of_them.valid.features)
     for rows in (few.train, few.stop, few.valid):
-        ends = np.cumsum(rows.sizes)
-        assert np.add.reduceat(rows.labels, ends - rows.sizes).tolist() == [1] * len(ends)
+        ends = np.cumsum(rows.group_sizes)
+        assert np.add.reduceat(rows.labels, ends - rows.group_sizes).tolist() == [1] * len(ends)
 
 
 def test_a_session_is_large_by_all_of_its_options_not_by_those_drawn() -> None:
@@ -203,8 +205,8 @@ def test_a_session_is_large_by_all_of_its_options_not_by_those_drawn() -> None:
     searches = make_searches(search(), *late)
     split = split_by_time(searches.sessions, START + 5 * DAY_MS, 7, "x")
     labelled = gathered(searches, split, negatives=2)
-    assert labelled.stop.sizes.tolist() == [3]
-    assert labelled.valid.sizes.tolist() == [10, 11]
+    assert labelled.stop.group_sizes.tolist() == [3]
+    assert labelled.valid.group_sizes.tolist() == [10, 11]
 
 
 def test_only_training_rows_lose_values(searches: Searches, split: Split) -> None:
@@ -217,8 +219,8 @@ def test_only_training_rows_lose_values(searches: Searches, split: Split) -> Non
 
 def test_the_row_cap_reaches_the_rows(searches: Searches, split: Split) -> None:
     few = gathered(searches, split, rows=30)
-    assert 0 < few.train.sizes.sum() < 30 + 16 < gathered(searches, split).train.sizes.sum()
-    assert few.valid.sizes.sum() == gathered(searches, split).valid.sizes.sum()
+    assert 0 < few.train.group_sizes.sum() < 30 + 16 < gathered(searches, split).train.group_sizes.sum()
+    assert few.valid.group_sizes.sum() == gathered(searches, split).valid.group_sizes.sum()
 
 
 def test_the_draw_follows_the_seed(searches: Searches, split: Split) -> None:

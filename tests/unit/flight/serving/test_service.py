@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from common.errors import UserError
-from common.ranking.gbdt import Ranker, Rows, fit, to_matrix
+from common.ranking.gbdt import Ranker, RankingDataset, fit, to_matrix
 from common.ranking.size_bucket_blending import BucketBlend
 from common.serving.benchmark import answer_all, ignore
 from competitions.flight import split
@@ -45,7 +45,7 @@ def tried() -> Tried:
     frame = build(test, 0, test.sessions.height, views.served, known, BLOCKS)
     labels = np.zeros(frame.height, np.float32)
     labels[test.sessions["first"].to_numpy()] = 1
-    rows = Rows(tuple(frame.columns), to_matrix(frame), labels, test.sessions["size"].to_numpy())
+    rows = RankingDataset(tuple(frame.columns), to_matrix(frame), labels, test.sessions["size"].to_numpy())
     told = {"num_leaves": 5, "min_data_in_leaf": 5, "num_threads": 1}
     kinds = {"lightgbm_lambdarank": told | {"objective": "lambdarank"}, "lightgbm_softmax": told, "logit": {"l2": 0.1}}
     return Tried(test, views, known, [fit(kind, told, rows, None, 12, 0, 0) for kind, told in kinds.items()])

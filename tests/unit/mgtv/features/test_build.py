@@ -198,7 +198,7 @@ def test_a_served_day_has_the_features_and_what_came_of_them(sources: Sources) -
     assert day.rows.labels.sum() >= day.queries > 3
     assert day.clicked.tolist() == outcome["clicked"].to_list()
     np.testing.assert_array_equal(day.rates, outcome["t"].cast(pl.Float64).fill_null(np.nan))
-    assert day.rows.sizes.tolist() == asked.sizes.to_list()
+    assert day.rows.group_sizes.tolist() == asked.group_sizes.to_list()
     assert day.scorable.all()
 
 
@@ -223,4 +223,4 @@ def test_the_test_is_served_like_a_day_without_an_outcome(sources: Sources) -> N
 def test_queries_without_a_row_are_counted(sources: Sources) -> None:
     silent = Asked(DAY, ASKED.queries, ASKED.rows.filter(pl.col("query") != 3))
     day = serve(sources, silent, None, SETTINGS, 0)
-    assert (day.queries, len(day.rows.sizes)) == (12, 11)
+    assert (day.queries, len(day.rows.group_sizes)) == (12, 11)

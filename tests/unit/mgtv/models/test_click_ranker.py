@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.ranking.gbdt import Ranker, Rows, predict, score_rows
+from common.ranking.gbdt import Ranker, RankingDataset, predict, score_rows
 from common.ranking.listwise_softmax import softmax_within
 from competitions.mgtv.config import MODELS
 from competitions.mgtv.models import click_ranker
@@ -60,8 +60,8 @@ DAYS = [draw_day(number) for number in (1, 2, 3, 4)]
 
 
 def hit_rate(day: Served, scores: Floats) -> float:
-    lists = np.split(scores, np.cumsum(day.rows.sizes)[:-1])
-    labels = np.split(day.rows.labels, np.cumsum(day.rows.sizes)[:-1])
+    lists = np.split(scores, np.cumsum(day.rows.group_sizes)[:-1])
+    labels = np.split(day.rows.labels, np.cumsum(day.rows.group_sizes)[:-1])
     return float(np.mean([own[told.argmax()] == own.max() for own, told in zip(lists, labels, strict=True)]))
 
 
@@ -87,7 +87,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """The arguments of every fit, which is not done."""
     told: list[tuple[Any, ...]] = []
 
-    def fit(kind: str, parameters: Any, train: Rows, valid: Rows | None, *limits: int, **named: Any) -> Ranker:
+    def fit(
+        kind: str, parameters: Any, train: RankingDataset, valid: RankingDataset | None, *limits: int, **named: Any
+    ) -> Ranker:
         told.append((kind, parameters, train, valid, limits, named))
         return Ranker(kind, None, 7, dict.fromkeys(train.names, 1.0))
 
@@ -101,9 +103,9 @@ def test_lists_of_one_are_no_training_rows(asked: list[tuple[Any, ...]]) -> None
     kind, parameters, train, valid, limits, named = asked[0]
     assert (kind, parameters, limits) == ("logit", {"l2": 1.0}, (40, 5, 8))
     assert named == {"cutoff": 5, "likelihood": True}
-    assert (train.sizes.tolist(), train.labels.tolist()) == ([2, 3, 2], [0, 1, 0, 0, 1, 1, 0])
+    assert (train.group_sizes.tolist(), train.labels.tolist()) == ([2, 3, 2], [0, 1, 0, 0, 1, 1, 0])
     assert train.features[:, 0].tolist() == [1, 2, 4, 5, 6, 1, 2]
-    assert (valid.sizes.tolist(), valid.features[:, 0].tolist()) == ([2], [0, 1])
+    assert (valid.group_sizes.tolist(), valid.features[:, 0].tolist()) == ([2], [0, 1])
 
 
 def test_a_model_is_given_its_blocks_alone(asked: list[tuple[Any, ...]]) -> None:
@@ -121,7 +123,7 @@ def test_the_last_fit_is_on_all_days_for_the_mean_of_the_rounds(
     refit(DAYS[:3], early, {"depth": 2}, BLOCKS, 5)
     kind, parameters, train, valid, limits, _ = asked[0]
     assert (kind, parameters, valid, limits) == ("catboost_softmax", {"depth": 2}, None, (mean, 0, 5))
-    assert len(train.sizes) == sum((day.rows.sizes > 1).sum() for day in DAYS[:3])
+    assert len(train.group_sizes) == sum((day.rows.group_sizes > 1).sum() for day in DAYS[:3])
 
 
 def test_scores_are_the_same_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +165,7 @@ def test_the_mix_is_calibrated() -> None:
     (day, scores), (fresh, unseen) = SCORED
     blend = find_blend([day], [scores], NAMES, 0.0)
     found = mix(blend, unseen, fresh)
-    truth = softmax_within(unseen[:, 0] / 7 + unseen[:, 1] * 4, fresh.rows.sizes)
+    truth = softmax_within(unseen[:, 0] / 7 + unseen[:, 1] * 4, fresh.rows.group_sizes)
     np.testing.assert_allclose(found, truth, atol=0.06)
     order = np.argsort(found)
     for rows in np.array_split(order, 5):

@@ -132,7 +132,7 @@ def test_ids_begin_at_one_and_many_share() -> None:
     assert fields.ids[:, place("channel")].tolist() == [0, 0, 4]
     assert fields.ids[:, place("collection")].tolist() == [0, 8, 8]
     assert fields.ids[:, place("video")].tolist() == [0, 1, 2]
-    assert fields.sizes[place("channel")] == 5
+    assert fields.group_sizes[place("channel")] == 5
     devices = code_devices(pl.DataFrame({"device": [2, 0], "f0": [1.5, -3.0], "x": [1, 1]}), ["f0", "lacking"])
     assert (devices.names, devices.ids[:, 0].tolist()) == (("f0",), [0, 2, 0, 3])
 

@@ -10,7 +10,7 @@ import pytest
 
 from common.errors import UserError
 from common.ranking.conditional_logit import Logit, fit_logit
-from common.ranking.gbdt import Ranker, Rows, fit, to_matrix
+from common.ranking.gbdt import Ranker, RankingDataset, fit, to_matrix
 from common.serving.benchmark import answer_all, ignore
 from competitions.mgtv.competition import load_config
 from competitions.mgtv.config import BLOCKS, MgtvConfig
@@ -47,7 +47,7 @@ def day(sources: Sources) -> Served:
     """The day as the pipeline serves it, with answers and rates drawn."""
     served, rng = serve_day(sources, ASKED, None, SETTINGS, CONFIG.seed), np.random.default_rng(0)
     labels = np.zeros(len(served.rates), np.float32)
-    labels[np.cumsum(served.rows.sizes) - 1] = 1
+    labels[np.cumsum(served.rows.group_sizes) - 1] = 1
     rows = replace(served.rows, labels=labels)
     return replace(served, rows=rows, rates=rng.gamma(1, 0.6, len(labels)), scorable=served.scorable)
 
@@ -63,7 +63,9 @@ def models(day: Served) -> tuple[list[Ranker], Completion, Logit]:
     bins = completion.make_bins(day.rates, 4, 41)
     own = day.rows.features[:, [day.rows.names.index(name) for name in names]]
     fitted = completion.fit(own, day.rates, names, bins, None, told, 8, 0, 0)
-    scored = Rows(("a", "b"), click_ranker.score(day, rankers).astype(np.float32), day.rows.labels, day.rows.sizes)
+    scored = RankingDataset(
+        ("a", "b"), click_ranker.score(day, rankers).astype(np.float32), day.rows.labels, day.rows.group_sizes
+    )
     return rankers, fitted, fit_logit(scored, None, 0.1)
 
 
@@ -81,7 +83,7 @@ def answer_of_pipeline(day: Served, models: tuple[list[Ranker], Completion, Logi
     rankers, fitted, blend = models
     values = decision.value_rows(day, fitted, CONFIG.truth.no_duration)
     mixed = click_ranker.mix(blend, click_ranker.score(day, rankers), day)
-    rows = decision.pick(decision.weigh(mixed, values, CONFIG.decide.power), day.rows.sizes)
+    rows = decision.pick(decision.weigh(mixed, values, CONFIG.decide.power), day.rows.group_sizes)
     return np.column_stack([ASKED.rows["video"].to_numpy()[rows], values.answer[rows]])
 
 

@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from common.errors import UserError
 from common.pipeline.run import Result, Run
 from common.ranking.blending import Blend
-from common.ranking.gbdt import Ranker, Rows, fit
+from common.ranking.gbdt import Ranker, RankingDataset, fit
 from common.serving.benchmark import answer_all, ignore
 from common.split import Fold
 from competitions.news import features, pipeline, ranking, retrieval, split
@@ -41,7 +41,7 @@ class Tried:
     folder: Path
 
 
-def hold(value: T, key: str) -> Result[T]:
+def validate(value: T, key: str) -> Result[T]:
     return Result(key, lambda: value)
 
 
@@ -50,9 +50,9 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
     folder, world = tmp_path_factory.mktemp("news"), make_world()
     fold, articles, settings = split.ask_test(world.clicks), world.articles, CONFIG.recall
     run = Run(folder / "run", folder / "cache", quiet=True)
-    held, content = hold(fold, "fold"), hold(world.content, "content")
+    held, content = validate(fold, "fold"), validate(world.content, "content")
     vectors = run.step(retrieval.embed_clicks, held, settings.item2vec, CONFIG.seed, name="test.vectors")
-    made = retrieval.recall(run, "test", held, hold(articles, "articles"), content, vectors, settings, CONFIG.seed)
+    made = retrieval.recall(run, "test", held, validate(articles, "articles"), content, vectors, settings, CONFIG.seed)
     channels = {name: channel.value for name, channel in made.items()}
     candidates = retrieval.unite_channels(channels, settings.fusion_constant, settings.candidates)
     blocks = {
@@ -63,7 +63,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
     }
     rankers = fit_two(candidates, blocks)
     cuts = [export.Cut("both", "whole", (0, 1), 1.0, WEIGHTS)]
-    known = export.World("test", held, hold(articles, "articles"), content, rankers)
+    known = export.World("test", held, validate(articles, "articles"), content, rankers)
     export.write_world(known, CONFIG, run, cuts, folder / "export")
     assert all(record.kept for record in run.timings[-len(export.tabulate(known, settings, CONFIG.seed, run)) :])
     export.write_requests(fold, fold.queries, folder / "requests")
@@ -76,7 +76,7 @@ def fit_two(candidates: pl.DataFrame, blocks: dict[str, pl.DataFrame]) -> list[R
     sizes = candidates.group_by("query", maintain_order=True).len()["len"].to_numpy().astype(np.int32)
     labels = np.zeros(len(matrix), np.float32)
     labels[np.cumsum(sizes) - 1 - np.random.default_rng(0).integers(0, 5, len(sizes))] = 1
-    rows = Rows(ranking.feature_names(blocks), matrix, labels, sizes)
+    rows = RankingDataset(ranking.feature_names(blocks), matrix, labels, sizes)
     told = {"num_leaves": 5, "min_data_in_leaf": 5, "num_threads": 1, "objective": "lambdarank"}
     xgboost = {"objective": "rank:ndcg", "max_depth": 3, "nthread": 1}
     return [
