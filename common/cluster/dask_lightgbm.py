@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from common.cluster.shards import THREADS, deal, place
 from common.ranking.dataset import RankingDataset
-from common.ranking.gbdt import Fit, Task, plan_lightgbm, read_curve
+from common.ranking.gbdt import Fit, FitTask, plan_lightgbm, read_curve
 from common.ranking.listwise_softmax import log_likelihoods, softmax_gradients
 
 # The estimator gives these values of its own, under names that compete with those of the settings.
@@ -27,13 +27,13 @@ OWN = {
 }
 
 
-def fit(client: Any, workers: Sequence[str], family: str, task: Task) -> Fit:
+def fit(client: Any, workers: Sequence[str], family: str, task: FitTask) -> Fit:
     """The same settings, loss and early stop as on one machine."""
     lightgbm.register_logger(_quiet_logger())
     settings = {name: value for name, value in plan_lightgbm(task).items() if name not in THREADS}
     if family.endswith("_softmax"):
         settings["objective"] = _softmax_slopes
-    likelihood = task.likelihood and task.valid is not None and family.endswith("_softmax")
+    likelihood = task.recipe.likelihood and task.valid is not None and family.endswith("_softmax")
     if likelihood:
         settings["metric"] = "none"
     eval_at = settings.pop("eval_at")
@@ -43,11 +43,11 @@ def fit(client: Any, workers: Sequence[str], family: str, task: Task) -> Fit:
         held_features, held_labels, held_sizes = place(client, workers, [_list(task.valid)] * len(workers))
         told |= {"eval_X": (held_features,), "eval_y": (held_labels,), "eval_group": [held_sizes]}
         told["eval_metric"] = _watch_likelihood if likelihood else None
-        told["callbacks"] = [lightgbm.early_stopping(task.patience, verbose=False)]
-    ranker = lightgbm.DaskLGBMRanker(client=client, n_estimators=task.rounds, **(OWN | settings))
+        told["callbacks"] = [lightgbm.early_stopping(task.recipe.patience, verbose=False)]
+    ranker = lightgbm.DaskLGBMRanker(client=client, n_estimators=task.recipe.rounds, **(OWN | settings))
     ranker.fit(features, labels, **told)
     model = ranker.booster_
-    used = task.rounds if task.valid is None else model.best_iteration
+    used = task.recipe.rounds if task.valid is None else model.best_iteration
     return model, used, model.feature_importance("gain", used).tolist(), read_curve(ranker.evals_result_)
 
 

@@ -16,14 +16,14 @@ from xgboost import dask as xgboost_dask
 from common.cluster.shards import THREADS, deal, number_queries, place
 from common.metrics import reciprocal_ranks
 from common.ranking.dataset import Matrix, RankingDataset
-from common.ranking.gbdt import Fit, Task, keep_xgboost, plan_xgboost
+from common.ranking.gbdt import Fit, FitTask, keep_xgboost, plan_xgboost
 from common.ranking.listwise_softmax import log_likelihoods, softmax_gradients
 
 Floats = NDArray[np.float64]
 Measure = Callable[[Floats, NDArray[np.float32], NDArray[np.int32]], Floats]
 
 
-def fit(client: Any, workers: Sequence[str], family: str, task: Task) -> Fit:
+def fit(client: Any, workers: Sequence[str], family: str, task: FitTask) -> Fit:
     """The same settings, loss and early stop as on one machine."""
     softmax = family.endswith("_softmax")
     settings = {name: value for name, value in plan_xgboost(task).items() if name not in THREADS}
@@ -31,15 +31,15 @@ def fit(client: Any, workers: Sequence[str], family: str, task: Task) -> Fit:
     held, callbacks, watch = [], [], None
     if task.valid is not None:
         held = [(_quantise(client, workers, task.valid, settings, train), "valid")]
-        callbacks = [xgboost.callback.EarlyStopping(rounds=task.patience, maximize=True)]
-        watch = functools.partial(_watch_mrr, task.cutoff)
-        if task.likelihood and softmax:
+        callbacks = [xgboost.callback.EarlyStopping(rounds=task.recipe.patience, maximize=True)]
+        watch = functools.partial(_watch_mrr, task.recipe.cutoff)
+        if task.recipe.likelihood and softmax:
             watch = functools.partial(_watch, "likelihood", log_likelihoods)
     found = xgboost_dask.train(
         client,
         settings,
         train,
-        task.rounds,
+        task.recipe.rounds,
         evals=held,
         obj=_softmax_slopes if softmax else None,
         custom_metric=watch,
@@ -47,7 +47,7 @@ def fit(client: Any, workers: Sequence[str], family: str, task: Task) -> Fit:
         verbose_eval=False,
     )
     model: xgboost.Booster = found["booster"]
-    used = task.rounds if task.valid is None else model.best_iteration + 1
+    used = task.recipe.rounds if task.valid is None else model.best_iteration + 1
     return keep_xgboost(model, used, task.train.names, found["history"])
 
 

@@ -11,7 +11,7 @@ import distributed
 from common.cluster import dask_lightgbm, dask_xgboost
 from common.errors import UserError
 from common.pipeline import progress
-from common.ranking.gbdt import Fit, Task
+from common.ranking.gbdt import Fit, FitTask
 
 LOOK_S = 0.5
 RESTART_S = 30.0
@@ -57,7 +57,7 @@ class Cluster:
         self._workers = list(workers)
         self._told: set[str] = set()
 
-    def fit(self, family: str, task: Task) -> Fit | None:
+    def fit(self, family: str, task: FitTask) -> Fit | None:
         """Fit a task on the workers; None for a family whose library cannot share a fit.
 
         Raises ``UserError`` when a worker or the scheduler is lost before the fit is done.

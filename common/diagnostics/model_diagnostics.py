@@ -10,7 +10,8 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from common.ranking.gbdt import Matrix, Ranker, RankingDataset
+from common.ranking.dataset import Matrix, RankingDataset
+from common.ranking.gbdt import Ranker
 from common.ranking.listwise_softmax import find_starts
 
 Floats = NDArray[np.float64]

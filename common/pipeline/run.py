@@ -2,24 +2,26 @@
 
     run = Run(build / "2024-01-02", build / "cache")
     clicks = run.step(read_clicks, raw / "train_click_log.csv")
-    pairs = run.step(count_pairs, clicks, window_days=7)
+    pairs = run.step(count_pairs, clicks.frame, 7)
     print(pairs.value)
 
-A step is a plain function that reads nothing but its arguments. Its result is kept under a key:
-see ``common.pipeline.step_key``.
-So a run after an edit computes again only the steps that the edit reaches; after a kill, it goes on where it was.
+A step is a plain function that reads nothing but its arguments. It may take an earlier result or a field of one
+(``clicks.frame``); a type checker holds each argument against the function's parameter. The result is kept under a key
+(``common.pipeline.step_key``): a run after an edit computes again only the steps that the edit reaches; after a kill,
+it goes on where it was.
 """
 
 import contextlib
 import functools
+import inspect
 import os
 import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 import msgspec
 import numpy as np
@@ -30,23 +32,41 @@ from common.pipeline.code_fingerprint import PROJECT_ROOT
 from common.pipeline.result_store import StepRecord, Store, prune, writing
 from common.pipeline.step_key import Keyed, Keys, function_name
 
-__all__ = ["Result", "Run", "StepRecord", "prune"]
+__all__ = ["Result", "Run", "StepRecord", "collect", "prune"]
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+A1 = TypeVar("A1")
+A2 = TypeVar("A2")
+A3 = TypeVar("A3")
+A4 = TypeVar("A4")
+A5 = TypeVar("A5")
+A6 = TypeVar("A6")
+A7 = TypeVar("A7")
 SAMPLE_S = 0.05
 
 
-class Result(Keyed, Generic[T]):
-    """What a step returned, on disk. It never holds the value: that lives as long as somebody else uses it."""
+class Result(Keyed, Generic[T_co]):
+    """What a step returned, on disk. It never holds the value: that lives as long as somebody else uses it.
 
-    def __init__(self, key: str, load: Callable[[], T]) -> None:
-        """``load`` reads the value from the store."""
+    An attribute that this class does not have is that field of the value, to be read when a step needs it.
+    """
+
+    def __init__(self, key: str, load: Callable[[], T_co], fields: frozenset[str] | None = None) -> None:
+        """``load`` reads the value from the store; ``fields``: the attributes that the value has, where known."""
         self.key = key
         self._load = load
-        self._memo: Callable[[], T | None] = lambda: None
+        self._fields = fields
+        self._memo: Callable[[], T_co | None] = lambda: None
+
+    def __getattr__(self, name: str) -> Any:
+        """A field of the value, as a Result. Raises ``AttributeError`` for one that the value does not have."""
+        if name.startswith("_") or (self._fields is not None and name not in self._fields):
+            raise AttributeError(f"the result of this step has no field {name!r}")
+        return Result(f"{self.key}.{name}", lambda: getattr(self.value, name))
 
     @property
-    def value(self) -> T:
+    def value(self) -> T_co:
         """The value, read from the store unless in use. Frames and large arrays are mapped, the latter read-only."""
         value = self._memo()
         if value is None:
@@ -54,6 +74,11 @@ class Result(Keyed, Generic[T]):
             with contextlib.suppress(TypeError):  # tuples, dicts and numbers allow no weak reference
                 self._memo = weakref.ref(value)
         return value
+
+
+def collect(results: Sequence[Result[T]]) -> Result[list[T]]:
+    """Several results as one, in their order: the argument of a step that takes a sequence."""
+    return Result(f"[{' '.join(result.key for result in results)}]", lambda: [result.value for result in results])
 
 
 class Run:
@@ -76,21 +101,89 @@ class Run:
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
 
-    def step(self, function: Callable[..., T], *args: Any, name: str | None = None, **kwargs: Any) -> Result[T]:
-        """``function(*args, **kwargs)``, computed unless its result is kept. ``name`` defaults to the function's.
+    # One signature for each number of arguments, so that a type checker holds each of them against its parameter.
+    @overload
+    def step(self, f: Callable[[], T], /, *, name: str | None = None) -> Result[T]: ...
+    @overload
+    def step(self, f: Callable[[A1], T], a1: A1 | Result[A1], /, *, name: str | None = None) -> Result[T]: ...
+    @overload
+    def step(
+        self, f: Callable[[A1, A2], T], a1: A1 | Result[A1], a2: A2 | Result[A2], /, *, name: str | None = None
+    ) -> Result[T]: ...
+    @overload
+    def step(
+        self,
+        f: Callable[[A1, A2, A3], T],
+        a1: A1 | Result[A1],
+        a2: A2 | Result[A2],
+        a3: A3 | Result[A3],
+        /,
+        *,
+        name: str | None = None,
+    ) -> Result[T]: ...
+    @overload
+    def step(
+        self,
+        f: Callable[[A1, A2, A3, A4], T],
+        a1: A1 | Result[A1],
+        a2: A2 | Result[A2],
+        a3: A3 | Result[A3],
+        a4: A4 | Result[A4],
+        /,
+        *,
+        name: str | None = None,
+    ) -> Result[T]: ...
+    @overload
+    def step(
+        self,
+        f: Callable[[A1, A2, A3, A4, A5], T],
+        a1: A1 | Result[A1],
+        a2: A2 | Result[A2],
+        a3: A3 | Result[A3],
+        a4: A4 | Result[A4],
+        a5: A5 | Result[A5],
+        /,
+        *,
+        name: str | None = None,
+    ) -> Result[T]: ...
+    @overload
+    def step(
+        self,
+        f: Callable[[A1, A2, A3, A4, A5, A6], T],
+        a1: A1 | Result[A1],
+        a2: A2 | Result[A2],
+        a3: A3 | Result[A3],
+        a4: A4 | Result[A4],
+        a5: A5 | Result[A5],
+        a6: A6 | Result[A6],
+        /,
+        *,
+        name: str | None = None,
+    ) -> Result[T]: ...
+    @overload
+    def step(self, f: Callable[..., T], /, *args: Any, name: str | None = None) -> Result[T]: ...
+
+    def step(self, f: Callable[..., T], /, *args: Any, name: str | None = None) -> Result[T]:
+        """``f(*args)``, computed unless its result is kept. ``name`` defaults to the function's.
 
         An argument may be a Result (the function gets its value), a Path (its name and content count, not its folder),
-        a plain value, a struct, a function, or a list, tuple or dict of these.
+        a plain value, a struct, a function, or a list, tuple or dict of these. Raises ``TypeError`` for arguments that
+        the function does not take, before anything is computed.
         """
-        name = name or function_name(function)
-        key = self._keys.key(function, args, kwargs)
-        compute = functools.partial(self._compute, name, key, function, args, kwargs)
+        name = name or function_name(f)
+        signature = inspect.signature(f)
+        try:
+            signature.bind(*args)
+        except TypeError as error:
+            raise TypeError(f"step {name}: {error}; it is {function_name(f)}{signature}") from None
+        key = self._keys.key(f, args)
+        compute = functools.partial(self._compute, name, key, f, args)
         record = self._store.find(name, key)
         if record is None:
             compute()
         else:
             self._note(msgspec.structs.replace(record, kept=True))
-        return Result(key, functools.partial(self._load, name, key, compute))
+        return Result(key, functools.partial(self._load, name, key, compute), _list_fields(signature.return_annotation))
 
     def write_json(self, name: str, data: Any) -> Path:
         """Write plain values, structs, dataclasses and numpy numbers as indented JSON to a file of the run folder."""
@@ -105,14 +198,11 @@ class Run:
                 temporary.unlink(missing_ok=True)
         return path
 
-    def _compute(
-        self, name: str, key: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
+    def _compute(self, name: str, key: str, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         values = [_resolve(arg) for arg in args]
-        named = {word: _resolve(arg) for word, arg in kwargs.items()}
         with self._store.draft() as draft:
             with progress.running(name), _Meter() as meter:
-                draft.write(function(*values, **named))
+                draft.write(function(*values))
             record = StepRecord(name=name, seconds=meter.seconds, peak_mib=meter.peak_mib)
             draft.publish(key, record)
         self._note(record)
@@ -162,6 +252,14 @@ class _Meter:
 
     def _look(self) -> None:
         self.peak_mib = max(self.peak_mib, self._process.memory_info().rss / 2**20)
+
+
+def _list_fields(kind: Any) -> frozenset[str] | None:
+    """The attributes of a value by the annotation of the function that returns it; None where that tells nothing."""
+    if not inspect.isclass(kind):
+        return None
+    declared = getattr(kind, "__dataclass_fields__", getattr(kind, "__struct_fields__", ()))
+    return frozenset((*dir(kind), *declared)) if kind.__module__ != "builtins" else None
 
 
 def _resolve(argument: Any) -> Any:

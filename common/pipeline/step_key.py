@@ -14,7 +14,7 @@ import inspect
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,17 +46,17 @@ class Keys:
         self.digests = Digests(cache / "digests.json")
         self._functions: dict[tuple[str, str], str] = {}
 
-    def key(self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-        """The key of ``function(*args, **kwargs)``: 64 hexadecimal digits.
+    def key(self, function: Callable[..., Any], args: Sequence[Any]) -> str:
+        """The key of ``function(*args)``: 64 hexadecimal digits.
 
         Raises ``TypeError`` for a function or a parameter that cannot be told apart from another by its content.
         """
         parts = [f"python {sys.version_info.major}.{sys.version_info.minor}", *self._describe(function)]
-        for name, value in [*((str(n), v) for n, v in enumerate(args)), *sorted(kwargs.items())]:
+        for position, value in enumerate(args):
             try:
-                parts.extend((f"argument {name}", *self._describe(value)))
+                parts.extend((f"argument {position}", *self._describe(value)))
             except TypeError as error:
-                raise TypeError(f"argument {name} of step {function_name(function)}: {error}") from error
+                raise TypeError(f"argument {position} of step {function_name(function)}: {error}") from error
         return _hash(parts)
 
     def _describe(self, value: Any) -> Iterator[str]:

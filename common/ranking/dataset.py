@@ -16,7 +16,7 @@ ALLOWED = (pl.Float32, pl.Float64, pl.Boolean, pl.Int8, pl.Int16, pl.Int32, pl.U
 class RankingDataset:
     """Rows to learn from or to score, those of one query together.
 
-    ``features`` (n, d) float32, NaN = missing; ``labels`` (n,) 0 or 1; ``group_sizes``: rows of each query, summing to n.
+    ``features`` (n, d) float32, NaN = missing; ``labels`` (n,) 0 or 1; ``group_sizes``: rows of each query.
     """
 
     names: tuple[str, ...]
@@ -43,11 +43,11 @@ def take_blocks(rows: RankingDataset, blocks: Sequence[str]) -> RankingDataset:
 
 
 def find_columns(names: Sequence[str], blocks: Sequence[str]) -> list[int]:
-    """The places of the features that belong to the blocks: a feature's name begins with its block."""
-    return [place for place, name in enumerate(names) if name.partition("_")[0] in blocks]
+    """The columns of the features that belong to the blocks: a feature's name begins with its block."""
+    return [column for column, name in enumerate(names) if name.partition("_")[0] in blocks]
 
 
-def join_rows(parts: Sequence[RankingDataset]) -> RankingDataset:
+def join_datasets(parts: Sequence[RankingDataset]) -> RankingDataset:
     """The rows of all parts, which have the same features, one after the other."""
     if len(parts) == 1:
         return parts[0]
@@ -57,6 +57,12 @@ def join_rows(parts: Sequence[RankingDataset]) -> RankingDataset:
         np.concatenate([part.labels for part in parts]),
         np.concatenate([part.group_sizes for part in parts]),
     )
+
+
+def drop_small_groups(rows: RankingDataset, min_size: int) -> RankingDataset:
+    """The queries of at least ``min_size`` rows; no copy where none is smaller."""
+    large = rows.group_sizes >= min_size
+    return rows if large.all() else pick_queries(rows, large)
 
 
 def pick_queries(rows: RankingDataset, chosen: NDArray[np.bool_]) -> RankingDataset:

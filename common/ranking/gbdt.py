@@ -1,4 +1,4 @@
-"""Rankers behind one pair of functions: fit with an early stop (or for a number of rounds), and predict.
+"""Rankers behind three functions: ``fit`` with an early stop, ``refit`` on everything, ``predict``.
 
 A kind begins with its family, so that several recipes of one library can stand side by side: ``xgboost_pairwise``,
 ``xgboost_ndcg``. Parameters go to the libraries under their own names. Only float32 matrices cross over: LightGBM
@@ -9,8 +9,8 @@ categories.
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import catboost
 import lightgbm
@@ -21,10 +21,32 @@ from numpy.typing import NDArray
 from common.errors import UserError
 from common.metrics import reciprocal_ranks
 from common.ranking.conditional_logit import fit_logit
-from common.ranking.dataset import Matrix, RankingDataset, to_matrix
+from common.ranking.dataset import Matrix, RankingDataset, drop_small_groups, join_datasets, take_blocks
 from common.ranking.listwise_softmax import lightgbm_likelihood, lightgbm_softmax, log_likelihoods, softmax_gradients
 
-__all__ = ["Matrix", "Ranker", "RankingDataset", "fit", "predict", "to_matrix"]
+Datasets = RankingDataset | Sequence[RankingDataset]  # several parts are learned from as one
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is fitted: the library's ``parameters`` under its own names, and when the fit ends.
+
+    At most ``rounds`` rounds; fewer where validation has not improved for ``patience`` of them. With a patience of 0
+    all rounds are taken: few validation queries stop a fit by chance. Validation is NDCG@cutoff (XGBoost: MRR@cutoff;
+    logit: likelihood). ``likelihood``: the softmax losses stop by their own likelihood instead, which moves with every
+    query where NDCG at a small cutoff jumps. ``blocks``: only features of these blocks, None for all.
+    ``min_group_size``: queries of fewer rows are left out (a query of one row says nothing about choice).
+    """
+
+    kind: str
+    parameters: Mapping[str, Any]
+    rounds: int
+    patience: int
+    seed: int
+    cutoff: int = 5
+    likelihood: bool = False
+    blocks: tuple[str, ...] | None = None
+    min_group_size: int = 1
 
 
 @dataclass(frozen=True)
@@ -42,26 +64,37 @@ class Ranker:
     metric: str = ""
 
 
-def fit(
-    kind: str,
-    parameters: Mapping[str, Any],
-    train: RankingDataset,
-    valid: RankingDataset | None,
-    rounds: int,
-    patience: int,
-    seed: int,
-    *,
-    cutoff: int = 5,
-    likelihood: bool = False,
-) -> Ranker:
-    """Fit a model on ``train`` for at most ``rounds`` rounds.
+def fit(recipe: Recipe, train: Datasets, valid: RankingDataset | None = None) -> Ranker:
+    """Fit a model on ``train``, stopped early by ``valid`` where there is one: the rounds up to the best are kept.
 
-    With ``valid`` the fit ends where its NDCG@cutoff (XGBoost: MRR@cutoff; logit: likelihood) has not risen for
-    ``patience`` rounds, and the rounds up to the best are kept. ``likelihood``: the softmax losses stop by their own
-    likelihood instead, which moves with every query where NDCG at a small cutoff jumps. Raises ``UserError`` for a
-    kind of no family.
+    Raises ``UserError`` for a kind of no family.
     """
-    task = Task(dict(parameters), train, valid, rounds, patience, seed, cutoff, likelihood)
+    family, fitter = _find_family(recipe)
+    data = _select(recipe, train)
+    task = FitTask(recipe, data, _select(recipe, valid) if valid is not None and recipe.patience else None)
+    remote = remote_fitter.get()
+    model, used, gain, watched = (remote and remote(family, task)) or fitter(task)
+    return Ranker(recipe.kind, model, used, dict(zip(data.names, gain, strict=True)), *watched)
+
+
+def refit(recipe: Recipe, early: Ranker | Sequence[Ranker], parts: Datasets) -> Ranker:
+    """Fit on everything (training and validation rows), for the rounds that the early stop chose.
+
+    Where several validation sets stopped a fit each, the mean of their rounds is taken.
+    """
+    fits = [early] if isinstance(early, Ranker) else early
+    rounds = max(round(sum(ranker.rounds for ranker in fits) / len(fits)), 1)
+    return fit(replace(recipe, rounds=rounds, patience=0), parts)
+
+
+def _select(recipe: Recipe, datasets: Datasets) -> RankingDataset:
+    """The rows and features that a recipe learns from, as one data set."""
+    parts = [datasets] if isinstance(datasets, RankingDataset) else datasets
+    chosen = [part if recipe.blocks is None else take_blocks(part, recipe.blocks) for part in parts]
+    return join_datasets([drop_small_groups(part, recipe.min_group_size) for part in chosen])
+
+
+def _find_family(recipe: Recipe) -> tuple[str, Callable[["FitTask"], "Fit"]]:
     fitters = {
         "lightgbm_softmax": _fit_lightgbm_softmax,
         "lightgbm": _fit_lightgbm,
@@ -70,14 +103,13 @@ def fit(
         "catboost": _fit_catboost,
         "logit": _fit_logit,
     }
-    for family, fitter in fitters.items():
-        if kind.startswith(family):
-            if family.endswith("_softmax") and "objective" in parameters:
-                raise UserError(f"{family} has an objective of its own: take `objective` out of its parameters.")
-            away = remote_fitter.get()
-            model, used, gain, watched = (away and away(family, task)) or fitter(task)
-            return Ranker(kind, model, used, dict(zip(train.names, gain, strict=True)), *watched)
-    raise UserError(f"There is no ranker {kind!r}: the name of a kind begins with one of {', '.join(fitters)}.")
+    family = next((family for family in fitters if recipe.kind.startswith(family)), None)
+    if family is None:
+        names = ", ".join(fitters)
+        raise UserError(f"There is no ranker {recipe.kind!r}: the name of a kind begins with one of {names}.")
+    if family.endswith("_softmax") and "objective" in recipe.parameters:
+        raise UserError(f"{family} has an objective of its own: take `objective` out of its parameters.")
+    return family, fitters[family]
 
 
 def predict(ranker: Ranker, features: Matrix) -> NDArray[np.float64]:
@@ -96,24 +128,20 @@ def predict(ranker: Ranker, features: Matrix) -> NDArray[np.float64]:
 def score_rows(names: Sequence[str], features: Matrix, rankers: Sequence[Ranker]) -> NDArray[np.float64]:
     """Each ranker's scores of the rows: (rows, rankers). A ranker is given the features that it was fitted on."""
     scores = np.empty((len(features), len(rankers)))
-    place = {name: i for i, name in enumerate(names)}
+    position = {name: i for i, name in enumerate(names)}
     for column, ranker in enumerate(rankers):
-        own = [place[name] for name in ranker.gain]
+        own = [position[name] for name in ranker.gain]
         scores[:, column] = predict(ranker, features if len(own) == len(names) else features[:, own])
     return scores
 
 
-class Task(NamedTuple):
-    """The arguments of ``fit`` under way to a family."""
+@dataclass(frozen=True)
+class FitTask:
+    """A recipe and its data under way to a family's fitter."""
 
-    parameters: dict[str, Any]
+    recipe: Recipe
     train: RankingDataset
     valid: RankingDataset | None
-    rounds: int
-    patience: int
-    seed: int
-    cutoff: int
-    likelihood: bool
 
 
 Watched = tuple[tuple[float, ...], str]  # the curve, and the metric's name
@@ -132,70 +160,71 @@ def read_curve(results: Mapping[str, Mapping[str, Sequence[float]]]) -> Watched:
 
 # Set while fits are to run on other machines: gets a family and a task, returns None for what has to be fitted here.
 # Where a fit runs is not what it computes: so it is no argument of a step, and nothing of it is in a step's key.
-remote_fitter: ContextVar[Callable[[str, Task], Fit | None] | None] = ContextVar("elsewhere", default=None)
+remote_fitter: ContextVar[Callable[[str, FitTask], Fit | None] | None] = ContextVar("elsewhere", default=None)
 
 
-def _fit_lightgbm_softmax(task: Task) -> Fit:
-    return _fit_lightgbm(task._replace(parameters=task.parameters | {"objective": lightgbm_softmax}))
+def _fit_lightgbm_softmax(task: FitTask) -> Fit:
+    recipe = replace(task.recipe, parameters={**task.recipe.parameters, "objective": lightgbm_softmax})
+    return _fit_lightgbm(replace(task, recipe=recipe))
 
 
-def plan_lightgbm(task: Task) -> dict[str, Any]:
+def plan_lightgbm(task: FitTask) -> dict[str, Any]:
     """The settings of a fit by LightGBM, under its own names."""
     fixed = {
-        "seed": task.seed,
+        "seed": task.recipe.seed,
         "deterministic": True,
         "force_row_wise": True,
         "verbose": -1,
         "metric": "ndcg",
-        "eval_at": [task.cutoff],
+        "eval_at": [task.recipe.cutoff],
     }
-    return fixed | task.parameters
+    return {**fixed, **task.recipe.parameters}
 
 
-def _fit_lightgbm(task: Task) -> Fit:
+def _fit_lightgbm(task: FitTask) -> Fit:
     train, valid, settings = task.train, task.valid, plan_lightgbm(task)
     data = lightgbm.Dataset(train.features, train.labels, group=train.group_sizes, feature_name=list(train.names))
     if valid is None:
-        model = lightgbm.train(settings, data, task.rounds)
-        return model, task.rounds, model.feature_importance("gain").tolist(), UNWATCHED
+        model = lightgbm.train(settings, data, task.recipe.rounds)
+        return model, task.recipe.rounds, model.feature_importance("gain").tolist(), UNWATCHED
     held = lightgbm.Dataset(valid.features, valid.labels, group=valid.group_sizes, reference=data)
-    stop = lightgbm.early_stopping(task.patience, verbose=False)
-    likelihood = task.likelihood and settings.get("objective") is lightgbm_softmax
+    stop = lightgbm.early_stopping(task.recipe.patience, verbose=False)
+    likelihood = task.recipe.likelihood and settings.get("objective") is lightgbm_softmax
     watch = lightgbm_likelihood if likelihood else None
     if likelihood:
         settings["metric"] = "none"
     course: dict[str, dict[str, list[float]]] = {}
     notes: list[Any] = [stop, lightgbm.record_evaluation(course)]
-    model = lightgbm.train(settings, data, task.rounds, [held], feval=watch, callbacks=notes)
+    model = lightgbm.train(settings, data, task.recipe.rounds, [held], feval=watch, callbacks=notes)
     gain = model.feature_importance("gain", model.best_iteration).tolist()
     return model, model.best_iteration, gain, read_curve(course)
 
 
-def _fit_xgboost_softmax(task: Task) -> Fit:
-    return _fit_xgboost(task, functools.partial(_softmax_slopes, task.train))
+def _fit_xgboost_softmax(task: FitTask) -> Fit:
+    return _fit_xgboost(task, functools.partial(_softmax_gradients, task.train))
 
 
-def plan_xgboost(task: Task) -> dict[str, Any]:
+def plan_xgboost(task: FitTask) -> dict[str, Any]:
     """The settings of a fit by XGBoost, under its own names."""
-    fixed = {"seed": task.seed, "tree_method": "hist", "disable_default_eval_metric": True, "verbosity": 0}
-    return fixed | task.parameters
+    fixed = {"seed": task.recipe.seed, "tree_method": "hist", "disable_default_eval_metric": True, "verbosity": 0}
+    return {**fixed, **task.recipe.parameters}
 
 
-def _fit_xgboost(task: Task, softmax: Any = None) -> Fit:
+def _fit_xgboost(task: FitTask, softmax: Any = None) -> Fit:
     train, valid, settings = task.train, task.valid, plan_xgboost(task)
     data = _quantise(train, settings, None)
     held = [] if valid is None else [(_quantise(valid, settings, data), "valid")]
-    stop = None if valid is None else task.patience
+    stop = None if valid is None else task.recipe.patience
     watch = None
-    if valid is not None and task.likelihood and softmax:
+    if valid is not None and task.recipe.likelihood and softmax:
         watch = functools.partial(_watch_likelihood, valid)
     elif valid is not None:
-        watch = functools.partial(_watch_mrr, valid, task.cutoff)
+        watch = functools.partial(_watch_mrr, valid, task.recipe.cutoff)
     course: dict[str, dict[str, list[float]]] = {}
     model = xgboost.train(
         settings,
         data,
-        task.rounds,
+        task.recipe.rounds,
         evals=held,
         obj=softmax,
         custom_metric=watch,
@@ -204,7 +233,7 @@ def _fit_xgboost(task: Task, softmax: Any = None) -> Fit:
         evals_result=course,
         verbose_eval=False,
     )
-    used = task.rounds if valid is None else model.best_iteration + 1
+    used = task.recipe.rounds if valid is None else model.best_iteration + 1
     return keep_xgboost(model, used, train.names, course)
 
 
@@ -226,7 +255,9 @@ def _watch_likelihood(valid: RankingDataset, scores: Matrix, _: Any) -> tuple[st
     return "likelihood", float(found.mean())
 
 
-def _softmax_slopes(train: RankingDataset, scores: Matrix, _: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _softmax_gradients(
+    train: RankingDataset, scores: Matrix, _: Any
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return softmax_gradients(scores.astype(np.float64), train.labels, train.group_sizes)
 
 
@@ -242,18 +273,18 @@ def _quantise(rows: RankingDataset, settings: Mapping[str, Any], reference: Any)
     )
 
 
-def _fit_catboost(task: Task) -> Fit:
+def _fit_catboost(task: FitTask) -> Fit:
     fixed = {
-        "random_seed": task.seed,
+        "random_seed": task.recipe.seed,
         "verbose": False,
         "allow_writing_files": False,
-        "eval_metric": f"NDCG:top={task.cutoff};hints=skip_train~true",
+        "eval_metric": f"NDCG:top={task.recipe.cutoff};hints=skip_train~true",
     }
-    if task.likelihood and task.parameters.get("loss_function") == "QuerySoftMax":
+    if task.recipe.likelihood and task.recipe.parameters.get("loss_function") == "QuerySoftMax":
         fixed["eval_metric"] = "QuerySoftMax:hints=skip_train~true"
-    settings = fixed | task.parameters | {"iterations": task.rounds}
+    settings = {**fixed, **task.recipe.parameters, "iterations": task.recipe.rounds}
     if task.valid is not None:
-        settings |= {"od_type": "Iter", "od_wait": task.patience, "use_best_model": True}
+        settings |= {"od_type": "Iter", "od_wait": task.recipe.patience, "use_best_model": True}
     model = catboost.CatBoost(settings)
     model.fit(_pool(task.train), eval_set=None if task.valid is None else _pool(task.valid))
     gain = model.get_feature_importance(type="PredictionValuesChange")
@@ -268,12 +299,12 @@ def _pool(rows: RankingDataset) -> Any:
     return catboost.Pool(rows.features, rows.labels, group_id=groups, feature_names=list(rows.names))
 
 
-def _fit_logit(task: Task) -> Fit:
+def _fit_logit(task: FitTask) -> Fit:
     """Iterations take the place of rounds; the seed has nothing to decide."""
-    unknown = sorted(task.parameters.keys() - {"l2", "iterations"})
+    unknown = sorted(task.recipe.parameters.keys() - {"l2", "iterations"})
     if unknown:
         raise UserError(f"The logit has no parameter {unknown[0]}: it takes l2 and iterations.")
-    l2 = float(task.parameters.get("l2", 1e-4))
-    rounds = min(task.rounds, int(task.parameters.get("iterations", task.rounds)))
-    model = fit_logit(task.train, task.valid, l2, rounds, task.patience)
+    l2 = float(task.recipe.parameters.get("l2", 1e-4))
+    rounds = min(task.recipe.rounds, int(task.recipe.parameters.get("iterations", task.recipe.rounds)))
+    model = fit_logit(task.train, task.valid, l2, rounds, task.recipe.patience)
     return model, model.rounds, model.gain(), UNWATCHED

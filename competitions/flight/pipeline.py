@@ -43,8 +43,8 @@ def prepare(files: reader.RawFiles, config: FlightConfig, run: Run) -> Prepared:
 
     # 1. Read and check. Sessions (who asks) and options (what is on offer); findings are counted in the notes.
     codes = step(reader.learn_codes, files.train)
-    train = step(reader.read_searches, files.train, codes, labelled=True, name="train.read")
-    test = step(reader.read_searches, files.test, codes, labelled=False, name="test.read")
+    train = step(reader.read_searches, files.train, codes, True, name="train.read")
+    test = step(reader.read_searches, files.test, codes, False, name="test.read")
     step(reader.refuse_shared, train, test)
 
     # 2. Split by request time. The last sessions validate; nobody sees a booking from after the start of his stretch.

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from common.errors import UserError
 from common.metrics import reciprocal_ranks
 from common.pipeline.progress import track
+from common.ranking import gbdt
 from common.ranking.blending import Blend, search_weights, standardise
-from common.ranking.gbdt import Ranker, RankingDataset, fit, predict, to_matrix
+from common.ranking.dataset import RankingDataset, to_matrix
+from common.ranking.gbdt import Ranker, Recipe, fit, predict
 from common.split import Fold
 
 CHUNK_ROWS = 500_000
@@ -88,22 +90,12 @@ def fit_early(
     labelled: Labelled, kind: str, parameters: dict[str, Any], rounds: int, patience: int, seed: int
 ) -> Ranker:
     """Fit on the training queries, stop by the validation queries."""
-    return fit(kind, parameters, labelled.train, labelled.stop, rounds, patience, seed)
+    return fit(Recipe(kind, parameters, rounds, patience, seed), labelled.train, labelled.stop)
 
 
 def refit(labelled: Labelled, early: Ranker, parameters: dict[str, Any], seed: int) -> Ranker:
     """Fit on training and validation queries together, for the rounds that the early stop found."""
-    both = _append(labelled.train, labelled.stop)
-    return fit(early.kind, parameters, both, None, early.rounds, 0, seed)
-
-
-def _append(first: RankingDataset, second: RankingDataset) -> RankingDataset:
-    return RankingDataset(
-        first.names,
-        np.vstack([first.features, second.features]),
-        np.concatenate([first.labels, second.labels]),
-        np.concatenate([first.group_sizes, second.group_sizes]),
-    )
+    return gbdt.refit(Recipe(early.kind, parameters, early.rounds, 0, seed), early, [labelled.train, labelled.stop])
 
 
 def score_valid(labelled: Labelled, rankers: Sequence[Ranker]) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ All of them read ``fold.history``, from which every labelled click is gone, and 
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -159,7 +160,7 @@ def recall(
 
     def table(name: str, function: Callable[..., pl.DataFrame], *args: Any, **kwargs: Any) -> Result[pl.DataFrame]:
         if name not in made:
-            made[name] = run.step(function, *args, name=f"{fold_name}.table.{name}", **kwargs)
+            made[name] = run.step(partial(function, **kwargs), *args, name=f"{fold_name}.table.{name}")
         return made[name]
 
     tables: dict[str, tuple[Callable[[], Result[pl.DataFrame]], FollowSettings]] = {

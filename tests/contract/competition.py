@@ -132,9 +132,9 @@ class Recorder(Run):
         super().__init__(folder / "run", folder / "cache", quiet=True)
         self.results: list[tuple[str, Result[Any]]] = []
 
-    def step(self, function: Callable[..., Any], *args: Any, name: str | None = None, **kwargs: Any) -> Result[Any]:
+    def step(self, f: Callable[..., Any], /, *args: Any, name: str | None = None) -> Result[Any]:
         """Run the step and remember its result."""
-        result = super().step(function, *args, name=name, **kwargs)
+        result = super().step(f, *args, name=name)
         self.results.append((self.timings[-1].name, result))
         return result
 

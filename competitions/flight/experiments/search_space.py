@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from common.metrics import reciprocal_ranks
 from common.pipeline.run import Run
 from common.ranking.dataset import RankingDataset, cut_by_time
-from common.ranking.gbdt import fit, predict
+from common.ranking.gbdt import Recipe, fit, predict
 from common.ranking.size_bucket_blending import apply_buckets, search_buckets
 from common.tuning import search_space
 from common.tuning.gbdt_task import tune_ranker
@@ -71,7 +71,7 @@ def cut_train(labelled: Labelled, train: Searches, split: Split, sample: SampleS
 def _score(name: str, config: FlightConfig, cut: Cut, told: Parameters, fold: int) -> float:
     train, valid = cut[fold]
     settings = config.rank
-    ranker = fit(name, told, train, valid, settings.rounds, settings.patience, config.seed, cutoff=CUTOFF)
+    ranker = fit(Recipe(name, told, settings.rounds, settings.patience, config.seed, CUTOFF), train, valid)
     return float(_earn(predict(ranker, valid.features), valid).mean())
 
 
@@ -90,7 +90,7 @@ def score_folds(cut: Cut, models: tuple[str, ...], settings: Any, seed: int) -> 
     scored = []
     for train, valid in cut:
         limits = settings.rounds, settings.patience, seed
-        fits = [fit(kind, getattr(settings, kind), train, valid, *limits, cutoff=CUTOFF) for kind in models]
+        fits = [fit(Recipe(kind, getattr(settings, kind), *limits, CUTOFF), train, valid) for kind in models]
         scored.append(np.column_stack([predict(ranker, valid.features) for ranker in fits]))
     return scored
 

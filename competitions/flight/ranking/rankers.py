@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from common.metrics import reciprocal_ranks
 from common.pipeline.progress import track
-from common.ranking.dataset import join_rows, take_blocks
-from common.ranking.gbdt import Ranker, fit, score_rows, to_matrix
+from common.ranking import gbdt
+from common.ranking.dataset import to_matrix
+from common.ranking.gbdt import Ranker, Recipe, fit, score_rows
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build
 from competitions.flight.features.option_attributes import slice_sessions
@@ -36,15 +37,14 @@ def fit_early(
 
     With a ``patience`` of 0 all ``rounds`` are taken: few validation sessions stop a fit by chance.
     """
-    train = take_blocks(labelled.train, blocks)
-    stop = take_blocks(labelled.stop, blocks) if patience else None
-    return fit(kind, parameters, train, stop, rounds, patience, seed, cutoff=CUTOFF)
+    recipe = Recipe(kind, parameters, rounds, patience, seed, CUTOFF, blocks=tuple(blocks))
+    return fit(recipe, labelled.train, labelled.stop)
 
 
 def refit(labelled: Labelled, early: Ranker, parameters: Mapping[str, Any], blocks: Sequence[str], seed: int) -> Ranker:
     """Fit on training and validation sessions together, for the rounds that the early stop found."""
-    both = join_rows([take_blocks(labelled.train, blocks), take_blocks(labelled.stop, blocks)])
-    return fit(early.kind, parameters, both, None, early.rounds, 0, seed, cutoff=CUTOFF)
+    recipe = Recipe(early.kind, parameters, early.rounds, 0, seed, CUTOFF, blocks=tuple(blocks))
+    return gbdt.refit(recipe, early, [labelled.train, labelled.stop])
 
 
 def score_valid(labelled: Labelled, rankers: Sequence[Ranker]) -> Floats:

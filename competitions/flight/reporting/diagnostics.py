@@ -8,7 +8,8 @@ import numpy as np
 from common.diagnostics.adversarial_validation import Drift, find_drift
 from common.diagnostics.model_diagnostics import calibrate, curves, importance, sample_queries
 from common.pipeline.run import Run
-from common.ranking.gbdt import Matrix, Ranker, score_rows, to_matrix
+from common.ranking.dataset import Matrix, to_matrix
+from common.ranking.gbdt import Ranker, score_rows
 from common.ranking.size_bucket_blending import BucketBlend, apply_buckets, hits
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build

@@ -5,14 +5,16 @@ from typing import Any
 
 import numpy as np
 
+from common.ranking import gbdt
 from common.ranking.conditional_logit import Logit, fit_logit
-from common.ranking.dataset import RankingDataset, join_rows, take_blocks
-from common.ranking.gbdt import Ranker, fit, score_rows
+from common.ranking.dataset import RankingDataset, join_datasets
+from common.ranking.gbdt import Ranker, Recipe, fit, score_rows
 from common.ranking.listwise_softmax import find_starts, log_likelihoods, softmax_within
 from competitions.mgtv.labels import Floats
 from competitions.mgtv.models.dataset import Served
 
 SLICE_ROWS = 100_000
+LEARNABLE = 2  # videos: a list of one says nothing about choice
 CUTOFF = 5  # for models that stop by a ranking metric: at 1 it is as noisy as the score
 
 
@@ -27,27 +29,16 @@ def fit_early(
     seed: int,
 ) -> Ranker:
     """Fit on the lists of the training days; stop by the validation day. The features are those of ``blocks``."""
-    stop = _learnable(valid.rows, blocks)
-    return fit(kind, parameters, _gather(train, blocks), stop, rounds, patience, seed, cutoff=CUTOFF, likelihood=True)
+    recipe = Recipe(kind, parameters, rounds, patience, seed, CUTOFF, True, tuple(blocks), LEARNABLE)
+    return fit(recipe, [day.rows for day in train], valid.rows)
 
 
 def refit(
     days: Sequence[Served], early: Sequence[Ranker], parameters: Mapping[str, Any], blocks: Sequence[str], seed: int
 ) -> Ranker:
     """Fit on all served days, for the mean of the rounds that the early stops found."""
-    rounds = max(round(sum(ranker.rounds for ranker in early) / len(early)), 1)
-    return fit(early[0].kind, parameters, _gather(days, blocks), None, rounds, 0, seed)
-
-
-def _gather(days: Sequence[Served], blocks: Sequence[str]) -> RankingDataset:
-    return join_rows([_learnable(day.rows, blocks) for day in days])
-
-
-def _learnable(rows: RankingDataset, blocks: Sequence[str]) -> RankingDataset:
-    """The lists of two videos and more: a list of one says nothing about choice."""
-    chosen, several = take_blocks(rows, blocks), rows.group_sizes > 1
-    kept = np.repeat(several, rows.group_sizes)
-    return RankingDataset(chosen.names, chosen.features[kept], rows.labels[kept], rows.group_sizes[several])
+    recipe = Recipe(early[0].kind, parameters, 0, 0, seed, CUTOFF, True, tuple(blocks), LEARNABLE)
+    return gbdt.refit(recipe, early, [day.rows for day in days])
 
 
 def score(day: Served, rankers: Sequence[Ranker]) -> Floats:
@@ -68,7 +59,7 @@ def find_blend(days: Sequence[Served], scores: Sequence[Floats], names: Sequence
         RankingDataset(tuple(names), score.astype(np.float32), day.rows.labels, day.rows.group_sizes)
         for day, score in zip(days, scores, strict=True)
     ]
-    return fit_logit(join_rows(told), None, l2)
+    return fit_logit(join_datasets(told), None, l2)
 
 
 def mix(blend: Logit, scores: Floats, day: Served) -> Floats:

@@ -19,7 +19,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from common.ranking.gbdt import Matrix
+from common.ranking.dataset import Matrix
 from competitions.mgtv.labels import Floats, score_rates
 
 SLICE_ROWS = 100_000

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.ranking.gbdt import RankingDataset, to_matrix
+from common.ranking.dataset import RankingDataset, to_matrix
 from competitions.mgtv.config import FeatureSettings
 from competitions.mgtv.features.build import Sources, build
 from competitions.mgtv.labels import Floats

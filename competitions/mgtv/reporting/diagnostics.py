@@ -9,8 +9,8 @@ from common.diagnostics.adversarial_validation import Drift, find_drift
 from common.diagnostics.model_diagnostics import calibrate, curves, importance, sample_queries
 from common.pipeline.run import Run
 from common.ranking.conditional_logit import Logit
-from common.ranking.dataset import RankingDataset
-from common.ranking.gbdt import Matrix, Ranker, score_rows
+from common.ranking.dataset import Matrix, RankingDataset
+from common.ranking.gbdt import Ranker, score_rows
 from common.ranking.listwise_softmax import log_likelihoods
 from competitions.mgtv.labels import Floats, score_rates
 from competitions.mgtv.models.dataset import Served

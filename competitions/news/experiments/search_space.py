@@ -15,7 +15,7 @@ from common.metrics import reciprocal_ranks
 from common.pipeline.run import Run
 from common.ranking.blending import search_weights
 from common.ranking.dataset import RankingDataset, cut_by_time
-from common.ranking.gbdt import fit, predict
+from common.ranking.gbdt import Recipe, fit, predict
 from common.split import Fold
 from common.tuning import search_space
 from common.tuning.gbdt_task import tune_ranker
@@ -68,7 +68,7 @@ def cut_train(labelled: Labelled, fold: Fold, candidates: pl.DataFrame) -> Cut:
 def _score(name: str, config: NewsConfig, cut: Cut, told: Parameters, fold: int) -> float:
     train, valid = cut[fold]
     limits = config.rank.rounds, config.rank.patience
-    ranker = fit(name, told, train, valid, *limits, config.seed)
+    ranker = fit(Recipe(name, told, *limits, config.seed), train, valid)
     return float(reciprocal_ranks(predict(ranker, valid.features), valid.labels, valid.group_sizes, K).mean())
 
 
@@ -113,7 +113,8 @@ def score_folds(cut: Cut, models: tuple[str, ...], settings: object, seed: int) 
     for train, valid in cut:
         limits = settings.rounds, settings.patience  # type: ignore[attr-defined]
         columns = [
-            predict(fit(kind, getattr(settings, kind), train, valid, *limits, seed), valid.features) for kind in models
+            predict(fit(Recipe(kind, getattr(settings, kind), *limits, seed), train, valid), valid.features)
+            for kind in models
         ]
         scored.append(np.column_stack(columns))
     return scored

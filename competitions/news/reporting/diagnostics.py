@@ -11,7 +11,8 @@ from common.diagnostics.model_diagnostics import curves, importance, sample_quer
 from common.metrics import reciprocal_ranks
 from common.pipeline.run import Run
 from common.ranking.blending import Blend, standardise
-from common.ranking.gbdt import Matrix, Ranker, predict
+from common.ranking.dataset import Matrix
+from common.ranking.gbdt import Ranker, predict
 from competitions.news.ranking import Labelled, feature_names, stack
 from competitions.news.reporting.summary import Outcome
 

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def tabulate(world: World, settings: RecallSettings, seed: int, run: Run) -> dic
     }
     wanted = {follow.table for follow in list_follows(settings).values()}
     return {
-        name: run.step(function, *args, name=f"{world.name}.table.{name}", **kwargs)
+        name: run.step(partial(function, **kwargs), *args, name=f"{world.name}.table.{name}")
         for name, (function, args, kwargs) in made.items()
         if name in wanted
     }

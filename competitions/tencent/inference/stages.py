@@ -121,7 +121,7 @@ def fingerprint(lesson: Lesson, folder: Path) -> str:
     for part in parts:
         told.update(np.ascontiguousarray(part).data)
     settings = [lesson.model, lesson.train, lesson.seed, told.hexdigest()]
-    return Keys(folder).key(run_training, settings, {})[:16]
+    return Keys(folder).key(run_training, settings)[:16]
 
 
 @dataclass(frozen=True)

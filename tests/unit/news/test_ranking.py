@@ -8,7 +8,8 @@ import pytest
 
 from common.errors import UserError
 from common.ranking.blending import Blend
-from common.ranking.gbdt import Matrix, Ranker, RankingDataset
+from common.ranking.dataset import Matrix, RankingDataset
+from common.ranking.gbdt import Ranker
 from common.split import Fold
 from competitions.news import ranking
 from competitions.news.competition import load_config

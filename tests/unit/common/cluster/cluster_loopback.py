@@ -18,9 +18,11 @@ from common.cluster.shards import deal, number_queries
 from common.errors import UserError
 from common.metrics import reciprocal_ranks
 from common.pipeline.step_key import Keys
-from common.ranking.gbdt import Ranker, RankingDataset, fit, predict, remote_fitter
+from common.ranking.dataset import RankingDataset
+from common.ranking.gbdt import Ranker, Recipe, fit, predict, remote_fitter
 from tests.dask_loopback import Loopback, start_cluster
 from tests.unit.common.ranking.test_gbdt import PER_QUERY, SETTINGS, plant
+from tests.unit.rankers import fit_rows
 
 AWAY = ["lightgbm_lambdarank", "lightgbm_binary", "lightgbm_softmax", "xgboost", "xgboost_pairwise", "xgboost_softmax"]
 SOFTMAX = ["lightgbm_softmax", "xgboost_softmax"]
@@ -42,7 +44,7 @@ def address(loopback: Loopback) -> str:
 
 
 def fitted(kind: str, valid: RankingDataset | None, rounds: int = 30, **told: Any) -> Ranker:
-    return fit(kind, SETTINGS[kind], TRAIN, valid, rounds, 15, 5, **told)
+    return fit_rows(kind, SETTINGS[kind], TRAIN, valid, rounds, 15, 5, **told)
 
 
 def measure(ranker: Ranker) -> np.ndarray:
@@ -114,16 +116,16 @@ def test_fewer_queries_than_workers_leave_no_worker_without_one(address: str) ->
         settings = SETTINGS[kind] | ({"min_data_in_leaf": 1} if kind.startswith("lightgbm") else {})
         with connect.use(address):
             for train, valid in ((few, None), (TRAIN, few)):
-                ranker = fit(kind, settings, train, valid, 5, 2, 1)
+                ranker = fit_rows(kind, settings, train, valid, 5, 2, 1)
                 assert predict(ranker, few.features).shape == few.labels.shape
                 assert 1 <= ranker.rounds <= 5
 
 
 def test_a_wrong_setting_is_told_as_it_is_here(address: str) -> None:
     with connect.use(address), pytest.raises(UserError, match="take `objective` out"):
-        fit("xgboost_softmax", {"objective": "rank:ndcg"}, TRAIN, None, 1, 0, 1)
+        fit_rows("xgboost_softmax", {"objective": "rank:ndcg"}, TRAIN, None, 1, 0, 1)
     with connect.use(address), pytest.raises(Exception, match="nonsense"):
-        fit("xgboost", {"objective": "nonsense"}, TRAIN, None, 1, 0, 1)
+        fit_rows("xgboost", {"objective": "nonsense"}, TRAIN, None, 1, 0, 1)
     with connect.use(address):
         assert fitted("xgboost", None, 2).rounds == 2
 
@@ -163,7 +165,7 @@ def test_queries_are_dealt_whole_and_in_turn() -> None:
 
 def test_a_fit_has_the_same_key_on_a_cluster_and_reaches_none_of_its_code(address: str, tmp_path: Path) -> None:
     keys = Keys(tmp_path)
-    told = [fit, ["xgboost", {"depth": 3}], {}]
+    told = fit, [Recipe("xgboost", {"depth": 3}, 5, 2, 1)]
     before = keys.key(*told)
     with connect.use(address):
         assert Keys(tmp_path).key(*told) == before

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from common.diagnostics.adversarial_validation import FEWEST_ROWS, feature_auc, find_drift
-from common.ranking.gbdt import Matrix
+from common.ranking.dataset import Matrix
 
 ROWS, COLUMNS = 400, 6
 NAMES = tuple(f"feature_{place}" for place in range(COLUMNS))

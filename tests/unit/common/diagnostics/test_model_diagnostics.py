@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from common.diagnostics.model_diagnostics import calibrate, curves, importance, permute, sample_queries, share_gains
 from common.metrics import reciprocal_ranks
-from common.ranking.gbdt import Matrix, Ranker, RankingDataset
+from common.ranking.dataset import Matrix, RankingDataset
+from common.ranking.gbdt import Ranker
 
 NAMES = ("planted", "noise", "of_query")
 QUERIES, PER_QUERY = 60, 8

@@ -107,7 +107,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def key_of(root: Path, name: str = "total") -> str:
     forget("shop")
-    return Keys(root / "cache", root).key(getattr(importlib.import_module("shop.steps"), name), (1,), {})
+    return Keys(root / "cache", root).key(getattr(importlib.import_module("shop.steps"), name), (1,))
 
 
 def edit(root: Path, module: str, old: str, new: str) -> None:
@@ -177,13 +177,13 @@ def test_a_file_edited_during_the_run_keeps_the_key_of_the_code_that_runs(shop: 
     steps = importlib.import_module("shop.steps")
     keys = Keys(shop / "cache", shop)
     edit(shop, "helpers", "min(x, LIMIT)", "max(x, LIMIT)")
-    during = keys.key(steps.total, (1,), {})
+    during = keys.key(steps.total, (1,))
     edit(shop, "helpers", "max(x, LIMIT)", "min(x, LIMIT)")
     assert during == key_of(shop)
 
 
 def test_source_outside_the_root_counts_by_its_version_only(shop: Path) -> None:
     steps = importlib.import_module("shop.steps")
-    before = Keys(shop / "cache", shop / "elsewhere").key(steps.total, (1,), {})
+    before = Keys(shop / "cache", shop / "elsewhere").key(steps.total, (1,))
     edit(shop, "steps", "2 * x", "3 * x")
-    assert Keys(shop / "cache", shop / "elsewhere").key(steps.total, (1,), {}) == before
+    assert Keys(shop / "cache", shop / "elsewhere").key(steps.total, (1,)) == before

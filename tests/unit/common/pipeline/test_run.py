@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import weakref
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import polars as pl
 import pytest
 
 from common.errors import UserError
-from common.pipeline.run import Result, Run, prune
+from common.pipeline.run import Result, Run, collect, prune
 
 CALLS: list[str] = []
 PROJECT = Path(__file__).parents[4]
@@ -29,14 +30,28 @@ def make_frame(height: int) -> pl.DataFrame:
     return pl.DataFrame({"a": range(height)})
 
 
+@dataclass(frozen=True)
+class Pair:
+    frame: pl.DataFrame
+    size: int
+
+
+def make_pair(size: int) -> Pair:
+    return Pair(pl.DataFrame({"a": range(size)}), size)
+
+
+def identity(value: Any) -> Any:
+    return value
+
+
 def add(frame: pl.DataFrame, amount: int) -> pl.DataFrame:
     CALLS.append("add")
     return frame.with_columns(pl.col("a") + amount)
 
 
-def sum_all(*groups: Any, **named: Any) -> int:
+def sum_all(frames: list[Any], more: dict[str, Any]) -> int:
     CALLS.append("sum_all")
-    frames = [*groups[0], *named["more"].values()]
+    frames = [*frames, *more.values()]
     return sum(int(frame["a"].sum()) for frame in frames)
 
 
@@ -88,15 +103,35 @@ def test_peak_memory_is_that_of_the_process_during_the_step(tmp_path: Path) -> N
 def test_results_are_passed_by_value_wherever_they_stand(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     two, three = run.step(make_frame, 2), run.step(make_frame, 3)
-    more = run.step(add, two, amount=10)
-    assert run.step(sum_all, [two, three], more={"x": more}).value == 1 + 3 + 21
+    more = run.step(add, two, 10)
+    assert run.step(sum_all, [two, three], {"x": more}).value == 1 + 3 + 21
+
+
+def test_a_step_may_take_a_field_of_a_result_or_several_results_as_one(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    pair = run.step(make_pair, 2)
+    assert run.step(add, pair.frame, 10).value["a"].to_list() == [10, 11]
+    assert run.step(sum_all, collect([pair.frame, run.step(make_frame, 3)]), {}).value == 1 + 3
+    assert new_run(tmp_path).step(add, pair.frame, 10).key == run.step(add, pair.frame, 10).key
+    assert run.step(identity, pair.frame).key != run.step(identity, pair.size).key
+    with pytest.raises(AttributeError, match="no field 'frmae'"):
+        run.step(add, pair.frmae, 10)
+
+
+def test_wrong_arguments_are_refused_before_anything_is_computed(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    with pytest.raises(TypeError, match=r"step more: missing a required argument: 'amount'; it is add\(frame"):
+        run.step(add, run.step(make_frame, 2), name="more")
+    with pytest.raises(TypeError, match="too many positional arguments"):
+        run.step(make_frame, 2, 3)
+    assert CALLS == ["make_frame"]
 
 
 def test_a_changed_parameter_reaches_every_later_step_and_no_other(tmp_path: Path) -> None:
     def total(amount: int) -> int:
         run = new_run(tmp_path)
         frame = run.step(make_frame, 3)
-        return run.step(sum_all, [run.step(add, frame, amount)], more={}).value
+        return run.step(sum_all, [run.step(add, frame, amount)], {}).value
 
     assert total(1) == 6
     assert total(2) == 9

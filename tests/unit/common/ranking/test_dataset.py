@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.ranking.dataset import RankingDataset, find_columns, join_rows, take_blocks, to_matrix
+from common.ranking.dataset import RankingDataset, find_columns, join_datasets, take_blocks, to_matrix
 
 NUMBERS = [pl.Float32, pl.Float64, pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32]
 
@@ -76,9 +76,9 @@ def test_the_rows_of_some_blocks() -> None:
 
 def test_rows_one_after_the_other() -> None:
     first, second = rows_of("a", height=2), rows_of("a", height=3)
-    both = join_rows([first, RankingDataset(("a",), second.features + 50, second.labels + 1, second.group_sizes)])
+    both = join_datasets([first, RankingDataset(("a",), second.features + 50, second.labels + 1, second.group_sizes)])
     assert both.features[:, 0].tolist() == [0, 1, 50, 51, 52]
     assert both.labels.tolist() == [0, 0, 1, 1, 1]
     assert both.group_sizes.tolist() == [2, 3]
     assert both.names == ("a",)
-    assert join_rows([first]) is first
+    assert join_datasets([first]) is first

@@ -11,8 +11,10 @@ import pytest
 from common.errors import UserError
 from common.metrics import reciprocal_ranks
 from common.ranking import gbdt
-from common.ranking.gbdt import Matrix, Ranker, RankingDataset, fit, predict, score_rows
+from common.ranking.dataset import Matrix, RankingDataset
+from common.ranking.gbdt import Ranker, predict, score_rows
 from common.ranking.listwise_softmax import log_likelihoods
+from tests.unit.rankers import fit_rows
 
 NAMES = ("noise_a", "planted", "noise_b", "holes")
 PER_QUERY = 12
@@ -70,7 +72,7 @@ CHANCE = float(np.mean(1 / np.arange(1, PER_QUERY + 1)))
 
 
 def fitted(kind: str, valid: RankingDataset | None, rounds: int, patience: int = 8, seed: int = 5) -> Ranker:
-    return fit(kind, SETTINGS[kind], TRAIN, valid, rounds, patience, seed)
+    return fit_rows(kind, SETTINGS[kind], TRAIN, valid, rounds, patience, seed)
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +108,11 @@ def test_a_fit_stops_where_validation_no_longer_rises(kind: str, early: dict[str
 def test_the_first_round_that_is_best_is_round_one(kind: str) -> None:
     """A single feature that is the label: one tree orders every query, and no later one can do better."""
     rows = RankingDataset(("told",), TRAIN.labels[:, None], TRAIN.labels, TRAIN.group_sizes)
-    ranker = fit(kind, SETTINGS[kind], rows, rows, 40, 10, 1)
+    ranker = fit_rows(kind, SETTINGS[kind], rows, rows, 40, 10, 1)
     assert ranker.rounds == 1
     assert count_trees(ranker) == 1
     np.testing.assert_array_equal(
-        predict(ranker, rows.features), predict(fit(kind, SETTINGS[kind], rows, None, 1, 0, 1), rows.features)
+        predict(ranker, rows.features), predict(fit_rows(kind, SETTINGS[kind], rows, None, 1, 0, 1), rows.features)
     )
 
 
@@ -192,7 +194,7 @@ def test_queries_of_unequal_sizes_are_kept_apart(kind: str) -> None:
     rows = RankingDataset(
         ("planted", "size"), np.column_stack([planted, sizes[query]]).astype(np.float32), labels, sizes
     )
-    ranker = fit(kind, SETTINGS[kind], rows, None, 20, 0, 1)
+    ranker = fit_rows(kind, SETTINGS[kind], rows, None, 20, 0, 1)
     assert reciprocal_ranks(predict(ranker, rows.features), labels, sizes, 5).mean() > 0.8
     share = ranker.gain["size"] / ranker.gain["planted"]
     assert share > 0.1 if kind == "lightgbm_binary" else share < 0.1
@@ -205,12 +207,12 @@ def test_a_kind_of_no_family_is_refused() -> None:
     with pytest.raises(
         UserError, match=r"no ranker 'boost': the name of a kind begins with one of lightgbm_softmax, lig"
     ):
-        fit("boost", {}, TRAIN, None, 1, 0, 1)
+        fit_rows("boost", {}, TRAIN, None, 1, 0, 1)
 
 
 def test_a_name_after_the_family_changes_nothing() -> None:
     for kind in ("lightgbm_lambdarank", "lightgbm_softmax", "xgboost", "xgboost_softmax", "catboost", "logit"):
-        named = fit(f"{kind}_again", SETTINGS[kind], TRAIN, None, 5, 0, 5)
+        named = fit_rows(f"{kind}_again", SETTINGS[kind], TRAIN, None, 5, 0, 5)
         assert named.kind == f"{kind}_again"
         np.testing.assert_array_equal(predict(named, FRESH.features), predict(fitted(kind, None, 5, 0), FRESH.features))
 
@@ -224,14 +226,14 @@ def test_a_ranker_survives_being_stored(kind: str, early: dict[str, Ranker]) -> 
 def test_the_softmax_takes_no_objective_and_the_logit_no_unknown_parameter() -> None:
     for kind in ("lightgbm_softmax", "xgboost_softmax"):
         with pytest.raises(UserError, match=f"{kind} has .* take `objective` out of its parameters"):
-            fit(kind, {"objective": "binary"}, TRAIN, None, 1, 0, 1)
+            fit_rows(kind, {"objective": "binary"}, TRAIN, None, 1, 0, 1)
     with pytest.raises(UserError, match="no parameter depth: it takes l2 and iterations"):
-        fit("logit", {"l2": 0.1, "depth": 3}, TRAIN, None, 1, 0, 1)
+        fit_rows("logit", {"l2": 0.1, "depth": 3}, TRAIN, None, 1, 0, 1)
 
 
 def test_the_logits_iterations_are_bounded_by_either_number() -> None:
-    assert fit("logit", {"iterations": 2}, TRAIN, None, 100, 0, 1).rounds == 2
-    assert fit("logit", {"iterations": 100}, TRAIN, None, 3, 0, 1).rounds == 3
+    assert fit_rows("logit", {"iterations": 2}, TRAIN, None, 100, 0, 1).rounds == 2
+    assert fit_rows("logit", {"iterations": 100}, TRAIN, None, 3, 0, 1).rounds == 3
 
 
 # --- the softmax objective ---
@@ -249,7 +251,7 @@ def test_softmax_starts_with_the_gradients_of_even_probabilities(kind: str) -> N
     features = np.array([1, 0, 0, 0, 1, 1, 0, 0] * 10, np.float32)[:, None]
     labels = np.array([1, 0, 0, 0, 1, 0, 0, 0] * 10, np.float32)
     rows = RankingDataset(("x",), features, labels, np.full(20, 4, np.int32))
-    ranker = fit(kind, SPLIT_ONCE[kind] | {"learning_rate": 1.0}, rows, None, 1, 0, 1)
+    ranker = fit_rows(kind, SPLIT_ONCE[kind] | {"learning_rate": 1.0}, rows, None, 1, 0, 1)
     chosen, other = predict(ranker, np.array([[1], [0]], np.float32))
     assert chosen == pytest.approx((20 - 30 / 4) / (30 * 3 / 16))
     assert other == pytest.approx(-(50 / 4) / (50 * 3 / 16))
@@ -263,9 +265,9 @@ def test_queries_without_a_positive_teach_nothing(kind: str) -> None:
     features, labels = TRAIN.features.copy(), np.where(rows, 0, TRAIN.labels).astype(np.float32)
     features[rows, 0] = features[rows, 1]
     features[rows, 1] *= -1
-    ranker = fit(kind, SETTINGS[kind], replace(TRAIN, features=features, labels=labels), None, 30, 0, 5)
+    ranker = fit_rows(kind, SETTINGS[kind], replace(TRAIN, features=features, labels=labels), None, 30, 0, 5)
     assert mrr(predict(ranker, FRESH.features), FRESH) > 0.85 * BEST
-    hushed = fit(kind, SETTINGS[kind], replace(TRAIN, labels=np.zeros_like(labels)), None, 5, 0, 5)
+    hushed = fit_rows(kind, SETTINGS[kind], replace(TRAIN, labels=np.zeros_like(labels)), None, 5, 0, 5)
     assert np.ptp(predict(hushed, FRESH.features)) == 0
 
 
@@ -284,10 +286,10 @@ def test_the_stop_is_judged_at_the_cutoff(kind: str) -> None:
     stopped = {}
     for cutoff in (1, 3, 5, PER_QUERY):
         judged = [judge(kind, each, noise, cutoff) for each in scores]
-        stopped[cutoff] = fit(kind, SETTINGS[kind], TRAIN, noise, 40, 40, 5, cutoff=cutoff).rounds
+        stopped[cutoff] = fit_rows(kind, SETTINGS[kind], TRAIN, noise, 40, 40, 5, cutoff=cutoff).rounds
         assert judged[stopped[cutoff] - 1] == pytest.approx(max(judged), abs=1e-9)
     assert len(set(stopped.values())) > 1
-    assert fit(kind, SETTINGS[kind], TRAIN, noise, 40, 40, 5).rounds == stopped[5]
+    assert fit_rows(kind, SETTINGS[kind], TRAIN, noise, 40, 40, 5).rounds == stopped[5]
 
 
 SOFTMAX = ["lightgbm_softmax", "xgboost_softmax", "catboost"]
@@ -306,10 +308,10 @@ def test_a_softmax_is_stopped_by_its_likelihood_where_that_is_asked_for(kind: st
         for rounds in range(1, 61)
     ]
     told: dict[str, Any] = {"patience": 60, "seed": 5}
-    stopped = fit(kind, SETTINGS[kind], TRAIN, held, 60, **told, likelihood=True)
+    stopped = fit_rows(kind, SETTINGS[kind], TRAIN, held, 60, **told, likelihood=True)
     assert judged[stopped.rounds - 1] == pytest.approx(max(judged), abs=1e-7)
     assert 1 < stopped.rounds < 60
-    assert fit(kind, SETTINGS[kind], TRAIN, held, 60, **told).rounds != stopped.rounds
+    assert fit_rows(kind, SETTINGS[kind], TRAIN, held, 60, **told).rounds != stopped.rounds
     again = fitted(kind, None, stopped.rounds)
     np.testing.assert_allclose(predict(stopped, FRESH.features), predict(again, FRESH.features), rtol=1e-6)
 
@@ -317,14 +319,16 @@ def test_a_softmax_is_stopped_by_its_likelihood_where_that_is_asked_for(kind: st
 @pytest.mark.parametrize("kind", ["lightgbm_lambdarank", "xgboost", "catboost_yetirank", "logit"])
 def test_no_other_kind_has_a_likelihood_to_stop_by(kind: str) -> None:
     told: dict[str, Any] = {"patience": 8, "seed": 5}
-    one, other = (fit(kind, SETTINGS[kind], TRAIN, VALID, 30, **told, likelihood=told_so) for told_so in (True, False))
+    one, other = (
+        fit_rows(kind, SETTINGS[kind], TRAIN, VALID, 30, **told, likelihood=told_so) for told_so in (True, False)
+    )
     assert one.rounds == other.rounds
     np.testing.assert_array_equal(predict(one, FRESH.features), predict(other, FRESH.features))
 
 
 def test_a_kind_without_an_objective_is_stopped_as_ever() -> None:
     settings = {"num_leaves": 7, "num_threads": 1}
-    one, other = (fit("lightgbm", settings, TRAIN, VALID, 9, 3, 5, likelihood=told) for told in (True, False))
+    one, other = (fit_rows("lightgbm", settings, TRAIN, VALID, 9, 3, 5, likelihood=told) for told in (True, False))
     assert one.rounds == other.rounds
 
 
@@ -367,7 +371,7 @@ def test_a_ranker_gets_the_features_that_it_was_fitted_on_in_its_order(monkeypat
 
 
 def test_each_ranker_scores_in_its_own_column(early: dict[str, Ranker]) -> None:
-    few = fit(
+    few = fit_rows(
         "logit", {}, RankingDataset(NAMES[:2], TRAIN.features[:, :2], TRAIN.labels, TRAIN.group_sizes), None, 9, 0, 1
     )
     found = score_rows(NAMES, FRESH.features, [early["xgboost_softmax"], few])
@@ -396,7 +400,7 @@ def test_the_curve_is_what_the_early_stop_watched_and_is_highest_at_the_rounds(
         return RankingDataset(("a", "b", "c", "d"), features, labels, np.full(queries, 8, np.int32))
 
     train, valid = draw(120), draw(60)
-    stopped = fit(kind, parameters, train, valid, 25, 6, 0)
+    stopped = fit_rows(kind, parameters, train, valid, 25, 6, 0)
     assert stopped.rounds == int(np.argmax(stopped.curve)) + 1
     assert stopped.metric
-    assert fit(kind, parameters, train, None, 5, 0, 0).curve == ()
+    assert fit_rows(kind, parameters, train, None, 5, 0, 0).curve == ()

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from common.ranking.gbdt import Ranker, RankingDataset, fit, predict
+from common.ranking.dataset import RankingDataset
+from common.ranking.gbdt import Ranker, predict
 from common.serving.model_files import find_family, read_models, score_models, write_models
+from tests.unit.rankers import fit_rows
 
 NAMES = ("planted", "noise", "holes")
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -32,7 +34,7 @@ def plant(queries: int, seed: int) -> RankingDataset:
 
 @pytest.fixture(scope="module")
 def fitted() -> dict[str, Ranker]:
-    return {kind: fit(kind, told, plant(60, 0), plant(20, 1), 20, 20, 0) for kind, told in SETTINGS.items()}
+    return {kind: fit_rows(kind, told, plant(60, 0), plant(20, 1), 20, 20, 0) for kind, told in SETTINGS.items()}
 
 
 @pytest.mark.parametrize("kind", SETTINGS)

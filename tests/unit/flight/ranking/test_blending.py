@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from common.ranking.gbdt import RankingDataset
+from common.ranking.dataset import RankingDataset
 from common.ranking.size_bucket_blending import BucketBlend, apply_buckets
 from competitions.flight.features.option_attributes import mark_flights
 from competitions.flight.io.reader import Searches

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from common.ranking import gbdt
-from common.ranking.dataset import RankingDataset
-from common.ranking.gbdt import Ranker, score_rows, to_matrix
+from common.ranking.dataset import RankingDataset, to_matrix
+from common.ranking.gbdt import Ranker, score_rows
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build
 from competitions.flight.io.reader import Searches

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from common.errors import UserError
-from common.ranking.gbdt import RankingDataset, to_matrix
+from common.ranking.dataset import RankingDataset, to_matrix
 from competitions.flight.config import SampleSettings
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from common.errors import UserError
-from common.ranking.gbdt import Ranker, RankingDataset, fit, to_matrix
+from common.ranking.dataset import RankingDataset, to_matrix
+from common.ranking.gbdt import Ranker
 from common.ranking.size_bucket_blending import BucketBlend
 from common.serving.benchmark import answer_all, ignore
 from competitions.flight import split
@@ -21,6 +22,7 @@ from competitions.flight.serving import export
 from competitions.flight.serving import service as serving
 from competitions.flight.split import Views
 from tests.unit.flight.flight_world import draw_searches
+from tests.unit.rankers import fit_rows
 
 BLOCKS = ("option", "session", "within", "pair", "history", "taste")
 BLEND = BucketBlend((1.0, 0.7), (4,), ((0.6, 0.4), (0.2, 0.8)), "buckets", {}, 0)
@@ -48,7 +50,7 @@ def tried() -> Tried:
     rows = RankingDataset(tuple(frame.columns), to_matrix(frame), labels, test.sessions["size"].to_numpy())
     told = {"num_leaves": 5, "min_data_in_leaf": 5, "num_threads": 1}
     kinds = {"lightgbm_lambdarank": told | {"objective": "lambdarank"}, "lightgbm_softmax": told, "logit": {"l2": 0.1}}
-    return Tried(test, views, known, [fit(kind, told, rows, None, 12, 0, 0) for kind, told in kinds.items()])
+    return Tried(test, views, known, [fit_rows(kind, told, rows, None, 12, 0, 0) for kind, told in kinds.items()])
 
 
 def list_cut(rankers: tuple[int, ...], blend: BucketBlend, penalty: float, share: float = 1.0) -> export.Cut:

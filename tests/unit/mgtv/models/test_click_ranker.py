@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.ranking.gbdt import Ranker, RankingDataset, predict, score_rows
+from common.ranking.dataset import RankingDataset
+from common.ranking.gbdt import Ranker, predict, score_rows
 from common.ranking.listwise_softmax import softmax_within
 from competitions.mgtv.config import MODELS
 from competitions.mgtv.models import click_ranker

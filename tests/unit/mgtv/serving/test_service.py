@@ -10,7 +10,8 @@ import pytest
 
 from common.errors import UserError
 from common.ranking.conditional_logit import Logit, fit_logit
-from common.ranking.gbdt import Ranker, RankingDataset, fit, to_matrix
+from common.ranking.dataset import RankingDataset, to_matrix
+from common.ranking.gbdt import Ranker
 from common.serving.benchmark import answer_all, ignore
 from competitions.mgtv.competition import load_config
 from competitions.mgtv.config import BLOCKS, MgtvConfig
@@ -22,6 +23,7 @@ from competitions.mgtv.models.dataset import serve as serve_day
 from competitions.mgtv.serving import export
 from competitions.mgtv.serving import service as serving
 from tests.unit.mgtv.mgtv_world import SETTINGS, ask_about, draw_comments, draw_log, draw_videos, gather
+from tests.unit.rankers import fit_rows
 
 DAY = 5
 PROFILES = pl.DataFrame(
@@ -56,8 +58,8 @@ def day(sources: Sources) -> Served:
 def models(day: Served) -> tuple[list[Ranker], Completion, Logit]:
     told = {"num_leaves": 4, "min_data_in_leaf": 3, "num_threads": 1}
     rankers = [
-        fit("lightgbm_softmax", told, day.rows, None, 10, 0, 0),
-        fit("logit", {"l2": 0.1}, day.rows, None, 20, 0, 0),
+        fit_rows("lightgbm_softmax", told, day.rows, None, 10, 0, 0),
+        fit_rows("logit", {"l2": 0.1}, day.rows, None, 20, 0, 0),
     ]
     names = tuple(name for name in day.rows.names if not name.startswith("list_"))
     bins = completion.make_bins(day.rates, 4, 41)

@@ -12,7 +12,8 @@ from polars.testing import assert_frame_equal
 from common.errors import UserError
 from common.pipeline.run import Result, Run
 from common.ranking.blending import Blend
-from common.ranking.gbdt import Ranker, RankingDataset, fit
+from common.ranking.dataset import RankingDataset
+from common.ranking.gbdt import Ranker
 from common.serving.benchmark import answer_all, ignore
 from common.split import Fold
 from competitions.news import features, pipeline, ranking, retrieval, split
@@ -21,6 +22,7 @@ from competitions.news.config import NewsConfig
 from competitions.news.serving import export
 from competitions.news.serving import service as serving
 from tests.unit.news.news_world import World, make_world
+from tests.unit.rankers import fit_rows
 
 T = TypeVar("T")
 CONFIG: NewsConfig = load_config(
@@ -80,8 +82,8 @@ def fit_two(candidates: pl.DataFrame, blocks: dict[str, pl.DataFrame]) -> list[R
     told = {"num_leaves": 5, "min_data_in_leaf": 5, "num_threads": 1, "objective": "lambdarank"}
     xgboost = {"objective": "rank:ndcg", "max_depth": 3, "nthread": 1}
     return [
-        fit("lightgbm_lambdarank", told, rows, None, 10, 0, 0),
-        fit("xgboost", xgboost, rows, None, 10, 0, 0),
+        fit_rows("lightgbm_lambdarank", told, rows, None, 10, 0, 0),
+        fit_rows("xgboost", xgboost, rows, None, 10, 0, 0),
     ]
 
 
