@@ -1,1 +1,21 @@
-"""One reproducible pipeline per competition, from the host's raw files to a submission file."""
+"""Four competitions, one folder each; ``find_competition`` gives the declaration of one."""
+
+import importlib
+
+from common.competition import Competition
+from common.errors import UserError
+
+NAMES = ("news", "flight", "mgtv", "tencent")
+
+
+def find_competition(name: str) -> Competition:
+    """The declaration of a competition; the others are not even imported, which takes seconds."""
+    competition: Competition = importlib.import_module(f"competitions.{check_name(name)}.competition").COMPETITION
+    return competition
+
+
+def check_name(name: str) -> str:
+    """The name, where there is a competition of that name."""
+    if name not in NAMES:
+        raise UserError(f"There is no competition {name}; say {' or '.join(NAMES)}.")
+    return name

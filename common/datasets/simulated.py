@@ -1,11 +1,13 @@
 """A folder in a host's layout that is written at once, and the choice between a host's files and simulated ones."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from common.errors import UserError
 from common.pipeline.progress import say
@@ -49,6 +51,16 @@ def choose_files(host: Host, folder: Path | None, scale: float | None, seed: int
 def simulated_folder(build: Path, scale: float, seed: int) -> Path:
     """Where a simulated set of this scale and seed is kept."""
     return build / "simulated" / f"scale{scale:g}-seed{seed}"
+
+
+def is_simulated(raw: Path) -> bool:
+    """Whether the simulator wrote these raw files."""
+    return (raw / REPORT).exists()
+
+
+def read_oracle(raw: Path) -> Any:
+    """What the oracle scores on simulated files, as the simulator recorded it."""
+    return json.loads((raw / REPORT).read_text())["oracle"]
 
 
 @contextmanager

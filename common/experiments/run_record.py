@@ -10,7 +10,7 @@ import datetime
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,13 +30,27 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class SimulatedTruth:
+    """How a submission scores on simulated data: the metric, its standard error, what the oracle has, every metric.
+
+    ``tables``: (title, rows) of what else was measured on the truth.
+    """
+
+    score: float
+    error: float
+    oracle: float
+    scores: Mapping[str, float]
+    tables: Sequence[tuple[str, Sequence[Row]]] = ()
+
+
+@dataclass(frozen=True)
 class RunRecord:
-    """What a competition tells of a finished run.
+    """What a competition reports of a finished run.
 
     ``queries``: one row per validation query: query and fold (text), score (what the query earns under ``metric``),
     then any number of slices (text). ``ranking``: the models side by side, as rows of model, score, error. ``truth``:
-    score, error, oracle and all scores on simulated data, None elsewhere. ``tables``: (title, rows) of the
-    competition's own. ``notes``: where, what, rows, done. ``summary``: everything that its closing summary prints.
+    None but for simulated data. ``tables``: (title, rows) of the competition's own. ``notes``: where, what, rows, done.
+    ``summary``: everything else that is worth keeping.
     """
 
     metric: str
@@ -45,7 +59,7 @@ class RunRecord:
     tables: Sequence[tuple[str, Sequence[Row]]]
     notes: Sequence[Row]
     features: Sequence[str]
-    truth: Row | None
+    truth: SimulatedTruth | None
     submissions: Sequence[Checked]
     summary: Row
     insight: Row = field(default_factory=dict)
@@ -65,10 +79,10 @@ class Origin:
     started: datetime.datetime
 
 
-def write_record(run: Run, origin: Origin, told: RunRecord, wall_seconds: float) -> Row:
+def write_record(run: Run, origin: Origin, record: RunRecord, wall_seconds: float) -> Row:
     """Write queries.parquet and run.json into the run's folder; returns what the latter holds."""
-    write_parquet(told.queries, run.folder / QUERIES)
-    record = {
+    write_parquet(record.queries, run.folder / QUERIES)
+    content = {
         "name": origin.name,
         "run": run.folder.name,
         "started": origin.started.isoformat(timespec="seconds"),
@@ -77,24 +91,34 @@ def write_record(run: Run, origin: Origin, told: RunRecord, wall_seconds: float)
         "config": msgspec.to_builtins(origin.config),
         "overrides": list(origin.overrides),
         "tuned": origin.tuned,
-        "metric": told.metric,
-        "cv": describe_queries(told.queries),
-        "ranking": told.ranking,
-        "truth": told.truth,
-        "notes": told.notes,
-        "tables": [{"title": title, "rows": rows} for title, rows in told.tables if rows],
-        "features": list(told.features),
-        "insight": told.insight,
+        "metric": record.metric,
+        "cv": describe_queries(record.queries),
+        "ranking": record.ranking,
+        "truth": _describe_truth(record.truth),
+        "notes": record.notes,
+        "tables": [{"title": title, "rows": rows} for title, rows in _list_tables(record) if rows],
+        "features": list(record.features),
+        "insight": record.insight,
         "steps": run.timings,
         "wall_seconds": wall_seconds,
         "peak_mib": max((step.peak_mib for step in run.timings), default=0.0),
         "submission": {
-            "paths": [str(checked.path) for checked in told.submissions],
-            "rows": told.submissions[0].rows if told.submissions else 0,
+            "paths": [str(checked.path) for checked in record.submissions],
+            "rows": record.submissions[0].rows if record.submissions else 0,
         },
-        "summary": told.summary,
+        "summary": record.summary,
     }
-    return read_record(run.write_json(RECORD, record))
+    return read_record(run.write_json(RECORD, content))
+
+
+def _describe_truth(truth: SimulatedTruth | None) -> Row | None:
+    if truth is None:
+        return None
+    return {"score": truth.score, "error": truth.error, "oracle": truth.oracle, "scores": dict(truth.scores)}
+
+
+def _list_tables(record: RunRecord) -> list[tuple[str, Sequence[Row]]]:
+    return [*record.tables, *(record.truth.tables if record.truth else ())]
 
 
 def read_record(path: Path) -> Row:
@@ -115,13 +139,13 @@ def describe_queries(queries: pl.DataFrame) -> Row:
     """Mean score with its standard error over all queries, by fold, and by value of every slice."""
     slices = [name for name in queries.columns if name not in ("query", "fold", "score")]
     rows = [
-        {"slice": f"{name}: {value}", **found}
+        {"slice": f"{name}: {value}", **scores}
         for name in slices
-        for value, found in _describe_by(queries.drop_nulls(name), name)
+        for value, scores in _describe_by(queries.drop_nulls(name), name)
     ]
-    folds = [{"fold": value, **found} for value, found in _describe_by(queries, "fold")]
+    folds = [{"fold": value, **scores} for value, scores in _describe_by(queries, "fold")]
     (whole,) = queries.select(*MEAN).to_dicts()
-    return {**_fill(whole), "folds": folds, "slices": rows}
+    return {**_zero_for_null(whole), "folds": folds, "slices": rows}
 
 
 MEAN = (
@@ -133,10 +157,10 @@ MEAN = (
 
 def _describe_by(queries: pl.DataFrame, column: str) -> Iterator[tuple[str, Row]]:
     for row in queries.group_by(column).agg(*MEAN).sort(column).to_dicts():
-        yield str(row.pop(column)), _fill(row)
+        yield str(row.pop(column)), _zero_for_null(row)
 
 
-def _fill(row: Row) -> Row:
+def _zero_for_null(row: Row) -> Row:
     return {name: 0.0 if value is None else value for name, value in row.items()}
 
 
@@ -147,8 +171,13 @@ def describe_data(origin: Origin, cache: Path) -> Row:
     for path in paths:
         state.update(f"{path.name} {digests.digest(path)}\n".encode())
     size = sum(path.stat().st_size for path in paths)
-    told = {"folder": str(origin.folder), "simulated": origin.simulated, "digest": state.hexdigest()}
-    return told | {"files": len(paths), "bytes": size}
+    return {
+        "folder": str(origin.folder),
+        "simulated": origin.simulated,
+        "digest": state.hexdigest(),
+        "files": len(paths),
+        "bytes": size,
+    }
 
 
 def find_paths(value: object) -> Iterator[Path]:
@@ -168,12 +197,12 @@ def find_paths(value: object) -> Iterator[Path]:
 
 def find_revision() -> Row:
     """The commit of the code, and whether the source was changed since; nothing where git does not know it."""
-    head = _ask_git("rev-parse", "--short=10", "HEAD")
-    changed = _ask_git("status", "--porcelain", "--", "common", "competitions")
+    head = _run_git("rev-parse", "--short=10", "HEAD")
+    changed = _run_git("status", "--porcelain", "--", "common", "competitions")
     return {"revision": head or None, "changed": bool(changed)}
 
 
-def _ask_git(*words: str) -> str:
+def _run_git(*words: str) -> str:
     try:
         ended = subprocess.run(["git", *words], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
     except OSError:  # no git on this machine

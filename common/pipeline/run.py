@@ -19,7 +19,7 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
@@ -29,7 +29,7 @@ import psutil
 
 from common.pipeline import progress
 from common.pipeline.code_fingerprint import PROJECT_ROOT
-from common.pipeline.result_store import StepRecord, Store, prune, writing
+from common.pipeline.result_store import Draft, StepRecord, Store, prune, writing
 from common.pipeline.step_key import Keyed, Keys, function_name
 
 __all__ = ["Result", "Run", "StepRecord", "collect", "prune"]
@@ -177,13 +177,15 @@ class Run:
         except TypeError as error:
             raise TypeError(f"step {name}: {error}; it is {function_name(f)}{signature}") from None
         key = self._keys.key(f, args)
-        compute = functools.partial(self._compute, name, key, f, args)
         record = self._store.find(name, key)
-        if record is None:
-            compute()
-        else:
+        if record is not None:
             self._note(msgspec.structs.replace(record, kept=True))
-        return Result(key, functools.partial(self._load, name, key, compute), _list_fields(signature.return_annotation))
+        else:
+            values = [_resolve(arg) for arg in args]
+            with self._computing(name, key) as draft:
+                draft.write(f(*values))
+        load = functools.partial(self._load, name, key, f, args)
+        return Result(key, load, _list_fields(signature.return_annotation))
 
     def write_json(self, name: str, data: Any) -> Path:
         """Write plain values, structs, dataclasses and numpy numbers as indented JSON to a file of the run folder."""
@@ -198,22 +200,25 @@ class Run:
                 temporary.unlink(missing_ok=True)
         return path
 
-    def _compute(self, name: str, key: str, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        values = [_resolve(arg) for arg in args]
+    @contextlib.contextmanager
+    def _computing(self, name: str, key: str) -> Iterator[Draft]:
+        """Keeps what is written to the draft as the step's result, with what it cost, unless the block fails."""
         with self._store.draft() as draft:
             with progress.running(name), _Meter() as meter:
-                draft.write(function(*values))
+                yield draft
             record = StepRecord(name=name, seconds=meter.seconds, peak_mib=meter.peak_mib)
             draft.publish(key, record)
         self._note(record)
 
-    def _load(self, name: str, key: str, compute: Callable[[], None]) -> Any:
+    def _load(self, name: str, key: str, f: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         try:
             return self._store.load(name, key)
         except Exception:  # whatever a damaged file raises, the step can be done again
             progress.say(f"  {name}: its kept result cannot be read and is computed again")
             self._store.remove(name, key)
-            compute()
+            values = [_resolve(arg) for arg in args]
+            with self._computing(name, key) as draft:
+                draft.write(f(*values))
             return self._store.load(name, key)
 
     def _note(self, record: StepRecord) -> None:

@@ -8,9 +8,9 @@ import typer
 from common.experiments import compare as comparing
 from common.experiments import registry
 from common.pipeline.console import print_table, wide_console
+from competitions import NAMES
 from competitions.cli.report import write_page
 
-NAMES = ("news", "flight", "mgtv", "tencent")
 Build = Annotated[Path, typer.Option(help="Where everything that is made goes.")]
 RunName = Annotated[str, typer.Argument(help="A run: its name or the end of it, news/last, last~1, or its folder.")]
 

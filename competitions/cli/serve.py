@@ -1,6 +1,5 @@
 """Two verbs of the command line: what it costs to serve a run, and a simulated A/B comparison of two runs."""
 
-import importlib
 import os
 import shutil
 from pathlib import Path
@@ -18,9 +17,9 @@ from common.pipeline.progress import say
 from common.pipeline.run import Run
 from common.serving.benchmark import Export, measure_export
 from common.submission import write_text
+from competitions import NAMES, check_name, find_competition
 
 FIGURES = "serving.json"
-NAMES = ("news", "flight", "mgtv", "tencent")
 SCRATCH = f".serving-{os.getpid()}"  # beside the runs: a training's key has the name of the folder that holds them
 
 # The table's columns, and what they are called in serving.json.
@@ -61,9 +60,7 @@ def serve(
 
 def find_run(build: Path, name: str, wanted: str) -> tuple[Path, dict[str, Any]]:
     """The folder and the record of a run of this competition."""
-    if name not in NAMES:
-        raise UserError(f"There is no competition {name}; say {' or '.join(NAMES)}.")
-    folder = registry.find_run(build, [name], wanted)
+    folder = registry.find_run(build, [check_name(name)], wanted)
     record = read_record(folder / RECORD)
     if record["name"] != name:
         raise UserError(f"{folder} is a run of {record['name']}, not of {name}.")
@@ -74,15 +71,14 @@ def export_run(
     name: str, record: dict[str, Any], folder: Path, raw_folder: Path | None, build: Path, requests: int
 ) -> tuple[Export, list[str]]:
     """The export of a run, and the steps that had to be computed again because code or files have changed since."""
-    command = importlib.import_module(f"competitions.{name}.competition")
-    code = importlib.import_module(f"competitions.{name}.serving.export")
-    config = read_config(type(command.load_config([])), record)
-    files = command.locate(raw_folder or Path(record["data"]["folder"]), config)
+    competition = find_competition(name)
+    config = read_config(competition.config, record)
+    files = competition.locate(raw_folder or Path(record["data"]["folder"]), config)
     for old in ("export", "requests"):
         shutil.rmtree(folder / old, ignore_errors=True)
     work = Run(build / SCRATCH, build / "cache")
     try:
-        exported: Export = code.export(files, config, work, folder, requests)
+        exported: Export = competition.room("serving.export").export(files, config, work, folder, requests)
     finally:
         shutil.rmtree(work.folder, ignore_errors=True)
     known = {step["name"] for step in record["steps"]}

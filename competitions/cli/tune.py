@@ -1,7 +1,6 @@
 """The verb ``tune``: Optuna studies over a competition's search spaces, on cached features and the time split."""
 
 import datetime
-import importlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,8 +19,8 @@ from common.pipeline.run import Run, prune
 from common.tuning import study as studies
 from common.tuning.task import Task, Verdict, judge_study
 from common.tuning.tuned_config import write_tuned
+from competitions import NAMES, check_name, find_competition
 
-COMPETITIONS = ("news", "flight", "mgtv", "tencent")
 DEFAULT_TRIALS = 20
 
 
@@ -43,7 +42,7 @@ class Asked:
 
 
 def tune(
-    name: Annotated[str, typer.Argument(help=f"The competition: {', '.join(COMPETITIONS)}.")],
+    name: Annotated[str, typer.Argument(help=f"The competition: {', '.join(NAMES)}.")],
     task: Annotated[list[str] | None, typer.Option(help="One parameter set only (repeatable); default: each.")] = None,
     trials: Annotated[int, typer.Option(min=2, help="Finished trials that each study is to have.")] = DEFAULT_TRIALS,
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
@@ -56,8 +55,7 @@ def tune(
     worker: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Search each ranker's parameters; what beats today's beyond the noise goes to tuned.toml."""
-    if name not in COMPETITIONS:
-        raise UserError(f"There is no competition {name}; say {' or '.join(COMPETITIONS)}.")
+    check_name(name)
     asked = Asked(name, task or (), trials, workers, storage, raw, scale, seed, build, overrides or (), worker)
     if worker is not None:
         _work(asked, worker)
@@ -69,7 +67,11 @@ def tune(
     print_table(wide_console(), "Studies: best beside today's, on a split that no study saw", list_verdicts(verdicts))
     print(f"\n{time.perf_counter() - began:.0f} s; studies: {asked.build / name / 'tuning'}")
     kept = any(verdict.accepted for verdict in verdicts)
-    print(f"Settings: {tuned_path(name)}" if kept else "No gain beyond the noise: the settings stay as they are")
+    print(
+        f"Settings: {find_competition(name).tuned}"
+        if kept
+        else "No gain beyond the noise: the settings stay as they are"
+    )
 
 
 def _choose_tasks(asked: Asked, config: Any) -> list[str]:
@@ -93,11 +95,11 @@ class Opened:
 
 def _open(asked: Asked) -> Opened:
     """As for a run: settings with tuned.toml, raw files or simulated ones."""
-    command = importlib.import_module(f"competitions.{asked.name}.competition")
+    competition = find_competition(asked.name)
     build = asked.build / asked.name
-    config = command.load_config([f"seed={asked.seed}", *asked.overrides])
-    folder = command.choose_raw(asked.raw, asked.scale, config.seed, build)
-    files = command.locate(folder, config)
+    config = competition.load_config([f"seed={asked.seed}", *asked.overrides])
+    folder = competition.choose_raw(asked.raw, asked.scale, config.seed, asked.build)
+    files = competition.locate(folder, config)
     run = Run(build / "tuning", build / "cache", quiet=asked.worker is not None, brief=True)
     simulated = (folder / REPORT).exists()
     now = datetime.datetime.now()
@@ -136,7 +138,7 @@ def _tune_one(asked: Asked, name: str) -> Verdict:
     verdict = judge_study(task, study)
     studies.write_study(study, task.metric, verdict.before, opened.run.folder / f"{name}.json")
     if verdict.accepted:
-        write_tuned(tuned_path(asked.name), asked.name, verdict, opened.data)
+        write_tuned(find_competition(asked.name).tuned, asked.name, verdict, opened.data)
     prune(opened.run.cache, opened.config.keep_gib)
     say(f"  {name}: {verdict.before:.4f} -> {verdict.after:.4f}, {'kept' if verdict.accepted else 'not kept'}")
     return verdict
@@ -152,12 +154,7 @@ def _words(asked: Asked, task: str, place: int) -> list[str]:
 
 
 def _space(name: str) -> Any:
-    return importlib.import_module(f"competitions.{name}.experiments.search_space")
-
-
-def tuned_path(name: str) -> Path:
-    """Where a competition keeps what was tuned."""
-    return Path(__file__).parents[1] / name / "tuned.toml"
+    return find_competition(name).room("experiments.search_space")
 
 
 def list_verdicts(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from common.cluster import connect
+from common.competition import Competition
 from common.pipeline.console import print_table, wide_console
 from common.pipeline.run import Run
 from competitions.flight import competition as flight
@@ -23,9 +24,9 @@ from competitions.mgtv import competition as mgtv
 from competitions.mgtv import pipeline as mgtv_pipeline
 from tests.dask_loopback import start_cluster
 
-PLACES: dict[str, tuple[Any, Any, str]] = {
-    "flight": (flight, flight_pipeline, "hit_rate@3"),
-    "mgtv": (mgtv, mgtv_pipeline, "score"),
+PIPELINES: dict[str, tuple[Competition, Any]] = {
+    "flight": (flight.COMPETITION, flight_pipeline),
+    "mgtv": (mgtv.COMPETITION, mgtv_pipeline),
 }
 # The models that a cluster takes.
 SETTINGS = {
@@ -41,17 +42,17 @@ SETTINGS = {
 def main() -> None:
     """The command line of this bench."""
     parser = argparse.ArgumentParser(prog="python -m tests.benches.cluster", description=__doc__)
-    parser.add_argument("--name", choices=list(PLACES), required=True)
+    parser.add_argument("--name", choices=list(PIPELINES), required=True)
     parser.add_argument("--scale", type=float, default=0.02, help="size of the simulated data; 1.0 is the host's")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--set", dest="settings", action="append", default=[], help="override a setting, as for run")
     asked = parser.parse_args()
-    command, pipeline, metric = PLACES[asked.name]
+    competition, pipeline = PIPELINES[asked.name]
     with tempfile.TemporaryDirectory() as name:
         build = Path(name)
-        raw = command.choose_raw(None, asked.scale, 0, build)
-        config = command.load_config(["seed=0", *SETTINGS[asked.name], *asked.settings])
-        files = command.locate(raw, config)
+        raw = competition.choose_raw(None, asked.scale, 0, build)
+        config = competition.load_config(["seed=0", *SETTINGS[asked.name], *asked.settings])
+        files = competition.locate(raw, config)
         pipeline.prepare(files, config, Run(build / "run", build / "cache"))
         rows = []
         with start_cluster(build, asked.workers) as started:
@@ -61,11 +62,11 @@ def main() -> None:
                 with connect.use(address):
                     outcome = pipeline.solve(files, config, run)
                 seconds = time.perf_counter() - begun
-                told = command.score_simulated(raw, outcome)
+                told = competition.score_truth(outcome, raw)
                 fits = sum(step.seconds for step in run.timings if "fit" in step.name and "completion" not in step.name)
-                rows.append({"place": place, "fits, s": fits, "all, s": seconds, **told["scores"]})
+                rows.append({"place": place, "fits, s": fits, "all, s": seconds, **told.scores})
                 print({step.name: round(step.seconds, 1) for step in run.timings if "fit" in step.name})
-                print({name: round(scores[metric], 4) for name, scores in told.get("models", {}).items()})
+                print([row for _, table in told.tables for row in table])
         print_table(wide_console(), f"{asked.name}, scale {asked.scale}, load {os.getloadavg()[0]:.1f}", rows)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.datasets.simulated import read_oracle
 from common.pipeline.run import Run
 from competitions.flight import competition as flight
 from competitions.flight import pipeline as flight_pipeline
@@ -122,14 +123,13 @@ def measure_news(folder: Path) -> Metrics:
     run = Run(folder / "run", folder / "cache", quiet=True)
     outcome = news_pipeline.solve(news_raw.locate(folder / "raw", config.board), config, run)
     summary = news_summary.summarise(outcome, config.rank.models)
-    truth = news.score_simulated(folder / "raw", outcome)
-    assert truth is not None
+    truth = news.COMPETITION.score_truth(outcome, folder / "raw")
     union = next(row for row in summary["recall"] if row["channel"] == "union")
     measured = {f"channel {row['channel']} mrr@5": row["mrr@5"] for row in summary["recall"]}
     measured |= {f"union {name}": union[name] for name in ("recall@50", "recall@all")}
     measured |= {f"model {kind} mrr@5": model["mrr@5"] for kind, model in summary["models"].items()}
-    measured |= {"cv mrr@5": summary["cv"]["mrr@5"], "truth mrr@5": truth["scores"]["mrr@5"]}
-    return measured | {"oracle mrr@5": truth["oracle"]["mrr5"]}
+    measured |= {"cv mrr@5": summary["cv"]["mrr@5"], "truth mrr@5": truth.scores["mrr@5"]}
+    return measured | {"oracle mrr@5": truth.oracle}
 
 
 def measure_flight(folder: Path) -> Metrics:
@@ -141,8 +141,7 @@ def measure_flight(folder: Path) -> Metrics:
     config = flight.load_config(FLIGHT_SETTINGS, tuned=False)
     run = Run(folder / "run", folder / "cache", quiet=True)
     outcome = flight_pipeline.solve(flight_raw.locate(folder / "raw"), config, run)
-    truth = flight.score_simulated(folder / "raw", outcome)
-    assert truth is not None
+    truth = flight.COMPETITION.score_truth(outcome, folder / "raw")
     labelled = flight_pipeline.prepare(outcome.files, config, run).labelled
     scores, valid, test = (
         run.step(score_valid, labelled, outcome.rankers).value,
@@ -162,11 +161,11 @@ def measure_flight(folder: Path) -> Metrics:
         measured[f"truth {name} auc"] = _auc(outcome.answers.value[:, column], labels, sizes)
     measured["truth submission auc"] = _auc(-ranks, labels, sizes)
     summary = flight_summary.summarise(outcome)
-    rates = {"cv": summary["cv"], "truth": truth["scores"]} | {
+    rates = {"cv": summary["cv"], "truth": truth.scores} | {
         f"reading {name}": r for name, r in summary["readings"].items()
     }
     measured |= {f"hit_rate@3 {name}": found["hit_rate@3"] for name, found in rates.items()}
-    return measured | {"oracle hit_rate@3": truth["oracle"]["hit_rate"]["3"]}
+    return measured | {"oracle hit_rate@3": truth.oracle}
 
 
 def measure_mgtv(folder: Path) -> Metrics:
@@ -179,8 +178,7 @@ def measure_mgtv(folder: Path) -> Metrics:
     config = mgtv.load_config(MGTV_SETTINGS, tuned=False)
     run = Run(folder / "run", folder / "cache", quiet=True)
     outcome = mgtv_pipeline.solve(mgtv_raw.locate(folder / "raw", config.host), config, run)
-    summary, truth = mgtv_summary.summarise(outcome), mgtv.score_simulated(folder / "raw", outcome)
-    assert truth is not None
+    summary, truth = mgtv_summary.summarise(outcome), mgtv.COMPETITION.score_truth(outcome, folder / "raw")
     days = {number: outcome.ready.labelled[number].value for number in outcome.completion}
     last = list(days.values())[-1].rows
     measured = {
@@ -203,8 +201,8 @@ def measure_mgtv(folder: Path) -> Metrics:
     measured |= {f"cv {name}": summary["cv"][name] for name in ("score", "hit_rate")}
     for row in summary["ladder"]:
         measured |= {f"ladder {row['pick']}, {answer}": row[answer] for answer in MGTV_ANSWERS}
-    measured |= {f"truth {name}": truth["scores"][name] for name in ("score", "hit_rate", "score_of_hits")}
-    return measured | {f"oracle {name}": truth["oracle"][name] for name in ("score", "hit_rate")}
+    measured |= {f"truth {name}": truth.scores[name] for name in ("score", "hit_rate", "score_of_hits")}
+    return measured | {f"oracle {name}": read_oracle(folder / "raw")[name] for name in ("score", "hit_rate")}
 
 
 def measure_tencent(folder: Path) -> Metrics:
@@ -216,8 +214,7 @@ def measure_tencent(folder: Path) -> Metrics:
     config = tencent.load_config(TENCENT_SETTINGS, tuned=False)
     run = Run(folder / "run", folder / "cache", quiet=True)
     outcome = tencent_pipeline.solve(tencent_raw.locate(folder / "raw"), config, run)
-    truth = tencent.score_simulated(folder / "raw", outcome)
-    assert truth is not None
+    truth = tencent.COMPETITION.score_truth(outcome, folder / "raw")
     summary = tencent_summary.summarise(outcome)
     corpus, fold = outcome.ready.corpus.value, outcome.ready.valid.value
     events = np.bincount(corpus.train.item[fold.history(corpus.train).events()], minlength=len(corpus.catalogue.oid))
@@ -232,8 +229,8 @@ def measure_tencent(folder: Path) -> Metrics:
     measured["fold history share"] = valid["training events"] / test["training events"]
     for name, training in summary["training"].items():
         measured |= {f"loss {name} {epoch}": loss for epoch, loss in enumerate(training["losses"], 1)}
-    measured |= {f"truth {name}": truth["scores"][name] for name in ("score", "hit_rate@10")}
-    return measured | {f"oracle {name}": truth["oracle"][name] for name in ("score", "hit_rate")}
+    measured |= {f"truth {name}": truth.scores[name] for name in ("score", "hit_rate@10")}
+    return measured | {f"oracle {name}": read_oracle(folder / "raw")[name] for name in ("score", "hit_rate")}
 
 
 def _auc(values: NDArray[Any], labels: NDArray[Any], sizes: NDArray[Any]) -> float:

@@ -14,12 +14,11 @@ def list_models(models: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
     return rows
 
 
-def list_truth(truth: dict[str, Any]) -> list[dict[str, Any]]:
+def list_truth(models: dict[str, dict[str, float]], oracle: dict[str, Any]) -> list[dict[str, Any]]:
     """``list_models`` on the simulated truth, with the oracle as the last row."""
-    oracle = truth["oracle"]
     rates = {f"hit_rate@{k}": oracle["hit_rate"][k] for k in ("1", "3", "5", "10")}
     rates |= {f"hit_rate@3[{size}]": rate for size, rate in oracle["hit_rate_3_by_size"].items()}
-    return list_models(truth["models"] | {"oracle": rates | {"error": oracle["standard_error"]["3"]}})
+    return list_models(models | {"oracle": rates | {"error": oracle["standard_error"]["3"]}})
 
 
 def list_readings(summary: dict[str, Any], model: str) -> list[dict[str, Any]]:
@@ -36,3 +35,8 @@ def list_readings(summary: dict[str, Any], model: str) -> list[dict[str, Any]]:
         }
         for name, reading in found.items()
     ]
+
+
+def list_skipped(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """Splits for which the log is too small, with the reason."""
+    return [{"split": name, "why": read} for name, read in summary["readings"].items() if isinstance(read, str)]

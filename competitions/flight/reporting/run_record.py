@@ -1,26 +1,29 @@
 """What a finished flight run tells of itself: hits by session, models side by side, and what the report needs."""
 
-from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from common.experiments.run_record import RunRecord, list_notes
+from common.datasets.simulated import read_oracle
+from common.experiments.run_record import RunRecord, SimulatedTruth, list_notes
 from common.pipeline.run import Run
 from common.ranking.size_bucket_blending import apply_buckets, hits
+from competitions.flight import submission
 from competitions.flight.config import FlightConfig
+from competitions.flight.ranking import blending
 from competitions.flight.ranking.rankers import CUTOFF, SIZES
 from competitions.flight.ranking.rerank import rerank
-from competitions.flight.reporting.console_tables import list_models, list_readings
+from competitions.flight.reporting.console_tables import list_models, list_readings, list_skipped, list_truth
 from competitions.flight.reporting.diagnostics import diagnose
 from competitions.flight.reporting.summary import Outcome, summarise
+from competitions.flight.simulator.simulate import TRUTH
 from competitions.flight.split import LARGE
 
 METRIC = f"HitRate@{CUTOFF}"
 
 
-def build_record(outcome: Outcome, config: FlightConfig, truth: dict[str, Any] | None, run: Run) -> RunRecord:
+def build_record(outcome: Outcome, config: FlightConfig, truth: SimulatedTruth | None, run: Run) -> RunRecord:
     """The record of a run."""
     summary = summarise(outcome)
     models = summary["models"]
@@ -31,11 +34,12 @@ def build_record(outcome: Outcome, config: FlightConfig, truth: dict[str, Any] |
         tables=[
             ("HitRate@3 on the last sessions, by group size", list_models(models)),
             ("One model on other splits (nothing is chosen on it)", list_readings(summary, config.readings.model)),
+            ("Splits that could not be evaluated", list_skipped(summary)),
             ("Training, validation and test sessions", summary["folds"]),
         ],
         notes=list_notes(summary["notes"]),
         features=outcome.labelled.value.valid.names,
-        truth=tell_truth(truth),
+        truth=truth,
         submissions=outcome.checked,
         summary=summary,
         insight=diagnose(outcome, config.rank.blocks, run),
@@ -74,10 +78,25 @@ def class_of_size() -> pl.Expr:
     return named
 
 
-def tell_truth(truth: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Score, error and oracle on simulated data."""
-    if truth is None:
-        return None
-    scores: Mapping[str, float] = truth["scores"]
-    told = {"score": scores["hit_rate@3"], "error": scores["hit_rate@3_error"]}
-    return told | {"oracle": truth["oracle"]["hit_rate"]["3"], "scores": dict(scores)}
+def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
+    """The submission's and each model's scores on the truth of simulated raw files."""
+    scores, oracle = submission.score_submission(outcome.checked[0].path, raw / TRUTH), read_oracle(raw)
+    booked = find_booked(outcome.files.test, raw / TRUTH)
+    measured = blending.measure_test(
+        outcome.test.value, outcome.answers.value, booked, outcome.blend.value, outcome.penalty.value
+    )
+    rows = list_truth(dict(zip(outcome.rungs, measured, strict=True)), oracle)
+    return SimulatedTruth(
+        scores["hit_rate@3"],
+        scores.get("hit_rate@3_error", 0.0),
+        oracle["hit_rate"]["3"],
+        scores,
+        [("HitRate@3 on the simulated truth, refitted on everything", rows)],
+    )
+
+
+def find_booked(test: Path, truth: Path) -> pl.Series:
+    """The rows of the test file that were booked."""
+    ids = pl.scan_csv(truth).select("Id")
+    rows = pl.scan_parquet(test).select("Id").with_row_index("row")
+    return rows.join(ids, on="Id", how="semi").select(pl.col("row").cast(pl.Int64)).collect()["row"]

@@ -1,22 +1,24 @@
 """What a finished MGTV run tells of itself: scores by device and day, models, decisions, and what the report needs."""
 
-from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
 import polars as pl
 
-from common.experiments.run_record import RunRecord, list_notes
+from common.datasets.simulated import read_oracle
+from common.experiments.run_record import Row, RunRecord, SimulatedTruth, list_notes
 from common.pipeline.run import Run
+from competitions.mgtv import submission
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.models import decision
 from competitions.mgtv.reporting.diagnostics import diagnose
-from competitions.mgtv.reporting.summary import Outcome, summarise
+from competitions.mgtv.reporting.summary import Outcome, measure_truth, summarise
+from competitions.mgtv.simulator.simulate import TRUTH
 
 METRIC = "score"
 LENGTHS = {2: "1-2", 5: "3-5", 10: "6-10", 20: "11-20"}  # of a list: at most -> its class
 
 
-def build_record(outcome: Outcome, config: MgtvConfig, truth: dict[str, Any] | None, run: Run) -> RunRecord:
+def build_record(outcome: Outcome, config: MgtvConfig, truth: SimulatedTruth | None, run: Run) -> RunRecord:
     """The record of a run."""
     summary = summarise(outcome)
     models = summary["models"]
@@ -25,17 +27,23 @@ def build_record(outcome: Outcome, config: MgtvConfig, truth: dict[str, Any] | N
         queries=list_queries(outcome),
         ranking=[{"model": name, "score": row["score"], "error": row["error"]} for name, row in models.items()],
         tables=[
-            ("Models on the validation days", [{"model": name, **row} for name, row in models.items()]),
+            ("Models on the validation days, pick P(watch) x E[s], answer max E[s]", list_models(summary)),
             ("The decision ladder: rows pick the video, columns the rate", summary["ladder"]),
             ("Days side by side", summary["days"]),
         ],
         notes=list_notes(summary["notes"]),
         features=outcome.ready.test.value.rows.names,
-        truth=tell_truth(truth),
+        truth=truth,
         submissions=[outcome.checked],
         summary=summary,
         insight=diagnose(outcome, run),
     )
+
+
+def list_models(summary: Row) -> list[Row]:
+    """One row per model, then the blend on each validation day."""
+    rows = [{"model": name, **scores} for name, scores in summary["models"].items()]
+    return rows + [{"model": f"blend, day {day}", **scores} for day, scores in summary["by_day"].items()]
 
 
 def list_queries(outcome: Outcome) -> pl.DataFrame:
@@ -66,10 +74,11 @@ def class_of_length(sizes: pl.Series) -> pl.Series:
     return sizes.to_frame("size").select(named.alias("videos"))["videos"]
 
 
-def tell_truth(truth: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Score, error and oracle on simulated data."""
-    if truth is None:
-        return None
-    scores = truth["scores"]
-    told = {"score": scores["score"], "error": scores["score_error"], "oracle": truth["oracle"]["score"]}
-    return told | {"scores": scores}
+def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
+    """The submission's scores on the truth of simulated raw files, and those of other picks and answers."""
+    scores, oracle = submission.score_submission(outcome.checked.path, raw / TRUTH), read_oracle(raw)
+    ladder = measure_truth(outcome, submission.read_truth(raw / TRUTH))
+    keys = {"p = 0": "score_0", "p = 1": "score_1", "mean": "score_mean", "median": "score_median", "max E[s]": "score"}
+    best = {"pick": "oracle", "hit_rate": oracle["hit_rate"], **{name: oracle[key] for name, key in keys.items()}}
+    title = "The decision ladder on the simulated truth, refitted on everything"
+    return SimulatedTruth(scores["score"], scores["score_error"], oracle["score"], scores, [(title, [*ladder, best])])

@@ -1,23 +1,27 @@
 """What a finished news run tells of itself: scores by user, models side by side, recall, and what the report needs."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from common.experiments.run_record import RunRecord, list_notes
+from common.datasets.simulated import read_oracle
+from common.experiments.run_record import RunRecord, SimulatedTruth, list_notes
 from common.pipeline.run import Run
 from common.ranking.blending import Blend
 from common.split import Fold
+from competitions.news import submission
 from competitions.news.config import NewsConfig
 from competitions.news.ranking import feature_names
 from competitions.news.reporting.diagnostics import diagnose
 from competitions.news.reporting.summary import Outcome, class_of_length, last_day, summarise
+from competitions.news.simulator.simulate import TRUTH
 
 METRIC = "MRR@5"
 
 
-def build_record(outcome: Outcome, config: NewsConfig, truth: dict[str, Any] | None, run: Run) -> RunRecord:
+def build_record(outcome: Outcome, config: NewsConfig, truth: SimulatedTruth | None, run: Run) -> RunRecord:
     """The record of a run."""
     summary = summarise(outcome, config.rank.models)
     return RunRecord(
@@ -31,7 +35,7 @@ def build_record(outcome: Outcome, config: NewsConfig, truth: dict[str, Any] | N
         ],
         notes=list_notes(summary["notes"]),
         features=feature_names({name: block.value for name, block in outcome.ready.blocks.items()}),
-        truth=tell_truth(truth),
+        truth=truth,
         submissions=[outcome.checked],
         summary=summary,
         insight=diagnose(outcome, run),
@@ -59,10 +63,7 @@ def rank_models(summary: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
     return [*rows, {"model": "blend", "score": summary["cv"]["mrr@5"], "error": summary["cv"]["error"]}]
 
 
-def tell_truth(truth: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Score, error and oracle on simulated data."""
-    if truth is None:
-        return None
-    scores = truth["scores"]
-    told = {"score": scores["mrr@5"], "error": scores["mrr@5_error"], "oracle": truth["oracle"]["mrr5"]}
-    return told | {"scores": scores}
+def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
+    """The submission's scores on the truth of simulated raw files."""
+    scores = submission.score_submission(outcome.checked.path, raw / TRUTH)
+    return SimulatedTruth(scores["mrr@5"], scores["mrr@5_error"], read_oracle(raw)["mrr5"], scores)

@@ -1,16 +1,17 @@
 """What a finished Tencent run tells of itself: scores by user, ways to answer, training, and what the report needs."""
 
-from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from common.experiments.run_record import RunRecord, list_notes
+from common.datasets.simulated import read_oracle
+from common.experiments.run_record import RunRecord, SimulatedTruth, list_notes
 from common.pipeline.run import Run
-from competitions.tencent import metrics
+from competitions.tencent import metrics, submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.inference.stages import place_targets
+from competitions.tencent.io.schema import TRUTH
 from competitions.tencent.pipeline import Outcome
 from competitions.tencent.reporting.diagnostics import diagnose
 from competitions.tencent.reporting.summary import summarise
@@ -21,7 +22,7 @@ LENGTHS = {5: "1-5", 20: "6-20", 100: "21-100"}  # of a history: at most -> its 
 HOUR_S = 3_600
 
 
-def build_record(outcome: Outcome, config: TencentConfig, truth: dict[str, Any] | None, run: Run) -> RunRecord:
+def build_record(outcome: Outcome, config: TencentConfig, truth: SimulatedTruth | None, run: Run) -> RunRecord:
     """The record of a run."""
     summary = summarise(outcome)
     ways = summary["ways"]
@@ -34,10 +35,11 @@ def build_record(outcome: Outcome, config: TencentConfig, truth: dict[str, Any] 
             ("Ways to answer, on the hold-out", [{"way": name, **row} for name, row in ways.items()]),
             ("What is learned from, who is asked, among what", summary["folds"]),
             ("Training", [{"training": name, **row} for name, row in training.items()]),
+            ("The open mode's weights", [summary["mix"]] if summary["mix"] else []),
         ],
         notes=list_notes(summary["notes"]),
         features=list_inputs(config),
-        truth=tell_truth(truth),
+        truth=truth,
         submissions=outcome.checked,
         summary=summary,
         insight=diagnose(outcome, run),
@@ -84,10 +86,7 @@ def tell_losses(losses: list[float]) -> str:
     return " ".join(f"{loss:.3f}" for loss in losses)
 
 
-def tell_truth(truth: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Score, error and oracle on simulated data."""
-    if truth is None:
-        return None
-    scores = truth["scores"]
-    told = {"score": scores["score"], "error": scores["score_error"], "oracle": truth["oracle"]["score"]}
-    return told | {"scores": scores}
+def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
+    """The submission's scores on the truth of simulated raw files."""
+    scores = submission.score_submission(outcome.checked[0].path, raw / TRUTH)
+    return SimulatedTruth(scores["score"], scores["score_error"], read_oracle(raw)["score"], scores)

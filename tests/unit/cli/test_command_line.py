@@ -10,34 +10,12 @@ import polars as pl
 import pytest
 
 from common.errors import UserError
-from common.pipeline import progress
-from competitions import __main__ as command_line
 from competitions.news import submission as submissions
 from competitions.news.io import reader
 from competitions.news.simulator.simulate import TRUTH, simulate
+from tests.conftest import Call, CommandResult, replace_part
 
 ROOT = Path(__file__).resolve().parents[3]
-Told = tuple[int, str, str]  # exit code, stdout, stderr
-Call = Callable[..., Told]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
-    """Run the command line with these words, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    progress.set_quiet(False)  # as in a fresh process; another test may have asked for quiet
-
-    def run(*words: object) -> Told:
-        monkeypatch.setattr(sys, "argv", ["competitions", *map(str, words)])
-        code = 0
-        try:
-            command_line.main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +40,8 @@ def submission(simulated: Path, tmp_path: Path) -> Path:
     return path
 
 
-def assert_refused(told: Told, *words: str) -> None:
-    code, out, err = told
+def assert_refused(result: CommandResult, *words: str) -> None:
+    code, out, err = result
     assert code == 1
     assert out == ""
     assert err.startswith("error: ")
@@ -232,7 +210,7 @@ def test_where_there_are_no_files_a_set_is_simulated_once_and_said_so(
         asked.append(files)
         raise UserError("stopped here")
 
-    monkeypatch.setattr("competitions.news.competition.solve", stop)
+    replace_part(monkeypatch, "news", solve=stop)
     for _ in range(2):
         code, _, err = call("run", "news", "--scale", 0.0005, "--seed", 2, "--build", tmp_path / "build")
         assert code == 1
@@ -253,7 +231,7 @@ def test_the_hosts_files_are_used_where_they_are(
     def stop(files: reader.RawFiles, *_: object) -> None:
         raise UserError(f"asked for {files.train}")
 
-    monkeypatch.setattr("competitions.news.competition.solve", stop)
+    replace_part(monkeypatch, "news", solve=stop)
     shutil.copytree(simulated, tmp_path / "data" / "news" / "raw")
     assert_refused(call("run", "news"), f"asked for data/news/raw/{reader.TRAIN}")
 

@@ -65,13 +65,13 @@ def test_no_readings_and_no_negatives_hidden_are_settings_too() -> None:
 
 
 def test_the_settings_for_a_short_log_fit() -> None:
-    config = load_config([f"@{competition.HERE / 'short.toml'}"])
+    config = load_config([f"@{competition.COMPETITION.folder / 'short.toml'}"])
     assert config.rank.patience == 0
     assert set(config.rank.models) < set(MODELS)
     assert config.rank.catboost_softmax["loss_function"] == "QuerySoftMax"
 
 
 def test_the_quick_settings_fit() -> None:
-    config = load_config([f"@{competition.HERE / 'quick.toml'}"])
+    config = load_config([f"@{competition.COMPETITION.folder / 'quick.toml'}"])
     assert (config.baseline.model, config.rank.models, config.readings.splits) == ("logit", ("lightgbm_softmax",), ())
     assert config.rank.blocks == load_config([]).rank.blocks

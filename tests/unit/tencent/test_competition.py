@@ -2,18 +2,17 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from common.datasets.simulated import REPORT
-from common.errors import UserError
-from common.pipeline import progress
-from competitions.tencent import competition
 from competitions.tencent import submission as submissions
 from competitions.tencent.ids import Oids
 from competitions.tencent.io import schema
+from competitions.tencent.reporting.run_record import score_truth
 from tests.conftest import Call
 from tests.unit.tencent.tencent_files import BASE, WORLD, World, write_competition
 
@@ -23,63 +22,11 @@ ADS = BASE + np.array([[*range(10)], [*range(10, 20)]])
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Path, float, int]]:
-    """What is simulated, in an empty folder: a report is all that is written."""
-    asked: list[tuple[Path, float, int]] = []
-
-    def write(folder: Path, scale: float, seed: int) -> None:
-        asked.append((folder, scale, seed))
-        folder.mkdir(parents=True)
-        (folder / REPORT).write_text("{}")
-
-    monkeypatch.setattr(competition, "write_simulation", write)
-    monkeypatch.chdir(tmp_path)
-    progress.set_quiet(False)  # as in a fresh process; another test may have asked for quiet
-    return asked
-
-
-@pytest.fixture
 def submission(tmp_path: Path) -> Path:
     """A valid submission beside the raw files that it answers, and the truth."""
     write_competition(tmp_path / "raw", MANY)
     (tmp_path / schema.TRUTH).write_text(f"user,creative_id\n{NAMES[0].decode()},{BASE + 1}\n")
     return submissions.write_submissions(NAMES, Oids(ADS.reshape(-1)), tmp_path)[0]
-
-
-# --- which files ---
-
-
-def test_the_folder_that_is_named_is_taken(made: list[Any], tmp_path: Path) -> None:
-    assert competition.choose_raw(tmp_path / "mine", None, 0, Path("build")) == tmp_path / "mine"
-    with pytest.raises(UserError, match="RAW and SCALE exclude each other"):
-        competition.choose_raw(tmp_path / "mine", 0.1, 0, Path("build"))
-    assert made == []
-
-
-def test_without_files_a_set_is_simulated_once_and_said_so(made: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
-    build = Path("build")
-    first, again = (competition.choose_raw(None, 0.05, 3, build) for _ in range(2))
-    assert first == again == build / "simulated" / "scale0.05-seed3"
-    assert made == [(first, 0.05, 3)]
-    told = capsys.readouterr().err.splitlines()
-    assert len(told) == 2
-    for word in ("SIMULATED data, scale 0.05, seed 3", str(competition.HOST_FOLDER), "README"):
-        assert word in told[0]
-
-
-@pytest.mark.parametrize("name", [f"train/{schema.SEQUENCES}", "seq/train-00000-of-00001.parquet"])
-def test_the_hosts_files_of_either_layout_go_before_a_simulation(made: list[Any], name: str) -> None:
-    path = competition.HOST_FOLDER / name
-    path.parent.mkdir(parents=True)
-    path.write_text("")
-    assert competition.choose_raw(None, None, 0, Path("b")) == competition.HOST_FOLDER
-    competition.choose_raw(None, 0.5, 0, Path("b"))
-    assert [scale for _, scale, _ in made] == [0.5]
-
-
-def test_the_default_scale_is_simulated_where_nothing_is_named(made: list[Any]) -> None:
-    competition.choose_raw(None, None, 0, Path("b"))
-    assert [scale for _, scale, _ in made] == [competition.DEFAULT_SCALE]
 
 
 # --- check and score ---
@@ -116,13 +63,12 @@ def test_the_score_is_printed_by_metric(submission: Path, call: Call, tmp_path: 
     assert scores["users"] == 1
 
 
-def test_the_truth_counts_where_the_simulator_wrote_it_and_nowhere_else(submission: Path, tmp_path: Path) -> None:
-    assert competition.score_file(tmp_path, submission) is None  # a truth file of somebody else's
+def test_the_submission_is_scored_on_the_simulated_truth(submission: Path, tmp_path: Path) -> None:
     (tmp_path / REPORT).write_text(json.dumps({"oracle": {"score": 0.9}}))
-    found = competition.score_file(tmp_path, submission)
-    assert found is not None
-    assert found["oracle"] == {"score": 0.9}
-    assert found["scores"]["hit_rate@10"] == 1
+    outcome: Any = SimpleNamespace(checked=[SimpleNamespace(path=submission)])
+    truth = score_truth(outcome, tmp_path)
+    assert (truth.oracle, truth.scores["hit_rate@10"]) == (0.9, 1)
+    assert truth.score == truth.scores["score"]
 
 
 # --- run ---

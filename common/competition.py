@@ -1,0 +1,76 @@
+"""The one declaration of a competition: all that the command line and the contract tests need to know of it."""
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from common import config as configuration
+from common.datasets.simulated import Host, choose_files, simulated_folder
+from common.experiments.run_record import RunRecord, SimulatedTruth
+from common.pipeline.run import Run
+from common.submission import Checked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Competition:
+    """What differs between competitions. ``Files``, ``Outcome`` and settings are each competition's own types.
+
+    ``folder``: where its package and config.toml lie. ``metric``: what runs are compared by; ``queries``: what it is a
+    mean over, in plain words. ``submissions``: the names of the files that the organiser takes, in order of preference.
+
+    ``locate(raw, config)`` finds the raw files; ``solve(files, config, run)`` is the pipeline, its outcome is what
+    ``build_record(outcome, config, truth, run)`` reports and ``score_truth(outcome, raw)`` scores on simulated data.
+    ``check(submission, files)`` refuses a wrong file; ``score(submission, truth, files)`` gives every metric (files may
+    be None). ``climb(files, config, run)`` runs the ladder and returns a row a rung. ``describe(raw)`` compares
+    simulated files with the documented ones; ``describe_oracle(simulation)`` says what the oracle scores.
+    """
+
+    name: str
+    folder: Path
+    config: type[msgspec.Struct]
+    host: Host
+    metric: str
+    queries: str
+    submissions: Sequence[str]
+    locate: Callable[[Path, Any], Any]
+    solve: Callable[[Any, Any, Run], Any]
+    build_record: Callable[[Any, Any, SimulatedTruth | None, Run], RunRecord]
+    score_truth: Callable[[Any, Path], SimulatedTruth]
+    check: Callable[[Path, Any], Checked]
+    score: Callable[[Path, Path, Any], Mapping[str, float]]
+    climb: Callable[[Any, Any, Run], list[dict[str, Any]]]
+    describe: Callable[[Path], pl.DataFrame]
+    describe_oracle: Callable[[Any], str]
+
+    @property
+    def tuned(self) -> Path:
+        """Where ``tune`` keeps the settings that gained."""
+        return self.folder / "tuned.toml"
+
+    def load_config(self, overrides: Sequence[str] = (), tuned: bool = True) -> Any:
+        """config.toml, then tuned.toml where there is one and it is wanted, then the overrides."""
+        files = [self.folder / "config.toml", *([self.tuned] if tuned else [])]
+        return configuration.load(self.config, files, overrides)
+
+    def choose_raw(self, folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
+        """The folder asked for; else the organiser's files where any is there; else a simulated set, made once."""
+        return choose_files(self.host, folder, scale, seed, build / self.name)
+
+    def locate_known(self, raw: Path | None) -> Any:
+        """The raw files in a folder, by default the organiser's, under the default settings."""
+        return self.locate(raw or self.host.folder, self.load_config())
+
+    def simulate(self, folder: Path | None, scale: float | None, seed: int, build: Path) -> tuple[Path, Any]:
+        """A simulated set written to a folder, by default one below ``build``; the folder and the simulation."""
+        size = self.host.scale if scale is None else scale
+        target = folder or simulated_folder(build / self.name, size, seed)
+        return target, self.host.write(target, size, seed)
+
+    def room(self, module: str) -> Any:
+        """A module of this competition, imported when it is needed: ``room("serving.export")``."""
+        return importlib.import_module(f"competitions.{self.name}.{module}")

@@ -1,0 +1,51 @@
+"""Options that verbs share, and verbs whose options are the fields of a dataclass."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from competitions import NAMES
+
+Options = TypeVar("Options")
+
+Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(NAMES)}.")]
+Raw = Annotated[Path | None, typer.Option(help="Folder with the host's files; default data/NAME/raw, else simulated.")]
+Seed = Annotated[int, typer.Option(help="Seed of the simulation and of every random choice.")]
+Scale = Annotated[float | None, typer.Option(help="Size of the simulated data; 1.0 is the host's.")]
+Build = Annotated[Path, typer.Option(help="Where everything that is made goes.")]
+Truth = Annotated[Path, typer.Option(help="The truth file: one row per answer, ids as the host names them.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="Override a setting: --set a.b=c, or --set @FILE (repeatable).")
+]
+RunName = Annotated[str, typer.Argument(help="A run: its name or the end of it, news/last, last~1, or its folder.")]
+Submission = Annotated[Path, typer.Argument(help="The submission file.")]
+
+
+def takes(kind: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
+    """A verb that is given its options as one frozen dataclass: the fields become the options, with their defaults."""
+
+    def wrap(verb: Callable[[Options], None]) -> Callable[..., None]:
+        def parsed(**values: Any) -> None:
+            verb(kind(**values))
+
+        fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+        parsed.__name__, parsed.__doc__ = verb.__name__, verb.__doc__
+        parsed.__annotations__ = {field.name: field.type for field in fields}
+        parsed.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [
+                inspect.Parameter(
+                    field.name,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    default=inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default,
+                    annotation=field.type,
+                )
+                for field in fields
+            ]
+        )
+        return parsed
+
+    return wrap

@@ -1,0 +1,123 @@
+"""The verbs run, simulate, ladder, check and score: what they call of a competition, and what they print."""
+
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+import polars as pl
+import pytest
+
+from common.errors import UserError
+from common.submission import Checked
+from competitions import NAMES, find_competition
+from competitions.cli import run as verbs
+from tests.conftest import Call, replace_part
+
+RECORD = {
+    "metric": "HitRate@3",
+    "notes": [],
+    "tables": [{"title": "Models on validation", "rows": [{"model": "logit", "score": 0.25}]}],
+    "steps": [{"name": "read", "seconds": 0.2, "peak_mib": 512.0, "kept": False}],
+    "cv": {"score": 0.5, "error": 0.01, "queries": 1077},
+    "truth": None,
+    "wall_seconds": 61.4,
+    "peak_mib": 512.0,
+    "submission": {"paths": ["x.parquet", "x.csv"], "rows": 21},
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_that_is_refused_leaves_no_folder(name: str, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def stop(files: Path, config: Any, run: Any) -> NoReturn:
+        seen.append((files, config.seed, run.folder.is_dir()))
+        raise UserError("stopped here")
+
+    replace_part(monkeypatch, name, solve=stop, locate=lambda raw, config: raw)
+    code, out, err = call("run", name, "--raw", "mine", "--seed", 2, "--set", "seed=9")
+    assert (code, out, err.splitlines()[-1]) == (1, "", "error: stopped here")
+    assert seen == [(Path("mine"), 9, True)]
+    assert {path.name for path in Path("build", name).iterdir()} <= {"cache"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("verb", ["run", "ladder", "check", "score"])
+def test_a_missing_folder_is_named(name: str, verb: str, call: Call) -> None:
+    words = {"check": ["mine.csv"], "score": ["mine.csv", "--truth", "truth.csv"]}.get(verb, [])
+    code, out, err = call(verb, name, *words, "--raw", "nowhere")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "nowhere" in err
+
+
+def test_the_summary_is_printed_with_its_score_and_its_files(capsys: pytest.CaptureFixture[str]) -> None:
+    verbs.show(RECORD, "sessions", Path("s.json"))
+    out = capsys.readouterr().out
+    assert "Models on validation" in out
+    assert "CV: HitRate@3 0.5000 +- 0.0100 on 1,077 sessions" in out
+    assert "Wall time 61 s, peak memory 0.50 GiB" in out
+    assert out.splitlines()[-2:] == ["Submission: x.parquet and x.csv, 21 rows, checked", "Summary: s.json"]
+    assert "truth" not in out
+    truth = {"score": 0.45, "error": 0.02, "oracle": 0.6, "scores": {"hit_rate@3": 0.45}}
+    verbs.show(RECORD | {"truth": truth}, "sessions", Path("s.json"))
+    line = "Simulated truth: HitRate@3 0.4500 +- 0.0200, oracle 0.6000, share reached 75.0%"
+    assert line in capsys.readouterr().out
+
+
+def test_a_long_path_with_brackets_is_printed_as_it_is_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path("/") / ("folder " * 30).strip() / "run [a]" / "run.json"
+    verbs.show(RECORD, "sessions", path)
+    assert capsys.readouterr().out.splitlines()[-1] == f"Summary: {path}"
+
+
+def test_simulating_reports_the_sizes_and_the_oracle(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    simulation = SimpleNamespace(rows={"train_rows": 9})
+    seen: list[Any] = []
+    host = find_competition("flight").host
+    replace_part(
+        monkeypatch,
+        "flight",
+        host=dataclasses.replace(host, write=lambda *words: seen.append(words) or simulation),
+        describe=lambda folder: pl.DataFrame({"what": ["size"], "host": [0.5]}),
+        describe_oracle=lambda made: f"oracle of {made.rows}",
+    )
+    code, out, _ = call("simulate", "flight", "--scale", 0.25, "--seed", 3)
+    folder = Path("build/flight/simulated/scale0.25-seed3")
+    assert (code, out.splitlines()) == (0, [f"{folder}: {{'train_rows': 9}}", "oracle of {'train_rows': 9}"])
+    _, out, _ = call("simulate", "flight", "--out", "here", "--seed", 3, "--describe")
+    assert "size" in out
+    assert seen == [(folder, 0.25, 3), (Path("here"), host.scale, 3)]
+
+
+def test_a_checked_submission_is_printed_with_its_rules_and_a_score_with_every_metric(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    competition = replace_part(
+        monkeypatch,
+        "flight",
+        locate=lambda raw, config: raw,
+        check=lambda path, files: Checked(path, 21, (str(files), "two")),
+        score=lambda *words: seen.append(words) or {"hit_rate@3": 0.25},
+    )
+    code, out, _ = call("check", "flight", "mine.csv")
+    assert (code, out) == (0, f"mine.csv: 21 rows, valid. Checked: {competition.host.folder}; two.\n")
+    code, out, _ = call("score", "flight", "mine.csv", "--truth", "t.csv")
+    assert (code, out.split()) == (0, ["hit_rate@3", "0.2500"])
+    call("score", "flight", "mine.csv", "--truth", "t.csv", "--raw", "here")
+    assert seen == [(Path("mine.csv"), Path("t.csv"), None), (Path("mine.csv"), Path("t.csv"), Path("here"))]
+
+
+def test_the_ladder_prints_its_rungs(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def climb(files: Path, config: Any, run: Any) -> list[dict[str, Any]]:
+        seen.append((files, config.seed, run.folder))
+        return [{"rung": "first", "HitRate@3": 0.5, "error": 0.01}]
+
+    replace_part(monkeypatch, "flight", locate=lambda raw, config: raw, climb=climb)
+    code, out, _ = call("ladder", "flight", "--raw", "mine", "--seed", 3)
+    assert code == 0
+    assert out.splitlines()[-1].split() == ["first", "0.5000", "0.0100"]
+    assert seen == [(Path("mine"), 3, Path("build/flight/ladder"))]

@@ -1,0 +1,111 @@
+"""What every declaration of a competition does alike: settings, the choice of raw files, simulated sets."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.competition import Competition
+from common.datasets.simulated import REPORT
+from common.errors import UserError
+from common.pipeline import progress
+from competitions import NAMES, find_competition
+from competitions.flight.io import reader as flight_reader
+from competitions.mgtv.io import schema as mgtv_schema
+from competitions.news.io import reader as news_reader
+from competitions.tencent.io import schema as tencent_schema
+
+FILES = {
+    "news": [news_reader.TRAIN, news_reader.ARTICLES],
+    "flight": [flight_reader.TRAIN, flight_reader.TEST],
+    "mgtv": [f"{mgtv_schema.VIDEOS}/any"],
+    "tencent": [f"train/{tencent_schema.SEQUENCES}", "seq/train-00000-of-00001.parquet"],
+}
+BUILD = Path("build")
+Written = list[tuple[Path, float, int]]
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Written:
+    """The sets that are simulated, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    progress.set_quiet(False)  # as in a fresh process; another test may have asked for quiet
+    return []
+
+
+def declare(name: str, written: Written) -> Competition:
+    """The declaration, with a simulator that writes a report and nothing else."""
+
+    def write(folder: Path, scale: float, seed: int) -> None:
+        written.append((folder, scale, seed))
+        folder.mkdir(parents=True)
+        (folder / REPORT).write_text("{}")
+
+    competition = find_competition(name)
+    return dataclasses.replace(competition, host=dataclasses.replace(competition.host, write=write))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_folder_that_is_named_is_taken(name: str, written: Written, tmp_path: Path) -> None:
+    competition = declare(name, written)
+    assert competition.choose_raw(tmp_path / "mine", None, 0, BUILD) == tmp_path / "mine"
+    with pytest.raises(UserError, match="RAW and SCALE exclude each other"):
+        competition.choose_raw(tmp_path / "mine", 0.1, 0, BUILD)
+    assert written == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_files_a_set_is_simulated_once_and_said_so(
+    name: str, written: Written, capsys: pytest.CaptureFixture[str]
+) -> None:
+    competition = declare(name, written)
+    first, again = (competition.choose_raw(None, 0.05, 3, BUILD) for _ in range(2))
+    assert first == again == BUILD / name / "simulated" / "scale0.05-seed3"
+    assert written == [(first, 0.05, 3)]
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    for word in ("SIMULATED data, scale 0.05, seed 3", str(competition.host.folder), competition.host.files, "README"):
+        assert word in lines[0]
+    folders = {competition.choose_raw(None, scale, seed, BUILD) for scale, seed in ((0.5, 0), (0.5, 1), (None, 0))}
+    assert len(folders) == 3
+    assert written[-1][1] == competition.host.scale
+
+
+def test_a_simulation_that_was_not_finished_is_made_again(written: Written) -> None:
+    competition = declare("flight", written)
+    folder = competition.choose_raw(None, 0.5, 0, BUILD)
+    (folder / REPORT).unlink()
+    folder.rmdir()
+    competition.choose_raw(None, 0.5, 0, BUILD)
+    assert len(written) == 2
+
+
+@pytest.mark.parametrize(("name", "file"), [(name, file) for name, files in FILES.items() for file in files])
+def test_the_hosts_files_go_before_a_simulation_unless_a_scale_is_named(name: str, file: str, written: Written) -> None:
+    competition = declare(name, written)
+    host = competition.host.folder
+    host.mkdir(parents=True)
+    (host / ".gitkeep").write_text("")
+    competition.choose_raw(None, None, 0, BUILD)
+    assert len(written) == 1  # a folder without the host's files
+    (host / file).parent.mkdir(parents=True, exist_ok=True)
+    (host / file).write_text("")
+    assert competition.choose_raw(None, None, 0, BUILD) == host
+    assert competition.choose_raw(None, 0.7, 0, BUILD) != host
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_declaration_belongs_to_its_folder(name: str) -> None:
+    competition = find_competition(name)
+    assert (competition.name, competition.folder.name) == (name, name)
+    assert isinstance(competition.load_config([], tuned=False), competition.config)
+    assert competition.load_config(["seed=7"]).seed == 7
+    for room in ("experiments.search_space", "serving.export", "datasets.host_files"):
+        module: Any = competition.room(room)
+        assert module.__name__ == f"competitions.{name}.{room}"
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UserError, match="no competition chess; say news or flight or mgtv or tencent"):
+        find_competition("chess")

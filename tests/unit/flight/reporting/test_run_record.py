@@ -1,0 +1,112 @@
+"""What a finished flight run records: scores on the simulated truth, and tables of models and splits."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from common.pipeline.run import Result
+from common.submission import Checked
+from competitions.flight.io import reader
+from competitions.flight.reporting.console_tables import list_models, list_readings, list_skipped, list_truth
+from competitions.flight.reporting.run_record import find_booked, score_truth
+from competitions.flight.reporting.summary import Outcome
+from competitions.flight.simulator.simulate import REPORT, TRUTH
+from tests.unit.flight.flight_world import make_searches, option, search
+from tests.unit.flight.ranking.test_blending import ONE
+
+ORACLE = {
+    "hit_rate": {"1": 0.3, "3": 0.6, "5": 0.7, "10": 0.8},
+    "hit_rate_3_by_size": {"161+": 0.2},
+    "standard_error": {"3": 0.02},
+}
+
+
+def test_the_rows_that_were_booked_are_found_by_their_ids(tmp_path: Path) -> None:
+    pl.DataFrame({"Id": [50, 40, 30, 20], "ranker_id": ["a", "a", "b", "b"]}).write_parquet(tmp_path / "test.parquet")
+    (tmp_path / "truth.csv").write_text("Id,ranker_id,more\n20,b,x\n50,a,y\n")
+    rows = find_booked(tmp_path / "test.parquet", tmp_path / "truth.csv")
+    assert (sorted(rows), rows.dtype) == ([0, 3], pl.Int64)
+
+
+def stand(folder: Path, **values: Any) -> Outcome:
+    """The parts of an outcome that the truth is measured with."""
+    parts = {
+        "files": reader.RawFiles(folder / reader.TRAIN, folder / reader.TEST),
+        "names": ["baseline", "logit"],
+    } | values
+    fields: dict[str, Any] = dict.fromkeys(Outcome.__dataclass_fields__) | parts
+    return Outcome(**fields)
+
+
+def test_the_submission_and_each_model_are_scored_on_the_simulated_truth(tmp_path: Path) -> None:
+    test = make_searches(search(*(option(out_flight=flight) for flight in range(11))))
+    ids = range(100, 111)
+    pl.DataFrame({"Id": ids}).write_parquet(tmp_path / reader.TEST)
+    pl.DataFrame({"Id": ids, "ranker_id": ["a"] * 11, "selected": range(1, 12)}).write_csv(tmp_path / "mine.csv")
+    (tmp_path / TRUTH).write_text("Id,ranker_id\n102,a\n")
+    (tmp_path / REPORT).write_text(json.dumps({"oracle": ORACLE}))
+    answers = np.column_stack([np.arange(11), -np.arange(11)]).astype(np.float32)
+
+    def kept(value: Any) -> Result[Any]:
+        return Result("key", lambda: value)
+
+    checked = [Checked(tmp_path / "mine.csv", 11, ())]
+    outcome = stand(
+        tmp_path, test=kept(test), answers=kept(answers), blend=kept(ONE), penalty=kept(0.0), checked=checked
+    )
+    truth = score_truth(outcome, tmp_path)
+    assert (truth.score, truth.oracle, truth.scores["hit_rate@3"]) == (1, 0.6, 1)
+    ((_, rows),) = truth.tables
+    hits = {row["model"]: (row["@1"], row["@3"]) for row in rows}
+    models = {"baseline": (0, 0), "logit": (0, 1), "blend": (0, 1), "blend, reranked": (0, 1)}
+    assert hits == models | {"oracle": (0.3, 0.6)}
+
+
+def rates(rate: float) -> dict[str, float]:
+    return {
+        "hit_rate@1": rate / 2,
+        "hit_rate@3": rate,
+        "hit_rate@3[161+]": rate / 4,
+        "error": 0.01,
+        "sessions": 900,
+    }
+
+
+def test_models_stand_beside_their_gain_over_the_baseline() -> None:
+    rows = list_models({"baseline": rates(0.4), "blend": rates(0.5)})
+    assert rows == [
+        {"model": "baseline", "@1": 0.2, "@3": 0.4, "@3[161+]": 0.1, "error": 0.01, "over baseline": "+0.0%"},
+        {"model": "blend", "@1": 0.25, "@3": 0.5, "@3[161+]": 0.125, "error": 0.01, "over baseline": "+25.0%"},
+    ]
+    worse = list_models({"baseline": rates(0.4), "blend": rates(0.3)})
+    assert worse[1]["over baseline"] == "-25.0%"
+    assert list_models({"baseline": rates(0.0)})[0]["over baseline"] == ""
+
+
+def test_the_oracle_is_the_last_row_of_the_truth() -> None:
+    first, last = list_truth({"baseline": rates(0.4)}, ORACLE)
+    assert first["model"] == "baseline"
+    expected = {"@1": 0.3, "@3": 0.6, "@5": 0.7, "@10": 0.8, "@3[161+]": 0.2}
+    assert last == {"model": "oracle", **expected, "error": 0.02, "over baseline": "+50.0%"}
+
+
+def test_readings_stand_beside_the_same_models_score() -> None:
+    summary = {
+        "config": {"readings": {"model": "logit"}},
+        "models": {"logit": rates(0.4)},
+        "readings": {"random": rates(0.6)},
+    }
+    rows = list_readings(summary, "logit")
+    assert [(row["split"], row["HitRate@3"]) for row in rows] == [("last sessions", 0.4), ("random", 0.6)]
+    assert rows[1] == {"split": "random", "model": "logit", "HitRate@3": 0.6, "error": 0.01, "sessions": 900}
+    summary["models"] = {}
+    assert [row["split"] for row in list_readings(summary, "logit")] == ["random"]
+
+
+def test_a_split_that_could_not_be_evaluated_gives_its_reason() -> None:
+    summary = {"models": {}, "readings": {"second": "The log is too short.", "random": rates(0.6)}}
+    assert [row["split"] for row in list_readings(summary, "logit")] == ["random"]
+    assert list_skipped(summary) == [{"split": "second", "why": "The log is too short."}]
