@@ -1,4 +1,4 @@
-"""Which first-party source a function depends on, told definition by definition, without running anything.
+"""Which first-party source a function depends on, definition by definition, without running anything.
 
 A definition is one top-level statement of a module. From the function's own definition we follow every name that it
 uses, be it a function, a class, a constant, an attribute of an imported first-party module or an import inside the
@@ -73,48 +73,48 @@ class SourceTree:
         """Whether the module's source file lies below the root, outside of any environment kept there."""
         return self._file(module) is not None
 
-    def reach(self, module: str, name: str) -> Dependencies:
+    def dependencies_of(self, module: str, name: str) -> Dependencies:
         """Everything that the top-level ``name`` of ``module`` depends on, itself included."""
-        reached = Dependencies()
+        dependencies = Dependencies()
         waiting: list[tuple[str, Chain]] = [(module, (name,))]
         seen: set[tuple[str, Chain]] = set()
         while waiting:
             entry = waiting.pop()
             if entry not in seen:
                 seen.add(entry)
-                waiting.extend(self._follow(*entry, reached))
-        return reached
+                waiting.extend(self._follow(*entry, dependencies))
+        return dependencies
 
-    def _follow(self, module_name: str, chain: Chain, reached: Dependencies) -> Iterator[tuple[str, Chain]]:
+    def _follow(self, module_name: str, chain: Chain, dependencies: Dependencies) -> Iterator[tuple[str, Chain]]:
         """Record what ``chain`` means at the top level of the module; yield what that in turn refers to."""
         module = self._module(module_name)
         if module is None:
-            reached.packages.add(module_name.partition(".")[0])
+            dependencies.packages.add(module_name.partition(".")[0])
         elif not chain:  # the module itself is handed around: all of it may be used
             yield from ((module_name, (name,)) for name in module.bindings)
             yield from ((star, ()) for star in module.stars)
         elif chain[0] in module.bindings:
             for statement in module.bindings[chain[0]]:
-                yield from self._follow_statement(module, statement, chain, reached)
+                yield from self._follow_statement(module, statement, chain, dependencies)
         elif self.is_first_party(f"{module_name}.{chain[0]}"):
             yield f"{module_name}.{chain[0]}", chain[1:]
         else:
             yield from ((star, chain[:1]) for star in module.stars)
 
     def _follow_statement(
-        self, module: Module, statement: ast.stmt, chain: Chain, reached: Dependencies
+        self, module: Module, statement: ast.stmt, chain: Chain, dependencies: Dependencies
     ) -> Iterator[tuple[str, Chain]]:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             for name, target, path in _imports(statement, module.package):
                 if name == chain[0]:
                     # an alias that now means something else is a change, whoever owns what it means
-                    reached.add(module.name, name, ".".join((target, *path)))
+                    dependencies.add(module.name, name, ".".join((target, *path)))
                     yield target, path + chain[1:]
             return
         if statement not in self._uses:
             self._uses[statement] = _analyse(statement, module.package)
         use = self._uses[statement]
-        reached.add(module.name, chain[0], use.text)
+        dependencies.add(module.name, chain[0], use.text)
         yield from ((module.name, used) for used in use.names)
         yield from use.imported
 
@@ -153,26 +153,26 @@ class SourceTree:
         """The source file of a first-party module. The package decides for its modules: no foreign one is searched."""
         top = name.partition(".")[0]
         if top not in self._tops:
-            self._tops[top] = any(self._is_inside(place) for place in _places(top))
-        file = next((place for place in _places(name) if place.suffix == ".py"), None) if self._tops[top] else None
+            self._tops[top] = any(self._is_inside(path) for path in _source_paths(top))
+        file = next((path for path in _source_paths(name) if path.suffix == ".py"), None) if self._tops[top] else None
         return file if file and self._is_inside(file) else None
 
-    def _is_inside(self, place: Path) -> bool:
-        return place.is_relative_to(self.root) and "site-packages" not in place.parts
+    def _is_inside(self, path: Path) -> bool:
+        return path.is_relative_to(self.root) and "site-packages" not in path.parts
 
 
-def _places(name: str) -> list[Path]:
+def _source_paths(name: str) -> list[Path]:
     """The file of a module, imported already or not, and the folders of a package; nothing for a built-in module."""
     module = sys.modules.get(name)
     if module is not None:
-        found = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
+        paths = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
     else:
         try:
             spec = importlib.util.find_spec(name)
         except (ImportError, ValueError, AttributeError):
             spec = None
-        found = [spec.origin, *(spec.submodule_search_locations or [])] if spec else []
-    return [Path(place).resolve() for place in found if isinstance(place, str)]
+        paths = [spec.origin, *(spec.submodule_search_locations or [])] if spec else []
+    return [Path(path).resolve() for path in paths if isinstance(path, str)]
 
 
 def _analyse(statement: ast.stmt, package: str) -> Use:

@@ -118,9 +118,9 @@ class Keys:
         yield f"definition {module} {name} {self._functions[module, name]}"
 
     def _definition_hash(self, module: str, name: str) -> str:
-        reached = self.code.reach(module, name.partition(".")[0])
-        texts = [part for at, texts in sorted(reached.texts.items()) for part in (*at, *texts)]
-        packages = (reached.packages - sys.stdlib_module_names) | set(ALWAYS)
+        dependencies = self.code.dependencies_of(module, name.partition(".")[0])
+        texts = [part for at, texts in sorted(dependencies.texts.items()) for part in (*at, *texts)]
+        packages = (dependencies.packages - sys.stdlib_module_names) | set(ALWAYS)
         return _hash([*texts, *(f"{package} {_version(package)}" for package in sorted(packages))])
 
 

@@ -169,7 +169,7 @@ def test_a_fit_has_the_same_key_on_a_cluster_and_reaches_none_of_its_code(addres
     before = keys.key(*told)
     with connect.use(address):
         assert Keys(tmp_path).key(*told) == before
-    reached = keys.code.reach("common.ranking.gbdt", "fit")
+    reached = keys.code.dependencies_of("common.ranking.gbdt", "fit")
     assert not [module for module, _ in reached.texts if "cluster" in module]
     assert not {"dask", "distributed"} & reached.packages
 
