@@ -13,8 +13,8 @@ INPUT = $(if $(RAW),--raw "$(RAW)") $(if $(SCALE),--scale $(SCALE)) --seed $(SEE
 STUDY = --trials $(TRIALS) --workers $(WORKERS) $(if $(STORAGE),--storage "$(STORAGE)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install all $(NAMES) runs test lint format bench clean
-.PHONY: $(foreach verb,data standin simulate tune ladder report submit serve,$(NAMES:%=$(verb)-%))
+.PHONY: help install all $(NAMES) runs test test-fast lint format bench clean
+.PHONY: $(foreach verb,data standin simulate tune ladder report submit serve test,$(NAMES:%=$(verb)-%))
 
 help: ## This text
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -100,8 +100,20 @@ submit-tencent: ## Tencent: the same
 $(NAMES:%=submit-%): submit-%: $(VENV)/installed
 	@$(RUN) submit $* $(if $(RAW),--raw "$(RAW)") $(ARGS)
 
+PYTEST = OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(PY) -m pytest -q -n logical --maxprocesses 4 --dist loadgroup
+
 test: $(VENV)/installed ## All tests, in as many processes as there are cores, 4 at most (ARGS="-n 0": in one)
-	@OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(PY) -m pytest -q -n logical --maxprocesses 4 --dist loadgroup $(ARGS)
+	@$(PYTEST) $(ARGS)
+
+test-fast: $(VENV)/installed ## Unit tests without clusters, databases and trainings: in a minute
+	@$(PYTEST) tests/unit -m "not slow" $(ARGS)
+
+test-news: ## News: its unit tests, contract and golden numbers
+test-flight: ## Flight: the same
+test-mgtv: ## MGTV: the same
+test-tencent: ## Tencent: the same
+$(NAMES:%=test-%): test-%: $(VENV)/installed
+	@$(PYTEST) -m $* $(ARGS)
 
 lint: $(VENV)/installed ## ruff and mypy
 	@$(PY) -m ruff format --check .

@@ -12,6 +12,7 @@ import pytest
 
 from common.competition import Competition
 from common.pipeline import progress
+from competitions import NAMES
 from competitions import __main__ as command_line
 
 CommandResult = tuple[int, str, str]  # exit code, stdout, stderr
@@ -22,12 +23,32 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
+TESTS = Path(__file__).parent
+# Rooms and modules that train networks, start a cluster, a database or processes of their own: not in `make test-fast`.
+SLOW = (
+    "unit/common/cluster",
+    "unit/common/tuning/test_study_postgres.py",
+    "unit/mgtv/models/test_deep_training.py",
+    "unit/tencent/training",
+)
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Several processes share the tests: a competition's contract goes to one, a module of other tests to one."""
+    """Mark tests by folder and competition; share them out by module, a competition's contract to one process."""
     for item in items:
-        competition = getattr(getattr(item, "callspec", None), "params", {}).get("competition")
-        item.add_marker(pytest.mark.xdist_group(getattr(competition, "name", str(item.path))))
+        where = item.path.relative_to(TESTS)
+        params = getattr(getattr(item, "callspec", None), "params", {})
+        contract = getattr(params.get("competition"), "name", None)
+        name = contract or next(
+            (name for name in NAMES if name in {*where.parts, params.get("name")} or f"_{name}" in where.stem), None
+        )
+        item.add_marker(where.parts[0])
+        if name:
+            item.add_marker(name)
+        if any(where.is_relative_to(room) for room in SLOW):
+            item.add_marker("slow")
+        item.add_marker(pytest.mark.xdist_group(contract or str(where)))
 
 
 @pytest.fixture
