@@ -1,32 +1,33 @@
-"""Bring a host's files into the raw folder: what is known of them, where a download waits, how it takes its place.
+"""Bring an organiser's files into the raw folder: what is known of them, where a download waits, how it moves in.
 
 A download lands in ``raw.partial`` beside the raw folder, which a second try goes on from; only when all of it is there
-and of the right size do the files move into the raw folder, each at once. What already lies there is never overwritten.
+and of the right size and digest do the files move into the raw folder, each at once. What already lies there is never
+overwritten.
 """
 
 import errno
-import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import msgspec
 
 from common.errors import UserError
-from common.pipeline.progress import track
+from common.pipeline.progress import running, say
 
 ORIGIN = ".origin.json"  # in the raw folder: what the host's own listing said of each file
-BLOCK_BYTES = 1 << 22
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @dataclass(frozen=True)
-class Expected:
+class FileSpec:
     """A file, or the files of a pattern, below the raw folder, and what is known of them; None or () where nothing is.
 
     ``rows`` are those of all files together, ``columns`` must be there among others, ``megabytes`` is a published,
-    rounded size, ``sha256`` the digest of a single file. ``unless``: not needed where that pattern finds a file.
+    rounded size, ``sha256`` the digest of a single file. ``unless``: not needed where a file fits that pattern.
     ``fetched``: a download brings it.
     """
 
@@ -43,32 +44,33 @@ class Expected:
 
 @dataclass(frozen=True)
 class Layout:
-    """Files that belong together; ``signs`` are patterns of which any tells that a folder is laid out so."""
+    """Files that belong together; a folder has this layout where any of ``signs``, patterns, fits a file."""
 
     name: str
     signs: tuple[str, ...]
-    files: tuple[Expected, ...]
+    files: tuple[FileSpec, ...]
 
 
 @dataclass(frozen=True)
 class Source:
     """Where a competition's files come from.
 
-    ``host`` is "kaggle", "hub" or "login"; ``place`` is Kaggle's competition or the hub's data set, and empty where
-    only a person can log in: ``steps`` are what that person does. ``answers`` says where which file of a run is handed
-    in. The first layout is the one that is fetched.
+    ``host`` is "kaggle", "hub" or "login"; ``dataset`` is Kaggle's competition or the hub's data set, and empty where
+    only a person can log in: ``steps`` are what that person does. The first of a run's ``submission_files`` that is
+    there is handed in; ``upload`` says where. The first layout is the one that is fetched.
     """
 
     name: str
     host: str
-    place: str
+    dataset: str
     layouts: tuple[Layout, ...]
-    answers: str
+    submission_files: tuple[str, ...]
+    upload: str
     steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Remote:
+class RemoteFile:
     """A file as the host lists it: path below the raw folder, bytes, digest where the host gives one."""
 
     path: str
@@ -84,24 +86,39 @@ class Origin(msgspec.Struct, frozen=True):
     files: dict[str, tuple[int, str | None]]
 
 
-def find_missing(raw: Path, remotes: Sequence[Remote]) -> list[Remote]:
-    """The files that do not lie in the raw folder. A file of another size is not touched: the check names it."""
-    return [remote for remote in remotes if not (raw / remote.path).exists()]
+def download(
+    raw: Path,
+    files: Sequence[RemoteFile],
+    source: str,
+    revision: str | None,
+    fetch: Callable[[RemoteFile, Path], object],
+) -> None:
+    """Bring what the raw folder lacks by ``fetch`` (file, partial folder), check each file, then move all of them in.
+
+    A file of another size in the raw folder is not touched: ``verify`` names it.
+    """
+    missing = [file for file in files if not (raw / file.path).exists()]
+    partial = open_partial(raw, missing)
+    for number, file in enumerate(missing, 1):
+        say(f"  {number} of {len(missing)}: {file.path}, {file.size / 1e6:,.1f} MB")
+        fetch(file, partial)
+        _check_download(partial / file.path, file)
+    move_in(raw, files, source, revision)
 
 
-def open_partial(raw: Path, remotes: Sequence[Remote]) -> Path:
+def open_partial(raw: Path, files: Sequence[RemoteFile]) -> Path:
     """The folder that takes the downloads, with room for them; git ignores it."""
     partial = _partial_folder(raw)
     try:
         partial.mkdir(parents=True, exist_ok=True)
         (partial / ".gitignore").write_text("*\n")
-        waiting = sum(_size(partial / remote.path) for remote in remotes)
+        there = sum(_size(partial / file.path) for file in files)
         free = shutil.disk_usage(partial).free
     except OSError as error:
         raise UserError(
             f"Cannot write to {partial}: {error.strerror}; make it writable or name another RAW=DIR."
         ) from error
-    lacking = sum(remote.size for remote in remotes) - waiting - free
+    lacking = sum(file.size for file in files) - there - free
     if lacking > 0:
         raise UserError(
             f"The download into {partial} needs {lacking / 1e9:.1f} GB more than are free; free space there or name "
@@ -110,14 +127,23 @@ def open_partial(raw: Path, remotes: Sequence[Remote]) -> Path:
     return partial
 
 
-def move_in(raw: Path, remotes: Sequence[Remote], source: str, revision: str | None) -> None:
+def _check_download(path: Path, file: RemoteFile) -> None:
+    """Refuse, and remove, a download that is not what the host lists."""
+    size = _size(path)
+    if size == file.size and file.sha256 in (None, sha256(path)):
+        return
+    path.unlink(missing_ok=True)
+    raise UserError(f"{file.path} did not arrive as the host lists it ({size} of {file.size} bytes); run this again.")
+
+
+def move_in(raw: Path, files: Sequence[RemoteFile], source: str, revision: str | None) -> None:
     """Move finished downloads into the raw folder, note where they came from, and remove the partial folder."""
     partial = _partial_folder(raw)
     try:
-        for remote in remotes:
-            if not (raw / remote.path).exists():
-                _move(partial / remote.path, raw / remote.path)
-        listed = {remote.path: (remote.size, remote.sha256) for remote in remotes}
+        for file in files:
+            if not (raw / file.path).exists():
+                _move(partial / file.path, raw / file.path)
+        listed = {file.path: (file.size, file.sha256) for file in files}
         note = raw / f"{ORIGIN}.new"
         note.write_bytes(msgspec.json.format(msgspec.json.encode(Origin(source, revision, listed))) + b"\n")
         os.replace(note, raw / ORIGIN)
@@ -126,6 +152,17 @@ def move_in(raw: Path, remotes: Sequence[Remote], source: str, revision: str | N
         raise UserError(
             f"Cannot write to {raw}: {error.strerror}; make it writable and run this again: nothing is fetched twice."
         ) from error
+
+
+def _move(source: Path, target: Path) -> None:
+    """Move a file so that ``target`` is absent or whole, on another disk as well."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.moving")
+    try:
+        shutil.move(source, beside)
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def read_origin(raw: Path) -> dict[str, tuple[int, str | None]]:
@@ -141,20 +178,49 @@ def read_origin(raw: Path) -> dict[str, tuple[int, str | None]]:
         ) from error
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal, with a bar for a large one."""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        blocks = iter(lambda: file.read(BLOCK_BYTES), b"")
-        for block in track(blocks, f"digest of {path.name}", total=-(-path.stat().st_size // BLOCK_BYTES)):
-            found.update(block)
-    return found.hexdigest()
+def sha256(path: Path) -> str:
+    """SHA-256 of a file in hexadecimal."""
+    import pooch  # imported here: no other command should wait for it
+
+    with running(f"digest of {path.name}"):
+        return str(pooch.file_hash(str(path), alg="sha256"))
 
 
-def is_below(path: str) -> bool:
-    """Whether a path that a host named stays in the folder it is put in."""
-    parts = PurePosixPath(path).parts
-    return bool(parts) and not path.startswith("/") and ".." not in parts and "\\" not in path and ":" not in path
+@contextmanager
+def explained(host: str, explain: Callable[[Exception, int | None], str | None]) -> Iterator[None]:
+    """Whatever the host's client raises in the block is a ``UserError`` of one sentence.
+
+    ``explain`` (error, HTTP status if there is one) comes first; None from it leaves the sentence to what all hosts
+    share. It goes by status, class and errno: never by what the client prints.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except ImportError as error:
+        raise UserError(f"{host}'s client is not in this environment: run make install.") from error
+    except Exception as error:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        raise UserError(explain(error, status) or _explain(host, error, status)) from error
+
+
+def unreachable(host: str) -> str:
+    """The sentence for a host that does not answer."""
+    return f"{host} cannot be reached or the line broke: check the network and run this again; whole files are kept."
+
+
+def _explain(host: str, error: Exception, status: int | None) -> str:
+    if status == 429:
+        return f"{host} answers that this was too often: wait some minutes and run this again."
+    if status is not None and status >= 500:
+        return f"{host} answers {status}, a fault of its own: run this again later; whole files are kept."
+    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+        return f"What {host} sends cannot be written: {error.strerror}; free space there or name another RAW=DIR."
+    network = isinstance(error, ConnectionError | TimeoutError) or (isinstance(error, OSError) and error.errno is None)
+    if status is None and network:  # the clients' own errors of the network are an OSError without a number
+        return unreachable(host)
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return f"{host}'s client failed: {reason[:200]}"
 
 
 def _partial_folder(raw: Path) -> Path:
@@ -165,19 +231,3 @@ def _partial_folder(raw: Path) -> Path:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
-
-
-def _move(source: Path, target: Path) -> None:
-    """Move a file so that ``target`` is absent or whole, on another disk as well."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.replace(source, target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        near = target.with_name(f".{target.name}.moving")
-        try:
-            shutil.copyfile(source, near)
-            os.replace(near, target)
-        finally:
-            near.unlink(missing_ok=True)

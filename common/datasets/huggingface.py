@@ -1,42 +1,32 @@
-"""A public data set from the model hub by its own client, only the files asked for, each against the hub's listing.
+"""A public data set from the model hub by its own client: only the chosen files, each against the hub's listing.
 
 The client takes its token from HF_TOKEN or ``hf auth login``, the hub's address from HF_ENDPOINT. It takes up a broken
 line inside one call; a second call starts the file that was broken anew and skips those that are finished.
 """
 
 import fnmatch
+import functools
 import logging
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from common.datasets.download import Remote, digest, find_missing, is_below, move_in, open_partial
+from common.datasets.download import RemoteFile, download, explained, unreachable
 from common.errors import UserError
-from common.pipeline.progress import say
 
-UNREACHABLE = ("ConnectError", "ConnectTimeout", "ReadTimeout", "ReadError", "RemoteProtocolError", "ProxyError")
+HUB = "The hub"
 
 
 def fetch(repository: str, patterns: Sequence[str], raw: Path, revision: str = "main") -> None:
     """Bring the files of a data set that fit one of ``patterns`` into ``raw``; those that are there stay."""
-    try:
-        commit, remotes = _list(repository, patterns, revision)
-    except Exception as error:  # whatever a client of a network raises, a person reads one sentence
-        raise UserError(_tell(repository, error)) from error
-    lacking = find_missing(raw, remotes)
-    partial = open_partial(raw, lacking)
-    for number, remote in enumerate(lacking, 1):
-        say(f"  {number} of {len(lacking)}: {remote.path}, {remote.size / 1e6:,.1f} MB")
-        try:
-            _download(repository, commit, remote.path, partial)
-        except Exception as error:
-            raise UserError(_tell(repository, error)) from error
-        _verify(partial / remote.path, remote)
-    move_in(raw, remotes, f"hub {repository}", commit)
+    with explained(HUB, functools.partial(_explain, repository)):
+        commit, files = _list_files(repository, patterns, revision)
+        fetch_file = functools.partial(_fetch_file, repository, commit)
+        download(raw, files, f"hub {repository}", commit, fetch_file)
 
 
-def _list(repository: str, patterns: Sequence[str], revision: str) -> tuple[str, list[Remote]]:
+def _list_files(repository: str, patterns: Sequence[str], revision: str) -> tuple[str, list[RemoteFile]]:
     """The commit that ``revision`` is now, and its files that fit, by path."""
     from huggingface_hub import HfApi  # imported here: it takes a second, which no other command should wait
     from huggingface_hub.hf_api import RepoFile
@@ -46,32 +36,38 @@ def _list(repository: str, patterns: Sequence[str], revision: str) -> tuple[str,
     if commit is None:
         raise UserError(f"The hub names no version of {repository}; run this again.")
     tree = api.list_repo_tree(repository, recursive=True, revision=commit, repo_type="dataset")
-    remotes = [
-        Remote(entry.path, entry.size, entry.lfs.sha256 if entry.lfs is not None else None)
+    files = [
+        RemoteFile(entry.path, entry.size, entry.lfs.sha256 if entry.lfs is not None else None)
         for entry in tree
         if isinstance(entry, RepoFile) and any(fnmatch.fnmatchcase(entry.path, pattern) for pattern in patterns)
     ]
-    for remote in remotes:
-        if not is_below(remote.path):
+    for file in files:
+        if not is_below(file.path):
             raise UserError(
-                f"The hub lists {remote.path!r} in {repository}, which leaves the folder; nothing is fetched."
+                f"The hub lists {file.path!r} in {repository}, which leaves the folder; nothing is fetched."
             )
     for pattern in patterns:
-        if not any(fnmatch.fnmatchcase(remote.path, pattern) for remote in remotes):
+        if not any(fnmatch.fnmatchcase(file.path, pattern) for file in files):
             raise UserError(f"{repository} on the hub has no file {pattern}; see its page for what became of it.")
-    return commit, sorted(remotes, key=lambda remote: remote.path)
+    return commit, sorted(files, key=lambda file: file.path)
 
 
-def _download(repository: str, commit: str, path: str, partial: Path) -> None:
+def is_below(path: str) -> bool:
+    """Whether a path that a host names stays in the folder it is put in."""
+    parts = PurePosixPath(path).parts
+    return bool(parts) and not path.startswith("/") and ".." not in parts and "\\" not in path and ":" not in path
+
+
+def _fetch_file(repository: str, commit: str, file: RemoteFile, partial: Path) -> None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it would tell what one sentence tells
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its warnings repeat what one sentence says
     if not sys.stderr.isatty():
         disable_progress_bars()
     hf_hub_download(
         repository,
-        path,
+        file.path,
         repo_type="dataset",
         revision=commit,
         local_dir=partial,
@@ -79,44 +75,20 @@ def _download(repository: str, commit: str, path: str, partial: Path) -> None:
     )
 
 
-def _verify(path: Path, remote: Remote) -> None:
-    """Refuse, and remove, a download that is not what the hub lists."""
-    size = path.stat().st_size if path.is_file() else 0
-    if size == remote.size and remote.sha256 in (None, digest(path)):
-        return
-    path.unlink(missing_ok=True)
-    raise UserError(
-        f"{remote.path} did not arrive as the hub lists it ({size} of {remote.size} bytes); run this again."
-    )
+def _explain(repository: str, error: Exception, status: int | None) -> str | None:
+    from httpx2 import TransportError  # what the hub's client reaches the network with
+    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-
-def _tell(repository: str, error: Exception) -> str:
-    """One sentence for what the hub's client raised."""
-    if isinstance(error, UserError):
-        return str(error)
-    if isinstance(error, ImportError):
-        return "The hub's client is not in this environment: run make install."
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    if "GatedRepoError" in kinds or status == 403:
+    if isinstance(error, GatedRepoError) or status == 403:
         return (
             f"The hub refuses access to {repository}: log in there, accept its terms on the data set's page, set "
             "HF_TOKEN (or run hf auth login), and run this again."
         )
-    if "RepositoryNotFoundError" in kinds or status in (401, 404):
+    if status in (401, 404):
         return (
             f"The hub does not show {repository}: set HF_TOKEN (or run hf auth login) to a token of an account that "
             "may read it, and run this again."
         )
-    if status == 429:
-        return "The hub answers that this was too often: wait some minutes and run this again."
-    if "OfflineModeIsEnabled" in kinds:
+    if isinstance(error, OfflineModeIsEnabled):
         return "HF_HUB_OFFLINE is set: unset it and run this again."
-    if status is not None and status >= 500:
-        return f"The hub answers {status}, a fault of its own: run this again later; whole files are kept."
-    if kinds.intersection(UNREACHABLE) or "LocalEntryNotFoundError" in kinds:
-        return (
-            "The hub cannot be reached or the line broke: check the network and run this again; whole files are kept."
-        )
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return f"The hub's client failed on {repository}: {reason[:200]}"
+    return unreachable(HUB) if isinstance(error, TransportError | LocalEntryNotFoundError) else None

@@ -1,17 +1,18 @@
-"""What the command line does with the hosts: bring the data of a competition, hand in what a run answered."""
+"""What the command line does with the organisers: bring the data of a competition, hand in a run's submission."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from common.datasets import huggingface, kaggle
-from common.datasets.download import Expected, Source, read_origin
+from common.datasets.download import FileSpec, Source, read_origin
+from common.datasets.public import MARKER
 from common.datasets.simulated import REPORT
-from common.datasets.verify import OK, Row, inspect, require_sound
+from common.datasets.verify import OK, FileCheck, check_files, require_valid
 from common.errors import UserError
-from common.experiments.run_record import RECORD
+from common.experiments.registry import find_run, find_runs
+from common.experiments.run_record import RECORD, read_record
 from common.pipeline.console import print_table, wide_console
 from common.pipeline.progress import say
 from competitions.flight.datasets import host_files as flight
@@ -22,13 +23,6 @@ from competitions.tencent.datasets import host_files as tencent
 SOURCES: dict[str, Source] = {
     source.name: source for source in (news.SOURCE, flight.SOURCE, mgtv.SOURCE, tencent.SOURCE)
 }
-ANSWERS = {
-    "news": ("submission.csv",),
-    "flight": ("submission.parquet", "submission.csv"),
-    "mgtv": ("result.csv",),
-    "tencent": ("result.json", "submission.csv"),
-}
-STAND_IN = "standin.json"  # lies in a folder that a public set was laid out in
 
 Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(SOURCES)}.")]
 
@@ -41,15 +35,15 @@ def data(
     """Fetch the host's files where that can be done, say how where not, and check what is there."""
     source = find_source(name)
     folder = raw or Path("data") / name / "raw"
-    rows = inspect(folder, source.layouts, read_origin(folder))
+    checks = check_files(folder, source.layouts, read_origin(folder))
     if not check and source.host == "login":
         print_steps(source, folder)
-    elif not check and lacks_fetched(source, rows):
+    elif not check and needs_fetch(source, checks):
         fetch(source, folder)
-        rows = inspect(folder, source.layouts, read_origin(folder))
-    print_table(wide_console(), f"{folder}: what is known and what is there", [vars(row) for row in rows])
+        checks = check_files(folder, source.layouts, read_origin(folder))
+    print_table(wide_console(), f"{folder}: what is known and what is there", [vars(row) for row in checks])
     again = f"remove what differs and run make data-{name} again"
-    require_sound(rows, folder, f"follow the steps of make data-{name}" if source.host == "login" else again)
+    require_valid(checks, folder, f"follow the steps of make data-{name}" if source.host == "login" else again)
 
 
 def submit(
@@ -62,22 +56,19 @@ def submit(
 ) -> None:
     """Check a run's submission once more and hand it in, or say where to."""
     source = find_source(name)
-    folder = find_run(build / name, run, ANSWERS[name])
-    record = read_record(folder)
-    answer = next(path for file in ANSWERS[name] if (path := folder / file).is_file())
+    submission = find_submission(build, source, run)
+    record = read_record(submission.parent / RECORD)
+    require_host_files(record, name, submission.parent)
     if source.host != "kaggle":
-        print(f"{answer}: {source.answers}.")
+        print(f"{submission}: {source.upload}.")
         return
     from competitions.flight.io.reader import locate  # here: what checks files imports every library of a fit
     from competitions.flight.submission import check_submission
 
-    checked = check_submission(answer, locate(raw or Path(record["data"]["folder"])))
+    checked = check_submission(submission, locate(raw or Path(record["data"]["folder"])))
     print(f"{checked.path}: {checked.rows:,} rows, valid.")
-    told = message or describe(name, folder.name, record)
-    if dry_run:
-        print(kaggle.show_command(kaggle.submit_command(source.place, answer, told)))
-        return
-    print(kaggle.submit(source.place, answer, told))
+    upload = kaggle.submit_command if dry_run else kaggle.submit
+    print(upload(source.dataset, submission, message or describe(record, submission.parent.name)))
 
 
 def find_source(name: str) -> Source:
@@ -87,26 +78,22 @@ def find_source(name: str) -> Source:
     return SOURCES[name]
 
 
-def fetched_files(source: Source) -> list[Expected]:
+def fetched_files(source: Source) -> list[FileSpec]:
     """The files that ``fetch`` brings."""
-    return [expected for expected in source.layouts[0].files if expected.fetched]
+    return [spec for spec in source.layouts[0].files if spec.fetched]
 
 
-def lacks_fetched(source: Source, rows: list[Row]) -> bool:
+def needs_fetch(source: Source, checks: list[FileCheck]) -> bool:
     """Whether something that ``fetch`` brings is not there as it should be."""
-    states = {row.file: row.state for row in rows}
-    return any(states.get(expected.path, OK) != OK for expected in fetched_files(source))
+    faulty = {check.file for check in checks if check.state != OK}
+    return any(spec.path in faulty for spec in fetched_files(source))
 
 
 def fetch(source: Source, folder: Path) -> None:
     """Download what is not there."""
-    paths = [expected.path for expected in fetched_files(source)]
-    if source.host == "kaggle":
-        say(f"Fetching {source.place} from Kaggle into {folder}")
-        kaggle.fetch(source.place, paths, folder)
-    else:
-        say(f"Fetching {source.place} from the hub into {folder}")
-        huggingface.fetch(source.place, paths, folder)
+    host, client = ("Kaggle", kaggle) if source.host == "kaggle" else ("the hub", huggingface)
+    say(f"Fetching {source.dataset} from {host} into {folder}")
+    client.fetch(source.dataset, [spec.path for spec in fetched_files(source)], folder)
 
 
 def print_steps(source: Source, folder: Path) -> None:
@@ -114,52 +101,38 @@ def print_steps(source: Source, folder: Path) -> None:
     print(f"The host of {source.name} gives its files only to a person who logs in:\n")
     for number, step in enumerate((*source.steps, f"Put them into {folder}:"), 1):
         print(f"  {number}. {step}")
-    for expected in source.layouts[0].files:
-        print(f"       {expected.path}{'' if expected.needed else '  (not needed)'}")
+    for spec in source.layouts[0].files:
+        print(f"       {spec.path}{'' if spec.needed else '  (not needed)'}")
     print(f"  {len(source.steps) + 2}. make data-{source.name} checks them.")
 
 
-def find_run(build: Path, name: str | None, files: tuple[str, ...]) -> Path:
-    """The run named, or the newest of a competition's build folder, that has one of ``files``."""
-    if name is not None:
-        if Path(name).name != name:
-            raise UserError(f"{name} is not a run: name a folder of {build}.")
-        if not any((build / name / file).is_file() for file in files):
-            raise UserError(f"{build / name} has no {files[0]}: name a run that ended, or make a new one.")
-        return build / name
-    found = [
-        path.parent
-        for path in sorted(build.glob(f"*/{RECORD}"))
-        if any((path.parent / file).is_file() for file in files)
-    ]
-    if not found:
-        raise UserError(f"No run in {build} has a submission: run make {build.name} first.")
-    return found[-1]
+def find_submission(build: Path, source: Source, run: str | None) -> Path:
+    """The submission file of the run named, or of the newest one of a competition that has one."""
+    folders = find_runs(build, [source.name]) if run is None else [find_run(build, [source.name], run)]
+    paths = (folder / file for folder in folders for file in source.submission_files)
+    submission = next((path for path in paths if path.is_file()), None)
+    if submission is not None:
+        return submission
+    if run is None:
+        raise UserError(f"No run in {build / source.name} has a submission: run make {source.name} first.")
+    raise UserError(f"{folders[0]} has no {source.submission_files[0]}: name a run that ended, or make a new one.")
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """The record of a run; one made from anything but the host's files is refused."""
-    path = folder / RECORD
+def require_host_files(record: dict[str, Any], name: str, folder: Path) -> None:
+    """Refuse a run, by its record, of another competition or made from anything but the host's files."""
+    if record["name"] != name:
+        raise UserError(f"{folder} is a run of {record['name']}, not of {name}.")
     try:
-        record = json.loads(path.read_text())
-        simulated = record["data"]["simulated"]
-        Path(record["data"]["folder"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} does not say what the run was made from: make the run again.") from error
-    if simulated is not False or (Path(record["data"]["folder"]) / REPORT).exists():
-        raise UserError(
-            f"{folder} was made from simulated data, which no host scores: run on the host's files (RAW=DIR)."
-        )
-    if (Path(record["data"]["folder"]) / STAND_IN).exists():
-        raise UserError(f"{folder} was made from a public stand-in, which no host scores: run on the host's files.")
-    return dict(record)
+        raw, simulated = Path(record["data"]["folder"]), record["data"]["simulated"]
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{folder / RECORD} does not say what the run was made from: make the run again.") from error
+    basis = "simulated data" if simulated is not False or (raw / REPORT).exists() else "a public stand-in"
+    if basis == "simulated data" or (raw / MARKER).exists():
+        raise UserError(f"{folder} was made from {basis}, which no host scores: run on the host's files (RAW=DIR).")
 
 
-def describe(name: str, run: str, record: dict[str, Any]) -> str:
+def describe(record: dict[str, Any], run: str) -> str:
     """What stands beside a submission: the run, its code and its score by cross-validation."""
-    told = [f"{name} {run}"]
-    revision = (record.get("code") or {}).get("revision")
-    told += [str(revision)] if revision else []
-    score = (record.get("cv") or {}).get("score")
-    told += [f"CV {record.get('metric', 'score')} {score:.4f}"] if isinstance(score, float) else []
-    return ", ".join(told)
+    revision, score = (record.get("code") or {}).get("revision"), (record.get("cv") or {}).get("score")
+    parts = [f"{record['name']} {run}", *([str(revision)] if revision else [])]
+    return ", ".join(parts + ([f"CV {record['metric']} {score:.4f}"] if isinstance(score, float) else []))

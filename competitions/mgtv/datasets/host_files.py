@@ -1,6 +1,6 @@
 """Where the MGTV competition's files come from, and what is known of them: the names, and no number."""
 
-from common.datasets.download import Expected, Layout, Source
+from common.datasets.download import FileSpec, Layout, Source
 from competitions.mgtv.io.schema import (
     ASKED,
     CLICK_COLUMNS,
@@ -24,21 +24,21 @@ SHOWN_A, SHOWN_B = SHOWN.format(board="A"), SHOWN.format(board="B")
 # The layout is that of code which reads this edition's files; board B's names are by analogy. The host publishes
 # neither rows nor sizes nor digests where they were looked for.
 FILES = (
-    Expected(f"{SHOWS}/day*/did_show_data*.csv", files=DAYS, columns=SHOW_COLUMNS),
-    Expected(f"{CLICKS}/day*/day*_data.csv", files=DAYS, columns=CLICK_COLUMNS),
-    Expected(f"{PLAYS}/day*/day*_data.csv", needed=False, files=DAYS, columns=PLAY_COLUMNS),
-    Expected(VIDEOS, columns=VIDEO_COLUMNS),
-    Expected(PROFILES, needed=False, columns=PROFILE_COLUMNS),
-    Expected(f"{COMMENTS}/*.xlsx", needed=False),
-    Expected(ASKED_A, columns=("did",), unless=ASKED_B),
-    Expected(SHOWN_A, columns=SHOW_COLUMNS, unless=SHOWN_B),
-    Expected(ASKED_B, needed=False, columns=("did",)),
-    Expected(SHOWN_B, needed=False, columns=SHOW_COLUMNS),
+    FileSpec(f"{SHOWS}/day*/did_show_data*.csv", files=DAYS, columns=SHOW_COLUMNS),
+    FileSpec(f"{CLICKS}/day*/day*_data.csv", files=DAYS, columns=CLICK_COLUMNS),
+    FileSpec(f"{PLAYS}/day*/day*_data.csv", needed=False, files=DAYS, columns=PLAY_COLUMNS),
+    FileSpec(VIDEOS, columns=VIDEO_COLUMNS),
+    FileSpec(PROFILES, needed=False, columns=PROFILE_COLUMNS),
+    FileSpec(f"{COMMENTS}/*.xlsx", needed=False),
+    FileSpec(ASKED_A, columns=("did",), unless=ASKED_B),
+    FileSpec(SHOWN_A, columns=SHOW_COLUMNS, unless=SHOWN_B),
+    FileSpec(ASKED_B, needed=False, columns=("did",)),
+    FileSpec(SHOWN_B, needed=False, columns=SHOW_COLUMNS),
 )
 SOURCE = Source(
     name="mgtv",
     host="login",
-    place="",
+    dataset="",
     layouts=(Layout("the host's folders", (VIDEOS, f"{SHOWS}/*/*.csv"), FILES),),
     steps=(
         f"Open {PAGE}, log in and find the Malanshan Cup 2025 (马栏山杯), the video recommendation task; the address "
@@ -48,5 +48,6 @@ SOURCE = Source(
         "Unpack them in UTF-8, so that the Chinese folder names stay: unzip -O GBK ARCHIVE.zip where they come out "
         "garbled.",
     ),
-    answers=f"log in at {PAGE}, open the task's page and upload result.csv where it takes results",
+    submission_files=("result.csv",),
+    upload=f"log in at {PAGE}, open the task's page and upload result.csv where it takes results",
 )

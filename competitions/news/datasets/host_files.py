@@ -1,6 +1,6 @@
 """Where the news competition's files come from, and what is known of them."""
 
-from common.datasets.download import Expected, Layout, Source
+from common.datasets.download import FileSpec, Layout, Source
 from competitions.news.io.reader import (
     ARTICLE_COLUMNS,
     ARTICLES,
@@ -17,11 +17,11 @@ CLICKS = tuple(column.header for column in CLICK_COLUMNS)
 # Rows counted from the host's files by several who took part, sizes as the host's page shows them; the rows of board
 # B's log (50,000 users) and all digests are not published.
 FILES = (
-    Expected(TRAIN, rows=1_112_623, columns=CLICKS, megabytes=43.5),
-    Expected(TEST_A, rows=518_010, columns=CLICKS, megabytes=20.5, unless=BOARD_B),
-    Expected(BOARD_B, needed=False, columns=CLICKS),
-    Expected(ARTICLES, rows=364_047, columns=tuple(column.header for column in ARTICLE_COLUMNS), megabytes=9.9),
-    Expected(
+    FileSpec(TRAIN, rows=1_112_623, columns=CLICKS, megabytes=43.5),
+    FileSpec(TEST_A, rows=518_010, columns=CLICKS, megabytes=20.5, unless=BOARD_B),
+    FileSpec(BOARD_B, needed=False, columns=CLICKS),
+    FileSpec(ARTICLES, rows=364_047, columns=tuple(column.header for column in ARTICLE_COLUMNS), megabytes=9.9),
+    FileSpec(
         EMBEDDINGS,
         needed=False,
         rows=295_141,
@@ -32,7 +32,7 @@ FILES = (
 SOURCE = Source(
     name="news",
     host="login",
-    place="",
+    dataset="",
     layouts=(Layout("Tianchi's files", ("*.csv",), FILES),),
     steps=(
         f"Log in at https://tianchi.aliyun.com (an Alibaba Cloud account) and open {PAGE}/introduction.",
@@ -41,5 +41,6 @@ SOURCE = Source(
         "and articles_emb; testB_click_log_Test_B where board B is offered.",
         "Unpack what came as an archive; the files keep the names that the host gave them.",
     ),
-    answers=f"log in, open {PAGE}, press the button for submitting a result (提交结果) and upload submission.csv",
+    submission_files=("submission.csv",),
+    upload=f"log in, open {PAGE}, press the button for submitting a result (提交结果) and upload submission.csv",
 )

@@ -1,7 +1,7 @@
 """The two verbs: what is printed, what is fetched, what is refused, what is handed in."""
 
 import json
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,33 +11,36 @@ import typer
 from typer.testing import CliRunner
 
 from common.datasets import download
-from common.datasets.download import Expected, Layout, Source
+from common.datasets.download import FileSpec, Layout, Source
 from common.errors import UserError
 from competitions.cli import data as data_verbs
 from competitions.flight import submission as flight_submit
-from tests.unit.common.datasets.fetch_hosts import Kaggle, install_kaggle, serve_hub
+from tests.unit.common.datasets.fetch_hosts import CLIENT_LEAKS, Kaggle, serve_hub, serve_kaggle
 from tests.unit.flight.flight_rows import option, two_sessions, write_test, write_train
 
-CLICKS = Expected("clicks.parquet", rows=3, columns=("user", "item"))
+CLICKS = FileSpec("clicks.parquet", rows=3, columns=("user", "item"))
+
+
+pytestmark = pytest.mark.filterwarnings(CLIENT_LEAKS)
 
 
 @pytest.fixture
-def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kaggle:
-    """A small competition in the place of flight's: one file of three rows, one that nobody reads."""
-    kaggle = install_kaggle(tmp_path)
-    monkeypatch.setenv("STAND_IN_KAGGLE", str(kaggle.site))
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
+def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kaggle]:
+    """A small competition in flight's stead: one file of three rows, one that nobody reads."""
     monkeypatch.chdir(tmp_path)
-    files = (CLICKS, Expected("sample.csv", needed=False, fetched=False))
-    place_source(monkeypatch, "flight", "kaggle", "a-contest", files)
-    write_clicks(kaggle.site / "files" / "clicks.parquet", 3)
-    return kaggle
+    files = (CLICKS, FileSpec("sample.csv", needed=False, fetched=False))
+    replace_source(monkeypatch, "flight", "kaggle", "a-contest", files)
+    write_clicks(tmp_path / "remote.parquet", 3)
+    with serve_kaggle(monkeypatch, tmp_path / "home") as kaggle:
+        kaggle.files = {"clicks.parquet": (tmp_path / "remote.parquet").read_bytes()}
+        yield kaggle
 
 
-def place_source(
-    monkeypatch: pytest.MonkeyPatch, name: str, host: str, place: str, files: tuple[Expected, ...]
+def replace_source(
+    monkeypatch: pytest.MonkeyPatch, name: str, host: str, dataset: str, files: tuple[FileSpec, ...]
 ) -> None:
-    source = Source(name, host, place, (Layout("files", ("*",), files),), "upload it at the host's")
+    known = data_verbs.SOURCES[name]
+    source = Source(name, host, dataset, (Layout("files", ("*",), files),), known.submission_files, known.upload)
     monkeypatch.setitem(data_verbs.SOURCES, name, source)
 
 
@@ -51,16 +54,16 @@ def write_clicks(path: Path, rows: int) -> None:
 def test_files_are_fetched_and_checked(kaggle: Kaggle, capsys: pytest.CaptureFixture[str]) -> None:
     data_verbs.data("flight")
     assert sorted(path.name for path in Path("data/flight/raw").iterdir()) == [download.ORIGIN, "clicks.parquet"]
-    told = capsys.readouterr().out
-    assert "clicks.parquet" in told
-    assert "3 rows" in told
-    assert "not there, not needed" in told
+    printed = capsys.readouterr().out
+    assert "clicks.parquet" in printed
+    assert "3 rows" in printed
+    assert "not there, not needed" in printed
 
 
 def test_files_that_are_right_need_no_host(kaggle: Kaggle) -> None:
     write_clicks(Path("clicks.parquet"), 3)
     data_verbs.data("flight", raw=Path())
-    assert kaggle.calls() == []
+    assert kaggle.calls == []
 
 
 def test_a_file_that_differs_is_named_after_the_table_and_left_alone(
@@ -71,26 +74,26 @@ def test_a_file_that_differs_is_named_after_the_table_and_left_alone(
     write_clicks(folder / "clicks.parquet", 2)
     with pytest.raises(UserError, match=r"1 of the files in mine are not.*clicks\.parquet.*make data-flight again"):
         data_verbs.data("flight", raw=folder)
-    told = capsys.readouterr().out
-    assert "-1 rows" in told
-    assert "differs" in told
+    printed = capsys.readouterr().out
+    assert "-1 rows" in printed
+    assert "differs" in printed
     assert pl.read_parquet(folder / "clicks.parquet").height == 2
 
 
 def test_a_check_fetches_nothing(kaggle: Kaggle, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UserError, match=r"1 of the files in data/flight/raw are missing \(first: clicks\.parquet\)"):
         data_verbs.data("flight", check=True)
-    assert kaggle.calls() == []
+    assert kaggle.calls == []
     assert "missing" in capsys.readouterr().out
 
 
-def test_the_hub_is_asked_for_the_patterns(
+def test_the_hub_sends_the_files_of_the_patterns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_clicks(tmp_path / "x", 3)
-    files = (Expected("seq/*.parquet", files=1, rows=3), Expected("mm/*.parquet", needed=False, fetched=False))
-    place_source(monkeypatch, "tencent", "hub", "lab/clicks", files)
+    files = (FileSpec("seq/*.parquet", files=1, rows=3), FileSpec("mm/*.parquet", needed=False, fetched=False))
+    replace_source(monkeypatch, "tencent", "hub", "lab/clicks", files)
     with serve_hub() as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.address)
         hub.files = {"seq/0.parquet": (tmp_path / "x").read_bytes(), "mm/0.parquet": b"large"}
@@ -109,10 +112,10 @@ def test_a_host_with_a_login_gets_a_page_of_steps(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=f"files in data/{name}/raw are missing.*follow the steps of make data-{name}"):
         data_verbs.data(name)
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     source = data_verbs.SOURCES[name]
-    assert all(f"{number}. {step}" in told for number, step in enumerate(source.steps, 1))
-    assert all(expected.path in told for expected in source.layouts[0].files)
+    assert all(f"{number}. {step}" in printed for number, step in enumerate(source.steps, 1))
+    assert all(spec.path in printed for spec in source.layouts[0].files)
     with pytest.raises(UserError):
         data_verbs.data(name, check=True)
     assert source.steps[0] not in capsys.readouterr().out
@@ -132,6 +135,10 @@ def write_run(folder: Path, test: Path, **data: Any) -> None:
     ranks = pl.int_range(1, pl.len() + 1).over("ranker_id")
     flight_submit.write_submission(ids.select(ranks).to_series(), test, folder)
     record = {
+        "name": "flight",
+        "run": folder.name,
+        "config": {},
+        "steps": [],
         "data": {"folder": str(test.parent), "simulated": False} | data,
         "code": {"revision": "abc1234"},
         "metric": "HitRate@3",
@@ -160,20 +167,20 @@ def test_the_newest_run_is_checked_and_handed_in(
     kaggle: Kaggle, runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data_verbs.submit("flight")
-    path = "build/flight/20260102-000000-000/submission.parquet"
+    path = Path("build/flight/20260102-000000-000/submission.parquet")
     message = "flight 20260102-000000-000, abc1234, CV HitRate@3 0.5312"
-    assert kaggle.calls() == [["competitions", "submit", "a-contest", "-f", path, "-m", message]]
-    assert f"{path}: 3 rows, valid.\nSubmission ref: 77\n{message}" in capsys.readouterr().out
+    assert kaggle.uploads == [("submission.parquet", path.read_bytes(), message)]
+    assert f"{path}: 3 rows, valid.\nSubmission ref: 77\nSuccessfully" in capsys.readouterr().out
 
 
 def test_a_run_and_a_message_may_be_named_and_a_dry_run_hands_in_nothing(
     kaggle: Kaggle, runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data_verbs.submit("flight", "20260101-000000-000", message="mine", dry_run=True)
-    assert kaggle.calls() == []
-    told = capsys.readouterr().out.splitlines()[-1]
+    assert kaggle.calls == []
+    printed = capsys.readouterr().out.splitlines()[-1]
     path = "build/flight/20260101-000000-000/submission.parquet"
-    assert told.endswith(f"kaggle competitions submit a-contest -f {path} -m mine")
+    assert printed.endswith(f"kaggle competitions submit a-contest -f {path} -m mine")
 
 
 @pytest.mark.parametrize("simulated", [True, None, "no"])
@@ -181,24 +188,32 @@ def test_a_run_from_simulated_data_is_refused(kaggle: Kaggle, runs: Path, simula
     write_run(runs / "20260102-000000-000", Path("data/flight/raw/test.parquet"), simulated=simulated)
     with pytest.raises(UserError, match=r"20260102.*made from simulated data, which no host scores"):
         data_verbs.submit("flight", dry_run=True)
-    assert kaggle.calls() == []
+    assert kaggle.calls == []
 
 
 @pytest.mark.parametrize(
-    ("report", "told"), [("simulation.json", "from simulated data"), ("standin.json", "from a public stand-in")]
+    ("report", "sentence"), [("simulation.json", "from simulated data"), ("standin.json", "from a public stand-in")]
 )
 def test_a_folder_that_is_not_the_hosts_is_seen_whatever_the_record_says(
-    kaggle: Kaggle, runs: Path, report: str, told: str
+    kaggle: Kaggle, runs: Path, report: str, sentence: str
 ) -> None:
     (Path("data/flight/raw") / report).write_text("{}")
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=sentence):
         data_verbs.submit("flight")
-    assert kaggle.calls() == []
+    assert kaggle.calls == []
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"data": null}', '{"data": {"folder": "x"}}'])
-def test_a_run_that_does_not_say_what_it_was_made_from_is_refused(kaggle: Kaggle, runs: Path, text: str) -> None:
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"data": {"folder": "x", "simulated": false}}'])
+def test_a_record_that_is_not_whole_is_refused(kaggle: Kaggle, runs: Path, text: str) -> None:
     (runs / "20260102-000000-000" / "run.json").write_text(text)
+    with pytest.raises(UserError, match=r"run\.json is no record of a run"):
+        data_verbs.submit("flight")
+
+
+@pytest.mark.parametrize("data", [None, [], {}, {"folder": "x"}, {"folder": 3, "simulated": False}])
+def test_a_run_that_does_not_say_what_it_was_made_from_is_refused(kaggle: Kaggle, runs: Path, data: object) -> None:
+    path = runs / "20260102-000000-000" / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"data": data}))
     with pytest.raises(UserError, match=r"run\.json does not say what the run was made from"):
         data_verbs.submit("flight")
 
@@ -208,46 +223,56 @@ def test_a_submission_that_was_changed_is_refused(kaggle: Kaggle, runs: Path) ->
     pl.read_parquet(path).reverse().write_parquet(path)
     with pytest.raises(UserError, match="in its order"):
         data_verbs.submit("flight")
-    assert kaggle.calls() == []
+    assert kaggle.calls == []
 
 
 @pytest.mark.parametrize(
-    ("run", "told"),
+    ("run", "sentence"),
     [
         ("20260103-000000-000", "has no submission.parquet: name a run that ended"),
-        ("no-such", "has no submission.parquet"),
-        ("../flight", "is not a run"),
+        ("no-such", "no-such names no run"),
+        ("../flight", "no finished run"),
     ],
 )
-def test_a_run_without_a_submission_is_refused(kaggle: Kaggle, runs: Path, run: str, told: str) -> None:
-    with pytest.raises(UserError, match=told):
+def test_a_run_without_a_submission_is_refused(kaggle: Kaggle, runs: Path, run: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
         data_verbs.submit("flight", run)
 
 
-def test_no_run_at_all_is_told(tmp_path: Path) -> None:
+def test_no_run_at_all_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has a submission: run make news first"):
         data_verbs.submit("news", build=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["news", "mgtv", "tencent"])
 def test_other_hosts_say_where_to_upload(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = data_verbs.SOURCES[name]
     folder = tmp_path / name / "20260101-000000-000"
     folder.mkdir(parents=True)
-    (folder / data_verbs.ANSWERS[name][0]).write_text("")
-    (folder / "run.json").write_text('{"data": {"folder": "x", "simulated": false}}')
-    data_verbs.submit(name, build=tmp_path)
-    assert capsys.readouterr().out == f"{folder / data_verbs.ANSWERS[name][0]}: {data_verbs.SOURCES[name].answers}.\n"
-    (folder / "run.json").write_text('{"data": {"folder": "x", "simulated": true}}')
-    with pytest.raises(UserError, match="simulated"):
-        data_verbs.submit(name, build=tmp_path)
+    submission = folder / source.submission_files[0]
+    submission.write_text("")
+    record = dict.fromkeys(("run", "config", "cv", "metric", "steps")) | {"name": name}
+    for simulated in (False, True):
+        (folder / "run.json").write_text(json.dumps(record | {"data": {"folder": "x", "simulated": simulated}}))
+        if simulated:
+            with pytest.raises(UserError, match="simulated"):
+                data_verbs.submit(name, build=tmp_path)
+        else:
+            data_verbs.submit(name, build=tmp_path)
+            assert capsys.readouterr().out == f"{submission}: {source.upload}.\n"
+
+
+def test_a_run_of_another_competition_is_refused(kaggle: Kaggle, runs: Path) -> None:
+    with pytest.raises(UserError, match="is a run of flight, not of news"):
+        data_verbs.submit("news", str(runs / "20260101-000000-000"))
 
 
 def test_the_verbs_take_their_words(kaggle: Kaggle, runs: Path) -> None:
     app = typer.Typer()
     app.command()(data_verbs.data)
     app.command()(data_verbs.submit)
-    told = CliRunner().invoke(app, ["submit", "flight", "--dry-run", "--message", "m"])
-    assert told.exit_code == 0
-    assert "-m m" in told.output
+    done = CliRunner().invoke(app, ["submit", "flight", "--dry-run", "--message", "m"])
+    assert done.exit_code == 0
+    assert "-m m" in done.output
     refused = CliRunner().invoke(app, ["data", "flight", "--check", "--raw", "nowhere"])
     assert isinstance(refused.exception, UserError)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from common.datasets.download import Source
-from common.datasets.verify import ABSENT, DIFFERS, MISSING, OK, inspect
-from competitions.cli.data import ANSWERS, SOURCES, fetched_files
+from common.datasets.verify import ABSENT, DIFFERS, MISSING, OK, check_files
+from competitions.cli.data import SOURCES, fetched_files
 from competitions.mgtv.simulator.simulate import simulate as simulate_mgtv
 from competitions.news.simulator.simulate import simulate as simulate_news
 from competitions.tencent.simulator.simulate import simulate as simulate_tencent
@@ -15,32 +15,32 @@ from tests.unit.flight.flight_rows import option, two_sessions, write_test, writ
 
 
 def states(folder: Path, name: str) -> dict[str, str]:
-    return {row.file: row.state for row in inspect(folder, SOURCES[name].layouts, {})}
+    return {row.file: row.state for row in check_files(folder, SOURCES[name].layouts, {})}
 
 
 def faults(folder: Path, name: str) -> list[str]:
     """What differs other than numbers, which a small set cannot have."""
-    found = [row.found for row in inspect(folder, SOURCES[name].layouts, {})]
-    return [text for text in found if "lacks the column" in text or "cannot be read" in text]
+    actual = [row.actual for row in check_files(folder, SOURCES[name].layouts, {})]
+    return [text for text in actual if "lacks the column" in text or "cannot be read" in text]
 
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 def test_a_source_says_what_to_do(source: Source) -> None:
     assert bool(source.steps) == (source.host == "login")
-    assert source.answers
+    assert source.upload
     assert source.host in {"kaggle", "hub", "login"}
-    assert bool(source.place) == (source.host != "login")
-    assert any(file in source.answers for file in ANSWERS[source.name]) or "nothing is uploaded" in source.answers
+    assert bool(source.dataset) == (source.host != "login")
+    assert any(file in source.upload for file in source.submission_files) or "nothing is uploaded" in source.upload
     for layout in source.layouts:
-        paths = [expected.path for expected in layout.files]
+        paths = [spec.path for spec in layout.files]
         assert len(paths) == len(set(paths))
-        for expected in layout.files:
-            assert expected.sha256 is None or re.fullmatch("[0-9a-f]{64}", expected.sha256)
+        for spec in layout.files:
+            assert spec.sha256 is None or re.fullmatch("[0-9a-f]{64}", spec.sha256)
 
 
 def test_only_what_is_read_is_fetched() -> None:
-    assert [expected.path for expected in fetched_files(SOURCES["flight"])] == ["train.parquet", "test.parquet"]
-    assert [expected.path for expected in fetched_files(SOURCES["tencent"])] == [
+    assert [spec.path for spec in fetched_files(SOURCES["flight"])] == ["train.parquet", "test.parquet"]
+    assert [spec.path for spec in fetched_files(SOURCES["tencent"])] == [
         "seq/*.parquet",
         "item_feat/*.parquet",
         "user_feat/*.parquet",
@@ -68,16 +68,16 @@ def test_news_files_have_the_columns_and_board_b_replaces_board_a(tmp_path: Path
     assert faults(folder, "news") == []
     assert states(folder, "news")["testB_click_log*.csv"] == ABSENT
     (folder / "testA_click_log.csv").rename(folder / "testB_click_log_Test_B.csv")
-    found = states(folder, "news")
-    assert (found["testA_click_log.csv"], found["testB_click_log*.csv"]) == (ABSENT, OK)
+    by_file = states(folder, "news")
+    assert (by_file["testA_click_log.csv"], by_file["testB_click_log*.csv"]) == (ABSENT, OK)
 
 
 def test_mgtv_folders_have_the_columns(tmp_path: Path) -> None:
     folder = simulate_mgtv(tmp_path / "raw", 0.0005, 1).folder
     assert faults(folder, "mgtv") == []
-    found = states(folder, "mgtv")
-    assert MISSING not in found.values()
-    assert found["A榜待预测的did/testA_pred_did.csv"] == found["vid_info/vid_info_table.csv"] == OK
+    by_file = states(folder, "mgtv")
+    assert MISSING not in by_file.values()
+    assert by_file["A榜待预测的did/testA_pred_did.csv"] == by_file["vid_info/vid_info_table.csv"] == OK
     (folder / "vid_info" / "vid_info_table.csv").unlink()
     assert states(folder, "mgtv")["vid_info/vid_info_table.csv"] == MISSING
 
@@ -86,6 +86,6 @@ def test_mgtv_folders_have_the_columns(tmp_path: Path) -> None:
 def test_tencent_folders_of_either_layout_are_known(tmp_path: Path, layout: str) -> None:
     folder = simulate_tencent(tmp_path / "raw", 0.0005, 1, layout).folder
     assert faults(folder, "tencent") == []
-    found = states(folder, "tencent")
-    assert MISSING not in found.values()
-    assert found["seq/*.parquet" if layout == "release" else "train/seq.jsonl"] in {OK, DIFFERS}
+    by_file = states(folder, "tencent")
+    assert MISSING not in by_file.values()
+    assert by_file["seq/*.parquet" if layout == "release" else "train/seq.jsonl"] in {OK, DIFFERS}

@@ -47,7 +47,7 @@ def read(raw: Path) -> dict[str, bytes]:
     }
 
 
-def test_only_the_files_asked_for_come_in(hub: Hub, raw: Path) -> None:
+def test_only_the_files_that_fit_come_in(hub: Hub, raw: Path) -> None:
     huggingface.fetch("lab/clicks", PATTERNS, raw)
     assert read(raw) == FILES
     assert download.read_origin(raw) == {
@@ -68,7 +68,7 @@ def test_a_line_that_breaks_is_taken_up_where_it_broke(hub: Hub, raw: Path, monk
 
 def test_a_second_call_fetches_only_what_the_first_did_not_finish(hub: Hub, raw: Path) -> None:
     hub.spoil = {"seq/b.parquet"}
-    assert "seq/b.parquet did not arrive as the hub lists it" in refused(raw)
+    assert "seq/b.parquet did not arrive as the host lists it" in refused(raw)
     hub.spoil = set()
     before = len(hub.fetched())
     huggingface.fetch("lab/clicks", PATTERNS, raw)
@@ -85,18 +85,19 @@ def test_files_that_are_there_are_not_fetched(hub: Hub, raw: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "told"),
+    ("status", "code", "sentence"),
     [
         (403, "GatedRepo", "accept its terms on the data set's page, set HF_TOKEN"),
         (401, "RepoNotFound", "set HF_TOKEN (or run hf auth login)"),
         (404, "RepoNotFound", "does not show lab/clicks"),
         (404, "RevisionNotFound", "does not show lab/clicks"),
+        (401, "GatedRepo", "accept its terms on the data set's page, set HF_TOKEN"),
         (500, "", "The hub answers 500"),
     ],
 )
-def test_a_refusal_is_one_sentence(hub: Hub, raw: Path, status: int, code: str, told: str) -> None:
+def test_a_refusal_is_one_sentence(hub: Hub, raw: Path, status: int, code: str, sentence: str) -> None:
     hub.refuse = status, code
-    assert told in refused(raw)
+    assert sentence in refused(raw)
 
 
 def test_a_fault_in_the_middle_leaves_nothing_in_the_raw_folder(hub: Hub, raw: Path) -> None:
@@ -115,6 +116,21 @@ def test_a_listing_that_leaves_the_folder_is_refused(hub: Hub, raw: Path) -> Non
     assert not hub.fetched()
 
 
-def test_a_pattern_without_a_file_is_told(hub: Hub, raw: Path) -> None:
+@pytest.mark.parametrize("path", ["", "/etc/passwd", "../a", "a/../../b", "a\\..\\b", "C:/a"])
+def test_a_path_that_leaves_its_folder_is_seen(path: str) -> None:
+    assert not huggingface.is_below(path)
+
+
+@pytest.mark.parametrize("path", ["a.parquet", "mm_emb/emb_81_32_parquet/part-0.parquet", "用户/day01/a..b.csv"])
+def test_a_path_that_stays_is_let_in(path: str) -> None:
+    assert huggingface.is_below(path)
+
+
+def test_offline_mode_is_named(hub: Hub, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    assert "HF_HUB_OFFLINE is set" in refused(raw)
+
+
+def test_a_pattern_without_a_file_is_named(hub: Hub, raw: Path) -> None:
     del hub.files["indexer.pkl"]
     assert "has no file indexer.pkl" in refused(raw)
