@@ -10,7 +10,7 @@ import msgspec
 import polars as pl
 
 from common import config as configuration
-from common.datasets.simulated import Host, choose_files, simulated_folder
+from common.datasets.simulated import HostFiles, choose_files, simulated_folder
 from common.experiments.run_record import RunRecord, SimulatedTruth
 from common.pipeline.run import Run
 from common.submission import Checked
@@ -33,7 +33,7 @@ class Competition:
     name: str
     folder: Path
     config: type[msgspec.Struct]
-    host: Host
+    host: HostFiles
     metric: str
     queries: str
     submissions: Sequence[str]

@@ -16,8 +16,8 @@ REPORT = "simulation.json"  # written last: a folder that has it is a finished s
 
 
 @dataclass(frozen=True)
-class Host:
-    """Where a host's files belong, by what pattern they are known, how they are called, and what stands in for them.
+class HostFiles:
+    """The folder of a host's files, the pattern that they fit, their name in a sentence, and their simulator.
 
     ``write`` (folder, scale, seed) simulates them; ``scale`` is its default.
     """
@@ -29,8 +29,8 @@ class Host:
     write: Callable[[Path, float, int], object]
 
 
-def choose_files(host: Host, folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
-    """The folder asked for; else the host's files where any is there; else a simulated set, made once."""
+def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
+    """The folder named; else the host's files where any is there; else a simulated set, made once."""
     if folder is not None:
         if scale is not None:
             raise UserError("RAW and SCALE exclude each other: SCALE sizes the simulated set.")
@@ -64,16 +64,18 @@ def read_oracle(raw: Path) -> Any:
 
 
 @contextmanager
-def written_at_once(out: Path, ours: Collection[str], marker: str = REPORT, kind: str = "simulation") -> Iterator[Path]:
-    """A folder beside ``out`` to write ``ours`` in; it takes the name ``out`` only when the block ends well.
+def written_at_once(
+    out: Path, names: Collection[str], marker: str = REPORT, kind: str = "simulation"
+) -> Iterator[Path]:
+    """A folder beside ``out`` to write ``names`` in; it takes the name ``out`` only when the block ends well.
 
     A folder that holds anything is replaced only where it bears the ``marker`` of this ``kind`` and nothing foreign.
     """
     partial = out.absolute().with_name(f".{out.absolute().name}.partial-{os.getpid()}")
     try:
-        held = {path.name for path in out.iterdir()} if out.exists() else set()
+        present = {path.name for path in out.iterdir()} if out.exists() else set()
         # The host's own files bear the same names: only the marker tells that a folder is ours to replace.
-        if held and (marker not in held or held - set(ours) - {marker}):
+        if present and (marker not in present or present - set(names) - {marker}):
             raise UserError(f"The folder {out} holds files that are no {kind}; name another folder.")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)

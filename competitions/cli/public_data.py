@@ -16,11 +16,11 @@ from competitions.mgtv.datasets import public as mgtv
 from competitions.news.datasets import public as news
 from competitions.tencent.datasets import public as tencent
 
-SETS = {"news": news, "flight": flight, "mgtv": mgtv, "tencent": tencent}
+DATASETS = {"news": news, "flight": flight, "mgtv": mgtv, "tencent": tencent}
 
 
 def standin(
-    name: Annotated[str, typer.Argument(help=f"The competition: {', '.join(SETS)}.")],
+    name: Annotated[str, typer.Argument(help=f"The competition: {', '.join(DATASETS)}.")],
     source: Annotated[
         Path,
         typer.Option(
@@ -33,18 +33,18 @@ def standin(
     build: Annotated[Path, typer.Option(help="Where everything that is made goes.")] = Path("build"),
 ) -> None:
     """Lay a public data set out in the host's layout, with its truth: real behaviour without the host's login."""
-    if name not in SETS:
-        raise UserError(f"There is no competition {name}; say {' or '.join(SETS)}.")
+    if name not in DATASETS:
+        raise UserError(f"There is no competition {name}; say {' or '.join(DATASETS)}.")
     folder = out or build / name / "standin"
-    made = SETS[name].lay_out(source, folder)
-    counts = ", ".join(f"{count:,} {what}" for what, count in made.rows.items())
-    print(f"{folder}, from {made.source}: {counts}")
-    settings = [word for setting in made.settings for word in ("--set", setting)]
-    elsewhere = [] if build == Path("build") else ["--build", str(build)]
+    dataset = DATASETS[name].convert(source, folder)
+    counts = ", ".join(f"{count:,} {part}" for part, count in dataset.rows.items())
+    print(f"{folder}, from {dataset.source}: {counts}")
+    settings = [word for setting in dataset.settings for word in ("--set", setting)]
+    build_option = [] if build == Path("build") else ["--build", str(build)]
     start = ["python", "-m", "competitions"]
     # What was tuned on simulated data says nothing of these, and the figures were made without it.
-    print("Run:  ", shlex.join([*start, "run", name, "--untuned", "--raw", str(folder), *elsewhere, *settings]))
-    file = build / name / "RUN" / made.submission  # RUN stands for the folder that the run will name
+    print("Run:  ", shlex.join([*start, "run", name, "--untuned", "--raw", str(folder), *build_option, *settings]))
+    file = build / name / "RUN" / dataset.submission  # RUN stands for the folder that the run will name
     print(
         "Score:", shlex.join([*start, "score", name, str(file), "--truth", str(folder / TRUTH), "--raw", str(folder)])
     )

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from common.competition import Competition
-from common.datasets.simulated import Host
+from common.datasets.simulated import HostFiles
 from common.pipeline.run import Run
 from competitions.flight.config import FlightConfig
 from competitions.flight.experiments import ladder
@@ -37,7 +37,7 @@ COMPETITION = Competition(
     name="flight",
     folder=Path(__file__).parent,
     config=FlightConfig,
-    host=Host(Path("data/flight/raw"), "*.parquet", "Kaggle's files (aeroclub-recsys-2025)", 0.05, simulate),
+    host=HostFiles(Path("data/flight/raw"), "*.parquet", "Kaggle's files (aeroclub-recsys-2025)", 0.05, simulate),
     metric=METRIC,
     queries="sessions of more than 10 options",
     submissions=("submission.parquet", "submission.csv"),

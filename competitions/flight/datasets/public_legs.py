@@ -14,7 +14,7 @@ WEIGHTS = {"outDepTime": 7919, "carrier": 104_729, "origin": 1_299_709, "destina
 SEGMENT_WEIGHT, COUNT_WEIGHT = 32_452_843, 49_979_687
 
 
-def lay_legs(options: pl.DataFrame) -> pl.DataFrame:
+def add_legs(options: pl.DataFrame) -> pl.DataFrame:
     """Add the columns of both legs to options (requestDate, dtd in days, outDepTime in seconds, durations in minutes).
 
     The way out has the larger half of the flights and the share of the duration that goes with them; it leaves on
@@ -54,8 +54,8 @@ def _segment_columns(leg: int, segment: int) -> list[pl.Expr]:
     start, end = ("origin", "destination") if leg == 0 else ("destination", "origin")
     departs = pl.col(start) if segment == 0 else pl.lit(BETWEEN)
     arrives = pl.when(count == segment + 1).then(end).otherwise(pl.lit(BETWEEN))
-    place = segment if leg == 0 else pl.col("flights0") + segment
-    carrier = pl.col("carriers").list.get(place, null_on_oob=True)
+    index = segment if leg == 0 else pl.col("flights0") + segment
+    carrier = pl.col("carriers").list.get(index, null_on_oob=True)
     values = {
         "arrivalTo_airport_city_iata": arrives,
         "arrivalTo_airport_iata": arrives,
@@ -66,8 +66,8 @@ def _segment_columns(leg: int, segment: int) -> list[pl.Expr]:
         "marketingCarrier_code": carrier,
         "operatingCarrier_code": carrier,
     }
-    there = count > segment
-    return [pl.when(there).then(value).alias(segment_column(leg, segment, field)) for field, value in values.items()]
+    exists = count > segment
+    return [pl.when(exists).then(value).alias(segment_column(leg, segment, field)) for field, value in values.items()]
 
 
 def _number_flight(leg: int, segment: int, carrier: pl.Expr) -> pl.Expr:

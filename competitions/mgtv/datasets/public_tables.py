@@ -1,16 +1,15 @@
-"""The tables of KuaiRand-Pure in the host's layout: videos with what the host tells of them, devices with a profile."""
+"""The tables of KuaiRand-Pure in the host's layout: videos with what the host says of them, devices with a profile."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
-from common.datasets.public import Field, read_fields
+from common.datasets.public import Field, hash_ids, read_fields
 from common.errors import UserError
 from competitions.mgtv.io.schema import PROFILE_COLUMNS, VIDEO_COLUMNS, WORD
 
-WHERE = "download KuaiRand-Pure (https://kuairand.com), unpack it, and name its folder"
+HINT = "download KuaiRand-Pure (https://kuairand.com), unpack it, and name its folder"
 FIRST_VID = 10_000_001
 SECONDS = 0.001  # of a millisecond
 HIDDEN = -124  # what a flag of a user says where it is withheld
@@ -37,30 +36,31 @@ RANGES = {
 USER_FIELDS = (
     Field("user_id", pl.Int64),
     *(Field(name, pl.Int64, blank=True, low=HIDDEN) for name in (*RANGES, *FLAGS)),
-    *(Field(f"onehot_feat{place}", pl.Int64, blank=True, low=HIDDEN) for place in range(ONE_HOTS)),
+    *(Field(f"onehot_feat{number}", pl.Int64, blank=True, low=HIDDEN) for number in range(ONE_HOTS)),
     Field("user_active_degree", pl.String, blank=True),
 )
 
 
-def lay_videos(path: Path) -> pl.DataFrame:
+def convert_videos(path: Path) -> pl.DataFrame:
     """Every video: video_id and the host's columns, by vid.
 
     The collection is the author, the episode the video's rank among the author's by day of upload, the channel the
     combination of tags, the source the way of upload (Long* counts as intact), the series the music. What has no
     order is numbered by how often it occurs. A picture post has no duration.
     """
-    source = read_fields(path, VIDEO_FIELDS, WHERE)
+    source = read_fields(path, VIDEO_FIELDS, HINT)
     _refuse_repeated(path, source, "video_id")
-    hashed = [hashlib.md5(f"v{video}".encode(), usedforsecurity=False).hexdigest() for video in source["video_id"]]
     day = pl.col("upload_dt").str.slice(0, 10)
     return (
-        source.with_columns(hashed=pl.Series(hashed), item_cid=pl.col("author_id").fill_null(0))
+        source.with_columns(
+            hashed=pl.Series(hash_ids("v", source["video_id"])), item_cid=pl.col("author_id").fill_null(0)
+        )
         .sort("hashed")
         .with_columns(
             pl.int_range(FIRST_VID, FIRST_VID + pl.len(), dtype=pl.Int64).alias("vid"),
-            _number_by_share(source["video_type"]).alias("item_type"),
+            _rank_by_frequency(source["video_type"]).alias("item_type"),
             (pl.col("video_duration").replace(0.0, None) * SECONDS).alias("item_duration"),
-            _number_by_share(source["upload_type"]).alias("item_assetSource"),
+            _rank_by_frequency(source["upload_type"]).alias("item_assetSource"),
             _number_tags(source["tag"]).alias("item_classify"),
             pl.col("upload_type").str.starts_with("Long").fill_null(False).cast(pl.Int64).alias("item_isIntact"),
             pl.struct(day.fill_null(""), "video_id")
@@ -76,49 +76,54 @@ def lay_videos(path: Path) -> pl.DataFrame:
     )
 
 
-def _number_by_share(column: pl.Series) -> pl.Expr:
+def _rank_by_frequency(column: pl.Series) -> pl.Expr:
     """Numbers from 1, the most frequent value first, equally frequent ones in order of the text; 0 for none."""
     counts = column.rename("value").replace("", None).drop_nulls().to_frame().group_by("value").len()
     ordered = counts.sort("len", "value", descending=[True, False])["value"].to_list()
-    numbers = range(1, len(ordered) + 1)
-    return pl.col(column.name).replace_strict(ordered, list(numbers), default=0, return_dtype=pl.Int64)
+    return _number(column.name, ordered)
 
 
 def _number_tags(column: pl.Series) -> pl.Expr:
     """Numbers from 1 of the combinations, in the order of the tags' numbers; 0 for none."""
     listed = [tags for tags in column.unique().drop_nulls().to_list() if tags]
     ordered = sorted(listed, key=lambda tags: [(tag.zfill(20), tag) for tag in tags.split(",")])
-    numbers = range(1, len(ordered) + 1)
-    return pl.col(column.name).replace_strict(ordered, list(numbers), default=0, return_dtype=pl.Int64)
+    return _number(column.name, ordered)
 
 
-def lay_profiles(path: Path, devices: pl.DataFrame) -> pl.DataFrame:
+def _number(name: str, ordered: list[str]) -> pl.Expr:
+    """The rank of a value in ``ordered``, from 1; 0 for any other."""
+    return pl.col(name).replace_strict(ordered, list(range(1, len(ordered) + 1)), default=0, return_dtype=pl.Int64)
+
+
+def convert_profiles(path: Path, devices: pl.DataFrame) -> pl.DataFrame:
     """The profile of each of ``devices`` (user_id, did), in their order; f29 .. f86 are empty.
 
     f0 .. f3 numbers of the account, f4 .. f6 flags, f7 .. f10 the ranges of f0 .. f3 in ascending codes, f11 .. f28
     the encrypted features, f87 how active the user is.
     """
-    source = read_fields(path, USER_FIELDS, WHERE)
+    source = read_fields(path, USER_FIELDS, HINT)
     _refuse_repeated(path, source, "user_id")
     known = devices.join(source, on="user_id", how="semi").height
     if known < devices.height:
-        lost = devices.join(source, on="user_id", how="anti").sort("user_id")
-        raise UserError(f"{path} lacks the user {lost['user_id'][0]} and {lost.height - 1} more of the log; {WHERE}")
+        unknown = devices.join(source, on="user_id", how="anti").sort("user_id")
+        raise UserError(
+            f"{path} lacks the user {unknown['user_id'][0]} and {unknown.height - 1} more of the log; {HINT}"
+        )
     values = [
         *(pl.col(name) for name in RANGES),
         *(pl.when(pl.col(name) != HIDDEN).then(name) for name in FLAGS),
-        *(_find_range(name, starts) for name, starts in RANGES.items()),
-        *(pl.col(f"onehot_feat{place}") for place in range(ONE_HOTS)),
+        *(_range_index(name, starts) for name, starts in RANGES.items()),
+        *(pl.col(f"onehot_feat{number}") for number in range(ONE_HOTS)),
     ]
-    numbers = [value.cast(pl.Float64).alias(f"f{place}") for place, value in enumerate(values)]
+    columns = [value.cast(pl.Float64).alias(f"f{number}") for number, value in enumerate(values)]
     filled = devices.join(source, on="user_id", how="left", maintain_order="left").with_columns(
-        *numbers, pl.col("user_active_degree").alias(WORD)
+        *columns, pl.col("user_active_degree").alias(WORD)
     )
     lacking = [pl.lit(None, pl.Float64).alias(name) for name in PROFILE_COLUMNS if name not in filled.columns]
     return filled.with_columns(lacking).select(PROFILE_COLUMNS)
 
 
-def _find_range(name: str, starts: Sequence[int]) -> pl.Expr:
+def _range_index(name: str, starts: Sequence[int]) -> pl.Expr:
     """Which range a number lies in, from 0; null for none."""
     passed = pl.sum_horizontal((pl.col(name) >= start).cast(pl.Int64) for start in starts)
     return pl.when(pl.col(name) >= 0).then(passed - 1)
@@ -127,4 +132,4 @@ def _find_range(name: str, starts: Sequence[int]) -> pl.Expr:
 def _refuse_repeated(path: Path, frame: pl.DataFrame, key: str) -> None:
     repeated = frame.filter(pl.col(key).is_duplicated()).sort(key, "line")
     if repeated.height:
-        raise UserError(f"{path}, line {repeated['line'][1]}: {key} {repeated[key][0]} stands there twice; {WHERE}")
+        raise UserError(f"{path}, line {repeated['line'][1]}: {key} {repeated[key][0]} stands there twice; {HINT}")

@@ -14,10 +14,10 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from common.datasets.public import TRUTH, StandIn, find_file, laid_at_once, read_bytes, write_marker
+from common.datasets.public import PublicDataset, dataset_folder, find_file, read_bytes
 from common.errors import UserError
 from common.pipeline.progress import running
-from competitions.tencent.datasets.public_parquet import write_standin
+from competitions.tencent.datasets.public_parquet import write_release
 from competitions.tencent.io.schema import (
     INDEXER,
     ITEM_FEATURES,
@@ -32,17 +32,20 @@ from competitions.tencent.simulator.topics import Codes
 SETTINGS = ("@competitions/tencent/leave_one_out.toml",)
 MORE_SETTINGS = {"LastFM": ("@competitions/tencent/lastfm.toml",)}
 SETS = ("Beauty", "LastFM")
-WHERE = (
+HINT = (
     "get NAME.txt and NAME_item2attributes.json of github.com/RUCAIBox/CIKM2020-S3Rec, folder data, and name the text"
 )
 ATTRIBUTES = "{name}_item2attributes.json"
-FULL = 0.95  # a position that one value, or nothing, fills in so large a share of the items tells nothing
+FULL = 0.95  # a position that one value, or nothing, fills in so large a share of the items says nothing
 SEED = 0  # of the host-like numbers: the sets number items by first appearance, which would give targets away
 ATTRIBUTE_TYPES = pl.Schema({"item": pl.String(), "value": pl.List(pl.Int64)})
 
 
-def lay_out(source: Path, out: Path) -> StandIn:
-    """Lay a set of sequences out in ``out``; ``source``: its text file, or a folder that holds one of ``SETS``."""
+def convert(source: Path, out: Path) -> PublicDataset:
+    """Write a set of sequences to ``out`` in the release layout.
+
+    ``source``: its text file, or a folder that holds one of ``SETS``.
+    """
     path = find_sequences(source)
     name = path.stem
     with running(f"Reading {name}"):
@@ -50,7 +53,7 @@ def lay_out(source: Path, out: Path) -> StandIn:
         items = events["item"].unique().sort()
         events = events.with_columns(item=items.search_sorted(events["item"]).cast(pl.Int64))
         attributes = read_attributes(path.parent / ATTRIBUTES.format(name=name), items)
-    last = pl.col("place") == pl.col("place").max().over("user")
+    last = pl.col("position") == pl.col("position").max().over("user")
     history, truth = events.filter(~last), events.filter(last).sort("user")
     shown = np.bincount(history["item"].to_numpy(), minlength=len(items))
     ads, known = list_ads(shown, np.arange(len(items)), SEED)
@@ -63,40 +66,39 @@ def lay_out(source: Path, out: Path) -> StandIn:
         "unseen candidates": len(items) - known,
         "truth": truth.height,
     }
-    made = StandIn(path.name, rows, (*SETTINGS, *MORE_SETTINGS.get(name, ())))
-    ours = {RELEASE_SEQUENCES, RELEASE_ITEMS, RELEASE_USERS, RELEASE_CANDIDATES, INDEXER, TRUTH}
-    with laid_at_once(out, ours) as folder:
-        write_standin(folder, history, truth, numbers, SEED)
-        write_marker(folder, made)
-    return made
+    dataset = PublicDataset(path.name, rows, (*SETTINGS, *MORE_SETTINGS.get(name, ())))
+    names = {RELEASE_SEQUENCES, RELEASE_ITEMS, RELEASE_USERS, RELEASE_CANDIDATES, INDEXER}
+    with dataset_folder(out, dataset, names) as folder:
+        write_release(folder, history, truth, numbers, SEED)
+    return dataset
 
 
 def find_sequences(source: Path) -> Path:
     """The text of sequences: ``source`` itself, or the one that a folder holds."""
     if source.is_file():
         return source
-    held = [name for name in SETS if (source / f"{name}.txt").is_file()]
-    if len(held) > 1:
-        raise UserError(f"{source} holds {' and '.join(f'{name}.txt' for name in held)}: name the one with --from")
-    return find_file(source, [f"{name}.txt" for name in held or SETS], WHERE)
+    names = [name for name in SETS if (source / f"{name}.txt").is_file()]
+    if len(names) > 1:
+        raise UserError(f"{source} holds {' and '.join(f'{name}.txt' for name in names)}: name the one with --from")
+    return find_file(source, [f"{name}.txt" for name in names or SETS], HINT)
 
 
 def read_sequences(path: Path) -> pl.DataFrame:
-    """One row an event: user (number from 0, in file order), place in the user's sequence, item as the file has it."""
-    text = read_bytes(path, WHERE)
+    """One row an event: user (number from 0, in file order), position in its sequence, item as the file has it."""
+    text = read_bytes(path, HINT)
     try:
         lines = pl.Series("text", text.decode("utf-8-sig").splitlines(), dtype=pl.String)
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text; {WHERE}") from error
+        raise UserError(f"{path} is not UTF-8 text; {HINT}") from error
     frame = lines.to_frame().with_row_index("line", offset=1)
     frame = frame.with_columns(words=pl.col("text").str.extract_all(r"\S+")).filter(pl.col("words").list.len() > 0)
     if not frame.height:
-        raise UserError(f"{path} holds no sequence; {WHERE}")
+        raise UserError(f"{path} holds no sequence; {HINT}")
     short = frame.filter(pl.col("words").list.len() < 3)
     if short.height:
         raise UserError(
             f"{path}, line {short['line'][0]}: a user and at least two items are expected, as the last is the truth; "
-            f"remove the line, or {WHERE}"
+            f"remove the line, or {HINT}"
         )
     users = frame.select("line", user=pl.col("words").list.first())
     repeated = users.filter(pl.col("user").is_duplicated() & ~pl.col("user").is_first_distinct())
@@ -109,15 +111,15 @@ def read_sequences(path: Path) -> pl.DataFrame:
             "line",
             pl.int_range(pl.len(), dtype=pl.Int64).alias("user"),
             pl.col("words").list.slice(1).alias("word"),
-            pl.int_ranges(0, pl.col("words").list.len() - 1, dtype=pl.Int64).alias("place"),
+            pl.int_ranges(0, pl.col("words").list.len() - 1, dtype=pl.Int64).alias("position"),
         )
-        .explode("word", "place")
+        .explode("word", "position")
         .with_columns(item=pl.col("word").cast(pl.Int64, strict=False))
     )
     odd = events.filter(~pl.col("item").is_between(0, 2**62).fill_null(False))
     if odd.height:
-        raise UserError(f"{path}, line {odd['line'][0]}: the item {odd['word'][0][:40]!r} is no whole number; {WHERE}")
-    return events.select("user", "place", "item")
+        raise UserError(f"{path}, line {odd['line'][0]}: the item {odd['word'][0][:40]!r} is no whole number; {HINT}")
+    return events.select("user", "position", "item")
 
 
 def read_attributes(path: Path, items: pl.Series) -> Codes:
@@ -130,27 +132,27 @@ def read_attributes(path: Path, items: pl.Series) -> Codes:
     if not path.exists():
         return table
     try:
-        listed = msgspec.json.decode(read_bytes(path, WHERE), type=dict[str, list[int]])
+        listed = msgspec.json.decode(read_bytes(path, HINT), type=dict[str, list[int]])
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise UserError(f"{path} is not JSON of the form {{item: [attribute, ...]}} ({error}); {WHERE}") from error
+        raise UserError(f"{path} is not JSON of the form {{item: [attribute, ...]}} ({error}); {HINT}") from error
     frame = pl.DataFrame({"item": list(listed), "value": list(listed.values())}, schema=ATTRIBUTE_TYPES)
     known = items.rename("item").to_frame().with_row_index("row")
-    placed = (
+    values = (
         frame.with_columns(pl.col("item").cast(pl.Int64, strict=False))
         .join(known, on="item")
         .with_columns(pl.col("value").list.unique(maintain_order=True))
         .with_columns(position=pl.int_ranges(0, pl.col("value").list.len(), dtype=pl.Int64))
         .explode("value", "position", empty_as_null=False)
     )
-    for field, position in enumerate(choose_positions(placed, len(items))):
-        there = placed.filter(pl.col("position") == position)
-        table[there["row"].to_numpy(), field] = there["value"].rank("dense").cast(pl.Int32).to_numpy() - 1
+    for field, position in enumerate(choose_positions(values, len(items))):
+        filled = values.filter(pl.col("position") == position)
+        table[filled["row"].to_numpy(), field] = filled["value"].rank("dense").cast(pl.Int32).to_numpy() - 1
     return table
 
 
-def choose_positions(placed: pl.DataFrame, items: int) -> list[int]:
+def choose_positions(values: pl.DataFrame, items: int) -> list[int]:
     """The first 13 positions (of row, position, value) that neither one value nor its lack fills in most items."""
-    counts = placed.group_by("position", "value").len().group_by("position")
+    counts = values.group_by("position", "value").len().group_by("position")
     shares = counts.agg(pl.col("len").max().alias("most"), pl.col("len").sum().alias("filled")).sort("position")
-    telling = (pl.col("most") < FULL * items) & (items - pl.col("filled") < FULL * items)
-    return shares.filter(telling)["position"].to_list()[: len(ITEM_FEATURES)]
+    informative = (pl.col("most") < FULL * items) & (items - pl.col("filled") < FULL * items)
+    return shares.filter(informative)["position"].to_list()[: len(ITEM_FEATURES)]

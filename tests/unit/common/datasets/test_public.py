@@ -1,6 +1,7 @@
-"""What stand-ins share: a folder written at once, columns read by name, and the command that lays a set out."""
+"""What public data sets share: a folder written at once, columns read by name, and the command that converts a set."""
 
 import contextlib
+import json
 from pathlib import Path
 
 import polars as pl
@@ -8,16 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from common.datasets.public import (
-    MARKER,
-    Field,
-    StandIn,
-    find_file,
-    laid_at_once,
-    read_bytes,
-    read_fields,
-    write_marker,
-)
+from common.datasets.public import MARKER, Field, PublicDataset, dataset_folder, find_file, read_bytes, read_fields
 from common.errors import UserError
 from competitions.cli import public_data
 from tests.unit.tencent.datasets.test_public import write_beauty
@@ -32,13 +24,13 @@ def read(tmp_path: Path, text: str) -> pl.DataFrame:
     return read_fields(path, FIELDS, WHERE)
 
 
-def test_columns_are_found_by_name_and_cast_where_nothing_is_lost(tmp_path: Path) -> None:
+def test_columns_are_read_by_name_and_cast_where_nothing_is_lost(tmp_path: Path) -> None:
     frame = read(tmp_path, 'c,a,extra,b\nx,1,?,0.5\n,2.0,?,\n"y,z", 3 ,?,-1\n')
     assert frame.rows() == [(2, 1, 0.5, "x"), (3, 2, None, None), (4, 3, -1.0, "y,z")]
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "fault"),
     [
         ("a,b\n1,2\n", "line 1: the header lacks c"),
         ("a,b,c\n1,2,x\n1.5,2,x\n", "line 3: a is '1.5', not a whole number from 0 to 9"),
@@ -50,11 +42,11 @@ def test_columns_are_found_by_name_and_cast_where_nothing_is_lost(tmp_path: Path
         ("", "the header lacks a, b, c"),
     ],
 )
-def test_a_file_that_does_not_fit_is_told_in_one_sentence(tmp_path: Path, text: str, told: str) -> None:
+def test_a_file_that_does_not_fit_is_refused_in_one_sentence(tmp_path: Path, text: str, fault: str) -> None:
     with pytest.raises(UserError) as caught:
         read(tmp_path, text)
     message = str(caught.value)
-    assert told in message
+    assert fault in message
     assert str(tmp_path / "file.csv") in message
     assert message.endswith(WHERE)
     assert "\n" not in message
@@ -78,30 +70,32 @@ def test_a_missing_file_names_where_it_was_looked_for(tmp_path: Path) -> None:
     assert find_file(tmp_path, ("data/x.csv", "x.csv"), WHERE) == tmp_path / "x.csv"
 
 
+DATASET = PublicDataset("set", {"rows": 1}, ())
+
+
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with contextlib.suppress(RuntimeError), laid_at_once(out, {"a"}) as folder:
+    with contextlib.suppress(RuntimeError), dataset_folder(out, DATASET, {"a"}) as folder:
         (folder / "a").write_text("half")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
-    with laid_at_once(out, {"a"}) as folder:
+    with dataset_folder(out, DATASET, {"a"}) as folder:
         (folder / "a").write_text("whole")
-        write_marker(folder, StandIn("set", {"rows": 1}, ()))
     assert {path.name for path in out.iterdir()} == {"a", MARKER}
+    assert json.loads((out / MARKER).read_text())["rows"] == {"rows": 1}
 
 
 def test_only_a_stand_in_is_replaced(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "a").write_text("the host's")
-    with pytest.raises(UserError, match="holds files that are no stand-in"), laid_at_once(out, {"a"}):
+    with pytest.raises(UserError, match="holds files that are no stand-in"), dataset_folder(out, DATASET, {"a"}):
         pytest.fail("the block must not run")
     (out / MARKER).touch()
-    with laid_at_once(out, {"a"}) as folder:
+    with dataset_folder(out, DATASET, {"a"}) as folder:
         (folder / "b").touch()
-    assert [path.name for path in out.iterdir()] == ["b"]
-    (out / MARKER).touch()
-    with pytest.raises(UserError, match="name another folder"), laid_at_once(out, {"a"}):
+    assert {path.name for path in out.iterdir()} == {"b", MARKER}
+    with pytest.raises(UserError, match="name another folder"), dataset_folder(out, DATASET, {"a"}):
         pytest.fail("b is not ours")
 
 

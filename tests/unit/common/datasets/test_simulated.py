@@ -4,21 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from common.datasets.simulated import REPORT, Host, choose_files, simulated_folder, written_at_once
+from common.datasets.simulated import REPORT, HostFiles, choose_files, simulated_folder, written_at_once
 from common.errors import UserError
 
-OURS = {"a.csv", REPORT}
+NAMES = {"a.csv", REPORT}
 
 
 def write(folder: Path, scale: float = 1.0, seed: int = 0) -> None:
-    with written_at_once(folder, OURS) as partial:
+    with written_at_once(folder, NAMES) as partial:
         (partial / "a.csv").write_text(f"{scale} {seed}")
         (partial / REPORT).write_text("{}")
 
 
 def test_the_folder_appears_when_all_is_written(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
-    with written_at_once(out, OURS) as partial:
+    with written_at_once(out, NAMES) as partial:
         (partial / "a.csv").write_text("1")
         assert not out.exists()
     assert (out / "a.csv").read_text() == "1"
@@ -28,7 +28,7 @@ def test_the_folder_appears_when_all_is_written(tmp_path: Path) -> None:
 def test_an_earlier_simulation_is_replaced_and_survives_a_failure(tmp_path: Path) -> None:
     out = tmp_path / "out"
     write(out, 1.0)
-    with pytest.raises(ZeroDivisionError), written_at_once(out, OURS):
+    with pytest.raises(ZeroDivisionError), written_at_once(out, NAMES):
         raise ZeroDivisionError
     assert (out / "a.csv").read_text() == "1.0 0"
     write(out, 2.0)
@@ -36,23 +36,23 @@ def test_an_earlier_simulation_is_replaced_and_survives_a_failure(tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-@pytest.mark.parametrize("held", [["a.csv"], ["other.csv"], ["a.csv", REPORT, "notes.txt"]])
-def test_a_folder_of_other_files_is_left_alone(tmp_path: Path, held: list[str]) -> None:
-    for name in held:
+@pytest.mark.parametrize("present", [["a.csv"], ["other.csv"], ["a.csv", REPORT, "notes.txt"]])
+def test_a_folder_of_other_files_is_left_alone(tmp_path: Path, present: list[str]) -> None:
+    for name in present:
         (tmp_path / name).write_text("mine")
     with pytest.raises(UserError, match="holds files that are no simulation"):
         write(tmp_path)
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys(held, "mine")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys(present, "mine")
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
         write(tmp_path / "file" / "out")
 
 
-def test_what_is_asked_for_comes_before_the_hosts_files_and_these_before_simulated_ones(tmp_path: Path) -> None:
-    host = Host(tmp_path / "raw", "*.csv", "the files", 0.5, write)
+def test_a_named_folder_comes_before_the_hosts_files_and_these_before_simulated_ones(tmp_path: Path) -> None:
+    host = HostFiles(tmp_path / "raw", "*.csv", "the files", 0.5, write)
     build = tmp_path / "build"
     assert choose_files(host, tmp_path / "mine", None, 0, build) == tmp_path / "mine"
     assert choose_files(host, None, None, 3, build) == simulated_folder(build, 0.5, 3)

@@ -44,24 +44,24 @@ def write(folder: Path, *rows: str) -> Path:
 
 
 @pytest.fixture
-def laid(tmp_path: Path) -> Path:
-    made = public.lay_out(write(tmp_path / "larch", *ROWS), tmp_path / "out")
-    assert made.rows == {"train sessions": 2, "train rows": 4, "test sessions": 2, "test rows": 3}
+def converted(tmp_path: Path) -> Path:
+    dataset = public.convert(write(tmp_path / "larch", *ROWS), tmp_path / "out")
+    assert dataset.rows == {"train sessions": 2, "train rows": 4, "test sessions": 2, "test rows": 3}
     return tmp_path / "out"
 
 
-def leg(options: pl.DataFrame, place: int, number: int) -> tuple[str, str, str]:
+def leg(options: pl.DataFrame, row: int, number: int) -> tuple[str, str, str]:
     fields = ("departureAt", "arrivalAt", "duration")
-    departs, arrives, lasts = (options[schema.leg_column(number, field)][place] for field in fields)
+    departs, arrives, lasts = (options[schema.leg_column(number, field)][row] for field in fields)
     return departs, arrives, lasts
 
 
-def segments(options: pl.DataFrame, place: int, number: int, field: str) -> list[str | None]:
-    return [options[schema.segment_column(number, segment, field)][place] for segment in range(4)]
+def segments(options: pl.DataFrame, row: int, number: int, field: str) -> list[str | None]:
+    return [options[schema.segment_column(number, segment, field)][row] for segment in range(4)]
 
 
-def test_every_fifth_chooser_is_in_the_test_file_and_searches_follow_each_other(laid: Path) -> None:
-    train, test = pl.read_parquet(laid / "train.parquet"), pl.read_parquet(laid / "test.parquet")
+def test_every_fifth_chooser_is_in_the_test_file_and_searches_follow_each_other(converted: Path) -> None:
+    train, test = pl.read_parquet(converted / "train.parquet"), pl.read_parquet(converted / "test.parquet")
     assert train["profileId"].to_list() == [1_000_001, *[1_000_007] * 3]
     assert test["profileId"].to_list() == [1_000_005, *[1_000_010] * 2]
     assert [*train["Id"], *test["Id"]] == list(range(7))
@@ -73,15 +73,15 @@ def test_every_fifth_chooser_is_in_the_test_file_and_searches_follow_each_other(
     assert train["searchRoute"].unique().to_list() == ["O14D11/D11O14"]
 
 
-def test_the_truth_is_what_was_taken(laid: Path) -> None:
-    test, truth = pl.read_parquet(laid / "test.parquet"), pl.read_csv(laid / "truth.csv")
+def test_the_truth_is_what_was_taken(converted: Path) -> None:
+    test, truth = pl.read_parquet(converted / "test.parquet"), pl.read_csv(converted / "truth.csv")
     assert truth["Id"].to_list() == [4, 6]
     assert truth["ranker_id"].to_list() == test["ranker_id"].unique(maintain_order=True).to_list()
     assert "selected" not in test.columns
 
 
-def test_the_legs_share_the_trip(laid: Path) -> None:
-    train = pl.read_parquet(laid / "train.parquet")
+def test_the_legs_share_the_trip(converted: Path) -> None:
+    train = pl.read_parquet(converted / "train.parquet")
     # The second search is on 1 June; 3 days ahead, counted from the next day: 5 June, 01:01:01. 131 minutes by two.
     assert leg(train, 1, 0) == ("2024-06-05T01:01:01", "2024-06-05T02:06:01", "01:05:00")
     assert leg(train, 1, 1) == ("2024-06-05T12:06:01", "2024-06-05T13:12:01", "01:06:00")
@@ -96,8 +96,8 @@ def test_the_legs_share_the_trip(laid: Path) -> None:
     assert segments(train, 2, 0, "duration") == ["01:22:00", "01:22:00", None, None]
 
 
-def test_a_long_trip_and_a_stay_below_nothing(laid: Path) -> None:
-    test = pl.read_parquet(laid / "test.parquet")
+def test_a_long_trip_and_a_stay_below_nothing(converted: Path) -> None:
+    test = pl.read_parquet(converted / "test.parquet")
     # Five flights, three out: 5000 * 3 // 5 = 3000 minutes are 2 days and 2 hours; the way back leaves at once.
     departs, arrives, lasts = leg(test, 2, 0)
     assert (departs, arrives, lasts) == ("2024-11-05T01:01:01", "2024-11-07T03:01:01", "2.02:00:00")
@@ -106,8 +106,8 @@ def test_a_long_trip_and_a_stay_below_nothing(laid: Path) -> None:
     assert segments(test, 2, 1, "duration") == ["16:40:00", "16:40:00", None, None]
 
 
-def test_the_same_flight_has_the_same_number_and_others_have_others(laid: Path) -> None:
-    train = pl.read_parquet(laid / "train.parquet")
+def test_the_same_flight_has_the_same_number_and_others_have_others(converted: Path) -> None:
+    train = pl.read_parquet(converted / "train.parquet")
     out, back = schema.segment_column(0, 0, "flightNumber"), schema.segment_column(1, 0, "flightNumber")
     numbers = train[out].to_list()
     assert numbers[0] == numbers[1] == numbers[3]
@@ -116,18 +116,18 @@ def test_the_same_flight_has_the_same_number_and_others_have_others(laid: Path) 
     assert all(100 <= int(number) < 10_000 for number in [*numbers, *train[back]])
 
 
-def test_the_reader_takes_it_without_a_note(laid: Path) -> None:
-    files = reader.locate(laid)
+def test_the_reader_takes_it_without_a_note(converted: Path) -> None:
+    files = reader.locate(converted)
     codes = reader.learn_codes(files.train)
     train, test = reader.read_searches(files.train, codes, True), reader.read_searches(files.test, codes, False)
     reader.refuse_shared(train, test)
     # Not faults: a search with one option, a carrier or airport that only the test file has.
-    told = {note.what for note in (*train.notes, *test.notes)}
-    assert {what for what in told if "one option" not in what and "unknown to the train file" not in what} == set()
+    notes = {note.what for note in (*train.notes, *test.notes)}
+    assert {what for what in notes if "one option" not in what and "unknown to the train file" not in what} == set()
     assert train.sessions.height == test.sessions.height == 2
 
 
-def test_a_wheel_a_folder_and_an_installed_package_give_the_same(laid: Path, tmp_path: Path) -> None:
+def test_a_wheel_a_folder_and_an_installed_package_give_the_same(converted: Path, tmp_path: Path) -> None:
     file = tmp_path / "larch" / public.FILE
     wheels = tmp_path / "wheels"
     wheels.mkdir()
@@ -138,13 +138,13 @@ def test_a_wheel_a_folder_and_an_installed_package_give_the_same(laid: Path, tmp
     write(package, *ROWS)
     sources = [tmp_path / "larch", wheels, *wheels.iterdir(), *(package, package.parent, package.parent.parent)]
     for source in sources:
-        public.lay_out(source, tmp_path / "again")
+        public.convert(source, tmp_path / "again")
         for name in ("train.parquet", "test.parquet", "truth.csv"):
-            assert (tmp_path / "again" / name).read_bytes() == (laid / name).read_bytes()
+            assert (tmp_path / "again" / name).read_bytes() == (converted / name).read_bytes()
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("rows", "fault"),
     [
         ((row(1, 0, "A1/A1"), row(1, 0, "A1/A2")), "individual 1 chose 0 itineraries where one is expected"),
         ((row(1, 1, "A1/A1"), row(1, 1, "A1/A2")), "individual 1 chose 2 itineraries"),
@@ -154,10 +154,10 @@ def test_a_wheel_a_folder_and_an_installed_package_give_the_same(laid: Path, tmp
         ((row(1, 2, "A1/A1"),), "line 2: choice is '2', not a whole number from 0 to 1"),
     ],
 )
-def test_odd_rows_are_refused(tmp_path: Path, rows: tuple[str, ...], told: str) -> None:
+def test_odd_rows_are_refused(tmp_path: Path, rows: tuple[str, ...], fault: str) -> None:
     with pytest.raises(UserError, match="python -m pip download") as caught:
-        public.lay_out(write(tmp_path, *rows), tmp_path / "out")
-    assert told in str(caught.value)
+        public.convert(write(tmp_path, *rows), tmp_path / "out")
+    assert fault in str(caught.value)
     assert not (tmp_path / "out").exists()
 
 
@@ -166,18 +166,18 @@ def test_odd_archives_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("larch/other.csv", "a")
     with pytest.raises(UserError, match="does not hold larch/data_warehouse"):
-        public.lay_out(wheel, tmp_path / "out")
+        public.convert(wheel, tmp_path / "out")
     wheel.write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(UserError, match="cannot be read as a wheel"):
-        public.lay_out(wheel, tmp_path / "out")
+        public.convert(wheel, tmp_path / "out")
     packed = write(tmp_path, *ROWS)
     packed.write_bytes(packed.read_bytes()[:60])
     with pytest.raises(UserError, match="cannot be unpacked"):
-        public.lay_out(packed, tmp_path / "out")
+        public.convert(packed, tmp_path / "out")
     write(tmp_path, *ROWS)
     monkeypatch.setattr(public, "MAX_UNPACKED", 100)
     with pytest.raises(UserError, match="unpacks to more than"):
-        public.lay_out(packed, tmp_path / "out")
+        public.convert(packed, tmp_path / "out")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"itinerary_data\.csv\.gz is missing"):
-        public.lay_out(tmp_path / "empty", tmp_path / "out")
+        public.convert(tmp_path / "empty", tmp_path / "out")

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from common.errors import UserError
-from competitions.news.datasets.public import CONTEXT, blur_times, lay_out, number_users
+from competitions.news.datasets.public import CONTEXT, blur_times, convert, number_users
 from competitions.news.io import reader
 from competitions.news.simulator.articles import HOUR_MS
 
@@ -35,8 +35,8 @@ def write(folder: Path, *, articles: bool = True) -> Path:
     clicks = folder / "clicks"
     clicks.mkdir(parents=True)
     hours = {
-        0: [click(user, 10 + place, place + 0.5) for place, user in enumerate(IN)] + [click(OUT, 99, 3)],
-        1: [click(user, 20, 60 + place) for place, user in enumerate(IN[:5])] + [click(IN[0], 21, 61)],
+        0: [click(user, 10 + rank, rank + 0.5) for rank, user in enumerate(IN)] + [click(OUT, 99, 3)],
+        1: [click(user, 20, 60 + rank) for rank, user in enumerate(IN[:5])] + [click(IN[0], 21, 61)],
         2: [],
     }
     for hour, lines in hours.items():
@@ -49,15 +49,15 @@ def write(folder: Path, *, articles: bool = True) -> Path:
 
 
 @pytest.fixture
-def laid(tmp_path: Path) -> Path:
-    made = lay_out(write(tmp_path / "globo"), tmp_path / "out")
-    assert made.rows == {"train users": 4, "train clicks": 8, "test users": 1, "test clicks": 2, "articles": 9}
+def converted(tmp_path: Path) -> Path:
+    dataset = convert(write(tmp_path / "globo"), tmp_path / "out")
+    assert dataset.rows == {"train users": 4, "train clicks": 8, "test users": 1, "test clicks": 2, "articles": 9}
     return tmp_path / "out"
 
 
-def test_the_first_fifth_to_arrive_is_tested_on_its_last_click(laid: Path) -> None:
-    train, test = pl.read_csv(laid / reader.TRAIN), pl.read_csv(laid / reader.TEST_A)
-    assert pl.read_csv(laid / "truth.csv").rows() == [(200_000, 21)]
+def test_the_first_fifth_to_arrive_is_tested_on_its_last_click(converted: Path) -> None:
+    train, test = pl.read_csv(converted / reader.TRAIN), pl.read_csv(converted / reader.TEST_A)
+    assert pl.read_csv(converted / "truth.csv").rows() == [(200_000, 21)]
     assert test.select("user_id", "click_article_id").rows() == [(200_000, 10), (200_000, 20)]
     # Who arrives last has the lowest number; the user with one click and the one outside the tenth are gone.
     assert train.select("user_id", "click_article_id").rows() == [
@@ -65,22 +65,22 @@ def test_the_first_fifth_to_arrive_is_tested_on_its_last_click(laid: Path) -> No
     ]
 
 
-def test_devices_and_places_are_left_out(laid: Path) -> None:
+def test_devices_and_regions_are_left_out(converted: Path) -> None:
     for name in (reader.TRAIN, reader.TEST_A):
-        log = pl.read_csv(laid / name)
+        log = pl.read_csv(converted / name)
         assert tuple(log.columns) == tuple(column.header for column in reader.CLICK_COLUMNS)
         assert log.select(*CONTEXT).unique().rows() == [tuple(CONTEXT.values())]
 
 
-def test_articles_are_those_that_anyone_clicked(laid: Path) -> None:
-    articles = pl.read_csv(laid / reader.ARTICLES)
+def test_articles_are_those_that_anyone_clicked(converted: Path) -> None:
+    articles = pl.read_csv(converted / reader.ARTICLES)
     assert articles["article_id"].to_list() == [*range(10, 16), 20, 21, 99]
     assert tuple(articles.columns) == tuple(column.header for column in reader.ARTICLE_COLUMNS)
     assert articles.row(0) == (10, 1, START, 70)
 
 
-def test_the_reader_takes_it_without_a_note(laid: Path) -> None:
-    files = reader.locate(laid)
+def test_the_reader_takes_it_without_a_note(converted: Path) -> None:
+    files = reader.locate(converted)
     articles = reader.read_articles(files.articles)
     clicks = reader.read_clicks(files.train, files.tests, files.target, articles.frame)
     assert articles.notes == clicks.notes == ()
@@ -96,7 +96,7 @@ def test_a_clock_shows_the_hour_and_no_more() -> None:
     )
     clicks = blur_times(pl.concat([first.cast(pl.Int64), often.cast(pl.Int64)]))
     assert clicks["user_id"].to_list() == [2, *[1] * 43]
-    assert clicks["place"].to_list() == [0, *range(43)]
+    assert clicks["position"].to_list() == [0, *range(43)]
     assert clicks["click_article_id"].to_list() == [5, 7, 8, 9, *range(40)]
     # Two users of the hour: user 2 starts at 0, user 1 half way through what leaves it room for three steps of 90 s.
     half = (HOUR_MS - 3 * 90_000) // 2
@@ -115,28 +115,28 @@ def test_users_are_numbered_by_arrival() -> None:
 
 def test_a_folder_without_clicks_or_articles_says_where_to_get_them(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"articles_metadata\.csv is missing from .*Kaggle"):
-        lay_out(write(tmp_path / "a", articles=False), tmp_path / "out")
+        convert(write(tmp_path / "a", articles=False), tmp_path / "out")
     write(tmp_path / "b")
     for path in (tmp_path / "b" / "clicks").iterdir():
         path.unlink()
     with pytest.raises(UserError, match=r"no clicks_hour_\*\.csv is in .*Kaggle"):
-        lay_out(tmp_path / "b", tmp_path / "out")
+        convert(tmp_path / "b", tmp_path / "out")
 
 
 @pytest.mark.parametrize(
-    ("edit", "told"),
+    ("edit", "fault"),
     [
         (("click_timestamp", "time"), "clicks_hour_000.csv, line 1: the header lacks click_timestamp"),
         ((f",{START + 30_000},", f",{START // 1000},"), "clicks_hour_000.csv, line 2: click_timestamp is"),
         ((",12,", ",700,"), "articles_metadata.csv lacks 1 article(s) that the log clicks on (first: 700)"),
     ],
 )
-def test_odd_files_are_refused(tmp_path: Path, edit: tuple[str, str], told: str) -> None:
+def test_odd_files_are_refused(tmp_path: Path, edit: tuple[str, str], fault: str) -> None:
     folder = write(tmp_path / "globo")
     path = folder / "clicks" / "clicks_hour_000.csv"
     assert edit[0] in path.read_text()
     path.write_text(path.read_text().replace(*edit))
     with pytest.raises(UserError) as caught:
-        lay_out(folder, tmp_path / "out")
-    assert told in str(caught.value)
+        convert(folder, tmp_path / "out")
+    assert fault in str(caught.value)
     assert not (tmp_path / "out").exists()
