@@ -5,7 +5,6 @@ and of the right size and digest do the files move into the raw folder, each at 
 overwritten.
 """
 
-import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,6 @@ from common.errors import UserError
 from common.pipeline.progress import running, say
 
 ORIGIN = ".origin.json"  # in the raw folder: what the host's own listing said of each file
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @dataclass(frozen=True)
@@ -109,16 +107,10 @@ def download(
 def open_partial(raw: Path, files: Sequence[RemoteFile]) -> Path:
     """The folder that takes the downloads, with room for them; git ignores it."""
     partial = _partial_folder(raw)
-    try:
-        partial.mkdir(parents=True, exist_ok=True)
-        (partial / ".gitignore").write_text("*\n")
-        there = sum(_size(partial / file.path) for file in files)
-        free = shutil.disk_usage(partial).free
-    except OSError as error:
-        raise UserError(
-            f"Cannot write to {partial}: {error.strerror}; make it writable or name another RAW=DIR."
-        ) from error
-    lacking = sum(file.size for file in files) - there - free
+    partial.mkdir(parents=True, exist_ok=True)
+    (partial / ".gitignore").write_text("*\n")
+    there = sum(_size(partial / file.path) for file in files)
+    lacking = sum(file.size for file in files) - there - shutil.disk_usage(partial).free
     if lacking > 0:
         raise UserError(
             f"The download into {partial} needs {lacking / 1e9:.1f} GB more than are free; free space there or name "
@@ -139,19 +131,14 @@ def _check_download(path: Path, file: RemoteFile) -> None:
 def move_in(raw: Path, files: Sequence[RemoteFile], source: str, revision: str | None) -> None:
     """Move finished downloads into the raw folder, note where they came from, and remove the partial folder."""
     partial = _partial_folder(raw)
-    try:
-        for file in files:
-            if not (raw / file.path).exists():
-                _move(partial / file.path, raw / file.path)
-        listed = {file.path: (file.size, file.sha256) for file in files}
-        note = raw / f"{ORIGIN}.new"
-        note.write_bytes(msgspec.json.format(msgspec.json.encode(Origin(source, revision, listed))) + b"\n")
-        os.replace(note, raw / ORIGIN)
-        shutil.rmtree(partial, ignore_errors=True)
-    except OSError as error:
-        raise UserError(
-            f"Cannot write to {raw}: {error.strerror}; make it writable and run this again: nothing is fetched twice."
-        ) from error
+    for file in files:
+        if not (raw / file.path).exists():
+            _move(partial / file.path, raw / file.path)
+    listed = {file.path: (file.size, file.sha256) for file in files}
+    note = raw / f"{ORIGIN}.new"
+    note.write_bytes(msgspec.json.format(msgspec.json.encode(Origin(source, revision, listed))) + b"\n")
+    os.replace(note, raw / ORIGIN)
+    shutil.rmtree(partial, ignore_errors=True)
 
 
 def _move(source: Path, target: Path) -> None:
@@ -188,7 +175,7 @@ def sha256(path: Path) -> str:
 
 @contextmanager
 def explained(host: str, explain: Callable[[Exception, int | None], str | None]) -> Iterator[None]:
-    """Whatever the host's client raises in the block is a ``UserError`` of one sentence.
+    """Whatever the host's client or the disk raises in the block is a ``UserError`` of one sentence.
 
     ``explain`` (error, HTTP status if there is one) comes first; None from it leaves the sentence to what all hosts
     share. It goes by status, class and errno: never by what the client prints.
@@ -214,11 +201,13 @@ def _explain(host: str, error: Exception, status: int | None) -> str:
         return f"{host} answers that this was too often: wait some minutes and run this again."
     if status is not None and status >= 500:
         return f"{host} answers {status}, a fault of its own: run this again later; whole files are kept."
-    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-        return f"What {host} sends cannot be written: {error.strerror}; free space there or name another RAW=DIR."
-    network = isinstance(error, ConnectionError | TimeoutError) or (isinstance(error, OSError) and error.errno is None)
-    if status is None and network:  # the clients' own errors of the network are an OSError without a number
-        return unreachable(host)
+    if status is None and isinstance(error, OSError):
+        if error.errno is None or isinstance(error, ConnectionError | TimeoutError):
+            return unreachable(host)  # the clients' own errors of the network are an OSError without a number
+        return (
+            f"{error.filename or 'A download'} cannot be read or written: {error.strerror}; free space there, make it "
+            "writable or name another RAW=DIR, and run this again: nothing is fetched twice."
+        )
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     return f"{host}'s client failed: {reason[:200]}"
 

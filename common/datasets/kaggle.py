@@ -43,8 +43,8 @@ def submit(competition: str, path: Path, message: str) -> str:
     """Hand in a file; the submission's number and what Kaggle answers."""
     with connect(competition) as api, running(f"upload {path.name}"):
         response = api.competition_submit(str(path), message, competition, quiet=True)
-    if response.message == api.COMPETITION_SUBMIT_UPLOAD_FAILED_MESSAGE:
-        raise UserError(f"Kaggle did not take the upload of {path}: check the network and run this again.")
+        if response.message == api.COMPETITION_SUBMIT_UPLOAD_FAILED_MESSAGE:
+            raise UserError(f"Kaggle did not take the upload of {path}: check the network and run this again.")
     return f"Submission ref: {response.ref}\n{response.message}"
 
 

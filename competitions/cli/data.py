@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from common.datasets import huggingface, kaggle
-from common.datasets.download import FileSpec, Source, read_origin
+from common.datasets.download import Source, read_origin
 from common.datasets.public import MARKER
 from common.datasets.simulated import REPORT
-from common.datasets.verify import OK, FileCheck, check_files, require_valid
+from common.datasets.verify import OK, check_files, require_valid
 from common.errors import UserError
 from common.experiments.registry import find_run, find_runs
 from common.experiments.run_record import RECORD, read_record
@@ -20,9 +20,7 @@ from competitions.mgtv.datasets import host_files as mgtv
 from competitions.news.datasets import host_files as news
 from competitions.tencent.datasets import host_files as tencent
 
-SOURCES: dict[str, Source] = {
-    source.name: source for source in (news.SOURCE, flight.SOURCE, mgtv.SOURCE, tencent.SOURCE)
-}
+SOURCES: dict[str, Source] = {module.SOURCE.name: module.SOURCE for module in (news, flight, mgtv, tencent)}
 
 Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(SOURCES)}.")]
 
@@ -38,7 +36,7 @@ def data(
     checks = check_files(folder, source.layouts, read_origin(folder))
     if not check and source.host == "login":
         print_steps(source, folder)
-    elif not check and needs_fetch(source, checks):
+    elif not check and any(row.state != OK for row in checks if row.file in fetched_paths(source)):
         fetch(source, folder)
         checks = check_files(folder, source.layouts, read_origin(folder))
     print_table(wide_console(), f"{folder}: what is known and what is there", [vars(row) for row in checks])
@@ -78,22 +76,16 @@ def find_source(name: str) -> Source:
     return SOURCES[name]
 
 
-def fetched_files(source: Source) -> list[FileSpec]:
-    """The files that ``fetch`` brings."""
-    return [spec for spec in source.layouts[0].files if spec.fetched]
-
-
-def needs_fetch(source: Source, checks: list[FileCheck]) -> bool:
-    """Whether something that ``fetch`` brings is not there as it should be."""
-    faulty = {check.file for check in checks if check.state != OK}
-    return any(spec.path in faulty for spec in fetched_files(source))
+def fetched_paths(source: Source) -> list[str]:
+    """The files, or patterns of files, that ``fetch`` brings."""
+    return [spec.path for spec in source.layouts[0].files if spec.fetched]
 
 
 def fetch(source: Source, folder: Path) -> None:
     """Download what is not there."""
     host, client = ("Kaggle", kaggle) if source.host == "kaggle" else ("the hub", huggingface)
     say(f"Fetching {source.dataset} from {host} into {folder}")
-    client.fetch(source.dataset, [spec.path for spec in fetched_files(source)], folder)
+    client.fetch(source.dataset, fetched_paths(source), folder)
 
 
 def print_steps(source: Source, folder: Path) -> None:
@@ -119,7 +111,7 @@ def find_submission(build: Path, source: Source, run: str | None) -> Path:
 
 
 def require_host_files(record: dict[str, Any], name: str, folder: Path) -> None:
-    """Refuse a run, by its record, of another competition or made from anything but the host's files."""
+    """Refuse, by its record, a run of another competition or one made from anything but the host's files."""
     if record["name"] != name:
         raise UserError(f"{folder} is a run of {record['name']}, not of {name}.")
     try:

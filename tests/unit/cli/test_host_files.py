@@ -7,7 +7,7 @@ import pytest
 
 from common.datasets.download import Source
 from common.datasets.verify import ABSENT, DIFFERS, MISSING, OK, check_files
-from competitions.cli.data import SOURCES, fetched_files
+from competitions.cli.data import SOURCES, fetched_paths
 from competitions.mgtv.simulator.simulate import simulate as simulate_mgtv
 from competitions.news.simulator.simulate import simulate as simulate_news
 from competitions.tencent.simulator.simulate import simulate as simulate_tencent
@@ -39,8 +39,8 @@ def test_a_source_says_what_to_do(source: Source) -> None:
 
 
 def test_only_what_is_read_is_fetched() -> None:
-    assert [spec.path for spec in fetched_files(SOURCES["flight"])] == ["train.parquet", "test.parquet"]
-    assert [spec.path for spec in fetched_files(SOURCES["tencent"])] == [
+    assert fetched_paths(SOURCES["flight"]) == ["train.parquet", "test.parquet"]
+    assert fetched_paths(SOURCES["tencent"]) == [
         "seq/*.parquet",
         "item_feat/*.parquet",
         "user_feat/*.parquet",

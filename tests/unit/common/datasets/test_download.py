@@ -2,6 +2,7 @@
 
 import errno
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,11 @@ def finish_download(raw: Path) -> None:
     path = download.open_partial(raw, [REMOTE]) / REMOTE.path
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"data")
+
+
+def explained() -> AbstractContextManager[None]:
+    """The sentences that all hosts share."""
+    return download.explained("The host", lambda error, status: None)
 
 
 def test_git_does_not_see_what_waits(raw: Path) -> None:
@@ -52,14 +58,17 @@ def test_files_move_to_another_disk_whole(raw: Path, monkeypatch: pytest.MonkeyP
 def test_a_folder_that_cannot_be_written_keeps_what_waits(raw: Path) -> None:
     finish_download(raw)
     raw.write_text("a file where the folder should be")
-    with pytest.raises(UserError, match="make it writable and run this again: nothing is fetched twice"):
+    with (
+        pytest.raises(UserError, match=r"raw.* cannot be .*, and run this again: nothing is fetched twice"),
+        explained(),
+    ):
         download.move_in(raw, [REMOTE], "hub x", "1")
     assert (raw.parent / "raw.partial" / REMOTE.path).read_bytes() == b"data"
 
 
 def test_a_partial_folder_that_cannot_be_made_is_named(raw: Path) -> None:
     raw.with_name("raw.partial").write_text("")
-    with pytest.raises(UserError, match=r"Cannot write to .*raw\.partial"):
+    with pytest.raises(UserError, match=r"raw\.partial cannot be read or written: .*name another RAW=DIR"), explained():
         download.open_partial(raw, [REMOTE])
 
 

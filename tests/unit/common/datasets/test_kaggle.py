@@ -127,7 +127,7 @@ def test_a_full_disk_is_one_sentence(kaggle: Kaggle, raw: Path, monkeypatch: pyt
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("kaggle.api.download_file", fill)
-    assert "cannot be written: No space left on device; free space there" in refused(raw)
+    assert "cannot be read or written: No space left on device; free space there" in refused(raw)
 
 
 def test_a_file_that_kaggle_does_not_list_is_named(kaggle: Kaggle, raw: Path) -> None:
