@@ -1,6 +1,5 @@
 """The one declaration of a competition: all that the command line and the contract tests need to know of it."""
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ class Competition:
     """What differs between competitions. ``Files``, ``Outcome`` and settings are each competition's own types.
 
     ``folder``: where its package and config.toml lie. ``metric``: what runs are compared by; ``queries``: what it is a
-    mean over, in plain words. ``submissions``: the names of the files that the organiser takes, in order of preference.
+    mean over, in plain words.
 
     ``locate(raw, config)`` finds the raw files; ``solve(files, config, run)`` is the pipeline, its outcome is what
     ``build_record(outcome, config, truth, run)`` reports and ``score_truth(outcome, raw)`` scores on simulated data.
@@ -36,7 +35,6 @@ class Competition:
     host: HostFiles
     metric: str
     queries: str
-    submissions: Sequence[str]
     locate: Callable[[Path, Any], Any]
     solve: Callable[[Any, Any, Run], Any]
     build_record: Callable[[Any, Any, SimulatedTruth | None, Run], RunRecord]
@@ -70,7 +68,3 @@ class Competition:
         size = self.host.scale if scale is None else scale
         target = folder or simulated_folder(build / self.name, size, seed)
         return target, self.host.write(target, size, seed)
-
-    def room(self, module: str) -> Any:
-        """A module of this competition, imported when it is needed: ``room("serving.export")``."""
-        return importlib.import_module(f"competitions.{self.name}.{module}")

@@ -1,6 +1,7 @@
 """Four competitions, one folder each; ``find_competition`` gives the declaration of one."""
 
 import importlib
+from typing import Any
 
 from common.competition import Competition
 from common.errors import UserError
@@ -10,8 +11,13 @@ NAMES = ("news", "flight", "mgtv", "tencent")
 
 def find_competition(name: str) -> Competition:
     """The declaration of a competition; the others are not even imported, which takes seconds."""
-    competition: Competition = importlib.import_module(f"competitions.{check_name(name)}.competition").COMPETITION
+    competition: Competition = find_room(name, "competition").COMPETITION
     return competition
+
+
+def find_room(name: str, module: str) -> Any:
+    """A module that all competitions have under the same name: ``find_room("news", "serving.export")``."""
+    return importlib.import_module(f"competitions.{check_name(name)}.{module}")
 
 
 def check_name(name: str) -> str:

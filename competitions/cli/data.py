@@ -15,14 +15,10 @@ from common.experiments.registry import find_run, find_runs
 from common.experiments.run_record import RECORD, read_record
 from common.pipeline.console import print_table, wide_console
 from common.pipeline.progress import say
-from competitions.flight.datasets import host_files as flight
-from competitions.mgtv.datasets import host_files as mgtv
-from competitions.news.datasets import host_files as news
-from competitions.tencent.datasets import host_files as tencent
+from competitions import NAMES, check_name, find_competition, find_room
+from competitions.cli.options import Name
 
-SOURCES: dict[str, Source] = {module.SOURCE.name: module.SOURCE for module in (news, flight, mgtv, tencent)}
-
-Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(SOURCES)}.")]
+SOURCES: dict[str, Source] = {name: find_room(name, "datasets.host_files").SOURCE for name in NAMES}
 
 
 def data(
@@ -31,7 +27,7 @@ def data(
     check: Annotated[bool, typer.Option("--check", help="Fetch nothing, only check what is there.")] = False,
 ) -> None:
     """Fetch the host's files where that can be done, say how where not, and check what is there."""
-    source = find_source(name)
+    source = SOURCES[check_name(name)]
     folder = raw or Path("data") / name / "raw"
     checks = check_files(folder, source.layouts, read_origin(folder))
     if not check and source.host == "login":
@@ -53,27 +49,18 @@ def submit(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command, hand in nothing.")] = False,
 ) -> None:
     """Check a run's submission once more and hand it in, or say where to."""
-    source = find_source(name)
+    source = SOURCES[check_name(name)]
     submission = find_submission(build, source, run)
     record = read_record(submission.parent / RECORD)
     require_host_files(record, name, submission.parent)
     if source.host != "kaggle":
         print(f"{submission}: {source.upload}.")
         return
-    from competitions.flight.io.reader import locate  # here: what checks files imports every library of a fit
-    from competitions.flight.submission import check_submission
-
-    checked = check_submission(submission, locate(raw or Path(record["data"]["folder"])))
+    competition = find_competition(name)
+    checked = competition.check(submission, competition.locate_known(raw or Path(record["data"]["folder"])))
     print(f"{checked.path}: {checked.rows:,} rows, valid.")
     upload = kaggle.submit_command if dry_run else kaggle.submit
     print(upload(source.dataset, submission, message or describe(record, submission.parent.name)))
-
-
-def find_source(name: str) -> Source:
-    """Where a competition's files come from."""
-    if name not in SOURCES:
-        raise UserError(f"There is no competition {name}; say {' or '.join(SOURCES)}.")
-    return SOURCES[name]
 
 
 def fetched_paths(source: Source) -> list[str]:

@@ -10,17 +10,12 @@ from typing import Annotated
 import typer
 
 from common.datasets.public import TRUTH
-from common.errors import UserError
-from competitions.flight.datasets import public as flight
-from competitions.mgtv.datasets import public as mgtv
-from competitions.news.datasets import public as news
-from competitions.tencent.datasets import public as tencent
-
-DATASETS = {"news": news, "flight": flight, "mgtv": mgtv, "tencent": tencent}
+from competitions import find_room
+from competitions.cli.options import Build, Name
 
 
 def standin(
-    name: Annotated[str, typer.Argument(help=f"The competition: {', '.join(DATASETS)}.")],
+    name: Name,
     source: Annotated[
         Path,
         typer.Option(
@@ -30,13 +25,11 @@ def standin(
         ),
     ],
     out: Annotated[Path | None, typer.Option(help="Folder to write; default build/NAME/standin.")] = None,
-    build: Annotated[Path, typer.Option(help="Where everything that is made goes.")] = Path("build"),
+    build: Build = Path("build"),
 ) -> None:
     """Lay a public data set out in the host's layout, with its truth: real behaviour without the host's login."""
-    if name not in DATASETS:
-        raise UserError(f"There is no competition {name}; say {' or '.join(DATASETS)}.")
     folder = out or build / name / "standin"
-    dataset = DATASETS[name].convert(source, folder)
+    dataset = find_room(name, "datasets.public").convert(source, folder)
     counts = ", ".join(f"{count:,} {part}" for part, count in dataset.rows.items())
     print(f"{folder}, from {dataset.source}: {counts}")
     settings = [word for setting in dataset.settings for word in ("--set", setting)]

@@ -17,7 +17,7 @@ from common.pipeline.progress import say
 from common.pipeline.run import Run
 from common.serving.benchmark import Export, measure_export
 from common.submission import write_text
-from competitions import NAMES, check_name, find_competition
+from competitions import NAMES, check_name, find_competition, find_room
 
 FIGURES = "serving.json"
 SCRATCH = f".serving-{os.getpid()}"  # beside the runs: a training's key has the name of the folder that holds them
@@ -78,7 +78,7 @@ def export_run(
         shutil.rmtree(folder / old, ignore_errors=True)
     work = Run(build / SCRATCH, build / "cache")
     try:
-        exported: Export = competition.room("serving.export").export(files, config, work, folder, requests)
+        exported: Export = find_room(name, "serving.export").export(files, config, work, folder, requests)
     finally:
         shutil.rmtree(work.folder, ignore_errors=True)
     known = {step["name"] for step in record["steps"]}

@@ -19,7 +19,7 @@ from common.pipeline.run import Run, prune
 from common.tuning import study as studies
 from common.tuning.task import Task, Verdict, judge_study
 from common.tuning.tuned_config import write_tuned
-from competitions import NAMES, check_name, find_competition
+from competitions import NAMES, check_name, find_competition, find_room
 
 DEFAULT_TRIALS = 20
 
@@ -154,7 +154,7 @@ def _words(asked: Asked, task: str, place: int) -> list[str]:
 
 
 def _space(name: str) -> Any:
-    return find_competition(name).room("experiments.search_space")
+    return find_room(name, "experiments.search_space")
 
 
 def list_verdicts(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:

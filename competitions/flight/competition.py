@@ -40,7 +40,6 @@ COMPETITION = Competition(
     host=HostFiles(Path("data/flight/raw"), "*.parquet", "Kaggle's files (aeroclub-recsys-2025)", 0.05, simulate),
     metric=METRIC,
     queries="sessions of more than 10 options",
-    submissions=("submission.parquet", "submission.csv"),
     locate=locate,
     solve=solve,
     build_record=build_record,

@@ -38,7 +38,6 @@ COMPETITION = Competition(
     host=HostFiles(Path("data/mgtv/raw"), schema.VIDEOS, "the host's folders", 0.02, simulate),
     metric=METRIC,
     queries="devices and days",
-    submissions=("result.csv",),
     locate=locate,
     solve=solve,
     build_record=build_record,

@@ -59,7 +59,6 @@ COMPETITION = Competition(
     host=HostFiles(Path("data/news/raw"), "*.csv", "Tianchi's files (entrance 531842)", 0.04, simulate),
     metric=METRIC,
     queries="validation users",
-    submissions=("submission.csv",),
     locate=locate,
     solve=solve,
     build_record=build_record,

@@ -42,7 +42,6 @@ COMPETITION = Competition(
     host=HostFiles(Path("data/tencent/raw"), "*/*", "the host's folders", 0.01, simulate),
     metric=METRIC,
     queries="users",
-    submissions=("result.json", "submission.csv"),
     locate=locate,
     solve=solve,
     build_record=build_record,

@@ -2,7 +2,6 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,7 +9,7 @@ from common.competition import Competition
 from common.datasets.simulated import REPORT
 from common.errors import UserError
 from common.pipeline import progress
-from competitions import NAMES, find_competition
+from competitions import NAMES, find_competition, find_room
 from competitions.flight.io import reader as flight_reader
 from competitions.mgtv.io import schema as mgtv_schema
 from competitions.news.io import reader as news_reader
@@ -102,8 +101,7 @@ def test_a_declaration_belongs_to_its_folder(name: str) -> None:
     assert isinstance(competition.load_config([], tuned=False), competition.config)
     assert competition.load_config(["seed=7"]).seed == 7
     for room in ("experiments.search_space", "serving.export", "datasets.host_files"):
-        module: Any = competition.room(room)
-        assert module.__name__ == f"competitions.{name}.{room}"
+        assert find_room(name, room).__name__ == f"competitions.{name}.{room}"
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
