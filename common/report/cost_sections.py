@@ -1,4 +1,4 @@
-"""The parts of a report about the run itself: time and memory by step, notes from reading, settings."""
+"""The parts of a report about the run itself: time and memory by step, its settings."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -6,93 +6,76 @@ from typing import Any
 import msgspec
 
 from common.report import formatting as numbers
-from common.report.dot_plots import Column, Mark, marks
-from common.report.html import Html, Section, caption, folded, paragraph, section, table, tag
+from common.report.charts import Column, Mark, MarkTable
+from common.report.record import Row
+from common.report.tables import make_table
 
-Row = Mapping[str, Any]
 STEPS_SHOWN = 20
 
 
-def steps(record: Row) -> Section | None:
+def steps(record: Row) -> dict[str, Any] | None:
     """The longest steps with time and memory, those kept from an earlier run pale; all of them in their order."""
-    rows = list(record.get("steps") or [])
+    rows = record["steps"]
     if not rows:
         return None
     kept = [row for row in rows if row.get("kept")]
-    spent = sum(float(row.get("seconds") or 0.0) for row in rows if not row.get("kept"))
-    said = f"{numbers.count(len(rows))} steps, {numbers.duration(spent)} in those computed"
-    if kept:
-        saved = sum(float(row.get("seconds") or 0.0) for row in kept)
-        said += f"; {numbers.count(len(kept))} kept from an earlier run, which saved {numbers.duration(saved)}"
-    longest = sorted(rows, key=lambda row: -float(row.get("seconds") or 0.0))[:STEPS_SHOWN]
-    note = "Memory: the highest of the process while the step ran, whatever it held from before."
-    if any(row.get("kept") for row in longest):
-        note += " Pale: kept; what it took when it was computed."
-    listed = folded(f"All {len(rows)} steps in their order", table([_plain(row) for row in rows], tints=False))
-    first = f"The {len(longest)} longest:" if len(rows) > len(longest) else None
-    return section(
-        "steps",
-        "Time and memory",
-        paragraph(said + "."),
-        paragraph(first) if first else None,
-        _draw(longest),
-        caption(note),
-        listed if first else None,
-    )
+    longest = sorted(rows, key=_seconds, reverse=True)[:STEPS_SHOWN]
+    names = [f"{row.get('name', '')}{' (kept)' if row.get('kept') else ''}" for row in longest]
+    listed = [
+        {
+            "step": row.get("name"),
+            "seconds": row.get("seconds"),
+            "peak MiB": row.get("peak_mib"),
+            "kept": "kept" if row.get("kept") else None,
+        }
+        for row in rows
+    ]
+    return {
+        "total": len(rows),
+        "kept": len(kept),
+        "spent": sum(_seconds(row) for row in rows if not row.get("kept")),
+        "saved": sum(map(_seconds, kept)),
+        "shown": len(longest),
+        "shown_kept": any(row.get("kept") for row in longest),
+        "marks": MarkTable("step", names, [times(longest), memory(longest)]),
+        "listed": make_table(listed, tints=False) if len(rows) > len(longest) else None,
+    }
 
 
-def _draw(rows: list[Row]) -> Html:
-    names = [f"{row.get('name', '')} (kept)" if row.get("kept") else str(row.get("name", "")) for row in rows]
-    return marks(names, [times(rows), memory(rows)], "step")
+def _seconds(row: Row) -> float:
+    return float(row.get("seconds") or 0.0)
 
 
 def times(rows: Sequence[Row]) -> Column:
     """Seconds of each row, pale where they were spent in an earlier run."""
-    drawn = [Mark(row.get("seconds"), None, numbers.seconds(row.get("seconds")), bool(row.get("kept"))) for row in rows]
-    return Column("time", drawn, "bar", unit=" s")
+    return Column(
+        "time", [_cost(row, row.get("seconds"), numbers.seconds(row.get("seconds"))) for row in rows], "bar", unit=" s"
+    )
 
 
 def memory(rows: Sequence[Row]) -> Column:
     """Peak memory of each row, drawn in GiB."""
-    drawn = []
-    for row in rows:
-        peak = row.get("peak_mib")
-        size = peak / 1024 if peak is not None and numbers.is_number(peak) else None
-        drawn.append(Mark(size, None, numbers.mebibytes(peak), bool(row.get("kept"))))
-    return Column("memory", drawn, "bar", unit=" GiB")
+    peaks = [row.get("peak_mib") for row in rows]
+    sizes = [peak / 1024 if numbers.is_number(peak) else None for peak in peaks]
+    marks = [_cost(row, size, numbers.mebibytes(peak)) for row, size, peak in zip(rows, sizes, peaks, strict=True)]
+    return Column("memory", marks, "bar", unit=" GiB")
 
 
-def _plain(row: Row) -> dict[str, Any]:
-    return {
-        "step": row.get("name"),
-        "seconds": row.get("seconds"),
-        "peak MiB": row.get("peak_mib"),
-        "kept": "kept" if row.get("kept") else None,
-    }
+def _cost(row: Row, value: float | None, text: str) -> Mark:
+    return Mark(value, text=text, pale=bool(row.get("kept")))
 
 
-def notes(record: Row) -> Section | None:
-    """What reading the files found, and what was done about it."""
-    return section("notes", "Notes from reading", table(record.get("notes") or [], tints=False))
-
-
-def settings(record: Row) -> Section | None:
+def settings(record: Row) -> dict[str, Any] | None:
     """What was overridden, and every setting that the run had."""
-    found = list(flatten(record.get("config") or {}))
-    overrides = [str(one) for one in record.get("overrides") or []]
-    said = []
-    if overrides:
-        said.append(tag("p", "Changed for this run: ", tag("code", "  ".join(overrides))))
-    if found and record.get("tuned"):
-        said.append(paragraph("Tuned settings were used."))
-    listed = folded(f"All {len(found)} settings", tag("pre", "\n".join(found), tabindex="0")) if found else None
-    return section("settings", "Settings", *said, listed)
+    lines = list(flatten(record["config"]))
+    overrides = "  ".join(map(str, record["overrides"]))
+    return {"lines": lines, "overrides": overrides, "tuned": record["tuned"]} if lines or overrides else None
 
 
-def flatten(config: Mapping[str, Any], above: str = "") -> Iterator[str]:
+def flatten(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """Each setting as ``a.b = value``, the value as JSON."""
     for key, value in config.items():
-        name = f"{above}{key}"
+        name = f"{prefix}{key}"
         if isinstance(value, Mapping) and value:
             yield from flatten(value, f"{name}.")
         else:

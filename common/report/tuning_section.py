@@ -2,99 +2,85 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from statistics import median
 from typing import Any
 
 from common.report import formatting as numbers
-from common.report.dot_plots import marks, shares
-from common.report.html import Html, Section, caption, folded, join, paragraph, section, table, tag
-from common.report.line_plots import Dot, Line, plot
+from common.report.charts import Dot, Line, MarkTable, Plot, make_plot, shares
+from common.report.record import Row
+from common.report.tables import make_table
 
-Row = Mapping[str, Any]
 TRIALS_SHOWN = 10
 DEPTH = 4  # how far below the best the plot goes, in distances from the best to the median
 
 
-def studies(found: Sequence[Row]) -> Section | None:
-    """Every study, one after the other."""
-    return section("tuning", "Search for settings", *(_study(one) for one in found))
+def tuning(studies: Sequence[Row]) -> list[dict[str, Any]]:
+    """Every study that has trials, one after the other."""
+    return [_study(study, study["trials"]) for study in studies if study.get("trials")]
 
 
-def _study(one: Row) -> Html | None:
-    trials = list(one.get("trials") or [])
-    if not trials:
-        return None
-    valued = sorted((t for t in trials if numbers.is_number(t.get("value"))), key=_number)
+def _study(study: Row, trials: Sequence[Row]) -> dict[str, Any]:
+    valued = sorted((trial for trial in trials if numbers.is_number(trial.get("value"))), key=_number)
     complete = [trial for trial in valued if _state(trial) == "complete"]
-    return join(
-        tag("h3", str(one.get("study", ""))),
-        paragraph(_sum_up(one, trials, complete)),
-        _history(one, valued, complete) if len(valued) > 1 else None,
-        _parameters(one.get("importance") or {}),
-        _best_trials(complete),
-    )
+    metric, current = str(study.get("metric", "value")), study.get("current")
+    floor = _find_floor([_value(trial) for trial in valued]) if valued else 0.0
+    return {
+        "name": str(study.get("study", "")),
+        "metric": metric,
+        "total": len(trials),
+        "states": ", ".join(f"{number} {state}" for state, number in sorted(Counter(map(_state, trials)).items())),
+        "workers": len({trial["worker"] for trial in trials if trial.get("worker") is not None}),
+        "best": max(map(_value, complete), default=None),
+        "current": current if numbers.is_number(current) else None,
+        "below": sum(_value(trial) < floor for trial in valued),
+        "plot": _history(valued, complete, current, metric, floor) if len(valued) > 1 else None,
+        "importance": _importance(study.get("importance") or {}),
+        "best_trials": _best_trials(complete),
+    }
 
 
-def _sum_up(one: Row, trials: Sequence[Row], complete: Sequence[Row]) -> str:
-    metric, current = str(one.get("metric", "value")), one.get("current")
-    states = ", ".join(f"{number} {state}" for state, number in sorted(Counter(map(_state, trials)).items()))
-    said = f"{numbers.count(len(trials))} trials ({states})"
-    workers = len({trial["worker"] for trial in trials if trial.get("worker") is not None})
-    if workers > 1:
-        said += f" by {workers} workers"
-    if complete:
-        said += f"; best {metric} {numbers.score(max(map(_value, complete)))}"
-    if numbers.is_number(current):
-        said += f", current settings {numbers.score(current)}"
-    return said + "."
-
-
-def _history(one: Row, valued: Sequence[Row], complete: Sequence[Row]) -> Html:
+def _find_floor(values: Sequence[float]) -> float:
     """Trials far below the rest stand on the floor of the plot: one that failed badly would flatten all others."""
-    metric, current = str(one.get("metric", "value")), one.get("current")
-    values = [_value(trial) for trial in valued]
     best, middle = max(values), median(values)
-    floor = max(min(values), best - DEPTH * (best - middle)) if best > middle else min(values)
-    reached, climb = -float("inf"), []
-    for trial in complete:
-        reached = max(reached, _value(trial))
-        climb.append((_number(trial), max(reached, floor)))
+    return max(min(values), best - DEPTH * (best - middle)) if best > middle else min(values)
+
+
+def _history(valued: Sequence[Row], complete: Sequence[Row], current: Any, metric: str, floor: float) -> Plot:
     first, last = _number(valued[0]), _number(valued[-1])
-    lines = [Line([*climb, (last, climb[-1][1])], "step")] if climb else []
-    said = "Dots are trials, pale where they were cut short; the line is the best so far"
+    best_so_far = list(accumulate(map(_value, complete), max, initial=floor))[1:]
+    lines = []
+    if complete:
+        lines.append(Line([*zip(map(_number, complete), best_so_far, strict=True), (last, best_so_far[-1])], "step"))
     if numbers.is_number(current):
-        level = max(float(current or 0.0), floor)
+        level = max(float(current), floor)
         lines.append(Line([(first, level), (last, level)], "guide"))
-        said += "; dashed: the current settings"
-    below = sum(value < floor for value in values)
-    if below:
-        said += f"; {below} far below the rest on the floor of the plot"
-    dots = [_dot(trial, metric, floor) for trial in valued]
-    drawn = plot(lines, dots, x_title="trial", y_title=metric, says=f"{metric} of each trial and the best so far")
-    return join(tag("figure", drawn), caption(said + "."))
+    dots = [
+        Dot(
+            _number(trial),
+            max(_value(trial), floor),
+            f"trial {trial.get('number')}: {metric} {numbers.score(_value(trial))}, {_state(trial)}",
+            "dot" if _state(trial) == "complete" else "pale-dot",
+        )
+        for trial in valued
+    ]
+    return make_plot(lines, dots)
 
 
-def _dot(trial: Row, metric: str, floor: float) -> Dot:
-    says = f"trial {trial.get('number')}: {metric} {numbers.score(_value(trial))}, {_state(trial)}"
-    style = "dot" if _state(trial) == "complete" else "pale-dot"
-    return Dot(_number(trial), max(_value(trial), floor), says, style)
+def _importance(importance: Mapping[str, Any]) -> MarkTable | None:
+    known = {name: value for name, value in importance.items() if numbers.is_number(value)}
+    ranked = sorted(known, key=known.__getitem__, reverse=True)
+    return MarkTable("setting", ranked, [shares("importance", [known[name] for name in ranked])]) if ranked else None
 
 
-def _parameters(importance: Mapping[str, Any]) -> Html | None:
-    ranked = sorted(((k, v) for k, v in importance.items() if numbers.is_number(v)), key=lambda pair: -pair[1])
-    if not ranked:
-        return None
-    return marks([name for name, _ in ranked], [shares("importance", [value for _, value in ranked])], "setting")
-
-
-def _best_trials(complete: Sequence[Row]) -> Html | None:
-    best = sorted(complete, key=lambda trial: -_value(trial))[:TRIALS_SHOWN]
+def _best_trials(complete: Sequence[Row]) -> dict[str, Any]:
+    best = sorted(complete, key=_value, reverse=True)[:TRIALS_SHOWN]
     rows = [
         {"trial": str(trial.get("number")), "value": trial["value"], "seconds": trial.get("seconds")}
         | dict(trial.get("params") or {})
         for trial in best
     ]
-    return folded(f"The best {len(rows)} trials", table(rows, tints=False)) if rows else None
+    return {"total": len(rows), "table": make_table(rows, tints=False)}
 
 
 def _state(trial: Row) -> str:

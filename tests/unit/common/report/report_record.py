@@ -8,7 +8,7 @@ Record = dict[str, Any]
 
 def complete() -> Record:
     """Every part is there (mgtv, simulated)."""
-    names = [name for name, _ in VIDEO_GAINS] + [f"sequence_cosine_{place}" for place in range(1, 11)]
+    names = [name for name, _ in VIDEO_GAINS] + [f"sequence_cosine_{lag}" for lag in range(1, 11)]
     return {
         "name": "mgtv",
         "run": "20261125-180000-123",
@@ -252,18 +252,18 @@ def _important(name: str, gain: float) -> Record:
 
 
 def _bins(low: float, high: float, number: int, slope: float) -> list[Record]:
-    steps = [(place / (number - 1)) ** 2 for place in range(number)]
+    steps = [(index / (number - 1)) ** 2 for index in range(number)]
     predicted = [low + (high - low) * step for step in steps]
     return [
-        {"predicted": p, "observed": p * slope + 0.008 * math.sin(7 * p), "count": 4520 + place}
-        for place, p in enumerate(predicted)
+        {"predicted": p, "observed": p * slope + 0.008 * math.sin(7 * p), "count": 4520 + index}
+        for index, p in enumerate(predicted)
     ]
 
 
 def _curve(rounds: int, best: int) -> list[float]:
     return [
-        -1.33 - 0.35 * math.exp(-place / (best / 5)) - 4e-7 * (place - best) ** 2 + 0.0004 * math.sin(place)
-        for place in range(1, rounds + 1)
+        -1.33 - 0.35 * math.exp(-number / (best / 5)) - 4e-7 * (number - best) ** 2 + 0.0004 * math.sin(number)
+        for number in range(1, rounds + 1)
     ]
 
 

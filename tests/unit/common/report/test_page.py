@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
-from common.report.page import build_page, write_report
+from common.report.page import build_page, load_templates, write_report
 from tests.unit.common.report import report_record
 
 Record = dict[str, Any]
-VOID = {"meta", "br"}
+VOID = {"meta"}
 EVIL = "<script>alert('x')</script>\"><img src=x onerror=y>"
 IN_RECORD = {
     "folds": ("cv", "folds"),
@@ -52,8 +52,8 @@ class Page(HTMLParser):
         self.close()
         self.broken |= bool(self._open)
 
-    def handle_starttag(self, name: str, found: list[tuple[str, str | None]]) -> None:
-        attributes = dict(found)
+    def handle_starttag(self, name: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
         self.elements.append((name, attributes))
         if name not in VOID:
             self._open.append((name, attributes.get("id") if name == "section" else None))
@@ -66,7 +66,7 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         inside = [identity for _, identity in self._open if identity]
         where = inside[-1] if inside else ("head" if any(name == "header" for name, _ in self._open) else "")
-        self.texts[where] = self.texts.get(where, "") + data + " "
+        self.texts[where] = self.texts.get(where, "") + " ".join(data.split()) + " "
 
     @property
     def sections(self) -> list[str]:
@@ -170,8 +170,8 @@ def test_only_the_strongest_features_are_drawn() -> None:
     record = report_record.complete()
     record["features"] = []
     record["insight"]["importance"] = [
-        {"feature": f"feature_{place:02d}", "gain": (40 - place) / 820, "permutation": None, "error": None}
-        for place in reversed(range(40))
+        {"feature": f"feature_{rank:02d}", "gain": (40 - rank) / 820, "permutation": None, "error": None}
+        for rank in reversed(range(40))
     ]
     text = build(record).texts["features"]
     assert "feature_29" in text
@@ -205,7 +205,7 @@ def test_settings_show_what_was_changed_and_everything_that_holds() -> None:
     assert 'features.blocks = ["video","device","pair","list"]' in text
 
 
-def test_a_study_tells_its_best_trial_and_that_one_failed() -> None:
+def test_a_study_shows_its_best_trial_and_that_one_failed() -> None:
     study = report_record.study()
     text = build(None, None, [study]).texts["tuning"]
     best = max(trial["value"] for trial in study["trials"] if trial["state"] == "COMPLETE")
@@ -227,6 +227,31 @@ def test_a_number_that_is_missing_is_no_error() -> None:
 
 
 # --- safety ---
+
+
+def test_a_page_is_the_same_byte_for_byte_however_often_it_is_built() -> None:
+    pages = {build_page(report_record.complete(), report_record.ladder(), [report_record.study()]) for _ in range(2)}
+    assert len(pages) == 1
+
+
+def test_without_escaping_a_name_would_become_markup() -> None:
+    """Every value is escaped by the templates: they all have it on, and an evil name fails the test below without."""
+    environment = load_templates()
+    assert environment.autoescape is True
+    evil = environment.overlay(autoescape=False).from_string("{{ name }}").render(name=EVIL)
+    assert evil == EVIL
+    assert "|safe" not in re.sub(r"""' class="(text|pale)"'\|safe""", "", read_templates())
+
+
+def read_templates() -> str:
+    environment = load_templates()
+    assert environment.loader is not None
+    return "".join(environment.loader.get_source(environment, name)[0] for name in environment.list_templates())
+
+
+def test_every_section_has_a_template() -> None:
+    names = {name.removeprefix("sections/").removesuffix(".html.j2") for name in load_templates().list_templates()}
+    assert set(ALL) <= names
 
 
 def poison(value: Any) -> Any:
@@ -283,7 +308,7 @@ def test_write_report_replaces_the_page_and_leaves_nothing_else(tmp_path: Path) 
     assert path.stat().st_size < 300_000
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="Cannot write to"):
         write_report(report_record.bare(), tmp_path / "file")

@@ -1,0 +1,130 @@
+"""What a person should look at twice, by plain rules over a run's record."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from scipy.special import chdtrc
+
+from common.report import formatting as numbers
+from common.report.record import Row
+
+APART = 2.0  # standard errors of a difference
+UNLIKELY = 0.01
+DRIFT_AUC = 0.7
+DOMINANT = 0.4
+
+
+class Note(NamedTuple):
+    """A sentence, and the section of the page that shows more, if any."""
+
+    text: str
+    section: str | None = None
+
+
+def check_record(record: Row) -> list[Note]:
+    """All notes on a filled record, the gravest kinds first."""
+    rules = (
+        _far_from_truth,
+        _far_from_leaderboard,
+        _uneven_folds,
+        _drifting,
+        _dominant,
+        _harmful,
+        _unfinished,
+        _read_with_notes,
+        _unrecorded,
+    )
+    return [note for rule in rules for note in rule(record)]
+
+
+def _far_from_truth(record: Row) -> Iterator[Note]:
+    yield from _compare(record["cv"], record["truth"], "the simulated truth", "truth")
+
+
+def _far_from_leaderboard(record: Row) -> Iterator[Note]:
+    for entry in record["leaderboard"]:
+        yield from _compare(record["cv"], entry, "the leaderboard", "leaderboard")
+
+
+def _compare(cv: Row, other: Row, name: str, section: str) -> Iterator[Note]:
+    score, error, reference = cv.get("score"), cv.get("error"), other.get("score")
+    if not (numbers.is_number(score) and numbers.is_number(error) and numbers.is_number(reference)):
+        return
+    second = other.get("error")
+    both = (error**2 + (second if numbers.is_number(second) else error) ** 2) ** 0.5
+    if abs(score - reference) > APART * both:
+        side = "above" if score > reference else "below"
+        yield Note(
+            f"Cross-validation ({numbers.score(score)}) is {side} {name} ({numbers.score(reference)}) by "
+            f"{abs(score - reference) / both:.1f} standard errors of the difference.",
+            section,
+        )
+
+
+def _uneven_folds(record: Row) -> Iterator[Note]:
+    rows = [row for row in record["cv"]["folds"] if numbers.is_number(row.get("score"))]
+    if len(rows) == 1:
+        yield Note("There is one fold only: the error does not know how much days differ.", "folds")
+    rows = [row for row in rows if numbers.is_number(row.get("error")) and row["error"] > 0]
+    if len(rows) < 2:
+        return
+    weights = [1 / row["error"] ** 2 for row in rows]
+    mean = sum(w * row["score"] for w, row in zip(weights, rows, strict=True)) / sum(weights)
+    square = sum(w * (row["score"] - mean) ** 2 for w, row in zip(weights, rows, strict=True))
+    chance = float(chdtrc(len(rows) - 1, square))
+    if chance < UNLIKELY:
+        worst = min(rows, key=lambda row: float(row["score"]))
+        shown = "below .001" if chance < 0.001 else f"= {numbers.score(chance, 3)}"
+        yield Note(
+            f"The folds differ by more than their errors explain (chi-square test, p {shown}); "
+            f"the lowest is {worst.get('fold')} with {numbers.score(worst['score'])}.",
+            "folds",
+        )
+
+
+def _drifting(record: Row) -> Iterator[Note]:
+    drift = record["insight"]["drift"]
+    if numbers.is_number(drift.get("auc")) and drift["auc"] >= DRIFT_AUC:
+        worst = next(iter(drift.get("features") or []), None)
+        led = f", by {worst['feature']} before all" if worst else ""
+        yield Note(f"Train and test rows can be told apart (AUC {numbers.score(drift['auc'], 3)}{led}).", "drift")
+
+
+def _dominant(record: Row) -> Iterator[Note]:
+    for row in record["insight"]["importance"]:
+        if numbers.is_number(row.get("gain")) and row["gain"] > DOMINANT:
+            yield Note(
+                f"{row.get('feature')} alone has {numbers.share(row['gain'])} of the gain: a leak looks like that.",
+                "features",
+            )
+
+
+def _harmful(record: Row) -> Iterator[Note]:
+    harmful = [str(row.get("feature")) for row in record["insight"]["importance"] if _does_harm(row)]
+    if harmful:
+        yield Note(f"The score rises when {', '.join(harmful)} is shuffled: it may do harm.", "features")
+
+
+def _does_harm(row: Row) -> bool:
+    loss, error = row.get("permutation"), row.get("error")
+    return numbers.is_number(loss) and numbers.is_number(error) and loss < -3 * error
+
+
+def _unfinished(record: Row) -> Iterator[Note]:
+    curves = [one for one in record["insight"]["curves"] if one.get("values")]
+    last = [str(one.get("name")) for one in curves if one.get("best") == len(one["values"])]
+    if last:
+        yield Note(f"Best in the last round allowed: {', '.join(last)}. More rounds may give more.", "curves")
+
+
+def _read_with_notes(record: Row) -> Iterator[Note]:
+    notes: list[dict[str, Any]] = record["notes"]
+    if notes:
+        rows = sum(int(note["rows"]) for note in notes if numbers.is_number(note.get("rows")))
+        things = "one thing" if len(notes) == 1 else f"{len(notes)} things"
+        yield Note(f"Reading the files settled {things} by rule, {numbers.count(rows)} rows in all.", "notes")
+
+
+def _unrecorded(record: Row) -> Iterator[Note]:
+    if record["code"].get("changed"):
+        yield Note("The code had changes that no revision records: this run cannot be repeated from one.")
