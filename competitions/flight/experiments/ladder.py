@@ -138,4 +138,4 @@ def _blend(
 
 def _tell(rung: Rung, found: dict[str, float]) -> None:
     others = {f"HitRate@{k}": found[f"hit_rate@{k}"] for k in (1, 10)}
-    rung.tell(found["hit_rate@3"], found["error"], **others)
+    rung.record(found["hit_rate@3"], found["error"], **others)

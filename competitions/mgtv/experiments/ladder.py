@@ -109,7 +109,7 @@ def climb_plainly(ground: Ground, ladder: Ladder) -> None:
     rate = f"video_own_click_{ground.config.features.half_lives[-1]:g}d"
     with ladder.rung("random", steps.POPULARITY) as rung:
         drawn = step(pick_plainly, ground.valid, None, seed, name="ladder.random").value
-        rung.tell(**tell(ground, drawn))
+        rung.record(**tell(ground, drawn))
     with ladder.rung("place in the list", steps.POPULARITY) as rung:
         found = {
             day: step(
@@ -120,15 +120,15 @@ def climb_plainly(ground: Ground, ladder: Ladder) -> None:
             )
             for day in days
         }
-        rung.tell(**tell(ground, ground.mix(found, ["place"])))
+        rung.record(**tell(ground, ground.mix(found, ["place"])))
     with ladder.rung("smoothed click rate of the video", steps.POPULARITY) as rung:
-        rung.tell(**tell(ground, step(pick_plainly, ground.valid, rate, seed, name="ladder.rate").value))
+        rung.record(**tell(ground, step(pick_plainly, ground.valid, rate, seed, name="ladder.rate").value))
     with ladder.rung("item-kNN: clicked near the last clicks", steps.NEIGHBOURS) as rung:
         found = {
             day: step(baselines.score_neighbours, ground.log, ground.asked[day], name=f"day{day:02d}.ladder.neighbours")
             for day in days
         }
-        rung.tell(**tell(ground, ground.mix(found, ["neighbours"])))
+        rung.record(**tell(ground, ground.mix(found, ["neighbours"])))
     with ladder.rung("ALS: devices x videos", steps.FACTORS) as rung:
         videos = count_videos(ground)
         found = {
@@ -142,7 +142,7 @@ def climb_plainly(ground: Ground, ladder: Ladder) -> None:
             )
             for day in days
         }
-        rung.tell(**tell(ground, ground.mix(found, ["factors"])))
+        rung.record(**tell(ground, ground.mix(found, ["factors"])))
 
 
 def count_videos(ground: Ground) -> int:
@@ -167,7 +167,7 @@ def climb_blocks(ground: Ground, ladder: Ladder) -> None:
     for count in range(1, len(BLOCKS) + 1):
         name = f"{FIRST} on the {BLOCKS[0]} block" if count == 1 else f"+ {BLOCKS[count - 1]} block"
         with ladder.rung(name, steps.BOOSTING, ground.features) as rung:
-            rung.tell(**tell(ground, ground.mix(score_models(ground, [FIRST], BLOCKS[:count]), [FIRST])))
+            rung.record(**tell(ground, ground.mix(score_models(ground, [FIRST], BLOCKS[:count]), [FIRST])))
 
 
 def score_models(ground: Ground, models: Sequence[str], blocks: Sequence[str]) -> Scores:
@@ -201,7 +201,7 @@ def climb_networks(ground: Ground, ladder: Ladder) -> dict[str, Scores]:
             found[kind] = {
                 day: run_network(ground, inputs, videos, devices, kind, day) for day in ground.ready.plan.valid
             }
-            rung.tell(**tell(ground, ground.mix(found[kind], [kind])))
+            rung.record(**tell(ground, ground.mix(found[kind], [kind])))
     return found
 
 
@@ -247,7 +247,7 @@ def climb_models(ground: Ground, ladder: Ladder, networks: dict[str, Scores]) ->
     blocks = ground.config.watch.blocks
     for count in range(2, len(MODELS) + 1):
         with ladder.rung(f"+ {MODELS[count - 1]}, mixed", steps.BLEND, ground.features) as rung:
-            rung.tell(**tell(ground, ground.mix(score_models(ground, MODELS[:count], blocks), MODELS[:count])))
+            rung.record(**tell(ground, ground.mix(score_models(ground, MODELS[:count], blocks), MODELS[:count])))
     needs = [*ground.features, *(step.name for step in ground.run.timings if step.name.endswith(f".{LAST}"))]
     with ladder.rung(f"+ {LAST}, mixed", steps.BLEND, needs) as rung:
         trees = score_models(ground, MODELS, blocks)
@@ -255,7 +255,7 @@ def climb_models(ground: Ground, ladder: Ladder, networks: dict[str, Scores]) ->
             day: ground.run.step(np.hstack, [trees[day], networks[LAST][day]], name=f"day{day:02d}.ladder.beside")
             for day in trees
         }
-        rung.tell(**tell(ground, ground.mix(both, [*MODELS, LAST])))
+        rung.record(**tell(ground, ground.mix(both, [*MODELS, LAST])))
 
 
 def tell(ground: Ground, found: Sequence[Floats]) -> Row:

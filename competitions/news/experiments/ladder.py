@@ -60,7 +60,7 @@ def climb(files: reader.RawFiles, config: NewsConfig, run: Run, judge: Judge | N
             recall_all = outcome.recall.value["recall@all"][-1]
             truth = judge(outcome.checked.path) if judge else None
             error = max(error for _, error in outcome.scores.value)
-            rung.tell(outcome.blend.value.mrr, error, **{"recall": recall_all, "truth mrr@5": truth})
+            rung.record(outcome.blend.value.mrr, error, **{"recall": recall_all, "truth mrr@5": truth})
     return ladder.write()
 
 
@@ -99,7 +99,7 @@ def tell(rung: Rung, fold: Result[Fold], found: pl.DataFrame) -> None:
     asked = found.join(answers.select("query"), on="query", how="semi")
     scored = evaluate(asked, answers, (5,)).filter(metric="mrr", k=5)
     reached = asked.join(answers, on=["query", "item"], how="semi").height / max(answers.height, 1)
-    rung.tell(scored["value"][0], scored["error"][0], **{"recall": reached, "truth mrr@5": None})
+    rung.record(scored["value"][0], scored["error"][0], **{"recall": reached, "truth mrr@5": None})
 
 
 def list_answers(fold: Fold) -> pl.DataFrame:

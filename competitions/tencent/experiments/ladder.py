@@ -148,4 +148,4 @@ def plan_scores(
 def _tell(rung: Rung, scores: dict[str, Any]) -> None:
     """What a rung scored."""
     more = {name: scores[name] for name in ("hit_rate@10", "ndcg@10", "seen", "unseen")}
-    rung.tell(scores["score"], scores["score_error"], **more)
+    rung.record(scores["score"], scores["score_error"], **more)

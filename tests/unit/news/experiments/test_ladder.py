@@ -70,9 +70,9 @@ def test_a_list_is_told_its_mrr_over_all_answers_and_its_reach() -> None:
     rung = ladder.Rung("r")
     tell(rung, Result("key", lambda: fold), found)
     each = np.array([1, 0.5, 0, 0])  # the tie counts against the answer
-    assert rung.told["score"] == pytest.approx(each.mean())
-    assert rung.told["error"] == pytest.approx(each.std(ddof=1) / 2)
-    assert rung.told["recall"] == 0.5
+    assert rung.scores["score"] == pytest.approx(each.mean())
+    assert rung.scores["error"] == pytest.approx(each.std(ddof=1) / 2)
+    assert rung.scores["recall"] == 0.5
 
 
 # --- factors ---
