@@ -159,13 +159,18 @@ class Plot:
 
 
 def make_plot(lines: Sequence[Line], dots: Sequence[Dot], *, equal: bool = False) -> Plot:
-    """Scales that hold everything; ``equal`` gives both axes one scale."""
+    """Scales that hold everything: across from the first value to the last, since time and rounds need no room.
+
+    ``equal`` gives both axes one scale.
+    """
     xs = [x for line in lines for x, _ in line.points] + [dot.x for dot in dots]
     ys = [y for line in lines for _, y in line.points] + [dot.y for dot in dots]
     if equal:
         scale = make_scale(xs + ys)
         return Plot(lines, dots, scale, scale)
-    return Plot(lines, dots, _tight_scale(xs), make_scale(ys))
+    loose, low, high = make_scale(xs, ticks=TICKS + 1), min(xs, default=0.0), max(xs, default=1.0)
+    ticks = [tick for tick in loose.ticks if low <= tick <= high]
+    return Plot(lines, dots, Scale(low, high, ticks) if low < high else loose, make_scale(ys))
 
 
 def thin(values: Sequence[float], keep: int) -> list[tuple[float, float]]:
@@ -173,10 +178,3 @@ def thin(values: Sequence[float], keep: int) -> list[tuple[float, float]]:
     stride = max(1, -(-len(values) // MOST_POINTS))
     rounds = {*range(1, len(values) + 1, stride), len(values), min(max(keep, 1), len(values))}
     return [(float(number), values[number - 1]) for number in sorted(rounds)]
-
-
-def _tight_scale(values: Sequence[float]) -> Scale:
-    """From the first value to the last: time and rounds need no room around them."""
-    loose = make_scale(values, ticks=TICKS + 1)
-    low, high = min(values, default=0.0), max(values, default=1.0)
-    return loose if low == high else Scale(low, high, [tick for tick in loose.ticks if low <= tick <= high])

@@ -1,7 +1,7 @@
 """What a person should look at twice, by plain rules over a run's record."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from scipy.special import chdtrc
 
@@ -24,8 +24,7 @@ class Note(NamedTuple):
 def check_record(record: Row) -> list[Note]:
     """All notes on a filled record, the gravest kinds first."""
     rules = (
-        _far_from_truth,
-        _far_from_leaderboard,
+        _far_from_other_scores,
         _uneven_folds,
         _drifting,
         _dominant,
@@ -37,11 +36,8 @@ def check_record(record: Row) -> list[Note]:
     return [note for rule in rules for note in rule(record)]
 
 
-def _far_from_truth(record: Row) -> Iterator[Note]:
+def _far_from_other_scores(record: Row) -> Iterator[Note]:
     yield from _compare(record["cv"], record["truth"], "the simulated truth", "truth")
-
-
-def _far_from_leaderboard(record: Row) -> Iterator[Note]:
     for entry in record["leaderboard"]:
         yield from _compare(record["cv"], entry, "the leaderboard", "leaderboard")
 
@@ -118,7 +114,7 @@ def _unfinished(record: Row) -> Iterator[Note]:
 
 
 def _read_with_notes(record: Row) -> Iterator[Note]:
-    notes: list[dict[str, Any]] = record["notes"]
+    notes = record["notes"]
     if notes:
         rows = sum(int(note["rows"]) for note in notes if numbers.is_number(note.get("rows")))
         things = "one thing" if len(notes) == 1 else f"{len(notes)} things"

@@ -18,7 +18,7 @@ def steps(record: Row) -> dict[str, Any] | None:
     rows = record["steps"]
     if not rows:
         return None
-    kept = [row for row in rows if row.get("kept")]
+    kept, computed = ([row for row in rows if bool(row.get("kept")) is flag] for flag in (True, False))
     longest = sorted(rows, key=_seconds, reverse=True)[:STEPS_SHOWN]
     names = [f"{row.get('name', '')}{' (kept)' if row.get('kept') else ''}" for row in longest]
     listed = [
@@ -33,7 +33,7 @@ def steps(record: Row) -> dict[str, Any] | None:
     return {
         "total": len(rows),
         "kept": len(kept),
-        "spent": sum(_seconds(row) for row in rows if not row.get("kept")),
+        "spent": sum(map(_seconds, computed)),
         "saved": sum(map(_seconds, kept)),
         "shown": len(longest),
         "shown_kept": any(row.get("kept") for row in longest),

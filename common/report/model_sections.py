@@ -75,13 +75,9 @@ def _calibration(title: str, bins: Sequence[Row]) -> dict[str, Any]:
 
 def curves(record: Row) -> list[dict[str, Any]]:
     """A small plot for each model: its metric on validation round by round, and where it was stopped."""
-    known = [(one, [float(v) for v in one.get("values") or [] if numbers.is_number(v)]) for one in _curves(record)]
+    curves = record["insight"]["curves"]
+    known = [(one, [float(v) for v in one.get("values") or [] if numbers.is_number(v)]) for one in curves]
     return [_curve(one, values) for one, values in known if len(values) > 1]
-
-
-def _curves(record: Row) -> Sequence[Row]:
-    rows: Sequence[Row] = record["insight"]["curves"]
-    return rows
 
 
 def _curve(one: Row, values: Sequence[float]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def write_page(folder: Path) -> Path:
 def _read_json(path: Path) -> dict[str, Any] | None:
     """A ladder's or a study's figures; None where there are none that can be read."""
     try:
-        found = json.loads(path.read_text())
+        figures = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+    return figures if isinstance(figures, dict) else None
