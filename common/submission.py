@@ -12,8 +12,8 @@ from uuid import uuid4
 import polars as pl
 
 from common.errors import UserError
+from common.io.csv_blocks import BYTE_ORDER_MARK, find_invalid_utf8
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 ROWS_SHOWN = 3
 
 
@@ -101,11 +101,8 @@ def _read_utf8(path: Path) -> bytes:
         raise UserError(f"{path} is empty (0 bytes)")
     if text.startswith(BYTE_ORDER_MARK):
         raise UserError(f"{path}, line 1: a byte-order mark stands before the header; save the file as plain UTF-8")
-    try:
-        text.decode()
-    except UnicodeDecodeError as error:
-        line = text.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{path}, line {line}: bytes that are not UTF-8; save the file as plain UTF-8") from error
+    if invalid := find_invalid_utf8(text):
+        raise UserError(f"{path}, line {invalid[0] + 1}: bytes that are not UTF-8; save the file as plain UTF-8")
     return text
 
 

@@ -1,11 +1,9 @@
-"""Read a CSV of the host's in blocks of bounded memory; a bad value stops the reading with its line and its text.
+"""Read columns of the organiser's CSV files by name; a bad value stops the reading with its line and its text.
 
-polars splits each block into texts and casts them. Only when the block is malformed are its lines walked in Python, to
-find the first bad one.
+polars splits each block of lines into texts, which are cast column by column.
 """
 
-import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum, auto
@@ -15,13 +13,11 @@ from typing import NamedTuple, NoReturn
 import polars as pl
 
 from common.errors import UserError
+from common.io import csv_blocks
+from common.io.csv_blocks import LineBlock
 from competitions.mgtv.io.schema import WHERE
 from competitions.mgtv.io.timestamps import parse_moments
 
-BLOCK_BYTES = 1 << 25
-HEADER_BYTES = 1 << 16
-COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ")
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 DIGITS_BEFORE_POINT = r"^([+-]?[0-9]+)\.0+$"
 
 
@@ -93,20 +89,7 @@ def read_table(path: Path, columns: Mapping[str, Kind]) -> Table:
 def read_header(path: Path, columns: Mapping[str, Kind]) -> list[str]:
     """The names on the first line; refuses a file without one, or without one of ``columns``."""
     require_file(path)
-    try:
-        with path.open("rb") as file:
-            line = file.readline(HEADER_BYTES)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from error
-    if not line:
-        raise UserError(f"{path} is empty (0 bytes); download it again")
-    if line.startswith(COMPRESSED):
-        raise UserError(f"{path} is a compressed archive, not a CSV; unpack it first")
-    try:
-        text = line.removeprefix(BYTE_ORDER_MARK).decode()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}, line 1: the header is not UTF-8; save the file as UTF-8 CSV") from error
-    names = [name.strip() for name in next(csv.reader([text]), [])]
+    names, _ = csv_blocks.read_header(path)
     _refuse_other_names(path, names, columns)
     return names
 
@@ -122,122 +105,43 @@ def _refuse_other_names(path: Path, names: list[str], columns: Mapping[str, Kind
 
 
 def read_blocks(path: Path, columns: Mapping[str, Kind]) -> Iterator[Block]:
-    """Yield the rows below the header, checked and cast, about ``BLOCK_BYTES`` of text a frame; at least one frame."""
+    """Yield the rows below the header, checked and cast, a block of lines a frame; at least one frame."""
     names = read_header(path, columns)
-    with path.open("rb") as file:
-        file.readline()
-        line, rest = 2, b""
-        while True:
-            read = file.read(BLOCK_BYTES)
-            whole, newline, rest = (rest + read).rpartition(b"\n") if read else (rest, b"", b"")
-            text = whole + newline
-            yield _Lines(path, text, line, names).parse(columns)
-            line += text.count(b"\n")
-            if not read:
-                return
+    numbered = [f"c{index}" for index in range(len(names))]  # names in the file may repeat or be missing
+    for block in csv_blocks.read_blocks(path):
+        texts = block.parse(dict.fromkeys(numbered, pl.String))
+        cast = [_cast(block, texts[numbered[names.index(name)]].rename(name), kind) for name, kind in columns.items()]
+        yield Block(pl.DataFrame(cast), block.blank)
 
 
-class _Lines:
-    """A block of whole lines of a file, the first of them being line ``first``."""
+def _cast(block: LineBlock, text: pl.Series, kind: Kind) -> pl.Series:
+    """Cast a column; refuses the first value that does not fit."""
+    if kind is Kind.KEY:
+        bad = text.is_null() | (text == "")
+        return text if not bad.any() else _refuse_value(block, text, bad, kind)
+    if kind is Kind.TEXT:
+        text = text.str.strip_chars().str.replace(DIGITS_BEFORE_POINT, "$1")
+        return text.set(text == "", None)
+    value, missed = _try(text, kind)
+    if missed:  # the slow way: blanks around the value, or a value that does not fit
+        text = text.str.strip_chars()
+        text = text.set(text == "", None)
+        value, _ = _try(text, kind)
+        bad = value.is_null() & text.is_not_null()
+        if kind is Kind.MEASURE:
+            bad &= ~(text.str.to_lowercase() == "nan")
+        if bad.any():
+            _refuse_value(block, text, bad, kind)
+    if kind is Kind.WHOLE and value.null_count():
+        _refuse_value(block, text, value.is_null(), kind)
+    return value
 
-    def __init__(self, path: Path, text: bytes, first: int, names: Sequence[str]) -> None:
-        self.path = path
-        self.names = names
-        self.first = first
-        self.skipped: list[int] = []  # the blank lines, as places in the block
-        if b"\n\n" in text or b"\n\r\n" in text or text.startswith((b"\n", b"\r\n")):
-            lines = text.split(b"\n")
-            if not lines[-1]:
-                lines.pop()
-            self.skipped = [place for place, line in enumerate(lines) if line in (b"", b"\r")]
-            text = b"\n".join(line for line in lines if line not in (b"", b"\r"))
-        self.text = text
-        self.rows = text.count(b"\n") + (text != b"" and not text.endswith(b"\n"))
 
-    def parse(self, columns: Mapping[str, Kind]) -> Block:
-        """The columns asked for, cast."""
-        texts = self._split(columns)
-        cast = [self._cast(texts[name].rename(name), kind) for name, kind in columns.items()]
-        return Block(pl.DataFrame(cast), len(self.skipped))
-
-    def _split(self, columns: Mapping[str, Kind]) -> dict[str, pl.Series]:
-        if not self.rows:
-            return {name: pl.Series(name, [], pl.String) for name in columns}
-        if not self.text.isascii():
-            self._refuse_other_encodings()
-        own = [f"c{place}" for place in range(len(self.names))]  # names in the file may repeat or be missing
-        try:
-            # All columns are read: of a selection, polars would not see that a row has too many fields.
-            frame = pl.read_csv(",".join(own).encode() + b"\n" + self.text, infer_schema=False)
-        except pl.exceptions.PolarsError as error:
-            self._refuse_malformed(str(error).splitlines()[0])
-        # A row with too few fields would be filled up in silence.
-        if frame.height != self.rows or self.text.count(b",") < (len(self.names) - 1) * self.rows:
-            self._refuse_malformed("rows and lines differ in number: check the quotes")
-        return {name: frame[own[self.names.index(name)]] for name in columns}
-
-    def _refuse_other_encodings(self) -> None:
-        try:
-            self.text.decode()
-        except UnicodeDecodeError as error:
-            found = self.text[error.start : error.start + 20].split(b"\n")[0]
-            line = self._line(self.text.count(b"\n", 0, error.start))
-            raise UserError(
-                f"{self.path}, line {line}: bytes that are not UTF-8 ({found!r}); save the file as UTF-8 CSV"
-            ) from error
-
-    def _refuse_malformed(self, reason: str) -> NoReturn:
-        for row, text in enumerate(self.text.decode().split("\n")[: self.rows]):
-            if fault := self._find_fault(text.removesuffix("\r")):
-                raise UserError(
-                    f"{self.path}, line {self._line(row)}: {fault}; correct the row or download the file again"
-                )
-        raise UserError(f"{self.path}, from line {self._line(0)}: {reason}; download the file again")
-
-    def _find_fault(self, text: str) -> str | None:
-        try:
-            cells = next(csv.reader([text], strict=True))
-        except csv.Error:
-            return f"a quote that does not close: {text[:60]!r}"
-        if len(cells) != len(self.names):
-            return f"{len(cells)} fields where {len(self.names)} are expected: {text[:60]!r}"
-        return None
-
-    def _cast(self, text: pl.Series, kind: Kind) -> pl.Series:
-        """Cast a column; refuses the first value that does not fit."""
-        if kind is Kind.KEY:
-            bad = text.is_null() | (text == "")
-            return text if not bad.any() else self._refuse_value(text, bad, kind)
-        if kind is Kind.TEXT:
-            text = text.str.strip_chars().str.replace(DIGITS_BEFORE_POINT, "$1")
-            return text.set(text == "", None)
-        value, missed = _try(text, kind)
-        if missed:  # the slow way: blanks around the value, or a value that does not fit
-            text = text.str.strip_chars()
-            text = text.set(text == "", None)
-            value, _ = _try(text, kind)
-            bad = value.is_null() & text.is_not_null()
-            if kind is Kind.MEASURE:
-                bad &= ~(text.str.to_lowercase() == "nan")
-            if bad.any():
-                self._refuse_value(text, bad, kind)
-        if kind is Kind.WHOLE and value.null_count():
-            self._refuse_value(text, value.is_null(), kind)
-        return value
-
-    def _refuse_value(self, text: pl.Series, bad: pl.Series, kind: Kind) -> NoReturn:
-        row = int(bad.arg_max() or 0)
-        found = text[row]
-        told = "blank" if not found else f"{found[:40]!r}, not {EXPECTED[kind]}"
-        raise UserError(
-            f"{self.path}, line {self._line(row)}: {text.name} is {told}; correct the row or download the file again"
-        )
-
-    def _line(self, row: int) -> int:
-        """The line in the file of a row of the block, counting the blank ones before it."""
-        for place in self.skipped:
-            row += place <= row
-        return self.first + row
+def _refuse_value(block: LineBlock, text: pl.Series, bad: pl.Series, kind: Kind) -> NoReturn:
+    row = int(bad.arg_max() or 0)
+    value = text[row]
+    fault = "blank" if not value else f"{value[:40]!r}, not {EXPECTED[kind]}"
+    block.refuse_line(int(block.lines[row]), f"{text.name} is {fault}")
 
 
 def _try(text: pl.Series, kind: Kind) -> tuple[pl.Series, bool]:

@@ -1,27 +1,20 @@
-"""Read a CSV of numbers in blocks of bounded memory; a bad value stops the reading with its line and its text.
+"""Read the organiser's CSV files of numbers: exact columns, every value an integer in its range or a finite float."""
 
-polars parses each block. Only when it fails, or when a check on its result does, are the block's lines walked in Python
-to find the first bad one.
-"""
-
-import csv
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from common.errors import UserError
+from common.io import csv_blocks
 
-BLOCK_BYTES = 1 << 24
 INT32_MAX = (1 << 31) - 1
 # Milliseconds of 1973 and of 2286: seconds and microseconds of any plausible year fall outside.
 TIME_MIN_MS, TIME_MAX_MS = 10**11, 10**13
 INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
-COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ")
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Column(NamedTuple):
@@ -57,28 +50,15 @@ def count_rows(path: Path) -> int:
     """Count the lines below the header, blank ones included."""
     lines, last = 0, b"\n"
     with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
+        while block := file.read(csv_blocks.BLOCK_BYTES):
             lines, last = lines + block.count(b"\n"), block[-1:]
     return lines - 1 + (last != b"\n")
 
 
 def read_header(path: Path, columns: Sequence[Column]) -> tuple[list[Column], tuple[Finding, ...]]:
     """Check the header; return the columns in the file's order, and a note where a byte-order mark was skipped."""
-    try:
-        with path.open("rb") as file:
-            line = file.readline(1 << 16)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from error
-    if not line:
-        raise UserError(f"{path} is empty (0 bytes); download it again")
-    if line.startswith(COMPRESSED):
-        raise UserError(f"{path} is a compressed archive, not a CSV; unpack it first")
-    try:
-        names = [name.strip() for name in line.removeprefix(BYTE_ORDER_MARK).decode().replace('"', "").split(",")]
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}, line 1: the header is not UTF-8; save the file as UTF-8 CSV") from error
+    names, marked = csv_blocks.read_header(path)
     _refuse_other_names(path, names, [column.header for column in columns])
-    marked = line.startswith(BYTE_ORDER_MARK)
     note = Finding(path.name, "", "byte-order mark before the header: skipped", 1)
     return sorted(columns, key=lambda column: names.index(column.header)), (note,) if marked else ()
 
@@ -89,9 +69,9 @@ def _refuse_other_names(path: Path, names: list[str], expected: list[str]) -> No
         "has unknown": [name for name in names if name not in expected],
         "repeats": sorted({name for name in names if name in expected and names.count(name) > 1}),
     }
-    told = [f"{verb} {_shorten(found)}" for verb, found in faults.items() if found]
-    if told:
-        raise UserError(f"{path}, line 1: the header {' and '.join(told)}; expected {_shorten(expected, 9)}")
+    sentences = [f"{verb} {_shorten(faulty)}" for verb, faulty in faults.items() if faulty]
+    if sentences:
+        raise UserError(f"{path}, line 1: the header {' and '.join(sentences)}; expected {_shorten(expected, 9)}")
 
 
 def _shorten(names: list[str], most: int = 5) -> str:
@@ -100,70 +80,29 @@ def _shorten(names: list[str], most: int = 5) -> str:
 
 
 def read_blocks(path: Path, columns: Sequence[Column]) -> Iterator[pl.DataFrame]:
-    """Yield the rows below the header, checked and cast, about ``BLOCK_BYTES`` of text a frame; at least one frame."""
+    """Yield the rows below the header, checked and cast, a block of lines a frame; at least one frame."""
     ordered, _ = read_header(path, columns)
-    with path.open("rb") as file:
-        file.readline()
-        line, rest = 2, b""
-        while True:
-            read = file.read(BLOCK_BYTES)
-            whole, newline, rest = (rest + read).rpartition(b"\n") if read else (rest, b"", b"")
-            block = _parse_block(path, whole + newline, line, ordered)
-            yield block.select("line", *(column.name for column in columns))
-            line += whole.count(b"\n") + len(newline)
-            if not read:
-                return
+    for block in csv_blocks.read_blocks(path):
+        yield _parse_block(block, ordered).select("line", *(column.name for column in columns))
 
 
-def _parse_block(path: Path, text: bytes, line: int, columns: Sequence[Column]) -> pl.DataFrame:
+def _parse_block(block: csv_blocks.LineBlock, columns: Sequence[Column]) -> pl.DataFrame:
+    def find_fault(cells: list[str]) -> str | None:
+        faults = (_find_cell_fault(cell.strip(), column) for cell, column in zip(cells, columns, strict=True))
+        return next(filter(None, faults), None)
+
     parsed = {column.name: column.dtype if column.dtype == pl.Float32 else pl.Int64 for column in columns}
-    wanted = pl.Schema([("line", pl.Int64), *((column.name, column.dtype) for column in columns)])
-    if not text.strip():
-        return pl.DataFrame(schema=wanted)
-    try:
-        # The header goes before every block: polars counts the columns on the first line, which may be a blank one.
-        frame = pl.read_csv(",".join(parsed).encode() + b"\n" + text, schema=parsed)
-    except pl.exceptions.PolarsError as error:
-        _refuse(path, text, line, columns, str(error).splitlines()[0])
-    if frame.height != text.count(b"\n") + (not text.endswith(b"\n")):
-        _refuse(path, text, line, columns, "rows and lines differ in number: check the quotes")
-    frame = frame.with_row_index("line", offset=line)
-    if frame.select(pl.any_horizontal(pl.exclude("line").null_count() > 0)).item():
-        frame = frame.filter(~pl.all_horizontal(pl.exclude("line").is_null()))
-        if frame.height != sum(bool(row.strip()) for row in text.split(b"\n")):
-            _refuse(path, text, line, columns, "a row holds no value")
+    frame = block.parse(parsed, find_fault)
     if not frame.select(pl.all_horizontal(_is_sound(column) for column in columns)).item():
-        _refuse(path, text, line, columns, "a value is missing or out of range")
-    return frame.cast(wanted)
+        block.refuse(len(columns), "a value is missing or out of range", find_fault)
+    cast = frame.cast({column.name: column.dtype for column in columns})
+    return cast.with_columns(pl.Series("line", block.lines, pl.Int64))
 
 
 def _is_sound(column: Column) -> pl.Expr:
     value = pl.col(column.name)
     within = value.is_finite() if column.dtype == pl.Float32 else value.is_between(column.low, column.high)
     return within.fill_null(False).all()
-
-
-def _refuse(path: Path, text: bytes, line: int, columns: Sequence[Column], reason: str) -> NoReturn:
-    """Raise for the first bad line of the block; ``reason`` serves where the lines look sound one by one."""
-    for number, row in enumerate(text.split(b"\n"), line):
-        if fault := _find_fault(row, columns):
-            raise UserError(f"{path}, line {number}: {fault}; correct the row or download the file again")
-    raise UserError(f"{path}, from line {line}: {reason}; download the file again")
-
-
-def _find_fault(row: bytes, columns: Sequence[Column]) -> str | None:
-    if not row.strip():
-        return None
-    try:
-        cells = next(csv.reader([row.decode().rstrip("\r")], strict=True))
-    except UnicodeDecodeError:
-        return f"bytes that are not UTF-8: {row[:60]!r}"
-    except csv.Error:
-        return f"a quote that does not close: {row[:60].decode(errors='replace')!r}"
-    if len(cells) != len(columns):
-        return f"{len(cells)} fields where {len(columns)} are expected: {row[:60].decode(errors='replace')!r}"
-    faults = (_find_cell_fault(cell.strip(), column) for cell, column in zip(cells, columns, strict=True))
-    return next((fault for fault in faults if fault), None)
 
 
 def _find_cell_fault(cell: str, column: Column) -> str | None:

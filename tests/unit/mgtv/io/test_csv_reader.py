@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from competitions.mgtv.io import csv_reader
+from common.io import csv_blocks
 from competitions.mgtv.io.csv_reader import Kind, read_table
 from tests.unit.mgtv.mgtv_raw_files import MIDNIGHT_MS, write_text
 
@@ -72,7 +72,7 @@ def test_an_empty_file(tmp_path: Path) -> None:
     assert "is empty (0 bytes)" in refusal(tmp_path, b"")
 
 
-@pytest.mark.parametrize("magic", csv_reader.COMPRESSED)
+@pytest.mark.parametrize("magic", csv_blocks.COMPRESSED)
 def test_a_compressed_file(tmp_path: Path, magic: bytes) -> None:
     assert "is a compressed archive, not a CSV; unpack it first" in refusal(tmp_path, magic + b"did,vid\n")
 
@@ -141,7 +141,7 @@ def test_a_blank_line_anywhere(tmp_path: Path, text: str) -> None:
 def test_blocks_are_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [f"d{i},{i}\n" for i in range(50)]
     for size in (1, 7, 16, 1000):
-        monkeypatch.setattr(csv_reader, "BLOCK_BYTES", size)
+        monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", size)
         found = read(tmp_path, "did,vid\n" + "".join(lines))
         assert found == {"did": [f"d{i}" for i in range(50)], "vid": list(range(50))}
         told = refusal(tmp_path, "did,vid\n" + "".join(lines[:40]) + "\nx,y\n")

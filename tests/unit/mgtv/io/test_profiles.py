@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from common.errors import UserError
-from competitions.mgtv.io import csv_reader, reader, schema
+from common.io import csv_blocks
+from competitions.mgtv.io import reader, schema
 from tests.unit.mgtv.mgtv_raw_files import counted, locate, profile, profiles, shows
 
 ALL_BUT_TWO = f"column without a value ({'f1, f2, f3'}, …)"
@@ -86,7 +87,7 @@ def test_no_table(tmp_path: Path) -> None:
 def test_blocks_are_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [full("c", 100, "new"), "", full("a", 0, "old"), full("b", -50, "new")]
     whole = read(tmp_path, *lines)
-    monkeypatch.setattr(csv_reader, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 64)
     pieces = read(tmp_path, *lines)
     assert pieces.frame.equals(whole.frame)
     assert counted(pieces.notes) == counted(whole.notes) == {"blank line": 1}

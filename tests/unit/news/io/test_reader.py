@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from common.errors import UserError
+from common.io import csv_blocks
 from competitions.news.io import csv_reader, reader
 
 CLICK_HEADER = ",".join(column.header for column in reader.CLICK_COLUMNS)
@@ -176,7 +177,7 @@ def test_columns_in_another_order_quotes_crlf_and_no_last_newline_are_read(folde
 def test_byte_order_mark_is_skipped_and_noted(folder: Path) -> None:
     plain = read(folder).frame
     path = folder / reader.TRAIN
-    path.write_bytes(csv_reader.BYTE_ORDER_MARK + path.read_bytes())
+    path.write_bytes(csv_blocks.BYTE_ORDER_MARK + path.read_bytes())
     clicks = read(folder)
     assert clicks.frame.equals(plain)
     assert found(clicks.notes, "byte-order mark") == [(reader.TRAIN, 1)]
@@ -192,7 +193,7 @@ def test_blank_lines_are_skipped_and_counted(folder: Path, end: str) -> None:
 
 def test_blocks_smaller_than_the_file_give_the_same_rows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = csv_reader.read_table(folder / reader.TRAIN, reader.CLICK_COLUMNS)
-    monkeypatch.setattr(csv_reader, "BLOCK_BYTES", 7)
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 7)
     parts = csv_reader.read_table(folder / reader.TRAIN, reader.CLICK_COLUMNS)
     assert parts[0].equals(whole[0])
     assert parts[1] == whole[1]
@@ -223,7 +224,7 @@ def test_blocks_smaller_than_the_file_give_the_same_rows(folder: Path, monkeypat
 def test_bad_row_is_refused_with_its_line(
     folder: Path, monkeypatch: pytest.MonkeyPatch, row: str, said: str, block_bytes: int
 ) -> None:
-    monkeypatch.setattr(csv_reader, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", block_bytes)
     assert said in refusal(write(folder / reader.TRAIN, CLICK_HEADER, click(1, 10), click(2, 10), row, click(4, 10)))
 
 

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from common.errors import UserError
-from competitions.news.io import csv_reader, reader
+from common.io import csv_blocks
+from competitions.news.io import reader
 
 ARTICLE_HEADER = "article_id,category_id,created_at_ts,words_count"
 EMBEDDING_HEADER = ",".join(column.header for column in reader.EMBEDDING_COLUMNS)
@@ -51,7 +52,7 @@ def test_identical_article_rows_are_counted_and_contradicting_ones_refused(tmp_p
 
 @pytest.mark.parametrize("block_bytes", [1 << 24, 3000])
 def test_embeddings_are_ordered_by_item(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
-    monkeypatch.setattr(csv_reader, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", block_bytes)
     vectors = np.random.default_rng(0).normal(size=(4, reader.EMBEDDING_WIDTH)).astype(np.float32)
     items = [7, 3, 11, 5]
     lines = [",".join([str(item), *map(str, vector.tolist())]) for item, vector in zip(items, vectors, strict=True)]

@@ -1,0 +1,58 @@
+"""Blocks of lines of a CSV: what is skipped, which line a fault is on, what a header may be."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from common.errors import UserError
+from common.io import csv_blocks
+
+SCHEMA = {"a": pl.Int64, "b": pl.Int64}
+
+
+def parse(folder: Path, text: bytes) -> tuple[list[tuple[int, ...]], list[int]]:
+    """The rows below the header and the numbers of their lines."""
+    path = folder / "x.csv"
+    path.write_bytes(b"a,b\n" + text)
+    blocks = list(csv_blocks.read_blocks(path))
+    frames = [block.parse(SCHEMA) for block in blocks]
+    return pl.concat(frames).rows(), [int(line) for block in blocks for line in block.lines]
+
+
+@pytest.mark.parametrize("block_bytes", [3, 1 << 24])
+@pytest.mark.parametrize("blank", ["", "\r", "  ", " \t"])
+def test_blank_lines_are_left_out_and_the_others_keep_their_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blank: str, block_bytes: int
+) -> None:
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", block_bytes)
+    assert parse(tmp_path, f"1,2\n{blank}\n3,4\n".encode()) == ([(1, 2), (3, 4)], [2, 4])
+
+
+@pytest.mark.parametrize(
+    ("last", "fault"),
+    [
+        (b"3,4,", "3 fields where 2 are expected: '3,4,'"),
+        (b"3", "1 fields where 2 are expected: '3'"),
+        (b'"3,4\n', "a quote that does not close"),
+        (b'"', "a quote that does not close"),
+        (b"3,\xff\n", r"bytes that are not UTF-8 \(b'.xff'\)"),
+    ],
+)
+def test_a_malformed_line_is_refused_with_its_number(tmp_path: Path, last: bytes, fault: str) -> None:
+    with pytest.raises(UserError, match=f"x.csv, line 4: {fault}"):
+        parse(tmp_path, b"1,2\n\n" + last)
+
+
+@pytest.mark.parametrize("header", [b'"a,b\n', b"a\r,b\n"])
+def test_a_header_that_cannot_be_split_is_refused(tmp_path: Path, header: bytes) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(header)
+    with pytest.raises(UserError, match="line 1: the header has a quote or a carriage return out of place"):
+        csv_blocks.read_header(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(csv_blocks.BYTE_ORDER_MARK + b'"a", b\r\n')
+    assert csv_blocks.read_header(path) == (["a", "b"], True)
