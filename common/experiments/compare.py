@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from common.errors import UserError
@@ -49,9 +50,7 @@ class Comparison(NamedTuple):
 
 def compare(first: Path, second: Path) -> Comparison:
     """Compare two runs of one competition by their folders. ``UserError`` where they are not of one."""
-    one, other = read_record(first / RECORD), read_record(second / RECORD)
-    if one["name"] != other["name"]:
-        raise UserError(f"{first} is a run of {one['name']} and {second} one of {other['name']}: nothing to compare.")
+    one, other = read_records(first, second)
     joined = pair_queries(first, second)
     return Comparison(
         list_changed_settings(one["config"], other["config"]),
@@ -63,46 +62,52 @@ def compare(first: Path, second: Path) -> Comparison:
     )
 
 
+def read_records(first: Path, second: Path) -> tuple[Row, Row]:
+    """The records of two runs. ``UserError`` where they are not of one competition."""
+    one, other = read_record(first / RECORD), read_record(second / RECORD)
+    if one["name"] != other["name"]:
+        raise UserError(f"{first} is a run of {one['name']} and {second} one of {other['name']}: nothing to compare.")
+    return one, other
+
+
 def pair_queries(first: Path, second: Path) -> pl.DataFrame:
     """One row per query of both runs: fold, query, slices of the second, ``before`` and ``after``."""
-    frames = []
-    for folder in (first, second):
-        path = folder / QUERIES
-        if not path.exists():
-            raise UserError(f"{path} does not exist: the run did not finish its record; run again.")
-        try:
-            frames.append(pl.read_parquet(path))
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise UserError(f"{path} cannot be read ({error}): run again.") from error
-    before = frames[0].select("fold", "query", before="score")
-    return frames[1].rename({"score": "after"}).join(before, on=["fold", "query"], maintain_order="left")
+    before = _read_queries(first / QUERIES).select("fold", "query", before="score")
+    after = _read_queries(second / QUERIES).rename({"score": "after"})
+    return after.join(before, on=["fold", "query"], maintain_order="left")
+
+
+def _read_queries(path: Path) -> pl.DataFrame:
+    if not path.exists():
+        raise UserError(f"{path} does not exist: the run did not finish its record; run again.")
+    try:
+        return pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise UserError(f"{path} cannot be read ({error}): run again.") from error
 
 
 def describe_difference(joined: pl.DataFrame) -> Difference:
     """The paired difference of some queries."""
-    gain = joined.select(gain=pl.col("after") - pl.col("before"))["gain"]
-    error = float(gain.std(ddof=0) or 0.0) / max(len(gain), 1) ** 0.5  # type: ignore[arg-type]
-    return Difference(float(gain.mean() or 0.0), error, len(gain), int((gain != 0).sum()))  # type: ignore[arg-type]
+    gain = (joined["after"] - joined["before"]).to_numpy()
+    return Difference(float(gain.mean()), float(gain.std()) / len(gain) ** 0.5, len(gain), int(np.count_nonzero(gain)))
 
 
 def list_slices(joined: pl.DataFrame) -> list[Row]:
     """The paired difference by fold and by value of every slice."""
-    names = ["fold", *(name for name in joined.columns if name not in ("fold", "query", "before", "after"))]
-    rows = []
-    for name in names:
-        for value in joined[name].drop_nulls().unique().sort():
-            part = joined.filter(pl.col(name) == value)
-            found = describe_difference(part)
-            rows.append(
-                {
-                    "slice": f"{name}: {value}",
-                    "A": part["before"].mean(),
-                    "B": part["after"].mean(),
-                    "B - A": found.mean,
-                    "error": found.error,
-                    "queries": found.queries,
-                }
+    gain, rows = pl.col("after") - pl.col("before"), []
+    for name in ("fold", *(name for name in joined.columns if name not in ("fold", "query", "before", "after"))):
+        table = (
+            joined.drop_nulls(name)
+            .group_by(name)
+            .agg(
+                pl.col("before").mean().alias("A"),
+                pl.col("after").mean().alias("B"),
+                gain.mean().alias("B - A"),
+                (gain.std(ddof=0) / pl.len().sqrt()).alias("error"),
+                pl.len().alias("queries"),
             )
+        )
+        rows += [{"slice": f"{name}: {row.pop(name)}"} | row for row in table.sort(name).to_dicts()]
     return rows
 
 
@@ -130,19 +135,9 @@ def _score_row(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> R
 def list_changed_settings(one: Row, other: Row) -> list[Row]:
     """Every setting with another value, by its dotted key."""
     before, after = dict(flatten(one)), dict(flatten(other))
-    keys = [*before, *(key for key in after if key not in before)]
-    return [
-        {"setting": key, "A": _say(before, key), "B": _say(after, key)}
-        for key in keys
-        if before.get(key, _ABSENT) != after.get(key, _ABSENT)
-    ]
-
-
-_ABSENT = object()
-
-
-def _say(settings: Row, key: str) -> str:
-    return str(settings[key]) if key in settings else "(not there)"
+    absent = "(not there)"
+    rows = [{"setting": key, "A": before.get(key, absent), "B": after.get(key, absent)} for key in before | after]
+    return [row | {"A": str(row["A"]), "B": str(row["B"])} for row in rows if row["A"] != row["B"]]
 
 
 def flatten(table: Row, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -168,19 +163,19 @@ def list_changed_features(one: Row, other: Row) -> list[Row]:
 
 def list_warnings(one: Row, other: Row, shared: int) -> list[str]:
     """What makes the two scores hard to compare."""
-    found = []
+    warnings = []
     if one["data"]["digest"] != other["data"]["digest"]:
-        found.append("the raw files differ: the scores are of different data")
+        warnings.append("the raw files differ: the scores are of different data")
     if not shared:
-        found.append("the runs have no validation query in common: only the two scores can be compared")
+        warnings.append("the runs have no validation query in common: only the two scores can be compared")
     elif shared < max(one["cv"]["queries"], other["cv"]["queries"]):
-        found.append(f"only {shared} of the validation queries are common to both runs; the difference is of these")
+        warnings.append(f"only {shared} of the validation queries are common to both runs; the difference is of these")
     if one["code"] != other["code"]:
-        found.append(f"the code differs: {_say_code(one)} and {_say_code(other)}")
+        warnings.append(f"the code differs: {_describe_code(one)} and {_describe_code(other)}")
     elif other["code"]["changed"]:
-        found.append("the source was changed and not committed: which change it was, git cannot tell")
-    return found
+        warnings.append("the source was changed and not committed: which change it was, git cannot tell")
+    return warnings
 
 
-def _say_code(record: Row) -> str:
+def _describe_code(record: Row) -> str:
     return f"{record['code']['revision'] or 'unknown'}{' (changed)' if record['code']['changed'] else ''}"

@@ -4,9 +4,9 @@ import datetime
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from common.errors import UserError
 from common.experiments.run_record import RECORD, Row, read_record
@@ -22,27 +22,27 @@ def find_runs(build: Path, names: Sequence[str]) -> list[Path]:
     return sorted(folders, key=lambda folder: (folder.name, folder.parent.name), reverse=True)
 
 
-def find_run(build: Path, names: Sequence[str], wanted: str) -> Path:
+def find_run(build: Path, names: Sequence[str], run: str) -> Path:
     """The folder of a run: its name or the end of one, "news/" and such before it, a path, "last" or "last~1".
 
     ``UserError`` where there is none, or more than one.
     """
-    if (Path(wanted) / RECORD).is_file():
-        return Path(wanted)
-    head, _, tail = wanted.rpartition("/")
-    runs = [run for run in find_runs(build, names) if not head or run.parent.name == head]
+    if (Path(run) / RECORD).is_file():
+        return Path(run)
+    head, _, tail = run.rpartition("/")
+    runs = [path for path in find_runs(build, names) if not head or path.parent.name == head]
     if not runs:
         raise UserError(f"There is no finished run in {build}: run one first, for instance with `make news`.")
     if tail.startswith("last"):
         back = tail.removeprefix("last").removeprefix("~") or "0"
         if not back.isdigit() or int(back) >= len(runs):
-            raise UserError(f"{wanted} names no run: there are {len(runs)}; last is the newest, last~1 the one before.")
+            raise UserError(f"{run} names no run: there are {len(runs)}; last is the newest, last~1 the one before.")
         return runs[int(back)]
-    found = [run for run in runs if run.name == tail] or [run for run in runs if run.name.endswith(tail)]
-    if len(found) != 1:
-        told = "no run" if not found else f"{len(found)} runs"
-        raise UserError(f"{wanted} names {told}: `make runs` lists them; give the whole name, or last, last~1, ...")
-    return found[0]
+    matches = [path for path in runs if path.name == tail] or [path for path in runs if path.name.endswith(tail)]
+    if len(matches) != 1:
+        count = f"{len(matches)} runs" if matches else "no run"
+        raise UserError(f"{run} names {count}: `make runs` lists them; give the whole name, or last, last~1, ...")
+    return matches[0]
 
 
 def list_runs(folders: Sequence[Path]) -> list[Row]:
@@ -98,35 +98,24 @@ def judge_agreement(rows: Sequence[Row]) -> list[Row]:
     """How CV and leaderboard agree, by competition and data: one row for each that has two noted runs or more.
 
     ``shift``: mean of leaderboard - CV, and its spread; ``order``: Kendall's tau-b, the share of pairs of runs that
-    both put in the same order less that of pairs in the opposite one.
+    both put in the same order less that of pairs in the opposite one; None where one of the two does not vary.
     """
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         if row["leaderboard"] is not None:
             groups.setdefault((row["run"].partition("/")[0], row["data"]), []).append(row)
-    found = []
-    for (name, data), noted in groups.items():
-        if len(noted) < 2:
-            continue
-        cv, board = (np.array([row[key] for row in noted], float) for key in ("CV", "leaderboard"))
-        shift = board - cv
-        found.append(
-            {
-                "competition": name,
-                "data": data,
-                "runs": len(noted),
-                "shift": float(shift.mean()),
-                "spread": float(shift.std()),
-                "order": kendall(cv, board),
-            }
-        )
-    return found
+    return [_describe_agreement(name, data, noted) for (name, data), noted in groups.items() if len(noted) > 1]
 
 
-def kendall(first: Any, second: Any) -> float | None:
-    """Kendall's tau-b of two rows of numbers; None where one of them does not vary (Kendall 1945)."""
-    pairs = np.triu_indices(len(first), 1)
-    one = np.sign(first[:, None] - first)[pairs]
-    other = np.sign(second[:, None] - second)[pairs]
-    scale = float(np.sqrt((one != 0).sum() * (other != 0).sum()))
-    return float((one * other).sum()) / scale if scale else None
+def _describe_agreement(name: str, data: str, noted: Sequence[Row]) -> Row:
+    cv, board = (np.array([row[key] for row in noted], float) for key in ("CV", "leaderboard"))
+    shift = board - cv
+    order = float(stats.kendalltau(cv, board).statistic)
+    return {
+        "competition": name,
+        "data": data,
+        "runs": len(noted),
+        "shift": float(shift.mean()),
+        "spread": float(shift.std()),
+        "order": None if np.isnan(order) else order,
+    }

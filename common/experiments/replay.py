@@ -5,10 +5,11 @@ test would see. Offline the same query can be answered by both, which the paired
 test would have to find, and how many requests that takes.
 """
 
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -16,12 +17,11 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from common.errors import UserError
-from common.experiments.compare import pair_queries
-from common.experiments.run_record import RECORD, read_record
+from common.experiments.compare import pair_queries, read_records
 
 LEVEL, POWER = 0.95, 0.8
-DRAWS = 2_000  # of the bootstrap
-CHUNK = 2_000_000  # numbers drawn at a time
+RESAMPLES = 2_000  # of the bootstrap
+BATCH = 2_000_000  # numbers resampled at a time
 SALTS = 1_000  # splits of one run against itself
 LEAST = 2  # requests of an arm
 Floats = NDArray[np.float64]
@@ -79,9 +79,7 @@ class Replay:
 
 def replay(first: Path, second: Path, requests: int | None, seed: int) -> Replay:
     """Replay two runs, given by their folders. ``UserError`` where they have nothing to compare."""
-    one, other = read_record(first / RECORD), read_record(second / RECORD)
-    if one["name"] != other["name"]:
-        raise UserError(f"{first} is a run of {one['name']} and {second} one of {other['name']}: nothing to compare.")
+    one, other = read_records(first, second)
     if one["metric"] != other["metric"]:
         raise UserError(f"{first} is measured by {one['metric']} and {second} by {other['metric']}: run both again.")
     traffic = pair_queries(first, second)
@@ -91,38 +89,37 @@ def replay(first: Path, second: Path, requests: int | None, seed: int) -> Replay
 
 
 def compare_arms(traffic: pl.DataFrame, metric: str, seed: int) -> Replay:
-    """One row per request, in order: ``query``, and what A (``before``) and B (``after``) earn with it."""
+    """One row per request, in order: ``query``, and the scores of A (``before``) and B (``after``) on it."""
     a, b = (traffic[name].cast(pl.Float64).to_numpy() for name in ("before", "after"))
     units = code_units(traffic["query"])
     to_b = assign(units, seed)
     if min(int(to_b.sum()), int((~to_b).sum())) < LEAST:
         raise UserError(f"{len(a)} request(s) are too few to split: each arm needs {LEAST}.")
     gain = b - a
-    paired, variances = interval_of_mean(gain), (float(a.var(ddof=1)), float(b.var(ddof=1)))
-    clear = paired.excludes_zero
-    near, far = sorted((abs(paired.low), abs(paired.high)))
-    found = [welch(a[~mask], b[mask]) for mask in splits(units, seed)]
-    same = [welch(a[~mask], a[mask]).excludes_zero for mask in splits(units, seed)]
+    paired, variance = interval_of_mean(gain), float(a.var(ddof=1) + b.var(ddof=1))
+    smallest, largest = sorted((abs(paired.low), abs(paired.high)))
+    masks = list(splits(units, seed))
+    means, p_values = split_tests(a, b, masks)
     return Replay(
-        metric,
-        len(a),
-        (float(a.mean()), float(b.mean())),
-        look_on(a, b, to_b),
-        welch(a[~to_b], b[to_b]),
-        bootstrap([a[~to_b], b[to_b]], (-1.0, 1.0), seed),
-        paired,
-        bootstrap([gain], (1.0,), seed),
-        int((gain != 0).sum()),
-        needed_requests(paired.mean, *variances),
-        needed_requests(far, *variances),
-        needed_requests(near, *variances) if clear else None,
-        float(np.mean([one.excludes_zero and one.mean * paired.mean > 0 for one in found])),
-        float(np.mean(same)),
+        metric=metric,
+        requests=len(a),
+        means=(float(a.mean()), float(b.mean())),
+        looks=list_looks(a, b, to_b),
+        split=welch(a[~to_b], b[to_b]),
+        split_bootstrap=bootstrap([a[~to_b], b[to_b]], difference_of_means, seed),
+        paired=paired,
+        paired_bootstrap=bootstrap([gain], np.mean, seed),
+        changed=int(np.count_nonzero(gain)),
+        needed=needed_requests(paired.mean, variance),
+        needed_low=needed_requests(largest, variance),
+        needed_high=needed_requests(smallest, variance) if paired.excludes_zero else None,
+        power=float(((p_values < 1 - LEVEL) & (means * paired.mean > 0)).mean()),
+        false_alarms=float((split_tests(a, a, masks)[1] < 1 - LEVEL).mean()),
     )
 
 
 def code_units(queries: pl.Series) -> NDArray[np.uint64]:
-    """A number for each query, the same wherever it stands."""
+    """A number for each query, the same in whichever row it stands."""
     return queries.cast(pl.String).hash(0).to_numpy()
 
 
@@ -137,17 +134,27 @@ def assign(units: NDArray[np.uint64], salt: int) -> Bools:
 
 def splits(units: NDArray[np.uint64], seed: int) -> Iterator[Bools]:
     """The assignments of ``SALTS`` other salts, without those that leave an arm too small."""
-    for salt in range(SALTS):
-        mask = assign(units, seed + 1 + salt)
-        if LEAST <= mask.sum() <= len(mask) - LEAST:
-            yield mask
+    masks = (assign(units, seed + 1 + salt) for salt in range(SALTS))
+    return (mask for mask in masks if LEAST <= mask.sum() <= len(mask) - LEAST)
 
 
-def look_on(a: Floats, b: Floats, to_b: Bools) -> list[Look]:
+def split_tests(a: Floats, b: Floats, masks: Sequence[Bools]) -> tuple[Floats, Floats]:
+    """Welch's test of every split: mean(b) - mean(a), and the p-value (NaN for no difference and no variance)."""
+    arms = [(a[~mask], b[mask]) for mask in masks]
+    means, deviations, sizes = np.array(
+        [[[arm.mean(), arm.std(ddof=1), len(arm)] for arm in pair] for pair in arms]
+    ).transpose(2, 1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        test = stats.ttest_ind_from_stats(
+            means[1], deviations[1], sizes[1], means[0], deviations[0], sizes[0], equal_var=False
+        )
+    return means[1] - means[0], np.asarray(test.pvalue)
+
+
+def list_looks(a: Floats, b: Floats, to_b: Bools) -> list[Look]:
     """What the test shows after each quarter of the traffic: who stops at the first clear look is often wrong."""
     looks = []
-    for quarter in range(1, 5):
-        end = len(a) * quarter // 4
+    for end in (len(a) * quarter // 4 for quarter in range(1, 5)):
         mask = to_b[:end]
         in_b = int(mask.sum())
         if LEAST <= in_b <= end - LEAST:
@@ -156,43 +163,47 @@ def look_on(a: Floats, b: Floats, to_b: Bools) -> list[Look]:
 
 
 def welch(a: Floats, b: Floats) -> Interval:
-    """mean(b) - mean(a) of independent samples of unequal variance (Welch 1947; degrees of freedom: Satterthwaite)."""
-    parts = np.array([a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)])
-    mean, variance = float(b.mean() - a.mean()), float(parts.sum())
-    if not variance:
-        return Interval(mean, mean, mean)
-    freedom = variance**2 / float((parts**2 / np.array([len(a) - 1, len(b) - 1])).sum())
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * variance**0.5
-    return Interval(mean, mean - reach, mean + reach)
+    """mean(b) - mean(a) of independent samples of unequal variance (Welch 1947)."""
+    return _interval(float(b.mean() - a.mean()), stats.ttest_ind, b, a, equal_var=False)
 
 
 def interval_of_mean(values: Floats) -> Interval:
     """The mean of a sample, by Student's t."""
-    mean = float(values.mean())
-    if len(values) < LEAST:
-        return Interval(mean, -np.inf, np.inf)
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
-    return Interval(mean, mean - reach, mean + reach)
+    return _interval(float(values.mean()), stats.ttest_1samp, values, 0.0)
 
 
-def bootstrap(samples: Sequence[Floats], signs: Sequence[float], seed: int) -> Interval:
-    """The signed sum of the samples' means: each resampled with replacement ``DRAWS`` times, bounds by percentiles."""
-    rng, total = np.random.default_rng([seed, 29]), np.zeros(DRAWS)
-    for sample, sign in zip(samples, signs, strict=True):
-        size = max(1, CHUNK // len(sample))
-        for start in range(0, DRAWS, size):
-            count = min(size, DRAWS - start)
-            total[start : start + count] += sign * sample[rng.integers(len(sample), size=(count, len(sample)))].mean(1)
-    mean = sum(sign * float(sample.mean()) for sample, sign in zip(samples, signs, strict=True))
-    low, high = np.quantile(total, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(mean, float(low), float(high))
+def _interval(mean: float, test: Any, *samples: Any, **options: Any) -> Interval:
+    with warnings.catch_warnings():  # scipy warns of samples that hardly vary, as B - A of two runs often does
+        warnings.simplefilter("ignore", RuntimeWarning)
+        bounds = test(*samples, **options).confidence_interval(LEVEL)
+    return Interval(mean, float(bounds.low), float(bounds.high))
 
 
-def needed_requests(difference: float, variance_a: float, variance_b: float) -> float | None:
+def bootstrap(samples: Sequence[Floats], statistic: Callable[..., Any], seed: int) -> Interval:
+    """A statistic of samples that are resampled with replacement ``RESAMPLES`` times; bounds by percentiles."""
+    bounds = stats.bootstrap(
+        samples,
+        statistic,
+        n_resamples=RESAMPLES,
+        batch=max(1, BATCH // sum(map(len, samples))),
+        confidence_level=LEVEL,
+        method="percentile",
+        rng=np.random.default_rng([seed, 29]),
+    ).confidence_interval
+    return Interval(float(statistic(*samples, axis=0)), float(bounds.low), float(bounds.high))
+
+
+def difference_of_means(a: Floats, b: Floats, axis: int) -> Any:
+    """mean(b) - mean(a)."""
+    return b.mean(axis) - a.mean(axis)
+
+
+def needed_requests(difference: float, variance: float) -> float | None:
     """Requests in all, half of them to each arm, for a two-sided test at ``LEVEL`` to find a difference with a chance
-    of ``POWER``: 2 (z_level + z_power)^2 (variance_a + variance_b) / difference^2; None for no difference.
+    of ``POWER``: 2 (z_level + z_power)^2 variance / difference^2, the variance being the sum of both arms'; None for no
+    difference.
     """
     if not difference:
         return None
     z = float(stats.norm.ppf((1 + LEVEL) / 2) + stats.norm.ppf(POWER))
-    return 2 * z**2 * (variance_a + variance_b) / difference**2
+    return 2 * z**2 * variance / difference**2

@@ -15,6 +15,7 @@ from common.experiments.replay import (
     bootstrap,
     code_units,
     compare_arms,
+    difference_of_means,
     interval_of_mean,
     needed_requests,
     welch,
@@ -22,14 +23,14 @@ from common.experiments.replay import (
 
 
 def make_traffic(before: np.ndarray, after: np.ndarray) -> pl.DataFrame:
-    return pl.DataFrame({"query": [f"q{place}" for place in range(len(before))], "before": before, "after": after})
+    return pl.DataFrame({"query": [f"q{number}" for number in range(len(before))], "before": before, "after": after})
 
 
 def write_run(folder: Path, scores: np.ndarray, name: str = "news", metric: str = "MRR@5", prefix: str = "q") -> Path:
     folder.mkdir(parents=True)
-    told = {"name": name, "run": folder.name, "config": {}, "cv": {}, "metric": metric, "data": {}, "steps": []}
-    (folder / "run.json").write_text(json.dumps(told))
-    queries = [f"{prefix}{place}" for place in range(len(scores))]
+    record = {"name": name, "run": folder.name, "config": {}, "cv": {}, "metric": metric, "data": {}, "steps": []}
+    (folder / "run.json").write_text(json.dumps(record))
+    queries = [f"{prefix}{number}" for number in range(len(scores))]
     pl.DataFrame({"query": queries, "fold": "day", "score": scores}).write_parquet(folder / "queries.parquet")
     return folder
 
@@ -58,15 +59,26 @@ def test_half_go_to_each_arm_and_another_salt_splits_anew() -> None:
 def test_welch_is_scipys() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(0, 1, 40), rng.normal(0.3, 3, 25)
-    found = welch(a, b)
     theirs = stats.ttest_ind(b, a, equal_var=False).confidence_interval(0.95)
-    assert found == pytest.approx((b.mean() - a.mean(), theirs.low, theirs.high))
+    assert welch(a, b) == pytest.approx((b.mean() - a.mean(), theirs.low, theirs.high))
 
 
 def test_the_paired_interval_is_scipys() -> None:
     values = np.random.default_rng(1).normal(0.2, 1, 30)
     theirs = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert interval_of_mean(values) == pytest.approx((values.mean(), theirs.low, theirs.high))
+
+
+def test_the_tests_of_many_splits_are_those_of_each() -> None:
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(0, 1, 60), rng.normal(0.5, 2, 60)
+    masks = list(replay.splits(code_units(pl.Series(np.arange(60))), 0))
+    means, p_values = replay.split_tests(a, b, masks)
+    for mask, mean, p_value in zip(masks[:20], means, p_values, strict=False):
+        interval = welch(a[~mask], b[mask])
+        assert mean == pytest.approx(interval.mean)
+        assert p_value == pytest.approx(stats.ttest_ind(b[mask], a[~mask], equal_var=False).pvalue)
+        assert (p_value < 0.05) == interval.excludes_zero
 
 
 def draw_scores(rng: np.random.Generator, mean: float, size: int) -> np.ndarray:
@@ -80,12 +92,12 @@ def expected_score(mean: float) -> float:
 
 
 def test_intervals_hold_the_true_difference_about_as_often_as_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay, "DRAWS", 300)
+    monkeypatch.setattr(replay, "RESAMPLES", 300)
     rng, truth = np.random.default_rng(2), expected_score(0.25) - expected_score(0.2)
     held = np.zeros((200, 2), bool)
     for draw in range(200):
         a, b = draw_scores(rng, 0.2, 400), draw_scores(rng, 0.25, 300)
-        ways = welch(a, b), bootstrap([a, b], (-1.0, 1.0), draw)
+        ways = welch(a, b), bootstrap([a, b], difference_of_means, draw)
         held[draw] = [one.low <= truth <= one.high for one in ways]
     assert ((held.mean(axis=0) >= 0.9) & (held.mean(axis=0) <= 0.99)).all()
 
@@ -93,7 +105,7 @@ def test_intervals_hold_the_true_difference_about_as_often_as_they_say(monkeypat
 def test_the_bootstrap_agrees_with_welch_on_large_samples() -> None:
     rng = np.random.default_rng(3)
     a, b = rng.normal(0, 1, 3_000), rng.normal(0.1, 1, 3_000)
-    assert bootstrap([a, b], (-1.0, 1.0), 0) == pytest.approx(welch(a, b), abs=0.01)
+    assert bootstrap([a, b], difference_of_means, 0) == pytest.approx(welch(a, b), abs=0.01)
 
 
 def test_samples_that_do_not_vary_have_an_interval_of_no_width() -> None:
@@ -105,18 +117,18 @@ def test_samples_that_do_not_vary_have_an_interval_of_no_width() -> None:
 
 def test_the_number_of_requests_by_hand() -> None:
     # (1.959964 + 0.841621)^2 = 7.848880; two arms of variance 1, difference 0.1: 7.848880 * 2 / 0.01 in each arm.
-    assert needed_requests(0.1, 1, 1) == pytest.approx(2 * 1_569.776, rel=1e-6)
-    assert needed_requests(-0.1, 1, 1) == needed_requests(0.1, 1, 1)
-    assert needed_requests(0.05, 1, 1) == pytest.approx(4 * 2 * 1_569.776, rel=1e-6)
-    assert needed_requests(0.1, 0.5, 0.25) == pytest.approx(0.375 * 2 * 1_569.776, rel=1e-6)
-    assert needed_requests(0, 1, 1) is None
+    assert needed_requests(0.1, 2) == pytest.approx(2 * 1_569.776, rel=1e-6)
+    assert needed_requests(-0.1, 2) == needed_requests(0.1, 2)
+    assert needed_requests(0.05, 2) == pytest.approx(4 * 2 * 1_569.776, rel=1e-6)
+    assert needed_requests(0.1, 0.75) == pytest.approx(0.375 * 2 * 1_569.776, rel=1e-6)
+    assert needed_requests(0, 2) is None
 
 
 def test_so_many_requests_do_find_it_four_times_in_five() -> None:
     rng = np.random.default_rng(4)
-    each = round((needed_requests(0.25, 1, 1) or 0) / 2)
-    found = [welch(rng.normal(0, 1, each), rng.normal(0.25, 1, each)).excludes_zero for _ in range(1_000)]
-    assert 0.76 < np.mean(found) < 0.84
+    each = round((needed_requests(0.25, 2) or 0) / 2)
+    clear = [welch(rng.normal(0, 1, each), rng.normal(0.25, 1, each)).excludes_zero for _ in range(1_000)]
+    assert 0.76 < np.mean(clear) < 0.84
 
 
 # --- whole comparisons ---
@@ -125,36 +137,36 @@ def test_so_many_requests_do_find_it_four_times_in_five() -> None:
 def test_a_planted_difference_is_found_by_both_ways_and_more_closely_on_the_same_queries() -> None:
     rng = np.random.default_rng(5)
     before = rng.random(4_000)
-    found = compare_arms(make_traffic(before, before + 0.1 + rng.normal(0, 0.02, 4_000)), "MRR@5", 0)
-    for interval in (found.split, found.split_bootstrap, found.paired, found.paired_bootstrap):
+    result = compare_arms(make_traffic(before, before + 0.1 + rng.normal(0, 0.02, 4_000)), "MRR@5", 0)
+    for interval in (result.split, result.split_bootstrap, result.paired, result.paired_bootstrap):
         assert interval.low < 0.1 < interval.high
         assert interval.excludes_zero
-    assert found.paired.high - found.paired.low < (found.split.high - found.split.low) / 10
-    assert found.power > 0.95
-    assert found.requests == 4_000
+    assert result.paired.high - result.paired.low < (result.split.high - result.split.low) / 10
+    assert result.power > 0.95
+    assert result.requests == 4_000
 
 
 def test_a_small_difference_is_lost_in_the_split_and_seen_on_the_same_queries() -> None:
     rng = np.random.default_rng(6)
     before = rng.random(2_000)
-    found = compare_arms(make_traffic(before, before + (rng.random(2_000) < 0.1) * 0.02), "MRR@5", 0)
-    assert found.paired.excludes_zero
-    assert found.power < 0.2
-    assert found.needed is not None
-    assert found.needed > 2_000
-    assert found.needed_low is not None
-    assert found.needed_high is not None
-    assert found.needed_low < found.needed < found.needed_high
-    assert found.changed == pytest.approx(200, abs=50)
+    result = compare_arms(make_traffic(before, before + (rng.random(2_000) < 0.1) * 0.02), "MRR@5", 0)
+    assert result.paired.excludes_zero
+    assert result.power < 0.2
+    assert result.needed is not None
+    assert result.needed > 2_000
+    assert result.needed_low is not None
+    assert result.needed_high is not None
+    assert result.needed_low < result.needed < result.needed_high
+    assert result.changed == pytest.approx(200, abs=50)
 
 
 def test_a_run_against_itself_differs_by_chance_alone() -> None:
     scores = draw_scores(np.random.default_rng(7), 0.25, 1_500)
-    found = compare_arms(make_traffic(scores, scores), "MRR@5", 0)
-    assert 0.03 < found.false_alarms < 0.07
-    assert found.paired == (0, 0, 0)
-    assert found.needed is None
-    assert found.changed == 0
+    result = compare_arms(make_traffic(scores, scores), "MRR@5", 0)
+    assert 0.03 < result.false_alarms < 0.07
+    assert result.paired == (0, 0, 0)
+    assert result.needed is None
+    assert result.changed == 0
 
 
 def test_the_false_alarms_are_those_of_run_a_whatever_b_does() -> None:
@@ -181,26 +193,28 @@ def test_two_runs_are_joined_by_query(tmp_path: Path) -> None:
     scores = rng.random(600)
     first = write_run(tmp_path / "news" / "a", scores)
     second = write_run(tmp_path / "news" / "b", scores[:500] + 0.2)
-    found = replay.replay(first, second, None, 0)
-    assert found.requests == 500
-    assert found.paired.mean == pytest.approx(0.2)
-    assert found.means[1] - found.means[0] == pytest.approx(0.2)
+    result = replay.replay(first, second, None, 0)
+    assert result.requests == 500
+    assert result.paired.mean == pytest.approx(0.2)
+    assert result.means[1] - result.means[0] == pytest.approx(0.2)
     assert replay.replay(first, second, 100, 0).requests == 100
     assert replay.replay(second, first, None, 0).paired.mean == pytest.approx(-0.2)
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "sentence"),
     [
         ({"name": "mgtv"}, "is a run of news and .* one of mgtv"),
         ({"metric": "score"}, "is measured by MRR@5 and .* by score"),
         ({"prefix": "other"}, "no validation query in common"),
     ],
 )
-def test_what_cannot_be_compared_is_refused_in_a_sentence(changes: dict[str, str], told: str, tmp_path: Path) -> None:
+def test_what_cannot_be_compared_is_refused_in_a_sentence(
+    changes: dict[str, str], sentence: str, tmp_path: Path
+) -> None:
     first = write_run(tmp_path / "a", np.zeros(50))
     second = write_run(tmp_path / "b", np.zeros(50), **changes)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=sentence):
         replay.replay(first, second, None, 0)
 
 
