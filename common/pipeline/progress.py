@@ -1,48 +1,32 @@
-"""What a person sees while a run works: one live display on stderr, shared by all bars; none when it is no terminal."""
+"""What a person sees while a run works: one live display on stderr, shared by all bars; none when it is no terminal.
+
+rich allows one live display at a time, and a stopped one cannot be started again without erasing the lines above it.
+Hence what is our own here: a ``Progress`` is made with the first task and dropped with the last.
+"""
 
 import contextlib
+import datetime
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 T = TypeVar("T")
-REFRESH_S = 0.1
 
 
 def track(iterable: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
     """The items of ``iterable``, counted on a bar with rate and time left; give ``total`` where it has no length."""
-    if total is None and isinstance(iterable, Sized):
-        total = len(iterable)
-    with _DISPLAY.task(label, total) as advance:
-        waiting, shown = 0, time.monotonic()
-        for item in iterable:
-            yield item
-            waiting += 1
-            if time.monotonic() - shown > REFRESH_S:  # drawing costs more than counting
-                advance(waiting)
-                waiting, shown = 0, time.monotonic()
-        advance(waiting)
+    with _DISPLAY.task(label) as (progress, task):
+        yield from iterable if progress is None else progress.track(iterable, total, task_id=task)
 
 
 def running(label: str) -> contextlib.AbstractContextManager[object]:
-    """Show ``label`` with a spinner and the time elapsed while the block runs; bars may be shown inside it."""
-    return _DISPLAY.task(label, None)
+    """Show ``label`` with a moving bar and the time elapsed while the block runs; bars may be shown inside it."""
+    return _DISPLAY.task(label)
 
 
 def say(line: str) -> None:
@@ -55,84 +39,64 @@ def set_quiet(quiet: bool) -> None:
     _DISPLAY.quiet = quiet
 
 
-class _Rate(ProgressColumn):
+class _Counts(ProgressColumn):
+    """Items done of all, items a second and time left, as far as they are known; nothing for a task without items."""
+
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
-
-
-class _Counted(ProgressColumn):
-    """A column that only means something for a task whose end is known."""
-
-    def __init__(self, column: ProgressColumn) -> None:
-        super().__init__()
-        self.column = column
-
-    def render(self, task: Task) -> Text | str:
-        return "" if task.total is None else self.column.render(task)  # type: ignore[return-value]
+        done = f"{task.completed:,.0f}/{task.total:,.0f}" if task.total else f"{task.completed:,.0f}"
+        parts = [done if task.completed or task.total else ""]
+        parts += [f"{task.speed:,.0f}/s"] if task.speed else []
+        parts += [f"{datetime.timedelta(seconds=int(task.time_remaining))} left"] if task.time_remaining else []
+        return Text("  ".join(parts))
 
 
 class _Display:
-    """Starts rich's display with the first task and stops it with the last, since rich allows one at a time."""
+    """The display while there are tasks. Tasks may come and go in any order, from several threads."""
 
     def __init__(self) -> None:
         self.quiet = False
         self._lock = threading.RLock()
         self._progress: Progress | None = None
-        self._depth = 0
 
     @contextlib.contextmanager
-    def task(self, label: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        progress = self._enter()
-        if progress is None:
-            yield lambda count: None
-            return
-        task = progress.add_task(label, total=total)
-        try:
-            yield lambda count: progress.advance(task, count)
-        finally:
-            progress.remove_task(task)
-            self._leave()
-
-    def say(self, line: str) -> None:
-        if self.quiet:
-            return
-        with self._lock:
-            if self._progress is None:
-                print(line, file=sys.stderr, flush=True)
-            else:
-                self._progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-    def _enter(self) -> Progress | None:
+    def task(self, label: str) -> Iterator[tuple[Progress | None, TaskID]]:
+        """A task of the display; without one, when nothing is to be shown."""
         with self._lock:
             if self.quiet or not sys.stderr.isatty():
-                return None
-            if self._progress is None:
-                self._progress = _new_progress()
-                self._progress.start()
-            self._depth += 1
-            return self._progress
+                progress, task = None, TaskID(0)
+            else:
+                progress = self._progress = self._progress or _start()
+                task = progress.add_task(label, total=None)
+        try:
+            yield progress, task
+        finally:
+            with self._lock:
+                if progress is not None:
+                    progress.remove_task(task)
+                    if not progress.tasks:
+                        progress.stop()
+                        self._progress = None
 
-    def _leave(self) -> None:
+    def say(self, line: str) -> None:
         with self._lock:
-            self._depth -= 1
-            if self._depth == 0 and self._progress is not None:
-                self._progress.stop()
-                self._progress = None
+            if self._progress is not None:
+                self._progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
+            elif not self.quiet:
+                print(line, file=sys.stderr, flush=True)
 
 
-def _new_progress() -> Progress:
-    return Progress(
-        SpinnerColumn(),
+def _start() -> Progress:
+    progress = Progress(
         TextColumn("{task.description}", markup=False),
-        _Counted(BarColumn(bar_width=30)),
-        _Counted(MofNCompleteColumn()),
-        _Rate(),
+        BarColumn(bar_width=30),
+        _Counts(),
         TimeElapsedColumn(),
-        _Counted(TimeRemainingColumn()),
         console=Console(stderr=True),
         transient=True,
         redirect_stdout=sys.stdout.isatty(),  # a piped stdout must stay the pipe
     )
+    progress.start()
+    return progress
 
 
 _DISPLAY = _Display()
