@@ -5,7 +5,7 @@
 
 Only the rows travel: features are built here, and what comes back is an ordinary ``Ranker``. The address is no argument
 of any step and enters no key: a kept fit stays valid wherever it was made, and its scores differ from those of another
-place by the order of sums and the draw of bins, well within their standard error. How to start a cluster:
+machine by the order of sums and the draw of bins, well within their standard error. How to start a cluster:
 competitions/BEYOND.md.
 """
 
@@ -56,10 +56,10 @@ def use(address: str | None) -> Iterator[None]:
 
 
 def _close(client: Any) -> None:
-    """Take leave of the cluster; a farewell that hangs must not keep from the run what it has made."""
-    farewell = threading.Thread(target=client.close, daemon=True)
-    farewell.start()
-    farewell.join(CLOSE_S)
+    """Close the connection; a close that hangs must not keep the run from ending."""
+    closing = threading.Thread(target=client.close, daemon=True)
+    closing.start()
+    closing.join(CLOSE_S)
 
 
 def _connect(address: str) -> Any:
@@ -81,17 +81,17 @@ def _find_workers(client: Any, address: str) -> list[str]:
         raise UserError(
             f"The Dask scheduler at {address} has no workers, {WORKERS_S:.0f} s waited: start some, {ADVICE}."
         ) from error
-    found = client.scheduler_info()["workers"]
-    return sorted(found, key=lambda worker: (str(found[worker]["name"]), worker))
+    workers = client.scheduler_info()["workers"]
+    return sorted(workers, key=lambda address: (str(workers[address]["name"]), address))
 
 
 def _compare(client: Any) -> None:
     """Refuse a cluster of which a machine would compute something else."""
     here = describe()
-    told = client.run(describe, on_error="return")
-    with contextlib.suppress(Exception):  # what the scheduler cannot run is told by the workers as well
-        told["the scheduler"] = client.run_on_scheduler(describe)
-    for machine, there in sorted(told.items()):
+    machines = client.run(describe, on_error="return")
+    with contextlib.suppress(Exception):  # what the scheduler cannot run, the workers cannot either
+        machines["the scheduler"] = client.run_on_scheduler(describe)
+    for machine, there in sorted(machines.items()):
         if isinstance(there, BaseException):
             raise UserError(
                 f"The Dask worker {machine} cannot run this project ({_first_line(there)}): start it in the project's"
@@ -107,12 +107,12 @@ def _compare(client: Any) -> None:
 
 def describe() -> dict[str, str]:
     """What must be the same on all machines: Python, the libraries of a fit, and this package's source (a digest)."""
-    told = {"Python": ".".join(platform.python_version_tuple()[:2])}
-    told |= {name: importlib.import_module(name).__version__ for name in SHARED}
+    versions = {"Python": ".".join(platform.python_version_tuple()[:2])}
+    versions |= {name: importlib.import_module(name).__version__ for name in SHARED}
     source = hashlib.blake2b(digest_size=6)
     for file in sorted(Path(__file__).parents[1].rglob("*.py")):
         source.update(file.read_bytes())
-    return told | {"source of common/": source.hexdigest()}
+    return versions | {"source of common/": source.hexdigest()}
 
 
 def _first_line(error: BaseException) -> str:

@@ -14,7 +14,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from common.cluster.shards import THREADS, deal, place
+from common.cluster.shards import THREADS, assign_partitions, split_queries
 from common.ranking.dataset import RankingDataset
 from common.ranking.gbdt import Fit, FitTask, plan_lightgbm, read_curve
 from common.ranking.listwise_softmax import log_likelihoods, softmax_gradients
@@ -37,21 +37,25 @@ def fit(client: Any, workers: Sequence[str], family: str, task: FitTask) -> Fit:
     if likelihood:
         settings["metric"] = "none"
     eval_at = settings.pop("eval_at")
-    features, labels, sizes = place(client, workers, [_list(part) for part in deal(task.train, len(workers))])
-    told: dict[str, Any] = {"group": sizes, "feature_name": list(task.train.names), "eval_at": eval_at}
+    features, labels, sizes = assign_partitions(
+        client, workers, [_arrays(part) for part in split_queries(task.train, len(workers))]
+    )
+    arguments: dict[str, Any] = {"group": sizes, "feature_name": list(task.train.names), "eval_at": eval_at}
     if task.valid is not None:
-        held_features, held_labels, held_sizes = place(client, workers, [_list(task.valid)] * len(workers))
-        told |= {"eval_X": (held_features,), "eval_y": (held_labels,), "eval_group": [held_sizes]}
-        told["eval_metric"] = _watch_likelihood if likelihood else None
-        told["callbacks"] = [lightgbm.early_stopping(task.recipe.patience, verbose=False)]
+        held_features, held_labels, held_sizes = assign_partitions(
+            client, workers, [_arrays(task.valid)] * len(workers)
+        )
+        arguments |= {"eval_X": (held_features,), "eval_y": (held_labels,), "eval_group": [held_sizes]}
+        arguments["eval_metric"] = _watch_likelihood if likelihood else None
+        arguments["callbacks"] = [lightgbm.early_stopping(task.recipe.patience, verbose=False)]
     ranker = lightgbm.DaskLGBMRanker(client=client, n_estimators=task.recipe.rounds, **(OWN | settings))
-    ranker.fit(features, labels, **told)
+    ranker.fit(features, labels, **arguments)
     model = ranker.booster_
     used = task.recipe.rounds if task.valid is None else model.best_iteration
     return model, used, model.feature_importance("gain", used).tolist(), read_curve(ranker.evals_result_)
 
 
-def _list(rows: RankingDataset) -> tuple[NDArray[Any], ...]:
+def _arrays(rows: RankingDataset) -> tuple[NDArray[Any], ...]:
     return rows.features, rows.labels, rows.group_sizes
 
 

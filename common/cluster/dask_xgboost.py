@@ -13,7 +13,7 @@ import xgboost
 from numpy.typing import NDArray
 from xgboost import dask as xgboost_dask
 
-from common.cluster.shards import THREADS, deal, number_queries, place
+from common.cluster.shards import THREADS, assign_partitions, number_queries, split_queries
 from common.metrics import reciprocal_ranks
 from common.ranking.dataset import Matrix, RankingDataset
 from common.ranking.gbdt import Fit, FitTask, keep_xgboost, plan_xgboost
@@ -35,7 +35,7 @@ def fit(client: Any, workers: Sequence[str], family: str, task: FitTask) -> Fit:
         watch = functools.partial(_watch_mrr, task.recipe.cutoff)
         if task.recipe.likelihood and softmax:
             watch = functools.partial(_watch, "likelihood", log_likelihoods)
-    found = xgboost_dask.train(
+    trained = xgboost_dask.train(
         client,
         settings,
         train,
@@ -46,16 +46,16 @@ def fit(client: Any, workers: Sequence[str], family: str, task: FitTask) -> Fit:
         callbacks=callbacks,
         verbose_eval=False,
     )
-    model: xgboost.Booster = found["booster"]
+    model: xgboost.Booster = trained["booster"]
     used = task.recipe.rounds if task.valid is None else model.best_iteration + 1
-    return keep_xgboost(model, used, task.train.names, found["history"])
+    return keep_xgboost(model, used, task.train.names, trained["history"])
 
 
 def _quantise(
     client: Any, workers: Sequence[str], rows: RankingDataset, settings: Mapping[str, Any], reference: Any
 ) -> Any:
-    parts = [(part.features, part.labels, number_queries(part)) for part in deal(rows, len(workers))]
-    features, labels, queries = place(client, workers, parts)
+    parts = [(part.features, part.labels, number_queries(part)) for part in split_queries(rows, len(workers))]
+    features, labels, queries = assign_partitions(client, workers, parts)
     return xgboost_dask.DaskQuantileDMatrix(
         client,
         features,
@@ -77,7 +77,7 @@ def _watch_mrr(cutoff: int, scores: Matrix, data: Any) -> tuple[str, float]:
 
 def _watch(name: str, measure: Measure, scores: Matrix, data: Any) -> tuple[str, float]:
     """The mean of a measure over the queries of all workers."""
-    found = measure(scores.astype(np.float64), data.get_label(), data.get_group().astype(np.int32))
-    own = np.array([found.sum(), len(found)], np.float64)
+    values = measure(scores.astype(np.float64), data.get_label(), data.get_group().astype(np.int32))
+    own = np.array([values.sum(), len(values)], np.float64)
     total, count = xgboost.collective.allreduce(own, xgboost.collective.Op.SUM)
     return name, float(total / count)

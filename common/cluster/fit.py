@@ -13,7 +13,7 @@ from common.errors import UserError
 from common.pipeline import progress
 from common.ranking.gbdt import Fit, FitTask
 
-LOOK_S = 0.5
+POLL_S = 0.5
 RESTART_S = 30.0
 FITTERS = {
     "lightgbm_softmax": dask_lightgbm.fit,
@@ -24,9 +24,9 @@ FITTERS = {
 
 
 class OrderedClient(distributed.Client):
-    """A client that says where things are in the order in which it was asked, as LightGBM numbers its machines so.
+    """A client whose ``who_has`` keeps the order of its futures: LightGBM numbers its machines in that order.
 
-    A machine finds the bins of the features that fall to its number: in the order of a set, as Dask has it, the same
+    A machine computes the bins of the features that fall to its number: in the order of a set, as Dask has it, the same
     fit would give other trees every time.
     """
 
@@ -44,8 +44,8 @@ class OrderedClient(distributed.Client):
 
     def who_has(self, futures: Any = None, **kwargs: Any) -> Any:
         """The workers that hold each of some futures, by key."""
-        found = super().who_has(futures, **kwargs)  # type: ignore[no-untyped-call]
-        return found if futures is None else {future.key: found[future.key] for future in futures}
+        workers = super().who_has(futures, **kwargs)  # type: ignore[no-untyped-call]
+        return workers if futures is None else {future.key: workers[future.key] for future in futures}
 
 
 class Cluster:
@@ -55,7 +55,7 @@ class Cluster:
         """``client`` is a ``distributed.Client``."""
         self._client = client
         self._workers = list(workers)
-        self._told: set[str] = set()
+        self._kept_here: set[str] = set()
 
     def fit(self, family: str, task: FitTask) -> Fit | None:
         """Fit a task on the workers; None for a family whose library cannot share a fit.
@@ -64,12 +64,12 @@ class Cluster:
         """
         fitter = FITTERS.get(family)
         if fitter is None:
-            if family not in self._told:
-                self._told.add(family)
+            if family not in self._kept_here:
+                self._kept_here.add(family)
                 progress.say(f"  {family} cannot be fitted by several machines and stays on this one")
             return None
-        asked = [task.train] if task.valid is None else [task.train, task.valid]
-        workers = self._workers[: min(len(rows.group_sizes) for rows in asked)]  # none may be left without a query
+        fewest = min(len(rows.group_sizes) for rows in (task.train, task.valid) if rows is not None)
+        workers = self._workers[:fewest]  # none may be left without a query
         if not workers:
             return None
         with self._turn(workers):
@@ -80,7 +80,7 @@ class Cluster:
         """One fit at a time, of all runs: halves of two on different workers would wait for each other for ever."""
         make: Any = distributed.Lock
         lock = make("recsys fit", scheduler_rpc=self._client.scheduler, loop=self._client.loop)
-        while not lock.acquire(timeout=LOOK_S):
+        while not lock.acquire(timeout=POLL_S):
             self._refuse_loss(workers)
         try:
             yield
@@ -102,15 +102,15 @@ class Cluster:
         threading.Thread(target=run, daemon=True).start()
         while True:
             try:
-                found = done.get(timeout=LOOK_S)
+                result = done.get(timeout=POLL_S)
             except queue.Empty:
                 self._refuse_loss(workers)
                 continue
-            if isinstance(found, BaseException):
-                self._refuse_loss(workers, found)
+            if isinstance(result, BaseException):
+                self._refuse_loss(workers, result)
                 self._free(workers)
-                raise found
-            return found
+                raise result
+            return result
 
     def _refuse_loss(self, workers: Sequence[str], cause: BaseException | None = None) -> None:
         try:

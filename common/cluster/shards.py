@@ -13,14 +13,14 @@ from common.ranking.dataset import RankingDataset
 THREADS = {"num_threads", "num_thread", "nthread", "nthreads", "n_jobs"}  # a worker knows how many it has
 
 
-def deal(rows: RankingDataset, count: int) -> list[RankingDataset]:
-    """Every ``count``-th query to the same part: in rows sorted by time, no part is a time of its own."""
+def split_queries(rows: RankingDataset, count: int) -> list[RankingDataset]:
+    """Every ``count``-th query to the same part: in rows sorted by time, no part is a period of its own."""
     part = np.repeat(np.arange(len(rows.group_sizes)) % count, rows.group_sizes)
     return [
         RankingDataset(
-            rows.names, rows.features[part == place], rows.labels[part == place], rows.group_sizes[place::count]
+            rows.names, rows.features[part == number], rows.labels[part == number], rows.group_sizes[number::count]
         )
-        for place in range(count)
+        for number in range(count)
     ]
 
 
@@ -29,7 +29,7 @@ def number_queries(rows: RankingDataset) -> NDArray[np.int64]:
     return np.repeat(np.arange(len(rows.group_sizes)), rows.group_sizes)
 
 
-def place(client: Any, workers: Sequence[str], parts: Sequence[Sequence[NDArray[Any]]]) -> list[Any]:
+def assign_partitions(client: Any, workers: Sequence[str], parts: Sequence[Sequence[NDArray[Any]]]) -> list[Any]:
     """Send each worker its part, a tuple of arrays: the arrays of all parts as Dask arrays, one chunk a worker.
 
     They stay there: a task goes to the worker that holds all of its inputs.

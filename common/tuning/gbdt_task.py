@@ -8,23 +8,23 @@ from common.tuning.search_space import Settings
 from common.tuning.task import Scores, Task
 
 Fit = Callable[[Mapping[str, Any], int], float]  # parameters, fold -> score
-Judge = Callable[[Mapping[str, Any]], Scores]  # parameters -> what each unseen query earns
+Judge = Callable[[Mapping[str, Any]], Scores]  # parameters -> the score of each unseen query
 
 
 def tune_ranker(
     kind: str, table: str, parameters: Mapping[str, Any], metric: str, folds: int, score: Fit, judge: Judge
 ) -> Task:
-    """The task for a ranker of ``kind`` whose ``parameters`` stand in ``table`` of the configuration.
+    """The task for a ranker of ``kind`` whose ``parameters`` are in ``table`` of the configuration.
 
-    ``score`` and ``judge`` are given all of them, with those of the space replaced by what is tried.
+    ``score`` and ``judge`` get all of them, with those of the space replaced by the trial's.
     """
-    among = search_space.space_of(kind)
-    today = search_space.take_current(parameters, among, search_space.DEFAULTS)
+    space = search_space.space_of(kind)
+    current = search_space.take_current(parameters, space, search_space.DEFAULTS)
     return Task(
         kind if table.endswith(kind) else table,
         metric,
-        search_space.prefix(table, among),
-        {f"{table}.{key}": value for key, value in today.items()},
+        search_space.prefix(table, space),
+        {f"{table}.{key}": value for key, value in current.items()},
         folds,
         lambda settings, fold: score(_merge(parameters, settings), fold),
         lambda settings: judge(_merge(parameters, settings)),

@@ -1,9 +1,10 @@
 """Search spaces: for each dotted key of a configuration the values that a study may try.
 
 The spaces of the GBDT libraries are here, since every competition tunes the same parameters of them; what is particular
-to one stands in its own space.py.
+to one is in its own experiments/search_space.py.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,7 +64,7 @@ def round_to(value: float, digits: int) -> float:
 
 
 def fits(space: Space, settings: Settings) -> bool:
-    """Whether these values lie in the space, so that a study can be told to try them."""
+    """Whether these values lie in the space, so that a study can enqueue them."""
     return all(_fits(among, settings[key]) for key, among in space.items())
 
 
@@ -133,7 +134,5 @@ DEFAULTS: Mapping[str, Any] = {
 
 def subsets(names: Sequence[str]) -> Choices:
     """Every non-empty choice of some names, as texts joined by "+": categorical values must be plain."""
-    chosen = []
-    for mask in range(1, 1 << len(names)):
-        chosen.append("+".join(name for place, name in enumerate(names) if mask >> place & 1))
+    chosen = ["+".join(subset) for size in range(1, len(names) + 1) for subset in itertools.combinations(names, size)]
     return Choices(tuple(sorted(chosen, key=lambda text: (-text.count("+"), text))))

@@ -106,8 +106,8 @@ def work(study: optuna.Study, task: Task, trials: int, worker: str) -> Iterator[
 
 def fingerprint(task: Task) -> str:
     """Six digits for what a study is about: another space, another metric or other settings today, another study."""
-    told = repr((sorted(task.space.items()), task.metric, task.folds, sorted(task.current.items())))
-    return hashlib.blake2b(told.encode(), digest_size=3).hexdigest()
+    identity = repr((sorted(task.space.items()), task.metric, task.folds, sorted(task.current.items())))
+    return hashlib.blake2b(identity.encode(), digest_size=3).hexdigest()
 
 
 def worker_name() -> str:
@@ -116,7 +116,7 @@ def worker_name() -> str:
 
 
 def coordinate(study: optuna.Study, trials: int, commands: Sequence[Sequence[str]]) -> Iterator[int]:
-    """Let a process of each command work on the study, and put in line again what a dead one left.
+    """Let a process of each command work on the study, and enqueue again the trial of a dead one.
 
     Yields the number of finished trials whenever it has grown. ``UserError`` where all processes end before the study
     has its ``trials``.
@@ -154,20 +154,20 @@ def coordinate(study: optuna.Study, trials: int, commands: Sequence[Sequence[str
 
 
 def _is_dead(process: "subprocess.Popen[bytes]", log: IO[str], study: optuna.Study) -> bool:
-    """Whether a worker has ended; what it was at is put in line again, and why it ended is said."""
+    """Whether a worker has ended; its trial is enqueued again, and the reason is printed."""
     if process.poll() is None:
         return False
     rescue(study, [process.pid])
     if process.returncode:
         log.seek(0)
-        told = log.read().strip().splitlines()
-        reason = told[-1] if told else "killed"
-        say(f"  a worker ended with {process.returncode} ({reason}); what it was at is tried again")
+        lines = log.read().strip().splitlines()
+        reason = lines[-1] if lines else "killed"
+        say(f"  a worker ended with {process.returncode} ({reason}); its trial is tried again")
     return True
 
 
 def rescue(study: optuna.Study, pids: Sequence[int], again: bool = True) -> None:
-    """Mark what ended processes of this machine were at as failed, and put the same settings in line ``again``."""
+    """Mark the running trials of ended processes of this machine as failed; ``again``: enqueue their settings."""
     names = {f"{socket.gethostname()}-{pid}" for pid in pids}
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if trial.user_attrs.get(WORKER) in names:
@@ -177,9 +177,9 @@ def rescue(study: optuna.Study, pids: Sequence[int], again: bool = True) -> None
 
 
 def _settings_of(trial: FrozenTrial) -> dict[str, Any]:
-    """What a trial had been told or had drawn when it died."""
-    told: dict[str, Any] = trial.system_attrs.get("fixed_params", {})
-    return {**told, **trial.params}
+    """The enqueued and the sampled values of a trial that died."""
+    enqueued: dict[str, Any] = trial.system_attrs.get("fixed_params", {})
+    return {**enqueued, **trial.params}
 
 
 def worker_command(verb: Sequence[str]) -> list[str]:
@@ -189,7 +189,6 @@ def worker_command(verb: Sequence[str]) -> list[str]:
 
 def write_study(study: optuna.Study, metric: str, current: float, path: Path) -> Path:
     """The study as plain JSON for the report: trials, importance of the parameters, the best."""
-    trials = study.get_trials(deepcopy=False)
     rows = [
         {
             "number": trial.number,
@@ -201,9 +200,9 @@ def write_study(study: optuna.Study, metric: str, current: float, path: Path) ->
             "worker": trial.user_attrs.get(WORKER),
             "retried": trial.user_attrs.get(RETRIED),
         }
-        for trial in trials
+        for trial in study.get_trials(deepcopy=False)
     ]
-    told = {
+    record = {
         "study": study.study_name,
         "metric": metric,
         "trials": rows,
@@ -211,7 +210,7 @@ def write_study(study: optuna.Study, metric: str, current: float, path: Path) ->
         "best": study.best_params,
         "current": current,
     }
-    return write_text(path, json.dumps(told, indent=2) + "\n")
+    return write_text(path, json.dumps(record, indent=2) + "\n")
 
 
 def measure_importance(study: optuna.Study) -> dict[str, float]:
@@ -219,5 +218,5 @@ def measure_importance(study: optuna.Study) -> dict[str, float]:
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(complete) < 4 or len({trial.value for trial in complete}) < 2:
         return {}
-    found: dict[str, float] = optuna.importance.get_param_importances(study)
-    return found
+    importance: dict[str, float] = optuna.importance.get_param_importances(study)
+    return importance

@@ -21,17 +21,12 @@ FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 WORKER = "worker"  # user attribute of a trial: who computes it
 
 
-def keep(settings: Settings) -> Settings:
-    """Settings as they are."""
-    return settings
-
-
 @dataclass(frozen=True)
 class Task:
     """A parameter set and how it is judged; higher is better.
 
     ``current``: today's value of every key of ``space``. ``score(settings, fold)``: the score on fold 0 .. folds - 1
-    of the study. ``judge(settings)``: what each query earns on the split that the study does not see. ``write``: from
+    of the study. ``judge(settings)``: the score of each query of the split that the study does not see. ``write``: from
     the keys of the space to those of the configuration, where the two differ.
     """
 
@@ -42,12 +37,12 @@ class Task:
     folds: int
     score: Callable[[Settings, int], float]
     judge: Callable[[Settings], Scores]
-    write: Callable[[Settings], Settings] = keep
+    write: Callable[[Settings], Settings] = lambda settings: settings
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a study: the best settings beside today's, on its folds and where it did not look.
+    """The result of a study: the best settings beside today's, on its folds and on the unseen split.
 
     ``gain`` with its standard ``error`` is the paired difference on the unseen split; ``fold_gain`` and ``fold_error``
     are mean and standard error of the gain over the study's folds.
@@ -94,12 +89,10 @@ def judge_study(task: Task, study: optuna.Study) -> Verdict:
     """
     best = study.best_trial
     settings = suggest_again(task, best)
-    own = np.array(best.user_attrs[FOLDS])
-    first = np.array(current_folds(task, study))
+    fold_gains = np.array(best.user_attrs[FOLDS]) - np.array(current_folds(task, study))
     before = task.judge(task.current)
     after = before if settings == task.current else task.judge(settings)
     gains = after - before
-    fold_gains = own - first
     return Verdict(
         task=task.name,
         study=study.study_name,
@@ -126,11 +119,11 @@ def current_folds(task: Task, study: optuna.Study) -> list[float]:
     """The scores of today's settings on the folds, computed where no trial had them."""
     for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)):
         if suggest_again(task, trial) == task.current:
-            found: list[float] = trial.user_attrs[FOLDS]
-            return found
+            scores: list[float] = trial.user_attrs[FOLDS]
+            return scores
     return [task.score(task.current, fold) for fold in range(task.folds)]
 
 
-def standard_error(values: Scores, lost: int = 0) -> float:
-    """Of the mean; ``lost`` degrees of freedom. 0 for a single value."""
-    return float(values.std(ddof=lost)) / math.sqrt(len(values)) if len(values) > lost else 0.0
+def standard_error(values: Scores, ddof: int = 0) -> float:
+    """Of the mean; ``ddof`` degrees of freedom are lost. 0 for a single value."""
+    return float(values.std(ddof=ddof)) / math.sqrt(len(values)) if len(values) > ddof else 0.0

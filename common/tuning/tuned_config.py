@@ -45,14 +45,14 @@ def write_tuned(path: Path, name: str, verdict: Verdict, data: str) -> None:
         "data": data,
         "date": datetime.date.today(),
     }
-    told = tomli_w.dumps(tables) + "\n" + tomli_w.dumps({PROVENANCE: provenance})
-    write_text(path, HEAD.format(name=name) + told)
+    text = tomli_w.dumps(tables) + "\n" + tomli_w.dumps({PROVENANCE: provenance})
+    write_text(path, HEAD.format(name=name) + text)
 
 
 def list_foreign(path: Path, digest: str) -> list[str]:
-    """The tasks whose settings in a tuned.toml were found on other raw files than those of this ``digest``."""
+    """The tasks whose settings in a tuned.toml were tuned on other raw files than those of this ``digest``."""
     provenance: dict[str, Any] = read_tuned(path).get(PROVENANCE, {})
-    return sorted(task for task, told in provenance.items() if str(told.get("data", "")).split()[-1:] != [digest[:8]])
+    return sorted(task for task, row in provenance.items() if str(row.get("data", "")).split()[-1:] != [digest[:8]])
 
 
 def _put(table: dict[str, Any], parts: list[str], value: Any) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from common.cluster import connect
 from common.cluster.fit import OrderedClient
-from common.cluster.shards import deal, number_queries
+from common.cluster.shards import number_queries, split_queries
 from common.errors import UserError
 from common.metrics import reciprocal_ranks
 from common.pipeline.step_key import Keys
@@ -43,8 +43,8 @@ def address(loopback: Loopback) -> str:
     return loopback.address
 
 
-def fitted(kind: str, valid: RankingDataset | None, rounds: int = 30, **told: Any) -> Ranker:
-    return fit_rows(kind, SETTINGS[kind], TRAIN, valid, rounds, 15, 5, **told)
+def fitted(kind: str, valid: RankingDataset | None, rounds: int = 30, **options: Any) -> Ranker:
+    return fit_rows(kind, SETTINGS[kind], TRAIN, valid, rounds, 15, 5, **options)
 
 
 def measure(ranker: Ranker) -> np.ndarray:
@@ -53,9 +53,9 @@ def measure(ranker: Ranker) -> np.ndarray:
 
 def assert_as_good(away: Ranker, here: Ranker) -> None:
     """The scores differ by less than two standard errors of their difference."""
-    told = [measure(ranker) for ranker in (away, here)]
-    error = np.sqrt(sum(each.var() / len(each) for each in told))
-    assert abs(told[0].mean() - told[1].mean()) < 2 * error < 0.05
+    scores = [measure(ranker) for ranker in (away, here)]
+    error = np.sqrt(sum(each.var() / len(each) for each in scores))
+    assert abs(scores[0].mean() - scores[1].mean()) < 2 * error < 0.05
 
 
 @pytest.mark.parametrize("kind", AWAY)
@@ -89,10 +89,10 @@ def test_the_fit_stops_on_all_workers_where_validation_no_longer_rises(kind: str
     np.testing.assert_allclose(predict(longest, FRESH.features), predict(away, FRESH.features), rtol=1e-5)
 
 
-def test_a_softmax_is_stopped_by_ndcg_or_mrr_where_no_likelihood_is_asked_for(address: str) -> None:
+def test_a_softmax_is_stopped_by_ndcg_or_mrr_where_no_likelihood_is_set(address: str) -> None:
     for kind in SOFTMAX:
         with connect.use(address):
-            one, other = (fitted(kind, VALID, 300, likelihood=told) for told in (True, False))
+            one, other = (fitted(kind, VALID, 300, likelihood=likelihood) for likelihood in (True, False))
         assert one.rounds != other.rounds
 
 
@@ -103,15 +103,15 @@ def test_what_no_library_can_share_out_is_fitted_here_and_said_once(
     with connect.use(address):
         away = fitted("catboost", None, 5), fitted("logit", None, 5)
         fitted("catboost_yetirank", None, 2)
-    told = capsys.readouterr().err
-    assert told.count("catboost cannot be fitted by several machines and stays on this one") == 1
-    assert told.count("logit cannot be fitted by several machines") == 1
+    printed = capsys.readouterr().err
+    assert printed.count("catboost cannot be fitted by several machines and stays on this one") == 1
+    assert printed.count("logit cannot be fitted by several machines") == 1
     for one, other in zip(here, away, strict=True):
         np.testing.assert_array_equal(predict(one, FRESH.features), predict(other, FRESH.features))
 
 
 def test_fewer_queries_than_workers_leave_no_worker_without_one(address: str) -> None:
-    few = deal(TRAIN, 600)[0]
+    few = split_queries(TRAIN, 600)[0]
     for kind in ("lightgbm_softmax", "xgboost_softmax", "xgboost", "lightgbm_lambdarank"):
         settings = SETTINGS[kind] | ({"min_data_in_leaf": 1} if kind.startswith("lightgbm") else {})
         with connect.use(address):
@@ -121,7 +121,7 @@ def test_fewer_queries_than_workers_leave_no_worker_without_one(address: str) ->
                 assert 1 <= ranker.rounds <= 5
 
 
-def test_a_wrong_setting_is_told_as_it_is_here(address: str) -> None:
+def test_a_wrong_setting_is_refused_as_it_is_here(address: str) -> None:
     with connect.use(address), pytest.raises(UserError, match="take `objective` out"):
         fit_rows("xgboost_softmax", {"objective": "rank:ndcg"}, TRAIN, None, 1, 0, 1)
     with connect.use(address), pytest.raises(Exception, match="nonsense"):
@@ -133,26 +133,26 @@ def test_a_wrong_setting_is_told_as_it_is_here(address: str) -> None:
 def test_two_runs_take_turns_on_the_workers(address: str) -> None:
     """With a fit of each on one of the two workers, either would wait for the other's worker for ever."""
     here = fitted("lightgbm_softmax", None, 100)
-    found: list[Ranker] = []
+    rankers: list[Ranker] = []
 
     def run() -> None:
         with connect.use(address):
-            found.extend(fitted("lightgbm_softmax", None, 100) for _ in range(4))
+            rankers.extend(fitted("lightgbm_softmax", None, 100) for _ in range(4))
 
     runs = [threading.Thread(target=run, daemon=True) for _ in range(2)]
     for each in runs:
         each.start()
     for each in runs:
         each.join(timeout=60)
-    assert len(found) == 8
-    assert_as_good(found[-1], here)
+    assert len(rankers) == 8
+    assert_as_good(rankers[-1], here)
 
 
-def test_queries_are_dealt_whole_and_in_turn() -> None:
+def test_queries_are_split_whole_and_in_turn() -> None:
     sizes = np.array([3, 1, 2, 4, 2], np.int32)
     features = np.arange(12, dtype=np.float32)[:, None]
-    rows = RankingDataset(("place",), features, np.zeros(12, np.float32), sizes)
-    first, second = deal(rows, 2)
+    rows = RankingDataset(("index",), features, np.zeros(12, np.float32), sizes)
+    first, second = split_queries(rows, 2)
     assert first.features.ravel().tolist() == [0, 1, 2, 4, 5, 10, 11]
     assert first.group_sizes.tolist() == [3, 2, 2]
     assert second.features.ravel().tolist() == [3, 6, 7, 8, 9]
@@ -165,10 +165,10 @@ def test_queries_are_dealt_whole_and_in_turn() -> None:
 
 def test_a_fit_has_the_same_key_on_a_cluster_and_reaches_none_of_its_code(address: str, tmp_path: Path) -> None:
     keys = Keys(tmp_path)
-    told = fit, [Recipe("xgboost", {"depth": 3}, 5, 2, 1)]
-    before = keys.key(*told)
+    step = fit, [Recipe("xgboost", {"depth": 3}, 5, 2, 1)]
+    before = keys.key(*step)
     with connect.use(address):
-        assert Keys(tmp_path).key(*told) == before
+        assert Keys(tmp_path).key(*step) == before
     reached = keys.code.dependencies_of("common.ranking.gbdt", "fit")
     assert not [module for module, _ in reached.texts if "cluster" in module]
     assert not {"dask", "distributed"} & reached.packages
@@ -185,11 +185,11 @@ def test_outside_of_the_block_fits_are_made_here_again(address: str) -> None:
 # --- what may be wrong with a cluster ---
 
 
-@pytest.mark.parametrize("told", ["tcp://127.0.0.1:1", "nonsense", "", "tcp://:x"])
-def test_an_address_where_nobody_answers_is_one_sentence(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("where", ["tcp://127.0.0.1:1", "nonsense", "", "tcp://:x"])
+def test_an_address_where_nobody_answers_is_one_sentence(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the client that tried is closed, while the error still holds it: the next one may deadlock with it else."""
     monkeypatch.setattr(connect, "CONNECT_S", 0.5)
-    with pytest.raises(UserError, match=r"No Dask scheduler answers at .* within 0 s") as held, connect.use(told):
+    with pytest.raises(UserError, match=r"No Dask scheduler answers at .* within 0 s") as held, connect.use(where):
         pass
     assert held.value.__cause__ is not None
     assert {each.status for each in gc.get_objects() if type(each) is OrderedClient} <= {"closed"}

@@ -14,15 +14,15 @@ TESTS = "tests/unit/common/cluster/cluster_loopback.py"
 
 def test_boosted_trees_are_fitted_on_two_workers_of_a_cluster() -> None:
     for last in (False, True):
-        told = run_tests()
-        if told is not None:
+        output = run_tests()
+        if output is not None:
             break
         if last:
             pytest.fail(f"{TESTS} hung twice for {LIMIT_S} s")
-    passed = re.search(r"(\d+) passed", told or "")
-    assert passed, told
+    passed = re.search(r"(\d+) passed", output or "")
+    assert passed, output
     assert int(passed[1]) > 20
-    assert "failed" not in (told or ""), told
+    assert "failed" not in (output or ""), output
 
 
 def run_tests() -> str | None:
@@ -30,8 +30,8 @@ def run_tests() -> str | None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", TESTS]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        told, _ = process.communicate(timeout=LIMIT_S)
+        output, _ = process.communicate(timeout=LIMIT_S)
     except subprocess.TimeoutExpired:
         process.kill()
-        told, _ = process.communicate()
-    return told if re.search(r"\d+ (passed|failed)", told) else None
+        output, _ = process.communicate()
+    return output if re.search(r"\d+ (passed|failed)", output) else None

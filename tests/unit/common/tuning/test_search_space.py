@@ -16,12 +16,12 @@ SPACE: search_space.Space = {
 def test_a_suggestion_has_every_key_in_its_range_and_three_digits() -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(30):
-        found = search_space.suggest(study.ask(), SPACE)
-        assert list(found) == list(SPACE)
-        assert 0.01 <= found["a.rate"] <= 1.0
-        assert found["a.rate"] == float(f"{found['a.rate']:.3g}")
-        assert found["a.leaves"] in range(3, 10)
-        assert found["b"] in ("x", "y")
+        settings = search_space.suggest(study.ask(), SPACE)
+        assert list(settings) == list(SPACE)
+        assert 0.01 <= settings["a.rate"] <= 1.0
+        assert settings["a.rate"] == float(f"{settings['a.rate']:.3g}")
+        assert settings["a.leaves"] in range(3, 10)
+        assert settings["b"] in ("x", "y")
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,9 @@ def test_only_what_lies_in_the_space_can_be_tried_first(changed: dict[str, objec
 
 
 def test_every_choice_of_models_is_there_once_and_the_whole_first() -> None:
-    found = search_space.subsets(("a", "b", "c")).values
-    assert found[0] == "a+b+c"
-    assert sorted(found) == sorted(["a", "b", "c", "a+b", "a+c", "b+c", "a+b+c"])
+    values = search_space.subsets(("a", "b", "c")).values
+    assert values[0] == "a+b+c"
+    assert sorted(values) == sorted(["a", "b", "c", "a+b", "a+c", "b+c", "a+b+c"])
 
 
 def test_a_ranker_has_the_space_of_its_family_and_the_librarys_value_where_none_is_set() -> None:

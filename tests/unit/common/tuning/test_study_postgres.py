@@ -27,13 +27,13 @@ TRIAL_S = 0.4
 WORKER_CODE = """
 import sys
 from pathlib import Path
-from common import study
+from common.tuning import study
 from tests.unit.common.tuning.test_study_postgres import make_task
 
 study.HEARTBEAT_S, study.GRACE_S = 1, 2
 address, name, seed, worker, trials = sys.argv[1:]
-found = study.open_study(study.open_storage(address, Path()), name, make_task(), int(seed))
-for _ in study.work(found, make_task(), int(trials), worker if worker != "this" else study.worker_name()):
+opened = study.open_study(study.open_storage(address, Path()), name, make_task(), int(seed))
+for _ in study.work(opened, make_task(), int(trials), worker if worker != "this" else study.worker_name()):
     pass
 """
 
@@ -102,8 +102,8 @@ def assert_nothing_is_lost(study: optuna.Study, killed: FrozenTrial) -> None:
 
 
 def retried_by_storage(trial: FrozenTrial) -> int | None:
-    found: int | None = trial.system_attrs.get("failed_trial")
-    return found
+    number: int | None = trial.system_attrs.get("failed_trial")
+    return number
 
 
 def test_the_coordinator_tries_again_what_a_killed_worker_was_at(
@@ -123,9 +123,9 @@ def test_the_coordinator_tries_again_what_a_killed_worker_was_at(
     assert count_finished(study) >= TRIALS
     assert course == sorted(set(course))
     assert_nothing_is_lost(study, killed[0])
-    assert "a worker ended with -9 (killed); what it was at is tried again" in capsys.readouterr().err
-    told = [trial.user_attrs[WORKER] for trial in study.get_trials(deepcopy=False) if WORKER in trial.user_attrs]
-    assert len(set(told)) == 2
+    assert "a worker ended with -9 (killed); its trial is tried again" in capsys.readouterr().err
+    workers = [trial.user_attrs[WORKER] for trial in study.get_trials(deepcopy=False) if WORKER in trial.user_attrs]
+    assert len(set(workers)) == 2
 
 
 def test_machines_share_a_study_and_one_takes_up_what_a_lost_one_was_at(server: str, study: optuna.Study) -> None:
@@ -149,7 +149,7 @@ def test_machines_share_a_study_and_one_takes_up_what_a_lost_one_was_at(server: 
 
 
 def test_a_database_that_does_not_answer_is_one_sentence() -> None:
-    with pytest.raises(UserError, match=r"postgresql\+psycopg://me:\*\*\*@127\.0\.0\.1:1/none cannot be used") as told:
+    with pytest.raises(UserError, match=r"postgresql\+psycopg://me:\*\*\*@127\.0\.0\.1:1/none cannot be used") as held:
         open_storage("postgresql+psycopg://me:secret@127.0.0.1:1/none", Path())
-    assert "secret" not in str(told.value)
-    assert told.value.__cause__ is not None
+    assert "secret" not in str(held.value)
+    assert held.value.__cause__ is not None

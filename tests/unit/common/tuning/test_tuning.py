@@ -94,8 +94,8 @@ def test_the_gain_must_exceed_the_noise_on_both_sides(
 
 
 def make_verdict(**changed: float) -> Verdict:
-    told = {"gain": 0.02, "error": 0.01, "fold_gain": 0.02, "fold_error": 0.01} | changed
-    return Verdict("toy", "s", 4, 9, "gain", {"rank.m.x": 0.5, "rank.models": ["a"]}, 0.5, 0.52, **told)
+    figures = {"gain": 0.02, "error": 0.01, "fold_gain": 0.02, "fold_error": 0.01} | changed
+    return Verdict("toy", "s", 4, 9, "gain", {"rank.m.x": 0.5, "rank.models": ["a"]}, 0.5, 0.52, **figures)
 
 
 def test_a_trial_that_falls_behind_is_not_carried_on(storage: optuna.storages.BaseStorage) -> None:
@@ -153,7 +153,7 @@ def test_what_a_dead_worker_was_at_is_marked_and_tried_again(storage: optuna.sto
 WORK = """
 import contextlib, os, signal, sys, time
 from pathlib import Path
-from common import study as studies
+from common.tuning import study as studies
 from tests.unit.common.tuning.test_tuning import make_task
 
 folder, trials, mark = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
@@ -202,12 +202,12 @@ def test_when_every_worker_has_ended_the_study_says_so_and_keeps_its_trials(tmp_
     assert studies.count_finished(study) == 2
 
 
-def test_a_storage_that_cannot_be_used_is_told_without_its_password() -> None:
+def test_a_storage_that_cannot_be_used_is_named_without_its_password() -> None:
     url = "postgresql+psycopg://me:secret@127.0.0.1:1/none?connect_timeout=2"
-    with pytest.raises(UserError, match=r"postgresql\+psycopg://me:\*\*\*@127") as told:
+    with pytest.raises(UserError, match=r"postgresql\+psycopg://me:\*\*\*@127") as caught:
         studies.open_storage(url, Path())
-    assert "secret" not in str(told.value)
-    assert "start the database" in str(told.value)
+    assert "secret" not in str(caught.value)
+    assert "start the database" in str(caught.value)
     assert studies.hide_password("sqlite:///x.db") == "sqlite:///x.db"
 
 
@@ -221,12 +221,12 @@ def test_a_study_is_written_for_the_report(storage: optuna.storages.BaseStorage,
     task = make_task()
     study = studies.open_study(storage, "s", task, 0)
     fill(study, task, 6)
-    told = json.loads(studies.write_study(study, "gain", 0.5, tmp_path / "toy.json").read_text())
-    assert (told["study"], told["metric"], told["current"]) == ("s", "gain", 0.5)
-    assert [trial["number"] for trial in told["trials"]] == list(range(6))
-    assert told["best"] == study.best_params
-    assert told["importance"] == {"x": 1.0}
-    assert len(told["trials"][0]["folds"]) == 3
+    record = json.loads(studies.write_study(study, "gain", 0.5, tmp_path / "toy.json").read_text())
+    assert (record["study"], record["metric"], record["current"]) == ("s", "gain", 0.5)
+    assert [trial["number"] for trial in record["trials"]] == list(range(6))
+    assert record["best"] == study.best_params
+    assert record["importance"] == {"x": 1.0}
+    assert len(record["trials"][0]["folds"]) == 3
 
 
 # --- tuned.toml ---
@@ -236,10 +236,10 @@ def test_tuned_settings_come_with_their_provenance_and_others_stay(tmp_path: Pat
     path = tmp_path / "tuned.toml"
     path.write_text('[rank.other]\ny = 3\n\n[provenance.other]\nstudy = "o"\n')
     tuned_config.write_tuned(path, "news", make_verdict(), "simulated 12ab")
-    found = tomllib.loads(path.read_text())
-    assert found["rank"] == {"other": {"y": 3}, "m": {"x": 0.5}, "models": ["a"]}
-    assert found["provenance"]["other"] == {"study": "o"}
-    assert found["provenance"]["toy"] == {
+    tables = tomllib.loads(path.read_text())
+    assert tables["rank"] == {"other": {"y": 3}, "m": {"x": 0.5}, "models": ["a"]}
+    assert tables["provenance"]["other"] == {"study": "o"}
+    assert tables["provenance"]["toy"] == {
         "study": "s",
         "trial": 4,
         "trials": 9,
