@@ -85,14 +85,14 @@ def _rank(predictions: pl.DataFrame, tie_breakers: list[str]) -> pl.DataFrame:
     _refuse_missing_scores(predictions)
     falling = [False, True, *(False for _ in tie_breakers)]
     ordered = predictions.sort(["query", "score", *tie_breakers], descending=falling)
-    return ordered.with_columns(_place_within("query").cast(pl.Int32).alias("rank"))
+    return ordered.with_columns(_position_within("query").cast(pl.Int32).alias("rank"))
 
 
-def _place_within(*keys: str) -> pl.Expr:
+def _position_within(*keys: str) -> pl.Expr:
     """1, 2, 3 … within each run of equal keys; on a frame sorted by them this needs no hash of the rows."""
-    place = pl.int_range(pl.len(), dtype=pl.Int64)
+    row = pl.int_range(pl.len(), dtype=pl.Int64)
     starts = pl.any_horizontal((pl.col(key) != pl.col(key).shift()).fill_null(True) for key in keys)
-    return place - pl.when(starts).then(place).forward_fill() + 1
+    return row - pl.when(starts).then(row).forward_fill() + 1
 
 
 def _refuse_missing_scores(predictions: pl.DataFrame) -> None:
@@ -107,17 +107,17 @@ def evaluate(predictions: pl.DataFrame, answers: pl.DataFrame, k: Sequence[int] 
     Ties are pessimistic. An answer that stands twice in the predictions is a ValueError.
     """
     _refuse_missing_scores(predictions)
-    wanted = answers.select("query", "item").unique()
-    return _summarise_hits(_rank_hits(predictions, wanted), wanted, k)
+    relevant = answers.select("query", "item").unique()
+    return _summarise_hits(_rank_hits(predictions, relevant), relevant, k)
 
 
-def _rank_hits(predictions: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+def _rank_hits(predictions: pl.DataFrame, relevant: pl.DataFrame) -> pl.DataFrame:
     """Find the predicted answers (query, item, rank): the rank is how many rows of the query score at least as much.
 
-    Answers tied with one another would all get the last place of their tie; they share its last places instead.
+    Answers tied with one another would all get the last rank of their tie; they share its last ranks instead.
     """
     scores = predictions.lazy().select("query", "item", "score")
-    hits = scores.join(wanted.lazy(), on=["query", "item"]).collect()
+    hits = scores.join(relevant.lazy(), on=["query", "item"]).collect()
     ranked = (
         scores.select("query", "score")
         .join(hits.lazy().select("query", "item", pl.col("score").alias("bar")), on="query")
@@ -129,7 +129,7 @@ def _rank_hits(predictions: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
     )
     if ranked.height != hits.height:
         raise ValueError("an answer stands twice in the predictions: (query, item) must be unique")
-    return ranked.select("query", "item", pl.col("rank") - _place_within("query", "bar") + 1)
+    return ranked.select("query", "item", pl.col("rank") - _position_within("query", "bar") + 1)
 
 
 def evaluate_ranks(ranked: pl.DataFrame, answers: pl.DataFrame, k: Sequence[int] = CUTOFFS) -> pl.DataFrame:
@@ -138,13 +138,13 @@ def evaluate_ranks(ranked: pl.DataFrame, answers: pl.DataFrame, k: Sequence[int]
     One row per (metric, k): ``value`` is the mean over the queries that have an answer, ``error`` its standard error
     (null for a single query), ``queries`` their number. Rows of items that are not answers may be left out.
     """
-    wanted = answers.select("query", "item").unique()
-    hits = ranked.lazy().filter(pl.col("rank") <= max(k)).join(wanted.lazy(), on=["query", "item"]).collect()
-    return _summarise_hits(hits, wanted, k)
+    relevant = answers.select("query", "item").unique()
+    hits = ranked.lazy().filter(pl.col("rank") <= max(k)).join(relevant.lazy(), on=["query", "item"]).collect()
+    return _summarise_hits(hits, relevant, k)
 
 
-def _summarise_hits(hits: pl.DataFrame, wanted: pl.DataFrame, k: Sequence[int]) -> pl.DataFrame:
-    positives = wanted.lazy().group_by("query").agg(pl.len().cast(pl.Int64).alias("positives")).collect()
+def _summarise_hits(hits: pl.DataFrame, relevant: pl.DataFrame, k: Sequence[int]) -> pl.DataFrame:
+    positives = relevant.lazy().group_by("query").agg(pl.len().cast(pl.Int64).alias("positives")).collect()
     if not positives.height:
         raise ValueError("there are no answers to score against")
     gains = [metric(cut).alias(f"{name}@{cut}") for name, metric in LIST_METRICS.items() for cut in k]
@@ -154,7 +154,7 @@ def _summarise_hits(hits: pl.DataFrame, wanted: pl.DataFrame, k: Sequence[int]) 
         .select("query", pl.col("rank").cast(pl.Int64))
         .join(positives.lazy(), on="query")
         .sort("query", "rank")
-        .with_columns(_place_within("query").alias("order"))
+        .with_columns(_position_within("query").alias("order"))
         .select("query", *gains)
         .group_by("query", maintain_order=True)
         .sum()
@@ -215,7 +215,7 @@ def coverage(ranked: pl.DataFrame, catalogue: int, k: int) -> float:
 
 
 def novelty(ranked: pl.DataFrame, clicks: pl.DataFrame, k: int) -> float | None:
-    """Mean of -log2(an item's share of all clicks) over the first k places of all lists (Vargas and Castells 2011).
+    """Mean of -log2(an item's share of all clicks) over the first k ranks of all lists (Vargas and Castells 2011).
 
     ``clicks`` has one row per click (item). An item never clicked counts as clicked once, so that the mean is finite.
     """
@@ -248,16 +248,16 @@ def embedding_diversity(
 
     ``items`` ascend. Items without a vector, and lists with fewer than two items, are left out.
     """
-    places = pl.DataFrame({"item": items}).with_row_index("place")
-    kept = ranked.filter(pl.col("rank") <= k).with_columns(pl.col("item").cast(places["item"].dtype))
-    listed = kept.join(places, on="item").sort("query", "rank").filter(pl.len().over("query") > 1)
+    known = pl.DataFrame({"item": items}).with_row_index("row")
+    kept = ranked.filter(pl.col("rank") <= k).with_columns(pl.col("item").cast(known["item"].dtype))
+    listed = kept.join(known, on="item").sort("query", "rank").filter(pl.len().over("query") > 1)
     if not listed.height:
         return None
     starts = (
         listed.select((pl.col("query") != pl.col("query").shift()).fill_null(True).arg_true()).to_series().to_numpy()
     )
     sizes = np.diff(np.append(starts, listed.height)).astype(np.float64)
-    chosen = vectors[listed["place"].to_numpy()].astype(np.float64)
+    chosen = vectors[listed["row"].to_numpy()].astype(np.float64)
     units = chosen / np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), np.finfo(np.float64).tiny)
     # The squared length of a sum of unit vectors holds every pair's cosine twice, and each vector's own 1.
     total = (np.add.reduceat(units, starts, axis=0) ** 2).sum(axis=1) - np.add.reduceat((units**2).sum(axis=1), starts)

@@ -74,10 +74,10 @@ def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:
     quote is a character like any other: a submission holds ids and numbers.
     """
     text = _read_utf8(path)
-    found, _, body = text.partition(b"\n")
-    if found.rstrip(b"\r") != ",".join(header).encode():
-        told = found[:120].decode(errors="replace").rstrip("\r")
-        raise UserError(f"{path}, line 1: the header is {told!r}; it must be exactly {','.join(header)!r}")
+    first, _, body = text.partition(b"\n")
+    if first.rstrip(b"\r") != ",".join(header).encode():
+        start = first[:120].decode(errors="replace").rstrip("\r")
+        raise UserError(f"{path}, line 1: the header is {start!r}; it must be exactly {','.join(header)!r}")
     if not body.strip():
         raise UserError(f"{path} holds a header and no rows")
     try:
@@ -109,20 +109,19 @@ def _read_utf8(path: Path) -> bytes:
 def _refuse_width(path: Path, body: bytes, width: int, reason: str) -> NoReturn:
     for line, row in enumerate(body.removesuffix(b"\n").split(b"\n"), 2):
         if row.count(b",") != width - 1:
-            told = row[:60].decode(errors="replace").rstrip("\r")
-            raise UserError(f"{path}, line {line}: {row.count(b',') + 1} fields where {width} are expected: {told!r}")
+            start = row[:60].decode(errors="replace").rstrip("\r")
+            raise UserError(f"{path}, line {line}: {row.count(b',') + 1} fields where {width} are expected: {start!r}")
     raise UserError(f"{path}: {reason}")
 
 
 def find_rows(frame: pl.DataFrame, rule: str, broken: pl.Expr) -> list[Violation]:
     """List the rows that ``broken`` marks: at most one violation.
 
-    The first column of ``frame`` says where a row stands, under the name by which a reader knows it (``line``, from
-    ``read_back``); the others are the row.
+    The first column of ``frame`` identifies a row to a person (``line``, from ``read_back``); the others are the row.
     """
-    place = frame.columns[0]
+    label = frame.columns[0]
     rows = frame.filter(broken)
-    texts = (f"{place} {row[0]}: {','.join(map(str, row[1:]))!r}" for row in rows.head(ROWS_SHOWN).iter_rows())
+    texts = (f"{label} {row[0]}: {','.join(map(str, row[1:]))!r}" for row in rows.head(ROWS_SHOWN).iter_rows())
     return [Violation(rule, rows.height, tuple(texts))] if rows.height else []
 
 
@@ -134,6 +133,8 @@ def find_ids(ids: pl.Series, rule: str) -> list[Violation]:
 
 def refuse(path: Path, violations: Sequence[Violation]) -> None:
     """Raise a ``UserError`` that names every broken rule and the first rows that break it; pass where there is none."""
-    told = [f"'{rule}' is broken {broken} time(s), first: {'; '.join(first)}" for rule, broken, first in violations]
-    if told:
-        raise UserError(f"{path} is not a valid submission: {'. '.join(told)}")
+    sentences = [
+        f"'{rule}' is broken {broken} time(s), first: {'; '.join(first)}" for rule, broken, first in violations
+    ]
+    if sentences:
+        raise UserError(f"{path} is not a valid submission: {'. '.join(sentences)}")

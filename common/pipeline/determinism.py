@@ -7,7 +7,7 @@ import torch
 
 
 @contextlib.contextmanager
-def steady(seed: int, threads: int) -> Iterator[None]:
+def deterministic_torch(seed: int, threads: int) -> Iterator[None]:
     """Draws from ``seed`` and sums over so many threads, whatever was set outside, which comes back."""
     before, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng(devices=[]):

@@ -82,7 +82,7 @@ class Store:
             return _Unpickler(stream, path).load()
 
     def remove(self, name: str, key: str) -> None:
-        """Take an entry away; the rename comes first, so that nothing half removed is ever found."""
+        """Take an entry away; the rename comes first, so that no half-removed entry is ever read."""
         _remove(self.path(name, key), self.folder)
 
     @contextlib.contextmanager
@@ -219,8 +219,7 @@ class _Pickler(pickle.Pickler):
             np.save(self._folder / name, value, allow_pickle=False)
         else:
             name = f"{number}.arrow"
-            # one batch, so that the mapped columns are in one piece
-            value.write_ipc(self._folder / name, compression="uncompressed", record_batch_size=max(1, value.height))
+            write_frame(value, self._folder / name)
         return name
 
 
@@ -232,10 +231,16 @@ class _Unpickler(pickle.Unpickler):
     def persistent_load(self, name: str) -> Any:
         """The frame or array of a file, mapped into memory."""
         path = self._folder / name
-        return np.load(path, mmap_mode="r", allow_pickle=False) if name.endswith(".npy") else _map_frame(path)
+        return np.load(path, mmap_mode="r", allow_pickle=False) if name.endswith(".npy") else map_frame(path)
 
 
-def _map_frame(path: Path) -> pl.DataFrame:
+def write_frame(frame: pl.DataFrame, path: Path) -> None:
+    """Write a frame as one uncompressed Arrow batch, so that its mapped columns are in one piece."""
+    frame.write_ipc(path, compression="uncompressed", record_batch_size=max(1, frame.height))
+
+
+def map_frame(path: Path) -> pl.DataFrame:
+    """A frame of ``write_frame``, mapped into memory."""
     try:
         with pa.memory_map(str(path)) as mapped:
             frame = pl.from_arrow(pa.ipc.open_file(mapped).read_all(), rechunk=False)

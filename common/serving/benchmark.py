@@ -81,9 +81,9 @@ class Variant:
 
 @dataclass(frozen=True)
 class Export:
-    """A run as files: ``module`` loads ``folder``; ``requests`` are what is asked, ``expected`` the run's own answers.
+    """A run as files: ``module`` loads ``folder``; ``requests`` is a file of them, ``expected`` the run's own answers.
 
-    ``variants``: the whole first. ``told``: what a request is, what was computed at export and what is computed in the
+    ``variants``: the whole first. ``notes``: what a request is, what was computed at export and what is computed in the
     request, in words.
     """
 
@@ -92,10 +92,10 @@ class Export:
     requests: Path
     variants: Sequence[Variant]
     expected: Sequence[Answer]
-    told: dict[str, str]
+    notes: dict[str, str]
 
 
-class Watch:
+class StageTimer:
     """Adds up the time of each stage of many requests."""
 
     def __init__(self) -> None:
@@ -127,13 +127,13 @@ def measure(service: Service, requests: Sequence[Any], batch: int = BATCH) -> Fi
         raise UserError("There is no request to measure with.")
     for request in requests[:WARM_REQUESTS]:
         service.answer([request], ignore)
-    watch, times, answers = Watch(), np.empty(len(requests)), []
+    timer, times, answers = StageTimer(), np.empty(len(requests)), []
     worked = time.process_time()
-    for place, request in enumerate(requests):
-        watch.start()
+    for index, request in enumerate(requests):
+        timer.start()
         begun = time.perf_counter()
-        answers += service.answer([request], watch.mark)
-        times[place] = time.perf_counter() - begun
+        answers += service.answer([request], timer.mark)
+        times[index] = time.perf_counter() - begun
     worked = time.process_time() - worked
     begun = time.perf_counter()
     answer_all(service, requests, batch)
@@ -147,7 +147,7 @@ def measure(service: Service, requests: Sequence[Any], batch: int = BATCH) -> Fi
         per_second=float(1 / times.mean()),
         batch=batch,
         batched_per_second=len(requests) / batched,
-        stages={name: total / len(requests) * 1e3 for name, total in watch.totals.items()},
+        stages={name: total / len(requests) * 1e3 for name, total in timer.totals.items()},
         libraries_mib=0.0,
         resident_mib=0.0,
         load_seconds=0.0,
@@ -157,10 +157,8 @@ def measure(service: Service, requests: Sequence[Any], batch: int = BATCH) -> Fi
 
 def answer_all(service: Service, requests: Sequence[Any], batch: int = BATCH) -> list[Answer]:
     """The answers to all requests, ``batch`` at a time."""
-    found: list[Answer] = []
-    for start in range(0, len(requests), batch):
-        found += service.answer(requests[start : start + batch], ignore)
-    return found
+    starts = range(0, len(requests), batch)
+    return [answer for start in starts for answer in service.answer(requests[start : start + batch], ignore)]
 
 
 def measure_apart(export: Export, variant: Variant) -> Figures:
@@ -212,6 +210,6 @@ def share_equal(answers: Sequence[Answer], expected: Sequence[Answer]) -> float:
     return float(np.mean(same))
 
 
-def spread(count: int, wanted: int) -> NDArray[np.int64]:
-    """At most ``wanted`` of 0..count-1, evenly spread, ascending."""
-    return np.unique(np.linspace(0, count - 1, min(wanted, count)).round().astype(np.int64))
+def spread(count: int, most: int) -> NDArray[np.int64]:
+    """At most ``most`` of 0..count-1, evenly spread, ascending."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(np.int64))

@@ -25,7 +25,7 @@ Matrix = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
 
-class Listed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One model of models.json: its kind, its file, the features it takes in order, its rounds."""
 
     kind: str
@@ -37,9 +37,9 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Model:
     """A model read back: ``names`` of its features and ``score``, a function of their matrix."""
 
-    def __init__(self, listed: Listed, score: Callable[[Matrix], Any]) -> None:
+    def __init__(self, entry: ModelEntry, score: Callable[[Matrix], Any]) -> None:
         """``score`` gives raw scores of rows (n, d), higher is better."""
-        self.kind, self.names, self.rounds = listed.kind, listed.names, listed.rounds
+        self.kind, self.names, self.rounds = entry.kind, entry.names, entry.rounds
         self._score = score
 
     def score(self, features: Matrix) -> Floats:
@@ -49,23 +49,23 @@ class Model:
 
 def write_models(rankers: Sequence["Ranker"], folder: Path, share: float = 1.0) -> None:
     """Write fitted rankers and their list into ``folder``, the first ``share`` of their trees; a logit has no trees."""
-    listed = []
+    entries = []
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for place, ranker in enumerate(rankers):
+        for number, ranker in enumerate(rankers):
             family = find_family(ranker.kind)
             rounds = max(1, round(share * ranker.rounds))
-            file = f"{place}-{ranker.kind}.{ENDINGS[family]}"
+            file = f"{number}-{ranker.kind}.{ENDINGS[family]}"
             WRITERS[family](ranker.model, folder / file, rounds)
-            listed.append(Listed(kind=ranker.kind, file=file, names=tuple(ranker.gain), rounds=rounds))
-        (folder / INDEX).write_bytes(msgspec.json.format(msgspec.json.encode(listed)))
+            entries.append(ModelEntry(kind=ranker.kind, file=file, names=tuple(ranker.gain), rounds=rounds))
+        (folder / INDEX).write_bytes(msgspec.json.format(msgspec.json.encode(entries)))
 
 
 def read_models(folder: Path) -> list[Model]:
     """The models of a folder, each set to one thread. ``UserError`` where a file is missing or not what it says."""
     try:
-        listed = msgspec.json.decode((folder / INDEX).read_bytes(), type=list[Listed])
-        return [Model(one, READERS[find_family(one.kind)](folder / Path(one.file).name)) for one in listed]
+        entries = msgspec.json.decode((folder / INDEX).read_bytes(), type=list[ModelEntry])
+        return [Model(entry, READERS[find_family(entry.kind)](folder / Path(entry.file).name)) for entry in entries]
     except UserError:
         raise
     except Exception as error:  # each library has errors of its own for a damaged file
@@ -76,9 +76,9 @@ def read_models(folder: Path) -> list[Model]:
 def score_models(names: Sequence[str], features: Matrix, models: Sequence[Model]) -> Floats:
     """Each model's scores of rows whose columns are ``names``: (rows, models); a model is given its own features."""
     scores = np.empty((len(features), len(models)))
-    place = {name: column for column, name in enumerate(names)}
+    index = {name: column for column, name in enumerate(names)}
     for column, model in enumerate(models):
-        own = features if tuple(names) == model.names else features[:, [place[name] for name in model.names]]
+        own = features if tuple(names) == model.names else features[:, [index[name] for name in model.names]]
         scores[:, column] = model.score(own)
     return scores
 

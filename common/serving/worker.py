@@ -22,9 +22,13 @@ def work(module: str, export: Path, variant: str, requests: Path, out: Path) -> 
     begun = time.perf_counter()
     service = code.load(export, variant)
     loaded = time.perf_counter() - begun
-    figures = measure(service, code.read_requests(requests))
-    told = msgspec.structs.replace(figures, libraries_mib=libraries, resident_mib=resident_mib(), load_seconds=loaded)
-    out.write_bytes(msgspec.json.encode(told))
+    figures = msgspec.structs.replace(
+        measure(service, code.read_requests(requests)),
+        libraries_mib=libraries,
+        resident_mib=resident_mib(),
+        load_seconds=loaded,
+    )
+    out.write_bytes(msgspec.json.encode(figures))
 
 
 def resident_mib() -> float:

@@ -21,8 +21,7 @@ def runs(
     build: Build = Path("build"),
 ) -> None:
     """The ledger: every finished run, newest first, and how CV and leaderboard agree."""
-    found = registry.find_runs(build, [name] if name else NAMES)
-    rows = registry.list_runs(found)
+    rows = registry.list_runs(registry.find_runs(build, [name] if name else NAMES))
     if not rows:
         print(f"No run in {build} yet: `make {name or NAMES[0]}` makes one.")
         return
@@ -37,21 +36,20 @@ def runs(
 
 def compare(first: RunName, second: RunName, build: Build = Path("build")) -> None:
     """What changed from run A to run B: settings, features, scores with the noise of their difference."""
-    one, other = (registry.find_run(build, NAMES, wanted) for wanted in (first, second))
-    found = comparing.compare(one, other)
+    one, other = (registry.find_run(build, NAMES, run) for run in (first, second))
+    comparison = comparing.compare(one, other)
     console = wide_console()
     print(f"A = {one}\nB = {other}")
-    for warning in found.warnings:
+    for warning in comparison.warnings:
         print(f"Mind: {warning}.")
-    print_table(console, "Settings that differ", found.settings)
-    print_table(console, "Features that only one of them has", found.features)
-    print_table(console, "Scores", found.scores)
-    print_table(console, "The same queries, by fold and slice", found.slices)
-    if found.difference:
-        told = found.difference
+    print_table(console, "Settings that differ", comparison.settings)
+    print_table(console, "Features that only one of them has", comparison.features)
+    print_table(console, "Scores", comparison.scores)
+    print_table(console, "The same queries, by fold and slice", comparison.slices)
+    if gain := comparison.difference:
         print(
-            f"\nB - A = {told.mean:+.4f} +- {told.error:.4f} on {told.queries} queries of both,"
-            f" {told.changed} of them scored differently: {told.verdict}"
+            f"\nB - A = {gain.mean:+.4f} +- {gain.error:.4f} on {gain.queries} queries of both,"
+            f" {gain.changed} of them scored differently: {gain.verdict}"
         )
 
 

@@ -51,16 +51,16 @@ def serve(
     folder, record = find_run(build, name, run or "last")
     exported, again = export_run(name, record, folder, raw, build / name, requests)
     rows = measure_export(exported)
-    told = {"name": name, "run": record["run"], "metric": record["metric"], "data": record["data"]}
-    told |= {"told": exported.told, "computed_again": again, "variants": rows}
+    figures = {"name": name, "run": record["run"], "metric": record["metric"], "data": record["data"]}
+    figures |= {"told": exported.notes, "computed_again": again, "variants": rows}
     path = folder / FIGURES
-    write_text(path, msgspec.json.format(msgspec.json.encode(told)).decode() + "\n")
+    write_text(path, msgspec.json.format(msgspec.json.encode(figures)).decode() + "\n")
     show_figures(record, exported, rows, again, path)
 
 
-def find_run(build: Path, name: str, wanted: str) -> tuple[Path, dict[str, Any]]:
+def find_run(build: Path, name: str, run: str) -> tuple[Path, dict[str, Any]]:
     """The folder and the record of a run of this competition."""
-    folder = registry.find_run(build, [check_name(name)], wanted)
+    folder = registry.find_run(build, [check_name(name)], run)
     record = read_record(folder / RECORD)
     if record["name"] != name:
         raise UserError(f"{folder} is a run of {record['name']}, not of {name}.")
@@ -108,7 +108,7 @@ def show_figures(
     whole = rows[0]
     print_table(console, "Milliseconds of a request", [{"variant": row["variant"], **row["stages"]} for row in rows])
     print()
-    for what, text in exported.told.items():
+    for what, text in exported.notes.items():
         print(f"{what}: {text}")
     print(f"{whole['requests']} requests; {whole['same_answers']:.1%} of the answers are those of the run's submission")
     if again:
@@ -130,55 +130,55 @@ def replay(
     build: Build = Path("build"),
 ) -> None:
     """A simulated A/B comparison: validation queries as traffic, split between run A and run B."""
-    folders = [find_run(build, name, wanted)[0] for wanted in (first, second)]
+    folders = [find_run(build, name, run)[0] for run in (first, second)]
     show_replay(folders, comparing.replay(folders[0], folders[1], requests, seed))
 
 
-def show_replay(folders: list[Path], found: comparing.Replay) -> None:
-    """Print the difference as a live test would see it, and as the same queries tell it."""
+def show_replay(folders: list[Path], result: comparing.Replay) -> None:
+    """Print the difference as a live test would see it, and as measured on the same queries."""
     console = wide_console()
     print(f"A = {folders[0]}\nB = {folders[1]}")
-    print(f"{found.metric} on {found.requests} requests: A {found.means[0]:.4f}, B {found.means[1]:.4f}")
+    print(f"{result.metric} on {result.requests} requests: A {result.means[0]:.4f}, B {result.means[1]:.4f}")
     print_table(
         console,
         "The split: each request goes to one arm by a hash, only that arm's answer counts",
         [
-            {"requests": look.requests, "to A": look.a, "to B": look.b, **tell_interval(look.split)}
-            for look in found.looks
+            {"requests": look.requests, "to A": look.a, "to B": look.b, **interval_columns(look.split)}
+            for look in result.looks
         ],
     )
     ways = {
-        "split, Welch": found.split,
-        "split, bootstrap": found.split_bootstrap,
-        "same queries, t": found.paired,
-        "same queries, bootstrap": found.paired_bootstrap,
+        "split, Welch": result.split,
+        "split, bootstrap": result.split_bootstrap,
+        "same queries, t": result.paired,
+        "same queries, bootstrap": result.paired_bootstrap,
     }
     print_table(
         console,
-        f"All {found.requests} requests, {found.changed} of them scored differently by the two",
-        [{"way": way, **tell_interval(interval)} for way, interval in ways.items()],
+        f"All {result.requests} requests, {result.changed} of them scored differently by the two",
+        [{"way": way, **interval_columns(interval)} for way, interval in ways.items()],
     )
-    for line in tell_needed(found):
+    for line in describe_needed(result):
         print(line)
 
 
-def tell_interval(interval: comparing.Interval) -> dict[str, Any]:
+def interval_columns(interval: comparing.Interval) -> dict[str, Any]:
     """A difference as columns."""
     verdict = "clear" if interval.excludes_zero else "not told apart"
     return {"B - A": interval.mean, "95 % from": interval.low, "to": interval.high, "verdict": verdict}
 
 
-def tell_needed(found: comparing.Replay) -> list[str]:
+def describe_needed(result: comparing.Replay) -> list[str]:
     """What a live test would take, and how often splits err."""
     lines = []
-    if found.needed is None:
+    if result.needed is None:
         lines.append("No difference on the same queries: no number of requests would show one.")
     else:
-        high = "no end" if found.needed_high is None else f"{found.needed_high:,.0f}"
+        high = "no end" if result.needed_high is None else f"{result.needed_high:,.0f}"
         lines.append(
-            f"A live test needs about {found.needed:,.0f} requests to see {found.paired.mean:+.4f} with a chance of"
-            f" 80 % ({found.needed_low:,.0f} to {high} over the interval of the same queries)."
+            f"A live test needs about {result.needed:,.0f} requests to see {result.paired.mean:+.4f} with a chance of"
+            f" 80 % ({result.needed_low:,.0f} to {high} over the interval of the same queries)."
         )
-        lines.append(f"With these {found.requests} requests, {found.power:.1%} of {comparing.SALTS} splits see it.")
-    alarms = f"{found.false_alarms:.1%} of {comparing.SALTS} splits"
+        lines.append(f"With these {result.requests} requests, {result.power:.1%} of {comparing.SALTS} splits see it.")
+    alarms = f"{result.false_alarms:.1%} of {comparing.SALTS} splits"
     return [*lines, f"Run A against itself: {alarms} seem to differ, 5 % would by chance."]

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from common.pipeline.determinism import steady
+from common.pipeline.determinism import deterministic_torch
 from common.pipeline.progress import track
 from common.ranking.dataset import Matrix, RankingDataset, find_columns
 from competitions.mgtv.labels import Floats
@@ -116,7 +116,7 @@ def fit_network(
     data = _gather(train, inputs, videos, devices, blocks)
     columns = data.rows.features.shape[1] + len(data.scale.flagged)
     shape = Shape(columns, videos.sizes, devices.sizes, settings.size, settings.hidden, settings.dropout)
-    with steady(seed, settings.threads):
+    with deterministic_torch(seed, settings.threads):
         network = NETWORKS[kind](shape)
         losses = _train(network, data, settings, seed, kind)
     weights = {name: value.numpy().copy() for name, value in network.state_dict().items()}
@@ -131,7 +131,7 @@ def score_network(
     columns = [day.rows.names.index(name) for name in network.names]
     chosen = RankingDataset(network.names, day.rows.features[:, columns], day.rows.labels, day.rows.group_sizes)
     data = _Data(chosen, inputs, videos, devices, network.scale)
-    with steady(0, settings.threads):
+    with deterministic_torch(0, settings.threads):
         model = NETWORKS[network.kind](network.shape)
         model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in network.weights.items()})
         model.eval()

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from common.pipeline.determinism import steady
+from common.pipeline.determinism import deterministic_torch
 from common.pipeline.progress import track
 from common.split import Fold
 
@@ -87,7 +87,7 @@ def score_next(fold: Fold, candidates: pl.DataFrame, settings: SequenceSettings,
     """Scores of the candidates (query, item): query, item, score. Learned from ``fold.history`` alone."""
     counts = fold.history.group_by("item").len().filter(pl.col("len") >= settings.least).sort("item")
     words = Vocabulary(counts["item"].to_numpy())
-    with steady(seed, settings.threads):
+    with deterministic_torch(seed, settings.threads):
         network = NextClick(len(words.items) + 1, settings.size)
         train(network, list_readers(fold.history, words, settings.length + 1), settings, seed)
         return ask(network.eval(), fold, candidates, words, settings)

@@ -18,9 +18,9 @@ from competitions.flight.config import FlightConfig
 def write_run(build: Path, name: str, run: str, scores: np.ndarray) -> Path:
     folder = build / name / run
     folder.mkdir(parents=True)
-    told = {"name": name, "run": run, "config": {}, "cv": {}, "metric": "MRR@5", "data": {}, "steps": []}
-    (folder / "run.json").write_text(json.dumps(told))
-    queries = [f"q{place}" for place in range(len(scores))]
+    record = {"name": name, "run": run, "config": {}, "cv": {}, "metric": "MRR@5", "data": {}, "steps": []}
+    (folder / "run.json").write_text(json.dumps(record))
+    queries = [f"q{number}" for number in range(len(scores))]
     pl.DataFrame({"query": queries, "fold": "day", "score": scores}).write_parquet(folder / "queries.parquet")
     return folder
 
@@ -42,7 +42,7 @@ def test_what_names_no_run_of_the_competition_is_refused(tmp_path: Path) -> None
         serve.find_run(tmp_path, "news", str(other))
 
 
-def test_settings_that_the_code_no_longer_has_are_told_in_a_sentence() -> None:
+def test_settings_that_the_code_no_longer_has_are_named_in_a_sentence() -> None:
     whole = serve.msgspec.to_builtins(load_config([]))
     assert serve.read_config(FlightConfig, {"config": whole, "run": "a"}) == load_config([])
     whole["rank"]["trees"] = 5
@@ -55,11 +55,11 @@ def test_the_comparison_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture
     write_run(tmp_path, "news", "20260101-000000-000", scores)
     write_run(tmp_path, "news", "20260102-000000-000", scores + 0.5)
     serve.replay("news", "last~1", "last", None, 0, tmp_path)
-    told = capsys.readouterr().out
-    assert "same queries, t" in told
-    assert "0.5000" in told
-    assert "100.0% of 1000 splits see it" in told
-    assert "Run A against itself" in told
+    printed = capsys.readouterr().out
+    assert "same queries, t" in printed
+    assert "0.5000" in printed
+    assert "100.0% of 1000 splits see it" in printed
+    assert "Run A against itself" in printed
     serve.replay("news", "last", "last", None, 0, tmp_path)
     assert "No difference on the same queries" in capsys.readouterr().out
 
@@ -73,8 +73,8 @@ def test_the_figures_are_printed_with_what_was_computed_when(
     export = Export("m", tmp_path, tmp_path, [Variant("whole", "whole", 0.25, 0.01)], [], {"request": "a to b"})
     record = {"name": "news", "run": "r", "metric": "MRR@5"}
     serve.show_figures(record, export, [row], ["fit.logit"], tmp_path / "serving.json")
-    told = capsys.readouterr()
-    assert "MRR@5 on validation" in told.out
-    assert "request: a to b" in told.out
-    assert "7 requests; 50.0% of the answers are those of the run's submission" in told.out
-    assert "1 steps were computed again" in told.err
+    printed = capsys.readouterr()
+    assert "MRR@5 on validation" in printed.out
+    assert "request: a to b" in printed.out
+    assert "7 requests; 50.0% of the answers are those of the run's submission" in printed.out
+    assert "1 steps were computed again" in printed.err

@@ -51,7 +51,7 @@ def test_a_missing_optional_file_is_skipped_but_the_first_must_exist(base: Path,
         load(Config, [tmp_path / "absent.toml", base])
 
 
-def test_an_override_may_be_a_file_merged_at_its_place(base: Path, tmp_path: Path) -> None:
+def test_an_override_may_be_a_file_merged_in_its_turn(base: Path, tmp_path: Path) -> None:
     file = tmp_path / "short.toml"
     file.write_text("seed = 5\nlimit = 3\n[recall]\nwindow_days = 9\n")
     config = load(Config, [base], ["seed=4", f"@{file}", "limit=8"])

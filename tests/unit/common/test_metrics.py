@@ -74,7 +74,7 @@ def test_a_tie_counts_against_the_positive_wherever_its_row_stands() -> None:
         assert (value(table, "mrr", 3), value(table, "mrr", 4)) == (0, 1 / 4)
 
 
-def test_tied_positives_share_the_last_places_of_their_tie() -> None:
+def test_tied_positives_share_the_last_ranks_of_their_tie() -> None:
     scored = predictions((0, 1, 0.5), (0, 2, 0.5), (0, 3, 0.5), (0, 4, 0.5), (0, 5, 0.9))
     table = metrics.evaluate(scored, answers((0, 1), (0, 3)), k=(3, 4, 5))
     assert [value(table, "recall", k) for k in (3, 4, 5)] == [0, 0.5, 1]
@@ -172,7 +172,7 @@ def oracle(scored: pl.DataFrame, wanted: pl.DataFrame) -> dict[str, dict[str, fl
     run: dict[str, dict[str, float]] = {}
     for query, group in scored.group_by("query"):
         order = sorted(group.rows(), key=lambda row: (-row[2], (row[0], row[1]) in relevant, row[1]))
-        run[str(query[0])] = {str(row[1]): float(len(order) - place) for place, row in enumerate(order)}
+        run[str(query[0])] = {str(row[1]): float(len(order) - index) for index, row in enumerate(order)}
     truth: dict[str, dict[str, int]] = {}
     for query, item in wanted.iter_rows():
         truth.setdefault(str(query), {})[str(item)] = 1
@@ -254,9 +254,9 @@ def labels(*values: int) -> NDArray[np.float32]:
 
 def test_reciprocal_ranks_by_hand() -> None:
     score = np.array([0.1, 0.9, 0.5, 3.0, 2.0, 1.0, 0.0, 7.0, 7.0])
-    found = metrics.reciprocal_ranks(score, labels(0, 0, 1, 0, 0, 0, 1, 1, 0), sizes(3, 4, 1, 1), 3)
+    values = metrics.reciprocal_ranks(score, labels(0, 0, 1, 0, 0, 0, 1, 1, 0), sizes(3, 4, 1, 1), 3)
     # 2nd of three; 4th of four, beyond 3; alone and right; alone and wrong.
-    assert found.tolist() == [1 / 2, 0, 1, 0]
+    assert values.tolist() == [1 / 2, 0, 1, 0]
     assert metrics.reciprocal_ranks(score, labels(0, 0, 1, 0, 0, 0, 1, 1, 0), sizes(3, 4, 1, 1), 4).tolist() == [
         0.5,
         0.25,

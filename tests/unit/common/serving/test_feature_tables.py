@@ -21,7 +21,7 @@ from common.serving.feature_tables import (
 )
 
 
-class Told(msgspec.Struct):
+class Settings(msgspec.Struct):
     day: int
 
 
@@ -31,14 +31,14 @@ def draw(seed: int) -> pl.DataFrame:
     return pl.DataFrame({"key": key, "value": rng.random(200), "name": ["a", "b"] * 100})
 
 
-@pytest.mark.parametrize("asked", [[3], [29, 3, 3], [], [None], [7, None, 99], [-5, 500], list(range(30))])
-def test_the_rows_of_some_keys_are_those_of_a_filter(asked: list[int | None], tmp_path: Path) -> None:
+@pytest.mark.parametrize("values", [[3], [29, 3, 3], [], [None], [7, None, 99], [-5, 500], list(range(30))])
+def test_the_rows_of_some_keys_are_those_of_a_filter(values: list[int | None], tmp_path: Path) -> None:
     frame = draw(0)
     write_table(frame, tmp_path / "table.arrow", "key")
-    found = read_keyed(tmp_path / "table.arrow", "key").take(pl.Series("key", asked, pl.Int32))
-    wanted = [key for key in asked if key is not None]
-    expected = frame.filter(pl.col("key").is_in(wanted)).sort("key", maintain_order=True)
-    assert_frame_equal(found, expected)
+    rows = read_keyed(tmp_path / "table.arrow", "key").take(pl.Series("key", values, pl.Int32))
+    present = [key for key in values if key is not None]
+    expected = frame.filter(pl.col("key").is_in(present)).sort("key", maintain_order=True)
+    assert_frame_equal(rows, expected)
 
 
 def test_a_table_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -49,32 +49,32 @@ def test_a_table_comes_back_as_it_was(tmp_path: Path) -> None:
     assert read_keyed(tmp_path / "empty.arrow", "key").take(pl.Series([1, 2])).height == 0
 
 
-def test_spans_stand_one_after_the_other_for_every_key_asked() -> None:
-    places, owner = find_spans(np.array([1, 1, 4, 4, 4, 9]), np.array([4, 7, 1, 4]))
-    assert places.tolist() == [2, 3, 4, 0, 1, 2, 3, 4]
+def test_spans_stand_one_after_the_other_for_every_key() -> None:
+    rows, owner = find_spans(np.array([1, 1, 4, 4, 4, 9]), np.array([4, 7, 1, 4]))
+    assert rows.tolist() == [2, 3, 4, 0, 1, 2, 3, 4]
     assert owner.tolist() == [0, 0, 0, 2, 2, 3, 3, 3]
 
 
 def test_arrays_and_settings_come_back(tmp_path: Path) -> None:
     array = np.arange(12, dtype=np.float16).reshape(3, 4)
     write_array(array, tmp_path / "array.npy")
-    found = read_array(tmp_path / "array.npy")
-    np.testing.assert_array_equal(found, array)
-    assert isinstance(found, np.memmap)
-    write_struct(Told(day=30), tmp_path / "told.json")
-    assert read_struct(tmp_path / "told.json", Told).day == 30
+    mapped = read_array(tmp_path / "array.npy")
+    np.testing.assert_array_equal(mapped, array)
+    assert isinstance(mapped, np.memmap)
+    write_struct(Settings(day=30), tmp_path / "settings.json")
+    assert read_struct(tmp_path / "settings.json", Settings).day == 30
 
 
-def test_damage_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_damage_is_named_in_a_sentence(tmp_path: Path) -> None:
     for name, read in {"a.arrow": read_table, "a.npy": read_array}.items():
         with pytest.raises(UserError, match=r"a\.(arrow|npy) cannot be read"):
             read(tmp_path / name)
         (tmp_path / name).write_bytes(b"not this")
         with pytest.raises(UserError, match="export the run again"):
             read(tmp_path / name)
-    (tmp_path / "told.json").write_text('{"day": "thirty"}')
+    (tmp_path / "settings.json").write_text('{"day": "thirty"}')
     with pytest.raises(UserError, match="day"):
-        read_struct(tmp_path / "told.json", Told)
+        read_struct(tmp_path / "settings.json", Settings)
 
 
 def test_an_array_of_objects_is_not_unpickled(tmp_path: Path) -> None:

@@ -34,7 +34,9 @@ def plant(queries: int, seed: int) -> RankingDataset:
 
 @pytest.fixture(scope="module")
 def fitted() -> dict[str, Ranker]:
-    return {kind: fit_rows(kind, told, plant(60, 0), plant(20, 1), 20, 20, 0) for kind, told in SETTINGS.items()}
+    return {
+        kind: fit_rows(kind, settings, plant(60, 0), plant(20, 1), 20, 20, 0) for kind, settings in SETTINGS.items()
+    }
 
 
 @pytest.mark.parametrize("kind", SETTINGS)
@@ -81,10 +83,10 @@ def test_each_model_is_given_its_own_features(fitted: dict[str, Ranker], tmp_pat
     features = plant(10, 3).features
     names = ("extra", "holes", "planted", "noise")
     wide = np.column_stack([np.full(len(features), 9, np.float32), features[:, [2, 0, 1]]])
-    found = score_models(names, wide, read_models(tmp_path))
-    assert found.shape == (80, 2)
+    scores = score_models(names, wide, read_models(tmp_path))
+    assert scores.shape == (80, 2)
     for column, kind in enumerate(("logit", "xgboost_pairwise")):
-        np.testing.assert_array_equal(found[:, column], predict(fitted[kind], features))
+        np.testing.assert_array_equal(scores[:, column], predict(fitted[kind], features))
 
 
 def test_there_is_no_pickle_among_the_files(fitted: dict[str, Ranker], tmp_path: Path) -> None:
@@ -96,7 +98,7 @@ def test_there_is_no_pickle_among_the_files(fitted: dict[str, Ranker], tmp_path:
 
 
 @pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost_pairwise", "catboost_softmax", "logit"])
-def test_a_damaged_or_missing_file_is_told_in_a_sentence(kind: str, fitted: dict[str, Ranker], tmp_path: Path) -> None:
+def test_a_damaged_or_missing_file_is_named_in_a_sentence(kind: str, fitted: dict[str, Ranker], tmp_path: Path) -> None:
     write_models([fitted[kind]], tmp_path)
     (file,) = (path for path in tmp_path.iterdir() if path.suffix != ".json")
     file.write_bytes(b"nothing of the kind")
