@@ -19,7 +19,7 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
@@ -32,7 +32,7 @@ from common.pipeline.code_fingerprint import PROJECT_ROOT
 from common.pipeline.result_store import Draft, StepRecord, Store, prune, writing
 from common.pipeline.step_key import Keyed, Keys, function_name
 
-__all__ = ["Result", "Run", "StepRecord", "collect", "prune"]
+__all__ = ["Result", "Run", "StepRecord", "collect", "collect_named", "prune"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -79,6 +79,12 @@ class Result(Keyed, Generic[T_co]):
 def collect(results: Sequence[Result[T]]) -> Result[list[T]]:
     """Several results as one, in their order: the argument of a step that takes a sequence."""
     return Result(f"[{' '.join(result.key for result in results)}]", lambda: [result.value for result in results])
+
+
+def collect_named(results: Mapping[str, Result[T]]) -> Result[dict[str, T]]:
+    """Several results as one, by name and in their order: the argument of a step that takes a mapping."""
+    key = " ".join(f"{name}={result.key}" for name, result in results.items())
+    return Result(f"{{{key}}}", lambda: {name: result.value for name, result in results.items()})
 
 
 class Run:

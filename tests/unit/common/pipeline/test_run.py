@@ -19,7 +19,7 @@ import polars as pl
 import pytest
 
 from common.errors import UserError
-from common.pipeline.run import Result, Run, collect, prune
+from common.pipeline.run import Result, Run, collect, collect_named, prune
 
 CALLS: list[str] = []
 PROJECT = Path(__file__).parents[4]
@@ -116,6 +116,15 @@ def test_a_step_may_take_a_field_of_a_result_or_several_results_as_one(tmp_path:
     assert run.step(identity, pair.frame).key != run.step(identity, pair.size).key
     with pytest.raises(AttributeError, match="no field 'frmae'"):
         run.step(add, pair.frmae, 10)
+
+
+def test_named_results_are_one_argument_whose_key_knows_names_and_order(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    small, large = run.step(make_frame, 2), run.step(make_frame, 3)
+    named = collect_named({"small": small, "large": large})
+    assert {name: frame.height for name, frame in named.value.items()} == {"small": 2, "large": 3}
+    for other in ({"large": large, "small": small}, {"small": large, "large": small}, {"a": small, "b": large}):
+        assert collect_named(other).key != named.key
 
 
 def test_wrong_arguments_are_refused_before_anything_is_computed(tmp_path: Path) -> None:
