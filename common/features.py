@@ -1,6 +1,7 @@
 """Building blocks of features: guarded joins, comparisons within a query, exact counts in time windows."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -34,6 +35,14 @@ def rank_within(column: str, group: str = "query") -> pl.Expr:
     """The average rank of a column within the group, 1 = the largest; null counts as 0."""
     filled = pl.col(column).fill_null(0.0)
     return filled.rank("average", descending=True).over(group).cast(pl.Float32).alias(f"{column}_rank")
+
+
+def lookup_rows(keys: NDArray[Any], values: NDArray[Any], missing: int = -1) -> NDArray[np.int64]:
+    """The row of each value in ``keys`` (ascending, distinct); ``missing`` for a value that is not there."""
+    if not len(keys):
+        return np.full(len(values), missing)
+    rows = np.searchsorted(keys, values).clip(max=len(keys) - 1)
+    return np.where(keys[rows] == values, rows, missing)
 
 
 class WindowCounts:

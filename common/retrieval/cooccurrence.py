@@ -1,4 +1,4 @@
-"""Recall: from what users did to a few hundred candidates a query.
+"""Candidate generation: from what users did to a few hundred candidates a query.
 
 Item-to-item tables have one row per ordered pair: item, neighbour, weight. Channels have one row per (query, item) with
 a score, higher is better. Nothing here knows a competition; every number is a parameter.
@@ -7,27 +7,49 @@ a score, higher is better. Nothing here knows a competition; every number is a p
 from collections.abc import Mapping
 
 import faiss
+import msgspec
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
 from numpy.typing import NDArray
+
+from common.features import lookup_rows
+from common.schemas import Candidates, validate
 
 HOUR_MS = 3_600_000
 FIXED_POINT = 2**32
 FloatArray = NDArray[np.float32]
 
 
-def count_covisits(
-    clicks: pl.DataFrame,
-    *,
-    reach: int,
-    forward: float,
-    reverse: float,
-    decay: float,
-    half_life_hours: float,
-    power: float,
-    top: int,
-) -> pl.DataFrame:
+class CovisitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Parameters of ``count_covisits``."""
+
+    reach: int
+    forward: float
+    reverse: float
+    decay: float
+    half_life_hours: float
+    power: float
+    top: int
+
+
+class SwingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Parameters of ``count_swings``."""
+
+    alpha: float
+    users_per_item: int
+    top: int
+
+
+class FollowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which clicks of a user's past ``score_neighbours`` starts from, and the weight of each by rank and by age."""
+
+    last: int
+    decay: float
+    half_life_hours: float
+
+
+def count_covisits(clicks: pl.DataFrame, settings: CovisitSettings) -> pl.DataFrame:
     """Co-visitation: how often two items stand near each other in one user's log.
 
     A pair ``g`` positions and ``dt`` hours apart, g <= ``reach``, adds decay^(g-1) * 0.5^(dt / half_life_hours)
@@ -37,12 +59,15 @@ def count_covisits(
     One row per (item, neighbour), at most ``top`` an item, by falling weight. Memory grows with clicks * reach.
     """
     log = clicks.sort("user", "time", "item").select("user", "item", "time", n=pl.len().over("user"))
-    pairs = [_pairs_at(log.lazy(), gap, decay ** (gap - 1), half_life_hours) for gap in range(1, reach + 1)]
+    pairs = [
+        _pairs_at(log.lazy(), gap, settings.decay ** (gap - 1), settings.half_life_hours)
+        for gap in range(1, settings.reach + 1)
+    ]
     one_way = pl.concat(pairs).group_by("item", "neighbour").agg(exact_sum(pl.col("weight")))
-    other_way = one_way.select(item="neighbour", neighbour="item", weight=pl.col("weight") * reverse)
-    both = pl.concat([one_way.with_columns(pl.col("weight") * forward), other_way])
+    other_way = one_way.select(item="neighbour", neighbour="item", weight=pl.col("weight") * settings.reverse)
+    both = pl.concat([one_way.with_columns(pl.col("weight") * settings.forward), other_way])
     weights = both.group_by("item", "neighbour").agg(exact_sum(pl.col("weight")))
-    return keep_top(_normalise(weights, clicks, power), "item", "neighbour", "weight", top)
+    return keep_top(_normalise(weights, clicks, settings.power), "item", "neighbour", "weight", settings.top)
 
 
 def exact_sum(value: pl.Expr) -> pl.Expr:
@@ -100,7 +125,7 @@ def link_bipartite(clicks: pl.DataFrame, *, top: int) -> pl.DataFrame:
     return keep_top(pl.LazyFrame(table), "item", "neighbour", "weight", top)
 
 
-def count_swings(clicks: pl.DataFrame, *, alpha: float, users_per_item: int, top: int, seed: int) -> pl.DataFrame:
+def count_swings(clicks: pl.DataFrame, settings: SwingSettings, seed: int) -> pl.DataFrame:
     """Swing: two users who share items i and j are better evidence for (i, j) the fewer items they share in all.
 
     weight(i, j) = sum over pairs of users of both, of 1 / (alpha + items that the two users share), divided by
@@ -111,25 +136,25 @@ def count_swings(clicks: pl.DataFrame, *, alpha: float, users_per_item: int, top
     users = pairs["user"].unique().sort()
     turn = np.random.default_rng(seed).permutation(len(users))
     turned = pairs.join(pl.DataFrame({"user": users, "turn": turn}), on="user").sort("item", "turn")
-    some = turned.group_by("item", maintain_order=True).head(users_per_item).select("item", "user").lazy()
+    some = turned.group_by("item", maintain_order=True).head(settings.users_per_item).select("item", "user").lazy()
     couples = some.join(some, on="item", suffix="_2").filter(pl.col("user") < pl.col("user_2"))
     shared = couples.with_columns(n=pl.len().over("user", "user_2")).filter(pl.col("n") > 1)
     triples = shared.join(shared.select("user", "user_2", neighbour="item"), on=["user", "user_2"])
     weights = triples.filter(pl.col("item") != pl.col("neighbour")).group_by("item", "neighbour")
-    scored = weights.agg(weight=exact_sum(1 / (alpha + pl.col("n"))))
+    scored = weights.agg(weight=exact_sum(1 / (settings.alpha + pl.col("n"))))
     count = pairs.lazy().group_by("item").agg(count=pl.len())
     joined = scored.join(count.rename({"item": "neighbour"}), on="neighbour")
     scaled = joined.select("item", "neighbour", weight=pl.col("weight") / pl.col("count").sqrt())
-    return keep_top(scaled, "item", "neighbour", "weight", top)
+    return keep_top(scaled, "item", "neighbour", "weight", settings.top)
 
 
-def find_nearest(items: NDArray[np.int32], vectors: FloatArray, asked: NDArray[np.int32], *, top: int) -> pl.DataFrame:
-    """Nearest neighbours by cosine, exact: for each item of ``asked`` that has a vector, its ``top`` nearest others.
+def find_nearest(items: NDArray[np.int32], vectors: FloatArray, queries: NDArray[np.int32], top: int) -> pl.DataFrame:
+    """Nearest neighbours by cosine, exact: for each item of ``queries`` that has a vector, its ``top`` nearest others.
 
     ``vectors`` (n, d) belongs to ``items`` (n,), ascending. Memory: one normalised copy of the vectors.
     """
-    place = np.searchsorted(items, asked).clip(max=max(len(items) - 1, 0))
-    rows = place[items[place] == asked] if len(items) else place[:0]
+    rows = lookup_rows(items, queries)
+    rows = rows[rows >= 0]
     if not len(rows):
         return pl.DataFrame(schema={"item": pl.Int32, "neighbour": pl.Int32, "weight": pl.Float32})
     unit = normalise_rows(vectors)
@@ -148,16 +173,14 @@ def normalise_rows(vectors: FloatArray) -> FloatArray:
     return np.ascontiguousarray(vectors / np.maximum(length, 1e-12), dtype=np.float32)
 
 
-def follow(
-    seen: pl.DataFrame, table: pl.DataFrame, *, last: int, decay: float, half_life_hours: float, top: int
-) -> pl.DataFrame:
+def score_neighbours(seen: pl.DataFrame, table: pl.DataFrame, settings: FollowSettings, top: int) -> pl.DataFrame:
     """Score the neighbours of what a query saw: sum of weight * decay^back * 0.5^(hours before the last / half-life).
 
     Only the ``last`` clicks count. One row per (query, item), items the query has seen left out, best ``top`` a query.
     """
     hours = (pl.col("time").max().over("query") - pl.col("time")) / HOUR_MS
-    trust = decay ** pl.col("back") * 0.5 ** (hours / half_life_hours)
-    recent = seen.lazy().with_columns(trust=trust).filter(pl.col("back") < last)
+    trust = settings.decay ** pl.col("back") * 0.5 ** (hours / settings.half_life_hours)
+    recent = seen.lazy().with_columns(trust=trust).filter(pl.col("back") < settings.last)
     reached = recent.join(table.lazy(), on="item")
     scored = reached.group_by("query", item="neighbour").agg(score=exact_sum(pl.col("weight") * pl.col("trust")))
     return keep_top(drop_seen(scored, seen), "query", "item", "score", top)
@@ -167,29 +190,32 @@ def find_popular(
     history: pl.DataFrame,
     queries: pl.DataFrame,
     seen: pl.DataFrame,
-    *,
     before_hours: float,
     after_hours: float,
     top: int,
 ) -> pl.DataFrame:
-    """The most clicked items in a window around each query's time, in buckets of an eighth of the window.
+    """The most clicked items in a window around each query's time, in buckets of ``popular_bucket_ms``.
 
     ``after_hours`` looks past the query's time: the log of the other users is given whole, so this is legal in the
     competition, and tells nothing about what a live system could do.
     """
-    bucket_ms = int((before_hours + after_hours) * HOUR_MS / 8)
+    bucket_ms = popular_bucket_ms(before_hours, after_hours)
     bucket = (pl.col("time") // bucket_ms).cast(pl.Int32).alias("bucket")
     counts = history.lazy().group_by(bucket, "item").agg(score=pl.len())
-    asked = queries.lazy().select("query", bucket)
+    query_buckets = queries.lazy().select("query", bucket)
     steps = range(-round(before_hours * HOUR_MS / bucket_ms), round(after_hours * HOUR_MS / bucket_ms) + 1)
     spread = pl.concat([counts.with_columns(pl.col("bucket") - step) for step in steps])
-    windows = spread.join(asked.select("bucket").unique(), on="bucket", how="semi")
+    windows = spread.join(query_buckets.select("bucket").unique(), on="bucket", how="semi")
     summed = windows.group_by("bucket", "item").agg(pl.col("score").sum().cast(pl.Float64))
     spare = top + int(seen.group_by("query").len()["len"].quantile(0.99) or 0)
     listed = keep_top(summed, "bucket", "item", "score", spare).lazy()
-    return keep_top(
-        drop_seen(asked.join(listed, on="bucket").select("query", "item", "score"), seen), "query", "item", "score", top
-    )
+    scored = query_buckets.join(listed, on="bucket").select("query", "item", "score")
+    return keep_top(drop_seen(scored, seen), "query", "item", "score", top)
+
+
+def popular_bucket_ms(before_hours: float, after_hours: float) -> int:
+    """Queries whose times fall into one such bucket share a list of ``find_popular``: an eighth of the window."""
+    return int((before_hours + after_hours) * HOUR_MS / 8)
 
 
 def drop_seen(scored: pl.LazyFrame, seen: pl.DataFrame) -> pl.LazyFrame:
@@ -204,7 +230,7 @@ def keep_top(frame: pl.LazyFrame, group: str, item: str, value: str, top: int) -
     return kept.sort([group, value, item], descending=[False, True, False]).collect(engine="streaming")
 
 
-def unite(channels: Mapping[str, pl.DataFrame], *, constant: float, top: int) -> pl.DataFrame:
+def fuse_channels(channels: Mapping[str, pl.DataFrame], constant: float, top: int) -> pl.DataFrame:
     """The union of the channels, best ``top`` a query by reciprocal-rank fusion: sum of 1 / (constant + rank).
 
     One row per (query, item), sorted by both: ``fusion``, and of each channel ``rank_NAME`` (1 = best) and
@@ -218,10 +244,11 @@ def unite(channels: Mapping[str, pl.DataFrame], *, constant: float, top: int) ->
         ]
     )
     fused = long.lazy().group_by("query", "item").agg(exact_sum(pl.col("fusion")))
-    united = keep_top(fused, "query", "item", "fusion", top).lazy()
+    union = keep_top(fused, "query", "item", "fusion", top).lazy()
     for frame in ranked.values():
-        united = united.join(frame.lazy(), on=["query", "item"], how="left")
-    return united.sort("query", "item").collect(engine="streaming")
+        union = union.join(frame.lazy(), on=["query", "item"], how="left")
+    candidates = union.sort("query", "item").collect(engine="streaming")
+    return validate(candidates, Candidates, "the union of the recall channels")
 
 
 def _with_rank(channel: pl.DataFrame, name: str) -> pl.DataFrame:

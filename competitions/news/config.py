@@ -4,6 +4,9 @@ from typing import Annotated, Any
 
 import msgspec
 
+from common.retrieval.cooccurrence import CovisitSettings, FollowSettings, SwingSettings
+from common.retrieval.item2vec import Item2VecSettings
+
 Count = Annotated[int, msgspec.Meta(ge=1)]
 MODELS = ("lightgbm_lambdarank", "lightgbm_binary", "xgboost", "catboost")
 BLOCKS = ("query", "item", "pair", "channel")
@@ -23,44 +26,6 @@ class SplitSettings(Settings, frozen=True):
     per_user: Count
 
 
-class CovisitSettings(Settings, frozen=True):
-    """Parameters of ``common.retrieval.cooccurrence.count_covisits``."""
-
-    reach: int
-    forward: float
-    reverse: float
-    decay: float
-    half_life_hours: float
-    power: float
-    top: int
-
-
-class FollowSettings(Settings, frozen=True):
-    """Parameters of ``common.retrieval.cooccurrence.follow``: which clicks are followed, how far trusted."""
-
-    last: int
-    decay: float
-    half_life_hours: float
-
-
-class SwingSettings(Settings, frozen=True):
-    """Parameters of ``common.retrieval.cooccurrence.count_swings``."""
-
-    alpha: float
-    users_per_item: int
-    top: int
-
-
-class Item2VecSettings(Settings, frozen=True):
-    """Parameters of ``common.retrieval.item2vec.learn_item2vec``."""
-
-    size: int
-    window: int
-    epochs: int
-    min_count: int
-    negatives: int
-
-
 class FreshSettings(Settings, frozen=True):
     """The user's best ``categories``; articles' ``half_life_hours``; ``span_hours`` before and after the last click."""
 
@@ -78,7 +43,7 @@ class ContentSettings(Settings, frozen=True):
 
 
 class RecallSettings(Settings, frozen=True):
-    """``per_channel`` items of each channel enter the union, ``candidates`` stay after fusion."""
+    """Retrieval: ``per_channel`` items of each channel enter the union, ``candidates`` stay after fusion."""
 
     channels: Annotated[list[str], msgspec.Meta(min_length=1)]
     per_channel: Count
@@ -110,10 +75,10 @@ class RankSettings(Settings, frozen=True):
     catboost: dict[str, Any]
 
     def __post_init__(self) -> None:
-        """Refuse a model or a block that there is not."""
-        for key, named, known in (("models", self.models, MODELS), ("blocks", self.blocks, BLOCKS)):
-            if not named or not set(named) <= set(known):
-                raise ValueError(f"rank.{key} is {named}; name one or more of {', '.join(known)}")
+        """Refuse an unknown model or block."""
+        for key, names, known in (("models", self.models, MODELS), ("blocks", self.blocks, BLOCKS)):
+            if not names or not set(names) <= set(known):
+                raise ValueError(f"rank.{key} is {names}; name one or more of {', '.join(known)}")
 
 
 class BlendSettings(Settings, frozen=True):
@@ -123,7 +88,7 @@ class BlendSettings(Settings, frozen=True):
 
 
 class NewsConfig(Settings, frozen=True):
-    """Everything a run can be told."""
+    """All settings of a run."""
 
     board: str
     seed: int

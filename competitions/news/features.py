@@ -4,16 +4,22 @@
 of the candidates, so that blocks stand side by side without a join.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.features import HOUR_MS, WindowCounts, attach, rank_within, share_within
+from common.features import HOUR_MS, WindowCounts, attach, lookup_rows, rank_within, share_within
 from common.pipeline.progress import track
+from common.pipeline.run import Result, Run
+from common.ranking.dataset import Matrix, to_matrix
 from common.retrieval.cooccurrence import normalise_rows
 from common.retrieval.item2vec import ItemVectors
 from common.split import Fold
 from competitions.news.io.reader import Embeddings
+from competitions.news.retrieval import FoldInputs
 from competitions.news.split import CONTEXT
 
 SESSION_MS = 30 * 60_000
@@ -32,12 +38,28 @@ WINDOWS_HOURS = {  # (before, after) the user's last visible click
     "item_clicks_all": (1e5, 1e5),
 }
 RANKED_WINDOWS = ("item_clicks_p1h", "item_clicks_m6h", "item_clicks_p24h", "item_clicks_all")
-PLACES = ("device_group", "os", "region", "referrer")
+LIFT_CONTEXTS = ("device_group", "os", "region", "referrer")
+Blocks = Mapping[str, pl.DataFrame]  # "query": one row per query; the others: one row per candidate, in order
 CHUNK_ROWS = 200_000  # 200 MB a gather of 250-wide vectors
 
 
+def build_blocks(
+    run: Run, inputs: FoldInputs, candidates: Result[pl.DataFrame], names: Sequence[str]
+) -> dict[str, Result[pl.DataFrame]]:
+    """The blocks of a fold as steps; those that are named, in that order."""
+    step, fold, articles, vectors, content = run.step, inputs.fold, inputs.articles, inputs.vectors, inputs.content
+    prefix = inputs.name
+    blocks = {
+        "query": step(query_block, fold, articles, name=f"{prefix}.query_block"),
+        "item": step(item_block, fold, articles, candidates, name=f"{prefix}.item_block"),
+        "pair": step(pair_block, fold, articles, candidates, vectors, content, name=f"{prefix}.pair_block"),
+        "channel": step(channel_block, candidates, name=f"{prefix}.channel_block"),
+    }
+    return {name: blocks[name] for name in names}
+
+
 def query_block(fold: Fold, articles: pl.DataFrame) -> pl.DataFrame:
-    """One row per query: when, on what device, how long the history, the session and the reader's habits."""
+    """One row per query: time, device, length of the history, the session and the user's habits."""
     seen = fold.seen.join(articles, on="item", how="left").sort("query", "back", descending=[False, True])
     wait = (pl.col("time") - pl.col("time").shift(1)).over("query")
     starts = (wait.fill_null(SESSION_MS + 1) > SESSION_MS).cast(pl.Int32)
@@ -104,10 +126,14 @@ def pair_block(
     candidates: pl.DataFrame,
     vectors: ItemVectors,
     content: Embeddings | None,
+    counts: Mapping[str, "ContextCounts"] | None = None,
 ) -> pl.DataFrame:
-    """One row per candidate: the article against what the user read, and against where the user is."""
+    """One row per candidate: the article against the user's past and context.
+
+    ``counts``: clicks by context, where the fold's history is not the whole log.
+    """
     rows = attach(candidates.select("query", "item"), articles, ["item"])
-    rows = attach(rows, _describe_readers(fold, articles), ["query"])
+    rows = attach(rows, _describe_users(fold, articles), ["query"])
     rows = attach(rows, _count_categories(fold, articles), ["query", "category"])
     compared = rows.select(
         pair_same_category=(pl.col("category") == pl.col("last_category")).cast(pl.Float32),
@@ -116,14 +142,15 @@ def pair_block(
         pair_words_difference=pl.col("words") - pl.col("mean_words"),
         pair_created_difference_hours=(pl.col("created") - pl.col("last_created")) / HOUR_MS,
     ).cast(pl.Float32)
-    places = [_measure_place(fold, candidates, place) for place in PLACES]
+    counts = counts or {context: count_context(fold.history, context) for context in LIFT_CONTEXTS}
+    lifts = [measure_lift(fold.queries, candidates, context, counts[context]) for context in LIFT_CONTEXTS]
     near = [_compare(fold, candidates, vectors, "item2vec")]
     if content is not None:
         near.append(_compare(fold, candidates, content, "content"))
-    return pl.concat([compared, *places, *near], how="horizontal")
+    return pl.concat([compared, *lifts, *near], how="horizontal")
 
 
-def _describe_readers(fold: Fold, articles: pl.DataFrame) -> pl.DataFrame:
+def _describe_users(fold: Fold, articles: pl.DataFrame) -> pl.DataFrame:
     read = fold.seen.join(articles, on="item", how="left").sort("query", "back")
     return read.group_by("query", maintain_order=True).agg(
         last_category=pl.col("category").first(),
@@ -139,20 +166,35 @@ def _count_categories(fold: Fold, articles: pl.DataFrame) -> pl.DataFrame:
     return counted.agg(category_clicks=pl.len(), category_recent=(0.8 ** pl.col("back")).sum())
 
 
-def _measure_place(fold: Fold, candidates: pl.DataFrame, place: str) -> pl.DataFrame:
-    """How much more often than everybody the readers of one place (a device, a region) click the article: a log ratio.
+@dataclass(frozen=True)
+class ContextCounts:
+    """Clicks by (context, item): ``both``; by context: ``here``; by item: ``whole``; and in all."""
 
-    log of (clicks on the article from the place + 1) / (expected + 1), where expected is (clicks on the article + 10) *
-    (clicks from the place + 10) / all clicks. The smoothing pulls articles with few clicks towards the same value.
+    both: pl.DataFrame
+    here: pl.DataFrame
+    whole: pl.DataFrame
+    clicks: int
+
+
+def count_context(history: pl.DataFrame, context: str) -> ContextCounts:
+    """Clicks by one column of the context: a device, a region."""
+    both = history.group_by(context, "item").agg(both=pl.len())
+    here, whole = history.group_by(context).agg(here=pl.len()), history.group_by("item").agg(whole=pl.len())
+    return ContextCounts(both, here, whole, history.height)
+
+
+def measure_lift(queries: pl.DataFrame, candidates: pl.DataFrame, context: str, counts: ContextCounts) -> pl.DataFrame:
+    """How much more often than everybody the users of one context (a device, a region) click the article: a log ratio.
+
+    log of (clicks on the article in the context + 1) / (expected + 1), where expected is (clicks on the article + 10) *
+    (clicks in the context + 10) / all clicks. The smoothing pulls articles with few clicks towards the same value.
     """
-    history = fold.history
-    both = history.group_by(place, "item").agg(both=pl.len())
-    here, item = history.group_by(place).agg(here=pl.len()), history.group_by("item").agg(whole=pl.len())
-    rows = attach(candidates.select("query", "item"), fold.queries.select("query", place), ["query"])
-    rows = attach(attach(attach(rows, both, [place, "item"]), here, [place]), item, ["item"]).fill_null(0)
-    expected = (pl.col("whole") + 10) * (pl.col("here") + 10) / max(history.height, 1)
+    rows = attach(candidates.select("query", "item"), queries.select("query", context), ["query"])
+    rows = attach(attach(rows, counts.both, [context, "item"]), counts.here, [context])
+    rows = attach(rows, counts.whole, ["item"]).fill_null(0)
+    expected = (pl.col("whole") + 10) * (pl.col("here") + 10) / max(counts.clicks, 1)
     lift = ((pl.col("both") + 1) / (expected + 1)).log()
-    return rows.select(lift.cast(pl.Float32).alias(f"pair_{place}_lift"))
+    return rows.select(lift.cast(pl.Float32).alias(f"pair_{context}_lift"))
 
 
 def _compare(fold: Fold, candidates: pl.DataFrame, vectors: ItemVectors | Embeddings, name: str) -> pl.DataFrame:
@@ -160,45 +202,27 @@ def _compare(fold: Fold, candidates: pl.DataFrame, vectors: ItemVectors | Embedd
     unit = np.vstack([normalise_rows(vectors.vectors), np.zeros((1, vectors.vectors.shape[1]), np.float32)])
     missing = len(unit) - 1
     recent = fold.seen.filter(pl.col("back") < 5).sort("query", "back")
-    place = _places(vectors.items, recent["item"].to_numpy(), missing)
+    rows = lookup_rows(vectors.items, recent["item"].to_numpy(), missing)
     height = int(fold.queries["query"].max()) + 1 if fold.queries.height else 0  # type: ignore[arg-type]
     last, mean = np.full(height, missing), np.zeros((height, unit.shape[1]), np.float32)
     queries, back = recent["query"].to_numpy(), recent["back"].to_numpy()
-    last[queries[back == 0]] = place[back == 0]
+    last[queries[back == 0]] = rows[back == 0]
     for step in range(5):
         at = back == step
-        mean[queries[at]] += 0.7**step * unit[place[at]]
+        mean[queries[at]] += 0.7**step * unit[rows[at]]
     mean = normalise_rows(mean)
-    return _cosines(candidates, vectors, unit, last, mean, name)
-
-
-def _cosines(
-    candidates: pl.DataFrame,
-    vectors: ItemVectors | Embeddings,
-    unit: NDArray[np.float32],
-    last: NDArray[np.int64],
-    mean: NDArray[np.float32],
-    name: str,
-) -> pl.DataFrame:
     height = candidates.height
     to_last, to_mean = np.empty(height, np.float32), np.empty(height, np.float32)
     for start in track(range(0, height, CHUNK_ROWS), f"pair_{name}"):
         part = slice(start, min(start + CHUNK_ROWS, height))
         queries = candidates["query"][part].to_numpy()
-        rows = _places(vectors.items, candidates["item"][part].to_numpy(), len(unit) - 1)
+        rows = lookup_rows(vectors.items, candidates["item"][part].to_numpy(), missing)
         own = unit[rows]
         to_last[part] = np.einsum("ij,ij->i", own, unit[last[queries]])
         to_mean[part] = np.einsum("ij,ij->i", own, mean[queries])
-        to_last[part][rows == len(unit) - 1] = np.nan
-        to_mean[part][rows == len(unit) - 1] = np.nan
+        to_last[part][rows == missing] = np.nan
+        to_mean[part][rows == missing] = np.nan
     return pl.DataFrame({f"pair_{name}_last": to_last, f"pair_{name}_mean": to_mean})
-
-
-def _places(items: NDArray[np.int32], asked: NDArray[np.int32], missing: int) -> NDArray[np.int64]:
-    if not len(items):
-        return np.full(len(asked), missing)
-    place = np.searchsorted(items, asked).clip(max=len(items) - 1)
-    return np.where(items[place] == asked, place, missing)
 
 
 def channel_block(candidates: pl.DataFrame) -> pl.DataFrame:
@@ -208,3 +232,20 @@ def channel_block(candidates: pl.DataFrame) -> pl.DataFrame:
     named = candidates.select("query", "fusion", *scores, *ranks)
     within = named.with_columns(rank_within("fusion"), *(share_within(score) for score in scores))
     return within.drop("query").rename(lambda name: f"channel_{name}").cast(pl.Float32)
+
+
+def feature_names(blocks: Blocks) -> tuple[str, ...]:
+    """Names of the feature columns, block after block."""
+    return tuple(name for block in blocks.values() for name in block.columns if name != "query")
+
+
+def stack(queries: pl.Series, blocks: Blocks, rows: NDArray[np.int64] | slice) -> Matrix:
+    """The features of some candidate rows side by side, float32 (rows, features)."""
+    matrices = []
+    for name, block in blocks.items():
+        if name == "query":
+            part = queries.to_frame("query").join(block, on="query", how="left", maintain_order="left").drop("query")
+        else:
+            part = block[rows]
+        matrices.append(to_matrix(part))
+    return np.hstack(matrices)

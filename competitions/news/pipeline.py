@@ -3,139 +3,120 @@
     make news        or        python -m competitions run news --raw data/news/raw
 
 Two folds go through the same functions: ``labelled`` (queries whose hidden click we know: to fit, stop and judge) and
-``test`` (the host's question). Each call of ``run.step`` is kept on disk until something that it depends on changes.
+``test`` (the organiser's). Each call of ``run.step`` is kept on disk until something that it depends on changes.
 """
 
-from pathlib import Path
+from dataclasses import dataclass
 
 import polars as pl
-from msgspec.structs import asdict
 
-from common.pipeline.run import Result, Run
-from common.ranking.gbdt import Ranker
-from common.schemas import Candidates, Predictions, validate
-from common.split import Fold
+from common.pipeline.run import Result, Run, collect, collect_named
+from common.ranking.blending import Blend
+from common.ranking.gbdt import Ranker, fit, refit
+from common.retrieval.cooccurrence import fuse_channels
+from common.retrieval.item2vec import learn_item2vec
+from common.submission import Checked
 from competitions.news import features, ranking, retrieval, split, submission
-from competitions.news.config import NewsConfig, RankSettings, SplitSettings
+from competitions.news.config import NewsConfig
 from competitions.news.io import reader
 from competitions.news.ranking import Labelled
-from competitions.news.reporting.summary import Outcome, Prepared, measure_recall
+from competitions.news.retrieval import FoldInputs
+
+
+@dataclass(frozen=True)
+class FoldCandidates:
+    """The candidates of one fold, the channels that list them, and their features by block."""
+
+    inputs: FoldInputs
+    channels: dict[str, Result[pl.DataFrame]]
+    candidates: Result[pl.DataFrame]
+    blocks: dict[str, Result[pl.DataFrame]]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """From raw files to candidates with features: what was read, both folds, and the labelled rows to learn from."""
+
+    articles: Result[reader.Articles]
+    clicks: Result[reader.Clicks]
+    content: Result[reader.Embeddings] | None
+    labelled: FoldCandidates
+    test: FoldCandidates
+    rows: Result[Labelled]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run leaves for its summary; results are read from disk when used. Rankers: in the order of the config."""
+
+    files: reader.RawFiles
+    ready: Prepared
+    early: list[Result[Ranker]]
+    final: list[Result[Ranker]]
+    blend: Result[Blend]
+    recall: Result[pl.DataFrame]
+    scores: Result[list[tuple[float, float]]]
+    checked: Checked
 
 
 def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
     """From raw files to labelled rows, and to the test's candidates with features."""
-    step, seed = run.step, config.seed
+    step, settings, seed = run.step, config.recall, config.seed
 
     # 1. Read and check. What a rule settles is counted in the notes, anything else stops the run.
     articles = step(reader.read_articles, files.articles)
-    clicks = step(read_clicks, files.train, files.tests, files.target, articles)
-    catalogue = step(frame_of, articles)
+    clicks = step(reader.read_clicks, files.train, files.tests, files.target, articles.frame)
     content = step(reader.read_embeddings, files.embeddings) if files.embeddings else None
 
-    # 2. Split: hide the last click of some users, as the host did with the test users.
-    labelled = step(label, clicks, config.split, seed)
-    test = step(ask, clicks)
+    # 2. Split: hide the last click of some users, as the organiser did with the test users.
+    folds = {
+        "labelled": step(split.label_fold, clicks.frame, config.split, seed, name="label"),
+        "test": step(split.test_fold, clicks.frame, name="ask"),
+    }
 
-    # 3. Recall: eighteen ways to find candidates, fused into one list a query.
-    # 4. Features of every candidate, in blocks.
     prepared = {}
-    for name, fold in {"labelled": labelled, "test": test}.items():
-        vectors = step(retrieval.embed_clicks, fold, config.recall.item2vec, seed, name=f"{name}.vectors")
-        channels = retrieval.recall(run, name, fold, catalogue, content, vectors, config.recall, seed)
-        candidates = step(
-            unite, channels, config.recall.fusion_constant, config.recall.candidates, name=f"{name}.unite"
-        )
-        blocks = {
-            "query": step(features.query_block, fold, catalogue, name=f"{name}.query_block"),
-            "item": step(features.item_block, fold, catalogue, candidates, name=f"{name}.item_block"),
-            "pair": step(features.pair_block, fold, catalogue, candidates, vectors, content, name=f"{name}.pair_block"),
-            "channel": step(features.channel_block, candidates, name=f"{name}.channel_block"),
-        }
-        prepared[name] = channels, candidates, {block: blocks[block] for block in config.rank.blocks}
+    for name, fold in folds.items():
+        # 3. Retrieval: eighteen channels, fused into one list of candidates a query.
+        vectors = step(learn_item2vec, fold.history, settings.item2vec, seed, name=f"{name}.vectors")
+        inputs = FoldInputs(name, fold, articles.frame, content, vectors)
+        channels = retrieval.retrieve(run, inputs, settings, seed)
+        constant, top = settings.fusion_constant, settings.candidates
+        candidates = step(fuse_channels, collect_named(channels), constant, top, name=f"{name}.unite")
 
-    channels, candidates, blocks = prepared["labelled"]
-    rows = step(ranking.gather_rows, labelled, candidates, blocks, config.rank.negatives, seed)
-    read = articles, clicks, content, catalogue, labelled, test
-    return Prepared(*read, channels, candidates, rows, *prepared["test"][1:])
+        # 4. Features of every candidate, in blocks.
+        blocks = features.build_blocks(run, inputs, candidates, config.rank.blocks)
+        prepared[name] = FoldCandidates(inputs, channels, candidates, blocks)
+
+    labelled, test = prepared["labelled"], prepared["test"]
+    fold, blocks_by_name = labelled.inputs.fold, collect_named(labelled.blocks)
+    rows = step(ranking.gather_rows, fold, labelled.candidates, blocks_by_name, config.rank.negatives, seed)
+    return Prepared(articles=articles, clicks=clicks, content=content, labelled=labelled, test=test, rows=rows)
 
 
 def solve(files: reader.RawFiles, config: NewsConfig, run: Run) -> Outcome:
     """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
     step, seed = run.step, config.seed
     ready = prepare(files, config, run)
-    labelled, rows = ready.labelled, ready.rows
+    labelled, test, rows = ready.labelled, ready.test, ready.rows
 
     # 5. Rank: fit with an early stop on the validation queries, blend, refit on everything.
-    early = [fit_early(run, rows, config, kind, parameters(config.rank, kind)) for kind in config.rank.models]
-    out_of_fold = step(ranking.score_valid, rows, early)
-    asked = step(count_valid, labelled)
-    blend = step(ranking.find_blend, rows, out_of_fold, asked, config.blend.trials, seed)
-    final = [
-        step(ranking.refit, rows, ranker, parameters(config.rank, kind), seed, name=f"refit.{kind}")
-        for kind, ranker in zip(config.rank.models, early, strict=True)
-    ]
+    recipes = [ranking.make_recipe(config.rank, kind, seed) for kind in config.rank.models]
+    early = [step(fit, recipe, rows.train, rows.stop, name=f"fit.{recipe.kind}") for recipe in recipes]
+    out_of_fold = step(ranking.score_valid, rows, collect(early))
+    blend = step(ranking.find_blend, rows, out_of_fold, config.blend.trials, seed)
+    pairs, parts = zip(recipes, early, strict=True), collect([rows.train, rows.stop])
+    final = [step(refit, recipe, ranker, parts, name=f"refit.{recipe.kind}") for recipe, ranker in pairs]
 
     # 6. Score the test, write the submission, read it back from disk and check it.
-    predictions = step(ranking.score_test, ready.asked, ready.blocks, final, blend)
-    answers = step(answer, ready.test, predictions, ready.catalogue)
-    path = submission.write_submission(answers.value, run.folder / "submission.csv")
+    blocks = collect_named(test.blocks)
+    predictions = step(ranking.score_test, test.candidates, blocks, collect(final), blend)
+    lists = step(submission.recommend, test.inputs.fold, predictions, ready.articles.frame, name="answer")
+    path = submission.write_submission(lists.value, run.folder / "submission.csv")
     checked = submission.check_submission(path, files)
 
-    found = step(measure_recall, labelled, ready.channels, ready.candidates)
-    scores = step(ranking.measure, rows, out_of_fold, asked)
-    return Outcome(files, ready, found, scores, blend, early, out_of_fold, checked)
-
-
-def fit_early(
-    run: Run, rows: Result[Labelled], config: NewsConfig, kind: str, told: dict[str, object]
-) -> Result[Ranker]:
-    """Fit one model with parameters until the validation queries stop it."""
-    limits = config.rank.rounds, config.rank.patience
-    return run.step(ranking.fit_early, rows, kind, told, *limits, config.seed, name=f"fit.{kind}")
-
-
-def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: reader.Articles) -> reader.Clicks:
-    """The click logs, checked against the articles."""
-    return reader.read_clicks(train, tests, target, articles.frame)
-
-
-def frame_of(articles: reader.Articles) -> pl.DataFrame:
-    """The articles without the reader's notes."""
-    return articles.frame
-
-
-def label(clicks: reader.Clicks, settings: SplitSettings, seed: int) -> Fold:
-    """The labelled fold: training and validation queries."""
-    return split.label_fold(clicks.frame, seed=seed, **asdict(settings))
-
-
-def ask(clicks: reader.Clicks) -> Fold:
-    """The test fold: the host's question."""
-    return split.ask_test(clicks.frame)
-
-
-def unite(channels: dict[str, pl.DataFrame], constant: float, top: int) -> pl.DataFrame:
-    """The candidates: one row per (query, item), with every channel's rank and score."""
-    return validate(retrieval.unite_channels(channels, constant, top), Candidates, "the union of the recall channels")
-
-
-def parameters(settings: RankSettings, kind: str) -> dict[str, object]:
-    """The parameters of one model, under the library's own names."""
-    chosen: dict[str, object] = getattr(settings, kind)
-    return chosen
-
-
-def count_valid(fold: Fold) -> int:
-    """The number of validation queries, with or without candidates."""
-    return fold.queries.filter(role="valid").height
-
-
-def answer(test: Fold, predictions: pl.DataFrame, articles: pl.DataFrame) -> pl.DataFrame:
-    """The submission frame: the best five of every test user, padded from popularity."""
-    validate(predictions, Predictions, "the blended scores")
-    users = test.queries.select("query", "user")
-    order = pl.struct(-pl.col("score"), "item").rank("ordinal").over("query")
-    top = predictions.with_columns(rank=order).filter(pl.col("rank") <= submission.LENGTH).join(users, on="query")
-    popular = test.history["item"].value_counts().sort("count", "item", descending=[True, False]).select("item")
-    seen = test.seen.select("query", "item").join(users, on="query")
-    return submission.build_submission(top.select("user", "item", "rank"), users["user"], popular, seen, articles)
+    channels = collect_named(labelled.channels)
+    recall = step(retrieval.measure_recall, labelled.inputs.fold, channels, labelled.candidates)
+    scores = step(ranking.measure, rows, out_of_fold)
+    return Outcome(
+        files=files, ready=ready, early=early, final=final, blend=blend, recall=recall, scores=scores, checked=checked
+    )

@@ -11,28 +11,31 @@ from numpy.typing import NDArray
 from common.errors import UserError
 from common.metrics import reciprocal_ranks
 from common.pipeline.progress import track
-from common.ranking import gbdt
 from common.ranking.blending import Blend, search_weights, standardise
-from common.ranking.dataset import RankingDataset, to_matrix
-from common.ranking.gbdt import Ranker, Recipe, fit, predict
+from common.ranking.dataset import RankingDataset
+from common.ranking.gbdt import Ranker, Recipe, predict
 from common.split import Fold
+from competitions.news.config import RankSettings
+from competitions.news.features import Blocks, feature_names, stack
 
 CHUNK_ROWS = 500_000
-Blocks = Mapping[str, pl.DataFrame]  # "query": one row per query; the others: one row per candidate, in order
+CUTOFF = 5  # of the competition's MRR
 
 
 @dataclass(frozen=True)
 class Labelled:
     """Rows of the labelled fold: ``train`` to fit, ``stop`` to end a fit, ``valid`` to judge.
 
-    ``train`` and ``stop`` hold the queries whose answer recall found, each with sampled negatives; ``valid`` holds
+    ``train`` and ``stop`` hold the queries whose answer was retrieved, each with sampled negatives; ``valid`` holds
     every candidate of every validation query, which is what the test looks like. ``stop`` is a sample of ``valid``: a
-    ranking metric over all of it after every round would cost more than the fit.
+    ranking metric over all of it after every round would cost more than the fit. ``valid_queries``: the number of
+    validation queries, those without candidates included.
     """
 
     train: RankingDataset
     stop: RankingDataset
     valid: RankingDataset
+    valid_queries: int
 
 
 def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, negatives: int, seed: int) -> Labelled:
@@ -43,19 +46,24 @@ def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, negatives:
     """
     assert fold.answers is not None
     marked = candidates.select("query", "item").with_row_index("row")
-    found = fold.answers.with_columns(label=pl.lit(1.0, pl.Float32))
-    marked = marked.join(found, on=["query", "item"], how="left", maintain_order="left")
+    positives = fold.answers.with_columns(label=pl.lit(1.0, pl.Float32))
+    marked = marked.join(positives, on=["query", "item"], how="left", maintain_order="left")
     marked = marked.join(fold.queries.select("query", "role"), on="query", how="left", maintain_order="left")
     marked = marked.with_columns(pl.col("label").fill_null(0.0), draw=np.random.default_rng(seed).random(marked.height))
-    place = (pl.col("draw") - pl.col("label")).rank("ordinal").over("query")  # the answer comes first
-    thin = marked.filter((pl.col("label").max().over("query") > 0) & (place <= negatives + 1))
-    if not thin.filter(role="train").height or not thin.filter(role="valid").height:
+    order = (pl.col("draw") - pl.col("label")).rank("ordinal").over("query")  # the answer comes first
+    thin = marked.filter((pl.col("label").max().over("query") > 0) & (order <= negatives + 1))
+    train, stop, valid = thin.filter(role="train"), thin.filter(role="valid"), marked.filter(role="valid")
+    if not train.height or not stop.height:
         raise UserError(
             "Recall found no answer of the training or of the validation queries: the log is too small to learn from, "
             "or recall.channels names too few channels."
         )
-    parts = (thin.filter(role="train"), thin.filter(role="valid"), marked.filter(role="valid"))
-    return Labelled(*(_take(part, candidates, blocks) for part in parts))
+    return Labelled(
+        train=_take(train, candidates, blocks),
+        stop=_take(stop, candidates, blocks),
+        valid=_take(valid, candidates, blocks),
+        valid_queries=fold.queries.filter(role="valid").height,
+    )
 
 
 def _take(marked: pl.DataFrame, candidates: pl.DataFrame, blocks: Blocks) -> RankingDataset:
@@ -65,37 +73,18 @@ def _take(marked: pl.DataFrame, candidates: pl.DataFrame, blocks: Blocks) -> Ran
         part = slice(start, start + CHUNK_ROWS)
         rows = marked["row"][part].to_numpy()
         features[part] = stack(candidates["query"][rows], blocks, rows)
-    sizes = marked.group_by("query", maintain_order=True).len()["len"].to_numpy().astype(np.int32)
-    return RankingDataset(names, features, marked["label"].to_numpy(), sizes)
+    return RankingDataset(names, features, marked["label"].to_numpy(), count_rows(marked))
 
 
-def feature_names(blocks: Blocks) -> tuple[str, ...]:
-    """Names of the feature columns, block after block."""
-    return tuple(name for block in blocks.values() for name in block.columns if name != "query")
+def count_rows(candidates: pl.DataFrame) -> NDArray[np.int32]:
+    """The rows of each query, in the order of the queries."""
+    return candidates.group_by("query", maintain_order=True).len()["len"].to_numpy().astype(np.int32)
 
 
-def stack(queries: pl.Series, blocks: Blocks, rows: NDArray[np.int64] | slice) -> NDArray[np.float32]:
-    """The features of some candidate rows side by side, float32 (rows, features)."""
-    parts = []
-    for name, block in blocks.items():
-        if name == "query":
-            part = queries.to_frame("query").join(block, on="query", how="left", maintain_order="left").drop("query")
-        else:
-            part = block[rows]
-        parts.append(to_matrix(part))
-    return np.hstack(parts)
-
-
-def fit_early(
-    labelled: Labelled, kind: str, parameters: dict[str, Any], rounds: int, patience: int, seed: int
-) -> Ranker:
-    """Fit on the training queries, stop by the validation queries."""
-    return fit(Recipe(kind, parameters, rounds, patience, seed), labelled.train, labelled.stop)
-
-
-def refit(labelled: Labelled, early: Ranker, parameters: dict[str, Any], seed: int) -> Ranker:
-    """Fit on training and validation queries together, for the rounds that the early stop found."""
-    return gbdt.refit(Recipe(early.kind, parameters, early.rounds, 0, seed), early, [labelled.train, labelled.stop])
+def make_recipe(settings: RankSettings, kind: str, seed: int, parameters: Mapping[str, Any] | None = None) -> Recipe:
+    """How a model of ``kind`` is fitted, with the configured parameters or with those given."""
+    chosen = getattr(settings, kind) if parameters is None else parameters
+    return Recipe(kind, chosen, settings.rounds, settings.patience, seed)
 
 
 def score_valid(labelled: Labelled, rankers: Sequence[Ranker]) -> NDArray[np.float64]:
@@ -103,31 +92,30 @@ def score_valid(labelled: Labelled, rankers: Sequence[Ranker]) -> NDArray[np.flo
     return np.column_stack([predict(ranker, labelled.valid.features) for ranker in rankers])
 
 
-def find_blend(labelled: Labelled, scores: NDArray[np.float64], answers: int, trials: int, seed: int) -> Blend:
+def find_blend(labelled: Labelled, scores: NDArray[np.float64], trials: int, seed: int) -> Blend:
     """Blend weights from the out-of-fold scores of the validation queries."""
-    valid = labelled.valid
-    return search_weights(scores, valid.labels, valid.group_sizes, answers=answers, trials=trials, seed=seed, k=5)
+    valid, answers = labelled.valid, labelled.valid_queries
+    return search_weights(scores, valid.labels, valid.group_sizes, answers=answers, trials=trials, seed=seed, k=CUTOFF)
 
 
-def measure(labelled: Labelled, scores: NDArray[np.float64], answers: int) -> list[tuple[float, float]]:
-    """(MRR@5, its standard error) of each column of validation scores; queries without an answer in reach count 0."""
-    measured = []
-    for column in range(scores.shape[1]):
-        found = reciprocal_ranks(scores[:, column], labelled.valid.labels, labelled.valid.group_sizes, 5)
-        each = np.zeros(answers)
-        each[: len(found)] = found
-        measured.append((float(each.mean()), float(each.std() / np.sqrt(max(answers, 1)))))
+def measure(labelled: Labelled, scores: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """(MRR@5, its standard error) of each column of validation scores; queries without a retrieved answer count 0."""
+    valid, measured = labelled.valid, []
+    for column in scores.T:
+        reciprocal = np.zeros(labelled.valid_queries)
+        ranks = reciprocal_ranks(column, valid.labels, valid.group_sizes, CUTOFF)
+        reciprocal[: len(ranks)] = ranks
+        measured.append((float(reciprocal.mean()), float(reciprocal.std() / np.sqrt(max(len(reciprocal), 1)))))
     return measured
 
 
 def score_test(candidates: pl.DataFrame, blocks: Blocks, rankers: Sequence[Ranker], blend: Blend) -> pl.DataFrame:
     """Blended scores of every candidate: one row per (query, item, score); features are built a block at a time."""
-    sizes = candidates.group_by("query", maintain_order=True).len()["len"].to_numpy().astype(np.int32)
     scores = np.empty((candidates.height, len(rankers)))
     for start in track(range(0, candidates.height, CHUNK_ROWS), "score_test"):
         part = slice(start, min(start + CHUNK_ROWS, candidates.height))
         features = stack(candidates["query"][part], blocks, part)
-        for place, ranker in enumerate(rankers):
-            scores[part, place] = predict(ranker, features)
-    blended = standardise(scores, sizes) @ np.array(blend.weights)
+        for column, ranker in enumerate(rankers):
+            scores[part, column] = predict(ranker, features)
+    blended = standardise(scores, count_rows(candidates)) @ np.array(blend.weights)
     return candidates.select("query", "item", score=pl.Series(blended))

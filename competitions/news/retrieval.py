@@ -1,21 +1,22 @@
-"""The recall channels: each a function of the fold that lists (query, item, score), best first.
+"""Candidate retrieval: each channel lists (query, item, score), best first; fusion keeps the best of their union.
 
-All of them read ``fold.history``, from which every labelled click is gone, and the queries' own past.
+All channels read ``fold.history``, from which every labelled click is gone, and the queries' own past.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
-from msgspec.structs import asdict
 from numpy.typing import NDArray
 
 from common.errors import UserError
 from common.pipeline.run import Result, Run
 from common.retrieval.cooccurrence import (
     HOUR_MS,
+    FollowSettings,
     count_covisits,
     count_swings,
     count_transitions,
@@ -23,58 +24,114 @@ from common.retrieval.cooccurrence import (
     exact_sum,
     find_nearest,
     find_popular,
-    follow,
     keep_top,
     link_bipartite,
-    unite,
+    score_neighbours,
 )
-from common.retrieval.item2vec import ItemVectors, learn_item2vec
+from common.retrieval.item2vec import ItemVectors
 from common.split import Fold
-from competitions.news.config import (
-    ContentSettings,
-    CovisitSettings,
-    FollowSettings,
-    FreshSettings,
-    Item2VecSettings,
-    RecallSettings,
-    SwingSettings,
-)
+from competitions.news.config import ContentSettings, FreshSettings, RecallSettings
 from competitions.news.io.reader import Embeddings
 
 GAP_MS = 30_000
+RECALL_AT = (5, 10, 50, 100)
+POPULAR_HOURS = {  # hours before and after the user's last click
+    "popular_1h": (1.0, 1.0),
+    "popular_3h": (3.0, 3.0),
+    "popular_next3h": (0.0, 3.0),
+    "popular_next24h": (0.0, 24.0),
+    "popular_24h": (24.0, 24.0),
+}
+Table = Callable[[pl.DataFrame], pl.DataFrame]  # history -> item, neighbour, weight
 
 
-def tabulate_covisits(fold: Fold, settings: CovisitSettings) -> pl.DataFrame:
-    """Item-to-item co-visitation of the fold's history."""
-    return count_covisits(fold.history, **asdict(settings))
+@dataclass(frozen=True)
+class FoldInputs:
+    """What the channels of a fold read; ``name`` is the prefix of its steps' names."""
+
+    name: str
+    fold: Result[Fold]
+    articles: Result[pl.DataFrame]
+    content: Result[Embeddings] | None
+    vectors: Result[ItemVectors]
 
 
-def tabulate_transitions(fold: Fold, power: float, gap_ms: int | None = None, reverse: bool = False) -> pl.DataFrame:
-    """Next-click (or previous-click) counts, of every step or only of those of exactly ``gap_ms``."""
-    return count_transitions(fold.history, power=power, top=200, gap_ms=gap_ms, reverse=reverse)
+class Neighbours(msgspec.Struct, frozen=True):
+    """A channel of neighbours of the user's clicks: the item-to-item ``table``, and how clicks are weighted."""
+
+    table: str
+    weights: FollowSettings
 
 
-def tabulate_bipartite(fold: Fold) -> pl.DataFrame:
-    """Item-to-item weights of the user-item bi-network."""
-    return link_bipartite(fold.history, top=200)
+def list_neighbour_channels(settings: RecallSettings) -> dict[str, Neighbours]:
+    """Every channel that follows an item-to-item table from the user's clicks."""
+    special = {
+        "covisit_all": Neighbours("covisit", settings.follow_all),
+        "covisit_last": Neighbours("covisit", settings.follow_last),
+        "covisit_fast": Neighbours("fast", settings.follow),
+        "next_last": Neighbours("next_raw", settings.follow_last),
+    }
+    plain = ("covisit", "next", "previous", "gap30", "bipartite", "swing", "item2vec", "content")
+    return {name: Neighbours(name, settings.follow) for name in plain} | special
 
 
-def tabulate_swings(fold: Fold, settings: SwingSettings, seed: int) -> pl.DataFrame:
-    """Item-to-item swing weights."""
-    return count_swings(fold.history, seed=seed, **asdict(settings))
+def list_click_tables(settings: RecallSettings, seed: int) -> dict[str, Table]:
+    """The item-to-item tables that are counted in the clicks of a history."""
+    power = settings.transition_power
+    return {
+        "covisit": partial(count_covisits, settings=settings.covisit),
+        "fast": partial(count_covisits, settings=settings.covisit_fast),
+        "next": partial(count_transitions, power=power, top=200),
+        "next_raw": partial(count_transitions, power=0.0, top=200),
+        "previous": partial(count_transitions, power=0.0, top=200, reverse=True),
+        "gap30": partial(count_transitions, power=power, top=200, gap_ms=GAP_MS),
+        "bipartite": partial(link_bipartite, top=200),
+        "swing": partial(count_swings, settings=settings.swing, seed=seed),
+    }
 
 
-def embed_clicks(fold: Fold, settings: Item2VecSettings, seed: int) -> ItemVectors:
-    """item2vec vectors learned from the fold's history."""
-    return learn_item2vec(fold.history, seed=seed, **asdict(settings))
+def make_table(run: Run, inputs: FoldInputs, name: str, settings: RecallSettings, seed: int) -> Result[pl.DataFrame]:
+    """An item-to-item table (item, neighbour, weight) as a step."""
+    fold, step_name = inputs.fold, f"{inputs.name}.table.{name}"
+    if name == "item2vec":
+        return run.step(find_item2vec_neighbours, inputs.vectors, fold.seen, 100, name=step_name)
+    if name == "content":
+        return run.step(
+            find_content_neighbours, inputs.content, inputs.articles, fold, settings.content, name=step_name
+        )
+    return run.step(list_click_tables(settings, seed)[name], fold.history, name=step_name)
 
 
-def tabulate_nearest(vectors: ItemVectors, fold: Fold, top: int) -> pl.DataFrame:
+def retrieve(run: Run, inputs: FoldInputs, settings: RecallSettings, seed: int) -> dict[str, Result[pl.DataFrame]]:
+    """Every channel of ``settings.channels`` as a step; a table that several channels follow is made once."""
+    neighbours = list_neighbour_channels(settings)
+    known = [*neighbours, *POPULAR_HOURS, "fresh"]
+    unknown = [name for name in settings.channels if name not in known]
+    if unknown:
+        raise UserError(f"recall.channels names {unknown[0]}; the channels are {', '.join(known)}.")
+    used = dict.fromkeys(neighbours[name].table for name in settings.channels if name in neighbours)
+    tables = {name: make_table(run, inputs, name, settings, seed) for name in used}
+    fold, top = inputs.fold, settings.per_channel
+
+    def list_channel(name: str) -> Result[pl.DataFrame]:
+        step_name = f"{inputs.name}.{name}"
+        if name == "fresh":
+            return run.step(list_fresh, fold, inputs.articles, settings.fresh, top, name=step_name)
+        if name in POPULAR_HOURS:
+            before, after = POPULAR_HOURS[name]
+            return run.step(find_popular, fold.history, fold.queries, fold.seen, before, after, top, name=step_name)
+        table, weights = tables[neighbours[name].table], neighbours[name].weights
+        return run.step(score_neighbours, fold.seen, table, weights, top, name=step_name)
+
+    return {name: list_channel(name) for name in settings.channels}
+
+
+def find_item2vec_neighbours(vectors: ItemVectors, seen: pl.DataFrame, top: int) -> pl.DataFrame:
     """Nearest neighbours, by item2vec, of the items that the queries have seen."""
-    return find_nearest(vectors.items, vectors.vectors, _asked(fold), top=top)
+    return find_nearest(vectors.items, vectors.vectors, _list_recent(seen), top)
 
 
-def tabulate_content(
+def find_content_neighbours(
     embeddings: Embeddings | None, articles: pl.DataFrame, fold: Fold, settings: ContentSettings
 ) -> pl.DataFrame:
     """Nearest articles by content embedding among those created near the time of the log, clicked before or not.
@@ -87,23 +144,11 @@ def tabulate_content(
     recent = articles.filter(pl.col("created") >= oldest).select("item")
     alive = pl.concat([recent, fold.history.select("item")]).unique().sort("item")["item"].to_numpy()
     keep = np.isin(embeddings.items, alive)
-    return find_nearest(embeddings.items[keep], embeddings.vectors[keep], _asked(fold), top=settings.top)
+    return find_nearest(embeddings.items[keep], embeddings.vectors[keep], _list_recent(fold.seen), settings.top)
 
 
-def _asked(fold: Fold, last: int = 16) -> NDArray[np.int32]:
-    return fold.seen.filter(pl.col("back") < last)["item"].unique().sort().to_numpy()
-
-
-def follow_table(fold: Fold, table: pl.DataFrame, settings: FollowSettings, top: int) -> pl.DataFrame:
-    """The channel of an item-to-item table: neighbours of the user's own clicks."""
-    return follow(fold.seen, table, top=top, **asdict(settings))
-
-
-def list_popular(fold: Fold, before_hours: float, after_hours: float, top: int) -> pl.DataFrame:
-    """Popularity in a window around the user's last click."""
-    return find_popular(
-        fold.history, fold.queries, fold.seen, before_hours=before_hours, after_hours=after_hours, top=top
-    )
+def _list_recent(seen: pl.DataFrame, last: int = 16) -> NDArray[np.int32]:
+    return seen.filter(pl.col("back") < last)["item"].unique().sort().to_numpy()
 
 
 def list_fresh(fold: Fold, articles: pl.DataFrame, settings: FreshSettings, top: int) -> pl.DataFrame:
@@ -116,81 +161,41 @@ def list_fresh(fold: Fold, articles: pl.DataFrame, settings: FreshSettings, top:
     favourite = keep_top(taste, "query", "category", "taste", settings.categories).lazy()
     span_ms = int(settings.span_hours * HOUR_MS)
     times = fold.queries.lazy().select("query", "time", span=pl.col("time") // span_ms)
-    asked = favourite.join(times, on="query")
+    queries = favourite.join(times, on="query")
     clicks = fold.history.lazy().group_by("item").agg(clicks=pl.len())
-    born = articles.lazy().join(clicks, on="item", how="left").with_columns(span=pl.col("created") // span_ms)
-    near = pl.concat([asked.with_columns(pl.col("span") + step) for step in (-1, 0, 1)])
-    found = near.join(born, on=["category", "span"])
+    created = articles.lazy().join(clicks, on="item", how="left").with_columns(span=pl.col("created") // span_ms)
+    near = pl.concat([queries.with_columns(pl.col("span") + step) for step in (-1, 0, 1)])
     age = (pl.col("time") - pl.col("created")).abs()
-    score = (
-        pl.col("taste") * 0.5 ** (age / HOUR_MS / settings.half_life_hours) * pl.col("clicks").fill_null(0).add(2).log()
-    )
-    scored = found.filter(age <= span_ms).select("query", "item", score=score)
-    return keep_top(drop_seen(scored, fold.seen), "query", "item", "score", top)
+    decay = 0.5 ** (age / HOUR_MS / settings.half_life_hours)
+    score = pl.col("taste") * decay * pl.col("clicks").fill_null(0).add(2).log()
+    matches = near.join(created, on=["category", "span"]).filter(age <= span_ms)
+    return keep_top(drop_seen(matches.select("query", "item", score=score), fold.seen), "query", "item", "score", top)
 
 
-def unite_channels(channels: dict[str, pl.DataFrame], constant: float, top: int) -> pl.DataFrame:
-    """The candidates of the fold: the fused union of its channels."""
-    return unite(channels, constant=constant, top=top)
+def measure_recall(fold: Fold, channels: Mapping[str, pl.DataFrame], candidates: pl.DataFrame) -> pl.DataFrame:
+    """Share of validation answers within each channel's first k, and MRR@5 of the channel alone.
+
+    One row per channel, then ``union``, ranked by fusion: channel, mrr@5, recall@5, @10, @50, @100, and recall of all.
+    ``only``: the channel's unique hits, as a share of the answers.
+    """
+    assert fold.answers is not None
+    valid = fold.queries.filter(role="valid").select("query")
+    answers = fold.answers.join(valid, on="query", how="semi")
+    total, rows, hits = max(answers.height, 1), [], []
+    for name, channel in channels.items():
+        listed = channel.join(valid, on="query", how="semi", maintain_order="left")
+        ranked = listed.with_columns(rank=pl.int_range(pl.len()).over("query") + 1).join(answers, on=["query", "item"])
+        rows.append({"channel": name, **_summarise_ranks(ranked["rank"], total)})
+        hits.append(ranked.select("query", channel=pl.lit(name)))
+    union = candidates.select("query", "item", "fusion").join(valid, on="query", how="semi")
+    order = union.with_columns(rank=pl.struct(-pl.col("fusion"), "item").rank("ordinal").over("query"))
+    rows.append({"channel": "union", **_summarise_ranks(order.join(answers, on=["query", "item"])["rank"], total)})
+    unique_hits = pl.concat(hits).filter(pl.len().over("query") == 1).group_by("channel").agg(only=pl.len() / total)
+    table = pl.DataFrame(rows).join(unique_hits, on="channel", how="left", maintain_order="left")
+    return table.with_columns(pl.col("only").fill_null(0.0))
 
 
-POPULAR_HOURS = {
-    "popular_1h": (1.0, 1.0),
-    "popular_3h": (3.0, 3.0),
-    "popular_next3h": (0.0, 3.0),
-    "popular_next24h": (0.0, 24.0),
-    "popular_24h": (24.0, 24.0),
-}
-
-
-def recall(
-    run: Run,
-    fold_name: str,
-    fold: Result[Fold],
-    articles: Result[pl.DataFrame],
-    content: Result[Embeddings] | None,
-    vectors: Result[ItemVectors],
-    settings: RecallSettings,
-    seed: int,
-) -> dict[str, Result[pl.DataFrame]]:
-    """Every channel of ``settings.channels`` as a step; a table that several channels follow is made once."""
-    power, top = settings.transition_power, settings.per_channel
-
-    made: dict[str, Result[pl.DataFrame]] = {}
-
-    def table(name: str, function: Callable[..., pl.DataFrame], *args: Any, **kwargs: Any) -> Result[pl.DataFrame]:
-        if name not in made:
-            made[name] = run.step(partial(function, **kwargs), *args, name=f"{fold_name}.table.{name}")
-        return made[name]
-
-    tables: dict[str, tuple[Callable[[], Result[pl.DataFrame]], FollowSettings]] = {
-        "covisit": (lambda: table("covisit", tabulate_covisits, fold, settings.covisit), settings.follow),
-        "covisit_all": (lambda: table("covisit", tabulate_covisits, fold, settings.covisit), settings.follow_all),
-        "covisit_last": (lambda: table("covisit", tabulate_covisits, fold, settings.covisit), settings.follow_last),
-        "covisit_fast": (lambda: table("fast", tabulate_covisits, fold, settings.covisit_fast), settings.follow),
-        "next": (lambda: table("next", tabulate_transitions, fold, power), settings.follow),
-        "next_last": (lambda: table("next_raw", tabulate_transitions, fold, 0.0), settings.follow_last),
-        "previous": (lambda: table("previous", tabulate_transitions, fold, 0.0, reverse=True), settings.follow),
-        "gap30": (lambda: table("gap30", tabulate_transitions, fold, power, gap_ms=GAP_MS), settings.follow),
-        "bipartite": (lambda: table("bipartite", tabulate_bipartite, fold), settings.follow),
-        "swing": (lambda: table("swing", tabulate_swings, fold, settings.swing, seed), settings.follow),
-        "item2vec": (lambda: table("item2vec", tabulate_nearest, vectors, fold, 100), settings.follow),
-        "content": (
-            lambda: table("content", tabulate_content, content, articles, fold, settings.content),
-            settings.follow,
-        ),
-    }
-
-    def channel(name: str) -> Result[pl.DataFrame]:
-        told = f"{fold_name}.{name}"
-        if name in tables:
-            make, way = tables[name]
-            return run.step(follow_table, fold, make(), way, top, name=told)
-        if name in POPULAR_HOURS:
-            return run.step(list_popular, fold, *POPULAR_HOURS[name], top, name=told)
-        if name == "fresh":
-            return run.step(list_fresh, fold, articles, settings.fresh, top, name=told)
-        known = ", ".join([*tables, *POPULAR_HOURS, "fresh"])
-        raise UserError(f"recall.channels names {name}; the channels are {known}.")
-
-    return {name: channel(name) for name in settings.channels}
+def _summarise_ranks(rank: pl.Series, answers: int) -> dict[str, float]:
+    reciprocal = float((1 / rank.filter(rank <= 5)).sum())
+    within = {f"recall@{k}": float((rank <= k).sum()) / answers for k in RECALL_AT}
+    return {"mrr@5": reciprocal / answers, **within, "recall@all": len(rank) / answers}

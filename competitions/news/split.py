@@ -1,23 +1,24 @@
-"""Who is asked what: labelled queries cut out of the log as the host cut the test users, and the test itself.
+"""The labelled fold, cut out of the log as the organiser cut the test users, and the test fold itself.
 
 The hidden click of a test user is the last one. In the host's log a session ends exactly 30 s after its last click but
-one, so every 30 s step is an example of what is asked. Where a log lacks that structure the last click stands in.
+one, so every 30 s step is an example of a target. Where a log lacks that structure the last click stands in.
 """
 
 import polars as pl
 
 from common.errors import UserError
 from common.split import Fold, cut_history, resample_to_match
+from competitions.news.config import SplitSettings
 
 DAY_MS = 86_400_000
 CONTEXT = ("environment", "device_group", "os", "country", "region", "referrer")
 
 
-def find_anchors(clicks: pl.DataFrame, gap_ms: int) -> pl.DataFrame:
+def find_targets(clicks: pl.DataFrame, gap_ms: int) -> pl.DataFrame:
     """The clicks that can serve as targets, each with at least one earlier click of its user.
 
-    One row per anchor: user, item, cut (its time in ms), before (clicks before it), nth (0 = the user's latest anchor),
-    is_last (the user's last click), is_test. Anchors are the steps of exactly ``gap_ms`` and the train users' last
+    One row per target: user, item, cut (its time in ms), before (clicks before it), nth (0 = the user's latest target),
+    is_last (the user's last click), is_test. Targets are the steps of exactly ``gap_ms`` and the train users' last
     clicks; if under half of the train users end on such a step the log does not have it, and every last click serves.
     """
     before = pl.int_range(pl.len()).over("user")
@@ -28,10 +29,10 @@ def find_anchors(clicks: pl.DataFrame, gap_ms: int) -> pl.DataFrame:
     )
     by_gap = terminal_share(clicks, gap_ms) >= 0.5
     is_step = pl.col("wait") == gap_ms
-    serves = is_step | (pl.col("is_last") & ~pl.col("is_test")) if by_gap else pl.col("is_last")
-    anchors = log.filter(serves & (pl.col("before") > 0))
+    is_target = is_step | (pl.col("is_last") & ~pl.col("is_test")) if by_gap else pl.col("is_last")
+    targets = log.filter(is_target & (pl.col("before") > 0))
     nth = pl.int_range(pl.len(), 0, -1).over("user") - 1
-    return anchors.select("user", "item", "before", "is_last", "is_test", cut="time", nth=nth)
+    return targets.select("user", "item", "before", "is_last", "is_test", cut="time", nth=nth)
 
 
 def terminal_share(clicks: pl.DataFrame, gap_ms: int) -> float:
@@ -41,39 +42,27 @@ def terminal_share(clicks: pl.DataFrame, gap_ms: int) -> float:
     return float((last["wait"] == gap_ms).fill_null(value=False).mean() or 0.0)  # type: ignore[arg-type]
 
 
-def label_fold(
-    clicks: pl.DataFrame,
-    *,
-    gap_ms: int,
-    train_queries: int,
-    valid_queries: int,
-    per_user: int,
-    seed: int,
-    train_share: float = 1.0,
-) -> Fold:
+def label_fold(clicks: pl.DataFrame, settings: SplitSettings, seed: int) -> Fold:
     """Training and validation queries with their answers, over one history from which all of them are hidden.
 
     Validation: the last click of train users, drawn so that day of the last visible click and length of the visible
     history are distributed as for the test users; at most a quarter of the train users. Training: up to ``per_user``
-    latest anchors of other users, train and test alike, ``train_queries`` and ``train_share`` of them at most: each one
-    thins the history that all rows are served from. ``queries`` carries ``role`` ("train" or "valid").
+    latest targets of other users, train and test alike, ``train_queries`` and ``train_share`` of them at most: each one
+    thins the history that all rows' features are computed from. ``queries`` carries ``role`` ("train" or "valid").
     """
-    anchors = find_anchors(clicks, gap_ms)
-    pool = _describe_ends(clicks, anchors.filter(pl.col("is_last") & ~pl.col("is_test")))
-    size = min(valid_queries, pool.height // 4)
-    valid = _draw_valid(pool, describe_test(clicks), size, seed)
-    rest = anchors.join(valid, on="user", how="anti").filter(pl.col("nth") < per_user)
-    train = rest.sample(min(train_queries, int(train_share * rest.height)), seed=seed, shuffle=True)
-    chosen = pl.concat(
-        [
-            train.with_columns(role=pl.lit("train")),
-            anchors.filter(pl.col("is_last")).join(valid, on="user", how="semi").with_columns(role=pl.lit("valid")),
-        ]
-    ).sort("user", "cut", "item")
+    targets = find_targets(clicks, settings.gap_ms)
+    pool = _describe_ends(clicks, targets.filter(pl.col("is_last") & ~pl.col("is_test")))
+    size = min(settings.valid_queries, pool.height // 4)
+    users = _draw_valid(pool, describe_test(clicks), size, seed)
+    rest = targets.join(users, on="user", how="anti").filter(pl.col("nth") < settings.per_user)
+    count = min(settings.train_queries, int(settings.train_share * rest.height))
+    train = rest.sample(count, seed=seed, shuffle=True).with_columns(role=pl.lit("train"))
+    valid = targets.filter("is_last").join(users, on="user", how="semi").with_columns(role=pl.lit("valid"))
+    chosen = pl.concat([train, valid]).sort("user", "cut", "item")
     cuts = chosen.group_by("user", maintain_order=True).first()
-    targets = chosen.select("user", "item", time="cut")
+    hidden = chosen.select("user", "item", time="cut")
     # Two targets of a user can share a millisecond, at which a cut hides the first alone.
-    history = cut_history(clicks, cuts).join(targets, on=["user", "item", "time"], how="anti", maintain_order="left")
+    history = cut_history(clicks, cuts).join(hidden, on=["user", "item", "time"], how="anti", maintain_order="left")
     numbered = chosen.with_row_index("query").with_columns(pl.col("query").cast(pl.Int32))
     seen = _own_past(clicks, numbered)
     answers = numbered.select("query", "item")
@@ -92,8 +81,8 @@ def _draw_valid(pool: pl.DataFrame, target: pl.DataFrame, size: int, seed: int) 
     )
 
 
-def ask_test(clicks: pl.DataFrame) -> Fold:
-    """The real question: the next click of every test user, everything visible as history."""
+def test_fold(clicks: pl.DataFrame) -> Fold:
+    """The test: the next click of every test user, everything visible as history."""
     users = clicks.filter("is_target").select("user").unique().sort("user")
     numbered = users.with_row_index("query").select(pl.col("query").cast(pl.Int32), "user", role=pl.lit("test"))
     everything = numbered.with_columns(before=pl.lit(2**31 - 1))
@@ -103,10 +92,10 @@ def ask_test(clicks: pl.DataFrame) -> Fold:
 
 def _own_past(clicks: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
     """The first ``before`` clicks of each query's user, in order, with ``back`` = 0 for the latest of them."""
-    log = clicks.sort("user", "time", "item").with_columns(place=pl.int_range(pl.len()).over("user"))
-    own = queries.select("query", "user", "before").join(log, on="user").filter(pl.col("place") < pl.col("before"))
+    log = clicks.sort("user", "time", "item").with_columns(index=pl.int_range(pl.len()).over("user"))
+    own = queries.select("query", "user", "before").join(log, on="user").filter(pl.col("index") < pl.col("before"))
     back = pl.int_range(pl.len(), 0, -1).over("query") - 1
-    ordered = own.sort("query", "place").with_columns(back=back.cast(pl.Int32))
+    ordered = own.sort("query", "index").with_columns(back=back.cast(pl.Int32))
     return ordered.select("query", "item", "time", "back", *CONTEXT)
 
 
@@ -120,19 +109,17 @@ def _describe_queries(queries: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame
 def describe_test(clicks: pl.DataFrame) -> pl.DataFrame:
     """One row per test user: day of the last visible click, and length class (log2) of the visible history."""
     ends = clicks.filter("is_target").group_by("user").agg(visible=pl.len(), until=pl.col("time").max()).sort("user")
-    return ends.select("user", **_cells())
+    return ends.select("user", **_strata(pl.col("visible")))
 
 
-def _describe_ends(clicks: pl.DataFrame, anchors: pl.DataFrame) -> pl.DataFrame:
+def _describe_ends(clicks: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFrame:
     """The same columns for train users, of what stays visible once the last click is hidden."""
-    until = (
-        clicks.sort("user", "time", "item")
-        .group_by("user", maintain_order=True)
-        .agg(until=pl.col("time").slice(-2, 1).first())
-    )
-    return anchors.join(until, on="user").sort("user").select("user", **_cells(pl.col("before")))
+    log = clicks.sort("user", "time", "item").group_by("user", maintain_order=True)
+    until = log.agg(until=pl.col("time").slice(-2, 1).first())
+    return targets.join(until, on="user").sort("user").select("user", **_strata(pl.col("before")))
 
 
-def _cells(visible: pl.Expr | None = None) -> dict[str, pl.Expr]:
-    length = (pl.col("visible") if visible is None else visible).log(2).floor().clip(0, 5).cast(pl.Int8)
+def _strata(visible: pl.Expr) -> dict[str, pl.Expr]:
+    """Day of the last visible click, and class of the number of visible clicks."""
+    length = visible.log(2).floor().clip(0, 5).cast(pl.Int8)
     return {"day": (pl.col("until") // DAY_MS).cast(pl.Int32), "length": length}

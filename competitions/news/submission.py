@@ -6,6 +6,8 @@ import polars as pl
 
 from common import metrics
 from common.errors import UserError
+from common.schemas import Predictions, validate
+from common.split import Fold
 from common.submission import Checked, find_ids, find_rows, read_back, refuse, write_csv
 from competitions.news.io.csv_reader import INT32_MAX, Column, read_table
 from competitions.news.io.reader import CLICK_COLUMNS, RawFiles, read_articles
@@ -30,6 +32,17 @@ RULES = (
 )
 
 
+def recommend(test: Fold, predictions: pl.DataFrame, articles: pl.DataFrame) -> pl.DataFrame:
+    """The submission frame: the best five of every test user by score, padded from popularity."""
+    validate(predictions, Predictions, "the blended scores")
+    users = test.queries.select("query", "user")
+    order = pl.struct(-pl.col("score"), "item").rank("ordinal").over("query")
+    top = predictions.with_columns(rank=order).filter(pl.col("rank") <= LENGTH).join(users, on="query")
+    popular = test.history["item"].value_counts().sort("count", "item", descending=[True, False]).select("item")
+    seen = test.seen.select("query", "item").join(users, on="query")
+    return build_submission(top.select("user", "item", "rank"), users["user"], popular, seen, articles)
+
+
 def build_submission(
     top: pl.DataFrame, users: pl.Series, popular: pl.DataFrame, seen: pl.DataFrame, articles: pl.DataFrame
 ) -> pl.DataFrame:
@@ -42,54 +55,54 @@ def build_submission(
     catalogue = articles["item"].cast(pl.Int32).unique().sort()
     if len(catalogue) < LENGTH:
         raise UserError(f"articles.csv lists {len(catalogue)} articles; a submission needs at least {LENGTH}")
-    wanted = pl.DataFrame({"user": users.unique().sort().cast(pl.Int32)})
+    rows = pl.DataFrame({"user": users.unique().sort().cast(pl.Int32)})
     kept = (
         top.select(pl.col("user", "item").cast(pl.Int32), "rank")
         .filter(pl.col("item").is_in(catalogue.implode()))
-        .join(wanted, on="user", how="semi")
+        .join(rows, on="user", how="semi")
         .sort("user", "rank", "item")
         .unique(["user", "item"], keep="first", maintain_order=True)
         .group_by("user", maintain_order=True)
         .head(LENGTH)
     )
-    padded = pl.concat([kept.select("user", "item"), _pad(kept, wanted, _order_padding(popular, catalogue), seen)])
+    padded = pl.concat([kept.select("user", "item"), _pad(kept, rows, _order_padding(popular, catalogue), seen)])
     lists = padded.group_by("user", maintain_order=True).agg(pl.col("item").head(LENGTH)).sort("user")
     items = (pl.col("item").list.get(i).alias(name) for i, name in enumerate(ARTICLES))
     return lists.select(pl.col("user").alias("user_id"), *items)
 
 
 def _order_padding(popular: pl.DataFrame, catalogue: pl.Series) -> pl.DataFrame:
-    """All articles (place, item): the popular ones first."""
+    """All articles (index, item): the popular ones first."""
     listed = popular["item"].cast(pl.Int32)
     everything = pl.concat([listed.filter(listed.is_in(catalogue.implode())), catalogue])
-    return pl.DataFrame({"item": everything.unique(maintain_order=True)}).with_row_index("place")
+    return pl.DataFrame({"item": everything.unique(maintain_order=True)}).with_row_index("index")
 
 
-def _pad(kept: pl.DataFrame, wanted: pl.DataFrame, padding: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
+def _pad(kept: pl.DataFrame, users: pl.DataFrame, padding: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
     """For each user with a short list, more than enough articles (user, item), in the order in which to take them."""
     listed = kept.group_by("user").agg(pl.len().cast(pl.Int64).alias("listed"))
-    short = wanted.join(listed, on="user", how="left").filter(pl.col("listed").fill_null(0) < LENGTH)
+    short = users.join(listed, on="user", how="left").filter(pl.col("listed").fill_null(0) < LENGTH)
     clicked = seen.select(pl.col("user", "item").cast(pl.Int32)).unique().join(short, on="user", how="semi")
     counts = clicked.group_by("user").agg(pl.len().cast(pl.Int64).alias("clicked"))
-    # At most the listed and the clicked articles are taken among that many places, which leaves five free ones.
-    reach = pl.sum_horizontal(pl.col("listed", "clicked").fill_null(0)) + LENGTH
-    places = (
+    # At most the listed and the clicked articles are taken among the first so many, which leaves five free ones.
+    count = pl.sum_horizontal(pl.col("listed", "clicked").fill_null(0)) + LENGTH
+    indices = (
         short.join(counts, on="user", how="left")
-        .select("user", pl.int_ranges(0, reach.clip(upper_bound=padding.height)).alias("place"))
-        .explode("place", empty_as_null=False)
-        .with_columns(pl.col("place").cast(pl.UInt32))
+        .select("user", pl.int_ranges(0, count.clip(upper_bound=padding.height)).alias("index"))
+        .explode("index", empty_as_null=False)
+        .with_columns(pl.col("index").cast(pl.UInt32))
     )
     return (
-        places.join(padding, on="place")
+        indices.join(padding, on="index")
         .join(kept, on=["user", "item"], how="anti")
         .join(clicked.with_columns(clicked=pl.lit(True)), on=["user", "item"], how="left")
-        .sort(pl.col("user"), pl.col("clicked").fill_null(False), pl.col("place"))
+        .sort(pl.col("user"), pl.col("clicked").fill_null(False), pl.col("index"))
         .select("user", "item")
     )
 
 
 def write_submission(submission: pl.DataFrame, path: Path) -> Path:
-    """Write the frame of ``build_submission`` with the host's exact header; the file appears whole or not at all."""
+    """Write the frame of ``build_submission`` with the exact header; the file appears whole or not at all."""
     return write_csv(submission.select(HEADER), path)
 
 
@@ -106,7 +119,7 @@ def check_submission(path: Path, raw: RawFiles) -> Checked:
         (articles.list.n_unique() < LENGTH).alias(DISTINCT),
         pl.any_horizontal(~pl.col(name).is_in(catalogue.implode()) for name in ARTICLES).alias(EXISTING),
     )
-    violations = [found for rule in marks.columns for found in find_rows(text, rule, pl.lit(marks[rule]))]
+    violations = [row for rule in marks.columns for row in find_rows(text, rule, pl.lit(marks[rule]))]
     refuse(path, violations + find_ids(users.filter(~users.is_in(given.implode())), NO_MISSING))
     return Checked(path, submission.height, RULES)
 
@@ -129,8 +142,8 @@ def score_submission(
 ) -> dict[str, float]:
     """Score a submission file against a truth file (user_id, click_article_id): every metric, by name.
 
-    Users of the truth without a row count 0. ``mrr@5`` is the host's score, ``mrr@5_error`` its standard error. AUC
-    and GAUC compare the places within the listed five. ``articles`` adds coverage and diversity of the categories,
+    Users of the truth without a row count 0. ``mrr@5`` is the competition's score, ``mrr@5_error`` its standard error.
+    AUC and GAUC compare the ranks within the listed five. ``articles`` adds coverage and diversity of the categories,
     ``clicks`` novelty.
     """
     _, submission = _read_submission(path)
@@ -139,9 +152,9 @@ def score_submission(
     repeated = answers.filter(answers["query"].is_duplicated())
     if repeated.height:
         raise UserError(f"{truth}: user {repeated['query'][0]} has more than one row; keep one answer per user")
-    place = pl.col("place").str.strip_prefix("article_").cast(pl.Int32)
-    lists = submission.unpivot(on=list(ARTICLES), index="user_id", variable_name="place", value_name="item")
-    ranked = lists.select(pl.col("user_id").alias("query"), "item", place.alias("rank"))
+    lists = submission.unpivot(on=list(ARTICLES), index="user_id", variable_name="column", value_name="item")
+    rank = pl.col("column").str.strip_prefix("article_").cast(pl.Int32)
+    ranked = lists.select(pl.col("user_id").alias("query"), "item", rank.alias("rank"))
     answered = ranked.join(answers, on="query", how="semi", maintain_order="left").sort("query", "rank")
     if not answered.height:
         raise UserError(f"{path} and {truth} have no user in common: they belong to different logs")

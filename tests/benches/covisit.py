@@ -16,14 +16,14 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
-from common.retrieval.cooccurrence import HOUR_MS, count_covisits
+from common.retrieval.cooccurrence import HOUR_MS, CovisitSettings, count_covisits
 from competitions.news.simulator.articles import make_catalogue, make_world
 from competitions.news.simulator.sessions import make_visits
 from competitions.news.simulator.simulate import measure as measure_sizes
 from competitions.news.simulator.users import draw_items, make_readers
 from tests.benches.side_by_side import Ready, main
 
-TOP, REACH, FORWARD, REVERSE, DECAY, HALF_LIFE_HOURS, POWER = 100, 30, 1.0, 0.7, 0.9, 24.0, 0.25
+SETTINGS = CovisitSettings(reach=30, forward=1.0, reverse=0.7, decay=0.9, half_life_hours=24.0, power=0.25, top=100)
 SEED = 0
 
 
@@ -55,18 +55,19 @@ def loop_covisits(clicks: pl.DataFrame) -> pl.DataFrame:
     counts: dict[int, int] = defaultdict(int)
     for items, times in clicks.group_by("user", maintain_order=True).agg("item", "time").select("item", "time").rows():
         share = 1 / math.log1p(len(items))
-        for place, item in enumerate(items):
+        for index, item in enumerate(items):
             counts[item] += 1
-            for later in range(place + 1, min(place + REACH + 1, len(items))):
+            for later in range(index + 1, min(index + SETTINGS.reach + 1, len(items))):
                 if item != items[later]:
-                    hours = (times[later] - times[place]) / HOUR_MS
-                    weight = share * DECAY ** (later - place - 1) * 0.5 ** (hours / HALF_LIFE_HOURS)
-                    weights[item][items[later]] += FORWARD * weight
-                    weights[items[later]][item] += REVERSE * weight
+                    hours = (times[later] - times[index]) / HOUR_MS
+                    decay = SETTINGS.decay ** (later - index - 1)
+                    weight = share * decay * 0.5 ** (hours / SETTINGS.half_life_hours)
+                    weights[item][items[later]] += SETTINGS.forward * weight
+                    weights[items[later]][item] += SETTINGS.reverse * weight
     rows = []
     for item, near in weights.items():
-        scaled = [(weight / (counts[item] * counts[other]) ** POWER, other) for other, weight in near.items()]
-        rows += [(item, other, weight) for weight, other in sorted(scaled, reverse=True)[:TOP]]
+        scaled = [(weight / (counts[item] * counts[other]) ** SETTINGS.power, other) for other, weight in near.items()]
+        rows += [(item, other, weight) for weight, other in sorted(scaled, reverse=True)[: SETTINGS.top]]
     return pl.DataFrame(rows, schema=["item", "neighbour", "weight"], orient="row")
 
 
@@ -88,7 +89,7 @@ def multiply(clicks: pl.DataFrame) -> pl.DataFrame:
     first, near, weights = [], [], []
     for row in range(len(items)):
         part = slice(similar.indptr[row], similar.indptr[row + 1])
-        best = np.argsort(-similar.data[part])[:TOP]
+        best = np.argsort(-similar.data[part])[: SETTINGS.top]
         first.append(np.full(len(best), items[row]))
         near.append(items[similar.indices[part][best]])
         weights.append(similar.data[part][best])
@@ -98,16 +99,7 @@ def multiply(clicks: pl.DataFrame) -> pl.DataFrame:
 
 def ours(folder: Path) -> Ready:
     """The project's function."""
-    return lambda: count_covisits(
-        read(folder),
-        reach=REACH,
-        forward=FORWARD,
-        reverse=REVERSE,
-        decay=DECAY,
-        half_life_hours=HALF_LIFE_HOURS,
-        power=POWER,
-        top=TOP,
-    )
+    return lambda: count_covisits(read(folder), SETTINGS)
 
 
 def describe(table: pl.DataFrame, seconds: float) -> dict[str, Any]:

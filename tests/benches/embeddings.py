@@ -20,43 +20,43 @@ BLOCK = 512  # queries at once: 600 MB of products at full scale
 
 
 def prepare(folder: Path, scale: float) -> str:
-    """Random vectors; the first of them are asked."""
+    """Random vectors, and which of them are queries."""
     items, queries = max(round(ITEMS * scale), TOP + 1), max(round(QUERIES * scale), 1)
     vectors = np.random.default_rng(0).standard_normal((items, WIDTH), dtype=np.float32)
     np.save(folder / "vectors.npy", vectors)
-    np.save(folder / "asked.npy", np.sort(np.random.default_rng(1).choice(items, queries, replace=False)))
+    np.save(folder / "queries.npy", np.sort(np.random.default_rng(1).choice(items, queries, replace=False)))
     return f"{queries:,} queries among {items:,} vectors of {WIDTH}, the {TOP} nearest"
 
 
 def read(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """The vectors, and which of them are asked."""
-    return np.load(folder / "vectors.npy"), np.load(folder / "asked.npy").astype(np.int32)
+    """The vectors, and which of them are queries."""
+    return np.load(folder / "vectors.npy"), np.load(folder / "queries.npy").astype(np.int32)
 
 
 def whole(folder: Path) -> Ready:
     """The project's function: normalise, index, search, list."""
-    vectors, asked = read(folder)
+    vectors, queries = read(folder)
     items = np.arange(len(vectors), dtype=np.int32)
-    return lambda: find_nearest(items, vectors, asked, top=TOP).height
+    return lambda: find_nearest(items, vectors, queries, TOP).height
 
 
 def search(folder: Path) -> Ready:
     """faiss alone, on vectors of length 1."""
-    vectors, asked = read(folder)
+    vectors, queries = read(folder)
     index = faiss.IndexFlatIP(WIDTH)
     index.add(normalise_rows(vectors))
-    return lambda: index.search(vectors[asked], TOP + 1)[0].size
+    return lambda: index.search(vectors[queries], TOP + 1)[0].size
 
 
 def partition(folder: Path) -> Ready:
     """The product in blocks, and numpy's partition of every row."""
-    vectors, asked = read(folder)
+    vectors, queries = read(folder)
 
     def run() -> int:
         listed = 0
-        for start in range(0, len(asked), BLOCK):
-            found = vectors[asked[start : start + BLOCK]] @ vectors.T
-            listed += np.argpartition(found, -TOP - 1, axis=1)[:, -TOP - 1 :].size
+        for start in range(0, len(queries), BLOCK):
+            scores = vectors[queries[start : start + BLOCK]] @ vectors.T
+            listed += np.argpartition(scores, -TOP - 1, axis=1)[:, -TOP - 1 :].size
         return listed
 
     return run
@@ -64,12 +64,12 @@ def partition(folder: Path) -> Ready:
 
 def bare(folder: Path) -> Ready:
     """The product in blocks, thrown away."""
-    vectors, asked = read(folder)
+    vectors, queries = read(folder)
     product = np.empty((BLOCK, len(vectors)), np.float32)
 
     def run() -> int:
-        for start in range(0, len(asked), BLOCK):
-            block = vectors[asked[start : start + BLOCK]]
+        for start in range(0, len(queries), BLOCK):
+            block = vectors[queries[start : start + BLOCK]]
             np.matmul(block, vectors.T, out=product[: len(block)])
         return 0
 

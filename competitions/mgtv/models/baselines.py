@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.retrieval.als import FactorSettings, count_matrix, factorise, find_users
-from common.retrieval.cooccurrence import count_covisits
+from common.retrieval.cooccurrence import CovisitSettings, count_covisits
 from competitions.mgtv.features.recent_clicks import list_clicks, list_recent
 from competitions.mgtv.labels import Floats
 from competitions.mgtv.models.dataset import Served
@@ -52,16 +52,10 @@ def score_neighbours(log: pl.DataFrame, asked: Asked) -> Floats:
     The cosine of two videos over the devices that clicked both at most ``REACH`` clicks apart (Sarwar et al. 2001),
     summed over the last ``LAST`` clicks of the device, each ``FADE`` times as much as the one after it.
     """
-    table = count_covisits(
-        list_clicks(log, asked),
-        reach=REACH,
-        forward=1.0,
-        reverse=1.0,
-        decay=FADE,
-        half_life_hours=NEVER_FADES,
-        power=0.5,
-        top=NEIGHBOURS,
+    settings = CovisitSettings(
+        reach=REACH, forward=1.0, reverse=1.0, decay=FADE, half_life_hours=NEVER_FADES, power=0.5, top=NEIGHBOURS
     )
+    table = count_covisits(list_clicks(log, asked), settings)
     recent = list_recent(log, asked, LAST).select("query", item="video", trust=FADE ** pl.col("back"))
     rows = asked.rows.select("query", neighbour="video").with_row_index("row")
     met = rows.lazy().join(recent.lazy(), on="query").join(table.lazy(), on=["item", "neighbour"])

@@ -1,9 +1,9 @@
-"""What each part is worth: from popularity to the blend of all rankers, on the same validation readers.
+"""What each part is worth: from popularity to the blend of all rankers, on the same validation users.
 
     make ladder-news        or        python -m competitions ladder news
 
 First methods that answer by themselves, then their union, then the pipeline run again and again, one part richer each
-time. Recall, features and fits that two rungs share are taken from the store.
+time. Candidates, features and fits that two rungs share are taken from the store.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,13 +17,16 @@ from common.experiments import ladder as steps
 from common.experiments.ladder import Ladder, Rung
 from common.metrics import evaluate
 from common.pipeline.progress import track
-from common.pipeline.run import Result, Run
+from common.pipeline.run import Result, Run, collect_named
+from common.retrieval.cooccurrence import fuse_channels
+from common.retrieval.item2vec import learn_item2vec
 from common.split import Fold
-from competitions.news import retrieval
+from competitions.news import retrieval, split
 from competitions.news.config import BLOCKS, MODELS, NewsConfig
 from competitions.news.io import reader
 from competitions.news.models import als, gru4rec
-from competitions.news.pipeline import frame_of, label, read_clicks, solve, unite
+from competitions.news.pipeline import solve
+from competitions.news.retrieval import FoldInputs
 
 CHANNELS = (
     ("popularity around the click", ("popular_1h", "popular_3h", "popular_next3h", "popular_next24h", "popular_24h")),
@@ -42,17 +45,17 @@ ALONE = (  # channels that answer by themselves
 )
 ORDER = ("channel", "item", "pair", "query")
 SEQUENCE = gru4rec.SequenceSettings()
-# What a pipeline does beside answering the validation readers is no cost of a rung.
-FREE = ("read_", "frame_of", "label", "ask", "test.", "refit.", "score_test", "answer", "measure", "measure_recall")
+# What a pipeline does beside answering the validation users is no cost of a rung.
+FREE = ("read_", "label", "ask", "test.", "refit.", "score_test", "answer", "measure", "measure_recall")
 Row = dict[str, Any]
 Judge = Callable[[Path], float | None]  # a submission's score on a known truth
 
 
 def climb(files: reader.RawFiles, config: NewsConfig, run: Run, judge: Judge | None = None) -> list[Row]:
-    """One row per rung: MRR@5 on the validation readers with its error, the share of answers within reach, and MRR@5
+    """One row per rung: MRR@5 on the validation users with its error, the recall of the candidates, and MRR@5
     of the submission on the truth, where ``judge`` knows that.
     """
-    ladder = Ladder(run, "News: the hidden click, on the validation readers", "MRR@5")
+    ladder = Ladder(run, "News: the hidden click, on the validation users", "MRR@5")
     climb_alone(files, config, ladder)
     for name, family, changed in track(list(list_rungs(config)), "ladder"):
         with ladder.rung(name, family, free=FREE) as rung:
@@ -66,46 +69,46 @@ def climb(files: reader.RawFiles, config: NewsConfig, run: Run, judge: Judge | N
 
 def climb_alone(files: reader.RawFiles, config: NewsConfig, ladder: Ladder) -> None:
     """Rungs without a ranker: channels alone, factors, the union of all channels, a recurrent network over it."""
-    step, seed, top = ladder.run.step, config.seed, config.recall.per_channel
+    step, seed, settings = ladder.run.step, config.seed, config.recall
     articles = step(reader.read_articles, files.articles)
-    clicks = step(read_clicks, files.train, files.tests, files.target, articles)
-    catalogue = step(frame_of, articles)
+    clicks = step(reader.read_clicks, files.train, files.tests, files.target, articles.frame)
     content = step(reader.read_embeddings, files.embeddings) if files.embeddings else None
-    fold = step(label, clicks, config.split, seed)
+    fold = step(split.label_fold, clicks.frame, config.split, seed, name="label")
 
-    def find(channels: list[str]) -> dict[str, Result[pl.DataFrame]]:
-        vectors = step(retrieval.embed_clicks, fold, config.recall.item2vec, seed, name="labelled.vectors")
-        settings = msgspec.structs.replace(config.recall, channels=channels)
-        return retrieval.recall(ladder.run, "labelled", fold, catalogue, content, vectors, settings, seed)
+    def retrieve(channels: list[str]) -> dict[str, Result[pl.DataFrame]]:
+        vectors = step(learn_item2vec, fold.history, settings.item2vec, seed, name="labelled.vectors")
+        inputs = FoldInputs("labelled", fold, articles.frame, content, vectors)
+        return retrieval.retrieve(ladder.run, inputs, msgspec.structs.replace(settings, channels=channels), seed)
 
     for name, family, channel in ALONE:
         with ladder.rung(name, family, free=("labelled.vectors",)) as rung:
-            tell(rung, fold, find([channel])[channel].value)
-    with ladder.rung("ALS: readers x articles", steps.FACTORS) as rung:
-        tell(rung, fold, step(als.list_by_factors, fold, top, seed, name="ladder.factors").value)
+            score_lists(rung, fold, retrieve([channel])[channel].value)
+    with ladder.rung("ALS: users x articles", steps.FACTORS) as rung:
+        factors = step(als.list_by_factors, fold, settings.per_channel, seed, name="ladder.factors")
+        score_lists(rung, fold, factors.value)
     channels = [channel for _, more in CHANNELS for channel in more]
     with ladder.rung("all channels, fused by reciprocal ranks", steps.BLEND) as rung:
-        settings = config.recall
-        union = step(unite, find(channels), settings.fusion_constant, settings.candidates, name="labelled.unite")
-        tell(rung, fold, union.value.select("query", "item", score="fusion"))
+        constant, top = settings.fusion_constant, settings.candidates
+        union = step(fuse_channels, collect_named(retrieve(channels)), constant, top, name="labelled.unite")
+        score_lists(rung, fold, union.value.select("query", "item", score="fusion"))
     needs = [record.name for record in ladder.run.timings if record.name.startswith("labelled.")]
     with ladder.rung("GRU over these candidates", steps.SEQUENCE, needs) as rung:
-        tell(rung, fold, step(gru4rec.score_next, fold, union, SEQUENCE, seed, name="ladder.sequence").value)
+        score_lists(rung, fold, step(gru4rec.score_next, fold, union, SEQUENCE, seed, name="ladder.sequence").value)
 
 
-def tell(rung: Rung, fold: Result[Fold], found: pl.DataFrame) -> None:
+def score_lists(rung: Rung, fold: Result[Fold], lists: pl.DataFrame) -> None:
     """MRR@5 of lists (query, item, score), and how many answers they hold; a tie counts against the answer."""
     answers = list_answers(fold.value)
-    asked = found.join(answers.select("query"), on="query", how="semi")
-    scored = evaluate(asked, answers, (5,)).filter(metric="mrr", k=5)
-    reached = asked.join(answers, on=["query", "item"], how="semi").height / max(answers.height, 1)
-    rung.record(scored["value"][0], scored["error"][0], **{"recall": reached, "truth mrr@5": None})
+    valid = lists.join(answers.select("query"), on="query", how="semi")
+    scored = evaluate(valid, answers, (5,)).filter(metric="mrr", k=5)
+    recall = valid.join(answers, on=["query", "item"], how="semi").height / max(answers.height, 1)
+    rung.record(scored["value"][0], scored["error"][0], **{"recall": recall, "truth mrr@5": None})
 
 
 def list_answers(fold: Fold) -> pl.DataFrame:
     """The answers of the validation queries: query, item."""
     if fold.answers is None:
-        raise ValueError("the host has the answers")
+        raise ValueError("the test fold has no answers")
     return fold.answers.join(fold.queries.filter(role="valid").select("query"), on="query", how="semi")
 
 
@@ -114,11 +117,10 @@ def list_rungs(config: NewsConfig) -> Iterator[tuple[str, str, NewsConfig]]:
     channels: list[str] = []
     for name, more in CHANNELS:
         channels += more
-        told = f"{MODELS[0]} on the scores of {name}" if len(channels) == len(more) else f"+ {name}"
-        yield told, steps.BOOSTING, change(config, list(channels), ORDER[:1], 1)
+        title = f"{MODELS[0]} on the scores of {name}" if len(channels) == len(more) else f"+ {name}"
+        yield title, steps.BOOSTING, change(config, list(channels), ORDER[:1], 1)
     for count in range(2, len(BLOCKS) + 1):
-        told = f"+ {ORDER[count - 1]} features"
-        yield told, steps.BOOSTING, change(config, config.recall.channels, ORDER[:count], 1)
+        yield f"+ {ORDER[count - 1]} features", steps.BOOSTING, change(config, config.recall.channels, ORDER[:count], 1)
     for count in range(2, len(MODELS) + 1):
         yield f"+ {MODELS[count - 1]}, blended", steps.BLEND, change(config, config.recall.channels, ORDER, count)
 

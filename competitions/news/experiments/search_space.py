@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 
 from common.metrics import reciprocal_ranks
-from common.pipeline.run import Run
+from common.pipeline.run import Run, collect
 from common.ranking.blending import search_weights
 from common.ranking.dataset import RankingDataset, cut_by_time
-from common.ranking.gbdt import Recipe, fit, predict
+from common.ranking.gbdt import Ranker, Recipe, fit, predict
 from common.split import Fold
 from common.tuning import search_space
 from common.tuning.gbdt_task import tune_ranker
@@ -24,14 +24,12 @@ from common.tuning.task import Scores, Task
 from competitions.news import ranking
 from competitions.news.config import NewsConfig
 from competitions.news.io import reader
-from competitions.news.pipeline import count_valid, fit_early, prepare
-from competitions.news.ranking import Labelled
-from competitions.news.reporting.summary import Prepared
+from competitions.news.pipeline import Prepared, prepare
+from competitions.news.ranking import CUTOFF, Labelled, make_recipe
 
 FOLDS = 3
-K = 5
 BLEND = "blend"
-Cut = list[tuple[RankingDataset, RankingDataset]]
+TimeFolds = list[tuple[RankingDataset, RankingDataset]]  # rows to learn from, and later ones to judge by
 Parameters = Mapping[str, Any]
 
 
@@ -43,57 +41,72 @@ def list_tasks(config: NewsConfig) -> list[str]:
 def make_task(name: str, files: reader.RawFiles, config: NewsConfig, run: Run) -> Task:
     """The task of a name, on cached features."""
     ready = prepare(files, config, run)
-    cut = run.step(cut_train, ready.rows, ready.labelled, ready.candidates, name="tune.folds").value
+    labelled = ready.labelled
+    folds = run.step(cut_train, ready.rows, labelled.inputs.fold, labelled.candidates, name="tune.folds")
     if name == BLEND:
-        return _blend_task(ready, cut, config, run)
+        recipes = [make_recipe(config.rank, kind, config.seed) for kind in config.rank.models]
+        scores = run.step(score_folds, folds, recipes, name="tune.scores").value
+        return _blend_task(ready, folds.value, scores, config, run)
     return tune_ranker(
         name,
         f"rank.{name}",
         getattr(config.rank, name),
         "MRR@5",
         FOLDS,
-        partial(_score, name, config, cut),
+        partial(_score, name, config, folds.value),
         partial(_judge, name, config, ready, run),
     )
 
 
-def cut_train(labelled: Labelled, fold: Fold, candidates: pl.DataFrame) -> Cut:
+def cut_train(labelled: Labelled, fold: Fold, candidates: pl.DataFrame) -> TimeFolds:
     """The training rows in an expanding window by time."""
     assert fold.answers is not None
-    found = candidates.join(fold.answers, on=["query", "item"], how="semi", maintain_order="left")
-    asked = found.join(fold.queries.filter(role="train"), on="query", maintain_order="left")
-    return cut_by_time(labelled.train, asked["time"].to_numpy(), FOLDS)
+    hits = candidates.join(fold.answers, on=["query", "item"], how="semi", maintain_order="left")
+    queries = hits.join(fold.queries.filter(role="train"), on="query", maintain_order="left")
+    return cut_by_time(labelled.train, queries["time"].to_numpy(), FOLDS)
 
 
-def _score(name: str, config: NewsConfig, cut: Cut, told: Parameters, fold: int) -> float:
-    train, valid = cut[fold]
-    limits = config.rank.rounds, config.rank.patience
-    ranker = fit(Recipe(name, told, *limits, config.seed), train, valid)
-    return float(reciprocal_ranks(predict(ranker, valid.features), valid.labels, valid.group_sizes, K).mean())
+def score_folds(folds: TimeFolds, recipes: list[Recipe]) -> list[Scores]:
+    """Each model's scores of what every fold judges: (rows, models) by fold."""
+    return [
+        np.column_stack([predict(fit(recipe, train, valid), valid.features) for recipe in recipes])
+        for train, valid in folds
+    ]
 
 
-def _judge(name: str, config: NewsConfig, ready: Prepared, run: Run, told: Parameters) -> Scores:
-    ranker = fit_early(run, ready.rows, config, name, dict(told))
-    valid = ready.rows.value.valid
-    return reciprocal_ranks(predict(ranker.value, valid.features), valid.labels, valid.group_sizes, K)
+def _reciprocal_ranks(ranker: Ranker, valid: RankingDataset) -> Scores:
+    return reciprocal_ranks(predict(ranker, valid.features), valid.labels, valid.group_sizes, CUTOFF)
 
 
-def _blend_task(ready: Prepared, cut: Cut, config: NewsConfig, run: Run) -> Task:
-    models = tuple(config.rank.models)
-    folds = run.step(cut_train, ready.rows, ready.labelled, ready.candidates, name="tune.folds")
-    scores = run.step(score_folds, folds, models, config.rank, config.seed, name="tune.scores").value
-    early = [fit_early(run, ready.rows, config, kind, getattr(config.rank, kind)) for kind in models]
-    unseen = run.step(ranking.score_valid, ready.rows, early)
-    answers = run.step(count_valid, ready.labelled).value
-    key = "rank.models"
+def _score(name: str, config: NewsConfig, folds: TimeFolds, parameters: Parameters, fold: int) -> float:
+    train, valid = folds[fold]
+    ranker = fit(make_recipe(config.rank, name, config.seed, parameters), train, valid)
+    return float(_reciprocal_ranks(ranker, valid).mean())
+
+
+def _judge(name: str, config: NewsConfig, ready: Prepared, run: Run, parameters: Parameters) -> Scores:
+    recipe, rows = make_recipe(config.rank, name, config.seed, parameters), ready.rows
+    return _reciprocal_ranks(run.step(fit, recipe, rows.train, rows.stop, name=f"fit.{name}").value, rows.value.valid)
+
+
+def _blend_task(ready: Prepared, folds: TimeFolds, scores: list[Scores], config: NewsConfig, run: Run) -> Task:
+    models, rows, key = tuple(config.rank.models), ready.rows, "rank.models"
+    recipes = [make_recipe(config.rank, kind, config.seed) for kind in models]
+    early = [run.step(fit, recipe, rows.train, rows.stop, name=f"fit.{recipe.kind}") for recipe in recipes]
+    unseen = run.step(ranking.score_valid, rows, collect(early))
+
+    def blend(columns: Scores, chosen: object, valid: RankingDataset, answers: int) -> Scores:
+        """The reciprocal rank of each query with weights searched on the other half of the queries."""
+        kept = columns[:, [models.index(name) for name in str(chosen).split("+")]]
+        options = {"answers": answers, "trials": config.blend.trials, "seed": config.seed, "k": CUTOFF}
+        return search_weights(kept, valid.labels, valid.group_sizes, **options).reciprocal
 
     def score(settings: Settings, fold: int) -> float:
-        valid = cut[fold][1]
-        found = _mix(scores[fold], models, settings[key], valid, len(valid.group_sizes), config)
-        return float(found.mean())
+        valid = folds[fold][1]
+        return float(blend(scores[fold], settings[key], valid, len(valid.group_sizes)).mean())
 
     def judge(settings: Settings) -> Scores:
-        return _mix(unseen.value, models, settings[key], ready.rows.value.valid, answers, config)
+        return blend(unseen.value, settings[key], rows.value.valid, rows.value.valid_queries)
 
     return Task(
         BLEND,
@@ -105,25 +118,3 @@ def _blend_task(ready: Prepared, cut: Cut, config: NewsConfig, run: Run) -> Task
         judge,
         lambda settings: {key: str(settings[key]).split("+")},
     )
-
-
-def score_folds(cut: Cut, models: tuple[str, ...], settings: object, seed: int) -> list[Scores]:
-    """Each model's scores of what every fold judges: (rows, models) by fold."""
-    scored = []
-    for train, valid in cut:
-        limits = settings.rounds, settings.patience  # type: ignore[attr-defined]
-        columns = [
-            predict(fit(Recipe(kind, getattr(settings, kind), *limits, seed), train, valid), valid.features)
-            for kind in models
-        ]
-        scored.append(np.column_stack(columns))
-    return scored
-
-
-def _mix(
-    scores: Scores, models: tuple[str, ...], chosen: str, rows: RankingDataset, answers: int, config: NewsConfig
-) -> Scores:
-    """What each query earns when weights are found on the other half of the queries."""
-    columns = [models.index(name) for name in chosen.split("+")]
-    told = {"answers": answers, "trials": config.blend.trials, "seed": config.seed, "k": K}
-    return search_weights(scores[:, columns], rows.labels, rows.group_sizes, **told).reciprocal

@@ -1,4 +1,4 @@
-"""What a finished news run tells of itself: scores by user, models side by side, recall, and what the report needs."""
+"""The record of a finished news run: scores by user, models side by side, recall, and what the report needs."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,9 +13,10 @@ from common.ranking.blending import Blend
 from common.split import Fold
 from competitions.news import submission
 from competitions.news.config import NewsConfig
-from competitions.news.ranking import feature_names
+from competitions.news.features import feature_names
+from competitions.news.pipeline import Outcome
 from competitions.news.reporting.diagnostics import diagnose
-from competitions.news.reporting.summary import Outcome, class_of_length, last_day, summarise
+from competitions.news.reporting.summary import class_of_length, last_day, summarise
 from competitions.news.simulator.simulate import TRUTH
 
 METRIC = "MRR@5"
@@ -24,9 +25,10 @@ METRIC = "MRR@5"
 def build_record(outcome: Outcome, config: NewsConfig, truth: SimulatedTruth | None, run: Run) -> RunRecord:
     """The record of a run."""
     summary = summarise(outcome, config.rank.models)
+    labelled, test = outcome.ready.labelled, outcome.ready.test
     return RunRecord(
         metric=METRIC,
-        queries=list_queries(outcome.ready.labelled.value, outcome.ready.candidates.value, outcome.blend.value),
+        queries=list_queries(labelled.inputs.fold.value, labelled.candidates.value, outcome.blend.value),
         ranking=rank_models(summary),
         tables=[
             ("Recall of the validation answers, before any ranking", summary["recall"]),
@@ -34,7 +36,7 @@ def build_record(outcome: Outcome, config: NewsConfig, truth: SimulatedTruth | N
             ("Validation beside test (shares of users)", summary["folds"]),
         ],
         notes=list_notes(summary["notes"]),
-        features=feature_names({name: block.value for name, block in outcome.ready.blocks.items()}),
+        features=feature_names({name: block.value for name, block in test.blocks.items()}),
         truth=truth,
         submissions=[outcome.checked],
         summary=summary,
@@ -43,12 +45,12 @@ def build_record(outcome: Outcome, config: NewsConfig, truth: SimulatedTruth | N
 
 
 def list_queries(fold: Fold, candidates: pl.DataFrame, blend: Blend) -> pl.DataFrame:
-    """One row per validation user: the reciprocal rank that the blend earns, 0 where recall found nothing at all."""
+    """One row per validation user: the reciprocal rank of the blend, 0 where nothing was retrieved."""
     valid = fold.queries.filter(role="valid")
-    reached = candidates.select("query").unique(maintain_order=True)
-    reached = reached.join(valid, on="query", how="semi", maintain_order="left")
-    reached = reached.with_columns(score=pl.Series(blend.reciprocal, dtype=pl.Float64))
-    scored = valid.join(reached, on="query", how="left", maintain_order="left")
+    ranked = candidates.select("query").unique(maintain_order=True)
+    ranked = ranked.join(valid, on="query", how="semi", maintain_order="left")
+    ranked = ranked.with_columns(score=pl.Series(blend.reciprocal, dtype=pl.Float64))
+    scored = valid.join(ranked, on="query", how="left", maintain_order="left")
     return scored.select(
         query=pl.col("user").cast(pl.String),
         fold=pl.lit("validation users"),

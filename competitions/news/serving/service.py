@@ -1,9 +1,8 @@
 """A service of the news competition: what a user clicked -> five articles.
 
-Item-to-item tables, popularity lists, vectors and click counts were made at export. Recall runs over arrays
-(``serve_recall.py``); for features a request cuts the few rows that it can meet out of each table, and hands these to
-the pipeline's own functions. Only how often the readers of a place click an article is counted here from tables, since
-the pipeline counts it over the whole log.
+Item-to-item tables, popularity lists, vectors and click counts were made at export. Retrieval runs over arrays
+(``serving/retrieval.py``); for features a request cuts the few rows that it can meet out of each table, and hands these
+to the pipeline's own functions.
 """
 
 from collections.abc import Sequence
@@ -14,20 +13,29 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from common.features import lookup_rows
 from common.ranking.blending import standardise
-from common.ranking.dataset import Matrix, to_matrix
+from common.ranking.dataset import Matrix
 from common.retrieval.item2vec import ItemVectors
 from common.serving.benchmark import Answer, Mark
 from common.serving.feature_tables import read_array, read_keyed, read_struct, read_table
 from common.serving.model_files import read_models, score_models
 from common.split import Fold
 from competitions.news.config import RecallSettings
-from competitions.news.features import PLACES, channel_block, item_block, pair_block, query_block
+from competitions.news.features import (
+    LIFT_CONTEXTS,
+    ContextCounts,
+    channel_block,
+    feature_names,
+    item_block,
+    pair_block,
+    query_block,
+    stack,
+)
 from competitions.news.io.reader import Embeddings
-from competitions.news.serving.retrieval import Channels, Follow, Reader, Window, table_path
+from competitions.news.serving.retrieval import Channels, UserHistory, table_path
+from competitions.news.submission import LENGTH
 
-LENGTH = 5
-HOUR_MS = 3_600_000
 SETTINGS, BLEND = "settings.json", "blend.json"
 HISTORY, ARTICLES = "history.arrow", "articles.arrow"
 QUERIES, SEEN = "queries.arrow", "seen.arrow"
@@ -35,12 +43,10 @@ ITEM2VEC, CONTENT = "item2vec", "content"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for every variant: the channels in order, how they are fused, which blocks there are, the number of
-    all clicks; ``content``: articles have embeddings.
+    """What holds for every variant: how candidates are retrieved, which blocks there are, the number of all clicks;
+    ``content``: articles have embeddings.
     """
 
-    follows: dict[str, Follow]
-    windows: dict[str, Window]
     recall: RecallSettings
     blocks: tuple[str, ...]
     clicks: int
@@ -48,13 +54,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Weights(msgspec.Struct, frozen=True, kw_only=True):
-    """How a variant mixes its models."""
+    """The weight of each model of a variant."""
 
     weights: tuple[float, ...]
 
 
 @dataclass(frozen=True)
-class Question:
+class Request:
     """One query, or several, with what the users saw."""
 
     queries: pl.DataFrame
@@ -62,8 +68,8 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """Candidates of some queries with their features: ``sizes`` of the queries, in order, 0 where nothing was found."""
+class CandidateFeatures:
+    """Candidates of some queries with their features: ``sizes`` of the queries, in order, 0 where there are none."""
 
     candidates: pl.DataFrame
     names: tuple[str, ...]
@@ -78,73 +84,54 @@ class Tables:
         """Map everything; pages are read when a request needs them."""
         self.settings = read_struct(export / SETTINGS, Settings)
         self.history, self.articles = (read_keyed(export / name, "item") for name in (HISTORY, ARTICLES))
-        told = self.settings
-        self.channels = Channels(export, told.recall, told.follows, told.windows)
-        self.both = {place: read_keyed(table_path(export, f"place-{place}"), "item") for place in PLACES}
-        self.here = {place: read_table(table_path(export, f"here-{place}")) for place in PLACES}
+        self.channels = Channels(export, self.settings.recall)
+        self.both = {name: read_keyed(table_path(export, f"context-item-{name}"), "item") for name in LIFT_CONTEXTS}
+        self.here = {name: read_table(table_path(export, f"context-{name}")) for name in LIFT_CONTEXTS}
         self.whole = read_keyed(table_path(export, "whole"), "item")
         names = (ITEM2VEC, CONTENT) if self.settings.content else (ITEM2VEC,)
         self.vectors = {
             name: (read_array(export / f"{name}-items.npy"), read_array(export / f"{name}.npy")) for name in names
         }
 
-    def recall(self, asked: Question, mark: Mark) -> pl.DataFrame:
-        """The candidates of all queries, as the pipeline finds them from the whole log."""
-        found = []
-        for place, seen in enumerate(asked.seen.partition_by("query", maintain_order=True)):
+    def retrieve(self, request: Request, mark: Mark) -> pl.DataFrame:
+        """The candidates of all queries, as the pipeline retrieves them from the whole log."""
+        parts = []
+        for query, seen in enumerate(request.seen.partition_by("query", maintain_order=True)):
             item, time, back = (seen[name].to_numpy() for name in ("item", "time", "back"))
-            reader = Reader(item, time, back, int(asked.queries["time"][place]))
-            united = self.channels.unite(reader)
-            found.append(
-                united.insert_column(0, pl.repeat(place, united.height, dtype=pl.Int32, eager=True).alias("query"))
-            )
+            fused = self.channels.fuse(UserHistory(item, time, back, int(request.queries["time"][query])))
+            parts.append(fused.select(pl.lit(query, pl.Int32).alias("query"), pl.all()))
         mark("recall")
-        return pl.concat(found)
+        return pl.concat(parts)
 
-    def describe(self, asked: Question, candidates: pl.DataFrame, mark: Mark) -> dict[str, pl.DataFrame]:
+    def build_blocks(self, request: Request, candidates: pl.DataFrame, mark: Mark) -> dict[str, pl.DataFrame]:
         """The feature blocks of the candidates, each as the pipeline makes it from the whole log."""
         items = candidates["item"]
-        articles = self.articles.take(pl.concat([items, asked.seen["item"]]))
-        history = self.history.take(items)
-        fold = Fold(history, asked.queries, asked.seen, None)
-        made = {"query": query_block(fold, articles)}
+        articles = self.articles.take(pl.concat([items, request.seen["item"]]))
+        fold = Fold(self.history.take(items), request.queries, request.seen, None)
+        blocks = {"query": query_block(fold, articles)}
         mark("query block")
-        made["item"] = item_block(fold, articles, candidates)
+        blocks["item"] = item_block(fold, articles, candidates)
         mark("item block")
-        near = pl.concat([items, asked.seen.filter(pl.col("back") < 5)["item"]]).unique().sort().to_numpy()
-        item2vec = ItemVectors(*self.cut_vectors(ITEM2VEC, near))
-        content = Embeddings(*self.cut_vectors(CONTENT, near)) if self.settings.content else None
-        bare = Fold(history.clear(), asked.queries, asked.seen, None)  # places are counted below
-        pair = pair_block(bare, articles, candidates, item2vec, content)
-        made["pair"] = pair.with_columns(self.measure_place(asked, candidates, place) for place in PLACES)
+        near = pl.concat([items, request.seen.filter(pl.col("back") < 5)["item"]]).unique().sort().to_numpy()
+        item2vec = ItemVectors(*self.take_vectors(ITEM2VEC, near))
+        content = Embeddings(*self.take_vectors(CONTENT, near)) if self.settings.content else None
+        counts = {name: self.count_context(name, items) for name in LIFT_CONTEXTS}
+        blocks["pair"] = pair_block(fold, articles, candidates, item2vec, content, counts)
         mark("pair block")
-        made["channel"] = channel_block(candidates)
+        blocks["channel"] = channel_block(candidates)
         mark("channel block")
-        return {block: made[block] for block in self.settings.blocks}
+        return {block: blocks[block] for block in self.settings.blocks}
 
-    def cut_vectors(self, name: str, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def take_vectors(self, name: str, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The vectors of some items, ascending."""
         items, vectors = self.vectors[name]
-        place = np.searchsorted(items, asked).clip(max=max(len(items) - 1, 0))
-        kept = place[items[place] == asked] if len(items) else place[:0]
-        return np.asarray(items[kept]), np.asarray(vectors[kept])
+        rows = lookup_rows(items, wanted)
+        rows = rows[rows >= 0]
+        return np.asarray(items[rows]), np.asarray(vectors[rows])
 
-    def measure_place(self, asked: Question, candidates: pl.DataFrame, place: str) -> pl.Series:
-        """The lift of ``features``: log of (clicks from the place + 1) / (expected + 1), from counts made at export."""
-        items = candidates["item"]
-        rows = candidates.select("query", "item").join(
-            asked.queries.select("query", place), on="query", how="left", maintain_order="left"
-        )
-        for table, on in (
-            (self.both[place].take(items), [place, "item"]),
-            (self.here[place], [place]),
-            (self.whole.take(items), ["item"]),
-        ):
-            rows = rows.join(table, on=on, how="left", maintain_order="left")
-        rows = rows.fill_null(0)
-        expected = (pl.col("whole") + 10) * (pl.col("here") + 10) / max(self.settings.clicks, 1)
-        lift = ((pl.col("both") + 1) / (expected + 1)).log().cast(pl.Float32)
-        return rows.select(lift.alias(f"pair_{place}_lift")).to_series()
+    def count_context(self, name: str, items: pl.Series) -> ContextCounts:
+        """The clicks on some articles by context, as counted at export."""
+        return ContextCounts(self.both[name].take(items), self.here[name], self.whole.take(items), self.settings.clicks)
 
 
 class NewsService:
@@ -155,30 +142,21 @@ class NewsService:
         self.tables, self.models = Tables(export), read_models(export / variant)
         self.weights = np.array(read_struct(export / variant / BLEND, Weights).weights)
 
-    def answer(self, requests: Sequence[Question], mark: Mark) -> list[Answer]:
-        """For each user the ids of five articles, best first; fewer where recall found fewer."""
+    def answer(self, requests: Sequence[Request], mark: Mark) -> list[Answer]:
+        """For each user the ids of five articles, best first; fewer where fewer were retrieved."""
         return self.rank(self.gather(requests, mark), mark)
 
-    def gather(self, requests: Sequence[Question], mark: Mark) -> Gathered:
+    def gather(self, requests: Sequence[Request], mark: Mark) -> CandidateFeatures:
         """Candidates and features, which all variants share."""
-        asked = join_questions(requests)
-        candidates = self.tables.recall(asked, mark)
-        blocks = self.tables.describe(asked, candidates, mark)
-        parts, names = [], []
-        for name, block in blocks.items():
-            part = (
-                block
-                if name != "query"
-                else candidates.select("query").join(block, on="query", how="left", maintain_order="left").drop("query")
-            )
-            parts.append(to_matrix(part))
-            names += part.columns
+        request = join_requests(requests)
+        candidates = self.tables.retrieve(request, mark)
+        blocks = self.tables.build_blocks(request, candidates, mark)
         sizes = np.bincount(candidates["query"].to_numpy(), minlength=len(requests)).astype(np.int32)
-        gathered = Gathered(candidates, tuple(names), np.hstack(parts), sizes)
+        features = stack(candidates["query"], blocks, slice(None))
         mark("matrix")
-        return gathered
+        return CandidateFeatures(candidates, feature_names(blocks), features, sizes)
 
-    def rank(self, gathered: Gathered, mark: Mark) -> list[Answer]:
+    def rank(self, gathered: CandidateFeatures, mark: Mark) -> list[Answer]:
         """The best five of each query's candidates, equal ones by id."""
         sizes = gathered.sizes
         scores = score_models(gathered.names, gathered.features, self.models)
@@ -193,12 +171,12 @@ class NewsService:
         return answers
 
 
-def join_questions(requests: Sequence[Question]) -> Question:
-    """Some questions as one, their queries numbered from 0."""
-    number = [pl.lit(place, pl.Int32).alias("query") for place in range(len(requests))]
+def join_requests(requests: Sequence[Request]) -> Request:
+    """Some requests as one, their queries numbered from 0."""
+    number = [pl.lit(index, pl.Int32).alias("query") for index in range(len(requests))]
     queries = pl.concat([one.queries.with_columns(own) for one, own in zip(requests, number, strict=True)])
     seen = pl.concat([one.seen.with_columns(own) for one, own in zip(requests, number, strict=True)])
-    return Question(queries, seen)
+    return Request(queries, seen)
 
 
 def load(export: Path, variant: str) -> NewsService:
@@ -206,8 +184,8 @@ def load(export: Path, variant: str) -> NewsService:
     return NewsService(export, variant)
 
 
-def read_requests(path: Path) -> list[Question]:
+def read_requests(path: Path) -> list[Request]:
     """The queries of a folder of requests, one by one."""
     queries, seen = read_table(path / QUERIES), read_keyed(path / SEEN, "query")
-    parts = (queries[place] for place in range(queries.height))
-    return [Question(part, seen.take(part["query"])) for part in parts]
+    parts = (queries[row] for row in range(queries.height))
+    return [Request(part, seen.take(part["query"])) for part in parts]

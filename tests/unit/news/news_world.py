@@ -7,6 +7,8 @@ import polars as pl
 
 from common.retrieval.item2vec import ItemVectors
 from common.split import Fold
+from competitions.news import split
+from competitions.news.config import SplitSettings
 from competitions.news.io.reader import Embeddings
 
 START = 1_507_000_000_000
@@ -90,6 +92,21 @@ def make_world(train: int = 120, test: int = 40, items: int = 80, seed: int = 0)
     embedded = number[number % 5 > 0].astype(np.int32)
     vectors = rng.normal(size=(len(embedded), 16)) + 2 * rng.normal(size=(30, 16))[embedded // 4 % 30]
     return World(make_log(*rows, test=test_users), articles, Embeddings(embedded, vectors.astype(np.float32)))
+
+
+def label(
+    clicks: pl.DataFrame,
+    train: int = 10_000,
+    valid: int = 25,
+    per_user: int = 1,
+    seed: int = 0,
+    share: float = 1.0,
+) -> Fold:
+    """The labelled fold of a log."""
+    settings = SplitSettings(
+        gap_ms=GAP_MS, train_queries=train, train_share=share, valid_queries=valid, per_user=per_user
+    )
+    return split.label_fold(clicks, settings, seed)
 
 
 def make_vectors(items: list[int], rows: list[list[float]]) -> ItemVectors:

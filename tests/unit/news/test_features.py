@@ -13,10 +13,10 @@ from competitions.news import features, split
 from competitions.news.io.reader import Embeddings
 from tests.unit.news.news_world import (
     ARTICLES,
-    GAP_MS,
     HOUR_MS,
     START,
     World,
+    label,
     make_log,
     make_vectors,
     make_world,
@@ -24,10 +24,6 @@ from tests.unit.news.news_world import (
 )
 
 Blocks = dict[str, pl.DataFrame]
-
-
-def label(clicks: pl.DataFrame) -> Fold:
-    return split.label_fold(clicks, gap_ms=GAP_MS, train_queries=10_000, valid_queries=25, per_user=1, seed=0)
 
 
 def make_candidates(fold: Fold, items: pl.Series, each: int = 12) -> pl.DataFrame:
@@ -105,7 +101,7 @@ def test_every_feature_tells_something(blocks: Blocks) -> None:
 def test_rows_stand_beside_their_own_candidates(
     world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks
 ) -> None:
-    """A query's candidates alone give the rows that stand at their places in the whole."""
+    """A query's candidates alone give the rows that they have in the whole."""
     for query in (0, 7, fold.queries.height - 1):
         mask = candidates["query"] == query
         alone = build(world, fold, candidates.filter(mask))
@@ -153,8 +149,8 @@ def test_no_feature_knows_the_hidden_items(world: World, fold: Fold, candidates:
 
 
 def test_features_need_no_answers(world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks) -> None:
-    asked = Fold(fold.history, fold.queries, fold.seen, None)
-    for name, block in build(world, asked, candidates).items():
+    test = Fold(fold.history, fold.queries, fold.seen, None)
+    for name, block in build(world, test, candidates).items():
         assert_frame_equal(block, blocks[name])
 
 
@@ -166,10 +162,10 @@ def test_clicks_in_windows_agree_with_a_loop(fold: Fold, candidates: pl.DataFram
     for item, time in fold.history.select("item", "time").rows():
         events[item].append(time)
     times = dict(fold.queries.select("query", "time").rows())
-    asked = [(item, times[query]) for query, item in candidates.select("query", "item").rows()]
+    keys = [(item, times[query]) for query, item in candidates.select("query", "item").rows()]
     for name, (before, after) in features.WINDOWS_HOURS.items():
         expected = [
-            sum(now - before * HOUR_MS < time <= now + after * HOUR_MS for time in events[item]) for item, now in asked
+            sum(now - before * HOUR_MS < time <= now + after * HOUR_MS for time in events[item]) for item, now in keys
         ]
         assert blocks["item"][name].to_list() == expected, name
         best = pl.DataFrame({"query": candidates["query"], "x": expected}).select(pl.col("x").max().over("query"))
@@ -197,7 +193,7 @@ SMALL_CANDIDATES = pl.DataFrame(
 
 
 def test_the_age_and_the_life_of_an_article_by_hand() -> None:
-    item = features.item_block(split.ask_test(SMALL), SMALL_ARTICLES, SMALL_CANDIDATES)
+    item = features.item_block(split.test_fold(SMALL), SMALL_ARTICLES, SMALL_CANDIDATES)
     now = 4 + 2 / 60
     assert item["item_age_hours"].to_list() == pytest.approx([now + 5, now - 2, now + 1, None, 0.0])
     assert item["item_words"].to_list() == [150, 50, 0, None, 50]
@@ -209,8 +205,8 @@ def test_the_age_and_the_life_of_an_article_by_hand() -> None:
 # --- query ---
 
 
-def test_habits_of_a_reader_by_hand() -> None:
-    block = features.query_block(split.ask_test(SMALL), SMALL_ARTICLES)
+def test_habits_of_a_user_by_hand() -> None:
+    block = features.query_block(split.test_fold(SMALL), SMALL_ARTICLES)
     first, second = block.to_dicts()
     expected = {
         "query": 0,
@@ -236,7 +232,7 @@ def test_habits_of_a_reader_by_hand() -> None:
 
 
 def pairs(vectors: bool = False, content: bool = False) -> pl.DataFrame:
-    fold = split.ask_test(SMALL)
+    fold = split.test_fold(SMALL)
     learned = (
         make_vectors([12, 13, 20, 21], [[1, 0], [0, 2], [0.6, 0.8], [0, 0]]) if vectors else make_vectors([7], [[1]])
     )
@@ -266,12 +262,12 @@ def test_cosines_with_the_last_click_and_with_the_decayed_last_ones_by_hand() ->
     assert np.isnan(content["pair_content_mean"].to_numpy()[[0, 1, 3, 4]]).all()
 
 
-def test_an_article_that_a_place_reads_more_than_the_rest_has_a_higher_lift() -> None:
+def test_an_article_that_is_read_more_in_a_context_than_in_the_rest_has_a_higher_lift() -> None:
     rows = [(user, 10 + user % 3, 60 * user) for user in range(90)]  # device group 0 reads item 10, 1 reads 11
-    asked = [(user, 50, 9000) for user in (300, 301)]
-    fold = split.ask_test(make_log(*rows, *asked, test=(300, 301)))
-    wanted = pl.DataFrame([(q, i) for q in (0, 1) for i in (10, 11, 12)], schema=SMALL_CANDIDATES.schema, orient="row")
-    lift = features.pair_block(fold, SMALL_ARTICLES, wanted, make_vectors([7], [[1]]), None)["pair_device_group_lift"]
+    last = [(user, 50, 9000) for user in (300, 301)]
+    fold = split.test_fold(make_log(*rows, *last, test=(300, 301)))
+    pairs = pl.DataFrame([(q, i) for q in (0, 1) for i in (10, 11, 12)], schema=SMALL_CANDIDATES.schema, orient="row")
+    lift = features.pair_block(fold, SMALL_ARTICLES, pairs, make_vectors([7], [[1]]), None)["pair_device_group_lift"]
     assert lift[0] > lift[1] == lift[2]
     assert lift[4] > lift[3] == lift[5]
     assert lift[0] > 0 > lift[1]

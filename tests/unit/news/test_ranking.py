@@ -1,6 +1,7 @@
 """From candidates to scores: which rows are learned from, whose features they have, chunks, the refit."""
 
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -9,10 +10,12 @@ import pytest
 from common.errors import UserError
 from common.ranking.blending import Blend
 from common.ranking.dataset import Matrix, RankingDataset
-from common.ranking.gbdt import Ranker
+from common.ranking.gbdt import UNWATCHED, Fit, FitTask, Ranker, Recipe, fit, refit, remote_fitter
 from common.split import Fold
 from competitions.news import ranking
 from competitions.news.competition import load_config
+from competitions.news.features import feature_names
+from competitions.news.ranking import make_recipe
 
 KEYS = {"query": pl.Int32, "item": pl.Int32}
 QUERIES, EACH = 40, 25
@@ -32,7 +35,7 @@ def candidates() -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def fold(candidates: pl.DataFrame) -> Fold:
-    """Every third query is for validation; recall missed the answer of every fifth query, and of 38."""
+    """Every third query is for validation; retrieval missed the answer of every fifth query, and of 38."""
     queries = pl.DataFrame({"query": range(QUERIES)}, schema={"query": pl.Int32}).with_columns(
         user=pl.col("query") + 500,
         role=pl.when(pl.col("query") % 3 == 0).then(pl.lit("valid")).otherwise(pl.lit("train")),
@@ -105,25 +108,27 @@ def test_a_thinned_query_keeps_its_answer_and_some_others(
     rows: RankingDataset = getattr(gather(prepared, negatives), part)
     keys = identify(rows)
     listed = set(candidates.select("query", "item").rows())
-    found = {key for key in right(fold) & listed if (key[0] % 3 == 0) == valid}
-    asked = {query for query, _ in found}
-    assert {key for key, label in zip(keys, rows.labels, strict=True) if label == 1} == found
+    hits = {key for key in right(fold) & listed if (key[0] % 3 == 0) == valid}
+    queries = {query for query, _ in hits}
+    assert {key for key, label in zip(keys, rows.labels, strict=True) if label == 1} == hits
     assert set(rows.labels) == {0, 1}
     assert len(set(keys)) == len(keys)
     assert set(keys) <= listed
     assert [query for query, _ in keys] == sorted(query for query, _ in keys)
-    assert {query for query, _ in keys} == asked
-    for query in asked:
+    assert {query for query, _ in keys} == queries
+    for query in queries:
         held = min(1 + negatives, sum(key[0] == query for key in listed))
         assert sum(key[0] == query for key in keys) == held
 
 
 def test_validation_keeps_every_candidate_of_every_query(prepared: Prepared) -> None:
     fold, candidates, _ = prepared
-    valid = gather(prepared, 2).valid
-    wanted = [key for key in candidates.select("query", "item").rows() if key[0] % 3 == 0]
-    assert identify(valid) == wanted
-    assert valid.labels.tolist() == [float(key in right(fold)) for key in wanted]
+    labelled = gather(prepared, 2)
+    valid = labelled.valid
+    assert labelled.valid_queries == 14
+    expected = [key for key in candidates.select("query", "item").rows() if key[0] % 3 == 0]
+    assert identify(valid) == expected
+    assert valid.labels.tolist() == [float(key in right(fold)) for key in expected]
     assert valid.group_sizes.tolist() == [*[EACH] * 13, 3]
     assert 0 < valid.labels.sum() < 14
 
@@ -151,14 +156,14 @@ def test_rows_do_not_depend_on_the_size_of_a_chunk(prepared: Prepared, monkeypat
 def test_a_block_that_is_left_out_leaves_its_columns_out(prepared: Prepared) -> None:
     fold, candidates, blocks = prepared
     some = {name: blocks[name] for name in ("pair", "query")}
-    assert ranking.feature_names(some) == ("pair_twice", "user_own")
+    assert feature_names(some) == ("pair_twice", "user_own")
     train = ranking.gather_rows(fold, candidates, some, 3, seed=1).train
     assert train.names == ("pair_twice", "user_own")
     np.testing.assert_array_equal(train.features[:, 0] // 2000, train.features[:, 1])
 
 
 @pytest.mark.parametrize("role", ["train", "valid"])
-def test_no_answer_found_for_training_or_for_validation_is_refused(prepared: Prepared, role: str) -> None:
+def test_no_answer_retrieved_for_training_or_for_validation_is_refused(prepared: Prepared, role: str) -> None:
     fold, candidates, blocks = prepared
     assert fold.answers is not None
     lost = fold.answers.join(fold.queries, on="query", maintain_order="left").select(
@@ -169,39 +174,58 @@ def test_no_answer_found_for_training_or_for_validation_is_refused(prepared: Pre
         ranking.gather_rows(missed, candidates, blocks, 3, seed=1)
 
 
-# --- refit ---
+# --- fit and refit ---
 
 
-def test_the_refit_learns_from_both_thinned_parts_for_the_rounds_found(
-    prepared: Prepared, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(ranking, "fit", lambda *args: calls.append(args))
-    labelled = gather(prepared, 4)
-    ranking.refit(labelled, Ranker("xgboost", None, 17, {}), {"eta": 1}, 3)
-    kind, parameters, both, valid, rounds, _, seed = calls[0]
-    assert (kind, parameters, valid, rounds, seed) == ("xgboost", {"eta": 1}, None, 17, 3)
-    assert identify(both) == identify(labelled.train) + identify(labelled.stop)
-    assert both.labels.tolist() == [*labelled.train.labels, *labelled.stop.labels]
-    assert both.group_sizes.sum() == len(both.labels)
+@pytest.fixture
+def tasks() -> Iterator[list[FitTask]]:
+    """What reaches a library's fitter, instead of a fit."""
+    caught: list[FitTask] = []
+
+    def catch(family: str, task: FitTask) -> Fit:
+        caught.append(task)
+        return None, 17, [0.0] * len(task.train.names), UNWATCHED
+
+    token = remote_fitter.set(catch)
+    yield caught
+    remote_fitter.reset(token)
+
+
+def test_a_recipe_takes_the_configured_parameters_or_those_given() -> None:
+    settings = load_config(["rank.rounds=50", "rank.patience=5"]).rank
+    assert make_recipe(settings, "xgboost", 8) == Recipe("xgboost", settings.xgboost, 50, 5, 8)
+    assert make_recipe(settings, "catboost", 8, {"depth": 2}) == Recipe("catboost", {"depth": 2}, 50, 5, 8)
 
 
 def test_early_fits_learn_from_training_and_stop_by_thinned_validation(
-    prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+    prepared: Prepared, tasks: list[FitTask]
 ) -> None:
-    calls: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(ranking, "fit", lambda *args: calls.append(args))
-    labelled = gather(prepared, 4)
-    ranking.fit_early(labelled, "catboost", {"depth": 2}, 50, 5, 8)
-    assert calls == [("catboost", {"depth": 2}, labelled.train, labelled.stop, 50, 5, 8)]
+    labelled, recipe = gather(prepared, 4), make_recipe(load_config([]).rank, "catboost", 8)
+    assert fit(recipe, labelled.train, labelled.stop).rounds == 17
+    (task,) = tasks
+    assert task.recipe == recipe
+    assert (task.train, task.valid) == (labelled.train, labelled.stop)
+
+
+def test_the_refit_learns_from_both_thinned_parts_for_the_rounds_of_the_early_stop(
+    prepared: Prepared, tasks: list[FitTask]
+) -> None:
+    labelled, recipe = gather(prepared, 4), make_recipe(load_config([]).rank, "xgboost", 3)
+    refit(recipe, Ranker("xgboost", None, 17, {}), [labelled.train, labelled.stop])
+    (task,) = tasks
+    assert task.recipe == replace(recipe, rounds=17, patience=0)
+    assert task.valid is None
+    assert identify(task.train) == identify(labelled.train) + identify(labelled.stop)
+    assert task.train.labels.tolist() == [*labelled.train.labels, *labelled.stop.labels]
+    assert task.train.group_sizes.sum() == len(task.train.labels)
 
 
 @pytest.mark.parametrize("kind", ["lightgbm_lambdarank", "lightgbm_binary", "xgboost", "catboost"])
 def test_the_configured_parameters_are_accepted_by_each_library(prepared: Prepared, kind: str) -> None:
-    parameters = getattr(load_config([]).rank, kind)
+    recipe = make_recipe(load_config(["rank.rounds=5", "rank.patience=5"]).rank, kind, 0)
     labelled = gather(prepared, 10)
-    early = ranking.fit_early(labelled, kind, parameters, 5, 5, 0)
-    final = ranking.refit(labelled, early, parameters, 0)
+    early = fit(recipe, labelled.train, labelled.stop)
+    final = refit(recipe, early, [labelled.train, labelled.stop])
     assert 1 <= final.rounds == early.rounds <= 5
     assert ranking.score_valid(labelled, [early, final]).shape == (len(labelled.valid.labels), 2)
 
@@ -250,10 +274,10 @@ def test_the_measure_counts_queries_without_candidates() -> None:
     rows = RankingDataset(
         ("x",), np.zeros((5, 1), np.float32), np.array([0, 1, 1, 0, 0], np.float32), np.array([2, 3], np.int32)
     )
-    labelled = ranking.Labelled(rows, rows, rows)
+    labelled = ranking.Labelled(rows, rows, rows, 4)
     scores = np.array([[2.0, 0.0], [1.0, 5.0], [9.0, 1.0], [0.0, 1.0], [0.0, 2.0]])
-    # Reciprocal ranks 1/2, 1, and 0, 0 for two queries that recall left empty; then 1, 1/3, 0, 0.
-    first, second = ranking.measure(labelled, scores, 4)
+    # Reciprocal ranks 1/2, 1, and 0, 0 for two queries without candidates; then 1, 1/3, 0, 0.
+    first, second = ranking.measure(labelled, scores)
     assert first == pytest.approx((1.5 / 4, np.std([0.5, 1, 0, 0]) / 2))
     assert second == pytest.approx((4 / 3 / 4, np.std([1, 1 / 3, 0, 0]) / 2))
 
@@ -263,8 +287,8 @@ def test_the_blend_is_found_on_validation_rows(prepared: Prepared) -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(len(labelled.valid.labels), 2))
     scores = np.column_stack([noise[:, 0], noise[:, 1] + 9 * labelled.valid.labels])
-    blend = ranking.find_blend(labelled, scores, 14, 20, 0)
+    blend = ranking.find_blend(labelled, scores, 20, 0)
     assert blend.weights[1] > 0.5
-    found = float(labelled.valid.labels.sum())
-    assert 0.9 * found / 14 < blend.mrr <= found / 14
-    assert ranking.find_blend(labelled, scores, 28, 20, 0).mrr == pytest.approx(blend.mrr / 2)
+    hits = float(labelled.valid.labels.sum())
+    assert 0.9 * hits / 14 < blend.mrr <= hits / 14
+    assert ranking.find_blend(replace(labelled, valid_queries=28), scores, 20, 0).mrr == pytest.approx(blend.mrr / 2)

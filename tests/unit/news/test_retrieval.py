@@ -1,4 +1,4 @@
-"""The recall channels of the news competition: their contract, what they may not know, and the fresh ones by hand."""
+"""The retrieval channels of the news competition: their contract, what they may not know, and recall by hand."""
 
 import math
 from pathlib import Path
@@ -11,26 +11,24 @@ from polars.testing import assert_frame_equal
 
 from common.errors import UserError
 from common.pipeline.run import Result, Run
-from common.retrieval.cooccurrence import count_covisits, follow
+from common.retrieval.cooccurrence import count_covisits, fuse_channels, score_neighbours
+from common.retrieval.item2vec import learn_item2vec
 from common.split import Fold
 from competitions.news import retrieval, split
 from competitions.news.competition import load_config
 from competitions.news.config import ContentSettings, FreshSettings, RecallSettings
 from competitions.news.io.reader import Embeddings
-from tests.unit.news.news_world import ARTICLES, GAP_MS, HOUR_MS, START, World, make_log, make_world, swap_hidden
+from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, label, make_log, make_world, swap_hidden
 
 T = TypeVar("T")
 Channels = dict[str, pl.DataFrame]
+SCORED = {"query": pl.Int32, "item": pl.Int32, "score": pl.Float32}
 SETTINGS: RecallSettings = load_config(
     ["recall.per_channel=30", "recall.item2vec.size=8", "recall.item2vec.epochs=2"]
 ).recall
 
 
-def label(clicks: pl.DataFrame) -> Fold:
-    return split.label_fold(clicks, gap_ms=GAP_MS, train_queries=10_000, valid_queries=25, per_user=1, seed=0)
-
-
-def validate(value: T) -> Result[T]:
+def result(value: T) -> Result[T]:
     return Result("key", lambda: value)
 
 
@@ -38,10 +36,11 @@ def run_channels(
     folder: Path, fold: Fold, world: World, settings: RecallSettings = SETTINGS, content: bool = True
 ) -> tuple[Channels, Run]:
     run = Run(folder / "run", folder / "cache", quiet=True)
-    vectors = validate(retrieval.embed_clicks(fold, settings.item2vec, 0))
-    given = validate(world.content) if content else None
-    made = retrieval.recall(run, "labelled", validate(fold), validate(world.articles), given, vectors, settings, 0)
-    return {name: channel.value for name, channel in made.items()}, run
+    vectors = result(learn_item2vec(fold.history, settings.item2vec, 0))
+    given = result(world.content) if content else None
+    inputs = retrieval.FoldInputs("labelled", result(fold), result(world.articles), given, vectors)
+    channels = retrieval.retrieve(run, inputs, settings, 0)
+    return {name: channel.value for name, channel in channels.items()}, run
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +85,13 @@ def test_a_table_that_several_channels_follow_is_made_once(made: tuple[Channels,
 
 
 def test_a_channel_is_its_table_followed_from_the_users_own_clicks(fold: Fold, made: tuple[Channels, Run]) -> None:
-    settings, way = SETTINGS.covisit_fast, SETTINGS.follow
-    table = count_covisits(fold.history, **{name: getattr(settings, name) for name in settings.__struct_fields__})
-    expected = follow(fold.seen, table, last=way.last, decay=way.decay, half_life_hours=way.half_life_hours, top=30)
+    table = count_covisits(fold.history, SETTINGS.covisit_fast)
+    expected = score_neighbours(fold.seen, table, SETTINGS.follow, 30)
     assert_frame_equal(made[0]["covisit_fast"], expected)
 
 
 def test_channels_find_the_planted_families(fold: Fold, made: tuple[Channels, Run]) -> None:
-    """After an item, 70 % of the clicks go to its family of four; by chance the first place is there 4 times in 100."""
+    """After an item, 70 % of the clicks go to its family of four; by chance the first item is there 4 times in 100."""
     last = fold.seen.filter(back=0).select("query", last=pl.col("item") // 4)
     for name in ("covisit_last", "next_last", "bipartite", "swing"):
         first = made[0][name].group_by("query", maintain_order=True).first().join(last, on="query")
@@ -128,8 +126,8 @@ def test_without_embeddings_the_content_channel_is_empty_and_the_union_goes_on(
     settings = load_config(["recall.channels=['content', 'next']"]).recall
     channels = run_channels(tmp_path, fold, world, settings, content=False)[0]
     assert channels["content"].is_empty()
-    united = retrieval.unite_channels(channels, 10.0, 5)
-    assert united["score_content"].null_count() == united.height > 0
+    union = fuse_channels(channels, 10.0, 5)
+    assert union["score_content"].null_count() == union.height > 0
 
 
 # --- content neighbours ---
@@ -137,7 +135,7 @@ def test_without_embeddings_the_content_channel_is_empty_and_the_union_goes_on(
 
 def test_content_neighbours_are_near_and_alive() -> None:
     clicks = make_log((1, 10, 0), (1, 11, 30), (5, 10, 50), (5, 12, 90), test=(5,))
-    fold = split.ask_test(clicks)
+    fold = split.test_fold(clicks)
     old, new = START - 100 * HOUR_MS, START - 5 * HOUR_MS
     articles = pl.DataFrame(
         [(10, 1, old, 9), (11, 1, old, 9), (12, 1, new, 9), (13, 1, new, 9), (14, 1, old, 9), (15, 1, new, 9)],
@@ -146,10 +144,10 @@ def test_content_neighbours_are_near_and_alive() -> None:
     )
     vectors = np.array([[1, 0], [0.5, 0.5], [0, 1], [1, 0.1], [1, 0.01]], np.float32)
     content = Embeddings(np.array([10, 11, 12, 13, 14], np.int32), vectors)  # 15 has none
-    table = retrieval.tabulate_content(content, articles, fold, ContentSettings(top=9, span_hours=24.0))
+    table = retrieval.find_content_neighbours(content, articles, fold, ContentSettings(top=9, span_hours=24.0))
     # 14 is nearest to 10 but old and never clicked; 11 is old too, but clicked. 11 is in no query's past.
     assert table.select("item", "neighbour").rows() == [(10, 13), (10, 11), (10, 12), (12, 11), (12, 13), (12, 10)]
-    wide = retrieval.tabulate_content(content, articles, fold, ContentSettings(top=1, span_hours=500.0))
+    wide = retrieval.find_content_neighbours(content, articles, fold, ContentSettings(top=1, span_hours=500.0))
     assert wide.select("item", "neighbour").rows() == [(10, 14), (12, 11)]
 
 
@@ -171,7 +169,7 @@ def test_fresh_articles_by_hand() -> None:
     ]
     articles = pl.DataFrame(rows, schema=ARTICLES, orient="row")
     settings = FreshSettings(categories=2, decay=0.5, half_life_hours=6.0, span_hours=10.0)
-    fresh = retrieval.list_fresh(split.ask_test(clicks), articles, settings, 10)
+    fresh = retrieval.list_fresh(split.test_fold(clicks), articles, settings, 10)
     expected = {
         30: 1.25 * 0.5 * math.log(4),
         31: 0.5 * 0.5 * math.log(3),
@@ -182,9 +180,70 @@ def test_fresh_articles_by_hand() -> None:
     assert dict(fresh.select("item", "score").rows()) == pytest.approx(expected)
     assert fresh["item"].to_list() == sorted(expected, key=lambda item: -expected[item])
     one = retrieval.list_fresh(
-        split.ask_test(clicks),
+        split.test_fold(clicks),
         articles,
         FreshSettings(categories=1, decay=0.5, half_life_hours=6.0, span_hours=10.0),
         2,
     )
     assert one["item"].to_list() == [30, 32]
+
+
+# --- recall ---
+
+
+def channel(*lists: list[int]) -> pl.DataFrame:
+    """Lists of items, one per query 0, 1, 2 …, best first."""
+    rows = [(query, item, 1.0 / rank) for query, items in enumerate(lists) for rank, item in enumerate(items, 1)]
+    return pl.DataFrame(rows, schema=SCORED, orient="row")
+
+
+@pytest.fixture
+def answered() -> Fold:
+    """Validation queries 0, 1, 2 and 4, query 3 for training; item 7 is always right."""
+    queries = pl.DataFrame(
+        {"query": range(5), "role": ["valid", "valid", "valid", "train", "valid"]},
+        schema={"query": pl.Int32, "role": pl.String},
+    )
+    answers = queries.select("query", item=pl.lit(7, pl.Int32))
+    return Fold(pl.DataFrame(), queries, pl.DataFrame(), answers)
+
+
+@pytest.fixture
+def measured(answered: Fold) -> dict[str, dict[str, float]]:
+    twelve = [*range(100, 111), 7]
+    channels = {
+        "near": channel([7, 1], [1, 2, 3, 4, 5, 7], [1], [7], [2]),
+        "hot": channel([1, 7], [8], twelve, [7], [9]),
+        "none": channel([], [], [], [7]),
+    }
+    fused = pl.DataFrame(
+        [(0, 7, 0.5), (0, 1, 0.5), (1, 7, 0.2), (1, 4, 0.9), (1, 3, 0.3), (2, 8, 0.1), (3, 7, 0.9)],
+        schema={"query": pl.Int32, "item": pl.Int32, "fusion": pl.Float32},
+        orient="row",
+    )
+    table = retrieval.measure_recall(answered, channels, fused)
+    assert table["channel"].to_list() == ["near", "hot", "none", "union"]
+    return {row.pop("channel"): row for row in table.to_dicts()}
+
+
+def test_recall_of_each_channel_by_hand(measured: dict[str, dict[str, float]]) -> None:
+    # Four answers count; query 3 is for training and does not.
+    late = {"recall@50": 2 / 4, "recall@100": 2 / 4, "recall@all": 2 / 4, "only": 1 / 4}
+    assert measured["near"] == pytest.approx({"mrr@5": 1 / 4, "recall@5": 1 / 4, "recall@10": 2 / 4, **late})
+    assert measured["hot"] == pytest.approx({"mrr@5": 1 / 8, "recall@5": 1 / 4, "recall@10": 1 / 4, **late})
+    assert set(measured["none"].values()) == {0}
+
+
+def test_recall_of_the_union_goes_by_fusion_with_ties_by_item(measured: dict[str, dict[str, float]]) -> None:
+    union = measured["union"]
+    assert union["mrr@5"] == pytest.approx((1 / 2 + 1 / 3) / 4)
+    assert union["recall@5"] == union["recall@all"] == 2 / 4
+    assert union["only"] == 0
+
+
+def test_recall_at_a_cut_counts_the_cut_itself(answered: Fold) -> None:
+    lists = [[*range(100, 100 + before), 7] for before in (4, 5, 9)]
+    fused = channel(*lists, [], [*range(100, 149), 7]).rename({"score": "fusion"})
+    union = retrieval.measure_recall(answered, {"x": channel([1])}, fused).filter(channel="union").to_dicts()[0]
+    assert [union[f"recall@{k}"] for k in (5, 10, 50, 100)] == [1 / 4, 3 / 4, 1, 1]
+    assert union["mrr@5"] == pytest.approx(1 / 5 / 4)

@@ -1,4 +1,4 @@
-"""Which clicks are asked for, what a fold hides, and that nothing of what it hides is left anywhere in it."""
+"""Which clicks are targets, what a fold hides, and that nothing of what it hides is left anywhere in it."""
 
 import numpy as np
 import polars as pl
@@ -7,17 +7,13 @@ from polars.testing import assert_frame_equal
 
 from common.split import Fold, cut_history
 from competitions.news import split
-from tests.unit.news.news_world import CONTEXT, GAP_MS, START, TEST_FROM, make_log, make_world, swap_hidden
+from tests.unit.news.news_world import CONTEXT, GAP_MS, START, TEST_FROM, label, make_log, make_world, swap_hidden
 
-Anchor = tuple[int, int, int, int]  # user, item, before, nth
-
-
-def anchors_of(log: pl.DataFrame) -> list[Anchor]:
-    return split.find_anchors(log, GAP_MS).select("user", "item", "before", "nth").rows()
+Target = tuple[int, int, int, int]  # user, item, before, nth
 
 
-def label(log: pl.DataFrame, train: int = 10_000, valid: int = 25, per_user: int = 1, seed: int = 0) -> Fold:
-    return split.label_fold(log, gap_ms=GAP_MS, train_queries=train, valid_queries=valid, per_user=per_user, seed=seed)
+def targets_of(log: pl.DataFrame) -> list[Target]:
+    return split.find_targets(log, GAP_MS).select("user", "item", "before", "nth").rows()
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +21,7 @@ def log() -> pl.DataFrame:
     return make_world().clicks
 
 
-# --- anchors ---
+# --- targets ---
 
 MIXED = (
     *[(1, 10, 0), (1, 11, 30), (1, 12, 100), (1, 13, 130)],  # two steps of 30 s, the last click one of them
@@ -36,22 +32,22 @@ MIXED = (
 ENDS = [(4, 20, 0), (4, 21, 30)]
 
 
-def test_anchors_are_the_steps_of_the_gap_and_the_last_clicks_of_train_users() -> None:
-    found = split.find_anchors(make_log(*MIXED, *ENDS, test=(9,)), GAP_MS)
-    assert found.select("user", "item", "before", "nth", "is_last", "is_test").rows() == [
+def test_targets_are_the_steps_of_the_gap_and_the_last_clicks_of_train_users() -> None:
+    targets = split.find_targets(make_log(*MIXED, *ENDS, test=(9,)), GAP_MS)
+    assert targets.select("user", "item", "before", "nth", "is_last", "is_test").rows() == [
         (1, 11, 1, 1, False, False),
         (1, 13, 3, 0, True, False),
         (2, 11, 1, 0, True, False),
         (4, 21, 1, 0, True, False),
         (9, 11, 1, 0, False, True),
     ]
-    assert found["cut"].to_list() == [START + 1000 * second for second in (30, 130, 50, 30, 30)]
+    assert targets["cut"].to_list() == [START + 1000 * second for second in (30, 130, 50, 30, 30)]
 
 
 def test_where_under_half_of_the_train_users_end_on_the_gap_every_last_click_serves() -> None:
     log = make_log(*MIXED, test=(9,))
     assert split.terminal_share(log, GAP_MS) == pytest.approx(1 / 3)
-    assert anchors_of(log) == [(1, 13, 3, 0), (2, 11, 1, 0), (9, 13, 3, 0)]
+    assert targets_of(log) == [(1, 13, 3, 0), (2, 11, 1, 0), (9, 13, 3, 0)]
 
 
 def test_the_share_is_of_train_users_with_single_clicks_among_them() -> None:
@@ -62,13 +58,13 @@ def test_the_share_is_of_train_users_with_single_clicks_among_them() -> None:
 
 def test_a_step_from_another_user_is_no_step() -> None:
     log = make_log((1, 10, 0), (1, 11, 30), (2, 12, 60), (2, 13, 90))
-    assert anchors_of(log) == [(1, 11, 1, 0), (2, 13, 1, 0)]
+    assert targets_of(log) == [(1, 11, 1, 0), (2, 13, 1, 0)]
 
 
-def test_a_first_click_is_never_an_anchor(log: pl.DataFrame) -> None:
-    found = split.find_anchors(log, GAP_MS)
-    assert found["before"].min() == 1
-    assert found.height > log["user"].n_unique()
+def test_a_first_click_is_never_a_target(log: pl.DataFrame) -> None:
+    targets = split.find_targets(log, GAP_MS)
+    assert targets["before"].min() == 1
+    assert targets.height > log["user"].n_unique()
 
 
 # --- a labelled fold, by hand ---
@@ -95,8 +91,8 @@ def label_by_hand(*rows: tuple[int, int, float], per_user: int = 1, test: tuple[
 def test_what_a_training_query_sees_and_what_the_history_keeps() -> None:
     rows = [(1, 10, 0), (1, 11, 30), (1, 12, 100), (1, 13, 130), (1, 14, 500), (2, 10, 5), (2, 11, 35)]
     fold = label_by_hand(*rows, (7, 50, 1), (7, 51, 31), (7, 52, 60), test=(7,))
-    asked = fold.queries.select("query", "user", "role", "clicks", pl.col("time") - START)
-    assert asked.rows() == [
+    queries = fold.queries.select("query", "user", "role", "clicks", pl.col("time") - START)
+    assert queries.rows() == [
         (0, 1, "train", 4, 130_000),
         (1, 2, "train", 1, 5_000),
         (2, 7, "train", 1, 1_000),
@@ -137,12 +133,12 @@ def test_no_click_from_a_target_on_is_in_the_history_or_in_its_querys_past(log: 
     logs = {user[0]: rows.select("time", "item").rows() for user, rows in log.group_by("user", maintain_order=True)}
     first: dict[int, int] = {}
     for query, user, item, last in targets.rows():
-        place = next(p for p, (time, own) in enumerate(logs[user]) if time > last and own == item)
-        assert logs[user][place - 1][0] == last  # the very next click
+        index = next(p for p, (time, own) in enumerate(logs[user]) if time > last and own == item)
+        assert logs[user][index - 1][0] == last  # the very next click
         own = fold.seen.filter(query=query).sort("back", descending=True)
-        assert own.select("time", "item").rows() == logs[user][:place]
-        assert own["back"].to_list() == list(range(place))[::-1]
-        first[user] = min(first.get(user, place), place)
+        assert own.select("time", "item").rows() == logs[user][:index]
+        assert own["back"].to_list() == list(range(index))[::-1]
+        first[user] = min(first.get(user, index), index)
     kept = {
         user[0]: rows.select("time", "item").rows() for user, rows in fold.history.group_by("user", maintain_order=True)
     }
@@ -150,12 +146,12 @@ def test_no_click_from_a_target_on_is_in_the_history_or_in_its_querys_past(log: 
     assert targets.group_by("user").len()["len"].max() == per_user
 
 
-def test_training_and_validation_users_are_disjoint_and_validation_asks_for_last_clicks(log: pl.DataFrame) -> None:
+def test_training_and_validation_users_are_disjoint_and_validation_targets_are_last_clicks(log: pl.DataFrame) -> None:
     fold = label(log, per_user=3)
     assert fold.answers is not None
     roles = {role[0]: set(rows["user"]) for role, rows in fold.queries.group_by("role")}
     assert not roles["train"] & roles["valid"]
-    assert roles["train"] | roles["valid"] == set(log["user"].unique()) - without_anchor(log)
+    assert roles["train"] | roles["valid"] == set(log["user"].unique()) - without_target(log)
     assert max(roles["valid"]) < TEST_FROM <= max(roles["train"])
     last = log.group_by("user", maintain_order=True).last().select("user", "item")
     valid = fold.queries.filter(role="valid").join(fold.answers, on="query").select("user", "item")
@@ -163,8 +159,8 @@ def test_training_and_validation_users_are_disjoint_and_validation_asks_for_last
     assert_frame_equal(valid, last.join(valid, on="user", how="semi"), check_row_order=False)
 
 
-def without_anchor(log: pl.DataFrame) -> set[int]:
-    return set(log["user"].unique()) - set(split.find_anchors(log, GAP_MS)["user"])
+def without_target(log: pl.DataFrame) -> set[int]:
+    return set(log["user"].unique()) - set(split.find_targets(log, GAP_MS)["user"])
 
 
 def test_at_most_so_many_queries_and_a_quarter_of_the_train_users_for_validation(log: pl.DataFrame) -> None:
@@ -173,7 +169,7 @@ def test_at_most_so_many_queries_and_a_quarter_of_the_train_users_for_validation
 
 
 def test_keys_are_dense_and_sorted_and_the_context_is_that_of_the_last_visible_click(log: pl.DataFrame) -> None:
-    for fold in (label(log), split.ask_test(log)):
+    for fold in (label(log), split.test_fold(log)):
         assert fold.queries["query"].to_list() == list(range(fold.queries.height))
         latest = fold.seen.filter(back=0)
         assert_frame_equal(fold.queries.select("query", "time", *CONTEXT), latest.select("query", "time", *CONTEXT))
@@ -204,9 +200,9 @@ def test_another_hidden_item_changes_the_answer_and_nothing_else(log: pl.DataFra
 
 
 def test_clicks_after_the_cut_change_neither_history_nor_past(log: pl.DataFrame) -> None:
-    anchors = split.find_anchors(log, GAP_MS).filter(pl.col("nth") == 0).with_row_index("query")
+    targets = split.find_targets(log, GAP_MS).filter(pl.col("nth") == 0).with_row_index("query")
     rng = np.random.default_rng(0)
-    later = anchors.select(
+    later = targets.select(
         "user",
         "is_test",
         is_target="is_test",
@@ -216,16 +212,16 @@ def test_clicks_after_the_cut_change_neither_history_nor_past(log: pl.DataFrame)
     more = pl.concat([log, later.with_columns(pl.lit(1, pl.Int16).alias(name) for name in CONTEXT).select(log.columns)])
     more = more.sort("user", "time", "item")
     assert more.height > log.height
-    cuts = anchors.select("user", "cut", "item")
+    cuts = targets.select("user", "cut", "item")
     assert_frame_equal(cut_history(more, cuts), cut_history(log, cuts))
-    assert_frame_equal(split._own_past(more, anchors), split._own_past(log, anchors))
+    assert_frame_equal(split._own_past(more, targets), split._own_past(log, targets))
 
 
 # --- the test ---
 
 
-def test_the_real_question_sees_everything(log: pl.DataFrame) -> None:
-    fold = split.ask_test(log)
+def test_the_test_fold_sees_everything(log: pl.DataFrame) -> None:
+    fold = split.test_fold(log)
     assert fold.answers is None
     assert_frame_equal(fold.history, log)
     assert fold.queries["user"].to_list() == list(range(TEST_FROM, TEST_FROM + 40))
@@ -235,7 +231,7 @@ def test_the_real_question_sees_everything(log: pl.DataFrame) -> None:
     assert fold.seen.group_by("query").agg(pl.col("back").min()).filter(pl.col("back") != 0).is_empty()
 
 
-def test_a_test_user_with_a_single_click_is_asked_too() -> None:
-    fold = split.ask_test(make_log((1, 10, 0), (5, 11, 3), (4, 12, 9), test=(4, 5)))
+def test_a_test_user_with_a_single_click_is_a_query_too() -> None:
+    fold = split.test_fold(make_log((1, 10, 0), (5, 11, 3), (4, 12, 9), test=(4, 5)))
     assert fold.queries.select("query", "user", "clicks").rows() == [(0, 4, 1), (1, 5, 1)]
     assert fold.seen.select("query", "item", "back").rows() == [(0, 12, 0), (1, 11, 0)]

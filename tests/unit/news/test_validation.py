@@ -1,19 +1,14 @@
-"""Who is drawn for validation, and on board B the users of board A: learned from, neither validated on nor asked."""
+"""Who is drawn for validation, and on board B the users of board A: learned from, never validated on or predicted."""
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from common.errors import UserError
-from common.split import Fold
 from competitions.news import split
-from tests.unit.news.news_world import GAP_MS, START, TEST_FROM, make_log, make_world
+from tests.unit.news.news_world import GAP_MS, START, TEST_FROM, label, make_log, make_world
 
 DAY = 86_400
-
-
-def label(log: pl.DataFrame, valid: int = 10_000, per_user: int = 1) -> Fold:
-    return split.label_fold(log, gap_ms=GAP_MS, train_queries=10_000, valid_queries=valid, per_user=per_user, seed=0)
 
 
 def read_on(days: list[int], lengths: list[int], first: int = 0) -> list[tuple[int, int, float]]:
@@ -30,10 +25,10 @@ def read_on(days: list[int], lengths: list[int], first: int = 0) -> list[tuple[i
 
 def test_validation_looks_like_the_test_where_train_does_not() -> None:
     world = make_world(train=2000, test=500)
-    pool = split.find_anchors(world.clicks, GAP_MS).filter("is_last", ~pl.col("is_test"))
+    pool = split.find_targets(world.clicks, GAP_MS).filter("is_last", ~pl.col("is_test"))
     fold = label(world.clicks, valid=300)
     valid = fold.queries.filter(role="valid")
-    test = split.ask_test(world.clicks).queries
+    test = split.test_fold(world.clicks).queries
 
     def share_of_long(clicks: pl.Series) -> float:
         return float((clicks >= 8).mean())  # type: ignore[arg-type]
@@ -43,21 +38,21 @@ def test_validation_looks_like_the_test_where_train_does_not() -> None:
     assert share_of_long(valid["clicks"]) == pytest.approx(share_of_long(test["clicks"]), abs=0.08)
 
 
-def test_validation_days_are_those_of_the_test_and_told_by_the_last_visible_click() -> None:
+def test_validation_days_are_those_of_the_test_and_those_of_the_last_visible_click() -> None:
     users = [
         (user, item, (user % 4) * DAY + wait)
         for user in range(400)
         for item, wait in ((10, 0), (11, 30), (12, DAY + 60))  # the hidden click is a day later
     ]
-    asked = [(user, 10 + step, (1 + user % 2) * DAY + 50 * step) for user in range(1000, 1060) for step in range(2)]
-    fold = label(make_log(*users, *asked, test=tuple(range(1000, 1060))), valid=50)
+    test = [(user, 10 + step, (1 + user % 2) * DAY + 50 * step) for user in range(1000, 1060) for step in range(2)]
+    fold = label(make_log(*users, *test, test=tuple(range(1000, 1060))), valid=50)
     days = (fold.queries.filter(role="valid")["time"] - START) // (DAY * 1000)
     assert set(days) == {1, 2}
 
 
 def test_where_train_and_test_share_no_day_validation_is_like_the_test_in_length() -> None:
     train = read_on([0] * 20, [3] * 10 + [9] * 10)  # 2 or 8 visible
-    fold = label(make_log(*train, *read_on([7] * 3, [8] * 3, 900), test=(900, 901, 902)))
+    fold = label(make_log(*train, *read_on([7] * 3, [8] * 3, 900), test=(900, 901, 902)), valid=10_000)
     valid = fold.queries.filter(role="valid")
     assert valid.height == 20 // 4
     assert set(valid["clicks"]) == {8}
@@ -82,7 +77,7 @@ def test_a_log_that_gives_no_validation_user_is_refused(train: list[tuple[int, i
         label(make_log(*train, *read_on([7] * 3, [8] * 3, 900), test=(900, 901, 902)))
 
 
-# --- board B: the users of board A have a hidden click too, and are not asked ---
+# --- board B: the users of board A have a hidden click too, and are not predicted ---
 
 
 @pytest.fixture(scope="module")
@@ -94,10 +89,10 @@ def board_b() -> pl.DataFrame:
 ENDS = [(4, 20, 0), (4, 21, 30)]
 
 
-def test_board_a_users_serve_as_anchors_by_their_steps_of_the_gap_alone() -> None:
+def test_board_a_users_serve_as_targets_by_their_steps_of_the_gap_alone() -> None:
     steps = [(8, 10, 0), (8, 11, 30), (8, 12, 90), (7, 10, 0), (7, 11, 50), (7, 12, 80)]
-    found = split.find_anchors(make_log(*ENDS, *steps, test=(9,), board_a=(7, 8)), GAP_MS)
-    assert found.select("user", "item", "is_last", "is_test").rows() == [
+    targets = split.find_targets(make_log(*ENDS, *steps, test=(9,), board_a=(7, 8)), GAP_MS)
+    assert targets.select("user", "item", "is_last", "is_test").rows() == [
         (4, 21, True, False),
         (7, 12, True, True),  # a step of the gap, though the last click
         (8, 11, False, True),
@@ -110,11 +105,11 @@ def test_board_a_users_do_not_count_in_the_share_that_ends_on_the_gap() -> None:
 
 
 def test_board_a_users_are_learned_from_and_never_validated_on(board_b: pl.DataFrame) -> None:
-    fold = label(board_b, per_user=3)
+    fold = label(board_b, valid=10_000, per_user=3)
     roles = {role[0]: set(rows["user"]) for role, rows in fold.queries.group_by("role")}
     board_a = set(board_b.filter("is_test", ~pl.col("is_target"))["user"])
     assert len(board_a) == 20
-    assert board_a & roles["train"] == board_a & set(split.find_anchors(board_b, GAP_MS)["user"])
+    assert board_a & roles["train"] == board_a & set(split.find_targets(board_b, GAP_MS)["user"])
     assert len(roles["valid"]) == 120 // 4
     assert max(roles["valid"]) < TEST_FROM
 
@@ -126,21 +121,19 @@ def test_validation_is_like_the_users_of_board_b_and_not_like_those_of_board_a()
     assert fold.queries.filter(role="valid")["clicks"].to_list() == [8] * 5
 
 
-def test_board_a_users_are_not_asked_and_stay_in_the_history(board_b: pl.DataFrame) -> None:
-    fold = split.ask_test(board_b)
+def test_board_a_users_are_no_queries_and_stay_in_the_history(board_b: pl.DataFrame) -> None:
+    fold = split.test_fold(board_b)
     assert fold.queries["user"].to_list() == list(range(TEST_FROM, TEST_FROM + 40, 2))
     assert_frame_equal(fold.history, board_b)
 
 
-def test_training_queries_take_at_most_their_share_of_the_anchors() -> None:
+def test_training_queries_take_at_most_their_share_of_the_targets() -> None:
     log = make_log(
         *((user, 10 + step, 30 * step) for user in range(1, 81) for step in (0, 1)), (900, 5, 0), test=(900,)
     )
 
     def count(share: float) -> int:
-        fold = split.label_fold(
-            log, gap_ms=GAP_MS, train_queries=10_000, valid_queries=4, per_user=1, seed=0, train_share=share
-        )
+        fold = label(log, valid=4, share=share)
         return fold.queries.filter(role="train").height
 
     assert (count(1.0), count(0.25)) == (76, 19)

@@ -10,7 +10,15 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.retrieval.cooccurrence import HOUR_MS, count_covisits, count_swings, count_transitions, link_bipartite
+from common.retrieval.cooccurrence import (
+    HOUR_MS,
+    CovisitSettings,
+    SwingSettings,
+    count_covisits,
+    count_swings,
+    count_transitions,
+    link_bipartite,
+)
 
 Click = tuple[int, int, int]  # user, item, time in ms
 Weights = dict[tuple[int, int], float]
@@ -65,15 +73,19 @@ PLAIN: Settings = {"forward": 1.0, "reverse": 1.0, "decay": 1.0, "half_life_hour
 def covisits(
     rows: Iterable[Click], reach: int, top: int = 1000, settings: Settings | None = None, **changes: float
 ) -> pl.DataFrame:
-    return count_covisits(frame(rows, CLICKS), reach=reach, top=top, **{**PLAIN, **(settings or {}), **changes})
+    return count_covisits(frame(rows, CLICKS), make_settings(reach, top, {**(settings or {}), **changes}))
+
+
+def make_settings(reach: int, top: int, changes: Settings) -> CovisitSettings:
+    return CovisitSettings(reach=reach, top=top, **{**PLAIN, **changes})
 
 
 def covisits_by_loop(rows: list[Click], reach: int, settings: Settings) -> Weights:
     count = Counter(item for _, item, _ in rows)
     weights: Weights = defaultdict(float)
     for log in by_user(rows).values():
-        for place, (item, time) in enumerate(log):
-            for gap, (other, later) in enumerate(log[place + 1 : place + 1 + reach], 1):
+        for index, (item, time) in enumerate(log):
+            for gap, (other, later) in enumerate(log[index + 1 : index + 1 + reach], 1):
                 if item != other:
                     wait = (later - time) / HOUR_MS / settings["half_life_hours"]
                     weight = settings["decay"] ** (gap - 1) * 0.5**wait / math.log(1 + len(log))
@@ -135,12 +147,12 @@ def test_covisits_keep_the_best_of_each_item_with_ties_by_neighbour() -> None:
 
 def test_covisits_are_the_same_bits_in_whatever_order_the_log_comes() -> None:
     log = frame(random_log(5, users=300), CLICKS)
-    settings = PLAIN | {"decay": 0.9, "half_life_hours": 3.0, "power": 0.25}
-    first = count_covisits(log, reach=6, top=9, **settings)
+    settings = make_settings(6, 9, {"decay": 0.9, "half_life_hours": 3.0, "power": 0.25})
+    first = count_covisits(log, settings)
     for seed in range(3):
         assert_frame_equal(
             first,
-            count_covisits(log.sample(fraction=1, shuffle=True, seed=seed), reach=6, top=9, **settings),
+            count_covisits(log.sample(fraction=1, shuffle=True, seed=seed), settings),
             check_exact=True,
         )
 
@@ -240,14 +252,14 @@ def swings_by_loop(rows: list[Click], alpha: float) -> Weights:
 @pytest.mark.parametrize("alpha", [0.5, 3.0])
 def test_swings_follow_the_formula(alpha: float) -> None:
     rows = random_log(9, items=25)
-    table = count_swings(frame(rows, CLICKS), alpha=alpha, users_per_item=60, top=1000, seed=0)
+    table = count_swings(frame(rows, CLICKS), SwingSettings(alpha=alpha, users_per_item=60, top=1000), 0)
     assert_ordered(table, "item", "neighbour", "weight")
     assert weights_of(table) == approximately(swings_by_loop(rows, alpha))
 
 
 def test_swings_by_hand() -> None:
     rows = [(u, item, item) for u, items in enumerate([(1, 2), (1, 2), (1, 2, 3), (3,), (2, 3)]) for item in items]
-    table = count_swings(frame(rows, CLICKS), alpha=1.0, users_per_item=9, top=1, seed=0)
+    table = count_swings(frame(rows, CLICKS), SwingSettings(alpha=1.0, users_per_item=9, top=1), 0)
     # Users 0, 1 and 2 share items 1 and 2 pairwise; users 2 and 4 share items 2 and 3.
     assert weights_of(table) == approximately(
         {(1, 2): 3 / 3 / math.sqrt(4), (2, 1): 3 / 3 / math.sqrt(3), (3, 2): 1 / 3 / math.sqrt(4)}
@@ -255,7 +267,7 @@ def test_swings_by_hand() -> None:
 
 
 def few_swings(rows: list[Click], seed: int, users_per_item: int = 12) -> pl.DataFrame:
-    return count_swings(frame(rows, CLICKS), alpha=0.0, users_per_item=users_per_item, top=99, seed=seed)
+    return count_swings(frame(rows, CLICKS), SwingSettings(alpha=0.0, users_per_item=users_per_item, top=99), seed)
 
 
 def test_swings_compare_a_limited_number_of_users_drawn_by_seed() -> None:
@@ -289,4 +301,4 @@ def test_every_user_of_an_item_has_the_same_chance_to_be_compared() -> None:
 def test_users_of_one_item_link_nothing() -> None:
     log = frame([(1, 10, 0), (2, 10, 0), (3, 11, 0)], CLICKS)
     assert weights_of(link_bipartite(log, top=5)) == {}
-    assert weights_of(count_swings(log, alpha=1.0, users_per_item=5, top=5, seed=0)) == {}
+    assert weights_of(count_swings(log, SwingSettings(alpha=1.0, users_per_item=5, top=5), 0)) == {}

@@ -1,4 +1,4 @@
-"""From vectors and tables to candidates: neighbours, following, popularity, the union, and sums and tops under them."""
+"""From vectors and tables to candidates: neighbours, popularity, fusion, and sums and tops under them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -10,13 +10,14 @@ from polars.testing import assert_frame_equal
 
 from common.retrieval.cooccurrence import (
     HOUR_MS,
+    FollowSettings,
     exact_sum,
     find_nearest,
     find_popular,
-    follow,
+    fuse_channels,
     keep_top,
     normalise_rows,
-    unite,
+    score_neighbours,
 )
 
 Click = tuple[int, int, int]  # user, item, time in ms
@@ -44,8 +45,8 @@ def test_nearest_neighbours_agree_with_numpy() -> None:
     rng = np.random.default_rng(0)
     items = np.sort(rng.choice(500, 60, replace=False)).astype(np.int32)
     vectors = (rng.normal(size=(60, 8)) * rng.uniform(0.1, 9, (60, 1))).astype(np.float32)
-    asked = np.array([*items[::3], 1000, -4], np.int32)
-    table = find_nearest(items, vectors, asked, top=7)
+    queries = np.array([*items[::3], 1000, -4], np.int32)
+    table = find_nearest(items, vectors, queries, top=7)
     cosine = vectors @ vectors.T / np.linalg.norm(vectors, axis=1) / np.linalg.norm(vectors, axis=1)[:, None]
     np.fill_diagonal(cosine, -2)
     best = np.argsort(-cosine[::3], axis=1)[:, :7]
@@ -81,7 +82,7 @@ def test_rows_are_scaled_to_length_one_but_zeros_stay() -> None:
     np.testing.assert_allclose(unit, np.array([[0.6, 0.8], [0, 0], [0, -1]]), rtol=1e-6)
 
 
-# --- following a table ---
+# --- neighbours of a query's clicks ---
 
 LOG = frame(
     [(0, 10, 2 * HOUR_MS, 0), (0, 11, HOUR_MS, 1), (0, 12, 0, 2), (1, 11, 9 * HOUR_MS, 0)],
@@ -98,37 +99,34 @@ def scores_of(scored: pl.DataFrame) -> Weights:
     return {(query, item): score for query, item, score in scored.rows()}
 
 
-def test_follow_adds_up_decayed_weights_and_leaves_out_what_was_seen() -> None:
-    followed = follow(LOG, LINKS, last=2, decay=0.5, half_life_hours=1.0, top=10)
-    assert scores_of(followed) == {(0, 20): 1 + 0.5 * 0.5 * 0.5, (0, 21): 4 * 0.25, (1, 21): 4.0, (1, 20): 0.5}
+def score(last: int, decay: float, half_life_hours: float, top: int = 10) -> Weights:
+    settings = FollowSettings(last=last, decay=decay, half_life_hours=half_life_hours)
+    return scores_of(score_neighbours(LOG, LINKS, settings, top))
 
 
-def test_follow_decays_by_place_and_by_the_hours_before_the_last_click() -> None:
-    by_place = follow(LOG, LINKS, last=3, decay=0.1, half_life_hours=1e9, top=10)
-    assert scores_of(by_place) == pytest.approx({(0, 20): 1.05, (0, 21): 0.4, (0, 22): 0.8, (1, 21): 4, (1, 20): 0.5})
-    by_time = follow(LOG, LINKS, last=3, decay=1.0, half_life_hours=0.5, top=10)
-    assert scores_of(by_time) == {(0, 20): 1.125, (0, 21): 1.0, (0, 22): 80 / 16, (1, 21): 4.0, (1, 20): 0.5}
+def test_scores_add_up_decayed_weights_and_leave_out_what_was_seen() -> None:
+    assert score(2, 0.5, 1.0) == {(0, 20): 1 + 0.5 * 0.5 * 0.5, (0, 21): 4 * 0.25, (1, 21): 4.0, (1, 20): 0.5}
 
 
-def test_follow_keeps_the_last_clicks_and_the_best_items() -> None:
-    assert scores_of(follow(LOG, LINKS, last=1, decay=1.0, half_life_hours=1.0, top=10)).keys() == {
-        (0, 20),
-        (1, 20),
-        (1, 21),
-    }
-    best = follow(LOG, LINKS, last=3, decay=1.0, half_life_hours=1e9, top=1)
-    assert scores_of(best) == {(0, 22): 80.0, (1, 21): 4.0}
+def test_scores_decay_by_rank_and_by_the_hours_before_the_last_click() -> None:
+    assert score(3, 0.1, 1e9) == pytest.approx({(0, 20): 1.05, (0, 21): 0.4, (0, 22): 0.8, (1, 21): 4, (1, 20): 0.5})
+    assert score(3, 1.0, 0.5) == {(0, 20): 1.125, (0, 21): 1.0, (0, 22): 80 / 16, (1, 21): 4.0, (1, 20): 0.5}
+
+
+def test_scores_start_from_the_last_clicks_and_keep_the_best_items() -> None:
+    assert score(1, 1.0, 1.0).keys() == {(0, 20), (1, 20), (1, 21)}
+    assert score(3, 1.0, 1e9, top=1) == {(0, 22): 80.0, (1, 21): 4.0}
 
 
 # --- popularity ---
 
 
 def popular_by_loop(
-    history: list[Click], asked: list[tuple[int, int]], seen: set[tuple[int, int]], before: float, after: float
+    history: list[Click], queries: list[tuple[int, int]], seen: set[tuple[int, int]], before: float, after: float
 ) -> Weights:
     width = int((before + after) * HOUR_MS / 8)
     counted: Weights = defaultdict(float)
-    for query, time in asked:
+    for query, time in queries:
         own = time // width
         for _, item, moment in history:
             first, last = own - round(before * HOUR_MS / width), own + round(after * HOUR_MS / width)
@@ -141,24 +139,24 @@ def popular_by_loop(
 def test_popularity_counts_the_buckets_around_the_query(before: float, after: float) -> None:
     rng = np.random.default_rng(1)
     history = [(0, int(rng.integers(12)), START + int(rng.integers(72 * HOUR_MS))) for _ in range(500)]
-    asked = [(query, START + int(rng.integers(-HOUR_MS, 73 * HOUR_MS))) for query in range(40)]
-    asked += [(query + 40, time) for query, time in asked[:5]]  # two queries of one moment
+    queries = [(query, START + int(rng.integers(-HOUR_MS, 73 * HOUR_MS))) for query in range(40)]
+    queries += [(query + 40, time) for query, time in queries[:5]]  # two queries of one moment
     seen = {(query, int(rng.integers(12))) for query in range(45) for _ in range(2)}
-    expected = popular_by_loop(history, asked, seen, before, after)
+    expected = popular_by_loop(history, queries, seen, before, after)
 
-    def ask(top: int) -> pl.DataFrame:
+    def find(top: int) -> pl.DataFrame:
         return find_popular(
             frame(history, CLICKS),
-            frame(asked, {"query": pl.Int32, "time": pl.Int64}),
+            frame(queries, {"query": pl.Int32, "time": pl.Int64}),
             frame([(q, i, 0, 0) for q, i in seen], SEEN),
             before_hours=before,
             after_hours=after,
             top=top,
         )
 
-    full = ask(100)
+    full = find(100)
     assert scores_of(full) == expected
-    assert_frame_equal(ask(3), full.group_by("query", maintain_order=True).head(3))
+    assert_frame_equal(find(3), full.group_by("query", maintain_order=True).head(3))
 
 
 def test_popularity_of_an_empty_moment_is_empty() -> None:
@@ -176,17 +174,17 @@ def test_popularity_of_an_empty_moment_is_empty() -> None:
 # --- union ---
 
 
-def test_unite_fuses_reciprocal_ranks_and_keeps_every_rank_and_score() -> None:
+def test_fusion_adds_reciprocal_ranks_and_keeps_every_rank_and_score() -> None:
     channels = {
         "near": frame([(0, 5, 0.9), (0, 6, 0.4), (1, 7, 0.1)], SCORED),
         "hot": frame([(0, 6, 40), (0, 8, 30), (0, 9, 20)], SCORED),
         "none": frame([], SCORED),
     }
-    united = unite(channels, constant=10.0, top=3)
-    assert united.columns == [
+    union = fuse_channels(channels, constant=10.0, top=3)
+    assert union.columns == [
         *["query", "item", "fusion", "rank_near", "score_near", "rank_hot", "score_hot", "rank_none", "score_none"]
     ]
-    rounded = united.with_columns(pl.col(pl.Float32).cast(pl.Float64).round(4))
+    rounded = union.with_columns(pl.col(pl.Float32).cast(pl.Float64).round(4))
     both = round(1 / 12 + 1 / 11, 4)
     assert rounded.drop("rank_none", "score_none").rows() == [
         (0, 5, round(1 / 11, 4), 1.0, 0.9, None, None),
@@ -194,13 +192,13 @@ def test_unite_fuses_reciprocal_ranks_and_keeps_every_rank_and_score() -> None:
         (0, 8, round(1 / 12, 4), None, None, 2.0, 30.0),  # 9 is fourth
         (1, 7, round(1 / 11, 4), 1.0, 0.1, None, None),
     ]
-    assert united["rank_none"].null_count() == united["score_none"].null_count() == united.height
+    assert union["rank_none"].null_count() == union["score_none"].null_count() == union.height
 
 
-def test_unite_breaks_ties_by_item() -> None:
+def test_fusion_breaks_ties_by_item() -> None:
     channels = {"one": frame([(0, 30, 1), (0, 2, 0.5)], SCORED), "two": frame([(0, 4, 9), (0, 1, 8)], SCORED)}
-    assert unite(channels, constant=5.0, top=1)["item"].to_list() == [4]
-    assert unite(channels, constant=5.0, top=3)["item"].to_list() == [1, 4, 30]
+    assert fuse_channels(channels, constant=5.0, top=1)["item"].to_list() == [4]
+    assert fuse_channels(channels, constant=5.0, top=3)["item"].to_list() == [1, 4, 30]
 
 
 def test_the_constant_says_how_much_two_low_ranks_weigh_against_a_high_one() -> None:
@@ -208,11 +206,11 @@ def test_the_constant_says_how_much_two_low_ranks_weigh_against_a_high_one() -> 
         name: frame([(0, first, 9), (0, 50 + k, 8), (0, 60 + k, 7), (0, 7, 6)], SCORED)
         for k, (name, first) in enumerate({"one": 1, "two": 2}.items())
     }
-    assert unite(channels, constant=0.0, top=1)["item"].to_list() == [1]  # 1 / 1 against 2 / 4
-    assert unite(channels, constant=60.0, top=1)["item"].to_list() == [7]  # 1 / 61 against 2 / 64
+    assert fuse_channels(channels, constant=0.0, top=1)["item"].to_list() == [1]  # 1 / 1 against 2 / 4
+    assert fuse_channels(channels, constant=60.0, top=1)["item"].to_list() == [7]  # 1 / 61 against 2 / 64
 
 
-def test_unite_gives_unique_keys_and_agrees_with_a_loop() -> None:
+def test_fusion_gives_unique_keys_and_agrees_with_a_loop() -> None:
     rng = np.random.default_rng(4)
     channels: dict[str, pl.DataFrame] = {}
     fused: Weights = defaultdict(float)
@@ -223,17 +221,17 @@ def test_unite_gives_unique_keys_and_agrees_with_a_loop() -> None:
         channels[name] = frame(rows, SCORED)
         for query, item, score in rows:
             fused[query, item] += 1 / (20 + round(1 / score))
-    united = unite(channels, constant=20.0, top=10)
-    assert not united.select("query", "item").is_duplicated().any()
-    assert_frame_equal(united, united.sort("query", "item"))
-    assert united.group_by("query").len()["len"].to_list() == [10] * 30
-    assert {(q, i): f for q, i, f in united.select("query", "item", "fusion").rows()} == pytest.approx(
-        {(q, i): fused[q, i] for q, i in united.select("query", "item").rows()}
+    union = fuse_channels(channels, constant=20.0, top=10)
+    assert not union.select("query", "item").is_duplicated().any()
+    assert_frame_equal(union, union.sort("query", "item"))
+    assert union.group_by("query").len()["len"].to_list() == [10] * 30
+    assert {(q, i): f for q, i, f in union.select("query", "item", "fusion").rows()} == pytest.approx(
+        {(q, i): fused[q, i] for q, i in union.select("query", "item").rows()}
     )
     for query in range(30):
-        kept = united.filter(query=query)["fusion"].min()
+        kept = union.filter(query=query)["fusion"].min()
         left_out = [
-            value for (q, i), value in fused.items() if q == query and i not in united.filter(query=query)["item"]
+            value for (q, i), value in fused.items() if q == query and i not in union.filter(query=query)["item"]
         ]
         assert max(left_out) <= kept + 1e-6  # type: ignore[operator]
 
@@ -250,7 +248,7 @@ def test_the_exact_sum_does_not_depend_on_the_order_of_its_rows() -> None:
     assert next(iter(sums)) == pytest.approx(values.group_by("group").agg(pl.col("x").sum()).sort("group")["x"])
 
 
-def test_the_exact_sum_is_right_to_the_last_place_it_keeps() -> None:
+def test_the_exact_sum_is_right_to_the_last_digit_it_keeps() -> None:
     tiny = 2.0**-32
     assert (
         pl.DataFrame({"x": [1.0, tiny, -0.25, 0.5, 3 * tiny]}).select(exact_sum(pl.col("x"))).item() == 1.25 + 4 * tiny

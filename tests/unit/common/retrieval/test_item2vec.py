@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.retrieval.item2vec import ItemVectors, learn_item2vec
+from common.retrieval.item2vec import Item2VecSettings, ItemVectors, learn_item2vec
 
 CLICKS = {"user": pl.Int32, "item": pl.Int32, "time": pl.Int64}
 
@@ -14,7 +14,8 @@ def log(rows: list[tuple[int, int, int]]) -> pl.DataFrame:
 
 
 def learn(clicks: pl.DataFrame, min_count: int = 1, epochs: int = 5, seed: int = 1) -> ItemVectors:
-    return learn_item2vec(clicks, size=12, window=3, epochs=epochs, min_count=min_count, negatives=5, seed=seed)
+    settings = Item2VecSettings(size=12, window=3, epochs=epochs, min_count=min_count, negatives=5)
+    return learn_item2vec(clicks, settings, seed)
 
 
 @pytest.fixture(scope="module")

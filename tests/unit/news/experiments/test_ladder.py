@@ -9,19 +9,14 @@ from polars.testing import assert_frame_equal
 
 from common.pipeline.run import Result
 from common.split import Fold
-from competitions.news import split
 from competitions.news.competition import load_config
 from competitions.news.experiments import ladder
-from competitions.news.experiments.ladder import CHANNELS, list_rungs, tell
+from competitions.news.experiments.ladder import CHANNELS, list_rungs, score_lists
 from competitions.news.models.als import list_by_factors
 from competitions.news.models.gru4rec import SequenceSettings, Vocabulary, lay_out, list_readers, score_next
-from tests.unit.news.news_world import GAP_MS, START, make_log, make_world, swap_hidden
+from tests.unit.news.news_world import START, label, make_log, make_world, swap_hidden
 
 QUICK = SequenceSettings(size=16, length=6, steps=150, batch=16, rate=0.02, negatives=40, least=1, threads=1)
-
-
-def label(clicks: pl.DataFrame) -> Fold:
-    return split.label_fold(clicks, gap_ms=GAP_MS, train_queries=10_000, valid_queries=25, per_user=1, seed=0)
 
 
 def every_pair(fold: Fold) -> pl.DataFrame:
@@ -33,9 +28,10 @@ def make_fold(history: pl.DataFrame, seen: list[tuple[int, list[int]]], answers:
     """Queries with these clicks, oldest first."""
     rows = [(query, item, START, len(items) - 1 - n) for query, items in seen for n, item in enumerate(items)]
     schema = {"query": pl.Int32, "item": pl.Int32, "time": pl.Int64, "back": pl.Int32}
-    told = {"query": [query for query, _ in seen], "user": [900 + query for query, _ in seen], "role": "valid"}
-    queries = pl.DataFrame(told, schema={"query": pl.Int32, "user": pl.Int32, "role": pl.String})
-    right = pl.DataFrame({"query": told["query"], "item": answers}, schema={"query": pl.Int32, "item": pl.Int32})
+    numbers = [query for query, _ in seen]
+    columns = {"query": numbers, "user": [900 + query for query in numbers], "role": "valid"}
+    queries = pl.DataFrame(columns, schema={"query": pl.Int32, "user": pl.Int32, "role": pl.String})
+    right = pl.DataFrame({"query": numbers, "item": answers}, schema={"query": pl.Int32, "item": pl.Int32})
     return Fold(history, queries, pl.DataFrame(rows, schema=schema, orient="row"), right)
 
 
@@ -61,14 +57,14 @@ def test_channels_that_stand_alone_are_channels_of_the_pipeline() -> None:
     assert {channel for _, _, channel in ladder.ALONE} <= set(load_config([]).recall.channels)
 
 
-def test_a_list_is_told_its_mrr_over_all_answers_and_its_reach() -> None:
+def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> None:
     fold = make_fold(make_log((1, 1, 0)), [(0, [1]), (1, [1]), (2, [1]), (3, [1])], [10, 11, 12, 13])
-    found = pl.DataFrame(
+    lists = pl.DataFrame(
         {"query": [0, 0, 1, 1, 2, 9], "item": [10, 5, 5, 11, 5, 10], "score": [2.0, 1.0, 2.0, 2.0, 1.0, 1.0]},
         schema={"query": pl.Int32, "item": pl.Int32, "score": pl.Float64},
     )
     rung = ladder.Rung("r")
-    tell(rung, Result("key", lambda: fold), found)
+    score_lists(rung, Result("key", lambda: fold), lists)
     each = np.array([1, 0.5, 0, 0])  # the tie counts against the answer
     assert rung.scores["score"] == pytest.approx(each.mean())
     assert rung.scores["error"] == pytest.approx(each.std(ddof=1) / 2)
