@@ -1,4 +1,4 @@
-"""Matrix factorisation of readers x articles, as a channel of its own."""
+"""Matrix factorisation of users x articles, as a channel of its own."""
 
 import numpy as np
 import polars as pl
@@ -13,17 +13,18 @@ BLOCK = 512  # queries that are scored against every article at once
 def list_by_factors(fold: Fold, top: int, seed: int) -> pl.DataFrame:
     """The ``top`` articles of each query by inner product, seen ones left out: query, item, score; best first.
 
-    Articles' vectors are learned from ``fold.history``; a query's is fitted to its own past, so that a reader whose
+    Articles' vectors are learned from ``fold.history``; a query's is fitted to its own past, so that a user whose
     clicks were hidden is treated like any other.
     """
     items = fold.history["item"].unique().sort()
     users = fold.history["user"].unique().sort()
-    places = items.search_sorted(fold.history["item"]).to_numpy(), users.search_sorted(fold.history["user"]).to_numpy()
-    vectors = factorise(count_matrix(places[1], places[0], (len(users), len(items))), FACTORS, seed)
+    row, column = users.search_sorted(fold.history["user"]), items.search_sorted(fold.history["item"])
+    clicks = count_matrix(row.to_numpy(), column.to_numpy(), (len(users), len(items)))
+    vectors = factorise(clicks, FACTORS, seed)
     queries = fold.queries["query"].sort()
     known = fold.seen.join(items.to_frame(), on="item", how="semi", maintain_order="left")
-    row, column = queries.search_sorted(known["query"]).to_numpy(), items.search_sorted(known["item"]).to_numpy()
-    own = count_matrix(row, column, (len(queries), len(items)))
+    row, column = queries.search_sorted(known["query"]), items.search_sorted(known["item"])
+    own = count_matrix(row.to_numpy(), column.to_numpy(), (len(queries), len(items)))
     parts = []
     for start in range(0, len(queries), BLOCK):
         block = own[start : start + BLOCK]
@@ -32,7 +33,7 @@ def list_by_factors(fold: Fold, top: int, seed: int) -> pl.DataFrame:
         scores[seen.row, seen.col] = -np.inf
         best = np.argsort(-scores, axis=1, kind="stable")[:, :top]
         value = np.take_along_axis(scores, best, 1)
-        asked = np.repeat(queries[start : start + BLOCK].to_numpy(), best.shape[1])
-        frame = {"query": asked, "item": items.to_numpy()[best.ravel()], "score": value.ravel()}
+        query = np.repeat(queries[start : start + BLOCK].to_numpy(), best.shape[1])
+        frame = {"query": query, "item": items.to_numpy()[best.ravel()], "score": value.ravel()}
         parts.append(pl.DataFrame(frame).filter(pl.col("score").is_finite()))
     return pl.concat(parts)

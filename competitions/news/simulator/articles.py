@@ -1,6 +1,6 @@
-"""The simulated newsroom: a catalogue of articles, and the exact law of a reader's next click.
+"""The simulated newsroom: a catalogue of articles, and the exact distribution of a user's next click.
 
-For a reader u in hour h whose last click was article i, the chance that the next click is article j is
+For a user u in hour h whose last click was article i, the chance that the next click is article j is
 
     P(j | u, i, h)  ~  r(u, j) * [hot * g(j, h) / G(h) + taste * s(u, c(j)) * g(j, h) / D(u, h) + link * T(j | i, h)]
 
@@ -36,11 +36,9 @@ EMBEDDING_WIDTH = 250
 EMBEDDING_NOISE = 0.8
 EMBEDDED_SHARE = 295_141 / 364_047
 CATEGORY_PULL = 0.7  # length of a category's centre against a topic vector of unit variance
-POPULARITY_SHIFT, POPULARITY_POWER = (
-    55.0,
-    1.5,
-)  # popularity of the r-th article: (r + shift) ** -power (Zipf-Mandelbrot)
-CATEGORY_SHIFT, CATEGORY_POWER = 11.0, 2.0  # the same law for the size of the r-th category
+# Popularity of the r-th article: (r + shift) ** -power (Zipf-Mandelbrot).
+POPULARITY_SHIFT, POPULARITY_POWER = 55.0, 1.5
+CATEGORY_SHIFT, CATEGORY_POWER = 11.0, 2.0  # likewise the size of the r-th category
 FRESH_MEDIAN_HOURS, FRESH_SIGMA, FRESH_HOURS = 7.5, 0.75, 72  # log-normal age at click, cut at FRESH_HOURS
 EVERGREEN_SHARE, EVERGREEN_FACTOR = 0.03, 0.0015  # old articles still read, all equally: their constant freshness
 WORDS_MAX = 6690
@@ -67,7 +65,7 @@ class Catalogue:
 
 
 @dataclass(frozen=True)
-class World:
+class LiveCatalogue:
     """The live articles by position in ``Catalogue.live``, and one row a (hour, live article) that can be clicked then.
 
     ``rows`` of hour h lie from ``bounds[h, 0]`` to ``bounds[h, -1]``, those of its category c from ``bounds[h, c]``
@@ -86,7 +84,7 @@ class World:
 
 
 @dataclass(frozen=True)
-class Moment:
+class ClickContext:
     """One row per click about to happen: hour, last clicked live article (-1: a session opens), tastes."""
 
     hour: Ints
@@ -96,7 +94,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Law:
+class ClickDistribution:
     """The parts of P before r: ``hot`` (n,) and ``taste`` (n, k) multiply g, ``link`` (n, LINKS) are probabilities."""
 
     hot: Floats
@@ -126,7 +124,7 @@ def count_evergreens(live: int) -> int:
     return max(5, round(EVERGREEN_SHARE * live))
 
 
-def make_world(catalogue: Catalogue, seed: int) -> World:
+def make_live_catalogue(catalogue: Catalogue, seed: int) -> LiveCatalogue:
     """Give the live articles popularity, neighbours and hourly tables."""
     rng = np.random.default_rng([2, seed])
     live, categories = catalogue.live, int(catalogue.category[-1]) + 1
@@ -139,7 +137,7 @@ def make_world(catalogue: Catalogue, seed: int) -> World:
     hours, rows = _list_live_hours(born, evergreen)
     weight = popularity[rows] * freshness(hours - born[rows], evergreen[rows])
     cells = np.arange(HOURS)[:, None] * categories + np.arange(categories + 1)
-    return World(
+    return LiveCatalogue(
         category=category,
         born=born,
         popularity=popularity,
@@ -160,27 +158,27 @@ def freshness(age_hours: Ints, evergreen: NDArray[np.bool_]) -> Floats:
     return np.where(evergreen, EVERGREEN_FACTOR, table[np.clip(age_hours, 0, FRESH_HOURS + 1)])
 
 
-def make_law(world: World, moment: Moment) -> Law:
-    """Work out the parts of P for each moment; each part's masses, summed over the articles, add up to 1."""
-    start, end = world.bounds[moment.hour, 0], world.bounds[moment.hour, -1]
-    total = world.cumulative[end] - world.cumulative[start]
-    shares = np.where((moment.previous < 0)[:, None], OPEN_SHARES, CONTINUE_SHARES)
-    mass = np.sum(moment.taste_weights * category_mass(world, moment), axis=1, keepdims=True)
-    taste = np.divide(shares[:, 1:2], mass, out=np.zeros_like(mass), where=mass > 0) * moment.taste_weights
-    near = world.neighbours[moment.previous]
-    pull = freshness(moment.hour[:, None] - world.born[near], world.evergreen[near])
-    pull *= world.link_weights[moment.previous]
+def click_distribution(live: LiveCatalogue, context: ClickContext) -> ClickDistribution:
+    """Work out the parts of P for each context; each part's masses, summed over the articles, add up to 1."""
+    start, end = live.bounds[context.hour, 0], live.bounds[context.hour, -1]
+    total = live.cumulative[end] - live.cumulative[start]
+    shares = np.where((context.previous < 0)[:, None], OPEN_SHARES, CONTINUE_SHARES)
+    mass = np.sum(context.taste_weights * category_mass(live, context), axis=1, keepdims=True)
+    taste = np.divide(shares[:, 1:2], mass, out=np.zeros_like(mass), where=mass > 0) * context.taste_weights
+    near = live.neighbours[context.previous]
+    pull = freshness(context.hour[:, None] - live.born[near], live.evergreen[near])
+    pull *= live.link_weights[context.previous]
     pulls = pull.sum(axis=1, keepdims=True)
     link = np.divide(shares[:, 2:3], pulls, out=np.zeros_like(pulls), where=pulls > 0) * pull
     left_over = np.where(mass > 0, 0.0, shares[:, 1:2]) + np.where(pulls > 0, 0.0, shares[:, 2:3])
-    return Law((shares[:, 0] + left_over[:, 0]) / total, taste, link)
+    return ClickDistribution((shares[:, 0] + left_over[:, 0]) / total, taste, link)
 
 
-def category_mass(world: World, moment: Moment) -> Floats:
-    """M(h, c) of each moment's hour and tastes, shape (n, k)."""
-    hour = moment.hour[:, None]
-    ends = world.bounds[hour, moment.tastes + 1]
-    mass: Floats = world.cumulative[ends] - world.cumulative[world.bounds[hour, moment.tastes]]
+def category_mass(live: LiveCatalogue, context: ClickContext) -> Floats:
+    """M(h, c) of each context's hour and tastes, shape (n, k)."""
+    hour = context.hour[:, None]
+    ends = live.bounds[hour, context.tastes + 1]
+    mass: Floats = live.cumulative[ends] - live.cumulative[live.bounds[hour, context.tastes]]
     return mass
 
 

@@ -1,4 +1,4 @@
-"""When simulated readers click: how often, on which days, in which sessions; not yet what.
+"""When simulated users click: how often, on which days, in which sessions; not yet what.
 
 Every session has at least two clicks and ends with a gap of exactly 30,000 ms; no other gap has that length.
 """
@@ -32,7 +32,7 @@ CLICKS_BY_HOUR = np.array(
 
 
 @dataclass(frozen=True)
-class Visits:
+class Sessions:
     """``counts``: clicks of each user, train users first. The rest has one row a click, by user, then time."""
 
     counts: Ints
@@ -43,8 +43,8 @@ class Visits:
     opens: NDArray[np.bool_]  # the click opens its session
 
 
-def make_visits(users: tuple[int, int], clicks: tuple[int, int], seed: int) -> Visits:
-    """Draw the visits of (train, test) users with exactly so many (train, test) clicks, the hidden one included."""
+def make_sessions(users: tuple[int, int], clicks: tuple[int, int], seed: int) -> Sessions:
+    """Draw the sessions of (train, test) users with exactly so many (train, test) clicks, the hidden one included."""
     rng = np.random.default_rng([5, seed])
     counts = [
         _draw_counts(rng, n, total, sigma)
@@ -62,7 +62,7 @@ def make_visits(users: tuple[int, int], clicks: tuple[int, int], seed: int) -> V
     start = _space(owner, start, length + REST_MS)
     elapsed = np.cumsum(gaps)
     time = start[session] + elapsed - elapsed[opens][session]
-    return Visits(count, users[0], np.repeat(np.arange(len(count)), count), time, session, opens)
+    return Sessions(count, users[0], np.repeat(np.arange(len(count)), count), time, session, opens)
 
 
 def _draw_counts(rng: np.random.Generator, users: int, total: int, sigma: float) -> Ints:
@@ -98,7 +98,7 @@ def _draw_arrivals(rng: np.random.Generator, users: int, *, train: bool) -> Floa
 
 
 def _busy_time() -> Floats:
-    """Clicks expected before each hour bin: a clock that runs faster when readers are awake."""
+    """Clicks expected before each hour bin: a clock that runs faster when users are awake."""
     hour = np.arange(HOURS)
     rate = CLICKS_BY_HOUR[hour % 24] * np.where(hour // 24 % 7 % 6 == 0, 0.6, 1.0)
     return np.concatenate([[0.0], np.cumsum(rate)])
@@ -151,7 +151,7 @@ def _draw_starts(rng: np.random.Generator, owner: Ints, arrival: Floats, train_u
     end[late] = rng.uniform(MAIN_END_HOUR, STRAGGLER_END_HOUR, len(late))
     low, high = (np.interp(hour, np.arange(HOURS + 1), busy) for hour in (arrival, end))
     first = np.diff(owner, prepend=-1) > 0
-    # One session in each of equal parts of the stay: readers come back at intervals, not in bursts.
+    # One session in each of equal parts of the stay: users come back at intervals, not in bursts.
     number = np.arange(len(owner)) - np.flatnonzero(first)[owner]
     level = low[owner] + (number + rng.random(len(owner))) / sessions[owner] * (high - low)[owner]
     level[first] = low

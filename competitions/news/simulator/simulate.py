@@ -1,8 +1,8 @@
-"""Write raw files of any size in the host's layout, with the hidden clicks and the best score anyone could reach.
+"""Write raw files of any size in the organiser's layout, with the hidden clicks and the best score anyone could reach.
 
     python -m competitions simulate news --out build/news/simulated --scale 0.05 --seed 1
 
-Every click is drawn from the law in ``world.py``, so the oracle, which ranks by that law, knows the ceiling exactly.
+Every click is drawn from the distribution in ``articles.py``; the oracle ranks by it, so the ceiling is exact.
 """
 
 import json
@@ -24,11 +24,11 @@ from competitions.news.simulator.articles import (
     Ints,
     embed,
     make_catalogue,
-    make_world,
+    make_live_catalogue,
 )
 from competitions.news.simulator.calibration import describe
-from competitions.news.simulator.sessions import Visits, make_visits
-from competitions.news.simulator.users import Ranking, draw_devices, draw_items, make_queries, make_readers, rank_best
+from competitions.news.simulator.sessions import Sessions, make_sessions
+from competitions.news.simulator.users import Ranking, draw_devices, draw_items, make_queries, make_users, rank_best
 
 __all__ = ["Oracle", "Simulation", "Sizes", "describe", "judge", "measure", "simulate"]
 
@@ -45,7 +45,7 @@ EMBEDDING_DECIMALS = 10  # with which the file has the host's size, 973 MB at sc
 
 @dataclass(frozen=True)
 class Oracle:
-    """What the best ranking scores: realised on the hidden clicks (with standard error), and as the law expects."""
+    """What the best ranking scores: realised on the hidden clicks (with standard error), and as expected."""
 
     mrr5: float
     mrr5_se: float
@@ -71,15 +71,9 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Simulation:
-    """A finished simulation: where the files are, the rows written, the oracle's scores."""
+    """A finished simulation: the folder of the files, the rows written, the oracle's scores."""
 
-    train: Path
-    test: Path
-    articles: Path
-    embeddings: Path
-    truth: Path
-    scale: float
-    seed: int
+    folder: Path
     rows: Sizes
     oracle: Oracle
 
@@ -94,28 +88,16 @@ def simulate(out: Path, scale: float, seed: int) -> Simulation:
         raise UserError(f"The seed is {seed}; give an integer of 0 or more.")
     with written_at_once(out, {TRAIN, TEST_A, ARTICLES, EMBEDDINGS, TRUTH, REPORT}) as folder:
         oracle = _write_all(folder, sizes, scale, seed)
-    return Simulation(
-        train=out / TRAIN,
-        test=out / TEST_A,
-        articles=out / ARTICLES,
-        embeddings=out / EMBEDDINGS,
-        truth=out / TRUTH,
-        scale=scale,
-        seed=seed,
-        rows=sizes,
-        oracle=oracle,
-    )
+    return Simulation(out, sizes, oracle)
 
 
 def measure(scale: float) -> Sizes:
     """Rows of each file at a scale; 1.0 gives the host's.
 
-    Live articles grow with the root of the scale: a sample of readers sees most of the newspaper, not a sample of it.
+    Live articles grow with the root of the scale: a sample of users sees most of the newspaper, not a sample of it.
     """
     if not SCALE_MIN <= scale <= SCALE_MAX:
-        raise UserError(
-            f"The scale is {scale}; give a number from {SCALE_MIN} to {SCALE_MAX} (1.0 is the host's size)."
-        )
+        raise UserError(f"The scale is {scale}; give a number from {SCALE_MIN} to {SCALE_MAX} (1.0: the host's size).")
     articles = max(500, round(ARTICLE_COUNT * scale))
     return Sizes(
         train_users=round(TRAIN_USERS * scale),
@@ -131,15 +113,15 @@ def measure(scale: float) -> Sizes:
 
 def _write_all(folder: Path, sizes: Sizes, scale: float, seed: int) -> Oracle:
     catalogue = make_catalogue(sizes.articles, sizes.live_articles, sizes.categories, seed)
-    world = make_world(catalogue, seed)
+    live = make_live_catalogue(catalogue, seed)
     clicks = (sizes.train_clicks, sizes.test_clicks + sizes.test_users)
-    visits = make_visits((sizes.train_users, sizes.test_users), clicks, seed)
-    readers = make_readers(world, len(visits.counts), seed)
-    items = draw_items(world, readers, visits, seed)
-    queries = make_queries(readers, visits, items)
-    hidden = np.cumsum(visits.counts)[sizes.train_users :] - 1
-    oracle = judge(rank_best(world, queries), items[hidden])
-    _write_logs(folder, visits, catalogue.live[items], hidden, seed)
+    sessions = make_sessions((sizes.train_users, sizes.test_users), clicks, seed)
+    users = make_users(live, len(sessions.counts), seed)
+    items = draw_items(live, users, sessions, seed)
+    queries = make_queries(users, sessions, items)
+    hidden = np.cumsum(sessions.counts)[sizes.train_users :] - 1
+    oracle = judge(rank_best(live, queries), items[hidden])
+    _write_logs(folder, sessions, catalogue.live[items], hidden, seed)
     _write_articles(folder / ARTICLES, catalogue)
     _write_embeddings(folder / EMBEDDINGS, catalogue, sizes.embeddings, seed)
     report = {"version": VERSION, "scale": scale, "seed": seed, "rows": asdict(sizes), "oracle": asdict(oracle)}
@@ -150,16 +132,15 @@ def _write_all(folder: Path, sizes: Sizes, scale: float, seed: int) -> Oracle:
 def judge(ranking: Ranking, hidden: Ints) -> Oracle:
     """Score a ranking against the hidden clicks, and against its own chances."""
     gains = 1.0 / np.arange(1, ranking.items.shape[1] + 1)
-    found = ranking.items == hidden[:, None]
-    reciprocal, hit = found @ gains, found.any(axis=1).astype(np.float64)
-    expected = (float(np.mean(ranking.chances @ gains)), float(np.mean(ranking.chances.sum(axis=1))))
+    is_hidden = ranking.items == hidden[:, None]
+    reciprocal, hit = is_hidden @ gains, is_hidden.any(axis=1).astype(np.float64)
     return Oracle(
         mrr5=float(reciprocal.mean()),
         mrr5_se=_standard_error(reciprocal),
-        mrr5_expected=expected[0],
+        mrr5_expected=float(np.mean(ranking.chances @ gains)),
         hit5=float(hit.mean()),
         hit5_se=_standard_error(hit),
-        hit5_expected=expected[1],
+        hit5_expected=float(np.mean(ranking.chances.sum(axis=1))),
     )
 
 
@@ -167,13 +148,13 @@ def _standard_error(values: Floats) -> float:
     return float(values.std(ddof=1) / len(values) ** 0.5)
 
 
-def _write_logs(folder: Path, visits: Visits, article: Ints, hidden: Ints, seed: int) -> None:
-    train, shown = visits.user < visits.train_users, np.ones(len(visits.user), bool)
+def _write_logs(folder: Path, sessions: Sessions, article: Ints, hidden: Ints, seed: int) -> None:
+    train, shown = sessions.user < sessions.train_users, np.ones(len(sessions.user), bool)
     shown[hidden] = False
-    user = visits.user + np.where(train, 0, max(TEST_ID_FROM - visits.train_users, 0))
-    log = pl.DataFrame({"user_id": user, "click_article_id": article, "click_timestamp": visits.time})
+    user = sessions.user + np.where(train, 0, max(TEST_ID_FROM - sessions.train_users, 0))
+    log = pl.DataFrame({"user_id": user, "click_article_id": article, "click_timestamp": sessions.time})
     log.select("user_id", "click_article_id").filter(~shown).write_csv(folder / TRUTH)
-    log = log.hstack(draw_devices(visits, seed))
+    log = log.hstack(draw_devices(sessions, seed))
     for name, part in ((TRAIN, train), (TEST_A, ~train & shown)):
         log.filter(part).sort("click_timestamp", "user_id").write_csv(folder / name)
 

@@ -13,7 +13,7 @@ from competitions.news.competition import load_config
 from competitions.news.experiments import ladder
 from competitions.news.experiments.ladder import CHANNELS, list_rungs, score_lists
 from competitions.news.models.als import list_by_factors
-from competitions.news.models.gru4rec import SequenceSettings, Vocabulary, lay_out, list_readers, score_next
+from competitions.news.models.gru4rec import SequenceSettings, Vocabulary, list_sequences, pad, score_next
 from tests.unit.news.news_world import START, label, make_log, make_world, swap_hidden
 
 QUICK = SequenceSettings(size=16, length=6, steps=150, batch=16, rate=0.02, negatives=40, least=1, threads=1)
@@ -74,7 +74,7 @@ def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> 
 # --- factors ---
 
 
-def test_factors_name_articles_of_the_readers_family() -> None:
+def test_factors_name_articles_of_the_users_family() -> None:
     rng = np.random.default_rng(0)
     log = make_log(
         *(
@@ -84,13 +84,13 @@ def test_factors_name_articles_of_the_readers_family() -> None:
         )
     )
     fold = make_fold(log, [(0, [0, 3]), (1, [9, 14]), (2, [77])], [1, 10, 1])
-    found = list_by_factors(fold, 6, 0)
-    lists = {query: part["item"].to_list() for (query,), part in found.group_by("query", maintain_order=True)}
+    listed = list_by_factors(fold, 6, 0)
+    lists = {query: part["item"].to_list() for (query,), part in listed.group_by("query", maintain_order=True)}
     assert len(set(lists[0]) & set(range(8))) >= 5
     assert len(set(lists[1]) & set(range(8, 16))) >= 5
     assert not {0, 3} & set(lists[0])
     assert not {9, 14} & set(lists[1])
-    assert found.filter(query=0)["score"].is_sorted(descending=True)
+    assert listed.filter(query=0)["score"].is_sorted(descending=True)
 
 
 def test_factors_and_network_see_nothing_that_the_fold_hides() -> None:
@@ -125,16 +125,16 @@ def test_the_network_learns_what_follows_what() -> None:
     assert_frame_equal(scores, score_next(fold, every_pair(fold), QUICK, 0), check_exact=True)
 
 
-def test_articles_and_readers_that_nobody_knows_are_scored_too() -> None:
+def test_articles_and_users_that_nobody_knows_are_scored_too() -> None:
     fold = make_fold(make_log((1, 4, 0), (1, 5, 9), (2, 4, 0), (2, 5, 9)), [(0, [99]), (1, [4])], [5, 5])
     pairs = pl.DataFrame({"query": [0, 0, 1, 1], "item": [4, 98, 4, 97]}, schema={"query": pl.Int32, "item": pl.Int32})
     short = SequenceSettings(size=4, steps=4, negatives=3, threads=1)
     assert score_next(fold, pairs, short, 0)["score"].is_finite().all()
 
 
-def test_the_last_clicks_of_readers_with_two_or_more() -> None:
+def test_the_last_clicks_of_users_with_two_or_more() -> None:
     log = make_log((1, 7, 0), (1, 8, 1), (1, 9, 2), (2, 7, 0), (3, 9, 5), (3, 1, 4), (3, 7, 6))
-    words = Vocabulary(np.array([7, 8, 9], np.int32))
-    assert list_readers(log, words, 2).tolist() == [[2, 3], [3, 1]]
-    assert words.places(pl.Series([9, 1, 100, 7])).tolist() == [3, 0, 0, 1]
-    assert lay_out(np.array([0, 1, 1], np.uint32), np.array([5, 6, 7]), 3).tolist() == [[5, 0, 0], [6, 7, 0]]
+    vocabulary = Vocabulary(np.array([7, 8, 9], np.int32))
+    assert list_sequences(log, vocabulary, 2).tolist() == [[2, 3], [3, 1]]
+    assert vocabulary.encode(pl.Series([9, 1, 100, 7])).tolist() == [3, 0, 0, 1]
+    assert pad(np.array([0, 1, 1], np.uint32), np.array([5, 6, 7]), 3).tolist() == [[5, 0, 0], [6, 7, 0]]

@@ -1,4 +1,4 @@
-"""The oracle ranks by the very law that the clicks are drawn from."""
+"""The oracle ranks by the very distribution that the clicks are drawn from."""
 
 from dataclasses import replace
 
@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from competitions.news.simulator import articles
-from competitions.news.simulator.articles import Moment, World, make_catalogue, make_law, make_world
-from competitions.news.simulator.sessions import make_visits
+from competitions.news.simulator.articles import (
+    ClickContext,
+    LiveCatalogue,
+    click_distribution,
+    make_catalogue,
+    make_live_catalogue,
+)
+from competitions.news.simulator.sessions import make_sessions
 from competitions.news.simulator.simulate import judge
 from competitions.news.simulator.users import (
     Queries,
@@ -15,7 +21,7 @@ from competitions.news.simulator.users import (
     draw_items,
     draw_unseen,
     make_queries,
-    make_readers,
+    make_users,
     rank_best,
     score_hour,
     take,
@@ -25,36 +31,36 @@ LATE_HOUR = 900  # long after the main days: few articles but the evergreens
 
 
 @pytest.fixture(scope="module")
-def tiny() -> tuple[World, Queries, np.ndarray]:
-    """A tiny world, its queries and their hidden live articles."""
-    newspaper = make_world(make_catalogue(900, 400, 12, seed=5), seed=5)
-    visits = make_visits((60, 40), (400, 500), seed=5)
-    readers = make_readers(newspaper, 100, seed=5)
-    items = draw_items(newspaper, readers, visits, seed=5)
-    return newspaper, make_queries(readers, visits, items), items[np.cumsum(visits.counts)[60:] - 1]
+def tiny() -> tuple[LiveCatalogue, Queries, np.ndarray]:
+    """A tiny catalogue, its queries and their hidden live articles."""
+    newspaper = make_live_catalogue(make_catalogue(900, 400, 12, seed=5), seed=5)
+    sessions = make_sessions((60, 40), (400, 500), seed=5)
+    users = make_users(newspaper, 100, seed=5)
+    items = draw_items(newspaper, users, sessions, seed=5)
+    return newspaper, make_queries(users, sessions, items), items[np.cumsum(sessions.counts)[60:] - 1]
 
 
 @pytest.fixture(scope="module")
-def hard(tiny: tuple[World, Queries, np.ndarray]) -> Queries:
-    """The tiny queries, some changed so that each part of the law is empty in one of them."""
+def hard(tiny: tuple[LiveCatalogue, Queries, np.ndarray]) -> Queries:
+    """The tiny queries, some changed so that each part of the distribution is empty in one of them."""
     newspaper, queries, _ = tiny
-    previous, hour = queries.moment.previous.copy(), queries.moment.hour.copy()
+    previous, hour = queries.context.previous.copy(), queries.context.hour.copy()
     previous[:5] = -1
     previous[5:10] = np.flatnonzero(newspaper.evergreen)[0]
     hour[10:15] = LATE_HOUR
-    tastes, weights = queries.moment.tastes.copy(), queries.moment.taste_weights.copy()
+    tastes, weights = queries.context.tastes.copy(), queries.context.taste_weights.copy()
     tastes[10:12, 0] = np.flatnonzero(np.diff(newspaper.bounds[LATE_HOUR]) == 0)[0]
     weights[10:12] = 0.0
     weights[10:12, 0] = 1.0
     weights[30:32] = 0.0  # no taste, but links
-    return replace(queries, moment=Moment(hour, previous, tastes, weights))
+    return replace(queries, context=ClickContext(hour, previous, tastes, weights))
 
 
-def chance_by_hand(newspaper: World, queries: Queries, query: int) -> dict[int, float]:
-    """P of every article with a chance, from the formula in world.py, one article at a time."""
-    moment = queries.moment
-    hour, previous = int(moment.hour[query]), int(moment.previous[query])
-    tastes = dict(zip(moment.tastes[query].tolist(), moment.taste_weights[query].tolist(), strict=True))
+def chance_by_hand(newspaper: LiveCatalogue, queries: Queries, query: int) -> dict[int, float]:
+    """P of every article with a chance, from the formula in articles.py, one article at a time."""
+    context = queries.context
+    hour, previous = int(context.hour[query]), int(context.previous[query])
+    tastes = dict(zip(context.tastes[query].tolist(), context.taste_weights[query].tolist(), strict=True))
     seen = set(queries.seen[query].tolist())
 
     def fresh(item: int) -> float:
@@ -85,7 +91,7 @@ def chance_by_hand(newspaper: World, queries: Queries, query: int) -> dict[int, 
     return {item: value / total for item, value in chance.items()}
 
 
-def test_oracle_is_exact(tiny: tuple[World, Queries, np.ndarray], hard: Queries) -> None:
+def test_oracle_is_exact(tiny: tuple[LiveCatalogue, Queries, np.ndarray], hard: Queries) -> None:
     newspaper = tiny[0]
     ranking = rank_best(newspaper, hard)
     for query in range(len(hard.seen)):
@@ -97,11 +103,15 @@ def test_oracle_is_exact(tiny: tuple[World, Queries, np.ndarray], hard: Queries)
         np.testing.assert_allclose(given, ranking.chances[query], rtol=1e-9)
 
 
-def test_the_exactness_test_reaches_every_case_of_the_law(
-    tiny: tuple[World, Queries, np.ndarray], hard: Queries
+def test_the_exactness_test_reaches_every_case_of_the_distribution(
+    tiny: tuple[LiveCatalogue, Queries, np.ndarray], hard: Queries
 ) -> None:
-    law = make_law(tiny[0], hard.moment)
-    linked, liked, known = law.link.sum(axis=1) > 0, law.taste.sum(axis=1) > 0, hard.moment.previous >= 0
+    distribution = click_distribution(tiny[0], hard.context)
+    linked, liked, known = (
+        distribution.link.sum(axis=1) > 0,
+        distribution.taste.sum(axis=1) > 0,
+        hard.context.previous >= 0,
+    )
     assert linked.sum() > 20
     assert (known & ~linked).any()
     assert (~known).any()
@@ -112,48 +122,50 @@ def test_the_exactness_test_reaches_every_case_of_the_law(
     assert sum(map(bool, again)) > 10
 
 
-def test_the_parts_of_the_law_add_up_to_one(tiny: tuple[World, Queries, np.ndarray], hard: Queries) -> None:
-    newspaper, moment = tiny[0], hard.moment
-    law = make_law(newspaper, moment)
-    ends = newspaper.cumulative[newspaper.bounds[moment.hour]]
-    tasted = (law.taste * articles.category_mass(newspaper, moment)).sum(axis=1)
-    total = law.hot * (ends[:, -1] - ends[:, 0]) + tasted + law.link.sum(axis=1)
+def test_the_parts_of_the_distribution_add_up_to_one(
+    tiny: tuple[LiveCatalogue, Queries, np.ndarray], hard: Queries
+) -> None:
+    newspaper, context = tiny[0], hard.context
+    distribution = click_distribution(newspaper, context)
+    ends = newspaper.cumulative[newspaper.bounds[context.hour]]
+    tasted = (distribution.taste * articles.category_mass(newspaper, context)).sum(axis=1)
+    total = distribution.hot * (ends[:, -1] - ends[:, 0]) + tasted + distribution.link.sum(axis=1)
     np.testing.assert_allclose(total, 1.0)
 
 
-def test_clicks_are_drawn_from_the_law_of_the_oracle() -> None:
-    """20,000 readers with one history and one moment: their next clicks against the chances, by chi-square."""
-    newspaper = make_world(make_catalogue(900, 400, 12, seed=5), seed=5)
-    readers, hour = 20_000, 200
+def test_clicks_are_drawn_from_the_distribution_of_the_oracle() -> None:
+    """20,000 users with one history and one context: their next clicks against the chances, by chi-square."""
+    newspaper = make_live_catalogue(make_catalogue(900, 400, 12, seed=5), seed=5)
+    users, hour = 20_000, 200
     members = newspaper.rows[newspaper.bounds[hour, 0] : newspaper.bounds[hour, -1]]
     known = members[np.argsort(-newspaper.popularity[members])[:4]]
     linked = members[newspaper.link_weights[members].sum(axis=1) > 0]
     tastes = np.unique(newspaper.category[members])[:2]
-    one = Moment(np.array([hour]), linked[:1], tastes[None], np.array([[0.7, 0.3]]))
-    many = Moment(*(np.repeat(part, readers, axis=0) for part in vars(one).values()))
-    seen = np.repeat(known[:, None], readers, axis=1).astype(np.int32)
+    one = ClickContext(np.array([hour]), linked[:1], tastes[None], np.array([[0.7, 0.3]]))
+    many = ClickContext(*(np.repeat(part, users, axis=0) for part in vars(one).values()))
+    seen = np.repeat(known[:, None], users, axis=1).astype(np.int32)
     drawn = draw_unseen(newspaper, many, seen, np.random.default_rng(1))
     chance = score_hour(newspaper, Queries(one, known[None]), members)[0]
     assert np.isin(drawn, members).all()
     counts = np.bincount(np.searchsorted(members, drawn), minlength=len(members))
-    common = chance * readers >= 5
+    common = chance * users >= 5
     observed = np.append(counts[common], counts[~common].sum())
-    expected = np.append(chance[common], chance[~common].sum()) * readers
+    expected = np.append(chance[common], chance[~common].sum()) * users
     chi_square, freedom = float(((observed - expected) ** 2 / expected).sum()), len(expected) - 1
     assert common.sum() > 15
     assert chi_square < freedom + 4 * (2 * freedom) ** 0.5
-    assert 0 < np.isin(drawn, known).sum() < readers * 0.1
+    assert 0 < np.isin(drawn, known).sum() < users * 0.1
 
 
-def test_a_ranking_that_knows_less_scores_less(tiny: tuple[World, Queries, np.ndarray]) -> None:
+def test_a_ranking_that_knows_less_scores_less(tiny: tuple[LiveCatalogue, Queries, np.ndarray]) -> None:
     newspaper, queries, hidden = tiny
-    unknown = np.full_like(queries.moment.previous, -1)
-    blind = replace(queries, moment=replace(queries.moment, previous=unknown))
+    unknown = np.full_like(queries.context.previous, -1)
+    blind = replace(queries, context=replace(queries.context, previous=unknown))
     best, worse = (judge(rank_best(newspaper, asked), hidden).mrr5 for asked in (queries, blind))
     assert best > worse + 0.05
 
 
-def test_each_query_is_scored_alone(tiny: tuple[World, Queries, np.ndarray]) -> None:
+def test_each_query_is_scored_alone(tiny: tuple[LiveCatalogue, Queries, np.ndarray]) -> None:
     newspaper, queries, _ = tiny
     whole, some = rank_best(newspaper, queries), np.array([7, 3])
     part = rank_best(newspaper, take(queries, some))
@@ -176,7 +188,7 @@ def test_judge_by_hand() -> None:
 
 def test_embeddings_show_category_and_links() -> None:
     catalogue = make_catalogue(3000, 1500, 20, seed=4)
-    newspaper = make_world(catalogue, seed=4)
+    newspaper = make_live_catalogue(catalogue, seed=4)
     vectors = articles.embed(catalogue, np.arange(3000), seed=4)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     similarity = vectors @ vectors.T

@@ -18,6 +18,7 @@ CLICK_HEADER = (
     "click_country,click_region,click_referrer_type"
 )
 SCALE, SEED = 0.02, 3
+FILES = (reader.TRAIN, reader.TEST_A, reader.ARTICLES, simulate.TRUTH)
 
 
 @pytest.fixture(scope="module")
@@ -41,18 +42,18 @@ def test_full_scale_has_the_rows_of_the_host() -> None:
 
 
 def test_files_have_the_layout_of_the_host(made: simulate.Simulation) -> None:
-    paths = (made.train, made.test, made.articles, made.embeddings, made.truth)
-    first_lines = {path: path.read_text(encoding="utf-8").split("\n", 1)[0] for path in paths}
-    assert first_lines[made.train] == first_lines[made.test] == CLICK_HEADER
-    assert first_lines[made.articles] == "article_id,category_id,created_at_ts,words_count"
-    assert first_lines[made.truth] == "user_id,click_article_id"
-    assert first_lines[made.embeddings] == "article_id," + ",".join(f"emb_{i}" for i in range(250))
-    for path in (made.train, made.test, made.articles, made.truth):
-        assert set(pl.read_csv(path).dtypes) == {pl.Int64}
+    first_lines = {name: (made.folder / name).read_text(encoding="utf-8").split("\n", 1)[0] for name in FILES}
+    assert first_lines[reader.TRAIN] == first_lines[reader.TEST_A] == CLICK_HEADER
+    assert first_lines[reader.ARTICLES] == "article_id,category_id,created_at_ts,words_count"
+    assert first_lines[simulate.TRUTH] == "user_id,click_article_id"
+    embeddings = (made.folder / reader.EMBEDDINGS).read_text(encoding="utf-8").split("\n", 1)[0]
+    assert embeddings == "article_id," + ",".join(f"emb_{i}" for i in range(250))
+    for name in FILES:
+        assert set(pl.read_csv(made.folder / name).dtypes) == {pl.Int64}
 
 
 def test_files_hold_the_rows_promised(made: simulate.Simulation) -> None:
-    train, test, articles, truth = map(pl.read_csv, (made.train, made.test, made.articles, made.truth))
+    train, test, articles, truth = (pl.read_csv(made.folder / name) for name in FILES)
     rows = made.rows
     assert (train.height, train["user_id"].n_unique()) == (rows.train_clicks, rows.train_users) == (22_252, 4000)
     assert (test.height, test["user_id"].n_unique()) == (rows.test_clicks, rows.test_users) == (10_360, 1000)
@@ -65,25 +66,26 @@ def test_files_hold_the_rows_promised(made: simulate.Simulation) -> None:
 
 
 def test_the_reader_finds_nothing_to_settle(made: simulate.Simulation) -> None:
-    files = reader.locate(made.train.parent)
+    files = reader.locate(made.folder)
+    assert files.embeddings is not None
     articles = reader.read_articles(files.articles)
     clicks = reader.read_clicks(files.train, files.tests, files.target, articles.frame)
     assert {note.rule for note in clicks.notes} <= {"user with a single click: kept"}
     assert not articles.notes
-    embeddings = reader.read_embeddings(made.embeddings)
+    embeddings = reader.read_embeddings(files.embeddings)
     assert embeddings.vectors.shape == (made.rows.embeddings, 250)
     assert np.isin(embeddings.items, articles.frame["item"].to_numpy()).all()
 
 
 def test_clicks_come_after_creation(made: simulate.Simulation) -> None:
-    log = pl.concat([pl.read_csv(made.train), pl.read_csv(made.test)])
-    dated = log.join(pl.read_csv(made.articles), left_on="click_article_id", right_on="article_id")
+    log = pl.concat([pl.read_csv(made.folder / name) for name in (reader.TRAIN, reader.TEST_A)])
+    dated = log.join(pl.read_csv(made.folder / reader.ARTICLES), left_on="click_article_id", right_on="article_id")
     assert dated.height == log.height
     assert (dated["click_timestamp"] > dated["created_at_ts"]).all()
 
 
 def test_every_session_ends_with_the_terminal_gap() -> None:
-    made = sessions.make_visits((300, 200), (1700, 2200), seed=2)
+    made = sessions.make_sessions((300, 200), (1700, 2200), seed=2)
     assert np.bincount(made.user).tolist() == made.counts.tolist()
     assert made.counts.min() == 2
     assert (made.counts[:300].sum(), made.counts[300:].sum()) == (1700, 2200)
@@ -99,7 +101,7 @@ def test_every_session_ends_with_the_terminal_gap() -> None:
 def test_no_other_gap_has_the_length_of_the_terminal_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "GAP_LOG_SECONDS", math.log(30.0005))
     monkeypatch.setattr(sessions, "GAP_SIGMA", 0.0)  # every gap would be 30,000 ms
-    made = sessions.make_visits((50, 50), (500, 500), seed=2)
+    made = sessions.make_sessions((50, 50), (500, 500), seed=2)
     gap, inside = np.diff(made.time), ~made.opens[1:]
     closes = np.append(made.opens[2:], True)
     assert set(gap[inside & ~closes].tolist()) == {TERMINAL_GAP_MS + 1}
@@ -116,8 +118,8 @@ def test_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
     assert all(first[name] != other[name] for name in first)
 
 
-def test_report_tells_what_was_made(made: simulate.Simulation) -> None:
-    report = json.loads((made.train.parent / "simulation.json").read_text())
+def test_the_report_records_the_simulation(made: simulate.Simulation) -> None:
+    report = json.loads((made.folder / "simulation.json").read_text())
     assert (report["version"], report["scale"], report["seed"]) == (simulate.VERSION, SCALE, SEED)
     assert report["rows"]["test_clicks"] == 10_360
     assert report["oracle"]["mrr5"] == made.oracle.mrr5
@@ -126,7 +128,7 @@ def test_report_tells_what_was_made(made: simulate.Simulation) -> None:
 def test_an_earlier_simulation_is_replaced(tmp_path: Path) -> None:
     simulate.simulate(tmp_path / "raw", 0.001, 1)
     made = simulate.simulate(tmp_path / "raw", 0.001, 2)
-    assert json.loads((made.train.parent / "simulation.json").read_text())["seed"] == 2
+    assert json.loads((made.folder / "simulation.json").read_text())["seed"] == 2
     assert [path.name for path in tmp_path.iterdir()] == ["raw"]
 
 
@@ -167,13 +169,13 @@ def test_the_hosts_own_files_are_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("inside", ["file", "file/raw"])
-def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, inside: str) -> None:
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, inside: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
         simulate.simulate(tmp_path / inside, 0.001, 1)
 
 
-def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fill(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -227,7 +229,7 @@ ABSOLUTE = {
 
 
 def test_marginals_are_near_the_published_ones(made: simulate.Simulation) -> None:
-    table = simulate.describe(made.train.parent)
+    table = simulate.describe(made.folder)
     known = {row["measure"]: row for row in table.filter(pl.col("target").is_not_null()).to_dicts()}
     assert known.keys() == RELATIVE.keys() | ABSOLUTE.keys()
     allowed = {name: share * known[name]["target"] for name, share in RELATIVE.items()} | ABSOLUTE
@@ -240,7 +242,7 @@ def test_marginals_are_near_the_published_ones(made: simulate.Simulation) -> Non
 
 
 def test_test_users_come_earlier_and_click_more(made: simulate.Simulation) -> None:
-    measured = dict(simulate.describe(made.train.parent).select("measure", "simulated").iter_rows())
+    measured = dict(simulate.describe(made.folder).select("measure", "simulated").iter_rows())
     assert measured["clicks per test user, mean"] > 1.5 * measured["clicks per train user, mean"]
     assert measured["first click of a test user, median day"] < measured["first click of a train user, median day"]
 
