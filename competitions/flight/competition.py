@@ -53,7 +53,7 @@ def score_simulated(folder: Path, outcome: Outcome) -> dict[str, Any] | None:
     oracle = json.loads((folder / REPORT).read_text())["oracle"]
     booked = find_booked(outcome.files.test, folder / TRUTH)
     measured = blending.measure_test(
-        outcome.test.value, outcome.answers.value, booked, outcome.blend.value, outcome.penalty.value
+        outcome.test.value, outcome.test_scores.value, booked, outcome.blend.value, outcome.penalty.value
     )
     scores = submissions.score_submission(outcome.checked[0].path, folder / TRUTH)
     return {"scores": scores, "models": dict(zip(outcome.rungs, measured, strict=True)), "oracle": oracle}

@@ -9,8 +9,7 @@ from common.errors import UserError
 from common.submission import Checked, Violation, find_rows, read_back, refuse, write_csv, write_parquet
 from competitions.flight.io.parquet import open_source
 from competitions.flight.io.reader import RawFiles
-from competitions.flight.ranking.rankers import CUTOFFS, SIZES
-from competitions.flight.split import LARGE
+from competitions.flight.metrics import CUTOFFS, LARGE, SIZES
 
 COLUMNS = ("Id", "ranker_id", "selected")
 SUBMISSION = "submission"

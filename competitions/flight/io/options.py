@@ -63,7 +63,7 @@ def _fault(broken: pl.Expr, what: str) -> pl.Expr:
 
 
 def _split_faults(source: Source, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Note]]:
-    """Part the values from the faults, which are counted."""
+    """SessionChunk the values from the faults, which are counted."""
     faults = [name for name in frame.columns if name.startswith(FAULT)]
     notes = [Note(source.path.name, name.removeprefix(FAULT), int(frame[name].sum()), MISSING) for name in faults]
     return frame.drop(faults), notes

@@ -1,4 +1,4 @@
-"""What a finished flight run tells of itself: hits by session, models side by side, and what the report needs."""
+"""The record of a finished flight run: hits by session, models side by side, and what the report needs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,12 +10,11 @@ from common.experiments.run_record import RunRecord, list_notes
 from common.pipeline.run import Run
 from common.ranking.size_bucket_blending import apply_buckets, hits
 from competitions.flight.config import FlightConfig
-from competitions.flight.ranking.rankers import CUTOFF, SIZES
+from competitions.flight.metrics import CUTOFF, LARGE, classify_size
 from competitions.flight.ranking.rerank import rerank
 from competitions.flight.reporting.console_tables import list_models, list_readings
 from competitions.flight.reporting.diagnostics import diagnose
 from competitions.flight.reporting.summary import Outcome, summarise
-from competitions.flight.split import LARGE
 
 METRIC = f"HitRate@{CUTOFF}"
 
@@ -34,8 +33,8 @@ def build_record(outcome: Outcome, config: FlightConfig, truth: dict[str, Any] |
             ("Training, validation and test sessions", summary["folds"]),
         ],
         notes=list_notes(summary["notes"]),
-        features=outcome.labelled.value.valid.names,
-        truth=tell_truth(truth),
+        features=outcome.data.value.valid.names,
+        truth=summarise_truth(truth),
         submissions=outcome.checked,
         summary=summary,
         insight=diagnose(outcome, config.rank.blocks, run),
@@ -44,10 +43,10 @@ def build_record(outcome: Outcome, config: FlightConfig, truth: dict[str, Any] |
 
 def list_queries(outcome: Outcome) -> pl.DataFrame:
     """One row per validation session with more than ten options: whether the booked one is among the first three."""
-    labelled, scores = outcome.labelled.value, outcome.scores.value
-    valid = labelled.valid
+    data, scores = outcome.data.value, outcome.scores.value
+    valid = data.valid
     blended = apply_buckets(outcome.blend.value, scores[:, 1:], valid.group_sizes)
-    final = rerank(blended, labelled.flights, valid.group_sizes, outcome.penalty.value)
+    final = rerank(blended, data.flights, valid.group_sizes, outcome.penalty.value)
     train = outcome.train.value.sessions
     roles = outcome.split.value.roles
     sessions = train.join(roles.filter(role="valid"), on="session", how="semi", maintain_order="left")
@@ -56,7 +55,7 @@ def list_queries(outcome: Outcome) -> pl.DataFrame:
         query=pl.col("ranker_id").cast(pl.String),
         fold=pl.lit("last sessions"),
         score=pl.Series(hits(np.ascontiguousarray(final), valid.labels, valid.group_sizes, CUTOFF)),
-        options=class_of_size(),
+        options=classify_size(pl.col("size")),
         trip=pl.when("round_trip").then(pl.lit("return")).otherwise(pl.lit("one way")),
         traveller=pl.when(pl.col("profile").is_in(known.implode()))
         .then(pl.lit("has booked"))
@@ -66,18 +65,14 @@ def list_queries(outcome: Outcome) -> pl.DataFrame:
     return rows.filter(pl.col("size") > LARGE).drop("size")
 
 
-def class_of_size() -> pl.Expr:
-    """The class of a session by its number of options."""
-    named = pl.lit("up to 10")
-    for name, (low, _) in SIZES.items():
-        named = pl.when(pl.col("size") >= low).then(pl.lit(name)).otherwise(named)
-    return named
-
-
-def tell_truth(truth: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def summarise_truth(truth: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Score, error and oracle on simulated data."""
     if truth is None:
         return None
     scores: Mapping[str, float] = truth["scores"]
-    told = {"score": scores["hit_rate@3"], "error": scores["hit_rate@3_error"]}
-    return told | {"oracle": truth["oracle"]["hit_rate"]["3"], "scores": dict(scores)}
+    return {
+        "score": scores["hit_rate@3"],
+        "error": scores["hit_rate@3_error"],
+        "oracle": truth["oracle"]["hit_rate"]["3"],
+        "scores": dict(scores),
+    }

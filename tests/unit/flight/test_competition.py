@@ -12,7 +12,7 @@ from common.errors import UserError
 from common.pipeline import progress
 from common.pipeline.run import Result
 from common.submission import Checked
-from competitions.flight import competition
+from competitions.flight import competition, submission
 from competitions.flight.io import reader
 from competitions.flight.reporting.summary import Outcome
 from competitions.flight.simulator.simulate import REPORT, TRUTH
@@ -144,14 +144,14 @@ def test_only_a_simulated_set_is_scored_against_its_truth(tmp_path: Path) -> Non
     pl.DataFrame({"Id": ids, "ranker_id": ["a"] * 11, "selected": range(1, 12)}).write_csv(tmp_path / "mine.csv")
     (tmp_path / TRUTH).write_text("Id,ranker_id\n102,a\n")
     (tmp_path / REPORT).write_text('{"oracle": {"hit_rate": {"3": 0.9}}}')
-    answers = np.column_stack([np.arange(11), -np.arange(11)]).astype(np.float32)
+    scores = np.column_stack([np.arange(11), -np.arange(11)]).astype(np.float32)
 
     def kept(value: Any) -> Result[Any]:
         return Result("key", lambda: value)
 
     checked = [Checked(tmp_path / "mine.csv", 11, ())]
     outcome = stand(
-        tmp_path, test=kept(test), answers=kept(answers), blend=kept(ONE), penalty=kept(0.0), checked=checked
+        tmp_path, test=kept(test), test_scores=kept(scores), blend=kept(ONE), penalty=kept(0.0), checked=checked
     )
     found = cast(dict[str, Any], competition.score_simulated(tmp_path, outcome))
     assert found["oracle"] == {"hit_rate": {"3": 0.9}}
@@ -280,15 +280,11 @@ def test_a_checked_submission_is_told_with_its_rules_and_a_score_with_every_rate
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader, "locate", lambda folder: folder)
-    monkeypatch.setattr(
-        competition.submit, "check_submission", lambda path, files: Checked(path, 21, (str(files), "two"))
-    )
+    monkeypatch.setattr(submission, "check_submission", lambda path, files: Checked(path, 21, (str(files), "two")))
     code, out, _ = call("check", "flight", "mine.csv")
     assert (code, out) == (0, f"mine.csv: 21 rows, valid. Checked: {competition.HOST_FOLDER}; two.\n")
     seen: list[Any] = []
-    monkeypatch.setattr(
-        competition.submit, "score_submission", lambda *words: seen.append(words) or {"hit_rate@3": 0.25}
-    )
+    monkeypatch.setattr(submission, "score_submission", lambda *words: seen.append(words) or {"hit_rate@3": 0.25})
     code, out, _ = call("score", "flight", "mine.csv", "--truth", "t.csv")
     assert (code, out.split()) == (0, ["hit_rate@3", "0.2500"])
     call("score", "flight", "mine.csv", "--truth", "t.csv", "--raw", "here")

@@ -11,21 +11,21 @@ from polars.testing import assert_frame_equal
 from scipy.optimize import minimize
 
 from competitions.flight.features import preferences
-from competitions.flight.features.booking_history import look_up, record
-from competitions.flight.features.build import build
-from competitions.flight.features.option_attributes import add_traits
+from competitions.flight.features.booking_history import build_history, collect_bookings
+from competitions.flight.features.build import build_features
+from competitions.flight.features.option_attributes import add_attributes
 from competitions.flight.features.preferences import (
     LEVELS,
     NAMES,
     SAMPLED,
     Choices,
     Level,
-    deviate,
+    compute_gradients,
+    fit_deviations,
     fit_weights,
-    pull,
 )
 from competitions.flight.io.reader import Searches
-from competitions.flight.split import look_back
+from competitions.flight.split import take_snapshots
 from tests.unit.flight.flight_world import DAY_MS, NOON, START, Search, make_searches, option, search
 
 K = len(NAMES)
@@ -33,7 +33,7 @@ PRICE = NAMES.index("price")
 
 
 def chosen(*searches: Search) -> Choices:
-    return record(make_searches(*searches)).choices
+    return collect_bookings(make_searches(*searches)).choices
 
 
 def pricey(*prices: float, booked: int, **session: object) -> Search:
@@ -83,7 +83,7 @@ def test_an_option_is_described_by_hand() -> None:
         out_bags=0,
     )
     made = make_searches(search(cheap, dear))
-    row = dict(zip(NAMES, preferences.describe(add_traits(made.options))[1].tolist(), strict=True))
+    row = dict(zip(NAMES, preferences.encode_options(add_attributes(made.options))[1].tolist(), strict=True))
     assert row["price"] == pytest.approx(2 * math.log(2))
     assert (row["out_excess"], row["back_excess"]) == pytest.approx((0.25, 6.0))  # units of two hours, twelve at most
     assert row["segments"] == 1
@@ -137,7 +137,7 @@ def test_choices_stand_in_order_of_time() -> None:
 
 def test_gradient_and_information_are_the_derivatives_of_the_likelihood() -> None:
     choices, weights = drawn(3, count=5)
-    gradient, information = pull(choices.x, choices.present, weights)
+    gradient, information = compute_gradients(choices.x, choices.present, weights)
     step = 1e-3 * np.eye(K)
     for n in range(5):
         x, present = choices.x[n].astype(np.float64), choices.present[n].tolist()
@@ -185,23 +185,23 @@ def test_a_deviation_is_newtons_method_under_a_prior() -> None:
     choices, _ = drawn(1, count=5)
     weights = np.random.default_rng(2).normal(size=(5, K))
     group = np.array([1, -1, 0, 1, 0])
-    once = deviate(choices.x, choices.present, weights, group, Level((), 3.0, 1))
-    twice = deviate(choices.x, choices.present, weights, group, Level((), 3.0, 2))
+    once = fit_deviations(choices.x, choices.present, weights, group, Level((), 3.0, 1))
+    twice = fit_deviations(choices.x, choices.present, weights, group, Level((), 3.0, 2))
     for number, rows in ((0, [2, 4]), (1, [0, 3])):
         own = np.zeros(K)
         for found in (once, twice):
-            gradient, information = pull(choices.x[rows], choices.present[rows], weights[rows] + own)
+            gradient, information = compute_gradients(choices.x[rows], choices.present[rows], weights[rows] + own)
             bend, slope = information.sum(axis=0) + 3.0 * np.eye(K), gradient.sum(axis=0) - 3.0 * own
             own = own + np.linalg.solve(bend, slope)
             assert found[number] == pytest.approx(own, abs=1e-4)
-    assert deviate(choices.x, choices.present, weights, np.full(5, -1), Level((), 3.0, 1)).shape == (0, K)
+    assert fit_deviations(choices.x, choices.present, weights, np.full(5, -1), Level((), 3.0, 1)).shape == (0, K)
 
 
 def test_many_steps_lead_to_the_highest_posterior() -> None:
     choices, weights = drawn(8, count=80)
     own = weights + np.where(np.arange(K) == 2, 1.5, 0)
     level = Level((), 5.0, 12)
-    found = deviate(choices.x, choices.present, np.tile(own, (80, 1)), np.zeros(80, np.int64), level)[0]
+    found = fit_deviations(choices.x, choices.present, np.tile(own, (80, 1)), np.zeros(80, np.int64), level)[0]
 
     def loss(d: NDArray[np.float64]) -> float:
         utility = np.where(choices.present, choices.x @ (own + d), -np.inf)
@@ -219,7 +219,7 @@ def buy(booked: int, count: int, first: int = 0, **session: object) -> list[Sear
 def know(*searches: Search) -> dict[str, pl.DataFrame]:
     made = make_searches(*searches)
     asked = made.sessions.head(1).select("session", until=pl.lit(START + 999 * DAY_MS))
-    return look_up(record(made), look_back(made.sessions, asked)).tastes
+    return build_history(collect_bookings(made), take_snapshots(made.sessions, asked)).preferences
 
 
 def test_who_buys_dear_is_told_from_who_buys_cheap_and_the_more_the_more_is_known() -> None:
@@ -253,13 +253,15 @@ def test_a_habit_has_a_route_and_what_lacks_one_has_none() -> None:
 def test_each_view_knows_its_own_bookings_only() -> None:
     searches = make_searches(*buy(2, 6, profile=1), *buy(0, 6, profile=2))
     asked = pl.DataFrame({"session": [0, 1], "until": [START + DAY_MS // 24 * 3, START + DAY_MS]})
-    log = record(searches)
-    both = look_up(log, look_back(searches.sessions, asked)).tastes
-    alone = look_up(log, look_back(searches.sessions, asked.head(1))).tastes
+    log = collect_bookings(searches)
+    both = build_history(log, take_snapshots(searches.sessions, asked)).preferences
+    alone = build_history(log, take_snapshots(searches.sessions, asked.head(1))).preferences
     for name, table in both.items():
-        assert table["view"].unique().sort().to_list() == [0, 1]
-        assert_frame_equal(table.filter(view=0), alone[name])
-    nothing = look_up(log, look_back(searches.sessions, asked.head(1).with_columns(until=pl.lit(START)))).tastes
+        assert table["snapshot"].unique().sort().to_list() == [0, 1]
+        assert_frame_equal(table.filter(snapshot=0), alone[name])
+    nothing = build_history(
+        log, take_snapshots(searches.sessions, asked.head(1).with_columns(until=pl.lit(START)))
+    ).preferences
     assert {table.height for table in nothing.values()} == {0}
     assert {name: table.schema for name, table in nothing.items()} == {name: t.schema for name, t in both.items()}
 
@@ -268,9 +270,9 @@ def test_each_view_knows_its_own_bookings_only() -> None:
 
 
 def taste(searches: Searches, until: int) -> pl.DataFrame:
-    views = look_back(searches.sessions, searches.sessions.select("session", until=pl.lit(until)))
-    past = look_up(record(searches), views)
-    return build(searches, 0, searches.sessions.height, views.served, past, ["taste"])
+    snapshots = take_snapshots(searches.sessions, searches.sessions.select("session", until=pl.lit(until)))
+    past = build_history(collect_bookings(searches), snapshots)
+    return build_features(searches, 0, searches.sessions.height, snapshots.assigned, past, ["taste"])
 
 
 def test_the_block_by_an_oracle() -> None:
@@ -283,8 +285,8 @@ def test_the_block_by_an_oracle() -> None:
         search(*late[1:], booked=1, day=2, company=9, profile=77),
     )
     until = START + DAY_MS
-    views = look_back(searches.sessions, searches.sessions.select("session", until=pl.lit(until)))
-    known = look_up(record(searches), views).tastes
+    snapshots = take_snapshots(searches.sessions, searches.sessions.select("session", until=pl.lit(until)))
+    known = build_history(collect_bookings(searches), snapshots).preferences
     frame = taste(searches, until)
     for name, weights in (
         (-2, ["everybody", "company", "profile"]),  # no route: no habit
@@ -292,7 +294,7 @@ def test_the_block_by_an_oracle() -> None:
     ):
         session = searches.sessions.row(name, named=True)
         rows = slice(session["first"], session["first"] + session["size"])
-        x = preferences.describe(add_traits(searches.options))[rows]
+        x = preferences.encode_options(add_attributes(searches.options))[rows]
         own = {"company": {"company": session["company"]}, "profile": {"profile": session["profile"]}, "everybody": {}}
         added = {key: x @ known[key].filter(**own[key]).select(NAMES).to_numpy()[0] for key in weights}
         total = np.sum(list(added.values()), axis=0)

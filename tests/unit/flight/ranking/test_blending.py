@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from common.ranking.dataset import RankingDataset
 from common.ranking.size_bucket_blending import BucketBlend, apply_buckets
+from competitions.flight.config import BlendSettings
 from competitions.flight.features.option_attributes import mark_flights
 from competitions.flight.io.reader import Searches
+from competitions.flight.metrics import measure
 from competitions.flight.ranking import blending
-from competitions.flight.ranking.rankers import measure
 from competitions.flight.ranking.rerank import rerank
-from competitions.flight.ranking.training_data import Labelled
+from competitions.flight.ranking.training_data import TrainingData
 from tests.unit.flight.flight_world import make_searches, option, search
 
 ONE = BucketBlend((1.0,), (), ((1.0,),), "equal", {"equal": 0.0}, 0)
@@ -106,31 +107,31 @@ def test_places_are_a_permutation_in_every_session(sizes: list[int], seed: int, 
 # --- what is found on validation ---
 
 
-def label(sizes: list[int], booked: list[int], flights: list[int]) -> Labelled:
+def label(sizes: list[int], booked: list[int], flights: list[int]) -> TrainingData:
     labels, start = np.zeros(sum(sizes), np.float32), 0
     for size, place in zip(sizes, booked, strict=True):
         labels[start + place] = 1
         start += size
     valid = RankingDataset(("a",), np.zeros((len(labels), 1), np.float32), labels, np.array(sizes, np.int32))
-    return Labelled(valid, valid, valid, np.array(flights, np.uint64))
+    return TrainingData(valid, valid, valid, np.array(flights, np.uint64))
 
 
 @pytest.fixture
-def crowded() -> tuple[Labelled, Floats]:
+def crowded() -> tuple[TrainingData, Floats]:
     """A session of 12: four fares of one itinerary lead by little, then comes the booked option."""
     scores = np.array([[0.0, value] for value in [1.0, 0.99, 0.98, 0.97, 0.96, *[-3.0] * 7]])
     return label([12], [4], [1, 1, 1, 1, *range(2, 10)]), scores
 
 
-def test_the_penalty_with_the_highest_hit_rate_is_found(crowded: tuple[Labelled, Floats]) -> None:
+def test_the_penalty_with_the_highest_hit_rate_is_found(crowded: tuple[TrainingData, Floats]) -> None:
     assert blending.find_penalty(*crowded, ONE, [0.0, 4.0]) == 4.0
     assert blending.find_penalty(*crowded, ONE, [0.0, 0.1]) == 0.0  # too small to change a place, and 0 is simpler
 
 
-def test_the_smallest_of_equal_penalties_is_taken(crowded: tuple[Labelled, Floats]) -> None:
+def test_the_smallest_of_equal_penalties_is_taken(crowded: tuple[TrainingData, Floats]) -> None:
     assert blending.find_penalty(*crowded, ONE, [8.0, 4.0, 6.0, 0.0]) == 4.0
-    labelled, scores = crowded
-    assert blending.find_penalty(labelled, -scores, ONE, [0.4, 0.2, 0.0]) == 0.0
+    data, scores = crowded
+    assert blending.find_penalty(data, -scores, ONE, [0.4, 0.2, 0.0]) == 0.0
 
 
 def test_a_penalty_that_hurts_is_not_taken() -> None:
@@ -146,16 +147,16 @@ def test_a_gain_within_two_standard_errors_is_luck(won: int, lost: int, expected
     scores = np.array([[0.0, value] for value in lead * won + even * lost])
     flights = [10 * n + number for n in range(won) for number in (0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8)]
     flights += [999 + number for _ in range(lost) for number in (0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)]
-    labelled = label([12] * (won + lost), [4] * won + [1] * lost, flights)
-    assert blending.find_penalty(labelled, scores, ONE, [0.0, 5.0]) == expected
+    data = label([12] * (won + lost), [4] * won + [1] * lost, flights)
+    assert blending.find_penalty(data, scores, ONE, [0.0, 5.0]) == expected
 
 
 def test_all_is_measured_in_order_the_baseline_the_models_the_blend_the_rerank(
-    crowded: tuple[Labelled, Floats],
+    crowded: tuple[TrainingData, Floats],
 ) -> None:
-    labelled, scores = crowded
-    found = blending.measure_all(labelled, scores, ONE, 4.0)
-    sizes, labels = labelled.valid.group_sizes, labelled.valid.labels
+    data, scores = crowded
+    found = blending.measure_all(data, scores, ONE, 4.0)
+    sizes, labels = data.valid.group_sizes, data.valid.labels
     assert found[0] == measure(np.zeros(12), labels, sizes)
     assert found[1] == measure(scores[:, 1].copy(), labels, sizes)
     assert [rung["hit_rate@3"] for rung in found] == [0, 0, 0, 1]
@@ -176,13 +177,13 @@ def test_the_blend_is_found_on_the_models_and_on_sessions_of_more_than_ten_optio
     """Of two models one is right in the large sessions; the other, and the baseline, in the small ones."""
     sizes, booked = [11, 10, 4] * 30, [5] * 90
     booked = [min(place, size - 1) for place, size in zip(booked, sizes, strict=True)]
-    labelled = label(sizes, booked, list(range(sum(sizes))))
-    right = labelled.valid.labels.astype(np.float64)
+    data = label(sizes, booked, list(range(sum(sizes))))
+    right = data.valid.labels.astype(np.float64)
     large = np.repeat(np.array(sizes) > 10, sizes)
     scores = np.column_stack([right, np.where(large, right, -right), np.where(large, -right, right)])
-    blend = blending.find_blend(labelled, scores, 3, 20, 0)
+    blend = blending.find_blend(data.valid, scores, BlendSettings(trials=3, bucket_sessions=20), 0)
     assert blend.queries == 30
     assert len(blend.temperatures) == 2
     assert blend.hit_rate == 1
-    mixed = apply_buckets(blend, scores[:, 1:], labelled.valid.group_sizes)
-    assert measure(mixed, labelled.valid.labels, labelled.valid.group_sizes)["hit_rate@3"] == 1
+    mixed = apply_buckets(blend, scores[:, 1:], data.valid.group_sizes)
+    assert measure(mixed, data.valid.labels, data.valid.group_sizes)["hit_rate@3"] == 1

@@ -12,18 +12,24 @@ from common.errors import UserError
 from common.ranking.dataset import RankingDataset, to_matrix
 from competitions.flight.config import SampleSettings
 from competitions.flight.features.booking_history import History
-from competitions.flight.features.build import build
+from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import mark_flights
 from competitions.flight.io.reader import Searches
 from competitions.flight.ranking import training_data
-from competitions.flight.ranking.training_data import Labelled, gather_rows, hide, mark_options, plan_sessions
-from competitions.flight.split import DAY_MS, Split, Views, split_by_time
+from competitions.flight.ranking.training_data import (
+    TrainingData,
+    build_training_data,
+    hide_values,
+    mark_options,
+    plan_sessions,
+)
+from competitions.flight.split import DAY_MS, Snapshots, Split, split_by_time
 from tests.unit.flight.flight_world import START, draw_searches, make_searches, option, search
 
 BLOCKS = ("option", "within")
-NO_VIEWS = Views(
-    pl.DataFrame(schema={"session": pl.Int32, "view": pl.Int32}),
-    pl.DataFrame(schema={"view": pl.Int32, "session": pl.Int32}),
+NO_SNAPSHOTS = Snapshots(
+    pl.DataFrame(schema={"session": pl.Int32, "snapshot": pl.Int32}),
+    pl.DataFrame(schema={"snapshot": pl.Int32, "session": pl.Int32}),
 )
 NO_HISTORY = History({}, {}, {})
 
@@ -36,7 +42,7 @@ def sized(*told: tuple[int, float, str]) -> tuple[pl.DataFrame, Split]:
     """Sessions of (size, day, role)."""
     searches = make_searches(*(search(*[option()] * size, day=day) for size, day, _ in told))
     roles = pl.DataFrame({"session": range(len(told)), "role": [role for *_, role in told]}).cast({"session": pl.Int32})
-    return searches.sessions, Split("x", roles, NO_VIEWS)
+    return searches.sessions, Split("x", roles, NO_SNAPSHOTS)
 
 
 def plan(*told: tuple[int, float, str], **settings: int) -> list[str]:
@@ -117,13 +123,13 @@ def test_the_others_are_drawn_evenly_and_anew_in_each_session() -> None:
 def test_a_share_of_every_feature_is_hidden_and_nothing_else() -> None:
     matrix = np.arange(8_000, dtype=np.float32).reshape(4_000, 2)
     rows = RankingDataset(("a", "b"), matrix.copy(), np.ones(4_000, np.float32), np.array([4_000], np.int32))
-    hidden = hide(rows, 0.3, np.random.default_rng(0))
+    hidden = hide_values(rows, 0.3, np.random.default_rng(0))
     gone = np.isnan(hidden.features)
     assert np.abs(gone.mean(axis=0) - 0.3).max() < 0.03
     assert abs((gone[:, 0] & gone[:, 1]).mean() - 0.09) < 0.02  # one by one, not whole rows
     assert (hidden.features[~gone] == matrix[~gone]).all()
     assert hidden.labels.all()
-    assert not np.isnan(hide(rows_of(matrix), 0.0, np.random.default_rng(0)).features).any()
+    assert not np.isnan(hide_values(rows_of(matrix), 0.0, np.random.default_rng(0)).features).any()
 
 
 def rows_of(matrix: NDArray[np.float32]) -> RankingDataset:
@@ -145,12 +151,12 @@ def split(searches: Searches) -> Split:
     return split_by_time(searches.sessions, START + 14 * DAY_MS, 7, "x")
 
 
-def gathered(searches: Searches, split: Split, seed: int = 0, **settings: Any) -> Labelled:
-    return gather_rows(searches, split, NO_HISTORY, BLOCKS, sample(**settings), seed)
+def gathered(searches: Searches, split: Split, seed: int = 0, **settings: Any) -> TrainingData:
+    return build_training_data(searches, split, NO_HISTORY, BLOCKS, sample(**settings), seed)
 
 
 def matrix(searches: Searches, blocks: Sequence[str] = BLOCKS) -> NDArray[np.float32]:
-    frame = build(searches, 0, searches.sessions.height, NO_VIEWS.served, NO_HISTORY, blocks)
+    frame = build_features(searches, 0, searches.sessions.height, NO_SNAPSHOTS.assigned, NO_HISTORY, blocks)
     return to_matrix(frame)
 
 
