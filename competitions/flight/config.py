@@ -24,7 +24,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class SplitSettings(Settings, frozen=True):
     """``valid_share``: the last share of the sessions, which validates. ``stretch_days``: training sessions look back
-    from the start of their stretch. ``second_days``: the second reading's validation, the last days of the log.
+    from the start of their period of so many days. ``second_days``: the last days, which validate on the split second.
     """
 
     valid_share: Share
@@ -87,13 +87,13 @@ class BlendSettings(Settings, frozen=True):
 
 
 class ReadingSettings(Settings, frozen=True):
-    """``model`` is also fitted and judged on the splits named in ``splits``: second, random."""
+    """``model`` is also fitted and measured on the splits named in ``splits``: second, random."""
 
     model: str
     splits: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Refuse names that are no model or no reading."""
+        """Refuse names that are no model or no split."""
         refuse_wrong("readings.model", (self.model,), MODELS)
         refuse_wrong("readings.splits", self.splits, ("second", "random"), least=0)
 
@@ -123,8 +123,8 @@ def refuse_wrong(where: str, names: tuple[str, ...], known: tuple[str, ...], lea
     choose = f"choose among {', '.join(known)}"
     if len(names) < least:
         raise ValueError(f"{where} is empty; {choose}")
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         if name not in known:
             raise ValueError(f"{where}: there is no {name}; {choose}")
-        if name in names[:place]:
+        if name in names[:index]:
             raise ValueError(f"{where}: {name} stands there twice")
