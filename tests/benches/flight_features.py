@@ -91,12 +91,12 @@ def compare(folder: Path, first: int) -> tuple[int, int]:
     if set(ours.columns) != set(theirs.columns):
         raise SystemExit(f"The two sides differ in {sorted(set(ours.columns) ^ set(theirs.columns))}.")
     for name in ours.columns:
-        expected, found = ours[name].to_numpy().astype(np.float64), theirs[name].to_numpy()
-        other = ~np.isclose(found, expected, TOLERANCE, TOLERANCE, equal_nan=True)
+        expected, computed = ours[name].to_numpy().astype(np.float64), theirs[name].to_numpy()
+        other = ~np.isclose(computed, expected, TOLERANCE, TOLERANCE, equal_nan=True)
         # A quartile is often the very value of an option: there the last bit of a float decides.
         if other.mean() > (AT_A_BORDER if name.endswith("_usual") else 0):
             at = int(other.argmax())
-            raise SystemExit(f"{name} differs in {other.sum()} rows, first {at}: {found[at]}, {expected[at]}.")
+            raise SystemExit(f"{name} differs in {other.sum()} rows, first {at}: {computed[at]}, {expected[at]}.")
     return len(ours.columns), ours.height
 
 
@@ -197,7 +197,7 @@ def add_attributes(options: Frame) -> Frame:
 
 
 def compare_prices(o: Frame) -> Tables:
-    """Price and place against the whole session."""
+    """Price and position against the whole session."""
     price = o.groupby("session")["price"]
     made = {name: o[name] for name in ("price_rank", "price_place", "price_ratio", "fare_level", "position")}
     return made | {
@@ -280,13 +280,13 @@ def compare_terms(o: Frame) -> Tables:
 def compare_history(o: Frame, sessions: Frame, means: Tables, lifts: Tables) -> Tables:
     """The option against earlier bookings."""
     known = sessions[["session", "snapshot", "time", *SESSION_KEYS]]
-    place = o["session"].to_numpy() - int(sessions["session"].iloc[0])
+    session_rows = o["session"].to_numpy() - int(sessions["session"].iloc[0])
     made: Tables = {}
     for name, key in KEYS.items():
-        met = known.merge(means[name], on=["snapshot", *key], how="left").iloc[place].reset_index(drop=True)
+        met = known.merge(means[name], on=["snapshot", *key], how="left").iloc[session_rows].reset_index(drop=True)
         made |= compare_with(o, met, name)
     columns = ["out_carrier", "back_carrier", "out_flight", "back_flight", "out_origin"]
-    rows = pd.concat([o[columns], known[["snapshot", *SESSION_KEYS]].iloc[place].reset_index(drop=True)], axis=1)
+    rows = pd.concat([o[columns], known[["snapshot", *SESSION_KEYS]].iloc[session_rows].reset_index(drop=True)], axis=1)
     for name, key in LIFTS.items():
         met = rows.merge(lifts[name], on=["snapshot", *key], how="left")
         made[f"{name}_lift"] = met["lift"].fillna(0)

@@ -15,14 +15,14 @@ from competitions.flight.io.reader import Codes, Searches
 from competitions.flight.split import Snapshots, take_snapshots
 from tests.contract.flight import FLIGHT
 
-STRETCH_DAYS = 7.0
+PERIOD_DAYS = 7.0
 Look = Callable[[pl.DataFrame, int], Snapshots]  # of the sessions and the cut in ms
 Planted = tuple[Path, Codes, Searches]
 
 
 def look_honestly(sessions: pl.DataFrame, cut: int) -> Snapshots:
     """What the pipeline lets them see."""
-    return split.split_by_time(sessions, cut, STRETCH_DAYS, "planted").snapshots
+    return split.split_by_time(sessions, cut, PERIOD_DAYS, "planted").snapshots
 
 
 LEAKS: Mapping[str, Look] = {
@@ -136,9 +136,9 @@ def test_a_test_session_does_not_depend_on_the_others(planted: Planted, reordere
     assert not edited.equals(test)
     assert edited["requestDate"].min() == test["requestDate"].min()  # which ends the history of all of them
     known = build_test(train, codes, folder / schema.TEST)
-    found = build_test(train, codes, tmp_path / schema.TEST)
-    assert found.height == edited.height
-    assert found.equals(known.filter(pl.col("Id").is_in(edited["Id"].implode())))
+    features = build_test(train, codes, tmp_path / schema.TEST)
+    assert features.height == edited.height
+    assert features.equals(known.filter(pl.col("Id").is_in(edited["Id"].implode())))
 
 
 def build_test(train: Searches, codes: Codes, path: Path) -> pl.DataFrame:

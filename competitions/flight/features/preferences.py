@@ -133,7 +133,7 @@ def estimate_preferences(choices: Choices, snapshots: Snapshots) -> dict[str, pl
     sessions, nothing = choices.sessions.with_row_index("row"), np.empty((0, len(NAMES)))
     keys = {"everybody": pl.DataFrame()} | {name: sessions.select(level.key).head(0) for name, level in LEVELS.items()}
     tables = {name: [_to_table(0, empty, nothing)] for name, empty in keys.items()}
-    for (snapshot,), visible in track(snapshots.visible.group_by("snapshot", maintain_order=True), "tastes"):
+    for (snapshot,), visible in track(snapshots.visible.group_by("snapshot", maintain_order=True), "preferences"):
         bookings = sessions.join(visible.select("session"), on="session", how="semi", maintain_order="left")
         rows = bookings["row"].to_numpy()
         x, present = choices.x[rows], choices.present[rows]

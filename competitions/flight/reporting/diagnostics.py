@@ -7,7 +7,7 @@ import numpy as np
 
 from common.diagnostics.adversarial_validation import Drift, find_drift
 from common.diagnostics.model_diagnostics import calibrate, curves, importance, sample_queries
-from common.pipeline.run import Run
+from common.pipeline.run import Run, collect
 from common.ranking.dataset import Matrix, RankingDataset, to_matrix
 from common.ranking.gbdt import Ranker, score_rows
 from common.ranking.size_bucket_blending import BucketBlend, apply_buckets, hits
@@ -26,7 +26,7 @@ DRIFT_ROWS = 10_000
 def diagnose(outcome: Outcome, blocks: tuple[str, ...], run: Run) -> dict[str, Any]:
     """The diagnostics of a run's record; what takes long is kept like any step."""
     valid, (_, *models) = outcome.data.valid, outcome.rankers
-    weights = run.step(measure_importance, valid, models, outcome.blend, name="insight.importance")
+    weights = run.step(measure_importance, valid, collect(models), outcome.blend, name="insight.importance")
     drift = run.step(
         measure_drift, valid, outcome.test, outcome.snapshots, outcome.history, blocks, name="insight.drift"
     )

@@ -20,23 +20,23 @@ from tests.unit.flight.flight_world import make_searches, option, search
 from tests.unit.flight.ranking.test_blending import ONE
 
 Call = Callable[..., tuple[int, str, str]]
-Told = pytest.CaptureFixture[str]
+Captured = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Path, float, int]]:
     """What is simulated, in an empty folder: a report is all that is written."""
-    asked: list[tuple[Path, float, int]] = []
+    calls: list[tuple[Path, float, int]] = []
 
     def write(folder: Path, scale: float, seed: int) -> None:
-        asked.append((folder, scale, seed))
+        calls.append((folder, scale, seed))
         folder.mkdir(parents=True)
         (folder / REPORT).write_text("{}")
 
     monkeypatch.setattr(competition, "write_simulation", write)
     monkeypatch.chdir(tmp_path)
-    progress.set_quiet(False)  # as in a fresh process; another test may have asked for quiet
-    return asked
+    progress.set_quiet(False)  # as in a fresh process; another test may have set it quiet
+    return calls
 
 
 # --- which files ---
@@ -49,15 +49,15 @@ def test_the_folder_that_is_named_is_taken(made: list[Any], tmp_path: Path) -> N
     assert made == []
 
 
-def test_without_files_a_set_is_simulated_once_and_said_so(made: list[Any], capsys: Told) -> None:
+def test_without_files_a_set_is_simulated_once_and_said_so(made: list[Any], capsys: Captured) -> None:
     build = Path("build")
     first, again = (competition.choose_raw(None, 0.05, 3, build) for _ in range(2))
     assert first == again == build / "simulated" / "scale0.05-seed3"
     assert made == [(first, 0.05, 3)]
-    told = capsys.readouterr().err.splitlines()
-    assert len(told) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
     for word in ("SIMULATED data, scale 0.05, seed 3", str(competition.HOST_FOLDER), "aeroclub-recsys-2025", "README"):
-        assert word in told[0]
+        assert word in lines[0]
 
 
 def test_another_scale_or_seed_is_another_set(made: list[Any]) -> None:
@@ -89,17 +89,17 @@ def test_the_hosts_files_go_before_a_simulation_unless_a_scale_is_named(made: li
 
 
 def test_a_run_that_is_refused_leaves_no_folder(made: list[Any], call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Any] = []
+    calls: list[Any] = []
 
     def stop(files: reader.RawFiles, config: Any, run: Any) -> NoReturn:
-        asked.append((files, config.seed, run.folder.is_dir()))
+        calls.append((files, config.seed, run.folder.is_dir()))
         raise UserError("stopped here")
 
     monkeypatch.setattr(competition, "solve", stop)
     monkeypatch.setattr(reader, "locate", lambda folder: folder)
     code, out, err = call("run", "flight", "--scale", 0.5, "--seed", 2, "--set", "seed=9")
     assert (code, out, err.splitlines()[-1]) == (1, "", "error: stopped here")
-    assert asked == [(Path("build/flight/simulated/scale0.5-seed9"), 9, True)]
+    assert calls == [(Path("build/flight/simulated/scale0.5-seed9"), 9, True)]
     assert {path.name for path in Path("build/flight").iterdir()} <= {"simulated", "cache"}
 
 
@@ -153,10 +153,10 @@ def test_only_a_simulated_set_is_scored_against_its_truth(tmp_path: Path) -> Non
     outcome = stand(
         tmp_path, test=kept(test), test_scores=kept(scores), blend=kept(ONE), penalty=kept(0.0), checked=checked
     )
-    found = cast(dict[str, Any], competition.score_simulated(tmp_path, outcome))
-    assert found["oracle"] == {"hit_rate": {"3": 0.9}}
-    assert found["scores"]["hit_rate@3"] == 1
-    rates = {name: (rung["hit_rate@1"], rung["hit_rate@3"]) for name, rung in found["models"].items()}
+    truth = cast(dict[str, Any], competition.score_simulated(tmp_path, outcome))
+    assert truth["oracle"] == {"hit_rate": {"3": 0.9}}
+    assert truth["scores"]["hit_rate@3"] == 1
+    rates = {name: (rung["hit_rate@1"], rung["hit_rate@3"]) for name, rung in truth["models"].items()}
     assert rates == {"baseline": (0, 0), "logit": (0, 1), "blend": (0, 1), "blend, reranked": (0, 1)}
 
 
@@ -195,8 +195,8 @@ def test_the_oracle_is_the_last_row_of_the_truth() -> None:
     truth = {"models": {"baseline": rates(0.4)}, "oracle": ORACLE}
     first, last = competition.list_truth(truth)
     assert first["model"] == "baseline"
-    told = {"@1": 0.3, "@3": 0.6, "@5": 0.7, "@10": 0.8, "@3[161+]": 0.2}
-    assert last == {"model": "oracle", **told, "error": 0.02, "over baseline": "+50.0%"}
+    oracle_rates = {"@1": 0.3, "@3": 0.6, "@5": 0.7, "@10": 0.8, "@3[161+]": 0.2}
+    assert last == {"model": "oracle", **oracle_rates, "error": 0.02, "over baseline": "+50.0%"}
 
 
 def test_readings_stand_beside_the_same_models_score() -> None:
@@ -212,14 +212,14 @@ def test_readings_stand_beside_the_same_models_score() -> None:
     assert [row["split"] for row in competition.list_readings(summary, "logit")] == ["random"]
 
 
-def test_a_reading_that_was_not_taken_is_told_apart(capsys: Told) -> None:
-    summary = tell(None) | {"readings": {"second": "The log is too short.", "random": rates(0.6)}}
+def test_a_reading_that_was_not_taken_is_told_apart(capsys: Captured) -> None:
+    summary = make_summary(None) | {"readings": {"second": "The log is too short.", "random": rates(0.6)}}
     assert [row["split"] for row in competition.list_readings(summary, "logit")] == ["random"]
     competition.show(summary, Path("s.json"))
     assert "The reading 'second' is left out. The log is too short." in capsys.readouterr().out.splitlines()
 
 
-def tell(truth: dict[str, Any] | None) -> dict[str, Any]:
+def make_summary(truth: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "notes": [],
         "folds": [{"what": "round trip", "train": 0.75, "validation": 0.7, "test": 0.8}],
@@ -235,33 +235,33 @@ def tell(truth: dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def test_the_summary_is_printed_with_its_score_and_its_files(capsys: Told) -> None:
-    competition.show(tell(None), Path("s.json"))
+def test_the_summary_is_printed_with_its_score_and_its_files(capsys: Captured) -> None:
+    competition.show(make_summary(None), Path("s.json"))
     out = capsys.readouterr().out
     assert "CV: HitRate@3 0.5000 +- 0.0100 on 77 sessions of more than 10 options" in out
     assert "Wall time 61 s, peak memory 0.50 GiB" in out
     assert out.splitlines()[-2:] == ["Submission: x.parquet and x.csv, 21 rows, checked", "Summary: s.json"]
     assert "truth" not in out
     truth = {"scores": {"hit_rate@3": 0.45}, "oracle": ORACLE, "models": {"baseline": rates(0.4)}}
-    competition.show(tell(truth), Path("s.json"))
+    competition.show(make_summary(truth), Path("s.json"))
     assert "Simulated truth: HitRate@3 0.4500, oracle 0.6000, share reached 75.0%" in capsys.readouterr().out
 
 
-def test_a_long_path_with_brackets_is_printed_as_it_is_on_one_line(capsys: Told) -> None:
+def test_a_long_path_with_brackets_is_printed_as_it_is_on_one_line(capsys: Captured) -> None:
     path = Path("/") / ("folder " * 30).strip() / "run [a]" / "run.json"
-    competition.show(tell(None), path)
+    competition.show(make_summary(None), path)
     assert capsys.readouterr().out.splitlines()[-1] == f"Summary: {path}"
 
 
-def test_simulating_tells_the_sizes_and_the_oracle(capsys: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_simulating_tells_the_sizes_and_the_oracle(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     class Made:
         rows: dict[str, int] = {"train_rows": 9}  # noqa: RUF012
 
         class oracle:  # noqa: N801
             hit_rate: dict[str, float] = {"3": 0.61234}  # noqa: RUF012
 
-    asked: list[Any] = []
-    monkeypatch.setattr(competition, "write_simulation", lambda *words: asked.append(words) or Made)
+    calls: list[Any] = []
+    monkeypatch.setattr(competition, "write_simulation", lambda *words: calls.append(words) or Made)
     monkeypatch.setattr(
         competition, "describe_simulation", lambda folder: pl.DataFrame({"what": ["size"], "host": [0.5]})
     )
@@ -273,7 +273,7 @@ def test_simulating_tells_the_sizes_and_the_oracle(capsys: Told, monkeypatch: py
     ]
     competition.simulate(Path("here"), None, 3, Path("b"), describe=True)
     assert "size" in capsys.readouterr().out
-    assert asked == [(Path("b/simulated/scale0.25-seed3"), 0.25, 3), (Path("here"), competition.DEFAULT_SCALE, 3)]
+    assert calls == [(Path("b/simulated/scale0.25-seed3"), 0.25, 3), (Path("here"), competition.DEFAULT_SCALE, 3)]
 
 
 def test_a_checked_submission_is_told_with_its_rules_and_a_score_with_every_rate(
@@ -292,10 +292,10 @@ def test_a_checked_submission_is_told_with_its_rules_and_a_score_with_every_rate
 
 
 def test_the_ladder_prints_its_rungs(made: list[Any], call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Any] = []
+    calls: list[Any] = []
 
     def climb(files: Any, config: Any, run: Any) -> list[dict[str, Any]]:
-        asked.append((files, config.seed, config.rank.models, run.folder))
+        calls.append((files, config.seed, config.rank.models, run.folder))
         return [{"rung": "first", "HitRate@3": 0.5, "error": 0.01}]
 
     monkeypatch.setattr(reader, "locate", lambda folder: folder)
@@ -304,4 +304,4 @@ def test_the_ladder_prints_its_rungs(made: list[Any], call: Call, monkeypatch: p
     assert code == 0
     assert out.splitlines()[-1].split() == ["first", "0.5000", "0.0100"]
     folder = Path("build/flight")
-    assert asked == [(folder / "simulated/scale0.5-seed3", 3, competition.MODELS_IN_ORDER, folder / "ladder")]
+    assert calls == [(folder / "simulated/scale0.5-seed3", 3, competition.MODELS_IN_ORDER, folder / "ladder")]

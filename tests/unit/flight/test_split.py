@@ -23,7 +23,7 @@ from tests.unit.flight.flight_world import START, draw_searches, make_searches, 
 def sessions(*days: float, unbooked: tuple[int, ...] = ()) -> pl.DataFrame:
     """Sessions at these days after the start; those of ``unbooked`` have no single booking."""
     return make_searches(
-        *(search(day=day, booked=None if place in unbooked else 0) for place, day in enumerate(days))
+        *(search(day=day, booked=None if index in unbooked else 0) for index, day in enumerate(days))
     ).sessions
 
 
@@ -42,10 +42,10 @@ def moment(day: float) -> int:
 # --- the cut ---
 
 
-@pytest.mark.parametrize(("share", "place"), [(0.1, 9), (0.5, 5), (0.25, 7), (0.99, 0), (0.01, 9)])
-def test_the_cut_is_the_time_of_the_first_session_of_the_last_share(share: float, place: int) -> None:
+@pytest.mark.parametrize(("share", "index"), [(0.1, 9), (0.5, 5), (0.25, 7), (0.99, 0), (0.01, 9)])
+def test_the_cut_is_the_time_of_the_first_session_of_the_last_share(share: float, index: int) -> None:
     days = [3, 1, 2, 0, 4, 9, 8, 7, 6, 5]  # the file's order says nothing
-    assert find_cut(sessions(*days), share) == moment(place)
+    assert find_cut(sessions(*days), share) == moment(index)
 
 
 def test_validation_begins_at_the_cut_itself() -> None:
@@ -108,13 +108,13 @@ def test_half_a_day_is_a_stretch_too() -> None:
 
 def test_a_booking_at_the_very_moment_is_not_seen() -> None:
     log = sessions(0, 1, 1, 2)
-    asked = pl.DataFrame({"session": [7, 8, 9], "until": [moment(1), moment(1) + 1, moment(0)]})
-    assert list_visible(take_snapshots(log, asked)) == {7: {0}, 8: {0, 1, 2}, 9: set()}
+    sessions_until = pl.DataFrame({"session": [7, 8, 9], "until": [moment(1), moment(1) + 1, moment(0)]})
+    assert list_visible(take_snapshots(log, sessions_until)) == {7: {0}, 8: {0, 1, 2}, 9: set()}
 
 
 def test_a_view_is_a_moment_and_serves_all_who_ask_for_it_in_their_order() -> None:
-    asked = pl.DataFrame({"session": [4, 3, 2], "until": [moment(2), moment(1), moment(2)]})
-    snapshots = take_snapshots(sessions(0, 1.5, unbooked=(0,)), asked)
+    sessions_until = pl.DataFrame({"session": [4, 3, 2], "until": [moment(2), moment(1), moment(2)]})
+    snapshots = take_snapshots(sessions(0, 1.5, unbooked=(0,)), sessions_until)
     assert snapshots.assigned.rows() == [(4, 1), (3, 0), (2, 1)]
     assert snapshots.visible.rows() == [(1, 1)]
     assert snapshots.assigned.schema["snapshot"] == snapshots.visible.schema["snapshot"] == pl.Int32
@@ -128,12 +128,12 @@ def test_the_test_sees_all_bookings_before_its_first_session() -> None:
 
 
 @settings(max_examples=40)
-@given(seed=st.integers(0, 10_000), stretch=st.sampled_from([0.5, 1.0, 7.0, 100.0]), share=st.floats(0.05, 0.6))
-def test_whatever_is_seen_was_booked_strictly_earlier(seed: int, stretch: float, share: float) -> None:
+@given(seed=st.integers(0, 10_000), period=st.sampled_from([0.5, 1.0, 7.0, 100.0]), share=st.floats(0.05, 0.6))
+def test_whatever_is_seen_was_booked_strictly_earlier(seed: int, period: float, share: float) -> None:
     table = draw_searches(seed, count=30, longest=2).sessions
     cut = find_cut(table, share)
     try:
-        split = split_by_time(table, cut, stretch, "x")
+        split = split_by_time(table, cut, period, "x")
     except UserError:
         return
     times, booked = table["time"].to_list(), table["booked"].to_list()
@@ -142,8 +142,8 @@ def test_whatever_is_seen_was_booked_strictly_earlier(seed: int, stretch: float,
     for session, others in seen.items():
         assert all(times[other] < min(times[session], cut) and booked[other] is not None for other in others)
         hidden = [other for other in range(30) if booked[other] is not None and other not in others]
-        oldest = cut if times[session] >= cut else times[session] - stretch * DAY_MS
-        assert all(times[other] >= oldest for other in hidden)  # nothing more than a stretch is held back
+        oldest = cut if times[session] >= cut else times[session] - period * DAY_MS
+        assert all(times[other] >= oldest for other in hidden)  # nothing more than a period is held back
 
 
 # --- at random ---

@@ -163,21 +163,21 @@ def test_offers_without_a_key_are_no_offers() -> None:
 
 
 def expect_means(bookings: Sequence[Row], key: Sequence[str]) -> dict[tuple[Any, ...], Row]:
-    found = {}
+    means = {}
     for values in {tuple(row[name] for name in key) for row in bookings}:
         if None in values:
             continue
         rows = [row for row in bookings if tuple(row[name] for name in key) == values]
-        told = {attribute: known([row[attribute] for row in rows]) for attribute in ATTRIBUTES}
+        observed = {attribute: known([row[attribute] for row in rows]) for attribute in ATTRIBUTES}
         made: Row = {"bookings": len(rows), "last_ms": max(row["time"] for row in rows)}
-        made |= {attribute: statistics.fmean(seen) if seen else None for attribute, seen in told.items()}
+        made |= {attribute: statistics.fmean(seen) if seen else None for attribute, seen in observed.items()}
         for attribute in SPREADS:
-            seen = told[attribute]
+            seen = observed[attribute]
             made[f"{attribute}_spread"] = statistics.stdev(seen) if len(seen) > 1 else None
             for q in (25, 50, 75):
                 made[f"{attribute}_q{q}"] = float(np.percentile(seen, q)) if seen else None
-        found[values] = made
-    return found
+        means[values] = made
+    return means
 
 
 def expect_lifts(searches: Searches, seen: set[int], key: Sequence[str]) -> dict[tuple[Any, ...], tuple[float, float]]:
@@ -187,11 +187,11 @@ def expect_lifts(searches: Searches, seen: set[int], key: Sequence[str]) -> dict
     for session, options in by_session(searches):
         if session["session"] not in seen or session["booked"] is None:
             continue
-        for place, row in enumerate(options):
+        for position, row in enumerate(options):
             values = tuple((session | row)[name] for name in key)
             if None not in values:
                 expected[values] = expected.get(values, 0) + 1 / len(options)
-                booked[values] = booked.get(values, 0) + (place == session["booked"])
+                booked[values] = booked.get(values, 0) + (position == session["booked"])
     return {
         values: (booked[values], math.log((booked[values] + 2) / (share + 2))) for values, share in expected.items()
     }
@@ -201,8 +201,8 @@ def expect_lifts(searches: Searches, seen: set[int], key: Sequence[str]) -> dict
 def test_what_views_know_is_what_the_oracle_says(seed: int) -> None:
     searches = draw_searches(seed, count=60, longest=5)
     sessions = searches.sessions
-    asked = sessions.select("session", until=pl.Series([START + 9 * DAY_MS] * 30 + [START + 20 * DAY_MS] * 30))
-    snapshots = take_snapshots(sessions, asked)
+    as_of = sessions.select("session", until=pl.Series([START + 9 * DAY_MS] * 30 + [START + 20 * DAY_MS] * 30))
+    snapshots = take_snapshots(sessions, as_of)
     past = build_history(collect_bookings(searches), snapshots)
     chosen = (
         add_attributes(searches.options).join(sessions, on="session").filter(pl.col("position") == pl.col("booked"))
@@ -217,13 +217,13 @@ def test_what_views_know_is_what_the_oracle_says(seed: int) -> None:
         seen = {row["session"] for row in rows}
         for name, key in LIFTS.items():
             table, expected = past.lifts[name].filter(snapshot=snapshot), expect_lifts(searches, seen, key)
-            found = {
+            lifts = {
                 row[1 : 1 + len(key)]: row[1 + len(key) :]
                 for row in table.select("snapshot", *key, "times", "lift").rows()
             }
-            assert found.keys() == expected.keys(), name
-            for values, told in found.items():
-                assert told == pytest.approx(expected[values], abs=1e-5), (name, values)
+            assert lifts.keys() == expected.keys(), name
+            for values, lift in lifts.items():
+                assert lift == pytest.approx(expected[values], abs=1e-5), (name, values)
 
 
 def assert_table(
@@ -232,10 +232,10 @@ def assert_table(
     keys = list(table.select(key).rows())
     assert keys == sorted(expected)
     details = [name for name in next(iter(expected.values())) if name.endswith(("_spread", "_q25", "_q50", "_q75"))]
-    wanted = ["bookings", "last_ms", *ATTRIBUTES, *(details if detailed else [])]
+    columns = ["bookings", "last_ms", *ATTRIBUTES, *(details if detailed else [])]
     assert table.columns == ["snapshot", *key, *table.columns[1 + len(key) :]]
-    assert sorted(table.columns[1 + len(key) :]) == sorted(wanted)
-    for name in wanted:
+    assert sorted(table.columns[1 + len(key) :]) == sorted(columns)
+    for name in columns:
         assert_column(table[name], [expected[values][name] for values in keys])
 
 
@@ -263,10 +263,10 @@ def test_no_booking_from_the_moment_on_counts_and_every_one_before_does(seed: in
     times = searches.sessions["time"]
     moment = int(times.sort()[8])
     assert times.is_in([moment]).any()
-    asked = pl.DataFrame({"session": [0], "until": [moment]})
+    as_of = pl.DataFrame({"session": [0], "until": [moment]})
 
     def know(given: Searches) -> History:
-        return build_history(collect_bookings(given), take_snapshots(given.sessions, asked))
+        return build_history(collect_bookings(given), take_snapshots(given.sessions, as_of))
 
     plain = know(searches)
     assert_same_history(plain, know(alter(searches, times >= moment)))
@@ -292,8 +292,8 @@ def test_no_booking_from_the_moment_on_counts_and_every_one_before_does(seed: in
 
 def test_each_view_knows_its_own_bookings_only() -> None:
     searches = make_searches(*(search(day=day, profile=profile) for day, profile in ((0, 1), (1, 2), (2, 1), (3, 1))))
-    asked = pl.DataFrame({"session": [0, 1, 2], "until": [START + day * DAY_MS for day in (1, 3, 0)]})
-    past = build_history(collect_bookings(searches), take_snapshots(searches.sessions, asked))
+    as_of = pl.DataFrame({"session": [0, 1, 2], "until": [START + day * DAY_MS for day in (1, 3, 0)]})
+    past = build_history(collect_bookings(searches), take_snapshots(searches.sessions, as_of))
     assert past.means["profile"].select("snapshot", "profile", "bookings", "last_ms").rows() == [
         (1, 1, 1, START),
         (2, 1, 2, START + 2 * DAY_MS),

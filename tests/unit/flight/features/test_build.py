@@ -57,8 +57,8 @@ def drawn() -> Searches:
 def assigned(drawn: Searches) -> tuple[pl.DataFrame, History]:
     """Half of the sessions see half of the bookings, the others all."""
     times = drawn.sessions["time"].sort()
-    asked = drawn.sessions.select("session", until=pl.Series([times[40], times[-1]] * 40))
-    snapshots = take_snapshots(drawn.sessions, asked)
+    as_of = drawn.sessions.select("session", until=pl.Series([times[40], times[-1]] * 40))
+    snapshots = take_snapshots(drawn.sessions, as_of)
     return snapshots.assigned, build_history(collect_bookings(drawn), snapshots)
 
 
@@ -133,7 +133,7 @@ def test_what_an_option_tells_by_itself_by_hand() -> None:
         back_operator=2,
     )
     table = make_option(row, time=(NOON - 2160) * MINUTE_MS + 59_999)
-    told = {
+    expected = {
         "log_price": 1,
         "tax_share": 1 / (math.e - 1),
         "out_weekday": 3,
@@ -153,7 +153,7 @@ def test_what_an_option_tells_by_itself_by_hand() -> None:
         "out_operator": 7,
         "back_seats": 9,
     }
-    for name, value in told.items():
+    for name, value in expected.items():
         assert_column(table[f"option_{name}"], [value])
 
 
@@ -166,14 +166,14 @@ def test_one_way_has_no_way_back_and_no_stay() -> None:
 
 
 def test_code_shares_are_counted_over_both_legs() -> None:
-    told = [((0, 0), (0, 0), 0, 1), ((0, 1), (0, 1), 2, 1), ((0, 0), (2, 0), 1, 0), ((0, 0), (2, None), 0, 0)]
+    expected = [((0, 0), (0, 0), 0, 1), ((0, 1), (0, 1), 2, 1), ((0, 0), (2, 0), 1, 0), ((0, 0), (2, None), 0, 0)]
     rows = [
         option(out_carrier=out, out_operator=flown, back_carrier=back, back_operator=flown_back)
-        for (out, flown), (back, flown_back), _, _ in told
+        for (out, flown), (back, flown_back), _, _ in expected
     ]
     table = make_option(*rows, option(out_carrier=None))
-    assert_column(table["option_codeshare"], [*(shared for *_, shared, _ in told), None])
-    assert_column(table["option_one_carrier"], [*(one for *_, one in told), None])
+    assert_column(table["option_codeshare"], [*(shared for *_, shared, _ in expected), None])
+    assert_column(table["option_one_carrier"], [*(one for *_, one in expected), None])
 
 
 def test_the_numbers_of_an_option_pass_through() -> None:
@@ -215,8 +215,8 @@ def expect_session(session: Row, options: Sequence[Row]) -> Row:
 
 
 def share(values: Sequence[Any]) -> float | None:
-    told = known(values)
-    return sum(told) / len(told) if told else None
+    expected = known(values)
+    return sum(expected) / len(expected) if expected else None
 
 
 def check_block(searches: Searches, block: str, expect: Callable[[Row, Sequence[Row]], Sequence[Row]]) -> None:
@@ -231,7 +231,7 @@ def check_block(searches: Searches, block: str, expect: Callable[[Row, Sequence[
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_feature_of_the_search_is_what_the_oracle_says(seed: int) -> None:
-    check_block(draw_searches(seed, count=40), "session", lambda asked, rows: [expect_session(asked, rows)] * len(rows))
+    check_block(draw_searches(seed, count=40), "session", lambda as_of, rows: [expect_session(as_of, rows)] * len(rows))
 
 
 # --- the pair ---

@@ -42,8 +42,8 @@ CHEAP, DEAR = option(price=100.0), option(price=300.0)
 def compare(*searches: Search, moment: float) -> pl.DataFrame:
     """The history features of all options, everybody looking back from ``moment`` (days)."""
     made = make_searches(*searches)
-    asked = made.sessions.select("session", until=pl.lit(START + round(moment * DAY_MS)))
-    snapshots = take_snapshots(made.sessions, asked)
+    as_of = made.sessions.select("session", until=pl.lit(START + round(moment * DAY_MS)))
+    snapshots = take_snapshots(made.sessions, as_of)
     frame = build_features(
         made, 0, len(searches), snapshots.assigned, build_history(collect_bookings(made), snapshots), ["history"]
     )
@@ -115,16 +115,16 @@ def find_rows(tables: dict[str, pl.DataFrame], keys: dict[str, tuple[str, ...]])
     }
 
 
-def expect_history(asked: Row, options: Sequence[Row], means: dict[str, Any], lifts: dict[str, Any]) -> list[Row]:
+def expect_history(session: Row, options: Sequence[Row], means: dict[str, Any], lifts: dict[str, Any]) -> list[Row]:
     made: list[Row] = []
     for option_row in options:
         row: Row = {}
-        who = asked | option_row
+        who = session | option_row
         for name, key in KEYS.items():
-            met = means[name].get((asked["snapshot"], *(who[column] for column in key)), {})
+            met = means[name].get((session["snapshot"], *(who[column] for column in key)), {})
             row |= expect_mean(name, met, who)
         for name, key in LIFTS.items():
-            met = lifts[name].get((asked["snapshot"], *(who[column] for column in key)), {})
+            met = lifts[name].get((session["snapshot"], *(who[column] for column in key)), {})
             row[f"{name}_lift"] = met.get("lift", 0)
             if name in TIMES:
                 row[f"{name}_times"] = met.get("times", 0)
@@ -160,11 +160,11 @@ def test_every_feature_of_history_is_what_the_oracle_says(seed: int) -> None:
     snapshots = take_snapshots(searches.sessions, searches.sessions.select("session", until=pl.Series(moments)))
     past = build_history(collect_bookings(searches), snapshots)
     means, lifts = find_rows(past.means, dict(KEYS)), find_rows(past.lifts, dict(LIFTS))
-    with_traits = Searches(searches.sessions, add_attributes(searches.options))
+    with_attributes = Searches(searches.sessions, add_attributes(searches.options))
     expected = [
         row
-        for place, (session, options) in enumerate(by_session(with_traits))
-        for row in expect_history(session | {"snapshot": place % 2}, options, means, lifts)
+        for number, (session, options) in enumerate(by_session(with_attributes))
+        for row in expect_history(session | {"snapshot": number % 2}, options, means, lifts)
     ]
     table = build_features(searches, 0, 60, snapshots.assigned, past, ["history"])
     assert set(table.columns) == {f"history_{name}" for name in expected[0]}
@@ -187,14 +187,14 @@ def test_another_booking_from_the_moment_on_changes_no_feature_and_an_earlier_on
     moment = int(times.sort()[25])
     snapshots: Snapshots = take_snapshots(searches.sessions, searches.sessions.select("session", until=pl.lit(moment)))
 
-    def tell(given: Searches) -> pl.DataFrame:
+    def features(given: Searches) -> pl.DataFrame:
         past: History = build_history(
             collect_bookings(given),
             take_snapshots(given.sessions, given.sessions.select("session", until=pl.lit(moment))),
         )
         return build_features(given, 0, 40, snapshots.assigned, past, ["history"])
 
-    plain = tell(searches)
-    assert_frame_equal(tell(rebook(searches, times >= moment)), plain)
+    plain = features(searches)
+    assert_frame_equal(features(rebook(searches, times >= moment)), plain)
     with pytest.raises(AssertionError):
-        assert_frame_equal(tell(rebook(searches, times < moment)), plain)
+        assert_frame_equal(features(rebook(searches, times < moment)), plain)

@@ -99,7 +99,7 @@ def test_the_cabin_is_the_mean_over_the_legs_that_have_one() -> None:
 
 
 def test_bags_are_the_fewest_pieces_of_a_leg_and_a_weight_is_one_piece() -> None:
-    told = [  # out, back: (quantity, is a weight)
+    cases = [  # out, back: (quantity, is a weight)
         ((2, 0), (1, 0), 1),
         ((23, 1), (2, 0), 1),
         ((0, 1), (2, 0), 0),
@@ -110,14 +110,14 @@ def test_bags_are_the_fewest_pieces_of_a_leg_and_a_weight_is_one_piece() -> None
     ]
     rows = [
         option(out_bags=out, out_bags_kg=out_kg, back_bags=back, back_bags_kg=back_kg)
-        for (out, out_kg), (back, back_kg), _ in told
+        for (out, out_kg), (back, back_kg), _ in cases
     ]
-    assert_column(attributes(*rows)["bags"], [right for *_, right in told])
+    assert_column(attributes(*rows)["bags"], [right for *_, right in cases])
 
 
 @pytest.mark.parametrize("action", ["exchange", "cancel"])
 def test_free_means_allowed_without_a_fee_and_without_a_percentage(action: str) -> None:
-    told = [  # allowed, fee, percentage
+    cases = [  # allowed, fee, percentage
         (1, 0.0, 0.0, 1),
         (1, 0.0, None, 1),
         (1, None, 0.0, 1),
@@ -131,8 +131,8 @@ def test_free_means_allowed_without_a_fee_and_without_a_percentage(action: str) 
         (None, 0.0, None, None),
     ]
     names = [f"{action}_{name}" for name in ("allowed", "fee", "percent")]
-    rows = [option(**dict(zip(names, values[:3], strict=True))) for values in told]
-    assert_column(attributes(*rows)[f"free_{action}"], [values[3] for values in told])
+    rows = [option(**dict(zip(names, values[:3], strict=True))) for values in cases]
+    assert_column(attributes(*rows)[f"free_{action}"], [values[3] for values in cases])
 
 
 # --- flights ---
@@ -189,11 +189,11 @@ def expect_traits(options: Sequence[Row]) -> list[Row]:
     own = [describe(row) for row in options]
     prices, durations = [row["price"] for row in options], [row["duration"] for row in own]
     fewest = min(row["segments"] for row in own)
-    for place, (row, made) in enumerate(zip(options, own, strict=True)):
+    for row_number, (row, made) in enumerate(zip(options, own, strict=True)):
         fares = [other["price"] for other in options if flights(other) == flights(row)]
         cheaper = rank(row["price"], prices)
         made |= {
-            "position": place,
+            "position": row_number,
             "price_rank": cheaper,
             "price_place": None if cheaper is None else cheaper / max(len(options) - 1, 1),
             "price_ratio": log_ratio(row["price"], prices),

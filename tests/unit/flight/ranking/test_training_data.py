@@ -38,18 +38,20 @@ def sample(negatives: int = 50, rows: int = 1_000_000, missing: float = 0.0) -> 
     return SampleSettings(negatives=negatives, rows=rows, missing_share=missing)
 
 
-def sized(*told: tuple[int, float, str]) -> tuple[pl.DataFrame, Split]:
+def sized(*cases: tuple[int, float, str]) -> tuple[pl.DataFrame, Split]:
     """Sessions of (size, day, role)."""
-    searches = make_searches(*(search(*[option()] * size, day=day) for size, day, _ in told))
-    roles = pl.DataFrame({"session": range(len(told)), "role": [role for *_, role in told]}).cast({"session": pl.Int32})
+    searches = make_searches(*(search(*[option()] * size, day=day) for size, day, _ in cases))
+    roles = pl.DataFrame({"session": range(len(cases)), "role": [role for *_, role in cases]}).cast(
+        {"session": pl.Int32}
+    )
     return searches.sessions, Split("x", roles, NO_SNAPSHOTS)
 
 
-def plan(*told: tuple[int, float, str], **settings: int) -> list[str]:
-    sessions, split = sized(*told)
+def plan(*cases: tuple[int, float, str], **settings: int) -> list[str]:
+    sessions, split = sized(*cases)
     planned = plan_sessions(sessions, split, sample(**settings))
-    assert planned["session"].to_list() == list(range(len(told)))
-    assert planned["size"].to_list() == [size for size, *_ in told]
+    assert planned["session"].to_list() == list(range(len(cases)))
+    assert planned["size"].to_list() == [size for size, *_ in cases]
     return planned["role"].to_list()
 
 
@@ -57,8 +59,8 @@ def plan(*told: tuple[int, float, str], **settings: int) -> list[str]:
 
 
 def test_one_option_is_nothing_to_learn_from_but_may_validate() -> None:
-    told = [(1, 0.0, "train"), (2, 1.0, "train"), (1, 2.0, "valid"), (3, 0.0, "unused")]
-    assert plan(*told) == ["unused", "train", "valid", "unused"]
+    cases = [(1, 0.0, "train"), (2, 1.0, "train"), (1, 2.0, "valid"), (3, 0.0, "unused")]
+    assert plan(*cases) == ["unused", "train", "valid", "unused"]
 
 
 @pytest.mark.parametrize(
@@ -67,9 +69,9 @@ def test_one_option_is_nothing_to_learn_from_but_may_validate() -> None:
 )
 def test_where_rows_are_capped_the_latest_sessions_are_taken(rows: int, kept: tuple[int, ...]) -> None:
     """Days 2, 0, 1, 3 with 4, 3, 4 and 4 rows to draw; validation and one-option sessions cost nothing."""
-    told = [(5, 2.0, "train"), (3, 0.0, "train"), (4, 1.0, "train"), (9, 3.0, "train")]
+    cases = [(5, 2.0, "train"), (3, 0.0, "train"), (4, 1.0, "train"), (9, 3.0, "train")]
     others = [(90, 1.5, "valid"), (1, 1.5, "train"), (80, 1.5, "unused")]
-    roles = plan(*told, *others, negatives=3, rows=rows)
+    roles = plan(*cases, *others, negatives=3, rows=rows)
     assert [int(role == "train") for role in roles[:4]] == list(kept)
     assert roles[4:] == ["valid", "unused", "unused"]
 
@@ -236,10 +238,11 @@ def test_the_draw_follows_the_seed(searches: Searches, split: Split) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "told"), [((2, 10), "valid session of more than 10 options"), ((1, 11), "train session of more than 1")]
+    ("sizes", "left"),
+    [((2, 10), "valid session of more than 10 options"), ((1, 11), "train session of more than 1")],
 )
-def test_nothing_to_learn_from_or_to_stop_by_is_refused(sizes: tuple[int, int], told: str) -> None:
+def test_nothing_to_learn_from_or_to_stop_by_is_refused(sizes: tuple[int, int], left: str) -> None:
     searches = make_searches(*(search(*[option()] * size, day=day) for day, size in enumerate(sizes)))
     split = split_by_time(searches.sessions, START + DAY_MS, 7, "the last days")
-    with pytest.raises(UserError, match=rf"\(the last days\) leaves no {told}"):
+    with pytest.raises(UserError, match=rf"\(the last days\) leaves no {left}"):
         gathered(searches, split)

@@ -108,14 +108,14 @@ def test_features_from_tables_that_were_cut_down_are_those_from_whole_ones(examp
         made.append(build_features(one, 0, 1, one.sessions.select("session", snapshot), known.select(one), BLOCKS))
     test, assigned = example.test, example.snapshots.assigned
     whole = build_features(test, 0, test.sessions.height, assigned, example.history, BLOCKS)
-    found = pl.concat(made)
-    assert found.columns == whole.columns
+    frame = pl.concat(made)
+    assert frame.columns == whole.columns
     # A frame of one row is divided exactly, a longer one by the reciprocal: the last bit of a lone option may differ.
     several = np.repeat(test.sessions["size"] > 1, test.sessions["size"])
     assert several.sum() > 100
-    np.testing.assert_array_equal(to_matrix(found)[several], to_matrix(whole)[several])
-    assert found["history_profile_bookings"].max() > 0  # type: ignore[operator]
-    assert found["taste_company"].std() > 0  # type: ignore[operator]
+    np.testing.assert_array_equal(to_matrix(frame)[several], to_matrix(whole)[several])
+    assert frame["history_profile_bookings"].max() > 0  # type: ignore[operator]
+    assert frame["taste_company"].std() > 0  # type: ignore[operator]
 
 
 def test_a_stranger_is_answered(example: Example, tmp_path: Path) -> None:

@@ -216,12 +216,12 @@ def test_fares_have_the_published_steps() -> None:
 
 def test_the_same_search_is_cheaper_after_the_summer(state: SimulationState) -> None:
     searches = state.searches
-    found = []
+    fares = []
     for test in (False, True):
         moved = dataclasses.replace(searches, test=np.full(len(searches.user), test))
         options = offers.list_options(dataclasses.replace(state, searches=moved), slice(0, 40))
-        found.append((options.price - options.taxes)[options.fare == offers.LIGHT])
-    np.testing.assert_allclose(found[1] / found[0], offers.TEST_PRICE, rtol=2e-3)
+        fares.append((options.price - options.taxes)[options.fare == offers.LIGHT])
+    np.testing.assert_allclose(fares[1] / fares[0], offers.TEST_PRICE, rtol=2e-3)
 
 
 def test_returns_are_full_crosses_by_carrier(state: SimulationState, chunks: list[Chunk]) -> None:
