@@ -16,6 +16,7 @@ MODELS = (
     "lightgbm_softmax",
     "logit",
 )
+SPLITS = ("second", "random")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,11 +38,6 @@ class BaselineSettings(Settings, frozen=True):
 
     model: str
     blocks: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        """Refuse names that are no model or no block."""
-        refuse_wrong("baseline.model", (self.model,), MODELS)
-        refuse_wrong("baseline.blocks", self.blocks, BLOCKS)
 
 
 class SampleSettings(Settings, frozen=True):
@@ -73,11 +69,6 @@ class RankSettings(Settings, frozen=True):
     lightgbm_softmax: dict[str, Any]
     logit: dict[str, Any]
 
-    def __post_init__(self) -> None:
-        """Refuse names that are no model or no block."""
-        refuse_wrong("rank.models", self.models, MODELS)
-        refuse_wrong("rank.blocks", self.blocks, BLOCKS)
-
 
 class BlendSettings(Settings, frozen=True):
     """``trials`` of Optuna a bucket; ``bucket_sessions``: sessions that a group-size bucket has at least."""
@@ -91,11 +82,6 @@ class ReadingSettings(Settings, frozen=True):
 
     model: str
     splits: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        """Refuse names that are no model or no split."""
-        refuse_wrong("readings.model", (self.model,), MODELS)
-        refuse_wrong("readings.splits", self.splits, ("second", "random"), least=0)
 
 
 class FlightConfig(Settings, frozen=True):
@@ -111,11 +97,17 @@ class FlightConfig(Settings, frozen=True):
     readings: ReadingSettings
 
     def __post_init__(self) -> None:
-        """Refuse a baseline on features that are not built."""
-        refuse_wrong("baseline.blocks", self.baseline.blocks, self.rank.blocks)
+        """Refuse names of no model, block or split, and a baseline on features that are not built."""
+        refuse_unknown("rank.models", self.rank.models, MODELS)
+        refuse_unknown("rank.blocks", self.rank.blocks, BLOCKS)
+        refuse_unknown("baseline.model", (self.baseline.model,), MODELS)
+        refuse_unknown("baseline.blocks", self.baseline.blocks, BLOCKS)
+        refuse_unknown("baseline.blocks", self.baseline.blocks, self.rank.blocks)
+        refuse_unknown("readings.model", (self.readings.model,), MODELS)
+        refuse_unknown("readings.splits", self.readings.splits, SPLITS, least=0)
 
 
-def refuse_wrong(where: str, names: tuple[str, ...], known: tuple[str, ...], least: int = 1) -> None:
+def refuse_unknown(where: str, names: tuple[str, ...], known: tuple[str, ...], least: int = 1) -> None:
     """A ValueError where a name is not among the known, stands twice, or all are missing.
 
     The config loader turns it into a sentence for the user.

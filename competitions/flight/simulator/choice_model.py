@@ -180,10 +180,10 @@ def softmax(value: Floats, first: Ints) -> Floats:
     return probability
 
 
-def draw(probability: Floats, first: Ints, at: Floats) -> Ints:
-    """Position drawn in each run of rows, by inverting its distribution at ``at`` (0 to 1, one a run)."""
+def draw(probability: Floats, first: Ints, uniform: Floats) -> Ints:
+    """Position drawn in each run of rows, by inverting its distribution at ``uniform`` (0 to 1, one a run)."""
     total = np.cumsum(probability)
     before = np.append(0.0, total)[first[:-1]]
-    row = np.searchsorted(total, before + at * (total[first[1:] - 1] - before), side="right")
+    row = np.searchsorted(total, before + uniform * (total[first[1:] - 1] - before), side="right")
     position: Ints = np.clip(row, first[:-1], first[1:] - 1) - first[:-1]
     return position

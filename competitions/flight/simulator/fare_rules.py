@@ -107,6 +107,6 @@ def _bags(fare: Ints, carrier: Ints, seed: int) -> tuple[Floats, Floats]:
 
 def _seats(leg: Ints, day: Ints, fare: Ints, seed: int) -> Floats:
     """Seats left at the fare on the day: 9 stands for nine or more."""
-    at = hashed(seed, 155, leg + 1, day, fare)
-    few = np.maximum(at - FULL_PLANE, 0.0) / (1.0 - FULL_PLANE)
-    return np.where(at < FULL_PLANE, 9.0, 1.0 + np.floor(8.0 * few**1.55))
+    uniform = hashed(seed, 155, leg + 1, day, fare)
+    few = np.maximum(uniform - FULL_PLANE, 0.0) / (1.0 - FULL_PLANE)
+    return np.where(uniform < FULL_PLANE, 9.0, 1.0 + np.floor(8.0 * few**1.55))

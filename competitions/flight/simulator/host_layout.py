@@ -92,4 +92,4 @@ def ranker_ids(sessions: int, start: int, seed: int) -> pa.Array:
     left, right, rest = ((hashed(seed, key, number) * 2.0**53).astype(np.uint64) for key in (171, 172, 173))
     left, right = left << np.uint64(11) | rest & np.uint64(2047), right << np.uint64(11) | rest >> np.uint64(42)
     text = np.stack([left, right], axis=1).astype(">u8").tobytes().hex()
-    return pa.array([text[at : at + 32] for at in range(0, len(text), 32)])
+    return pa.array([text[digit : digit + 32] for digit in range(0, len(text), 32)])

@@ -130,10 +130,10 @@ def cross(searches: Searches, out: Offers, back: Offers, legs: Legs) -> Itinerar
     low, high = np.searchsorted(back_key, out_key), np.searchsorted(back_key, out_key, side="right")
     returns = searches.round_trip[out.search]
     counts = np.where(returns, high - low, 1)
-    at, other = np.repeat(np.arange(len(out_key)), counts), ranges(low, counts)
-    search, out_leg, price = out.search[at], out.leg[at], out.price[at]
-    back_leg = np.full(len(at), -1)
-    both = returns[at]
+    row, other = np.repeat(np.arange(len(out_key)), counts), ranges(low, counts)
+    search, out_leg, price = out.search[row], out.leg[row], out.price[row]
+    back_leg = np.full(len(row), -1)
+    both = returns[row]
     back_leg[both] = back.leg[other[both]]
     price[both] = ROUND_TRIP_PRICE * (price[both] + back.price[other[both]])
     segments = legs.segments[out_leg] + np.where(both, legs.segments[back_leg], 0)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from competitions.flight.simulator.geography import Bools, Floats, Ints, hashed, hashed_normal
-from competitions.flight.simulator.timetable import DAY, Pairs
+from competitions.flight.simulator.timetable import Pairs
 from competitions.flight.simulator.travellers import OWN_ROUTES, Companies, Travellers
 
 START = np.datetime64("2024-05-17T03:03:08", "s")
@@ -174,16 +174,11 @@ def _choose_pair(
 ) -> Ints:
     """The traveller's own routes most often, then the company's, then any."""
     number = np.arange(len(user))
-    kind, at = hashed(seed, 101, number), hashed(seed, 102, number)
-    own = travellers.routes[user, (at**1.5 * OWN_ROUTES).astype(int)]
-    shared = companies.routes[travellers.company[user], (at**1.5 * companies.routes.shape[1]).astype(int)]
+    kind, uniform = hashed(seed, 101, number), hashed(seed, 102, number)
+    own = travellers.routes[user, (uniform**1.5 * OWN_ROUTES).astype(int)]
+    shared = companies.routes[travellers.company[user], (uniform**1.5 * companies.routes.shape[1]).astype(int)]
     steps = np.cumsum(pairs.weight)
-    anywhere = np.searchsorted(steps, at).clip(0, len(steps) - 1)
+    anywhere = np.searchsorted(steps, uniform).clip(0, len(steps) - 1)
     pair = np.select([kind < 0.6, kind < 0.85], [own, shared], anywhere)
     moved = test & (hashed(seed, 103, number) < CAPITAL_DRIFT)
     return np.where(moved, 0, pair)
-
-
-def local_minutes(day: Ints, departure: Ints) -> Ints:
-    """Minutes since 1970, local time."""
-    return day * DAY + departure

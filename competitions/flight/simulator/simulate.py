@@ -44,8 +44,6 @@ class Simulation:
     test: Path
     truth: Path
     sample: Path
-    scale: float
-    seed: int
     rows: dict[str, int]
     oracle: Oracle
 
@@ -60,7 +58,7 @@ def simulate(out: Path, scale: float, seed: int) -> Simulation:
         raise UserError(f"The seed is {seed}; give an integer of 0 or more.")
     with written_at_once(out, {TRAIN, TEST, SAMPLE, TRUTH, REPORT}) as folder:
         rows, oracle = _write_all(folder, sizes, scale, seed)
-    return Simulation(out / TRAIN, out / TEST, out / TRUTH, out / SAMPLE, scale, seed, rows, oracle)
+    return Simulation(out / TRAIN, out / TEST, out / TRUTH, out / SAMPLE, rows, oracle)
 
 
 def _write_all(folder: Path, sizes: Sizes, scale: float, seed: int) -> tuple[dict[str, int], Oracle]:
@@ -106,17 +104,14 @@ def _write_test(folder: Path, state: SimulationState, first_id: int) -> tuple[in
             hidden.append(listed.take(pa.array(first[:-1] + chunk.bookings.booked)))
             ranks.append(rank_sessions(chunk.bookings, state.sessions.search[part]))
             rows += table.num_rows
-    pl.concat([_plain(booked) for booked in hidden]).write_csv(folder / TRUTH)
+    truth = pa.concat_tables(hidden)
+    pl.DataFrame({name: truth[name].to_pylist() for name in truth.column_names}).write_csv(folder / TRUTH)
     return rows, ranks
 
 
 def _parquet(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     """Without the stored schema a reader sees plain strings, not the dictionaries that make writing them fast."""
     return pq.ParquetWriter(path, schema, store_schema=False)
-
-
-def _plain(booked: pa.Table) -> pl.DataFrame:
-    return pl.DataFrame({"Id": booked["Id"].to_pylist(), "ranker_id": booked["ranker_id"].to_pylist()})
 
 
 def list_parts(state: SimulationState, test: bool) -> list[slice]:

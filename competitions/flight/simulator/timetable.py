@@ -84,8 +84,8 @@ def make_pairs(cities: Cities, count: int, seed: int) -> Pairs:
     low, high = np.minimum(start, end), np.maximum(start, end)
     usable = (low != high) & ~(cities.abroad[low] & cities.abroad[high])
     key = (low * len(popularity) + high)[usable]
-    _, at = np.unique(key, return_index=True)
-    keep = key[np.sort(at)][:count]
+    _, index = np.unique(key, return_index=True)
+    keep = key[np.sort(index)][:count]
     start, end = keep // len(popularity), keep % len(popularity)
     home = np.where(cities.abroad[start], end, start)
     away = start + end - home
@@ -121,8 +121,8 @@ def _assign_carriers(pairs: Pairs, seed: int) -> tuple[Ints, Ints]:
     slot = np.tile(np.arange(CARRIER_SLOTS), count)
     weights = np.stack([CARRIERS["weight_russia"], CARRIERS["weight_abroad"]])
     steps = np.cumsum(weights / weights.sum(axis=1, keepdims=True), axis=1)
-    at = hashed(seed, 11, pair, slot)
-    carrier = (at[:, None] > steps[pairs.abroad[pair].astype(int)]).sum(axis=1)
+    uniform = hashed(seed, 11, pair, slot)
+    carrier = (uniform[:, None] > steps[pairs.abroad[pair].astype(int)]).sum(axis=1)
     carrier = np.where((slot == 0) & (hashed(seed, 12, pair) < 0.6), 0, carrier)
     small = hashed(seed, 13, pair, slot) < SMALL_CARRIER_SHARE
     carrier = np.where(small, FERRY + 1 + (hashed(seed, 14, pair, slot) ** 2 * 130).astype(int), carrier)
@@ -136,10 +136,10 @@ def _assign_carriers(pairs: Pairs, seed: int) -> tuple[Ints, Ints]:
 
 def _departures(direction: Ints, number: Ints, seed: int) -> Ints:
     """Local departure minutes in fives: a morning wave, an evening wave, and the day between; few at night."""
-    at, wave = hashed_normal(seed, 21, number), hashed(seed, 22, number)
+    normal, wave = hashed_normal(seed, 21, number), hashed(seed, 22, number)
     hour = np.select(
         [wave < 0.33, wave < 0.62, wave < 0.95],
-        [8.0 + 1.6 * at, 18.5 + 2.0 * at, 6.0 + 17.0 * hashed(seed, 23, number)],
+        [8.0 + 1.6 * normal, 18.5 + 2.0 * normal, 6.0 + 17.0 * hashed(seed, 23, number)],
         24.0 * hashed(seed, 23, number),
     )
     return (np.round(hour * 12).astype(np.int64) % 288) * 5

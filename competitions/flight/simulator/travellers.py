@@ -97,7 +97,7 @@ def make_companies(pairs: Pairs, sizes: Sizes, seed: int) -> tuple[Companies, Fl
     # Only small ones, lest the prices of a small world be mostly in another currency.
     foreign = (weight < np.median(weight)) & (rng.random(count) < FOREIGN_SHARE)
     kind = rng.random(count)
-    made = Companies(
+    companies = Companies(
         code=np.sort(rng.choice(np.arange(12_120, 63_482), count, replace=False))[rng.permutation(count)],
         tariff=np.where(_halve_by_size(weight, sizes.train_companies), rng.integers(0, 182, count), -1),
         carrier=np.searchsorted(steps, hashed(seed, 52, company)).clip(0, 7),
@@ -110,7 +110,7 @@ def make_companies(pairs: Pairs, sizes: Sizes, seed: int) -> tuple[Companies, Fl
         bags=0.5 * hashed_normal(seed, 58, company),
         flexible=0.6 * hashed_normal(seed, 59, company),
     )
-    return made, weight
+    return companies, weight
 
 
 def _choose_routes(pairs: Pairs, weight: Floats, rng: np.random.Generator) -> Ints:

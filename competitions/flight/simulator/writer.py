@@ -12,8 +12,7 @@ from competitions.flight.simulator.geography import Bools, Floats, Ints, hashed
 from competitions.flight.simulator.host_layout import TEXT, coded, file_schema, ranker_ids
 from competitions.flight.simulator.offers import BUSINESS, Options
 from competitions.flight.simulator.population import SimulationState
-from competitions.flight.simulator.search_sessions import local_minutes
-from competitions.flight.simulator.timetable import SEGMENTS
+from competitions.flight.simulator.timetable import DAY, SEGMENTS
 
 EMPTY_IATA = 0.0008  # of legs lack the airport of arrival; the file then has ""
 # Rows without a value: Kaggle FlightRank 2025 column statistics, (train, test).
@@ -115,25 +114,25 @@ def _numbers(values: Floats) -> pa.Array:
 def _lose(number: Ints, way: int, chunk: Chunk) -> tuple[Bools, Bools]:
     """(rows without baggage and cabin, rows without seats)."""
     test = 0 if chunk.labelled else 1
-    at = hashed(chunk.state.seed, 181, number, way)
+    uniform = hashed(chunk.state.seed, 181, number, way)
     share = (LOST_OUT, LOST_BACK)[way][test]
-    return at < share, at < share + LOST_SEATS[test]
+    return uniform < share, uniform < share + LOST_SEATS[test]
 
 
 def _leg_columns(chunk: Chunk, way: int, leg: Ints, day: Ints, lost: tuple[Bools, Bools]) -> dict[str, pa.Array]:
     """Columns of one way; all null where ``leg`` is -1."""
     legs, texts, prefix = chunk.state.legs, chunk.state.vocabularies, f"legs{way}_"
-    known, at = leg >= 0, np.maximum(leg, 0)
-    departure = local_minutes(day, legs.departure[at])
-    arrival = departure + legs.duration[at] + legs.shift[at]
+    known, row = leg >= 0, np.maximum(leg, 0)
+    departure = day * DAY + legs.departure[row]  # minutes since 1970, local time
+    arrival = departure + legs.duration[row] + legs.shift[row]
     columns = {
         prefix + "departureAt": coded(np.where(known, (departure - texts.origin) // 5, -1), texts.times),
         prefix + "arrivalAt": coded(np.where(known, (arrival - texts.origin) // 5, -1), texts.times),
-        prefix + "duration": coded(np.where(known, legs.duration[at] // 5, -1), texts.durations),
+        prefix + "duration": coded(np.where(known, legs.duration[row] // 5, -1), texts.durations),
     }
     for segment in range(SEGMENTS):
-        flown = known & (legs.segments[at] > segment)
-        fields = _segment_texts(chunk, at, segment, flown) | _segment_numbers(chunk, way, segment, flown, lost)
+        flown = known & (legs.segments[row] > segment)
+        fields = _segment_texts(chunk, row, segment, flown) | _segment_numbers(chunk, way, segment, flown, lost)
         columns |= {f"{prefix}segments{segment}_{name}": values for name, values in fields.items()}
     return columns
 
