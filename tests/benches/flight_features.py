@@ -167,7 +167,7 @@ def make_in_pandas(options: Frame, sessions: Frame, means: Tables, lifts: Tables
 
 
 def add_attributes(options: Frame) -> Frame:
-    """What ``attributes.add_attributes`` adds."""
+    """What ``option_attributes.add_attributes`` adds."""
     o = options.copy()
     o["duration"] = o["out_duration"] + o["back_duration"].fillna(0)
     o["segments"] = o["out_segments"] + o["back_segments"].fillna(0)

@@ -97,7 +97,7 @@ def test_bookings_from_a_moment_on_change_no_feature_up_to_it(train: Searches, s
 
 
 @pytest.mark.parametrize("leak", LEAKS)
-def test_a_view_that_leaks_does_change_them(train: Searches, leak: str) -> None:
+def test_a_snapshot_that_leaks_does_change_them(train: Searches, leak: str) -> None:
     few = keep_first(train, 60)  # each with a snapshot of its own, in the worst case
     cut, moment = find_time(few, 0.8), find_time(few, 0.5)
     before, after = (build_all(searches, cut, LEAKS[leak]) for searches in (few, rebook(few, moment)))

@@ -36,23 +36,14 @@ FEATURES = ("train.history", "train.features")  # the steps behind every ranker
 NOT_BLENDED = ("fit.baseline",)  # measured beside the blend, takes no part in it
 PRICE, SPLIT_TIES = "option_log_price", 1e-3  # where a rule cannot tell two options apart the cheaper one is first
 LOWEST = -1e9
+OWN_KEYS = ("habit_out_flight", "habit_back_flight", "profile_out_flight", "profile_back_flight",
+            "carrier_company", "carrier_profile")  # fmt: skip
 # Name, family, and what is added up: features by their weights.
 RULES: tuple[tuple[str, str, dict[str, float]], ...] = (
     ("cheapest", RULE, {PRICE: -1.0}),
     ("shortest, then cheapest", RULE, {"option_duration": -1.0}),
     ("carrier booked most often if offered, then cheapest", POPULARITY, {"history_carrier_lift": 1.0}),
-    (
-        "what company and traveller booked, then cheapest",
-        NEIGHBOURS,
-        {
-            "history_habit_out_flight_lift": 1.0,
-            "history_habit_back_flight_lift": 1.0,
-            "history_profile_out_flight_lift": 1.0,
-            "history_profile_back_flight_lift": 1.0,
-            "history_carrier_company_lift": 1.0,
-            "history_carrier_profile_lift": 1.0,
-        },
-    ),
+    ("what company and traveller booked, then cheapest", NEIGHBOURS, {f"history_{key}_lift": 1.0 for key in OWN_KEYS}),
 )
 Row = dict[str, Any]
 

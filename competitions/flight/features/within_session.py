@@ -94,7 +94,7 @@ def _rank(column: str, group: Sequence[str], method: Literal["min", "dense"] = "
 
 
 def _ratio(column: str, group: Sequence[str]) -> pl.Expr:
-    """BookingLog of the quotient by the group's smallest."""
+    """Log of the quotient by the group's smallest."""
     return (pl.col(column) / pl.col(column).min().over(group)).log()
 
 
@@ -110,7 +110,7 @@ def _slower_than_cheaper() -> pl.Expr:
 
 
 def _dearer_than_faster() -> pl.Expr:
-    """BookingLog price over the cheapest option that takes no longer."""
+    """Log price over the cheapest option that takes no longer."""
     return (pl.col("price") / pl.col("cheapest_up_to_duration").min().over("session", "duration")).log()
 
 

@@ -62,7 +62,7 @@ def _fault(broken: pl.Expr, what: str) -> pl.Expr:
 
 
 def _split_faults(source: Source, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Note]]:
-    """SessionChunk the values from the faults, which are counted."""
+    """Split the values from the faults, which are counted."""
     faults = [name for name in frame.columns if name.startswith(FAULT)]
     notes = [source.note(name.removeprefix(FAULT), int(frame[name].sum()), "missing") for name in faults]
     return frame.drop(faults), notes

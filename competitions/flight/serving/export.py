@@ -83,12 +83,10 @@ def list_plans(outcome: Outcome, config: FlightConfig) -> list[Plan]:
         penalty=penalty,
     )
     names, count = outcome.names[1:], len(blend.temperatures)
-    even = service.Mixture(
-        blocks=blocks, temperatures=blend.temperatures, edges=(), weights=((1 / count,) * count,), penalty=penalty
-    )
+    even, one = mix_evenly(blocks, blend.temperatures, penalty), mix_evenly(blocks, (1.0,), penalty)
     title = f"{len(used)} models, as chosen" if len(used) > 1 else f"{names[int(used[0])]}, as chosen"
     plans = [Plan(title, "whole", tuple((used + 1).tolist()), 1.0, chosen)]  # the baseline stands first
-    every, one = tuple(range(1, count + 1)), mix_one(blocks, penalty)
+    every = tuple(range(1, count + 1))
     if count > 1:
         plans += [
             Plan(f"{count} models, mixed evenly", "even", every, 1.0, even),
@@ -101,12 +99,14 @@ def list_plans(outcome: Outcome, config: FlightConfig) -> list[Plan]:
         best = max(trees, key=lambda index: rates[index])
         plans.append(Plan(f"{names[best]} alone", "one", (best + 1,), 1.0, one))
         plans.append(Plan(f"{names[best]}, half of the trees", "one-half", (best + 1,), 0.5, one))
-    return [*plans, Plan("baseline, no history", "baseline", (0,), 1.0, mix_one(config.baseline.blocks, 0.0))]
+    alone = mix_evenly(config.baseline.blocks, (1.0,), 0.0)
+    return [*plans, Plan("baseline, no history", "baseline", (0,), 1.0, alone)]
 
 
-def mix_one(blocks: tuple[str, ...], penalty: float) -> service.Mixture:
-    """The mixture of a single model: its own order."""
-    return service.Mixture(blocks=blocks, temperatures=(1.0,), edges=(), weights=((1.0,),), penalty=penalty)
+def mix_evenly(blocks: tuple[str, ...], temperatures: tuple[float, ...], penalty: float) -> service.Mixture:
+    """The mixture of some models, or of a single one, with equal weights in searches of any size."""
+    weights = ((1 / len(temperatures),) * len(temperatures),)
+    return service.Mixture(blocks=blocks, temperatures=temperatures, edges=(), weights=weights, penalty=penalty)
 
 
 def write_artifacts(artifacts: Artifacts, plans: Sequence[Plan], folder: Path) -> None:

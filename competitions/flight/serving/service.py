@@ -108,12 +108,8 @@ def load(export: Path, variant: str) -> FlightService:
 
 
 def read_requests(path: Path) -> list[Searches]:
-    """The searches of a folder of ``sessions.arrow`` and ``options.arrow``, one by one."""
-    return cut_searches(read_table(path / SESSIONS), read_table(path / OPTIONS))
-
-
-def cut_searches(sessions: pl.DataFrame, options: pl.DataFrame) -> list[Searches]:
-    """One ``Searches`` a session; the options stand session after session."""
+    """The searches of a folder of ``sessions.arrow`` and ``options.arrow`` (session after session), one by one."""
+    sessions, options = read_table(path / SESSIONS), read_table(path / OPTIONS)
     starts = np.cumsum(sessions["size"].to_numpy()) - sessions["size"].to_numpy()
     spans = zip(starts.tolist(), sessions["size"].to_list(), strict=True)
     return [Searches(sessions[row], options.slice(*span)) for row, span in enumerate(spans)]

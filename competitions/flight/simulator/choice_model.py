@@ -47,7 +47,7 @@ WEIGHTS = {
 
 @dataclass(frozen=True)
 class Bookings:
-    """Of a chunk of sessions: rows of ``Options`` of each, chances of the rows, and the position booked in each."""
+    """Of a chunk of sessions: rows of ``Options`` of each, their probabilities, and the position booked in each."""
 
     first: Ints  # by session, where its rows begin; one more entry
     row: Ints  # into the options
@@ -106,9 +106,9 @@ def utilities(state: SimulationState, choices: Choices, options: Options, rules:
     value = -WEIGHTS["price"] * price * above_least(cheap, choices)
     value -= WEIGHTS["stops"] * travellers.stops[user] * above_least(trip, choices)
     value += WEIGHTS["policy"] * np.where(clerk, CLERK_POLICY, 1.0) * rules.within[row]
-    value += _fare(state, choices, options.fare[row], rules) + _carrier(state, choices, legs.carrier[out])
+    value += _fare_terms(state, choices, options.fare[row], rules) + _carrier_terms(state, choices, legs.carrier[out])
     for way, leg in enumerate((out, back)):
-        value += _add_way(state, choices, leg, way)
+        value += _way_terms(state, choices, leg, way)
     return value
 
 
@@ -119,7 +119,7 @@ def above_least(values: Floats | Ints, choices: Choices) -> Floats:
     return above
 
 
-def _fare(state: SimulationState, choices: Choices, fare: Ints, rules: Rules) -> Floats:
+def _fare_terms(state: SimulationState, choices: Choices, fare: Ints, rules: Rules) -> Floats:
     """Bags, freedom to change, and the cabin."""
     user, company, row = choices.user, choices.company, choices.row
     travellers, companies = state.travellers, state.companies
@@ -131,7 +131,7 @@ def _fare(state: SimulationState, choices: Choices, fare: Ints, rules: Rules) ->
     return value
 
 
-def _carrier(state: SimulationState, choices: Choices, carrier: Ints) -> Floats:
+def _carrier_terms(state: SimulationState, choices: Choices, carrier: Ints) -> Floats:
     user, company = choices.user, choices.company
     travellers, companies = state.travellers, state.companies
     table = np.pad(loyalty_table(), ((0, 1), (0, 1)))  # no club is the last row, another carrier the last column
@@ -142,7 +142,7 @@ def _carrier(state: SimulationState, choices: Choices, carrier: Ints) -> Floats:
     return value
 
 
-def _add_way(state: SimulationState, choices: Choices, leg: Ints, way: int) -> Floats:
+def _way_terms(state: SimulationState, choices: Choices, leg: Ints, way: int) -> Floats:
     """Terms of one way: minutes, the wished hour, nights, habits of the company and the traveller; 0 if absent."""
     known, leg = leg >= 0, np.maximum(leg, 0)
     travellers, user, company, seed = state.travellers, choices.user, choices.company, state.seed
@@ -173,7 +173,7 @@ def choice_scale(sizes: Ints) -> Floats:
 
 
 def softmax(value: Floats, first: Ints) -> Floats:
-    """Chances within each run of rows that ``first`` bounds."""
+    """Probabilities within each run of rows that ``first`` bounds."""
     sizes = np.diff(first)
     weight = np.exp(value - np.repeat(np.maximum.reduceat(value, first[:-1]), sizes))
     probability: Floats = weight / np.repeat(np.add.reduceat(weight, first[:-1]), sizes)

@@ -103,7 +103,7 @@ def test_a_run_that_is_refused_leaves_no_folder(made: list[Any], call: Call, mon
     assert {path.name for path in Path("build/flight").iterdir()} <= {"simulated", "cache"}
 
 
-def test_a_wrong_setting_is_told_before_anything_is_made(made: list[Any], call: Call) -> None:
+def test_a_wrong_setting_is_refused_before_anything_is_made(made: list[Any], call: Call) -> None:
     code, out, err = call("run", "flight", "--set", "rank.models=['magic']")
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert "magic" in err
@@ -212,7 +212,7 @@ def test_readings_stand_beside_the_same_models_score() -> None:
     assert [row["split"] for row in competition.list_readings(summary, "logit")] == ["random"]
 
 
-def test_a_reading_that_was_not_taken_is_told_apart(capsys: Captured) -> None:
+def test_a_reading_that_was_not_taken_gives_its_reason(capsys: Captured) -> None:
     summary = make_summary(None) | {"readings": {"second": "The log is too short.", "random": rates(0.6)}}
     assert [row["split"] for row in competition.list_readings(summary, "logit")] == ["random"]
     competition.show(summary, Path("s.json"))
@@ -276,7 +276,7 @@ def test_simulating_tells_the_sizes_and_the_oracle(capsys: Captured, monkeypatch
     assert calls == [(Path("b/simulated/scale0.25-seed3"), 0.25, 3), (Path("here"), competition.DEFAULT_SCALE, 3)]
 
 
-def test_a_checked_submission_is_told_with_its_rules_and_a_score_with_every_rate(
+def test_a_checked_submission_is_printed_with_its_rules_and_a_score_with_every_rate(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader, "locate", lambda folder: folder)

@@ -112,7 +112,7 @@ def test_a_booking_at_the_very_moment_is_not_seen() -> None:
     assert list_visible(take_snapshots(log, sessions_until)) == {7: {0}, 8: {0, 1, 2}, 9: set()}
 
 
-def test_a_view_is_a_moment_and_serves_all_who_ask_for_it_in_their_order() -> None:
+def test_a_snapshot_is_of_a_time_and_is_assigned_to_sessions_in_their_order() -> None:
     sessions_until = pl.DataFrame({"session": [4, 3, 2], "until": [moment(2), moment(1), moment(2)]})
     snapshots = take_snapshots(sessions(0, 1.5, unbooked=(0,)), sessions_until)
     assert snapshots.assigned.rows() == [(4, 1), (3, 0), (2, 1)]

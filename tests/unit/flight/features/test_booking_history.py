@@ -62,7 +62,7 @@ def learn(*searches: Search) -> History:
 # --- the log ---
 
 
-def test_the_log_has_the_traits_of_the_booked_option_among_all_of_its_session() -> None:
+def test_the_log_has_the_attributes_of_the_booked_option_among_all_of_its_session() -> None:
     searches = make_searches(
         search(option(price=100.0), option(price=300.0, out_cabin=2, back_cabin=2), booked=1, profile=4, company=6),
         search(booked=None),
@@ -129,7 +129,7 @@ def test_bookings_without_a_value_in_the_key_are_left_out() -> None:
     assert past.means["company"].select("company", "bookings").rows() == [(5, 3)]
 
 
-def test_a_missing_trait_leaves_the_others_to_the_mean() -> None:
+def test_a_missing_attribute_leaves_the_others_to_the_mean() -> None:
     one, two = ([option(price=100.0), option(price=price)] for price in (200.0, None))
     past = learn(search(*one, booked=1), search(*two, booked=1))
     assert past.means["profile"]["bookings"].to_list() == [2]
@@ -198,7 +198,7 @@ def expect_lifts(searches: Searches, seen: set[int], key: Sequence[str]) -> dict
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_what_views_know_is_what_the_oracle_says(seed: int) -> None:
+def test_what_snapshots_know_is_what_the_oracle_says(seed: int) -> None:
     searches = draw_searches(seed, count=60, longest=5)
     sessions = searches.sessions
     as_of = sessions.select("session", until=pl.Series([START + 9 * DAY_MS] * 30 + [START + 20 * DAY_MS] * 30))
@@ -290,7 +290,7 @@ def test_no_booking_from_the_moment_on_counts_and_every_one_before_does(seed: in
             assert_same_history(plain, changed)
 
 
-def test_each_view_knows_its_own_bookings_only() -> None:
+def test_each_snapshot_knows_its_own_bookings_only() -> None:
     searches = make_searches(*(search(day=day, profile=profile) for day, profile in ((0, 1), (1, 2), (2, 1), (3, 1))))
     as_of = pl.DataFrame({"session": [0, 1, 2], "until": [START + day * DAY_MS for day in (1, 3, 0)]})
     past = build_history(collect_bookings(searches), take_snapshots(searches.sessions, as_of))

@@ -98,13 +98,13 @@ def test_features_do_not_look_at_what_was_booked(drawn: Searches, assigned: tupl
     assert_frame_equal(build_features(blind, 0, 80, *assigned, BLOCKS), build_features(drawn, 0, 80, *assigned, BLOCKS))
 
 
-def test_the_order_of_those_served_says_nothing(drawn: Searches, assigned: tuple[pl.DataFrame, History]) -> None:
+def test_the_order_of_assigned_sessions_says_nothing(drawn: Searches, assigned: tuple[pl.DataFrame, History]) -> None:
     snapshots, history = assigned
     expected = build_features(drawn, 0, 80, snapshots, history, ["history"])
     assert_frame_equal(build_features(drawn, 0, 80, snapshots.reverse(), history, ["history"]), expected)
 
 
-def test_a_block_of_another_height_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_of_another_height_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     def short(part: feature_blocks.SessionChunk, _: History) -> pl.DataFrame:
         return part.options.select("price").head(1)
 

@@ -173,7 +173,7 @@ def test_the_fare_level_is_the_place_among_the_fares_of_the_same_flights() -> No
     assert_column(table["fare_level"], [2, 0, 0, 0, None, 1])
 
 
-def test_flights_are_marked_alike_with_and_without_the_traits() -> None:
+def test_flights_are_marked_alike_with_and_without_the_attributes() -> None:
     options = draw_searches(5).options
     marks = mark_flights(options)
     assert marks.dtype == pl.UInt64
@@ -257,7 +257,7 @@ def flights(row: Row) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_every_trait_is_what_the_oracle_says(seed: int) -> None:
+def test_every_attribute_is_what_the_oracle_says(seed: int) -> None:
     searches = draw_searches(seed, count=40)
     table = add_attributes(searches.options)
     expected = [row for _, options in by_session(searches) for row in expect_traits(options)]
@@ -299,7 +299,7 @@ def test_the_options_of_a_run_of_sessions() -> None:
         assert take_options(searches.options, searches.sessions, first, last)["row"].to_list() == list(rows)
 
 
-def test_slices_have_the_traits_of_the_whole() -> None:
+def test_slices_have_the_attributes_of_the_whole() -> None:
     searches = draw_searches(8)
     parts = [
         add_attributes(take_options(searches.options, searches.sessions, first, last))

@@ -222,7 +222,7 @@ def know(*searches: Search) -> dict[str, pl.DataFrame]:
     return build_history(collect_bookings(made), take_snapshots(made.sessions, as_of)).preferences
 
 
-def test_who_buys_dear_is_told_from_who_buys_cheap_and_the_more_the_more_is_known() -> None:
+def test_who_buys_dear_is_distinguished_from_who_buys_cheap_and_the_more_the_more_is_known() -> None:
     dear = pl.col("price")
     levels = know(*buy(2, 20, company=1, profile=1), *buy(0, 40, company=2, profile=2))
     weights = levels["company"].sort("company")["price"].to_list()
@@ -232,7 +232,7 @@ def test_who_buys_dear_is_told_from_who_buys_cheap_and_the_more_the_more_is_know
     assert levels["everybody"].select(dear).item() < 0
 
 
-def test_a_traveller_is_told_what_his_company_does_not() -> None:
+def test_a_traveller_explains_what_his_company_does_not() -> None:
     """All of company 1 buy dear; among the others only traveller 8 does."""
     others = [trip for profile in range(20, 40) for trip in buy(0, 3, company=2, profile=profile)]
     levels = know(*buy(2, 20, company=1, profile=1), *buy(2, 10, company=2, profile=8), *others)
@@ -250,7 +250,7 @@ def test_a_habit_has_a_route_and_what_lacks_one_has_none() -> None:
     assert levels["habit"]["price"].item() > 0
 
 
-def test_each_view_knows_its_own_bookings_only() -> None:
+def test_each_snapshot_knows_its_own_bookings_only() -> None:
     searches = make_searches(*buy(2, 6, profile=1), *buy(0, 6, profile=2))
     as_of = pl.DataFrame({"session": [0, 1], "until": [START + DAY_MS // 24 * 3, START + DAY_MS]})
     log = collect_bookings(searches)

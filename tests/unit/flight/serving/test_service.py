@@ -128,7 +128,7 @@ def test_a_stranger_is_answered(example: Example, tmp_path: Path) -> None:
     assert sorted(answer) == list(range(request.options.height))
 
 
-def test_only_the_views_own_bookings_are_exported(example: Example, tmp_path: Path) -> None:
+def test_only_the_snapshots_own_bookings_are_exported(example: Example, tmp_path: Path) -> None:
     other = {name: table.with_columns(snapshot=pl.lit(1, pl.Int32)) for name, table in example.history.means.items()}
     both = {name: pl.concat([table, other[name]]) for name, table in example.history.means.items()}
     known = History(both, example.history.lifts, example.history.preferences)
