@@ -16,6 +16,7 @@ MODELS = (
     "lightgbm_softmax",
     "logit",
 )
+SPLITS = ("second", "random")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,7 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class SplitSettings(Settings, frozen=True):
     """``valid_share``: the last share of the sessions, which validates. ``stretch_days``: training sessions look back
-    from the start of their stretch. ``second_days``: the second reading's validation, the last days of the log.
+    from the start of their period of so many days. ``second_days``: the last days, which validate on the split second.
     """
 
     valid_share: Share
@@ -37,11 +38,6 @@ class BaselineSettings(Settings, frozen=True):
 
     model: str
     blocks: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        """Refuse names that are no model or no block."""
-        refuse_wrong("baseline.model", (self.model,), MODELS)
-        refuse_wrong("baseline.blocks", self.blocks, BLOCKS)
 
 
 class SampleSettings(Settings, frozen=True):
@@ -73,11 +69,6 @@ class RankSettings(Settings, frozen=True):
     lightgbm_softmax: dict[str, Any]
     logit: dict[str, Any]
 
-    def __post_init__(self) -> None:
-        """Refuse names that are no model or no block."""
-        refuse_wrong("rank.models", self.models, MODELS)
-        refuse_wrong("rank.blocks", self.blocks, BLOCKS)
-
 
 class BlendSettings(Settings, frozen=True):
     """``trials`` of Optuna a bucket; ``bucket_sessions``: sessions that a group-size bucket has at least."""
@@ -87,15 +78,10 @@ class BlendSettings(Settings, frozen=True):
 
 
 class ReadingSettings(Settings, frozen=True):
-    """``model`` is also fitted and judged on the splits named in ``splits``: second, random."""
+    """``model`` is also fitted and measured on the splits named in ``splits``: second, random."""
 
     model: str
     splits: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        """Refuse names that are no model or no reading."""
-        refuse_wrong("readings.model", (self.model,), MODELS)
-        refuse_wrong("readings.splits", self.splits, ("second", "random"), least=0)
 
 
 class FlightConfig(Settings, frozen=True):
@@ -111,11 +97,17 @@ class FlightConfig(Settings, frozen=True):
     readings: ReadingSettings
 
     def __post_init__(self) -> None:
-        """Refuse a baseline on features that are not built."""
-        refuse_wrong("baseline.blocks", self.baseline.blocks, self.rank.blocks)
+        """Refuse names of no model, block or split, and a baseline on features that are not built."""
+        refuse_unknown("rank.models", self.rank.models, MODELS)
+        refuse_unknown("rank.blocks", self.rank.blocks, BLOCKS)
+        refuse_unknown("baseline.model", (self.baseline.model,), MODELS)
+        refuse_unknown("baseline.blocks", self.baseline.blocks, BLOCKS)
+        refuse_unknown("baseline.blocks", self.baseline.blocks, self.rank.blocks)
+        refuse_unknown("readings.model", (self.readings.model,), MODELS)
+        refuse_unknown("readings.splits", self.readings.splits, SPLITS, least=0)
 
 
-def refuse_wrong(where: str, names: tuple[str, ...], known: tuple[str, ...], least: int = 1) -> None:
+def refuse_unknown(where: str, names: tuple[str, ...], known: tuple[str, ...], least: int = 1) -> None:
     """A ValueError where a name is not among the known, stands twice, or all are missing.
 
     The config loader turns it into a sentence for the user.
@@ -123,8 +115,8 @@ def refuse_wrong(where: str, names: tuple[str, ...], known: tuple[str, ...], lea
     choose = f"choose among {', '.join(known)}"
     if len(names) < least:
         raise ValueError(f"{where} is empty; {choose}")
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         if name not in known:
             raise ValueError(f"{where}: there is no {name}; {choose}")
-        if name in names[:place]:
+        if name in names[:index]:
             raise ValueError(f"{where}: {name} stands there twice")

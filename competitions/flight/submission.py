@@ -9,8 +9,7 @@ from common.errors import UserError
 from common.submission import Checked, Violation, find_rows, read_back, refuse, write_csv, write_parquet
 from competitions.flight.io.parquet import open_source
 from competitions.flight.io.reader import RawFiles
-from competitions.flight.ranking.rankers import CUTOFFS, SIZES
-from competitions.flight.split import LARGE
+from competitions.flight.metrics import CUTOFFS, LARGE, SIZES
 
 COLUMNS = ("Id", "ranker_id", "selected")
 SUBMISSION = "submission"
@@ -64,11 +63,11 @@ def _read_parquet(path: Path) -> pl.DataFrame:
         raise UserError(f"{path}: '{NAMES}' is broken: its columns are {','.join(frame.columns)[:120]!r}")
     if not frame.height:
         raise UserError(f"{path} has columns and no rows")
-    told = {name: str(dtype) for name, dtype in frame.schema.items()}
+    types = {name: str(dtype) for name, dtype in frame.schema.items()}
     if not (frame.schema["Id"].is_integer() and frame.schema["selected"].is_integer()):
-        raise UserError(f"{path}: '{INTEGERS}' is broken: the types are {told}")
+        raise UserError(f"{path}: '{INTEGERS}' is broken: the types are {types}")
     if frame.schema["ranker_id"] != pl.String:
-        raise UserError(f"{path}: '{SAME_ORDER}' is broken: ranker_id is {told['ranker_id']}, not String")
+        raise UserError(f"{path}: '{SAME_ORDER}' is broken: ranker_id is {types['ranker_id']}, not String")
     frame = frame.with_row_index("row")
     refuse(path, find_rows(frame, INTEGERS, pl.any_horizontal(pl.col("Id", "selected").is_null())))
     return frame.with_columns(pl.col("Id", "selected").cast(pl.Int64))
@@ -80,32 +79,33 @@ def _check_rows(path: Path, submission: pl.DataFrame, files: RawFiles) -> None:
     if submission.height != expected.height:
         missing = expected.join(submission, on=["Id", "ranker_id"], how="anti", maintain_order="left")
         extra = submission.join(expected, on=["Id", "ranker_id"], how="anti", maintain_order="left")
-        told = [f"{submission.height} rows for {expected.height}"]
-        told += [f"missing Id {Id}" for Id in missing["Id"].head(SHOWN)]
-        told += [f"unknown Id {Id}" for Id in extra["Id"].head(SHOWN)]
-        violations.append(Violation(AS_MANY, abs(submission.height - expected.height), tuple(told)))
+        first = [f"{submission.height} rows for {expected.height}"]
+        first += [f"missing Id {Id}" for Id in missing["Id"].head(SHOWN)]
+        first += [f"unknown Id {Id}" for Id in extra["Id"].head(SHOWN)]
+        violations.append(Violation(AS_MANY, abs(submission.height - expected.height), tuple(first)))
     else:
         violations += _find_moved(submission, expected)
     refuse(path, violations + _find_no_permutation(submission))
 
 
 def _find_moved(submission: pl.DataFrame, expected: pl.DataFrame) -> list[Violation]:
-    """Rows that are not the test file's row of the same place."""
+    """Rows that are not the test file's row at the same index."""
     keys = ["Id", "ranker_id"]
     other = pl.any_horizontal(submission[key].ne_missing(expected[key]) for key in keys)
     moved = pl.select(other).to_series().arg_true()
     if not len(moved):
         return []
-    place, first = submission.columns[0], moved[0]
-    told = f"{place} {submission[place][first]}: {submission.row(first)[1:3]} where {expected.row(first)} is expected"
-    same = submission.select(keys).sort(keys).equals(expected.sort(keys))
-    return [Violation(SAME_ORDER, len(moved), (told, *(["the rows are all there, only their order is wrong"] * same)))]
+    number, row = submission.columns[0], moved[0]
+    first = [f"{number} {submission[number][row]}: {submission.row(row)[1:3]} where {expected.row(row)} is expected"]
+    if submission.select(keys).sort(keys).equals(expected.sort(keys)):
+        first.append("the rows are all there, only their order is wrong")
+    return [Violation(SAME_ORDER, len(moved), tuple(first))]
 
 
 def _find_no_permutation(submission: pl.DataFrame) -> list[Violation]:
     """Sessions whose ranks are not 1 .. N: N distinct whole numbers, the least 1 and the greatest N, are."""
     rank = pl.col("selected")
-    found = (
+    broken = (
         submission.lazy()
         .group_by("ranker_id")
         .agg(pl.len(), rank.min().alias("low"), rank.max().alias("high"), rank.n_unique().alias("distinct"))
@@ -113,11 +113,11 @@ def _find_no_permutation(submission: pl.DataFrame) -> list[Violation]:
         .sort("ranker_id")
         .collect()
     )
-    told = tuple(
+    first = tuple(
         f"session {session}: {distinct} distinct ranks from {low} to {high} on {size} rows"
-        for session, size, low, high, distinct in found.head(SHOWN).iter_rows()
+        for session, size, low, high, distinct in broken.head(SHOWN).iter_rows()
     )
-    return [Violation(PERMUTATION, found.height, told)] if found.height else []
+    return [Violation(PERMUTATION, broken.height, first)] if broken.height else []
 
 
 def score_submission(path: Path, truth: Path, files: RawFiles | None = None) -> dict[str, float]:
@@ -134,21 +134,19 @@ def score_submission(path: Path, truth: Path, files: RawFiles | None = None) -> 
     else:
         _check_rows(path, submission, files)
     answers = _read_truth(truth)
-    places = (
+    ranks = (
         submission.join(answers.select("ranker_id").unique(), on="ranker_id", how="semi")
         .with_columns(pl.len().over("ranker_id").alias("size"))
         .join(answers, on=["Id", "ranker_id"])
-        .select(
-            pl.col("ranker_id").alias("query"), pl.col("Id").alias("item"), pl.col("selected").alias("rank"), "size"
-        )
+        .select("size", query="ranker_id", item="Id", rank="selected")
     )
-    if places.height < answers.height:
-        lost = answers.join(places, left_on="Id", right_on="item", how="anti", maintain_order="left")
+    if ranks.height < answers.height:
+        lost = answers.join(ranks, left_on="Id", right_on="item", how="anti", maintain_order="left")
         raise UserError(
             f"{truth}: {lost.height} booked option(s) are not rows of {path} (first: Id {lost['Id'][0]}, session "
             f"{lost['ranker_id'][0]}): the two belong to different files"
         )
-    return _summarise(path, truth, places)
+    return _summarise(path, truth, ranks)
 
 
 def _read_truth(truth: Path) -> pl.DataFrame:
@@ -174,8 +172,8 @@ def _read_truth(truth: Path) -> pl.DataFrame:
     return answers.drop("line")
 
 
-def _summarise(path: Path, truth: Path, places: pl.DataFrame) -> dict[str, float]:
-    scored = places.filter(pl.col("size") > LARGE)
+def _summarise(path: Path, truth: Path, ranks: pl.DataFrame) -> dict[str, float]:
+    scored = ranks.filter(pl.col("size") > LARGE)
     if not scored.height:
         raise UserError(f"{truth}: no session of more than {LARGE} options in {path} has an answer")
     table = metrics.evaluate_ranks(scored, scored, CUTOFFS)
@@ -185,10 +183,10 @@ def _summarise(path: Path, truth: Path, places: pl.DataFrame) -> dict[str, float
     scores |= {} if error is None else {"hit_rate@3_error": error}
     scores["sessions"] = float(scored.height)
     for name, (low, high) in SIZES.items():
-        group = places.filter(pl.col("size").is_between(low, high))
+        group = ranks.filter(pl.col("size").is_between(low, high))
         scores |= {f"hit_rate@3[{name}]": _hit_rate(group)} if group.height else {}
-    return scores | {"hit_rate@3[all sizes]": _hit_rate(places)}
+    return scores | {"hit_rate@3[all sizes]": _hit_rate(ranks)}
 
 
-def _hit_rate(places: pl.DataFrame) -> float:
-    return metrics.as_dict(metrics.evaluate_ranks(places, places, (3,)))["hit_rate@3"]
+def _hit_rate(ranks: pl.DataFrame) -> float:
+    return metrics.as_dict(metrics.evaluate_ranks(ranks, ranks, (3,)))["hit_rate@3"]

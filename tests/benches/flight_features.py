@@ -17,23 +17,23 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from competitions.flight import pipeline
-from competitions.flight import split as splitting
 from competitions.flight.competition import load_config
 from competitions.flight.config import BLOCKS
-from competitions.flight.features import booking_history, build
+from competitions.flight.features import booking_history
 from competitions.flight.features.booking_history import DETAILED, KEYS, LIFTS, SPREADS
+from competitions.flight.features.build import build_features
 from competitions.flight.features.history_features import COUNTED, SESSION_KEYS
 from competitions.flight.features.option_attributes import (
+    ATTRIBUTES,
     DAY_MINUTES,
     FLIGHTS,
-    TRAITS,
     slice_sessions,
     take_options,
 )
 from competitions.flight.io import reader
 from competitions.flight.ranking.training_data import SLICE_ROWS
 from competitions.flight.simulator.simulate import simulate
+from competitions.flight.split import Snapshots, split_last
 from tests.benches.side_by_side import Ready, main
 
 try:
@@ -54,11 +54,11 @@ def prepare(folder: Path, scale: float) -> str:
     """A simulated train file, read, with the history that its sessions may look back on; and the sample for pandas."""
     made = simulate(folder / "raw", SIMULATED * scale, SEED)
     train = reader.read_searches(made.train, reader.learn_codes(made.train), labelled=True)
-    split = pipeline.split_last(train, load_config([]).split)
-    past = booking_history.look_up(booking_history.record(train), split.views)
-    (folder / "inputs.pickle").write_bytes(pickle.dumps((train, split.views, past)))
+    split = split_last(train.sessions, load_config([]).split)
+    past = booking_history.build_history(booking_history.collect_bookings(train), split.snapshots)
+    (folder / "inputs.pickle").write_bytes(pickle.dumps((train, split.snapshots, past)))
     first = find_sample(train.sessions)
-    _write_sample(folder, train, split.views, past, first)
+    _write_sample(folder, train, split.snapshots, past, first)
     features, rows = compare(folder, first)
     return (
         f"{train.options.height:,} options of {train.sessions.height:,} searches; pandas on the last {rows:,}; "
@@ -72,11 +72,11 @@ def find_sample(sessions: pl.DataFrame) -> int:
 
 
 def _write_sample(
-    folder: Path, train: reader.Searches, views: splitting.Views, past: booking_history.History, first: int
+    folder: Path, train: reader.Searches, snapshots: Snapshots, past: booking_history.History, first: int
 ) -> None:
     last = train.sessions.height
     take_options(train.options, train.sessions, first, last).write_parquet(folder / "options.parquet")
-    sessions = train.sessions[first:].join(views.served, on="session", maintain_order="left").drop("loyalty")
+    sessions = train.sessions[first:].join(snapshots.assigned, on="session", maintain_order="left").drop("loyalty")
     sessions.write_parquet(folder / "sessions.parquet")
     for kind, tables in (("means", past.means), ("lifts", past.lifts)):
         for name, table in tables.items():
@@ -85,24 +85,24 @@ def _write_sample(
 
 def compare(folder: Path, first: int) -> tuple[int, int]:
     """Refuse to go on where pandas gives another value, or none for a feature of ours; (features, rows)."""
-    train, views, past = read(folder)
-    ours = build(train, first, train.sessions.height, views.served, past, COMPARED)
+    train, snapshots, past = read(folder)
+    ours = build_features(train, first, train.sessions.height, snapshots.assigned, past, COMPARED)
     theirs = make_in_pandas(*read_for_pandas(folder))
     if set(ours.columns) != set(theirs.columns):
         raise SystemExit(f"The two sides differ in {sorted(set(ours.columns) ^ set(theirs.columns))}.")
     for name in ours.columns:
-        expected, found = ours[name].to_numpy().astype(np.float64), theirs[name].to_numpy()
-        other = ~np.isclose(found, expected, TOLERANCE, TOLERANCE, equal_nan=True)
+        expected, computed = ours[name].to_numpy().astype(np.float64), theirs[name].to_numpy()
+        other = ~np.isclose(computed, expected, TOLERANCE, TOLERANCE, equal_nan=True)
         # A quartile is often the very value of an option: there the last bit of a float decides.
         if other.mean() > (AT_A_BORDER if name.endswith("_usual") else 0):
             at = int(other.argmax())
-            raise SystemExit(f"{name} differs in {other.sum()} rows, first {at}: {found[at]}, {expected[at]}.")
+            raise SystemExit(f"{name} differs in {other.sum()} rows, first {at}: {computed[at]}, {expected[at]}.")
     return len(ours.columns), ours.height
 
 
-def read(folder: Path) -> tuple[reader.Searches, splitting.Views, booking_history.History]:
-    """Searches, views and history, as ``prepare`` left them."""
-    inputs: tuple[reader.Searches, splitting.Views, booking_history.History] = pickle.loads(
+def read(folder: Path) -> tuple[reader.Searches, Snapshots, booking_history.History]:
+    """Searches, snapshots and history, as ``prepare`` left them."""
+    inputs: tuple[reader.Searches, Snapshots, booking_history.History] = pickle.loads(
         (folder / "inputs.pickle").read_bytes()
     )
     return inputs
@@ -110,12 +110,12 @@ def read(folder: Path) -> tuple[reader.Searches, splitting.Views, booking_histor
 
 def build_blocks(folder: Path, blocks: Sequence[str]) -> Ready:
     """The project's function on the whole file, slice by slice as the pipeline calls it."""
-    train, views, past = read(folder)
+    train, snapshots, past = read(folder)
 
     def run() -> Made:
         rows = features = 0
         for first, last in slice_sessions(train.sessions, SLICE_ROWS):
-            frame = build(train, first, last, views.served, past, blocks)
+            frame = build_features(train, first, last, snapshots.assigned, past, blocks)
             rows, features = rows + frame.height, frame.width
         return rows, features
 
@@ -158,16 +158,16 @@ def read_for_pandas(folder: Path) -> tuple[Frame, Frame, Tables, Tables]:
 
 def make_in_pandas(options: Frame, sessions: Frame, means: Tables, lifts: Tables) -> Frame:
     """The blocks within and history: one row per option."""
-    options = add_traits(options)
+    options = add_attributes(options)
     within = {**compare_prices(options), **compare_groups(options), **compare_times(options), **compare_terms(options)}
-    past = look_back(options, sessions, means, lifts)
+    past = compare_history(options, sessions, means, lifts)
     named = {f"within_{name}": values for name, values in within.items()}
     named |= {f"history_{name}": values for name, values in past.items()}
     return pd.DataFrame({name: np.asarray(values, np.float32) for name, values in named.items()})
 
 
-def add_traits(options: Frame) -> Frame:
-    """What ``traits.add_traits`` adds."""
+def add_attributes(options: Frame) -> Frame:
+    """What ``option_attributes.add_attributes`` adds."""
     o = options.copy()
     o["duration"] = o["out_duration"] + o["back_duration"].fillna(0)
     o["segments"] = o["out_segments"] + o["back_segments"].fillna(0)
@@ -197,7 +197,7 @@ def add_traits(options: Frame) -> Frame:
 
 
 def compare_prices(o: Frame) -> Tables:
-    """Price and place against the whole session."""
+    """Price and position against the whole session."""
     price = o.groupby("session")["price"]
     made = {name: o[name] for name in ("price_rank", "price_place", "price_ratio", "fare_level", "position")}
     return made | {
@@ -277,18 +277,18 @@ def compare_terms(o: Frame) -> Tables:
     return made | {f"{name}_rank": session[name].rank("min") - 1 for name in ("cancel_fee", "exchange_fee", "taxes")}
 
 
-def look_back(o: Frame, sessions: Frame, means: Tables, lifts: Tables) -> Tables:
+def compare_history(o: Frame, sessions: Frame, means: Tables, lifts: Tables) -> Tables:
     """The option against earlier bookings."""
-    known = sessions[["session", "view", "time", *SESSION_KEYS]]
-    place = o["session"].to_numpy() - int(sessions["session"].iloc[0])
+    known = sessions[["session", "snapshot", "time", *SESSION_KEYS]]
+    session_rows = o["session"].to_numpy() - int(sessions["session"].iloc[0])
     made: Tables = {}
     for name, key in KEYS.items():
-        met = known.merge(means[name], on=["view", *key], how="left").iloc[place].reset_index(drop=True)
+        met = known.merge(means[name], on=["snapshot", *key], how="left").iloc[session_rows].reset_index(drop=True)
         made |= compare_with(o, met, name)
     columns = ["out_carrier", "back_carrier", "out_flight", "back_flight", "out_origin"]
-    rows = pd.concat([o[columns], known[["view", *SESSION_KEYS]].iloc[place].reset_index(drop=True)], axis=1)
+    rows = pd.concat([o[columns], known[["snapshot", *SESSION_KEYS]].iloc[session_rows].reset_index(drop=True)], axis=1)
     for name, key in LIFTS.items():
-        met = rows.merge(lifts[name], on=["view", *key], how="left")
+        met = rows.merge(lifts[name], on=["snapshot", *key], how="left")
         made[f"{name}_lift"] = met["lift"].fillna(0)
         if name.startswith(("habit", "profile", "carrier_profile")):
             made[f"{name}_times"] = met["times"].fillna(0)
@@ -297,15 +297,15 @@ def look_back(o: Frame, sessions: Frame, means: Tables, lifts: Tables) -> Tables
 
 def compare_with(o: Frame, met: Frame, name: str) -> Tables:
     """Traits less the key's means, the spread and quartiles of some, and how much is known."""
-    made = {f"{name}_{trait}": o[trait] - met[trait] for trait in TRAITS}
+    made = {f"{name}_{column}": o[column] - met[column] for column in ATTRIBUTES}
     made[f"{name}_bookings"] = met["bookings"].fillna(0)
     if name in COUNTED:
         made[f"{name}_age_days"] = (met["time"] - met["last_ms"]) / DAY_MS
-    for trait in SPREADS if name in DETAILED else ():
-        low, middle, high = (met[f"{trait}_q{q}"] for q in (25, 50, 75))
-        made[f"{name}_{trait}_spread"] = met[f"{trait}_spread"]
-        made[f"{name}_{trait}_off"] = (o[trait] - middle).abs()
-        made[f"{name}_{trait}_usual"] = o[trait].between(low, high).astype(float).mask(o[trait].isna() | low.isna())
+    for column in SPREADS if name in DETAILED else ():
+        low, middle, high = (met[f"{column}_q{q}"] for q in (25, 50, 75))
+        made[f"{name}_{column}_spread"] = met[f"{column}_spread"]
+        made[f"{name}_{column}_off"] = (o[column] - middle).abs()
+        made[f"{name}_{column}_usual"] = o[column].between(low, high).astype(float).mask(o[column].isna() | low.isna())
     return made
 
 

@@ -14,7 +14,7 @@ from competitions.flight.features.booking_history import History
 from competitions.flight.io import reader, schema
 from competitions.flight.io.reader import Searches
 from competitions.flight.pipeline import solve
-from competitions.flight.ranking.training_data import Labelled
+from competitions.flight.ranking.training_data import TrainingData
 from competitions.flight.split import Split
 from tests.contract.competition import BadInput, Change, Competition, Mutation, Results
 from tests.contract.flight_planted import (
@@ -234,21 +234,21 @@ def take(results: Results, name: str) -> object:
 
 def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
     """The history that is seen, and all features of planted sessions: training rows with labels, validation without."""
-    train, split, history, labelled = (
+    train, split, history, data = (
         take(results, name) for name in ("train.read", "split_last", "train.history", "train.features")
     )
     assert isinstance(train, Searches)
     assert isinstance(split, Split)
     assert isinstance(history, History)
-    assert isinstance(labelled, Labelled)
+    assert isinstance(data, TrainingData)
     planted = train.sessions.filter(pl.col("time") < END_MS).join(split.roles, on="session")
     rows = planted.filter(role="valid")["size"].sum()
-    names = list(labelled.train.names)
+    names = list(data.train.names)
     return {
         **{f"means of {name}": frame for name, frame in history.means.items()},
         **{f"lifts of {name}": frame for name, frame in history.lifts.items()},
-        "train": pl.DataFrame(labelled.train.features, names).with_columns(label=labelled.train.labels),
-        "valid": pl.DataFrame(labelled.valid.features[:rows], names),
+        "train": pl.DataFrame(data.train.features, names).with_columns(label=data.train.labels),
+        "valid": pl.DataFrame(data.valid.features[:rows], names),
     }
 
 

@@ -52,13 +52,13 @@ def _offer(rng: np.random.Generator, travellers: pl.DataFrame, sessions: int, be
     for session, time in enumerate(times.tolist()):
         traveller = int(rng.integers(travellers.height))
         company, hour, carrier = travellers.row(traveller)
-        wanted = carrier * len(HOURS) + hour
-        others = np.setdiff1d(np.arange(ALL_OFFERS), wanted)
+        preferred = carrier * len(HOURS) + hour
+        others = np.setdiff1d(np.arange(ALL_OFFERS), preferred)
         chance = np.repeat(CARRIER_SHARES, len(HOURS))[others]
         size = 1 if session < SINGLES else int(rng.integers(OFFERS, ALL_OFFERS + 1))
         drawn = rng.choice(others, size - 1, replace=False, p=chance / chance.sum())
-        offers = rng.permutation([wanted, *drawn])
-        booked = int(rng.choice(offers)) if rng.random() < NOISE_SHARE else wanted
+        offers = rng.permutation([preferred, *drawn])
+        booked = int(rng.choice(offers)) if rng.random() < NOISE_SHARE else preferred
         route = int(rng.choice(len(ROUTES), p=ROUTE_SHARES))
         about = (session, time, traveller, company, route)
         rows += [(*about, int(o) // len(HOURS), int(o) % len(HOURS), int(o) == booked) for o in offers]
@@ -156,8 +156,8 @@ def edit_parquet(path: Path, *exprs: pl.Expr) -> None:
 def write_by_price(folder: Path, path: Path) -> None:
     """The baseline that needs no history: every session by price, the cheapest option first."""
     test = pl.read_parquet(folder / schema.TEST, columns=["Id", "ranker_id", "totalPrice"])
-    place = pl.col("totalPrice").rank("ordinal").over("ranker_id").cast(pl.Int64)
-    test.select("Id", "ranker_id", selected=place).write_csv(path)
+    rank = pl.col("totalPrice").rank("ordinal").over("ranker_id").cast(pl.Int64)
+    test.select("Id", "ranker_id", selected=rank).write_csv(path)
 
 
 def find_cut_ms(train: pl.DataFrame) -> int:

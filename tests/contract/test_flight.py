@@ -24,12 +24,12 @@ def solve(call: Call, raw: Path, build: Path) -> Finished:
     return Finished(raw, raw.with_name("truth.csv"), build, made.parent)
 
 
-def count(finished: Finished, file: str, *told: str) -> int:
+def count(finished: Finished, file: str, *words_in_note: str) -> int:
     """How often the notes say that something with all these words was met."""
     notes = [note for note in finished.summary["notes"] if note["file"] == file]
-    found = [note["rows"] for note in notes if all(word in note["what"] for word in told)]
-    assert len(found) == 1, (told, notes)
-    return int(found[0])
+    counts = [note["rows"] for note in notes if all(word in note["what"] for word in words_in_note)]
+    assert len(counts) == 1, (words_in_note, notes)
+    return int(counts[0])
 
 
 def put(column: str, rows: dict[int, object], dtype: type[pl.DataType] = pl.String) -> pl.Expr:
@@ -113,16 +113,16 @@ def test_a_test_file_in_another_order_gets_the_same_ranks_in_that_order(
 ) -> None:
     shutil.copytree(finished.raw, tmp_path / "raw")
     path = tmp_path / "raw" / schema.TEST
-    place = pl.int_range(pl.len()).over("ranker_id")
-    test = pl.read_parquet(path).sort(place, "requestDate", descending=[False, True], maintain_order=True)
+    position = pl.int_range(pl.len()).over("ranker_id")
+    test = pl.read_parquet(path).sort(position, "requestDate", descending=[False, True], maintain_order=True)
     test.write_parquet(path)
     code, out, err = call(*words(FLIGHT, tmp_path / "raw", finished.build))
     assert code == 0, out + err
     (made,) = {file for file in finished.build.glob("flight/*/submission.parquet") if len(read_ids(file, test))}
     expected = pl.read_parquet(finished.folder / "submission.parquet")
-    found = pl.read_parquet(made)
-    assert found["Id"].equals(test["Id"])
-    assert found.sort("Id").equals(expected.sort("Id"))
+    ranks = pl.read_parquet(made)
+    assert ranks["Id"].equals(test["Id"])
+    assert ranks.sort("Id").equals(expected.sort("Id"))
 
 
 def read_ids(file: Path, test: pl.DataFrame) -> pl.Series:

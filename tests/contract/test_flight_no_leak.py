@@ -8,28 +8,31 @@ import pytest
 
 from competitions.flight import split
 from competitions.flight.config import BLOCKS
-from competitions.flight.features import booking_history, build
+from competitions.flight.features import booking_history
+from competitions.flight.features.build import build_features
 from competitions.flight.io import reader, schema
 from competitions.flight.io.reader import Codes, Searches
-from competitions.flight.split import Views, look_back
+from competitions.flight.split import Snapshots, take_snapshots
 from tests.contract.flight import FLIGHT
 
-STRETCH_DAYS = 7.0
-Look = Callable[[pl.DataFrame, int], Views]  # of the sessions and the cut in ms
+PERIOD_DAYS = 7.0
+Look = Callable[[pl.DataFrame, int], Snapshots]  # of the sessions and the cut in ms
 Planted = tuple[Path, Codes, Searches]
 
 
-def look_honestly(sessions: pl.DataFrame, cut: int) -> Views:
+def look_honestly(sessions: pl.DataFrame, cut: int) -> Snapshots:
     """What the pipeline lets them see."""
-    return split.split_by_time(sessions, cut, STRETCH_DAYS, "planted").views
+    return split.split_by_time(sessions, cut, PERIOD_DAYS, "planted").snapshots
 
 
 LEAKS: Mapping[str, Look] = {
-    "the whole log": lambda sessions, _: look_back(
+    "the whole log": lambda sessions, _: take_snapshots(
         sessions, sessions.select("session", until=pl.col("time").max() + 1)
     ),
-    "one's own booking": lambda sessions, _: look_back(sessions, sessions.select("session", until=pl.col("time") + 1)),
-    "other folds": lambda sessions, _: split.split_at_random(sessions, 0.2, 0).views,
+    "one's own booking": lambda sessions, _: take_snapshots(
+        sessions, sessions.select("session", until=pl.col("time") + 1)
+    ),
+    "other folds": lambda sessions, _: split.split_at_random(sessions, 0.2, 0).snapshots,
 }
 
 
@@ -52,9 +55,9 @@ def train(planted: Planted) -> Searches:
 
 def build_all(searches: Searches, cut: int, look: Look = look_honestly) -> pl.DataFrame:
     """Every feature of every option."""
-    views = look(searches.sessions, cut)
-    past = booking_history.look_up(booking_history.record(searches), views)
-    return build(searches, 0, searches.sessions.height, views.served, past, BLOCKS)
+    snapshots = look(searches.sessions, cut)
+    past = booking_history.build_history(booking_history.collect_bookings(searches), snapshots)
+    return build_features(searches, 0, searches.sessions.height, snapshots.assigned, past, BLOCKS)
 
 
 def find_time(searches: Searches, share: float) -> int:
@@ -94,8 +97,8 @@ def test_bookings_from_a_moment_on_change_no_feature_up_to_it(train: Searches, s
 
 
 @pytest.mark.parametrize("leak", LEAKS)
-def test_a_view_that_leaks_does_change_them(train: Searches, leak: str) -> None:
-    few = keep_first(train, 60)  # each with a view of its own, in the worst case
+def test_a_snapshot_that_leaks_does_change_them(train: Searches, leak: str) -> None:
+    few = keep_first(train, 60)  # each with a snapshot of its own, in the worst case
     cut, moment = find_time(few, 0.8), find_time(few, 0.5)
     before, after = (build_all(searches, cut, LEAKS[leak]) for searches in (few, rebook(few, moment)))
     assert not part_by_time(few, after, moment)[0].equals(part_by_time(few, before, moment)[0])
@@ -133,16 +136,16 @@ def test_a_test_session_does_not_depend_on_the_others(planted: Planted, reordere
     assert not edited.equals(test)
     assert edited["requestDate"].min() == test["requestDate"].min()  # which ends the history of all of them
     known = build_test(train, codes, folder / schema.TEST)
-    found = build_test(train, codes, tmp_path / schema.TEST)
-    assert found.height == edited.height
-    assert found.equals(known.filter(pl.col("Id").is_in(edited["Id"].implode())))
+    features = build_test(train, codes, tmp_path / schema.TEST)
+    assert features.height == edited.height
+    assert features.equals(known.filter(pl.col("Id").is_in(edited["Id"].implode())))
 
 
 def build_test(train: Searches, codes: Codes, path: Path) -> pl.DataFrame:
     """Every feature of every row of a test file, by Id."""
     test = reader.read_searches(path, codes, labelled=False)
-    views = split.ask_test(train.sessions, test.sessions)
-    past = booking_history.look_up(booking_history.record(train), views)
-    features = build(test, 0, test.sessions.height, views.served, past, BLOCKS)
+    snapshots = split.take_test_snapshot(train.sessions, test.sessions)
+    past = booking_history.build_history(booking_history.collect_bookings(train), snapshots)
+    features = build_features(test, 0, test.sessions.height, snapshots.assigned, past, BLOCKS)
     ids = pl.read_parquet(path, columns=["Id"])["Id"].gather(test.options["row"])
     return features.with_columns(ids).sort("Id")

@@ -18,8 +18,8 @@ from common.pipeline.run import Run
 from competitions.flight import competition as flight
 from competitions.flight import pipeline as flight_pipeline
 from competitions.flight.io import reader as flight_raw
-from competitions.flight.ranking.rankers import score_valid
 from competitions.flight.reporting import summary as flight_summary
+from competitions.flight.reporting.run_record import find_booked
 from competitions.flight.simulator import simulate as flight_simulation
 from competitions.mgtv import competition as mgtv
 from competitions.mgtv import pipeline as mgtv_pipeline
@@ -142,13 +142,8 @@ def measure_flight(folder: Path) -> Metrics:
     run = Run(folder / "run", folder / "cache", quiet=True)
     outcome = flight_pipeline.solve(flight_raw.locate(folder / "raw"), config, run)
     truth = flight.COMPETITION.score_truth(outcome, folder / "raw")
-    labelled = flight_pipeline.prepare(outcome.files, config, run).labelled
-    scores, valid, test = (
-        run.step(score_valid, labelled, outcome.rankers).value,
-        labelled.value.valid,
-        outcome.test.value,
-    )
-    booked = flight.find_booked(outcome.files.test, folder / "raw" / flight_simulation.TRUTH)
+    scores, valid, test = outcome.scores.value, outcome.data.value.valid, outcome.test.value
+    booked = find_booked(outcome.files.test, folder / "raw" / flight_simulation.TRUTH)
     labels, sizes = test.options["row"].is_in(booked.implode()).to_numpy(), test.sessions["size"].to_numpy()
     ranks = pl.read_parquet(outcome.checked[0].path)["selected"].gather(test.options["row"]).to_numpy()
     place = {name: valid.names.index(name) for name in FLIGHT_FEATURES}
@@ -158,7 +153,7 @@ def measure_flight(folder: Path) -> Metrics:
     }
     for column, name in enumerate(outcome.names):
         measured[f"model {name} auc"] = _auc(scores[:, column], valid.labels, valid.group_sizes)
-        measured[f"truth {name} auc"] = _auc(outcome.answers.value[:, column], labels, sizes)
+        measured[f"truth {name} auc"] = _auc(outcome.test_scores.value[:, column], labels, sizes)
     measured["truth submission auc"] = _auc(-ranks, labels, sizes)
     summary = flight_summary.summarise(outcome)
     rates = {"cv": summary["cv"], "truth": truth.scores} | {

@@ -1,7 +1,7 @@
-"""What earlier bookings tell: a traveller's, a company's on a route, a carrier's pull on a route.
+"""Statistics of earlier bookings: of a traveller, of a company on a route, of a carrier on a route.
 
-Everything here is a function of the bookings that a view sees (``splits.Views``): all of them were made strictly before
-the moment of the view, and so before every session that the view serves.
+Everything here is a function of the bookings visible in a snapshot (``split.Snapshots``): all of them were made
+strictly before the snapshot's time, and so before every session that it is assigned to.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,9 @@ import polars as pl
 
 from common.pipeline.progress import track
 from competitions.flight.features import preferences
-from competitions.flight.features.option_attributes import TRAITS, add_traits, slice_sessions, take_options
+from competitions.flight.features.option_attributes import ATTRIBUTES, add_attributes, slice_sessions, take_options
 from competitions.flight.io.reader import Searches
-from competitions.flight.split import Views
+from competitions.flight.split import Snapshots
 
 SLICE_ROWS = 400_000
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -23,7 +23,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "company": ("company",),
     "route": ("route",),
 }
-SPREADS = ("price_place", "price_ratio", "out_hour", "back_hour")  # traits with deviation and quartiles as well
+SPREADS = ("price_place", "price_ratio", "out_hour", "back_hour")  # attributes with deviation and quartiles as well
 DETAILED = ("profile", "habit")  # the keys that have them
 # What is counted apart, offered and booked: lift = how much more often it is booked than offered.
 LIFTS: Mapping[str, tuple[str, ...]] = {
@@ -43,12 +43,12 @@ PRIOR = 2.0  # bookings as offered, added to both sides of a lift
 
 
 @dataclass(frozen=True)
-class Log:
-    """The train file as history needs it.
+class BookingLog:
+    """The train file as history needs it: its bookings, and what was offered beside them.
 
-    ``bookings``: one row per session with a booking: session, time, the key columns, the traits of the booked option.
+    ``bookings``: one row per session with a booking: session, time, the key columns, the booked option's attributes.
     ``offers``: for each entry of ``LIFTS`` one row per (session, key): ``offered`` is the share of the session's
-    options under the key, ``booked`` is 1 where the booked option is. ``choices``: what the bookings tell of tastes.
+    options under the key, ``booked`` is 1 where the booked option is. ``choices``: what preferences are estimated from.
     """
 
     bookings: pl.DataFrame
@@ -58,36 +58,36 @@ class Log:
 
 @dataclass(frozen=True)
 class History:
-    """What each view knows, a row per (view, key): ``means`` by entry of ``KEYS``, ``lifts`` by entry of ``LIFTS``.
-
-    ``tastes``: the weights of "everybody", and by entry of ``tastes.LEVELS`` how others deviate from them.
+    """Statistics of each snapshot's bookings, a row per (snapshot, key): ``means`` by entry of ``KEYS``, ``lifts`` by
+    entry of ``LIFTS``. ``preferences``: the weights of "everybody", and by entry of ``preferences.LEVELS`` the
+    deviations from them.
     """
 
     means: dict[str, pl.DataFrame]
     lifts: dict[str, pl.DataFrame]
-    tastes: dict[str, pl.DataFrame]
+    preferences: dict[str, pl.DataFrame]
 
 
-def record(searches: Searches) -> Log:
-    """Boil the train file down to its bookings and to what was offered beside them."""
+def collect_bookings(searches: Searches) -> BookingLog:
+    """The log of the train file, slice by slice."""
     sessions, keys = searches.sessions, ["company", "profile", "route"]
+    known = sessions.select("session", "time", "size", "booked", *keys).drop_nulls("booked")
     bookings: list[pl.DataFrame] = []
     offers: dict[str, list[pl.DataFrame]] = {name: [] for name in LIFTS}
     choices: list[preferences.Choices] = []
     for first, last in track(list(slice_sessions(sessions, SLICE_ROWS)), "bookings"):
-        part = sessions[first:last]
-        options = add_traits(take_options(searches.options, sessions, first, last))
-        options = options.join(
-            part.select("session", "time", "size", "booked", *keys), on="session", how="left", maintain_order="left"
-        )
-        options = options.filter(pl.col("booked").is_not_null())
-        chosen = options.with_columns(chosen=(pl.col("position") == pl.col("booked")).cast(pl.Float32))
-        bookings.append(chosen.filter(pl.col("chosen") == 1).select("session", "time", *keys, *TRAITS))
+        options = add_attributes(take_options(searches.options, sessions, first, last))
+        options = options.join(known, on="session", maintain_order="left")
+        options = options.with_columns(chosen=(pl.col("position") == pl.col("booked")).cast(pl.Float32))
+        bookings.append(options.filter(pl.col("chosen") == 1).select("session", "time", *keys, *ATTRIBUTES))
         for name, key in LIFTS.items():
-            offers[name].append(count_offers(chosen, key))
-        choices.append(preferences.sample_choices(chosen))
-    offered = {name: pl.concat(parts) for name, parts in offers.items()}
-    return Log(pl.concat(bookings), offered, preferences.order_choices(choices))
+            offers[name].append(count_offers(options, key))
+        choices.append(preferences.sample_choices(options))
+    return BookingLog(
+        pl.concat(bookings),
+        {name: pl.concat(frames) for name, frames in offers.items()},
+        preferences.order_choices(choices),
+    )
 
 
 def count_offers(options: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
@@ -101,45 +101,35 @@ def count_offers(options: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
     )
 
 
-def look_up(log: Log, views: Views) -> History:
-    """What every view knows of every key."""
+def build_history(log: BookingLog, snapshots: Snapshots) -> History:
+    """The statistics of every key in every snapshot; with no snapshot, empty tables with the right columns."""
     means: dict[str, list[pl.DataFrame]] = {name: [] for name in KEYS}
     lifts: dict[str, list[pl.DataFrame]] = {name: [] for name in LIFTS}
-    for (view,), visible in track(views.visible.group_by("view", maintain_order=True), "history"):
-        number = pl.lit(view, pl.Int32).alias("view")
-        seen = log.bookings.join(visible.select("session"), on="session", how="semi", maintain_order="left")
+    groups = snapshots.visible.group_by("snapshot", maintain_order=True)
+    for (snapshot,), visible in track([((0,), snapshots.visible.clear()), *groups], "history"):
+        number, sessions = pl.lit(snapshot, pl.Int32).alias("snapshot"), visible.select("session")
+        bookings = log.bookings.join(sessions, on="session", how="semi", maintain_order="left")
         for name, key in KEYS.items():
-            means[name].append(average(seen, key, detailed=name in DETAILED).select(number, pl.all()))
+            means[name].append(average(bookings, key, detailed=name in DETAILED).select(number, pl.all()))
         for name, key in LIFTS.items():
-            offers = log.offers[name].join(visible.select("session"), on="session", how="semi", maintain_order="left")
+            offers = log.offers[name].join(sessions, on="session", how="semi", maintain_order="left")
             lifts[name].append(measure_lift(offers, key).select(number, pl.all()))
     return History(
-        {
-            name: _stack(parts, average(log.bookings.head(0), KEYS[name], detailed=name in DETAILED))
-            for name, parts in means.items()
-        },
-        {name: _stack(parts, measure_lift(log.offers[name].head(0), LIFTS[name])) for name, parts in lifts.items()},
-        preferences.look_up(log.choices, views),
+        {name: pl.concat(tables) for name, tables in means.items()},
+        {name: pl.concat(tables) for name, tables in lifts.items()},
+        preferences.estimate_preferences(log.choices, snapshots),
     )
 
 
-def _stack(parts: list[pl.DataFrame], empty: pl.DataFrame) -> pl.DataFrame:
-    """All views' tables; where no view sees anything, an empty one with the right columns."""
-    return pl.concat(parts) if parts else empty.select(pl.lit(0, pl.Int32).alias("view"), pl.all()).clear()
-
-
 def average(bookings: pl.DataFrame, key: Sequence[str], *, detailed: bool) -> pl.DataFrame:
-    """One row per key: ``bookings`` (their number), ``last_ms``, the mean of every trait, and details where asked."""
-    parts = [pl.len().cast(pl.Float32).alias("bookings"), pl.col("time").max().alias("last_ms")]
-    parts += [pl.col(trait).cast(pl.Float64).mean().cast(pl.Float32) for trait in TRAITS]
-    if detailed:
-        for trait in SPREADS:
-            parts.append(pl.col(trait).std().cast(pl.Float32).alias(f"{trait}_spread"))
-            parts += [
-                pl.col(trait).quantile(q, "linear").cast(pl.Float32).alias(f"{trait}_q{q * 100:.0f}")
-                for q in (0.25, 0.5, 0.75)
-            ]
-    return bookings.drop_nulls(list(key)).group_by(key).agg(parts).sort(key)
+    """One row per key: ``bookings`` (their number), ``last_ms``, every attribute's mean; ``detailed``: more."""
+    columns = [pl.len().cast(pl.Float32).alias("bookings"), pl.col("time").max().alias("last_ms")]
+    columns += [pl.col(name).cast(pl.Float64).mean().cast(pl.Float32) for name in ATTRIBUTES]
+    for name in SPREADS if detailed else ():
+        columns.append(pl.col(name).std().cast(pl.Float32).alias(f"{name}_spread"))
+        quantiles = {q: pl.col(name).quantile(q / 100, "linear") for q in (25, 50, 75)}
+        columns += [value.cast(pl.Float32).alias(f"{name}_q{q}") for q, value in quantiles.items()]
+    return bookings.drop_nulls(list(key)).group_by(key).agg(columns).sort(key)
 
 
 def measure_lift(offers: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:

@@ -3,9 +3,9 @@
 ``option_``   the option by itself                      ``session_``  the search, the same for all of its options
 ``within_``   the option against the search's others    ``pair_``     the traveller and the option
 ``history_``  the option against earlier bookings: of the traveller, of the company on the route, of everybody
-``taste_``    the option's utility by the tastes that earlier bookings tell
+``taste_``    the option's utility under the preferences estimated from earlier bookings
 
-A feature is a function of the options on offer, of who asks, and of the bookings that the session's view sees.
+A feature is a function of the options on offer, of who searches, and of the bookings visible in the session's snapshot.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from competitions.flight.features.booking_history import History
-from competitions.flight.features.history_features import history_block, taste_block
+from competitions.flight.features.history_features import history_block, preference_block
 from competitions.flight.features.option_attributes import DAY_MINUTES, LEGS
-from competitions.flight.features.session_chunk import Part, cut_part
+from competitions.flight.features.session_chunk import SessionChunk, cut_chunk
 from competitions.flight.features.within_session import within_block
 from competitions.flight.io.reader import Searches
 
@@ -25,31 +25,31 @@ RULES = tuple(f"{action}_{name}" for action in ("cancel", "exchange") for name i
 LEG_NUMBERS = ("duration", "segments", "layover", "cabin", "cabin_low", "bags", "bags_kg", "seats", "carriers")
 LEG_CODES = ("carrier", "operator", "aircraft", "origin", "destination")
 HOURS = ("out_hour", "out_arrival_hour", "back_hour", "back_arrival_hour")
+Block = Callable[[SessionChunk, History], pl.DataFrame]
 
 
-Block = Callable[[Part, History], pl.DataFrame]
-
-
-def build(
-    searches: Searches, first: int, last: int, served: pl.DataFrame, history: History, blocks: Sequence[str]
+def build_features(
+    searches: Searches, first: int, last: int, assigned: pl.DataFrame, history: History, blocks: Sequence[str]
 ) -> pl.DataFrame:
     """The features of the options of the sessions [first, last): one row per option, in order, Float32.
 
-    ``served`` (session, view) says what each session sees of ``history``.
+    ``assigned`` (session, snapshot) says what each session sees of ``history``.
     """
-    part = cut_part(searches, first, last, served)
-    made = [BLOCKS[name](part, history).select(pl.all().cast(pl.Float32).name.prefix(f"{name}_")) for name in blocks]
-    for name, block in zip(blocks, made, strict=True):
-        if block.height != part.options.height:
-            raise ValueError(f"the block {name} has {block.height} rows for {part.options.height} options")
-    return pl.concat(made, how="horizontal")
+    chunk = cut_chunk(searches, first, last, assigned)
+    frames = []
+    for name in blocks:
+        frame = BLOCKS[name](chunk, history).select(pl.all().cast(pl.Float32).name.prefix(f"{name}_"))
+        if frame.height != chunk.options.height:
+            raise ValueError(f"the block {name} has {frame.height} rows for {chunk.options.height} options")
+        frames.append(frame)
+    return pl.concat(frames, how="horizontal")
 
 
-def option_block(part: Part, _: History) -> pl.DataFrame:
+def option_block(chunk: SessionChunk, _: History) -> pl.DataFrame:
     """The option by itself."""
     leg_parts = [f"{leg}_{name}" for leg in LEGS for name in (*LEG_NUMBERS, *LEG_CODES)]
-    requested = part.asked["time"] // MINUTE_MS
-    return part.options.select(
+    requested = chunk.sessions["time"][chunk.session_rows] // MINUTE_MS
+    return chunk.options.select(
         *OPTION_NUMBERS,
         *RULES,
         *leg_parts,
@@ -80,9 +80,9 @@ def _differ(left: str, right: str) -> pl.Expr:
     return (pl.col(left) != pl.col(right)).cast(pl.Float32)
 
 
-def session_block(part: Part, _: History) -> pl.DataFrame:
-    """The search: who asks, when, and what is on offer as a whole."""
-    offer = part.options.group_by("session", maintain_order=True).agg(
+def session_block(chunk: SessionChunk, _: History) -> pl.DataFrame:
+    """The search: who searches, when, and what is on offer as a whole."""
+    offer = chunk.options.group_by("session", maintain_order=True).agg(
         log_cheapest=pl.col("price").min().log1p(),
         price_spread=(pl.col("price").std() / pl.col("price").mean()),
         price_median_ratio=(pl.col("price").median() / pl.col("price").min()),
@@ -95,7 +95,7 @@ def session_block(part: Part, _: History) -> pl.DataFrame:
         exchange_share=pl.col("exchange_allowed").mean(),
     )
     hours = pl.col("time") // (60 * MINUTE_MS)
-    rows = part.sessions.join(offer, on="session", how="left", maintain_order="left").select(
+    rows = chunk.sessions.join(offer, on="session", how="left", maintain_order="left").select(
         *offer.columns[1:],
         "tariff",
         "nationality",
@@ -109,21 +109,21 @@ def session_block(part: Part, _: History) -> pl.DataFrame:
         weekday=(hours // 24 + 3) % 7,
         programmes=pl.col("loyalty").list.len(),
     )
-    return rows[part.places()]
+    return rows[chunk.session_rows]
 
 
-def pair_block(part: Part, _: History) -> pl.DataFrame:
+def pair_block(chunk: SessionChunk, _: History) -> pl.DataFrame:
     """The traveller and the option: programmes that match its carriers, the company's tariff."""
-    programmes = part.sessions.select("session", carrier="loyalty").explode("carrier").drop_nulls()
-    member = _pair_up(programmes, "session", "carrier")
-    own = part.options.select(
+    programmes = chunk.sessions.select("session", carrier="loyalty").explode("carrier").drop_nulls()
+    member = programmes.select(_pair_key("session", "carrier")).to_series()
+    own = chunk.options.select(
         out=_pair_key("session", "out_carrier").is_in(member.implode()),
         back=_pair_key("session", "back_carrier").is_in(member.implode()),
         access=pl.col("access_tp"),
         cabin=pl.col("cabin"),
     )
-    asked = part.asked.select("access_3d", "vip", programmes=pl.col("loyalty").list.len())
-    both = pl.concat([own, asked], how="horizontal")
+    session = chunk.sessions.select("access_3d", "vip", programmes=pl.col("loyalty").list.len())
+    both = pl.concat([own, session[chunk.session_rows]], how="horizontal")
     member_any = pl.col("out") | pl.col("back").fill_null(False)
     return both.select(
         "out",
@@ -138,15 +138,11 @@ def _pair_key(left: str, right: str) -> pl.Expr:
     return pl.col(left).cast(pl.Int64) * 65_536 + pl.col(right)
 
 
-def _pair_up(frame: pl.DataFrame, left: str, right: str) -> pl.Series:
-    return frame.select(_pair_key(left, right)).to_series()
-
-
 BLOCKS: dict[str, Block] = {
     "option": option_block,
     "session": session_block,
     "within": within_block,
     "pair": pair_block,
     "history": history_block,
-    "taste": taste_block,
+    "taste": preference_block,
 }

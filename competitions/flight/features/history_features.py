@@ -1,4 +1,6 @@
-"""The blocks ``history_`` and ``taste_``: an option against what earlier bookings tell of who asks, and of all."""
+"""The blocks ``history_`` and ``taste_``: an option against earlier bookings of its traveller, company, route."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -6,29 +8,32 @@ from numpy.typing import NDArray
 
 from competitions.flight.features import preferences
 from competitions.flight.features.booking_history import DETAILED, KEYS, LIFTS, SPREADS, History
-from competitions.flight.features.option_attributes import DAY_MINUTES, TRAITS
-from competitions.flight.features.session_chunk import Part
+from competitions.flight.features.option_attributes import ATTRIBUTES, DAY_MINUTES
+from competitions.flight.features.session_chunk import SessionChunk
 
 MINUTE_MS = 60_000
 SESSION_KEYS = ("profile", "company", "route")
 COUNTED = ("profile", "trip", "habit")  # keys whose number of bookings is a feature
 
 
-def history_block(part: Part, history: History) -> pl.DataFrame:
-    """The option against what was booked earlier: distances from the means, places in the quartiles, lifts."""
-    places = part.places()
-    known = part.sessions.select("session", "view", "time", *SESSION_KEYS)
-    columns: list[pl.DataFrame] = []
-    for name, key in KEYS.items():
-        table = history.means[name]
-        met = known.join(table, on=["view", *key], how="left", maintain_order="left", nulls_equal=False)
-        columns.append(_compare_with(part.options, met[places], name))
-    rows = part.options.select("out_carrier", "back_carrier", "out_flight", "back_flight", "out_origin")
-    rows = pl.concat([rows, known.select("view", *SESSION_KEYS)[places]], how="horizontal")
+def history_block(chunk: SessionChunk, history: History) -> pl.DataFrame:
+    """The option against what was booked earlier: distances from the means, position in the quartiles, lifts."""
+    keys = chunk.sessions.select("session", "snapshot", "time", *SESSION_KEYS)
+    columns = [
+        _compare_with(chunk.options, join_history(keys, history.means[name], key)[chunk.session_rows], name)
+        for name, key in KEYS.items()
+    ]
+    options = chunk.options.select("out_carrier", "back_carrier", "out_flight", "back_flight", "out_origin")
+    options = pl.concat([options, keys.select("snapshot", *SESSION_KEYS)[chunk.session_rows]], how="horizontal")
     for name, key in LIFTS.items():
-        met = rows.join(history.lifts[name], on=["view", *key], how="left", maintain_order="left", nulls_equal=False)
-        columns.append(met.select(pl.col("lift").fill_null(0.0).alias(f"{name}_lift"), *_count_times(name)))
+        lifts = join_history(options, history.lifts[name], key)
+        columns.append(lifts.select(pl.col("lift").fill_null(0.0).alias(f"{name}_lift"), *_count_times(name)))
     return pl.concat(columns, how="horizontal")
+
+
+def join_history(rows: pl.DataFrame, table: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
+    """The rows with what their snapshot knows of their key; nulls where it knows nothing or the key is incomplete."""
+    return rows.join(table, on=["snapshot", *key], how="left", maintain_order="left", nulls_equal=False)
 
 
 def _count_times(name: str) -> list[pl.Expr]:
@@ -37,37 +42,37 @@ def _count_times(name: str) -> list[pl.Expr]:
     return [pl.col("times").fill_null(0.0).alias(f"{name}_times")] if fine else []
 
 
-def _compare_with(options: pl.DataFrame, met: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Each option's traits less the key's means; the spread and quartiles of the detailed keys; how much is known."""
-    joined = pl.concat([options.select(TRAITS), met.select(pl.all().name.prefix("met_"))], how="horizontal")
-    made = [(pl.col(trait) - pl.col(f"met_{trait}")).alias(f"{name}_{trait}") for trait in TRAITS]
-    made += [pl.col("met_bookings").fill_null(0.0).alias(f"{name}_bookings")]
+def _compare_with(options: pl.DataFrame, means: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Each option's attributes less the key's means; spread and quartiles of the detailed keys; how much is known."""
+    joined = pl.concat([options.select(ATTRIBUTES), means.select(pl.all().name.prefix("mean_"))], how="horizontal")
+    features = [(pl.col(column) - pl.col(f"mean_{column}")).alias(f"{name}_{column}") for column in ATTRIBUTES]
+    features.append(pl.col("mean_bookings").fill_null(0.0).alias(f"{name}_bookings"))
     if name in COUNTED:
-        age = (pl.col("met_time") - pl.col("met_last_ms")) / (MINUTE_MS * DAY_MINUTES)
-        made.append(age.alias(f"{name}_age_days"))
-    if name in DETAILED:
-        for trait in SPREADS:
-            middle, low, high = (pl.col(f"met_{trait}_q{q}") for q in (50, 25, 75))
-            made.append(pl.col(f"met_{trait}_spread").alias(f"{name}_{trait}_spread"))
-            made.append((pl.col(trait) - middle).abs().alias(f"{name}_{trait}_off"))
-            made.append(pl.col(trait).is_between(low, high).cast(pl.Float32).alias(f"{name}_{trait}_usual"))
-    return joined.select(made)
+        age = (pl.col("mean_time") - pl.col("mean_last_ms")) / (MINUTE_MS * DAY_MINUTES)
+        features.append(age.alias(f"{name}_age_days"))
+    for column in SPREADS if name in DETAILED else ():
+        low, median, high = (pl.col(f"mean_{column}_q{q}") for q in (25, 50, 75))
+        features += [
+            pl.col(f"mean_{column}_spread").alias(f"{name}_{column}_spread"),
+            (pl.col(column) - median).abs().alias(f"{name}_{column}_off"),
+            pl.col(column).is_between(low, high).cast(pl.Float32).alias(f"{name}_{column}_usual"),
+        ]
+    return joined.select(features)
 
 
-def taste_block(part: Part, history: History) -> pl.DataFrame:
+def preference_block(chunk: SessionChunk, history: History) -> pl.DataFrame:
     """The option's utility to everybody, what company, habit and traveller add to it, and how the sum compares."""
-    described, places = preferences.describe(part.options), part.places().to_numpy()
-    known = part.sessions.select("view", *SESSION_KEYS)
-    added: dict[str, NDArray[np.float32]] = {}
-    for name, table in history.tastes.items():
-        key = ["view", *(preferences.LEVELS[name].key if name in preferences.LEVELS else ())]
-        met = known.join(table, on=key, how="left", maintain_order="left", nulls_equal=False)
-        weights = met.select(pl.col(preferences.NAMES).fill_null(0.0)).to_numpy()
-        added[name] = np.einsum("nk,nk->n", described, weights[places])
-    utility = pl.DataFrame(added).with_columns(part.options["session"], total=pl.sum_horizontal(*added))
+    x, rows = preferences.encode_options(chunk.options), chunk.session_rows.to_numpy()
+    keys = chunk.sessions.select("snapshot", *SESSION_KEYS)
+    parts: dict[str, NDArray[np.float32]] = {}
+    for name, table in history.preferences.items():
+        known = join_history(keys, table, preferences.LEVELS[name].key if name in preferences.LEVELS else ())
+        weights = known.select(pl.col(preferences.NAMES).fill_null(0.0)).to_numpy()
+        parts[name] = np.einsum("nk,nk->n", x, weights[rows])
+    utility = pl.DataFrame(parts).with_columns(chunk.options["session"], total=pl.sum_horizontal(*parts))
     total, best = pl.col("total"), pl.col("total").max().over("session")
     return utility.select(
-        *[(pl.col(name) - pl.col(name).mean().over("session")).alias(name) for name in added],
+        *[(pl.col(name) - pl.col(name).mean().over("session")).alias(name) for name in parts],
         total=total - best,
         rank=total.rank("min", descending=True).over("session"),
         log_chance=total - best - (total - best).exp().sum().over("session").log(),

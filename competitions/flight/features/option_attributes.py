@@ -1,6 +1,6 @@
 """What describes one option, by itself and against the other options of its search: the base of features and history.
 
-``add_traits`` takes whole sessions only: a comparison within a session needs all of its options.
+``add_attributes`` takes whole sessions only: a comparison within a session needs all of its options.
 """
 
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ import polars as pl
 LEGS = ("out", "back")
 DAY_MINUTES = 1440
 FLIGHTS = [f"{leg}_{name}" for leg in LEGS for name in ("departure", "arrival", "carrier", "flight")]
-# The traits of a booked option that history remembers.
-TRAITS = (
+# The attributes of a booked option that history is made of.
+ATTRIBUTES = (
     "price_place",
     "price_ratio",
     "duration_ratio",
@@ -33,10 +33,10 @@ def slice_sessions(sessions: pl.DataFrame, rows: int) -> Iterator[tuple[int, int
     """Cut the sessions, in order, into runs [first, last) of about ``rows`` options, at least one session each."""
     ends = (sessions["first"] + sessions["size"]).to_list()
     first, start = 0, 0
-    for place, end in enumerate(ends, 1):
-        if end - start >= rows or place == len(ends):
-            yield first, place
-            first, start = place, end
+    for stop, end in enumerate(ends, 1):
+        if end - start >= rows or stop == len(ends):
+            yield first, stop
+            first, start = stop, end
 
 
 def take_options(options: pl.DataFrame, sessions: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
@@ -45,13 +45,13 @@ def take_options(options: pl.DataFrame, sessions: pl.DataFrame, first: int, last
     return options.slice(start, sessions["first"][last - 1] + sessions["size"][last - 1] - start)
 
 
-def add_traits(options: pl.DataFrame) -> pl.DataFrame:
-    """Whole sessions' options with their traits added: one row per option, in the same order.
+def add_attributes(options: pl.DataFrame) -> pl.DataFrame:
+    """Whole sessions' options with their attributes added: one row per option, in the same order.
 
     ``duration`` (minutes) and ``segments`` are sums over the legs, hours are local clock hours. Compared with the
     session: ``price_place`` (0 = cheapest, 1 = dearest), ``price_ratio`` and ``duration_ratio`` (log of the quotient by
     the smallest), ``segments_more`` (than the fewest). ``itinerary`` marks the options with the same flights,
-    ``fare_level`` is the place of an option's price among them, 0 the cheapest.
+    ``fare_level`` is the rank of an option's price among them, 0 the cheapest.
     """
     own = options.with_columns(
         duration=pl.col("out_duration").cast(pl.Float32) + pl.col("back_duration").cast(pl.Float32).fill_null(0.0),
@@ -68,10 +68,10 @@ def add_traits(options: pl.DataFrame) -> pl.DataFrame:
         itinerary=_flights(),
         position=pl.int_range(pl.len(), dtype=pl.Int32).over("session").cast(pl.Float32),
     )
-    place = pl.col("price").rank("min").over("session").cast(pl.Float32) - 1
+    price_rank = pl.col("price").rank("min").over("session").cast(pl.Float32) - 1
     return own.with_columns(
-        price_rank=place,
-        price_place=place / (pl.len().over("session") - 1).clip(lower_bound=1),
+        price_rank=price_rank,
+        price_place=price_rank / (pl.len().over("session") - 1).clip(lower_bound=1),
         price_ratio=_log_ratio("price"),
         duration_ratio=_log_ratio("duration"),
         segments_more=pl.col("segments") - pl.col("segments").min().over("session"),

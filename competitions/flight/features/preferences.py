@@ -1,15 +1,15 @@
-"""Tastes: what a company, and a traveller, weighs more than everybody does, told by earlier bookings.
+"""Preferences: what a company, and a traveller, weighs more than everybody does, estimated from earlier bookings.
 
 A booking says what was taken and what was left. Let the utility of an option x be w * x, as in a conditional logit
-(McFadden 1974), with chances p in a session. Then the booking pulls at the weights with the gradient
-g = x(booked) - E_p[x], and what it can tell is the information I = Cov_p[x]. Somebody's weights are w + d, and d is
-found from his earlier bookings by Newton's method under a normal prior of precision ``ridge``, from d = 0 by
+(McFadden 1974), with probabilities p in a session. Then a booking's gradient of the log likelihood is
+g = x(booked) - E_p[x], and its information is I = Cov_p[x]. Somebody's weights are w + d, and d is
+estimated from his earlier bookings by Newton's method under a normal prior of precision ``ridge``, from d = 0 by
 
     d <- d + (sum of I + ridge)^-1 (sum of g - ridge * d)
 
 the random-effects (mixed) logit by empirical Bayes (Train 2009, "Discrete Choice Methods with Simulation", chapter 11).
-Levels stand on one another: everybody, the company, its habits on a route, the traveller; each explains what is left.
-All of it is a function of the bookings that a view sees, so of strictly earlier ones.
+Levels are added one after the other: everybody, the company, its habits on a route, the traveller; each explains what
+is left. All of it is a function of the bookings visible in a snapshot, so of strictly earlier ones.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,8 +21,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.pipeline.progress import track
+from common.ranking.dataset import Matrix
 from competitions.flight.features.option_attributes import LEGS
-from competitions.flight.split import Views
+from competitions.flight.split import Snapshots
 
 SAMPLED = 30  # options beside the booked one, drawn evenly: a logit stays consistent (McFadden 1978)
 FITTED = 4000  # bookings, the latest, that everybody's weights are fitted on
@@ -30,12 +31,11 @@ EVERYBODY_RIDGE, STEPS, LONGEST_STEP = 1.0, 10, 2.0
 CHUNK = 2048  # sessions at a time
 LONG_MINUTES = 720  # beyond, more minutes do not matter
 Floats = NDArray[np.float64]
-Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 
 class Level(NamedTuple):
-    """Who shares a deviation, how strongly it is drawn to 0, and steps of Newton's method towards it."""
+    """Who shares a deviation, the precision of its prior at 0, and the number of Newton steps."""
 
     key: tuple[str, ...]
     ridge: float
@@ -62,8 +62,8 @@ def _excess(minutes: str) -> pl.Expr:
     return (value - value.min().over("session")).clip(upper_bound=LONG_MINUTES) / 120
 
 
-# What tastes are about: x, in units in which tastes differ by about 1.
-DESCRIBED: Mapping[str, pl.Expr] = {
+# The attributes x that preferences weigh, in units in which the weights differ by about 1.
+COVARIATES: Mapping[str, pl.Expr] = {
     "price": pl.col("price_ratio") * 2,
     **{f"{leg}_excess": _excess(f"{leg}_duration") for leg in LEGS},
     "segments": pl.col("segments_more"),
@@ -78,96 +78,93 @@ DESCRIBED: Mapping[str, pl.Expr] = {
     "one_carrier": pl.col("out_carrier") == pl.col("back_carrier"),
     **{f"carrier{code}": pl.col("out_carrier") == code for code in range(3)},  # the three commonest
 }
-NAMES = tuple(DESCRIBED)
+NAMES = tuple(COVARIATES)
 
 
-def describe(options: pl.DataFrame) -> Array:
-    """x of options with traits: (n, k); what is missing counts as 0."""
-    described = options.select(**DESCRIBED).select(pl.all().cast(pl.Float32).fill_nan(None).fill_null(0.0))
-    return np.ascontiguousarray(described.to_numpy())
+def encode_options(options: pl.DataFrame) -> Matrix:
+    """x of options with attributes: (n, k); what is missing counts as 0."""
+    x = options.select(**COVARIATES).select(pl.all().cast(pl.Float32).fill_nan(None).fill_null(0.0))
+    return np.ascontiguousarray(x.to_numpy())
 
 
 @dataclass(frozen=True)
 class Choices:
     """One entry a session with a booking: ``sessions`` (session, time, company, profile, route), its options ``x``
-    (n, 1 + SAMPLED, k), the booked one first, and which of these places are taken, ``present`` (n, 1 + SAMPLED).
+    (n, 1 + SAMPLED, k), the booked one first, and which of these rows are filled, ``present`` (n, 1 + SAMPLED).
     """
 
     sessions: pl.DataFrame
-    x: Array
+    x: Matrix
     present: Mask
 
 
 def sample_choices(options: pl.DataFrame) -> Choices:
     """The booked option, and at most ``SAMPLED`` others, of whole sessions with a booking.
 
-    ``options`` has traits, ``chosen`` (1 for the booked option), and time, company, profile and route of the session.
+    ``options`` has attributes, ``chosen`` (1 for the booked option), and the session's time, company, profile, route.
     The draw depends on the session's time and on the positions on its page, not on what else is in the file.
     """
     draw = pl.struct("time", "position").hash(7) // 2 + 1
     drawn = pl.when(pl.col("chosen") == 1).then(pl.lit(0, pl.UInt64)).otherwise(draw)
-    place = options.select(place=drawn.rank("ordinal").over("session").cast(pl.Int64) - 1)["place"]
-    keep = place <= SAMPLED
+    rank = options.select(rank=drawn.rank("ordinal").over("session").cast(pl.Int64) - 1)["rank"]
+    keep = rank <= SAMPLED
     kept = options.select("session", "time", "company", "profile", "route").filter(keep)
     sessions = kept.unique("session", keep="first", maintain_order=True)
-    at = kept["session"].rle_id().to_numpy(), place.filter(keep).to_numpy()
+    cells = kept["session"].rle_id().to_numpy(), rank.filter(keep).to_numpy()
     x = np.zeros((sessions.height, 1 + SAMPLED, len(NAMES)), np.float32)
     present = np.zeros(x.shape[:2], bool)
-    x[at] = describe(options)[keep.to_numpy()]
-    present[at] = True
+    x[cells] = encode_options(options)[keep.to_numpy()]
+    present[cells] = True
     return Choices(sessions, x, present)
 
 
 def order_choices(parts: Sequence[Choices]) -> Choices:
     """All of them in order of time."""
     sessions = pl.concat([part.sessions for part in parts])
-    order = sessions.with_row_index("at").sort("time", "session")["at"].to_numpy()
+    order = sessions.with_row_index("row").sort("time", "session")["row"].to_numpy()
     x, present = (np.concatenate([getattr(part, name) for part in parts])[order] for name in ("x", "present"))
     return Choices(sessions[order], x, present)
 
 
-def look_up(choices: Choices, views: Views) -> dict[str, pl.DataFrame]:
-    """What every view knows: the weights of "everybody" (view, NAMES), and for each of ``LEVELS`` the deviations, one
-    row per (view, key).
+def estimate_preferences(choices: Choices, snapshots: Snapshots) -> dict[str, pl.DataFrame]:
+    """By snapshot the weights of "everybody" (snapshot, NAMES), and for each of ``LEVELS`` the deviations, one row per
+    (snapshot, key).
     """
-    sessions = choices.sessions.with_row_index("at")
-    found = {"everybody": [_label(0, pl.DataFrame(), np.empty((0, len(NAMES))))]}
-    found |= {
-        name: [_label(0, sessions.select(level.key).head(0), np.empty((0, len(NAMES))))]
-        for name, level in LEVELS.items()
-    }
-    for (view,), visible in track(views.visible.group_by("view", maintain_order=True), "tastes"):
-        seen = sessions.join(visible.select("session"), on="session", how="semi", maintain_order="left")
-        rows = seen["at"].to_numpy()
+    sessions, nothing = choices.sessions.with_row_index("row"), np.empty((0, len(NAMES)))
+    keys = {"everybody": pl.DataFrame()} | {name: sessions.select(level.key).head(0) for name, level in LEVELS.items()}
+    tables = {name: [_to_table(0, empty, nothing)] for name, empty in keys.items()}
+    for (snapshot,), visible in track(snapshots.visible.group_by("snapshot", maintain_order=True), "preferences"):
+        bookings = sessions.join(visible.select("session"), on="session", how="semi", maintain_order="left")
+        rows = bookings["row"].to_numpy()
         x, present = choices.x[rows], choices.present[rows]
         everybody = fit_weights(x[-FITTED:], present[-FITTED:])
-        found["everybody"].append(_label(view, pl.DataFrame(), everybody[None]))
+        tables["everybody"].append(_to_table(snapshot, keys["everybody"], everybody[None]))
         weights = np.broadcast_to(everybody, (len(x), len(everybody)))
         for name, level in LEVELS.items():
-            group, keys = _group(seen, level.key)
-            deviations = deviate(x, present, weights, group, level)
-            found[name].append(_label(view, keys, deviations))
-            weights = weights + take(deviations, group)
-    return {name: pl.concat(parts) for name, parts in found.items()}
+            group, groups = _group(bookings, level.key)
+            deviations = fit_deviations(x, present, weights, group, level)
+            tables[name].append(_to_table(snapshot, groups, deviations))
+            weights = weights + take_deviations(deviations, group)
+    return {name: pl.concat(frames) for name, frames in tables.items()}
 
 
-def fit_weights(x: Array, present: Mask) -> Floats:
+def fit_weights(x: Matrix, present: Mask) -> Floats:
     """Everybody's weights (k,) from bookings, by Newton's method; zeros where there are none."""
     weights = np.zeros(x.shape[2])
     for _ in range(STEPS if len(x) else 0):
-        slope, bend = -EVERYBODY_RIDGE * weights, EVERYBODY_RIDGE * np.eye(len(weights))
+        slope, curvature = -EVERYBODY_RIDGE * weights, EVERYBODY_RIDGE * np.eye(len(weights))
         for part in _chunks(len(x)):
-            gradient, information = pull(x[part], present[part], weights)
+            gradient, information = compute_gradients(x[part], present[part], weights)
             slope += gradient.sum(axis=0, dtype=np.float64)
-            bend += information.sum(axis=0, dtype=np.float64)
-        step = np.linalg.solve(bend, slope)
+            curvature += information.sum(axis=0, dtype=np.float64)
+        step = np.linalg.solve(curvature, slope)
         weights = weights + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
         if np.abs(step).max() < 1e-3:
             break
     return weights
 
 
-def deviate(x: Array, present: Mask, weights: Floats, group: NDArray[np.int64], level: Level) -> Floats:
+def fit_deviations(x: Matrix, present: Mask, weights: Floats, group: NDArray[np.int64], level: Level) -> Floats:
     """The deviation of every group of bookings from ``weights`` (n, k), the weights of each so far: (groups, k).
 
     ``group`` (n,) numbers the groups from 0; -1 belongs to none.
@@ -175,21 +172,21 @@ def deviate(x: Array, present: Mask, weights: Floats, group: NDArray[np.int64], 
     k = x.shape[2]
     order = np.argsort(group, kind="stable")[np.count_nonzero(group < 0) :]
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
-    found = np.zeros((len(starts), k))
+    deviations = np.zeros((len(starts), k))
     for _ in range(level.steps if len(order) else 0):
-        gradient, information = pull(x, present, weights + take(found, group))
-        bend = np.add.reduceat(information[order], starts) + level.ridge * np.eye(k)
-        slope = np.add.reduceat(gradient[order], starts) - level.ridge * found
-        found = found + np.linalg.solve(bend, slope[:, :, None])[:, :, 0]
-    return found
+        gradient, information = compute_gradients(x, present, weights + take_deviations(deviations, group))
+        curvature = np.add.reduceat(information[order], starts) + level.ridge * np.eye(k)
+        slope = np.add.reduceat(gradient[order], starts) - level.ridge * deviations
+        deviations = deviations + np.linalg.solve(curvature, slope[:, :, None])[:, :, 0]
+    return deviations
 
 
-def take(deviations: Floats, group: NDArray[np.int64]) -> Floats:
+def take_deviations(deviations: Floats, group: NDArray[np.int64]) -> Floats:
     """Each booking's own (n, k); zeros for those of no group."""
     return np.vstack([deviations, np.zeros((1, deviations.shape[1]))])[group]
 
 
-def pull(x: Array, present: Mask, weights: Floats) -> tuple[Array, Array]:
+def compute_gradients(x: Matrix, present: Mask, weights: Floats) -> tuple[Matrix, Matrix]:
     """Gradient (n, k) and information (n, k, k) of sessions, under ``weights`` (k,) or (n, k)."""
     weights = np.broadcast_to(weights, (len(x), x.shape[2]))
     gradient = np.empty(weights.shape, np.float32)
@@ -197,9 +194,9 @@ def pull(x: Array, present: Mask, weights: Floats) -> tuple[Array, Array]:
     for part in _chunks(len(x)):
         utility = np.where(present[part], np.einsum("nmk,nk->nm", x[part], weights[part]), -np.inf)
         power = np.exp(utility - utility.max(axis=1, keepdims=True))
-        chance = (power / power.sum(axis=1, keepdims=True)).astype(np.float32)
-        mean = np.einsum("nm,nmk->nk", chance, x[part])
-        spread = (x[part] - mean[:, None]) * np.sqrt(chance)[:, :, None]
+        probability = (power / power.sum(axis=1, keepdims=True)).astype(np.float32)
+        mean = np.einsum("nm,nmk->nk", probability, x[part])
+        spread = (x[part] - mean[:, None]) * np.sqrt(probability)[:, :, None]
         gradient[part], information[part] = x[part][:, 0] - mean, spread.transpose(0, 2, 1) @ spread
     return gradient, information
 
@@ -216,11 +213,8 @@ def _group(sessions: pl.DataFrame, key: Sequence[str]) -> tuple[NDArray[np.int64
     return group.to_numpy(), keys
 
 
-def _label(view: int, keys: pl.DataFrame, values: Array | Floats) -> pl.DataFrame:
-    """Rows of a table of ``look_up``."""
+def _to_table(snapshot: int, keys: pl.DataFrame, values: Floats) -> pl.DataFrame:
+    """Rows of a table of ``estimate_preferences``."""
     numbers = pl.DataFrame(values.astype(np.float32), schema=dict.fromkeys(NAMES, pl.Float32))
-    return pl.concat([keys, numbers], how="horizontal").insert_column(0, _repeat(view, numbers.height))
-
-
-def _repeat(view: int, count: int) -> pl.Series:
-    return pl.Series("view", np.full(count, view, np.int32))
+    column = pl.Series("snapshot", np.full(numbers.height, snapshot, np.int32))
+    return pl.concat([keys, numbers], how="horizontal").insert_column(0, column)

@@ -6,12 +6,12 @@ from typing import Literal
 import polars as pl
 
 from competitions.flight.features.booking_history import History
-from competitions.flight.features.session_chunk import Part
+from competitions.flight.features.session_chunk import SessionChunk
 
 
-def within_block(part: Part, _: History) -> pl.DataFrame:
+def within_block(chunk: SessionChunk, _: History) -> pl.DataFrame:
     """The option against the others of its search."""
-    options = part.options.with_columns(
+    options = chunk.options.with_columns(
         stay=pl.col("back_departure") - pl.col("out_arrival"),
         cheapest_fare=pl.col("price").min().over("itinerary"),
         fastest_up_to_price=_least_up_to("duration", "price"),
@@ -21,7 +21,7 @@ def within_block(part: Part, _: History) -> pl.DataFrame:
 
 
 def compare_prices() -> list[pl.Expr]:
-    """Price and place against the whole session."""
+    """Price and position against the whole session."""
     price = pl.col("price")
     above, below = price.shift(-1).over("session") - price, price - price.shift(1).over("session")
     return [
@@ -49,10 +49,10 @@ def compare_groups() -> list[pl.Expr]:
         "out_flight": ("session", "out_departure", "out_carrier", "out_flight"),
         "back_flight": ("session", "back_departure", "back_carrier", "back_flight"),
     }
-    made = [_ratio("price", group).alias(f"{name}_ratio") for name, group in groups.items()]
-    made += [_rank("price", group).alias(f"{name}_price_rank") for name, group in groups.items()]
+    features = [_ratio("price", group).alias(f"{name}_ratio") for name, group in groups.items()]
+    features += [_rank("price", group).alias(f"{name}_price_rank") for name, group in groups.items()]
     return [
-        *made,
+        *features,
         _ratio("price", ["itinerary"]).alias("fare_ratio"),
         pl.len().over("itinerary").alias("fares"),
         (pl.col("position") - pl.col("position").min().over("itinerary")).alias("fare_position"),

@@ -11,7 +11,6 @@ from competitions.flight.io.parquet import Note, Source, collect, filled
 from competitions.flight.io.schema import LEGS, SEGMENTS, leg_column, segment_column
 
 FAULT = "!"
-MISSING = "missing"
 MINUTE_MS = 60_000
 INT8_MAX = (1 << 7) - 1
 DURATION = r"^([0-9]{1,2}\.)?[0-9]{2}:[0-5][0-9]:[0-5][0-9]$"
@@ -19,7 +18,7 @@ CLOCK_LENGTH = len("HH:MM:SS")
 NUMBER = r"^[^0-9]*([0-9]{1,9})[^0-9]*$"
 INFINITY = float("inf")
 RULES = {"cancel": "miniRules0", "exchange": "miniRules1"}
-# Our name of a segment's field, by the host's.
+# Our name of a segment's field, by the organiser's; some are of interest in the first segment alone.
 TEXTS = {
     "duration": "duration",
     "flightNumber": "flight",
@@ -63,9 +62,9 @@ def _fault(broken: pl.Expr, what: str) -> pl.Expr:
 
 
 def _split_faults(source: Source, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Note]]:
-    """Part the values from the faults, which are counted."""
+    """Split the values from the faults, which are counted."""
     faults = [name for name in frame.columns if name.startswith(FAULT)]
-    notes = [Note(source.path.name, name.removeprefix(FAULT), int(frame[name].sum()), MISSING) for name in faults]
+    notes = [source.note(name.removeprefix(FAULT), int(frame[name].sum()), "missing") for name in faults]
     return frame.drop(faults), notes
 
 
@@ -94,7 +93,7 @@ def parse_minute(text: pl.Expr) -> pl.Expr:
 
 def read_leg(source: Source, codes: Codes, leg: int) -> tuple[pl.DataFrame, list[Note]]:
     """Read one leg: one row per option in file order, all null where the option has no such leg."""
-    taken = [*_take_leg(leg), *(expr for s in SEGMENTS for expr in _take_segment(leg, s)), *_take_first(leg)]
+    taken = [*_take_leg(leg), *(expr for s in SEGMENTS for expr in _take_segment(leg, s))]
     parsed = (
         source.frame.select(taken)
         .with_columns(_parse_times())
@@ -117,20 +116,16 @@ def _take_leg(leg: int) -> list[pl.Expr]:
 
 
 def _take_segment(leg: int, s: int) -> list[pl.Expr]:
-    taken = [filled(segment_column(leg, s, field)).alias(f"{name}{s}") for field, name in TEXTS.items()]
-    numbers = [_narrow(segment_column(leg, s, field)).alias(f"{name}{s}") for field, name in NUMBERS.items()]
-    empty = pl.any_horizontal(pl.col(segment_column(leg, s, field)) == "" for field in TEXTS)
-    unfit = pl.any_horizontal(_is_unfit(segment_column(leg, s, field)) for field in NUMBERS)
-    return [*taken, *numbers, empty.alias(f"empty{s}"), unfit.alias(f"unfit{s}")]
-
-
-def _take_first(leg: int) -> list[pl.Expr]:
-    """What is of interest in the first segment alone."""
-    texts = [filled(segment_column(leg, 0, field)).alias(name) for field, name in FIRST_TEXTS.items()]
-    numbers = [_narrow(segment_column(leg, 0, field)).alias(name) for field, name in FIRST_NUMBERS.items()]
-    unfit = pl.any_horizontal(_is_unfit(segment_column(leg, 0, field)) for field in FIRST_NUMBERS)
-    empty = pl.any_horizontal(pl.col(segment_column(leg, 0, field)) == "" for field in FIRST_TEXTS)
-    return [*texts, *numbers, empty.alias("empty_first"), unfit.alias("unfit_first")]
+    """The fields of a segment under our names and its number, with the faults ``empty`` and ``unfit``."""
+    texts, numbers = (TEXTS | FIRST_TEXTS, NUMBERS | FIRST_NUMBERS) if s == 0 else (TEXTS, NUMBERS)
+    text = {segment_column(leg, s, field): name for field, name in texts.items()}
+    number = {segment_column(leg, s, field): name for field, name in numbers.items()}
+    return [
+        *(filled(column).alias(f"{name}{s}") for column, name in text.items()),
+        *(_narrow(column).alias(f"{name}{s}") for column, name in number.items()),
+        pl.any_horizontal(pl.col(column) == "" for column in text).alias(f"empty{s}"),
+        pl.any_horizontal(_is_unfit(column) for column in number).alias(f"unfit{s}"),
+    ]
 
 
 def _parse_times() -> list[pl.Expr]:
@@ -148,7 +143,7 @@ def _any_filled(*names: str) -> pl.Expr:
 
 
 def _is_present(s: int) -> pl.Expr:
-    """The host's files have room for four segments a leg: those without a value are none."""
+    """The files have columns for four segments a leg: a segment without a value is none."""
     return _any_filled(f"duration{s}", f"flight{s}", f"from{s}")
 
 
@@ -169,8 +164,8 @@ def _last_airport() -> pl.Expr:
 def _encode(codes: Codes) -> list[pl.Expr]:
     return [
         encode(pl.col("carrier0"), codes.carriers).alias("carrier_code"),
-        encode(pl.col("operator"), codes.carriers).alias("operator_code"),
-        encode(pl.col("aircraft"), codes.aircraft).alias("aircraft_code"),
+        encode(pl.col("operator0"), codes.carriers).alias("operator_code"),
+        encode(pl.col("aircraft0"), codes.aircraft).alias("aircraft_code"),
         encode(pl.col("from0"), codes.airports).alias("origin_code"),
         encode(pl.col("last"), codes.airports).alias("destination_code"),
     ]
@@ -188,8 +183,8 @@ def _leg_values(leg: int) -> list[pl.Expr]:
         "destination": pl.col("destination_code"),
         "cabin": pl.col("cabin0"),
         "cabin_low": pl.min_horizontal(f"cabin{s}" for s in SEGMENTS),
-        "bags": pl.col("bags"),
-        "bags_kg": pl.col("bags_kg"),
+        "bags": pl.col("bags0"),
+        "bags_kg": pl.col("bags_kg0"),
         "seats": pl.min_horizontal(f"seats{s}" for s in SEGMENTS),
         "carriers": _count_carriers(),
     }
@@ -211,8 +206,8 @@ def _leg_faults(leg: int) -> list[pl.Expr]:
     def lost(text: str, value: str) -> pl.Expr:
         return pl.col(text).is_not_null() & pl.col(value).is_null()
 
-    unknown = {"carrier0": "carrier", "operator": "operator", "aircraft": "aircraft", "from0": "origin"}
-    unknown |= {"last": "destination"}
+    unknown = {f"{name}0": name for name in ("carrier", "operator", "aircraft")}
+    unknown |= {"from0": "origin", "last": "destination"}
     return [
         _fault(lost("departure_text", "departure"), f"{leg_column(leg, 'departureAt')} unreadable"),
         _fault(lost("arrival_text", "arrival"), f"{leg_column(leg, 'arrivalAt')} unreadable"),
@@ -222,11 +217,9 @@ def _leg_faults(leg: int) -> list[pl.Expr]:
             f"legs{leg} segment duration unreadable",
         ),
         _fault(lost("flight0", "flight"), f"{segment_column(leg, 0, 'flightNumber')} without one number"),
+        _fault(pl.any_horizontal(f"empty{s}" for s in SEGMENTS), f"legs{leg} segment with an empty text"),
         _fault(
-            pl.any_horizontal("empty_first", *(f"empty{s}" for s in SEGMENTS)), f"legs{leg} segment with an empty text"
-        ),
-        _fault(
-            pl.any_horizontal("unfit_first", *(f"unfit{s}" for s in SEGMENTS)),
+            pl.any_horizontal(f"unfit{s}" for s in SEGMENTS),
             f"legs{leg} cabin, seats or baggage no whole number from 0 to {INT8_MAX}",
         ),
         _fault(pl.col("layover") < 0, f"legs{leg} segments that outlast the leg: layover"),

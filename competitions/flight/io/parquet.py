@@ -16,7 +16,7 @@ FLOAT_WHOLE_MAX = 1 << 53
 
 
 class Note(NamedTuple):
-    """A finding that did not stop the reading: the file, what was found, how often (``rows``), and what was done."""
+    """A finding that did not stop the reading: the file, what it is, how often (``rows``), and what was done."""
 
     file: str
     what: str
@@ -41,6 +41,10 @@ class Source:
         """Read one column."""
         return self.collect(expr).to_series()
 
+    def note(self, what: str, rows: int, done: str) -> Note:
+        """A finding in this file."""
+        return Note(self.path.name, what, rows, done)
+
 
 def filled(name: str) -> pl.Expr:
     """The text of a column; an empty text is a missing one."""
@@ -60,10 +64,10 @@ def collect(path: Path, frame: pl.LazyFrame) -> pl.DataFrame:
     try:
         return frame.collect(engine="streaming")
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise UserError(_tell_damaged(path, error)) from error
+        raise UserError(_describe_damage(path, error)) from error
 
 
-def _tell_damaged(path: Path, error: Exception) -> str:
+def _describe_damage(path: Path, error: Exception) -> str:
     reason = (str(error).splitlines() or ["no reason given"])[0]
     return f"{path} cannot be read as a parquet file ({reason}); download it again"
 
@@ -75,20 +79,20 @@ def open_source(path: Path, labelled: bool) -> Source:
     try:
         schema = scan.collect_schema()
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise UserError(_tell_damaged(path, error)) from error
-    wanted = required(labelled)
-    _refuse_missing(path, schema, wanted)
-    _refuse_types(path, schema, wanted)
+        raise UserError(_describe_damage(path, error)) from error
+    names = required(labelled)
+    _refuse_missing(path, schema, names)
+    _refuse_types(path, schema, names)
     rows = int(collect(path, scan.select(pl.len())).item())
     if not rows:
         raise UserError(f"{path} has columns and no rows; download it again")
-    _refuse_fractions(path, scan, [name for name in wanted if LAYOUT[name] is Kind.INTEGER and schema[name].is_float()])
-    frame = scan.select(_in_common_type(name, schema[name]) for name in wanted)
-    return Source(path, frame, rows, _note_others(path, schema, wanted, rows))
+    _refuse_fractions(path, scan, [name for name in names if LAYOUT[name] is Kind.INTEGER and schema[name].is_float()])
+    frame = scan.select(_in_common_type(name, schema[name]) for name in names)
+    return Source(path, frame, rows, _note_others(path, schema, names, rows))
 
 
-def _refuse_missing(path: Path, schema: pl.Schema, wanted: Iterable[str]) -> None:
-    missing = [name for name in wanted if name not in schema]
+def _refuse_missing(path: Path, schema: pl.Schema, names: Iterable[str]) -> None:
+    missing = [name for name in names if name not in schema]
     if not missing:
         return
     nearest = get_close_matches(missing[0], [name for name in schema if name not in LAYOUT], 1)
@@ -97,8 +101,8 @@ def _refuse_missing(path: Path, schema: pl.Schema, wanted: Iterable[str]) -> Non
     raise UserError(f"{path} lacks the column {missing[0]!r}{hint}{more}; rename it, or download the file again")
 
 
-def _refuse_types(path: Path, schema: pl.Schema, wanted: Iterable[str]) -> None:
-    for name in wanted:
+def _refuse_types(path: Path, schema: pl.Schema, names: Iterable[str]) -> None:
+    for name in names:
         if not _fits(LAYOUT[name], schema[name]):
             raise UserError(
                 f"{path}, column {name!r}: the type is {schema[name]} where {LAYOUT[name].value} is expected "
@@ -120,13 +124,10 @@ def _fits(kind: Kind, dtype: pl.DataType) -> bool:
 
 def _refuse_fractions(path: Path, scan: pl.LazyFrame, names: list[str]) -> None:
     """Refuse whole numbers stored as floats where one of them is none."""
-    values = {name: pl.col(name).fill_nan(None) for name in names}
-    broken = [
-        value.filter((value != value.round()) | (value.abs() > FLOAT_WHOLE_MAX)).first().alias(name)
-        for name, value in values.items()
-    ]
-    if not broken:
+    if not names:
         return
+    value = pl.col(names).fill_nan(None)
+    broken = value.filter((value != value.round()) | (value.abs() > FLOAT_WHOLE_MAX)).first()
     for name, value in collect(path, scan.select(broken)).row(0, named=True).items():
         if value is not None:
             raise UserError(f"{path}, column {name!r}: {value} is not a whole number; download the file again")
@@ -137,8 +138,8 @@ def _in_common_type(name: str, dtype: pl.DataType) -> pl.Expr:
     return value.cast(DTYPES[LAYOUT[name]])
 
 
-def _note_others(path: Path, schema: pl.Schema, wanted: Iterable[str], rows: int) -> tuple[Note, ...]:
-    others = [name for name in schema if name not in wanted and name != INDEX]
+def _note_others(path: Path, schema: pl.Schema, names: Iterable[str], rows: int) -> tuple[Note, ...]:
+    others = [name for name in schema if name not in names and name != INDEX]
     return tuple(
         Note(path.name, f"column {name!r} " + ("in a test file" if name == SELECTED else "unknown"), rows, "not read")
         for name in others

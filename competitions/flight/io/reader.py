@@ -1,7 +1,7 @@
 """Read and check the host's raw files: train.parquet and test.parquet, one row per flight option of a search.
 
 A file is read column by column, never as a whole. What a rule can settle (an unreadable duration, a price of zero) is
-counted in a ``Note``; what leaves a row without its place (no ranker_id, a repeated Id) is a ``UserError``.
+counted in a ``Note``; what makes a row unusable (no ranker_id, a repeated Id) is a ``UserError``.
 """
 
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ def read_searches(path: Path, codes: Codes, labelled: bool) -> Searches:
     options = columns.insert_column(0, row).insert_column(0, grouping.session)
     sessions, described = describe_sessions(source, grouping, codes, options["back_segments"])
     sessions, booked = mark_booked(source, grouping, sessions, labelled)
-    notes = [*source.notes, *grouped, *described, *(note for _, found in parts for note in found), *booked]
+    notes = [*source.notes, *grouped, *described, *(note for _, faults in parts for note in faults), *booked]
     return Searches(sessions, options, tuple(note for note in notes if note.rows))
 
 

@@ -12,7 +12,7 @@ from competitions.flight.io.schema import LAYOUT, NEVER_NULL, SELECTED, Kind
 
 INT32_MAX = (1 << 31) - 1
 INT16_MAX = (1 << 15) - 1
-# The host's columns that hold for a whole session, read one at a time, and their names here.
+# The organiser's columns that hold for a whole session, read one at a time, and their names here.
 CONSTANTS = {
     "requestDate": "time",
     "companyID": "company",
@@ -49,7 +49,7 @@ def refuse_repeated_ids(source: Source) -> None:
     """Refuse a null or a repeated Id."""
     ids = source.column("Id")
     _refuse_nulls(source, ids)
-    # The host's ids ascend: only where they do not is it necessary to hash them.
+    # The organiser's ids ascend: only where they do not is it necessary to hash them.
     if not (ids.diff() > 0).all() and ids.n_unique() < len(ids):
         repeated = ids.filter(ids.is_duplicated())[0]
         rows = (ids == repeated).arg_true().head(2).to_list()
@@ -86,8 +86,8 @@ def group_rows(source: Source) -> tuple[Grouping, list[Note]]:
         first=sizes.cum_sum() - sizes,
     )
     notes = [
-        Note(source.path.name, "sessions whose rows do not stand together", scattered, "rows brought together"),
-        Note(source.path.name, "sessions with one option", int((sizes == 1).sum()), "kept"),
+        source.note("sessions whose rows do not stand together", scattered, "rows brought together"),
+        source.note("sessions with one option", int((sizes == 1).sum()), "kept"),
     ]
     column = pl.Series("session", session)
     return Grouping(sessions, column if order is None else column.gather(order), order), notes
@@ -114,7 +114,7 @@ def describe_sessions(
         column = grouping.arrange(column)
         constants.append(column.gather(first).alias(ours))
         varying = grouping.session.filter(column.ne_missing(column.shift()) & inner).n_unique()
-        notes.append(Note(source.path.name, f"sessions in which {name} varies", varying, "the first option's is taken"))
+        notes.append(source.note(f"sessions in which {name} varies", varying, "the first option's is taken"))
     taken = grouping.sessions.with_columns(constants, returns=back_segments.gather(first).is_not_null())
     _refuse_large(source, taken)
     loyalty, dirty = _clean_loyalty(source, taken, codes)
@@ -165,26 +165,22 @@ def _clean_loyalty(source: Source, taken: pl.DataFrame, codes: Codes) -> tuple[p
     unknown = parts.filter(pl.col("carrier").is_null())["session"].n_unique()
     repeated = parts.filter(pl.struct("session", "part").is_duplicated())["session"].n_unique()
     return loyalty, [
-        Note(
-            source.path.name, "sessions with a frequentFlyer that is no known carrier", unknown, "that part is left out"
-        ),
-        Note(source.path.name, "sessions with a repeated frequentFlyer", repeated, "taken once"),
+        source.note("sessions with a frequentFlyer that is no known carrier", unknown, "that part is left out"),
+        source.note("sessions with a repeated frequentFlyer", repeated, "taken once"),
     ]
 
 
 def _note_missing(source: Source, taken: pl.DataFrame, sessions: pl.DataFrame) -> list[Note]:
-    """Flags that are not given, and values that have no place in the narrow types or among the codes."""
-    notes = []
-    for name, ours in CONSTANTS.items():
-        if LAYOUT[name] is Kind.FLAG:
-            notes.append(Note(source.path.name, f"sessions without {name}", taken[ours].null_count(), "missing"))
+    """Flags that are not given, and values that do not fit the narrow types or are not among the codes."""
+    flags = [name for name in CONSTANTS if LAYOUT[name] is Kind.FLAG]
+    notes = [source.note(f"sessions without {name}", taken[CONSTANTS[name]].null_count(), "missing") for name in flags]
     for name, what in {
         "corporateTariffCode": f"beyond {INT16_MAX}",
         "nationality": f"beyond {INT16_MAX}",
         "searchRoute": "unknown to the train file",
     }.items():
         lost = sessions[CONSTANTS[name]].null_count() - taken[CONSTANTS[name]].null_count()
-        notes.append(Note(source.path.name, f"sessions with a {name} {what}", lost, "missing"))
+        notes.append(source.note(f"sessions with a {name} {what}", lost, "missing"))
     return notes
 
 
@@ -209,10 +205,7 @@ def mark_booked(
     several, none = marked.filter(pl.col("times") > 1).height, marked["times"].null_count()
     if several + none == marked.height:
         raise UserError(f"{source.path}: no session has exactly one booked option; nothing can be learned from it")
-    done = "kept, not learned from"
-    notes = [
-        Note(source.path.name, "sessions with no booked option", none, done),
-        Note(source.path.name, "sessions with several booked options", several, done),
-    ]
+    counted = {"sessions with no booked option": none, "sessions with several booked options": several}
+    notes = [source.note(what, rows, "kept, not learned from") for what, rows in counted.items()]
     position = pl.when(pl.col("times") == 1).then(pl.col("row") - pl.col("first")).cast(pl.Int32)
     return marked.select(*sessions.columns, position.alias("booked")), notes

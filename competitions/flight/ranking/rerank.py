@@ -11,7 +11,7 @@ def rerank(scores: Floats, flights: NDArray[np.uint64], sizes: NDArray[np.int32]
     """``score - penalty * (best score on the same flights - score)``, within each session.
 
     ``flights`` (n,): a number that a session's options on the same flights share (the four leg times and the first
-    flight of each leg). The best fare of an itinerary keeps its score, its siblings fall: three places are better
+    flight of each leg). The best fare of an itinerary keeps its score, its siblings fall: three ranks are better
     spent on three itineraries than on three fares of one. The rule is that of the competition's public notebooks.
     """
     if penalty == 0 or not len(scores):

@@ -1,48 +1,54 @@
-"""The same model read on other splits: what the score would be told to be, and why.
+"""The same model on other splits: what the score would seem to be, and why.
 
-``second``: the last month validates. ``random``: a diagnostic on which nothing is chosen. Random sessions validate and
-history is all other folds' bookings, later ones and twin searches included: the gap to the split by time is what a
-random GroupKFold with target statistics promises and the leaderboard does not keep.
+``second``: the last month validates. ``random``: random sessions validate and history is all other folds' bookings,
+later ones and twin searches included: the gap to the split by time is what a random GroupKFold with target statistics
+promises and the leaderboard does not keep. Nothing is chosen on either.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import polars as pl
 
-from competitions.flight import split as splitting
-from competitions.flight.config import SampleSettings
-from competitions.flight.features import booking_history
-from competitions.flight.features.booking_history import Log
+from common.errors import UserError
+from common.pipeline.run import Result, Run
+from common.ranking.gbdt import Recipe, fit
+from competitions.flight.config import FlightConfig, SampleSettings
+from competitions.flight.features.booking_history import BookingLog, build_history
 from competitions.flight.io.reader import Searches
-from competitions.flight.ranking import rankers, training_data
-from competitions.flight.split import Split
+from competitions.flight.metrics import measure
+from competitions.flight.ranking.rankers import make_recipe, score_valid
+from competitions.flight.ranking.training_data import build_training_data
+from competitions.flight.split import Split, split_at_random, split_last_days
+
+Reading = dict[str, float] | str  # what a model scores on another split, or why there is no such split
 
 
-def read_split(
-    train: Searches,
-    log: Log,
-    split: Split,
-    kind: str,
-    parameters: Mapping[str, Any],
-    blocks: Sequence[str],
-    sample: SampleSettings,
-    rounds: int,
-    patience: int,
-    seed: int,
+def evaluate_splits(
+    run: Run, train: Result[Searches], log: Result[BookingLog], config: FlightConfig
+) -> dict[str, Reading]:
+    """One model's score on other splits by name, to be read beside the score.
+
+    A split that the train file is too small for gives its reason instead; the submission does not hang on it.
+    """
+    sessions: Result[pl.DataFrame] = train.sessions
+    recipe, sample = make_recipe(config, config.readings.model), config.rank.sample
+    readings: dict[str, Reading] = {}
+    for name in config.readings.splits:
+        try:
+            if name == "second":
+                split = run.step(split_last_days, sessions, config.split)
+            else:
+                split = run.step(split_at_random, sessions, config.split.valid_share, config.seed, name="split_random")
+            reading = run.step(evaluate_split, train, log, split, recipe, sample, config.seed, name=f"reading.{name}")
+            readings[name] = reading.value
+        except UserError as error:
+            readings[name] = str(error)
+    return readings
+
+
+def evaluate_split(
+    train: Searches, log: BookingLog, split: Split, recipe: Recipe, sample: SampleSettings, seed: int
 ) -> dict[str, float]:
-    """``rank.measure`` of one model that was fitted and judged on ``split``."""
-    past = booking_history.look_up(log, split.views)
-    labelled = training_data.gather_rows(train, split, past, blocks, sample, seed)
-    ranker = rankers.fit_early(labelled, kind, parameters, blocks, rounds, patience, seed)
-    scores = rankers.score_valid(labelled, [ranker])
-    return rankers.measure(scores[:, 0], labelled.valid.labels, labelled.valid.group_sizes)
-
-
-def split_last_days(train: Searches, days: float, stretch_days: float) -> Split:
-    """The last days of the log validate."""
-    cut = int(train.sessions["time"].max()) - int(days * splitting.DAY_MS)  # type: ignore[arg-type]
-    return splitting.split_by_time(train.sessions, cut, stretch_days, "the last days")
-
-
-def split_random(train: Searches, share: float, seed: int) -> Split:
-    """Random sessions validate."""
-    return splitting.split_at_random(train.sessions, share, seed)
+    """``measure`` of one model that was fitted and judged on ``split``; only the recipe's blocks are built."""
+    history = build_history(log, split.snapshots)
+    data = build_training_data(train, split, history, recipe.blocks or (), sample, seed)
+    scores = score_valid(data.valid, [fit(recipe, data.train, data.stop)])
+    return measure(scores[:, 0], data.valid.labels, data.valid.group_sizes)

@@ -1,4 +1,4 @@
-"""Tables of the closing summary: models side by side, the same on the simulated truth, readings."""
+"""Tables of the closing summary: models side by side, the same on the simulated truth, one model on other splits."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ def list_models(models: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
     """One row per model: the hit rates, and what it gains over the baseline."""
     base = models["baseline"]["hit_rate@3"]
     rows = []
-    for name, found in models.items():
-        rates = {key.replace("hit_rate", ""): value for key, value in found.items() if key.startswith("hit_rate")}
-        over = f"{found['hit_rate@3'] / base - 1:+.1%}" if base else ""
-        rows.append({"model": name, **rates, "error": found["error"], "over baseline": over})
+    for name, scores in models.items():
+        rates = {key.replace("hit_rate", ""): value for key, value in scores.items() if key.startswith("hit_rate")}
+        over = f"{scores['hit_rate@3'] / base - 1:+.1%}" if base else ""
+        rows.append({"model": name, **rates, "error": scores["error"], "over baseline": over})
     return rows
 
 
@@ -22,9 +22,9 @@ def list_truth(models: dict[str, dict[str, float]], oracle: dict[str, Any]) -> l
 
 
 def list_readings(summary: dict[str, Any], model: str) -> list[dict[str, Any]]:
-    """The reading ``model`` on every split."""
-    first = {"last sessions": summary["models"][model]} if model in summary["models"] else {}
-    found = first | {name: read for name, read in summary["readings"].items() if not isinstance(read, str)}
+    """The scores of ``model`` on every split."""
+    readings = {"last sessions": summary["models"][model]} if model in summary["models"] else {}
+    readings |= {name: reading for name, reading in summary["readings"].items() if not isinstance(reading, str)}
     return [
         {
             "split": name,
@@ -33,7 +33,7 @@ def list_readings(summary: dict[str, Any], model: str) -> list[dict[str, Any]]:
             "error": reading["error"],
             "sessions": reading["sessions"],
         }
-        for name, reading in found.items()
+        for name, reading in readings.items()
     ]
 
 

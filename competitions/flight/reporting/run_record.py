@@ -1,4 +1,4 @@
-"""What a finished flight run tells of itself: hits by session, models side by side, and what the report needs."""
+"""The record of a finished flight run: hits by session, models side by side, and what the report needs."""
 
 from pathlib import Path
 
@@ -11,14 +11,13 @@ from common.pipeline.run import Run
 from common.ranking.size_bucket_blending import apply_buckets, hits
 from competitions.flight import submission
 from competitions.flight.config import FlightConfig
+from competitions.flight.metrics import CUTOFF, LARGE, classify_size
 from competitions.flight.ranking import blending
-from competitions.flight.ranking.rankers import CUTOFF, SIZES
 from competitions.flight.ranking.rerank import rerank
 from competitions.flight.reporting.console_tables import list_models, list_readings, list_skipped, list_truth
 from competitions.flight.reporting.diagnostics import diagnose
 from competitions.flight.reporting.summary import Outcome, summarise
 from competitions.flight.simulator.simulate import TRUTH
-from competitions.flight.split import LARGE
 
 METRIC = f"HitRate@{CUTOFF}"
 
@@ -38,7 +37,7 @@ def build_record(outcome: Outcome, config: FlightConfig, truth: SimulatedTruth |
             ("Training, validation and test sessions", summary["folds"]),
         ],
         notes=list_notes(summary["notes"]),
-        features=outcome.labelled.value.valid.names,
+        features=outcome.data.value.valid.names,
         truth=truth,
         submissions=outcome.checked,
         summary=summary,
@@ -48,10 +47,10 @@ def build_record(outcome: Outcome, config: FlightConfig, truth: SimulatedTruth |
 
 def list_queries(outcome: Outcome) -> pl.DataFrame:
     """One row per validation session with more than ten options: whether the booked one is among the first three."""
-    labelled, scores = outcome.labelled.value, outcome.scores.value
-    valid = labelled.valid
+    data, scores = outcome.data.value, outcome.scores.value
+    valid = data.valid
     blended = apply_buckets(outcome.blend.value, scores[:, 1:], valid.group_sizes)
-    final = rerank(blended, labelled.flights, valid.group_sizes, outcome.penalty.value)
+    final = rerank(blended, data.flights, valid.group_sizes, outcome.penalty.value)
     train = outcome.train.value.sessions
     roles = outcome.split.value.roles
     sessions = train.join(roles.filter(role="valid"), on="session", how="semi", maintain_order="left")
@@ -60,7 +59,7 @@ def list_queries(outcome: Outcome) -> pl.DataFrame:
         query=pl.col("ranker_id").cast(pl.String),
         fold=pl.lit("last sessions"),
         score=pl.Series(hits(np.ascontiguousarray(final), valid.labels, valid.group_sizes, CUTOFF)),
-        options=class_of_size(),
+        options=classify_size(pl.col("size")),
         trip=pl.when("round_trip").then(pl.lit("return")).otherwise(pl.lit("one way")),
         traveller=pl.when(pl.col("profile").is_in(known.implode()))
         .then(pl.lit("has booked"))
@@ -70,20 +69,12 @@ def list_queries(outcome: Outcome) -> pl.DataFrame:
     return rows.filter(pl.col("size") > LARGE).drop("size")
 
 
-def class_of_size() -> pl.Expr:
-    """The class of a session by its number of options."""
-    named = pl.lit("up to 10")
-    for name, (low, _) in SIZES.items():
-        named = pl.when(pl.col("size") >= low).then(pl.lit(name)).otherwise(named)
-    return named
-
-
 def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     """The submission's and each model's scores on the truth of simulated raw files."""
     scores, oracle = submission.score_submission(outcome.checked[0].path, raw / TRUTH), read_oracle(raw)
     booked = find_booked(outcome.files.test, raw / TRUTH)
     measured = blending.measure_test(
-        outcome.test.value, outcome.answers.value, booked, outcome.blend.value, outcome.penalty.value
+        outcome.test.value, outcome.test_scores.value, booked, outcome.blend.value, outcome.penalty.value
     )
     rows = list_truth(dict(zip(outcome.rungs, measured, strict=True)), oracle)
     return SimulatedTruth(

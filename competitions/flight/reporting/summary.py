@@ -9,41 +9,44 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.pipeline.run import Result
+from common.ranking.dataset import Matrix
 from common.ranking.gbdt import Ranker
 from common.ranking.size_bucket_blending import BucketBlend
 from common.submission import Checked
 from competitions.flight.features.booking_history import History
-from competitions.flight.io import reader
-from competitions.flight.io.reader import Searches
-from competitions.flight.ranking.training_data import Labelled
-from competitions.flight.split import LARGE, Split, Views
+from competitions.flight.io.reader import RawFiles, Searches
+from competitions.flight.metrics import LARGE
+from competitions.flight.ranking.split_diagnostics import Reading
+from competitions.flight.ranking.training_data import TrainingData
+from competitions.flight.split import Snapshots, Split
 
 GAINS_SHOWN = 40
-Reading = dict[str, float] | str  # what a model scores on another split, or why it was not read
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run leaves for its summary; results are read from disk when asked. ``names``: the columns of scores.
+    """The results of a run, read from disk on access.
 
-    ``views`` and ``known``: what the test sees, and what history tells it.
+    ``names``: the rankers, which are the columns of ``scores`` (of the validation rows, by ``rankers``, the early
+    fits) and of ``test_scores`` (by ``final_rankers``). ``snapshots`` and ``history`` are the test's.
     """
 
-    files: reader.RawFiles
+    files: RawFiles
     train: Result[Searches]
     test: Result[Searches]
     split: Result[Split]
+    data: Result[TrainingData]
     names: Sequence[str]
     rankers: Sequence[Result[Ranker]]
-    measured: Result[list[dict[str, float]]]
+    final_rankers: Sequence[Result[Ranker]]
+    scores: Result[NDArray[np.float64]]
     blend: Result[BucketBlend]
     penalty: Result[float]
+    measured: Result[list[dict[str, float]]]
     readings: dict[str, Reading]
-    labelled: Result[Labelled]
-    scores: Result[NDArray[np.float64]]
-    views: Result[Views]
-    known: Result[History]
-    answers: Result[NDArray[np.float32]]
+    snapshots: Result[Snapshots]
+    history: Result[History]
+    test_scores: Result[Matrix]
     checked: Sequence[Checked]
 
     @property
@@ -65,7 +68,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "models": models,
         "rounds": dict(zip(outcome.names, rounds, strict=True)),
         "blend": describe_blend(outcome.names[1:], blend) | {"rerank_penalty": outcome.penalty.value},
-        "readings": dict(outcome.readings),
+        "readings": outcome.readings,
         "folds": compare_folds(outcome),
         "gains": rank_gains([ranker.value for ranker in outcome.rankers[1:]]),
         "submission": {"path": str(outcome.checked[0].path), "rows": outcome.checked[0].rows},

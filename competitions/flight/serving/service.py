@@ -1,6 +1,6 @@
 """A service of the flight competition: one search with its options -> the options, best first.
 
-A request is a search as the reader codes it. What bookings tell (means, lifts, tastes) was tabulated at export; the
+A request is a search as the reader codes it. The history (means, lifts, preferences) was tabulated at export; the
 features of the options, the models, blend and rerank are computed in the request, by the pipeline's own functions.
 """
 
@@ -18,7 +18,7 @@ from common.serving.benchmark import Answer, Mark
 from common.serving.feature_tables import KeyedTable, read_keyed, read_struct, read_table
 from common.serving.model_files import read_models, score_models
 from competitions.flight.features.booking_history import KEYS, LIFTS, History
-from competitions.flight.features.build import build
+from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import mark_flights
 from competitions.flight.features.preferences import LEVELS
 from competitions.flight.io.reader import Searches
@@ -27,12 +27,18 @@ from competitions.flight.ranking.rerank import rerank
 SETTINGS, BLEND = "settings.json", "blend.json"
 SESSIONS, OPTIONS = "sessions.arrow", "options.arrow"
 EVERYBODY = "everybody"
+# By kind of table in a History: the first column of each table's key. "everybody" has none.
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "means": {name: key[0] for name, key in KEYS.items()},
+    "lifts": {name: key[0] for name, key in LIFTS.items()},
+    "tastes": {name: level.key[0] for name, level in LEVELS.items()},
+}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for every variant: the view whose bookings are seen."""
+    """What holds for every variant: the snapshot whose bookings are known."""
 
-    view: int
+    snapshot: int
 
 
 class Mixture(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,25 +54,21 @@ class Mixture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Known:
-    """The tables of ``History``, each sorted by the first column of its key."""
+class KeyedHistory:
+    """The tables of ``History`` by kind, each sorted by the first column of its key."""
 
-    means: Mapping[str, KeyedTable]
-    lifts: Mapping[str, KeyedTable]
-    tastes: Mapping[str, KeyedTable]
+    tables: Mapping[str, Mapping[str, KeyedTable]]
     everybody: pl.DataFrame
 
-    def about(self, searches: Searches) -> History:
-        """The history cut down to the rows that these searches can meet."""
+    def select(self, searches: Searches) -> History:
+        """The history cut down to the rows that these searches can match."""
         sessions, options = searches.sessions, searches.options
 
         def cut(table: KeyedTable) -> pl.DataFrame:
             return table.take((sessions if table.key in sessions.columns else options)[table.key])
 
-        means = {name: cut(table) for name, table in self.means.items()}
-        lifts = {name: cut(table) for name, table in self.lifts.items()}
-        tastes = {name: cut(table) for name, table in self.tastes.items()}
-        return History(means, lifts, {EVERYBODY: self.everybody} | tastes)
+        kinds = {kind: {name: cut(table) for name, table in tables.items()} for kind, tables in self.tables.items()}
+        return History(kinds["means"], kinds["lifts"], {EVERYBODY: self.everybody} | kinds["tastes"])
 
 
 class FlightService:
@@ -74,23 +76,19 @@ class FlightService:
 
     def __init__(self, export: Path, variant: str) -> None:
         """Load what one variant needs."""
-        self.known, self.models = read_known(export), read_models(export / variant)
+        self.history, self.models = read_history(export), read_models(export / variant)
+        self.snapshot = read_struct(export / SETTINGS, Settings).snapshot
         mixture = read_struct(export / variant / BLEND, Mixture)
-        self.view, self.blocks, self.penalty = (
-            read_struct(export / SETTINGS, Settings).view,
-            mixture.blocks,
-            mixture.penalty,
-        )
+        self.blocks, self.penalty = mixture.blocks, mixture.penalty
         self.blend = BucketBlend(mixture.temperatures, mixture.edges, mixture.weights, "", {}, 0)
 
     def answer(self, requests: Sequence[Searches], mark: Mark) -> list[Answer]:
-        """For each search the places of its options, best first; equal ones by their place on the page."""
+        """For each search the positions of its options, best first; equal ones by their position on the page."""
         searches = join_searches(requests)
-        view = pl.lit(self.view, pl.Int32).alias("view")
-        served = searches.sessions.select("session", view)
-        history = self.known.about(searches)
+        assigned = searches.sessions.select("session", snapshot=pl.lit(self.snapshot, pl.Int32))
+        history = self.history.select(searches)
         mark("look up")
-        frame = build(searches, 0, len(requests), served, history, self.blocks)
+        frame = build_features(searches, 0, len(requests), assigned, history, self.blocks)
         mark("features")
         scores = score_models(frame.columns, to_matrix(frame), self.models).astype(np.float32)  # as the test's are kept
         mark("models")
@@ -99,7 +97,7 @@ class FlightService:
         flights = mark_flights(searches.options).to_numpy() if self.penalty else np.empty(0, np.uint64)
         final = rerank(blended, flights, sizes, self.penalty)
         lists = np.split(final, np.cumsum(sizes)[:-1])
-        answers = [[float(place) for place in np.argsort(-one, kind="stable")] for one in lists]
+        answers = [[float(position) for position in np.argsort(-one, kind="stable")] for one in lists]
         mark("ranking")
         return answers
 
@@ -110,15 +108,11 @@ def load(export: Path, variant: str) -> FlightService:
 
 
 def read_requests(path: Path) -> list[Searches]:
-    """The searches of a folder of ``sessions.arrow`` and ``options.arrow``, one by one."""
-    return cut_searches(read_table(path / SESSIONS), read_table(path / OPTIONS))
-
-
-def cut_searches(sessions: pl.DataFrame, options: pl.DataFrame) -> list[Searches]:
-    """One ``Searches`` a session; the options stand session after session."""
+    """The searches of a folder of ``sessions.arrow`` and ``options.arrow`` (session after session), one by one."""
+    sessions, options = read_table(path / SESSIONS), read_table(path / OPTIONS)
     starts = np.cumsum(sessions["size"].to_numpy()) - sessions["size"].to_numpy()
     spans = zip(starts.tolist(), sessions["size"].to_list(), strict=True)
-    return [Searches(sessions[place], options.slice(*span)) for place, span in enumerate(spans)]
+    return [Searches(sessions[row], options.slice(*span)) for row, span in enumerate(spans)]
 
 
 def join_searches(requests: Sequence[Searches]) -> Searches:
@@ -132,12 +126,13 @@ def join_searches(requests: Sequence[Searches]) -> Searches:
     return Searches(sessions.with_columns(number, first), options.with_columns(owner))
 
 
-def read_known(export: Path) -> Known:
+def read_history(export: Path) -> KeyedHistory:
     """The tables of an export."""
-    means = {name: read_keyed(table_path(export, "means", name), key[0]) for name, key in KEYS.items()}
-    lifts = {name: read_keyed(table_path(export, "lifts", name), key[0]) for name, key in LIFTS.items()}
-    tastes = {name: read_keyed(table_path(export, "tastes", name), level.key[0]) for name, level in LEVELS.items()}
-    return Known(means, lifts, tastes, read_table(table_path(export, "tastes", EVERYBODY)))
+    tables = {
+        kind: {name: read_keyed(table_path(export, kind, name), key) for name, key in keys.items()}
+        for kind, keys in TABLES.items()
+    }
+    return KeyedHistory(tables, read_table(table_path(export, "tastes", EVERYBODY)))
 
 
 def table_path(export: Path, kind: str, name: str) -> Path:

@@ -1,10 +1,12 @@
 """What a simulation looks like beside what it imitates: ``python -m competitions simulate flight --describe``.
 
-The values under "host's" are from the Kaggle FlightRank 2025 column statistics: aggregates of train.parquet and
-test.parquet, no rows. The host's value is null where it was never published, or where it holds at full scale only.
+The published values are from the Kaggle FlightRank 2025 column statistics: aggregates of train.parquet and
+test.parquet, no rows. A value is None where it was never published.
 """
 
 import json
+from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,85 +16,126 @@ from common.datasets.simulated import REPORT
 from common.errors import UserError
 
 
-class Target(NamedTuple):
-    """A published value of each file; None: not known."""
+class Grows(Enum):
+    """How a measure depends on the scale: not at all, in proportion, or so that only full scale compares."""
+
+    NOT = "not"
+    WITH_SCALE = "with scale"
+    OTHERWISE = "otherwise"
+
+
+class Measure(NamedTuple):
+    """A measure of a file, and its published value in train and test."""
 
     what: str
-    train: float | None
-    test: float | None
+    value: pl.Expr
+    train: float | None = None
+    test: float | None = None
+    grows: Grows = Grows.NOT
 
 
-SHARES: tuple[Target, ...] = (
-    Target("rows: one way", 0.242, 0.162),
-    Target("rows: MOWLED/LEDMOW", 0.179, 0.290),
-    Target("rows: bySelf false", 0.0, 0.537),
-    Target("rows: no tariff", 0.509, 0.513),
-    Target("rows: no frequentFlyer", 0.662, 0.576),
-    Target("rows: frequentFlyer SU, of those that have one", 0.615, 0.640),
-    Target("rows: isVip", 0.049, 0.052),
-    Target("rows: sex true", 0.584, 0.598),
-    Target("rows: nationality 36", None, None),
-    Target("rows: second segment out", 0.211, 0.205),
-    Target("rows: third segment out", 0.0110, 0.0077),
-    Target("rows: second segment back, of return trips", 0.209, 0.185),
-    Target("rows: first carrier SU", 0.687, 0.697),
-    Target("rows: first operator FV", 0.428, 0.490),
-    Target("rows: first aircraft SU9", 0.414, 0.479),
-    Target("rows: commonest duration out", 0.291, 0.321),
-    Target("rows: baggage in kg", 0.059, 0.054),
-    Target("rows: no rules", 0.077, 0.073),
-    Target("rows: no cancel percentage", 0.984, 0.974),
-    Target("rows: cancelling allowed", 0.974, 0.975),
-    Target("rows: exchange allowed", 0.581, 0.553),
-    Target("rows: isAccessTP unknown", 0.050, 0.036),
-    Target("rows: isAccessTP, of known", 0.499, 0.622),
-    Target("rows: no seats out", 0.0044, 0.0),
-    Target("rows: no cabin back, of return trips", 0.0100, 0.0016),
-    Target("sessions: sex true", 0.662, None),
-    Target("sessions: fewer than 10 options", 0.140, 0.154),
-    Target("sessions: more than 10 options", None, 0.812),
-    Target("sessions: 11 to 27 options, of those over 10", None, None),
-    Target("users: one session", 0.378, None),
-    Target("booked: position 0", 0.164, None),
-    Target("booked: positions 0 to 9", 0.539, None),
-    Target("booked: the cheapest (law assumed)", None, None),
-    Target("booked: fewest segments (law assumed)", None, None),
-)
-MEANS: tuple[Target, ...] = (
-    Target("options a session, mean", 171.9, 152.5),
-    Target("options a session, 25%", 19.0, 14.0),
-    Target("options a session, median", 50.0, 36.0),
-    Target("options a session, 75%", 154.0, 114.0),
-    Target("sessions a user, mean", 3.21, 2.38),
-    Target("cabin of the first segment, mean", 1.213, 1.038),
-    Target("baggage, mean", 2.63, 2.34),
-    Target("seats, mean", 5.15, 4.93),
-    Target("cancel fee, mean", 2415.0, 2628.0),
-    Target("exchange fee, mean", 1348.0, 1432.0),
-    Target("price, 25%", 12897.0, 11488.0),
-    Target("price, median", 24976.0, 18561.0),
-    Target("price, 75%", 55108.0, 32323.0),
-    Target("price, mean", 46314.0, 36165.0),
-    Target("taxes, 25%", 1006.0, 756.0),
-    Target("taxes, median", 1246.0, 1014.0),
-    Target("taxes, 75%", 1746.0, 1479.0),
-    Target("taxes, mean", 4285.0, 4676.0),
-)
-COUNTS: tuple[Target, ...] = (
-    Target("sessions", 105_539, 45_231),
-    Target("rows", 18_145_372, 6_897_776),
-    Target("users", 32_922, 18_981),
-)
-FULL_ONLY: tuple[Target, ...] = (
-    Target("companies", 641, 495),
-    Target("companies that train lacks", 0, 41),
-    Target("options a session, most", 8236, 7022),
-    Target("search routes", 5769, 3646),
-    Target("first carriers", 164, 136),
-    Target("flight numbers out", 7531, 5714),
-    Target("sessions a user, most", 53, None),
+def _share(name: str, value: str | bool, train: float, test: float, what: str) -> Measure:
+    return Measure(f"rows: {what}", (pl.col(name) == pl.lit(value)).mean(), train, test)
+
+
+def _filled(name: str, train: float, test: float, what: str) -> Measure:
+    return Measure(f"rows: {what}", pl.col(name).is_not_null().mean(), train, test)
+
+
+def _empty(name: str, train: float, test: float, what: str) -> Measure:
+    return Measure(f"rows: {what}", pl.col(name).is_null().mean(), train, test)
+
+
+def _mean(name: str, train: float, test: float, what: str) -> Measure:
+    return Measure(what, pl.col(name).mean(), train, test)
+
+
+RETURN = pl.col("legs1_duration").is_not_null()
+FIRST, SIZE, COUNT = "legs0_segments0_", pl.col("size"), pl.col("len")
+ROWS = (
+    _empty("legs1_duration", 0.242, 0.162, "one way"),
+    _share("searchRoute", "MOWLED/LEDMOW", 0.179, 0.290, "MOWLED/LEDMOW"),
+    _share("bySelf", False, 0.0, 0.537, "bySelf false"),
+    _empty("corporateTariffCode", 0.509, 0.513, "no tariff"),
+    _empty("frequentFlyer", 0.662, 0.576, "no frequentFlyer"),
+    _share("frequentFlyer", "SU", 0.615, 0.640, "frequentFlyer SU, of those that have one"),
+    _mean("isVip", 0.049, 0.052, "rows: isVip"),
+    _mean("sex", 0.584, 0.598, "rows: sex true"),
+    Measure("rows: nationality 36", (pl.col("nationality") == 36).mean()),
+    _filled("legs0_segments1_duration", 0.211, 0.205, "second segment out"),
+    _filled("legs0_segments2_duration", 0.0110, 0.0077, "third segment out"),
+    Measure(
+        "rows: second segment back, of return trips",
+        pl.col("legs1_segments1_duration").is_not_null().filter(RETURN).mean(),
+        0.209,
+        0.185,
+    ),
+    _share(f"{FIRST}marketingCarrier_code", "SU", 0.687, 0.697, "first carrier SU"),
+    _share(f"{FIRST}operatingCarrier_code", "FV", 0.428, 0.490, "first operator FV"),
+    _share(f"{FIRST}aircraft_code", "SU9", 0.414, 0.479, "first aircraft SU9"),
+    _mean(f"{FIRST}baggageAllowance_weightMeasurementType", 0.059, 0.054, "rows: baggage in kg"),
+    _empty("miniRules0_monetaryAmount", 0.077, 0.073, "no rules"),
+    _empty("miniRules0_percentage", 0.984, 0.974, "no cancel percentage"),
+    _mean("miniRules0_statusInfos", 0.974, 0.975, "rows: cancelling allowed"),
+    _mean("miniRules1_statusInfos", 0.581, 0.553, "rows: exchange allowed"),
+    _empty("pricingInfo_isAccessTP", 0.050, 0.036, "isAccessTP unknown"),
+    _mean("pricingInfo_isAccessTP", 0.499, 0.622, "rows: isAccessTP, of known"),
+    _empty(f"{FIRST}seatsAvailable", 0.0044, 0.0, "no seats out"),
+    Measure(
+        "rows: no cabin back, of return trips",
+        pl.col("legs1_segments0_cabinClass").is_null().filter(RETURN).mean(),
+        0.0100,
+        0.0016,
+    ),
 )
 MONTHS = {5: 0.054, 6: 0.115, 7: 0.181, 8: 0.186, 9: 0.246, 10: 0.219}  # of train's rows
+# Collected one by one: a quantile holds its column in memory.
+VALUES = (
+    Measure("rows: commonest duration out", pl.col("legs0_duration").unique_counts().max() / pl.len(), 0.291, 0.321),
+    _mean(f"{FIRST}cabinClass", 1.213, 1.038, "cabin of the first segment, mean"),
+    _mean(f"{FIRST}baggageAllowance_quantity", 2.63, 2.34, "baggage, mean"),
+    _mean(f"{FIRST}seatsAvailable", 5.15, 4.93, "seats, mean"),
+    _mean("miniRules0_monetaryAmount", 2415.0, 2628.0, "cancel fee, mean"),
+    _mean("miniRules1_monetaryAmount", 1348.0, 1432.0, "exchange fee, mean"),
+    Measure("price, 25%", pl.col("totalPrice").quantile(0.25), 12897.0, 11488.0),
+    Measure("price, median", pl.col("totalPrice").quantile(0.5), 24976.0, 18561.0),
+    Measure("price, 75%", pl.col("totalPrice").quantile(0.75), 55108.0, 32323.0),
+    _mean("totalPrice", 46314.0, 36165.0, "price, mean"),
+    Measure("taxes, 25%", pl.col("taxes").quantile(0.25), 1006.0, 756.0),
+    Measure("taxes, median", pl.col("taxes").quantile(0.5), 1246.0, 1014.0),
+    Measure("taxes, 75%", pl.col("taxes").quantile(0.75), 1746.0, 1479.0),
+    _mean("taxes", 4285.0, 4676.0, "taxes, mean"),
+    Measure("search routes", pl.col("searchRoute").n_unique(), 5769, 3646, Grows.OTHERWISE),
+    Measure("first carriers", pl.col(f"{FIRST}marketingCarrier_code").n_unique(), 164, 136, Grows.OTHERWISE),
+    Measure("flight numbers out", pl.col(f"{FIRST}flightNumber").n_unique(), 7531, 5714, Grows.OTHERWISE),
+)
+SESSIONS = (
+    Measure("sessions", pl.len(), 105_539, 45_231, Grows.WITH_SCALE),
+    Measure("rows", SIZE.sum(), 18_145_372, 6_897_776, Grows.WITH_SCALE),
+    Measure("companies", pl.col("company").n_unique(), 641, 495, Grows.OTHERWISE),
+    Measure("companies that train lacks", pl.col("company").filter("unseen").n_unique(), 0, 41, Grows.OTHERWISE),
+    Measure("options a session, mean", SIZE.mean(), 171.9, 152.5),
+    Measure("options a session, 25%", SIZE.quantile(0.25), 19.0, 14.0),
+    Measure("options a session, median", SIZE.median(), 50.0, 36.0),
+    Measure("options a session, 75%", SIZE.quantile(0.75), 154.0, 114.0),
+    Measure("options a session, most", SIZE.max(), 8236, 7022, Grows.OTHERWISE),
+    Measure("sessions: sex true", pl.col("male").mean(), 0.662),
+    Measure("sessions: fewer than 10 options", (SIZE < 10).mean(), 0.140, 0.154),
+    Measure("sessions: more than 10 options", (SIZE > 10).mean(), None, 0.812),
+    Measure("sessions: 11 to 27 options, of those over 10", SIZE.is_between(11, 27).filter(SIZE > 10).mean()),
+)
+USERS = (
+    Measure("users", pl.len(), 32_922, 18_981, Grows.WITH_SCALE),
+    Measure("sessions a user, mean", COUNT.mean(), 3.21, 2.38),
+    Measure("sessions a user, most", COUNT.max(), 53, None, Grows.OTHERWISE),
+    Measure("users: one session", (COUNT == 1).mean(), 0.378),
+)
+BOOKINGS = (
+    Measure("booked: position 0", (pl.col("booked") == 0).mean(), 0.164),
+    Measure("booked: positions 0 to 9", (pl.col("booked") < 10).mean(), 0.539),
+    Measure("booked: the cheapest (choice model assumed)", pl.col("cheapest").mean()),
+    Measure("booked: fewest segments (choice model assumed)", pl.col("fewest").mean()),
+)
 
 
 def describe(folder: Path) -> pl.DataFrame:
@@ -104,106 +147,33 @@ def describe(folder: Path) -> pl.DataFrame:
         scale = float(json.loads((folder / REPORT).read_text(encoding="utf-8"))["scale"])
     except OSError as error:
         raise UserError(f"There is no finished simulation in {folder}; make one with simulate first.") from error
+    factors = {Grows.NOT: 1.0, Grows.WITH_SCALE: scale, Grows.OTHERWISE: 1.0 if scale == 1.0 else None}
     known = pl.scan_parquet(folder / "train.parquet").select("companyID").unique().collect()["companyID"]
-    lines: list[tuple[str, float | None, float | None]] = []
-    for at, name in enumerate(("train", "test")):
-        measured = measure_file(folder / f"{name}.parquet", known)
-        factors = ((COUNTS, scale), (FULL_ONLY, 1.0 if scale == 1.0 else None), (MEANS, 1.0), (SHARES, 1.0))
-        for group, factor in factors:
-            hosts = [(row.what, row.test if at else row.train) for row in group]
-            lines += [(f"{name} {what}", measured.get(what), _scale(value, factor)) for what, value in hosts]
-        if name == "train":
-            lines += [(f"train rows: month {month}", measured[f"month {month}"], MONTHS[month]) for month in MONTHS]
-    shown = [line for line in lines if line[1] is not None]
-    return pl.DataFrame(shown, schema={"what": pl.String, "simulated": pl.Float64, "host's": pl.Float64}, orient="row")
+    lines: list[tuple[str, float, float | None]] = []
+    for name in ("train", "test"):
+        for measure, simulated in measure_file(folder / f"{name}.parquet", known):
+            published, factor = getattr(measure, name), factors[measure.grows]
+            expected = None if published is None or factor is None else published * factor
+            lines.append((f"{name} {measure.what}", simulated, expected))
+    return pl.DataFrame(lines, schema={"what": pl.String, "simulated": pl.Float64, "host's": pl.Float64}, orient="row")
 
 
-def measure_file(path: Path, known_companies: pl.Series) -> dict[str, float]:
-    """Every measure of one file that it allows, by name; ``known_companies`` are those of train."""
+def measure_file(path: Path, known_companies: pl.Series) -> list[tuple[Measure, float]]:
+    """Every measure that the file allows; ``known_companies`` are those of train."""
     rows = pl.scan_parquet(path)
     labelled = "selected" in rows.collect_schema().names()
-    measures = _collect(rows.select(**_row_measures()))
-    for name, value in _value_measures().items():  # one by one: a quantile holds its column
-        measures |= _collect(rows.select(value.alias(name)))
+    sessions = _read_sessions(rows, labelled, known_companies).lazy()
+    users = sessions.group_by("user").len()
+    measured = [*_collect(sessions, SESSIONS), *_collect(users, USERS), *_collect(rows, ROWS)]
+    measured += [line for measure in VALUES for line in _collect(rows, [measure])]
     if labelled:
         month = pl.col("requestDate").dt.month()
-        measures |= _collect(rows.select(**{f"month {number}": (month == number).mean() for number in MONTHS}))
-    sessions = _read_sessions(rows, labelled)
-    measures |= _collect(sessions.lazy().select(**_session_measures()))
-    measures |= _user_measures(sessions, known_companies)
-    if labelled:
-        measures |= _collect(sessions.lazy().select(**_booking_measures()))
-    return measures
+        months = [Measure(f"rows: month {number}", (month == number).mean(), MONTHS[number]) for number in MONTHS]
+        measured += [*_collect(rows, months), *_collect(sessions, BOOKINGS)]
+    return measured
 
 
-def _user_measures(sessions: pl.DataFrame, known_companies: pl.Series) -> dict[str, float]:
-    counts = pl.col("len")
-    new = sessions.filter(~pl.col("company").is_in(known_companies.implode()))["company"].n_unique()
-    measures = {
-        "users": pl.len(),
-        "sessions a user, mean": counts.mean(),
-        "sessions a user, most": counts.max(),
-        "users: one session": (counts == 1).mean(),
-    }
-    return _collect(sessions.lazy().group_by("user").len().select(**measures)) | {"companies that train lacks": new}
-
-
-def _row_measures() -> dict[str, pl.Expr]:
-    """Shares of rows."""
-    back = pl.col("legs1_duration").is_not_null()
-    return {
-        "rows: one way": back.not_().mean(),
-        "rows: MOWLED/LEDMOW": (pl.col("searchRoute") == "MOWLED/LEDMOW").mean(),
-        "rows: bySelf false": pl.col("bySelf").not_().mean(),
-        "rows: no tariff": pl.col("corporateTariffCode").is_null().mean(),
-        "rows: no frequentFlyer": pl.col("frequentFlyer").is_null().mean(),
-        "rows: frequentFlyer SU, of those that have one": (pl.col("frequentFlyer") == "SU").mean(),
-        "rows: isVip": pl.col("isVip").mean(),
-        "rows: sex true": pl.col("sex").mean(),
-        "rows: nationality 36": (pl.col("nationality") == 36).mean(),
-        "rows: second segment out": pl.col("legs0_segments1_duration").is_not_null().mean(),
-        "rows: third segment out": pl.col("legs0_segments2_duration").is_not_null().mean(),
-        "rows: second segment back, of return trips": pl.col("legs1_segments1_duration")
-        .is_not_null()
-        .filter(back)
-        .mean(),
-        "rows: first carrier SU": (pl.col("legs0_segments0_marketingCarrier_code") == "SU").mean(),
-        "rows: first operator FV": (pl.col("legs0_segments0_operatingCarrier_code") == "FV").mean(),
-        "rows: first aircraft SU9": (pl.col("legs0_segments0_aircraft_code") == "SU9").mean(),
-        "rows: baggage in kg": pl.col("legs0_segments0_baggageAllowance_weightMeasurementType").mean(),
-        "rows: no rules": pl.col("miniRules0_monetaryAmount").is_null().mean(),
-        "rows: no cancel percentage": pl.col("miniRules0_percentage").is_null().mean(),
-        "rows: cancelling allowed": pl.col("miniRules0_statusInfos").mean(),
-        "rows: exchange allowed": pl.col("miniRules1_statusInfos").mean(),
-        "rows: isAccessTP unknown": pl.col("pricingInfo_isAccessTP").is_null().mean(),
-        "rows: isAccessTP, of known": pl.col("pricingInfo_isAccessTP").mean(),
-        "rows: no seats out": pl.col("legs0_segments0_seatsAvailable").is_null().mean(),
-        "rows: no cabin back, of return trips": pl.col("legs1_segments0_cabinClass").is_null().filter(back).mean(),
-    }
-
-
-def _value_measures() -> dict[str, pl.Expr]:
-    """Means and quartiles of columns over rows, and numbers of values."""
-    price, taxes = pl.col("totalPrice"), pl.col("taxes")
-    levels = {"25%": 0.25, "median": 0.5, "75%": 0.75}
-    return {
-        "cabin of the first segment, mean": pl.col("legs0_segments0_cabinClass").mean(),
-        "baggage, mean": pl.col("legs0_segments0_baggageAllowance_quantity").mean(),
-        "seats, mean": pl.col("legs0_segments0_seatsAvailable").mean(),
-        "cancel fee, mean": pl.col("miniRules0_monetaryAmount").mean(),
-        "exchange fee, mean": pl.col("miniRules1_monetaryAmount").mean(),
-        "price, mean": price.mean(),
-        "taxes, mean": taxes.mean(),
-        "rows: commonest duration out": pl.col("legs0_duration").unique_counts().max() / pl.len(),
-        "search routes": pl.col("searchRoute").n_unique(),
-        "first carriers": pl.col("legs0_segments0_marketingCarrier_code").n_unique(),
-        "flight numbers out": pl.col("legs0_segments0_flightNumber").n_unique(),
-        **{f"price, {name}": price.quantile(level) for name, level in levels.items()},
-        **{f"taxes, {name}": taxes.quantile(level) for name, level in levels.items()},
-    }
-
-
-def _read_sessions(rows: pl.LazyFrame, labelled: bool) -> pl.DataFrame:
+def _read_sessions(rows: pl.LazyFrame, labelled: bool, known_companies: pl.Series) -> pl.DataFrame:
     """One row a session: size, user, company, sex; of its booking the position, whether cheapest, fewest segments."""
     names = [f"legs{leg}_segments{number}_duration" for leg in (0, 1) for number in range(4)]
     facts = {
@@ -222,39 +192,10 @@ def _read_sessions(rows: pl.LazyFrame, labelled: bool) -> pl.DataFrame:
         }
         present = [pl.col(name).is_not_null().cast(pl.Int64) for name in names]
         rows = rows.with_row_index("row").with_columns(segments=pl.sum_horizontal(present))
-    return rows.group_by("ranker_id").agg(**facts).collect(engine="streaming")
+    sessions = rows.group_by("ranker_id").agg(**facts).collect(engine="streaming")
+    return sessions.with_columns(unseen=~pl.col("company").is_in(known_companies.implode()))
 
 
-def _session_measures() -> dict[str, pl.Expr]:
-    size = pl.col("size")
-    return {
-        "sessions": pl.len(),
-        "rows": size.sum(),
-        "companies": pl.col("company").n_unique(),
-        "options a session, mean": size.mean(),
-        "options a session, 25%": size.quantile(0.25),
-        "options a session, median": size.median(),
-        "options a session, 75%": size.quantile(0.75),
-        "options a session, most": size.max(),
-        "sessions: sex true": pl.col("male").mean(),
-        "sessions: fewer than 10 options": (size < 10).mean(),
-        "sessions: more than 10 options": (size > 10).mean(),
-        "sessions: 11 to 27 options, of those over 10": size.is_between(11, 27).filter(size > 10).mean(),
-    }
-
-
-def _booking_measures() -> dict[str, pl.Expr]:
-    return {
-        "booked: position 0": (pl.col("booked") == 0).mean(),
-        "booked: positions 0 to 9": (pl.col("booked") < 10).mean(),
-        "booked: the cheapest (law assumed)": pl.col("cheapest").mean(),
-        "booked: fewest segments (law assumed)": pl.col("fewest").mean(),
-    }
-
-
-def _collect(frame: pl.LazyFrame) -> dict[str, float]:
-    return {name: float(value) for name, value in frame.collect(engine="streaming").row(0, named=True).items()}
-
-
-def _scale(value: float | None, factor: float | None) -> float | None:
-    return None if value is None or factor is None else value * factor
+def _collect(frame: pl.LazyFrame, measures: Sequence[Measure]) -> list[tuple[Measure, float]]:
+    values = frame.select(measure.value.alias(measure.what) for measure in measures).collect(engine="streaming").row(0)
+    return [(measure, float(value)) for measure, value in zip(measures, values, strict=True)]

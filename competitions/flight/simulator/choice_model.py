@@ -1,13 +1,13 @@
-"""The true law of choice.
+"""The true choice model.
 
-A traveller books option i with chance proportional to exp(L * V_i), the multinomial logit (McFadden, 1974). V is linear
-in what an option costs, how long it takes, when it goes, who flies it and what its fare allows (``WEIGHTS``); the
-weights are multiplied by tastes of the company and of the traveller, which no file shows. L falls slowly with the
-number of options: choices from long lists are noisier (Swait and Adamowicz, 2001).
+A traveller books option i with probability proportional to exp(L * V_i), the multinomial logit (McFadden, 1974). V is
+linear in what an option costs, how long it takes, when it goes, who flies it and what its fare allows (``WEIGHTS``);
+the weights are multiplied by preferences of the company and of the traveller, which no file shows. L falls slowly with
+the number of options: choices from long lists are noisier (Swait and Adamowicz, 2001).
 
-A twin session takes the first session's booking with chance ``COPY``, else follows its own law; the chance of an option
-there is a mixture of the two. The weights are assumed: they are set so that the oracle's HitRate@3, its fall with the
-number of options, and the booked positions come near those published for FlightRank 2025.
+A twin session takes the first session's booking with probability ``COPY``, else follows its own utilities; an option's
+probability there is a mixture of the two. The weights are assumed: they are set so that the oracle's HitRate@3, its
+fall with the number of options, and the booked positions come near those published for FlightRank 2025.
 """
 
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ import numpy as np
 from competitions.flight.simulator.fare_rules import Rules
 from competitions.flight.simulator.geography import Floats, Ints, hashed, hashed_normal
 from competitions.flight.simulator.offers import BUSINESS, FLEX, PREMIUM, Options
-from competitions.flight.simulator.population import Scene
+from competitions.flight.simulator.population import SimulationState
 from competitions.flight.simulator.search_sessions import Sessions
 from competitions.flight.simulator.travellers import loyalty_table
 
 LAMBDA, USUAL_SIZE, TIRING = 2.2, 50.0, 0.06
 COPY = 0.85
 MEAN_HOURS = (9.0, 18.0)  # of the wished departure, out and back
-OWN_HOURS, COMPANY_HOURS, HABIT_HOURS, ROUTE_HOURS = 0.7, 1.5, 1.5, 0.7  # its spreads; see wished_hours
+OWN_HOURS, COMPANY_HOURS, HABIT_HOURS, ROUTE_HOURS = 0.7, 1.5, 1.5, 0.7  # its spreads; see preferred_hours
 HABIT_SHARE = 0.10  # of a route's legs that are a habit of a company, and as many of a traveller
 LONG_HOURS = 12.0  # beyond, more minutes do not matter
 CLERK_PRICE, CLERK_POLICY = 0.8, 1.25  # who books for another looks less at the price and more at the policy
@@ -47,11 +47,11 @@ WEIGHTS = {
 
 @dataclass(frozen=True)
 class Bookings:
-    """Of a chunk of sessions: rows of ``Options`` of each, chances of the rows, and the position booked in each."""
+    """Of a chunk of sessions: rows of ``Options`` of each, their probabilities, and the position booked in each."""
 
     first: Ints  # by session, where its rows begin; one more entry
     row: Ints  # into the options
-    chance: Floats
+    probability: Floats
     booked: Ints
 
 
@@ -67,123 +67,123 @@ class Choices:
     company: Ints
 
 
-def book(scene: Scene, part: slice, options: Options, rules: Rules) -> Bookings:
+def draw_bookings(state: SimulationState, part: slice, options: Options, rules: Rules) -> Bookings:
     """Draw the booking of each session of ``part``, whose searches are those of ``options``."""
-    choices = list_choices(scene, part, options)
+    choices = list_choices(state, part, options)
     first, session, joined = choices.first, choices.session, choices.sessions.joined
-    sharp = sharpness(np.diff(first))[session]
-    own = softmax(sharp * utilities(scene, choices, options, rules), first)
+    sharp = choice_scale(np.diff(first))[session]
+    own = softmax(sharp * utilities(state, choices, options, rules), first)
     number = part.start + np.arange(len(joined))
-    drawn = draw(own, first, hashed(scene.seed, 151, number))
+    drawn = draw(own, first, hashed(state.seed, 151, number))
     leader = np.maximum.accumulate(np.where(joined, 0, np.arange(len(joined))))
-    copies = joined & (hashed(scene.seed, 152, number) < COPY)
+    copies = joined & (hashed(state.seed, 152, number) < COPY)
     leading = np.arange(first[-1]) - first[session] + first[leader][session]
-    chance = np.where(joined[session], COPY * own[leading] + (1 - COPY) * own, own)
-    return Bookings(first, choices.row, chance, np.where(copies, drawn[leader], drawn))
+    probability = np.where(joined[session], COPY * own[leading] + (1 - COPY) * own, own)
+    return Bookings(first, choices.row, probability, np.where(copies, drawn[leader], drawn))
 
 
-def list_choices(scene: Scene, part: slice, options: Options) -> Choices:
+def list_choices(state: SimulationState, part: slice, options: Options) -> Choices:
     """Every session with the options of its search; twins have the same ones."""
-    sessions = Sessions(**{name: column[part] for name, column in vars(scene.sessions).items()})
+    sessions = Sessions(**{name: column[part] for name, column in vars(state.sessions).items()})
     search = sessions.search - sessions.search[0]
     sizes = np.diff(options.first)[search]
     first = np.append(0, np.cumsum(sizes))
     session = np.repeat(np.arange(len(search)), sizes)
     row = np.arange(first[-1]) + np.repeat(options.first[search] - first[:-1], sizes)
     user = sessions.user[session]
-    return Choices(sessions, first, session, row, user, scene.travellers.company[user])
+    return Choices(sessions, first, session, row, user, state.travellers.company[user])
 
 
-def utilities(scene: Scene, choices: Choices, options: Options, rules: Rules) -> Floats:
+def utilities(state: SimulationState, choices: Choices, options: Options, rules: Rules) -> Floats:
     """V of every row."""
-    legs, tastes, row = scene.legs, scene.travellers, choices.row
+    legs, travellers, row = state.legs, state.travellers, choices.row
     user, company = choices.user, choices.company
     out, back = options.out[row], options.back[row]
     cheap = np.log(options.price[row])
     trip = legs.segments[out] + np.where(back >= 0, legs.segments[back], 0)
     clerk = ~choices.sessions.by_self[choices.session]
-    price = tastes.price[user] * scene.companies.price[company] * np.where(clerk, CLERK_PRICE, 1.0)
+    price = travellers.price[user] * state.companies.price[company] * np.where(clerk, CLERK_PRICE, 1.0)
     value = -WEIGHTS["price"] * price * above_least(cheap, choices)
-    value -= WEIGHTS["stops"] * tastes.stops[user] * above_least(trip, choices)
+    value -= WEIGHTS["stops"] * travellers.stops[user] * above_least(trip, choices)
     value += WEIGHTS["policy"] * np.where(clerk, CLERK_POLICY, 1.0) * rules.within[row]
-    value += _fare(scene, choices, options.fare[row], rules) + _carrier(scene, choices, legs.carrier[out])
+    value += _fare_terms(state, choices, options.fare[row], rules) + _carrier_terms(state, choices, legs.carrier[out])
     for way, leg in enumerate((out, back)):
-        value += _way(scene, choices, leg, way)
+        value += _way_terms(state, choices, leg, way)
     return value
 
 
 def above_least(values: Floats | Ints, choices: Choices) -> Floats:
-    """What a row has more than the least of its session."""
+    """By row, its value minus the smallest of its session."""
     least = np.minimum.reduceat(values, choices.first[:-1])
     above: Floats = (values - least[choices.session]).astype(np.float64)
     return above
 
 
-def _fare(scene: Scene, choices: Choices, fare: Ints, rules: Rules) -> Floats:
+def _fare_terms(state: SimulationState, choices: Choices, fare: Ints, rules: Rules) -> Floats:
     """Bags, freedom to change, and the cabin."""
     user, company, row = choices.user, choices.company, choices.row
-    tastes, shared = scene.travellers, scene.companies
-    bags = (1.0 + tastes.bags[user] + shared.bags[company]) * (rules.bags[row] > 0)
+    travellers, companies = state.travellers, state.companies
+    bags = (1.0 + travellers.bags[user] + companies.bags[company]) * (rules.bags[row] > 0)
     free = 0.6 * (rules.exchange_allowed[row] > 0) + 0.8 * ((fare == FLEX) | (fare > BUSINESS))
-    flexible = (0.6 + tastes.flexible[user] + shared.flexible[company]) * free
-    cabin = (tastes.cabin[user] + 2.0 * tastes.vip[user] - 1.2) * (fare >= PREMIUM)
+    flexible = (0.6 + travellers.flexible[user] + companies.flexible[company]) * free
+    cabin = (travellers.cabin[user] + 2.0 * travellers.vip[user] - 1.2) * (fare >= PREMIUM)
     value: Floats = WEIGHTS["bags"] * bags + WEIGHTS["flexible"] * flexible + WEIGHTS["cabin"] * cabin
     return value
 
 
-def _carrier(scene: Scene, choices: Choices, carrier: Ints) -> Floats:
+def _carrier_terms(state: SimulationState, choices: Choices, carrier: Ints) -> Floats:
     user, company = choices.user, choices.company
-    tastes, shared = scene.travellers, scene.companies
+    travellers, companies = state.travellers, state.companies
     table = np.pad(loyalty_table(), ((0, 1), (0, 1)))  # no club is the last row, another carrier the last column
-    club = table[tastes.loyalty[user], np.minimum(carrier, table.shape[1] - 1)]
-    favourite = (carrier == tastes.carrier[user]) * tastes.carrier_weight[user]
-    preferred = (carrier == shared.carrier[company]) * shared.carrier_weight[company]
+    club = table[travellers.loyalty[user], np.minimum(carrier, table.shape[1] - 1)]
+    favourite = (carrier == travellers.carrier[user]) * travellers.carrier_weight[user]
+    preferred = (carrier == companies.carrier[company]) * companies.carrier_weight[company]
     value: Floats = WEIGHTS["carrier"] * favourite + WEIGHTS["company carrier"] * preferred + WEIGHTS["club"] * club
     return value
 
 
-def _way(scene: Scene, choices: Choices, leg: Ints, way: int) -> Floats:
+def _way_terms(state: SimulationState, choices: Choices, leg: Ints, way: int) -> Floats:
     """Terms of one way: minutes, the wished hour, nights, habits of the company and the traveller; 0 if absent."""
     known, leg = leg >= 0, np.maximum(leg, 0)
-    tastes, user, company, seed = scene.travellers, choices.user, choices.company, scene.seed
-    late = np.minimum(above_least(scene.legs.duration[leg], choices) / 60.0, LONG_HOURS)
-    hour = scene.legs.departure[leg] / 60.0
-    apart = np.abs(hour - wished_hours(scene, choices, scene.legs.direction[leg], way)) % 24.0
-    value = -WEIGHTS["minutes"] * tastes.minutes[user] * late
-    value -= WEIGHTS["hour"] * tastes.hour[user] * np.minimum(apart, 24.0 - apart)
+    travellers, user, company, seed = state.travellers, choices.user, choices.company, state.seed
+    late = np.minimum(above_least(state.legs.duration[leg], choices) / 60.0, LONG_HOURS)
+    hour = state.legs.departure[leg] / 60.0
+    apart = np.abs(hour - preferred_hours(state, choices, state.legs.direction[leg], way)) % 24.0
+    value = -WEIGHTS["minutes"] * travellers.minutes[user] * late
+    value -= WEIGHTS["hour"] * travellers.hour[user] * np.minimum(apart, 24.0 - apart)
     value -= WEIGHTS["night"] * ((hour < 5.5) | (hour > 23))
     value += WEIGHTS["habit"] * (hashed(seed, 162, company, leg) < HABIT_SHARE)
     value += WEIGHTS["habit"] * (hashed(seed, 163, user, leg) < HABIT_SHARE)
     return value * known
 
 
-def wished_hours(scene: Scene, choices: Choices, direction: Ints, way: int) -> Floats:
+def preferred_hours(state: SimulationState, choices: Choices, direction: Ints, way: int) -> Floats:
     """The hour at which one would leave: a habit of the company, of it on the route, of all on the route, own."""
-    own = (scene.travellers.out_hour, scene.travellers.back_hour)[way][choices.user]
-    company = hashed_normal(scene.seed, 160, choices.company, way)
-    habit = hashed_normal(scene.seed, 161, choices.company, direction)
-    route = hashed_normal(scene.seed, 164, direction)
+    own = (state.travellers.out_hour, state.travellers.back_hour)[way][choices.user]
+    company = hashed_normal(state.seed, 160, choices.company, way)
+    habit = hashed_normal(state.seed, 161, choices.company, direction)
+    route = hashed_normal(state.seed, 164, direction)
     return MEAN_HOURS[way] + OWN_HOURS * own + COMPANY_HOURS * company + HABIT_HOURS * habit + ROUTE_HOURS * route
 
 
-def sharpness(sizes: Ints) -> Floats:
+def choice_scale(sizes: Ints) -> Floats:
     """By session of so many options, what V is multiplied by."""
     sharp: Floats = LAMBDA * (sizes / USUAL_SIZE) ** -TIRING
     return sharp
 
 
 def softmax(value: Floats, first: Ints) -> Floats:
-    """Chances within each run of rows that ``first`` bounds."""
+    """Probabilities within each run of rows that ``first`` bounds."""
     sizes = np.diff(first)
     weight = np.exp(value - np.repeat(np.maximum.reduceat(value, first[:-1]), sizes))
-    chance: Floats = weight / np.repeat(np.add.reduceat(weight, first[:-1]), sizes)
-    return chance
+    probability: Floats = weight / np.repeat(np.add.reduceat(weight, first[:-1]), sizes)
+    return probability
 
 
-def draw(chance: Floats, first: Ints, at: Floats) -> Ints:
-    """Position drawn in each run of rows, by inverting its distribution at ``at`` (0 to 1, one a run)."""
-    total = np.cumsum(chance)
+def draw(probability: Floats, first: Ints, uniform: Floats) -> Ints:
+    """Position drawn in each run of rows, by inverting its distribution at ``uniform`` (0 to 1, one a run)."""
+    total = np.cumsum(probability)
     before = np.append(0.0, total)[first[:-1]]
-    row = np.searchsorted(total, before + at * (total[first[1:] - 1] - before), side="right")
+    row = np.searchsorted(total, before + uniform * (total[first[1:] - 1] - before), side="right")
     position: Ints = np.clip(row, first[:-1], first[1:] - 1) - first[:-1]
     return position

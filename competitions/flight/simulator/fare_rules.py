@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from competitions.flight.simulator.geography import CARRIERS, FERRY, Bools, Floats, Ints, hashed
 from competitions.flight.simulator.offers import BUSINESS, BUSINESS_FLEX, FLEX, LIGHT, PREMIUM, STANDARD, Options
-from competitions.flight.simulator.population import Scene
+from competitions.flight.simulator.population import SimulationState
 
 # Shares of rows: Kaggle FlightRank 2025 column statistics.
 UNKNOWN_RULES, UNKNOWN_STATUS, PERCENT_ROWS = 0.077, 0.0045, 0.0165
@@ -37,20 +37,20 @@ class Rules:
     seats: tuple[Floats, Floats]
 
 
-def set_rules(scene: Scene, options: Options) -> Rules:
+def set_rules(state: SimulationState, options: Options) -> Rules:
     """Rules of the options of a chunk."""
-    seed, fare, number = scene.seed, options.fare, options.number
-    carrier, pair = scene.legs.carrier[options.out], scene.searches.pair[number]
+    seed, fare, number = state.seed, options.fare, options.number
+    carrier, pair = state.legs.carrier[options.out], state.searches.pair[number]
     free = (fare == FLEX) | (fare == BUSINESS_FLEX)
     strict = (fare == LIGHT) & (hashed(seed, 143, carrier, pair) < STRICT_LIGHT)
     rigid = (fare == LIGHT) | ((fare == STANDARD) & (hashed(seed, 142, carrier, pair) < RIGID_STANDARD))
-    out_day, back_day = scene.searches.out_day[number], scene.searches.back_day[number]
+    out_day, back_day = state.searches.out_day[number], state.searches.back_day[number]
     unknown = hashed(seed, 144, options.out, options.back + 1, out_day) < UNKNOWN_RULES
     blind = unknown | (hashed(seed, 145, number, options.out, options.back + 1, fare) < UNKNOWN_STATUS)
     percent = unknown | (hashed(seed, 146, options.out, options.back + 1) >= PERCENT_ROWS / (1 - UNKNOWN_RULES))
     share = np.where((fare == LIGHT) & (hashed(seed, 147, carrier) < 0.2), 25.0, 0.0)
-    fee, dear = _fees(scene, pair, carrier, options.back >= 0)
-    within = _within(scene, options)
+    fee, dear = _fees(state, pair, carrier, options.back >= 0)
+    within = _within(state, options)
     bags, in_kg = _bags(fare, carrier, seed)
     return Rules(
         cancel_fee=_hide(np.where(free | strict, 0.0, fee), unknown),
@@ -63,7 +63,7 @@ def set_rules(scene: Scene, options: Options) -> Rules:
         in_kg=in_kg,
         cabin=np.select([fare == PREMIUM, fare >= BUSINESS], [4.0, 2.0], 1.0),
         within=within,
-        access=_hide(within, _policy_unknown(scene, number, carrier)),
+        access=_hide(within, _policy_unknown(state, number, carrier)),
         seats=(_seats(options.out, out_day, fare, seed), _seats(options.back, back_day, fare, seed)),
     )
 
@@ -72,33 +72,33 @@ def _hide(values: NDArray[np.float64] | Bools, hidden: Bools) -> Floats:
     return np.where(hidden, np.nan, values.astype(np.float64))
 
 
-def _fees(scene: Scene, pair: Ints, carrier: Ints, returns: Bools) -> tuple[Floats, Floats]:
+def _fees(state: SimulationState, pair: Ints, carrier: Ints, returns: Bools) -> tuple[Floats, Floats]:
     """(cancelling, exchange) in roubles, where they are neither free nor forbidden."""
-    abroad = scene.pairs.abroad[pair]
-    fee = np.where(abroad, FEE + 1500 * np.round(6 * hashed(scene.seed, 141, carrier, pair)), FEE)
+    abroad = state.pairs.abroad[pair]
+    fee = np.where(abroad, FEE + 1500 * np.round(6 * hashed(state.seed, 141, carrier, pair)), FEE)
     return fee, fee * np.where(abroad, np.where(returns, 3.0, 1.5), 1.0)
 
 
-def _within(scene: Scene, options: Options) -> Floats:
+def _within(state: SimulationState, options: Options) -> Floats:
     """1.0 where the price is within the company's cap and the cabin is allowed."""
-    user = scene.searches.user[options.number]
-    company = scene.travellers.company[user]
+    user = state.searches.user[options.number]
+    company = state.travellers.company[user]
     cheapest = np.minimum.reduceat(options.price, options.first[:-1])[options.search]
-    cap = scene.companies.cap[company] * np.where(scene.searches.test[options.number], TEST_CAP, 1.0)
-    cabin = (options.fare < PREMIUM) | scene.travellers.vip[user] | (hashed(scene.seed, 149, company) < 0.2)
+    cap = state.companies.cap[company] * np.where(state.searches.test[options.number], TEST_CAP, 1.0)
+    cabin = (options.fare < PREMIUM) | state.travellers.vip[user] | (hashed(state.seed, 149, company) < 0.2)
     within: Floats = ((options.price <= cap * cheapest) & cabin).astype(np.float64)
     return within
 
 
-def _policy_unknown(scene: Scene, number: Ints, carrier: Ints) -> Bools:
-    share = np.where(scene.searches.test[number], TEST_UNKNOWN_POLICY, UNKNOWN_POLICY)
-    hidden: Bools = hashed(scene.seed, 148, number, carrier) < share
+def _policy_unknown(state: SimulationState, number: Ints, carrier: Ints) -> Bools:
+    share = np.where(state.searches.test[number], TEST_UNKNOWN_POLICY, UNKNOWN_POLICY)
+    hidden: Bools = hashed(state.seed, 148, number, carrier) < share
     return hidden
 
 
 def _bags(fare: Ints, carrier: Ints, seed: int) -> tuple[Floats, Floats]:
     """Baggage allowance: pieces, or kg at the carriers that weigh it."""
-    weighed = np.array([row[6] for row in CARRIERS] + [0])[np.minimum(carrier, FERRY)] == 1
+    weighed = np.append(CARRIERS["bags_in_kg"], False)[np.minimum(carrier, FERRY)]
     weighed &= hashed(seed, 150, carrier, fare) < 0.9
     pieces = np.array([0.0, 1.0, 2.0, 2.0, 2.0, 2.0])[fare]
     kilos = np.array([20.0, 30.0, 30.0, 35.0, 40.0, 40.0])[fare]
@@ -107,6 +107,6 @@ def _bags(fare: Ints, carrier: Ints, seed: int) -> tuple[Floats, Floats]:
 
 def _seats(leg: Ints, day: Ints, fare: Ints, seed: int) -> Floats:
     """Seats left at the fare on the day: 9 stands for nine or more."""
-    at = hashed(seed, 155, leg + 1, day, fare)
-    few = np.maximum(at - FULL_PLANE, 0.0) / (1.0 - FULL_PLANE)
-    return np.where(at < FULL_PLANE, 9.0, 1.0 + np.floor(8.0 * few**1.55))
+    uniform = hashed(seed, 155, leg + 1, day, fare)
+    few = np.maximum(uniform - FULL_PLANE, 0.0) / (1.0 - FULL_PLANE)
+    return np.where(uniform < FULL_PLANE, 9.0, 1.0 + np.floor(8.0 * few**1.55))

@@ -1,13 +1,15 @@
 """What is fixed before anyone travels: the sizes at a scale, the vocabularies, the cities, and hashed uniform numbers.
 
 A code is a position in a vocabulary. A *hashed* number is a function of its keys and the seed alone: a company's habit
-or a flight's price on a date is the same wherever it is asked for, and no table of it is kept.
+or a flight's price on a date is the same wherever it is computed, and no table of it is kept.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+import polars as pl
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
@@ -26,72 +28,14 @@ COMPANY_POWER, PAIR_POWER = 0.85, 0.5  # how companies and routes grow with the 
 
 CITY_COUNT, RUSSIAN_SHARE = 500, 0.6
 MOSCOW, PETERSBURG = 0, 1
-# City code, latitude, longitude, hours from UTC, abroad. Rounded geography.
-CITIES = (
-    ("MOW", 55.7, 37.6, 3, 0),
-    ("LED", 59.9, 30.3, 3, 0),
-    ("SVX", 56.8, 60.6, 5, 0),
-    ("OVB", 55.0, 82.9, 7, 0),
-    ("KZN", 55.8, 49.1, 3, 0),
-    ("AER", 43.6, 39.7, 3, 0),
-    ("IST", 41.0, 29.0, 3, 1),
-    ("UFA", 54.7, 56.0, 5, 0),
-    ("KUF", 53.2, 50.1, 4, 0),
-    ("CEK", 55.2, 61.4, 5, 0),
-    ("DXB", 25.2, 55.3, 4, 1),
-    ("GOJ", 56.3, 44.0, 3, 0),
-    ("TJM", 57.2, 65.5, 5, 0),
-    ("KJA", 56.0, 92.9, 7, 0),
-    ("BJS", 39.9, 116.4, 8, 1),
-    ("MRV", 44.2, 43.1, 3, 0),
-    ("PEE", 58.0, 56.2, 5, 0),
-    ("KGD", 54.7, 20.5, 2, 0),
-    ("SHA", 31.2, 121.5, 8, 1),
-    ("VVO", 43.1, 131.9, 10, 0),
-    ("OMS", 55.0, 73.3, 6, 0),
-    ("TAS", 41.3, 69.2, 5, 1),
-    ("IKT", 52.3, 104.3, 8, 0),
-    ("CAN", 23.1, 113.3, 8, 1),
-    ("KHV", 48.5, 135.1, 10, 0),
-    ("ALA", 43.2, 76.9, 5, 1),
-    ("MMK", 68.9, 33.1, 3, 0),
-    ("MSQ", 53.9, 27.6, 3, 1),
-    ("DOH", 25.3, 51.5, 3, 1),
-    ("SGC", 61.2, 73.4, 5, 0),
-    ("EVN", 40.2, 44.5, 4, 1),
-    ("AUH", 24.5, 54.4, 4, 1),
-    ("BAK", 40.4, 49.9, 4, 1),
-    ("BKK", 13.7, 100.5, 7, 1),
-    ("ARH", 64.5, 40.5, 3, 0),
-    ("URC", 43.8, 87.6, 8, 1),
-)
+HERE = Path(__file__).parent
+CITIES = pl.read_csv(HERE / "cities.csv")  # rounded geography: degrees, hours from UTC, whether outside Russia
 # Airports by city, the first the usual one; a city not named has one airport of its own name.
 AIRPORTS = {"MOW": ("SVO", "DME", "VKO", "ZIA"), "BJS": ("PEK", "PKX"), "SHA": ("PVG", "SHA"), "IST": ("IST", "SAW")}
 
-# Carrier, weight inside Russia, weight abroad, hub, price level, airport of Moscow, baggage in kg.
-# The weights are set so that the shares of segments come near the published counts of carrier codes.
-CARRIERS = (
-    ("SU", 0.55, 0.24, "MOW", 1.00, 0, 0),
-    ("S7", 0.16, 0.04, "OVB", 0.93, 1, 0),
-    ("U6", 0.11, 0.04, "SVX", 0.88, 1, 0),
-    ("DP", 0.08, 0.00, "MOW", 0.62, 2, 0),
-    ("UT", 0.05, 0.02, "TJM", 0.90, 2, 0),
-    ("N4", 0.02, 0.02, "MOW", 0.85, 0, 0),
-    ("5N", 0.03, 0.00, "ARH", 0.90, 1, 0),
-    ("WZ", 0.02, 0.01, "MOW", 0.82, 3, 0),
-    ("TK", 0.00, 0.20, "IST", 1.20, 2, 1),
-    ("EK", 0.00, 0.08, "DXB", 1.30, 1, 1),
-    ("CA", 0.00, 0.06, "BJS", 0.95, 0, 0),
-    ("MU", 0.00, 0.05, "SHA", 0.92, 0, 0),
-    ("QR", 0.00, 0.04, "DOH", 1.35, 1, 1),
-    ("CZ", 0.00, 0.04, "CAN", 0.92, 0, 0),
-    ("J2", 0.00, 0.03, "BAK", 0.95, 1, 1),
-    ("FZ", 0.00, 0.03, "DXB", 0.98, 2, 1),
-    ("EY", 0.00, 0.03, "AUH", 1.20, 0, 1),
-    ("HU", 0.00, 0.02, "BJS", 0.90, 0, 0),
-    ("HY", 0.00, 0.03, "TAS", 0.90, 2, 1),
-    ("B2", 0.00, 0.03, "MSQ", 0.95, 0, 0),
-)
+# Shares inside and outside Russia, hub, price level, which airport of Moscow, whether baggage is counted in kg. The
+# weights are set so that the shares of segments come near the published counts of carrier codes.
+CARRIERS = pl.read_csv(HERE / "carriers.csv")
 CYRILLIC = ("ВГ", "ЮВ", "КЛ", "ДР", "ИЖ", "АМ")  # small carriers without a Latin code  # noqa: RUF001
 CARRIER_COUNT = 160
 FERRY = len(CARRIERS)  # code of FV, which flies half of SU's flights and sells none
@@ -114,7 +58,7 @@ class Sizes:
     pairs: int
 
 
-def measure(scale: float) -> Sizes:
+def sizes_at(scale: float) -> Sizes:
     """Sizes at a scale; 1.0 gives the host's. Raises ``UserError`` for a scale out of range.
 
     Users grow with the sessions, so that sessions per user stay; companies and routes grow more slowly, so that a small
@@ -163,7 +107,7 @@ def _stir(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 @dataclass(frozen=True)
 class Cities:
-    """One entry a city: its code, place in radians, hours from UTC, whether abroad, the code of its first airport."""
+    """One entry a city: its code, position in radians, hours from UTC, whether abroad, its first airport's code."""
 
     names: tuple[str, ...]
     latitude: Floats
@@ -179,8 +123,8 @@ def make_cities() -> Cities:
     """The named cities, then invented ones in the same lands; the same for every seed."""
     extra = CITY_COUNT - len(CITIES)
     rng = np.random.default_rng(1)
-    taken = {city[0] for city in CITIES} | {name for group in AIRPORTS.values() for name in group}
-    names = tuple(city[0] for city in CITIES) + _invent(rng, extra, 3, taken)
+    known = CITIES["code"].to_list()
+    names = (*known, *_invent(rng, extra, 3, {*known, *(name for group in AIRPORTS.values() for name in group)}))
     abroad = rng.random(extra) > RUSSIAN_SHARE
     longitude = np.where(abroad, rng.uniform(-5, 125, extra), rng.uniform(30, 140, extra))
     latitude = np.where(abroad, rng.uniform(5, 50, extra), rng.uniform(46, 68, extra))
@@ -189,10 +133,10 @@ def make_cities() -> Cities:
     counts = np.array([len(group) for group in by_city])
     return Cities(
         names=names,
-        latitude=np.radians(np.concatenate([[city[1] for city in CITIES], latitude])),
-        longitude=np.radians(np.concatenate([[city[2] for city in CITIES], longitude])),
-        zone_hours=np.concatenate([[city[3] for city in CITIES], zone]),
-        abroad=np.concatenate([[city[4] == 1 for city in CITIES], abroad]),
+        latitude=np.radians(np.append(CITIES["latitude"], latitude)),
+        longitude=np.radians(np.append(CITIES["longitude"], longitude)),
+        zone_hours=np.append(CITIES["utc_hours"], zone),
+        abroad=np.append(CITIES["abroad"], abroad),
         airport=np.cumsum(counts) - counts,
         airport_count=counts,
         airports=tuple(name for group in by_city for name in group),
@@ -212,7 +156,7 @@ def flight_minutes(cities: Cities, start: Ints, end: Ints) -> Ints:
 
 def carrier_names() -> tuple[str, ...]:
     """Carrier codes: those of the table, FV, the Cyrillic ones, then invented ones."""
-    known = (*(carrier[0] for carrier in CARRIERS), "FV", *CYRILLIC)
+    known = (*CARRIERS["code"], "FV", *CYRILLIC)
     return known + _invent(np.random.default_rng(2), CARRIER_COUNT - len(known), 2, set(known))
 
 

@@ -1,73 +1,35 @@
-"""The host's layout: columns in order and type, and the vocabularies of the strings.
+"""The organiser's layout as Arrow types, and the vocabularies of the strings.
 
 Strings are kept as codes into vocabularies up to the file, which then holds plain strings.
 """
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import pyarrow as pa
 
+from competitions.flight.io.schema import INDEX, LAYOUT, Kind, required
 from competitions.flight.simulator.geography import Cities, Ints, aircraft_names, carrier_names, hashed
 from competitions.flight.simulator.search_sessions import START
-from competitions.flight.simulator.timetable import DAY, SEGMENTS, Pairs
+from competitions.flight.simulator.timetable import DAY, Pairs
 from competitions.flight.simulator.travellers import loyalty_names
 
 HORIZON_DAYS = 520  # from the first request to the last arrival, and more
 LONGEST = 7 * DAY  # minutes; no leg lasts longer
 TEXT = pa.dictionary(pa.int32(), pa.string())
 SAMPLE_ROWS = pa.schema([("Id", pa.int64()), ("ranker_id", TEXT), ("selected", pa.int64())])
-_BOOLEANS = {"bySelf", "isAccess3D", "isVip", "sex"}
-_INTEGERS = {
-    "Id",
-    "companyID",
-    "corporateTariffCode",
-    "nationality",
-    "pricingInfo_passengerCount",
-    "profileId",
-    "selected",
-    "__index_level_0__",
+ARROW_TYPES = {
+    Kind.INTEGER: pa.int64(),
+    Kind.REAL: pa.float64(),
+    Kind.FLAG: pa.bool_(),
+    Kind.TEXT: TEXT,
+    Kind.TIME: pa.timestamp("ns"),
 }
-_SEGMENT = ("aircraft_code", "arrivalTo_airport_city_iata", "arrivalTo_airport_iata", "baggageAllowance_quantity",
-            "baggageAllowance_weightMeasurementType", "cabinClass", "departureFrom_airport_iata", "duration",
-            "flightNumber", "marketingCarrier_code", "operatingCarrier_code", "seatsAvailable")  # fmt: skip
-_FLOATS = {"baggageAllowance_quantity", "baggageAllowance_weightMeasurementType", "cabinClass", "seatsAvailable"}
-_RULES = ("monetaryAmount", "percentage", "statusInfos")
-
-
-def column_names(labelled: bool) -> tuple[str, ...]:
-    """Columns of train (``labelled``) or test in the host's order."""
-    head = ("Id", "bySelf", "companyID", "corporateTariffCode", "frequentFlyer", "nationality", "isAccess3D", "isVip")
-    legs = []
-    for leg in ("legs0_", "legs1_"):
-        legs += [leg + name for name in ("arrivalAt", "departureAt", "duration")]
-        legs += [f"{leg}segments{number}_{name}" for number, name in product(range(SEGMENTS), _SEGMENT)]
-    rules = [f"miniRules{number}_{name}" for number, name in product((0, 1), _RULES)]
-    tail = ("pricingInfo_isAccessTP", "pricingInfo_passengerCount", "profileId", "ranker_id", "requestDate",
-            "searchRoute", "sex", "taxes", "totalPrice")  # fmt: skip
-    return (*head, *legs, *rules, *tail, *(("selected",) if labelled else ()), "__index_level_0__")
 
 
 def file_schema(labelled: bool) -> pa.Schema:
-    """Types of the columns."""
-    return pa.schema([(name, _type_of(name)) for name in column_names(labelled)])
-
-
-def segment_text_names() -> tuple[str, ...]:
-    """Fields of a segment that are strings."""
-    return tuple(name for name in _SEGMENT if name not in _FLOATS)
-
-
-def _type_of(name: str) -> pa.DataType:
-    if name in _BOOLEANS:
-        return pa.bool_()
-    if name in _INTEGERS:
-        return pa.int64()
-    if name == "requestDate":
-        return pa.timestamp("ns")
-    numeric = name.startswith(("miniRules", "pricingInfo_isAccessTP", "taxes", "totalPrice"))
-    return pa.float64() if numeric or name.split("_", 2)[-1] in _FLOATS else TEXT
+    """Columns and types of train (``labelled``) or test in the organiser's order."""
+    return pa.schema([(name, ARROW_TYPES[LAYOUT[name]]) for name in (*required(labelled), INDEX)])
 
 
 @dataclass(frozen=True)
@@ -90,8 +52,6 @@ def make_vocabularies(cities: Cities, pairs: Pairs) -> Vocabularies:
     """Every string that a file may hold, made once."""
     day = START.astype("datetime64[D]")
     times = np.datetime_as_string(np.arange(day, day + HORIZON_DAYS, np.timedelta64(5, "m")).astype("datetime64[s]"))
-    minutes = range(0, LONGEST, 5)
-    durations = [_duration(value) for value in minutes]
     names = cities.names
     out = [names[a] + names[b] for a, b in zip(pairs.start, pairs.end, strict=True)]
     home = [names[b] + names[a] for a, b in zip(pairs.start, pairs.end, strict=True)]
@@ -100,7 +60,7 @@ def make_vocabularies(cities: Cities, pairs: Pairs) -> Vocabularies:
     return Vocabularies(
         times=pa.array(times.tolist()),
         origin=int(day.astype(np.int64)) * DAY,
-        durations=pa.array(durations),
+        durations=pa.array([_duration(minutes) for minutes in range(0, LONGEST, 5)]),
         flights=pa.array([str(number) for number in range(10_000)]),
         carriers=pa.array(carrier_names()),
         airports=pa.array([*cities.airports, ""]),
@@ -121,21 +81,15 @@ def coded(codes: Ints, vocabulary: pa.Array) -> pa.DictionaryArray:
     known = codes >= 0
     used = np.zeros(len(vocabulary), bool)
     used[codes[known]] = True
-    place = np.cumsum(used, dtype=np.int32) - 1
-    indices = pa.array(place[np.maximum(codes, 0)].astype(np.int32), mask=None if known.all() else ~known)
+    position = np.cumsum(used, dtype=np.int32) - 1
+    indices = pa.array(position[np.maximum(codes, 0)].astype(np.int32), mask=None if known.all() else ~known)
     return pa.DictionaryArray.from_arrays(indices, vocabulary.take(pa.array(np.flatnonzero(used))))
 
 
 def ranker_ids(sessions: int, start: int, seed: int) -> pa.Array:
     """32 hex characters for each session from ``start``."""
     number = start + np.arange(sessions)
-    halves = [(hashed(seed, key, number) * 2.0**53).astype(np.uint64) for key in (171, 172, 173)]
-    mixed = np.stack(
-        [
-            halves[0] << np.uint64(11) | halves[2] & np.uint64(2047),
-            halves[1] << np.uint64(11) | halves[2] >> np.uint64(42),
-        ],
-        axis=1,
-    )
-    text = mixed.astype(">u8").tobytes().hex()
-    return pa.array([text[at : at + 32] for at in range(0, len(text), 32)])
+    left, right, rest = ((hashed(seed, key, number) * 2.0**53).astype(np.uint64) for key in (171, 172, 173))
+    left, right = left << np.uint64(11) | rest & np.uint64(2047), right << np.uint64(11) | rest >> np.uint64(42)
+    text = np.stack([left, right], axis=1).astype(">u8").tobytes().hex()
+    return pa.array([text[digit : digit + 32] for digit in range(0, len(text), 32)])

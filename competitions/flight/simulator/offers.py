@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from competitions.flight.simulator.geography import Bools, Floats, Ints, hashed, hashed_normal
-from competitions.flight.simulator.population import Scene
+from competitions.flight.simulator.population import SimulationState
 from competitions.flight.simulator.search_sessions import Searches
 from competitions.flight.simulator.timetable import Legs
 
@@ -17,8 +17,8 @@ LIGHT, STANDARD, FLEX, PREMIUM, BUSINESS, BUSINESS_FLEX = range(6)
 FARES = 6
 FARES_SHOWN = 2.9  # of an itinerary, on average
 # By fare: how often a carrier has it on a route, and how often it is not sold out on the date; assumed.
-HAVE = np.array([0.97, 0.95, 0.85, 0.80, 0.90, 0.70])
-LEFT = np.array([0.88, 0.97, 0.98, 0.90, 0.90, 0.90])
+CARRIED = np.array([0.97, 0.95, 0.85, 0.80, 0.90, 0.70])
+AVAILABLE = np.array([0.88, 0.97, 0.98, 0.90, 0.90, 0.90])
 PREMIUM_SHARE = 0.06  # of the searches for business fares; by the mean of cabinClass
 DATE_SIGMA = 0.20  # of the logarithm of a leg's price from day to day; assumed
 TEST_PRICE = 0.90  # prices fall after the summer; by the quartiles of totalPrice
@@ -51,7 +51,7 @@ class Options:
 
     first: Ints
     search: Ints  # counted from the first of the chunk
-    number: Ints  # of the search in the scene
+    number: Ints  # of the search in the state
     out: Ints
     back: Ints
     fare: Ints
@@ -60,34 +60,34 @@ class Options:
     itinerary: Ints  # runs over the chunk; its fares share it
 
 
-def list_options(scene: Scene, part: slice) -> Options:
+def list_options(state: SimulationState, part: slice) -> Options:
     """The options of the searches ``part``."""
-    searches = Searches(**{name: column[part] for name, column in vars(scene.searches).items()})
-    out = _offer(scene, searches, searches.pair * 2 + searches.flip, searches.out_day, None)
-    carrier = _cheapest_carrier(out, scene.legs)
-    back = _offer(scene, searches, searches.pair * 2 + ~searches.flip, searches.back_day, carrier)
-    return _sell(scene, searches, part.start, cross(searches, out, back, scene.legs))
+    searches = Searches(**{name: column[part] for name, column in vars(state.searches).items()})
+    out = _offer(state, searches, searches.pair * 2 + searches.flip, searches.out_day, None)
+    carrier = _cheapest_carrier(out, state.legs)
+    back = _offer(state, searches, searches.pair * 2 + ~searches.flip, searches.back_day, carrier)
+    return _add_fares(state, searches, part.start, cross(searches, out, back, state.legs))
 
 
-def _offer(scene: Scene, searches: Searches, direction: Ints, day: Ints, must: Ints | None) -> Offers:
-    """Legs of the direction that are offered on the day: about ``target`` options' worth, at least one (of ``must``).
+def _offer(state: SimulationState, searches: Searches, direction: Ints, day: Ints, carrier: Ints | None) -> Offers:
+    """Legs of the direction that are offered on the day: about ``target`` options' worth, at least one.
 
     A leg's rank in the queue is half its own and half the day's, so that the same legs tend to be offered, day by day.
     """
-    legs, seed = scene.legs, scene.seed
-    wanted = np.ones(len(direction), bool) if must is None else searches.round_trip
-    counts = np.where(wanted, legs.first[direction + 1] - legs.first[direction], 0)
+    legs, seed = state.legs, state.seed
+    travelled = np.ones(len(direction), bool) if carrier is None else searches.round_trip
+    counts = np.where(travelled, legs.first[direction + 1] - legs.first[direction], 0)
     search = np.repeat(np.arange(len(direction)), counts)
     leg = ranges(legs.first[direction], counts)
     date = day[search]
     queue = 0.5 * (hashed(seed, 111, leg) + hashed(seed, 112, leg, date))
     blocked = searches.direct_only[search] & (legs.segments[leg] > 1)
-    foreign = np.zeros(len(leg), bool) if must is None else legs.carrier[leg] != must[search]
-    place = queue + 5.0 * blocked + 10.0 * foreign
+    foreign = np.zeros(len(leg), bool) if carrier is None else legs.carrier[leg] != carrier[search]
+    rank = queue + 5.0 * blocked + 10.0 * foreign
     best = np.full(len(direction), np.inf)
-    np.minimum.at(best, search, place)
+    np.minimum.at(best, search, rank)
     limit = _triangular(_share_kept(searches, legs))[search]
-    kept = ((queue < limit) & ~blocked) | (place == best[search])
+    kept = ((queue < limit) & ~blocked) | (rank == best[search])
     search, leg, date = search[kept], leg[kept], date[kept]
     early = 1.0 + 0.7 * np.exp(-searches.lead_days[search] / 6.0)
     level = early * np.where(searches.test[search], TEST_PRICE, 1.0)
@@ -104,7 +104,7 @@ def _share_kept(searches: Searches, legs: Legs) -> Floats:
 
 
 def _triangular(share: Floats) -> Floats:
-    """The value below which the mean of two uniform numbers falls with chance ``share``."""
+    """The value below which the mean of two uniform numbers falls with probability ``share``."""
     return np.where(share < 0.5, np.sqrt(share / 2), 1 - np.sqrt((1 - share) / 2))
 
 
@@ -130,10 +130,10 @@ def cross(searches: Searches, out: Offers, back: Offers, legs: Legs) -> Itinerar
     low, high = np.searchsorted(back_key, out_key), np.searchsorted(back_key, out_key, side="right")
     returns = searches.round_trip[out.search]
     counts = np.where(returns, high - low, 1)
-    at, other = np.repeat(np.arange(len(out_key)), counts), ranges(low, counts)
-    search, out_leg, price = out.search[at], out.leg[at], out.price[at]
-    back_leg = np.full(len(at), -1)
-    both = returns[at]
+    row, other = np.repeat(np.arange(len(out_key)), counts), ranges(low, counts)
+    search, out_leg, price = out.search[row], out.leg[row], out.price[row]
+    back_leg = np.full(len(row), -1)
+    both = returns[row]
     back_leg[both] = back.leg[other[both]]
     price[both] = ROUND_TRIP_PRICE * (price[both] + back.price[other[both]])
     segments = legs.segments[out_leg] + np.where(both, legs.segments[back_leg], 0)
@@ -141,11 +141,11 @@ def cross(searches: Searches, out: Offers, back: Offers, legs: Legs) -> Itinerar
     return Itineraries(search[order], out_leg[order], back_leg[order], price[order])
 
 
-def _sell(scene: Scene, searches: Searches, start: int, trips: Itineraries) -> Options:
+def _add_fares(state: SimulationState, searches: Searches, start: int, trips: Itineraries) -> Options:
     """Give each itinerary its fares and taxes; all its fares bear the same taxes."""
-    itinerary, fare = np.nonzero(_fares(scene, searches, start, trips))
+    itinerary, fare = np.nonzero(_fares(state, searches, start, trips))
     ways = np.where(trips.back >= 0, 2.0, 1.0)
-    taxes = _taxes(scene, searches.pair[trips.search], trips, ways)
+    taxes = _taxes(state, searches.pair[trips.search], trips, ways)
     price = fare_prices(trips.price, ways)[itinerary, fare] + taxes[itinerary]
     search = trips.search[itinerary]
     return Options(
@@ -161,16 +161,16 @@ def _sell(scene: Scene, searches: Searches, start: int, trips: Itineraries) -> O
     )
 
 
-def _fares(scene: Scene, searches: Searches, start: int, trips: Itineraries) -> Bools:
+def _fares(state: SimulationState, searches: Searches, start: int, trips: Itineraries) -> Bools:
     """Shape (itineraries, 6): the fares on sale. A carrier may lack some on a route; some are sold out on the date."""
-    search, seed, kind = trips.search, scene.seed, np.arange(FARES)[None]
-    carrier, pair = scene.legs.carrier[trips.out][:, None], searches.pair[search][:, None]
+    search, seed, kind = trips.search, state.seed, np.arange(FARES)[None]
+    carrier, pair = state.legs.carrier[trips.out][:, None], searches.pair[search][:, None]
     day, business = searches.out_day[search][:, None], searches.business[search][:, None]
-    have = hashed(seed, 131, carrier, pair, kind) < HAVE
-    left = hashed(seed, 132, trips.out[:, None], trips.back[:, None] + 1, kind, day) < LEFT
+    carried = hashed(seed, 131, carrier, pair, kind) < CARRIED
+    available = hashed(seed, 132, trips.out[:, None], trips.back[:, None] + 1, kind, day) < AVAILABLE
     premium = hashed(seed, 133, start + search)[:, None] < PREMIUM_SHARE
-    asked = (kind < PREMIUM) | (business & ((kind != PREMIUM) | premium))
-    sold: Bools = have & left & asked
+    shown = (kind < PREMIUM) | (business & ((kind != PREMIUM) | premium))
+    sold: Bools = carried & available & shown
     sold[:, STANDARD] |= ~sold.any(axis=1)
     return sold
 
@@ -187,11 +187,11 @@ def fare_prices(price: Floats, ways: Floats) -> Floats:
     return np.stack([price, standard, flex, premium, business, 1.25 * business + 3000.0], axis=1)
 
 
-def _taxes(scene: Scene, pair: Ints, trips: Itineraries, ways: Floats) -> Floats:
+def _taxes(state: SimulationState, pair: Ints, trips: Itineraries, ways: Floats) -> Floats:
     """Roubles by itinerary: by ways and segments, several times as much abroad."""
-    segments = scene.legs.segments[trips.out] + np.where(trips.back >= 0, scene.legs.segments[trips.back], 0)
-    level = hashed(scene.seed, 121, pair, scene.legs.carrier[trips.out]) ** 3
-    abroad = np.where(scene.pairs.abroad[pair], 6.0 + 30.0 * level, 1.0)
-    noise = 0.70 + 0.7 * hashed(scene.seed, 122, trips.out, trips.back + 1)
+    segments = state.legs.segments[trips.out] + np.where(trips.back >= 0, state.legs.segments[trips.back], 0)
+    level = hashed(state.seed, 121, pair, state.legs.carrier[trips.out]) ** 3
+    abroad = np.where(state.pairs.abroad[pair], 6.0 + 30.0 * level, 1.0)
+    noise = 0.70 + 0.7 * hashed(state.seed, 122, trips.out, trips.back + 1)
     taxes: Floats = np.round((330 * ways + 190 * segments) * abroad * noise)
     return taxes

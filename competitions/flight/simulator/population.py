@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 
 from competitions.flight.simulator.geography import Cities, Sizes, make_cities
-from competitions.flight.simulator.search_sessions import Searches, Sessions, plan
+from competitions.flight.simulator.host_layout import Vocabularies, make_vocabularies
+from competitions.flight.simulator.search_sessions import Searches, Sessions, draw_sessions
 from competitions.flight.simulator.timetable import Legs, Pairs, make_legs, make_pairs
 from competitions.flight.simulator.travellers import Companies, Travellers, make_companies, make_travellers
 
 
 @dataclass(frozen=True)
-class Scene:
-    """The timetable, the people, and what they search; options and bookings follow from it and ``seed`` alone."""
+class SimulationState:
+    """The timetable, the travellers, and what they search; options and bookings follow from it and ``seed`` alone."""
 
     cities: Cities
     pairs: Pairs
@@ -19,14 +20,25 @@ class Scene:
     travellers: Travellers
     searches: Searches
     sessions: Sessions
+    vocabularies: Vocabularies
     seed: int
 
 
-def make_scene(sizes: Sizes, seed: int) -> Scene:
-    """The scene of a size; the same arguments give the same scene."""
+def draw_state(sizes: Sizes, seed: int) -> SimulationState:
+    """The state at some sizes; the same arguments give the same state."""
     cities = make_cities()
     pairs = make_pairs(cities, sizes.pairs, seed)
     companies, weight = make_companies(pairs, sizes, seed)
     travellers = make_travellers(companies, weight, sizes, seed)
-    searches, sessions = plan(pairs, companies, travellers, seed)
-    return Scene(cities, pairs, make_legs(cities, pairs, seed), companies, travellers, searches, sessions, seed)
+    searches, sessions = draw_sessions(pairs, companies, travellers, seed)
+    return SimulationState(
+        cities=cities,
+        pairs=pairs,
+        legs=make_legs(cities, pairs, seed),
+        companies=companies,
+        travellers=travellers,
+        searches=searches,
+        sessions=sessions,
+        vocabularies=make_vocabularies(cities, pairs),
+        seed=seed,
+    )

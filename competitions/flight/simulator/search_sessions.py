@@ -1,6 +1,6 @@
 """Who searches what and when: sessions over time, twin sessions, routes, dates; and the drift from train to test.
 
-A *search* is what one traveller asks for; a *session* is one file entry (one ``ranker_id``). Colleagues who travel
+A *search* is what one traveller looks for; a *session* is one file entry (one ``ranker_id``). Colleagues who travel
 together give twin sessions: the same search, and so the same options, seconds apart.
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from competitions.flight.simulator.geography import Bools, Floats, Ints, hashed, hashed_normal
-from competitions.flight.simulator.timetable import DAY, Pairs
+from competitions.flight.simulator.timetable import Pairs
 from competitions.flight.simulator.travellers import OWN_ROUTES, Companies, Travellers
 
 START = np.datetime64("2024-05-17T03:03:08", "s")
@@ -41,7 +41,7 @@ FORWARD = 0.78  # of trips start at the usual end of the pair
 
 @dataclass(frozen=True)
 class Searches:
-    """One entry a search: where, when, and what the site was asked for; times are minutes and days since 1970."""
+    """One entry a search: where, when, and what was asked of the site; times are minutes and days since 1970."""
 
     user: Ints
     pair: Ints
@@ -68,22 +68,22 @@ class Sessions:
     test: Bools
 
 
-def plan(pairs: Pairs, companies: Companies, travellers: Travellers, seed: int) -> tuple[Searches, Sessions]:
+def draw_sessions(pairs: Pairs, companies: Companies, travellers: Travellers, seed: int) -> tuple[Searches, Sessions]:
     """Every session of train and test."""
     parts = [
-        _plan_part(travellers, travellers.train_sessions, False, seed),
-        _plan_part(travellers, travellers.test_sessions, True, seed),
+        _draw_file(travellers, travellers.train_sessions, False, seed),
+        _draw_file(travellers, travellers.test_sessions, True, seed),
     ]
     user, time, joined = (np.concatenate(column) for column in zip(*parts, strict=True))
     test = np.arange(len(user)) >= len(parts[0][0])
     search = np.cumsum(~joined) - 1
     by_self = ~test | (hashed(seed, 81, user) > NOT_BY_SELF)
     first = ~joined
-    searches = _ask(pairs, companies, travellers, user[first], time[first], test[first], seed)
+    searches = _draw_searches(pairs, companies, travellers, user[first], time[first], test[first], seed)
     return searches, Sessions(user, search, time, joined, by_self, test)
 
 
-def _plan_part(travellers: Travellers, counts: Ints, test: bool, seed: int) -> tuple[Ints, Ints, Bools]:
+def _draw_file(travellers: Travellers, counts: Ints, test: bool, seed: int) -> tuple[Ints, Ints, Bools]:
     """(user, time, joined) of one file's sessions by the time of the search, twins behind the first."""
     rng = np.random.default_rng([4, int(test), seed])
     user = rng.permutation(np.repeat(np.arange(len(counts)), counts))
@@ -119,7 +119,7 @@ def _draw_times(count: int, test: bool, rng: np.random.Generator) -> Ints:
     return np.where((second < low_s) | (second > high_s), rng.integers(low_s, low_s + 14_000, count), second)
 
 
-def _ask(
+def _draw_searches(
     pairs: Pairs, companies: Companies, travellers: Travellers, user: Ints, time: Ints, test: Bools, seed: int
 ) -> Searches:
     number = np.arange(len(user))
@@ -174,16 +174,11 @@ def _choose_pair(
 ) -> Ints:
     """The traveller's own routes most often, then the company's, then any."""
     number = np.arange(len(user))
-    kind, at = hashed(seed, 101, number), hashed(seed, 102, number)
-    own = travellers.routes[user, (at**1.5 * OWN_ROUTES).astype(int)]
-    shared = companies.routes[travellers.company[user], (at**1.5 * companies.routes.shape[1]).astype(int)]
+    kind, uniform = hashed(seed, 101, number), hashed(seed, 102, number)
+    own = travellers.routes[user, (uniform**1.5 * OWN_ROUTES).astype(int)]
+    shared = companies.routes[travellers.company[user], (uniform**1.5 * companies.routes.shape[1]).astype(int)]
     steps = np.cumsum(pairs.weight)
-    anywhere = np.searchsorted(steps, at).clip(0, len(steps) - 1)
+    anywhere = np.searchsorted(steps, uniform).clip(0, len(steps) - 1)
     pair = np.select([kind < 0.6, kind < 0.85], [own, shared], anywhere)
     moved = test & (hashed(seed, 103, number) < CAPITAL_DRIFT)
     return np.where(moved, 0, pair)
-
-
-def local_minutes(day: Ints, departure: Ints) -> Ints:
-    """Minutes since 1970, local time."""
-    return day * DAY + departure

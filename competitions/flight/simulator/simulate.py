@@ -2,7 +2,7 @@
 
     python -m competitions simulate flight --out build/flight/simulated --scale 0.02 --seed 1
 
-Every booking is drawn from the law in ``choice.py``, so the oracle, which ranks by that law, knows the ceiling exactly.
+Every booking is drawn from the model in ``choice_model.py``: the oracle, which ranks by it, knows the ceiling exactly.
 """
 
 import json
@@ -19,13 +19,13 @@ from common.datasets.simulated import REPORT, written_at_once
 from common.errors import UserError
 from common.pipeline.progress import track
 from competitions.flight.simulator.calibration import describe
-from competitions.flight.simulator.choice_model import book
+from competitions.flight.simulator.choice_model import draw_bookings
 from competitions.flight.simulator.fare_rules import set_rules
-from competitions.flight.simulator.geography import Sizes, measure
-from competitions.flight.simulator.host_layout import SAMPLE_ROWS, Vocabularies, file_schema, make_vocabularies
+from competitions.flight.simulator.geography import Sizes, sizes_at
+from competitions.flight.simulator.host_layout import SAMPLE_ROWS, file_schema
 from competitions.flight.simulator.offers import list_options
-from competitions.flight.simulator.oracle import Oracle, Verdict, judge, summarise
-from competitions.flight.simulator.population import Scene, make_scene
+from competitions.flight.simulator.oracle import Oracle, SessionRanks, rank_sessions, summarise
+from competitions.flight.simulator.population import SimulationState, draw_state
 from competitions.flight.simulator.writer import Chunk, make_table
 
 __all__ = ["Oracle", "Simulation", "describe", "simulate"]
@@ -44,8 +44,6 @@ class Simulation:
     test: Path
     truth: Path
     sample: Path
-    scale: float
-    seed: int
     rows: dict[str, int]
     oracle: Oracle
 
@@ -55,20 +53,19 @@ def simulate(out: Path, scale: float, seed: int) -> Simulation:
 
     Raises ``UserError`` for a scale or seed out of range, and for a folder that holds other files or cannot be written.
     """
-    sizes = measure(scale)
+    sizes = sizes_at(scale)
     if seed < 0:
         raise UserError(f"The seed is {seed}; give an integer of 0 or more.")
     with written_at_once(out, {TRAIN, TEST, SAMPLE, TRUTH, REPORT}) as folder:
         rows, oracle = _write_all(folder, sizes, scale, seed)
-    return Simulation(out / TRAIN, out / TEST, out / TRUTH, out / SAMPLE, scale, seed, rows, oracle)
+    return Simulation(out / TRAIN, out / TEST, out / TRUTH, out / SAMPLE, rows, oracle)
 
 
 def _write_all(folder: Path, sizes: Sizes, scale: float, seed: int) -> tuple[dict[str, int], Oracle]:
-    scene = make_scene(sizes, seed)
-    words = make_vocabularies(scene.cities, scene.pairs)
-    train_rows = _write_train(folder, scene, words)
-    test_rows, verdicts = _write_test(folder, scene, words, train_rows)
-    oracle = summarise(verdicts)
+    state = draw_state(sizes, seed)
+    train_rows = _write_train(folder, state)
+    test_rows, ranks = _write_test(folder, state, train_rows)
+    oracle = summarise(ranks)
     rows = {
         "train_sessions": sizes.train_sessions,
         "train_rows": train_rows,
@@ -80,24 +77,24 @@ def _write_all(folder: Path, sizes: Sizes, scale: float, seed: int) -> tuple[dic
     return rows, oracle
 
 
-def _write_train(folder: Path, scene: Scene, words: Vocabularies) -> int:
+def _write_train(folder: Path, state: SimulationState) -> int:
     """Write train chunk by chunk; its rows."""
     rows = 0
     with _parquet(folder / TRAIN, file_schema(labelled=True)) as train:
-        for part in track(list_parts(scene, test=False), "Writing train"):
-            chunk = make_chunk(scene, words, part)
+        for part in track(list_parts(state, test=False), "Writing train"):
+            chunk = make_chunk(state, part)
             table = make_table(chunk, rows)
             train.write_table(table, row_group_size=table.num_rows)
             rows += table.num_rows
     return rows
 
 
-def _write_test(folder: Path, scene: Scene, words: Vocabularies, first_id: int) -> tuple[int, list[Verdict]]:
+def _write_test(folder: Path, state: SimulationState, first_id: int) -> tuple[int, list[SessionRanks]]:
     """Write test, the sample and the truth chunk by chunk; the rows of test, and what the oracle makes of it."""
-    rows, verdicts, hidden = 0, [], []
+    rows, ranks, hidden = 0, [], []
     with _parquet(folder / TEST, file_schema(labelled=False)) as test, _parquet(folder / SAMPLE, SAMPLE_ROWS) as sample:
-        for part in track(list_parts(scene, test=True), "Writing test"):
-            chunk = make_chunk(scene, words, part)
+        for part in track(list_parts(state, test=True), "Writing test"):
+            chunk = make_chunk(state, part)
             table = make_table(chunk, first_id + rows)
             test.write_table(table, row_group_size=table.num_rows)
             first = chunk.bookings.first
@@ -105,10 +102,11 @@ def _write_test(folder: Path, scene: Scene, words: Vocabularies, first_id: int) 
             listed = table.select(["Id", "ranker_id"])
             sample.write_table(listed.append_column("selected", pa.array(position + 1)))
             hidden.append(listed.take(pa.array(first[:-1] + chunk.bookings.booked)))
-            verdicts.append(judge(chunk.bookings, scene.sessions.search[part]))
+            ranks.append(rank_sessions(chunk.bookings, state.sessions.search[part]))
             rows += table.num_rows
-    pl.concat([_plain(booked) for booked in hidden]).write_csv(folder / TRUTH)
-    return rows, verdicts
+    truth = pa.concat_tables(hidden)
+    pl.DataFrame({name: truth[name].to_pylist() for name in truth.column_names}).write_csv(folder / TRUTH)
+    return rows, ranks
 
 
 def _parquet(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
@@ -116,21 +114,17 @@ def _parquet(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(path, schema, store_schema=False)
 
 
-def _plain(booked: pa.Table) -> pl.DataFrame:
-    return pl.DataFrame({"Id": booked["Id"].to_pylist(), "ranker_id": booked["ranker_id"].to_pylist()})
-
-
-def list_parts(scene: Scene, test: bool) -> list[slice]:
+def list_parts(state: SimulationState, test: bool) -> list[slice]:
     """Runs of about ``CHUNK`` sessions of one file; the sessions of a search stay together."""
-    sessions = scene.sessions
+    sessions = state.sessions
     low, high = np.searchsorted(sessions.test, [test, test + 1]).tolist()
     heads = low + np.flatnonzero(~sessions.joined[low:high])
     return [slice(a, b) for a, b in pairwise([*heads[::CHUNK].tolist(), high])]
 
 
-def make_chunk(scene: Scene, words: Vocabularies, part: slice) -> Chunk:
+def make_chunk(state: SimulationState, part: slice) -> Chunk:
     """Options, rules and bookings of the sessions ``part``, which are whole searches."""
-    search = scene.sessions.search
-    options = list_options(scene, slice(int(search[part.start]), int(search[part.stop - 1]) + 1))
-    rules = set_rules(scene, options)
-    return Chunk(scene, words, part, options, rules, book(scene, part, options, rules))
+    search = state.sessions.search
+    options = list_options(state, slice(int(search[part.start]), int(search[part.stop - 1]) + 1))
+    rules = set_rules(state, options)
+    return Chunk(state, part, options, rules, draw_bookings(state, part, options, rules))

@@ -84,8 +84,8 @@ def make_pairs(cities: Cities, count: int, seed: int) -> Pairs:
     low, high = np.minimum(start, end), np.maximum(start, end)
     usable = (low != high) & ~(cities.abroad[low] & cities.abroad[high])
     key = (low * len(popularity) + high)[usable]
-    _, at = np.unique(key, return_index=True)
-    keep = key[np.sort(at)][:count]
+    _, index = np.unique(key, return_index=True)
+    keep = key[np.sort(index)][:count]
     start, end = keep // len(popularity), keep % len(popularity)
     home = np.where(cities.abroad[start], end, start)
     away = start + end - home
@@ -100,7 +100,7 @@ def make_pairs(cities: Cities, count: int, seed: int) -> Pairs:
 
 def make_legs(cities: Cities, pairs: Pairs, seed: int) -> Legs:
     """All legs of the timetable, both ways of every pair."""
-    pair, carrier = _serve(pairs, seed)
+    pair, carrier = _assign_carriers(pairs, seed)
     direction = np.concatenate([2 * pair, 2 * pair + 1])
     carrier = np.concatenate([carrier, carrier])
     departure = _departures(direction, np.arange(len(direction)), seed)
@@ -114,32 +114,32 @@ def make_legs(cities: Cities, pairs: Pairs, seed: int) -> Legs:
     return _assemble(cities, pairs, direction, carrier, departure, stops, seed)
 
 
-def _serve(pairs: Pairs, seed: int) -> tuple[Ints, Ints]:
+def _assign_carriers(pairs: Pairs, seed: int) -> tuple[Ints, Ints]:
     """(pair, carrier), repeated by the number of legs that the carrier has on the pair each way."""
     count = len(pairs.start)
     pair = np.repeat(np.arange(count), CARRIER_SLOTS)
     slot = np.tile(np.arange(CARRIER_SLOTS), count)
-    weights = np.array([[row[1] for row in CARRIERS], [row[2] for row in CARRIERS]])
+    weights = np.stack([CARRIERS["weight_russia"], CARRIERS["weight_abroad"]])
     steps = np.cumsum(weights / weights.sum(axis=1, keepdims=True), axis=1)
-    at = hashed(seed, 11, pair, slot)
-    carrier = (at[:, None] > steps[pairs.abroad[pair].astype(int)]).sum(axis=1)
+    uniform = hashed(seed, 11, pair, slot)
+    carrier = (uniform[:, None] > steps[pairs.abroad[pair].astype(int)]).sum(axis=1)
     carrier = np.where((slot == 0) & (hashed(seed, 12, pair) < 0.6), 0, carrier)
     small = hashed(seed, 13, pair, slot) < SMALL_CARRIER_SHARE
     carrier = np.where(small, FERRY + 1 + (hashed(seed, 14, pair, slot) ** 2 * 130).astype(int), carrier)
     total = LEGS_MEDIAN * np.exp(LEGS_SIGMA * hashed_normal(seed, 15, pair)) * np.where(pairs.abroad[pair], 1.5, 1.0)
     total = np.where(pair == 0, CAPITAL_LEGS, total)
-    served = (slot < 1 + np.minimum(total / 9, 4).astype(int)) | (pair == 0)
+    active = (slot < 1 + np.minimum(total / 9, 4).astype(int)) | (pair == 0)
     share = np.where(slot == 0, 0.55, 0.22) / np.maximum(slot, 1) ** 0.5
-    legs = np.where(served, np.maximum(1, np.round(total * share)), 0).astype(int)
+    legs = np.where(active, np.maximum(1, np.round(total * share)), 0).astype(int)
     return np.repeat(pair, legs), np.repeat(carrier, legs)
 
 
 def _departures(direction: Ints, number: Ints, seed: int) -> Ints:
     """Local departure minutes in fives: a morning wave, an evening wave, and the day between; few at night."""
-    at, wave = hashed_normal(seed, 21, number), hashed(seed, 22, number)
+    normal, wave = hashed_normal(seed, 21, number), hashed(seed, 22, number)
     hour = np.select(
         [wave < 0.33, wave < 0.62, wave < 0.95],
-        [8.0 + 1.6 * at, 18.5 + 2.0 * at, 6.0 + 17.0 * hashed(seed, 23, number)],
+        [8.0 + 1.6 * normal, 18.5 + 2.0 * normal, 6.0 + 17.0 * hashed(seed, 23, number)],
         24.0 * hashed(seed, 23, number),
     )
     return (np.round(hour * 12).astype(np.int64) % 288) * 5
@@ -155,7 +155,7 @@ def _stops(cities: Cities, pairs: Pairs, direction: Ints, carrier: Ints, start: 
     extra += extra * (hashed(seed, 32, number) < 0.05)
     extra += (extra == 2) * (hashed(seed, 33, number) < 0.003)
     hub = _hubs()[np.minimum(carrier, FERRY)]
-    stops = np.stack([_avoid(hub, start, end, shift) for shift in range(3)], axis=1)
+    stops = np.stack([_choose_stop(hub, start, end, shift) for shift in range(3)], axis=1)
     path = np.full((len(carrier), SEGMENTS + 1), -1)
     path[:, 0] = start
     for stop in range(3):
@@ -166,11 +166,11 @@ def _stops(cities: Cities, pairs: Pairs, direction: Ints, carrier: Ints, start: 
 
 def _hubs() -> Ints:
     """Hub city by carrier code; a carrier outside the table changes in Moscow."""
-    names = [city[0] for city in CITIES]
-    return np.array([names.index(row[3]) for row in CARRIERS] + [MOSCOW])
+    names = CITIES["code"].to_list()
+    return np.array([*(names.index(hub) for hub in CARRIERS["hub"]), MOSCOW])
 
 
-def _avoid(hub: Ints, start: Ints, end: Ints, skip: int) -> Ints:
+def _choose_stop(hub: Ints, start: Ints, end: Ints, skip: int) -> Ints:
     """The ``skip``-th city of (hub, then the last resorts) that is neither end."""
     options = np.stack([hub, *(np.full_like(hub, city) for city in (*HUB_OF_LAST_RESORT, 3, 4, 5))], axis=1)
     bad = (options == start[:, None]) | (options == end[:, None])
@@ -183,19 +183,18 @@ def _assemble(
     cities: Cities, pairs: Pairs, direction: Ints, carrier: Ints, departure: Ints, path: Ints, seed: int
 ) -> Legs:
     number = np.arange(len(carrier))
-    here, there = path[:, :-1], path[:, 1:]
-    flown = there >= 0
-    minutes = np.where(flown, flight_minutes(cities, here, there), 0)
-    wait = np.where(
-        flown, 50 + 5 * (hashed(seed, 41, number[:, None], np.arange(SEGMENTS)[None]) ** 2 * 60).astype(int), 0
-    )
+    origin, destination = path[:, :-1], path[:, 1:]
+    flown = destination >= 0
+    minutes = np.where(flown, flight_minutes(cities, origin, destination), 0)
+    spread = hashed(seed, 41, number[:, None], np.arange(SEGMENTS)[None]) ** 2
+    wait = np.where(flown, 50 + 5 * (spread * 60).astype(int), 0)
     wait[:, 0] = 0
     segments = flown.sum(axis=1)
     duration = minutes.sum(axis=1) + wait.sum(axis=1)
     leaves = departure[:, None] + np.cumsum(minutes + wait, axis=1) - minutes
-    # A flight is told by carrier, cities and when it leaves; legs that change to one in the same two hours share it.
+    # A flight is identified by carrier, cities and departure; legs that change to one in the same two hours share it.
     slot = np.where(segments[:, None] == 1, 16 + leaves % DAY // 5, leaves % DAY // 120)
-    key = ((carrier[:, None] * 512 + here) * 512 + there) * 512 + slot
+    key = ((carrier[:, None] * 512 + origin) * 512 + destination) * 512 + slot
     marketing = np.where(flown, carrier[:, None], -1)
     ferried = (marketing == 0) & (hashed(seed, 42, key) < np.where(direction // 2 == 0, 0.72, 0.64)[:, None])
     end = path[number, segments]
@@ -215,9 +214,9 @@ def _assemble(
         marketing=marketing,
         operating=np.where(ferried, FERRY, marketing),
         aircraft=np.where(flown, _aircraft(key, ferried, seed), -1),
-        origin=_airports(cities, here, carrier, flown),
-        destination=_airports(cities, there, carrier, flown),
-        city=np.where(flown, there, -1),
+        origin=_airports(cities, origin, carrier, flown),
+        destination=_airports(cities, destination, carrier, flown),
+        city=np.where(flown, destination, -1),
         minutes=np.where(flown, minutes, -1),
     )
 
@@ -230,7 +229,7 @@ def _count_returns(direction: Ints, carrier: Ints, pairs: int) -> Ints:
 
 def _prices(pairs: Pairs, direction: Ints, carrier: Ints, minutes: Ints, segments: Ints, seed: int) -> Floats:
     """Roubles one way at the lowest fare: by minutes, land, carrier and stops."""
-    level = np.array([row[4] for row in CARRIERS] + [1.0])[np.minimum(carrier, FERRY)]
+    level = np.append(CARRIERS["price_level"], 1.0)[np.minimum(carrier, FERRY)]
     base = (700.0 + 25.0 * minutes) * np.where(pairs.abroad[direction // 2], 1.9, 1.0)
     number = np.arange(len(carrier))
     price: Floats = base * level * np.where(segments > 1, 0.86, 1.0) * np.exp(0.10 * hashed_normal(seed, 44, number))
@@ -245,6 +244,6 @@ def _aircraft(key: Ints, ferried: Bools, seed: int) -> Ints:
 
 def _airports(cities: Cities, city: Ints, carrier: Ints, flown: Bools) -> Ints:
     """Airport code by city and carrier: a carrier keeps to one airport of a city that has several."""
-    home = np.array([row[5] for row in CARRIERS] + [1])[np.minimum(carrier, FERRY)][:, None]
+    home = np.append(CARRIERS["moscow_airport"], 1)[np.minimum(carrier, FERRY)][:, None]
     known = np.maximum(city, 0)
     return np.where(flown, cities.airport[known] + home % cities.airport_count[known], -1)

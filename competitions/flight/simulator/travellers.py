@@ -1,4 +1,4 @@
-"""Companies and their travellers: policies, habits and tastes. None of it changes during the simulated months."""
+"""Companies and their travellers: policies, habits and preferences. None of it changes during the simulated months."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -39,9 +39,9 @@ class Companies:
     carrier: Ints  # preferred
     carrier_weight: Floats
     cap: Floats
-    business: Floats  # how often its searches ask for business fares, as a factor
+    business: Floats  # how often its searches include business fares, as a factor
     money: Floats  # units of its currency that a rouble buys
-    price: Floats  # tastes that its travellers share
+    price: Floats  # preferences that its travellers share
     bags: Floats
     flexible: Floats
     routes: Ints  # (companies, ROUTE_SLOTS): pairs, the usual first
@@ -49,7 +49,7 @@ class Companies:
 
 @dataclass(frozen=True)
 class Travellers:
-    """One entry a traveller: what the files show, then the latent tastes (weights of the utility in ``choice``)."""
+    """One entry a traveller: what the files show, then the latent preferences (of ``choice_model``)."""
 
     company: Ints
     code: Ints
@@ -58,7 +58,7 @@ class Travellers:
     nationality: Ints
     loyalty: Ints  # position in loyalty_names(), -1: none
     routes: Ints  # (travellers, OWN_ROUTES): pairs
-    one_way: Floats  # chance that a trip is one way
+    one_way: Floats  # probability that a trip is one way
     train_sessions: Ints
     test_sessions: Ints
     price: Floats
@@ -84,7 +84,7 @@ def loyalty_names() -> tuple[str, ...]:
 def loyalty_table() -> Bools:
     """Shape (loyalty names, carriers of the table): whether the name holds the carrier; dirty names hold none."""
     clean = [set(name.split("/")) if name not in DIRTY_LOYALTY else set() for name in loyalty_names()]
-    return np.array([[row[0] in held for row in CARRIERS] for held in clean])
+    return np.array([[carrier in held for carrier in CARRIERS["code"]] for held in clean])
 
 
 def make_companies(pairs: Pairs, sizes: Sizes, seed: int) -> tuple[Companies, Floats]:
@@ -92,15 +92,15 @@ def make_companies(pairs: Pairs, sizes: Sizes, seed: int) -> tuple[Companies, Fl
     count = sizes.train_companies + sizes.unseen_companies
     company = np.arange(count)
     rng = np.random.default_rng([2, seed])
-    carriers = np.searchsorted(np.cumsum([row[1] for row in CARRIERS]) / 1.02, hashed(seed, 52, company)).clip(0, 7)
+    steps = np.cumsum(CARRIERS["weight_russia"].to_numpy()) / 1.02
     weight = np.exp(COMPANY_SIGMA * hashed_normal(seed, 56, company))
     # Only small ones, lest the prices of a small world be mostly in another currency.
     foreign = (weight < np.median(weight)) & (rng.random(count) < FOREIGN_SHARE)
     kind = rng.random(count)
-    made = Companies(
+    companies = Companies(
         code=np.sort(rng.choice(np.arange(12_120, 63_482), count, replace=False))[rng.permutation(count)],
-        tariff=np.where(_balance(weight, sizes.train_companies), rng.integers(0, 182, count), -1),
-        carrier=carriers,
+        tariff=np.where(_halve_by_size(weight, sizes.train_companies), rng.integers(0, 182, count), -1),
+        carrier=np.searchsorted(steps, hashed(seed, 52, company)).clip(0, 7),
         carrier_weight=np.abs(hashed_normal(seed, 53, company)),
         cap=1.25 + 1.1 * np.exp(0.6 * hashed_normal(seed, 54, company)),
         business=np.exp(0.7 * hashed_normal(seed, 55, company)),
@@ -110,7 +110,7 @@ def make_companies(pairs: Pairs, sizes: Sizes, seed: int) -> tuple[Companies, Fl
         bags=0.5 * hashed_normal(seed, 58, company),
         flexible=0.6 * hashed_normal(seed, 59, company),
     )
-    return made, weight
+    return companies, weight
 
 
 def _choose_routes(pairs: Pairs, weight: Floats, rng: np.random.Generator) -> Ints:
@@ -127,7 +127,7 @@ def _choose_routes(pairs: Pairs, weight: Floats, rng: np.random.Generator) -> In
     return np.minimum(routes, len(steps) - 1)
 
 
-def _balance(weight: Floats, known: int) -> Bools:
+def _halve_by_size(weight: Floats, known: int) -> Bools:
     """A choice of companies that employs half the travellers, of the ``known`` first and of the others."""
     chosen = np.zeros(len(weight), bool)
     for some in (np.arange(known), np.arange(known, len(weight))):
@@ -141,7 +141,7 @@ def _balance(weight: Floats, known: int) -> Bools:
 def make_travellers(companies: Companies, weight: Floats, sizes: Sizes, seed: int) -> Travellers:
     """Travellers: those of train first, then those that only test has."""
     rng = np.random.default_rng([3, seed])
-    company, active = _employ(weight, sizes, rng)
+    company, active = _assign_companies(weight, sizes, rng)
     train, test = _count_sessions(sizes, active, rng)
     user = np.arange(len(train))
 
@@ -155,7 +155,7 @@ def make_travellers(companies: Companies, weight: Floats, sizes: Sizes, seed: in
         male=rng.random(len(user)) < MALE,
         vip=rng.random(len(user)) < VIP,
         nationality=np.where(rng.random(len(user)) < HOME_NATION, 36, rng.integers(0, 48, len(user))),
-        loyalty=_join_clubs(len(user), sizes.train_users, rng),
+        loyalty=_draw_loyalty(len(user), sizes.train_users, rng),
         routes=companies.routes[company[:, None], slot.astype(int)],
         one_way=0.44 + 0.35 * (hashed(seed, 62, user) - 0.5),
         train_sessions=train,
@@ -184,13 +184,13 @@ def _count_known(sizes: Sizes) -> int:
 def _count_sessions(sizes: Sizes, active: Bools, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Sessions of every traveller in train and in test, with the totals of ``sizes``; in test of the ``active``."""
     known = _count_known(sizes)
-    train = _reach(_draw_counts(sizes.train_users, rng), sizes.train_sessions, rng)
+    train = _adjust_total(_draw_counts(sizes.train_users, rng), sizes.train_sessions, rng)
     fresh = sizes.test_users - known
     # Who travels much in train is likelier to travel in test, and travels more there.
     keenness = rng.random(sizes.train_users) ** (1.0 / train**0.7)
     again = np.argsort(-(keenness + active[: sizes.train_users]))[:known]
     drawn = 1 + rng.binomial(np.concatenate([train[again], _draw_counts(fresh, rng)]) - 1, TEST_THINNING)
-    drawn = _reach(drawn, sizes.test_sessions, rng)
+    drawn = _adjust_total(drawn, sizes.test_sessions, rng)
     test = np.zeros(sizes.train_users + fresh, np.int64)
     test[np.concatenate([again, sizes.train_users + np.arange(fresh)])] = drawn
     return np.concatenate([train, np.zeros(fresh, np.int64)]), test
@@ -204,7 +204,7 @@ def _draw_counts(users: int, rng: np.random.Generator) -> Ints:
     return np.where(counts > 10, later, counts)
 
 
-def _reach(counts: Ints, total: int, rng: np.random.Generator) -> Ints:
+def _adjust_total(counts: Ints, total: int, rng: np.random.Generator) -> Ints:
     """The counts with a session more or less here and there, so that they sum to ``total`` and none is 0."""
     counts = counts.copy()
     while (gap := total - int(counts.sum())) != 0:
@@ -214,7 +214,7 @@ def _reach(counts: Ints, total: int, rng: np.random.Generator) -> Ints:
     return counts
 
 
-def _employ(weight: Floats, sizes: Sizes, rng: np.random.Generator) -> tuple[Ints, Bools]:
+def _assign_companies(weight: Floats, sizes: Sizes, rng: np.random.Generator) -> tuple[Ints, Bools]:
     """(company, whether it is one of test's) of each traveller, those that only test has last.
 
     Every company of train has a traveller there; the unseen ones employ only travellers that train lacks.
@@ -234,7 +234,7 @@ def _employ(weight: Floats, sizes: Sizes, rng: np.random.Generator) -> tuple[Int
     return company, lasting[company]
 
 
-def _join_clubs(users: int, known: int, rng: np.random.Generator) -> Ints:
+def _draw_loyalty(users: int, known: int, rng: np.random.Generator) -> Ints:
     names = loyalty_names()
     size = np.array([name.count("/") for name in names])
     odds = 1.0 / (np.arange(len(names)) + 1.5) ** 1.5 + 0.04 * np.array([("SU" in name) for name in names]) / 4.0**size

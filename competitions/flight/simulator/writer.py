@@ -1,25 +1,18 @@
-"""Turn options and bookings into tables in the host's layout."""
+"""Turn options and bookings into tables in the organiser's layout."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from competitions.flight.io.schema import SEGMENT_FIELDS, Kind
 from competitions.flight.simulator.choice_model import Bookings
 from competitions.flight.simulator.fare_rules import Rules
 from competitions.flight.simulator.geography import Bools, Floats, Ints, hashed
-from competitions.flight.simulator.host_layout import (
-    TEXT,
-    Vocabularies,
-    coded,
-    column_names,
-    ranker_ids,
-    segment_text_names,
-)
+from competitions.flight.simulator.host_layout import TEXT, coded, file_schema, ranker_ids
 from competitions.flight.simulator.offers import BUSINESS, Options
-from competitions.flight.simulator.population import Scene
-from competitions.flight.simulator.search_sessions import local_minutes
-from competitions.flight.simulator.timetable import SEGMENTS
+from competitions.flight.simulator.population import SimulationState
+from competitions.flight.simulator.timetable import DAY, SEGMENTS
 
 EMPTY_IATA = 0.0008  # of legs lack the airport of arrival; the file then has ""
 # Rows without a value: Kaggle FlightRank 2025 column statistics, (train, test).
@@ -30,8 +23,7 @@ LOST_OUT, LOST_BACK, LOST_SEATS = (6e-5, 3e-6), (0.0100, 0.0016), (0.0044, 0.0)
 class Chunk:
     """Options of a chunk of searches, and the sessions ``part`` that look at them."""
 
-    scene: Scene
-    words: Vocabularies
+    state: SimulationState
     part: slice
     options: Options
     rules: Rules
@@ -40,7 +32,7 @@ class Chunk:
     @property
     def labelled(self) -> bool:
         """Whether the sessions are of train."""
-        return not bool(self.scene.sessions.test[self.part.start])
+        return not bool(self.state.sessions.test[self.part.start])
 
     @property
     def row_session(self) -> Ints:
@@ -55,48 +47,48 @@ def make_table(chunk: Chunk, first_id: int) -> pa.Table:
     number = first_id + np.arange(len(session))
     columns = _session_columns(chunk, session) | _option_columns(chunk, session)
     columns |= {"Id": pa.array(number), "__index_level_0__": pa.array(number)}
-    searches, asked = chunk.scene.searches, options.number[row]
+    searches, search = chunk.state.searches, options.number[row]
     for way, (leg, day) in enumerate(((options.out, searches.out_day), (options.back, searches.back_day))):
-        columns |= _leg_columns(chunk, way, leg[row], day[asked], _lose(number, way, chunk))
+        columns |= _leg_columns(chunk, way, leg[row], day[search], _lose(number, way, chunk))
     if chunk.labelled:
         booked = np.zeros(len(session), np.int64)
         booked[bookings.first[:-1] + bookings.booked] = 1
         columns["selected"] = pa.array(booked)
-    order = column_names(chunk.labelled)
-    return pa.table([columns[name] for name in order], names=list(order))
+    names = file_schema(chunk.labelled).names
+    return pa.table([columns[name] for name in names], names=names)
 
 
 def _session_columns(chunk: Chunk, session: Ints) -> dict[str, pa.Array]:
     """Columns that are constant in a session."""
-    scene, words, part = chunk.scene, chunk.words, chunk.part
-    sessions, searches, people = scene.sessions, scene.searches, scene.travellers
+    state, texts, part = chunk.state, chunk.state.vocabularies, chunk.part
+    sessions, searches, travellers = state.sessions, state.searches, state.travellers
     user, search = sessions.user[part], sessions.search[part]
-    company = people.company[user]
-    tariff = scene.companies.tariff[company][session]
+    company = travellers.company[user]
+    tariff = state.companies.tariff[company][session]
     route = searches.pair[search] * 4 + searches.flip[search] + 2 * searches.round_trip[search]
     time = sessions.time[part] * 1_000_000_000
-    names = ranker_ids(len(user), part.start, scene.seed)
+    ids = ranker_ids(len(user), part.start, state.seed)
     return {
         "bySelf": pa.array(sessions.by_self[part][session]),
-        "companyID": pa.array(scene.companies.code[company][session]),
+        "companyID": pa.array(state.companies.code[company][session]),
         "corporateTariffCode": pa.array(tariff, mask=tariff < 0),
-        "frequentFlyer": coded(people.loyalty[user][session], words.loyalty),
-        "nationality": pa.array(people.nationality[user][session]),
+        "frequentFlyer": coded(travellers.loyalty[user][session], texts.loyalty),
+        "nationality": pa.array(travellers.nationality[user][session]),
         "isAccess3D": pa.array(tariff >= 0),
-        "isVip": pa.array(people.vip[user][session]),
+        "isVip": pa.array(travellers.vip[user][session]),
         "pricingInfo_passengerCount": pa.array(np.ones(len(session), np.int64)),
-        "profileId": pa.array(people.code[user][session]),
-        "ranker_id": pa.DictionaryArray.from_arrays(pa.array(session.astype(np.int32)), names),
+        "profileId": pa.array(travellers.code[user][session]),
+        "ranker_id": pa.DictionaryArray.from_arrays(pa.array(session.astype(np.int32)), ids),
         "requestDate": pa.array(time[session]).cast(pa.timestamp("ns")),
-        "searchRoute": coded(route[session], words.routes),
-        "sex": pa.array(people.male[user][session]),
+        "searchRoute": coded(route[session], texts.routes),
+        "sex": pa.array(travellers.male[user][session]),
     }
 
 
 def _option_columns(chunk: Chunk, session: Ints) -> dict[str, pa.Array]:
     """Prices, taxes, fees and permissions; amounts in the company's currency."""
-    scene, options, rules, row = chunk.scene, chunk.options, chunk.rules, chunk.bookings.row
-    money = scene.companies.money[scene.travellers.company[scene.sessions.user[chunk.part]]][session]
+    state, options, rules, row = chunk.state, chunk.options, chunk.rules, chunk.bookings.row
+    money = state.companies.money[state.travellers.company[state.sessions.user[chunk.part]]][session]
     amounts = {
         "totalPrice": options.price,
         "taxes": options.taxes,
@@ -122,46 +114,46 @@ def _numbers(values: Floats) -> pa.Array:
 def _lose(number: Ints, way: int, chunk: Chunk) -> tuple[Bools, Bools]:
     """(rows without baggage and cabin, rows without seats)."""
     test = 0 if chunk.labelled else 1
-    at = hashed(chunk.scene.seed, 181, number, way)
+    uniform = hashed(chunk.state.seed, 181, number, way)
     share = (LOST_OUT, LOST_BACK)[way][test]
-    return at < share, at < share + LOST_SEATS[test]
+    return uniform < share, uniform < share + LOST_SEATS[test]
 
 
 def _leg_columns(chunk: Chunk, way: int, leg: Ints, day: Ints, lost: tuple[Bools, Bools]) -> dict[str, pa.Array]:
     """Columns of one way; all null where ``leg`` is -1."""
-    legs, words, prefix = chunk.scene.legs, chunk.words, f"legs{way}_"
-    known, at = leg >= 0, np.maximum(leg, 0)
-    departure = local_minutes(day, legs.departure[at])
-    arrival = departure + legs.duration[at] + legs.shift[at]
+    legs, texts, prefix = chunk.state.legs, chunk.state.vocabularies, f"legs{way}_"
+    known, row = leg >= 0, np.maximum(leg, 0)
+    departure = day * DAY + legs.departure[row]  # minutes since 1970, local time
+    arrival = departure + legs.duration[row] + legs.shift[row]
     columns = {
-        prefix + "departureAt": coded(np.where(known, (departure - words.origin) // 5, -1), words.times),
-        prefix + "arrivalAt": coded(np.where(known, (arrival - words.origin) // 5, -1), words.times),
-        prefix + "duration": coded(np.where(known, legs.duration[at] // 5, -1), words.durations),
+        prefix + "departureAt": coded(np.where(known, (departure - texts.origin) // 5, -1), texts.times),
+        prefix + "arrivalAt": coded(np.where(known, (arrival - texts.origin) // 5, -1), texts.times),
+        prefix + "duration": coded(np.where(known, legs.duration[row] // 5, -1), texts.durations),
     }
     for segment in range(SEGMENTS):
-        flown = known & (legs.segments[at] > segment)
-        fields = _segment_texts(chunk, at, segment, flown) | _segment_numbers(chunk, way, segment, flown, lost)
+        flown = known & (legs.segments[row] > segment)
+        fields = _segment_texts(chunk, row, segment, flown) | _segment_numbers(chunk, way, segment, flown, lost)
         columns |= {f"{prefix}segments{segment}_{name}": values for name, values in fields.items()}
     return columns
 
 
 def _segment_texts(chunk: Chunk, leg: Ints, segment: int, flown: Bools) -> dict[str, pa.Array]:
     if not flown.any():
-        return {name: pa.nulls(len(leg), TEXT) for name in segment_text_names()}
-    legs, words = chunk.scene.legs, chunk.words
-    empty = hashed(chunk.scene.seed, 182, np.arange(len(legs.carrier)), segment) < EMPTY_IATA
+        return {name: pa.nulls(len(leg), TEXT) for name, kind in SEGMENT_FIELDS.items() if kind is Kind.TEXT}
+    legs, texts = chunk.state.legs, chunk.state.vocabularies
+    empty = hashed(chunk.state.seed, 182, np.arange(len(legs.carrier)), segment) < EMPTY_IATA
     source = {
-        "aircraft_code": (legs.aircraft[:, segment], words.aircraft),
-        "arrivalTo_airport_city_iata": (np.where(empty, len(words.cities) - 1, legs.city[:, segment]), words.cities),
+        "aircraft_code": (legs.aircraft[:, segment], texts.aircraft),
+        "arrivalTo_airport_city_iata": (np.where(empty, len(texts.cities) - 1, legs.city[:, segment]), texts.cities),
         "arrivalTo_airport_iata": (
-            np.where(empty, len(words.airports) - 1, legs.destination[:, segment]),
-            words.airports,
+            np.where(empty, len(texts.airports) - 1, legs.destination[:, segment]),
+            texts.airports,
         ),
-        "departureFrom_airport_iata": (legs.origin[:, segment], words.airports),
-        "duration": (legs.minutes[:, segment] // 5, words.durations),
-        "flightNumber": (legs.flight[:, segment], words.flights),
-        "marketingCarrier_code": (legs.marketing[:, segment], words.carriers),
-        "operatingCarrier_code": (legs.operating[:, segment], words.carriers),
+        "departureFrom_airport_iata": (legs.origin[:, segment], texts.airports),
+        "duration": (legs.minutes[:, segment] // 5, texts.durations),
+        "flightNumber": (legs.flight[:, segment], texts.flights),
+        "marketingCarrier_code": (legs.marketing[:, segment], texts.carriers),
+        "operatingCarrier_code": (legs.operating[:, segment], texts.carriers),
     }
     return {name: coded(np.where(flown, codes[leg], -1), vocabulary) for name, (codes, vocabulary) in source.items()}
 

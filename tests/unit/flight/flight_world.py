@@ -69,7 +69,7 @@ ONE_WAY: Row = {f"back_{name}": None for name in LEG}
 
 
 class Search(NamedTuple):
-    """One search: what is told of its session, and its options."""
+    """One search: the columns of its session, and its options."""
 
     session: Row
     options: tuple[Row, ...]
@@ -92,8 +92,8 @@ def make_searches(*searches: Search, rows: Sequence[int] | None = None) -> Searc
     sizes = [len(one.options) for one in searches]
     firsts = np.cumsum([0, *sizes])[:-1]
     sessions = [
-        _fill(SESSION, {"ranker_id": f"{place:032x}", "size": size, "first": int(first)} | one.session)
-        for place, (one, size, first) in enumerate(zip(searches, sizes, firsts, strict=True))
+        _fill(SESSION, {"ranker_id": f"{number:032x}", "size": size, "first": int(first)} | one.session)
+        for number, (one, size, first) in enumerate(zip(searches, sizes, firsts, strict=True))
     ]
     options = [row for one in searches for row in one.options]
     numbers = np.repeat(np.arange(len(searches)), sizes)
@@ -200,7 +200,7 @@ def known(values: Sequence[Any]) -> list[Any]:
 
 
 def rank(value: Any, values: Sequence[Any]) -> int | None:
-    """How many of the known values are smaller: 0 for the smallest, ties share the lowest place."""
+    """How many of the known values are smaller: 0 for the smallest, ties share the lowest rank."""
     return None if value is None else sum(other < value for other in known(values))
 
 
@@ -214,12 +214,12 @@ def over(value: Any, other: Any) -> Any:
     return None if value is None or other is None else value / other
 
 
-def assert_column(found: pl.Series, expected: Sequence[Any], close: float = 1e-4) -> None:
+def assert_column(column: pl.Series, expected: Sequence[Any], close: float = 1e-4) -> None:
     """Equal row by row, missing where missing is expected."""
-    told = found.cast(pl.Float64).to_list()
-    assert len(told) == len(expected), found.name
-    for row, (value, right) in enumerate(zip(told, expected, strict=True)):
-        where = f"{found.name}, row {row}: {value} where {right} is right"
+    values = column.cast(pl.Float64).to_list()
+    assert len(values) == len(expected), column.name
+    for row, (value, right) in enumerate(zip(values, expected, strict=True)):
+        where = f"{column.name}, row {row}: {value} where {right} is right"
         if right is None:
             assert value is None or np.isnan(value), where
         else:

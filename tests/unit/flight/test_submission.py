@@ -103,7 +103,7 @@ MOVED = "the rows are all there, only their order is wrong"
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
 @pytest.mark.parametrize(
-    ("change", "rule", "told"),
+    ("change", "rule", "expected"),
     [
         (
             set_ranks(2, 1, 2, 1, 1),
@@ -145,20 +145,20 @@ def test_a_broken_rule_is_named_with_the_first_rows(
     suffix: str,
     change: Callable[[pl.DataFrame], pl.DataFrame],
     rule: str,
-    told: list[str],
+    expected: list[str],
 ) -> None:
     path = next(path for path in written if path.suffix == suffix)
     rewrite(path, change)
     sentence = refusal(path, files)
     assert [broken for broken in submission.RULES if f"'{broken}'" in sentence] == [rule]
-    assert [part for part in told if part not in sentence] == []
-    assert (MOVED in sentence) == (MOVED in told)
+    assert [part for part in expected if part not in sentence] == []
+    assert (MOVED in sentence) == (MOVED in expected)
 
 
 def test_the_first_moved_row_is_given_its_place(files: reader.RawFiles, written: tuple[Path, Path]) -> None:
-    for path, place in zip(written, ("row 3: ", "line 5: "), strict=True):
+    for path, position in zip(written, ("row 3: ", "line 5: "), strict=True):
         rewrite(path, reorder(0, 1, 2, 4, 3))
-        assert place in refusal(path, files)
+        assert position in refusal(path, files)
 
 
 def replace(old: str, new: str) -> Callable[[str], str]:
@@ -166,7 +166,7 @@ def replace(old: str, new: str) -> Callable[[str], str]:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         (replace("11,a,1", "11,a,"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3: '11,a,'"),
         (replace("11,a,1", "11,a,1.0"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3: '11,a,1.0'"),
@@ -184,15 +184,15 @@ def replace(old: str, new: str) -> Callable[[str], str]:
     ],
 )
 def test_a_csv_of_another_form_is_refused(
-    files: reader.RawFiles, written: tuple[Path, Path], change: Callable[[str], str], told: str
+    files: reader.RawFiles, written: tuple[Path, Path], change: Callable[[str], str], expected: str
 ) -> None:
     path = written[1]
     path.write_text(change(path.read_text()))
-    assert told in refusal(path, files)
+    assert expected in refusal(path, files)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         (lambda frame: frame.cast({"selected": pl.Float64}), submission.INTEGERS),
         (lambda frame: frame.cast({"selected": pl.String}), submission.INTEGERS),
@@ -209,10 +209,10 @@ def test_a_csv_of_another_form_is_refused(
     ],
 )
 def test_a_parquet_file_of_another_form_is_refused(
-    files: reader.RawFiles, written: tuple[Path, Path], change: Callable[[pl.DataFrame], pl.DataFrame], told: str
+    files: reader.RawFiles, written: tuple[Path, Path], change: Callable[[pl.DataFrame], pl.DataFrame], expected: str
 ) -> None:
     rewrite(written[0], change)
-    assert told in refusal(written[0], files)
+    assert expected in refusal(written[0], files)
 
 
 def test_narrow_integers_pass(files: reader.RawFiles, written: tuple[Path, Path]) -> None:

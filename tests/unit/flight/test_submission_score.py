@@ -81,7 +81,7 @@ def change_truth(**values: Any) -> Callable[[pl.DataFrame], pl.DataFrame]:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         (lambda frame: frame.drop("Id"), "must have the columns Id and ranker_id"),
         (lambda frame: frame.drop("ranker_id"), "must have the columns Id and ranker_id"),
@@ -95,13 +95,13 @@ def change_truth(**values: Any) -> Callable[[pl.DataFrame], pl.DataFrame]:
     ],
 )
 def test_a_truth_that_does_not_fit_is_refused(
-    scored: tuple[Path, Path], change: Callable[[pl.DataFrame], pl.DataFrame], told: str
+    scored: tuple[Path, Path], change: Callable[[pl.DataFrame], pl.DataFrame], expected: str
 ) -> None:
     submission, truth = scored
     change(pl.read_csv(truth)).write_csv(truth)
     with pytest.raises(UserError) as caught:
         submissions.score_submission(submission, truth)
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
     assert str(truth) in str(caught.value)
 
 

@@ -1,4 +1,4 @@
-"""History: counts, means, quartiles, lifts, by hand and against an oracle; nothing of what a view must not see."""
+"""History: counts, means, quartiles, lifts, by hand and against an oracle; nothing of what a snapshot must not see."""
 
 import math
 import statistics
@@ -16,15 +16,15 @@ from competitions.flight.features.booking_history import (
     KEYS,
     LIFTS,
     SPREADS,
+    BookingLog,
     History,
-    Log,
+    build_history,
+    collect_bookings,
     count_offers,
-    look_up,
-    record,
 )
-from competitions.flight.features.option_attributes import TRAITS, add_traits
+from competitions.flight.features.option_attributes import ATTRIBUTES, add_attributes
 from competitions.flight.io.reader import Searches
-from competitions.flight.split import DAY_MS, Views, look_back
+from competitions.flight.split import DAY_MS, Snapshots, take_snapshots
 from tests.unit.flight.flight_world import (
     START,
     Row,
@@ -41,30 +41,34 @@ from tests.unit.flight.flight_world import (
 FLOAT = pl.Float32
 
 
-def see(*sessions: int) -> Views:
-    """One view, 0, of these sessions' bookings."""
-    visible = pl.DataFrame({"view": [0] * len(sessions), "session": sessions}, schema=dict.fromkeys(VIEW, pl.Int32))
-    return Views(pl.DataFrame({"session": [0], "view": [0]}, schema=dict.fromkeys(VIEW[::-1], pl.Int32)), visible)
+def see(*sessions: int) -> Snapshots:
+    """One snapshot, 0, of these sessions' bookings."""
+    visible = pl.DataFrame(
+        {"snapshot": [0] * len(sessions), "session": sessions}, schema=dict.fromkeys(SNAPSHOT, pl.Int32)
+    )
+    return Snapshots(
+        pl.DataFrame({"session": [0], "snapshot": [0]}, schema=dict.fromkeys(SNAPSHOT[::-1], pl.Int32)), visible
+    )
 
 
-VIEW = ("view", "session")
+SNAPSHOT = ("snapshot", "session")
 
 
 def learn(*searches: Search) -> History:
-    """What a view of all these searches knows."""
-    return look_up(record(make_searches(*searches)), see(*range(len(searches))))
+    """What a snapshot of all these searches knows."""
+    return build_history(collect_bookings(make_searches(*searches)), see(*range(len(searches))))
 
 
 # --- the log ---
 
 
-def test_the_log_has_the_traits_of_the_booked_option_among_all_of_its_session() -> None:
+def test_the_log_has_the_attributes_of_the_booked_option_among_all_of_its_session() -> None:
     searches = make_searches(
         search(option(price=100.0), option(price=300.0, out_cabin=2, back_cabin=2), booked=1, profile=4, company=6),
         search(booked=None),
         search(option(price=50.0), option(price=40.0), booked=0, day=1, route=None),
     )
-    bookings = record(searches).bookings
+    bookings = collect_bookings(searches).bookings
     assert bookings["session"].to_list() == [0, 2]
     assert bookings["time"].to_list() == [START, START + DAY_MS]
     assert bookings.select("company", "profile", "route").rows() == [(6, 4, 3), (5, 50, None)]
@@ -75,7 +79,7 @@ def test_the_log_has_the_traits_of_the_booked_option_among_all_of_its_session() 
 
 def test_offers_are_shares_of_the_sessions_options() -> None:
     options = [option(out_carrier=carrier) for carrier in (1, 1, 2, None)]
-    log = record(make_searches(search(*options, booked=2), search(*options[:2], booked=0, route=None)))
+    log = collect_bookings(make_searches(search(*options, booked=2), search(*options[:2], booked=0, route=None)))
     carrier = log.offers["carrier"].sort("session", "out_carrier")
     assert carrier.select("session", "out_carrier", "booked").rows() == [(0, 1, 0), (0, 2, 1), (1, 1, 1)]
     assert_column(carrier["offered"], [0.5, 0.25, 1])
@@ -83,15 +87,15 @@ def test_offers_are_shares_of_the_sessions_options() -> None:
 
 
 def test_sessions_without_a_booking_offer_nothing() -> None:
-    log = record(make_searches(search(booked=None), search()))
+    log = collect_bookings(make_searches(search(booked=None), search()))
     assert {frame["session"].to_list()[0] for frame in log.offers.values()} == {1}
 
 
 def test_the_log_is_the_same_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     searches = draw_searches(3, count=8)
-    whole = record(searches)
+    whole = collect_bookings(searches)
     monkeypatch.setattr(booking_history, "SLICE_ROWS", 15)
-    parts = record(searches)
+    parts = collect_bookings(searches)
     assert_frame_equal(parts.bookings, whole.bookings)
     for name in LIFTS:
         assert_frame_equal(parts.offers[name], whole.offers[name], check_row_order=False)
@@ -102,18 +106,18 @@ def test_the_log_is_the_same_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_means_and_quartiles_by_hand() -> None:
     bookings = pl.DataFrame({"time": [5, 9, 7, 1], "profile": [1, 1, 1, 2]}).with_columns(
-        [pl.Series(trait, [0.0, 1.0, 4.0, 9.0], FLOAT) for trait in TRAITS]
+        [pl.Series(attribute, [0.0, 1.0, 4.0, 9.0], FLOAT) for attribute in ATTRIBUTES]
     )
     table = booking_history.average(bookings, ("profile",), detailed=True)
     assert table["profile"].to_list() == [1, 2]
     assert table["bookings"].to_list() == [3, 1]
     assert table["last_ms"].to_list() == [9, 1]
     assert_column(table["cabin"], [5 / 3, 9])
-    for trait in SPREADS:
-        assert_column(table[f"{trait}_spread"], [statistics.stdev([0, 1, 4]), None])
-        assert_column(table[f"{trait}_q25"], [0.5, 9])
-        assert_column(table[f"{trait}_q50"], [1, 9])
-        assert_column(table[f"{trait}_q75"], [2.5, 9])
+    for attribute in SPREADS:
+        assert_column(table[f"{attribute}_spread"], [statistics.stdev([0, 1, 4]), None])
+        assert_column(table[f"{attribute}_q25"], [0.5, 9])
+        assert_column(table[f"{attribute}_q50"], [1, 9])
+        assert_column(table[f"{attribute}_q75"], [2.5, 9])
 
 
 def test_bookings_without_a_value_in_the_key_are_left_out() -> None:
@@ -125,7 +129,7 @@ def test_bookings_without_a_value_in_the_key_are_left_out() -> None:
     assert past.means["company"].select("company", "bookings").rows() == [(5, 3)]
 
 
-def test_a_missing_trait_leaves_the_others_to_the_mean() -> None:
+def test_a_missing_attribute_leaves_the_others_to_the_mean() -> None:
     one, two = ([option(price=100.0), option(price=price)] for price in (200.0, None))
     past = learn(search(*one, booked=1), search(*two, booked=1))
     assert past.means["profile"]["bookings"].to_list() == [2]
@@ -143,7 +147,7 @@ def test_a_lift_compares_bookings_with_random_choice() -> None:
     assert table["out_carrier"].to_list() == [1, 2]
     assert table["times"].to_list() == [2, 0]
     assert_column(table["lift"], [math.log((2 + 2) / (1 + 2)), math.log((0 + 2) / (1 + 2))])
-    assert past.lifts["carrier_origin"].columns == ["view", "out_origin", "out_carrier", "times", "lift"]
+    assert past.lifts["carrier_origin"].columns == ["snapshot", "out_origin", "out_carrier", "times", "lift"]
 
 
 def test_offers_without_a_key_are_no_offers() -> None:
@@ -159,21 +163,21 @@ def test_offers_without_a_key_are_no_offers() -> None:
 
 
 def expect_means(bookings: Sequence[Row], key: Sequence[str]) -> dict[tuple[Any, ...], Row]:
-    found = {}
+    means = {}
     for values in {tuple(row[name] for name in key) for row in bookings}:
         if None in values:
             continue
         rows = [row for row in bookings if tuple(row[name] for name in key) == values]
-        told = {trait: known([row[trait] for row in rows]) for trait in TRAITS}
+        observed = {attribute: known([row[attribute] for row in rows]) for attribute in ATTRIBUTES}
         made: Row = {"bookings": len(rows), "last_ms": max(row["time"] for row in rows)}
-        made |= {trait: statistics.fmean(seen) if seen else None for trait, seen in told.items()}
-        for trait in SPREADS:
-            seen = told[trait]
-            made[f"{trait}_spread"] = statistics.stdev(seen) if len(seen) > 1 else None
+        made |= {attribute: statistics.fmean(seen) if seen else None for attribute, seen in observed.items()}
+        for attribute in SPREADS:
+            seen = observed[attribute]
+            made[f"{attribute}_spread"] = statistics.stdev(seen) if len(seen) > 1 else None
             for q in (25, 50, 75):
-                made[f"{trait}_q{q}"] = float(np.percentile(seen, q)) if seen else None
-        found[values] = made
-    return found
+                made[f"{attribute}_q{q}"] = float(np.percentile(seen, q)) if seen else None
+        means[values] = made
+    return means
 
 
 def expect_lifts(searches: Searches, seen: set[int], key: Sequence[str]) -> dict[tuple[Any, ...], tuple[float, float]]:
@@ -183,38 +187,43 @@ def expect_lifts(searches: Searches, seen: set[int], key: Sequence[str]) -> dict
     for session, options in by_session(searches):
         if session["session"] not in seen or session["booked"] is None:
             continue
-        for place, row in enumerate(options):
+        for position, row in enumerate(options):
             values = tuple((session | row)[name] for name in key)
             if None not in values:
                 expected[values] = expected.get(values, 0) + 1 / len(options)
-                booked[values] = booked.get(values, 0) + (place == session["booked"])
+                booked[values] = booked.get(values, 0) + (position == session["booked"])
     return {
         values: (booked[values], math.log((booked[values] + 2) / (share + 2))) for values, share in expected.items()
     }
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_what_views_know_is_what_the_oracle_says(seed: int) -> None:
+def test_what_snapshots_know_is_what_the_oracle_says(seed: int) -> None:
     searches = draw_searches(seed, count=60, longest=5)
     sessions = searches.sessions
-    asked = sessions.select("session", until=pl.Series([START + 9 * DAY_MS] * 30 + [START + 20 * DAY_MS] * 30))
-    views = look_back(sessions, asked)
-    past = look_up(record(searches), views)
-    chosen = add_traits(searches.options).join(sessions, on="session").filter(pl.col("position") == pl.col("booked"))
-    for view, moment in enumerate((START + 9 * DAY_MS, START + 20 * DAY_MS)):
+    as_of = sessions.select("session", until=pl.Series([START + 9 * DAY_MS] * 30 + [START + 20 * DAY_MS] * 30))
+    snapshots = take_snapshots(sessions, as_of)
+    past = build_history(collect_bookings(searches), snapshots)
+    chosen = (
+        add_attributes(searches.options).join(sessions, on="session").filter(pl.col("position") == pl.col("booked"))
+    )
+    for snapshot, moment in enumerate((START + 9 * DAY_MS, START + 20 * DAY_MS)):
         rows = chosen.filter(pl.col("time") < moment).rows(named=True)
         assert rows
         for name, key in KEYS.items():
-            assert_table(past.means[name].filter(view=view), key, expect_means(rows, key), detailed=name in DETAILED)
+            assert_table(
+                past.means[name].filter(snapshot=snapshot), key, expect_means(rows, key), detailed=name in DETAILED
+            )
         seen = {row["session"] for row in rows}
         for name, key in LIFTS.items():
-            table, expected = past.lifts[name].filter(view=view), expect_lifts(searches, seen, key)
-            found = {
-                row[1 : 1 + len(key)]: row[1 + len(key) :] for row in table.select("view", *key, "times", "lift").rows()
+            table, expected = past.lifts[name].filter(snapshot=snapshot), expect_lifts(searches, seen, key)
+            lifts = {
+                row[1 : 1 + len(key)]: row[1 + len(key) :]
+                for row in table.select("snapshot", *key, "times", "lift").rows()
             }
-            assert found.keys() == expected.keys(), name
-            for values, told in found.items():
-                assert told == pytest.approx(expected[values], abs=1e-5), (name, values)
+            assert lifts.keys() == expected.keys(), name
+            for values, lift in lifts.items():
+                assert lift == pytest.approx(expected[values], abs=1e-5), (name, values)
 
 
 def assert_table(
@@ -223,14 +232,14 @@ def assert_table(
     keys = list(table.select(key).rows())
     assert keys == sorted(expected)
     details = [name for name in next(iter(expected.values())) if name.endswith(("_spread", "_q25", "_q50", "_q75"))]
-    wanted = ["bookings", "last_ms", *TRAITS, *(details if detailed else [])]
-    assert table.columns == ["view", *key, *table.columns[1 + len(key) :]]
-    assert sorted(table.columns[1 + len(key) :]) == sorted(wanted)
-    for name in wanted:
+    columns = ["bookings", "last_ms", *ATTRIBUTES, *(details if detailed else [])]
+    assert table.columns == ["snapshot", *key, *table.columns[1 + len(key) :]]
+    assert sorted(table.columns[1 + len(key) :]) == sorted(columns)
+    for name in columns:
         assert_column(table[name], [expected[values][name] for values in keys])
 
 
-# --- what a view must not see ---
+# --- what a snapshot must not see ---
 
 
 def assert_same_history(one: History, other: History) -> None:
@@ -254,10 +263,10 @@ def test_no_booking_from_the_moment_on_counts_and_every_one_before_does(seed: in
     times = searches.sessions["time"]
     moment = int(times.sort()[8])
     assert times.is_in([moment]).any()
-    asked = pl.DataFrame({"session": [0], "until": [moment]})
+    as_of = pl.DataFrame({"session": [0], "until": [moment]})
 
     def know(given: Searches) -> History:
-        return look_up(record(given), look_back(given.sessions, asked))
+        return build_history(collect_bookings(given), take_snapshots(given.sessions, as_of))
 
     plain = know(searches)
     assert_same_history(plain, know(alter(searches, times >= moment)))
@@ -281,21 +290,21 @@ def test_no_booking_from_the_moment_on_counts_and_every_one_before_does(seed: in
             assert_same_history(plain, changed)
 
 
-def test_each_view_knows_its_own_bookings_only() -> None:
+def test_each_snapshot_knows_its_own_bookings_only() -> None:
     searches = make_searches(*(search(day=day, profile=profile) for day, profile in ((0, 1), (1, 2), (2, 1), (3, 1))))
-    asked = pl.DataFrame({"session": [0, 1, 2], "until": [START + day * DAY_MS for day in (1, 3, 0)]})
-    past = look_up(record(searches), look_back(searches.sessions, asked))
-    assert past.means["profile"].select("view", "profile", "bookings", "last_ms").rows() == [
+    as_of = pl.DataFrame({"session": [0, 1, 2], "until": [START + day * DAY_MS for day in (1, 3, 0)]})
+    past = build_history(collect_bookings(searches), take_snapshots(searches.sessions, as_of))
+    assert past.means["profile"].select("snapshot", "profile", "bookings", "last_ms").rows() == [
         (1, 1, 1, START),
         (2, 1, 2, START + 2 * DAY_MS),
         (2, 2, 1, START + DAY_MS),
     ]
-    assert past.lifts["carrier"].select("view", "times").rows() == [(1, 1), (2, 3)]
+    assert past.lifts["carrier"].select("snapshot", "times").rows() == [(1, 1), (2, 3)]
 
 
 def test_where_nothing_is_seen_the_tables_are_empty_with_the_same_columns() -> None:
-    log: Log = record(make_searches(search()))
-    nothing, something = look_up(log, see()), look_up(log, see(0))
+    log: BookingLog = collect_bookings(make_searches(search()))
+    nothing, something = build_history(log, see()), build_history(log, see(0))
     for name in KEYS:
         assert nothing.means[name].height == 0
         assert nothing.means[name].schema == something.means[name].schema

@@ -12,11 +12,11 @@ from polars.testing import assert_frame_equal
 
 from competitions.flight.config import BLOCKS
 from competitions.flight.features import build as feature_blocks
-from competitions.flight.features.booking_history import History, look_up, record
-from competitions.flight.features.build import build
-from competitions.flight.features.option_attributes import add_traits
+from competitions.flight.features.booking_history import History, build_history, collect_bookings
+from competitions.flight.features.build import build_features
+from competitions.flight.features.option_attributes import add_attributes
 from competitions.flight.io.reader import Searches
-from competitions.flight.split import look_back
+from competitions.flight.split import take_snapshots
 from tests.unit.flight.flight_world import (
     MINUTE_MS,
     NOON,
@@ -32,13 +32,13 @@ from tests.unit.flight.flight_world import (
     search,
 )
 
-NOBODY = pl.DataFrame(schema={"session": pl.Int32, "view": pl.Int32})
+NOBODY = pl.DataFrame(schema={"session": pl.Int32, "snapshot": pl.Int32})
 NOTHING = History({}, {}, {})
 
 
 def make(searches: Searches, *blocks: str) -> pl.DataFrame:
     """Blocks that need no history."""
-    return build(searches, 0, searches.sessions.height, NOBODY, NOTHING, blocks)
+    return build_features(searches, 0, searches.sessions.height, NOBODY, NOTHING, blocks)
 
 
 def make_option(*options: Row, **session: Any) -> pl.DataFrame:
@@ -54,30 +54,30 @@ def drawn() -> Searches:
 
 
 @pytest.fixture(scope="module")
-def served(drawn: Searches) -> tuple[pl.DataFrame, History]:
+def assigned(drawn: Searches) -> tuple[pl.DataFrame, History]:
     """Half of the sessions see half of the bookings, the others all."""
     times = drawn.sessions["time"].sort()
-    asked = drawn.sessions.select("session", until=pl.Series([times[40], times[-1]] * 40))
-    views = look_back(drawn.sessions, asked)
-    return views.served, look_up(record(drawn), views)
+    as_of = drawn.sessions.select("session", until=pl.Series([times[40], times[-1]] * 40))
+    snapshots = take_snapshots(drawn.sessions, as_of)
+    return snapshots.assigned, build_history(collect_bookings(drawn), snapshots)
 
 
 def test_a_feature_is_a_float_of_its_block_with_a_row_for_every_option(
-    drawn: Searches, served: tuple[pl.DataFrame, History]
+    drawn: Searches, assigned: tuple[pl.DataFrame, History]
 ) -> None:
-    frame = build(drawn, 0, 80, *served, BLOCKS)
+    frame = build_features(drawn, 0, 80, *assigned, BLOCKS)
     assert frame.height == drawn.options.height
     assert set(frame.dtypes) == {pl.Float32}
     grains = [name.partition("_")[0] for name in frame.columns]
     assert list(dict.fromkeys(grains)) == list(BLOCKS)
     assert list(feature_blocks.BLOCKS) == list(BLOCKS)
-    few = build(drawn, 0, 80, *served, ["pair", "option"])
+    few = build_features(drawn, 0, 80, *assigned, ["pair", "option"])
     assert_frame_equal(few, frame.select([*few.columns]))
     assert few.columns[0].startswith("pair_")
 
 
-def test_every_feature_tells_something(drawn: Searches, served: tuple[pl.DataFrame, History]) -> None:
-    frame = build(drawn, 0, 80, *served, BLOCKS)
+def test_every_feature_tells_something(drawn: Searches, assigned: tuple[pl.DataFrame, History]) -> None:
+    frame = build_features(drawn, 0, 80, *assigned, BLOCKS)
     assert not frame.select(pl.all().is_nan().any() | pl.all().is_infinite().any()).row(0).count(True)
     default = ("nationality", "aircraft", "destination", "cabin_low", "out_carriers", "back_carriers")
     alike = [name for name in frame.columns if frame[name].drop_nulls().n_unique() < 2 and not name.endswith(default)]
@@ -86,26 +86,26 @@ def test_every_feature_tells_something(drawn: Searches, served: tuple[pl.DataFra
 
 @pytest.mark.parametrize(("first", "last"), [(0, 2), (7, 9), (13, 31), (78, 80)])
 def test_some_sessions_have_the_features_that_they_have_among_all(
-    drawn: Searches, served: tuple[pl.DataFrame, History], first: int, last: int
+    drawn: Searches, assigned: tuple[pl.DataFrame, History], first: int, last: int
 ) -> None:
     start, end = drawn.sessions["first"][first], drawn.sessions["first"][last - 1] + drawn.sessions["size"][last - 1]
-    whole = build(drawn, 0, 80, *served, BLOCKS)[start:end]
-    assert_frame_equal(build(drawn, first, last, *served, BLOCKS), whole)
+    whole = build_features(drawn, 0, 80, *assigned, BLOCKS)[start:end]
+    assert_frame_equal(build_features(drawn, first, last, *assigned, BLOCKS), whole)
 
 
-def test_features_do_not_look_at_what_was_booked(drawn: Searches, served: tuple[pl.DataFrame, History]) -> None:
+def test_features_do_not_look_at_what_was_booked(drawn: Searches, assigned: tuple[pl.DataFrame, History]) -> None:
     blind = Searches(drawn.sessions.with_columns(booked=pl.lit(None, pl.Int32)), drawn.options)
-    assert_frame_equal(build(blind, 0, 80, *served, BLOCKS), build(drawn, 0, 80, *served, BLOCKS))
+    assert_frame_equal(build_features(blind, 0, 80, *assigned, BLOCKS), build_features(drawn, 0, 80, *assigned, BLOCKS))
 
 
-def test_the_order_of_those_served_says_nothing(drawn: Searches, served: tuple[pl.DataFrame, History]) -> None:
-    views, history = served
-    expected = build(drawn, 0, 80, views, history, ["history"])
-    assert_frame_equal(build(drawn, 0, 80, views.reverse(), history, ["history"]), expected)
+def test_the_order_of_assigned_sessions_says_nothing(drawn: Searches, assigned: tuple[pl.DataFrame, History]) -> None:
+    snapshots, history = assigned
+    expected = build_features(drawn, 0, 80, snapshots, history, ["history"])
+    assert_frame_equal(build_features(drawn, 0, 80, snapshots.reverse(), history, ["history"]), expected)
 
 
-def test_a_block_of_another_height_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    def short(part: feature_blocks.Part, _: History) -> pl.DataFrame:
+def test_a_block_of_another_height_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def short(part: feature_blocks.SessionChunk, _: History) -> pl.DataFrame:
         return part.options.select("price").head(1)
 
     monkeypatch.setitem(feature_blocks.BLOCKS, "within", short)
@@ -133,7 +133,7 @@ def test_what_an_option_tells_by_itself_by_hand() -> None:
         back_operator=2,
     )
     table = make_option(row, time=(NOON - 2160) * MINUTE_MS + 59_999)
-    told = {
+    expected = {
         "log_price": 1,
         "tax_share": 1 / (math.e - 1),
         "out_weekday": 3,
@@ -153,7 +153,7 @@ def test_what_an_option_tells_by_itself_by_hand() -> None:
         "out_operator": 7,
         "back_seats": 9,
     }
-    for name, value in told.items():
+    for name, value in expected.items():
         assert_column(table[f"option_{name}"], [value])
 
 
@@ -166,19 +166,19 @@ def test_one_way_has_no_way_back_and_no_stay() -> None:
 
 
 def test_code_shares_are_counted_over_both_legs() -> None:
-    told = [((0, 0), (0, 0), 0, 1), ((0, 1), (0, 1), 2, 1), ((0, 0), (2, 0), 1, 0), ((0, 0), (2, None), 0, 0)]
+    expected = [((0, 0), (0, 0), 0, 1), ((0, 1), (0, 1), 2, 1), ((0, 0), (2, 0), 1, 0), ((0, 0), (2, None), 0, 0)]
     rows = [
         option(out_carrier=out, out_operator=flown, back_carrier=back, back_operator=flown_back)
-        for (out, flown), (back, flown_back), _, _ in told
+        for (out, flown), (back, flown_back), _, _ in expected
     ]
     table = make_option(*rows, option(out_carrier=None))
-    assert_column(table["option_codeshare"], [*(shared for *_, shared, _ in told), None])
-    assert_column(table["option_one_carrier"], [*(one for *_, one in told), None])
+    assert_column(table["option_codeshare"], [*(shared for *_, shared, _ in expected), None])
+    assert_column(table["option_one_carrier"], [*(one for *_, one in expected), None])
 
 
 def test_the_numbers_of_an_option_pass_through() -> None:
     searches = draw_searches(2)
-    table, own = make(searches, "option"), add_traits(searches.options)
+    table, own = make(searches, "option"), add_attributes(searches.options)
     names = (*feature_blocks.OPTION_NUMBERS, *feature_blocks.RULES, *feature_blocks.HOURS)
     names += tuple(
         f"{leg}_{name}" for leg in ("out", "back") for name in feature_blocks.LEG_NUMBERS + feature_blocks.LEG_CODES
@@ -191,7 +191,7 @@ def test_the_numbers_of_an_option_pass_through() -> None:
 
 
 def expect_session(session: Row, options: Sequence[Row]) -> Row:
-    """The search of a session; the options have their traits."""
+    """The search of a session; the options have their attributes."""
     prices, hours = known([row["price"] for row in options]), session["time"] // 3_600_000
     days = hours // 24 - START // 86_400_000  # since a Monday
     return {
@@ -215,13 +215,13 @@ def expect_session(session: Row, options: Sequence[Row]) -> Row:
 
 
 def share(values: Sequence[Any]) -> float | None:
-    told = known(values)
-    return sum(told) / len(told) if told else None
+    expected = known(values)
+    return sum(expected) / len(expected) if expected else None
 
 
 def check_block(searches: Searches, block: str, expect: Callable[[Row, Sequence[Row]], Sequence[Row]]) -> None:
     """Compare every column of a block with what the oracle expects of each session."""
-    with_traits = Searches(searches.sessions, add_traits(searches.options))
+    with_traits = Searches(searches.sessions, add_attributes(searches.options))
     expected = [row for session, options in by_session(with_traits) for row in expect(session, options)]
     table = make(searches, block)
     assert set(table.columns) == {f"{block}_{name}" for name in expected[0]}
@@ -231,7 +231,7 @@ def check_block(searches: Searches, block: str, expect: Callable[[Row, Sequence[
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_feature_of_the_search_is_what_the_oracle_says(seed: int) -> None:
-    check_block(draw_searches(seed, count=40), "session", lambda asked, rows: [expect_session(asked, rows)] * len(rows))
+    check_block(draw_searches(seed, count=40), "session", lambda as_of, rows: [expect_session(as_of, rows)] * len(rows))
 
 
 # --- the pair ---

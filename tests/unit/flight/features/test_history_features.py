@@ -1,4 +1,4 @@
-"""The option against earlier bookings: by hand, against an oracle, and nothing from the view's moment on."""
+"""The option against earlier bookings: by hand, against an oracle, and nothing from the snapshot's moment on."""
 
 import math
 from collections.abc import Sequence
@@ -8,11 +8,19 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from competitions.flight.features.booking_history import DETAILED, KEYS, LIFTS, SPREADS, History, look_up, record
-from competitions.flight.features.build import build
-from competitions.flight.features.option_attributes import TRAITS, add_traits
+from competitions.flight.features.booking_history import (
+    DETAILED,
+    KEYS,
+    LIFTS,
+    SPREADS,
+    History,
+    build_history,
+    collect_bookings,
+)
+from competitions.flight.features.build import build_features
+from competitions.flight.features.option_attributes import ATTRIBUTES, add_attributes
 from competitions.flight.io.reader import Searches
-from competitions.flight.split import DAY_MS, Views, look_back
+from competitions.flight.split import DAY_MS, Snapshots, take_snapshots
 from tests.unit.flight.flight_world import (
     START,
     Row,
@@ -34,9 +42,11 @@ CHEAP, DEAR = option(price=100.0), option(price=300.0)
 def compare(*searches: Search, moment: float) -> pl.DataFrame:
     """The history features of all options, everybody looking back from ``moment`` (days)."""
     made = make_searches(*searches)
-    asked = made.sessions.select("session", until=pl.lit(START + round(moment * DAY_MS)))
-    views = look_back(made.sessions, asked)
-    frame = build(made, 0, len(searches), views.served, look_up(record(made), views), ["history"])
+    as_of = made.sessions.select("session", until=pl.lit(START + round(moment * DAY_MS)))
+    snapshots = take_snapshots(made.sessions, as_of)
+    frame = build_features(
+        made, 0, len(searches), snapshots.assigned, build_history(collect_bookings(made), snapshots), ["history"]
+    )
     return frame.rename(lambda name: name.removeprefix("history_"))
 
 
@@ -73,7 +83,7 @@ def test_each_key_speaks_of_its_own_bookings() -> None:
     assert counts == {"profile": [2, 0], "trip": [1, 0], "habit": [2, 0], "company": [3, 0], "route": [3, 0]}
     last = table[-1].row(0, named=True)
     for name in KEYS:
-        assert {last[f"{name}_{trait}"] for trait in TRAITS} == {None}
+        assert {last[f"{name}_{attribute}"] for attribute in ATTRIBUTES} == {None}
     assert {last[f"{name}_age_days"] for name in COUNTED} == {None}
     assert {last[f"{name}_lift"] for name in LIFTS if name.startswith(("trip", "profile", "habit"))} == {0}
 
@@ -98,23 +108,23 @@ def test_lifts_and_times_of_flights_and_carriers_by_hand() -> None:
 
 
 def find_rows(tables: dict[str, pl.DataFrame], keys: dict[str, tuple[str, ...]]) -> dict[str, dict[Any, Row]]:
-    """Each table's rows by view and key."""
+    """Each table's rows by snapshot and key."""
     return {
-        name: {tuple(row[column] for column in ("view", *key)): row for row in tables[name].rows(named=True)}
+        name: {tuple(row[column] for column in ("snapshot", *key)): row for row in tables[name].rows(named=True)}
         for name, key in keys.items()
     }
 
 
-def expect_history(asked: Row, options: Sequence[Row], means: dict[str, Any], lifts: dict[str, Any]) -> list[Row]:
+def expect_history(session: Row, options: Sequence[Row], means: dict[str, Any], lifts: dict[str, Any]) -> list[Row]:
     made: list[Row] = []
     for option_row in options:
         row: Row = {}
-        who = asked | option_row
+        who = session | option_row
         for name, key in KEYS.items():
-            met = means[name].get((asked["view"], *(who[column] for column in key)), {})
+            met = means[name].get((session["snapshot"], *(who[column] for column in key)), {})
             row |= expect_mean(name, met, who)
         for name, key in LIFTS.items():
-            met = lifts[name].get((asked["view"], *(who[column] for column in key)), {})
+            met = lifts[name].get((session["snapshot"], *(who[column] for column in key)), {})
             row[f"{name}_lift"] = met.get("lift", 0)
             if name in TIMES:
                 row[f"{name}_times"] = met.get("times", 0)
@@ -123,17 +133,17 @@ def expect_history(asked: Row, options: Sequence[Row], means: dict[str, Any], li
 
 
 def expect_mean(name: str, met: Row, who: Row) -> Row:
-    row: Row = {f"{name}_{trait}": less(who[trait], met.get(trait)) for trait in TRAITS}
+    row: Row = {f"{name}_{attribute}": less(who[attribute], met.get(attribute)) for attribute in ATTRIBUTES}
     row[f"{name}_bookings"] = met.get("bookings", 0)
     if name in COUNTED:
         age = less(who["time"], met.get("last_ms"))
         row[f"{name}_age_days"] = None if age is None else age / DAY_MS
-    for trait in SPREADS if name in DETAILED else ():
-        low, middle, high = (met.get(f"{trait}_q{q}") for q in (25, 50, 75))
-        value = who[trait]
-        row[f"{name}_{trait}_spread"] = met.get(f"{trait}_spread")
-        row[f"{name}_{trait}_off"] = None if value is None or middle is None else abs(value - middle)
-        row[f"{name}_{trait}_usual"] = between(low, value, high)
+    for attribute in SPREADS if name in DETAILED else ():
+        low, middle, high = (met.get(f"{attribute}_q{q}") for q in (25, 50, 75))
+        value = who[attribute]
+        row[f"{name}_{attribute}_spread"] = met.get(f"{attribute}_spread")
+        row[f"{name}_{attribute}_off"] = None if value is None or middle is None else abs(value - middle)
+        row[f"{name}_{attribute}_usual"] = between(low, value, high)
     return row
 
 
@@ -147,16 +157,16 @@ def between(low: float | None, value: float | None, high: float | None) -> bool 
 def test_every_feature_of_history_is_what_the_oracle_says(seed: int) -> None:
     searches = draw_searches(seed, count=60, longest=5)
     moments = [START + day * DAY_MS for day in (9, 20)] * 30
-    views = look_back(searches.sessions, searches.sessions.select("session", until=pl.Series(moments)))
-    past = look_up(record(searches), views)
+    snapshots = take_snapshots(searches.sessions, searches.sessions.select("session", until=pl.Series(moments)))
+    past = build_history(collect_bookings(searches), snapshots)
     means, lifts = find_rows(past.means, dict(KEYS)), find_rows(past.lifts, dict(LIFTS))
-    with_traits = Searches(searches.sessions, add_traits(searches.options))
+    with_attributes = Searches(searches.sessions, add_attributes(searches.options))
     expected = [
         row
-        for place, (session, options) in enumerate(by_session(with_traits))
-        for row in expect_history(session | {"view": place % 2}, options, means, lifts)
+        for number, (session, options) in enumerate(by_session(with_attributes))
+        for row in expect_history(session | {"snapshot": number % 2}, options, means, lifts)
     ]
-    table = build(searches, 0, 60, views.served, past, ["history"])
+    table = build_features(searches, 0, 60, snapshots.assigned, past, ["history"])
     assert set(table.columns) == {f"history_{name}" for name in expected[0]}
     for name in expected[0]:
         assert_column(table[f"history_{name}"], [row[name] for row in expected])
@@ -175,15 +185,16 @@ def test_another_booking_from_the_moment_on_changes_no_feature_and_an_earlier_on
     searches = draw_searches(4, count=40, longest=4)
     times = searches.sessions["time"]
     moment = int(times.sort()[25])
-    views: Views = look_back(searches.sessions, searches.sessions.select("session", until=pl.lit(moment)))
+    snapshots: Snapshots = take_snapshots(searches.sessions, searches.sessions.select("session", until=pl.lit(moment)))
 
-    def tell(given: Searches) -> pl.DataFrame:
-        past: History = look_up(
-            record(given), look_back(given.sessions, given.sessions.select("session", until=pl.lit(moment)))
+    def features(given: Searches) -> pl.DataFrame:
+        past: History = build_history(
+            collect_bookings(given),
+            take_snapshots(given.sessions, given.sessions.select("session", until=pl.lit(moment))),
         )
-        return build(given, 0, 40, views.served, past, ["history"])
+        return build_features(given, 0, 40, snapshots.assigned, past, ["history"])
 
-    plain = tell(searches)
-    assert_frame_equal(tell(rebook(searches, times >= moment)), plain)
+    plain = features(searches)
+    assert_frame_equal(features(rebook(searches, times >= moment)), plain)
     with pytest.raises(AssertionError):
-        assert_frame_equal(tell(rebook(searches, times < moment)), plain)
+        assert_frame_equal(features(rebook(searches, times < moment)), plain)

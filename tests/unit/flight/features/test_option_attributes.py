@@ -1,4 +1,4 @@
-"""The traits of an option: by hand, and against an oracle in plain Python over random sessions."""
+"""The attributes of an option: by hand, and against an oracle in plain Python over random sessions."""
 
 import math
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from competitions.flight.features.option_attributes import (
-    TRAITS,
-    add_traits,
+    ATTRIBUTES,
+    add_attributes,
     mark_flights,
     slice_sessions,
     take_options,
@@ -30,15 +30,15 @@ from tests.unit.flight.flight_world import (
 )
 
 
-def traits(*options: Row) -> pl.DataFrame:
-    return add_traits(make_searches(search(*options)).options)
+def attributes(*options: Row) -> pl.DataFrame:
+    return add_attributes(make_searches(search(*options)).options)
 
 
 # --- by hand ---
 
 
 def test_prices_within_a_session_by_hand() -> None:
-    table = traits(*(option(price=price) for price in (300.0, 100.0, 300.0, None, 150.0)))
+    table = attributes(*(option(price=price) for price in (300.0, 100.0, 300.0, None, 150.0)))
     assert_column(table["price_rank"], [2, 0, 2, None, 1])
     assert_column(table["price_place"], [2 / 4, 0, 2 / 4, None, 1 / 4])
     assert_column(table["price_ratio"], [math.log(3), 0, math.log(3), None, math.log(1.5)])
@@ -46,14 +46,14 @@ def test_prices_within_a_session_by_hand() -> None:
 
 
 def test_a_session_of_one_option_is_its_own_cheapest() -> None:
-    table = traits(option(price=300.0, out_segments=2))
+    table = attributes(option(price=300.0, out_segments=2))
     for name in ("price_rank", "price_place", "price_ratio", "duration_ratio", "segments_more", "fare_level"):
         assert table[name].to_list() == [0], name
 
 
 def test_sessions_do_not_see_each_other() -> None:
     searches = make_searches(search(option(price=10.0), option(price=30.0)), search(option(price=5.0)))
-    table = add_traits(searches.options)
+    table = add_attributes(searches.options)
     assert table["price_rank"].to_list() == [0, 1, 0]
     assert table["position"].to_list() == [0, 1, 0]
     assert table["fare_level"].to_list() == [0, 1, 0]
@@ -61,7 +61,7 @@ def test_sessions_do_not_see_each_other() -> None:
 
 
 def test_duration_and_segments_are_sums_over_the_legs() -> None:
-    table = traits(
+    table = attributes(
         option(out_duration=90, back_duration=100, out_segments=2, back_segments=1),
         option(**ONE_WAY | {"out_duration": 95}),
         option(out_duration=None),
@@ -77,12 +77,12 @@ def test_duration_and_segments_are_sums_over_the_legs() -> None:
     ("out", "back", "direct"), [(1, 1, True), (1, 2, False), (2, 1, False), (1, None, True), (2, None, False)]
 )
 def test_direct_means_one_segment_each_way(out: int, back: int | None, direct: bool) -> None:
-    assert traits(option(out_segments=out, back_segments=back))["direct"].to_list() == [direct]
+    assert attributes(option(out_segments=out, back_segments=back))["direct"].to_list() == [direct]
 
 
 def test_hours_are_those_of_the_local_clock() -> None:
     midnight = NOON - 720
-    table = traits(
+    table = attributes(
         option(out_departure=midnight, out_arrival=midnight + 1439, back_departure=midnight + 1441),
         option(**ONE_WAY | {"out_departure": midnight + 2 * 1440 + 90}),
     )
@@ -94,12 +94,12 @@ def test_hours_are_those_of_the_local_clock() -> None:
 
 def test_the_cabin_is_the_mean_over_the_legs_that_have_one() -> None:
     cabins = [(1, 2), (4, None), (None, 2), (None, None)]
-    table = traits(*(option(out_cabin=out, back_cabin=back) for out, back in cabins))
+    table = attributes(*(option(out_cabin=out, back_cabin=back) for out, back in cabins))
     assert_column(table["cabin"], [1.5, 4, 2, None])
 
 
 def test_bags_are_the_fewest_pieces_of_a_leg_and_a_weight_is_one_piece() -> None:
-    told = [  # out, back: (quantity, is a weight)
+    cases = [  # out, back: (quantity, is a weight)
         ((2, 0), (1, 0), 1),
         ((23, 1), (2, 0), 1),
         ((0, 1), (2, 0), 0),
@@ -110,14 +110,14 @@ def test_bags_are_the_fewest_pieces_of_a_leg_and_a_weight_is_one_piece() -> None
     ]
     rows = [
         option(out_bags=out, out_bags_kg=out_kg, back_bags=back, back_bags_kg=back_kg)
-        for (out, out_kg), (back, back_kg), _ in told
+        for (out, out_kg), (back, back_kg), _ in cases
     ]
-    assert_column(traits(*rows)["bags"], [right for *_, right in told])
+    assert_column(attributes(*rows)["bags"], [right for *_, right in cases])
 
 
 @pytest.mark.parametrize("action", ["exchange", "cancel"])
 def test_free_means_allowed_without_a_fee_and_without_a_percentage(action: str) -> None:
-    told = [  # allowed, fee, percentage
+    cases = [  # allowed, fee, percentage
         (1, 0.0, 0.0, 1),
         (1, 0.0, None, 1),
         (1, None, 0.0, 1),
@@ -131,8 +131,8 @@ def test_free_means_allowed_without_a_fee_and_without_a_percentage(action: str) 
         (None, 0.0, None, None),
     ]
     names = [f"{action}_{name}" for name in ("allowed", "fee", "percent")]
-    rows = [option(**dict(zip(names, values[:3], strict=True))) for values in told]
-    assert_column(traits(*rows)[f"free_{action}"], [values[3] for values in told])
+    rows = [option(**dict(zip(names, values[:3], strict=True))) for values in cases]
+    assert_column(attributes(*rows)[f"free_{action}"], [values[3] for values in cases])
 
 
 # --- flights ---
@@ -148,7 +148,7 @@ def test_an_itinerary_is_every_time_carrier_and_number_of_both_legs() -> None:
         ONE_WAY,
     ]
     rows = [option(), *(option(**change) for change in changes)]
-    itinerary = traits(*rows)["itinerary"].to_list()
+    itinerary = attributes(*rows)["itinerary"].to_list()
     assert itinerary[0] == itinerary[1]
     assert len(set(itinerary[1:])) == len(rows) - 1
 
@@ -158,11 +158,11 @@ def test_legs_in_exchange_are_another_itinerary() -> None:
     there = {f"out_{name}": value for name, value in out.items()} | {f"back_{k}": v for k, v in back.items()}
     again = {f"back_{name}": value for name, value in out.items()} | {f"out_{k}": v for k, v in back.items()}
     rows = [option(**columns, out_arrival=NOON, back_arrival=NOON) for columns in (there, again)]
-    assert traits(*rows)["itinerary"].n_unique() == 2
+    assert attributes(*rows)["itinerary"].n_unique() == 2
 
 
 def test_the_fare_level_is_the_place_among_the_fares_of_the_same_flights() -> None:
-    table = traits(
+    table = attributes(
         option(price=300.0),
         option(price=50.0, out_flight=12),
         option(price=200.0),
@@ -173,11 +173,11 @@ def test_the_fare_level_is_the_place_among_the_fares_of_the_same_flights() -> No
     assert_column(table["fare_level"], [2, 0, 0, 0, None, 1])
 
 
-def test_flights_are_marked_alike_with_and_without_the_traits() -> None:
+def test_flights_are_marked_alike_with_and_without_the_attributes() -> None:
     options = draw_searches(5).options
     marks = mark_flights(options)
     assert marks.dtype == pl.UInt64
-    assert marks.to_list() == add_traits(options)["itinerary"].to_list()
+    assert marks.to_list() == add_attributes(options)["itinerary"].to_list()
     assert options.group_by(marks).agg(pl.col("session").n_unique())["session"].unique().to_list() == [1]
 
 
@@ -185,15 +185,15 @@ def test_flights_are_marked_alike_with_and_without_the_traits() -> None:
 
 
 def expect_traits(options: Sequence[Row]) -> list[Row]:
-    """The traits of the options of one session, loop by loop."""
+    """The attributes of the options of one session, loop by loop."""
     own = [describe(row) for row in options]
     prices, durations = [row["price"] for row in options], [row["duration"] for row in own]
     fewest = min(row["segments"] for row in own)
-    for place, (row, made) in enumerate(zip(options, own, strict=True)):
+    for row_number, (row, made) in enumerate(zip(options, own, strict=True)):
         fares = [other["price"] for other in options if flights(other) == flights(row)]
         cheaper = rank(row["price"], prices)
         made |= {
-            "position": place,
+            "position": row_number,
             "price_rank": cheaper,
             "price_place": None if cheaper is None else cheaper / max(len(options) - 1, 1),
             "price_ratio": log_ratio(row["price"], prices),
@@ -257,13 +257,13 @@ def flights(row: Row) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_every_trait_is_what_the_oracle_says(seed: int) -> None:
+def test_every_attribute_is_what_the_oracle_says(seed: int) -> None:
     searches = draw_searches(seed, count=40)
-    table = add_traits(searches.options)
+    table = add_attributes(searches.options)
     expected = [row for _, options in by_session(searches) for row in expect_traits(options)]
     for name in expected[0]:
         assert_column(table[name], [row[name] for row in expected])
-    assert set(TRAITS) <= expected[0].keys() | {"exchange_allowed", "access_tp"}
+    assert set(ATTRIBUTES) <= expected[0].keys() | {"exchange_allowed", "access_tp"}
     assert_frame_equal(table.select(searches.options.columns), searches.options)
 
 
@@ -299,11 +299,11 @@ def test_the_options_of_a_run_of_sessions() -> None:
         assert take_options(searches.options, searches.sessions, first, last)["row"].to_list() == list(rows)
 
 
-def test_slices_have_the_traits_of_the_whole() -> None:
+def test_slices_have_the_attributes_of_the_whole() -> None:
     searches = draw_searches(8)
     parts = [
-        add_traits(take_options(searches.options, searches.sessions, first, last))
+        add_attributes(take_options(searches.options, searches.sessions, first, last))
         for first, last in slice_sessions(searches.sessions, 10)
     ]
     assert len(parts) > 5
-    assert_frame_equal(pl.concat(parts), add_traits(searches.options))
+    assert_frame_equal(pl.concat(parts), add_attributes(searches.options))

@@ -11,21 +11,21 @@ from polars.testing import assert_frame_equal
 from scipy.optimize import minimize
 
 from competitions.flight.features import preferences
-from competitions.flight.features.booking_history import look_up, record
-from competitions.flight.features.build import build
-from competitions.flight.features.option_attributes import add_traits
+from competitions.flight.features.booking_history import build_history, collect_bookings
+from competitions.flight.features.build import build_features
+from competitions.flight.features.option_attributes import add_attributes
 from competitions.flight.features.preferences import (
     LEVELS,
     NAMES,
     SAMPLED,
     Choices,
     Level,
-    deviate,
+    compute_gradients,
+    fit_deviations,
     fit_weights,
-    pull,
 )
 from competitions.flight.io.reader import Searches
-from competitions.flight.split import look_back
+from competitions.flight.split import take_snapshots
 from tests.unit.flight.flight_world import DAY_MS, NOON, START, Search, make_searches, option, search
 
 K = len(NAMES)
@@ -33,7 +33,7 @@ PRICE = NAMES.index("price")
 
 
 def chosen(*searches: Search) -> Choices:
-    return record(make_searches(*searches)).choices
+    return collect_bookings(make_searches(*searches)).choices
 
 
 def pricey(*prices: float, booked: int, **session: object) -> Search:
@@ -83,7 +83,7 @@ def test_an_option_is_described_by_hand() -> None:
         out_bags=0,
     )
     made = make_searches(search(cheap, dear))
-    row = dict(zip(NAMES, preferences.describe(add_traits(made.options))[1].tolist(), strict=True))
+    row = dict(zip(NAMES, preferences.encode_options(add_attributes(made.options))[1].tolist(), strict=True))
     assert row["price"] == pytest.approx(2 * math.log(2))
     assert (row["out_excess"], row["back_excess"]) == pytest.approx((0.25, 6.0))  # units of two hours, twelve at most
     assert row["segments"] == 1
@@ -112,17 +112,17 @@ def test_the_booked_option_comes_first_and_small_sessions_are_whole() -> None:
 
 def test_large_sessions_are_thinned_evenly_and_alike_in_any_company() -> None:
     count = 4 * SAMPLED
-    prices = [100.0 * 1.01**place for place in range(count)]
+    prices = [100.0 * 1.01**step for step in range(count)]
     large = [pricey(*prices, booked=5, day=day) for day in range(40)]
-    found = chosen(*large)
-    assert found.present.all()
-    assert len({tuple(row) for row in found.x[:, 1:, PRICE].tolist()}) == 40  # a draw for each
-    places = (found.x[:, 1:, PRICE] / (2 * math.log(1.01))).round().astype(int)
-    assert 5 not in places
-    shares = np.bincount(places.ravel(), minlength=count)[[p for p in range(count) if p != 5]]
+    sampled = chosen(*large)
+    assert sampled.present.all()
+    assert len({tuple(row) for row in sampled.x[:, 1:, PRICE].tolist()}) == 40  # a draw for each
+    steps = (sampled.x[:, 1:, PRICE] / (2 * math.log(1.01))).round().astype(int)
+    assert 5 not in steps
+    shares = np.bincount(steps.ravel(), minlength=count)[[p for p in range(count) if p != 5]]
     halves = shares[: count // 2].sum() / shares.sum()
     assert 0.45 < halves < 0.55
-    np.testing.assert_array_equal(chosen(*large[7:9]).x, found.x[7:9])
+    np.testing.assert_array_equal(chosen(*large[7:9]).x, sampled.x[7:9])
 
 
 def test_choices_stand_in_order_of_time() -> None:
@@ -137,7 +137,7 @@ def test_choices_stand_in_order_of_time() -> None:
 
 def test_gradient_and_information_are_the_derivatives_of_the_likelihood() -> None:
     choices, weights = drawn(3, count=5)
-    gradient, information = pull(choices.x, choices.present, weights)
+    gradient, information = compute_gradients(choices.x, choices.present, weights)
     step = 1e-3 * np.eye(K)
     for n in range(5):
         x, present = choices.x[n].astype(np.float64), choices.present[n].tolist()
@@ -151,7 +151,7 @@ def test_gradient_and_information_are_the_derivatives_of_the_likelihood() -> Non
 
 def test_everybodys_weights_have_the_highest_penalised_likelihood() -> None:
     choices, true = drawn(4, count=600)
-    found = fit_weights(choices.x, choices.present)
+    weights = fit_weights(choices.x, choices.present)
 
     def loss(weights: NDArray[np.float64]) -> float:
         utility = np.where(choices.present, choices.x @ weights, -np.inf)
@@ -159,8 +159,8 @@ def test_everybodys_weights_have_the_highest_penalised_likelihood() -> None:
         return float(total.sum() + preferences.EVERYBODY_RIDGE / 2 * weights @ weights)
 
     best = minimize(loss, np.zeros(K), method="BFGS").x
-    assert found == pytest.approx(best, abs=2e-3)
-    assert np.corrcoef(found, true)[0, 1] > 0.97
+    assert weights == pytest.approx(best, abs=2e-3)
+    assert np.corrcoef(weights, true)[0, 1] > 0.97
 
 
 def test_chunks_change_nothing_and_of_nothing_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,8 +174,8 @@ def test_chunks_change_nothing_and_of_nothing_nothing_is_known(monkeypatch: pyte
 def test_everybodys_weights_are_of_the_latest_bookings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preferences, "FITTED", 12)
     early, late, only = buy(2, 30), buy(0, 12, first=9), buy(0, 12)
-    found, expected = (know(*searches)["everybody"]["price"].item() for searches in ((*late, *early), only))
-    assert found == pytest.approx(expected)
+    weights, expected = (know(*searches)["everybody"]["price"].item() for searches in ((*late, *early), only))
+    assert weights == pytest.approx(expected)
 
 
 # --- who deviates ---
@@ -185,30 +185,30 @@ def test_a_deviation_is_newtons_method_under_a_prior() -> None:
     choices, _ = drawn(1, count=5)
     weights = np.random.default_rng(2).normal(size=(5, K))
     group = np.array([1, -1, 0, 1, 0])
-    once = deviate(choices.x, choices.present, weights, group, Level((), 3.0, 1))
-    twice = deviate(choices.x, choices.present, weights, group, Level((), 3.0, 2))
+    once = fit_deviations(choices.x, choices.present, weights, group, Level((), 3.0, 1))
+    twice = fit_deviations(choices.x, choices.present, weights, group, Level((), 3.0, 2))
     for number, rows in ((0, [2, 4]), (1, [0, 3])):
         own = np.zeros(K)
-        for found in (once, twice):
-            gradient, information = pull(choices.x[rows], choices.present[rows], weights[rows] + own)
+        for fitted in (once, twice):
+            gradient, information = compute_gradients(choices.x[rows], choices.present[rows], weights[rows] + own)
             bend, slope = information.sum(axis=0) + 3.0 * np.eye(K), gradient.sum(axis=0) - 3.0 * own
             own = own + np.linalg.solve(bend, slope)
-            assert found[number] == pytest.approx(own, abs=1e-4)
-    assert deviate(choices.x, choices.present, weights, np.full(5, -1), Level((), 3.0, 1)).shape == (0, K)
+            assert fitted[number] == pytest.approx(own, abs=1e-4)
+    assert fit_deviations(choices.x, choices.present, weights, np.full(5, -1), Level((), 3.0, 1)).shape == (0, K)
 
 
 def test_many_steps_lead_to_the_highest_posterior() -> None:
     choices, weights = drawn(8, count=80)
     own = weights + np.where(np.arange(K) == 2, 1.5, 0)
     level = Level((), 5.0, 12)
-    found = deviate(choices.x, choices.present, np.tile(own, (80, 1)), np.zeros(80, np.int64), level)[0]
+    fitted = fit_deviations(choices.x, choices.present, np.tile(own, (80, 1)), np.zeros(80, np.int64), level)[0]
 
     def loss(d: NDArray[np.float64]) -> float:
         utility = np.where(choices.present, choices.x @ (own + d), -np.inf)
         total = np.log(np.exp(utility).sum(axis=1)) - utility[:, 0]
         return float(total.sum() + 2.5 * d @ d)
 
-    assert found == pytest.approx(minimize(loss, np.zeros(K), method="BFGS").x, abs=2e-3)
+    assert fitted == pytest.approx(minimize(loss, np.zeros(K), method="BFGS").x, abs=2e-3)
 
 
 def buy(booked: int, count: int, first: int = 0, **session: object) -> list[Search]:
@@ -218,48 +218,50 @@ def buy(booked: int, count: int, first: int = 0, **session: object) -> list[Sear
 
 def know(*searches: Search) -> dict[str, pl.DataFrame]:
     made = make_searches(*searches)
-    asked = made.sessions.head(1).select("session", until=pl.lit(START + 999 * DAY_MS))
-    return look_up(record(made), look_back(made.sessions, asked)).tastes
+    as_of = made.sessions.head(1).select("session", until=pl.lit(START + 999 * DAY_MS))
+    return build_history(collect_bookings(made), take_snapshots(made.sessions, as_of)).preferences
 
 
-def test_who_buys_dear_is_told_from_who_buys_cheap_and_the_more_the_more_is_known() -> None:
+def test_who_buys_dear_is_distinguished_from_who_buys_cheap_and_the_more_the_more_is_known() -> None:
     dear = pl.col("price")
-    found = know(*buy(2, 20, company=1, profile=1), *buy(0, 40, company=2, profile=2))
-    weights = found["company"].sort("company")["price"].to_list()
+    levels = know(*buy(2, 20, company=1, profile=1), *buy(0, 40, company=2, profile=2))
+    weights = levels["company"].sort("company")["price"].to_list()
     assert weights[0] > 0.2 > -0.05 > weights[1]
     less = know(*buy(2, 5, company=1, profile=1), *buy(0, 40, company=2, profile=2))
     assert 0 < less["company"].filter(company=1).select(dear).item() < weights[0]
-    assert found["everybody"].select(dear).item() < 0
+    assert levels["everybody"].select(dear).item() < 0
 
 
-def test_a_traveller_is_told_what_his_company_does_not() -> None:
+def test_a_traveller_explains_what_his_company_does_not() -> None:
     """All of company 1 buy dear; among the others only traveller 8 does."""
     others = [trip for profile in range(20, 40) for trip in buy(0, 3, company=2, profile=profile)]
-    found = know(*buy(2, 20, company=1, profile=1), *buy(2, 10, company=2, profile=8), *others)
-    profile = dict(found["profile"].select("profile", "price").iter_rows())
-    company = dict(found["company"].select("company", "price").iter_rows())
+    levels = know(*buy(2, 20, company=1, profile=1), *buy(2, 10, company=2, profile=8), *others)
+    profile = dict(levels["profile"].select("profile", "price").iter_rows())
+    company = dict(levels["company"].select("company", "price").iter_rows())
     assert company[1] > company[2]
     assert profile[8] > profile[1] > -0.1
     assert max(profile[number] for number in range(20, 40)) < profile[8] / 2
 
 
 def test_a_habit_has_a_route_and_what_lacks_one_has_none() -> None:
-    found = know(*buy(2, 5, company=1, route=4), *buy(0, 5, company=1, route=None))
-    assert found["habit"].select("company", "route").rows() == [(1, 4)]
-    assert found["company"]["company"].to_list() == [1]
-    assert found["habit"]["price"].item() > 0
+    levels = know(*buy(2, 5, company=1, route=4), *buy(0, 5, company=1, route=None))
+    assert levels["habit"].select("company", "route").rows() == [(1, 4)]
+    assert levels["company"]["company"].to_list() == [1]
+    assert levels["habit"]["price"].item() > 0
 
 
-def test_each_view_knows_its_own_bookings_only() -> None:
+def test_each_snapshot_knows_its_own_bookings_only() -> None:
     searches = make_searches(*buy(2, 6, profile=1), *buy(0, 6, profile=2))
-    asked = pl.DataFrame({"session": [0, 1], "until": [START + DAY_MS // 24 * 3, START + DAY_MS]})
-    log = record(searches)
-    both = look_up(log, look_back(searches.sessions, asked)).tastes
-    alone = look_up(log, look_back(searches.sessions, asked.head(1))).tastes
+    as_of = pl.DataFrame({"session": [0, 1], "until": [START + DAY_MS // 24 * 3, START + DAY_MS]})
+    log = collect_bookings(searches)
+    both = build_history(log, take_snapshots(searches.sessions, as_of)).preferences
+    alone = build_history(log, take_snapshots(searches.sessions, as_of.head(1))).preferences
     for name, table in both.items():
-        assert table["view"].unique().sort().to_list() == [0, 1]
-        assert_frame_equal(table.filter(view=0), alone[name])
-    nothing = look_up(log, look_back(searches.sessions, asked.head(1).with_columns(until=pl.lit(START)))).tastes
+        assert table["snapshot"].unique().sort().to_list() == [0, 1]
+        assert_frame_equal(table.filter(snapshot=0), alone[name])
+    nothing = build_history(
+        log, take_snapshots(searches.sessions, as_of.head(1).with_columns(until=pl.lit(START)))
+    ).preferences
     assert {table.height for table in nothing.values()} == {0}
     assert {name: table.schema for name, table in nothing.items()} == {name: t.schema for name, t in both.items()}
 
@@ -268,9 +270,9 @@ def test_each_view_knows_its_own_bookings_only() -> None:
 
 
 def taste(searches: Searches, until: int) -> pl.DataFrame:
-    views = look_back(searches.sessions, searches.sessions.select("session", until=pl.lit(until)))
-    past = look_up(record(searches), views)
-    return build(searches, 0, searches.sessions.height, views.served, past, ["taste"])
+    snapshots = take_snapshots(searches.sessions, searches.sessions.select("session", until=pl.lit(until)))
+    past = build_history(collect_bookings(searches), snapshots)
+    return build_features(searches, 0, searches.sessions.height, snapshots.assigned, past, ["taste"])
 
 
 def test_the_block_by_an_oracle() -> None:
@@ -283,8 +285,8 @@ def test_the_block_by_an_oracle() -> None:
         search(*late[1:], booked=1, day=2, company=9, profile=77),
     )
     until = START + DAY_MS
-    views = look_back(searches.sessions, searches.sessions.select("session", until=pl.lit(until)))
-    known = look_up(record(searches), views).tastes
+    snapshots = take_snapshots(searches.sessions, searches.sessions.select("session", until=pl.lit(until)))
+    known = build_history(collect_bookings(searches), snapshots).preferences
     frame = taste(searches, until)
     for name, weights in (
         (-2, ["everybody", "company", "profile"]),  # no route: no habit
@@ -292,18 +294,19 @@ def test_the_block_by_an_oracle() -> None:
     ):
         session = searches.sessions.row(name, named=True)
         rows = slice(session["first"], session["first"] + session["size"])
-        x = preferences.describe(add_traits(searches.options))[rows]
+        x = preferences.encode_options(add_attributes(searches.options))[rows]
         own = {"company": {"company": session["company"]}, "profile": {"profile": session["profile"]}, "everybody": {}}
         added = {key: x @ known[key].filter(**own[key]).select(NAMES).to_numpy()[0] for key in weights}
         total = np.sum(list(added.values()), axis=0)
-        told = frame[rows]
+        session = frame[rows]
         assert abs(total.max()) > 0.1
         for key in ("everybody", *LEVELS):
             expected = added.get(key, np.zeros(len(x)))
-            assert told[f"taste_{key}"].to_list() == pytest.approx(expected - expected.mean(), abs=1e-5)
-        assert told["taste_total"].to_list() == pytest.approx(total - total.max(), abs=1e-5)
-        assert told["taste_rank"].to_list() == [1 + sum(other > value for other in total) for value in total]
-        assert np.exp(told["taste_log_chance"].to_numpy()) == pytest.approx(np.exp(total) / np.exp(total).sum(), 1e-4)
+            assert session[f"taste_{key}"].to_list() == pytest.approx(expected - expected.mean(), abs=1e-5)
+        assert session["taste_total"].to_list() == pytest.approx(total - total.max(), abs=1e-5)
+        assert session["taste_rank"].to_list() == [1 + sum(other > value for other in total) for value in total]
+        chances = np.exp(total) / np.exp(total).sum()
+        assert np.exp(session["taste_log_chance"].to_numpy()) == pytest.approx(chances, 1e-4)
 
 
 def test_without_a_past_every_option_is_alike() -> None:

@@ -32,8 +32,8 @@ def within(*options: Row) -> pl.DataFrame:
 def priced(*prices: float | None, **columns: Sequence[Any]) -> list[Row]:
     """Options of these prices; further columns by their values."""
     return [
-        option(price=price, **{name: values[place] for name, values in columns.items()})
-        for place, price in enumerate(prices)
+        option(price=price, **{name: values[position] for name, values in columns.items()})
+        for position, price in enumerate(prices)
     ]
 
 
@@ -79,7 +79,7 @@ def test_an_unknown_price_is_not_cheaper_and_an_unknown_duration_not_faster() ->
 
 
 def test_options_alike_are_compared_with_each_other_only() -> None:
-    told = {
+    expected = {
         "carrier": ("out_carrier", (1, 2, 1, 2)),
         "direct": ("out_segments", (1, 2, 1, 3)),
         "cabin": ("out_cabin", (1, 2, 1, 2)),
@@ -88,7 +88,7 @@ def test_options_alike_are_compared_with_each_other_only() -> None:
         "out_flight": ("out_flight", (1, 2, 1, 2)),
         "back_flight": ("back_departure", (NOON, NOON + 9, NOON, NOON + 9)),
     }
-    for name, (column, values) in told.items():
+    for name, (column, values) in expected.items():
         table = within(*priced(300.0, 80.0, 200.0, 40.0, **{column: values}))
         assert_column(table[f"within_{name}_ratio"], [math.log(1.5), math.log(2), 0, 0])
         assert_column(table[f"within_{name}_price_rank"], [1, 1, 0, 0])
@@ -139,10 +139,10 @@ def least(values: Sequence[Any]) -> Any:
 
 
 def spreads(value: float | None, values: Sequence[Any]) -> float | None:
-    told = known(values)
-    if value is None or len(told) < 2:
+    present = known(values)
+    if value is None or len(present) < 2:
         return None
-    return (value - statistics.median(told)) / max(statistics.stdev(told), 1e-3)
+    return (value - statistics.median(present)) / max(statistics.stdev(present), 1e-3)
 
 
 def more(value: float | None, values: Sequence[Any]) -> float | None:
@@ -172,14 +172,14 @@ def column(options: Sequence[Row], name: str, where: Callable[[Row], bool] = lam
 
 
 def expect_prices(row: Row, options: Sequence[Row]) -> Row:
-    price, prices, place = row["price"], column(options, "price"), int(row["position"])
-    after = prices[place + 1] if place + 1 < len(prices) else None
-    before = prices[place - 1] if place else None
+    price, prices, position = row["price"], column(options, "price"), int(row["position"])
+    after = prices[position + 1] if position + 1 < len(prices) else None
+    before = prices[position - 1] if position else None
     duration = row["duration"]
     cheaper = column(options, "duration", lambda o: None not in (price, o["price"]) and o["price"] <= price)
     faster = column(options, "price", lambda o: None not in (duration, o["duration"]) and o["duration"] <= duration)
     return {
-        "position_share": place / max(len(options) - 1, 1),
+        "position_share": position / max(len(options) - 1, 1),
         "price_from_median": None if price is None else math.log(price / statistics.median(known(prices))),
         "price_spreads": spreads(price, prices),
         "cheapest": None if price is None else price == least(prices),

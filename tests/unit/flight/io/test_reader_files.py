@@ -38,9 +38,9 @@ def test_a_segment_without_duration_flight_and_departure_is_none(
     tmp_path: Path, fields: dict[str, Any], present: bool
 ) -> None:
     row = option(1, "a", **segment(0, 1, to="KSZ", **fields), legs0_duration="03:00:00")
-    found = reader.read_searches(write_test(tmp_path, [row]), CODES, labelled=False).options
+    options = reader.read_searches(write_test(tmp_path, [row]), CODES, labelled=False).options
     airport = 3 if present else 1
-    assert found.select("out_segments", "out_destination").row(0) == (1 + present, airport)
+    assert options.select("out_segments", "out_destination").row(0) == (1 + present, airport)
 
 
 def test_layover_is_unknown_where_a_segment_has_no_duration(tmp_path: Path) -> None:
@@ -73,9 +73,9 @@ def test_carriers_of_four_segments_are_counted_once_each(tmp_path: Path) -> None
 def test_a_leg_with_times_and_no_segment_is_there(tmp_path: Path) -> None:
     departs = option(1, "a", **(no_leg(1) | {"legs1_departureAt": "2024-06-17T08:00:00"}))
     lasts = option(2, "a", **(no_leg(1) | {"legs1_duration": "02:00:00"}))
-    found = reader.read_searches(write_test(tmp_path, [departs, lasts]), CODES, labelled=False).options
+    options = reader.read_searches(write_test(tmp_path, [departs, lasts]), CODES, labelled=False).options
     names = ("back_departure", "back_duration", "back_segments", "back_layover", "back_carriers", "back_destination")
-    assert found.select(names).rows() == [(28_643_520, None, 0, None, 0, None), (None, 120, 0, None, 0, None)]
+    assert options.select(names).rows() == [(28_643_520, None, 0, None, 0, None), (None, 120, 0, None, 0, None)]
 
 
 # --- codes ---

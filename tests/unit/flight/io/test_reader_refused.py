@@ -70,12 +70,12 @@ def test_a_missing_column(tmp_path: Path, name: str) -> None:
 
 
 def test_a_missing_column_names_the_nearest_other(tmp_path: Path) -> None:
-    told = refuse_frame(tmp_path, table(two_sessions()).rename({"ranker_id": "rankerId"}).drop("taxes"))
-    assert "lacks the column 'ranker_id' (the nearest other name is 'rankerId') and 1 more" in told
+    sentence = refuse_frame(tmp_path, table(two_sessions()).rename({"ranker_id": "rankerId"}).drop("taxes"))
+    assert "lacks the column 'ranker_id' (the nearest other name is 'rankerId') and 1 more" in sentence
 
 
 @pytest.mark.parametrize(
-    ("name", "dtype", "told"),
+    ("name", "dtype", "expected"),
     [
         ("totalPrice", pl.String, "the type is String where a number is expected (Float64)"),
         ("Id", pl.String, "the type is String where a whole number is expected (Int64)"),
@@ -90,13 +90,13 @@ def test_a_missing_column_names_the_nearest_other(tmp_path: Path) -> None:
         ("pricingInfo_passengerCount", pl.String, "the type is String where a whole number is expected (Int64)"),
     ],
 )
-def test_a_column_of_another_type(tmp_path: Path, name: str, dtype: Any, told: str) -> None:
+def test_a_column_of_another_type(tmp_path: Path, name: str, dtype: Any, expected: str) -> None:
     frame = table(two_sessions())
     changed = (
         frame[name].str.to_datetime() if dtype == pl.Datetime and name != "requestDate" else frame[name].cast(dtype)
     )
     assert f"column '{name}': " in (sentence := refuse_frame(tmp_path, frame.with_columns(changed)))
-    assert told in sentence
+    assert expected in sentence
 
 
 @pytest.mark.parametrize(

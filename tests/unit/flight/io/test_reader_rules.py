@@ -31,7 +31,7 @@ def read(folder: Path, *rows: dict[str, Any]) -> reader.Searches:
     return reader.read_searches(write_test(folder, rows), CODES, labelled=False)
 
 
-def found(searches: reader.Searches) -> list[tuple[str, int, str]]:
+def list_notes(searches: reader.Searches) -> list[tuple[str, int, str]]:
     """The notes without "sessions with one option", which nearly every small file has."""
     return [(note.what, note.rows, note.done) for note in searches.notes if "with one option" not in note.what]
 
@@ -106,7 +106,7 @@ def test_a_faulty_value_is_counted_and_missing_and_its_row_is_kept(
     tmp_path: Path, fields: dict[str, Any], what: str, column: str
 ) -> None:
     searches = read(tmp_path, option(1, "a"), option(2, "a", **fields), option(3, "a", **fields))
-    assert found(searches) == [(what, 2, "missing")]
+    assert list_notes(searches) == [(what, 2, "missing")]
     assert searches.options[column].is_null().to_list() == [False, True, True]
     assert searches.options["row"].to_list() == [0, 1, 2]
 
@@ -117,7 +117,7 @@ def test_nulls_that_the_layout_allows_are_not_counted(tmp_path: Path) -> None:
         *(f"miniRules{rule}_{part}" for rule in (0, 1) for part in ("monetaryAmount", "percentage", "statusInfos")),
         *(f"legs0_segments0_{part}" for part in ("aircraft_code", "seatsAvailable", "baggageAllowance_quantity")),
     )
-    assert found(read(tmp_path, option(1, "a", **dict.fromkeys(fields)))) == []
+    assert list_notes(read(tmp_path, option(1, "a", **dict.fromkeys(fields)))) == []
 
 
 @pytest.mark.parametrize(
@@ -146,20 +146,20 @@ def test_a_constant_that_varies_is_counted_by_session_and_the_first_is_taken(
     ]
     searches = read(tmp_path, *rows)
     expected = (f"sessions in which {host} varies", 1, "the first option's is taken")
-    assert [note for note in found(searches) if "varies" in note[0]] == [expected]
+    assert [note for note in list_notes(searches) if "varies" in note[0]] == [expected]
     assert searches.sessions[ours].to_list()[0] == kept
 
 
 def test_a_route_the_train_file_lacks_is_counted_and_still_says_whether_it_returns(tmp_path: Path) -> None:
     searches = read(tmp_path, option(1, "a", searchRoute="AAABBB/BBBAAA"), option(2, "b", searchRoute="AAABBB"))
     assert searches.sessions.select("route", "round_trip").rows() == [(None, True), (None, False)]
-    assert found(searches) == [("sessions with a searchRoute unknown to the train file", 2, "missing")]
+    assert list_notes(searches) == [("sessions with a searchRoute unknown to the train file", 2, "missing")]
 
 
 def test_values_beyond_the_narrow_types_are_counted(tmp_path: Path) -> None:
     searches = read(tmp_path, option(1, "a", corporateTariffCode=40_000), option(2, "b", nationality=-40_000))
     assert searches.sessions.select("tariff", "nationality").rows() == [(None, 36), (57, None)]
-    assert found(searches) == [
+    assert list_notes(searches) == [
         ("sessions with a corporateTariffCode beyond 32767", 1, "missing"),
         ("sessions with a nationality beyond 32767", 1, "missing"),
     ]
@@ -167,7 +167,7 @@ def test_values_beyond_the_narrow_types_are_counted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["bySelf", "isAccess3D", "isVip", "sex"])
 def test_a_flag_that_is_not_given_is_counted(tmp_path: Path, host: str) -> None:
-    assert found(read(tmp_path, option(1, "a", **{host: None}), option(2, "b"))) == [
+    assert list_notes(read(tmp_path, option(1, "a", **{host: None}), option(2, "b"))) == [
         (f"sessions without {host}", 1, "missing")
     ]
 
@@ -195,7 +195,7 @@ def test_frequent_flyer_strings_are_cleaned(
         "sessions with a frequentFlyer that is no known carrier": (unknown, "that part is left out"),
         "sessions with a repeated frequentFlyer": (repeated, "taken once"),
     }
-    assert found(searches) == [(what, rows, done) for what, (rows, done) in expected.items() if rows]
+    assert list_notes(searches) == [(what, rows, done) for what, (rows, done) in expected.items() if rows]
 
 
 def test_sessions_with_no_or_several_booked_options_are_kept_without_an_answer(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_sessions_with_no_or_several_booked_options_are_kept_without_an_answer(t
     assert searches.sessions.select("ranker_id", "size", "booked").rows() == [
         *(("a", 2, None), ("b", 2, None), ("c", 2, 1), ("d", 2, None)),
     ]
-    assert found(searches) == [
+    assert list_notes(searches) == [
         ("sessions with no booked option", 2, "kept, not learned from"),
         ("sessions with several booked options", 1, "kept, not learned from"),
     ]
@@ -223,7 +223,7 @@ def test_columns_outside_the_layout_are_noted_and_not_read(tmp_path: Path) -> No
     frame = table([option(1, "a"), option(2, "a")]).with_columns(extra=pl.lit(1))
     frame.write_parquet(tmp_path / "t.parquet")
     searches = reader.read_searches(tmp_path / "t.parquet", CODES, labelled=False)
-    assert found(searches) == [
+    assert list_notes(searches) == [
         ("column 'selected' in a test file", 2, "not read"),
         ("column 'extra' unknown", 2, "not read"),
     ]

@@ -14,8 +14,8 @@ def apply(scores: list[float], flights: list[int], sizes: list[int], penalty: fl
 
 
 def test_a_fare_falls_by_its_distance_from_the_best_of_the_same_flights() -> None:
-    found = apply([5.0, 4.0, 1.0, 3.0, 2.0], [7, 7, 7, 8, 8], [5], 0.5)
-    assert found.tolist() == [5, 4 - 0.5, 1 - 2, 3, 2 - 0.5]
+    reranked = apply([5.0, 4.0, 1.0, 3.0, 2.0], [7, 7, 7, 8, 8], [5], 0.5)
+    assert reranked.tolist() == [5, 4 - 0.5, 1 - 2, 3, 2 - 0.5]
 
 
 def test_another_itinerary_passes_the_second_fare() -> None:
@@ -48,13 +48,13 @@ def test_the_best_of_an_itinerary_keeps_its_score_and_its_fares_keep_their_order
     rows: list[tuple[int, int]], penalty: float
 ) -> None:
     scores, flights = [float(score) for score, _ in rows], [flight for _, flight in rows]
-    found = apply(scores, flights, [len(rows)], penalty)
+    reranked = apply(scores, flights, [len(rows)], penalty)
     for flight in set(flights):
-        own = [place for place, other in enumerate(flights) if other == flight]
-        best = max(scores[place] for place in own)
-        for place in own:
-            assert found[place] == pytest.approx(scores[place] - penalty * (best - scores[place]))
-            assert found[place] <= scores[place]
+        own = [row for row, other in enumerate(flights) if other == flight]
+        best = max(scores[row] for row in own)
+        for row in own:
+            assert reranked[row] == pytest.approx(scores[row] - penalty * (best - scores[row]))
+            assert reranked[row] <= scores[row]
         assert np.argsort([-scores[p] for p in own], kind="stable").tolist() == (
-            np.argsort([-found[p] for p in own], kind="stable").tolist()
+            np.argsort([-reranked[p] for p in own], kind="stable").tolist()
         )

@@ -12,18 +12,24 @@ from common.errors import UserError
 from common.ranking.dataset import RankingDataset, to_matrix
 from competitions.flight.config import SampleSettings
 from competitions.flight.features.booking_history import History
-from competitions.flight.features.build import build
+from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import mark_flights
 from competitions.flight.io.reader import Searches
 from competitions.flight.ranking import training_data
-from competitions.flight.ranking.training_data import Labelled, gather_rows, hide, mark_options, plan_sessions
-from competitions.flight.split import DAY_MS, Split, Views, split_by_time
+from competitions.flight.ranking.training_data import (
+    TrainingData,
+    build_training_data,
+    hide_values,
+    mark_options,
+    plan_sessions,
+)
+from competitions.flight.split import DAY_MS, Snapshots, Split, split_by_time
 from tests.unit.flight.flight_world import START, draw_searches, make_searches, option, search
 
 BLOCKS = ("option", "within")
-NO_VIEWS = Views(
-    pl.DataFrame(schema={"session": pl.Int32, "view": pl.Int32}),
-    pl.DataFrame(schema={"view": pl.Int32, "session": pl.Int32}),
+NO_SNAPSHOTS = Snapshots(
+    pl.DataFrame(schema={"session": pl.Int32, "snapshot": pl.Int32}),
+    pl.DataFrame(schema={"snapshot": pl.Int32, "session": pl.Int32}),
 )
 NO_HISTORY = History({}, {}, {})
 
@@ -32,18 +38,20 @@ def sample(negatives: int = 50, rows: int = 1_000_000, missing: float = 0.0) -> 
     return SampleSettings(negatives=negatives, rows=rows, missing_share=missing)
 
 
-def sized(*told: tuple[int, float, str]) -> tuple[pl.DataFrame, Split]:
+def sized(*cases: tuple[int, float, str]) -> tuple[pl.DataFrame, Split]:
     """Sessions of (size, day, role)."""
-    searches = make_searches(*(search(*[option()] * size, day=day) for size, day, _ in told))
-    roles = pl.DataFrame({"session": range(len(told)), "role": [role for *_, role in told]}).cast({"session": pl.Int32})
-    return searches.sessions, Split("x", roles, NO_VIEWS)
+    searches = make_searches(*(search(*[option()] * size, day=day) for size, day, _ in cases))
+    roles = pl.DataFrame({"session": range(len(cases)), "role": [role for *_, role in cases]}).cast(
+        {"session": pl.Int32}
+    )
+    return searches.sessions, Split("x", roles, NO_SNAPSHOTS)
 
 
-def plan(*told: tuple[int, float, str], **settings: int) -> list[str]:
-    sessions, split = sized(*told)
+def plan(*cases: tuple[int, float, str], **settings: int) -> list[str]:
+    sessions, split = sized(*cases)
     planned = plan_sessions(sessions, split, sample(**settings))
-    assert planned["session"].to_list() == list(range(len(told)))
-    assert planned["size"].to_list() == [size for size, *_ in told]
+    assert planned["session"].to_list() == list(range(len(cases)))
+    assert planned["size"].to_list() == [size for size, *_ in cases]
     return planned["role"].to_list()
 
 
@@ -51,8 +59,8 @@ def plan(*told: tuple[int, float, str], **settings: int) -> list[str]:
 
 
 def test_one_option_is_nothing_to_learn_from_but_may_validate() -> None:
-    told = [(1, 0.0, "train"), (2, 1.0, "train"), (1, 2.0, "valid"), (3, 0.0, "unused")]
-    assert plan(*told) == ["unused", "train", "valid", "unused"]
+    cases = [(1, 0.0, "train"), (2, 1.0, "train"), (1, 2.0, "valid"), (3, 0.0, "unused")]
+    assert plan(*cases) == ["unused", "train", "valid", "unused"]
 
 
 @pytest.mark.parametrize(
@@ -61,9 +69,9 @@ def test_one_option_is_nothing_to_learn_from_but_may_validate() -> None:
 )
 def test_where_rows_are_capped_the_latest_sessions_are_taken(rows: int, kept: tuple[int, ...]) -> None:
     """Days 2, 0, 1, 3 with 4, 3, 4 and 4 rows to draw; validation and one-option sessions cost nothing."""
-    told = [(5, 2.0, "train"), (3, 0.0, "train"), (4, 1.0, "train"), (9, 3.0, "train")]
+    cases = [(5, 2.0, "train"), (3, 0.0, "train"), (4, 1.0, "train"), (9, 3.0, "train")]
     others = [(90, 1.5, "valid"), (1, 1.5, "train"), (80, 1.5, "unused")]
-    roles = plan(*told, *others, negatives=3, rows=rows)
+    roles = plan(*cases, *others, negatives=3, rows=rows)
     assert [int(role == "train") for role in roles[:4]] == list(kept)
     assert roles[4:] == ["valid", "unused", "unused"]
 
@@ -117,13 +125,13 @@ def test_the_others_are_drawn_evenly_and_anew_in_each_session() -> None:
 def test_a_share_of_every_feature_is_hidden_and_nothing_else() -> None:
     matrix = np.arange(8_000, dtype=np.float32).reshape(4_000, 2)
     rows = RankingDataset(("a", "b"), matrix.copy(), np.ones(4_000, np.float32), np.array([4_000], np.int32))
-    hidden = hide(rows, 0.3, np.random.default_rng(0))
+    hidden = hide_values(rows, 0.3, np.random.default_rng(0))
     gone = np.isnan(hidden.features)
     assert np.abs(gone.mean(axis=0) - 0.3).max() < 0.03
     assert abs((gone[:, 0] & gone[:, 1]).mean() - 0.09) < 0.02  # one by one, not whole rows
     assert (hidden.features[~gone] == matrix[~gone]).all()
     assert hidden.labels.all()
-    assert not np.isnan(hide(rows_of(matrix), 0.0, np.random.default_rng(0)).features).any()
+    assert not np.isnan(hide_values(rows_of(matrix), 0.0, np.random.default_rng(0)).features).any()
 
 
 def rows_of(matrix: NDArray[np.float32]) -> RankingDataset:
@@ -145,12 +153,12 @@ def split(searches: Searches) -> Split:
     return split_by_time(searches.sessions, START + 14 * DAY_MS, 7, "x")
 
 
-def gathered(searches: Searches, split: Split, seed: int = 0, **settings: Any) -> Labelled:
-    return gather_rows(searches, split, NO_HISTORY, BLOCKS, sample(**settings), seed)
+def gathered(searches: Searches, split: Split, seed: int = 0, **settings: Any) -> TrainingData:
+    return build_training_data(searches, split, NO_HISTORY, BLOCKS, sample(**settings), seed)
 
 
 def matrix(searches: Searches, blocks: Sequence[str] = BLOCKS) -> NDArray[np.float32]:
-    frame = build(searches, 0, searches.sessions.height, NO_VIEWS.served, NO_HISTORY, blocks)
+    frame = build_features(searches, 0, searches.sessions.height, NO_SNAPSHOTS.assigned, NO_HISTORY, blocks)
     return to_matrix(frame)
 
 
@@ -230,10 +238,11 @@ def test_the_draw_follows_the_seed(searches: Searches, split: Split) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "told"), [((2, 10), "valid session of more than 10 options"), ((1, 11), "train session of more than 1")]
+    ("sizes", "left"),
+    [((2, 10), "valid session of more than 10 options"), ((1, 11), "train session of more than 1")],
 )
-def test_nothing_to_learn_from_or_to_stop_by_is_refused(sizes: tuple[int, int], told: str) -> None:
+def test_nothing_to_learn_from_or_to_stop_by_is_refused(sizes: tuple[int, int], left: str) -> None:
     searches = make_searches(*(search(*[option()] * size, day=day) for day, size in enumerate(sizes)))
     split = split_by_time(searches.sessions, START + DAY_MS, 7, "the last days")
-    with pytest.raises(UserError, match=rf"\(the last days\) leaves no {told}"):
+    with pytest.raises(UserError, match=rf"\(the last days\) leaves no {left}"):
         gathered(searches, split)

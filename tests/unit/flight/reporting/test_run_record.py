@@ -55,7 +55,7 @@ def test_the_submission_and_each_model_are_scored_on_the_simulated_truth(tmp_pat
 
     checked = [Checked(tmp_path / "mine.csv", 11, ())]
     outcome = stand(
-        tmp_path, test=kept(test), answers=kept(answers), blend=kept(ONE), penalty=kept(0.0), checked=checked
+        tmp_path, test=kept(test), test_scores=kept(answers), blend=kept(ONE), penalty=kept(0.0), checked=checked
     )
     truth = score_truth(outcome, tmp_path)
     assert (truth.score, truth.oracle, truth.scores["hit_rate@3"]) == (1, 0.6, 1)

@@ -60,18 +60,23 @@ def outcome(train: Searches, test: Searches) -> Outcome:
     measured = [{"hit_rate@3": rate, "error": rate / 10} for rate in (0.1, 0.2, 0.3, 0.4, 0.5)]
     checked = [Checked(Path("x") / name, 21, ("rule",)) for name in ("submission.parquet", "submission.csv")]
     return Outcome(
-        RawFiles(Path("train.parquet"), Path("test.parquet")),
-        kept(train),
-        kept(test),
-        kept(split),
-        ["baseline", "one", "two"],
-        rankers,
-        kept(measured),
-        kept(BLEND),
-        kept(0.2),
-        {"second": {"hit_rate@3": 0.25}},
-        *(kept(None) for _ in range(5)),
-        checked,
+        files=RawFiles(Path("train.parquet"), Path("test.parquet")),
+        train=kept(train),
+        test=kept(test),
+        split=kept(split),
+        data=kept(None),
+        names=["baseline", "one", "two"],
+        rankers=rankers,
+        final_rankers=rankers,
+        scores=kept(None),
+        blend=kept(BLEND),
+        penalty=kept(0.2),
+        measured=kept(measured),
+        readings={"second": {"hit_rate@3": 0.25}},
+        snapshots=kept(None),
+        history=kept(None),
+        test_scores=kept(None),
+        checked=checked,
     )
 
 
@@ -96,9 +101,9 @@ def test_sessions_side_by_side_by_hand(outcome: Outcome) -> None:
 
 
 def test_of_no_sessions_shares_are_zero(train: Searches) -> None:
-    told = describe_sessions(train.sessions.head(0), train.sessions)
-    assert told["sessions"] == 0
-    assert told["round trip"] == told["more than 10 options"] == told["route in training"] == 0
+    shares = describe_sessions(train.sessions.head(0), train.sessions)
+    assert shares["sessions"] == 0
+    assert shares["round trip"] == shares["more than 10 options"] == shares["route in training"] == 0
 
 
 def test_sessions_are_counted_by_role(outcome: Outcome) -> None:

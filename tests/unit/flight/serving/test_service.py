@@ -13,14 +13,15 @@ from common.ranking.gbdt import Ranker
 from common.ranking.size_bucket_blending import BucketBlend
 from common.serving.benchmark import answer_all, ignore
 from competitions.flight import split
-from competitions.flight.features import booking_history, build
+from competitions.flight.features import booking_history
 from competitions.flight.features.booking_history import History
+from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
 from competitions.flight.ranking import blending
 from competitions.flight.ranking import rankers as ranking
 from competitions.flight.serving import export
 from competitions.flight.serving import service as serving
-from competitions.flight.split import Views
+from competitions.flight.split import Snapshots
 from tests.unit.flight.flight_world import draw_searches
 from tests.unit.rankers import fit_rows
 
@@ -29,86 +30,96 @@ BLEND = BucketBlend((1.0, 0.7), (4,), ((0.6, 0.4), (0.2, 0.8)), "buckets", {}, 0
 
 
 @dataclass(frozen=True)
-class Tried:
+class Example:
     """A tiny competition: the test's searches, what they see, rankers with the baseline first."""
 
     test: Searches
-    views: Views
-    known: History
+    snapshots: Snapshots
+    history: History
     rankers: list[Ranker]
 
 
 @pytest.fixture(scope="module")
-def tried() -> Tried:
+def example() -> Example:
     train, test = draw_searches(0, count=60), draw_searches(1, count=40)
     test = Searches(test.sessions.with_columns(pl.col("time") + 40 * 86_400_000), test.options)
-    views = split.ask_test(train.sessions, test.sessions)
-    known = booking_history.look_up(booking_history.record(train), views)
-    frame = build(test, 0, test.sessions.height, views.served, known, BLOCKS)
+    snapshots = split.take_test_snapshot(train.sessions, test.sessions)
+    history = booking_history.build_history(booking_history.collect_bookings(train), snapshots)
+    frame = build_features(test, 0, test.sessions.height, snapshots.assigned, history, BLOCKS)
     labels = np.zeros(frame.height, np.float32)
     labels[test.sessions["first"].to_numpy()] = 1
     rows = RankingDataset(tuple(frame.columns), to_matrix(frame), labels, test.sessions["size"].to_numpy())
-    told = {"num_leaves": 5, "min_data_in_leaf": 5, "num_threads": 1}
-    kinds = {"lightgbm_lambdarank": told | {"objective": "lambdarank"}, "lightgbm_softmax": told, "logit": {"l2": 0.1}}
-    return Tried(test, views, known, [fit_rows(kind, told, rows, None, 12, 0, 0) for kind, told in kinds.items()])
+    trees = {"num_leaves": 5, "min_data_in_leaf": 5, "num_threads": 1}
+    kinds = {
+        "lightgbm_lambdarank": trees | {"objective": "lambdarank"},
+        "lightgbm_softmax": trees,
+        "logit": {"l2": 0.1},
+    }
+    return Example(
+        test,
+        snapshots,
+        history,
+        [fit_rows(kind, parameters, rows, None, 12, 0, 0) for kind, parameters in kinds.items()],
+    )
 
 
-def list_cut(rankers: tuple[int, ...], blend: BucketBlend, penalty: float, share: float = 1.0) -> export.Cut:
-    told = serving.Mixture(
+def plan_both(rankers: tuple[int, ...], blend: BucketBlend, penalty: float, share: float = 1.0) -> export.Plan:
+    parameters = serving.Mixture(
         blocks=BLOCKS, temperatures=blend.temperatures, edges=blend.edges, weights=blend.weights, penalty=penalty
     )
-    return export.Cut("both", "whole", rankers, share, told)
+    return export.Plan("both", "whole", rankers, share, parameters)
 
 
-def write(tried: Tried, folder: Path, cut: export.Cut) -> list[Searches]:
+def write(example: Example, folder: Path, plan: export.Plan) -> list[Searches]:
     """Export, and the test's searches as requests."""
-    export.write_world(export.World(tried.rankers, tried.known, 0), [cut], folder / "export")
-    export.write_requests(tried.test, np.arange(tried.test.sessions.height), folder / "requests")
+    export.write_artifacts(export.Artifacts(example.rankers, example.history, 0), [plan], folder / "export")
+    export.write_requests(example.test, np.arange(example.test.sessions.height), folder / "requests")
     return serving.read_requests(folder / "requests")
 
 
-def order_of_pipeline(tried: Tried, penalty: float) -> list[list[float]]:
-    scores = ranking.score_test(tried.test, tried.views, tried.known, tried.rankers, BLOCKS)
-    ranks = blending.rank_test(tried.test, scores, BLEND, penalty)
-    return export.list_expected(tried.test, np.arange(tried.test.sessions.height), ranks)
+def order_of_pipeline(example: Example, penalty: float) -> list[list[float]]:
+    scores = ranking.score_test(example.test, example.snapshots, example.history, example.rankers, BLOCKS)
+    ranks = blending.rank_test(example.test, scores, BLEND, penalty)
+    return export.list_expected(example.test, np.arange(example.test.sessions.height), ranks)
 
 
 @pytest.mark.parametrize("penalty", [0.0, 0.4])
-def test_one_search_at_a_time_is_ordered_as_by_the_pipeline(tried: Tried, penalty: float, tmp_path: Path) -> None:
-    requests = write(tried, tmp_path, list_cut((1, 2), BLEND, penalty))
+def test_one_search_at_a_time_is_ordered_as_by_the_pipeline(example: Example, penalty: float, tmp_path: Path) -> None:
+    requests = write(example, tmp_path, plan_both((1, 2), BLEND, penalty))
     service = serving.load(tmp_path / "export", "whole")
-    expected = order_of_pipeline(tried, penalty)
+    expected = order_of_pipeline(example, penalty)
     assert [service.answer([request], ignore)[0] for request in requests] == expected
     assert any(order != sorted(order) for order in expected)
 
 
-def test_searches_of_a_batch_do_not_change_each_others_order(tried: Tried, tmp_path: Path) -> None:
-    requests = write(tried, tmp_path, list_cut((1, 2), BLEND, 0.0))
+def test_searches_of_a_batch_do_not_change_each_others_order(example: Example, tmp_path: Path) -> None:
+    requests = write(example, tmp_path, plan_both((1, 2), BLEND, 0.0))
     service = serving.load(tmp_path / "export", "whole")
-    assert answer_all(service, requests, batch=7) == order_of_pipeline(tried, 0.0)
-    assert answer_all(service, requests[::-1], batch=40)[::-1] == order_of_pipeline(tried, 0.0)
+    assert answer_all(service, requests, batch=7) == order_of_pipeline(example, 0.0)
+    assert answer_all(service, requests[::-1], batch=40)[::-1] == order_of_pipeline(example, 0.0)
 
 
-def test_features_from_tables_that_were_cut_down_are_those_from_whole_ones(tried: Tried, tmp_path: Path) -> None:
-    requests = write(tried, tmp_path, list_cut((1, 2), BLEND, 0.0))
-    known, view = serving.read_known(tmp_path / "export"), pl.lit(0, pl.Int32).alias("view")
+def test_features_from_tables_that_were_cut_down_are_those_from_whole_ones(example: Example, tmp_path: Path) -> None:
+    requests = write(example, tmp_path, plan_both((1, 2), BLEND, 0.0))
+    known, snapshot = serving.read_history(tmp_path / "export"), pl.lit(0, pl.Int32).alias("snapshot")
     made = []
     for request in requests:
         one = serving.join_searches([request])
-        made.append(build(one, 0, 1, one.sessions.select("session", view), known.about(one), BLOCKS))
-    whole = build(tried.test, 0, tried.test.sessions.height, tried.views.served, tried.known, BLOCKS)
-    found = pl.concat(made)
-    assert found.columns == whole.columns
+        made.append(build_features(one, 0, 1, one.sessions.select("session", snapshot), known.select(one), BLOCKS))
+    test, assigned = example.test, example.snapshots.assigned
+    whole = build_features(test, 0, test.sessions.height, assigned, example.history, BLOCKS)
+    frame = pl.concat(made)
+    assert frame.columns == whole.columns
     # A frame of one row is divided exactly, a longer one by the reciprocal: the last bit of a lone option may differ.
-    several = np.repeat(tried.test.sessions["size"] > 1, tried.test.sessions["size"])
+    several = np.repeat(test.sessions["size"] > 1, test.sessions["size"])
     assert several.sum() > 100
-    np.testing.assert_array_equal(to_matrix(found)[several], to_matrix(whole)[several])
-    assert found["history_profile_bookings"].max() > 0  # type: ignore[operator]
-    assert found["taste_company"].std() > 0  # type: ignore[operator]
+    np.testing.assert_array_equal(to_matrix(frame)[several], to_matrix(whole)[several])
+    assert frame["history_profile_bookings"].max() > 0  # type: ignore[operator]
+    assert frame["taste_company"].std() > 0  # type: ignore[operator]
 
 
-def test_a_stranger_is_answered(tried: Tried, tmp_path: Path) -> None:
-    (request, *_) = write(tried, tmp_path, list_cut((1, 2), BLEND, 0.0))
+def test_a_stranger_is_answered(example: Example, tmp_path: Path) -> None:
+    (request, *_) = write(example, tmp_path, plan_both((1, 2), BLEND, 0.0))
     unknown = request.sessions.with_columns(
         *(pl.lit(value, request.sessions.schema[name]).alias(name) for name, value in
           {"profile": 999, "company": None, "route": 77}.items())
@@ -117,18 +128,18 @@ def test_a_stranger_is_answered(tried: Tried, tmp_path: Path) -> None:
     assert sorted(answer) == list(range(request.options.height))
 
 
-def test_only_the_views_own_bookings_are_exported(tried: Tried, tmp_path: Path) -> None:
-    other = {name: table.with_columns(view=pl.lit(1, pl.Int32)) for name, table in tried.known.means.items()}
-    both = {name: pl.concat([table, other[name]]) for name, table in tried.known.means.items()}
-    known = History(both, tried.known.lifts, tried.known.tastes)
-    export.write_world(export.World(tried.rankers, known, 0), [list_cut((1,), BLEND, 0.0)], tmp_path)
-    profile = serving.read_known(tmp_path).means["profile"].frame
-    assert profile.height == tried.known.means["profile"].height > 0
-    assert profile["view"].unique().to_list() == [0]
+def test_only_the_snapshots_own_bookings_are_exported(example: Example, tmp_path: Path) -> None:
+    other = {name: table.with_columns(snapshot=pl.lit(1, pl.Int32)) for name, table in example.history.means.items()}
+    both = {name: pl.concat([table, other[name]]) for name, table in example.history.means.items()}
+    known = History(both, example.history.lifts, example.history.preferences)
+    export.write_artifacts(export.Artifacts(example.rankers, known, 0), [plan_both((1,), BLEND, 0.0)], tmp_path)
+    profile = serving.read_history(tmp_path).tables["means"]["profile"].frame
+    assert profile.height == example.history.means["profile"].height > 0
+    assert profile["snapshot"].unique().to_list() == [0]
 
 
-def test_a_missing_table_is_told_in_a_sentence(tried: Tried, tmp_path: Path) -> None:
-    write(tried, tmp_path, list_cut((1,), BLEND, 0.0))
+def test_a_missing_table_is_named_in_a_sentence(example: Example, tmp_path: Path) -> None:
+    write(example, tmp_path, plan_both((1,), BLEND, 0.0))
     serving.table_path(tmp_path / "export", "lifts", "carrier").unlink()
     with pytest.raises(UserError, match=r"lifts-carrier.arrow cannot be read"):
         serving.load(tmp_path / "export", "whole")

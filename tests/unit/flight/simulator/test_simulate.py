@@ -9,8 +9,7 @@ import pytest
 
 from common.errors import UserError
 from competitions.flight.simulator import geography, simulate
-from competitions.flight.simulator.host_layout import make_vocabularies
-from competitions.flight.simulator.population import make_scene
+from competitions.flight.simulator.population import draw_state
 
 SCALE, SEED = 0.02, 4
 SEGMENT_FIELDS = (
@@ -193,7 +192,7 @@ def test_test_comes_after_train(train: pl.DataFrame, test: pl.DataFrame) -> None
 def test_test_has_travellers_and_companies_of_train_and_new_ones(train: pl.DataFrame, test: pl.DataFrame) -> None:
     users, companies = set(test["profileId"]), set(test["companyID"])
     assert 0.5 < len(users & set(train["profileId"])) / len(users) < 0.7
-    assert len(companies - set(train["companyID"])) == geography.measure(SCALE).unseen_companies
+    assert len(companies - set(train["companyID"])) == geography.sizes_at(SCALE).unseen_companies
     fresh = test.filter(~pl.col("companyID").is_in(train["companyID"].unique().implode()))
     assert not set(fresh["profileId"]) & set(train["profileId"])
 
@@ -259,9 +258,9 @@ def test_chunks_do_not_change_the_rows(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_truth_is_what_was_booked(tmp_path: Path) -> None:
     made = simulate.simulate(tmp_path / "raw", 0.001, 1)
-    scene = make_scene(geography.measure(0.001), 1)
-    (part,) = simulate.list_parts(scene, test=True)
-    bookings = simulate.make_chunk(scene, make_vocabularies(scene.cities, scene.pairs), part).bookings
+    state = draw_state(geography.sizes_at(0.001), 1)
+    (part,) = simulate.list_parts(state, test=True)
+    bookings = simulate.make_chunk(state, part).bookings
     expected = made.rows["train_rows"] + bookings.first[:-1] + bookings.booked
     assert pl.read_csv(made.truth)["Id"].to_list() == expected.tolist()
 
@@ -280,7 +279,7 @@ def test_report_tells_what_was_made(made: simulate.Simulation, train: pl.DataFra
 
 
 def test_full_scale_has_the_sessions_of_the_host() -> None:
-    sizes = geography.measure(1.0)
+    sizes = geography.sizes_at(1.0)
     assert (sizes.train_sessions, sizes.train_users, sizes.train_companies) == (105_539, 32_922, 641)
     assert (sizes.test_sessions, sizes.test_users, sizes.unseen_companies) == (45_231, 18_981, 41)
 

@@ -1,4 +1,4 @@
-"""The law of choice and its oracle, computed again in another way."""
+"""The choice model and its oracle, computed again in another way."""
 
 import dataclasses
 import math
@@ -10,9 +10,8 @@ import pytest
 
 from competitions.flight.simulator import choice_model, offers, oracle, simulate
 from competitions.flight.simulator.choice_model import WEIGHTS, Bookings
-from competitions.flight.simulator.geography import CARRIERS, Floats, hashed, hashed_normal, measure
-from competitions.flight.simulator.host_layout import make_vocabularies
-from competitions.flight.simulator.population import Scene, make_scene
+from competitions.flight.simulator.geography import CARRIERS, Floats, hashed, hashed_normal, sizes_at
+from competitions.flight.simulator.population import SimulationState, draw_state
 from competitions.flight.simulator.travellers import loyalty_names
 from competitions.flight.simulator.writer import Chunk
 
@@ -20,24 +19,23 @@ SEED = 5
 
 
 @pytest.fixture(scope="module")
-def scene() -> Scene:
-    return make_scene(measure(0.02), SEED)
+def state() -> SimulationState:
+    return draw_state(sizes_at(0.02), SEED)
 
 
 @pytest.fixture(scope="module")
-def chunks(scene: Scene) -> list[Chunk]:
+def chunks(state: SimulationState) -> list[Chunk]:
     """All of test and some of train."""
-    words = make_vocabularies(scene.cities, scene.pairs)
-    parts = simulate.list_parts(scene, test=True) + simulate.list_parts(scene, test=False)[:1]
-    return [simulate.make_chunk(scene, words, part) for part in parts]
+    parts = simulate.list_parts(state, test=True) + simulate.list_parts(state, test=False)[:1]
+    return [simulate.make_chunk(state, part) for part in parts]
 
 
-def value_of(scene: Scene, chunk: Chunk, session: int, row: int, rows: list[int]) -> float:
+def value_of(state: SimulationState, chunk: Chunk, session: int, row: int, rows: list[int]) -> float:
     """V of an option by the definition, with plain numbers."""
-    legs, people, firms, options, rules = scene.legs, scene.travellers, scene.companies, chunk.options, chunk.rules
+    legs, people, firms, options, rules = state.legs, state.travellers, state.companies, chunk.options, chunk.rules
     at = chunk.part.start + session
-    user = int(scene.sessions.user[at])
-    firm, clerk = int(people.company[user]), not scene.sessions.by_self[at]
+    user = int(state.sessions.user[at])
+    firm, clerk = int(people.company[user]), not state.sessions.by_self[at]
 
     def segments(option: int) -> int:
         back = options.back[option]
@@ -61,7 +59,7 @@ def value_of(scene: Scene, chunk: Chunk, session: int, row: int, rows: list[int]
     if carrier == firms.carrier[firm]:
         value += WEIGHTS["company carrier"] * firms.carrier_weight[firm]
     club = loyalty_names()[people.loyalty[user]] if people.loyalty[user] >= 0 else ""
-    if club in CLEAN and carrier < len(CARRIERS) and CARRIERS[carrier][0] in club.split("/"):
+    if club in CLEAN and carrier < len(CARRIERS) and CARRIERS["code"][carrier] in club.split("/"):
         value += WEIGHTS["club"]
     ways = ((options.out, people.out_hour, 9.0), (options.back, people.back_hour, 18.0))
     for way, (leg_of, own, centre) in enumerate(ways):
@@ -89,59 +87,59 @@ CLEAN = {
 }
 
 
-def chances_of(scene: Scene, chunk: Chunk, session: int) -> Floats:
+def chances_of(state: SimulationState, chunk: Chunk, session: int) -> Floats:
     """The logit of a session by the definition, twins aside."""
     rows = chunk.bookings.row[slice(*chunk.bookings.first[session : session + 2])].tolist()
     sharp = choice_model.LAMBDA * (len(rows) / choice_model.USUAL_SIZE) ** -choice_model.TIRING
-    weights = np.exp([sharp * value_of(scene, chunk, session, row, rows) for row in rows])
+    weights = np.exp([sharp * value_of(state, chunk, session, row, rows) for row in rows])
     chances: Floats = weights / weights.sum()
     return chances
 
 
-def test_chances_are_the_logit_of_the_definition(scene: Scene, chunks: list[Chunk]) -> None:
+def test_chances_are_the_logit_of_the_definition(state: SimulationState, chunks: list[Chunk]) -> None:
     checked: Counter[bool] = Counter()
     for chunk in (chunks[0], chunks[-1]):
         size = np.diff(chunk.bookings.first)
-        joined = scene.sessions.joined[chunk.part]
+        joined = state.sessions.joined[chunk.part]
         for session in np.flatnonzero(size < 40)[:60].tolist():
-            chance = chances_of(scene, chunk, session)
+            probability = chances_of(state, chunk, session)
             if joined[session]:
                 leader = session - int(np.argmin(joined[: session + 1][::-1]))
-                chance = 0.85 * chances_of(scene, chunk, leader) + 0.15 * chance
-            got = chunk.bookings.chance[slice(*chunk.bookings.first[session : session + 2])]
-            np.testing.assert_allclose(got, chance, rtol=1e-9)
+                probability = 0.85 * chances_of(state, chunk, leader) + 0.15 * probability
+            got = chunk.bookings.probability[slice(*chunk.bookings.first[session : session + 2])]
+            np.testing.assert_allclose(got, probability, rtol=1e-9)
             checked[bool(joined[session])] += 1
     assert checked[False] > 50
     assert checked[True] > 5
 
 
 def test_bookings_are_drawn_by_their_chances(chunks: list[Chunk]) -> None:
-    chance = np.concatenate([chunk.bookings.chance for chunk in chunks])
-    booked = np.zeros(len(chance))
+    probability = np.concatenate([chunk.bookings.probability for chunk in chunks])
+    booked = np.zeros(len(probability))
     start = 0
     for chunk in chunks:
         booked[start + chunk.bookings.first[:-1] + chunk.bookings.booked] = 1
-        start += len(chunk.bookings.chance)
+        start += len(chunk.bookings.probability)
     edges = [0, 0.001, 0.01, 0.03, 0.1, 0.2, 0.4, 0.7, 1.01]
     for low, high in pairwise(edges):
-        inside = (chance >= low) & (chance < high)
-        expected, spread = chance[inside].sum(), math.sqrt((chance[inside] * (1 - chance[inside])).sum())
+        inside = (probability >= low) & (probability < high)
+        expected, spread = probability[inside].sum(), math.sqrt((probability[inside] * (1 - probability[inside])).sum())
         assert expected > 10
         assert abs(booked[inside].sum() - expected) < 4 * spread
 
 
 def test_draw_inverts_the_distribution() -> None:
-    chance, first = np.array([0.2, 0.5, 0.3, 1.0, 0.6, 0.4]), np.array([0, 3, 4, 6])
-    assert choice_model.draw(chance, first, np.array([0.1, 0.5, 0.59])).tolist() == [0, 0, 0]
-    assert choice_model.draw(chance, first, np.array([0.21, 0.0, 0.61])).tolist() == [1, 0, 1]
-    assert choice_model.draw(chance, first, np.array([0.999, 0.999, 0.999])).tolist() == [2, 0, 1]
+    probability, first = np.array([0.2, 0.5, 0.3, 1.0, 0.6, 0.4]), np.array([0, 3, 4, 6])
+    assert choice_model.draw(probability, first, np.array([0.1, 0.5, 0.59])).tolist() == [0, 0, 0]
+    assert choice_model.draw(probability, first, np.array([0.21, 0.0, 0.61])).tolist() == [1, 0, 1]
+    assert choice_model.draw(probability, first, np.array([0.999, 0.999, 0.999])).tolist() == [2, 0, 1]
 
 
-def test_twins_mostly_follow(scene: Scene, chunks: list[Chunk]) -> None:
+def test_twins_mostly_follow(state: SimulationState, chunks: list[Chunk]) -> None:
     same = []
     for chunk in chunks:
         joined = np.flatnonzero(
-            scene.sessions.joined[chunk.part] & ~np.append(True, scene.sessions.joined[chunk.part][:-1])
+            state.sessions.joined[chunk.part] & ~np.append(True, state.sessions.joined[chunk.part][:-1])
         )
         same += (chunk.bookings.booked[joined] == chunk.bookings.booked[joined - 1]).tolist()
     assert len(same) > 100
@@ -149,7 +147,7 @@ def test_twins_mostly_follow(scene: Scene, chunks: list[Chunk]) -> None:
 
 
 def scores(bookings: list[Bookings]) -> dict[str, float]:
-    return oracle.summarise([oracle.judge(one, np.arange(len(one.booked))) for one in bookings]).hit_rate
+    return oracle.summarise([oracle.rank_sessions(one, np.arange(len(one.booked))) for one in bookings]).hit_rate
 
 
 def rank_by(chunks: list[Chunk], change: str) -> dict[str, float]:
@@ -158,8 +156,12 @@ def rank_by(chunks: list[Chunk], change: str) -> dict[str, float]:
     made = []
     for chunk in chunks:
         bookings, price = chunk.bookings, chunk.options.price[chunk.bookings.row]
-        score = -price if change == "price" else np.log(bookings.chance) + rng.normal(0, 1.0, len(bookings.chance))
-        made.append(dataclasses.replace(bookings, chance=score))
+        score = (
+            -price
+            if change == "price"
+            else np.log(bookings.probability) + rng.normal(0, 1.0, len(bookings.probability))
+        )
+        made.append(dataclasses.replace(bookings, probability=score))
     return scores(made)
 
 
@@ -171,10 +173,10 @@ def test_the_oracle_beats_price_and_any_perturbed_order(chunks: list[Chunk]) -> 
         assert best["3"] > other["3"] + margin
 
 
-def test_the_oracle_scores_what_the_law_expects(scene: Scene, chunks: list[Chunk]) -> None:
-    searches = [scene.sessions.search[chunk.part] for chunk in chunks]
-    judged = [oracle.judge(chunk.bookings, search) for chunk, search in zip(chunks, searches, strict=True)]
-    made = oracle.summarise(judged)
+def test_the_oracle_scores_what_the_choice_model_expects(state: SimulationState, chunks: list[Chunk]) -> None:
+    searches = [state.sessions.search[chunk.part] for chunk in chunks]
+    ranks = [oracle.rank_sessions(chunk.bookings, search) for chunk, search in zip(chunks, searches, strict=True)]
+    made = oracle.summarise(ranks)
     for cut in ("1", "3", "5", "10"):
         assert abs(made.hit_rate[cut] - made.expected[cut]) < 4 * made.standard_error[cut]
     assert 0.58 < made.expected["3"] < 0.68
@@ -182,14 +184,16 @@ def test_the_oracle_scores_what_the_law_expects(scene: Scene, chunks: list[Chunk
     assert by_size["11-27"] > by_size["28-160"] + 0.1 > by_size["161+"] + 0.3
 
 
-def test_judge_counts_by_hand() -> None:
-    chance = np.concatenate([[0.1, 0.3, 0.3, 0.2, 0.1], np.zeros(5), np.full(11, 1 / 11), np.arange(28, 0, -1) / 406])
-    bookings = Bookings(np.array([0, 10, 21, 49]), np.arange(49), chance, np.array([2, 3, 0]))
-    verdict = oracle.judge(bookings, np.array([0, 1, 2]))
-    assert verdict.rank.tolist() == [2, 4, 1]  # ties in file order
-    np.testing.assert_allclose(verdict.chance[0], [0.3, 0.8, 1.0, 1.0])
-    np.testing.assert_allclose(verdict.chance[1], [1 / 11, 3 / 11, 5 / 11, 10 / 11])
-    made = oracle.summarise([verdict])
+def test_ranks_and_hit_rates_by_hand() -> None:
+    probability = np.concatenate(
+        [[0.1, 0.3, 0.3, 0.2, 0.1], np.zeros(5), np.full(11, 1 / 11), np.arange(28, 0, -1) / 406]
+    )
+    bookings = Bookings(np.array([0, 10, 21, 49]), np.arange(49), probability, np.array([2, 3, 0]))
+    ranks = oracle.rank_sessions(bookings, np.array([0, 1, 2]))
+    assert ranks.rank.tolist() == [2, 4, 1]  # ties in file order
+    np.testing.assert_allclose(ranks.probability[0], [0.3, 0.8, 1.0, 1.0])
+    np.testing.assert_allclose(ranks.probability[1], [1 / 11, 3 / 11, 5 / 11, 10 / 11])
+    made = oracle.summarise([ranks])
     assert made.sessions == 2  # the first has too few options
     assert made.hit_rate == {"1": 0.5, "3": 0.5, "5": 1.0, "10": 1.0}
     assert made.hit_rate_3_by_size == {"11-27": 0.0, "28-160": 1.0, "161+": 0.0}
@@ -210,18 +214,18 @@ def test_fares_have_the_published_steps() -> None:
         assert (np.diff(offers.fare_prices(np.array([lowest]), np.array([2.0]))[0]) > 0).all()
 
 
-def test_the_same_search_is_cheaper_after_the_summer(scene: Scene) -> None:
-    searches = scene.searches
-    found = []
+def test_the_same_search_is_cheaper_after_the_summer(state: SimulationState) -> None:
+    searches = state.searches
+    fares = []
     for test in (False, True):
         moved = dataclasses.replace(searches, test=np.full(len(searches.user), test))
-        options = offers.list_options(dataclasses.replace(scene, searches=moved), slice(0, 40))
-        found.append((options.price - options.taxes)[options.fare == offers.LIGHT])
-    np.testing.assert_allclose(found[1] / found[0], offers.TEST_PRICE, rtol=2e-3)
+        options = offers.list_options(dataclasses.replace(state, searches=moved), slice(0, 40))
+        fares.append((options.price - options.taxes)[options.fare == offers.LIGHT])
+    np.testing.assert_allclose(fares[1] / fares[0], offers.TEST_PRICE, rtol=2e-3)
 
 
-def test_returns_are_full_crosses_by_carrier(scene: Scene, chunks: list[Chunk]) -> None:
-    legs, options = scene.legs, chunks[0].options
+def test_returns_are_full_crosses_by_carrier(state: SimulationState, chunks: list[Chunk]) -> None:
+    legs, options = state.legs, chunks[0].options
     for search in range(60):
         rows = slice(*options.first[search : search + 2])
         trips = set(zip(options.out[rows].tolist(), options.back[rows].tolist(), strict=True))

@@ -1,0 +1,35 @@
+"""HitRate@k as the organiser scores it: over the sessions of more than ten options, also by their number of options."""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from common.metrics import reciprocal_ranks
+
+LARGE = 10  # sessions with more options than this are scored
+CUTOFF = 3
+CUTOFFS = (1, 3, 5, 10)
+SIZES = {"11-27": (11, 27), "28-160": (28, 160), "161+": (161, 1 << 30)}
+
+
+def classify_size(size: pl.Expr) -> pl.Expr:
+    """The class of a session by its number of options, as text."""
+    return size.bin_intervals([low for low, _ in SIZES.values()], labels=["up to 10", *SIZES]).cast(pl.String)
+
+
+def measure(scores: NDArray[np.float64], labels: NDArray[np.float32], sizes: NDArray[np.int32]) -> dict[str, float]:
+    """HitRate@k of scores over the sessions with more than ten options, @3 also by number of options.
+
+    ``error`` is the standard error of ``hit_rate@3``; a tie counts against the booked option.
+    """
+    reciprocal, scored = reciprocal_ranks(scores, labels, sizes, max(CUTOFFS)), sizes > LARGE
+    rates = {f"hit_rate@{k}": _mean(reciprocal[scored] * k >= 1 - 1e-9) for k in CUTOFFS}
+    hit = reciprocal * CUTOFF >= 1 - 1e-9
+    for name, (low, high) in SIZES.items():
+        rates[f"hit_rate@3[{name}]"] = _mean(hit[(sizes >= low) & (sizes <= high)])
+    share, count = rates["hit_rate@3"], int(scored.sum())
+    return rates | {"error": float((share * (1 - share) / max(count, 1)) ** 0.5), "sessions": count}
+
+
+def _mean(values: NDArray[np.bool_]) -> float:
+    return float(values.mean()) if len(values) else 0.0

@@ -1,0 +1,90 @@
+"""HitRate@k by hand and against a plain loop, and the classes of sizes."""
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+
+from competitions.flight.metrics import classify_size, measure
+
+Measured = tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int32]]
+
+
+def ranked(*sessions: tuple[int, int]) -> Measured:
+    """Scores, labels and sizes of sessions of (size, rank of the booked option); the booked stands in the middle."""
+    scores, labels = [], []
+    for size, rank in sessions:
+        falling = list(range(size, 0, -1))
+        booked = falling.pop(rank - 1)
+        middle = size // 2
+        scores += [*falling[:middle], booked, *falling[middle:]]
+        labels += [*[0] * middle, 1, *[0] * (size - middle - 1)]
+    return np.array(scores, float), np.array(labels, np.float32), np.array([size for size, _ in sessions], np.int32)
+
+
+def test_only_sessions_of_more_than_ten_options_count() -> None:
+    rates = measure(*ranked((10, 1), (11, 2), (11, 4), (3, 1), (1, 1)))
+    assert rates["sessions"] == 2
+    assert [rates[f"hit_rate@{k}"] for k in (1, 3, 5, 10)] == [0, 0.5, 1, 1]
+    assert rates["error"] == pytest.approx((0.5 * 0.5 / 2) ** 0.5)
+
+
+@pytest.mark.parametrize("k", [1, 3, 5, 10])
+def test_the_last_rank_that_hits_is_the_cutoff_itself(k: int) -> None:
+    rates = measure(*ranked((40, k), (40, k + 1)))
+    assert rates[f"hit_rate@{k}"] == 0.5
+
+
+def test_hit_rates_by_group_size_reach_from_edge_to_edge() -> None:
+    sizes = (10, 11, 27, 28, 160, 161, 900)
+    for right in sizes:
+        rates = measure(*ranked(*((size, 3 if size == right else 4) for size in sizes)))
+        bands = {name: rates[f"hit_rate@3[{name}]"] for name in ("11-27", "28-160", "161+")}
+        own = {11: "11-27", 27: "11-27", 28: "28-160", 160: "28-160", 161: "161+", 900: "161+"}.get(right)
+        assert bands == {name: 0.5 if name == own else 0 for name in bands}
+
+
+def test_a_tie_counts_against_the_booked_option() -> None:
+    scores, labels, sizes = np.zeros(12), np.zeros(12, np.float32), np.array([12], np.int32)
+    labels[0] = 1
+    assert measure(scores, labels, sizes)["hit_rate@10"] == 0
+    scores[:3] = 1
+    rates = measure(scores, labels, sizes)
+    assert (rates["hit_rate@1"], rates["hit_rate@3"]) == (0, 1)
+
+
+def test_without_a_scored_session_every_rate_is_zero() -> None:
+    rates = measure(*ranked((10, 1)))
+    assert set(rates.values()) == {0}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_measure_is_that_of_a_plain_loop(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    sizes = rng.choice([1, 9, 10, 11, 12, 27, 28, 60, 160, 161, 170], 40).astype(np.int32)
+    scores = rng.integers(0, 30, sizes.sum()).astype(float)
+    labels = np.zeros(len(scores), np.float32)
+    ranks, start = [], 0
+    for size in sizes:
+        booked = start + int(rng.integers(size))
+        scores[booked] += rng.integers(0, 25)
+        labels[booked] = 1
+        ranks.append(sum(score >= scores[booked] for score in scores[start : start + size]))
+        start += size
+    rates = measure(scores, labels, sizes)
+
+    def share(k: int, low: int, high: float) -> float:
+        own = [rank <= k for size, rank in zip(sizes, ranks, strict=True) if low <= size <= high]
+        return sum(own) / len(own) if own else 0.0
+
+    for k in (1, 3, 5, 10):
+        assert rates[f"hit_rate@{k}"] == pytest.approx(share(k, 11, 1e9))
+    for name, (low, high) in {"11-27": (11, 27), "28-160": (28, 160), "161+": (161, 1e9)}.items():
+        assert rates[f"hit_rate@3[{name}]"] == pytest.approx(share(3, low, high))
+    assert rates["sessions"] == (sizes > 10).sum()
+
+
+def test_classes_of_sizes_reach_from_edge_to_edge() -> None:
+    sizes = pl.DataFrame({"size": [1, 10, 11, 27, 28, 160, 161, 9000]})
+    named = sizes.select(classify_size(pl.col("size"))).to_series().to_list()
+    assert named == ["up to 10", "up to 10", "11-27", "11-27", "28-160", "28-160", "161+", "161+"]
