@@ -49,17 +49,6 @@ def load(schema: type[T], files: Sequence[Path], overrides: Sequence[str] = ()) 
         raise UserError(f"The configuration breaks a rule: {error}.") from error
 
 
-def to_dict(config: msgspec.Struct) -> Table:
-    """The resolved configuration as plain dicts, lists and scalars."""
-    plain: Table = msgspec.to_builtins(config)
-    return plain
-
-
-def to_json(config: msgspec.Struct) -> str:
-    """The resolved configuration as indented JSON, for the run folder."""
-    return msgspec.json.format(msgspec.json.encode(config), indent=2).decode() + "\n"
-
-
 def _read(file: Path) -> Table:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
@@ -119,7 +108,7 @@ def _check(schema: type[msgspec.Struct], table: Table, origins: Origins) -> None
 
 
 def _origin(origins: Origins, key: str, value: object) -> str:
-    """Where the value was given: that of the last key inside it when it is a table merged from several places."""
+    """Where the value was given: that of the last key inside it when it is a table merged from several files."""
     inside = [name for name in origins if name.startswith(f"{key}.")] if isinstance(value, dict) else []
     return origins[inside[-1] if inside else key]
 

@@ -68,26 +68,6 @@ LIST_METRICS: Mapping[str, Callable[[int], pl.Expr]] = {
 }
 
 
-def list_by_score(predictions: pl.DataFrame) -> pl.DataFrame:
-    """Add ``rank``, 1 for the best score of each query; tied items go in ascending id, so a list is reproducible.
-
-    Sorted by (query, rank). For producing lists; to measure scores use ``evaluate``, whose ties are pessimistic.
-    """
-    return _rank(predictions, ["item"])
-
-
-def rank_by_score(predictions: pl.DataFrame) -> pl.DataFrame:
-    """Add the pessimistic ``rank``: within a query by falling score, and at one score the relevant items come last."""
-    return _rank(predictions, ["relevant", "item"])
-
-
-def _rank(predictions: pl.DataFrame, tie_breakers: list[str]) -> pl.DataFrame:
-    _refuse_missing_scores(predictions)
-    falling = [False, True, *(False for _ in tie_breakers)]
-    ordered = predictions.sort(["query", "score", *tie_breakers], descending=falling)
-    return ordered.with_columns(_position_within("query").cast(pl.Int32).alias("rank"))
-
-
 def _position_within(*keys: str) -> pl.Expr:
     """1, 2, 3 … within each run of equal keys; on a frame sorted by them this needs no hash of the rows."""
     row = pl.int_range(pl.len(), dtype=pl.Int64)
@@ -239,29 +219,6 @@ def category_diversity(ranked: pl.DataFrame, categories: pl.DataFrame, k: int) -
     pairs = per_query.filter(pl.col("len") > 1).sort("query")
     result: float | None = pairs.select((1 - pl.col("same") / (pl.col("len") * (pl.col("len") - 1))).mean()).item()
     return result
-
-
-def embedding_diversity(
-    ranked: pl.DataFrame, items: NDArray[np.int32], vectors: NDArray[np.float32], k: int
-) -> float | None:
-    """Mean over lists of the mean of 1 - cosine over the pairs in the first k; ``vectors[i]`` belongs to ``items[i]``.
-
-    ``items`` ascend. Items without a vector, and lists with fewer than two items, are left out.
-    """
-    known = pl.DataFrame({"item": items}).with_row_index("row")
-    kept = ranked.filter(pl.col("rank") <= k).with_columns(pl.col("item").cast(known["item"].dtype))
-    listed = kept.join(known, on="item").sort("query", "rank").filter(pl.len().over("query") > 1)
-    if not listed.height:
-        return None
-    starts = (
-        listed.select((pl.col("query") != pl.col("query").shift()).fill_null(True).arg_true()).to_series().to_numpy()
-    )
-    sizes = np.diff(np.append(starts, listed.height)).astype(np.float64)
-    chosen = vectors[listed["row"].to_numpy()].astype(np.float64)
-    units = chosen / np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), np.finfo(np.float64).tiny)
-    # The squared length of a sum of unit vectors holds every pair's cosine twice, and each vector's own 1.
-    total = (np.add.reduceat(units, starts, axis=0) ** 2).sum(axis=1) - np.add.reduceat((units**2).sum(axis=1), starts)
-    return float(np.mean(1 - total / (sizes * (sizes - 1))))
 
 
 def reciprocal_ranks(

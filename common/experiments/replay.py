@@ -6,7 +6,7 @@ test would have to find, and how many requests that takes.
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,8 +95,7 @@ def compare_arms(traffic: pl.DataFrame, metric: str, seed: int) -> Replay:
     to_b = assign(units, seed)
     if min(int(to_b.sum()), int((~to_b).sum())) < LEAST:
         raise UserError(f"{len(a)} request(s) are too few to split: each arm needs {LEAST}.")
-    gain = b - a
-    paired, variance = interval_of_mean(gain), float(a.var(ddof=1) + b.var(ddof=1))
+    paired, variance = t_interval(a, b, paired=True), float(a.var(ddof=1) + b.var(ddof=1))
     smallest, largest = sorted((abs(paired.low), abs(paired.high)))
     masks = list(splits(units, seed))
     means, p_values = split_tests(a, b, masks)
@@ -105,11 +104,11 @@ def compare_arms(traffic: pl.DataFrame, metric: str, seed: int) -> Replay:
         requests=len(a),
         means=(float(a.mean()), float(b.mean())),
         looks=list_looks(a, b, to_b),
-        split=welch(a[~to_b], b[to_b]),
-        split_bootstrap=bootstrap([a[~to_b], b[to_b]], difference_of_means, seed),
+        split=t_interval(a[~to_b], b[to_b]),
+        split_bootstrap=bootstrap_interval(a[~to_b], b[to_b], seed),
         paired=paired,
-        paired_bootstrap=bootstrap([gain], np.mean, seed),
-        changed=int(np.count_nonzero(gain)),
+        paired_bootstrap=bootstrap_interval(a, b, seed, paired=True),
+        changed=int(np.count_nonzero(a != b)),
         needed=needed_requests(paired.mean, variance),
         needed_low=needed_requests(largest, variance),
         needed_high=needed_requests(smallest, variance) if paired.excludes_zero else None,
@@ -158,44 +157,32 @@ def list_looks(a: Floats, b: Floats, to_b: Bools) -> list[Look]:
         mask = to_b[:end]
         in_b = int(mask.sum())
         if LEAST <= in_b <= end - LEAST:
-            looks.append(Look(end, end - in_b, in_b, welch(a[:end][~mask], b[:end][mask])))
+            looks.append(Look(end, end - in_b, in_b, t_interval(a[:end][~mask], b[:end][mask])))
     return looks
 
 
-def welch(a: Floats, b: Floats) -> Interval:
-    """mean(b) - mean(a) of independent samples of unequal variance (Welch 1947)."""
-    return _interval(float(b.mean() - a.mean()), stats.ttest_ind, b, a, equal_var=False)
-
-
-def interval_of_mean(values: Floats) -> Interval:
-    """The mean of a sample, by Student's t."""
-    return _interval(float(values.mean()), stats.ttest_1samp, values, 0.0)
-
-
-def _interval(mean: float, test: Any, *samples: Any, **options: Any) -> Interval:
+def t_interval(a: Floats, b: Floats, paired: bool = False) -> Interval:
+    """mean(b) - mean(a): by Welch's test of independent samples, by Student's of ``paired`` ones."""
     with warnings.catch_warnings():  # scipy warns of samples that hardly vary, as B - A of two runs often does
         warnings.simplefilter("ignore", RuntimeWarning)
-        bounds = test(*samples, **options).confidence_interval(LEVEL)
-    return Interval(mean, float(bounds.low), float(bounds.high))
+        test: Any = stats.ttest_rel(b, a) if paired else stats.ttest_ind(b, a, equal_var=False)
+        bounds = test.confidence_interval(LEVEL)
+    return Interval(float(b.mean() - a.mean()), float(bounds.low), float(bounds.high))
 
 
-def bootstrap(samples: Sequence[Floats], statistic: Callable[..., Any], seed: int) -> Interval:
-    """A statistic of samples that are resampled with replacement ``RESAMPLES`` times; bounds by percentiles."""
+def bootstrap_interval(a: Floats, b: Floats, seed: int, paired: bool = False) -> Interval:
+    """mean(b) - mean(a): resampled with replacement ``RESAMPLES`` times, the bounds by percentiles."""
     bounds = stats.bootstrap(
-        samples,
-        statistic,
+        (a, b),
+        lambda a, b, axis: b.mean(axis) - a.mean(axis),
         n_resamples=RESAMPLES,
-        batch=max(1, BATCH // sum(map(len, samples))),
+        batch=max(1, BATCH // (len(a) + len(b))),
+        paired=paired,
         confidence_level=LEVEL,
         method="percentile",
         rng=np.random.default_rng([seed, 29]),
     ).confidence_interval
-    return Interval(float(statistic(*samples, axis=0)), float(bounds.low), float(bounds.high))
-
-
-def difference_of_means(a: Floats, b: Floats, axis: int) -> Any:
-    """mean(b) - mean(a)."""
-    return b.mean(axis) - a.mean(axis)
+    return Interval(float(b.mean() - a.mean()), float(bounds.low), float(bounds.high))
 
 
 def needed_requests(difference: float, variance: float) -> float | None:

@@ -1,13 +1,12 @@
-"""Configuration: merging, overrides, and errors that name the key, its place and what was expected."""
+"""Configuration: merging, overrides, and errors that name the key, its origin and what was expected."""
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 import pytest
 
-from common.config import load, to_dict, to_json
+from common.config import load
 from common.errors import UserError
 
 
@@ -131,9 +130,3 @@ def test_a_missing_required_key_and_bad_toml_are_named(tmp_path: Path) -> None:
     file.write_text("seed = \n")
     with pytest.raises(UserError, match=r"config\.toml is not valid TOML.*line 1"):
         load(Config, [file])
-
-
-def test_the_resolved_configuration_round_trips(base: Path) -> None:
-    config = load(Config, [base])
-    assert json.loads(to_json(config)) == json.loads(json.dumps(to_dict(config)))
-    assert msgspec.json.decode(to_json(config), type=Config) == config

@@ -56,8 +56,8 @@ def value(table: pl.DataFrame, metric: str, k: int) -> float:
 )
 def test_list_metrics_on_a_hand_computed_table(metric: str, expected: float) -> None:
     scored = predictions((0, 10, 0.9), (0, 11, 0.8), (0, 12, 0.7), (0, 13, 0.6), (1, 10, 0.2), (1, 11, 0.1))
-    wanted = answers((0, 10), (0, 12), (0, 99), (1, 11), (2, 10))
-    table = metrics.evaluate(scored, wanted, k=(1, 3))
+    relevant = answers((0, 10), (0, 12), (0, 99), (1, 11), (2, 10))
+    table = metrics.evaluate(scored, relevant, k=(1, 3))
     assert value(table, metric, 3) == pytest.approx(expected)
     assert set(table["queries"]) == {3}
 
@@ -69,8 +69,8 @@ def test_the_cut_off_is_inclusive() -> None:
 
 def test_a_tie_counts_against_the_positive_wherever_its_row_stands() -> None:
     tied = [(0, item, 0.5) for item in range(4)]
-    for wanted in range(4):
-        table = metrics.evaluate(predictions(*tied, (0, 9, 0.1)), answers((0, wanted)), k=(3, 4))
+    for item in range(4):
+        table = metrics.evaluate(predictions(*tied, (0, 9, 0.1)), answers((0, item)), k=(3, 4))
         assert (value(table, "mrr", 3), value(table, "mrr", 4)) == (0, 1 / 4)
 
 
@@ -78,20 +78,6 @@ def test_tied_positives_share_the_last_ranks_of_their_tie() -> None:
     scored = predictions((0, 1, 0.5), (0, 2, 0.5), (0, 3, 0.5), (0, 4, 0.5), (0, 5, 0.9))
     table = metrics.evaluate(scored, answers((0, 1), (0, 3)), k=(3, 4, 5))
     assert [value(table, "recall", k) for k in (3, 4, 5)] == [0, 0.5, 1]
-
-
-def test_rank_by_score_puts_the_relevant_last_and_list_by_score_goes_by_id() -> None:
-    scored = predictions((1, 7, 0.5), (0, 3, 0.5), (0, 2, 0.5), (0, 1, 0.5), (0, 4, 0.9)).with_columns(
-        relevant=pl.col("item").is_in([1, 4])
-    )
-    assert metrics.list_by_score(scored).select("query", "item", "rank").rows() == [
-        *[(0, 4, 1), (0, 1, 2), (0, 2, 3), (0, 3, 4)],
-        (1, 7, 1),
-    ]
-    assert metrics.rank_by_score(scored).select("query", "item", "rank").rows() == [
-        *[(0, 4, 1), (0, 2, 2), (0, 3, 3), (0, 1, 4)],
-        (1, 7, 1),
-    ]
 
 
 def test_standard_error_counts_the_missed_queries() -> None:
@@ -109,13 +95,13 @@ def test_as_dict_names_each_metric_with_its_cut_off() -> None:
 
 
 def test_bad_scores_repeated_rows_and_no_answers_are_refused() -> None:
-    wanted = answers((0, 1))
+    relevant = answers((0, 1))
     with pytest.raises(ValueError, match="missing or NaN"):
-        metrics.evaluate(predictions((0, 1, math.nan)), wanted)
+        metrics.evaluate(predictions((0, 1, math.nan)), relevant)
     with pytest.raises(ValueError, match="missing or NaN"):
-        metrics.list_by_score(pl.DataFrame({"query": [0], "item": [1], "score": [None]}))
+        metrics.evaluate(pl.DataFrame({"query": [0], "item": [1], "score": [None]}), relevant)
     with pytest.raises(ValueError, match="twice"):
-        metrics.evaluate(predictions((0, 1, 0.5), (0, 1, 0.4)), wanted)
+        metrics.evaluate(predictions((0, 1, 0.5), (0, 1, 0.4)), relevant)
     with pytest.raises(ValueError, match="no answers"):
         metrics.evaluate(predictions((0, 1, 0.5)), answers())
 
@@ -134,17 +120,12 @@ def test_coverage_novelty_and_diversity_by_hand() -> None:
     categories = pl.DataFrame({"item": [1, 2, 3, 4], "category": [7, 7, 8, 7]}, schema_overrides={"item": pl.Int32})
     # Query 0: of three pairs (9 has no category) two differ; query 1: none of one; query 2 has no pair.
     assert metrics.category_diversity(lists, categories, 4) == pytest.approx((2 / 3 + 0) / 2)
-    items = np.array([1, 2, 3, 4], dtype=np.int32)
-    vectors = np.array([[1, 0], [0, 2], [3, 0], [-1, 0]], dtype=np.float32)
-    # Query 0: 1 - cosine of (1,2), (1,3), (2,3) is 1, 0, 1; query 1: opposite vectors, 2.
-    assert metrics.embedding_diversity(lists, items, vectors, 4) == pytest.approx((2 / 3 + 2) / 2)
 
 
 def test_nothing_to_compare_gives_none() -> None:
     single = ranked([5])
     categories = pl.DataFrame({"item": [5], "category": [1]}, schema_overrides={"item": pl.Int32})
     assert metrics.category_diversity(single, categories, 5) is None
-    assert metrics.embedding_diversity(single, np.array([5], np.int32), np.ones((1, 2), np.float32), 5) is None
     one_class = pl.DataFrame({"query": [0, 0], "score": [0.1, 0.2], "relevant": [True, True]})
     assert metrics.auc(one_class) is None
     assert metrics.gauc(one_class) is None
@@ -157,24 +138,24 @@ def random_table(seed: int, queries: int, levels: int | None) -> tuple[pl.DataFr
     """Predictions of 1..14 of 20 items per query (scores on few levels where given, so that they tie), 1..4 answers."""
     rng = np.random.default_rng(seed)
     scored: list[Row] = []
-    wanted: list[tuple[int, int]] = []
+    relevant: list[tuple[int, int]] = []
     for query in range(queries):
         items = rng.permutation(20)[: rng.integers(1, 15)]
         scores = rng.random(len(items)) if levels is None else rng.integers(0, levels, len(items))
         scored += [(query, int(item), float(score)) for item, score in zip(items, scores, strict=True)]
-        wanted += [(query, int(item)) for item in rng.permutation(20)[: rng.integers(1, 5)]]
-    return predictions(*scored), answers(*wanted)
+        relevant += [(query, int(item)) for item in rng.permutation(20)[: rng.integers(1, 5)]]
+    return predictions(*scored), answers(*relevant)
 
 
-def oracle(scored: pl.DataFrame, wanted: pl.DataFrame) -> dict[str, dict[str, float]]:
+def oracle(scored: pl.DataFrame, relevant: pl.DataFrame) -> dict[str, dict[str, float]]:
     """pytrec_eval's measures per query, on scores that it cannot tie: ours are broken against the positive first."""
-    relevant = set(wanted.rows())
+    pairs = set(relevant.rows())
     run: dict[str, dict[str, float]] = {}
     for query, group in scored.group_by("query"):
-        order = sorted(group.rows(), key=lambda row: (-row[2], (row[0], row[1]) in relevant, row[1]))
+        order = sorted(group.rows(), key=lambda row: (-row[2], (row[0], row[1]) in pairs, row[1]))
         run[str(query[0])] = {str(row[1]): float(len(order) - index) for index, row in enumerate(order)}
     truth: dict[str, dict[str, int]] = {}
-    for query, item in wanted.iter_rows():
+    for query, item in relevant.iter_rows():
         truth.setdefault(str(query), {})[str(item)] = 1
     cuts = ",".join(map(str, CUTS))
     measures = {f"{name}.{cuts}" for name in ("P", "recall", "map_cut", "ndcg_cut", "success")} | {"recip_rank"}
@@ -187,26 +168,29 @@ NAMES = {"precision": "P", "recall": "recall", "map": "map_cut", "ndcg": "ndcg_c
 
 @pytest.mark.parametrize("levels", [None, 3])
 def test_list_metrics_agree_with_pytrec_eval(levels: int | None) -> None:
-    scored, wanted = random_table(1, 200, levels)
-    per_query = oracle(scored, wanted).values()
-    table = metrics.evaluate(scored, wanted, CUTS)
+    scored, relevant = random_table(1, 200, levels)
+    per_query = oracle(scored, relevant).values()
+    table = metrics.evaluate(scored, relevant, CUTS)
     for ours, theirs in NAMES.items():
         for k in CUTS:
             values = np.array([query[f"{theirs}_{k}"] for query in per_query])
             row = table.filter(metric=ours, k=k)
             assert row["value"].item() == pytest.approx(values.mean(), abs=1e-12), (ours, k)
             assert row["error"].item() == pytest.approx(values.std(ddof=1) / math.sqrt(200), abs=1e-12), (ours, k)
-    deep = metrics.evaluate(scored, wanted, (20,))
+    deep = metrics.evaluate(scored, relevant, (20,))
     assert value(deep, "mrr", 20) == pytest.approx(np.mean([query["recip_rank"] for query in per_query]))
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 6), st.sampled_from([None, 1, 2, 4]))
 def test_evaluate_agrees_with_ranking_every_row(seed: int, queries: int, levels: int | None) -> None:
-    scored, wanted = random_table(seed, queries, levels)
-    relevant = scored.join(wanted.with_columns(relevant=True), on=["query", "item"], how="left")
-    slow = metrics.rank_by_score(relevant.with_columns(pl.col("relevant").fill_null(False)))
-    assert metrics.evaluate(scored, wanted).equals(metrics.evaluate_ranks(slow, wanted))
+    scored, relevant = random_table(seed, queries, levels)
+    marked = scored.join(relevant.with_columns(relevant=True), on=["query", "item"], how="left")
+    by_score = marked.with_columns(pl.col("relevant").fill_null(False)).sort(
+        ["query", "score", "relevant", "item"], descending=[False, True, False, False]
+    )
+    every_row = by_score.with_columns(pl.int_range(1, pl.len() + 1).over("query").alias("rank"))
+    assert metrics.evaluate(scored, relevant).equals(metrics.evaluate_ranks(every_row, relevant))
 
 
 @settings(max_examples=30, deadline=None)
@@ -226,19 +210,6 @@ def test_auc_and_gauc_agree_with_scikit_learn(seed: int, levels: int | None) -> 
 
 def _area(group: pl.DataFrame) -> Any:
     return roc_auc_score(group["relevant"].to_numpy(), group["score"].to_numpy())
-
-
-def test_diversity_agrees_with_a_loop_over_pairs() -> None:
-    rng = np.random.default_rng(3)
-    vectors = rng.normal(size=(20, 6)).astype(np.float32)
-    items = np.arange(0, 40, 2, dtype=np.int32)
-    rows = [rng.permutation(40)[:8].tolist() for _ in range(25)]
-    per_list = []
-    for listed in rows:
-        known = [vectors[item // 2].astype(np.float64) for item in listed if item % 2 == 0]
-        cosines = [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for i, a in enumerate(known) for b in known[:i]]
-        per_list += [1 - np.mean(cosines)] if cosines else []
-    assert metrics.embedding_diversity(ranked(*rows), items, vectors, 8) == pytest.approx(np.mean(per_list))
 
 
 # --- reciprocal ranks of rows that stand query by query ---

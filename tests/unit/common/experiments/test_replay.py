@@ -12,13 +12,11 @@ from common.errors import UserError
 from common.experiments import replay
 from common.experiments.replay import (
     assign,
-    bootstrap,
+    bootstrap_interval,
     code_units,
     compare_arms,
-    difference_of_means,
-    interval_of_mean,
     needed_requests,
-    welch,
+    t_interval,
 )
 
 
@@ -60,13 +58,13 @@ def test_welch_is_scipys() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(0, 1, 40), rng.normal(0.3, 3, 25)
     theirs = stats.ttest_ind(b, a, equal_var=False).confidence_interval(0.95)
-    assert welch(a, b) == pytest.approx((b.mean() - a.mean(), theirs.low, theirs.high))
+    assert t_interval(a, b) == pytest.approx((b.mean() - a.mean(), theirs.low, theirs.high))
 
 
 def test_the_paired_interval_is_scipys() -> None:
-    values = np.random.default_rng(1).normal(0.2, 1, 30)
-    theirs = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert interval_of_mean(values) == pytest.approx((values.mean(), theirs.low, theirs.high))
+    a, b = np.random.default_rng(1).normal(0.2, 1, (2, 30))
+    theirs = stats.ttest_1samp(b - a, 0).confidence_interval(0.95)
+    assert t_interval(a, b, paired=True) == pytest.approx(((b - a).mean(), theirs.low, theirs.high))
 
 
 def test_the_tests_of_many_splits_are_those_of_each() -> None:
@@ -75,7 +73,7 @@ def test_the_tests_of_many_splits_are_those_of_each() -> None:
     masks = list(replay.splits(code_units(pl.Series(np.arange(60))), 0))
     means, p_values = replay.split_tests(a, b, masks)
     for mask, mean, p_value in zip(masks[:20], means, p_values, strict=False):
-        interval = welch(a[~mask], b[mask])
+        interval = t_interval(a[~mask], b[mask])
         assert mean == pytest.approx(interval.mean)
         assert p_value == pytest.approx(stats.ttest_ind(b[mask], a[~mask], equal_var=False).pvalue)
         assert (p_value < 0.05) == interval.excludes_zero
@@ -97,7 +95,7 @@ def test_intervals_hold_the_true_difference_about_as_often_as_they_say(monkeypat
     held = np.zeros((200, 2), bool)
     for draw in range(200):
         a, b = draw_scores(rng, 0.2, 400), draw_scores(rng, 0.25, 300)
-        ways = welch(a, b), bootstrap([a, b], difference_of_means, draw)
+        ways = t_interval(a, b), bootstrap_interval(a, b, draw)
         held[draw] = [one.low <= truth <= one.high for one in ways]
     assert ((held.mean(axis=0) >= 0.9) & (held.mean(axis=0) <= 0.99)).all()
 
@@ -105,11 +103,11 @@ def test_intervals_hold_the_true_difference_about_as_often_as_they_say(monkeypat
 def test_the_bootstrap_agrees_with_welch_on_large_samples() -> None:
     rng = np.random.default_rng(3)
     a, b = rng.normal(0, 1, 3_000), rng.normal(0.1, 1, 3_000)
-    assert bootstrap([a, b], difference_of_means, 0) == pytest.approx(welch(a, b), abs=0.01)
+    assert bootstrap_interval(a, b, 0) == pytest.approx(t_interval(a, b), abs=0.01)
 
 
 def test_samples_that_do_not_vary_have_an_interval_of_no_width() -> None:
-    assert welch(np.ones(5), np.full(7, 3.0)) == (2, 2, 2)
+    assert t_interval(np.ones(5), np.full(7, 3.0)) == (2, 2, 2)
 
 
 # --- requests needed ---
@@ -127,7 +125,7 @@ def test_the_number_of_requests_by_hand() -> None:
 def test_so_many_requests_do_find_it_four_times_in_five() -> None:
     rng = np.random.default_rng(4)
     each = round((needed_requests(0.25, 2) or 0) / 2)
-    clear = [welch(rng.normal(0, 1, each), rng.normal(0.25, 1, each)).excludes_zero for _ in range(1_000)]
+    clear = [t_interval(rng.normal(0, 1, each), rng.normal(0.25, 1, each)).excludes_zero for _ in range(1_000)]
     assert 0.76 < np.mean(clear) < 0.84
 
 
