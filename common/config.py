@@ -8,8 +8,10 @@ gets under their own names.
 """
 
 import difflib
+import functools
+import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -17,6 +19,9 @@ import msgspec
 
 from common.errors import UserError
 
+# msgspec's message: the problem, the dotted key of the field, and where inside its value.
+ERROR = re.compile(r"(.*?)(?: - at `\$\.?([^`\[]*)([^`]*)`)?", re.DOTALL)
+FIELD = re.compile(r"Object (?P<fault>contains unknown|missing required) field `(?P<name>.*)`")
 T = TypeVar("T", bound=msgspec.Struct)
 Table = dict[str, Any]
 PROVENANCE = "provenance"  # a table of tuned.toml that tells where its settings come from, and is none itself
@@ -42,11 +47,10 @@ def load(schema: type[T], files: Sequence[Path], overrides: Sequence[str] = ()) 
             _merge(merged, _read(Path(override[1:])), origins, override[1:])
         else:
             _merge(merged, _parse_override(schema, override), origins, f"--set {override}")
-    _check(schema, merged, origins)
     try:
         return msgspec.convert(merged, schema)
-    except msgspec.ValidationError as error:  # a rule across keys, from a struct's own __post_init__
-        raise UserError(f"The configuration breaks a rule: {error}.") from error
+    except msgspec.ValidationError as error:
+        raise UserError(_describe(error, schema, merged, origins)) from error
 
 
 def _read(file: Path) -> Table:
@@ -93,46 +97,33 @@ def _merge(into: Table, table: Table, origins: Origins, origin: str, prefix: str
             into[name] = value
 
 
-def _check(schema: type[msgspec.Struct], table: Table, origins: Origins) -> None:
-    for key, value in _unknown(schema, table):
-        raise UserError(_say_unknown(schema, key, _origin(origins, key, value)))
-    for key, expected, value in _leaves(schema, table):
-        try:
-            msgspec.convert(value, expected)
-        except msgspec.ValidationError as error:
-            origin = _origin(origins, key, value)
-            raise UserError(f"{key} in {origin} cannot be {value!r}: {_say_problem(error, expected)}.") from error
-    missing = [key for key, required in _keys(schema) if required and not _has(table, key)]
-    if missing:
-        raise UserError(f"The configuration lacks {', '.join(missing)}: add it to the first configuration file.")
+def _describe(error: msgspec.ValidationError, schema: type[msgspec.Struct], merged: Table, origins: Origins) -> str:
+    """msgspec's error as a sentence with the dotted key and the file or --set that gave its value."""
+    problem, key, inside = ERROR.fullmatch(str(error)).groups("")  # type: ignore[union-attr]  # it matches any text
+    if error.__cause__ is not None:  # from a struct's own __post_init__
+        return f"The configuration breaks a rule: {error}."
+    if (field := FIELD.fullmatch(problem)) and not inside:
+        key = f"{key}.{field['name']}" if key else field["name"]
+        if field["fault"] == "missing required":
+            missing = [name for name, required in _keys(schema) if required and name not in origins] or [key]
+            return f"The configuration lacks {', '.join(missing)}: add it to the first configuration file."
+        return _describe_unknown(schema, key, _origin(origins, key, _value_at(merged, key)))
+    value = _value_at(merged, key)
+    expected = _type_at(schema, key.split("."))
+    if get_origin(expected) is Literal:
+        problem = f"expected one of {', '.join(map(repr, get_args(expected)))}"
+    problem = problem[:1].lower() + problem[1:].replace("`", "").replace("object", "table")
+    return f"{key} in {_origin(origins, key, value)} cannot be {value!r}: {problem}{inside and f' at {inside}'}."
+
+
+def _value_at(table: Table, key: str) -> Any:
+    return functools.reduce(lambda inner, part: inner[part], key.split("."), table)
 
 
 def _origin(origins: Origins, key: str, value: object) -> str:
     """Where the value was given: that of the last key inside it when it is a table merged from several files."""
     inside = [name for name in origins if name.startswith(f"{key}.")] if isinstance(value, dict) else []
     return origins[inside[-1] if inside else key]
-
-
-def _unknown(schema: type[msgspec.Struct], table: Table, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    fields = _field_types(schema)
-    for name, value in table.items():
-        nested = _nested(fields.get(name))
-        if name not in fields:
-            yield prefix + name, value
-        elif nested and isinstance(value, dict):
-            yield from _unknown(nested, value, f"{prefix}{name}.")
-
-
-def _leaves(schema: type[msgspec.Struct], table: Table, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """(dotted key, expected type, value) of everything given that is not itself a table with a struct of its own."""
-    for name, expected in _field_types(schema).items():
-        nested = _nested(expected)
-        if name not in table:
-            continue
-        if nested and isinstance(table[name], dict):
-            yield from _leaves(nested, table[name], f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", expected, table[name]
 
 
 def _keys(schema: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[str, bool]]:
@@ -146,28 +137,11 @@ def _keys(schema: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[str,
             yield key, required and field.required
 
 
-def _has(table: Mapping[str, Any], key: str) -> bool:
-    value: Any = table
-    for part in key.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            return False
-        value = value[part]
-    return True
-
-
-def _say_unknown(schema: type[msgspec.Struct], key: str, origin: str) -> str:
+def _describe_unknown(schema: type[msgspec.Struct], key: str, origin: str) -> str:
     known = [name for name, _ in _keys(schema)]
     last = [name for name in known if name.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
     near = last or difflib.get_close_matches(key, known, n=1, cutoff=0.0)
     return f"There is no key {key} (from {origin}); the nearest is {near[0] if near else 'none'}."
-
-
-def _say_problem(error: msgspec.ValidationError, expected: object) -> str:
-    """msgspec's sentence in TOML's words, without the marks that it puts around names."""
-    if get_origin(expected) is Literal:
-        return f"expected one of {', '.join(map(repr, get_args(expected)))}"
-    problem = str(error).replace("`", "").replace(" - at $", " at ").replace("object", "table")
-    return problem[:1].lower() + problem[1:]
 
 
 def _type_at(schema: type[msgspec.Struct], parts: Sequence[str]) -> object:
