@@ -6,7 +6,7 @@ test would have to find, and how many requests that takes.
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,8 +97,7 @@ def compare_arms(traffic: pl.DataFrame, metric: str, seed: int) -> Replay:
         raise UserError(f"{len(a)} request(s) are too few to split: each arm needs {LEAST}.")
     paired, variance = t_interval(a, b, paired=True), float(a.var(ddof=1) + b.var(ddof=1))
     smallest, largest = sorted((abs(paired.low), abs(paired.high)))
-    masks = list(splits(units, seed))
-    means, p_values = split_tests(a, b, masks)
+    means, p_values = split_tests(a, b, splits(units, seed))
     return Replay(
         metric=metric,
         requests=len(a),
@@ -113,7 +112,7 @@ def compare_arms(traffic: pl.DataFrame, metric: str, seed: int) -> Replay:
         needed_low=needed_requests(largest, variance),
         needed_high=needed_requests(smallest, variance) if paired.excludes_zero else None,
         power=float(((p_values < 1 - LEVEL) & (means * paired.mean > 0)).mean()),
-        false_alarms=float((split_tests(a, a, masks)[1] < 1 - LEVEL).mean()),
+        false_alarms=float((split_tests(a, a, splits(units, seed))[1] < 1 - LEVEL).mean()),
     )
 
 
@@ -137,12 +136,10 @@ def splits(units: NDArray[np.uint64], seed: int) -> Iterator[Bools]:
     return (mask for mask in masks if LEAST <= mask.sum() <= len(mask) - LEAST)
 
 
-def split_tests(a: Floats, b: Floats, masks: Sequence[Bools]) -> tuple[Floats, Floats]:
+def split_tests(a: Floats, b: Floats, masks: Iterable[Bools]) -> tuple[Floats, Floats]:
     """Welch's test of every split: mean(b) - mean(a), and the p-value (NaN for no difference and no variance)."""
-    arms = [(a[~mask], b[mask]) for mask in masks]
-    means, deviations, sizes = np.array(
-        [[[arm.mean(), arm.std(ddof=1), len(arm)] for arm in pair] for pair in arms]
-    ).transpose(2, 1, 0)
+    moments = [[(arm.mean(), arm.std(ddof=1), len(arm)) for arm in (a[~mask], b[mask])] for mask in masks]
+    means, deviations, sizes = np.array(moments).transpose(2, 1, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         test = stats.ttest_ind_from_stats(
             means[1], deviations[1], sizes[1], means[0], deviations[0], sizes[0], equal_var=False
@@ -172,12 +169,12 @@ def t_interval(a: Floats, b: Floats, paired: bool = False) -> Interval:
 
 def bootstrap_interval(a: Floats, b: Floats, seed: int, paired: bool = False) -> Interval:
     """mean(b) - mean(a): resampled with replacement ``RESAMPLES`` times, the bounds by percentiles."""
+    samples: tuple[Floats, ...] = (b - a,) if paired else (a, b)
     bounds = stats.bootstrap(
-        (a, b),
-        lambda a, b, axis: b.mean(axis) - a.mean(axis),
+        samples,
+        np.mean if paired else lambda a, b, axis: b.mean(axis) - a.mean(axis),
         n_resamples=RESAMPLES,
-        batch=max(1, BATCH // (len(a) + len(b))),
-        paired=paired,
+        batch=max(1, BATCH // sum(map(len, samples))),
         confidence_level=LEVEL,
         method="percentile",
         rng=np.random.default_rng([seed, 29]),

@@ -91,14 +91,6 @@ def find_family(kind: str) -> str:
     raise UserError(f"There is no ranker {kind!r}: a kind begins with one of {', '.join(ENDINGS)}.")
 
 
-def _write_lightgbm(model: Any, path: Path, rounds: int) -> None:
-    model.save_model(path, num_iteration=rounds)
-
-
-def _write_xgboost(model: Any, path: Path, rounds: int) -> None:
-    model[:rounds].save_model(path)
-
-
 def _write_catboost(model: Any, path: Path, rounds: int) -> None:
     if rounds < model.tree_count_:
         model = model.copy()
@@ -143,8 +135,8 @@ def read_logit(path: Path) -> Callable[[Matrix], Any]:
 
 
 WRITERS: dict[str, Callable[[Any, Path, int], None]] = {
-    "lightgbm": _write_lightgbm,
-    "xgboost": _write_xgboost,
+    "lightgbm": lambda model, path, rounds: model.save_model(path, num_iteration=rounds),
+    "xgboost": lambda model, path, rounds: model[:rounds].save_model(path),
     "catboost": _write_catboost,
     "logit": write_logit,
 }
