@@ -1,4 +1,4 @@
-"""Cutting a log by time: what a fold may see, whom it is asked about, and (never shown to features) the answers."""
+"""Cutting a log by time: a fold's history, its queries, and (never shown to features) the answers."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ import polars as pl
 
 @dataclass(frozen=True)
 class Fold:
-    """A question put to the pipeline. Validation and the real test differ in ``answers`` alone.
+    """Queries and what they may see. Validation and the real test differ in ``answers`` alone.
 
     ``history``: every interaction that statistics may use (one row each: user, item, time, context columns).
-    ``queries``: one row per question (query, user, time = last visible interaction in ms, and what describes it).
+    ``queries``: one row per query (query, user, time = last visible interaction in ms, and what describes it).
     ``seen``: the queries' own past (query, item, time, back; ``back`` counts from 0 = the latest).
     ``answers``: one row per right answer (query, item), or None for the real test.
     """
@@ -25,7 +25,7 @@ class Fold:
 def cut_history(clicks: pl.DataFrame, first_hidden: pl.DataFrame) -> pl.DataFrame:
     """Drop, for every user of ``first_hidden`` (user, cut in ms, item), the clicks from its cut on.
 
-    A click at the very millisecond of the cut is kept unless it is the hidden item: hosts' clocks are coarse.
+    A click at the very millisecond of the cut is kept unless it is the hidden item: the organisers' clocks are coarse.
     Every labelled click leaves the statistics, for all rows alike. (Taking only a row's own click out of each count
     leaks: the label's count is then exactly one lower than the same item's count in any other row.)
     """

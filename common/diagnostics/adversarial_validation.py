@@ -1,4 +1,4 @@
-"""Where training and test rows differ: a classifier that tries to tell them apart, and every feature on its own.
+"""Adversarial validation: a classifier that separates training from test rows, and every feature on its own.
 
 A model can only be as good on the test as the test is like what it was fitted on. AUC .5: nothing tells the two apart;
 1: one look at a row says where it is from.
@@ -16,6 +16,7 @@ from common.ranking.dataset import Matrix
 Sizes = NDArray[np.int32]
 FEWEST_ROWS = 50
 ROUNDS = 60
+SEED = 0
 PARAMETERS = {
     "objective": "binary",
     "learning_rate": 0.1,
@@ -26,6 +27,8 @@ PARAMETERS = {
     "deterministic": True,
     "force_row_wise": True,
     "verbose": -1,
+    "seed": SEED,
+    "num_threads": 1,
 }
 
 
@@ -60,8 +63,6 @@ def find_drift(
     *,
     most: int = 10_000,
     top: int = 30,
-    threads: int = 1,
-    seed: int = 0,
 ) -> Drift | None:
     """Adversarial validation of ``train`` against ``test`` rows (n, d), NaN = missing; the ``top`` worst features.
 
@@ -69,7 +70,7 @@ def find_drift(
     way about; with ``sizes`` (rows of each query) whole queries are drawn and stay in one half, since the rows of a
     query are alike whatever side it is on. None where a side has fewer than ``FEWEST_ROWS`` rows, or one query.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(SEED)
     sides = [_draw(train, train_sizes, most, rng), _draw(test, test_sizes, most, rng)]
     if any(len(features) < FEWEST_ROWS or halves.min() == halves.max() for features, halves in sides):
         return None
@@ -77,11 +78,11 @@ def find_drift(
     features[~np.isfinite(features)] = np.nan
     halves = np.concatenate([sides[0][1], sides[1][1]])
     from_test = np.arange(len(features)) >= len(sides[0][0])
-    found = [_compare(name, features[:, place], from_test) for place, name in enumerate(names)]
-    found.sort(key=lambda one: (-one["auc"], one["feature"]))
-    differing = [place for place in range(len(names)) if _varies(features[:, place])]
-    judged = _cross_fit(features[:, differing], from_test, halves, threads, seed) if differing else 0.5
-    return Drift(auc=judged, rows=len(features), features=found[:top])
+    drifts = [_compare(name, features[:, column], from_test) for column, name in enumerate(names)]
+    drifts.sort(key=lambda drift: (-drift["auc"], drift["feature"]))
+    varying = [column for column in range(len(names)) if _varies(features[:, column])]
+    auc = _cross_fit(features[:, varying], from_test, halves) if varying else 0.5
+    return Drift(auc=auc, rows=len(features), features=drifts[:top])
 
 
 def _draw(
@@ -99,19 +100,16 @@ def _draw(
     return features[by_row >= 0], by_row[by_row >= 0] if len(features) else np.zeros(1, np.int64)
 
 
-def _cross_fit(
-    features: Matrix, from_test: NDArray[np.bool_], halves: NDArray[np.int64], threads: int, seed: int
-) -> float:
+def _cross_fit(features: Matrix, from_test: NDArray[np.bool_], halves: NDArray[np.int64]) -> float:
     """Mean AUC over the halves, each judged by the classifier of the other: two models' scores share no scale."""
-    settings = PARAMETERS | {"seed": seed, "num_threads": threads}
-    judged = []
+    aucs = []
     for half in (0, 1):
         inside = halves == half
         data = lightgbm.Dataset(features[~inside], from_test[~inside].astype(np.float32))
-        model = lightgbm.train(settings, data, ROUNDS)
-        scores = np.asarray(model.predict(features[inside], num_threads=threads), np.float64)
-        judged.append(_auc(scores, from_test[inside]))
-    return float(np.mean(judged))
+        model = lightgbm.train(PARAMETERS, data, ROUNDS)
+        scores = np.asarray(model.predict(features[inside], num_threads=1), np.float64)
+        aucs.append(_auc(scores, from_test[inside]))
+    return float(np.mean(aucs))
 
 
 def _compare(name: str, values: Matrix, from_test: NDArray[np.bool_]) -> FeatureDrift:

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from common.ranking.dataset import Matrix, RankingDataset
+from common.ranking.dataset import Matrix, RankingDataset, pick_queries
 from common.ranking.gbdt import Ranker
 from common.ranking.listwise_softmax import find_starts
 
@@ -71,7 +71,6 @@ def importance(
     top: int = 20,
     queries: int = 500,
     most: int = 15_000,
-    seed: int = 0,
 ) -> list[Importance]:
     """All features that a ranker was given, by falling gain; the ``top`` of them with their permutation importance.
 
@@ -85,7 +84,7 @@ def importance(
     losses: dict[str, Loss] = {}
     if score is not None and rows is not None and metric is not None and len(rows.group_sizes):
         names = [name for name in gains if name in rows.names][:top]
-        losses = permute(score, sample_queries(rows, queries, most, seed), metric, names, seed)
+        losses = permute(score, sample_queries(rows, queries, most, 0), metric, names)
     return [
         Importance(
             feature=name,
@@ -109,9 +108,9 @@ def share_gains(rankers: Sequence[Ranker]) -> dict[str, float]:
 
 
 def permute(score: Score, rows: RankingDataset, metric: Metric, names: Sequence[str], seed: int = 0) -> dict[str, Loss]:
-    """What the metric loses when one feature's values change places over the rows (Breiman 2001, "Random forests").
+    """What the metric loses when one feature's values are shuffled over the rows (Breiman 2001, "Random forests").
 
-    A feature that is the same in all rows of a query changes places between queries instead: as noise within a query
+    A feature that is the same in all rows of a query is shuffled between queries instead: as noise within a query
     it would be something that no model has seen. Two features that say the same cover for each other, and lose little
     each.
     """
@@ -119,10 +118,11 @@ def permute(score: Score, rows: RankingDataset, metric: Metric, names: Sequence[
     changed = rows.features.copy()
     losses = {}
     for name in names:
-        place = rows.names.index(name)
-        changed[:, place] = _shuffle(rows.features[:, place], rows.group_sizes, np.random.default_rng([seed, place]))
+        column = rows.names.index(name)
+        values, rng = rows.features[:, column], np.random.default_rng([seed, column])
+        changed[:, column] = _shuffle(values, rows.group_sizes, rng)
         losses[name] = _average(whole - metric(score(changed), rows))
-        changed[:, place] = rows.features[:, place]
+        changed[:, column] = values
     return losses
 
 
@@ -137,8 +137,7 @@ def sample_queries(rows: RankingDataset, queries: int, most: int, seed: int) -> 
         return rows
     chosen = np.zeros(len(rows.group_sizes), bool)
     chosen[order[: max(fitting, 1)]] = True
-    kept = np.repeat(chosen, rows.group_sizes)
-    return RankingDataset(rows.names, rows.features[kept], rows.labels[kept], rows.group_sizes[chosen])
+    return pick_queries(rows, chosen)
 
 
 def calibrate(title: str, predicted: Floats, observed: Floats, bins: int = 10) -> Calibration:
@@ -157,8 +156,9 @@ def calibrate(title: str, predicted: Floats, observed: Floats, bins: int = 10) -
     starts = np.unique(np.concatenate([[0], nearer[nearer < len(x)]]))
     counts = np.diff(np.append(starts, len(x)))
     means = zip(np.add.reduceat(x, starts) / counts, np.add.reduceat(y, starts) / counts, counts, strict=True)
-    found = [Bin(predicted=float(p), observed=float(o), count=int(n)) for p, o, n in means]
-    return Calibration(title=title, bins=found)
+    return Calibration(
+        title=title, bins=[Bin(predicted=float(p), observed=float(o), count=int(n)) for p, o, n in means]
+    )
 
 
 def curves(rankers: Sequence[Ranker], names: Sequence[str] | None = None) -> list[Curve]:
@@ -182,7 +182,7 @@ def number_names(names: Sequence[str]) -> list[str]:
 
 
 def _shuffle(values: Matrix, sizes: NDArray[np.int32], rng: np.random.Generator) -> Matrix:
-    """The values of one feature (n,) in other places: over all rows, or between queries if constant within them."""
+    """The values of one feature (n,) in random order: over all rows, or between queries if constant within them."""
     if not len(values):
         return values
     starts = find_starts(sizes)

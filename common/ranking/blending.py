@@ -35,14 +35,7 @@ def standardise(scores: Scores, sizes: Sizes) -> Scores:
 
 
 def search_weights(
-    scores: Scores,
-    labels: Labels,
-    sizes: Sizes,
-    *,
-    answers: int,
-    trials: int,
-    seed: int,
-    k: int,
+    scores: Scores, labels: Labels, sizes: Sizes, *, answers: int, trials: int, seed: int, k: int
 ) -> Blend:
     """Weights that give the highest MRR@k, by Optuna's TPE from equal weights and each model alone.
 
@@ -56,8 +49,8 @@ def search_weights(
         weights = _search_mrr(*take_queries(standard, labels, sizes, part), trials, seed, k)
         rest = take_queries(standard, labels, sizes, ~part)
         reciprocal[~part] = reciprocal_ranks(rest[0] @ weights, rest[1], rest[2], k)
-    found = _search_mrr(standard, labels, sizes, trials, seed, k)
-    return Blend(tuple(float(w) for w in found), float(reciprocal.sum()) / max(answers, 1), reciprocal)
+    weights = _search_mrr(standard, labels, sizes, trials, seed, k)
+    return Blend(tuple(float(weight) for weight in weights), float(reciprocal.sum()) / max(answers, 1), reciprocal)
 
 
 def _search_mrr(scores: Scores, labels: Labels, sizes: Sizes, trials: int, seed: int, k: int) -> Scores:

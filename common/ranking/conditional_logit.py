@@ -25,7 +25,7 @@ Weights = NDArray[np.float64]
 class Logit:
     """A fitted model over d features.
 
-    ``centre`` and ``scale`` (d,) standardise them; ``valued`` holds the places of the features that enter by value,
+    ``centre`` and ``scale`` (d,) standardise them; ``valued`` holds the columns of the features that enter by value,
     ``flagged`` of those that enter as 1 where missing; ``weights`` has one number for each of these, in this order.
     ``rounds``: iterations up to these weights.
     """
@@ -85,11 +85,11 @@ class _Choices:
         self.labels = rows.labels[kept]
         self.sizes = rows.group_sizes[answered]
         self.matrix: Matrix = np.empty((len(self.labels), len(model.weights)), np.float32)
-        place = 0
+        filled = 0
         for part in _slices(len(kept)):
             design = _design(model, rows.features[part][kept[part]])
-            self.matrix[place : place + len(design)] = design
-            place += len(design)
+            self.matrix[filled : filled + len(design)] = design
+            filled += len(design)
 
     def parts(self) -> Iterator[tuple[Matrix, NDArray[np.float32], NDArray[np.int32]]]:
         """Matrix, labels and sizes of some 1,000 rows at a time."""

@@ -74,9 +74,9 @@ def pick_queries(rows: RankingDataset, chosen: NDArray[np.bool_]) -> RankingData
 def cut_by_time(
     rows: RankingDataset, times: NDArray[np.int64], folds: int, first: float = 0.4
 ) -> list[tuple[RankingDataset, RankingDataset]]:
-    """Folds of an expanding window: what was asked earlier to learn from, what was asked next to judge by.
+    """Folds of an expanding window: earlier queries to learn from, the next ones to judge by.
 
-    ``times`` (queries,): when each was asked. The first fold learns from the earliest ``first`` of all queries; what is
+    ``times`` (queries,): when each was made. The first fold learns from the earliest ``first`` of all queries; what is
     left is judged in ``folds`` parts of as many queries each. Queries of one moment fall on one side.
     """
     edges = np.quantile(times, np.linspace(first, 1.0, folds + 1), method="higher")

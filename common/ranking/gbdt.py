@@ -160,7 +160,7 @@ def read_curve(results: Mapping[str, Mapping[str, Sequence[float]]]) -> Watched:
 
 # Set while fits are to run on other machines: gets a family and a task, returns None for what has to be fitted here.
 # Where a fit runs is not what it computes: so it is no argument of a step, and nothing of it is in a step's key.
-remote_fitter: ContextVar[Callable[[str, FitTask], Fit | None] | None] = ContextVar("elsewhere", default=None)
+remote_fitter: ContextVar[Callable[[str, FitTask], Fit | None] | None] = ContextVar("remote_fitter", default=None)
 
 
 def _fit_lightgbm_softmax(task: FitTask) -> Fit:
@@ -170,15 +170,8 @@ def _fit_lightgbm_softmax(task: FitTask) -> Fit:
 
 def plan_lightgbm(task: FitTask) -> dict[str, Any]:
     """The settings of a fit by LightGBM, under its own names."""
-    fixed = {
-        "seed": task.recipe.seed,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbose": -1,
-        "metric": "ndcg",
-        "eval_at": [task.recipe.cutoff],
-    }
-    return {**fixed, **task.recipe.parameters}
+    fixed = {"seed": task.recipe.seed, "deterministic": True, "force_row_wise": True, "verbose": -1}
+    return {**fixed, "metric": "ndcg", "eval_at": [task.recipe.cutoff], **task.recipe.parameters}
 
 
 def _fit_lightgbm(task: FitTask) -> Fit:
@@ -193,11 +186,11 @@ def _fit_lightgbm(task: FitTask) -> Fit:
     watch = lightgbm_likelihood if likelihood else None
     if likelihood:
         settings["metric"] = "none"
-    course: dict[str, dict[str, list[float]]] = {}
-    notes: list[Any] = [stop, lightgbm.record_evaluation(course)]
-    model = lightgbm.train(settings, data, task.recipe.rounds, [held], feval=watch, callbacks=notes)
+    evaluations: dict[str, dict[str, list[float]]] = {}
+    callbacks: list[Any] = [stop, lightgbm.record_evaluation(evaluations)]
+    model = lightgbm.train(settings, data, task.recipe.rounds, [held], feval=watch, callbacks=callbacks)
     gain = model.feature_importance("gain", model.best_iteration).tolist()
-    return model, model.best_iteration, gain, read_curve(course)
+    return model, model.best_iteration, gain, read_curve(evaluations)
 
 
 def _fit_xgboost_softmax(task: FitTask) -> Fit:
@@ -220,7 +213,7 @@ def _fit_xgboost(task: FitTask, softmax: Any = None) -> Fit:
         watch = functools.partial(_watch_likelihood, valid)
     elif valid is not None:
         watch = functools.partial(_watch_mrr, valid, task.recipe.cutoff)
-    course: dict[str, dict[str, list[float]]] = {}
+    evaluations: dict[str, dict[str, list[float]]] = {}
     model = xgboost.train(
         settings,
         data,
@@ -230,29 +223,29 @@ def _fit_xgboost(task: FitTask, softmax: Any = None) -> Fit:
         custom_metric=watch,
         maximize=True,
         early_stopping_rounds=stop,
-        evals_result=course,
+        evals_result=evaluations,
         verbose_eval=False,
     )
     used = task.recipe.rounds if valid is None else model.best_iteration + 1
-    return keep_xgboost(model, used, train.names, course)
+    return keep_xgboost(model, used, train.names, evaluations)
 
 
-def keep_xgboost(model: xgboost.Booster, used: int, names: Sequence[str], course: Any) -> Fit:
+def keep_xgboost(model: xgboost.Booster, used: int, names: Sequence[str], evaluations: Any) -> Fit:
     """The first ``used`` rounds of a model, each feature's gain in them, and the curve out of XGBoost's results."""
     kept = model[:used]
     gain = kept.get_score(importance_type="total_gain")
-    return kept, used, [float(gain.get(name, 0.0)) for name in names], read_curve(course)  # type: ignore[arg-type]
+    return kept, used, [float(gain.get(name, 0.0)) for name in names], read_curve(evaluations)  # type: ignore[arg-type]
 
 
 def _watch_mrr(valid: RankingDataset, cutoff: int, scores: Matrix, _: Any) -> tuple[str, float]:
     """MRR for the early stop: XGBoost's own ndcg takes longer than the round that it judges."""
-    found = reciprocal_ranks(scores.astype(np.float64), valid.labels, valid.group_sizes, cutoff)
-    return f"mrr@{cutoff}", float(found.mean())
+    ranks = reciprocal_ranks(scores.astype(np.float64), valid.labels, valid.group_sizes, cutoff)
+    return f"mrr@{cutoff}", float(ranks.mean())
 
 
 def _watch_likelihood(valid: RankingDataset, scores: Matrix, _: Any) -> tuple[str, float]:
-    found = log_likelihoods(scores.astype(np.float64), valid.labels, valid.group_sizes)
-    return "likelihood", float(found.mean())
+    likelihoods = log_likelihoods(scores.astype(np.float64), valid.labels, valid.group_sizes)
+    return "likelihood", float(likelihoods.mean())
 
 
 def _softmax_gradients(
@@ -262,14 +255,10 @@ def _softmax_gradients(
 
 
 def _quantise(rows: RankingDataset, settings: Mapping[str, Any], reference: Any) -> Any:
-    groups = np.repeat(np.arange(len(rows.group_sizes)), rows.group_sizes)
+    groups, bins = np.repeat(np.arange(len(rows.group_sizes)), rows.group_sizes), settings.get("max_bin", 256)
+    names = list(rows.names)
     return xgboost.QuantileDMatrix(
-        rows.features,
-        rows.labels,
-        qid=groups,
-        feature_names=list(rows.names),
-        max_bin=settings.get("max_bin", 256),
-        ref=reference,
+        rows.features, rows.labels, qid=groups, feature_names=names, max_bin=bins, ref=reference
     )
 
 
@@ -290,8 +279,8 @@ def _fit_catboost(task: FitTask) -> Fit:
     gain = model.get_feature_importance(type="PredictionValuesChange")
     watched = model.get_evals_result().get("validation", {})
     ranked = {name: values for name, values in watched.items() if name.startswith("NDCG")}
-    course = read_curve({"validation": ranked or watched})
-    return model, model.tree_count_, [float(value) for value in gain], course
+    curve = read_curve({"validation": ranked or watched})
+    return model, model.tree_count_, [float(value) for value in gain], curve
 
 
 def _pool(rows: RankingDataset) -> Any:
@@ -300,7 +289,7 @@ def _pool(rows: RankingDataset) -> Any:
 
 
 def _fit_logit(task: FitTask) -> Fit:
-    """Iterations take the place of rounds; the seed has nothing to decide."""
+    """Iterations count as rounds; the seed has nothing to decide."""
     unknown = sorted(task.recipe.parameters.keys() - {"l2", "iterations"})
     if unknown:
         raise UserError(f"The logit has no parameter {unknown[0]}: it takes l2 and iterations.")

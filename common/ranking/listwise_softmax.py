@@ -89,5 +89,5 @@ def _fit_temperature(scores: Scores, labels: Labels, sizes: Sizes) -> float:
     def loss(exponent: float) -> float:
         return -float(log_likelihoods(centred * (np.exp(exponent) / spread), labels, sizes).mean())
 
-    found = minimize_scalar(loss, bounds=np.log(SCALES), method="bounded", options={"xatol": 1e-4})
-    return float(np.exp(found.x)) / spread
+    best = minimize_scalar(loss, bounds=np.log(SCALES), method="bounded", options={"xatol": 1e-4})
+    return float(np.exp(best.x)) / spread

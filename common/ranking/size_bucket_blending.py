@@ -39,23 +39,28 @@ class BucketBlend:
 
 
 @dataclass(frozen=True)
-class _Search:
-    """The settings of ``search_buckets``."""
+class BucketSearch:
+    """The settings of ``search_buckets``: the hit rate among the first ``k`` is sought in ``trials`` by ``seed``.
+
+    Buckets are ranges of sizes with at least ``bucket_queries`` queries each; only queries with more than ``min_size``
+    rows count.
+    """
 
     trials: int
     seed: int
     k: int
     bucket_queries: int
+    min_size: int = 10
 
 
 class _Mixture(NamedTuple):
-    """What a method found: ``temperatures`` (models) and ``weights`` (buckets, models)."""
+    """A fitted method: ``temperatures`` (models) and ``weights`` (buckets, models)."""
 
     temperatures: Scores
     weights: Scores
 
 
-class _Contest(NamedTuple):
+class _RankMargins(NamedTuple):
     """What decides the rank of the positive of q queries, for any weights that are not negative.
 
     ``bar`` (q, models): the positive's probabilities. ``ahead`` (q,): rows that no model puts behind the positive,
@@ -69,39 +74,27 @@ class _Contest(NamedTuple):
     query: NDArray[np.int64]
 
 
-def search_buckets(
-    scores: Scores,
-    labels: Labels,
-    sizes: Sizes,
-    *,
-    trials: int,
-    seed: int,
-    k: int,
-    bucket_queries: int,
-    min_size: int = 10,
-) -> BucketBlend:
+def search_buckets(scores: Scores, labels: Labels, sizes: Sizes, search: BucketSearch) -> BucketBlend:
     """Find the mixture of raw scores (n, models) with the highest hit rate among the first ``k``.
 
-    Only queries with more than ``min_size`` rows count; a query has at most one positive. Buckets are ranges of sizes
-    with at least ``bucket_queries`` of them each. A bucket's weights are found by Optuna's TPE from equal weights,
-    each model alone and the global weights, then drawn towards the global weights as if ``bucket_queries`` further
-    queries spoke for those: own share q / (q + bucket_queries) for a bucket of q queries. Every method is fitted on
+    A query has at most one positive. A bucket's weights are found by Optuna's TPE from equal weights, each model alone
+    and the global weights, then drawn towards the global weights as if ``bucket_queries`` further queries spoke for
+    those: own share q / (q + bucket_queries) for a bucket of q queries. Every method is fitted on
     either half of the queries (every other one) and judged on the other. The best of those that beat "equal" by more
     than the standard error of the difference is fitted on all and taken; where none does, "equal" is: the best of many
     on few queries is mostly luck.
     """
-    task = _Search(trials, seed, k, bucket_queries)
-    counted = take_queries(scores, labels, sizes, sizes > min_size)
-    edges = _cut_sizes(counted[2], bucket_queries)
-    found = _cross_fit(*counted, edges, task)
-    method = _choose(found)
-    chosen = _fit_methods(*counted, edges, task)[method]
+    counted = take_queries(scores, labels, sizes, sizes > search.min_size)
+    edges = _cut_sizes(counted[2], search.bucket_queries)
+    hits_by_method = _cross_fit(*counted, edges, search)
+    method = _choose(hits_by_method)
+    chosen = _fit_methods(*counted, edges, search)[method]
     return BucketBlend(
         tuple(chosen.temperatures.tolist()),
         edges,
         tuple(tuple(row) for row in chosen.weights.tolist()),
         method,
-        {name: float(hit.sum()) / max(len(hit), 1) for name, hit in found.items()},
+        {name: float(hit.sum()) / max(len(hit), 1) for name, hit in hits_by_method.items()},
         len(counted[2]),
     )
 
@@ -137,63 +130,64 @@ def _cut_sizes(sizes: Sizes, bucket_queries: int) -> tuple[int, ...]:
     return tuple(edges)
 
 
-def _cross_fit(scores: Scores, labels: Labels, sizes: Sizes, edges: Sequence[int], task: _Search) -> dict[str, Scores]:
-    """Per method and query 1 for a hit, each query judged with what the other half of them found."""
-    found: dict[str, Scores] = {}
+def _cross_fit(
+    scores: Scores, labels: Labels, sizes: Sizes, edges: Sequence[int], search: BucketSearch
+) -> dict[str, Scores]:
+    """Per method and query 1 for a hit, each query judged by a fit on the other half of them."""
+    hits_by_method: dict[str, Scores] = {}
     half = np.arange(len(sizes)) % 2 == 0
     for part in (half, ~half):
         rest = take_queries(scores, labels, sizes, ~part)
-        for method, mixture in _fit_methods(*take_queries(scores, labels, sizes, part), edges, task).items():
-            hit = found.setdefault(method, np.zeros(len(sizes)))
-            hit[~part] = hits(_mix(mixture, edges, rest[0], rest[2]), rest[1], rest[2], task.k)
-    return found
+        for method, mixture in _fit_methods(*take_queries(scores, labels, sizes, part), edges, search).items():
+            hit = hits_by_method.setdefault(method, np.zeros(len(sizes)))
+            hit[~part] = hits(_mix(mixture, edges, rest[0], rest[2]), rest[1], rest[2], search.k)
+    return hits_by_method
 
 
-def _choose(found: dict[str, Scores]) -> str:
+def _choose(hits_by_method: dict[str, Scores]) -> str:
     """The method with most hits among those that beat "equal" by more than the standard error of the difference."""
-    gains = {method: hit - found["equal"] for method, hit in found.items()}
-    clear = (
-        [method for method, gain in gains.items() if gain.mean() > gain.std() / len(gain) ** 0.5]
-        if len(found["equal"])
-        else []
-    )
-    return max(clear, key=lambda method: found[method].mean(), default="equal")
+    if not len(hits_by_method["equal"]):
+        return "equal"
+    gains = {method: hit - hits_by_method["equal"] for method, hit in hits_by_method.items()}
+    clear = [method for method, gain in gains.items() if gain.mean() > gain.std() / len(gain) ** 0.5]
+    return max(clear, key=lambda method: hits_by_method[method].mean(), default="equal")
 
 
 def _fit_methods(
-    scores: Scores, labels: Labels, sizes: Sizes, edges: Sequence[int], task: _Search
+    scores: Scores, labels: Labels, sizes: Sizes, edges: Sequence[int], search: BucketSearch
 ) -> dict[str, _Mixture]:
     """Every method fitted on all of these queries, the simplest first."""
     models = scores.shape[1]
     temperatures = fit_temperatures(scores, labels, sizes)
     data = softmax_within(scores * temperatures, sizes), labels, sizes
-    overall = _search_hits(data, plain_starts(models), task)
+    overall = _search_hits(data, plain_starts(models), search)
     bucket = np.searchsorted(edges, sizes)
-    found = {"equal": np.full(models, 1 / models), "global": overall, "buckets": np.tile(overall, (len(edges) + 1, 1))}
-    for place in range(len(edges) + 1 if edges else 0):
-        queries = int((bucket == place).sum())
-        own = _search_hits(take_queries(*data, bucket == place), [*plain_starts(models), overall], task)
-        found["buckets"][place] += queries / (queries + task.bucket_queries) * (own - overall)
-    found |= {f"model {model}": alone for model, alone in enumerate(np.eye(models))}
+    methods = {"equal": np.full(models, 1 / models), "global": overall}
+    methods["buckets"] = np.tile(overall, (len(edges) + 1, 1))
+    for number in range(len(edges) + 1 if edges else 0):
+        queries = int((bucket == number).sum())
+        own = _search_hits(take_queries(*data, bucket == number), [*plain_starts(models), overall], search)
+        methods["buckets"][number] += queries / (queries + search.bucket_queries) * (own - overall)
+    methods |= {f"model {model}": alone for model, alone in enumerate(np.eye(models))}
     every = (len(edges) + 1, models)
-    return {method: _Mixture(temperatures, np.broadcast_to(weights, every)) for method, weights in found.items()}
+    return {method: _Mixture(temperatures, np.broadcast_to(weights, every)) for method, weights in methods.items()}
 
 
-def _search_hits(data: tuple[Scores, Labels, Sizes], starts: Sequence[Scores], task: _Search) -> Scores:
-    contest = _set_contest(*data)
-    if not len(contest.bar):
+def _search_hits(data: tuple[Scores, Labels, Sizes], starts: Sequence[Scores], search: BucketSearch) -> Scores:
+    margins = _find_margins(*data)
+    if not len(margins.bar):
         return np.full(len(starts[0]), 1 / len(starts[0]))
 
     def judge(weights: Scores) -> float:
         share = weights / weights.sum()
-        ranks = contest.ahead + np.bincount(contest.query, contest.lead @ share >= 0, len(contest.ahead))
-        likelihood = np.log(np.maximum(contest.bar @ share, FLOOR)).mean()
-        return float((ranks <= task.k).mean() + LIKELIHOOD_SHARE * likelihood)
+        ranks = margins.ahead + np.bincount(margins.query, margins.lead @ share >= 0, len(margins.ahead))
+        likelihood = np.log(np.maximum(margins.bar @ share, FLOOR)).mean()
+        return float((ranks <= search.k).mean() + LIKELIHOOD_SHARE * likelihood)
 
-    return search_shares(judge, starts, task.trials, task.seed)
+    return search_shares(judge, starts, search.trials, search.seed)
 
 
-def _set_contest(probabilities: Scores, labels: Labels, sizes: Sizes) -> _Contest:
+def _find_margins(probabilities: Scores, labels: Labels, sizes: Sizes) -> _RankMargins:
     answered = np.add.reduceat(labels, find_starts(sizes)) > 0 if len(sizes) else np.empty(0, bool)
     probabilities, labels, sizes = take_queries(probabilities, labels, sizes, answered)
     query = np.repeat(np.arange(len(sizes)), sizes)
@@ -201,4 +195,4 @@ def _set_contest(probabilities: Scores, labels: Labels, sizes: Sizes) -> _Contes
     lead = probabilities - bar[query]
     ahead, behind = (lead >= 0).all(axis=1), (lead < 0).all(axis=1)
     disputed = ~(ahead | behind)
-    return _Contest(bar, np.bincount(query[ahead], minlength=len(sizes)), lead[disputed], query[disputed])
+    return _RankMargins(bar, np.bincount(query[ahead], minlength=len(sizes)), lead[disputed], query[disputed])

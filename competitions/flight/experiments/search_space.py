@@ -15,7 +15,7 @@ from common.metrics import reciprocal_ranks
 from common.pipeline.run import Run, collect
 from common.ranking.dataset import RankingDataset, cut_by_time
 from common.ranking.gbdt import Recipe, fit, predict
-from common.ranking.size_bucket_blending import apply_buckets, search_buckets
+from common.ranking.size_bucket_blending import BucketSearch, apply_buckets, search_buckets
 from common.tuning import search_space
 from common.tuning.gbdt_task import tune_ranker
 from common.tuning.search_space import Settings
@@ -125,18 +125,10 @@ def _score_blend(
     columns = scores[:, [models.index(name) for name in chosen.split("+")]]
     half: NDArray[np.bool_] = np.arange(len(rows.group_sizes)) % 2 == 0
     ranks = np.zeros(len(rows.group_sizes))
+    search = BucketSearch(config.blend.trials, config.seed, CUTOFF, config.blend.bucket_sessions, min_size=1)
     for part in (half, ~half):
         inside, outside = np.repeat(part, rows.group_sizes), np.repeat(~part, rows.group_sizes)
-        blend = search_buckets(
-            columns[inside],
-            rows.labels[inside],
-            rows.group_sizes[part],
-            trials=config.blend.trials,
-            seed=config.seed,
-            k=CUTOFF,
-            bucket_queries=config.blend.bucket_sessions,
-            min_size=1,
-        )
+        blend = search_buckets(columns[inside], rows.labels[inside], rows.group_sizes[part], search)
         rest = RankingDataset(rows.names, rows.features[:0], rows.labels[outside], rows.group_sizes[~part])
         ranks[~part] = _reciprocal_ranks(apply_buckets(blend, columns[outside], rest.group_sizes), rest)
     return ranks

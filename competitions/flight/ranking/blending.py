@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.ranking.dataset import Matrix, RankingDataset
-from common.ranking.size_bucket_blending import BucketBlend, apply_buckets, hits, search_buckets
+from common.ranking.size_bucket_blending import BucketBlend, BucketSearch, apply_buckets, hits, search_buckets
 from competitions.flight.config import BlendSettings
 from competitions.flight.features.option_attributes import mark_flights
 from competitions.flight.io.reader import Searches
@@ -26,16 +26,8 @@ Sizes = NDArray[np.int32]
 
 def find_blend(valid: RankingDataset, scores: Floats, settings: BlendSettings, seed: int) -> BucketBlend:
     """Temperatures and weights, by group size, from the out-of-time scores of the validation sessions."""
-    return search_buckets(
-        scores[:, 1:],
-        valid.labels,
-        valid.group_sizes,
-        trials=settings.trials,
-        seed=seed,
-        k=CUTOFF,
-        bucket_queries=settings.bucket_sessions,
-        min_size=LARGE,
-    )
+    search = BucketSearch(settings.trials, seed, CUTOFF, settings.bucket_sessions, min_size=LARGE)
+    return search_buckets(scores[:, 1:], valid.labels, valid.group_sizes, search)
 
 
 def find_penalty(data: TrainingData, scores: Floats, blend: BucketBlend, penalties: Sequence[float]) -> float:

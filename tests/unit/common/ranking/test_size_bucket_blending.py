@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from common.metrics import reciprocal_ranks
 from common.ranking.listwise_softmax import fit_temperatures, softmax_within
-from common.ranking.size_bucket_blending import LIKELIHOOD_SHARE, BucketBlend, apply_buckets, hits, search_buckets
+from common.ranking.size_bucket_blending import (
+    LIKELIHOOD_SHARE,
+    BucketBlend,
+    BucketSearch,
+    apply_buckets,
+    hits,
+    search_buckets,
+)
 
 Array = NDArray[np.float64]
 Data = tuple[Array, NDArray[np.float32], NDArray[np.int32]]
@@ -75,7 +82,7 @@ def plant(sizes: NDArray[np.int32], strengths: Array, seed: int) -> Data:
 
 
 def search(data: Data, bucket_queries: int = 100, trials: int = 20, k: int = 3, min_size: int = 10) -> BucketBlend:
-    return search_buckets(*data, trials=trials, seed=0, k=k, bucket_queries=bucket_queries, min_size=min_size)
+    return search_buckets(*data, BucketSearch(trials, 0, k, bucket_queries, min_size))
 
 
 def split_world(seed: int = 1) -> Data:
