@@ -128,11 +128,11 @@ def find_fold(results: Results) -> Fold:
 def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
     """The labelled fold, and every frame made of it before the fits: tables, channels, candidates, feature blocks."""
     fold = find_fold(results)
-    made = [
+    frames = [
         (name, value) for name, value in results if name.startswith("labelled.") and isinstance(value, pl.DataFrame)
     ]
-    assert len([name for name, _ in made if name.endswith("_block")]) > 1
-    return {"history": fold.history, "queries": fold.queries, "seen": fold.seen, **dict(made)}
+    assert len([name for name, _ in frames if name.endswith("_block")]) > 1
+    return {"history": fold.history, "queries": fold.queries, "seen": fold.seen, **dict(frames)}
 
 
 def find_answers(results: Results) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Tiny raw files for the news competition whose readers follow a planted rule, and edits of them.
+"""Tiny raw files for the news competition whose users follow a planted rule, and edits of them.
 
 The rule: whoever opens article A of a pair opens its partner B exactly 30 s later. Everything else is noise: hot
 articles, drawn by Zipf's law, at least a minute apart. One hidden click in ten is noise as well.
@@ -15,10 +15,10 @@ from competitions.news.io import reader
 START_MS, GAP_MS, DAY_MS = 1_507_000_000_000, 30_000, 86_400_000
 PAIRS, HOT, UNREAD = 40, 30, 10
 HOT_FROM = 2 * PAIRS  # articles 2i and 2i + 1 are a pair
-LONELY = HOT_FROM + HOT  # read by one user, once
-ARTICLE_COUNT = LONELY + 1 + UNREAD
+READ_ONCE = HOT_FROM + HOT  # read by one user, once
+ARTICLE_COUNT = READ_ONCE + 1 + UNREAD
 TRAIN_USERS, TEST_USERS, TEST_FROM = 240, 80, 1000
-ONE_CLICK = {TEST_FROM + TEST_USERS: 0, TEST_FROM + TEST_USERS + 1: LONELY}  # test users: their only visible click
+ONE_CLICK = {TEST_FROM + TEST_USERS: 0, TEST_FROM + TEST_USERS + 1: READ_ONCE}  # test users: their only visible click
 NOISE_SHARE = 0.1
 
 Click = tuple[int, int, int]  # user, article, ms
@@ -100,7 +100,7 @@ def _write_articles(folder: Path, rng: np.random.Generator) -> None:
 
 
 def _width() -> list[str]:
-    return [f"emb_{place}" for place in range(reader.EMBEDDING_WIDTH)]
+    return [f"emb_{column}" for column in range(reader.EMBEDDING_WIDTH)]
 
 
 def write_popular(folder: Path, path: Path) -> None:
@@ -147,13 +147,13 @@ def add_future(folder: Path) -> int:
     ends = (
         log.with_columns(step=_is_step())
         .group_by("user_id", maintain_order=True)
-        .agg(pl.all().exclude("step").last(), clicks=pl.len(), asked=pl.col("step").any())
+        .agg(pl.all().exclude("step").last(), clicks=pl.len(), has_step=pl.col("step").any())
     )
     later = pl.col("click_timestamp") + 45_000
     same_length = pl.col("clicks").log(2).floor() == (pl.col("clicks") + 1).log(2).floor()
     same_day = pl.col("click_timestamp") // DAY_MS == later // DAY_MS
-    chosen = ends.filter(pl.col("asked") & same_length & same_day)
-    added = chosen.with_columns(click_timestamp=later, click_article_id=pl.lit(LONELY + 1, pl.Int64))
+    chosen = ends.filter(pl.col("has_step") & same_length & same_day)
+    added = chosen.with_columns(click_timestamp=later, click_article_id=pl.lit(READ_ONCE + 1, pl.Int64))
     pl.concat([log, added.select(log.columns)]).write_csv(path)
     return added.height
 

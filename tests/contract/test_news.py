@@ -1,4 +1,4 @@
-"""What only the news competition has: board B, no embeddings, readers of whom next to nothing is known."""
+"""What only the news competition has: board B, no embeddings, users of whom next to nothing is known."""
 
 import shutil
 from pathlib import Path
@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 
 from competitions.news import submission
-from competitions.news.io import reader as reading
+from competitions.news.io import reader
 from tests.conftest import Call
 from tests.contract.competition import Finished, words
 from tests.contract.news import NEWS
-from tests.contract.news_planted import HOT_FROM, LONELY, ONE_CLICK, TEST_FROM
+from tests.contract.news_planted import HOT_FROM, ONE_CLICK, READ_ONCE, TEST_FROM
 
 ONLY = (NEWS,)
 
@@ -28,8 +28,8 @@ def solve(call: Call, folder: Path, *settings: str) -> Finished:
     build = folder.parent / "build"
     code, out, err = call(*words(NEWS, folder, build, "rank.rounds=10", *settings))
     assert code == 0, out + err
-    (made,) = build.glob("news/*/run.json")
-    return Finished(folder, folder.parent / "truth.csv", build, made.parent)
+    (record,) = build.glob("news/*/run.json")
+    return Finished(folder, folder.parent / "truth.csv", build, record.parent)
 
 
 def lists(finished: Finished) -> dict[int, list[int]]:
@@ -38,68 +38,70 @@ def lists(finished: Finished) -> dict[int, list[int]]:
 
 
 def test_board_b_predicts_its_own_users_and_learns_from_board_a(folder: Path, call: Call) -> None:
-    first = pl.read_csv(folder / reading.TEST_A)
+    first = pl.read_csv(folder / reader.TEST_A)
     is_second = pl.col("user_id") % 2 == 0
-    first.filter(is_second).write_csv(folder / reading.TEST_B[0])
-    first.filter(~is_second).write_csv(folder / reading.TEST_A)
-    # Only readers of board A open this article after the one that a reader of board B ends on.
-    clicks = [(user, item, time) for user in range(5001, 5041, 2) for item, time in ((LONELY, 0), (LONELY + 1, 30_000))]
+    first.filter(is_second).write_csv(folder / reader.TEST_B[0])
+    first.filter(~is_second).write_csv(folder / reader.TEST_A)
+    # Only users of board A open this article after the one that a user of board B ends on.
+    clicks = [
+        (user, item, time) for user in range(5001, 5041, 2) for item, time in ((READ_ONCE, 0), (READ_ONCE + 1, 30_000))
+    ]
     start = 1_507_000_000_000 + 86_400_000
     rows = "".join(f"{user},{item},{start + user + time},4,1,17,1,25,2\n" for user, item, time in clicks)
-    with (folder / reading.TEST_A).open("a") as log:
+    with (folder / reader.TEST_A).open("a") as log:
         log.write(rows)
-    with (folder / reading.TEST_B[0]).open("a") as log:
-        log.write(f"6000,{LONELY},{start + 5000},4,1,17,1,25,2\n")
+    with (folder / reader.TEST_B[0]).open("a") as log:
+        log.write(f"6000,{READ_ONCE},{start + 5000},4,1,17,1,25,2\n")
     finished = solve(call, folder)
-    found = lists(finished)
-    assert set(found) == {6000, *first.filter(is_second)["user_id"]}
-    assert LONELY + 1 in found[6000]
+    answers = lists(finished)
+    assert set(answers) == {6000, *first.filter(is_second)["user_id"]}
+    assert READ_ONCE + 1 in answers[6000]
     assert finished.summary["board"] == "B"
     assert call("check", "news", finished.submission, "--raw", folder)[0] == 0
 
 
-def test_board_a_can_still_be_asked_for(folder: Path, call: Call) -> None:
-    shutil.copy(folder / reading.TEST_A, folder / reading.TEST_B[1])
-    first = pl.read_csv(folder / reading.TEST_A).filter(pl.col("user_id") < TEST_FROM + 20)
-    first.write_csv(folder / reading.TEST_A)
+def test_board_a_can_still_be_chosen(folder: Path, call: Call) -> None:
+    shutil.copy(folder / reader.TEST_A, folder / reader.TEST_B[1])
+    first = pl.read_csv(folder / reader.TEST_A).filter(pl.col("user_id") < TEST_FROM + 20)
+    first.write_csv(folder / reader.TEST_A)
     finished = solve(call, folder, "board=A")
     assert set(lists(finished)) == set(first["user_id"])
 
 
 def test_without_embeddings_the_run_goes_on_and_says_so(folder: Path, call: Call) -> None:
-    (folder / reading.EMBEDDINGS).unlink()
+    (folder / reader.EMBEDDINGS).unlink()
     finished = solve(call, folder)
-    notes = [note for note in finished.summary["notes"] if note["file"] == reading.EMBEDDINGS]
+    notes = [note for note in finished.summary["notes"] if note["file"] == reader.EMBEDDINGS]
     assert len(notes) == 1
     assert "without content embeddings" in notes[0]["rule"]
     code, out, _ = call("score", "news", finished.submission, "--truth", finished.truth)
     assert code == 0
-    told = dict(line.split() for line in out.splitlines())
-    assert float(told["mrr@5"]) >= NEWS.floor
+    scores = dict(line.split() for line in out.splitlines())
+    assert float(scores["mrr@5"]) >= NEWS.floor
 
 
 def test_users_without_candidates_get_the_five_most_clicked_articles(folder: Path, call: Call) -> None:
     finished = solve(call, folder, 'recall.channels=["next"]')
-    found = lists(finished)
-    (lonely,) = [user for user, item in ONE_CLICK.items() if item == LONELY]
-    logs = pl.concat([pl.read_csv(folder / name) for name in (reading.TRAIN, reading.TEST_A)])
+    answers = lists(finished)
+    (cold_user,) = [user for user, item in ONE_CLICK.items() if item == READ_ONCE]
+    logs = pl.concat([pl.read_csv(folder / name) for name in (reader.TRAIN, reader.TEST_A)])
     counts = logs["click_article_id"].value_counts().sort("count", "click_article_id", descending=[True, False])
-    assert found[lonely] == counts["click_article_id"].head(5).to_list()
-    assert min(found[lonely]) >= HOT_FROM
-    assert all(len(set(items)) == submission.LENGTH for items in found.values())
+    assert answers[cold_user] == counts["click_article_id"].head(5).to_list()
+    assert min(answers[cold_user]) >= HOT_FROM
+    assert all(len(set(items)) == submission.LENGTH for items in answers.values())
 
 
 def test_one_click_users_are_answered_by_their_click(finished: Finished) -> None:
-    found = lists(finished)
-    (reader,) = [user for user, item in ONE_CLICK.items() if item == 0]
-    assert found[reader][0] == 1
-    assert set(ONE_CLICK) <= set(found)
+    answers = lists(finished)
+    (user,) = [user for user, item in ONE_CLICK.items() if item == 0]
+    assert answers[user][0] == 1
+    assert set(ONE_CLICK) <= set(answers)
     notes = [note for note in finished.summary["notes"] if "single click" in note["rule"]]
     assert [note["rows"] for note in notes] == [len(ONE_CLICK)]
 
 
 def test_the_summary_counts_every_user(finished: Finished) -> None:
     summary = finished.summary
-    users = pl.read_csv(finished.raw / reading.TEST_A)["user_id"].n_unique()
+    users = pl.read_csv(finished.raw / reader.TEST_A)["user_id"].n_unique()
     assert summary["submission"]["rows"] == users == summary["cv"]["queries"]["test"]
     assert summary["truth"] is None

@@ -1,4 +1,4 @@
-"""Read and check the host's raw files: click logs, articles, article embeddings.
+"""Read and check the organiser's raw files: click logs, articles, article embeddings.
 
 Every value is checked before it is cast to a small type. What a rule can settle (a repeated click, a click on an
 article that articles.csv lacks) is counted as a ``Finding``; anything else is a ``UserError`` with the line.
@@ -141,7 +141,7 @@ def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl
         for path, (frame, _) in zip((train, *tests), read, strict=True)
     ]
     _refuse_shared_users(train, tests, logs)
-    notes = [note for _, found in read for note in found]
+    notes = [note for _, noted in read for note in noted]
     if len(logs) == 3:
         both = logs[1].select("user").unique().join(logs[2].select("user").unique(), on="user", how="semi").height
         notes.append(Finding(tests[1].name, "user_id", "user also in the board-A log: clicks merged", both))

@@ -122,10 +122,10 @@ class Tables:
         mark("channel block")
         return {block: blocks[block] for block in self.settings.blocks}
 
-    def take_vectors(self, name: str, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def take_vectors(self, name: str, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The vectors of some items, ascending."""
         items, vectors = self.vectors[name]
-        rows = lookup_rows(items, wanted)
+        rows = lookup_rows(items, chosen)
         rows = rows[rows >= 0]
         return np.asarray(items[rows]), np.asarray(vectors[rows])
 

@@ -75,7 +75,7 @@ def test_the_group_may_be_another_column() -> None:
 def count_by_hand(
     keys: NDArray[np.int32],
     times: NDArray[np.int64],
-    asked: NDArray[np.int32],
+    queries: NDArray[np.int32],
     at: NDArray[np.int64],
     before: float,
     after: float,
@@ -85,7 +85,7 @@ def count_by_hand(
             key == own and moment - before * HOUR_MS < time <= moment + after * HOUR_MS
             for key, time in zip(keys.tolist(), times.tolist(), strict=True)
         )
-        for own, moment in zip(asked.tolist(), at.tolist(), strict=True)
+        for own, moment in zip(queries.tolist(), at.tolist(), strict=True)
     ]
 
 
@@ -97,37 +97,37 @@ def test_window_counts_agree_with_a_loop(before: float, after: float) -> None:
     quarter = HOUR_MS // 4  # times on a grid: many fall on the very edge of a window
     keys = rng.integers(0, 6, 300).astype(np.int32)
     times = 1_507_000_000_000 + rng.integers(0, 60, 300) * quarter
-    asked = rng.integers(0, 8, 200).astype(np.int32)
+    queries = rng.integers(0, 8, 200).astype(np.int32)
     at = 1_507_000_000_000 + rng.integers(-30, 90, 200) * quarter
-    counted = WindowCounts(keys, times).between(asked, at, before, after)
+    counted = WindowCounts(keys, times).between(queries, at, before, after)
     assert counted.dtype == np.float32
-    assert counted.tolist() == count_by_hand(keys, times, asked, at, before, after)
+    assert counted.tolist() == count_by_hand(keys, times, queries, at, before, after)
     assert counted.any()
 
 
 def test_a_window_is_open_on_the_left_and_closed_on_the_right() -> None:
     counts = WindowCounts(np.array([7, 7], np.int32), np.array([0, 10 * HOUR_MS]))
 
-    def ask(time: int, before: float, after: float) -> float:
+    def count(time: int, before: float, after: float) -> float:
         return float(counts.between(np.array([7], np.int32), np.array([time]), before, after)[0])
 
-    assert ask(2 * HOUR_MS, 2, 0) == 0
-    assert ask(2 * HOUR_MS - 1, 2, 0) == 1
-    assert ask(8 * HOUR_MS, 0, 2) == 1
-    assert ask(8 * HOUR_MS - 1, 0, 2) == 0
-    assert ask(0, 1, 0) == 1  # the moment itself
-    assert ask(0, 0, 1) == 0
+    assert count(2 * HOUR_MS, 2, 0) == 0
+    assert count(2 * HOUR_MS - 1, 2, 0) == 1
+    assert count(8 * HOUR_MS, 0, 2) == 1
+    assert count(8 * HOUR_MS - 1, 0, 2) == 0
+    assert count(0, 1, 0) == 1  # the moment itself
+    assert count(0, 0, 1) == 0
 
 
 def test_times_outside_the_range_and_keys_without_events_count_nothing_of_their_neighbours() -> None:
     keys = np.array([0, 1, 1, 2], np.int32)
     counts = WindowCounts(keys, np.array([0, 0, 5 * HOUR_MS, 9 * HOUR_MS]))
     century = 100 * 365 * 24 * HOUR_MS
-    asked = np.array([1, 1, 1, 1, 5], np.int32)
+    queries = np.array([1, 1, 1, 1, 5], np.int32)
     at = np.array([-century, century, -HOUR_MS, 2 * HOUR_MS, 2 * HOUR_MS])
-    assert counts.between(asked, at, 2.0, 0.5).tolist() == [0, 0, 0, 0, 0]
-    assert counts.between(asked, at, 2.5, 4.0).tolist() == [0, 0, 1, 2, 0]
-    assert counts.between(asked, at, 1e6, 1e6).tolist() == [2, 2, 2, 2, 0]
+    assert counts.between(queries, at, 2.0, 0.5).tolist() == [0, 0, 0, 0, 0]
+    assert counts.between(queries, at, 2.5, 4.0).tolist() == [0, 0, 1, 2, 0]
+    assert counts.between(queries, at, 1e6, 1e6).tolist() == [2, 2, 2, 2, 0]
 
 
 def test_no_events_count_nothing() -> None:

@@ -91,7 +91,7 @@ def test_a_drawn_row_is_a_row_of_the_pool_and_comes_once_in_order(pool: pl.DataF
     assert_frame_equal(drawn, pool[drawn["id"].to_list()])
 
 
-def test_a_cell_that_the_target_lacks_is_never_drawn_however_many_are_asked(
+def test_a_cell_that_the_target_lacks_is_never_drawn_whatever_the_size(
     pool: pl.DataFrame, target: pl.DataFrame
 ) -> None:
     drawn = resample_to_match(pool, target, CELL, pool.height, seed=3)

@@ -77,7 +77,7 @@ def blocks(world: World, fold: Fold, candidates: pl.DataFrame) -> Blocks:
 # --- shape ---
 
 
-def test_a_block_has_a_row_for_each_query_or_candidate_and_names_that_tell_its_grain(
+def test_a_block_has_a_row_for_each_query_or_candidate_and_names_that_show_its_grain(
     blocks: Blocks, fold: Fold, candidates: pl.DataFrame
 ) -> None:
     assert blocks["query"]["query"].to_list() == fold.queries["query"].to_list()
@@ -91,7 +91,7 @@ def test_a_block_has_a_row_for_each_query_or_candidate_and_names_that_tell_its_g
     assert len(set(names)) == len(names)
 
 
-def test_every_feature_tells_something(blocks: Blocks) -> None:
+def test_every_feature_varies(blocks: Blocks) -> None:
     for name, block in blocks.items():
         for column in block.columns:
             constant = {"query_environment", "query_os", "query_country", "pair_os_lift"}  # as the log is made

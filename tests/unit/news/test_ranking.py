@@ -282,7 +282,7 @@ def test_the_measure_counts_queries_without_candidates() -> None:
     assert second == pytest.approx((4 / 3 / 4, np.std([1, 1 / 3, 0, 0]) / 2))
 
 
-def test_the_blend_is_found_on_validation_rows(prepared: Prepared) -> None:
+def test_the_blend_is_fitted_on_validation_rows(prepared: Prepared) -> None:
     labelled = gather(prepared, 4)
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(len(labelled.valid.labels), 2))

@@ -54,16 +54,16 @@ def fold(world: World) -> Fold:
 
 
 @pytest.fixture(scope="module")
-def made(world: World, fold: Fold, tmp_path_factory: pytest.TempPathFactory) -> tuple[Channels, Run]:
+def retrieved(world: World, fold: Fold, tmp_path_factory: pytest.TempPathFactory) -> tuple[Channels, Run]:
     return run_channels(tmp_path_factory.mktemp("channels"), fold, world)
 
 
 # --- every channel ---
 
 
-def test_every_channel_lists_unseen_items_once_best_first(fold: Fold, made: tuple[Channels, Run]) -> None:
-    assert list(made[0]) == SETTINGS.channels
-    for name, channel in made[0].items():
+def test_every_channel_lists_unseen_items_once_best_first(fold: Fold, retrieved: tuple[Channels, Run]) -> None:
+    assert list(retrieved[0]) == SETTINGS.channels
+    for name, channel in retrieved[0].items():
         assert channel.schema == {"query": pl.Int32, "item": pl.Int32, "score": pl.Float32}, name
         assert channel.height > 0, name
         assert_frame_equal(channel, channel.sort(["query", "score", "item"], descending=[False, True, False]))
@@ -74,39 +74,39 @@ def test_every_channel_lists_unseen_items_once_best_first(fold: Fold, made: tupl
         assert np.isfinite(channel["score"].to_numpy()).all(), name
 
 
-def test_no_two_channels_are_the_same(made: tuple[Channels, Run]) -> None:
-    listed = {name: tuple(channel.select("query", "item").rows()) for name, channel in made[0].items()}
+def test_no_two_channels_are_the_same(retrieved: tuple[Channels, Run]) -> None:
+    listed = {name: tuple(channel.select("query", "item").rows()) for name, channel in retrieved[0].items()}
     assert len(set(listed.values())) == len(listed)
 
 
-def test_a_table_that_several_channels_follow_is_made_once(made: tuple[Channels, Run]) -> None:
-    records = [record for record in made[1].timings if record.name == "labelled.table.covisit"]
+def test_a_table_that_several_channels_follow_is_made_once(retrieved: tuple[Channels, Run]) -> None:
+    records = [record for record in retrieved[1].timings if record.name == "labelled.table.covisit"]
     assert [record.kept for record in records] == [False]
 
 
-def test_a_channel_is_its_table_followed_from_the_users_own_clicks(fold: Fold, made: tuple[Channels, Run]) -> None:
+def test_a_channel_is_its_table_followed_from_the_users_own_clicks(fold: Fold, retrieved: tuple[Channels, Run]) -> None:
     table = count_covisits(fold.history, SETTINGS.covisit_fast)
     expected = score_neighbours(fold.seen, table, SETTINGS.follow, 30)
-    assert_frame_equal(made[0]["covisit_fast"], expected)
+    assert_frame_equal(retrieved[0]["covisit_fast"], expected)
 
 
-def test_channels_find_the_planted_families(fold: Fold, made: tuple[Channels, Run]) -> None:
+def test_channels_find_the_planted_families(fold: Fold, retrieved: tuple[Channels, Run]) -> None:
     """After an item, 70 % of the clicks go to its family of four; by chance the first item is there 4 times in 100."""
     last = fold.seen.filter(back=0).select("query", last=pl.col("item") // 4)
     for name in ("covisit_last", "next_last", "bipartite", "swing"):
-        first = made[0][name].group_by("query", maintain_order=True).first().join(last, on="query")
+        first = retrieved[0][name].group_by("query", maintain_order=True).first().join(last, on="query")
         assert (first["item"] // 4 == first["last"]).mean() > 0.35, name  # type: ignore[operator]
 
 
 def test_no_channel_knows_the_hidden_items(
-    world: World, fold: Fold, made: tuple[Channels, Run], tmp_path: Path
+    world: World, fold: Fold, retrieved: tuple[Channels, Run], tmp_path: Path
 ) -> None:
     other = label(swap_hidden(world.clicks, fold))
     assert fold.answers is not None
     assert other.answers is not None
     assert (fold.answers["item"] != other.answers["item"]).all()
     for name, channel in run_channels(tmp_path, other, world)[0].items():
-        assert_frame_equal(channel, made[0][name])
+        assert_frame_equal(channel, retrieved[0][name])
 
 
 def test_an_unknown_channel_is_named_with_the_known_ones(world: World, fold: Fold, tmp_path: Path) -> None:

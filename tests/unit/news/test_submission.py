@@ -11,7 +11,7 @@ import pytest
 
 from common.errors import UserError
 from common.submission import read_back, write_csv
-from competitions.news import submission as submissions
+from competitions.news import submission
 from competitions.news.io import reader
 
 CLICK_HEADER = ",".join(column.header for column in reader.CLICK_COLUMNS)
@@ -28,7 +28,7 @@ def lists(*rows: tuple[int, int, int]) -> pl.DataFrame:
 def build(
     top: pl.DataFrame, users: list[int], seen: pl.DataFrame = NOTHING, catalogue: pl.DataFrame = CATALOGUE
 ) -> list[tuple[int, ...]]:
-    return submissions.build_submission(top, pl.Series(users), POPULAR, seen, catalogue).rows()
+    return submission.build_submission(top, pl.Series(users), POPULAR, seen, catalogue).rows()
 
 
 # --- build ---
@@ -106,23 +106,23 @@ def files(tmp_path: Path) -> reader.RawFiles:
 
 
 @pytest.fixture
-def submission(files: reader.RawFiles) -> Path:
-    frame = submissions.build_submission(lists((5, 3, 1)), pl.Series([5, 6, 8]), POPULAR, NOTHING, CATALOGUE)
-    return submissions.write_submission(frame, files.train.parent / "submission.csv")
+def written(files: reader.RawFiles) -> Path:
+    frame = submission.build_submission(lists((5, 3, 1)), pl.Series([5, 6, 8]), POPULAR, NOTHING, CATALOGUE)
+    return submission.write_submission(frame, files.train.parent / "submission.csv")
 
 
-def test_the_written_file_is_exact_and_passes(files: reader.RawFiles, submission: Path) -> None:
-    assert submission.read_text() == (
+def test_the_written_file_is_exact_and_passes(files: reader.RawFiles, written: Path) -> None:
+    assert written.read_text() == (
         "user_id,article_1,article_2,article_3,article_4,article_5\n5,3,8,7,6,1\n6,8,7,6,1,2\n8,8,7,6,1,2\n"
     )
-    checked = submissions.check_submission(submission, files)
-    assert (checked.path, checked.rows, len(checked.rules)) == (submission, 3, 9)
+    checked = submission.check_submission(written, files)
+    assert (checked.path, checked.rows, len(checked.rules)) == (written, 3, 9)
 
 
-def test_rows_in_another_order_and_crlf_pass(files: reader.RawFiles, submission: Path) -> None:
-    header, first, *rest = submission.read_text().splitlines()
-    submission.write_bytes("\r\n".join([header, *rest, first]).encode())
-    assert submissions.check_submission(submission, files).rows == 3
+def test_rows_in_another_order_and_crlf_pass(files: reader.RawFiles, written: Path) -> None:
+    header, first, *rest = written.read_text().splitlines()
+    written.write_bytes("\r\n".join([header, *rest, first]).encode())
+    assert submission.check_submission(written, files).rows == 3
 
 
 def replace(old: str, new: str) -> Callable[[bytes], bytes]:
@@ -144,68 +144,68 @@ def replace(old: str, new: str) -> Callable[[bytes], bytes]:
         (replace("6,8,7,6,1,2", "6,8,7,6,1"), "line 3: 5 fields where 6 are expected: '6,8,7,6,1'"),
         (replace("6,8,7,6,1,2", "6,8,7,6,1,2,3"), "line 3: 7 fields where 6 are expected"),
         (replace("6,8,7,6,1,2", ""), "line 3: 1 fields where 6 are expected"),
-        (replace("6,8,7,6,1,2", '6,8,7,6,1,"2'), f"'{submissions.INTEGERS}' is broken 1 time(s), first: line 3"),
+        (replace("6,8,7,6,1,2", '6,8,7,6,1,"2'), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3"),
         (
             replace("6,8,7,6,1,2", "6,8,7,,1,2"),
-            f"'{submissions.INTEGERS}' is broken 1 time(s), first: line 3: '6,8,7,,1,2'",
+            f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3: '6,8,7,,1,2'",
         ),
-        (replace("6,8,7,6,1,2", "6,8,7,NaN,1,2"), f"'{submissions.INTEGERS}' is broken 1 time(s), first: line 3"),
-        (replace("6,8,7,6,1,2", "6,8,7,6.0,1,2"), f"'{submissions.INTEGERS}' is broken 1 time(s), first: line 3"),
-        (replace("6,8,7,6,1,2", "6,8,7,-6,1,2"), f"'{submissions.INTEGERS}' is broken 1 time(s), first: line 3"),
+        (replace("6,8,7,6,1,2", "6,8,7,NaN,1,2"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3"),
+        (replace("6,8,7,6,1,2", "6,8,7,6.0,1,2"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3"),
+        (replace("6,8,7,6,1,2", "6,8,7,-6,1,2"), f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3"),
         (
             replace("6,8,7,6,1,2", "6,8,7,9999999999,1,2"),
-            f"'{submissions.INTEGERS}' is broken 1 time(s), first: line 3",
+            f"'{submission.INTEGERS}' is broken 1 time(s), first: line 3",
         ),
         (
             replace("6,8,7,6,1,2", "5,8,7,6,1,2"),
-            f"'{submissions.ONE_ROW}' is broken 2 time(s), first: line 2: '5,3,8,7,6,1'",
+            f"'{submission.ONE_ROW}' is broken 2 time(s), first: line 2: '5,3,8,7,6,1'",
         ),
-        (replace("6,8,7,6,1,2", "0,8,7,6,1,2"), f"'{submissions.NO_EXTRA}' is broken 1 time(s), first: line 3: '0,8,7"),
-        (replace("6,8,7,6,1,2\n", ""), f"'{submissions.NO_MISSING}' is broken 1 time(s), first: 6"),
+        (replace("6,8,7,6,1,2", "0,8,7,6,1,2"), f"'{submission.NO_EXTRA}' is broken 1 time(s), first: line 3: '0,8,7"),
+        (replace("6,8,7,6,1,2\n", ""), f"'{submission.NO_MISSING}' is broken 1 time(s), first: 6"),
         (
             replace("6,8,7,6,1,2", "6,8,7,6,1,8"),
-            f"'{submissions.DISTINCT}' is broken 1 time(s), first: line 3: '6,8,7,6,1,8'",
+            f"'{submission.DISTINCT}' is broken 1 time(s), first: line 3: '6,8,7,6,1,8'",
         ),
-        (replace("6,8,7,6,1,2", "6,8,7,6,1,99"), f"'{submissions.EXISTING}' is broken 1 time(s), first: line 3"),
+        (replace("6,8,7,6,1,2", "6,8,7,6,1,99"), f"'{submission.EXISTING}' is broken 1 time(s), first: line 3"),
     ],
 )
 def test_each_broken_rule_is_named_with_its_rows(
-    files: reader.RawFiles, submission: Path, mutate: Callable[[bytes], bytes], said: str
+    files: reader.RawFiles, written: Path, mutate: Callable[[bytes], bytes], said: str
 ) -> None:
-    submission.write_bytes(mutate(submission.read_bytes()))
+    written.write_bytes(mutate(written.read_bytes()))
     with pytest.raises(UserError) as caught:
-        submissions.check_submission(submission, files)
+        submission.check_submission(written, files)
     assert said in str(caught.value)
-    assert str(caught.value).startswith(str(submission))
+    assert str(caught.value).startswith(str(written))
 
 
-def test_every_broken_rule_is_told_at_once(files: reader.RawFiles, submission: Path) -> None:
-    submission.write_text(submission.read_text().replace("6,8,7,6,1,2", "7,8,8,6,1,99"))
+def test_every_broken_rule_is_reported_at_once(files: reader.RawFiles, written: Path) -> None:
+    written.write_text(written.read_text().replace("6,8,7,6,1,2", "7,8,8,6,1,99"))
     with pytest.raises(UserError) as caught:
-        submissions.check_submission(submission, files)
-    for rule in (submissions.NO_EXTRA, submissions.NO_MISSING, submissions.DISTINCT, submissions.EXISTING):
+        submission.check_submission(written, files)
+    for rule in (submission.NO_EXTRA, submission.NO_MISSING, submission.DISTINCT, submission.EXISTING):
         assert rule in str(caught.value)
 
 
-def test_only_the_first_rows_of_many_are_shown(files: reader.RawFiles, submission: Path) -> None:
+def test_only_the_first_rows_of_many_are_shown(files: reader.RawFiles, written: Path) -> None:
     extra = "".join(f"{user},1,2,3,4,5\n" for user in range(100, 150))
-    submission.write_text(submission.read_text() + extra)
+    written.write_text(written.read_text() + extra)
     with pytest.raises(UserError, match=r"broken 50 time\(s\), first: line 5: .*; line 6: .*; line 7: [^;]*$"):
-        submissions.check_submission(submission, files)
+        submission.check_submission(written, files)
 
 
 def test_missing_submission_is_a_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.csv cannot be read: No such file"):
-        read_back(tmp_path / "none.csv", submissions.HEADER)
+        read_back(tmp_path / "none.csv", submission.HEADER)
 
 
 # --- score ---
 
 
-def test_score_counts_absent_users_as_zero(submission: Path, tmp_path: Path) -> None:
+def test_score_counts_absent_users_as_zero(written: Path, tmp_path: Path) -> None:
     truth = tmp_path / "truth.csv"
     truth.write_text("user_id,click_article_id\n5,8\n6,4\n8,1\n77,1\n")
-    scores = submissions.score_submission(submission, truth, CATALOGUE, pl.DataFrame({"item": [8, 8, 7, 1]}).cast(IDS))
+    scores = submission.score_submission(written, truth, CATALOGUE, pl.DataFrame({"item": [8, 8, 7, 1]}).cast(IDS))
     assert scores["mrr@5"] == pytest.approx((1 / 2 + 1 / 4) / 4)
     assert scores["hit_rate@3"] == pytest.approx(1 / 4)
     assert scores["precision@5"] == pytest.approx(2 / 5 / 4)
@@ -218,11 +218,11 @@ def test_score_counts_absent_users_as_zero(submission: Path, tmp_path: Path) -> 
     assert {"auc", "category_diversity@5", "novelty@5", "ndcg@5", "map@5", "recall@1", "f1@5"} <= scores.keys()
 
 
-def test_score_refuses_a_truth_of_other_users_or_with_two_answers(submission: Path, tmp_path: Path) -> None:
+def test_score_refuses_a_truth_of_other_users_or_with_two_answers(written: Path, tmp_path: Path) -> None:
     truth = tmp_path / "truth.csv"
     truth.write_text("user_id,click_article_id\n77,8\n")
     with pytest.raises(UserError, match="no user in common"):
-        submissions.score_submission(submission, truth)
+        submission.score_submission(written, truth)
     truth.write_text("user_id,click_article_id\n5,8\n5,7\n")
     with pytest.raises(UserError, match="user 5 has more than one row"):
-        submissions.score_submission(submission, truth)
+        submission.score_submission(written, truth)

@@ -1,4 +1,4 @@
-"""Drift: what was planted is found, what was not is not, and the AUC is that of all pairs."""
+"""Drift: what was planted is detected, what was not is not, and the AUC is that of all pairs."""
 
 import numpy as np
 import pytest
@@ -7,42 +7,42 @@ from common.diagnostics.adversarial_validation import FEWEST_ROWS, feature_auc, 
 from common.ranking.dataset import Matrix
 
 ROWS, COLUMNS = 400, 6
-NAMES = tuple(f"feature_{place}" for place in range(COLUMNS))
+NAMES = tuple(f"feature_{column}" for column in range(COLUMNS))
 
 
 def draw(seed: int, rows: int = ROWS) -> Matrix:
     return np.random.default_rng(seed).normal(size=(rows, COLUMNS)).astype(np.float32)
 
 
-def test_planted_drift_is_found_first() -> None:
+def test_planted_drift_comes_first() -> None:
     train, test = draw(1), draw(2)
     test[:, 3] += 6
     test[:, 5] += 0.7
-    found = find_drift(NAMES, train, test)
-    assert found is not None
-    assert found["auc"] > 0.99
-    assert found["rows"] == 2 * ROWS
-    assert [row["feature"] for row in found["features"][:2]] == ["feature_3", "feature_5"]
-    worst = found["features"][0]
+    drift = find_drift(NAMES, train, test)
+    assert drift is not None
+    assert drift["auc"] > 0.99
+    assert drift["rows"] == 2 * ROWS
+    assert [row["feature"] for row in drift["features"][:2]] == ["feature_3", "feature_5"]
+    worst = drift["features"][0]
     assert worst["auc"] > 0.99
     assert worst["train"] == pytest.approx(float(train[:, 3].mean()), abs=1e-5)
     assert worst["test"] == pytest.approx(float(test[:, 3].mean()), abs=1e-5)
 
 
 def test_without_drift_the_auc_is_one_half() -> None:
-    found = find_drift(NAMES, draw(1), draw(2))
-    assert found is not None
-    assert found["auc"] == pytest.approx(0.5, abs=0.06)
-    assert all(row["auc"] < 0.57 for row in found["features"])
+    drift = find_drift(NAMES, draw(1), draw(2))
+    assert drift is not None
+    assert drift["auc"] == pytest.approx(0.5, abs=0.06)
+    assert all(row["auc"] < 0.57 for row in drift["features"])
 
 
 def test_drift_in_how_two_features_go_together_is_seen_by_the_classifier_alone() -> None:
     train, test = draw(1, 1500), draw(2, 1500)
     train[:, 1] = np.abs(train[:, 1]) * np.sign(train[:, 0])
-    found = find_drift(NAMES, train, test)
-    assert found is not None
-    assert found["auc"] > 0.65
-    assert all(row["auc"] < 0.56 for row in found["features"])
+    drift = find_drift(NAMES, train, test)
+    assert drift is not None
+    assert drift["auc"] > 0.65
+    assert all(row["auc"] < 0.56 for row in drift["features"])
 
 
 def test_rows_of_one_query_do_not_betray_their_side() -> None:
@@ -72,9 +72,9 @@ def test_constant_empty_and_infinite_features() -> None:
     train, test = np.zeros((80, 3), np.float32), np.zeros((90, 3), np.float32)
     train[:, 1] = test[:, 1] = np.nan
     test[:, 2] = np.inf
-    found = find_drift(("constant", "empty", "gone"), train, test)
-    assert found is not None
-    rows = {row["feature"]: row for row in found["features"]}
+    drift = find_drift(("constant", "empty", "gone"), train, test)
+    assert drift is not None
+    rows = {row["feature"]: row for row in drift["features"]}
     assert rows["constant"] == {
         "feature": "constant",
         "auc": 0.5,
@@ -93,14 +93,14 @@ def test_constant_empty_and_infinite_features() -> None:
         "train_missing": 0.0,
         "test_missing": 1.0,
     }
-    assert found["auc"] == 1.0
+    assert drift["auc"] == 1.0
 
 
 def test_nothing_that_differs_and_no_feature_at_all() -> None:
     flat = np.ones((FEWEST_ROWS, 2), np.float32)
-    found = find_drift(("a", "b"), flat, flat)
-    assert found is not None
-    assert found["auc"] == 0.5
+    drift = find_drift(("a", "b"), flat, flat)
+    assert drift is not None
+    assert drift["auc"] == 0.5
     none = find_drift((), flat[:, :0], flat[:, :0])
     assert none == {"auc": 0.5, "rows": 2 * FEWEST_ROWS, "features": []}
 

@@ -67,7 +67,7 @@ def test_planted_feature_loses_the_score_and_noise_nothing() -> None:
     assert lost["noise"] == (0.0, 0.0)
 
 
-def test_a_feature_of_the_query_stays_one_when_it_changes_places() -> None:
+def test_a_feature_of_the_query_stays_one_when_it_is_shuffled() -> None:
     """Shuffled over rows, ``of_query`` would be noise within the query and seem to carry the score."""
     rows = plant()
     seen = []
@@ -97,16 +97,16 @@ def test_a_feature_that_is_missing_in_whole_queries_is_one_of_the_query() -> Non
 
 
 def test_importance_measures_the_strongest_features_only() -> None:
-    found = importance([ranker("a", {"noise": 1.0, "planted": 3.0})], score, plant(), metric, top=1)
-    assert [row["feature"] for row in found] == ["planted", "noise"]
-    assert found[0]["permutation"] is not None
-    assert found[0]["permutation"] > 0.5
-    assert found[1] == {"feature": "noise", "gain": 0.25, "permutation": None, "error": None}
+    ranked = importance([ranker("a", {"noise": 1.0, "planted": 3.0})], score, plant(), metric, top=1)
+    assert [row["feature"] for row in ranked] == ["planted", "noise"]
+    assert ranked[0]["permutation"] is not None
+    assert ranked[0]["permutation"] > 0.5
+    assert ranked[1] == {"feature": "noise", "gain": 0.25, "permutation": None, "error": None}
 
 
 def test_importance_without_a_score_is_gain_alone() -> None:
-    found = importance([ranker("a", {"x": 2.0})])
-    assert found == [{"feature": "x", "gain": 1.0, "permutation": None, "error": None}]
+    ranked = importance([ranker("a", {"x": 2.0})])
+    assert ranked == [{"feature": "x", "gain": 1.0, "permutation": None, "error": None}]
 
 
 # --- drawing queries ---
@@ -138,9 +138,9 @@ def test_sampled_queries_stop_before_too_many_rows_but_one_stays() -> None:
 def test_calibration_bins_by_hand() -> None:
     predicted = np.array([0.4, 0.1, 0.2, 0.3])
     observed = np.array([1.0, 0.0, 0.0, 1.0])
-    found = calibrate("P", predicted, observed, bins=2)
-    assert found["title"] == "P"
-    low, high = found["bins"]
+    calibration = calibrate("P", predicted, observed, bins=2)
+    assert calibration["title"] == "P"
+    low, high = calibration["bins"]
     assert low == pytest.approx({"predicted": 0.15, "observed": 0.0, "count": 2})
     assert high == pytest.approx({"predicted": 0.35, "observed": 1.0, "count": 2})
 
@@ -148,17 +148,17 @@ def test_calibration_bins_by_hand() -> None:
 def test_calibration_keeps_equal_predictions_together_and_leaves_out_missing_ones() -> None:
     predicted = np.array([0.5, 0.5, 0.5, 0.5, 0.9, np.nan])
     observed = np.array([0.0, 1.0, 1.0, 0.0, 1.0, 1.0])
-    found = calibrate("P", predicted, observed, bins=4)["bins"]
-    assert [row["count"] for row in found] == [4, 1]
-    assert [row["observed"] for row in found] == [0.5, 1.0]
+    bins = calibrate("P", predicted, observed, bins=4)["bins"]
+    assert [row["count"] for row in bins] == [4, 1]
+    assert [row["observed"] for row in bins] == [0.5, 1.0]
     assert calibrate("P", np.empty(0), np.empty(0))["bins"] == []
 
 
-def test_calibration_has_as_many_bins_as_asked_for_where_predictions_differ() -> None:
-    found = calibrate("P", np.linspace(0, 1, 103), np.linspace(0, 1, 103), bins=10)["bins"]
-    assert len(found) == 10
-    assert sum(row["count"] for row in found) == 103
-    assert max(row["count"] for row in found) - min(row["count"] for row in found) <= 1
+def test_calibration_has_the_given_number_of_bins_where_predictions_differ() -> None:
+    bins = calibrate("P", np.linspace(0, 1, 103), np.linspace(0, 1, 103), bins=10)["bins"]
+    assert len(bins) == 10
+    assert sum(row["count"] for row in bins) == 103
+    assert max(row["count"] for row in bins) - min(row["count"] for row in bins) <= 1
 
 
 # --- curves ---

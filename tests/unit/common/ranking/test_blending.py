@@ -54,7 +54,7 @@ def search(data: tuple[Array, NDArray[np.float32], NDArray[np.int32]], answers: 
     return search_weights(scores, marks, split, answers=answers, trials=trials, seed=seed, k=5)
 
 
-def test_the_informative_model_is_found() -> None:
+def test_the_informative_model_gets_the_weight() -> None:
     blend = search(plant(300, [0.0, 2.5, 0.0], 1), 300)
     assert sum(blend.weights) == pytest.approx(1)
     assert min(blend.weights) >= 0
@@ -88,17 +88,17 @@ def test_queries_that_recall_missed_stay_in_the_mean() -> None:
     assert full.mrr > 0.4
 
 
-def test_the_score_told_is_free_of_the_searchs_own_optimism() -> None:
-    """On pure noise the weights found look better than chance where they were found, not where they are judged."""
-    told, looked = [], []
+def test_the_score_is_free_of_the_searchs_own_optimism() -> None:
+    """On pure noise the searched weights look better than chance where they were found, not where they are judged."""
+    scored, looked = [], []
     for seed in range(6):
         scores, marks, split = plant(60, [0.0] * 4, 10 + seed)
         blend = search((scores, marks, split), 60, trials=30)
-        told.append(blend.mrr)
+        scored.append(blend.mrr)
         looked.append(reciprocal_ranks(standardise(scores, split) @ np.array(blend.weights), marks, split, 5).mean())
     chance = sum(1 / rank for rank in range(1, 6)) / 10
-    assert np.mean(told) == pytest.approx(chance, abs=0.035)  # standard error 0.015
-    assert np.mean(looked) > np.mean(told) + 0.02
+    assert np.mean(scored) == pytest.approx(chance, abs=0.035)  # standard error 0.015
+    assert np.mean(looked) > np.mean(scored) + 0.02
 
 
 def test_a_seed_gives_the_same_weights() -> None:
@@ -115,5 +115,5 @@ def test_one_query_and_hopeless_scores_still_give_weights() -> None:
 
 
 def test_weights_that_are_all_zero_are_never_the_best() -> None:
-    found = search_shares(lambda weights: -float(weights.sum()), [np.zeros(2), np.ones(2)], 2, 0)
-    assert found.tolist() == [0.5, 0.5]
+    best = search_shares(lambda weights: -float(weights.sum()), [np.zeros(2), np.ones(2)], 2, 0)
+    assert best.tolist() == [0.5, 0.5]

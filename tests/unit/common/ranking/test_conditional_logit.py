@@ -26,7 +26,7 @@ def choose(features: Array, utilities: Array, sizes: NDArray[np.int32], seed: in
 def plant(queries: int, weights: list[float], seed: int) -> RankingDataset:
     rng = np.random.default_rng(seed)
     sizes = rng.integers(2, 15, queries).astype(np.int32)
-    features = rng.normal(size=(sizes.sum(), len(weights))) * [10.0**place for place in range(len(weights))] + 3
+    features = rng.normal(size=(sizes.sum(), len(weights))) * [10.0**power for power in range(len(weights))] + 3
     scaled = weights / 10.0 ** np.arange(len(weights))
     return choose(features, features @ scaled, sizes, seed + 1)
 
@@ -69,8 +69,8 @@ def test_weights_and_loss_agree_with_another_optimiser(l2: float) -> None:
             start += size
         return float(total / len(rows.group_sizes) + l2 / 2 * weights @ weights)
 
-    found = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-10, "maxiter": 999})
-    np.testing.assert_allclose(model.weights, found.x, atol=1e-3)
+    best = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-10, "maxiter": 999})
+    np.testing.assert_allclose(model.weights, best.x, atol=1e-3)
 
 
 def test_queries_across_chunks_count_once_each() -> None:

@@ -59,7 +59,7 @@ def rows_of(*names: str, height: int = 4) -> RankingDataset:
     return RankingDataset(names, matrix, np.zeros(height, np.float32), np.array([height], np.int32))
 
 
-def test_a_block_is_told_by_the_whole_first_word() -> None:
+def test_a_block_is_known_by_the_whole_first_word() -> None:
     names = ("option_price", "optional_price", "within_option_price", "pair_out", "option_a_b")
     assert find_columns(names, ["option"]) == [0, 4]
     assert find_columns(names, ["pair", "within"]) == [2, 3]

@@ -156,7 +156,7 @@ def test_without_validation_the_rounds_are_honoured(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_rounds_found_are_the_ones_that_score(kind: str, early: dict[str, Ranker]) -> None:
+def test_the_rounds_kept_are_the_ones_that_score(kind: str, early: dict[str, Ranker]) -> None:
     again = fitted(kind, None, early[kind].rounds, patience=0)
     np.testing.assert_allclose(predict(again, FRESH.features), predict(early[kind], FRESH.features), rtol=1e-6)
     assert again.gain == pytest.approx(early[kind].gain)
@@ -296,7 +296,7 @@ SOFTMAX = ["lightgbm_softmax", "xgboost_softmax", "catboost"]
 
 
 @pytest.mark.parametrize("kind", SOFTMAX)
-def test_a_softmax_is_stopped_by_its_likelihood_where_that_is_asked_for(kind: str) -> None:
+def test_a_softmax_is_stopped_by_its_likelihood_where_the_recipe_says_so(kind: str) -> None:
     """Half of the held queries are labelled at random: to be ever surer costs likelihood, but no MRR or NDCG."""
     given = plant(40, 41)
     labels = given.labels.reshape(40, PER_QUERY).copy()
@@ -307,20 +307,21 @@ def test_a_softmax_is_stopped_by_its_likelihood_where_that_is_asked_for(kind: st
         float(log_likelihoods(predict_early(longest, held.features, rounds), held.labels, held.group_sizes).mean())
         for rounds in range(1, 61)
     ]
-    told: dict[str, Any] = {"patience": 60, "seed": 5}
-    stopped = fit_rows(kind, SETTINGS[kind], TRAIN, held, 60, **told, likelihood=True)
+    options: dict[str, Any] = {"patience": 60, "seed": 5}
+    stopped = fit_rows(kind, SETTINGS[kind], TRAIN, held, 60, **options, likelihood=True)
     assert judged[stopped.rounds - 1] == pytest.approx(max(judged), abs=1e-7)
     assert 1 < stopped.rounds < 60
-    assert fit_rows(kind, SETTINGS[kind], TRAIN, held, 60, **told).rounds != stopped.rounds
+    assert fit_rows(kind, SETTINGS[kind], TRAIN, held, 60, **options).rounds != stopped.rounds
     again = fitted(kind, None, stopped.rounds)
     np.testing.assert_allclose(predict(stopped, FRESH.features), predict(again, FRESH.features), rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["lightgbm_lambdarank", "xgboost", "catboost_yetirank", "logit"])
 def test_no_other_kind_has_a_likelihood_to_stop_by(kind: str) -> None:
-    told: dict[str, Any] = {"patience": 8, "seed": 5}
+    options: dict[str, Any] = {"patience": 8, "seed": 5}
     one, other = (
-        fit_rows(kind, SETTINGS[kind], TRAIN, VALID, 30, **told, likelihood=told_so) for told_so in (True, False)
+        fit_rows(kind, SETTINGS[kind], TRAIN, VALID, 30, **options, likelihood=likelihood)
+        for likelihood in (True, False)
     )
     assert one.rounds == other.rounds
     np.testing.assert_array_equal(predict(one, FRESH.features), predict(other, FRESH.features))
@@ -328,7 +329,9 @@ def test_no_other_kind_has_a_likelihood_to_stop_by(kind: str) -> None:
 
 def test_a_kind_without_an_objective_is_stopped_as_ever() -> None:
     settings = {"num_leaves": 7, "num_threads": 1}
-    one, other = (fit_rows("lightgbm", settings, TRAIN, VALID, 9, 3, 5, likelihood=told) for told in (True, False))
+    one, other = (
+        fit_rows("lightgbm", settings, TRAIN, VALID, 9, 3, 5, likelihood=likelihood) for likelihood in (True, False)
+    )
     assert one.rounds == other.rounds
 
 
@@ -341,20 +344,20 @@ def predict_early(ranker: Ranker, features: Matrix, rounds: int) -> np.ndarray:
 
 
 def judge(kind: str, scores: np.ndarray, rows: RankingDataset, k: int) -> float:
-    """MRR@k, or NDCG@k, which is 1 / log2(rank + 1) for a single positive; LightGBM breaks ties by the row's place."""
+    """MRR@k, or NDCG@k, which is 1 / log2(rank + 1) for a single positive; LightGBM breaks ties by row."""
     if kind.startswith("lightgbm"):
         scores = scores - 1e-9 * np.arange(len(scores))
-    found = reciprocal_ranks(scores, rows.labels, rows.group_sizes, k)
+    gains = reciprocal_ranks(scores, rows.labels, rows.group_sizes, k)
     if not kind.startswith("xgboost"):
-        found = np.where(found > 0, 1 / np.log2(1 / np.maximum(found, 1e-9) + 1), 0)
-    return float(found.mean())
+        gains = np.where(gains > 0, 1 / np.log2(1 / np.maximum(gains, 1e-9) + 1), 0)
+    return float(gains.mean())
 
 
 # --- scores of several rankers ---
 
 
 def test_a_ranker_gets_the_features_that_it_was_fitted_on_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ranker's score weighs its own features by their place; nobody may get another's columns."""
+    """A ranker's score weighs its own features by their position; nobody may get another's columns."""
 
     def add(ranker: Ranker, features: Matrix) -> np.ndarray:
         assert features.shape[1] == len(ranker.gain)
@@ -374,9 +377,9 @@ def test_each_ranker_scores_in_its_own_column(early: dict[str, Ranker]) -> None:
     few = fit_rows(
         "logit", {}, RankingDataset(NAMES[:2], TRAIN.features[:, :2], TRAIN.labels, TRAIN.group_sizes), None, 9, 0, 1
     )
-    found = score_rows(NAMES, FRESH.features, [early["xgboost_softmax"], few])
-    np.testing.assert_array_equal(found[:, 0], predict(early["xgboost_softmax"], FRESH.features))
-    np.testing.assert_array_equal(found[:, 1], predict(few, FRESH.features[:, :2]))
+    columns = score_rows(NAMES, FRESH.features, [early["xgboost_softmax"], few])
+    np.testing.assert_array_equal(columns[:, 0], predict(early["xgboost_softmax"], FRESH.features))
+    np.testing.assert_array_equal(columns[:, 1], predict(few, FRESH.features[:, :2]))
 
 
 @pytest.mark.parametrize(

@@ -68,12 +68,12 @@ def test_nothing_comes_of_nothing() -> None:
     assert softmax_within(np.empty((0, 2)), none).shape == (0, 2)
 
 
-# --- slopes ---
+# --- gradients ---
 
 
 def differentiate(labels: NDArray[np.float32], row: int, step: float) -> tuple[float, float]:
     """First and second derivative of the loss by the score of one row, from three values of it."""
-    moved = [SCORES + place * step * (np.arange(10) == row) for place in (-1, 0, 1)]
+    moved = [SCORES + sign * step * (np.arange(10) == row) for sign in (-1, 0, 1)]
     below, here, above = (-float(log_likelihoods(scores, labels, SIZES).sum()) for scores in moved)
     return (above - below) / (2 * step), (above - 2 * here + below) / step**2
 
@@ -110,7 +110,7 @@ def test_lightgbm_is_given_the_slopes_of_its_own_groups() -> None:
     np.testing.assert_array_equal(lightgbm_softmax(SCORES, data), softmax_gradients(SCORES, LABELS, SIZES))
 
 
-def test_lightgbm_is_told_the_mean_likelihood_of_its_own_groups_and_that_more_is_better() -> None:
+def test_lightgbm_gets_the_mean_likelihood_of_its_own_groups_and_that_more_is_better() -> None:
     """LightGBM hands groups over as int32 or int64; a query without a positive counts as one."""
     for sizes in (SIZES, SIZES.astype(np.int64)):
         name, value, higher = lightgbm_likelihood(
@@ -134,7 +134,7 @@ def draw(queries: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float
     return utilities.ravel(), labels.ravel(), np.full(queries, 10, np.int32)
 
 
-def test_the_factor_that_made_the_choices_is_found_whatever_the_scale() -> None:
+def test_the_factor_that_made_the_choices_is_recovered_whatever_the_scale() -> None:
     utilities, labels, sizes = draw(4000, 1)
     scores = np.column_stack([utilities, utilities / 50 + 3, utilities * 1e5])
     np.testing.assert_allclose(fit_temperatures(scores, labels, sizes) * [1, 1 / 50, 1e5], 1, atol=0.06)

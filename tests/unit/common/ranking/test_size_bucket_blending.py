@@ -102,8 +102,8 @@ def test_each_size_gets_the_model_that_is_right_for_it() -> None:
     assert blend.hit_rates["buckets"] > blend.hit_rates["global"] + 0.03
     assert blend.hit_rates["buckets"] > max(blend.hit_rates["model 0"], blend.hit_rates["model 1"]) + 0.1
     scores, labels, sizes = split_world(2)
-    told, fresh = blend.hit_rate, hits(apply_buckets(blend, scores, sizes), labels, sizes, 3).mean()
-    assert fresh == pytest.approx(told, abs=0.08)
+    rate, fresh = blend.hit_rate, hits(apply_buckets(blend, scores, sizes), labels, sizes, 3).mean()
+    assert fresh == pytest.approx(rate, abs=0.08)
 
 
 def test_weights_sum_to_one_and_there_is_a_row_for_each_bucket() -> None:
@@ -117,10 +117,10 @@ def test_weights_sum_to_one_and_there_is_a_row_for_each_bucket() -> None:
 def test_a_bucket_is_drawn_towards_the_global_weights(bucket_queries: int, own: float) -> None:
     """Two buckets of 200 queries, for which the search says the first and the second model; globally half and half."""
     answers = itertools.cycle([[0.5, 0.5], [1.0, 0.0], [0.0, 1.0]])
-    asked: list[int] = []
+    starts_tried: list[int] = []
 
     def answer(judge: object, starts: Sequence[Array], trials: int, seed: int) -> Array:
-        asked.append(len(starts))
+        starts_tried.append(len(starts))
         if len(starts) == 4:
             assert starts[3].tolist() == [0.5, 0.5]  # the global weights are tried in every bucket
         return np.array(next(answers))
@@ -129,7 +129,7 @@ def test_a_bucket_is_drawn_towards_the_global_weights(bucket_queries: int, own: 
         patch.setattr("common.ranking.size_bucket_blending._cut_sizes", lambda sizes, bucket_queries: (12,))
         patch.setattr("common.ranking.size_bucket_blending.search_shares", answer)
         blend = search(split_world(), bucket_queries)
-    assert asked == [3, 4, 4] * 3
+    assert starts_tried == [3, 4, 4] * 3
     assert blend.method == "buckets"
     high, low = (1 + own) / 2, (1 - own) / 2
     np.testing.assert_allclose(blend.weights, [[high, low], [low, high]])
@@ -173,16 +173,16 @@ def test_a_single_models_rate_is_its_own() -> None:
     assert blend.hit_rate == max(blend.hit_rates.values())
 
 
-def test_the_rates_told_are_free_of_the_searchs_own_optimism() -> None:
+def test_the_rates_are_free_of_the_searchs_own_optimism() -> None:
     """On pure noise the searched weights look better than chance where they were found, not where they are judged."""
-    told, looked = [], []
+    rates, looked = [], []
     for seed in range(5):
         data = plant(np.full(60, 12, np.int32), np.zeros((60, 4)), 20 + seed)
         blend = search(data, 30, trials=25)
-        told.append([blend.hit_rates["global"], blend.hit_rates["buckets"]])
+        rates.append([blend.hit_rates["global"], blend.hit_rates["buckets"]])
         looked.append(search_on_all(data))
-    assert np.mean(told) == pytest.approx(3 / 12, abs=0.06)  # standard error 0.025
-    assert np.mean(looked) > np.mean(told) + 0.05
+    assert np.mean(rates) == pytest.approx(3 / 12, abs=0.06)  # standard error 0.025
+    assert np.mean(looked) > np.mean(rates) + 0.05
 
 
 def search_on_all(data: Data) -> float:

@@ -161,7 +161,7 @@ def test_a_ranking_that_knows_less_scores_less(tiny: tuple[LiveCatalogue, Querie
     newspaper, queries, hidden = tiny
     unknown = np.full_like(queries.context.previous, -1)
     blind = replace(queries, context=replace(queries.context, previous=unknown))
-    best, worse = (judge(rank_best(newspaper, asked), hidden).mrr5 for asked in (queries, blind))
+    best, worse = (judge(rank_best(newspaper, given), hidden).mrr5 for given in (queries, blind))
     assert best > worse + 0.05
 
 

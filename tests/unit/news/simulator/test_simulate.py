@@ -22,13 +22,13 @@ FILES = (reader.TRAIN, reader.TEST_A, reader.ARTICLES, simulate.TRUTH)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> simulate.Simulation:
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> simulate.Simulation:
     """One simulation, shared by the tests that only read."""
     return simulate.simulate(tmp_path_factory.mktemp("simulated") / "raw", SCALE, SEED)
 
 
-def test_expected_score_is_the_realised_one(made: simulate.Simulation) -> None:
-    oracle = made.oracle
+def test_expected_score_is_the_realised_one(simulated: simulate.Simulation) -> None:
+    oracle = simulated.oracle
     assert abs(oracle.mrr5 - oracle.mrr5_expected) < 4 * oracle.mrr5_se
     assert abs(oracle.hit5 - oracle.hit5_expected) < 4 * oracle.hit5_se
     assert 0.28 < oracle.mrr5_expected < 0.42
@@ -41,20 +41,20 @@ def test_full_scale_has_the_rows_of_the_host() -> None:
     assert (rows.articles, rows.categories, rows.embeddings) == (364_047, 461, 295_141)
 
 
-def test_files_have_the_layout_of_the_host(made: simulate.Simulation) -> None:
-    first_lines = {name: (made.folder / name).read_text(encoding="utf-8").split("\n", 1)[0] for name in FILES}
+def test_files_have_the_layout_of_the_host(simulated: simulate.Simulation) -> None:
+    first_lines = {name: (simulated.folder / name).read_text(encoding="utf-8").split("\n", 1)[0] for name in FILES}
     assert first_lines[reader.TRAIN] == first_lines[reader.TEST_A] == CLICK_HEADER
     assert first_lines[reader.ARTICLES] == "article_id,category_id,created_at_ts,words_count"
     assert first_lines[simulate.TRUTH] == "user_id,click_article_id"
-    embeddings = (made.folder / reader.EMBEDDINGS).read_text(encoding="utf-8").split("\n", 1)[0]
+    embeddings = (simulated.folder / reader.EMBEDDINGS).read_text(encoding="utf-8").split("\n", 1)[0]
     assert embeddings == "article_id," + ",".join(f"emb_{i}" for i in range(250))
     for name in FILES:
-        assert set(pl.read_csv(made.folder / name).dtypes) == {pl.Int64}
+        assert set(pl.read_csv(simulated.folder / name).dtypes) == {pl.Int64}
 
 
-def test_files_hold_the_rows_promised(made: simulate.Simulation) -> None:
-    train, test, articles, truth = (pl.read_csv(made.folder / name) for name in FILES)
-    rows = made.rows
+def test_files_hold_the_rows_promised(simulated: simulate.Simulation) -> None:
+    train, test, articles, truth = (pl.read_csv(simulated.folder / name) for name in FILES)
+    rows = simulated.rows
     assert (train.height, train["user_id"].n_unique()) == (rows.train_clicks, rows.train_users) == (22_252, 4000)
     assert (test.height, test["user_id"].n_unique()) == (rows.test_clicks, rows.test_users) == (10_360, 1000)
     assert articles["article_id"].to_list() == list(range(rows.articles))
@@ -65,45 +65,45 @@ def test_files_hold_the_rows_promised(made: simulate.Simulation) -> None:
     assert not train["user_id"].is_sorted()
 
 
-def test_the_reader_finds_nothing_to_settle(made: simulate.Simulation) -> None:
-    files = reader.locate(made.folder)
+def test_the_reader_has_nothing_to_settle(simulated: simulate.Simulation) -> None:
+    files = reader.locate(simulated.folder)
     assert files.embeddings is not None
     articles = reader.read_articles(files.articles)
     clicks = reader.read_clicks(files.train, files.tests, files.target, articles.frame)
     assert {note.rule for note in clicks.notes} <= {"user with a single click: kept"}
     assert not articles.notes
     embeddings = reader.read_embeddings(files.embeddings)
-    assert embeddings.vectors.shape == (made.rows.embeddings, 250)
+    assert embeddings.vectors.shape == (simulated.rows.embeddings, 250)
     assert np.isin(embeddings.items, articles.frame["item"].to_numpy()).all()
 
 
-def test_clicks_come_after_creation(made: simulate.Simulation) -> None:
-    log = pl.concat([pl.read_csv(made.folder / name) for name in (reader.TRAIN, reader.TEST_A)])
-    dated = log.join(pl.read_csv(made.folder / reader.ARTICLES), left_on="click_article_id", right_on="article_id")
+def test_clicks_come_after_creation(simulated: simulate.Simulation) -> None:
+    log = pl.concat([pl.read_csv(simulated.folder / name) for name in (reader.TRAIN, reader.TEST_A)])
+    dated = log.join(pl.read_csv(simulated.folder / reader.ARTICLES), left_on="click_article_id", right_on="article_id")
     assert dated.height == log.height
     assert (dated["click_timestamp"] > dated["created_at_ts"]).all()
 
 
 def test_every_session_ends_with_the_terminal_gap() -> None:
-    made = sessions.make_sessions((300, 200), (1700, 2200), seed=2)
-    assert np.bincount(made.user).tolist() == made.counts.tolist()
-    assert made.counts.min() == 2
-    assert (made.counts[:300].sum(), made.counts[300:].sum()) == (1700, 2200)
-    gap, closes = np.diff(made.time), np.append(made.opens[1:], True)[1:]
-    same_user = np.diff(made.user) == 0
-    assert np.bincount(made.session).min() == 2
+    simulated = sessions.make_sessions((300, 200), (1700, 2200), seed=2)
+    assert np.bincount(simulated.user).tolist() == simulated.counts.tolist()
+    assert simulated.counts.min() == 2
+    assert (simulated.counts[:300].sum(), simulated.counts[300:].sum()) == (1700, 2200)
+    gap, closes = np.diff(simulated.time), np.append(simulated.opens[1:], True)[1:]
+    same_user = np.diff(simulated.user) == 0
+    assert np.bincount(simulated.session).min() == 2
     assert (gap[closes] == TERMINAL_GAP_MS).all()
     assert not (gap[same_user & ~closes] == TERMINAL_GAP_MS).any()
     assert (gap[same_user] > 0).all()
-    assert (gap[same_user & made.opens[1:]] > 30 * 60 * 1000).all()
+    assert (gap[same_user & simulated.opens[1:]] > 30 * 60 * 1000).all()
 
 
 def test_no_other_gap_has_the_length_of_the_terminal_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "GAP_LOG_SECONDS", math.log(30.0005))
     monkeypatch.setattr(sessions, "GAP_SIGMA", 0.0)  # every gap would be 30,000 ms
-    made = sessions.make_sessions((50, 50), (500, 500), seed=2)
-    gap, inside = np.diff(made.time), ~made.opens[1:]
-    closes = np.append(made.opens[2:], True)
+    simulated = sessions.make_sessions((50, 50), (500, 500), seed=2)
+    gap, inside = np.diff(simulated.time), ~simulated.opens[1:]
+    closes = np.append(simulated.opens[2:], True)
     assert set(gap[inside & ~closes].tolist()) == {TERMINAL_GAP_MS + 1}
     assert set(gap[inside & closes].tolist()) == {TERMINAL_GAP_MS}
 
@@ -118,17 +118,17 @@ def test_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
     assert all(first[name] != other[name] for name in first)
 
 
-def test_the_report_records_the_simulation(made: simulate.Simulation) -> None:
-    report = json.loads((made.folder / "simulation.json").read_text())
+def test_the_report_records_the_simulation(simulated: simulate.Simulation) -> None:
+    report = json.loads((simulated.folder / "simulation.json").read_text())
     assert (report["version"], report["scale"], report["seed"]) == (simulate.VERSION, SCALE, SEED)
     assert report["rows"]["test_clicks"] == 10_360
-    assert report["oracle"]["mrr5"] == made.oracle.mrr5
+    assert report["oracle"]["mrr5"] == simulated.oracle.mrr5
 
 
 def test_an_earlier_simulation_is_replaced(tmp_path: Path) -> None:
     simulate.simulate(tmp_path / "raw", 0.001, 1)
-    made = simulate.simulate(tmp_path / "raw", 0.001, 2)
-    assert json.loads((made.folder / "simulation.json").read_text())["seed"] == 2
+    simulated = simulate.simulate(tmp_path / "raw", 0.001, 2)
+    assert json.loads((simulated.folder / "simulation.json").read_text())["seed"] == 2
     assert [path.name for path in tmp_path.iterdir()] == ["raw"]
 
 
@@ -228,8 +228,8 @@ ABSOLUTE = {
 }
 
 
-def test_marginals_are_near_the_published_ones(made: simulate.Simulation) -> None:
-    table = simulate.describe(made.folder)
+def test_marginals_are_near_the_published_ones(simulated: simulate.Simulation) -> None:
+    table = simulate.describe(simulated.folder)
     known = {row["measure"]: row for row in table.filter(pl.col("target").is_not_null()).to_dicts()}
     assert known.keys() == RELATIVE.keys() | ABSOLUTE.keys()
     allowed = {name: share * known[name]["target"] for name, share in RELATIVE.items()} | ABSOLUTE
@@ -241,8 +241,8 @@ def test_marginals_are_near_the_published_ones(made: simulate.Simulation) -> Non
     assert off == {}
 
 
-def test_test_users_come_earlier_and_click_more(made: simulate.Simulation) -> None:
-    measured = dict(simulate.describe(made.folder).select("measure", "simulated").iter_rows())
+def test_test_users_come_earlier_and_click_more(simulated: simulate.Simulation) -> None:
+    measured = dict(simulate.describe(simulated.folder).select("measure", "simulated").iter_rows())
     assert measured["clicks per test user, mean"] > 1.5 * measured["clicks per train user, mean"]
     assert measured["first click of a test user, median day"] < measured["first click of a train user, median day"]
 
