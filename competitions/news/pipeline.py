@@ -28,9 +28,9 @@ class FoldCandidates:
     """The candidates of one fold, the channels that list them, and their features by block."""
 
     inputs: FoldInputs
-    channels: dict[str, Result[pl.DataFrame]]
+    channels: Result[dict[str, pl.DataFrame]]
     candidates: Result[pl.DataFrame]
-    blocks: dict[str, Result[pl.DataFrame]]
+    blocks: Result[dict[str, pl.DataFrame]]
 
 
 @dataclass(frozen=True)
@@ -79,17 +79,17 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
         # 3. Retrieval: eighteen channels, fused into one list of candidates a query.
         vectors = step(learn_item2vec, fold.history, settings.item2vec, seed, name=f"{name}.vectors")
         inputs = FoldInputs(name, fold, articles.frame, content, vectors)
-        channels = retrieval.retrieve(run, inputs, settings, seed)
+        channels = collect_named(retrieval.retrieve(run, inputs, settings, seed))
         constant, top = settings.fusion_constant, settings.candidates
-        candidates = step(fuse_channels, collect_named(channels), constant, top, name=f"{name}.unite")
+        candidates = step(fuse_channels, channels, constant, top, name=f"{name}.unite")
 
         # 4. Features of every candidate, in blocks.
-        blocks = features.build_blocks(run, inputs, candidates, config.rank.blocks)
+        blocks = collect_named(features.build_blocks(run, inputs, candidates, config.rank.blocks))
         prepared[name] = FoldCandidates(inputs, channels, candidates, blocks)
 
     labelled, test = prepared["labelled"], prepared["test"]
-    fold, blocks_by_name = labelled.inputs.fold, collect_named(labelled.blocks)
-    rows = step(ranking.gather_rows, fold, labelled.candidates, blocks_by_name, config.rank.negatives, seed)
+    fold, negatives = labelled.inputs.fold, config.rank.negatives
+    rows = step(ranking.gather_rows, fold, labelled.candidates, labelled.blocks, negatives, seed)
     return Prepared(articles=articles, clicks=clicks, content=content, labelled=labelled, test=test, rows=rows)
 
 
@@ -108,14 +108,12 @@ def solve(files: reader.RawFiles, config: NewsConfig, run: Run) -> Outcome:
     final = [step(refit, recipe, ranker, parts, name=f"refit.{recipe.kind}") for recipe, ranker in pairs]
 
     # 6. Score the test, write the submission, read it back from disk and check it.
-    blocks = collect_named(test.blocks)
-    predictions = step(ranking.score_test, test.candidates, blocks, collect(final), blend)
+    predictions = step(ranking.score_test, test.candidates, test.blocks, collect(final), blend)
     lists = step(submission.recommend, test.inputs.fold, predictions, ready.articles.frame, name="answer")
     path = submission.write_submission(lists.value, run.folder / "submission.csv")
     checked = submission.check_submission(path, files)
 
-    channels = collect_named(labelled.channels)
-    recall = step(retrieval.measure_recall, labelled.inputs.fold, channels, labelled.candidates)
+    recall = step(retrieval.measure_recall, labelled.inputs.fold, labelled.channels, labelled.candidates)
     scores = step(ranking.measure, rows, out_of_fold)
     return Outcome(
         files=files, ready=ready, early=early, final=final, blend=blend, recall=recall, scores=scores, checked=checked

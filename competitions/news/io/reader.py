@@ -61,7 +61,7 @@ EMBEDDING_COLUMNS = (
 
 @dataclass(frozen=True)
 class RawFiles:
-    """The host's files: ``tests`` are the test logs to read; ``target``, one of them, has the users to predict."""
+    """The organiser's files: ``tests`` are the test logs to read; ``target``, one of them, has the users to predict."""
 
     train: Path
     tests: tuple[Path, ...]
@@ -100,7 +100,7 @@ class Embeddings:
 
 
 def locate(raw: Path, board: str = "auto") -> RawFiles:
-    """Find the host's files in ``raw``; board ``auto`` is B where a board-B log is there, else A.
+    """Find the organiser's files in ``raw``; board ``auto`` is B where a board-B log is there, else A.
 
     On board B the board-A log is read as well, for its co-clicks; its users are not predicted.
     """
@@ -116,9 +116,8 @@ def locate(raw: Path, board: str = "auto") -> RawFiles:
     tests = (first, target) if board == "B" and first.exists() else (target,)
     embeddings = raw / EMBEDDINGS if (raw / EMBEDDINGS).exists() else None
     absent = Finding(EMBEDDINGS, "", "no such file: the run goes on without content embeddings", 0)
-    return RawFiles(
-        raw / TRAIN, tests, target, raw / ARTICLES, embeddings, board, () if embeddings is not None else (absent,)
-    )
+    notes = () if embeddings is not None else (absent,)
+    return RawFiles(raw / TRAIN, tests, target, raw / ARTICLES, embeddings, board, notes)
 
 
 def require_file(path: Path) -> None:
@@ -135,13 +134,11 @@ def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl
     Refused: a user in the train log and in a test log. Counted: repeated clicks (the first is kept), clicks on articles
     missing from ``articles`` (kept), target users with a single click (kept), users in two test logs (kept).
     """
-    read = [read_table(path, CLICK_COLUMNS) for path in (train, *tests)]
-    logs = [
-        frame.with_columns(pl.lit(path.name).alias("log"))
-        for path, (frame, _) in zip((train, *tests), read, strict=True)
-    ]
+    paths = (train, *tests)
+    tables = [read_table(path, CLICK_COLUMNS) for path in paths]
+    logs = [frame.with_columns(log=pl.lit(path.name)) for path, (frame, _) in zip(paths, tables, strict=True)]
     _refuse_shared_users(train, tests, logs)
-    notes = [note for _, noted in read for note in noted]
+    notes = [note for _, noted in tables for note in noted]
     if len(logs) == 3:
         both = logs[1].select("user").unique().join(logs[2].select("user").unique(), on="user", how="semi").height
         notes.append(Finding(tests[1].name, "user_id", "user also in the board-A log: clicks merged", both))
@@ -152,7 +149,7 @@ def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl
     frame = clicks.with_columns(is_test=is_test, is_target=is_target).sort("user", "time", "item")
     unknown = frame.join(articles.select("item"), on="item", how="anti")
     single = frame.filter("is_target").group_by("user").len().filter(pl.col("len") == 1)
-    for path, log in zip((train, *tests), logs, strict=True):
+    for path, log in zip(paths, logs, strict=True):
         dropped = log.height - frame.filter(log=path.name).height
         notes.append(Finding(path.name, "", "repeated (user, article, timestamp): dropped", dropped))
         unlisted = unknown.filter(log=path.name).height

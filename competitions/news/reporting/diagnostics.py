@@ -9,7 +9,7 @@ import polars as pl
 from common.diagnostics.adversarial_validation import Drift, find_drift
 from common.diagnostics.model_diagnostics import Importance, curves, importance, sample_queries
 from common.metrics import reciprocal_ranks
-from common.pipeline.run import Run, collect, collect_named
+from common.pipeline.run import Run, collect
 from common.ranking.blending import Blend, standardise
 from common.ranking.dataset import Matrix
 from common.ranking.gbdt import Ranker, predict
@@ -25,7 +25,7 @@ def diagnose(outcome: Outcome, run: Run) -> dict[str, Any]:
     """The insight of a run's record; what takes long is kept like any step."""
     rows, early, test = outcome.ready.rows, outcome.early, outcome.ready.test
     gains = run.step(weigh_features, rows, collect(early), outcome.blend, name="insight.importance")
-    drift = run.step(compare_rows, rows, test.candidates, collect_named(test.blocks), name="insight.drift")
+    drift = run.step(compare_rows, rows, test.candidates, test.blocks, name="insight.drift")
     return {"importance": gains.value, "drift": drift.value, "curves": curves([ranker.value for ranker in early])}
 
 

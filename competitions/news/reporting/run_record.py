@@ -36,7 +36,7 @@ def build_record(outcome: Outcome, config: NewsConfig, truth: SimulatedTruth | N
             ("Validation beside test (shares of users)", summary["folds"]),
         ],
         notes=list_notes(summary["notes"]),
-        features=feature_names({name: block.value for name, block in test.blocks.items()}),
+        features=feature_names(test.blocks.value),
         truth=truth,
         submissions=[outcome.checked],
         summary=summary,

@@ -179,9 +179,7 @@ def join_requests(requests: Sequence[Request]) -> Request:
     return Request(queries, seen)
 
 
-def load(export: Path, variant: str) -> NewsService:
-    """The service of a variant of an export."""
-    return NewsService(export, variant)
+load = NewsService  # what a worker process calls, with an export and a variant
 
 
 def read_requests(path: Path) -> list[Request]:

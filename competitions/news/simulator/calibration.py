@@ -85,10 +85,8 @@ def describe(out: Path) -> pl.DataFrame:
     except OSError as error:
         raise UserError(f"There is no finished simulation in {out}; make one with simulate first.") from error
     measured = measure_files(out)
-    table = [
-        (name, float(measured[name]), _scale(target, report["scale"]), target.source)
-        for name, target in TARGETS.items()
-    ]
+    scale = report["scale"]
+    table = [(name, float(measured[name]), _scale(target, scale), target.source) for name, target in TARGETS.items()]
     return pl.DataFrame(table, schema=["measure", "simulated", "target", "source"], orient="row")
 
 
@@ -97,12 +95,8 @@ def measure_files(out: Path) -> dict[str, float]:
     train, test = (_read_log(out / name) for name in (TRAIN, TEST_A))
     articles = pl.read_csv(out / ARTICLES)
     both = pl.concat([train, test]).join(articles, left_on="click_article_id", right_on="article_id")
-    return (
-        _measure_sizes(train, test, articles, count_rows(out / EMBEDDINGS))
-        | _measure_sessions(train)
-        | _measure_clicks(both)
-        | _measure_context(both)
-    )
+    sizes = _measure_sizes(train, test, articles, count_rows(out / EMBEDDINGS))
+    return sizes | _measure_sessions(train) | _measure_clicks(both) | _measure_context(both)
 
 
 def _scale(target: Target, scale: float) -> float | None:
@@ -153,6 +147,7 @@ def _measure_clicks(both: pl.DataFrame) -> dict[str, float]:
     age = (pl.col("click_timestamp") - pl.col("created_at_ts")) / HOUR_MS
     before = pl.col("category_id").shift(1).over("user_id", order_by="click_timestamp")
     in_session = both.with_columns(before=before).filter(pl.col("gap") <= SESSION_BREAK_MS)
+    same_category = pl.col("before") == pl.col("category_id")
     pairs = both.select("user_id", "click_article_id").n_unique()
     quantiles = {"25%": 0.25, "median": 0.5, "75%": 0.75, "90%": 0.9}
     return {
@@ -164,23 +159,20 @@ def _measure_clicks(both: pl.DataFrame) -> dict[str, float]:
         "clicks on the 1000 top articles": _top_share(both, "click_article_id", 1000),
         "clicks on the top 5 categories": _top_share(both, "category_id", 5),
         "clicks on the top 20 categories": _top_share(both, "category_id", 20),
-        "same category as the click before, in a session": _number(
-            in_session, (pl.col("before") == pl.col("category_id")).mean()
-        ),
+        "same category as the click before, in a session": _number(in_session, same_category.mean()),
     } | {f"age at click in hours, {name}": _number(both, age.quantile(level)) for name, level in quantiles.items()}
 
 
 def _measure_context(both: pl.DataFrame) -> dict[str, float]:
-    columns = {
-        "environment 4": "click_environment",
-        "device group 3": "click_deviceGroup",
-        "os 2": "click_os",
-        "country 1": "click_country",
-        "region 25": "click_region",
-        "referrer 1": "click_referrer_type",
+    shares = {
+        "environment 4": pl.col("click_environment") == 4,
+        "device group 3": pl.col("click_deviceGroup") == 3,
+        "os 2": pl.col("click_os") == 2,
+        "country 1": pl.col("click_country") == 1,
+        "region 25": pl.col("click_region") == 25,
+        "referrer 1": pl.col("click_referrer_type") == 1,
     }
-    value = {name: int(name.rsplit(" ", 1)[1]) for name in columns}
-    return {name: _number(both, (pl.col(column) == value[name]).mean()) for name, column in columns.items()}
+    return {name: _number(both, share.mean()) for name, share in shares.items()}
 
 
 def _top_share(clicks: pl.DataFrame, column: str, top: int) -> float:

@@ -46,10 +46,8 @@ class Sessions:
 def make_sessions(users: tuple[int, int], clicks: tuple[int, int], seed: int) -> Sessions:
     """Draw the sessions of (train, test) users with exactly so many (train, test) clicks, the hidden one included."""
     rng = np.random.default_rng([5, seed])
-    counts = [
-        _draw_counts(rng, n, total, sigma)
-        for n, total, sigma in zip(users, clicks, (TRAIN_SIGMA, TEST_SIGMA), strict=True)
-    ]
+    sizes = zip(users, clicks, (TRAIN_SIGMA, TEST_SIGMA), strict=True)
+    counts = [_draw_counts(rng, count, total, sigma) for count, total, sigma in sizes]
     arrivals = [_draw_arrivals(rng, users[0], train=True), _draw_arrivals(rng, users[1], train=False)]
     pairs = [_pair(rng, n, arrival) for n, arrival in zip(counts, arrivals, strict=True)]
     count, arrival = (np.concatenate(part) for part in zip(*pairs, strict=True))
