@@ -49,8 +49,8 @@ def ruin_news(ready: Any) -> Any:
 
 
 def ruin_flight(ready: Any) -> Any:
-    labelled = ready.labelled.value
-    return replace(ready, labelled=ruined(replace(labelled, valid=ruin(labelled.valid))))
+    data = ready.data.value
+    return replace(ready, data=ruined(replace(data, valid=ruin(data.valid))))
 
 
 def ruin_mgtv(ready: Any) -> Any:
@@ -82,7 +82,8 @@ def measure(task: Task) -> tuple[list[float], Scores]:
 def test_no_study_sees_the_split_that_judges_it(
     competition: Competition, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command, space = (importlib.import_module(f"competitions.{competition.name}.{end}") for end in ("command", "space"))
+    modules = ("competition", "experiments.search_space")
+    command, space = (importlib.import_module(f"competitions.{competition.name}.{module}") for module in modules)
     config = command.load_config([*competition.small, *competition.quick], tuned=False)
     files, prepare = command.locate(finished.raw, config), space.prepare
     run = Run(tmp_path / "run", finished.build / competition.name / "cache", quiet=True)
