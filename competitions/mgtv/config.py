@@ -150,8 +150,8 @@ def refuse_wrong(where: str, names: tuple[str, ...], known: tuple[str, ...]) -> 
     choose = f"choose among {', '.join(known)}"
     if not names:
         raise ValueError(f"{where} is empty; {choose}")
-    for place, name in enumerate(names):
+    for i, name in enumerate(names):
         if name not in known:
             raise ValueError(f"{where}: there is no {name}; {choose}")
-        if name in names[:place]:
+        if name in names[:i]:
             raise ValueError(f"{where}: {name} stands there twice")

@@ -6,12 +6,16 @@ import numpy as np
 import polars as pl
 
 from common.errors import UserError
+from common.ranking.conditional_logit import Logit
 from common.submission import Checked, Violation, find_ids, find_rows, read_back, refuse, write_csv
 from competitions.mgtv.io import reader
 from competitions.mgtv.io.csv_reader import read_table
 from competitions.mgtv.io.encoding import DEVICE, PAIR
 from competitions.mgtv.io.schema import SUBMISSION_COLUMNS
 from competitions.mgtv.labels import score_rates
+from competitions.mgtv.models.click_ranker import mix
+from competitions.mgtv.models.decision import Predictions, decide
+from competitions.mgtv.split import Slates
 
 FORMAT = "CSV in UTF-8 without a byte-order mark, with the header did,vid,completion_rate"
 INTEGERS = "vid is a whole number"
@@ -21,6 +25,21 @@ SAME_ORDER = "the dids that are asked about, all of them, in their order"
 SHOWN = "vid is one of the videos that the did was shown"
 RULES = (FORMAT, INTEGERS, RATES, ONCE, SAME_ORDER, SHOWN)
 DECIMALS = 6
+
+
+def answer(
+    slates: Slates,
+    predictions: Predictions,
+    blend: Logit,
+    power: float,
+    fallback: tuple[int, float],
+    codes: reader.Codes,
+) -> pl.DataFrame:
+    """The submission frame of the test day: did, vid, completion_rate, one row per device in the order of the file."""
+    day, rewards = predictions.day, predictions.rewards
+    rows = decide(day, mix(blend, predictions.scores, day), rewards, power)
+    chosen = slates.rows[rows].select("query", "video", rate=pl.Series(rewards.rate[rows]))
+    return build_submission(slates.queries, chosen, fallback, codes)
 
 
 def build_submission(
@@ -51,11 +70,11 @@ def write_submission(frame: pl.DataFrame, path: Path) -> Path:
 def check_submission(path: Path, files: reader.RawFiles) -> Checked:
     """Read the file on disk and verify all ``RULES``; a ``UserError`` names what is broken."""
     submission = _read_submission(path)
-    asked = read_table(files.asked, DEVICE).frame["did"].unique(maintain_order=True)
+    expected = read_table(files.test_devices, DEVICE).frame["did"].unique(maintain_order=True)
     shown = read_table(files.shown, PAIR).frame.select("did", "vid").unique()
     dids = submission["did"]
     violations = find_ids(dids.filter(dids.is_duplicated()), ONCE)
-    violations += _find_moved(submission, asked)
+    violations += _find_moved(submission, expected)
     violations += _find_unshown(submission, shown)
     refuse(path, violations)
     return Checked(path, submission.height, RULES)
@@ -70,20 +89,20 @@ def _read_submission(path: Path) -> pl.DataFrame:
     return text.with_columns(pl.col("vid").cast(pl.Int64), completion_rate=rate)
 
 
-def _find_moved(submission: pl.DataFrame, asked: pl.Series) -> list[Violation]:
+def _find_moved(submission: pl.DataFrame, expected: pl.Series) -> list[Violation]:
     """Dids that are missing, unknown, or not in their place."""
     dids = submission["did"]
-    missing, extra = asked.filter(~asked.is_in(dids.implode())), dids.filter(~dids.is_in(asked.implode()))
+    missing, extra = expected.filter(~expected.is_in(dids.implode())), dids.filter(~dids.is_in(expected.implode()))
     if len(missing) or len(extra):
         told = [f"missing {did}" for did in missing.head(2)] + [f"unknown {did}" for did in extra.unique().head(2)]
         return [Violation(SAME_ORDER, len(missing) + len(extra), tuple(told))]
     if dids.n_unique() < len(dids):
         return []
-    moved = (dids != asked).arg_true()
+    moved = (dids != expected).arg_true()
     if not len(moved):
         return []
     first = moved[0]
-    place = f"line {submission['line'][first]}: {dids[first]} where {asked[first]} is expected"
+    place = f"line {submission['line'][first]}: {dids[first]} where {expected[first]} is expected"
     return [Violation(SAME_ORDER, len(moved), (place, "the dids are all there, only their order is wrong"))]
 
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from competitions.mgtv.features.target_encoding import log_rate, past_of
-from competitions.mgtv.split import Asked
+from competitions.mgtv.features.target_encoding import before_day, log_rate
+from competitions.mgtv.split import Slates
 
 DURATION_STEPS = (15, 30, 60, 90, 120, 180, 300, 600, 1200, 1800, 2700, 3600, 5400)  # seconds
 ATTRIBUTES = ("collection", "series", "channel", "type", "source", "intact", "stype", "serial", "duration")
 
 
 @dataclass(frozen=True)
-class Past:
+class DeviceHistory:
     """``log``: the rows of the asked devices before ``day``, by device, day, time of the click and position, with the
     attributes of the videos and ``residual``: log t less the mean log t of videos of such a length.
 
@@ -25,9 +25,9 @@ class Past:
     log: pl.DataFrame
 
 
-def gather_past(log: pl.DataFrame, asked: Asked, videos: pl.DataFrame) -> Past:
+def build_history(log: pl.DataFrame, slates: Slates, videos: pl.DataFrame) -> DeviceHistory:
     """The past of the asked devices; lengths are compared by what all devices did before the day."""
-    before = past_of(log, asked)
+    before = before_day(log, slates)
     longer = (pl.col("duration") > step for step in DURATION_STEPS)
     lengths = videos.select("video", length=functools.reduce(operator.add, (more.cast(pl.Int8) for more in longer)))
     usual = (
@@ -37,7 +37,7 @@ def gather_past(log: pl.DataFrame, asked: Asked, videos: pl.DataFrame) -> Past:
         .agg(usual=log_rate().cast(pl.Float64).mean().round(6))
     )
     own = (
-        before.join(asked.queries.lazy().select("device"), on="device", how="semi")
+        before.join(slates.queries.lazy().select("device"), on="device", how="semi")
         .join(videos.lazy().select("video", *ATTRIBUTES), on="video", how="left")
         .join(lengths.lazy(), on="video", how="left")
         .join(usual, on="length", how="left", nulls_equal=True)
@@ -46,4 +46,4 @@ def gather_past(log: pl.DataFrame, asked: Asked, videos: pl.DataFrame) -> Past:
         .sort("device", "day", "click_ms", "position", "video", nulls_last=False)
         .collect()
     )
-    return Past(asked.day, own)
+    return DeviceHistory(slates.day, own)

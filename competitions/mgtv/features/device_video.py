@@ -7,9 +7,9 @@ comes next.
 import polars as pl
 
 from competitions.mgtv.config import FeatureSettings
-from competitions.mgtv.features.device_history import Past
-from competitions.mgtv.features.target_encoding import count_events, fade
-from competitions.mgtv.split import Asked
+from competitions.mgtv.features.device_history import DeviceHistory
+from competitions.mgtv.features.target_encoding import count_events, decay_weight
+from competitions.mgtv.split import Slates
 
 LEVELS = ("video", "collection", "series", "channel", "type", "source", "intact", "stype")
 RATES = ("click", "finish")
@@ -18,8 +18,8 @@ FINISHED = 0.6  # of an episode, after which the next one is due
 
 
 def describe_pairs(
-    past: Past,
-    asked: Asked,
+    history: DeviceHistory,
+    slates: Slates,
     videos: pl.DataFrame,
     about: pl.DataFrame,
     devices: pl.DataFrame,
@@ -31,13 +31,13 @@ def describe_pairs(
     """
     half_life = settings.half_lives[-1]
     facts = videos.select("video", *(name for name in LEVELS if name != "video"), "serial")
-    rows = asked.rows.join(facts, on="video", how="left", maintain_order="left")
+    rows = slates.rows.join(facts, on="video", how="left", maintain_order="left")
     usual = _list_usual(rows, about, devices, f"{half_life:g}d")
-    counts = past.log.lazy().group_by("device").agg(count_events(fade(past.day, half_life)))
+    counts = history.log.lazy().group_by("device").agg(count_events(decay_weight(history.day, half_life)))
     totals = counts.select("device", total="clicks").collect()
     rows = rows.join(totals, on="device", how="left", maintain_order="left")
-    parts = [_describe_level(past, rows, usual, level, half_life, settings.device_prior) for level in LEVELS]
-    return pl.concat([*parts, _describe_episodes(past, rows)], how="horizontal").cast({pl.Float64: pl.Float32})
+    parts = [_describe_level(history, rows, usual, level, half_life, settings.device_prior) for level in LEVELS]
+    return pl.concat([*parts, _describe_episodes(history, rows)], how="horizontal").cast({pl.Float64: pl.Float32})
 
 
 def _list_usual(rows: pl.DataFrame, about: pl.DataFrame, devices: pl.DataFrame, tag: str) -> pl.DataFrame:
@@ -55,15 +55,15 @@ def _name_rate(level: str, rate: str, tag: str) -> str:
 
 
 def _describe_level(
-    past: Past, rows: pl.DataFrame, usual: pl.DataFrame, level: str, half_life: float, prior: float
+    history: DeviceHistory, rows: pl.DataFrame, usual: pl.DataFrame, level: str, half_life: float, prior: float
 ) -> pl.DataFrame:
     """Counts and rates of (device, level); a pair without a past is worth the mean of device's and level's rates."""
-    clicked_ago = past.day - pl.col("day").filter("clicked").max()
+    clicked_ago = history.day - pl.col("day").filter("clicked").max()
     counts = (
-        past.log.lazy()
+        history.log.lazy()
         .drop_nulls(level)
         .group_by("device", level)
-        .agg(*count_events(fade(past.day, half_life)), clicked_ago=clicked_ago.cast(pl.Float32))
+        .agg(*count_events(decay_weight(history.day, half_life)), clicked_ago=clicked_ago.cast(pl.Float32))
         .collect()
     )
     found = rows.select("device", level, "total").join(counts, on=["device", level], how="left", maintain_order="left")
@@ -82,9 +82,9 @@ def _describe_level(
     return filled.select(value.alias(f"pair_{level}_{name}") for name, value in columns.items())
 
 
-def _describe_episodes(past: Past, rows: pl.DataFrame) -> pl.DataFrame:
+def _describe_episodes(history: DeviceHistory, rows: pl.DataFrame) -> pl.DataFrame:
     """How the candidate stands to the last and to the latest episode of its collection that the device watched."""
-    watched = past.log.lazy().filter("clicked").drop_nulls(["collection", "serial"])
+    watched = history.log.lazy().filter("clicked").drop_nulls(["collection", "serial"])
     last = watched.group_by("device", "collection", maintain_order=True).agg(
         last_serial=pl.col("serial").last(),
         last_t=pl.col("t").last(),
@@ -104,6 +104,6 @@ def _describe_episodes(past: Past, rows: pl.DataFrame) -> pl.DataFrame:
         pair_episode_again=(gap == 0).fill_null(False),
         pair_episode_top_gap=(pl.col("serial") - pl.col("top_serial")).cast(pl.Float32),
         pair_episode_last_t=pl.col("last_t"),
-        pair_episode_last_ago=(past.day - pl.col("last_day")).cast(pl.Float32),
+        pair_episode_last_ago=(history.day - pl.col("last_day")).cast(pl.Float32),
         pair_episodes=pl.col("episodes").fill_null(0).cast(pl.Float32),
     )

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from competitions.mgtv.config import FeatureSettings
-from competitions.mgtv.features.target_encoding import count_events, overall, shrink, weigh
-from competitions.mgtv.split import Asked
+from competitions.mgtv.features.target_encoding import count_events, overall_rates, shrink, sum_decayed
+from competitions.mgtv.split import Slates
 
 RATES = ("click", "finish", "log_t")
 MANY = 2_000  # names; beyond it they are not crossed with the channels
@@ -44,7 +44,7 @@ def code_names(column: str) -> pl.Expr:
 def describe_profiles(
     profiles: pl.DataFrame,
     tallies: Mapping[str, pl.DataFrame],
-    asked: Asked,
+    slates: Slates,
     videos: pl.DataFrame,
     settings: FeatureSettings,
 ) -> pl.DataFrame:
@@ -52,15 +52,15 @@ def describe_profiles(
     amounts = [name for name in profiles.columns if name != "device" and name not in settings.categories]
     named = [name for name in settings.categories if name in profiles.columns]
     coded = profiles.with_columns(code_names(name).alias(name) for name in named)
-    own = coded.join(asked.queries.select("device"), on="device", how="semi")
-    rows = asked.rows.join(
+    own = coded.join(slates.queries.select("device"), on="device", how="semi")
+    rows = slates.rows.join(
         videos.select("video", channel=pl.col("channel").fill_null(-2)), on="video", how="left", maintain_order="left"
     )
     rows = rows.join(own, on="device", how="left", maintain_order="left")
     parts = [rows.select(pl.col(name).cast(pl.Float32).alias(f"profile_{name}") for name in amounts)]
     for name in named:
         parts.append(
-            _describe_names(rows.select("channel", name=pl.col(name)), tallies[name], name, asked.day, settings)
+            _describe_names(rows.select("channel", name=pl.col(name)), tallies[name], name, slates.day, settings)
         )
     return pl.concat(parts, how="horizontal").cast({pl.Float64: pl.Float32})
 
@@ -69,8 +69,8 @@ def _describe_names(
     rows: pl.DataFrame, tally: pl.DataFrame, column: str, day: int, settings: FeatureSettings
 ) -> pl.DataFrame:
     """Rates of the name, and of the name within the channel as a difference from the channel's."""
-    counts = weigh(tally, ["name", "channel"], day, settings.half_lives[-1])
-    base = overall(counts, RATES)
+    counts = sum_decayed(tally, ["name", "channel"], day, settings.half_lives[-1])
+    base = overall_rates(counts, RATES)
     totals = counts.group_by("name").agg(pl.exclude("name", "channel").sum()).sort("name")
     own = rows.join(totals, on="name", how="left", maintain_order="left")
     root = pl.DataFrame({rate: [base[rate]] * rows.height for rate in RATES})

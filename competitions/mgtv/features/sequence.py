@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 
 from competitions.mgtv.config import FeatureSettings
-from competitions.mgtv.features.device_history import Past
-from competitions.mgtv.features.target_encoding import log_rate, past_of
-from competitions.mgtv.split import Asked
+from competitions.mgtv.features.device_history import DeviceHistory
+from competitions.mgtv.features.target_encoding import before_day, log_rate
+from competitions.mgtv.split import Slates
 
 SLICE_ROWS = 50_000
 DEVICE_VIDEOS = 40  # of a device's last clicked videos count towards the vectors
 Vectors = NDArray[np.float32]
 
 
-def learn_vectors(log: pl.DataFrame, asked: Asked, videos: int, settings: FeatureSettings, seed: int) -> Vectors:
+def fit_video_vectors(log: pl.DataFrame, slates: Slates, videos: int, settings: FeatureSettings, seed: int) -> Vectors:
     """A unit vector (videos, size) for every video that two devices clicked before the day, 0 for the others."""
-    clicked = past_of(log, asked).filter("clicked").select("device", "video", "day").collect()
+    clicked = before_day(log, slates).filter("clicked").select("device", "video", "day").collect()
     pairs = clicked.sort("device", "day", "video").unique(["device", "video"], keep="last", maintain_order=True)
     pairs = pairs.group_by("device", maintain_order=True).tail(DEVICE_VIDEOS)
     pairs = pairs.filter(pl.len().over("device") > 1).select(pl.col("device").rle_id(), "video")
@@ -50,10 +50,12 @@ def learn_vectors(log: pl.DataFrame, asked: Asked, videos: int, settings: Featur
     return np.asarray(np.divide(found, length, out=np.zeros_like(found), where=length > 1e-6))
 
 
-def describe_sequences(past: Past, asked: Asked, vectors: Vectors, settings: FeatureSettings) -> pl.DataFrame:
+def describe_sequences(
+    history: DeviceHistory, slates: Slates, vectors: Vectors, settings: FeatureSettings
+) -> pl.DataFrame:
     """One row per asked row, in order: nearness to the device's last clicked videos, and what it made of near ones."""
-    watched, rates = _last_videos(past, asked, settings.last_videos)
-    query, video = asked.rows["query"].to_numpy(), asked.rows["video"].to_numpy()
+    watched, rates = _last_videos(history, slates, settings.last_videos)
+    query, video = slates.rows["query"].to_numpy(), slates.rows["video"].to_numpy()
     parts = [
         _attend(
             vectors,
@@ -69,18 +71,18 @@ def describe_sequences(past: Past, asked: Asked, vectors: Vectors, settings: Fea
     return pl.DataFrame(matrix, [f"sequence_{name}" for name in names]).fill_nan(None)
 
 
-def _last_videos(past: Past, asked: Asked, most: int) -> tuple[NDArray[np.int32], Vectors]:
+def _last_videos(history: DeviceHistory, slates: Slates, most: int) -> tuple[NDArray[np.int32], Vectors]:
     """The last clicked videos (queries, most), latest first, -1 where there are fewer, and their log t, NaN unknown."""
-    clicked = past.log.lazy().filter("clicked").select("device", "video", log_t=log_rate())
+    clicked = history.log.lazy().filter("clicked").select("device", "video", log_t=log_rate())
     back = (
         clicked.reverse()
         .with_columns(back=pl.int_range(pl.len()).over("device"))
         .filter(pl.col("back") < most)
-        .join(asked.queries.lazy(), on="device")
+        .join(slates.queries.lazy(), on="device")
         .collect()
     )
-    videos = np.full((asked.queries.height, most), -1, np.int32)
-    rates = np.full((asked.queries.height, most), np.nan, np.float32)
+    videos = np.full((slates.queries.height, most), -1, np.int32)
+    rates = np.full((slates.queries.height, most), np.nan, np.float32)
     at = back["query"].to_numpy(), back["back"].to_numpy()
     videos[at] = back["video"].to_numpy()
     rates[at] = back["log_t"].to_numpy()

@@ -7,16 +7,16 @@ import re
 
 import polars as pl
 
-from competitions.mgtv.split import Asked
+from competitions.mgtv.split import Slates
 
 RATE = re.compile(r"(video|pair)_.*_(click|answer)(_.*)?")  # of clicking or answering
 COMPANY = ("collection", "channel", "type")
 COMPARED = ("video_duration", "video_age", "video_trend")  # beside every rate of clicking or answering
 
 
-def describe_lists(asked: Asked, videos: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+def describe_slates(slates: Slates, videos: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
     """One row per asked row, in order: the block's features. ``others``: features of the blocks before this one."""
-    rows = asked.rows.join(videos.select("video", *COMPANY), on="video", how="left", maintain_order="left")
+    rows = slates.rows.join(videos.select("video", *COMPANY), on="video", how="left", maintain_order="left")
     size = pl.len().over("query")
     place = rows.select(
         list_size=size.cast(pl.Float32),

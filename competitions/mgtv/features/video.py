@@ -6,7 +6,7 @@ import polars as pl
 
 from common.retrieval.cooccurrence import exact_sum
 from competitions.mgtv.config import FeatureSettings
-from competitions.mgtv.features.target_encoding import COUNTS, overall, shrink, weigh
+from competitions.mgtv.features.target_encoding import COUNTS, overall_rates, shrink, sum_decayed
 
 LEVELS = ("channel", "type", "source", "intact", "stype", "series", "collection")
 ABOVE = {"collection": "channel", "series": "channel"}  # a level's rates are drawn to those of the level above it
@@ -52,9 +52,9 @@ def _of_collection(value: pl.Expr) -> pl.Expr:
 
 def _describe_age(tally: pl.DataFrame, videos: pl.DataFrame, day: int) -> pl.DataFrame:
     """Days since the video was first shown, last shown, last clicked, and impressions of the last day."""
-    past = tally.filter(pl.col("day") < day)
+    history = tally.filter(pl.col("day") < day)
     clicked = pl.col("day").filter(pl.col("clicks") > 0)
-    ages = past.group_by("video").agg(
+    ages = history.group_by("video").agg(
         video_age=(day - pl.col("day").min()).cast(pl.Float32),
         video_shown_ago=(day - pl.col("day").max()).cast(pl.Float32),
         video_clicked_ago=(day - clicked.max()).cast(pl.Float32),
@@ -71,8 +71,8 @@ def _describe_rates(
 ) -> pl.DataFrame:
     """Posterior rates of each level: a level without one above is drawn to the overall rate."""
     tag = _tag(half_life)
-    by_video = weigh(tally, ["video"], day, half_life)
-    base = overall(by_video, RATES)
+    by_video = sum_decayed(tally, ["video"], day, half_life)
+    base = overall_rates(by_video, RATES)
     root = pl.DataFrame({rate: [base[rate]] * videos.height for rate in RATES})
     marked = by_video.join(videos.select("video", *LEVELS), on="video", how="left")
     posterior: dict[str, pl.DataFrame] = {}

@@ -26,8 +26,8 @@ def learn_codes(files: RawFiles) -> Codes:
     """Every device of a log or of the test; every video of these or of the table of videos."""
     logs = [path for day in files.days for path in (day.show, day.click, day.play) if path is not None]
     seen = [_list_distinct(path, PAIR) for path in (*logs, files.shown)]
-    devices = [_list_distinct(files.asked, DEVICE)["did"], *(found["did"] for found in seen)]
-    videos = [_list_distinct(files.videos, VIDEO)["vid"], *(found["vid"] for found in seen)]
+    devices = [_list_distinct(files.test_devices, DEVICE)["did"], *(columns["did"] for columns in seen)]
+    videos = [_list_distinct(files.videos, VIDEO)["vid"], *(columns["vid"] for columns in seen)]
     return Codes(_sort_distinct(devices), _sort_distinct(videos))
 
 

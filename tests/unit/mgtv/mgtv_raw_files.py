@@ -48,7 +48,7 @@ def write_folder(folder: Path, **texts: str | bytes | None) -> Path:
         "play": PLAY,
         "videos": schema.VIDEOS,
         "profiles": schema.PROFILES,
-        "asked": ASKED,
+        "queries": ASKED,
         "shown": SHOWN,
     }
     files = FILES | {names[name]: text for name, text in texts.items()}

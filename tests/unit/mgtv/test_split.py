@@ -5,10 +5,14 @@ import pytest
 
 from common.errors import UserError
 from competitions.mgtv.config import SplitSettings
-from competitions.mgtv.split import Plan, ask, ask_day, look_up_outcome, plan_days
+from competitions.mgtv.split import Plan, build_slates, draw_slates, look_up_outcome, plan_days
 from tests.unit.mgtv.mgtv_world import SPLIT, make_log, row
 
 SHOWN = pl.DataFrame({"device": [1, 1, 1, 2, 2], "video": [0, 1, 2, 0, 1]})
+
+
+def frame_of(*devices: int) -> pl.DataFrame:
+    return pl.DataFrame({"device": devices}, schema={"device": pl.Int32})
 
 
 def answered(*days: int) -> pl.DataFrame:
@@ -81,7 +85,7 @@ PLAN = Plan((5, 6), (7,), 8, 2)
 
 def find_devices(log: pl.DataFrame, day: int = 7, seed: int = 0, train: int = 100, valid: int = 100) -> list[int]:
     settings = SplitSettings(valid_days=1, train_days=2, train_queries=train, valid_queries=valid)
-    return ask_day(log, PLAN, day, settings, seed).queries["device"].to_list()
+    return draw_slates(log, PLAN, day, settings, seed).queries["device"].to_list()
 
 
 def test_a_device_is_asked_whose_answer_was_shown_and_has_a_known_rate() -> None:
@@ -117,12 +121,12 @@ def test_rows_are_what_was_shown_in_its_order_and_nothing_that_came_of_it() -> N
         row(7, 1, 8, position=0),
         row(6, 1, 6, position=0),
     )
-    asked = ask_day(log, PLAN, 7, SPLIT, 0)
-    assert asked.day == 7
-    assert asked.queries.rows() == [(0, 1), (1, 4)]
-    assert asked.rows.columns == ["query", "device", "video", "position"]
-    assert asked.rows.rows() == [(0, 1, 8, 0), (0, 1, 3, 1), (1, 4, 9, 0), (1, 4, 2, 1), (1, 4, 5, 2)]
-    assert asked.group_sizes.to_list() == [2, 3]
+    slates = draw_slates(log, PLAN, 7, SPLIT, 0)
+    assert slates.day == 7
+    assert slates.queries.rows() == [(0, 1), (1, 4)]
+    assert slates.rows.columns == ["query", "device", "video", "position"]
+    assert slates.rows.rows() == [(0, 1, 8, 0), (0, 1, 3, 1), (1, 4, 9, 0), (1, 4, 2, 1), (1, 4, 5, 2)]
+    assert slates.group_sizes.to_list() == [2, 3]
 
 
 CROWD = make_log(
@@ -155,20 +159,20 @@ def test_devices_are_drawn_evenly() -> None:
 
 def test_the_test_is_asked_in_the_hosts_order_with_devices_that_were_shown_nothing() -> None:
     shown = pl.DataFrame({"device": [1, 4, 4, 6], "video": [5, 7, 2, 3], "position": [0, 1, 0, 0]})
-    asked = ask(8, pl.Series([6, 9, 4]), shown)
-    assert asked.queries.rows() == [(0, 6), (1, 9), (2, 4)]
-    assert asked.rows.rows() == [(0, 6, 3, 0), (2, 4, 2, 0), (2, 4, 7, 1)]
-    assert asked.group_sizes.to_list() == [1, 2]
-    assert asked.group_sizes.dtype == pl.Int32
+    slates = build_slates(8, pl.DataFrame({"device": [6, 9, 4]}), shown)
+    assert slates.queries.rows() == [(0, 6), (1, 9), (2, 4)]
+    assert slates.rows.rows() == [(0, 6, 3, 0), (2, 4, 2, 0), (2, 4, 7, 1)]
+    assert slates.group_sizes.to_list() == [1, 2]
+    assert slates.group_sizes.dtype == pl.Int32
 
 
 def test_a_training_day_is_asked_like_the_test() -> None:
     """The same devices and lists give the same question, whether the log or the test files tell them."""
     own = CROWD.filter(pl.col("day") == 7)
-    again = ask(7, pl.Series(range(40), dtype=pl.Int32), own.select("device", "video", "position"))
-    asked = ask_day(CROWD, PLAN, 7, SPLIT, 0)
-    assert asked.rows.equals(again.rows)
-    assert asked.queries.equals(again.queries)
+    again = build_slates(7, frame_of(*range(40)), own.select("device", "video", "position"))
+    slates = draw_slates(CROWD, PLAN, 7, SPLIT, 0)
+    assert slates.rows.equals(again.rows)
+    assert slates.queries.equals(again.queries)
 
 
 # --- what came of it ---
@@ -182,8 +186,8 @@ def test_the_outcome_follows_the_rows() -> None:
         row(7, 1, 9, 0.75),
         row(6, 4, 9, 0.125),
     )
-    asked = ask(7, pl.Series([4, 1], dtype=pl.Int32), log.filter(pl.col("day") == 7))
-    assert look_up_outcome(log, asked).rows() == [
+    slates = build_slates(7, frame_of(4, 1), log.filter(pl.col("day") == 7))
+    assert look_up_outcome(log, slates).rows() == [
         (False, False, None),
         (True, True, 0.5),
         (True, False, 0.25),
@@ -192,7 +196,9 @@ def test_the_outcome_follows_the_rows() -> None:
 
 
 def test_what_the_log_does_not_know_is_null() -> None:
-    asked = ask(
-        7, pl.Series([1], dtype=pl.Int32), pl.DataFrame({"device": [1], "video": [3], "position": [0]}).cast(pl.Int32)
+    slates = build_slates(
+        7,
+        frame_of(1),
+        pl.DataFrame({"device": [1], "video": [3], "position": [0]}).cast(pl.Int32),
     )
-    assert look_up_outcome(CROWD, asked).rows() == [(None, None, None)]
+    assert look_up_outcome(CROWD, slates).rows() == [(None, None, None)]

@@ -25,7 +25,7 @@ EXACT = "did,vid,completion_rate\nc,20,0.25\na,30,1.123457\nb,40,0.5\n"
 
 @pytest.fixture
 def files(tmp_path: Path) -> reader.RawFiles:
-    return locate(tmp_path / "raw", asked=ASKED, shown=SHOWN, click=clicks())
+    return locate(tmp_path / "raw", queries=ASKED, shown=SHOWN, click=clicks())
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def test_the_codes_are_the_readers(files: reader.RawFiles, written: Path) -> Non
     """What the reader made of the same files is what the submission names again."""
     codes = reader.learn_codes(files)
     test = reader.read_test(files, codes)
-    chosen = test.shown.unique("device", keep="first", maintain_order=True).join(test.asked, on="device")
-    frame = submissions.build_submission(test.asked, chosen.with_columns(rate=pl.lit(0.5)), (0, 0.5), codes)
+    chosen = test.shown.unique("device", keep="first", maintain_order=True).join(test.queries, on="device")
+    frame = submissions.build_submission(test.queries, chosen.with_columns(rate=pl.lit(0.5)), (0, 0.5), codes)
     assert frame.rows() == [("c", 20, 0.5), ("a", 10, 0.5), ("b", 10, 0.5)]
     assert submissions.check_submission(submissions.write_submission(frame, written), files).rows == 3
 
@@ -145,7 +145,7 @@ def test_any_finite_rate_of_0_or_more_passes(files: reader.RawFiles, written: Pa
 
 
 def test_a_device_asked_for_twice_stands_once(tmp_path: Path, written: Path) -> None:
-    files = locate(tmp_path / "raw", asked=ASKED + "c\na\n", shown=SHOWN)
+    files = locate(tmp_path / "raw", queries=ASKED + "c\na\n", shown=SHOWN)
     assert submissions.check_submission(written, files).rows == 3
 
 

@@ -104,8 +104,8 @@ def test_the_first_click_of_a_day_counts_with_its_play(laid: Path) -> None:
 
 
 def test_devices_with_two_videos_and_a_click_are_asked(laid: Path) -> None:
-    asked = pl.read_csv(laid / schema.ASKED.format(board="A"))["did"].to_list()
-    assert asked == sorted(DID[user] for user in (5, 6, 7))
+    queries = pl.read_csv(laid / schema.ASKED.format(board="A"))["did"].to_list()
+    assert queries == sorted(DID[user] for user in (5, 6, 7))
     shown = pl.read_csv(laid / schema.SHOWN.format(board="A"))
     assert set(shown.rows()) == {
         (DID[user], VID[video]) for user, video in ((5, 0), (5, 2), (6, 1), (6, 2), (7, 3), (7, 0))
@@ -128,7 +128,7 @@ def test_the_reader_takes_it_without_a_fault(laid: Path) -> None:
     )
     assert [day.day for day in files.days] == list(range(1, 9))
     assert [day.frame.height for day in days] == [4, *[1] * 7]
-    assert (test.asked.height, test.shown.height, profiles.frame.height) == (3, 6, 3)
+    assert (test.queries.height, test.shown.height, profiles.frame.height) == (3, 6, 3)
     told = {note.what for part in (files, *days, test, videos, profiles) for note in part.notes}
     # Of the set itself: pictures have no duration, most of the host's profile has no counterpart.
     assert told == {"item_duration blank", "column without a value (f29, f30, f31, …)"}

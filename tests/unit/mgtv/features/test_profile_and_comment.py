@@ -10,7 +10,7 @@ from competitions.mgtv.config import FeatureSettings
 from competitions.mgtv.features import profile
 from competitions.mgtv.features.comment import describe_comments
 from competitions.mgtv.features.profile import describe_profiles, tally_categories
-from tests.unit.mgtv.mgtv_world import COMMENTS, SETTINGS, ask_about, date_of, make_log, make_videos, row
+from tests.unit.mgtv.mgtv_world import COMMENTS, SETTINGS, date_of, make_log, make_slates, make_videos, row
 
 VIDEOS = make_videos(channel=[0, 1, None])
 # Devices 1 and 2 are of one name, 3 of another, 4 of none; 5 is not in the table.
@@ -42,7 +42,7 @@ def describe(
 ) -> pl.DataFrame:
     told = settings(*(categories or ("f0",)))
     return describe_profiles(
-        profiles, tally_categories(log, profiles, VIDEOS, told), ask_about(day, lists), VIDEOS, told
+        profiles, tally_categories(log, profiles, VIDEOS, told), make_slates(day, lists), VIDEOS, told
     )
 
 
@@ -89,7 +89,7 @@ def test_counts_of_names_fade_by_the_longest_half_life() -> None:
     told = settings("f0", half_lives=(1.0, 2.0))
     log = make_log(row(7, 1, 0, 1.0), row(9, 2, 1))
     found = describe_profiles(
-        PROFILES, tally_categories(log, PROFILES, VIDEOS, told), ask_about(10, {1: [0]}), VIDEOS, told
+        PROFILES, tally_categories(log, PROFILES, VIDEOS, told), make_slates(10, {1: [0]}), VIDEOS, told
     )
     base = 0.5 / 1.5
     assert found["profile_f0_click"].to_list() == pytest.approx([(0.5 + 2 * base) / 3.5])

@@ -7,10 +7,10 @@ import pytest
 
 from competitions.mgtv.config import FeatureSettings
 from competitions.mgtv.features.device import describe_devices
-from competitions.mgtv.features.device_history import gather_past
+from competitions.mgtv.features.device_history import build_history
 from competitions.mgtv.features.target_encoding import tally_videos
 from competitions.mgtv.features.video import describe_videos
-from tests.unit.mgtv.mgtv_world import SETTINGS, ask_about, make_log, make_videos, row
+from tests.unit.mgtv.mgtv_world import SETTINGS, make_log, make_slates, make_videos, row
 
 
 def settings(*half_lives: float, prior: float = 2.0) -> FeatureSettings:
@@ -142,9 +142,9 @@ LENGTHS = make_videos(duration=[10.0, 20.0, 1000.0, 2000.0, None])
 
 
 def describe_device(log: pl.DataFrame, devices: list[int], *half_lives: float, day: int = 5) -> pl.DataFrame:
-    asked = ask_about(day, {device: [0] for device in devices})
-    past = gather_past(log, asked, LENGTHS)
-    return describe_devices(past, asked, settings(*(half_lives or (1.0,))))
+    slates = make_slates(day, {device: [0] for device in devices})
+    history = build_history(log, slates, LENGTHS)
+    return describe_devices(history, slates, settings(*(half_lives or (1.0,))))
 
 
 def test_a_devices_rates_are_drawn_to_those_of_all_that_are_asked() -> None:
@@ -200,10 +200,10 @@ def test_the_last_residuals_are_those_of_three_plays() -> None:
         row(2, 2, 1, 0.25),
     )
     lengths = make_videos(duration=[10.0, 20.0, 100.0, 2000.0])
-    asked = ask_about(5, {1: [0], 2: [0]})
-    past = gather_past(log, asked, lengths)
-    residual = dict(past.log.filter(device=1).select("video", "residual").rows())
-    found = describe_devices(past, asked, settings(1.0))
+    slates = make_slates(5, {1: [0], 2: [0]})
+    history = build_history(log, slates, lengths)
+    residual = dict(history.log.filter(device=1).select("video", "residual").rows())
+    found = describe_devices(history, slates, settings(1.0))
     assert residual[0] == pytest.approx(math.log(0.5) / 2, abs=1e-5)
     assert found["device_last_residual"][0] == pytest.approx(residual[3], abs=1e-6)
     expected = (residual[1] + residual[2] + residual[3]) / 3

@@ -9,7 +9,7 @@ import pytest
 import xlsxwriter
 
 from competitions.mgtv.io import reader, schema
-from competitions.mgtv.io.sentiment import DISLIKING, LIKING, weigh
+from competitions.mgtv.io.sentiment import DISLIKING, LIKING, score_sentiment
 from tests.unit.mgtv.mgtv_raw_files import HOST, MIDNIGHT, locate, shows, videos
 
 FIRST = datetime.date(2025, 4, 20)
@@ -178,7 +178,7 @@ def test_of_several_sheets_the_one_named_in_the_layout_is_read(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("text", "mood"),
+    ("text", "sentiment"),
     [
         ("好看", 1),
         ("好看好看喜欢", 1),
@@ -193,14 +193,14 @@ def test_of_several_sheets_the_one_named_in_the_layout_is_read(tmp_path: Path) -
         (None, 0),
     ],
 )
-def test_the_mood_of_a_text(text: str | None, mood: int) -> None:
+def test_the_mood_of_a_text(text: str | None, sentiment: int) -> None:
     frame = pl.DataFrame({"text": [text]}, schema={"text": pl.String})
-    assert frame.select(weigh(pl.col("text"))).to_series().to_list() == [mood]
+    assert frame.select(score_sentiment(pl.col("text"))).to_series().to_list() == [sentiment]
 
 
 def test_no_word_is_of_both_moods() -> None:
     assert not set(LIKING) & set(DISLIKING)
-    for words, mood in ((LIKING, 1), (DISLIKING, -1)):
+    for words, sentiment in ((LIKING, 1), (DISLIKING, -1)):
         assert len(set(words)) == len(words) >= 40
-        weights = pl.DataFrame({"text": words}).select(weigh(pl.col("text"))).to_series()
-        assert dict(zip(words, weights, strict=True)) == dict.fromkeys(words, mood)
+        weights = pl.DataFrame({"text": words}).select(score_sentiment(pl.col("text"))).to_series()
+        assert dict(zip(words, weights, strict=True)) == dict.fromkeys(words, sentiment)

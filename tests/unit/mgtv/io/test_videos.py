@@ -19,7 +19,7 @@ SCHEMA = {
     "type": pl.Int32,
     "duration": pl.Float32,
     "source": pl.Int32,
-    "classify": pl.Int32,
+    "channel": pl.Int32,
     "intact": pl.Int32,
     "stype": pl.Int32,
     "serial": pl.Int32,
