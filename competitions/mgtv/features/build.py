@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from common.features import attach
 from competitions.mgtv.config import FeatureSettings
 from competitions.mgtv.features.comment import describe_comments
 from competitions.mgtv.features.device import describe_devices
@@ -85,4 +86,4 @@ def build(sources: Sources, slates: Slates, settings: FeatureSettings, seed: int
 
 def _spread(features: pl.DataFrame, rows: pl.DataFrame, key: str) -> pl.DataFrame:
     """Features by video or query, for every row."""
-    return rows.select(key).join(features, on=key, how="left", maintain_order="left").drop(key)
+    return attach(rows.select(key), features, [key]).drop(key)

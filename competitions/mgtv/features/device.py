@@ -1,7 +1,8 @@
-"""What is known of a device before the day: how often it clicks, how long it stays, when it was last seen."""
+"""A device before the day: how often it clicks, how much it watches, when it was last seen."""
 
 import polars as pl
 
+from common.features import attach
 from common.retrieval.cooccurrence import exact_sum
 from competitions.mgtv.config import FeatureSettings
 from competitions.mgtv.features.device_history import DeviceHistory
@@ -10,7 +11,7 @@ from competitions.mgtv.features.target_encoding import (
     count_events,
     decay_weight,
     log_rate,
-    overall_rates,
+    repeat_rates,
     shrink,
 )
 from competitions.mgtv.split import Slates
@@ -21,27 +22,20 @@ LAST = 3
 
 def describe_devices(history: DeviceHistory, slates: Slates, settings: FeatureSettings) -> pl.DataFrame:
     """One row per query, in order: query, and the block's features."""
-    keys = slates.queries
-    parts = [_describe_rates(history, keys, half_life, settings.device_prior) for half_life in settings.half_lives]
-    recent = keys.join(_describe_recent(history), on="device", how="left", maintain_order="left")
-    return pl.concat([recent.drop("device"), *parts], how="horizontal").cast({pl.Float64: pl.Float32})
+    queries, prior = slates.queries, settings.device_prior
+    parts = [_describe_rates(history, queries, half_life, prior) for half_life in settings.half_lives]
+    recent = attach(queries, _describe_recent(history), ["device"]).drop("device")
+    return pl.concat([recent, *parts], how="horizontal").cast({pl.Float64: pl.Float32})
 
 
-def _describe_rates(history: DeviceHistory, keys: pl.DataFrame, half_life: float, prior: float) -> pl.DataFrame:
+def _describe_rates(history: DeviceHistory, queries: pl.DataFrame, half_life: float, prior: float) -> pl.DataFrame:
     tag = f"{half_life:g}d"
-    counts = (
-        history.log.lazy()
-        .group_by("device")
-        .agg(count_events(decay_weight(history.day, half_life)))
-        .sort("device")
-        .collect()
-    )
-    base = overall_rates(counts, RATES)
-    own = keys.join(counts, on="device", how="left", maintain_order="left")
-    root = pl.DataFrame({rate: [base[rate]] * keys.height for rate in RATES})
-    rates = shrink(own, root, prior, RATES).rename({rate: f"device_{rate}_{tag}" for rate in RATES})
+    events = count_events(decay_weight(history.day, half_life))
+    counts = history.log.lazy().group_by("device").agg(events).sort("device").collect()
+    own = attach(queries, counts, ["device"])
+    rates = shrink(own, repeat_rates(counts, RATES, own.height), prior, RATES)
     sizes = own.select(pl.col(name).fill_null(0.0).log1p().alias(f"device_log_{name}_{tag}") for name in COUNTS[:4])
-    return pl.concat([rates, sizes], how="horizontal")
+    return pl.concat([rates.rename({rate: f"device_{rate}_{tag}" for rate in RATES}), sizes], how="horizontal")
 
 
 def _describe_recent(history: DeviceHistory) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""The own past of the devices that are asked: their log rows before the day, with what the videos are."""
+"""The history of the devices of the slates: their log rows before the day, with the attributes of the videos."""
 
 import functools
 import operator
@@ -15,10 +15,10 @@ ATTRIBUTES = ("collection", "series", "channel", "type", "source", "intact", "st
 
 @dataclass(frozen=True)
 class DeviceHistory:
-    """``log``: the rows of the asked devices before ``day``, by device, day, time of the click and position, with the
+    """``log``: the rows of the devices before ``day``, by device, day, time of the click and position, with the
     attributes of the videos and ``residual``: log t less the mean log t of videos of such a length.
 
-    Grows with the devices asked times their past: about 40 rows a device, 70 bytes each.
+    Grows with the devices times their history: about 40 rows a device, 70 bytes each.
     """
 
     day: int
@@ -26,7 +26,7 @@ class DeviceHistory:
 
 
 def build_history(log: pl.DataFrame, slates: Slates, videos: pl.DataFrame) -> DeviceHistory:
-    """The past of the asked devices; lengths are compared by what all devices did before the day."""
+    """The history of the devices of the slates; lengths are compared by what all devices did before the day."""
     before = before_day(log, slates)
     longer = (pl.col("duration") > step for step in DURATION_STEPS)
     lengths = videos.select("video", length=functools.reduce(operator.add, (more.cast(pl.Int8) for more in longer)))

@@ -1,4 +1,4 @@
-"""The last clicked videos of the devices that are asked, from the log before the day."""
+"""The last clicked videos of the devices of the slates, from the log before the day."""
 
 import polars as pl
 
@@ -35,7 +35,7 @@ def list_clicks(log: pl.DataFrame, slates: Slates) -> pl.DataFrame:
         before_day(log, slates)
         .filter("clicked")
         .sort("device", "day", "click_ms", "position", "video", nulls_last=False)
-        .with_columns(place=pl.int_range(pl.len()).over("device", "day"))
+        .with_columns(rank=pl.int_range(pl.len()).over("device", "day"))
     )
-    time = pl.col("day").cast(pl.Int64) * DAY_MS + pl.col("place")
+    time = pl.col("day").cast(pl.Int64) * DAY_MS + pl.col("rank")
     return ordered.select(user="device", item="video", time=time).collect()

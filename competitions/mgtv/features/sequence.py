@@ -1,4 +1,4 @@
-"""What a device watched last, and how near the candidate is to it.
+"""Similarity of the candidate to what the device watched last.
 
 Videos get vectors from the log before the day: the positive pointwise mutual information of two videos watched by the
 same device, factorised (Levy and Goldberg 2014, "Neural word embedding as implicit matrix factorization"). Attention is
@@ -29,45 +29,39 @@ def fit_video_vectors(log: pl.DataFrame, slates: Slates, videos: int, settings: 
     pairs = pairs.group_by("device", maintain_order=True).tail(DEVICE_VIDEOS)
     pairs = pairs.filter(pl.len().over("device") > 1).select(pl.col("device").rle_id(), "video")
     size = min(settings.vector_size, videos - 1)
-    found = np.zeros((videos, settings.vector_size), np.float32)
+    vectors = np.zeros((videos, settings.vector_size), np.float32)
     if pairs.height < 2 or size < 1:
-        return found
+        return vectors
     device, video = pairs["device"].to_numpy(), pairs["video"].to_numpy()
     clicks = sp.csr_matrix((np.ones(pairs.height, np.float32), (device, video)), (int(device[-1]) + 1, videos))
     both = (clicks.T @ clicks).tocoo()
     off = (both.row != both.col) & (both.data > 1)
     row, column, times = both.row[off], both.col[off], both.data[off].astype(np.float64)
     if not len(times):
-        return found
+        return vectors
     total = np.bincount(row, times, videos)
     information = np.log(times * times.sum() / (total[row] * total[column]))
     kept = information > 0
     matrix = sp.csr_matrix((information[kept].astype(np.float32), (row[kept], column[kept])), (videos, videos))
     left, strength, _ = randomized_svd(matrix, size, n_iter=4, random_state=seed)
-    found[:, :size] = left * np.sqrt(strength)
-    found[np.bincount(row[kept], minlength=videos) == 0] = 0.0  # rounding, where there is nothing to factorise
-    length = np.linalg.norm(found, axis=1, keepdims=True)
-    return np.asarray(np.divide(found, length, out=np.zeros_like(found), where=length > 1e-6))
+    vectors[:, :size] = left * np.sqrt(strength)
+    vectors[np.bincount(row[kept], minlength=videos) == 0] = 0.0  # rounding, where there is nothing to factorise
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 1e-6))
 
 
 def describe_sequences(
     history: DeviceHistory, slates: Slates, vectors: Vectors, settings: FeatureSettings
 ) -> pl.DataFrame:
-    """One row per asked row, in order: nearness to the device's last clicked videos, and what it made of near ones."""
+    """One row per row of the slates, in order: similarity to the device's last clicked videos, and their rates."""
     watched, rates = _last_videos(history, slates, settings.last_videos)
     query, video = slates.rows["query"].to_numpy(), slates.rows["video"].to_numpy()
-    parts = [
-        _attend(
-            vectors,
-            video[start : start + SLICE_ROWS],
-            watched[query[start : start + SLICE_ROWS]],
-            rates[query[start : start + SLICE_ROWS]],
-            settings.sharpness,
-        )
-        for start in range(0, len(query), SLICE_ROWS)
-    ]
     names = ("nearest", "mean", "faded", "attended_log_t", "liked")
-    matrix = np.vstack(parts) if parts else np.empty((0, len(names)), np.float32)
+    matrix = np.empty((len(query), len(names)), np.float32)
+    for start in range(0, len(query), SLICE_ROWS):
+        part = slice(start, start + SLICE_ROWS)
+        own = query[part]
+        matrix[part] = _attend(vectors, video[part], watched[own], rates[own], settings.sharpness)
     return pl.DataFrame(matrix, [f"sequence_{name}" for name in names]).fill_nan(None)
 
 
@@ -92,22 +86,19 @@ def _last_videos(history: DeviceHistory, slates: Slates, most: int) -> tuple[NDA
 def _attend(
     vectors: Vectors, video: NDArray[np.int32], watched: NDArray[np.int32], rates: Vectors, sharpness: float
 ) -> Vectors:
-    cosine = np.einsum("nd,nkd->nk", vectors[video], vectors[watched])
-    there = watched >= 0
-    cosine = np.where(there, cosine, 0.0)
-    none = ~there.any(axis=1)
-    fading = there * 0.7 ** np.arange(watched.shape[1])
+    cosine, mask = np.einsum("nd,nkd->nk", vectors[video], vectors[watched]), watched >= 0
+    cosine = np.where(mask, cosine, 0.0)
+    recency = mask * 0.7 ** np.arange(watched.shape[1])
     rated = np.isfinite(rates)
-    weight = np.where(rated, np.exp(sharpness * cosine), 0.0)
+    known, weight = np.where(rated, rates, 0.0), np.where(rated, np.exp(sharpness * cosine), 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         columns = [
-            np.where(there, cosine, -1.0).max(axis=1),
-            cosine.sum(axis=1) / there.sum(axis=1),
-            (fading * cosine).sum(axis=1) / fading.sum(axis=1),
-            (weight * np.where(rated, rates, 0.0)).sum(axis=1) / weight.sum(axis=1),
-            (cosine * np.where(rated, np.exp(np.minimum(np.where(rated, rates, 0.0), 0.0)), 0.0)).sum(axis=1)
-            / there.sum(axis=1),
+            np.where(mask, cosine, -1.0).max(axis=1),
+            cosine.sum(axis=1) / mask.sum(axis=1),
+            (recency * cosine).sum(axis=1) / recency.sum(axis=1),
+            (weight * known).sum(axis=1) / weight.sum(axis=1),
+            (cosine * np.where(rated, np.exp(np.minimum(known, 0.0)), 0.0)).sum(axis=1) / mask.sum(axis=1),
         ]
-    found = np.stack(columns, axis=1).astype(np.float32)
-    found[none] = np.nan
-    return found
+    features = np.stack(columns, axis=1).astype(np.float32)
+    features[~mask.any(axis=1)] = np.nan
+    return features

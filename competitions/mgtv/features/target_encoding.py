@@ -51,7 +51,7 @@ def log_rate() -> pl.Expr:
 
 
 def before_day(log: pl.DataFrame, slates: Slates) -> pl.LazyFrame:
-    """The log strictly before the day that is asked about: the only door through which features see the log."""
+    """The log strictly before the day of the slates: the only door through which features see the log."""
     return log.lazy().filter(pl.col("day") < slates.day)
 
 
@@ -61,7 +61,7 @@ def decay_weight(day: int, half_life: float) -> pl.Expr:
 
 
 def tally_videos(log: pl.DataFrame) -> pl.DataFrame:
-    """The counts of every (video, day): made once, since each served day then adds up the days before it."""
+    """The counts of every (video, day): made once, since each day then adds up the days before it."""
     marked = log.lazy().with_columns(residual=pl.lit(0.0))
     return (
         marked.group_by("video", "day").agg(count_events(pl.lit(1.0))).sort("video", "day").collect(engine="streaming")
@@ -91,7 +91,7 @@ def shrink(counts: pl.DataFrame, above: pl.DataFrame, prior: float, rates: Seque
     )
 
 
-def overall_rates(counts: pl.DataFrame, rates: Sequence[str]) -> dict[str, float]:
-    """The rates of all rows together; 0 without a trial."""
+def repeat_rates(counts: pl.DataFrame, rates: Sequence[str], height: int) -> pl.DataFrame:
+    """The rates of all rows together (0 without a trial), ``height`` times: the level above all others."""
     total = {name: float(counts[name].sum()) for name in COUNTS}
-    return {rate: total[RATES[rate][0]] / max(total[RATES[rate][1]], 1e-9) for rate in rates}
+    return pl.DataFrame({rate: [total[RATES[rate][0]] / max(total[RATES[rate][1]], 1e-9)] * height for rate in rates})

@@ -14,7 +14,7 @@ from competitions.mgtv.features.target_encoding import (
     before_day,
     count_events,
     decay_weight,
-    overall_rates,
+    repeat_rates,
     shrink,
     sum_decayed,
     tally_videos,
@@ -162,7 +162,8 @@ def test_a_rate_is_drawn_to_the_level_above_by_the_prior() -> None:
 
 def test_each_rate_has_its_own_events_and_trials() -> None:
     values = {name: [2.0**place] for place, name in enumerate(COUNTS)}
-    found = overall_rates(counts_of(**values), ["click", "answer", "finish", "abandon", "log_t", "residual"])
+    names = ["click", "answer", "finish", "abandon", "log_t", "residual"]
+    found = repeat_rates(counts_of(**values), names, 1).row(0, named=True)
     assert found == {
         "click": 2 / 1,
         "answer": 4 / 1,
@@ -173,10 +174,10 @@ def test_each_rate_has_its_own_events_and_trials() -> None:
     }
 
 
-def test_overall_rates_are_of_all_rows_together_and_0_without_a_trial() -> None:
+def test_rates_without_a_level_are_of_all_rows_together_and_0_without_a_trial() -> None:
     counts = counts_of(clicks=[1.0, 0.0], shows=[1.0, 3.0])
-    assert overall_rates(counts, ["click", "finish"]) == {"click": 0.25, "finish": 0}
-    assert overall_rates(counts.clear(), ["click"]) == {"click": 0}
+    assert repeat_rates(counts, ["click", "finish"], 2).rows() == [(0.25, 0.0)] * 2
+    assert repeat_rates(counts.clear(), ["click"], 1).rows() == [(0.0,)]
 
 
 # --- the past of the asked devices ---
