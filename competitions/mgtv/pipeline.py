@@ -89,14 +89,14 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
         slates[day] = step(split.draw_slates, log, plan, day, settings, seed, name=f"{name}.ask")
         outcome = step(split.look_up_outcome, log, slates[day], name=f"{name}.outcome")
         labelled[day] = step(build_day, sources, slates[day], outcome, config.features, seed, name=f"{name}.features")
-    asked = step(split.build_slates, plan.test, test.queries, test.shown, name="ask_test")
+    test_slates = step(split.build_slates, plan.test, test.queries, test.shown, name="ask_test")
     return Prepared(
         tables=Tables(codes=codes, videos=videos, profiles=profiles, comments=comments, days=days, test=test),
         sources=sources,
         plan=plan,
         slates=slates,
         labelled=labelled,
-        test_slates=asked,
-        test=step(build_day, sources, asked, None, config.features, seed, name="test.features"),
+        test_slates=test_slates,
+        test=step(build_day, sources, test_slates, None, config.features, seed, name="test.features"),
         fallback=step(decision.find_fallback, log, videos.frame),
     )

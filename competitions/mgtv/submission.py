@@ -90,20 +90,20 @@ def _read_submission(path: Path) -> pl.DataFrame:
 
 
 def _find_moved(submission: pl.DataFrame, expected: pl.Series) -> list[Violation]:
-    """Dids that are missing, unknown, or not in their place."""
+    """Dids that are missing, unknown, or out of order."""
     dids = submission["did"]
     missing, extra = expected.filter(~expected.is_in(dids.implode())), dids.filter(~dids.is_in(expected.implode()))
     if len(missing) or len(extra):
-        told = [f"missing {did}" for did in missing.head(2)] + [f"unknown {did}" for did in extra.unique().head(2)]
-        return [Violation(SAME_ORDER, len(missing) + len(extra), tuple(told))]
+        first = [f"missing {did}" for did in missing.head(2)] + [f"unknown {did}" for did in extra.unique().head(2)]
+        return [Violation(SAME_ORDER, len(missing) + len(extra), tuple(first))]
     if dids.n_unique() < len(dids):
         return []
     moved = (dids != expected).arg_true()
     if not len(moved):
         return []
-    first = moved[0]
-    place = f"line {submission['line'][first]}: {dids[first]} where {expected[first]} is expected"
-    return [Violation(SAME_ORDER, len(moved), (place, "the dids are all there, only their order is wrong"))]
+    row = moved[0]
+    line = f"line {submission['line'][row]}: {dids[row]} where {expected[row]} is expected"
+    return [Violation(SAME_ORDER, len(moved), (line, "the dids are all there, only their order is wrong"))]
 
 
 def _find_unshown(submission: pl.DataFrame, shown: pl.DataFrame) -> list[Violation]:
@@ -118,21 +118,19 @@ def score_submission(path: Path, truth: Path, files: reader.RawFiles | None = No
     ``score`` = sum of s over the hits / truth rows, ``score_error`` its standard error; ``hit_rate``;
     ``score_of_hits``, the mean s of a hit; ``devices``, the truth rows. ``files``: verify all ``RULES`` first.
     """
-    submission = check_and_read(path, files)
-    answers = read_truth(truth)
-    joined = answers.join(submission, on="did", how="left", suffix="_said", maintain_order="left")
-    unanswered = joined["vid_said"].null_count()
-    if unanswered == joined.height:
+    submission, answers = check_and_read(path, files), read_truth(truth)
+    joined = answers.join(submission, on="did", how="left", suffix="_answered", maintain_order="left")
+    if joined["vid_answered"].null_count() == joined.height:
         raise UserError(f"{truth}: none of its {joined.height} devices is in {path}: they belong to different files")
-    hit = (joined["vid"] == joined["vid_said"]).fill_null(False).to_numpy()
-    said = joined["completion_rate_said"].fill_null(0.0).to_numpy()
-    earned = np.where(hit, score_rates(joined["completion_rate"].to_numpy(), said), 0.0)
+    hit = (joined["vid"] == joined["vid_answered"]).fill_null(False).to_numpy()
+    rates, answered = joined["completion_rate"], joined["completion_rate_answered"].fill_null(0.0)
+    scores = np.where(hit, score_rates(rates.to_numpy(), answered.to_numpy()), 0.0)
     return {
-        "score": float(earned.mean()),
-        "score_error": float(earned.std() / len(earned) ** 0.5),
+        "score": float(scores.mean()),
+        "score_error": float(scores.std() / len(scores) ** 0.5),
         "hit_rate": float(hit.mean()),
-        "score_of_hits": float(earned[hit].mean()) if hit.any() else 0.0,
-        "devices": float(len(earned)),
+        "score_of_hits": float(scores[hit].mean()) if hit.any() else 0.0,
+        "devices": float(len(scores)),
     }
 
 

@@ -206,10 +206,13 @@ def climb_models(bench: Bench, ladder: Ladder, networks: dict[str, Scores]) -> N
     needs = [*bench.features, *(step.name for step in bench.run.timings if step.name.endswith(f".{LAST}"))]
     with ladder.rung(f"+ {LAST}, mixed", families.BLEND, needs) as rung:
         trees = score_models(bench, MODELS, blocks)
-        both = {
-            day: bench.run.step(
-                np.hstack, collect([trees[day], networks[LAST][day]]), name=f"day{day:02d}.ladder.beside"
-            )
-            for day in trees
-        }
+        both: Scores = {}
+        for day, scores in trees.items():
+            pair = collect([scores, networks[LAST][day]])
+            both[day] = bench.run.step(join_columns, pair, name=f"day{day:02d}.ladder.beside")
         rung.tell(**bench.measure(both, [*MODELS, LAST]))
+
+
+def join_columns(scores: Sequence[Floats]) -> Floats:
+    """Scores of several models side by side."""
+    return np.hstack(scores)
