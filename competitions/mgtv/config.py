@@ -34,8 +34,8 @@ class HostSettings(Settings, frozen=True):
 
 
 class TruthSettings(Settings, frozen=True):
-    """What the host scores against. ``rule``: which of a device's videos of the day is the answer. ``clip``: completion
-    rates above it count as it, 0 leaves them. ``no_duration``: what a video without a duration can earn, "nothing" or
+    """The labels. ``rule``: which of a device's videos of the day is the answer. ``clip``: completion
+    rates above it count as it, 0 leaves them. ``no_duration``: what a video without a duration can score, "nothing" or
     as much as any other, "unknown".
     """
 

@@ -1,8 +1,8 @@
-"""What the host scores against: one video a device and day, and how much of it was played.
+"""The labels: one video a device and day, and how much of it was played.
 
     t = seconds played / duration,        s(t, p) = 1 / (1 + sqrt(|t - p| / t)) for t > 0, else 0
 
-An answer p earns s where its video is the right one; the score is the sum over all devices that have an answer.
+An answer p scores s where its video is the right one; the score is the sum over all devices that have an answer.
 """
 
 import numpy as np

@@ -35,7 +35,7 @@ def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     mixed = step(click_ranker.mix_across, days, scores, watch.models, watch.blend_l2)
     measured = step(measure, collect(valid), mixed, watch.models, config.decide.power, config.seed)
 
-    # 6. The final fits use every served day; the test is answered, written, read back from disk and checked.
+    # 6. The final fits use every labelled day; the test is answered, written, read back from disk and checked.
     final = refit_models(run, labelled, config, list(early.values()))
     test = predict_day(run, config, "test", ready.test, final)
     power, codes = config.decide.power, ready.tables.codes

@@ -139,15 +139,15 @@ def test_without_a_date_no_comment_is_counted(world: World) -> None:
     assert features["comment_log_number"].unique().to_list() == [0.0]
 
 
-def test_a_day_is_asked_without_its_outcome(world: World) -> None:
+def test_slates_have_no_outcome(world: World) -> None:
     slates = world.draw_slates(DAY)
     assert slates.rows.columns == ["query", "device", "video", "position"]
     outcome = split.look_up_outcome(world.sources.log, slates)
     answers = slates.rows.filter(outcome["answer"])
     assert answers["query"].to_list() == slates.queries["query"].to_list()  # one each
-    # The right video stands anywhere in its list: where it stands tells nothing.
-    place = answers["position"].value_counts().sort("position")
-    assert place.height > 6
-    assert place["count"].max() < answers.height / 3  # type: ignore[operator]
+    # The right video stands anywhere in its slate: its position carries no signal.
+    positions = answers["position"].value_counts().sort("position")
+    assert positions.height > 6
+    assert positions["count"].max() < answers.height / 3  # type: ignore[operator]
     vids = world.sources.videos["vid"].gather(answers["video"])
     assert (vids >= FIRST_VID).all()  # one with a duration

@@ -38,7 +38,7 @@ Scores = dict[int, Result[Floats]]  # by validation day: (rows, models)
 
 @dataclass(frozen=True)
 class Bench:
-    """What all rungs share: the days with features, and what each validation row is expected to earn."""
+    """What all rungs share: the days with features, and the expected rewards of the validation rows."""
 
     run: Run
     config: MgtvConfig

@@ -3,7 +3,7 @@
     video     the video, and what it belongs to          device   the device's habits
     pair      the device with the video, its programme … list     the row among what was shown beside it
     profile   the host's 88 profile columns              comment  time-synced comments
-    sequence  nearness to what the device watched last
+    sequence  similarity to what the device watched last
 
 A feature's name begins with its block. Nothing here is given what came of the day.
 """

@@ -58,7 +58,7 @@ def refit_models(run: Run, labelled: Days, config: MgtvConfig, early: Sequence[D
 def predict_day(
     run: Run, config: MgtvConfig, name: str, day: Result[DayFeatures], models: DayModels
 ) -> Result[Predictions]:
-    """The rankers' scores of a day's rows, and what each row is expected to earn."""
+    """The rankers' scores of a day's rows, and the expected reward of each row."""
     scores = run.step(score, day, collect(models.rankers), name=f"{name}.score")
     rewards = run.step(expect_rewards, day, models.completion, config.truth.no_duration, name=f"{name}.value")
     return bundle(Predictions, day=day, scores=scores, rewards=rewards)

@@ -108,7 +108,7 @@ def refuse_day(folder: Path, **texts: str | bytes | None) -> str:
 
 def counted(notes: tuple[reader.Note, ...]) -> dict[str, int]:
     """What was found, and how often."""
-    found = {note.what: note.rows for note in notes}
-    assert len(found) == len(notes), notes
+    rows_by_finding = {note.what: note.rows for note in notes}
+    assert len(rows_by_finding) == len(notes), notes
     assert all(note.rows > 0 and note.done and note.file for note in notes), notes
-    return found
+    return rows_by_finding

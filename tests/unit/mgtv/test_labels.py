@@ -27,8 +27,8 @@ def settings(rule: str = "first_click", clip: float = 0.0) -> TruthSettings:
 
 def make_day(*rows: tuple[int, int, int | None, int | None, float | None], clicked: bool = True) -> pl.DataFrame:
     """Rows of (device, video, position, click_ms, play)."""
-    told = [(1, device, video, place, clicked, at, play) for device, video, place, at, play in rows]
-    return pl.DataFrame(told, schema=DAY, orient="row")
+    table = [(1, device, video, position, clicked, at, play) for device, video, position, at, play in rows]
+    return pl.DataFrame(table, schema=DAY, orient="row")
 
 
 def find_answers(day: pl.DataFrame, rule: str) -> list[tuple[int, int]]:
@@ -151,6 +151,6 @@ def test_the_log_is_all_days_each_with_its_own_answers() -> None:
         DURATIONS.to_frame("duration"),
         settings(),
     )
-    told: list[Any] = log.select("day", "video", "t", "answer").rows()
-    assert told == [(0, 0, 0.5, True), (0, 1, pytest.approx(0.05), False), (1, 3, 0.25, True)]
+    table: list[Any] = log.select("day", "video", "t", "answer").rows()
+    assert table == [(0, 0, 0.5, True), (0, 1, pytest.approx(0.05), False), (1, 3, 0.25, True)]
     assert "play" not in log.columns

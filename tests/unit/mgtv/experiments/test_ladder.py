@@ -19,10 +19,10 @@ def draw_tastes(seed: int = 0) -> pl.DataFrame:
     """Five days: even devices click two of the videos 0..5 a day, odd ones two of 6..11."""
     rng = np.random.default_rng(seed)
     rows = [
-        row(day, device, int(video), 0.5, click_ms=place, position=place)
+        row(day, device, int(video), 0.5, click_ms=i, position=i)
         for day in range(1, 6)
         for device in range(30)
-        for place, video in enumerate(rng.choice(6, 2, replace=False) + 6 * (device % 2))
+        for i, video in enumerate(rng.choice(6, 2, replace=False) + 6 * (device % 2))
     ]
     return make_log(*rows)
 
@@ -61,7 +61,7 @@ def test_the_day_and_what_comes_later_change_nothing(method: str) -> None:
     assert not np.array_equal(before, METHODS[method](earlier, slates))
 
 
-def test_a_place_is_worth_how_often_it_was_the_answer() -> None:
+def test_a_position_scores_how_often_it_was_the_answer() -> None:
     before = [make_day([2, 2, 2], [0, 0, 1]), make_day([2], [0])]
     day = make_day([3], [2])
     scores = baselines.score_positions(before, day, prior=4.0)

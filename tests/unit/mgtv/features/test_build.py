@@ -34,8 +34,8 @@ SLATES = make_slates(DAY, {device: [device, 3, 12, 7, 0][: 2 + device % 4] for d
 
 
 def choose(*blocks: str) -> FeatureSettings:
-    told = {name: getattr(SETTINGS, name) for name in SETTINGS.__struct_fields__}
-    return FeatureSettings(**told | {"blocks": blocks})
+    values = {name: getattr(SETTINGS, name) for name in SETTINGS.__struct_fields__}
+    return FeatureSettings(**values | {"blocks": blocks})
 
 
 def draw_sources(seed: int = 0) -> Sources:
@@ -59,7 +59,7 @@ def features(sources: Sources) -> pl.DataFrame:
 # --- order and names ---
 
 
-def test_a_row_for_each_that_is_asked_and_names_that_begin_with_their_block(features: pl.DataFrame) -> None:
+def test_a_row_for_each_of_the_slates_and_names_that_begin_with_their_block(features: pl.DataFrame) -> None:
     assert features.height == SLATES.rows.height
     assert list(dict.fromkeys(name.partition("_")[0] for name in features.columns)) == list(BLOCKS)
     assert len(set(features.columns)) == features.width
@@ -67,8 +67,8 @@ def test_a_row_for_each_that_is_asked_and_names_that_begin_with_their_block(feat
 
 
 def test_blocks_stand_in_the_order_chosen(sources: Sources, features: pl.DataFrame) -> None:
-    found = build(sources, SLATES, choose("sequence", "device"), 0)
-    assert found.equals(features.select(pl.col("^sequence_.*$"), pl.col("^device_.*$")))
+    described = build(sources, SLATES, choose("sequence", "device"), 0)
+    assert described.equals(features.select(pl.col("^sequence_.*$"), pl.col("^device_.*$")))
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block != "list"])
@@ -79,18 +79,18 @@ def test_a_block_does_not_depend_on_which_others_are_built(
 
 
 def test_lists_compare_the_videos_alone_where_pairs_are_not_built(sources: Sources, features: pl.DataFrame) -> None:
-    found = build(sources, SLATES, choose("video", "list"), 0)
-    assert "list_video_own_click_2d_off" in found.columns
-    assert [name for name in found.columns if "pair" in name or "query" in name] == []
-    assert found.equals(features.select(found.columns))
+    described = build(sources, SLATES, choose("video", "list"), 0)
+    assert "list_video_own_click_2d_off" in described.columns
+    assert [name for name in described.columns if "pair" in name or "query" in name] == []
+    assert described.equals(features.select(described.columns))
 
 
 def test_features_follow_their_rows(sources: Sources, features: pl.DataFrame) -> None:
     """A device asked alone is told the same by all blocks that look at no other device."""
     alone = make_slates(DAY, {6: SLATES.rows.filter(device=6)["video"].to_list()})
     own = features.filter(SLATES.rows["device"] == 6)
-    found = build(sources, alone, choose("video", "profile", "comment", "sequence"), 0)
-    assert found.equals(own.select(found.columns))
+    described = build(sources, alone, choose("video", "profile", "comment", "sequence"), 0)
+    assert described.equals(own.select(described.columns))
     episodes = build(sources, alone, choose("pair"), 0).select(pl.col("^pair_episode.*$"), pl.col("^pair_.*_clicks$"))
     assert episodes.equals(own.select(episodes.columns))
 
@@ -164,10 +164,10 @@ def test_twice_the_same(sources: Sources, features: pl.DataFrame) -> None:
 # --- dates ---
 
 
-@pytest.mark.parametrize(("day", "told"), [(3, 3), (5, 5), (1, 1), (8, 8), (6, 6)])
-def test_a_day_without_a_date_is_counted_on_from_the_nearest(day: int, told: int, sources: Sources) -> None:
+@pytest.mark.parametrize(("day", "known"), [(3, 3), (5, 5), (1, 1), (8, 8), (6, 6)])
+def test_a_day_without_a_date_is_counted_on_from_the_nearest(day: int, known: int, sources: Sources) -> None:
     dates = {3: date_of(3), 5: date_of(5)}
-    assert replace(sources, dates=dates).date_of(day) == date_of(told)
+    assert replace(sources, dates=dates).date_of(day) == date_of(known)
 
 
 def test_the_earlier_of_two_as_near_days_counts_and_of_no_days_none(sources: Sources) -> None:

@@ -80,18 +80,18 @@ def test_other_folders_are_no_days(tmp_path: Path) -> None:
 
 def test_a_day_without_clicks(tmp_path: Path) -> None:
     write_folder(tmp_path, click=None)
-    told = refusal(tmp_path)
-    assert told.startswith("day 1 has")
-    assert schema.CLICKS in told
-    assert "nobody had clicked" in told
+    sentence = refusal(tmp_path)
+    assert sentence.startswith("day 1 has")
+    assert schema.CLICKS in sentence
+    assert "nobody had clicked" in sentence
 
 
 def test_a_day_without_impressions(tmp_path: Path) -> None:
     write_folder(tmp_path)
     write_text(tmp_path / schema.click_path(2), FILES[CLICK])
-    told = refusal(tmp_path)
-    assert told.startswith("day 2 has")
-    assert "nobody had been shown anything" in told
+    sentence = refusal(tmp_path)
+    assert sentence.startswith("day 2 has")
+    assert "nobody had been shown anything" in sentence
 
 
 def test_no_day_at_all(tmp_path: Path) -> None:
@@ -110,9 +110,9 @@ def test_a_day_without_plays_is_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["videos", "queries", "shown"])
 def test_a_file_that_must_be_there(tmp_path: Path, name: str) -> None:
     write_folder(tmp_path, **{name: None})
-    told = refusal(tmp_path)
-    assert "is missing from" in told
-    assert "put the host's files in" in told
+    sentence = refusal(tmp_path)
+    assert "is missing from" in sentence
+    assert "put the host's files in" in sentence
 
 
 def test_no_profiles_is_counted(tmp_path: Path) -> None:

@@ -46,8 +46,8 @@ def draw_day(number: int, lists: int = 150, pull: float = 2.0) -> DayFeatures:
     rows = int(sizes.sum())
     features = {name: rng.normal(size=rows) for name in ("video_noise", "pair_taste", "device_leak", "pair_noise")}
     answers = choose(pull * features["pair_taste"], sizes, rng)
-    told = make_day(sizes.tolist(), answers, features, day=number)
-    features["device_leak"] = told.rows.labels.astype(float)
+    day = make_day(sizes.tolist(), answers, features, day=number)
+    features["device_leak"] = day.rows.labels.astype(float)
     return make_day(sizes.tolist(), answers, features, day=number)
 
 
@@ -63,7 +63,7 @@ DAYS = [draw_day(number) for number in (1, 2, 3, 4)]
 def hit_rate(day: DayFeatures, scores: Floats) -> float:
     lists = np.split(scores, np.cumsum(day.rows.group_sizes)[:-1])
     labels = np.split(day.rows.labels, np.cumsum(day.rows.group_sizes)[:-1])
-    return float(np.mean([own[told.argmax()] == own.max() for own, told in zip(lists, labels, strict=True)]))
+    return float(np.mean([own[right.argmax()] == own.max() for own, right in zip(lists, labels, strict=True)]))
 
 
 # --- fits ---
@@ -192,21 +192,21 @@ SCORED = [draw_scored(seed) for seed in (1, 2)]
 def test_the_mix_sums_to_1_in_each_list() -> None:
     (day, scores), lists = SCORED[0], make_day([1, 4, 2, 3], [0, 0, 0, 0])
     blend = find_blend([day], [scores], NAMES, 0.001)
-    found = mix(blend, scores[:10], lists)
-    assert np.add.reduceat(found, [0, 1, 5, 7]).tolist() == pytest.approx([1] * 4)
-    assert found.min() > 0
+    mixed = mix(blend, scores[:10], lists)
+    assert np.add.reduceat(mixed, [0, 1, 5, 7]).tolist() == pytest.approx([1] * 4)
+    assert mixed.min() > 0
 
 
 def test_the_mix_is_calibrated() -> None:
     """The weights of the law that made the choices are found, so that a fifth of the rows at .2 are answers."""
     (day, scores), (fresh, unseen) = SCORED
     blend = find_blend([day], [scores], NAMES, 0.0)
-    found = mix(blend, unseen, fresh)
+    mixed = mix(blend, unseen, fresh)
     truth = softmax_within(unseen[:, 0] / 7 + unseen[:, 1] * 4, fresh.rows.group_sizes)
-    np.testing.assert_allclose(found, truth, atol=0.06)
-    order = np.argsort(found)
+    np.testing.assert_allclose(mixed, truth, atol=0.06)
+    order = np.argsort(mixed)
     for rows in np.array_split(order, 5):
-        assert fresh.rows.labels[rows].mean() == pytest.approx(found[rows].mean(), abs=0.04)
+        assert fresh.rows.labels[rows].mean() == pytest.approx(mixed[rows].mean(), abs=0.04)
 
 
 def test_a_model_that_knows_nothing_gets_about_no_weight() -> None:
@@ -223,7 +223,7 @@ def test_the_ridge_draws_the_weights_to_0() -> None:
     assert strong < 0.3 * weak
 
 
-def test_the_blend_is_found_on_all_days_together() -> None:
+def test_the_blend_is_fitted_on_all_days_together() -> None:
     """A day that says one thing and a larger one that says the opposite."""
     (day, scores), (other, opposite) = draw_scored(3, 100), draw_scored(4, 1000)
     blend = find_blend([day, other], [scores, -opposite], NAMES, 0.001)
@@ -233,26 +233,26 @@ def test_the_blend_is_found_on_all_days_together() -> None:
 
 def test_a_day_is_mixed_by_the_weights_of_the_other_days() -> None:
     days = [draw_scored(seed, 200 * seed) for seed in (5, 6, 7)]
-    found = mix_across([day for day, _ in days], [scores for _, scores in days], NAMES, 0.01)
-    for place, (day, scores) in enumerate(days):
-        others = [days[other] for other in range(3) if other != place]
-        blend = find_blend([other for other, _ in others], [told for _, told in others], NAMES, 0.01)
-        np.testing.assert_array_equal(found[place], mix(blend, scores, day))
+    mixed = mix_across([day for day, _ in days], [scores for _, scores in days], NAMES, 0.01)
+    for i, (day, scores) in enumerate(days):
+        others = [days[other] for other in range(3) if other != i]
+        blend = find_blend([other for other, _ in others], [other_scores for _, other_scores in others], NAMES, 0.01)
+        np.testing.assert_array_equal(mixed[i], mix(blend, scores, day))
 
 
 def test_a_days_own_answers_do_not_change_its_mix() -> None:
-    (day, scores), (other, told) = SCORED
+    (day, scores), (other, other_scores) = SCORED
     changed = make_day([5] * 1500, [0] * 1500, day=1)
-    before = mix_across([day, other], [scores, told], NAMES, 0.01)
-    after = mix_across([changed, other], [scores, told], NAMES, 0.01)
+    before = mix_across([day, other], [scores, other_scores], NAMES, 0.01)
+    after = mix_across([changed, other], [scores, other_scores], NAMES, 0.01)
     np.testing.assert_array_equal(after[0], before[0])
     assert not np.allclose(after[1], before[1])
 
 
 def test_a_single_day_judges_itself() -> None:
     day, scores = SCORED[0]
-    found = mix_across([day], [scores], NAMES, 0.01)
-    np.testing.assert_array_equal(found[0], mix(find_blend([day], [scores], NAMES, 0.01), scores, day))
+    mixed = mix_across([day], [scores], NAMES, 0.01)
+    np.testing.assert_array_equal(mixed[0], mix(find_blend([day], [scores], NAMES, 0.01), scores, day))
 
 
 # --- likelihood ---
@@ -267,8 +267,8 @@ def test_the_mean_log_likelihood_by_hand() -> None:
 
 
 def test_an_answer_held_impossible_costs_much_and_not_everything() -> None:
-    found = mean_log_likelihood(np.array([1.0, 0.0]), make_day([2], [1]))
-    assert -40 < found < -20
+    mixed = mean_log_likelihood(np.array([1.0, 0.0]), make_day([2], [1]))
+    assert -40 < mixed < -20
 
 
 def test_positive_numbers_become_probabilities_list_by_list() -> None:

@@ -55,10 +55,10 @@ def test_the_best_answer_is_that_of_a_fine_search(seed: int, bins: int) -> None:
     made = make_bins(rates, bins, 400)
     rng = np.random.default_rng(seed)
     drawn = rng.dirichlet(np.full(len(made.table), 0.3), size=5)
-    place = made.index(rates)
+    index = made.index(rates)
     answers, expected = best_answers(drawn, made)
     for probabilities, answer, earned in zip(drawn, answers, expected, strict=True):
-        weights = (probabilities / np.bincount(place))[place]
+        weights = (probabilities / np.bincount(index))[index]
         assert np.average(score_rates(rates, np.array(answer)), weights=weights) == pytest.approx(earned, abs=1e-9)
         best = search(rates, weights)[1]
         assert best - 0.01 < earned <= best + 1e-12
@@ -69,9 +69,9 @@ def test_the_answer_is_the_best_of_the_grid_row_by_row(monkeypatch: pytest.Monke
     drawn = np.random.default_rng(0).dirichlet(np.ones(len(made.table)), size=25)
     answers, expected = best_answers(drawn, made)
     for probabilities, answer, earned in zip(drawn, answers, expected, strict=True):
-        told = [float(probabilities @ made.table[:, place]) for place in range(len(made.answers))]
-        assert earned == pytest.approx(max(told))
-        assert answer == made.answers[int(np.argmax(told))]
+        expected_scores = [float(probabilities @ made.table[:, index]) for index in range(len(made.answers))]
+        assert earned == pytest.approx(max(expected_scores))
+        assert answer == made.answers[int(np.argmax(expected_scores))]
     monkeypatch.setattr(completion, "SLICE_ROWS", 7)
     again = best_answers(drawn, made)
     np.testing.assert_array_equal(again[0], answers)
@@ -108,8 +108,8 @@ def test_of_even_rates_the_table_is_the_integral() -> None:
     answers, expected = best_answers(np.ones((1, 1)), made)
     assert expected[0] == pytest.approx(-best.fun, abs=1e-4)
     assert answers[0] == pytest.approx(best.x, abs=5e-3)
-    for place in range(0, len(made.answers), 60):
-        assert made.table[0, place] == pytest.approx(integrate(made.answers[place]), abs=2e-3)
+    for index in range(0, len(made.answers), 60):
+        assert made.table[0, index] == pytest.approx(integrate(made.answers[index]), abs=2e-3)
     assert best.x < 0.49
     assert expected[0] > max(integrate(0.5), integrate(1.0))
 
@@ -172,11 +172,11 @@ def test_a_frequent_value_has_a_bin_of_its_own() -> None:
     others = np.random.default_rng(1).random(900) * 2
     rates = np.concatenate([others, np.full(100, 1.0), np.full(50, 0.5), np.full(20, 0.25)])  # the last 1.9 %
     made = make_bins(rates, 6, 40)
-    place = made.index(rates)
+    index = made.index(rates)
     for point in (1.0, 0.5):
-        assert set(rates[place == made.index(np.array([point]))[0]]) == {point}
+        assert set(rates[index == made.index(np.array([point]))[0]]) == {point}
         assert point in made.answers
-    assert len(set(rates[place == made.index(np.array([0.25]))[0]])) > 20
+    assert len(set(rates[index == made.index(np.array([0.25]))[0]])) > 20
     neighbours = made.index(np.array([np.nextafter(1, 0), 1, np.nextafter(1, 2)]))
     assert neighbours.tolist() == [neighbours[0], neighbours[0] + 1, neighbours[0] + 2]
 
@@ -190,12 +190,12 @@ def test_no_bin_is_empty_and_every_row_of_the_table_is_that_of_its_plays(seed: i
     counts = count_plays(made, rates)
     assert min(counts) > 0
     assert sum(counts) == len(rates)
-    place = made.index(rates)
-    for bin_place in range(len(counts)):
-        own = rates[place == bin_place]
-        assert made.means[bin_place] == pytest.approx(own.mean())
+    index = made.index(rates)
+    for bin_index in range(len(counts)):
+        own = rates[index == bin_index]
+        assert made.means[bin_index] == pytest.approx(own.mean())
         expected = [expect(own, answer) for answer in made.answers]
-        assert made.table[bin_place] == pytest.approx(expected)
+        assert made.table[bin_index] == pytest.approx(expected)
 
 
 def test_the_answers_are_ascending_and_end_before_the_last_plays() -> None:

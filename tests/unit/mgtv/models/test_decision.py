@@ -25,8 +25,8 @@ from tests.unit.mgtv.mgtv_world import Floats, draw_log, make_day, make_log, row
 NONE = np.empty(0)
 
 
-def sizes(*told: int) -> Any:
-    return np.array(told, np.int32)
+def sizes(*counts: int) -> Any:
+    return np.array(counts, np.int32)
 
 
 # --- picks ---
@@ -74,10 +74,10 @@ def test_worth_is_the_probability_times_a_power_of_what_is_expected() -> None:
 def model() -> Completion:
     """Half of the plays end at 1/10, half at 1, whatever the features."""
     made = completion.make_bins(np.array([0.1] * 50 + [1.0] * 50), 4, 100)
-    return Completion(made, Told([0.25, 0.75]), ("video_b",), 3)
+    return Completion(made, ConstantBooster([0.25, 0.75]), ("video_b",), 3)
 
 
-class Told:
+class ConstantBooster:
     """A booster that says the same of every row, moved by its first feature."""
 
     def __init__(self, probabilities: list[float]) -> None:
@@ -94,15 +94,15 @@ FEATURES = {"video_a": [9.0, 9.0, 9.0], "video_b": [0.0, -0.75, 0.25]}
 
 
 def test_a_row_is_worth_the_best_answer_for_its_own_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = expect_rewards(make_day([3], [0], FEATURES), model(), "nothing")
+    rewards = expect_rewards(make_day([3], [0], FEATURES), model(), "nothing")
     one = 1 / (1 + 9**0.5)
-    assert found.rate.tolist() == [1.0, 0.1, 1.0]
-    assert found.expected.tolist() == pytest.approx([0.75 + 0.25 * one, 1, 1])
-    assert found.mean.tolist() == pytest.approx([0.775, 0.1, 1.0])
-    assert found.median.tolist() == [1.0, pytest.approx(0.1), 1.0]
+    assert rewards.rate.tolist() == [1.0, 0.1, 1.0]
+    assert rewards.expected.tolist() == pytest.approx([0.75 + 0.25 * one, 1, 1])
+    assert rewards.mean.tolist() == pytest.approx([0.775, 0.1, 1.0])
+    assert rewards.median.tolist() == [1.0, pytest.approx(0.1), 1.0]
     monkeypatch.setattr(completion, "SLICE_ROWS", 2)
     again = expect_rewards(make_day([3], [0], FEATURES), model(), "nothing")
-    assert [part.tolist() for part in vars(again).values()] == [part.tolist() for part in vars(found).values()]
+    assert [part.tolist() for part in vars(again).values()] == [part.tolist() for part in vars(rewards).values()]
 
 
 def test_a_video_without_a_duration_is_worth_nothing_or_as_much_as_any() -> None:
@@ -136,18 +136,18 @@ def test_the_ladder_has_every_pick_with_every_answer() -> None:
         mean=np.array([0.31, 0.41, 0.71, 0.11, 0.21]),
         median=np.array([0.32, 0.42, 0.72, 0.12, 0.22]),
     )
-    found = climb(day, probabilities, values, 0)
-    assert set(found) == {(picked, answered) for picked in PICKS for answered in ANSWERS}
-    assert {key: found[key][0].tolist() for key in found if key[0] != "random"} == {
+    rewards = climb(day, probabilities, values, 0)
+    assert set(rewards) == {(picked, answered) for picked in PICKS for answered in ANSWERS}
+    assert {key: rewards[key][0].tolist() for key in rewards if key[0] != "random"} == {
         (picked, answered): hits
         for picked, hits in (("P(watch)", [1, 0]), ("P(watch) x E[s]", [1, 1]))
         for answered in ANSWERS
     }
-    told = {"p = 0": (0, 0), "p = 1": (1, 1), "mean": (0.41, 0.71), "median": (0.42, 0.72), "max E[s]": (0.4, 0.8)}
-    for answered, (first, second) in told.items():
+    rates = {"p = 0": (0, 0), "p = 1": (1, 1), "mean": (0.41, 0.71), "median": (0.42, 0.72), "max E[s]": (0.4, 0.8)}
+    for answered, (first, second) in rates.items():
         expected = score_rates(np.array([0.5, 0.8]), np.array([first, second]))
-        assert found["P(watch) x E[s]", answered][1].tolist() == pytest.approx(expected.tolist())
-        assert found["P(watch)", answered][1].tolist() == pytest.approx([expected[0], 0])
+        assert rewards["P(watch) x E[s]", answered][1].tolist() == pytest.approx(expected.tolist())
+        assert rewards["P(watch)", answered][1].tolist() == pytest.approx([expected[0], 0])
 
 
 def test_random_picks_hit_one_in_a_list_and_depend_on_seed_and_day() -> None:

@@ -195,9 +195,9 @@ def draw_batch() -> Batch:
 
 def test_fields_do_not_share_vectors_and_crosses_depend_on_both_sides() -> None:
     vectors = Vectors((3, 2), 4)
-    found = vectors(torch.tensor([[0, 0], [2, 1]]))
-    assert found.shape == (2, 2, 4)
-    assert len(torch.unique(found.flatten(0, 1), dim=0)) == 4
+    looked_up = vectors(torch.tensor([[0, 0], [2, 1]]))
+    assert looked_up.shape == (2, 2, 4)
+    assert len(torch.unique(looked_up.flatten(0, 1), dim=0)) == 4
     crossed = cross(torch.tensor([[1, 2], [1, 3]]), torch.tensor([[5], [5]]))
     assert crossed[0, 0] == crossed[1, 0]
     assert crossed[0, 1] != crossed[1, 1]

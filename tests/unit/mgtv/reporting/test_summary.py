@@ -1,4 +1,4 @@
-"""The closing summary: scores and ladder by hand, notes of all days pooled, days side by side, what is told."""
+"""The closing summary: scores and ladder by hand, notes of all days pooled, days side by side, the plain summary."""
 
 import json
 from dataclasses import replace
@@ -57,11 +57,11 @@ def predict(day: DayFeatures, rate: list[float], expected: list[float], scores: 
 
 
 def test_scores_are_summed_up_by_hand() -> None:
-    found = sum_up(np.array([1.0, 0, 1, 1]), np.array([0.5, 0, 1.0, 0.1]))
-    assert found["score"] == pytest.approx(0.4)
-    assert found["error"] == pytest.approx(((0.1**2 + 0.4**2 + 0.6**2 + 0.3**2) / 4 / 4) ** 0.5)
-    assert found["hit_rate"] == 0.75
-    assert found["score_of_hits"] == pytest.approx(1.6 / 3)
+    scores = sum_up(np.array([1.0, 0, 1, 1]), np.array([0.5, 0, 1.0, 0.1]))
+    assert scores["score"] == pytest.approx(0.4)
+    assert scores["error"] == pytest.approx(((0.1**2 + 0.4**2 + 0.6**2 + 0.3**2) / 4 / 4) ** 0.5)
+    assert scores["hit_rate"] == 0.75
+    assert scores["score_of_hits"] == pytest.approx(1.6 / 3)
     assert sum_up(np.zeros(2), np.zeros(2))["score_of_hits"] == 0
 
 
@@ -69,7 +69,7 @@ def ladder_of(*scores: float) -> dict[tuple[str, str], tuple[Floats, Floats]]:
     """Devices that earn this in the last cell, half of it in the cell before, and so on; a hit earns anything."""
     cells = [(picked, answered) for picked in PICKS for answered in ANSWERS]
     earned = [np.array(scores) / 2**back for back in range(len(cells))][::-1]
-    return {cell: ((told > 0).astype(float), told) for cell, told in zip(cells, earned, strict=True)}
+    return {cell: ((values > 0).astype(float), values) for cell, values in zip(cells, earned, strict=True)}
 
 
 def test_the_ladder_pools_devices_not_days() -> None:
@@ -79,8 +79,8 @@ def test_the_ladder_pools_devices_not_days() -> None:
     assert [list(row) for row in rows] == [["pick", "hit_rate", *ANSWERS]] * 3
     assert [row["hit_rate"] for row in rows] == [0.5] * 3
     mean = 1.5 / 4
-    told = [row[answered] for row in rows for answered in ANSWERS]
-    assert told == pytest.approx([mean / 2**back for back in range(len(told))][::-1])
+    cells = [row[answered] for row in rows for answered in ANSWERS]
+    assert cells == pytest.approx([mean / 2**back for back in range(len(cells))][::-1])
 
 
 def test_the_decision_weighs_what_is_expected_by_the_power() -> None:
@@ -142,8 +142,8 @@ CODES = reader.Codes(pl.DataFrame({"did": ["a", "b", "c", "d"]}), pl.DataFrame({
 
 
 def blend_of(*weights: float) -> Logit:
-    places, plain = np.arange(len(weights)), np.zeros(len(weights), np.float32)
-    return Logit(plain, plain + 1, places, places[:0], np.array(weights), 1)
+    columns, plain = np.arange(len(weights)), np.zeros(len(weights), np.float32)
+    return Logit(plain, plain + 1, columns, columns[:0], np.array(weights), 1)
 
 
 def day_log(day: int, *plays: float, notes: tuple[reader.Note, ...]) -> reader.Day:
@@ -202,8 +202,8 @@ def outcome() -> Outcome:
 
 
 def test_notes_of_all_days_are_pooled_and_others_kept(outcome: Outcome) -> None:
-    told = [(note.file, note.what, note.rows, note.done) for note in list_notes(outcome)]
-    assert told == [
+    rows = [(note.file, note.what, note.rows, note.done) for note in list_notes(outcome)]
+    assert rows == [
         ("folder", "gap", 1, "kept"),
         ("videos", "blank", 1, "kept"),
         ("profiles", "blank", 2, "kept"),
@@ -261,24 +261,24 @@ def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) ->
 
 
 @pytest.fixture
-def told(outcome: Outcome) -> Outcome:
+def one_model(outcome: Outcome) -> Outcome:
     """The same with one model, whose scores are the mix."""
     return replace(outcome, blend=kept(blend_of(1.0)))
 
 
-def test_the_ladder_on_a_known_truth(told: Outcome) -> None:
+def test_the_ladder_on_a_known_truth(one_model: Outcome) -> None:
     """d is not in the truth, a was shown nothing, b hits its first video, c is told 20 (rate .3), which it was."""
     truth = pl.DataFrame({"did": ["b", "c", "a"], "vid": [10, 20, 10], "completion_rate": [0.5, 0.3, 0.5]})
-    rows = {row["pick"]: row for row in measure_truth(told, truth)}
+    rows = {row["pick"]: row for row in measure_truth(one_model, truth)}
     assert rows["P(watch)"]["hit_rate"] == 1
     earned = score_rates(np.array([0.5, 0.3]), np.array([0.2, 0.6])).mean()
     assert rows["P(watch)"]["max E[s]"] == rows["P(watch) x E[s]"]["max E[s]"] == pytest.approx(earned)
     assert rows["P(watch)"]["p = 0"] == 0.5
     missed = pl.DataFrame({"did": ["b", "c"], "vid": [20, 20], "completion_rate": [0.5, 0.3]})
-    assert {row["pick"]: row for row in measure_truth(told, missed)}["P(watch)"]["hit_rate"] == 0.5
+    assert {row["pick"]: row for row in measure_truth(one_model, missed)}["P(watch)"]["hit_rate"] == 0.5
 
 
-def test_a_truth_of_nothing_watched_earns_nothing(told: Outcome) -> None:
+def test_a_truth_of_nothing_watched_earns_nothing(one_model: Outcome) -> None:
     truth = pl.DataFrame({"did": ["b"], "vid": [10], "completion_rate": [0.0]})
-    rows = {row["pick"]: row for row in measure_truth(told, truth)}
+    rows = {row["pick"]: row for row in measure_truth(one_model, truth)}
     assert (rows["P(watch)"]["hit_rate"], rows["P(watch)"]["max E[s]"]) == (1, 0)

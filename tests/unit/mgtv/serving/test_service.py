@@ -95,11 +95,11 @@ def test_features_of_one_device_are_those_of_the_whole_day(
 ) -> None:
     requests = write(sources, models, tmp_path)
     service = serving.load(tmp_path / "export", "whole")
-    found = pl.concat([service.tables.describe(service.make_slates([request]), ignore) for request in requests])
+    described = pl.concat([service.tables.describe(service.make_slates([request]), ignore) for request in requests])
     whole = build(sources, SLATES, SETTINGS, CONFIG.seed)
-    assert found.columns == whole.columns
-    assert {name.partition("_")[0] for name in found.columns} == {*BLOCKS}
-    np.testing.assert_array_equal(to_matrix(found), to_matrix(whole))
+    assert described.columns == whole.columns
+    assert {name.partition("_")[0] for name in described.columns} == {*BLOCKS}
+    np.testing.assert_array_equal(to_matrix(described), to_matrix(whole))
 
 
 def test_one_device_at_a_time_is_answered_as_by_the_pipeline(

@@ -76,10 +76,10 @@ def utility(state: SimulationState, slates: Slates, row: int) -> float:
 
 
 def test_utilities_are_those_of_the_definition(state: SimulationState, slates: Slates) -> None:
-    found = click_model.utilities(state, slates)
-    rows = np.random.default_rng(2).choice(len(found), 400, replace=False).tolist()
+    utilities = click_model.utilities(state, slates)
+    rows = np.random.default_rng(2).choice(len(utilities), 400, replace=False).tolist()
     rows += np.flatnonzero(slates.next)[:100].tolist()
-    np.testing.assert_allclose(found[rows], [utility(state, slates, row) for row in rows], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(utilities[rows], [utility(state, slates, row) for row in rows], rtol=1e-5, atol=1e-5)
 
 
 def test_lists_are_sane(state: SimulationState, slates: Slates) -> None:
@@ -122,9 +122,9 @@ def test_clicks_are_without_replacement_and_in_order(state: SimulationState, sla
 
 
 def test_the_weights_of_the_parts_are_the_softmax_of_the_definition(state: SimulationState, slates: Slates) -> None:
-    found = watch_time_model.part_weights(state, slates.row_device, slates.video, slates.next)
+    weights_by_row = watch_time_model.part_weights(state, slates.row_device, slates.video, slates.next)
     videos = state.catalogue.videos
-    for row in range(0, len(found), 997):
+    for row in range(0, len(weights_by_row), 997):
         device, video = int(slates.row_device[row]), int(slates.video[row])
         kind = KINDS[int(videos.kind[video])]
         x = math.log(videos.duration[video] / 600)
@@ -135,7 +135,7 @@ def test_the_weights_of_the_parts_are_the_softmax_of_the_definition(state: Simul
             1.0,
             math.exp(kind.complete + sum(a * b for a, b in zip(watch_time_model.COMPLETE, values, strict=True))),
         ]
-        np.testing.assert_allclose(found[row], np.array(odds) / sum(odds), rtol=1e-5)
+        np.testing.assert_allclose(weights_by_row[row], np.array(odds) / sum(odds), rtol=1e-5)
 
 
 def test_trailers_complete_more_and_closing_titles_move_the_end(state: SimulationState) -> None:

@@ -163,7 +163,7 @@ def test_comments_tell_of_the_quality(made: simulate.Simulation, videos: pl.Data
     assert means[comments.GOOD] > means[comments.PLAIN] + 0.2 > means[comments.BAD] + 0.4  # type: ignore[operator]
 
 
-def test_the_truth_is_the_first_click_of_the_asked(made: simulate.Simulation) -> None:
+def test_the_truth_is_the_first_click_of_the_test_devices(made: simulate.Simulation) -> None:
     truth = pl.read_csv(made.truth)
     devices = pl.read_csv(made.folder / schema.ASKED.format(board="A"))["did"]
     shown = pl.read_csv(made.folder / schema.SHOWN.format(board="A"))
@@ -217,13 +217,13 @@ def test_describe_measures_what_is_in_the_files(measured: dict[str, float], show
     assert measured["CTR at position 2"] == pytest.approx(shows.filter(position=1)["click"].mean())
 
 
-def test_clicks_fall_with_the_place(shows: pl.DataFrame) -> None:
+def test_clicks_fall_with_the_position(shows: pl.DataFrame) -> None:
     long = shows.filter(pl.len().over("day", "did") >= 8)
     rates = [long.filter(position=position)["click"].mean() for position in (0, 2, 7)]
     assert rates[0] > 1.3 * rates[1] > 1.3 * 1.3 * rates[2]  # type: ignore[operator]
 
 
-def test_the_next_episode_can_be_told_from_the_past_and_is_clicked(
+def test_the_next_episode_follows_from_the_history_and_is_clicked(
     shows: pl.DataFrame, plays: pl.DataFrame, videos: pl.DataFrame
 ) -> None:
     """Of shown features, those after an episode that the device finished on an earlier day are clicked most."""
