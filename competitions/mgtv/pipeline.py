@@ -10,6 +10,7 @@ import dataclasses
 
 from common.pipeline.bundle import bundle
 from common.pipeline.run import Run, collect
+from common.submission import write_csv
 from competitions.mgtv import labels, split, submission
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.features import profile, target_encoding
@@ -40,7 +41,7 @@ def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     test = predict_day(run, config, "test", ready.test, final)
     power, codes = config.decide.power, ready.tables.codes
     answers = step(submission.answer, ready.test_slates, test, blend, power, ready.fallback, codes)
-    path = submission.write_submission(answers.value, run.folder / config.host.submission)
+    path = write_csv(answers.value, run.folder / config.host.submission)
     return Outcome(
         files=files,
         config=config,

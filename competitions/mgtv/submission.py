@@ -7,7 +7,7 @@ import polars as pl
 
 from common.errors import UserError
 from common.ranking.conditional_logit import Logit
-from common.submission import Checked, Violation, find_ids, find_rows, read_back, refuse, write_csv
+from common.submission import Checked, Violation, find_ids, find_rows, read_back, refuse
 from competitions.mgtv.io import reader
 from competitions.mgtv.io.csv_reader import read_table
 from competitions.mgtv.io.encoding import DEVICE, PAIR
@@ -62,11 +62,6 @@ def build_submission(
     )
 
 
-def write_submission(frame: pl.DataFrame, path: Path) -> Path:
-    """Write the frame of ``build_submission``."""
-    return write_csv(frame, path)
-
-
 def check_submission(path: Path, files: reader.RawFiles) -> Checked:
     """Read the file on disk and verify all ``RULES``; a ``UserError`` names what is broken."""
     submission = _read_submission(path)
@@ -118,7 +113,10 @@ def score_submission(path: Path, truth: Path, files: reader.RawFiles | None = No
     ``score`` = sum of s over the hits / truth rows, ``score_error`` its standard error; ``hit_rate``;
     ``score_of_hits``, the mean s of a hit; ``devices``, the truth rows. ``files``: verify all ``RULES`` first.
     """
-    submission, answers = check_and_read(path, files), read_truth(truth)
+    if files is not None:
+        check_submission(path, files)
+    submission, answers = _read_submission(path), read_truth(truth)
+    refuse(path, find_ids(submission["did"].filter(submission["did"].is_duplicated()), ONCE))
     joined = answers.join(submission, on="did", how="left", suffix="_answered", maintain_order="left")
     if joined["vid_answered"].null_count() == joined.height:
         raise UserError(f"{truth}: none of its {joined.height} devices is in {path}: they belong to different files")
@@ -132,15 +130,6 @@ def score_submission(path: Path, truth: Path, files: reader.RawFiles | None = No
         "score_of_hits": float(scores[hit].mean()) if hit.any() else 0.0,
         "devices": float(len(scores)),
     }
-
-
-def check_and_read(path: Path, files: reader.RawFiles | None) -> pl.DataFrame:
-    """The submission; with ``files`` checked by every rule, else by those that need no other file."""
-    if files is not None:
-        check_submission(path, files)
-    submission = _read_submission(path)
-    refuse(path, find_ids(submission["did"].filter(submission["did"].is_duplicated()), ONCE))
-    return submission
 
 
 def read_truth(truth: Path) -> pl.DataFrame:

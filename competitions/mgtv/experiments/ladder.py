@@ -16,12 +16,13 @@ from common.experiments import ladder as families
 from common.experiments.ladder import Ladder
 from common.pipeline.bundle import bundle
 from common.pipeline.run import Result, Run, collect
+from common.ranking.gbdt import fit
 from competitions.mgtv.config import BLOCKS, MODELS, MgtvConfig
 from competitions.mgtv.io import reader
 from competitions.mgtv.labels import Floats
 from competitions.mgtv.models import baselines, click_ranker
 from competitions.mgtv.models.dataset import DayFeatures
-from competitions.mgtv.models.day_models import fit_completion, fit_watch
+from competitions.mgtv.models.day_models import fit_completion
 from competitions.mgtv.models.decision import Predictions, expect_rewards
 from competitions.mgtv.models.deep_inputs import FieldTables, NetworkDay, code_devices, code_videos, look_up
 from competitions.mgtv.models.deep_networks import NETWORKS
@@ -142,7 +143,7 @@ def rate_videos(days: Sequence[DayFeatures], rate: str | None, seed: int) -> lis
     probabilities = []
     for day in days:
         if rate is None:
-            weight = baselines.score_random(day, seed)[:, 0]
+            weight = np.random.default_rng([seed, day.day]).random(len(day.rates))
         else:
             weight = day.rows.features[:, day.rows.names.index(rate)].astype(np.float64)
         probabilities.append(click_ranker.normalise(weight, day))
@@ -159,12 +160,12 @@ def climb_blocks(bench: Bench, ladder: Ladder) -> None:
 
 def score_models(bench: Bench, models: Sequence[str], blocks: tuple[str, ...]) -> Scores:
     """Out-of-time scores of each validation day from some models on some blocks."""
-    run, labelled, config = bench.run, bench.ready.labelled, bench.config
+    step, labelled, config, scores = bench.run.step, bench.ready.labelled, bench.config, {}
     recipes = [replace(click_ranker.make_recipe(kind, config.watch, config.seed), blocks=blocks) for kind in models]
-    scores = {}
     for day in bench.ready.plan.valid:
-        fits = collect([fit_watch(run, labelled, recipe, day) for recipe in recipes])
-        scores[day] = run.step(click_ranker.score, labelled[day], fits, name=f"day{day:02d}.score")
+        name, train = f"day{day:02d}", collect([labelled[other].rows for other in bench.before(day)])
+        fits = [step(fit, recipe, train, labelled[day].rows, name=f"{name}.fit.{recipe.kind}") for recipe in recipes]
+        scores[day] = step(click_ranker.score, labelled[day], collect(fits), name=f"{name}.score")
     return scores
 
 

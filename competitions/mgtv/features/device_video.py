@@ -41,15 +41,11 @@ def describe_pairs(
 
 def _list_rates(rows: pl.DataFrame, by_video: pl.DataFrame, by_query: pl.DataFrame, tag: str) -> pl.DataFrame:
     """The rates of each row's device (device_click) and of what its video belongs to (collection_click)."""
-    of_video = {f"{level}_{rate}": _name_rate(level, rate, tag) for level in LEVELS for rate in RATES}
+    named = {level: "own" if level == "video" else level for level in LEVELS}  # as the video block names them
+    of_video = {f"{level}_{rate}": f"video_{named[level]}_{rate}_{tag}" for level in LEVELS for rate in RATES}
     of_device = {f"device_{rate}": f"device_{rate}_{tag}" for rate in RATES}
     joined = attach(rows.select("video", "query"), by_video.select("video", **of_video), ["video"])
     return attach(joined, by_query.select("query", **of_device), ["query"])
-
-
-def _name_rate(level: str, rate: str, tag: str) -> str:
-    """The video block's name for a rate."""
-    return f"video_{'own' if level == 'video' else level}_{rate}_{tag}"
 
 
 def _describe_level(

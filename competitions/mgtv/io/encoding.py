@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from competitions.mgtv.io.csv_reader import Kind, read_blocks
+from competitions.mgtv.io.csv_reader import Kind, Note, read_blocks
 from competitions.mgtv.io.folder import RawFiles
 
 DEVICE = {"did": Kind.KEY}
@@ -51,3 +51,8 @@ def encode(frame: pl.DataFrame, codes: Codes) -> pl.DataFrame:
             coded = known.with_columns(pl.int_range(pl.len(), dtype=pl.Int32).alias(name))
             parts.append(frame.select(host).join(coded, on=host, how="left", maintain_order="left")[name])
     return pl.DataFrame([*parts, *frame.drop("did", "vid", strict=False)])
+
+
+def keep_notes(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """The findings that any row has."""
+    return tuple(note for note in notes if note.rows)

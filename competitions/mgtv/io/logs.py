@@ -1,7 +1,7 @@
 """Read the logs of a day, and the test: who was shown what, who clicked when, who watched for how long."""
 
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import polars as pl
 from common.errors import UserError
 from competitions.mgtv.config import HostSettings
 from competitions.mgtv.io.csv_reader import Kind, Note, read_table, short_name
-from competitions.mgtv.io.encoding import DEVICE, PAIR, Codes, encode
+from competitions.mgtv.io.encoding import DEVICE, PAIR, Codes, encode, keep_notes
 from competitions.mgtv.io.folder import DayFiles, RawFiles
 
 KEYS = ("device", "video")
@@ -68,9 +68,8 @@ def read_day(day: DayFiles, codes: Codes, host: HostSettings) -> Day:
         .sort("device", "position", "video", nulls_last=True)
         .select(*DAY_SCHEMA, "played")
     )
-    strays = _note_strays(day, frame)
-    notes = (*show_notes, *click_notes, *play_notes, *strays)
-    return Day(frame.drop("played"), date, tuple(note for note in notes if note.rows))
+    notes = [*show_notes, *click_notes, *play_notes, *_note_strays(day, frame)]
+    return Day(frame.drop("played"), date, keep_notes(notes))
 
 
 def _note_strays(day: DayFiles, frame: pl.DataFrame) -> Iterator[Note]:
@@ -174,7 +173,7 @@ def read_test(files: RawFiles, codes: Codes) -> Test:
         Note(name, "impression repeated", test_rows.height - shown.height, "counted once"),
         Note(short_name(files.test_devices), "device asked for and shown nothing", unshown, "kept"),
     ]
-    return Test(queries, shown, _filled(notes))
+    return Test(queries, shown, keep_notes(notes))
 
 
 def _read_queries(path: Path, codes: Codes) -> Noted:
@@ -186,7 +185,3 @@ def _read_queries(path: Path, codes: Codes) -> Noted:
     queries = distinct.select(pl.int_range(pl.len(), dtype=pl.Int32).alias("query"), "device")
     repeated = Note(short_name(path), "device asked for again", devices.height - distinct.height, "the first kept")
     return queries, [*table.notes, repeated]
-
-
-def _filled(notes: Iterable[Note]) -> tuple[Note, ...]:
-    return tuple(note for note in notes if note.rows)

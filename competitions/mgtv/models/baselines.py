@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from common.ranking.listwise_softmax import find_starts
 from common.retrieval.als import FactorSettings, count_matrix, factorise, find_users
 from common.retrieval.cooccurrence import count_covisits
-from competitions.mgtv.features.recent_clicks import list_clicks, list_recent
+from competitions.mgtv.features.device_history import list_clicks, list_recent
 from competitions.mgtv.labels import Floats
 from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.split import Slates
@@ -20,11 +20,6 @@ from competitions.mgtv.split import Slates
 NEVER_FADES = 1e9  # hours
 REACH, NEIGHBOURS, LAST, FADE = 10, 200, 20, 0.9
 FACTORS = FactorSettings(size=32, ridge=10.0, alpha=10.0, rounds=12)
-
-
-def score_random(day: DayFeatures, seed: int) -> Floats:
-    """Drawn numbers."""
-    return np.random.default_rng([seed, day.day]).random((len(day.rates), 1))
 
 
 def score_positions(before: Sequence[DayFeatures], day: DayFeatures, prior: float = 100.0) -> Floats:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from common.pipeline.bundle import bundle
 from common.pipeline.run import Result, Run, collect
-from common.ranking.gbdt import Ranker, Recipe, fit, refit
+from common.ranking.gbdt import Ranker, fit, refit
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.models import completion
 from competitions.mgtv.models.click_ranker import list_recipes, score
@@ -26,14 +26,10 @@ class DayModels:
 
 def fit_models(run: Run, labelled: Days, config: MgtvConfig, day: int) -> DayModels:
     """Fit all models on the days before a validation day, until that day stops them."""
-    rankers = [fit_watch(run, labelled, recipe, day) for recipe in list_recipes(config.watch, config.seed)]
+    train, valid = collect([labelled[other].rows for other in labelled if other < day]), labelled[day].rows
+    recipes = list_recipes(config.watch, config.seed)
+    rankers = [run.step(fit, recipe, train, valid, name=f"day{day:02d}.fit.{recipe.kind}") for recipe in recipes]
     return DayModels(rankers, fit_completion(run, labelled, config, day))
-
-
-def fit_watch(run: Run, labelled: Days, recipe: Recipe, day: int) -> Result[Ranker]:
-    """Fit one ranker of P(watch) on the days before a validation day."""
-    train = collect([labelled[other].rows for other in labelled if other < day])
-    return run.step(fit, recipe, train, labelled[day].rows, name=f"day{day:02d}.fit.{recipe.kind}")
 
 
 def fit_completion(run: Run, labelled: Days, config: MgtvConfig, day: int) -> Result[Completion]:

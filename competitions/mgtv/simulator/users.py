@@ -98,7 +98,8 @@ def init_history(catalogue: Catalogue, users: Users, seed: int) -> UserHistory:
     """Memory before day 1: some devices follow programmes of channels they like, hot ones first."""
     rng = np.random.default_rng([23, seed])
     devices, programmes = len(users.activity), catalogue.collections
-    out = np.bincount(catalogue.videos.collection[_old_episodes(catalogue)], minlength=len(programmes.channel))
+    old = (catalogue.videos.kind == FEATURE) & (catalogue.videos.release < 1)
+    out = np.bincount(catalogue.videos.collection[old], minlength=len(programmes.channel))
     weight = np.where((programmes.episodes > 2) & (out > 0), np.exp(programmes.heat[0]), 0.0)
     follow = np.full((devices, SLOTS), -1, np.int32)
     next_serial = np.ones((devices, SLOTS), np.int32)
@@ -119,10 +120,6 @@ def init_history(catalogue: Catalogue, users: Users, seed: int) -> UserHistory:
         shown=np.full((devices, SHOWN), -1, np.int32),
         shows=np.zeros(devices, np.int32),
     )
-
-
-def _old_episodes(catalogue: Catalogue) -> Bools:
-    return np.asarray((catalogue.videos.kind == FEATURE) & (catalogue.videos.release < 1))
 
 
 def _draw_liked(taste: Singles, channel: Ints, weight: Floats, rng: np.random.Generator) -> Ints:

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from common.errors import UserError
+from common.submission import write_csv
 from competitions.mgtv import submission as submissions
 from competitions.mgtv.io import reader
 from tests.unit.mgtv.mgtv_raw_files import clicks, locate, rows, shows
@@ -31,7 +32,7 @@ def files(tmp_path: Path) -> reader.RawFiles:
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
     frame = submissions.build_submission(QUERIES, CHOSEN, (3, 0.5), CODES)
-    return submissions.write_submission(frame, tmp_path / "run" / "result.csv")
+    return write_csv(frame, tmp_path / "run" / "result.csv")
 
 
 # --- build and write ---
@@ -56,7 +57,7 @@ def test_the_codes_are_the_readers(files: reader.RawFiles, written: Path) -> Non
     chosen = test.shown.unique("device", keep="first", maintain_order=True).join(test.queries, on="device")
     frame = submissions.build_submission(test.queries, chosen.with_columns(rate=pl.lit(0.5)), (0, 0.5), codes)
     assert frame.rows() == [("c", 20, 0.5), ("a", 10, 0.5), ("b", 10, 0.5)]
-    assert submissions.check_submission(submissions.write_submission(frame, written), files).rows == 3
+    assert submissions.check_submission(write_csv(frame, written), files).rows == 3
 
 
 # --- check ---

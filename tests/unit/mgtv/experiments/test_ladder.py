@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from competitions.mgtv.experiments.ladder import rate_videos
-from competitions.mgtv.features.recent_clicks import list_clicks, list_recent
+from competitions.mgtv.features.device_history import list_clicks, list_recent
 from competitions.mgtv.models import baselines
 from competitions.mgtv.split import Slates
 from tests.unit.mgtv.mgtv_world import Floats, draw_log, make_day, make_log, make_slates, row
