@@ -34,8 +34,8 @@ class HostSettings(Settings, frozen=True):
 
 
 class TruthSettings(Settings, frozen=True):
-    """What the host scores against. ``rule``: which of a device's videos of the day is the answer. ``clip``: completion
-    rates above it count as it, 0 leaves them. ``no_duration``: what a video without a duration can earn, "nothing" or
+    """The labels. ``rule``: which of a device's videos of the day is the answer. ``clip``: completion
+    rates above it count as it, 0 leaves them. ``no_duration``: what a video without a duration can score, "nothing" or
     as much as any other, "unknown".
     """
 
@@ -150,8 +150,8 @@ def refuse_wrong(where: str, names: tuple[str, ...], known: tuple[str, ...]) -> 
     choose = f"choose among {', '.join(known)}"
     if not names:
         raise ValueError(f"{where} is empty; {choose}")
-    for place, name in enumerate(names):
+    for i, name in enumerate(names):
         if name not in known:
             raise ValueError(f"{where}: there is no {name}; {choose}")
-        if name in names[:place]:
+        if name in names[:i]:
             raise ValueError(f"{where}: {name} stands there twice")

@@ -1,8 +1,8 @@
-"""What the host scores against: one video a device and day, and how much of it was played.
+"""The labels: one video a device and day, and how much of it was played.
 
     t = seconds played / duration,        s(t, p) = 1 / (1 + sqrt(|t - p| / t)) for t > 0, else 0
 
-An answer p earns s where its video is the right one; the score is the sum over all devices that have an answer.
+An answer p scores s where its video is the right one; the score is the sum over all devices that have an answer.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ def score_rates(truth: Floats, answer: Floats) -> Floats:
     return np.where(known, 1.0 / (1.0 + np.sqrt(np.abs(t - answer) / t)), 0.0)
 
 
-def mark_truth(day: pl.DataFrame, durations: pl.Series, truth: TruthSettings) -> pl.DataFrame:
+def label_day(day: pl.DataFrame, durations: pl.Series, truth: TruthSettings) -> pl.DataFrame:
     """Add to a day's log ``t`` Float32 (null: unknown) and ``answer`` Boolean: the device's video of the day.
 
     ``durations`` in seconds by video code. At most one row of a device is its answer; it may have an unknown t.
@@ -43,9 +43,9 @@ def mark_truth(day: pl.DataFrame, durations: pl.Series, truth: TruthSettings) ->
     return marked.with_columns(answer=pl.col("row").is_in(first["row"].implode())).drop("row")
 
 
-def stack_log(days: list[pl.DataFrame], durations: pl.Series, truth: TruthSettings) -> pl.DataFrame:
-    """All days one after the other, with ``t`` and ``answer``; the seconds played are dropped.
+def stack_log(days: list[pl.DataFrame], videos: pl.DataFrame, truth: TruthSettings) -> pl.DataFrame:
+    """All days one after the other, with ``t`` and ``answer``; the seconds played are dropped. ``videos`` by code.
 
     Held: 27 bytes a row, so 1.6 GB for 30 days of 1.9 million impressions.
     """
-    return pl.concat([mark_truth(day, durations, truth).drop("play") for day in days])
+    return pl.concat([label_day(day, videos["duration"], truth).drop("play") for day in days])

@@ -6,12 +6,16 @@ import numpy as np
 import polars as pl
 
 from common.errors import UserError
-from common.submission import Checked, Violation, find_ids, find_rows, read_back, refuse, write_csv
+from common.ranking.conditional_logit import Logit
+from common.submission import Checked, Violation, find_ids, find_rows, read_back, refuse
 from competitions.mgtv.io import reader
 from competitions.mgtv.io.csv_reader import read_table
 from competitions.mgtv.io.encoding import DEVICE, PAIR
 from competitions.mgtv.io.schema import SUBMISSION_COLUMNS
 from competitions.mgtv.labels import score_rates
+from competitions.mgtv.models.click_ranker import mix
+from competitions.mgtv.models.decision import Predictions, decide
+from competitions.mgtv.split import Slates
 
 FORMAT = "CSV in UTF-8 without a byte-order mark, with the header did,vid,completion_rate"
 INTEGERS = "vid is a whole number"
@@ -21,6 +25,21 @@ SAME_ORDER = "the dids that are asked about, all of them, in their order"
 SHOWN = "vid is one of the videos that the did was shown"
 RULES = (FORMAT, INTEGERS, RATES, ONCE, SAME_ORDER, SHOWN)
 DECIMALS = 6
+
+
+def answer(
+    slates: Slates,
+    predictions: Predictions,
+    blend: Logit,
+    power: float,
+    fallback: tuple[int, float],
+    codes: reader.Codes,
+) -> pl.DataFrame:
+    """The submission frame of the test day: did, vid, completion_rate, one row per device in the order of the file."""
+    day, rewards = predictions.day, predictions.rewards
+    rows = decide(day, mix(blend, predictions.scores, day), rewards, power)
+    chosen = slates.rows[rows].select("query", "video", rate=pl.Series(rewards.rate[rows]))
+    return build_submission(slates.queries, chosen, fallback, codes)
 
 
 def build_submission(
@@ -43,19 +62,14 @@ def build_submission(
     )
 
 
-def write_submission(frame: pl.DataFrame, path: Path) -> Path:
-    """Write the frame of ``build_submission``."""
-    return write_csv(frame, path)
-
-
 def check_submission(path: Path, files: reader.RawFiles) -> Checked:
     """Read the file on disk and verify all ``RULES``; a ``UserError`` names what is broken."""
     submission = _read_submission(path)
-    asked = read_table(files.asked, DEVICE).frame["did"].unique(maintain_order=True)
+    expected = read_table(files.test_devices, DEVICE).frame["did"].unique(maintain_order=True)
     shown = read_table(files.shown, PAIR).frame.select("did", "vid").unique()
     dids = submission["did"]
     violations = find_ids(dids.filter(dids.is_duplicated()), ONCE)
-    violations += _find_moved(submission, asked)
+    violations += _find_moved(submission, expected)
     violations += _find_unshown(submission, shown)
     refuse(path, violations)
     return Checked(path, submission.height, RULES)
@@ -70,21 +84,21 @@ def _read_submission(path: Path) -> pl.DataFrame:
     return text.with_columns(pl.col("vid").cast(pl.Int64), completion_rate=rate)
 
 
-def _find_moved(submission: pl.DataFrame, asked: pl.Series) -> list[Violation]:
-    """Dids that are missing, unknown, or not in their place."""
+def _find_moved(submission: pl.DataFrame, expected: pl.Series) -> list[Violation]:
+    """Dids that are missing, unknown, or out of order."""
     dids = submission["did"]
-    missing, extra = asked.filter(~asked.is_in(dids.implode())), dids.filter(~dids.is_in(asked.implode()))
+    missing, extra = expected.filter(~expected.is_in(dids.implode())), dids.filter(~dids.is_in(expected.implode()))
     if len(missing) or len(extra):
-        told = [f"missing {did}" for did in missing.head(2)] + [f"unknown {did}" for did in extra.unique().head(2)]
-        return [Violation(SAME_ORDER, len(missing) + len(extra), tuple(told))]
+        first = [f"missing {did}" for did in missing.head(2)] + [f"unknown {did}" for did in extra.unique().head(2)]
+        return [Violation(SAME_ORDER, len(missing) + len(extra), tuple(first))]
     if dids.n_unique() < len(dids):
         return []
-    moved = (dids != asked).arg_true()
+    moved = (dids != expected).arg_true()
     if not len(moved):
         return []
-    first = moved[0]
-    place = f"line {submission['line'][first]}: {dids[first]} where {asked[first]} is expected"
-    return [Violation(SAME_ORDER, len(moved), (place, "the dids are all there, only their order is wrong"))]
+    row = moved[0]
+    line = f"line {submission['line'][row]}: {dids[row]} where {expected[row]} is expected"
+    return [Violation(SAME_ORDER, len(moved), (line, "the dids are all there, only their order is wrong"))]
 
 
 def _find_unshown(submission: pl.DataFrame, shown: pl.DataFrame) -> list[Violation]:
@@ -99,31 +113,23 @@ def score_submission(path: Path, truth: Path, files: reader.RawFiles | None = No
     ``score`` = sum of s over the hits / truth rows, ``score_error`` its standard error; ``hit_rate``;
     ``score_of_hits``, the mean s of a hit; ``devices``, the truth rows. ``files``: verify all ``RULES`` first.
     """
-    submission = check_and_read(path, files)
-    answers = read_truth(truth)
-    joined = answers.join(submission, on="did", how="left", suffix="_said", maintain_order="left")
-    unanswered = joined["vid_said"].null_count()
-    if unanswered == joined.height:
-        raise UserError(f"{truth}: none of its {joined.height} devices is in {path}: they belong to different files")
-    hit = (joined["vid"] == joined["vid_said"]).fill_null(False).to_numpy()
-    said = joined["completion_rate_said"].fill_null(0.0).to_numpy()
-    earned = np.where(hit, score_rates(joined["completion_rate"].to_numpy(), said), 0.0)
-    return {
-        "score": float(earned.mean()),
-        "score_error": float(earned.std() / len(earned) ** 0.5),
-        "hit_rate": float(hit.mean()),
-        "score_of_hits": float(earned[hit].mean()) if hit.any() else 0.0,
-        "devices": float(len(earned)),
-    }
-
-
-def check_and_read(path: Path, files: reader.RawFiles | None) -> pl.DataFrame:
-    """The submission; with ``files`` checked by every rule, else by those that need no other file."""
     if files is not None:
         check_submission(path, files)
-    submission = _read_submission(path)
+    submission, answers = _read_submission(path), read_truth(truth)
     refuse(path, find_ids(submission["did"].filter(submission["did"].is_duplicated()), ONCE))
-    return submission
+    joined = answers.join(submission, on="did", how="left", suffix="_answered", maintain_order="left")
+    if joined["vid_answered"].null_count() == joined.height:
+        raise UserError(f"{truth}: none of its {joined.height} devices is in {path}: they belong to different files")
+    hit = (joined["vid"] == joined["vid_answered"]).fill_null(False).to_numpy()
+    rates, answered = joined["completion_rate"], joined["completion_rate_answered"].fill_null(0.0)
+    scores = np.where(hit, score_rates(rates.to_numpy(), answered.to_numpy()), 0.0)
+    return {
+        "score": float(scores.mean()),
+        "score_error": float(scores.std() / len(scores) ** 0.5),
+        "hit_rate": float(hit.mean()),
+        "score_of_hits": float(scores[hit].mean()) if hit.any() else 0.0,
+        "devices": float(len(scores)),
+    }
 
 
 def read_truth(truth: Path) -> pl.DataFrame:

@@ -10,9 +10,9 @@ from common.pipeline.run import Run
 from competitions.mgtv import submission
 from competitions.mgtv.competition import load_config
 from competitions.mgtv.io import reader, schema
-from competitions.mgtv.models.dataset import Served
+from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.pipeline import solve
-from competitions.mgtv.split import Asked
+from competitions.mgtv.split import Slates
 from tests.contract.competition import Change, Competition, Mutation, Results
 from tests.contract.mgtv_faults import BAD_INPUTS
 from tests.contract.mgtv_planted import (
@@ -48,7 +48,7 @@ SMALL = (
 )
 QUICK = ('watch.models=["logit"]', "watch.rounds=1", "completion.rounds=1")
 VALID = tuple(f"day{day}" for day in range(DAYS - VALID_DAYS + 1, DAYS + 1))
-SERVED = tuple(f"day{day:02d}" for day in range(DAYS - VALID_DAYS - TRAIN_DAYS + 1, DAYS + 1))
+LABELLED = tuple(f"day{day:02d}" for day in range(DAYS - VALID_DAYS - TRAIN_DAYS + 1, DAYS + 1))
 AFTER_FITS = {f"{day}.score" for day in VALID} | {"find_blend", "mix_across", "measure", "test.score", "answer"}
 AFTER_FITS |= {"insight.importance"}
 LOGITS = {f"{day}.fit.logit" for day in VALID} | {"refit.logit"}
@@ -154,7 +154,7 @@ def take(results: Results, name: str) -> object:
 
 
 def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
-    """The counts of the days before the last planted one, and the features of all served days up to it.
+    """The counts of the days before the last planted one, and the features of all days up to it.
 
     What came of the rows is there but for the last day.
     """
@@ -163,31 +163,31 @@ def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
     assert isinstance(categories, dict)
     frames = {"tally": tally} | {f"tally of {name}": frame for name, frame in categories.items()}
     frames = {name: frame.filter(pl.col("day") < DAYS) for name, frame in frames.items()}
-    for day in SERVED:
-        served = take(results, f"{day}.features")
-        assert isinstance(served, Served)
-        frames[day] = frame_of(served, with_outcome=day != SERVED[-1])
+    for name in LABELLED:
+        day = take(results, f"{name}.features")
+        assert isinstance(day, DayFeatures)
+        frames[name] = frame_of(day, with_outcome=name != LABELLED[-1])
     return frames
 
 
-def frame_of(served: Served, *, with_outcome: bool) -> pl.DataFrame:
-    """The features of a served day, and what came of its rows."""
-    query = np.repeat(np.arange(len(served.rows.group_sizes)), served.rows.group_sizes)
-    frame = pl.DataFrame(served.rows.features, list(served.rows.names)).with_columns(query=query)
+def frame_of(day: DayFeatures, *, with_outcome: bool) -> pl.DataFrame:
+    """The features of a day, and the outcome of its rows."""
+    query = np.repeat(np.arange(len(day.rows.group_sizes)), day.rows.group_sizes)
+    frame = pl.DataFrame(day.rows.features, list(day.rows.names)).with_columns(query=query)
     if not with_outcome:
         return frame
-    return frame.with_columns(label=served.rows.labels, t=served.rates, clicked=served.clicked)
+    return frame.with_columns(label=day.rows.labels, t=day.rates, clicked=day.clicked)
 
 
 def find_answers(results: Results) -> pl.DataFrame:
     """The answer of every device that is asked on the last planted day."""
-    codes, asked, outcome = (
+    codes, slates, outcome = (
         take(results, name) for name in ("learn_codes", f"{VALID[-1]}.ask", f"{VALID[-1]}.outcome")
     )
     assert isinstance(codes, reader.Codes)
-    assert isinstance(asked, Asked)
+    assert isinstance(slates, Slates)
     assert isinstance(outcome, pl.DataFrame)
-    rows = asked.rows.filter(outcome["answer"])
+    rows = slates.rows.filter(outcome["answer"])
     return pl.DataFrame(
         {"query": codes.devices["did"].gather(rows["device"]), "item": codes.videos["vid"].gather(rows["video"])}
     )
@@ -222,7 +222,7 @@ MGTV = Competition(
     feature_change=Change(
         "competitions/mgtv/features/device_video.py:describe_pairs",
         frozenset(
-            {f"{day}.features" for day in (*SERVED, "test")}
+            {f"{day}.features" for day in (*LABELLED, "test")}
             | {f"{day}.value" for day in (*VALID, "test")}
             | FITS
             | AFTER_FITS

@@ -19,7 +19,7 @@ from competitions.mgtv.io import schema
 DAYS, TEST_DAY = 11, 12
 FIRST_DATE = datetime.date(2025, 4, 20)
 DEVICES, NEW_DEVICES, ALONE = 180, 8, 2  # the new ones and those shown nothing appear in the test alone
-ACTIVE_SHARE, ASKED_SHARE, AGAIN_SHARE, NOISE_SHARE = 0.8, 0.7, 0.3, 0.1
+ACTIVE_SHARE, TEST_SHARE, AGAIN_SHARE, NOISE_SHARE = 0.8, 0.7, 0.3, 0.1
 PROGRAMMES, EPISODES, FIRST_VID = 12, 24, 5000
 EXTRAS, EXTRA_VID, EXTRA_SHARE = 6, 900, 0.3  # videos without a programme or a duration
 LONG, SHORT = 1, 2  # item_type
@@ -43,9 +43,9 @@ def write_raw(folder: Path, truth: Path) -> None:
         write_table(folder / schema.show_path(day), shows, "did", "vid")
         write_clicks(folder, day, clicks)
         write_table(folder / schema.play_path(day), plays, "did", "vid", "play_time")
-    asked = rng.permutation(DEVICES)[: int(ASKED_SHARE * DEVICES)].tolist()
-    shows, clicks, plays = audience.live([*asked, *range(DEVICES, DEVICES + NEW_DEVICES)])
-    alone = [name(DEVICES + NEW_DEVICES + place) for place in range(ALONE)]
+    test_devices = rng.permutation(DEVICES)[: int(TEST_SHARE * DEVICES)].tolist()
+    shows, clicks, plays = audience.live([*test_devices, *range(DEVICES, DEVICES + NEW_DEVICES)])
+    alone = [name(DEVICES + NEW_DEVICES + i) for i in range(ALONE)]
     order = rng.permutation(list(dict.fromkeys([*(did for did, _ in shows), *alone])))
     write_table(folder / ASKED, [(did,) for did in order.tolist()], "did")
     write_table(folder / SHOWN, shows, "did", "vid")
@@ -98,7 +98,7 @@ class Audience:
             self.serial[device] += first == right
             second = int(rng.integers(8 * 3600, 22 * 3600))
             watched = [first] + others[1:2] * (rng.random() < AGAIN_SHARE)
-            clicks += [(did, vid, second + 700 * place) for place, vid in enumerate(watched)]
+            clicks += [(did, vid, second + 700 * i) for i, vid in enumerate(watched)]
             plays += [(did, vid, self._play(device, vid)) for vid in watched]
         return shows, clicks, plays
 
@@ -203,8 +203,8 @@ def write_popular(folder: Path, path: Path) -> None:
     ranked = counts.sort("len", "vid", descending=[True, False])
     shown = read_text(folder / SHOWN).join(counts, on="vid", how="left").sort("len", "vid", descending=[True, False])
     best = shown.unique("did", keep="first", maintain_order=True).select("did", "vid")
-    asked = read_text(folder / ASKED).join(best, on="did", how="left", maintain_order="left")
-    filled = asked.with_columns(pl.col("vid").fill_null(ranked["vid"][0]), completion_rate=pl.lit(1.0))
+    test_devices = read_text(folder / ASKED).join(best, on="did", how="left", maintain_order="left")
+    filled = test_devices.with_columns(pl.col("vid").fill_null(ranked["vid"][0]), completion_rate=pl.lit(1.0))
     filled.write_csv(path)
 
 
@@ -256,7 +256,7 @@ def add_future(folder: Path) -> int:
     today, tomorrow = (str(FIRST_DATE + datetime.timedelta(days=day)) for day in (DAYS - 1, DAYS))
     edit_table(folder / schema.click_path(DAYS + 1), pl.col("click_time").str.replace(today, tomorrow))
     added = replace_future(folder, DAYS + 1)
-    strangers = [(f"stranger{place}", str(vid_of(place % PROGRAMMES, 1 + place % 9))) for place in range(STRANGERS)]
+    strangers = [(f"stranger{i}", str(vid_of(i % PROGRAMMES, 1 + i % 9))) for i in range(STRANGERS)]
     clicked = read_text(folder / schema.click_path(DAYS)).select("did", "vid")
     shows = read_text(folder / schema.show_path(DAYS)).join(clicked, on=["did", "vid"], how="anti")
     again = shows.unique("did", keep="first", maintain_order=True).rows()

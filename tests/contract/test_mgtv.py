@@ -57,9 +57,9 @@ def read_answers(finished: Finished) -> dict[str, tuple[int, float]]:
 def count(finished: Finished, file: str, what: str) -> int:
     """How often the notes say that this was met."""
     notes = finished.summary["notes"]
-    found = [note["rows"] for note in notes if file in note["file"] and note["what"] == what]
-    assert len(found) == 1, (what, notes)
-    return int(found[0])
+    rows = [note["rows"] for note in notes if file in note["file"] and note["what"] == what]
+    assert len(rows) == 1, (what, notes)
+    return int(rows[0])
 
 
 def read_score(call: Call, finished: Finished, truth: Path) -> float:
@@ -120,23 +120,23 @@ def test_faults_that_a_rule_settles_are_counted_and_the_run_goes_on(dirty: Path,
 def test_devices_that_were_shown_nothing_get_the_most_clicked_video_of_the_last_day(finished: Finished) -> None:
     clicks = read_text(finished.raw / schema.click_path(DAYS)).filter(pl.col("vid").cast(pl.Int64) >= FIRST_VID)
     counts = clicks["vid"].cast(pl.Int64).value_counts().sort("count", "vid", descending=[True, False])
-    found = read_answers(finished)
-    alone = [name(DEVICES + NEW_DEVICES + place) for place in range(ALONE)]
-    assert {found[did][0] for did in alone} == {counts["vid"][0]}
-    (rate,) = {found[did][1] for did in alone}
+    answers = read_answers(finished)
+    alone = [name(DEVICES + NEW_DEVICES + i) for i in range(ALONE)]
+    assert {answers[did][0] for did in alone} == {counts["vid"][0]}
+    (rate,) = {answers[did][1] for did in alone}
     assert 0 < rate <= 1.1
     assert count(finished, "testA_pred_did.csv", "device asked for and shown nothing") == ALONE
 
 
-def test_everybody_is_answered_by_a_shown_video_in_the_order_asked(finished: Finished) -> None:
-    asked, shown = read_text(finished.raw / ASKED)["did"], read_text(finished.raw / SHOWN)
-    found = read_answers(finished)
-    assert list(found) == asked.to_list()
+def test_everybody_is_answered_by_a_shown_video_in_the_order_of_the_file(finished: Finished) -> None:
+    devices, shown = read_text(finished.raw / ASKED)["did"], read_text(finished.raw / SHOWN)
+    answers = read_answers(finished)
+    assert list(answers) == devices.to_list()
     pairs = set(shown.rows())
-    strangers = [did for did, (vid, _) in found.items() if (did, str(vid)) not in pairs]
+    strangers = [did for did, (vid, _) in answers.items() if (did, str(vid)) not in pairs]
     assert len(strangers) == ALONE
-    assert all(vid < EXTRA_VID or vid >= FIRST_VID for vid, _ in found.values())  # without a duration nothing is earned
-    assert finished.summary["submission"]["rows"] == len(asked)
+    assert all(vid < EXTRA_VID or vid >= FIRST_VID for vid, _ in answers.values())  # with a duration
+    assert finished.summary["submission"]["rows"] == len(devices)
     assert finished.summary["truth"] is None
     assert finished.summary["board"] == "A"
 
@@ -144,15 +144,15 @@ def test_everybody_is_answered_by_a_shown_video_in_the_order_asked(finished: Fin
 def test_board_b_is_answered_where_its_files_are_and_the_order_of_the_question_is_kept(
     folder: Path, finished: Finished, call: Call, tmp_path: Path
 ) -> None:
-    asked = read_text(folder / ASKED)
-    for path, frame in ((schema.ASKED, asked.reverse()), (schema.SHOWN, read_text(folder / SHOWN))):
+    devices = read_text(folder / ASKED)
+    for path, frame in ((schema.ASKED, devices.reverse()), (schema.SHOWN, read_text(folder / SHOWN))):
         second = folder / path.format(board="B")
         second.parent.mkdir()
         frame.write_csv(second)
-    asked[:5].write_csv(folder / ASKED)
+    devices[:5].write_csv(folder / ASKED)
     after = solve(call, folder, tmp_path / "build")
     assert after.summary["board"] == "B"
-    assert list(read_answers(after)) == asked["did"].reverse().to_list()
+    assert list(read_answers(after)) == devices["did"].reverse().to_list()
     assert read_answers(after) == read_answers(finished)
     assert call("check", "mgtv", after.submission, "--raw", folder)[0] == 0
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import polars as pl
 import pytest
 
-from competitions.mgtv import pipeline, split
+from competitions.mgtv import labels, split
 from competitions.mgtv.competition import load_config
 from competitions.mgtv.features import device_history, profile, sequence, target_encoding, video
-from competitions.mgtv.features.build import Sources, build
+from competitions.mgtv.features.build import Sources, build, list_dates
 from competitions.mgtv.io import reader
-from competitions.mgtv.split import Asked, Plan
+from competitions.mgtv.split import Plan, Slates
 from tests.contract.mgtv import MGTV
 from tests.contract.mgtv_planted import DAYS, FIRST_VID
 
@@ -23,23 +23,21 @@ OF_OUTCOMES = {"video", "device", "pair", "list", "profile", "sequence"}  # ever
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """The planted files, read: what features are made of, and the tables that the tallies need."""
+    """The planted files, read: what features are made of."""
 
     sources: Sources
-    profiles: reader.Profiles
-    videos: reader.Videos
 
     def see(self, log: pl.DataFrame) -> Sources:
         """The same with another log, and the tallies of that."""
-        categories = pipeline.tally_categories(log, self.profiles, self.videos, CONFIG.features)
+        categories = profile.tally_categories(log, self.sources.profiles, self.sources.videos, CONFIG.features)
         return dataclasses.replace(
             self.sources, log=log, tally=target_encoding.tally_videos(log), categories=categories
         )
 
-    def ask(self, day: int) -> Asked:
-        """The devices of a day, as the pipeline asks."""
+    def draw_slates(self, day: int) -> Slates:
+        """The slates of a day, as the pipeline draws them."""
         plan = Plan((), (), DAYS + 1, 1)
-        return split.ask_day(self.sources.log, plan, day, CONFIG.split, CONFIG.seed)
+        return split.draw_slates(self.sources.log, plan, day, CONFIG.split, CONFIG.seed)
 
 
 @pytest.fixture(scope="module")
@@ -49,18 +47,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     MGTV.write_raw(folder / "raw", folder / "truth.csv")
     files, host = reader.locate(folder / "raw", CONFIG.host), CONFIG.host
     codes = reader.learn_codes(files)
-    videos, profiles = reader.read_videos(files, codes, host), reader.read_profiles(files, codes)
+    videos, profiles = reader.read_videos(files, codes, host).frame, reader.read_profiles(files, codes).frame
     days = [reader.read_day(day, codes, host) for day in files.days]
-    log = pipeline.stack(days, videos, CONFIG.truth)
-    table = videos.frame.rename({"classify": "channel"})
-    comments, dates = reader.read_comments(files, codes, host).frame, pipeline.list_dates(days)
-    empty = Sources(log, pl.DataFrame(), {}, table, profiles.frame, comments, dates)
-    return dataclasses.replace(found := World(empty, profiles, videos), sources=found.see(log))
+    log = labels.stack_log([day.frame for day in days], videos, CONFIG.truth)
+    comments = reader.read_comments(files, codes, host).frame
+    dates = list_dates([day.day for day in files.days], [day.date for day in days])
+    return World(World(Sources(log, pl.DataFrame(), {}, videos, profiles, comments, dates)).see(log))
 
 
-def describe(sources: Sources, asked: Asked) -> pl.DataFrame:
-    """Every feature of the asked rows."""
-    return build(sources, asked, CONFIG.features, CONFIG.seed)
+def describe(sources: Sources, slates: Slates) -> pl.DataFrame:
+    """Every feature of the rows."""
+    return build(sources, slates, CONFIG.features, CONFIG.seed)
 
 
 def turn(log: pl.DataFrame, day: int) -> pl.DataFrame:
@@ -84,36 +81,36 @@ def find_changed(one: pl.DataFrame, other: pl.DataFrame) -> set[str]:
 
 @pytest.mark.parametrize("day", [2, 6, DAYS])
 def test_what_comes_of_a_day_and_later_changes_no_feature_of_it(world: World, day: int) -> None:
-    asked, turned = world.ask(day), world.see(turn(world.sources.log, day))
-    assert find_changed(describe(world.sources, asked), describe(turned, asked)) == set()
+    slates, turned = world.draw_slates(day), world.see(turn(world.sources.log, day))
+    assert find_changed(describe(world.sources, slates), describe(turned, slates)) == set()
     # The day after sees it, else there would be nothing to leak.
-    later = dataclasses.replace(asked, day=day + 1)
+    later = dataclasses.replace(slates, day=day + 1)
     assert find_changed(describe(world.sources, later), describe(turned, later)) == OF_OUTCOMES
 
 
 @pytest.mark.parametrize("day", [5, DAYS])
 def test_a_day_is_served_as_if_it_had_not_come_yet(world: World, day: int) -> None:
-    asked, before = world.ask(day), world.see(world.sources.log.filter(pl.col("day") < day))
+    slates, before = world.draw_slates(day), world.see(world.sources.log.filter(pl.col("day") < day))
     unknown = {at: date for at, date in world.sources.dates.items() if at < day}
     as_test = dataclasses.replace(before, dates=unknown)
-    assert find_changed(describe(world.sources, asked), describe(as_test, asked)) == set()
+    assert find_changed(describe(world.sources, slates), describe(as_test, slates)) == set()
 
 
-def include_the_day(log: pl.DataFrame, asked: Asked) -> pl.LazyFrame:
-    """``past_of`` with the day itself."""
-    return log.lazy().filter(pl.col("day") <= asked.day)
+def include_the_day(log: pl.DataFrame, slates: Slates) -> pl.LazyFrame:
+    """``before_day`` with the day itself."""
+    return log.lazy().filter(pl.col("day") <= slates.day)
 
 
 def weigh_the_day(tally: pl.DataFrame, keys: list[str], day: int, half_life: float) -> pl.DataFrame:
-    """``weigh`` with the day itself."""
-    return target_encoding.weigh(tally, keys, day + 1, half_life)
+    """``sum_decayed`` with the day itself."""
+    return target_encoding.sum_decayed(tally, keys, day + 1, half_life)
 
 
 LEAKS: Mapping[str, tuple[object, str, object, set[str]]] = {
-    "the device's day": (device_history, "past_of", include_the_day, {"device", "pair", "list", "sequence"}),
-    "vectors of the day": (sequence, "past_of", include_the_day, {"sequence"}),
-    "counts of the day": (video, "weigh", weigh_the_day, {"video", "pair", "list"}),
-    "categories of the day": (profile, "weigh", weigh_the_day, {"profile"}),
+    "the device's day": (device_history, "before_day", include_the_day, {"device", "pair", "list", "sequence"}),
+    "vectors of the day": (sequence, "before_day", include_the_day, {"sequence"}),
+    "counts of the day": (video, "sum_decayed", weigh_the_day, {"video", "pair", "list"}),
+    "categories of the day": (profile, "sum_decayed", weigh_the_day, {"profile"}),
 }
 
 
@@ -121,36 +118,36 @@ LEAKS: Mapping[str, tuple[object, str, object, set[str]]] = {
 def test_a_leak_would_be_seen(world: World, leak: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module, function, leaky, blocks = LEAKS[leak]
     monkeypatch.setattr(module, function, leaky)
-    asked, turned = world.ask(DAY), world.see(turn(world.sources.log, DAY))
-    assert find_changed(describe(world.sources, asked), describe(turned, asked)) == blocks
+    slates, turned = world.draw_slates(DAY), world.see(turn(world.sources.log, DAY))
+    assert find_changed(describe(world.sources, slates), describe(turned, slates)) == blocks
 
 
 def test_only_comments_of_earlier_dates_are_counted(world: World) -> None:
-    asked, date = world.ask(DAY), world.sources.date_of(DAY)
+    slates, date = world.draw_slates(DAY), world.sources.date_of(DAY)
     assert date is not None
     for days, changed in ((0, set()), (1, set()), (-1, {"comment"})):
         added = world.sources.comments.with_columns(
             date=pl.lit(date + datetime.timedelta(days=days)), comments=pl.col("comments") * 50
         )
         talked = dataclasses.replace(world.sources, comments=pl.concat([world.sources.comments, added]))
-        assert find_changed(describe(world.sources, asked), describe(talked, asked)) == changed, days
+        assert find_changed(describe(world.sources, slates), describe(talked, slates)) == changed, days
 
 
 def test_without_a_date_no_comment_is_counted(world: World) -> None:
     undated = dataclasses.replace(world.sources, dates={})
-    features = describe(undated, world.ask(DAY))
+    features = describe(undated, world.draw_slates(DAY))
     assert features["comment_log_number"].unique().to_list() == [0.0]
 
 
-def test_a_day_is_asked_without_its_outcome(world: World) -> None:
-    asked = world.ask(DAY)
-    assert asked.rows.columns == ["query", "device", "video", "position"]
-    outcome = split.look_up_outcome(world.sources.log, asked)
-    answers = asked.rows.filter(outcome["answer"])
-    assert answers["query"].to_list() == asked.queries["query"].to_list()  # one each
-    # The right video stands anywhere in its list: where it stands tells nothing.
-    place = answers["position"].value_counts().sort("position")
-    assert place.height > 6
-    assert place["count"].max() < answers.height / 3  # type: ignore[operator]
+def test_slates_have_no_outcome(world: World) -> None:
+    slates = world.draw_slates(DAY)
+    assert slates.rows.columns == ["query", "device", "video", "position"]
+    outcome = split.look_up_outcome(world.sources.log, slates)
+    answers = slates.rows.filter(outcome["answer"])
+    assert answers["query"].to_list() == slates.queries["query"].to_list()  # one each
+    # The right video stands anywhere in its slate: its position carries no signal.
+    positions = answers["position"].value_counts().sort("position")
+    assert positions.height > 6
+    assert positions["count"].max() < answers.height / 3  # type: ignore[operator]
     vids = world.sources.videos["vid"].gather(answers["video"])
     assert (vids >= FIRST_VID).all()  # one with a duration

@@ -25,7 +25,6 @@ from competitions.mgtv import competition as mgtv
 from competitions.mgtv import pipeline as mgtv_pipeline
 from competitions.mgtv.io import reader as mgtv_raw
 from competitions.mgtv.labels import score_rates
-from competitions.mgtv.models import decision as mgtv_decide
 from competitions.mgtv.reporting import summary as mgtv_summary
 from competitions.mgtv.simulator import simulate as mgtv_simulation
 from competitions.news import competition as news
@@ -167,28 +166,27 @@ def measure_mgtv(folder: Path) -> Metrics:
     """Every golden number of MGTV by name, of a cold run in ``folder``.
 
     ``completion``: of the right videos of the validation days, the E[s] that the model expects of its answers, and the
-    mean s that these, and the other answers of the ladder, earn.
+    mean s of these, and of the other answers of the ladder.
     """
     mgtv_simulation.simulate(folder / "raw", MGTV_SCALE, SEED)
     config = mgtv.load_config(MGTV_SETTINGS, tuned=False)
     run = Run(folder / "run", folder / "cache", quiet=True)
     outcome = mgtv_pipeline.solve(mgtv_raw.locate(folder / "raw", config.host), config, run)
     summary, truth = mgtv_summary.summarise(outcome), mgtv.COMPETITION.score_truth(outcome, folder / "raw")
-    days = {number: outcome.ready.labelled[number].value for number in outcome.completion}
-    last = list(days.values())[-1].rows
+    valid = [predictions.value for predictions in outcome.valid]
+    last = valid[-1].day.rows
     measured = {
         f"feature {name} auc": _auc(last.features[:, last.names.index(name)], last.labels, last.group_sizes)
         for name in MGTV_FEATURES
     }
-    expected, earned = [], []
-    for number, day in days.items():
-        values = mgtv_decide.value_rows(day, outcome.completion[number].value, config.truth.no_duration)
+    expected, scores = [], []
+    for day, rewards in ((predictions.day, predictions.rewards) for predictions in valid):
         right = day.rows.labels > 0
-        answers = np.stack([np.ones(len(right)), values.mean, values.median, values.answer])[:, right]
-        expected.append(values.expected[right])
-        earned.append(score_rates(day.rates[right], answers))
+        answers = np.stack([np.ones(len(right)), rewards.mean, rewards.median, rewards.rate])[:, right]
+        expected.append(rewards.expected[right])
+        scores.append(score_rates(day.rates[right], answers))
     measured["completion expected"] = float(np.concatenate(expected).mean())
-    for name, value in zip(MGTV_ANSWERS, np.hstack(earned).mean(axis=1), strict=True):
+    for name, value in zip(MGTV_ANSWERS, np.hstack(scores).mean(axis=1), strict=True):
         measured[f"completion {name}"] = float(value)
     for name in (*config.watch.models, "blend"):
         measured[f"likelihood {name}"] = summary["models"][name]["log_likelihood"]

@@ -1,30 +1,30 @@
 """What `make tune-mgtv` searches: each watch model, the completion model, and which models the mix takes.
 
 Studies see the training days only: each of the last of them is predicted by what was fitted on the days before it. The
-validation days judge what was found. Watch models go by the log likelihood of the answers, which moves with every list;
-the completion model by what the right videos' answers earn; the mix by the score itself.
+validation days judge the best settings. Watch models go by the log likelihood of the answers, which moves with every
+slate; the completion model by the score of the right videos' answers; the blend by the score itself.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from common.pipeline.run import Run
+from common.ranking.gbdt import fit
 from common.ranking.listwise_softmax import log_likelihoods
 from common.tuning import search_space
 from common.tuning.gbdt_task import tune_ranker
 from common.tuning.search_space import Settings
-from common.tuning.task import Scores, Task
-from competitions.mgtv.config import CompletionSettings, MgtvConfig
+from common.tuning.task import Task
+from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.io import reader
 from competitions.mgtv.labels import Floats, score_rates
-from competitions.mgtv.models import click_ranker, completion_training, decision
-from competitions.mgtv.models.completion import Completion
-from competitions.mgtv.models.dataset import Served
-from competitions.mgtv.pipeline import fit_completion, fit_watch, prepare
+from competitions.mgtv.models import click_ranker, completion, decision
+from competitions.mgtv.models.day_models import fit_models, predict_day
+from competitions.mgtv.pipeline import prepare
 from competitions.mgtv.reporting.summary import Prepared
 
 FOLDS = 3
@@ -39,109 +39,70 @@ def list_tasks(config: MgtvConfig) -> list[str]:
 
 def make_task(name: str, files: reader.RawFiles, config: MgtvConfig, run: Run) -> Task:
     """The task of a name, on cached features."""
-    ready = prepare(files, config, run)
-    days = {number: served.value for number, served in ready.labelled.items()}
+    study = Study(prepare(files, config, run), config)
     if name == BLEND:
-        return _blend_task(ready, days, config, run)
-    if name == COMPLETION:
-        return _completion_task(ready, days, config)
+        return _blend_task(study, run)
     return tune_ranker(
-        name,
-        f"watch.{name}",
-        getattr(config.watch, name),
-        "log likelihood",
-        count_folds(ready),
-        partial(_score_watch, name, ready, days, config),
-        partial(_judge_watch, name, ready, days, config),
+        "lightgbm" if name == COMPLETION else name,
+        "completion.parameters" if name == COMPLETION else f"watch.{name}",
+        config.completion.parameters if name == COMPLETION else getattr(config.watch, name),
+        "s of the right video" if name == COMPLETION else "log likelihood",
+        study.folds,
+        lambda parameters, fold: float(study.score(name, parameters, study.days[fold]).mean()),
+        lambda parameters: np.concatenate([study.score(name, parameters, day) for day in study.ready.plan.valid]),
     )
 
 
-def count_folds(ready: Prepared) -> int:
-    """As many training days as have one before them, ``FOLDS`` at most."""
-    return max(min(FOLDS, len(ready.plan.train) - 1), 1)
+class Study:
+    """The days with features, and which of the training days a study is scored on."""
+
+    def __init__(self, ready: Prepared, config: MgtvConfig) -> None:
+        """As many training days as have one before them, ``FOLDS`` at most."""
+        self.ready, self.config = ready, config
+        self.labelled = {number: day.value for number, day in ready.labelled.items()}
+        self.folds = max(min(FOLDS, len(ready.plan.train) - 1), 1)
+        self.days = ready.plan.train[-self.folds :]
+
+    def score(self, name: str, parameters: Parameters, day: int) -> Floats:
+        """What a model with these parameters scores on each slate of a day, fitted on the days before it.
+
+        The first training day has only itself to learn from.
+        """
+        config, valid = self.config, self.labelled[day]
+        train = [self.labelled[other] for other in self.ready.plan.days if other < day] or [valid]
+        if name == COMPLETION:
+            settings = msgspec.structs.replace(config.completion, parameters=dict(parameters))
+            model = completion.fit_early(train, valid, settings, config.seed)
+            rewards = decision.expect_rewards(valid, model, config.truth.no_duration)
+            right = (valid.rows.labels > 0) & (valid.rates > 0)
+            return np.asarray(score_rates(valid.rates[right], rewards.rate[right]))
+        recipe = replace(click_ranker.make_recipe(name, config.watch, config.seed), parameters=parameters)
+        scores = click_ranker.score(valid, [fit(recipe, [part.rows for part in train], valid.rows)])
+        return np.asarray(log_likelihoods(scores[:, 0], valid.rows.labels, valid.rows.group_sizes))
 
 
-def _take(ready: Prepared, days: Mapping[int, Served], day: int) -> tuple[list[Served], Served]:
-    """The served days before a day, and the day; the first training day has only itself to learn from."""
-    before = [days[other] for other in ready.plan.days if other < day]
-    return before or [days[day]], days[day]
+def _blend_task(study: Study, run: Run) -> Task:
+    """The blend of a study's days is found on the other study days, that of the validation days likewise."""
+    ready, config = study.ready, study.config
+    models, predictions = config.watch.models, {}
+    for day in (*study.days, *ready.plan.valid):
+        fitted = fit_models(run, ready.labelled, config, day)
+        predictions[day] = predict_day(run, config, f"day{day:02d}", ready.labelled[day], fitted).value
 
-
-def _study_day(ready: Prepared, fold: int) -> int:
-    return ready.plan.train[-count_folds(ready) + fold]
-
-
-def _likelihoods(
-    name: str, ready: Prepared, days: Mapping[int, Served], config: MgtvConfig, told: Parameters, day: int
-) -> Floats:
-    before, held = _take(ready, days, day)
-    settings = config.watch
-    limits = tuple(settings.blocks), settings.rounds, settings.patience, config.seed
-    scores = click_ranker.score(held, [click_ranker.fit_early(before, held, name, told, *limits)])
-    return np.asarray(log_likelihoods(scores[:, 0], held.rows.labels, held.rows.group_sizes))
-
-
-def _score_watch(
-    name: str, ready: Prepared, days: Mapping[int, Served], config: MgtvConfig, told: Parameters, fold: int
-) -> float:
-    return float(_likelihoods(name, ready, days, config, told, _study_day(ready, fold)).mean())
-
-
-def _judge_watch(
-    name: str, ready: Prepared, days: Mapping[int, Served], config: MgtvConfig, told: Parameters
-) -> Scores:
-    return np.concatenate([_likelihoods(name, ready, days, config, told, day) for day in ready.plan.valid])
-
-
-def _completion_task(ready: Prepared, days: Mapping[int, Served], config: MgtvConfig) -> Task:
-    def earn(told: Parameters, day: int) -> Floats:
-        before, held = _take(ready, days, day)
-        settings: CompletionSettings = msgspec.structs.replace(config.completion, parameters=dict(told))
-        model = completion_training.fit_early(before, held, settings, config.seed)
-        values = decision.value_rows(held, model, config.truth.no_duration)
-        right = (held.rows.labels > 0) & (held.rates > 0)
-        return np.asarray(score_rates(held.rates[right], values.answer[right]))
-
-    return tune_ranker(
-        "lightgbm",
-        "completion.parameters",
-        config.completion.parameters,
-        "s of the right video",
-        count_folds(ready),
-        lambda told, fold: float(earn(told, _study_day(ready, fold)).mean()),
-        lambda told: np.concatenate([earn(told, day) for day in ready.plan.valid]),
-    )
-
-
-def _blend_task(ready: Prepared, days: Mapping[int, Served], config: MgtvConfig, run: Run) -> Task:
-    """The mix of a study's days is found on the other study days, that of the validation days likewise."""
-    models, settings = tuple(config.watch.models), config.watch
-    study = [_study_day(ready, fold) for fold in range(count_folds(ready))]
-    scored: dict[int, Floats] = {}
-    completions: dict[int, Completion] = {}
-    for day in (*study, *ready.plan.valid):
-        fits = [fit_watch(run, ready, config, day, kind, settings.blocks) for kind in models]
-        scored[day] = run.step(click_ranker.score, ready.labelled[day], fits, name=f"day{day:02d}.score").value
-        completions[day] = fit_completion(run, ready, config, day).value
-    values = {
-        day: decision.value_rows(days[day], found, config.truth.no_duration) for day, found in completions.items()
-    }
-
-    def earn(told: Settings, among: Sequence[int]) -> list[Floats]:
-        chosen = [models.index(name) for name in str(told["watch.models"]).split("+")]
-        names = [models[place] for place in chosen]
-        served, scores = [days[day] for day in among], [scored[day][:, chosen] for day in among]
-        mixed = click_ranker.mix_across(served, scores, names, told["watch.blend_l2"])
-        earned = []
-        for day, probabilities in zip(among, mixed, strict=True):
-            worth = decision.weigh(probabilities, values[day], told["decide.power"])
-            rows = decision.pick(worth, days[day].rows.group_sizes)
-            earned.append(decision.earn(days[day], rows, values[day].answer)[1])
-        return earned
+    def score(settings: Settings, among: Sequence[int]) -> list[Floats]:
+        chosen = [models.index(name) for name in str(settings["watch.models"]).split("+")]
+        parts = [predictions[day] for day in among]
+        days, scores = [part.day for part in parts], [part.scores[:, chosen] for part in parts]
+        names, l2, power = [models[i] for i in chosen], settings["watch.blend_l2"], settings["decide.power"]
+        scored = []
+        for part, probabilities in zip(parts, click_ranker.mix_across(days, scores, names, l2), strict=True):
+            rows = decision.decide(part.day, probabilities, part.rewards, power)
+            scored.append(decision.score_answers(part.day, rows, part.rewards.rate)[1])
+        return scored
 
     current = {
         "watch.models": "+".join(models),
-        "watch.blend_l2": settings.blend_l2,
+        "watch.blend_l2": config.watch.blend_l2,
         "decide.power": config.decide.power,
     }
     return Task(
@@ -153,8 +114,8 @@ def _blend_task(ready: Prepared, days: Mapping[int, Served], config: MgtvConfig,
             "decide.power": search_space.Floats(0.0, 2.0),
         },
         current,
-        len(study),
-        lambda told, fold: float(earn(told, study)[fold].mean()),
-        lambda told: np.concatenate(earn(told, ready.plan.valid)),
-        lambda told: {**told, "watch.models": str(told["watch.models"]).split("+")},
+        study.folds,
+        lambda settings, fold: float(score(settings, study.days)[fold].mean()),
+        lambda settings: np.concatenate(score(settings, ready.plan.valid)),
+        lambda settings: {**settings, "watch.models": str(settings["watch.models"]).split("+")},
     )

@@ -1,9 +1,9 @@
-"""The features of every row that is asked about, block by block, from the log before the day.
+"""The features of every shown row, block by block, from the log before the day.
 
     video     the video, and what it belongs to          device   the device's habits
     pair      the device with the video, its programme … list     the row among what was shown beside it
     profile   the host's 88 profile columns              comment  time-synced comments
-    sequence  nearness to what the device watched last
+    sequence  similarity to what the device watched last
 
 A feature's name begins with its block. Nothing here is given what came of the day.
 """
@@ -14,19 +14,20 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from common.features import attach
 from competitions.mgtv.config import FeatureSettings
 from competitions.mgtv.features.comment import describe_comments
 from competitions.mgtv.features.device import describe_devices
-from competitions.mgtv.features.device_history import Past, gather_past
+from competitions.mgtv.features.device_history import DeviceHistory, build_history
 from competitions.mgtv.features.device_video import describe_pairs
 from competitions.mgtv.features.profile import describe_profiles
-from competitions.mgtv.features.sequence import describe_sequences, learn_vectors
-from competitions.mgtv.features.slate import describe_lists
+from competitions.mgtv.features.sequence import describe_sequences, fit_video_vectors
+from competitions.mgtv.features.slate import describe_slates
 from competitions.mgtv.features.video import describe_videos
-from competitions.mgtv.split import Asked
+from competitions.mgtv.split import Slates
 
-# Blocks that need no more than the devices' past, what is asked, and the videos.
-FURTHER: dict[str, Callable[[Past, Asked, pl.DataFrame], pl.DataFrame]] = {}
+# Blocks that need no more than the devices' history, the slates, and the videos.
+EXTRA_BLOCKS: dict[str, Callable[[DeviceHistory, Slates, pl.DataFrame], pl.DataFrame]] = {}
 
 
 @dataclass(frozen=True)
@@ -53,33 +54,36 @@ class Sources:
         return self.dates[known] + datetime.timedelta(days=day - known)
 
 
-def build(sources: Sources, asked: Asked, settings: FeatureSettings, seed: int) -> pl.DataFrame:
-    """One row per asked row, in order: the features of the chosen blocks."""
+def list_dates(days: Sequence[int], dates: Sequence[datetime.date | None]) -> dict[int, datetime.date]:
+    """The date of every day that has clicks."""
+    return {day: date for day, date in zip(days, dates, strict=True) if date is not None}
+
+
+def build(sources: Sources, slates: Slates, settings: FeatureSettings, seed: int) -> pl.DataFrame:
+    """One row per row of the slates, in order: the features of the chosen blocks."""
     chosen, videos = settings.blocks, sources.videos
-    past = gather_past(sources.log, asked, videos)
-    about = describe_videos(sources.tally, videos, asked.day, settings)
-    devices = describe_devices(past, asked, settings)
-    rows = asked.rows.select("query", "video")
-    made: dict[str, pl.DataFrame] = {
-        "video": rows.join(about, on="video", how="left", maintain_order="left").drop("query", "video"),
-        "device": rows.join(devices, on="query", how="left", maintain_order="left").drop("query", "video"),
-    }
+    history = build_history(sources.log, slates, videos)
+    by_video = describe_videos(sources.tally, videos, slates.day, settings)
+    by_query = describe_devices(history, slates, settings)
+    rows = slates.rows.select("query", "video")
+    blocks = {"video": _spread(by_video, rows, "video"), "device": _spread(by_query, rows, "query")}
     if "pair" in chosen:
-        made["pair"] = describe_pairs(past, asked, videos, about, devices, settings)
+        blocks["pair"] = describe_pairs(history, slates, videos, by_video, by_query, settings)
     if "profile" in chosen:
-        made["profile"] = describe_profiles(sources.profiles, sources.categories, asked, videos, settings)
+        blocks["profile"] = describe_profiles(sources.profiles, sources.categories, slates, videos, settings)
     if "comment" in chosen:
-        noted = describe_comments(sources.comments, videos, sources.date_of(asked.day))
-        made["comment"] = rows.join(noted, on="video", how="left", maintain_order="left").drop("query", "video")
+        comments = describe_comments(sources.comments, videos, sources.date_of(slates.day))
+        blocks["comment"] = _spread(comments, rows, "video")
     if "sequence" in chosen:
-        vectors = learn_vectors(sources.log, asked, videos.height, settings, seed)
-        made["sequence"] = describe_sequences(past, asked, vectors, settings)
+        vectors = fit_video_vectors(sources.log, slates, videos.height, settings, seed)
+        blocks["sequence"] = describe_sequences(history, slates, vectors, settings)
     if "list" in chosen:
-        compared = [made[block] for block in ("video", "pair") if block in made]
-        made["list"] = describe_lists(asked, videos, pl.concat(compared, how="horizontal"))
-    made |= {name: describe(past, asked, videos) for name, describe in FURTHER.items() if name in chosen}
-    return pl.concat(_in_order(made, chosen), how="horizontal")
+        compared = [blocks[block] for block in ("video", "pair") if block in blocks]
+        blocks["list"] = describe_slates(slates, videos, pl.concat(compared, how="horizontal"))
+    blocks |= {name: describe(history, slates, videos) for name, describe in EXTRA_BLOCKS.items() if name in chosen}
+    return pl.concat([blocks[name] for name in chosen], how="horizontal")
 
 
-def _in_order(made: Mapping[str, pl.DataFrame], chosen: Sequence[str]) -> list[pl.DataFrame]:
-    return [made[block] for block in chosen]
+def _spread(features: pl.DataFrame, rows: pl.DataFrame, key: str) -> pl.DataFrame:
+    """Features by video or query, for every row."""
+    return attach(rows.select(key), features, [key]).drop(key)

@@ -1,42 +1,49 @@
-"""What is known of a device before the day: how often it clicks, how long it stays, when it was last seen."""
+"""A device before the day: how often it clicks, how much it watches, when it was last seen."""
 
 import polars as pl
 
+from common.features import attach
 from common.retrieval.cooccurrence import exact_sum
 from competitions.mgtv.config import FeatureSettings
-from competitions.mgtv.features.device_history import Past
-from competitions.mgtv.features.target_encoding import COUNTS, count_events, fade, log_rate, overall, shrink
-from competitions.mgtv.split import Asked
+from competitions.mgtv.features.device_history import DeviceHistory
+from competitions.mgtv.features.target_encoding import (
+    COUNTS,
+    count_events,
+    decay_weight,
+    log_rate,
+    repeat_rates,
+    shrink,
+)
+from competitions.mgtv.split import Slates
 
 RATES = ("click", "answer", "finish", "abandon", "log_t", "residual")
 LAST = 3
 
 
-def describe_devices(past: Past, asked: Asked, settings: FeatureSettings) -> pl.DataFrame:
+def describe_devices(history: DeviceHistory, slates: Slates, settings: FeatureSettings) -> pl.DataFrame:
     """One row per query, in order: query, and the block's features."""
-    keys = asked.queries
-    parts = [_describe_rates(past, keys, half_life, settings.device_prior) for half_life in settings.half_lives]
-    recent = keys.join(_describe_recent(past), on="device", how="left", maintain_order="left")
-    return pl.concat([recent.drop("device"), *parts], how="horizontal").cast({pl.Float64: pl.Float32})
+    queries, prior = slates.queries, settings.device_prior
+    parts = [_describe_rates(history, queries, half_life, prior) for half_life in settings.half_lives]
+    recent = attach(queries, _describe_recent(history), ["device"]).drop("device")
+    return pl.concat([recent, *parts], how="horizontal").cast({pl.Float64: pl.Float32})
 
 
-def _describe_rates(past: Past, keys: pl.DataFrame, half_life: float, prior: float) -> pl.DataFrame:
+def _describe_rates(history: DeviceHistory, queries: pl.DataFrame, half_life: float, prior: float) -> pl.DataFrame:
     tag = f"{half_life:g}d"
-    counts = past.log.lazy().group_by("device").agg(count_events(fade(past.day, half_life))).sort("device").collect()
-    base = overall(counts, RATES)
-    own = keys.join(counts, on="device", how="left", maintain_order="left")
-    root = pl.DataFrame({rate: [base[rate]] * keys.height for rate in RATES})
-    rates = shrink(own, root, prior, RATES).rename({rate: f"device_{rate}_{tag}" for rate in RATES})
+    events = count_events(decay_weight(history.day, half_life))
+    counts = history.log.lazy().group_by("device").agg(events).sort("device").collect()
+    own = attach(queries, counts, ["device"])
+    rates = shrink(own, repeat_rates(counts, RATES, own.height), prior, RATES)
     sizes = own.select(pl.col(name).fill_null(0.0).log1p().alias(f"device_log_{name}_{tag}") for name in COUNTS[:4])
-    return pl.concat([rates, sizes], how="horizontal")
+    return pl.concat([rates.rename({rate: f"device_{rate}_{tag}" for rate in RATES}), sizes], how="horizontal")
 
 
-def _describe_recent(past: Past) -> pl.DataFrame:
+def _describe_recent(history: DeviceHistory) -> pl.DataFrame:
     """Days since the device was last seen and last clicked, what it last watched and how much of it."""
-    log, played = past.log.lazy(), pl.col("t") > 0
+    log, played = history.log.lazy(), pl.col("t") > 0
     seen = log.group_by("device").agg(
-        device_seen_ago=(past.day - pl.col("day").max()).cast(pl.Float32),
-        device_clicked_ago=(past.day - pl.col("day").filter("clicked").max()).cast(pl.Float32),
+        device_seen_ago=(history.day - pl.col("day").max()).cast(pl.Float32),
+        device_clicked_ago=(history.day - pl.col("day").filter("clicked").max()).cast(pl.Float32),
         device_days=pl.col("day").n_unique().cast(pl.Float32),
         device_list_size=(pl.col("shown").sum() / pl.col("day").n_unique()).cast(pl.Float32),
     )

@@ -1,15 +1,16 @@
 """What a device did before the day with the video, its collection, channel and whatever else it belongs to.
 
-People follow a programme episode by episode: the serial of the last episode watched, and how much of it, tell which one
-comes next.
+People follow a programme episode by episode: the serial of the last episode watched, and how much of it, predict which
+one comes next.
 """
 
 import polars as pl
 
+from common.features import attach
 from competitions.mgtv.config import FeatureSettings
-from competitions.mgtv.features.device_history import Past
-from competitions.mgtv.features.target_encoding import count_events, fade
-from competitions.mgtv.split import Asked
+from competitions.mgtv.features.device_history import DeviceHistory
+from competitions.mgtv.features.target_encoding import count_events, decay_weight
+from competitions.mgtv.split import Slates
 
 LEVELS = ("video", "collection", "series", "channel", "type", "source", "intact", "stype")
 RATES = ("click", "finish")
@@ -18,57 +19,50 @@ FINISHED = 0.6  # of an episode, after which the next one is due
 
 
 def describe_pairs(
-    past: Past,
-    asked: Asked,
+    history: DeviceHistory,
+    slates: Slates,
     videos: pl.DataFrame,
-    about: pl.DataFrame,
-    devices: pl.DataFrame,
+    by_video: pl.DataFrame,
+    by_query: pl.DataFrame,
     settings: FeatureSettings,
 ) -> pl.DataFrame:
-    """One row per asked row, in order: the block's features.
+    """One row per row of the slates, in order: the block's features.
 
-    ``about`` and ``devices`` are the video and device blocks, whose rates are what those of a pair are drawn to.
+    ``by_video`` and ``by_query`` are the video and device blocks, whose rates are what those of a pair are drawn to.
     """
-    half_life = settings.half_lives[-1]
-    facts = videos.select("video", *(name for name in LEVELS if name != "video"), "serial")
-    rows = asked.rows.join(facts, on="video", how="left", maintain_order="left")
-    usual = _list_usual(rows, about, devices, f"{half_life:g}d")
-    counts = past.log.lazy().group_by("device").agg(count_events(fade(past.day, half_life)))
-    totals = counts.select("device", total="clicks").collect()
-    rows = rows.join(totals, on="device", how="left", maintain_order="left")
-    parts = [_describe_level(past, rows, usual, level, half_life, settings.device_prior) for level in LEVELS]
-    return pl.concat([*parts, _describe_episodes(past, rows)], how="horizontal").cast({pl.Float64: pl.Float32})
+    half_life, prior = settings.half_lives[-1], settings.device_prior
+    rows = attach(slates.rows, videos.select("video", *LEVELS[1:], "serial"), ["video"])
+    above = _list_rates(rows, by_video, by_query, f"{half_life:g}d")
+    counts = history.log.lazy().group_by("device").agg(count_events(decay_weight(history.day, half_life)))
+    rows = attach(rows, counts.select("device", total="clicks").collect(), ["device"])
+    parts = [_describe_level(history, rows, above, level, half_life, prior) for level in LEVELS]
+    return pl.concat([*parts, _describe_episodes(history, rows)], how="horizontal").cast({pl.Float64: pl.Float32})
 
 
-def _list_usual(rows: pl.DataFrame, about: pl.DataFrame, devices: pl.DataFrame, tag: str) -> pl.DataFrame:
+def _list_rates(rows: pl.DataFrame, by_video: pl.DataFrame, by_query: pl.DataFrame, tag: str) -> pl.DataFrame:
     """The rates of each row's device (device_click) and of what its video belongs to (collection_click)."""
-    named = {f"{level}_{rate}": _name_rate(level, rate, tag) for level in LEVELS for rate in RATES}
-    of_video = rows.select("video").join(about.select("video", **named), on="video", how="left", maintain_order="left")
-    own = {f"device_{rate}": f"device_{rate}_{tag}" for rate in RATES}
-    of_device = rows.select("query").join(devices.select("query", **own), on="query", how="left", maintain_order="left")
-    return pl.concat([of_video.drop("video"), of_device.drop("query")], how="horizontal")
-
-
-def _name_rate(level: str, rate: str, tag: str) -> str:
-    """The video block's name for a rate."""
-    return f"video_{'own' if level == 'video' else level}_{rate}_{tag}"
+    named = {level: "own" if level == "video" else level for level in LEVELS}  # as the video block names them
+    of_video = {f"{level}_{rate}": f"video_{named[level]}_{rate}_{tag}" for level in LEVELS for rate in RATES}
+    of_device = {f"device_{rate}": f"device_{rate}_{tag}" for rate in RATES}
+    joined = attach(rows.select("video", "query"), by_video.select("video", **of_video), ["video"])
+    return attach(joined, by_query.select("query", **of_device), ["query"])
 
 
 def _describe_level(
-    past: Past, rows: pl.DataFrame, usual: pl.DataFrame, level: str, half_life: float, prior: float
+    history: DeviceHistory, rows: pl.DataFrame, above: pl.DataFrame, level: str, half_life: float, prior: float
 ) -> pl.DataFrame:
-    """Counts and rates of (device, level); a pair without a past is worth the mean of device's and level's rates."""
-    clicked_ago = past.day - pl.col("day").filter("clicked").max()
+    """Counts and rates of (device, level); a pair without a history gets the mean of device's and level's rates."""
+    clicked_ago = history.day - pl.col("day").filter("clicked").max()
     counts = (
-        past.log.lazy()
+        history.log.lazy()
         .drop_nulls(level)
         .group_by("device", level)
-        .agg(*count_events(fade(past.day, half_life)), clicked_ago=clicked_ago.cast(pl.Float32))
+        .agg(*count_events(decay_weight(history.day, half_life)), clicked_ago=clicked_ago.cast(pl.Float32))
         .collect()
     )
-    found = rows.select("device", level, "total").join(counts, on=["device", level], how="left", maintain_order="left")
-    filled = found.with_columns(pl.col("shows", "clicks", "plays", "finished", "residual", "total").fill_null(0.0))
-    base = {rate: (usual[f"device_{rate}"] + usual[f"{level}_{rate}"]) / 2 for rate in RATES}
+    joined = attach(rows.select("device", level, "total"), counts, ["device", level])
+    filled = joined.with_columns(pl.col("shows", "clicks", "plays", "finished", "residual", "total").fill_null(0.0))
+    base = {rate: (above[f"device_{rate}"] + above[f"{level}_{rate}"]) / 2 for rate in RATES}
     columns = {
         "click": (pl.col("clicks") + prior * base["click"]) / (pl.col("shows") + prior),
         "finish": (pl.col("finished") + prior * base["finish"]) / (pl.col("plays") + prior),
@@ -82,9 +76,9 @@ def _describe_level(
     return filled.select(value.alias(f"pair_{level}_{name}") for name, value in columns.items())
 
 
-def _describe_episodes(past: Past, rows: pl.DataFrame) -> pl.DataFrame:
+def _describe_episodes(history: DeviceHistory, rows: pl.DataFrame) -> pl.DataFrame:
     """How the candidate stands to the last and to the latest episode of its collection that the device watched."""
-    watched = past.log.lazy().filter("clicked").drop_nulls(["collection", "serial"])
+    watched = history.log.lazy().filter("clicked").drop_nulls(["collection", "serial"])
     last = watched.group_by("device", "collection", maintain_order=True).agg(
         last_serial=pl.col("serial").last(),
         last_t=pl.col("t").last(),
@@ -93,17 +87,15 @@ def _describe_episodes(past: Past, rows: pl.DataFrame) -> pl.DataFrame:
         episodes=pl.col("video").n_unique(),
         top_finished=pl.col("serial").filter(pl.col("t") >= FINISHED).max(),
     )
-    found = rows.select("device", "collection", "serial").join(
-        last.collect(), on=["device", "collection"], how="left", maintain_order="left"
-    )
+    joined = attach(rows.select("device", "collection", "serial"), last.collect(), ["device", "collection"])
     gap, due = pl.col("serial") - pl.col("last_serial"), pl.col("serial") - pl.col("top_finished")
-    return found.select(
+    return joined.select(
         pair_episode_gap=gap.cast(pl.Float32),
         pair_episode_next=(gap == 1).fill_null(False),
         pair_episode_due=(due == 1).fill_null(False),
         pair_episode_again=(gap == 0).fill_null(False),
         pair_episode_top_gap=(pl.col("serial") - pl.col("top_serial")).cast(pl.Float32),
         pair_episode_last_t=pl.col("last_t"),
-        pair_episode_last_ago=(past.day - pl.col("last_day")).cast(pl.Float32),
+        pair_episode_last_ago=(history.day - pl.col("last_day")).cast(pl.Float32),
         pair_episodes=pl.col("episodes").fill_null(0).cast(pl.Float32),
     )

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from common.features import attach
 from competitions.mgtv.config import FeatureSettings
-from competitions.mgtv.features.target_encoding import count_events, overall, shrink, weigh
-from competitions.mgtv.split import Asked
+from competitions.mgtv.features.target_encoding import count_events, repeat_rates, shrink, sum_decayed
+from competitions.mgtv.split import Slates
 
 RATES = ("click", "finish", "log_t")
 MANY = 2_000  # names; beyond it they are not crossed with the channels
@@ -17,14 +18,14 @@ def tally_categories(
 ) -> dict[str, pl.DataFrame]:
     """For each profile column of names the counts of every (name, channel, day); channel -1 stands for all channels."""
     channel = videos["channel"].fill_null(-2)
-    found = {}
+    tallies = {}
     for column in settings.categories:
         if column not in profiles.columns:
             continue
         names = profiles.select("device", name=code_names(column)).drop_nulls()
         crossed = names["name"].n_unique() <= MANY
         by_channel = channel.gather(log["video"]) if crossed else pl.repeat(-1, log.height, dtype=pl.Int32, eager=True)
-        found[column] = (
+        tallies[column] = (
             log.lazy()
             .with_columns(channel=by_channel, residual=pl.lit(0.0))
             .join(names.lazy(), on="device")
@@ -33,7 +34,7 @@ def tally_categories(
             .sort("name", "channel", "day")
             .collect(engine="streaming")
         )
-    return found
+    return tallies
 
 
 def code_names(column: str) -> pl.Expr:
@@ -44,24 +45,21 @@ def code_names(column: str) -> pl.Expr:
 def describe_profiles(
     profiles: pl.DataFrame,
     tallies: Mapping[str, pl.DataFrame],
-    asked: Asked,
+    slates: Slates,
     videos: pl.DataFrame,
     settings: FeatureSettings,
 ) -> pl.DataFrame:
-    """One row per asked row, in order: the block's features."""
+    """One row per row of the slates, in order: the block's features."""
     amounts = [name for name in profiles.columns if name != "device" and name not in settings.categories]
     named = [name for name in settings.categories if name in profiles.columns]
     coded = profiles.with_columns(code_names(name).alias(name) for name in named)
-    own = coded.join(asked.queries.select("device"), on="device", how="semi")
-    rows = asked.rows.join(
-        videos.select("video", channel=pl.col("channel").fill_null(-2)), on="video", how="left", maintain_order="left"
-    )
-    rows = rows.join(own, on="device", how="left", maintain_order="left")
+    own = coded.join(slates.queries.select("device"), on="device", how="semi")
+    rows = attach(slates.rows, videos.select("video", channel=pl.col("channel").fill_null(-2)), ["video"])
+    rows = attach(rows, own, ["device"])
     parts = [rows.select(pl.col(name).cast(pl.Float32).alias(f"profile_{name}") for name in amounts)]
     for name in named:
-        parts.append(
-            _describe_names(rows.select("channel", name=pl.col(name)), tallies[name], name, asked.day, settings)
-        )
+        keys = rows.select("channel", name=pl.col(name))
+        parts.append(_describe_names(keys, tallies[name], name, slates.day, settings))
     return pl.concat(parts, how="horizontal").cast({pl.Float64: pl.Float32})
 
 
@@ -69,19 +67,18 @@ def _describe_names(
     rows: pl.DataFrame, tally: pl.DataFrame, column: str, day: int, settings: FeatureSettings
 ) -> pl.DataFrame:
     """Rates of the name, and of the name within the channel as a difference from the channel's."""
-    counts = weigh(tally, ["name", "channel"], day, settings.half_lives[-1])
-    base = overall(counts, RATES)
-    totals = counts.group_by("name").agg(pl.exclude("name", "channel").sum()).sort("name")
-    own = rows.join(totals, on="name", how="left", maintain_order="left")
-    root = pl.DataFrame({rate: [base[rate]] * rows.height for rate in RATES})
-    rates = shrink(own, root, settings.prior, RATES)
+    counts, prior = sum_decayed(tally, ["name", "channel"], day, settings.half_lives[-1]), settings.prior
+    root = repeat_rates(counts, RATES, rows.height)
+
+    def attach_sums(key: str) -> pl.DataFrame:
+        sums = counts.group_by(key).agg(pl.exclude("name", "channel").sum()).sort(key)
+        return attach(rows, sums, [key])
+
+    rates = shrink(attach_sums("name"), root, prior, RATES)
     parts = [rates.rename({rate: f"profile_{column}_{rate}" for rate in RATES})]
     if (tally["channel"] != -1).any():
-        channels = counts.group_by("channel").agg(pl.exclude("name", "channel").sum()).sort("channel")
-        usual = shrink(
-            rows.join(channels, on="channel", how="left", maintain_order="left"), root, settings.prior, RATES
-        )
-        crossed = rows.join(counts, on=["name", "channel"], how="left", maintain_order="left")
-        lift = shrink(crossed, usual, settings.prior, RATES)
-        parts.append(pl.DataFrame({f"profile_{column}_channel_{rate}": lift[rate] - usual[rate] for rate in RATES}))
+        by_channel = shrink(attach_sums("channel"), root, prior, RATES)
+        crossed = shrink(attach(rows, counts, ["name", "channel"]), by_channel, prior, RATES)
+        lift = {f"profile_{column}_channel_{rate}": crossed[rate] - by_channel[rate] for rate in RATES}
+        parts.append(pl.DataFrame(lift))
     return pl.concat(parts, how="horizontal")

@@ -1,4 +1,4 @@
-"""What a device watched last, and how near the candidate is to it.
+"""Similarity of the candidate to what the device watched last.
 
 Videos get vectors from the log before the day: the positive pointwise mutual information of two videos watched by the
 same device, factorised (Levy and Goldberg 2014, "Neural word embedding as implicit matrix factorization"). Attention is
@@ -13,74 +13,70 @@ from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 
 from competitions.mgtv.config import FeatureSettings
-from competitions.mgtv.features.device_history import Past
-from competitions.mgtv.features.target_encoding import log_rate, past_of
-from competitions.mgtv.split import Asked
+from competitions.mgtv.features.device_history import DeviceHistory
+from competitions.mgtv.features.target_encoding import before_day, log_rate
+from competitions.mgtv.split import Slates
 
 SLICE_ROWS = 50_000
 DEVICE_VIDEOS = 40  # of a device's last clicked videos count towards the vectors
 Vectors = NDArray[np.float32]
 
 
-def learn_vectors(log: pl.DataFrame, asked: Asked, videos: int, settings: FeatureSettings, seed: int) -> Vectors:
+def fit_video_vectors(log: pl.DataFrame, slates: Slates, videos: int, settings: FeatureSettings, seed: int) -> Vectors:
     """A unit vector (videos, size) for every video that two devices clicked before the day, 0 for the others."""
-    clicked = past_of(log, asked).filter("clicked").select("device", "video", "day").collect()
+    clicked = before_day(log, slates).filter("clicked").select("device", "video", "day").collect()
     pairs = clicked.sort("device", "day", "video").unique(["device", "video"], keep="last", maintain_order=True)
     pairs = pairs.group_by("device", maintain_order=True).tail(DEVICE_VIDEOS)
     pairs = pairs.filter(pl.len().over("device") > 1).select(pl.col("device").rle_id(), "video")
     size = min(settings.vector_size, videos - 1)
-    found = np.zeros((videos, settings.vector_size), np.float32)
+    vectors = np.zeros((videos, settings.vector_size), np.float32)
     if pairs.height < 2 or size < 1:
-        return found
+        return vectors
     device, video = pairs["device"].to_numpy(), pairs["video"].to_numpy()
     clicks = sp.csr_matrix((np.ones(pairs.height, np.float32), (device, video)), (int(device[-1]) + 1, videos))
     both = (clicks.T @ clicks).tocoo()
     off = (both.row != both.col) & (both.data > 1)
     row, column, times = both.row[off], both.col[off], both.data[off].astype(np.float64)
     if not len(times):
-        return found
+        return vectors
     total = np.bincount(row, times, videos)
     information = np.log(times * times.sum() / (total[row] * total[column]))
     kept = information > 0
     matrix = sp.csr_matrix((information[kept].astype(np.float32), (row[kept], column[kept])), (videos, videos))
     left, strength, _ = randomized_svd(matrix, size, n_iter=4, random_state=seed)
-    found[:, :size] = left * np.sqrt(strength)
-    found[np.bincount(row[kept], minlength=videos) == 0] = 0.0  # rounding, where there is nothing to factorise
-    length = np.linalg.norm(found, axis=1, keepdims=True)
-    return np.asarray(np.divide(found, length, out=np.zeros_like(found), where=length > 1e-6))
+    vectors[:, :size] = left * np.sqrt(strength)
+    vectors[np.bincount(row[kept], minlength=videos) == 0] = 0.0  # rounding, where there is nothing to factorise
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 1e-6))
 
 
-def describe_sequences(past: Past, asked: Asked, vectors: Vectors, settings: FeatureSettings) -> pl.DataFrame:
-    """One row per asked row, in order: nearness to the device's last clicked videos, and what it made of near ones."""
-    watched, rates = _last_videos(past, asked, settings.last_videos)
-    query, video = asked.rows["query"].to_numpy(), asked.rows["video"].to_numpy()
-    parts = [
-        _attend(
-            vectors,
-            video[start : start + SLICE_ROWS],
-            watched[query[start : start + SLICE_ROWS]],
-            rates[query[start : start + SLICE_ROWS]],
-            settings.sharpness,
-        )
-        for start in range(0, len(query), SLICE_ROWS)
-    ]
+def describe_sequences(
+    history: DeviceHistory, slates: Slates, vectors: Vectors, settings: FeatureSettings
+) -> pl.DataFrame:
+    """One row per row of the slates, in order: similarity to the device's last clicked videos, and their rates."""
+    watched, rates = _last_videos(history, slates, settings.last_videos)
+    query, video = slates.rows["query"].to_numpy(), slates.rows["video"].to_numpy()
     names = ("nearest", "mean", "faded", "attended_log_t", "liked")
-    matrix = np.vstack(parts) if parts else np.empty((0, len(names)), np.float32)
+    matrix = np.empty((len(query), len(names)), np.float32)
+    for start in range(0, len(query), SLICE_ROWS):
+        part = slice(start, start + SLICE_ROWS)
+        own = query[part]
+        matrix[part] = _attend(vectors, video[part], watched[own], rates[own], settings.sharpness)
     return pl.DataFrame(matrix, [f"sequence_{name}" for name in names]).fill_nan(None)
 
 
-def _last_videos(past: Past, asked: Asked, most: int) -> tuple[NDArray[np.int32], Vectors]:
+def _last_videos(history: DeviceHistory, slates: Slates, most: int) -> tuple[NDArray[np.int32], Vectors]:
     """The last clicked videos (queries, most), latest first, -1 where there are fewer, and their log t, NaN unknown."""
-    clicked = past.log.lazy().filter("clicked").select("device", "video", log_t=log_rate())
+    clicked = history.log.lazy().filter("clicked").select("device", "video", log_t=log_rate())
     back = (
         clicked.reverse()
         .with_columns(back=pl.int_range(pl.len()).over("device"))
         .filter(pl.col("back") < most)
-        .join(asked.queries.lazy(), on="device")
+        .join(slates.queries.lazy(), on="device")
         .collect()
     )
-    videos = np.full((asked.queries.height, most), -1, np.int32)
-    rates = np.full((asked.queries.height, most), np.nan, np.float32)
+    videos = np.full((slates.queries.height, most), -1, np.int32)
+    rates = np.full((slates.queries.height, most), np.nan, np.float32)
     at = back["query"].to_numpy(), back["back"].to_numpy()
     videos[at] = back["video"].to_numpy()
     rates[at] = back["log_t"].to_numpy()
@@ -90,22 +86,19 @@ def _last_videos(past: Past, asked: Asked, most: int) -> tuple[NDArray[np.int32]
 def _attend(
     vectors: Vectors, video: NDArray[np.int32], watched: NDArray[np.int32], rates: Vectors, sharpness: float
 ) -> Vectors:
-    cosine = np.einsum("nd,nkd->nk", vectors[video], vectors[watched])
-    there = watched >= 0
-    cosine = np.where(there, cosine, 0.0)
-    none = ~there.any(axis=1)
-    fading = there * 0.7 ** np.arange(watched.shape[1])
+    cosine, mask = np.einsum("nd,nkd->nk", vectors[video], vectors[watched]), watched >= 0
+    cosine = np.where(mask, cosine, 0.0)
+    recency = mask * 0.7 ** np.arange(watched.shape[1])
     rated = np.isfinite(rates)
-    weight = np.where(rated, np.exp(sharpness * cosine), 0.0)
+    known, weight = np.where(rated, rates, 0.0), np.where(rated, np.exp(sharpness * cosine), 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         columns = [
-            np.where(there, cosine, -1.0).max(axis=1),
-            cosine.sum(axis=1) / there.sum(axis=1),
-            (fading * cosine).sum(axis=1) / fading.sum(axis=1),
-            (weight * np.where(rated, rates, 0.0)).sum(axis=1) / weight.sum(axis=1),
-            (cosine * np.where(rated, np.exp(np.minimum(np.where(rated, rates, 0.0), 0.0)), 0.0)).sum(axis=1)
-            / there.sum(axis=1),
+            np.where(mask, cosine, -1.0).max(axis=1),
+            cosine.sum(axis=1) / mask.sum(axis=1),
+            (recency * cosine).sum(axis=1) / recency.sum(axis=1),
+            (weight * known).sum(axis=1) / weight.sum(axis=1),
+            (cosine * np.where(rated, np.exp(np.minimum(known, 0.0)), 0.0)).sum(axis=1) / mask.sum(axis=1),
         ]
-    found = np.stack(columns, axis=1).astype(np.float32)
-    found[none] = np.nan
-    return found
+    features = np.stack(columns, axis=1).astype(np.float32)
+    features[~mask.any(axis=1)] = np.nan
+    return features

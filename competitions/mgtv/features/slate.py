@@ -1,41 +1,38 @@
-"""How a row stands among the other videos that the device was shown: position, company, and rates against the rest.
+"""A row within its slate: its position, videos of the same kind, and its rates against those of the other videos.
 
-Only what was shown that day is looked at, never what came of it; the host gives the lists of the test day as well.
+Only what was shown that day is used, never the outcome; the host gives the slates of the test day as well.
 """
 
 import re
 
 import polars as pl
 
-from competitions.mgtv.split import Asked
+from common.features import attach
+from competitions.mgtv.split import Slates
 
 RATE = re.compile(r"(video|pair)_.*_(click|answer)(_.*)?")  # of clicking or answering
-COMPANY = ("collection", "channel", "type")
+ATTRIBUTES = ("collection", "channel", "type")
 COMPARED = ("video_duration", "video_age", "video_trend")  # beside every rate of clicking or answering
 
 
-def describe_lists(asked: Asked, videos: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
-    """One row per asked row, in order: the block's features. ``others``: features of the blocks before this one."""
-    rows = asked.rows.join(videos.select("video", *COMPANY), on="video", how="left", maintain_order="left")
+def describe_slates(slates: Slates, videos: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """One row per row of the slates, in order: the block's features. ``others``: those of the blocks before it."""
+    rows = attach(slates.rows, videos.select("video", *ATTRIBUTES), ["video"])
     size = pl.len().over("query")
-    place = rows.select(
+    same = {name: pl.when(pl.col(name).is_not_null()).then(pl.len().over("query", name) - 1) for name in ATTRIBUTES}
+    position = rows.select(
         list_size=size.cast(pl.Float32),
         list_position=pl.col("position").cast(pl.Float32),
         list_position_share=(pl.col("position").rank("ordinal").over("query") / size).cast(pl.Float32),
         list_share_today=(pl.len().over("video") / pl.len() * 1e3).log1p().cast(pl.Float32),
-        **{
-            f"list_same_{name}": pl.when(pl.col(name).is_not_null())
-            .then(pl.len().over("query", name) - 1)
-            .cast(pl.Float32)
-            for name in COMPANY
-        },
+        **{f"list_same_{name}": count.cast(pl.Float32) for name, count in same.items()},
     )
-    return pl.concat([place, compare(others.with_columns(query=rows["query"]))], how="horizontal")
+    return pl.concat([position, compare(others.with_columns(query=rows["query"]))], how="horizontal")
 
 
 def compare(features: pl.DataFrame) -> pl.DataFrame:
     """For the features worth comparing within a ``query``: the difference from the mean of the query, and the rank."""
-    chosen = [name for name in features.columns if name in COMPARED or _is_rate(name)]
+    chosen = [name for name in features.columns if name in COMPARED or RATE.fullmatch(name)]
     differences = [
         (pl.col(name) - pl.col(name).cast(pl.Float64).mean().over("query")).cast(pl.Float32).alias(f"list_{name}_off")
         for name in chosen
@@ -46,7 +43,3 @@ def compare(features: pl.DataFrame) -> pl.DataFrame:
         if "_own_" in name or name.endswith("_click") or name in COMPARED
     ]
     return features.select(*differences, *ranks)
-
-
-def _is_rate(name: str) -> bool:
-    return RATE.fullmatch(name) is not None

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from common.retrieval.cooccurrence import exact_sum
-from competitions.mgtv.split import Asked
+from competitions.mgtv.split import Slates
 
 FINISHED, ABANDONED = 0.95, 0.15
 LOWEST, HIGHEST = 0.01, 2.0  # log t is taken of t within these: one play of 50 rounds is not 50 viewers
@@ -50,31 +50,31 @@ def log_rate() -> pl.Expr:
     return pl.when(pl.col("t") > 0).then(pl.col("t").clip(LOWEST, HIGHEST).log())
 
 
-def past_of(log: pl.DataFrame, asked: Asked) -> pl.LazyFrame:
-    """The log strictly before the day that is asked about: the only door through which features see the log."""
-    return log.lazy().filter(pl.col("day") < asked.day)
+def before_day(log: pl.DataFrame, slates: Slates) -> pl.LazyFrame:
+    """The log strictly before the day of the slates: the only door through which features see the log."""
+    return log.lazy().filter(pl.col("day") < slates.day)
 
 
-def fade(day: int, half_life: float) -> pl.Expr:
+def decay_weight(day: int, half_life: float) -> pl.Expr:
     """The weight of a log row for ``day``: 1 for the day before, half of it ``half_life`` days earlier."""
     return 0.5 ** ((day - 1 - pl.col("day")).cast(pl.Float64) / half_life)
 
 
 def tally_videos(log: pl.DataFrame) -> pl.DataFrame:
-    """The counts of every (video, day): made once, since each served day then adds up the days before it."""
+    """The counts of every (video, day): made once, since each day then adds up the days before it."""
     marked = log.lazy().with_columns(residual=pl.lit(0.0))
     return (
         marked.group_by("video", "day").agg(count_events(pl.lit(1.0))).sort("video", "day").collect(engine="streaming")
     )
 
 
-def weigh(tally: pl.DataFrame, keys: Sequence[str], day: int, half_life: float) -> pl.DataFrame:
+def sum_decayed(tally: pl.DataFrame, keys: Sequence[str], day: int, half_life: float) -> pl.DataFrame:
     """One row per key: the decayed counts of the days before ``day``, from a tally with a column ``day``."""
     return (
         tally.lazy()
         .filter(pl.col("day") < day)
         .group_by(keys)
-        .agg(exact_sum(pl.col(name) * fade(day, half_life)).alias(name) for name in COUNTS)
+        .agg(exact_sum(pl.col(name) * decay_weight(day, half_life)).alias(name) for name in COUNTS)
         .sort(keys)
         .collect()
     )
@@ -91,7 +91,7 @@ def shrink(counts: pl.DataFrame, above: pl.DataFrame, prior: float, rates: Seque
     )
 
 
-def overall(counts: pl.DataFrame, rates: Sequence[str]) -> dict[str, float]:
-    """The rates of all rows together; 0 without a trial."""
+def repeat_rates(counts: pl.DataFrame, rates: Sequence[str], height: int) -> pl.DataFrame:
+    """The rates of all rows together (0 without a trial), ``height`` times: the level above all others."""
     total = {name: float(counts[name].sum()) for name in COUNTS}
-    return {rate: total[RATES[rate][0]] / max(total[RATES[rate][1]], 1e-9) for rate in rates}
+    return pl.DataFrame({rate: [total[RATES[rate][0]] / max(total[RATES[rate][1]], 1e-9)] * height for rate in rates})

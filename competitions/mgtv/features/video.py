@@ -1,17 +1,18 @@
-"""What is known of a video before the day: how it and all that it belongs to fared, how old and how long it is."""
+"""A video before the day: the rates of it and of all that it belongs to, its age and its length."""
 
 from collections.abc import Sequence
 
 import polars as pl
 
+from common.features import attach
 from common.retrieval.cooccurrence import exact_sum
 from competitions.mgtv.config import FeatureSettings
-from competitions.mgtv.features.target_encoding import COUNTS, overall, shrink, weigh
+from competitions.mgtv.features.target_encoding import COUNTS, repeat_rates, shrink, sum_decayed
 
 LEVELS = ("channel", "type", "source", "intact", "stype", "series", "collection")
 ABOVE = {"collection": "channel", "series": "channel"}  # a level's rates are drawn to those of the level above it
 RATES = ("click", "answer", "finish", "abandon", "log_t")
-BROAD = ("type", "source", "intact", "stype")  # few values: their long half-life tells what there is to tell
+BROAD = ("type", "source", "intact", "stype")  # few values: the long half-life alone is enough
 
 
 def describe_videos(tally: pl.DataFrame, videos: pl.DataFrame, day: int, settings: FeatureSettings) -> pl.DataFrame:
@@ -52,16 +53,16 @@ def _of_collection(value: pl.Expr) -> pl.Expr:
 
 def _describe_age(tally: pl.DataFrame, videos: pl.DataFrame, day: int) -> pl.DataFrame:
     """Days since the video was first shown, last shown, last clicked, and impressions of the last day."""
-    past = tally.filter(pl.col("day") < day)
+    history = tally.filter(pl.col("day") < day)
     clicked = pl.col("day").filter(pl.col("clicks") > 0)
-    ages = past.group_by("video").agg(
+    ages = history.group_by("video").agg(
         video_age=(day - pl.col("day").min()).cast(pl.Float32),
         video_shown_ago=(day - pl.col("day").max()).cast(pl.Float32),
         video_clicked_ago=(day - clicked.max()).cast(pl.Float32),
         video_log_shows_yesterday=pl.col("shows").filter(pl.col("day") == day - 1).sum().log1p(),
         video_log_clicks_yesterday=pl.col("clicks").filter(pl.col("day") == day - 1).sum().log1p(),
     )
-    joined = videos.select("video", "collection").join(ages, on="video", how="left", maintain_order="left")
+    joined = attach(videos.select("video", "collection"), ages, ["video"])
     newest = _of_collection(pl.col("video_age").min())
     return joined.with_columns(video_newest_age=newest).drop("video", "collection")
 
@@ -71,24 +72,19 @@ def _describe_rates(
 ) -> pl.DataFrame:
     """Posterior rates of each level: a level without one above is drawn to the overall rate."""
     tag = _tag(half_life)
-    by_video = weigh(tally, ["video"], day, half_life)
-    base = overall(by_video, RATES)
-    root = pl.DataFrame({rate: [base[rate]] * videos.height for rate in RATES})
+    by_video = sum_decayed(tally, ["video"], day, half_life)
+    root = repeat_rates(by_video, RATES, videos.height)
     marked = by_video.join(videos.select("video", *LEVELS), on="video", how="left")
     posterior: dict[str, pl.DataFrame] = {}
     parts = []
     for level in levels:
-        sums = (
-            marked.drop_nulls(level)
-            .group_by(level)
-            .agg(exact_sum(pl.col(name)).alias(name) for name in COUNTS)
-            .sort(level)
-        )
-        counts = videos.select(level).join(sums, on=level, how="left", maintain_order="left")
+        grouped = marked.drop_nulls(level).group_by(level)
+        sums = grouped.agg(exact_sum(pl.col(name)).alias(name) for name in COUNTS).sort(level)
+        counts = attach(videos.select(level), sums, [level])
         above = posterior.get(ABOVE.get(level, ""), root)
         posterior[level] = shrink(counts, above, prior, RATES)
         parts.append(_name(posterior[level], counts, level, tag))
-    counts = videos.select("video").join(by_video, on="video", how="left", maintain_order="left")
+    counts = attach(videos.select("video"), by_video, ["video"])
     own = shrink(counts, posterior["collection"], prior, RATES)
     return pl.concat([*parts, _name(own, counts, "own", tag)], how="horizontal")
 

@@ -11,7 +11,7 @@ from competitions.mgtv.io.csv_reader import DIGITS_BEFORE_POINT, Note
 from competitions.mgtv.io.encoding import Codes
 from competitions.mgtv.io.folder import RawFiles
 from competitions.mgtv.io.schema import COMMENT_COLUMNS, COMMENT_SHEET, COMMENTS
-from competitions.mgtv.io.sentiment import weigh
+from competitions.mgtv.io.sentiment import score_sentiment
 from competitions.mgtv.io.timestamps import parse_moments
 from competitions.mgtv.io.videos import read_videos
 from competitions.mgtv.io.xlsx import read_sheet
@@ -54,9 +54,9 @@ def read_comments(files: RawFiles, codes: Codes, host: HostSettings) -> Comments
     parts = [pl.DataFrame(schema=schema | {"offset_ms": pl.Int64, "length": pl.Int64})]
     counts: Counter[str] = Counter()
     for path in files.comments:
-        part, found = _add_up(path, lengths, host.comment_mib)
+        part, faults = _add_up(path, lengths, host.comment_mib)
         parts.append(part)
-        counts.update(found)
+        counts.update(faults)
     total = pl.concat(parts).group_by("video", "date").agg(pl.all().sum()).sort("video", "date")
     frame = total.with_columns(offset_s=pl.col("offset_ms") / 1000).select(
         "video", "date", *(pl.col(name).cast(dtype) for name, dtype in SUMS.items())
@@ -95,7 +95,7 @@ def _add_up(path: Path, lengths: pl.DataFrame, most_mib: float) -> tuple[pl.Data
     inside = (offset >= 0) & ~(offset > pl.col("most_ms")).fill_null(False)
     sums = kept.group_by("video", "date").agg(
         comments=pl.len().cast(pl.Int64),
-        sentiment=weigh(pl.col("content")).cast(pl.Int64).sum(),
+        sentiment=score_sentiment(pl.col("content")).cast(pl.Int64).sum(),
         offset_ms=pl.when(inside).then(offset.round().cast(pl.Int64, strict=False)).sum(),
         length=pl.col("content").str.len_chars().cast(pl.Int64).sum(),
     )

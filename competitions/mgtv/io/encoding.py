@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from competitions.mgtv.io.csv_reader import Kind, read_blocks
+from competitions.mgtv.io.csv_reader import Kind, Note, read_blocks
 from competitions.mgtv.io.folder import RawFiles
 
 DEVICE = {"did": Kind.KEY}
@@ -26,8 +26,8 @@ def learn_codes(files: RawFiles) -> Codes:
     """Every device of a log or of the test; every video of these or of the table of videos."""
     logs = [path for day in files.days for path in (day.show, day.click, day.play) if path is not None]
     seen = [_list_distinct(path, PAIR) for path in (*logs, files.shown)]
-    devices = [_list_distinct(files.asked, DEVICE)["did"], *(found["did"] for found in seen)]
-    videos = [_list_distinct(files.videos, VIDEO)["vid"], *(found["vid"] for found in seen)]
+    devices = [_list_distinct(files.test_devices, DEVICE)["did"], *(columns["did"] for columns in seen)]
+    videos = [_list_distinct(files.videos, VIDEO)["vid"], *(columns["vid"] for columns in seen)]
     return Codes(_sort_distinct(devices), _sort_distinct(videos))
 
 
@@ -51,3 +51,8 @@ def encode(frame: pl.DataFrame, codes: Codes) -> pl.DataFrame:
             coded = known.with_columns(pl.int_range(pl.len(), dtype=pl.Int32).alias(name))
             parts.append(frame.select(host).join(coded, on=host, how="left", maintain_order="left")[name])
     return pl.DataFrame([*parts, *frame.drop("did", "vid", strict=False)])
+
+
+def keep_notes(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """The findings that any row has."""
+    return tuple(note for note in notes if note.rows)

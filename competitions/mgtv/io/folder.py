@@ -32,13 +32,13 @@ class DayFiles:
 
 @dataclass(frozen=True)
 class RawFiles:
-    """The host's files: ``days`` ascending, ``asked`` and ``shown`` of the board, ``comments`` by number."""
+    """The host's files: ``days`` ascending, ``test_devices`` and ``shown`` of the board, ``comments`` by number."""
 
     days: tuple[DayFiles, ...]
     videos: Path
     profiles: Path | None
     comments: tuple[Path, ...]
-    asked: Path
+    test_devices: Path
     shown: Path
     board: str
     notes: tuple[Note, ...]
@@ -55,14 +55,14 @@ def locate(folder: Path, host: HostSettings) -> RawFiles:
     board = host.board
     if board == "auto":
         board = "B" if (folder / host.asked.format(board="B")).exists() else "A"
-    asked, shown = (folder / path.format(board=board) for path in (host.asked, host.shown))
-    for path in (asked, shown):
+    test_devices, shown = (folder / path.format(board=board) for path in (host.asked, host.shown))
+    for path in (test_devices, shown):
         require_file(path)
     profiles = folder / PROFILES if (folder / PROFILES).exists() else None
     notes = [*_note_gaps(days)]
     if profiles is None:
         notes.append(Note(PROFILES, "no such file", 1, "no device has a profile"))
-    return RawFiles(days, folder / VIDEOS, profiles, _find_workbooks(folder), asked, shown, board, tuple(notes))
+    return RawFiles(days, folder / VIDEOS, profiles, _find_workbooks(folder), test_devices, shown, board, tuple(notes))
 
 
 def _find_days(folder: Path) -> tuple[DayFiles, ...]:
@@ -80,7 +80,7 @@ def _find_days(folder: Path) -> tuple[DayFiles, ...]:
 
 def _find_logs(folder: Path, file: str) -> dict[int, Path]:
     """The files of a kind of log by day; a day's number may have a leading zero or none."""
-    found: dict[int, Path] = {}
+    logs: dict[int, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         match = DAY_FOLDER.fullmatch(path.name)
         if not match or not path.is_dir():
@@ -89,10 +89,10 @@ def _find_logs(folder: Path, file: str) -> dict[int, Path]:
         for number in dict.fromkeys((f"{day:02d}", match[1], str(day))):
             log = path / file.format(day=number)
             if log.is_file():
-                if day in found:
-                    raise UserError(f"{found[day]} and {log} are both of day {day}; remove one of the two")
-                found[day] = log
-    return found
+                if day in logs:
+                    raise UserError(f"{logs[day]} and {log} are both of day {day}; remove one of the two")
+                logs[day] = log
+    return logs
 
 
 def _note_gaps(days: tuple[DayFiles, ...]) -> Iterator[Note]:

@@ -1,7 +1,7 @@
 """Read the logs of a day, and the test: who was shown what, who clicked when, who watched for how long."""
 
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import polars as pl
 from common.errors import UserError
 from competitions.mgtv.config import HostSettings
 from competitions.mgtv.io.csv_reader import Kind, Note, read_table, short_name
-from competitions.mgtv.io.encoding import DEVICE, PAIR, Codes, encode
+from competitions.mgtv.io.encoding import DEVICE, PAIR, Codes, encode, keep_notes
 from competitions.mgtv.io.folder import DayFiles, RawFiles
 
 KEYS = ("device", "video")
@@ -43,20 +43,20 @@ class Day:
 
 @dataclass(frozen=True)
 class Test:
-    """``asked``: one row per device to answer for (query 0.. in the order of the file, device); ``shown``: what these
+    """``queries``: one row per device to answer for (query 0.. in the order of the file, device); ``shown``: what these
     devices were shown, one row per (device, video), sorted by device and position.
     """
 
-    asked: pl.DataFrame
+    queries: pl.DataFrame
     shown: pl.DataFrame
     notes: tuple[Note, ...]
 
 
 def read_day(day: DayFiles, codes: Codes, host: HostSettings) -> Day:
     """Read the impressions, clicks and plays of a day and bring them together by (device, video)."""
-    shows, found_shows = _read_shows(day.show, codes)
-    clicks, found_clicks, date = _read_clicks(day.click, codes)
-    plays, found_plays = _read_plays(day.play, codes, host.several_plays)
+    shows, show_notes = _read_shows(day.show, codes)
+    clicks, click_notes, date = _read_clicks(day.click, codes)
+    plays, play_notes = _read_plays(day.play, codes, host.several_plays)
     pairs = shows.join(clicks, on=KEYS, how="full", coalesce=True).join(plays, on=KEYS, how="full", coalesce=True)
     frame = (
         pairs.with_columns(
@@ -68,9 +68,8 @@ def read_day(day: DayFiles, codes: Codes, host: HostSettings) -> Day:
         .sort("device", "position", "video", nulls_last=True)
         .select(*DAY_SCHEMA, "played")
     )
-    strays = _note_strays(day, frame)
-    notes = (*found_shows, *found_clicks, *found_plays, *strays)
-    return Day(frame.drop("played"), date, tuple(note for note in notes if note.rows))
+    notes = [*show_notes, *click_notes, *play_notes, *_note_strays(day, frame)]
+    return Day(frame.drop("played"), date, keep_notes(notes))
 
 
 def _note_strays(day: DayFiles, frame: pl.DataFrame) -> Iterator[Note]:
@@ -143,7 +142,7 @@ def _read_plays(path: Path | None, codes: Codes, several: str) -> Noted:
         Note(name, "play_time blank", rows["play"].null_count(), "kept as a play of unknown length"),
         Note(name, "play_time negative", rows.filter(negative).height, "kept as a play of unknown length"),
         Note(name, "play repeated", known.height - distinct.height, "counted once"),
-        Note(name, "further play of a pair", distinct.height - frame.height, MERGE_TOLD[several]),
+        Note(name, "further play of a pair", distinct.height - frame.height, MERGE_NOTES[several]),
     ]
 
 
@@ -153,40 +152,36 @@ MERGED = {
     "sum": pl.when(_PLAY.len() > 0).then(_PLAY.cast(pl.Float64).sum()).alias("play"),
     "max": _PLAY.max(),
 }
-MERGE_TOLD = {"first": "the first in the file taken", "sum": "added up", "max": "the longest taken"}
+MERGE_NOTES = {"first": "the first in the file taken", "sum": "added up", "max": "the longest taken"}
 
 
 def read_test(files: RawFiles, codes: Codes) -> Test:
     """Read the devices to answer for, and what they were shown."""
-    asked, found_asked = _read_asked(files.asked, codes)
+    queries, query_notes = _read_queries(files.test_devices, codes)
     table = read_table(files.shown, PAIR)
     pairs = encode(table.frame, codes)
-    wanted = pairs.join(asked, on="device", how="semi", maintain_order="left")
-    shown = _number(wanted)
+    test_rows = pairs.join(queries, on="device", how="semi", maintain_order="left")
+    shown = _number(test_rows)
     if shown.is_empty():
-        raise UserError(f"{files.shown} shows nothing to any device of {files.asked}; download both files again")
+        raise UserError(f"{files.shown} shows nothing to any device of {files.test_devices}; download both files again")
     name = short_name(files.shown)
-    alone = asked.join(shown, on="device", how="anti").height
+    unshown = queries.join(shown, on="device", how="anti").height
     notes = [
-        *found_asked,
+        *query_notes,
         *table.notes,
-        Note(name, "row of a device that is not asked for", pairs.height - wanted.height, "left out"),
-        Note(name, "impression repeated", wanted.height - shown.height, "counted once"),
-        Note(short_name(files.asked), "device asked for and shown nothing", alone, "kept"),
+        Note(name, "row of a device that is not asked for", pairs.height - test_rows.height, "left out"),
+        Note(name, "impression repeated", test_rows.height - shown.height, "counted once"),
+        Note(short_name(files.test_devices), "device asked for and shown nothing", unshown, "kept"),
     ]
-    return Test(asked, shown, _filled(notes))
+    return Test(queries, shown, keep_notes(notes))
 
 
-def _read_asked(path: Path, codes: Codes) -> Noted:
+def _read_queries(path: Path, codes: Codes) -> Noted:
     table = read_table(path, DEVICE)
     devices = encode(table.frame, codes)
     if devices.is_empty():
         raise UserError(f"{path} asks for no device; download it again")
     distinct = devices.unique("device", keep="first", maintain_order=True)
-    asked = distinct.select(pl.int_range(pl.len(), dtype=pl.Int32).alias("query"), "device")
+    queries = distinct.select(pl.int_range(pl.len(), dtype=pl.Int32).alias("query"), "device")
     repeated = Note(short_name(path), "device asked for again", devices.height - distinct.height, "the first kept")
-    return asked, [*table.notes, repeated]
-
-
-def _filled(notes: Iterable[Note]) -> tuple[Note, ...]:
-    return tuple(note for note in notes if note.rows)
+    return queries, [*table.notes, repeated]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from competitions.mgtv.io.csv_reader import Kind, Note, read_blocks, short_name
-from competitions.mgtv.io.encoding import Codes, encode
+from competitions.mgtv.io.encoding import Codes, encode, keep_notes
 from competitions.mgtv.io.folder import RawFiles
 from competitions.mgtv.io.schema import NUMBERS, PROFILE_COLUMNS, WORD
 from competitions.mgtv.io.videos import encode_words
@@ -48,7 +48,7 @@ def read_profiles(files: RawFiles, codes: Codes) -> Profiles:
         Note(name, "device of a log or the test that the table lacks", codes.devices.height - first.height, "kept"),
         Note(name, f"column without a value ({_shorten(empty)})", len(empty), "left out"),
     )
-    return Profiles(frame, tuple(note for note in notes if note.rows))
+    return Profiles(frame, keep_notes(notes))
 
 
 def _shorten(names: list[str]) -> str:

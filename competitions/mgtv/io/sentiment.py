@@ -21,8 +21,8 @@ WEIGHTS = dict.fromkeys(LIKING, 1) | dict.fromkeys(DISLIKING, -1)
 PHRASES = sorted(WEIGHTS, key=lambda phrase: (-len(phrase), phrase))
 
 
-def weigh(text: pl.Expr) -> pl.Expr:
+def score_sentiment(text: pl.Expr) -> pl.Expr:
     """Words of liking less words of disliking in a text, at most 1 and at least -1 (Int32; 0 for null)."""
-    found = text.fill_null("").str.extract_many(PHRASES, leftmost=True)
-    weights = found.list.eval(pl.element().replace_strict(WEIGHTS, return_dtype=pl.Int32))
+    phrases = text.fill_null("").str.extract_many(PHRASES, leftmost=True)
+    weights = phrases.list.eval(pl.element().replace_strict(WEIGHTS, return_dtype=pl.Int32))
     return weights.list.sum().clip(-1, 1)

@@ -6,7 +6,7 @@ import polars as pl
 
 from competitions.mgtv.config import HostSettings
 from competitions.mgtv.io.csv_reader import Kind, Note, read_table, short_name
-from competitions.mgtv.io.encoding import Codes, encode
+from competitions.mgtv.io.encoding import Codes, encode, keep_notes
 from competitions.mgtv.io.folder import RawFiles
 from competitions.mgtv.io.logs import Day
 from competitions.mgtv.io.schema import VIDEO_COLUMNS, play_path
@@ -16,7 +16,7 @@ WORDS = {
     "item_cid": "collection",
     "item_type": "type",
     "item_assetSource": "source",
-    "item_classify": "classify",
+    "item_classify": "channel",
     "item_isIntact": "intact",
     "stype": "stype",
     "sid": "series",
@@ -29,7 +29,7 @@ ORDER = (
     "type",
     "duration",
     "source",
-    "classify",
+    "channel",
     "intact",
     "stype",
     "serial",
@@ -86,7 +86,7 @@ def read_videos(files: RawFiles, codes: Codes, host: HostSettings) -> Videos:
         Note(name, "item_serialno not a whole number", counts["unreadable"], "taken as unknown"),
         Note(name, "video of a log or the test that the table lacks", frame.height - first.height, "kept, unknown"),
     )
-    return Videos(frame, tuple(note for note in notes if note.rows))
+    return Videos(frame, keep_notes(notes))
 
 
 def encode_words(text: pl.Expr) -> pl.Expr:

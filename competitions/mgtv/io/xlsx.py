@@ -35,11 +35,11 @@ def read_sheet(path: Path, sheet: str, columns: Sequence[str], most_mib: float) 
     refuse_other_archives(path, most_mib)
     try:
         reader = fastexcel.read_excel(path)
-        found = reader.sheet_names
-        if sheet not in found and len(found) != 1:
-            raise UserError(f"{path} has no sheet {sheet!r} but {len(found)} others; name the sheet {sheet!r}")
+        sheets = reader.sheet_names
+        if sheet not in sheets and len(sheets) != 1:
+            raise UserError(f"{path} has no sheet {sheet!r} but {len(sheets)} others; name the sheet {sheet!r}")
         loaded = reader.load_sheet(
-            sheet if sheet in found else 0, dtypes="string", use_columns=lambda column: column.name.strip() in columns
+            sheet if sheet in sheets else 0, dtypes="string", use_columns=lambda column: column.name.strip() in columns
         )
         frame = loaded.to_polars()
     except (fastexcel.FastExcelError, pl.exceptions.PolarsError) as error:

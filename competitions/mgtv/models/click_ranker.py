@@ -1,47 +1,43 @@
 """Which of the shown videos is the answer: rankers fitted within the lists, and their calibrated probabilities."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from common.ranking import gbdt
 from common.ranking.conditional_logit import Logit, fit_logit
 from common.ranking.dataset import RankingDataset, join_datasets
-from common.ranking.gbdt import Ranker, Recipe, fit, score_rows
+from common.ranking.gbdt import Ranker, Recipe, score_rows
 from common.ranking.listwise_softmax import find_starts, log_likelihoods, softmax_within
+from competitions.mgtv.config import WatchSettings
 from competitions.mgtv.labels import Floats
-from competitions.mgtv.models.dataset import Served
+from competitions.mgtv.models.dataset import DayFeatures
 
 SLICE_ROWS = 100_000
-LEARNABLE = 2  # videos: a list of one says nothing about choice
+MIN_SLATE = 2  # videos: a slate of one says nothing about choice
 CUTOFF = 5  # for models that stop by a ranking metric: at 1 it is as noisy as the score
 
 
-def fit_early(
-    train: Sequence[Served],
-    valid: Served,
-    kind: str,
-    parameters: Mapping[str, Any],
-    blocks: Sequence[str],
-    rounds: int,
-    patience: int,
-    seed: int,
-) -> Ranker:
-    """Fit on the lists of the training days; stop by the validation day. The features are those of ``blocks``."""
-    recipe = Recipe(kind, parameters, rounds, patience, seed, CUTOFF, True, tuple(blocks), LEARNABLE)
-    return fit(recipe, [day.rows for day in train], valid.rows)
+def list_recipes(settings: WatchSettings, seed: int) -> list[Recipe]:
+    """How each of the models is fitted."""
+    return [make_recipe(kind, settings, seed) for kind in settings.models]
 
 
-def refit(
-    days: Sequence[Served], early: Sequence[Ranker], parameters: Mapping[str, Any], blocks: Sequence[str], seed: int
-) -> Ranker:
-    """Fit on all served days, for the mean of the rounds that the early stops found."""
-    recipe = Recipe(early[0].kind, parameters, 0, 0, seed, CUTOFF, True, tuple(blocks), LEARNABLE)
-    return gbdt.refit(recipe, early, [day.rows for day in days])
+def make_recipe(kind: str, settings: WatchSettings, seed: int) -> Recipe:
+    """How a model of a kind is fitted: its own parameters, and what all models share."""
+    return Recipe(
+        kind=kind,
+        parameters=getattr(settings, kind),
+        rounds=settings.rounds,
+        patience=settings.patience,
+        seed=seed,
+        cutoff=CUTOFF,
+        likelihood=True,
+        blocks=settings.blocks,
+        min_group_size=MIN_SLATE,
+    )
 
 
-def score(day: Served, rankers: Sequence[Ranker]) -> Floats:
+def score(day: DayFeatures, rankers: Sequence[Ranker]) -> Floats:
     """Each ranker's raw scores of the day's rows: (rows, rankers)."""
     parts = [
         score_rows(day.rows.names, np.asarray(day.rows.features[start : start + SLICE_ROWS]), rankers)
@@ -50,40 +46,40 @@ def score(day: Served, rankers: Sequence[Ranker]) -> Floats:
     return np.vstack(parts)
 
 
-def find_blend(days: Sequence[Served], scores: Sequence[Floats], names: Sequence[str], l2: float) -> Logit:
+def find_blend(days: Sequence[DayFeatures], scores: Sequence[Floats], names: Sequence[str], l2: float) -> Logit:
     """Mix the models: a conditional logit whose features are their scores, so that its softmax is calibrated.
 
     A few weights on thousands of lists; a model that adds nothing gets about 0.
     """
-    told = [
+    parts = [
         RankingDataset(tuple(names), score.astype(np.float32), day.rows.labels, day.rows.group_sizes)
         for day, score in zip(days, scores, strict=True)
     ]
-    return fit_logit(join_datasets(told), None, l2)
+    return fit_logit(join_datasets(parts), None, l2)
 
 
-def mix(blend: Logit, scores: Floats, day: Served) -> Floats:
+def mix(blend: Logit, scores: Floats, day: DayFeatures) -> Floats:
     """P(the row is its list's answer), summing to 1 in each list."""
     return softmax_within(blend.predict(scores.astype(np.float32)), day.rows.group_sizes)
 
 
-def mix_across(days: Sequence[Served], scores: Sequence[Floats], names: Sequence[str], l2: float) -> list[Floats]:
+def mix_across(days: Sequence[DayFeatures], scores: Sequence[Floats], names: Sequence[str], l2: float) -> list[Floats]:
     """``mix`` of every day by weights found on the other days, for measuring; a single day has to judge itself."""
     mixed = []
-    for place, (day, score) in enumerate(zip(days, scores, strict=True)):
-        others = [other for other in range(len(days)) if other != place] or [place]
+    for i, (day, score) in enumerate(zip(days, scores, strict=True)):
+        others = [other for other in range(len(days)) if other != i] or [i]
         blend = find_blend([days[other] for other in others], [scores[other] for other in others], names, l2)
         mixed.append(mix(blend, score, day))
     return mixed
 
 
-def normalise(worth: Floats, day: Served) -> Floats:
+def normalise(worth: Floats, day: DayFeatures) -> Floats:
     """Positive numbers (rows,) as probabilities that sum to 1 in each list."""
     sizes = day.rows.group_sizes
     return np.asarray(worth / np.repeat(np.add.reduceat(worth, find_starts(sizes)), sizes))
 
 
-def mean_log_likelihood(probabilities: Floats, day: Served) -> float:
+def mean_log_likelihood(probabilities: Floats, day: DayFeatures) -> float:
     """Mean log probability of the answers: higher is better; that of even chances is -mean log list size."""
     return float(
         log_likelihoods(np.log(np.maximum(probabilities, 1e-12)), day.rows.labels, day.rows.group_sizes).mean()

@@ -1,6 +1,6 @@
-"""How much of a video will be watched: a distribution of the completion rate, and the answer that earns most under it.
+"""How much of a video will be watched: a distribution of the completion rate, and the answer that scores best under it.
 
-The metric gives s(t, p) = 1 / (1 + sqrt(|t - p| / t)). It has a cusp at p = t, and p = 0 earns 1/2 whatever t is. So
+The metric gives s(t, p) = 1 / (1 + sqrt(|t - p| / t)). It has a cusp at p = t, and p = 0 scores 1/2 whatever t is. So
 the mean of t is a bad answer: with half of the devices leaving at once and half staying to the end it is worth less
 than either. What counts is
 
@@ -11,16 +11,19 @@ t is distributed as the training plays that fell into it, so that E[s] = probabi
 mean of s(t, p) over the plays of a bin for every p of a grid.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import lightgbm
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from common.ranking.dataset import Matrix
+from common.ranking.dataset import Matrix, find_columns
+from competitions.mgtv.config import CompletionSettings
 from competitions.mgtv.labels import Floats, score_rates
+from competitions.mgtv.models.dataset import DayFeatures
 
 SLICE_ROWS = 100_000
 SAMPLE = 4_000  # plays of a bin that its row of the table averages over
@@ -45,9 +48,18 @@ class Bins:
     table: Floats
     means: Floats
 
-    def place(self, rates: Floats) -> NDArray[np.int64]:
+    def index(self, rates: Floats) -> NDArray[np.int64]:
         """The bin of each completion rate."""
         return np.searchsorted(self.edges, rates, "right")
+
+
+@dataclass(frozen=True)
+class Plays:
+    """Rows to learn from: the features' names, the features (n, d), and the completion rates (n,), all above 0."""
+
+    names: tuple[str, ...]
+    features: Matrix
+    rates: Floats
 
 
 @dataclass(frozen=True)
@@ -73,12 +85,10 @@ def make_bins(rates: Floats, bins: int, grid: int) -> Bins:
     occupied = np.unique(np.searchsorted(edges, rates, "right"))
     edges = edges[occupied[1:] - 1]  # no bin without a play: each begins at the edge before its own first play
     top = float(np.quantile(rates, 0.995))
-    tried = np.concatenate(
-        [[0.0], points, np.linspace(0, top, grid // 2), np.quantile(rates, np.linspace(0, 0.995, grid // 2))]
-    )
-    answers = np.unique(tried)
-    place = np.searchsorted(edges, rates, "right")
-    groups = [rates[place == k] for k in range(len(edges) + 1)]
+    even, quantiles = np.linspace(0, top, grid // 2), np.quantile(rates, np.linspace(0, 0.995, grid // 2))
+    answers = np.unique(np.concatenate([[0.0], points, even, quantiles]))
+    index = np.searchsorted(edges, rates, "right")
+    groups = [rates[index == k] for k in range(len(edges) + 1)]
     table = np.stack([mean_scores(group, answers) for group in groups])
     return Bins(edges, answers, table, np.array([group.mean() for group in groups]))
 
@@ -102,37 +112,62 @@ def best_answers(probabilities: Floats, bins: Bins) -> tuple[Floats, Floats]:
     return answers, expected
 
 
-def centre(probabilities: Floats, bins: Bins) -> tuple[Floats, Floats]:
+def mean_and_median(probabilities: Floats, bins: Bins) -> tuple[Floats, Floats]:
     """Mean and median of the same distributions: the answers that the ladder compares with."""
     mean = probabilities @ bins.means
     middle = (np.cumsum(probabilities, axis=1) < 0.5).sum(axis=1)
     return mean, bins.means[np.minimum(middle, len(bins.means) - 1)]
 
 
-def fit(
-    features: Matrix,
-    rates: Floats,
-    names: tuple[str, ...],
-    bins: Bins,
-    held: tuple[Matrix, Floats] | None,
-    parameters: Mapping[str, Any],
-    rounds: int,
-    patience: int,
-    seed: int,
-) -> Completion:
-    """Fit the probabilities of the bins on plays (n, d) with completion rates (n,), all above 0.
+def gather_plays(days: Sequence[DayFeatures], blocks: Sequence[str], most: int) -> Plays:
+    """The clicked rows with a known rate above 0, of the latest days, ``most`` rows at most."""
+    parts, left = [], most
+    for day in reversed(days):
+        rows = np.flatnonzero(day.clicked & (day.rates > 0))[-left:] if left else np.empty(0, np.int64)
+        parts.append(take_plays(day, rows, blocks))
+        left -= len(rows)
+    features, rates = (np.concatenate([getattr(part, name) for part in parts[::-1]]) for name in ("features", "rates"))
+    return Plays(parts[0].names, features, rates)
 
-    With ``held`` plays the fit ends where their likelihood has not risen for ``patience`` rounds.
+
+def take_plays(day: DayFeatures, rows: NDArray[np.int64], blocks: Sequence[str]) -> Plays:
+    """Some rows of a day, with the features of ``blocks``."""
+    columns = find_columns(day.rows.names, blocks)
+    names = tuple(day.rows.names[column] for column in columns)
+    return Plays(names, np.asarray(day.rows.features[rows][:, columns]), day.rates[rows])
+
+
+def fit_early(train: Sequence[DayFeatures], valid: DayFeatures, settings: CompletionSettings, seed: int) -> Completion:
+    """Fit on the plays of the training days; the answers' plays of the validation day stop it."""
+    answered = np.flatnonzero((valid.rows.labels > 0) & (valid.rates > 0))
+    plays = gather_plays(train, settings.blocks, settings.rows)
+    return fit(plays, take_plays(valid, answered, settings.blocks), settings, seed)
+
+
+def refit(
+    days: Sequence[DayFeatures], early: Sequence[Completion], settings: CompletionSettings, seed: int
+) -> Completion:
+    """Fit on all days, for the mean of the rounds that the early stops found."""
+    rounds = max(round(sum(model.rounds for model in early) / len(early)), 1)
+    plays = gather_plays(days, settings.blocks, settings.rows)
+    return fit(plays, None, msgspec.structs.replace(settings, rounds=rounds), seed)
+
+
+def fit(train: Plays, valid: Plays | None, settings: CompletionSettings, seed: int) -> Completion:
+    """Fit the probabilities of the bins of the training plays.
+
+    With ``valid`` plays the fit ends where their likelihood has not risen for ``patience`` rounds.
     """
+    bins, names = make_bins(train.rates, settings.bins, settings.grid), train.names
     if len(bins.table) == 1:
         return Completion(bins, None, names, 0)
-    told = dict(FIXED) | {"num_class": len(bins.table), "seed": seed} | dict(parameters)
-    data = lightgbm.Dataset(features, bins.place(rates), feature_name=list(names))
-    if held is None:
-        return Completion(bins, lightgbm.train(told, data, rounds), names, rounds)
-    stop = lightgbm.Dataset(held[0], bins.place(held[1]), reference=data)
-    ending = lightgbm.early_stopping(patience, verbose=False)
-    model = lightgbm.train(told, data, rounds, [stop], callbacks=[ending])
+    parameters = {**FIXED, "num_class": len(bins.table), "seed": seed, **settings.parameters}
+    data = lightgbm.Dataset(train.features, bins.index(train.rates), feature_name=list(names))
+    if valid is None:
+        return Completion(bins, lightgbm.train(parameters, data, settings.rounds), names, settings.rounds)
+    stop = lightgbm.Dataset(valid.features, bins.index(valid.rates), reference=data)
+    ending = lightgbm.early_stopping(settings.patience, verbose=False)
+    model = lightgbm.train(parameters, data, settings.rounds, [stop], callbacks=[ending])
     return Completion(bins, model, names, model.best_iteration)
 
 
@@ -140,5 +175,5 @@ def predict(completion: Completion, features: Matrix) -> Floats:
     """Probabilities of the bins for rows (n, d): (n, bins)."""
     if completion.model is None:
         return np.ones((len(features), 1))
-    found = completion.model.predict(features, num_iteration=completion.rounds)
-    return np.asarray(found, dtype=np.float64).reshape(len(features), -1)
+    probabilities = completion.model.predict(features, num_iteration=completion.rounds)
+    return np.asarray(probabilities, dtype=np.float64).reshape(len(features), -1)

@@ -1,4 +1,4 @@
-"""Served days as matrices: the features of their rows, and what came of them."""
+"""Days as matrices: the features of their rows, and the labels."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ from common.ranking.dataset import RankingDataset, to_matrix
 from competitions.mgtv.config import FeatureSettings
 from competitions.mgtv.features.build import Sources, build
 from competitions.mgtv.labels import Floats
-from competitions.mgtv.split import Asked
+from competitions.mgtv.split import Slates
 
 
 @dataclass(frozen=True)
-class Served:
+class DayFeatures:
     """A day's rows, query by query. ``rows.labels``: 1 for the answer; ``rates`` (n,): the completion rate of watched
     rows, NaN where unknown; ``clicked`` (n,); ``scorable`` (n,): the video has a duration, without which nothing can
     be scored. On the test day labels are 0 and rates NaN. ``queries`` counts those without a row as well.
@@ -28,27 +28,19 @@ class Served:
     queries: int
 
 
-def serve(sources: Sources, asked: Asked, outcome: pl.DataFrame | None, settings: FeatureSettings, seed: int) -> Served:
+def build_day(
+    sources: Sources, slates: Slates, outcome: pl.DataFrame | None, settings: FeatureSettings, seed: int
+) -> DayFeatures:
     """Features, then, beside them, the outcome (None for the test)."""
-    frame = build(sources, asked, settings, seed)
-    height = frame.height
-    came = (
-        outcome
-        if outcome is not None
-        else pl.DataFrame({"clicked": [False] * height, "answer": [False] * height, "t": [None] * height})
-    )
-    rows = RankingDataset(
-        tuple(frame.columns),
-        to_matrix(frame),
-        came["answer"].fill_null(False).cast(pl.Float32).to_numpy(),
-        asked.sizes.to_numpy(),
-    )
-    durations = sources.videos["duration"].gather(asked.rows["video"])
-    return Served(
-        asked.day,
-        rows,
-        came["t"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
-        came["clicked"].fill_null(False).to_numpy(),
-        durations.is_not_null().to_numpy(),
-        asked.queries.height,
+    frame = build(sources, slates, settings, seed)
+    if outcome is None:
+        outcome = frame.select(clicked=pl.repeat(False, pl.len()), answer=pl.repeat(False, pl.len()), t=pl.lit(None))
+    labels = outcome["answer"].fill_null(False).cast(pl.Float32).to_numpy()
+    return DayFeatures(
+        day=slates.day,
+        rows=RankingDataset(tuple(frame.columns), to_matrix(frame), labels, slates.group_sizes.to_numpy()),
+        rates=outcome["t"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
+        clicked=outcome["clicked"].fill_null(False).to_numpy(),
+        scorable=sources.videos["duration"].gather(slates.rows["video"]).is_not_null().to_numpy(),
+        queries=slates.queries.height,
     )

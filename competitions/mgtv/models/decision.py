@@ -10,7 +10,7 @@ from common.ranking.listwise_softmax import find_starts
 from competitions.mgtv.labels import Floats, score_rates
 from competitions.mgtv.models import completion
 from competitions.mgtv.models.completion import Completion
-from competitions.mgtv.models.dataset import Served
+from competitions.mgtv.models.dataset import DayFeatures
 
 FALLBACK_GRID = 200
 ANSWERS = ("p = 0", "p = 1", "mean", "median", "max E[s]")
@@ -18,57 +18,71 @@ PICKS = ("random", "P(watch)", "P(watch) x E[s]")
 
 
 @dataclass(frozen=True)
-class Values:
-    """For each row of a day: the best ``answer`` p* and its ``expected`` s, and the ``mean`` and ``median`` of t."""
+class ExpectedReward:
+    """For each row of a day: the best ``rate`` p* to answer, its ``expected`` s; the ``mean`` and ``median`` of t."""
 
-    answer: Floats
+    rate: Floats
     expected: Floats
     mean: Floats
     median: Floats
 
 
-def value_rows(day: Served, model: Completion, no_duration: str) -> Values:
-    """What each row would earn if its video were the right one.
+@dataclass(frozen=True)
+class Predictions:
+    """What the models say of a ``day``: the rankers' ``scores`` (rows, models), and the ``rewards`` of its rows."""
 
-    A video without a duration has no completion rate: with ``no_duration`` "nothing" it is worth nothing.
+    day: DayFeatures
+    scores: Floats
+    rewards: ExpectedReward
+
+
+def expect_rewards(day: DayFeatures, model: Completion, no_duration: str) -> ExpectedReward:
+    """The reward of each row if its video were the right one.
+
+    A video without a duration has no completion rate: with ``no_duration`` "nothing" its reward is 0.
     """
-    answer, expected = np.empty(len(day.rates)), np.empty(len(day.rates))
-    mean, median = np.empty(len(day.rates)), np.empty(len(day.rates))
     columns = [day.rows.names.index(name) for name in model.names]
-    for start in range(0, len(day.rates), completion.SLICE_ROWS):
-        part = slice(start, start + completion.SLICE_ROWS)
-        probabilities = completion.predict(model, np.asarray(day.rows.features[part][:, columns]))
-        answer[part], expected[part] = completion.best_answers(probabilities, model.bins)
-        mean[part], median[part] = completion.centre(probabilities, model.bins)
+    parts = []
+    for start in range(0, max(len(day.rates), 1), completion.SLICE_ROWS):
+        rows = slice(start, start + completion.SLICE_ROWS)
+        probabilities = completion.predict(model, np.asarray(day.rows.features[rows][:, columns]))
+        best = completion.best_answers(probabilities, model.bins)
+        parts.append(np.stack([*best, *completion.mean_and_median(probabilities, model.bins)]))
+    rate, expected, mean, median = np.hstack(parts)
     if no_duration == "nothing":
         expected = np.where(day.scorable, expected, 0.0)
-    return Values(answer, expected, mean, median)
+    return ExpectedReward(rate, expected, mean, median)
 
 
-def pick(worth: Floats, sizes: NDArray[np.int32]) -> NDArray[np.int64]:
-    """The row with the largest worth of each list, the first of equals: one row number a list."""
+def decide(day: DayFeatures, probabilities: Floats, rewards: ExpectedReward, power: float) -> NDArray[np.int64]:
+    """The row that is answered of each slate: that with the largest P(watch) * E[s]^power."""
+    return pick(expected_score(probabilities, rewards, power), day.rows.group_sizes)
+
+
+def pick(values: Floats, sizes: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The row with the largest value of each slate, the first of equals: one row number a slate."""
     starts = find_starts(sizes)
     if not len(starts):
         return np.empty(0, np.int64)
-    best = np.repeat(np.maximum.reduceat(worth, starts), sizes)
-    rows = np.flatnonzero(worth == best)
-    lists = np.repeat(np.arange(len(sizes)), sizes)[rows]
-    return rows[np.unique(lists, return_index=True)[1]]
+    best = np.repeat(np.maximum.reduceat(values, starts), sizes)
+    rows = np.flatnonzero(values == best)
+    slates = np.repeat(np.arange(len(sizes)), sizes)[rows]
+    return rows[np.unique(slates, return_index=True)[1]]
 
 
-def weigh(probabilities: Floats, values: Values, power: float) -> Floats:
+def expected_score(probabilities: Floats, rewards: ExpectedReward, power: float) -> Floats:
     """P(watch) * E[s]^power."""
-    return np.asarray(probabilities * values.expected**power)
+    return np.asarray(probabilities * rewards.expected**power)
 
 
-def find_fallback(log: pl.DataFrame, durations: pl.Series) -> tuple[int, float]:
+def find_fallback(log: pl.DataFrame, videos: pl.DataFrame) -> tuple[int, float]:
     """For a device that was shown nothing: the video with most clicks on the last day, and the best answer for it.
 
     Of videos with a duration, where there is one that was clicked; the answer is the best for its own plays of all
     days, or for all plays where it has none.
     """
     clicked = log.filter(pl.col("clicked"))
-    measured = clicked.filter(durations.is_not_null().gather(clicked["video"]))
+    measured = clicked.filter(videos["duration"].is_not_null().gather(clicked["video"]))
     counted = measured if measured.height else clicked
     counted = counted.filter(pl.col("day") == pl.col("day").max())
     ranked = counted.group_by("video").len().sort("len", "video", descending=[True, False])
@@ -82,30 +96,25 @@ def find_fallback(log: pl.DataFrame, durations: pl.Series) -> tuple[int, float]:
     return video, float(bins.answers[completion.mean_scores(rates, bins.answers).argmax()])
 
 
-def earn(day: Served, rows: NDArray[np.int64], answers: Floats) -> tuple[Floats, Floats]:
-    """Per list: 1 for a hit, and the s that the answer earns."""
+def score_answers(day: DayFeatures, rows: NDArray[np.int64], rates: Floats) -> tuple[Floats, Floats]:
+    """Per slate: 1 for a hit, and the s of the answer; ``rows`` are picked, ``rates`` (n,) answered for each row."""
     hit = day.rows.labels[rows] > 0
-    return hit.astype(np.float64), np.where(hit, score_rates(day.rates[rows], answers[rows]), 0.0)
+    return hit.astype(np.float64), np.where(hit, score_rates(day.rates[rows], rates[rows]), 0.0)
 
 
 def climb(
-    day: Served, probabilities: Floats, values: Values, seed: int
+    day: DayFeatures, probabilities: Floats, rewards: ExpectedReward, seed: int
 ) -> dict[tuple[str, str], tuple[Floats, Floats]]:
-    """The ladder of the decision layer: for every pick and every answer, hits and s of each list."""
-    tried = {
-        "p = 0": np.zeros(len(probabilities)),
-        "p = 1": np.ones(len(probabilities)),
-        "mean": values.mean,
-        "median": values.median,
-        "max E[s]": values.answer,
-    }
-    picks = {
-        "random": pick(np.random.default_rng([seed, day.day]).random(len(probabilities)), day.rows.group_sizes),
-        "P(watch)": pick(probabilities, day.rows.group_sizes),
-        "P(watch) x E[s]": pick(weigh(probabilities, values, 1.0), day.rows.group_sizes),
-    }
+    """The ladder of the decision layer: for every pick and every answer, hits and s of each slate."""
+    count, sizes = len(probabilities), day.rows.group_sizes
+    rates = (np.zeros(count), np.ones(count), rewards.mean, rewards.median, rewards.rate)
+    picks = (
+        pick(np.random.default_rng([seed, day.day]).random(count), sizes),
+        pick(probabilities, sizes),
+        decide(day, probabilities, rewards, 1.0),
+    )
     return {
-        (picked, answered): earn(day, rows, answers)
-        for picked, rows in picks.items()
-        for answered, answers in tried.items()
+        (picked, answered): score_answers(day, rows, tried)
+        for picked, rows in zip(PICKS, picks, strict=True)
+        for answered, tried in zip(ANSWERS, rates, strict=True)
     }

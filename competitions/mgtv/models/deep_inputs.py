@@ -1,6 +1,6 @@
 """What the networks read beside the numeric features: ids of the video and of the device, and what it watched last.
 
-An id becomes the place of a vector. Fields with more values than ``MOST`` share vectors by a hash (Weinberger et al.
+An id becomes the index of a vector. Fields with more values than ``MOST`` share vectors by a hash (Weinberger et al.
 2009), so that the tables stay small at any size of the log.
 """
 
@@ -11,9 +11,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from competitions.mgtv.features.device_history import list_recent
 from competitions.mgtv.features.profile import code_names
-from competitions.mgtv.features.recent_clicks import list_recent
-from competitions.mgtv.split import Asked
+from competitions.mgtv.models.dataset import DayFeatures
+from competitions.mgtv.split import Slates
 
 Ids = NDArray[np.int64]
 MOST = 16_384  # vectors of one field
@@ -30,11 +31,19 @@ class Fields:
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """A day as the networks see it, lists in the order of its ``Served``.
+class FieldTables:
+    """The fields of all videos and of all devices."""
 
-    ``video`` (rows,): place in the video ``Fields``, 0 is none. ``device`` (lists,): place in the device ``Fields``.
-    ``watched`` (lists, most): places of the last clicked videos, latest first; ``rates``: their completion rates, -1
+    videos: Fields
+    devices: Fields
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A day as the networks see it, slates in the order of its ``DayFeatures``.
+
+    ``video`` (rows,): row of the video ``Fields``, 0 is none. ``device`` (slates,): row of the device ``Fields``.
+    ``watched`` (slates, most): rows of the last clicked videos, latest first; ``rates``: their completion rates, -1
     where unknown.
     """
 
@@ -44,10 +53,17 @@ class Inputs:
     rates: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class NetworkDay:
+    """A day's numeric features and labels, and its ids."""
+
+    features: DayFeatures
+    inputs: Inputs
+
+
 def code_videos(videos: pl.DataFrame) -> Fields:
-    """Ids of the videos' fields; row 0 is no video, row c + 1 the video of code c. ``classify`` is the channel."""
-    named = videos.rename({"classify": "channel"}) if "classify" in videos.columns else videos
-    return _code(named.select(ITEM_FIELDS))
+    """Ids of the videos' fields; row 0 is no video, row c + 1 the video of code c."""
+    return _code(videos.select(ITEM_FIELDS))
 
 
 def code_devices(profiles: pl.DataFrame, names: Sequence[str]) -> Fields:
@@ -73,15 +89,15 @@ def _code(frame: pl.DataFrame) -> Fields:
     return Fields(tuple(frame.columns), np.hstack(columns), tuple(sizes))
 
 
-def look_up(log: pl.DataFrame, asked: Asked, devices: int, most: int) -> Inputs:
+def look_up(log: pl.DataFrame, slates: Slates, devices: int, most: int) -> Inputs:
     """The inputs of a day from the log before it; ``devices``: rows of the device ``Fields``."""
-    recent = list_recent(log, asked, most)
-    queries = asked.queries.height
+    recent = list_recent(log, slates, most)
+    queries = slates.queries.height
     watched, rates = np.zeros((queries, most), np.int64), np.full((queries, most), -1.0, np.float32)
     at = recent["query"].to_numpy(), recent["back"].to_numpy()
     watched[at] = recent["video"].to_numpy() + 1
     rates[at] = recent["t"].fill_null(-1.0).to_numpy().clip(-1.0, 2.0)
-    asking = asked.rows["query"].unique(maintain_order=True).to_numpy()  # a query without rows is no list
-    device = asked.queries["device"].to_numpy()[asking].astype(np.int64) + 1
+    shown = slates.rows["query"].unique(maintain_order=True).to_numpy()  # a query without rows is no slate
+    device = slates.queries["device"].to_numpy()[shown].astype(np.int64) + 1
     device = np.where(device < devices, device, 0)
-    return Inputs(asked.rows["video"].to_numpy().astype(np.int64) + 1, device, watched[asking], rates[asking])
+    return Inputs(slates.rows["video"].to_numpy().astype(np.int64) + 1, device, watched[shown], rates[shown])

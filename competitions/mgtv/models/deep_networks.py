@@ -17,7 +17,7 @@ START = 0.01  # deviation of a vector before training: an id that training never
 class Batch:
     """Whole lists. ``numbers`` float [rows, d]; ``video`` ids [rows, video fields]; ``device`` ids [rows, device
     fields]; ``owner`` [rows]: the list; ``watched`` ids [lists, most, video fields]; ``rates`` [lists, most], -1
-    unknown; ``there`` [lists, most]: whether there is such a video.
+    unknown; ``mask`` [lists, most]: whether there is such a video.
     """
 
     numbers: Tensor
@@ -26,7 +26,7 @@ class Batch:
     owner: Tensor
     watched: Tensor
     rates: Tensor
-    there: Tensor
+    mask: Tensor
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Vectors(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Look the ids up."""
-        found: Tensor = self.table(ids + self.first)
-        return found
+        vectors: Tensor = self.table(ids + self.first)
+        return vectors
 
 
 def stack_layers(inputs: int, shape: Shape, activation: type[nn.Module] = nn.ReLU) -> nn.Sequential:
@@ -100,9 +100,9 @@ class WideAndDeep(nn.Module):
 
 def cross(left: Tensor, right: Tensor) -> Tensor:
     """Each pair of a left and a right id as one id below ``CROSSES``: [rows, pairs]."""
-    places = torch.arange(left.shape[1] * right.shape[1]) * 7_919
+    offsets = torch.arange(left.shape[1] * right.shape[1]) * 7_919
     pairs = left[:, :, None] * 1_000_003 + right[:, None, :] * 613
-    return (pairs.flatten(1) + places) % CROSSES
+    return (pairs.flatten(1) + offsets) % CROSSES
 
 
 class DeepFM(nn.Module):
@@ -165,14 +165,14 @@ class DIN(nn.Module):
         """The weighed sum of the watched videos [rows, width], times the candidate, and the weights by rate."""
         watched = self.vectors(batch.watched).flatten(2)[batch.owner]
         known = (batch.rates >= 0).float()
-        told = torch.stack([batch.rates.clamp(min=0.0), known], 2)[batch.owner]
+        rates = torch.stack([batch.rates.clamp(min=0.0), known], 2)[batch.owner]
         recency = torch.linspace(1.0, 0.0, watched.shape[1]).expand(len(own), -1)[:, :, None]
         candidate = own[:, None].expand_as(watched)
-        pairs = torch.cat([watched, candidate, watched - candidate, watched * candidate, told, recency], 2)
-        weight = self.attention(pairs)[:, :, 0] * batch.there[batch.owner]
+        pairs = torch.cat([watched, candidate, watched - candidate, watched * candidate, rates, recency], 2)
+        weight = self.attention(pairs)[:, :, 0] * batch.mask[batch.owner]
         pooled = (weight[:, :, None] * watched).sum(1)
-        how = torch.stack([weight.sum(1), (weight * told[:, :, 0]).sum(1)], 1)
-        return torch.cat([pooled, pooled * own, how], 1)
+        totals = torch.stack([weight.sum(1), (weight * rates[:, :, 0]).sum(1)], 1)
+        return torch.cat([pooled, pooled * own, totals], 1)
 
 
 NETWORKS: dict[str, type[nn.Module]] = {"wide and deep": WideAndDeep, "DeepFM": DeepFM, "DIN": DIN}

@@ -5,7 +5,7 @@ fixed number of passes with a falling rate; the day that is scored afterwards is
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from common.pipeline.determinism import deterministic_torch
 from common.pipeline.progress import track
-from common.ranking.dataset import Matrix, RankingDataset, find_columns
+from common.ranking.dataset import Matrix, RankingDataset, join_datasets, pick_queries, take_blocks
+from common.ranking.listwise_softmax import find_starts
 from competitions.mgtv.labels import Floats
-from competitions.mgtv.models.dataset import Served
-from competitions.mgtv.models.deep_inputs import Fields, Ids, Inputs
+from competitions.mgtv.models.deep_inputs import FieldTables, Ids, Inputs, NetworkDay
 from competitions.mgtv.models.deep_networks import NETWORKS, Batch, Shape
 
 CLIP = 4.0
@@ -74,48 +74,45 @@ class Network:
 
 @dataclass(frozen=True)
 class _Data:
-    """Lists one after the other: ``rows`` and, as places, what ``Inputs`` has."""
+    """Slates one after the other: ``rows`` and, as indices into the ``fields``, what ``Inputs`` has."""
 
     rows: RankingDataset
     inputs: Inputs
-    videos: Fields
-    devices: Fields
+    fields: FieldTables
     scale: Scale
 
-    def batch(self, lists: Ids) -> tuple[Batch, Ids]:
-        """Some lists as tensors, and the place of each list's answer among the batch's rows."""
-        sizes = self.rows.group_sizes[lists].astype(np.int64)
-        starts = np.cumsum(self.rows.group_sizes, dtype=np.int64)[lists] - sizes
+    def batch(self, slates: Ids) -> tuple[Batch, Ids]:
+        """Some slates as tensors, and the index of each slate's answer among the batch's rows."""
+        sizes = self.rows.group_sizes[slates].astype(np.int64)
+        starts = np.cumsum(self.rows.group_sizes, dtype=np.int64)[slates] - sizes
         firsts = np.cumsum(sizes) - sizes
         rows = np.repeat(starts - firsts, sizes) + np.arange(sizes.sum())
-        owner = np.repeat(np.arange(len(lists)), sizes)
-        watched = self.inputs.watched[lists]
+        owner = np.repeat(np.arange(len(slates)), sizes)
+        watched, videos, devices = self.inputs.watched[slates], self.fields.videos.ids, self.fields.devices.ids
         batch = Batch(
-            torch.from_numpy(self.scale.apply(self.rows.features[rows])),
-            torch.from_numpy(self.videos.ids[self.inputs.video[rows]]),
-            torch.from_numpy(self.devices.ids[self.inputs.device[lists]][owner]),
-            torch.from_numpy(owner),
-            torch.from_numpy(self.videos.ids[watched]),
-            torch.from_numpy(self.inputs.rates[lists]),
-            torch.from_numpy((watched > 0).astype(np.float32)),
+            numbers=torch.from_numpy(self.scale.apply(self.rows.features[rows])),
+            video=torch.from_numpy(videos[self.inputs.video[rows]]),
+            device=torch.from_numpy(devices[self.inputs.device[slates]][owner]),
+            owner=torch.from_numpy(owner),
+            watched=torch.from_numpy(videos[watched]),
+            rates=torch.from_numpy(self.inputs.rates[slates]),
+            mask=torch.from_numpy((watched > 0).astype(np.float32)),
         )
         return batch, np.flatnonzero(self.rows.labels[rows] > 0)
 
 
 def fit_network(
-    train: Sequence[Served],
-    inputs: Sequence[Inputs],
-    videos: Fields,
-    devices: Fields,
+    train: Sequence[NetworkDay],
+    fields: FieldTables,
     kind: str,
     blocks: Sequence[str],
     settings: DeepSettings,
     seed: int,
 ) -> Network:
-    """Train on the lists with an answer and two videos or more; the numbers are the features of ``blocks``."""
-    data = _gather(train, inputs, videos, devices, blocks)
-    columns = data.rows.features.shape[1] + len(data.scale.flagged)
-    shape = Shape(columns, videos.sizes, devices.sizes, settings.size, settings.hidden, settings.dropout)
+    """Train on the slates with an answer and two videos or more; the numbers are the features of ``blocks``."""
+    data = _gather(train, fields, blocks)
+    columns, sizes = data.rows.features.shape[1] + len(data.scale.flagged), (fields.videos.sizes, fields.devices.sizes)
+    shape = Shape(columns, sizes[0], sizes[1], settings.size, settings.hidden, settings.dropout)
     with deterministic_torch(seed, settings.threads):
         network = NETWORKS[kind](shape)
         losses = _train(network, data, settings, seed, kind)
@@ -124,24 +121,20 @@ def fit_network(
 
 
 @torch.inference_mode()
-def score_network(
-    day: Served, inputs: Inputs, videos: Fields, devices: Fields, network: Network, settings: DeepSettings
-) -> Floats:
-    """Scores of the day's rows, (rows, 1); batches of lists, so that memory does not grow with the day."""
-    columns = [day.rows.names.index(name) for name in network.names]
-    chosen = RankingDataset(network.names, day.rows.features[:, columns], day.rows.labels, day.rows.group_sizes)
-    data = _Data(chosen, inputs, videos, devices, network.scale)
+def score_network(day: NetworkDay, fields: FieldTables, network: Network, settings: DeepSettings) -> Floats:
+    """Scores of the day's rows, (rows, 1); batches of slates, so that memory does not grow with the day."""
+    rows = day.features.rows
+    columns = [rows.names.index(name) for name in network.names]
+    data = _Data(
+        replace(rows, names=network.names, features=rows.features[:, columns]), day.inputs, fields, network.scale
+    )
     with deterministic_torch(0, settings.threads):
         model = NETWORKS[network.kind](network.shape)
         model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in network.weights.items()})
         model.eval()
-        parts = [
-            model(data.batch(lists)[0]).numpy()
-            for lists in np.array_split(
-                np.arange(len(chosen.group_sizes)), len(chosen.group_sizes) // settings.lists + 1
-            )
-            if len(lists)
-        ]
+        count = len(rows.group_sizes)
+        batches = np.array_split(np.arange(count), count // settings.lists + 1)
+        parts = [model(data.batch(slates)[0]).numpy() for slates in batches if len(slates)]
     return np.concatenate([np.empty(0), *parts]).astype(np.float64)[:, None]
 
 
@@ -149,13 +142,15 @@ def _train(network: nn.Module, data: _Data, settings: DeepSettings, seed: int, n
     """The passes; returns the mean loss of each."""
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.decay)
     rng, count = np.random.default_rng(seed), len(data.rows.group_sizes)
-    batches = [lists for _ in range(settings.passes) for lists in _cut(rng.permutation(count), settings.lists)]
+    orders = [rng.permutation(count) for _ in range(settings.passes)]
+    size = settings.lists
+    batches = [order[start : start + size] for order in orders for start in range(0, count, size)]
     losses = []
     network.train()
-    for step, lists in enumerate(track(batches, name)):
+    for step, slates in enumerate(track(batches, name)):
         for group in optimizer.param_groups:
             group["lr"] = settings.rate * min(1.0, 2.0 * (1 - step / len(batches)))  # falls in the second half
-        batch, answers = data.batch(lists)
+        batch, answers = data.batch(slates)
         loss = choice_loss(network(batch), batch.owner, torch.from_numpy(answers))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -165,43 +160,32 @@ def _train(network: nn.Module, data: _Data, settings: DeepSettings, seed: int, n
     return [float(np.mean(part)) for part in np.array_split(losses, settings.passes)]
 
 
-def _cut(order: Ids, size: int) -> list[Ids]:
-    return [order[start : start + size] for start in range(0, len(order), size)]
-
-
 def choice_loss(scores: Tensor, owner: Tensor, answers: Tensor) -> Tensor:
     """Mean of -log softmax of the answers within their lists; ``answers``: rows, one a list in the lists' order.
 
     Scores are laid out in a table of lists, filled up with -inf, so that nothing is shared between lists.
     """
-    lists = len(answers)
-    sizes = torch.bincount(owner, minlength=lists)
-    place = torch.arange(len(owner)) - (sizes.cumsum(0) - sizes)[owner]
-    table = scores.new_full((lists, int(sizes.max())), -torch.inf)
-    table = table.index_put((owner, place), scores)
+    slates = len(answers)
+    sizes = torch.bincount(owner, minlength=slates)
+    position = torch.arange(len(owner)) - (sizes.cumsum(0) - sizes)[owner]
+    table = scores.new_full((slates, int(sizes.max())), -torch.inf)
+    table = table.index_put((owner, position), scores)
     return (torch.logsumexp(table, 1) - scores[answers]).mean()
 
 
-def _gather(
-    days: Sequence[Served], inputs: Sequence[Inputs], videos: Fields, devices: Fields, blocks: Sequence[str]
-) -> _Data:
-    """The lists of all days from which something can be learned."""
-    features, labels, sizes, told = [], [], [], []
-    columns = find_columns(days[0].rows.names, blocks)
-    for day, own in zip(days, inputs, strict=True):
-        starts = np.cumsum(day.rows.group_sizes) - day.rows.group_sizes
-        useful = (day.rows.group_sizes > 1) & (np.add.reduceat(day.rows.labels, starts) == 1)
-        kept = np.repeat(useful, day.rows.group_sizes)
-        features.append(day.rows.features[kept][:, columns])
-        labels.append(day.rows.labels[kept])
-        sizes.append(day.rows.group_sizes[useful])
-        told.append(Inputs(own.video[kept], own.device[useful], own.watched[useful], own.rates[useful]))
-    joined = Inputs(*(np.concatenate([getattr(part, name) for part in told]) for name in Inputs.__annotations__))
-    matrix = np.vstack(features)
-    rows = RankingDataset(
-        tuple(days[0].rows.names[column] for column in columns), matrix, np.concatenate(labels), np.concatenate(sizes)
-    )
-    return _Data(rows, joined, videos, devices, measure_scale(matrix))
+def _gather(days: Sequence[NetworkDay], fields: FieldTables, blocks: Sequence[str]) -> _Data:
+    """The slates of all days from which something can be learned."""
+    rows: list[RankingDataset] = []
+    inputs: list[Inputs] = []
+    for day in days:
+        data, own = take_blocks(day.features.rows, blocks), day.inputs
+        useful = (data.group_sizes > 1) & (np.add.reduceat(data.labels, find_starts(data.group_sizes)) == 1)
+        kept = np.repeat(useful, data.group_sizes)
+        rows.append(pick_queries(data, useful))
+        inputs.append(Inputs(own.video[kept], own.device[useful], own.watched[useful], own.rates[useful]))
+    joined = {name: np.concatenate([getattr(part, name) for part in inputs]) for name in Inputs.__annotations__}
+    whole = join_datasets(rows)
+    return _Data(whole, Inputs(**joined), fields, measure_scale(whole.features))
 
 
 def measure_scale(features: Matrix) -> Scale:

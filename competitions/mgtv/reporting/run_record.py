@@ -15,7 +15,7 @@ from competitions.mgtv.reporting.summary import Outcome, measure_truth, summaris
 from competitions.mgtv.simulator.simulate import TRUTH
 
 METRIC = "score"
-LENGTHS = {2: "1-2", 5: "3-5", 10: "6-10", 20: "11-20"}  # of a list: at most -> its class
+SIZES, SIZE_CLASSES = (2, 5, 10, 20), ("1-2", "3-5", "6-10", "11-20", "over 20")  # videos shown at most; the classes
 
 
 def build_record(outcome: Outcome, config: MgtvConfig, truth: SimulatedTruth | None, run: Run) -> RunRecord:
@@ -47,31 +47,22 @@ def list_models(summary: Row) -> list[Row]:
 
 
 def list_queries(outcome: Outcome) -> pl.DataFrame:
-    """One row per device and validation day: what its answer earns."""
+    """One row per device and validation day: the score of its answer."""
     devices = outcome.ready.tables.codes.value.devices["did"]
     parts = []
-    for number, mixed, values in zip(outcome.ready.plan.valid, outcome.mixed.value, outcome.values, strict=True):
-        day, sizes = outcome.ready.labelled[number].value, outcome.ready.labelled[number].value.rows.group_sizes
-        chosen = decision.pick(decision.weigh(mixed, values.value, outcome.config.decide.power), sizes)
-        scores = decision.earn(day, chosen, values.value.answer)[1]
-        asked = outcome.ready.asks[number].value.rows.unique("query", keep="first", maintain_order=True)
+    for predicted, probabilities in zip(outcome.valid, outcome.mixed.value, strict=True):
+        day, rewards = predicted.day.value, predicted.rewards.value
+        rows = decision.decide(day, probabilities, rewards, outcome.config.decide.power)
+        queries = outcome.ready.slates[day.day].value.rows.unique("query", keep="first", maintain_order=True)
         parts.append(
-            asked.select(
-                query=pl.lit(f"{number:02d}/") + devices.gather(asked["device"]).cast(pl.String),
-                fold=pl.lit(f"day {number:02d}"),
-                score=pl.Series(scores),
-                videos=class_of_length(pl.Series(sizes)),
+            queries.select(
+                query=pl.lit(f"{day.day:02d}/") + devices.gather(queries["device"]).cast(pl.String),
+                fold=pl.lit(f"day {day.day:02d}"),
+                score=pl.Series(decision.score_answers(day, rows, rewards.rate)[1]),
+                videos=pl.Series(day.rows.group_sizes).cut(SIZES, labels=SIZE_CLASSES).cast(pl.String),
             )
         )
     return pl.concat(parts)
-
-
-def class_of_length(sizes: pl.Series) -> pl.Series:
-    """The class of a list by the number of videos shown."""
-    named: pl.Expr = pl.lit("over 20")
-    for most, name in reversed(LENGTHS.items()):
-        named = pl.when(pl.col("size") <= most).then(pl.lit(name)).otherwise(named)
-    return sizes.to_frame("size").select(named.alias("videos"))["videos"]
 
 
 def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:

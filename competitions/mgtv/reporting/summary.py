@@ -1,26 +1,28 @@
 """The closing summary: what was read, what each model and each rung of the decision layer scores, where days differ."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from common.diagnostics.model_diagnostics import share_gains
 from common.pipeline.run import Result
 from common.ranking.conditional_logit import Logit
-from common.ranking.dataset import RankingDataset
-from common.ranking.gbdt import Ranker
 from common.ranking.listwise_softmax import find_starts
 from common.submission import Checked
 from competitions.mgtv.config import MgtvConfig
+from competitions.mgtv.features.build import Sources
 from competitions.mgtv.io import reader
 from competitions.mgtv.labels import Floats
 from competitions.mgtv.models import click_ranker, decision
-from competitions.mgtv.models.completion import Completion
-from competitions.mgtv.models.dataset import Served
-from competitions.mgtv.models.decision import Values
-from competitions.mgtv.split import Asked, Plan
+from competitions.mgtv.models.dataset import DayFeatures
+from competitions.mgtv.models.day_models import DayModels
+from competitions.mgtv.models.decision import Predictions
+from competitions.mgtv.split import Plan, Slates
 
 GAINS_SHOWN = 40
 Scores = dict[str, float]
@@ -40,14 +42,18 @@ class Tables:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The tables, the plan, and the served days: ``labelled`` and who is asked (``asks``) by day, and the ``test``."""
+    """What was read, the plan, and the days with features: ``labelled`` and their ``slates`` by day, and the ``test``.
+
+    ``fallback``: the video and rate for a device that was shown nothing.
+    """
 
     tables: Tables
+    sources: Result[Sources]
     plan: Plan
-    labelled: dict[int, Result[Served]]
-    asks: dict[int, Result[Asked]]
-    asked: Result[Asked]
-    test: Result[Served]
+    slates: dict[int, Result[Slates]]
+    labelled: dict[int, Result[DayFeatures]]
+    test_slates: Result[Slates]
+    test: Result[DayFeatures]
     fallback: Result[tuple[int, float]]
 
 
@@ -65,59 +71,51 @@ class Measured:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run leaves for its summary; results are read from disk when asked."""
+    """What a run leaves for its record; results are read from disk when needed.
+
+    ``early``: the models of each validation day, ``valid`` their predictions of it, ``mixed`` their blend; ``final``:
+    the models fitted on every day, ``test`` their predictions of the test day.
+    """
 
     files: reader.RawFiles
     config: MgtvConfig
     ready: Prepared
-    early: Mapping[int, Sequence[Result[Ranker]]]
-    completion: Mapping[int, Result[Completion]]
+    early: Mapping[int, DayModels]
+    final: DayModels
+    valid: Sequence[Result[Predictions]]
+    test: Result[Predictions]
     blend: Result[Logit]
     mixed: Result[list[Floats]]
-    values: Sequence[Result[Values]]
     measured: Result[Measured]
-    test_scores: Result[Floats]
-    test_values: Result[Values]
-    answers: Result[pl.DataFrame]
     checked: Checked
 
 
 def measure(
-    days: Sequence[Served],
-    scores: Sequence[Floats],
-    mixed: Sequence[Floats],
-    values: Sequence[Values],
-    names: Sequence[str],
-    power: float,
-    seed: int,
+    valid: Sequence[Predictions], mixed: Sequence[Floats], names: Sequence[str], power: float, seed: int
 ) -> Measured:
-    """Everything measured on validation days: out-of-time ``scores`` (rows, models), their ``mixed`` probabilities,
-    and the ``values`` of each row.
-    """
+    """Everything measured on the ``valid`` days; ``mixed``: the blend's out-of-time probabilities of each."""
+    days = [part.day for part in valid]
     alone = {
-        name: click_ranker.mix_across(days, [score[:, [place]] for score in scores], [name], 0.0)
-        for place, name in enumerate(names)
+        name: click_ranker.mix_across(days, [part.scores[:, [i]] for part in valid], [name], 0.0)
+        for i, name in enumerate(names)
     }
-    models = {name: judge(days, found, values, power) for name, found in (alone | {"blend": mixed}).items()}
-    by_day = {
-        day.day: judge([day], [found], [value], power) for day, found, value in zip(days, mixed, values, strict=True)
-    }
-    climbed = [decision.climb(day, found, value, seed) for day, found, value in zip(days, mixed, values, strict=True)]
+    models = {name: judge(valid, parts, power) for name, parts in (alone | {"blend": mixed}).items()}
+    paired = list(zip(valid, mixed, strict=True))
+    by_day = {part.day.day: judge([part], [probabilities], power) for part, probabilities in paired}
+    climbed = [decision.climb(part.day, probabilities, part.rewards, seed) for part, probabilities in paired]
     return Measured(models, pool_ladder(climbed), by_day, models["blend"])
 
 
-def judge(days: Sequence[Served], found: Sequence[Floats], values: Sequence[Values], power: float) -> Scores:
+def judge(days: Sequence[Predictions], probabilities: Sequence[Floats], power: float) -> Scores:
     """Score, its standard error and hit rate of the full decision, and the mean log likelihood of the answers."""
-    earned = []
-    for day, probabilities, value in zip(days, found, values, strict=True):
-        rows = decision.pick(decision.weigh(probabilities, value, power), day.rows.group_sizes)
-        earned.append(decision.earn(day, rows, value.answer))
-    hits, scores = (np.concatenate(column) for column in zip(*earned, strict=True))
-    likelihood = np.average(
-        [click_ranker.mean_log_likelihood(p, day) for p, day in zip(found, days, strict=True)],
-        weights=[len(day.rows.group_sizes) for day in days],
-    )
-    return sum_up(hits, scores) | {"log_likelihood": float(likelihood)}
+    scored, likelihoods, sizes = [], [], []
+    for part, chances in zip(days, probabilities, strict=True):
+        rows = decision.decide(part.day, chances, part.rewards, power)
+        scored.append(decision.score_answers(part.day, rows, part.rewards.rate))
+        likelihoods.append(click_ranker.mean_log_likelihood(chances, part.day))
+        sizes.append(len(part.day.rows.group_sizes))
+    hits, scores = (np.concatenate(column) for column in zip(*scored, strict=True))
+    return sum_up(hits, scores) | {"log_likelihood": float(np.average(likelihoods, weights=sizes))}
 
 
 def sum_up(hits: Floats, scores: Floats) -> Scores:
@@ -135,18 +133,14 @@ def measure_truth(outcome: Outcome, truth: pl.DataFrame) -> list[dict[str, Any]]
 
     Devices that were shown nothing have no row here, so that the last cell can be a little above the file's score.
     """
-    asked, codes = outcome.ready.asked.value, outcome.ready.tables.codes.value
-    rows = asked.rows.select(
-        did=codes.devices["did"].gather(asked.rows["device"]), vid=codes.videos["vid"].gather(asked.rows["video"])
-    )
-    came = rows.join(truth, on=["did", "vid"], how="left", maintain_order="left")["completion_rate"]
-    test = outcome.ready.test.value
-    labels = came.is_not_null().cast(pl.Float32).to_numpy()
-    known = RankingDataset(test.rows.names, test.rows.features, labels, test.rows.group_sizes)
-    day = replace(test, rows=known, rates=came.fill_null(np.nan).to_numpy())
-    probabilities = click_ranker.mix(outcome.blend.value, outcome.test_scores.value, test)
-    answered = np.add.reduceat(labels, find_starts(test.rows.group_sizes)) > 0
-    climbed = decision.climb(day, probabilities, outcome.test_values.value, outcome.config.seed)
+    rows, codes = outcome.ready.test_slates.value.rows, outcome.ready.tables.codes.value
+    pairs = rows.select(did=codes.devices["did"].gather(rows["device"]), vid=codes.videos["vid"].gather(rows["video"]))
+    rates = pairs.join(truth, on=["did", "vid"], how="left", maintain_order="left")["completion_rate"]
+    test, labels = outcome.test.value, rates.is_not_null().cast(pl.Float32).to_numpy()
+    day = replace(test.day, rows=replace(test.day.rows, labels=labels), rates=rates.fill_null(np.nan).to_numpy())
+    probabilities = click_ranker.mix(outcome.blend.value, test.scores, test.day)
+    answered = np.add.reduceat(labels, find_starts(day.rows.group_sizes)) > 0
+    climbed = decision.climb(day, probabilities, test.rewards, outcome.config.seed)
     return pool_ladder([{cell: (hits[answered], s[answered]) for cell, (hits, s) in climbed.items()}])
 
 
@@ -165,11 +159,12 @@ def pool_ladder(days: Sequence[Mapping[tuple[str, str], tuple[Floats, Floats]]])
 def summarise(outcome: Outcome) -> dict[str, Any]:
     """Everything of the closing summary as plain values, for run.json."""
     measured, blend = outcome.measured.value, outcome.blend.value
-    names = outcome.config.watch.models
+    names, early = outcome.config.watch.models, outcome.early
+    fits = {day: [ranker.value for ranker in models.rankers] for day, models in early.items()}
     rounds = {
-        f"day {day}": dict(zip(names, (fit.value.rounds for fit in fits), strict=True))
-        | {"completion": outcome.completion[day].value.rounds}
-        for day, fits in outcome.early.items()
+        f"day {day}": {name: ranker.rounds for name, ranker in zip(names, fits[day], strict=True)}
+        | {"completion": models.completion.value.rounds}
+        for day, models in early.items()
     }
     return {
         "notes": [note._asdict() for note in list_notes(outcome)],
@@ -179,12 +174,11 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "ladder": measured.ladder,
         "by_day": {str(day): scores for day, scores in measured.days.items()},
         "rounds": rounds,
-        "blend": {
-            "models": list(names),
-            "weights": dict(zip(names, blend.gain(), strict=True)),
-        },
+        "blend": {"models": list(names), "weights": dict(zip(names, blend.gain(), strict=True))},
         "days": compare_days(outcome),
-        "gains": rank_gains([fit.value for fits in outcome.early.values() for fit in fits]),
+        "gains": dict(
+            list(share_gains([ranker for rankers in fits.values() for ranker in rankers]).items())[:GAINS_SHOWN]
+        ),
         "board": outcome.files.board,
         "submission": {"path": str(outcome.checked.path), "rows": outcome.checked.rows},
     }
@@ -193,49 +187,39 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
 def list_notes(outcome: Outcome) -> list[reader.Note]:
     """What reading found, the same finding of several days in one row."""
     tables = outcome.ready.tables
-    notes = [*outcome.files.notes, *tables.videos.value.notes, *tables.profiles.value.notes]
-    notes += [*tables.comments.value.notes, *tables.test.value.notes]
-    daily = [
-        note
-        for day in tables.days
-        for note in (*day.value.notes, *reader.note_long_plays(day.value, tables.videos.value))
-    ]
-    pooled: dict[tuple[str, str], int] = {}
-    for note in daily:
-        pooled[note.what, note.done] = pooled.get((note.what, note.done), 0) + note.rows
+    parts = (tables.videos.value, tables.profiles.value, tables.comments.value, tables.test.value)
+    notes = [*outcome.files.notes, *(note for part in parts for note in part.notes)]
+    pooled: Counter[tuple[str, str]] = Counter()
+    for day in (result.value for result in tables.days):
+        for note in (*day.notes, *reader.note_long_plays(day, tables.videos.value)):
+            pooled[note.what, note.done] += note.rows
     return notes + [reader.Note("the logs of all days", what, rows, done) for (what, done), rows in pooled.items()]
 
 
-def rank_gains(rankers: Sequence[Ranker]) -> dict[str, float]:
-    """The features with the largest mean share of the models' gain."""
-    gains: dict[str, float] = {}
-    for ranker in rankers:
-        total = sum(ranker.gain.values()) or 1.0
-        for name, gain in ranker.gain.items():
-            gains[name] = gains.get(name, 0.0) + gain / total / len(rankers)
-    return dict(sorted(gains.items(), key=lambda pair: -pair[1])[:GAINS_SHOWN])
-
-
 def compare_days(outcome: Outcome) -> list[dict[str, Any]]:
-    """Served days and the test side by side: where they differ, the score will drift."""
-    days = {f"day {day}": served.value for day, served in outcome.ready.labelled.items()}
-    days |= {"test": outcome.ready.test.value}
-    described = {name: _describe_day(day) for name, day in days.items()}
+    """Labelled days and the test side by side: where they differ, the score will drift."""
+    days = {f"day {day}": result.value for day, result in outcome.ready.labelled.items()}
+    described = {name: _describe_day(day) for name, day in (days | {"test": outcome.ready.test.value}).items()}
     return [{"what": what, **{name: column[what] for name, column in described.items()}} for what in described["test"]]
 
 
-def _describe_day(day: Served) -> dict[str, float]:
+def _describe_day(day: DayFeatures) -> dict[str, float]:
     sizes, rates = day.rows.group_sizes, day.rates[day.rows.labels > 0]
-    known = rates[rates > 0]
+    known, names = rates[rates > 0], day.rows.names
+    quartiles = np.quantile(known, [0.25, 0.5, 0.75]) if len(known) else np.full(3, np.nan)
+    unknown = np.isnan(day.rows.features[:, names.index("device_days")]) if "device_days" in names else np.zeros(1)
     return {
         "devices": float(day.queries),
-        "videos shown, mean": float(sizes.mean()) if len(sizes) else 0.0,
-        "videos shown, most": float(sizes.max()) if len(sizes) else 0.0,
-        "hit rate of a random pick": float((1 / sizes).mean()) if len(sizes) else 0.0,
-        "rate, 25 %": float(np.quantile(known, 0.25)) if len(known) else np.nan,
-        "rate, median": float(np.quantile(known, 0.5)) if len(known) else np.nan,
-        "rate, 75 %": float(np.quantile(known, 0.75)) if len(known) else np.nan,
-        "without a past": float(np.isnan(day.rows.features[:, day.rows.names.index("device_days")]).mean())
-        if "device_days" in day.rows.names and len(day.rates)
-        else 0.0,
+        "videos shown, mean": _mean(sizes),
+        "videos shown, most": float(sizes.max(initial=0)),
+        "hit rate of a random pick": _mean(1 / sizes),
+        "rate, 25 %": float(quartiles[0]),
+        "rate, median": float(quartiles[1]),
+        "rate, 75 %": float(quartiles[2]),
+        "without a past": _mean(unknown),
     }
+
+
+def _mean(values: NDArray[Any]) -> float:
+    """0 where there is no value."""
+    return float(values.mean()) if len(values) else 0.0

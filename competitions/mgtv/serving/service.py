@@ -22,13 +22,14 @@ from common.serving.benchmark import Answer, Mark
 from common.serving.feature_tables import read_array, read_keyed, read_struct, read_table
 from common.serving.model_files import read_logit, read_models, score_models
 from competitions.mgtv.config import FeatureSettings
-from competitions.mgtv.features.device_history import Past
+from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.features.device_video import describe_pairs
 from competitions.mgtv.features.sequence import describe_sequences
-from competitions.mgtv.features.slate import describe_lists
+from competitions.mgtv.features.slate import describe_slates
 from competitions.mgtv.labels import Floats
 from competitions.mgtv.models.completion import Bins, best_answers
-from competitions.mgtv.split import Asked
+from competitions.mgtv.models.decision import pick
+from competitions.mgtv.split import Slates
 
 SETTINGS, BLEND, COMPLETION, REQUESTS = "settings.json", "blend.npz", "completion.txt", "requests.arrow"
 VIDEOS, ABOUT, COMMENTS, SHARES = "videos.arrow", "about.arrow", "comments.arrow", "shares.arrow"
@@ -55,53 +56,52 @@ class Tables:
         self.settings = read_struct(export / SETTINGS, Settings)
         self.videos, self.about, self.comments = (read_table(export / name) for name in (VIDEOS, ABOUT, COMMENTS))
         self.shares = read_table(export / SHARES)
-        self.devices, self.past, self.profiles = (
+        self.devices, self.history, self.profiles = (
             read_keyed(export / name, "device") for name in (DEVICES, PAST, PROFILES)
         )
         self.vectors, self.channels = read_array(export / VECTORS), read_array(export / CHANNELS)
         self.named = {name: read_array(export / f"profile-{name}.npy") for name in self.settings.names}
 
-    def describe(self, asked: Asked, mark: Mark) -> pl.DataFrame:
-        """The features of every asked row, as ``features.build`` makes them from the whole log."""
-        settings, rows = self.settings.features, asked.rows
+    def describe(self, slates: Slates, mark: Mark) -> pl.DataFrame:
+        """The features of every row of the slates, as ``features.build`` makes them from the whole log."""
+        settings, rows, queries = self.settings.features, slates.rows, slates.queries
         video = rows["video"].to_numpy()
         shown = np.unique(video)
-        videos, about = self.videos[shown], self.about[shown]
-        past = Past(self.settings.day, self.past.take(asked.queries["device"]))
-        own = self.devices.take(asked.queries["device"])
-        devices = asked.queries.join(own, on="device", how="left", maintain_order="left").drop("device")
-        made = {
+        videos, by_video = self.videos[shown], self.about[shown]
+        history = DeviceHistory(self.settings.day, self.history.take(queries["device"]))
+        own = self.devices.take(queries["device"])
+        by_query = queries.join(own, on="device", how="left", maintain_order="left").drop("device")
+        blocks = {
             "video": self.about[video].drop("video"),
-            "device": devices[rows["query"].to_numpy()].drop("query"),
+            "device": by_query[rows["query"].to_numpy()].drop("query"),
             "comment": self.comments[video].drop("video"),
         }
         mark("look up")
-        made["pair"] = describe_pairs(past, asked, videos, about, devices, settings)
+        blocks["pair"] = describe_pairs(history, slates, videos, by_video, by_query, settings)
         mark("pair")
-        made["profile"] = self.describe_profiles(rows)
+        blocks["profile"] = self.describe_profiles(rows)
         mark("profile")
-        made["sequence"] = describe_sequences(past, asked, self.vectors, settings)
+        blocks["sequence"] = describe_sequences(history, slates, self.vectors, settings)
         mark("sequence")
-        lists = describe_lists(asked, videos, pl.concat([made["video"], made["pair"]], how="horizontal"))
-        made["list"] = lists.with_columns(self.shares[video]["list_share_today"])
+        lists = describe_slates(slates, videos, pl.concat([blocks["video"], blocks["pair"]], how="horizontal"))
+        blocks["list"] = lists.with_columns(self.shares[video]["list_share_today"])
         mark("list")
-        return pl.concat([made[block] for block in settings.blocks], how="horizontal")
+        return pl.concat([blocks[name] for name in settings.blocks], how="horizontal")
 
     def describe_profiles(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The profile block: the device's amounts, and what its names are worth in the video's channel."""
-        found = rows.select("device").join(
-            self.profiles.take(rows["device"]), on="device", how="left", maintain_order="left"
-        )
-        parts = [found.drop("device", *self.named)]
+        """The profile block: the device's amounts, and the rates of its names in the video's channel."""
+        own = self.profiles.take(rows["device"])
+        profiles = rows.select("device").join(own, on="device", how="left", maintain_order="left")
+        parts = [profiles.drop("device", *self.named)]
         channel = self.channels[rows["video"].to_numpy()]
         for name, table in self.named.items():
-            code = found[name].fill_null(0).to_numpy()  # 0: no name
+            code = profiles[name].fill_null(0).to_numpy()  # 0: no name
             parts.append(pl.DataFrame(table[code, channel], self.settings.names[name], orient="row"))
         return pl.concat(parts, how="horizontal")
 
 
 class MgtvService:
-    """Tables, models, mixture and completion in memory."""
+    """Tables, models, blend and completion in memory."""
 
     def __init__(self, export: Path, variant: str) -> None:
         """Load what one variant needs."""
@@ -109,44 +109,39 @@ class MgtvService:
         self.tables, self.models, self.blend = Tables(export), read_models(own), read_logit(own / BLEND)
         self.completion = read_completion(own / COMPLETION)
         with np.load(export / BINS, allow_pickle=False) as arrays:
-            self.bins = Bins(*(arrays[name] for name in ("edges", "answers", "table", "means")))
+            self.bins = Bins(**arrays)
         self.durations = self.tables.videos["duration"].is_not_null().to_numpy()
 
     def answer(self, requests: Sequence[pl.DataFrame], mark: Mark) -> list[Answer]:
-        """For each list of rows (device, video, position) the code of a video, and the share played."""
-        asked = self.ask(requests)
-        frame = self.tables.describe(asked, mark)
-        matrix, sizes = to_matrix(frame), asked.sizes.to_numpy()
+        """For each slate (device, video, position) the code of a video, and the share played."""
+        slates = self.make_slates(requests)
+        frame, video = self.tables.describe(slates, mark), slates.rows["video"].to_numpy()
+        matrix, sizes = to_matrix(frame), slates.group_sizes.to_numpy()
         mark("matrix")
         scores = score_models(frame.columns, matrix, self.models).astype(np.float32)
-        chances = softmax_within(np.asarray(self.blend(scores)), sizes)
+        probabilities = softmax_within(np.asarray(self.blend(scores)), sizes)
         mark("watch models")
-        rates, worth = self.value(frame.columns, matrix, asked.rows["video"].to_numpy())
+        rates, expected = self.expect_rewards(frame.columns, matrix, video)
         mark("completion")
-        weighed = chances * worth**self.tables.settings.power
-        starts = np.cumsum(sizes) - sizes
-        best = [int(start + weighed[start : start + size].argmax()) for start, size in zip(starts, sizes, strict=True)]
-        video = asked.rows["video"].to_numpy()
-        answers = [[float(video[row]), float(rates[row])] for row in best]
+        rows = pick(probabilities * expected**self.tables.settings.power, sizes)
+        answers = [[float(video[row]), float(rates[row])] for row in rows]
         mark("decision")
         return answers
 
-    def ask(self, requests: Sequence[pl.DataFrame]) -> Asked:
-        """Some lists as the pipeline's question."""
-        rows = pl.concat(requests)
-        number = np.repeat(np.arange(len(requests), dtype=np.int32), [len(request) for request in requests])
-        rows = rows.select(pl.Series("query", number), "device", "video", "position")
+    def make_slates(self, requests: Sequence[pl.DataFrame]) -> Slates:
+        """Some requests as the pipeline's slates."""
+        query = np.repeat(np.arange(len(requests), dtype=np.int32), [len(request) for request in requests])
+        rows = pl.concat(requests).select(pl.Series("query", query), "device", "video", "position")
         queries = rows.unique("query", keep="first", maintain_order=True).select("query", "device")
-        return Asked(self.tables.settings.day, queries, rows)
+        return Slates(self.tables.settings.day, queries, rows)
 
-    def value(self, names: Sequence[str], matrix: Matrix, video: Codes) -> tuple[Floats, Floats]:
-        """For each row the best answer and what it earns if the video is the right one."""
-        chances = np.ones((len(matrix), 1))
+    def expect_rewards(self, names: Sequence[str], matrix: Matrix, video: Codes) -> tuple[Floats, Floats]:
+        """For each row the best rate to answer, and its expected score if the video is the right one."""
+        probabilities = np.ones((len(matrix), 1))
         if self.completion is not None:
-            place = {name: column for column, name in enumerate(names)}
-            own = matrix[:, [place[name] for name in self.completion.feature_name()]]
-            chances = np.asarray(self.completion.predict(own, num_threads=1), np.float64).reshape(len(own), -1)
-        rates, expected = best_answers(chances, self.bins)
+            own = matrix[:, [names.index(name) for name in self.completion.feature_name()]]
+            probabilities = np.asarray(self.completion.predict(own, num_threads=1), np.float64).reshape(len(own), -1)
+        rates, expected = best_answers(probabilities, self.bins)
         if self.tables.settings.no_duration == "nothing":
             expected = np.where(self.durations[video], expected, 0.0)
         return rates, expected

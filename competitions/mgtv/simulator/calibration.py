@@ -21,7 +21,7 @@ from competitions.mgtv.simulator.constants import COLLECTIONS, DAYS, DEVICES, VI
 CLICKERS, CLICKS_EACH = 165_000, 1.36
 ONCE, NEW_VIDEOS = 0.86, 0.31
 NEW_DAYS = 3  # a video is new up to so many days after its first click; assumed
-PLACES = (0, 1, 4, 9)
+POSITIONS = (0, 1, 4, 9)
 KIND_NAMES = {1: "features", 2: "shorts", 3: "trailers", 4: "extras", 5: "side stories", 9: "digests"}
 
 
@@ -64,18 +64,18 @@ def measure_shows(folder: Path) -> dict[str, float]:
         clicked = pl.read_csv(folder / schema.click_path(day), columns=["did", "vid"]).unique()
         shown = pl.read_csv(folder / schema.show_path(day), columns=["did", "vid"]).unique(maintain_order=True)
         shown = shown.join(clicked.with_columns(click=1), on=["did", "vid"], how="left", maintain_order="left")
-        shown = shown.with_columns(place=pl.int_range(pl.len()).over("did"), click=pl.col("click").fill_null(0))
+        shown = shown.with_columns(position=pl.int_range(pl.len()).over("did"), click=pl.col("click").fill_null(0))
         total["rows"] += shown.height
         total["lists"] += shown["did"].n_unique()
         total["clicks"] += int(shown["click"].sum())
         total["unshown"] += clicked.height - int(shown["click"].sum())
         total["all clicks"] += clicked.height
         total["clickers"] += clicked["did"].n_unique()
-        for place in PLACES:
-            there = shown.filter(pl.col("place") == place)["click"]
-            total[f"at {place}"] += there.len()
-            total[f"clicked at {place}"] += int(there.sum())
-    rates = {f"CTR at place {at + 1}": total[f"clicked at {at}"] / max(total[f"at {at}"], 1) for at in PLACES}
+        for position in POSITIONS:
+            there = shown.filter(pl.col("position") == position)["click"]
+            total[f"at {position}"] += there.len()
+            total[f"clicked at {position}"] += int(there.sum())
+    rates = {f"CTR at position {at + 1}": total[f"clicked at {at}"] / max(total[f"at {at}"], 1) for at in POSITIONS}
     return {
         "clickers a day": total["clickers"] / DAYS,
         "clicks a clicker": total["all clicks"] / total["clickers"],
@@ -158,9 +158,9 @@ def _play_measures(clicks: pl.DataFrame) -> dict[str, float]:
 
 def _profile_measures(folder: Path) -> dict[str, float]:
     rows = pl.scan_csv(folder / schema.PROFILES, infer_schema=False)
-    found = rows.select(pl.all().null_count(), rows=pl.len()).collect(engine="streaming").row(0, named=True)
-    height = found.pop("rows")
-    nulls = [count / height for count in found.values()]
+    profiles = rows.select(pl.all().null_count(), rows=pl.len()).collect(engine="streaming").row(0, named=True)
+    height = profiles.pop("rows")
+    nulls = [count / height for count in profiles.values()]
     return {
         "devices with a profile": height,
         "profile values that are null": sum(nulls) / len(nulls),

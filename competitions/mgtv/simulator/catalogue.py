@@ -5,7 +5,7 @@ the last one known falls in these days, others were complete before. A video's p
 
     exp(heat of the collection on the day + lift of its kind + 0.3 quality + 1.5 exp(-age in days / 2.5) - 0.02 serial)
 
-from its release on. Heat is a Zipf law of the collection's rank, a random walk, and a boost with every release.
+from its release on. Heat is a Zipf distribution over the collections, a random walk, and a boost with every release.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ WALK = 0.12  # deviation of a day's step of the heat
 BOOST, BOOST_DAYS, MOST_BOOST = 0.8, 2.0, 1.2
 NOVELTY, NOVELTY_DAYS = 1.5, 2.5
 AFTER = 20  # days after the log in which running programmes may end; what comes out then is never seen
-TO_COME = 0.14  # of the videos, about, come out after the day asked about
+TO_COME = 0.14  # of the videos, about, come out after the test day
 EPISODE_SHARE = 0.56  # of the videos; the others are about them
 FRESH_EXTRAS = 0.8  # of the extras of complete programmes that come out in these days
 CLOSING = (0.02, 0.05, 0.09, 0.14)  # of an episode are closing titles, at which one leaves; by programme
@@ -63,7 +63,7 @@ class Videos:
     serial: Ints
     release: Ints  # day, below 1: before the log
     duration: Floats
-    told: Ints  # the duration of the table: -1 blank, 0 unknown as well
+    recorded: Ints  # the duration in the table: -1 blank, 0 unknown as well
     quality: Floats
     code: Ints
     listed: Bools  # stands in the table
@@ -80,15 +80,15 @@ class Catalogue:
 
 
 @dataclass(frozen=True)
-class Market:
-    """A day's popularity. ``order``: videos by channel; ``steps`` (one longer) sums their weights, ``bounds`` bounds
-    the channels in them."""
+class DayPopularity:
+    """A day's popularity. ``order``: videos by channel; ``cumulative`` (one longer) sums their weights, ``bounds``
+    bounds the channels in them."""
 
     day: int
     released: Bools
     novelty: Floats
     order: Ints
-    steps: Floats
+    cumulative: Floats
     bounds: Ints
 
 
@@ -118,7 +118,7 @@ def make_catalogue(sizes: Sizes, seed: int) -> Catalogue:
     return Catalogue(collections, videos, members, bounds)
 
 
-def open_day(catalogue: Catalogue, day: int) -> Market:
+def rate_day(catalogue: Catalogue, day: int) -> DayPopularity:
     """What is out on a day, and how popular it is."""
     videos = catalogue.videos
     released = videos.release <= day
@@ -126,9 +126,9 @@ def open_day(catalogue: Catalogue, day: int) -> Market:
     value = catalogue.collections.heat[day][videos.collection] + kind_values("heat")[videos.kind]
     value += 0.3 * videos.quality + NOVELTY * novelty - 0.02 * np.minimum(videos.serial, 60)
     order = np.argsort(videos.channel, kind="stable")
-    steps = np.append(0.0, np.cumsum(np.where(released, np.exp(value), 0.0)[order]))
+    cumulative = np.append(0.0, np.cumsum(np.where(released, np.exp(value), 0.0)[order]))
     bounds = np.append(0, np.cumsum(np.bincount(videos.channel, minlength=len(CHANNELS))))
-    return Market(day, released, novelty, order, steps, bounds)
+    return DayPopularity(day, released, novelty, order, cumulative, bounds)
 
 
 def _count_episodes(channel: Ints, total: int, rng: np.random.Generator) -> Ints:
@@ -152,7 +152,7 @@ def _last_days(channel: Ints, rng: np.random.Generator) -> Ints:
     """The day of each programme's last episode: in the log's days or after them where it is running."""
     running = rng.random(len(channel)) < channel_values("running")[channel]
     old = -rng.geometric(1 / 200, len(channel))
-    # Evenly, on and beyond the log's end: the day asked about is a day like any other.
+    # Evenly, on and beyond the log's end: the test day is a day like any other.
     recent = rng.integers(2, TEST_DAY + AFTER, len(channel))
     return np.where(running, recent, old)
 
@@ -175,8 +175,8 @@ def _make_videos(
     duration = np.round(lengths * 60)
     collection = np.concatenate([programme, about])
     count = len(collection)
-    told, lost = duration.astype(np.int64), rng.random(count)
-    told = np.select([lost < BLANK_DURATION, lost < BLANK_DURATION + ZERO_DURATION], [-1, 0], told)
+    recorded, lost = duration.astype(np.int64), rng.random(count)
+    recorded = np.select([lost < BLANK_DURATION, lost < BLANK_DURATION + ZERO_DURATION], [-1, 0], recorded)
     return Videos(
         collection=collection,
         channel=channel[collection],
@@ -184,7 +184,7 @@ def _make_videos(
         serial=np.concatenate([serial, their_serial]),
         release=np.concatenate([release, their_release]),
         duration=duration,
-        told=told,
+        recorded=recorded,
         quality=0.7 * quality[collection] + 0.7 * rng.standard_normal(count),
         code=10_000_000 + rng.permutation(20 * count)[:count],
         listed=(base[collection] > np.quantile(base, 0.3)) | (rng.random(count) >= UNLISTED),

@@ -1,11 +1,11 @@
-"""The law of the click.
+"""The choice model: which of the shown videos are clicked.
 
-A device's utility of row j of its list is U_j = SHARPNESS * (a sum of ``WEIGHTS``: its taste for the channel, whether j
-is the next episode of a programme it follows, whether it knows the programme, the programme's heat on the day, the
-video's quality and novelty, its place, lengths that suit its patience, less what it has seen enough of). It clicks at
-all with chance expit(A + B * log sum exp U + C * zest), then k videos (k by ``MORE``) one after another, each drawn
-from the rest by the conditional logit exp(U_j) / sum exp(U) (Plackett 1975, Luce 1959; McFadden 1974). The first click
-is therefore drawn from the softmax of U over the list. The weights are assumed.
+A device's utility of row j of its slate is U_j = SHARPNESS * (a sum of ``WEIGHTS``: its taste for the channel, whether
+j is the next episode of a programme it follows, whether it knows the programme, the programme's heat on the day, the
+video's quality and novelty, its position, lengths that suit its patience, less what it has seen enough of). It clicks
+at all with chance expit(A + B * log sum exp U + C * activity), then k videos (k by ``MORE``) one after another, each
+drawn from the rest by the conditional logit exp(U_j) / sum exp(U) (Plackett 1975, Luce 1959; McFadden 1974). The first
+click is therefore drawn from the softmax of U over the slate. The weights are assumed.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ import numpy as np
 from scipy.special import expit
 
 from common.ranking.listwise_softmax import softmax_within
-from competitions.mgtv.simulator.constants import Floats, Ints, channel_values, kind_values, list_owners
-from competitions.mgtv.simulator.slates import Lists, Scene
+from competitions.mgtv.simulator.constants import Floats, Ints, channel_values, group_rows, kind_values
+from competitions.mgtv.simulator.slates import SimulationState, Slates
 
 SHARPNESS = 1.15
 WEIGHTS = {
@@ -25,49 +25,49 @@ WEIGHTS = {
     "heat": 0.28,  # of the programme on the day
     "quality": 0.45,
     "novelty": 0.6,
-    "place": -0.33,  # by log(1 + place)
+    "position": -0.33,  # by log(1 + position)
     "length": 0.22,  # patience times log(duration / 10 minutes)
     "seen": -0.35,  # by time it was shown of late, up to 3
     "unfinished": 0.7,  # clicked of late and left before the end
     "finished": -0.9,  # clicked of late and watched to the end
 }
 ANY_CLICK = (-1.02, 0.40, 0.45)  # A, B, C
-MORE, MORE_ZEST = -1.1, 0.2  # logit of one more click
+MORE, MORE_ACTIVITY = -1.1, 0.2  # logit of one more click
 MOST_CLICKS = 7
 MOST_SEEN = 3
 
 
 @dataclass(frozen=True)
 class Clicks:
-    """Who clicks what: ``row`` of each click, its ``place`` (0: the device's first); and every row's ``chance``."""
+    """Who clicks what: ``row`` of each click, its ``rank`` (0: the device's first); and every row's ``chance``."""
 
     row: Ints
-    place: Ints
-    chance: Floats  # that the first click of a list that has one is this row
+    rank: Ints
+    chance: Floats  # that the first click of a slate that has one is this row
 
 
-def utilities(scene: Scene, lists: Lists) -> Floats:
+def utilities(state: SimulationState, slates: Slates) -> Floats:
     """U of every row."""
-    videos, memory, audience = scene.catalogue.videos, scene.memory, scene.audience
-    device, video = lists.row_device, lists.video
+    videos, history, users = state.catalogue.videos, state.history, state.users
+    device, video = slates.row_device, slates.video
     channel, programme = videos.channel[video], videos.collection[video]
-    clicked = memory.clicked[device]
+    clicked = history.clicked[device]
     same = clicked == video[:, None]
-    known = (memory.follow[device] == programme[:, None]).any(axis=1)
+    known = (history.follow[device] == programme[:, None]).any(axis=1)
     known |= ((clicked >= 0) & (videos.collection[np.maximum(clicked, 0)] == programme[:, None])).any(axis=1)
-    seen = np.minimum((memory.shown[device] == video[:, None]).sum(axis=1), MOST_SEEN)
+    seen = np.minimum((history.shown[device] == video[:, None]).sum(axis=1), MOST_SEEN)
     parts = {
-        "taste": audience.taste[device, channel],
-        "next": lists.next,
+        "taste": users.taste[device, channel],
+        "next": slates.next,
         "known": known,
-        "heat": scene.catalogue.collections.heat[scene.market.day][programme],
+        "heat": state.catalogue.collections.heat[state.popularity.day][programme],
         "quality": videos.quality[video],
-        "novelty": scene.market.novelty[video],
-        "place": np.log1p(lists.position),
-        "length": audience.patience[device] * np.log(videos.duration[video] / 600),
+        "novelty": state.popularity.novelty[video],
+        "position": np.log1p(slates.position),
+        "length": users.patience[device] * np.log(videos.duration[video] / 600),
         "seen": seen,
-        "unfinished": (same & ~memory.finished[device]).any(axis=1),
-        "finished": (same & memory.finished[device]).any(axis=1),
+        "unfinished": (same & ~history.finished[device]).any(axis=1),
+        "finished": (same & history.finished[device]).any(axis=1),
     }
     value = channel_values("pull")[channel] + kind_values("pull")[videos.kind[video]]
     for name, part in parts.items():
@@ -75,18 +75,18 @@ def utilities(scene: Scene, lists: Lists) -> Floats:
     return SHARPNESS * value
 
 
-def draw_clicks(scene: Scene, lists: Lists, rng: np.random.Generator) -> Clicks:
+def draw_clicks(state: SimulationState, slates: Slates, rng: np.random.Generator) -> Clicks:
     """Draw what is clicked."""
-    value = utilities(scene, lists)
-    size = np.diff(lists.first)
-    weight = np.logaddexp.reduceat(value, lists.first[:-1])
-    zest = scene.audience.zest[lists.device]
-    clicks = rng.random(len(size)) < expit(ANY_CLICK[0] + ANY_CLICK[1] * weight + ANY_CLICK[2] * zest)
-    more = rng.geometric(1 - expit(MORE + MORE_ZEST * zest))
+    value = utilities(state, slates)
+    size = np.diff(slates.first)
+    weight = np.logaddexp.reduceat(value, slates.first[:-1])
+    activity = state.users.activity[slates.device]
+    clicks = rng.random(len(size)) < expit(ANY_CLICK[0] + ANY_CLICK[1] * weight + ANY_CLICK[2] * activity)
+    more = rng.geometric(1 - expit(MORE + MORE_ACTIVITY * activity))
     count = np.where(clicks, np.minimum(np.minimum(more, MOST_CLICKS), size), 0)
     # The largest k of U plus Gumbel noise are k draws without replacement (Yellott 1977).
-    order = np.lexsort((-(value + rng.gumbel(size=len(value))), lists.owner))
-    owner = list_owners(np.append(0, np.cumsum(count)))
-    place = np.arange(len(owner)) - (np.cumsum(count) - count)[owner]
-    row = order[lists.first[owner] + place]
-    return Clicks(row, place, softmax_within(value, size.astype(np.int32)))
+    order = np.lexsort((-(value + rng.gumbel(size=len(value))), slates.owner))
+    owner = group_rows(np.append(0, np.cumsum(count)))
+    rank = np.arange(len(owner)) - (np.cumsum(count) - count)[owner]
+    row = order[slates.first[owner] + rank]
+    return Clicks(row, rank, softmax_within(value, size.astype(np.int32)))

@@ -9,9 +9,9 @@ from scipy.special import expit
 from xlsxwriter import Workbook
 
 from competitions.mgtv.io import schema
-from competitions.mgtv.simulator.catalogue import Catalogue, open_day
+from competitions.mgtv.simulator.catalogue import Catalogue, rate_day
 from competitions.mgtv.simulator.constants import DAYS, START, Ints
-from competitions.mgtv.simulator.writer import place
+from competitions.mgtv.simulator.slates import draw_between
 
 BOOK_ROWS, MOST_BOOKS = 3000, 20
 TONE = 1.3  # slope of the logit of a good word by quality
@@ -39,21 +39,21 @@ def write_comments(folder: Path, catalogue: Catalogue, rows: int, seed: int) -> 
         [time.replace("T", " ") for time in times.tolist()],
         offset.tolist(),
     ]
+    (folder / schema.COMMENTS).mkdir(parents=True, exist_ok=True)
     books = min(MOST_BOOKS, -(-rows // BOOK_ROWS) + 1)
     bounds = np.linspace(0, rows, books + 1).astype(int).tolist()
     for number in range(books):
         part = slice(bounds[number], bounds[number + 1])
-        _write_book(place(folder / schema.COMMENTS / f"{number + 1}.xlsx"), [column[part] for column in columns])
+        _write_book(folder / schema.COMMENTS / f"{number + 1}.xlsx", [column[part] for column in columns])
     return rows
 
 
 def _draw_videos(catalogue: Catalogue, day: Ints, rng: np.random.Generator) -> Ints:
     video = np.empty(len(day), np.int64)
-    for one in range(1, DAYS + 1):
-        rows = np.flatnonzero(day == one)
-        market = open_day(catalogue, one)
-        at = np.searchsorted(market.steps, rng.random(len(rows)) * market.steps[-1], side="right") - 1
-        video[rows] = market.order[np.clip(at, 0, len(market.order) - 1)]
+    for number in range(1, DAYS + 1):
+        rows, popularity = np.flatnonzero(day == number), rate_day(catalogue, number)
+        zeros = np.zeros(len(rows))
+        video[rows] = draw_between(popularity, zeros, zeros + popularity.cumulative[-1], rng)
     return video
 
 

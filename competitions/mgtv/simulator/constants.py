@@ -1,6 +1,6 @@
 """What is fixed before anyone watches: sizes at a scale, days, channels, kinds of video, and the numbers assumed.
 
-The host published neither row counts nor click rates of 2025. Assumed: 240,000 of 1.5M devices are shown a list on a
+The host published neither row counts nor click rates of 2025. Assumed: 240,000 of 1.5M devices are shown a slate on a
 day, of about 8 videos; 69% of them click, 1.36 videos each (the 2024 edition's figures: 165,000 clickers, 1.36).
 """
 
@@ -24,10 +24,10 @@ SCALE_MIN, SCALE_MAX = 0.0005, 4.0
 DEVICES, VIDEOS, COLLECTIONS, SERIES = 1_500_000, 17_000, 2_500, 20_000
 LEAST_VIDEOS, LEAST_COLLECTIONS = 400, 60
 COMMENTS, LEAST_COMMENTS = 60_000, 400  # assumed
-DAYS = 30  # with a log; the day after is asked about
+DAYS = 30  # with a log; the day after is the test day
 TEST_DAY = DAYS + 1
 START = datetime(2025, 6, 1)  # assumed; day 1
-SIZE_MEAN_LOG, SIZE_SIGMA, MOST_SHOWN = 1.73, 0.95, 40  # a list's length, before repeats are taken out
+SIZE_MEAN_LOG, SIZE_SIGMA, MOST_SHOWN = 1.73, 0.95, 40  # a slate's length, before repeats are taken out
 
 
 class Channel(NamedTuple):
@@ -103,10 +103,10 @@ class Sizes:
     comments: int
 
 
-def measure(scale: float) -> Sizes:
+def measure_sizes(scale: float) -> Sizes:
     """Sizes at a scale; 1.0 gives the host's. Raises ``UserError`` for a scale out of range.
 
-    The catalogue grows with the root of the scale, so that a video of a small world still has its clicks.
+    The catalogue grows with the root of the scale, so that a video of a small set still has its clicks.
     """
     if not SCALE_MIN <= scale <= SCALE_MAX:
         raise UserError(
@@ -132,12 +132,12 @@ def kind_values(name: str) -> Floats:
     return np.array([getattr(kind, name) for kind in KINDS], float)
 
 
-def list_owners(first: Ints) -> Ints:
+def group_rows(first: Ints) -> Ints:
     """By row the run it is in, for runs that ``first`` bounds (one entry more than runs)."""
     return np.repeat(np.arange(len(first) - 1), np.diff(first))
 
 
-def pick(weights: Floats, at: Floats) -> Ints:
+def draw_columns(weights: Floats, at: Floats) -> Ints:
     """The column drawn in each row of ``weights`` (rows, columns) at ``at`` (rows), uniform numbers."""
     steps = np.cumsum(weights, axis=1)
     drawn = (steps < (at * steps[:, -1])[:, None]).sum(axis=1)

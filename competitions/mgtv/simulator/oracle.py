@@ -1,25 +1,26 @@
-"""The best answer anyone could give, as it knows the law: which video, and which completion rate.
+"""The best possible answer, by the distributions themselves: which video, and which completion rate.
 
-A truth row is a device's first click where its duration is known. Given that, the first click is row j with the
-chance of ``clicking`` over the rows of known duration, and its t follows ``watching``. The oracle answers the row and
-the rate that maximise chance * E[s]; the rate is tried on a grid. The other rates are given for the same rows.
+A truth row is a device's first click where its duration is known. Given that, the first click is row j with the chance
+of ``click_model`` over the rows of known duration, and its t follows ``watch_time_model``. The oracle answers the row
+and the rate that maximise chance * E[s]; the rate is tried on a grid. The other rates are given for the same rows.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from competitions.mgtv.labels import score_rates
 from competitions.mgtv.simulator.click_model import Clicks
-from competitions.mgtv.simulator.constants import Bools, Floats, Ints, list_owners
-from competitions.mgtv.simulator.slates import Lists, Scene
-from competitions.mgtv.simulator.watch_time_model import GRID, find_forms, make_tables, part_weights, score
+from competitions.mgtv.simulator.constants import Bools, Floats, Ints, group_rows
+from competitions.mgtv.simulator.slates import SimulationState, Slates
+from competitions.mgtv.simulator.watch_time_model import GRID, find_forms, make_tables, part_weights
 
 BLOCK = 50_000  # rows whose answers are tried at once
 RATES = ("best", "median", "mean", "0", "1")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class OracleScores:
     """One entry a truth row. ``gain`` (rows, len(RATES)): s of a hit, else 0, by the rate answered."""
 
     hit: Bools
@@ -31,7 +32,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Oracle:
-    """Scores over the truth rows: realised, as the law expects, and with other rates on the same videos."""
+    """Scores over the truth rows: realised, as the distributions expect, and with other rates on the same videos."""
 
     truths: int
     score: float
@@ -47,48 +48,48 @@ class Oracle:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Of some lists those asked about that have a truth row: the row clicked first, its t, whether they are given."""
+class TruthRows:
+    """Of some slates those that have a truth row: the row clicked first, its t, whether they are given."""
 
-    lists: Ints
+    slates: Ints
     row: Ints
     completion: Floats
     given: Bools  # the shown rows stand in the host's file
 
 
-def judge(scene: Scene, lists: Lists, clicks: Clicks, asked: Asked) -> Verdict:
-    """Answer the asked lists and score the answers."""
-    size = np.diff(lists.first)[asked.lists]
+def score_slates(state: SimulationState, slates: Slates, clicks: Clicks, truth: TruthRows) -> OracleScores:
+    """Answer the slates that have a truth row and score the answers."""
+    size = np.diff(slates.first)[truth.slates]
     bounds = np.append(0, np.cumsum(size))
-    owner = list_owners(bounds)
-    row = np.arange(bounds[-1]) - bounds[:-1][owner] + lists.first[asked.lists][owner]
-    known = has_duration(scene, lists.video[row])
+    owner = group_rows(bounds)
+    row = np.arange(bounds[-1]) - bounds[:-1][owner] + slates.first[truth.slates][owner]
+    known = has_duration(state, slates.video[row])
     chance = np.where(known, clicks.chance[row], 0.0)
     chance /= np.add.reduceat(chance, bounds[:-1])[owner] if len(owner) else 1.0
-    gain, rates = best_rates(scene, lists.row_device[row], lists.video[row], lists.next[row])
+    gain, rates = best_rates(state, slates.row_device[row], slates.video[row], slates.next[row])
     value = chance * gain
     order = np.lexsort((-value, owner))
     chosen = order[bounds[:-1]]
-    hit = (row[chosen] == asked.row) & asked.given
-    return Verdict(
+    hit = (row[chosen] == truth.row) & truth.given
+    return OracleScores(
         hit=hit,
-        gain=score(asked.completion[:, None], rates[chosen]) * hit[:, None],
-        expected=value[chosen] * asked.given,
-        expected_hit=chance[chosen] * asked.given,
-        random_hit=asked.given / size,
+        gain=score_rates(truth.completion[:, None], rates[chosen]) * hit[:, None],
+        expected=value[chosen] * truth.given,
+        expected_hit=chance[chosen] * truth.given,
+        random_hit=truth.given / size,
     )
 
 
-def has_duration(scene: Scene, video: Ints) -> Bools:
-    """Whether the table tells the duration."""
-    return np.asarray((scene.catalogue.videos.told[video] > 0) & scene.catalogue.videos.listed[video])
+def has_duration(state: SimulationState, video: Ints) -> Bools:
+    """Whether the table has the duration."""
+    return np.asarray((state.catalogue.videos.recorded[video] > 0) & state.catalogue.videos.listed[video])
 
 
-def best_rates(scene: Scene, device: Ints, video: Ints, is_next: Bools) -> tuple[Floats, Floats]:
+def best_rates(state: SimulationState, device: Ints, video: Ints, is_next: Bools) -> tuple[Floats, Floats]:
     """By row: E[s] of the best rate, and the rates (rows, len(RATES))."""
     tables = make_tables()
     gain, rates = np.empty(len(video)), np.empty((len(video), len(RATES)))
-    weights, forms = part_weights(scene, device, video, is_next), find_forms(scene.catalogue, video)
+    weights, forms = part_weights(state, device, video, is_next), find_forms(state.catalogue, video)
     rates[:, 2] = (weights * tables.mean[forms]).sum(axis=1)
     rates[:, 3:] = 0.0, 1.0
     for form in range(len(tables.mean)):
@@ -103,15 +104,15 @@ def best_rates(scene: Scene, device: Ints, video: Ints, is_next: Bools) -> tuple
     return gain, rates
 
 
-def summarise(verdicts: list[Verdict]) -> Oracle:
+def summarise(scores: list[OracleScores]) -> Oracle:
     """Means over the truth rows."""
-    gain = np.concatenate([verdict.gain for verdict in verdicts])
+    gain = np.concatenate([score.gain for score in scores])
     count = max(len(gain), 1)
     totals = gain.sum(axis=0) / count
     spread = float(gain[:, 0].std(ddof=1)) if len(gain) > 1 else 0.0
 
     def mean(name: str) -> float:
-        return float(np.concatenate([getattr(verdict, name) for verdict in verdicts]).sum() / count)
+        return float(np.concatenate([getattr(score, name) for score in scores]).sum() / count)
 
     return Oracle(
         truths=len(gain),

@@ -1,16 +1,16 @@
-"""The lists of a day: what each active device is shown, in which order.
+"""The slates of a day: what each active device is shown, in which order.
 
-A row of a list is the next episode of a followed programme, another video of a programme that the device knows, one
+A row of a slate is the next episode of a followed programme, another video of a programme that the device knows, one
 it clicked of late, one of a channel it likes, a hot one of any channel, or any at all (``SOURCES``); what a device
-lacks becomes a video of a channel it likes. Rows of one video are one row. The order follows a noisy guess at what is
-wanted, so a place tells something of its own, and the click falls with it besides (see ``clicking``).
+lacks becomes a video of a channel it likes. Rows of one video are one row. The order follows a noisy estimate of the
+interest, so that the position carries a signal of its own; the click falls with it besides (see ``click_model``).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from competitions.mgtv.simulator.catalogue import Catalogue, Market
+from competitions.mgtv.simulator.catalogue import Catalogue, DayPopularity
 from competitions.mgtv.simulator.constants import (
     MOST_SHOWN,
     SIZE_MEAN_LOG,
@@ -19,30 +19,30 @@ from competitions.mgtv.simulator.constants import (
     Floats,
     Ints,
     channel_values,
-    pick,
+    draw_columns,
 )
-from competitions.mgtv.simulator.users import CLICKED, Audience, Memory, next_videos
+from competitions.mgtv.simulator.users import CLICKED, UserHistory, Users, next_videos
 
 # Next episode, known programme, clicked of late, liked channel, hot, any.
 SOURCES = np.array([0.26, 0.10, 0.14, 0.28, 0.18, 0.04])
-NEXT, KIN, AGAIN, LIKED, HOT, ANY = range(6)
-AHEAD = 0.12  # of the next episodes: the one after is shown in its place
-GUESS = (0.45, 0.35, 0.8, 1.6)  # weights in the order of the list: taste, heat, next episode, noise
+NEXT, KNOWN, AGAIN, LIKED, HOT, ANY = range(6)
+AHEAD = 0.12  # of the next episodes: the one after is shown instead
+ESTIMATE_WEIGHTS = (0.45, 0.35, 0.8, 1.6)  # weights in the order of a slate: taste, heat, next episode, noise
 
 
 @dataclass(frozen=True)
-class Lists:
-    """The lists of some devices on a day: rows of list i from ``first[i]`` to ``first[i + 1]``, in shown order."""
+class Slates:
+    """The slates of some devices on a day: rows of slate i from ``first[i]`` to ``first[i + 1]``, in shown order."""
 
-    device: Ints  # by list
+    device: Ints  # by slate
     first: Ints  # one entry more
-    owner: Ints  # by row, its list
+    owner: Ints  # by row, its slate
     video: Ints
     next: Bools  # the next episode of a followed programme
 
     @property
     def position(self) -> Ints:
-        """By row its place in the list, from 0."""
+        """By row its position in the slate, from 0."""
         return np.arange(len(self.video)) - self.first[self.owner]
 
     @property
@@ -52,60 +52,60 @@ class Lists:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What a day's lists are made of; the memory is that of the days before."""
+class SimulationState:
+    """What a day's slates are made of; ``history``: that of the days before."""
 
     catalogue: Catalogue
-    audience: Audience
-    memory: Memory
-    market: Market
+    users: Users
+    history: UserHistory
+    popularity: DayPopularity
 
 
-def make_lists(scene: Scene, devices: Ints, rng: np.random.Generator) -> Lists:
-    """A list for each of ``devices`` (ascending)."""
-    catalogue, zest = scene.catalogue, scene.audience.zest[devices]
-    size = np.exp(SIZE_MEAN_LOG + 0.1 * zest + SIZE_SIGMA * rng.standard_normal(len(devices)))
+def draw_slates(state: SimulationState, devices: Ints, rng: np.random.Generator) -> Slates:
+    """A slate for each of ``devices`` (ascending)."""
+    catalogue, activity = state.catalogue, state.users.activity[devices]
+    size = np.exp(SIZE_MEAN_LOG + 0.1 * activity + SIZE_SIGMA * rng.standard_normal(len(devices)))
     owner = np.repeat(np.arange(len(devices)), np.clip(size, 1, MOST_SHOWN).astype(np.int64))
-    following = next_videos(catalogue, scene.memory, devices, scene.market.day)
-    drawn = _draw_rows(scene, devices, owner, following, rng)
+    following = next_videos(catalogue, state.history, devices, state.popularity.day)
+    drawn = _draw_videos(state, devices, owner, following, rng)
     count = len(catalogue.videos.kind)
     owner, video = np.divmod(np.unique(owner * count + drawn), count)
     is_next = (following[owner] == video[:, None]).any(axis=1)
-    order = np.lexsort((-_guess(scene, devices[owner], video, is_next, rng), owner))
+    order = np.lexsort((-_estimate(state, devices[owner], video, is_next, rng), owner))
     first = np.append(0, np.cumsum(np.bincount(owner, minlength=len(devices))))
-    return Lists(devices, first, owner, video[order], is_next[order])
+    return Slates(devices, first, owner, video[order], is_next[order])
 
 
-def _draw_rows(scene: Scene, devices: Ints, owner: Ints, following: Ints, rng: np.random.Generator) -> Ints:
+def _draw_videos(state: SimulationState, devices: Ints, owner: Ints, following: Ints, rng: np.random.Generator) -> Ints:
     """A video for each row."""
-    catalogue, market = scene.catalogue, scene.market
+    catalogue, popularity = state.catalogue, state.popularity
     source = rng.choice(len(SOURCES), len(owner), p=SOURCES)
     slot = rng.integers(0, following.shape[1], len(owner))
     video = np.full(len(owner), -1)
     rows = np.flatnonzero(source == NEXT)
     video[rows] = _step_ahead(catalogue, following[owner[rows], slot[rows]], rng)
-    rows = np.flatnonzero(source == KIN)
-    video[rows] = _draw_kin(scene, devices[owner[rows]], slot[rows], rng)
+    rows = np.flatnonzero(source == KNOWN)
+    video[rows] = _draw_known(state, devices[owner[rows]], slot[rows], rng)
     rows = np.flatnonzero(source == AGAIN)
-    video[rows] = scene.memory.clicked[devices[owner[rows]], rng.integers(0, CLICKED, len(rows))]
+    video[rows] = state.history.clicked[devices[owner[rows]], rng.integers(0, CLICKED, len(rows))]
     rows = np.flatnonzero(source == HOT)
-    video[rows] = draw_between(market, np.zeros(len(rows)), np.full(len(rows), market.steps[-1]), rng)
+    video[rows] = draw_between(popularity, np.zeros(len(rows)), np.full(len(rows), popularity.cumulative[-1]), rng)
     rows = np.flatnonzero(source == ANY)
     video[rows] = rng.integers(0, len(catalogue.videos.kind), len(rows))
-    video = np.where(market.released[np.maximum(video, 0)], video, -1)
+    video = np.where(popularity.released[np.maximum(video, 0)], video, -1)
     rows = np.flatnonzero(video < 0)
-    channel = _draw_channels(scene, devices[owner[rows]], rng)
-    low, high = market.steps[market.bounds[channel]], market.steps[market.bounds[channel + 1]]
+    channel = _draw_channels(state, devices[owner[rows]], rng)
+    low, high = popularity.cumulative[popularity.bounds[channel]], popularity.cumulative[popularity.bounds[channel + 1]]
     empty = high <= low
-    low, high = np.where(empty, 0.0, low), np.where(empty, market.steps[-1], high)
-    video[rows] = draw_between(market, low, high, rng)
+    low, high = np.where(empty, 0.0, low), np.where(empty, popularity.cumulative[-1], high)
+    video[rows] = draw_between(popularity, low, high, rng)
     return video
 
 
-def draw_between(market: Market, low: Floats, high: Floats, rng: np.random.Generator) -> Ints:
+def draw_between(popularity: DayPopularity, low: Floats, high: Floats, rng: np.random.Generator) -> Ints:
     """Videos by popularity, each among those whose weights sum from ``low`` to ``high`` in the market's order."""
-    at = np.searchsorted(market.steps, low + rng.random(len(low)) * (high - low), side="right") - 1
-    return market.order[np.clip(at, 0, len(market.order) - 1)]
+    at = np.searchsorted(popularity.cumulative, low + rng.random(len(low)) * (high - low), side="right") - 1
+    return popularity.order[np.clip(at, 0, len(popularity.order) - 1)]
 
 
 def _step_ahead(catalogue: Catalogue, video: Ints, rng: np.random.Generator) -> Ints:
@@ -115,12 +115,12 @@ def _step_ahead(catalogue: Catalogue, video: Ints, rng: np.random.Generator) -> 
     return video + (more & (rng.random(len(video)) < AHEAD))
 
 
-def _draw_kin(scene: Scene, device: Ints, slot: Ints, rng: np.random.Generator) -> Ints:
+def _draw_known(state: SimulationState, device: Ints, slot: Ints, rng: np.random.Generator) -> Ints:
     """Any video of a followed programme, or else of the one clicked last; -1 where there is neither."""
-    catalogue, memory = scene.catalogue, scene.memory
-    clicked = memory.clicked[device, (memory.clicks[device] - 1) % CLICKED]
+    catalogue, history = state.catalogue, state.history
+    clicked = history.clicked[device, (history.clicks[device] - 1) % CLICKED]
     recent = np.where(clicked >= 0, catalogue.videos.collection[np.maximum(clicked, 0)], -1)
-    followed = memory.follow[device, slot]
+    followed = history.follow[device, slot]
     programme = np.where(followed >= 0, followed, recent)
     safe = np.maximum(programme, 0)
     low, high = catalogue.bounds[safe], catalogue.bounds[safe + 1]
@@ -128,17 +128,17 @@ def _draw_kin(scene: Scene, device: Ints, slot: Ints, rng: np.random.Generator) 
     return np.where(programme >= 0, member, -1)
 
 
-def _draw_channels(scene: Scene, device: Ints, rng: np.random.Generator) -> Ints:
+def _draw_channels(state: SimulationState, device: Ints, rng: np.random.Generator) -> Ints:
     """A channel for each row, by liking, popularity on the day, and how many devices watch it."""
-    weight = np.diff(scene.market.steps[scene.market.bounds]) ** 0.5 * np.exp(channel_values("pull"))
-    return pick(np.exp(scene.audience.taste[device]) * weight, rng.random(len(device)))
+    weight = np.diff(state.popularity.cumulative[state.popularity.bounds]) ** 0.5 * np.exp(channel_values("pull"))
+    return draw_columns(np.exp(state.users.taste[device]) * weight, rng.random(len(device)))
 
 
-def _guess(scene: Scene, device: Ints, video: Ints, is_next: Bools, rng: np.random.Generator) -> Floats:
+def _estimate(state: SimulationState, device: Ints, video: Ints, is_next: Bools, rng: np.random.Generator) -> Floats:
     """What the recommender thinks of each row."""
-    videos = scene.catalogue.videos
-    taste, heat, following, noise = GUESS
-    value = taste * scene.audience.taste[device, videos.channel[video]] + following * is_next
-    value += heat * scene.catalogue.collections.heat[scene.market.day][videos.collection[video]]
+    videos = state.catalogue.videos
+    taste, heat, following, noise = ESTIMATE_WEIGHTS
+    value = taste * state.users.taste[device, videos.channel[video]] + following * is_next
+    value += heat * state.catalogue.collections.heat[state.popularity.day][videos.collection[video]]
     guess: Floats = value + noise * rng.standard_normal(len(video))
     return guess

@@ -1,8 +1,8 @@
 """The devices: how active they are, what they like, and what they remember of the days before.
 
-A device's taste for a channel is ``0.87 own + 0.5 region's`` (standard normals), its patience and its zest (activity)
-are standard normal. Memory: up to four followed programmes with the next episode, the last videos clicked and whether
-they were finished, the last videos shown. All of it can be told from the log, day by day.
+A device's taste for a channel is ``0.87 own + 0.5 region's`` (standard normals), its patience and its activity are
+standard normal. History: up to four followed programmes with the next episode, the last videos clicked and whether
+they were finished, the last videos shown. All of it can be derived from the log, day by day.
 
 An episode watched to ``FINISHED`` moves the pointer to the next one; watched in a programme not yet followed, it makes
 the device follow with a chance that grows with the quality. An episode that was abandoned is still the next one.
@@ -18,7 +18,7 @@ from scipy.special import expit
 from competitions.mgtv.simulator.catalogue import Catalogue
 from competitions.mgtv.simulator.constants import CHANNELS, FEATURE, Bools, Codes, Floats, Ints, Singles, channel_values
 
-RATE, ZEST = 0.0985, 1.2  # lists a day: RATE * exp(ZEST * zest); 16% of the devices have one on a day
+RATE, ACTIVITY = 0.0985, 1.2  # slates a day: RATE * exp(ACTIVITY * activity); 16% of the devices have one on a day
 WEEKEND = 1.15
 REGIONS, REGION_TASTE, OWN_TASTE = 500, 0.5, 0.87
 SLOTS, CLICKED, SHOWN = 4, 8, 16  # followed programmes, clicked and shown videos that a device remembers
@@ -27,23 +27,23 @@ STARTED = 0.45  # chance that a slot is taken when the log begins
 
 
 @dataclass(frozen=True)
-class Audience:
+class Users:
     """One entry a device: its name, and traits that never change."""
 
     did: pl.Series
-    zest: Singles
+    activity: Singles
     patience: Singles
     region: Codes
     taste: Singles  # (devices, channels)
 
 
 @dataclass
-class Memory:
-    """What devices remember; changes day by day. -1: nothing. ``turn``: how often a ring was written."""
+class UserHistory:
+    """What devices did and follow; changes day by day. -1: nothing. ``follows``: how often a ring was written."""
 
     follow: Codes  # (devices, SLOTS): programmes
-    pointer: Codes  # (devices, SLOTS): the next episode, from 1
-    turn: Codes
+    next_serial: Codes  # (devices, SLOTS): the next episode, from 1
+    follows: Codes
     clicked: Codes  # (devices, CLICKED): videos
     finished: Bools
     clicks: Codes
@@ -53,16 +53,16 @@ class Memory:
 
 @dataclass(frozen=True)
 class Watched:
-    """Clicks to remember: one entry a click, those of a device in the order of ``place`` (0, 1, ...)."""
+    """Clicks to remember: one entry a click, those of a device in the order of ``rank`` (0, 1, ...)."""
 
     device: Ints
     video: Ints
-    place: Ints
+    rank: Ints
     completion: Floats
-    keen: Floats  # uniform: below the chance, the device follows
+    follow_draw: Floats  # uniform: below the chance, the device follows
 
 
-def make_audience(devices: int, seed: int) -> Audience:
+def make_users(devices: int, seed: int) -> Users:
     """Draw the devices."""
     rng = np.random.default_rng([21, seed])
     weight = 1.0 / (np.arange(REGIONS) + 20.0)
@@ -71,9 +71,9 @@ def make_audience(devices: int, seed: int) -> Audience:
     taste = rng.standard_normal((devices, len(CHANNELS)), dtype=np.float32)
     taste *= np.float32(OWN_TASTE)
     taste += shared[region]
-    return Audience(
+    return Users(
         did=_name(devices, rng),
-        zest=rng.standard_normal(devices, dtype=np.float32),
+        activity=rng.standard_normal(devices, dtype=np.float32),
         patience=rng.standard_normal(devices, dtype=np.float32),
         region=region,
         taste=taste,
@@ -87,42 +87,39 @@ def _name(devices: int, rng: np.random.Generator) -> pl.Series:
     return pl.Series("did", array.cast(pa.binary()).cast(pa.string()))
 
 
-def list_active(audience: Audience, day: int, seed: int) -> Ints:
-    """Devices that get a list on a day."""
+def list_active(users: Users, day: int, seed: int) -> Ints:
+    """Devices that get a slate on a day."""
     rng = np.random.default_rng([22, seed, day])
-    rate = RATE * np.exp(ZEST * audience.zest) * (WEEKEND if day % 7 in (0, 1) else 1.0)
+    rate = RATE * np.exp(ACTIVITY * users.activity) * (WEEKEND if day % 7 in (0, 1) else 1.0)
     return np.flatnonzero(rng.random(len(rate), dtype=np.float32) < -np.expm1(-rate))
 
 
-def begin(catalogue: Catalogue, audience: Audience, seed: int) -> Memory:
+def init_history(catalogue: Catalogue, users: Users, seed: int) -> UserHistory:
     """Memory before day 1: some devices follow programmes of channels they like, hot ones first."""
     rng = np.random.default_rng([23, seed])
-    devices, programmes = len(audience.zest), catalogue.collections
-    out = np.bincount(catalogue.videos.collection[_old_episodes(catalogue)], minlength=len(programmes.channel))
+    devices, programmes = len(users.activity), catalogue.collections
+    old = (catalogue.videos.kind == FEATURE) & (catalogue.videos.release < 1)
+    out = np.bincount(catalogue.videos.collection[old], minlength=len(programmes.channel))
     weight = np.where((programmes.episodes > 2) & (out > 0), np.exp(programmes.heat[0]), 0.0)
     follow = np.full((devices, SLOTS), -1, np.int32)
-    pointer = np.ones((devices, SLOTS), np.int32)
+    next_serial = np.ones((devices, SLOTS), np.int32)
     for slot in range(SLOTS):
         taken = np.flatnonzero(rng.random(devices) < STARTED)
-        programme = _draw_liked(audience.taste[taken], programmes.channel, weight, rng)
+        programme = _draw_liked(users.taste[taken], programmes.channel, weight, rng)
         known = ~(follow[taken] == programme[:, None]).any(axis=1) & (programme >= 0)
         taken, programme = taken[known], programme[known]
         follow[taken, slot] = programme
-        pointer[taken, slot] = 1 + rng.random(len(taken)) * (out[programme] + 1)
-    return Memory(
+        next_serial[taken, slot] = 1 + rng.random(len(taken)) * (out[programme] + 1)
+    return UserHistory(
         follow=follow,
-        pointer=pointer,
-        turn=np.zeros(devices, np.int32),
+        next_serial=next_serial,
+        follows=np.zeros(devices, np.int32),
         clicked=np.full((devices, CLICKED), -1, np.int32),
         finished=np.zeros((devices, CLICKED), bool),
         clicks=np.zeros(devices, np.int32),
         shown=np.full((devices, SHOWN), -1, np.int32),
         shows=np.zeros(devices, np.int32),
     )
-
-
-def _old_episodes(catalogue: Catalogue) -> Bools:
-    return np.asarray((catalogue.videos.kind == FEATURE) & (catalogue.videos.release < 1))
 
 
 def _draw_liked(taste: Singles, channel: Ints, weight: Floats, rng: np.random.Generator) -> Ints:
@@ -138,45 +135,45 @@ def _draw_liked(taste: Singles, channel: Ints, weight: Floats, rng: np.random.Ge
     return np.where(high[drawn] > low[drawn], order[np.clip(row, 0, len(order) - 1)], -1)
 
 
-def next_videos(catalogue: Catalogue, memory: Memory, devices: Ints, day: int) -> Ints:
+def next_videos(catalogue: Catalogue, history: UserHistory, devices: Ints, day: int) -> Ints:
     """Shape (devices, SLOTS): the next episode of each followed programme, -1 where there is none out."""
     programmes = catalogue.collections
-    follow, pointer = memory.follow[devices], memory.pointer[devices]
+    follow, next_serial = history.follow[devices], history.next_serial[devices]
     at = np.maximum(follow, 0)
-    there = (follow >= 0) & (pointer <= programmes.episodes[at])
-    video = np.where(there, programmes.first[at] + pointer - 1, 0)
+    there = (follow >= 0) & (next_serial <= programmes.episodes[at])
+    video = np.where(there, programmes.first[at] + next_serial - 1, 0)
     return np.where(there & (catalogue.videos.release[video] <= day), video, -1)
 
 
-def remember_shown(memory: Memory, device: Ints, position: Ints, video: Ints) -> None:
-    """Write a list a device (by row: device, position, video) into the ring of what was shown."""
-    last = position >= np.bincount(device, minlength=len(memory.shows))[device] - SHOWN
-    memory.shown[device[last], (memory.shows[device[last]] + position[last]) % SHOWN] = video[last]
-    np.add.at(memory.shows, device, 1)
+def record_impressions(history: UserHistory, device: Ints, position: Ints, video: Ints) -> None:
+    """Write a slate a device (by row: device, position, video) into the ring of what was shown."""
+    last = position >= np.bincount(device, minlength=len(history.shows))[device] - SHOWN
+    history.shown[device[last], (history.shows[device[last]] + position[last]) % SHOWN] = video[last]
+    np.add.at(history.shows, device, 1)
 
 
-def remember_clicks(catalogue: Catalogue, memory: Memory, watched: Watched) -> None:
+def record_clicks(catalogue: Catalogue, history: UserHistory, watched: Watched) -> None:
     """Move pointers, follow, and write the ring of what was clicked."""
-    for place in range(int(watched.place.max(initial=-1)) + 1):
-        now = watched.place == place  # a device once
+    for rank in range(int(watched.rank.max(initial=-1)) + 1):
+        now = watched.rank == rank  # a device once
         device, video = watched.device[now], watched.video[now]
         done = watched.completion[now] >= FINISHED
-        ring = memory.clicks[device] % CLICKED
-        memory.clicked[device, ring], memory.finished[device, ring] = video, done
-        memory.clicks[device] += 1
+        ring = history.clicks[device] % CLICKED
+        history.clicked[device, ring], history.finished[device, ring] = video, done
+        history.clicks[device] += 1
         episode = done & (catalogue.videos.kind[video] == FEATURE)
-        _advance(catalogue, memory, device[episode], video[episode], watched.keen[now][episode])
+        _advance(catalogue, history, device[episode], video[episode], watched.follow_draw[now][episode])
 
 
-def _advance(catalogue: Catalogue, memory: Memory, device: Ints, video: Ints, keen: Floats) -> None:
+def _advance(catalogue: Catalogue, history: UserHistory, device: Ints, video: Ints, follow_draw: Floats) -> None:
     """After finished episodes (a device once)."""
     programme, after = catalogue.videos.collection[video], catalogue.videos.serial[video] + 1
-    match = memory.follow[device] == programme[:, None]
+    match = history.follow[device] == programme[:, None]
     known = match.any(axis=1)
-    memory.pointer[device[known], match[known].argmax(axis=1)] = after[known]
+    history.next_serial[device[known], match[known].argmax(axis=1)] = after[known]
     quality = catalogue.collections.quality[programme]
-    starts = ~known & (catalogue.collections.episodes[programme] > 1) & (keen < expit(0.6 + 0.7 * quality))
+    starts = ~known & (catalogue.collections.episodes[programme] > 1) & (follow_draw < expit(0.6 + 0.7 * quality))
     device, programme, after = device[starts], programme[starts], after[starts]
-    slot = memory.turn[device] % SLOTS
-    memory.follow[device, slot], memory.pointer[device, slot] = programme, after
-    memory.turn[device] += 1
+    slot = history.follows[device] % SLOTS
+    history.follow[device, slot], history.next_serial[device, slot] = programme, after
+    history.follows[device] += 1

@@ -1,11 +1,11 @@
-"""The law of the completion t = seconds played / duration, given that a device watches a video.
+"""The distribution of the completion t = seconds played / duration, given that a device watches a video.
 
 t is a mixture of three parts: abandoned early, given up in the middle, completed. With x = log(duration / 10 minutes),
 the parts' weights are a softmax of logits (the middle's is 0) of x, the kind, the device's patience, whether the video
 is the next episode, its quality, and the taste for its channel (``ABANDON``, ``COMPLETE``). The parts' shapes are
-scaled Beta laws (``SHAPES``): a short video is played to the end or a little over, an episode to its closing titles,
-whose length is the programme's. Assumed: the host's distribution was not published. It is U-shaped and wide, so the
-answer that maximises the expected score is far better than the mean.
+scaled Beta distributions (``SHAPES``): a short video is played to the end or a little over, an episode to its closing
+titles, whose length is the programme's. Assumed: the host's distribution was not published. It is U-shaped and wide, so
+the answer that maximises the expected score is far better than the mean.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,10 @@ import numpy as np
 from scipy.stats import beta
 
 from common.ranking.listwise_softmax import softmax_within
+from competitions.mgtv.labels import score_rates
 from competitions.mgtv.simulator.catalogue import CLOSING, Catalogue
 from competitions.mgtv.simulator.constants import FEATURE, Bools, Floats, Ints, kind_values
-from competitions.mgtv.simulator.slates import Scene
+from competitions.mgtv.simulator.slates import SimulationState
 
 # Intercept, by x, patience, next episode, quality, taste.
 ABANDON = (0.70, 0.50, -0.80, -0.7, -0.45, -0.25)
@@ -45,18 +46,18 @@ class Tables:
     mean: Floats  # by form and part
 
 
-def part_weights(scene: Scene, device: Ints, video: Ints, is_next: Bools) -> Floats:
+def part_weights(state: SimulationState, device: Ints, video: Ints, is_next: Bools) -> Floats:
     """Shape (rows, 3): the weights of the parts for each row."""
-    videos, audience = scene.catalogue.videos, scene.audience
+    videos, users = state.catalogue.videos, state.users
     kind = videos.kind[video]
     terms = np.column_stack(
         [
             np.ones(len(video)),
             np.log(videos.duration[video] / 600),
-            audience.patience[device],
+            users.patience[device],
             is_next,
             videos.quality[video],
-            audience.taste[device, videos.channel[video]],
+            users.taste[device, videos.channel[video]],
         ]
     )
     logits = np.zeros((len(video), PARTS))
@@ -79,12 +80,6 @@ def draw_completion(weights: Floats, form: Ints, rng: np.random.Generator) -> Fl
     return np.asarray(low + (high - low) * rng.beta(a, b))
 
 
-def score(truth: Floats, answer: Floats) -> Floats:
-    """s = 1 / (1 + sqrt(|t - p| / t)); 0 for t of 0 or less."""
-    safe = np.where(truth > 0, truth, 1.0)
-    return np.where(truth > 0, 1.0 / (1.0 + np.sqrt(np.abs(safe - answer) / safe)), 0.0)
-
-
 @cache
 def make_tables() -> Tables:
     """Integrate each part over its quantiles; the same for every simulation."""
@@ -94,7 +89,7 @@ def make_tables() -> Tables:
     for form, shapes in enumerate(SHAPES):
         for part, (a, b, low, high) in enumerate(shapes):
             nodes = low + (high - low) * beta.ppf(levels, a, b)
-            gain[form, part] = score(nodes[None], GRID[:, None]).mean(axis=1)
+            gain[form, part] = score_rates(nodes[None], GRID[:, None]).mean(axis=1)
             below[form, part] = beta.cdf((GRID - low) / (high - low), a, b)
             mean[form, part] = low + (high - low) * a / (a + b)
     return Tables(gain, below, mean)

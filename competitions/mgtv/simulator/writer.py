@@ -1,8 +1,9 @@
-"""Write days, videos and the questions in the host's layout, with the few faults that real logs have."""
+"""Write days, videos and the test files in the host's layout, with the few faults that real logs have."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,7 +12,7 @@ from competitions.mgtv.io import schema
 from competitions.mgtv.simulator.catalogue import Catalogue
 from competitions.mgtv.simulator.click_model import Clicks
 from competitions.mgtv.simulator.constants import CHANNELS, KINDS, START, TEST_DAY, TRAILER, Bools, Floats, Ints
-from competitions.mgtv.simulator.slates import Lists
+from competitions.mgtv.simulator.slates import Slates
 
 # Faults, as shares of the rows; assumed.
 TWICE_SHOWN, CLICK_UNSHOWN, NO_PLAY, ZERO_PLAY, TWICE_PLAYED = 5e-4, 5e-4, 8e-4, 5e-4, 5e-4
@@ -22,27 +23,27 @@ UNCOLLECTED = 0.02  # of the videos beside episodes: item_cid 0
 
 
 @dataclass(frozen=True)
-class Part:
-    """The lists of some devices on a day, and their clicks: ``play`` in seconds, nan where it is not logged."""
+class DayPart:
+    """The slates of some devices on a day, and their clicks: ``play`` in seconds, nan where it is not logged."""
 
-    lists: Lists
+    slates: Slates
     clicks: Clicks
     play: Floats
 
     @property
     def device(self) -> Ints:
         """By click."""
-        return self.lists.row_device[self.clicks.row]
+        return self.slates.row_device[self.clicks.row]
 
     @property
     def video(self) -> Ints:
         """By click."""
-        return self.lists.video[self.clicks.row]
+        return self.slates.video[self.clicks.row]
 
 
 @dataclass
 class DayFiles:
-    """The files of a day while they are written: lists go out part by part, clicks wait for the day's end."""
+    """The files of a day while they are written: slates go out part by part, clicks wait for the day's end."""
 
     folder: Path
     day: int
@@ -51,24 +52,25 @@ class DayFiles:
     clicks: list[pl.DataFrame] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=lambda: {"impressions": 0, "clicks": 0, "plays": 0})
 
-    def add(self, part: Part, rng: np.random.Generator) -> None:
-        """Write the lists of a part, and keep its clicks."""
-        lists, clicks = part.lists, part.clicks
-        copies = np.ones(len(lists.video), np.int64)
+    def add(self, part: DayPart, rng: np.random.Generator) -> None:
+        """Write the slates of a part, and keep its clicks."""
+        slates, clicks = part.slates, part.clicks
+        copies = np.ones(len(slates.video), np.int64)
         copies[rng.random(len(copies)) < TWICE_SHOWN] = 2
         copies[clicks.row[rng.random(len(clicks.row)) < CLICK_UNSHOWN]] = 0
-        path = place(self.folder / schema.show_path(self.day))
-        frame = pair_rows(self.did, self.catalogue, np.repeat(lists.row_device, copies), np.repeat(lists.video, copies))
-        append(path, frame)
+        frame = pair_rows(
+            self.did, self.catalogue, np.repeat(slates.row_device, copies), np.repeat(slates.video, copies)
+        )
+        append(self.folder / schema.show_path(self.day), frame)
         self.rows["impressions"] += frame.height
-        base = np.searchsorted(np.cumsum(HOURS) / HOURS.sum(), rng.random(len(lists.device))) * 3600
+        base = np.searchsorted(np.cumsum(HOURS) / HOURS.sum(), rng.random(len(slates.device))) * 3600
         base = np.minimum(base + rng.integers(0, 3600, len(base)), 86_399 - 7 * GAP_S[1])
         later = rng.integers(*GAP_S, len(clicks.row))
         # The gaps of a device's clicks add up, so that time follows the order of the clicks.
         total = np.cumsum(later)
-        opening = np.flatnonzero(clicks.place == 0)
-        run = np.cumsum(clicks.place == 0) - 1
-        second = base[lists.owner[clicks.row]] + total - (total[opening])[run]
+        opening = np.flatnonzero(clicks.rank == 0)
+        run = np.cumsum(clicks.rank == 0) - 1
+        second = base[slates.owner[clicks.row]] + total - (total[opening])[run]
         frame = pair_rows(self.did, self.catalogue, part.device, part.video)
         self.clicks.append(
             frame.with_columns(
@@ -84,30 +86,26 @@ class DayFiles:
         frame = pl.concat(self.clicks).sort("second", "did")
         time = pl.lit(START + timedelta(days=self.day - 1)) + pl.duration(seconds="second")
         clicks = frame.select("did", "vid", "item_cid", click_time=time.dt.strftime("%Y-%m-%d %H:%M:%S"))
-        clicks.write_csv(place(self.folder / schema.click_path(self.day)))
+        append(self.folder / schema.click_path(self.day), clicks)
         plays = frame.filter(pl.col("play_time").is_not_null())
         again = plays.filter("twice").with_columns(play_time=(pl.col("play_time") * 0.25).round(3))
         plays = pl.concat([plays, again]).select("did", "vid", "item_cid", "play_time")
-        plays.write_csv(place(self.folder / schema.play_path(self.day)), float_precision=3)
+        append(self.folder / schema.play_path(self.day), plays, float_precision=3)
         self.rows |= {"clicks": clicks.height, "plays": plays.height}
         return self.rows
 
 
-def place(path: Path) -> Path:
-    """The path, its folder made."""
+def append(path: Path, frame: pl.DataFrame, **options: Any) -> None:
+    """Write rows to the end of a CSV file, the header first where the file is new; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def append(path: Path, frame: pl.DataFrame) -> None:
-    """Write rows to the end of a CSV file, the header first where the file is new."""
     with path.open("ab") as file:
-        frame.write_csv(file, include_header=file.tell() == 0)
+        frame.write_csv(file, include_header=file.tell() == 0, **options)
 
 
-def pair_rows(did: pl.Series, catalogue: Catalogue, device: Ints, video: Ints) -> pl.DataFrame:
-    """Columns did and vid."""
-    return pl.DataFrame({"did": did.gather(device), "vid": catalogue.videos.code[video]})
+def pair_rows(did: pl.Series, catalogue: Catalogue, device: Ints, video: Ints, copies: Ints | int = 1) -> pl.DataFrame:
+    """Columns did and vid, each row as many times as ``copies`` says."""
+    rows = {"did": did.gather(np.repeat(device, copies)), "vid": catalogue.videos.code[np.repeat(video, copies)]}
+    return pl.DataFrame(rows)
 
 
 def collection_codes(catalogue: Catalogue) -> Ints:
@@ -138,7 +136,7 @@ def write_videos(folder: Path, catalogue: Catalogue, seed: int) -> int:
             "vid": videos.code,
             "item_cid": collection_codes(catalogue),
             "item_type": np.where(kind == 0, channel % 3, 3 + kind % 2),
-            "item_duration": pl.Series(np.maximum(videos.told, 0)).set(pl.Series(videos.told < 0), None),
+            "item_duration": pl.Series(np.maximum(videos.recorded, 0)).set(pl.Series(videos.recorded < 0), None),
             "item_assetSource": source,
             "item_classify": np.array([1 + 7 * at % (len(CHANNELS) + 1) for at in range(len(CHANNELS))])[channel],
             "item_isIntact": np.array([row.code for row in KINDS])[kind],
@@ -148,32 +146,31 @@ def write_videos(folder: Path, catalogue: Catalogue, seed: int) -> int:
         }
     )
     frame = frame.filter(pl.Series(videos.listed & (videos.release <= TEST_DAY))).sort("vid")
-    frame.write_csv(place(folder / schema.VIDEOS))
+    append(folder / schema.VIDEOS, frame)
     return frame.height
 
 
 @dataclass
-class QuestionFiles:
-    """The files of the day asked about, while they are written part by part."""
+class TestFiles:
+    """The files of the test day, while they are written part by part."""
 
     folder: Path
     did: pl.Series
     catalogue: Catalogue
     rows: dict[str, int] = field(default_factory=lambda: {"asked": 0, "shown": 0, "truth": 0})
 
-    def add(self, lists: Lists, asked: Ints, given: Bools, rng: np.random.Generator) -> None:
-        """Write the ``asked`` lists, ascending; those not ``given`` have no shown rows."""
-        append(
-            place(self.folder / schema.ASKED.format(board="A")),
-            pl.DataFrame({"did": self.did.gather(lists.device[asked])}),
-        )
-        kept = np.zeros(len(lists.device), bool)
-        kept[asked[given]] = True
-        copies = kept[lists.owner].astype(np.int64)
+    def add(self, slates: Slates, chosen: Ints, given: Bools, rng: np.random.Generator) -> None:
+        """Write the ``chosen`` slates, ascending; those not ``given`` have no shown rows."""
+        append(self.folder / schema.ASKED.format(board="A"), self.did.gather(slates.device[chosen]).to_frame("did"))
+        kept = np.zeros(len(slates.device), bool)
+        kept[chosen[given]] = True
+        copies = kept[slates.owner].astype(np.int64)
         copies[rng.random(len(copies)) < TWICE_SHOWN] *= 2
-        frame = pair_rows(self.did, self.catalogue, np.repeat(lists.row_device, copies), np.repeat(lists.video, copies))
-        append(place(self.folder / schema.SHOWN.format(board="A")), frame)
-        self.rows["asked"] += len(asked)
+        frame = pair_rows(
+            self.did, self.catalogue, np.repeat(slates.row_device, copies), np.repeat(slates.video, copies)
+        )
+        append(self.folder / schema.SHOWN.format(board="A"), frame)
+        self.rows["asked"] += len(chosen)
         self.rows["shown"] += frame.height
 
     def add_truth(self, path: Path, device: Ints, video: Ints, completion: Floats) -> None:

@@ -48,7 +48,7 @@ def write_folder(folder: Path, **texts: str | bytes | None) -> Path:
         "play": PLAY,
         "videos": schema.VIDEOS,
         "profiles": schema.PROFILES,
-        "asked": ASKED,
+        "queries": ASKED,
         "shown": SHOWN,
     }
     files = FILES | {names[name]: text for name, text in texts.items()}
@@ -108,7 +108,7 @@ def refuse_day(folder: Path, **texts: str | bytes | None) -> str:
 
 def counted(notes: tuple[reader.Note, ...]) -> dict[str, int]:
     """What was found, and how often."""
-    found = {note.what: note.rows for note in notes}
-    assert len(found) == len(notes), notes
+    rows_by_finding = {note.what: note.rows for note in notes}
+    assert len(rows_by_finding) == len(notes), notes
     assert all(note.rows > 0 and note.done and note.file for note in notes), notes
-    return found
+    return rows_by_finding

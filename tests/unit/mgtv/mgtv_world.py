@@ -13,8 +13,8 @@ from competitions.mgtv.config import BLOCKS, FeatureSettings, SplitSettings
 from competitions.mgtv.features.build import Sources
 from competitions.mgtv.features.profile import tally_categories
 from competitions.mgtv.features.target_encoding import tally_videos
-from competitions.mgtv.models.dataset import Served
-from competitions.mgtv.split import Asked, ask
+from competitions.mgtv.models.dataset import DayFeatures
+from competitions.mgtv.split import Slates, build_slates
 
 SETTINGS = FeatureSettings(
     blocks=BLOCKS,
@@ -82,28 +82,28 @@ def make_videos(**columns: Sequence[Any]) -> pl.DataFrame:
     return pl.DataFrame(plain | counted | columns, schema=VIDEOS)
 
 
-def ask_about(day: int, lists: Mapping[int, Sequence[int]]) -> Asked:
+def make_slates(day: int, lists: Mapping[int, Sequence[int]]) -> Slates:
     """One query per device, about its videos in this order."""
-    shown = [(device, video, place) for device, videos in lists.items() for place, video in enumerate(videos)]
+    shown = [(device, video, index) for device, videos in lists.items() for index, video in enumerate(videos)]
     schema = {"device": pl.Int32, "video": pl.Int32, "position": pl.Int16}
-    devices = pl.Series("device", list(lists), pl.Int32)
-    return ask(day, devices, pl.DataFrame(shown, schema=schema, orient="row"))
+    devices = pl.DataFrame({"device": list(lists)}, schema={"device": pl.Int32})
+    return build_slates(day, devices, pl.DataFrame(shown, schema=schema, orient="row"))
 
 
-def serve(
+def make_day(
     sizes: Sequence[int],
     answers: Sequence[int],
     features: Mapping[str, Any] | None = None,
     rates: Sequence[float] | Floats | None = None,
     **changes: Any,
-) -> Served:
-    """A served day of lists of these ``sizes``, whose answers stand at these places; a rate is known where watched."""
+) -> DayFeatures:
+    """A day of slates of these ``sizes``, whose answers stand at these positions; a rate is known where watched."""
     starts = np.cumsum([0, *sizes])[:-1]
     labels = np.zeros(sum(sizes), np.float32)
     labels[starts + np.array(answers, int)] = 1
-    told = features or {"video_a": np.arange(sum(sizes), dtype=float)}
-    matrix = np.column_stack([np.asarray(values, np.float32) for values in told.values()])
-    rows = RankingDataset(tuple(told), matrix, labels, np.array(sizes, np.int32))
+    columns = features or {"video_a": np.arange(sum(sizes), dtype=float)}
+    matrix = np.column_stack([np.asarray(values, np.float32) for values in columns.values()])
+    rows = RankingDataset(tuple(columns), matrix, labels, np.array(sizes, np.int32))
     known = np.where(labels > 0, 1.0, np.nan) if rates is None else np.asarray(rates, float)
     plain: dict[str, Any] = {
         "clicked": labels > 0,
@@ -111,7 +111,7 @@ def serve(
         "queries": len(sizes),
         "day": 9,
     }
-    return Served(rows=rows, rates=known, **(plain | changes))
+    return DayFeatures(rows=rows, rates=known, **(plain | changes))
 
 
 def draw_log(seed: int, devices: int = 12, videos: int = 15, days: int = 6) -> pl.DataFrame:
@@ -120,12 +120,13 @@ def draw_log(seed: int, devices: int = 12, videos: int = 15, days: int = 6) -> p
     rows = []
     for day in range(1, days + 1):
         for device in range(devices):
-            for place, video in enumerate(rng.permutation(videos)[: rng.integers(4, 8)].tolist()):
+            for index, video in enumerate(rng.permutation(videos)[: rng.integers(4, 8)].tolist()):
                 clicked, shown = bool(rng.random() < 0.4), bool(rng.random() < 0.95)
                 t = float(np.round(rng.gamma(1.0, 0.6), 3)) if clicked and rng.random() < 0.9 else None
                 at = int(rng.integers(10**6)) if clicked else None
-                told = {"clicked": clicked, "click_ms": at, "shown": shown, "position": place if shown else None}
-                rows.append(row(day, device, video, t, **told, answer=clicked and bool(rng.random() < 0.5)))
+                position = index if shown else None
+                changes = {"clicked": clicked, "click_ms": at, "shown": shown, "position": position}
+                rows.append(row(day, device, video, t, **changes, answer=clicked and bool(rng.random() < 0.5)))
     return make_log(*rows)
 
 
@@ -152,7 +153,7 @@ def date_of(day: int) -> datetime.date:
     return datetime.date(2025, 4, 1) + datetime.timedelta(days=day)
 
 
-def gather(
+def make_sources(
     log: pl.DataFrame,
     videos: pl.DataFrame,
     profiles: pl.DataFrame | None = None,
@@ -160,7 +161,7 @@ def gather(
     settings: FeatureSettings = SETTINGS,
 ) -> Sources:
     """The sources that belong to a log: its tallies, and tables that are empty unless given."""
-    told = pl.DataFrame(schema={"device": pl.Int32}) if profiles is None else profiles
-    said = pl.DataFrame(schema=COMMENTS) if comments is None else comments
-    categories = tally_categories(log, told, videos, settings)
-    return Sources(log, tally_videos(log), categories, videos, told, said, {1: date_of(1)})
+    profiles = pl.DataFrame(schema={"device": pl.Int32}) if profiles is None else profiles
+    comments = pl.DataFrame(schema=COMMENTS) if comments is None else comments
+    categories = tally_categories(log, profiles, videos, settings)
+    return Sources(log, tally_videos(log), categories, videos, profiles, comments, {1: date_of(1)})

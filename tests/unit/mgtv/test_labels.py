@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from competitions.mgtv.config import TruthSettings
-from competitions.mgtv.labels import mark_truth, score_rates, stack_log
+from competitions.mgtv.labels import label_day, score_rates, stack_log
 
 DAY = {
     "day": pl.Int16,
@@ -27,13 +27,13 @@ def settings(rule: str = "first_click", clip: float = 0.0) -> TruthSettings:
 
 def make_day(*rows: tuple[int, int, int | None, int | None, float | None], clicked: bool = True) -> pl.DataFrame:
     """Rows of (device, video, position, click_ms, play)."""
-    told = [(1, device, video, place, clicked, at, play) for device, video, place, at, play in rows]
-    return pl.DataFrame(told, schema=DAY, orient="row")
+    table = [(1, device, video, position, clicked, at, play) for device, video, position, at, play in rows]
+    return pl.DataFrame(table, schema=DAY, orient="row")
 
 
 def find_answers(day: pl.DataFrame, rule: str) -> list[tuple[int, int]]:
     """The (device, video) that are answers."""
-    marked = mark_truth(day, DURATIONS, settings(rule))
+    marked = label_day(day, DURATIONS, settings(rule))
     assert marked.drop("t", "answer").equals(day)
     return marked.filter("answer").select("device", "video").rows()
 
@@ -125,7 +125,7 @@ def test_the_longest_play_needs_no_click_and_the_others_no_play() -> None:
 
 def rates(clip: float) -> list[float | None]:
     day = make_day((1, 0, 0, 1, 25.0), (1, 1, 1, 2, 25.0), (1, 2, 2, 3, 25.0), (1, 3, 3, 4, 0.0), (1, 4, 4, 5, None))
-    marked = mark_truth(day, DURATIONS, settings(clip=clip))
+    marked = label_day(day, DURATIONS, settings(clip=clip))
     assert marked.schema["t"] == pl.Float32
     return marked["t"].to_list()
 
@@ -140,13 +140,17 @@ def test_a_clip_bounds_the_rate_and_0_leaves_it() -> None:
 
 
 def test_a_video_without_a_duration_can_be_the_answer() -> None:
-    marked = mark_truth(make_day((7, 2, 0, 1, 30.0), (7, 0, 1, 2, 5.0)), DURATIONS, settings())
+    marked = label_day(make_day((7, 2, 0, 1, 30.0), (7, 0, 1, 2, 5.0)), DURATIONS, settings())
     assert marked.filter("answer").select("video", "t").rows() == [(2, None)]
 
 
 def test_the_log_is_all_days_each_with_its_own_answers() -> None:
     days = [make_day((7, 0, 0, 5, 5.0), (7, 1, 1, 9, 5.0)), make_day((7, 3, 0, 1, 10.0))]
-    log = stack_log([day.with_columns(day=pl.lit(i, pl.Int16)) for i, day in enumerate(days)], DURATIONS, settings())
-    told: list[Any] = log.select("day", "video", "t", "answer").rows()
-    assert told == [(0, 0, 0.5, True), (0, 1, pytest.approx(0.05), False), (1, 3, 0.25, True)]
+    log = stack_log(
+        [day.with_columns(day=pl.lit(i, pl.Int16)) for i, day in enumerate(days)],
+        DURATIONS.to_frame("duration"),
+        settings(),
+    )
+    table: list[Any] = log.select("day", "video", "t", "answer").rows()
+    assert table == [(0, 0, 0.5, True), (0, 1, pytest.approx(0.05), False), (1, 3, 0.25, True)]
     assert "play" not in log.columns

@@ -1,14 +1,18 @@
-"""Which days are asked about, which devices, and what came of it."""
+"""Which days are split off, which devices have slates, and their outcome."""
 
 import polars as pl
 import pytest
 
 from common.errors import UserError
 from competitions.mgtv.config import SplitSettings
-from competitions.mgtv.split import Plan, ask, ask_day, look_up_outcome, plan_days
+from competitions.mgtv.split import Plan, build_slates, draw_slates, look_up_outcome, plan_days
 from tests.unit.mgtv.mgtv_world import SPLIT, make_log, row
 
 SHOWN = pl.DataFrame({"device": [1, 1, 1, 2, 2], "video": [0, 1, 2, 0, 1]})
+
+
+def frame_of(*devices: int) -> pl.DataFrame:
+    return pl.DataFrame({"device": devices}, schema={"device": pl.Int32})
 
 
 def answered(*days: int) -> pl.DataFrame:
@@ -24,12 +28,12 @@ def plan(log: pl.DataFrame, valid_days: int = 2, train_days: int = 3) -> Plan:
 
 
 def test_the_last_days_validate_and_those_before_them_train() -> None:
-    found = plan(answered(*range(1, 11)))
-    assert (found.train, found.valid, found.test) == ((6, 7, 8), (9, 10), 11)
-    assert found.days == (6, 7, 8, 9, 10)
+    planned = plan(answered(*range(1, 11)))
+    assert (planned.train, planned.valid, planned.test) == ((6, 7, 8), (9, 10), 11)
+    assert planned.days == (6, 7, 8, 9, 10)
 
 
-def test_the_first_day_of_the_log_is_never_asked() -> None:
+def test_the_first_day_of_the_log_is_left_out() -> None:
     assert plan(answered(3, 4, 5, 6), train_days=9).days == (4, 5, 6)
     first = pl.concat([make_log(row(2, 1, 0)), answered(3, 4, 5, 6)])  # without an answer, but a past
     assert plan(first, train_days=9).days == (3, 4, 5, 6)
@@ -48,14 +52,14 @@ def test_days_without_an_answer_among_the_shown_are_left_out() -> None:
             ),
         ]
     )
-    found = plan(log, valid_days=1)
-    assert (found.train, found.valid, found.test) == ((2, 4, 6), (9,), 11)
+    planned = plan(log, valid_days=1)
+    assert (planned.train, planned.valid, planned.test) == ((2, 4, 6), (9,), 11)
 
 
 def test_a_day_whose_rates_are_all_unknown_has_nobody_to_ask() -> None:
     log = pl.concat([answered(1, 2, 3, 4), make_log(row(5, 1, 0, clicked=True), row(6, 1, 0, 0.0))])
-    found = plan(log, valid_days=1)
-    assert (found.days, found.test) == ((2, 3, 4), 7)
+    planned = plan(log, valid_days=1)
+    assert (planned.days, planned.test) == ((2, 3, 4), 7)
 
 
 @pytest.mark.parametrize(("days", "valid_days"), [(3, 2), (2, 1), (1, 1), (0, 1)])
@@ -74,17 +78,17 @@ def test_the_least_list_is_the_tests_shortest() -> None:
     assert plan_days(answered(1, 2, 3, 4), nobody, SPLIT).least == 1
 
 
-# --- who is asked ---
+# --- slates ---
 
 PLAN = Plan((5, 6), (7,), 8, 2)
 
 
 def find_devices(log: pl.DataFrame, day: int = 7, seed: int = 0, train: int = 100, valid: int = 100) -> list[int]:
     settings = SplitSettings(valid_days=1, train_days=2, train_queries=train, valid_queries=valid)
-    return ask_day(log, PLAN, day, settings, seed).queries["device"].to_list()
+    return draw_slates(log, PLAN, day, settings, seed).queries["device"].to_list()
 
 
-def test_a_device_is_asked_whose_answer_was_shown_and_has_a_known_rate() -> None:
+def test_a_device_has_a_slate_whose_answer_was_shown_and_has_a_known_rate() -> None:
     others = [row(7, device, 9, position=5) for device in range(6)]
     log = make_log(
         *others,
@@ -117,12 +121,12 @@ def test_rows_are_what_was_shown_in_its_order_and_nothing_that_came_of_it() -> N
         row(7, 1, 8, position=0),
         row(6, 1, 6, position=0),
     )
-    asked = ask_day(log, PLAN, 7, SPLIT, 0)
-    assert asked.day == 7
-    assert asked.queries.rows() == [(0, 1), (1, 4)]
-    assert asked.rows.columns == ["query", "device", "video", "position"]
-    assert asked.rows.rows() == [(0, 1, 8, 0), (0, 1, 3, 1), (1, 4, 9, 0), (1, 4, 2, 1), (1, 4, 5, 2)]
-    assert asked.group_sizes.to_list() == [2, 3]
+    slates = draw_slates(log, PLAN, 7, SPLIT, 0)
+    assert slates.day == 7
+    assert slates.queries.rows() == [(0, 1), (1, 4)]
+    assert slates.rows.columns == ["query", "device", "video", "position"]
+    assert slates.rows.rows() == [(0, 1, 8, 0), (0, 1, 3, 1), (1, 4, 9, 0), (1, 4, 2, 1), (1, 4, 5, 2)]
+    assert slates.group_sizes.to_list() == [2, 3]
 
 
 CROWD = make_log(
@@ -132,10 +136,10 @@ CROWD = make_log(
 
 
 def test_more_devices_than_the_settings_allow_are_thinned_by_their_day() -> None:
-    found = {day: find_devices(CROWD, day, train=9, valid=5) for day in (5, 6, 7)}
-    assert [len(set(devices)) for devices in found.values()] == [9, 9, 5]
-    assert all(devices == sorted(devices) for devices in found.values())
-    assert found[5] != found[6]
+    chosen = {day: find_devices(CROWD, day, train=9, valid=5) for day in (5, 6, 7)}
+    assert [len(set(devices)) for devices in chosen.values()] == [9, 9, 5]
+    assert all(devices == sorted(devices) for devices in chosen.values())
+    assert chosen[5] != chosen[6]
     assert find_devices(CROWD, 7, train=1, valid=40) == list(range(40))
 
 
@@ -153,25 +157,25 @@ def test_devices_are_drawn_evenly() -> None:
     assert 25 < min(times) < max(times) < 80  # 50 are expected, with a deviation of 6
 
 
-def test_the_test_is_asked_in_the_hosts_order_with_devices_that_were_shown_nothing() -> None:
+def test_the_slates_of_the_test_keep_the_files_order_and_devices_that_were_shown_nothing() -> None:
     shown = pl.DataFrame({"device": [1, 4, 4, 6], "video": [5, 7, 2, 3], "position": [0, 1, 0, 0]})
-    asked = ask(8, pl.Series([6, 9, 4]), shown)
-    assert asked.queries.rows() == [(0, 6), (1, 9), (2, 4)]
-    assert asked.rows.rows() == [(0, 6, 3, 0), (2, 4, 2, 0), (2, 4, 7, 1)]
-    assert asked.group_sizes.to_list() == [1, 2]
-    assert asked.group_sizes.dtype == pl.Int32
+    slates = build_slates(8, pl.DataFrame({"device": [6, 9, 4]}), shown)
+    assert slates.queries.rows() == [(0, 6), (1, 9), (2, 4)]
+    assert slates.rows.rows() == [(0, 6, 3, 0), (2, 4, 2, 0), (2, 4, 7, 1)]
+    assert slates.group_sizes.to_list() == [1, 2]
+    assert slates.group_sizes.dtype == pl.Int32
 
 
-def test_a_training_day_is_asked_like_the_test() -> None:
-    """The same devices and lists give the same question, whether the log or the test files tell them."""
+def test_a_training_day_has_slates_like_the_test() -> None:
+    """The same devices and lists give the same slates, whether they come from the log or from the test files."""
     own = CROWD.filter(pl.col("day") == 7)
-    again = ask(7, pl.Series(range(40), dtype=pl.Int32), own.select("device", "video", "position"))
-    asked = ask_day(CROWD, PLAN, 7, SPLIT, 0)
-    assert asked.rows.equals(again.rows)
-    assert asked.queries.equals(again.queries)
+    again = build_slates(7, frame_of(*range(40)), own.select("device", "video", "position"))
+    slates = draw_slates(CROWD, PLAN, 7, SPLIT, 0)
+    assert slates.rows.equals(again.rows)
+    assert slates.queries.equals(again.queries)
 
 
-# --- what came of it ---
+# --- outcome ---
 
 
 def test_the_outcome_follows_the_rows() -> None:
@@ -182,8 +186,8 @@ def test_the_outcome_follows_the_rows() -> None:
         row(7, 1, 9, 0.75),
         row(6, 4, 9, 0.125),
     )
-    asked = ask(7, pl.Series([4, 1], dtype=pl.Int32), log.filter(pl.col("day") == 7))
-    assert look_up_outcome(log, asked).rows() == [
+    slates = build_slates(7, frame_of(4, 1), log.filter(pl.col("day") == 7))
+    assert look_up_outcome(log, slates).rows() == [
         (False, False, None),
         (True, True, 0.5),
         (True, False, 0.25),
@@ -192,7 +196,9 @@ def test_the_outcome_follows_the_rows() -> None:
 
 
 def test_what_the_log_does_not_know_is_null() -> None:
-    asked = ask(
-        7, pl.Series([1], dtype=pl.Int32), pl.DataFrame({"device": [1], "video": [3], "position": [0]}).cast(pl.Int32)
+    slates = build_slates(
+        7,
+        frame_of(1),
+        pl.DataFrame({"device": [1], "video": [3], "position": [0]}).cast(pl.Int32),
     )
-    assert look_up_outcome(CROWD, asked).rows() == [(None, None, None)]
+    assert look_up_outcome(CROWD, slates).rows() == [(None, None, None)]

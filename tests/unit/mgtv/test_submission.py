@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from common.errors import UserError
+from common.submission import write_csv
 from competitions.mgtv import submission as submissions
 from competitions.mgtv.io import reader
 from tests.unit.mgtv.mgtv_raw_files import clicks, locate, rows, shows
@@ -25,13 +26,13 @@ EXACT = "did,vid,completion_rate\nc,20,0.25\na,30,1.123457\nb,40,0.5\n"
 
 @pytest.fixture
 def files(tmp_path: Path) -> reader.RawFiles:
-    return locate(tmp_path / "raw", asked=ASKED, shown=SHOWN, click=clicks())
+    return locate(tmp_path / "raw", queries=ASKED, shown=SHOWN, click=clicks())
 
 
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
     frame = submissions.build_submission(QUERIES, CHOSEN, (3, 0.5), CODES)
-    return submissions.write_submission(frame, tmp_path / "run" / "result.csv")
+    return write_csv(frame, tmp_path / "run" / "result.csv")
 
 
 # --- build and write ---
@@ -53,10 +54,10 @@ def test_the_codes_are_the_readers(files: reader.RawFiles, written: Path) -> Non
     """What the reader made of the same files is what the submission names again."""
     codes = reader.learn_codes(files)
     test = reader.read_test(files, codes)
-    chosen = test.shown.unique("device", keep="first", maintain_order=True).join(test.asked, on="device")
-    frame = submissions.build_submission(test.asked, chosen.with_columns(rate=pl.lit(0.5)), (0, 0.5), codes)
+    chosen = test.shown.unique("device", keep="first", maintain_order=True).join(test.queries, on="device")
+    frame = submissions.build_submission(test.queries, chosen.with_columns(rate=pl.lit(0.5)), (0, 0.5), codes)
     assert frame.rows() == [("c", 20, 0.5), ("a", 10, 0.5), ("b", 10, 0.5)]
-    assert submissions.check_submission(submissions.write_submission(frame, written), files).rows == 3
+    assert submissions.check_submission(write_csv(frame, written), files).rows == 3
 
 
 # --- check ---
@@ -74,7 +75,7 @@ def replace(old: str, new: str) -> Callable[[str], str]:
 
 
 @pytest.mark.parametrize(
-    ("change", "rule", "told"),
+    ("change", "rule", "message"),
     [
         (replace("20,", "20.0,"), submissions.INTEGERS, "line 2: 'c,20.0,0.25'"),
         (replace("20,", ","), submissions.INTEGERS, "line 2: 'c,,0.25'"),
@@ -101,12 +102,12 @@ def replace(old: str, new: str) -> Callable[[str], str]:
     ],
 )
 def test_each_rule_is_verified(
-    files: reader.RawFiles, written: Path, change: Callable[[str], str], rule: str, told: str
+    files: reader.RawFiles, written: Path, change: Callable[[str], str], rule: str, message: str
 ) -> None:
     written.write_text(change(EXACT))
     sentence = refusal(written, files)
     assert [broken for broken in submissions.RULES if f"'{broken}'" in sentence] == [rule]
-    assert told in sentence
+    assert message in sentence
 
 
 def test_rules_that_are_broken_together_are_named_together(files: reader.RawFiles, written: Path) -> None:
@@ -120,7 +121,7 @@ def test_rules_that_are_broken_together_are_named_together(files: reader.RawFile
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (replace("did,vid", "vid,did"), "the header is 'vid,did,completion_rate'"),
         (replace("completion_rate", "rate"), "line 1: the header is 'did,vid,rate'"),
@@ -132,10 +133,10 @@ def test_rules_that_are_broken_together_are_named_together(files: reader.RawFile
     ],
 )
 def test_a_file_of_another_form_is_refused(
-    files: reader.RawFiles, written: Path, change: Callable[[str], str], told: str
+    files: reader.RawFiles, written: Path, change: Callable[[str], str], message: str
 ) -> None:
     written.write_text(change(EXACT))
-    assert told in refusal(written, files)
+    assert message in refusal(written, files)
 
 
 @pytest.mark.parametrize("rate", ["0", "1e-3", " 0.25", "7.5"])
@@ -145,7 +146,7 @@ def test_any_finite_rate_of_0_or_more_passes(files: reader.RawFiles, written: Pa
 
 
 def test_a_device_asked_for_twice_stands_once(tmp_path: Path, written: Path) -> None:
-    files = locate(tmp_path / "raw", asked=ASKED + "c\na\n", shown=SHOWN)
+    files = locate(tmp_path / "raw", queries=ASKED + "c\na\n", shown=SHOWN)
     assert submissions.check_submission(written, files).rows == 3
 
 
@@ -205,7 +206,7 @@ def test_further_columns_and_any_order_of_the_truth_are_taken(scored: tuple[Path
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (replace("did,vid", "did,video"), "must have the columns did,vid,completion_rate"),
         (lambda text: text.splitlines()[0] + "\n", "a row for each answer"),
@@ -220,13 +221,13 @@ def test_further_columns_and_any_order_of_the_truth_are_taken(scored: tuple[Path
     ],
 )
 def test_a_truth_that_does_not_fit_is_refused(
-    scored: tuple[Path, Path], change: Callable[[str], str], told: str
+    scored: tuple[Path, Path], change: Callable[[str], str], message: str
 ) -> None:
     submission, truth = scored
     truth.write_text(change(TRUTH))
     with pytest.raises(UserError) as caught:
         submissions.score_submission(submission, truth)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert str(truth) in str(caught.value)
 
 
@@ -241,15 +242,15 @@ def test_a_truth_that_cannot_be_read_is_refused(scored: tuple[Path, Path], conte
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [(replace("c,20,0.5", "c,x,0.5"), submissions.INTEGERS), (lambda text: text + "a,10,0.5\n", submissions.ONCE)],
 )
 def test_a_submission_that_breaks_a_rule_is_not_scored(
-    scored: tuple[Path, Path], change: Callable[[str], str], told: str
+    scored: tuple[Path, Path], change: Callable[[str], str], message: str
 ) -> None:
     submission, truth = scored
     submission.write_text(change(SAID))
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         submissions.score_submission(submission, truth)
 
 

@@ -128,7 +128,7 @@ def test_the_reader_takes_it_without_a_fault(converted: Path) -> None:
     )
     assert [day.day for day in files.days] == list(range(1, 9))
     assert [day.frame.height for day in days] == [4, *[1] * 7]
-    assert (test.asked.height, test.shown.height, profiles.frame.height) == (3, 6, 3)
+    assert (test.queries.height, test.shown.height, profiles.frame.height) == (3, 6, 3)
     notes = {note.what for part in (files, *days, test, videos, profiles) for note in part.notes}
     # Of the set itself: pictures have no duration, most of the host's profile has no counterpart.
     assert notes == {"item_duration blank", "column without a value (f29, f30, f31, …)"}

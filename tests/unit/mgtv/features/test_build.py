@@ -9,19 +9,19 @@ import pytest
 
 from competitions.mgtv.config import BLOCKS, FeatureSettings
 from competitions.mgtv.features.build import Sources, build
-from competitions.mgtv.models.dataset import serve
-from competitions.mgtv.split import Asked, ask_day, look_up_outcome, plan_days
+from competitions.mgtv.models.dataset import build_day
+from competitions.mgtv.split import Slates, draw_slates, look_up_outcome, plan_days
 from tests.unit.mgtv.mgtv_world import (
     COMMENTS,
     SETTINGS,
     SPLIT,
-    ask_about,
     date_of,
     draw_comments,
     draw_log,
     draw_videos,
-    gather,
     make_log,
+    make_slates,
+    make_sources,
     row,
 )
 
@@ -30,20 +30,20 @@ PROFILES = pl.DataFrame(
     {"device": range(12), "f0": [1.0, 2.0, None] * 4, "f3": [0.5] * 12, "f87": [0, 1] * 6},
     schema={"device": pl.Int32, "f0": pl.Float32, "f3": pl.Float32, "f87": pl.Int32},
 )
-ASKED = ask_about(DAY, {device: [device, 3, 12, 7, 0][: 2 + device % 4] for device in range(11)} | {77: [1, 14]})
+SLATES = make_slates(DAY, {device: [device, 3, 12, 7, 0][: 2 + device % 4] for device in range(11)} | {77: [1, 14]})
 
 
 def choose(*blocks: str) -> FeatureSettings:
-    told = {name: getattr(SETTINGS, name) for name in SETTINGS.__struct_fields__}
-    return FeatureSettings(**told | {"blocks": blocks})
+    values = {name: getattr(SETTINGS, name) for name in SETTINGS.__struct_fields__}
+    return FeatureSettings(**values | {"blocks": blocks})
 
 
 def draw_sources(seed: int = 0) -> Sources:
-    return gather(draw_log(seed), draw_videos(seed), PROFILES, draw_comments(seed))
+    return make_sources(draw_log(seed), draw_videos(seed), PROFILES, draw_comments(seed))
 
 
 def regather(sources: Sources, log: pl.DataFrame, comments: pl.DataFrame | None = None) -> Sources:
-    return gather(log, sources.videos, sources.profiles, sources.comments if comments is None else comments)
+    return make_sources(log, sources.videos, sources.profiles, sources.comments if comments is None else comments)
 
 
 @pytest.fixture(scope="module")
@@ -53,50 +53,50 @@ def sources() -> Sources:
 
 @pytest.fixture(scope="module")
 def features(sources: Sources) -> pl.DataFrame:
-    return build(sources, ASKED, SETTINGS, 0)
+    return build(sources, SLATES, SETTINGS, 0)
 
 
 # --- order and names ---
 
 
-def test_a_row_for_each_that_is_asked_and_names_that_begin_with_their_block(features: pl.DataFrame) -> None:
-    assert features.height == ASKED.rows.height
+def test_a_row_for_each_of_the_slates_and_names_that_begin_with_their_block(features: pl.DataFrame) -> None:
+    assert features.height == SLATES.rows.height
     assert list(dict.fromkeys(name.partition("_")[0] for name in features.columns)) == list(BLOCKS)
     assert len(set(features.columns)) == features.width
     assert {"list_video_own_click_2d_off", "list_pair_video_click_off"} < set(features.columns)
 
 
 def test_blocks_stand_in_the_order_chosen(sources: Sources, features: pl.DataFrame) -> None:
-    found = build(sources, ASKED, choose("sequence", "device"), 0)
-    assert found.equals(features.select(pl.col("^sequence_.*$"), pl.col("^device_.*$")))
+    described = build(sources, SLATES, choose("sequence", "device"), 0)
+    assert described.equals(features.select(pl.col("^sequence_.*$"), pl.col("^device_.*$")))
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block != "list"])
 def test_a_block_does_not_depend_on_which_others_are_built(
     block: str, sources: Sources, features: pl.DataFrame
 ) -> None:
-    assert build(sources, ASKED, choose(block), 0).equals(features.select(pl.col(f"^{block}_.*$")))
+    assert build(sources, SLATES, choose(block), 0).equals(features.select(pl.col(f"^{block}_.*$")))
 
 
 def test_lists_compare_the_videos_alone_where_pairs_are_not_built(sources: Sources, features: pl.DataFrame) -> None:
-    found = build(sources, ASKED, choose("video", "list"), 0)
-    assert "list_video_own_click_2d_off" in found.columns
-    assert [name for name in found.columns if "pair" in name or "query" in name] == []
-    assert found.equals(features.select(found.columns))
+    described = build(sources, SLATES, choose("video", "list"), 0)
+    assert "list_video_own_click_2d_off" in described.columns
+    assert [name for name in described.columns if "pair" in name or "query" in name] == []
+    assert described.equals(features.select(described.columns))
 
 
 def test_features_follow_their_rows(sources: Sources, features: pl.DataFrame) -> None:
     """A device asked alone is told the same by all blocks that look at no other device."""
-    alone = ask_about(DAY, {6: ASKED.rows.filter(device=6)["video"].to_list()})
-    own = features.filter(ASKED.rows["device"] == 6)
-    found = build(sources, alone, choose("video", "profile", "comment", "sequence"), 0)
-    assert found.equals(own.select(found.columns))
+    alone = make_slates(DAY, {6: SLATES.rows.filter(device=6)["video"].to_list()})
+    own = features.filter(SLATES.rows["device"] == 6)
+    described = build(sources, alone, choose("video", "profile", "comment", "sequence"), 0)
+    assert described.equals(own.select(described.columns))
     episodes = build(sources, alone, choose("pair"), 0).select(pl.col("^pair_episode.*$"), pl.col("^pair_.*_clicks$"))
     assert episodes.equals(own.select(episodes.columns))
 
 
 def test_a_device_without_a_past_has_one_of_nulls_and_usual_rates(features: pl.DataFrame) -> None:
-    own = features.filter(ASKED.rows["device"] == 77)
+    own = features.filter(SLATES.rows["device"] == 77)
     assert (
         own["device_days"].to_list() == own["sequence_nearest"].to_list() == own["profile_f3"].to_list() == [None] * 2
     )
@@ -122,35 +122,35 @@ def change_from(log: pl.DataFrame, day: int, seed: int) -> pl.DataFrame:
 @pytest.mark.parametrize("seed", range(4))
 def test_nothing_of_the_day_itself_or_later_changes_a_feature(seed: int) -> None:
     sources = draw_sources(seed)
-    features = build(sources, ASKED, SETTINGS, 0)
+    features = build(sources, SLATES, SETTINGS, 0)
     changed = change_from(sources.log, DAY, seed)
     assert changed.height != sources.log.height
     late = draw_comments(seed + 1).filter(pl.col("date") >= date_of(DAY))
     comments = pl.concat([sources.comments.filter(pl.col("date") < date_of(DAY)), late])
-    assert build(regather(sources, changed, comments), ASKED, SETTINGS, 0).equals(features)
-    assert build(regather(sources, sources.log.filter(pl.col("day") < DAY)), ASKED, SETTINGS, 0).equals(features)
+    assert build(regather(sources, changed, comments), SLATES, SETTINGS, 0).equals(features)
+    assert build(regather(sources, sources.log.filter(pl.col("day") < DAY)), SLATES, SETTINGS, 0).equals(features)
 
 
 def test_the_answer_itself_changes_no_feature(sources: Sources, features: pl.DataFrame) -> None:
     """Everything that was asked is clicked and watched to the end, or nothing is."""
     before = sources.log.filter(pl.col("day") != DAY)
     for t in (1.0, None):
-        today = [row(DAY, device, video, t) for device, video in ASKED.rows.select("device", "video").iter_rows()]
+        today = [row(DAY, device, video, t) for device, video in SLATES.rows.select("device", "video").iter_rows()]
         log = pl.concat([before, make_log(*today)])
-        assert build(regather(sources, log), ASKED, SETTINGS, 0).equals(features)
+        assert build(regather(sources, log), SLATES, SETTINGS, 0).equals(features)
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block != "comment"])
 def test_each_block_looks_at_yesterday(block: str, sources: Sources, features: pl.DataFrame) -> None:
     """The control of the tests above: what they change would show, had it happened a day earlier."""
-    changed = build(regather(sources, change_from(sources.log, DAY - 1, 0)), ASKED, SETTINGS, 0)
+    changed = build(regather(sources, change_from(sources.log, DAY - 1, 0)), SLATES, SETTINGS, 0)
     own = features.select(pl.col(f"^{block}_.*$"))
     assert not changed.select(own.columns).equals(own)
 
 
 def test_comments_of_yesterday_count(sources: Sources, features: pl.DataFrame) -> None:
     said = pl.DataFrame([(0, date_of(DAY - 1), 9, 1.0, 1.0, 1)], schema=COMMENTS, orient="row")
-    changed = build(regather(sources, sources.log, pl.concat([sources.comments, said])), ASKED, SETTINGS, 0)
+    changed = build(regather(sources, sources.log, pl.concat([sources.comments, said])), SLATES, SETTINGS, 0)
     different = [name for name in features.columns if not changed[name].equals(features[name])]
     assert different
     assert {name.partition("_")[0] for name in different} == {"comment"}
@@ -158,16 +158,16 @@ def test_comments_of_yesterday_count(sources: Sources, features: pl.DataFrame) -
 
 def test_twice_the_same(sources: Sources, features: pl.DataFrame) -> None:
     shuffled = regather(sources, sources.log.sample(fraction=1, shuffle=True, seed=2))
-    assert build(shuffled, ASKED, SETTINGS, 0).equals(features)
+    assert build(shuffled, SLATES, SETTINGS, 0).equals(features)
 
 
 # --- dates ---
 
 
-@pytest.mark.parametrize(("day", "told"), [(3, 3), (5, 5), (1, 1), (8, 8), (6, 6)])
-def test_a_day_without_a_date_is_counted_on_from_the_nearest(day: int, told: int, sources: Sources) -> None:
+@pytest.mark.parametrize(("day", "known"), [(3, 3), (5, 5), (1, 1), (8, 8), (6, 6)])
+def test_a_day_without_a_date_is_counted_on_from_the_nearest(day: int, known: int, sources: Sources) -> None:
     dates = {3: date_of(3), 5: date_of(5)}
-    assert replace(sources, dates=dates).date_of(day) == date_of(told)
+    assert replace(sources, dates=dates).date_of(day) == date_of(known)
 
 
 def test_the_earlier_of_two_as_near_days_counts_and_of_no_days_none(sources: Sources) -> None:
@@ -181,46 +181,46 @@ def test_the_earlier_of_two_as_near_days_counts_and_of_no_days_none(sources: Sou
 # --- the matrix ---
 
 
-def ask(sources: Sources) -> Asked:
-    plan = plan_days(sources.log, ASKED.rows, SPLIT)
-    return ask_day(sources.log, plan, DAY, SPLIT, 0)
+def ask(sources: Sources) -> Slates:
+    plan = plan_days(sources.log, SLATES.rows, SPLIT)
+    return draw_slates(sources.log, plan, DAY, SPLIT, 0)
 
 
 def test_a_served_day_has_the_features_and_what_came_of_them(sources: Sources) -> None:
-    asked = ask(sources)
-    outcome = look_up_outcome(sources.log, asked)
-    day = serve(sources, asked, outcome, SETTINGS, 0)
-    frame = build(sources, asked, SETTINGS, 0)
-    assert (day.day, day.queries, day.rows.names) == (DAY, asked.queries.height, tuple(frame.columns))
+    slates = ask(sources)
+    outcome = look_up_outcome(sources.log, slates)
+    day = build_day(sources, slates, outcome, SETTINGS, 0)
+    frame = build(sources, slates, SETTINGS, 0)
+    assert (day.day, day.queries, day.rows.names) == (DAY, slates.queries.height, tuple(frame.columns))
     expected = frame.select(pl.all().cast(pl.Float32)).to_numpy()
     np.testing.assert_array_equal(day.rows.features, expected)
     assert day.rows.labels.tolist() == outcome["answer"].cast(pl.Float32).to_list()
     assert day.rows.labels.sum() >= day.queries > 3
     assert day.clicked.tolist() == outcome["clicked"].to_list()
     np.testing.assert_array_equal(day.rates, outcome["t"].cast(pl.Float64).fill_null(np.nan))
-    assert day.rows.group_sizes.tolist() == asked.group_sizes.to_list()
+    assert day.rows.group_sizes.tolist() == slates.group_sizes.to_list()
     assert day.scorable.all()
 
 
 def test_a_video_without_a_duration_cannot_be_scored(sources: Sources) -> None:
     durations = sources.videos["duration"].scatter([3], None)
-    asked = ask(sources)
-    day = serve(replace(sources, videos=sources.videos.with_columns(durations)), asked, None, SETTINGS, 0)
-    assert day.scorable.tolist() == (asked.rows["video"] != 3).to_list()
+    slates = ask(sources)
+    day = build_day(replace(sources, videos=sources.videos.with_columns(durations)), slates, None, SETTINGS, 0)
+    assert day.scorable.tolist() == (slates.rows["video"] != 3).to_list()
     assert not day.scorable.all()
 
 
 def test_the_test_is_served_like_a_day_without_an_outcome(sources: Sources) -> None:
-    asked = ask(sources)
-    test = serve(sources, asked, None, SETTINGS, 0)
-    labelled = serve(sources, asked, look_up_outcome(sources.log, asked), SETTINGS, 0)
+    slates = ask(sources)
+    test = build_day(sources, slates, None, SETTINGS, 0)
+    labelled = build_day(sources, slates, look_up_outcome(sources.log, slates), SETTINGS, 0)
     np.testing.assert_array_equal(test.rows.features, labelled.rows.features)
-    assert test.rows.labels.tolist() == [0] * asked.rows.height
+    assert test.rows.labels.tolist() == [0] * slates.rows.height
     assert np.isnan(test.rates).all()
     assert not test.clicked.any()
 
 
 def test_queries_without_a_row_are_counted(sources: Sources) -> None:
-    silent = Asked(DAY, ASKED.queries, ASKED.rows.filter(pl.col("query") != 3))
-    day = serve(sources, silent, None, SETTINGS, 0)
+    silent = Slates(DAY, SLATES.queries, SLATES.rows.filter(pl.col("query") != 3))
+    day = build_day(sources, silent, None, SETTINGS, 0)
     assert (day.queries, len(day.rows.group_sizes)) == (12, 11)

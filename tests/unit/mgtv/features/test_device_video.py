@@ -6,11 +6,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from competitions.mgtv.features.device_history import gather_past
+from competitions.mgtv.features.device_history import build_history
 from competitions.mgtv.features.device_video import LEVELS, describe_pairs
-from competitions.mgtv.features.slate import compare, describe_lists
-from competitions.mgtv.split import Asked
-from tests.unit.mgtv.mgtv_world import SETTINGS, ask_about, make_log, make_videos, row
+from competitions.mgtv.features.slate import compare, describe_slates
+from competitions.mgtv.split import Slates
+from tests.unit.mgtv.mgtv_world import SETTINGS, make_log, make_slates, make_videos, row
 
 # Two programmes of two and three episodes, and a video that belongs to nothing.
 VIDEOS = make_videos(
@@ -21,13 +21,15 @@ VIDEOS = make_videos(
 )
 
 
-def describe(log: pl.DataFrame, asked: Asked, videos: pl.DataFrame = VIDEOS) -> pl.DataFrame:
+def describe(log: pl.DataFrame, slates: Slates, videos: pl.DataFrame = VIDEOS) -> pl.DataFrame:
     """The block, where every video clicks at .4 and finishes at .8, every device clicks at .2 and finishes at .6."""
     rates = {"click": (0.4, 0.2), "finish": (0.8, 0.6)}
     names = [(f"video_{'own' if level == 'video' else level}_{rate}_14d", rate) for level in LEVELS for rate in rates]
     about = videos.select("video", **{name: pl.lit(rates[rate][0]) for name, rate in names})
-    devices = asked.queries.select("query", **{f"device_{rate}_14d": pl.lit(told[1]) for rate, told in rates.items()})
-    return describe_pairs(gather_past(log, asked, videos), asked, videos, about, devices, SETTINGS)
+    devices = slates.queries.select(
+        "query", **{f"device_{rate}_14d": pl.lit(record[1]) for rate, record in rates.items()}
+    )
+    return describe_pairs(build_history(log, slates, videos), slates, videos, about, devices, SETTINGS)
 
 
 # --- counts and rates of a pair ---
@@ -43,24 +45,24 @@ WATCHED = make_log(
 
 def test_counts_and_rates_of_every_level() -> None:
     """Prior 4; the pair is worth the mean of device and level where the device has no past with it."""
-    found = describe(WATCHED, ask_about(10, {1: [0, 1, 4, 5], 3: [0]}))
+    described = describe(WATCHED, make_slates(10, {1: [0, 1, 4, 5], 3: [0]}))
     click, finish = 0.3, 0.7
-    assert found["pair_video_shows"].to_list() == [1, 1, 0, 0, 0]
-    assert found["pair_video_clicks"].to_list() == [1, 0, 0, 0, 0]
+    assert described["pair_video_shows"].to_list() == [1, 1, 0, 0, 0]
+    assert described["pair_video_clicks"].to_list() == [1, 0, 0, 0, 0]
     expected = [(1 + 4 * click) / 5, 4 * click / 5, click, click, click]
-    assert found["pair_video_click"].to_list() == pytest.approx(expected)
-    assert found["pair_video_finish"].to_list() == pytest.approx([(1 + 4 * finish) / 5] + [finish] * 4)
-    assert found["pair_collection_shows"].to_list() == [2, 2, 1, 0, 0]
+    assert described["pair_video_click"].to_list() == pytest.approx(expected)
+    assert described["pair_video_finish"].to_list() == pytest.approx([(1 + 4 * finish) / 5] + [finish] * 4)
+    assert described["pair_collection_shows"].to_list() == [2, 2, 1, 0, 0]
     expected = [(1 + 4 * click) / 6, (1 + 4 * click) / 6, (1 + 4 * click) / 5, click, click]
-    assert found["pair_collection_click"].to_list() == pytest.approx(expected)
-    assert found["pair_channel_clicks"].to_list() == [2, 2, 0, 0, 0]
-    assert found["pair_type_clicks"].to_list() == [2, 0, 2, 0, 0]
+    assert described["pair_collection_click"].to_list() == pytest.approx(expected)
+    assert described["pair_channel_clicks"].to_list() == [2, 2, 0, 0, 0]
+    assert described["pair_type_clicks"].to_list() == [2, 0, 2, 0, 0]
     expected = [2 / 3, 2 / 3, 0, 0, 0]
-    assert found["pair_channel_click_share"].to_list() == pytest.approx(expected)
+    assert described["pair_channel_click_share"].to_list() == pytest.approx(expected)
 
 
 def test_the_device_and_the_level_are_looked_up_each_for_itself() -> None:
-    asked = ask_about(10, {1: [0, 3], 3: [3]})
+    slates = make_slates(10, {1: [0, 3], 3: [3]})
     about = VIDEOS.select(
         "video",
         *(
@@ -71,48 +73,48 @@ def test_the_device_and_the_level_are_looked_up_each_for_itself() -> None:
     )
     about = about.with_columns(video_own_click_14d=pl.col("video") / 10.0, video_channel_click_14d=pl.lit(0.5))
     devices = pl.DataFrame({"query": [1, 0], "device_click_14d": [0.1, 0.7], "device_finish_14d": [0.0, 0.0]})
-    past = gather_past(WATCHED.clear(), asked, VIDEOS)
-    found = describe_pairs(past, asked, VIDEOS, about, devices.cast({"query": pl.Int32}), SETTINGS)
-    assert found["pair_video_click"].to_list() == pytest.approx([0.7 / 2, (0.7 + 0.3) / 2, (0.1 + 0.3) / 2])
-    assert found["pair_channel_click"].to_list() == pytest.approx([0.6, 0.6, 0.3])
+    history = build_history(WATCHED.clear(), slates, VIDEOS)
+    described = describe_pairs(history, slates, VIDEOS, about, devices.cast({"query": pl.Int32}), SETTINGS)
+    assert described["pair_video_click"].to_list() == pytest.approx([0.7 / 2, (0.7 + 0.3) / 2, (0.1 + 0.3) / 2])
+    assert described["pair_channel_click"].to_list() == pytest.approx([0.6, 0.6, 0.3])
 
 
 def test_counts_fade_by_the_longest_half_life() -> None:
     log = make_log(row(9, 1, 0, 0.5), row(2, 1, 1, 0.5))
-    asked = ask_about(16, {1: [0, 1, 2]})  # half a half life ago, and a whole one earlier
-    found = describe(log, asked)
+    slates = make_slates(16, {1: [0, 1, 2]})  # half a half life ago, and a whole one earlier
+    described = describe(log, slates)
     weight = [0.5 ** (6 / 14), 0.5 ** (13 / 14)]
-    assert found["pair_video_clicks"].to_list() == pytest.approx([*weight, 0])
-    assert found["pair_collection_clicks"].to_list() == pytest.approx([sum(weight), sum(weight), 0])
-    assert found["pair_video_click_share"].to_list() == pytest.approx(
+    assert described["pair_video_clicks"].to_list() == pytest.approx([*weight, 0])
+    assert described["pair_collection_clicks"].to_list() == pytest.approx([sum(weight), sum(weight), 0])
+    assert described["pair_video_click_share"].to_list() == pytest.approx(
         [each / (sum(weight) + 1) for each in (*weight, 0)]
     )
-    assert found["pair_video_clicked_ago"].to_list() == [7, 14, None]
+    assert described["pair_video_clicked_ago"].to_list() == [7, 14, None]
 
 
 def test_since_the_last_click_shows_do_not_count() -> None:
     log = make_log(row(5, 1, 0, 0.5), row(8, 1, 0), row(8, 1, 3))
-    found = describe(log, ask_about(10, {1: [0, 1, 3]}))
-    assert found["pair_video_clicked_ago"].to_list() == [5, None, None]
-    assert found["pair_collection_clicked_ago"].to_list() == [5, 5, None]
+    described = describe(log, make_slates(10, {1: [0, 1, 3]}))
+    assert described["pair_video_clicked_ago"].to_list() == [5, None, None]
+    assert described["pair_collection_clicked_ago"].to_list() == [5, 5, None]
 
 
 def test_residuals_say_whether_the_device_stays_longer_than_usual() -> None:
     log = make_log(row(9, 1, 0, 1.0), row(9, 2, 0, 0.25))
-    found = describe(log, ask_about(10, {1: [0, 2, 5]}))
+    described = describe(log, make_slates(10, {1: [0, 2, 5]}))
     usual = math.log(0.25) / 2
     expected = [-usual / (1 + 4), 0, 0]
-    assert found["pair_collection_residual"].to_list() == pytest.approx(expected, abs=1e-5)
-    assert [name for name in found.columns if name.endswith("residual")] == [
+    assert described["pair_collection_residual"].to_list() == pytest.approx(expected, abs=1e-5)
+    assert [name for name in described.columns if name.endswith("residual")] == [
         f"pair_{level}_residual" for level in ("collection", "channel", "type")
     ]
 
 
 def test_what_belongs_to_nothing_has_nothing_in_common() -> None:
     videos = make_videos(collection=[None, None], channel=[None, None], serial=[1, 2])
-    found = describe(make_log(row(9, 1, 0, 1.0)), ask_about(10, {1: [1]}), videos)
-    assert found["pair_collection_shows"].to_list() == found["pair_channel_shows"].to_list() == [0]
-    assert found["pair_collection_clicked_ago"].to_list() == found["pair_episode_gap"].to_list() == [None]
+    described = describe(make_log(row(9, 1, 0, 1.0)), make_slates(10, {1: [1]}), videos)
+    assert described["pair_collection_shows"].to_list() == described["pair_channel_shows"].to_list() == [0]
+    assert described["pair_collection_clicked_ago"].to_list() == described["pair_episode_gap"].to_list() == [None]
 
 
 # --- episodes ---
@@ -120,85 +122,89 @@ def test_what_belongs_to_nothing_has_nothing_in_common() -> None:
 SERIES = make_videos(collection=[0] * 6, serial=[1, 2, 3, 4, 5, None])
 
 
-def follow(*watched: tuple[int, int, float | None], asked: list[int], **changes: Any) -> list[dict[str, Any]]:
+def follow(*watched: tuple[int, int, float | None], slates: list[int], **changes: Any) -> list[dict[str, Any]]:
     """The episodes of the asked videos after plays of (day, video, t), clicked in this order."""
     log = make_log(*(row(day, 1, video, t, clicked=True, click_ms=at) for at, (day, video, t) in enumerate(watched)))
-    found = describe(log, ask_about(10, {1: asked}), SERIES)
-    return found.select(pl.col("^pair_episode.*$").name.replace("pair_", "")).to_dicts()
+    described = describe(log, make_slates(10, {1: slates}), SERIES)
+    return described.select(pl.col("^pair_episode.*$").name.replace("pair_", "")).to_dicts()
 
 
 def test_the_next_episode_is_the_one_after_the_last_watched() -> None:
-    found = follow((8, 3, 1.0), (9, 1, 0.5), asked=[0, 1, 2, 3, 4, 5])
-    assert [told["episode_gap"] for told in found] == [-1, 0, 1, 2, 3, None]
-    assert [told["episode_next"] for told in found] == [False, False, True, False, False, False]
-    assert [told["episode_again"] for told in found] == [False, True, False, False, False, False]
-    assert [told["episode_top_gap"] for told in found] == [-3, -2, -1, 0, 1, None]
-    assert [told["episode_due"] for told in found] == [False, False, False, False, True, False]
-    assert {told["episode_last_t"] for told in found} == {0.5}
-    assert {told["episode_last_ago"] for told in found} == {1}
-    assert {told["episodes"] for told in found} == {2}
+    described = follow((8, 3, 1.0), (9, 1, 0.5), slates=[0, 1, 2, 3, 4, 5])
+    assert [record["episode_gap"] for record in described] == [-1, 0, 1, 2, 3, None]
+    assert [record["episode_next"] for record in described] == [False, False, True, False, False, False]
+    assert [record["episode_again"] for record in described] == [False, True, False, False, False, False]
+    assert [record["episode_top_gap"] for record in described] == [-3, -2, -1, 0, 1, None]
+    assert [record["episode_due"] for record in described] == [False, False, False, False, True, False]
+    assert {record["episode_last_t"] for record in described} == {0.5}
+    assert {record["episode_last_ago"] for record in described} == {1}
+    assert {record["episodes"] for record in described} == {2}
 
 
 @pytest.mark.parametrize(("t", "due"), [(0.6, 1), (0.59, None), (0.0, None), (None, None)])
 def test_the_next_is_due_after_an_episode_that_was_finished(t: float | None, due: int | None) -> None:
-    found = follow((9, 0, t), asked=[0, 1, 2])
-    assert [place for place, told in enumerate(found) if told["episode_due"]] == ([] if due is None else [due])
-    assert [told["episode_next"] for told in found] == [False, True, False]
+    described = follow((9, 0, t), slates=[0, 1, 2])
+    assert [row for row, record in enumerate(described) if record["episode_due"]] == ([] if due is None else [due])
+    assert [record["episode_next"] for record in described] == [False, True, False]
 
 
 def test_due_is_the_one_after_the_latest_finished_episode() -> None:
-    found = follow((7, 1, 0.9), (8, 3, 0.1), (9, 0, 0.9), asked=[0, 1, 2, 3, 4])
-    assert [told["episode_due"] for told in found] == [False, False, True, False, False]
+    described = follow((7, 1, 0.9), (8, 3, 0.1), (9, 0, 0.9), slates=[0, 1, 2, 3, 4])
+    assert [record["episode_due"] for record in described] == [False, False, True, False, False]
 
 
 def test_the_last_episode_is_the_last_clicked_of_the_last_day() -> None:
-    found = follow((9, 3, 1.0), (9, 1, 0.25), (8, 4, 1.0), asked=[1])
-    assert (found[0]["episode_gap"], found[0]["episode_last_t"]) == (0, 0.25)
+    described = follow((9, 3, 1.0), (9, 1, 0.25), (8, 4, 1.0), slates=[1])
+    assert (described[0]["episode_gap"], described[0]["episode_last_t"]) == (0, 0.25)
 
 
 def test_an_episode_watched_twice_is_one() -> None:
-    assert follow((8, 3, 1.0), (9, 3, 0.5), asked=[3])[0]["episodes"] == 1
+    assert follow((8, 3, 1.0), (9, 3, 0.5), slates=[3])[0]["episodes"] == 1
 
 
 def test_an_episode_that_was_only_shown_was_not_watched() -> None:
     log = make_log(row(9, 1, 0), row(9, 2, 0, 1.0))
-    found = describe(log, ask_about(10, {1: [1]}), SERIES).row(0, named=True)
-    assert (found["pair_episode_next"], found["pair_episode_last_t"], found["pair_episodes"]) == (False, None, 0)
+    described = describe(log, make_slates(10, {1: [1]}), SERIES).row(0, named=True)
+    assert (described["pair_episode_next"], described["pair_episode_last_t"], described["pair_episodes"]) == (
+        False,
+        None,
+        0,
+    )
 
 
-# --- lists: place and company ---
+# --- slates: position and videos of the same kind ---
 
 
-def describe_list(asked: Asked, videos: pl.DataFrame = VIDEOS, **features: list[float]) -> pl.DataFrame:
-    height = asked.rows.height
+def describe_list(slates: Slates, videos: pl.DataFrame = VIDEOS, **features: list[float]) -> pl.DataFrame:
+    height = slates.rows.height
     others = pl.DataFrame(features or {"video_duration": [1.0] * height})
-    found = describe_lists(asked, videos, others)
+    described = describe_slates(slates, videos, others)
     assert others.columns == list(features or ["video_duration"])  # what was compared is left as it was
-    return found
+    return described
 
 
-def test_place_and_company_by_hand() -> None:
-    found = describe_list(ask_about(9, {4: [0, 2, 3, 1, 5], 2: [0]}))
-    assert found["list_size"].to_list() == [5] * 5 + [1]
-    assert found["list_position"].to_list() == [0, 1, 2, 3, 4, 0]
-    assert found["list_position_share"].to_list() == pytest.approx([0.2, 0.4, 0.6, 0.8, 1, 1])
-    assert found["list_same_collection"].to_list() == [1, 1, 1, 1, None, 0]
-    assert found["list_same_channel"].to_list() == [2, 2, 1, 2, 1, 0]
-    assert found["list_same_type"].to_list() == [1, 1, 2, 2, 2, 0]
+def test_position_and_videos_of_the_same_kind_by_hand() -> None:
+    described = describe_list(make_slates(9, {4: [0, 2, 3, 1, 5], 2: [0]}))
+    assert described["list_size"].to_list() == [5] * 5 + [1]
+    assert described["list_position"].to_list() == [0, 1, 2, 3, 4, 0]
+    assert described["list_position_share"].to_list() == pytest.approx([0.2, 0.4, 0.6, 0.8, 1, 1])
+    assert described["list_same_collection"].to_list() == [1, 1, 1, 1, None, 0]
+    assert described["list_same_channel"].to_list() == [2, 2, 1, 2, 1, 0]
+    assert described["list_same_type"].to_list() == [1, 1, 2, 2, 2, 0]
 
 
 def test_positions_with_gaps_keep_their_number_and_their_share() -> None:
-    shown = ask_about(9, {4: [0, 2, 3]})
+    shown = make_slates(9, {4: [0, 2, 3]})
     rows = shown.rows.with_columns(position=pl.Series([3, 4, 9], dtype=pl.Int16))
-    found = describe_list(Asked(9, shown.queries, rows))
-    assert found["list_position"].to_list() == [3, 4, 9]
-    assert found["list_position_share"].to_list() == pytest.approx([1 / 3, 2 / 3, 1])
+    described = describe_list(Slates(9, shown.queries, rows))
+    assert described["list_position"].to_list() == [3, 4, 9]
+    assert described["list_position_share"].to_list() == pytest.approx([1 / 3, 2 / 3, 1])
 
 
 def test_the_share_of_todays_rows() -> None:
-    found = describe_list(ask_about(9, {1: [0, 1], 2: [0, 2], 3: [0]}))
+    described = describe_list(make_slates(9, {1: [0, 1], 2: [0, 2], 3: [0]}))
     shares = [3 / 5, 1 / 5, 3 / 5, 1 / 5, 3 / 5]
-    assert found["list_share_today"].to_list() == pytest.approx([math.log1p(1000 * share) for share in shares])
+    assert described["list_share_today"].to_list() == pytest.approx([math.log1p(1000 * share) for share in shares])
 
 
 # --- lists: comparisons ---
@@ -206,17 +212,17 @@ def test_the_share_of_todays_rows() -> None:
 
 def test_a_rate_is_compared_within_its_list() -> None:
     nan = None
-    told = pl.DataFrame(
+    record = pl.DataFrame(
         {"query": [0, 0, 0, 1, 1, 2], "video_own_click_2d": [0.1, 0.4, 0.1, nan, 0.5, nan]},
         schema={"query": pl.Int32, "video_own_click_2d": pl.Float32},
     )
-    found = compare(told)
-    assert found.columns == ["list_video_own_click_2d_off", "list_video_own_click_2d_rank"]
+    described = compare(record)
+    assert described.columns == ["list_video_own_click_2d_off", "list_video_own_click_2d_rank"]
     expected = [-0.1, 0.2, -0.1, None, 0.0, None]
-    assert found.to_series(0).to_list() == [
+    assert described.to_series(0).to_list() == [
         None if value is None else pytest.approx(value, abs=1e-6) for value in expected
     ]
-    assert found.to_series(1).to_list() == [2.5, 1, 2.5, None, 1, None]
+    assert described.to_series(1).to_list() == [2.5, 1, 2.5, None, 1, None]
 
 
 def test_which_features_are_compared() -> None:
@@ -236,14 +242,14 @@ def test_which_features_are_compared() -> None:
         "video_type",
         "device_click_2d",
     ]
-    told = pl.DataFrame({"query": [0, 0]} | {name: [0.5, 0.25] for name in [*ranked, *only_off, *no]})
+    record = pl.DataFrame({"query": [0, 0]} | {name: [0.5, 0.25] for name in [*ranked, *only_off, *no]})
     expected = [f"list_{name}_off" for name in (*ranked, *only_off)] + [f"list_{name}_rank" for name in ranked]
-    assert compare(told).columns == expected
+    assert compare(record).columns == expected
 
 
-def test_comparisons_stand_beside_the_place_row_by_row() -> None:
-    asked = ask_about(9, {4: [0, 2], 2: [0, 1]})
-    found = describe_list(asked, video_age=[1.0, 3.0, 10.0, 30.0])
-    assert found["list_video_age_off"].to_list() == [-1, 1, -10, 10]
-    assert found["list_video_age_rank"].to_list() == [2, 1, 2, 1]
-    assert found["list_size"].to_list() == [2] * 4
+def test_comparisons_stand_beside_the_position_row_by_row() -> None:
+    slates = make_slates(9, {4: [0, 2], 2: [0, 1]})
+    described = describe_list(slates, video_age=[1.0, 3.0, 10.0, 30.0])
+    assert described["list_video_age_off"].to_list() == [-1, 1, -10, 10]
+    assert described["list_video_age_rank"].to_list() == [2, 1, 2, 1]
+    assert described["list_size"].to_list() == [2] * 4

@@ -10,7 +10,7 @@ from competitions.mgtv.config import FeatureSettings
 from competitions.mgtv.features import profile
 from competitions.mgtv.features.comment import describe_comments
 from competitions.mgtv.features.profile import describe_profiles, tally_categories
-from tests.unit.mgtv.mgtv_world import COMMENTS, SETTINGS, ask_about, date_of, make_log, make_videos, row
+from tests.unit.mgtv.mgtv_world import COMMENTS, SETTINGS, date_of, make_log, make_slates, make_videos, row
 
 VIDEOS = make_videos(channel=[0, 1, None])
 # Devices 1 and 2 are of one name, 3 of another, 4 of none; 5 is not in the table.
@@ -33,16 +33,16 @@ LOG = make_log(
 
 
 def settings(*categories: str, prior: float = 2.0, half_lives: tuple[float, ...] = (14.0,)) -> FeatureSettings:
-    told = {name: getattr(SETTINGS, name) for name in SETTINGS.__struct_fields__}
-    return FeatureSettings(**told | {"categories": categories, "prior": prior, "half_lives": half_lives})
+    values = {name: getattr(SETTINGS, name) for name in SETTINGS.__struct_fields__}
+    return FeatureSettings(**values | {"categories": categories, "prior": prior, "half_lives": half_lives})
 
 
 def describe(
     profiles: pl.DataFrame, lists: dict[int, list[int]], log: pl.DataFrame = LOG, day: int = 10, *categories: str
 ) -> pl.DataFrame:
-    told = settings(*(categories or ("f0",)))
+    chosen = settings(*(categories or ("f0",)))
     return describe_profiles(
-        profiles, tally_categories(log, profiles, VIDEOS, told), ask_about(day, lists), VIDEOS, told
+        profiles, tally_categories(log, profiles, VIDEOS, chosen), make_slates(day, lists), VIDEOS, chosen
     )
 
 
@@ -50,29 +50,29 @@ def describe(
 
 
 def test_amounts_are_taken_as_they_are() -> None:
-    found = describe(PROFILES, {3: [0, 1], 5: [0], 2: [0]})
-    assert found["profile_f1"].to_list() == [2, 2, None, None]
-    assert "profile_f0" not in found.columns
+    described = describe(PROFILES, {3: [0, 1], 5: [0], 2: [0]})
+    assert described["profile_f1"].to_list() == [2, 2, None, None]
+    assert "profile_f0" not in described.columns
     assert describe(PROFILES, {3: [0]}, LOG, 10, "f68")["profile_f0"].to_list() == [8]
 
 
 def test_a_name_is_told_by_what_devices_of_the_name_did() -> None:
     """Of devices with a name: 6 shows, 4 clicks. A name that is unknown has the rate of all."""
-    found = describe(PROFILES, {2: [0], 3: [0], 4: [0], 5: [0]})
+    described = describe(PROFILES, {2: [0], 3: [0], 4: [0], 5: [0]})
     base = 4 / 6
     expected = [(2 + 2 * base) / 6, (2 + 2 * base) / 4, base, base]
-    assert found["profile_f0_click"].to_list() == pytest.approx(expected)
+    assert described["profile_f0_click"].to_list() == pytest.approx(expected)
     finished = 1 / 4
     expected = [(1 + 2 * finished) / 4, 2 * finished / 4, finished, finished]
-    assert found["profile_f0_finish"].to_list() == pytest.approx(expected)
+    assert described["profile_f0_finish"].to_list() == pytest.approx(expected)
     logs = 3 * math.log(0.5) + math.log(0.5)
     expected = [(math.log(0.25) + 2 * logs / 4) / 4, (2 * math.log(0.5) + 2 * logs / 4) / 4, logs / 4, logs / 4]
-    assert found["profile_f0_log_t"].to_list() == pytest.approx(expected, rel=1e-5)
+    assert described["profile_f0_log_t"].to_list() == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_names_lift_in_a_channel_is_against_the_channel() -> None:
     """Prior 2. Channel 0: 2 of 2 shows clicked, by name 7; channel 1: 1 of 2, by name 8; no channel: 1 of 2, by 8."""
-    found = describe(PROFILES, {2: [0, 1, 2], 3: [0], 4: [1]})
+    described = describe(PROFILES, {2: [0, 1, 2], 3: [0], 4: [1]})
     base = 4 / 6
     channels = {0: (2 + 2 * base) / 4, 1: (1 + 2 * base) / 4, None: (1 + 2 * base) / 4}
     expected = [
@@ -82,17 +82,17 @@ def test_a_names_lift_in_a_channel_is_against_the_channel() -> None:
         0.0,
         0.0,
     ]
-    assert found["profile_f0_channel_click"].to_list() == pytest.approx(expected, abs=1e-6)
+    assert described["profile_f0_channel_click"].to_list() == pytest.approx(expected, abs=1e-6)
 
 
 def test_counts_of_names_fade_by_the_longest_half_life() -> None:
-    told = settings("f0", half_lives=(1.0, 2.0))
+    other = settings("f0", half_lives=(1.0, 2.0))
     log = make_log(row(7, 1, 0, 1.0), row(9, 2, 1))
-    found = describe_profiles(
-        PROFILES, tally_categories(log, PROFILES, VIDEOS, told), ask_about(10, {1: [0]}), VIDEOS, told
+    described = describe_profiles(
+        PROFILES, tally_categories(log, PROFILES, VIDEOS, other), make_slates(10, {1: [0]}), VIDEOS, other
     )
     base = 0.5 / 1.5
-    assert found["profile_f0_click"].to_list() == pytest.approx([(0.5 + 2 * base) / 3.5])
+    assert described["profile_f0_click"].to_list() == pytest.approx([(0.5 + 2 * base) / 3.5])
 
 
 def test_many_names_are_not_crossed_with_channels(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,18 +101,18 @@ def test_many_names_are_not_crossed_with_channels(monkeypatch: pytest.MonkeyPatc
     assert crossed < names
     plain = describe(PROFILES, {2: [0]})
     monkeypatch.setattr(profile, "MANY", 1)
-    found = describe(PROFILES, {2: [0]})
-    assert set(found.columns) == names - crossed
-    assert found.equals(plain.select(found.columns))
+    described = describe(PROFILES, {2: [0]})
+    assert set(described.columns) == names - crossed
+    assert described.equals(plain.select(described.columns))
     monkeypatch.setattr(profile, "MANY", 2)
     assert set(describe(PROFILES, {2: [0]}).columns) == names
 
 
 def test_all_names_null_are_worth_nothing_and_break_nothing() -> None:
     profiles = PROFILES.with_columns(f0=pl.lit(None, pl.Float32))
-    found = describe(profiles, {2: [0], 5: [1]})
-    assert found["profile_f0_click"].to_list() == [0, 0]
-    assert found["profile_f1"].to_list() == [None, None]
+    described = describe(profiles, {2: [0], 5: [1]})
+    assert described["profile_f0_click"].to_list() == [0, 0]
+    assert described["profile_f1"].to_list() == [None, None]
 
 
 def test_without_a_profile_table_there_are_no_features() -> None:
@@ -122,8 +122,8 @@ def test_without_a_profile_table_there_are_no_features() -> None:
 
 
 def test_columns_of_names_that_the_table_lacks_are_passed_over() -> None:
-    told = describe(PROFILES, {2: [0]}, LOG, 10, "f68", "f0")
-    assert told.columns == describe(PROFILES, {2: [0]}).columns
+    other = describe(PROFILES, {2: [0]}, LOG, 10, "f68", "f0")
+    assert other.columns == describe(PROFILES, {2: [0]}).columns
 
 
 def test_the_features_are_the_same_on_every_day() -> None:
@@ -136,8 +136,8 @@ def test_the_features_are_the_same_on_every_day() -> None:
 
 def test_names_that_are_fractions_stay_apart() -> None:
     profiles = PROFILES.with_columns(f0=pl.Series([0.25, 0.25, 0.75, None], dtype=pl.Float32))
-    found = describe(profiles, {2: [0], 3: [0]})
-    assert found["profile_f0_click"].to_list() == describe(PROFILES, {2: [0], 3: [0]})["profile_f0_click"].to_list()
+    described = describe(profiles, {2: [0], 3: [0]})
+    assert described["profile_f0_click"].to_list() == describe(PROFILES, {2: [0], 3: [0]})["profile_f0_click"].to_list()
 
 
 # --- comments ---
@@ -158,29 +158,29 @@ def describe_said(
 
 
 def test_comments_by_hand() -> None:
-    found = describe_said(
+    described = describe_said(
         comment(0, 1, 3, sentiment=2, offset=90, length=30),
         comment(0, 4, 1, sentiment=-1, offset=10, length=2),
         comment(1, 2, 2, sentiment=-2, offset=600, length=10),
         comment(2, 2, 4, sentiment=4, offset=240, length=4),
     )
-    assert found["video"].to_list() == [0, 1, 2, 3]
+    assert described["video"].to_list() == [0, 1, 2, 3]
     logs = [math.log1p(number) for number in (4, 2, 4, 0)]
-    assert found["comment_log_number"].to_list() == pytest.approx(logs)
-    assert found["comment_per_minute"].to_list() == [4, pytest.approx(0.2), 2, None]
-    assert found["comment_sentiment"].to_list() == pytest.approx([1 / 9, -2 / 7, 4 / 9, 0])
-    assert found["comment_place"].to_list() == [pytest.approx(100 / 4 / 60), 0.5, 0.5, None]
-    assert found["comment_length"].to_list() == [8, 5, 1, None]
+    assert described["comment_log_number"].to_list() == pytest.approx(logs)
+    assert described["comment_per_minute"].to_list() == [4, pytest.approx(0.2), 2, None]
+    assert described["comment_sentiment"].to_list() == pytest.approx([1 / 9, -2 / 7, 4 / 9, 0])
+    assert described["comment_place"].to_list() == [pytest.approx(100 / 4 / 60), 0.5, 0.5, None]
+    assert described["comment_length"].to_list() == [8, 5, 1, None]
     logs = [math.log1p(number) for number in (6, 6, 4, 0)]
-    assert found["comment_collection_log_number"].to_list() == pytest.approx(logs)
-    tones = found["comment_collection_sentiment"].to_list()
+    assert described["comment_collection_log_number"].to_list() == pytest.approx(logs)
+    tones = described["comment_collection_sentiment"].to_list()
     assert tones == [pytest.approx(-1 / 11), pytest.approx(-1 / 11), None, 0]
 
 
 def test_only_comments_dated_before_the_day_count() -> None:
     said = [comment(0, 4, 1), comment(0, 5, 10), comment(0, 6, 100)]
-    found = describe_said(*said)["comment_log_number"]
-    assert found[0] == pytest.approx(math.log1p(1))
+    described = describe_said(*said)["comment_log_number"]
+    assert described[0] == pytest.approx(math.log1p(1))
     assert describe_said(*said, until=date_of(6))["comment_log_number"][0] == pytest.approx(math.log1p(11))
 
 

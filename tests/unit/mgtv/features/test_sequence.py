@@ -8,20 +8,20 @@ import pytest
 
 from competitions.mgtv.config import FeatureSettings
 from competitions.mgtv.features import sequence
-from competitions.mgtv.features.device_history import gather_past
-from competitions.mgtv.features.sequence import DEVICE_VIDEOS, Vectors, describe_sequences, learn_vectors
-from tests.unit.mgtv.mgtv_world import SETTINGS, ask_about, draw_log, make_log, make_videos, row
+from competitions.mgtv.features.device_history import build_history
+from competitions.mgtv.features.sequence import DEVICE_VIDEOS, Vectors, describe_sequences, fit_video_vectors
+from tests.unit.mgtv.mgtv_world import SETTINGS, draw_log, make_log, make_slates, make_videos, row
 
-ASKED = ask_about(9, {0: [0]})
+SLATES = make_slates(9, {0: [0]})
 
 
 def settings(**changes: object) -> FeatureSettings:
-    told = {name: getattr(SETTINGS, name) for name in SETTINGS.__struct_fields__}
-    return FeatureSettings(**told | changes)
+    values = {name: getattr(SETTINGS, name) for name in SETTINGS.__struct_fields__}
+    return FeatureSettings(**values | changes)
 
 
 def learn(log: pl.DataFrame, videos: int, size: int = 4, seed: int = 0) -> Vectors:
-    return learn_vectors(log, ASKED, videos, settings(vector_size=size), seed)
+    return fit_video_vectors(log, SLATES, videos, settings(vector_size=size), seed)
 
 
 def clicks(*baskets: tuple[int, ...], day: int = 8, first: int = 0) -> pl.DataFrame:
@@ -110,22 +110,22 @@ VIDEOS = make_videos(type=[0] * 7)
 
 
 def attend(
-    *watched: tuple[int, float | None], asked: int, last: int = 3, sharpness: float = 2.0
+    *watched: tuple[int, float | None], slates: int, last: int = 3, sharpness: float = 2.0
 ) -> dict[str, float | None]:
     """The block for one candidate after these clicks, (video, t), the latest last."""
     log = make_log(*(row(8, 1, video, t, clicked=True, click_ms=at) for at, (video, t) in enumerate(watched)))
-    question = ask_about(9, {1: [asked]})
-    past = gather_past(log, question, VIDEOS)
-    found = describe_sequences(past, question, TABLE, settings(last_videos=last, sharpness=sharpness))
-    return {name.removeprefix("sequence_"): found[name][0] for name in found.columns}
+    slates = make_slates(9, {1: [slates]})
+    history = build_history(log, slates, VIDEOS)
+    described = describe_sequences(history, slates, TABLE, settings(last_videos=last, sharpness=sharpness))
+    return {name.removeprefix("sequence_"): described[name][0] for name in described.columns}
 
 
 def test_attention_by_hand() -> None:
     """Watched: 2, then 4, then 3; the candidate is 0: cosines 0, 1/2, -1, the latest of which is -1."""
-    found = attend((2, 1.0), (4, 0.5), (3, 0.25), asked=0)
+    described = attend((2, 1.0), (4, 0.5), (3, 0.25), slates=0)
     weights = [math.exp(0), math.exp(1), math.exp(-2)]
     logs = [math.log(1.0), math.log(0.5), math.log(0.25)]
-    assert found == {
+    assert described == {
         "nearest": pytest.approx(0.5),
         "mean": pytest.approx(-0.5 / 3),
         "faded": pytest.approx((-1 + 0.7 * 0.5) / (1 + 0.7 + 0.49)),
@@ -135,59 +135,59 @@ def test_attention_by_hand() -> None:
 
 
 def test_the_last_videos_alone_are_looked_at() -> None:
-    assert attend((0, 1.0), (2, 0.5), (3, 0.5), asked=1, last=2) == attend((2, 0.5), (3, 0.5), asked=1, last=3)
-    assert attend((0, 1.0), (2, 0.5), (3, 0.5), asked=1)["nearest"] == 1
+    assert attend((0, 1.0), (2, 0.5), (3, 0.5), slates=1, last=2) == attend((2, 0.5), (3, 0.5), slates=1, last=3)
+    assert attend((0, 1.0), (2, 0.5), (3, 0.5), slates=1)["nearest"] == 1
 
 
 def test_an_unknown_rate_is_left_out_of_what_was_made_of_near_ones() -> None:
-    found = attend((1, 0.5), (2, None), (4, 0.0), asked=0)
-    assert found["nearest"] == 1
-    assert found["mean"] == pytest.approx(0.5)
-    assert found["attended_log_t"] == pytest.approx(math.log(0.5))
-    assert found["liked"] == pytest.approx(0.5 / 3)
-    unknown = attend((1, None), asked=0)
+    described = attend((1, 0.5), (2, None), (4, 0.0), slates=0)
+    assert described["nearest"] == 1
+    assert described["mean"] == pytest.approx(0.5)
+    assert described["attended_log_t"] == pytest.approx(math.log(0.5))
+    assert described["liked"] == pytest.approx(0.5 / 3)
+    unknown = attend((1, None), slates=0)
     assert (unknown["nearest"], unknown["attended_log_t"], unknown["liked"]) == (1, None, 0)
 
 
 def test_more_than_a_whole_play_is_liked_as_a_whole_one() -> None:
-    assert attend((1, 1.7), asked=0)["liked"] == pytest.approx(1)
-    assert attend((1, 1.7), asked=0)["attended_log_t"] == pytest.approx(math.log(1.7))
+    assert attend((1, 1.7), slates=0)["liked"] == pytest.approx(1)
+    assert attend((1, 1.7), slates=0)["attended_log_t"] == pytest.approx(math.log(1.7))
 
 
 def test_a_candidate_or_a_watched_video_without_a_vector_is_at_right_angles() -> None:
-    found = attend((1, 0.5), asked=5)
-    assert (found["nearest"], found["mean"], found["liked"]) == (0, 0, 0)
-    assert found["attended_log_t"] == pytest.approx(math.log(0.5))
-    assert attend((3, 0.5), (5, 0.5), asked=0)["nearest"] == 0
+    described = attend((1, 0.5), slates=5)
+    assert (described["nearest"], described["mean"], described["liked"]) == (0, 0, 0)
+    assert described["attended_log_t"] == pytest.approx(math.log(0.5))
+    assert attend((3, 0.5), (5, 0.5), slates=0)["nearest"] == 0
 
 
-def test_a_lonely_far_video_is_nearest_at_its_own_distance() -> None:
+def test_a_single_far_video_is_nearest_at_its_own_distance() -> None:
     """The empty places of the sequence count for nothing."""
-    found = attend((3, 0.5), asked=0)
-    assert (found["nearest"], found["mean"], found["faded"]) == (-1, -1, -1)
+    described = attend((3, 0.5), slates=0)
+    assert (described["nearest"], described["mean"], described["faded"]) == (-1, -1, -1)
 
 
-def test_a_device_that_clicked_nothing_is_told_nothing() -> None:
-    question = ask_about(9, {1: [0, 1], 2: [0]})
-    past = gather_past(make_log(row(8, 1, 0), row(9, 2, 0, 0.5)), question, VIDEOS)
-    found = describe_sequences(past, question, TABLE, settings())
-    assert found.null_count().row(0) == (3,) * 5
+def test_a_device_that_clicked_nothing_has_no_features() -> None:
+    slates = make_slates(9, {1: [0, 1], 2: [0]})
+    history = build_history(make_log(row(8, 1, 0), row(9, 2, 0, 0.5)), slates, VIDEOS)
+    described = describe_sequences(history, slates, TABLE, settings())
+    assert described.null_count().row(0) == (3,) * 5
 
 
 def test_slices_and_devices_are_kept_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     log = draw_log(4)
-    question = ask_about(6, {device: [1, device, 14][:2] for device in (5, 2, 11, 0)})
-    past = gather_past(log, question, make_videos(type=[0] * 15))
-    vectors = learn_vectors(log, question, 15, SETTINGS, 0)
-    whole = describe_sequences(past, question, vectors, SETTINGS)
-    alone = ask_about(6, {11: [1, 11]})
-    own = describe_sequences(gather_past(log, alone, make_videos(type=[0] * 15)), alone, vectors, SETTINGS)
+    slates = make_slates(6, {device: [1, device, 14][:2] for device in (5, 2, 11, 0)})
+    history = build_history(log, slates, make_videos(type=[0] * 15))
+    vectors = fit_video_vectors(log, slates, 15, SETTINGS, 0)
+    whole = describe_sequences(history, slates, vectors, SETTINGS)
+    alone = make_slates(6, {11: [1, 11]})
+    own = describe_sequences(build_history(log, alone, make_videos(type=[0] * 15)), alone, vectors, SETTINGS)
     assert own.equals(whole[4:6])
     monkeypatch.setattr(sequence, "SLICE_ROWS", 3)
-    assert describe_sequences(past, question, vectors, SETTINGS).equals(whole)
+    assert describe_sequences(history, slates, vectors, SETTINGS).equals(whole)
 
 
-def test_nothing_asked_is_an_empty_table() -> None:
-    question = ask_about(9, {1: []})
-    found = describe_sequences(gather_past(WORLDS, question, make_videos(type=[0] * 8)), question, TABLE, SETTINGS)
-    assert (found.height, found.width) == (0, 5)
+def test_an_empty_slate_gives_an_empty_table() -> None:
+    slates = make_slates(9, {1: []})
+    described = describe_sequences(build_history(WORLDS, slates, make_videos(type=[0] * 8)), slates, TABLE, SETTINGS)
+    assert (described.height, described.width) == (0, 5)

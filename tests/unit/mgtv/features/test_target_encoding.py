@@ -8,18 +8,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from competitions.mgtv.features.device_history import gather_past
+from competitions.mgtv.features.device_history import build_history
 from competitions.mgtv.features.target_encoding import (
     COUNTS,
+    before_day,
     count_events,
-    fade,
-    overall,
-    past_of,
+    decay_weight,
+    repeat_rates,
     shrink,
+    sum_decayed,
     tally_videos,
-    weigh,
 )
-from tests.unit.mgtv.mgtv_world import ask_about, draw_log, make_log, make_videos, row
+from tests.unit.mgtv.mgtv_world import draw_log, make_log, make_slates, make_videos, row
 
 
 def count(*rows: dict[str, Any], weight: float = 1.0) -> dict[str, float]:
@@ -32,14 +32,14 @@ def count(*rows: dict[str, Any], weight: float = 1.0) -> dict[str, float]:
 
 
 def test_counts_by_hand() -> None:
-    found = count(
+    counts_by_hand = count(
         row(1, 0, 0),
         row(1, 0, 1, 0.5),
         row(1, 0, 2, 1.0, answer=False),
         row(1, 0, 3, 0.1, shown=False, position=None),
         row(1, 0, 4, clicked=True, answer=False),
     )
-    assert found == pytest.approx(
+    assert counts_by_hand == pytest.approx(
         {
             "shows": 4,
             "clicks": 4,
@@ -55,7 +55,7 @@ def test_counts_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("t", "told"),
+    ("t", "expected"),
     [
         (None, (0, 0, 0)),
         (0.0, (0, 0, 0)),
@@ -67,9 +67,9 @@ def test_counts_by_hand() -> None:
         (50.0, (1, 1, 0)),
     ],
 )
-def test_finished_and_abandoned_end_at_their_bounds(t: float | None, told: tuple[int, int, int]) -> None:
-    found = count(row(1, 0, 0, t))
-    assert (found["plays"], found["finished"], found["abandoned"]) == told
+def test_finished_and_abandoned_end_at_their_bounds(t: float | None, expected: tuple[int, int, int]) -> None:
+    counts_by_hand = count(row(1, 0, 0, t))
+    assert (counts_by_hand["plays"], counts_by_hand["finished"], counts_by_hand["abandoned"]) == expected
 
 
 @pytest.mark.parametrize(("t", "logged"), [(None, 0), (0.0, 0), (1e-4, math.log(0.01)), (50.0, math.log(2))])
@@ -84,21 +84,21 @@ def test_each_row_counts_its_weight() -> None:
 
 @pytest.mark.parametrize(("day", "weight"), [(9, 1.0), (6, 0.5), (3, 0.25), (0, 0.125)])
 def test_yesterday_weighs_1_and_half_of_it_a_half_life_earlier(day: int, weight: float) -> None:
-    frame = make_log(row(day, 0, 0)).select(weight=fade(10, 3.0))
+    frame = make_log(row(day, 0, 0)).select(weight=decay_weight(10, 3.0))
     assert frame["weight"].to_list() == [pytest.approx(weight)]
 
 
 def count_plainly(rows: list[dict[str, Any]], day: int, half_life: float) -> list[float]:
     """The decayed counts of the days before ``day``, row by row."""
     total = dict.fromkeys(COUNTS, 0.0)
-    for told in rows:
-        if told["day"] >= day:
+    for record in rows:
+        if record["day"] >= day:
             continue
-        weight = 2.0 ** (-(day - 1 - told["day"]) / half_life)
-        t = told["t"]
-        total["shows"] += weight * told["shown"]
-        total["clicks"] += weight * told["clicked"]
-        total["answers"] += weight * told["answer"]
+        weight = 2.0 ** (-(day - 1 - record["day"]) / half_life)
+        t = record["t"]
+        total["shows"] += weight * record["shown"]
+        total["clicks"] += weight * record["clicked"]
+        total["answers"] += weight * record["answer"]
         if t is not None and t > 0:
             total["plays"] += weight
             total["finished"] += weight * (t >= np.float32(0.95))
@@ -110,9 +110,9 @@ def count_plainly(rows: list[dict[str, Any]], day: int, half_life: float) -> lis
 @pytest.mark.parametrize(("seed", "half_life"), [(0, 1.0), (1, 2.5), (2, 30.0)])
 def test_decayed_counts_of_a_drawn_log_are_those_of_a_plain_loop(seed: int, half_life: float) -> None:
     log = draw_log(seed)
-    found = weigh(tally_videos(log), ["video"], 5, half_life)
-    assert found["video"].to_list() == sorted(set(log.filter(pl.col("day") < 5)["video"]))
-    for video, *counts in found.select("video", *COUNTS).iter_rows():
+    counts_by_hand = sum_decayed(tally_videos(log), ["video"], 5, half_life)
+    assert counts_by_hand["video"].to_list() == sorted(set(log.filter(pl.col("day") < 5)["video"]))
+    for video, *counts in counts_by_hand.select("video", *COUNTS).iter_rows():
         own = log.filter(video=video).to_dicts()
         assert counts == pytest.approx(count_plainly(own, 5, half_life), abs=1e-5)
 
@@ -121,8 +121,8 @@ def test_the_day_itself_and_later_ones_do_not_count() -> None:
     log = make_log(row(4, 0, 0, 0.5), row(5, 1, 0, 0.5), row(6, 2, 0, 0.5), row(5, 0, 1, 0.5))
     tally = tally_videos(log)
     assert tally.select("video", "day", "clicks").rows() == [(0, 4, 1), (0, 5, 1), (0, 6, 1), (1, 5, 1)]
-    assert weigh(tally, ["video"], 5, 1.0).select("video", "clicks").rows() == [(0, 1)]
-    assert past_of(log, ask_about(5, {0: [0]})).collect()["day"].to_list() == [4]
+    assert sum_decayed(tally, ["video"], 5, 1.0).select("video", "clicks").rows() == [(0, 1)]
+    assert before_day(log, make_slates(5, {0: [0]})).collect()["day"].to_list() == [4]
 
 
 def test_the_order_of_the_rows_does_not_change_a_bit() -> None:
@@ -130,9 +130,9 @@ def test_the_order_of_the_rows_does_not_change_a_bit() -> None:
     tally = tally_videos(log)
     shuffled = tally_videos(log.sample(fraction=1, shuffle=True, seed=1))
     assert shuffled.equals(tally)
-    one, other = (weigh(frame, ["video"], 7, 1.7) for frame in (tally, tally.reverse()))
+    one, other = (sum_decayed(frame, ["video"], 7, 1.7) for frame in (tally, tally.reverse()))
     assert one.equals(other)
-    faded = count_events(fade(9, 1.7))
+    faded = count_events(decay_weight(9, 1.7))
     counted = log.with_columns(residual=pl.lit(0.1)).sort("video")
     assert counted.select(faded).equals(counted.reverse().select(faded))
 
@@ -152,8 +152,8 @@ def test_a_rate_is_drawn_to_the_level_above_by_the_prior() -> None:
         clicks=[3.0, 0.0, None], shows=[5.0, 0.0, None], finished=[1.0, 4.0, None], plays=[2.0, 4.0, None]
     )
     above = pl.DataFrame({"click": [0.5, 0.25, 0.75], "finish": [1.0, 0.0, 0.5]})
-    found = shrink(counts, above, 4.0, ["click", "finish"])
-    assert found.rows() == [
+    counts_by_hand = shrink(counts, above, 4.0, ["click", "finish"])
+    assert counts_by_hand.rows() == [
         (pytest.approx(5 / 9), pytest.approx(5 / 6)),
         (0.25, 0.5),  # four plays, all finished, against a prior of four that are not
         (0.75, 0.5),
@@ -161,9 +161,10 @@ def test_a_rate_is_drawn_to_the_level_above_by_the_prior() -> None:
 
 
 def test_each_rate_has_its_own_events_and_trials() -> None:
-    values = {name: [2.0**place] for place, name in enumerate(COUNTS)}
-    found = overall(counts_of(**values), ["click", "answer", "finish", "abandon", "log_t", "residual"])
-    assert found == {
+    values = {name: [2.0**i] for i, name in enumerate(COUNTS)}
+    names = ["click", "answer", "finish", "abandon", "log_t", "residual"]
+    counts_by_hand = repeat_rates(counts_of(**values), names, 1).row(0, named=True)
+    assert counts_by_hand == {
         "click": 2 / 1,
         "answer": 4 / 1,
         "finish": 16 / 8,
@@ -173,10 +174,10 @@ def test_each_rate_has_its_own_events_and_trials() -> None:
     }
 
 
-def test_overall_rates_are_of_all_rows_together_and_0_without_a_trial() -> None:
+def test_rates_without_a_level_are_of_all_rows_together_and_0_without_a_trial() -> None:
     counts = counts_of(clicks=[1.0, 0.0], shows=[1.0, 3.0])
-    assert overall(counts, ["click", "finish"]) == {"click": 0.25, "finish": 0}
-    assert overall(counts.clear(), ["click"]) == {"click": 0}
+    assert repeat_rates(counts, ["click", "finish"], 2).rows() == [(0.25, 0.0)] * 2
+    assert repeat_rates(counts.clear(), ["click"], 1).rows() == [(0.0,)]
 
 
 # --- the past of the asked devices ---
@@ -184,12 +185,12 @@ def test_overall_rates_are_of_all_rows_together_and_0_without_a_trial() -> None:
 LENGTHS = make_videos(duration=[15.0, 16.0, 30.0, None, 6000.0], collection=[7, None, 7, 8, 8])
 
 
-def test_the_past_is_of_the_asked_devices_before_the_day() -> None:
+def test_the_history_is_of_the_slates_devices_before_the_day() -> None:
     log = make_log(row(3, 1, 0, 0.5), row(4, 1, 2), row(3, 2, 1, 0.5), row(3, 5, 0, 0.5), row(5, 1, 1, 0.5))
-    past = gather_past(log, ask_about(5, {5: [0], 1: [0], 9: [0]}), LENGTHS)
-    assert past.day == 5
-    told = past.log.select("device", "day", "video", "collection", "duration").rows()
-    assert told == [(1, 3, 0, 7, 15), (1, 4, 2, 7, 30), (5, 3, 0, 7, 15)]
+    history = build_history(log, make_slates(5, {5: [0], 1: [0], 9: [0]}), LENGTHS)
+    assert history.day == 5
+    record = history.log.select("device", "day", "video", "collection", "duration").rows()
+    assert record == [(1, 3, 0, 7, 15), (1, 4, 2, 7, 30), (5, 3, 0, 7, 15)]
 
 
 def test_the_past_stands_in_the_order_of_clicks() -> None:
@@ -200,7 +201,7 @@ def test_the_past_stands_in_the_order_of_clicks() -> None:
         row(3, 1, 4, position=3),
         row(2, 1, 3, 0.5, click_ms=99),
     )
-    assert gather_past(log, ask_about(5, {1: [0]}), LENGTHS).log["video"].to_list() == [3, 1, 4, 2, 0]
+    assert build_history(log, make_slates(5, {1: [0]}), LENGTHS).log["video"].to_list() == [3, 1, 4, 2, 0]
 
 
 def test_a_residual_is_measured_against_plays_of_such_videos_by_all_devices() -> None:
@@ -215,10 +216,12 @@ def test_a_residual_is_measured_against_plays_of_such_videos_by_all_devices() ->
         row(4, 1, 2),
         row(3, 2, 3, 0.75),
     )
-    past = gather_past(log, ask_about(5, {1: [0], 2: [0]}), LENGTHS).log
+    history = build_history(log, make_slates(5, {1: [0], 2: [0]}), LENGTHS).log
     usual = (math.log(0.5) + math.log(0.25) + math.log(1.0)) / 3
-    told = {(device, video): value for device, video, value in past.select("device", "video", "residual").iter_rows()}
-    assert told == {
+    record = {
+        (device, video): value for device, video, value in history.select("device", "video", "residual").iter_rows()
+    }
+    assert record == {
         (1, 1): pytest.approx(math.log(0.5) - usual, abs=1e-5),
         (1, 2): None,
         (2, 0): pytest.approx(0, abs=1e-5),

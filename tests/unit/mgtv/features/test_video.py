@@ -7,20 +7,20 @@ import pytest
 
 from competitions.mgtv.config import FeatureSettings
 from competitions.mgtv.features.device import describe_devices
-from competitions.mgtv.features.device_history import gather_past
+from competitions.mgtv.features.device_history import build_history
 from competitions.mgtv.features.target_encoding import tally_videos
 from competitions.mgtv.features.video import describe_videos
-from tests.unit.mgtv.mgtv_world import SETTINGS, ask_about, make_log, make_videos, row
+from tests.unit.mgtv.mgtv_world import SETTINGS, make_log, make_slates, make_videos, row
 
 
 def settings(*half_lives: float, prior: float = 2.0) -> FeatureSettings:
-    told = {name: getattr(SETTINGS, name) for name in SETTINGS.__struct_fields__}
-    return FeatureSettings(**told | {"half_lives": half_lives, "prior": prior, "device_prior": prior})
+    values = {name: getattr(SETTINGS, name) for name in SETTINGS.__struct_fields__}
+    return FeatureSettings(**values | {"half_lives": half_lives, "prior": prior, "device_prior": prior})
 
 
 def shows(day: int, video: int, times: int, clicks: int, first: int = 0) -> list[dict[str, object]]:
     """The video shown to so many devices, of which the first few click and watch half of it."""
-    return [row(day, first + place, video, 0.5 if place < clicks else None) for place in range(times)]
+    return [row(day, first + i, video, 0.5 if i < clicks else None) for i in range(times)]
 
 
 # --- videos: rates ---
@@ -35,47 +35,47 @@ def describe(log: pl.DataFrame, videos: pl.DataFrame, day: int, *half_lives: flo
 def test_a_videos_rate_is_drawn_to_its_collections_to_its_channels_to_the_overall_rate() -> None:
     """Prior 2. Yesterday: video 0 had 4 shows and 2 clicks, 1 had 2 and 0, 2 had 2 and 2, 3 had 8 and 4."""
     log = make_log(*shows(3, 0, 4, 2), *shows(3, 1, 2, 0), *shows(3, 2, 2, 2), *shows(3, 3, 8, 4))
-    found = describe(log, TREE, 4)
+    described = describe(log, TREE, 4)
     base = 8 / 16
     channel = [(4 + 2 * base) / (8 + 2), (4 + 2 * base) / (8 + 2)]
     collection = [(2 + 2 * channel[0]) / (6 + 2), (4 + 2 * channel[1]) / (8 + 2)]
-    assert found["video"].to_list() == [0, 1, 2, 3, 4]
-    assert found["video_channel_click_1d"].to_list() == pytest.approx([channel[0]] * 3 + [channel[1], base])
+    assert described["video"].to_list() == [0, 1, 2, 3, 4]
+    assert described["video_channel_click_1d"].to_list() == pytest.approx([channel[0]] * 3 + [channel[1], base])
     expected = [collection[0], collection[0], channel[0], collection[1], base]
-    assert found["video_collection_click_1d"].to_list() == pytest.approx(expected)
+    assert described["video_collection_click_1d"].to_list() == pytest.approx(expected)
     own = [(2 + 2 * collection[0]) / 6, 2 * collection[0] / 4, (2 + 2 * channel[0]) / 4, (4 + 2 * collection[1]) / 10]
-    assert found["video_own_click_1d"].to_list() == pytest.approx([*own, base])
+    assert described["video_own_click_1d"].to_list() == pytest.approx([*own, base])
     kind = [(2 + 2 * base) / (4 + 2), (2 + 2 * base) / (4 + 2), base]  # a type that is unknown has the overall rate
-    assert found["video_type_click_1d"].to_list() == pytest.approx([kind[0], kind[1], kind[1], base, kind[1]])
+    assert described["video_type_click_1d"].to_list() == pytest.approx([kind[0], kind[1], kind[1], base, kind[1]])
 
 
 def test_a_series_is_drawn_to_its_channel() -> None:
     videos = make_videos(series=[0, 1, None], channel=[0, 0, 1], collection=[None, None, None])
-    found = describe(make_log(*shows(3, 0, 4, 4), *shows(3, 2, 4, 0)), videos, 4)
+    described = describe(make_log(*shows(3, 0, 4, 4), *shows(3, 2, 4, 0)), videos, 4)
     channel = (4 + 2 * 0.5) / (4 + 2)
     expected = [(4 + 2 * channel) / (4 + 2), channel, 2 * 0.5 / (4 + 2)]
-    assert found["video_series_click_1d"].to_list() == pytest.approx(expected)
+    assert described["video_series_click_1d"].to_list() == pytest.approx(expected)
 
 
 def test_counts_fade_and_trend_is_the_short_count_less_the_long() -> None:
     log = make_log(*shows(3, 0, 4, 1), *shows(1, 0, 8, 8), *shows(4, 0, 32, 32))
-    found = describe(log, TREE, 4, 1.0, 2.0).row(0, named=True)
-    assert found["video_own_log_shows_1d"] == pytest.approx(math.log1p(4 + 2))
-    assert found["video_own_log_clicks_1d"] == pytest.approx(math.log1p(1 + 2))
-    assert found["video_own_log_shows_2d"] == pytest.approx(math.log1p(4 + 4))
-    assert found["video_collection_log_shows_1d"] == pytest.approx(math.log1p(6))
-    assert found["video_trend"] == pytest.approx(math.log1p(6) - math.log1p(8))
+    described = describe(log, TREE, 4, 1.0, 2.0).row(0, named=True)
+    assert described["video_own_log_shows_1d"] == pytest.approx(math.log1p(4 + 2))
+    assert described["video_own_log_clicks_1d"] == pytest.approx(math.log1p(1 + 2))
+    assert described["video_own_log_shows_2d"] == pytest.approx(math.log1p(4 + 4))
+    assert described["video_collection_log_shows_1d"] == pytest.approx(math.log1p(6))
+    assert described["video_trend"] == pytest.approx(math.log1p(6) - math.log1p(8))
     nothing = describe(log, TREE, 4, 1.0, 2.0).row(4, named=True)
     assert (nothing["video_own_log_shows_1d"], nothing["video_trend"]) == (0, 0)
 
 
 def test_plays_make_rates_of_completion() -> None:
     log = make_log(row(3, 0, 0, 1.0), row(3, 1, 0, 0.1), row(3, 2, 0, 0.5, answer=False), row(3, 3, 0, clicked=True))
-    found = describe(log, make_videos(collection=[None]), 4).row(0, named=True)
-    assert found["video_own_finish_1d"] == pytest.approx(1 / 3)  # every level above has the same plays
-    assert found["video_own_abandon_1d"] == pytest.approx(1 / 3)
-    assert found["video_own_answer_1d"] == pytest.approx(3 / 4)
-    assert found["video_own_log_t_1d"] == pytest.approx((math.log(0.1) + math.log(0.5)) / 3, rel=1e-5)
+    described = describe(log, make_videos(collection=[None]), 4).row(0, named=True)
+    assert described["video_own_finish_1d"] == pytest.approx(1 / 3)  # every level above has the same plays
+    assert described["video_own_abandon_1d"] == pytest.approx(1 / 3)
+    assert described["video_own_answer_1d"] == pytest.approx(3 / 4)
+    assert described["video_own_log_t_1d"] == pytest.approx((math.log(0.1) + math.log(0.5)) / 3, rel=1e-5)
 
 
 def test_broad_levels_fade_by_the_longest_half_life_only() -> None:
@@ -100,10 +100,10 @@ def test_ages_by_hand() -> None:
         *shows(10, 3, 5, 5),
         *shows(11, 3, 5, 5),
     )
-    found = describe(log, TREE.with_columns(collection=pl.Series([0, 0, 1, 0, 1])), 10)
-    ages = found.select("video_age", "video_shown_ago", "video_clicked_ago", "video_newest_age").rows()
+    described = describe(log, TREE.with_columns(collection=pl.Series([0, 0, 1, 0, 1])), 10)
+    ages = described.select("video_age", "video_shown_ago", "video_clicked_ago", "video_newest_age").rows()
     assert ages == [(8, 1, 8, 5), (5, 5, None, 5), (1, 1, 1, 1), (None, None, None, 5), (None, None, None, 1)]
-    logs = found.select("video_log_shows_yesterday", "video_log_clicks_yesterday").rows()
+    logs = described.select("video_log_shows_yesterday", "video_log_clicks_yesterday").rows()
     expected = [(7, 0), (0, 0), (1, 1)]
     assert logs[:3] == [pytest.approx((math.log1p(shown), math.log1p(clicked))) for shown, clicked in expected]
     assert logs[3:] == [(None, None)] * 2
@@ -118,22 +118,22 @@ def test_what_the_table_says_of_a_video() -> None:
         type=[1, 2, 3, 4, 5],
         known=[True, True, True, True, False],
     )
-    found = describe(make_log(*shows(3, 0, 2, 1)), videos, 4)
-    assert found["video_duration"].to_list() == [60, 90, None, 5, 1]
-    assert found["video_serial"].to_list() == [1, 4, 0, None, None]
-    assert found["video_serial_share"].to_list() == [0.25, 1, 0, None, None]
-    assert found["video_episodes"].to_list() == [3, 3, 2, 3, 2]
-    assert found["video_channel"].to_list() == [3, 3, 4, None, 0]
-    assert found["video_type"].to_list() == [1, 2, 3, 4, 5]
-    assert found["video_known"].to_list() == [True] * 4 + [False]
+    described = describe(make_log(*shows(3, 0, 2, 1)), videos, 4)
+    assert described["video_duration"].to_list() == [60, 90, None, 5, 1]
+    assert described["video_serial"].to_list() == [1, 4, 0, None, None]
+    assert described["video_serial_share"].to_list() == [0.25, 1, 0, None, None]
+    assert described["video_episodes"].to_list() == [3, 3, 2, 3, 2]
+    assert described["video_channel"].to_list() == [3, 3, 4, None, 0]
+    assert described["video_type"].to_list() == [1, 2, 3, 4, 5]
+    assert described["video_known"].to_list() == [True] * 4 + [False]
 
 
 def test_videos_without_a_collection_are_no_programme() -> None:
     videos = make_videos(collection=[None, None, None], serial=[2, 8, None])
-    found = describe(make_log(*shows(2, 0, 2, 1), *shows(3, 1, 2, 1)), videos, 4)
-    assert found["video_episodes"].to_list() == [None] * 3
-    assert found["video_serial_share"].to_list() == [None] * 3
-    assert found["video_newest_age"].to_list() == [None] * 3
+    described = describe(make_log(*shows(2, 0, 2, 1), *shows(3, 1, 2, 1)), videos, 4)
+    assert described["video_episodes"].to_list() == [None] * 3
+    assert described["video_serial_share"].to_list() == [None] * 3
+    assert described["video_newest_age"].to_list() == [None] * 3
 
 
 # --- devices ---
@@ -142,12 +142,12 @@ LENGTHS = make_videos(duration=[10.0, 20.0, 1000.0, 2000.0, None])
 
 
 def describe_device(log: pl.DataFrame, devices: list[int], *half_lives: float, day: int = 5) -> pl.DataFrame:
-    asked = ask_about(day, {device: [0] for device in devices})
-    past = gather_past(log, asked, LENGTHS)
-    return describe_devices(past, asked, settings(*(half_lives or (1.0,))))
+    slates = make_slates(day, {device: [0] for device in devices})
+    history = build_history(log, slates, LENGTHS)
+    return describe_devices(history, slates, settings(*(half_lives or (1.0,))))
 
 
-def test_a_devices_rates_are_drawn_to_those_of_all_that_are_asked() -> None:
+def test_a_devices_rates_are_shrunk_to_those_of_all_devices() -> None:
     """Device 1: 3 shows, 2 clicks, 1 answer; device 2: 1 show of two days ago, no click; device 7 is not asked."""
     log = make_log(
         row(4, 1, 0, 1.0),
@@ -157,18 +157,18 @@ def test_a_devices_rates_are_drawn_to_those_of_all_that_are_asked() -> None:
         row(4, 7, 0, 0.5),
         row(5, 1, 3, 0.5),
     )
-    found = describe_device(log, [9, 2, 1])
+    described = describe_device(log, [9, 2, 1])
     shown, base = 3 + 0.5, 2 / 3.5
-    assert found["query"].to_list() == [0, 1, 2]
+    assert described["query"].to_list() == [0, 1, 2]
     expected = [base, 2 * base / (0.5 + 2), (2 + 2 * base) / (3 + 2)]
-    assert found["device_click_1d"].to_list() == pytest.approx(expected)
+    assert described["device_click_1d"].to_list() == pytest.approx(expected)
     expected = [1 / shown, 2 / shown / (0.5 + 2), (1 + 2 / shown) / (3 + 2)]
-    assert found["device_answer_1d"].to_list() == pytest.approx(expected)
-    assert found["device_finish_1d"].to_list() == pytest.approx([0.5, 0.5, 0.5])
-    assert found["device_abandon_1d"].to_list() == pytest.approx([0.5, 0.5, 0.5])
-    assert found["device_log_t_1d"].to_list() == pytest.approx([math.log(0.1) / 2] * 3, rel=1e-5)
+    assert described["device_answer_1d"].to_list() == pytest.approx(expected)
+    assert described["device_finish_1d"].to_list() == pytest.approx([0.5, 0.5, 0.5])
+    assert described["device_abandon_1d"].to_list() == pytest.approx([0.5, 0.5, 0.5])
+    assert described["device_log_t_1d"].to_list() == pytest.approx([math.log(0.1) / 2] * 3, rel=1e-5)
     for name, counts in {"shows": (0, 0.5, 3), "clicks": (0, 0, 2), "answers": (0, 0, 1), "plays": (0, 0, 2)}.items():
-        assert found[f"device_log_{name}_1d"].to_list() == pytest.approx([math.log1p(number) for number in counts])
+        assert described[f"device_log_{name}_1d"].to_list() == pytest.approx([math.log1p(number) for number in counts])
 
 
 def test_when_a_device_was_seen_and_what_it_last_watched() -> None:
@@ -183,10 +183,10 @@ def test_when_a_device_was_seen_and_what_it_last_watched() -> None:
         row(4, 2, 0),
         row(5, 2, 1, 0.5),
     )
-    found = describe_device(log, [1, 2, 3])
-    seen = found.select("device_seen_ago", "device_clicked_ago", "device_days", "device_list_size").rows()
+    described = describe_device(log, [1, 2, 3])
+    seen = described.select("device_seen_ago", "device_clicked_ago", "device_days", "device_list_size").rows()
     assert seen == [(2, 2, 3, 2), (1, None, 1, 1), (None,) * 4]
-    last = found.select("device_last_log_t", "device_last_duration", "device_usual_duration").rows()
+    last = described.select("device_last_log_t", "device_last_duration", "device_usual_duration").rows()
     assert last == [(pytest.approx(math.log(0.25)), 20, (20 + 1000) / 2), (None,) * 3, (None,) * 3]
 
 
@@ -195,32 +195,32 @@ def test_the_last_residuals_are_those_of_three_plays() -> None:
     rates = [0.5, 0.25, 0.125, 1.0]
     order = [0, 1, 2, 3]
     log = make_log(
-        *(row(2, 1, video, rates[video], click_ms=place) for place, video in enumerate(order)),
+        *(row(2, 1, video, rates[video], click_ms=i) for i, video in enumerate(order)),
         *(row(2, 7, video, 1.0, click_ms=1) for video in order),
         row(2, 2, 1, 0.25),
     )
     lengths = make_videos(duration=[10.0, 20.0, 100.0, 2000.0])
-    asked = ask_about(5, {1: [0], 2: [0]})
-    past = gather_past(log, asked, lengths)
-    residual = dict(past.log.filter(device=1).select("video", "residual").rows())
-    found = describe_devices(past, asked, settings(1.0))
+    slates = make_slates(5, {1: [0], 2: [0]})
+    history = build_history(log, slates, lengths)
+    residual = dict(history.log.filter(device=1).select("video", "residual").rows())
+    described = describe_devices(history, slates, settings(1.0))
     assert residual[0] == pytest.approx(math.log(0.5) / 2, abs=1e-5)
-    assert found["device_last_residual"][0] == pytest.approx(residual[3], abs=1e-6)
+    assert described["device_last_residual"][0] == pytest.approx(residual[3], abs=1e-6)
     expected = (residual[1] + residual[2] + residual[3]) / 3
-    assert found["device_last_residuals"][0] == pytest.approx(expected, abs=1e-6)
-    assert found["device_last_residuals"][1] == pytest.approx(found["device_last_residual"][1], abs=1e-6)
+    assert described["device_last_residuals"][0] == pytest.approx(expected, abs=1e-6)
+    assert described["device_last_residuals"][1] == pytest.approx(described["device_last_residual"][1], abs=1e-6)
 
 
 def test_the_usual_duration_is_the_median_of_the_last_twenty_plays() -> None:
     log = make_log(
-        *(row(1, 1, 0, 0.5, click_ms=place) for place in range(30)),
-        *(row(2, 1, 3, 0.5, click_ms=place) for place in range(10)),
+        *(row(1, 1, 0, 0.5, click_ms=i) for i in range(30)),
+        *(row(2, 1, 3, 0.5, click_ms=i) for i in range(10)),
     )
     assert describe_device(log, [1])["device_usual_duration"].to_list() == [(10 + 2000) / 2]
 
 
 def test_every_half_life_has_its_columns() -> None:
     log = make_log(row(3, 1, 0, 0.5), row(4, 1, 1))
-    found = describe_device(log, [1], 1.0, 4.0)
-    assert found["device_log_clicks_1d"].to_list() == pytest.approx([math.log1p(0.5)])
-    assert found["device_log_clicks_4d"].to_list() == pytest.approx([math.log1p(0.5**0.25)])
+    described = describe_device(log, [1], 1.0, 4.0)
+    assert described["device_log_clicks_1d"].to_list() == pytest.approx([math.log1p(0.5)])
+    assert described["device_log_clicks_4d"].to_list() == pytest.approx([math.log1p(0.5**0.25)])

@@ -9,7 +9,7 @@ import pytest
 import xlsxwriter
 
 from competitions.mgtv.io import reader, schema
-from competitions.mgtv.io.sentiment import DISLIKING, LIKING, weigh
+from competitions.mgtv.io.sentiment import DISLIKING, LIKING, score_sentiment
 from tests.unit.mgtv.mgtv_raw_files import HOST, MIDNIGHT, locate, shows, videos
 
 FIRST = datetime.date(2025, 4, 20)
@@ -46,13 +46,13 @@ def test_comments_of_two_workbooks(tmp_path: Path) -> None:
         (10, "无聊", f"{FIRST} 12:00:00", 2000),
     )
     second = ((10, "哈哈哈哈", f"{FIRST} 01:00:00", 500), (10, "a", "2025-04-21 00:00:00", 0))
-    found = read(tmp_path, first, second)
-    assert found.frame.rows() == [
+    table = read(tmp_path, first, second)
+    assert table.frame.rows() == [
         (0, FIRST, 3, 1.0, 4.0, 8),
         (0, datetime.date(2025, 4, 21), 1, 0.0, 0.0, 1),
         (1, FIRST, 1, 0.0, 0.25, 3),
     ]
-    assert found.frame.schema == pl.Schema(
+    assert table.frame.schema == pl.Schema(
         {
             "video": pl.Int32,
             "date": pl.Date,
@@ -62,7 +62,7 @@ def test_comments_of_two_workbooks(tmp_path: Path) -> None:
             "length": pl.Int32,
         }
     )
-    assert found.notes == ()
+    assert table.notes == ()
 
 
 def test_no_workbooks(tmp_path: Path) -> None:
@@ -73,8 +73,8 @@ def test_no_workbooks(tmp_path: Path) -> None:
 
 
 def test_a_workbook_without_comments(tmp_path: Path) -> None:
-    found = read(tmp_path, ())
-    assert (found.frame.height, found.notes) == (0, ())
+    table = read(tmp_path, ())
+    assert (table.frame.height, table.notes) == (0, ())
 
 
 @pytest.mark.parametrize(
@@ -92,23 +92,23 @@ def test_a_workbook_without_comments(tmp_path: Path) -> None:
     ],
 )
 def test_when_a_comment_was_written(tmp_path: Path, ctime: object) -> None:
-    found = read(tmp_path, ((10, "a", ctime, 0),))
-    assert found.frame.select("date", "comments").rows() == [(FIRST, 1)]
-    assert found.notes == ()
+    table = read(tmp_path, ((10, "a", ctime, 0),))
+    assert table.frame.select("date", "comments").rows() == [(FIRST, 1)]
+    assert table.notes == ()
 
 
 @pytest.mark.parametrize("ctime", [None, "", "soon", "2025-13-01 00:00:00", 45000, True])
 def test_a_comment_that_nobody_can_date_is_left_out(tmp_path: Path, ctime: object) -> None:
-    found = read(tmp_path, ((10, "a", ctime, 0), (10, "ab", MIDNIGHT, 0)))
-    assert found.frame.select("comments", "length").rows() == [(1, 2)]
-    assert counted(found) == {"comment with a ctime that is blank or no date": 1}
+    table = read(tmp_path, ((10, "a", ctime, 0), (10, "ab", MIDNIGHT, 0)))
+    assert table.frame.select("comments", "length").rows() == [(1, 2)]
+    assert counted(table) == {"comment with a ctime that is blank or no date": 1}
 
 
 def test_comments_of_unknown_videos_are_left_out(tmp_path: Path) -> None:
     lines = [(vid, "a", MIDNIGHT, 0) for vid in (99, 12, "12", "12.0", 98, "x", None, 1.5)]
-    found = read(tmp_path, tuple(lines))
-    assert found.frame.select("video", "comments").rows() == [(2, 3)]
-    assert counted(found) == {
+    table = read(tmp_path, tuple(lines))
+    assert table.frame.select("video", "comments").rows() == [(2, 3)]
+    assert counted(table) == {
         "comment with a videoid that is no whole number": 3,
         "comment of a video that no log, no table and no test has": 2,
     }
@@ -116,9 +116,9 @@ def test_comments_of_unknown_videos_are_left_out(tmp_path: Path) -> None:
 
 def test_offsets_that_are_none(tmp_path: Path) -> None:
     offsets = (None, "", " ", "1000", 500.6, "soon", "inf", -1, 61_000, 61_001)
-    found = read(tmp_path, tuple((10, "a", MIDNIGHT, etime) for etime in offsets))
-    assert found.frame.select("comments", "offset_s").rows() == [(10, pytest.approx(62.501))]
-    assert counted(found) == {
+    table = read(tmp_path, tuple((10, "a", MIDNIGHT, etime) for etime in offsets))
+    assert table.frame.select("comments", "offset_s").rows() == [(10, pytest.approx(62.501))]
+    assert counted(table) == {
         "comment with an etime that is no number": 2,
         "comment with an etime below 0": 1,
         "comment with an etime beyond the end of the video": 1,
@@ -126,29 +126,29 @@ def test_offsets_that_are_none(tmp_path: Path) -> None:
 
 
 def test_a_video_of_unknown_length_has_no_end(tmp_path: Path) -> None:
-    found = read(tmp_path, ((11, "a", MIDNIGHT, 9_000_000),))
-    assert found.frame["offset_s"].to_list() == [9000.0]
-    assert found.notes == ()
+    table = read(tmp_path, ((11, "a", MIDNIGHT, 9_000_000),))
+    assert table.frame["offset_s"].to_list() == [9000.0]
+    assert table.notes == ()
 
 
 def test_a_comment_without_a_text(tmp_path: Path) -> None:
-    found = read(tmp_path, ((10, None, MIDNIGHT, 0), (10, "ab", MIDNIGHT, 0), (10, 12345, MIDNIGHT, 0)))
-    assert found.frame.select("comments", "length").rows() == [(3, 7)]
-    assert counted(found) == {"comment without a text": 1}
+    table = read(tmp_path, ((10, None, MIDNIGHT, 0), (10, "ab", MIDNIGHT, 0), (10, 12345, MIDNIGHT, 0)))
+    assert table.frame.select("comments", "length").rows() == [(3, 7)]
+    assert counted(table) == {"comment without a text": 1}
 
 
 def test_what_is_found_in_several_workbooks_is_added_up(tmp_path: Path) -> None:
-    found = read(tmp_path, ((99, "a", MIDNIGHT, 0), (10, "", MIDNIGHT, 0)), ((99, "a", MIDNIGHT, 0),) * 2)
-    assert counted(found) == {
+    table = read(tmp_path, ((99, "a", MIDNIGHT, 0), (10, "", MIDNIGHT, 0)), ((99, "a", MIDNIGHT, 0),) * 2)
+    assert counted(table) == {
         "comment of a video that no log, no table and no test has": 3,
         "comment without a text": 1,
     }
 
 
 def test_blank_rows_are_no_comments(tmp_path: Path) -> None:
-    found = read(tmp_path, ((10, "a", MIDNIGHT, 0), (), (), (10, "b", MIDNIGHT, 0)))
-    assert found.frame["comments"].to_list() == [2]
-    assert found.notes == ()
+    table = read(tmp_path, ((10, "a", MIDNIGHT, 0), (), (), (10, "b", MIDNIGHT, 0)))
+    assert table.frame["comments"].to_list() == [2]
+    assert table.notes == ()
 
 
 def test_columns_are_found_by_name(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_of_several_sheets_the_one_named_in_the_layout_is_read(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("text", "mood"),
+    ("text", "sentiment"),
     [
         ("好看", 1),
         ("好看好看喜欢", 1),
@@ -193,14 +193,14 @@ def test_of_several_sheets_the_one_named_in_the_layout_is_read(tmp_path: Path) -
         (None, 0),
     ],
 )
-def test_the_mood_of_a_text(text: str | None, mood: int) -> None:
+def test_the_mood_of_a_text(text: str | None, sentiment: int) -> None:
     frame = pl.DataFrame({"text": [text]}, schema={"text": pl.String})
-    assert frame.select(weigh(pl.col("text"))).to_series().to_list() == [mood]
+    assert frame.select(score_sentiment(pl.col("text"))).to_series().to_list() == [sentiment]
 
 
 def test_no_word_is_of_both_moods() -> None:
     assert not set(LIKING) & set(DISLIKING)
-    for words, mood in ((LIKING, 1), (DISLIKING, -1)):
+    for words, sentiment in ((LIKING, 1), (DISLIKING, -1)):
         assert len(set(words)) == len(words) >= 40
-        weights = pl.DataFrame({"text": words}).select(weigh(pl.col("text"))).to_series()
-        assert dict(zip(words, weights, strict=True)) == dict.fromkeys(words, mood)
+        weights = pl.DataFrame({"text": words}).select(score_sentiment(pl.col("text"))).to_series()
+        assert dict(zip(words, weights, strict=True)) == dict.fromkeys(words, sentiment)

@@ -24,10 +24,10 @@ def refusal(folder: Path, most_mib: float = 256) -> str:
     files = locate(folder)
     with pytest.raises(UserError) as caught:
         reader.read_comments(files, reader.learn_codes(files), msgspec.structs.replace(HOST, comment_mib=most_mib))
-    told = str(caught.value)
-    assert told.startswith(str(folder / BOOK))
-    assert "\n" not in told
-    return told.removeprefix(str(folder / BOOK)).strip()
+    sentence = str(caught.value)
+    assert sentence.startswith(str(folder / BOOK))
+    assert "\n" not in sentence
+    return sentence.removeprefix(str(folder / BOOK)).strip()
 
 
 def plain(folder: Path) -> Path:
@@ -79,8 +79,8 @@ def test_a_part_that_no_workbook_has(tmp_path: Path, name: str) -> None:
 
 
 def test_no_workbook_inside(tmp_path: Path) -> None:
-    told = change(tmp_path, lambda members: members.pop("xl/workbook.xml"))
-    assert told.startswith("is not a workbook: it lacks xl/workbook.xml")
+    sentence = change(tmp_path, lambda members: members.pop("xl/workbook.xml"))
+    assert sentence.startswith("is not a workbook: it lacks xl/workbook.xml")
 
 
 def test_too_many_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,8 +173,8 @@ def test_two_parts_of_one_name(tmp_path: Path) -> None:
 
 
 def test_a_damaged_part(tmp_path: Path) -> None:
-    told = change(tmp_path, lambda members: members.update({"xl/workbook.xml": b"<workbook"}))
-    assert told.startswith("cannot be read as a workbook (")
+    sentence = change(tmp_path, lambda members: members.update({"xl/workbook.xml": b"<workbook"}))
+    assert sentence.startswith("cannot be read as a workbook (")
 
 
 def test_several_sheets_of_other_names(tmp_path: Path) -> None:
@@ -217,8 +217,8 @@ def test_a_formula_is_not_evaluated_and_nothing_is_fetched(tmp_path: Path) -> No
         entity = f'<!DOCTYPE sst [<!ENTITY e SYSTEM "{address}">]>\n<sst'
         members["xl/sharedStrings.xml"] = strings.replace("<sst", entity, 1).encode()
         pack(tmp_path / BOOK, members)
-        found = read(tmp_path).frame
+        table = read(tmp_path).frame
         server.setblocking(False)
         with pytest.raises(BlockingIOError):
             server.accept()
-    assert found.select("comments", "length", "offset_s").rows() == [(2, len("stored") + len("link"), 7.0)]
+    assert table.select("comments", "length", "offset_s").rows() == [(2, len("stored") + len("link"), 7.0)]

@@ -36,7 +36,7 @@ def test_a_whole_folder(tmp_path: Path) -> None:
     day = reader.DayFiles(1, tmp_path / SHOW, tmp_path / CLICK, tmp_path / PLAY)
     assert files.days == (day,)
     assert (files.videos, files.profiles) == (tmp_path / schema.VIDEOS, tmp_path / schema.PROFILES)
-    assert (files.board, files.asked, files.comments, files.notes) == ("A", tmp_path / ASKED, (), ())
+    assert (files.board, files.test_devices, files.comments, files.notes) == ("A", tmp_path / ASKED, (), ())
 
 
 def test_days_are_in_order_of_their_numbers(tmp_path: Path) -> None:
@@ -80,18 +80,18 @@ def test_other_folders_are_no_days(tmp_path: Path) -> None:
 
 def test_a_day_without_clicks(tmp_path: Path) -> None:
     write_folder(tmp_path, click=None)
-    told = refusal(tmp_path)
-    assert told.startswith("day 1 has")
-    assert schema.CLICKS in told
-    assert "nobody had clicked" in told
+    sentence = refusal(tmp_path)
+    assert sentence.startswith("day 1 has")
+    assert schema.CLICKS in sentence
+    assert "nobody had clicked" in sentence
 
 
 def test_a_day_without_impressions(tmp_path: Path) -> None:
     write_folder(tmp_path)
     write_text(tmp_path / schema.click_path(2), FILES[CLICK])
-    told = refusal(tmp_path)
-    assert told.startswith("day 2 has")
-    assert "nobody had been shown anything" in told
+    sentence = refusal(tmp_path)
+    assert sentence.startswith("day 2 has")
+    assert "nobody had been shown anything" in sentence
 
 
 def test_no_day_at_all(tmp_path: Path) -> None:
@@ -107,12 +107,12 @@ def test_a_day_without_plays_is_counted(tmp_path: Path) -> None:
     assert [(note.file, note.what, note.rows) for note in files.notes] == [(PLAY, "no such file", 1)]
 
 
-@pytest.mark.parametrize("name", ["videos", "asked", "shown"])
+@pytest.mark.parametrize("name", ["videos", "queries", "shown"])
 def test_a_file_that_must_be_there(tmp_path: Path, name: str) -> None:
     write_folder(tmp_path, **{name: None})
-    told = refusal(tmp_path)
-    assert "is missing from" in told
-    assert "put the host's files in" in told
+    sentence = refusal(tmp_path)
+    assert "is missing from" in sentence
+    assert "put the host's files in" in sentence
 
 
 def test_no_profiles_is_counted(tmp_path: Path) -> None:
@@ -127,9 +127,9 @@ def test_board_b_goes_first(tmp_path: Path) -> None:
     assert "testB_did_show.csv is missing" in refusal(tmp_path)
     write_text(tmp_path / B_SHOWN, "did,vid\nb,10\n")
     files = reader.locate(tmp_path, HOST)
-    assert (files.board, files.asked, files.shown) == ("B", tmp_path / B_ASKED, tmp_path / B_SHOWN)
+    assert (files.board, files.test_devices, files.shown) == ("B", tmp_path / B_ASKED, tmp_path / B_SHOWN)
     first = reader.locate(tmp_path, board("A"))  # type: ignore[arg-type]
-    assert (first.board, first.asked) == ("A", tmp_path / ASKED)
+    assert (first.board, first.test_devices) == ("A", tmp_path / ASKED)
 
 
 def test_a_board_that_is_not_there(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_codes_know_all_logs_the_test_and_the_table_of_videos(tmp_path: Path) ->
         click="did,vid,click_time\nc,12,\n",
         play="did,vid,play_time\nb,11,1\n",
         shown="did,vid\na,15\n",
-        asked="did\n10\n9\n",
+        queries="did\n10\n9\n",
     )
     codes = reader.learn_codes(files)
     assert codes.devices.to_dict(as_series=False) == {"did": ["10", "9", "B", "a", "b", "c", "d"]}

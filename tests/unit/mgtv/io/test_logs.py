@@ -227,10 +227,10 @@ def test_no_play_is_too_long(tmp_path: Path) -> None:
 
 
 def test_a_vid_that_is_no_number(tmp_path: Path) -> None:
-    told = refuse_day(tmp_path, show=shows("a,10", "a,x10"))
-    assert told.startswith(f"{tmp_path / SHOW}, line 3: vid is 'x10', not a whole number")
-    told = refuse_day(tmp_path / "click", click=clicks(f"a,1.5,{MIDNIGHT}"))
-    assert told.startswith(f"{tmp_path / 'click' / CLICK}, line 2: vid is '1.5', not a whole number")
+    sentence = refuse_day(tmp_path, show=shows("a,10", "a,x10"))
+    assert sentence.startswith(f"{tmp_path / SHOW}, line 3: vid is 'x10', not a whole number")
+    sentence = refuse_day(tmp_path / "click", click=clicks(f"a,1.5,{MIDNIGHT}"))
+    assert sentence.startswith(f"{tmp_path / 'click' / CLICK}, line 2: vid is '1.5', not a whole number")
 
 
 def test_a_did_that_is_blank(tmp_path: Path) -> None:
@@ -238,14 +238,14 @@ def test_a_did_that_is_blank(tmp_path: Path) -> None:
 
 
 def test_a_click_time_that_is_none(tmp_path: Path) -> None:
-    told = refuse_day(tmp_path, click=clicks(f"a,10,{MIDNIGHT}", "a,10,noon"))
-    assert told.startswith(f"{tmp_path / CLICK}, line 3: click_time is 'noon', not a date")
+    sentence = refuse_day(tmp_path, click=clicks(f"a,10,{MIDNIGHT}", "a,10,noon"))
+    assert sentence.startswith(f"{tmp_path / CLICK}, line 3: click_time is 'noon', not a date")
 
 
-@pytest.mark.parametrize("found", ["ten", "inf", "nan"])
-def test_a_play_time_that_is_no_number(tmp_path: Path, found: str) -> None:
-    told = refuse_day(tmp_path, play=plays("a,10,1", f"a,10,{found}"))
-    assert told.startswith(f"{tmp_path / PLAY}, line 3: play_time is {found!r}, not a finite number")
+@pytest.mark.parametrize("value", ["ten", "inf", "nan"])
+def test_a_play_time_that_is_no_number(tmp_path: Path, value: str) -> None:
+    sentence = refuse_day(tmp_path, play=plays("a,10,1", f"a,10,{value}"))
+    assert sentence.startswith(f"{tmp_path / PLAY}, line 3: play_time is {value!r}, not a finite number")
 
 
 @pytest.mark.parametrize("name", ["show", "click", "play"])

@@ -24,45 +24,45 @@ def full(did: str, number: int, word: str) -> str:
 
 
 def test_a_table(tmp_path: Path) -> None:
-    found = read(tmp_path, full("c", 100, "new"), full("a", 0, "old"), full("b", -50, "new"))
+    table = read(tmp_path, full("c", 100, "new"), full("a", 0, "old"), full("b", -50, "new"))
     types = {"device": pl.Int32} | dict.fromkeys(schema.NUMBERS, pl.Float32) | {"f87": pl.Int32}
-    assert found.frame.schema == pl.Schema(types)
-    assert found.frame["device"].to_list() == [0, 1, 2]
-    assert found.frame["f0"].to_list() == [0.0, -50.0, 100.0]
-    assert found.frame["f86"].to_list() == [86.0, 36.0, 186.0]
-    assert found.frame["f87"].to_list() == [1, 0, 0]
-    assert found.notes == ()
+    assert table.frame.schema == pl.Schema(types)
+    assert table.frame["device"].to_list() == [0, 1, 2]
+    assert table.frame["f0"].to_list() == [0.0, -50.0, 100.0]
+    assert table.frame["f86"].to_list() == [86.0, 36.0, 186.0]
+    assert table.frame["f87"].to_list() == [1, 0, 0]
+    assert table.notes == ()
 
 
 def test_values_that_are_missing(tmp_path: Path) -> None:
-    found = read(tmp_path, profile("a", f0="1.5"), profile("b", f0="", f87="x"), profile("c", f0="NaN"))
-    assert found.frame.to_dict(as_series=False) == {
+    table = read(tmp_path, profile("a", f0="1.5"), profile("b", f0="", f87="x"), profile("c", f0="NaN"))
+    assert table.frame.to_dict(as_series=False) == {
         "device": [0, 1, 2],
         "f0": [1.5, None, None],
         "f87": [None, 0, None],
     }
-    assert counted(found.notes) == {ALL_BUT_TWO: 86}
+    assert counted(table.notes) == {ALL_BUT_TWO: 86}
 
 
 def test_a_word_that_nobody_has(tmp_path: Path) -> None:
-    found = read(tmp_path, *(profile(did, **dict.fromkeys(schema.NUMBERS, "1")) for did in "abc"))
-    assert found.frame.columns == ["device", *schema.NUMBERS]
-    assert counted(found.notes) == {"column without a value (f87)": 1}
+    table = read(tmp_path, *(profile(did, **dict.fromkeys(schema.NUMBERS, "1")) for did in "abc"))
+    assert table.frame.columns == ["device", *schema.NUMBERS]
+    assert counted(table.notes) == {"column without a value (f87)": 1}
 
 
 def test_only_devices_of_the_logs_and_the_test_are_read(tmp_path: Path) -> None:
-    found = read(tmp_path, full("x", 7, "other"), full("b", 1, "same"), full("y", 8, "same"))
-    assert found.frame.select("device", "f0", "f87").rows() == [(1, 1.0, 0)]
-    assert counted(found.notes) == {
+    table = read(tmp_path, full("x", 7, "other"), full("b", 1, "same"), full("y", 8, "same"))
+    assert table.frame.select("device", "f0", "f87").rows() == [(1, 1.0, 0)]
+    assert counted(table.notes) == {
         "device of no log and not of the test": 2,
         "device of a log or the test that the table lacks": 2,
     }
 
 
 def test_of_two_rows_of_a_device_the_first_is_kept(tmp_path: Path) -> None:
-    found = read(tmp_path, full("b", 1, "x"), full("a", 2, "x"), full("b", 3, "x"), full("c", 4, "x"))
-    assert found.frame.select("device", "f0").rows() == [(0, 2.0), (1, 1.0), (2, 4.0)]
-    assert counted(found.notes) == {"further row of a device": 1}
+    table = read(tmp_path, full("b", 1, "x"), full("a", 2, "x"), full("b", 3, "x"), full("c", 4, "x"))
+    assert table.frame.select("device", "f0").rows() == [(0, 2.0), (1, 1.0), (2, 4.0)]
+    assert counted(table.notes) == {"further row of a device": 1}
 
 
 def test_a_number_that_is_none(tmp_path: Path) -> None:
@@ -72,16 +72,16 @@ def test_a_number_that_is_none(tmp_path: Path) -> None:
 
 
 def test_a_table_without_rows(tmp_path: Path) -> None:
-    found = read(tmp_path)
-    assert (found.frame.columns, found.frame.height) == (["device"], 0)
-    assert counted(found.notes)["device of a log or the test that the table lacks"] == 3
+    table = read(tmp_path)
+    assert (table.frame.columns, table.frame.height) == (["device"], 0)
+    assert counted(table.notes)["device of a log or the test that the table lacks"] == 3
 
 
 def test_no_table(tmp_path: Path) -> None:
     files = locate(tmp_path, profiles=None)
-    found = reader.read_profiles(files, reader.learn_codes(files))
-    assert found.frame.schema == pl.Schema({"device": pl.Int32})
-    assert (found.frame.height, found.notes) == (0, ())
+    table = reader.read_profiles(files, reader.learn_codes(files))
+    assert table.frame.schema == pl.Schema({"device": pl.Int32})
+    assert (table.frame.height, table.notes) == (0, ())
 
 
 def test_blocks_are_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

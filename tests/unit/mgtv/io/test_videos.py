@@ -19,7 +19,7 @@ SCHEMA = {
     "type": pl.Int32,
     "duration": pl.Float32,
     "source": pl.Int32,
-    "classify": pl.Int32,
+    "channel": pl.Int32,
     "intact": pl.Int32,
     "stype": pl.Int32,
     "serial": pl.Int32,
@@ -41,40 +41,44 @@ def refusal(folder: Path, *lines: str) -> str:
 
 def test_a_table(tmp_path: Path) -> None:
     # vid, cid, type, duration, source, classify, intact, serial, sid, stype
-    found = read(
+    table = read(
         tmp_path,
         "12,90,tv,60.5,x,7,3,20250101,s,8",
         "10,9,film,1,y,30,1,2,s,10",
         "11,100,tv,,x,7,,3,r,9",
     )
-    assert found.frame.schema == pl.Schema(SCHEMA)
-    assert found.frame.rows() == [
+    assert table.frame.schema == pl.Schema(SCHEMA)
+    assert table.frame.rows() == [
         (0, 10, 0, 0, 1.0, 1, 1, 0, 2, 2, 1, True),
         (1, 11, 2, 1, None, 0, 0, None, 1, 3, 0, True),
         (2, 12, 1, 1, 60.5, 0, 0, 1, 0, 20250101, 1, True),
     ]
-    assert counted(found.notes) == {"item_duration blank": 1}
+    assert counted(table.notes) == {"item_duration blank": 1}
 
 
 def test_a_video_that_the_table_lacks(tmp_path: Path) -> None:
-    found = read(tmp_path, "12,1,2,60,3,4,5,6,7,8", "9,1,2,60,3,4,5,6,7,8", shown="a,11")
-    assert found.frame.row(1) == (1, 11, *[None] * 9, False)
-    assert found.frame["known"].to_list() == [True, False, True]
-    assert counted(found.notes) == {"video of a log or the test that the table lacks": 1}
+    table = read(tmp_path, "12,1,2,60,3,4,5,6,7,8", "9,1,2,60,3,4,5,6,7,8", shown="a,11")
+    assert table.frame.row(1) == (1, 11, *[None] * 9, False)
+    assert table.frame["known"].to_list() == [True, False, True]
+    assert counted(table.notes) == {"video of a log or the test that the table lacks": 1}
 
 
 def test_durations_that_are_none(tmp_path: Path) -> None:
-    found = read(
+    table = read(
         tmp_path, *(f"{10 + i},1,2,{text},,,,,," for i, text in enumerate(("0", "-1", "", "0.0", " ", "", "3")))
     )
-    assert found.frame["duration"].to_list() == [None] * 6 + [3.0]
-    assert counted(found.notes) == {"item_duration blank": 3, "item_duration zero": 2, "item_duration negative": 1}
+    assert table.frame["duration"].to_list() == [None] * 6 + [3.0]
+    assert counted(table.notes) == {
+        "item_duration blank": 3,
+        "item_duration zero": 2,
+        "item_duration negative": 1,
+    }
 
 
 @pytest.mark.parametrize("text", ["long", "inf", "00:30"])
 def test_a_duration_that_is_no_number(tmp_path: Path, text: str) -> None:
-    told = refusal(tmp_path, "10,,,,,,,,,", f"11,1,2,{text},,,,,,")
-    assert told.startswith(f", line 3: item_duration is {text!r}, not a finite number")
+    sentence = refusal(tmp_path, "10,,,,,,,,,", f"11,1,2,{text},,,,,,")
+    assert sentence.startswith(f", line 3: item_duration is {text!r}, not a finite number")
 
 
 def test_a_vid_that_is_no_number(tmp_path: Path) -> None:
@@ -83,12 +87,12 @@ def test_a_vid_that_is_no_number(tmp_path: Path) -> None:
 
 def test_values_that_mean_none(tmp_path: Path) -> None:
     lines = ("10,0,0,1,0,0,0,0,-1,0", "11,-1,-1,1,-1,-1,-1,-1,0,-1", "12,-1.0,1,1,,,,,0.0,", "13,5,1,1,,,,,6,")
-    found = read(tmp_path, *lines).frame
-    assert found["collection"].to_list() == [None, None, None, 0]
-    assert found["series"].to_list() == [None, None, None, 0]
-    assert found["type"].to_list() == [1, 0, 2, 2]
-    assert found["serial"].to_list() == [0, -1, None, None]
-    assert found["stype"].to_list() == [1, 0, None, None]
+    table = read(tmp_path, *lines).frame
+    assert table["collection"].to_list() == [None, None, None, 0]
+    assert table["series"].to_list() == [None, None, None, 0]
+    assert table["type"].to_list() == [1, 0, 2, 2]
+    assert table["serial"].to_list() == [0, -1, None, None]
+    assert table["stype"].to_list() == [1, 0, None, None]
     named = read(tmp_path, *lines, host=msgspec.structs.replace(HOST, none_values=("5",))).frame
     assert named["collection"].to_list() == [1, 0, 0, None]
     assert named["series"].to_list() == [0, 1, 1, 2]
@@ -96,21 +100,21 @@ def test_values_that_mean_none(tmp_path: Path) -> None:
 
 def test_a_serial_that_is_no_whole_number(tmp_path: Path) -> None:
     texts = ("1", "2.0", "02", "third", "1.5", "", "99999999999")
-    found = read(tmp_path, *(f"{10 + i},,,1,,,,{text},," for i, text in enumerate(texts)))
-    assert found.frame["serial"].to_list() == [1, 2, 2, None, None, None, None]
-    assert counted(found.notes) == {"item_serialno not a whole number": 3}
+    table = read(tmp_path, *(f"{10 + i},,,1,,,,{text},," for i, text in enumerate(texts)))
+    assert table.frame["serial"].to_list() == [1, 2, 2, None, None, None, None]
+    assert counted(table.notes) == {"item_serialno not a whole number": 3}
 
 
 def test_a_row_repeated(tmp_path: Path) -> None:
-    found = read(tmp_path, *["10,1,2,60,3,4,5,6,7,8"] * 3)
-    assert found.frame.height == 1
-    assert counted(found.notes) == {"row repeated": 2}
+    table = read(tmp_path, *["10,1,2,60,3,4,5,6,7,8"] * 3)
+    assert table.frame.height == 1
+    assert counted(table.notes) == {"row repeated": 2}
 
 
 def test_of_rows_that_contradict_each_other_the_first_is_kept(tmp_path: Path) -> None:
-    found = read(tmp_path, "10,,,60,,,,,,", "10,,,70,,,,,,", "10,,,60,,,,,,", "11,,,0,,,,,,", "11,,,5,,,,,,")
-    assert found.frame["duration"].to_list() == [60.0, None]
-    assert counted(found.notes) == {
+    table = read(tmp_path, "10,,,60,,,,,,", "10,,,70,,,,,,", "10,,,60,,,,,,", "11,,,0,,,,,,", "11,,,5,,,,,,")
+    assert table.frame["duration"].to_list() == [60.0, None]
+    assert counted(table.notes) == {
         "row repeated": 1,
         "further row of a video, with other values": 2,
         "item_duration zero": 1,

@@ -6,25 +6,25 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.ranking.dataset import RankingDataset
-from common.ranking.gbdt import Ranker, predict, score_rows
+from common.ranking import gbdt
+from common.ranking.gbdt import Ranker, Recipe, fit, predict, refit, score_rows
 from common.ranking.listwise_softmax import softmax_within
-from competitions.mgtv.config import MODELS
+from competitions.mgtv.config import MODELS, WatchSettings
 from competitions.mgtv.models import click_ranker
 from competitions.mgtv.models.click_ranker import (
     find_blend,
-    fit_early,
+    list_recipes,
+    make_recipe,
     mean_log_likelihood,
     mix,
     mix_across,
     normalise,
-    refit,
     score,
 )
-from competitions.mgtv.models.dataset import Served
-from tests.unit.mgtv.mgtv_world import Floats, serve
+from competitions.mgtv.models.dataset import DayFeatures
+from tests.unit.mgtv.mgtv_world import Floats, make_day
 
-SETTINGS: dict[str, dict[str, Any]] = {
+PARAMETERS: dict[str, dict[str, Any]] = {
     "lightgbm_softmax": {"num_leaves": 4, "learning_rate": 0.2, "num_threads": 1},
     "xgboost_softmax": {"max_depth": 2, "learning_rate": 0.3, "nthread": 1},
     "catboost_softmax": {
@@ -39,16 +39,16 @@ SETTINGS: dict[str, dict[str, Any]] = {
 BLOCKS = ("video", "pair")
 
 
-def draw_day(number: int, lists: int = 150, pull: float = 2.0) -> Served:
+def draw_day(number: int, lists: int = 150, pull: float = 2.0) -> DayFeatures:
     """Lists of one to eight videos; one is chosen by a softmax of ``pair_taste``, which others do not tell."""
     rng = np.random.default_rng(number)
     sizes = rng.integers(1, 9, lists)
     rows = int(sizes.sum())
-    features = {name: rng.normal(size=rows) for name in ("video_noise", "pair_taste", "device_told", "pair_noise")}
+    features = {name: rng.normal(size=rows) for name in ("video_noise", "pair_taste", "device_leak", "pair_noise")}
     answers = choose(pull * features["pair_taste"], sizes, rng)
-    told = serve(sizes.tolist(), answers, features, day=number)
-    features["device_told"] = told.rows.labels.astype(float)
-    return serve(sizes.tolist(), answers, features, day=number)
+    day = make_day(sizes.tolist(), answers, features, day=number)
+    features["device_leak"] = day.rows.labels.astype(float)
+    return make_day(sizes.tolist(), answers, features, day=number)
 
 
 def choose(utilities: Floats, sizes: NDArray[np.int64], rng: np.random.Generator) -> list[int]:
@@ -60,75 +60,111 @@ def choose(utilities: Floats, sizes: NDArray[np.int64], rng: np.random.Generator
 DAYS = [draw_day(number) for number in (1, 2, 3, 4)]
 
 
-def hit_rate(day: Served, scores: Floats) -> float:
+def hit_rate(day: DayFeatures, scores: Floats) -> float:
     lists = np.split(scores, np.cumsum(day.rows.group_sizes)[:-1])
     labels = np.split(day.rows.labels, np.cumsum(day.rows.group_sizes)[:-1])
-    return float(np.mean([own[told.argmax()] == own.max() for own, told in zip(lists, labels, strict=True)]))
+    return float(np.mean([own[right.argmax()] == own.max() for own, right in zip(lists, labels, strict=True)]))
 
 
 # --- fits ---
 
 
+def make_settings(**changes: Any) -> WatchSettings:
+    """The settings of small fits on the two blocks that do not tell the answer."""
+    plain = {"models": ("logit",), "blocks": BLOCKS, "rounds": 60, "patience": 8, "blend_l2": 0.01}
+    return WatchSettings(**plain | PARAMETERS | changes)
+
+
+def fit_watch(kind: str, train: list[DayFeatures], valid: DayFeatures, **changes: Any) -> Ranker:
+    recipe = make_recipe(kind, make_settings(**changes), 1)
+    return fit(recipe, [day.rows for day in train], valid.rows)
+
+
 @pytest.mark.parametrize("kind", MODELS)
 def test_a_planted_choice_is_learned(kind: str) -> None:
-    model = fit_early(DAYS[:2], DAYS[2], kind, SETTINGS[kind], BLOCKS, 60, 8, 1)
+    model = fit_watch(kind, DAYS[:2], DAYS[2])
     assert set(model.gain) == {"video_noise", "pair_taste", "pair_noise"}
     assert max(model.gain, key=model.gain.__getitem__) == "pair_taste"
     assert 1 <= model.rounds <= 60
     truth = DAYS[3].rows.features[:, 1].astype(float)
     assert hit_rate(DAYS[3], score(DAYS[3], [model])[:, 0]) > hit_rate(DAYS[3], truth) - 0.08
-    again = refit(DAYS[:2], [model], SETTINGS[kind], BLOCKS, 1)
+    again = refit(make_recipe(kind, make_settings(), 1), [model], [day.rows for day in DAYS[:2]])
     assert (again.kind, tuple(again.gain)) == (kind, tuple(model.gain))
     if kind != "logit":
         np.testing.assert_allclose(score(DAYS[3], [again]), score(DAYS[3], [model]), rtol=1e-5, atol=1e-5)
 
 
+def test_a_recipe_takes_its_kinds_parameters_and_what_all_share() -> None:
+    """A list of one is no training row; validation stops at 5, or by the likelihood."""
+    settings = make_settings(logit={"l2": 1.0}, blocks=("device", "pair"), rounds=40, patience=5)
+    assert make_recipe("logit", settings, 8) == Recipe(
+        "logit",
+        {"l2": 1.0},
+        rounds=40,
+        patience=5,
+        seed=8,
+        cutoff=5,
+        likelihood=True,
+        blocks=("device", "pair"),
+        min_group_size=2,
+    )
+
+
+def test_there_is_a_recipe_for_each_model_in_their_order() -> None:
+    recipes = list_recipes(make_settings(models=("logit", "xgboost_softmax")), 8)
+    assert [(recipe.kind, recipe.parameters) for recipe in recipes] == [
+        ("logit", PARAMETERS["logit"]),
+        ("xgboost_softmax", PARAMETERS["xgboost_softmax"]),
+    ]
+
+
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """The arguments of every fit, which is not done."""
-    told: list[tuple[Any, ...]] = []
+def tasks(monkeypatch: pytest.MonkeyPatch) -> list[gbdt.FitTask]:
+    """What reaches the library, which is not called."""
+    tasks: list[gbdt.FitTask] = []
 
-    def fit(
-        kind: str, parameters: Any, train: RankingDataset, valid: RankingDataset | None, *limits: int, **named: Any
-    ) -> Ranker:
-        told.append((kind, parameters, train, valid, limits, named))
-        return Ranker(kind, None, 7, dict.fromkeys(train.names, 1.0))
+    def fit_nothing(task: gbdt.FitTask) -> gbdt.Fit:
+        tasks.append(task)
+        return None, 7, [1.0] * len(task.train.names), gbdt.UNWATCHED
 
-    monkeypatch.setattr(click_ranker, "fit", fit)
-    return told
+    monkeypatch.setattr(gbdt, "_fit_logit", fit_nothing)
+    return tasks
 
 
-def test_lists_of_one_are_no_training_rows(asked: list[tuple[Any, ...]]) -> None:
-    days = [serve([1, 2, 1, 3], [0, 1, 0, 2], day=1), serve([1, 2], [0, 0], day=2), serve([2, 1], [1, 0], day=3)]
-    fit_early(days[:2], days[2], "logit", {"l2": 1.0}, ["video"], 40, 5, 8)
-    kind, parameters, train, valid, limits, named = asked[0]
-    assert (kind, parameters, limits) == ("logit", {"l2": 1.0}, (40, 5, 8))
-    assert named == {"cutoff": 5, "likelihood": True}
+def test_lists_of_one_are_no_training_rows(tasks: list[gbdt.FitTask]) -> None:
+    days = [make_day([1, 2, 1, 3], [0, 1, 0, 2], day=1), make_day([1, 2], [0, 0], day=2)]
+    fit_watch("logit", days, make_day([2, 1], [1, 0], day=3), blocks=("video",))
+    train, valid = tasks[0].train, tasks[0].valid
     assert (train.group_sizes.tolist(), train.labels.tolist()) == ([2, 3, 2], [0, 1, 0, 0, 1, 1, 0])
     assert train.features[:, 0].tolist() == [1, 2, 4, 5, 6, 1, 2]
+    assert valid is not None
     assert (valid.group_sizes.tolist(), valid.features[:, 0].tolist()) == ([2], [0, 1])
 
 
-def test_a_model_is_given_its_blocks_alone(asked: list[tuple[Any, ...]]) -> None:
-    model = fit_early(DAYS[:2], DAYS[2], "logit", {}, ["pair"], 40, 5, 8)
-    assert asked[0][2].names == asked[0][3].names == ("pair_taste", "pair_noise")
-    refit(DAYS, [model], {}, ["device", "pair"], 8)
-    assert asked[1][2].names == ("pair_taste", "device_told", "pair_noise")
+def test_a_model_is_given_its_blocks_alone(tasks: list[gbdt.FitTask]) -> None:
+    model = fit_watch("logit", DAYS[:2], DAYS[2], blocks=("pair",))
+    assert tasks[0].valid is not None
+    assert tasks[0].train.names == tasks[0].valid.names == ("pair_taste", "pair_noise")
+    recipe = make_recipe("logit", make_settings(blocks=("device", "pair")), 8)
+    refit(recipe, [model], [day.rows for day in DAYS])
+    assert tasks[1].train.names == ("pair_taste", "device_leak", "pair_noise")
 
 
 @pytest.mark.parametrize(("rounds", "mean"), [((4, 9), 6), ((4, 10), 7), ((3,), 3), ((0, 0), 1)])
 def test_the_last_fit_is_on_all_days_for_the_mean_of_the_rounds(
-    rounds: tuple[int, ...], mean: int, asked: list[tuple[Any, ...]]
+    rounds: tuple[int, ...], mean: int, tasks: list[gbdt.FitTask]
 ) -> None:
-    early = [Ranker("catboost_softmax", None, each, {}) for each in rounds]
-    refit(DAYS[:3], early, {"depth": 2}, BLOCKS, 5)
-    kind, parameters, train, valid, limits, _ = asked[0]
-    assert (kind, parameters, valid, limits) == ("catboost_softmax", {"depth": 2}, None, (mean, 0, 5))
-    assert len(train.group_sizes) == sum((day.rows.group_sizes > 1).sum() for day in DAYS[:3])
+    early = [Ranker("logit", None, each, {}) for each in rounds]
+    refit(make_recipe("logit", make_settings(), 5), early, [day.rows for day in DAYS[:3]])
+    (task,) = tasks
+    assert (task.recipe.kind, task.recipe.parameters, task.valid) == ("logit", PARAMETERS["logit"], None)
+    assert (task.recipe.rounds, task.recipe.patience, task.recipe.seed) == (mean, 0, 5)
+    assert len(task.train.group_sizes) == sum((day.rows.group_sizes > 1).sum() for day in DAYS[:3])
 
 
 def test_scores_are_the_same_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    models = [fit_early(DAYS[:1], DAYS[1], "logit", {}, blocks, 9, 3, 1) for blocks in (["video"], ["pair", "video"])]
+    blocks = (("video",), ("pair", "video"))
+    models = [fit_watch("logit", DAYS[:1], DAYS[1], blocks=own, rounds=9, patience=3) for own in blocks]
     whole = score(DAYS[3], models)
     np.testing.assert_array_equal(whole, score_rows(DAYS[3].rows.names, DAYS[3].rows.features, models))
     assert whole.shape == (len(DAYS[3].rates), 2)
@@ -140,13 +176,13 @@ def test_scores_are_the_same_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- the mix ---
 
 
-def draw_scored(seed: int, lists: int = 1500, size: int = 5) -> tuple[Served, Floats]:
+def draw_scored(seed: int, lists: int = 1500, size: int = 5) -> tuple[DayFeatures, Floats]:
     """A day chosen by a softmax of utilities, and three models' scores: half of the truth each, scaled, and noise."""
     rng = np.random.default_rng(seed)
     parts = rng.normal(size=(lists * size, 2))
     answers = choose(parts @ [1.0, 1.0], np.full(lists, size), rng)
     scores = np.column_stack([7 * parts[:, 0] + 3, parts[:, 1] / 4, rng.normal(size=lists * size)])
-    return serve([size] * lists, answers, day=seed), scores
+    return make_day([size] * lists, answers, day=seed), scores
 
 
 NAMES = ("one", "two", "noise")
@@ -154,23 +190,23 @@ SCORED = [draw_scored(seed) for seed in (1, 2)]
 
 
 def test_the_mix_sums_to_1_in_each_list() -> None:
-    (day, scores), lists = SCORED[0], serve([1, 4, 2, 3], [0, 0, 0, 0])
+    (day, scores), lists = SCORED[0], make_day([1, 4, 2, 3], [0, 0, 0, 0])
     blend = find_blend([day], [scores], NAMES, 0.001)
-    found = mix(blend, scores[:10], lists)
-    assert np.add.reduceat(found, [0, 1, 5, 7]).tolist() == pytest.approx([1] * 4)
-    assert found.min() > 0
+    mixed = mix(blend, scores[:10], lists)
+    assert np.add.reduceat(mixed, [0, 1, 5, 7]).tolist() == pytest.approx([1] * 4)
+    assert mixed.min() > 0
 
 
 def test_the_mix_is_calibrated() -> None:
     """The weights of the law that made the choices are found, so that a fifth of the rows at .2 are answers."""
     (day, scores), (fresh, unseen) = SCORED
     blend = find_blend([day], [scores], NAMES, 0.0)
-    found = mix(blend, unseen, fresh)
+    mixed = mix(blend, unseen, fresh)
     truth = softmax_within(unseen[:, 0] / 7 + unseen[:, 1] * 4, fresh.rows.group_sizes)
-    np.testing.assert_allclose(found, truth, atol=0.06)
-    order = np.argsort(found)
+    np.testing.assert_allclose(mixed, truth, atol=0.06)
+    order = np.argsort(mixed)
     for rows in np.array_split(order, 5):
-        assert fresh.rows.labels[rows].mean() == pytest.approx(found[rows].mean(), abs=0.04)
+        assert fresh.rows.labels[rows].mean() == pytest.approx(mixed[rows].mean(), abs=0.04)
 
 
 def test_a_model_that_knows_nothing_gets_about_no_weight() -> None:
@@ -187,7 +223,7 @@ def test_the_ridge_draws_the_weights_to_0() -> None:
     assert strong < 0.3 * weak
 
 
-def test_the_blend_is_found_on_all_days_together() -> None:
+def test_the_blend_is_fitted_on_all_days_together() -> None:
     """A day that says one thing and a larger one that says the opposite."""
     (day, scores), (other, opposite) = draw_scored(3, 100), draw_scored(4, 1000)
     blend = find_blend([day, other], [scores, -opposite], NAMES, 0.001)
@@ -197,33 +233,33 @@ def test_the_blend_is_found_on_all_days_together() -> None:
 
 def test_a_day_is_mixed_by_the_weights_of_the_other_days() -> None:
     days = [draw_scored(seed, 200 * seed) for seed in (5, 6, 7)]
-    found = mix_across([day for day, _ in days], [scores for _, scores in days], NAMES, 0.01)
-    for place, (day, scores) in enumerate(days):
-        others = [days[other] for other in range(3) if other != place]
-        blend = find_blend([other for other, _ in others], [told for _, told in others], NAMES, 0.01)
-        np.testing.assert_array_equal(found[place], mix(blend, scores, day))
+    mixed = mix_across([day for day, _ in days], [scores for _, scores in days], NAMES, 0.01)
+    for i, (day, scores) in enumerate(days):
+        others = [days[other] for other in range(3) if other != i]
+        blend = find_blend([other for other, _ in others], [other_scores for _, other_scores in others], NAMES, 0.01)
+        np.testing.assert_array_equal(mixed[i], mix(blend, scores, day))
 
 
 def test_a_days_own_answers_do_not_change_its_mix() -> None:
-    (day, scores), (other, told) = SCORED
-    changed = serve([5] * 1500, [0] * 1500, day=1)
-    before = mix_across([day, other], [scores, told], NAMES, 0.01)
-    after = mix_across([changed, other], [scores, told], NAMES, 0.01)
+    (day, scores), (other, other_scores) = SCORED
+    changed = make_day([5] * 1500, [0] * 1500, day=1)
+    before = mix_across([day, other], [scores, other_scores], NAMES, 0.01)
+    after = mix_across([changed, other], [scores, other_scores], NAMES, 0.01)
     np.testing.assert_array_equal(after[0], before[0])
     assert not np.allclose(after[1], before[1])
 
 
 def test_a_single_day_judges_itself() -> None:
     day, scores = SCORED[0]
-    found = mix_across([day], [scores], NAMES, 0.01)
-    np.testing.assert_array_equal(found[0], mix(find_blend([day], [scores], NAMES, 0.01), scores, day))
+    mixed = mix_across([day], [scores], NAMES, 0.01)
+    np.testing.assert_array_equal(mixed[0], mix(find_blend([day], [scores], NAMES, 0.01), scores, day))
 
 
 # --- likelihood ---
 
 
 def test_the_mean_log_likelihood_by_hand() -> None:
-    day = serve([2, 3, 1], [1, 0, 0])
+    day = make_day([2, 3, 1], [1, 0, 0])
     probabilities = np.array([0.25, 0.75, 0.5, 0.2, 0.3, 1.0])
     assert mean_log_likelihood(probabilities, day) == pytest.approx((np.log(0.75) + np.log(0.5) + 0) / 3)
     even = np.repeat(1 / np.array([2.0, 3, 1]), [2, 3, 1])
@@ -231,12 +267,12 @@ def test_the_mean_log_likelihood_by_hand() -> None:
 
 
 def test_an_answer_held_impossible_costs_much_and_not_everything() -> None:
-    found = mean_log_likelihood(np.array([1.0, 0.0]), serve([2], [1]))
-    assert -40 < found < -20
+    mixed = mean_log_likelihood(np.array([1.0, 0.0]), make_day([2], [1]))
+    assert -40 < mixed < -20
 
 
 def test_positive_numbers_become_probabilities_list_by_list() -> None:
-    assert normalise(np.array([1.0, 3.0, 5.0, 2.0, 2.0]), serve([2, 1, 2], [0, 0, 0])).tolist() == [
+    assert normalise(np.array([1.0, 3.0, 5.0, 2.0, 2.0]), make_day([2, 1, 2], [0, 0, 0])).tolist() == [
         0.25,
         0.75,
         1,

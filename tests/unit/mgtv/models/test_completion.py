@@ -5,15 +5,17 @@ import pytest
 from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 
+from competitions.mgtv.config import CompletionSettings
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models import completion
 from competitions.mgtv.models.completion import (
     Bins,
     Completion,
+    Plays,
     best_answers,
-    centre,
     fit,
     make_bins,
+    mean_and_median,
     mean_scores,
     predict,
 )
@@ -53,10 +55,10 @@ def test_the_best_answer_is_that_of_a_fine_search(seed: int, bins: int) -> None:
     made = make_bins(rates, bins, 400)
     rng = np.random.default_rng(seed)
     drawn = rng.dirichlet(np.full(len(made.table), 0.3), size=5)
-    place = made.place(rates)
+    index = made.index(rates)
     answers, expected = best_answers(drawn, made)
     for probabilities, answer, earned in zip(drawn, answers, expected, strict=True):
-        weights = (probabilities / np.bincount(place))[place]
+        weights = (probabilities / np.bincount(index))[index]
         assert np.average(score_rates(rates, np.array(answer)), weights=weights) == pytest.approx(earned, abs=1e-9)
         best = search(rates, weights)[1]
         assert best - 0.01 < earned <= best + 1e-12
@@ -67,9 +69,9 @@ def test_the_answer_is_the_best_of_the_grid_row_by_row(monkeypatch: pytest.Monke
     drawn = np.random.default_rng(0).dirichlet(np.ones(len(made.table)), size=25)
     answers, expected = best_answers(drawn, made)
     for probabilities, answer, earned in zip(drawn, answers, expected, strict=True):
-        told = [float(probabilities @ made.table[:, place]) for place in range(len(made.answers))]
-        assert earned == pytest.approx(max(told))
-        assert answer == made.answers[int(np.argmax(told))]
+        expected_scores = [float(probabilities @ made.table[:, index]) for index in range(len(made.answers))]
+        assert earned == pytest.approx(max(expected_scores))
+        assert answer == made.answers[int(np.argmax(expected_scores))]
     monkeypatch.setattr(completion, "SLICE_ROWS", 7)
     again = best_answers(drawn, made)
     np.testing.assert_array_equal(again[0], answers)
@@ -106,8 +108,8 @@ def test_of_even_rates_the_table_is_the_integral() -> None:
     answers, expected = best_answers(np.ones((1, 1)), made)
     assert expected[0] == pytest.approx(-best.fun, abs=1e-4)
     assert answers[0] == pytest.approx(best.x, abs=5e-3)
-    for place in range(0, len(made.answers), 60):
-        assert made.table[0, place] == pytest.approx(integrate(made.answers[place]), abs=2e-3)
+    for index in range(0, len(made.answers), 60):
+        assert made.table[0, index] == pytest.approx(integrate(made.answers[index]), abs=2e-3)
     assert best.x < 0.49
     assert expected[0] > max(integrate(0.5), integrate(1.0))
 
@@ -122,7 +124,7 @@ def test_of_two_rates_one_is_the_answer_and_never_the_mean(share: float) -> None
     high = share + (1 - share) / (1 + 9**0.5)
     assert expected[0] == pytest.approx(max(low, high))
     assert answers[0] == (0.1 if low > high else 1.0)
-    mean, _ = centre(np.array([[1 - share, share]]), made)
+    mean, _ = mean_and_median(np.array([[1 - share, share]]), made)
     assert expect(np.array([0.1] * round(100 * (1 - share)) + [1.0] * round(100 * share)), float(mean[0])) < expected[0]
 
 
@@ -155,7 +157,7 @@ def test_many_plays_are_represented_by_even_quantiles(monkeypatch: pytest.Monkey
 
 
 def count_plays(made: Bins, rates: Floats) -> list[int]:
-    return [int(count) for count in np.bincount(made.place(rates), minlength=len(made.table))]
+    return [int(count) for count in np.bincount(made.index(rates), minlength=len(made.table))]
 
 
 def test_bins_hold_as_many_plays() -> None:
@@ -170,12 +172,12 @@ def test_a_frequent_value_has_a_bin_of_its_own() -> None:
     others = np.random.default_rng(1).random(900) * 2
     rates = np.concatenate([others, np.full(100, 1.0), np.full(50, 0.5), np.full(20, 0.25)])  # the last 1.9 %
     made = make_bins(rates, 6, 40)
-    place = made.place(rates)
+    index = made.index(rates)
     for point in (1.0, 0.5):
-        assert set(rates[place == made.place(np.array([point]))[0]]) == {point}
+        assert set(rates[index == made.index(np.array([point]))[0]]) == {point}
         assert point in made.answers
-    assert len(set(rates[place == made.place(np.array([0.25]))[0]])) > 20
-    neighbours = made.place(np.array([np.nextafter(1, 0), 1, np.nextafter(1, 2)]))
+    assert len(set(rates[index == made.index(np.array([0.25]))[0]])) > 20
+    neighbours = made.index(np.array([np.nextafter(1, 0), 1, np.nextafter(1, 2)]))
     assert neighbours.tolist() == [neighbours[0], neighbours[0] + 1, neighbours[0] + 2]
 
 
@@ -188,12 +190,12 @@ def test_no_bin_is_empty_and_every_row_of_the_table_is_that_of_its_plays(seed: i
     counts = count_plays(made, rates)
     assert min(counts) > 0
     assert sum(counts) == len(rates)
-    place = made.place(rates)
-    for bin_place in range(len(counts)):
-        own = rates[place == bin_place]
-        assert made.means[bin_place] == pytest.approx(own.mean())
+    index = made.index(rates)
+    for bin_index in range(len(counts)):
+        own = rates[index == bin_index]
+        assert made.means[bin_index] == pytest.approx(own.mean())
         expected = [expect(own, answer) for answer in made.answers]
-        assert made.table[bin_place] == pytest.approx(expected)
+        assert made.table[bin_index] == pytest.approx(expected)
 
 
 def test_the_answers_are_ascending_and_end_before_the_last_plays() -> None:
@@ -207,7 +209,7 @@ def test_the_answers_are_ascending_and_end_before_the_last_plays() -> None:
 def test_mean_and_median_of_a_distribution() -> None:
     made = Bins(np.array([0.2, 0.6]), np.array([0.0]), np.zeros((3, 1)), np.array([0.1, 0.4, 0.9]))
     drawn = np.array([[0.2, 0.3, 0.5], [0.6, 0.4, 0.0], [0.1, 0.2, 0.7], [0.0, 0.0, 1.0], [0.4, 0.1, 0.4999]])
-    mean, median = centre(drawn, made)
+    mean, median = mean_and_median(drawn, made)
     assert mean[:4].tolist() == pytest.approx([0.59, 0.22, 0.72, 0.9])
     assert median.tolist() == [0.4, 0.1, 0.9, 0.9, 0.4]
 
@@ -216,14 +218,22 @@ def test_mean_and_median_of_a_distribution() -> None:
 
 PARAMETERS = {"learning_rate": 0.2, "num_leaves": 7, "min_data_in_leaf": 20, "num_threads": 1}
 KEY = np.random.default_rng(5).integers(0, 3, 1500)
-PLAYS = np.column_stack([KEY, np.random.default_rng(6).random(1500)]).astype(np.float32)
+FEATURES = np.column_stack([KEY, np.random.default_rng(6).random(1500)]).astype(np.float32)
 RATES = np.array([0.1, 0.5, 1.0])[KEY] + 0.02 * np.random.default_rng(7).random(1500)
 
 
-def fitted(held: bool = True, rounds: int = 60, seed: int = 1) -> Completion:
-    made = make_bins(RATES, 6, 60)
-    stop = (PLAYS[1000:], RATES[1000:]) if held else None
-    return fit(PLAYS[:1000], RATES[:1000], ("key", "noise"), made, stop, PARAMETERS, rounds, 5, seed)
+def make_settings(rounds: int) -> CompletionSettings:
+    return CompletionSettings(
+        blocks=("video",), bins=6, grid=60, rows=9999, rounds=rounds, patience=5, parameters=PARAMETERS
+    )
+
+
+def take(rows: slice) -> Plays:
+    return Plays(("key", "noise"), FEATURES[rows], RATES[rows])
+
+
+def fitted(valid: bool = True, rounds: int = 60, seed: int = 1) -> Completion:
+    return fit(take(slice(1000)), take(slice(1000, None)) if valid else None, make_settings(rounds), seed)
 
 
 def test_a_planted_distribution_is_learned() -> None:
@@ -239,18 +249,17 @@ def test_a_planted_distribution_is_learned() -> None:
 def test_held_plays_end_the_fit_and_without_them_the_rounds_are_honoured() -> None:
     model = fitted()
     assert 1 <= model.rounds < 60
-    assert fitted(held=False, rounds=7).rounds == 7
-    again = fitted(held=False, rounds=model.rounds)
-    np.testing.assert_array_equal(predict(again, PLAYS), predict(model, PLAYS))
+    assert fitted(valid=False, rounds=7).rounds == 7
+    again = fitted(valid=False, rounds=model.rounds)
+    np.testing.assert_array_equal(predict(again, FEATURES), predict(model, FEATURES))
 
 
 def test_the_same_seed_gives_the_same_probabilities() -> None:
-    np.testing.assert_array_equal(predict(fitted(rounds=9), PLAYS), predict(fitted(rounds=9), PLAYS))
+    np.testing.assert_array_equal(predict(fitted(rounds=9), FEATURES), predict(fitted(rounds=9), FEATURES))
 
 
 def test_a_single_bin_needs_no_model() -> None:
-    made = make_bins(np.full(20, 0.5), 6, 60)
-    model = fit(PLAYS, RATES, ("key", "noise"), made, None, PARAMETERS, 9, 5, 1)
+    model = fit(Plays(("key", "noise"), FEATURES[:20], np.full(20, 0.5)), None, make_settings(9), 1)
     assert model.model is None
-    assert predict(model, PLAYS[:4]).tolist() == [[1]] * 4
-    assert best_answers(predict(model, PLAYS[:1]), made)[0].tolist() == [0.5]
+    assert predict(model, FEATURES[:4]).tolist() == [[1]] * 4
+    assert best_answers(predict(model, FEATURES[:1]), model.bins)[0].tolist() == [0.5]

@@ -12,21 +12,21 @@ from competitions.mgtv.models.completion import Completion
 from competitions.mgtv.models.decision import (
     ANSWERS,
     PICKS,
-    Values,
+    ExpectedReward,
     climb,
-    earn,
+    expect_rewards,
+    expected_score,
     find_fallback,
     pick,
-    value_rows,
-    weigh,
+    score_answers,
 )
-from tests.unit.mgtv.mgtv_world import Floats, draw_log, make_log, row, serve
+from tests.unit.mgtv.mgtv_world import Floats, draw_log, make_day, make_log, row
 
 NONE = np.empty(0)
 
 
-def sizes(*told: int) -> Any:
-    return np.array(told, np.int32)
+def sizes(*counts: int) -> Any:
+    return np.array(counts, np.int32)
 
 
 # --- picks ---
@@ -61,11 +61,11 @@ def test_of_no_lists_nothing_is_picked() -> None:
 
 
 def test_worth_is_the_probability_times_a_power_of_what_is_expected() -> None:
-    values = Values(NONE, np.array([0.25, 0.5, 0.0]), NONE, NONE)
+    values = ExpectedReward(NONE, np.array([0.25, 0.5, 0.0]), NONE, NONE)
     probabilities = np.array([0.5, 0.3, 0.9])
-    assert weigh(probabilities, values, 1.0).tolist() == [0.125, 0.15, 0]
-    assert weigh(probabilities, values, 0.5).tolist() == pytest.approx([0.25, 0.3 * 0.5**0.5, 0])
-    assert weigh(probabilities, values, 0.0).tolist() == probabilities.tolist()
+    assert expected_score(probabilities, values, 1.0).tolist() == [0.125, 0.15, 0]
+    assert expected_score(probabilities, values, 0.5).tolist() == pytest.approx([0.25, 0.3 * 0.5**0.5, 0])
+    assert expected_score(probabilities, values, 0.0).tolist() == probabilities.tolist()
 
 
 # --- what a row would earn ---
@@ -74,10 +74,10 @@ def test_worth_is_the_probability_times_a_power_of_what_is_expected() -> None:
 def model() -> Completion:
     """Half of the plays end at 1/10, half at 1, whatever the features."""
     made = completion.make_bins(np.array([0.1] * 50 + [1.0] * 50), 4, 100)
-    return Completion(made, Told([0.25, 0.75]), ("video_b",), 3)
+    return Completion(made, ConstantBooster([0.25, 0.75]), ("video_b",), 3)
 
 
-class Told:
+class ConstantBooster:
     """A booster that says the same of every row, moved by its first feature."""
 
     def __init__(self, probabilities: list[float]) -> None:
@@ -94,72 +94,72 @@ FEATURES = {"video_a": [9.0, 9.0, 9.0], "video_b": [0.0, -0.75, 0.25]}
 
 
 def test_a_row_is_worth_the_best_answer_for_its_own_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = value_rows(serve([3], [0], FEATURES), model(), "nothing")
+    rewards = expect_rewards(make_day([3], [0], FEATURES), model(), "nothing")
     one = 1 / (1 + 9**0.5)
-    assert found.answer.tolist() == [1.0, 0.1, 1.0]
-    assert found.expected.tolist() == pytest.approx([0.75 + 0.25 * one, 1, 1])
-    assert found.mean.tolist() == pytest.approx([0.775, 0.1, 1.0])
-    assert found.median.tolist() == [1.0, pytest.approx(0.1), 1.0]
+    assert rewards.rate.tolist() == [1.0, 0.1, 1.0]
+    assert rewards.expected.tolist() == pytest.approx([0.75 + 0.25 * one, 1, 1])
+    assert rewards.mean.tolist() == pytest.approx([0.775, 0.1, 1.0])
+    assert rewards.median.tolist() == [1.0, pytest.approx(0.1), 1.0]
     monkeypatch.setattr(completion, "SLICE_ROWS", 2)
-    again = value_rows(serve([3], [0], FEATURES), model(), "nothing")
-    assert [part.tolist() for part in vars(again).values()] == [part.tolist() for part in vars(found).values()]
+    again = expect_rewards(make_day([3], [0], FEATURES), model(), "nothing")
+    assert [part.tolist() for part in vars(again).values()] == [part.tolist() for part in vars(rewards).values()]
 
 
 def test_a_video_without_a_duration_is_worth_nothing_or_as_much_as_any() -> None:
-    day = serve([3], [0], FEATURES, scorable=np.array([False, True, False]))
-    worth = value_rows(day, model(), "unknown")
-    nothing = value_rows(day, model(), "nothing")
+    day = make_day([3], [0], FEATURES, scorable=np.array([False, True, False]))
+    worth = expect_rewards(day, model(), "unknown")
+    nothing = expect_rewards(day, model(), "nothing")
     assert nothing.expected.tolist() == [0, worth.expected[1], 0]
     assert worth.expected.min() > 0.5
-    assert nothing.answer.tolist() == worth.answer.tolist()
+    assert nothing.rate.tolist() == worth.rate.tolist()
 
 
 # --- what is earned ---
 
 
 def test_hits_and_scores_by_hand() -> None:
-    day = serve([2, 2, 1], [1, 0, 0], rates=[np.nan, 0.5, 1.0, 0.2, np.nan])
-    hits, scores = earn(day, np.array([1, 3, 4]), np.array([9.0, 0.5, 9.0, 0.2, 0.4]))
+    day = make_day([2, 2, 1], [1, 0, 0], rates=[np.nan, 0.5, 1.0, 0.2, np.nan])
+    hits, scores = score_answers(day, np.array([1, 3, 4]), np.array([9.0, 0.5, 9.0, 0.2, 0.4]))
     assert hits.tolist() == [1, 0, 1]
     assert scores.tolist() == [1, 0, 0]  # of the last the rate is unknown
-    hits, scores = earn(day, np.array([1, 2, 4]), np.array([9.0, 0.0, 0.75, 0.2, 0.4]))
+    hits, scores = score_answers(day, np.array([1, 2, 4]), np.array([9.0, 0.0, 0.75, 0.2, 0.4]))
     assert hits.tolist() == [1, 1, 1]
     assert scores.tolist() == pytest.approx([0.5, 1 / 1.5, 0])
 
 
 def test_the_ladder_has_every_pick_with_every_answer() -> None:
-    day = serve([2, 3], [1, 0], rates=[0.3, 0.5, 0.8, 0.1, np.nan])
+    day = make_day([2, 3], [1, 0], rates=[0.3, 0.5, 0.8, 0.1, np.nan])
     probabilities = np.array([0.4, 0.6, 0.3, 0.4, 0.3])
-    values = Values(
-        answer=np.array([0.3, 0.4, 0.8, 0.1, 0.2]),
+    values = ExpectedReward(
+        rate=np.array([0.3, 0.4, 0.8, 0.1, 0.2]),
         expected=np.array([0.9, 0.8, 0.9, 0.5, 0.5]),
         mean=np.array([0.31, 0.41, 0.71, 0.11, 0.21]),
         median=np.array([0.32, 0.42, 0.72, 0.12, 0.22]),
     )
-    found = climb(day, probabilities, values, 0)
-    assert set(found) == {(picked, answered) for picked in PICKS for answered in ANSWERS}
-    assert {key: found[key][0].tolist() for key in found if key[0] != "random"} == {
+    rewards = climb(day, probabilities, values, 0)
+    assert set(rewards) == {(picked, answered) for picked in PICKS for answered in ANSWERS}
+    assert {key: rewards[key][0].tolist() for key in rewards if key[0] != "random"} == {
         (picked, answered): hits
         for picked, hits in (("P(watch)", [1, 0]), ("P(watch) x E[s]", [1, 1]))
         for answered in ANSWERS
     }
-    told = {"p = 0": (0, 0), "p = 1": (1, 1), "mean": (0.41, 0.71), "median": (0.42, 0.72), "max E[s]": (0.4, 0.8)}
-    for answered, (first, second) in told.items():
+    rates = {"p = 0": (0, 0), "p = 1": (1, 1), "mean": (0.41, 0.71), "median": (0.42, 0.72), "max E[s]": (0.4, 0.8)}
+    for answered, (first, second) in rates.items():
         expected = score_rates(np.array([0.5, 0.8]), np.array([first, second]))
-        assert found["P(watch) x E[s]", answered][1].tolist() == pytest.approx(expected.tolist())
-        assert found["P(watch)", answered][1].tolist() == pytest.approx([expected[0], 0])
+        assert rewards["P(watch) x E[s]", answered][1].tolist() == pytest.approx(expected.tolist())
+        assert rewards["P(watch)", answered][1].tolist() == pytest.approx([expected[0], 0])
 
 
 def test_random_picks_hit_one_in_a_list_and_depend_on_seed_and_day() -> None:
     lists = 3000
-    day = serve([4] * lists, [0] * lists)
-    values = Values(*[np.ones(4 * lists)] * 4)
+    day = make_day([4] * lists, [0] * lists)
+    values = ExpectedReward(*[np.ones(4 * lists)] * 4)
     probabilities = np.full(4 * lists, 0.25)
     hits = climb(day, probabilities, values, 1)["random", "p = 1"][0]
     assert hits.mean() == pytest.approx(0.25, abs=0.03)
     assert climb(day, probabilities, values, 1)["random", "p = 1"][0].tolist() == hits.tolist()
     assert climb(day, probabilities, values, 2)["random", "p = 1"][0].tolist() != hits.tolist()
-    other = serve([4] * lists, [0] * lists, day=8)
+    other = make_day([4] * lists, [0] * lists, day=8)
     assert climb(other, probabilities, values, 1)["random", "p = 1"][0].tolist() != hits.tolist()
 
 
@@ -169,7 +169,7 @@ DURATIONS = pl.Series([10.0, 10.0, None, 10.0], dtype=pl.Float32)
 
 
 def fall_back(*rows: dict[str, Any], durations: pl.Series = DURATIONS) -> tuple[int, float]:
-    return find_fallback(make_log(*rows), durations)
+    return find_fallback(make_log(*rows), durations.to_frame("duration"))
 
 
 def test_the_fallback_is_the_most_clicked_video_of_the_last_day() -> None:
@@ -211,8 +211,8 @@ def test_without_own_plays_its_rate_is_the_best_for_all() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_fallbacks_rate_is_that_of_a_fine_search(seed: int) -> None:
     log = draw_log(seed, devices=40)
-    durations = pl.Series([10.0] * 15, dtype=pl.Float32)
-    video, answer = find_fallback(log, durations)
+    videos = pl.DataFrame({"duration": [10.0] * 15})
+    video, answer = find_fallback(log, videos)
     rates = log.filter((pl.col("video") == video) & (pl.col("t") > 0))["t"].cast(pl.Float64).to_numpy()
     tried = np.concatenate([np.linspace(0, rates.max(), 3001), rates])
     best = score_rates(rates[None, :], tried[:, None]).mean(axis=1).max()

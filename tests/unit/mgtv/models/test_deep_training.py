@@ -7,45 +7,54 @@ import polars as pl
 import pytest
 import torch
 
-from competitions.mgtv.models.dataset import Served
-from competitions.mgtv.models.deep_inputs import MOST, Fields, Inputs, code_devices, code_videos, look_up
+from competitions.mgtv.models.dataset import DayFeatures
+from competitions.mgtv.models.deep_inputs import (
+    MOST,
+    FieldTables,
+    Inputs,
+    NetworkDay,
+    code_devices,
+    code_videos,
+    look_up,
+)
 from competitions.mgtv.models.deep_networks import NETWORKS, Batch, DeepFM, Shape, Vectors, cross
 from competitions.mgtv.models.deep_training import DeepSettings, choice_loss, fit_network, measure_scale, score_network
-from tests.unit.mgtv.mgtv_world import Floats, ask_about, draw_log, make_log, make_videos, row, serve
+from tests.unit.mgtv.mgtv_world import Floats, draw_log, make_day, make_log, make_slates, make_videos, row
 
 CHANNELS = 4
 VIDEOS = 40
 SETTINGS = DeepSettings(size=4, hidden=(16,), dropout=0.0, passes=8, lists=32, rate=0.03, watched=2, threads=1)
 
 
-def draw_lesson(seed: int, lists: int = 240) -> tuple[Served, Inputs]:
+def draw_day(seed: int, lists: int = 240) -> tuple[DayFeatures, Inputs]:
     """Lists of one video a channel; watched is the one of the channel watched last, which no number tells."""
     rng = np.random.default_rng(seed)
     channel = np.array([rng.permutation(CHANNELS) for _ in range(lists)])
     video = channel + CHANNELS * rng.integers(0, VIDEOS // CHANNELS, (lists, CHANNELS))
     last = rng.integers(0, VIDEOS, (lists, 2))
     answers = (channel == last[:, [0]] % CHANNELS).argmax(1)
-    day = serve([CHANNELS] * lists, answers.tolist(), {"video_noise": rng.normal(size=lists * CHANNELS)}, day=seed)
+    day = make_day([CHANNELS] * lists, answers.tolist(), {"video_noise": rng.normal(size=lists * CHANNELS)}, day=seed)
     rates = np.full((lists, 2), 0.5, np.float32)
     return day, Inputs(video.ravel() + 1, np.zeros(lists, np.int64), last + 1, rates)
 
 
-def tables() -> tuple[Fields, Fields]:
+def tables() -> FieldTables:
     videos = make_videos(channel=[video % CHANNELS for video in range(VIDEOS)])
-    return code_videos(videos), code_devices(pl.DataFrame({"device": [0], "f0": [3]}), ["f0"])
+    devices = pl.DataFrame({"device": [0], "f0": [3]})
+    return FieldTables(code_videos(videos), code_devices(devices, ["f0"]))
 
 
-def hit_rate(day: Served, scores: Floats) -> float:
+def hit_rate(day: DayFeatures, scores: Floats) -> float:
     table = scores.reshape(-1, CHANNELS)
     return float((table.argmax(1) == day.rows.labels.reshape(-1, CHANNELS).argmax(1)).mean())
 
 
 def learn(kind: str, settings: DeepSettings = SETTINGS, seed: int = 0) -> tuple[float, Floats]:
     """Hit rate on a day that was not learned from, and its scores."""
-    day, inputs = draw_lesson(1)
-    new, told = draw_lesson(2)
-    network = fit_network([day], [inputs], *tables(), kind, ["video"], settings, seed)
-    scores = score_network(new, told, *tables(), network, settings)
+    day, inputs = draw_day(1)
+    new, new_inputs = draw_day(2)
+    network = fit_network([NetworkDay(day, inputs)], tables(), kind, ["video"], settings, seed)
+    scores = score_network(NetworkDay(new, new_inputs), tables(), network, settings)
     assert scores.shape == (len(new.rates), 1)
     return hit_rate(new, scores[:, 0]), scores
 
@@ -58,8 +67,8 @@ def test_only_the_network_that_reads_the_history_finds_the_channel_watched_last(
 
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_a_number_that_decides_is_learned(kind: str) -> None:
-    day, inputs = draw_lesson(1)
-    new, told = draw_lesson(2)
+    day, inputs = draw_day(1)
+    new, new_inputs = draw_day(2)
     loud = [
         dataclasses.replace(
             own, rows=dataclasses.replace(own.rows, features=own.rows.labels[:, None] + 0.2 * own.rows.features)
@@ -67,9 +76,9 @@ def test_a_number_that_decides_is_learned(kind: str) -> None:
         for own in (day, new)
     ]
     settings = DeepSettings(size=2, hidden=(8,), passes=8, lists=32, rate=0.02, watched=2, threads=1)
-    network = fit_network([loud[0]], [inputs], *tables(), kind, ["video"], settings, 0)
+    network = fit_network([NetworkDay(loud[0], inputs)], tables(), kind, ["video"], settings, 0)
     assert network.losses[-1] < network.losses[0]
-    assert hit_rate(loud[1], score_network(loud[1], told, *tables(), network, settings)[:, 0]) > 0.95
+    assert hit_rate(loud[1], score_network(NetworkDay(loud[1], new_inputs), tables(), network, settings)[:, 0]) > 0.95
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
@@ -86,20 +95,20 @@ def test_one_seed_gives_one_result_and_leaves_the_threads_alone(kind: str) -> No
 def test_two_threads_that_share_a_list_give_one_result() -> None:
     """One list of 2,001 rows: both threads add to the gradient of what its device watched."""
     rng, rows = np.random.default_rng(0), 2_001
-    day = serve([rows], [5], {"video_noise": rng.normal(size=rows)})
+    day = make_day([rows], [5], {"video_noise": rng.normal(size=rows)})
     watched, video = rng.integers(1, VIDEOS + 1, (1, 20)), rng.integers(1, VIDEOS + 1, rows)
     inputs = Inputs(video, np.zeros(1, np.int64), watched, np.full((1, 20), 0.5, np.float32))
     settings = DeepSettings(passes=2, lists=1, watched=20, threads=2)
-    fits = [fit_network([day], [inputs], *tables(), "DIN", ["video"], settings, 0) for _ in range(3)]
+    fits = [fit_network([NetworkDay(day, inputs)], tables(), "DIN", ["video"], settings, 0) for _ in range(3)]
     assert len({b"".join(weights.tobytes() for weights in fit.weights.values()) for fit in fits}) == 1
     assert not torch.are_deterministic_algorithms_enabled()
 
 
 def test_batches_do_not_change_the_scores() -> None:
-    day, inputs = draw_lesson(1, 40)
-    network = fit_network([day], [inputs], *tables(), "DIN", ["video"], SETTINGS, 0)
-    whole = score_network(day, inputs, *tables(), network, SETTINGS)
-    few = score_network(day, inputs, *tables(), network, DeepSettings(lists=3, threads=1))
+    day, inputs = draw_day(1, 40)
+    network = fit_network([NetworkDay(day, inputs)], tables(), "DIN", ["video"], SETTINGS, 0)
+    whole = score_network(NetworkDay(day, inputs), tables(), network, SETTINGS)
+    few = score_network(NetworkDay(day, inputs), tables(), network, DeepSettings(lists=3, threads=1))
     np.testing.assert_allclose(whole, few, atol=1e-5)
 
 
@@ -108,31 +117,31 @@ def test_batches_do_not_change_the_scores() -> None:
 
 def test_what_happens_on_the_day_or_later_is_no_input() -> None:
     log = draw_log(3)
-    asked = ask_about(4, {device: [0, 3, 7] for device in range(8)})
+    slates = make_slates(4, {device: [0, 3, 7] for device in range(8)})
     later = pl.col("day") >= 4
     other = log.with_columns(clicked=later | pl.col("clicked"), t=pl.when(later).then(0.1).otherwise("t"))
     for one, two in zip(
-        vars(look_up(log, asked, 20, 5)).values(), vars(look_up(other, asked, 20, 5)).values(), strict=True
+        vars(look_up(log, slates, 20, 5)).values(), vars(look_up(other, slates, 20, 5)).values(), strict=True
     ):
         np.testing.assert_array_equal(one, two)
 
 
 def test_inputs_are_places_in_the_tables() -> None:
     log = make_log(row(1, 4, 2, 0.5), row(2, 4, 0, None, clicked=True), row(1, 9, 1, 3.0))
-    told = look_up(log, ask_about(3, {4: [1, 2], 9: [0]}), 6, 2)
-    assert told.video.tolist() == [2, 3, 1]
-    assert told.device.tolist() == [5, 0]  # device 9 is beyond the profiles
-    assert told.watched.tolist() == [[1, 3], [2, 0]]
-    assert told.rates.tolist() == [[-1.0, 0.5], [2.0, -1.0]]
+    inputs = look_up(log, make_slates(3, {4: [1, 2], 9: [0]}), 6, 2)
+    assert inputs.video.tolist() == [2, 3, 1]
+    assert inputs.device.tolist() == [5, 0]  # device 9 is beyond the profiles
+    assert inputs.watched.tolist() == [[1, 3], [2, 0]]
+    assert inputs.rates.tolist() == [[-1.0, 0.5], [2.0, -1.0]]
 
 
 def test_ids_begin_at_one_and_many_share() -> None:
     fields = code_videos(make_videos(channel=[None, 3], collection=[7, MOST + 7], type=[0, 1]))
-    place = fields.names.index
-    assert fields.ids[:, place("channel")].tolist() == [0, 0, 4]
-    assert fields.ids[:, place("collection")].tolist() == [0, 8, 8]
-    assert fields.ids[:, place("video")].tolist() == [0, 1, 2]
-    assert fields.group_sizes[place("channel")] == 5
+    column = fields.names.index
+    assert fields.ids[:, column("channel")].tolist() == [0, 0, 4]
+    assert fields.ids[:, column("collection")].tolist() == [0, 8, 8]
+    assert fields.ids[:, column("video")].tolist() == [0, 1, 2]
+    assert fields.sizes[column("channel")] == 5
     devices = code_devices(pl.DataFrame({"device": [2, 0], "f0": [1.5, -3.0], "x": [1, 1]}), ["f0", "lacking"])
     assert (devices.names, devices.ids[:, 0].tolist()) == (("f0",), [0, 2, 0, 3])
 
@@ -186,9 +195,9 @@ def draw_batch() -> Batch:
 
 def test_fields_do_not_share_vectors_and_crosses_depend_on_both_sides() -> None:
     vectors = Vectors((3, 2), 4)
-    found = vectors(torch.tensor([[0, 0], [2, 1]]))
-    assert found.shape == (2, 2, 4)
-    assert len(torch.unique(found.flatten(0, 1), dim=0)) == 4
+    looked_up = vectors(torch.tensor([[0, 0], [2, 1]]))
+    assert looked_up.shape == (2, 2, 4)
+    assert len(torch.unique(looked_up.flatten(0, 1), dim=0)) == 4
     crossed = cross(torch.tensor([[1, 2], [1, 3]]), torch.tensor([[5], [5]]))
     assert crossed[0, 0] == crossed[1, 0]
     assert crossed[0, 1] != crossed[1, 1]
@@ -196,9 +205,9 @@ def test_fields_do_not_share_vectors_and_crosses_depend_on_both_sides() -> None:
 
 def test_what_is_not_there_has_no_say() -> None:
     """A padded place of the history, whatever its rate says, changes nothing."""
-    day, inputs = draw_lesson(1, 40)
+    day, inputs = draw_day(1, 40)
     empty = Inputs(inputs.video, inputs.device, np.zeros_like(inputs.watched), inputs.rates)
-    network = fit_network([day], [inputs], *tables(), "DIN", ["video"], SETTINGS, 0)
-    one = score_network(day, empty, *tables(), network, SETTINGS)
+    network = fit_network([NetworkDay(day, inputs)], tables(), "DIN", ["video"], SETTINGS, 0)
+    one = score_network(NetworkDay(day, empty), tables(), network, SETTINGS)
     other = Inputs(empty.video, empty.device, empty.watched, empty.rates + 1)
-    np.testing.assert_array_equal(one, score_network(day, other, *tables(), network, SETTINGS))
+    np.testing.assert_array_equal(one, score_network(NetworkDay(day, other), tables(), network, SETTINGS))

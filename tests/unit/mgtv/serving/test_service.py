@@ -14,15 +14,14 @@ from common.ranking.dataset import RankingDataset, to_matrix
 from common.ranking.gbdt import Ranker
 from common.serving.benchmark import answer_all, ignore
 from competitions.mgtv.competition import load_config
-from competitions.mgtv.config import BLOCKS, MgtvConfig
+from competitions.mgtv.config import BLOCKS, CompletionSettings, MgtvConfig
 from competitions.mgtv.features.build import Sources, build
 from competitions.mgtv.models import click_ranker, completion, decision
 from competitions.mgtv.models.completion import Completion
-from competitions.mgtv.models.dataset import Served
-from competitions.mgtv.models.dataset import serve as serve_day
+from competitions.mgtv.models.dataset import DayFeatures, build_day
 from competitions.mgtv.serving import export
 from competitions.mgtv.serving import service as serving
-from tests.unit.mgtv.mgtv_world import SETTINGS, ask_about, draw_comments, draw_log, draw_videos, gather
+from tests.unit.mgtv.mgtv_world import SETTINGS, draw_comments, draw_log, draw_videos, make_slates, make_sources
 from tests.unit.rankers import fit_rows
 
 DAY = 5
@@ -35,36 +34,38 @@ PROFILES = pl.DataFrame(
     },
     schema={"device": pl.Int32, "f0": pl.Float32, "f3": pl.Float32, "f87": pl.Int32},
 )
-ASKED = ask_about(DAY, {device: [device, 3, 12, 7, 0][: 2 + device % 4] for device in range(11)} | {77: [1, 14]})
+SLATES = make_slates(DAY, {device: [device, 3, 12, 7, 0][: 2 + device % 4] for device in range(11)} | {77: [1, 14]})
 CONFIG: MgtvConfig = msgspec.structs.replace(load_config([]), features=SETTINGS)
 
 
 @pytest.fixture(scope="module")
 def sources() -> Sources:
-    return gather(draw_log(0), draw_videos(0), PROFILES, draw_comments(0))
+    return make_sources(draw_log(0), draw_videos(0), PROFILES, draw_comments(0))
 
 
 @pytest.fixture(scope="module")
-def day(sources: Sources) -> Served:
+def day(sources: Sources) -> DayFeatures:
     """The day as the pipeline serves it, with answers and rates drawn."""
-    served, rng = serve_day(sources, ASKED, None, SETTINGS, CONFIG.seed), np.random.default_rng(0)
-    labels = np.zeros(len(served.rates), np.float32)
-    labels[np.cumsum(served.rows.group_sizes) - 1] = 1
-    rows = replace(served.rows, labels=labels)
-    return replace(served, rows=rows, rates=rng.gamma(1, 0.6, len(labels)), scorable=served.scorable)
+    features, rng = build_day(sources, SLATES, None, SETTINGS, CONFIG.seed), np.random.default_rng(0)
+    labels = np.zeros(len(features.rates), np.float32)
+    labels[np.cumsum(features.rows.group_sizes) - 1] = 1
+    rows = replace(features.rows, labels=labels)
+    return replace(features, rows=rows, rates=rng.gamma(1, 0.6, len(labels)))
 
 
 @pytest.fixture(scope="module")
-def models(day: Served) -> tuple[list[Ranker], Completion, Logit]:
-    told = {"num_leaves": 4, "min_data_in_leaf": 3, "num_threads": 1}
+def models(day: DayFeatures) -> tuple[list[Ranker], Completion, Logit]:
+    parameters = {"num_leaves": 4, "min_data_in_leaf": 3, "num_threads": 1}
     rankers = [
-        fit_rows("lightgbm_softmax", told, day.rows, None, 10, 0, 0),
+        fit_rows("lightgbm_softmax", parameters, day.rows, None, 10, 0, 0),
         fit_rows("logit", {"l2": 0.1}, day.rows, None, 20, 0, 0),
     ]
     names = tuple(name for name in day.rows.names if not name.startswith("list_"))
-    bins = completion.make_bins(day.rates, 4, 41)
     own = day.rows.features[:, [day.rows.names.index(name) for name in names]]
-    fitted = completion.fit(own, day.rates, names, bins, None, told, 8, 0, 0)
+    settings = CompletionSettings(
+        blocks=BLOCKS, bins=4, grid=41, rows=9999, rounds=8, patience=1, parameters=parameters
+    )
+    fitted = completion.fit(completion.Plays(names, own, day.rates), None, settings, 0)
     scored = RankingDataset(
         ("a", "b"), click_ranker.score(day, rankers).astype(np.float32), day.rows.labels, day.rows.group_sizes
     )
@@ -75,18 +76,18 @@ def write(
     sources: Sources, models: tuple[list[Ranker], Completion, Logit], folder: Path, share: float = 1.0
 ) -> list[pl.DataFrame]:
     rankers, fitted, blend = models
-    cuts = [export.Cut("both", "whole", (0, 1), share, blend)]
-    export.write_world(export.World(ASKED, rankers, fitted), sources, CONFIG, cuts, folder / "export")
-    export.write_requests(ASKED, ASKED.rows["query"].unique().to_numpy(), folder / "requests")
+    subsets = [export.Subset("both", "whole", (0, 1), share, blend)]
+    export.write_export(export.ServedDay(SLATES, rankers, fitted), sources, CONFIG, subsets, folder / "export")
+    export.write_requests(SLATES, SLATES.rows["query"].unique(), folder / "requests")
     return serving.read_requests(folder / "requests")
 
 
-def answer_of_pipeline(day: Served, models: tuple[list[Ranker], Completion, Logit]) -> np.ndarray:
+def answer_of_pipeline(day: DayFeatures, models: tuple[list[Ranker], Completion, Logit]) -> np.ndarray:
     rankers, fitted, blend = models
-    values = decision.value_rows(day, fitted, CONFIG.truth.no_duration)
+    rewards = decision.expect_rewards(day, fitted, CONFIG.truth.no_duration)
     mixed = click_ranker.mix(blend, click_ranker.score(day, rankers), day)
-    rows = decision.pick(decision.weigh(mixed, values, CONFIG.decide.power), day.rows.group_sizes)
-    return np.column_stack([ASKED.rows["video"].to_numpy()[rows], values.answer[rows]])
+    rows = decision.decide(day, mixed, rewards, CONFIG.decide.power)
+    return np.column_stack([SLATES.rows["video"].to_numpy()[rows], rewards.rate[rows]])
 
 
 def test_features_of_one_device_are_those_of_the_whole_day(
@@ -94,15 +95,15 @@ def test_features_of_one_device_are_those_of_the_whole_day(
 ) -> None:
     requests = write(sources, models, tmp_path)
     service = serving.load(tmp_path / "export", "whole")
-    found = pl.concat([service.tables.describe(service.ask([request]), ignore) for request in requests])
-    whole = build(sources, ASKED, SETTINGS, CONFIG.seed)
-    assert found.columns == whole.columns
-    assert {name.partition("_")[0] for name in found.columns} == {*BLOCKS}
-    np.testing.assert_array_equal(to_matrix(found), to_matrix(whole))
+    described = pl.concat([service.tables.describe(service.make_slates([request]), ignore) for request in requests])
+    whole = build(sources, SLATES, SETTINGS, CONFIG.seed)
+    assert described.columns == whole.columns
+    assert {name.partition("_")[0] for name in described.columns} == {*BLOCKS}
+    np.testing.assert_array_equal(to_matrix(described), to_matrix(whole))
 
 
 def test_one_device_at_a_time_is_answered_as_by_the_pipeline(
-    sources: Sources, day: Served, models: tuple[list[Ranker], Completion, Logit], tmp_path: Path
+    sources: Sources, day: DayFeatures, models: tuple[list[Ranker], Completion, Logit], tmp_path: Path
 ) -> None:
     requests = write(sources, models, tmp_path)
     service = serving.load(tmp_path / "export", "whole")

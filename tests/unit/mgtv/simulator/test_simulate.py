@@ -12,7 +12,7 @@ from common.errors import UserError
 from competitions.mgtv.io import schema
 from competitions.mgtv.simulator import comments, profiles, simulate
 from competitions.mgtv.simulator.catalogue import make_catalogue
-from competitions.mgtv.simulator.constants import measure
+from competitions.mgtv.simulator.constants import measure_sizes
 
 SCALE, SEED = 0.006, 3
 
@@ -36,8 +36,8 @@ def shows(made: simulate.Simulation) -> pl.DataFrame:
         clicked = pl.read_csv(made.folder / schema.click_path(day), columns=["did", "vid"]).unique()
         shown = pl.read_csv(made.folder / schema.show_path(day)).unique(maintain_order=True)
         joined = shown.join(clicked.with_columns(click=1), on=["did", "vid"], how="left", maintain_order="left")
-        place = pl.int_range(pl.len()).over("did")
-        days.append(joined.with_columns(pl.col("click").fill_null(0), place=place, day=pl.lit(day)))
+        position = pl.int_range(pl.len()).over("did")
+        days.append(joined.with_columns(pl.col("click").fill_null(0), position=position, day=pl.lit(day)))
     return pl.concat(days)
 
 
@@ -106,7 +106,7 @@ def test_the_report_counts_what_is_in_the_files(made: simulate.Simulation, video
         assert made.rows[name] == rows, name
     assert made.rows["truth"] == pl.read_csv(made.truth).height == made.oracle.truths
     assert made.rows["videos"] == videos.height == videos["vid"].n_unique()
-    assert measure(1.0).devices == 1_500_000
+    assert measure_sizes(1.0).devices == 1_500_000
 
 
 def test_values_have_the_forms_of_the_host(made: simulate.Simulation, videos: pl.DataFrame) -> None:
@@ -153,7 +153,7 @@ def test_comments_tell_of_the_quality(made: simulate.Simulation, videos: pl.Data
     assert frame["ctime"].str.contains(r"^2025-06-\d\d \d\d:\d\d:\d\d$").all()
     joined = frame.join(videos, left_on="videoid", right_on="vid")
     assert (joined["etime"] <= joined["item_duration"].fill_null(10**6).replace(0, 10**6) * 1000).all()
-    catalogue = make_catalogue(measure(SCALE), SEED)
+    catalogue = make_catalogue(measure_sizes(SCALE), SEED)
     quality = pl.DataFrame({"videoid": catalogue.videos.code, "quality": catalogue.videos.quality})
     toned = frame.join(quality, on="videoid")
     means = {
@@ -163,16 +163,16 @@ def test_comments_tell_of_the_quality(made: simulate.Simulation, videos: pl.Data
     assert means[comments.GOOD] > means[comments.PLAIN] + 0.2 > means[comments.BAD] + 0.4  # type: ignore[operator]
 
 
-def test_the_truth_is_the_first_click_of_the_asked(made: simulate.Simulation) -> None:
+def test_the_truth_is_the_first_click_of_the_test_devices(made: simulate.Simulation) -> None:
     truth = pl.read_csv(made.truth)
-    asked = pl.read_csv(made.folder / schema.ASKED.format(board="A"))["did"]
+    devices = pl.read_csv(made.folder / schema.ASKED.format(board="A"))["did"]
     shown = pl.read_csv(made.folder / schema.SHOWN.format(board="A"))
     assert truth["did"].n_unique() == truth.height
-    assert asked.n_unique() == asked.len()
-    assert set(truth["did"]) <= set(asked)
+    assert devices.n_unique() == devices.len()
+    assert set(truth["did"]) <= set(devices)
     assert (truth["completion_rate"] > 0).all()
-    assert 0.97 < truth.height / asked.len() <= 1
-    assert set(shown["did"]) <= set(asked)
+    assert 0.97 < truth.height / devices.len() <= 1
+    assert set(shown["did"]) <= set(devices)
     listed = truth.filter(pl.col("did").is_in(shown["did"].implode()))
     assert listed.join(shown.unique(), on=["did", "vid"]).height == listed.height
     assert shown.height == made.rows["shown"]
@@ -214,16 +214,16 @@ def test_marginals_are_near_what_is_assumed(measured: dict[str, float]) -> None:
 def test_describe_measures_what_is_in_the_files(measured: dict[str, float], shows: pl.DataFrame) -> None:
     assert measured["CTR"] == pytest.approx(shows["click"].mean())
     assert measured["videos a list"] == pytest.approx(shows.group_by("day", "did").len()["len"].mean())
-    assert measured["CTR at place 2"] == pytest.approx(shows.filter(place=1)["click"].mean())
+    assert measured["CTR at position 2"] == pytest.approx(shows.filter(position=1)["click"].mean())
 
 
-def test_clicks_fall_with_the_place(shows: pl.DataFrame) -> None:
+def test_clicks_fall_with_the_position(shows: pl.DataFrame) -> None:
     long = shows.filter(pl.len().over("day", "did") >= 8)
-    rates = [long.filter(place=place)["click"].mean() for place in (0, 2, 7)]
+    rates = [long.filter(position=position)["click"].mean() for position in (0, 2, 7)]
     assert rates[0] > 1.3 * rates[1] > 1.3 * 1.3 * rates[2]  # type: ignore[operator]
 
 
-def test_the_next_episode_can_be_told_from_the_past_and_is_clicked(
+def test_the_next_episode_follows_from_the_history_and_is_clicked(
     shows: pl.DataFrame, plays: pl.DataFrame, videos: pl.DataFrame
 ) -> None:
     """Of shown features, those after an episode that the device finished on an earlier day are clicked most."""
@@ -232,13 +232,13 @@ def test_the_next_episode_can_be_told_from_the_past_and_is_clicked(
     features = videos.filter(pl.col("item_isIntact") == 1).select("vid", "item_cid", "item_serialno")
     rows = shows.join(features, on="vid").with_columns(since=pl.col("day") - 1).sort("since")
     done = done.sort("day").rename({"day": "seen"})
-    found = rows.join_asof(done, left_on="since", right_on="seen", by=["did", "item_cid"], check_sortedness=False)
+    joined_rows = rows.join_asof(done, left_on="since", right_on="seen", by=["did", "item_cid"], check_sortedness=False)
     following = pl.col("item_serialno") == pl.col("before") + 1
-    known = found.filter(pl.col("before").is_not_null())
-    ahead, elsewhere = known.filter(following)["click"], known.filter(following.not_())["click"]
+    known = joined_rows.filter(pl.col("before").is_not_null())
+    ahead, others = known.filter(following)["click"], known.filter(following.not_())["click"]
     assert ahead.len() > 1000
-    assert ahead.mean() > 1.6 * elsewhere.mean()  # type: ignore[operator]
-    assert elsewhere.mean() > found.filter(pl.col("before").is_null())["click"].mean()  # type: ignore[operator]
+    assert ahead.mean() > 1.6 * others.mean()  # type: ignore[operator]
+    assert others.mean() > joined_rows.filter(pl.col("before").is_null())["click"].mean()  # type: ignore[operator]
 
 
 def test_completion_falls_with_the_duration_and_is_high_for_trailers(plays: pl.DataFrame) -> None:
@@ -282,7 +282,7 @@ def test_an_earlier_simulation_is_replaced_and_a_stopped_one_leaves_nothing(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(simulate, "ask", stop)
+    monkeypatch.setattr(simulate, "simulate_test_day", stop)
     with pytest.raises(KeyboardInterrupt):
         simulate.simulate(tmp_path / "other", 0.0005, 1)
     assert [path.name for path in tmp_path.iterdir()] == ["raw"]

@@ -1,0 +1,306 @@
+"""The laws of the MGTV simulator and its oracle, computed again in another way."""
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.stats import beta
+
+from competitions.mgtv.labels import score_rates
+from competitions.mgtv.simulator import click_model, oracle, simulate, users, watch_time_model
+from competitions.mgtv.simulator.catalogue import CLOSING, make_catalogue, rate_day
+from competitions.mgtv.simulator.click_model import Clicks
+from competitions.mgtv.simulator.constants import CHANNELS, FEATURE, KINDS, TEST_DAY, Floats, Ints, measure_sizes
+from competitions.mgtv.simulator.slates import SimulationState, Slates, draw_slates
+from competitions.mgtv.simulator.users import UserHistory, Watched
+from competitions.mgtv.simulator.watch_time_model import GRID, SHAPES
+
+SEED = 5
+
+
+@pytest.fixture(scope="module")
+def state() -> SimulationState:
+    """The day asked about, after five days that left something to remember."""
+    sizes = measure_sizes(0.004)
+    catalogue, people = make_catalogue(sizes, SEED), users.make_users(sizes.devices, SEED)
+    history = users.init_history(catalogue, people, SEED)
+    for day in range(TEST_DAY - 5, TEST_DAY):
+        today = SimulationState(catalogue, people, history, rate_day(catalogue, day))
+        part, watched = simulate.simulate_day(today, np.arange(sizes.devices), np.random.default_rng(day))
+        users.record_impressions(history, part.slates.row_device, part.slates.position, part.slates.video)
+        users.record_clicks(catalogue, history, watched)
+    return SimulationState(catalogue, people, history, rate_day(catalogue, TEST_DAY))
+
+
+@pytest.fixture(scope="module")
+def slates(state: SimulationState) -> Slates:
+    return draw_slates(state, np.arange(len(state.users.activity)), np.random.default_rng(1))
+
+
+def copy_of(history: UserHistory) -> UserHistory:
+    return replace(history, **{name: values.copy() for name, values in vars(history).items()})
+
+
+def utility(state: SimulationState, slates: Slates, row: int) -> float:
+    """U of a row by the definition, with plain numbers."""
+    videos, history, weights = state.catalogue.videos, state.history, click_model.WEIGHTS
+    at = int(slates.owner[row])
+    device, video = int(slates.device[at]), int(slates.video[row])
+    programme, channel = int(videos.collection[video]), int(videos.channel[video])
+    clicked = [
+        (int(one), bool(end)) for one, end in zip(history.clicked[device], history.finished[device], strict=True)
+    ]
+    known = {int(one) for one in history.follow[device]} | {
+        int(videos.collection[one]) for one, _ in clicked if one >= 0
+    }
+    following = [
+        int(state.catalogue.collections.first[one]) + int(step) - 1
+        for one, step in zip(history.follow[device], history.next_serial[device], strict=True)
+        if one >= 0 and step <= state.catalogue.collections.episodes[one]
+    ]
+    age = TEST_DAY - int(videos.release[video])
+    value = CHANNELS[channel].pull + KINDS[int(videos.kind[video])].pull
+    value += weights["taste"] * float(state.users.taste[device, channel])
+    value += weights["next"] * (video in following)
+    value += weights["known"] * (programme in known)
+    value += weights["heat"] * float(state.catalogue.collections.heat[TEST_DAY, programme])
+    value += weights["quality"] * float(videos.quality[video]) + weights["novelty"] * math.exp(-age / 2.5)
+    value += weights["position"] * math.log(1 + row - int(slates.first[at]))
+    value += weights["length"] * float(state.users.patience[device]) * math.log(float(videos.duration[video]) / 600)
+    value += weights["seen"] * min(3, [int(one) for one in history.shown[device]].count(video))
+    value += weights["unfinished"] * ((video, False) in clicked) + weights["finished"] * ((video, True) in clicked)
+    return click_model.SHARPNESS * value
+
+
+def test_utilities_are_those_of_the_definition(state: SimulationState, slates: Slates) -> None:
+    utilities = click_model.utilities(state, slates)
+    rows = np.random.default_rng(2).choice(len(utilities), 400, replace=False).tolist()
+    rows += np.flatnonzero(slates.next)[:100].tolist()
+    np.testing.assert_allclose(utilities[rows], [utility(state, slates, row) for row in rows], rtol=1e-5, atol=1e-5)
+
+
+def test_lists_are_sane(state: SimulationState, slates: Slates) -> None:
+    sizes = np.diff(slates.first)
+    assert sizes.min() >= 1
+    assert sizes.max() <= 40
+    pairs = slates.owner * 10**6 + slates.video
+    assert len(np.unique(pairs)) == len(pairs)
+    assert state.popularity.released[slates.video].all()
+    assert slates.next.mean() > 0.05
+    within = slates.video[slates.first[3] : slates.first[60]]
+    assert (np.diff(within) < 0).any()
+
+
+def test_first_clicks_are_drawn_by_their_chances(state: SimulationState, slates: Slates) -> None:
+    clicks = click_model.draw_clicks(state, slates, np.random.default_rng(3))
+    np.testing.assert_allclose(np.bincount(slates.owner, clicks.chance), 1.0)
+    first = clicks.row[clicks.rank == 0]
+    chosen = np.zeros(len(clicks.chance))
+    chosen[first] = 1
+    truth = np.zeros(len(slates.device), bool)
+    truth[slates.owner[first]] = True
+    rows = truth[slates.owner]
+    chance = clicks.chance[rows]
+    # In ten bands of the chance, as many are clicked first as the law says.
+    band = np.searchsorted(np.quantile(chance, np.arange(1, 10) / 10), chance)
+    got, due = np.bincount(band, chosen[rows]), np.bincount(band, chance)
+    assert (np.abs(got - due) < 4 * np.sqrt(np.bincount(band, chance * (1 - chance)))).all()
+
+
+def test_clicks_are_without_replacement_and_in_order(state: SimulationState, slates: Slates) -> None:
+    clicks = click_model.draw_clicks(state, slates, np.random.default_rng(4))
+    assert len(np.unique(clicks.row)) == len(clicks.row)
+    owner = slates.owner[clicks.row]
+    assert (np.diff(owner) >= 0).all()
+    same = np.diff(owner) == 0
+    assert (np.diff(clicks.rank)[same] == 1).all()
+    assert (clicks.rank[1:][~same] == 0).all()
+    assert clicks.rank.max() < click_model.MOST_CLICKS
+
+
+def test_the_weights_of_the_parts_are_the_softmax_of_the_definition(state: SimulationState, slates: Slates) -> None:
+    weights_by_row = watch_time_model.part_weights(state, slates.row_device, slates.video, slates.next)
+    videos = state.catalogue.videos
+    for row in range(0, len(weights_by_row), 997):
+        device, video = int(slates.row_device[row]), int(slates.video[row])
+        kind = KINDS[int(videos.kind[video])]
+        x = math.log(videos.duration[video] / 600)
+        taste = float(state.users.taste[device, videos.channel[video]])
+        values = (1.0, x, float(state.users.patience[device]), float(slates.next[row]), videos.quality[video], taste)
+        odds = [
+            math.exp(kind.abandon + sum(a * b for a, b in zip(watch_time_model.ABANDON, values, strict=True))),
+            1.0,
+            math.exp(kind.complete + sum(a * b for a, b in zip(watch_time_model.COMPLETE, values, strict=True))),
+        ]
+        np.testing.assert_allclose(weights_by_row[row], np.array(odds) / sum(odds), rtol=1e-5)
+
+
+def test_trailers_complete_more_and_closing_titles_move_the_end(state: SimulationState) -> None:
+    assert len(SHAPES) == 1 + len(CLOSING)
+    rng = np.random.default_rng(6)
+    only_end = np.tile([0.0, 0.0, 1.0], (4000, 1))
+    means = [watch_time_model.draw_completion(only_end, np.full(4000, form), rng).mean() for form in range(len(SHAPES))]
+    assert means[0] > 1
+    assert all(abs(mean - (1 - closing)) < 0.01 for mean, closing in zip(means[1:], CLOSING, strict=True))
+    videos = state.catalogue.videos
+    weights = [
+        watch_time_model.part_weights(
+            state, np.arange(500), np.full(500, np.flatnonzero(videos.kind == kind)[0]), NOT_NEXT
+        )
+        for kind in (FEATURE, 2)
+    ]
+    assert weights[1][:, 2].mean() > weights[0][:, 2].mean()
+
+
+NOT_NEXT = np.zeros(500, bool)
+
+
+@pytest.mark.parametrize("form", range(len(SHAPES)))
+@pytest.mark.parametrize("part", range(3))
+def test_tables_are_the_integrals(form: int, part: int) -> None:
+    a, b, low, high = SHAPES[form][part]
+    tables = watch_time_model.make_tables()
+    for rank in (0, 40, 480, 930, 1000):
+        p = float(GRID[rank])
+
+        def value(t: float, p: float = p) -> float:
+            density = beta.pdf((t - low) / (high - low), a, b) / (high - low)
+            return float(density / (1 + math.sqrt(abs(t - p) / t)))
+
+        edges = sorted({low, high, *([p] if low < p < high else [])})
+        whole = sum(quad(value, left, right, limit=200)[0] for left, right in pairwise(edges))
+        assert tables.gain[form, part, rank] == pytest.approx(whole, abs=2e-3)
+        assert tables.below[form, part, rank] == pytest.approx(beta.cdf((p - low) / (high - low), a, b))
+    assert tables.mean[form, part] == pytest.approx(low + (high - low) * a / (a + b))
+
+
+def test_the_score_is_the_hosts() -> None:
+    truth = np.array([1.0, 0.5, 0.25, 0.0, 1.0])
+    answer = np.array([1.0, 0.0, 1.25, 0.0, 0.75])
+    np.testing.assert_allclose(score_rates(truth, answer), [1.0, 0.5, 1 / 3, 0.0, 1 / 1.5])
+
+
+def draw_all(state: SimulationState, slates: Slates, seed: int) -> tuple[Clicks, oracle.TruthRows, Floats]:
+    """Everyone who clicks is asked; the chances are those of the law."""
+    rng = np.random.default_rng(seed)
+    clicks = click_model.draw_clicks(state, slates, rng)
+    row = clicks.row[clicks.rank == 0]
+    video = slates.video[row]
+    weights = watch_time_model.part_weights(state, slates.row_device[row], video, slates.next[row])
+    completion = watch_time_model.draw_completion(weights, watch_time_model.find_forms(state.catalogue, video), rng)
+    known = oracle.has_duration(state, video)
+    row, completion = row[known], completion[known]
+    return clicks, oracle.TruthRows(slates.owner[row], row, completion, rng.random(len(row)) > 0.1), completion
+
+
+def test_the_oracle_is_the_best_of_all_answers(state: SimulationState, slates: Slates) -> None:
+    clicks, truth, completion = draw_all(state, slates, 7)
+    scores = oracle.score_slates(state, slates, clicks, truth)
+    tables = watch_time_model.make_tables()
+    for at in range(0, 60):
+        rows: Ints = np.arange(*slates.first[truth.slates[at] : truth.slates[at] + 2])
+        video = slates.video[rows]
+        known = (state.catalogue.videos.recorded[video] > 0) & state.catalogue.videos.listed[video]
+        total = sum(float(clicks.chance[row]) for row, there in zip(rows, known, strict=True) if there)
+        best = (-1.0, -1, -1.0)
+        for row, there in zip(rows.tolist(), known.tolist(), strict=True):
+            one = np.array([row])
+            weights = watch_time_model.part_weights(state, slates.row_device[one], slates.video[one], slates.next[one])[
+                0
+            ]
+            form = int(watch_time_model.find_forms(state.catalogue, slates.video[one])[0])
+            chance = float(clicks.chance[row]) / total if there else 0.0
+            values = chance * sum(weights[part] * tables.gain[form, part] for part in range(3))
+            best = max(best, (float(values.max()), row, float(GRID[values.argmax()])))
+        hit = best[1] == truth.row[at] and truth.given[at]
+        assert scores.hit[at] == hit
+        assert scores.expected[at] == pytest.approx(best[0] * truth.given[at])
+        expected = float(score_rates(completion[at : at + 1], np.array([best[2]]))[0]) if hit else 0.0
+        assert scores.gain[at, 0] == pytest.approx(expected)
+        assert scores.random_hit[at] == pytest.approx(truth.given[at] / len(rows))
+
+
+def test_the_oracle_scores_what_it_expects_and_its_rates_are_a_ladder(state: SimulationState, slates: Slates) -> None:
+    made = oracle.summarise(
+        [oracle.score_slates(state, slates, *draw_all(state, slates, seed)[:2]) for seed in range(10, 14)]
+    )
+    assert abs(made.score - made.expected) < 3 * made.standard_error
+    assert abs(made.hit_rate - made.expected_hit_rate) < 3 * (0.25 / made.truths) ** 0.5
+    assert made.score > made.score_median > made.score_mean
+    assert made.score > made.score_1 > made.score_0
+    assert made.score_0 == pytest.approx(made.hit_rate / 2)
+    assert made.random_hit_rate < 0.6 * made.hit_rate
+
+
+def test_the_default_size_is_as_hard_as_planned(tmp_path_factory: pytest.TempPathFactory) -> None:
+    made = simulate.simulate(tmp_path_factory.mktemp("default") / "raw", 0.02, 0).oracle
+    assert 0.2 < made.random_hit_rate < 0.3
+    assert 0.5 < made.expected_hit_rate < 0.62
+    assert 0.37 < made.expected < 0.45
+    assert abs(made.score - made.expected) < 3 * made.standard_error
+
+
+def test_a_finished_episode_moves_the_pointer_and_an_abandoned_one_does_not(state: SimulationState) -> None:
+    catalogue, history = state.catalogue, copy_of(state.history)
+    programme = int(np.flatnonzero(catalogue.collections.episodes > 4)[0])
+    episode = int(catalogue.collections.first[programme])
+    history.follow[:4] = -1
+    history.follow[:3, 1], history.next_serial[:3, 1] = programme, 1
+    watched = Watched(
+        device=np.array([0, 1, 2, 2, 3]),
+        video=episode + np.array([0, 0, 0, 1, 2]),
+        rank=np.array([0, 0, 0, 1, 0]),
+        completion=np.array([0.9, 0.1, 0.9, 0.9, 0.9]),
+        follow_draw=np.zeros(5),
+    )
+    follows = int(history.follows[3]) % users.SLOTS
+    users.record_clicks(catalogue, history, watched)
+    assert history.next_serial[:3, 1].tolist() == [2, 1, 3]
+    assert (history.follow[3, follows], history.next_serial[3, follows]) == (programme, 4)
+    following = users.next_videos(catalogue, history, np.arange(3), TEST_DAY)[:, 1]
+    out = catalogue.videos.release[episode + np.array([1, 0, 2])] <= TEST_DAY
+    assert following.tolist() == np.where(out, episode + np.array([1, 0, 2]), -1).tolist()
+
+
+def test_an_uninterested_device_does_not_follow(state: SimulationState) -> None:
+    catalogue, history = state.catalogue, copy_of(state.history)
+    programme = int(np.flatnonzero(catalogue.collections.episodes > 4)[0])
+    video = np.array([int(catalogue.collections.first[programme])])
+    history.follow[0] = -1
+    watched = Watched(np.array([0]), video, np.array([0]), np.array([0.9]), np.array([1.0]))
+    before = int(history.clicks[0])
+    users.record_clicks(catalogue, history, watched)
+    assert (history.follow[0] == -1).all()
+    assert history.clicks[0] == before + 1
+    assert history.clicked[0, before % users.CLICKED] == video[0]
+    assert history.finished[0, before % users.CLICKED]
+
+
+def test_what_was_shown_is_remembered_in_a_ring(state: SimulationState) -> None:
+    history = copy_of(state.history)
+    history.shown[:2], history.shows[:2] = -1, 0
+    device, video = np.repeat([0, 1], [20, 3]), np.arange(23)
+    users.record_impressions(history, device, np.append(np.arange(20), np.arange(3)), video)
+    assert set(history.shown[0].tolist()) == set(range(4, 20))
+    assert history.shown[1, :4].tolist() == [20, 21, 22, -1]
+    assert history.shows[:2].tolist() == [20, 3]
+    users.record_impressions(history, np.array([0, 0]), np.array([0, 1]), np.array([90, 91]))
+    assert set(history.shown[0].tolist()) == {*range(6, 20), 90, 91}
+
+
+def test_new_videos_come_out_every_day_and_heat_up_their_programme(state: SimulationState) -> None:
+    videos, heat = state.catalogue.videos, state.catalogue.collections.heat
+    daily = np.bincount(videos.release[videos.release >= 1])
+    assert (daily[1 : TEST_DAY + 1] >= 3).all()
+    assert daily[TEST_DAY] < 2 * daily[15 : TEST_DAY - 1].mean()  # the day asked about is a day like any other
+    assert (videos.release < 1).mean() > 0.3
+    steps = np.diff(heat, axis=0)
+    new = np.zeros(heat.shape, bool)
+    episodes = videos.kind == FEATURE
+    inside = episodes & (videos.release >= 1) & (videos.release <= TEST_DAY)
+    new[videos.release[inside], videos.collection[inside]] = True
+    assert steps[new[1:] & ~new[:-1]].mean() > 0.4
+    assert abs(steps[:, ~new.any(axis=0)].mean()) < 0.02
