@@ -14,7 +14,7 @@ from competitions.tencent.config import TencentConfig
 from competitions.tencent.experiments.ladder import climb
 from competitions.tencent.io import reader
 from competitions.tencent.io.schema import TRUTH
-from competitions.tencent.pipeline import Outcome, list_expected
+from competitions.tencent.pipeline import Outcome
 from competitions.tencent.pipeline import solve as solve
 from competitions.tencent.reporting.run_record import build_record as build_record
 from competitions.tencent.simulator.simulate import describe as describe_simulation
@@ -77,13 +77,15 @@ def ladder(raw_folder: Path | None, scale: float | None, seed: int, build: Path,
 def check(submission: Path, raw_folder: Path | None) -> None:
     """Check a submission file on disk."""
     corpus = reader.read_corpus(reader.locate(raw_folder or HOST_FOLDER))
-    checked = submissions.check_submission(submission, list_expected(corpus))
+    checked = submissions.check_submission(submission, submissions.list_expected(corpus))
     print(f"{checked.path}: {checked.rows} rows, valid. Checked: {'; '.join(checked.rules)}.")
 
 
 def score(submission: Path, truth: Path, raw_folder: Path | None) -> None:
     """Score a submission file; the raw files, where given, are checked to be its own."""
-    expected = list_expected(reader.read_corpus(reader.locate(raw_folder))) if raw_folder is not None else None
+    expected = (
+        submissions.list_expected(reader.read_corpus(reader.locate(raw_folder))) if raw_folder is not None else None
+    )
     for name, value in submissions.score_submission(submission, truth, expected).items():
         print(f"{name:24s} {value:.4f}")
 

@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from competitions.tencent.ensemble.settings import CountSettings, OpenSettings
-
 Count = Annotated[int, msgspec.Meta(ge=1)]
-Places = Annotated[int, msgspec.Meta(ge=0)]
+NotNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+Decay = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+DecayOrOne = Annotated[float, msgspec.Meta(gt=0, le=1)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,7 +40,7 @@ class SplitSettings(Settings, frozen=True):
     horizon_hours: Positive
     queries: Count
     unseen_share: Share
-    candidates: Places
+    candidates: NotNegativeInt
 
 
 class ModelSettings(Settings, frozen=True):
@@ -60,7 +60,7 @@ class ModelSettings(Settings, frozen=True):
     heads: Count
     length: Count
     ids: bool
-    id_buckets: Places
+    id_buckets: NotNegativeInt
     id_dropout: Share
     features: bool
     feature_dropout: Share
@@ -73,6 +73,86 @@ class ModelSettings(Settings, frozen=True):
     deep_tower: bool
     dropout: Share
     memory: bool
+
+
+class ActionWeights(Settings, frozen=True):
+    """What an event of each action counts; ``null``: where the host gave none."""
+
+    exposure: NotNegative
+    click: NotNegative
+    conversion: NotNegative
+    null: NotNegative
+
+    def __post_init__(self) -> None:
+        """Refuse weights that leave nothing (``ValueError``)."""
+        if not (self.exposure or self.click or self.conversion or self.null):
+            raise ValueError("the weights of all actions are 0: no event counts")
+
+
+class PopularitySettings(Settings, frozen=True):
+    """Events of the last ``window_days`` before the end of the log count, 0 for all of them."""
+
+    window_days: NotNegative
+    weights: ActionWeights
+
+
+class AttributeSettings(Settings, frozen=True):
+    """An attribute that c ads have weighs c^-``power``. Features of more than ``most_values`` values are left out."""
+
+    power: NotNegative
+    most_values: Count
+
+
+class CountSettings(Settings, frozen=True):
+    """Pairs of ads in one history, at most ``reach`` events apart.
+
+    A pair ``g`` events apart adds (g + ``gap_shift``)^-``gap_decay``, times ``backward`` where the neighbour stood
+    before the ad; the sum is divided by events(ad)^``source_power`` and events(neighbour)^``target_power`` and raised
+    to ``concavity``; the ``top`` neighbours of each ad are kept. A history is the sum of its last ``history`` events (0
+    for all), an event with ``a`` events behind it weighing ``fade``^a * (1 + a)^-``recency``. ``from_attributes`` adds
+    the counts of all ads that share attributes with those of the history, ``to_attributes`` lets scores spread to ads
+    that share attributes. ``most_pairs``: more are refused.
+    """
+
+    reach: Count
+    gap_decay: NotNegative
+    gap_shift: NotNegative
+    backward: NotNegative
+    source_power: NotNegative
+    target_power: NotNegative
+    concavity: Positive
+    top: Count
+    history: NotNegativeInt
+    recency: NotNegative
+    fade: DecayOrOne
+    from_attributes: NotNegative
+    to_attributes: NotNegative
+    weights: ActionWeights
+    most_pairs: Count
+
+
+class LinearSettings(Settings, frozen=True):
+    """A regression of what follows on what went before, at every place of every history.
+
+    An event ``a`` places back weighs ``past_decay``^a, one ``b`` places behind the next ``future_decay``^b; pairs more
+    than ``reach`` events apart are left out. ``ridge``: the penalty on coefficients. ``prior``: how far ads that share
+    attributes are held to have like coefficients, 0 for not at all. What speaks for an ad is divided by its
+    events^``target_power``. ``history``, ``recency``, ``fade``, ``to_attributes``: as in the counts. ``most_items``: a
+    catalogue of more is refused, a matrix of items x items being inverted.
+    """
+
+    reach: Count
+    past_decay: Decay
+    future_decay: Decay
+    ridge: Positive
+    prior: NotNegative
+    target_power: NotNegative
+    history: NotNegativeInt
+    recency: NotNegative
+    fade: DecayOrOne
+    to_attributes: NotNegative
+    weights: ActionWeights
+    most_items: Count
 
 
 class MemorySettings(Settings, frozen=True):
@@ -108,18 +188,18 @@ class TrainSettings(Settings, frozen=True):
     warmup: Share
     clip: Positive
     temperature: Positive
-    negatives: Places
+    negatives: NotNegativeInt
     click_weight: NotNegative
     exposure_weight: NotNegative
     exposure_share: Annotated[float, msgspec.Meta(gt=0, le=1)]
     word_weight: NotNegative
-    levels: Places
+    levels: NotNegativeInt
     codes: Count
     precision: Literal["auto", "fp32", "bf16"]
     final: Literal["again", "continue"]
     final_epochs: Count
     final_rate: Positive
-    processes: Places
+    processes: NotNegativeInt
     checkpoint_s: Positive
 
 
@@ -136,10 +216,28 @@ class RetrieveSettings(Settings, frozen=True):
     probes: Count
 
 
+class MixSettings(Settings, frozen=True):
+    """Weights are sought in ``trials``, among the ``top`` candidates of each model and query."""
+
+    trials: Count
+    top: Count
+
+
+class OpenSettings(Settings, frozen=True):
+    """All settings of the open mode; ``enabled``: mix, and submit the mix."""
+
+    enabled: bool
+    attributes: AttributeSettings
+    popularity: PopularitySettings
+    counts: CountSettings
+    linear: LinearSettings
+    mix: MixSettings
+
+
 class TencentConfig(Settings, frozen=True):
     """All settings."""
 
-    seed: Places
+    seed: NotNegativeInt
     keep_gib: Positive
     host: HostSettings
     split: SplitSettings

@@ -144,7 +144,7 @@ def write_competition(folder: Path, truth: Path, world: Planted) -> None:
     write_sequences(train / schema.SEQUENCES, [list_rows(world, one, rids[one.name]) for one in world.people])
     write_sequences(
         asked / schema.PREDICT_SEQUENCES,
-        [list_rows(world, one, rids.get(one.name, one.name)) for one in world.asked()],
+        [list_rows(world, one, rids.get(one.name, one.name)) for one in world.test()],
     )
     write_pickle(train / schema.INDEXER, number_all(world))
     items = {str(world.rid[ad]): {**describe(ad, world.place[ad]), "111": 3} for ad in range(KNOWN)}
@@ -191,7 +191,7 @@ def write_release(folder: Path, truth: Path, world: Planted) -> None:
             "user_id": rids[one.name],
             "seq": [dict(zip(names, (world.rid[ad], *rest), strict=True)) for ad, *rest in one.events],
         }
-        for one in world.asked()
+        for one in world.test()
     ]
     write_table(folder, schema.RELEASE_SEQUENCES, rows, SEQ)
     items = [{"item_id": world.rid[ad], **describe(ad, world.place[ad])} for ad in range(KNOWN)]
@@ -224,7 +224,7 @@ def list_cells(features: dict[str, Any]) -> dict[str, Any]:
 
 def write_truth(path: Path, world: Planted) -> None:
     """The first click of everybody who is asked about and clicks at all."""
-    rows = [(one.name, world.oid[one.answer]) for one in world.asked() if one.answer is not None]
+    rows = [(one.name, world.oid[one.answer]) for one in world.test() if one.answer is not None]
     path.parent.mkdir(parents=True, exist_ok=True)
     pl.DataFrame(rows, schema=["user", "creative_id"], orient="row").write_csv(path)
 

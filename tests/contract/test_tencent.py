@@ -65,7 +65,7 @@ def read_answers(finished: Finished) -> dict[str, tuple[int, ...]]:
 def read_seen(finished: Finished) -> dict[str, set[int]]:
     """The original ids of each asked user's history."""
     world = plant()
-    seen = {one.name: {world.oid[ad] for ad, *_ in one.events} for one in world.asked()}
+    seen = {one.name: {world.oid[ad] for ad, *_ in one.events} for one in world.test()}
     for one in world.strangers:
         seen[one.name] = {world.oid[ad] for ad, *_ in one.events[1:]} | {world.oid[ADS - 1]}
     return seen
@@ -98,7 +98,7 @@ def test_the_three_forms_say_the_same(finished: Finished) -> None:
 
 def test_everybody_is_answered_in_the_order_asked_by_ads_that_are_new_to_them(finished: Finished) -> None:
     answers, seen = read_answers(finished), read_seen(finished)
-    assert list(answers) == [one.name for one in plant().asked()]
+    assert list(answers) == [one.name for one in plant().test()]
     assert [user for user, ads in answers.items() if seen[user] & set(ads)] == []
     assert finished.summary["filled"] == 0
 
@@ -178,7 +178,7 @@ def test_who_has_seen_nearly_every_candidate_gets_a_list_of_ten_all_the_same(
 def test_round_two_asks_for_what_the_host_says_of_each_user(
     folder: Path, finished: Finished, call: Call, tmp_path: Path
 ) -> None:
-    names = [one.name for one in plant().asked()]
+    names = [one.name for one in plant().test()]
     actions = {name: (schema.CONVERSION if number % 2 else schema.CLICK) for number, name in enumerate(names)}
     (folder / schema.EVAL / schema.USER_ACTIONS).write_text(json.dumps(actions))
     settings = ("host.target=conversion", "split.valid_share=0.3", "split.horizon_hours=200")

@@ -209,6 +209,6 @@ def _measure_truth(corpus: Corpus, folder: Path) -> Rows:
     truth = pl.read_csv(folder / TRUTH)["creative_id"].to_numpy()
     known = np.isin(truth, corpus.catalogue.oid[1 : corpus.catalogue.known + 1])
     return {
-        "users with a truth": (len(truth) / len(corpus.asked), None),
+        "users with a truth": (len(truth) / len(corpus.test), None),
         "unseen among the truths": (_share(~known), FIRST_DAY_UNSEEN),
     }

@@ -3,16 +3,16 @@ import math
 import numpy as np
 import pytest
 
-from competitions.tencent.metrics import find_places, score_places
+from competitions.tencent.metrics import mean_scores, target_ranks
 
 
 def test_places_are_counted_from_one_and_zero_is_missing() -> None:
     columns = np.array([[4, 2, 9], [4, 2, 9], [-1, 5, -1], [1, 2, 3]])
-    assert find_places(columns, np.array([9, 8, -1, 1])).tolist() == [3, 0, 0, 1]
+    assert target_ranks(columns, np.array([9, 8, -1, 1])).tolist() == [3, 0, 0, 1]
 
 
 def test_scores_by_hand() -> None:
-    found = score_places(np.array([1, 3, 0, 10]))
+    found = mean_scores(np.array([1, 3, 0, 10]))
     gains = [1.0, 1 / math.log2(4), 0.0, 1 / math.log2(11)]
     scores = [0.31 * (gain > 0) + 0.69 * gain for gain in gains]
     assert found["hit_rate@10"] == 0.75
@@ -23,6 +23,6 @@ def test_scores_by_hand() -> None:
 
 
 def test_weights_count_a_conversion_more() -> None:
-    found = score_places(np.array([1, 0]), np.array([2.5, 1.0]))
+    found = mean_scores(np.array([1, 0]), np.array([2.5, 1.0]))
     assert found["score"] == pytest.approx(2.5 / 3.5)
-    assert score_places(np.array([0, 1]), np.array([2.5, 1.0]))["hit_rate@10"] == pytest.approx(1 / 3.5)
+    assert mean_scores(np.array([0, 1]), np.array([2.5, 1.0]))["hit_rate@10"] == pytest.approx(1 / 3.5)

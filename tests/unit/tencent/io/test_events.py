@@ -87,9 +87,9 @@ def test_users_without_events_are_dropped_to_learn_from_and_kept_to_answer(tmp_p
     corpus = read(tmp_path)
     assert corpus.users.names.tolist() == [b"user_00000002"]
     assert corpus.train.offsets.tolist() == [0, 1]
-    assert corpus.asked_users.names.tolist() == [b"user_00000002", b"user_00000005"]
-    assert corpus.asked.offsets.tolist() == [0, 1, 1]
-    assert corpus.asked_users.features[1, 0] == 5
+    assert corpus.test_users.names.tolist() == [b"user_00000002", b"user_00000005"]
+    assert corpus.test.offsets.tolist() == [0, 1, 1]
+    assert corpus.test_users.features[1, 0] == 5
     notes = [note for note in corpus.notes if note.what == "user without an event"]
     assert [(note.file, note.count, note.first) for note in notes] == [
         (schema.SEQUENCES, 3, "line 1"),
@@ -131,7 +131,7 @@ def test_unseen_items_of_predict_sequences_stand_behind_the_known_ones(tmp_path:
     )
     oid = [0, BASE + 7, BASE + 3, BASE + 9, BASE + 1, BASE + 8, BASE + 20, BASE + 30]
     assert corpus.catalogue.oid.tolist() == oid
-    assert corpus.asked.item.tolist() == [7, 2, 6, 6, 7, 2, 5]  # an original id that the indexer knows is its item
+    assert corpus.test.item.tolist() == [7, 2, 6, 6, 7, 2, 5]  # an original id that the indexer knows is its item
     assert corpus.catalogue.features[7, [0, 11]].tolist() == [4, 10]  # of its first event
     assert corpus.catalogue.features[6].tolist() == [0] * 13  # its first event has none
     assert corpus.catalogue.features[5, 0] == 2  # the candidate file goes first
@@ -147,8 +147,8 @@ def test_users_by_name_and_strangers(tmp_path: Path) -> None:
     corpus = read(tmp_path)
     assert corpus.users.names.tolist() == [b"user_00000005", b"user_00000002"]
     assert corpus.train.item.tolist() == [2, 1]
-    assert corpus.asked_users.names.tolist() == [b"user_99999999", b"user_00000005", b"user_00000002"]
-    assert corpus.asked.item.tolist() == [1, 2, 3]
+    assert corpus.test_users.names.tolist() == [b"user_99999999", b"user_00000005", b"user_00000002"]
+    assert corpus.test.item.tolist() == [1, 2, 3]
 
 
 def many(users: int) -> list[Any]:
@@ -165,10 +165,10 @@ def many(users: int) -> list[Any]:
 def test_pieces_join_to_the_same(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jsonl, "PIECE_BYTES", size)
     corpus = asked(tmp_path, *many(40))
-    assert corpus.asked_users.names.tolist() == [f"user_{user:08d}".encode() for user in range(40)]
-    assert corpus.catalogue.oid[corpus.asked.item].tolist() == [BASE + user % 7 for user in range(40)]
-    assert corpus.asked.time.tolist() == list(range(10, 50))
-    assert corpus.asked_users.features[:, 0].tolist() == [1 + user % 9 for user in range(40)]
+    assert corpus.test_users.names.tolist() == [f"user_{user:08d}".encode() for user in range(40)]
+    assert corpus.catalogue.oid[corpus.test.item].tolist() == [BASE + user % 7 for user in range(40)]
+    assert corpus.test.time.tolist() == list(range(10, 50))
+    assert corpus.test_users.features[:, 0].tolist() == [1 + user % 9 for user in range(40)]
 
 
 @pytest.mark.parametrize("size", [1, 150, 1 << 20])
@@ -187,8 +187,8 @@ def test_processes_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(jsonl, "PARALLEL_BYTES", 1500)
     monkeypatch.setattr(jsonl.os, "cpu_count", lambda: 2)
     corpus = read(tmp_path)
-    np.testing.assert_array_equal(corpus.asked.item, expected.asked.item)
-    np.testing.assert_array_equal(corpus.asked_users.names, expected.asked_users.names)
+    np.testing.assert_array_equal(corpus.test.item, expected.test.item)
+    np.testing.assert_array_equal(corpus.test_users.names, expected.test_users.names)
 
 
 def test_a_fault_comes_back_from_another_process() -> None:

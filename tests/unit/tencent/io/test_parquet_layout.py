@@ -63,8 +63,8 @@ def test_a_user_without_a_list_and_an_empty_one(tmp_path: Path) -> None:
     rows = [{"user_id": 2, "seq": None}, GOOD]
     write_table(write_release(tmp_path), layouts.RELEASE_SEQUENCES, rows, SEQ)
     corpus = read(tmp_path)
-    assert corpus.asked_users.names.tolist() == [b"user_00000002", b"user_00000005"]
-    assert corpus.asked.offsets.tolist() == [0, 0, 1]
+    assert corpus.test_users.names.tolist() == [b"user_00000002", b"user_00000005"]
+    assert corpus.test.offsets.tolist() == [0, 0, 1]
     assert corpus.train.offsets.tolist() == [0, 1]
     assert counts(corpus)["user without an event"] == (1, "row 1")
 
@@ -161,10 +161,10 @@ def test_several_files_and_row_groups(tmp_path: Path, rows: int, monkeypatch: py
     pq.write_table(table.slice(0, 5), tmp_path / "seq" / "a.parquet", row_group_size=2)
     pq.write_table(table.slice(5), tmp_path / "seq" / "b.parquet", row_group_size=1)
     corpus = read(tmp_path)
-    assert corpus.asked.item.tolist() == expected.asked.item.tolist()
+    assert corpus.test.item.tolist() == expected.test.item.tolist()
     assert corpus.train.time.tolist() == expected.train.time.tolist()
     assert corpus.train.offsets.tolist() == expected.train.offsets.tolist()
-    assert corpus.asked_users.names.tolist() == [users[rid - 1].encode() for rid in events]
+    assert corpus.test_users.names.tolist() == [users[rid - 1].encode() for rid in events]
     assert counts(corpus) == counts(expected)
     assert counts(corpus)["user without an event"] == (1, "row 5")
 

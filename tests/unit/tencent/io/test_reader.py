@@ -41,12 +41,12 @@ def assert_same(one: Any, other: Any, place: str = "corpus") -> None:
 
 def by_name(corpus: Corpus) -> Corpus:
     """Asked users in the order of their names: the two layouts have them in different orders."""
-    order = np.argsort(corpus.asked_users.names)
-    users = corpus.asked_users
+    order = np.argsort(corpus.test_users.names)
+    users = corpus.test_users
     return replace(
         corpus,
-        asked=raw_sequences.take_users(corpus.asked, order),
-        asked_users=replace(users, names=users.names[order], features=users.features[order]),
+        test=raw_sequences.take_users(corpus.test, order),
+        test_users=replace(users, names=users.names[order], features=users.features[order]),
     )
 
 
@@ -82,12 +82,12 @@ def test_the_arrays_of_a_tiny_world(tmp_path: Path, layout_name: str) -> None:
 @pytest.mark.parametrize("layout_name", LAYOUTS)
 def test_the_types_of_the_arrays(tmp_path: Path, layout_name: str) -> None:
     corpus = read(LAYOUTS[layout_name](tmp_path))
-    for sequences in (corpus.train, corpus.asked):
+    for sequences in (corpus.train, corpus.test):
         kinds = [column.dtype for column in (sequences.offsets, sequences.item, sequences.action, sequences.time)]
         assert kinds == [np.int64, np.int32, np.int8, np.int64]
     assert corpus.catalogue.oid.dtype == np.int64
     assert corpus.catalogue.features.dtype == corpus.users.features.dtype == np.int32
-    assert corpus.users.names.dtype.kind == corpus.asked_users.names.dtype.kind == "S"
+    assert corpus.users.names.dtype.kind == corpus.test_users.names.dtype.kind == "S"
 
 
 def random_world(seed: int) -> World:
@@ -141,15 +141,15 @@ def test_users_to_learn_from_are_in_the_order_of_their_re_ids(tmp_path: Path) ->
 def test_asked_users_are_in_the_order_of_their_file(tmp_path: Path) -> None:
     world = replace(WORLD, events={2: WORLD.events[2], 1: WORLD.events[1]})
     competition, release = read(write_competition(tmp_path / "a", world)), read(write_release(tmp_path / "b", world))
-    assert competition.asked_users.names.tolist() == [b"user_00000002", b"user_00000005"]
-    assert competition.asked.item.tolist() == [3, 2, 1, 3]
-    assert release.asked_users.names.tolist() == [b"user_00000002", b"user_00000005"]
+    assert competition.test_users.names.tolist() == [b"user_00000002", b"user_00000005"]
+    assert competition.test.item.tolist() == [3, 2, 1, 3]
+    assert release.test_users.names.tolist() == [b"user_00000002", b"user_00000005"]
     assert release.users.names.tolist() == [b"user_00000005", b"user_00000002"]
 
 
 def test_a_release_in_order_is_held_once(tmp_path: Path) -> None:
     corpus = read(write_release(tmp_path))
-    assert corpus.train is corpus.asked
+    assert corpus.train is corpus.test
 
 
 @pytest.mark.parametrize("layout_name", LAYOUTS)
@@ -173,8 +173,8 @@ def test_rules_are_counted(tmp_path: Path, layout_name: str) -> None:
     assert found["asked user whose feature 104 has a value that the indexer lacks: cold"] == (1, "user user_00000005")
     assert corpus.train.item.tolist() == [1, 2]
     assert len(corpus.train) == 1
-    assert len(corpus.asked) == 2
-    assert np.diff(corpus.asked.offsets).min() == 0
+    assert len(corpus.test) == 2
+    assert np.diff(corpus.test.offsets).min() == 0
     assert corpus.users.features[0, 12:14].tolist() == [1, 2]
     assert corpus.catalogue.features[3, 0] == 10
 

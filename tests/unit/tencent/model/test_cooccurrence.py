@@ -7,11 +7,11 @@ import pytest
 import scipy.sparse as sp
 
 from common.errors import UserError
-from competitions.tencent.ensemble.settings import ActionWeights, AttributeSettings, CountSettings, PopularitySettings
+from competitions.tencent.config import ActionWeights, AttributeSettings, CountSettings, PopularitySettings
 from competitions.tencent.model import cooccurrence
 from competitions.tencent.model.cooccurrence import Counts, count_popularity, fit_counts, keep_top, score_counts
-from competitions.tencent.model.item_attributes import spread, tabulate
-from competitions.tencent.model.sparse_history import count_pairs, parts_of, weigh_histories
+from competitions.tencent.model.item_attributes import smooth_scores, tabulate
+from competitions.tencent.model.sparse_history import count_neighbour_pairs, split_by_cost, weight_histories
 from competitions.tencent.sequences import Histories
 from tests.unit.tencent.tencent_log import EVEN, PLAIN_COUNTS, change, draw_log, make_catalogue, write_log
 
@@ -113,17 +113,17 @@ def test_pairs_are_counted_without_making_them() -> None:
     lengths = [0, 1, 2, 5, 9]
     for reach in (1, 3, 20):
         wanted = sum(max(0, length - gap) for length in lengths for gap in range(1, reach + 1))
-        assert count_pairs(np.concatenate([[0], np.cumsum(lengths)]), reach) == wanted
+        assert count_neighbour_pairs(np.concatenate([[0], np.cumsum(lengths)]), reach) == wanted
 
 
 def test_parts_cover_everything_once() -> None:
-    assert list(parts_of(np.array([2, 2, 2, 9, 1, 0]), 4)) == [(0, 2), (2, 3), (3, 4), (4, 6)]
+    assert list(split_by_cost(np.array([2, 2, 2, 9, 1, 0]), 4)) == [(0, 2), (2, 3), (3, 4), (4, 6)]
 
 
 def test_histories_fade_and_end_where_they_are_told() -> None:
     histories = write_log([1, 2, 3, 2], action=[[1, 0, 2, 1]])
     settings = change(PLAIN_COUNTS, history=3, fade=0.5, recency=1.0, weights=UNEVEN)
-    weighed = weigh_histories(histories, 5, settings).toarray()
+    weighed = weight_histories(histories, 5, settings).toarray()
     # last: 2 clicked; before it 3 converted, 0.5 / 2 * 2.5; before that 2 exposed, 0.25 / 3 * 0.2; 1 is too old
     np.testing.assert_allclose(weighed, [[0, 0, 1 + 0.25 / 3 * 0.2, 0.625, 0]], rtol=1e-6)
 
@@ -163,8 +163,8 @@ def test_spreading_is_the_same_for_sparse_and_dense_scores() -> None:
     attributes = tabulate(make_catalogue(4, {0: [1, 2, 1, 2], 1: [4, 0, 1, 4]}), BY_SHARE)
     columns = np.array([4, 1])
     expected = (scores + 0.3 * scores @ attributes.toarray() @ attributes.toarray().T)[:, columns]
-    np.testing.assert_allclose(spread(scores, attributes, 0.3, columns), expected, rtol=1e-5)
-    np.testing.assert_allclose(spread(sp.csr_array(scores), attributes, 0.3, columns), expected, rtol=1e-5)
+    np.testing.assert_allclose(smooth_scores(scores, attributes, 0.3, columns), expected, rtol=1e-5)
+    np.testing.assert_allclose(smooth_scores(sp.csr_array(scores), attributes, 0.3, columns), expected, rtol=1e-5)
 
 
 def test_popularity_counts_actions_of_the_window() -> None:

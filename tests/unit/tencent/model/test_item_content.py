@@ -8,17 +8,17 @@ import pytest
 from competitions.tencent.corpus import Catalogue, Embedding
 from competitions.tencent.io import schema
 from competitions.tencent.model.item_content import (
-    COMPANY_WIDTH,
+    COLLABORATIVE_WIDTH,
     FEATURE_SHARE,
     FEATURE_WIDTH,
-    describe,
-    find_company,
+    build_semantic_ids,
+    collaborative_vectors,
+    content_vectors,
     normalise,
     project_features,
-    spell,
 )
 from competitions.tencent.sequences import Histories, whole
-from tests.unit.tencent.tencent_lessons import make_catalogue, make_sequences
+from tests.unit.tencent.training_inputs import make_catalogue, make_sequences
 
 ADS = 24
 NOBODY = whole(make_sequences([]))
@@ -87,8 +87,8 @@ def test_values_that_the_indexer_lacks_and_fields_have_directions_of_their_own()
 
 
 def test_ads_of_the_same_users_are_near_each_other() -> None:
-    found = normalise(find_company(make_groups(), ADS + 2, 0))
-    assert found.shape == (ADS + 2, min(COMPANY_WIDTH, ADS + 1))
+    found = normalise(collaborative_vectors(make_groups(), ADS + 2, 0))
+    assert found.shape == (ADS + 2, min(COLLABORATIVE_WIDTH, ADS + 1))
     near = found[1 : ADS + 1] @ found[1 : ADS + 1].T
     same = np.arange(ADS) // 12
     within, across = (near[same[:, None] == same].mean(), near[same[:, None] != same])
@@ -103,7 +103,7 @@ def test_ads_of_the_same_users_are_near_each_other() -> None:
 def test_embeddings_come_first_and_features_order_what_they_leave_equal() -> None:
     catalogue, embedding = make_features({"100": 1}, {"100": 2}, {}), make_embedding(4)
     embedding.vectors[2] = embedding.vectors[1]
-    found = describe(catalogue, (embedding,), NOBODY, 0)
+    found = content_vectors(catalogue, (embedding,), NOBODY, 0)
     assert found.shape == (4, 8 + FEATURE_WIDTH)
     np.testing.assert_allclose(np.linalg.norm(found[1:, :8], axis=1), 1, rtol=1e-3)
     np.testing.assert_allclose(np.linalg.norm(found[1:, 8:], axis=1), [FEATURE_SHARE, FEATURE_SHARE, 0], rtol=1e-5)
@@ -114,26 +114,26 @@ def test_embeddings_come_first_and_features_order_what_they_leave_equal() -> Non
 
 def test_where_no_embedding_is_read_company_stands_in() -> None:
     groups = make_groups()
-    found = describe(make_catalogue(ADS), (), groups, 0)
-    np.testing.assert_array_equal(found[:, :-FEATURE_WIDTH], normalise(find_company(groups, ADS + 1, 0)))
-    two = describe(make_catalogue(ADS), (make_embedding(ADS + 1), make_embedding(ADS + 1, 1)), groups, 0)
+    found = content_vectors(make_catalogue(ADS), (), groups, 0)
+    np.testing.assert_array_equal(found[:, :-FEATURE_WIDTH], normalise(collaborative_vectors(groups, ADS + 1, 0)))
+    two = content_vectors(make_catalogue(ADS), (make_embedding(ADS + 1), make_embedding(ADS + 1, 1)), groups, 0)
     assert two.shape == (ADS + 1, 16 + FEATURE_WIDTH)
 
 
 @pytest.mark.parametrize("embeddings", [(), (make_embedding(ADS + 6),)], ids=["company", "embedding"])
 def test_every_ad_has_a_word_of_its_own(embeddings: tuple[Embedding, ...]) -> None:
     catalogue, groups = make_catalogue(ADS, unseen=5), make_groups()
-    words = spell(catalogue, embeddings, groups, 2, 4, 0)
+    words = build_semantic_ids(catalogue, embeddings, groups, 2, 4, 0)
     assert words.shape == (ADS + 6, 3)
     assert words[:, :2].max() < 4
     assert len({tuple(word) for word in words[1:].tolist()}) == ADS + 5
-    np.testing.assert_array_equal(words, spell(catalogue, embeddings, groups, 2, 4, 0))
+    np.testing.assert_array_equal(words, build_semantic_ids(catalogue, embeddings, groups, 2, 4, 0))
 
 
 def test_of_equal_codes_the_most_frequent_is_first() -> None:
     catalogue = make_features(*[{"100": 1}] * 4)
     history = whole(make_sequences([(3, 0, 1), (3, 0, 2), (2, 0, 3)], [(3, 1, 1), (4, 0, 2), (2, 1, 3)]))
-    words = spell(catalogue, (Embedding("emb_81_8", np.ones((5, 8), np.float16)),), history, 1, 1, 0)
+    words = build_semantic_ids(catalogue, (Embedding("emb_81_8", np.ones((5, 8), np.float16)),), history, 1, 1, 0)
     assert words[1:, 1].argsort().tolist() == [2, 1, 3, 0]  # ads 3 (three times), 2 (twice), 4 (once), 1
 
 
@@ -147,6 +147,7 @@ def test_nothing_behind_the_ends_is_read(embeddings: tuple[Embedding, ...]) -> N
     changed[behind] = 25 - changed[behind]
     other = dataclasses.replace(groups.sequences, item=changed)
     one, same = (
-        spell(catalogue, embeddings, Histories(log, groups.users, ends), 2, 4, 0) for log in (groups.sequences, other)
+        build_semantic_ids(catalogue, embeddings, Histories(log, groups.users, ends), 2, 4, 0)
+        for log in (groups.sequences, other)
     )
     np.testing.assert_array_equal(one, same)

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from competitions.tencent.corpus import Int64s
-from competitions.tencent.inference.beam_search import CodeHead, search_words
+from competitions.tencent.inference.beam_search import SemanticIdHead, beam_search
 from competitions.tencent.inference.retrieval import Seen
-from competitions.tencent.model.semantic_ids import Codebooks, build_trie, encode, fit_codebooks, tell_apart
+from competitions.tencent.model.semantic_ids import Codebooks, add_tie_digit, build_trie, encode, fit_codebooks
 
 WIDTH, SIZES = 6, (4, 3, 5)
 
@@ -71,7 +71,7 @@ def test_fewer_vectors_than_codes_are_a_code_each() -> None:
 
 def test_equal_codes_are_told_apart_by_frequency() -> None:
     codes = np.array([[1, 2], [0, 5], [1, 2], [1, 2], [0, 4], [0, 5]])
-    found = tell_apart(codes, np.array([1.0, 3.0, 9.0, 1.0, 0.0, 3.0]))
+    found = add_tie_digit(codes, np.array([1.0, 3.0, 9.0, 1.0, 0.0, 3.0]))
     assert found[:, :2].tolist() == codes.tolist()
     assert found[:, 2].tolist() == [1, 0, 0, 2, 0, 1]  # ties as they stand
     assert len({tuple(word) for word in found.tolist()}) == len(codes)
@@ -85,8 +85,8 @@ def test_the_tree_by_hand() -> None:
     assert trie.candidate.tolist() == [3, 1, 2, 0]
 
 
-def test_two_candidates_of_one_word_are_refused() -> None:
-    with pytest.raises(ValueError, match="the same word"):
+def test_two_candidates_of_one_semantic_id_are_refused() -> None:
+    with pytest.raises(ValueError, match="the same semantic ID"):
         build_trie(np.array([[1, 2], [0, 0], [1, 2]]))
 
 
@@ -115,9 +115,9 @@ def draw_words(count: int, seed: int) -> Int64s:
 
 
 @pytest.fixture(scope="module")
-def head() -> CodeHead:
+def head() -> SemanticIdHead:
     torch.manual_seed(0)
-    return CodeHead(WIDTH, SIZES).eval()
+    return SemanticIdHead(WIDTH, SIZES).eval()
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ NOBODY = Seen(np.zeros(8, np.int64), np.empty(0, np.int64))
 
 
 @torch.inference_mode()
-def log_probabilities(head: CodeHead, hidden: torch.Tensor, words: Int64s) -> np.ndarray:
+def log_probabilities(head: SemanticIdHead, hidden: torch.Tensor, words: Int64s) -> np.ndarray:
     """The log probability of every word, one code after the other: [queries, words]."""
     found = np.zeros((len(hidden), len(words)))
     for column, word in enumerate(words.tolist()):
@@ -139,12 +139,12 @@ def log_probabilities(head: CodeHead, hidden: torch.Tensor, words: Int64s) -> np
     return found
 
 
-def test_all_words_together_have_a_probability_of_one(head: CodeHead, hidden: torch.Tensor) -> None:
+def test_all_words_together_have_a_probability_of_one(head: SemanticIdHead, hidden: torch.Tensor) -> None:
     chances = np.exp(log_probabilities(head, hidden, draw_words(60, 0)))
     np.testing.assert_allclose(chances.sum(1), 1.0, rtol=1e-5)
 
 
-def test_the_loss_is_the_mean_over_levels_of_the_log_probability(head: CodeHead, hidden: torch.Tensor) -> None:
+def test_the_loss_is_the_mean_over_levels_of_the_log_probability(head: SemanticIdHead, hidden: torch.Tensor) -> None:
     words = draw_words(7, 4)
     with torch.inference_mode():
         losses = head.loss(hidden, torch.from_numpy(words)).numpy()
@@ -153,16 +153,16 @@ def test_the_loss_is_the_mean_over_levels_of_the_log_probability(head: CodeHead,
 
 
 @pytest.mark.parametrize("block", [2, 256])
-def test_a_beam_of_all_words_is_the_exact_ranking(head: CodeHead, hidden: torch.Tensor, block: int) -> None:
+def test_a_beam_of_all_words_is_the_exact_ranking(head: SemanticIdHead, hidden: torch.Tensor, block: int) -> None:
     words = draw_words(33, 2)
-    found = search_words(head, hidden, build_trie(words), NOBODY, 10, len(words), block)
+    found = beam_search(head, hidden, build_trie(words), NOBODY, 10, len(words), block)
     scores = log_probabilities(head, hidden, words)
-    order = np.argsort(-scores, axis=1)[:, :10]
-    np.testing.assert_array_equal(found.columns, order)
-    np.testing.assert_allclose(found.scores, np.take_along_axis(scores, order, 1), rtol=1e-5)
+    order_batches = np.argsort(-scores, axis=1)[:, :10]
+    np.testing.assert_array_equal(found.columns, order_batches)
+    np.testing.assert_allclose(found.scores, np.take_along_axis(scores, order_batches, 1), rtol=1e-5)
 
 
-def test_seen_candidates_are_left_out(head: CodeHead, hidden: torch.Tensor) -> None:
+def test_seen_candidates_are_left_out(head: SemanticIdHead, hidden: torch.Tensor) -> None:
     words = draw_words(33, 2)
     scores = log_probabilities(head, hidden, words)
     rng = np.random.default_rng(3)
@@ -170,18 +170,20 @@ def test_seen_candidates_are_left_out(head: CodeHead, hidden: torch.Tensor) -> N
     for query, columns in enumerate(told):
         scores[query, columns] = -np.inf
     seen = Seen(np.cumsum([0, *map(len, told)]), np.concatenate(told))
-    found = search_words(head, hidden, build_trie(words), seen, 10, len(words), 3)
-    order = np.argsort(-scores, axis=1)[:, :10]
-    left = np.isfinite(np.take_along_axis(scores, order, 1))
-    np.testing.assert_array_equal(found.columns, np.where(left, order, -1))
+    found = beam_search(head, hidden, build_trie(words), seen, 10, len(words), 3)
+    order_batches = np.argsort(-scores, axis=1)[:, :10]
+    left = np.isfinite(np.take_along_axis(scores, order_batches, 1))
+    np.testing.assert_array_equal(found.columns, np.where(left, order_batches, -1))
     assert (found.columns[3] == -1).all()
     assert (found.columns[6] >= 0).sum() == 3
 
 
-def test_a_narrow_beam_spells_candidates_alone_and_scores_them_rightly(head: CodeHead, hidden: torch.Tensor) -> None:
+def test_a_narrow_beam_returns_candidates_alone_and_scores_them_rightly(
+    head: SemanticIdHead, hidden: torch.Tensor
+) -> None:
     words = draw_words(33, 2)
     scores = log_probabilities(head, hidden, words)
-    found = search_words(head, hidden, build_trie(words), NOBODY, 10, 4)
+    found = beam_search(head, hidden, build_trie(words), NOBODY, 10, 4)
     assert (found.columns[:, 4:] == -1).all()
     kept = found.columns[:, :4]
     assert (kept >= 0).all()
@@ -190,9 +192,9 @@ def test_a_narrow_beam_spells_candidates_alone_and_scores_them_rightly(head: Cod
     assert (np.diff(found.scores[:, :4], axis=1) <= 0).all()
 
 
-def test_fewer_candidates_than_places_leave_the_rest_empty(head: CodeHead, hidden: torch.Tensor) -> None:
+def test_fewer_candidates_than_places_leave_the_rest_empty(head: SemanticIdHead, hidden: torch.Tensor) -> None:
     words = draw_words(3, 6)
-    found = search_words(head, hidden, build_trie(words), NOBODY, 10, 16)
+    found = beam_search(head, hidden, build_trie(words), NOBODY, 10, 16)
     assert (np.sort(found.columns[:, :3], axis=1) == [0, 1, 2]).all()
     assert (found.columns[:, 3:] == -1).all()
     assert np.isneginf(found.scores[:, 3:]).all()

@@ -86,14 +86,14 @@ def test_both_layouts_hold_the_same_data(pair: list[simulate.Simulation]) -> Non
     vectors = [read_embedding(made.folder, read).vectors for made, read in ((release, one), (lines, two))]
     np.testing.assert_array_equal(vectors[0], vectors[1])
     # The asked users are all users; their lines stand in another order.
-    names = two.asked_users.names
-    assert names.tolist() != one.asked_users.names.tolist()
-    place = {name: at for at, name in enumerate(one.asked_users.names.tolist())}
+    names = two.test_users.names
+    assert names.tolist() != one.test_users.names.tolist()
+    place = {name: at for at, name in enumerate(one.test_users.names.tolist())}
     assert sorted(place.values()) == sorted(place[name] for name in names.tolist())
     for at in range(0, len(names), 50):
         other = place[names.tolist()[at]]
         ours, theirs = (
-            read.asked.item[read.asked.offsets[user] : read.asked.offsets[user + 1]]
+            read.test.item[read.test.offsets[user] : read.test.offsets[user + 1]]
             for read, user in ((two, at), (one, other))
         )
         np.testing.assert_array_equal(ours, theirs)
