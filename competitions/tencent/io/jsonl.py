@@ -24,7 +24,7 @@ PARALLEL_BYTES = 1 << 26  # below this, starting processes costs more than it sa
 
 
 class LineError(Exception):
-    """A line that cannot be read: its place in the piece, and why."""
+    """A line that cannot be read: its number in the piece, and why."""
 
     def __init__(self, line: int, reason: str) -> None:
         """``line`` counts from 0 within the piece."""
@@ -48,18 +48,18 @@ class _Read(Generic[T]):
     result: T | LineError
 
 
-def run_parallel(function: Callable[[S], T], tasks: Sequence[S], size: int) -> Iterator[T]:
+def map_parallel(function: Callable[[S], T], tasks: Sequence[S], size: int) -> Iterator[T]:
     """Results in the order of the tasks; in this process where ``size`` bytes in all are few."""
     workers = min(os.cpu_count() or 1, len(tasks))
     if workers < 2 or size < PARALLEL_BYTES:
         yield from map(function, tasks)
         return
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        waiting = [pool.submit(function, task) for task in tasks[: 2 * workers]]
-        for task in [*tasks[2 * workers :], *[None] * len(waiting)]:
-            done = waiting.pop(0)
+        pending = [pool.submit(function, task) for task in tasks[: 2 * workers]]
+        for task in [*tasks[2 * workers :], *[None] * len(pending)]:
+            done = pending.pop(0)
             if task is not None:
-                waiting.append(pool.submit(function, task))
+                pending.append(pool.submit(function, task))
             try:
                 yield done.result()
             except BrokenProcessPool as error:
@@ -73,14 +73,14 @@ def read_lines(path: Path, parse: Callable[[bytes], T]) -> Iterator[Piece[T]]:
     """
     first, size = 0, path.stat().st_size
     tasks = [(path, begin, end, parse) for begin, end in _ranges(path, size)]
-    for read in run_parallel(_read, tasks, size):
+    for read in map_parallel(_read, tasks, size):
         if isinstance(read.result, LineError):
-            refuse_line(path, first + read.result.line + 1, read.result.reason)
+            raise_at_line(path, first + read.result.line + 1, read.result.reason)
         yield Piece(first, read.starts, read.result)
         first += len(read.starts)
 
 
-def refuse_line(path: Path, line: int, reason: str) -> NoReturn:
+def raise_at_line(path: Path, line: int, reason: str) -> NoReturn:
     """Stop the reading at a line, counted from 1."""
     raise UserError(f"{path}, line {line}: {reason}; correct the line or download the file again")
 
@@ -99,11 +99,11 @@ def decode_lines(text: bytes, decoder: "msgspec.json.Decoder[Any]") -> list[Any]
 
 def _decode_each(text: bytes, decoder: "msgspec.json.Decoder[Any]") -> list[Any]:
     rows = []
-    for place, line in enumerate(text.removesuffix(b"\n").split(b"\n")):
+    for number, line in enumerate(text.removesuffix(b"\n").split(b"\n")):
         try:
             rows.append(decoder.decode(line))
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise LineError(place, f"{error}" if line.strip() else "the line is blank") from error
+            raise LineError(number, f"{error}" if line.strip() else "the line is blank") from error
     return rows
 
 

@@ -203,7 +203,7 @@ def test_locate_names_what_it_found(tmp_path: Path) -> None:
     write_release(tmp_path / "b")
     competition, release = reader.locate(tmp_path / "a"), reader.locate(tmp_path / "b")
     assert (competition.layout, release.layout) == ("competition", "release")
-    assert competition.files["asked_offsets"] == (tmp_path / "a" / "eval" / schema.PREDICT_OFFSETS,)
+    assert competition.files["test_offsets"] == (tmp_path / "a" / "eval" / schema.PREDICT_OFFSETS,)
     assert release.files["sequences"] == (tmp_path / "b" / "seq" / "train-00000-of-00001.parquet",)
     assert competition.embeddings == release.embeddings == {}
 
