@@ -43,7 +43,7 @@ def write_standin(folder: Path, history: pl.DataFrame, truth: pl.DataFrame, numb
 
 
 def _list_sequences(history: pl.DataFrame, renumbered: np.ndarray, numbers: Numbers) -> pl.DataFrame:
-    place = numbers.place[history["item"].to_numpy()].astype(np.int64)
+    row = numbers.row[history["item"].to_numpy()].astype(np.int64)
     last = pl.col("place").max().over("user_id")
     event = pl.struct(
         pl.col("item_id"),
@@ -52,7 +52,7 @@ def _list_sequences(history: pl.DataFrame, renumbered: np.ndarray, numbers: Numb
     )
     return (
         history.select("place", pl.Series("user_id", renumbered[history["user"].to_numpy()]) + 1)
-        .with_columns(pl.Series("item_id", place + 1))
+        .with_columns(pl.Series("item_id", row + 1))
         .sort("user_id", "place")
         .select("user_id", event.alias("seq"))
         .group_by("user_id", maintain_order=True)
