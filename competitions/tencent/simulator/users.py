@@ -1,7 +1,7 @@
 """The users: what they like, how often they are about, when, and whether they click.
 
-A user belongs to a segment, which shares its distribution over topics, and has four interests and a taste: a direction in
-the ads' interest space. How many events it has, the time between them and its share of clicks follow the release's
+A user belongs to a segment, which shares its distribution over topics, and has four interests and a taste: a direction
+in the ads' interest space. How many events it has, the time between them and its share of clicks follow the release's
 quantiles; the times between events are tied together by the user's pace (a Gaussian copula), so that spans are spread
 as in the release. A gap of more than ``VISIT`` seconds ends a visit.
 
