@@ -94,7 +94,7 @@ def show(summary: dict[str, Any], path: Path) -> None:
     """Print the closing summary; run.json has every step and more digits."""
     console = wide_console()
     print_table(console, "Notes from reading", summary["notes"])
-    print_table(console, "What is learned from, who is asked, among what", summary["folds"])
+    print_table(console, "Training events, queries, candidates", summary["folds"])
     print_table(console, "Ways to answer, on the hold-out", [{"way": w, **s} for w, s in summary["ways"].items()])
     training = [{"training": name, **_flat(course)} for name, course in summary["training"].items()]
     print_table(console, "Training", training)

@@ -1,4 +1,4 @@
-"""The settings of the Tencent pipeline. ``config.toml`` gives every value; this says what each one is."""
+"""The settings of the Tencent pipeline. ``config.toml`` gives every value; this describes each one."""
 
 from typing import Annotated, Literal
 
@@ -18,7 +18,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class HostSettings(Settings, frozen=True):
-    """What is scored. ``target``: the action that is asked for, round 2 takes conversion where a user has one.
+    """What is scored. ``target``: the action of the target, round 2 takes conversion where a user has one.
     ``weights``: what a hit is worth by the action of the target: exposure, click, conversion. ``embeddings``: the
     multimodal embeddings that are read where they are there, by number and width.
     """
@@ -51,7 +51,7 @@ class ModelSettings(Settings, frozen=True):
     ``condition`` (the action of the next step), ``times``. ``field_width``: of a feature's vector; ``feature_buckets``:
     features of more values are hashed.
     ``deep_tower``: a hidden layer behind an ad's vector. ``dropout`` in the encoder. ``memory``: the wide part, see
-    memory.py.
+    model/cooccurrence_term.py.
     """
 
     encoder: Literal["hstu", "transformer"]
@@ -132,11 +132,11 @@ class CountSettings(Settings, frozen=True):
 
 
 class LinearSettings(Settings, frozen=True):
-    """A regression of what follows on what went before, at every place of every history.
+    """A regression of the future on the past, at every position of every history.
 
-    An event ``a`` places back weighs ``past_decay``^a, one ``b`` places behind the next ``future_decay``^b; pairs more
+    An event ``a`` steps back weighs ``past_decay``^a, one ``b`` steps behind the next ``future_decay``^b; pairs more
     than ``reach`` events apart are left out. ``ridge``: the penalty on coefficients. ``prior``: how far ads that share
-    attributes are held to have like coefficients, 0 for not at all. What speaks for an ad is divided by its
+    attributes are held to have like coefficients, 0 for not at all. An ad's score is divided by its
     events^``target_power``. ``history``, ``recency``, ``fade``, ``to_attributes``: as in the counts. ``most_items``: a
     catalogue of more is refused, a matrix of items x items being inverted.
     """
@@ -171,10 +171,10 @@ class TrainSettings(Settings, frozen=True):
     steps), falling to 0 by a cosine; ``muon_rate``: of the matrices; ``decay`` of weights, ``clip`` of the gradient.
 
     ``temperature`` of the cosine. ``negatives``: half of them ads of the batch, half drawn evenly, 0 for every ad that
-    was seen. ``click_weight``: of a click in the loss; any other event has ``exposure_weight``, and is
-    asked about in so large a share of the steps only. ``word_weight``: of the
+    was seen. ``click_weight``: of a click in the loss; any other event has ``exposure_weight``, and is a
+    target in a share ``exposure_share`` of the steps only. ``word_weight``: of the
     loss of semantic ids, of ``levels`` with ``codes`` values each; 0 levels for none.
-    ``final``: for the host's question, train on everything "again", or "continue" from the weights of the hold-out for
+    ``final``: for the host's queries, train on everything "again", or "continue" from the weights of the hold-out for
     ``final_epochs`` at a peak of ``final_rate``. ``precision``: bf16 autocast, or auto: where the device is a GPU.
     ``processes``: of torchrun, 0 for one a GPU. ``checkpoint_s``: seconds between checkpoints.
     """
@@ -204,7 +204,7 @@ class TrainSettings(Settings, frozen=True):
 
 
 class RetrieveSettings(Settings, frozen=True):
-    """``query_block`` x ``candidate_block`` scores are held at once. ``beam``: words that are followed at a time.
+    """``query_block`` x ``candidate_block`` scores are held at once. ``beam``: semantic IDs that are followed at a time.
     ``approximate``: look through faiss's inverted lists as well, ``probes`` of ``lists``, and report their recall.
     """
 
@@ -217,7 +217,7 @@ class RetrieveSettings(Settings, frozen=True):
 
 
 class MixSettings(Settings, frozen=True):
-    """Weights are sought in ``trials``, among the ``top`` candidates of each model and query."""
+    """Weights are searched in ``trials``, among the ``top`` candidates of each model and query."""
 
     trials: Count
     top: Count

@@ -3,7 +3,7 @@
     make tencent        or        python -m competitions run tencent --raw data/tencent/raw
 
 Each call of ``run.step`` is kept on disk until something that it depends on changes. The hold-out and the host's own
-queries go through the same functions; what may be learned from ends where ``Fold.train_ends`` says.
+queries go through the same functions; training histories end at ``Fold.train_ends``.
 """
 
 import dataclasses

@@ -31,7 +31,7 @@ def build_record(outcome: Outcome, config: TencentConfig, truth: dict[str, Any] 
         ranking=[{"model": name, "score": row["score"], "error": row["score_error"]} for name, row in ways.items()],
         tables=[
             ("Ways to answer, on the hold-out", [{"way": name, **row} for name, row in ways.items()]),
-            ("What is learned from, who is asked, among what", summary["folds"]),
+            ("Training events, queries, candidates", summary["folds"]),
             ("Training", [{"training": name, **row} for name, row in training.items()]),
         ],
         notes=list_notes(summary["notes"]),

@@ -36,7 +36,7 @@ DESCRIPTION = {
     "request": "what a user did and his features -> ten candidates, seen ones left out",
     "computed at export": "the vector of every candidate",
     "computed in the request": "the vectors of the history's ads, the encoder, the product with all candidates",
-    "left out": "parsing, network; the open mode and answers by words are not exported",
+    "left out": "parsing, network; the open mode and generative answers are not exported",
     "product codes": f"product quantisation, {SUBSPACE} dimensions a byte",
     "half": "the network of half the width was trained on the hold-out alone; its latency is that network's",
 }
