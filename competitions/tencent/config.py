@@ -204,7 +204,7 @@ class TrainSettings(Settings, frozen=True):
 
 
 class RetrieveSettings(Settings, frozen=True):
-    """``query_block`` x ``candidate_block`` scores are held at once. ``beam``: semantic IDs that are followed at a time.
+    """``query_block`` x ``candidate_block`` scores are held at once. ``beam``: semantic IDs followed at a time.
     ``approximate``: look through faiss's inverted lists as well, ``probes`` of ``lists``, and report their recall.
     """
 

@@ -4,15 +4,17 @@ Nothing here holds an object per row. With E events, I items and U users: sequen
 table 60 bytes an item, an embedding 2 bytes a dimension and item, users 84 bytes.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from competitions.tencent.ids import Oids, Rows
 
+T = TypeVar("T")
 Int8s = npt.NDArray[np.int8]
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
@@ -38,6 +40,12 @@ class Catalogue:
     def rows_of(self, oids: Oids) -> Rows:
         """The rows of these original ids; 0 where an id is not in the catalogue."""
         return Rows(find_rows(oids.values, self.oid))
+
+
+def join_columns(parts: Sequence[T]) -> T:
+    """Dataclasses whose fields are all arrays, end to end."""
+    names = [field.name for field in fields(parts[0])]  # type: ignore[arg-type]
+    return type(parts[0])(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
 def find_rows(values: npt.NDArray[Any], among: npt.NDArray[Any]) -> Int64s:
@@ -127,7 +135,8 @@ class Corpus:
 
 @dataclass(frozen=True)
 class RawFiles:
-    """The host's files: ``layout`` is "competition" or "release"; paths by role; embeddings by name."""
+    """The host's files: ``layout`` is "competition" or "release"; paths by role; embeddings by name,
+    such as ``emb_81_32``: the host's number and the width."""
 
     layout: str
     files: dict[str, tuple[Path, ...]]

@@ -80,7 +80,7 @@ def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
 
     # 5. Write the three forms, read each back from disk and check it.
     top = final.mixed.top if final.mixed else final.answer.vectors
-    ads, filled = run.step(submission.fill_up, ready.corpus, ready.test, top, name="choose").value
+    ads, filled = run.step(submission.choose_ads, ready.corpus, ready.test, top, name="choose").value
     checked = submission.write_and_check(ready.corpus.value, ads, run.folder)
     return Outcome(config, ready, early, final, measured, filled, checked)
 

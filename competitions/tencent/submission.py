@@ -67,7 +67,7 @@ def list_expected(corpus: Corpus) -> Expected:
     return Expected(corpus.test_users.names, Oids(corpus.catalogue.oid[corpus.candidates.rows.values]))
 
 
-def fill_up(corpus: Corpus, fold: Fold, top: TopK) -> tuple[Int64s, int]:
+def choose_ads(corpus: Corpus, fold: Fold, top: TopK) -> tuple[Int64s, int]:
     """Ten original ids a user, user after user, and how many users' lists were filled up.
 
     A user who has seen nearly every candidate has fewer than ten left: the most popular others fill the list, seen ones
@@ -85,7 +85,7 @@ def fill_up(corpus: Corpus, fold: Fold, top: TopK) -> tuple[Int64s, int]:
 
 
 def write_and_check(corpus: Corpus, ads: Int64s, folder: Path) -> list[Checked]:
-    """Write the three files, read each back from disk and check it. ``ads``: of ``fill_up``."""
+    """Write the three files, read each back from disk and check it. ``ads``: of ``choose_ads``."""
     expected = list_expected(corpus)
     paths = write_submissions(corpus.test_users.names, Oids(np.asarray(ads)), folder)
     return [check_submission(path, expected) for path in paths]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from competitions.tencent.config import OpenSettings
-from competitions.tencent.corpus import Corpus, Int64s
+from competitions.tencent.corpus import Corpus, Int64s, join_columns
 from competitions.tencent.ensemble import weights as mixing
 from competitions.tencent.ensemble.linear import Linear, fit_linear, score_linear
 from competitions.tencent.inference.retrieval import TopK, search_scores
@@ -77,7 +77,7 @@ def fit_weights(
         mixing.shortlist(score_block(encoded, tables, block), encoded.seen.of(block), target[block], settings.mix.top)
         for block in blocks(len(encoded.queries), QUERY_BLOCK)
     ]
-    return mixing.fit_weights(mixing.join_shortlists(parts), settings.mix, seed)
+    return mixing.fit_weights(join_columns(parts), settings.mix, seed)
 
 
 def score_block(encoded: EncodedQueries, tables: Tables, block: Int64s) -> list[Floats]:

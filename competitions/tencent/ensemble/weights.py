@@ -96,11 +96,6 @@ def rank_shortlisted(short: Shortlist, weights: Weights) -> Int64s:
     return np.where((ahead < TOP) & np.isfinite(target), ahead + 1, 0)
 
 
-def join_shortlists(parts: Sequence[Shortlist]) -> Shortlist:
-    """The shortlists of several blocks of queries as one."""
-    return Shortlist(np.concatenate([part.rivals for part in parts]), np.concatenate([part.target for part in parts]))
-
-
 def fit_weights(short: Shortlist, settings: MixSettings, seed: int) -> tuple[float, ...]:
     """The weights, summing to 1, with the highest Score of these queries: choose them on validation only."""
 

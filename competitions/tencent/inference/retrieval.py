@@ -78,7 +78,7 @@ def search(
     check_finite(queries, candidates)
     best = TopK.empty(len(queries), top)
     for block in track(list(blocks(len(queries), query_block)), "retrieving"):
-        masked = _Masked(*seen.of(block))
+        masked = _Masked(seen.of(block))
         parts = [
             _search_block(queries[block[0] : block[-1] + 1], candidates[at[0] : at[-1] + 1], masked, int(at[0]), top)
             for at in blocks(len(candidates), candidate_block)
@@ -108,7 +108,8 @@ def search_scores(
 class _Masked:
     """The seen pairs of a block of queries, sorted by candidate, so that each block of candidates finds its own."""
 
-    def __init__(self, rows: Int64s, columns: Int64s) -> None:
+    def __init__(self, seen: Pairs) -> None:
+        rows, columns = seen
         order = np.argsort(columns, kind="stable")
         self.rows, self.columns = rows[order], columns[order]
 

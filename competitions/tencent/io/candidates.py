@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from common.errors import UserError
-from competitions.tencent.corpus import Bools, Int32s, Int64s
+from competitions.tencent.corpus import Bools, Int32s, Int64s, join_columns
 from competitions.tencent.io.feature_encoding import LARGEST, ItemFeatures, encode_items, encode_numbers
 from competitions.tencent.io.indexer import Indexer
 from competitions.tencent.io.jsonl import decode_lines, read_lines
@@ -57,24 +57,20 @@ def read_candidate_lines(path: Path, indexer: Indexer) -> CandidateTable:
     parts = [piece.value for piece in read_lines(path, partial(parse_candidates, sizes=indexer.item_sizes))]
     if not parts:
         raise UserError(f"{path} is empty (0 bytes); download it again")
-    columns = zip(*((part.oid, part.retrieval, part.rid, part.features) for part in parts), strict=True)
-    return _by_retrieval_id(path, "line", _Candidates(*map(np.concatenate, columns)), indexer)
+    return _by_retrieval_id(path, "line", join_columns(parts), indexer)
 
 
 def parse_candidates(text: bytes, sizes: tuple[int, ...]) -> _Candidates:
     """The candidates of some whole lines. Raises ``LineError``."""
     lines = decode_lines(text, LINE)
     no_features = ItemFeatures()
+    rids = (line.reid_creative_id for line in lines)  # unseen candidates may have a text
     return _Candidates(
-        np.array([line.creative_id for line in lines], np.int64),
-        np.array([-1 if line.retrieval_id is None else line.retrieval_id for line in lines], np.int64),
-        np.array([line.reid_creative_id if _is_rid(line.reid_creative_id) else 0 for line in lines], np.int64),
-        encode_items([line.features or no_features for line in lines], sizes),
+        oid=np.array([line.creative_id for line in lines], np.int64),
+        retrieval=np.array([-1 if line.retrieval_id is None else line.retrieval_id for line in lines], np.int64),
+        rid=np.array([rid if isinstance(rid, int) and 0 < rid < LARGEST else 0 for rid in rids], np.int64),
+        features=encode_items([line.features or no_features for line in lines], sizes),
     )
-
-
-def _is_rid(value: object) -> bool:
-    return isinstance(value, int) and 0 < value < LARGEST
 
 
 def read_candidate_tables(paths: tuple[Path, ...], indexer: Indexer) -> CandidateTable:

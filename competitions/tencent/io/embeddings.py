@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from common.errors import UserError
 from common.pipeline.progress import say
-from competitions.tencent.corpus import Catalogue, Embedding, Halves, Int64s, RawFiles
+from competitions.tencent.corpus import Catalogue, Embedding, Halves, Int64s
 from competitions.tencent.io.jsonl import LineError, decode_lines, read_lines
 from competitions.tencent.io.parquet import Batch, numbers, read_batches
 from competitions.tencent.io.safe_pickle import read_pickle
@@ -30,11 +30,6 @@ class _Line(msgspec.Struct, gc=False):
 
 
 LINE: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(_Line)
-
-
-def list_embeddings(files: RawFiles) -> tuple[str, ...]:
-    """The names of the embeddings that are there, such as ``emb_81_32``: the host's number and the width."""
-    return tuple(files.embeddings)
 
 
 def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str, into: Halves | None = None) -> Embedding:
@@ -60,15 +55,16 @@ def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str, int
 
 
 def _read_blocks(path: Path, width: int) -> Iterator[Block]:
+    """Original ids and vectors of a file, block by block, in whichever form its suffix says."""
     if path.suffix == ".pkl":
         return _read_pickled(path, width)
     if path.suffix == ".parquet":
         rows = max(BLOCK_NUMBERS // width, 1)
-        return (_take_batch(batch, width) for batch in read_batches((path,), ("anonymous_cid", "emb"), rows))
-    return (piece.value for piece in read_lines(path, partial(parse_vectors, width=width)))
+        return (_parse_batch(batch, width) for batch in read_batches((path,), ("anonymous_cid", "emb"), rows))
+    return (piece.value for piece in read_lines(path, partial(parse_lines, width=width)))
 
 
-def parse_vectors(text: bytes, width: int) -> Block:
+def parse_lines(text: bytes, width: int) -> Block:
     """The ids and vectors of some whole lines; lines without a vector are left out. Raises ``LineError``."""
     lines = decode_lines(text, LINE)
     line_numbers = [number for number, line in enumerate(lines) if line.emb is not None]
@@ -115,10 +111,11 @@ def _read_pickled(path: Path, width: int) -> Iterator[Block]:
         raise UserError(f"{path} holds a {type(host).__name__} where a dict of vectors is expected; download it again")
     vectors = ((key, value) for key, value in host.items() if isinstance(value, np.ndarray))
     while block := list(islice(vectors, max(BLOCK_NUMBERS // width, 1))):
-        yield _take_arrays(path, block, width)
+        yield _parse_arrays(path, block, width)
 
 
-def _take_arrays(path: Path, block: list[tuple[object, Any]], width: int) -> Block:
+def _parse_arrays(path: Path, block: list[tuple[object, Any]], width: int) -> Block:
+    """The ids and vectors of some entries of a pickle."""
     for key, value in block:
         if value.shape != (width,):
             raise UserError(f"{path}, id {key}: {_wrong_width(value.shape, width)}; download it again")
@@ -132,7 +129,7 @@ def _take_arrays(path: Path, block: list[tuple[object, Any]], width: int) -> Blo
     return oids, vectors.astype(np.float16)
 
 
-def _take_batch(batch: Batch, width: int) -> Block:
+def _parse_batch(batch: Batch, width: int) -> Block:
     """The ids and vectors of some rows of a parquet file; rows without a vector are left out."""
     column = batch.columns["emb"]
     if not hasattr(column, "flatten") or not pa.types.is_floating(column.type.value_type):

@@ -161,10 +161,11 @@ class _EventBuffer:
     def add(self, rids: Int64s, lengths: Int64s, item: Int64s, action: Int64s, time: Int64s) -> Int64s:
         """Append a batch, each user's events by time; the indices in it of users for whom that changed the order."""
         user = np.repeat(np.arange(len(rids)), lengths)
-        narrow = item.astype(np.int32), action.astype(np.int8)
         end = self.events + len(item)
         taken = slice(self.events, end)
-        self.item[taken], self.action[taken], self.time[taken], changed = sort_events(*narrow, time, user)
+        self.item[taken], self.action[taken], self.time[taken], changed = sort_events(
+            item.astype(np.int32), action.astype(np.int8), time, user
+        )
         self.rids[self.users : self.users + len(rids)] = rids
         self.lengths[self.users : self.users + len(rids)] = lengths
         self.users, self.events = self.users + len(rids), end

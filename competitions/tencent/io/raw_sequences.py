@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.errors import UserError
-from competitions.tencent.corpus import Int8s, Int32s, Int64s, Note, Sequences
+from competitions.tencent.corpus import Int8s, Int32s, Int64s, Note, Sequences, join_columns
 from competitions.tencent.io.candidates import CandidateTable
 from competitions.tencent.io.indexer import Indexer
 
@@ -122,18 +122,15 @@ def take_users(sequences: Sequences, users: Int64s) -> Sequences:
     """The events of these users in this order; memory is bounded by the result and a block of users."""
     lengths = np.diff(sequences.offsets)[users]
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-    selected = Sequences(offsets, *(np.empty(offsets[-1], column.dtype) for column in _columns(sequences)))
+    columns = sequences.item, sequences.action, sequences.time
+    item, action, time = (np.empty(offsets[-1], column.dtype) for column in columns)
     for begin in range(0, len(users), GATHER_USERS):
         end = min(begin + GATHER_USERS, len(users))
         shift = sequences.offsets[users[begin:end]] - offsets[begin:end]
+        into = slice(offsets[begin], offsets[end])
         events = np.arange(offsets[begin], offsets[end]) + np.repeat(shift, lengths[begin:end])
-        for target, column in zip(_columns(selected), _columns(sequences), strict=True):
-            target[offsets[begin] : offsets[end]] = column[events]
-    return selected
-
-
-def _columns(sequences: Sequences) -> tuple[npt.NDArray[Any], ...]:
-    return sequences.item, sequences.action, sequences.time
+        item[into], action[into], time[into] = (column[events] for column in columns)
+    return Sequences(offsets, item, action, time)
 
 
 def sort_events(item: Int32s, action: Int8s, time: Int64s, user: Int64s) -> tuple[Int32s, Int8s, Int64s, Int64s]:
@@ -157,28 +154,24 @@ def join_users(parts: Sequence[RawUsers]) -> RawUsers:
     for part, shift in zip(sequences, known, strict=False):
         item[at : at + len(part.item)] = np.where(part.item < 0, part.item - shift, part.item)
         at += len(part.item)
-    lengths = _concatenate((np.diff(part.offsets) for part in sequences), np.int64)
+
+    def joined(name: str) -> Any:
+        return np.concatenate([getattr(part, name) for part in parts])
+
     return RawUsers(
-        _concatenate((part.positions for part in parts), np.int64),
-        _concatenate((part.rids for part in parts), np.int64),
-        _concatenate((part.names for part in parts), np.bytes_),
-        np.concatenate([part.features for part in parts]),
-        Sequences(
-            np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]),
-            item,
-            _concatenate((part.action for part in sequences), np.int8),
-            _concatenate((part.time for part in sequences), np.int64),
+        positions=joined("positions"),
+        rids=joined("rids"),
+        names=joined("names"),
+        features=joined("features"),
+        sequences=Sequences(
+            offsets=np.concatenate([[0], np.cumsum(np.concatenate([np.diff(part.offsets) for part in sequences]))]),
+            item=item,
+            action=np.concatenate([part.action for part in sequences]),
+            time=np.concatenate([part.time for part in sequences]),
         ),
-        UnseenItems(
-            _concatenate((part.unseen.oid for part in parts), np.int64),
-            np.concatenate([part.unseen.features for part in parts]),
-        ),
-        join_tallies([part.tallies for part in parts]),
+        unseen=join_columns([part.unseen for part in parts]),
+        tallies=join_tallies([part.tallies for part in parts]),
     )
-
-
-def _concatenate(arrays: Iterable[npt.NDArray[np.generic]], kind: type[np.generic]) -> Any:
-    return np.concatenate([np.empty(0, "S1" if kind is np.bytes_ else kind), *arrays])
 
 
 def join_tallies(parts: Iterable[dict[str, Tally]]) -> dict[str, Tally]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from competitions.tencent.corpus import Candidates, Catalogue, Corpus, Note, RawFiles, Sequences, Users
 from competitions.tencent.ids import Oids
-from competitions.tencent.io.embeddings import list_embeddings, read_embedding
+from competitions.tencent.io.embeddings import read_embedding
 from competitions.tencent.io.folder import locate
 from competitions.tencent.io.indexer import read_indexer
 from competitions.tencent.io.items import build_catalogue
@@ -20,7 +20,7 @@ from competitions.tencent.io.parquet_layout import read_release
 from competitions.tencent.io.raw_sequences import RawUsers
 from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
 
-__all__ = ["RawFiles", "list_embeddings", "locate", "read_corpus", "read_embedding"]
+__all__ = ["RawFiles", "locate", "read_corpus", "read_embedding"]
 
 
 def read_corpus(files: RawFiles) -> Corpus:

@@ -122,7 +122,7 @@ class ItemTower(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Rows of the catalogue, int64 [n] -> [n, width]."""
+        """Rows of the catalogue, int64 [n] -> the sum of id, feature and embedding vectors, normalised, [n, width]."""
         settings, content = self.settings, self.content
         vectors = torch.zeros(len(rows), settings.width, device=rows.device)
         if settings.ids:

@@ -180,6 +180,10 @@ def read_requests(path: Path) -> list[Request]:
 def join_histories(requests: Sequence[Request]) -> Histories:
     """Some histories as the pipeline's."""
     offsets = np.concatenate([[0], np.cumsum([len(request.item) for request in requests])])
-    parts = ([getattr(request, name) for request in requests] for name in ("item", "action", "time"))
-    sequences = Sequences(offsets, *(np.concatenate(part) for part in parts))
+    sequences = Sequences(
+        offsets=offsets,
+        item=np.concatenate([request.item for request in requests]),
+        action=np.concatenate([request.action for request in requests]),
+        time=np.concatenate([request.time for request in requests]),
+    )
     return Histories(sequences, np.arange(len(requests)), offsets[1:])

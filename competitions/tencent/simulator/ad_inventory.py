@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from competitions.tencent.simulator.ads import CAMPAIGNS, Ads, order_by_advertiser
+from competitions.tencent.simulator.ads import CAMPAIGNS, Ads
 from competitions.tencent.simulator.topics import SLOTS, TOPICS, Codes, Floats, Ints
 
 # (campaign, slots back to which births count, factor): every ad that runs, then fresh ones once more.
@@ -49,7 +49,7 @@ def build_inventory(ads: Ads) -> AdInventory:
         high = np.searchsorted(key, base + slot, side="right")
         start[:, :, at] = low
         mass[:, :, at] = factor * (steps[high] - steps[low])
-    order = order_by_advertiser(ads)
+    order = np.lexsort((ads.birth, ads.advertiser))
     own = np.where(ads.campaign == len(CAMPAIGNS) - 1, 0.0, ads.weight)[order]
     return AdInventory(
         ads=ads,

@@ -24,7 +24,6 @@ from competitions.tencent.simulator.topics import (
     TOPICS,
     Codes,
     Floats,
-    Ints,
     Singles,
     Sizes,
     Topics,
@@ -219,8 +218,3 @@ def _offset(name: str, count: int, rng: np.random.Generator) -> Singles:
     drawn = rng.standard_normal((count, DIMENSIONS), dtype=np.float32)
     drawn *= np.float32(OFFSETS[name] / DIMENSIONS**0.5)
     return drawn
-
-
-def order_by_advertiser(ads: Ads) -> Ints:
-    """The ads ascending by advertiser, then birth."""
-    return np.lexsort((ads.birth, ads.advertiser))

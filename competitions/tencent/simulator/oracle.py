@@ -10,7 +10,7 @@ the answer.
 Score = 0.31 hit rate + 0.69 NDCG, NDCG = 1 / log2(rank + 1) within the ten, as the host has it.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -57,6 +57,9 @@ class OracleRanks:
     unseen: Bools
     expected_hit: Floats
     expected_ndcg: Floats
+
+
+NO_RANKS = OracleRanks(np.empty(0, np.int64), np.empty(0, bool), np.empty(0), np.empty(0))
 
 
 @dataclass(frozen=True)
@@ -163,14 +166,6 @@ def rank_truths(
         hits.append(best.sum(axis=1))
         gains.append(best @ discount)
     return OracleRanks(np.concatenate(ranks), ~seen[truth], np.concatenate(hits), np.concatenate(gains))
-
-
-def join_ranks(parts: list[OracleRanks]) -> OracleRanks:
-    """The ranks of several groups of users as one."""
-    if not parts:
-        return OracleRanks(np.empty(0, np.int64), np.empty(0, bool), np.empty(0), np.empty(0))
-    columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(OracleRanks)}
-    return OracleRanks(**{name: np.concatenate(column) for name, column in columns.items()})
 
 
 def summarise(ranks: OracleRanks) -> Oracle:

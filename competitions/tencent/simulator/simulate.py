@@ -19,6 +19,7 @@ import numpy as np
 from common.datasets.simulated import REPORT, written_at_once
 from common.errors import UserError
 from common.pipeline.progress import running, track
+from competitions.tencent.corpus import join_columns
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import TRUTH
 from competitions.tencent.simulator import oracle
@@ -169,14 +170,14 @@ def score_oracle(env: Environment, groups: list[SimulatedUsers], candidates: Int
     if len(users) > SCORE_ALL_BELOW:
         users = np.sort(np.random.default_rng([74, env.seed]).choice(users, SCORED_USERS, replace=False))
     weights = oracle.weigh_candidates(env, candidates)
-    parts = []
+    parts = [oracle.NO_RANKS]
     for group in groups:
         rows = users[(users >= group.start) & (users < group.start + len(group.users))] - group.start
         if len(rows):
             state, taste, past = take(group.state, rows), group.users.taste[rows], group.past[rows]
             target = truth[group.start + rows]
             parts.append(oracle.rank_truths(env, weights, state, taste, past, target, shown > 0))
-    return oracle.summarise(oracle.join_ranks(parts))
+    return oracle.summarise(join_columns(parts))
 
 
 def write_files(

@@ -24,14 +24,9 @@ INPUTS, TRAINED = "inputs", "trained"
 MACHINES = "RECSYS_TORCHRUN"
 
 
-def count_processes(setting: int) -> int:
-    """How many processes train: as the setting says, 0 for one a GPU and one where there is none."""
-    return setting or max(1, torch.cuda.device_count())
-
-
 def train_anywhere(inputs: TrainingInputs, path: Path) -> Trained:
     """Train here, or hand the inputs to torchrun and read its result."""
-    processes = count_processes(inputs.train.processes)
+    processes = inputs.train.processes or max(1, torch.cuda.device_count())
     machines = os.environ.get(MACHINES)
     if processes == 1 and not machines:
         return train(inputs, path, inputs.train.checkpoint_s)

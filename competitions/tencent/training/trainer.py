@@ -68,7 +68,7 @@ def choose_device() -> torch.device:
 
 
 def build_network(inputs: TrainingInputs) -> Network:
-    """The untrained network, the same for the same seed."""
+    """The untrained network around the content of all ads (features, embeddings), the same for the same seed."""
     torch.manual_seed(inputs.seed)
     shares = event_shares(inputs)
     content = ItemContent(

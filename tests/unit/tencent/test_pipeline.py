@@ -38,7 +38,7 @@ def fold_of_test(corpus: Corpus) -> Fold:
 
 def test_answers_are_original_ids_user_after_user(corpus: Corpus) -> None:
     columns = [[*range(10)], [*range(11, 1, -1)]]
-    chosen, filled = submission.fill_up(corpus, fold_of_test(corpus), top_by(columns))
+    chosen, filled = submission.choose_ads(corpus, fold_of_test(corpus), top_by(columns))
     assert filled == 0
     expected = [[int(corpus.catalogue.oid[ROWS[column]]) for column in row] for row in columns]
     assert chosen.tolist() == [*expected[0], *expected[1]]
@@ -47,7 +47,7 @@ def test_answers_are_original_ids_user_after_user(corpus: Corpus) -> None:
 def test_a_list_that_is_short_is_filled_with_the_most_popular_others(corpus: Corpus) -> None:
     """Events: ad 3 thrice, ad 2 twice, ads 1 and 4 once; the others as the candidates stand."""
     top = top_by([[*range(10)], [4, 1, *[-1] * 8]])
-    chosen, filled = submission.fill_up(corpus, fold_of_test(corpus), top)
+    chosen, filled = submission.choose_ads(corpus, fold_of_test(corpus), top)
     assert filled == 1
     rows = corpus.catalogue.rows_of(Oids(chosen)).values.reshape(2, 10)
     assert rows[0].tolist() == ROWS[:10].tolist()
@@ -56,7 +56,7 @@ def test_a_list_that_is_short_is_filled_with_the_most_popular_others(corpus: Cor
 
 
 def test_nobody_is_left_without_ten_even_where_everything_is_seen(corpus: Corpus) -> None:
-    chosen, filled = submission.fill_up(corpus, fold_of_test(corpus), top_by([[-1] * 10, [-1] * 10]))
+    chosen, filled = submission.choose_ads(corpus, fold_of_test(corpus), top_by([[-1] * 10, [-1] * 10]))
     assert filled == 2
     assert [len(set(row)) for row in chosen.reshape(2, 10).tolist()] == [10, 10]
 

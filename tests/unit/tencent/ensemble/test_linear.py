@@ -6,10 +6,10 @@ import pytest
 
 from common.errors import UserError
 from competitions.tencent.config import ActionWeights, AttributeSettings, LinearSettings, MixSettings
-from competitions.tencent.corpus import Catalogue
+from competitions.tencent.corpus import Catalogue, join_columns
 from competitions.tencent.ensemble import weights as mixing
 from competitions.tencent.ensemble.linear import fit_linear, score_linear
-from competitions.tencent.ensemble.weights import fit_weights, join_shortlists, rank_shortlisted, shortlist, standardise
+from competitions.tencent.ensemble.weights import fit_weights, rank_shortlisted, shortlist, standardise
 from competitions.tencent.model.item_attributes import tabulate
 from competitions.tencent.sequences import Histories
 from tests.unit.tencent.tencent_log import PLAIN_LINEAR, change, draw_log, make_catalogue, write_log
@@ -151,10 +151,10 @@ def test_weights_go_to_the_model_that_knows() -> None:
     for seed in (5, 6):
         scores, seen, target = draw_scores(100, 60, seed)
         parts.append(shortlist(scores, np.nonzero(seen), target, top=30))
-    weights = fit_weights(join_shortlists(parts), SEARCH, seed=0)
+    weights = fit_weights(join_columns(parts), SEARCH, seed=0)
     assert weights[0] > 0.6
     assert sum(weights) == pytest.approx(1)
-    assert weights == fit_weights(join_shortlists(parts), SEARCH, seed=0)
+    assert weights == fit_weights(join_columns(parts), SEARCH, seed=0)
 
 
 def test_settings_name_what_is_wrong() -> None:

@@ -153,7 +153,7 @@ def test_embeddings_are_found_by_name(tmp_path: Path) -> None:
     (train / "notes.txt").write_text("")
     (train / "emb_83_3584").mkdir()
     files = reader.locate(tmp_path / "a")
-    assert reader.list_embeddings(files) == ("emb_81_32", "emb_82_1024")
+    assert tuple(files.embeddings) == ("emb_81_32", "emb_82_1024")
     assert files.embeddings["emb_82_1024"] == (
         train / "emb_82_1024" / "a.json",
         train / "emb_82_1024" / "b.json",
