@@ -18,24 +18,24 @@ from tests.conftest import Call
 from tests.unit.tencent.tencent_files import BASE, WORLD, World, write_competition
 
 NAMES = np.array([WORLD.users[rid - 1].encode() for rid in sorted(WORLD.events, reverse=True)])  # as they are asked
-MANY = World(candidates=tuple((BASE + place, {"100": 1}) for place in range(20)))
+MANY = World(candidates=tuple((BASE + number, {"100": 1}) for number in range(20)))
 ADS = BASE + np.array([[*range(10)], [*range(10, 20)]])
 
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Path, float, int]]:
     """What is simulated, in an empty folder: a report is all that is written."""
-    asked: list[tuple[Path, float, int]] = []
+    calls: list[tuple[Path, float, int]] = []
 
     def write(folder: Path, scale: float, seed: int) -> None:
-        asked.append((folder, scale, seed))
+        calls.append((folder, scale, seed))
         folder.mkdir(parents=True)
         (folder / REPORT).write_text("{}")
 
     monkeypatch.setattr(competition, "write_simulation", write)
     monkeypatch.chdir(tmp_path)
     progress.set_quiet(False)  # as in a fresh process; another test may have asked for quiet
-    return asked
+    return calls
 
 
 @pytest.fixture
@@ -61,10 +61,10 @@ def test_without_files_a_set_is_simulated_once_and_said_so(made: list[Any], caps
     first, again = (competition.choose_raw(None, 0.05, 3, build) for _ in range(2))
     assert first == again == build / "simulated" / "scale0.05-seed3"
     assert made == [(first, 0.05, 3)]
-    told = capsys.readouterr().err.splitlines()
-    assert len(told) == 2
-    for word in ("SIMULATED data, scale 0.05, seed 3", str(competition.HOST_FOLDER), "README"):
-        assert word in told[0]
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    for expected_part in ("SIMULATED data, scale 0.05, seed 3", str(competition.HOST_FOLDER), "README"):
+        assert expected_part in lines[0]
 
 
 @pytest.mark.parametrize("name", [f"train/{schema.SEQUENCES}", "seq/train-00000-of-00001.parquet"])
@@ -119,10 +119,10 @@ def test_the_score_is_printed_by_metric(submission: Path, call: Call, tmp_path: 
 def test_the_truth_counts_where_the_simulator_wrote_it_and_nowhere_else(submission: Path, tmp_path: Path) -> None:
     assert competition.score_file(tmp_path, submission) is None  # a truth file of somebody else's
     (tmp_path / REPORT).write_text(json.dumps({"oracle": {"score": 0.9}}))
-    found = competition.score_file(tmp_path, submission)
-    assert found is not None
-    assert found["oracle"] == {"score": 0.9}
-    assert found["scores"]["hit_rate@10"] == 1
+    scored = competition.score_file(tmp_path, submission)
+    assert scored is not None
+    assert scored["oracle"] == {"score": 0.9}
+    assert scored["scores"]["hit_rate@10"] == 1
 
 
 # --- run ---
@@ -130,8 +130,8 @@ def test_the_truth_counts_where_the_simulator_wrote_it_and_nowhere_else(submissi
 
 def test_a_run_that_is_refused_leaves_no_folder(call: Call, tmp_path: Path) -> None:
     folder = write_competition(tmp_path / "raw", MANY)
-    words = ("run", "tencent", "--raw", folder, "--build", tmp_path / "build", "--set", "host.target=conversion")
-    code, out, err = call(*words, "--set", "split.horizon_hours=1")
+    arguments = ("run", "tencent", "--raw", folder, "--build", tmp_path / "build", "--set", "host.target=conversion")
+    code, out, err = call(*arguments, "--set", "split.horizon_hours=1")
     assert (code, out) == (1, "")
     assert err.splitlines()[-1].startswith("error: No user has a conversion within split.horizon_hours = 1")
     assert [path.name for path in (tmp_path / "build" / "tencent").iterdir()] == ["cache"]

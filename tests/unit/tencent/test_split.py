@@ -126,15 +126,15 @@ def test_what_happens_behind_the_cut_moves_nothing_before_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sequences", "told"),
+    ("sequences", "message"),
     [
         (make_sequences([(1, 0, 1), (2, -1, 2)]), "No event of the sequences is a click"),
         (make_sequences([(1, 1, 1)], [(2, 1, 2)]), "split.horizon_hours"),
         (make_sequences([(1, 1, 1), (1, 1, 9)]), "split.valid_share"),
     ],
 )
-def test_where_nothing_can_be_held_out_the_setting_is_named(sequences: Sequences, told: str) -> None:
-    with pytest.raises(UserError, match=told):
+def test_where_nothing_can_be_held_out_the_setting_is_named(sequences: Sequences, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         hold_out(sequences)
 
 

@@ -29,14 +29,14 @@ def solve_by_rows(histories: Histories, catalogue: Catalogue, settings: LinearSe
     for user, end in zip(histories.users, histories.ends, strict=True):
         items = sequences.item[sequences.offsets[user] : end]
         weights = [table[int(action)] for action in sequences.action[sequences.offsets[user] : end]]
-        for place_ in range(len(items) - 1):
+        for position in range(len(items) - 1):
             past.append(np.zeros(rows))
             future.append(np.zeros(rows))
             for event, (item, weight) in enumerate(zip(items, weights, strict=True)):
-                if event <= place_:
-                    past[-1][item] += weight * settings.past_decay ** (place_ - event)
+                if event <= position:
+                    past[-1][item] += weight * settings.past_decay ** (position - event)
                 else:
-                    future[-1][item] += weight * settings.future_decay ** (event - place_ - 1)
+                    future[-1][item] += weight * settings.future_decay ** (event - position - 1)
     s, t = np.array(past), np.array(future)
     attributes = tabulate(catalogue, BY_SHARE).toarray()
     alike = np.eye(rows) + settings.prior * attributes @ attributes.T

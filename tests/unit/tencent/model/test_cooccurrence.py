@@ -112,8 +112,8 @@ def test_too_many_pairs_are_refused_with_a_way_out() -> None:
 def test_pairs_are_counted_without_making_them() -> None:
     lengths = [0, 1, 2, 5, 9]
     for reach in (1, 3, 20):
-        wanted = sum(max(0, length - gap) for length in lengths for gap in range(1, reach + 1))
-        assert count_neighbour_pairs(np.concatenate([[0], np.cumsum(lengths)]), reach) == wanted
+        expected = sum(max(0, length - gap) for length in lengths for gap in range(1, reach + 1))
+        assert count_neighbour_pairs(np.concatenate([[0], np.cumsum(lengths)]), reach) == expected
 
 
 def test_parts_cover_everything_once() -> None:
@@ -153,8 +153,8 @@ def test_scores_reach_unseen_items_through_attributes() -> None:
     np.testing.assert_array_equal(score_counts(plain, write_log([1]), columns), [[0, 1, 0]])
     shared = fit_counts(write_log([1, 2]), catalogue, attributes, change(PLAIN_COUNTS, to_attributes=1.0))
     np.testing.assert_allclose(score_counts(shared, write_log([1]), columns), [[0.5, 1.5, 0]])
-    asked = fit_counts(write_log([1, 2]), catalogue, attributes, change(PLAIN_COUNTS, from_attributes=1.0))
-    np.testing.assert_allclose(score_counts(asked, write_log([3]), columns), [[0, 0.5, 0]])  # 3 is like 1
+    queries = fit_counts(write_log([1, 2]), catalogue, attributes, change(PLAIN_COUNTS, from_attributes=1.0))
+    np.testing.assert_allclose(score_counts(queries, write_log([3]), columns), [[0, 0.5, 0]])  # 3 is like 1
 
 
 def test_spreading_is_the_same_for_sparse_and_dense_scores() -> None:

@@ -42,9 +42,9 @@ def test_what_others_do_is_remembered_in_every_part() -> None:
     memory, histories = make_memory()
     first = Histories(histories.sequences, np.array([0]), np.array([1]))
     for counts in (memory.whole, *memory.without):
-        found = cooccurrence_scores(counts, memory.scale, first, np.arange(1, 7))[0]
-        assert found.argmax() == 1
-        assert found[1] > found[2] > 0
+        prefixes = cooccurrence_scores(counts, memory.scale, first, np.arange(1, 7))[0]
+        assert prefixes.argmax() == 1
+        assert prefixes[1] > prefixes[2] > 0
 
 
 def test_parts_hold_every_history_once_and_are_about_equal() -> None:
@@ -56,9 +56,9 @@ def test_parts_hold_every_history_once_and_are_about_equal() -> None:
 
 def test_positions_are_what_stands_before_each_of_the_last_events() -> None:
     histories = whole(make_sequences([(1, 0, 0), (2, 0, 1), (3, 0, 2)], [], [(4, 0, 0)]))
-    found = list_prefixes(histories, 2)
-    assert found.users.tolist() == [0, 0, 2]
-    assert found.lengths.tolist() == [1, 2, 0]
+    prefixes = list_prefixes(histories, 2)
+    assert prefixes.users.tolist() == [0, 0, 2]
+    assert prefixes.lengths.tolist() == [1, 2, 0]
 
 
 def test_a_catalogue_that_is_too_large_is_refused() -> None:

@@ -152,9 +152,9 @@ def test_the_length_of_an_embedding_changes_nothing_and_a_missing_one_is_nothing
 
 def test_a_missing_feature_is_a_zero_vector_and_large_values_are_hashed_into_the_cap() -> None:
     fields = FieldEmbeddings((5, 1000), 3, 10)
-    found = fields(torch.tensor([[0, 0], [5, 1000], [5, 999]]))
-    assert (found[0] == 0).all()
-    assert (found[1:] != 0).all()
+    vectors = fields(torch.tensor([[0, 0], [5, 1000], [5, 999]]))
+    assert (vectors[0] == 0).all()
+    assert (vectors[1:] != 0).all()
     assert fields.table.weight.shape == (6 + 11, 3)
     distinct = {int(fields(torch.tensor([[0, value]]))[0, 3:].sum() * 1e6) for value in range(11, 1000)}
     assert 5 <= len(distinct) <= 10
@@ -165,8 +165,8 @@ def test_hashed_ids_share_a_table_and_keep_ads_apart() -> None:
     network = build_network(inputs).eval()
     assert network.tower.ids.weight.shape[0] == 40
     with torch.no_grad():
-        found = network.tower.embed_ids(torch.arange(1, 201))
-    assert len(torch.unique((found * 1e5).long(), dim=0)) > 165  # of 820 pairs of rows, 200 drawn hit about 177
+        vectors = network.tower.embed_ids(torch.arange(1, 201))
+    assert len(torch.unique((vectors * 1e5).long(), dim=0)) > 165  # of 820 pairs of rows, 200 drawn hit about 177
 
 
 def test_the_hash_spreads_evenly_and_differs_by_salt() -> None:

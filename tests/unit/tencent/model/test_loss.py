@@ -34,17 +34,17 @@ def losses(
 
 def test_with_every_ad_in_the_pool_it_is_the_cross_entropy() -> None:
     ads, hidden, targets = vectors(20), vectors(5, seed=1), torch.tensor([0, 3, 3, 19, 7])
-    found = losses(hidden, ads[targets], targets, ads, Negatives(torch.arange(20), torch.zeros(20)), 0.2)
+    values = losses(hidden, ads[targets], targets, ads, Negatives(torch.arange(20), torch.zeros(20)), 0.2)
     expected = functional.cross_entropy(hidden @ ads.T / 0.2, targets, reduction="none")
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(values, expected)
 
 
 def test_what_is_added_to_the_scores_is_added_to_the_targets_as_well() -> None:
     ads, hidden, targets = vectors(20), vectors(5, seed=1), torch.tensor([0, 3, 3, 19, 7])
     added = torch.randn(5, 20, generator=torch.Generator().manual_seed(3))
-    found = losses(hidden, ads[targets], targets, ads, Negatives(torch.arange(20), torch.zeros(20)), 0.2, added)
+    values = losses(hidden, ads[targets], targets, ads, Negatives(torch.arange(20), torch.zeros(20)), 0.2, added)
     expected = functional.cross_entropy(hidden @ ads.T / 0.2 + added, targets, reduction="none")
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(values, expected)
 
 
 def test_its_gradients_are_those_of_the_plain_operations(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,9 +77,9 @@ def test_a_target_outside_the_pool_counts_once_and_one_inside_no_more_often() ->
     scores = (hidden @ ads.T / 0.5)[0]
     for rows in (torch.tensor([1, 2]), torch.tensor([0, 1, 2])):
         negatives = Negatives(rows, torch.full((len(rows),), math.log(0.5)))
-        found = losses(hidden, ads[:1], torch.tensor([0]), ads[rows], negatives, 0.5)
+        values = losses(hidden, ads[:1], torch.tensor([0]), ads[rows], negatives, 0.5)
         total = math.exp(scores[0]) + 2 * math.exp(scores[1]) + 2 * math.exp(scores[2])
-        assert math.isclose(float(found[0]), math.log(total) - float(scores[0]), rel_tol=1e-5)
+        assert math.isclose(float(values[0]), math.log(total) - float(scores[0]), rel_tol=1e-5)
 
 
 def test_the_pool_estimates_the_sum_over_all_ads_without_bias() -> None:

@@ -59,6 +59,6 @@ def test_the_profile_has_nothing_of_later_events() -> None:
 
 def test_embeddings_side_by_side_are_of_length_one_and_a_missing_one_is_zero() -> None:
     vectors = (torch.tensor([[0.0, 0.0], [3.0, 4.0]]).half(), torch.tensor([[0.0], [-2.0]]).half())
-    found = content_vectors(vectors, torch.tensor([1, 0]))
+    content = content_vectors(vectors, torch.tensor([1, 0]))
     expected = torch.tensor([[0.6, 0.8, -1.0], [0.0, 0.0, 0.0]]) / 2**0.5
-    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(content, expected, atol=1e-3, rtol=1e-3)
