@@ -9,7 +9,7 @@ from competitions.tencent import submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.experiments.ladder import climb
 from competitions.tencent.io import reader
-from competitions.tencent.pipeline import list_expected, solve
+from competitions.tencent.pipeline import solve
 from competitions.tencent.reporting.run_record import METRIC, build_record, score_truth
 from competitions.tencent.simulator.simulate import Simulation, describe, simulate
 
@@ -21,12 +21,12 @@ def locate(raw: Path, config: TencentConfig) -> reader.RawFiles:
 
 def check(path: Path, files: reader.RawFiles) -> Checked:
     """Refuse a submission that breaks a rule."""
-    return submission.check_submission(path, list_expected(reader.read_corpus(files)))
+    return submission.check_submission(path, submission.list_expected(reader.read_corpus(files)))
 
 
 def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, float]:
     """Every metric of a submission; the raw files, where given, are checked to be its own."""
-    expected = None if files is None else list_expected(reader.read_corpus(files))
+    expected = None if files is None else submission.list_expected(reader.read_corpus(files))
     return submission.score_submission(path, truth, expected)
 
 

@@ -1,16 +1,16 @@
-"""The settings of the Tencent pipeline. ``config.toml`` gives every value; this says what each one is."""
+"""The settings of the Tencent pipeline. ``config.toml`` gives every value; this describes each one."""
 
 from typing import Annotated, Literal
 
 import msgspec
 
-from competitions.tencent.ensemble.settings import CountSettings, OpenSettings
-
 Count = Annotated[int, msgspec.Meta(ge=1)]
-Places = Annotated[int, msgspec.Meta(ge=0)]
+NotNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+Decay = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+DecayOrOne = Annotated[float, msgspec.Meta(gt=0, le=1)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -18,7 +18,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class HostSettings(Settings, frozen=True):
-    """What is scored. ``target``: the action that is asked for, round 2 takes conversion where a user has one.
+    """What is scored. ``target``: the action of the target, round 2 takes conversion where a user has one.
     ``weights``: what a hit is worth by the action of the target: exposure, click, conversion. ``embeddings``: the
     multimodal embeddings that are read where they are there, by number and width.
     """
@@ -40,7 +40,7 @@ class SplitSettings(Settings, frozen=True):
     horizon_hours: Positive
     queries: Count
     unseen_share: Share
-    candidates: Places
+    candidates: NotNegativeInt
 
 
 class ModelSettings(Settings, frozen=True):
@@ -51,7 +51,7 @@ class ModelSettings(Settings, frozen=True):
     ``condition`` (the action of the next step), ``times``. ``field_width``: of a feature's vector; ``feature_buckets``:
     features of more values are hashed.
     ``deep_tower``: a hidden layer behind an ad's vector. ``dropout`` in the encoder. ``memory``: the wide part, see
-    memory.py.
+    model/cooccurrence_term.py.
     """
 
     encoder: Literal["hstu", "transformer"]
@@ -60,7 +60,7 @@ class ModelSettings(Settings, frozen=True):
     heads: Count
     length: Count
     ids: bool
-    id_buckets: Places
+    id_buckets: NotNegativeInt
     id_dropout: Share
     features: bool
     feature_dropout: Share
@@ -73,6 +73,86 @@ class ModelSettings(Settings, frozen=True):
     deep_tower: bool
     dropout: Share
     memory: bool
+
+
+class ActionWeights(Settings, frozen=True):
+    """What an event of each action counts; ``null``: where the host gave none."""
+
+    exposure: NotNegative
+    click: NotNegative
+    conversion: NotNegative
+    null: NotNegative
+
+    def __post_init__(self) -> None:
+        """Refuse weights that leave nothing (``ValueError``)."""
+        if not (self.exposure or self.click or self.conversion or self.null):
+            raise ValueError("the weights of all actions are 0: no event counts")
+
+
+class PopularitySettings(Settings, frozen=True):
+    """Events of the last ``window_days`` before the end of the log count, 0 for all of them."""
+
+    window_days: NotNegative
+    weights: ActionWeights
+
+
+class AttributeSettings(Settings, frozen=True):
+    """An attribute that c ads have weighs c^-``power``. Features of more than ``most_values`` values are left out."""
+
+    power: NotNegative
+    most_values: Count
+
+
+class CountSettings(Settings, frozen=True):
+    """Pairs of ads in one history, at most ``reach`` events apart.
+
+    A pair ``g`` events apart adds (g + ``gap_shift``)^-``gap_decay``, times ``backward`` where the neighbour stood
+    before the ad; the sum is divided by events(ad)^``source_power`` and events(neighbour)^``target_power`` and raised
+    to ``concavity``; the ``top`` neighbours of each ad are kept. A history is the sum of its last ``history`` events (0
+    for all), an event with ``a`` events behind it weighing ``fade``^a * (1 + a)^-``recency``. ``from_attributes`` adds
+    the counts of all ads that share attributes with those of the history, ``to_attributes`` lets scores spread to ads
+    that share attributes. ``most_pairs``: more are refused.
+    """
+
+    reach: Count
+    gap_decay: NotNegative
+    gap_shift: NotNegative
+    backward: NotNegative
+    source_power: NotNegative
+    target_power: NotNegative
+    concavity: Positive
+    top: Count
+    history: NotNegativeInt
+    recency: NotNegative
+    fade: DecayOrOne
+    from_attributes: NotNegative
+    to_attributes: NotNegative
+    weights: ActionWeights
+    most_pairs: Count
+
+
+class LinearSettings(Settings, frozen=True):
+    """A regression of the future on the past, at every position of every history.
+
+    An event ``a`` steps back weighs ``past_decay``^a, one ``b`` steps behind the next ``future_decay``^b; pairs more
+    than ``reach`` events apart are left out. ``ridge``: the penalty on coefficients. ``prior``: how far ads that share
+    attributes are held to have like coefficients, 0 for not at all. An ad's score is divided by its
+    events^``target_power``. ``history``, ``recency``, ``fade``, ``to_attributes``: as in the counts. ``most_items``: a
+    catalogue of more is refused, a matrix of items x items being inverted.
+    """
+
+    reach: Count
+    past_decay: Decay
+    future_decay: Decay
+    ridge: Positive
+    prior: NotNegative
+    target_power: NotNegative
+    history: NotNegativeInt
+    recency: NotNegative
+    fade: DecayOrOne
+    to_attributes: NotNegative
+    weights: ActionWeights
+    most_items: Count
 
 
 class MemorySettings(Settings, frozen=True):
@@ -91,10 +171,10 @@ class TrainSettings(Settings, frozen=True):
     steps), falling to 0 by a cosine; ``muon_rate``: of the matrices; ``decay`` of weights, ``clip`` of the gradient.
 
     ``temperature`` of the cosine. ``negatives``: half of them ads of the batch, half drawn evenly, 0 for every ad that
-    was seen. ``click_weight``: of a click in the loss; any other event has ``exposure_weight``, and is
-    asked about in so large a share of the steps only. ``word_weight``: of the
+    was seen. ``click_weight``: of a click in the loss; any other event has ``exposure_weight``, and is a
+    target in a share ``exposure_share`` of the steps only. ``word_weight``: of the
     loss of semantic ids, of ``levels`` with ``codes`` values each; 0 levels for none.
-    ``final``: for the host's question, train on everything "again", or "continue" from the weights of the hold-out for
+    ``final``: for the host's queries, train on everything "again", or "continue" from the weights of the hold-out for
     ``final_epochs`` at a peak of ``final_rate``. ``precision``: bf16 autocast, or auto: where the device is a GPU.
     ``processes``: of torchrun, 0 for one a GPU. ``checkpoint_s``: seconds between checkpoints.
     """
@@ -108,23 +188,23 @@ class TrainSettings(Settings, frozen=True):
     warmup: Share
     clip: Positive
     temperature: Positive
-    negatives: Places
+    negatives: NotNegativeInt
     click_weight: NotNegative
     exposure_weight: NotNegative
     exposure_share: Annotated[float, msgspec.Meta(gt=0, le=1)]
     word_weight: NotNegative
-    levels: Places
+    levels: NotNegativeInt
     codes: Count
     precision: Literal["auto", "fp32", "bf16"]
     final: Literal["again", "continue"]
     final_epochs: Count
     final_rate: Positive
-    processes: Places
+    processes: NotNegativeInt
     checkpoint_s: Positive
 
 
 class RetrieveSettings(Settings, frozen=True):
-    """``query_block`` x ``candidate_block`` scores are held at once. ``beam``: words that are followed at a time.
+    """``query_block`` x ``candidate_block`` scores are held at once. ``beam``: semantic IDs followed at a time.
     ``approximate``: look through faiss's inverted lists as well, ``probes`` of ``lists``, and report their recall.
     """
 
@@ -136,10 +216,28 @@ class RetrieveSettings(Settings, frozen=True):
     probes: Count
 
 
+class MixSettings(Settings, frozen=True):
+    """Weights are searched in ``trials``, among the ``top`` candidates of each model and query."""
+
+    trials: Count
+    top: Count
+
+
+class OpenSettings(Settings, frozen=True):
+    """All settings of the open mode; ``enabled``: mix, and submit the mix."""
+
+    enabled: bool
+    attributes: AttributeSettings
+    popularity: PopularitySettings
+    counts: CountSettings
+    linear: LinearSettings
+    mix: MixSettings
+
+
 class TencentConfig(Settings, frozen=True):
     """All settings."""
 
-    seed: Places
+    seed: NotNegativeInt
     keep_gib: Positive
     host: HostSettings
     split: SplitSettings

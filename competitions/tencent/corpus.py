@@ -4,14 +4,17 @@ Nothing here holds an object per row. With E events, I items and U users: sequen
 table 60 bytes an item, an embedding 2 bytes a dimension and item, users 84 bytes.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from competitions.tencent.ids import Oids, Rows
 
+T = TypeVar("T")
 Int8s = npt.NDArray[np.int8]
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
@@ -24,7 +27,7 @@ class Catalogue:
     """Every item that is named anywhere. Row 0 is padding; rows 1..known are the indexer's re-ids, in their order.
 
     Behind them stand the unseen items (candidates and items of predict sequences that the indexer lacks), by OID.
-    ``oid`` int64 [rows], 0 for padding. ``features`` int32 [rows, 13] in the order of ``layout.ITEM_FEATURES``: 0 is
+    ``oid`` int64 [rows], 0 for padding. ``features`` int32 [rows, 13] in the order of ``schema.ITEM_FEATURES``: 0 is
     missing, 1..size the indexer's values, size + 1 a value that the indexer lacks (cold). ``sizes``: the number of
     values of each feature in the indexer.
     """
@@ -36,10 +39,20 @@ class Catalogue:
 
     def rows_of(self, oids: Oids) -> Rows:
         """The rows of these original ids; 0 where an id is not in the catalogue."""
-        order = np.argsort(self.oid, kind="stable")
-        at = np.minimum(np.searchsorted(self.oid, oids.values, sorter=order), len(self.oid) - 1)
-        found = order[at]
-        return Rows(np.where(self.oid[found] == oids.values, found, 0))
+        return Rows(find_rows(oids.values, self.oid))
+
+
+def join_columns(parts: Sequence[T]) -> T:
+    """Dataclasses whose fields are all arrays, end to end."""
+    names = [field.name for field in fields(parts[0])]  # type: ignore[arg-type]
+    return type(parts[0])(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
+def find_rows(values: npt.NDArray[Any], among: npt.NDArray[Any]) -> Int64s:
+    """The index of each value in ``among``, whose index 0 is padding; 0 where it is missing."""
+    order = np.argsort(among, kind="stable")
+    rows = order[np.minimum(np.searchsorted(among, values, sorter=order), len(order) - 1)]
+    return np.where(among[rows] == values, rows, 0).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -75,7 +88,7 @@ class Users:
     """The users of a ``Sequences``, in its order.
 
     ``names`` are the host's (``user_01343549``), one fixed-width bytes array [users]. ``features`` int32 [users, 17]:
-    the columns of ``layout.USER_FEATURES`` side by side, each as wide as it says; 0 is missing, size + 1 is cold.
+    the columns of ``schema.USER_FEATURES`` side by side, each as wide as it says; 0 is missing, size + 1 is cold.
     ``sizes``: the number of values of each feature in the indexer.
     """
 
@@ -86,14 +99,14 @@ class Users:
 
 @dataclass(frozen=True)
 class Candidates:
-    """What may be answered: ``rows`` of the catalogue, one a retrieval id (place 0..N-1 is the retrieval id)."""
+    """What may be answered: ``rows`` of the catalogue, one a retrieval id (the position 0..N-1 is the retrieval id)."""
 
     rows: Rows
 
 
 @dataclass(frozen=True)
 class Note:
-    """Something that a rule settled while reading: ``file``, ``what`` was found, how often, the ``first`` place."""
+    """Something that a rule settled while reading: ``file``, ``what`` it was, how often, where ``first``."""
 
     file: str
     what: str
@@ -105,16 +118,16 @@ class Note:
 class Corpus:
     """Everything that was read.
 
-    ``train`` is what may be learned from; ``asked`` are the users to be answered, whose histories may hold unseen
-    items. In the release layout both are the same sequences. ``actions``: of round 2, what each asked user will do
-    (int8 [asked users]), None where the host does not say.
+    ``train`` is what may be learned from, the sequences of ``users``; ``test`` those of ``test_users``, the queries of
+    the submission, whose histories may hold unseen items. In the release layout both are the same sequences.
+    ``actions``: of round 2, what each test user will do (int8 [test users]), None where the host does not say.
     """
 
     catalogue: Catalogue
     train: Sequences
     users: Users
-    asked: Sequences
-    asked_users: Users
+    test: Sequences
+    test_users: Users
     candidates: Candidates
     actions: Int8s | None
     notes: tuple[Note, ...]
@@ -122,7 +135,8 @@ class Corpus:
 
 @dataclass(frozen=True)
 class RawFiles:
-    """The host's files as found: ``layout`` is "competition" or "release"; paths by role; embeddings by name."""
+    """The host's files: ``layout`` is "competition" or "release"; paths by role; embeddings by name,
+    such as ``emb_81_32``: the host's number and the width."""
 
     layout: str
     files: dict[str, tuple[Path, ...]]

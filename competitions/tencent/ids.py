@@ -1,24 +1,17 @@
-"""Three numberings of ads that nobody may confuse, as three types; a fourth, the row, is our own.
+"""Numberings of ads that nobody may confuse, as types.
 
-``Oid``: the host's own number of a creative, about 20 billion; embeddings and submissions speak of it.
-``Rid``: the re-id from 1 to the number of known items; sequences and the indexer speak of it. 0 is padding.
-``RetrievalId``: the place 0..N-1 in the candidate file.
-``Row``: the place in ``Catalogue``: a known item's row is its re-id, unseen items stand behind them, row 0 is padding.
+``Oids``: the host's own numbers of creatives, about 20 billion; embeddings and submissions use them. ``Rows``: rows of
+the ``Catalogue``; a known item's row is its re-id (1 to the number of known items, the number in sequences and
+indexer), unseen items stand behind them, row 0 is padding.
 
-Scalars are told apart by ``NewType``, columns by a class each: a function that takes ``Rids`` refuses ``Oids``, when
-mypy reads it and when it runs.
+A function that takes ``Rows`` refuses ``Oids``, when mypy reads it and when it runs.
 """
 
 from dataclasses import dataclass
-from typing import Any, NewType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-Oid = NewType("Oid", int)
-Rid = NewType("Rid", int)
-RetrievalId = NewType("RetrievalId", int)
-Row = NewType("Row", int)
 
 
 @dataclass(frozen=True)
@@ -42,21 +35,13 @@ class Ids:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def take(self, places: npt.NDArray[Any]) -> "Ids":
-        """These places, of the same kind."""
-        return type(self)(self.values[places])
+    def take(self, positions: npt.NDArray[Any]) -> "Ids":
+        """The ids at these positions, of the same kind."""
+        return type(self)(self.values[positions])
 
 
 class Oids(Ids):
     """Original ids."""
-
-
-class Rids(Ids):
-    """Re-ids."""
-
-
-class RetrievalIds(Ids):
-    """Places in the candidate file."""
 
 
 class Rows(Ids):

@@ -3,7 +3,7 @@
     make tencent        or        python -m competitions run tencent --raw data/tencent/raw
 
 Each call of ``run.step`` is kept on disk until something that it depends on changes. The hold-out and the host's own
-question go through the same functions; what may be learned from ends where ``Fold.ends`` says.
+queries go through the same functions; training histories end at ``Fold.train_ends``.
 """
 
 import dataclasses
@@ -11,42 +11,40 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import numpy as np
 
-from common.errors import UserError
 from common.pipeline.progress import say
-from common.pipeline.run import Result, Run
+from common.pipeline.run import Result, Run, collect
 from common.submission import Checked
 from competitions.tencent import split, submission
-from competitions.tencent.config import HostSettings, SplitSettings, TencentConfig
-from competitions.tencent.corpus import Corpus, Embedding, Int64s
+from competitions.tencent.config import TencentConfig
+from competitions.tencent.corpus import Corpus, Embedding, Int64s, RawFiles
 from competitions.tencent.ensemble import ensemble
 from competitions.tencent.ensemble.ensemble import Mixed
-from competitions.tencent.ids import Oids
 from competitions.tencent.inference import stages
 from competitions.tencent.inference.stages import Answer
-from competitions.tencent.io import reader, schema
-from competitions.tencent.model.cooccurrence_term import Memory
+from competitions.tencent.io import reader
 from competitions.tencent.split import Fold
+from competitions.tencent.training.inputs import ModelInputs, NetworkSettings, collect_inputs
 from competitions.tencent.training.trainer import Trained
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was read, and the two questions: ``valid`` with known answers, ``test`` the host's."""
+    """What was read, and the two folds: ``valid`` with known targets, ``test`` the host's."""
 
     corpus: Result[Corpus]
-    embeddings: list[Result[Embedding]]
+    embeddings: Result[list[Embedding]]
     valid: Result[Fold]
     test: Result[Fold]
 
 
 @dataclass(frozen=True)
-class Taught:
-    """What was learned for one question, and what it answers; ``mixed``: of the open mode, None where that is off."""
+class FoldResult:
+    """What was fitted for a fold, and its recommendations; ``mixed``: of the open mode, None where that is off."""
 
-    words: Result[Int64s | None]
-    memory: Result[Memory | None]
+    semantic_ids: Result[Int64s | None]
+    inputs: Result[ModelInputs]
+    settings: NetworkSettings
     trained: Result[Trained]
     answer: Result[Answer]
     mixed: Result[Mixed] | None = None
@@ -54,142 +52,97 @@ class Taught:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run leaves for its summary; results are read from disk when asked."""
+    """What a run leaves for its summary; results are read from disk when needed."""
 
     config: TencentConfig
     ready: Prepared
-    early: Taught
-    final: Taught
+    early: FoldResult
+    final: FoldResult
     measured: Result[dict[str, dict[str, Any]]]
     filled: int
     checked: list[Checked]
 
 
-def solve(files: reader.RawFiles, config: TencentConfig, run: Run) -> Outcome:
+def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
     """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
     # 1. and 2. Read either layout into arrays; hold out the first clicks behind a cut.
     ready = prepare(files, config, run)
 
-    # 3. Learn from what lies before the cut, answer the held-out queries, measure.
-    early = learn_and_answer(ready, ready.valid, config, run, "valid")
-    early = mix_in(ready, ready.valid, early, None, config, run, "valid")
-    measured = run.step(measure, ready.valid, early.answer, early.mixed, config.host)
+    # 3. Train on what lies before the cut, answer the held-out queries, evaluate.
+    early = fit_and_answer(ready, ready.valid, config, run, "valid")
+    early = answer_open(early, ready.valid, config, run, "valid")
+    top = early.mixed.top if early.mixed else None
+    measured = run.step(stages.evaluate_answers, ready.valid, early.answer, top, config.host, name="measure")
 
-    # 4. Learn again from everything, answer the host's question.
-    final = learn_and_answer(ready, ready.test, config, run, "test", early)
-    final = mix_in(ready, ready.test, final, early.mixed, config, run, "test")
+    # 4. Train again on everything, answer the host's queries.
+    final = fit_and_answer(ready, ready.test, config, run, "test", early)
+    final = answer_open(final, ready.test, config, run, "test", early)
 
     # 5. Write the three forms, read each back from disk and check it.
-    chosen, filled = run.step(choose, ready.corpus, ready.test, final.answer, final.mixed).value
-    corpus = ready.corpus.value
-    expected = list_expected(corpus)
-    paths = submission.write_submissions(corpus.asked_users.names, Oids(np.asarray(chosen)), run.folder)
-    checked = [submission.check_submission(path, expected) for path in paths]
+    top = final.mixed.top if final.mixed else final.answer.vectors
+    ads, filled = run.step(submission.choose_ads, ready.corpus, ready.test, top, name="choose").value
+    checked = submission.write_and_check(ready.corpus.value, ads, run.folder)
     return Outcome(config, ready, early, final, measured, filled, checked)
 
 
-def prepare(files: reader.RawFiles, config: TencentConfig, run: Run) -> Prepared:
-    """From raw files to the two questions."""
-    step, seed = run.step, config.seed
+def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
+    """From raw files to the two folds."""
+    host, step = config.host, run.step
     corpus = step(reader.read_corpus, dataclasses.replace(files, embeddings={}))  # another embedding is no other corpus
-    embeddings = [
-        step(read_embedding, files.embeddings[name], corpus, name, name=f"embedding.{name}")
-        for name in config.host.embeddings
-        if name in files.embeddings
-    ]
-    for name in config.host.embeddings:
-        if name not in files.embeddings:
+    embeddings = []
+    for name in host.embeddings:
+        if name in files.embeddings:
+            paths = files.embeddings[name]
+            embeddings.append(step(reader.read_embedding, paths, corpus.catalogue, name, name=f"embedding.{name}"))
+        else:
             say(f"  {name} is not among the files: an ad's content is its features without it")
-    valid = step(hold_out, corpus, config.host, config.split, seed)
-    return Prepared(corpus, embeddings, valid, step(ask_test, corpus, config.host))
+    train, candidates, actions = corpus.train, corpus.candidates, corpus.actions
+    valid = step(split.hold_out, train, candidates, host, config.split, config.seed)
+    test = step(split.build_test_fold, train, corpus.test, candidates, actions, host, name="ask_test")
+    return Prepared(corpus, collect(embeddings), valid, test)
 
 
-def learn_and_answer(
-    ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str, early: Taught | None = None
-) -> Taught:
-    """Train on what a fold shows, and answer its queries. After an ``early`` training its weights may be gone on from:
-    the words of ads then stay as they were learned.
+def fit_and_answer(
+    ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str, early: FoldResult | None = None
+) -> FoldResult:
+    """Train on what a fold shows, and answer its queries. With ``train.final = "continue"`` a training behind an
+    ``early`` one goes on from its weights: semantic IDs then stay what they were.
     """
-    corpus, embeddings, model, train, seed = ready.corpus, ready.embeddings, config.model, config.train, config.seed
-    spelled = corpus, embeddings, fold, train.levels, train.codes, seed  # not what else training is told
-    goes_on = early is not None and train.final == "continue"
-    if goes_on:
-        train = msgspec.structs.replace(train, epochs=train.final_epochs, rate=train.final_rate)
-    words = early.words if early and goes_on else run.step(stages.spell, *spelled, name=f"{name}.spell")
-    memory = run.step(stages.recollect, corpus, fold, model.memory, config.memory, seed, name=f"{name}.recollect")
-    told = corpus, embeddings, fold, words, memory
-    folder = str(run.folder.parent / "checkpoints")
-    start = early.trained if early and goes_on else None
-    trained = run.step(stages.fit, *told, model, train, seed, start, folder, name=f"{name}.fit")
-    answered = run.step(stages.answer, *told, trained, model, train, config.retrieve, seed, name=f"{name}.answer")
-    return Taught(words, memory, trained, answered)
-
-
-def mix_in(
-    ready: Prepared,
-    fold: Result[Fold],
-    taught: Taught,
-    early: Result[Mixed] | None,
-    config: TencentConfig,
-    run: Run,
-    name: str,
-) -> Taught:
-    """The open mode, where it is on: counts and regression mixed in with the weights of ``early``, or found here."""
-    if not config.open.enabled:
-        return taught
-    corpus, seed = ready.corpus, config.seed
-    tables = run.step(ensemble.fit_tables, corpus, fold, config.open, name=f"{name}.tables")
-    weights = None if early is None else early.value.weights
-    told = corpus, ready.embeddings, fold, taught.words, taught.memory, taught.trained, tables
-    settings = config.model, config.train, config.open
-    mixed = run.step(ensemble.answer, *told, *settings, weights, seed, name=f"{name}.open")
-    return dataclasses.replace(taught, mixed=mixed)
-
-
-def read_embedding(paths: tuple[Any, ...], corpus: Corpus, name: str) -> Embedding:
-    """One multimodal embedding, by row of the catalogue."""
-    return reader.read_embedding(paths, corpus.catalogue, name)
-
-
-def hold_out(corpus: Corpus, host: HostSettings, settings: SplitSettings, seed: int) -> Fold:
-    """The validation fold."""
-    return split.hold_out(corpus.train, corpus.candidates, host, settings, seed)
-
-
-def ask_test(corpus: Corpus, host: HostSettings) -> Fold:
-    """The host's question. ``UserError`` where no list of ten can be made."""
-    if len(corpus.candidates.rows) < submission.TOP:
-        raise UserError(
-            f"{schema.CANDIDATES}, or {schema.RELEASE_CANDIDATES}/, has {len(corpus.candidates.rows)} candidates where"
-            f" each user is to get {submission.TOP}; download it again."
+    corpus, embeddings, train, seed = ready.corpus, ready.embeddings, config.train, config.seed
+    before = early if train.final == "continue" else None
+    if before is None:
+        semantic_ids = run.step(
+            stages.build_semantic_ids, corpus, embeddings, fold, train.levels, train.codes, seed, name=f"{name}.spell"
         )
-    return split.ask_test(corpus.train, corpus.asked, corpus.candidates, corpus.actions, host)
+    else:
+        semantic_ids = before.semantic_ids
+        train = msgspec.structs.replace(train, epochs=train.final_epochs, rate=train.final_rate)
+    wide, memory = config.model.memory, config.memory
+    term = run.step(stages.fit_cooccurrence_term, corpus, fold, wide, memory, seed, name=f"{name}.recollect")
+    inputs = collect_inputs(corpus, embeddings, fold, semantic_ids, term)
+    settings = NetworkSettings(config.model, train, seed)
+    start, folder = before.trained if before else None, str(run.folder.parent / "checkpoints")
+    trained = run.step(stages.fit, inputs, settings, start, folder, name=f"{name}.fit")
+    answer = run.step(stages.answer, inputs, trained, settings, config.retrieve, name=f"{name}.answer")
+    return FoldResult(semantic_ids, inputs, settings, trained, answer)
 
 
-def measure(fold: Fold, answer: Answer, mixed: Mixed | None, host: HostSettings) -> dict[str, dict[str, Any]]:
-    """The scores of each way to answer."""
-    ways = {"vectors": answer.vectors, "words": answer.words, "approximate index": answer.approximate}
-    ways["open mode"] = None if mixed is None else mixed.top
-    return {name: stages.measure(fold, found, host) for name, found in ways.items() if found is not None}
-
-
-def choose(corpus: Corpus, fold: Fold, answer: Answer, mixed: Mixed | None) -> tuple[Int64s, int]:
-    """Ten original ids a user, user after user, and how many were filled up.
-
-    A user who has seen nearly every candidate has fewer than ten left: the most popular others fill the list, seen ones
-    among them, since a list must have ten.
-    """
-    rows = fold.candidates.rows.values
-    popularity = np.bincount(corpus.train.item, minlength=len(corpus.catalogue.oid))[rows]
-    popular = np.argsort(-popularity, kind="stable")
-    columns = (answer.vectors if mixed is None else mixed.top).columns.copy()
-    short = np.flatnonzero((columns < 0).any(axis=1))
-    for query in short:
-        kept = columns[query][columns[query] >= 0]
-        columns[query] = np.concatenate([kept, popular[~np.isin(popular, kept)]])[: columns.shape[1]]
-    return corpus.catalogue.oid[rows[columns]].reshape(-1).astype(np.int64), len(short)
-
-
-def list_expected(corpus: Corpus) -> submission.Expected:
-    """What a submission is checked against."""
-    return submission.Expected(corpus.asked_users.names, Oids(corpus.catalogue.oid[corpus.candidates.rows.values]))
+def answer_open(
+    result: FoldResult, fold: Result[Fold], config: TencentConfig, run: Run, name: str, early: FoldResult | None = None
+) -> FoldResult:
+    """The open mode, where it is on: counts and regression mixed in, by the weights of ``early`` or fitted here."""
+    if not config.open.enabled:
+        return result
+    tables = run.step(ensemble.fit_tables, result.inputs.corpus, fold, config.open, name=f"{name}.tables")
+    weights = early.mixed.value.weights if early and early.mixed else None
+    mixed = run.step(
+        ensemble.answer,
+        result.inputs,
+        result.trained,
+        tables,
+        result.settings,
+        config.open,
+        weights,
+        name=f"{name}.open",
+    )
+    return dataclasses.replace(result, mixed=mixed)

@@ -1,4 +1,4 @@
-"""What of each user's sequence may be seen, and its last events as padded arrays: the shape in which models take it."""
+"""Histories: what of each user's sequence may be seen; and their last events as padded arrays, as models take them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from competitions.tencent.corpus import Bools, Int64s, Sequences
 
 @dataclass(frozen=True)
 class Histories:
-    """One row per history: the events of ``users[i]`` (a place in ``sequences``) up to, without, event ``ends[i]``.
+    """One row per history: the events of ``users[i]`` (an index into ``sequences``) up to, without, event ``ends[i]``.
 
     A history is a prefix of the sequence, so that nothing behind ``ends`` can be reached through it.
     """
@@ -27,25 +27,22 @@ class Histories:
     @property
     def starts(self) -> Int64s:
         """The first event of each."""
-        starts: Int64s = self.sequences.offsets[self.users]
-        return starts
+        return np.asarray(self.sequences.offsets[self.users])
 
     @property
     def lengths(self) -> Int64s:
         """The number of events of each."""
-        lengths: Int64s = self.ends - self.starts
-        return lengths
+        return np.asarray(self.ends - self.starts)
 
-    def take(self, places: Int64s) -> "Histories":
+    def take(self, rows: Int64s) -> "Histories":
         """These histories."""
-        return Histories(self.sequences, self.users[places], self.ends[places])
+        return Histories(self.sequences, self.users[rows], self.ends[rows])
 
     def events(self) -> Int64s:
-        """The place of every event in the sequences, history after history."""
+        """The index of every event in the sequences, history after history."""
         lengths = self.lengths
         begins = np.cumsum(lengths) - lengths
-        places: Int64s = np.arange(lengths.sum()) + np.repeat(self.starts - begins, lengths)
-        return places
+        return np.asarray(np.arange(lengths.sum()) + np.repeat(self.starts - begins, lengths))
 
 
 def whole(sequences: Sequences) -> Histories:
@@ -57,38 +54,33 @@ def whole(sequences: Sequences) -> Histories:
 class Padded:
     """The last events of histories, int64 [histories, length], oldest first, filled up with zeros at the end.
 
-    ``there`` says which places hold an event. ``time`` is in seconds.
+    ``mask`` is true where there is an event. ``time`` is in seconds.
     """
 
     item: Int64s
     action: Int64s
     time: Int64s
-    there: Bools
+    mask: Bools
     users: Int64s
 
 
 def pad(histories: Histories, length: int) -> Padded:
     """The last ``length`` events of each."""
     kept = np.minimum(histories.lengths, length)
-    there = np.arange(max(1, int(kept.max(initial=1)))) < kept[:, None]
-    places = (histories.ends - kept)[:, None] + np.arange(there.shape[1])
+    mask = np.arange(max(1, int(kept.max(initial=1)))) < kept[:, None]
+    events = (histories.ends - kept)[:, None] + np.arange(mask.shape[1])
     sequences = histories.sequences
 
-    def lay(column: npt.NDArray[np.signedinteger]) -> Int64s:
-        laid = np.zeros(there.shape, np.int64)
-        laid[there] = column[places[there]]
-        return laid
+    def pad_column(column: npt.NDArray[np.signedinteger]) -> Int64s:
+        padded = np.zeros(mask.shape, np.int64)
+        padded[mask] = column[events[mask]]
+        return padded
 
-    return Padded(lay(sequences.item), lay(sequences.action), lay(sequences.time), there, histories.users)
+    item, action, time = (pad_column(column) for column in (sequences.item, sequences.action, sequences.time))
+    return Padded(item, action, time, mask, histories.users)
 
 
 def blocks(count: int, size: int) -> Iterator[Int64s]:
-    """Places 0..count-1 in blocks."""
+    """Indices 0..count-1 in blocks."""
     for start in range(0, count, size):
         yield np.arange(start, min(start + size, count))
-
-
-def list_seen(histories: Histories) -> tuple[Int64s, Int64s]:
-    """Every event of every history as (history, row of the catalogue): what is not recommended again."""
-    items = histories.sequences.item[histories.events()].astype(np.int64)
-    return np.repeat(np.arange(len(histories)), histories.lengths), items

@@ -1,9 +1,9 @@
-"""The hold-out that stands in for the answers nobody was given: what is hidden, who is asked, among which ads.
+"""The hold-out that stands in for the answers nobody was given: what is hidden, the queries, the candidates.
 
 The host asks for the first ad clicked after a reference time, attributed to its exposure, from everything before. Here
 the same question is put at a cut that lies ``valid_share`` of all clicks before the end: events from the cut on are
 hidden, the target is the first click behind it, and the candidates are ads that were alive then, as many of them
-unseen before the cut as among the host's candidates. Where times say nothing, the last event of each user is asked for.
+unseen before the cut as among the host's candidates. Where times say nothing, each user's last event is the target.
 """
 
 from dataclasses import dataclass
@@ -22,43 +22,51 @@ HOUR_S = 3_600
 
 @dataclass(frozen=True)
 class Fold:
-    """One question, as places in the sequences, which it does not hold.
+    """Training histories and queries, as indices into the sequences, which it does not hold.
 
-    ``ends`` int64 [users of train]: what may be learned from ends there. ``users``, ``until`` int64 [queries]: who is
-    asked, and where the history ends that may be seen. ``candidates``: what may be answered. ``condition``: the action
-    asked for, int64 [queries]. ``target``: row of the catalogue, int64 [queries]; ``unseen``: whether no training
-    history holds it; ``reached``: what the user did with it, int8. The last three are None where the host has the
-    answers; then the queries are the asked users of the corpus, else users of train.
+    ``train_ends`` int64 [users of train]: training histories end there. ``users``, ``query_ends`` int64 [queries]: the
+    user, and where the history ends that may be seen. ``candidates``: what may be recommended. ``condition``: the
+    action that the target will get, int64 [queries]. ``target``: row of the catalogue, int64 [queries]; ``unseen``:
+    whether no training history holds it; ``target_action``: what the user did with it, int8. The last three are None
+    where the host has the answers; then the queries are the test users of the corpus, else users of train.
     """
 
-    ends: Int64s
+    train_ends: Int64s
     users: Int64s
-    until: Int64s
+    query_ends: Int64s
     candidates: Candidates
     condition: Int64s
     target: Int64s | None
     unseen: Bools | None
-    reached: Int8s | None
+    target_action: Int8s | None
 
     def history(self, train: Sequences) -> Histories:
         """What may be learned from."""
-        return Histories(train, np.arange(len(train)), self.ends)
+        return Histories(train, np.arange(len(train)), self.train_ends)
 
     def queries(self, sequences: Sequences) -> Histories:
-        """What may be seen of each user who is asked about."""
-        return Histories(sequences, self.users, self.until)
+        """What may be seen of each query's user."""
+        return Histories(sequences, self.users, self.query_ends)
 
 
-def ask_test(
-    train: Sequences, asked: Sequences, candidates: Candidates, actions: Int8s | None, host: HostSettings
+def build_test_fold(
+    train: Sequences, test: Sequences, candidates: Candidates, actions: Int8s | None, host: HostSettings
 ) -> Fold:
-    """The host's own question: everything may be learned from, all asked users are answered."""
-    condition = _condition(len(asked), actions, host)
-    return Fold(train.offsets[1:], np.arange(len(asked)), asked.offsets[1:], candidates, condition, None, None, None)
+    """The host's own queries: everything may be learned from, all test users are answered.
+
+    ``UserError`` where no list of ten can be made.
+    """
+    if len(candidates.rows) < schema.TOP:
+        raise UserError(
+            f"{schema.CANDIDATES}, or {schema.RELEASE_CANDIDATES}/, has {len(candidates.rows)} candidates where each"
+            f" user is to get {schema.TOP}; download it again."
+        )
+    condition = _condition(len(test), actions, host)
+    return Fold(train.offsets[1:], np.arange(len(test)), test.offsets[1:], candidates, condition, None, None, None)
 
 
 def _condition(queries: int, actions: Int8s | None, host: HostSettings) -> Int64s:
-    """The action of the ad that is asked for: what the host says of the user, else the setting."""
+    """The action of each query's target: what the host says of the user, else the setting."""
     default = schema.CONVERSION if host.target == "conversion" else schema.CLICK
     if actions is None:
         return np.full(queries, default)
@@ -76,90 +84,84 @@ def hold_out(train: Sequences, candidates: Candidates, host: HostSettings, setti
 def _hold_out_last(
     train: Sequences, candidates: Candidates, host: HostSettings, settings: SplitSettings, rng: np.random.Generator
 ) -> Fold:
-    """The last event of every user is hidden and asked for."""
+    """The last event of every user is hidden, and is the target."""
     lengths = np.diff(train.offsets)
     history = Histories(train, np.arange(len(train)), train.offsets[1:] - (lengths > 0))
-    asked = np.flatnonzero(lengths > 1)
-    if not len(asked):
+    users = np.flatnonzero(lengths > 1)
+    if not len(users):
         raise UserError("No user has two events: nothing can be held out for validation. Are the sequences complete?")
-    user, event = _attribute(train, asked, history.ends[asked], history.ends)
+    user, event = _drop_seen_targets(train, users, history.ends[users], history.ends)
     keep = np.isin(train.item[event], candidates.rows.values)  # an ad that is no candidate can never be right
     queries = history.take(_sample(user[keep], settings.queries, rng))
-    return _fold(history, queries, candidates, queries.ends, host)
+    return _build_fold(history, queries, candidates, queries.ends, host)
 
 
 def _hold_out_time(
     train: Sequences, candidates: Candidates, host: HostSettings, settings: SplitSettings, rng: np.random.Generator
 ) -> Fold:
-    """Everything from the cut on is hidden; the first click within the horizon behind it is asked for."""
-    wanted = _is_wanted(train.action, host)
-    if not wanted.any():
+    """Everything from the cut on is hidden; the target is the first click within the horizon behind it."""
+    eligible = train.action == schema.CONVERSION if host.target == "conversion" else train.action >= schema.CLICK
+    if not eligible.any():
         raise UserError(f"No event of the sequences is a {host.target}: nothing can be held out for validation.")
-    cut = int(np.quantile(train.time[wanted], 1 - settings.valid_share))
-    ends = train.offsets[:-1] + _count_within(train, train.time < cut)
+    cut = int(np.quantile(train.time[eligible], 1 - settings.valid_share))
+    earlier = np.concatenate([[0], np.cumsum(train.time < cut)])
+    ends = train.offsets[:-1] + earlier[train.offsets[1:]] - earlier[train.offsets[:-1]]
     history = Histories(train, np.arange(len(train)), ends)
-    late = wanted & (train.time >= cut) & (train.time < cut + settings.horizon_hours * HOUR_S)
-    user, event = _first_within(train, late)
-    user, event = _attribute(train, user, event, ends)
-    asked = _sample(np.flatnonzero(ends[user] > train.offsets[user]), settings.queries, rng)
-    if not len(asked):
+    late = eligible & (train.time >= cut) & (train.time < cut + settings.horizon_hours * HOUR_S)
+    user, event = _first_per_user(train, late)
+    user, event = _drop_seen_targets(train, user, event, ends)
+    chosen = _sample(np.flatnonzero(ends[user] > train.offsets[user]), settings.queries, rng)
+    if not len(chosen):
         raise UserError(
             f"No user has a {host.target} within split.horizon_hours = {settings.horizon_hours:g} after the cut and a"
             " history before it: set split.valid_share or split.horizon_hours higher."
         )
-    event = event[asked]
-    gathered = _gather(train, history, train.item[event].astype(np.int64), cut, candidates, settings, rng)
-    return _fold(history, history.take(user[asked]), gathered, event, host)
+    event = event[chosen]
+    sampled = _sample_candidates(history, train.item[event].astype(np.int64), cut, candidates, settings, rng)
+    return _build_fold(history, history.take(user[chosen]), sampled, event, host)
 
 
-def _fold(history: Histories, queries: Histories, candidates: Candidates, event: Int64s, host: HostSettings) -> Fold:
-    """With what is known of the events asked for."""
+def _build_fold(
+    history: Histories, queries: Histories, candidates: Candidates, event: Int64s, host: HostSettings
+) -> Fold:
+    """``event``: the target's, of each query."""
     train = history.sequences
     target = train.item[event].astype(np.int64)
     seen = np.unique(train.item[history.events()])
-    condition = _condition(len(queries), None, host)
-    unseen = ~np.isin(target, seen)
-    reached = train.action[event]
-    return Fold(history.ends, queries.users, queries.ends, candidates, condition, target, unseen, reached)
+    return Fold(
+        train_ends=history.ends,
+        users=queries.users,
+        query_ends=queries.ends,
+        candidates=candidates,
+        condition=_condition(len(queries), None, host),
+        target=target,
+        unseen=~np.isin(target, seen),
+        target_action=train.action[event],
+    )
 
 
-def _is_wanted(action: Int8s, host: HostSettings) -> Bools:
-    """Whether an event can be a target."""
-    wanted: Bools = action == schema.CONVERSION if host.target == "conversion" else action >= schema.CLICK
-    return wanted
-
-
-def _count_within(train: Sequences, what: Bools) -> Int64s:
-    """How many events of each user are so."""
-    counted = np.concatenate([[0], np.cumsum(what)])
-    count: Int64s = counted[train.offsets[1:]] - counted[train.offsets[:-1]]
-    return count
-
-
-def _first_within(train: Sequences, what: Bools) -> tuple[Int64s, Int64s]:
-    """Each user with such an event, and the first."""
-    events = np.flatnonzero(what)
+def _first_per_user(train: Sequences, mask: Bools) -> tuple[Int64s, Int64s]:
+    """Each user with an event in ``mask``, and the first such event."""
+    events = np.flatnonzero(mask)
     users = np.searchsorted(train.offsets, events, side="right") - 1
     first = np.unique(users, return_index=True)[1]
     return users[first], events[first]
 
 
-def _attribute(train: Sequences, user: Int64s, event: Int64s, ends: Int64s) -> tuple[Int64s, Int64s]:
+def _drop_seen_targets(train: Sequences, user: Int64s, event: Int64s, ends: Int64s) -> tuple[Int64s, Int64s]:
     """Without the users whose click belongs to an ad that the history already shows.
 
     Where the log holds an exposure and its click as two events, an ad exposed before the cut and clicked behind it is
     no new ad: seen ads are never recommended again, so that nobody could be right.
     """
-    lengths = ends[user] - train.offsets[user]
-    owner = np.repeat(np.arange(len(user)), lengths)
-    events = Histories(train, user, ends[user]).events()
+    history = Histories(train, user, ends[user])
+    owner = np.repeat(np.arange(len(user)), history.lengths)
     known = np.zeros(len(user), bool)
-    known[owner[train.item[events] == train.item[event[owner]]]] = True
+    known[owner[train.item[history.events()] == train.item[event[owner]]]] = True
     return user[~known], event[~known]
 
 
-def _gather(
-    train: Sequences,
+def _sample_candidates(
     history: Histories,
     target: Int64s,
     cut: int,
@@ -167,7 +169,8 @@ def _gather(
     settings: SplitSettings,
     rng: np.random.Generator,
 ) -> Candidates:
-    """The targets, and ads drawn evenly: seen before the cut, and first seen behind it, in the share asked for."""
+    """The targets, and ads drawn evenly: seen before the cut, and first seen behind it, in the set share."""
+    train = history.sequences
     rows = int(max(train.item.max(initial=0), candidates.rows.values.max(initial=0))) + 1
     before = np.zeros(rows, bool)
     before[train.item[history.events()]] = True
@@ -184,6 +187,6 @@ def _gather(
     return Candidates(Rows(rng.permutation(np.concatenate(drawn)).astype(np.int64)))
 
 
-def _sample(places: Int64s, most: int, rng: np.random.Generator) -> Int64s:
+def _sample(indices: Int64s, most: int, rng: np.random.Generator) -> Int64s:
     """At most so many, in their order."""
-    return places if len(places) <= most else np.sort(rng.choice(places, most, replace=False))
+    return indices if len(indices) <= most else np.sort(rng.choice(indices, most, replace=False))

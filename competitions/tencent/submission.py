@@ -1,7 +1,7 @@
 """The Tencent submission in three forms: write them, check each file on disk, score one against a truth file.
 
 ``submission.csv``: user, ad_1 .. ad_10. ``result.json``: what the host makes of an answer, {"time", "top10s", "user"}.
-``result.u64bin``: uint32 users, uint32 ads each, then uint64 original ids, users in the order asked.
+``result.u64bin``: uint32 users, uint32 ads each, then uint64 original ids, users in the host's order.
 """
 
 import os
@@ -19,12 +19,14 @@ from common.errors import UserError
 from common.pipeline.result_store import writing
 from common.submission import Checked, Violation, find_ids, refuse, write_csv
 from common.submission import read_back as read_csv_back
-from competitions.tencent.corpus import Int64s
+from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.ids import Oids
-from competitions.tencent.metrics import score_places
+from competitions.tencent.inference.retrieval import TopK
+from competitions.tencent.io.schema import TOP
+from competitions.tencent.metrics import mean_scores
+from competitions.tencent.split import Fold
 
-TOP = 10
-COLUMNS = ("user", *(f"ad_{place}" for place in range(1, TOP + 1)))
+COLUMNS = ("user", *(f"ad_{rank}" for rank in range(1, TOP + 1)))
 FORMAT = "user, ad_1 .. ad_10 as CSV; time, top10s, user as JSON; or users, ads, then uint64 ids as binary"
 SAME_ORDER = "the users that are asked about, all of them, in their order"
 ONCE = "one row per user: no user stands twice"
@@ -54,10 +56,39 @@ class Answers:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a submission is checked against: the names of the users asked, in order, and the candidates."""
+    """What a submission is checked against: the names of the test users, in order, and the candidates."""
 
     users: npt.NDArray[np.bytes_]
     candidates: Oids
+
+
+def list_expected(corpus: Corpus) -> Expected:
+    """What a submission of these files is checked against."""
+    return Expected(corpus.test_users.names, Oids(corpus.catalogue.oid[corpus.candidates.rows.values]))
+
+
+def choose_ads(corpus: Corpus, fold: Fold, top: TopK) -> tuple[Int64s, int]:
+    """Ten original ids a user, user after user, and how many users' lists were filled up.
+
+    A user who has seen nearly every candidate has fewer than ten left: the most popular others fill the list, seen ones
+    among them, since a list must have ten.
+    """
+    rows = fold.candidates.rows.values
+    popularity = np.bincount(corpus.train.item, minlength=len(corpus.catalogue.oid))[rows]
+    popular = np.argsort(-popularity, kind="stable")
+    columns = top.columns.copy()
+    short = np.flatnonzero((columns < 0).any(axis=1))
+    for query in short:
+        kept = columns[query][columns[query] >= 0]
+        columns[query] = np.concatenate([kept, popular[~np.isin(popular, kept)]])[: columns.shape[1]]
+    return corpus.catalogue.oid[rows[columns]].reshape(-1).astype(np.int64), len(short)
+
+
+def write_and_check(corpus: Corpus, ads: Int64s, folder: Path) -> list[Checked]:
+    """Write the three files, read each back from disk and check it. ``ads``: of ``choose_ads``."""
+    expected = list_expected(corpus)
+    paths = write_submissions(corpus.test_users.names, Oids(np.asarray(ads)), folder)
+    return [check_submission(path, expected) for path in paths]
 
 
 def write_submissions(users: npt.NDArray[np.bytes_], ads: Oids, folder: Path) -> list[Path]:
@@ -109,9 +140,9 @@ def _read_json(path: Path) -> Answers:
         raise UserError(f"{path} is not the JSON form ({error}); {FORMAT}") from error
     if len(result.user) != len(result.top10s):
         raise UserError(f"{path}: {len(result.user)} users and {len(result.top10s)} lists of ads; one list a user")
-    for place, ads in enumerate(result.top10s):
+    for user, ads in zip(result.user, result.top10s, strict=True):
         if len(ads) != TOP:
-            raise UserError(f"{path}, user {result.user[place]}: {len(ads)} ads where {TOP} are expected")
+            raise UserError(f"{path}, user {user}: {len(ads)} ads where {TOP} are expected")
     return Answers(result.user, np.array(result.top10s, np.int64).reshape(-1, TOP))
 
 
@@ -139,12 +170,12 @@ def _read_bytes(path: Path) -> bytes:
 def check_submission(path: Path, expected: Expected) -> Checked:
     """Read the file on disk and verify all ``RULES``; a ``UserError`` names what is broken."""
     answers = read_back(path)
-    asked = pl.Series("user", [name.decode() for name in expected.users], dtype=pl.String)
-    if answers.users is None and len(answers.ads) != len(asked):
-        told = (f"{len(answers.ads)} rows where {len(asked)} users are asked",)
-        refuse(path, [Violation(SAME_ORDER, abs(len(answers.ads) - len(asked)), told)])
-    users = asked if answers.users is None else pl.Series("user", answers.users, dtype=pl.String)
-    violations = find_ids(users.filter(users.is_duplicated()), ONCE) + _find_moved(users, asked)
+    required = pl.Series("user", [name.decode() for name in expected.users], dtype=pl.String)
+    if answers.users is None and len(answers.ads) != len(required):
+        example = f"{len(answers.ads)} rows where {len(required)} users are asked"
+        refuse(path, [Violation(SAME_ORDER, abs(len(answers.ads) - len(required)), (example,))])
+    users = required if answers.users is None else pl.Series("user", answers.users, dtype=pl.String)
+    violations = find_ids(users.filter(users.is_duplicated()), ONCE) + _find_moved(users, required)
     ordered = np.sort(answers.ads, axis=1)
     violations += _mark(TEN, users, answers.ads, np.diff(ordered, axis=1) == 0)
     violations += _mark(KNOWN, users, answers.ads, ~np.isin(answers.ads, expected.candidates.values))
@@ -154,28 +185,29 @@ def check_submission(path: Path, expected: Expected) -> Checked:
 
 def _mark(rule: str, users: pl.Series, ads: Int64s, broken: npt.NDArray[np.bool_]) -> list[Violation]:
     """The rows with anything ``broken``, at most one violation."""
-    places = np.flatnonzero(broken.any(axis=1))
-    told = tuple(f"row {place + 1}, user {users[int(place)]}: {ads[place].tolist()}" for place in places[:SHOWN])
-    return [Violation(rule, len(places), told)] if len(places) else []
+    rows = np.flatnonzero(broken.any(axis=1))
+    examples = tuple(f"row {row + 1}, user {users[int(row)]}: {ads[row].tolist()}" for row in rows[:SHOWN])
+    return [Violation(rule, len(rows), examples)] if len(rows) else []
 
 
-def _find_moved(users: pl.Series, asked: pl.Series) -> list[Violation]:
-    """Users that are missing, unknown, or not in their place."""
-    missing, extra = asked.filter(~asked.is_in(users.implode())), users.filter(~users.is_in(asked.implode()))
+def _find_moved(users: pl.Series, required: pl.Series) -> list[Violation]:
+    """Users that are missing, unknown, or out of order."""
+    missing, extra = required.filter(~required.is_in(users.implode())), users.filter(~users.is_in(required.implode()))
     if len(missing) or len(extra):
-        told = [f"missing {name}" for name in missing.head(2)] + [f"unknown {name}" for name in extra.unique().head(2)]
-        return [Violation(SAME_ORDER, len(missing) + len(extra), tuple(told))]
+        examples = [f"missing {name}" for name in missing.head(2)]
+        examples += [f"unknown {name}" for name in extra.unique().head(2)]
+        return [Violation(SAME_ORDER, len(missing) + len(extra), tuple(examples))]
     if users.n_unique() < len(users):
         return []
-    moved = (users != asked).arg_true()
+    moved = (users != required).arg_true()
     if not len(moved):
         return []
-    place = f"row {moved[0] + 1}: {users[moved[0]]} where {asked[moved[0]]} is expected"
-    return [Violation(SAME_ORDER, len(moved), (place, "the users are all there, only their order is wrong"))]
+    example = f"row {moved[0] + 1}: {users[moved[0]]} where {required[moved[0]]} is expected"
+    return [Violation(SAME_ORDER, len(moved), (example, "the users are all there, only their order is wrong"))]
 
 
 def score_submission(path: Path, truth: Path, expected: Expected | None = None) -> dict[str, float]:
-    """Score a CSV or JSON file against a truth file (user, creative_id): see ``metrics.score_places``.
+    """Score a CSV or JSON file against a truth file (user, creative_id): see ``metrics.mean_scores``.
 
     ``expected``: verify all ``RULES`` first.
     """
@@ -193,8 +225,7 @@ def score_submission(path: Path, truth: Path, expected: Expected | None = None) 
         raise UserError(f"{truth}: none of its {joined.height} users is in {path}: they belong to different files")
     rows = joined["row"].fill_null(-1).to_numpy()
     hits = (answers.ads[rows] == joined["creative_id"].to_numpy()[:, None]) & (rows >= 0)[:, None]
-    places = np.where(hits.any(1), hits.argmax(1) + 1, 0)
-    return score_places(places)
+    return mean_scores(np.where(hits.any(1), hits.argmax(1) + 1, 0))
 
 
 def read_truth(truth: Path) -> pl.DataFrame:

@@ -3,7 +3,7 @@
     python -m competitions simulate tencent --scale 1.0 --out build/full
     python -m tests.benches.tencent_prepare --raw build/full --build build/prepare
 
-Corpus, embeddings, hold-out, the host's question, and semantic ids; seconds and peak memory of each.
+Corpus, embeddings, hold-out, the host's queries, and semantic IDs; seconds and peak memory of each.
 """
 
 import argparse
@@ -22,11 +22,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benches.tencent_prepare", description=__doc__)
     parser.add_argument("--raw", type=Path, required=True, help="a raw folder in either layout")
     parser.add_argument("--build", type=Path, required=True, help="an empty folder for the results")
-    asked = parser.parse_args()
-    config, run = load_config([]), Run(asked.build / "run", asked.build / "cache")
-    ready = prepare(reader.locate(asked.raw), config, run)
-    told = ready.corpus, ready.embeddings, ready.valid, config.train.levels, config.train.codes, config.seed
-    run.step(stages.spell, *told, name="spell")
+    options = parser.parse_args()
+    config, run = load_config([]), Run(options.build / "run", options.build / "cache")
+    ready = prepare(reader.locate(options.raw), config, run)
+    levels, codes = config.train.levels, config.train.codes
+    run.step(
+        stages.build_semantic_ids, ready.corpus, ready.embeddings, ready.valid, levels, codes, config.seed, name="spell"
+    )
     steps = [{"step": step.name, "seconds": step.seconds, "peak MiB": step.peak_mib} for step in run.timings]
     seconds = sum(step.seconds for step in run.timings)
     peak = max(step.peak_mib for step in run.timings)

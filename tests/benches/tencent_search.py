@@ -13,7 +13,7 @@ import faiss
 import numpy as np
 import torch
 
-from competitions.tencent.inference.retrieval import Seen, recall, search, search_approximately
+from competitions.tencent.inference.retrieval import Seen, index_recall, search, search_approximately
 from tests.benches.side_by_side import Ready, main
 
 CANDIDATES, QUERIES, WIDTH, TOP, HISTORY = 660_000, 4_096, 64, 10, 90
@@ -58,12 +58,12 @@ def whole_sort(folder: Path) -> Ready:
     queries, candidates, _ = read(folder)
 
     def run() -> int:
-        found = 0
+        count = 0
         for start in range(0, len(queries), QUERY_BLOCK):
             for first in range(0, len(candidates), CANDIDATE_BLOCK):
                 scores = queries[start : start + QUERY_BLOCK] @ candidates[first : first + CANDIDATE_BLOCK].T
-                found += scores.topk(TOP, 1).indices.numel()
-        return found
+                count += scores.topk(TOP, 1).indices.numel()
+        return count
 
     return run
 
@@ -71,9 +71,9 @@ def whole_sort(folder: Path) -> Ready:
 def approximate(folder: Path) -> Ready:
     """faiss's inverted lists, 32 of 1,024 looked at; building the index included."""
     queries, candidates, seen = read(folder)
-    found = search(queries[:512], candidates, Seen(seen.starts[:513], seen.columns), TOP)
+    top = search(queries[:512], candidates, Seen(seen.starts[:513], seen.columns), TOP)
     part = search_approximately(queries[:512], candidates, Seen(seen.starts[:513], seen.columns), TOP, 1024, 32)
-    print(f"  recall of the approximate index: {recall(part, found):.3f}", file=sys.stderr)
+    print(f"  recall of the approximate index: {index_recall(part, top):.3f}", file=sys.stderr)
     return lambda: search_approximately(queries, candidates, seen, TOP, 1024, 32).columns.size
 
 
@@ -90,9 +90,9 @@ def bare(folder: Path) -> Ready:
     return run
 
 
-def describe(found: int, seconds: float) -> dict[str, Any]:
-    """How many places came out."""
-    return {"found": found, "queries_per_second": round(QUERIES / seconds)}
+def describe(count: int, seconds: float) -> dict[str, Any]:
+    """How many ads came out."""
+    return {"found": count, "queries_per_second": round(QUERIES / seconds)}
 
 
 WAYS = {

@@ -19,9 +19,10 @@ from competitions.tencent.competition import load_config
 from competitions.tencent.corpus import Catalogue, Embedding, Sequences, Users
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import whole
-from competitions.tencent.training.batches import order
-from competitions.tencent.training.optimizers import make_optimizers
-from competitions.tencent.training.trainer import Lesson, build_network, choose_device, count_events, take_step
+from competitions.tencent.training.batches import order_batches
+from competitions.tencent.training.inputs import TrainingInputs, event_shares
+from competitions.tencent.training.optimizers import build_optimizers
+from competitions.tencent.training.trainer import Trainer, build_network, choose_device, move_network, take_step
 from tests.benches.side_by_side import Ready, main
 
 ADS, USERS, LENGTH, STEPS, WARM = 4_783_154, 5_000, 100, 12, 2
@@ -40,8 +41,8 @@ def prepare(folder: Path, scale: float) -> str:
     return f"{ads:,} ads, batches of {load_config([]).train.batch} histories of {LENGTH} events"
 
 
-def build(folder: Path, **model: Any) -> Lesson:
-    """The lesson of the default's settings."""
+def build(folder: Path, **model: Any) -> TrainingInputs:
+    """The training inputs of the default's settings."""
     config = load_config([])
     features, vectors, items = (np.load(folder / f"{name}.npy") for name in ("features", "vectors", "items"))
     rng = np.random.default_rng(1)
@@ -52,30 +53,36 @@ def build(folder: Path, **model: Any) -> Lesson:
     users = Users(np.array([b"u"] * USERS), rng.integers(0, 3, (USERS, width)).astype(np.int32), USER_SIZES)
     catalogue = Catalogue(np.arange(len(features)), features, len(features) - 1, tuple(int(n) for n in features.max(0)))
     settings = msgspec.structs.replace(config.model, length=LENGTH, **model)
-    return Lesson(
-        whole(sequences), users, catalogue, (Embedding("81", vectors),), None, None, settings, config.train, 0
+    return TrainingInputs(
+        history=whole(sequences),
+        users=users,
+        catalogue=catalogue,
+        embeddings=(Embedding("81", vectors),),
+        semantic_ids=None,
+        cooccurrence=None,
+        model=settings,
+        train=config.train,
+        seed=0,
     )
 
 
-def ready(lesson: Lesson) -> Ready:
+def ready(inputs: TrainingInputs) -> Ready:
     """Twelve steps; returns the seconds of those behind the warm-up."""
 
     def run() -> float:
-        frequency = count_events(lesson)
         device = choose_device()
-        network = build_network(lesson, frequency).to(device)
-        network.tower.content = network.tower.content.to(device)
-        optimizers = make_optimizers(network, lesson.train)
-        shares = torch.from_numpy(frequency)
-        batches = order(lesson.history, LENGTH, lesson.train.batch, 0, 0)
+        network = move_network(build_network(inputs), device)
+        optimizers = build_optimizers(network, inputs.train)
+        trainer = Trainer(inputs, network, optimizers, torch.from_numpy(event_shares(inputs)), device)
+        batches = order_batches(inputs.history, LENGTH, inputs.train.batch, 0, 0)
         begun = 0.0
         for step in range(STEPS):
             if step == WARM:
                 begun = time.perf_counter()
-            take_step(network, optimizers, lesson, shares, step, batches[step], batches[step], device, 1)
+            take_step(trainer, step, batches[step], batches[step])
         if device.type == "cuda":
             torch.cuda.synchronize()
-        return (STEPS - WARM) * lesson.train.batch * LENGTH / (time.perf_counter() - begun)
+        return (STEPS - WARM) * inputs.train.batch * LENGTH / (time.perf_counter() - begun)
 
     return run
 

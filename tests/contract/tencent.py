@@ -76,9 +76,9 @@ def edit_json(edit: Callable[[Answer], object]) -> Callable[[bytes], bytes]:
     return change
 
 
-def edit_ids(place: int, value: int) -> Callable[[bytes], bytes]:
+def edit_ids(index: int, value: int) -> Callable[[bytes], bytes]:
     """Another id at a place of the binary form."""
-    at = 8 + 8 * place
+    at = 8 + 8 * index
     return lambda content: content[:at] + struct.pack("<Q", value) + content[at + 8 :]
 
 
@@ -94,14 +94,14 @@ def drop_user(content: bytes) -> bytes:
     return struct.pack("<II", count - 1, width) + content[8 : -8 * width]
 
 
-def in_json(rule: str, edit: Callable[[Answer], object], *told: str) -> Mutation:
+def in_json(rule: str, edit: Callable[[Answer], object], *examples: str) -> Mutation:
     """A mutation of the JSON form."""
-    return Mutation(rule, edit_json(edit), told, ".json")
+    return Mutation(rule, edit_json(edit), examples, ".json")
 
 
-def in_binary(rule: str, edit: Callable[[bytes], bytes], *told: str) -> Mutation:
+def in_binary(rule: str, edit: Callable[[bytes], bytes], *examples: str) -> Mutation:
     """A mutation of the binary form."""
-    return Mutation(rule, edit, told, ".u64bin")
+    return Mutation(rule, edit, examples, ".u64bin")
 
 
 def swap_last(rows: list[Any]) -> None:
@@ -193,8 +193,8 @@ def call_pipeline(folder: Path, settings: tuple[str, ...], run: Run) -> object:
 
 def take(results: Results, name: str) -> Any:
     """What the step of this name returned."""
-    (found,) = [value for step, value in results if step == name]
-    return found
+    (matches,) = [value for step, value in results if step == name]
+    return matches
 
 
 def list_earlier(results: Results) -> dict[str, pl.DataFrame]:

@@ -12,13 +12,13 @@ import numpy as np
 
 from competitions.tencent.io import schema
 from tests.contract.competition import BadInput
-from tests.contract.tencent_planted import EMBEDDING, KNOWN, PEOPLE, SILENT, read_sequences, write_sequences
+from tests.contract.tencent_planted import EMBEDDING, KNOWN, PERSONS, SILENT, read_sequences, write_sequences
 from tests.unit.tencent.tencent_files import write_pickle
 
 TRAIN = f"{schema.TRAIN}/{schema.SEQUENCES}"
-ASKED = f"{schema.EVAL}/{schema.PREDICT_SEQUENCES}"
+TEST = f"{schema.EVAL}/{schema.PREDICT_SEQUENCES}"
 OFFSETS = f"{schema.TRAIN}/{schema.OFFSETS}"
-ASKED_OFFSETS = f"{schema.EVAL}/{schema.PREDICT_OFFSETS}"
+TEST_OFFSETS = f"{schema.EVAL}/{schema.PREDICT_OFFSETS}"
 CANDIDATES = f"{schema.EVAL}/{schema.CANDIDATES}"
 ITEMS = f"{schema.TRAIN}/{schema.ITEM_TABLE}"
 INDEXER = f"{schema.TRAIN}/{schema.INDEXER}"
@@ -161,24 +161,24 @@ BAD_INPUTS = {
         ("seq.jsonl", "competition layout", "release layout", "data/tencent/raw"),
     ),
     "no sequences": BadInput(unlink(TRAIN), ("seq.jsonl", "missing", "data/tencent/raw")),
-    "no offsets": BadInput(unlink(ASKED_OFFSETS), ("predict_seq_offsets.pkl", "missing")),
+    "no offsets": BadInput(unlink(TEST_OFFSETS), ("predict_seq_offsets.pkl", "missing")),
     "no candidates": BadInput(unlink(CANDIDATES), ("predict_set.jsonl", "missing")),
     "no indexer": BadInput(unlink(INDEXER), ("indexer.pkl", "missing")),
     "an empty file": BadInput(empty(CANDIDATES), ("predict_set.jsonl", "0 bytes")),
     "a truncated line": BadInput(cut_line(TRAIN, 7), ("seq.jsonl", "line 7")),
-    "a truncated line of the asked": BadInput(cut_line(ASKED, 9), ("predict_seq.jsonl", "line 9")),
+    "a truncated line of the asked": BadInput(cut_line(TEST, 9), ("predict_seq.jsonl", "line 9")),
     "offsets that do not match": BadInput(
         edit_pickle(OFFSETS, lambda offsets: offsets.__setitem__(3, offsets[3] + 1)), ("seq_offsets.pkl", "entry 4")
     ),
     "too few offsets": BadInput(
-        edit_pickle(ASKED_OFFSETS, lambda offsets: offsets.pop()), ("predict_seq_offsets.pkl", "163", "164")
+        edit_pickle(TEST_OFFSETS, lambda offsets: offsets.pop()), ("predict_seq_offsets.pkl", "163", "164")
     ),
     "an item outside the indexer": BadInput(
         edit_row(TRAIN, 1, KNOWN + 1), ("seq.jsonl", "line 4", f"item {KNOWN + 1}")
     ),
     "a user outside the indexer": BadInput(
-        edit_users(TRAIN, lambda lines: [row.__setitem__(0, PEOPLE + SILENT + 1) for row in lines[4]]),
-        ("seq.jsonl", "line 5", f"user {PEOPLE + SILENT + 1}"),
+        edit_users(TRAIN, lambda lines: [row.__setitem__(0, PERSONS + SILENT + 1) for row in lines[4]]),
+        ("seq.jsonl", "line 5", f"user {PERSONS + SILENT + 1}"),
     ),
     "a stranger to learn from": BadInput(
         edit_users(TRAIN, lambda lines: [row.__setitem__(0, "user_00") for row in lines[4]]), ("line 5", "'user_00'")
@@ -187,10 +187,10 @@ BAD_INPUTS = {
         edit_users(TRAIN, lambda lines: lines[4].append([1, 1, None, None, 0, 1])), ("line 5", "different users")
     ),
     "a user twice": BadInput(
-        edit_users(ASKED, lambda lines: lines.append(lines[2])), ("predict_seq.jsonl", "line 165", "line 3")
+        edit_users(TEST, lambda lines: lines.append(lines[2])), ("predict_seq.jsonl", "line 165", "line 3")
     ),
     "an action that there is not": BadInput(edit_row(TRAIN, 4, 3), ("seq.jsonl", "line 4")),
-    "an event without a time": BadInput(edit_row(ASKED, 5, None), ("predict_seq.jsonl", "line 4", "time")),
+    "an event without a time": BadInput(edit_row(TEST, 5, None), ("predict_seq.jsonl", "line 4", "time")),
     "an item as a text": BadInput(edit_row(TRAIN, 1, "17"), ("seq.jsonl", "line 4", "str")),
     "a list for a user feature": BadInput(edit_profile(TRAIN, 6, {"103": [1, 2]}), ("seq.jsonl", "line 6", "103")),
     "an item feature of the wrong kind": BadInput(
@@ -211,6 +211,6 @@ BAD_INPUTS = {
     ),
     "a vector of another width": BadInput(put_vector(np.zeros(31, np.float32)), (f"{EMBEDDING}.pkl", "31", "32")),
     "a vector with NaN": BadInput(put_vector(np.full(32, np.nan, np.float32)), (f"{EMBEDDING}.pkl", "finite")),
-    "nobody asked": BadInput(edit_users(ASKED, lambda lines: lines.clear()), ("predict_seq.jsonl", "0 bytes")),
+    "nobody asked": BadInput(edit_users(TEST, lambda lines: lines.clear()), ("predict_seq.jsonl", "0 bytes")),
     "no click": BadInput(edit_users(TRAIN, no_clicks), ("click", "held out")),
 }

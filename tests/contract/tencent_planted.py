@@ -19,10 +19,10 @@ from competitions.tencent import submission
 from competitions.tencent.io import schema
 from tests.unit.tencent.tencent_files import ITEMS, SEQ, USERS, candidate_schema, write_lines, write_pickle, write_table
 
-PLACES, RENEWED, NEW = 120, 6, 6  # places; those with a new ad in the log, and after the reference time
-ADS = PLACES + RENEWED + NEW
-KNOWN = PLACES + RENEWED
-PEOPLE, SILENT, STRANGERS = 160, 30, 4  # with a history; in the indexer alone; in the predict file alone
+POSITIONS, RENEWED, NEW = 120, 6, 6  # places; those with a new ad in the log, and after the reference time
+ADS = POSITIONS + RENEWED + NEW
+KNOWN = POSITIONS + RENEWED
+PERSONS, SILENT, STRANGERS = 160, 30, 4  # with a history; in the indexer alone; in the predict file alone
 CLICKS = 0.7  # of all steps
 DAY_S = 86_400
 DAYS, REFERENCE = 8, 1_748_390_400
@@ -49,18 +49,18 @@ class Person:
 
 @dataclass(frozen=True)
 class Planted:
-    """Ads are numbered 0..ADS - 1 here. ``rid`` of the known, ``oid``, ``place`` by ad; ``people`` by re-id from 1."""
+    """Ads are numbered 0..ADS - 1 here. ``rid`` of the known, ``oid``, ``position`` by ad; ``persons`` by re-id."""
 
     oid: list[int]
     rid: list[int]
-    place: list[int]
-    people: tuple[Person, ...]
+    position: list[int]
+    persons: tuple[Person, ...]
     strangers: tuple[Person, ...]
-    order: list[int]  # of the predict file, places in people and, behind them, strangers
+    order: list[int]  # of the predict file, indices into persons and, behind them, strangers
 
-    def asked(self) -> list[Person]:
-        """Everybody who is asked about, in order."""
-        return [(*self.people, *self.strangers)[place] for place in self.order]
+    def test_persons(self) -> list[Person]:
+        """The test users, in order."""
+        return [(*self.persons, *self.strangers)[position] for position in self.order]
 
 
 def plant(strangers: int = STRANGERS) -> Planted:
@@ -68,35 +68,35 @@ def plant(strangers: int = STRANGERS) -> Planted:
     rng = np.random.default_rng(7)
     oid = (20_000_000_000 + rng.permutation(10 * ADS)[:ADS]).tolist()
     rid = [*(1 + rng.permutation(KNOWN)).tolist(), *[0] * NEW]
-    changed = rng.permutation(PLACES)[: RENEWED + NEW].tolist()
-    place = [*range(PLACES), *changed]
-    starts = rng.permutation(np.arange(PEOPLE) * PLACES // PEOPLE).tolist()
-    people = tuple(live(rng, number, start, place) for number, start in enumerate(starts))
-    more = [live(rng, PEOPLE + SILENT + number, 7 * number, place) for number in range(strangers)]
-    order = rng.permutation(PEOPLE + len(more)).tolist()
-    return Planted(oid, rid, place, people, tuple(more), order)
+    changed = rng.permutation(POSITIONS)[: RENEWED + NEW].tolist()
+    position = [*range(POSITIONS), *changed]
+    starts = rng.permutation(np.arange(PERSONS) * POSITIONS // PERSONS).tolist()
+    persons = tuple(live(rng, number, start, position) for number, start in enumerate(starts))
+    more = [live(rng, PERSONS + SILENT + number, 7 * number, position) for number in range(strangers)]
+    order = rng.permutation(PERSONS + len(more)).tolist()
+    return Planted(oid, rid, position, persons, tuple(more), order)
 
 
-def live(rng: np.random.Generator, number: int, start: int, place: list[int]) -> Person:
+def live(rng: np.random.Generator, number: int, start: int, position: list[int]) -> Person:
     """A user from its start to the first click behind the reference time."""
     count = int(rng.integers(14, 25))
     times = np.sort(rng.integers(REFERENCE - DAYS * DAY_S, REFERENCE, count)).tolist()
-    events = [(ad_at(start + step, time, place), draw_action(rng), time) for step, time in enumerate(times)]
+    events = [(ad_at(start + step, time, position), draw_action(rng), time) for step, time in enumerate(times)]
     waits, later = int(rng.geometric(CLICKS)) - 1, int(rng.poisson(count * VALID_SHARE))
-    answer = ad_at(start + count + waits, REFERENCE + 1, place) if waits < later else None
+    answer = ad_at(start + count + waits, REFERENCE + 1, position) if waits < later else None
     features = {"103": 1 + number % 5, "104": 2, "106": [1 + number % 3, 4]} if number % 10 else None
     return Person(f"user_{90_000_000 + (number * 7_919) % 1_000_000:08d}", tuple(events), answer, features)
 
 
-def ad_at(place: int, time: int, places: list[int]) -> int:
+def ad_at(position: int, time: int, positions: list[int]) -> int:
     """The ad that stands at a place at a time."""
-    place %= PLACES
-    changed = places[PLACES:]
-    if time >= RENEWED_AT and place in changed[:RENEWED]:
-        return PLACES + changed.index(place)
-    if time >= REFERENCE and place in changed[RENEWED:]:
-        return PLACES + changed.index(place)
-    return place
+    position %= POSITIONS
+    changed = positions[POSITIONS:]
+    if time >= RENEWED_AT and position in changed[:RENEWED]:
+        return POSITIONS + changed.index(position)
+    if time >= REFERENCE and position in changed[RENEWED:]:
+        return POSITIONS + changed.index(position)
+    return position
 
 
 def draw_action(rng: np.random.Generator) -> int | None:
@@ -106,15 +106,15 @@ def draw_action(rng: np.random.Generator) -> int | None:
     return None if rng.random() < 0.1 else schema.EXPOSURE
 
 
-def describe(ad: int, place: int) -> dict[str, Any]:
+def describe(ad: int, position: int) -> dict[str, Any]:
     """The features of an ad; ads that the indexer lacks have a value that it lacks as well."""
-    cold: int | str = "9000" if ad >= KNOWN else 1 + place % 3
-    return {"100": 1 + place // 10, "101": cold, "122": 1 + ad}
+    cold: int | str = "9000" if ad >= KNOWN else 1 + position % 3
+    return {"100": 1 + position // 10, "101": cold, "122": 1 + ad}
 
 
-def embed(places: list[int]) -> np.ndarray:
+def embed(positions: list[int]) -> np.ndarray:
     """Where an ad stands, as waves round the circle, float32 [ads, 32]; near places have vectors that are alike."""
-    angles = 2 * np.pi * np.array(places)[:, None] * np.arange(1, WIDTH // 2 + 1) / PLACES
+    angles = 2 * np.pi * np.array(positions)[:, None] * np.arange(1, WIDTH // 2 + 1) / POSITIONS
     waves = np.concatenate([np.cos(angles), np.sin(angles)], axis=1) / np.tile(np.arange(1, WIDTH // 2 + 1), 2) ** 0.5
     noise = 0.02 * np.random.default_rng(8).standard_normal(waves.shape)
     return np.asarray(waves + noise, np.float32)
@@ -127,7 +127,7 @@ def number_all(world: Planted) -> dict[str, Any]:
     features = (*schema.ITEM_FEATURES, *schema.USER_FEATURES, schema.CREATIVE)
     return {
         "i": {oid: rid for rid, oid in rids},
-        "u": {name: rid for rid, name in enumerate([*(one.name for one in world.people), *silent], 1)},
+        "u": {name: rid for rid, name in enumerate([*(one.name for one in world.persons), *silent], 1)},
         "f": {name: {7 * code: code for code in range(1, VALUES.get(name, FEW_VALUES) + 1)} for name in features},
     }
 
@@ -139,24 +139,24 @@ def write_raw(folder: Path, truth: Path) -> None:
 
 def write_competition(folder: Path, truth: Path, world: Planted) -> None:
     """Strangers have a text in the place of a re-id, and an ad that the indexer lacks in their history."""
-    rids = {one.name: rid for rid, one in enumerate(world.people, 1)}
-    train, asked = folder / schema.TRAIN, folder / schema.EVAL
-    write_sequences(train / schema.SEQUENCES, [list_rows(world, one, rids[one.name]) for one in world.people])
+    rids = {one.name: rid for rid, one in enumerate(world.persons, 1)}
+    train, test = folder / schema.TRAIN, folder / schema.EVAL
+    write_sequences(train / schema.SEQUENCES, [list_rows(world, one, rids[one.name]) for one in world.persons])
     write_sequences(
-        asked / schema.PREDICT_SEQUENCES,
-        [list_rows(world, one, rids.get(one.name, one.name)) for one in world.asked()],
+        test / schema.PREDICT_SEQUENCES,
+        [list_rows(world, one, rids.get(one.name, one.name)) for one in world.test_persons()],
     )
     write_pickle(train / schema.INDEXER, number_all(world))
-    items = {str(world.rid[ad]): {**describe(ad, world.place[ad]), "111": 3} for ad in range(KNOWN)}
+    items = {str(world.rid[ad]): {**describe(ad, world.position[ad]), "111": 3} for ad in range(KNOWN)}
     (train / schema.ITEM_TABLE).write_text(json.dumps(items))
-    places = np.random.default_rng(9).permutation(ADS).tolist()
+    positions = np.random.default_rng(9).permutation(ADS).tolist()
     lines = [
-        {"creative_id": world.oid[ad], "retrieval_id": place, "features": describe(ad, world.place[ad])}
-        for place, ad in enumerate(places)
+        {"creative_id": world.oid[ad], "retrieval_id": position, "features": describe(ad, world.position[ad])}
+        for position, ad in enumerate(positions)
     ]
-    write_lines(asked / schema.CANDIDATES, lines[::-1])
+    write_lines(test / schema.CANDIDATES, lines[::-1])
     vectors: dict[str, np.ndarray | None] = {
-        str(oid): vector for oid, vector in zip(world.oid, embed(world.place), strict=True)
+        str(oid): vector for oid, vector in zip(world.oid, embed(world.position), strict=True)
     }
     vectors[str(world.oid[5])] = None
     write_pickle(train / schema.EMBEDDINGS / f"{EMBEDDING}.pkl", vectors)
@@ -173,9 +173,9 @@ def list_rows(world: Planted, person: Person, user: int | str) -> list[list[Any]
     rows: list[list[Any]] = []
     for ad, action, time in person.events:
         item = world.rid[ad] or world.oid[ad]
-        rows.append([user, item, None, describe(ad, world.place[ad]), action, time])
+        rows.append([user, item, None, describe(ad, world.position[ad]), action, time])
     if isinstance(user, str):
-        rows[0][1:4] = [world.oid[ADS - 1], None, describe(ADS - 1, world.place[ADS - 1])]
+        rows[0][1:4] = [world.oid[ADS - 1], None, describe(ADS - 1, world.position[ADS - 1])]
     if person.features is not None:
         features = {**person.features, "105": "8000"} if isinstance(user, str) else person.features
         rows.insert(person.events[0][2] % (len(rows) + 1), [user, None, features, None, None, REFERENCE])
@@ -184,29 +184,29 @@ def list_rows(world: Planted, person: Person, user: int | str) -> list[list[Any]
 
 def write_release(folder: Path, truth: Path, world: Planted) -> None:
     """The same data in the release layout, users in the order of the predict file. There must be no strangers."""
-    rids = {one.name: rid for rid, one in enumerate(world.people, 1)}
+    rids = {one.name: rid for rid, one in enumerate(world.persons, 1)}
     names = ("item_id", "action_type", "timestamp")
     rows = [
         {
             "user_id": rids[one.name],
             "seq": [dict(zip(names, (world.rid[ad], *rest), strict=True)) for ad, *rest in one.events],
         }
-        for one in world.asked()
+        for one in world.test_persons()
     ]
     write_table(folder, schema.RELEASE_SEQUENCES, rows, SEQ)
-    items = [{"item_id": world.rid[ad], **describe(ad, world.place[ad])} for ad in range(KNOWN)]
+    items = [{"item_id": world.rid[ad], **describe(ad, world.position[ad])} for ad in range(KNOWN)]
     write_table(folder, schema.RELEASE_ITEMS, items, ITEMS)
-    users = [{"user_id": rids[one.name], **one.features} for one in world.people if one.features]
+    users = [{"user_id": rids[one.name], **one.features} for one in world.persons if one.features]
     write_table(folder, schema.RELEASE_USERS, users, USERS)
-    places = np.random.default_rng(9).permutation(ADS).tolist()
+    positions = np.random.default_rng(9).permutation(ADS).tolist()
     candidates = [
-        {"item_id": world.oid[ad], "retrieval_id": place, **list_cells(describe(ad, world.place[ad]))}
-        for place, ad in enumerate(places)
+        {"item_id": world.oid[ad], "retrieval_id": position, **list_cells(describe(ad, world.position[ad]))}
+        for position, ad in enumerate(positions)
     ]
     write_table(folder, schema.RELEASE_CANDIDATES, candidates, candidate_schema())
-    vectors = embed(world.place)
-    told = [{"anonymous_cid": str(world.oid[ad]), "emb": vectors[ad].tolist()} for ad in range(ADS) if ad != 5]
-    write_table(folder / schema.RELEASE_EMBEDDINGS, f"{EMBEDDING}_parquet", told)
+    vectors = embed(world.position)
+    rows = [{"anonymous_cid": str(world.oid[ad]), "emb": vectors[ad].tolist()} for ad in range(ADS) if ad != 5]
+    write_table(folder / schema.RELEASE_EMBEDDINGS, f"{EMBEDDING}_parquet", rows)
     write_pickle(folder / schema.INDEXER, number_all(world))
     write_truth(truth, world)
 
@@ -224,7 +224,7 @@ def list_cells(features: dict[str, Any]) -> dict[str, Any]:
 
 def write_truth(path: Path, world: Planted) -> None:
     """The first click of everybody who is asked about and clicks at all."""
-    rows = [(one.name, world.oid[one.answer]) for one in world.asked() if one.answer is not None]
+    rows = [(one.name, world.oid[one.answer]) for one in world.test_persons() if one.answer is not None]
     path.parent.mkdir(parents=True, exist_ok=True)
     pl.DataFrame(rows, schema=["user", "creative_id"], orient="row").write_csv(path)
 
@@ -237,8 +237,8 @@ def write_popular(folder: Path, path: Path) -> None:
     items = pl.Series("item", [row[1] for line in lines for row in line if row[1]])
     ten = items.value_counts().sort("count", "item", descending=[True, False])["item"][: submission.TOP]
     ads = [oids[rid] for rid in ten]
-    asked = [line[0][0] for line in read_sequences(folder / schema.EVAL / schema.PREDICT_SEQUENCES)]
-    rows = [(names.get(user, user), *ads) for user in asked]
+    test = [line[0][0] for line in read_sequences(folder / schema.EVAL / schema.PREDICT_SEQUENCES)]
+    rows = [(names.get(user, user), *ads) for user in test]
     pl.DataFrame(rows, schema=list(submission.COLUMNS), orient="row").write_csv(path)
 
 
@@ -267,7 +267,7 @@ def replace_future(folder: Path) -> int:
     for path, lines in list_files(folder):
         for row in (row for line in lines for row in line):
             if row[1] in ads and row[5] >= cut:
-                other = (world.place[ads[row[1]]] + SHIFT) % PLACES
+                other = (world.position[ads[row[1]]] + SHIFT) % POSITIONS
                 row[1], row[3] = world.rid[other], describe(other, other)
                 row[4] = row[4] or (None if row[4] == schema.EXPOSURE else schema.EXPOSURE)
                 changed += 1
@@ -286,7 +286,7 @@ def add_future(folder: Path) -> int:
                 line.append([line[0][0], world.rid[ad], None, None, action, cut + 4_000 * step])
                 added += 1
         if path.parent.name == schema.TRAIN:
-            newcomers = range(PEOPLE + 1, PEOPLE + SILENT + 1)
+            newcomers = range(PERSONS + 1, PERSONS + SILENT + 1)
             lines += [[[user, world.rid[user % KNOWN], None, None, schema.EXPOSURE, cut + user]] for user in newcomers]
             added += SILENT
         write_sequences(path, lines)

@@ -17,12 +17,12 @@ from competitions.tencent.io.events import NO_EVENT, NO_PROFILE, SEVERAL_PROFILE
 from tests.conftest import Call
 from tests.contract.competition import Finished, Recorder, run, start, words
 from tests.contract.tencent import TENCENT
-from tests.contract.tencent_faults import ASKED, CANDIDATES, TRAIN, edit_users
+from tests.contract.tencent_faults import CANDIDATES, TEST, TRAIN, edit_users
 from tests.contract.tencent_planted import (
     ADS,
     KNOWN,
     NEW,
-    PEOPLE,
+    PERSONS,
     STRANGERS,
     plant,
     read_sequences,
@@ -52,9 +52,9 @@ def solve(call: Call, raw: Path, build: Path, *settings: str) -> Finished:
 def count(finished: Finished, file: str, what: str) -> int:
     """How often the notes say that this was met."""
     notes = finished.summary["notes"]
-    found = [note["count"] for note in notes if file == note["file"] and what in note["what"]]
-    assert len(found) == 1, (what, notes)
-    return int(found[0])
+    rows = [note["count"] for note in notes if file == note["file"] and what in note["what"]]
+    assert len(rows) == 1, (what, notes)
+    return int(rows[0])
 
 
 def read_answers(finished: Finished) -> dict[str, tuple[int, ...]]:
@@ -65,20 +65,20 @@ def read_answers(finished: Finished) -> dict[str, tuple[int, ...]]:
 def read_seen(finished: Finished) -> dict[str, set[int]]:
     """The original ids of each asked user's history."""
     world = plant()
-    seen = {one.name: {world.oid[ad] for ad, *_ in one.events} for one in world.asked()}
+    seen = {one.name: {world.oid[ad] for ad, *_ in one.events} for one in world.test_persons()}
     for one in world.strangers:
         seen[one.name] = {world.oid[ad] for ad, *_ in one.events[1:]} | {world.oid[ADS - 1]}
     return seen
 
 
 def test_both_layouts_of_the_same_data_give_the_same_bytes(call: Call, tmp_path: Path) -> None:
-    found = []
+    rows = []
     for write in (write_competition, write_release):
         folder = tmp_path / write.__name__
         write(folder / "raw", folder / "truth.csv", plant(0))
-        found.append(solve(call, folder / "raw", folder / "build"))
-    one, other = found
-    assert len(read_answers(one)) == PEOPLE
+        rows.append(solve(call, folder / "raw", folder / "build"))
+    one, other = rows
+    assert len(read_answers(one)) == PERSONS
     for mine, same in zip(one.submissions, other.submissions, strict=True):
         assert mine.read_bytes() == same.read_bytes()
     assert one.summary["ways"] == other.summary["ways"]
@@ -86,9 +86,9 @@ def test_both_layouts_of_the_same_data_give_the_same_bytes(call: Call, tmp_path:
 
 def test_the_three_forms_say_the_same(finished: Finished) -> None:
     csv, result, binary = (finished.folder / name for name in ("submission.csv", "result.json", "result.u64bin"))
-    answers, told = read_answers(finished), json.loads(result.read_text())
-    assert told["user"] == list(answers)
-    assert [tuple(ads) for ads in told["top10s"]] == list(answers.values())
+    answers, message = read_answers(finished), json.loads(result.read_text())
+    assert message["user"] == list(answers)
+    assert [tuple(ads) for ads in message["top10s"]] == list(answers.values())
     content = binary.read_bytes()
     assert np.frombuffer(content[:8], "<u4").tolist() == [len(answers), 10]
     assert np.frombuffer(content[8:], "<u8").tolist() == [ad for ads in answers.values() for ad in ads]
@@ -98,18 +98,18 @@ def test_the_three_forms_say_the_same(finished: Finished) -> None:
 
 def test_everybody_is_answered_in_the_order_asked_by_ads_that_are_new_to_them(finished: Finished) -> None:
     answers, seen = read_answers(finished), read_seen(finished)
-    assert list(answers) == [one.name for one in plant().asked()]
+    assert list(answers) == [one.name for one in plant().test_persons()]
     assert [user for user, ads in answers.items() if seen[user] & set(ads)] == []
     assert finished.summary["filled"] == 0
 
 
 def test_ads_that_nobody_has_seen_are_found_by_their_content(finished: Finished) -> None:
     world, answers = plant(), read_answers(finished)
-    asked = [one for one in (*world.people, *world.strangers) if one.answer is not None and one.answer >= KNOWN]
-    assert len(asked) > 3
-    assert [one.name for one in asked if world.oid[one.answer or 0] in answers[one.name][:5]]
-    found = [world.oid[one.answer or 0] in answers[one.name] for one in asked]
-    assert np.mean(found) >= 0.7
+    chosen = [one for one in (*world.persons, *world.strangers) if one.answer is not None and one.answer >= KNOWN]
+    assert len(chosen) > 3
+    assert [one.name for one in chosen if world.oid[one.answer or 0] in answers[one.name][:5]]
+    rows = [world.oid[one.answer or 0] in answers[one.name] for one in chosen]
+    assert np.mean(rows) >= 0.7
 
 
 def test_what_rules_settled_while_reading_is_counted(finished: Finished) -> None:
@@ -118,7 +118,7 @@ def test_what_rules_settled_while_reading_is_counted(finished: Finished) -> None
     assert count(finished, "indexer.pkl", "asked user whose feature 105") == sum(
         one.features is not None for one in plant().strangers
     )
-    assert count(finished, "seq.jsonl", NO_PROFILE) == sum(one.features is None for one in plant().people)
+    assert count(finished, "seq.jsonl", NO_PROFILE) == sum(one.features is None for one in plant().persons)
 
 
 def test_further_faults_that_a_rule_settles_are_counted_and_the_run_goes_on(
@@ -149,7 +149,7 @@ def test_where_a_profile_stands_and_its_time_change_nothing(
                 row[5] = 1_000_000 + number
             line[:] = events + profiles if number % 2 else profiles + events
 
-    for name in (TRAIN, ASKED):
+    for name in (TRAIN, TEST):
         edit_users(name, move)(folder)
     assert read_sequences(folder / TRAIN) != read_sequences(finished.raw / TRAIN)
     after = solve(call, folder, tmp_path / "build")
@@ -160,7 +160,7 @@ def test_who_has_seen_nearly_every_candidate_gets_a_list_of_ten_all_the_same(
     folder: Path, call: Call, tmp_path: Path
 ) -> None:
     world = plant()
-    kept = {world.oid[ad] for ad, *_ in world.people[0].events[:8]} | set(world.oid[:6])
+    kept = {world.oid[ad] for ad, *_ in world.persons[0].events[:8]} | set(world.oid[:6])
     lines = [json.loads(line) for line in (folder / CANDIDATES).read_text().splitlines()]
     few = [line | {"retrieval_id": None} for line in lines if line["creative_id"] in kept]
     (folder / CANDIDATES).write_text("".join(f"{json.dumps(line)}\n" for line in few))
@@ -168,17 +168,17 @@ def test_who_has_seen_nearly_every_candidate_gets_a_list_of_ten_all_the_same(
     seen, answers = read_seen(after), read_answers(after)
     candidates = {line["creative_id"] for line in few}
     short = [user for user in answers if len(candidates - seen[user]) < 10]
-    assert world.people[0].name in short
+    assert world.persons[0].name in short
     assert after.summary["filled"] == len(short)
-    new = candidates - seen[world.people[0].name]
-    assert set(answers[world.people[0].name][: len(new)]) == new
+    new = candidates - seen[world.persons[0].name]
+    assert set(answers[world.persons[0].name][: len(new)]) == new
     assert call("check", "tencent", after.submission, "--raw", folder)[0] == 0
 
 
 def test_round_two_asks_for_what_the_host_says_of_each_user(
     folder: Path, finished: Finished, call: Call, tmp_path: Path
 ) -> None:
-    names = [one.name for one in plant().asked()]
+    names = [one.name for one in plant().test_persons()]
     actions = {name: (schema.CONVERSION if number % 2 else schema.CLICK) for number, name in enumerate(names)}
     (folder / schema.EVAL / schema.USER_ACTIONS).write_text(json.dumps(actions))
     settings = ("host.target=conversion", "split.valid_share=0.3", "split.horizon_hours=200")
@@ -280,9 +280,9 @@ def test_the_summary_tells_both_folds_and_both_trainings(finished: Finished) -> 
     valid, test = summary["folds"]
     world = plant()
     assert (valid["fold"], test["fold"]) == ("validation", "test")
-    assert test["training events"] == sum(len(one.events) for one in world.people)
+    assert test["training events"] == sum(len(one.events) for one in world.persons)
     assert 0.85 < valid["training events"] / test["training events"] < 0.95
-    assert test["queries"] == PEOPLE + STRANGERS
+    assert test["queries"] == PERSONS + STRANGERS
     assert (valid["candidates"], test["candidates"]) == (KNOWN, ADS)
     assert test["unseen candidates"] == pytest.approx(NEW / ADS)
     assert test["unseen targets"] is None

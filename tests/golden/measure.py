@@ -34,8 +34,8 @@ from competitions.news.reporting import summary as news_summary
 from competitions.news.simulator import simulate as news_simulation
 from competitions.tencent import competition as tencent
 from competitions.tencent import pipeline as tencent_pipeline
-from competitions.tencent.inference import stages as tencent_learn
-from competitions.tencent.inference.retrieval import Top
+from competitions.tencent.inference import stages as tencent_stages
+from competitions.tencent.inference.retrieval import TopK
 from competitions.tencent.io import reader as tencent_raw
 from competitions.tencent.reporting import summary as tencent_summary
 from competitions.tencent.simulator import simulate as tencent_simulation
@@ -211,9 +211,9 @@ def measure_tencent(folder: Path) -> Metrics:
     summary = tencent_summary.summarise(outcome)
     corpus, fold = outcome.ready.corpus.value, outcome.ready.valid.value
     events = np.bincount(corpus.train.item[fold.history(corpus.train).events()], minlength=len(corpus.catalogue.oid))
-    ten = np.argsort(-events[fold.candidates.rows.values], kind="stable")[: tencent_learn.TOP]
-    popular = Top(np.tile(ten, (len(fold.users), 1)), np.zeros((len(fold.users), len(ten)), np.float32))
-    ways = {**summary["ways"], "popularity": tencent_learn.measure(fold, popular, config.host)}
+    ten = np.argsort(-events[fold.candidates.rows.values], kind="stable")[: tencent_stages.TOP]
+    popular = TopK(np.tile(ten, (len(fold.users), 1)), np.zeros((len(fold.users), len(ten)), np.float32))
+    ways = {**summary["ways"], "popularity": tencent_stages.evaluate(fold, popular, config.host)}
     measured: Metrics = {}
     for way, scores in ways.items():
         measured |= {f"cv {way} {name}": scores[name] for name in ("score", "hit_rate@10", "seen", "unseen")}

@@ -43,7 +43,7 @@ def write_release(folder: Path, history: pl.DataFrame, truth: pl.DataFrame, numb
 
 
 def _sequence_table(history: pl.DataFrame, renumbered: np.ndarray, numbers: Numbers) -> pl.DataFrame:
-    rank = numbers.place[history["item"].to_numpy()].astype(np.int64)
+    rank = numbers.row[history["item"].to_numpy()].astype(np.int64)
     last = pl.col("position").max().over("user_id")
     event = pl.struct(
         pl.col("item_id"),

@@ -1,27 +1,26 @@
 """The open mode: the model's scores mixed with counts and a regression. For local use: the competition bans ensembles.
 
-Weights are found on the hold-out. Every candidate is scored by every model, a block of queries at a time, so that this
+Weights are fitted on the hold-out. Every candidate is scored by every model, a block of queries at a time, so that this
 is for catalogues of some ten thousand ads.
 """
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
-from competitions.tencent.config import ModelSettings, TrainSettings
-from competitions.tencent.corpus import Corpus, Embedding, Int64s
+from competitions.tencent.config import OpenSettings
+from competitions.tencent.corpus import Corpus, Int64s, join_columns
 from competitions.tencent.ensemble import weights as mixing
 from competitions.tencent.ensemble.linear import Linear, fit_linear, score_linear
-from competitions.tencent.ensemble.settings import OpenSettings
-from competitions.tencent.inference.retrieval import Top, search_scores
-from competitions.tencent.inference.stages import TOP, Question, pose
+from competitions.tencent.inference.retrieval import TopK, search_scores
+from competitions.tencent.inference.stages import EncodedQueries, encode_fold, target_columns
+from competitions.tencent.io.schema import TOP
 from competitions.tencent.model.cooccurrence import Counts, fit_counts, score_counts
-from competitions.tencent.model.cooccurrence_term import Memory
 from competitions.tencent.model.item_attributes import tabulate
 from competitions.tencent.model.sparse_history import Floats
-from competitions.tencent.sequences import Histories, blocks
+from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold
+from competitions.tencent.training.inputs import ModelInputs, NetworkSettings
 from competitions.tencent.training.trainer import Trained
 
 QUERY_BLOCK = 512
@@ -30,7 +29,7 @@ MODELS = ("model", "counts", "linear")
 
 @dataclass(frozen=True)
 class Tables:
-    """What the open mode adds to the model."""
+    """The models that the open mode adds to the network."""
 
     counts: Counts
     linear: Linear
@@ -40,7 +39,7 @@ class Tables:
 class Mixed:
     """The answer of the open mode, and the weights of ``MODELS`` in it."""
 
-    top: Top
+    top: TopK
     weights: tuple[float, ...]
 
 
@@ -53,54 +52,36 @@ def fit_tables(corpus: Corpus, fold: Fold, settings: OpenSettings) -> Tables:
 
 
 def answer(
-    corpus: Corpus,
-    embeddings: tuple[Embedding, ...],
-    fold: Fold,
-    words: Int64s | None,
-    memory: Memory | None,
+    inputs: ModelInputs,
     trained: Trained,
     tables: Tables,
-    model: ModelSettings,
-    train: TrainSettings,
-    settings: OpenSettings,
+    settings: NetworkSettings,
+    open_mode: OpenSettings,
     weights: tuple[float, ...] | None,
-    seed: int,
 ) -> Mixed:
-    """The best candidates of each query under the mix; weights that are not given are found on the fold's targets."""
-    asked = pose(corpus, embeddings, fold, words, memory, trained, model, train, seed)
-    if weights is None:
-        weights = find_weights(asked, tables, place_targets(asked, fold, len(corpus.catalogue.oid)), settings, seed)
-    chosen = weights
+    """The best candidates of each query under the mix; weights that are not given are fitted to the fold's targets."""
+    encoded = encode_fold(inputs, trained, settings)
+    fitted = weights or fit_weights(encoded, tables, target_columns(inputs.fold), open_mode, settings.seed)
 
     def mixed(block: Int64s) -> torch.Tensor:
-        return torch.from_numpy(mixing.mix(score_block(asked, tables, block), chosen))
+        return torch.from_numpy(mixing.mix(score_block(encoded, tables, block), fitted))
 
-    return Mixed(search_scores(mixed, len(asked.queries), asked.seen, TOP, QUERY_BLOCK), weights)
+    return Mixed(search_scores(mixed, len(encoded.queries), encoded.seen, TOP, QUERY_BLOCK), fitted)
 
 
-def find_weights(
-    asked: Question, tables: Tables, target: Int64s, settings: OpenSettings, seed: int
+def fit_weights(
+    encoded: EncodedQueries, tables: Tables, target: Int64s, settings: OpenSettings, seed: int
 ) -> tuple[float, ...]:
-    """The weights of ``MODELS`` with the best Score on these queries. ``target``: places in the candidates, or -1."""
+    """The weights of ``MODELS`` with the best Score on these queries. ``target``: columns of the candidates, or -1."""
     parts = [
-        mixing.shortlist(score_block(asked, tables, block), asked.seen.of(block), target[block], settings.mix.top)
-        for block in blocks(len(asked.queries), QUERY_BLOCK)
+        mixing.shortlist(score_block(encoded, tables, block), encoded.seen.of(block), target[block], settings.mix.top)
+        for block in blocks(len(encoded.queries), QUERY_BLOCK)
     ]
-    return mixing.find_weights(mixing.join(parts), settings.mix, seed)
+    return mixing.fit_weights(join_columns(parts), settings.mix, seed)
 
 
-def score_block(asked: Question, tables: Tables, block: Int64s) -> list[Floats]:
+def score_block(encoded: EncodedQueries, tables: Tables, block: Int64s) -> list[Floats]:
     """The scores of each of ``MODELS`` for a block of queries, float32 [block, candidates]."""
-    part: Histories = asked.histories.take(block)
-    counted, regressed = score_counts(tables.counts, part, asked.rows), score_linear(tables.linear, part, asked.rows)
-    return [asked.score(block).cpu().numpy(), counted, regressed]
-
-
-def place_targets(asked: Question, fold: Fold, ads: int) -> Int64s:
-    """The targets of a fold as places in its candidates, -1 for none."""
-    if fold.target is None:
-        raise ValueError("the host has the answers")
-    place = np.full(ads, -1)
-    place[asked.rows] = np.arange(len(asked.rows))
-    found: Int64s = place[fold.target]
-    return found
+    histories, rows = encoded.histories.take(block), encoded.rows
+    counted, regressed = score_counts(tables.counts, histories, rows), score_linear(tables.linear, histories, rows)
+    return [encoded.score(block).cpu().numpy(), counted, regressed]

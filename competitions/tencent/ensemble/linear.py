@@ -1,12 +1,12 @@
 """A linear model from past to future in closed form, with ads that share attributes held to be alike.
 
-At every place of every history stand the past S (each ad before it) and the future T (each ad behind it), weighed by
+At every position of every history, S is the past (each ad before it) and T the future (each ad behind it), weighted by
 their distance. B minimises |T - S B|^2 + ridge * tr(B' K^-1 B), which gives B = (S'S + ridge K^-1)^-1 S'T: the model
 SLIT of Choi et al. 2021, "Session-aware linear item-item models for session-based recommendation", with a prior of our
 own: K = I + prior * A A' over the ads' attributes A correlates the coefficients of ads that share attributes, so that a
-rare ad in the history speaks as its like do. K = I is the plain ridge regression.
+rare ad in the history counts as its like do. K = I is the plain ridge regression.
 
-S and T, with one row for each place, are never built: pairs of events give S'S and S'T directly.
+S and T, with one row for each position, are never built: pairs of events give S'S and S'T directly.
 """
 
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ import scipy.sparse as sp
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from common.errors import UserError
+from competitions.tencent.config import LinearSettings
 from competitions.tencent.corpus import Catalogue, Int64s
-from competitions.tencent.ensemble.settings import LinearSettings
-from competitions.tencent.model.item_attributes import spread
-from competitions.tencent.model.sparse_history import Floats, Log, Sparse, lay_out, weigh_histories
+from competitions.tencent.model.item_attributes import smooth_scores
+from competitions.tencent.model.sparse_history import Floats, Log, Sparse, flatten_log, weight_histories
 from competitions.tencent.sequences import Histories
 
 
@@ -44,8 +44,8 @@ def fit_linear(histories: Histories, catalogue: Catalogue, attributes: Sparse, s
             f" open.linear.most_items allows {settings.most_items:,}: leave the model out, or set most_items higher"
             f" ({12 * rows**2 / 2**30:,.0f} GiB of memory)."
         )
-    log = lay_out(histories, settings.weights)
-    past, future = multiply_places(log, rows, settings)
+    log = flatten_log(histories, settings.weights)
+    past, future = multiply_positions(log, rows, settings)
     system = np.asfortranarray(past.toarray())
     _add_prior(system, attributes, settings)
     try:
@@ -53,17 +53,17 @@ def fit_linear(histories: Histories, catalogue: Catalogue, attributes: Sparse, s
     except LinAlgError as error:
         raise UserError("The linear model has no solution in float32: set open.linear.ridge higher.") from error
     solved = cho_solve(factor, future.toarray(order="F"), overwrite_b=True, check_finite=False)
-    often = np.maximum(np.bincount(log.item, minlength=rows), 1)
-    solved *= (often**-settings.target_power).astype(np.float32)
+    events_of_row = np.maximum(np.bincount(log.item, minlength=rows), 1)
+    solved *= (events_of_row**-settings.target_power).astype(np.float32)
     return Linear(np.ascontiguousarray(solved), attributes, settings)
 
 
-def multiply_places(log: Log, rows: int, settings: LinearSettings) -> tuple[Sparse, Sparse]:
-    """S'S and S'T, csr float32 [rows, rows], from pairs of events at most ``reach`` places apart.
+def multiply_positions(log: Log, rows: int, settings: LinearSettings) -> tuple[Sparse, Sparse]:
+    """S'S and S'T, csr float32 [rows, rows], from pairs of events at most ``reach`` events apart.
 
-    With past_decay p and future_decay f, an event at place b that r more events follow, and one g places before it:
-    S'S gains p^g * sum over the r places behind b of p^2t = p^g (1 - p^2r) / (1 - p^2), and
-    S'T gains the sum over the g places between the two of p^t f^(g - 1 - t).
+    With past_decay p and future_decay f, an event at position b that r more events follow, and one g events before it:
+    S'S gains p^g * sum over the r positions behind b of p^2t = p^g (1 - p^2r) / (1 - p^2), and
+    S'T gains the sum over the g positions between the two of p^t f^(g - 1 - t).
     """
     past, future = settings.past_decay, settings.future_decay
     events = np.arange(len(log.item))
@@ -71,19 +71,19 @@ def multiply_places(log: Log, rows: int, settings: LinearSettings) -> tuple[Spar
     gram = _add_up(log, events, events, lasting * 0.5, rows)  # half, for the transpose is added
     follows = sp.csr_array((rows, rows), dtype=np.float32)
     for gap in range(1, settings.reach + 1):
-        before, after = log.step(events, gap)
+        before, after = log.neighbours(events, gap)
         if not len(before):
             break
         gram = gram + _add_up(log, before, after, past**gap * lasting[after], rows)
-        between = sum(past**place * future ** (gap - 1 - place) for place in range(gap))
+        between = sum(past**step * future ** (gap - 1 - step) for step in range(gap))
         follows = follows + _add_up(log, before, after, np.full(len(before), between), rows)
     return sp.csr_array(gram + gram.T), follows
 
 
-def _add_up(log: Log, before: Int64s, after: Int64s, worth: np.ndarray, rows: int) -> Sparse:
-    weight = worth * log.weight[before] * log.weight[after]
-    place = (log.item[before], log.item[after])
-    return sp.coo_array((weight.astype(np.float32), place), (rows, rows)).tocsr()
+def _add_up(log: Log, before: Int64s, after: Int64s, decay: np.ndarray, rows: int) -> Sparse:
+    weight = decay * log.weight[before] * log.weight[after]
+    cells = (log.item[before], log.item[after])
+    return sp.coo_array((weight.astype(np.float32), cells), (rows, rows)).tocsr()
 
 
 def _add_prior(system: Floats, attributes: Sparse, settings: LinearSettings) -> None:
@@ -100,7 +100,7 @@ def _add_prior(system: Floats, attributes: Sparse, settings: LinearSettings) -> 
 
 
 def score_linear(model: Linear, queries: Histories, columns: Int64s) -> Floats:
-    """What the model says of the ads in these rows of the catalogue, float32 [queries, columns]."""
+    """Scores of the ads in these rows of the catalogue, float32 [queries, columns]."""
     settings = model.settings
-    seen = weigh_histories(queries, len(model.coefficients), settings)
-    return spread(seen @ model.coefficients, model.attributes, settings.to_attributes, columns)
+    seen = weight_histories(queries, len(model.coefficients), settings)
+    return smooth_scores(seen @ model.coefficients, model.attributes, settings.to_attributes, columns)

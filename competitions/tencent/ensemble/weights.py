@@ -1,4 +1,4 @@
-"""The open mode's answer: scores of several models, standardised for each query and added up with weights found.
+"""The open mode's answer: scores of several models, standardised for each query and added up with fitted weights.
 
 The competition bans ensembles; this is for local use, and shows what the one model leaves to be had.
 """
@@ -11,29 +11,29 @@ import numpy.typing as npt
 
 from common.errors import UserError
 from common.ranking.blending import plain_starts, search_shares
+from competitions.tencent.config import MixSettings
 from competitions.tencent.corpus import Bools, Int64s
-from competitions.tencent.ensemble.settings import MixSettings
-from competitions.tencent.metrics import score_places
+from competitions.tencent.io.schema import TOP
+from competitions.tencent.metrics import mean_scores
 from competitions.tencent.model.sparse_history import Floats
 
-TOP = 10
 Weights = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Shortlist:
-    """The rivals of each query's right ad: what any of the models holds to be among its best.
+    """The rivals of each query's target: what any of the models ranks among its best.
 
-    ``rivals`` float32 [queries, places, models], standardised scores, -inf where a place is empty; ``right`` float32
-    [queries, models], those of the right ad, NaN where it is no candidate.
+    ``rivals`` float32 [queries, slots, models], standardised scores, -inf where a slot is empty; ``target`` float32
+    [queries, models], those of the target, NaN where it is no candidate.
     """
 
     rivals: Floats
-    right: Floats
+    target: Floats
 
 
 def standardise(scores: Floats) -> Floats:
-    """Mean 0 and deviation 1 over the candidates of each query (row); all 0 where a model tells none apart.
+    """Mean 0 and deviation 1 over the candidates of each query (row); all 0 where a model gives all the same.
 
     Raises ``UserError`` for scores that are not finite: comparisons with NaN would hold every answer to be right.
     """
@@ -42,8 +42,7 @@ def standardise(scores: Floats) -> Floats:
         raise UserError(f"The scores of query {query} are not finite: the model's training diverged; lower its rate.")
     centred = scores - scores.mean(1, keepdims=True, dtype=np.float64).astype(np.float32)
     spread = np.sqrt(np.square(centred).mean(1, keepdims=True))
-    standard: Floats = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-12)
-    return standard
+    return np.asarray(np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-12))
 
 
 def mix(scores: Sequence[Floats], weights: Sequence[float]) -> Floats:
@@ -56,59 +55,52 @@ def mix(scores: Sequence[Floats], weights: Sequence[float]) -> Floats:
 
 
 def shortlist(scores: Sequence[Floats], seen: tuple[Int64s, Int64s], target: Int64s, top: int) -> Shortlist:
-    """The ``top`` unseen candidates of each model for a block of queries, without the right one.
+    """The ``top`` unseen candidates of each model for a block of queries, without the target.
 
     ``scores``: one [queries, candidates] a model; ``seen``: pairs of query and candidate that may not be answered;
-    ``target`` int64 [queries]: the right candidate, -1 for none.
+    ``target`` int64 [queries]: the target's column, -1 for none.
     """
     standard = [standardise(own) for own in scores]
     query = np.arange(len(target))
-    there = target >= 0
+    known = target >= 0
     hidden: Bools = np.zeros(standard[0].shape, bool)
     hidden[seen] = True
-    hidden[query[there], target[there]] = True
+    hidden[query[known], target[known]] = True
     best = np.concatenate([_find_best(np.where(hidden, -np.inf, own), top) for own in standard], 1)
     best.sort(1)
     rivals = np.stack([np.take_along_axis(own, best, 1) for own in standard], -1)
     empty = np.take_along_axis(hidden, best, 1)
-    empty[:, 1:] |= best[:, 1:] == best[:, :-1]  # found by several models
+    empty[:, 1:] |= best[:, 1:] == best[:, :-1]  # among the best of several models
     rivals[empty] = -np.inf
-    right = np.stack([own[query, target] for own in standard], -1)
-    right[~there] = np.nan
-    return Shortlist(rivals, right)
+    target_scores = np.stack([own[query, target] for own in standard], -1)
+    target_scores[~known] = np.nan
+    return Shortlist(rivals, target_scores)
 
 
 def _find_best(scores: Floats, top: int) -> Int64s:
     """The columns of the largest scores of each row, in no order."""
     if top >= scores.shape[1]:
         return np.tile(np.arange(scores.shape[1]), (len(scores), 1))
-    best: Int64s = np.argpartition(scores, -top, axis=1)[:, -top:]
-    return best
+    return np.asarray(np.argpartition(scores, -top, axis=1)[:, -top:])
 
 
-def place(short: Shortlist, weights: Weights) -> Int64s:
-    """The place 1..10 of the right ad under these weights, 0 for none: a tie counts against it.
+def rank_shortlisted(short: Shortlist, weights: Weights) -> Int64s:
+    """The rank 1..10 of the target under these weights, 0 for none: a tie counts against it.
 
     Exact as long as the ten best of the mix are among the best of a model.
     """
     used = np.flatnonzero(weights)  # 0 x -inf is not a number
     with np.errstate(invalid="ignore"):
-        right = short.right[:, used] @ weights[used]
-        ahead = (short.rivals[:, :, used] @ weights[used] >= right[:, None]).sum(1)
-    places: Int64s = np.where((ahead < TOP) & np.isfinite(right), ahead + 1, 0)
-    return places
+        target = short.target[:, used] @ weights[used]
+        ahead = (short.rivals[:, :, used] @ weights[used] >= target[:, None]).sum(1)
+    return np.where((ahead < TOP) & np.isfinite(target), ahead + 1, 0)
 
 
-def join(parts: Sequence[Shortlist]) -> Shortlist:
-    """The shortlists of several blocks of queries as one."""
-    return Shortlist(np.concatenate([part.rivals for part in parts]), np.concatenate([part.right for part in parts]))
-
-
-def find_weights(short: Shortlist, settings: MixSettings, seed: int) -> tuple[float, ...]:
+def fit_weights(short: Shortlist, settings: MixSettings, seed: int) -> tuple[float, ...]:
     """The weights, summing to 1, with the highest Score of these queries: choose them on validation only."""
 
     def judge(weights: Weights) -> float:
-        return score_places(place(short, weights))["score"]
+        return mean_scores(rank_shortlisted(short, weights))["score"]
 
-    found = search_shares(judge, plain_starts(short.right.shape[1]), settings.trials, seed)
-    return tuple(float(weight) for weight in found)
+    fitted = search_shares(judge, plain_starts(short.target.shape[1]), settings.trials, seed)
+    return tuple(float(weight) for weight in fitted)

@@ -1,4 +1,4 @@
-"""What each part is worth: from popularity to the generative answer, each rung on the same hold-out."""
+"""The ladder of baselines: from popularity to the generative answer, each rung on the same hold-out."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,17 +11,17 @@ from common.experiments import ladder as steps
 from common.experiments.ladder import Ladder, Rung
 from common.pipeline.run import Run
 from common.retrieval.als import FactorSettings, factorise, find_users
-from competitions.tencent.config import TencentConfig
+from competitions.tencent.config import OpenSettings, TencentConfig
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.ensemble import linear
-from competitions.tencent.ensemble.settings import OpenSettings
 from competitions.tencent.inference import stages
-from competitions.tencent.inference.retrieval import Top, find_seen, search_scores
+from competitions.tencent.inference.retrieval import TopK, find_seen, search_scores
 from competitions.tencent.io import reader
+from competitions.tencent.io.schema import TOP
 from competitions.tencent.model import cooccurrence
 from competitions.tencent.model.item_attributes import tabulate
-from competitions.tencent.model.sparse_history import Floats, weigh_histories
-from competitions.tencent.pipeline import Prepared, learn_and_answer, measure, mix_in, prepare
+from competitions.tencent.model.sparse_history import Floats, weight_histories
+from competitions.tencent.pipeline import Prepared, answer_open, fit_and_answer, prepare
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 
@@ -50,9 +50,9 @@ def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
         if name == "ALS" and len(ready.corpus.value.train.item) > MOST_EVENTS:
             continue  # hours on a laptop
         with ladder.rung(name, family) as rung:
-            told = (ready.corpus, ready.valid, name, config.open, config.seed)
-            found = run.step(answer_plainly, *told, name=f"ladder.{name}")
-            _tell(rung, stages.measure(ready.valid.value, found.value, config.host))
+            corpus, valid, settings = ready.corpus, ready.valid, config.open
+            top = run.step(answer_baseline, corpus, valid, name, settings, config.seed, name=f"ladder.{name}")
+            _record(rung, stages.evaluate(valid.value, top.value, config.host))
     for name, model, levels in list_networks(config):
         train_rung(ready, replace_settings(config, model, levels), ladder, name)
     return ladder.write()
@@ -72,15 +72,15 @@ def list_networks(config: TencentConfig) -> list[tuple[str, dict[str, Any], int]
         ("time", ("times",)),
         ("wide part", ("memory",)),
     ):
-        wanted = {switch: getattr(model, switch) for switch in switches}
-        if any(wanted.values()):
-            state = state | wanted
+        inputs = {switch: getattr(model, switch) for switch in switches}
+        if any(inputs.values()):
+            state = state | inputs
             rungs.append((f"+ {name}", state, 0))
     return [*rungs, ("+ semantic ids", state, config.train.levels)] if config.train.levels else rungs
 
 
 def replace_settings(config: TencentConfig, model: dict[str, Any], levels: int) -> TencentConfig:
-    """The settings of a rung. Without content every id must speak, so none is hidden."""
+    """The settings of a rung. Without content the id is the only input, so none is dropped."""
     if not (model["features"] or model["embeddings"]):
         model = model | {"id_dropout": 0.0}
     return msgspec.structs.replace(
@@ -98,31 +98,35 @@ def train_rung(ready: Prepared, config: TencentConfig, ladder: Ladder, name: str
     run, step = ladder.run, f"ladder {name}"
     needs = {f"embedding.{name}" for name in config.host.embeddings} if config.model.embeddings else set()
     with ladder.rung(name, steps.SEQUENCE, needs) as rung:
-        taught = learn_and_answer(ready, ready.valid, config, run, step)
-        scores = run.step(measure, ready.valid, taught.answer, None, config.host).value
-        _tell(rung, scores["vectors"])
+        result = fit_and_answer(ready, ready.valid, config, run, step)
+        scores = run.step(stages.evaluate_answers, ready.valid, result.answer, None, config.host, name="measure").value
+        _record(rung, scores["vectors"])
     needs |= {record.name for record in run.timings if record.name.startswith(f"{step}.")}
     if "words" in scores:
         with ladder.rung("generative, the same network", steps.GENERATIVE, needs) as rung:
-            _tell(rung, scores["words"])
+            _record(rung, scores["words"])
     if config.train.levels and config.open.enabled:
         with ladder.rung("open mode: + counts + linear", steps.BLEND, needs) as rung:
-            mixed = mix_in(ready, ready.valid, taught, None, config, run, step).mixed
-            _tell(rung, run.step(measure, ready.valid, taught.answer, mixed, config.host).value["open mode"])
+            mixed = answer_open(result, ready.valid, config, run, step).mixed
+            assert mixed is not None
+            measured = run.step(
+                stages.evaluate_answers, ready.valid, result.answer, mixed.top, config.host, name="measure"
+            )
+            _record(rung, measured.value["open mode"])
 
 
-def answer_plainly(corpus: Corpus, fold: Fold, name: str, settings: OpenSettings, seed: int) -> Top:
+def answer_baseline(corpus: Corpus, fold: Fold, name: str, settings: OpenSettings, seed: int) -> TopK:
     """The answer of a method without a network."""
     history, queries, rows = fold.history(corpus.train), fold.queries(corpus.train), fold.candidates.rows.values
     seen = find_seen(queries, rows, len(corpus.catalogue.oid))
     score = plan_scores(corpus, history, queries, rows, name, settings, seed)
-    return search_scores(lambda block: torch.from_numpy(score(block)), len(queries), seen, stages.TOP)
+    return search_scores(lambda block: torch.from_numpy(score(block)), len(queries), seen, TOP)
 
 
 def plan_scores(
     corpus: Corpus, history: Histories, queries: Histories, rows: Int64s, name: str, settings: OpenSettings, seed: int
 ) -> Callable[[Int64s], Floats]:
-    """A function from places of queries to the scores of the candidates, float32 [block, candidates]."""
+    """A function from indices of queries to the scores of the candidates, float32 [block, candidates]."""
     catalogue = corpus.catalogue
     attributes = tabulate(catalogue, settings.attributes)
     if name == "popularity":
@@ -130,10 +134,10 @@ def plan_scores(
         return lambda block: np.tile(popular, (len(block), 1))
     if name == "ALS":
         even = msgspec.structs.replace(settings.counts, history=0, recency=0.0, fade=1.0)  # every event alike
-        seen = weigh_histories(history, len(catalogue.oid), even)
+        seen = weight_histories(history, len(catalogue.oid), even)
         items = factorise(seen, FACTORS, seed)
         return lambda block: (
-            find_users(weigh_histories(queries.take(block), len(catalogue.oid), even), items, FACTORS) @ items[rows].T
+            find_users(weight_histories(queries.take(block), len(catalogue.oid), even), items, FACTORS) @ items[rows].T
         )
     if name == "linear":
         regressed = linear.fit_linear(history, catalogue, attributes, settings.linear)
@@ -145,7 +149,7 @@ def plan_scores(
     return lambda block: cooccurrence.score_counts(counted, queries.take(block), rows)
 
 
-def _tell(rung: Rung, scores: dict[str, Any]) -> None:
-    """What a rung scored."""
+def _record(rung: Rung, scores: dict[str, Any]) -> None:
+    """Record the scores of a rung."""
     more = {name: scores[name] for name in ("hit_rate@10", "ndcg@10", "seen", "unseen")}
     rung.record(scores["score"], scores["score_error"], **more)

@@ -1,7 +1,7 @@
 """What `make tune-tencent` searches: how the network is trained.
 
-Studies see only what lies before the hold-out: the same question is put again inside it, once at its own cut and once
-more before that. The hold-out judges what was found.
+Studies see only what lies before the hold-out: the same hold-out is made again inside it, once at its own cut and once
+more before that. The hold-out judges the best settings.
 """
 
 import dataclasses
@@ -11,16 +11,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from common.pipeline.run import Result, Run
+from common.pipeline.run import Run
 from common.tuning import search_space
 from common.tuning.search_space import Settings
 from common.tuning.task import Scores, Task
 from competitions.tencent import metrics, split
-from competitions.tencent.config import HostSettings, SplitSettings, TencentConfig
+from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Corpus, Sequences
 from competitions.tencent.inference import stages
 from competitions.tencent.io import reader
-from competitions.tencent.pipeline import Prepared, learn_and_answer, prepare
+from competitions.tencent.pipeline import Prepared, fit_and_answer, prepare
 from competitions.tencent.split import Fold
 
 FOLDS = 2
@@ -36,14 +36,6 @@ SPACE: search_space.Space = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Inner:
-    """A question inside what a fold shows: a corpus that ends where the fold's history does, and its own hold-out."""
-
-    corpus: Corpus
-    fold: Fold
-
-
 def list_tasks(config: TencentConfig) -> list[str]:
     """Names of what can be tuned."""
     return [NETWORK]
@@ -52,35 +44,38 @@ def list_tasks(config: TencentConfig) -> list[str]:
 def make_task(name: str, files: reader.RawFiles, config: TencentConfig, run: Run) -> Task:
     """The task of the network."""
     ready = prepare(files, config, run)
-    asked: list[Prepared] = []
+    inner: list[Prepared] = []
     corpus, fold = ready.corpus, ready.valid
     for depth in range(FOLDS):
         corpus = run.step(end_at, corpus, fold, name=f"tune.corpus{depth}")
-        fold = run.step(hold_out, corpus, config.host, config.split, config.seed, name=f"tune.hold_out{depth}")
-        asked.append(dataclasses.replace(ready, corpus=corpus, valid=fold))
+        fold = run.step(
+            split.hold_out,
+            corpus.train,
+            corpus.candidates,
+            config.host,
+            config.split,
+            config.seed,
+            name=f"tune.hold_out{depth}",
+        )
+        inner.append(dataclasses.replace(ready, corpus=corpus, valid=fold))
 
-    def score(settings: Settings, place: int) -> float:
-        return float(_earn(asked[place], change(config, settings), run, f"tune{place}").mean())
+    def score(settings: Settings, index: int) -> float:
+        return float(_score_queries(inner[index], change(config, settings), run, f"tune{index}").mean())
 
     def judge(settings: Settings) -> Scores:
-        return _earn(ready, change(config, settings), run, "valid")
+        return _score_queries(ready, change(config, settings), run, "valid")
 
     current = {key: getattr(getattr(config, key.partition(".")[0]), key.partition(".")[2]) for key in SPACE}
     return Task(NETWORK, "score", SPACE, current, FOLDS, score, judge)
 
 
 def end_at(corpus: Corpus, fold: Fold) -> Corpus:
-    """The corpus as it was where the fold's history ends: nothing of what the fold asks for."""
+    """The corpus as it was where the fold's history ends: without the fold's targets."""
     history = fold.history(corpus.train)
     events, train = history.events(), corpus.train
     offsets = np.concatenate([[0], np.cumsum(history.lengths)])
     ended = Sequences(offsets, train.item[events], train.action[events], train.time[events])
     return dataclasses.replace(corpus, train=ended)
-
-
-def hold_out(corpus: Corpus, host: HostSettings, settings: SplitSettings, seed: int) -> Fold:
-    """The question once more."""
-    return split.hold_out(corpus.train, corpus.candidates, host, settings, seed)
 
 
 def change(config: TencentConfig, settings: Settings) -> TencentConfig:
@@ -95,7 +90,7 @@ def change(config: TencentConfig, settings: Settings) -> TencentConfig:
     return msgspec.structs.replace(config, **changed)
 
 
-def _earn(ready: Prepared, config: TencentConfig, run: Run, name: str) -> Scores:
-    """What every query earns, with a network trained on what its fold shows."""
-    answer: Result[stages.Answer] = learn_and_answer(ready, ready.valid, config, run, name).answer
-    return metrics.earn(stages.place_targets(ready.valid.value, answer.value.vectors))
+def _score_queries(ready: Prepared, config: TencentConfig, run: Run, name: str) -> Scores:
+    """The Score of every query, with a network trained on what its fold shows."""
+    answer = fit_and_answer(ready, ready.valid, config, run, name).answer.value
+    return metrics.score_answers(stages.rank_targets(ready.valid.value, answer.vectors))

@@ -11,19 +11,32 @@ from torch import Tensor
 from common.errors import UserError
 from common.pipeline.progress import track
 from competitions.tencent.corpus import Int64s
-from competitions.tencent.sequences import Histories, blocks, list_seen
+from competitions.tencent.sequences import Histories, blocks
 
 GROUP = 64  # candidates whose maximum is looked at first
+Pairs = tuple[Int64s, Int64s]  # row of the query in a block, column of the candidate
 
 
 @dataclass(frozen=True)
-class Top:
-    """The best candidates of each query, best first: ``columns`` int64 [queries, top] places in the candidates,
-    ``scores`` float32. Where fewer candidates are left than asked for, the column is -1 and the score -inf.
+class TopK:
+    """The best candidates of each query, best first: ``columns`` int64 [queries, top], indices into the candidates,
+    ``scores`` float32. Where fewer candidates are left than ``top``, the column is -1 and the score -inf.
     """
 
     columns: Int64s
     scores: np.ndarray
+
+    @classmethod
+    def empty(cls, queries: int, top: int) -> "TopK":
+        """Nothing retrieved yet."""
+        return cls(np.full((queries, top), -1), np.full((queries, top), -np.inf, np.float32))
+
+    def put(self, queries: Int64s, columns: Int64s, scores: np.ndarray) -> None:
+        """Set some queries to the best of these candidates [queries, n]; one of score -inf does not count."""
+        best = np.argsort(-scores, axis=1, kind="stable")[:, : self.columns.shape[1]]
+        columns, scores = np.take_along_axis(columns, best, 1), np.take_along_axis(scores, best, 1)
+        self.columns[queries, : best.shape[1]] = np.where(np.isfinite(scores), columns, -1)
+        self.scores[queries, : best.shape[1]] = scores
 
 
 @dataclass(frozen=True)
@@ -33,8 +46,8 @@ class Seen:
     starts: Int64s
     columns: Int64s
 
-    def of(self, queries: Int64s) -> tuple[Int64s, Int64s]:
-        """The pairs of a block of consecutive queries: its row in the block, the candidate."""
+    def of(self, queries: Int64s) -> Pairs:
+        """The pairs of a block of consecutive queries."""
         first, last = self.starts[queries[0]], self.starts[queries[-1] + 1]
         lengths = np.diff(self.starts[queries[0] : queries[-1] + 2])
         return np.repeat(np.arange(len(queries)), lengths), self.columns[first:last]
@@ -42,58 +55,61 @@ class Seen:
 
 def find_seen(histories: Histories, candidates: Int64s, rows: int) -> Seen:
     """What each query has seen of the candidates. ``rows`` of the catalogue."""
-    place = np.full(rows, -1)
-    place[candidates] = np.arange(len(candidates))
-    query, row = list_seen(histories)
-    column = place[row]
+    column_of_row = np.full(rows, -1)
+    column_of_row[candidates] = np.arange(len(candidates))
+    query = np.repeat(np.arange(len(histories)), histories.lengths)
+    column = column_of_row[histories.sequences.item[histories.events()]]
     kept = column >= 0
     counts = np.bincount(query[kept], minlength=len(histories))
     return Seen(np.concatenate([[0], np.cumsum(counts)]), column[kept])
 
 
+def mask_seen(scores: np.ndarray, columns: Int64s, seen: Pairs, candidates: int) -> np.ndarray:
+    """Scores [block, n] of candidates ``columns``, -inf where one was seen or is none (-1)."""
+    row, column = seen
+    known = np.isin(np.arange(len(columns))[:, None] * candidates + columns, row * candidates + column)
+    return np.where(known | (columns < 0), -np.inf, scores)
+
+
 def search(
     queries: Tensor, candidates: Tensor, seen: Seen, top: int, query_block: int = 1024, candidate_block: int = 16_384
-) -> Top:
+) -> TopK:
     """Exact. Memory is one block of scores, ``query_block`` x ``candidate_block`` floats, whatever the sizes."""
     check_finite(queries, candidates)
-    columns = np.full((len(queries), top), -1)
-    scores = np.full((len(queries), top), -np.inf, np.float32)
+    best = TopK.empty(len(queries), top)
     for block in track(list(blocks(len(queries), query_block)), "retrieving"):
-        masked = _Masked(*seen.of(block))
+        masked = _Masked(seen.of(block))
         parts = [
             _search_block(queries[block[0] : block[-1] + 1], candidates[at[0] : at[-1] + 1], masked, int(at[0]), top)
             for at in blocks(len(candidates), candidate_block)
         ]
-        found = torch.cat([part[0] for part in parts], 1).topk(min(top, len(candidates)), 1)
-        place = torch.cat([part[1] for part in parts], 1).gather(1, found.indices)
-        best = found.values.float().cpu().numpy()
-        width = best.shape[1]
-        columns[block, :width] = np.where(np.isfinite(best), place.cpu().numpy(), -1)
-        scores[block, :width] = best
-    return Top(columns, scores)
+        merged = torch.cat([scores for scores, _ in parts], 1).topk(min(top, len(candidates)), 1)
+        columns = torch.cat([columns for _, columns in parts], 1).gather(1, merged.indices)
+        best.put(block, columns.cpu().numpy(), merged.values.float().cpu().numpy())
+    return best
 
 
 @torch.inference_mode()
-def search_scores(score: Callable[[Int64s], Tensor], queries: int, seen: Seen, top: int, query_block: int = 512) -> Top:
-    """Exact, where scores are no inner products: ``score`` (places of queries) gives [block, candidates]."""
-    columns = np.full((queries, top), -1)
-    values = np.full((queries, top), -np.inf, np.float32)
+def search_scores(
+    score: Callable[[Int64s], Tensor], queries: int, seen: Seen, top: int, query_block: int = 512
+) -> TopK:
+    """Exact, where scores are no inner products: ``score`` (indices of queries) gives [block, candidates]."""
+    best = TopK.empty(queries, top)
     for block in track(list(blocks(queries, query_block)), "retrieving"):
         scores = score(block)
         check_finite(scores)
         row, column = (torch.from_numpy(part).to(scores.device) for part in seen.of(block))
         scores[row, column] = -torch.inf
-        found = scores.topk(min(top, scores.shape[1]), 1)
-        best = found.values.float().cpu().numpy()
-        columns[block, : best.shape[1]] = np.where(np.isfinite(best), found.indices.cpu().numpy(), -1)
-        values[block, : best.shape[1]] = best
-    return Top(columns, values)
+        ranked = scores.topk(min(top, scores.shape[1]), 1)
+        best.put(block, ranked.indices.cpu().numpy(), ranked.values.float().cpu().numpy())
+    return best
 
 
 class _Masked:
     """The seen pairs of a block of queries, sorted by candidate, so that each block of candidates finds its own."""
 
-    def __init__(self, rows: Int64s, columns: Int64s) -> None:
+    def __init__(self, seen: Pairs) -> None:
+        rows, columns = seen
         order = np.argsort(columns, kind="stable")
         self.rows, self.columns = rows[order], columns[order]
 
@@ -103,7 +119,7 @@ class _Masked:
 
 
 def _search_block(queries: Tensor, candidates: Tensor, masked: _Masked, start: int, top: int) -> tuple[Tensor, Tensor]:
-    """Scores and places of the best of one block.
+    """Scores and columns of the best of one block.
 
     The ten best lie in the ten groups of the largest maxima: one pass finds the maxima, and only these groups are
     sorted. (A full ``topk`` of the block costs more than the product.)
@@ -113,22 +129,22 @@ def _search_block(queries: Tensor, candidates: Tensor, masked: _Masked, start: i
     scores[row.to(scores.device), column.to(scores.device)] = -torch.inf
     groups = len(candidates) // GROUP
     if groups <= top:
-        found = scores.topk(min(top, len(candidates)), 1)
-        return found.values, found.indices + start
+        best = scores.topk(min(top, len(candidates)), 1)
+        return best.values, best.indices + start
     whole = groups * GROUP
     grouped = scores[:, :whole].reshape(-1, groups, GROUP)
     chosen = grouped.amax(2).topk(top, 1).indices
     values = grouped.gather(1, chosen.unsqueeze(2).expand(-1, -1, GROUP)).flatten(1)
-    places = (chosen.unsqueeze(2) * GROUP + torch.arange(GROUP, device=scores.device)).flatten(1)
+    columns = (chosen.unsqueeze(2) * GROUP + torch.arange(GROUP, device=scores.device)).flatten(1)
     if whole < len(candidates):
         values = torch.cat([values, scores[:, whole:]], 1)
         rest = torch.arange(whole, len(candidates), device=scores.device)
-        places = torch.cat([places, rest.expand(len(queries), -1)], 1)
-    found = values.topk(top, 1)
-    return found.values, places.gather(1, found.indices) + start
+        columns = torch.cat([columns, rest.expand(len(queries), -1)], 1)
+    best = values.topk(top, 1)
+    return best.values, columns.gather(1, best.indices) + start
 
 
-def search_approximately(queries: Tensor, candidates: Tensor, seen: Seen, top: int, lists: int, probes: int) -> Top:
+def search_approximately(queries: Tensor, candidates: Tensor, seen: Seen, top: int, lists: int, probes: int) -> TopK:
     """Through faiss's inverted lists: ``probes`` of ``lists`` clusters are looked at. Seen ads are dropped afterwards,
     so that as many more are fetched as the longest history holds.
     """
@@ -140,19 +156,13 @@ def search_approximately(queries: Tensor, candidates: Tensor, seen: Seen, top: i
     index.train(vectors)
     index.add(vectors)
     index.nprobe = probes
-    columns = np.full((len(queries), top), -1)
-    scores = np.full((len(queries), top), -np.inf, np.float32)
+    best = TopK.empty(len(queries), top)
     for block in blocks(len(queries), 4096):
-        row, column = seen.of(block)
-        fetched = min(top + int(np.bincount(row, minlength=1).max()), len(candidates))
-        value, place = index.search(queries[block[0] : block[-1] + 1].float().cpu().numpy(), fetched)
-        known = np.isin(np.arange(len(block))[:, None] * len(candidates) + place, row * len(candidates) + column)
-        value = np.where(known | (place < 0), -np.inf, value)
-        best = np.argsort(-value, axis=1, kind="stable")[:, :top]
-        value, place = np.take_along_axis(value, best, 1), np.take_along_axis(place, best, 1)
-        columns[block, : value.shape[1]] = np.where(np.isfinite(value), place, -1)
-        scores[block, : value.shape[1]] = value
-    return Top(columns, scores)
+        pairs = seen.of(block)
+        fetched = min(top + int(np.bincount(pairs[0], minlength=1).max()), len(candidates))
+        scores, columns = index.search(queries[block[0] : block[-1] + 1].float().cpu().numpy(), fetched)
+        best.put(block, columns, mask_seen(scores, columns, pairs, len(candidates)))
+    return best
 
 
 def check_finite(*vectors: Tensor) -> None:
@@ -164,7 +174,7 @@ def check_finite(*vectors: Tensor) -> None:
         )
 
 
-def recall(found: Top, exact: Top) -> float:
-    """The share of the exact answer that another search found."""
-    same = (found.columns[:, :, None] == exact.columns[:, None, :]) & (exact.columns >= 0)[:, None, :]
+def index_recall(approximate: TopK, exact: TopK) -> float:
+    """The share of the exact top k that an approximate index returns."""
+    same = (approximate.columns[:, :, None] == exact.columns[:, None, :]) & (exact.columns >= 0)[:, None, :]
     return float(same.any(1).sum() / max(1, (exact.columns >= 0).sum()))

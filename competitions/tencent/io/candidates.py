@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 
 from common.errors import UserError
-from competitions.tencent.corpus import Bools, Int32s, Int64s
-from competitions.tencent.io.feature_encoding import LARGEST, ItemFeatures, code_items, code_numbers
+from competitions.tencent.corpus import Bools, Int32s, Int64s, join_columns
+from competitions.tencent.io.feature_encoding import LARGEST, ItemFeatures, encode_items, encode_numbers
 from competitions.tencent.io.indexer import Indexer
 from competitions.tencent.io.jsonl import decode_lines, read_lines
 from competitions.tencent.io.schema import ITEM_FEATURES
@@ -43,7 +43,7 @@ class CandidateTable:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Candidates:
     """Candidates in file order; ``retrieval`` -1 where the file has none, ``rid`` 0 where the file has none."""
 
     oid: Int64s
@@ -53,28 +53,24 @@ class _Found:
 
 
 def read_candidate_lines(path: Path, indexer: Indexer) -> CandidateTable:
-    """Read predict_set.jsonl; without retrieval ids, the place in the file is the id."""
+    """Read predict_set.jsonl; without retrieval ids, the position in the file is the id."""
     parts = [piece.value for piece in read_lines(path, partial(parse_candidates, sizes=indexer.item_sizes))]
     if not parts:
         raise UserError(f"{path} is empty (0 bytes); download it again")
-    columns = zip(*((part.oid, part.retrieval, part.rid, part.features) for part in parts), strict=True)
-    return _by_retrieval_id(path, "line", _Found(*map(np.concatenate, columns)), indexer)
+    return _by_retrieval_id(path, "line", join_columns(parts), indexer)
 
 
-def parse_candidates(text: bytes, sizes: tuple[int, ...]) -> _Found:
+def parse_candidates(text: bytes, sizes: tuple[int, ...]) -> _Candidates:
     """The candidates of some whole lines. Raises ``LineError``."""
     lines = decode_lines(text, LINE)
-    none = ItemFeatures()
-    return _Found(
-        np.array([line.creative_id for line in lines], np.int64),
-        np.array([-1 if line.retrieval_id is None else line.retrieval_id for line in lines], np.int64),
-        np.array([line.reid_creative_id if _is_rid(line.reid_creative_id) else 0 for line in lines], np.int64),
-        code_items([line.features or none for line in lines], sizes),
+    no_features = ItemFeatures()
+    rids = (line.reid_creative_id for line in lines)  # unseen candidates may have a text
+    return _Candidates(
+        oid=np.array([line.creative_id for line in lines], np.int64),
+        retrieval=np.array([-1 if line.retrieval_id is None else line.retrieval_id for line in lines], np.int64),
+        rid=np.array([rid if isinstance(rid, int) and 0 < rid < LARGEST else 0 for rid in rids], np.int64),
+        features=encode_items([line.features or no_features for line in lines], sizes),
     )
-
-
-def _is_rid(value: object) -> bool:
-    return isinstance(value, int) and 0 < value < LARGEST
 
 
 def read_candidate_tables(paths: tuple[Path, ...], indexer: Indexer) -> CandidateTable:
@@ -88,15 +84,15 @@ def read_candidate_tables(paths: tuple[Path, ...], indexer: Indexer) -> Candidat
     lacks = next((name for name in (oid_name, *ITEM_FEATURES) if name not in frame.columns), None)
     if lacks:
         raise UserError(f"{folder} lacks the column {lacks!r}; download it again")
-    oid, retrieval, rid = (_whole(folder, frame, name) for name in (oid_name, "retrieval_id", "reid_creative_id"))
+    oid, retrieval, rid = (_integers(folder, frame, name) for name in (oid_name, "retrieval_id", "reid_creative_id"))
     features = np.stack(
         [_codes(folder, frame[name], size) for name, size in zip(ITEM_FEATURES, indexer.item_sizes, strict=True)],
         axis=1,
     )
-    return _by_retrieval_id(folder, "row", _Found(oid, retrieval, np.maximum(rid, 0), features), indexer)
+    return _by_retrieval_id(folder, "row", _Candidates(oid, retrieval, np.maximum(rid, 0), features), indexer)
 
 
-def _whole(folder: Path, frame: pl.DataFrame, name: str) -> Int64s:
+def _integers(folder: Path, frame: pl.DataFrame, name: str) -> Int64s:
     """A column of numbers, -1 where it has none."""
     if name not in frame.columns:
         return np.full(frame.height, -1, np.int64)
@@ -121,7 +117,7 @@ def _codes(folder: Path, column: pl.Series, size: int) -> Int32s:
             f"{folder}, row {row + 1}, feature {column.name}: {value[row]!r} is not marked as cold and no number of "
             f"the indexer; download it again"
         )
-    return code_numbers(number.set(flag & value.is_not_null(), LARGEST).fill_null(0).to_numpy(), size)
+    return encode_numbers(number.set(flag & value.is_not_null(), LARGEST).fill_null(0).to_numpy(), size)
 
 
 def _split(folder: Path, column: pl.Series) -> tuple[pl.Series, pl.Series]:
@@ -137,25 +133,25 @@ def _split(folder: Path, column: pl.Series) -> tuple[pl.Series, pl.Series]:
     return (column.struct.field(flags[0]) == 1).fill_null(False), column.struct.field("feature_value")
 
 
-def _by_retrieval_id(path: Path, word: str, found: _Found, indexer: Indexer) -> CandidateTable:
+def _by_retrieval_id(path: Path, word: str, candidates: _Candidates, indexer: Indexer) -> CandidateTable:
     """Order the candidates by retrieval id; refuses ids that are not 0..N-1 and original ids that repeat."""
-    count = len(found.oid)
+    count = len(candidates.oid)
     if not count:
         raise UserError(f"{path} holds no candidate; download it again")
-    retrieval = np.arange(count) if (found.retrieval < 0).all() else found.retrieval
+    retrieval = np.arange(count) if (candidates.retrieval < 0).all() else candidates.retrieval
     wrong = (retrieval < 0) | (retrieval >= count)
     _refuse(path, word, wrong, retrieval, f"retrieval id {{}} is not one of 0..{count - 1}, the number of candidates")
-    _refuse(path, word, _again(retrieval), retrieval, "retrieval id {} was given to another candidate before")
-    _refuse(path, word, found.oid < 1, found.oid, "{} is no original id of a candidate")
-    _refuse(path, word, _again(found.oid), found.oid, "candidate {} stands there a second time")
-    rids = indexer.items_of(found.oid)
-    differs = (found.rid > 0) & (rids > 0) & (rids != found.rid)
-    _refuse(path, word, differs, found.oid, "candidate {} has another re-id than the indexer gives it")
+    _refuse(path, word, _repeated(retrieval), retrieval, "retrieval id {} was given to another candidate before")
+    _refuse(path, word, candidates.oid < 1, candidates.oid, "{} is no original id of a candidate")
+    _refuse(path, word, _repeated(candidates.oid), candidates.oid, "candidate {} stands there a second time")
+    rids = indexer.items_of(candidates.oid)
+    differs = (candidates.rid > 0) & (rids > 0) & (rids != candidates.rid)
+    _refuse(path, word, differs, candidates.oid, "candidate {} has another re-id than the indexer gives it")
     order = np.argsort(retrieval)
-    return CandidateTable(found.oid[order], rids[order], found.features[order])
+    return CandidateTable(candidates.oid[order], rids[order], candidates.features[order])
 
 
-def _again(values: Int64s) -> Bools:
+def _repeated(values: Int64s) -> Bools:
     """Which values occurred before."""
     fresh = np.zeros(len(values), np.bool_)
     fresh[np.unique(values, return_index=True)[1]] = True
@@ -164,5 +160,5 @@ def _again(values: Int64s) -> Bools:
 
 def _refuse(path: Path, word: str, wrong: Bools, values: Int64s, reason: str) -> None:
     if wrong.any():
-        place = int(np.argmax(wrong))
-        raise UserError(f"{path}, {word} {place + 1}: {reason.format(values[place])}; download the file again")
+        index = int(np.argmax(wrong))
+        raise UserError(f"{path}, {word} {index + 1}: {reason.format(values[index])}; download the file again")

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from common.errors import UserError
 from common.pipeline.progress import say
-from competitions.tencent.corpus import Catalogue, Embedding, Halves, Int64s, RawFiles
+from competitions.tencent.corpus import Catalogue, Embedding, Halves, Int64s
 from competitions.tencent.io.jsonl import LineError, decode_lines, read_lines
 from competitions.tencent.io.parquet import Batch, numbers, read_batches
 from competitions.tencent.io.safe_pickle import read_pickle
@@ -30,11 +30,6 @@ class _Line(msgspec.Struct, gc=False):
 
 
 LINE: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(_Line)
-
-
-def list_embeddings(files: RawFiles) -> tuple[str, ...]:
-    """The names of the embeddings that are there, such as ``emb_81_32``: the host's number and the width."""
-    return tuple(files.embeddings)
 
 
 def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str, into: Halves | None = None) -> Embedding:
@@ -60,30 +55,31 @@ def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str, int
 
 
 def _read_blocks(path: Path, width: int) -> Iterator[Block]:
+    """Original ids and vectors of a file, block by block, in whichever form its suffix says."""
     if path.suffix == ".pkl":
         return _read_pickled(path, width)
     if path.suffix == ".parquet":
         rows = max(BLOCK_NUMBERS // width, 1)
-        return (_take_batch(batch, width) for batch in read_batches((path,), ("anonymous_cid", "emb"), rows))
-    return (piece.value for piece in read_lines(path, partial(parse_vectors, width=width)))
+        return (_parse_batch(batch, width) for batch in read_batches((path,), ("anonymous_cid", "emb"), rows))
+    return (piece.value for piece in read_lines(path, partial(parse_lines, width=width)))
 
 
-def parse_vectors(text: bytes, width: int) -> Block:
+def parse_lines(text: bytes, width: int) -> Block:
     """The ids and vectors of some whole lines; lines without a vector are left out. Raises ``LineError``."""
     lines = decode_lines(text, LINE)
-    places = [place for place, line in enumerate(lines) if line.emb is not None]
-    for place in places:
-        if len(lines[place].emb) != width:
-            raise LineError(place, _wrong_width(len(lines[place].emb), width))
-    oids = np.zeros(len(places), np.int64)
-    for row, place in enumerate(places):
-        oids[row] = _number(lines[place].anonymous_cid)
+    line_numbers = [number for number, line in enumerate(lines) if line.emb is not None]
+    for number in line_numbers:
+        if len(lines[number].emb) != width:
+            raise LineError(number, _wrong_width(len(lines[number].emb), width))
+    oids = np.zeros(len(line_numbers), np.int64)
+    for row, number in enumerate(line_numbers):
+        oids[row] = _number(lines[number].anonymous_cid)
         if not oids[row]:
-            raise LineError(place, f"{lines[place].anonymous_cid!r} is no original id")
-    vectors = np.array([lines[place].emb for place in places], np.float64).reshape(-1, width)
+            raise LineError(number, f"{lines[number].anonymous_cid!r} is no original id")
+    vectors = np.array([lines[number].emb for number in line_numbers], np.float64).reshape(-1, width)
     wrong = _find_infinite(vectors)
     if wrong is not None:
-        raise LineError(places[wrong], _infinite())
+        raise LineError(line_numbers[wrong], _infinite())
     return oids, vectors.astype(np.float16)
 
 
@@ -94,8 +90,8 @@ def _number(text: object) -> int:
     return int(text) if isinstance(text, (int, np.integer)) and 0 < text < 1 << 62 else 0
 
 
-def _wrong_width(found: object, width: int) -> str:
-    return f"a vector of width {found} where the name says {width}"
+def _wrong_width(width_there: object, width: int) -> str:
+    return f"a vector of width {width_there} where the name says {width}"
 
 
 def _infinite() -> str:
@@ -114,36 +110,37 @@ def _read_pickled(path: Path, width: int) -> Iterator[Block]:
     if not isinstance(host, dict):
         raise UserError(f"{path} holds a {type(host).__name__} where a dict of vectors is expected; download it again")
     vectors = ((key, value) for key, value in host.items() if isinstance(value, np.ndarray))
-    while some := list(islice(vectors, max(BLOCK_NUMBERS // width, 1))):
-        yield _take_arrays(path, some, width)
+    while block := list(islice(vectors, max(BLOCK_NUMBERS // width, 1))):
+        yield _parse_arrays(path, block, width)
 
 
-def _take_arrays(path: Path, some: list[tuple[object, Any]], width: int) -> Block:
-    for key, value in some:
+def _parse_arrays(path: Path, block: list[tuple[object, Any]], width: int) -> Block:
+    """The ids and vectors of some entries of a pickle."""
+    for key, value in block:
         if value.shape != (width,):
             raise UserError(f"{path}, id {key}: {_wrong_width(value.shape, width)}; download it again")
-    oids = np.fromiter((_number(key) for key, _ in some), np.int64, len(some))
+    oids = np.fromiter((_number(key) for key, _ in block), np.int64, len(block))
     if not oids.all():
-        raise UserError(f"{path}: {some[int(np.argmin(oids))][0]!r} is no original id; download it again")
-    vectors = np.array([value for _, value in some], np.float64)
+        raise UserError(f"{path}: {block[int(np.argmin(oids))][0]!r} is no original id; download it again")
+    vectors = np.array([value for _, value in block], np.float64)
     wrong = _find_infinite(vectors)
     if wrong is not None:
-        raise UserError(f"{path}, id {some[wrong][0]}: {_infinite()}; download it again")
+        raise UserError(f"{path}, id {block[wrong][0]}: {_infinite()}; download it again")
     return oids, vectors.astype(np.float16)
 
 
-def _take_batch(batch: Batch, width: int) -> Block:
+def _parse_batch(batch: Batch, width: int) -> Block:
     """The ids and vectors of some rows of a parquet file; rows without a vector are left out."""
     column = batch.columns["emb"]
     if not hasattr(column, "flatten") or not pa.types.is_floating(column.type.value_type):
         raise UserError(f"{batch.path}, emb: {column.type} where lists of numbers are expected; download it again")
-    there = pc.is_valid(column).to_numpy(zero_copy_only=False)
+    valid = pc.is_valid(column).to_numpy(zero_copy_only=False)
     lengths = numbers(batch.path, "emb", pc.list_value_length(column))
-    wrong = there & (lengths != width)
+    wrong = valid & (lengths != width)
     batch.refuse_any(wrong, _wrong_width(lengths[np.argmax(wrong)] if len(lengths) else 0, width))
-    flat = column.filter(pa.array(there)).flatten()
+    flat = column.filter(pa.array(valid)).flatten()
     vectors = pc.fill_null(flat, np.nan).to_numpy(zero_copy_only=False).reshape(-1, width)
-    rows = np.flatnonzero(there)
+    rows = np.flatnonzero(valid)
     infinite = _find_infinite(vectors)
     if infinite is not None:
         batch.refuse(int(rows[infinite]), _infinite())

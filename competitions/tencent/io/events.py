@@ -18,10 +18,10 @@ import polars as pl
 
 from common.errors import UserError
 from competitions.tencent.corpus import Bools, Int64s, Sequences
-from competitions.tencent.io.feature_encoding import LARGEST, ItemFeatures, UserFeatures, code_items, code_users
+from competitions.tencent.io.feature_encoding import LARGEST, ItemFeatures, UserFeatures, encode_items, encode_users
 from competitions.tencent.io.indexer import NAME_BYTES, Indexer
 from competitions.tencent.io.jsonl import LineError, decode_lines, read_lines
-from competitions.tencent.io.raw_sequences import Histories, Tally, Unseen, join_histories, sort_events, tally
+from competitions.tencent.io.raw_sequences import RawUsers, Tally, UnseenItems, join_users, sort_events, tally
 
 MAX_SECONDS = 1 << 40
 USER: Any = (
@@ -56,23 +56,23 @@ class Limits:
     unseen: bool
 
 
-def read_histories(path: Path, offsets: Int64s, offset_path: Path, indexer: Indexer, unseen: bool) -> Histories:
+def read_users(path: Path, offsets: Int64s, offset_path: Path, indexer: Indexer, unseen: bool) -> RawUsers:
     """Read a sequence file whose lines start at ``offsets``; users in the order of the file."""
     limits = Limits(indexer.known, indexer.users, indexer.item_sizes, indexer.user_sizes, unseen)
     parts, starts = [], []
-    for piece in read_lines(path, partial(parse_histories, limits=limits)):
+    for piece in read_lines(path, partial(parse_users, limits=limits)):
         starts.append(piece.starts)
         parts.append(_move(piece.value, piece.first))
     if not parts:
         raise UserError(f"{path} is empty (0 bytes); download it again")
     _check_offsets(path, offset_path, offsets, np.concatenate(starts))
-    return join_histories(parts)
+    return join_users(parts)
 
 
-def _move(part: Histories, lines: int) -> Histories:
+def _move(part: RawUsers, lines: int) -> RawUsers:
     """Places within the piece become lines of the file."""
     tallies = {what: Tally(one.count, _line(one.first, lines)) for what, one in part.tallies.items()}
-    return replace(part, places=part.places + lines, tallies=tallies)
+    return replace(part, positions=part.positions + lines, tallies=tallies)
 
 
 def _line(first: str, lines: int) -> str:
@@ -88,15 +88,15 @@ def _check_offsets(path: Path, offset_path: Path, offsets: Int64s, starts: Int64
         )
     wrong = np.flatnonzero(offsets != starts)
     if len(wrong):
-        place = wrong[0]
+        line = wrong[0]
         raise UserError(
-            f"{offset_path}, entry {place + 1}: offset {offsets[place]} where line {place + 1} of {path} starts "
-            f"at byte {starts[place]}; take both files from one download"
+            f"{offset_path}, entry {line + 1}: offset {offsets[line]} where line {line + 1} of {path} starts "
+            f"at byte {starts[line]}; take both files from one download"
         )
 
 
-def parse_histories(text: bytes, limits: Limits) -> Histories:
-    """The users of some whole lines; ``places`` count them from 1. Raises ``LineError``."""
+def parse_users(text: bytes, limits: Limits) -> RawUsers:
+    """The users of some whole lines; ``positions`` count them from 1. Raises ``LineError``."""
     return _Lines(decode_lines(text, LINE), limits).parse()
 
 
@@ -106,22 +106,22 @@ class _Lines:
     def __init__(self, lines: Sequence[Sequence[Any]], limits: Limits) -> None:
         self.limits = limits
         filled = np.fromiter(map(len, lines), np.int64, len(lines))
-        bare = np.flatnonzero(filled == 0)
-        if len(bare) and limits.unseen:
-            raise LineError(int(bare[0]), "the list is empty, no row names the user")
-        self.bare = bare + 1
+        empty_lines = np.flatnonzero(filled == 0)
+        if len(empty_lines) and limits.unseen:
+            raise LineError(int(empty_lines[0]), "the list is empty, no row names the user")
+        self.empty_lines = empty_lines + 1
         self.line = np.flatnonzero(filled)  # of each user
         self.lengths = filled[self.line]
         self.row_user = np.repeat(np.arange(len(self.line)), self.lengths)
-        self.firsts = [line[0][0] for line in lines if line]
+        self.user_of_line = [line[0][0] for line in lines if line]
         rows = chain.from_iterable(lines)
-        columns: Any = zip(*rows, strict=True) if self.firsts else [()] * 6
-        self.users, items, self.profiles, self.raws, actions, times = columns
+        columns: Any = zip(*rows, strict=True) if self.user_of_line else [()] * 6
+        self.users, items, self.profiles, self.item_features, actions, times = columns
         self.item = pl.Series(items, dtype=pl.Int64)
         self.action = pl.Series(actions, dtype=pl.Int8).fill_null(-1).to_numpy()
         self.time = pl.Series(times, dtype=pl.Int64)
 
-    def parse(self) -> Histories:
+    def parse(self) -> RawUsers:
         self._refuse(self._of_another_user(), "rows of different users in one line")
         event = self.item.is_not_null().to_numpy()
         self._refuse(event & self.time.is_null().to_numpy(), "an event without a time")
@@ -132,12 +132,12 @@ class _Lines:
             self.codes[event], self.action[event], self.time.fill_null(0).to_numpy()[event], user
         )
         lengths = np.bincount(user, minlength=len(self.line))
-        tallies[NO_EVENT] = self._tally(np.flatnonzero(lengths == 0), self.bare)
+        tallies[NO_EVENT] = self._tally(np.flatnonzero(lengths == 0), self.empty_lines)
         tallies[UNSORTED] = self._tally(sorted_users)
         rids, names = self._names()
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
         sequences = Sequences(offsets, item, action, time)
-        return Histories(self.line + 1, rids, names, profiles, sequences, unseen, tallies)
+        return RawUsers(self.line + 1, rids, names, profiles, sequences, unseen, tallies)
 
     def _refuse(self, wrong: Bools, reason: str) -> None:
         """Stop at the first row that is wrong."""
@@ -148,12 +148,12 @@ class _Lines:
         return tally(np.sort(np.concatenate([self.line[users] + 1, *more])), "line")
 
     def _of_another_user(self) -> Bools:
-        users, firsts = np.empty(len(self.users), object), np.empty(len(self.firsts), object)
-        users[:], firsts[:] = self.users, self.firsts
-        return np.asarray(users != firsts[self.row_user], np.bool_)
+        users, user_of_line = np.empty(len(self.users), object), np.empty(len(self.user_of_line), object)
+        users[:], user_of_line[:] = self.users, self.user_of_line
+        return np.asarray(users != user_of_line[self.row_user], np.bool_)
 
     def _names(self) -> tuple[Int64s, npt.NDArray[np.bytes_]]:
-        rids = np.array([user if type(user) is int else 0 for user in self.firsts], np.int64)
+        rids = np.array([user if type(user) is int else 0 for user in self.user_of_line], np.int64)
         wrong = rids > self.limits.users
         if wrong.any():
             user = int(np.argmax(wrong))
@@ -161,29 +161,29 @@ class _Lines:
                 int(self.line[user]), f"user {rids[user]} is beyond the {self.limits.users} users of the indexer"
             )
         try:
-            names = np.array([b"", *("" if type(user) is int else user for user in self.firsts)], np.bytes_)[1:]
+            names = np.array([b"", *("" if type(user) is int else user for user in self.user_of_line)], np.bytes_)[1:]
         except UnicodeEncodeError as error:
-            user = self.firsts.index(error.object)
+            user = self.user_of_line.index(error.object)
             raise LineError(int(self.line[user]), f"{error.object!r} is no user name") from error
         return rids, names
 
-    def _encode_items(self) -> Unseen:
-        """Set ``codes``: re-ids, and -1 - place in what is returned for items that the indexer lacks."""
+    def _encode_items(self) -> UnseenItems:
+        """Set ``codes``: re-ids, and -1 - index into what is returned for items that the indexer lacks."""
         item = self.item.fill_null(0).to_numpy()
         beyond = item > self.limits.items
         if not self.limits.unseen:
             first = item[np.argmax(beyond)] if len(item) else 0
             self._refuse(beyond, f"item {first} is beyond the {self.limits.items} items of the indexer")
         rows = np.flatnonzero(beyond)
-        oid, first_rows, places = np.unique(item[rows], return_index=True, return_inverse=True)
+        oid, first_rows, index = np.unique(item[rows], return_index=True, return_inverse=True)
         self.codes = np.where(beyond, 0, item).astype(np.int32)
-        self.codes[rows] = -1 - places
+        self.codes[rows] = -1 - index
         features = [self._features_at(row) for row in rows[first_rows]]
-        return Unseen(oid, code_items(features, self.limits.item_sizes))
+        return UnseenItems(oid, encode_items(features, self.limits.item_sizes))
 
     def _features_at(self, row: int) -> Any:
         try:
-            return ITEM.decode(self.raws[row]) or ItemFeatures()
+            return ITEM.decode(self.item_features[row]) or ItemFeatures()
         except msgspec.MsgspecError as error:
             raise LineError(
                 int(self.line[self.row_user[row]]), f"features of item {self.item[int(row)]}: {error}"
@@ -191,13 +191,13 @@ class _Lines:
 
     def _profiles(self) -> tuple[Any, dict[str, Tally]]:
         """User features as codes, of the first profile row of each user."""
-        places = np.fromiter((place for place, one in enumerate(self.profiles) if one is not None), np.int64)
-        owners = self.row_user[places]
+        rows = np.fromiter((row for row, profile in enumerate(self.profiles) if profile is not None), np.int64)
+        owners = self.row_user[rows]
         users, first = np.unique(owners, return_index=True)
-        found: list[Any] = [UserFeatures()] * len(self.line)
-        for user, place in zip(users.tolist(), places[first].tolist(), strict=True):
-            found[user] = self.profiles[place]
-        codes, cut = code_users(found, self.limits.user_sizes)
+        first_profiles: list[Any] = [UserFeatures()] * len(self.line)
+        for user, row in zip(users.tolist(), rows[first].tolist(), strict=True):
+            first_profiles[user] = self.profiles[row]
+        codes, cut = encode_users(first_profiles, self.limits.user_sizes)
         counts = np.bincount(owners, minlength=len(self.line))
         return codes, {
             NO_PROFILE: self._tally(np.flatnonzero(counts == 0)),

@@ -36,37 +36,37 @@ _ITEM_GETTERS = tuple(attrgetter(f"f{name}") for name in ITEM_FEATURES)
 _USER_GETTERS = tuple(attrgetter(f"f{name}") for name in USER_FEATURES)
 
 
-def code_numbers(numbers: Int64s, size: int) -> Int32s:
+def encode_numbers(numbers: Int64s, size: int) -> Int32s:
     """Codes of values that the host has numbered; never negative."""
     return np.minimum(numbers, size + 1).astype(np.int32)
 
 
-def code_values(values: Sequence[int | str | None], size: int) -> Int32s:
+def encode_values(values: Sequence[int | str | None], size: int) -> Int32s:
     """Codes of values as they stand in JSON: a text is a value that the indexer lacks."""
     numbers = [value if type(value) is int else 0 if value is None else LARGEST for value in values]
-    return code_numbers(np.array(numbers, np.int64), size)
+    return encode_numbers(np.array(numbers, np.int64), size)
 
 
-def code_items(items: Sequence[Any], sizes: tuple[int, ...]) -> Int32s:
+def encode_items(items: Sequence[Any], sizes: tuple[int, ...]) -> Int32s:
     """Codes [items, 13] of ``ItemFeatures``."""
     codes = np.zeros((len(items), len(sizes)), np.int32)
-    for place, (getter, size) in enumerate(zip(_ITEM_GETTERS, sizes, strict=True)):
-        codes[:, place] = code_values(list(map(getter, items)), size)
+    for feature, (getter, size) in enumerate(zip(_ITEM_GETTERS, sizes, strict=True)):
+        codes[:, feature] = encode_values(list(map(getter, items)), size)
     return codes
 
 
-def code_users(users: Sequence[Any], sizes: tuple[int, ...]) -> tuple[Int32s, Int64s]:
-    """Codes [users, 17] of ``UserFeatures``, and the places of users with a list that is longer than its columns."""
+def encode_users(users: Sequence[Any], sizes: tuple[int, ...]) -> tuple[Int32s, Int64s]:
+    """Codes [users, 17] of ``UserFeatures``, and the indices of users with a list that is longer than its columns."""
     columns = []
     for getter, size in zip(_USER_GETTERS, sizes, strict=True):
         lists = [value if type(value) is list else (value,) for value in map(getter, users)]
-        flat = code_values(list(chain.from_iterable(lists)), size)
+        flat = encode_values(list(chain.from_iterable(lists)), size)
         columns.append((flat, np.fromiter(map(len, lists), np.int64, len(lists))))
-    return lay_out(columns)
+    return pad_lists(columns)
 
 
-def lay_out(columns: Sequence[tuple[Int32s, Int64s]]) -> tuple[Int32s, Int64s]:
-    """Lists side by side in the columns that each user feature has, and the places of rows that were cut.
+def pad_lists(columns: Sequence[tuple[Int32s, Int64s]]) -> tuple[Int32s, Int64s]:
+    """Lists side by side in the columns that each user feature has, and the indices of rows that were cut.
 
     ``columns``: for each user feature the codes of all rows end to end and how many each row has.
     """

@@ -14,15 +14,15 @@ WHERE = (
 )
 EMBEDDING = re.compile(r"(emb_[0-9]+_[0-9]+)(?:\.pkl|_parquet)?")
 # The folders of the competition layout that may hold each file, the first that has it wins.
-LEARN, ASK, MAPS = (schema.TRAIN, "."), (schema.EVAL, "."), (schema.TRAIN, schema.EVAL, ".")
+TRAIN_FOLDERS, TEST_FOLDERS, EITHER_FOLDER = (schema.TRAIN, "."), (schema.EVAL, "."), (schema.TRAIN, schema.EVAL, ".")
 COMPETITION_FILES = {
-    "sequences": (schema.SEQUENCES, LEARN),
-    "offsets": (schema.OFFSETS, LEARN),
-    "indexer": (schema.INDEXER, MAPS),
-    "items": (schema.ITEM_TABLE, MAPS),
-    "asked_sequences": (schema.PREDICT_SEQUENCES, ASK),
-    "asked_offsets": (schema.PREDICT_OFFSETS, ASK),
-    "candidates": (schema.CANDIDATES, ASK),
+    "sequences": (schema.SEQUENCES, TRAIN_FOLDERS),
+    "offsets": (schema.OFFSETS, TRAIN_FOLDERS),
+    "indexer": (schema.INDEXER, EITHER_FOLDER),
+    "items": (schema.ITEM_TABLE, EITHER_FOLDER),
+    "test_sequences": (schema.PREDICT_SEQUENCES, TEST_FOLDERS),
+    "test_offsets": (schema.PREDICT_OFFSETS, TEST_FOLDERS),
+    "candidates": (schema.CANDIDATES, TEST_FOLDERS),
 }
 RELEASE_FOLDERS = {
     "sequences": schema.RELEASE_SEQUENCES,
@@ -37,9 +37,9 @@ def locate(folder: Path) -> RawFiles:
 
     Refused: a folder of neither layout, a file that is missing. Embeddings and the actions of round 2 may be missing.
     """
-    if any((folder / place).exists() for place in (schema.TRAIN, schema.EVAL, schema.SEQUENCES)):
+    if any((folder / subfolder).exists() for subfolder in (schema.TRAIN, schema.EVAL, schema.SEQUENCES)):
         return _locate_competition(folder)
-    if any((folder / place).is_dir() for place in RELEASE_FOLDERS.values()):
+    if any((folder / subfolder).is_dir() for subfolder in RELEASE_FOLDERS.values()):
         return _locate_release(folder)
     raise UserError(
         f"{folder} holds neither {schema.TRAIN}/{schema.SEQUENCES} (competition layout) nor "
@@ -49,13 +49,13 @@ def locate(folder: Path) -> RawFiles:
 
 def _locate_competition(folder: Path) -> RawFiles:
     files: dict[str, tuple[Path, ...]] = {
-        role: (_require(folder, name, places),) for role, (name, places) in COMPETITION_FILES.items()
+        role: (_require(folder, name, subfolders),) for role, (name, subfolders) in COMPETITION_FILES.items()
     }
-    actions = _find(folder, schema.USER_ACTIONS, ASK)
+    actions = _find(folder, schema.USER_ACTIONS, TEST_FOLDERS)
     if actions is not None:
         files["actions"] = (actions,)
-    places = (folder / place / schema.EMBEDDINGS for place in MAPS)
-    return RawFiles("competition", files, _find_embeddings(places))
+    subfolders = (folder / subfolder / schema.EMBEDDINGS for subfolder in EITHER_FOLDER)
+    return RawFiles("competition", files, _find_embeddings(subfolders))
 
 
 def _locate_release(folder: Path) -> RawFiles:
@@ -64,34 +64,34 @@ def _locate_release(folder: Path) -> RawFiles:
     return RawFiles("release", files, _find_embeddings([folder / schema.RELEASE_EMBEDDINGS]))
 
 
-def _find(folder: Path, name: str, places: tuple[str, ...]) -> Path | None:
-    return next((path for place in places if (path := folder / place / name).is_file()), None)
+def _find(folder: Path, name: str, subfolders: tuple[str, ...]) -> Path | None:
+    return next((path for subfolder in subfolders if (path := folder / subfolder / name).is_file()), None)
 
 
-def _require(folder: Path, name: str, places: tuple[str, ...]) -> Path:
-    found = _find(folder, name, places)
-    if found is None:
-        raise UserError(f"{name} is missing from {folder / places[0]}; {WHERE}")
-    return found
+def _require(folder: Path, name: str, subfolders: tuple[str, ...]) -> Path:
+    path = _find(folder, name, subfolders)
+    if path is None:
+        raise UserError(f"{name} is missing from {folder / subfolders[0]}; {WHERE}")
+    return path
 
 
 def _require_tables(folder: Path) -> tuple[Path, ...]:
-    found = tuple(sorted(folder.glob("*.parquet")))
-    if not found:
+    paths = tuple(sorted(folder.glob("*.parquet")))
+    if not paths:
         raise UserError(f"no parquet file is in {folder}; {WHERE}")
-    return found
+    return paths
 
 
 def _find_embeddings(folders: Iterable[Path]) -> dict[str, tuple[Path, ...]]:
     """The files of each embedding by its name, such as ``emb_81_32``; those of train/ and eval/ together."""
-    found: dict[str, tuple[Path, ...]] = {}
+    files_by_name: dict[str, tuple[Path, ...]] = {}
     for folder in folders:
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             match = EMBEDDING.fullmatch(path.name)
             files = _embedding_files(path) if match else ()
             if match and files:
-                found[match[1]] = (*found.get(match[1], ()), *files)
-    return dict(sorted(found.items()))
+                files_by_name[match[1]] = (*files_by_name.get(match[1], ()), *files)
+    return dict(sorted(files_by_name.items()))
 
 
 def _embedding_files(path: Path) -> tuple[Path, ...]:

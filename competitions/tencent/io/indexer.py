@@ -6,13 +6,12 @@ The dicts of the pickle are turned into arrays at once and dropped.
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from common.errors import UserError
-from competitions.tencent.corpus import Int64s
+from competitions.tencent.corpus import Int64s, find_rows
 from competitions.tencent.io.safe_pickle import read_pickle
 from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
 
@@ -21,10 +20,10 @@ NAME_BYTES = 64  # the longest user name that is taken
 
 @dataclass(frozen=True)
 class Indexer:
-    """The original id of each item's re-id and the name of each user's, place 0 being padding.
+    """The original id of each item's re-id and the name of each user's, entry 0 being padding.
 
     ``oid`` int64 [known + 1]; ``names`` fixed-width bytes [users + 1]; ``item_sizes`` and ``user_sizes``: how many
-    values each feature has, in the order of ``layout``.
+    values each feature has, in the order of ``schema``.
     """
 
     oid: Int64s
@@ -44,20 +43,11 @@ class Indexer:
 
     def users_of(self, names: npt.NDArray[np.bytes_]) -> Int64s:
         """The re-ids of these users; 0 where a name is not in the indexer."""
-        return find_places(self.names, names)
+        return find_rows(names, self.names)
 
     def items_of(self, oids: Int64s) -> Int64s:
         """The re-ids of the items of these original ids; 0 where one is not in the indexer."""
-        return find_places(self.oid, oids)
-
-
-def find_places(among: npt.NDArray[Any], values: npt.NDArray[Any]) -> Int64s:
-    """Where each value stands in ``among``, whose place 0 is padding; 0 where it does not."""
-    if not len(values):
-        return np.empty(0, np.int64)
-    order = np.argsort(among, kind="stable")
-    found = order[np.minimum(np.searchsorted(among[order], values), len(order) - 1)]
-    return np.where(among[found] == values, found, 0).astype(np.int64)
+        return find_rows(oids, self.oid)
 
 
 def read_indexer(path: Path) -> Indexer:
@@ -65,14 +55,14 @@ def read_indexer(path: Path) -> Indexer:
 
     Refused: re-ids that are not 1..n, an original id or a name that occurs twice, a feature that is missing.
     """
-    host = read_pickle(path)
-    parts = {key: _split(path, key, _look(path, host, key)) for key in ("i", "u")}
-    oid = _whole(path, "i", parts["i"][0])
-    order = _places(path, "i", parts["i"][1])
-    names = _texts(path, parts["u"][0])[_places(path, "u", parts["u"][1])]
+    content = read_pickle(path)
+    parts = {key: _split(path, key, _get_numbering(path, content, key)) for key in ("i", "u")}
+    oid = _integers(path, "i", parts["i"][0])
+    order = _order_by_rid(path, "i", parts["i"][1])
+    names = _names(path, parts["u"][0])[_order_by_rid(path, "u", parts["u"][1])]
     _refuse_repeated(path, "i", oid)
     _refuse_repeated(path, "u", names)
-    features = _look(path, host, "f")
+    features = _get_numbering(path, content, "f")
     return Indexer(
         np.concatenate([np.zeros(1, np.int64), oid[order]]),
         np.concatenate([np.array([b""]), names]),
@@ -83,10 +73,10 @@ def read_indexer(path: Path) -> Indexer:
 
 def read_offsets(path: Path) -> Int64s:
     """Read the byte offset at which each line of a sequence file starts."""
-    return _whole(path, "the list", _listed(path, read_pickle(path)))
+    return _integers(path, "the list", _to_list(path, read_pickle(path)))
 
 
-def _listed(path: Path, value: object) -> list[object]:
+def _to_list(path: Path, value: object) -> list[object]:
     if isinstance(value, (list, tuple)):
         return list(value)
     if isinstance(value, np.ndarray):
@@ -96,11 +86,11 @@ def _listed(path: Path, value: object) -> list[object]:
     )
 
 
-def _look(path: Path, host: object, key: str) -> object:
-    host = dict(host) if isinstance(host, list) and all(_is_pair(pair) for pair in host) else host
-    if not isinstance(host, dict) or key not in host:
+def _get_numbering(path: Path, content: object, key: str) -> object:
+    content = dict(content) if isinstance(content, list) and all(_is_pair(pair) for pair in content) else content
+    if not isinstance(content, dict) or key not in content:
         raise UserError(f"{path} lacks {key!r}, one of its numberings; download it again")
-    return host[key]
+    return content[key]
 
 
 def _is_pair(value: object) -> bool:
@@ -116,7 +106,7 @@ def _split(path: Path, key: str, numbering: object) -> tuple[list[object], list[
     raise UserError(f"{path}, {key!r}: neither a dict nor a list of pairs; download it again")
 
 
-def _whole(path: Path, key: str, values: Collection[object]) -> Int64s:
+def _integers(path: Path, key: str, values: Collection[object]) -> Int64s:
     if not all(issubclass(kind, (int, np.integer)) for kind in set(map(type, values))):
         wrong = next(value for value in values if not isinstance(value, (int, np.integer)))
         raise UserError(f"{path}, {key!r}: {str(wrong)[:40]!r} is not a whole number; download it again")
@@ -126,7 +116,7 @@ def _whole(path: Path, key: str, values: Collection[object]) -> Int64s:
         raise UserError(f"{path}, {key!r}: a number is beyond 64 bits; download it again") from error
 
 
-def _texts(path: Path, values: list[object]) -> npt.NDArray[np.bytes_]:
+def _names(path: Path, values: list[object]) -> npt.NDArray[np.bytes_]:
     wrong: object = next(
         (value for value in values if not isinstance(value, str) or not 0 < len(value) <= NAME_BYTES), None
     )
@@ -138,9 +128,9 @@ def _texts(path: Path, values: list[object]) -> npt.NDArray[np.bytes_]:
     raise UserError(f"{path}, 'u': {str(wrong)[:40]!r} is no user name; download it again")
 
 
-def _places(path: Path, key: str, numbers: list[object]) -> Int64s:
-    """Where re-id 1, 2, ... stands; refuses numbers that are not 1..n."""
-    rids = _whole(path, key, numbers)
+def _order_by_rid(path: Path, key: str, numbers: list[object]) -> Int64s:
+    """The order of re-ids 1, 2, ...; refuses numbers that are not 1..n."""
+    rids = _integers(path, key, numbers)
     order = np.argsort(rids, kind="stable")
     wrong = np.flatnonzero(rids[order] != np.arange(1, len(rids) + 1))
     if len(wrong):
@@ -153,14 +143,14 @@ def _places(path: Path, key: str, numbers: list[object]) -> Int64s:
 
 def _refuse_repeated(path: Path, key: str, values: npt.NDArray[np.int64] | npt.NDArray[np.bytes_]) -> None:
     ordered = np.sort(values)
-    again = np.flatnonzero(ordered[1:] == ordered[:-1])
-    if len(again):
-        raise UserError(f"{path}, {key!r}: {ordered[again[0]].item()!r} occurs twice; download it again")
+    repeated = np.flatnonzero(ordered[1:] == ordered[:-1])
+    if len(repeated):
+        raise UserError(f"{path}, {key!r}: {ordered[repeated[0]].item()!r} occurs twice; download it again")
 
 
 def _size(path: Path, features: object, name: str) -> int:
-    rids = _split(path, "f", _look(path, features, name))[1]
-    numbers = _whole(path, f"f {name}", rids)
+    rids = _split(path, "f", _get_numbering(path, features, name))[1]
+    numbers = _integers(path, f"f {name}", rids)
     if len(numbers) and (numbers.min() != 1 or numbers.max() != len(numbers)):
         raise UserError(f"{path}, 'f' {name}: re-ids are not 1..{len(numbers)}; download it again")
     return len(numbers)

@@ -11,10 +11,10 @@ import numpy as np
 from common.errors import UserError
 from competitions.tencent.corpus import Bools, Catalogue, Int32s, Int64s, Note
 from competitions.tencent.io.candidates import CandidateTable
-from competitions.tencent.io.feature_encoding import ItemFeatures, code_items
+from competitions.tencent.io.feature_encoding import ItemFeatures, encode_items
 from competitions.tencent.io.indexer import Indexer
-from competitions.tencent.io.jsonl import run_parallel
-from competitions.tencent.io.raw_sequences import Tally, Unseen, notes_of, tally
+from competitions.tencent.io.jsonl import map_parallel
+from competitions.tencent.io.raw_sequences import Tally, UnseenItems, list_notes, tally
 from competitions.tencent.io.schema import ITEM_FEATURES
 
 ENTRIES: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(dict[str, ItemFeatures])
@@ -29,13 +29,13 @@ def read_item_table(path: Path, indexer: Indexer) -> tuple[Int32s, tuple[Note, .
     filled = np.zeros(indexer.known + 1, np.bool_)
     parse = partial(_parse_range, path=path, sizes=indexer.item_sizes)
     rows = 0
-    for part in run_parallel(parse, _ranges(path), path.stat().st_size):
-        whole = part is None  # a border inside of a text, or a fault: the whole file tells which
+    for part in map_parallel(parse, _ranges(path), path.stat().st_size):
+        is_whole = part is None  # a border inside of a text, or a fault: the whole file tells which
         rids, codes = part or _parse_whole(path, indexer.item_sizes)
         _refuse_unknown(path, rids, indexer.known)
         table[rids], filled[rids] = codes, True
-        rows = len(rids) if whole else rows + len(rids)
-        if whole:
+        rows = len(rids) if is_whole else rows + len(rids)
+        if is_whole:
             break
     return table, note_items(path.name, filled, rows)
 
@@ -48,7 +48,7 @@ def note_items(file: str, filled: Bools, rows: int) -> tuple[Note, ...]:
         "item without features": tally(missing, "item"),
         "row of an item that had one before: the last counts": Tally(again, ""),
     }
-    return notes_of(file, tallies)
+    return list_notes(file, tallies)
 
 
 def _refuse_unknown(path: Path, rids: Int64s, known: int) -> None:
@@ -66,10 +66,10 @@ def _ranges(path: Path) -> Sequence[tuple[int, int]]:
     with path.open("rb") as file:
         while (at := borders[-1] + PIECE_BYTES) < size:
             file.seek(at)
-            found = file.read(PIECE_BYTES).find(BORDER)
-            if found < 0:
+            border = file.read(PIECE_BYTES).find(BORDER)
+            if border < 0:
                 break
-            borders.append(at + found + len(BORDER))
+            borders.append(at + border + len(BORDER))
     return list(zip(borders, [*borders[1:], size], strict=True))
 
 
@@ -83,7 +83,7 @@ def _parse_range(span: tuple[int, int], path: Path, sizes: tuple[int, ...]) -> t
     text = text if last else text.removesuffix(b",") + b"}"
     try:
         entries = ENTRIES.decode(text)
-        return np.fromiter(map(int, entries), np.int64, len(entries)), code_items(list(entries.values()), sizes)
+        return np.fromiter(map(int, entries), np.int64, len(entries)), encode_items(list(entries.values()), sizes)
     except (msgspec.MsgspecError, ValueError):
         return None
 
@@ -102,18 +102,18 @@ def _parse_whole(path: Path, sizes: tuple[int, ...]) -> tuple[Int64s, Int32s]:
             features.append(msgspec.json.decode(raw, type=ItemFeatures))
         except msgspec.MsgspecError as error:
             raise UserError(f"{path}, item {key}: {error}; correct the item or download the file again") from error
-    return np.fromiter(map(int, entries), np.int64, len(entries)), code_items(features, sizes)
+    return np.fromiter(map(int, entries), np.int64, len(entries)), encode_items(features, sizes)
 
 
-def lay_out_catalogue(table: Int32s, indexer: Indexer, candidates: CandidateTable, asked: Unseen) -> Catalogue:
-    """Known items in the order of their re-ids, unseen ones of the candidates and of asked users in that of their OID.
+def build_catalogue(table: Int32s, indexer: Indexer, candidates: CandidateTable, test: UnseenItems) -> Catalogue:
+    """Known items in the order of their re-ids, unseen ones of the candidates and of test users in that of their OID.
 
     An unseen item's features are the candidate file's, else those of its first event.
     """
     unseen = candidates.rids == 0
-    others = indexer.items_of(asked.oid) == 0
-    oid, first = np.unique(np.concatenate([candidates.oid[unseen], asked.oid[others]]), return_index=True)
-    features = np.concatenate([candidates.features[unseen], asked.features[others]])[first]
+    others = indexer.items_of(test.oid) == 0
+    oid, first = np.unique(np.concatenate([candidates.oid[unseen], test.oid[others]]), return_index=True)
+    features = np.concatenate([candidates.features[unseen], test.features[others]])[first]
     return Catalogue(
         np.concatenate([indexer.oid, oid]),
         np.concatenate([table, features]),

@@ -1,4 +1,4 @@
-"""Read the competition layout: JSON lines with byte offsets, one file to learn from and one to answer."""
+"""Read the competition layout: JSON lines with byte offsets, one file of training users and one of test users."""
 
 from pathlib import Path
 
@@ -6,66 +6,62 @@ import msgspec
 import numpy as np
 
 from common.errors import UserError
-from competitions.tencent.corpus import Int8s, Note, RawFiles
+from competitions.tencent.corpus import Int8s, Int64s, Note, RawFiles, find_rows
 from competitions.tencent.io.candidates import read_candidate_lines
-from competitions.tencent.io.events import read_histories
+from competitions.tencent.io.events import read_users
 from competitions.tencent.io.indexer import Indexer, read_offsets
 from competitions.tencent.io.items import read_item_table
-from competitions.tencent.io.raw_dataset import Parts
-from competitions.tencent.io.raw_sequences import Histories, learn_from, name_users, notes_of
+from competitions.tencent.io.raw_sequences import RawDataset, RawUsers, list_notes, name_users, training_users
 from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE, NULL_ACTION
 
 ACTIONS = (EXPOSURE, CLICK, CONVERSION)
 
 
-def read_competition(files: RawFiles, indexer: Indexer) -> Parts:
-    """Users to learn from by re-id, those without events left out; asked users in the order of the predict file."""
-    (items,), (candidates,) = files.files["items"], files.files["candidates"]
-    table, notes = read_item_table(items, indexer)
-    found = read_candidate_lines(candidates, indexer)
-    train = _read_users(files, "", indexer)
-    asked = _read_users(files, "asked_", indexer)
-    actions, more = _read_actions(files, asked, indexer)
-    learned = (*notes_of(files.files["sequences"][0].name, train.tallies),)
-    told = (*notes_of(files.files["asked_sequences"][0].name, asked.tallies),)
-    return Parts(table, found, learn_from(train), asked, actions, (*notes, *learned, *told, *more))
+def read_competition(files: RawFiles, indexer: Indexer) -> RawDataset:
+    """Training users by re-id, those without events left out; test users in the order of the predict file."""
+    table, item_notes = read_item_table(files.files["items"][0], indexer)
+    candidates = read_candidate_lines(files.files["candidates"][0], indexer)
+    train, train_notes = _read_users(files, "", indexer)
+    test, test_notes = _read_users(files, "test_", indexer)
+    actions, action_notes = _read_actions(files, test, indexer)
+    notes = (*item_notes, *train_notes, *test_notes, *action_notes)
+    return RawDataset(table, candidates, training_users(train), test, actions, notes)
 
 
-def _read_users(files: RawFiles, side: str, indexer: Indexer) -> Histories:
-    (path,), (offset_path,) = files.files[f"{side}sequences"], files.files[f"{side}offsets"]
-    asked = side != ""
-    histories = read_histories(path, read_offsets(offset_path), offset_path, indexer, unseen=asked)
-    if not len(histories.places) or (not asked and not histories.sequences.offsets[-1]):
+def _read_users(files: RawFiles, prefix: str, indexer: Indexer) -> tuple[RawUsers, tuple[Note, ...]]:
+    (path,), (offset_path,) = files.files[f"{prefix}sequences"], files.files[f"{prefix}offsets"]
+    is_test = prefix != ""
+    users = read_users(path, read_offsets(offset_path), offset_path, indexer, unseen=is_test)
+    if not len(users.positions) or (not is_test and not users.sequences.offsets[-1]):
         raise UserError(f"{path} holds no event; download it again")
-    return name_users(path, histories, indexer, strangers=asked)
+    return name_users(path, users, indexer, allow_unknown=is_test), list_notes(path.name, users.tallies)
 
 
-def _read_actions(files: RawFiles, asked: Histories, indexer: Indexer) -> tuple[Int8s | None, tuple[Note, ...]]:
-    """The action of each asked user by user_action_type.json, whose keys are names or re-ids; NULL_ACTION if none."""
+def _read_actions(files: RawFiles, test: RawUsers, indexer: Indexer) -> tuple[Int8s | None, tuple[Note, ...]]:
+    """The action of each test user by user_action_type.json, whose keys are names or re-ids; NULL_ACTION if none."""
     if "actions" not in files.files:
         return None, ()
     path = files.files["actions"][0]
     try:
-        told: dict[str, int] = msgspec.json.decode(path.read_bytes(), type=dict[str, int])
+        action_of: dict[str, int] = msgspec.json.decode(path.read_bytes(), type=dict[str, int])
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a JSON object of user and action: {error}; download it again") from error
-    values = np.fromiter(told.values(), np.int64, len(told))
+    values = np.fromiter(action_of.values(), np.int64, len(action_of))
     wrong = ~np.isin(values, ACTIONS)
     if wrong.any():
-        user = list(told)[np.argmax(wrong)]
-        raise UserError(f"{path}, user {user!r}: action {told[user]} is not one of {ACTIONS}; download it again")
-    places = _asked_places(path, list(told), asked, indexer)
-    actions = np.full(len(asked.names), NULL_ACTION, np.int8)
-    actions[places] = values
-    without = np.flatnonzero(actions == NULL_ACTION)
-    if not len(without):
+        user = list(action_of)[np.argmax(wrong)]
+        raise UserError(f"{path}, user {user!r}: action {action_of[user]} is not one of {ACTIONS}; download it again")
+    actions = np.full(len(test.names), NULL_ACTION, np.int8)
+    actions[_find_users(path, list(action_of), test, indexer)] = values
+    missing = np.flatnonzero(actions == NULL_ACTION)
+    if not len(missing):
         return actions, ()
-    return actions, (Note(path.name, "asked user without an action", len(without), f"line {asked.places[without[0]]}"),)
+    first = f"line {test.positions[missing[0]]}"
+    return actions, (Note(path.name, "asked user without an action", len(missing), first),)
 
 
-def _asked_places(
-    path: Path, users: list[str], asked: Histories, indexer: Indexer
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _find_users(path: Path, users: list[str], test: RawUsers, indexer: Indexer) -> Int64s:
+    """The index of each of these users, names or re-ids, among the test users."""
     rids = [int(user) if user.isascii() and user.isdigit() and len(user) < 19 else 0 for user in users]
     numbers = np.array(rids, np.int64)
     names = np.where(
@@ -73,11 +69,10 @@ def _asked_places(
         indexer.names[np.minimum(numbers, indexer.users)],
         np.array([b"", *(user.encode("ascii", "replace") for user in users)])[1:],
     )
-    order = np.argsort(asked.names, kind="stable")
-    found = order[np.minimum(np.searchsorted(asked.names, names, sorter=order), len(order) - 1)]
-    unknown = np.flatnonzero(asked.names[found] != names)
+    rows = find_rows(names, test.names)
+    unknown = np.flatnonzero(test.names[rows] != names)
     if len(unknown):
         raise UserError(
             f"{path}: user {users[unknown[0]]!r} is not in the predict file; take both files from one download"
         )
-    return found
+    return rows

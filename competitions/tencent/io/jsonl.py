@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import numpy as np
@@ -24,7 +24,7 @@ PARALLEL_BYTES = 1 << 26  # below this, starting processes costs more than it sa
 
 
 class LineError(Exception):
-    """A line that cannot be read: its place in the piece, and why."""
+    """A line that cannot be read: its number in the piece, and why."""
 
     def __init__(self, line: int, reason: str) -> None:
         """``line`` counts from 0 within the piece."""
@@ -42,24 +42,18 @@ class Piece(Generic[T]):
     value: T
 
 
-@dataclass(frozen=True)
-class _Read(Generic[T]):
-    starts: Int64s
-    result: T | LineError
-
-
-def run_parallel(function: Callable[[S], T], tasks: Sequence[S], size: int) -> Iterator[T]:
+def map_parallel(function: Callable[[S], T], tasks: Sequence[S], size: int) -> Iterator[T]:
     """Results in the order of the tasks; in this process where ``size`` bytes in all are few."""
     workers = min(os.cpu_count() or 1, len(tasks))
     if workers < 2 or size < PARALLEL_BYTES:
         yield from map(function, tasks)
         return
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        waiting = [pool.submit(function, task) for task in tasks[: 2 * workers]]
-        for task in [*tasks[2 * workers :], *[None] * len(waiting)]:
-            done = waiting.pop(0)
+        pending = [pool.submit(function, task) for task in tasks[: 2 * workers]]
+        for task in [*tasks[2 * workers :], *[None] * len(pending)]:
+            done = pending.pop(0)
             if task is not None:
-                waiting.append(pool.submit(function, task))
+                pending.append(pool.submit(function, task))
             try:
                 yield done.result()
             except BrokenProcessPool as error:
@@ -73,16 +67,12 @@ def read_lines(path: Path, parse: Callable[[bytes], T]) -> Iterator[Piece[T]]:
     """
     first, size = 0, path.stat().st_size
     tasks = [(path, begin, end, parse) for begin, end in _ranges(path, size)]
-    for read in run_parallel(_read, tasks, size):
-        if isinstance(read.result, LineError):
-            refuse_line(path, first + read.result.line + 1, read.result.reason)
-        yield Piece(first, read.starts, read.result)
-        first += len(read.starts)
-
-
-def refuse_line(path: Path, line: int, reason: str) -> NoReturn:
-    """Stop the reading at a line, counted from 1."""
-    raise UserError(f"{path}, line {line}: {reason}; correct the line or download the file again")
+    for starts, result in map_parallel(_read, tasks, size):
+        if isinstance(result, LineError):
+            line = first + result.line + 1
+            raise UserError(f"{path}, line {line}: {result.reason}; correct the line or download the file again")
+        yield Piece(first, starts, result)
+        first += len(starts)
 
 
 def decode_lines(text: bytes, decoder: "msgspec.json.Decoder[Any]") -> list[Any]:
@@ -92,18 +82,19 @@ def decode_lines(text: bytes, decoder: "msgspec.json.Decoder[Any]") -> list[Any]
             rows = decoder.decode_lines(text)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             rows = []
-        if len(rows) != _count_lines(text):  # the decoder skips blank lines
+        lines = text.count(b"\n") + (text != b"" and not text.endswith(b"\n"))
+        if len(rows) != lines:  # the decoder skips blank lines
             return _decode_each(text, decoder)
         return rows
 
 
 def _decode_each(text: bytes, decoder: "msgspec.json.Decoder[Any]") -> list[Any]:
     rows = []
-    for place, line in enumerate(text.removesuffix(b"\n").split(b"\n")):
+    for number, line in enumerate(text.removesuffix(b"\n").split(b"\n")):
         try:
             rows.append(decoder.decode(line))
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise LineError(place, f"{error}" if line.strip() else "the line is blank") from error
+            raise LineError(number, f"{error}" if line.strip() else "the line is blank") from error
     return rows
 
 
@@ -119,10 +110,6 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _count_lines(text: bytes) -> int:
-    return text.count(b"\n") + (text != b"" and not text.endswith(b"\n"))
-
-
 def _ranges(path: Path, size: int) -> Iterable[tuple[int, int]]:
     begin = 0
     with path.open("rb") as file:
@@ -134,7 +121,7 @@ def _ranges(path: Path, size: int) -> Iterable[tuple[int, int]]:
             begin = end
 
 
-def _read(task: tuple[Path, int, int, Callable[[bytes], T]]) -> _Read[T]:
+def _read(task: tuple[Path, int, int, Callable[[bytes], T]]) -> tuple[Int64s, T | LineError]:
     path, begin, end, parse = task
     with path.open("rb") as file:
         file.seek(begin)
@@ -142,6 +129,6 @@ def _read(task: tuple[Path, int, int, Callable[[bytes], T]]) -> _Read[T]:
     ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n")) + 1
     starts = np.concatenate([np.zeros(1, np.int64), ends if not text.endswith(b"\n") else ends[:-1]]) + begin
     try:
-        return _Read(starts, parse(text))
+        return starts, parse(text)
     except LineError as fault:
-        return _Read(starts, fault)
+        return starts, fault

@@ -47,8 +47,8 @@ def numbers(path: Path, name: str, column: Any, missing: int = 0) -> Int64s:
     if not pa.types.is_integer(column.type):
         raise UserError(f"{path}, {name}: {column.type} where whole numbers are expected; download it again")
     filled = pc.fill_null(column, missing) if column.null_count else column
-    found: Int64s = filled.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
-    return found
+    values: Int64s = filled.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    return values
 
 
 def open_table(path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""Read the release layout: parquet folders, one set of sequences that is both to learn from and to answer."""
+"""Read the release layout: parquet folders, one set of sequences of users who are both training and test users."""
 
 from pathlib import Path
 
@@ -10,36 +10,36 @@ from common.errors import UserError
 from competitions.tencent.corpus import Bools, Int32s, Int64s, Note, RawFiles, Sequences
 from competitions.tencent.io.candidates import read_candidate_tables
 from competitions.tencent.io.events import CUT, MAX_SECONDS, NO_EVENT, NO_PROFILE, UNSORTED
-from competitions.tencent.io.feature_encoding import USER_COLUMNS, code_numbers, lay_out
+from competitions.tencent.io.feature_encoding import USER_COLUMNS, encode_numbers, pad_lists
 from competitions.tencent.io.indexer import Indexer
 from competitions.tencent.io.items import note_items
 from competitions.tencent.io.parquet import Batch, numbers, open_table, read_batches
-from competitions.tencent.io.raw_dataset import Parts
 from competitions.tencent.io.raw_sequences import (
-    Histories,
+    RawDataset,
+    RawUsers,
     Tally,
-    Unseen,
+    UnseenItems,
     join_tallies,
-    learn_from,
+    list_notes,
     name_users,
-    notes_of,
     sort_events,
     tally,
+    training_users,
 )
 from competitions.tencent.io.schema import CONVERSION, ITEM_FEATURES, NULL_ACTION, USER_FEATURES, USER_LISTS
 
 EVENT = ("item_id", "action_type", "timestamp")
 
 
-def read_release(files: RawFiles, indexer: Indexer) -> Parts:
-    """Users to learn from by re-id, those without events left out; asked users as they stand in ``seq``."""
+def read_release(files: RawFiles, indexer: Indexer) -> RawDataset:
+    """Training users by re-id, those without events left out; test users in the order of ``seq``."""
     items, notes = _read_items(files.files["items"], indexer)
-    profiles, found, more = _read_profiles(files.files["users"], indexer)
-    histories = _read_histories(files.files["sequences"], indexer, profiles, found)
-    asked = name_users(files.files["sequences"][0].parent, histories, indexer, strangers=False, word="row")
-    told = notes_of(files.files["sequences"][0].parent.name, asked.tallies)
+    profiles, has_profile, profile_notes = _read_profiles(files.files["users"], indexer)
+    users = _read_users(files.files["sequences"], indexer, profiles, has_profile)
+    test = name_users(files.files["sequences"][0].parent, users, indexer, allow_unknown=False, word="row")
+    user_notes = list_notes(files.files["sequences"][0].parent.name, test.tallies)
     candidates = read_candidate_tables(files.files["candidates"], indexer)
-    return Parts(items, candidates, learn_from(asked), asked, None, (*notes, *more, *told))
+    return RawDataset(items, candidates, training_users(test), test, None, (*notes, *profile_notes, *user_notes))
 
 
 def _read_items(paths: tuple[Path, ...], indexer: Indexer) -> tuple[Int32s, tuple[Note, ...]]:
@@ -48,10 +48,10 @@ def _read_items(paths: tuple[Path, ...], indexer: Indexer) -> tuple[Int32s, tupl
     rows = 0
     for batch in read_batches(paths, ("item_id", *ITEM_FEATURES)):
         rids = _rids(batch, "item_id", indexer.known, "items")
-        for place, name in enumerate(ITEM_FEATURES):
+        for feature, name in enumerate(ITEM_FEATURES):
             values = numbers(batch.path, name, batch.columns[name])
             batch.refuse_any(values < 0, f"feature {name} is negative")
-            table[rids, place] = code_numbers(values, indexer.item_sizes[place])
+            table[rids, feature] = encode_numbers(values, indexer.item_sizes[feature])
         filled[rids] = True
         rows += len(rids)
     return table, note_items(paths[0].parent.name, filled, rows)
@@ -74,12 +74,12 @@ def _read_profiles(paths: tuple[Path, ...], indexer: Indexer) -> tuple[Int32s, B
     for batch in read_batches(paths, ("user_id", *USER_FEATURES)):
         rids = _rids(batch, "user_id", indexer.users, "users")
         columns = [_codes(batch, name, size) for name, size in zip(USER_FEATURES, indexer.user_sizes, strict=True)]
-        table[rids], cut = lay_out(columns)
+        table[rids], cut = pad_lists(columns)
         filled[rids] = True
         rows += len(rids)
         tallies.append({CUT: tally(cut + batch.first + 1, "row")})
     tallies.append({"row of a user who had one before: the last counts": Tally(rows - int(filled.sum()), "")})
-    return table, filled, notes_of(paths[0].parent.name, join_tallies(tallies))
+    return table, filled, list_notes(paths[0].parent.name, join_tallies(tallies))
 
 
 def _codes(batch: Batch, name: str, size: int) -> tuple[Int32s, Int64s]:
@@ -95,32 +95,32 @@ def _codes(batch: Batch, name: str, size: int) -> tuple[Int32s, Int64s]:
     if len(values) and values.min() < 0:
         row = np.searchsorted(np.cumsum(lengths), np.argmax(values < 0), side="right")
         batch.refuse(int(row), f"feature {name} is negative")
-    return code_numbers(values, size), lengths
+    return encode_numbers(values, size), lengths
 
 
-def _read_histories(paths: tuple[Path, ...], indexer: Indexer, profiles: Int32s, found: Bools) -> Histories:
+def _read_users(paths: tuple[Path, ...], indexer: Indexer, profiles: Int32s, has_profile: Bools) -> RawUsers:
     rows = sum(open_table(path).metadata.num_rows for path in paths)
-    into = _Events(rows, sum(map(_count_events, paths)))
+    buffer = _EventBuffer(rows, sum(map(_count_events, paths)))
     tallies = []
     for batch in read_batches(paths, ("user_id", "seq")):
         rids = _rids(batch, "user_id", indexer.users, "users")
-        place = into.users
-        sorted_users = into.add(rids, *_events(batch, indexer.known))
-        lengths = into.lengths[place : into.users]
-        without = {NO_PROFILE: ~found[rids], NO_EVENT: lengths == 0}
-        told = {what: tally(np.flatnonzero(mask) + place + 1, "row") for what, mask in without.items()}
-        tallies.append(told | {UNSORTED: tally(sorted_users + place + 1, "row")})
-    if not into.events:
+        start = buffer.users
+        sorted_users = buffer.add(rids, *_events(batch, indexer.known))
+        lengths = buffer.lengths[start : buffer.users]
+        missing = {NO_PROFILE: ~has_profile[rids], NO_EVENT: lengths == 0}
+        tallied = {what: tally(np.flatnonzero(mask) + start + 1, "row") for what, mask in missing.items()}
+        tallies.append(tallied | {UNSORTED: tally(sorted_users + start + 1, "row")})
+    if not buffer.events:
         raise UserError(f"{paths[0].parent} holds no event; download it again")
-    return into.close(profiles, join_tallies(tallies))
+    return buffer.to_users(profiles, join_tallies(tallies))
 
 
 def _count_events(path: Path) -> int:
     """An upper bound of the events in a file: its items, nulls and empty lists among them."""
     meta = open_table(path).metadata
-    columns = [place for place in range(meta.num_columns) if meta.schema.column(place).path.endswith(".item_id")]
+    columns = [column for column in range(meta.num_columns) if meta.schema.column(column).path.endswith(".item_id")]
     return sum(
-        meta.row_group(group).column(place).num_values for group in range(meta.num_row_groups) for place in columns
+        meta.row_group(group).column(column).num_values for group in range(meta.num_row_groups) for column in columns
     )
 
 
@@ -147,7 +147,7 @@ def _events(batch: Batch, known: int) -> tuple[Int64s, Int64s, Int64s, Int64s]:
     return lengths, item, action, time
 
 
-class _Events:
+class _EventBuffer:
     """Arrays of the final size that batches are written into."""
 
     def __init__(self, rows: int, events: int) -> None:
@@ -159,23 +159,24 @@ class _Events:
         self.users = self.events = 0
 
     def add(self, rids: Int64s, lengths: Int64s, item: Int64s, action: Int64s, time: Int64s) -> Int64s:
-        """Append a batch, each user's events by time; the places in it of users for whom that changed the order."""
+        """Append a batch, each user's events by time; the indices in it of users for whom that changed the order."""
         user = np.repeat(np.arange(len(rids)), lengths)
-        narrow = item.astype(np.int32), action.astype(np.int8)
         end = self.events + len(item)
         taken = slice(self.events, end)
-        self.item[taken], self.action[taken], self.time[taken], changed = sort_events(*narrow, time, user)
+        self.item[taken], self.action[taken], self.time[taken], changed = sort_events(
+            item.astype(np.int32), action.astype(np.int8), time, user
+        )
         self.rids[self.users : self.users + len(rids)] = rids
         self.lengths[self.users : self.users + len(rids)] = lengths
         self.users, self.events = self.users + len(rids), end
         return changed
 
-    def close(self, profiles: Int32s, tallies: dict[str, Tally]) -> Histories:
+    def to_users(self, profiles: Int32s, tallies: dict[str, Tally]) -> RawUsers:
         """All of it; rows are counted over all files."""
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths)])
         end = self.events
         names = np.zeros(len(self.rids), "S1")
-        none = Unseen(np.empty(0, np.int64), np.empty((0, len(ITEM_FEATURES)), np.int32))
+        none = UnseenItems(np.empty(0, np.int64), np.empty((0, len(ITEM_FEATURES)), np.int32))
         sequences = Sequences(offsets, self.item[:end], self.action[:end], self.time[:end])
-        places = np.arange(1, len(self.rids) + 1)
-        return Histories(places, self.rids, names, profiles[self.rids], sequences, none, tallies)
+        positions = np.arange(1, len(self.rids) + 1)
+        return RawUsers(positions, self.rids, names, profiles[self.rids], sequences, none, tallies)

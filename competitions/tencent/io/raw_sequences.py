@@ -1,7 +1,7 @@
 """Users with their events while they are being read: unseen items have no row yet, users stand in file order."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from common.errors import UserError
-from competitions.tencent.corpus import Int8s, Int32s, Int64s, Note, Sequences, Users
+from competitions.tencent.corpus import Int8s, Int32s, Int64s, Note, Sequences, join_columns
+from competitions.tencent.io.candidates import CandidateTable
 from competitions.tencent.io.indexer import Indexer
 
 GATHER_USERS = 1 << 16
@@ -17,14 +18,14 @@ GATHER_USERS = 1 << 16
 
 @dataclass(frozen=True)
 class Tally:
-    """Something that a rule settled: how often, and the first place, such as "line 7"."""
+    """Something that a rule settled: how often, and where first, such as "line 7"."""
 
     count: int
     first: str
 
 
 @dataclass(frozen=True)
-class Unseen:
+class UnseenItems:
     """Items that the indexer lacks: ``oid`` int64 [items], ``features`` int32 [items, 13] as codes."""
 
     oid: Int64s
@@ -32,110 +33,108 @@ class Unseen:
 
 
 @dataclass(frozen=True)
-class Histories:
-    """Users in file order. ``places``: the line or row of each; ``rids`` 0 where a name is unknown to the indexer.
+class RawUsers:
+    """Users in file order. ``positions``: the line or row of each; ``rids`` 0 where a name is unknown to the indexer.
 
-    ``sequences.item`` is a re-id, or -1 - place in ``unseen``.
+    ``sequences.item`` is a re-id, or -1 - index into ``unseen``.
     """
 
-    places: Int64s
+    positions: Int64s
     rids: Int64s
     names: npt.NDArray[np.bytes_]
     features: Int32s
     sequences: Sequences
-    unseen: Unseen
+    unseen: UnseenItems
     tallies: dict[str, Tally]
 
-    def take(self, users: Int64s) -> "Histories":
+    def take(self, users: Int64s) -> "RawUsers":
         """These users in this order."""
-        if np.array_equal(users, np.arange(len(self.places))):
+        if np.array_equal(users, np.arange(len(self.positions))):
             return self
-        return Histories(
-            self.places[users],
-            self.rids[users],
-            self.names[users],
-            self.features[users],
-            take_users(self.sequences, users),
-            self.unseen,
-            self.tallies,
+        return replace(
+            self,
+            positions=self.positions[users],
+            rids=self.rids[users],
+            names=self.names[users],
+            features=self.features[users],
+            sequences=take_users(self.sequences, users),
         )
 
-    def users(self, sizes: tuple[int, ...]) -> Users:
-        """The users, without their events."""
-        return Users(self.names, self.features, sizes)
+
+@dataclass(frozen=True)
+class RawDataset:
+    """What either layout yields, before items get their rows. ``items``: features of known items as codes
+    [known + 1, 13]; ``actions`` of round 2 by test user, or None.
+    """
+
+    items: Int32s
+    candidates: CandidateTable
+    train: RawUsers
+    test: RawUsers
+    actions: Int8s | None
+    notes: tuple[Note, ...]
 
 
-def tally(places: Int64s, word: str) -> Tally:
-    """How many places, the first of them told as ``word`` and its number."""
-    return Tally(len(places), f"{word} {places[0]}" if len(places) else "")
+def tally(positions: Int64s, word: str) -> Tally:
+    """How many positions, the first of them as ``word`` and its number."""
+    return Tally(len(positions), f"{word} {positions[0]}" if len(positions) else "")
 
 
-def name_users(path: Path, histories: Histories, indexer: Indexer, strangers: bool, word: str = "line") -> Histories:
+def name_users(path: Path, users: RawUsers, indexer: Indexer, allow_unknown: bool, word: str = "line") -> RawUsers:
     """Give users their name by re-id, and their re-id by name.
 
-    Refused: a user who occurs twice, and unless there may be ``strangers``, one whom the indexer lacks.
+    Refused: a user who occurs twice, and unless there may be ``allow_unknown``, one whom the indexer lacks.
     """
-    rids = histories.rids.copy()
-    rids[rids == 0] = indexer.users_of(histories.names[rids == 0])
+    rids = users.rids.copy()
+    rids[rids == 0] = indexer.users_of(users.names[rids == 0])
     unknown = np.flatnonzero(rids == 0)
-    if len(unknown) and not strangers:
-        name = histories.names[unknown[0]].decode()
+    if len(unknown) and not allow_unknown:
+        name = users.names[unknown[0]].decode()
         raise UserError(
-            f"{path}, {word} {histories.places[unknown[0]]}: user {name!r} is not in the indexer; take both files "
+            f"{path}, {word} {users.positions[unknown[0]]}: user {name!r} is not in the indexer; take both files "
             f"from one download"
         )
     known = indexer.names[rids]
-    names = known if not len(unknown) else np.where(rids > 0, known, histories.names)
-    _refuse_repeated(path, word, names, histories.places)
-    return Histories(
-        histories.places,
-        rids,
-        names,
-        histories.features,
-        histories.sequences,
-        histories.unseen,
-        histories.tallies,
-    )
+    names = known if not len(unknown) else np.where(rids > 0, known, users.names)
+    _refuse_repeated(path, word, names, users.positions)
+    return replace(users, rids=rids, names=names)
 
 
-def _refuse_repeated(path: Path, word: str, names: npt.NDArray[np.bytes_], places: Int64s) -> None:
+def _refuse_repeated(path: Path, word: str, names: npt.NDArray[np.bytes_], positions: Int64s) -> None:
     order = np.argsort(names, kind="stable")
-    again = np.flatnonzero(names[order][1:] == names[order][:-1])
-    if len(again):
-        at = again[np.argmin(places[order[again + 1]])]
-        first, second = places[order[at]], places[order[at + 1]]
+    repeated = np.flatnonzero(names[order][1:] == names[order][:-1])
+    if len(repeated):
+        index = repeated[np.argmin(positions[order[repeated + 1]])]
+        first, second = positions[order[index]], positions[order[index + 1]]
         raise UserError(
-            f"{path}, {word} {second}: user {names[order[at]].decode()!r} stands there and in {word} {first}; "
+            f"{path}, {word} {second}: user {names[order[index]].decode()!r} stands there and in {word} {first}; "
             f"remove one of the two"
         )
 
 
-def learn_from(histories: Histories) -> Histories:
-    """The users with events, by re-id: what may be learned from."""
-    kept = np.flatnonzero(np.diff(histories.sequences.offsets))
-    return histories.take(kept[np.argsort(histories.rids[kept], kind="stable")])
+def training_users(users: RawUsers) -> RawUsers:
+    """The users with events, by re-id: those to train on."""
+    kept = np.flatnonzero(np.diff(users.sequences.offsets))
+    return users.take(kept[np.argsort(users.rids[kept], kind="stable")])
 
 
 def take_users(sequences: Sequences, users: Int64s) -> Sequences:
     """The events of these users in this order; memory is bounded by the result and a block of users."""
     lengths = np.diff(sequences.offsets)[users]
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-    taken = Sequences(offsets, *(np.empty(offsets[-1], column.dtype) for column in _columns(sequences)))
+    columns = sequences.item, sequences.action, sequences.time
+    item, action, time = (np.empty(offsets[-1], column.dtype) for column in columns)
     for begin in range(0, len(users), GATHER_USERS):
         end = min(begin + GATHER_USERS, len(users))
         shift = sequences.offsets[users[begin:end]] - offsets[begin:end]
+        into = slice(offsets[begin], offsets[end])
         events = np.arange(offsets[begin], offsets[end]) + np.repeat(shift, lengths[begin:end])
-        for into, column in zip(_columns(taken), _columns(sequences), strict=True):
-            into[offsets[begin] : offsets[end]] = column[events]
-    return taken
-
-
-def _columns(sequences: Sequences) -> tuple[npt.NDArray[Any], ...]:
-    return sequences.item, sequences.action, sequences.time
+        item[into], action[into], time[into] = (column[events] for column in columns)
+    return Sequences(offsets, item, action, time)
 
 
 def sort_events(item: Int32s, action: Int8s, time: Int64s, user: Int64s) -> tuple[Int32s, Int8s, Int64s, Int64s]:
-    """Events of each user by time, equal times as they stand, and the users for whom that changed the order.
+    """Events of each user by time, equal times in file order, and the users for whom that changed the order.
 
     ``user``: the user of each event, ascending.
     """
@@ -146,7 +145,7 @@ def sort_events(item: Int32s, action: Int8s, time: Int64s, user: Int64s) -> tupl
     return item[order], action[order], time[order], np.unique(user[late])
 
 
-def join_histories(parts: Sequence[Histories]) -> Histories:
+def join_users(parts: Sequence[RawUsers]) -> RawUsers:
     """Parts of one file, in its order, as one."""
     sequences = [part.sequences for part in parts]
     known = np.cumsum([0, *(len(part.unseen.oid) for part in parts)])
@@ -155,32 +154,28 @@ def join_histories(parts: Sequence[Histories]) -> Histories:
     for part, shift in zip(sequences, known, strict=False):
         item[at : at + len(part.item)] = np.where(part.item < 0, part.item - shift, part.item)
         at += len(part.item)
-    lengths = _joined((np.diff(part.offsets) for part in sequences), np.int64)
-    return Histories(
-        _joined((part.places for part in parts), np.int64),
-        _joined((part.rids for part in parts), np.int64),
-        _joined((part.names for part in parts), np.bytes_),
-        np.concatenate([part.features for part in parts]),
-        Sequences(
-            np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]),
-            item,
-            _joined((part.action for part in sequences), np.int8),
-            _joined((part.time for part in sequences), np.int64),
+
+    def joined(name: str) -> Any:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    return RawUsers(
+        positions=joined("positions"),
+        rids=joined("rids"),
+        names=joined("names"),
+        features=joined("features"),
+        sequences=Sequences(
+            offsets=np.concatenate([[0], np.cumsum(np.concatenate([np.diff(part.offsets) for part in sequences]))]),
+            item=item,
+            action=np.concatenate([part.action for part in sequences]),
+            time=np.concatenate([part.time for part in sequences]),
         ),
-        Unseen(
-            _joined((part.unseen.oid for part in parts), np.int64),
-            np.concatenate([part.unseen.features for part in parts]),
-        ),
-        join_tallies([part.tallies for part in parts]),
+        unseen=join_columns([part.unseen for part in parts]),
+        tallies=join_tallies([part.tallies for part in parts]),
     )
 
 
-def _joined(arrays: Iterable[npt.NDArray[np.generic]], kind: type[np.generic]) -> Any:
-    return np.concatenate([np.empty(0, "S1" if kind is np.bytes_ else kind), *arrays])
-
-
 def join_tallies(parts: Iterable[dict[str, Tally]]) -> dict[str, Tally]:
-    """Counts added up, the first place of the first part that has one."""
+    """Counts added up, the first occurrence of the first part that has one."""
     joined: dict[str, Tally] = {}
     for what, one in ((what, one) for part in parts for what, one in part.items() if one.count):
         before = joined.get(what)
@@ -188,6 +183,6 @@ def join_tallies(parts: Iterable[dict[str, Tally]]) -> dict[str, Tally]:
     return joined
 
 
-def notes_of(file: str, tallies: dict[str, Tally]) -> tuple[Note, ...]:
+def list_notes(file: str, tallies: dict[str, Tally]) -> tuple[Note, ...]:
     """The tallies of a file as notes; what never happened is left out."""
     return tuple(Note(file, what, one.count, one.first) for what, one in tallies.items() if one.count)

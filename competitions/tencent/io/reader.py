@@ -11,59 +11,66 @@ import numpy as np
 
 from competitions.tencent.corpus import Candidates, Catalogue, Corpus, Note, RawFiles, Sequences, Users
 from competitions.tencent.ids import Oids
-from competitions.tencent.io.embeddings import list_embeddings, read_embedding
+from competitions.tencent.io.embeddings import read_embedding
 from competitions.tencent.io.folder import locate
 from competitions.tencent.io.indexer import read_indexer
-from competitions.tencent.io.items import lay_out_catalogue
+from competitions.tencent.io.items import build_catalogue
 from competitions.tencent.io.json_layout import read_competition
 from competitions.tencent.io.parquet_layout import read_release
-from competitions.tencent.io.raw_sequences import Histories
+from competitions.tencent.io.raw_sequences import RawUsers
 from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
 
-__all__ = ["RawFiles", "list_embeddings", "locate", "read_corpus", "read_embedding"]
+__all__ = ["RawFiles", "locate", "read_corpus", "read_embedding"]
 
 
 def read_corpus(files: RawFiles) -> Corpus:
     """Read everything but the embeddings.
 
-    ``train`` has the users with events by re-id; ``asked`` all users in the order of the predict file, or of ``seq``.
+    ``train`` has the users with events by re-id; ``test`` all users in the order of the predict file, or of ``seq``.
     """
     indexer = read_indexer(files.files["indexer"][0])
     parts = read_competition(files, indexer) if files.layout == "competition" else read_release(files, indexer)
-    catalogue = lay_out_catalogue(parts.items, indexer, parts.candidates, parts.asked.unseen)
-    asked = _give_rows(parts.asked, catalogue)
-    train = asked if parts.train is parts.asked else parts.train.sequences
-    users, asked_users = parts.train.users(indexer.user_sizes), parts.asked.users(indexer.user_sizes)
-    rows = catalogue.rows_of(Oids(parts.candidates.oid))
-    notes = (*parts.notes, *_note_unseen(files, parts.asked, catalogue), *_note_cold(files, catalogue, asked_users))
-    return Corpus(catalogue, train, users, asked, asked_users, Candidates(rows), parts.actions, notes)
+    catalogue = build_catalogue(parts.items, indexer, parts.candidates, parts.test.unseen)
+    test = _to_rows(parts.test, catalogue)
+    train = test if parts.train is parts.test else parts.train.sequences
+    users, test_users = (Users(part.names, part.features, indexer.user_sizes) for part in (parts.train, parts.test))
+    return Corpus(
+        catalogue=catalogue,
+        train=train,
+        users=users,
+        test=test,
+        test_users=test_users,
+        candidates=Candidates(catalogue.rows_of(Oids(parts.candidates.oid))),
+        actions=parts.actions,
+        notes=(*parts.notes, *_note_unseen(files, parts.test), *_note_cold(files, catalogue, test_users)),
+    )
 
 
-def _give_rows(histories: Histories, catalogue: Catalogue) -> Sequences:
-    """The events with rows of the catalogue in the place of unseen items."""
-    if not len(histories.unseen.oid):
-        return histories.sequences
-    item = histories.sequences.item.copy()
+def _to_rows(users: RawUsers, catalogue: Catalogue) -> Sequences:
+    """The events with rows of the catalogue for unseen items."""
+    if not len(users.unseen.oid):
+        return users.sequences
+    item = users.sequences.item.copy()
     unseen = item < 0
-    item[unseen] = catalogue.rows_of(Oids(histories.unseen.oid)).values[-1 - item[unseen]]
-    return replace(histories.sequences, item=item)
+    item[unseen] = catalogue.rows_of(Oids(users.unseen.oid)).values[-1 - item[unseen]]
+    return replace(users.sequences, item=item)
 
 
-def _note_unseen(files: RawFiles, asked: Histories, catalogue: Catalogue) -> tuple[Note, ...]:
-    item = asked.sequences.item
+def _note_unseen(files: RawFiles, test: RawUsers) -> tuple[Note, ...]:
+    item = test.sequences.item
     count = int((item < 0).sum())
     if not count:
         return ()
-    first = asked.unseen.oid[-1 - item[np.argmax(item < 0)]]
+    first = test.unseen.oid[-1 - item[np.argmax(item < 0)]]
     what = "event of an item that the indexer lacks: kept by its original id"
-    return (Note(files.files["asked_sequences"][0].name, what, count, f"item {first}"),)
+    return (Note(files.files["test_sequences"][0].name, what, count, f"item {first}"),)
 
 
 def _note_cold(files: RawFiles, catalogue: Catalogue, users: Users) -> Iterator[Note]:
-    """Values that the indexer lacks, by feature; users are those to be answered."""
+    """Values that the indexer lacks, by feature; users are the test users."""
     file, what = files.files["indexer"][0].name, "whose feature {} has a value that the indexer lacks: cold"
-    for place, (name, size) in enumerate(zip(ITEM_FEATURES, catalogue.sizes, strict=True)):
-        cold = catalogue.features[:, place] > size
+    for feature, (name, size) in enumerate(zip(ITEM_FEATURES, catalogue.sizes, strict=True)):
+        cold = catalogue.features[:, feature] > size
         if cold.any():
             yield Note(file, f"item {what.format(name)}", int(cold.sum()), f"item {catalogue.oid[np.argmax(cold)]}")
     left = 0

@@ -1,14 +1,15 @@
 """Read a pickle that comes from outside: plain data only, nothing in it may run.
 
 Allowed are lists, tuples, dicts, sets, texts, bytes, numbers, None, and numpy arrays and scalars of numbers. A pickle
-names the functions that build its objects; each name is looked up in ``ALLOWED`` and nowhere else, and what stands
-there are own functions that check what they are given. Not guarded against: a crafted memo index or array that asks
+names the functions that build its objects; each name is looked up in ``ALLOWED`` and nowhere else, and what is
+there are own functions that check their arguments. Not guarded against: a crafted memo index or array that asks
 for memory within what the machine has.
 """
 
 import copyreg
 import pickle
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,110 +22,88 @@ NUMBERS = re.compile(r"[<>|=]?[?biuf][0-9]{0,2}")
 
 
 class _Builder:
-    """Something that a pickle may name: not to be changed by the pickle, callable only where ``__call__`` is given."""
+    """Something that a pickle may name: it calls ``build``, and the pickle cannot change it."""
 
-    __slots__ = ()
+    __slots__ = ("build",)
+
+    def __init__(self, build: Callable[..., object]) -> None:
+        self.build = build
+
+    def __call__(self, *arguments: object) -> object:
+        return self.build(*arguments)
 
     def __setstate__(self, state: object) -> NoReturn:
         raise pickle.UnpicklingError("it changes a function")
 
 
-class _ArrayType(_Builder):
-    """Stands for ``numpy.ndarray``, which pickles only name."""
+def _refuse_call(*_: object) -> NoReturn:
+    """Pickles only name ``numpy.ndarray``."""
+    raise pickle.UnpicklingError("it makes an array of an unusual class or shape")
 
-    __slots__ = ()
 
-
-class _Number(_Builder):
+def _number_type(kind: object, *_: object) -> "np.dtype[Any]":
     """``numpy.dtype`` of a kind of number; object dtypes would hold anything."""
-
-    __slots__ = ()
-
-    def __call__(self, kind: object, *_: object) -> "np.dtype[Any]":
-        if not isinstance(kind, str) or not NUMBERS.fullmatch(kind):
-            raise pickle.UnpicklingError(f"it holds an array of {str(kind)[:40]!r}")
-        return np.dtype(kind, copy=True)
+    if not isinstance(kind, str) or not NUMBERS.fullmatch(kind):
+        raise pickle.UnpicklingError(f"it holds an array of {str(kind)[:40]!r}")
+    return np.dtype(kind, copy=True)
 
 
-class _EmptyArray(_Builder):
+def _empty_array(kind: object, shape: object, code: object) -> "np.ndarray[Any, Any]":
     """The empty array that a state is then given to."""
-
-    __slots__ = ()
-
-    def __call__(self, kind: object, shape: object, code: object) -> "np.ndarray[Any, Any]":
-        if not isinstance(kind, _ArrayType) or shape != (0,):
-            raise pickle.UnpicklingError("it holds an array of an unusual class or shape")
-        return np.empty(0, np.int8)
+    if kind is not ARRAY or shape != (0,):
+        raise pickle.UnpicklingError("it holds an array of an unusual class or shape")
+    return np.empty(0, np.int8)
 
 
-class _BufferArray(_Builder):
+def _buffer_array(buffer: bytes, kind: "np.dtype[Any]", shape: Any, order: Any = "C") -> "np.ndarray[Any, Any]":
     """An array over bytes of the pickle."""
-
-    __slots__ = ()
-
-    def __call__(self, buffer: bytes, kind: "np.dtype[Any]", shape: Any, order: Any = "C") -> "np.ndarray[Any, Any]":
-        return np.frombuffer(buffer, kind).reshape(shape, order=order)
+    return np.frombuffer(buffer, kind).reshape(shape, order=order)
 
 
-class _Scalar(_Builder):
+def _scalar(kind: "np.dtype[Any]", data: bytes) -> object:
     """A numpy number."""
-
-    __slots__ = ()
-
-    def __call__(self, kind: "np.dtype[Any]", data: bytes) -> object:
-        return np.frombuffer(data, kind, 1)[0]
+    return np.frombuffer(data, kind, 1)[0]
 
 
-class _Encode(_Builder):
+def _encode(text: str, encoding: str) -> bytes:
     """``_codecs.encode``, in which old pickles write bytes."""
-
-    __slots__ = ()
-
-    def __call__(self, text: str, encoding: str) -> bytes:
-        if encoding not in ("latin1", "latin-1"):
-            raise pickle.UnpicklingError(f"it encodes as {encoding!r}")
-        return text.encode("latin1")
+    if encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError(f"it encodes as {encoding!r}")
+    return text.encode("latin1")
 
 
-class _EmptyDict(_Builder):
+def _empty_dict() -> dict[object, object]:
     """``collections.OrderedDict()``, read as a dict."""
-
-    __slots__ = ()
-
-    def __call__(self) -> dict[object, object]:
-        return {}
+    return {}
 
 
-class _EmptyBytes(_Builder):
+def _empty_bytes() -> bytes:
     """``bytes()``, in which old pickles write no bytes."""
-
-    __slots__ = ()
-
-    def __call__(self) -> bytes:
-        return b""
+    return b""
 
 
+ARRAY = _Builder(_refuse_call)
 ALLOWED: dict[tuple[str, str], _Builder] = {
-    ("numpy", "ndarray"): _ArrayType(),
-    ("numpy", "dtype"): _Number(),
-    ("_codecs", "encode"): _Encode(),
-    ("collections", "OrderedDict"): _EmptyDict(),
-    ("builtins", "bytes"): _EmptyBytes(),
-    ("__builtin__", "bytes"): _EmptyBytes(),
+    ("numpy", "ndarray"): ARRAY,
+    ("numpy", "dtype"): _Builder(_number_type),
+    ("_codecs", "encode"): _Builder(_encode),
+    ("collections", "OrderedDict"): _Builder(_empty_dict),
+    ("builtins", "bytes"): _Builder(_empty_bytes),
+    ("__builtin__", "bytes"): _Builder(_empty_bytes),
 } | {
-    (f"{core}.{module}", name): builder
+    (f"{core}.{module}", name): _Builder(build)
     for core in ("numpy.core", "numpy._core")
-    for module, name, builder in (
-        ("multiarray", "_reconstruct", _EmptyArray()),
-        ("multiarray", "scalar", _Scalar()),
-        ("numeric", "_frombuffer", _BufferArray()),
+    for module, name, build in (
+        ("multiarray", "_reconstruct", _empty_array),
+        ("multiarray", "scalar", _scalar),
+        ("numeric", "_frombuffer", _buffer_array),
     )
 }
 
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """What stands for a global that the pickle names."""
+        """The builder of a global that the pickle names."""
         builder = ALLOWED.get((module, name))
         if builder is None:
             raise pickle.UnpicklingError(f"it calls for {module}.{name}")

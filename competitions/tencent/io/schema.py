@@ -24,3 +24,4 @@ RELEASE_SEQUENCES, RELEASE_ITEMS, RELEASE_USERS, RELEASE_CANDIDATES = "seq", "it
 RELEASE_EMBEDDINGS = "mm_emb"  # emb_81_32_parquet/
 
 TRUTH = "truth.csv"  # user_id (re-id), user, creative_id (OID); not of the host
+TOP = 10  # ads a user in a submission

@@ -12,18 +12,18 @@ import scipy.sparse as sp
 
 from common.errors import UserError
 from common.pipeline.progress import track
+from competitions.tencent.config import CountSettings, PopularitySettings
 from competitions.tencent.corpus import Catalogue, Int64s
-from competitions.tencent.ensemble.settings import CountSettings, PopularitySettings
-from competitions.tencent.model.item_attributes import spread
+from competitions.tencent.model.item_attributes import smooth_scores
 from competitions.tencent.model.sparse_history import (
     Floats,
     Log,
     Sparse,
-    count_pairs,
-    lay_out,
-    parts_of,
-    weigh_actions,
-    weigh_histories,
+    count_neighbour_pairs,
+    flatten_log,
+    split_by_cost,
+    weight_actions,
+    weight_histories,
 )
 from competitions.tencent.sequences import Histories
 
@@ -33,10 +33,10 @@ PART_PAIRS = 20_000_000  # pairs that are held at once, 16 bytes each and as muc
 
 @dataclass(frozen=True)
 class Counts:
-    """``neighbours`` csr float32 [rows, rows]: how much an ad (row) speaks for another (column).
+    """``neighbours`` csr float32 [rows, rows]: the co-occurrence of an ad (row) with another (column).
 
-    ``attributes`` csr [rows, values] as in ``attributes.tabulate``; ``by_value`` csr [values, rows]: how much ads with
-    an attribute speak for another ad, None where ``from_attributes`` is 0.
+    ``attributes`` csr [rows, values] as in ``item_attributes.tabulate``; ``by_value`` csr [values, rows]: that of all
+    ads with an attribute, None where ``from_attributes`` is 0.
     """
 
     neighbours: Sparse
@@ -52,12 +52,11 @@ def count_popularity(histories: Histories, catalogue: Catalogue, settings: Popul
     """
     events = histories.events()
     sequences = histories.sequences
-    weight = weigh_actions(sequences.action[events], settings.weights)
+    weight = weight_actions(sequences.action[events], settings.weights)
     if settings.window_days and len(events):
         time = sequences.time[events]
         weight *= time > time.max() - settings.window_days * DAY_S
-    counted: Floats = np.bincount(sequences.item[events], weight, len(catalogue.oid)).astype(np.float32)
-    return counted
+    return np.bincount(sequences.item[events], weight, len(catalogue.oid)).astype(np.float32)
 
 
 def fit_counts(histories: Histories, catalogue: Catalogue, attributes: Sparse, settings: CountSettings) -> Counts:
@@ -66,8 +65,8 @@ def fit_counts(histories: Histories, catalogue: Catalogue, attributes: Sparse, s
     Ads are taken in parts of ``PART_PAIRS`` pairs, so that memory holds the log, one part and the result: at most
     8 * ``top`` bytes an ad. Refuses more than ``most_pairs`` pairs (``UserError``).
     """
-    log = lay_out(histories, settings.weights)
-    pairs = count_pairs(log.offsets, settings.reach) * (2 if settings.backward else 1)
+    log = flatten_log(histories, settings.weights)
+    pairs = count_neighbour_pairs(log.offsets, settings.reach) * (2 if settings.backward else 1)
     if pairs > settings.most_pairs:
         raise UserError(
             f"The counts would go through {pairs:,} pairs of events, and open.counts.most_pairs allows"
@@ -80,7 +79,7 @@ def fit_counts(histories: Histories, catalogue: Catalogue, attributes: Sparse, s
     cost = count * settings.reach * (2 if settings.backward else 1)
     parts = [
         _count_part(log, order[starts[first] : starts[stop]], (first, stop), count, settings)
-        for first, stop in track(list(parts_of(cost, PART_PAIRS)), "counting pairs")
+        for first, stop in track(list(split_by_cost(cost, PART_PAIRS)), "counting pairs")
     ]
     neighbours = sp.vstack(parts, format="csr")
     by_value = sp.csr_array(attributes.T @ neighbours) if settings.from_attributes and attributes.shape[1] else None
@@ -93,13 +92,13 @@ def _count_part(log: Log, events: Int64s, part: tuple[int, int], count: Int64s, 
     for gap in range(1, settings.reach + 1):
         for direction, factor in ((1, 1.0), (-1, settings.backward)):
             if factor:
-                source, target = log.step(events, gap * direction)
-                worth = factor * (gap + settings.gap_shift) ** -settings.gap_decay
+                source, target = log.neighbours(events, gap * direction)
+                decay = factor * (gap + settings.gap_shift) ** -settings.gap_decay
                 sources.append(log.item[source] - part[0])
                 targets.append(log.item[target])
-                weights.append(np.float32(worth) * log.weight[source] * log.weight[target])
-    place = (np.concatenate(sources), np.concatenate(targets))
-    table = sp.coo_array((np.concatenate(weights), place), (part[1] - part[0], len(count))).tocsr()
+                weights.append(np.float32(decay) * log.weight[source] * log.weight[target])
+    cells = (np.concatenate(sources), np.concatenate(targets))
+    table = sp.coo_array((np.concatenate(weights), cells), (part[1] - part[0], len(count))).tocsr()
     return keep_top(_normalise(table, part[0], count, settings), settings.top)
 
 
@@ -107,8 +106,8 @@ def _normalise(table: Sparse, first: int, count: Int64s, settings: CountSettings
     """Without pairs of an ad with itself, divided by the events of both ends, made concave."""
     source = np.repeat(np.arange(table.shape[0]) + first, np.diff(table.indptr))
     target = table.indices
-    often = np.maximum(count, 1).astype(np.float64)
-    weight = table.data * often[source] ** -settings.source_power * often[target] ** -settings.target_power
+    events = np.maximum(count, 1).astype(np.float64)
+    weight = table.data * events[source] ** -settings.source_power * events[target] ** -settings.target_power
     table.data = np.where(source == target, 0.0, weight**settings.concavity).astype(np.float32)
     table.eliminate_zeros()
     return table
@@ -127,15 +126,15 @@ def keep_top(table: Sparse, top: int) -> Sparse:
 
 
 def score_counts(model: Counts, queries: Histories, columns: Int64s) -> Floats:
-    """How much each history speaks for the ads in these rows of the catalogue, float32 [queries, columns].
+    """Co-occurrence scores of each history with the ads in these rows of the catalogue, float32 [queries, columns].
 
     With ``from_attributes`` a query takes 4 bytes a row of the catalogue on the way, else 12 a neighbour.
     """
     settings = model.settings
     rows = model.neighbours.shape[0]
-    seen = weigh_histories(queries, rows, settings)
+    seen = weight_histories(queries, rows, settings)
     scores = seen @ model.neighbours
     if model.by_value is not None:  # nearly every ad gets something: dense is faster from here on
         scores = scores.toarray()
         scores += np.float32(settings.from_attributes) * ((seen @ model.attributes) @ model.by_value).toarray()
-    return spread(scores, model.attributes, settings.to_attributes, columns)
+    return smooth_scores(scores, model.attributes, settings.to_attributes, columns)

@@ -1,5 +1,4 @@
-"""The wide part of the model: what stood near what, counted, as one more voice in the scores (wide and deep, Cheng et
-al. 2016).
+"""The wide part of the model: co-occurrence counts as a term of the scores (wide and deep, Cheng et al. 2016).
 
 A network of width 64 cannot hold which of 12,000 ads follows which; a table can. Each position's score of an ad becomes
 ``cosine / temperature + gain * log(count / scale + floor)``, gain and floor learned with everything else. Counted on
@@ -16,12 +15,12 @@ from common.errors import UserError
 from competitions.tencent.config import MemorySettings
 from competitions.tencent.corpus import Catalogue, Int64s
 from competitions.tencent.model.cooccurrence import Counts, fit_counts
-from competitions.tencent.model.sparse_history import Floats, weigh_histories
+from competitions.tencent.model.sparse_history import Floats, weight_histories
 from competitions.tencent.sequences import Histories
 
 
 @dataclass(frozen=True)
-class Memory:
+class CooccurrenceTerm:
     """Counts of all histories, and of all but those of each part; ``part`` int64 [histories] says whose. ``scale``: the
     mean count of a pair.
     """
@@ -32,7 +31,7 @@ class Memory:
     scale: float
 
 
-def fit_memory(history: Histories, catalogue: Catalogue, settings: MemorySettings, seed: int) -> Memory:
+def fit_cooccurrence(history: Histories, catalogue: Catalogue, settings: MemorySettings, seed: int) -> CooccurrenceTerm:
     """Count the whole and without each part. Memory: (1 + parts) tables of ``counts.top`` neighbours an ad."""
     ads = len(catalogue.oid)
     if ads > settings.most_items:
@@ -48,18 +47,17 @@ def fit_memory(history: Histories, catalogue: Catalogue, settings: MemorySetting
         for one in range(settings.parts)
     )
     scale = float(whole.neighbours.data.mean()) if whole.neighbours.nnz else 1.0
-    return Memory(whole, without, part, scale)
+    return CooccurrenceTerm(whole, without, part, scale)
 
 
-def remember(counts: Counts, scale: float, queries: Histories, columns: Int64s) -> Floats:
-    """How much each history speaks for these rows of the catalogue, float32 [queries, columns]."""
-    seen = weigh_histories(queries, counts.neighbours.shape[0], counts.settings)
-    found: Floats = (seen @ counts.neighbours).toarray()[:, columns] / np.float32(scale)
-    return found
+def cooccurrence_scores(counts: Counts, scale: float, queries: Histories, columns: Int64s) -> Floats:
+    """Co-occurrence of each history with these rows of the catalogue, float32 [queries, columns]."""
+    seen = weight_histories(queries, counts.neighbours.shape[0], counts.settings)
+    return np.asarray((seen @ counts.neighbours).toarray()[:, columns] / np.float32(scale))
 
 
-def list_positions(histories: Histories, length: int) -> Histories:
-    """What stands before each of the last ``length`` events of these histories, one row an event."""
+def list_prefixes(histories: Histories, length: int) -> Histories:
+    """The history before each of the last ``length`` events of these histories, one row an event."""
     kept = np.minimum(histories.lengths, length)
     begins = np.cumsum(kept) - kept
     within = np.arange(kept.sum()) - np.repeat(begins, kept)

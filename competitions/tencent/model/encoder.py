@@ -1,7 +1,7 @@
 """The model, in plain PyTorch: a tower that makes vectors of ads, and a causal encoder that makes vectors of histories.
 
 One token an event, and before them one token for the user, which carries no time. The token of event i is the ad's
-vector, what the user did with it, when (hour, weekday, gap to the event before), and what the user will do with the
+vector, what the user did with it, the time (hour, weekday, gap to the event before), and what the user will do with the
 NEXT ad: with that condition, one model learns from exposures and answers about clicks. Its hidden vector is compared by
 cosine with the vectors of ads; ads that nobody has seen have one, from their features and embeddings alone.
 
@@ -10,7 +10,7 @@ et al. 2024, "Actions speak louder than words"), and ``transformer``, the causal
 2018) with learned positions.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +25,7 @@ NO_TIME = GAP_BUCKETS  # the bucket of a pair with the user's token
 
 
 @dataclass(frozen=True)
-class Content:
+class ItemContent:
     """What is known of ads besides who saw them, by row of the catalogue; stays in memory beside the model.
 
     ``features`` int32 [rows, fields]; ``vectors`` one float16 [rows, dimensions] an embedding; ``trained`` bool [rows]:
@@ -40,60 +40,65 @@ class Content:
     sizes: tuple[int, ...]
     user_sizes: tuple[int, ...]
 
-    def to(self, device: torch.device) -> "Content":
+    def to(self, device: torch.device) -> "ItemContent":
         """The same on another device."""
-        return Content(
-            self.features.to(device),
-            tuple(vector.to(device) for vector in self.vectors),
-            self.trained.to(device),
-            self.birth.to(device),
-            self.sizes,
-            self.user_sizes,
+        return replace(
+            self,
+            features=self.features.to(device),
+            vectors=tuple(vector.to(device) for vector in self.vectors),
+            trained=self.trained.to(device),
+            birth=self.birth.to(device),
         )
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Histories as tensors: ``item``, ``action``, ``time`` int64 [histories, length], ``there`` bool, zeros at the end.
+    """Histories as tensors: ``item``, ``action``, ``time`` int64 [histories, length], ``mask`` bool, zeros at the end.
 
-    ``following`` int64 [histories, length + 1]: the action of the ad that each token is to predict; ``when``: the time
-    for which it is asked. ``users`` int64 [histories, columns]: the users' features.
+    ``next_action`` int64 [histories, length + 1]: the action of the ad that each token is to predict; ``query_time``:
+    the time of that prediction. ``users`` int64 [histories, columns]: the users' features.
     """
 
     item: Tensor
     action: Tensor
     time: Tensor
-    there: Tensor
-    following: Tensor
-    when: Tensor
+    mask: Tensor
+    next_action: Tensor
+    query_time: Tensor
     users: Tensor
 
+    def to(self, device: torch.device) -> "Batch":
+        """The same on another device."""
+        return Batch(**{field.name: getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)})
 
-class Fields(nn.Module):
+
+class FieldEmbeddings(nn.Module):
     """Categorical fields as one vector each, side by side. Values above ``cap`` are hashed into it; 0 is missing."""
 
     def __init__(self, sizes: tuple[int, ...], width: int, cap: int) -> None:
         """``sizes``: the largest value of each field."""
         super().__init__()
-        spans = torch.tensor([min(size, cap) + 1 for size in sizes])
-        self.spans: Tensor
+        cardinalities = torch.tensor([min(size, cap) + 1 for size in sizes])
+        self.cardinalities: Tensor
         self.offsets: Tensor
-        self.register_buffer("spans", spans, persistent=False)
-        self.register_buffer("offsets", torch.cumsum(spans, 0) - spans, persistent=False)
-        self.table = nn.Embedding(int(spans.sum()), width)
+        self.register_buffer("cardinalities", cardinalities, persistent=False)
+        self.register_buffer("offsets", torch.cumsum(cardinalities, 0) - cardinalities, persistent=False)
+        self.table = nn.Embedding(int(cardinalities.sum()), width)
         nn.init.normal_(self.table.weight, std=width**-0.5)
 
     def forward(self, values: Tensor) -> Tensor:
         """int [n, fields] -> [n, fields x width]; a missing value is a zero vector."""
-        spread = torch.where(values < self.spans, values, 1 + scramble(values, 0) % (self.spans - 1).clamp(min=1))
-        found: Tensor = self.table(spread + self.offsets) * (values > 0).unsqueeze(-1)
-        return found.flatten(1)
+        hashed = torch.where(
+            values < self.cardinalities, values, 1 + hash_ids(values, 0) % (self.cardinalities - 1).clamp(min=1)
+        )
+        embedded: Tensor = self.table(hashed + self.offsets) * (values > 0).unsqueeze(-1)
+        return embedded.flatten(1)
 
 
 class ItemTower(nn.Module):
     """Ads to vectors: the id (its own row of a table, or the sum of two hashed rows), features and embeddings."""
 
-    def __init__(self, settings: ModelSettings, content: Content) -> None:
+    def __init__(self, settings: ModelSettings, content: ItemContent) -> None:
         """``content`` is held outside the parameters."""
         super().__init__()
         self.settings, self.content = settings, content
@@ -105,52 +110,54 @@ class ItemTower(nn.Module):
         if settings.features:
             self.cold: Tensor
             self.register_buffer("cold", torch.tensor(content.sizes), persistent=False)
-            self.fields = Fields(content.sizes, settings.field_width, settings.feature_buckets)
-            self.mix = nn.Linear(len(content.sizes) * settings.field_width, width, bias=False)
+            self.fields = FieldEmbeddings(content.sizes, settings.field_width, settings.feature_buckets)
+            self.project_features = nn.Linear(len(content.sizes) * settings.field_width, width, bias=False)
         if settings.embeddings:
-            self.project = nn.ModuleList(nn.Linear(vector.shape[1], width, bias=False) for vector in content.vectors)
+            self.project_embeddings = nn.ModuleList(
+                nn.Linear(vector.shape[1], width, bias=False) for vector in content.vectors
+            )
         if settings.deep_tower:
             wide = nn.Linear(width, 2 * width)
-            self.deepen = nn.Sequential(nn.LayerNorm(width), wide, nn.SiLU(), nn.Linear(2 * width, width))
+            self.hidden_layer = nn.Sequential(nn.LayerNorm(width), wide, nn.SiLU(), nn.Linear(2 * width, width))
         self.norm = nn.LayerNorm(width)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Rows of the catalogue, int64 [n] -> [n, width]."""
+        """Rows of the catalogue, int64 [n] -> the sum of id, feature and embedding vectors, normalised, [n, width]."""
         settings, content = self.settings, self.content
-        found = torch.zeros(len(rows), settings.width, device=rows.device)
+        vectors = torch.zeros(len(rows), settings.width, device=rows.device)
         if settings.ids:
             keep = content.trained[rows]
-            if self.training and settings.id_dropout:  # so that what has no id is at home here
+            if self.training and settings.id_dropout:  # ID dropout, so that cold items are in distribution
                 keep = keep & (torch.rand(len(rows), device=rows.device) >= settings.id_dropout)
-            found = found + self.look_up(rows) * keep.unsqueeze(1)
+            vectors = vectors + self.embed_ids(rows) * keep.unsqueeze(1)
         if settings.features:
-            found = found + self.mix(self.fields(self.look_at(content.features[rows].long())))
+            vectors = vectors + self.project_features(self.fields(self.drop_features(content.features[rows].long())))
         if settings.embeddings:
-            for project, vectors in zip(self.project, content.vectors, strict=True):
-                found = found + project(functional.normalize(vectors[rows].float(), dim=1))
+            for project, embedding in zip(self.project_embeddings, content.vectors, strict=True):
+                vectors = vectors + project(functional.normalize(embedding[rows].float(), dim=1))
         if settings.deep_tower:
-            found = found + self.deepen(found)
-        normal: Tensor = self.norm(found)
+            vectors = vectors + self.hidden_layer(vectors)
+        normal: Tensor = self.norm(vectors)
         return normal
 
-    def look_at(self, values: Tensor) -> Tensor:
-        """Feature values; one that the indexer lacks is missing, and in training others are, so that this is known."""
+    def drop_features(self, values: Tensor) -> Tensor:
+        """Feature values; one that the indexer lacks is missing. In training others are: so that is in distribution."""
         values = values * (values < self.cold)
         if self.training and self.settings.feature_dropout:
             values = values * (torch.rand(values.shape, device=values.device) >= self.settings.feature_dropout)
         return values
 
-    def look_up(self, rows: Tensor) -> Tensor:
+    def embed_ids(self, rows: Tensor) -> Tensor:
         """The vectors of ids."""
         buckets = self.settings.id_buckets
         if self.hashed:
-            found: Tensor = self.ids(scramble(rows, 1) % buckets) + self.ids(scramble(rows, 2) % buckets)
+            vectors: Tensor = self.ids(hash_ids(rows, 1) % buckets) + self.ids(hash_ids(rows, 2) % buckets)
         else:
-            found = self.ids(rows)
-        return found
+            vectors = self.ids(rows)
+        return vectors
 
 
-def scramble(values: Tensor, salt: int) -> Tensor:
+def hash_ids(values: Tensor, salt: int) -> Tensor:
     """A hash of non-negative integers (multiply and shift), the same on every device."""
     mixed = (values.long() + salt * 7_919) * 2_654_435_761 % 2**32
     mixed = (mixed ^ (mixed >> 15)) * 2_246_822_519 % 2**32
@@ -160,24 +167,24 @@ def scramble(values: Tensor, salt: int) -> Tensor:
 class Encoder(nn.Module):
     """Histories to hidden vectors, one a token, each from what stands before it."""
 
-    def __init__(self, settings: ModelSettings, content: Content) -> None:
+    def __init__(self, settings: ModelSettings, content: ItemContent) -> None:
         """The user's token and ``length`` events at most."""
         super().__init__()
         self.settings = settings
         width, tokens = settings.width, settings.length + 1
-        self.users = Fields(content.user_sizes, settings.field_width, settings.feature_buckets)
+        self.users = FieldEmbeddings(content.user_sizes, settings.field_width, settings.feature_buckets)
         self.user = nn.Linear(len(content.user_sizes) * settings.field_width, width)
         if settings.actions:
-            self.action = _table(ACTIONS, width)
+            self.action = _small_embedding(ACTIONS, width)
         if settings.condition:
-            self.following = _table(ACTIONS, width)
+            self.next_action = _small_embedding(ACTIONS, width)
         if settings.times:
-            self.hour, self.weekday, self.gap = (_table(n, width) for n in (24, 7, GAP_BUCKETS))
+            self.hour, self.weekday, self.gap = (_small_embedding(n, width) for n in (24, 7, GAP_BUCKETS))
         if settings.encoder == "hstu":
-            self.bias = Bias(settings, tokens)
+            self.bias = AttentionBias(settings, tokens)
             self.blocks = nn.ModuleList(GatedAttention(settings) for _ in range(settings.blocks))
         else:
-            self.positions = _table(tokens, width)
+            self.positions = _small_embedding(tokens, width)
             self.blocks = nn.ModuleList(TransformerBlock(settings) for _ in range(settings.blocks))
         self.dropout = nn.Dropout(settings.dropout)
         self.norm = nn.LayerNorm(width)
@@ -191,15 +198,15 @@ class Encoder(nn.Module):
         if settings.times:
             gaps = batch.time.diff(dim=1, prepend=batch.time[:, :1])
             events = events + self.hour(batch.time // HOUR_S % 24) + self.weekday(batch.time // DAY_S % 7)
-            events = events + self.gap(bucket(gaps))
+            events = events + self.gap(bucket_seconds(gaps))
         tokens = torch.cat([self.user(self.users(batch.users)).unsqueeze(1), events], 1)
         if settings.condition:
-            tokens = tokens + self.following(batch.following % ACTIONS)
+            tokens = tokens + self.next_action(batch.next_action % ACTIONS)
         if settings.encoder == "hstu":
             bias = self.bias(batch.time)
             tokens = self.dropout(tokens)
-            for block, own in zip(self.blocks, bias.unbind(1), strict=True):
-                tokens = block(tokens, own)
+            for block, block_bias in zip(self.blocks, bias.unbind(1), strict=True):
+                tokens = block(tokens, block_bias)
         else:
             tokens = self.dropout(tokens + self.positions.weight[: tokens.shape[1]])
             for block in self.blocks:
@@ -208,19 +215,19 @@ class Encoder(nn.Module):
         return hidden
 
 
-def _table(rows: int, width: int) -> nn.Embedding:
-    """Vectors that are added to those of ads, small at first so that these are heard."""
+def _small_embedding(rows: int, width: int) -> nn.Embedding:
+    """Vectors that are added to those of ads, small at first so that those dominate."""
     table = nn.Embedding(rows, width)
     nn.init.normal_(table.weight, std=0.1 * width**-0.5)
     return table
 
 
-def bucket(seconds: Tensor) -> Tensor:
+def bucket_seconds(seconds: Tensor) -> Tensor:
     """Whole powers of two: 0 for less than 2 s, 1 for 2 to 3 s, ..."""
     return torch.log2(seconds.clamp(min=1).float()).long().clamp(max=GAP_BUCKETS - 1)
 
 
-class Bias(nn.Module):
+class AttentionBias(nn.Module):
     """What attention adds for the distance of two tokens in steps and in time, for each block and head."""
 
     def __init__(self, settings: ModelSettings, tokens: int) -> None:
@@ -236,16 +243,16 @@ class Bias(nn.Module):
     def forward(self, time: Tensor) -> Tensor:
         """``time`` [histories, length] -> [histories or 1, blocks, heads, tokens, tokens]."""
         tokens = time.shape[1] + 1
-        places = torch.arange(tokens, device=time.device)
-        bias = self.steps[(places[:, None] - places).clamp(min=0)].unsqueeze(0)
+        position = torch.arange(tokens, device=time.device)
+        bias = self.steps[(position[:, None] - position).clamp(min=0)].unsqueeze(0)
         if self.times:
-            apart = functional.pad(bucket(time[:, :, None] - time[:, None, :]), (1, 0, 1, 0), value=NO_TIME)
+            apart = functional.pad(bucket_seconds(time[:, :, None] - time[:, None, :]), (1, 0, 1, 0), value=NO_TIME)
             bias = bias + self.gaps(apart)
         return bias.view(*bias.shape[:-1], *self.shape).permute(0, 3, 4, 1, 2)
 
 
 class GatedAttention(nn.Module):
-    """A block of HSTU: SiLU in place of softmax, so that the strength of a preference counts, and a gate behind."""
+    """A block of HSTU: SiLU instead of softmax, so that the strength of a preference counts, and a gate behind."""
 
     def __init__(self, settings: ModelSettings) -> None:
         """Four projections of one normalised input."""
@@ -263,8 +270,8 @@ class GatedAttention(nn.Module):
         query, key, value = (part.view(shape).transpose(1, 2) for part in (query, key, value))
         weights = functional.silu(query @ key.transpose(-1, -2) * self.scale + bias).tril()
         weights = weights / torch.arange(1, tokens.shape[1] + 1, device=tokens.device).unsqueeze(1)
-        found = (weights @ value).transpose(1, 2).flatten(2)
-        added: Tensor = self.dropout(self.out(self.norm_out(found) * gate))
+        attended = (weights @ value).transpose(1, 2).flatten(2)
+        added: Tensor = self.dropout(self.out(self.norm_out(attended) * gate))
         return tokens + added
 
 
@@ -287,7 +294,7 @@ class TransformerBlock(nn.Module):
         shape = *tokens.shape[:2], self.heads, -1
         query, key, value = (part.view(shape).transpose(1, 2) for part in self.into(self.norm(tokens)).chunk(3, -1))
         rate = self.rate if self.training else 0.0
-        found = functional.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=rate)
-        tokens = tokens + self.dropout(self.out(found.transpose(1, 2).flatten(2)))
+        attended = functional.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=rate)
+        tokens = tokens + self.dropout(self.out(attended.transpose(1, 2).flatten(2)))
         added: Tensor = self.dropout(self.feed(self.norm_out(tokens)))
         return tokens + added

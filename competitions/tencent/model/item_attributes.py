@@ -1,10 +1,10 @@
-"""What ads have in common: their feature values as a sparse matrix, through which scores spread from ad to ad."""
+"""What ads have in common: their feature values as a sparse matrix, through which scores are smoothed from ad to ad."""
 
 import numpy as np
 import scipy.sparse as sp
 
+from competitions.tencent.config import AttributeSettings
 from competitions.tencent.corpus import Catalogue, Int32s, Int64s
-from competitions.tencent.ensemble.settings import AttributeSettings
 from competitions.tencent.model.sparse_history import Floats, Sparse
 
 
@@ -32,22 +32,19 @@ def _tabulate_one(codes: Int32s, size: int, power: float) -> Sparse:
     return sp.csr_array((weight[values].astype(np.float32), (rows, values)), (len(codes), size))
 
 
-def spread(scores: Sparse | Floats, attributes: Sparse, weight: float, columns: Int64s) -> Floats:
-    """Scores (sparse or dense [users, rows]) of these rows, float32 [users, columns], shared out through attributes.
+def smooth_scores(scores: Sparse | Floats, attributes: Sparse, weight: float, columns: Int64s) -> Floats:
+    """Scores (sparse or dense [users, rows]) of these rows, float32 [users, columns], smoothed through attributes.
 
     s' = s + weight * s A A': an ad gains from what all ads with its attributes were given, an unseen one too.
     """
-    own = _fill(scores[:, columns])
+    own = _dense(scores[:, columns])
     if not weight or not attributes.shape[1]:
         return own
-    by_value = _fill(scores @ attributes)
+    by_value = _dense(scores @ attributes)
     shared: Floats = own + np.float32(weight) * (attributes[columns] @ by_value.T).T
     return shared
 
 
-def _fill(table: Sparse | Floats) -> Floats:
+def _dense(table: Sparse | Floats) -> Floats:
     """As a dense matrix."""
-    if isinstance(table, np.ndarray):
-        return table
-    filled: Floats = table.toarray()
-    return filled
+    return table if isinstance(table, np.ndarray) else np.asarray(table.toarray())

@@ -1,11 +1,12 @@
 """Sampled softmax with a correction for how the negatives were drawn.
 
-The loss wants ``log p(target) = s(target) - log sum_j exp(s(j))`` over all ads j. The sum is estimated from a pool:
-every ad j of it stands for 1 / pi(j) ads, pi(j) being the probability that it came into the pool (Horvitz and Thompson
+The loss wants ``log p(target) = s(target) - log sum_j exp(s(j))`` over all ads j. The sum is estimated from negatives:
+every one stands for 1 / pi(j) ads, pi(j) being the probability that it was drawn (Horvitz and Thompson
 1952; the "logQ correction" of sampled softmax). Without it an ad is punished for being frequent in batches.
 """
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,81 +19,93 @@ Generator = np.random.Generator
 POSITIONS = 256  # whose scores are held at once: they stay in the processor's cache
 
 
-def draw_pool(
-    events: Int64s, frequency: Tensor, negatives: int, rng: Generator, *, whole_batch: bool = False
-) -> tuple[Tensor, Tensor]:
-    """The negatives of a batch, and log pi of each. ``events``: the ads of the batch's events, repeats included.
+@dataclass(frozen=True)
+class Negatives:
+    """The negatives of a batch: ``rows`` int64 [negatives], ascending without repeats, and the ``log_inclusion``
+    probability of each, float [negatives].
 
-    Half of the pool are ads of the batch (all of them with ``whole_batch``), half are drawn evenly from those that
-    training has seen (``frequency``, the share of all events, above 0). 0 negatives: all of these, and log pi = 0.
+    ``counts`` float [events of the batch, negatives]: their co-occurrence, None in a model without that term.
     """
-    seen = np.flatnonzero(frequency.numpy() > 0)
+
+    rows: Tensor
+    log_inclusion: Tensor
+    counts: Tensor | None = None
+
+
+def sample_negatives(
+    events: Int64s, shares: Tensor, negatives: int, rng: Generator, *, whole_batch: bool = False
+) -> Negatives:
+    """The negatives of a batch. ``events``: the ads of the batch's events, repeats included.
+
+    Half of them are ads of the batch (all of these with ``whole_batch``), half are drawn evenly from those that
+    training has seen (``shares`` of all events above 0). 0 negatives: all that training has seen, pi = 1.
+    """
+    seen = np.flatnonzero(shares.numpy() > 0)
     if not negatives or negatives >= len(seen):
-        return torch.from_numpy(seen), torch.zeros(len(seen))
+        return Negatives(torch.from_numpy(seen), torch.zeros(len(seen)))
     half = negatives // 2
-    drawn = events if whole_batch else rng.choice(events, min(half, len(events)), replace=False)
+    in_batch = events if whole_batch else rng.choice(events, min(half, len(events)), replace=False)
     even = seen[rng.integers(0, len(seen), negatives - half)]
-    pool = torch.from_numpy(np.unique(np.concatenate([drawn, even])))
-    return pool, log_inclusion(frequency[pool], len(drawn), negatives - half, len(seen))
+    rows = torch.from_numpy(np.unique(np.concatenate([in_batch, even])))
+    return Negatives(rows, log_inclusion(shares[rows], len(in_batch), negatives - half, len(seen)))
 
 
-def log_inclusion(share: Tensor, drawn: int, even: int, ads: int) -> Tensor:
-    """The log probability that an ad is in a pool of ``drawn`` events of its ``share`` and ``even`` of all ``ads``."""
-    missed = drawn * torch.log1p(-share.double().clamp(max=1 - 1e-12)) + even * np.log1p(-1.0 / ads)
+def log_inclusion(share: Tensor, in_batch: int, even: int, ads: int) -> Tensor:
+    """The log probability that an ad is in ``in_batch`` events of its ``share`` or ``even`` draws of all ``ads``."""
+    missed = in_batch * torch.log1p(-share.double().clamp(max=1 - 1e-12)) + even * np.log1p(-1.0 / ads)
     return torch.log(-torch.expm1(missed)).float()
 
 
 def sampled_softmax(
-    hidden: Tensor,
+    queries: Tensor,
     target_vectors: Tensor,
     targets: Tensor,
-    pool_vectors: Tensor,
-    pool: Tensor,
-    log_pi: Tensor,
+    negative_vectors: Tensor,
+    negatives: Negatives,
     weights: Tensor,
     added: Tensor | None = None,
 ) -> Tensor:
-    """The sum of the positions' losses times ``weights``. The score of an ad is the inner product with ``hidden``.
+    """The sum of the positions' losses times ``weights``. The score of an ad is the inner product with ``queries``.
 
-    ``targets`` and ``pool`` are rows, ``pool`` ascending and without repeats. ``added`` [positions, pool]: more to the
-    scores; then all targets must be in the pool.
+    ``targets``: rows. ``added`` [positions, negatives]: more to the scores; then all targets must be negatives, too.
 
-    The target itself enters with weight 1, and once: where it is in the pool, it is left out there.
+    The target itself enters with weight 1, and once: where it is among the negatives, it is left out there.
     """
-    own = (hidden * target_vectors).sum(1).float()
-    place = torch.searchsorted(pool, targets).clamp(max=len(pool) - 1)
-    same = pool[place] == targets
+    own = (queries * target_vectors).sum(1).float()
+    column = torch.searchsorted(negatives.rows, targets).clamp(max=len(negatives.rows) - 1)
+    same = negatives.rows[column] == targets
     if added is not None:
-        own = own + added[torch.arange(len(place), device=place.device), place]
-    total: Tensor = _Softmax.apply(  # type: ignore[no-untyped-call]
-        hidden, own, pool_vectors, log_pi, torch.where(same, place, -1), weights, added
-    )
+        own = own + added[torch.arange(len(column), device=column.device), column]
+    fixed = _Fixed(negatives.log_inclusion, torch.where(same, column, -1), weights)
+    total: Tensor = _Softmax.apply(queries, own, negative_vectors, added, fixed)  # type: ignore[no-untyped-call]
     return total
+
+
+class _Fixed(NamedTuple):
+    """Inputs of the loss without a gradient. ``hit`` [positions]: the target's column in the negatives, -1 for none."""
+
+    log_inclusion: Tensor
+    hit: Tensor
+    weights: Tensor
 
 
 class _Softmax(torch.autograd.Function):
     """The loss, and its gradient in the same pass, so that scores are never held for all positions: the one array of
-    positions x pool would be written and read ten times by the plain operations.
+    positions x negatives would be written and read ten times by the plain operations.
     """
 
     @staticmethod
     def forward(
-        ctx: Any,
-        scaled: Tensor,
-        own: Tensor,
-        pool: Tensor,
-        log_pi: Tensor,
-        hit: Tensor,
-        weights: Tensor,
-        added: Tensor | None,
+        ctx: Any, queries: Tensor, own: Tensor, negatives: Tensor, added: Tensor | None, fixed: _Fixed
     ) -> Tensor:
-        """``hit`` [positions]: the place of the target in the pool, -1 for none."""
+        """``own`` [positions]: the targets' scores; ``negatives``: vectors."""
+        log_inclusion, hit, weights = fixed
         total = own.new_zeros(())
-        by_scaled, by_own, by_pool = torch.empty_like(scaled), torch.empty_like(own), torch.zeros_like(pool)
+        by_query, by_own, by_negative = torch.empty_like(queries), torch.empty_like(own), torch.zeros_like(negatives)
         by_added = None if added is None else torch.empty_like(added)
         for start in range(0, len(own), POSITIONS):
             rows = slice(start, start + POSITIONS)
-            scores = torch.addmm(-log_pi, scaled[rows], pool.T).float()
+            scores = torch.addmm(-log_inclusion, queries[rows], negatives.T).float()
             if added is not None:
                 scores += added[rows]
             inside = torch.nonzero(hit[rows] >= 0).squeeze(1)
@@ -103,20 +116,20 @@ class _Softmax(torch.autograd.Function):
             whole = scores.sum(1) + mine
             total += (weights[rows] * (torch.log(whole) + top - own[rows])).sum()
             scores.mul_((weights[rows] / whole).unsqueeze(1))
-            by_scaled[rows] = scores.to(pool.dtype) @ pool
-            by_pool += scores.T.to(pool.dtype) @ scaled[rows]
+            by_query[rows] = scores.to(negatives.dtype) @ negatives
+            by_negative += scores.T.to(negatives.dtype) @ queries[rows]
             by_own[rows] = weights[rows] * (mine / whole - 1)
             if by_added is not None:
                 by_added[rows] = scores
-        ctx.gradients = by_scaled, by_own, by_pool, by_added
+        ctx.gradients = by_query, by_own, by_negative, by_added
         return total
 
     @staticmethod
     def backward(ctx: Any, *above: Tensor) -> Any:
-        """Everything was found on the way."""
-        by_scaled, by_own, by_pool, by_added = ctx.gradients
+        """The gradients were computed in the forward pass."""
+        by_query, by_own, by_negative, by_added = ctx.gradients
         by_added = None if by_added is None else by_added * above[0]
-        return by_scaled * above[0], by_own * above[0], by_pool * above[0], None, None, None, by_added
+        return by_query * above[0], by_own * above[0], by_negative * above[0], by_added, None
 
 
 def cosine(vectors: Tensor) -> Tensor:

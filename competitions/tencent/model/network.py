@@ -1,7 +1,6 @@
-"""Tower, encoder and code head as one module, whose ``forward`` is the loss of a batch: what DDP wraps."""
+"""Item tower, encoder and semantic-ID head as one module, whose ``forward`` is the loss of a batch: what DDP wraps."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,110 +9,98 @@ from torch.nn import functional
 
 from competitions.tencent.config import ModelSettings, TrainSettings
 from competitions.tencent.corpus import Int64s
-from competitions.tencent.inference.beam_search import CodeHead
-from competitions.tencent.model.encoder import Batch, Content, Encoder, ItemTower
-from competitions.tencent.model.loss import cosine, sampled_softmax
-from competitions.tencent.model.score_terms import Clock, Taste, unite
-
-
-@dataclass(frozen=True)
-class Pool:
-    """The negatives of a batch: ``rows`` int64 [negatives], ``log_pi`` float [negatives]; see ``loss.draw_pool``.
-
-    ``remembered`` float [events of the batch, negatives]: what the wide part counts, None without it.
-    """
-
-    rows: Tensor
-    log_pi: Tensor
-    remembered: Tensor | None = None
+from competitions.tencent.model.encoder import Batch, Encoder, ItemContent, ItemTower
+from competitions.tencent.model.loss import Negatives, cosine, sampled_softmax
+from competitions.tencent.model.score_terms import AgeEncoding, ContentProfile, content_vectors
+from competitions.tencent.model.semantic_id_head import SemanticIdHead
 
 
 class Network(nn.Module):
     """Everything that is trained."""
 
-    def __init__(self, model: ModelSettings, train: TrainSettings, content: Content, words: Int64s | None) -> None:
-        """``words``: the semantic id of every row, int64 [rows, levels]; None for no generative head."""
+    def __init__(
+        self, model: ModelSettings, train: TrainSettings, content: ItemContent, semantic_ids: Int64s | None
+    ) -> None:
+        """``semantic_ids`` of every row, int64 [rows, levels]; None for no generative head."""
         super().__init__()
         self.model_settings, self.train_settings = model, train
         self.tower = ItemTower(model, content)
         self.encoder = Encoder(model, content)
         self.popularity = nn.Linear(model.width, 1, bias=False)
         if model.times:
-            self.clock = Clock()
-        self.tastes = model.embeddings and bool(content.vectors)
-        if self.tastes:
-            self.taste = Taste(model.length)
+            self.age = AgeEncoding()
+        self.uses_content = model.embeddings and bool(content.vectors)
+        if self.uses_content:
+            self.content_profile = ContentProfile(model.length)
         if model.memory:
             self.gain, self.floor = nn.Parameter(torch.tensor(0.5)), nn.Parameter(torch.tensor(math.log(0.1)))
         self.head = None
-        if words is not None:
-            self.head = CodeHead(model.width, tuple(int(most) + 1 for most in words.max(0)))
-            self.words: Tensor
-            self.register_buffer("words", torch.from_numpy(np.array(words)), persistent=False)
+        if semantic_ids is not None:
+            self.head = SemanticIdHead(model.width, tuple(int(most) + 1 for most in semantic_ids.max(0)))
+            self.semantic_ids: Tensor
+            self.register_buffer("semantic_ids", torch.from_numpy(np.array(semantic_ids)), persistent=False)
 
-    def forward(self, batch: Batch, pool: Pool, weights: Tensor) -> Tensor:
+    def forward(self, batch: Batch, negatives: Negatives, weights: Tensor) -> Tensor:
         """The weighted sum of the losses of a batch's positions. ``weights`` float [histories, length].
 
-        Every ad of the batch and of the pool goes through the tower once.
+        Every ad of the batch and of the negatives goes through the tower once.
         """
-        settings = self.train_settings
-        rows, place = torch.unique(torch.cat([batch.item.reshape(-1), pool.rows]), return_inverse=True)
+        rows, index = torch.unique(torch.cat([batch.item.reshape(-1), negatives.rows]), return_inverse=True)
         vectors = self.tower(rows)
-        events = place[: batch.item.numel()].view(batch.item.shape)
+        events = index[: batch.item.numel()].view(batch.item.shape)
         hidden = self.encoder(vectors[events], batch)
-        asked = (weights > 0) & batch.there
-        asked[:, 0] |= ~asked.any() & batch.there[:, 0]  # one at least, if only with a weight of 0
-        tokens = functional.pad(asked, (0, 1))  # the last token is followed by nothing that is known
-        answers = self.answer(vectors, rows)
+        targets = (weights > 0) & batch.mask
+        targets[:, 0] |= ~targets.any() & batch.mask[:, 0]  # one at least, if only with a weight of 0
+        tokens = functional.pad(targets, (0, 1))  # the last token is followed by nothing that is known
+        items = self.encode_item(vectors, rows)
         loss = sampled_softmax(
-            self.ask(hidden, batch, tokens),
-            answers[events[asked]],
-            batch.item[asked],
-            answers[place[batch.item.numel() :]],
-            pool.rows,
-            pool.log_pi,
-            weights[asked],
-            None if pool.remembered is None else self.speak(pool.remembered[asked[batch.there]]),
+            self.encode_query(hidden, batch, tokens),
+            items[events[targets]],
+            batch.item[targets],
+            items[index[batch.item.numel() :]],
+            negatives,
+            weights[targets],
+            None if negatives.counts is None else self.cooccurrence_logit(negatives.counts[targets[batch.mask]]),
         )
         if self.head is not None:
-            spelled = self.head.loss(hidden[tokens], self.words[batch.item[asked]])
-            loss = loss + settings.word_weight * (spelled * weights[asked]).sum()
+            generative = self.head.loss(hidden[tokens], self.semantic_ids[batch.item[targets]])
+            loss = loss + self.train_settings.word_weight * (generative * weights[targets]).sum()
         return loss
 
-    def ask(self, hidden: Tensor, batch: Batch, tokens: Tensor) -> Tensor:
-        """What some ``tokens`` (bool [histories, length + 1]) look for, as vectors whose inner products with those of
-        ads are scores: cosine / temperature, how many like an ad, its age at the time asked for, its content.
+    def encode_query(self, hidden: Tensor, batch: Batch, tokens: Tensor) -> Tensor:
+        """Query vectors of some ``tokens`` (bool [histories, length + 1]). Inner products with ``encode_item`` are the
+        scores: cosine / temperature, plus an ad's popularity, its age at the query's time, its content.
         """
         chosen = hidden[tokens]
         parts = [cosine(chosen) / self.train_settings.temperature, torch.ones_like(chosen[:, :1])]
         if self.model_settings.times:
-            parts.append(self.clock.ask(batch.when[tokens]))
-        if self.tastes:
-            parts.append(self.taste(unite(self.tower.content.vectors, batch.item), batch)[tokens])
+            parts.append(self.age.encode_query(batch.query_time[tokens]))
+        if self.uses_content:
+            parts.append(self.content_profile(content_vectors(self.tower.content.vectors, batch.item), batch)[tokens])
         return torch.cat(parts, 1)
 
-    def answer(self, vectors: Tensor, rows: Tensor) -> Tensor:
-        """The ``vectors`` of ads by the tower, as those that are looked for."""
+    def encode_item(self, vectors: Tensor, rows: Tensor) -> Tensor:
+        """Item vectors in the space of ``encode_query``, from the tower's ``vectors`` of these ads."""
         content = self.tower.content
         parts = [cosine(vectors), self.popularity(vectors).float()]
         if self.model_settings.times:
-            parts.append(self.clock.answer(content.birth[rows]))
-        if self.tastes:
-            parts.append(unite(content.vectors, rows))
+            parts.append(self.age.encode_item(content.birth[rows]))
+        if self.uses_content:
+            parts.append(content_vectors(content.vectors, rows))
         return torch.cat(parts, 1)
 
-    def embed(self, rows: Tensor) -> Tensor:
-        """The vectors of these ads, to be compared with those of ``ask``."""
-        return self.answer(self.tower(rows), rows)
+    def encode_rows(self, rows: Tensor) -> Tensor:
+        """The item vectors of these rows of the catalogue, through the tower."""
+        return self.encode_item(self.tower(rows), rows)
 
-    def read(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The hidden vector [histories, width] of each history's last token, and what it looks for."""
+    def encode_histories(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The hidden vector [histories, width] of each history's last token, and its query vector."""
         items = self.tower(batch.item.reshape(-1)).view(*batch.item.shape, -1)
         hidden: Tensor = self.encoder(items, batch)
-        last = batch.there.sum(1)
+        last = batch.mask.sum(1)
         tokens = torch.arange(hidden.shape[1], device=last.device) == last.unsqueeze(1)
-        return hidden[tokens], self.ask(hidden, batch, tokens)
+        return hidden[tokens], self.encode_query(hidden, batch, tokens)
 
-    def speak(self, remembered: Tensor) -> Tensor:
-        """What counts add to the scores: their logarithm, so that odds are multiplied by a power of them."""
-        return self.gain * torch.log(remembered + self.floor.exp())
+    def cooccurrence_logit(self, counts: Tensor) -> Tensor:
+        """What co-occurrence adds to the scores: its logarithm, so that odds are multiplied by a power of it."""
+        return self.gain * torch.log(counts + self.floor.exp())

@@ -1,5 +1,5 @@
-"""What speaks in a score besides the cosine of hidden vector and ad: the ad's age, and how its content agrees with what
-the user has seen. Both are inner products, so that one search finds the best of their sum.
+"""Terms of the score besides the cosine of hidden vector and ad: the ad's age, and how its content agrees with what the
+user has seen. Both are inner products, so that one search finds the best of their sum.
 """
 
 import math
@@ -12,39 +12,39 @@ from competitions.tencent.io import schema
 from competitions.tencent.model.encoder import ACTIONS, DAY_S, Batch
 
 PERIODS_S = tuple(2 * DAY_S * 2**octave for octave in range(8))
-FADE, CLICKED, GAIN = 0.9, 5.0, 5.0  # where Taste starts
+DECAY, CLICKED, GAIN = 0.9, 5.0, 5.0  # where the ContentProfile's weights start
 
 
-class Clock(nn.Module):
+class AgeEncoding(nn.Module):
     """How an ad's score depends on its age: a sum of waves of periods from 2 to 256 days, with amplitudes learned.
 
-    a cos(w (t - b)) + c sin(w (t - b)), t the time asked for and b the ad's birth, is an inner product of a vector of t
+    a cos(w (t - b)) + c sin(w (t - b)), t the query's time and b the ad's birth, is an inner product of a vector of t
     and a vector of b: so the search needs nothing else, and what was learned of one day holds for the next.
     """
 
     def __init__(self) -> None:
-        """Both amplitudes start at 0: age says nothing."""
+        """Both amplitudes start at 0: age has no weight."""
         super().__init__()
-        self.waves = nn.Parameter(torch.zeros(len(PERIODS_S), 2))
+        self.amplitudes = nn.Parameter(torch.zeros(len(PERIODS_S), 2))
 
-    def turn(self, time: Tensor) -> Tensor:
+    def waves_at(self, time: Tensor) -> Tensor:
         """Seconds, int64 [n] -> cosine and sine of each wave, [n, waves, 2]."""
         angles = torch.stack([time % period for period in PERIODS_S], -1).float()
         angles = angles * (2 * torch.pi / torch.tensor(PERIODS_S, device=time.device))
         return torch.stack([angles.cos(), angles.sin()], -1)
 
-    def ask(self, time: Tensor) -> Tensor:
-        """The vector of a time that is asked for, [n, 2 x waves]."""
-        cosine, sine = self.turn(time).unbind(-1)
-        even, odd = self.waves.unbind(-1)
+    def encode_query(self, time: Tensor) -> Tensor:
+        """The vector of a query's time, [n, 2 x waves]."""
+        cosine, sine = self.waves_at(time).unbind(-1)
+        even, odd = self.amplitudes.unbind(-1)
         return torch.cat([even * cosine + odd * sine, even * sine - odd * cosine], -1)
 
-    def answer(self, birth: Tensor) -> Tensor:
+    def encode_item(self, birth: Tensor) -> Tensor:
         """The vector of an ad's birth, [n, 2 x waves]."""
-        return torch.cat(self.turn(birth).unbind(-1), -1)
+        return torch.cat(self.waves_at(birth).unbind(-1), -1)
 
 
-class Taste(nn.Module):
+class ContentProfile(nn.Module):
     """The mean content of what a user has seen, later events and clicks weighing more, by cosine to an ad's content.
 
     A nearest-neighbour rule with weights learned: it holds from the first step on, and for ads that nobody has seen.
@@ -53,24 +53,24 @@ class Taste(nn.Module):
     def __init__(self, length: int) -> None:
         """Weights by distance in steps and by action start at a rule that works."""
         super().__init__()
-        self.steps = nn.Parameter(torch.arange(length + 1.0) * math.log(FADE))
+        self.steps = nn.Parameter(torch.arange(length + 1.0) * math.log(DECAY))
         action = torch.zeros(ACTIONS)
         action[schema.CLICK] = action[schema.CONVERSION] = math.log(CLICKED)
         self.action = nn.Parameter(action)
         self.gain = nn.Parameter(torch.tensor(GAIN))
 
     def forward(self, content: Tensor, batch: Batch) -> Tensor:
-        """``content`` [histories, length, dimensions] of the events -> what each token looks for, one more token."""
+        """``content`` [histories, length, dimensions] of the events -> the profile at each token, one more token."""
         length = content.shape[1]
-        places = torch.arange(length, device=content.device)
-        apart = places[:, None] - places  # the token behind event i sees event k at this distance
+        position = torch.arange(length, device=content.device)
+        apart = position[:, None] - position  # the token behind event i sees event k at this distance
         near = torch.where(apart >= 0, self.steps[apart.clamp(min=0)], -torch.inf)
-        weights = torch.exp(near + self.action[batch.action % ACTIONS].unsqueeze(1)) * batch.there.unsqueeze(1)
-        found = functional.normalize(weights @ content, dim=-1) * self.gain
-        return functional.pad(found, (0, 0, 1, 0))  # the user's token has seen nothing
+        weights = torch.exp(near + self.action[batch.action % ACTIONS].unsqueeze(1)) * batch.mask.unsqueeze(1)
+        profile = functional.normalize(weights @ content, dim=-1) * self.gain
+        return functional.pad(profile, (0, 0, 1, 0))  # the user's token has seen nothing
 
 
-def unite(vectors: tuple[Tensor, ...], rows: Tensor) -> Tensor:
+def content_vectors(vectors: tuple[Tensor, ...], rows: Tensor) -> Tensor:
     """All embeddings of these ads side by side, of length 1; zero where an ad has none."""
     parts = [functional.normalize(part[rows].float(), dim=-1) for part in vectors]
     return functional.normalize(torch.cat(parts, -1), dim=-1)

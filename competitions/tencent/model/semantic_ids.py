@@ -1,9 +1,9 @@
-"""Semantic ids: an ad as a short word of codes, each level a finer cluster of its content (RQ-KMeans).
+"""Semantic IDs: an ad as a short sequence of codes, each level a finer cluster of its content (RQ-KMeans).
 
 Level 1 is the nearest of K centroids, level 2 the nearest centroid of what is left of the vector, and so on (residual
 quantisation; Rajput et al. 2023, "Recommender systems with generative retrieval", have it learned, k-means is simpler
-and as good). Ads of equal words are told apart by one more digit: their place among them, the most frequent first. So
-every ad, seen or not, has a word of its own, and ads of like content share its beginning.
+and as good). Ads of equal codes differ by one more digit: their rank among them, the most frequent first. So every
+ad, seen or not, has a semantic ID of its own, and ads of like content share its beginning.
 """
 
 from dataclasses import dataclass
@@ -29,56 +29,55 @@ class Codebooks:
 def fit_codebooks(vectors: Floats, levels: int, codes: int, seed: int) -> Codebooks:
     """Residual k-means on these vectors, one row an ad."""
     tables = []
-    left = np.ascontiguousarray(vectors, np.float32)
+    residual = np.ascontiguousarray(vectors, np.float32)
     for level in range(levels):
         means = faiss.Kmeans(
-            left.shape[1],
-            min(codes, len(left)),
+            residual.shape[1],
+            min(codes, len(residual)),
             niter=ROUNDS,
             seed=seed + level,
             max_points_per_centroid=TRAIN_POINTS,
             min_points_per_centroid=1,
         )
-        means.train(left)
+        means.train(residual)
         tables.append(np.array(means.centroids, np.float32))
-        left = left - tables[-1][_nearest(left, tables[-1])]
+        residual = residual - tables[-1][_nearest(residual, tables[-1])]
     return Codebooks(tuple(tables))
 
 
 def encode(vectors: Floats, books: Codebooks) -> Int64s:
     """The codes of each vector, int64 [rows, levels]."""
-    left = np.ascontiguousarray(vectors, np.float32)
-    codes = np.empty((len(left), len(books.tables)), np.int64)
+    residual = np.ascontiguousarray(vectors, np.float32)
+    codes = np.empty((len(residual), len(books.tables)), np.int64)
     for level, table in enumerate(books.tables):
-        codes[:, level] = _nearest(left, table)
-        left = left - table[codes[:, level]]
+        codes[:, level] = _nearest(residual, table)
+        residual = residual - table[codes[:, level]]
     return codes
 
 
 def _nearest(vectors: Floats, table: Floats) -> Int64s:
     index = faiss.IndexFlatL2(table.shape[1])
     index.add(table)
-    found: Int64s = index.search(vectors, 1)[1][:, 0]
-    return found
+    return np.asarray(index.search(vectors, 1)[1][:, 0])
 
 
-def tell_apart(codes: Int64s, frequency: npt.NDArray[np.float64]) -> Int64s:
-    """The codes with one more column: the place among the rows of equal codes, the most frequent first."""
+def add_tie_digit(codes: Int64s, frequency: npt.NDArray[np.float64]) -> Int64s:
+    """The codes with one more column: the rank among the rows of equal codes, the most frequent first."""
     order = np.lexsort((-frequency, *codes.T[::-1]))
     ordered = codes[order]
-    fresh = np.ones(len(codes), bool)
-    fresh[1:] = (ordered[1:] != ordered[:-1]).any(1)
-    begins = np.flatnonzero(fresh)
+    first = np.ones(len(codes), bool)
+    first[1:] = (ordered[1:] != ordered[:-1]).any(1)
+    first_rows = np.flatnonzero(first)
     digit = np.empty(len(codes), np.int64)
-    digit[order] = np.arange(len(codes)) - begins[np.cumsum(fresh) - 1]
+    digit[order] = np.arange(len(codes)) - first_rows[np.cumsum(first) - 1]
     return np.column_stack([codes, digit])
 
 
 @dataclass(frozen=True)
 class Trie:
-    """The words of candidates as a tree. For each level: ``code`` of every node, and where its children begin in the
-    next level, ``children`` int64 [nodes + 1]. ``root`` is the number of nodes of the first level. The nodes of the
-    last level are words; ``candidate`` says whose.
+    """The semantic IDs of candidates as a tree. For each level: ``code`` of every node, and where its children begin in
+    the next level, ``children`` int64 [nodes + 1]. ``root`` is the number of nodes of the first level. The nodes of the
+    last level are semantic IDs; ``candidate`` says whose.
     """
 
     code: tuple[Int64s, ...]
@@ -86,20 +85,20 @@ class Trie:
     candidate: Int64s
 
 
-def build_trie(words: Int64s) -> Trie:
-    """The tree of distinct words, int64 [candidates, levels]. Nodes of a level are sorted by word."""
-    order = np.lexsort(words.T[::-1])
-    ordered = words[order]
-    levels = words.shape[1]
-    code, children, before = [], [], np.zeros(len(words), np.int64)
+def build_trie(semantic_ids: Int64s) -> Trie:
+    """The tree of distinct semantic IDs, int64 [candidates, levels]. Nodes of a level are sorted by it."""
+    order = np.lexsort(semantic_ids.T[::-1])
+    ordered = semantic_ids[order]
+    levels = semantic_ids.shape[1]
+    code, children, before = [], [], np.zeros(len(semantic_ids), np.int64)
     for level in range(levels):
-        fresh = np.ones(len(words), bool)
-        fresh[1:] = (ordered[1:, : level + 1] != ordered[:-1, : level + 1]).any(1)
-        node = np.cumsum(fresh) - 1
-        code.append(ordered[fresh, level])
-        parents = before[fresh]
+        first = np.ones(len(semantic_ids), bool)
+        first[1:] = (ordered[1:, : level + 1] != ordered[:-1, : level + 1]).any(1)
+        node = np.cumsum(first) - 1
+        code.append(ordered[first, level])
+        parents = before[first]
         children.append(np.searchsorted(parents, np.arange(int(before[-1]) + 2)))
         before = node
-    if len(code[-1]) != len(words):
-        raise ValueError("two candidates have the same word")
+    if len(code[-1]) != len(semantic_ids):
+        raise ValueError("two candidates have the same semantic ID")
     return Trie(tuple(code), tuple(children), order)

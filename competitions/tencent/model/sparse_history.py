@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from competitions.tencent.config import ActionWeights, CountSettings, LinearSettings
 from competitions.tencent.corpus import Int8s, Int32s, Int64s
-from competitions.tencent.ensemble.settings import ActionWeights, CountSettings, LinearSettings
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import Histories
 
@@ -29,28 +29,27 @@ class Log:
     item: Int32s
     weight: Floats
 
-    def step(self, events: Int64s, gap: int) -> tuple[Int64s, Int64s]:
-        """Of these events those that have one ``gap`` places further on (back, where negative), and that one."""
+    def neighbours(self, events: Int64s, gap: int) -> tuple[Int64s, Int64s]:
+        """Of these events those that have another ``gap`` events later (earlier, where negative), and that one."""
         others = events + gap
         owner = self.owner[events]
         inside = (others < self.offsets[owner + 1]) if gap > 0 else (others >= self.offsets[owner])
         return events[inside], others[inside]
 
 
-def weigh_actions(action: Int8s, weights: ActionWeights) -> Floats:
-    """What each event counts, float32."""
+def weight_actions(action: Int8s, weights: ActionWeights) -> Floats:
+    """The weight of each event, float32."""
     table = np.zeros(4, np.float32)
-    table[schema.NULL_ACTION] = weights.null  # -1: the last place
+    table[schema.NULL_ACTION] = weights.null  # -1: the last entry
     table[schema.EXPOSURE], table[schema.CLICK], table[schema.CONVERSION] = (
         weights.exposure,
         weights.click,
         weights.conversion,
     )
-    weighed: Floats = table[action]
-    return weighed
+    return np.asarray(table[action])
 
 
-def lay_out(histories: Histories, weights: ActionWeights) -> Log:
+def flatten_log(histories: Histories, weights: ActionWeights) -> Log:
     """The events of these histories: 13 bytes each, and 8 while they are picked."""
     events = histories.events()
     lengths = histories.lengths
@@ -58,18 +57,18 @@ def lay_out(histories: Histories, weights: ActionWeights) -> Log:
         np.concatenate([[0], np.cumsum(lengths)]),
         np.repeat(np.arange(len(histories), dtype=np.int32), lengths),
         histories.sequences.item[events],
-        weigh_actions(histories.sequences.action[events], weights),
+        weight_actions(histories.sequences.action[events], weights),
     )
 
 
-def count_pairs(offsets: Int64s, reach: int) -> int:
-    """How many pairs of events of one history stand at most ``reach`` places apart."""
+def count_neighbour_pairs(offsets: Int64s, reach: int) -> int:
+    """How many pairs of events of one history are at most ``reach`` events apart."""
     lengths = np.diff(offsets)
     near = np.minimum(lengths, reach + 1)  # events that have all those before them within reach
     return int((near * (near - 1) // 2 + (lengths - near) * reach).sum())
 
 
-def weigh_histories(histories: Histories, rows: int, settings: CountSettings | LinearSettings) -> Sparse:
+def weight_histories(histories: Histories, rows: int, settings: CountSettings | LinearSettings) -> Sparse:
     """Each history as a row of weights over the catalogue, csr float32 [histories, rows].
 
     Its last ``history`` events (0 for all), the one with ``a`` events behind it at ``fade``^a * (1 + a)^-``recency``
@@ -81,18 +80,18 @@ def weigh_histories(histories: Histories, rows: int, settings: CountSettings | L
     events = np.repeat(histories.ends, kept) - 1 - age
     sequences = histories.sequences
     weight = settings.fade**age * (1.0 + age) ** -settings.recency
-    weight *= weigh_actions(sequences.action[events], settings.weights)
+    weight *= weight_actions(sequences.action[events], settings.weights)
     matrix = sp.csr_array((weight.astype(np.float32), sequences.item[events], offsets), (len(histories), rows))
     matrix.sum_duplicates()
     return matrix
 
 
-def parts_of(count: Int64s, most: int) -> Iterator[tuple[int, int]]:
-    """Ranges of consecutive places whose counts add up to ``most`` at most, or that hold one place."""
-    total = np.concatenate([[0], np.cumsum(count)])
+def split_by_cost(cost: Int64s, most: int) -> Iterator[tuple[int, int]]:
+    """Ranges of consecutive indices whose costs add up to ``most`` at most, or that hold one index."""
+    total = np.concatenate([[0], np.cumsum(cost)])
     start = 0
-    while start < len(count):
+    while start < len(cost):
         stop = int(np.searchsorted(total, total[start] + most, side="right")) - 1
-        stop = min(max(stop, start + 1), len(count))
+        stop = min(max(stop, start + 1), len(cost))
         yield start, stop
         start = stop

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from common.diagnostics.adversarial_validation import Drift, find_drift
-from common.diagnostics.model_diagnostics import Importance
 from common.pipeline.run import Run
 from common.ranking.dataset import Matrix
 from competitions.tencent.corpus import Corpus
@@ -22,26 +21,18 @@ HOUR_S = 3_600
 
 def diagnose(outcome: Outcome, run: Run) -> dict[str, Any]:
     """The insight of a run's record."""
-    ready = outcome.ready
+    ready, early = outcome.ready, outcome.early
     drift = run.step(compare_users, ready.corpus, ready.valid, ready.test, name="insight.drift").value
-    losses = outcome.early.trained.value.course.losses
-    values = [-float(loss) for loss in losses]
-    course = [{"name": "network, hold-out", "metric": "-loss", "values": values, "best": len(values)}]
-    return {"drift": drift, "curves": course if len(values) > 1 else [], "importance": weigh_inputs(outcome, run)}
-
-
-def weigh_inputs(outcome: Outcome, run: Run) -> list[Importance]:
-    """What the hold-out's network misses of each input."""
-    ready, taught, config = outcome.ready, outcome.early, outcome.config
-    told = ready.corpus, ready.embeddings, ready.valid, taught.words, taught.trained
-    measured = run.step(measure_inputs, *told, config.model, config.train, config.seed, name="insight.importance")
-    return measured.value
+    measured = run.step(measure_inputs, early.inputs, early.trained, early.settings, name="insight.importance")
+    values = [-float(loss) for loss in early.trained.value.history.losses]
+    curve = [{"name": "network, hold-out", "metric": "-loss", "values": values, "best": len(values)}]
+    return {"drift": drift, "curves": curve if len(values) > 1 else [], "importance": measured.value}
 
 
 def compare_users(corpus: Corpus, valid: Fold, test: Fold) -> Drift | None:
-    """The histories of held-out users against those of the users whom the host asks about."""
-    held, asked = describe(valid.queries(corpus.train)), describe(test.queries(corpus.asked))
-    return find_drift(NAMES, held, asked, most=DRIFT_QUERIES)
+    """The histories of held-out users against those of the test users."""
+    held_out, tested = describe(valid.queries(corpus.train)), describe(test.queries(corpus.test))
+    return find_drift(NAMES, held_out, tested, most=DRIFT_QUERIES)
 
 
 def describe(histories: Histories) -> Matrix:
@@ -52,16 +43,10 @@ def describe(histories: Histories) -> Matrix:
     clicks = np.bincount(owner, sequences.action[events] >= schema.CLICK, len(histories))
     pairs = np.unique(np.column_stack([owner, sequences.item[events]]), axis=0)
     distinct = np.bincount(pairs[:, 0], minlength=len(histories))
-    some = lengths > 0
-    last = sequences.time[np.where(some, histories.ends - 1, 0)]
-    first = sequences.time[np.where(some, histories.starts, 0)]
-    now = last[some].max(initial=0)
-    columns = [
-        lengths,
-        clicks,
-        clicks / np.maximum(lengths, 1),
-        distinct,
-        (now - last) / HOUR_S,
-        (last - first) / HOUR_S,
-    ]
-    return np.where(some[:, None], np.column_stack(columns), np.nan).astype(np.float32)
+    filled = lengths > 0
+    last = sequences.time[np.where(filled, histories.ends - 1, 0)]
+    first = sequences.time[np.where(filled, histories.starts, 0)]
+    now = last[filled].max(initial=0)
+    per_event = clicks / np.maximum(lengths, 1)
+    columns = [lengths, clicks, per_event, distinct, (now - last) / HOUR_S, (last - first) / HOUR_S]
+    return np.where(filled[:, None], np.column_stack(columns), np.nan).astype(np.float32)

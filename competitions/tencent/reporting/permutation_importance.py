@@ -1,6 +1,6 @@
-"""What the score on the hold-out loses when the network is told one thing wrong: permutation importance of its inputs.
+"""Permutation importance of the network's inputs: what the score on the hold-out loses when one of them is shuffled.
 
-The values of one input change places between ads (an id's vector, a feature, an embedding), between users, or between
+The values of one input are shuffled between ads (an id's vector, a feature, an embedding), between users, or between
 events (actions), in histories and candidates alike, and the trained network answers again (Breiman 2001, "Random
 forests"). Times stay: within a history they must rise, and between histories no two are alike.
 """
@@ -12,54 +12,45 @@ import numpy as np
 
 from common.diagnostics.model_diagnostics import Importance
 from competitions.tencent import metrics
-from competitions.tencent.config import ModelSettings, TrainSettings
-from competitions.tencent.corpus import Corpus, Embedding, Int64s
+from competitions.tencent.config import ModelSettings
 from competitions.tencent.inference.retrieval import search
-from competitions.tencent.inference.stages import TOP, place_targets, pose
+from competitions.tencent.inference.stages import encode_fold, rank_targets
 from competitions.tencent.io import schema
 from competitions.tencent.split import Fold
+from competitions.tencent.training.inputs import ModelInputs, NetworkSettings
 from competitions.tencent.training.trainer import Trained
 
 QUERIES = 1_000
 IDS = "tower.ids.weight"
-Told = tuple[Corpus, tuple[Embedding, ...], Trained]
 
 
-def measure_inputs(
-    corpus: Corpus,
-    embeddings: tuple[Embedding, ...],
-    fold: Fold,
-    words: Int64s | None,
-    trained: Trained,
-    model: ModelSettings,
-    train: TrainSettings,
-    seed: int,
-) -> list[Importance]:
+def measure_inputs(inputs: ModelInputs, trained: Trained, settings: NetworkSettings) -> list[Importance]:
     """Each input of the network, the one that the score misses most first; measured on ``QUERIES`` queries at most.
 
-    The wide part (``model.memory``) counts what the network is told besides: with it nothing is measured.
+    The wide part (``model.memory``) counts the events themselves: with it nothing is measured.
     """
-    if model.memory:
+    if settings.model.memory:
         return []
-    asked = _draw(fold, np.random.default_rng([seed, 23]))
+    fold = _sample_queries(inputs.fold, np.random.default_rng([settings.seed, 23]))
+    inputs = replace(inputs, fold=fold)
 
-    def earn(told: Told) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        known, vectors, weights = told
-        question = pose(known, vectors, asked, words, None, weights, model, train, seed)
-        found = search(question.queries, question.candidates, question.seen, TOP)
-        return metrics.earn(place_targets(asked, found))
+    def score(inputs: ModelInputs, trained: Trained) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        encoded = encode_fold(inputs, trained, settings)
+        top = search(encoded.queries, encoded.candidates, encoded.seen, schema.TOP)
+        return metrics.score_answers(rank_targets(fold, top))
 
-    whole = earn((corpus, embeddings, trained))
-    lost = {name: whole - earn(told) for name, told in _permute((corpus, embeddings, trained), model, seed)}
+    whole = score(inputs, trained)
+    shuffled = _shuffle_each(inputs, trained, settings.model, settings.seed)
+    losses = {name: whole - score(changed, weights) for name, changed, weights in shuffled}
     measured = [
-        Importance(feature=name, gain=None, permutation=float(one.mean()), error=float(one.std() / len(one) ** 0.5))
-        for name, one in lost.items()
+        Importance(feature=name, gain=None, permutation=float(loss.mean()), error=float(loss.std() / len(loss) ** 0.5))
+        for name, loss in losses.items()
     ]
-    return sorted(measured, key=lambda one: -(one["permutation"] or 0.0))
+    return sorted(measured, key=lambda importance: -(importance["permutation"] or 0.0))
 
 
-def _draw(fold: Fold, rng: np.random.Generator) -> Fold:
-    """A fold that asks for some of its queries only."""
+def _sample_queries(fold: Fold, rng: np.random.Generator) -> Fold:
+    """The fold with some of its queries only."""
     assert fold.target is not None
     if len(fold.target) <= QUERIES:
         return fold
@@ -67,36 +58,36 @@ def _draw(fold: Fold, rng: np.random.Generator) -> Fold:
     return replace(
         fold,
         users=fold.users[chosen],
-        until=fold.until[chosen],
+        query_ends=fold.query_ends[chosen],
         condition=fold.condition[chosen],
         target=fold.target[chosen],
         unseen=None,
-        reached=None,
+        target_action=None,
     )
 
 
-def _permute(told: Told, model: ModelSettings, seed: int) -> Iterator[tuple[str, Told]]:
-    """What the network is told, one input at a time in the wrong places. Row 0 of the catalogue is padding."""
-    corpus, embeddings, trained = told
+def _shuffle_each(
+    inputs: ModelInputs, trained: Trained, model: ModelSettings, seed: int
+) -> Iterator[tuple[str, ModelInputs, Trained]]:
+    """Inputs and weights with one input after another shuffled. Row 0 of the catalogue is padding and stays."""
+    corpus, embeddings = inputs.corpus, inputs.embeddings
     catalogue, users, train = corpus.catalogue, corpus.users, corpus.train
     rng = np.random.default_rng([seed, 29])
     order = np.concatenate([[0], 1 + rng.permutation(len(catalogue.oid) - 1)])
     if model.ids:
         table = trained.weights[IDS]
-        mixed = table[np.concatenate([[0], 1 + rng.permutation(len(table) - 1)])]
-        yield "ad id", (corpus, embeddings, replace(trained, weights={**trained.weights, IDS: mixed}))
+        ids = table[np.concatenate([[0], 1 + rng.permutation(len(table) - 1)])]
+        yield "ad id", inputs, replace(trained, weights={**trained.weights, IDS: ids})
     for column, name in enumerate(schema.ITEM_FEATURES if model.features else ()):
         features = catalogue.features.copy()
         features[:, column] = features[order, column]
-        yield (
-            f"ad feature {name}",
-            (replace(corpus, catalogue=replace(catalogue, features=features)), embeddings, trained),
-        )
-    for place, one in enumerate(embeddings if model.embeddings else ()):
-        others = (*embeddings[:place], replace(one, vectors=one.vectors[order]), *embeddings[place + 1 :])
-        yield f"embedding {one.name}", (corpus, others, trained)
-    strangers = replace(users, features=users.features[rng.permutation(len(users.features))])
-    yield "user features", (replace(corpus, users=strangers), embeddings, trained)
+        changed = replace(corpus, catalogue=replace(catalogue, features=features))
+        yield f"ad feature {name}", replace(inputs, corpus=changed), trained
+    for index, one in enumerate(embeddings if model.embeddings else ()):
+        others = (*embeddings[:index], replace(one, vectors=one.vectors[order]), *embeddings[index + 1 :])
+        yield f"embedding {one.name}", replace(inputs, embeddings=others), trained
+    shuffled_users = replace(users, features=users.features[rng.permutation(len(users.features))])
+    yield "user features", replace(inputs, corpus=replace(corpus, users=shuffled_users)), trained
     if model.actions:
         actions = replace(train, action=train.action[rng.permutation(len(train.action))])
-        yield "actions of the history", (replace(corpus, train=actions), embeddings, trained)
+        yield "actions of the history", replace(inputs, corpus=replace(corpus, train=actions)), trained

@@ -1,4 +1,4 @@
-"""What a finished Tencent run tells of itself: scores by user, ways to answer, training, and what the report needs."""
+"""The record of a finished Tencent run: scores by user, ways to answer, training, and what the report needs."""
 
 from pathlib import Path
 
@@ -10,30 +10,29 @@ from common.experiments.run_record import RunRecord, SimulatedTruth, list_notes
 from common.pipeline.run import Run
 from competitions.tencent import metrics, submission
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.inference.stages import place_targets
+from competitions.tencent.corpus import Int64s
+from competitions.tencent.inference.stages import rank_targets
 from competitions.tencent.io.schema import TRUTH
 from competitions.tencent.pipeline import Outcome
 from competitions.tencent.reporting.diagnostics import diagnose
 from competitions.tencent.reporting.summary import summarise
-from competitions.tencent.sequences import Histories
 
 METRIC = "score"
-LENGTHS = {5: "1-5", 20: "6-20", 100: "21-100"}  # of a history: at most -> its class
-HOUR_S = 3_600
+LENGTHS, LENGTH_NAMES = (5, 20, 100), ("1-5", "6-20", "21-100", "over 100")  # classes of history lengths
 
 
 def build_record(outcome: Outcome, config: TencentConfig, truth: SimulatedTruth | None, run: Run) -> RunRecord:
     """The record of a run."""
     summary = summarise(outcome)
     ways = summary["ways"]
-    training = {name: {**row, "losses": tell_losses(row["losses"])} for name, row in summary["training"].items()}
+    training = {name: {**row, "losses": format_losses(row["losses"])} for name, row in summary["training"].items()}
     return RunRecord(
         metric=METRIC,
         queries=list_queries(outcome),
         ranking=[{"model": name, "score": row["score"], "error": row["score_error"]} for name, row in ways.items()],
         tables=[
             ("Ways to answer, on the hold-out", [{"way": name, **row} for name, row in ways.items()]),
-            ("What is learned from, who is asked, among what", summary["folds"]),
+            ("Training events, queries, candidates", summary["folds"]),
             ("Training", [{"training": name, **row} for name, row in training.items()]),
             ("The open mode's weights", [summary["mix"]] if summary["mix"] else []),
         ],
@@ -50,38 +49,34 @@ def list_queries(outcome: Outcome) -> pl.DataFrame:
     """One row per held-out user: its share of the Score, weighted as the host weighs it (round 2)."""
     fold, corpus = outcome.ready.valid.value, outcome.ready.corpus.value
     answer, mixed = outcome.early.answer.value, outcome.early.mixed
-    places = place_targets(fold, answer.vectors if mixed is None else mixed.value.top)
-    assert fold.reached is not None
+    ranks = rank_targets(fold, answer.vectors if mixed is None else mixed.value.top)
+    assert fold.target_action is not None
     assert fold.unseen is not None
-    weights = np.array(outcome.config.host.weights)[np.maximum(fold.reached, 0)]
-    earned = metrics.earn(places) * weights / max(float(weights.mean()), 1e-12)
-    histories: Histories = fold.queries(corpus.train)
-    frame = pl.DataFrame({"size": histories.lengths, "unseen": fold.unseen})
-    return pl.DataFrame({"query": pl.Series(corpus.users.names[fold.users]).cast(pl.String)}).with_columns(
+    weights = np.array(outcome.config.host.weights)[np.maximum(fold.target_action, 0)]
+    scores = metrics.score_answers(ranks) * weights / max(float(weights.mean()), 1e-12)
+    histories = fold.queries(corpus.train)
+    frame = pl.DataFrame({"query": pl.Series(corpus.users.names[fold.users]).cast(pl.String), "score": scores})
+    return frame.select(
+        "query",
         fold=pl.lit("hold-out"),
-        score=pl.Series(earned),
-        target=frame.select(
-            pl.when("unseen").then(pl.lit("an unseen ad")).otherwise(pl.lit("a seen ad")).alias("target")
-        )["target"],
-        history=class_of_length(frame),
+        score="score",
+        target=pl.when(pl.Series(fold.unseen)).then(pl.lit("an unseen ad")).otherwise(pl.lit("a seen ad")),
+        history=class_of_length(histories.lengths),
     )
 
 
-def class_of_length(frame: pl.DataFrame) -> pl.Series:
-    """The class of a history by its number of events (``size``)."""
-    named: pl.Expr = pl.lit("over 100")
-    for most, name in reversed(LENGTHS.items()):
-        named = pl.when(pl.col("size") <= most).then(pl.lit(name)).otherwise(named)
-    return frame.select(named.alias("history"))["history"]
+def class_of_length(lengths: Int64s) -> pl.Series:
+    """The class of each history by its number of events."""
+    return pl.Series("history", lengths).cut(LENGTHS, labels=LENGTH_NAMES).cast(pl.String)
 
 
 def list_inputs(config: TencentConfig) -> list[str]:
-    """What the model is told, by the names of its settings."""
+    """The model's inputs, by the names of its settings."""
     switches = ("ids", "features", "embeddings", "actions", "condition", "times", "memory")
     return [name for name in switches if getattr(config.model, name)]
 
 
-def tell_losses(losses: list[float]) -> str:
+def format_losses(losses: list[float]) -> str:
     """Losses by epoch as one text."""
     return " ".join(f"{loss:.3f}" for loss in losses)
 

@@ -1,4 +1,4 @@
-"""The closing summary: what was read and held out, how training went, what each way to answer scores."""
+"""The closing summary: what was read and held out, how training went, the scores of each way to answer."""
 
 from typing import Any
 
@@ -14,15 +14,14 @@ from competitions.tencent.training.trainer import Trained
 def summarise(outcome: Outcome) -> dict[str, Any]:
     """Everything of the closing summary as plain values, for run.json."""
     corpus, measured = outcome.ready.corpus.value, outcome.measured.value
+    mixed = outcome.early.mixed
     best = measured.get("open mode", measured["vectors"])
     return {
         "notes": [{"file": n.file, "what": n.what, "count": n.count, "first": n.first} for n in corpus.notes],
         "cv": {"score": best["score"], "error": best["score_error"], "users": best["users"]},
         "ways": measured,
-        "mix": None
-        if outcome.early.mixed is None
-        else dict(zip(MODELS, outcome.early.mixed.value.weights, strict=True)),
-        "recall_of_index": outcome.early.answer.value.recall,
+        "mix": dict(zip(MODELS, mixed.value.weights, strict=True)) if mixed else None,
+        "recall_of_index": outcome.early.answer.value.index_recall,
         "folds": [
             describe_fold("validation", corpus, outcome.ready.valid.value),
             describe_fold("test", corpus, outcome.ready.test.value),
@@ -37,9 +36,9 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
 
 
 def describe_fold(name: str, corpus: Corpus, fold: Fold) -> dict[str, Any]:
-    """What may be learned from, who is asked, among what: where the two folds differ, the score will drift."""
+    """Training events, queries and candidates: where the two folds differ, the score will drift."""
     history = fold.history(corpus.train)
-    queries = fold.queries(corpus.asked if fold.target is None else corpus.train)
+    queries = fold.queries(corpus.test if fold.target is None else corpus.train)
     return {
         "fold": name,
         "training events": int(history.lengths.sum()),
@@ -60,11 +59,11 @@ def unseen_share(corpus: Corpus, fold: Fold) -> float:
 
 def describe_training(trained: Trained) -> dict[str, Any]:
     """The losses by epoch, and tokens a second."""
-    course = trained.course
+    history = trained.history
     return {
-        "losses": list(course.losses),
-        "tokens": course.tokens,
-        "seconds": course.seconds,
-        "tokens_per_second": course.tokens / max(course.seconds, 1e-9),
+        "losses": list(history.losses),
+        "tokens": history.tokens,
+        "seconds": history.seconds,
+        "tokens_per_second": history.tokens / max(history.seconds, 1e-9),
         "parameters": sum(int(value.size) for value in trained.weights.values()),
     }

@@ -1,4 +1,4 @@
-"""A service of the Tencent competition: what a user did -> the ten ads that he will most likely click.
+"""A service of the Tencent competition: a user's events -> the ten ads that the user will most likely click.
 
 The vectors of all candidates were computed at export. A request's own ads go through the tower, the history through the
 encoder, and the result against every candidate: exactly in float32, or over faiss's codes of fewer bits.
@@ -22,19 +22,19 @@ from common.serving.benchmark import Answer, Mark
 from common.serving.feature_tables import read_array, read_struct
 from competitions.tencent.config import ModelSettings, TrainSettings
 from competitions.tencent.corpus import Int8s, Int32s, Int64s, Sequences
-from competitions.tencent.model.encoder import Content
+from competitions.tencent.io.schema import TOP
+from competitions.tencent.model.encoder import ItemContent
 from competitions.tencent.model.network import Network
 from competitions.tencent.sequences import Histories
-from competitions.tencent.training.batches import to_batch
+from competitions.tencent.training.batches import make_batch
 
-TOP = 10
 SETTINGS, MODEL, WEIGHTS, VECTORS, INDEX = "settings.json", "model.json", "weights.pt", "candidates.npy", "index.faiss"
 FEATURES, TRAINED, BIRTH, ROWS = "features.npy", "trained.npy", "birth.npy", "rows.npy"
 REQUESTS = ("offsets", "item", "action", "time", "features", "condition")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for every variant: the time asked for, the largest values of features, the number of embeddings."""
+    """What all variants share: the time of the queries, the largest values of features, the number of embeddings."""
 
     reference: int
     sizes: tuple[int, ...]
@@ -42,7 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     embeddings: int
 
 
-class Built(msgspec.Struct, frozen=True, kw_only=True):
+class NetworkVariant(msgspec.Struct, frozen=True, kw_only=True):
     """How a variant's network is built. ``int8``: its linear layers have weights of 8 bits."""
 
     model: ModelSettings
@@ -52,7 +52,7 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Request:
-    """What a user did, oldest first, his features, and the action that is asked for."""
+    """A user's events, oldest first, the user's features, and the action that the recommended ads are to get."""
 
     item: Int32s
     action: Int8s
@@ -69,50 +69,49 @@ class TencentService:
         self.settings, rows = read_struct(export / SETTINGS, Settings), read_array(export / ROWS)
         content = read_content(export, self.settings)
         self.network = read_network(export / variant, content)
-        self.place = np.full(len(content.trained), -1)
-        self.place[rows] = np.arange(len(rows))
+        self.column_of_row = np.full(len(content.trained), -1)
+        self.column_of_row[rows] = np.arange(len(rows))
         exact = (export / variant / VECTORS).exists()
         self.candidates = torch.from_numpy(np.array(read_array(export / variant / VECTORS))) if exact else None
         self.index: Any = None if exact else read_index(export / variant / INDEX)
 
     @torch.inference_mode()
     def answer(self, requests: Sequence[Request], mark: Mark) -> list[Answer]:
-        """For each history the places of ten candidates, best first; -1 where none is left."""
+        """For each history the columns of ten candidates, best first; -1 where none is left."""
         histories = join_histories(requests)
         features = np.stack([request.features for request in requests])
         condition = np.array([request.condition for request in requests])
-        batch = to_batch(histories, features, self.network.model_settings.length, condition, self.settings.reference)
+        batch = make_batch(histories, features, self.network.model_settings.length, condition, self.settings.reference)
         mark("batch")
-        _, queries = self.network.read(batch)
+        _, queries = self.network.encode_histories(batch)
         mark("encoder")
-        columns = [self.place[request.item] for request in requests]
+        columns = [self.column_of_row[request.item] for request in requests]
         seen = [column[column >= 0] for column in columns]
-        found = self.search(queries.float(), seen) if self.index is None else self.look_up(queries.float(), seen)
-        answers = [[float(place) for place in row] for row in found]
+        search = self.search_exact if self.index is None else self.search_index
+        answers: list[Answer] = search(queries.float(), seen).astype(float).tolist()
         mark("search")
         return answers
 
-    def search(self, queries: torch.Tensor, seen: Sequence[Int64s]) -> Int64s:
+    def search_exact(self, queries: torch.Tensor, seen: Sequence[Int64s]) -> Int64s:
         """The best of all candidates but those ``seen``, exactly: int64 [queries, ten]."""
         assert self.candidates is not None
         scores = queries @ self.candidates.T
         for row, columns in enumerate(seen):
             scores[row, torch.from_numpy(columns)] = -torch.inf
         best = scores.topk(min(TOP, scores.shape[1]), 1)
-        found: Int64s = torch.where(torch.isfinite(best.values), best.indices, -1).numpy()
-        return found
+        return np.asarray(torch.where(torch.isfinite(best.values), best.indices, -1))
 
-    def look_up(self, queries: torch.Tensor, seen: Sequence[Int64s]) -> Int64s:
+    def search_index(self, queries: torch.Tensor, seen: Sequence[Int64s]) -> Int64s:
         """The same over faiss's codes; seen ads are dropped afterwards, so that as many more are fetched."""
-        wanted = min(TOP + max(len(columns) for columns in seen), self.index.ntotal)
+        fetched = min(TOP + max(len(columns) for columns in seen), self.index.ntotal)
         padded = np.zeros((len(queries), self.index.d), np.float32)
         padded[:, : queries.shape[1]] = queries.numpy()
-        _, places = self.index.search(padded, wanted)
-        found = np.full((len(queries), TOP), -1)
+        _, ranked = self.index.search(padded, fetched)
+        top = np.full((len(queries), TOP), -1)
         for row, columns in enumerate(seen):
-            kept = places[row][~np.isin(places[row], columns) & (places[row] >= 0)][:TOP]
-            found[row, : len(kept)] = kept
-        return found
+            kept = ranked[row][~np.isin(ranked[row], columns) & (ranked[row] >= 0)][:TOP]
+            top[row, : len(kept)] = kept
+        return top
 
 
 def load(export: Path, variant: str) -> TencentService:
@@ -120,18 +119,18 @@ def load(export: Path, variant: str) -> TencentService:
     return TencentService(export, variant)
 
 
-def read_content(export: Path, settings: Settings) -> Content:
-    """What the tower looks at, mapped where it is large."""
+def read_content(export: Path, settings: Settings) -> ItemContent:
+    """The tower's inputs, mapped where they are large."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the mapped arrays are read-only, and nothing here writes
         arrays = [torch.from_numpy(read_array(export / name)) for name in (FEATURES, TRAINED, BIRTH)]
         vectors = [torch.from_numpy(read_array(export / name_vectors(at))) for at in range(settings.embeddings)]
-    return Content(arrays[0], tuple(vectors), arrays[1], arrays[2], settings.sizes, settings.user_sizes)
+    return ItemContent(arrays[0], tuple(vectors), arrays[1], arrays[2], settings.sizes, settings.user_sizes)
 
 
-def name_vectors(place: int) -> str:
+def name_vectors(index: int) -> str:
     """The file of an embedding."""
-    return f"embedding-{place}.npy"
+    return f"embedding-{index}.npy"
 
 
 def narrow(network: Network) -> Any:
@@ -144,10 +143,10 @@ def narrow(network: Network) -> Any:
         )
 
 
-def read_network(folder: Path, content: Content) -> Any:
+def read_network(folder: Path, content: ItemContent) -> Any:
     """The network of a variant. Weights are read as plain tensors, no code among them."""
-    built = read_struct(folder / MODEL, Built)
-    network: Any = Network(built.model, built.train, content, None).eval()  # the head that spells words is not served
+    built = read_struct(folder / MODEL, NetworkVariant)
+    network: Any = Network(built.model, built.train, content, None).eval()  # the generative head is not served
     network = narrow(network) if built.int8 else network
     try:
         with warnings.catch_warnings():
@@ -173,14 +172,18 @@ def read_requests(path: Path) -> list[Request]:
     offsets, item, action, time, features, condition = (read_array(path / f"{name}.npy") for name in REQUESTS)
     spans = [slice(int(start), int(end)) for start, end in itertools.pairwise(offsets)]
     return [
-        Request(np.array(item[span]), np.array(action[span]), np.array(time[span]), np.array(own), int(wanted))
-        for span, own, wanted in zip(spans, features, condition, strict=True)
+        Request(np.array(item[span]), np.array(action[span]), np.array(time[span]), np.array(own), int(next_action))
+        for span, own, next_action in zip(spans, features, condition, strict=True)
     ]
 
 
 def join_histories(requests: Sequence[Request]) -> Histories:
     """Some histories as the pipeline's."""
     offsets = np.concatenate([[0], np.cumsum([len(request.item) for request in requests])])
-    parts = ([getattr(request, name) for request in requests] for name in ("item", "action", "time"))
-    sequences = Sequences(offsets, *(np.concatenate(part) for part in parts))
+    sequences = Sequences(
+        offsets=offsets,
+        item=np.concatenate([request.item for request in requests]),
+        action=np.concatenate([request.action for request in requests]),
+        time=np.concatenate([request.time for request in requests]),
+    )
     return Histories(sequences, np.arange(len(requests)), offsets[1:])

@@ -1,10 +1,10 @@
-"""What the host tells of an ad: thirteen features and embedding 81, noisy views of what the ad is.
+"""The published features of an ad: thirteen values and embedding 81, noisy views of what the ad is.
 
 102 and 122 name the advertiser's account and the advertiser, 121 the product. 112 and 101 are groups of topics; 117,
-118 and 119 are ever finer categories, 120 another cut of the finest. 114 tells the kind of campaign and the channel,
-116 the style: on these popularity depends. 115, a third filled, is the advertiser's goal and 100 its form, which tell
-nothing. Categories are wrong now and then. The embedding is a linear image of the ad's place in interest space, with
-noise, at a length of its own.
+118 and 119 are ever finer categories, 120 another cut of the finest. 114 encodes the kind of campaign and the channel,
+116 the style: on these popularity depends. 115, a third filled, is the advertiser's goal and 100 its form, which are
+uninformative. Categories are wrong now and then. The embedding is a linear image of the ad's position in interest
+space, with noise, at a length of its own.
 """
 
 from collections.abc import Callable
@@ -47,7 +47,7 @@ NULL_SHARE = 0.05  # of the ads without an embedding that stand in the file neve
 
 
 @dataclass(frozen=True)
-class Owners:
+class AdvertiserTraits:
     """What every ad of an advertiser shares, one entry an advertiser."""
 
     account: Ints
@@ -58,7 +58,7 @@ class Owners:
 def describe_ads(topics: Topics, ads: Ads, which: Ints, seed: int) -> Codes:
     """The value of each feature of some ads (ads, 13), numbered from 0 within the feature; -1 where it is missing."""
     rng = np.random.default_rng([41, seed])
-    owners = _make_owners(len(ads.advertiser_topic), rng)
+    traits = _draw_traits(len(ads.advertiser_topic), rng)
     owner, topic = ads.advertiser[which], ads.topic[which].astype(np.int64)
     leaf = np.where(rng.random(len(which)) < WRONG, rng.integers(TOPICS * LEAVES, size=len(which)), ads.leaf[which])
     group, kind = rng.integers(30, size=TOPICS), rng.integers(51, size=TOPICS)
@@ -66,12 +66,12 @@ def describe_ads(topics: Topics, ads: Ads, which: Ints, seed: int) -> Codes:
     campaign = np.minimum(ads.campaign[which], len(CAMPAIGNS) - 2)
     above, within = np.divmod(leaf, LEAVES)
     values = {
-        "100": owners.form[owner],
+        "100": traits.form[owner],
         "101": kind[topic],
-        "102": owners.account[owner],
+        "102": traits.account[owner],
         "112": group[above],
         "114": np.minimum(campaign * CHANNELS + ads.channel[which], SIZES["114"] - 1),
-        "115": owners.goal[owner],
+        "115": traits.goal[owner],
         "116": ads.style[which],
         "117": above * 5 + within * 5 // LEAVES,
         "118": above * 14 + within // 3,
@@ -85,20 +85,20 @@ def describe_ads(topics: Topics, ads: Ads, which: Ints, seed: int) -> Codes:
     return table
 
 
-def find_place(topics: Topics, ads: Ads, which: Ints) -> Singles:
+def ad_vectors(topics: Topics, ads: Ads, which: Ints) -> Singles:
     """Where some ads lie in interest space (ads, dimensions)."""
     return np.asarray(topics.center[ads.topic[which]] + ads.delta[which])
 
 
 def make_embedder(seed: int) -> Callable[[Singles, np.random.Generator], Singles]:
-    """The function from places (ads, dimensions) to embeddings (ads, 32); it draws the noise from a generator."""
+    """The function from latent vectors (ads, dimensions) to embeddings (ads, 32); noise comes from a generator."""
     mixed = np.random.default_rng([42, seed]).standard_normal((EMBEDDED, DIMENSIONS))
     image = np.linalg.qr(mixed)[0].T.astype(np.float32)
 
-    def embed(place: Singles, rng: np.random.Generator) -> Singles:
-        drawn = place @ image
+    def embed(latent: Singles, rng: np.random.Generator) -> Singles:
+        drawn = latent @ image
         drawn += np.float32(NOISE) * rng.standard_normal(drawn.shape, dtype=np.float32)
-        drawn *= np.float32(LENGTH) * np.exp(LENGTH_SIGMA * rng.standard_normal((len(place), 1), dtype=np.float32))
+        drawn *= np.float32(LENGTH) * np.exp(LENGTH_SIGMA * rng.standard_normal((len(latent), 1), dtype=np.float32))
         return np.asarray(drawn)
 
     return embed
@@ -111,9 +111,9 @@ def lack_embedding(shown: Ints, rng: np.random.Generator) -> np.ndarray[tuple[in
     return np.asarray(rng.random(len(shown)) < chance)
 
 
-def _make_owners(count: int, rng: np.random.Generator) -> Owners:
+def _draw_traits(count: int, rng: np.random.Generator) -> AdvertiserTraits:
     number = np.arange(count)
-    return Owners(
+    return AdvertiserTraits(
         account=number - ((number % SHARED_ACCOUNT == 0) & (number > 0)),
         form=rng.integers(SIZES["100"], size=count),
         goal=np.floor(SIZES["115"] * rng.random(count) ** 3).astype(np.int64),

@@ -1,28 +1,28 @@
 """Which ads run in a slot, and drawing one of them: by topic or by advertiser, in proportion to weight.
 
-Ads of a topic and campaign stand by birth, so those that run in a slot are one stretch of them, and a draw is a binary
-search in the cumulative weights. Fresh ads are a second stretch inside the first. Evergreens answer for a topic only:
-an advertiser is asked for its campaign's ads.
+Ads of a topic and campaign are sorted by birth, so those that run in a slot are one range of them, and a draw is a
+binary search in the cumulative weights. Fresh ads are a second range inside the first. Evergreens belong to a topic
+only: an advertiser shows its campaign's ads.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from competitions.tencent.simulator.ads import CAMPAIGNS, Ads, order_by_advertiser
+from competitions.tencent.simulator.ads import CAMPAIGNS, Ads
 from competitions.tencent.simulator.topics import SLOTS, TOPICS, Codes, Floats, Ints
 
 # (campaign, slots back to which births count, factor): every ad that runs, then fresh ones once more.
-STRETCHES = tuple((kind, campaign.runs, 1.0) for kind, campaign in enumerate(CAMPAIGNS)) + tuple(
+RANGES = tuple((kind, campaign.runs, 1.0) for kind, campaign in enumerate(CAMPAIGNS)) + tuple(
     (kind, campaign.fresh, campaign.boost) for kind, campaign in enumerate(CAMPAIGNS) if campaign.fresh
 )
 
 
 @dataclass(frozen=True)
-class Market:
-    """What drawing needs. ``mass`` (slots, topics, stretches) are cumulative along the stretches.
+class AdInventory:
+    """What drawing needs. ``mass`` (slots, topics, ranges) are cumulative along the ranges.
 
-    ``start`` (slots, topics, stretches): the first ad of a stretch; ``steps`` [ads + 1] cumulative weights.
+    ``start`` (slots, topics, ranges): the first ad of a range; ``steps`` [ads + 1] cumulative weights.
     ``by_advertiser``: ads by advertiser and birth, with ``keys`` (advertiser * SLOTS + birth) and cumulative
     weights ``owned``, evergreens without weight.
     """
@@ -36,22 +36,22 @@ class Market:
     owned: Floats
 
 
-def open_market(ads: Ads) -> Market:
-    """Find the stretches of every slot, topic and campaign."""
+def build_inventory(ads: Ads) -> AdInventory:
+    """Find the ranges of every slot, topic and campaign."""
     steps = np.append(0.0, np.cumsum(ads.weight))
     key = (ads.topic.astype(np.int64) * len(CAMPAIGNS) + ads.campaign) * SLOTS + ads.birth
     slot, topic = np.arange(SLOTS)[:, None], np.arange(TOPICS)[None, :]
-    start = np.empty((SLOTS, TOPICS, len(STRETCHES)), np.int32)
+    start = np.empty((SLOTS, TOPICS, len(RANGES)), np.int32)
     mass = np.empty(start.shape)
-    for at, (kind, reach, factor) in enumerate(STRETCHES):
+    for at, (kind, reach, factor) in enumerate(RANGES):
         base = (topic * len(CAMPAIGNS) + kind) * SLOTS
         low = np.searchsorted(key, base + np.maximum(slot - reach + 1, 0))
         high = np.searchsorted(key, base + slot, side="right")
         start[:, :, at] = low
         mass[:, :, at] = factor * (steps[high] - steps[low])
-    order = order_by_advertiser(ads)
+    order = np.lexsort((ads.birth, ads.advertiser))
     own = np.where(ads.campaign == len(CAMPAIGNS) - 1, 0.0, ads.weight)[order]
-    return Market(
+    return AdInventory(
         ads=ads,
         start=start,
         mass=np.cumsum(mass, axis=2),
@@ -62,46 +62,46 @@ def open_market(ads: Ads) -> Market:
     )
 
 
-def draw_by_topic(market: Market, slot: Ints, topic: Ints, at: Floats) -> Ints:
+def draw_by_topic(inventory: AdInventory, slot: Ints, topic: Ints, at: Floats) -> Ints:
     """An ad of each topic that runs in each slot, at ``at``, uniform numbers below 1."""
-    mass = market.mass[slot, topic]
-    wanted = at * mass[:, -1]
-    stretch = np.minimum((mass <= wanted[:, None]).sum(axis=1), len(STRETCHES) - 1)
+    mass = inventory.mass[slot, topic]
+    mass_at = at * mass[:, -1]
+    chosen = np.minimum((mass <= mass_at[:, None]).sum(axis=1), len(RANGES) - 1)
     row = np.arange(len(slot))
-    before = np.where(stretch > 0, mass[row, stretch - 1], 0.0)
-    factor = np.array([factor for _, _, factor in STRETCHES])[stretch]
-    first = market.start[slot, topic, stretch]
-    found = _search(market.steps, market.steps[first] + (wanted - before) / factor)
-    return np.asarray(np.maximum(found, first))
+    before = np.where(chosen > 0, mass[row, chosen - 1], 0.0)
+    factor = np.array([factor for _, _, factor in RANGES])[chosen]
+    first = inventory.start[slot, topic, chosen]
+    ads_at = _search(inventory.steps, inventory.steps[first] + (mass_at - before) / factor)
+    return np.asarray(np.maximum(ads_at, first))
 
 
-def weigh_advertiser(market: Market, slot: Ints, advertiser: Ints) -> tuple[Floats, Floats]:
+def advertiser_weights(inventory: AdInventory, slot: Ints, advertiser: Ints) -> tuple[Floats, Floats]:
     """Cumulative weight before the ads of each advertiser that run in each slot, and their weight; 0 for none."""
     known = np.maximum(advertiser, 0)
-    reach = np.array([campaign.runs for campaign in CAMPAIGNS])[market.ads.advertiser_campaign[known]]
-    low = market.owned[np.searchsorted(market.keys, known * SLOTS + np.maximum(slot - reach + 1, 0))]
-    high = market.owned[np.searchsorted(market.keys, known * SLOTS + slot, side="right")]
+    reach = np.array([campaign.runs for campaign in CAMPAIGNS])[inventory.ads.advertiser_campaign[known]]
+    low = inventory.owned[np.searchsorted(inventory.keys, known * SLOTS + np.maximum(slot - reach + 1, 0))]
+    high = inventory.owned[np.searchsorted(inventory.keys, known * SLOTS + slot, side="right")]
     return low, np.where(advertiser >= 0, high - low, 0.0)
 
 
-def draw_by_advertiser(market: Market, before: Floats, weight: Floats, at: Floats) -> Ints:
-    """An ad of a stretch that ``weigh_advertiser`` found, its ``weight`` above 0."""
-    return np.asarray(market.by_advertiser[_search(market.owned, before + at * weight)], np.int64)
+def draw_by_advertiser(inventory: AdInventory, before: Floats, weight: Floats, at: Floats) -> Ints:
+    """An ad of a range that ``advertiser_weights`` found, its ``weight`` above 0."""
+    return np.asarray(inventory.by_advertiser[_search(inventory.owned, before + at * weight)], np.int64)
 
 
-def weigh_ads(market: Market, ads: Ints, slot: int) -> tuple[Floats, Floats]:
+def ad_weights(inventory: AdInventory, ads: Ints, slot: int) -> tuple[Floats, Floats]:
     """Weight of each ad in a slot as its topic shows it, and as its advertiser does; 0 where it does not run."""
-    age = slot - market.ads.birth[ads]
-    kind, weight = market.ads.campaign[ads], market.ads.weight[ads]
+    age = slot - inventory.ads.birth[ads]
+    kind, weight = inventory.ads.campaign[ads], inventory.ads.weight[ads]
     runs = (age >= 0) & (age < np.array([campaign.runs for campaign in CAMPAIGNS])[kind])
     fresh = age < np.array([campaign.fresh for campaign in CAMPAIGNS])[kind]
     boost = np.where(fresh, np.array([campaign.boost for campaign in CAMPAIGNS])[kind], 0.0)
     return weight * runs * (1.0 + boost), weight * runs * (kind < len(CAMPAIGNS) - 1)
 
 
-def _search(steps: Floats, wanted: Floats) -> Ints:
-    """The entry whose step holds each wanted weight. Ascending needles find their way through cached memory."""
-    order = np.argsort(wanted)
-    found = np.empty(len(wanted), np.int64)
-    found[order] = np.searchsorted(steps, wanted[order], side="right") - 1
-    return np.clip(found, 0, len(steps) - 2)
+def _search(steps: Floats, targets: Floats) -> Ints:
+    """The entry whose step holds each target weight. Sorted targets go through cached memory."""
+    order = np.argsort(targets)
+    steps_at = np.empty(len(targets), np.int64)
+    steps_at[order] = np.searchsorted(steps, targets[order], side="right") - 1
+    return np.clip(steps_at, 0, len(steps) - 2)

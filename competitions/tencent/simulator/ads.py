@@ -7,8 +7,8 @@ its kind says and then stops. One evergreen ad a topic runs always. Ads are born
 
 ``weight`` is the ad's popularity while it runs. The number of times an ad is shown is proportional to weight times
 running time; that is a constant for most ads and log-normal for the others, fitted to the events per item of the
-release (43% of the items have one). Its rank depends on the ad's style and channel, which the host tells, on its
-advertiser, on its product, and least on what nobody can tell: so a new ad can be told to be popular.
+release (43% of the items have one). Its rank depends on the ad's style and channel, which are published, on
+its advertiser, on its product, and least on noise: so that a new ad's popularity is predictable.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,6 @@ from competitions.tencent.simulator.topics import (
     TOPICS,
     Codes,
     Floats,
-    Ints,
     Singles,
     Sizes,
     Topics,
@@ -33,7 +32,7 @@ from competitions.tencent.simulator.topics import (
 LEAVES = 42  # a topic's
 OWN_LEAF = 0.6  # chance that a product is of its advertiser's own leaf
 NEW_PRODUCT = 0.22  # chance that an advertiser's next ad is of a new product
-RECENT = 0.05  # else it is of the product of an ad so many places before: the chance of each place, a geometric law
+RECENT = 0.05  # else it is of the product of an ad so many ads before: the chance of each, a geometric distribution
 OFFSETS = {"advertiser": 0.65, "leaf": 0.5, "product": 0.4, "ad": 0.25}
 SIZE_SIGMA = 2.2  # of the logarithm of an advertiser's number of ads
 
@@ -78,7 +77,7 @@ SPAN_DAYS = (4.0, 9.0, 18.25, 26.72, 41.56, 74.57, 113.39, 206.98, 229.1)
 class Ads:
     """One entry an ad, ascending by topic, campaign, birth.
 
-    ``birth``: the first slot it runs in. ``delta`` (ads, dimensions): its place against the center of its topic.
+    ``birth``: the first slot it runs in. ``delta`` (ads, dimensions): its offset from the center of its topic.
     ``advertiser_topic`` and ``advertiser_campaign`` have an entry an advertiser.
     """
 
@@ -123,7 +122,7 @@ def make_ads(topics: Topics, sizes: Sizes, scale: float, seed: int) -> Ads:
     shown = np.minimum(_draw_shown(traits, rng), MOST_SHOWN * scale**MOST_SLOPE)
     weight = shown / np.array([kind.exposure for kind in CAMPAIGNS])[campaign[order]]
     weight[campaign[order] == EVERGREEN] = EVERGREEN_WEIGHT
-    leaf, delta = _place(owner_topic, owner, product, rng)
+    leaf, delta = _draw_deltas(owner_topic, owner, product, rng)
     return Ads(
         topic=topic[order].astype(np.int32),
         campaign=campaign[order].astype(np.int32),
@@ -196,7 +195,9 @@ def _draw_shown(traits: dict[str, Codes], rng: np.random.Generator) -> Floats:
     return np.asarray(np.where(above > 0.0, np.exp(MEAN_LOG + SIGMA * ndtri(above)), TAIL))
 
 
-def _place(owner_topic: Codes, advertiser: Codes, product: Codes, rng: np.random.Generator) -> tuple[Codes, Singles]:
+def _draw_deltas(
+    owner_topic: Codes, advertiser: Codes, product: Codes, rng: np.random.Generator
+) -> tuple[Codes, Singles]:
     """Leaf and delta of each ad."""
     products = int(product.max()) + 1
     owner = np.empty(products, np.int32)
@@ -207,9 +208,9 @@ def _place(owner_topic: Codes, advertiser: Codes, product: Codes, rng: np.random
     delta = _offset("product", products, rng)
     delta += _offset("advertiser", len(owner_topic), rng)[owner]
     delta += _offset("leaf", TOPICS * LEAVES, rng)[leaf]
-    placed = delta[product]
-    placed += _offset("ad", len(advertiser), rng)
-    return leaf[product], placed
+    deltas = delta[product]
+    deltas += _offset("ad", len(advertiser), rng)
+    return leaf[product], deltas
 
 
 def _offset(name: str, count: int, rng: np.random.Generator) -> Singles:
@@ -217,8 +218,3 @@ def _offset(name: str, count: int, rng: np.random.Generator) -> Singles:
     drawn = rng.standard_normal((count, DIMENSIONS), dtype=np.float32)
     drawn *= np.float32(OFFSETS[name] / DIMENSIONS**0.5)
     return drawn
-
-
-def order_by_advertiser(ads: Ads) -> Ints:
-    """The ads ascending by advertiser, then birth."""
-    return np.lexsort((ads.birth, ads.advertiser))

@@ -80,10 +80,10 @@ def describe(folder: Path) -> pl.DataFrame:
 
 
 def _quantiles(name: str, values: np.ndarray[Any, Any], documented: dict[int, float]) -> Rows:
-    found = np.percentile(values, list(documented))
+    quantiles = np.percentile(values, list(documented))
     return {
         f"{name}, {level} %": (float(value), known)
-        for (level, known), value in zip(documented.items(), found, strict=True)
+        for (level, known), value in zip(documented.items(), quantiles, strict=True)
     }
 
 
@@ -158,11 +158,11 @@ def _count(items: np.ndarray[Any, Any], known: int) -> Int64s:
 def _measure_candidates(corpus: Corpus) -> Rows:
     catalogue, rows = corpus.catalogue, corpus.candidates.rows.values
     unseen = rows[rows > catalogue.known]
-    found: Rows = {"unseen candidates": (len(unseen) / len(rows), UNSEEN_CANDIDATES)}
+    quantiles: Rows = {"unseen candidates": (len(unseen) / len(rows), UNSEEN_CANDIDATES)}
     for at, name in enumerate(ITEM_FEATURES):
         cold = catalogue.features[unseen, at] == catalogue.sizes[at] + 1
-        found[f"cold among unseen candidates, {name}"] = (_share(cold), COLD.get(name, 0) / UNSEEN)
-    return found
+        quantiles[f"cold among unseen candidates, {name}"] = (_share(cold), COLD.get(name, 0) / UNSEEN)
+    return quantiles
 
 
 def _measure_features(catalogue: Catalogue) -> Rows:
@@ -195,11 +195,11 @@ def _measure_embedding(corpus: Corpus, valid: Bools) -> Rows:
     known = corpus.catalogue.known
     shown, unseen = _count(corpus.train.item, known), corpus.candidates.rows.values
     unseen = unseen[unseen > known]
-    there = valid[1 : known + 1]
+    filled = valid[1 : known + 1]
     return {
-        "items with embedding 81": (_share(there), 0.959291),
-        "items of one event with embedding 81": (_share(there[shown == 1]), 0.970965),
-        "items of 23 events or more with embedding 81": (_share(there[shown >= 23]), 0.937512),
+        "items with embedding 81": (_share(filled), 0.959291),
+        "items of one event with embedding 81": (_share(filled[shown == 1]), 0.970965),
+        "items of 23 events or more with embedding 81": (_share(filled[shown >= 23]), 0.937512),
         "unseen candidates with embedding 81": (_share(valid[unseen]), 144_845 / UNSEEN),
     }
 
@@ -209,6 +209,6 @@ def _measure_truth(corpus: Corpus, folder: Path) -> Rows:
     truth = pl.read_csv(folder / TRUTH)["creative_id"].to_numpy()
     known = np.isin(truth, corpus.catalogue.oid[1 : corpus.catalogue.known + 1])
     return {
-        "users with a truth": (len(truth) / len(corpus.asked), None),
+        "users with a truth": (len(truth) / len(corpus.test), None),
         "unseen among the truths": (_share(~known), FIRST_DAY_UNSEEN),
     }

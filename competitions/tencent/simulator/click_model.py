@@ -1,28 +1,34 @@
-"""The law of the next ad: what a user is shown and clicks, given its state.
+"""The choice model of the next ad: what a user is shown and clicks, given the user's state.
 
-The state: four interests, the mood of the visit (a topic), the ad clicked last with its topic and advertiser, the
-taste. Of what was shown but not clicked, nothing is kept; it tells of the interests nevertheless. An event draws
+The state: four interests, the topic of the visit, the ad clicked last with its topic and advertiser, the
+taste. Of what was shown but not clicked, nothing is kept; it depends on the interests nevertheless. An event draws
 
-1. a reason: interest, mood, the topic clicked last, the topic that follows it, its advertiser, or the background;
+1. a reason: interest, visit topic, the topic clicked last, the one that follows it, its advertiser, or the background;
 2. a topic by the reason (an advertiser has its own; where it runs no ad, the topic clicked last stands in);
 3. an ad that runs in the slot, by weight, of the topic or the advertiser.
 
 An ad shown so far to the user is drawn again. Reasons are other for a click (``CLICKED``) than for an ad that is just
-shown (``SHOWN``), and an ad is clicked only where it pleases: it is accepted with the chance
+shown (``SHOWN``), and an ad is clicked only if accepted, with the probability
 
-    exp(KEEN * (min(x, PLEASED) - PLEASED)),   x = direction . delta(ad),
+    exp(ACCEPTANCE_SLOPE * (min(x, ACCEPTANCE_CAP) - ACCEPTANCE_CAP)),   x = preference . delta(ad),
 
-direction being ``TASTE * taste + AFTER * delta of the ad clicked last``. So the odds that an ad is clicked, given that
-it is shown, are the user's own times a ratio of reasons times exp(KEEN * x): logistic in the affinity.
+preference being ``TASTE_WEIGHT * taste + LAST_CLICK_WEIGHT * delta of the ad clicked last``. So the odds that an ad is
+clicked, given that it is shown, are the user's own times a ratio of reasons times exp(ACCEPTANCE_SLOPE * x): logistic
+in the affinity.
 """
 
 from dataclasses import dataclass, fields
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from competitions.tencent.io.schema import CLICK
-from competitions.tencent.simulator.ad_inventory import Market, draw_by_advertiser, draw_by_topic, weigh_advertiser
+from competitions.tencent.simulator.ad_inventory import (
+    AdInventory,
+    advertiser_weights,
+    draw_by_advertiser,
+    draw_by_topic,
+)
 from competitions.tencent.simulator.topics import (
     TOPICS,
     Bools,
@@ -35,37 +41,46 @@ from competitions.tencent.simulator.topics import (
     pick,
     slot_of,
 )
-from competitions.tencent.simulator.users import INTERESTS, LONGEST, SEGMENTS, VISIT, People, like_topics
+from competitions.tencent.simulator.users import INTERESTS, LONGEST, SEGMENTS, VISIT, Users, segment_topic_shares
 
-INTEREST, MOOD, LAST, NEXT, ADVERTISER, BACKGROUND = range(6)
+INTEREST, VISIT_TOPIC, LAST, NEXT, ADVERTISER, BACKGROUND = range(6)
 SHOWN = (0.12, 0.14, 0.04, 0.02, 0.04, 0.64)
 CLICKED = (0.24, 0.25, 0.07, 0.10, 0.09, 0.25)
-MOOD_FROM = (0.7, 0.1, 0.2)  # a new visit's mood: an interest, the topic clicked last, the one that follows it
-INTEREST_WEIGHT = np.array([0.50, 0.26, 0.15, 0.09], np.float32)  # of each place, before the topic's rhythm
-KEEN, PLEASED, TASTE, AFTER = 2.5, 0.6, 0.5, 0.85
+VISIT_TOPIC_FROM = (0.7, 0.1, 0.2)  # a new visit's topic: an interest, the topic clicked last, the one that follows it
+INTEREST_WEIGHT = np.array([0.50, 0.26, 0.15, 0.09], np.float32)  # of each interest, before the topic's rhythm
+ACCEPTANCE_SLOPE, ACCEPTANCE_CAP, TASTE_WEIGHT, LAST_CLICK_WEIGHT = 2.5, 0.6, 0.5, 0.85
 ADOPT, PROMOTE, DRIFT = 0.08, 0.03, 0.02  # chances: by click; by visit; by visit
-TRIES_SHOWN, TRIES_CLICKED = 2, 12  # draws of an event of the past; the last one stands
 
-Kind = TypeVar("Kind", "State", People)
+Kind = TypeVar("Kind", "UserState", Users)
 
 
 @dataclass
-class State:
+class UserState:
     """One entry a user; changes event by event. ``last``: the ad clicked last, -1 for none; ``advertiser``: its own."""
 
     interest: Ints
-    mood: Ints
+    visit_topic: Ints
     topic: Ints
     advertiser: Ints
     last: Ints
 
 
+class Draw(NamedTuple):
+    """How an event of the past is drawn: chances of the reasons, and how many ads are drawn; the last one stands."""
+
+    reasons: tuple[float, ...]
+    tries: int
+
+
+EXPOSURE_DRAW, CLICK_DRAW = Draw(SHOWN, 2), Draw(CLICKED, 12)
+
+
 @dataclass(frozen=True)
-class Scene:
-    """What the law looks at beside the state."""
+class Environment:
+    """What the choice model depends on beside the state."""
 
     topics: Topics
-    market: Market
+    inventory: AdInventory
     seed: int
 
 
@@ -74,136 +89,143 @@ def take(rows: Kind, at: Ints | Bools | slice) -> Kind:
     return type(rows)(**{field.name: getattr(rows, field.name)[at] for field in fields(rows)})
 
 
-def browse(scene: Scene, people: People, rng: np.random.Generator) -> tuple[Codes, State]:
+def browse(env: Environment, users: Users, rng: np.random.Generator) -> tuple[Codes, UserState]:
     """The ads of every event (users, LONGEST), -1 before the first recorded one, and the state that they lead to."""
-    count = len(people)
-    state = State(
-        interest=people.interest.copy(),
-        mood=people.interest[:, 0].copy(),
-        topic=people.interest[:, 0].copy(),
+    count = len(users)
+    state = UserState(
+        interest=users.interest.copy(),
+        visit_topic=users.interest[:, 0].copy(),
+        topic=users.interest[:, 0].copy(),
         advertiser=np.full(count, -1),
         last=np.full(count, -1),
     )
-    liking = like_topics(scene.topics, scene.seed)
+    topic_shares = segment_topic_shares(env.topics, env.seed)
     past = np.full((count, LONGEST), -1, np.int32)
     for at in range(LONGEST):
-        slot = slot_of(people.time[:, at])
-        before = people.time[:, at - 1] if at else people.time[:, 0] - 2 * VISIT
-        begin_visits(scene, people, state, np.flatnonzero(people.time[:, at] - before > VISIT), slot, liking, rng)
-        clicked = people.action[:, at] == CLICK
+        slot = slot_of(users.time[:, at])
+        before = users.time[:, at - 1] if at else users.time[:, 0] - 2 * VISIT
+        begin_visits(env, users, state, np.flatnonzero(users.time[:, at] - before > VISIT), slot, topic_shares, rng)
+        clicked = users.action[:, at] == CLICK
         ad = np.empty(count, np.int64)
-        for mask, reasons, tries in ((~clicked, SHOWN, TRIES_SHOWN), (clicked, CLICKED, TRIES_CLICKED)):
+        for mask, draw in ((~clicked, EXPOSURE_DRAW), (clicked, CLICK_DRAW)):
             rows = np.flatnonzero(mask)
-            ad[rows] = _settle(
-                scene, take(people, rows), take(state, rows), past[rows, :at], slot[rows], reasons, tries, rng
-            )
+            ad[rows] = _draw_accepted(env, take(users, rows), take(state, rows), past[rows, :at], slot[rows], draw, rng)
         past[:, at] = ad
-        remember(scene, state, np.flatnonzero(clicked), ad, rng)
-    past[~people.recorded] = -1
+        update_clicked(env, state, np.flatnonzero(clicked), ad, rng)
+    past[~users.recorded] = -1
     return past, state
 
 
 def begin_visits(
-    scene: Scene, people: People, state: State, rows: Ints, slot: Ints, liking: Floats, rng: np.random.Generator
+    env: Environment,
+    users: Users,
+    state: UserState,
+    rows: Ints,
+    slot: Ints,
+    topic_shares: Floats,
+    rng: np.random.Generator,
 ) -> None:
-    """A visit begins for some users: interests drift, and a mood is found."""
+    """A visit begins for some users: interests drift, and its topic is drawn."""
     count = len(rows)
-    place = rng.integers(1, INTERESTS, size=count)
+    interest_index = rng.integers(1, INTERESTS, size=count)
     lift = rng.random(count) < PROMOTE
-    who, where = rows[lift], place[lift]
+    who, where = rows[lift], interest_index[lift]
     state.interest[who, 0], state.interest[who, where] = state.interest[who, where], state.interest[who, 0]
     lost = rng.random(count) < DRIFT
-    who, segment = rows[lost], people.segment[rows[lost]]
-    steps = np.cumsum(liking, axis=1) + np.arange(SEGMENTS)[:, None]
-    found = np.searchsorted(steps.ravel(), segment + rng.random(len(who))) - segment * TOPICS
-    state.interest[who, place[lost]] = np.clip(found, 0, TOPICS - 1)
-    state.mood[rows] = draw_mood(scene, take(state, rows), slot[rows], rng)
+    who, segment = rows[lost], users.segment[rows[lost]]
+    steps = np.cumsum(topic_shares, axis=1) + np.arange(SEGMENTS)[:, None]
+    drawn = np.searchsorted(steps.ravel(), segment + rng.random(len(who))) - segment * TOPICS
+    state.interest[who, interest_index[lost]] = np.clip(drawn, 0, TOPICS - 1)
+    state.visit_topic[rows] = draw_visit_topic(env, take(state, rows), slot[rows], rng)
 
 
-def draw_mood(scene: Scene, state: State, slot: Ints, rng: np.random.Generator) -> Ints:
-    """The mood of each user's new visit."""
-    source = np.searchsorted(np.cumsum(MOOD_FROM), rng.random(len(slot)), side="right")
-    liked = draw_interest(scene, state.interest, slot, rng)
-    return np.select([source == 0, source == 1], [liked, state.topic], scene.topics.successor[state.topic])
+def draw_visit_topic(env: Environment, state: UserState, slot: Ints, rng: np.random.Generator) -> Ints:
+    """The topic of each user's new visit."""
+    source = np.searchsorted(np.cumsum(VISIT_TOPIC_FROM), rng.random(len(slot)), side="right")
+    liked = draw_interest(env, state.interest, slot, rng)
+    return np.select([source == 0, source == 1], [liked, state.topic], env.topics.successor[state.topic])
 
 
-def weigh_interests(scene: Scene, interest: Ints, slot: Ints) -> Singles:
+def interest_weights(env: Environment, interest: Ints, slot: Ints) -> Singles:
     """The chance of each interest (users, INTERESTS) in a slot, up to a factor a user."""
-    return np.asarray(INTEREST_WEIGHT * scene.topics.rhythm[slot[:, None], interest])
+    return np.asarray(INTEREST_WEIGHT * env.topics.rhythm[slot[:, None], interest])
 
 
-def draw_interest(scene: Scene, interest: Ints, slot: Ints, rng: np.random.Generator) -> Ints:
+def draw_interest(env: Environment, interest: Ints, slot: Ints, rng: np.random.Generator) -> Ints:
     """One of the interests (users, INTERESTS) of each user."""
-    drawn = pick(weigh_interests(scene, interest, slot), rng.random(len(slot), dtype=np.float32))
+    drawn = pick(interest_weights(env, interest, slot), rng.random(len(slot), dtype=np.float32))
     return np.asarray(interest[np.arange(len(slot)), drawn])
 
 
-def propose(scene: Scene, state: State, slot: Ints, reasons: tuple[float, ...], rng: np.random.Generator) -> Ints:
-    """An ad for each user, before it is asked whether it is accepted."""
-    market, count = scene.market, len(slot)
+def propose_ads(
+    env: Environment, state: UserState, slot: Ints, reasons: tuple[float, ...], rng: np.random.Generator
+) -> Ints:
+    """An ad for each user, before acceptance."""
+    inventory, count = env.inventory, len(slot)
     reason = np.minimum(np.searchsorted(np.cumsum(reasons), rng.random(count), side="right"), BACKGROUND)
     topic = state.topic.copy()
-    for which, values in ((MOOD, state.mood), (NEXT, scene.topics.successor[state.topic])):
+    for which, values in ((VISIT_TOPIC, state.visit_topic), (NEXT, env.topics.successor[state.topic])):
         topic = np.where(reason == which, values, topic)
     rows = np.flatnonzero(reason == INTEREST)
-    topic[rows] = draw_interest(scene, state.interest[rows], slot[rows], rng)
+    topic[rows] = draw_interest(env, state.interest[rows], slot[rows], rng)
     rows = np.flatnonzero(reason == BACKGROUND)
-    topic[rows] = draw_background(scene.topics, slot[rows], rng.random(len(rows)))
+    topic[rows] = draw_background(env.topics, slot[rows], rng.random(len(rows)))
     at = rng.random(count)
     ad = np.empty(count, np.int64)
     rows = np.flatnonzero(reason == ADVERTISER)
-    before, weight = weigh_advertiser(market, slot[rows], state.advertiser[rows])
-    there = weight > 0
-    owned = rows[there]
-    ad[owned] = draw_by_advertiser(market, before[there], weight[there], at[owned])
+    before, weight = advertiser_weights(inventory, slot[rows], state.advertiser[rows])
+    available = weight > 0
+    owned = rows[available]
+    ad[owned] = draw_by_advertiser(inventory, before[available], weight[available], at[owned])
     other = np.ones(count, bool)
     other[owned] = False
-    ad[other] = draw_by_topic(market, slot[other], topic[other], at[other])
+    ad[other] = draw_by_topic(inventory, slot[other], topic[other], at[other])
     return ad
 
 
-def find_direction(scene: Scene, taste: Singles, last: Ints) -> Singles:
-    """What each user is pleased by (users, dimensions)."""
-    clicked = scene.market.ads.delta[np.maximum(last, 0)] * (last >= 0)[:, None]
-    return np.asarray(np.float32(TASTE) * taste + np.float32(AFTER) * clicked)
+def preference_direction(env: Environment, taste: Singles, last: Ints) -> Singles:
+    """The vector of each user's preference (users, dimensions)."""
+    clicked = env.inventory.ads.delta[np.maximum(last, 0)] * (last >= 0)[:, None]
+    return np.asarray(np.float32(TASTE_WEIGHT) * taste + np.float32(LAST_CLICK_WEIGHT) * clicked)
 
 
-def pleasure(x: Singles) -> Singles:
+def acceptance_probability(x: Singles) -> Singles:
     """The chance that an ad of affinity ``x`` is accepted as a click."""
-    return np.asarray(np.exp(np.float32(KEEN) * (np.minimum(x, np.float32(PLEASED)) - np.float32(PLEASED))))
+    return np.asarray(
+        np.exp(np.float32(ACCEPTANCE_SLOPE) * (np.minimum(x, np.float32(ACCEPTANCE_CAP)) - np.float32(ACCEPTANCE_CAP)))
+    )
 
 
-def remember(scene: Scene, state: State, rows: Ints, ad: Ints, rng: np.random.Generator) -> None:
+def update_clicked(env: Environment, state: UserState, rows: Ints, ad: Ints, rng: np.random.Generator) -> None:
     """Some users clicked: the ad is their last one, and may make its topic one of their interests."""
     clicked = ad[rows]
-    topic = scene.market.ads.topic[clicked].astype(np.int64)
+    topic = env.inventory.ads.topic[clicked].astype(np.int64)
     state.last[rows], state.topic[rows] = clicked, topic
-    state.advertiser[rows] = scene.market.ads.advertiser[clicked]
+    state.advertiser[rows] = env.inventory.ads.advertiser[clicked]
     keep = (rng.random(len(rows)) < ADOPT) & (state.interest[rows] != topic[:, None]).all(axis=1)
     state.interest[rows[keep], rng.integers(1, INTERESTS, size=int(keep.sum()))] = topic[keep]
 
 
-def _settle(
-    scene: Scene,
-    people: People,
-    state: State,
+def _draw_accepted(
+    env: Environment,
+    users: Users,
+    state: UserState,
     past: Codes,
     slot: Ints,
-    reasons: tuple[float, ...],
-    tries: int,
+    draw: Draw,
     rng: np.random.Generator,
 ) -> Ints:
-    """Propose to each user until it accepts, ``tries`` times at most."""
+    """Propose to each user until one is accepted, ``draw.tries`` times at most."""
     ad = np.empty(len(slot), np.int64)
     rows = np.arange(len(slot))
-    direction = find_direction(scene, people.taste, state.last) if reasons is CLICKED else None
-    for _ in range(tries):
-        ad[rows] = propose(scene, take(state, rows), slot[rows], reasons, rng)
-        refused = (past[rows] == ad[rows, None]).any(axis=1)
-        if direction is not None:
-            x = np.einsum("ij,ij->i", direction[rows], scene.market.ads.delta[ad[rows]])
-            refused |= rng.random(len(rows), dtype=np.float32) >= pleasure(x)
-        rows = rows[refused]
+    preference = preference_direction(env, users.taste, state.last) if draw is CLICK_DRAW else None
+    for _ in range(draw.tries):
+        ad[rows] = propose_ads(env, take(state, rows), slot[rows], draw.reasons, rng)
+        rejected = (past[rows] == ad[rows, None]).any(axis=1)
+        if preference is not None:
+            x = np.einsum("ij,ij->i", preference[rows], env.inventory.ads.delta[ad[rows]])
+            rejected |= rng.random(len(rows), dtype=np.float32) >= acceptance_probability(x)
+        rows = rows[rejected]
         if not len(rows):
             break
     return ad

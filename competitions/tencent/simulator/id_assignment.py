@@ -21,14 +21,14 @@ SPREAD = 3  # original ids are taken from a range that is so many times as long
 class Numbers:
     """Entry r of ``ads``, ``oid`` and ``code`` is the ad of re-id r + 1; behind the known ones the unseen candidates.
 
-    ``place`` by ad: where it stands there, -1 for nowhere. ``code`` (ads, 13): 0 missing, 1..size, -1 cold.
+    ``row`` by ad: its entry, -1 for none. ``code`` (ads, 13): 0 missing, 1..size, -1 cold.
     ``original`` (ads, 13): the original value, 0 where it is missing. ``values``: by feature, the original value of
-    every code from 1. ``candidates``: places in retrieval order.
+    every code from 1. ``candidates``: rows in retrieval order.
     """
 
     ads: Ints
     known: int
-    place: Codes
+    row: Codes
     oid: Ints
     code: Codes
     original: Ints
@@ -47,13 +47,13 @@ def list_ads(shown: Ints, candidates: Ints, seed: int) -> tuple[Ints, int]:
 
 
 def number_ads(ads: Ints, known: int, candidates: Ints, table: Codes, world: int, seed: int) -> Numbers:
-    """Number the ads of ``list_ads``; ``table`` (ads, 13) are their values (``content``), ``world`` all ads there are.
+    """Number the ads of ``list_ads``; ``table`` (ads, 13) are their values (``ad_features``), ``world`` all ads.
 
     Original ids and values are drawn without regard to anything.
     """
     rng = np.random.default_rng([62, seed])
-    place = np.full(world, -1, np.int32)
-    place[ads] = np.arange(len(ads))
+    row = np.full(world, -1, np.int32)
+    row[ads] = np.arange(len(ads))
     code, original = np.empty(table.shape, np.int32), np.empty(table.shape, np.int64)
     values = {}
     for at, name in enumerate(ITEM_FEATURES):
@@ -61,12 +61,12 @@ def number_ads(ads: Ints, known: int, candidates: Ints, table: Codes, world: int
     return Numbers(
         ads=ads,
         known=known,
-        place=place,
+        row=row,
         oid=FIRST_OID + draw_distinct(len(ads), rng),
         code=code,
         original=original,
         values=values,
-        candidates=place[rng.permutation(candidates)].astype(np.int64),
+        candidates=row[rng.permutation(candidates)].astype(np.int64),
     )
 
 
@@ -80,9 +80,9 @@ def _number_values(column: Codes, known: int, rng: np.random.Generator) -> tuple
     """Codes and original values of a column, and the original value of every code from 1."""
     size = int(column.max(initial=-1)) + 1
     original = FIRST_VALUE + draw_distinct(size, rng)
-    there = np.zeros(size, bool)
-    there[column[:known][column[:known] >= 0]] = True
-    used = rng.permutation(np.flatnonzero(there))
+    used_values = np.zeros(size, bool)
+    used_values[column[:known][column[:known] >= 0]] = True
+    used = rng.permutation(np.flatnonzero(used_values))
     code = np.full(size + 1, -1, np.int32)
     code[used] = np.arange(1, len(used) + 1)
     code[-1] = 0

@@ -19,31 +19,39 @@ from competitions.tencent.simulator.ad_features import EMBEDDING
 from competitions.tencent.simulator.id_assignment import Numbers
 from competitions.tencent.simulator.topics import Ints
 from competitions.tencent.simulator.user_features import Profile
-from competitions.tencent.simulator.writer import Embedded, Lot
+from competitions.tencent.simulator.writer import EmbeddingBlock, UserBatch
 
-ASTRAY = 0.3  # of the profile rows stand anywhere
+MISPLACED = 0.3  # of the profile rows stand anywhere
 
 
 def write_competition(
-    folder: Path, numbers: Numbers, lots: Callable[[], Iterable[Lot]], embedded: Iterable[Embedded], seed: int
+    folder: Path,
+    numbers: Numbers,
+    batches: Callable[[], Iterable[UserBatch]],
+    blocks: Iterable[EmbeddingBlock],
+    seed: int,
 ) -> None:
     """Write the competition layout, but for the indexers."""
-    train, asked = folder / schema.TRAIN, folder / schema.EVAL
-    for place in (train, asked):
-        (place / schema.EMBEDDINGS).mkdir(parents=True)
+    train, test = folder / schema.TRAIN, folder / schema.EVAL
+    for side in (train, test):
+        (side / schema.EMBEDDINGS).mkdir(parents=True)
     features = describe_items(numbers)
     _write_lines(
-        train / schema.SEQUENCES, train / schema.OFFSETS, (render_lot(lot, numbers, features, seed) for lot in lots())
+        train / schema.SEQUENCES,
+        train / schema.OFFSETS,
+        (render_batch(batch, numbers, features, seed) for batch in batches()),
     )
-    shuffled = (_shuffle(lot, render_lot(lot, numbers, features, seed), seed) for lot in reversed(list(lots())))
-    _write_lines(asked / schema.PREDICT_SEQUENCES, asked / schema.PREDICT_OFFSETS, shuffled)
+    shuffled = (
+        _shuffle(batch, render_batch(batch, numbers, features, seed), seed) for batch in reversed(list(batches()))
+    )
+    _write_lines(test / schema.PREDICT_SEQUENCES, test / schema.PREDICT_OFFSETS, shuffled)
     known = features.head(numbers.known)
     rid = pl.Series(np.arange(1, numbers.known + 1))
     entries = pl.select(pl.format('"{}":{}', rid, known)).to_series()
     (train / schema.ITEM_TABLE).write_text("{" + ",".join(entries) + "}", encoding="utf-8")
-    shutil.copy(train / schema.ITEM_TABLE, asked / schema.ITEM_TABLE)
-    _write_candidates(asked / schema.CANDIDATES, numbers, features)
-    _write_embeddings(train, asked, numbers, embedded)
+    shutil.copy(train / schema.ITEM_TABLE, test / schema.ITEM_TABLE)
+    _write_candidates(test / schema.CANDIDATES, numbers, features)
+    _write_embeddings(train, test, numbers, blocks)
 
 
 def describe_items(numbers: Numbers) -> pl.Series:
@@ -67,30 +75,30 @@ def describe_items(numbers: Numbers) -> pl.Series:
     return pl.select(pl.concat_str(pl.lit("{"), joined, pl.lit("}"))).to_series()
 
 
-def render_lot(lot: Lot, numbers: Numbers, features: pl.Series, seed: int) -> pl.Series:
-    """A line for each user of the lot."""
-    people, recorded = lot.people, lot.people.recorded
-    user = lot.start + 1 + np.arange(len(people))
-    place = numbers.place[lot.past[recorded]]
-    action = people.action[recorded]
+def render_batch(batch: UserBatch, numbers: Numbers, features: pl.Series, seed: int) -> pl.Series:
+    """A line for each user of the batch."""
+    users, recorded = batch.users, batch.users.recorded
+    user = batch.start + 1 + np.arange(len(users))
+    row = numbers.row[batch.past[recorded]]
+    action = users.action[recorded]
     events = pl.DataFrame(
         {
-            "user": np.repeat(user, people.length),
-            "item": place + 1,
-            "features": features.gather(place),
+            "user": np.repeat(user, users.length),
+            "item": row + 1,
+            "features": features.gather(row),
             "action": pl.Series(action).cast(pl.String).set(pl.Series(action == NULL_ACTION), "null"),
-            "time": people.time[recorded],
+            "time": users.time[recorded],
         }
     ).select(pl.format("[{},{},null,{},{},{}]", "user", "item", "features", "action", "time"))
-    profiles = pl.DataFrame({"user": user, "features": render_profiles(lot.profile), "time": people.time[:, -1]})
+    profiles = pl.DataFrame({"user": user, "features": render_profiles(batch.profile), "time": users.time[:, -1]})
     rows = pl.concat(
         [
             events.to_series(),
             profiles.select(pl.format("[{},null,{},null,null,{}]", "user", "features", "time")).to_series(),
         ]
     )
-    order = _weave(people.length, np.random.default_rng([66, seed, lot.start]))
-    frame = pl.DataFrame({"user": np.repeat(user, people.length + 1), "row": rows.gather(order)})
+    order = _weave(users.length, np.random.default_rng([66, seed, batch.start]))
+    frame = pl.DataFrame({"user": np.repeat(user, users.length + 1), "row": rows.gather(order)})
     joined = frame.group_by("user", maintain_order=True).agg(pl.col("row").str.join(","))
     return joined.select(pl.concat_str(pl.lit("["), "row", pl.lit("]"))).to_series()
 
@@ -103,8 +111,10 @@ def render_profiles(profile: dict[str, Profile]) -> pl.Series:
         value = pl.concat_str([text.alias(str(at)) for at, text in enumerate(texts)], separator=",", ignore_nulls=True)
         if name in USER_LISTS:
             value = pl.concat_str(pl.lit("["), value, pl.lit("]"))
-        there = pl.Series(feature.length > 0)
-        parts.append(pl.select(pl.when(there).then(pl.concat_str(pl.lit(f'"{name}":'), value)).alias(name)).to_series())
+        filled = pl.Series(feature.length > 0)
+        parts.append(
+            pl.select(pl.when(filled).then(pl.concat_str(pl.lit(f'"{name}":'), value)).alias(name)).to_series()
+        )
     joined = pl.concat_str(parts, separator=",", ignore_nulls=True)
     return pl.select(pl.concat_str(pl.lit("{"), joined, pl.lit("}"))).to_series()
 
@@ -112,7 +122,7 @@ def render_profiles(profile: dict[str, Profile]) -> pl.Series:
 def _weave(length: Ints, rng: np.random.Generator) -> Ints:
     """The order that puts each user's profile row, which stand behind all events, among its events."""
     users, events = len(length), int(length.sum())
-    at = np.where(rng.random(users) < ASTRAY, np.floor(rng.random(users) * (length + 1)).astype(np.int64), length)
+    at = np.where(rng.random(users) < MISPLACED, np.floor(rng.random(users) * (length + 1)).astype(np.int64), length)
     profile = np.zeros(events + users, bool)
     profile[np.cumsum(length + 1) - (length + 1) + at] = True
     order = np.empty(events + users, np.int64)
@@ -120,16 +130,16 @@ def _weave(length: Ints, rng: np.random.Generator) -> Ints:
     return order
 
 
-def _shuffle(lot: Lot, lines: pl.Series, seed: int) -> pl.Series:
-    return lines.gather(np.random.default_rng([67, seed, lot.start]).permutation(len(lines)))
+def _shuffle(batch: UserBatch, lines: pl.Series, seed: int) -> pl.Series:
+    return lines.gather(np.random.default_rng([67, seed, batch.start]).permutation(len(lines)))
 
 
-def _write_lines(path: Path, offsets: Path, lots: Iterable[pl.Series]) -> None:
+def _write_lines(path: Path, offsets: Path, batches: Iterable[pl.Series]) -> None:
     """Write lines and the byte offset of each."""
     starts: list[int] = []
     end = 0
     with path.open("wb") as file:
-        for lines in lots:
+        for lines in batches:
             ends = end + np.cumsum(lines.str.len_bytes().to_numpy().astype(np.int64) + 1)
             starts += [end, *ends[:-1].tolist()]
             end = int(ends[-1])
@@ -145,16 +155,16 @@ def _write_candidates(path: Path, numbers: Numbers, features: pl.Series) -> None
     path.write_text("\n".join(frame.select(pl.concat_str(*parts)).to_series()) + "\n", encoding="utf-8")
 
 
-def _write_embeddings(train: Path, asked: Path, numbers: Numbers, embedded: Iterable[Embedded]) -> None:
+def _write_embeddings(train: Path, test: Path, numbers: Numbers, blocks: Iterable[EmbeddingBlock]) -> None:
     known: dict[str, Any] = {}
     unseen: dict[str, Any] = {}
-    for block in embedded:
-        stands = ~block.lacks | block.null
-        names = numbers.oid[block.places[stands]].astype(str).tolist()
-        places, nulls = block.places[stands].tolist(), block.null[stands].tolist()
-        for name, place, vector, null in zip(names, places, block.vectors[stands], nulls, strict=True):
-            (known if place < numbers.known else unseen)[name] = None if null else vector.copy()
-    for folder, vectors in ((train, known), (asked, unseen)):
+    for block in blocks:
+        kept = ~block.missing | block.null
+        names = numbers.oid[block.rows[kept]].astype(str).tolist()
+        rows, nulls = block.rows[kept].tolist(), block.null[kept].tolist()
+        for name, row, vector, null in zip(names, rows, block.vectors[kept], nulls, strict=True):
+            (known if row < numbers.known else unseen)[name] = None if null else vector.copy()
+    for folder, vectors in ((train, known), (test, unseen)):
         _dump(folder / schema.EMBEDDINGS / f"{EMBEDDING}.pkl", vectors)
 
 

@@ -3,7 +3,7 @@
 Time runs in slots of six hours, on the host's clock (UTC+8), up to the reference time, a midnight, and one day beyond:
 the horizon, in which the first click of every user is looked for. A day's four slots are its bands.
 
-Topics are what ads are about and users are interested in. They have a place in a latent space, a share of the ads, a
+Topics are what ads are about and users are interested in. They have a vector in a latent space, a share of the ads, a
 rhythm (by band, workdays and weekends apart), a trend (by day) and a successor, which interest moves on to.
 """
 
@@ -71,7 +71,7 @@ class Topics:
     steps: Floats
 
 
-def measure(scale: float) -> Sizes:
+def sizes_at_scale(scale: float) -> Sizes:
     """Sizes at a scale; 1.0 gives the release's. Raises ``UserError`` for a scale out of range."""
     if not SCALE_MIN <= scale <= SCALE_MAX:
         raise UserError(
@@ -120,8 +120,8 @@ def make_topics(seed: int) -> Topics:
 
 def draw_background(topics: Topics, slot: Ints, at: Floats) -> Ints:
     """The topic drawn from the background of each slot at ``at``, uniform numbers below 1."""
-    place = np.searchsorted(topics.steps, slot + at, side="right")
-    return np.asarray(np.minimum(place - slot * TOPICS, TOPICS - 1))
+    index = np.searchsorted(topics.steps, slot + at, side="right")
+    return np.asarray(np.minimum(index - slot * TOPICS, TOPICS - 1))
 
 
 def _walk(rng: np.random.Generator) -> Floats:

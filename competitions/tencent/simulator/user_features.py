@@ -11,7 +11,7 @@ import numpy as np
 
 from competitions.tencent.io.schema import USER_FEATURES, USER_LISTS
 from competitions.tencent.simulator.topics import TOPICS, Codes, Ints
-from competitions.tencent.simulator.users import INTERESTS, SEGMENTS, People
+from competitions.tencent.simulator.users import INTERESTS, SEGMENTS, Users
 
 SIZES = {"103": 86, "104": 2, "105": 7, "106": 14, "107": 19, "108": 4, "109": 3, "110": 2}
 FILLED = {
@@ -42,13 +42,13 @@ class Profile:
     length: Ints
 
 
-def describe_people(people: People, seed: int, number: int) -> dict[str, Profile]:
-    """Every feature of the ``number``-th lot of users."""
+def describe_users(users: Users, seed: int, number: int) -> dict[str, Profile]:
+    """Every feature of the ``number``-th batch of users."""
     shared = np.random.default_rng([51, seed])
     middle, other = shared.integers(15, 70, SEGMENTS), shared.integers(1, SIZES["105"] + 1, SEGMENTS)
     group, kind = shared.integers(SIZES["106"], size=TOPICS), shared.integers(SIZES["107"], size=TOPICS)
     rng = np.random.default_rng([52, seed, number])
-    count, segment = len(people), people.segment
+    count, segment = len(users), users.segment
     age = np.round(middle[segment] + AGE_SPREAD * rng.standard_normal(count)).clip(1, SIZES["103"])
     gender = (segment + (rng.random(count) >= MATE)) % 2 + 1
     band = np.where(rng.random(count) < MATE, other[segment], rng.integers(1, SIZES["105"] + 1, count))
@@ -56,8 +56,8 @@ def describe_people(people: People, seed: int, number: int) -> dict[str, Profile
         "103": age[:, None],
         "104": gender[:, None],
         "105": band[:, None],
-        "106": _list_groups(group[people.interest], rng),
-        "107": kind[people.interest[:, :1]] + 1,
+        "106": _list_groups(group[users.interest], rng),
+        "107": kind[users.interest[:, :1]] + 1,
         "108": _list_any(SIZES["108"], count, rng),
         "109": rng.integers(1, SIZES["109"] + 1, (count, 1)),
         "110": _list_any(SIZES["110"], count, rng),
@@ -67,11 +67,11 @@ def describe_people(people: People, seed: int, number: int) -> dict[str, Profile
 
 def _list_groups(group: Ints, rng: np.random.Generator) -> Ints:
     """Groups of the interests (users, INTERESTS) in a random order, then others, each once: (users, 14)."""
-    wanted = rng.random((len(group), SIZES["106"]))
+    order_key = rng.random((len(group), SIZES["106"]))
     named = rng.random(group.shape) >= WRONG
     row, at = np.nonzero(named)
-    wanted[row, group[row, at]] -= 1.0 + (INTERESTS - at) / INTERESTS
-    return np.argsort(wanted, axis=1, kind="stable") + 1
+    order_key[row, group[row, at]] -= 1.0 + (INTERESTS - at) / INTERESTS
+    return np.argsort(order_key, axis=1, kind="stable") + 1
 
 
 def _list_any(size: int, count: int, rng: np.random.Generator) -> Ints:

@@ -1,7 +1,7 @@
 """The users: what they like, how often they are about, when, and whether they click.
 
-A user belongs to a segment, which shares its liking for topics, and has four interests and a taste: a direction in the
-ads' interest space. How many events it has, the time between them and its share of clicks follow the release's
+A user belongs to a segment, which shares its distribution over topics, and has four interests and a taste: a direction
+in the ads' interest space. How many events it has, the time between them and its share of clicks follow the release's
 quantiles; the times between events are tied together by the user's pace (a Gaussian copula), so that spans are spread
 as in the release. A gap of more than ``VISIT`` seconds ends a visit.
 
@@ -36,20 +36,20 @@ LONGEST = 100
 LENGTH_QUANTILES = (0.0, 0.000516, 0.00547, 0.025238, 0.06, 0.146216, 0.25, 0.35, 0.5, 0.6, 0.75, 0.867432, 1.0)
 LENGTHS = (10.0, 11.0, 21.0, 51.0, 67.0, 81.0, 87.0, 92.0, 95.0, 97.0, 98.0, 100.0, 101.0)
 GAP_QUANTILES = (0.0, 0.0024, 0.02644, 0.25, 0.43649, 0.5, 0.75, 0.90043, 0.95, 0.99, 0.99595, 0.99965, 1.0)
-# On the clock of ``_place_events``, fitted so that the gaps in seconds are the release's.
+# On the clock of ``_event_times``, fitted so that the gaps in seconds are the release's.
 GAP_SECONDS = (0.5, 1.0, 80.0, 830.0, 4050.0, 7150.0, 42500.0, 84500.0, 133000.0, 350000.0, 590000.0, 2592000.0, 6e6)
 PACE = 0.40  # correlation of a gap with the user's pace
 VISIT = 21_600
 MOST_DAYS = DAYS_BACK - 8
-CLICKS, OTHERS = 2.8, 25.9  # Beta law of a user's share of clicks
-SPOILT_USERS, SPOILT = 0.40, 0.0235  # users whose actions may be null, and how many of theirs are
-SPOILT_FIRST, SPOILT_LAST = 0.17, 2.2  # factors at the first and last event
+CLICKS, OTHERS = 2.8, 25.9  # Beta distribution of a user's share of clicks
+NULL_USERS, NULL_RATE = 0.40, 0.0235  # users whose actions may be null, and how many of theirs are
+NULL_FIRST, NULL_LAST = 0.17, 2.2  # factors at the first and last event
 SEGMENTS, SEGMENT_LIKING = 12, 1.0
 INTERESTS = 4
 
 
 @dataclass(frozen=True)
-class People:
+class Users:
     """One entry a user. ``time`` and ``action`` are (users, LONGEST), oldest first; the last ``length`` are recorded.
 
     ``interest`` (users, INTERESTS): topics when the events begin; ``taste`` (users, dimensions): unit directions;
@@ -75,22 +75,22 @@ class People:
         return np.asarray(np.arange(LONGEST) >= LONGEST - self.length[:, None])
 
 
-def make_people(topics: Topics, count: int, seed: int, number: int) -> People:
-    """Draw ``count`` users, the ``number``-th lot of them."""
+def make_users(topics: Topics, count: int, seed: int, number: int) -> Users:
+    """Draw ``count`` users, the ``number``-th batch of them."""
     rng = np.random.default_rng([31, seed, number])
     length = np.interp(rng.random(count), LENGTH_QUANTILES, LENGTHS).astype(np.int64)
     segment = rng.integers(SEGMENTS, size=count)
-    liking = like_topics(topics, seed)
-    steps = np.cumsum(liking, axis=1) + np.arange(SEGMENTS)[:, None]
-    wanted = segment[:, None] + rng.random((count, INTERESTS))
-    interest = np.searchsorted(steps.ravel(), wanted) - segment[:, None] * TOPICS
+    topic_shares = segment_topic_shares(topics, seed)
+    steps = np.cumsum(topic_shares, axis=1) + np.arange(SEGMENTS)[:, None]
+    draw = segment[:, None] + rng.random((count, INTERESTS))
+    interest = np.searchsorted(steps.ravel(), draw) - segment[:, None] * TOPICS
     taste = rng.standard_normal((count, DIMENSIONS), dtype=np.float32)
     taste /= np.linalg.norm(taste, axis=1, keepdims=True)
     gaps = _draw_gaps(count, rng)
     clicks = rng.beta(CLICKS, OTHERS, count)
-    return People(
+    return Users(
         length=np.minimum(length, LONGEST),
-        time=_place_events(gaps),
+        time=_event_times(gaps),
         action=_draw_actions(clicks, np.minimum(length, LONGEST), rng),
         segment=segment,
         interest=np.clip(interest, 0, TOPICS - 1),
@@ -100,11 +100,11 @@ def make_people(topics: Topics, count: int, seed: int, number: int) -> People:
     )
 
 
-def like_topics(topics: Topics, seed: int) -> Floats:
+def segment_topic_shares(topics: Topics, seed: int) -> Floats:
     """P(topic) among the interests of each segment (segments, topics)."""
     rng = np.random.default_rng([32, seed])
-    liking = topics.share * np.exp(SEGMENT_LIKING * rng.standard_normal((SEGMENTS, TOPICS)))
-    return np.asarray(liking / liking.sum(axis=1, keepdims=True))
+    topic_shares = topics.share * np.exp(SEGMENT_LIKING * rng.standard_normal((SEGMENTS, TOPICS)))
+    return np.asarray(topic_shares / topic_shares.sum(axis=1, keepdims=True))
 
 
 def _draw_gaps(count: int, rng: np.random.Generator) -> Floats:
@@ -120,7 +120,7 @@ def _draw_gaps(count: int, rng: np.random.Generator) -> Floats:
     return np.asarray(gaps * np.minimum(1.0, MOST_DAYS * DAY / gaps.sum(axis=1, keepdims=True)))
 
 
-def _place_events(gaps: Floats) -> Ints:
+def _event_times(gaps: Floats) -> Ints:
     """Times of the events, from the reference time backwards.
 
     The gaps run on a clock on which every hour is alike; it is slow by night and fast in the evening, so that the
@@ -128,8 +128,8 @@ def _place_events(gaps: Floats) -> Ints:
     """
     back = np.cumsum(np.floor(gaps)[:, ::-1], axis=1)[:, ::-1]
     days, even = np.divmod(REFERENCE - FIRST - back, DAY)
-    law = DAY * np.append(0.0, np.cumsum(BAND_SHARE))
-    clock = np.interp(even, law, np.arange(BANDS + 1) * SLOT)
+    cumulative = DAY * np.append(0.0, np.cumsum(BAND_SHARE))
+    clock = np.interp(even, cumulative, np.arange(BANDS + 1) * SLOT)
     time = FIRST + days * DAY + np.floor(clock)
     return np.clip(time.astype(np.int64), FIRST, REFERENCE - 1)
 
@@ -138,9 +138,9 @@ def _draw_actions(clicks: Floats, length: Ints, rng: np.random.Generator) -> NDA
     """Actions of the events: whether an event is a click depends on the user alone; what is clicked, on its state."""
     count = len(clicks)
     action = np.full((count, LONGEST), EXPOSURE, np.int8)
-    spoilt = np.where(rng.random(count) < SPOILT_USERS, SPOILT, 0.0)[:, None] * np.ones(LONGEST)
-    spoilt[np.arange(count), LONGEST - length] *= SPOILT_FIRST
-    spoilt[:, -1] *= SPOILT_LAST
-    action[rng.random(action.shape) < spoilt] = NULL_ACTION
+    null_rate = np.where(rng.random(count) < NULL_USERS, NULL_RATE, 0.0)[:, None] * np.ones(LONGEST)
+    null_rate[np.arange(count), LONGEST - length] *= NULL_FIRST
+    null_rate[:, -1] *= NULL_LAST
+    action[rng.random(action.shape) < null_rate] = NULL_ACTION
     action[rng.random(action.shape) < clicks[:, None]] = CLICK
     return action

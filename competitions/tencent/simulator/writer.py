@@ -1,4 +1,4 @@
-"""Write what both layouts share, and the release layout: parquet files lot by lot, so that memory does not grow.
+"""Write what both layouts share, and the release layout: parquet files batch by batch, so that memory does not grow.
 
 Users are numbered in the order they were drawn, which says nothing of them.
 """
@@ -19,44 +19,46 @@ from competitions.tencent.simulator.ad_features import EMBEDDING, NULL_SHARE, la
 from competitions.tencent.simulator.id_assignment import FIRST_USER_VALUE, Numbers, draw_distinct
 from competitions.tencent.simulator.topics import Bools, Codes, Ints, Singles
 from competitions.tencent.simulator.user_features import SIZES, Profile
-from competitions.tencent.simulator.users import People
+from competitions.tencent.simulator.users import Users
 
 PART = "train-00000-of-00001.parquet"
 ROWS = 100_000  # of a table written at once
 
 
 @dataclass(frozen=True)
-class Lot:
-    """Some users as they are written: the first one's place, themselves, their ads (users, events), their features."""
+class UserBatch:
+    """Some users as they are written: the first one's number, themselves, their ads (users, events), their features."""
 
     start: int
-    people: People
+    users: Users
     past: Codes
     profile: dict[str, Profile]
 
 
 @dataclass(frozen=True)
-class Embedded:
-    """Embeddings of the numbered ads in their order, block by block: places, vectors, which lack one, which are null.
+class EmbeddingBlock:
+    """Embeddings of the numbered ads in their order, block by block: rows, vectors, which lack one, which are null.
 
     An ad that lacks its embedding is left out of the files, or stands there with null.
     """
 
-    places: Ints
+    rows: Ints
     vectors: Singles
-    lacks: Bools
+    missing: Bools
     null: Bools
 
 
 def embed_ads(
-    numbers: Numbers, shown: Ints, place: Callable[[Ints], Singles], embed: Callable[..., Singles], seed: int
-) -> Iterable[Embedded]:
-    """Embeddings of the numbered ads; ``place`` tells where ads lie, ``shown`` how often they were, by ad."""
+    numbers: Numbers, shown: Ints, row: Callable[[Ints], Singles], embed: Callable[..., Singles], seed: int
+) -> Iterable[EmbeddingBlock]:
+    """Embeddings of the numbered ads; ``row`` tells where ads lie, ``shown`` how often they were, by ad."""
     for start in range(0, len(numbers.ads), ROWS):
         ads = numbers.ads[start : start + ROWS]
         rng = np.random.default_rng([63, seed, start])
-        vectors, lacks = embed(place(ads), rng), lack_embedding(shown[ads], rng)
-        yield Embedded(start + np.arange(len(ads)), vectors, lacks, lacks & (rng.random(len(ads)) < NULL_SHARE))
+        vectors, missing = embed(row(ads), rng), lack_embedding(shown[ads], rng)
+        yield EmbeddingBlock(
+            start + np.arange(len(ads)), vectors, missing, missing & (rng.random(len(ads)) < NULL_SHARE)
+        )
 
 
 def name_users(count: int, seed: int) -> list[str]:
@@ -87,7 +89,7 @@ def write_truth(path: Path, numbers: Numbers, names: list[str], truth: Ints) -> 
         {
             "user_id": users + 1,
             "user": [names[user] for user in users.tolist()],
-            "creative_id": numbers.oid[numbers.place[truth[users]]],
+            "creative_id": numbers.oid[numbers.row[truth[users]]],
         }
     )
     frame.write_csv(path)
@@ -95,7 +97,10 @@ def write_truth(path: Path, numbers: Numbers, names: list[str], truth: Ints) -> 
 
 
 def write_release(
-    folder: Path, numbers: Numbers, lots: Callable[[], Iterable[Lot]], embedded: Iterable[Embedded]
+    folder: Path,
+    numbers: Numbers,
+    batches: Callable[[], Iterable[UserBatch]],
+    blocks: Iterable[EmbeddingBlock],
 ) -> None:
     """Write the release layout, but for the indexer."""
     for name in (
@@ -106,13 +111,13 @@ def write_release(
         f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet",
     ):
         (folder / name).mkdir(parents=True)
-    _write_table(folder / schema.RELEASE_SEQUENCES / PART, (_sequence_table(lot, numbers) for lot in lots()))
-    _write_table(folder / schema.RELEASE_USERS / PART, (_user_table(lot) for lot in lots()))
+    _write_table(folder / schema.RELEASE_SEQUENCES / PART, (_sequence_table(batch, numbers) for batch in batches()))
+    _write_table(folder / schema.RELEASE_USERS / PART, (_user_table(batch) for batch in batches()))
     _write_table(folder / schema.RELEASE_ITEMS / PART, _item_tables(numbers))
     _write_table(folder / schema.RELEASE_CANDIDATES / PART, [_candidate_table(numbers)])
     _write_table(
         folder / schema.RELEASE_EMBEDDINGS / f"{EMBEDDING}_parquet" / PART,
-        (_embedding_table(block, numbers) for block in embedded),
+        (_embedding_table(block, numbers) for block in blocks),
     )
 
 
@@ -126,25 +131,25 @@ def _write_table(path: Path, tables: Iterable[pa.Table]) -> None:
         writer.close()
 
 
-def _sequence_table(lot: Lot, numbers: Numbers) -> pa.Table:
-    recorded = lot.people.recorded
-    action = lot.people.action[recorded].astype(np.int32)
+def _sequence_table(batch: UserBatch, numbers: Numbers) -> pa.Table:
+    recorded = batch.users.recorded
+    action = batch.users.action[recorded].astype(np.int32)
     events = pa.StructArray.from_arrays(
         [
-            pa.array(numbers.place[lot.past[recorded]].astype(np.int64) + 1),
+            pa.array(numbers.row[batch.past[recorded]].astype(np.int64) + 1),
             pa.array(action, mask=action == NULL_ACTION),
-            pa.array(lot.people.time[recorded]),
+            pa.array(batch.users.time[recorded]),
         ],
         ["item_id", "action_type", "timestamp"],
     )
-    offsets = np.append(0, np.cumsum(lot.people.length)).astype(np.int32)
-    users = pa.array(lot.start + 1 + np.arange(len(lot.people)))
+    offsets = np.append(0, np.cumsum(batch.users.length)).astype(np.int32)
+    users = pa.array(batch.start + 1 + np.arange(len(batch.users)))
     return pa.table({"user_id": users, "seq": pa.ListArray.from_arrays(pa.array(offsets), events)})
 
 
-def _user_table(lot: Lot) -> pa.Table:
-    columns = {"user_id": pa.array(lot.start + 1 + np.arange(len(lot.people)))}
-    for name, feature in lot.profile.items():
+def _user_table(batch: UserBatch) -> pa.Table:
+    columns = {"user_id": pa.array(batch.start + 1 + np.arange(len(batch.users)))}
+    for name, feature in batch.profile.items():
         missing, values = feature.length == 0, feature.value.astype(np.int64)
         if name in USER_LISTS:
             offsets = np.append(0, np.cumsum(feature.length)).astype(np.int32)
@@ -180,10 +185,10 @@ def _candidate_table(numbers: Numbers) -> pa.Table:
     return pa.table(columns)
 
 
-def _embedding_table(block: Embedded, numbers: Numbers) -> pa.Table:
-    stands = ~block.lacks | block.null
-    vectors, null = block.vectors[stands].astype(np.float64), block.null[stands]
+def _embedding_table(block: EmbeddingBlock, numbers: Numbers) -> pa.Table:
+    kept = ~block.missing | block.null
+    vectors, null = block.vectors[kept].astype(np.float64), block.null[kept]
     offsets = np.arange(len(vectors) + 1, dtype=np.int32) * vectors.shape[1]
     lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(vectors.ravel()), mask=pa.array(null))
-    names = pl.Series(numbers.oid[block.places[stands]]).cast(pl.String).to_arrow().cast(pa.string())
+    names = pl.Series(numbers.oid[block.rows[kept]]).cast(pl.String).to_arrow().cast(pa.string())
     return pa.table({"anonymous_cid": names, "emb": lists})

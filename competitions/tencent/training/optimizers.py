@@ -10,7 +10,7 @@ from competitions.tencent.config import TrainSettings
 BETAS = (0.9, 0.98)
 
 
-def make_optimizers(network: nn.Module, settings: TrainSettings) -> list[torch.optim.Optimizer]:
+def build_optimizers(network: nn.Module, settings: TrainSettings) -> list[torch.optim.Optimizer]:
     """AdamW with decay on matrices and tables, none on vectors. Muon (Jordan et al. 2024) orthogonalises the updates of
     matrices that map one hidden layer to another; tables and everything else stay with AdamW.
     """

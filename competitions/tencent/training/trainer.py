@@ -1,13 +1,13 @@
 """Training: the loop, on one device or on each of several processes, with checkpoints that resume exactly.
 
-With P processes each takes every P-th history of a batch, the pool of negatives is the whole batch's (all processes can
-read all histories, so that none is sent), and the gradients add up to those of one process.
+With P processes each takes every P-th history of a batch, the negatives are the whole batch's (all processes can read
+all histories, so that none is sent), and the gradients add up to those of one process.
 """
 
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,21 +17,22 @@ from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from common.pipeline.progress import track
-from competitions.tencent.config import ModelSettings, TrainSettings
-from competitions.tencent.corpus import Catalogue, Embedding, Int64s, Users
+from competitions.tencent.config import TrainSettings
+from competitions.tencent.corpus import Int64s, Users
 from competitions.tencent.io import schema
-from competitions.tencent.model.cooccurrence_term import Memory, list_positions, remember
-from competitions.tencent.model.encoder import Batch, Content
-from competitions.tencent.model.loss import draw_pool
-from competitions.tencent.model.network import Network, Pool
-from competitions.tencent.sequences import Histories, pad
+from competitions.tencent.model.cooccurrence_term import cooccurrence_scores, list_prefixes
+from competitions.tencent.model.encoder import ItemContent
+from competitions.tencent.model.loss import Negatives, sample_negatives
+from competitions.tencent.model.network import Network
+from competitions.tencent.sequences import pad
 from competitions.tencent.training import checkpoint
-from competitions.tencent.training.batches import deal, order, to_batch
-from competitions.tencent.training.optimizers import make_optimizers, set_rate
+from competitions.tencent.training.batches import make_batch, order_batches
+from competitions.tencent.training.inputs import TrainingInputs, event_shares, first_event_times
+from competitions.tencent.training.optimizers import build_optimizers, set_rate
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingHistory:
     """How a training went: ``losses`` by epoch, ``tokens`` seen and ``seconds`` (of this process, since its start)."""
 
     losses: tuple[float, ...]
@@ -41,26 +42,22 @@ class Course:
 
 @dataclass(frozen=True)
 class Trained:
-    """The weights by name (arrays), and the course."""
+    """The weights by name (arrays), and how the training went."""
 
     weights: dict[str, np.ndarray]
-    course: Course
+    history: TrainingHistory
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """Everything that a training is given; ``start``: the weights that it goes on from, None to begin anew."""
+class Trainer:
+    """What every step of a training uses. ``network``: possibly wrapped for several processes; ``shares`` of events."""
 
-    history: Histories
-    users: Users
-    catalogue: Catalogue
-    embeddings: tuple[Embedding, ...]
-    words: Int64s | None
-    memory: Memory | None
-    model: ModelSettings
-    train: TrainSettings
-    seed: int
-    start: dict[str, np.ndarray] | None = None
+    inputs: TrainingInputs
+    network: nn.Module
+    optimizers: list[torch.optim.Optimizer]
+    shares: Tensor
+    device: torch.device
+    ranks: int = 1
 
 
 def choose_device() -> torch.device:
@@ -70,40 +67,33 @@ def choose_device() -> torch.device:
     return torch.device("cpu")
 
 
-def count_events(lesson: Lesson) -> np.ndarray:
-    """The share of all training events by row of the catalogue, float64 [rows]."""
-    events = lesson.history.sequences.item[lesson.history.events()]
-    counted = np.bincount(events, minlength=len(lesson.catalogue.oid)).astype(np.float64)
-    share: np.ndarray = counted / max(1, counted.sum())
-    return share
-
-
-def find_births(history: Histories, rows: int) -> Int64s:
-    """Seconds of each ad's first event; of an ad without one, of the end of the log: it may be shown from there on."""
-    events = history.events()
-    birth = np.full(rows, find_end(history))
-    np.minimum.at(birth, history.sequences.item[events], history.sequences.time[events])
-    return birth
-
-
-def find_end(history: Histories) -> int:
-    """The time for which a question is put: just behind everything that is shown, in seconds."""
-    filled = history.ends[history.lengths > 0]
-    return int(history.sequences.time[filled - 1].max(initial=0)) + 1
-
-
-def build_network(lesson: Lesson, frequency: np.ndarray) -> Network:
-    """The untrained network, the same for the same seed."""
-    torch.manual_seed(lesson.seed)
-    content = Content(
-        torch.from_numpy(np.array(lesson.catalogue.features)),  # copies: the arrays are mapped from disk, read-only
-        tuple(torch.from_numpy(np.array(embedding.vectors)) for embedding in lesson.embeddings),
-        torch.from_numpy(frequency > 0),
-        torch.from_numpy(find_births(lesson.history, len(frequency))),
-        tuple(size + 1 for size in lesson.catalogue.sizes),
-        list_user_sizes(lesson.users),
+def build_network(inputs: TrainingInputs) -> Network:
+    """The untrained network around the content of all ads (features, embeddings), the same for the same seed."""
+    torch.manual_seed(inputs.seed)
+    shares = event_shares(inputs)
+    content = ItemContent(
+        features=torch.from_numpy(np.array(inputs.catalogue.features)),  # copies: mapped from disk, read-only
+        vectors=tuple(torch.from_numpy(np.array(embedding.vectors)) for embedding in inputs.embeddings),
+        trained=torch.from_numpy(shares > 0),
+        birth=torch.from_numpy(first_event_times(inputs.history, len(shares))),
+        sizes=tuple(size + 1 for size in inputs.catalogue.sizes),
+        user_sizes=list_user_sizes(inputs.users),
     )
-    return Network(lesson.model, lesson.train, content, lesson.words)
+    return Network(inputs.model, inputs.train, content, inputs.semantic_ids)
+
+
+def load_network(inputs: TrainingInputs, trained: Trained) -> Network:
+    """The trained network on its device, ready to answer."""
+    network = build_network(inputs)
+    checkpoint.restore(trained.weights, network)
+    return move_network(network, choose_device()).eval()
+
+
+def move_network(network: Network, device: torch.device) -> Network:
+    """The network and the content of ads beside it, on another device."""
+    network.to(device)
+    network.tower.content = network.tower.content.to(device)
+    return network
 
 
 def list_user_sizes(users: Users) -> tuple[int, ...]:
@@ -112,29 +102,26 @@ def list_user_sizes(users: Users) -> tuple[int, ...]:
     return tuple(size + 1 for size, width in zip(users.sizes, widths, strict=True) for _ in range(width))
 
 
-def train(lesson: Lesson, path: Path, every_s: float = 60.0) -> Trained:
+def train(inputs: TrainingInputs, path: Path, every_s: float = 60.0) -> Trained:
     """Train from the checkpoint at ``path``, or from the start; a checkpoint is written every so many seconds."""
-    frequency = count_events(lesson)
-    network = build_network(lesson, frequency)
+    network = build_network(inputs)
+    if inputs.start is not None:
+        checkpoint.restore(inputs.start, network)
     device = choose_device()
-    if lesson.start is not None:
-        checkpoint.restore(lesson.start, network)
-    network.to(device)
-    network.tower.content = network.tower.content.to(device)
-    optimizers = make_optimizers(network, lesson.train)
+    optimizers = build_optimizers(move_network(network, device), inputs.train)
     progress = checkpoint.load(path, network, optimizers) or {"step": 0, "losses": [], "sum": 0.0, "weight": 0.0}
     rank, ranks = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-    wrapped: nn.Module = network
+    trainer = Trainer(inputs, network, optimizers, torch.from_numpy(event_shares(inputs)), device, ranks)
     if ranks > 1:
-        wrapped = DistributedDataParallel(network, broadcast_buffers=False)
+        trainer = replace(trainer, network=DistributedDataParallel(network, broadcast_buffers=False))
     network.train()
-    steps = count_steps(lesson)
+    steps = count_steps(inputs)
     started, saved, tokens = time.perf_counter(), time.perf_counter(), 0
-    shares = torch.from_numpy(frequency)
-    for step, places, mine, last in track(list_steps(lesson, progress["step"], rank, ranks), "training"):
-        set_rate(optimizers, step, steps, lesson.train.warmup)
-        loss, weight = take_step(wrapped, optimizers, lesson, shares, step, places, mine, device, ranks)
-        tokens += int(np.minimum(lesson.history.take(mine).lengths, lesson.model.length).sum())
+    for step, histories, last in track(list_steps(inputs, progress["step"]), "training"):
+        set_rate(optimizers, step, steps, inputs.train.warmup)
+        own = histories[rank::ranks]
+        loss, weight = take_step(trainer, step, histories, own)
+        tokens += int(np.minimum(inputs.history.take(own).lengths, inputs.model.length).sum())
         progress["sum"] += loss
         progress["weight"] += weight
         progress["step"] = step + 1
@@ -146,66 +133,64 @@ def train(lesson: Lesson, path: Path, every_s: float = 60.0) -> Trained:
             saved = time.perf_counter()
     seconds = time.perf_counter() - started
     weights = {name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}
-    return Trained(weights, Course(tuple(progress["losses"]), tokens * ranks, seconds))
+    return Trained(weights, TrainingHistory(tuple(progress["losses"]), tokens * ranks, seconds))
 
 
-def count_steps(lesson: Lesson) -> int:
+def count_steps(inputs: TrainingInputs) -> int:
     """Over all epochs."""
-    return lesson.train.epochs * len(order_epoch(lesson, 0))
+    return inputs.train.epochs * len(order_epoch(inputs, 0))
 
 
-def order_epoch(lesson: Lesson, epoch: int) -> list[Int64s]:
-    """The histories of each batch of an epoch; with a memory, those of one part together, which share a table."""
-    length, batch, seed = lesson.model.length, lesson.train.batch, lesson.seed
-    if lesson.memory is None:
-        return order(lesson.history, length, batch, seed, epoch)
+def order_epoch(inputs: TrainingInputs, epoch: int) -> list[Int64s]:
+    """The histories of each batch of an epoch; with a wide part, those of one part together, which share a table."""
+    length, size, seed = inputs.model.length, inputs.train.batch, inputs.seed
+    if inputs.cooccurrence is None:
+        return order_batches(inputs.history, length, size, seed, epoch)
     batches = []
-    for part in range(len(lesson.memory.without)):
-        members = np.flatnonzero(lesson.memory.part == part)
-        batches += [members[own] for own in order(lesson.history.take(members), length, batch, seed + part, epoch)]
-    return [batches[place] for place in np.random.default_rng([seed, epoch, 3]).permutation(len(batches))]
+    for part in range(len(inputs.cooccurrence.without)):
+        members = np.flatnonzero(inputs.cooccurrence.part == part)
+        ordered = order_batches(inputs.history.take(members), length, size, seed + part, epoch)
+        batches += [members[rows] for rows in ordered]
+    return [batches[index] for index in np.random.default_rng([seed, epoch, 3]).permutation(len(batches))]
 
 
-def list_steps(lesson: Lesson, start: int, rank: int, ranks: int) -> Iterator[tuple[int, Int64s, Int64s, bool]]:
-    """From step ``start`` on: its number, its histories, those of this process, whether it ends an epoch."""
-    settings = lesson.train
-    each = count_steps(lesson) // settings.epochs
-    for epoch in range(start // each if each else settings.epochs, settings.epochs):
-        batches = order_epoch(lesson, epoch)
-        for number, places, mine in deal(batches, max(0, start - epoch * each), rank, ranks):
-            yield epoch * each + number, places, mine, number == each - 1
+def list_steps(inputs: TrainingInputs, start: int) -> Iterator[tuple[int, Int64s, bool]]:
+    """From step ``start`` on: its number, its histories, whether it ends an epoch."""
+    epochs = inputs.train.epochs
+    each = count_steps(inputs) // epochs
+    for epoch in range(start // each if each else epochs, epochs):
+        batches = order_epoch(inputs, epoch)
+        for number in range(max(0, start - epoch * each), len(batches)):
+            yield epoch * each + number, batches[number], number == each - 1
 
 
-def take_step(
-    wrapped: nn.Module,
-    optimizers: list[torch.optim.Optimizer],
-    lesson: Lesson,
-    shares: Tensor,
-    step: int,
-    places: Int64s,
-    mine: Int64s,
-    device: torch.device,
-    ranks: int,
-) -> tuple[float, float]:
-    """One update; returns the weighted sum of the batch's losses and the sum of the weights, of all processes."""
-    settings, length = lesson.train, lesson.model.length
-    rng = np.random.default_rng([lesson.seed, step, 2])
+def take_step(trainer: Trainer, step: int, histories: Int64s, own: Int64s) -> tuple[float, float]:
+    """One update; returns the weighted sum of the batch's losses and the sum of the weights, of all processes.
+
+    ``own``: those of the batch's ``histories`` that this process takes.
+    """
+    inputs, device, ranks = trainer.inputs, trainer.device, trainer.ranks
+    settings, length = inputs.train, inputs.model.length
+    rng = np.random.default_rng([inputs.seed, step, 2])
     torch.manual_seed(int(rng.integers(2**62)))  # dropout: the step decides, not what ran before
-    everyone, remembers = pad(lesson.history.take(places), length), lesson.memory is not None
-    rows, log_pi = draw_pool(everyone.item[everyone.there], shares, settings.negatives, rng, whole_batch=remembers)
-    weight = float(weigh(torch.from_numpy(everyone.action), torch.from_numpy(everyone.there), settings).sum())
-    own = mine if len(mine) else places[:1]  # every process takes part in every step, if only with a weight of 0
-    batch = move(to_batch(lesson.history.take(own), lesson.users.features, length, schema.CLICK, 0), device)
-    weights = draw_asked(weigh(batch.action, batch.there, settings), batch.action, settings) * bool(len(mine))
-    pool = Pool(rows.to(device), log_pi.to(device), recall(lesson, own, rows, device))
+    padded, wide = pad(inputs.history.take(histories), length), inputs.cooccurrence is not None
+    negatives = sample_negatives(padded.item[padded.mask], trainer.shares, settings.negatives, rng, whole_batch=wide)
+    total_weight = weight_positions(torch.from_numpy(padded.action), torch.from_numpy(padded.mask), settings).sum()
+    weight = float(total_weight)
+    rows = own if len(own) else histories[:1]  # every process takes part in every step, if only with a weight of 0
+    batch = make_batch(inputs.history.take(rows), inputs.users.features, length, schema.CLICK, 0).to(device)
+    weights = weight_positions(batch.action, batch.mask, settings)
+    weights = sample_exposures(weights, batch.action, settings) * bool(len(own))
+    negatives = Negatives(
+        negatives.rows.to(device), negatives.log_inclusion.to(device), count_negatives(trainer, rows, negatives.rows)
+    )
     with autocast(device, settings):
-        loss = wrapped(batch, pool, weights)
+        loss = trainer.network(batch, negatives, weights)
     (loss * ranks / max(weight, 1e-9)).backward()  # DDP takes the mean over processes
     total = loss.detach().float().cpu().reshape(1)
-    nn.utils.clip_grad_norm_(
-        [p for group in optimizers for g in group.param_groups for p in g["params"]], settings.clip
-    )
-    for optimizer in optimizers:
+    groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
+    nn.utils.clip_grad_norm_([parameter for group in groups for parameter in group["params"]], settings.clip)
+    for optimizer in trainer.optimizers:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
     if ranks > 1:
@@ -215,22 +200,23 @@ def take_step(
     return float(total), weight
 
 
-def recall(lesson: Lesson, places: Int64s, rows: Tensor, device: torch.device) -> Tensor | None:
-    """What the wide part says at each event of these histories, all of one part, about these rows."""
-    if lesson.memory is None:
+def count_negatives(trainer: Trainer, histories: Int64s, rows: Tensor) -> Tensor | None:
+    """The co-occurrence of these histories' events, all of one part, with these rows; None without a wide part."""
+    inputs, term = trainer.inputs, trainer.inputs.cooccurrence
+    if term is None:
         return None
-    counts = lesson.memory.without[int(lesson.memory.part[places[0]])]
-    positions = list_positions(lesson.history.take(places), lesson.model.length)
-    return torch.from_numpy(remember(counts, lesson.memory.scale, positions, rows.numpy())).to(device)
+    prefixes = list_prefixes(inputs.history.take(histories), inputs.model.length)
+    counts = term.without[int(term.part[histories[0]])]
+    return torch.from_numpy(cooccurrence_scores(counts, term.scale, prefixes, rows.numpy())).to(trainer.device)
 
 
-def weigh(action: Tensor, there: Tensor, settings: TrainSettings) -> Tensor:
-    """What each position counts for, by what the user did with the ad that is to be predicted."""
+def weight_positions(action: Tensor, mask: Tensor, settings: TrainSettings) -> Tensor:
+    """The weight of each position in the loss, by what the user did with the ad that is to be predicted."""
     clicked = (action >= schema.CLICK).float()
-    return (clicked * settings.click_weight + (1 - clicked) * settings.exposure_weight) * there
+    return (clicked * settings.click_weight + (1 - clicked) * settings.exposure_weight) * mask
 
 
-def draw_asked(weights: Tensor, action: Tensor, settings: TrainSettings) -> Tensor:
+def sample_exposures(weights: Tensor, action: Tensor, settings: TrainSettings) -> Tensor:
     """Some exposures weigh 0 in this step and the others as much more: the sum is the same in the mean."""
     if settings.exposure_share == 1:
         return weights
@@ -238,13 +224,8 @@ def draw_asked(weights: Tensor, action: Tensor, settings: TrainSettings) -> Tens
     return torch.where(action >= schema.CLICK, weights, weights * drawn)
 
 
-def move(batch: Batch, device: torch.device) -> Batch:
-    """A batch on another device."""
-    return Batch(*(getattr(batch, name).to(device, non_blocking=True) for name in Batch.__dataclass_fields__))
-
-
 def autocast(device: torch.device, settings: TrainSettings) -> contextlib.AbstractContextManager[object]:
-    """bf16 for the products where it is asked for, or helps; weights and losses stay in float32."""
+    """bf16 for the products where the settings say so, or it helps; weights and losses stay in float32."""
     if settings.precision == "bf16" or (settings.precision == "auto" and device.type == "cuda"):
         return torch.autocast(device.type, torch.bfloat16)
     return contextlib.nullcontext()

@@ -95,7 +95,7 @@ def write_train(folder: Path, lines: Sequence[Any]) -> Path:
     return write_lines(folder / "train" / layouts.SEQUENCES, lines, folder / "train" / layouts.OFFSETS)
 
 
-def write_asked(folder: Path, lines: Sequence[Any]) -> Path:
+def write_test(folder: Path, lines: Sequence[Any]) -> Path:
     return write_lines(folder / "eval" / layouts.PREDICT_SEQUENCES, lines, folder / "eval" / layouts.PREDICT_OFFSETS)
 
 
@@ -114,7 +114,7 @@ def write_competition(folder: Path, world: World = WORLD, pairs: bool = False) -
     """The competition layout: users by re-id in train, in the reverse order in the predict file."""
     users = sorted(world.events)
     write_train(folder, [user_line(world, user) for user in users])
-    write_asked(folder, [user_line(world, user) for user in reversed(users)])
+    write_test(folder, [user_line(world, user) for user in reversed(users)])
     write_pickle(folder / "train" / layouts.INDEXER, indexer(world, pairs))
     write_items(folder, {str(rid): {**values, "111": rid} for rid, values in world.item_features.items()})
     write_candidates(
@@ -195,9 +195,9 @@ def refusal(folder: Path) -> str:
     """The one sentence in which reading is refused."""
     with pytest.raises(UserError) as caught:
         read(folder)
-    told = str(caught.value)
-    assert "\n" not in told
-    return told
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
 
 
 def counts(corpus: Corpus) -> dict[str, tuple[int, str]]:

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from competitions.tencent.config import ActionWeights, CountSettings, LinearSettings
 from competitions.tencent.corpus import Catalogue, Sequences
-from competitions.tencent.ensemble.settings import ActionWeights, CountSettings, LinearSettings
 from competitions.tencent.sequences import Histories, whole
 
 EVEN = ActionWeights(exposure=1.0, click=1.0, conversion=1.0, null=1.0)

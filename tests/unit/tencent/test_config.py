@@ -33,7 +33,7 @@ def test_the_settings_of_sets_without_times_are_a_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "words"),
+    ("override", "parts"),
     [
         ("host.target=exposure", ["host.target", "exposure", "conversion"]),
         ("host.weights=[1.0, 2.0]", ["host.weights", "3"]),
@@ -63,10 +63,10 @@ def test_the_settings_of_sets_without_times_are_a_file() -> None:
         ("seed=-1", ["seed", "-1"]),
     ],
 )
-def test_a_setting_that_cannot_be_is_refused_by_name(override: str, words: list[str]) -> None:
+def test_a_setting_that_cannot_be_is_refused_by_name(override: str, parts: list[str]) -> None:
     with pytest.raises(UserError) as refused:
         load_config([override])
-    assert [word for word in words if word not in str(refused.value)] == []
+    assert [part for part in parts if part not in str(refused.value)] == []
     assert "\n" not in str(refused.value)
 
 

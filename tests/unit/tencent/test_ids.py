@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from competitions.tencent.corpus import Catalogue
-from competitions.tencent.ids import Ids, Oids, RetrievalIds, Rids, Rows
+from competitions.tencent.ids import Ids, Oids, Rows
 
-KINDS = (Oids, Rids, RetrievalIds, Rows)
+KINDS = (Oids, Rows)
 
 
 @pytest.mark.parametrize("kind", KINDS)

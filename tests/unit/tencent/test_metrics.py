@@ -3,26 +3,26 @@ import math
 import numpy as np
 import pytest
 
-from competitions.tencent.metrics import find_places, score_places
+from competitions.tencent.metrics import mean_scores, target_ranks
 
 
-def test_places_are_counted_from_one_and_zero_is_missing() -> None:
+def test_ranks_are_counted_from_one_and_zero_is_missing() -> None:
     columns = np.array([[4, 2, 9], [4, 2, 9], [-1, 5, -1], [1, 2, 3]])
-    assert find_places(columns, np.array([9, 8, -1, 1])).tolist() == [3, 0, 0, 1]
+    assert target_ranks(columns, np.array([9, 8, -1, 1])).tolist() == [3, 0, 0, 1]
 
 
 def test_scores_by_hand() -> None:
-    found = score_places(np.array([1, 3, 0, 10]))
+    scores = mean_scores(np.array([1, 3, 0, 10]))
     gains = [1.0, 1 / math.log2(4), 0.0, 1 / math.log2(11)]
-    scores = [0.31 * (gain > 0) + 0.69 * gain for gain in gains]
-    assert found["hit_rate@10"] == 0.75
-    assert found["ndcg@10"] == pytest.approx(sum(gains) / 4)
-    assert found["score"] == pytest.approx(sum(scores) / 4)
-    assert found["score_error"] == pytest.approx(np.std(scores) / 2)
-    assert found["users"] == 4
+    by_query = [0.31 * (gain > 0) + 0.69 * gain for gain in gains]
+    assert scores["hit_rate@10"] == 0.75
+    assert scores["ndcg@10"] == pytest.approx(sum(gains) / 4)
+    assert scores["score"] == pytest.approx(sum(by_query) / 4)
+    assert scores["score_error"] == pytest.approx(np.std(by_query) / 2)
+    assert scores["users"] == 4
 
 
 def test_weights_count_a_conversion_more() -> None:
-    found = score_places(np.array([1, 0]), np.array([2.5, 1.0]))
-    assert found["score"] == pytest.approx(2.5 / 3.5)
-    assert score_places(np.array([0, 1]), np.array([2.5, 1.0]))["hit_rate@10"] == pytest.approx(1 / 3.5)
+    scores = mean_scores(np.array([1, 0]), np.array([2.5, 1.0]))
+    assert scores["score"] == pytest.approx(2.5 / 3.5)
+    assert mean_scores(np.array([0, 1]), np.array([2.5, 1.0]))["hit_rate@10"] == pytest.approx(1 / 3.5)

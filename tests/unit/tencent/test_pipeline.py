@@ -6,44 +6,39 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from competitions.tencent import pipeline, split
+from competitions.tencent import split, submission
 from competitions.tencent.competition import load_config
 from competitions.tencent.corpus import Candidates, Corpus
-from competitions.tencent.ensemble.ensemble import Mixed
 from competitions.tencent.ids import Oids, Rows
 from competitions.tencent.inference import stages
-from competitions.tencent.inference.retrieval import Top
+from competitions.tencent.inference.retrieval import TopK
 from competitions.tencent.inference.stages import Answer
 from competitions.tencent.split import Fold
-from tests.unit.tencent.tencent_lessons import make_catalogue, make_sequences, make_users
+from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
 CONFIG = load_config([])
 TRAIN = make_sequences([(1, 1, 10), (2, 0, 20), (3, 1, 90)], [(2, 0, 30), (3, 0, 40), (4, 1, 95)], [(3, 1, 15)])
-ASKED = make_sequences([(1, 0, 1)], [(9, 0, 2)])
+TEST = make_sequences([(1, 0, 1)], [(9, 0, 2)])
 ROWS = np.array([9, 3, 2, 1, 12, 5, 6, 7, 8, 10, 11, 4])  # of the candidates; 11 and 12 are in no history
 
 
 @pytest.fixture
 def corpus() -> Corpus:
     candidates = Candidates(Rows(ROWS))
-    return Corpus(make_catalogue(10, 2), TRAIN, make_users(3), ASKED, make_users(2, 1), candidates, None, ())
+    return Corpus(make_catalogue(10, 2), TRAIN, make_users(3), TEST, make_users(2, 1), candidates, None, ())
 
 
-def answer_by(columns: list[list[int]], **ways: Top) -> Answer:
-    found = np.array(columns)
-    return Answer(
-        **{"vectors": Top(found, np.zeros(found.shape, np.float32)), "words": None, "approximate": None, "recall": None}
-        | ways
-    )
+def top_by(columns: list[list[int]]) -> TopK:
+    return TopK(np.array(columns), np.zeros(np.shape(columns), np.float32))
 
 
-def ask(corpus: Corpus) -> Fold:
-    return pipeline.ask_test(corpus, CONFIG.host)
+def fold_of_test(corpus: Corpus) -> Fold:
+    return split.build_test_fold(corpus.train, corpus.test, corpus.candidates, corpus.actions, CONFIG.host)
 
 
-def test_answers_are_told_by_original_id_user_after_user(corpus: Corpus) -> None:
+def test_answers_are_original_ids_user_after_user(corpus: Corpus) -> None:
     columns = [[*range(10)], [*range(11, 1, -1)]]
-    chosen, filled = pipeline.choose(corpus, ask(corpus), answer_by(columns), None)
+    chosen, filled = submission.choose_ads(corpus, fold_of_test(corpus), top_by(columns))
     assert filled == 0
     expected = [[int(corpus.catalogue.oid[ROWS[column]]) for column in row] for row in columns]
     assert chosen.tolist() == [*expected[0], *expected[1]]
@@ -51,39 +46,31 @@ def test_answers_are_told_by_original_id_user_after_user(corpus: Corpus) -> None
 
 def test_a_list_that_is_short_is_filled_with_the_most_popular_others(corpus: Corpus) -> None:
     """Events: ad 3 thrice, ad 2 twice, ads 1 and 4 once; the others as the candidates stand."""
-    answer = answer_by([[*range(10)], [4, 1, *[-1] * 8]])
-    chosen, filled = pipeline.choose(corpus, ask(corpus), answer, None)
+    top = top_by([[*range(10)], [4, 1, *[-1] * 8]])
+    chosen, filled = submission.choose_ads(corpus, fold_of_test(corpus), top)
     assert filled == 1
     rows = corpus.catalogue.rows_of(Oids(chosen)).values.reshape(2, 10)
     assert rows[0].tolist() == ROWS[:10].tolist()
     assert rows[1].tolist() == [12, 3, 2, 1, 4, 9, 5, 6, 7, 8]
-    assert answer.vectors.columns[1, 2] == -1  # the answer itself is left as it was
+    assert top.columns[1, 2] == -1  # the answer itself is left as it was
 
 
 def test_nobody_is_left_without_ten_even_where_everything_is_seen(corpus: Corpus) -> None:
-    chosen, filled = pipeline.choose(corpus, ask(corpus), answer_by([[-1] * 10, [-1] * 10]), None)
+    chosen, filled = submission.choose_ads(corpus, fold_of_test(corpus), top_by([[-1] * 10, [-1] * 10]))
     assert filled == 2
     assert [len(set(row)) for row in chosen.reshape(2, 10).tolist()] == [10, 10]
 
 
-def test_the_open_mode_answers_where_it_is_on(corpus: Corpus) -> None:
-    mixed = Mixed(answer_by([[*range(10)], [*range(2, 12)]]).vectors, (1.0, 0.5, 0.5))
-    chosen, _ = pipeline.choose(corpus, ask(corpus), answer_by([[-1] * 10, [-1] * 10]), mixed)
-    assert chosen.tolist() == corpus.catalogue.oid[ROWS[[*range(10), *range(2, 12)]]].tolist()
-
-
-def test_a_submission_is_checked_against_who_is_asked_and_the_candidates(corpus: Corpus) -> None:
-    expected = pipeline.list_expected(corpus)
-    assert expected.users.tolist() == corpus.asked_users.names.tolist()
+def test_a_submission_is_checked_against_the_test_users_and_the_candidates(corpus: Corpus) -> None:
+    expected = submission.list_expected(corpus)
+    assert expected.users.tolist() == corpus.test_users.names.tolist()
     assert expected.candidates.values.tolist() == corpus.catalogue.oid[ROWS].tolist()
 
 
-def test_the_two_questions_are_those_of_the_splits(corpus: Corpus) -> None:
-    valid = pipeline.hold_out(corpus, CONFIG.host, CONFIG.split, 0)
-    again = split.hold_out(corpus.train, corpus.candidates, CONFIG.host, CONFIG.split, 0)
-    assert valid.ends.tolist() == again.ends.tolist()
+def test_only_the_hold_out_has_targets(corpus: Corpus) -> None:
+    valid = split.hold_out(corpus.train, corpus.candidates, CONFIG.host, CONFIG.split, 0)
     assert valid.target is not None
-    test = ask(corpus)
+    test = fold_of_test(corpus)
     assert test.target is None
     assert test.history(corpus.train).lengths.tolist() == [3, 3, 1]
 
@@ -91,22 +78,22 @@ def test_the_two_questions_are_those_of_the_splits(corpus: Corpus) -> None:
 def test_fewer_than_ten_candidates_are_refused_before_anything_is_learned(corpus: Corpus) -> None:
     few = dataclasses.replace(corpus, candidates=Candidates(Rows(ROWS[:9])))
     with pytest.raises(UserError, match="has 9 candidates where each user is to get 10"):
-        ask(few)
+        fold_of_test(few)
 
 
 def test_ways_are_measured_side_by_side_and_those_without_an_answer_left_out() -> None:
     fold = Fold(
-        ends=TRAIN.offsets[1:],
+        train_ends=TRAIN.offsets[1:],
         users=np.array([0, 1]),
-        until=TRAIN.offsets[[1, 2]] - 1,
+        query_ends=TRAIN.offsets[[1, 2]] - 1,
         candidates=Candidates(Rows(ROWS)),
         condition=np.array([1, 1]),
         target=np.array([3, 4]),
         unseen=np.array([False, True]),
-        reached=np.array([1, 2], np.int8),
+        target_action=np.array([1, 2], np.int8),
     )
-    other = Top(np.array([[1, 0], [0, 1]]), np.zeros((2, 2), np.float32))
-    measured = pipeline.measure(fold, answer_by([[5, 1], [11, 2]], words=other), None, CONFIG.host)
+    answer = Answer(top_by([[5, 1], [11, 2]]), top_by([[1, 0], [0, 1]]), None, None)
+    measured = stages.evaluate_answers(fold, answer, None, CONFIG.host)
     assert list(measured) == ["vectors", "words"]
     gain = 1 / np.log2(3)
     assert measured["vectors"]["seen"] == pytest.approx(0.31 + 0.69 * gain)
@@ -119,6 +106,6 @@ def test_ways_are_measured_side_by_side_and_those_without_an_answer_left_out() -
     assert measured["words"]["unseen_share"] == 0.5
 
 
-def test_the_hosts_question_cannot_be_measured(corpus: Corpus) -> None:
+def test_the_hosts_queries_cannot_be_evaluated(corpus: Corpus) -> None:
     with pytest.raises(ValueError, match="the host has the answers"):
-        stages.measure(ask(corpus), answer_by([[1], [2]]).vectors, CONFIG.host)
+        stages.evaluate(fold_of_test(corpus), top_by([[1], [2]]), CONFIG.host)

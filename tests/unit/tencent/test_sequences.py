@@ -1,7 +1,7 @@
 import numpy as np
 
-from competitions.tencent.sequences import Histories, blocks, list_seen, pad, whole
-from tests.unit.tencent.tencent_lessons import make_sequences
+from competitions.tencent.sequences import Histories, blocks, pad, whole
+from tests.unit.tencent.training_inputs import make_sequences
 
 SEQUENCES = make_sequences([(5, 0, 10), (6, 1, 20), (7, -1, 30)], [], [(8, 1, 40), (9, 0, 50)])
 
@@ -11,7 +11,7 @@ def test_the_last_events_are_laid_out_oldest_first_and_filled_up_behind() -> Non
     assert padded.item.tolist() == [[6, 7], [0, 0], [8, 9]]
     assert padded.action.tolist() == [[1, -1], [0, 0], [1, 0]]
     assert padded.time.tolist() == [[20, 30], [0, 0], [40, 50]]
-    assert padded.there.tolist() == [[True, True], [False, False], [True, True]]
+    assert padded.mask.tolist() == [[True, True], [False, False], [True, True]]
 
 
 def test_nothing_behind_the_end_is_seen() -> None:
@@ -21,15 +21,14 @@ def test_nothing_behind_the_end_is_seen() -> None:
     assert padded.item.tolist() == [[8, 0], [5, 6]]
     assert padded.users.tolist() == [2, 0]
     assert prefix.events().tolist() == [3, 0, 1]
-    assert [column.tolist() for column in list_seen(prefix)] == [[0, 1, 1], [8, 5, 6]]
 
 
 def test_no_history_at_all_is_one_column_of_padding() -> None:
     empty = pad(whole(make_sequences([], [])), 4)
     assert empty.item.shape == (2, 1)
-    assert not empty.there.any()
+    assert not empty.mask.any()
 
 
-def test_blocks_cover_every_place_once() -> None:
+def test_blocks_cover_every_index_once() -> None:
     assert [block.tolist() for block in blocks(5, 2)] == [[0, 1], [2, 3], [4]]
     assert list(blocks(0, 2)) == []

@@ -12,7 +12,7 @@ from competitions.tencent.corpus import Candidates, Sequences
 from competitions.tencent.ids import Rows
 from competitions.tencent.io import schema
 from competitions.tencent.split import Fold
-from tests.unit.tencent.tencent_lessons import make_sequences
+from tests.unit.tencent.training_inputs import make_sequences
 
 CONFIG = load_config([])
 ROUND_TWO = msgspec.structs.replace(CONFIG.host, target="conversion")
@@ -25,6 +25,7 @@ SEQUENCES = make_sequences(
     [(8, 1, 600), (9, -1, 890)],  # no click behind it
 )
 SIX = Candidates(Rows(np.arange(1, 7)))
+TWELVE = Candidates(Rows(np.arange(1, 13)))
 
 
 def settings(**changed: object) -> SplitSettings:
@@ -52,10 +53,10 @@ def test_the_first_click_behind_the_cut_is_asked_for_from_all_that_lies_before_i
     fold = hold_out()
     queries = fold.queries(SEQUENCES)
     assert fold.target is not None
-    assert fold.reached is not None
+    assert fold.target_action is not None
     assert (fold.users.tolist(), fold.target.tolist()) == ([0, 1], [3, 6])  # not 4, the second; not 7, not clicked
-    assert queries.ends.tolist() == fold.ends[[0, 1]].tolist()
-    assert fold.reached.tolist() == [1, 1]
+    assert queries.ends.tolist() == fold.train_ends[[0, 1]].tolist()
+    assert fold.target_action.tolist() == [1, 1]
     assert fold.condition.tolist() == [schema.CLICK] * 2
 
 
@@ -104,11 +105,11 @@ def test_round_two_asks_for_conversions_alone() -> None:
     )
     fold = split.hold_out(sequences, SIX, ROUND_TWO, settings(), 0)  # conversions at 100, 200, 240, 260
     assert fold.target is not None
-    assert fold.reached is not None
+    assert fold.target_action is not None
     assert (fold.users.tolist(), fold.target.tolist()) == ([0, 1], [3, 5])
-    assert fold.reached.tolist() == [2, 2]
+    assert fold.target_action.tolist() == [2, 2]
     assert fold.condition.tolist() == [schema.CONVERSION] * 2
-    assert (fold.ends - sequences.offsets[:-1]).tolist() == [1, 2, 1]  # the cut is at 220
+    assert (fold.train_ends - sequences.offsets[:-1]).tolist() == [1, 2, 1]  # the cut is at 220
 
 
 def test_what_happens_behind_the_cut_moves_nothing_before_it() -> None:
@@ -120,20 +121,20 @@ def test_what_happens_behind_the_cut_moves_nothing_before_it() -> None:
         [(8, 1, 600), (9, -1, 890), (4, 0, 1_000)],
     )
     one, changed = hold_out(), hold_out(other)
-    assert (changed.ends - other.offsets[:-1]).tolist() == (one.ends - SEQUENCES.offsets[:-1]).tolist()
+    assert (changed.train_ends - other.offsets[:-1]).tolist() == (one.train_ends - SEQUENCES.offsets[:-1]).tolist()
     assert changed.users.tolist() == one.users.tolist()
 
 
 @pytest.mark.parametrize(
-    ("sequences", "told"),
+    ("sequences", "message"),
     [
         (make_sequences([(1, 0, 1), (2, -1, 2)]), "No event of the sequences is a click"),
         (make_sequences([(1, 1, 1)], [(2, 1, 2)]), "split.horizon_hours"),
         (make_sequences([(1, 1, 1), (1, 1, 9)]), "split.valid_share"),
     ],
 )
-def test_where_nothing_can_be_held_out_the_setting_is_named(sequences: Sequences, told: str) -> None:
-    with pytest.raises(UserError, match=told):
+def test_where_nothing_can_be_held_out_the_setting_is_named(sequences: Sequences, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         hold_out(sequences)
 
 
@@ -150,25 +151,25 @@ def test_where_times_say_nothing_the_last_event_of_each_is_asked_for() -> None:
     assert fold.unseen.tolist() == [True, True]
 
 
-def test_users_of_one_event_alone_cannot_be_asked() -> None:
+def test_users_of_one_event_are_no_queries() -> None:
     with pytest.raises(UserError, match="No user has two events"):
         hold_out(make_sequences([(1, 1, 1)], [], [(2, 0, 1)]), kind="last")
 
 
-# --- the host's question ---
+# --- the host's queries ---
 
 
-def test_the_host_asks_everybody_and_all_may_be_learned_from() -> None:
-    asked = make_sequences([(5, 0, 1)], [], [(6, 1, 1), (7, 1, 2)])
-    fold = split.ask_test(SEQUENCES, asked, SIX, None, CONFIG.host)
+def test_all_test_users_are_queries_and_all_may_be_learned_from() -> None:
+    test = make_sequences([(5, 0, 1)], [], [(6, 1, 1), (7, 1, 2)])
+    fold = split.build_test_fold(SEQUENCES, test, TWELVE, None, CONFIG.host)
     assert fold.history(SEQUENCES).lengths.tolist() == [4, 4, 1, 3, 2]
-    assert fold.queries(asked).lengths.tolist() == [1, 0, 2]
+    assert fold.queries(test).lengths.tolist() == [1, 0, 2]
     assert fold.condition.tolist() == [schema.CLICK] * 3
-    assert (fold.target, fold.unseen, fold.reached) == (None, None, None)
+    assert (fold.target, fold.unseen, fold.target_action) == (None, None, None)
 
 
 def test_what_the_host_says_of_a_users_action_goes_before_the_setting() -> None:
-    asked = make_sequences([(5, 0, 1)], [(6, 1, 1)])
-    told = split.ask_test(SEQUENCES, asked, SIX, np.array([2, -1], np.int8), CONFIG.host)
-    assert told.condition.tolist() == [2, schema.CLICK]  # nothing is said of the second
-    assert split.ask_test(SEQUENCES, asked, SIX, None, ROUND_TWO).condition.tolist() == [2, 2]
+    test = make_sequences([(5, 0, 1)], [(6, 1, 1)])
+    fold = split.build_test_fold(SEQUENCES, test, TWELVE, np.array([2, -1], np.int8), CONFIG.host)
+    assert fold.condition.tolist() == [2, schema.CLICK]  # nothing is said of the second
+    assert split.build_test_fold(SEQUENCES, test, TWELVE, None, ROUND_TWO).condition.tolist() == [2, 2]

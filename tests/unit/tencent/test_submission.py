@@ -18,9 +18,9 @@ ADS = BASE + np.array([[*range(10)], [*range(20, 30)], [*range(39, 29, -1)]])
 EXPECTED = submission.Expected(USERS, CANDIDATES)
 CSV = (
     "user,ad_1,ad_2,ad_3,ad_4,ad_5,ad_6,ad_7,ad_8,ad_9,ad_10\n"
-    f"user_b,{','.join(str(BASE + place) for place in range(10))}\n"
-    f"user_a,{','.join(str(BASE + place) for place in range(20, 30))}\n"
-    f"user_c,{','.join(str(BASE + place) for place in range(39, 29, -1))}\n"
+    f"user_b,{','.join(str(BASE + number) for number in range(10))}\n"
+    f"user_a,{','.join(str(BASE + number) for number in range(20, 30))}\n"
+    f"user_c,{','.join(str(BASE + number) for number in range(39, 29, -1))}\n"
 )
 TRUTH = f"user_id,user,creative_id\n1,user_a,{BASE + 22}\n2,user_b,{BASE}\n3,user_c,{BASE + 1}\n4,user_d,{BASE + 2}\n"
 
@@ -40,10 +40,10 @@ def truth(tmp_path: Path) -> Path:
 def refused(path: Path) -> str:
     with pytest.raises(UserError) as caught:
         submission.check_submission(path, EXPECTED)
-    told = str(caught.value)
-    assert str(path) in told
-    assert "\n" not in told
-    return told
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    return message
 
 
 # --- write and read back ---
@@ -93,10 +93,10 @@ def in_csv(path: Path, old: str, new: str) -> str:
 def test_users_must_be_those_asked_in_their_order(written: list[Path]) -> None:
     csv = written[0]
     assert submission.ONCE in in_csv(csv, "user_c", "user_a")
-    told = in_csv(csv, "user_c", "user_x")
-    assert submission.SAME_ORDER in told
-    assert "missing user_c" in told
-    assert "unknown user_x" in told
+    message = in_csv(csv, "user_c", "user_x")
+    assert submission.SAME_ORDER in message
+    assert "missing user_c" in message
+    assert "unknown user_x" in message
     lines = CSV.splitlines(keepends=True)
     csv.write_text("".join([lines[0], lines[2], lines[1], lines[3]]))
     assert "row 1: user_a where user_b is expected" in refused(csv)
@@ -104,33 +104,33 @@ def test_users_must_be_those_asked_in_their_order(written: list[Path]) -> None:
 
 def test_ads_must_be_ten_different_candidates_by_original_id(written: list[Path]) -> None:
     csv = written[0]
-    told = in_csv(csv, f"{BASE + 1},", f"{BASE},")
-    assert submission.TEN in told
-    assert submission.KNOWN not in told
-    assert "row 1, user user_b" in told
-    told = in_csv(csv, f"{BASE + 39},", "17,")
-    assert submission.KNOWN in told
-    assert submission.TEN not in told
-    assert "row 3, user user_c" in told
+    message = in_csv(csv, f"{BASE + 1},", f"{BASE},")
+    assert submission.TEN in message
+    assert submission.KNOWN not in message
+    assert "row 1, user user_b" in message
+    message = in_csv(csv, f"{BASE + 39},", "17,")
+    assert submission.KNOWN in message
+    assert submission.TEN not in message
+    assert "row 3, user user_c" in message
 
 
 def test_every_broken_rule_is_told_at_once(written: list[Path]) -> None:
     written[0].write_text(CSV.replace(f"{BASE + 1},", f"{BASE},").replace(f"{BASE + 39},", "17,"))
-    told = refused(written[0])
-    assert submission.TEN in told
-    assert submission.KNOWN in told
+    message = refused(written[0])
+    assert submission.TEN in message
+    assert submission.KNOWN in message
 
 
 def test_the_binary_form_must_have_as_many_rows_as_users_are_asked(written: list[Path]) -> None:
     binary = written[2]
     binary.write_bytes(b"\x02" + binary.read_bytes()[1:-80])
-    told = refused(binary)
-    assert submission.SAME_ORDER in told
-    assert "2 rows where 3 users are asked" in told
+    message = refused(binary)
+    assert submission.SAME_ORDER in message
+    assert "2 rows where 3 users are asked" in message
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "0 bytes"),
         (b"\x03\0\0\0", "4 bytes"),
@@ -139,13 +139,13 @@ def test_the_binary_form_must_have_as_many_rows_as_users_are_asked(written: list
         (b"\x03\0\0\0\x0a\0\0\0" + b"\xff" * 240, "2^63"),
     ],
 )
-def test_a_binary_file_that_is_none_is_refused(content: bytes, told: str, tmp_path: Path) -> None:
+def test_a_binary_file_that_is_none_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "result.u64bin").write_bytes(content)
-    assert told in refused(tmp_path / "result.u64bin")
+    assert message in refused(tmp_path / "result.u64bin")
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", submission.FORMAT),
         (b"\xff\xfe", submission.FORMAT),
@@ -156,9 +156,9 @@ def test_a_binary_file_that_is_none_is_refused(content: bytes, told: str, tmp_pa
         (b'{"time": 0, "top10s": [[1,2,3,4,5,6,7,8,9,1e40]], "user": ["a"]}', submission.FORMAT),
     ],
 )
-def test_a_json_file_that_is_none_is_refused(content: bytes, told: str, tmp_path: Path) -> None:
+def test_a_json_file_that_is_none_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "result.json").write_bytes(content)
-    assert told in refused(tmp_path / "result.json")
+    assert message in refused(tmp_path / "result.json")
 
 
 # --- score ---
@@ -167,13 +167,13 @@ def test_a_json_file_that_is_none_is_refused(content: bytes, told: str, tmp_path
 def test_the_score_by_hand(written: list[Path], truth: Path) -> None:
     """Place 1, place 3, a miss, and a user who is not in the file."""
     for path in written[:2]:
-        found = submission.score_submission(path, truth)
-        assert found["users"] == 4
-        assert found["hit_rate@10"] == pytest.approx(2 / 4)
-        assert found["ndcg@10"] == pytest.approx((1 + 1 / 2) / 4)
-        assert found["score"] == pytest.approx(0.31 * 0.5 + 0.69 * 0.375)
+        scores = submission.score_submission(path, truth)
+        assert scores["users"] == 4
+        assert scores["hit_rate@10"] == pytest.approx(2 / 4)
+        assert scores["ndcg@10"] == pytest.approx((1 + 1 / 2) / 4)
+        assert scores["score"] == pytest.approx(0.31 * 0.5 + 0.69 * 0.375)
         own = np.array([0.31 + 0.69 / 2, 1.0, 0, 0])
-        assert found["score_error"] == pytest.approx(own.std() / 2)
+        assert scores["score_error"] == pytest.approx(own.std() / 2)
 
 
 def test_users_without_an_answer_do_not_count(written: list[Path], truth: Path) -> None:
@@ -201,7 +201,7 @@ def test_what_cannot_be_scored_is_refused(written: list[Path], truth: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("user,ad\nuser_a,1\n", "must have the columns"),
         ("user,creative_id\n", "a row for each answer"),
@@ -211,9 +211,9 @@ def test_what_cannot_be_scored_is_refused(written: list[Path], truth: Path) -> N
         ("", "cannot be read"),
     ],
 )
-def test_a_truth_file_that_is_none_is_refused(text: str, told: str, written: list[Path], truth: Path) -> None:
+def test_a_truth_file_that_is_none_is_refused(text: str, message: str, written: list[Path], truth: Path) -> None:
     truth.write_text(text)
-    with pytest.raises(UserError, match=told) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         submission.score_submission(written[0], truth)
     assert str(truth) in str(caught.value)
 

@@ -68,7 +68,7 @@ def test_times_carry_order_only(converted: Path) -> None:
 def test_the_reader_takes_it_without_a_note(converted: Path) -> None:
     corpus = reader.read_corpus(reader.locate(converted))
     assert corpus.notes == ()
-    assert len(corpus.asked.item) == 6
+    assert len(corpus.test.item) == 6
     assert len(corpus.candidates.rows) == 5
     assert corpus.catalogue.known == 4
 

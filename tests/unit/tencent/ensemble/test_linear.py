@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from competitions.tencent.corpus import Catalogue
+from competitions.tencent.config import ActionWeights, AttributeSettings, LinearSettings, MixSettings
+from competitions.tencent.corpus import Catalogue, join_columns
 from competitions.tencent.ensemble import weights as mixing
 from competitions.tencent.ensemble.linear import fit_linear, score_linear
-from competitions.tencent.ensemble.settings import ActionWeights, AttributeSettings, LinearSettings, MixSettings
-from competitions.tencent.ensemble.weights import find_weights, join, place, shortlist, standardise
+from competitions.tencent.ensemble.weights import fit_weights, rank_shortlisted, shortlist, standardise
 from competitions.tencent.model.item_attributes import tabulate
 from competitions.tencent.sequences import Histories
 from tests.unit.tencent.tencent_log import PLAIN_LINEAR, change, draw_log, make_catalogue, write_log
@@ -20,7 +20,7 @@ SEARCH = MixSettings(trials=30, top=5)
 
 
 def solve_by_rows(histories: Histories, catalogue: Catalogue, settings: LinearSettings) -> np.ndarray:
-    """B from S and T with one row for each place of each history."""
+    """B from S and T with one row for each position of each history."""
     rows = len(catalogue.oid)
     table = {-1: settings.weights.null, 0: settings.weights.exposure, 1: settings.weights.click}
     table[2] = settings.weights.conversion
@@ -29,14 +29,14 @@ def solve_by_rows(histories: Histories, catalogue: Catalogue, settings: LinearSe
     for user, end in zip(histories.users, histories.ends, strict=True):
         items = sequences.item[sequences.offsets[user] : end]
         weights = [table[int(action)] for action in sequences.action[sequences.offsets[user] : end]]
-        for place_ in range(len(items) - 1):
+        for position in range(len(items) - 1):
             past.append(np.zeros(rows))
             future.append(np.zeros(rows))
             for event, (item, weight) in enumerate(zip(items, weights, strict=True)):
-                if event <= place_:
-                    past[-1][item] += weight * settings.past_decay ** (place_ - event)
+                if event <= position:
+                    past[-1][item] += weight * settings.past_decay ** (position - event)
                 else:
-                    future[-1][item] += weight * settings.future_decay ** (event - place_ - 1)
+                    future[-1][item] += weight * settings.future_decay ** (event - position - 1)
     s, t = np.array(past), np.array(future)
     attributes = tabulate(catalogue, BY_SHARE).toarray()
     alike = np.eye(rows) + settings.prior * attributes @ attributes.T
@@ -127,21 +127,23 @@ def test_places_equal_a_full_ranking_without_seen_candidates(weights: tuple[floa
     mixed = np.where(seen, -np.inf, mixing.mix(scores, weights))
     full = (mixed >= mixed[np.arange(50), target][:, None]).sum(1)
     short = shortlist(scores, np.nonzero(seen), target, top=40)
-    np.testing.assert_array_equal(place(short, np.array(weights)), np.where(full <= 10, full, 0))
+    np.testing.assert_array_equal(rank_shortlisted(short, np.array(weights)), np.where(full <= 10, full, 0))
 
 
 def test_a_short_list_is_enough_for_a_single_model() -> None:
     scores, seen, target = draw_scores(50, 40, seed=4)
     few, all_ = (shortlist(scores, np.nonzero(seen), target, top=top) for top in (10, 40))
     assert few.rivals.shape == (50, 20, 2)
-    np.testing.assert_array_equal(place(few, np.array([1.0, 0.0])), place(all_, np.array([1.0, 0.0])))
+    np.testing.assert_array_equal(
+        rank_shortlisted(few, np.array([1.0, 0.0])), rank_shortlisted(all_, np.array([1.0, 0.0]))
+    )
 
 
 def test_ties_count_against_the_right_answer_and_what_is_no_candidate_has_no_place() -> None:
     scores = [np.array([[1, 1, 0], [1, 1, 0]], np.float32)]
     none = (np.empty(0, np.int64), np.empty(0, np.int64))
     short = shortlist(scores, none, np.array([0, -1]), top=3)
-    assert place(short, np.array([1.0])).tolist() == [2, 0]
+    assert rank_shortlisted(short, np.array([1.0])).tolist() == [2, 0]
 
 
 def test_weights_go_to_the_model_that_knows() -> None:
@@ -149,10 +151,10 @@ def test_weights_go_to_the_model_that_knows() -> None:
     for seed in (5, 6):
         scores, seen, target = draw_scores(100, 60, seed)
         parts.append(shortlist(scores, np.nonzero(seen), target, top=30))
-    weights = find_weights(join(parts), SEARCH, seed=0)
+    weights = fit_weights(join_columns(parts), SEARCH, seed=0)
     assert weights[0] > 0.6
     assert sum(weights) == pytest.approx(1)
-    assert weights == find_weights(join(parts), SEARCH, seed=0)
+    assert weights == fit_weights(join_columns(parts), SEARCH, seed=0)
 
 
 def test_settings_name_what_is_wrong() -> None:

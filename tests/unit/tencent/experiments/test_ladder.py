@@ -44,10 +44,10 @@ def test_plain_methods_answer_on_a_log_and_factors_find_the_shared_taste() -> No
     rows = np.arange(1, 13)
     settings = load_config([]).open
     score = plan_scores(corpus, histories, histories, rows, "ALS", settings, 0)  # type: ignore[arg-type]
-    found = score(np.array([0, 1]))
-    assert found.shape == (2, 12)
-    assert found[0, :6].min() > found[0, 6:].max()
-    assert found[1, 6:].min() > found[1, :6].max()
+    scores = score(np.array([0, 1]))
+    assert scores.shape == (2, 12)
+    assert scores[0, :6].min() > scores[0, 6:].max()
+    assert scores[1, 6:].min() > scores[1, :6].max()
     for name in PLAIN_RUNGS:
         plain = plan_scores(corpus, histories, histories, rows, name, settings, 0)(np.array([3]))  # type: ignore[arg-type]
         assert plain.shape == (1, 12)

@@ -3,15 +3,15 @@ import pytest
 import torch
 
 from common.errors import UserError
-from competitions.tencent.inference.retrieval import Top, find_seen, recall, search, search_approximately
+from competitions.tencent.inference.retrieval import TopK, find_seen, index_recall, search, search_approximately
 from competitions.tencent.sequences import Histories, whole
-from tests.unit.tencent.tencent_lessons import make_sequences
+from tests.unit.tencent.training_inputs import make_sequences
 
 CANDIDATES = np.arange(1, 401)
 
 
 @pytest.fixture(scope="module")
-def question() -> tuple[torch.Tensor, torch.Tensor, Histories]:
+def encoded() -> tuple[torch.Tensor, torch.Tensor, Histories]:
     rng = np.random.default_rng(0)
     histories = [[(int(item), 0, 0) for item in rng.integers(1, 450, rng.integers(0, 60))] for _ in range(37)]
     generator = torch.Generator().manual_seed(0)
@@ -21,35 +21,35 @@ def question() -> tuple[torch.Tensor, torch.Tensor, Histories]:
 
 def brute_force(queries: torch.Tensor, candidates: torch.Tensor, histories: Histories, top: int) -> np.ndarray:
     scores = (queries @ candidates.T).numpy()
-    found = []
+    best = []
     for query, score in enumerate(scores):
         start, stop = histories.starts[query], histories.ends[query]
         seen = set(histories.sequences.item[start:stop].tolist())
         allowed = [column for column in range(len(score)) if CANDIDATES[column] not in seen]
-        found.append(sorted(allowed, key=lambda column, score=score: -score[column])[:top])
-    return np.array(found)
+        best.append(sorted(allowed, key=lambda column, score=score: -score[column])[:top])
+    return np.array(best)
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1024, 16_384), (5, 400), (37, 128), (1, 64), (8, 100), (3, 7)])
 def test_blocks_of_any_size_give_the_answer_of_brute_force(
-    question: tuple[torch.Tensor, torch.Tensor, Histories], rows: int, columns: int
+    encoded: tuple[torch.Tensor, torch.Tensor, Histories], rows: int, columns: int
 ) -> None:
-    queries, candidates, histories = question
-    found = search(queries, candidates, find_seen(histories, CANDIDATES, 500), 10, rows, columns)
-    np.testing.assert_array_equal(found.columns, brute_force(queries, candidates, histories, 10))
+    queries, candidates, histories = encoded
+    best = search(queries, candidates, find_seen(histories, CANDIDATES, 500), 10, rows, columns)
+    np.testing.assert_array_equal(best.columns, brute_force(queries, candidates, histories, 10))
     own = (queries @ candidates.T).numpy()
-    np.testing.assert_allclose(found.scores, np.take_along_axis(own, found.columns, 1), rtol=1e-5)
+    np.testing.assert_allclose(best.scores, np.take_along_axis(own, best.columns, 1), rtol=1e-5)
 
 
 def test_who_has_seen_nearly_all_is_given_the_rest_and_then_nothing() -> None:
     histories = whole(make_sequences([(row, 0, 0) for row in (1, 2, 3, 5)], []))
     seen = find_seen(histories, np.array([5, 4, 3, 2, 1]), 6)
-    found = search(torch.ones(2, 1), torch.arange(5.0).unsqueeze(1), seen, 3)
-    assert found.columns.tolist() == [[1, -1, -1], [4, 3, 2]]
-    assert found.scores[0, 1:].tolist() == [-np.inf, -np.inf]
+    best = search(torch.ones(2, 1), torch.arange(5.0).unsqueeze(1), seen, 3)
+    assert best.columns.tolist() == [[1, -1, -1], [4, 3, 2]]
+    assert best.scores[0, 1:].tolist() == [-np.inf, -np.inf]
 
 
-def test_fewer_candidates_than_asked_for_leave_the_end_empty() -> None:
+def test_fewer_candidates_than_ten_leave_the_end_empty() -> None:
     seen = find_seen(whole(make_sequences([])), np.array([1, 2]), 3)
     assert search(torch.ones(1, 1), torch.tensor([[1.0], [2.0]]), seen, 4).columns.tolist() == [[1, 0, -1, -1]]
 
@@ -62,14 +62,14 @@ def test_no_numbers_are_refused() -> None:
 
 
 def test_the_approximate_index_that_looks_everywhere_is_exact(
-    question: tuple[torch.Tensor, torch.Tensor, Histories],
+    encoded: tuple[torch.Tensor, torch.Tensor, Histories],
 ) -> None:
-    queries, candidates, histories = question
+    queries, candidates, histories = encoded
     seen = find_seen(histories, CANDIDATES, 500)
     exact = search(queries, candidates, seen, 10)
-    assert recall(search_approximately(queries, candidates, seen, 10, 8, 8), exact) == 1.0
+    assert index_recall(search_approximately(queries, candidates, seen, 10, 8, 8), exact) == 1.0
     few = search_approximately(queries, candidates, seen, 10, 8, 1)
-    assert 0.1 < recall(few, exact) < 1.0
+    assert 0.1 < index_recall(few, exact) < 1.0
     for query in range(len(queries)):
         start, stop = histories.starts[query], histories.ends[query]
         assert not set(CANDIDATES[few.columns[query][few.columns[query] >= 0]]) & set(
@@ -77,9 +77,9 @@ def test_the_approximate_index_that_looks_everywhere_is_exact(
         )
 
 
-def test_recall_counts_what_both_found() -> None:
-    def top(*columns: int) -> Top:
-        return Top(np.array([columns]), np.zeros((1, len(columns)), np.float32))
+def test_index_recall_counts_what_both_return() -> None:
+    def top(*columns: int) -> TopK:
+        return TopK(np.array([columns]), np.zeros((1, len(columns)), np.float32))
 
-    assert recall(top(3, 1, 9), top(1, 2, 3)) == pytest.approx(2 / 3)
-    assert recall(top(3, -1, -1), top(3, -1, -1)) == 1.0
+    assert index_recall(top(3, 1, 9), top(1, 2, 3)) == pytest.approx(2 / 3)
+    assert index_recall(top(3, -1, -1), top(3, -1, -1)) == 1.0

@@ -23,8 +23,8 @@ from tests.unit.tencent.tencent_files import (
 )
 
 
-def line(oid: int, place: int | None, **more: Any) -> dict[str, Any]:
-    return {"creative_id": oid, "features": {}, **({} if place is None else {"retrieval_id": place}), **more}
+def line(oid: int, index: int | None, **more: Any) -> dict[str, Any]:
+    return {"creative_id": oid, "features": {}, **({} if index is None else {"retrieval_id": index}), **more}
 
 
 def test_candidates_in_the_order_of_their_retrieval_ids(tmp_path: Path) -> None:
@@ -65,9 +65,9 @@ def test_the_re_id_of_an_unseen_candidate_is_not_looked_at(tmp_path: Path, given
 )
 def test_candidate_lines_that_are_refused(tmp_path: Path, lines: list[Any], reason: str) -> None:
     path = write_candidates(write_competition(tmp_path), lines)
-    told = refusal(tmp_path)
-    assert reason in told
-    assert str(path) in told
+    message = refusal(tmp_path)
+    assert reason in message
+    assert str(path) in message
 
 
 @pytest.mark.parametrize("flag", ["cold_start", "is_str"])
@@ -108,9 +108,9 @@ def test_plain_numbers_as_features(tmp_path: Path) -> None:
     assert read(tmp_path).catalogue.features[4].tolist() == [3] + [0] * 12
 
 
-def changed(place: int, **cells: Any) -> list[dict[str, Any]]:
+def changed(index: int, **cells: Any) -> list[dict[str, Any]]:
     rows = candidate_rows(WORLD)
-    rows[place] |= cells
+    rows[index] |= cells
     return rows
 
 
@@ -132,9 +132,9 @@ def changed(place: int, **cells: Any) -> list[dict[str, Any]]:
 )
 def test_candidate_tables_that_are_refused(tmp_path: Path, rows: list[dict[str, Any]], reason: str) -> None:
     write_table(write_release(tmp_path), layouts.RELEASE_CANDIDATES, rows, candidate_schema())
-    told = refusal(tmp_path)
-    assert reason in told
-    assert str(tmp_path / layouts.RELEASE_CANDIDATES) in told
+    message = refusal(tmp_path)
+    assert reason in message
+    assert str(tmp_path / layouts.RELEASE_CANDIDATES) in message
 
 
 def test_candidate_columns_that_are_missing_or_of_another_kind(tmp_path: Path) -> None:

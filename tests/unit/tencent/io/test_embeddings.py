@@ -26,8 +26,10 @@ def pickled(folder: Path, vectors: dict[Any, Any]) -> Path:
 
 
 def as_lines(folder: Path, vectors: dict[Any, Any]) -> Path:
-    found = [{"anonymous_cid": str(key)} | ({} if value is None else {"emb": value}) for key, value in vectors.items()]
-    return write_lines(folder / "emb_82_2" / "part-0.json", found)
+    embedding = [
+        {"anonymous_cid": str(key)} | ({} if value is None else {"emb": value}) for key, value in vectors.items()
+    ]
+    return write_lines(folder / "emb_82_2" / "part-0.json", embedding)
 
 
 def as_table(folder: Path, vectors: dict[Any, Any], kind: pa.Schema = SCHEMA) -> Path:
@@ -39,7 +41,7 @@ def as_table(folder: Path, vectors: dict[Any, Any], kind: pa.Schema = SCHEMA) ->
 
 
 FORMS = {"pickle": pickled, "lines": as_lines, "table": as_table}
-PLACES = {"pickle": f"id {BASE + 1}", "lines": "line 2", "table": "row 2"}
+POSITIONS = {"pickle": f"id {BASE + 1}", "lines": "line 2", "table": "row 2"}
 
 
 def read(*paths: Path) -> Any:
@@ -49,17 +51,17 @@ def read(*paths: Path) -> Any:
 def refusal(path: Path) -> str:
     with pytest.raises(UserError) as caught:
         read(path)
-    told = str(caught.value)
-    assert "\n" not in told
-    assert str(path) in told
-    return told
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(path) in message
+    return message
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_vectors_by_row(tmp_path: Path, form: str) -> None:
-    found = read(FORMS[form](tmp_path, VECTORS))
-    assert found.dtype == np.float16
-    np.testing.assert_array_equal(found, EXPECTED)
+    embedding = read(FORMS[form](tmp_path, VECTORS))
+    assert embedding.dtype == np.float16
+    np.testing.assert_array_equal(embedding, EXPECTED)
 
 
 def test_keys_of_a_pickle_may_be_texts(tmp_path: Path) -> None:
@@ -75,14 +77,14 @@ def test_pieces_join(tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_several_files_of_which_the_last_wins(tmp_path: Path) -> None:
-    found = read(pickled(tmp_path, VECTORS), as_lines(tmp_path, {BASE + 3: [9, 8], BASE + 7: [7, 6]}))
-    np.testing.assert_array_equal(found[[1, 2, 4]], np.array([[7, 6], [9, 8], [0.1, 65504]], np.float16))
+    embedding = read(pickled(tmp_path, VECTORS), as_lines(tmp_path, {BASE + 3: [9, 8], BASE + 7: [7, 6]}))
+    np.testing.assert_array_equal(embedding[[1, 2, 4]], np.array([[7, 6], [9, 8], [0.1, 65504]], np.float16))
 
 
 def test_a_table_to_fill(tmp_path: Path) -> None:
     into = np.zeros((5, 2), np.float16)
-    found = reader.read_embedding((pickled(tmp_path, VECTORS),), CATALOGUE, "emb_81_2", into)
-    assert found.vectors is into
+    embedding = reader.read_embedding((pickled(tmp_path, VECTORS),), CATALOGUE, "emb_81_2", into)
+    assert embedding.vectors is into
     np.testing.assert_array_equal(into, EXPECTED)
 
 
@@ -107,15 +109,15 @@ def test_floats_of_single_precision_in_a_table(tmp_path: Path) -> None:
     ],
 )
 def test_a_vector_that_is_refused(tmp_path: Path, form: str, vector: Any, reason: str) -> None:
-    told = refusal(FORMS[form](tmp_path, {BASE + 3: [1.0, 2.0], BASE + 1: vector, BASE + 7: [1.0, 2.0]}))
-    assert f"{PLACES[form]}: {reason}" in told
+    message = refusal(FORMS[form](tmp_path, {BASE + 3: [1.0, 2.0], BASE + 1: vector, BASE + 7: [1.0, 2.0]}))
+    assert f"{POSITIONS[form]}: {reason}" in message
 
 
 @pytest.mark.parametrize("form", ["pickle", "table"])
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 def test_a_number_that_is_not_finite(tmp_path: Path, form: str, number: float) -> None:
-    told = refusal(FORMS[form](tmp_path, {BASE + 3: [1.0, 2.0], BASE + 1: [1.0, number]}))
-    assert f"{PLACES[form]}: a vector with a number that is not finite" in told
+    message = refusal(FORMS[form](tmp_path, {BASE + 3: [1.0, 2.0], BASE + 1: [1.0, number]}))
+    assert f"{POSITIONS[form]}: a vector with a number that is not finite" in message
 
 
 def test_nan_is_no_json(tmp_path: Path) -> None:
@@ -130,8 +132,8 @@ def test_a_null_within_a_vector(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("key", ["x", "-5", "1.5", ""])
 def test_ids_that_are_none(tmp_path: Path, form: str, key: str) -> None:
-    told = refusal(FORMS[form](tmp_path, {BASE + 3: [1.0, 2.0], key: [1.0, 2.0]}))
-    assert f"{key!r} is no original id" in told
+    message = refusal(FORMS[form](tmp_path, {BASE + 3: [1.0, 2.0], key: [1.0, 2.0]}))
+    assert f"{key!r} is no original id" in message
 
 
 def test_a_pickle_that_is_no_dict(tmp_path: Path) -> None:
@@ -145,19 +147,19 @@ def test_a_table_without_lists(tmp_path: Path) -> None:
 
 def test_embeddings_are_found_by_name(tmp_path: Path) -> None:
     write_competition(tmp_path / "a")
-    train, asked = (tmp_path / "a" / side / "creative_emb" for side in ("train", "eval"))
+    train, names = (tmp_path / "a" / side / "creative_emb" for side in ("train", "eval"))
     write_pickle(train / "emb_81_32.pkl", {})
-    for path in (train / "emb_82_1024" / "b.json", train / "emb_82_1024" / "a.json", asked / "emb_82_1024" / "c.json"):
+    for path in (train / "emb_82_1024" / "b.json", train / "emb_82_1024" / "a.json", names / "emb_82_1024" / "c.json"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"anonymous_cid": "1"}))
     (train / "notes.txt").write_text("")
     (train / "emb_83_3584").mkdir()
     files = reader.locate(tmp_path / "a")
-    assert reader.list_embeddings(files) == ("emb_81_32", "emb_82_1024")
+    assert tuple(files.embeddings) == ("emb_81_32", "emb_82_1024")
     assert files.embeddings["emb_82_1024"] == (
         train / "emb_82_1024" / "a.json",
         train / "emb_82_1024" / "b.json",
-        asked / "emb_82_1024" / "c.json",
+        names / "emb_82_1024" / "c.json",
     )
 
 

@@ -17,8 +17,8 @@ from tests.unit.tencent.tencent_files import (
     read,
     refusal,
     row,
-    write_asked,
     write_competition,
+    write_test,
     write_train,
 )
 
@@ -32,65 +32,65 @@ def train(folder: Path, *user_lines: Any) -> Corpus:
     return read(folder)
 
 
-def asked(folder: Path, *user_lines: Any) -> Corpus:
-    write_asked(write_competition(folder), user_lines)
+def read_test(folder: Path, *user_lines: Any) -> Corpus:
+    write_test(write_competition(folder), user_lines)
     return read(folder)
 
 
-def refused_asked(folder: Path, *user_lines: Any) -> str:
-    path = write_asked(write_competition(folder), user_lines)
-    told = refusal(folder)
-    assert str(path) in told
-    return told
+def refusal_of_test(folder: Path, *user_lines: Any) -> str:
+    path = write_test(write_competition(folder), user_lines)
+    message = refusal(folder)
+    assert str(path) in message
+    return message
 
 
-@pytest.mark.parametrize("place", range(4))
-def test_the_profile_row_stands_anywhere(tmp_path: Path, place: int) -> None:
+@pytest.mark.parametrize("row", range(4))
+def test_the_profile_row_stands_anywhere(tmp_path: Path, row: int) -> None:
     events = [A, B, C]
-    corpus = train(tmp_path, [*events[:place], PROFILE, *events[place:]])
-    assert corpus.train.item.tolist() == [2, 1, 3]
-    assert corpus.train.action.tolist() == [0, 1, -1]
-    assert corpus.train.time.tolist() == [100, 200, 300]
-    assert corpus.users.features[0].tolist() == [5] + [0] * 16
+    result = train(tmp_path, [*events[:row], PROFILE, *events[row:]])
+    assert result.train.item.tolist() == [2, 1, 3]
+    assert result.train.action.tolist() == [0, 1, -1]
+    assert result.train.time.tolist() == [100, 200, 300]
+    assert result.users.features[0].tolist() == [5] + [0] * 16
 
 
 def test_the_time_of_the_profile_row_is_not_looked_at(tmp_path: Path) -> None:
-    corpus = train(tmp_path, [[1, None, {"103": 5}, None, None, None], A, B])
-    assert corpus.train.time.tolist() == [100, 200]
-    assert "user with events out of time order: sorted" not in counts(corpus)
+    result = train(tmp_path, [[1, None, {"103": 5}, None, None, None], A, B])
+    assert result.train.time.tolist() == [100, 200]
+    assert "user with events out of time order: sorted" not in counts(result)
     late = train(tmp_path, [profile(1, {"103": 5}, 10**9), A, B])
     assert "user with events out of time order: sorted" not in counts(late)
 
 
 def test_several_profile_rows_and_none(tmp_path: Path) -> None:
-    corpus = train(tmp_path, [A, profile(1, {"104": 2}), B, PROFILE], [row(2, 1, 1, 5)])
-    assert corpus.users.features[0].tolist() == [0, 2] + [0] * 15
-    assert corpus.users.features[1].tolist() == [0] * 17
-    found = counts(corpus)
-    assert found["user with several profile rows: the first is taken"] == (1, "line 1")
-    assert found["user without a profile row"] == (1, "line 2")
+    result = train(tmp_path, [A, profile(1, {"104": 2}), B, PROFILE], [row(2, 1, 1, 5)])
+    assert result.users.features[0].tolist() == [0, 2] + [0] * 15
+    assert result.users.features[1].tolist() == [0] * 17
+    notes = counts(result)
+    assert notes["user with several profile rows: the first is taken"] == (1, "line 1")
+    assert notes["user without a profile row"] == (1, "line 2")
 
 
 def test_events_out_of_order_are_sorted_stably(tmp_path: Path) -> None:
     events = [(3, 0, 50), (1, 1, 20), (2, 2, 50), (3, None, 20), (1, 0, 10)]
-    corpus = train(tmp_path, [row(2, 1, 0, 5)], [row(1, *event) for event in events], [])
-    assert corpus.train.item.tolist() == [1, 1, 3, 3, 2, 1]
-    assert corpus.train.action.tolist() == [0, 1, -1, 0, 2, 0]
-    assert corpus.train.time.tolist() == [10, 20, 20, 50, 50, 5]
-    assert counts(corpus)["user with events out of time order: sorted"] == (1, "line 2")
+    result = train(tmp_path, [row(2, 1, 0, 5)], [row(1, *event) for event in events], [])
+    assert result.train.item.tolist() == [1, 1, 3, 3, 2, 1]
+    assert result.train.action.tolist() == [0, 1, -1, 0, 2, 0]
+    assert result.train.time.tolist() == [10, 20, 20, 50, 50, 5]
+    assert counts(result)["user with events out of time order: sorted"] == (1, "line 2")
 
 
 def test_users_without_events_are_dropped_to_learn_from_and_kept_to_answer(tmp_path: Path) -> None:
     write_competition(tmp_path)
     write_train(tmp_path, [[], [PROFILE], [row(2, 1, 0, 5)], []])
-    write_asked(tmp_path, [[row(2, 1, 0, 5)], [PROFILE]])
-    corpus = read(tmp_path)
-    assert corpus.users.names.tolist() == [b"user_00000002"]
-    assert corpus.train.offsets.tolist() == [0, 1]
-    assert corpus.asked_users.names.tolist() == [b"user_00000002", b"user_00000005"]
-    assert corpus.asked.offsets.tolist() == [0, 1, 1]
-    assert corpus.asked_users.features[1, 0] == 5
-    notes = [note for note in corpus.notes if note.what == "user without an event"]
+    write_test(tmp_path, [[row(2, 1, 0, 5)], [PROFILE]])
+    result = read(tmp_path)
+    assert result.users.names.tolist() == [b"user_00000002"]
+    assert result.train.offsets.tolist() == [0, 1]
+    assert result.test_users.names.tolist() == [b"user_00000002", b"user_00000005"]
+    assert result.test.offsets.tolist() == [0, 1, 1]
+    assert result.test_users.features[1, 0] == 5
+    notes = [note for note in result.notes if note.what == "user without an event"]
     assert [(note.file, note.count, note.first) for note in notes] == [
         (schema.SEQUENCES, 3, "line 1"),
         (schema.PREDICT_SEQUENCES, 1, "line 2"),
@@ -99,27 +99,27 @@ def test_users_without_events_are_dropped_to_learn_from_and_kept_to_answer(tmp_p
 
 def test_lists_of_user_features_are_cut_to_their_columns(tmp_path: Path) -> None:
     features = {"106": [1, 2, 3, 4, 5, 6, 7, 8, 9], "107": [4, 5], "108": [], "110": 7, "105": 2}
-    corpus = train(tmp_path, [A, profile(1, features)], [row(2, 1, 0, 5), profile(2, {"108": [3, "new"]})])
+    result = train(tmp_path, [A, profile(1, features)], [row(2, 1, 0, 5), profile(2, {"108": [3, "new"]})])
     #                                         103 104 105 106                     107 108   109 110
-    assert corpus.users.features[0].tolist() == [0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8, 4, 0, 0, 0, 7, 0]
-    assert corpus.users.features[1, 12:14].tolist() == [3, 10]
-    assert counts(corpus)["user with a list that is longer than what is kept: cut"] == (1, "line 1")
+    assert result.users.features[0].tolist() == [0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8, 4, 0, 0, 0, 7, 0]
+    assert result.users.features[1, 12:14].tolist() == [3, 10]
+    assert counts(result)["user with a list that is longer than what is kept: cut"] == (1, "line 1")
 
 
 def test_values_that_the_indexer_lacks_are_cold(tmp_path: Path) -> None:
-    corpus = train(tmp_path, [A, profile(1, {"103": "new", "104": 9, "105": 10, "109": None})])
-    assert corpus.users.features[0, [0, 1, 2, 14]].tolist() == [10, 9, 10, 0]
+    result = train(tmp_path, [A, profile(1, {"103": "new", "104": 9, "105": 10, "109": None})])
+    assert result.users.features[0, [0, 1, 2, 14]].tolist() == [10, 9, 10, 0]
 
 
 def test_features_in_the_line_are_ignored_for_known_items(tmp_path: Path) -> None:
-    corpus = train(tmp_path, [row(1, 2, 0, 100, {"100": 8, "101": [1]}), row(1, 3, 0, 200, 5)])
-    assert corpus.catalogue.features[2, 0] == 3
-    answered = asked(tmp_path, [row(1, 2, 0, 100, {"100": 8, "101": {}})])
+    result = train(tmp_path, [row(1, 2, 0, 100, {"100": 8, "101": [1]}), row(1, 3, 0, 200, 5)])
+    assert result.catalogue.features[2, 0] == 3
+    answered = read_test(tmp_path, [row(1, 2, 0, 100, {"100": 8, "101": {}})])
     assert answered.catalogue.features[2, 0] == 3
 
 
 def test_unseen_items_of_predict_sequences_stand_behind_the_known_ones(tmp_path: Path) -> None:
-    corpus = asked(
+    result = read_test(
         tmp_path,
         [row(1, BASE + 30, 0, 100, {"100": 4, "121": "new"}), A, row(1, BASE + 20, 1, 200)],
         [
@@ -130,25 +130,25 @@ def test_unseen_items_of_predict_sequences_stand_behind_the_known_ones(tmp_path:
         ],
     )
     oid = [0, BASE + 7, BASE + 3, BASE + 9, BASE + 1, BASE + 8, BASE + 20, BASE + 30]
-    assert corpus.catalogue.oid.tolist() == oid
-    assert corpus.asked.item.tolist() == [7, 2, 6, 6, 7, 2, 5]  # an original id that the indexer knows is its item
-    assert corpus.catalogue.features[7, [0, 11]].tolist() == [4, 10]  # of its first event
-    assert corpus.catalogue.features[6].tolist() == [0] * 13  # its first event has none
-    assert corpus.catalogue.features[5, 0] == 2  # the candidate file goes first
-    assert corpus.candidates.rows == Rows(np.array([5, 1, 4]))
+    assert result.catalogue.oid.tolist() == oid
+    assert result.test.item.tolist() == [7, 2, 6, 6, 7, 2, 5]  # an original id that the indexer knows is its item
+    assert result.catalogue.features[7, [0, 11]].tolist() == [4, 10]  # of its first event
+    assert result.catalogue.features[6].tolist() == [0] * 13  # its first event has none
+    assert result.catalogue.features[5, 0] == 2  # the candidate file goes first
+    assert result.candidates.rows == Rows(np.array([5, 1, 4]))
     what = "event of an item that the indexer lacks: kept by its original id"
-    assert counts(corpus)[what] == (6, f"item {BASE + 30}")
+    assert counts(result)[what] == (6, f"item {BASE + 30}")
 
 
 def test_users_by_name_and_strangers(tmp_path: Path) -> None:
     write_competition(tmp_path)
     write_train(tmp_path, [[row("user_00000002", 1, 0, 5)], [A]])
-    write_asked(tmp_path, [[row("user_99999999", 1, 0, 5)], [row("user_00000005", 2, 0, 5)], [row(2, 3, 0, 5)]])
-    corpus = read(tmp_path)
-    assert corpus.users.names.tolist() == [b"user_00000005", b"user_00000002"]
-    assert corpus.train.item.tolist() == [2, 1]
-    assert corpus.asked_users.names.tolist() == [b"user_99999999", b"user_00000005", b"user_00000002"]
-    assert corpus.asked.item.tolist() == [1, 2, 3]
+    write_test(tmp_path, [[row("user_99999999", 1, 0, 5)], [row("user_00000005", 2, 0, 5)], [row(2, 3, 0, 5)]])
+    result = read(tmp_path)
+    assert result.users.names.tolist() == [b"user_00000005", b"user_00000002"]
+    assert result.train.item.tolist() == [2, 1]
+    assert result.test_users.names.tolist() == [b"user_99999999", b"user_00000005", b"user_00000002"]
+    assert result.test.item.tolist() == [1, 2, 3]
 
 
 def many(users: int) -> list[Any]:
@@ -164,31 +164,31 @@ def many(users: int) -> list[Any]:
 @pytest.mark.parametrize("size", [1, 150, 1 << 20])
 def test_pieces_join_to_the_same(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jsonl, "PIECE_BYTES", size)
-    corpus = asked(tmp_path, *many(40))
-    assert corpus.asked_users.names.tolist() == [f"user_{user:08d}".encode() for user in range(40)]
-    assert corpus.catalogue.oid[corpus.asked.item].tolist() == [BASE + user % 7 for user in range(40)]
-    assert corpus.asked.time.tolist() == list(range(10, 50))
-    assert corpus.asked_users.features[:, 0].tolist() == [1 + user % 9 for user in range(40)]
+    result = read_test(tmp_path, *many(40))
+    assert result.test_users.names.tolist() == [f"user_{user:08d}".encode() for user in range(40)]
+    assert result.catalogue.oid[result.test.item].tolist() == [BASE + user % 7 for user in range(40)]
+    assert result.test.time.tolist() == list(range(10, 50))
+    assert result.test_users.features[:, 0].tolist() == [1 + user % 9 for user in range(40)]
 
 
 @pytest.mark.parametrize("size", [1, 150, 1 << 20])
 def test_lines_are_counted_over_pieces(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jsonl, "PIECE_BYTES", size)
-    assert "line 31: " in refused_asked(tmp_path, *many(30), "[[", *many(3))
+    assert "line 31: " in refusal_of_test(tmp_path, *many(30), "[[", *many(3))
     bare = [row("bare", 1, 0, 1)]
-    assert counts(asked(tmp_path, *many(30), bare))["user without a profile row"] == (1, "line 31")
+    assert counts(read_test(tmp_path, *many(30), bare))["user without a profile row"] == (1, "line 31")
 
 
 def test_processes_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_competition(tmp_path)
-    write_asked(tmp_path, many(40))
+    write_test(tmp_path, many(40))
     expected = read(tmp_path)
     monkeypatch.setattr(jsonl, "PIECE_BYTES", 1500)
     monkeypatch.setattr(jsonl, "PARALLEL_BYTES", 1500)
     monkeypatch.setattr(jsonl.os, "cpu_count", lambda: 2)
-    corpus = read(tmp_path)
-    np.testing.assert_array_equal(corpus.asked.item, expected.asked.item)
-    np.testing.assert_array_equal(corpus.asked_users.names, expected.asked_users.names)
+    result = read(tmp_path)
+    np.testing.assert_array_equal(result.test.item, expected.test.item)
+    np.testing.assert_array_equal(result.test_users.names, expected.test_users.names)
 
 
 def test_a_fault_comes_back_from_another_process() -> None:

@@ -21,7 +21,7 @@ def write_actions(folder: Path, actions: Any) -> Path:
 @pytest.mark.parametrize("users", [("user_00000005", "user_00000002"), ("1", "2")])
 def test_actions_of_round_two(tmp_path: Path, users: tuple[str, str]) -> None:
     corpus = read(write_actions(tmp_path, {users[0]: 2, users[1]: 1}))
-    assert corpus.asked_users.names.tolist() == [b"user_00000002", b"user_00000005"]
+    assert corpus.test_users.names.tolist() == [b"user_00000002", b"user_00000005"]
     assert corpus.actions is not None
     assert corpus.actions.dtype == np.int8
     assert corpus.actions.tolist() == [1, 2]
@@ -48,9 +48,9 @@ def test_an_asked_user_without_an_action(tmp_path: Path) -> None:
     ],
 )
 def test_actions_that_are_refused(tmp_path: Path, actions: Any, reason: str) -> None:
-    told = refusal(write_actions(tmp_path, actions))
-    assert reason in told
-    assert schema.USER_ACTIONS in told
+    message = refusal(write_actions(tmp_path, actions))
+    assert reason in message
+    assert schema.USER_ACTIONS in message
 
 
 def test_the_item_table_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,8 +60,8 @@ def test_the_item_table_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(item_files, "PIECE_BYTES", size)
         for text in (json.dumps(items), json.dumps(items, indent=1), json.dumps(items, separators=(",", ":"))):
             write_items(tmp_path, text)
-            found = read(tmp_path).catalogue.features
-            assert found[1:4, [0, 12]].tolist() == [[0, 10], [0, 0], [1, 0]]
+            catalogue = read(tmp_path).catalogue.features
+            assert catalogue[1:4, [0, 12]].tolist() == [[0, 10], [0, 0], [1, 0]]
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,6 @@ def test_an_item_table_that_is_refused(
     write_items(write_competition(tmp_path), items)
     for size in (10, 1 << 20):
         monkeypatch.setattr(item_files, "PIECE_BYTES", size)
-        told = refusal(tmp_path)
-        assert reason in told
-        assert schema.ITEM_TABLE in told
+        message = refusal(tmp_path)
+        assert reason in message
+        assert schema.ITEM_TABLE in message

@@ -63,8 +63,8 @@ def test_a_user_without_a_list_and_an_empty_one(tmp_path: Path) -> None:
     rows = [{"user_id": 2, "seq": None}, GOOD]
     write_table(write_release(tmp_path), layouts.RELEASE_SEQUENCES, rows, SEQ)
     corpus = read(tmp_path)
-    assert corpus.asked_users.names.tolist() == [b"user_00000002", b"user_00000005"]
-    assert corpus.asked.offsets.tolist() == [0, 0, 1]
+    assert corpus.test_users.names.tolist() == [b"user_00000002", b"user_00000005"]
+    assert corpus.test.offsets.tolist() == [0, 0, 1]
     assert corpus.train.offsets.tolist() == [0, 1]
     assert counts(corpus)["user without an event"] == (1, "row 1")
 
@@ -77,17 +77,17 @@ def test_no_event_at_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "found"),
+    ("kind", "described"),
     [
         (pa.list_(pa.int64()), "list<"),
         (pa.int64(), "int64"),
         (pa.list_(pa.struct([("item_id", pa.int64()), ("timestamp", pa.int64())])), "list<"),
     ],
 )
-def test_sequences_of_another_kind(tmp_path: Path, kind: pa.DataType, found: str) -> None:
+def test_sequences_of_another_kind(tmp_path: Path, kind: pa.DataType, described: str) -> None:
     schema = pa.schema([("user_id", pa.int64()), ("seq", kind)])
     write_table(write_release(tmp_path), layouts.RELEASE_SEQUENCES, [{"user_id": 1, "seq": None}], schema)
-    assert f"column 'seq': {found}" in refusal(tmp_path)
+    assert f"column 'seq': {described}" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_user_lists_may_be_plain_numbers(tmp_path: Path) -> None:
     fields = [field if field.name != "106" else pa.field("106", pa.int64()) for field in USERS]
     rows = [{"user_id": 1, "106": 4, "103": 5}, {"user_id": 2, "106": None}]
     write_table(tmp_path, layouts.RELEASE_USERS, rows, pa.schema(fields))
-    found = read(tmp_path).users.features
-    assert found[:, [0, 3, 4]].tolist() == [[5, 4, 0], [0, 0, 0]]
+    features = read(tmp_path).users.features
+    assert features[:, [0, 3, 4]].tolist() == [[5, 4, 0], [0, 0, 0]]
 
 
 def test_a_file_that_is_no_table(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_several_files_and_row_groups(tmp_path: Path, rows: int, monkeypatch: py
     monkeypatch.setattr(parquet, "BATCH_ROWS", rows)
     users = tuple(f"user_{number:08d}" for number in range(7))
     events = {
-        rid: tuple((1 + place % 3, place % 3, 9 - place) for place in range(rid % 4)) for rid in (3, 7, 1, 2, 4, 6, 5)
+        rid: tuple((1 + index % 3, index % 3, 9 - index) for index in range(rid % 4)) for rid in (3, 7, 1, 2, 4, 6, 5)
     }
     world = replace(
         WORLD, users=users, events=events, user_features={rid: {"106": [rid] * (rid % 4)} for rid in events}
@@ -161,10 +161,10 @@ def test_several_files_and_row_groups(tmp_path: Path, rows: int, monkeypatch: py
     pq.write_table(table.slice(0, 5), tmp_path / "seq" / "a.parquet", row_group_size=2)
     pq.write_table(table.slice(5), tmp_path / "seq" / "b.parquet", row_group_size=1)
     corpus = read(tmp_path)
-    assert corpus.asked.item.tolist() == expected.asked.item.tolist()
+    assert corpus.test.item.tolist() == expected.test.item.tolist()
     assert corpus.train.time.tolist() == expected.train.time.tolist()
     assert corpus.train.offsets.tolist() == expected.train.offsets.tolist()
-    assert corpus.asked_users.names.tolist() == [users[rid - 1].encode() for rid in events]
+    assert corpus.test_users.names.tolist() == [users[rid - 1].encode() for rid in events]
     assert counts(corpus) == counts(expected)
     assert counts(corpus)["user without an event"] == (1, "row 5")
 

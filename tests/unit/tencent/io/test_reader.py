@@ -26,27 +26,27 @@ from tests.unit.tencent.tencent_files import (
 LAYOUTS = {"competition": write_competition, "release": write_release}
 
 
-def assert_same(one: Any, other: Any, place: str = "corpus") -> None:
+def assert_same(one: Any, other: Any, subfolder: str = "corpus") -> None:
     """Equal in type, dtype and every number; notes tell of files and may differ."""
-    assert type(one) is type(other), place
+    assert type(one) is type(other), subfolder
     if is_dataclass(one):
         for name in [field.name for field in fields(one) if field.name != "notes"]:
-            assert_same(getattr(one, name), getattr(other, name), f"{place}.{name}")
+            assert_same(getattr(one, name), getattr(other, name), f"{subfolder}.{name}")
     elif isinstance(one, np.ndarray):
-        assert one.dtype == other.dtype, place
-        np.testing.assert_array_equal(one, other, place)
+        assert one.dtype == other.dtype, subfolder
+        np.testing.assert_array_equal(one, other, subfolder)
     else:
-        assert one == other, place
+        assert one == other, subfolder
 
 
 def by_name(corpus: Corpus) -> Corpus:
     """Asked users in the order of their names: the two layouts have them in different orders."""
-    order = np.argsort(corpus.asked_users.names)
-    users = corpus.asked_users
+    order = np.argsort(corpus.test_users.names)
+    users = corpus.test_users
     return replace(
         corpus,
-        asked=raw_sequences.take_users(corpus.asked, order),
-        asked_users=replace(users, names=users.names[order], features=users.features[order]),
+        test=raw_sequences.take_users(corpus.test, order),
+        test_users=replace(users, names=users.names[order], features=users.features[order]),
     )
 
 
@@ -82,12 +82,12 @@ def test_the_arrays_of_a_tiny_world(tmp_path: Path, layout_name: str) -> None:
 @pytest.mark.parametrize("layout_name", LAYOUTS)
 def test_the_types_of_the_arrays(tmp_path: Path, layout_name: str) -> None:
     corpus = read(LAYOUTS[layout_name](tmp_path))
-    for sequences in (corpus.train, corpus.asked):
+    for sequences in (corpus.train, corpus.test):
         kinds = [column.dtype for column in (sequences.offsets, sequences.item, sequences.action, sequences.time)]
         assert kinds == [np.int64, np.int32, np.int8, np.int64]
     assert corpus.catalogue.oid.dtype == np.int64
     assert corpus.catalogue.features.dtype == corpus.users.features.dtype == np.int32
-    assert corpus.users.names.dtype.kind == corpus.asked_users.names.dtype.kind == "S"
+    assert corpus.users.names.dtype.kind == corpus.test_users.names.dtype.kind == "S"
 
 
 def random_world(seed: int) -> World:
@@ -109,8 +109,8 @@ def random_world(seed: int) -> World:
         for rid in order
     }
     candidates = tuple(
-        (items[place], {"100": int(rng.integers(1, 10)), "121": ["a", 3][place % 2]})
-        for place in rng.permutation(40)[:15]
+        (items[subfolder], {"100": int(rng.integers(1, 10)), "121": ["a", 3][subfolder % 2]})
+        for subfolder in rng.permutation(40)[:15]
     )
     return World(items[:30], users, features, profiles, events, candidates)
 
@@ -131,8 +131,8 @@ def test_users_to_learn_from_are_in_the_order_of_their_re_ids(tmp_path: Path) ->
     for corpus in (read(write_competition(tmp_path / "a", world)), read(write_release(tmp_path / "b", world))):
         kept = [rid for rid in range(1, 26) if world.events[rid]]
         assert corpus.users.names.tolist() == [world.users[rid - 1].encode() for rid in kept]
-        for place, rid in enumerate(kept):
-            own = slice(*corpus.train.offsets[place : place + 2])
+        for subfolder, rid in enumerate(kept):
+            own = slice(*corpus.train.offsets[subfolder : subfolder + 2])
             ordered = sorted(world.events[rid], key=lambda event: event[2])
             assert corpus.train.item[own].tolist() == [item for item, _, _ in ordered]
             assert corpus.train.action[own].tolist() == [-1 if action is None else action for _, action, _ in ordered]
@@ -141,15 +141,15 @@ def test_users_to_learn_from_are_in_the_order_of_their_re_ids(tmp_path: Path) ->
 def test_asked_users_are_in_the_order_of_their_file(tmp_path: Path) -> None:
     world = replace(WORLD, events={2: WORLD.events[2], 1: WORLD.events[1]})
     competition, release = read(write_competition(tmp_path / "a", world)), read(write_release(tmp_path / "b", world))
-    assert competition.asked_users.names.tolist() == [b"user_00000002", b"user_00000005"]
-    assert competition.asked.item.tolist() == [3, 2, 1, 3]
-    assert release.asked_users.names.tolist() == [b"user_00000002", b"user_00000005"]
+    assert competition.test_users.names.tolist() == [b"user_00000002", b"user_00000005"]
+    assert competition.test.item.tolist() == [3, 2, 1, 3]
+    assert release.test_users.names.tolist() == [b"user_00000002", b"user_00000005"]
     assert release.users.names.tolist() == [b"user_00000005", b"user_00000002"]
 
 
 def test_a_release_in_order_is_held_once(tmp_path: Path) -> None:
     corpus = read(write_release(tmp_path))
-    assert corpus.train is corpus.asked
+    assert corpus.train is corpus.test
 
 
 @pytest.mark.parametrize("layout_name", LAYOUTS)
@@ -163,18 +163,18 @@ def test_rules_are_counted(tmp_path: Path, layout_name: str) -> None:
     corpus = read(
         LAYOUTS[layout_name](tmp_path, world) if layout_name == "release" else with_bare_user(tmp_path, world)
     )
-    found = counts(corpus)
-    place = "line" if layout_name == "competition" else "row"
-    assert found["item without features"] == (1, "item 2")
-    assert found["user without an event"] == (1, f"{place} 2" if layout_name == "release" else "line 1")
-    assert found["user with events out of time order: sorted"][0] == 1
-    assert found["user with a list that is longer than what is kept: cut"][0] == 1
-    assert found["item whose feature 100 has a value that the indexer lacks: cold"] == (2, f"item {BASE + 9}")
-    assert found["asked user whose feature 104 has a value that the indexer lacks: cold"] == (1, "user user_00000005")
+    files = counts(corpus)
+    subfolder = "line" if layout_name == "competition" else "row"
+    assert files["item without features"] == (1, "item 2")
+    assert files["user without an event"] == (1, f"{subfolder} 2" if layout_name == "release" else "line 1")
+    assert files["user with events out of time order: sorted"][0] == 1
+    assert files["user with a list that is longer than what is kept: cut"][0] == 1
+    assert files["item whose feature 100 has a value that the indexer lacks: cold"] == (2, f"item {BASE + 9}")
+    assert files["asked user whose feature 104 has a value that the indexer lacks: cold"] == (1, "user user_00000005")
     assert corpus.train.item.tolist() == [1, 2]
     assert len(corpus.train) == 1
-    assert len(corpus.asked) == 2
-    assert np.diff(corpus.asked.offsets).min() == 0
+    assert len(corpus.test) == 2
+    assert np.diff(corpus.test.offsets).min() == 0
     assert corpus.users.features[0, 12:14].tolist() == [1, 2]
     assert corpus.catalogue.features[3, 0] == 10
 
@@ -184,13 +184,13 @@ def with_bare_user(folder: Path, world: World) -> Path:
     return write_competition(folder, replace(world, user_features={**world.user_features, 2: {}}))
 
 
-@pytest.mark.parametrize("place", ["flat", "maps in eval"])
-def test_the_competition_layout_in_other_places(tmp_path: Path, place: str) -> None:
+@pytest.mark.parametrize("subfolder", ["flat", "maps in eval"])
+def test_the_competition_layout_in_other_places(tmp_path: Path, subfolder: str) -> None:
     write_competition(tmp_path)
     expected = read(tmp_path)
     for name in (schema.INDEXER, schema.ITEM_TABLE):
         (tmp_path / "train" / name).rename(tmp_path / "eval" / name)
-    if place == "flat":
+    if subfolder == "flat":
         for path in [*tmp_path.glob("*/*")]:
             path.rename(tmp_path / path.name)
         for name in ("train", "eval"):
@@ -203,15 +203,15 @@ def test_locate_names_what_it_found(tmp_path: Path) -> None:
     write_release(tmp_path / "b")
     competition, release = reader.locate(tmp_path / "a"), reader.locate(tmp_path / "b")
     assert (competition.layout, release.layout) == ("competition", "release")
-    assert competition.files["asked_offsets"] == (tmp_path / "a" / "eval" / schema.PREDICT_OFFSETS,)
+    assert competition.files["test_offsets"] == (tmp_path / "a" / "eval" / schema.PREDICT_OFFSETS,)
     assert release.files["sequences"] == (tmp_path / "b" / "seq" / "train-00000-of-00001.parquet",)
     assert competition.embeddings == release.embeddings == {}
 
 
 def test_a_folder_of_neither_layout(tmp_path: Path) -> None:
-    told = refusal(tmp_path)
-    assert "holds neither" in told
-    assert "data/README.md" in told
+    message = refusal(tmp_path)
+    assert "holds neither" in message
+    assert "data/README.md" in message
 
 
 @pytest.mark.parametrize(
@@ -229,8 +229,8 @@ def test_a_folder_of_neither_layout(tmp_path: Path) -> None:
 def test_a_file_is_missing_from_the_competition_layout(tmp_path: Path, name: str) -> None:
     path = write_competition(tmp_path) / name
     path.unlink()
-    told = refusal(tmp_path)
-    assert told.startswith(f"{path.name} is missing from {path.parent}; put the host's files in data/tencent/raw")
+    message = refusal(tmp_path)
+    assert message.startswith(f"{path.name} is missing from {path.parent}; put the host's files in data/tencent/raw")
 
 
 @pytest.mark.parametrize("name", ["seq", "item_feat", "user_feat", "candidate"])
@@ -277,9 +277,9 @@ def change_indexer(folder: Path, **parts: Any) -> None:
 )
 def test_an_indexer_that_is_no_numbering(tmp_path: Path, parts: dict[str, Any], reason: str) -> None:
     change_indexer(write_competition(tmp_path), **parts)
-    told = refusal(tmp_path)
-    assert reason in told
-    assert str(tmp_path / "train" / schema.INDEXER) in told
+    message = refusal(tmp_path)
+    assert reason in message
+    assert str(tmp_path / "train" / schema.INDEXER) in message
 
 
 def test_a_feature_whose_re_ids_have_a_gap(tmp_path: Path) -> None:

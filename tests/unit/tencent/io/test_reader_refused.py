@@ -14,9 +14,9 @@ from tests.unit.tencent.tencent_files import (
     read,
     refusal,
     row,
-    write_asked,
     write_competition,
     write_pickle,
+    write_test,
     write_train,
 )
 
@@ -26,16 +26,16 @@ PROFILE = profile(1, {"103": 5})
 
 def refused_train(folder: Path, *user_lines: Any) -> str:
     path = write_train(write_competition(folder), user_lines)
-    told = refusal(folder)
-    assert str(path) in told
-    return told
+    message = refusal(folder)
+    assert str(path) in message
+    return message
 
 
-def refused_asked(folder: Path, *user_lines: Any) -> str:
-    path = write_asked(write_competition(folder), user_lines)
-    told = refusal(folder)
-    assert str(path) in told
-    return told
+def refusal_of_test(folder: Path, *user_lines: Any) -> str:
+    path = write_test(write_competition(folder), user_lines)
+    message = refusal(folder)
+    assert str(path) in message
+    return message
 
 
 FAULTS: dict[str, tuple[Any, str]] = {
@@ -70,35 +70,35 @@ FAULTS: dict[str, tuple[Any, str]] = {
 def test_a_line_that_is_refused(tmp_path: Path, name: str) -> None:
     line, reason = FAULTS[name]
     good = [row("user_00000002", 1, 0, 5)]
-    for told in (refused_train(tmp_path, good, line, good), refused_asked(tmp_path, good, line, good)):
-        assert "seq.jsonl, line 2: " in told
-        assert reason in told
+    for message in (refused_train(tmp_path, good, line, good), refusal_of_test(tmp_path, good, line, good)):
+        assert "seq.jsonl, line 2: " in message
+        assert reason in message
 
 
 def test_an_item_beyond_the_indexer(tmp_path: Path) -> None:
-    told = refused_train(tmp_path, [row(2, 1, 0, 5)], [A, row(1, 4, 0, 200)])
-    assert "line 2: item 4 is beyond the 3 items of the indexer" in told
+    message = refused_train(tmp_path, [row(2, 1, 0, 5)], [A, row(1, 4, 0, 200)])
+    assert "line 2: item 4 is beyond the 3 items of the indexer" in message
 
 
 def test_a_user_to_learn_from_whom_the_indexer_lacks(tmp_path: Path) -> None:
-    told = refused_train(tmp_path, [row(2, 1, 0, 5)], [row("user_77777777", 1, 0, 5)])
-    assert "line 2: user 'user_77777777' is not in the indexer" in told
+    message = refused_train(tmp_path, [row(2, 1, 0, 5)], [row("user_77777777", 1, 0, 5)])
+    assert "line 2: user 'user_77777777' is not in the indexer" in message
 
 
 def test_a_list_that_names_no_user_to_answer(tmp_path: Path) -> None:
-    assert "line 2: the list is empty, no row names the user" in refused_asked(tmp_path, [A], [])
+    assert "line 2: the list is empty, no row names the user" in refusal_of_test(tmp_path, [A], [])
 
 
 @pytest.mark.parametrize("again", [1, "user_00000005"])
 def test_a_user_twice(tmp_path: Path, again: int | str) -> None:
     others = [[row(2, 1, 0, 5)], [A], [row(again, 1, 0, 5)]]
-    for told in (refused_train(tmp_path, *others), refused_asked(tmp_path, *others)):
-        assert "line 3: user 'user_00000005' stands there and in line 2; remove one of the two" in told
+    for message in (refused_train(tmp_path, *others), refusal_of_test(tmp_path, *others)):
+        assert "line 3: user 'user_00000005' stands there and in line 2; remove one of the two" in message
 
 
 def test_features_of_an_unseen_item_of_the_wrong_kind(tmp_path: Path) -> None:
-    told = refused_asked(tmp_path, [row(2, 1, 0, 5)], [A, row(1, BASE + 50, 0, 200, {"100": [1]})])
-    assert f"line 2: features of item {BASE + 50}: Expected `int | str | null`, got `array`" in told
+    message = refusal_of_test(tmp_path, [row(2, 1, 0, 5)], [A, row(1, BASE + 50, 0, 200, {"100": [1]})])
+    assert f"line 2: features of item {BASE + 50}: Expected `int | str | null`, got `array`" in message
 
 
 @pytest.mark.parametrize(
@@ -115,9 +115,9 @@ def test_features_of_an_unseen_item_of_the_wrong_kind(tmp_path: Path) -> None:
 def test_offsets_that_do_not_match(tmp_path: Path, offsets: Any, reason: str) -> None:
     write_train(write_competition(tmp_path), [[A], [row(2, 1, 0, 5)]])
     write_pickle(tmp_path / "train" / schema.OFFSETS, offsets)
-    told = refusal(tmp_path)
-    assert reason in told
-    assert schema.OFFSETS in told
+    message = refusal(tmp_path)
+    assert reason in message
+    assert schema.OFFSETS in message
 
 
 def test_offsets_as_an_array(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_offsets_as_an_array(tmp_path: Path) -> None:
 
 def test_an_empty_file(tmp_path: Path) -> None:
     assert "is empty (0 bytes)" in refused_train(tmp_path)
-    assert "is empty (0 bytes)" in refused_asked(tmp_path)
+    assert "is empty (0 bytes)" in refusal_of_test(tmp_path)
 
 
 def test_no_event_to_learn_from(tmp_path: Path) -> None:

@@ -27,10 +27,10 @@ PLAIN: tuple[object, ...] = (
 def refusal(path: Path, limit: int = 1 << 20) -> str:
     with pytest.raises(UserError) as caught:
         read_pickle(path, limit)
-    told = str(caught.value)
-    assert "\n" not in told
-    assert str(path) in told
-    return told
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(path) in message
+    return message
 
 
 def write(path: Path, stream: bytes) -> Path:
@@ -54,10 +54,10 @@ def test_plain_data_of_old_protocols(tmp_path: Path, protocol: int) -> None:
 @pytest.mark.parametrize("kind", ["float32", "float64", ">f4", "int64", "uint8", "bool", "float16"])
 def test_arrays_of_numbers(tmp_path: Path, kind: str, protocol: int) -> None:
     values = {1: np.arange(6).reshape(2, 3).astype(kind), 2: np.asfortranarray(np.ones((2, 3), kind))}
-    found: Any = read_pickle(write_pickle(tmp_path / "a.pkl", values, protocol))
+    arrays: Any = read_pickle(write_pickle(tmp_path / "a.pkl", values, protocol))
     for key, value in values.items():
-        assert found[key].dtype.newbyteorder("=") == value.dtype.newbyteorder("=")  # numpy turns bytes round by itself
-        np.testing.assert_array_equal(found[key], value)
+        assert arrays[key].dtype.newbyteorder("=") == value.dtype.newbyteorder("=")  # numpy turns bytes round by itself
+        np.testing.assert_array_equal(arrays[key], value)
 
 
 @pytest.mark.parametrize("protocol", [2, 4, 5])
@@ -113,10 +113,10 @@ def test_a_pickle_that_calls_for_more_is_refused_and_does_not_run(tmp_path: Path
     if name == "eval":  # the attack works where nothing is restricted
         pickle.loads(path.read_bytes()).close()
         canary.unlink()
-    told = refusal(path)
-    assert "is not a pickle of plain data" in told
+    message = refusal(path)
+    assert "is not a pickle of plain data" in message
     # Old protocols call builtins by another name.
-    assert named.removeprefix("builtins.") in told
+    assert named.removeprefix("builtins.") in message
     assert not canary.exists()
 
 

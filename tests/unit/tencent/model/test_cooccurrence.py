@@ -7,11 +7,11 @@ import pytest
 import scipy.sparse as sp
 
 from common.errors import UserError
-from competitions.tencent.ensemble.settings import ActionWeights, AttributeSettings, CountSettings, PopularitySettings
+from competitions.tencent.config import ActionWeights, AttributeSettings, CountSettings, PopularitySettings
 from competitions.tencent.model import cooccurrence
 from competitions.tencent.model.cooccurrence import Counts, count_popularity, fit_counts, keep_top, score_counts
-from competitions.tencent.model.item_attributes import spread, tabulate
-from competitions.tencent.model.sparse_history import count_pairs, parts_of, weigh_histories
+from competitions.tencent.model.item_attributes import smooth_scores, tabulate
+from competitions.tencent.model.sparse_history import count_neighbour_pairs, split_by_cost, weight_histories
 from competitions.tencent.sequences import Histories
 from tests.unit.tencent.tencent_log import EVEN, PLAIN_COUNTS, change, draw_log, make_catalogue, write_log
 
@@ -112,18 +112,18 @@ def test_too_many_pairs_are_refused_with_a_way_out() -> None:
 def test_pairs_are_counted_without_making_them() -> None:
     lengths = [0, 1, 2, 5, 9]
     for reach in (1, 3, 20):
-        wanted = sum(max(0, length - gap) for length in lengths for gap in range(1, reach + 1))
-        assert count_pairs(np.concatenate([[0], np.cumsum(lengths)]), reach) == wanted
+        expected = sum(max(0, length - gap) for length in lengths for gap in range(1, reach + 1))
+        assert count_neighbour_pairs(np.concatenate([[0], np.cumsum(lengths)]), reach) == expected
 
 
 def test_parts_cover_everything_once() -> None:
-    assert list(parts_of(np.array([2, 2, 2, 9, 1, 0]), 4)) == [(0, 2), (2, 3), (3, 4), (4, 6)]
+    assert list(split_by_cost(np.array([2, 2, 2, 9, 1, 0]), 4)) == [(0, 2), (2, 3), (3, 4), (4, 6)]
 
 
 def test_histories_fade_and_end_where_they_are_told() -> None:
     histories = write_log([1, 2, 3, 2], action=[[1, 0, 2, 1]])
     settings = change(PLAIN_COUNTS, history=3, fade=0.5, recency=1.0, weights=UNEVEN)
-    weighed = weigh_histories(histories, 5, settings).toarray()
+    weighed = weight_histories(histories, 5, settings).toarray()
     # last: 2 clicked; before it 3 converted, 0.5 / 2 * 2.5; before that 2 exposed, 0.25 / 3 * 0.2; 1 is too old
     np.testing.assert_allclose(weighed, [[0, 0, 1 + 0.25 / 3 * 0.2, 0.625, 0]], rtol=1e-6)
 
@@ -153,8 +153,8 @@ def test_scores_reach_unseen_items_through_attributes() -> None:
     np.testing.assert_array_equal(score_counts(plain, write_log([1]), columns), [[0, 1, 0]])
     shared = fit_counts(write_log([1, 2]), catalogue, attributes, change(PLAIN_COUNTS, to_attributes=1.0))
     np.testing.assert_allclose(score_counts(shared, write_log([1]), columns), [[0.5, 1.5, 0]])
-    asked = fit_counts(write_log([1, 2]), catalogue, attributes, change(PLAIN_COUNTS, from_attributes=1.0))
-    np.testing.assert_allclose(score_counts(asked, write_log([3]), columns), [[0, 0.5, 0]])  # 3 is like 1
+    queries = fit_counts(write_log([1, 2]), catalogue, attributes, change(PLAIN_COUNTS, from_attributes=1.0))
+    np.testing.assert_allclose(score_counts(queries, write_log([3]), columns), [[0, 0.5, 0]])  # 3 is like 1
 
 
 def test_spreading_is_the_same_for_sparse_and_dense_scores() -> None:
@@ -163,8 +163,8 @@ def test_spreading_is_the_same_for_sparse_and_dense_scores() -> None:
     attributes = tabulate(make_catalogue(4, {0: [1, 2, 1, 2], 1: [4, 0, 1, 4]}), BY_SHARE)
     columns = np.array([4, 1])
     expected = (scores + 0.3 * scores @ attributes.toarray() @ attributes.toarray().T)[:, columns]
-    np.testing.assert_allclose(spread(scores, attributes, 0.3, columns), expected, rtol=1e-5)
-    np.testing.assert_allclose(spread(sp.csr_array(scores), attributes, 0.3, columns), expected, rtol=1e-5)
+    np.testing.assert_allclose(smooth_scores(scores, attributes, 0.3, columns), expected, rtol=1e-5)
+    np.testing.assert_allclose(smooth_scores(sp.csr_array(scores), attributes, 0.3, columns), expected, rtol=1e-5)
 
 
 def test_popularity_counts_actions_of_the_window() -> None:

@@ -6,25 +6,26 @@ import pytest
 import torch
 
 from competitions.tencent.config import ModelSettings
-from competitions.tencent.model.encoder import Batch, Fields, bucket, scramble
+from competitions.tencent.model.encoder import Batch, FieldEmbeddings, bucket_seconds, hash_ids
+from competitions.tencent.model.loss import Negatives
 from competitions.tencent.model.network import Network
-from competitions.tencent.training.batches import to_batch
-from competitions.tencent.training.trainer import build_network, count_events
-from tests.unit.tencent.tencent_lessons import make_lesson
+from competitions.tencent.training.batches import make_batch
+from competitions.tencent.training.trainer import build_network
+from tests.unit.tencent.training_inputs import make_training_inputs
 
 CLICK = 1
 
 
 def make_network(**settings: object) -> tuple[Network, Batch]:
-    lesson = make_lesson(**settings)  # type: ignore[arg-type]
-    network = build_network(lesson, count_events(lesson)).eval()
+    inputs = make_training_inputs(**settings)  # type: ignore[arg-type]
+    network = build_network(inputs).eval()
     for part in network.parameters():  # biases start at zero: give every path something to say
         if part.ndim == 1 or (part.ndim == 2 and part.shape[1] == 4):
             torch.nn.init.normal_(part, std=0.3)
-    return network, to_batch(lesson.history, lesson.users.features, 8, CLICK, 2_000_000)
+    return network, make_batch(inputs.history, inputs.users.features, 8, CLICK, 2_000_000)
 
 
-def read(network: Network, batch: Batch) -> torch.Tensor:
+def encode(network: Network, batch: Batch) -> torch.Tensor:
     with torch.no_grad():
         items = network.tower(batch.item.reshape(-1)).view(*batch.item.shape, -1)
         hidden: torch.Tensor = network.encoder(items, batch)
@@ -34,10 +35,10 @@ def read(network: Network, batch: Batch) -> torch.Tensor:
 @pytest.mark.parametrize("encoder", ["hstu", "transformer"])
 def test_no_token_sees_a_later_event(encoder: str) -> None:
     network, batch = make_network(encoder=encoder)
-    before = read(network, batch)
+    before = encode(network, batch)
     item, action, time = batch.item.clone(), batch.action.clone(), batch.time.clone()
     item[:, 4:], action[:, 4:], time[:, 4:] = 1, 1 - action[:, 4:], time[:, 4:] + 10**6
-    after = read(network, dataclasses.replace(batch, item=item, action=action, time=time))
+    after = encode(network, dataclasses.replace(batch, item=item, action=action, time=time))
     torch.testing.assert_close(after[:, :5], before[:, :5])
     assert (after[:, 5] != before[:, 5]).any()
 
@@ -45,149 +46,148 @@ def test_no_token_sees_a_later_event(encoder: str) -> None:
 @pytest.mark.parametrize("encoder", ["hstu", "transformer"])
 def test_what_stands_behind_the_end_changes_nothing(encoder: str) -> None:
     network, batch = make_network(encoder=encoder, length=12)
-    longer = Batch(
-        *(torch.cat([part, part[:, :2]], 1) for part in (batch.item, batch.action, batch.time)),
-        torch.cat([batch.there, torch.zeros_like(batch.there[:, :2])], 1),
-        torch.cat([batch.following, batch.following[:, :2]], 1),
-        torch.cat([batch.when, batch.when[:, :2]], 1),
-        batch.users,
+    longer = dataclasses.replace(
+        batch,
+        **{
+            name: torch.cat([getattr(batch, name), getattr(batch, name)[:, :2]], 1)
+            for name in ("item", "action", "time", "next_action", "query_time")
+        },
+        mask=torch.cat([batch.mask, torch.zeros_like(batch.mask[:, :2])], 1),
     )
-    last = batch.there.sum(1)
+    last = batch.mask.sum(1)
     rows = torch.arange(len(last))
-    torch.testing.assert_close(read(network, longer)[rows, last], read(network, batch)[rows, last])
+    torch.testing.assert_close(encode(network, longer)[rows, last], encode(network, batch)[rows, last])
 
 
 def test_the_users_token_carries_no_time() -> None:
     network, batch = make_network()
     moved = dataclasses.replace(batch, time=batch.time * 3 + 7_777)
-    before, after = read(network, batch), read(network, moved)
+    before, after = encode(network, batch), encode(network, moved)
     torch.testing.assert_close(after[:, 0], before[:, 0])
     assert (after[:, 1] != before[:, 1]).any()
 
 
-def test_the_condition_is_heard_from_its_own_token_on() -> None:
+def test_the_condition_counts_from_its_own_token_on() -> None:
     network, batch = make_network()
-    following = batch.following.clone()
-    following[:, 3] = 2
-    before, after = read(network, batch), read(network, dataclasses.replace(batch, following=following))
+    next_action = batch.next_action.clone()
+    next_action[:, 3] = 2
+    before, after = encode(network, batch), encode(network, dataclasses.replace(batch, next_action=next_action))
     torch.testing.assert_close(after[:, :3], before[:, :3])
     assert (after[:, 3] != before[:, 3]).any()
 
 
 def test_a_null_action_is_a_kind_of_its_own() -> None:
     network, batch = make_network()
-    told = [read(network, dataclasses.replace(batch, action=torch.full_like(batch.action, a))) for a in (-1, 0, 1, 2)]
+    encoded = [
+        encode(network, dataclasses.replace(batch, action=torch.full_like(batch.action, a))) for a in (-1, 0, 1, 2)
+    ]
     for one in range(4):
         for other in range(one):
-            assert (told[one] != told[other]).any()
+            assert (encoded[one] != encoded[other]).any()
 
 
 @pytest.mark.parametrize("switch", ["actions", "condition", "times"])
-def test_an_input_that_is_switched_off_is_not_heard(switch: str) -> None:
+def test_an_input_that_is_switched_off_changes_nothing(switch: str) -> None:
     network, batch = make_network(**{switch: False})
     edits = {
         "actions": dataclasses.replace(batch, action=1 - batch.action),
-        "condition": dataclasses.replace(batch, following=1 - batch.following),
+        "condition": dataclasses.replace(batch, next_action=1 - batch.next_action),
         "times": dataclasses.replace(batch, time=batch.time * 5 + 100_000),
     }
-    torch.testing.assert_close(read(network, edits[switch]), read(network, batch))
+    torch.testing.assert_close(encode(network, edits[switch]), encode(network, batch))
     for other in edits.keys() - {switch}:
-        assert (read(network, edits[other]) != read(network, batch)).any()
+        assert (encode(network, edits[other]) != encode(network, batch)).any()
 
 
-def test_order_in_time_is_told_by_the_bias() -> None:
+def test_order_in_time_is_in_the_bias() -> None:
     network, batch = make_network()
     apart = dataclasses.replace(batch, time=torch.arange(8).expand_as(batch.time) * 86_400 * 7 + batch.time[:, :1])
     close = dataclasses.replace(batch, time=torch.arange(8).expand_as(batch.time) * 0 + batch.time[:, :1])
-    assert (read(network, apart)[:, 3:] != read(network, close)[:, 3:]).any()
+    assert (encode(network, apart)[:, 3:] != encode(network, close)[:, 3:]).any()
 
 
 def test_an_ad_that_training_has_not_seen_is_its_content() -> None:
-    lesson = make_lesson(items=10)
-    features = lesson.catalogue.features.copy()
-    vectors = lesson.embeddings[0].vectors.copy()
+    inputs = make_training_inputs(items=10)
+    features = inputs.catalogue.features.copy()
+    vectors = inputs.embeddings[0].vectors.copy()
     features[10], vectors[10] = features[9], vectors[9]
-    history = dataclasses.replace(lesson.history, ends=lesson.history.starts + 1)
+    history = dataclasses.replace(inputs.history, ends=inputs.history.starts + 1)
     known = np.unique(history.sequences.item[history.events()])
     history = history.take(np.flatnonzero(~np.isin(history.sequences.item[history.starts], [9, 10])))
     assert len(known) > 3
-    lesson = dataclasses.replace(
-        lesson,
+    inputs = dataclasses.replace(
+        inputs,
         history=history,
-        catalogue=dataclasses.replace(lesson.catalogue, features=features),
-        embeddings=(dataclasses.replace(lesson.embeddings[0], vectors=vectors),),
+        catalogue=dataclasses.replace(inputs.catalogue, features=features),
+        embeddings=(dataclasses.replace(inputs.embeddings[0], vectors=vectors),),
     )
-    network = build_network(lesson, count_events(lesson)).eval()
+    network = build_network(inputs).eval()
     with torch.no_grad():
-        nine, ten = network.embed(torch.tensor([9, 10]))
+        nine, ten = network.encode_rows(torch.tensor([9, 10]))
         torch.testing.assert_close(nine, ten)
         network.tower.content.trained[9] = True
-        assert (network.embed(torch.tensor([9]))[0] != ten).any()
+        assert (network.encode_rows(torch.tensor([9]))[0] != ten).any()
 
 
 def test_hidden_ids_in_training_leave_the_content() -> None:
-    lesson = make_lesson(id_dropout=0.999)
-    network = build_network(lesson, count_events(lesson)).train()
+    inputs = make_training_inputs(id_dropout=0.999)
+    network = build_network(inputs).train()
     with torch.no_grad():
-        first = network.embed(torch.tensor([3]))
+        first = network.encode_rows(torch.tensor([3]))
         network.tower.ids.weight += 1.0
-        torch.testing.assert_close(network.embed(torch.tensor([3])), first)
+        torch.testing.assert_close(network.encode_rows(torch.tensor([3])), first)
 
 
-def test_the_length_of_an_embedding_is_not_heard_and_a_missing_one_is_nothing() -> None:
-    lesson = make_lesson(ids=False, features=False)
-    vectors = lesson.embeddings[0].vectors.copy()
+def test_the_length_of_an_embedding_changes_nothing_and_a_missing_one_is_nothing() -> None:
+    inputs = make_training_inputs(ids=False, features=False)
+    vectors = inputs.embeddings[0].vectors.copy()
     vectors[4] = 0
-    twice = tuple(dataclasses.replace(lesson.embeddings[0], vectors=v) for v in (vectors, (vectors * 2)))
-    first, second = (
-        build_network(dataclasses.replace(lesson, embeddings=(one,)), count_events(lesson)).eval() for one in twice
-    )
+    twice = tuple(dataclasses.replace(inputs.embeddings[0], vectors=v) for v in (vectors, (vectors * 2)))
+    first, second = (build_network(dataclasses.replace(inputs, embeddings=(one,))).eval() for one in twice)
     rows = torch.arange(1, 11)
     with torch.no_grad():
-        torch.testing.assert_close(first.embed(rows), second.embed(rows), atol=1e-3, rtol=1e-3)
-    assert torch.isfinite(first.embed(rows)).all()
+        torch.testing.assert_close(first.encode_rows(rows), second.encode_rows(rows), atol=1e-3, rtol=1e-3)
+    assert torch.isfinite(first.encode_rows(rows)).all()
 
 
 def test_a_missing_feature_is_a_zero_vector_and_large_values_are_hashed_into_the_cap() -> None:
-    fields = Fields((5, 1000), 3, 10)
-    found = fields(torch.tensor([[0, 0], [5, 1000], [5, 999]]))
-    assert (found[0] == 0).all()
-    assert (found[1:] != 0).all()
+    fields = FieldEmbeddings((5, 1000), 3, 10)
+    vectors = fields(torch.tensor([[0, 0], [5, 1000], [5, 999]]))
+    assert (vectors[0] == 0).all()
+    assert (vectors[1:] != 0).all()
     assert fields.table.weight.shape == (6 + 11, 3)
-    spread = {int(fields(torch.tensor([[0, value]]))[0, 3:].sum() * 1e6) for value in range(11, 1000)}
-    assert 5 <= len(spread) <= 10
+    distinct = {int(fields(torch.tensor([[0, value]]))[0, 3:].sum() * 1e6) for value in range(11, 1000)}
+    assert 5 <= len(distinct) <= 10
 
 
 def test_hashed_ids_share_a_table_and_keep_ads_apart() -> None:
-    lesson = make_lesson(items=200, users=120, id_buckets=40)
-    network = build_network(lesson, count_events(lesson)).eval()
+    inputs = make_training_inputs(items=200, users=120, id_buckets=40)
+    network = build_network(inputs).eval()
     assert network.tower.ids.weight.shape[0] == 40
     with torch.no_grad():
-        found = network.tower.look_up(torch.arange(1, 201))
-    assert len(torch.unique((found * 1e5).long(), dim=0)) > 165  # of 820 pairs of rows, 200 drawn hit about 177
+        vectors = network.tower.embed_ids(torch.arange(1, 201))
+    assert len(torch.unique((vectors * 1e5).long(), dim=0)) > 165  # of 820 pairs of rows, 200 drawn hit about 177
 
 
 def test_the_hash_spreads_evenly_and_differs_by_salt() -> None:
     values = torch.arange(100_000)
-    counts = torch.bincount(scramble(values, 1) % 100, minlength=100)
+    counts = torch.bincount(hash_ids(values, 1) % 100, minlength=100)
     assert counts.min() > 850
     assert counts.max() < 1150
-    assert ((scramble(values, 1) % 100) == (scramble(values, 2) % 100)).float().mean() < 0.02
-    assert (scramble(torch.tensor([4_783_154 * 2]), 2) >= 0).all()
+    assert ((hash_ids(values, 1) % 100) == (hash_ids(values, 2) % 100)).float().mean() < 0.02
+    assert (hash_ids(torch.tensor([4_783_154 * 2]), 2) >= 0).all()
 
 
 def test_gaps_are_powers_of_two() -> None:
-    assert bucket(torch.tensor([0, 1, 2, 3, 4, 1023, 1024, 2**40])).tolist() == [0, 0, 1, 1, 2, 9, 10, 25]
+    assert bucket_seconds(torch.tensor([0, 1, 2, 3, 4, 1023, 1024, 2**40])).tolist() == [0, 0, 1, 1, 2, 9, 10, 25]
 
 
 def test_every_parameter_learns() -> None:
-    lesson = make_lesson()
-    network = build_network(lesson, count_events(lesson)).train()
-    from competitions.tencent.model.network import Pool
-
-    batch = to_batch(lesson.history, lesson.users.features, 8, CLICK, 2_000_000)
-    pool = Pool(torch.arange(1, 11), torch.zeros(10))
-    network(batch, pool, torch.ones(batch.item.shape) * batch.there).backward()
+    inputs = make_training_inputs()
+    network = build_network(inputs).train()
+    batch = make_batch(inputs.history, inputs.users.features, 8, CLICK, 2_000_000)
+    negatives = Negatives(torch.arange(1, 11), torch.zeros(10))
+    network(batch, negatives, torch.ones(batch.item.shape) * batch.mask).backward()
     assert [name for name, part in network.named_parameters() if part.grad is None or not part.grad.any()] == []
 
 

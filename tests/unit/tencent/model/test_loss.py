@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from competitions.tencent.model import loss
-from competitions.tencent.model.loss import cosine, draw_pool, log_inclusion, sampled_softmax
+from competitions.tencent.model.loss import Negatives, cosine, log_inclusion, sample_negatives, sampled_softmax
 
 
 def vectors(rows: int, width: int = 6, seed: int = 0) -> torch.Tensor:
@@ -14,30 +14,37 @@ def vectors(rows: int, width: int = 6, seed: int = 0) -> torch.Tensor:
 
 
 def losses(
-    hidden: torch.Tensor, *parts: torch.Tensor, temperature: float, added: torch.Tensor | None = None
+    hidden: torch.Tensor,
+    target_vectors: torch.Tensor,
+    targets: torch.Tensor,
+    vectors: torch.Tensor,
+    negatives: Negatives,
+    temperature: float,
+    added: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """The loss of each position, one at a time."""
-    found = []
-    for place in range(len(hidden)):
+    losses = []
+    for position in range(len(hidden)):
         weights = torch.zeros(len(hidden))
-        weights[place] = 1.0
-        found.append(sampled_softmax(hidden / temperature, *parts, weights, added))
-    return torch.stack(found)
+        weights[position] = 1.0
+        queries = hidden / temperature
+        losses.append(sampled_softmax(queries, target_vectors, targets, vectors, negatives, weights, added))
+    return torch.stack(losses)
 
 
 def test_with_every_ad_in_the_pool_it_is_the_cross_entropy() -> None:
     ads, hidden, targets = vectors(20), vectors(5, seed=1), torch.tensor([0, 3, 3, 19, 7])
-    found = losses(hidden, ads[targets], targets, ads, torch.arange(20), torch.zeros(20), temperature=0.2)
+    values = losses(hidden, ads[targets], targets, ads, Negatives(torch.arange(20), torch.zeros(20)), 0.2)
     expected = functional.cross_entropy(hidden @ ads.T / 0.2, targets, reduction="none")
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(values, expected)
 
 
 def test_what_is_added_to_the_scores_is_added_to_the_targets_as_well() -> None:
     ads, hidden, targets = vectors(20), vectors(5, seed=1), torch.tensor([0, 3, 3, 19, 7])
     added = torch.randn(5, 20, generator=torch.Generator().manual_seed(3))
-    found = losses(hidden, ads[targets], targets, ads, torch.arange(20), torch.zeros(20), temperature=0.2, added=added)
+    values = losses(hidden, ads[targets], targets, ads, Negatives(torch.arange(20), torch.zeros(20)), 0.2, added)
     expected = functional.cross_entropy(hidden @ ads.T / 0.2 + added, targets, reduction="none")
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(values, expected)
 
 
 def test_its_gradients_are_those_of_the_plain_operations(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,32 +53,33 @@ def test_its_gradients_are_those_of_the_plain_operations(monkeypatch: pytest.Mon
     leaves = [
         torch.randn(shape, generator=generator, requires_grad=True) for shape in ((10, 6), (10, 6), (7, 6), (10, 7))
     ]
-    hidden, target_vectors, pool_vectors, added = leaves
-    pool, targets = torch.arange(0, 14, 2), torch.randint(0, 7, (10,), generator=generator) * 2
+    hidden, target_vectors, negative_vectors, added = leaves
+    rows, targets = torch.arange(0, 14, 2), torch.randint(0, 7, (10,), generator=generator) * 2
     log_pi, weights = torch.randn(7, generator=generator) - 1, torch.rand(10, generator=generator)
 
     def plain() -> torch.Tensor:
-        scores = hidden @ pool_vectors.T / 0.3 - log_pi + added
-        place = targets // 2
-        own = (hidden * target_vectors).sum(1) / 0.3 + added.gather(1, place[:, None])[:, 0]
-        scores = scores.masked_fill(torch.arange(7) == place[:, None], -torch.inf)
+        scores = hidden @ negative_vectors.T / 0.3 - log_pi + added
+        column = targets // 2
+        own = (hidden * target_vectors).sum(1) / 0.3 + added.gather(1, column[:, None])[:, 0]
+        scores = scores.masked_fill(torch.arange(7) == column[:, None], -torch.inf)
         return (weights * (torch.logsumexp(torch.cat([own[:, None], scores], 1), 1) - own)).sum()
 
     expected = torch.autograd.grad(3 * plain(), leaves)
-    value = sampled_softmax(hidden / 0.3, target_vectors, targets, pool_vectors, pool, log_pi, weights, added)
+    negatives = Negatives(rows, log_pi)
+    value = sampled_softmax(hidden / 0.3, target_vectors, targets, negative_vectors, negatives, weights, added)
     torch.testing.assert_close(value, plain())
-    for found, wanted in zip(torch.autograd.grad(3 * value, leaves), expected, strict=True):
-        torch.testing.assert_close(found, wanted)
+    for gradient, plain_gradient in zip(torch.autograd.grad(3 * value, leaves), expected, strict=True):
+        torch.testing.assert_close(gradient, plain_gradient)
 
 
 def test_a_target_outside_the_pool_counts_once_and_one_inside_no_more_often() -> None:
     ads, hidden = vectors(4), vectors(1, seed=1)
     scores = (hidden @ ads.T / 0.5)[0]
-    for pool in (torch.tensor([1, 2]), torch.tensor([0, 1, 2])):
-        log_pi = torch.full((len(pool),), math.log(0.5))
-        found = losses(hidden, ads[:1], torch.tensor([0]), ads[pool], pool, log_pi, temperature=0.5)
+    for rows in (torch.tensor([1, 2]), torch.tensor([0, 1, 2])):
+        negatives = Negatives(rows, torch.full((len(rows),), math.log(0.5)))
+        values = losses(hidden, ads[:1], torch.tensor([0]), ads[rows], negatives, 0.5)
         total = math.exp(scores[0]) + 2 * math.exp(scores[1]) + 2 * math.exp(scores[2])
-        assert math.isclose(float(found[0]), math.log(total) - float(scores[0]), rel_tol=1e-5)
+        assert math.isclose(float(values[0]), math.log(total) - float(scores[0]), rel_tol=1e-5)
 
 
 def test_the_pool_estimates_the_sum_over_all_ads_without_bias() -> None:
@@ -79,15 +87,15 @@ def test_the_pool_estimates_the_sum_over_all_ads_without_bias() -> None:
     share = rng.dirichlet(np.full(40, 0.3))
     share[share < 1e-3] = 0.0
     share /= share.sum()
-    frequency, worth = torch.from_numpy(share), torch.from_numpy(rng.exponential(size=40))
+    frequency, value = torch.from_numpy(share), torch.from_numpy(rng.exponential(size=40))
     events = rng.choice(40, 4000, p=share)
     estimates = []
     for _ in range(3000):
         batch = rng.choice(events, 64)
-        pool, log_pi = draw_pool(batch, frequency, 16, rng)
-        assert (frequency[pool] > 0).all()
-        estimates.append(float((worth[pool] / log_pi.exp()).sum()))
-    truth = float(worth[frequency > 0].sum())
+        negatives = sample_negatives(batch, frequency, 16, rng)
+        assert (frequency[negatives.rows] > 0).all()
+        estimates.append(float((value[negatives.rows] / negatives.log_inclusion.exp()).sum()))
+    truth = float(value[frequency > 0].sum())
     error = np.std(estimates) / len(estimates) ** 0.5
     assert abs(np.mean(estimates) - truth) < 4 * error + 0.02 * truth
 
@@ -103,8 +111,8 @@ def test_the_chance_to_be_in_the_pool_is_that_of_drawing_it() -> None:
     np.testing.assert_allclose(hits / 20_000, expected, atol=0.015)
 
 
-def test_without_negatives_asked_for_the_pool_is_every_ad_that_was_seen() -> None:
+def test_zero_negatives_are_every_ad_that_was_seen() -> None:
     frequency = torch.tensor([0.0, 0.5, 0.0, 0.5])
-    pool, log_pi = draw_pool(np.array([1, 3]), frequency, 0, np.random.default_rng(0))
-    assert pool.tolist() == [1, 3]
-    assert log_pi.tolist() == [0.0, 0.0]
+    negatives = sample_negatives(np.array([1, 3]), frequency, 0, np.random.default_rng(0))
+    assert negatives.rows.tolist() == [1, 3]
+    assert negatives.log_inclusion.tolist() == [0.0, 0.0]

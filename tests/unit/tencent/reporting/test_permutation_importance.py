@@ -13,12 +13,16 @@ from competitions.tencent.inference import stages
 from competitions.tencent.io import schema
 from competitions.tencent.reporting.permutation_importance import measure_inputs
 from competitions.tencent.split import Fold, hold_out
+from competitions.tencent.training.inputs import NetworkSettings
 from competitions.tencent.training.trainer import Trained
-from tests.unit.tencent.tencent_lessons import MODEL, TRAIN, make_sequences, make_users
+from tests.unit.tencent.training_inputs import MODEL, TRAIN, make_model_inputs, make_sequences, make_users
 
-ITEMS, USERS, TELLING, STEP_S = 24, 120, 4, 600
-MODEL_TOLD = msgspec.structs.replace(MODEL, ids=False, embeddings=False, width=32)
-TRAIN_TOLD = msgspec.structs.replace(TRAIN, epochs=12, batch=16, rate=1e-2)
+ITEMS, USERS, PLANTED, STEP_S = 24, 120, 4, 600
+SETTINGS = NetworkSettings(
+    msgspec.structs.replace(MODEL, ids=False, embeddings=False, width=32),
+    msgspec.structs.replace(TRAIN, epochs=12, batch=16, rate=1e-2),
+    seed=0,
+)
 CONFIG: TencentConfig = load_config(["split.kind=last"])
 
 
@@ -31,7 +35,7 @@ def corpus() -> Corpus:
         for start in rng.integers(0, ITEMS, USERS)
     ]
     features = np.ones((ITEMS + 1, len(schema.ITEM_FEATURES)), np.int32)
-    features[:, TELLING] = np.arange(ITEMS + 1)
+    features[:, PLANTED] = np.arange(ITEMS + 1)
     features[0] = 0
     catalogue = Catalogue(np.arange(ITEMS + 1), features, ITEMS, (ITEMS,) * len(schema.ITEM_FEATURES))
     sequences, users = make_sequences(*histories), make_users(USERS)
@@ -46,37 +50,39 @@ def fold(corpus: Corpus) -> Fold:
 @pytest.fixture(scope="module")
 def trained(corpus: Corpus, fold: Fold, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = str(tmp_path_factory.mktemp("checkpoints"))
-    return stages.fit(corpus, (), fold, None, None, MODEL_TOLD, TRAIN_TOLD, 0, None, folder)
+    return stages.fit(make_model_inputs(corpus, fold), SETTINGS, None, folder)
 
 
 def test_the_feature_that_tells_is_missed_most_and_a_constant_one_not_at_all(
     corpus: Corpus, fold: Fold, trained: Trained
 ) -> None:
-    found = measure_inputs(corpus, (), fold, None, trained, MODEL_TOLD, TRAIN_TOLD, 0)
+    measured = measure_inputs(make_model_inputs(corpus, fold), trained, SETTINGS)
     names = [f"ad feature {name}" for name in schema.ITEM_FEATURES]
-    assert {one["feature"] for one in found} == {*names, "user features", "actions of the history"}
-    first, *rest = found
-    assert first["feature"] == names[TELLING]
+    assert {one["feature"] for one in measured} == {*names, "user features", "actions of the history"}
+    first, *rest = measured
+    assert first["feature"] == names[PLANTED]
     assert (first["permutation"] or 0) > 0.3
-    assert all(by_name(found, name)["permutation"] == 0 for name in names if name != first["feature"])
-    assert by_name(found, "actions of the history")["permutation"] == 0  # all are the same
-    assert all(one["gain"] is None for one in found)
-    assert [one["permutation"] for one in found] == sorted((one["permutation"] for one in [*rest, first]), reverse=True)
+    assert all(by_name(measured, name)["permutation"] == 0 for name in names if name != first["feature"])
+    assert by_name(measured, "actions of the history")["permutation"] == 0  # all are the same
+    assert all(one["gain"] is None for one in measured)
+    assert [one["permutation"] for one in measured] == sorted(
+        (one["permutation"] for one in [*rest, first]), reverse=True
+    )
 
 
-def by_name(found: list[Importance], name: str) -> Importance:
-    (one,) = (one for one in found if one["feature"] == name)
+def by_name(measured: list[Importance], name: str) -> Importance:
+    (one,) = (one for one in measured if one["feature"] == name)
     return one
 
 
 def test_nothing_is_changed_and_the_wide_part_is_left_out(corpus: Corpus, fold: Fold, trained: Trained) -> None:
     before = {name: weight.copy() for name, weight in trained.weights.items()}
     features = corpus.catalogue.features.copy()
-    measure_inputs(corpus, (), fold, None, trained, MODEL_TOLD, TRAIN_TOLD, 0)
+    measure_inputs(make_model_inputs(corpus, fold), trained, SETTINGS)
     assert all(np.array_equal(trained.weights[name], weight) for name, weight in before.items())
     assert np.array_equal(corpus.catalogue.features, features)
-    wide = msgspec.structs.replace(MODEL_TOLD, memory=True)
-    assert measure_inputs(corpus, (), fold, None, trained, wide, TRAIN_TOLD, 0) == []
+    wide = NetworkSettings(msgspec.structs.replace(SETTINGS.model, memory=True), SETTINGS.train, 0)
+    assert measure_inputs(make_model_inputs(corpus, fold), trained, wide) == []
 
 
 def test_ids_and_embeddings_are_inputs_where_the_model_takes_them(
@@ -84,9 +90,10 @@ def test_ids_and_embeddings_are_inputs_where_the_model_takes_them(
 ) -> None:
     vectors = np.random.default_rng(1).standard_normal((ITEMS + 1, 4)).astype(np.float16)
     model = msgspec.structs.replace(MODEL, features=False, actions=False)
-    embeddings = (Embedding("81", vectors),)
+    inputs = make_model_inputs(corpus, fold, (Embedding("81", vectors),))
+    settings = NetworkSettings(model, SETTINGS.train, 0)
     folder = str(tmp_path_factory.mktemp("checkpoints"))
-    trained = stages.fit(corpus, embeddings, fold, None, None, model, TRAIN_TOLD, 0, None, folder)
-    found = measure_inputs(corpus, embeddings, fold, None, trained, model, TRAIN_TOLD, 0)
-    assert {one["feature"] for one in found} == {"ad id", "embedding 81", "user features"}
-    assert max(one["permutation"] or 0 for one in found) > 0.1
+    trained = stages.fit(inputs, settings, None, folder)
+    measured = measure_inputs(inputs, trained, settings)
+    assert {one["feature"] for one in measured} == {"ad id", "embedding 81", "user features"}
+    assert max(one["permutation"] or 0 for one in measured) > 0.1

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 import torch
 
 from common.errors import UserError
-from common.pipeline.run import Result
 from common.serving.benchmark import answer_all, ignore
 from competitions.tencent import split
 from competitions.tencent.competition import load_config
@@ -18,55 +16,47 @@ from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Candidates, Corpus
 from competitions.tencent.ids import Rows
 from competitions.tencent.inference import stages
-from competitions.tencent.pipeline import Prepared
 from competitions.tencent.serving import export
 from competitions.tencent.serving import service as serving
-from competitions.tencent.split import Fold
+from competitions.tencent.training.inputs import ModelInputs, NetworkSettings
 from competitions.tencent.training.trainer import Trained, train
-from tests.unit.tencent.tencent_lessons import MODEL, TRAIN, make_lesson
+from tests.unit.tencent.training_inputs import MODEL, TRAIN, make_model_inputs, make_training_inputs
 
-T = TypeVar("T")
 ITEMS = 300
 CONFIG: TencentConfig = msgspec.structs.replace(load_config([]), model=MODEL, train=TRAIN)
+SETTINGS = NetworkSettings(MODEL, TRAIN, CONFIG.seed)
 
 
 @dataclass(frozen=True)
 class Tried:
-    """A tiny question, what was learned for it, and its export."""
+    """The inputs of a tiny fold, a network trained on it, and its export."""
 
-    corpus: Corpus
-    fold: Fold
+    inputs: ModelInputs
     trained: Trained
     folder: Path
-
-
-def hold(value: T) -> Result[T]:
-    return Result("key", lambda: value)
 
 
 @pytest.fixture(scope="module")
 def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
     folder = tmp_path_factory.mktemp("tencent")
-    lesson = make_lesson(users=40, items=ITEMS, epochs=2)
+    training = make_training_inputs(users=40, items=ITEMS, epochs=2)
     candidates = Candidates(Rows(np.random.default_rng(0).permutation(np.arange(1, ITEMS))))  # one is no candidate
-    sequences = lesson.history.sequences
-    corpus = Corpus(lesson.catalogue, sequences, lesson.users, sequences, lesson.users, candidates, None, ())
-    fold = split.ask_test(sequences, sequences, candidates, None, CONFIG.host)
-    trained = train(lesson, folder / "point.pt")
-    ready = Prepared(hold(corpus), [hold(one) for one in lesson.embeddings], hold(fold), hold(fold))
-    half = msgspec.structs.replace(CONFIG, model=msgspec.structs.replace(MODEL, width=8))
-    small = train(make_lesson(users=40, items=ITEMS, epochs=1, width=8), folder / "half.pt")
-    world = export.World(ready, fold, {False: trained, True: small}, {False: CONFIG, True: half})
-    export.write_world(world, export.CUTS, folder / "export")
-    export.write_requests(corpus, fold, np.arange(len(fold.users)), folder / "requests")
-    return Tried(corpus, fold, trained, folder)
+    sequences, users = training.history.sequences, training.users
+    corpus = Corpus(training.catalogue, sequences, users, sequences, users, candidates, None, ())
+    fold = split.build_test_fold(sequences, sequences, candidates, None, CONFIG.host)
+    inputs = make_model_inputs(corpus, fold, training.embeddings)
+    trained = train(training, folder / "point.pt")
+    half = NetworkSettings(msgspec.structs.replace(MODEL, width=8), TRAIN, CONFIG.seed)
+    small = train(make_training_inputs(users=40, items=ITEMS, epochs=1, width=8), folder / "half.pt")
+    exported = export.ExportedFold(inputs, {False: trained, True: small}, {False: SETTINGS, True: half})
+    export.write_export(exported, export.COMPRESSIONS, folder / "export")
+    export.write_requests(inputs, np.arange(len(fold.users)), folder / "requests")
+    return Tried(inputs, trained, folder)
 
 
 def answer_of_pipeline(tried: Tried) -> list[list[float]]:
-    embeddings = make_lesson(users=40, items=ITEMS).embeddings
-    told = tried.corpus, embeddings, tried.fold, None, None, tried.trained, MODEL, TRAIN
-    columns = stages.answer(*told, CONFIG.retrieve, CONFIG.seed).vectors.columns
-    return [[float(place) for place in row] for row in columns]
+    answer = stages.answer(tried.inputs, tried.trained, SETTINGS, CONFIG.retrieve)
+    return answer.vectors.columns.astype(float).tolist()
 
 
 def load(tried: Tried, variant: str) -> tuple[serving.TencentService, list[serving.Request]]:
@@ -92,7 +82,7 @@ def test_fewer_bits_find_nearly_the_same_ads_and_never_seen_ones(variant: str, l
     service, requests = load(tried, variant)
     answers = answer_all(service, requests)
     assert share_of_ten(answers, answer_of_pipeline(tried)) >= least
-    rows = tried.fold.candidates.rows.values
+    rows = tried.inputs.fold.candidates.rows.values
     for request, answer in zip(requests, answers, strict=True):
         assert len({*answer}) == 10
         assert not {*rows[np.array(answer, int)].tolist()} & {*request.item.tolist()}
@@ -112,7 +102,7 @@ def test_fewer_bits_take_less_room(tried: Tried) -> None:
 
 
 def test_who_has_seen_nearly_everything_is_given_what_is_left(tried: Tried) -> None:
-    rows = tried.fold.candidates.rows.values
+    rows = tried.inputs.fold.candidates.rows.values
     request = serving.read_requests(tried.folder / "requests")[0]
     item = rows[4:].astype(np.int32)
     many = serving.Request(

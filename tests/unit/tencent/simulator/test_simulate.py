@@ -17,7 +17,7 @@ from competitions.tencent.ids import Oids
 from competitions.tencent.io import reader, schema
 from competitions.tencent.io.schema import ITEM_FEATURES
 from competitions.tencent.simulator import simulate
-from competitions.tencent.simulator.topics import REFERENCE, measure
+from competitions.tencent.simulator.topics import REFERENCE, sizes_at_scale
 
 SCALE, SEED = 0.003, 3
 
@@ -85,15 +85,15 @@ def test_both_layouts_hold_the_same_data(pair: list[simulate.Simulation]) -> Non
     assert one.candidates.rows == two.candidates.rows
     vectors = [read_embedding(made.folder, read).vectors for made, read in ((release, one), (lines, two))]
     np.testing.assert_array_equal(vectors[0], vectors[1])
-    # The asked users are all users; their lines stand in another order.
-    names = two.asked_users.names
-    assert names.tolist() != one.asked_users.names.tolist()
-    place = {name: at for at, name in enumerate(one.asked_users.names.tolist())}
-    assert sorted(place.values()) == sorted(place[name] for name in names.tolist())
+    # The test users are all users; their lines stand in another order.
+    names = two.test_users.names
+    assert names.tolist() != one.test_users.names.tolist()
+    index = {name: at for at, name in enumerate(one.test_users.names.tolist())}
+    assert sorted(index.values()) == sorted(index[name] for name in names.tolist())
     for at in range(0, len(names), 50):
-        other = place[names.tolist()[at]]
+        other = index[names.tolist()[at]]
         ours, theirs = (
-            read.asked.item[read.asked.offsets[user] : read.asked.offsets[user + 1]]
+            read.test.item[read.test.offsets[user] : read.test.offsets[user + 1]]
             for read, user in ((two, at), (one, other))
         )
         np.testing.assert_array_equal(ours, theirs)
@@ -115,20 +115,20 @@ def check_lines(folder: Path) -> None:
     text = (folder / "train/seq.jsonl").read_bytes()
     offsets = pickle.loads((folder / "train/seq_offsets.pkl").read_bytes())
     table = json.loads((folder / "train/item_feat_dict.json").read_text())
-    places = []
+    shares = []
     for at, start in enumerate(offsets):
         line = json.loads(text[start : text.index(b"\n", start)])
-        profiles = [place for place, row in enumerate(line) if row[1] is None]
+        profiles = [number for number, row in enumerate(line) if row[1] is None]
         assert len(profiles) == 1
         assert {row[0] for row in line} == {at + 1}
-        places.append(profiles[0] / (len(line) - 1))
+        shares.append(profiles[0] / (len(line) - 1))
         events = [row for row in line if row[1] is not None]
         assert all(row[3] == table[str(row[1])] and row[3]["111"] == row[1] for row in events)
         assert all(row[4] in (0, 1, None) and row[2] is None for row in events)
         assert [row[5] for row in events] == sorted(row[5] for row in events)
         assert isinstance(line[profiles[0]][2], dict)
-    assert 0.6 < np.mean([place == 1 for place in places]) < 0.8
-    assert min(places) < 0.1
+    assert 0.6 < np.mean([share == 1 for share in shares]) < 0.8
+    assert min(shares) < 0.1
 
 
 def test_the_report_counts_what_is_in_the_files(made: simulate.Simulation, corpus: Corpus) -> None:
@@ -136,10 +136,10 @@ def test_the_report_counts_what_is_in_the_files(made: simulate.Simulation, corpu
     assert report["rows"] == made.rows
     assert (report["version"], report["scale"], report["seed"]) == (simulate.VERSION, SCALE, SEED)
     assert report["oracle"]["score"] == made.oracle.score
-    assert made.rows["users"] == len(corpus.train) == measure(SCALE).users
+    assert made.rows["users"] == len(corpus.train) == sizes_at_scale(SCALE).users
     assert made.rows["events"] == len(corpus.train.item)
     assert made.rows["items"] == corpus.catalogue.known
-    assert made.rows["candidates"] == len(corpus.candidates.rows) == measure(SCALE).candidates
+    assert made.rows["candidates"] == len(corpus.candidates.rows) == sizes_at_scale(SCALE).candidates
     assert made.rows["truth"] == pl.read_csv(made.truth).height == made.oracle.users
 
 
@@ -252,9 +252,9 @@ def test_the_embedding_carries_the_content(made: simulate.Simulation, corpus: Co
     length = np.linalg.norm(vectors[rows], axis=1)
     assert length.std() > 0.15 * length.mean()  # not normalised
     unit = vectors[rows] / length[:, None]
-    near = unit @ unit.T
-    np.fill_diagonal(near, -1)
-    best = near.argmax(axis=1)
+    assert_near = unit @ unit.T
+    np.fill_diagonal(assert_near, -1)
+    best = assert_near.argmax(axis=1)
     for name, least in (("112", 0.5), ("122", 0.2)):
         values = corpus.catalogue.features[rows, ITEM_FEATURES.index(name)]
         by_chance = float((values[:, None] == values).mean())

@@ -9,27 +9,33 @@ import numpy as np
 import pytest
 
 from competitions.tencent.training.distributed import MACHINES, train_anywhere
-from tests.unit.tencent.tencent_lessons import make_lesson
+from tests.unit.tencent.training_inputs import make_training_inputs
 
 ROOT = Path(__file__).resolve().parents[4]
 
 
 def test_two_machines_learn_what_one_process_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lesson = make_lesson(users=21, epochs=2, negatives=6, batch=8)
-    one = train_anywhere(lesson, tmp_path / "one.pt")
+    inputs = make_training_inputs(users=21, epochs=2, negatives=6, batch=8)
+    one = train_anywhere(inputs, tmp_path / "one.pt")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    told = f"--nnodes=2 --master-addr=127.0.0.1 --master-port={port}"
-    joining = [*told.split(), "--node-rank=1", "--nproc-per-node=1", "-m", "competitions.tencent.training.distributed"]
+    options = f"--nnodes=2 --master-addr=127.0.0.1 --master-port={port}"
+    joining = [
+        *options.split(),
+        "--node-rank=1",
+        "--nproc-per-node=1",
+        "-m",
+        "competitions.tencent.training.distributed",
+    ]
     with subprocess.Popen(
         [sys.executable, "-m", "torch.distributed.run", *joining], cwd=ROOT, stderr=subprocess.PIPE, text=True
     ) as other:
-        monkeypatch.setenv(MACHINES, f"{told} --node-rank=0")
+        monkeypatch.setenv(MACHINES, f"{options} --node-rank=0")
         monkeypatch.chdir(ROOT)
-        two = train_anywhere(lesson, tmp_path / "two.pt")
-        told_by_other = other.communicate(timeout=60)[1]
-    assert other.returncode == 0, told_by_other
+        two = train_anywhere(inputs, tmp_path / "two.pt")
+        errors = other.communicate(timeout=60)[1]
+    assert other.returncode == 0, errors
     for name, value in one.weights.items():
         np.testing.assert_allclose(two.weights[name], value, atol=1e-3, err_msg=name)  # Adam makes steps of rounding
-    assert two.course.losses == pytest.approx(one.course.losses, rel=1e-4)
+    assert two.history.losses == pytest.approx(one.history.losses, rel=1e-4)

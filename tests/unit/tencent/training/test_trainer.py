@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from common.errors import UserError
-from competitions.tencent.inference.stages import rebuild
 from competitions.tencent.training import checkpoint, trainer
-from competitions.tencent.training.batches import deal, order
+from competitions.tencent.training.batches import make_batch, order_batches
 from competitions.tencent.training.distributed import train_anywhere
-from competitions.tencent.training.optimizers import make_optimizers, set_rate
-from competitions.tencent.training.trainer import Lesson, Trained, build_network, count_events
-from tests.unit.tencent.tencent_lessons import make_lesson
+from competitions.tencent.training.inputs import TrainingInputs, end_time
+from competitions.tencent.training.optimizers import build_optimizers, set_rate
+from competitions.tencent.training.trainer import Trained, build_network, load_network
+from tests.unit.tencent.training_inputs import make_training_inputs
 
 
 def assert_equal(one: Trained, other: Trained) -> None:
@@ -21,33 +21,31 @@ def assert_equal(one: Trained, other: Trained) -> None:
         np.testing.assert_array_equal(value, other.weights[name], err_msg=name)
 
 
-def with_words(lesson: Lesson) -> Lesson:
-    rows = len(lesson.catalogue.oid)
-    return dataclasses.replace(lesson, words=np.column_stack([np.arange(rows) % 3, np.arange(rows) // 3]))
+def with_semantic_ids(inputs: TrainingInputs) -> TrainingInputs:
+    rows = len(inputs.catalogue.oid)
+    return dataclasses.replace(inputs, semantic_ids=np.column_stack([np.arange(rows) % 3, np.arange(rows) // 3]))
 
 
 def test_it_learns_which_ad_follows_which(tmp_path: Path) -> None:
-    lesson = make_lesson(users=64, epochs=25)
-    trained = trainer.train(lesson, tmp_path / "point.pt")
-    losses = trained.course.losses
+    inputs = make_training_inputs(users=64, epochs=25)
+    trained = trainer.train(inputs, tmp_path / "point.pt")
+    losses = trained.history.losses
     assert len(losses) == 25
     assert losses[-1] < 0.5 * losses[0]
-    assert trained.course.tokens == 25 * int(lesson.history.lengths.sum())
-    from competitions.tencent.training.batches import to_batch
-
-    network = rebuild(lesson, trained)
-    batch = to_batch(lesson.history, lesson.users.features, 8, 1, trainer.find_end(lesson.history))
+    assert trained.history.tokens == 25 * int(inputs.history.lengths.sum())
+    network = load_network(inputs, trained)
+    batch = make_batch(inputs.history, inputs.users.features, 8, 1, end_time(inputs.history))
     with torch.inference_mode():
-        found = network.read(batch)[1] @ network.embed(torch.arange(1, 11)).T
-    last = lesson.history.sequences.item[lesson.history.ends - 1]
-    assert ((found.argmax(1).numpy() + 1) == (last % 10) + 1).mean() > 0.9
+        scores = network.encode_histories(batch)[1] @ network.encode_rows(torch.arange(1, 11)).T
+    last = inputs.history.sequences.item[inputs.history.ends - 1]
+    assert ((scores.argmax(1).numpy() + 1) == (last % 10) + 1).mean() > 0.9
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(tmp_path: Path) -> None:
-    lesson = make_lesson(dropout=0.3, id_dropout=0.2, negatives=6)
-    first, second = (trainer.train(lesson, tmp_path / name) for name in "ab")
+    inputs = make_training_inputs(dropout=0.3, id_dropout=0.2, negatives=6)
+    first, second = (trainer.train(inputs, tmp_path / name) for name in "ab")
     assert_equal(first, second)
-    other = trainer.train(dataclasses.replace(lesson, seed=1), tmp_path / "c")
+    other = trainer.train(dataclasses.replace(inputs, seed=1), tmp_path / "c")
     assert (first.weights["encoder.user.weight"] != other.weights["encoder.user.weight"]).any()
 
 
@@ -56,8 +54,10 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(tmp_path: Pat
 def test_a_killed_training_goes_on_to_the_same_weights(
     optimizer: str, stop: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lesson = with_words(make_lesson(optimizer=optimizer, dropout=0.3, id_dropout=0.2, negatives=6, batch=8))
-    whole = trainer.train(lesson, tmp_path / "whole.pt")
+    inputs = with_semantic_ids(
+        make_training_inputs(optimizer=optimizer, dropout=0.3, id_dropout=0.2, negatives=6, batch=8)
+    )
+    whole = trainer.train(inputs, tmp_path / "whole.pt")
     taken = []
 
     def take_step(*args: object) -> tuple[float, float]:
@@ -69,105 +69,108 @@ def test_a_killed_training_goes_on_to_the_same_weights(
     original = trainer.take_step
     monkeypatch.setattr(trainer, "take_step", take_step)
     with pytest.raises(KeyboardInterrupt):
-        trainer.train(lesson, tmp_path / "point.pt", 0.0)
+        trainer.train(inputs, tmp_path / "point.pt", 0.0)
     monkeypatch.setattr(trainer, "take_step", original)
     counted = []
     monkeypatch.setattr(trainer, "set_rate", lambda *args: counted.append(args) or set_rate(*args))  # type: ignore[func-returns-value]
-    resumed = trainer.train(lesson, tmp_path / "point.pt", 0.0)
-    assert len(counted) == trainer.count_steps(lesson) - stop
+    resumed = trainer.train(inputs, tmp_path / "point.pt", 0.0)
+    assert len(counted) == trainer.count_steps(inputs) - stop
     assert_equal(resumed, whole)
-    assert resumed.course.losses == pytest.approx(whole.course.losses)
+    assert resumed.history.losses == pytest.approx(whole.history.losses)
 
 
 def test_a_damaged_checkpoint_is_a_new_beginning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lesson = make_lesson()
+    inputs = make_training_inputs()
     path = tmp_path / "point.pt"
-    whole = trainer.train(lesson, path, 0.0)
+    whole = trainer.train(inputs, path, 0.0)
     path.write_bytes(path.read_bytes()[:500])
-    assert_equal(trainer.train(lesson, path), whole)
+    assert_equal(trainer.train(inputs, path), whole)
     assert "begins anew" in capsys.readouterr().err
 
 
 def test_a_checkpoint_holds_plain_data_only(tmp_path: Path) -> None:
-    lesson = make_lesson()
-    trainer.train(lesson, tmp_path / "point.pt", 0.0)
+    inputs = make_training_inputs()
+    trainer.train(inputs, tmp_path / "point.pt", 0.0)
     state = torch.load(tmp_path / "point.pt", weights_only=True)
-    assert state["progress"]["step"] == trainer.count_steps(lesson)
+    assert state["progress"]["step"] == trainer.count_steps(inputs)
 
 
 def test_weights_of_another_model_are_refused() -> None:
-    lesson = make_lesson()
-    network = build_network(lesson, count_events(lesson))
+    inputs = make_training_inputs()
+    network = build_network(inputs)
     with pytest.raises(UserError, match="another model"):
         checkpoint.restore({"nothing": np.zeros(1)}, network)
 
 
 def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
-    lesson = with_words(
-        make_lesson(users=21, epochs=2, negatives=6, batch=8)
+    inputs = with_semantic_ids(
+        make_training_inputs(users=21, epochs=2, negatives=6, batch=8)
     )  # the last batch leaves one process 2 of 5
-    one = train_anywhere(lesson, tmp_path / "one.pt")
-    both = dataclasses.replace(lesson, train=_with(lesson, processes=2))
+    one = train_anywhere(inputs, tmp_path / "one.pt")
+    both = dataclasses.replace(inputs, train=_with(inputs, processes=2))
     two = train_anywhere(both, tmp_path / "two.pt")
     for name, value in one.weights.items():
         np.testing.assert_allclose(two.weights[name], value, atol=1e-3, err_msg=name)  # Adam makes steps of rounding
-    assert two.course.losses == pytest.approx(one.course.losses, rel=1e-4)
+    assert two.history.losses == pytest.approx(one.history.losses, rel=1e-4)
 
 
 def test_a_failure_in_the_processes_is_one_sentence(tmp_path: Path) -> None:
-    lesson = make_lesson(epochs=1)
+    inputs = make_training_inputs(epochs=1)
     broken = dataclasses.replace(
-        lesson, train=_with(lesson, processes=2), catalogue=dataclasses.replace(lesson.catalogue, sizes=(3,) * 12)
+        inputs, train=_with(inputs, processes=2), catalogue=dataclasses.replace(inputs.catalogue, sizes=(3,) * 12)
     )
     with pytest.raises(UserError, match="2 processes failed"):
         train_anywhere(broken, tmp_path / "two.pt")
 
 
-def _with(lesson: Lesson, **changes: object):  # type: ignore[no-untyped-def]
+def _with(inputs: TrainingInputs, **changes: object):  # type: ignore[no-untyped-def]
     import msgspec
 
-    return msgspec.structs.replace(lesson.train, **changes)
+    return msgspec.structs.replace(inputs.train, **changes)
 
 
 def test_bf16_learns_as_well(tmp_path: Path) -> None:
     exact, rough = (
-        trainer.train(make_lesson(users=64, epochs=12, precision=kind), tmp_path / kind) for kind in ("fp32", "bf16")
+        trainer.train(make_training_inputs(users=64, epochs=12, precision=kind), tmp_path / kind)
+        for kind in ("fp32", "bf16")
     )
-    assert rough.course.losses[-1] == pytest.approx(exact.course.losses[-1], abs=0.25)
+    assert rough.history.losses[-1] == pytest.approx(exact.history.losses[-1], abs=0.25)
     assert all(value.dtype == np.float32 for name, value in rough.weights.items())
 
 
-def test_clicks_count_as_much_as_they_are_told_to(tmp_path: Path) -> None:
-    lesson = make_lesson(exposure_weight=0.0)
+def test_clicks_weigh_what_the_settings_say(tmp_path: Path) -> None:
+    inputs = make_training_inputs(exposure_weight=0.0)
     action = torch.tensor([[0, 1, 2, -1]])
-    there = torch.tensor([[True, True, True, False]])
-    assert trainer.weigh(action, there, lesson.train).tolist() == [[0.0, 1.0, 1.0, 0.0]]
-    assert trainer.weigh(action, there, _with(lesson, exposure_weight=0.25)).tolist() == [[0.25, 1.0, 1.0, 0.0]]
+    mask = torch.tensor([[True, True, True, False]])
+    assert trainer.weight_positions(action, mask, inputs.train).tolist() == [[0.0, 1.0, 1.0, 0.0]]
+    assert trainer.weight_positions(action, mask, _with(inputs, exposure_weight=0.25)).tolist() == [
+        [0.25, 1.0, 1.0, 0.0]
+    ]
 
 
-def test_an_epoch_deals_every_history_once_and_near_lengths_together() -> None:
-    lesson = make_lesson(users=200)
-    batches = order(lesson.history, 8, 16, 0, 0)
+def test_an_epoch_has_every_history_once_and_near_lengths_together() -> None:
+    inputs = make_training_inputs(users=200)
+    batches = order_batches(inputs.history, 8, 16, 0, 0)
     assert sorted(np.concatenate(batches).tolist()) == list(range(200))
-    spreads = [np.ptp(lesson.history.lengths[batch]) for batch in batches]
+    spreads = [np.ptp(inputs.history.lengths[batch]) for batch in batches]
     assert np.mean(spreads) < 1.5
-    assert [b.tolist() for b in order(lesson.history, 8, 16, 0, 0)] == [b.tolist() for b in batches]
-    assert [b.tolist() for b in order(lesson.history, 8, 16, 0, 1)] != [b.tolist() for b in batches]
-    assert [b.tolist() for b in order(lesson.history, 8, 16, 1, 0)] != [b.tolist() for b in batches]
+    assert [b.tolist() for b in order_batches(inputs.history, 8, 16, 0, 0)] == [b.tolist() for b in batches]
+    assert [b.tolist() for b in order_batches(inputs.history, 8, 16, 0, 1)] != [b.tolist() for b in batches]
+    assert [b.tolist() for b in order_batches(inputs.history, 8, 16, 1, 0)] != [b.tolist() for b in batches]
 
 
-def test_processes_share_a_batch_out() -> None:
-    batches = [np.arange(5), np.arange(5, 8)]
-    first, second = (list(deal(batches, 1, rank, 2)) for rank in (0, 1))
-    assert [step[0] for step in first] == [1]
-    assert first[0][2].tolist() == [5, 7]
-    assert second[0][2].tolist() == [6]
+def test_steps_go_on_within_an_epoch_and_say_where_it_ends() -> None:
+    inputs = make_training_inputs(users=20, epochs=2, batch=8)
+    steps = list(trainer.list_steps(inputs, 1))
+    assert [(step, last) for step, _, last in steps] == [(1, False), (2, True), (3, False), (4, False), (5, True)]
+    assert steps[0][1].tolist() == trainer.order_epoch(inputs, 0)[1].tolist()
+    assert steps[2][1].tolist() == trainer.order_epoch(inputs, 1)[0].tolist()
 
 
 def test_muon_takes_the_matrices_inside_and_no_table() -> None:
-    lesson = make_lesson(optimizer="muon")
-    network = build_network(lesson, count_events(lesson))
-    adam, muon = make_optimizers(network, lesson.train)
+    inputs = make_training_inputs(optimizer="muon")
+    network = build_network(inputs)
+    adam, muon = build_optimizers(network, inputs.train)
     names = {id(part): name for name, part in network.named_parameters()}
     inner = {names[id(part)] for group in muon.param_groups for part in group["params"]}
     assert inner == {f"encoder.blocks.{block}.{part}.weight" for block in (0, 1) for part in ("into", "out")}
@@ -178,14 +181,14 @@ def test_muon_takes_the_matrices_inside_and_no_table() -> None:
 
 
 def test_the_rate_rises_and_falls() -> None:
-    lesson = make_lesson()
-    optimizers = make_optimizers(build_network(lesson, count_events(lesson)), lesson.train)
+    inputs = make_training_inputs()
+    optimizers = build_optimizers(build_network(inputs), inputs.train)
     rates = []
     for step in range(100):
         set_rate(optimizers, step, 100, 0.1)
         rates.append(optimizers[0].param_groups[0]["lr"])
     assert np.argmax(rates) == 10
-    assert rates[10] == pytest.approx(lesson.train.rate)
-    assert rates[5] == pytest.approx(lesson.train.rate / 2)
-    assert rates[55] == pytest.approx(lesson.train.rate / 2)
-    assert rates[99] < 0.01 * lesson.train.rate
+    assert rates[10] == pytest.approx(inputs.train.rate)
+    assert rates[5] == pytest.approx(inputs.train.rate / 2)
+    assert rates[55] == pytest.approx(inputs.train.rate / 2)
+    assert rates[99] < 0.01 * inputs.train.rate

@@ -1,13 +1,14 @@
-"""Tiny sequences, settings and lessons for the tests of the Tencent pipeline."""
+"""Tiny sequences, settings and training inputs for the tests of the Tencent pipeline."""
 
 import msgspec
 import numpy as np
 
 from competitions.tencent.config import ModelSettings, TrainSettings
-from competitions.tencent.corpus import Catalogue, Embedding, Sequences, Users
+from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Int64s, Sequences, Users
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import whole
-from competitions.tencent.training.trainer import Lesson
+from competitions.tencent.split import Fold
+from competitions.tencent.training.inputs import ModelInputs, TrainingInputs
 
 MODEL = ModelSettings(
     encoder="hstu",
@@ -80,11 +81,11 @@ def make_users(count: int, seed: int = 0) -> Users:
     """Users with random features."""
     rng = np.random.default_rng(seed)
     width = sum(schema.USER_FEATURES.values())
-    names = np.array([f"user_{place:08d}" for place in range(count)], "S13")
+    names = np.array([f"user_{number:08d}" for number in range(count)], "S13")
     return Users(names, rng.integers(0, 3, (count, width)).astype(np.int32), (2,) * len(schema.USER_FEATURES))
 
 
-def make_lesson(users: int = 24, items: int = 10, seed: int = 0, **settings: object) -> Lesson:
+def make_training_inputs(users: int = 24, items: int = 10, seed: int = 0, **settings: object) -> TrainingInputs:
     """Users who go round the items in a circle, from a random start: the next item follows from the last.
 
     ``settings`` go to the model or the training, whichever has the name.
@@ -101,14 +102,21 @@ def make_lesson(users: int = 24, items: int = 10, seed: int = 0, **settings: obj
     vectors[0] = 0
     model = {name: value for name, value in settings.items() if name in ModelSettings.__struct_fields__}
     train = {name: value for name, value in settings.items() if name not in model}
-    return Lesson(
-        whole(make_sequences(*histories)),
-        make_users(users),
-        catalogue,
-        (Embedding("81", vectors),),
-        None,
-        None,
-        msgspec.structs.replace(MODEL, **model),
-        msgspec.structs.replace(TRAIN, **train),
-        seed,
+    return TrainingInputs(
+        history=whole(make_sequences(*histories)),
+        users=make_users(users),
+        catalogue=catalogue,
+        embeddings=(Embedding("81", vectors),),
+        semantic_ids=None,
+        cooccurrence=None,
+        model=msgspec.structs.replace(MODEL, **model),
+        train=msgspec.structs.replace(TRAIN, **train),
+        seed=seed,
     )
+
+
+def make_model_inputs(
+    corpus: Corpus, fold: Fold, embeddings: tuple[Embedding, ...] = (), semantic_ids: Int64s | None = None
+) -> ModelInputs:
+    """The inputs of a fold without a wide part."""
+    return ModelInputs(corpus, embeddings, fold, semantic_ids, None)

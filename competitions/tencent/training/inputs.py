@@ -1,0 +1,137 @@
+"""What a model of a fold reads: the steps' inputs, and of these what a training is given, nothing behind the cut."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from common.errors import UserError
+from common.pipeline.run import Result
+from competitions.tencent.config import ModelSettings, TrainSettings
+from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Int64s, Sequences, Users
+from competitions.tencent.model.cooccurrence_term import CooccurrenceTerm
+from competitions.tencent.sequences import Histories
+from competitions.tencent.split import Fold
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """How a network is built and trained."""
+
+    model: ModelSettings
+    train: TrainSettings
+    seed: int
+
+
+@dataclass(frozen=True)
+class ModelInputs:
+    """What training and answering of one fold read. ``semantic_ids`` int64 [rows, levels + 1], None without levels;
+    ``cooccurrence`` is the wide part of the model, None without it.
+    """
+
+    corpus: Corpus
+    embeddings: tuple[Embedding, ...]
+    fold: Fold
+    semantic_ids: Int64s | None
+    cooccurrence: CooccurrenceTerm | None
+
+    @property
+    def query_source(self) -> tuple[Sequences, Users]:
+        """The sequences and users that the fold's queries are of."""
+        corpus = self.corpus
+        return (corpus.test, corpus.test_users) if self.fold.target is None else (corpus.train, corpus.users)
+
+    @property
+    def query_time(self) -> int:
+        """The time of the queries in seconds: just behind everything that is shown."""
+        return end_time(self.fold.history(self.corpus.train))
+
+
+def collect_inputs(
+    corpus: Result[Corpus],
+    embeddings: Result[list[Embedding]],
+    fold: Result[Fold],
+    semantic_ids: Result[Int64s | None],
+    cooccurrence: Result[CooccurrenceTerm | None],
+) -> Result[ModelInputs]:
+    """The inputs of a fold's steps as one struct, made when a step needs it; its key is that of its parts."""
+
+    def load() -> ModelInputs:
+        return ModelInputs(corpus.value, tuple(embeddings.value), fold.value, semantic_ids.value, cooccurrence.value)
+
+    parts = (corpus, embeddings, fold, semantic_ids, cooccurrence)
+    return Result(f"[{' '.join(part.key for part in parts)}]", load)
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """Everything that a training is given; ``start``: the weights that it goes on from, None to begin anew."""
+
+    history: Histories
+    users: Users
+    catalogue: Catalogue
+    embeddings: tuple[Embedding, ...]
+    semantic_ids: Int64s | None
+    cooccurrence: CooccurrenceTerm | None
+    model: ModelSettings
+    train: TrainSettings
+    seed: int
+    start: dict[str, np.ndarray] | None = None
+
+
+def build_training_inputs(
+    inputs: ModelInputs, settings: NetworkSettings, start: dict[str, np.ndarray] | None = None
+) -> TrainingInputs:
+    """What a training is given: nothing behind the fold's cut."""
+    corpus, history = inputs.corpus, inputs.fold.history(inputs.corpus.train)
+    if not history.lengths.any():
+        raise UserError("No user has an event before the cut: nothing can be learned; set split.valid_share lower.")
+    return TrainingInputs(
+        history=history,
+        users=corpus.users,
+        catalogue=corpus.catalogue,
+        embeddings=inputs.embeddings,
+        semantic_ids=inputs.semantic_ids,
+        cooccurrence=inputs.cooccurrence,
+        model=settings.model,
+        train=settings.train,
+        seed=settings.seed,
+        start=start,
+    )
+
+
+def hash_inputs(inputs: TrainingInputs) -> str:
+    """A hash of the arrays that a training is given."""
+    digest = hashlib.blake2b()
+    history, catalogue, term = inputs.history, inputs.catalogue, inputs.cooccurrence
+    arrays: list[Any] = [history.ends, history.sequences.offsets, history.sequences.item, history.sequences.action]
+    arrays += [history.sequences.time, catalogue.features, inputs.users.features]
+    arrays += [embedding.vectors for embedding in inputs.embeddings]
+    arrays += [] if inputs.semantic_ids is None else [inputs.semantic_ids]
+    arrays += [] if term is None else [term.part, term.whole.neighbours.data]
+    arrays += [] if inputs.start is None else list(inputs.start.values())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def event_shares(inputs: TrainingInputs) -> np.ndarray:
+    """The share of all training events by row of the catalogue, float64 [rows]."""
+    items = inputs.history.sequences.item[inputs.history.events()]
+    counts = np.bincount(items, minlength=len(inputs.catalogue.oid)).astype(np.float64)
+    return np.asarray(counts / max(1, counts.sum()))
+
+
+def first_event_times(history: Histories, rows: int) -> Int64s:
+    """Seconds of each ad's first event; of an ad without one, of the end of the log: it may be shown from there on."""
+    events = history.events()
+    first = np.full(rows, end_time(history))
+    np.minimum.at(first, history.sequences.item[events], history.sequences.time[events])
+    return first
+
+
+def end_time(history: Histories) -> int:
+    """The second behind the last event."""
+    filled = history.ends[history.lengths > 0]
+    return int(history.sequences.time[filled - 1].max(initial=0)) + 1

@@ -1,0 +1,345 @@
+"""The choice model of the Tencent simulator and its oracle, computed again in another way."""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from competitions.tencent.io.schema import CLICK
+from competitions.tencent.metrics import score_answers
+from competitions.tencent.simulator import ad_inventory, click_model, oracle, simulate
+from competitions.tencent.simulator.ads import CAMPAIGNS, EVERGREEN, make_ads
+from competitions.tencent.simulator.click_model import CLICKED, VISIT_TOPIC_FROM, Environment, UserState
+from competitions.tencent.simulator.ground_truth import choose_candidates, draw_truth
+from competitions.tencent.simulator.topics import (
+    BAND_SHARE,
+    BANDS,
+    NOW,
+    SLOTS,
+    TOPICS,
+    UNSEEN_CANDIDATES,
+    Bools,
+    Codes,
+    Floats,
+    Ints,
+    draw_background,
+    make_topics,
+    sizes_at_scale,
+    slot_of,
+)
+from competitions.tencent.simulator.users import VISIT, Users, make_users
+
+SCALE, SEED = 0.004, 5
+
+
+@dataclass(frozen=True)
+class World:
+    """A small world after its histories, with its question."""
+
+    env: Environment
+    users: Users
+    past: Codes
+    state: UserState
+    seen: Bools
+    candidates: Ints
+    truth: Ints
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    sizes, topics = sizes_at_scale(SCALE), make_topics(SEED)
+    env = Environment(topics, ad_inventory.build_inventory(make_ads(topics, sizes, SCALE, SEED)), SEED)
+    users = make_users(topics, sizes.users, SEED, 0)
+    past, state = click_model.browse(env, users, np.random.default_rng(1))
+    seen = np.bincount(past[past >= 0], minlength=len(env.inventory.ads)) > 0
+    candidates = choose_candidates(env.inventory, seen, sizes.candidates, np.random.default_rng(2))
+    truth = draw_truth(env, users, state, past, np.isin(np.arange(len(seen)), candidates), np.random.default_rng(3))
+    return World(env, users, past, state, seen, candidates, truth)
+
+
+def runs_in(env: Environment, ad: Ints, slot: Ints) -> Bools:
+    """Whether each ad runs in each slot, by the definition."""
+    ads = env.inventory.ads
+    runs = np.array([campaign.runs for campaign in CAMPAIGNS])[ads.campaign[ad]]
+    return np.asarray((ads.birth[ad] <= slot) & (slot < ads.birth[ad] + runs))
+
+
+def weight_in(env: Environment, ad: int, slot: int, by_topic: bool) -> float:
+    """Weight of an ad in a slot, with plain numbers."""
+    ads = env.inventory.ads
+    campaign, age = CAMPAIGNS[int(ads.campaign[ad])], slot - int(ads.birth[ad])
+    if not 0 <= age < campaign.runs or (not by_topic and ads.campaign[ad] == EVERGREEN):
+        return 0.0
+    return float(ads.weight[ad]) * (1 + campaign.boost * (age < campaign.fresh) if by_topic else 1)
+
+
+def assert_near(observed: Floats, expected: Floats) -> None:
+    """Counts ``observed`` are a draw from the expected counts ``expected``: chi-squared within five deviations."""
+    kept = expected >= 5
+    observed = np.append(observed[kept], observed[~kept].sum())
+    expected = np.append(expected[kept], expected[~kept].sum())
+    terms = (observed - expected)[expected > 0] ** 2 / expected[expected > 0]
+    freedom = len(terms) - 1
+    assert terms.sum() < freedom + 5 * (2 * freedom) ** 0.5 + 5
+
+
+def test_ads_are_drawn_by_weight_among_those_of_the_topic_that_run(world: World) -> None:
+    rng, ads = np.random.default_rng(4), np.arange(len(world.env.inventory.ads))
+    for slot, topic in ((NOW, 3), (NOW + 2, 50), (NOW - 80, 7), (2, 9)):
+        drawn = ad_inventory.draw_by_topic(
+            world.env.inventory, np.full(20_000, slot), np.full(20_000, topic), rng.random(20_000)
+        )
+        of_topic = ads[world.env.inventory.ads.topic == topic]
+        weight = np.array([weight_in(world.env, ad, slot, True) for ad in of_topic.tolist()])
+        assert weight.sum() == pytest.approx(world.env.inventory.mass[slot, topic, -1])
+        np.testing.assert_allclose(ad_inventory.ad_weights(world.env.inventory, of_topic, slot)[0], weight)
+        assert_near(np.bincount(drawn, minlength=len(ads))[of_topic].astype(float), 20_000 * weight / weight.sum())
+        assert (world.env.inventory.ads.topic[drawn] == topic).all()
+
+
+def test_ads_are_drawn_by_weight_among_those_of_the_advertiser_that_run(world: World) -> None:
+    rng, ads = np.random.default_rng(5), np.arange(len(world.env.inventory.ads))
+    traits = np.argsort(np.bincount(world.env.inventory.ads.advertiser))[[-1, -9, -60]]
+    for slot, owner in zip((NOW + 1, NOW, NOW - 50), traits.tolist(), strict=True):
+        before, mass = ad_inventory.advertiser_weights(
+            world.env.inventory, np.full(10_000, slot), np.full(10_000, owner)
+        )
+        owned = ads[world.env.inventory.ads.advertiser == owner]
+        weight = np.array([weight_in(world.env, ad, slot, False) for ad in owned.tolist()])
+        assert mass[0] == pytest.approx(weight.sum())
+        drawn = ad_inventory.draw_by_advertiser(world.env.inventory, before, mass, rng.random(10_000))
+        assert_near(np.bincount(drawn, minlength=len(ads))[owned].astype(float), 10_000 * weight / weight.sum())
+    assert ad_inventory.advertiser_weights(world.env.inventory, np.array([NOW]), np.array([-1]))[1].tolist() == [0.0]
+
+
+def test_every_topic_has_an_ad_in_every_slot(world: World) -> None:
+    assert (world.env.inventory.mass[:, :, -1] > 0).all()
+    assert (world.env.topics.successor != np.arange(TOPICS)).all()
+    assert sorted(world.env.topics.successor.tolist()) == list(range(TOPICS))
+
+
+def test_the_background_is_drawn_by_its_table(world: World) -> None:
+    at = np.random.default_rng(6).random(50_000)
+    for slot in (0, NOW, SLOTS - 1):
+        drawn = draw_background(world.env.topics, np.full(len(at), slot), at)
+        expected = len(at) * world.env.topics.background[slot]
+        assert_near(np.bincount(drawn, minlength=TOPICS).astype(float), expected)
+
+
+def test_only_running_ads_are_shown_and_seldom_twice(world: World) -> None:
+    recorded = world.past >= 0
+    assert (recorded == world.users.recorded).all()
+    assert runs_in(world.env, world.past[recorded].astype(int), slot_of(world.users.time[recorded])).all()
+    ordered = np.sort(np.where(recorded, world.past, -1 - np.arange(world.past.shape[1])), axis=1)
+    assert (np.diff(ordered, axis=1) == 0).sum() < 0.03 * recorded.sum()
+
+
+def test_times_ascend_and_lengths_are_kept(world: World) -> None:
+    assert (np.diff(world.users.time, axis=1) >= 0).all()
+    assert world.users.length.min() >= 10
+    assert world.users.length.max() == 100
+    hour = (world.users.time[world.users.recorded] % 86_400 + 8 * 3600) % 86_400 // 3600
+    share = np.bincount(hour.astype(int), minlength=24) / len(hour)
+    assert share[12:].sum() > 1.3 * share[:12].sum()  # more in the afternoon and evening
+
+
+def clicks_and_others(world: World) -> tuple[Codes, Codes, Bools]:
+    """Of recorded events behind a click: topic, topic of the click before, whether it is a click."""
+    click = world.users.action == CLICK
+    position = np.where(click & world.users.recorded, np.arange(click.shape[1]), -1)
+    last = np.maximum.accumulate(position, axis=1)
+    before = np.concatenate([np.full((len(last), 1), -1), last[:, :-1]], axis=1)
+    user, at = np.nonzero(before >= 0)
+    topic = world.env.inventory.ads.topic
+    return topic[world.past[user, at]], topic[world.past[user, before[user, at]]], click[user, at]
+
+
+def test_the_next_click_depends_on_the_click_before_more_than_what_is_shown(world: World) -> None:
+    topic, last, click = clicks_and_others(world)
+    chance = float((world.env.topics.share**2).sum())
+    for follows in (topic == last, topic == world.env.topics.successor[last]):
+        assert follows[click].mean() > 1.8 * follows[~click].mean() > 1.8 * 1.2 * chance
+        assert follows[click].mean() > 0.09
+
+
+def test_interest_in_what_is_shown_decides_the_click(world: World) -> None:
+    """The click rate of shown ads rises with their affinity, as a logistic model has it."""
+    env, rng = world.env, np.random.default_rng(7)
+    users = np.resize(np.flatnonzero(world.state.last >= 0), 60_000)
+    state, slot = click_model.take(world.state, users), np.full(len(users), NOW)
+    preference = click_model.preference_direction(env, world.users.taste[users], state.last)
+    ads = {}
+    for name, reasons in (("shown", click_model.SHOWN), ("clicked", CLICKED)):
+        ads[name] = click_model.propose_ads(env, state, slot, reasons, rng)
+    x = {name: np.einsum("ij,ij->i", preference, env.inventory.ads.delta[ad]) for name, ad in ads.items()}
+    kept = rng.random(len(users)) < click_model.acceptance_probability(x["clicked"])
+    liked = {
+        name: (env.inventory.ads.topic[ad][:, None] == state.interest).any(axis=1).mean() for name, ad in ads.items()
+    }
+    # Per event shown so many are clicked, by affinity and by interest, up to one factor.
+    bands = np.linspace(-0.5, 0.6, 5)
+    rates = []
+    for low, high in pairwise(bands):
+        in_band = {name: (values >= low) & (values < high) for name, values in x.items()}
+        rates.append((in_band["clicked"] & kept).sum() / in_band["shown"].sum())
+    assert all(after > 1.15 * before for before, after in pairwise(rates)), rates
+    assert rates[-1] > 4 * rates[0]
+    assert liked["clicked"] > 1.3 * liked["shown"]
+
+
+def test_a_mood_lasts_for_a_visit(world: World) -> None:
+    """What is shown just before tells of a click more often within a visit than after one."""
+    action, past = world.users.action, world.past
+    pairs = (action[:, 1:] == CLICK) & (action[:, :-1] != CLICK) & (past[:, :-1] >= 0)
+    kept = np.diff(world.users.time, axis=1) <= VISIT
+    topics = world.env.inventory.ads.topic
+    same = topics[past[:, 1:]] == topics[past[:, :-1]]
+    assert same[pairs & kept].mean() > 1.2 * same[pairs & ~kept].mean()
+
+
+def test_candidates_run_within_the_horizon_at_the_releases_share(world: World) -> None:
+    runs = np.zeros(len(world.candidates), bool)
+    for band in range(BANDS):
+        runs |= runs_in(world.env, world.candidates, np.full(len(world.candidates), NOW + band))
+    assert runs.all()
+    assert len(world.candidates) == sizes_at_scale(SCALE).candidates
+    assert (~world.seen[world.candidates]).mean() == pytest.approx(UNSEEN_CANDIDATES, abs=1e-3)
+
+
+def chance_by_definition(world: World, user: int) -> Floats:
+    """The chance of each candidate to be ``user``'s first click, with plain loops over reasons, topics and bands."""
+    env, ads = world.env, world.env.inventory.ads
+    state = click_model.take(world.state, np.array([user]))
+    interest, last_topic = state.interest[0].tolist(), int(state.topic[0])
+    following, owner = int(env.topics.successor[last_topic]), int(state.advertiser[0])
+    preference = click_model.TASTE_WEIGHT * world.users.taste[user].astype(float)
+    if state.last[0] >= 0:
+        preference = preference + click_model.LAST_CLICK_WEIGHT * ads.delta[state.last[0]].astype(float)
+    chance = np.zeros(len(world.candidates))
+    for band in range(BANDS):
+        slot = NOW + band
+        liked = [
+            float(click_model.INTEREST_WEIGHT[at] * env.topics.rhythm[slot, topic]) for at, topic in enumerate(interest)
+        ]
+        topics = {topic: 0.0 for topic in range(TOPICS)}
+        for topic, weight in zip(interest, liked, strict=True):
+            topics[topic] += (CLICKED[0] + CLICKED[1] * VISIT_TOPIC_FROM[0]) * weight / sum(liked)
+        topics[last_topic] += CLICKED[2] + CLICKED[1] * VISIT_TOPIC_FROM[1]
+        topics[following] += CLICKED[3] + CLICKED[1] * VISIT_TOPIC_FROM[2]
+        for topic in range(TOPICS):
+            topics[topic] += CLICKED[5] * float(env.topics.background[slot, topic])
+        owned = [weight_in(env, ad, slot, False) for ad in np.flatnonzero(ads.advertiser == owner).tolist()]
+        if not sum(owned):
+            topics[last_topic] += CLICKED[4]
+        for at, ad in enumerate(world.candidates.tolist()):
+            topic = int(ads.topic[ad])
+            whole = float(env.inventory.mass[slot, topic, -1])
+            value = topics[topic] * weight_in(env, ad, slot, True) / whole
+            if ads.advertiser[ad] == owner and sum(owned):
+                value += CLICKED[4] * weight_in(env, ad, slot, False) / sum(owned)
+            chance[at] += BAND_SHARE[band] * value
+    x = ads.delta[world.candidates].astype(float) @ preference
+    cap = click_model.ACCEPTANCE_CAP
+    chance *= np.exp(click_model.ACCEPTANCE_SLOPE * (np.minimum(x, cap) - cap))
+    chance[np.isin(world.candidates, world.past[user])] = 0.0
+    return chance
+
+
+def test_the_oracle_is_the_choice_model_computed_by_hand(world: World) -> None:
+    weights = oracle.weigh_candidates(world.env, world.candidates)
+    users = np.array([0, 1, 2, int(np.flatnonzero(world.state.last < 0)[0])])
+    chances = oracle.click_probabilities(
+        world.env, weights, click_model.take(world.state, users), world.users.taste[users], world.past[users]
+    )
+    for row, user in enumerate(users.tolist()):
+        np.testing.assert_allclose(chances[row], chance_by_definition(world, user), rtol=1e-4, atol=1e-9)
+
+
+def test_first_clicks_are_drawn_by_the_oracles_chances(world: World) -> None:
+    rows = np.full(20_000, 11)
+    users = replace(click_model.take(world.users, rows), pace=np.full(len(rows), 1e9))  # everyone clicks
+    state, past = click_model.take(world.state, rows), world.past[rows]
+    allowed = np.isin(np.arange(len(world.seen)), world.candidates)
+    truth = draw_truth(world.env, users, state, past, allowed, np.random.default_rng(8))
+    assert (truth >= 0).all()
+    weights = oracle.weigh_candidates(world.env, world.candidates)
+    chance = oracle.click_probabilities(
+        world.env, weights, click_model.take(state, slice(1)), users.taste[:1], past[:1]
+    )[0].astype(float)
+    observed = np.bincount(weights.column[truth], minlength=len(chance)).astype(float)
+    assert observed[chance == 0].sum() == 0
+    assert_near(observed, len(users) * chance / chance.sum())
+
+
+def ranks_of(world: World, state: UserState, rows: Ints) -> oracle.OracleRanks:
+    weights = oracle.weigh_candidates(world.env, world.candidates)
+    of_them = (click_model.take(state, rows), world.users.taste[rows], world.past[rows], world.truth[rows])
+    return oracle.rank_truths(world.env, weights, *of_them, world.seen)
+
+
+def test_the_oracle_scores_what_it_expects_and_beats_others(world: World) -> None:
+    rows = np.flatnonzero(world.truth >= 0)
+    best = oracle.summarise(ranks_of(world, world.state, rows))
+    assert abs(best.score - best.expected) < 3.5 * best.standard_error
+    assert best.users == len(rows)
+    parts = best.unseen_share * best.score_unseen + (1 - best.unseen_share) * best.score_seen
+    assert best.score == pytest.approx(parts)
+    assert best.score == pytest.approx(0.31 * best.hit_rate + 0.69 * best.ndcg)
+    # Another user's state is worth far less, whatever is popular next to nothing.
+    other = click_model.take(world.state, np.random.default_rng(9).permutation(len(world.truth)))
+    permuted = oracle.summarise(ranks_of(world, other, rows))
+    assert permuted.score < 0.65 * best.score
+    shown = np.bincount(world.past[world.past >= 0], minlength=len(world.seen))[world.candidates]
+    order = world.candidates[np.argsort(-shown, kind="stable")]
+    rank = np.full(len(world.seen), len(order))
+    rank[order] = np.arange(1, len(order) + 1)
+    ranks = rank[world.truth[rows]]
+    assert score_answers(np.where(ranks <= 10, ranks, 0)).mean() < 0.3 * best.score
+
+
+def test_blocks_of_users_change_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.flatnonzero(world.truth >= 0)[:50]
+    whole = ranks_of(world, world.state, rows)
+    monkeypatch.setattr(oracle, "CELLS", 7 * len(world.candidates))
+    parts = ranks_of(world, world.state, rows)
+    np.testing.assert_array_equal(whole.rank, parts.rank)
+    np.testing.assert_allclose(whole.expected_ndcg, parts.expected_ndcg, rtol=1e-6)
+
+
+def test_ranks_are_scored_as_by_hand() -> None:
+    nothing = np.zeros(4)
+    scores = oracle.summarise(oracle.OracleRanks(np.array([1, 3, 10, 11]), np.zeros(4, bool), nothing, nothing))
+    assert scores.hit_rate == 0.75
+    assert scores.ndcg == pytest.approx((1.0 + 0.5 + 0.2890648) / 4)
+
+
+def test_ties_count_against_the_oracle(world: World) -> None:
+    """Were every candidate alike, the ad clicked would be ranked last."""
+    weights = oracle.weigh_candidates(world.env, world.candidates)
+    row = np.flatnonzero(world.truth >= 0)[:1]
+    alike = replace(weights, share=weights.share * 0.0, owned=weights.owned * 0.0)
+    of_them = (click_model.take(world.state, row), world.users.taste[row], world.past[row], world.truth[row])
+    with np.errstate(invalid="ignore"):
+        ranks = oracle.rank_truths(world.env, alike, *of_them, world.seen)
+    assert ranks.rank.tolist() == [len(world.candidates)]
+
+
+def test_products_are_of_one_advertiser_and_some_are_repeated(world: World) -> None:
+    ads = world.env.inventory.ads
+    low, high = np.full(int(ads.product.max()) + 1, 1 << 30), np.zeros(int(ads.product.max()) + 1, np.int64)
+    np.minimum.at(low, ads.product, ads.advertiser)
+    np.maximum.at(high, ads.product, ads.advertiser)
+    assert (low == high).all()
+    size = np.bincount(ads.product)
+    assert size.min() >= 1
+    assert 2 < size.mean() < 6
+    assert (np.diff(ads.topic) >= 0).all()
+    assert (ads.advertiser_topic[ads.advertiser] == ads.topic).all()
+
+
+def test_batches_do_not_depend_on_each_other(world: World) -> None:
+    """A batch is the same whether others were simulated before it or not, and unlike them."""
+    first, other, again = (simulate.simulate_users(world.env, start, 30) for start in (40_000, 0, 40_000))
+    np.testing.assert_array_equal(first.past, again.past)
+    assert (first.past != other.past).mean() > 0.5
