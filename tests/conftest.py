@@ -27,6 +27,7 @@ TESTS = Path(__file__).parent
 # Rooms and modules that train networks, start a cluster, a database or processes of their own: not in `make test-fast`.
 SLOW = (
     "unit/common/cluster",
+    "unit/common/pipeline/test_run_types.py",
     "unit/common/tuning/test_study_postgres.py",
     "unit/mgtv/models/test_deep_training.py",
     "unit/tencent/training",

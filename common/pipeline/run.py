@@ -15,8 +15,6 @@ import contextlib
 import functools
 import inspect
 import os
-import threading
-import time
 import uuid
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,14 +23,14 @@ from typing import Any, Generic, TypeVar, overload
 
 import msgspec
 import numpy as np
-import psutil
 
 from common.pipeline import progress
 from common.pipeline.code_fingerprint import PROJECT_ROOT
+from common.pipeline.meter import Meter
 from common.pipeline.result_store import Draft, StepRecord, Store, prune, writing
 from common.pipeline.step_key import Keyed, Keys, function_name
 
-__all__ = ["Result", "Run", "StepRecord", "collect", "collect_named", "prune"]
+__all__ = ["Result", "Run", "StepRecord", "bundle", "collect", "collect_named", "prune"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -43,7 +41,6 @@ A4 = TypeVar("A4")
 A5 = TypeVar("A5")
 A6 = TypeVar("A6")
 A7 = TypeVar("A7")
-SAMPLE_S = 0.05
 
 
 class Result(Keyed, Generic[T_co]):
@@ -85,6 +82,17 @@ def collect_named(results: Mapping[str, Result[T]]) -> Result[dict[str, T]]:
     """Several results as one, by name and in their order: the argument of a step that takes a mapping."""
     key = " ".join(f"{name}={result.key}" for name, result in results.items())
     return Result(f"{{{key}}}", lambda: {name: result.value for name, result in results.items()})
+
+
+def bundle(kind: Callable[..., T], **fields: Result[Any]) -> Result[T]:
+    """``kind`` of the fields' values, made when a step needs it; nothing is stored a second time.
+
+    A field of the bundle is the result given for it: a step that takes ``sources.log`` depends on the log alone.
+    """
+    key = f"{getattr(kind, '__name__', kind)}({' '.join(f'{name}={result.key}' for name, result in fields.items())})"
+    made = Result(key, lambda: kind(**{name: result.value for name, result in fields.items()}), frozenset(fields))
+    made.__dict__.update(fields)
+    return made
 
 
 class Run:
@@ -166,9 +174,6 @@ class Run:
         *,
         name: str | None = None,
     ) -> Result[T]: ...
-    @overload
-    def step(self, f: Callable[..., T], /, *args: Any, name: str | None = None) -> Result[T]: ...
-
     def step(self, f: Callable[..., T], /, *args: Any, name: str | None = None) -> Result[T]:
         """``f(*args)``, computed unless its result is kept. ``name`` defaults to the function's.
 
@@ -210,7 +215,7 @@ class Run:
     def _computing(self, name: str, key: str) -> Iterator[Draft]:
         """Keeps what is written to the draft as the step's result, with what it cost, unless the block fails."""
         with self._store.draft() as draft:
-            with progress.running(name), _Meter() as meter:
+            with progress.running(name), Meter() as meter:
                 yield draft
             record = StepRecord(name=name, seconds=meter.seconds, peak_mib=meter.peak_mib)
             draft.publish(key, record)
@@ -233,36 +238,6 @@ class Run:
             return
         cost = f"{record.seconds:9.2f} s {record.peak_mib:9,.0f} MiB"
         progress.say(f"  {record.name:<32} {cost}{'  kept' if record.kept else ''}")
-
-
-class _Meter:
-    """Wall seconds, and the highest resident memory of the process in MiB, of a block."""
-
-    def __init__(self) -> None:
-        self._process = psutil.Process()
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._sample, daemon=True)
-        self.peak_mib = 0.0
-        self.seconds = 0.0
-
-    def __enter__(self) -> "_Meter":
-        self._look()
-        self._start = time.perf_counter()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds = time.perf_counter() - self._start
-        self._done.set()
-        self._thread.join()
-        self._look()
-
-    def _sample(self) -> None:
-        while not self._done.wait(SAMPLE_S):
-            self._look()
-
-    def _look(self) -> None:
-        self.peak_mib = max(self.peak_mib, self._process.memory_info().rss / 2**20)
 
 
 def _list_fields(kind: Any) -> frozenset[str] | None:

@@ -8,8 +8,7 @@ the test day go through the same functions; each sees the log strictly before it
 
 import dataclasses
 
-from common.pipeline.bundle import bundle
-from common.pipeline.run import Run, collect
+from common.pipeline.run import Run, bundle, collect
 from common.submission import write_csv
 from competitions.mgtv import labels, split, submission
 from competitions.mgtv.config import MgtvConfig

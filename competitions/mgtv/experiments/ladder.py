@@ -14,8 +14,7 @@ import numpy as np
 
 from common.experiments import ladder as families
 from common.experiments.ladder import Ladder
-from common.pipeline.bundle import bundle
-from common.pipeline.run import Result, Run, collect
+from common.pipeline.run import Result, Run, bundle, collect
 from common.ranking.gbdt import fit
 from competitions.mgtv.config import BLOCKS, MODELS, MgtvConfig
 from competitions.mgtv.io import reader

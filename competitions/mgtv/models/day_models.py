@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from common.pipeline.bundle import bundle
-from common.pipeline.run import Result, Run, collect
+from common.pipeline.run import Result, Run, bundle, collect
 from common.ranking.gbdt import Ranker, fit, refit
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.models import completion
