@@ -8,7 +8,6 @@ A function that takes ``Rows`` refuses ``Oids``, when mypy reads it and when it 
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,10 +33,6 @@ class Ids:
         return type(other) is type(self) and np.array_equal(self.values, other.values)
 
     __hash__ = None  # type: ignore[assignment]
-
-    def take(self, positions: npt.NDArray[Any]) -> "Ids":
-        """The ids at these positions, of the same kind."""
-        return type(self)(self.values[positions])
 
 
 class Oids(Ids):

@@ -42,6 +42,9 @@ class Prepared:
 class FoldResult:
     """What was fitted for a fold, and its recommendations; ``mixed``: of the open mode, None where that is off."""
 
+    name: str
+    corpus: Result[Corpus]
+    fold: Result[Fold]
     semantic_ids: Result[Int64s | None]
     inputs: Result[ModelInputs]
     settings: NetworkSettings
@@ -70,13 +73,13 @@ def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
 
     # 3. Train on what lies before the cut, answer the held-out queries, evaluate.
     early = fit_and_answer(ready, ready.valid, config, run, "valid")
-    early = answer_open(early, ready.valid, config, run, "valid")
+    early = answer_open(early, config, run)
     top = early.mixed.top if early.mixed else None
     measured = run.step(stages.evaluate_answers, ready.valid, early.answer, top, config.host, name="measure")
 
     # 4. Train again on everything, answer the host's queries.
     final = fit_and_answer(ready, ready.test, config, run, "test", early)
-    final = answer_open(final, ready.test, config, run, "test", early)
+    final = answer_open(final, config, run, early)
 
     # 5. Write the three forms, read each back from disk and check it.
     top = final.mixed.top if final.mixed else final.answer.vectors
@@ -111,9 +114,8 @@ def fit_and_answer(
     corpus, embeddings, train, seed = ready.corpus, ready.embeddings, config.train, config.seed
     before = early if train.final == "continue" else None
     if before is None:
-        semantic_ids = run.step(
-            stages.build_semantic_ids, corpus, embeddings, fold, train.levels, train.codes, seed, name=f"{name}.spell"
-        )
+        levels, codes, spell = train.levels, train.codes, f"{name}.spell"
+        semantic_ids = run.step(stages.build_semantic_ids, corpus, embeddings, fold, levels, codes, seed, name=spell)
     else:
         semantic_ids = before.semantic_ids
         train = msgspec.structs.replace(train, epochs=train.final_epochs, rate=train.final_rate)
@@ -124,25 +126,15 @@ def fit_and_answer(
     start, folder = before.trained if before else None, str(run.folder.parent / "checkpoints")
     trained = run.step(stages.fit, inputs, settings, start, folder, name=f"{name}.fit")
     answer = run.step(stages.answer, inputs, trained, settings, config.retrieve, name=f"{name}.answer")
-    return FoldResult(semantic_ids, inputs, settings, trained, answer)
+    return FoldResult(name, corpus, fold, semantic_ids, inputs, settings, trained, answer)
 
 
-def answer_open(
-    result: FoldResult, fold: Result[Fold], config: TencentConfig, run: Run, name: str, early: FoldResult | None = None
-) -> FoldResult:
+def answer_open(result: FoldResult, config: TencentConfig, run: Run, early: FoldResult | None = None) -> FoldResult:
     """The open mode, where it is on: counts and regression mixed in, by the weights of ``early`` or fitted here."""
     if not config.open.enabled:
         return result
-    tables = run.step(ensemble.fit_tables, result.inputs.corpus, fold, config.open, name=f"{name}.tables")
+    tables = run.step(ensemble.fit_tables, result.corpus, result.fold, config.open, name=f"{result.name}.tables")
     weights = early.mixed.value.weights if early and early.mixed else None
-    mixed = run.step(
-        ensemble.answer,
-        result.inputs,
-        result.trained,
-        tables,
-        result.settings,
-        config.open,
-        weights,
-        name=f"{name}.open",
-    )
+    inputs, trained, settings, name = result.inputs, result.trained, result.settings, f"{result.name}.open"
+    mixed = run.step(ensemble.answer, inputs, trained, tables, settings, config.open, weights, name=name)
     return dataclasses.replace(result, mixed=mixed)

@@ -108,8 +108,9 @@ def _hold_out_time(
     ends = train.offsets[:-1] + earlier[train.offsets[1:]] - earlier[train.offsets[:-1]]
     history = Histories(train, np.arange(len(train)), ends)
     late = eligible & (train.time >= cut) & (train.time < cut + settings.horizon_hours * HOUR_S)
-    user, event = _first_per_user(train, late)
-    user, event = _drop_seen_targets(train, user, event, ends)
+    events = np.flatnonzero(late)
+    users, first = np.unique(np.searchsorted(train.offsets, events, side="right") - 1, return_index=True)
+    user, event = _drop_seen_targets(train, users, events[first], ends)
     chosen = _sample(np.flatnonzero(ends[user] > train.offsets[user]), settings.queries, rng)
     if not len(chosen):
         raise UserError(
@@ -138,14 +139,6 @@ def _build_fold(
         unseen=~np.isin(target, seen),
         target_action=train.action[event],
     )
-
-
-def _first_per_user(train: Sequences, mask: Bools) -> tuple[Int64s, Int64s]:
-    """Each user with an event in ``mask``, and the first such event."""
-    events = np.flatnonzero(mask)
-    users = np.searchsorted(train.offsets, events, side="right") - 1
-    first = np.unique(users, return_index=True)[1]
-    return users[first], events[first]
 
 
 def _drop_seen_targets(train: Sequences, user: Int64s, event: Int64s, ends: Int64s) -> tuple[Int64s, Int64s]:

@@ -107,7 +107,7 @@ def train_rung(ready: Prepared, config: TencentConfig, ladder: Ladder, name: str
             _record(rung, scores["words"])
     if config.train.levels and config.open.enabled:
         with ladder.rung("open mode: + counts + linear", steps.BLEND, needs) as rung:
-            mixed = answer_open(result, ready.valid, config, run, step).mixed
+            mixed = answer_open(result, config, run).mixed
             assert mixed is not None
             measured = run.step(
                 stages.evaluate_answers, ready.valid, result.answer, mixed.top, config.host, name="measure"

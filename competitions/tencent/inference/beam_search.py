@@ -6,8 +6,7 @@ from torch import Tensor
 
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.inference.retrieval import Seen, TopK, mask_seen
-from competitions.tencent.model.semantic_id_head import SemanticIdHead
-from competitions.tencent.model.semantic_ids import Trie
+from competitions.tencent.model.semantic_ids import SemanticIdHead, Trie
 
 
 @torch.inference_mode()

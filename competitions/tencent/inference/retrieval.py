@@ -78,9 +78,11 @@ def search(
     check_finite(queries, candidates)
     best = TopK.empty(len(queries), top)
     for block in track(list(blocks(len(queries), query_block)), "retrieving"):
-        masked = _Masked(seen.of(block))
+        row, column = seen.of(block)
+        order = np.argsort(column, kind="stable")  # by candidate, so that each block of candidates finds its own
+        pairs = row[order], column[order]
         parts = [
-            _search_block(queries[block[0] : block[-1] + 1], candidates[at[0] : at[-1] + 1], masked, int(at[0]), top)
+            _search_block(queries[block[0] : block[-1] + 1], candidates[at[0] : at[-1] + 1], pairs, int(at[0]), top)
             for at in blocks(len(candidates), candidate_block)
         ]
         merged = torch.cat([scores for scores, _ in parts], 1).topk(min(top, len(candidates)), 1)
@@ -105,27 +107,15 @@ def search_scores(
     return best
 
 
-class _Masked:
-    """The seen pairs of a block of queries, sorted by candidate, so that each block of candidates finds its own."""
-
-    def __init__(self, seen: Pairs) -> None:
-        rows, columns = seen
-        order = np.argsort(columns, kind="stable")
-        self.rows, self.columns = rows[order], columns[order]
-
-    def within(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
-        low, high = np.searchsorted(self.columns, [start, stop])
-        return torch.from_numpy(self.rows[low:high]), torch.from_numpy(self.columns[low:high] - start)
-
-
-def _search_block(queries: Tensor, candidates: Tensor, masked: _Masked, start: int, top: int) -> tuple[Tensor, Tensor]:
-    """Scores and columns of the best of one block.
+def _search_block(queries: Tensor, candidates: Tensor, seen: Pairs, start: int, top: int) -> tuple[Tensor, Tensor]:
+    """Scores and columns of the best of one block; ``seen`` is sorted by candidate.
 
     The ten best lie in the ten groups of the largest maxima: one pass finds the maxima, and only these groups are
     sorted. (A full ``topk`` of the block costs more than the product.)
     """
     scores = queries @ candidates.T
-    row, column = masked.within(start, start + len(candidates))
+    low, high = np.searchsorted(seen[1], [start, start + len(candidates)])
+    row, column = torch.from_numpy(seen[0][low:high]), torch.from_numpy(seen[1][low:high] - start)
     scores[row.to(scores.device), column.to(scores.device)] = -torch.inf
     groups = len(candidates) // GROUP
     if groups <= top:

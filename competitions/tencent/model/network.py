@@ -12,7 +12,7 @@ from competitions.tencent.corpus import Int64s
 from competitions.tencent.model.encoder import Batch, Encoder, ItemContent, ItemTower
 from competitions.tencent.model.loss import Negatives, cosine, sampled_softmax
 from competitions.tencent.model.score_terms import AgeEncoding, ContentProfile, content_vectors
-from competitions.tencent.model.semantic_id_head import SemanticIdHead
+from competitions.tencent.model.semantic_ids import SemanticIdHead
 
 
 class Network(nn.Module):

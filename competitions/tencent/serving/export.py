@@ -22,7 +22,7 @@ from competitions.tencent.corpus import Int64s, RawFiles
 from competitions.tencent.inference import stages
 from competitions.tencent.inference.retrieval import TopK
 from competitions.tencent.model.network import Network
-from competitions.tencent.pipeline import FoldResult, Prepared
+from competitions.tencent.pipeline import FoldResult
 from competitions.tencent.serving import service
 from competitions.tencent.training.checkpoint import restore
 from competitions.tencent.training.inputs import ModelInputs, NetworkSettings, build_training_inputs
@@ -85,9 +85,8 @@ def export(files: RawFiles, config: TencentConfig, run: Run, folder: Path, reque
     width = max(heads, config.model.width // 2 // heads * heads)
     small = msgspec.structs.replace(config, model=msgspec.structs.replace(config.model, width=width))
     half = pipeline.fit_and_answer(ready, ready.valid, small, run, "valid.half")
-    compressions = [
-        compression for compression in COMPRESSIONS if compression.codes != "product" or can_quantise(ready)
-    ]
+    least = min(len(fold.value.candidates.rows) for fold in (ready.valid, ready.test))
+    compressions = [each for each in COMPRESSIONS if each.codes != "product" or least >= CODES]
 
     def gather(result: FoldResult) -> ExportedFold:
         settings = {False: result.settings, True: half.settings}
@@ -101,11 +100,6 @@ def export(files: RawFiles, config: TencentConfig, run: Run, folder: Path, reque
     expected = final.answer.value.vectors.columns[chosen].astype(float).tolist()
     variants = evaluate_variants(gather(early), compressions, config.host)
     return Export(MODULE, folder / "export", folder / "requests", variants, expected, DESCRIPTION)
-
-
-def can_quantise(ready: Prepared) -> bool:
-    """Whether there are candidates enough to learn the codes of product quantisation from."""
-    return min(len(fold.value.candidates.rows) for fold in (ready.valid, ready.test)) >= CODES
 
 
 def write_export(exported: ExportedFold, compressions: Sequence[Compression], folder: Path) -> None:
@@ -126,7 +120,10 @@ def write_export(exported: ExportedFold, compressions: Sequence[Compression], fo
     for compression in compressions:
         built = exported.settings[compression.half]
         variant = service.NetworkVariant(model=built.model, train=built.train, int8=compression.int8)
-        write_network(networks[compression.half], variant, folder / compression.folder)
+        write_struct(variant, folder / compression.folder / service.MODEL)
+        network = networks[compression.half]
+        served = service.narrow(network) if compression.int8 else network
+        torch.save(served.state_dict(), folder / compression.folder / service.WEIGHTS)
         write_candidates(vectors[compression.half], compression.codes, folder / compression.folder)
 
 
@@ -136,13 +133,6 @@ def load_cpu_network(exported: ExportedFold, half: bool) -> Network:
     weights = exported.trained[half].weights.items()
     restore({name: value for name, value in weights if not name.startswith(HEAD)}, network)
     return network
-
-
-def write_network(network: Network, variant: service.NetworkVariant, folder: Path) -> None:
-    """Write the weights as plain tensors, and how the network is built."""
-    write_struct(variant, folder / service.MODEL)
-    served = service.narrow(network) if variant.int8 else network
-    torch.save(served.state_dict(), folder / service.WEIGHTS)
 
 
 def write_candidates(vectors: np.ndarray, codes: str, folder: Path) -> None:

@@ -158,11 +158,11 @@ def _count(items: np.ndarray[Any, Any], known: int) -> Int64s:
 def _measure_candidates(corpus: Corpus) -> Rows:
     catalogue, rows = corpus.catalogue, corpus.candidates.rows.values
     unseen = rows[rows > catalogue.known]
-    quantiles: Rows = {"unseen candidates": (len(unseen) / len(rows), UNSEEN_CANDIDATES)}
+    measured: Rows = {"unseen candidates": (len(unseen) / len(rows), UNSEEN_CANDIDATES)}
     for at, name in enumerate(ITEM_FEATURES):
         cold = catalogue.features[unseen, at] == catalogue.sizes[at] + 1
-        quantiles[f"cold among unseen candidates, {name}"] = (_share(cold), COLD.get(name, 0) / UNSEEN)
-    return quantiles
+        measured[f"cold among unseen candidates, {name}"] = (_share(cold), COLD.get(name, 0) / UNSEEN)
+    return measured
 
 
 def _measure_features(catalogue: Catalogue) -> Rows:

@@ -115,7 +115,9 @@ def _write_all(folder: Path, sizes: Sizes, scale: float, seed: int, layout: str)
     starts = range(0, sizes.users, BATCH_USERS)
     batches = track(starts, "Simulating users")
     groups = [simulate_users(env, start, min(BATCH_USERS, sizes.users - start)) for start in batches]
-    shown = count_shown(groups, len(inventory.ads))
+    shown = np.zeros(len(inventory.ads), np.int64)  # events of each ad before the reference time
+    for group in groups:
+        shown += np.bincount(group.past[group.past >= 0], minlength=len(shown))
     candidates = choose_candidates(inventory, shown > 0, sizes.candidates, np.random.default_rng([71, seed]))
     truth = draw_truths(env, groups, candidates)
     with running("Asking the oracle"):
@@ -143,14 +145,6 @@ def simulate_users(env: Environment, start: int, count: int) -> SimulatedUsers:
     users = make_users(env.topics, count, env.seed, start)
     past, state = browse(env, users, np.random.default_rng([72, env.seed, start]))
     return SimulatedUsers(start, users, past, state)
-
-
-def count_shown(groups: list[SimulatedUsers], ads: int) -> Ints:
-    """Events of each ad before the reference time."""
-    shown = np.zeros(ads, np.int64)
-    for group in groups:
-        shown += np.bincount(group.past[group.past >= 0], minlength=ads)
-    return shown
 
 
 def draw_truths(env: Environment, groups: list[SimulatedUsers], candidates: Ints) -> Ints:

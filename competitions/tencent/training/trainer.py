@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from common.pipeline.progress import track
 from competitions.tencent.config import TrainSettings
-from competitions.tencent.corpus import Int64s, Users
+from competitions.tencent.corpus import Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.model.cooccurrence_term import cooccurrence_scores, list_prefixes
 from competitions.tencent.model.encoder import ItemContent
@@ -70,14 +70,14 @@ def choose_device() -> torch.device:
 def build_network(inputs: TrainingInputs) -> Network:
     """The untrained network around the content of all ads (features, embeddings), the same for the same seed."""
     torch.manual_seed(inputs.seed)
-    shares = event_shares(inputs)
+    shares, widths = event_shares(inputs), schema.USER_FEATURES.values()
     content = ItemContent(
         features=torch.from_numpy(np.array(inputs.catalogue.features)),  # copies: mapped from disk, read-only
         vectors=tuple(torch.from_numpy(np.array(embedding.vectors)) for embedding in inputs.embeddings),
         trained=torch.from_numpy(shares > 0),
         birth=torch.from_numpy(first_event_times(inputs.history, len(shares))),
         sizes=tuple(size + 1 for size in inputs.catalogue.sizes),
-        user_sizes=list_user_sizes(inputs.users),
+        user_sizes=tuple((np.repeat(inputs.users.sizes, list(widths)) + 1).tolist()),
     )
     return Network(inputs.model, inputs.train, content, inputs.semantic_ids)
 
@@ -94,12 +94,6 @@ def move_network(network: Network, device: torch.device) -> Network:
     network.to(device)
     network.tower.content = network.tower.content.to(device)
     return network
-
-
-def list_user_sizes(users: Users) -> tuple[int, ...]:
-    """The largest value of each column of the users' features."""
-    widths = schema.USER_FEATURES.values()
-    return tuple(size + 1 for size, width in zip(users.sizes, widths, strict=True) for _ in range(width))
 
 
 def train(inputs: TrainingInputs, path: Path, every_s: float = 60.0) -> Trained:

@@ -18,11 +18,6 @@ def test_equal_only_within_a_kind(kind: type[Ids]) -> None:
     assert len(ids) == 2
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_taking_places_keeps_the_kind(kind: type[Ids]) -> None:
-    assert kind(np.array([3, 1, 2])).take(np.array([2, 0])) == kind(np.array([2, 3]))
-
-
 @pytest.mark.parametrize("values", [np.array([1.0]), np.array([1], np.int32), np.array([[1]]), [1]])
 def test_no_column_of_whole_numbers(values: object) -> None:
     with pytest.raises(TypeError, match="Oids takes a one-dimensional int64 array"):
