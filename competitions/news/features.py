@@ -47,8 +47,8 @@ def build_blocks(
     run: Run, inputs: FoldInputs, candidates: Result[pl.DataFrame], names: Sequence[str]
 ) -> dict[str, Result[pl.DataFrame]]:
     """The blocks of a fold as steps; those that are named, in that order."""
-    step, fold, articles, vectors, content = run.step, inputs.fold, inputs.articles, inputs.vectors, inputs.content
-    prefix = inputs.name
+    step, prefix, fold, articles = run.step, inputs.name, inputs.fold, inputs.articles
+    vectors, content = inputs.vectors, inputs.content
     blocks = {
         "query": step(query_block, fold, articles, name=f"{prefix}.query_block"),
         "item": step(item_block, fold, articles, candidates, name=f"{prefix}.item_block"),
@@ -211,18 +211,16 @@ def _compare(fold: Fold, candidates: pl.DataFrame, vectors: ItemVectors | Embedd
         at = back == step
         mean[queries[at]] += 0.7**step * unit[rows[at]]
     mean = normalise_rows(mean)
-    height = candidates.height
-    to_last, to_mean = np.empty(height, np.float32), np.empty(height, np.float32)
-    for start in track(range(0, height, CHUNK_ROWS), f"pair_{name}"):
-        part = slice(start, min(start + CHUNK_ROWS, height))
+    cosines = {f"pair_{name}_{kind}": np.empty(candidates.height, np.float32) for kind in ("last", "mean")}
+    for start in track(range(0, candidates.height, CHUNK_ROWS), f"pair_{name}"):
+        part = slice(start, start + CHUNK_ROWS)
         queries = candidates["query"][part].to_numpy()
         rows = lookup_rows(vectors.items, candidates["item"][part].to_numpy(), missing)
         own = unit[rows]
-        to_last[part] = np.einsum("ij,ij->i", own, unit[last[queries]])
-        to_mean[part] = np.einsum("ij,ij->i", own, mean[queries])
-        to_last[part][rows == missing] = np.nan
-        to_mean[part][rows == missing] = np.nan
-    return pl.DataFrame({f"pair_{name}_last": to_last, f"pair_{name}_mean": to_mean})
+        for column, table, others in zip(cosines.values(), (unit, mean), (last[queries], queries), strict=True):
+            column[part] = np.einsum("ij,ij->i", own, table[others])
+            column[part][rows == missing] = np.nan
+    return pl.DataFrame(cosines)
 
 
 def channel_block(candidates: pl.DataFrame) -> pl.DataFrame:

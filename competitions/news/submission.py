@@ -161,23 +161,12 @@ def score_submission(
     table = metrics.evaluate_ranks(answered, answers, CUTOFFS)
     error = table.filter(metric="mrr", k=LENGTH)["error"].item()
     scores: dict[str, float | None] = {**metrics.as_dict(table), f"mrr@{LENGTH}_error": error}
-    scores |= _score_order(answered, answers) | _score_lists(answered, articles, clicks)
-    return {name: value for name, value in scores.items() if value is not None}
-
-
-def _score_order(ranked: pl.DataFrame, answers: pl.DataFrame) -> dict[str, float | None]:
-    relevant = ranked.join(answers.with_columns(relevant=pl.lit(True)), on=["query", "item"], how="left")
+    relevant = answered.join(answers.with_columns(relevant=pl.lit(True)), on=["query", "item"], how="left")
     scored = relevant.select("query", (-pl.col("rank")).alias("score"), pl.col("relevant").fill_null(False))
-    return {"auc": metrics.auc(scored), "gauc": metrics.gauc(scored)}
-
-
-def _score_lists(
-    ranked: pl.DataFrame, articles: pl.DataFrame | None, clicks: pl.DataFrame | None
-) -> dict[str, float | None]:
-    scores: dict[str, float | None] = {}
+    scores |= {"auc": metrics.auc(scored), "gauc": metrics.gauc(scored)}
     if articles is not None:
-        scores[f"coverage@{LENGTH}"] = metrics.coverage(ranked, articles.height, LENGTH)
-        scores[f"category_diversity@{LENGTH}"] = metrics.category_diversity(ranked, articles, LENGTH)
+        scores[f"coverage@{LENGTH}"] = metrics.coverage(answered, articles.height, LENGTH)
+        scores[f"category_diversity@{LENGTH}"] = metrics.category_diversity(answered, articles, LENGTH)
     if clicks is not None:
-        scores[f"novelty@{LENGTH}"] = metrics.novelty(ranked, clicks, LENGTH)
-    return scores
+        scores[f"novelty@{LENGTH}"] = metrics.novelty(answered, clicks, LENGTH)
+    return {name: value for name, value in scores.items() if value is not None}

@@ -7,7 +7,6 @@ as often as they are clicked, so that a hot one would otherwise be taught to sco
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -70,30 +69,24 @@ class GRU4Rec(nn.Module):
         return scores
 
 
-@dataclass(frozen=True)
-class Vocabulary:
-    """``items`` ascending; the article ``items[i]`` has id i + 1, every other one id 0."""
-
-    items: NDArray[np.int32]
-
-    def encode(self, items: pl.Series) -> Ids:
-        """The ids of some articles."""
-        return lookup_rows(self.items, items.to_numpy()) + 1
+def encode(vocabulary: NDArray[np.int32], items: pl.Series) -> Ids:
+    """The ids of some articles: i + 1 for ``vocabulary[i]`` (ascending), 0 for every other one."""
+    return lookup_rows(vocabulary, items.to_numpy()) + 1
 
 
 def score_next(fold: Fold, candidates: pl.DataFrame, settings: SequenceSettings, seed: int) -> pl.DataFrame:
     """Scores of the candidates (query, item): query, item, score. Learned from ``fold.history`` alone."""
     counts = fold.history.group_by("item").len().filter(pl.col("len") >= settings.least).sort("item")
-    vocabulary = Vocabulary(counts["item"].to_numpy())
+    vocabulary = counts["item"].to_numpy()
     with deterministic_torch(seed, settings.threads):
-        network = GRU4Rec(len(vocabulary.items) + 1, settings.size)
+        network = GRU4Rec(len(vocabulary) + 1, settings.size)
         train(network, list_sequences(fold.history, vocabulary, settings.length + 1), settings, seed)
         return score_candidates(network.eval(), fold, candidates, vocabulary, settings)
 
 
-def list_sequences(history: pl.DataFrame, vocabulary: Vocabulary, length: int) -> Ids:
+def list_sequences(history: pl.DataFrame, vocabulary: NDArray[np.int32], length: int) -> Ids:
     """The last ``length`` clicks of every user with two or more, oldest first, padded with 0 behind."""
-    log = history.select("user", "time", "item").with_columns(id=vocabulary.encode(history["item"]))
+    log = history.select("user", "time", "item").with_columns(id=encode(vocabulary, history["item"]))
     log = log.filter(pl.col("id") > 0).sort("user", "time", "item")
     back = pl.int_range(pl.len(), 0, -1).over("user")
     log = log.filter((back <= length) & (pl.len().over("user") > 1))
@@ -150,13 +143,13 @@ def cut_batches(users: int, settings: SequenceSettings, rng: np.random.Generator
 
 @torch.inference_mode()
 def score_candidates(
-    network: GRU4Rec, fold: Fold, candidates: pl.DataFrame, vocabulary: Vocabulary, settings: SequenceSettings
+    network: GRU4Rec, fold: Fold, candidates: pl.DataFrame, vocabulary: NDArray[np.int32], settings: SequenceSettings
 ) -> pl.DataFrame:
     """Read each query's past, and score its candidates by the state after the last click.
 
     An article that training never met, or a query without a known click, scores by the id that all such share.
     """
-    recent = fold.seen.with_columns(id=vocabulary.encode(fold.seen["item"]))
+    recent = fold.seen.with_columns(id=encode(vocabulary, fold.seen["item"]))
     recent = recent.filter((pl.col("back") < settings.length) & (pl.col("id") > 0))
     recent = recent.sort("query", "back", descending=[False, True])
     queries = candidates["query"].unique().sort()
@@ -170,7 +163,7 @@ def score_candidates(
         at = torch.from_numpy(queries.search_sorted(row.gather(rows)).to_numpy().astype(np.int64))
         states[at] = network(clicked)[torch.arange(len(rows)), last]
     owner = torch.from_numpy(queries.search_sorted(candidates["query"]).to_numpy().astype(np.int64))
-    articles = torch.from_numpy(vocabulary.encode(candidates["item"]))
+    articles = torch.from_numpy(encode(vocabulary, candidates["item"]))
     parts = [
         network.score(states[owner[part]], articles[part][:, None])[:, 0].numpy()
         for part in (slice(start, start + SCORE_BATCH) for start in range(0, len(articles), SCORE_BATCH))

@@ -13,7 +13,7 @@ from competitions.news.competition import load_config
 from competitions.news.experiments import ladder
 from competitions.news.experiments.ladder import CHANNELS, list_rungs, score_lists
 from competitions.news.models.als import list_by_factors
-from competitions.news.models.gru4rec import SequenceSettings, Vocabulary, list_sequences, pad, score_next
+from competitions.news.models.gru4rec import SequenceSettings, encode, list_sequences, pad, score_next
 from tests.unit.news.news_world import START, label, make_log, make_world, swap_hidden
 
 QUICK = SequenceSettings(size=16, length=6, steps=150, batch=16, rate=0.02, negatives=40, least=1, threads=1)
@@ -134,7 +134,7 @@ def test_articles_and_users_that_nobody_knows_are_scored_too() -> None:
 
 def test_the_last_clicks_of_users_with_two_or_more() -> None:
     log = make_log((1, 7, 0), (1, 8, 1), (1, 9, 2), (2, 7, 0), (3, 9, 5), (3, 1, 4), (3, 7, 6))
-    vocabulary = Vocabulary(np.array([7, 8, 9], np.int32))
+    vocabulary = np.array([7, 8, 9], np.int32)
     assert list_sequences(log, vocabulary, 2).tolist() == [[2, 3], [3, 1]]
-    assert vocabulary.encode(pl.Series([9, 1, 100, 7])).tolist() == [3, 0, 0, 1]
+    assert encode(vocabulary, pl.Series([9, 1, 100, 7])).tolist() == [3, 0, 0, 1]
     assert pad(np.array([0, 1, 1], np.uint32), np.array([5, 6, 7]), 3).tolist() == [[5, 0, 0], [6, 7, 0]]
