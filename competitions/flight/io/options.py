@@ -6,8 +6,9 @@ and, beside them, one Boolean column per thing that can go wrong (its name start
 
 import polars as pl
 
+from common.io.notes import Note
 from competitions.flight.io.encoding import Codes, encode
-from competitions.flight.io.parquet import Note, Source, collect, filled
+from competitions.flight.io.parquet import Source, collect, filled
 from competitions.flight.io.schema import LEGS, SEGMENTS, leg_column, segment_column
 
 FAULT = "!"

@@ -4,24 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
 
 from common.errors import UserError
+from common.io.notes import Note
 from competitions.flight.io.schema import DTYPES, INDEX, LAYOUT, SELECTED, WHERE, Kind, required
 
 # A float holds every whole number up to here and no more.
 FLOAT_WHOLE_MAX = 1 << 53
-
-
-class Note(NamedTuple):
-    """A finding that did not stop the reading: the file, what it is, how often (``rows``), and what was done."""
-
-    file: str
-    what: str
-    rows: int
-    done: str
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from pathlib import Path
 import polars as pl
 
 from common.errors import UserError
+from common.io.notes import Note
 from competitions.flight.io.encoding import Codes, learn_codes
 from competitions.flight.io.options import read_fares, read_leg
-from competitions.flight.io.parquet import Note, open_source, require_file
+from competitions.flight.io.parquet import open_source, require_file
 from competitions.flight.io.schema import LEGS, TEST, TRAIN
 from competitions.flight.io.sessions import describe_sessions, group_rows, mark_booked, refuse_repeated_ids
 

@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 
 from common.errors import UserError
+from common.io.notes import Note
 from competitions.flight.io.encoding import Codes, encode
-from competitions.flight.io.parquet import Note, Source, filled
+from competitions.flight.io.parquet import Source, filled
 from competitions.flight.io.schema import LAYOUT, NEVER_NULL, SELECTED, Kind
 
 INT32_MAX = (1 << 31) - 1

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import polars as pl
 
+from common.io.notes import Note
 from competitions.mgtv.config import HostSettings
-from competitions.mgtv.io.csv_reader import DIGITS_BEFORE_POINT, Note
+from competitions.mgtv.io.csv_reader import DIGITS_BEFORE_POINT
 from competitions.mgtv.io.encoding import Codes
 from competitions.mgtv.io.folder import RawFiles
 from competitions.mgtv.io.schema import COMMENT_COLUMNS, COMMENT_SHEET, COMMENTS

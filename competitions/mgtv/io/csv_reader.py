@@ -15,19 +15,11 @@ import polars as pl
 from common.errors import UserError
 from common.io import csv_blocks
 from common.io.csv_blocks import LineBlock
+from common.io.notes import Note
 from competitions.mgtv.io.schema import WHERE
 from competitions.mgtv.io.timestamps import parse_moments
 
 DIGITS_BEFORE_POINT = r"^([+-]?[0-9]+)\.0+$"
-
-
-class Note(NamedTuple):
-    """A finding that did not stop the reading: the file, what was found, how often (``rows``), and what was done."""
-
-    file: str
-    what: str
-    rows: int
-    done: str
 
 
 class Kind(Enum):

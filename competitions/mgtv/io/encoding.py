@@ -6,7 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from competitions.mgtv.io.csv_reader import Kind, Note, read_blocks
+from common.io.notes import Note
+from competitions.mgtv.io.csv_reader import Kind, read_blocks
 from competitions.mgtv.io.folder import RawFiles
 
 DEVICE = {"did": Kind.KEY}

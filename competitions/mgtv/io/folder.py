@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UserError
+from common.io.notes import Note
 from competitions.mgtv.config import HostSettings
-from competitions.mgtv.io.csv_reader import Note, require_file, short_name
+from competitions.mgtv.io.csv_reader import require_file, short_name
 from competitions.mgtv.io.schema import CLICKS, COMMENTS, PLAYS, PROFILES, SHOWS, VIDEOS, WHERE, click_path
 
 DAY_FOLDER = re.compile(r"day([0-9]{1,4})")

@@ -8,8 +8,9 @@ from pathlib import Path
 import polars as pl
 
 from common.errors import UserError
+from common.io.notes import Note
 from competitions.mgtv.config import HostSettings
-from competitions.mgtv.io.csv_reader import Kind, Note, read_table, short_name
+from competitions.mgtv.io.csv_reader import Kind, read_table, short_name
 from competitions.mgtv.io.encoding import DEVICE, PAIR, Codes, encode, keep_notes
 from competitions.mgtv.io.folder import DayFiles, RawFiles
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from competitions.mgtv.io.csv_reader import Kind, Note, read_blocks, short_name
+from common.io.notes import Note
+from competitions.mgtv.io.csv_reader import Kind, read_blocks, short_name
 from competitions.mgtv.io.encoding import Codes, encode, keep_notes
 from competitions.mgtv.io.folder import RawFiles
 from competitions.mgtv.io.schema import NUMBERS, PROFILE_COLUMNS, WORD

@@ -4,8 +4,8 @@ A column is found by its name, every value is checked before it is cast. What a 
 negative length) is counted in a ``Note``; what would leave a row without its meaning is a ``UserError`` with the line.
 """
 
+from common.io.notes import Note
 from competitions.mgtv.io.comments import Comments, read_comments
-from competitions.mgtv.io.csv_reader import Note
 from competitions.mgtv.io.encoding import Codes, learn_codes
 from competitions.mgtv.io.folder import DayFiles, RawFiles, locate
 from competitions.mgtv.io.logs import Day, Test, read_day, read_test

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from common.io.notes import Note
 from competitions.mgtv.config import HostSettings
-from competitions.mgtv.io.csv_reader import Kind, Note, read_table, short_name
+from competitions.mgtv.io.csv_reader import Kind, read_table, short_name
 from competitions.mgtv.io.encoding import Codes, encode, keep_notes
 from competitions.mgtv.io.folder import RawFiles
 from competitions.mgtv.io.logs import Day

@@ -27,7 +27,7 @@ class Column(NamedTuple):
     high: int = INT32_MAX
 
 
-class Finding(NamedTuple):
+class Note(NamedTuple):
     """What a rule settled without stopping: the file, the column ("" for whole rows), the rule, the rows it touched."""
 
     file: str
@@ -36,14 +36,14 @@ class Finding(NamedTuple):
     rows: int
 
 
-def read_table(path: Path, columns: Sequence[Column]) -> tuple[pl.DataFrame, tuple[Finding, ...]]:
+def read_table(path: Path, columns: Sequence[Column]) -> tuple[pl.DataFrame, tuple[Note, ...]]:
     """Read a whole file: the frame (the project's names and types, and ``line``, 1-based) and what rules settled."""
     _, notes = read_header(path, columns)
     frame = pl.concat(list(read_blocks(path, columns)))
     blank = count_rows(path) - frame.height
     if not frame.height:
         raise UserError(f"{path} holds a header and no rows; download it again")
-    return frame, notes + ((Finding(path.name, "", "blank line: skipped", blank),) if blank else ())
+    return frame, notes + ((Note(path.name, "", "blank line: skipped", blank),) if blank else ())
 
 
 def count_rows(path: Path) -> int:
@@ -55,11 +55,11 @@ def count_rows(path: Path) -> int:
     return lines - 1 + (last != b"\n")
 
 
-def read_header(path: Path, columns: Sequence[Column]) -> tuple[list[Column], tuple[Finding, ...]]:
+def read_header(path: Path, columns: Sequence[Column]) -> tuple[list[Column], tuple[Note, ...]]:
     """Check the header; return the columns in the file's order, and a note where a byte-order mark was skipped."""
     names, marked = csv_blocks.read_header(path)
     _refuse_other_names(path, names, [column.header for column in columns])
-    note = Finding(path.name, "", "byte-order mark before the header: skipped", 1)
+    note = Note(path.name, "", "byte-order mark before the header: skipped", 1)
     return sorted(columns, key=lambda column: names.index(column.header)), (note,) if marked else ()
 
 

@@ -1,7 +1,7 @@
 """Read and check the organiser's raw files: click logs, articles, article embeddings.
 
 Every value is checked before it is cast to a small type. What a rule can settle (a repeated click, a click on an
-article that articles.csv lacks) is counted as a ``Finding``; anything else is a ``UserError`` with the line.
+article that articles.csv lacks) is counted as a ``Note``; anything else is a ``UserError`` with the line.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from competitions.news.io.csv_reader import (
     TIME_MAX_MS,
     TIME_MIN_MS,
     Column,
-    Finding,
+    Note,
     count_rows,
     read_blocks,
     read_header,
@@ -69,7 +69,7 @@ class RawFiles:
     articles: Path
     embeddings: Path | None
     board: str
-    notes: tuple[Finding, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Clicks:
     """
 
     frame: pl.DataFrame
-    notes: tuple[Finding, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Articles:
     """``frame``: one row per article (item, category, created in ms, words), sorted by and unique on item."""
 
     frame: pl.DataFrame
-    notes: tuple[Finding, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Embeddings:
 
     items: NDArray[np.int32]
     vectors: NDArray[np.float32]
-    notes: tuple[Finding, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def locate(raw: Path, board: str = "auto") -> RawFiles:
@@ -115,7 +115,7 @@ def locate(raw: Path, board: str = "auto") -> RawFiles:
         require_file(path)
     tests = (first, target) if board == "B" and first.exists() else (target,)
     embeddings = raw / EMBEDDINGS if (raw / EMBEDDINGS).exists() else None
-    absent = Finding(EMBEDDINGS, "", "no such file: the run goes on without content embeddings", 0)
+    absent = Note(EMBEDDINGS, "", "no such file: the run goes on without content embeddings", 0)
     notes = () if embeddings is not None else (absent,)
     return RawFiles(raw / TRAIN, tests, target, raw / ARTICLES, embeddings, board, notes)
 
@@ -141,7 +141,7 @@ def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl
     notes = [note for _, noted in tables for note in noted]
     if len(logs) == 3:
         both = logs[1].select("user").unique().join(logs[2].select("user").unique(), on="user", how="semi").height
-        notes.append(Finding(tests[1].name, "user_id", "user also in the board-A log: clicks merged", both))
+        notes.append(Note(tests[1].name, "user_id", "user also in the board-A log: clicks merged", both))
     stacked = pl.concat(logs)
     clicks = stacked.unique(["user", "item", "time"], keep="first", maintain_order=True)
     is_target = pl.col("user").is_in(logs[1 + tests.index(target)]["user"].unique().implode())
@@ -151,10 +151,10 @@ def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl
     single = frame.filter("is_target").group_by("user").len().filter(pl.col("len") == 1)
     for path, log in zip(paths, logs, strict=True):
         dropped = log.height - frame.filter(log=path.name).height
-        notes.append(Finding(path.name, "", "repeated (user, article, timestamp): dropped", dropped))
+        notes.append(Note(path.name, "", "repeated (user, article, timestamp): dropped", dropped))
         unlisted = unknown.filter(log=path.name).height
-        notes.append(Finding(path.name, "click_article_id", "article not in articles.csv: kept", unlisted))
-    notes.append(Finding(target.name, "user_id", "user with a single click: kept", single.height))
+        notes.append(Note(path.name, "click_article_id", "article not in articles.csv: kept", unlisted))
+    notes.append(Note(target.name, "user_id", "user with a single click: kept", single.height))
     return Clicks(frame.drop("line", "log"), tuple(note for note in notes if note.rows))
 
 
@@ -181,7 +181,7 @@ def read_articles(path: Path) -> Articles:
             f"{path}, line {lines[1]}: article {clash['item'][0]} is already on line {lines[0]} with other values; "
             "remove one of the two"
         )
-    repeated = Finding(path.name, "article_id", "repeated identical row: dropped", frame.height - distinct.height)
+    repeated = Note(path.name, "article_id", "repeated identical row: dropped", frame.height - distinct.height)
     return Articles(distinct.select(names), notes + ((repeated,) if repeated.rows else ()))
 
 

@@ -1,4 +1,4 @@
-"""Finding the host's files: days, board, what may be missing and what may not."""
+"""Note the host's files: days, board, what may be missing and what may not."""
 
 from pathlib import Path
 

@@ -42,7 +42,7 @@ def read(folder: Path, board: str = "auto") -> reader.Clicks:
     return reader.read_clicks(files.train, files.tests, files.target, reader.read_articles(files.articles).frame)
 
 
-def found(notes: tuple[reader.Finding, ...], rule: str) -> list[tuple[str, int]]:
+def found(notes: tuple[reader.Note, ...], rule: str) -> list[tuple[str, int]]:
     return [(note.file, note.rows) for note in notes if rule in note.rule]
 
 
