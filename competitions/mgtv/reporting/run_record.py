@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from common.datasets.simulated import read_oracle
@@ -59,7 +60,7 @@ def list_queries(outcome: Outcome) -> pl.DataFrame:
                 query=pl.lit(f"{day.day:02d}/") + devices.gather(queries["device"]).cast(pl.String),
                 fold=pl.lit(f"day {day.day:02d}"),
                 score=pl.Series(decision.score_answers(day, rows, rewards.rate)[1]),
-                videos=pl.Series(day.rows.group_sizes).cut(SIZES, labels=SIZE_CLASSES).cast(pl.String),
+                videos=pl.Series(np.array(SIZE_CLASSES)[np.searchsorted(SIZES, day.rows.group_sizes)]),
             )
         )
     return pl.concat(parts)
