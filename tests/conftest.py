@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         where = item.path.relative_to(TESTS)
         params = getattr(getattr(item, "callspec", None), "params", {})
-        contract = getattr(params.get("competition"), "name", None)
+        contract = params["contract"].name if where.parts[0] == "contract" and "contract" in params else None
         name = contract or next(
             (name for name in NAMES if name in {*where.parts, params.get("name")} or f"_{name}" in where.stem), None
         )

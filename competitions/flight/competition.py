@@ -50,4 +50,3 @@ COMPETITION = Competition(
     describe=describe,
     describe_oracle=describe_oracle,
 )
-load_config = COMPETITION.load_config

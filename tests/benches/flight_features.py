@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from competitions.flight.competition import load_config
+from competitions.flight.competition import COMPETITION
 from competitions.flight.config import BLOCKS
 from competitions.flight.features import booking_history
 from competitions.flight.features.booking_history import DETAILED, KEYS, LIFTS, SPREADS
@@ -54,7 +54,7 @@ def prepare(folder: Path, scale: float) -> str:
     """A simulated train file, read, with the history that its sessions may look back on; and the sample for pandas."""
     made = simulate(folder / "raw", SIMULATED * scale, SEED)
     train = reader.read_searches(made.train, reader.learn_codes(made.train), labelled=True)
-    split = split_last(train.sessions, load_config([]).split)
+    split = split_last(train.sessions, COMPETITION.load_config([]).split)
     past = booking_history.build_history(booking_history.collect_bookings(train), split.snapshots)
     (folder / "inputs.pickle").write_bytes(pickle.dumps((train, split.snapshots, past)))
     first = find_sample(train.sessions)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from common.pipeline.console import print_table, wide_console
 from common.pipeline.run import Run
-from competitions.tencent.competition import load_config
+from competitions.tencent.competition import COMPETITION
 from competitions.tencent.inference import stages
 from competitions.tencent.io import reader
 from competitions.tencent.pipeline import prepare
@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--raw", type=Path, required=True, help="a raw folder in either layout")
     parser.add_argument("--build", type=Path, required=True, help="an empty folder for the results")
     options = parser.parse_args()
-    config, run = load_config([]), Run(options.build / "run", options.build / "cache")
+    config, run = COMPETITION.load_config([]), Run(options.build / "run", options.build / "cache")
     ready = prepare(reader.locate(options.raw), config, run)
     levels, codes = config.train.levels, config.train.codes
     run.step(

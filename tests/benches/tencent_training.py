@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import torch
 
-from competitions.tencent.competition import load_config
+from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Catalogue, Embedding, Sequences, Users
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import whole
@@ -38,12 +38,12 @@ def prepare(folder: Path, scale: float) -> str:
     np.save(folder / "features.npy", features.astype(np.int32))
     np.save(folder / "vectors.npy", rng.standard_normal((ads + 1, 32), np.float32).astype(np.float16))
     np.save(folder / "items.npy", (ads * rng.random(USERS * LENGTH) ** 3).astype(np.int32) + 1)
-    return f"{ads:,} ads, batches of {load_config([]).train.batch} histories of {LENGTH} events"
+    return f"{ads:,} ads, batches of {COMPETITION.load_config([]).train.batch} histories of {LENGTH} events"
 
 
 def build(folder: Path, **model: Any) -> TrainingInputs:
     """The training inputs of the default's settings."""
-    config = load_config([])
+    config = COMPETITION.load_config([])
     features, vectors, items = (np.load(folder / f"{name}.npy") for name in ("features", "vectors", "items"))
     rng = np.random.default_rng(1)
     time_s = 1_747_000_000 + np.cumsum(rng.integers(0, 20_000, (USERS, LENGTH)), axis=1)
@@ -104,7 +104,7 @@ def transformer(folder: Path) -> Ready:
 
 def describe(rate: float, _: float) -> dict[str, Any]:
     """Tokens a second, and what of the processor's products that is."""
-    config = load_config([])
+    config = COMPETITION.load_config([])
     model, loss = config.model, config.train
     encoder = model.blocks * (2 * 5 * model.width**2 + 4 * (LENGTH + 1) * model.width)
     tower = 2 * model.width * (len(SIZES) * model.field_width + 32 + 4 * model.width)

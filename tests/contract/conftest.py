@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.competition import Competition, Finished, run
+from tests.contract.contract import Contract, Finished, run
 from tests.contract.flight import FLIGHT
 from tests.contract.mgtv import MGTV
 from tests.contract.news import NEWS
@@ -14,17 +14,17 @@ LISTS = {"mutation": "mutations", "bad_input": "bad_inputs", "bad_setting": "bad
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Repeat a test for every competition (or for those of the module's ONLY), and for every case that it lists."""
-    if "competition" not in metafunc.fixturenames:
+    if "contract" not in metafunc.fixturenames:
         return
-    chosen: tuple[Competition, ...] = getattr(metafunc.module, "ONLY", COMPETITIONS)
+    chosen: tuple[Contract, ...] = getattr(metafunc.module, "ONLY", COMPETITIONS)
     names = [name for name in LISTS if name in metafunc.fixturenames]
     if not names:
-        metafunc.parametrize("competition", chosen, ids=[one.name for one in chosen], indirect=True, scope="session")
+        metafunc.parametrize("contract", chosen, ids=[one.name for one in chosen], indirect=True, scope="session")
         return
     cases = [(one, *case) for one in chosen for case in getattr(one, LISTS[names[0]]).items()]
     values = [(one, (name, value) if names[0] == "bad_setting" else value) for one, name, value in cases]
     ids = [f"{one.name}-{name}" for one, name, _ in cases]
-    metafunc.parametrize(("competition", names[0]), values, ids=ids, indirect=["competition"], scope="session")
+    metafunc.parametrize(("contract", names[0]), values, ids=ids, indirect=["contract"], scope="session")
 
 
 @pytest.hookimpl(trylast=True)
@@ -39,21 +39,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _name(item: pytest.Item) -> str:
     """The competition of a test, or nothing."""
-    call = getattr(item, "callspec", None)
-    asked: Competition | None = call.params.get("competition") if call else None
-    return asked.name if asked else ""
+    contract = getattr(getattr(item, "callspec", None), "params", {}).get("contract")
+    return contract.name if isinstance(contract, Contract) else ""
 
 
 @pytest.fixture(scope="session")
-def competition(request: pytest.FixtureRequest) -> Competition:
+def contract(request: pytest.FixtureRequest) -> Contract:
     """Each competition in turn."""
-    chosen: Competition = request.param
+    chosen: Contract = request.param
     return chosen
 
 
 @pytest.fixture(scope="session")
-def finished(competition: Competition, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+def finished(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """A cold run on the planted raw files. Tests may run again in its build folder, which only grows."""
-    folder = tmp_path_factory.mktemp(competition.name)
-    competition.write_raw(folder / "raw", folder / "truth.csv")
-    return run(competition, folder / "raw", folder / "build")
+    folder = tmp_path_factory.mktemp(contract.name)
+    contract.write_raw(folder / "raw", folder / "truth.csv")
+    return run(contract, folder / "raw", folder / "build")

@@ -7,16 +7,14 @@ from pathlib import Path
 
 import polars as pl
 
-from common.pipeline.run import Run
 from competitions.flight import submission
-from competitions.flight.competition import load_config
+from competitions.flight.competition import COMPETITION
 from competitions.flight.features.booking_history import History
-from competitions.flight.io import reader, schema
+from competitions.flight.io import schema
 from competitions.flight.io.reader import Searches
-from competitions.flight.pipeline import solve
 from competitions.flight.ranking.training_data import TrainingData
 from competitions.flight.split import Split
-from tests.contract.competition import BadInput, Change, Competition, Mutation, Results
+from tests.contract.contract import BadInput, Change, Contract, Mutation, Results
 from tests.contract.flight_planted import (
     END_MS,
     VALID_SHARE,
@@ -217,13 +215,13 @@ BAD_INPUTS = {
 }
 
 
-def call_pipeline(folder: Path, settings: tuple[str, ...], run: Run) -> object:
-    """The pipeline, inside this process, with the cut at the same moment whatever was added after it."""
+def keep_cut(folder: Path) -> tuple[str, ...]:
+    """The cut at the same moment, whatever was added after it."""
     train = pl.read_parquet(folder / schema.TRAIN, columns=["ranker_id", "requestDate"])
     late = pl.col("requestDate").dt.epoch("ms") >= find_cut_ms(train)
     sessions = train.group_by("ranker_id").agg(late.first().alias("late"))
     share = (int(sessions["late"].sum()) - 0.5) / sessions.height
-    return solve(reader.locate(folder), load_config((*settings, f"split.valid_share={share}")), run)
+    return (f"split.valid_share={share}",)
 
 
 def take(results: Results, name: str) -> object:
@@ -260,8 +258,8 @@ def find_answers(results: Results) -> pl.DataFrame:
     return train.sessions.join(split.roles.filter(role="valid"), on="session").select(query="ranker_id", item="booked")
 
 
-FLIGHT = Competition(
-    name="flight",
+FLIGHT = Contract(
+    competition=COMPETITION,
     write_raw=write_raw,
     small=SMALL,
     popular=write_by_price,
@@ -277,7 +275,6 @@ FLIGHT = Competition(
         "rank.rounds=many": ("rank.rounds", "'many'", "int"),
         'rank.models=["lightgbm_softmx"]': ("rank.models", "lightgbm_softmx", "lightgbm_softmax"),
     },
-    solve=call_pipeline,
     futures={"replaced": replace_future, "added": add_future},
     earlier=list_earlier,
     answers=find_answers,
@@ -290,4 +287,5 @@ FLIGHT = Competition(
         frozenset({"train.features"} | FITS | AFTER_FITS | {"insight.drift"}),
     ),
     kill_after="train.features",
+    same_split=keep_cut,
 )

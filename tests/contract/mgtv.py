@@ -6,14 +6,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from common.pipeline.run import Run
 from competitions.mgtv import submission
-from competitions.mgtv.competition import load_config
+from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.io import reader, schema
 from competitions.mgtv.models.dataset import DayFeatures
-from competitions.mgtv.pipeline import solve
 from competitions.mgtv.split import Slates
-from tests.contract.competition import Change, Competition, Mutation, Results
+from tests.contract.contract import Change, Contract, Mutation, Results
 from tests.contract.mgtv_faults import BAD_INPUTS
 from tests.contract.mgtv_planted import (
     DAYS,
@@ -140,11 +138,10 @@ def move_video(line: str, most: int = FIRST_VID - 1) -> str:
     return f"{did},{int(vid) % most},{rate}"
 
 
-def call_pipeline(folder: Path, settings: tuple[str, ...], run: Run) -> object:
-    """The pipeline, inside this process, with the same training days whatever was added after the last one."""
+def keep_days(folder: Path) -> tuple[str, ...]:
+    """The same training days, whatever was added after the last one."""
     days = len(list((folder / schema.SHOWS).iterdir()))
-    config = load_config((*settings, f"split.valid_days={VALID_DAYS + days - DAYS}"))
-    return solve(reader.locate(folder, config.host), config, run)
+    return (f"split.valid_days={VALID_DAYS + days - DAYS}",)
 
 
 def take(results: Results, name: str) -> object:
@@ -193,8 +190,8 @@ def find_answers(results: Results) -> pl.DataFrame:
     )
 
 
-MGTV = Competition(
-    name="mgtv",
+MGTV = Contract(
+    competition=COMPETITION,
     write_raw=write_raw,
     small=SMALL,
     popular=write_popular,
@@ -213,7 +210,6 @@ MGTV = Competition(
         'features.blocks=["video", "device"]': ("watch.blocks", "pair"),
         "completion.bins=1": ("completion.bins",),
     },
-    solve=call_pipeline,
     futures={"replaced": replace_future, "added": add_future},
     earlier=list_earlier,
     answers=find_answers,
@@ -230,4 +226,5 @@ MGTV = Competition(
         ),
     ),
     kill_after="test.features",
+    same_split=keep_days,
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from competitions.mgtv.io import schema
-from tests.contract.competition import BadInput
+from tests.contract.contract import BadInput
 from tests.contract.mgtv_planted import ASKED, DAYS, SHOWN, edit_table
 
 Lines = list[str]

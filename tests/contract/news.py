@@ -6,13 +6,11 @@ from pathlib import Path
 
 import polars as pl
 
-from common.pipeline.run import Run
 from common.split import Fold
 from competitions.news import submission
-from competitions.news.competition import load_config
+from competitions.news.competition import COMPETITION
 from competitions.news.io import reader
-from competitions.news.pipeline import solve
-from tests.contract.competition import BadInput, Change, Competition, Mutation, Results
+from tests.contract.contract import BadInput, Change, Contract, Mutation, Results
 from tests.contract.news_planted import TEST_FROM, add_future, replace_future, write_popular, write_raw
 
 SMALL = (
@@ -113,11 +111,6 @@ BAD_INPUTS = {
 }
 
 
-def call_pipeline(folder: Path, settings: tuple[str, ...], run: Run) -> object:
-    """The pipeline, inside this process."""
-    return solve(reader.locate(folder), load_config(settings), run)
-
-
 def find_fold(results: Results) -> Fold:
     """The labelled fold."""
     (fold,) = [value for name, value in results if name == "label"]
@@ -143,8 +136,8 @@ def find_answers(results: Results) -> pl.DataFrame:
     return fold.answers
 
 
-NEWS = Competition(
-    name="news",
+NEWS = Contract(
+    competition=COMPETITION,
     write_raw=write_raw,
     small=SMALL,
     popular=write_popular,
@@ -160,7 +153,6 @@ NEWS = Competition(
         "recall.candidates=many": ("recall.candidates", "'many'", "int"),
         "rank.rounds=[1]": ("rank.rounds", "int"),
     },
-    solve=call_pipeline,
     futures={"replaced": replace_future, "added": add_future},
     earlier=list_earlier,
     answers=find_answers,

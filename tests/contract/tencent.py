@@ -4,22 +4,18 @@ import dataclasses
 import json
 import struct
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from common.pipeline.run import Run
 from competitions.tencent import submission
-from competitions.tencent.competition import load_config
+from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Corpus
-from competitions.tencent.io import reader
-from competitions.tencent.pipeline import solve
 from competitions.tencent.sequences import pad
 from competitions.tencent.split import Fold
 from competitions.tencent.training.trainer import Trained
-from tests.contract.competition import Change, Competition, Mutation, Results
+from tests.contract.contract import Change, Contract, Mutation, Results
 from tests.contract.tencent_faults import BAD_INPUTS
 from tests.contract.tencent_planted import (
     VALID_SHARE,
@@ -186,11 +182,6 @@ BINARY_MUTATIONS = {
 }
 
 
-def call_pipeline(folder: Path, settings: tuple[str, ...], run: Run) -> object:
-    """The pipeline, inside this process."""
-    return solve(reader.locate(folder), load_config(settings), run)
-
-
 def take(results: Results, name: str) -> Any:
     """What the step of this name returned."""
     (matches,) = [value for step, value in results if step == name]
@@ -237,8 +228,8 @@ def find_answers(results: Results) -> pl.DataFrame:
     return pl.DataFrame({"query": names, "item": corpus.catalogue.oid[fold.target]})
 
 
-TENCENT = Competition(
-    name="tencent",
+TENCENT = Contract(
+    competition=COMPETITION,
     write_raw=write_raw,
     small=SMALL,
     popular=write_popular,
@@ -258,7 +249,6 @@ TENCENT = Competition(
         "model.heads=3": ("model.width", "16", "model.heads", "3"),
         "host.weights=[0.0, 1.0]": ("host.weights", "3"),
     },
-    solve=call_pipeline,
     futures={"replaced": replace_future, "added": add_future},
     earlier=list_earlier,
     answers=find_answers,

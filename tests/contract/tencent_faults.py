@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from competitions.tencent.io import schema
-from tests.contract.competition import BadInput
+from tests.contract.contract import BadInput
 from tests.contract.tencent_planted import EMBEDDING, KNOWN, PERSONS, SILENT, read_sequences, write_sequences
 from tests.unit.tencent.tencent_files import write_pickle
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.conftest import Call
-from tests.contract.competition import ROOT, SUBMISSIONS, BadInput, Competition, Finished, refusal, start, words
+from tests.contract.contract import ROOT, SUBMISSIONS, BadInput, Contract, Finished, refusal, start, words
 
 MAKE = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2); "
 LIMITED = MAKE + "runpy.run_module('competitions', run_name='__main__')"
@@ -29,13 +29,13 @@ def assert_nothing_half_written(build: Path) -> None:
 
 
 def test_a_bad_raw_file_is_named(
-    competition: Competition, finished: Finished, bad_input: BadInput, call: Call, tmp_path: Path
+    contract: Contract, finished: Finished, bad_input: BadInput, call: Call, tmp_path: Path
 ) -> None:
     folder, build = tmp_path / "raw", tmp_path / "build"
     shutil.copytree(finished.raw, folder)
     bad_input.edit(folder)
     before = contents(folder)
-    sentence = refusal(call(*words(competition, folder, build)))
+    sentence = refusal(call(*words(contract, folder, build)))
     for told in bad_input.told:
         assert told in sentence
     assert contents(folder) == before
@@ -43,31 +43,29 @@ def test_a_bad_raw_file_is_named(
 
 
 def test_a_wrong_setting_is_named_before_anything_is_made(
-    competition: Competition, finished: Finished, bad_setting: tuple[str, tuple[str, ...]], call: Call, tmp_path: Path
+    contract: Contract, finished: Finished, bad_setting: tuple[str, tuple[str, ...]], call: Call, tmp_path: Path
 ) -> None:
     setting, told = bad_setting
-    sentence = refusal(call(*words(competition, finished.raw, tmp_path / "build", setting)))
+    sentence = refusal(call(*words(contract, finished.raw, tmp_path / "build", setting)))
     for word in told:
         assert word in sentence
     assert not (tmp_path / "build").exists()
 
 
-def test_a_build_folder_that_cannot_be_written_is_named(
-    competition: Competition, finished: Finished, tmp_path: Path
-) -> None:
+def test_a_build_folder_that_cannot_be_written_is_named(contract: Contract, finished: Finished, tmp_path: Path) -> None:
     (tmp_path / "build").write_text("a file in its place")
-    assert str(tmp_path / "build") in refusal(finish(start(*words(competition, finished.raw, tmp_path / "build"))))
+    assert str(tmp_path / "build") in refusal(finish(start(*words(contract, finished.raw, tmp_path / "build"))))
     assert (tmp_path / "build").read_text() == "a file in its place"
 
 
 def test_a_disk_that_takes_no_more_is_named_and_finished_steps_are_kept(
-    competition: Competition, finished: Finished, tmp_path: Path
+    contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:
-    largest = max(path.stat().st_size for path in (finished.build / competition.name / "cache").rglob("*.*"))
-    command = [sys.executable, "-c", LIMITED, str(largest // 2), *words(competition, finished.raw, tmp_path / "build")]
+    largest = max(path.stat().st_size for path in (finished.build / contract.name / "cache").rglob("*.*"))
+    command = [sys.executable, "-c", LIMITED, str(largest // 2), *words(contract, finished.raw, tmp_path / "build")]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     sentence = refusal((ended.returncode, ended.stdout, ended.stderr))
-    assert f"{tmp_path / 'build' / competition.name / 'cache'}" in sentence
+    assert f"{tmp_path / 'build' / contract.name / 'cache'}" in sentence
     assert "steps that are finished are kept" in sentence
-    assert list((tmp_path / "build" / competition.name / "cache").glob("*/entry.json"))
+    assert list((tmp_path / "build" / contract.name / "cache").glob("*/entry.json"))
     assert_nothing_half_written(tmp_path / "build")

@@ -1,6 +1,5 @@
 """A competitor's day on every competition: tune, climb, look again, note a leaderboard score, check, hand in."""
 
-import importlib
 import json
 import shutil
 from collections.abc import Callable
@@ -14,9 +13,9 @@ import pytest
 from common.pipeline.run import Result, Run
 from common.ranking.dataset import RankingDataset
 from common.tuning.task import Scores, Task
-from competitions.cli import tune
+from competitions import find_room
 from tests.conftest import Call
-from tests.contract.competition import Competition, Finished
+from tests.contract.contract import Contract, Finished
 
 
 def told(*settings: str) -> list[str]:
@@ -80,15 +79,14 @@ def measure(task: Task) -> tuple[list[float], Scores]:
 
 
 def test_no_study_sees_the_split_that_judges_it(
-    competition: Competition, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    contract: Contract, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    modules = ("competition", "experiments.search_space")
-    command, space = (importlib.import_module(f"competitions.{competition.name}.{module}") for module in modules)
-    config = command.load_config([*competition.small, *competition.quick], tuned=False)
-    files, prepare = command.locate(finished.raw, config), space.prepare
-    run = Run(tmp_path / "run", finished.build / competition.name / "cache", quiet=True)
+    competition, space = contract.competition, find_room(contract.name, "experiments.search_space")
+    config = competition.load_config([*contract.small, *contract.quick], tuned=False)
+    files, prepare = competition.locate(finished.raw, config), space.prepare
+    run = Run(tmp_path / "run", finished.build / contract.name / "cache", quiet=True)
     before = {name: measure(space.make_task(name, files, config, run)) for name in space.list_tasks(config)}
-    monkeypatch.setattr(space, "prepare", lambda *told: RUINS[competition.name](prepare(*told)))
+    monkeypatch.setattr(space, "prepare", lambda *told: RUINS[contract.name](prepare(*told)))
     for name, (scores, judged) in before.items():
         again, elsewhere = measure(space.make_task(name, files, config, run))
         assert again == scores, name
@@ -96,21 +94,21 @@ def test_no_study_sees_the_split_that_judges_it(
 
 
 def test_every_parameter_set_is_tuned_and_the_report_shows_it(
-    competition: Competition, finished: Finished, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    contract: Contract, finished: Finished, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tune, "tuned_path", lambda name: tmp_path / "tuned.toml")
-    line = ["tune", competition.name, *inputs(finished), "--trials", "2"]
-    line += told(*competition.small, *competition.quick)
+    monkeypatch.setattr(Competition, "tuned", tmp_path / "tuned.toml")
+    line = ["tune", contract.name, *inputs(finished), "--trials", "2"]
+    line += told(*contract.small, *contract.quick)
     code, out, err = call(*line)
     assert code == 0, err
-    folder = finished.build / competition.name / "tuning"
+    folder = finished.build / contract.name / "tuning"
     studies = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     assert all(len(study["trials"]) >= 2 for study in studies)
     assert (tmp_path / "tuned.toml").exists() == ("Settings: " in out)
     code, _, err = call(*line)
     assert code == 0, err
     assert err.count("goes on after 2 finished trials") == len(studies)
-    code, page, err = call("report", f"{competition.name}/last", "--build", finished.build)
+    code, page, err = call("report", f"{contract.name}/last", "--build", finished.build)
     assert code == 0, err
     text = Path(page.strip()).read_text()
     assert all(study["study"] in text for study in studies)
@@ -120,11 +118,11 @@ def test_every_parameter_set_is_tuned_and_the_report_shows_it(
 
 
 def test_the_ladder_leaves_a_table_and_a_plot_of_falling_simplicity(
-    competition: Competition, finished: Finished, call: Call
+    contract: Contract, finished: Finished, call: Call
 ) -> None:
-    code, out, err = call("ladder", competition.name, *inputs(finished), *told(*competition.small))
+    code, out, err = call("ladder", contract.name, *inputs(finished), *told(*contract.small))
     assert code == 0, err
-    folder = finished.build / competition.name / "ladder"
+    folder = finished.build / contract.name / "ladder"
     rows = json.loads((folder / "ladder.json").read_text())["rows"]
     assert rows[0]["family"] in ("popularity", "rule")
     assert rows[-1]["score"] > rows[0]["score"]
@@ -134,13 +132,13 @@ def test_the_ladder_leaves_a_table_and_a_plot_of_falling_simplicity(
 
 
 def test_a_leaderboard_score_stands_beside_the_cv(
-    competition: Competition, finished: Finished, call: Call, tmp_path: Path
+    contract: Contract, finished: Finished, call: Call, tmp_path: Path
 ) -> None:
     build = tmp_path / "books"
-    shutil.copytree(finished.folder, build / competition.name / finished.folder.name)
-    name = f"{competition.name}/{finished.folder.name}"
+    shutil.copytree(finished.folder, build / contract.name / finished.folder.name)
+    name = f"{contract.name}/{finished.folder.name}"
     assert call("lb", name, "0.4321", "--build", build)[0] == 0
-    code, out, _ = call("runs", competition.name, "--build", build)
+    code, out, _ = call("runs", contract.name, "--build", build)
     assert code == 0
     assert "0.4321" in out
     code, out, _ = call("compare", name, name, "--build", build)
@@ -149,21 +147,21 @@ def test_a_leaderboard_score_stands_beside_the_cv(
 
 
 def test_a_file_that_is_missing_is_told_before_a_run_needs_it(
-    competition: Competition, finished: Finished, call: Call, tmp_path: Path
+    contract: Contract, finished: Finished, call: Call, tmp_path: Path
 ) -> None:
     raw = tmp_path / "raw"
     shutil.copytree(finished.raw, raw)
     largest = max((path for path in raw.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
     largest.unlink()
-    code, out, err = call("data", competition.name, "--raw", raw, "--check")
+    code, out, err = call("data", contract.name, "--raw", raw, "--check")
     assert code == 1
     assert largest.name in out
     assert err.startswith("error: ")
     assert err.count("\n") == 1
 
 
-def test_a_submission_is_ready_to_hand_in(competition: Competition, finished: Finished, call: Call) -> None:
-    dry = ["--dry-run"] if competition.name == "flight" else []
-    code, out, err = call("submit", competition.name, finished.folder.name, "--build", finished.build, *dry)
+def test_a_submission_is_ready_to_hand_in(contract: Contract, finished: Finished, call: Call) -> None:
+    dry = ["--dry-run"] if contract.name == "flight" else []
+    code, out, err = call("submit", contract.name, finished.folder.name, "--build", finished.build, *dry)
     assert code == 0, err
     assert any(str(path) in out for path in finished.submissions)

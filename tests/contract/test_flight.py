@@ -8,7 +8,7 @@ import pytest
 
 from competitions.flight.io import schema
 from tests.conftest import Call
-from tests.contract.competition import Finished, words
+from tests.contract.contract import Finished, words
 from tests.contract.flight import FLIGHT
 from tests.contract.flight_planted import SINGLES, TEST_FROM, edit_parquet
 

@@ -14,7 +14,7 @@ from common.datasets.public import MARKER
 from competitions.flight.datasets.public import convert
 from competitions.flight.io import reader
 from tests.conftest import Call
-from tests.contract.competition import ROOT
+from tests.contract.contract import ROOT
 
 CACHE = ROOT / "build" / "larch"
 FETCH_SECONDS = 60

@@ -9,7 +9,7 @@ import pytest
 
 from competitions.mgtv.io import schema
 from tests.conftest import Call
-from tests.contract.competition import Finished, words
+from tests.contract.contract import Finished, words
 from tests.contract.mgtv import MGTV
 from tests.contract.mgtv_planted import (
     ALONE,

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from competitions.mgtv import labels, split
-from competitions.mgtv.competition import load_config
+from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.features import device_history, profile, sequence, target_encoding, video
 from competitions.mgtv.features.build import Sources, build, list_dates
 from competitions.mgtv.io import reader
@@ -16,7 +16,7 @@ from competitions.mgtv.split import Plan, Slates
 from tests.contract.mgtv import MGTV
 from tests.contract.mgtv_planted import DAYS, FIRST_VID
 
-CONFIG = load_config(["features.vector_size=4"])
+CONFIG = COMPETITION.load_config(["features.vector_size=4"])
 DAY = 9  # that the leaks are planted for
 OF_OUTCOMES = {"video", "device", "pair", "list", "profile", "sequence"}  # every block but that of comments
 

@@ -9,7 +9,7 @@ import pytest
 from competitions.news import submission
 from competitions.news.io import reader
 from tests.conftest import Call
-from tests.contract.competition import Finished, words
+from tests.contract.contract import Finished, words
 from tests.contract.news import NEWS
 from tests.contract.news_planted import HOT_FROM, ONE_CLICK, READ_ONCE, TEST_FROM
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.competition import ROOT, SUBMISSIONS, Competition, Finished, run, start, words
+from tests.contract.contract import ROOT, SUBMISSIONS, Contract, Finished, run, start, words
 
 SOURCE = ("common", "competitions")
 
@@ -23,23 +23,23 @@ def assert_same_submission(one: Finished, other: Finished) -> None:
         assert mine.read_bytes() == expected.read_bytes()
 
 
-def test_two_cold_runs_give_the_same_bytes(competition: Competition, finished: Finished, tmp_path: Path) -> None:
-    again = run(competition, finished.raw, tmp_path / "build", hash_seed=1)
+def test_two_cold_runs_give_the_same_bytes(contract: Contract, finished: Finished, tmp_path: Path) -> None:
+    again = run(contract, finished.raw, tmp_path / "build", hash_seed=1)
     assert_same_submission(again, finished)
     assert again.computed() == finished.computed()
 
 
 def test_a_killed_run_goes_on_from_its_last_finished_step(
-    competition: Competition, finished: Finished, tmp_path: Path
+    contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:
     build = tmp_path / "build"
-    kill_once_done(competition, finished.raw, build)
+    kill_once_done(contract, finished.raw, build)
     assert list(build.glob("*/cache/.tmp-*"))
     entries = [json.loads(file.read_text()) for file in build.glob("*/cache/*/entry.json")]
     done = {entry["record"]["name"] for entry in entries}
-    assert competition.kill_after in done
+    assert contract.kill_after in done
     assert [path for path in build.glob("*/*/*") if path.stem in SUBMISSIONS] == []
-    after = run(competition, finished.raw, build)
+    after = run(contract, finished.raw, build)
     assert done <= after.kept()
     everything = {step["name"] for step in finished.summary["steps"]}
     assert everything - done <= after.computed()
@@ -47,10 +47,10 @@ def test_a_killed_run_goes_on_from_its_last_finished_step(
     assert not list(build.glob("*/cache/.tmp-*"))
 
 
-def kill_once_done(competition: Competition, raw: Path, build: Path) -> None:
+def kill_once_done(contract: Contract, raw: Path, build: Path) -> None:
     """Start a run and end it the hard way, in the middle of a step that follows the one named ``kill_after``."""
-    process = start(*words(competition, raw, build))
-    while not list(build.glob(f"*/cache/{competition.kill_after}-*")):
+    process = start(*words(contract, raw, build))
+    while not list(build.glob(f"*/cache/{contract.kill_after}-*")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.005)
     while not halt_in_step(process, build):
@@ -69,22 +69,22 @@ def halt_in_step(process: "subprocess.Popen[str]", build: Path) -> bool:
     return bool(list(build.glob("*/cache/.tmp-*")))
 
 
-def test_another_model_parameter_keeps_recall_and_features(competition: Competition, finished: Finished) -> None:
-    after = run(competition, finished.raw, finished.build, competition.model_change.what)
-    assert after.computed() == competition.model_change.steps
+def test_another_model_parameter_keeps_recall_and_features(contract: Contract, finished: Finished) -> None:
+    after = run(contract, finished.raw, finished.build, contract.model_change.what)
+    assert after.computed() == contract.model_change.steps
 
 
 @pytest.fixture
-def project(competition: Competition, tmp_path: Path) -> tuple[Path, Path, str]:
+def project(contract: Contract, tmp_path: Path) -> tuple[Path, Path, str]:
     """A copy of the source, the copied module of the feature to edit, and the feature's function."""
     for name in SOURCE:
         shutil.copytree(ROOT / name, tmp_path / "project" / name, ignore=shutil.ignore_patterns("__pycache__"))
-    module, _, function = competition.feature_change.what.partition(":")
+    module, _, function = contract.feature_change.what.partition(":")
     return tmp_path / "project", tmp_path / "project" / module, function
 
 
 def test_an_edited_comment_computes_nothing(
-    competition: Competition, finished: Finished, project: tuple[Path, Path, str]
+    contract: Contract, finished: Finished, project: tuple[Path, Path, str]
 ) -> None:
     root, module, function = project
     lines, definition, end = find_return(module, function)
@@ -92,23 +92,23 @@ def test_an_edited_comment_computes_nothing(
     lines[docstring] = lines[docstring].replace('"""', '"""Edited. ', 1)
     lines[end.lineno - 1] = f"    # A comment.\n\n{lines[end.lineno - 1]}  # Another."
     module.write_text("# A first line.\n" + "\n".join(lines))
-    after = run(competition, finished.raw, finished.build, root=root)
+    after = run(contract, finished.raw, finished.build, root=root)
     assert after.computed() == set()
     assert_same_submission(after, finished)
 
 
 def test_an_edited_feature_computes_its_block_and_what_follows(
-    competition: Competition, finished: Finished, project: tuple[Path, Path, str]
+    contract: Contract, finished: Finished, project: tuple[Path, Path, str]
 ) -> None:
     root, module, function = project
     lines, _, end = find_return(module, function)
     assert end.value
     assert end.end_lineno
-    edited = competition.feature_change.edit.format(ast.unparse(end.value))
+    edited = contract.feature_change.edit.format(ast.unparse(end.value))
     lines[end.lineno - 1 : end.end_lineno] = [f"    return {edited}"]
     module.write_text("\n".join(lines))
-    after = run(competition, finished.raw, finished.build, root=root)
-    assert after.computed() == competition.feature_change.steps
+    after = run(contract, finished.raw, finished.build, root=root)
+    assert after.computed() == contract.feature_change.steps
 
 
 def find_return(module: Path, function: str) -> tuple[list[str], ast.FunctionDef, ast.Return]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.conftest import Call
-from tests.contract.competition import Competition, Finished, Mutation, refusal
+from tests.contract.contract import Contract, Finished, Mutation, refusal
 
 
 def read_scores(told: tuple[int, str, str]) -> dict[str, float]:
@@ -13,45 +13,45 @@ def read_scores(told: tuple[int, str, str]) -> dict[str, float]:
     return {name: float(value) for name, value in pairs}
 
 
-def test_the_submission_passes_check_by_every_rule(competition: Competition, finished: Finished, call: Call) -> None:
+def test_the_submission_passes_check_by_every_rule(contract: Contract, finished: Finished, call: Call) -> None:
     assert finished.submission in finished.submissions
     for path in finished.submissions:
-        code, out, err = call("check", competition.name, path, "--raw", finished.raw)
+        code, out, err = call("check", contract.name, path, "--raw", finished.raw)
         assert (code, err) == (0, "")
-        for rule in competition.rules:
+        for rule in contract.rules:
             assert rule in out
 
 
 def test_it_has_learned_the_planted_rule_and_popularity_has_not(
-    competition: Competition, finished: Finished, call: Call, tmp_path: Path
+    contract: Contract, finished: Finished, call: Call, tmp_path: Path
 ) -> None:
-    competition.popular(finished.raw, tmp_path / "popular.csv")
-    assert call("check", competition.name, tmp_path / "popular.csv", "--raw", finished.raw)[0] == 0
+    contract.popular(finished.raw, tmp_path / "popular.csv")
+    assert call("check", contract.name, tmp_path / "popular.csv", "--raw", finished.raw)[0] == 0
     learned, popular = (
-        read_scores(call("score", competition.name, path, "--truth", finished.truth))[competition.metric]
+        read_scores(call("score", contract.name, path, "--truth", finished.truth))[contract.metric]
         for path in (finished.submission, tmp_path / "popular.csv")
     )
-    assert learned >= competition.floor
-    assert popular <= competition.ceiling
+    assert learned >= contract.floor
+    assert popular <= contract.ceiling
 
 
-def test_validation_tells_what_the_truth_tells(competition: Competition, finished: Finished, call: Call) -> None:
-    scores = read_scores(call("score", competition.name, finished.submission, "--truth", finished.truth))
+def test_validation_tells_what_the_truth_tells(contract: Contract, finished: Finished, call: Call) -> None:
+    scores = read_scores(call("score", contract.name, finished.submission, "--truth", finished.truth))
     cv = finished.summary["cv"]
-    spread = 4 * (cv["error"] ** 2 + scores[f"{competition.metric}_error"] ** 2) ** 0.5
-    assert abs(cv[competition.metric] - scores[competition.metric]) < spread
+    spread = 4 * (cv["error"] ** 2 + scores[f"{contract.metric}_error"] ** 2) ** 0.5
+    assert abs(cv[contract.metric] - scores[contract.metric]) < spread
 
 
 def test_a_mutated_submission_is_refused_by_the_rule_that_it_breaks(
-    competition: Competition, finished: Finished, mutation: Mutation, call: Call, tmp_path: Path
+    contract: Contract, finished: Finished, mutation: Mutation, call: Call, tmp_path: Path
 ) -> None:
     path = tmp_path / f"mutated{mutation.suffix}"
     (sound,) = [one for one in finished.submissions if one.suffix == mutation.suffix]
     path.write_bytes(mutation.edit(sound.read_bytes()))
-    sentence = refusal(call("check", competition.name, path, "--raw", finished.raw))
+    sentence = refusal(call("check", contract.name, path, "--raw", finished.raw))
     for told in (str(path), *mutation.told):
         assert told in sentence
 
 
-def test_every_rule_has_its_mutation(competition: Competition) -> None:
-    assert {mutation.rule for mutation in competition.mutations.values()} == set(competition.rules)
+def test_every_rule_has_its_mutation(contract: Contract) -> None:
+    assert {mutation.rule for mutation in contract.mutations.values()} == set(contract.rules)

@@ -15,7 +15,7 @@ import pytest
 from competitions.tencent.io import schema
 from competitions.tencent.io.events import NO_EVENT, NO_PROFILE, SEVERAL_PROFILES, UNSORTED
 from tests.conftest import Call
-from tests.contract.competition import Finished, Recorder, run, start, words
+from tests.contract.contract import Finished, Recorder, run, start, words
 from tests.contract.tencent import TENCENT
 from tests.contract.tencent_faults import CANDIDATES, TEST, TRAIN, edit_users
 from tests.contract.tencent_planted import (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.competition import ROOT, Competition, Finished, run, start
+from tests.contract.contract import ROOT, Contract, Finished, run, start
 from tests.contract.mgtv import MGTV
 
 SOURCE = ("common", "competitions")
@@ -28,7 +28,7 @@ def test_it_takes_under_ten_lines() -> None:
 
 
 def test_a_new_block_is_built_and_compare_reads_its_difference(
-    competition: Competition, finished: Finished, tmp_path: Path
+    contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:
     diff, settings = read_example()
     for name in SOURCE:
@@ -38,7 +38,7 @@ def test_a_new_block_is_built_and_compare_reads_its_difference(
     )
     assert applied.returncode == 0, applied.stderr
     (tmp_path / "length.toml").write_text(settings)
-    after = run(competition, finished.raw, finished.build, f"@{tmp_path / 'length.toml'}", root=tmp_path)
+    after = run(contract, finished.raw, finished.build, f"@{tmp_path / 'length.toml'}", root=tmp_path)
     assert "length_ratio" in after.record["features"]
     assert "length_ratio" not in finished.record["features"]
     assert {name for name in after.kept() if name.endswith(".read")}  # only what the change reaches is computed again

@@ -118,7 +118,7 @@ Metrics = dict[str, float]
 def measure_news(folder: Path) -> Metrics:
     """Every golden number of the news by name, of a cold run in ``folder``."""
     news_simulation.simulate(folder / "raw", NEWS_SCALE, SEED)
-    config = news.load_config(NEWS_SETTINGS, tuned=False)
+    config = news.COMPETITION.load_config(NEWS_SETTINGS, tuned=False)
     run = Run(folder / "run", folder / "cache", quiet=True)
     outcome = news_pipeline.solve(news_raw.locate(folder / "raw", config.board), config, run)
     summary = news_summary.summarise(outcome, config.rank.models)
@@ -137,7 +137,7 @@ def measure_flight(folder: Path) -> Metrics:
     On so few sessions the hit rate jumps where a fit moves a little, so that most numbers are AUCs, which do not.
     """
     flight_simulation.simulate(folder / "raw", FLIGHT_SCALE, SEED)
-    config = flight.load_config(FLIGHT_SETTINGS, tuned=False)
+    config = flight.COMPETITION.load_config(FLIGHT_SETTINGS, tuned=False)
     run = Run(folder / "run", folder / "cache", quiet=True)
     outcome = flight_pipeline.solve(flight_raw.locate(folder / "raw"), config, run)
     truth = flight.COMPETITION.score_truth(outcome, folder / "raw")
@@ -169,7 +169,7 @@ def measure_mgtv(folder: Path) -> Metrics:
     mean s of these, and of the other answers of the ladder.
     """
     mgtv_simulation.simulate(folder / "raw", MGTV_SCALE, SEED)
-    config = mgtv.load_config(MGTV_SETTINGS, tuned=False)
+    config = mgtv.COMPETITION.load_config(MGTV_SETTINGS, tuned=False)
     run = Run(folder / "run", folder / "cache", quiet=True)
     outcome = mgtv_pipeline.solve(mgtv_raw.locate(folder / "raw", config.host), config, run)
     summary, truth = mgtv_summary.summarise(outcome), mgtv.COMPETITION.score_truth(outcome, folder / "raw")
@@ -204,7 +204,7 @@ def measure_tencent(folder: Path) -> Metrics:
     ``popularity``: of the ten candidates with most events before the cut, the same for everybody.
     """
     tencent_simulation.simulate(folder / "raw", TENCENT_SCALE, SEED)
-    config = tencent.load_config(TENCENT_SETTINGS, tuned=False)
+    config = tencent.COMPETITION.load_config(TENCENT_SETTINGS, tuned=False)
     run = Run(folder / "run", folder / "cache", quiet=True)
     outcome = tencent_pipeline.solve(tencent_raw.locate(folder / "raw"), config, run)
     truth = tencent.COMPETITION.score_truth(outcome, folder / "raw")

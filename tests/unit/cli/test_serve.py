@@ -11,7 +11,7 @@ from common.errors import UserError
 from common.pipeline import progress
 from common.serving.benchmark import SHOWN, Export, Variant
 from competitions.cli import serve
-from competitions.flight.competition import load_config
+from competitions.flight.competition import COMPETITION
 from competitions.flight.config import FlightConfig
 
 
@@ -43,8 +43,8 @@ def test_what_names_no_run_of_the_competition_is_refused(tmp_path: Path) -> None
 
 
 def test_settings_that_the_code_no_longer_has_are_named_in_a_sentence() -> None:
-    whole = serve.msgspec.to_builtins(load_config([]))
-    assert serve.read_config(FlightConfig, {"config": whole, "run": "a"}) == load_config([])
+    whole = serve.msgspec.to_builtins(COMPETITION.load_config([]))
+    assert serve.read_config(FlightConfig, {"config": whole, "run": "a"}) == COMPETITION.load_config([])
     whole["rank"]["trees"] = 5
     with pytest.raises(UserError, match=r"settings of run a are not those of this code .*trees.*run again"):
         serve.read_config(FlightConfig, {"config": whole, "run": "a"})

@@ -3,14 +3,15 @@
 import pytest
 
 from common.errors import UserError
-from competitions.flight import competition
-from competitions.flight.competition import load_config
+from competitions.flight.competition import COMPETITION
 from competitions.flight.config import BLOCKS, MODELS
 
 
 def test_the_files_settings_hold_until_a_set_changes_them() -> None:
-    config = load_config(["seed=4", "rank.sample.negatives=80", "rank.models=['logit']", "rank.logit.l2=0.5"])
-    plain = load_config([])
+    config = COMPETITION.load_config(
+        ["seed=4", "rank.sample.negatives=80", "rank.models=['logit']", "rank.logit.l2=0.5"]
+    )
+    plain = COMPETITION.load_config([])
     assert (config.seed, config.rank.sample.negatives, config.rank.models) == (4, 80, ("logit",))
     assert config.rank.logit == {"l2": 0.5}
     assert config.split == plain.split
@@ -53,25 +54,25 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(override: str, words: list[str]) -> None:
     with pytest.raises(UserError) as refused:
-        load_config([override])
+        COMPETITION.load_config([override])
     for word in words:
         assert word in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_no_readings_and_no_negatives_hidden_are_settings_too() -> None:
-    config = load_config(["readings.splits=[]", "rank.sample.missing_share=0.0"])
+    config = COMPETITION.load_config(["readings.splits=[]", "rank.sample.missing_share=0.0"])
     assert (config.readings.splits, config.rank.sample.missing_share) == ((), 0)
 
 
 def test_the_settings_for_a_short_log_fit() -> None:
-    config = load_config([f"@{competition.COMPETITION.folder / 'short.toml'}"])
+    config = COMPETITION.load_config([f"@{COMPETITION.folder / 'short.toml'}"])
     assert config.rank.patience == 0
     assert set(config.rank.models) < set(MODELS)
     assert config.rank.catboost_softmax["loss_function"] == "QuerySoftMax"
 
 
 def test_the_quick_settings_fit() -> None:
-    config = load_config([f"@{competition.COMPETITION.folder / 'quick.toml'}"])
+    config = COMPETITION.load_config([f"@{COMPETITION.folder / 'quick.toml'}"])
     assert (config.baseline.model, config.rank.models, config.readings.splits) == ("logit", ("lightgbm_softmax",), ())
-    assert config.rank.blocks == load_config([]).rank.blocks
+    assert config.rank.blocks == COMPETITION.load_config([]).rank.blocks

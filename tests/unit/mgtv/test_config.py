@@ -3,13 +3,13 @@
 import pytest
 
 from common.errors import UserError
-from competitions.mgtv.competition import load_config
+from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.config import BLOCKS, MODELS
 
 
 def test_the_files_settings_hold_until_a_set_changes_them() -> None:
-    config = load_config(["seed=4", "watch.models=['logit']", "watch.logit.l2=0.5", "truth.clip=1"])
-    plain = load_config([])
+    config = COMPETITION.load_config(["seed=4", "watch.models=['logit']", "watch.logit.l2=0.5", "truth.clip=1"])
+    plain = COMPETITION.load_config([])
     assert (config.seed, config.watch.models, config.watch.logit) == (4, ("logit",), {"l2": 0.5})
     assert (config.truth.clip, config.truth.rule) == (1, plain.truth.rule)
     assert config.split == plain.split
@@ -60,13 +60,13 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(override: str, words: list[str]) -> None:
     with pytest.raises(UserError) as refused:
-        load_config([override])
+        COMPETITION.load_config([override])
     assert [word for word in words if word not in str(refused.value)] == []
     assert "\n" not in str(refused.value)
 
 
 def test_models_on_fewer_blocks_than_are_built_are_settings_too() -> None:
-    config = load_config(["watch.blocks=['list']", "completion.blocks=['video']", "decide.power=0"])
+    config = COMPETITION.load_config(["watch.blocks=['list']", "completion.blocks=['video']", "decide.power=0"])
     assert (config.watch.blocks, config.completion.blocks, config.decide.power) == (("list",), ("video",), 0)
-    few = load_config(["features.blocks=['pair']", "watch.blocks=['pair']", "completion.blocks=['pair']"])
+    few = COMPETITION.load_config(["features.blocks=['pair']", "watch.blocks=['pair']", "completion.blocks=['pair']"])
     assert few.features.blocks == ("pair",)

@@ -13,7 +13,7 @@ from common.ranking.dataset import Matrix, RankingDataset
 from common.ranking.gbdt import UNWATCHED, Fit, FitTask, Ranker, Recipe, fit, refit, remote_fitter
 from common.split import Fold
 from competitions.news import ranking
-from competitions.news.competition import load_config
+from competitions.news.competition import COMPETITION
 from competitions.news.features import feature_names
 from competitions.news.ranking import make_recipe
 
@@ -192,7 +192,7 @@ def tasks() -> Iterator[list[FitTask]]:
 
 
 def test_a_recipe_takes_the_configured_parameters_or_those_given() -> None:
-    settings = load_config(["rank.rounds=50", "rank.patience=5"]).rank
+    settings = COMPETITION.load_config(["rank.rounds=50", "rank.patience=5"]).rank
     assert make_recipe(settings, "xgboost", 8) == Recipe("xgboost", settings.xgboost, 50, 5, 8)
     assert make_recipe(settings, "catboost", 8, {"depth": 2}) == Recipe("catboost", {"depth": 2}, 50, 5, 8)
 
@@ -200,7 +200,7 @@ def test_a_recipe_takes_the_configured_parameters_or_those_given() -> None:
 def test_early_fits_learn_from_training_and_stop_by_thinned_validation(
     prepared: Prepared, tasks: list[FitTask]
 ) -> None:
-    labelled, recipe = gather(prepared, 4), make_recipe(load_config([]).rank, "catboost", 8)
+    labelled, recipe = gather(prepared, 4), make_recipe(COMPETITION.load_config([]).rank, "catboost", 8)
     assert fit(recipe, labelled.train, labelled.stop).rounds == 17
     (task,) = tasks
     assert task.recipe == recipe
@@ -210,7 +210,7 @@ def test_early_fits_learn_from_training_and_stop_by_thinned_validation(
 def test_the_refit_learns_from_both_thinned_parts_for_the_rounds_of_the_early_stop(
     prepared: Prepared, tasks: list[FitTask]
 ) -> None:
-    labelled, recipe = gather(prepared, 4), make_recipe(load_config([]).rank, "xgboost", 3)
+    labelled, recipe = gather(prepared, 4), make_recipe(COMPETITION.load_config([]).rank, "xgboost", 3)
     refit(recipe, Ranker("xgboost", None, 17, {}), [labelled.train, labelled.stop])
     (task,) = tasks
     assert task.recipe == replace(recipe, rounds=17, patience=0)
@@ -222,7 +222,7 @@ def test_the_refit_learns_from_both_thinned_parts_for_the_rounds_of_the_early_st
 
 @pytest.mark.parametrize("kind", ["lightgbm_lambdarank", "lightgbm_binary", "xgboost", "catboost"])
 def test_the_configured_parameters_are_accepted_by_each_library(prepared: Prepared, kind: str) -> None:
-    recipe = make_recipe(load_config(["rank.rounds=5", "rank.patience=5"]).rank, kind, 0)
+    recipe = make_recipe(COMPETITION.load_config(["rank.rounds=5", "rank.patience=5"]).rank, kind, 0)
     labelled = gather(prepared, 10)
     early = fit(recipe, labelled.train, labelled.stop)
     final = refit(recipe, early, [labelled.train, labelled.stop])
@@ -231,7 +231,7 @@ def test_the_configured_parameters_are_accepted_by_each_library(prepared: Prepar
 
 
 def test_the_configuration_fixes_what_catboost_would_derive_from_the_number_of_rounds() -> None:
-    assert {"learning_rate", "leaf_estimation_iterations"} <= load_config([]).rank.catboost.keys()
+    assert {"learning_rate", "leaf_estimation_iterations"} <= COMPETITION.load_config([]).rank.catboost.keys()
 
 
 # --- scores ---

@@ -15,7 +15,7 @@ from common.retrieval.cooccurrence import count_covisits, fuse_channels, score_n
 from common.retrieval.item2vec import learn_item2vec
 from common.split import Fold
 from competitions.news import retrieval, split
-from competitions.news.competition import load_config
+from competitions.news.competition import COMPETITION
 from competitions.news.config import ContentSettings, FreshSettings, RecallSettings
 from competitions.news.io.reader import Embeddings
 from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, label, make_log, make_world, swap_hidden
@@ -23,7 +23,7 @@ from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, label, m
 T = TypeVar("T")
 Channels = dict[str, pl.DataFrame]
 SCORED = {"query": pl.Int32, "item": pl.Int32, "score": pl.Float32}
-SETTINGS: RecallSettings = load_config(
+SETTINGS: RecallSettings = COMPETITION.load_config(
     ["recall.per_channel=30", "recall.item2vec.size=8", "recall.item2vec.epochs=2"]
 ).recall
 
@@ -110,20 +110,20 @@ def test_no_channel_knows_the_hidden_items(
 
 
 def test_an_unknown_channel_is_named_with_the_known_ones(world: World, fold: Fold, tmp_path: Path) -> None:
-    settings = load_config(["recall.channels=['fresh', 'hot']"]).recall
+    settings = COMPETITION.load_config(["recall.channels=['fresh', 'hot']"]).recall
     with pytest.raises(UserError, match=r"recall\.channels .*hot.*covisit.*popular_1h.*fresh"):
         run_channels(tmp_path, fold, world, settings)
 
 
 def test_no_channel_at_all_is_refused() -> None:
     with pytest.raises(UserError, match=r"recall\.channels"):
-        load_config(["recall.channels=[]"])
+        COMPETITION.load_config(["recall.channels=[]"])
 
 
 def test_without_embeddings_the_content_channel_is_empty_and_the_union_goes_on(
     world: World, fold: Fold, tmp_path: Path
 ) -> None:
-    settings = load_config(["recall.channels=['content', 'next']"]).recall
+    settings = COMPETITION.load_config(["recall.channels=['content', 'next']"]).recall
     channels = run_channels(tmp_path, fold, world, settings, content=False)[0]
     assert channels["content"].is_empty()
     union = fuse_channels(channels, 10.0, 5)

@@ -6,14 +6,14 @@ import pytest
 
 from common.errors import UserError
 from competitions.tencent import competition
-from competitions.tencent.competition import load_config
+from competitions.tencent.competition import COMPETITION
 
 LEAVE_ONE_OUT = Path(competition.__file__).with_name("leave_one_out.toml")
 
 
 def test_the_files_settings_hold_until_a_set_changes_them() -> None:
-    config = load_config(["seed=4", "model.blocks=5", "train.rate=0.5", "host.weights=[0, 1, 1]"])
-    plain = load_config([])
+    config = COMPETITION.load_config(["seed=4", "model.blocks=5", "train.rate=0.5", "host.weights=[0, 1, 1]"])
+    plain = COMPETITION.load_config([])
     assert (config.seed, config.model.blocks, config.train.rate, config.host.weights) == (4, 5, 0.5, (0, 1, 1))
     assert config.split == plain.split
     assert config.retrieve == plain.retrieve
@@ -26,10 +26,10 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
 
 
 def test_the_settings_of_sets_without_times_are_a_file() -> None:
-    config = load_config([f"@{LEAVE_ONE_OUT}"])
+    config = COMPETITION.load_config([f"@{LEAVE_ONE_OUT}"])
     assert config.split.kind == "last"
     assert not config.model.times
-    assert load_config([f"@{LEAVE_ONE_OUT}", "split.kind=time"]).split.kind == "time"
+    assert COMPETITION.load_config([f"@{LEAVE_ONE_OUT}", "split.kind=time"]).split.kind == "time"
 
 
 @pytest.mark.parametrize(
@@ -65,15 +65,15 @@ def test_the_settings_of_sets_without_times_are_a_file() -> None:
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(override: str, parts: list[str]) -> None:
     with pytest.raises(UserError) as refused:
-        load_config([override])
+        COMPETITION.load_config([override])
     assert [part for part in parts if part not in str(refused.value)] == []
     assert "\n" not in str(refused.value)
 
 
 def test_an_ad_must_have_a_vector_and_training_something_to_learn() -> None:
     with pytest.raises(UserError, match=r"model\.ids, model\.features and model\.embeddings are all false"):
-        load_config(["model.ids=false", "model.features=false", "model.embeddings=false"])
+        COMPETITION.load_config(["model.ids=false", "model.features=false", "model.embeddings=false"])
     with pytest.raises(UserError, match=r"train\.click_weight and train\.exposure_weight are both 0"):
-        load_config(["train.click_weight=0", "train.exposure_weight=0"])
-    assert load_config(["model.ids=false", "model.features=false"]).model.embeddings
-    assert load_config(["train.exposure_weight=0"]).train.click_weight > 0
+        COMPETITION.load_config(["train.click_weight=0", "train.exposure_weight=0"])
+    assert COMPETITION.load_config(["model.ids=false", "model.features=false"]).model.embeddings
+    assert COMPETITION.load_config(["train.exposure_weight=0"]).train.click_weight > 0

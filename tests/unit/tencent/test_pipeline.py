@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import UserError
 from competitions.tencent import split, submission
-from competitions.tencent.competition import load_config
+from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus
 from competitions.tencent.ids import Oids, Rows
 from competitions.tencent.inference import stages
@@ -16,7 +16,7 @@ from competitions.tencent.inference.stages import Answer
 from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
-CONFIG = load_config([])
+CONFIG = COMPETITION.load_config([])
 TRAIN = make_sequences([(1, 1, 10), (2, 0, 20), (3, 1, 90)], [(2, 0, 30), (3, 0, 40), (4, 1, 95)], [(3, 1, 15)])
 TEST = make_sequences([(1, 0, 1)], [(9, 0, 2)])
 ROWS = np.array([9, 3, 2, 1, 12, 5, 6, 7, 8, 10, 11, 4])  # of the candidates; 11 and 12 are in no history

@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import UserError
 from competitions.tencent import split
-from competitions.tencent.competition import load_config
+from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import SplitSettings
 from competitions.tencent.corpus import Candidates, Sequences
 from competitions.tencent.ids import Rows
@@ -14,7 +14,7 @@ from competitions.tencent.io import schema
 from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_sequences
 
-CONFIG = load_config([])
+CONFIG = COMPETITION.load_config([])
 ROUND_TWO = msgspec.structs.replace(CONFIG.host, target="conversion")
 # Clicks at 100, 300, 500, 600 and 900, 920, 930, 950, 960: the median is the cut.
 SEQUENCES = make_sequences(

@@ -12,7 +12,7 @@ import pytest
 from common.pipeline.run import Result, Run, StepRecord
 from common.ranking.dataset import RankingDataset
 from common.ranking.gbdt import Ranker, Recipe
-from competitions.flight.competition import load_config
+from competitions.flight.competition import COMPETITION
 from competitions.flight.config import BLOCKS, SampleSettings
 from competitions.flight.experiments import ladder
 from competitions.flight.experiments.ladder import MODELS_IN_ORDER, PRICE, RULES, score_by_rule
@@ -75,7 +75,7 @@ def climbed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[list[dict[
     monkeypatch.setattr(ladder, "find_blend", lambda *_: "blend")
     monkeypatch.setattr(ladder, "find_penalty", lambda *_: 0.1)
     monkeypatch.setattr(ladder, "measure_all", measure)
-    table = ladder.climb(RawFiles(Path("a"), Path("b")), load_config([]), run)  # type: ignore[arg-type]
+    table = ladder.climb(RawFiles(Path("a"), Path("b")), COMPETITION.load_config([]), run)  # type: ignore[arg-type]
     return table, fits, run
 
 
@@ -84,7 +84,7 @@ def test_blocks_are_added_one_by_one_then_models_then_the_rerank(
 ) -> None:
     rows, _, _ = climbed
     rungs = [(row["rung"], row["score"]) for row in rows]
-    blocks, models, base = len(BLOCKS), len(MODELS_IN_ORDER), load_config([]).baseline.blocks
+    blocks, models, base = len(BLOCKS), len(MODELS_IN_ORDER), COMPETITION.load_config([]).baseline.blocks
     plain = [("random", 0.0), *((name, -len(weights) / 10) for name, _, weights in RULES)]
     assert rungs[: len(plain)] == plain
     rungs, rows = rungs[len(plain) :], rows[len(plain) :]
@@ -134,7 +134,7 @@ def test_what_an_ordinary_run_fits_has_the_same_name_here(
 ) -> None:
     _, fits, run = climbed
     first = MODELS_IN_ORDER[0]
-    config = load_config([])
+    config = COMPETITION.load_config([])
     alike = [(f"fit.{name}", config.baseline.blocks) for name in ("baseline", "logit-base")]
     alike += [(f"fit.{kind}", BLOCKS) for kind in MODELS_IN_ORDER]
     parts = [(f"fit.{first}-{count}", BLOCKS[:count]) for count in range(1, len(BLOCKS))]
@@ -150,11 +150,11 @@ def test_what_an_ordinary_run_fits_has_the_same_name_here(
 
 def test_the_last_days_before_the_end_of_the_log_validate() -> None:
     train = make_searches(*(search(day=day) for day in (0, 5, 7.5, 9, 10)))
-    settings = load_config(["split.second_days=2.5"]).split
+    settings = COMPETITION.load_config(["split.second_days=2.5"]).split
     split = split_last_days(train.sessions, settings)
     assert split.roles["role"].to_list() == ["train", "train", "valid", "valid", "valid"]
     assert split.name == "the last days"
-    settings = load_config(["split.second_days=2.4"]).split
+    settings = COMPETITION.load_config(["split.second_days=2.4"]).split
     assert split_last_days(train.sessions, settings).roles["role"].to_list().count("valid") == 2
 
 
@@ -170,7 +170,7 @@ def test_a_reading_is_of_a_model_fitted_and_judged_on_its_split() -> None:
     drawn = draw_searches(2, count=60, longest=14)
     cheapest = drawn.options.group_by("session", maintain_order=True).agg(pl.col("price").fill_null(1e9).arg_min())
     train = Searches(drawn.sessions.with_columns(booked=cheapest["price"].cast(pl.Int32)), drawn.options)
-    config = load_config(["split.second_days=12", "rank.rounds=30", "rank.patience=5"])
+    config = COMPETITION.load_config(["split.second_days=12", "rank.rounds=30", "rank.patience=5"])
     split = split_last_days(train.sessions, config.split)
     sample = SampleSettings(negatives=50, rows=10_000, missing_share=0.0)
     recipe = make_recipe(config, "logit", ("option", "within"), {"l2": 0.1})
@@ -187,7 +187,7 @@ def test_a_split_that_the_log_is_too_short_for_gives_its_reason(tmp_path: Path) 
     run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
     train = run.step(make_searches, *sizes)
     log = run.step(collect_bookings, train)
-    config = load_config(["readings.model=logit", "split.valid_share=0.25", "rank.patience=0"])
+    config = COMPETITION.load_config(["readings.model=logit", "split.valid_share=0.25", "rank.patience=0"])
     readings = evaluate_splits(run, train, log, config)
     assert list(readings) == ["second", "random"]
     assert "the last days" in str(readings["second"])

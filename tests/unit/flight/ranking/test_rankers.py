@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from common.ranking import gbdt
 from common.ranking.dataset import RankingDataset, to_matrix
 from common.ranking.gbdt import FitTask, Ranker, Recipe, fit, refit, score_rows
-from competitions.flight.competition import load_config
+from competitions.flight.competition import COMPETITION
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
@@ -46,7 +46,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[FitTask]:
 
 
 def test_a_recipe_has_the_settings_of_its_kind_and_what_is_given_in_their_place() -> None:
-    config = load_config(["rank.logit.l2=0.5", "rank.rounds=9", "rank.patience=3", "seed=4"])
+    config = COMPETITION.load_config(["rank.logit.l2=0.5", "rank.rounds=9", "rank.patience=3", "seed=4"])
     expected = Recipe("logit", {"l2": 0.5}, 9, 3, 4, cutoff=3, blocks=config.rank.blocks)
     assert make_recipe(config, "logit") == expected
     other = make_recipe(config, "logit", ["pair"], {"l2": 2.0})
@@ -54,7 +54,7 @@ def test_a_recipe_has_the_settings_of_its_kind_and_what_is_given_in_their_place(
 
 
 def test_the_baseline_comes_first_on_its_own_blocks_then_every_model_on_all() -> None:
-    config = load_config([])
+    config = COMPETITION.load_config([])
     recipes = list_recipes(config)
     assert list(recipes) == ["baseline", *config.rank.models]
     assert (recipes["baseline"].kind, recipes["baseline"].blocks) == (config.baseline.model, config.baseline.blocks)
@@ -64,7 +64,7 @@ def test_the_baseline_comes_first_on_its_own_blocks_then_every_model_on_all() ->
 
 
 def test_a_fit_is_stopped_by_the_stop_rows_and_refitted_on_both_for_its_rounds(tasks: list[FitTask]) -> None:
-    config = load_config(["rank.rounds=400", "rank.patience=40", "seed=5"])
+    config = COMPETITION.load_config(["rank.rounds=400", "rank.patience=40", "seed=5"])
     recipe = make_recipe(config, "logit", ["pair"], {"l2": 1.0})
     names = ("option_a", "pair_a")
     train, stop = rows_of(*names), rows_of(*names, height=2)
@@ -82,7 +82,7 @@ def test_a_fit_is_stopped_by_the_stop_rows_and_refitted_on_both_for_its_rounds(t
 def test_without_patience_nothing_stops_a_fit(tasks: list[FitTask]) -> None:
     rows: Any = rows_of("option_a")
     for patience in (0, 1):
-        fit(make_recipe(load_config([f"rank.patience={patience}"]), "logit", ["option"]), rows, rows)
+        fit(make_recipe(COMPETITION.load_config([f"rank.patience={patience}"]), "logit", ["option"]), rows, rows)
     assert [task.valid is None for task in tasks] == [True, False]
 
 

@@ -13,7 +13,7 @@ from common.pipeline.run import Result
 from common.ranking.conditional_logit import Logit
 from common.ranking.gbdt import Ranker
 from common.submission import Checked
-from competitions.mgtv.competition import load_config
+from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.io import reader
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models import click_ranker, decision
@@ -188,7 +188,7 @@ def outcome() -> Outcome:
     early = DayModels(rankers, kept(completion))
     return Outcome(
         files=files,
-        config=load_config(["watch.models=['logit', 'xgboost_softmax']"]),
+        config=COMPETITION.load_config(["watch.models=['logit', 'xgboost_softmax']"]),
         ready=prepared,
         early={6: early},
         final=early,

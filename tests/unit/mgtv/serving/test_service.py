@@ -13,7 +13,7 @@ from common.ranking.conditional_logit import Logit, fit_logit
 from common.ranking.dataset import RankingDataset, to_matrix
 from common.ranking.gbdt import Ranker
 from common.serving.benchmark import answer_all, ignore
-from competitions.mgtv.competition import load_config
+from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.config import BLOCKS, CompletionSettings, MgtvConfig
 from competitions.mgtv.features.build import Sources, build
 from competitions.mgtv.models import click_ranker, completion, decision
@@ -35,7 +35,7 @@ PROFILES = pl.DataFrame(
     schema={"device": pl.Int32, "f0": pl.Float32, "f3": pl.Float32, "f87": pl.Int32},
 )
 SLATES = make_slates(DAY, {device: [device, 3, 12, 7, 0][: 2 + device % 4] for device in range(11)} | {77: [1, 14]})
-CONFIG: MgtvConfig = msgspec.structs.replace(load_config([]), features=SETTINGS)
+CONFIG: MgtvConfig = msgspec.structs.replace(COMPETITION.load_config([]), features=SETTINGS)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 
 from common.pipeline.run import Result
 from common.split import Fold
-from competitions.news.competition import load_config
+from competitions.news.competition import COMPETITION
 from competitions.news.experiments import ladder
 from competitions.news.experiments.ladder import CHANNELS, list_rungs, score_lists
 from competitions.news.models.als import list_by_factors
@@ -36,7 +36,7 @@ def make_fold(history: pl.DataFrame, seen: list[tuple[int, list[int]]], answers:
 
 
 def test_rungs_add_channels_then_blocks_then_models_up_to_the_pipeline_itself() -> None:
-    config = load_config([])
+    config = COMPETITION.load_config([])
     rungs = list(list_rungs(config))
     counts = [(len(c.recall.channels), len(c.rank.blocks), len(c.rank.models)) for _, _, c in rungs]
     assert counts == sorted(counts)
@@ -54,7 +54,7 @@ def test_rungs_add_channels_then_blocks_then_models_up_to_the_pipeline_itself() 
 
 
 def test_channels_that_stand_alone_are_channels_of_the_pipeline() -> None:
-    assert {channel for _, _, channel in ladder.ALONE} <= set(load_config([]).recall.channels)
+    assert {channel for _, _, channel in ladder.ALONE} <= set(COMPETITION.load_config([]).recall.channels)
 
 
 def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> None:

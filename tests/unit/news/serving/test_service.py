@@ -19,14 +19,14 @@ from common.retrieval.item2vec import learn_item2vec
 from common.serving.benchmark import answer_all, ignore
 from common.split import Fold
 from competitions.news import features, ranking, retrieval, split, submission
-from competitions.news.competition import load_config
+from competitions.news.competition import COMPETITION
 from competitions.news.config import NewsConfig
 from competitions.news.serving import export, service
 from tests.unit.news.news_world import World, make_world
 from tests.unit.rankers import fit_rows
 
 T = TypeVar("T")
-CONFIG: NewsConfig = load_config(
+CONFIG: NewsConfig = COMPETITION.load_config(
     ["recall.per_channel=12", "recall.candidates=20", "recall.item2vec.size=8", "recall.item2vec.epochs=2"]
 )
 WEIGHTS = (0.7, 0.3)

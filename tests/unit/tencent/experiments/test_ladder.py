@@ -4,13 +4,13 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from competitions.tencent.competition import load_config
+from competitions.tencent.competition import COMPETITION
 from competitions.tencent.experiments.ladder import PLAIN_RUNGS, list_networks, plan_scores, replace_settings
 from tests.unit.tencent.tencent_log import make_catalogue, write_log
 
 
 def test_each_rung_adds_one_kind_of_input_and_the_last_is_the_pipeline_itself() -> None:
-    config = load_config([])
+    config = COMPETITION.load_config([])
     rungs = list_networks(config)
     names = [name for name, _, _ in rungs]
     assert names == [
@@ -29,7 +29,7 @@ def test_each_rung_adds_one_kind_of_input_and_the_last_is_the_pipeline_itself() 
 
 
 def test_inputs_that_the_settings_leave_out_are_no_rungs() -> None:
-    config = load_config(["model.times=false", "model.memory=true", "train.levels=0"])
+    config = COMPETITION.load_config(["model.times=false", "model.memory=true", "train.levels=0"])
     names = [name for name, _, _ in list_networks(config)]
     assert "+ time" not in names
     assert names[-1] == "+ wide part"
@@ -42,7 +42,7 @@ def test_plain_methods_answer_on_a_log_and_factors_find_the_shared_taste() -> No
     histories = write_log(*lists)
     corpus = SimpleNamespace(catalogue=make_catalogue(12))
     rows = np.arange(1, 13)
-    settings = load_config([]).open
+    settings = COMPETITION.load_config([]).open
     score = plan_scores(corpus, histories, histories, rows, "ALS", settings, 0)  # type: ignore[arg-type]
     scores = score(np.array([0, 1]))
     assert scores.shape == (2, 12)

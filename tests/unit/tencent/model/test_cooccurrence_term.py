@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from competitions.tencent.competition import load_config
+from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import MemorySettings
 from competitions.tencent.model.cooccurrence_term import (
     CooccurrenceTerm,
@@ -18,7 +18,7 @@ PAIRS = 40
 
 
 def settings(**changes: object) -> MemorySettings:
-    return msgspec.structs.replace(load_config([]).memory, **changes)
+    return msgspec.structs.replace(COMPETITION.load_config([]).memory, **changes)
 
 
 def make_memory() -> tuple[CooccurrenceTerm, Histories]:

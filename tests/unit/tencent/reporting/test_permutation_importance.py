@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from common.diagnostics.model_diagnostics import Importance
-from competitions.tencent.competition import load_config
+from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Candidates, Catalogue, Corpus, Embedding
 from competitions.tencent.ids import Rows
@@ -23,7 +23,7 @@ SETTINGS = NetworkSettings(
     msgspec.structs.replace(TRAIN, epochs=12, batch=16, rate=1e-2),
     seed=0,
 )
-CONFIG: TencentConfig = load_config(["split.kind=last"])
+CONFIG: TencentConfig = COMPETITION.load_config(["split.kind=last"])
 
 
 @pytest.fixture(scope="module")

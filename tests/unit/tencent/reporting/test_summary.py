@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from competitions.tencent.competition import load_config
+from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus
 from competitions.tencent.ids import Rows
 from competitions.tencent.reporting.summary import describe_fold, describe_training, unseen_share
@@ -49,7 +49,7 @@ def test_the_hold_out_by_hand(corpus: Corpus, valid: Fold) -> None:
 
 
 def test_the_hosts_queries_by_hand(corpus: Corpus) -> None:
-    test = build_test_fold(TRAIN, TEST, corpus.candidates, None, load_config([]).host)
+    test = build_test_fold(TRAIN, TEST, corpus.candidates, None, COMPETITION.load_config([]).host)
     description = describe_fold("test", corpus, test)
     assert description == {
         "fold": "test",

@@ -11,7 +11,7 @@ import torch
 from common.errors import UserError
 from common.serving.benchmark import answer_all, ignore
 from competitions.tencent import split
-from competitions.tencent.competition import load_config
+from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Candidates, Corpus
 from competitions.tencent.ids import Rows
@@ -23,7 +23,7 @@ from competitions.tencent.training.trainer import Trained, train
 from tests.unit.tencent.training_inputs import MODEL, TRAIN, make_model_inputs, make_training_inputs
 
 ITEMS = 300
-CONFIG: TencentConfig = msgspec.structs.replace(load_config([]), model=MODEL, train=TRAIN)
+CONFIG: TencentConfig = msgspec.structs.replace(COMPETITION.load_config([]), model=MODEL, train=TRAIN)
 SETTINGS = NetworkSettings(MODEL, TRAIN, CONFIG.seed)
 
 

@@ -1,4 +1,4 @@
-"""What the contract tests ask of a competition, and how they run it. A new competition adds one ``Competition``."""
+"""What the contract tests ask of a competition, and how they run it. A new competition adds one ``Contract``."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from common.competition import Competition
 from common.pipeline.run import Result, Run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,18 +54,19 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Competition:
-    """A competition, reduced to what the contract needs. Everything else goes through the command line by its name.
+class Contract:
+    """A competition's declaration, and what tests of it need. The rest goes through the command line by its name.
 
     ``write_raw(raw, truth)`` writes tiny raw files whose users follow a planted rule, and the answers.
     ``small``: settings that make a run on them short. ``popular(raw, path)`` writes the popularity baseline.
     ``metric`` of ``score`` has to reach ``floor`` where popularity stays below ``ceiling``.
-    ``solve(raw, settings, run)`` calls the pipeline. ``futures``: edits of a raw folder that touch only what labelled
+    ``futures``: edits of a raw folder that touch only what labelled
     queries must not see; each returns the number of rows it changed. ``earlier``: by name, every frame that a run made
-    for labelled queries before the fits, which no future may change; ``answers``: what was asked (query, item).
+    for labelled queries before the fits, which no future may change; ``answers``: the true answers (query, item).
+    ``same_split``: settings that keep the split of the planted files where it is when rows are added behind it.
     """
 
-    name: str
+    competition: Competition
     write_raw: Callable[[Path, Path], None]
     small: tuple[str, ...]
     popular: Callable[[Path, Path], None]
@@ -75,7 +77,6 @@ class Competition:
     mutations: Mapping[str, Mutation]
     bad_inputs: Mapping[str, BadInput]
     bad_settings: Mapping[str, tuple[str, ...]]
-    solve: Callable[[Path, tuple[str, ...], Run], object]
     futures: Mapping[str, Callable[[Path], int]]
     earlier: Callable[[Results], Mapping[str, pl.DataFrame]]
     answers: Callable[[Results], pl.DataFrame]
@@ -83,6 +84,17 @@ class Competition:
     model_change: Change  # ``what`` is a setting
     feature_change: Change  # ``what`` is module file:function
     kill_after: str
+    same_split: Callable[[Path], tuple[str, ...]] = lambda raw: ()
+
+    @property
+    def name(self) -> str:
+        """The competition's name."""
+        return self.competition.name
+
+    def solve(self, raw: Path, settings: tuple[str, ...], run: Run) -> object:
+        """The pipeline, inside this process, with the split where it was whatever was added after it."""
+        config = self.competition.load_config([*settings, *self.same_split(raw)])
+        return self.competition.solve(self.competition.locate(raw, config), config, run)
 
 
 @dataclass(frozen=True)
@@ -139,10 +151,10 @@ class Recorder(Run):
         return result
 
 
-def words(competition: Competition, raw: Path, build: Path, *settings: str) -> list[str]:
+def words(contract: Contract, raw: Path, build: Path, *settings: str) -> list[str]:
     """The command line of a small run."""
-    told = [part for setting in (*competition.small, *settings) for part in ("--set", setting)]
-    return ["run", competition.name, "--untuned", "--raw", str(raw), "--build", str(build), *told]
+    told = [part for setting in (*contract.small, *settings) for part in ("--set", setting)]
+    return ["run", contract.name, "--untuned", "--raw", str(raw), "--build", str(build), *told]
 
 
 def start(*line: str, root: Path = ROOT, hash_seed: int = 0) -> "subprocess.Popen[str]":
@@ -154,7 +166,7 @@ def start(*line: str, root: Path = ROOT, hash_seed: int = 0) -> "subprocess.Pope
 
 
 def run(
-    competition: Competition,
+    contract: Contract,
     raw: Path,
     build: Path,
     *settings: str,
@@ -164,7 +176,7 @@ def run(
 ) -> Finished:
     """A small run in a process of its own, which must end well."""
     before = set(build.glob("*/*/run.json"))
-    process = start(*words(competition, raw, build, *settings), root=root, hash_seed=hash_seed)
+    process = start(*words(contract, raw, build, *settings), root=root, hash_seed=hash_seed)
     out, err = process.communicate()
     assert process.returncode == 0, out + err
     (made,) = set(build.glob("*/*/run.json")) - before
