@@ -1,0 +1,48 @@
+"""A struct of results: what a step is given, what it depends on, and that nothing is computed or stored for it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from common.pipeline.bundle import bundle
+from common.pipeline.run import Run
+
+
+@dataclass(frozen=True)
+class Pair:
+    left: int
+    right: int
+
+
+def give(value: int) -> int:
+    return value
+
+
+def add(pair: Pair) -> int:
+    return pair.left + pair.right
+
+
+def test_a_step_is_given_the_struct_of_the_values(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
+    pair = bundle(Pair, left=run.step(give, 2), right=run.step(give, 3))
+    assert pair.value == Pair(2, 3)
+    assert run.step(add, pair).value == 5
+    assert [record.name for record in run.timings] == ["give", "give", "add"]
+
+
+def test_a_field_is_the_result_given_for_it(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
+    left = run.step(give, 2)
+    pair = bundle(Pair, left=left, right=run.step(give, 3))
+    assert pair.left is left
+    with pytest.raises(AttributeError, match="no field 'middle'"):
+        _ = pair.middle
+
+
+def test_the_key_depends_on_every_field_and_on_its_name(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
+    two, three = run.step(give, 2), run.step(give, 3)
+    keys = {bundle(Pair, left=a, right=b).key for a, b in ((two, three), (three, two), (two, two))}
+    assert len(keys) == 3
+    assert bundle(Pair, left=two, right=three).key == bundle(Pair, left=two, right=three).key
