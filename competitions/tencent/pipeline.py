@@ -114,8 +114,8 @@ def fit_and_answer(
     corpus, embeddings, train, seed = ready.corpus, ready.embeddings, config.train, config.seed
     before = early if train.final == "continue" else None
     if before is None:
-        levels, codes, spell = train.levels, train.codes, f"{name}.spell"
-        semantic_ids = run.step(stages.build_semantic_ids, corpus, embeddings, fold, levels, codes, seed, name=spell)
+        levels, codes, label = train.levels, train.codes, f"{name}.spell"
+        semantic_ids = run.step(stages.build_semantic_ids, corpus, embeddings, fold, levels, codes, seed, name=label)
     else:
         semantic_ids = before.semantic_ids
         train = msgspec.structs.replace(train, epochs=train.final_epochs, rate=train.final_rate)

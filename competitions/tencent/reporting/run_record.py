@@ -10,7 +10,6 @@ from common.experiments.run_record import RunRecord, SimulatedTruth, list_notes
 from common.pipeline.run import Run
 from competitions.tencent import metrics, submission
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Int64s
 from competitions.tencent.inference.stages import rank_targets
 from competitions.tencent.io.schema import TRUTH
 from competitions.tencent.pipeline import Outcome
@@ -61,13 +60,8 @@ def list_queries(outcome: Outcome) -> pl.DataFrame:
         fold=pl.lit("hold-out"),
         score="score",
         target=pl.when(pl.Series(fold.unseen)).then(pl.lit("an unseen ad")).otherwise(pl.lit("a seen ad")),
-        history=class_of_length(histories.lengths),
+        history=pl.Series(np.array(LENGTH_NAMES)[np.searchsorted(LENGTHS, histories.lengths)]),
     )
-
-
-def class_of_length(lengths: Int64s) -> pl.Series:
-    """The class of each history by its number of events."""
-    return pl.Series("history", lengths).cut(LENGTHS, labels=LENGTH_NAMES).cast(pl.String)
 
 
 def list_inputs(config: TencentConfig) -> list[str]:
