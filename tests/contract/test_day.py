@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.competition import Competition
 from common.pipeline.run import Result, Run
 from common.ranking.dataset import RankingDataset
 from common.tuning.task import Scores, Task

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
 from common.pipeline.bundle import bundle
+
 from common.pipeline.run import Run
 
 
