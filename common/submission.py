@@ -4,7 +4,7 @@ A rule is a sentence and an expression that marks the rows that break it; what a
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, NoReturn
 from uuid import uuid4
@@ -129,6 +129,48 @@ def find_ids(ids: pl.Series, rule: str) -> list[Violation]:
     """List ids that break a rule about the whole file (a missing user): at most one violation."""
     first = tuple(str(value) for value in ids.unique().sort().head(ROWS_SHOWN))
     return [Violation(rule, ids.n_unique(), first)] if len(ids) else []
+
+
+def find_moved(ids: pl.Series, expected: pl.Series, rule: str, label: str, numbers: pl.Series) -> list[Violation]:
+    """Ids that are missing, unknown or out of order; repeated ones are another rule's. At most one violation.
+
+    A row is named by ``label`` and its entry in ``numbers`` ("line 7").
+    """
+    missing, extra = expected.filter(~expected.is_in(ids.implode())), ids.filter(~ids.is_in(expected.implode()))
+    if len(missing) or len(extra):
+        first = [f"missing {name}" for name in missing.head(2)] + [f"unknown {name}" for name in extra.unique().head(2)]
+        return [Violation(rule, len(missing) + len(extra), tuple(first))]
+    if ids.n_unique() < len(ids):
+        return []
+    moved = (ids != expected).arg_true()
+    if not len(moved):
+        return []
+    row = moved[0]
+    first_moved = f"{label} {numbers[row]}: {ids[row]} where {expected[row]} is expected"
+    return [Violation(rule, len(moved), (first_moved, "all are there, only their order is wrong"))]
+
+
+def read_truth(truth: Path, columns: Mapping[str, type[pl.DataType]], key: str) -> pl.DataFrame:
+    """The answers of a truth file: ``columns`` in their types, one row a ``key``. ``UserError`` for anything else."""
+    try:
+        text = pl.read_csv(truth, infer_schema=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["no reason given"])[0]
+        raise UserError(f"{truth} cannot be read as CSV ({reason}); name the truth file") from error
+    if not set(columns) <= set(text.columns) or not text.height:
+        raise UserError(f"{truth} must have the columns {','.join(columns)} and a row for each answer")
+    answers = text.select(pl.col(name).cast(dtype, strict=False) for name, dtype in columns.items())
+    finite = pl.all_horizontal(pl.all().is_not_null(), pl.col(pl.Float64).is_finite())
+    lines = answers.with_row_index("line", offset=2)
+    broken = lines.filter(~finite)
+    if broken.height:
+        raise UserError(f"{truth}, line {broken['line'][0]}: a value is missing or not a number")
+    repeated = lines.filter(pl.col(key).is_duplicated())
+    if repeated.height:
+        value = repeated[key][0]
+        first, second, *_ = repeated.filter(pl.col(key) == value)["line"]
+        raise UserError(f"{truth}: {key} {value} is on the lines {first} and {second}; keep one")
+    return answers
 
 
 def refuse(path: Path, violations: Sequence[Violation]) -> None:

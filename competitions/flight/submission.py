@@ -6,7 +6,7 @@ import polars as pl
 
 from common import metrics
 from common.errors import UserError
-from common.submission import Checked, Violation, find_rows, read_back, refuse, write_csv, write_parquet
+from common.submission import Checked, Violation, find_rows, read_back, read_truth, refuse, write_csv, write_parquet
 from competitions.flight.io.parquet import open_source
 from competitions.flight.io.reader import RawFiles
 from competitions.flight.metrics import CUTOFFS, LARGE, SIZES
@@ -133,7 +133,7 @@ def score_submission(path: Path, truth: Path, files: RawFiles | None = None) -> 
         refuse(path, _find_no_permutation(submission))
     else:
         _check_rows(path, submission, files)
-    answers = _read_truth(truth)
+    answers = read_truth(truth, {"Id": pl.Int64, "ranker_id": pl.String}, "ranker_id")
     ranks = (
         submission.join(answers.select("ranker_id").unique(), on="ranker_id", how="semi")
         .with_columns(pl.len().over("ranker_id").alias("size"))
@@ -147,29 +147,6 @@ def score_submission(path: Path, truth: Path, files: RawFiles | None = None) -> 
             f"{lost['ranker_id'][0]}): the two belong to different files"
         )
     return _summarise(path, truth, ranks)
-
-
-def _read_truth(truth: Path) -> pl.DataFrame:
-    """The booked options (Id, ranker_id), one a session."""
-    try:
-        text = pl.read_csv(truth, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["no reason given"])[0]
-        raise UserError(f"{truth} cannot be read as CSV ({reason}); name the truth file") from error
-    missing = [name for name in ("Id", "ranker_id") if name not in text.columns]
-    if missing or not text.height:
-        raise UserError(f"{truth} must have the columns Id and ranker_id and a row for each booked option")
-    answers = text.select(pl.col("Id").cast(pl.Int64, strict=False), "ranker_id").with_row_index("line", offset=2)
-    broken = answers.filter(pl.any_horizontal(pl.all().is_null()))
-    if broken.height:
-        raise UserError(f"{truth}, line {broken['line'][0]}: Id is not a whole number or ranker_id is blank")
-    repeated = answers.filter(pl.col("ranker_id").is_duplicated())
-    if repeated.height:
-        lines = repeated.filter(ranker_id=repeated["ranker_id"][0])["line"].to_list()
-        raise UserError(
-            f"{truth}: session {repeated['ranker_id'][0]} is on the lines {lines[0]} and {lines[1]}; keep one"
-        )
-    return answers.drop("line")
 
 
 def _summarise(path: Path, truth: Path, ranks: pl.DataFrame) -> dict[str, float]:

@@ -7,7 +7,7 @@ import polars as pl
 
 from common.errors import UserError
 from common.ranking.conditional_logit import Logit
-from common.submission import Checked, Violation, find_ids, find_rows, read_back, refuse
+from common.submission import Checked, Violation, find_ids, find_moved, find_rows, read_back, read_truth, refuse
 from competitions.mgtv.io import reader
 from competitions.mgtv.io.csv_reader import read_table
 from competitions.mgtv.io.encoding import DEVICE, PAIR
@@ -16,6 +16,8 @@ from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models.click_ranker import mix
 from competitions.mgtv.models.decision import Predictions, decide
 from competitions.mgtv.split import Slates
+
+TRUTH_COLUMNS = dict(zip(SUBMISSION_COLUMNS, (pl.String, pl.Int64, pl.Float64), strict=True))
 
 FORMAT = "CSV in UTF-8 without a byte-order mark, with the header did,vid,completion_rate"
 INTEGERS = "vid is a whole number"
@@ -69,7 +71,7 @@ def check_submission(path: Path, files: reader.RawFiles) -> Checked:
     shown = read_table(files.shown, PAIR).frame.select("did", "vid").unique()
     dids = submission["did"]
     violations = find_ids(dids.filter(dids.is_duplicated()), ONCE)
-    violations += _find_moved(submission, expected)
+    violations += find_moved(submission["did"], expected, SAME_ORDER, "line", submission["line"])
     violations += _find_unshown(submission, shown)
     refuse(path, violations)
     return Checked(path, submission.height, RULES)
@@ -82,23 +84,6 @@ def _read_submission(path: Path) -> pl.DataFrame:
     rate = pl.col("completion_rate").str.strip_chars().cast(pl.Float64, strict=False)
     refuse(path, find_rows(text, RATES, ~(rate.is_finite() & (rate >= 0)).fill_null(False)))
     return text.with_columns(pl.col("vid").cast(pl.Int64), completion_rate=rate)
-
-
-def _find_moved(submission: pl.DataFrame, expected: pl.Series) -> list[Violation]:
-    """Dids that are missing, unknown, or out of order."""
-    dids = submission["did"]
-    missing, extra = expected.filter(~expected.is_in(dids.implode())), dids.filter(~dids.is_in(expected.implode()))
-    if len(missing) or len(extra):
-        first = [f"missing {did}" for did in missing.head(2)] + [f"unknown {did}" for did in extra.unique().head(2)]
-        return [Violation(SAME_ORDER, len(missing) + len(extra), tuple(first))]
-    if dids.n_unique() < len(dids):
-        return []
-    moved = (dids != expected).arg_true()
-    if not len(moved):
-        return []
-    row = moved[0]
-    line = f"line {submission['line'][row]}: {dids[row]} where {expected[row]} is expected"
-    return [Violation(SAME_ORDER, len(moved), (line, "the dids are all there, only their order is wrong"))]
 
 
 def _find_unshown(submission: pl.DataFrame, shown: pl.DataFrame) -> list[Violation]:
@@ -115,7 +100,7 @@ def score_submission(path: Path, truth: Path, files: reader.RawFiles | None = No
     """
     if files is not None:
         check_submission(path, files)
-    submission, answers = _read_submission(path), read_truth(truth)
+    submission, answers = _read_submission(path), read_truth(truth, TRUTH_COLUMNS, "did")
     refuse(path, find_ids(submission["did"].filter(submission["did"].is_duplicated()), ONCE))
     joined = answers.join(submission, on="did", how="left", suffix="_answered", maintain_order="left")
     if joined["vid_answered"].null_count() == joined.height:
@@ -130,27 +115,3 @@ def score_submission(path: Path, truth: Path, files: reader.RawFiles | None = No
         "score_of_hits": float(scores[hit].mean()) if hit.any() else 0.0,
         "devices": float(len(scores)),
     }
-
-
-def read_truth(truth: Path) -> pl.DataFrame:
-    """The answers (did, vid, completion_rate), one a device."""
-    try:
-        text = pl.read_csv(truth, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["no reason given"])[0]
-        raise UserError(f"{truth} cannot be read as CSV ({reason}); name the truth file") from error
-    missing = [name for name in SUBMISSION_COLUMNS if name not in text.columns]
-    if missing or not text.height:
-        raise UserError(f"{truth} must have the columns {','.join(SUBMISSION_COLUMNS)} and a row for each answer")
-    answers = text.select(
-        "did", pl.col("vid").cast(pl.Int64, strict=False), pl.col("completion_rate").cast(pl.Float64, strict=False)
-    )
-    broken = answers.with_row_index("line", offset=2).filter(
-        pl.any_horizontal(pl.all().is_null()) | ~pl.col("completion_rate").is_finite()
-    )
-    if broken.height:
-        raise UserError(f"{truth}, line {broken['line'][0]}: a value is missing or not a number")
-    repeated = answers.filter(pl.col("did").is_duplicated())
-    if repeated.height:
-        raise UserError(f"{truth}: the did {repeated['did'][0]} stands there twice; keep one row")
-    return answers

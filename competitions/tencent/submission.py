@@ -17,7 +17,7 @@ import polars as pl
 
 from common.errors import UserError
 from common.pipeline.result_store import writing
-from common.submission import Checked, Violation, find_ids, refuse, write_csv
+from common.submission import Checked, Violation, find_ids, find_moved, read_truth, refuse, write_csv
 from common.submission import read_back as read_csv_back
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.ids import Oids
@@ -175,7 +175,8 @@ def check_submission(path: Path, expected: Expected) -> Checked:
         example = f"{len(answers.ads)} rows where {len(required)} users are asked"
         refuse(path, [Violation(SAME_ORDER, abs(len(answers.ads) - len(required)), (example,))])
     users = required if answers.users is None else pl.Series("user", answers.users, dtype=pl.String)
-    violations = find_ids(users.filter(users.is_duplicated()), ONCE) + _find_moved(users, required)
+    violations = find_ids(users.filter(users.is_duplicated()), ONCE)
+    violations += find_moved(users, required, SAME_ORDER, "row", pl.int_range(1, len(users) + 1, eager=True))
     ordered = np.sort(answers.ads, axis=1)
     violations += _mark(TEN, users, answers.ads, np.diff(ordered, axis=1) == 0)
     violations += _mark(KNOWN, users, answers.ads, ~np.isin(answers.ads, expected.candidates.values))
@@ -188,22 +189,6 @@ def _mark(rule: str, users: pl.Series, ads: Int64s, broken: npt.NDArray[np.bool_
     rows = np.flatnonzero(broken.any(axis=1))
     examples = tuple(f"row {row + 1}, user {users[int(row)]}: {ads[row].tolist()}" for row in rows[:SHOWN])
     return [Violation(rule, len(rows), examples)] if len(rows) else []
-
-
-def _find_moved(users: pl.Series, required: pl.Series) -> list[Violation]:
-    """Users that are missing, unknown, or out of order."""
-    missing, extra = required.filter(~required.is_in(users.implode())), users.filter(~users.is_in(required.implode()))
-    if len(missing) or len(extra):
-        examples = [f"missing {name}" for name in missing.head(2)]
-        examples += [f"unknown {name}" for name in extra.unique().head(2)]
-        return [Violation(SAME_ORDER, len(missing) + len(extra), tuple(examples))]
-    if users.n_unique() < len(users):
-        return []
-    moved = (users != required).arg_true()
-    if not len(moved):
-        return []
-    example = f"row {moved[0] + 1}: {users[moved[0]]} where {required[moved[0]]} is expected"
-    return [Violation(SAME_ORDER, len(moved), (example, "the users are all there, only their order is wrong"))]
 
 
 def score_submission(path: Path, truth: Path, expected: Expected | None = None) -> dict[str, float]:
@@ -220,28 +205,11 @@ def score_submission(path: Path, truth: Path, expected: Expected | None = None) 
         )
     frame = pl.DataFrame({"user": answers.users, "row": np.arange(len(answers.users))})
     refuse(path, find_ids(frame["user"].filter(frame["user"].is_duplicated()), ONCE))
-    joined = read_truth(truth).join(frame, on="user", how="left", maintain_order="left")
+    joined = read_truth(truth, {"user": pl.String, "creative_id": pl.Int64}, "user").join(
+        frame, on="user", how="left", maintain_order="left"
+    )
     if joined["row"].null_count() == joined.height:
         raise UserError(f"{truth}: none of its {joined.height} users is in {path}: they belong to different files")
     rows = joined["row"].fill_null(-1).to_numpy()
     hits = (answers.ads[rows] == joined["creative_id"].to_numpy()[:, None]) & (rows >= 0)[:, None]
     return mean_scores(np.where(hits.any(1), hits.argmax(1) + 1, 0))
-
-
-def read_truth(truth: Path) -> pl.DataFrame:
-    """The answers (user, creative_id), one a user."""
-    try:
-        text = pl.read_csv(truth, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["no reason given"])[0]
-        raise UserError(f"{truth} cannot be read as CSV ({reason}); name the truth file") from error
-    if not {"user", "creative_id"} <= set(text.columns) or not text.height:
-        raise UserError(f"{truth} must have the columns user and creative_id and a row for each answer")
-    answers = text.select("user", pl.col("creative_id").cast(pl.Int64, strict=False))
-    broken = answers.with_row_index("line", offset=2).filter(pl.any_horizontal(pl.all().is_null()))
-    if broken.height:
-        raise UserError(f"{truth}, line {broken['line'][0]}: a value is missing or not a number")
-    repeated = answers.filter(pl.col("user").is_duplicated())
-    if repeated.height:
-        raise UserError(f"{truth}: the user {repeated['user'][0]} stands there twice; keep one row")
-    return answers

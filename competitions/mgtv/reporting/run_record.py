@@ -8,6 +8,7 @@ import polars as pl
 from common.datasets.simulated import read_oracle
 from common.experiments.run_record import Row, RunRecord, SimulatedTruth, list_notes
 from common.pipeline.run import Run
+from common.submission import read_truth
 from competitions.mgtv import submission
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.models import decision
@@ -69,7 +70,7 @@ def list_queries(outcome: Outcome) -> pl.DataFrame:
 def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     """The submission's scores on the truth of simulated raw files, and those of other picks and answers."""
     scores, oracle = submission.score_submission(outcome.checked.path, raw / TRUTH), read_oracle(raw)
-    ladder = measure_truth(outcome, submission.read_truth(raw / TRUTH))
+    ladder = measure_truth(outcome, read_truth(raw / TRUTH, submission.TRUTH_COLUMNS, "did"))
     keys = {"p = 0": "score_0", "p = 1": "score_1", "mean": "score_mean", "median": "score_median", "max E[s]": "score"}
     best = {"pick": "oracle", "hit_rate": oracle["hit_rate"], **{name: oracle[key] for name, key in keys.items()}}
     title = "The decision ladder on the simulated truth, refitted on everything"

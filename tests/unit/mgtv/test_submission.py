@@ -215,7 +215,7 @@ def test_further_columns_and_any_order_of_the_truth_are_taken(scored: tuple[Path
         (replace("c,10,0.5", "c,10,"), "line 3: a value is missing or not a number"),
         (replace("c,10,0.5", "c,10,nan"), "line 3: a value is missing or not a number"),
         (replace("c,10,0.5", ",10,0.5"), "line 3: a value is missing or not a number"),
-        (replace("c,10", "a,10"), "the did a stands there twice; keep one row"),
+        (replace("c,10", "a,10"), "did a is on the lines 2 and 3; keep one"),
         (lambda _: "did,vid,completion_rate\nq,10,0.5\n", "none of its 1 devices is in"),
         (lambda _: "", "cannot be read as CSV"),
     ],

@@ -207,7 +207,7 @@ def test_what_cannot_be_scored_is_refused(written: list[Path], truth: Path) -> N
         ("user,creative_id\n", "a row for each answer"),
         ("user,creative_id\nuser_a,1\nuser_b,one\n", "line 3"),
         ("user,creative_id\nuser_a,\n", "line 2"),
-        ("user,creative_id\nuser_a,1\nuser_a,2\n", "user_a stands there twice"),
+        ("user,creative_id\nuser_a,1\nuser_a,2\n", "user user_a is on the lines 2 and 3; keep one"),
         ("", "cannot be read"),
     ],
 )
