@@ -45,7 +45,12 @@ def write_parquet(frame: pl.DataFrame, path: Path) -> Path:
 
 def write_text(path: Path, text: str) -> Path:
     """Write text as UTF-8: ``path`` holds the old file or the new one, whole."""
-    return _write_whole(path, lambda file: file.write(text.encode()))
+    return write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Write bytes: ``path`` holds the old file or the new one, whole."""
+    return _write_whole(path, lambda file: file.write(content))
 
 
 def _write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:

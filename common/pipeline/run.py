@@ -88,7 +88,9 @@ def bundle(kind: Callable[..., T], **fields: Result[Any]) -> Result[T]:
     """``kind`` of the fields' values, made when a step needs it; nothing is stored a second time.
 
     A field of the bundle is the result given for it: a step that takes ``sources.log`` depends on the log alone.
+    Raises ``TypeError`` for fields that ``kind`` does not have, or lacks.
     """
+    inspect.signature(kind).bind(**fields)
     key = f"{getattr(kind, '__name__', kind)}({' '.join(f'{name}={result.key}' for name, result in fields.items())})"
     made = Result(key, lambda: kind(**{name: result.value for name, result in fields.items()}), frozenset(fields))
     made.__dict__.update(fields)

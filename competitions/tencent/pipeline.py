@@ -7,63 +7,20 @@ queries go through the same functions; training histories end at ``Fold.train_en
 """
 
 import dataclasses
-from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
 from common.pipeline.progress import say
-from common.pipeline.run import Result, Run, collect
-from common.submission import Checked
+from common.pipeline.run import Result, Run, bundle, collect
 from competitions.tencent import split, submission
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Corpus, Embedding, Int64s, RawFiles
+from competitions.tencent.corpus import RawFiles
 from competitions.tencent.ensemble import ensemble
-from competitions.tencent.ensemble.ensemble import Mixed
 from competitions.tencent.inference import stages
-from competitions.tencent.inference.stages import Answer
 from competitions.tencent.io import reader
+from competitions.tencent.outcome import FoldResult, Outcome, Prepared
 from competitions.tencent.split import Fold
-from competitions.tencent.training.inputs import ModelInputs, NetworkSettings, collect_inputs
-from competitions.tencent.training.trainer import Trained
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What was read, and the two folds: ``valid`` with known targets, ``test`` the host's."""
-
-    corpus: Result[Corpus]
-    embeddings: Result[list[Embedding]]
-    valid: Result[Fold]
-    test: Result[Fold]
-
-
-@dataclass(frozen=True)
-class FoldResult:
-    """What was fitted for a fold, and its recommendations; ``mixed``: of the open mode, None where that is off."""
-
-    name: str
-    corpus: Result[Corpus]
-    fold: Result[Fold]
-    semantic_ids: Result[Int64s | None]
-    inputs: Result[ModelInputs]
-    settings: NetworkSettings
-    trained: Result[Trained]
-    answer: Result[Answer]
-    mixed: Result[Mixed] | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run leaves for its summary; results are read from disk when needed."""
-
-    config: TencentConfig
-    ready: Prepared
-    early: FoldResult
-    final: FoldResult
-    measured: Result[dict[str, dict[str, Any]]]
-    filled: int
-    checked: list[Checked]
+from competitions.tencent.training.inputs import ModelInputs, NetworkSettings
 
 
 def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
@@ -121,7 +78,9 @@ def fit_and_answer(
         train = msgspec.structs.replace(train, epochs=train.final_epochs, rate=train.final_rate)
     wide, memory = config.model.memory, config.memory
     term = run.step(stages.fit_cooccurrence_term, corpus, fold, wide, memory, seed, name=f"{name}.recollect")
-    inputs = collect_inputs(corpus, embeddings, fold, semantic_ids, term)
+    inputs = bundle(
+        ModelInputs, corpus=corpus, embeddings=embeddings, fold=fold, semantic_ids=semantic_ids, cooccurrence=term
+    )
     settings = NetworkSettings(config.model, train, seed)
     start, folder = before.trained if before else None, str(run.folder.parent / "checkpoints")
     trained = run.step(stages.fit, inputs, settings, start, folder, name=f"{name}.fit")

@@ -4,8 +4,6 @@
 ``result.u64bin``: uint32 users, uint32 ads each, then uint64 original ids, users in the host's order.
 """
 
-import os
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -16,8 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from common.errors import UserError
-from common.pipeline.result_store import writing
-from common.submission import Checked, Violation, find_ids, find_moved, read_truth, refuse, write_csv
+from common.submission import Checked, Violation, find_ids, find_moved, read_truth, refuse, write_bytes, write_csv
 from common.submission import read_back as read_csv_back
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.ids import Oids
@@ -100,20 +97,10 @@ def write_submissions(users: npt.NDArray[np.bytes_], ads: Oids, folder: Path) ->
     )
     csv, result, binary = (folder / name for name in NAMES)
     write_csv(frame, csv)
-    _write_bytes(result, msgspec.json.encode(ResultFile(0.0, table.tolist(), names)))
+    write_bytes(result, msgspec.json.encode(ResultFile(0.0, table.tolist(), names)))
     header = np.array(table.shape, "<u4").tobytes()
-    _write_bytes(binary, header + table.astype("<u8").tobytes())
+    write_bytes(binary, header + table.astype("<u8").tobytes())
     return [csv, result, binary]
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    with writing(path.parent):
-        try:
-            part.write_bytes(content)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def read_back(path: Path) -> Answers:

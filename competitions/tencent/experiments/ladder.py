@@ -21,7 +21,8 @@ from competitions.tencent.io.schema import TOP
 from competitions.tencent.model import cooccurrence
 from competitions.tencent.model.item_attributes import tabulate
 from competitions.tencent.model.sparse_history import Floats, weight_histories
-from competitions.tencent.pipeline import Prepared, answer_open, fit_and_answer, prepare
+from competitions.tencent.outcome import Prepared
+from competitions.tencent.pipeline import answer_open, fit_and_answer, prepare
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 

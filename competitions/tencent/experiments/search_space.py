@@ -20,7 +20,8 @@ from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Corpus, Sequences
 from competitions.tencent.inference import stages
 from competitions.tencent.io import reader
-from competitions.tencent.pipeline import Prepared, fit_and_answer, prepare
+from competitions.tencent.outcome import Prepared
+from competitions.tencent.pipeline import fit_and_answer, prepare
 from competitions.tencent.split import Fold
 
 FOLDS = 2

@@ -9,7 +9,7 @@ from common.pipeline.run import Run
 from common.ranking.dataset import Matrix
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.io import schema
-from competitions.tencent.pipeline import Outcome
+from competitions.tencent.outcome import Outcome
 from competitions.tencent.reporting.permutation_importance import measure_inputs
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold

@@ -12,7 +12,7 @@ from competitions.tencent import metrics, submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.inference.stages import rank_targets
 from competitions.tencent.io.schema import TRUTH
-from competitions.tencent.pipeline import Outcome
+from competitions.tencent.outcome import Outcome
 from competitions.tencent.reporting.diagnostics import diagnose
 from competitions.tencent.reporting.summary import summarise
 

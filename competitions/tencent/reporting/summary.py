@@ -6,7 +6,7 @@ import numpy as np
 
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.ensemble.ensemble import MODELS
-from competitions.tencent.pipeline import Outcome
+from competitions.tencent.outcome import Outcome
 from competitions.tencent.split import Fold
 from competitions.tencent.training.trainer import Trained
 

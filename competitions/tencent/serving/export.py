@@ -22,7 +22,7 @@ from competitions.tencent.corpus import Int64s, RawFiles
 from competitions.tencent.inference import stages
 from competitions.tencent.inference.retrieval import TopK
 from competitions.tencent.model.network import Network
-from competitions.tencent.pipeline import FoldResult
+from competitions.tencent.outcome import FoldResult
 from competitions.tencent.serving import service
 from competitions.tencent.training.checkpoint import restore
 from competitions.tencent.training.inputs import ModelInputs, NetworkSettings, build_training_inputs

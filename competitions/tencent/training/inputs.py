@@ -1,13 +1,13 @@
 """What a model of a fold reads: the steps' inputs, and of these what a training is given, nothing behind the cut."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from common.errors import UserError
-from common.pipeline.run import Result
 from competitions.tencent.config import ModelSettings, TrainSettings
 from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Int64s, Sequences, Users
 from competitions.tencent.model.cooccurrence_term import CooccurrenceTerm
@@ -31,7 +31,7 @@ class ModelInputs:
     """
 
     corpus: Corpus
-    embeddings: tuple[Embedding, ...]
+    embeddings: Sequence[Embedding]
     fold: Fold
     semantic_ids: Int64s | None
     cooccurrence: CooccurrenceTerm | None
@@ -48,22 +48,6 @@ class ModelInputs:
         return end_time(self.fold.history(self.corpus.train))
 
 
-def collect_inputs(
-    corpus: Result[Corpus],
-    embeddings: Result[list[Embedding]],
-    fold: Result[Fold],
-    semantic_ids: Result[Int64s | None],
-    cooccurrence: Result[CooccurrenceTerm | None],
-) -> Result[ModelInputs]:
-    """The inputs of a fold's steps as one struct, made when a step needs it; its key is that of its parts."""
-
-    def load() -> ModelInputs:
-        return ModelInputs(corpus.value, tuple(embeddings.value), fold.value, semantic_ids.value, cooccurrence.value)
-
-    parts = (corpus, embeddings, fold, semantic_ids, cooccurrence)
-    return Result(f"[{' '.join(part.key for part in parts)}]", load)
-
-
 @dataclass(frozen=True)
 class TrainingInputs:
     """Everything that a training is given; ``start``: the weights that it goes on from, None to begin anew."""
@@ -71,7 +55,7 @@ class TrainingInputs:
     history: Histories
     users: Users
     catalogue: Catalogue
-    embeddings: tuple[Embedding, ...]
+    embeddings: Sequence[Embedding]
     semantic_ids: Int64s | None
     cooccurrence: CooccurrenceTerm | None
     model: ModelSettings
