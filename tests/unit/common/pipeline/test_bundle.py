@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from common.pipeline.bundle import bundle
 
-from common.pipeline.run import Run
+from common.pipeline.run import Run, bundle
 
 
 @dataclass(frozen=True)
@@ -46,3 +45,11 @@ def test_the_key_depends_on_every_field_and_on_its_name(tmp_path: Path) -> None:
     keys = {bundle(Pair, left=a, right=b).key for a, b in ((two, three), (three, two), (two, two))}
     assert len(keys) == 3
     assert bundle(Pair, left=two, right=three).key == bundle(Pair, left=two, right=three).key
+
+
+def test_fields_that_do_not_fit_are_refused_at_once(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
+    with pytest.raises(TypeError, match="missing a required argument: 'right'"):
+        bundle(Pair, left=run.step(give, 2))
+    with pytest.raises(TypeError, match="unexpected keyword argument 'middle'"):
+        bundle(Pair, left=run.step(give, 2), right=run.step(give, 2), middle=run.step(give, 2))
