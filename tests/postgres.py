@@ -40,22 +40,22 @@ def start_postgres() -> Iterator[str]:
     owner = _find_owner()
     with tempfile.TemporaryDirectory(prefix="postgres-", dir=owner and "/tmp") as name:
         folder = Path(name)
-        told: dict[str, Any] = {"cwd": folder}
+        options: dict[str, Any] = {"cwd": folder}
         if owner is not None:
             os.chown(folder, owner.pw_uid, owner.pw_gid)
-            told |= {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+            options |= {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
         make = [programs / "initdb", "--auth=trust", "--username=postgres", "--no-sync", "-D", folder / "data"]
-        made = subprocess.run(make, capture_output=True, text=True, check=False, **told)
+        made = subprocess.run(make, capture_output=True, text=True, check=False, **options)
         if made.returncode:
             raise RuntimeError(f"initdb failed: {made.stderr}")
-        with (folder / "log.txt").open("w+b") as log, _serve(programs, folder, log, told) as port:
+        with (folder / "log.txt").open("w+b") as log, _serve(programs, folder, log, options) as port:
             yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
 
 
 def find_programs() -> Path | None:
     """The folder of initdb and postgres; Debian keeps them off the PATH."""
-    found = shutil.which("initdb")
-    folders = [Path(found).resolve().parent] if found else []
+    program = shutil.which("initdb")
+    folders = [Path(program).resolve().parent] if program else []
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     return next((each for each in folders if (each / "initdb").is_file() and (each / "postgres").is_file()), None)
 
@@ -70,11 +70,11 @@ def _find_owner() -> pwd.struct_passwd | None:
 
 
 @contextlib.contextmanager
-def _serve(programs: Path, folder: Path, log: IO[bytes], told: dict[str, Any]) -> Iterator[int]:
+def _serve(programs: Path, folder: Path, log: IO[bytes], options: dict[str, Any]) -> Iterator[int]:
     port = _find_port()
     words = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
     start = [programs / "postgres", "-D", folder / "data", "-p", str(port), *words]
-    server = subprocess.Popen(start, stdout=log, stderr=log, **told)
+    server = subprocess.Popen(start, stdout=log, stderr=log, **options)
     try:
         _wait(server, port, log)
         yield port

@@ -46,28 +46,28 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=0.02, help="size of the simulated data; 1.0 is the host's")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--set", dest="settings", action="append", default=[], help="override a setting, as for run")
-    asked = parser.parse_args()
-    competition, pipeline = PIPELINES[asked.name]
+    options = parser.parse_args()
+    competition, pipeline = PIPELINES[options.name]
     with tempfile.TemporaryDirectory() as name:
         build = Path(name)
-        raw = competition.choose_raw(None, asked.scale, 0, build)
-        config = competition.load_config(["seed=0", *SETTINGS[asked.name], *asked.settings])
+        raw = competition.choose_raw(None, options.scale, 0, build)
+        config = competition.load_config(["seed=0", *SETTINGS[options.name], *options.settings])
         files = competition.locate(raw, config)
         pipeline.prepare(files, config, Run(build / "run", build / "cache"))
         rows = []
-        with start_cluster(build, asked.workers) as started:
-            for place, address in (("here", None), (f"{asked.workers} workers", started.address)):
-                shutil.copytree(build / "cache", build / place, copy_function=os.link)
-                run, begun = Run(build / f"run of {place}", build / place), time.perf_counter()
+        with start_cluster(build, options.workers) as started:
+            for label, address in (("here", None), (f"{options.workers} workers", started.address)):
+                shutil.copytree(build / "cache", build / label, copy_function=os.link)
+                run, begun = Run(build / f"run of {label}", build / label), time.perf_counter()
                 with connect.use(address):
                     outcome = pipeline.solve(files, config, run)
                 seconds = time.perf_counter() - begun
-                told = competition.score_truth(outcome, raw)
+                truth = competition.score_truth(outcome, raw)
                 fits = sum(step.seconds for step in run.timings if "fit" in step.name and "completion" not in step.name)
-                rows.append({"place": place, "fits, s": fits, "all, s": seconds, **told.scores})
+                rows.append({"place": label, "fits, s": fits, "all, s": seconds, **truth.scores})
                 print({step.name: round(step.seconds, 1) for step in run.timings if "fit" in step.name})
-                print([row for _, table in told.tables for row in table])
-        print_table(wide_console(), f"{asked.name}, scale {asked.scale}, load {os.getloadavg()[0]:.1f}", rows)
+                print([row for _, table in truth.tables for row in table])
+        print_table(wide_console(), f"{options.name}, scale {options.scale}, load {os.getloadavg()[0]:.1f}", rows)
 
 
 if __name__ == "__main__":

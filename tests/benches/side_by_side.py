@@ -36,13 +36,13 @@ def main(
     parser.add_argument("--scale", type=float, default=1.0, help="size; 1.0 is the host's")
     parser.add_argument("--way", choices=list(ways), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.way:
-        print(json.dumps(measure(ways[asked.way], asked.folder, describe)))
+    options = parser.parse_args()
+    if options.way:
+        print(json.dumps(measure(ways[options.way], options.folder, describe)))
         return
     with tempfile.TemporaryDirectory() as name:
         load = os.getloadavg()[0]
-        print(f"\n{about}\n{prepare(Path(name), asked.scale)}")
+        print(f"\n{about}\n{prepare(Path(name), options.scale)}")
         print_machine(load)
         show([{"way": way, **start(module, way, Path(name))} for way in ways])
 
@@ -71,8 +71,8 @@ def start(module: str, way: str, folder: Path) -> dict[str, Any]:
     """Run one way in a fresh process."""
     command = [sys.executable, "-m", module, "--way", way, "--folder", str(folder)]
     ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    told: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
-    return told
+    measured: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    return measured
 
 
 def print_machine(load: float) -> None:
@@ -91,11 +91,12 @@ def show(rows: list[dict[str, Any]]) -> None:
         row["times"] = cost / costs[-1]
     names = list(rows[0])
     table = [names, *([_text(row[name]) for name in names] for row in rows)]
-    widths = [max(len(line[place]) for line in table) for place in range(len(names))]
+    widths = [max(len(line[column]) for line in table) for column in range(len(names))]
     for line in table:
         print(
             "  ".join(
-                f"{cell:<{width}}" if not place else f"{cell:>{width}}" for place, (cell, width) in _pair(line, widths)
+                f"{cell:<{width}}" if not column else f"{cell:>{width}}"
+                for column, (cell, width) in _pair(line, widths)
             )
         )
 

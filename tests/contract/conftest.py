@@ -30,11 +30,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One competition after the other: pytest's own order goes to and fro, and each time ``finished`` runs again."""
-    places = [place for place, item in enumerate(items) if _name(item)]
+    positions = [position for position, item in enumerate(items) if _name(item)]
     names = [one.name for one in COMPETITIONS]
-    ordered = sorted((items[place] for place in places), key=lambda item: names.index(_name(item)))
-    for place, item in zip(places, ordered, strict=True):
-        items[place] = item
+    ordered = sorted((items[position] for position in positions), key=lambda item: names.index(_name(item)))
+    for position, item in zip(positions, ordered, strict=True):
+        items[position] = item
 
 
 def _name(item: pytest.Item) -> str:

@@ -22,23 +22,23 @@ Results = Sequence[tuple[str, Any]]  # the steps of a run, in order: name and wh
 
 @dataclass(frozen=True)
 class Mutation:
-    """An edit of a valid submission's bytes that breaks one rule; the error must say all of ``told``.
+    """An edit of a valid submission's bytes that breaks one rule; the error must say all of ``expected``.
 
     ``suffix`` says which of a run's submission files is edited.
     """
 
     rule: str
     edit: Callable[[bytes], bytes]
-    told: tuple[str, ...]
+    expected: tuple[str, ...]
     suffix: str = ".csv"
 
 
 @dataclass(frozen=True)
 class BadInput:
-    """An edit of a sound raw folder that must stop a run; the error must say all of ``told``."""
+    """An edit of a sound raw folder that must stop a run; the error must say all of ``expected``."""
 
     edit: Callable[[Path], None]
-    told: tuple[str, ...]
+    expected: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,8 @@ class Recorder(Run):
 
 def words(contract: Contract, raw: Path, build: Path, *settings: str) -> list[str]:
     """The command line of a small run."""
-    told = [part for setting in (*contract.small, *settings) for part in ("--set", setting)]
-    return ["run", contract.name, "--untuned", "--raw", str(raw), "--build", str(build), *told]
+    options = [part for setting in (*contract.small, *settings) for part in ("--set", setting)]
+    return ["run", contract.name, "--untuned", "--raw", str(raw), "--build", str(build), *options]
 
 
 def start(*line: str, root: Path = ROOT, hash_seed: int = 0) -> "subprocess.Popen[str]":
@@ -183,9 +183,9 @@ def run(
     return Finished(raw, truth or raw.with_name("truth.csv"), build, made.parent)
 
 
-def refusal(told: tuple[int, str, str]) -> str:
+def refusal(result: tuple[int, str, str]) -> str:
     """The one sentence of a refusal: exit code 1, and nothing else on stderr but the lines of finished steps."""
-    code, out, err = told
+    code, out, err = result
     lines = err.splitlines()
     assert code == 1, out + err
     assert out == ""

@@ -36,8 +36,8 @@ def test_a_bad_raw_file_is_named(
     bad_input.edit(folder)
     before = contents(folder)
     sentence = refusal(call(*words(contract, folder, build)))
-    for told in bad_input.told:
-        assert told in sentence
+    for expected in bad_input.expected:
+        assert expected in sentence
     assert contents(folder) == before
     assert_nothing_half_written(build)
 
@@ -45,9 +45,9 @@ def test_a_bad_raw_file_is_named(
 def test_a_wrong_setting_is_named_before_anything_is_made(
     contract: Contract, finished: Finished, bad_setting: tuple[str, tuple[str, ...]], call: Call, tmp_path: Path
 ) -> None:
-    setting, told = bad_setting
+    setting, expected = bad_setting
     sentence = refusal(call(*words(contract, finished.raw, tmp_path / "build", setting)))
-    for word in told:
+    for word in expected:
         assert word in sentence
     assert not (tmp_path / "build").exists()
 

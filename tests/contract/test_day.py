@@ -19,7 +19,7 @@ from tests.conftest import Call
 from tests.contract.contract import Contract, Finished
 
 
-def told(*settings: str) -> list[str]:
+def set_options(*settings: str) -> list[str]:
     """Settings as words of the command line."""
     return [word for setting in settings for word in ("--set", setting)]
 
@@ -87,11 +87,11 @@ def test_no_study_sees_the_split_that_judges_it(
     files, prepare = competition.locate(finished.raw, config), space.prepare
     run = Run(tmp_path / "run", finished.build / contract.name / "cache", quiet=True)
     before = {name: measure(space.make_task(name, files, config, run)) for name in space.list_tasks(config)}
-    monkeypatch.setattr(space, "prepare", lambda *told: RUINS[contract.name](prepare(*told)))
+    monkeypatch.setattr(space, "prepare", lambda *set_options: RUINS[contract.name](prepare(*set_options)))
     for name, (scores, judged) in before.items():
-        again, elsewhere = measure(space.make_task(name, files, config, run))
+        again, ruined = measure(space.make_task(name, files, config, run))
         assert again == scores, name
-        assert not np.array_equal(elsewhere, judged), name
+        assert not np.array_equal(ruined, judged), name
 
 
 def test_every_parameter_set_is_tuned_and_the_report_shows_it(
@@ -99,7 +99,7 @@ def test_every_parameter_set_is_tuned_and_the_report_shows_it(
 ) -> None:
     monkeypatch.setattr(Competition, "tuned", tmp_path / "tuned.toml")
     line = ["tune", contract.name, *inputs(finished), "--trials", "2"]
-    line += told(*contract.small, *contract.quick)
+    line += set_options(*contract.small, *contract.quick)
     code, out, err = call(*line)
     assert code == 0, err
     folder = finished.build / contract.name / "tuning"
@@ -121,7 +121,7 @@ def test_every_parameter_set_is_tuned_and_the_report_shows_it(
 def test_the_ladder_leaves_a_table_and_a_plot_of_falling_simplicity(
     contract: Contract, finished: Finished, call: Call
 ) -> None:
-    code, out, err = call("ladder", contract.name, *inputs(finished), *told(*contract.small))
+    code, out, err = call("ladder", contract.name, *inputs(finished), *set_options(*contract.small))
     assert code == 0, err
     folder = finished.build / contract.name / "ladder"
     rows = json.loads((folder / "ladder.json").read_text())["rows"]

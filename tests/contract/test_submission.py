@@ -6,8 +6,8 @@ from tests.conftest import Call
 from tests.contract.contract import Contract, Finished, Mutation, refusal
 
 
-def read_scores(told: tuple[int, str, str]) -> dict[str, float]:
-    code, out, err = told
+def read_scores(result: tuple[int, str, str]) -> dict[str, float]:
+    code, out, err = result
     assert (code, err) == (0, "")
     pairs = (line.rsplit(maxsplit=1) for line in out.splitlines())  # a name may hold a blank
     return {name: float(value) for name, value in pairs}
@@ -49,8 +49,8 @@ def test_a_mutated_submission_is_refused_by_the_rule_that_it_breaks(
     (sound,) = [one for one in finished.submissions if one.suffix == mutation.suffix]
     path.write_bytes(mutation.edit(sound.read_bytes()))
     sentence = refusal(call("check", contract.name, path, "--raw", finished.raw))
-    for told in (str(path), *mutation.told):
-        assert told in sentence
+    for expected in (str(path), *mutation.expected):
+        assert expected in sentence
 
 
 def test_every_rule_has_its_mutation(contract: Contract) -> None:

@@ -17,7 +17,7 @@ FLOAT_WHOLE_MAX = 1 << 53
 
 @dataclass(frozen=True)
 class Source:
-    """A checked file: ``frame`` has the columns of the layout in the types of ``columns.DTYPES``, in file order."""
+    """A checked file: ``frame`` has the columns of the layout in the types of ``schema.DTYPES``, in file order."""
 
     path: Path
     frame: pl.LazyFrame

@@ -1,4 +1,4 @@
-"""A finished run as files that ``serve.py`` answers devices from, and what smaller versions of it score."""
+"""A finished run as files that ``service.py`` answers devices from, and what smaller versions of it score."""
 
 import tempfile
 from collections.abc import Sequence

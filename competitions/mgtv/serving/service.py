@@ -63,7 +63,7 @@ class Tables:
         self.named = {name: read_array(export / f"profile-{name}.npy") for name in self.settings.names}
 
     def describe(self, slates: Slates, mark: Mark) -> pl.DataFrame:
-        """The features of every row of the slates, as ``features.build`` makes them from the whole log."""
+        """The features of every row of the slates, as ``features.build.build`` makes them from the whole log."""
         settings, rows, queries = self.settings.features, slates.rows, slates.queries
         video = rows["video"].to_numpy()
         shown = np.unique(video)

@@ -172,9 +172,9 @@ def test_check_names_a_missing_file_or_folder(call: Call, simulated: Path, submi
 def test_score_prints_every_metric(call: Call, simulated: Path, submission: Path) -> None:
     code, out, err = call("score", "news", submission, "--truth", simulated / TRUTH)
     assert (code, err) == (0, "")
-    told = dict(line.split() for line in out.splitlines())
-    assert (told["mrr@5"], told["hit_rate@1"], told["hit_rate@3"]) == ("0.5000", "0.0000", "1.0000")
-    assert not any(name.startswith(("coverage", "novelty")) for name in told)
+    scores = dict(line.split() for line in out.splitlines())
+    assert (scores["mrr@5"], scores["hit_rate@1"], scores["hit_rate@3"]) == ("0.5000", "0.0000", "1.0000")
+    assert not any(name.startswith(("coverage", "novelty")) for name in scores)
     code, out, _ = call("score", "news", submission, "--truth", simulated / TRUTH, "--raw", simulated)
     assert code == 0
     assert {"coverage@5", "category_diversity@5", "novelty@5"} <= {line.split()[0] for line in out.splitlines()}
@@ -204,10 +204,10 @@ def test_simulate_tells_the_sizes_and_the_oracle(call: Call, tmp_path: Path) -> 
 def test_where_there_are_no_files_a_set_is_simulated_once_and_said_so(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[reader.RawFiles] = []
+    calls: list[reader.RawFiles] = []
 
     def stop(files: reader.RawFiles, *_: object) -> None:
-        asked.append(files)
+        calls.append(files)
         raise UserError("stopped here")
 
     replace_part(monkeypatch, "news", solve=stop)
@@ -217,8 +217,8 @@ def test_where_there_are_no_files_a_set_is_simulated_once_and_said_so(
         assert err.splitlines()[-1] == "error: stopped here"
         assert "SIMULATED data, scale 0.0005, seed 2" in err
         assert "data/news/raw" in err
-    made = asked[0].train
-    assert asked[1].train == made
+    made = calls[0].train
+    assert calls[1].train == made
     assert made.is_relative_to(tmp_path / "build")
     stamps = made.stat().st_mtime_ns
     call("run", "news", "--scale", 0.0005, "--seed", 2, "--build", tmp_path / "build")

@@ -35,10 +35,10 @@ class Files:
     absent: Path | None = None
 
 
-def read(run: Run, at: Path, files: Files, told: run_record.RunRecord) -> run_record.Row:
+def read(run: Run, at: Path, files: Files, fields: run_record.RunRecord) -> run_record.Row:
     moment = datetime.datetime(2026, 1, 2, 3, 4, 5)
     return run_record.write_record(
-        run, run_record.Origin("news", at, files, True, Settings(), ["seed=3"], False, moment), told, 9.0
+        run, run_record.Origin("news", at, files, True, Settings(), ["seed=3"], False, moment), fields, 9.0
     )
 
 
@@ -50,7 +50,7 @@ def files(tmp_path: Path) -> Files:
 
 
 def make_record(**changed: object) -> run_record.RunRecord:
-    told: dict[str, object] = {
+    fields: dict[str, object] = {
         "metric": "MRR@5",
         "queries": QUERIES,
         "ranking": [{"model": "m", "score": 0.1, "error": 0.01}],
@@ -61,18 +61,18 @@ def make_record(**changed: object) -> run_record.RunRecord:
         "submissions": [Checked(Path("s.csv"), 7, ())],
         "summary": {"own": 1},
     }
-    return run_record.RunRecord(**(told | changed))  # type: ignore[arg-type]
+    return run_record.RunRecord(**(fields | changed))  # type: ignore[arg-type]
 
 
 def test_scores_by_fold_and_slice_are_those_worked_out_by_hand() -> None:
-    found = run_record.describe_queries(QUERIES)
-    assert (found["score"], found["queries"]) == (0.375, 4)
-    assert found["error"] == pytest.approx((0.171875 / 4) ** 0.5)  # variance of 1, 0, .5, 0 about .375
-    assert [(row["fold"], row["score"], row["queries"]) for row in found["folds"]] == [
+    summary = run_record.describe_queries(QUERIES)
+    assert (summary["score"], summary["queries"]) == (0.375, 4)
+    assert summary["error"] == pytest.approx((0.171875 / 4) ** 0.5)  # variance of 1, 0, .5, 0 about .375
+    assert [(row["fold"], row["score"], row["queries"]) for row in summary["folds"]] == [
         ("day 1", 0, 1),
         ("day 2", 0.5, 3),
     ]
-    assert [(row["slice"], row["score"], row["queries"]) for row in found["slices"]] == [
+    assert [(row["slice"], row["score"], row["queries"]) for row in summary["slices"]] == [
         ("kind: x", 0.5, 2),
         ("kind: y", 0, 1),
     ]
@@ -99,8 +99,8 @@ def test_the_digest_follows_content_and_name_but_not_the_folder(tmp_path: Path, 
     run = Run(tmp_path / "run-1", tmp_path / "cache", quiet=True)
 
     def digest(at: Files) -> str:
-        found: str = read(run, tmp_path, at, make_record())["data"]["digest"]
-        return found
+        summary: str = read(run, tmp_path, at, make_record())["data"]["digest"]
+        return summary
 
     first = digest(files)
     (tmp_path / "moved").mkdir()

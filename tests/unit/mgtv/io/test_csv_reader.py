@@ -14,19 +14,19 @@ PAIR = {"did": Kind.KEY, "vid": Kind.WHOLE}
 
 
 def read(folder: Path, text: str | bytes, columns: dict[str, Kind] = PAIR) -> dict[str, list[object]]:
-    found = read_table(write_text(folder / "x.csv", text), columns)
-    assert found.notes == ()
-    return found.frame.to_dict(as_series=False)
+    table = read_table(write_text(folder / "x.csv", text), columns)
+    assert table.notes == ()
+    return table.frame.to_dict(as_series=False)
 
 
 def refusal(folder: Path, text: str | bytes, columns: dict[str, Kind] = PAIR) -> str:
     path = write_text(folder / "x.csv", text)
     with pytest.raises(UserError) as caught:
         read_table(path, columns)
-    told = str(caught.value)
-    assert told.startswith(str(path))
-    assert "\n" not in told
-    return told.removeprefix(str(path))
+    sentence = str(caught.value)
+    assert sentence.startswith(str(path))
+    assert "\n" not in sentence
+    return sentence.removeprefix(str(path))
 
 
 def column(folder: Path, kind: Kind, *cells: str) -> list[object]:
@@ -35,10 +35,10 @@ def column(folder: Path, kind: Kind, *cells: str) -> list[object]:
 
 
 def refused_cell(folder: Path, kind: Kind, cell: str) -> str:
-    told = refusal(folder, f"did,x\na,\na,{cell}\na,\n", {"x": kind})
+    sentence = refusal(folder, f"did,x\na,\na,{cell}\na,\n", {"x": kind})
     prefix = ", line 3: x is "
-    assert told.startswith(prefix)
-    return told.removeprefix(prefix)
+    assert sentence.startswith(prefix)
+    return sentence.removeprefix(prefix)
 
 
 # --- the file ---
@@ -82,8 +82,8 @@ def test_a_header_that_is_not_utf_8(tmp_path: Path) -> None:
 
 
 def test_bytes_that_are_not_utf_8(tmp_path: Path) -> None:
-    told = refusal(tmp_path, "did,vid\nä,1\n".encode() + b"\n\xff\xfe,2\nc,3\n")
-    assert told.startswith(", line 4: bytes that are not UTF-8 (b'\\xff\\xfe,2')")
+    sentence = refusal(tmp_path, "did,vid\nä,1\n".encode() + b"\n\xff\xfe,2\nc,3\n")
+    assert sentence.startswith(", line 4: bytes that are not UTF-8 (b'\\xff\\xfe,2')")
 
 
 def test_bytes_that_are_not_utf_8_in_a_column_that_is_not_read(tmp_path: Path) -> None:
@@ -91,8 +91,8 @@ def test_bytes_that_are_not_utf_8_in_a_column_that_is_not_read(tmp_path: Path) -
 
 
 def test_a_header_that_lacks_a_name(tmp_path: Path) -> None:
-    told = refusal(tmp_path, "did,video,vids\na,1,1\n")
-    assert told.startswith(", line 1: the header lacks 'vid' (the nearest other name is 'vids')")
+    sentence = refusal(tmp_path, "did,video,vids\na,1,1\n")
+    assert sentence.startswith(", line 1: the header lacks 'vid' (the nearest other name is 'vids')")
     assert "lacks 'did'" in refusal(tmp_path, "a,1\nb,2\n")
 
 
@@ -101,14 +101,14 @@ def test_a_header_with_a_name_twice(tmp_path: Path) -> None:
 
 
 def test_a_row_with_a_field_too_few(tmp_path: Path) -> None:
-    told = refusal(tmp_path, "did,vid,x\na,1,\nb,2\nc,3,\n")
-    assert told.startswith(", line 3: 2 fields where 3 are expected: 'b,2'")
+    sentence = refusal(tmp_path, "did,vid,x\na,1,\nb,2\nc,3,\n")
+    assert sentence.startswith(", line 3: 2 fields where 3 are expected: 'b,2'")
 
 
 @pytest.mark.parametrize("quoted", ['"a"', "a"])
 def test_a_row_with_a_field_too_many(tmp_path: Path, quoted: str) -> None:
-    told = refusal(tmp_path, f"did,vid\n{quoted},1\nb,2,3\nc,3\n")
-    assert told.startswith(", line 3: 3 fields where 2 are expected: 'b,2,3'")
+    sentence = refusal(tmp_path, f"did,vid\n{quoted},1\nb,2,3\nc,3\n")
+    assert sentence.startswith(", line 3: 3 fields where 2 are expected: 'b,2,3'")
 
 
 def test_one_field_too_few_and_one_too_many(tmp_path: Path) -> None:
@@ -116,15 +116,15 @@ def test_one_field_too_few_and_one_too_many(tmp_path: Path) -> None:
 
 
 def test_a_quote_that_does_not_close(tmp_path: Path) -> None:
-    told = refusal(tmp_path, 'did,vid\na,1\n"b,2\nc,3\n')
-    assert told.startswith(", line 3: a quote that does not close: '\"b,2'")
+    sentence = refusal(tmp_path, 'did,vid\na,1\n"b,2\nc,3\n')
+    assert sentence.startswith(", line 3: a quote that does not close: '\"b,2'")
 
 
 def test_blank_lines_are_counted_and_do_not_shift_the_lines_told(tmp_path: Path) -> None:
     text = "did,vid\n\na,1\n\r\n\nb,2\n\n"
-    found = read_table(write_text(tmp_path / "x.csv", text), PAIR)
-    assert found.frame.to_dict(as_series=False) == {"did": ["a", "b"], "vid": [1, 2]}
-    assert [(note.file, note.what, note.rows) for note in found.notes] == [(f"{tmp_path.name}/x.csv", "blank line", 4)]
+    table = read_table(write_text(tmp_path / "x.csv", text), PAIR)
+    assert table.frame.to_dict(as_series=False) == {"did": ["a", "b"], "vid": [1, 2]}
+    assert [(note.file, note.what, note.rows) for note in table.notes] == [(f"{tmp_path.name}/x.csv", "blank line", 4)]
     assert refusal(tmp_path, text + "c,x\n").startswith(", line 8: vid is 'x'")
     assert refusal(tmp_path, text + "c,1,2\n").startswith(", line 8: 3 fields")
 
@@ -133,19 +133,19 @@ def test_blank_lines_are_counted_and_do_not_shift_the_lines_told(tmp_path: Path)
     "text", ["\r\na,1\r\nb,2\r\n", "a,1\r\n\r\nb,2\r\n", "a,1\r\nb,2\r\n\r\n", "\na,1\nb,2\n", "a,1\nb,2\n\n"]
 )
 def test_a_blank_line_anywhere(tmp_path: Path, text: str) -> None:
-    found = read_table(write_text(tmp_path / "x.csv", "did,vid\n" + text), PAIR)
-    assert found.frame.rows() == [("a", 1), ("b", 2)]
-    assert [note.rows for note in found.notes] == [1]
+    table = read_table(write_text(tmp_path / "x.csv", "did,vid\n" + text), PAIR)
+    assert table.frame.rows() == [("a", 1), ("b", 2)]
+    assert [note.rows for note in table.notes] == [1]
 
 
 def test_blocks_are_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [f"d{i},{i}\n" for i in range(50)]
     for size in (1, 7, 16, 1000):
         monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", size)
-        found = read(tmp_path, "did,vid\n" + "".join(lines))
-        assert found == {"did": [f"d{i}" for i in range(50)], "vid": list(range(50))}
-        told = refusal(tmp_path, "did,vid\n" + "".join(lines[:40]) + "\nx,y\n")
-        assert told.startswith(", line 43: vid is 'y', not a whole number")
+        table = read(tmp_path, "did,vid\n" + "".join(lines))
+        assert table == {"did": [f"d{i}" for i in range(50)], "vid": list(range(50))}
+        sentence = refusal(tmp_path, "did,vid\n" + "".join(lines[:40]) + "\nx,y\n")
+        assert sentence.startswith(", line 43: vid is 'y', not a whole number")
 
 
 # --- the values ---
@@ -158,14 +158,14 @@ def test_a_key_is_kept_as_it_stands(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cell", ["", '""'])
 def test_a_key_is_never_blank(tmp_path: Path, cell: str) -> None:
-    told = refusal(tmp_path, f"x,y\na,\n{cell},1\n", {"x": Kind.KEY})
-    assert told.startswith(", line 3: x is blank")
+    sentence = refusal(tmp_path, f"x,y\na,\n{cell},1\n", {"x": Kind.KEY})
+    assert sentence.startswith(", line 3: x is blank")
 
 
 @pytest.mark.parametrize("cell", ["abc", "1.5", "1.0", "1e3", "0x10", "99999999999999999999", "nan", "1 2"])
 def test_a_whole_number(tmp_path: Path, cell: str) -> None:
-    told = refusal(tmp_path, f"x,y\n1,\n{cell},\n", {"x": Kind.WHOLE})
-    assert told.startswith(f", line 3: x is {cell!r}, not a whole number")
+    sentence = refusal(tmp_path, f"x,y\n1,\n{cell},\n", {"x": Kind.WHOLE})
+    assert sentence.startswith(f", line 3: x is {cell!r}, not a whole number")
 
 
 @pytest.mark.parametrize("cell", ["", " ", '""'])
@@ -240,5 +240,5 @@ def test_a_text_that_is_no_moment(tmp_path: Path, cell: str) -> None:
 
 
 def test_a_long_text_is_told_in_part(tmp_path: Path) -> None:
-    told = refused_cell(tmp_path, Kind.NUMBER, "x" * 1000)
-    assert told.startswith("'" + "x" * 40 + "', not")
+    sentence = refused_cell(tmp_path, Kind.NUMBER, "x" * 1000)
+    assert sentence.startswith("'" + "x" * 40 + "', not")

@@ -42,7 +42,7 @@ def read(folder: Path, board: str = "auto") -> reader.Clicks:
     return reader.read_clicks(files.train, files.tests, files.target, reader.read_articles(files.articles).frame)
 
 
-def found(notes: tuple[reader.Note, ...], rule: str) -> list[tuple[str, int]]:
+def list_counts(notes: tuple[reader.Note, ...], rule: str) -> list[tuple[str, int]]:
     return [(note.file, note.rows) for note in notes if rule in note.rule]
 
 
@@ -121,8 +121,8 @@ def test_clicks_are_sorted_typed_and_marked(folder: Path) -> None:
 
 def test_unknown_articles_and_one_click_users_are_kept_and_counted(folder: Path) -> None:
     notes = read(folder).notes
-    assert found(notes, "not in articles.csv") == [(reader.TEST_A, 1)]
-    assert found(notes, "single click") == [(reader.TEST_A, 1)]
+    assert list_counts(notes, "not in articles.csv") == [(reader.TEST_A, 1)]
+    assert list_counts(notes, "single click") == [(reader.TEST_A, 1)]
     assert len(notes) == 2
 
 
@@ -146,23 +146,23 @@ def test_on_board_a_the_board_b_log_is_not_read(folder: Path) -> None:
 
 def test_a_single_click_counts_only_for_users_to_predict(folder: Path) -> None:
     add_board_b(folder)
-    assert found(read(folder).notes, "single click") == []
+    assert list_counts(read(folder).notes, "single click") == []
     write(folder / reader.TEST_B[0], CLICK_HEADER, click(8, 10))
-    assert found(read(folder).notes, "single click") == [(reader.TEST_B[0], 1)]
+    assert list_counts(read(folder).notes, "single click") == [(reader.TEST_B[0], 1)]
 
 
 def test_user_in_both_test_logs_is_merged_and_counted(folder: Path) -> None:
     write(folder / reader.TEST_B[0], CLICK_HEADER, click(8, 10), click(6, 12, 9))
     clicks = read(folder)
     assert clicks.frame.filter(user=6).select("is_test", "is_target").rows() == [(True, True)] * 2
-    assert found(clicks.notes, "board-A log") == [(reader.TEST_B[0], 1)]
+    assert list_counts(clicks.notes, "board-A log") == [(reader.TEST_B[0], 1)]
 
 
 def test_repeated_clicks_are_dropped_and_counted(folder: Path) -> None:
     write(folder / reader.TEST_A, CLICK_HEADER, click(5, 10), click(6, 11), click(5, 10), click(5, 10), click(5, 10, 1))
     clicks = read(folder)
     assert clicks.frame.filter(user=5).height == 2
-    assert found(clicks.notes, "repeated") == [(reader.TEST_A, 2)]
+    assert list_counts(clicks.notes, "repeated") == [(reader.TEST_A, 2)]
 
 
 def test_columns_in_another_order_quotes_crlf_and_no_last_newline_are_read(folder: Path) -> None:
@@ -180,7 +180,7 @@ def test_byte_order_mark_is_skipped_and_noted(folder: Path) -> None:
     path.write_bytes(csv_blocks.BYTE_ORDER_MARK + path.read_bytes())
     clicks = read(folder)
     assert clicks.frame.equals(plain)
-    assert found(clicks.notes, "byte-order mark") == [(reader.TRAIN, 1)]
+    assert list_counts(clicks.notes, "byte-order mark") == [(reader.TRAIN, 1)]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -188,7 +188,7 @@ def test_blank_lines_are_skipped_and_counted(folder: Path, end: str) -> None:
     path = write(folder / reader.TRAIN, CLICK_HEADER, "", click(0, 10), "", click(1, 10), "", end=end)
     frame, notes = csv_reader.read_table(path, reader.CLICK_COLUMNS)
     assert frame["line"].to_list() == [3, 5]
-    assert found(notes, "blank") == [(reader.TRAIN, 3)]
+    assert list_counts(notes, "blank") == [(reader.TRAIN, 3)]
 
 
 def test_blocks_smaller_than_the_file_give_the_same_rows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
