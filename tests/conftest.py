@@ -52,11 +52,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(contract or str(where)))
 
 
+@pytest.fixture(autouse=True)
+def speaking() -> None:
+    """Every test begins as a fresh process does, where a quiet run before it silenced the progress."""
+    progress.set_quiet(False)
+
+
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
     """Run the command line with these words inside this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    progress.set_quiet(False)  # as in a fresh process; another test may have asked for quiet
 
     def run(*words: object) -> CommandResult:
         monkeypatch.setattr(sys, "argv", ["competitions", *map(str, words)])

@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 
 from common.errors import UserError
-from common.pipeline import progress
 from common.serving.benchmark import SHOWN, Export, Variant
 from competitions.cli import serve
 from competitions.flight.competition import COMPETITION
@@ -67,7 +66,6 @@ def test_the_comparison_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_the_figures_are_printed_with_what_was_computed_when(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    progress.set_quiet(False)  # as in a fresh process; another test may have asked for quiet
     row = {"variant": "whole", "score": 0.25, "error": 0.01, **dict.fromkeys(SHOWN, 2.5)}
     row |= {"resident_mib": 200.0, "export_mib": 3.0, "requests": 7, "same_answers": 0.5, "stages": {"models": 1.5}}
     export = Export("m", tmp_path, tmp_path, [Variant("whole", "whole", 0.25, 0.01)], [], {"request": "a to b"})

@@ -8,7 +8,6 @@ import pytest
 from common.competition import Competition
 from common.datasets.simulated import REPORT
 from common.errors import UserError
-from common.pipeline import progress
 from competitions import NAMES, find_competition, find_room
 from competitions.flight.io import reader as flight_reader
 from competitions.mgtv.io import schema as mgtv_schema
@@ -29,7 +28,6 @@ Written = list[tuple[Path, float, int]]
 def written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Written:
     """The sets that are simulated, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    progress.set_quiet(False)  # as in a fresh process; another test may have asked for quiet
     return []
 
 
