@@ -9,10 +9,8 @@ from common.experiments import compare as comparing
 from common.experiments import registry
 from common.pipeline.console import print_table, wide_console
 from competitions import NAMES
+from competitions.cli.options import Build, RunName
 from competitions.cli.report import write_page
-
-Build = Annotated[Path, typer.Option(help="Where everything that is made goes.")]
-RunName = Annotated[str, typer.Argument(help="A run: its name or the end of it, news/last, last~1, or its folder.")]
 
 
 def runs(

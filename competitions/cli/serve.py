@@ -17,7 +17,8 @@ from common.pipeline.progress import say
 from common.pipeline.run import Run
 from common.serving.benchmark import Export, measure_export
 from common.submission import write_text
-from competitions import NAMES, check_name, find_competition, find_room
+from competitions import check_name, find_competition, find_room
+from competitions.cli.options import Build, Name, RunName
 
 FIGURES = "serving.json"
 SCRATCH = f".serving-{os.getpid()}"  # beside the runs: a training's key has the name of the folder that holds them
@@ -35,9 +36,6 @@ COLUMNS = {
     "MiB": "resident_mib",
     "export MiB": "export_mib",
 }
-
-Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(NAMES)}.")]
-Build = Annotated[Path, typer.Option(help="Where everything that is made goes.")]
 
 
 def serve(
@@ -116,9 +114,6 @@ def show_figures(
             f"{len(again)} steps were computed again: code or raw files have changed since the run ({', '.join(again)})"
         )
     print(f"Figures: {path}")
-
-
-RunName = Annotated[str, typer.Argument(help="A run: its name or the end of it, last, last~1, or its folder.")]
 
 
 def replay(
