@@ -73,8 +73,8 @@ def fit(recipe: Recipe, train: Datasets, valid: RankingDataset | None = None) ->
     data = _select(recipe, train)
     task = FitTask(recipe, data, _select(recipe, valid) if valid is not None and recipe.patience else None)
     remote = remote_fitter.get()
-    model, used, gain, watched = (remote and remote(family, task)) or fitter(task)
-    return Ranker(recipe.kind, model, used, dict(zip(data.names, gain, strict=True)), *watched)
+    model, used, gain, (curve, metric) = (remote and remote(family, task)) or fitter(task)
+    return Ranker(recipe.kind, model, used, dict(zip(data.names, gain, strict=True)), curve, metric)
 
 
 def refit(recipe: Recipe, early: Ranker | Sequence[Ranker], parts: Datasets) -> Ranker:
