@@ -105,7 +105,7 @@ PYTEST = OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(PY) -m pytest -q -n logical --
 test: $(VENV)/installed ## All tests, in as many processes as there are cores, 4 at most (ARGS="-n 0": in one)
 	@$(PYTEST) $(ARGS)
 
-test-fast: $(VENV)/installed ## Unit tests without clusters, databases and trainings: in a minute
+test-fast: $(VENV)/installed ## Unit tests without clusters, databases, hosts, simulations and trainings: in a minute
 	@$(PYTEST) tests/unit -m "not slow" $(ARGS)
 
 test-news: ## News: its unit tests, contract and golden numbers

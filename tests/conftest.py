@@ -24,14 +24,19 @@ hypothesis.settings.load_profile("untimed")
 
 
 TESTS = Path(__file__).parent
-# Rooms and modules that train networks, start a cluster, a database or processes of their own: not in `make test-fast`.
-SLOW = (
-    "unit/common/cluster",
+# Not in `make test-fast`: what trains networks, simulates, exports, or starts a cluster, a database, a host, processes.
+SLOW_ROOMS = {"cluster", "experiments", "serving", "simulator", "training"}
+SLOW_MODULES = {
+    "unit/cli/test_data.py",
+    "unit/cli/test_host_files.py",
+    "unit/common/datasets/test_huggingface.py",
+    "unit/common/datasets/test_kaggle.py",
     "unit/common/pipeline/test_run_types.py",
     "unit/common/tuning/test_study_postgres.py",
+    "unit/common/tuning/test_tuning.py",
     "unit/mgtv/models/test_deep_training.py",
-    "unit/tencent/training",
-)
+    "unit/tencent/reporting/test_permutation_importance.py",
+}
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
@@ -47,7 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(where.parts[0])
         if name:
             item.add_marker(name)
-        if any(where.is_relative_to(room) for room in SLOW):
+        if SLOW_ROOMS & set(where.parts) or str(where) in SLOW_MODULES:
             item.add_marker("slow")
         item.add_marker(pytest.mark.xdist_group(contract or str(where)))
 
