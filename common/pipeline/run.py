@@ -17,7 +17,7 @@ import inspect
 import os
 import uuid
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
@@ -49,9 +49,16 @@ class Result(Keyed, Generic[T_co]):
     An attribute that this class does not have is that field of the value, to be read when a step needs it.
     """
 
-    def __init__(self, key: str, load: Callable[[], T_co], fields: frozenset[str] | None = None) -> None:
+    def __init__(
+        self,
+        key: str,
+        load: Callable[[], T_co],
+        fields: frozenset[str] | None = None,
+        kinds: tuple[Callable[..., Any], ...] = (),
+    ) -> None:
         """``load`` reads the value from the store; ``fields``: the attributes that the value has, where known."""
         self.key = key
+        self.kinds = kinds
         self._load = load
         self._fields = fields
         self._memo: Callable[[], T_co | None] = lambda: None
@@ -60,7 +67,7 @@ class Result(Keyed, Generic[T_co]):
         """A field of the value, as a Result. Raises ``AttributeError`` for one that the value does not have."""
         if name.startswith("_") or (self._fields is not None and name not in self._fields):
             raise AttributeError(f"the result of this step has no field {name!r}")
-        return Result(f"{self.key}.{name}", lambda: getattr(self.value, name))
+        return Result(f"{self.key}.{name}", lambda: getattr(self.value, name), kinds=self.kinds)
 
     @property
     def value(self) -> T_co:
@@ -73,15 +80,22 @@ class Result(Keyed, Generic[T_co]):
         return value
 
 
+def _join_kinds(results: Iterable[Result[Any]]) -> tuple[Callable[..., Any], ...]:
+    """The classes of several results, each once."""
+    return tuple(dict.fromkeys(kind for result in results for kind in result.kinds))
+
+
 def collect(results: Sequence[Result[T]]) -> Result[list[T]]:
     """Several results as one, in their order: the argument of a step that takes a sequence."""
-    return Result(f"[{' '.join(result.key for result in results)}]", lambda: [result.value for result in results])
+    key = f"[{' '.join(result.key for result in results)}]"
+    return Result(key, lambda: [result.value for result in results], kinds=_join_kinds(results))
 
 
 def collect_named(results: Mapping[str, Result[T]]) -> Result[dict[str, T]]:
     """Several results as one, by name and in their order: the argument of a step that takes a mapping."""
     key = " ".join(f"{name}={result.key}" for name, result in results.items())
-    return Result(f"{{{key}}}", lambda: {name: result.value for name, result in results.items()})
+    kinds = _join_kinds(results.values())
+    return Result(f"{{{key}}}", lambda: {name: result.value for name, result in results.items()}, kinds=kinds)
 
 
 def bundle(kind: Callable[..., T], **fields: Result[Any]) -> Result[T]:
@@ -91,8 +105,11 @@ def bundle(kind: Callable[..., T], **fields: Result[Any]) -> Result[T]:
     Raises ``TypeError`` for fields that ``kind`` does not have, or lacks.
     """
     inspect.signature(kind).bind(**fields)
+    kinds = (kind, *_join_kinds(fields.values()))
     key = f"{getattr(kind, '__name__', kind)}({' '.join(f'{name}={result.key}' for name, result in fields.items())})"
-    made = Result(key, lambda: kind(**{name: result.value for name, result in fields.items()}), frozenset(fields))
+    made = Result(
+        key, lambda: kind(**{name: result.value for name, result in fields.items()}), frozenset(fields), kinds
+    )
     made.__dict__.update(fields)
     return made
 

@@ -32,9 +32,13 @@ SETTLED_NS = 2_000_000_000  # a file changed less than this ago may change again
 
 
 class Keyed:
-    """Something that carries its own key: the result of another step."""
+    """Something that carries its own key: the result of another step.
+
+    ``kinds``: classes that its value is built from outside any step, so that no other key knows their methods.
+    """
 
     key: str
+    kinds: tuple[Callable[..., Any], ...] = ()
 
 
 class Keys:
@@ -63,6 +67,8 @@ class Keys:
         """A value as strings: equal for equal values, different for different ones."""
         if isinstance(value, Keyed):
             yield f"result {value.key}"
+            for kind in value.kinds:
+                yield from self._describe_definition(kind)
         elif isinstance(value, Path):
             yield f"file {value.name} {self.digests.digest(value)}"
         elif isinstance(value, enum.Enum):

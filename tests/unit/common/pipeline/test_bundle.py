@@ -1,11 +1,13 @@
 """A struct of results: what a step is given, what it depends on, and that nothing is computed or stored for it."""
 
+import importlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from common.pipeline.run import Run, bundle
+from common.pipeline.run import Run, bundle, collect, collect_named
 
 
 @dataclass(frozen=True)
@@ -53,3 +55,49 @@ def test_fields_that_do_not_fit_are_refused_at_once(tmp_path: Path) -> None:
         bundle(Pair, left=run.step(give, 2))
     with pytest.raises(TypeError, match="unexpected keyword argument 'middle'"):
         bundle(Pair, left=run.step(give, 2), right=run.step(give, 2), middle=run.step(give, 2))
+
+
+SHOP = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Cart:
+    count: int
+
+    @property
+    def price(self):
+        return self.count * 2
+
+def give(value):
+    return value
+
+def pay(cart):
+    return cart.price
+
+def pay_all(carts):
+    return sum(cart.price for cart in (carts.values() if isinstance(carts, dict) else carts))
+"""
+
+
+def test_an_edited_property_of_the_struct_computes_the_steps_that_are_given_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def run_all(source: str) -> tuple[object, ...]:
+        (tmp_path / "bundle_shop.py").write_text(source)
+        sys.modules.pop("bundle_shop", None)
+        importlib.invalidate_caches()
+        shop = importlib.import_module("bundle_shop")
+        run = Run(tmp_path / "run", tmp_path / "cache", quiet=True, root=tmp_path)
+        cart = bundle(shop.Cart, count=run.step(shop.give, 3))
+        listed = run.step(shop.pay_all, collect([cart, cart]))
+        named = run.step(shop.pay_all, collect_named({"a": cart}), name="named")
+        return run.step(shop.pay, cart).value, listed.value, named.key
+
+    paid, listed, named = run_all(SHOP)
+    again = run_all(SHOP.replace("* 2", "* 5"))
+    assert (paid, listed) == (6, 12)
+    assert again[:2] == (15, 30)
+    assert again[2] != named
