@@ -10,6 +10,7 @@ NAMES := news flight mgtv tencent
 # As a range, outside the lock: its builds differ by platform.
 TORCH := torch>=2.9,<3
 INPUT = $(if $(RAW),--raw "$(RAW)") $(if $(SCALE),--scale $(SCALE)) --seed $(SEED)
+LAW_OPTION = $(if $(LAW),--law $(LAW))
 STUDY = --trials $(TRIALS) --workers $(WORKERS) $(if $(STORAGE),--storage "$(STORAGE)")
 
 .DEFAULT_GOAL := help
@@ -21,6 +22,7 @@ help: ## This text
 	@echo
 	@echo "  RAW=DIR the host's files   SCALE=0.1 size of simulated data   SEED=0   ARGS=\"--set a.b=c\" any setting"
 	@echo "  TRIALS=20 WORKERS=2 STORAGE=postgresql+psycopg://... for tune-*   CLUSTER=tcp://host:8786 a Dask cluster"
+	@echo "  LAW=screening for flight, simulate-flight, ladder-flight: travellers who choose by rules, not by a logit"
 	@echo "  Run two against each other: $(PY) -m competitions compare news/last~1 news/last; more: $(PY) -m competitions --help"
 
 install: $(VENV)/installed ## The environment, from requirements.lock
@@ -36,7 +38,7 @@ flight: ## Flight: the same
 mgtv: ## MGTV: the same
 tencent: ## Tencent: the same
 $(NAMES): $(VENV)/installed
-	@$(if $(CLUSTER),RECSYS_CLUSTER="$(CLUSTER)") $(RUN) run $@ $(INPUT) $(ARGS)
+	@$(if $(CLUSTER),RECSYS_CLUSTER="$(CLUSTER)") $(RUN) run $@ $(INPUT) $(LAW_OPTION) $(ARGS)
 
 all: $(VENV)/installed ## The four pipelines, one after the other
 	@for name in $(NAMES); do echo "== $$name"; $(RUN) run $$name $(INPUT) || exit 1; done
@@ -60,7 +62,7 @@ simulate-flight: ## Flight: the same
 simulate-mgtv: ## MGTV: the same
 simulate-tencent: ## Tencent: the same
 $(NAMES:%=simulate-%): simulate-%: $(VENV)/installed
-	@$(RUN) simulate $* $(if $(SCALE),--scale $(SCALE)) --seed $(SEED) --describe $(ARGS)
+	@$(RUN) simulate $* $(if $(SCALE),--scale $(SCALE)) --seed $(SEED) $(LAW_OPTION) --describe $(ARGS)
 
 tune-news: ## News: search each ranker's parameters and the blend; gains go to tuned.toml (TRIALS= WORKERS= STORAGE=)
 tune-flight: ## Flight: the same
@@ -74,7 +76,7 @@ ladder-flight: ## Flight: the same
 ladder-mgtv: ## MGTV: the same, with wide-and-deep, DeepFM and DIN
 ladder-tencent: ## Tencent: the same, up to generative retrieval
 $(NAMES:%=ladder-%): ladder-%: $(VENV)/installed
-	@$(RUN) ladder $* $(INPUT) $(ARGS)
+	@$(RUN) ladder $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
 runs: $(VENV)/installed ## Every run, newest first, with CV, leaderboard and how they agree
 	@$(RUN) runs $(ARGS)

@@ -1,7 +1,7 @@
 """The one declaration of a competition: all that the command line and the contract tests need to know of it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import msgspec
 import polars as pl
 
 from common import config as configuration
-from common.datasets.simulated import HostFiles, choose_files, simulated_folder
+from common.datasets.simulated import HostFiles, choose_files
 from common.experiments.run_record import RunRecord, SimulatedTruth
 from common.pipeline.run import Run
 from common.submission import Checked
@@ -55,6 +55,10 @@ class Competition:
         files = [self.folder / "config.toml", *([self.tuned] if tuned else [])]
         return configuration.load(self.config, files, overrides)
 
+    def under_law(self, law: str | None) -> "Competition":
+        """The same competition whose simulator follows this law, None: the default. ``UserError`` if it knows none."""
+        return replace(self, host=self.host.under_law(law))
+
     def choose_raw(self, folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
         """The folder asked for; else the organiser's files where any is there; else a simulated set, made once."""
         return choose_files(self.host, folder, scale, seed, build / self.name)
@@ -66,5 +70,5 @@ class Competition:
     def simulate(self, folder: Path | None, scale: float | None, seed: int, build: Path) -> tuple[Path, Any]:
         """A simulated set written to a folder, by default one below ``build``; the folder and the simulation."""
         size = self.host.scale if scale is None else scale
-        target = folder or simulated_folder(build / self.name, size, seed)
+        target = folder or self.host.simulated_folder(build / self.name, size, seed)
         return target, self.host.write(target, size, seed)

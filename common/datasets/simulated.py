@@ -3,11 +3,11 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from common.errors import UserError
 from common.pipeline.progress import say
@@ -15,18 +15,39 @@ from common.pipeline.progress import say
 REPORT = "simulation.json"  # written last: a folder that has it is a finished simulation
 
 
+Writer: TypeAlias = Callable[[Path, float, int], object]
+
+
 @dataclass(frozen=True)
 class HostFiles:
     """The folder of a host's files, the pattern that they fit, their name in a sentence, and their simulator.
 
-    ``write`` (folder, scale, seed) simulates them; ``scale`` is its default.
+    ``write`` (folder, scale, seed) simulates them; ``scale`` is its default. ``laws``: writers by the name of the law
+    by which people behave, the default first; none where there is one alone. ``law``: the one asked for, "" if none.
     """
 
     folder: Path
     pattern: str
     files: str
     scale: float
-    write: Callable[[Path, float, int], object]
+    write: Writer
+    laws: Mapping[str, Writer] = field(default_factory=dict)
+    law: str = ""
+
+    def under_law(self, law: str | None) -> "HostFiles":
+        """The same with the simulator of this law; None asks for none. ``UserError`` names the laws that there are."""
+        if law is None:
+            return self
+        if not self.laws:
+            raise UserError(f"There is no law {law}: these data are simulated by one alone; leave LAW out.")
+        if law not in self.laws:
+            raise UserError(f"There is no law {law} to simulate by; say {' or '.join(self.laws)}.")
+        return replace(self, write=self.laws[law], law=law)
+
+    def simulated_folder(self, build: Path, scale: float, seed: int) -> Path:
+        """Where a simulated set of this scale, seed and law is kept; the default law's bears no name of it."""
+        folder = simulated_folder(build, scale, seed)
+        return folder if self.law in ("", *list(self.laws)[:1]) else folder.with_name(f"{folder.name}-{self.law}")
 
 
 def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
@@ -34,14 +55,17 @@ def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed
     if folder is not None:
         if scale is not None:
             raise UserError("RAW and SCALE exclude each other: SCALE sizes the simulated set.")
+        if host.law:
+            raise UserError("RAW and LAW exclude each other: LAW is that of the simulated set.")
         return folder
-    if scale is None and host.folder.is_dir() and any(host.folder.glob(host.pattern)):
+    if scale is None and not host.law and host.folder.is_dir() and any(host.folder.glob(host.pattern)):
         return host.folder
     size = host.scale if scale is None else scale
-    simulated = simulated_folder(build, size, seed)
+    simulated = host.simulated_folder(build, size, seed)
+    law = f", law {host.law}" if host.law else ""
     say(
-        f"SIMULATED data, scale {size:g}, seed {seed}: for the real competition put {host.files} into {host.folder}, "
-        "see data/README.md."
+        f"SIMULATED data, scale {size:g}, seed {seed}{law}: for the real competition put {host.files} into "
+        f"{host.folder}, see data/README.md."
     )
     if not (simulated / REPORT).exists():
         host.write(simulated, size, seed)
@@ -49,7 +73,7 @@ def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed
 
 
 def simulated_folder(build: Path, scale: float, seed: int) -> Path:
-    """Where a simulated set of this scale and seed is kept."""
+    """Where a simulated set of this scale and seed is kept, under the default law."""
     return build / "simulated" / f"scale{scale:g}-seed{seed}"
 
 

@@ -15,7 +15,7 @@ from common.pipeline.console import print_table, shorten_steps, wide_console
 from common.pipeline.run import Run, prune
 from common.tuning.tuned_config import list_foreign
 from competitions import find_competition
-from competitions.cli.options import Build, Name, Overrides, Raw, Scale, Seed, Submission, Truth, takes
+from competitions.cli.options import Build, Law, Name, Overrides, Raw, Scale, Seed, Submission, Truth, takes
 from competitions.cli.report import write_page
 
 
@@ -27,6 +27,7 @@ class RunOptions:
     raw: Raw = None
     scale: Scale = None
     seed: Seed = 0
+    law: Law = None
     build: Build = Path("build")
     overrides: Overrides = None
     untuned: Annotated[bool, typer.Option("--untuned", help="Leave tuned.toml aside.")] = False
@@ -45,7 +46,7 @@ def run(options: RunOptions) -> None:
     from common.cluster import connect  # with all libraries of a fit
 
     began, started = time.perf_counter(), datetime.datetime.now()
-    competition = find_competition(options.name)
+    competition = find_competition(options.name).under_law(options.law)
     build, overrides = options.build / options.name, options.overrides or []
     config = competition.load_config([f"seed={options.seed}", *overrides], not options.untuned)
     raw = competition.choose_raw(options.raw, options.scale, config.seed, options.build)
@@ -104,11 +105,12 @@ def simulate(
     out: Annotated[Path | None, typer.Option(help="Folder to write; default build/NAME/simulated/...")] = None,
     scale: Scale = None,
     seed: Seed = 0,
+    law: Law = None,
     build: Build = Path("build"),
     describe: Annotated[bool, typer.Option(help="Print the marginals beside the host's.")] = False,
 ) -> None:
     """Write raw files of any size in the host's layout, with the truth and the oracle's score."""
-    competition = find_competition(name)
+    competition = find_competition(name).under_law(law)
     folder, simulation = competition.simulate(out, scale, seed, build)
     print(f"{folder}: {simulation.rows}")
     print(competition.describe_oracle(simulation))
@@ -121,11 +123,12 @@ def ladder(
     raw: Raw = None,
     scale: Scale = None,
     seed: Seed = 0,
+    law: Law = None,
     build: Build = Path("build"),
     overrides: Overrides = None,
 ) -> None:
     """What each channel, feature block and model adds, on the same split (minutes)."""
-    competition = find_competition(name)
+    competition = find_competition(name).under_law(law)
     folder = competition.choose_raw(raw, scale, seed, build)
     config = competition.load_config([f"seed={seed}", *(overrides or [])])
     work = Run(build / name / "ladder", build / name / "cache")

@@ -1,19 +1,16 @@
 """Flight: the declaration that the command line and the contract tests read."""
 
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from common.competition import Competition
 from common.datasets.simulated import HostFiles
-from common.pipeline.run import Run
 from competitions.flight.config import FlightConfig
 from competitions.flight.experiments import ladder
 from competitions.flight.io import reader
 from competitions.flight.pipeline import solve
 from competitions.flight.reporting.run_record import METRIC, build_record, score_truth
-from competitions.flight.simulator.simulate import Simulation, describe, simulate
+from competitions.flight.simulator.simulate import Law, Simulation, describe, simulate
 from competitions.flight.submission import check_submission, score_submission
 
 
@@ -22,22 +19,27 @@ def locate(raw: Path, config: FlightConfig) -> reader.RawFiles:
     return reader.locate(raw)
 
 
-def climb(files: reader.RawFiles, config: FlightConfig, run: Run) -> list[dict[str, Any]]:
-    """The ladder, with every model in its order."""
-    rank = msgspec.structs.replace(config.rank, models=ladder.MODELS_IN_ORDER)
-    return ladder.climb(files, msgspec.structs.replace(config, rank=rank), run)
-
-
 def describe_oracle(simulation: Simulation) -> str:
-    """What the oracle scores on a simulated set."""
-    return f"oracle HitRate@3 {simulation.oracle.hit_rate['3']:.4f}"
+    """What the oracle scores on a simulated set, and under which law."""
+    return f"oracle HitRate@3 {simulation.oracle.hit_rate['3']:.4f}, law {simulation.law}"
+
+
+# The default first.
+HOST = HostFiles(
+    Path("data/flight/raw"),
+    "*.parquet",
+    "Kaggle's files (aeroclub-recsys-2025)",
+    0.05,
+    simulate,
+    laws={law.value: partial(simulate, law=law) for law in Law},
+)
 
 
 COMPETITION = Competition(
     name="flight",
     folder=Path(__file__).parent,
     config=FlightConfig,
-    host=HostFiles(Path("data/flight/raw"), "*.parquet", "Kaggle's files (aeroclub-recsys-2025)", 0.05, simulate),
+    host=HOST,
     metric=METRIC,
     queries="sessions of more than 10 options",
     locate=locate,
@@ -46,7 +48,7 @@ COMPETITION = Competition(
     score_truth=score_truth,
     check=check_submission,
     score=score_submission,
-    climb=climb,
+    climb=ladder.climb,
     describe=describe,
     describe_oracle=describe_oracle,
 )

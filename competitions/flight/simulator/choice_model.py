@@ -1,16 +1,18 @@
-"""The true choice model.
+"""The true choice model of the default law, and how bookings are drawn under either law.
 
 A traveller books option i with probability proportional to exp(L * V_i), the multinomial logit (McFadden, 1974). V is
 linear in what an option costs, how long it takes, when it goes, who flies it and what its fare allows (``WEIGHTS``);
 the weights are multiplied by preferences of the company and of the traveller, which no file shows. L falls slowly with
 the number of options: choices from long lists are noisier (Swait and Adamowicz, 2001).
 
-A twin session takes the first session's booking with probability ``COPY``, else follows its own utilities; an option's
+A twin session takes the first session's booking with probability ``COPY``, else chooses by itself; an option's
 probability there is a mixture of the two. The weights are assumed: they are set so that the oracle's HitRate@3, its
 fall with the number of options, and the booked positions come near those published for FlightRank 2025.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -67,12 +69,17 @@ class Choices:
     company: Ints
 
 
-def draw_bookings(state: SimulationState, part: slice, options: Options, rules: Rules) -> Bookings:
+# By row, the probability that the traveller books it, twins aside.
+OwnProbabilities: TypeAlias = Callable[[SimulationState, Choices, Options, Rules], Floats]
+
+
+def draw_bookings(
+    state: SimulationState, part: slice, options: Options, rules: Rules, choose: OwnProbabilities
+) -> Bookings:
     """Draw the booking of each session of ``part``, whose searches are those of ``options``."""
     choices = list_choices(state, part, options)
     first, session, joined = choices.first, choices.session, choices.sessions.joined
-    sharp = choice_scale(np.diff(first))[session]
-    own = softmax(sharp * utilities(state, choices, options, rules), first)
+    own = choose(state, choices, options, rules)
     number = part.start + np.arange(len(joined))
     drawn = draw(own, first, hashed(state.seed, 151, number))
     leader = np.maximum.accumulate(np.where(joined, 0, np.arange(len(joined))))
@@ -80,6 +87,12 @@ def draw_bookings(state: SimulationState, part: slice, options: Options, rules: 
     leading = np.arange(first[-1]) - first[session] + first[leader][session]
     probability = np.where(joined[session], COPY * own[leading] + (1 - COPY) * own, own)
     return Bookings(first, choices.row, probability, np.where(copies, drawn[leader], drawn))
+
+
+def choose_by_logit(state: SimulationState, choices: Choices, options: Options, rules: Rules) -> Floats:
+    """By row, its probability under the multinomial logit."""
+    sharp = choice_scale(np.diff(choices.first))[choices.session]
+    return softmax(sharp * utilities(state, choices, options, rules), choices.first)
 
 
 def list_choices(state: SimulationState, part: slice, options: Options) -> Choices:

@@ -83,11 +83,18 @@ def _within(state: SimulationState, options: Options) -> Floats:
     """1.0 where the price is within the company's cap and the cabin is allowed."""
     user = state.searches.user[options.number]
     company = state.travellers.company[user]
+    cabin = (options.fare < PREMIUM) | state.travellers.vip[user] | (hashed(state.seed, 149, company) < 0.2)
+    within: Floats = ((options.price <= price_caps(state, options)) & cabin).astype(np.float64)
+    return within
+
+
+def price_caps(state: SimulationState, options: Options) -> Floats:
+    """By option, the highest price in roubles within the policy of the company that searches."""
+    company = state.travellers.company[state.searches.user[options.number]]
     cheapest = np.minimum.reduceat(options.price, options.first[:-1])[options.search]
     cap = state.companies.cap[company] * np.where(state.searches.test[options.number], TEST_CAP, 1.0)
-    cabin = (options.fare < PREMIUM) | state.travellers.vip[user] | (hashed(state.seed, 149, company) < 0.2)
-    within: Floats = ((options.price <= cap * cheapest) & cabin).astype(np.float64)
-    return within
+    caps: Floats = cap * cheapest
+    return caps
 
 
 def _policy_unknown(state: SimulationState, number: Ints, carrier: Ints) -> Bools:

@@ -1,6 +1,7 @@
 """Everything that is drawn before options and bookings, in one place."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from competitions.flight.simulator.geography import Cities, Sizes, make_cities
 from competitions.flight.simulator.host_layout import Vocabularies, make_vocabularies
@@ -9,9 +10,16 @@ from competitions.flight.simulator.timetable import Legs, Pairs, make_legs, make
 from competitions.flight.simulator.travellers import Companies, Travellers, make_companies, make_travellers
 
 
+class Law(StrEnum):
+    """By which law travellers book: ``choice_model``, the default, or ``screening``."""
+
+    LOGIT = "logit"
+    SCREENING = "screening"
+
+
 @dataclass(frozen=True)
 class SimulationState:
-    """The timetable, the travellers, and what they search; options and bookings follow from it and ``seed`` alone."""
+    """The timetable, the travellers, and what they search; options and bookings follow from it alone."""
 
     cities: Cities
     pairs: Pairs
@@ -22,10 +30,11 @@ class SimulationState:
     sessions: Sessions
     vocabularies: Vocabularies
     seed: int
+    law: Law = Law.LOGIT
 
 
-def draw_state(sizes: Sizes, seed: int) -> SimulationState:
-    """The state at some sizes; the same arguments give the same state."""
+def draw_state(sizes: Sizes, seed: int, law: Law = Law.LOGIT) -> SimulationState:
+    """The state at some sizes; the same arguments give the same state, and ``law`` changes nothing else in it."""
     cities = make_cities()
     pairs = make_pairs(cities, sizes.pairs, seed)
     companies, weight = make_companies(pairs, sizes, seed)
@@ -41,4 +50,5 @@ def draw_state(sizes: Sizes, seed: int) -> SimulationState:
         sessions=sessions,
         vocabularies=make_vocabularies(cities, pairs),
         seed=seed,
+        law=law,
     )

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import polars as pl
 import pytest
 
+from common.datasets.simulated import REPORT
 from common.errors import UserError
 from common.submission import Checked
 from competitions import NAMES, find_competition
@@ -88,6 +89,41 @@ def test_simulating_reports_the_sizes_and_the_oracle(call: Call, monkeypatch: py
     _, out, _ = call("simulate", "flight", "--out", "here", "--seed", 3, "--describe")
     assert "size" in out
     assert seen == [(folder, 0.25, 3), (Path("here"), host.scale, 3)]
+
+
+@pytest.mark.parametrize("verb", ["run", "simulate", "ladder"])
+def test_an_unknown_law_is_refused_with_the_known_ones(verb: str, call: Call) -> None:
+    code, out, err = call(verb, "flight", "--law", "lottery")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "no law lottery" in err
+    assert "logit or screening" in err
+    code, out, err = call(verb, "news", "--law", "screening")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+
+
+def test_a_law_is_simulated_once_in_a_folder_of_its_own(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(files: Path, *_: object) -> NoReturn:
+        seen.append(files)
+        raise UserError("stopped here")
+
+    def write(folder: Path, scale: float, seed: int) -> None:
+        written.append(folder)
+        folder.mkdir(parents=True)
+        (folder / REPORT).write_text("{}")
+
+    seen: list[Path] = []
+    written: list[Path] = []
+    host = dataclasses.replace(find_competition("flight").host, write=write, laws={"logit": write, "screening": write})
+    replace_part(monkeypatch, "flight", host=host, solve=stop, climb=stop, locate=lambda raw, config: raw)
+    for words in (["run", "flight"], ["run", "flight", "--law", "logit"]):
+        assert call(*words)[0] == 1
+    for verb in ("run", "ladder", "run"):
+        _, _, err = call(verb, "flight", "--law", "screening")
+        assert "SIMULATED data, scale 0.05, seed 0, law screening" in err
+    usual = Path("build/flight/simulated/scale0.05-seed0")
+    own = usual.with_name("scale0.05-seed0-screening")
+    assert seen == [usual, usual, own, own, own]
+    assert written == [usual, own]
 
 
 def test_a_checked_submission_is_printed_with_its_rules_and_a_score_with_every_metric(

@@ -63,3 +63,28 @@ def test_a_named_folder_comes_before_the_hosts_files_and_these_before_simulated_
     assert choose_files(host, None, 0.5, 3, build) == simulated_folder(build, 0.5, 3)
     with pytest.raises(UserError, match="exclude each other"):
         choose_files(host, tmp_path / "mine", 0.5, 0, build)
+
+
+def test_laws_have_folders_of_their_own_and_the_default_ones_is_the_usual(tmp_path: Path) -> None:
+    def write_strict(folder: Path, scale: float, seed: int) -> None:
+        write(folder, -scale, seed)
+
+    host = HostFiles(tmp_path / "raw", "*.csv", "the files", 0.5, write, {"loose": write, "strict": write_strict})
+    host.folder.mkdir()
+    (host.folder / "b.csv").write_text("")  # as a scale does, a law asks for simulated files
+    folders = {law: choose_files(host.under_law(law), None, None, 3, tmp_path) for law in ("loose", "strict")}
+    assert folders["loose"] == simulated_folder(tmp_path, 0.5, 3)
+    assert folders["strict"] != folders["loose"]
+    assert [(folder / "a.csv").read_text() for folder in folders.values()] == ["0.5 3", "-0.5 3"]
+    assert choose_files(host.under_law(None), None, None, 3, tmp_path) == host.folder
+
+
+def test_a_law_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    host = HostFiles(tmp_path / "raw", "*.csv", "the files", 0.5, write)
+    with pytest.raises(UserError, match="no law strict"):
+        host.under_law("strict")
+    host = HostFiles(tmp_path / "raw", "*.csv", "the files", 0.5, write, {"loose": write, "strict": write})
+    with pytest.raises(UserError, match="no law lax to simulate by; say loose or strict"):
+        host.under_law("lax")
+    with pytest.raises(UserError, match="RAW and LAW exclude each other"):
+        choose_files(host.under_law("strict"), tmp_path / "mine", None, 0, tmp_path)

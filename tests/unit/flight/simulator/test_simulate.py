@@ -1,5 +1,6 @@
 """The flight simulator: the host's layout, the same bytes again, drift, twins, published statistics, refusals."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -245,6 +246,13 @@ def test_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
     }
     assert first == again
     assert all(first[name] != other[name] for name in first)
+
+
+def test_the_default_law_books_as_it_always_did(tmp_path: Path) -> None:
+    made = simulate.simulate(tmp_path / "raw", 0.0005, 1)
+    booked = pl.read_parquet(made.train).filter(pl.col("selected") == 1)["Id"].to_list()
+    booked += pl.read_csv(made.truth)["Id"].to_list()
+    assert hashlib.sha256(str(booked).encode()).hexdigest()[:16] == "f273f78e9c414815"
 
 
 def test_chunks_do_not_change_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
