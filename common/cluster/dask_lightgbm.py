@@ -28,7 +28,7 @@ OWN = {
 
 
 def fit(client: Any, workers: Sequence[str], family: str, task: FitTask) -> Fit:
-    """The same settings, loss and early stop as on one machine."""
+    """The same settings, loss and early stop as on one machine; the model comes back up to its best round alone."""
     lightgbm.register_logger(_quiet_logger())
     settings = {name: value for name, value in plan_lightgbm(task).items() if name not in THREADS}
     if family.endswith("_softmax"):
@@ -37,26 +37,33 @@ def fit(client: Any, workers: Sequence[str], family: str, task: FitTask) -> Fit:
     if likelihood:
         settings["metric"] = "none"
     eval_at = settings.pop("eval_at")
-    features, labels, sizes = assign_partitions(
-        client, workers, [_arrays(part) for part in split_queries(task.train, len(workers))]
+    features, labels, sizes, *margin = assign_partitions(
+        client, workers, [_arrays(task, part) for part in split_queries(task.train, len(workers))]
     )
-    arguments: dict[str, Any] = {"group": sizes, "feature_name": list(task.train.names), "eval_at": eval_at}
+    arguments: dict[str, Any] = {
+        "group": sizes,
+        "init_score": margin[0] if margin else None,
+        "feature_name": list(task.train.names),
+        "eval_at": eval_at,
+    }
     if task.valid is not None:
-        held_features, held_labels, held_sizes = assign_partitions(
-            client, workers, [_arrays(task.valid)] * len(workers)
+        held_features, held_labels, held_sizes, *held_margin = assign_partitions(
+            client, workers, [_arrays(task, task.valid)] * len(workers)
         )
+        arguments["eval_init_score"] = held_margin or None
         arguments |= {"eval_X": (held_features,), "eval_y": (held_labels,), "eval_group": [held_sizes]}
         arguments["eval_metric"] = _watch_likelihood if likelihood else None
         arguments["callbacks"] = [lightgbm.early_stopping(task.recipe.patience, verbose=False)]
     ranker = lightgbm.DaskLGBMRanker(client=client, n_estimators=task.recipe.rounds, **(OWN | settings))
     ranker.fit(features, labels, **arguments)
     model = ranker.booster_
-    used = task.recipe.rounds if task.valid is None else model.best_iteration
+    used = model.num_trees() if task.valid is None or task.whole else model.best_iteration
     return model, used, model.feature_importance("gain", used).tolist(), read_curve(ranker.evals_result_)
 
 
-def _arrays(rows: RankingDataset) -> tuple[NDArray[Any], ...]:
-    return rows.features, rows.labels, rows.group_sizes
+def _arrays(task: FitTask, rows: RankingDataset) -> tuple[NDArray[Any], ...]:
+    margin = task.margin(rows)
+    return rows.features, rows.labels, rows.group_sizes, *([] if margin is None else [margin])
 
 
 def _softmax_slopes(

@@ -5,8 +5,8 @@ What stops the fit is a mean over the queries of all workers, so that all of the
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import xgboost
@@ -27,10 +27,11 @@ def fit(client: Any, workers: Sequence[str], family: str, task: FitTask) -> Fit:
     """The same settings, loss and early stop as on one machine."""
     softmax = family.endswith("_softmax")
     settings = {name: value for name, value in plan_xgboost(task).items() if name not in THREADS}
-    train = _quantise(client, workers, task.train, settings, None)
+    share = _Sharing(client, workers, task, settings.get("max_bin", 256))
+    train = _quantise(share, task.train, None)
     held, callbacks, watch = [], [], None
     if task.valid is not None:
-        held = [(_quantise(client, workers, task.valid, settings, train), "valid")]
+        held = [(_quantise(share, task.valid, train), "valid")]
         callbacks = [xgboost.callback.EarlyStopping(rounds=task.recipe.patience, maximize=True)]
         watch = functools.partial(_watch_mrr, task.recipe.cutoff)
         if task.recipe.likelihood and softmax:
@@ -47,22 +48,33 @@ def fit(client: Any, workers: Sequence[str], family: str, task: FitTask) -> Fit:
         verbose_eval=False,
     )
     model: xgboost.Booster = trained["booster"]
-    used = task.recipe.rounds if task.valid is None else model.best_iteration + 1
+    used = model.num_boosted_rounds() if task.valid is None or task.whole else model.best_iteration + 1
     return keep_xgboost(model, used, task.train.names, trained["history"])
 
 
-def _quantise(
-    client: Any, workers: Sequence[str], rows: RankingDataset, settings: Mapping[str, Any], reference: Any
-) -> Any:
-    parts = [(part.features, part.labels, number_queries(part)) for part in split_queries(rows, len(workers))]
-    features, labels, queries = assign_partitions(client, workers, parts)
+class _Sharing(NamedTuple):
+    """How rows are spread: over which workers, for which task, in how many bins a feature."""
+
+    client: Any
+    workers: Sequence[str]
+    task: FitTask
+    bins: int
+
+
+def _quantise(share: _Sharing, rows: RankingDataset, reference: Any) -> Any:
+    parts: list[tuple[NDArray[Any], ...]] = []
+    for part in split_queries(rows, len(share.workers)):
+        margin = share.task.margin(part)
+        parts.append((part.features, part.labels, number_queries(part), *([] if margin is None else [margin])))
+    features, labels, queries, *margins = assign_partitions(share.client, share.workers, parts)
     return xgboost_dask.DaskQuantileDMatrix(
-        client,
+        share.client,
         features,
         labels,
         qid=queries,
+        base_margin=margins[0] if margins else None,
         feature_names=list(rows.names),
-        max_bin=settings.get("max_bin", 256),
+        max_bin=share.bins,
         ref=reference,
     )
 

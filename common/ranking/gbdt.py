@@ -36,6 +36,8 @@ class Recipe:
     logit: likelihood). ``likelihood``: the softmax losses stop by their own likelihood instead, which moves with every
     query where NDCG at a small cutoff jumps. ``blocks``: only features of these blocks, None for all.
     ``min_group_size``: queries of fewer rows are left out (a query of one row says nothing about choice).
+    ``base_margin``: the feature whose value a row's score starts from (a score that is known before, which trees need
+    not find again); missing is 0. ``seeds``: so many fits, by ``seed`` and those after it, whose scores are averaged.
     """
 
     kind: str
@@ -47,13 +49,16 @@ class Recipe:
     likelihood: bool = False
     blocks: tuple[str, ...] | None = None
     min_group_size: int = 1
+    base_margin: str | None = None
+    seeds: int = 1
 
 
 @dataclass(frozen=True)
 class Ranker:
-    """A fitted model, the library's own, with the rounds it was given and each feature's ``gain``.
+    """A fitted model, the library's own, with the rounds that it predicts by and each feature's ``gain``.
 
     ``curve``: what the early stop watched after every round, higher is better; empty where nothing was watched.
+    ``base_margin``: the feature that scores start from. ``others``: the fits by further seeds; scores are the mean.
     """
 
     kind: str
@@ -62,19 +67,38 @@ class Ranker:
     gain: dict[str, float]
     curve: tuple[float, ...] = ()
     metric: str = ""
+    base_margin: str | None = None
+    others: tuple["Ranker", ...] = ()
 
 
-def fit(recipe: Recipe, train: Datasets, valid: RankingDataset | None = None) -> Ranker:
+def fit(recipe: Recipe, train: Datasets, valid: RankingDataset | None = None, *, whole: bool = False) -> Ranker:
     """Fit a model on ``train``, stopped early by ``valid`` where there is one: the rounds up to the best are kept.
 
-    Raises ``UserError`` for a kind of no family.
+    ``whole``: all rounds that were grown are kept, and count; see ``shorten``. Raises ``UserError`` for a kind of no
+    family, and for a base margin that is no feature of the rows.
     """
     family, fitter = _find_family(recipe)
     data = _select(recipe, train)
-    task = FitTask(recipe, data, _select(recipe, valid) if valid is not None and recipe.patience else None)
+    if recipe.base_margin is not None and recipe.base_margin not in data.names:
+        raise UserError(f"The base margin {recipe.base_margin!r} is not among the features of the ranker.")
+    held = _select(recipe, valid) if valid is not None and recipe.patience else None
+    first, *others = [
+        _fit_one(family, fitter, FitTask(replace(recipe, seed=recipe.seed + number), data, held, whole))
+        for number in range(recipe.seeds)
+    ]
+    return replace(first, others=tuple(others))
+
+
+def _fit_one(family: str, fitter: Callable[["FitTask"], "Fit"], task: "FitTask") -> Ranker:
     remote = remote_fitter.get()
     model, used, gain, (curve, metric) = (remote and remote(family, task)) or fitter(task)
-    return Ranker(recipe.kind, model, used, dict(zip(data.names, gain, strict=True)), curve, metric)
+    shares = dict(zip(task.train.names, gain, strict=True))
+    return Ranker(task.recipe.kind, model, used, shares, curve, metric, task.recipe.base_margin)
+
+
+def shorten(ranker: Ranker, rounds: int) -> Ranker:
+    """The ranker as it was after so many rounds; a logit has none to take away."""
+    return replace(ranker, rounds=rounds, others=tuple(replace(other, rounds=rounds) for other in ranker.others))
 
 
 def refit(recipe: Recipe, early: Ranker | Sequence[Ranker], parts: Datasets) -> Ranker:
@@ -114,14 +138,27 @@ def _find_family(recipe: Recipe) -> tuple[str, Callable[["FitTask"], "Fit"]]:
 
 def predict(ranker: Ranker, features: Matrix) -> NDArray[np.float64]:
     """Scores of rows, higher is better; comparable within a query only."""
+    members = [_predict_one(member, features) for member in (ranker, *ranker.others)]
+    scores = members[0] if len(members) == 1 else np.mean(members, axis=0)
+    if ranker.base_margin is None:
+        return scores
+    return scores + read_margin(features, list(ranker.gain), ranker.base_margin)
+
+
+def read_margin(features: Matrix, names: Sequence[str], base_margin: str) -> NDArray[np.float64]:
+    """What scores start from: the feature of that name, 0 where it is missing."""
+    return np.nan_to_num(features[:, list(names).index(base_margin)].astype(np.float64))
+
+
+def _predict_one(ranker: Ranker, features: Matrix) -> NDArray[np.float64]:
     if ranker.kind.startswith("xgboost"):
-        scores = ranker.model.inplace_predict(features, predict_type="margin")
+        scores = ranker.model.inplace_predict(features, iteration_range=(0, ranker.rounds), predict_type="margin")
     elif ranker.kind.startswith("catboost"):
-        scores = ranker.model.predict(features, prediction_type="RawFormulaVal")
+        scores = ranker.model.predict(features, prediction_type="RawFormulaVal", ntree_end=ranker.rounds)
     elif ranker.kind.startswith("logit"):
         scores = ranker.model.predict(features)
     else:
-        scores = ranker.model.predict(features, raw_score=True)
+        scores = ranker.model.predict(features, raw_score=True, num_iteration=ranker.rounds)
     return np.asarray(scores, dtype=np.float64)
 
 
@@ -137,11 +174,17 @@ def score_rows(names: Sequence[str], features: Matrix, rankers: Sequence[Ranker]
 
 @dataclass(frozen=True)
 class FitTask:
-    """A recipe and its data under way to a family's fitter."""
+    """A recipe and its data under way to a family's fitter; ``whole``: rounds beyond the best are kept."""
 
     recipe: Recipe
     train: RankingDataset
     valid: RankingDataset | None
+    whole: bool = False
+
+    def margin(self, rows: RankingDataset) -> NDArray[np.float64] | None:
+        """What the scores of rows start from, None for nothing."""
+        name = self.recipe.base_margin
+        return None if name is None else read_margin(rows.features, rows.names, name)
 
 
 Watched = tuple[tuple[float, ...], str]  # the curve, and the metric's name
@@ -176,11 +219,19 @@ def plan_lightgbm(task: FitTask) -> dict[str, Any]:
 
 def _fit_lightgbm(task: FitTask) -> Fit:
     train, valid, settings = task.train, task.valid, plan_lightgbm(task)
-    data = lightgbm.Dataset(train.features, train.labels, group=train.group_sizes, feature_name=list(train.names))
+    data = lightgbm.Dataset(
+        train.features,
+        train.labels,
+        group=train.group_sizes,
+        init_score=task.margin(train),
+        feature_name=list(train.names),
+    )
     if valid is None:
         model = lightgbm.train(settings, data, task.recipe.rounds)
         return model, task.recipe.rounds, model.feature_importance("gain").tolist(), UNWATCHED
-    held = lightgbm.Dataset(valid.features, valid.labels, group=valid.group_sizes, reference=data)
+    held = lightgbm.Dataset(
+        valid.features, valid.labels, group=valid.group_sizes, init_score=task.margin(valid), reference=data
+    )
     stop = lightgbm.early_stopping(task.recipe.patience, verbose=False)
     likelihood = task.recipe.likelihood and settings.get("objective") is lightgbm_softmax
     watch = lightgbm_likelihood if likelihood else None
@@ -188,9 +239,20 @@ def _fit_lightgbm(task: FitTask) -> Fit:
         settings["metric"] = "none"
     evaluations: dict[str, dict[str, list[float]]] = {}
     callbacks: list[Any] = [stop, lightgbm.record_evaluation(evaluations)]
-    model = lightgbm.train(settings, data, task.recipe.rounds, [held], feval=watch, callbacks=callbacks)
-    gain = model.feature_importance("gain", model.best_iteration).tolist()
-    return model, model.best_iteration, gain, read_curve(evaluations)
+    model = lightgbm.train(
+        settings,
+        data,
+        task.recipe.rounds,
+        [held],
+        feval=watch,
+        callbacks=callbacks,
+        keep_training_booster=task.whole,
+    )
+    used = model.best_iteration
+    if task.whole:  # a booster that is not kept so loses its trees after the best round
+        model = model.model_from_string(model.model_to_string(num_iteration=-1)).free_dataset()
+        used = model.num_trees()
+    return model, used, model.feature_importance("gain", used).tolist(), read_curve(evaluations)
 
 
 def _fit_xgboost_softmax(task: FitTask) -> Fit:
@@ -205,8 +267,8 @@ def plan_xgboost(task: FitTask) -> dict[str, Any]:
 
 def _fit_xgboost(task: FitTask, softmax: Any = None) -> Fit:
     train, valid, settings = task.train, task.valid, plan_xgboost(task)
-    data = _quantise(train, settings, None)
-    held = [] if valid is None else [(_quantise(valid, settings, data), "valid")]
+    data = _quantise(train, task.margin(train), settings, None)
+    held = [] if valid is None else [(_quantise(valid, task.margin(valid), settings, data), "valid")]
     stop = None if valid is None else task.recipe.patience
     watch = None
     if valid is not None and task.recipe.likelihood and softmax:
@@ -226,7 +288,7 @@ def _fit_xgboost(task: FitTask, softmax: Any = None) -> Fit:
         evals_result=evaluations,
         verbose_eval=False,
     )
-    used = task.recipe.rounds if valid is None else model.best_iteration + 1
+    used = model.num_boosted_rounds() if valid is None or task.whole else model.best_iteration + 1
     return keep_xgboost(model, used, train.names, evaluations)
 
 
@@ -254,11 +316,13 @@ def _softmax_gradients(
     return softmax_gradients(scores.astype(np.float64), train.labels, train.group_sizes)
 
 
-def _quantise(rows: RankingDataset, settings: Mapping[str, Any], reference: Any) -> Any:
+def _quantise(
+    rows: RankingDataset, margin: NDArray[np.float64] | None, settings: Mapping[str, Any], reference: Any
+) -> Any:
     groups, bins = np.repeat(np.arange(len(rows.group_sizes)), rows.group_sizes), settings.get("max_bin", 256)
     names = list(rows.names)
     return xgboost.QuantileDMatrix(
-        rows.features, rows.labels, qid=groups, feature_names=names, max_bin=bins, ref=reference
+        rows.features, rows.labels, base_margin=margin, qid=groups, feature_names=names, max_bin=bins, ref=reference
     )
 
 
@@ -273,9 +337,10 @@ def _fit_catboost(task: FitTask) -> Fit:
         fixed["eval_metric"] = "QuerySoftMax:hints=skip_train~true"
     settings = {**fixed, **task.recipe.parameters, "iterations": task.recipe.rounds}
     if task.valid is not None:
-        settings |= {"od_type": "Iter", "od_wait": task.recipe.patience, "use_best_model": True}
+        settings |= {"od_type": "Iter", "od_wait": task.recipe.patience, "use_best_model": not task.whole}
     model = catboost.CatBoost(settings)
-    model.fit(_pool(task.train), eval_set=None if task.valid is None else _pool(task.valid))
+    held = None if task.valid is None else _pool(task.valid, task.margin(task.valid))
+    model.fit(_pool(task.train, task.margin(task.train)), eval_set=held)
     gain = model.get_feature_importance(type="PredictionValuesChange")
     watched = model.get_evals_result().get("validation", {})
     ranked = {name: values for name, values in watched.items() if name.startswith("NDCG")}
@@ -283,9 +348,10 @@ def _fit_catboost(task: FitTask) -> Fit:
     return model, model.tree_count_, [float(value) for value in gain], curve
 
 
-def _pool(rows: RankingDataset) -> Any:
+def _pool(rows: RankingDataset, margin: NDArray[np.float64] | None) -> Any:
     groups = np.repeat(np.arange(len(rows.group_sizes)), rows.group_sizes)
-    return catboost.Pool(rows.features, rows.labels, group_id=groups, feature_names=list(rows.names))
+    names = list(rows.names)
+    return catboost.Pool(rows.features, rows.labels, group_id=groups, baseline=margin, feature_names=names)
 
 
 def _fit_logit(task: FitTask) -> Fit:

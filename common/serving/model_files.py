@@ -26,12 +26,18 @@ Floats = NDArray[np.float64]
 
 
 class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One model of models.json: its kind, its file, the features it takes in order, its rounds."""
+    """One model of models.json: its kind, its file, the features it takes in order, its rounds.
+
+    ``column``: which ranker it belongs to; the scores of those of one ranker, fits by several seeds, are averaged.
+    ``base_margin``: the feature that its scores start from.
+    """
 
     kind: str
     file: str
     names: tuple[str, ...]
     rounds: int
+    column: int
+    base_margin: str | None = None
 
 
 class Model:
@@ -39,12 +45,14 @@ class Model:
 
     def __init__(self, entry: ModelEntry, score: Callable[[Matrix], Any]) -> None:
         """``score`` gives raw scores of rows (n, d), higher is better."""
-        self.kind, self.names, self.rounds = entry.kind, entry.names, entry.rounds
+        self.kind, self.names, self.rounds, self.column = entry.kind, entry.names, entry.rounds, entry.column
+        self._margin = None if entry.base_margin is None else entry.names.index(entry.base_margin)
         self._score = score
 
     def score(self, features: Matrix) -> Floats:
         """Raw scores of rows (n, d): (n,)."""
-        return np.asarray(self._score(features), dtype=np.float64)
+        scores = np.asarray(self._score(features), dtype=np.float64)
+        return scores if self._margin is None else scores + np.nan_to_num(features[:, self._margin].astype(np.float64))
 
 
 def write_models(rankers: Sequence["Ranker"], folder: Path, share: float = 1.0) -> None:
@@ -52,12 +60,22 @@ def write_models(rankers: Sequence["Ranker"], folder: Path, share: float = 1.0) 
     entries = []
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for number, ranker in enumerate(rankers):
+        members = [(column, member) for column, each in enumerate(rankers) for member in (each, *each.others)]
+        for number, (column, ranker) in enumerate(members):
             family = find_family(ranker.kind)
             rounds = max(1, round(share * ranker.rounds))
             file = f"{number}-{ranker.kind}.{ENDINGS[family]}"
             WRITERS[family](ranker.model, folder / file, rounds)
-            entries.append(ModelEntry(kind=ranker.kind, file=file, names=tuple(ranker.gain), rounds=rounds))
+            entries.append(
+                ModelEntry(
+                    kind=ranker.kind,
+                    file=file,
+                    names=tuple(ranker.gain),
+                    rounds=rounds,
+                    column=column,
+                    base_margin=ranker.base_margin,
+                )
+            )
         (folder / INDEX).write_bytes(msgspec.json.format(msgspec.json.encode(entries)))
 
 
@@ -74,13 +92,14 @@ def read_models(folder: Path) -> list[Model]:
 
 
 def score_models(names: Sequence[str], features: Matrix, models: Sequence[Model]) -> Floats:
-    """Each model's scores of rows whose columns are ``names``: (rows, models); a model is given its own features."""
-    scores = np.empty((len(features), len(models)))
+    """Each ranker's scores of rows whose columns are ``names``: (rows, rankers); a model is given its own features."""
+    fits = np.bincount([model.column for model in models])
+    scores = np.zeros((len(features), len(fits)))
     index = {name: column for column, name in enumerate(names)}
-    for column, model in enumerate(models):
+    for model in models:
         own = features if tuple(names) == model.names else features[:, [index[name] for name in model.names]]
-        scores[:, column] = model.score(own)
-    return scores
+        scores[:, model.column] += model.score(own)
+    return scores / fits
 
 
 def find_family(kind: str) -> str:

@@ -6,6 +6,7 @@ import pickle
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,20 @@ def test_the_fit_stops_on_all_workers_where_validation_no_longer_rises(kind: str
     assert measure(away).mean() > 0.9 * BEST
     np.testing.assert_array_equal(predict(again, FRESH.features), predict(away, FRESH.features))
     np.testing.assert_allclose(predict(longest, FRESH.features), predict(away, FRESH.features), rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", SOFTMAX)
+def test_scores_start_from_the_base_margin_on_all_workers(kind: str, address: str) -> None:
+    """The margin is what decides: after two rounds from it the first guess is as good as the best one."""
+    recipe = Recipe(kind, SETTINGS[kind], 2, 15, 5, likelihood=True, base_margin="planted")
+    with connect.use(address):
+        away, whole = fit(recipe, TRAIN), fit(replace(recipe, rounds=40), TRAIN, VALID, whole=True)
+    assert_as_good(away, fit(recipe, TRAIN))
+    assert measure(away).mean() > 0.97 * BEST
+    cut = kind == "lightgbm_softmax"  # what comes back from the workers ends with its best round
+    assert whole.rounds == (int(np.argmax(whole.curve)) + 1 if cut else len(whole.curve))
+    first = fit(replace(recipe, rounds=1), TRAIN, VALID).curve[0]
+    assert whole.curve[0] == pytest.approx(first, abs=0.05)
 
 
 def test_a_softmax_is_stopped_by_ndcg_or_mrr_where_no_likelihood_is_set(address: str) -> None:

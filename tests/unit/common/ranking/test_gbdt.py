@@ -12,7 +12,7 @@ from common.errors import UserError
 from common.metrics import reciprocal_ranks
 from common.ranking import gbdt
 from common.ranking.dataset import Matrix, RankingDataset
-from common.ranking.gbdt import Ranker, predict, score_rows
+from common.ranking.gbdt import Ranker, Recipe, fit, predict, refit, score_rows, shorten
 from common.ranking.listwise_softmax import log_likelihoods
 from tests.unit.rankers import fit_rows
 
@@ -339,7 +339,7 @@ def predict_early(ranker: Ranker, features: Matrix, rounds: int) -> np.ndarray:
     if ranker.kind.startswith("catboost"):
         return np.asarray(ranker.model.predict(features, prediction_type="RawFormulaVal", ntree_end=rounds))
     if ranker.kind.startswith("xgboost"):
-        return predict(replace(ranker, model=ranker.model[:rounds]), features)
+        return predict(shorten(ranker, rounds), features)
     return np.asarray(ranker.model.predict(features, raw_score=True, num_iteration=rounds))
 
 
@@ -407,3 +407,187 @@ def test_the_curve_is_what_the_early_stop_watched_and_is_highest_at_the_rounds(
     assert stopped.rounds == int(np.argmax(stopped.curve)) + 1
     assert stopped.metric
     assert fit_rows(kind, parameters, train, None, 5, 0, 0).curve == ()
+
+
+# --- what scores start from ---
+
+
+MARGINS: dict[str, dict[str, Any]] = {
+    "lightgbm_softmax": {"num_leaves": 3, "learning_rate": 0.05, "min_data_in_leaf": 20, "num_threads": 1},
+    "lightgbm_lambdarank": {"objective": "lambdarank", "num_leaves": 3, "learning_rate": 0.05, "num_threads": 1},
+    "xgboost_softmax": {"max_depth": 2, "learning_rate": 0.05, "nthread": 1},
+    "xgboost_pairwise": {"objective": "rank:pairwise", "max_depth": 2, "learning_rate": 0.05, "nthread": 1},
+    "catboost_softmax": {"loss_function": "QuerySoftMax", "depth": 2, "learning_rate": 0.05, "thread_count": 1},
+}
+MARGIN_NAMES = ("utility", "noise")
+LIKELY = ["lightgbm_softmax", "xgboost_softmax", "catboost_softmax"]
+
+
+def choose(queries: int, seed: int, slope: float = 3.0) -> RankingDataset:
+    """Choices by a softmax of ``slope`` times the feature ``utility``: at a slope of 1 it is the true utility."""
+    rng = np.random.default_rng(seed)
+    features = rng.normal(0, 2, size=(queries * 10, 2)).astype(np.float32)
+    worth = (slope * features[:, 0] + rng.gumbel(size=queries * 10)).reshape(queries, 10)
+    labels = (worth == worth.max(axis=1, keepdims=True)).astype(np.float32).ravel()
+    return RankingDataset(MARGIN_NAMES, features, labels, np.full(queries, 10, np.int32))
+
+
+def fit_margin(kind: str, rows: RankingDataset, held: RankingDataset | None = None, **more: Any) -> Ranker:
+    settings = {"rounds": 1, "patience": 0, "seed": 0} | more
+    return fit(Recipe(kind, MARGINS[kind], likelihood=True, **settings), rows, held)
+
+
+def judge_likelihood(ranker: Ranker, rows: RankingDataset) -> float:
+    return float(log_likelihoods(predict(ranker, rows.features), rows.labels, rows.group_sizes).mean())
+
+
+@pytest.mark.parametrize("kind", LIKELY)
+def test_from_the_true_utility_one_round_says_it_all(kind: str) -> None:
+    """Without a start one small step is worth almost nothing; from the truth there is nothing left to gain."""
+    rows, fresh = choose(150, 1, slope=1.0), choose(300, 2, slope=1.0)
+    truth = float(log_likelihoods(fresh.features[:, 0].astype(np.float64), fresh.labels, fresh.group_sizes).mean())
+    from_start = judge_likelihood(fit_margin(kind, rows, base_margin="utility"), fresh)
+    assert from_start == pytest.approx(truth, abs=0.02)
+    assert judge_likelihood(fit_margin(kind, rows), fresh) < truth - 0.3
+
+
+@pytest.mark.parametrize("kind", LIKELY)
+def test_from_the_true_utility_many_rounds_learn_nothing(kind: str) -> None:
+    """Rounds that do not see the start would learn the utility anew, and count it twice."""
+    rows, fresh = choose(400, 11, slope=1.0), choose(300, 12, slope=1.0)
+    utility = fresh.features[:, 0].astype(np.float64)
+    truth, twice = (
+        float(log_likelihoods(slope * utility, fresh.labels, fresh.group_sizes).mean()) for slope in (1.0, 1.8)
+    )
+    ranker = fit_margin(kind, rows, rounds=60, base_margin="utility")
+    assert judge_likelihood(ranker, fresh) > truth - 0.03 > twice
+
+
+@pytest.mark.parametrize("kind", LIKELY)
+def test_trees_learn_what_the_start_leaves(kind: str) -> None:
+    """Choices are surer than the start says: rounds that do not see it would learn the slope anew, and too much."""
+    rows, fresh = choose(200, 3, slope=2.0), choose(300, 4, slope=2.0)
+    whole = float(
+        log_likelihoods(2.0 * fresh.features[:, 0].astype(np.float64), fresh.labels, fresh.group_sizes).mean()
+    )
+    fits = [fit_margin(kind, rows, rounds=rounds, base_margin="utility") for rounds in (1, 60)]
+    short, long = (judge_likelihood(ranker, fresh) for ranker in fits)
+    assert short < long < whole + 0.05
+
+
+@pytest.mark.parametrize("kind", MARGINS)
+def test_a_prediction_is_the_start_and_what_the_trees_add(kind: str) -> None:
+    rows = choose(60, 5)
+    ranker = fit_margin(kind, rows, rounds=4, base_margin="utility")
+    assert ranker.base_margin == "utility"
+    added = predict(replace(ranker, base_margin=None), rows.features)
+    np.testing.assert_allclose(predict(ranker, rows.features), rows.features[:, 0] + added, rtol=1e-6)
+    assert np.ptp(added) > 0
+    columns = score_rows(("x", "noise", "utility"), np.column_stack([rows.labels, rows.features[:, ::-1]]), [ranker])
+    np.testing.assert_allclose(columns[:, 0], predict(ranker, rows.features), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", MARGINS)
+def test_a_missing_start_is_zero(kind: str) -> None:
+    rows = choose(60, 6)
+    holes, zeros = rows.features.copy(), rows.features.copy()
+    holes[::7, 0], zeros[::7, 0] = np.nan, 0.0
+    told = rows.features[:, :1]
+
+    def with_start(start: Matrix) -> RankingDataset:
+        """The start beside features that do not depend on the holes."""
+        return RankingDataset(
+            ("start", "told"), np.column_stack([start[:, 0], told[:, 0]]), rows.labels, rows.group_sizes
+        )
+
+    ranker = fit_margin(kind, with_start(zeros), rounds=3, base_margin="start")
+    plain = replace(ranker, base_margin=None)
+    own = with_start(holes).features
+    np.testing.assert_allclose(
+        predict(ranker, own), np.nan_to_num(own[:, 0]) + predict(plain, own), rtol=1e-6, atol=1e-7
+    )
+    holed = fit_margin(kind, with_start(holes), rounds=3, base_margin="start")
+    assert np.isfinite(predict(holed, own)).all()
+
+
+@pytest.mark.parametrize("kind", LIKELY)
+def test_the_early_stop_is_judged_from_the_start(kind: str) -> None:
+    """The curve's first value is the likelihood of the start and one round, not of the round alone."""
+    rows, held = choose(100, 7, slope=1.0), choose(100, 8, slope=1.0)
+    ranker = fit_margin(kind, rows, held, rounds=5, patience=5, base_margin="utility")
+    first = judge_likelihood(shorten(ranker, 1), held)
+    assert ranker.curve[0] == pytest.approx(first, abs=1e-5)
+    assert ranker.curve[0] > np.log(1 / 10) + 0.5
+
+
+@pytest.mark.parametrize("kind", [*MARGINS, "logit"])
+def test_a_start_that_is_no_feature_is_refused(kind: str) -> None:
+    rows = choose(5, 9)
+    for blocks in (None, ("noise",)):
+        recipe = Recipe(kind, {}, 1, 0, 0, blocks=blocks, base_margin="utility" if blocks else "nope")
+        with pytest.raises(UserError, match="is not among the features"):
+            fit(recipe, rows)
+
+
+# --- several seeds ---
+
+
+@pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost_softmax", "catboost"])
+def test_scores_of_several_seeds_are_the_mean_of_the_seeds_that_follow(kind: str) -> None:
+    several = fit_rows(kind, SETTINGS[kind], TRAIN, None, 6, 0, 5, seeds=3)
+    alone = [predict(fitted(kind, None, 6, 0, seed), FRESH.features) for seed in (5, 6, 7)]
+    assert len(several.others) == 2
+    np.testing.assert_allclose(predict(several, FRESH.features), np.mean(alone, axis=0), rtol=1e-6)
+    assert not np.array_equal(alone[0], alone[1])
+
+
+def test_one_seed_is_one_fit_and_a_start_counts_once() -> None:
+    assert fitted("lightgbm_softmax", None, 3, 0).others == ()
+    rows = choose(60, 10)
+    several = fit_margin("lightgbm_softmax", rows, rounds=3, base_margin="utility", seeds=2)
+    added = predict(
+        replace(several, base_margin=None, others=tuple(replace(each, base_margin=None) for each in several.others)),
+        rows.features,
+    )
+    np.testing.assert_allclose(predict(several, rows.features), rows.features[:, 0] + added)
+
+
+def test_several_seeds_are_refitted_for_the_rounds_of_the_first() -> None:
+    recipe = Recipe("lightgbm_softmax", SETTINGS["lightgbm_softmax"], 60, 8, 5, seeds=2)
+    early = fit(recipe, TRAIN, VALID)
+    again = refit(recipe, early, [TRAIN, VALID])
+    assert [again.rounds, *(other.rounds for other in again.others)] == [early.rounds] * 2
+
+
+# --- fits that are kept whole ---
+
+
+@pytest.mark.parametrize("kind", [*BOOSTED])
+def test_a_whole_fit_that_is_shortened_is_the_fit_that_stopped(kind: str, early: dict[str, Ranker]) -> None:
+    recipe = Recipe(kind, SETTINGS[kind], 300, 8, 5)
+    whole = fit(recipe, TRAIN, VALID, whole=True)
+    stopped = early[kind]
+    assert whole.rounds > stopped.rounds
+    assert whole.rounds == len(whole.curve) == count_trees(whole)
+    assert whole.curve == pytest.approx(stopped.curve)
+    best = shorten(whole, stopped.rounds)
+    assert best.rounds == stopped.rounds
+    np.testing.assert_allclose(predict(best, FRESH.features), predict(stopped, FRESH.features), rtol=1e-6, atol=1e-7)
+    all_of_it = fitted(kind, None, whole.rounds, 0)
+    np.testing.assert_allclose(predict(whole, FRESH.features), predict(all_of_it, FRESH.features), rtol=1e-5, atol=1e-6)
+    assert not np.allclose(predict(whole, FRESH.features), predict(stopped, FRESH.features))
+
+
+@pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost_softmax", "catboost"])
+def test_every_seed_is_shortened(kind: str) -> None:
+    several = fit_rows(kind, SETTINGS[kind], TRAIN, None, 9, 0, 5, seeds=2)
+    expected = fit_rows(kind, SETTINGS[kind], TRAIN, None, 4, 0, 5, seeds=2)
+    np.testing.assert_allclose(
+        predict(shorten(several, 4), FRESH.features), predict(expected, FRESH.features), rtol=1e-6, atol=1e-7
+    )
+
+
+def test_a_logit_has_no_rounds_to_take_away(early: dict[str, Ranker]) -> None:
+    np.testing.assert_array_equal(
+        predict(shorten(early["logit"], 1), FRESH.features), predict(early["logit"], FRESH.features)
+    )

@@ -1,5 +1,6 @@
 """Exported rankers: read back they score as they did, with fewer trees they are the library's own first ones."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from common.errors import UserError
 from common.ranking.dataset import RankingDataset
-from common.ranking.gbdt import Ranker, predict
+from common.ranking.gbdt import Ranker, predict, score_rows
 from common.serving.model_files import find_family, read_models, score_models, write_models
 from tests.unit.rankers import fit_rows
 
@@ -87,6 +88,74 @@ def test_each_model_is_given_its_own_features(fitted: dict[str, Ranker], tmp_pat
     assert scores.shape == (80, 2)
     for column, kind in enumerate(("logit", "xgboost_pairwise")):
         np.testing.assert_array_equal(scores[:, column], predict(fitted[kind], features))
+
+
+# --- several seeds, and a score to start from ---
+
+
+FAMILIES = ("lightgbm_softmax", "xgboost_softmax", "catboost_softmax")
+
+
+@pytest.fixture(scope="module")
+def seeded() -> dict[str, Ranker]:
+    """Two fits of each, on a part of the features at a time, so that the seeds differ."""
+    parts = {"lightgbm_softmax": "feature_fraction", "xgboost_softmax": "colsample_bynode", "catboost_softmax": "rsm"}
+    return {
+        kind: fit_rows(kind, SETTINGS[kind] | {parts[kind]: 0.5}, plant(60, 0), None, 12, 0, 0, seeds=2)
+        for kind in FAMILIES
+    }
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_fits_of_several_seeds_are_averaged(kind: str, seeded: dict[str, Ranker], tmp_path: Path) -> None:
+    features, ranker = plant(30, 2).features, seeded[kind]
+    write_models([ranker], tmp_path)
+    first, second = read_models(tmp_path)
+    assert (first.column, second.column) == (0, 0)
+    scores = [model.score(features) for model in (first, second)]
+    assert not np.allclose(scores[0], scores[1])
+    averaged = score_models(NAMES, features, [first, second])
+    np.testing.assert_allclose(averaged, np.mean(scores, axis=0)[:, None])
+    np.testing.assert_allclose(averaged[:, 0], predict(ranker, features))
+
+
+def test_rankers_of_several_seeds_keep_their_columns(
+    fitted: dict[str, Ranker], seeded: dict[str, Ranker], tmp_path: Path
+) -> None:
+    rankers = [fitted["logit"], seeded["lightgbm_softmax"], fitted["xgboost_pairwise"], seeded["catboost_softmax"]]
+    write_models(rankers, tmp_path)
+    models = read_models(tmp_path)
+    assert [model.column for model in models] == [0, 1, 1, 2, 3, 3]
+    features = plant(10, 3).features
+    np.testing.assert_allclose(score_models(NAMES, features, models), score_rows(NAMES, features, rankers))
+
+
+@pytest.mark.parametrize("kind", [*FAMILIES, "xgboost_pairwise"])
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_base_margin_is_added_once_when_a_model_is_read_back(kind: str, seeds: int, tmp_path: Path) -> None:
+    """It is missing in half of the rows, where scores start from 0."""
+    settings, more = SETTINGS[kind], {"base_margin": "holes", "seeds": seeds}
+    ranker = fit_rows(kind, settings, plant(60, 0), None, 8, 0, 0, **more)
+    features = plant(30, 2).features
+    write_models([ranker], tmp_path)
+    models = read_models(tmp_path)
+    expected = predict(ranker, features)
+    np.testing.assert_allclose(score_models(NAMES, features, models)[:, 0], expected, rtol=1e-12)
+    bare = predict(replace(ranker, base_margin=None), features)
+    np.testing.assert_allclose(expected - bare, np.nan_to_num(features[:, 2]), atol=1e-6)
+    # Wherever the feature stands among those of the rows.
+    wide = np.column_stack([features[:, 2], np.full(len(features), 9, np.float32), features[:, :2]])
+    scores = score_models(("holes", "extra", "planted", "noise"), wide, models)
+    np.testing.assert_allclose(scores[:, 0], expected, rtol=1e-12)
+
+
+def test_fewer_trees_start_from_the_same_base_margin(tmp_path: Path) -> None:
+    more = {"base_margin": "holes"}
+    ranker = fit_rows("xgboost_softmax", SETTINGS["xgboost_softmax"], plant(60, 0), None, 8, 0, 0, **more)
+    write_models([ranker], tmp_path, 0.25)
+    (model,), features = read_models(tmp_path), plant(30, 2).features
+    expected = first_trees(ranker, features, 2) + np.nan_to_num(features[:, 2])
+    np.testing.assert_allclose(model.score(features), expected, rtol=1e-6)
 
 
 def test_there_is_no_pickle_among_the_files(fitted: dict[str, Ranker], tmp_path: Path) -> None:
