@@ -30,6 +30,8 @@ LIFTS: Mapping[str, tuple[str, ...]] = {
     "carrier": ("out_carrier",),
     "carrier_route": ("route", "out_carrier"),
     "carrier_origin": ("out_origin", "out_carrier"),
+    "carrier_pair_route": ("route", "out_carrier", "back_carrier"),
+    "back_carrier_route": ("route", "back_carrier"),
     "carrier_company": ("company", "out_carrier"),
     "carrier_profile": ("profile", "out_carrier"),
     "out_flight": ("route", "out_carrier", "out_flight"),

@@ -2,8 +2,10 @@
 
 ``option_``   the option by itself                      ``session_``  the search, the same for all of its options
 ``within_``   the option against the search's others    ``pair_``     the traveller and the option
-``history_``  the option against earlier bookings: of the traveller, of the company on the route, of everybody
-``taste_``    the option's utility under the preferences estimated from earlier bookings
+``core_``     the few of these comparisons that tell, each once: what a model gets by default
+``lift_``     how much more often its carriers and flights were booked than offered, by whom and where
+``history_``  the option against the means of earlier bookings: of the traveller, of the company on the route
+``taste_``    the option's utility under the preferences estimated from other bookings
 
 A feature is a function of the options on offer, of who searches, and of the bookings visible in the session's snapshot.
 """
@@ -13,7 +15,8 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from competitions.flight.features.booking_history import History
-from competitions.flight.features.history_features import history_block, preference_block
+from competitions.flight.features.core import core_block
+from competitions.flight.features.history_features import history_block, lift_block, preference_block
 from competitions.flight.features.option_attributes import DAY_MINUTES, LEGS
 from competitions.flight.features.session_chunk import SessionChunk, cut_chunk
 from competitions.flight.features.within_session import within_block
@@ -139,10 +142,12 @@ def _pair_key(left: str, right: str) -> pl.Expr:
 
 
 BLOCKS: dict[str, Block] = {
+    "core": core_block,
     "option": option_block,
     "session": session_block,
     "within": within_block,
     "pair": pair_block,
+    "lift": lift_block,
     "history": history_block,
     "taste": preference_block,
 }

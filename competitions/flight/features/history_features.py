@@ -1,4 +1,4 @@
-"""The blocks ``history_`` and ``taste_``: an option against earlier bookings of its traveller, company, route."""
+"""The blocks ``history_``, ``lift_`` and ``taste_``: an option against bookings of its traveller, company, route."""
 
 from collections.abc import Sequence
 
@@ -17,17 +17,24 @@ COUNTED = ("profile", "trip", "habit")  # keys whose number of bookings is a fea
 
 
 def history_block(chunk: SessionChunk, history: History) -> pl.DataFrame:
-    """The option against what was booked earlier: distances from the means, position in the quartiles, lifts."""
+    """The option against what was booked earlier: distances from the means, position in the quartiles."""
     keys = chunk.sessions.select("session", "snapshot", "time", *SESSION_KEYS)
     columns = [
         _compare_with(chunk.options, join_history(keys, history.means[name], key)[chunk.session_rows], name)
         for name, key in KEYS.items()
     ]
+    return pl.concat(columns, how="horizontal")
+
+
+def lift_block(chunk: SessionChunk, history: History) -> pl.DataFrame:
+    """How much more often its carriers and flights were booked than offered, to whom and where: target encodings."""
+    keys = chunk.sessions.select("snapshot", *SESSION_KEYS)
     options = chunk.options.select("out_carrier", "back_carrier", "out_flight", "back_flight", "out_origin")
-    options = pl.concat([options, keys.select("snapshot", *SESSION_KEYS)[chunk.session_rows]], how="horizontal")
+    options = pl.concat([options, keys[chunk.session_rows]], how="horizontal")
+    columns = []
     for name, key in LIFTS.items():
         lifts = join_history(options, history.lifts[name], key)
-        columns.append(lifts.select(pl.col("lift").fill_null(0.0).alias(f"{name}_lift"), *_count_times(name)))
+        columns.append(lifts.select(pl.col("lift").fill_null(0.0).alias(name), *_count_times(name)))
     return pl.concat(columns, how="horizontal")
 
 

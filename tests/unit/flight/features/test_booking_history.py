@@ -148,6 +148,11 @@ def test_a_lift_compares_bookings_with_random_choice() -> None:
     assert table["times"].to_list() == [2, 0]
     assert_column(table["lift"], [math.log((2 + 2) / (1 + 2)), math.log((0 + 2) / (1 + 2))])
     assert past.lifts["carrier_origin"].columns == ["snapshot", "out_origin", "out_carrier", "times", "lift"]
+    pair = past.lifts["carrier_pair_route"]
+    assert pair.columns == ["snapshot", "route", "out_carrier", "back_carrier", "times", "lift"]
+    assert pair.select("out_carrier", "back_carrier", "times").rows() == [(1, 0, 2), (2, 0, 0)]
+    back = past.lifts["back_carrier_route"].select("route", "back_carrier", "times", "lift")
+    assert back.rows() == [(3, 0, 2, 0)]  # the way back has one carrier, booked as often as offered
 
 
 def test_offers_without_a_key_are_no_offers() -> None:

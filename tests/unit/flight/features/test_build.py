@@ -15,6 +15,7 @@ from competitions.flight.features import build as feature_blocks
 from competitions.flight.features.booking_history import History, build_history, collect_bookings
 from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import add_attributes
+from competitions.flight.features.session_chunk import SessionChunk
 from competitions.flight.io.reader import Searches
 from competitions.flight.split import take_snapshots
 from tests.unit.flight.flight_world import (
@@ -105,7 +106,7 @@ def test_the_order_of_assigned_sessions_says_nothing(drawn: Searches, assigned: 
 
 
 def test_a_block_of_another_height_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    def short(part: feature_blocks.SessionChunk, _: History) -> pl.DataFrame:
+    def short(part: SessionChunk, _: History) -> pl.DataFrame:
         return part.options.select("price").head(1)
 
     monkeypatch.setitem(feature_blocks.BLOCKS, "within", short)

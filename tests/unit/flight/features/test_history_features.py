@@ -39,15 +39,15 @@ TIMES = ("carrier_profile", *(name for name in LIFTS if name.startswith(("habit"
 CHEAP, DEAR = option(price=100.0), option(price=300.0)
 
 
-def compare(*searches: Search, moment: float) -> pl.DataFrame:
-    """The history features of all options, everybody looking back from ``moment`` (days)."""
+def compare(*searches: Search, moment: float, block: str = "history") -> pl.DataFrame:
+    """The features of a block of all options, everybody looking back from ``moment`` (days)."""
     made = make_searches(*searches)
     as_of = made.sessions.select("session", until=pl.lit(START + round(moment * DAY_MS)))
     snapshots = take_snapshots(made.sessions, as_of)
     frame = build_features(
-        made, 0, len(searches), snapshots.assigned, build_history(collect_bookings(made), snapshots), ["history"]
+        made, 0, len(searches), snapshots.assigned, build_history(collect_bookings(made), snapshots), [block]
     )
-    return frame.rename(lambda name: name.removeprefix("history_"))
+    return frame.rename(lambda name: name.removeprefix(f"{block}_"))
 
 
 # --- by hand ---
@@ -85,23 +85,51 @@ def test_each_key_speaks_of_its_own_bookings() -> None:
     for name in KEYS:
         assert {last[f"{name}_{attribute}"] for attribute in ATTRIBUTES} == {None}
     assert {last[f"{name}_age_days"] for name in COUNTED} == {None}
-    assert {last[f"{name}_lift"] for name in LIFTS if name.startswith(("trip", "profile", "habit"))} == {0}
 
 
 def test_lifts_and_times_of_flights_and_carriers_by_hand() -> None:
     own, other = option(out_flight=1, back_flight=2), option(out_flight=3, back_flight=4, price=150.0)
     earlier = [search(own, other, day=day, profile=50 + day) for day in (0, 1)]  # twice the first, by two travellers
-    table = compare(*earlier, search(own, other, option(out_flight=None), day=3), moment=2)[-3:]
+    late = search(own, other, option(out_flight=None), day=3)
+    table = compare(*earlier, late, moment=2, block="lift")[-3:]
     liked, ignored = math.log((2 + 2) / (1 + 2)), math.log((0 + 2) / (1 + 2))
     for name in ("out_flight", "back_flight", "habit_out_flight", "habit_back_flight"):
-        assert_column(table[f"{name}_lift"][:2], [liked, ignored])
-    assert table["out_flight_lift"].to_list()[2] == 0
-    assert_column(table["profile_out_flight_lift"], [math.log(3 / 2.5), math.log(2 / 2.5), 0])
+        assert_column(table[name][:2], [liked, ignored])
+    assert table["out_flight"].to_list()[2] == 0
+    assert_column(table["profile_out_flight"], [math.log(3 / 2.5), math.log(2 / 2.5), 0])
     assert_column(table["habit_out_flight_times"], [2, 0, 0])
     assert_column(table["profile_out_flight_times"], [1, 0, 0])
     assert_column(table["carrier_profile_times"], [1, 1, 1])
-    for name in ("carrier", "carrier_route", "carrier_origin", "carrier_company", "carrier_profile"):
-        assert_column(table[f"{name}_lift"], [0, 0, 0])  # the only carrier is booked as often as it is offered
+    for name in LIFTS:
+        if name.startswith(("carrier", "back_carrier")):
+            assert_column(table[name], [0, 0, 0])  # the only carrier is booked as often as it is offered
+
+
+def test_carriers_are_lifted_by_route_by_both_legs_and_for_the_way_back() -> None:
+    """On route 3 the pair (1, 2) is booked twice out of four options each time, (1, 1) never; on route 4 neither is."""
+    pairs = [(1, 2), (1, 1), (2, 2), (2, 1)]
+    options = [option(out_carrier=out, back_carrier=back) for out, back in pairs]
+    earlier = [search(*options, day=day, profile=60 + day) for day in (0, 1)]
+    elsewhere = search(*options, day=0, route=4, profile=70, company=8, booked=3)
+    table = compare(*earlier, elsewhere, search(*options, day=3), moment=2, block="lift")[-4:]
+    assert_column(table["carrier_pair_route"], [math.log(4 / 2.5), *[math.log(2 / 2.5)] * 3])
+    out, back = (math.log(4 / 3), math.log(2 / 3)), (math.log(2 / 3), math.log(4 / 3))  # booked twice, never
+    assert_column(table["carrier_route"], [out[0], out[0], out[1], out[1]])
+    assert_column(table["back_carrier_route"], [back[1], back[0], back[1], back[0]])
+    assert_column(table["carrier_company"], [out[0], out[0], out[1], out[1]])
+    everywhere = math.log(4 / 3.5), math.log(3 / 3.5)  # three sessions, half of the options each
+    assert_column(table["carrier"], [everywhere[0], everywhere[0], everywhere[1], everywhere[1]])
+    assert_column(table["carrier_profile"], [0] * 4)
+    assert "carrier_pair_route_times" not in table.columns
+
+
+def test_nothing_is_known_of_an_incomplete_key() -> None:
+    rows = [option(back_carrier=None, price=90.0), option(back_carrier=3)]
+    earlier = [search(*rows, day=day, booked=1) for day in (0, 1)]
+    table = compare(*earlier, search(*rows, day=3), search(*rows, day=3, route=None), moment=2, block="lift")[-4:]
+    liked = math.log(4 / 3)
+    assert_column(table["back_carrier_route"], [0, liked, 0, 0])
+    assert_column(table["carrier_pair_route"], [0, liked, 0, 0])
 
 
 # --- an oracle ---
@@ -115,7 +143,7 @@ def find_rows(tables: dict[str, pl.DataFrame], keys: dict[str, tuple[str, ...]])
     }
 
 
-def expect_history(session: Row, options: Sequence[Row], means: dict[str, Any], lifts: dict[str, Any]) -> list[Row]:
+def expect_history(session: Row, options: Sequence[Row], means: dict[str, Any]) -> list[Row]:
     made: list[Row] = []
     for option_row in options:
         row: Row = {}
@@ -123,9 +151,18 @@ def expect_history(session: Row, options: Sequence[Row], means: dict[str, Any], 
         for name, key in KEYS.items():
             met = means[name].get((session["snapshot"], *(who[column] for column in key)), {})
             row |= expect_mean(name, met, who)
+        made.append(row)
+    return made
+
+
+def expect_lifts(session: Row, options: Sequence[Row], lifts: dict[str, Any]) -> list[Row]:
+    made: list[Row] = []
+    for option_row in options:
+        row: Row = {}
+        who = session | option_row
         for name, key in LIFTS.items():
             met = lifts[name].get((session["snapshot"], *(who[column] for column in key)), {})
-            row[f"{name}_lift"] = met.get("lift", 0)
+            row[name] = met.get("lift", 0)
             if name in TIMES:
                 row[f"{name}_times"] = met.get("times", 0)
         made.append(row)
@@ -153,23 +190,24 @@ def between(low: float | None, value: float | None, high: float | None) -> bool 
     return low <= value <= high
 
 
+@pytest.mark.parametrize("block", ["history", "lift"])
 @pytest.mark.parametrize("seed", range(2))
-def test_every_feature_of_history_is_what_the_oracle_says(seed: int) -> None:
+def test_every_feature_of_the_past_is_what_the_oracle_says(seed: int, block: str) -> None:
     searches = draw_searches(seed, count=60, longest=5)
     moments = [START + day * DAY_MS for day in (9, 20)] * 30
     snapshots = take_snapshots(searches.sessions, searches.sessions.select("session", until=pl.Series(moments)))
     past = build_history(collect_bookings(searches), snapshots)
     means, lifts = find_rows(past.means, dict(KEYS)), find_rows(past.lifts, dict(LIFTS))
     with_attributes = Searches(searches.sessions, add_attributes(searches.options))
-    expected = [
-        row
-        for number, (session, options) in enumerate(by_session(with_attributes))
-        for row in expect_history(session | {"snapshot": number % 2}, options, means, lifts)
-    ]
-    table = build_features(searches, 0, 60, snapshots.assigned, past, ["history"])
-    assert set(table.columns) == {f"history_{name}" for name in expected[0]}
+    expected: list[Row] = []
+    for number, (session, options) in enumerate(by_session(with_attributes)):
+        who = session | {"snapshot": number % 2}
+        known = expect_history(who, options, means) if block == "history" else expect_lifts(who, options, lifts)
+        expected += known
+    table = build_features(searches, 0, 60, snapshots.assigned, past, [block])
+    assert set(table.columns) == {f"{block}_{name}" for name in expected[0]}
     for name in expected[0]:
-        assert_column(table[f"history_{name}"], [row[name] for row in expected])
+        assert_column(table[f"{block}_{name}"], [row[name] for row in expected])
 
 
 # --- what must not be seen ---
@@ -181,7 +219,8 @@ def rebook(searches: Searches, changed: pl.Series) -> Searches:
     return Searches(searches.sessions.with_columns(booked), searches.options)
 
 
-def test_another_booking_from_the_moment_on_changes_no_feature_and_an_earlier_one_does() -> None:
+@pytest.mark.parametrize("block", ["history", "lift", "taste"])
+def test_another_booking_from_the_moment_on_changes_no_feature_and_an_earlier_one_does(block: str) -> None:
     searches = draw_searches(4, count=40, longest=4)
     times = searches.sessions["time"]
     moment = int(times.sort()[25])
@@ -192,7 +231,7 @@ def test_another_booking_from_the_moment_on_changes_no_feature_and_an_earlier_on
             collect_bookings(given),
             take_snapshots(given.sessions, given.sessions.select("session", until=pl.lit(moment))),
         )
-        return build_features(given, 0, 40, snapshots.assigned, past, ["history"])
+        return build_features(given, 0, 40, snapshots.assigned, past, [block])
 
     plain = features(searches)
     assert_frame_equal(features(rebook(searches, times >= moment)), plain)

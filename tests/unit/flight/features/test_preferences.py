@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -36,7 +37,7 @@ def chosen(*searches: Search) -> Choices:
     return collect_bookings(make_searches(*searches)).choices
 
 
-def pricey(*prices: float, booked: int, **session: object) -> Search:
+def pricey(*prices: float, booked: int, **session: Any) -> Search:
     """A search whose options differ in nothing but the price."""
     return search(*(option(price=price) for price in prices), booked=booked, **session)
 
@@ -298,15 +299,15 @@ def test_the_block_by_an_oracle() -> None:
         own = {"company": {"company": session["company"]}, "profile": {"profile": session["profile"]}, "everybody": {}}
         added = {key: x @ known[key].filter(**own[key]).select(NAMES).to_numpy()[0] for key in weights}
         total = np.sum(list(added.values()), axis=0)
-        session = frame[rows]
+        told = frame[rows]
         assert abs(total.max()) > 0.1
         for key in ("everybody", *LEVELS):
             expected = added.get(key, np.zeros(len(x)))
-            assert session[f"taste_{key}"].to_list() == pytest.approx(expected - expected.mean(), abs=1e-5)
-        assert session["taste_total"].to_list() == pytest.approx(total - total.max(), abs=1e-5)
-        assert session["taste_rank"].to_list() == [1 + sum(other > value for other in total) for value in total]
+            assert told[f"taste_{key}"].to_list() == pytest.approx(expected - expected.mean(), abs=1e-5)
+        assert told["taste_total"].to_list() == pytest.approx(total - total.max(), abs=1e-5)
+        assert told["taste_rank"].to_list() == [1 + sum(other > value for other in total) for value in total]
         chances = np.exp(total) / np.exp(total).sum()
-        assert np.exp(session["taste_log_chance"].to_numpy()) == pytest.approx(chances, 1e-4)
+        assert np.exp(told["taste_log_chance"].to_numpy()) == pytest.approx(chances, 1e-4)
 
 
 def test_without_a_past_every_option_is_alike() -> None:

@@ -63,10 +63,10 @@ def test_equal_values_have_no_spread_and_one_option_has_none_to_tell() -> None:
 
 def test_dominance_counts_options_that_cost_or_take_as_much() -> None:
     """Two fares of one price or one duration are compared with each other, in either order on the page."""
+    slower, dearer = [110, 0, 0, 0], [math.log(2), 0, 0, math.log(3)]
     for order in (slice(None), slice(None, None, -1)):
-        prices, durations = (100.0, 100.0, 50.0, 300.0)[order], (200, 90, 150, 90)[order]
+        prices, durations = [100.0, 100.0, 50.0, 300.0][order], [200, 90, 150, 90][order]
         table = within(*priced(*prices, out_duration=durations, back_duration=(0,) * 4))
-        slower, dearer = (110, 0, 0, 0), (math.log(2), 0, 0, math.log(3))
         assert_column(table["within_slower_than_cheaper"], slower[order])
         assert_column(table["within_dearer_than_faster"], dearer[order])
 
@@ -142,7 +142,7 @@ def spreads(value: float | None, values: Sequence[Any]) -> float | None:
     present = known(values)
     if value is None or len(present) < 2:
         return None
-    return (value - statistics.median(present)) / max(statistics.stdev(present), 1e-3)
+    return float((value - statistics.median(present)) / max(statistics.stdev(present), 1e-3))
 
 
 def more(value: float | None, values: Sequence[Any]) -> float | None:

@@ -1,0 +1,84 @@
+"""Options that are better in two respects at once, against plain loops."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from competitions.flight.features.dominance import count_dominating, count_not_above_before
+
+Value = float | None
+Rows = list[tuple[Value, Value]]
+
+
+def count(*sessions: Rows) -> list[float | None]:
+    numbers = [number for number, rows in enumerate(sessions) for _ in rows]
+    first, second = ([pair[side] for rows in sessions for pair in rows] for side in (0, 1))
+    counts = count_dominating(
+        pl.Series(numbers, dtype=pl.Int32), pl.Series(first, dtype=pl.Float32), pl.Series(second, dtype=pl.Float32)
+    )
+    assert counts.dtype == pl.Float32
+    return counts.to_list()
+
+
+def count_plainly(rows: Rows) -> list[float | None]:
+    known = [(first, second) for first, second in rows if first is not None and second is not None]
+    return [
+        None
+        if first is None or second is None
+        else sum(a <= first and b <= second and (a, b) != (first, second) for a, b in known)
+        for first, second in rows
+    ]
+
+
+def test_an_option_is_dominated_by_those_no_worse_in_both_and_better_in_one() -> None:
+    assert count([(1, 1), (1, 2), (2, 1), (2, 2), (0, 9)]) == [0, 1, 1, 3, 0]
+
+
+def test_equals_do_not_dominate_each_other() -> None:
+    assert count([(1, 1), (1, 1), (2, 3), (1, 1), (2, 3)]) == [0, 0, 3, 0, 3]
+
+
+def test_a_missing_value_dominates_none_and_has_no_count() -> None:
+    assert count([(None, 0), (2, 2), (0, None), (1, 1), (None, None)]) == [None, 1, None, 0, None]
+
+
+def test_searches_are_kept_apart() -> None:
+    assert count([(1, 1), (2, 2)], [(3, 3), (2, 2), (9, 9)], [(5, 5)]) == [0, 1, 1, 0, 2, 0]
+
+
+def test_nothing_is_counted_among_nothing() -> None:
+    assert count() == []
+    assert count([(None, 1.0)]) == [None]
+
+
+values = st.one_of(st.none(), st.integers(0, 4).map(float), st.sampled_from([-2.5, 70.25]))
+
+
+@settings(max_examples=80)
+@given(st.lists(st.lists(st.tuples(values, values), min_size=1, max_size=12), min_size=1, max_size=4))
+def test_the_counts_are_those_of_a_plain_loop(sessions: list[Rows]) -> None:
+    assert count(*sessions) == [each for rows in sessions for each in count_plainly(rows)]
+
+
+@pytest.mark.parametrize("distinct", [3, 1_000])
+def test_large_searches_are_counted_right(distinct: int) -> None:
+    rng = np.random.default_rng(distinct)
+    sessions: list[Rows] = [
+        [(float(a), float(b)) for a, b in rng.integers(0, distinct, (size, 2))] for size in (150, 1, 64)
+    ]
+    assert count(*sessions) == [each for rows in sessions for each in count_plainly(rows)]
+
+
+@settings(max_examples=80)
+@given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=10), max_size=4))
+def test_earlier_entries_not_above_are_counted_group_by_group(groups: Sequence[list[int]]) -> None:
+    ranks = np.array([rank for group in groups for rank in group], np.int64)
+    starts = np.repeat(np.cumsum([0, *map(len, groups)])[:-1], [len(group) for group in groups]).astype(np.int64)
+    expected = [
+        sum(earlier <= rank for earlier in group[:place]) for group in groups for place, rank in enumerate(group)
+    ]
+    assert count_not_above_before(ranks, starts).tolist() == expected
