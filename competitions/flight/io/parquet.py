@@ -13,6 +13,7 @@ from competitions.flight.io.schema import DTYPES, INDEX, LAYOUT, SELECTED, WHERE
 
 # A float holds every whole number up to here and no more.
 FLOAT_WHOLE_MAX = 1 << 53
+NUMBERED = ("frequentFlyer",)  # texts that a file may hold as whole numbers
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,12 @@ def open_source(path: Path, labelled: bool) -> Source:
         raise UserError(_describe_damage(path, error)) from error
     names = required(labelled)
     _refuse_missing(path, schema, names)
-    _refuse_types(path, schema, names)
+    _refuse_types(path, schema, [name for name in names if name not in _find_numbered(path, scan, schema, names)])
     rows = int(collect(path, scan.select(pl.len())).item())
     if not rows:
         raise UserError(f"{path} has columns and no rows; download it again")
-    _refuse_fractions(path, scan, [name for name in names if LAYOUT[name] is Kind.INTEGER and schema[name].is_float()])
+    whole = [name for name in names if LAYOUT[name] is Kind.INTEGER or name in NUMBERED]
+    _refuse_fractions(path, scan, [name for name in whole if schema[name].is_float()])
     frame = scan.select(_in_common_type(name, schema[name]) for name in names)
     return Source(path, frame, rows, _note_others(path, schema, names, rows))
 
@@ -99,6 +101,17 @@ def _refuse_types(path: Path, schema: pl.Schema, names: Iterable[str]) -> None:
                 f"{path}, column {name!r}: the type is {schema[name]} where {LAYOUT[name].value} is expected "
                 f"({DTYPES[LAYOUT[name]]}); cast the column, or download the file again"
             )
+
+
+def _find_numbered(path: Path, scan: pl.LazyFrame, schema: pl.Schema, names: Iterable[str]) -> set[str]:
+    """Texts that stand there as numbers and may: those of ``NUMBERED``, and floats without a single value.
+
+    That is how pandas writes a column in which nothing is known.
+    """
+    texts = [name for name in names if LAYOUT[name] is Kind.TEXT and schema[name].is_numeric()]
+    floats = [name for name in texts if schema[name].is_float()]
+    known = collect(path, scan.select(pl.col(floats).fill_nan(None).count())).row(0, named=True) if floats else {}
+    return {name for name in texts if name in NUMBERED or known.get(name, 1) == 0}
 
 
 def _fits(kind: Kind, dtype: pl.DataType) -> bool:
@@ -126,6 +139,8 @@ def _refuse_fractions(path: Path, scan: pl.LazyFrame, names: list[str]) -> None:
 
 def _in_common_type(name: str, dtype: pl.DataType) -> pl.Expr:
     value = pl.col(name).fill_nan(None) if dtype.is_float() else pl.col(name)
+    if name in NUMBERED and dtype.is_float():
+        value = value.cast(pl.Int64)
     return value.cast(DTYPES[LAYOUT[name]])
 
 
