@@ -1,15 +1,17 @@
 """The settings of the flight pipeline. ``config.toml`` gives every value; this says what each one is."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
-BLOCKS = ("option", "session", "within", "pair", "history", "taste")
+AUTO = "auto"  # decided from the log, in plan.py
+BLOCKS = ("core", "option", "session", "within", "pair", "lift", "history", "taste")
 MODELS = (
     "catboost_yetirank",
     "catboost_softmax",
+    "xgboost_softmax",
     "xgboost_pairwise",
     "xgboost_ndcg",
     "lightgbm_lambdarank",
@@ -24,18 +26,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class SplitSettings(Settings, frozen=True):
-    """``valid_share``: the last share of the sessions, which validates. ``stretch_days``: training sessions look back
+    """``validation``: time (the last sessions), blocks (successive ones), folds (of whole sessions, repeated) or auto.
+
+    ``valid_share``: the last share of the sessions, which validates. ``stretch_days``: training sessions look back
     from the start of their period of so many days. ``second_days``: the last days, which validate on the split second.
     """
 
+    validation: Literal["auto", "time", "blocks", "folds"]
     valid_share: Share
     stretch_days: Annotated[float, msgspec.Meta(gt=0)]
     second_days: Annotated[float, msgspec.Meta(gt=0)]
 
 
 class BaselineSettings(Settings, frozen=True):
-    """The named baseline, which takes no part in the blend: one model on the blocks of the public notebooks."""
+    """The named baseline, ``fit`` on request: one model on the public notebooks' blocks, which is not blended."""
 
+    fit: bool
     model: str
     blocks: tuple[str, ...]
 
@@ -51,29 +57,37 @@ class SampleSettings(Settings, frozen=True):
 
 
 class RankSettings(Settings, frozen=True):
-    """``models``: what is fitted and blended; ``patience`` 0: no early stop.
+    """``models``: what is fitted and blended; ``patience`` 0: no early stop; ``seeds``: fits of each, averaged.
 
-    Each model's parameters follow under its name, in its library's words.
+    ``blocks``: of features, or auto alone; ``base_margin``: the feature that scores start from, "" for none. Each
+    model's parameters follow under its name, in its library's words; auto is decided by the size of the log.
     """
 
     models: tuple[str, ...]
     blocks: tuple[str, ...]
+    base_margin: str
+    seeds: Count | Literal["auto"]
     sample: SampleSettings
     rounds: Count
-    patience: Annotated[int, msgspec.Meta(ge=0)]
+    patience: Annotated[int, msgspec.Meta(ge=0)] | Literal["auto"]
     catboost_yetirank: dict[str, Any]
     catboost_softmax: dict[str, Any]
+    xgboost_softmax: dict[str, Any]
     xgboost_pairwise: dict[str, Any]
     xgboost_ndcg: dict[str, Any]
     lightgbm_lambdarank: dict[str, Any]
     lightgbm_softmax: dict[str, Any]
     logit: dict[str, Any]
 
+    def parameters_of(self, model: str) -> dict[str, Any]:
+        """The parameters of one of ``MODELS``."""
+        parameters: dict[str, Any] = getattr(self, model)
+        return parameters
+
 
 class BlendSettings(Settings, frozen=True):
-    """``trials`` of Optuna a bucket; ``bucket_sessions``: sessions that a group-size bucket has at least."""
+    """``bucket_sessions``: sessions that a group-size bucket has at least."""
 
-    trials: Count
     bucket_sessions: Count
 
 
@@ -97,12 +111,12 @@ class FlightConfig(Settings, frozen=True):
     readings: ReadingSettings
 
     def __post_init__(self) -> None:
-        """Refuse names of no model, block or split, and a baseline on features that are not built."""
+        """Refuse names of no model, block or split."""
         refuse_unknown("rank.models", self.rank.models, MODELS)
-        refuse_unknown("rank.blocks", self.rank.blocks, BLOCKS)
+        if self.rank.blocks != (AUTO,):
+            refuse_unknown("rank.blocks", self.rank.blocks, BLOCKS)
         refuse_unknown("baseline.model", (self.baseline.model,), MODELS)
         refuse_unknown("baseline.blocks", self.baseline.blocks, BLOCKS)
-        refuse_unknown("baseline.blocks", self.baseline.blocks, self.rank.blocks)
         refuse_unknown("readings.model", (self.readings.model,), MODELS)
         refuse_unknown("readings.splits", self.readings.splits, SPLITS, least=0)
 

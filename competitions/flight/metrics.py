@@ -17,17 +17,20 @@ def classify_size(size: pl.Expr) -> pl.Expr:
     return size.bin_intervals([low for low, _ in SIZES.values()], labels=["up to 10", *SIZES]).cast(pl.String)
 
 
-def measure(scores: NDArray[np.float64], labels: NDArray[np.float32], sizes: NDArray[np.int32]) -> dict[str, float]:
+def measure(
+    scores: NDArray[np.float64], labels: NDArray[np.float32], sizes: NDArray[np.int32], repeats: int = 1
+) -> dict[str, float]:
     """HitRate@k of scores over the sessions with more than ten options, @3 also by number of options.
 
-    ``error`` is the standard error of ``hit_rate@3``; a tie counts against the booked option.
+    ``error`` is the standard error of ``hit_rate@3``; a tie counts against the booked option. ``repeats``: how often
+    each session stands there, judged by as many fits; it counts as one.
     """
     reciprocal, scored = reciprocal_ranks(scores, labels, sizes, max(CUTOFFS)), sizes > LARGE
     rates = {f"hit_rate@{k}": _mean(reciprocal[scored] * k >= 1 - 1e-9) for k in CUTOFFS}
     hit = reciprocal * CUTOFF >= 1 - 1e-9
     for name, (low, high) in SIZES.items():
         rates[f"hit_rate@3[{name}]"] = _mean(hit[(sizes >= low) & (sizes <= high)])
-    share, count = rates["hit_rate@3"], int(scored.sum())
+    share, count = rates["hit_rate@3"], int(scored.sum()) // repeats
     return rates | {"error": float((share * (1 - share) / max(count, 1)) ** 0.5), "sessions": count}
 
 

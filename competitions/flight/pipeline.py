@@ -3,40 +3,54 @@
     make flight        or        python -m competitions run flight --raw data/flight/raw
 
 Each call of ``run.step`` is kept on disk until something that it depends on changes. Validation sessions go through the
-same functions as the test's; what either may look back on is decided in one place, ``split.py``.
+same functions as the test's; what either may look back on is decided in one place, ``split.py``, and what depends on
+the log in another, ``plan.py``.
 """
 
 from dataclasses import dataclass
 
+from common.pipeline import progress
 from common.pipeline.run import Result, Run, collect
-from common.ranking.gbdt import fit, refit
+from common.ranking.cross_validation import refit_all
 from competitions.flight import submission
 from competitions.flight.config import FlightConfig
-from competitions.flight.features.booking_history import BookingLog, History, build_history, collect_bookings
+from competitions.flight.features.booking_history import BookingLog, build_history, collect_bookings
 from competitions.flight.io.reader import RawFiles, Searches, learn_codes, read_searches, refuse_shared
+from competitions.flight.plan import Plan, make_plan
 from competitions.flight.ranking.blending import find_blend, find_penalty, measure_all, rank_test
-from competitions.flight.ranking.rankers import list_recipes, score_test, score_valid
+from competitions.flight.ranking.rankers import (
+    Choice,
+    choose_features,
+    cross_fit_ranker,
+    list_blocks,
+    list_recipes,
+    make_recipe,
+    score_test,
+    stack_scores,
+)
 from competitions.flight.ranking.split_diagnostics import evaluate_splits
-from competitions.flight.ranking.training_data import TrainingData, build_training_data
+from competitions.flight.ranking.training_data import Histories, TrainingData, build_histories, build_training_data
 from competitions.flight.reporting.summary import Outcome
-from competitions.flight.split import Split, split_last, take_test_snapshot
+from competitions.flight.split import Split, make_split, take_test_snapshot
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The rows to learn from (``data``), and what they were made of."""
+    """The rows to learn from (``data``), what they were made of, and the features that were chosen."""
 
     train: Result[Searches]
     test: Result[Searches]
+    plan: Plan
     split: Result[Split]
     log: Result[BookingLog]
-    history: Result[History]
+    histories: Result[Histories]
     data: Result[TrainingData]
+    choice: Result[Choice]
 
 
 def prepare(files: RawFiles, config: FlightConfig, run: Run) -> Prepared:
     """From raw files to labelled rows with features."""
-    step, settings = run.step, config.rank
+    step = run.step
 
     # 1. Read and check. Sessions (who searches) and options (what is on offer); findings are counted in the notes.
     codes = step(learn_codes, files.train)
@@ -44,51 +58,55 @@ def prepare(files: RawFiles, config: FlightConfig, run: Run) -> Prepared:
     test = step(read_searches, files.test, codes, False, name="test.read")
     step(refuse_shared, train, test)
 
-    # 2. Split by request time. The last sessions validate; nobody sees a booking from after the start of his period.
-    split = step(split_last, train.sessions, config.split)
+    # 2. Settings meet the log: how to validate, from which features, how large the models are.
+    plan = step(make_plan, train.sessions, test.sessions, config).value
+    for decision in plan.decisions:
+        progress.say(f"  {decision.setting}: {decision.value} ({decision.reason})")
 
-    # 3. History: statistics of the bookings that a session may look back on.
-    log = step(collect_bookings, train, name="record")
-    history = step(build_history, log, split.snapshots, name="train.history")
-
-    # 4. Features of every option, then negatives.
-    data = step(
-        build_training_data,
-        train,
-        split,
-        history,
-        settings.blocks,
-        settings.sample,
-        config.seed,
-        name="train.features",
+    # 3. Split: by request time, or in folds of whole sessions; and which bookings each session may look back on.
+    split = step(
+        make_split, train.sessions, config.split, plan.validation, plan.folds, plan.repeats, config.seed, name="split"
     )
-    return Prepared(train=train, test=test, split=split, log=log, history=history, data=data)
+
+    # 4. History: statistics of the bookings that a session may look back on.
+    log = step(collect_bookings, train, name="record")
+    histories = step(build_histories, log, split, name="train.history")
+
+    # 5. Features of every option, then negatives; of several sets of features the likeliest on validation.
+    blocks = list_blocks(config, plan)
+    data = step(
+        build_training_data, train, split, histories, blocks, config.rank.sample, config.seed, name="train.features"
+    )
+    judge = config.rank.models[0]
+    recipes = [make_recipe(config, plan, judge, features) for features in plan.features]
+    choice = step(choose_features, plan.features, recipes, data.folds, plan.folds)
+    return Prepared(train, test, plan, split, log, histories, data, choice)
 
 
 def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
     """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
     step = run.step
     prepared = prepare(files, config, run)
-    train, test, data = prepared.train, prepared.test, prepared.data
+    train, test, data, plan = prepared.train, prepared.test, prepared.data, prepared.plan
 
-    # 5. Rankers: the named baseline, then what beats it. Early stop on the validation sessions, refit on all.
-    recipes = list_recipes(config)
-    early = [step(fit, recipe, data.train, data.stop, name=f"fit.{name}") for name, recipe in recipes.items()]
-    both = collect([data.train, data.stop])
+    # 6. Rankers: the folds choose the rounds, the last fit is on everything.
+    recipes = list_recipes(config, plan, prepared.choice.value)
+    crosses = [step(cross_fit_ranker, recipe, data.folds, name=f"fit.{name}") for name, recipe in recipes.items()]
     final = [
-        step(refit, recipe, ranker, both, name=f"refit.{name}")
-        for ranker, (name, recipe) in zip(early, recipes.items(), strict=True)
+        step(refit_all, recipe, cross, data.final, name=f"refit.{name}")
+        for cross, (name, recipe) in zip(crosses, recipes.items(), strict=True)
     ]
 
-    # 6. Blend by group size, then the same-flight rerank; both are chosen on out-of-time scores.
-    scores = step(score_valid, data.valid, collect(early))
-    blend = step(find_blend, data.valid, scores, config.blend, config.seed)
+    # 7. Blend by group size, then the same-flight rerank; both are chosen on out-of-fold scores.
+    scores = step(stack_scores, collect(crosses))
+    blend = step(find_blend, data, scores, len(plan.models), config.blend)
     penalty = step(find_penalty, data, scores, blend, config.rerank_penalties)
 
-    # 7. Score the test, write the submission in the order of its rows, read it back from disk and check it.
-    snapshots = step(take_test_snapshot, train.sessions, test.sessions, name="ask_test")
+    # 8. Score the test, write the submission in the order of its rows, read it back from disk and check it.
+    snapshots = step(take_test_snapshot, train.sessions, test.sessions, prepared.split.cross_fitted, name="ask_test")
     history = step(build_history, prepared.log, snapshots, name="test.history")
-    test_scores = step(score_test, test, snapshots, history, collect(final), config.rank.blocks)
+    blocks = list_blocks(config, plan)
+    test_scores = step(score_test, test, snapshots, history, collect(final), blocks)
     ranks = step(rank_test, test, test_scores, blend, penalty)
     paths = submission.write_submission(ranks.value, files.test, run.folder)
 
@@ -96,16 +114,18 @@ def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
         files=files,
         train=train,
         test=test,
+        plan=plan,
+        choice=prepared.choice.value,
         split=prepared.split,
         data=data,
         names=list(recipes),
-        rankers=early,
+        crosses=crosses,
         final_rankers=final,
         scores=scores,
         blend=blend,
         penalty=penalty,
-        measured=step(measure_all, data, scores, blend, penalty),
-        readings=evaluate_splits(run, train, prepared.log, config),
+        measured=step(measure_all, data, scores, blend, penalty, prepared.split.repeats),
+        readings=evaluate_splits(run, prepared.train, prepared.log, (config, plan, prepared.choice.value)),
         snapshots=snapshots,
         history=history,
         test_scores=test_scores,

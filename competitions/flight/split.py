@@ -5,17 +5,25 @@ of the snapshot that it is assigned to. Training sessions see the log as it stoo
 days, validation sessions as it stood at the cut, test sessions as it stood when the test began. So in training the
 history is as stale as it will be in the test, and a colleague's twin search, seconds earlier, is as unknown as it will
 be there.
+
+Where nobody comes back there is no past to look back on, and no future that could tell: there the log is cut into folds
+of whole sessions, and a session sees the bookings of all folds but its own. Its features are then *cross-fitted*, as
+the target encodings of the field are. ``plan.py`` says which of these ways a log takes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from common.errors import UserError
 from competitions.flight.config import SplitSettings
 
 DAY_MS = 86_400_000
+INNER_FOLDS = 5  # of the training sessions, each of which sees the bookings of the other four
+ALL_TIME = (1 << 62) - 1
 
 
 @dataclass(frozen=True)
@@ -30,51 +38,101 @@ class Snapshots:
 
 
 @dataclass(frozen=True)
-class Split:
-    """``roles``: session, role (train, valid or unused), of the train file; ``snapshots``: what each of them sees."""
+class Fold:
+    """``roles``: session, role (train, valid or unused), of the train file; ``snapshots``: what each of them sees.
 
-    name: str
+    Of a fold by time the snapshots are those of the validation sessions alone: its training rows are the final fit's.
+    """
+
     roles: pl.DataFrame
     snapshots: Snapshots
 
 
+@dataclass(frozen=True)
+class Split:
+    """``final``: what each session of the train file sees where all of them train. ``cross_fitted``: a session sees
+    other folds' bookings, not earlier ones. ``repeats``: how often every validation session is judged.
+    """
+
+    name: str
+    folds: tuple[Fold, ...]
+    final: Snapshots
+    cross_fitted: bool = False
+    repeats: int = 1
+
+
+def make_split(
+    sessions: pl.DataFrame, settings: SplitSettings, validation: str, folds: int, repeats: int, seed: int
+) -> Split:
+    """The split of a plan: its way of ``validation`` (time, blocks or folds), the number of folds and of repeats."""
+    if validation == "folds":
+        return split_folds(sessions, folds, repeats, seed)
+    return split_blocks(sessions, settings, folds) if validation == "blocks" else split_last(sessions, settings)
+
+
 def split_last(sessions: pl.DataFrame, settings: SplitSettings) -> Split:
     """The last share of the sessions validates."""
-    cut = find_cut(sessions, settings.valid_share)
-    return split_by_time(sessions, cut, settings.stretch_days, "the last sessions")
+    return split_by_time(sessions, [find_cut(sessions, settings.valid_share)], settings.stretch_days, "last sessions")
 
 
 def split_last_days(sessions: pl.DataFrame, settings: SplitSettings) -> Split:
     """The last days of the log validate."""
     cut = int(sessions["time"].max()) - int(settings.second_days * DAY_MS)  # type: ignore[arg-type]
-    return split_by_time(sessions, cut, settings.stretch_days, "the last days")
+    return split_by_time(sessions, [cut], settings.stretch_days, "last days")
+
+
+def split_blocks(sessions: pl.DataFrame, settings: SplitSettings, folds: int) -> Split:
+    """The last shares of the sessions validate one after the other, each by what was learned before it."""
+    cuts = [find_cut(sessions, settings.valid_share * count) for count in range(folds, 0, -1)]
+    return split_by_time(sessions, cuts, settings.stretch_days, "successive blocks of time")
 
 
 def find_cut(sessions: pl.DataFrame, share: float) -> int:
     """The time (ms) from which on the last ``share`` of the sessions were made."""
     times = sessions["time"].sort()
-    return int(times[min(int(len(times) * (1 - share)), len(times) - 1)])
+    return int(times[min(max(int(len(times) * (1 - share) + 1e-9), 0), len(times) - 1)])
 
 
-def split_by_time(sessions: pl.DataFrame, cut: int, period_days: float, name: str) -> Split:
-    """Sessions from ``cut`` (ms) on validate, the others train; sessions without a single booking are unused."""
-    booked, late = pl.col("booked").is_not_null(), pl.col("time") >= cut
-    role = pl.when(~booked).then(pl.lit("unused")).when(late).then(pl.lit("valid")).otherwise(pl.lit("train"))
-    roles = sessions.select("session", role=role)
+def split_by_time(sessions: pl.DataFrame, cuts: Sequence[int], period_days: float, name: str) -> Split:
+    """A fold for each of the ascending ``cuts`` (ms): the sessions up to the next cut validate, those before it train.
+
+    Sessions without a single booking are unused.
+    """
+    begin, period = sessions["time"].min(), max(int(period_days * DAY_MS), 1)
+    starts = sessions.select("session", until=begin + (pl.col("time") - begin) // period * period)
+    ends = [*cuts[1:], ALL_TIME]
+    folds = tuple(_cut_fold(sessions, cut, end, name) for cut, end in zip(cuts, ends, strict=True))
+    return Split(name, folds, take_snapshots(sessions, starts))
+
+
+def _cut_fold(sessions: pl.DataFrame, cut: int, end: int, name: str) -> Fold:
+    time = pl.col("time")
+    role = pl.when(time < cut).then(pl.lit("train")).when(time < end).then(pl.lit("valid")).otherwise(pl.lit("unused"))
+    roles = _mark_unused(sessions, role)
+    refuse_empty(roles, name)
+    judged = sessions.filter((time >= cut) & (time < end))
+    return Fold(roles, take_snapshots(sessions, judged.select("session", until=pl.lit(cut, pl.Int64))))
+
+
+def _mark_unused(sessions: pl.DataFrame, role: pl.Expr) -> pl.DataFrame:
+    """The role of every session; one without a single booking can neither train nor validate."""
+    unused = pl.when(pl.col("booked").is_null()).then(pl.lit("unused"))
+    return sessions.select("session", role=unused.otherwise(role))
+
+
+def refuse_empty(roles: pl.DataFrame, name: str) -> None:
+    """A ``UserError`` where no session trains, or none validates."""
     for needed in ("train", "valid"):
         if not roles.filter(role=needed).height:
             raise UserError(
-                f"The split by time ({name}) leaves no {needed} session with a booking: the train file is too small."
+                f"The split ({name}) leaves no {needed} session with a booking: the train file is too small."
             )
-    begin, period = sessions["time"].min(), max(int(period_days * DAY_MS), 1)
-    start = begin + (pl.col("time") - begin) // period * period
-    until = pl.when(late).then(cut).otherwise(start.clip(upper_bound=cut))
-    return Split(name, roles, take_snapshots(sessions, sessions.select("session", until=until)))
 
 
-def take_test_snapshot(train: pl.DataFrame, test: pl.DataFrame) -> Snapshots:
-    """The test's only snapshot: the train file's bookings from before the first test session."""
-    return take_snapshots(train, test.select("session", until=pl.lit(test["time"].min(), pl.Int64)))
+def take_test_snapshot(train: pl.DataFrame, test: pl.DataFrame, cross_fitted: bool) -> Snapshots:
+    """The test's only snapshot: the train file's bookings from before the first test session; all if cross-fitted."""
+    until = ALL_TIME if cross_fitted else test["time"].min()
+    return take_snapshots(train, test.select("session", until=pl.lit(until, pl.Int64)))
 
 
 def take_snapshots(log: pl.DataFrame, sessions: pl.DataFrame) -> Snapshots:
@@ -86,19 +144,44 @@ def take_snapshots(log: pl.DataFrame, sessions: pl.DataFrame) -> Snapshots:
     return Snapshots(assigned, visible)
 
 
-def split_at_random(sessions: pl.DataFrame, share: float, seed: int) -> Split:
-    """The diagnostic that nothing is chosen on: random sessions validate, and history is every *other* fold's bookings.
+def split_folds(sessions: pl.DataFrame, folds: int, repeats: int, seed: int) -> Split:
+    """``repeats`` times, the sessions with a booking are dealt into ``folds`` of which each validates once."""
+    booked = sessions["booked"].is_not_null().to_numpy()
+    folds = min(folds, int(booked.sum()))
+    if folds < 2:
+        raise UserError("The train file has a single session with a booking: there is nothing to validate on.")
+    rng = np.random.default_rng(seed)
+    made = []
+    for _ in range(repeats):
+        fold = np.full(len(booked), -1)
+        fold[booked] = rng.permutation(int(booked.sum())) % folds
+        made += [_deal_fold(sessions, fold == number, rng) for number in range(folds)]
+    return Split("folds of whole sessions", tuple(made), cross_snapshots(sessions, booked, rng), True, repeats)
 
-    Sessions fall into 1 / ``share`` folds; a session sees the bookings of all folds but its own, also those made after
-    it. This is what a random GroupKFold with target statistics does, and why its score is too high: twin searches and
-    later trips of the same traveller tell the answer.
+
+def _deal_fold(sessions: pl.DataFrame, held: NDArray[np.bool_], rng: np.random.Generator) -> Fold:
+    """The held sessions validate and see the bookings of all others, which see each other's across inner folds."""
+    role = pl.when(pl.Series(held)).then(pl.lit("valid")).otherwise(pl.lit("train"))
+    learned = sessions["booked"].is_not_null().to_numpy() & ~held
+    return Fold(_mark_unused(sessions, role), cross_snapshots(sessions, learned, rng))
+
+
+def cross_snapshots(sessions: pl.DataFrame, learned: NDArray[np.bool_], rng: np.random.Generator) -> Snapshots:
+    """The ``learned`` sessions (n,) in inner folds see the bookings of the other inner folds, any other sees all."""
+    inner = np.full(len(learned), INNER_FOLDS, np.int32)
+    inner[learned] = rng.permutation(int(learned.sum())) % INNER_FOLDS
+    assigned = sessions.select("session", snapshot=pl.Series(inner, dtype=pl.Int32))
+    known = assigned.filter(pl.Series(learned)).rename({"snapshot": "inner"})
+    snapshots = pl.DataFrame({"snapshot": np.arange(INNER_FOLDS + 1, dtype=np.int32)})
+    visible = snapshots.join(known, how="cross").filter(pl.col("snapshot") != pl.col("inner"))
+    return Snapshots(assigned, visible.select("snapshot", "session"))
+
+
+def split_at_random(sessions: pl.DataFrame, share: float, seed: int) -> Split:
+    """The diagnostic that nothing is chosen on: random sessions validate and see other folds' bookings, later ones too.
+
+    This is what a random GroupKFold with target statistics does where people come back, and why its score is too high
+    there: twin searches and later trips of the same traveller tell the answer.
     """
-    folds = max(round(1 / share), 2)
-    fold = np.random.default_rng(seed).permutation(sessions.height) % folds
-    drawn = sessions.select("session", "booked", snapshot=pl.Series(fold.astype(np.int32)))
-    booked = drawn.drop_nulls("booked").rename({"snapshot": "fold"})
-    others = pl.DataFrame({"snapshot": np.arange(folds, dtype=np.int32)}).join(booked, how="cross")
-    visible = others.filter(pl.col("snapshot") != pl.col("fold")).select("snapshot", "session")
-    held_out = pl.when(pl.col("snapshot") == 0).then(pl.lit("valid")).otherwise(pl.lit("train"))
-    role = pl.when(pl.col("booked").is_null()).then(pl.lit("unused")).otherwise(held_out)
-    return Split("random", drawn.select("session", role=role), Snapshots(drawn.select("session", "snapshot"), visible))
+    split = split_folds(sessions, max(round(1 / share), 2), 1, seed)
+    return Split("random", split.folds[:1], split.final, True)

@@ -4,8 +4,8 @@
 
 At scale 1.0 a 25th of the host's train file is simulated: features are built slice by slice, so that the rate does not
 depend on the size. The pandas side is what one writes by hand: ``groupby`` with ``transform`` and ``rank``, and
-``merge`` for the history. It makes the two largest blocks, within and history, and before anything is timed every value
-is compared with ours. ``times`` is the cost of a row over that of the same two blocks.
+``merge`` for the history. It makes the largest blocks, within, history and lift, and before anything is timed every
+value is compared with ours. ``times`` is the cost of a row over that of the same blocks.
 """
 
 import pickle
@@ -43,7 +43,7 @@ except ModuleNotFoundError:
 
 SIMULATED, SEED = 0.04, 0
 SAMPLE_ROWS = 150_000  # of the latest sessions, which have most to look back on
-COMPARED = ("within", "history")
+COMPARED = ("within", "history", "lift")
 TOLERANCE, AT_A_BORDER = 1e-4, 0.05
 DAY_MS = 86_400_000
 Frame = Any  # pandas.DataFrame; pandas has no types of its own
@@ -54,11 +54,11 @@ def prepare(folder: Path, scale: float) -> str:
     """A simulated train file, read, with the history that its sessions may look back on; and the sample for pandas."""
     made = simulate(folder / "raw", SIMULATED * scale, SEED)
     train = reader.read_searches(made.train, reader.learn_codes(made.train), labelled=True)
-    split = split_last(train.sessions, COMPETITION.load_config([]).split)
-    past = booking_history.build_history(booking_history.collect_bookings(train), split.snapshots)
-    (folder / "inputs.pickle").write_bytes(pickle.dumps((train, split.snapshots, past)))
+    snapshots = split_last(train.sessions, COMPETITION.load_config([]).split).final
+    past = booking_history.build_history(booking_history.collect_bookings(train), snapshots)
+    (folder / "inputs.pickle").write_bytes(pickle.dumps((train, snapshots, past)))
     first = find_sample(train.sessions)
-    _write_sample(folder, train, split.snapshots, past, first)
+    _write_sample(folder, train, snapshots, past, first)
     features, rows = compare(folder, first)
     return (
         f"{train.options.height:,} options of {train.sessions.height:,} searches; pandas on the last {rows:,}; "
@@ -157,12 +157,15 @@ def read_for_pandas(folder: Path) -> tuple[Frame, Frame, Tables, Tables]:
 
 
 def make_in_pandas(options: Frame, sessions: Frame, means: Tables, lifts: Tables) -> Frame:
-    """The blocks within and history: one row per option."""
+    """The blocks within, history and lift: one row per option."""
     options = add_attributes(options)
     within = {**compare_prices(options), **compare_groups(options), **compare_times(options), **compare_terms(options)}
-    past = compare_history(options, sessions, means, lifts)
+    known = sessions[["session", "snapshot", "time", *SESSION_KEYS]]
+    known = known.iloc[options["session"].to_numpy() - int(sessions["session"].iloc[0])].reset_index(drop=True)
+    past, encoded = compare_history(options, known, means), encode_lifts(options, known, lifts)
     named = {f"within_{name}": values for name, values in within.items()}
     named |= {f"history_{name}": values for name, values in past.items()}
+    named |= {f"lift_{name}": values for name, values in encoded.items()}
     return pd.DataFrame({name: np.asarray(values, np.float32) for name, values in named.items()})
 
 
@@ -277,19 +280,22 @@ def compare_terms(o: Frame) -> Tables:
     return made | {f"{name}_rank": session[name].rank("min") - 1 for name in ("cancel_fee", "exchange_fee", "taxes")}
 
 
-def compare_history(o: Frame, sessions: Frame, means: Tables, lifts: Tables) -> Tables:
-    """The option against earlier bookings."""
-    known = sessions[["session", "snapshot", "time", *SESSION_KEYS]]
-    session_rows = o["session"].to_numpy() - int(sessions["session"].iloc[0])
+def compare_history(o: Frame, known: Frame, means: Tables) -> Tables:
+    """The option against the means of earlier bookings; ``known``: what each option's session is looked up by."""
     made: Tables = {}
     for name, key in KEYS.items():
-        met = known.merge(means[name], on=["snapshot", *key], how="left").iloc[session_rows].reset_index(drop=True)
-        made |= compare_with(o, met, name)
+        made |= compare_with(o, known.merge(means[name], on=["snapshot", *key], how="left"), name)
+    return made
+
+
+def encode_lifts(o: Frame, known: Frame, lifts: Tables) -> Tables:
+    """How much more often its carriers and flights were booked than offered."""
     columns = ["out_carrier", "back_carrier", "out_flight", "back_flight", "out_origin"]
-    rows = pd.concat([o[columns], known[["snapshot", *SESSION_KEYS]].iloc[session_rows].reset_index(drop=True)], axis=1)
+    rows = pd.concat([o[columns], known[["snapshot", *SESSION_KEYS]]], axis=1)
+    made: Tables = {}
     for name, key in LIFTS.items():
         met = rows.merge(lifts[name], on=["snapshot", *key], how="left")
-        made[f"{name}_lift"] = met["lift"].fillna(0)
+        made[name] = met["lift"].fillna(0)
         if name.startswith(("habit", "profile", "carrier_profile")):
             made[f"{name}_times"] = met["times"].fillna(0)
     return made

@@ -12,7 +12,7 @@ from competitions.flight.competition import COMPETITION
 from competitions.flight.features.booking_history import History
 from competitions.flight.io import schema
 from competitions.flight.io.reader import Searches
-from competitions.flight.ranking.training_data import TrainingData
+from competitions.flight.ranking.training_data import Histories, TrainingData
 from competitions.flight.split import Split
 from tests.contract.contract import BadInput, Change, Contract, Mutation, Results
 from tests.contract.flight_planted import (
@@ -29,18 +29,17 @@ SMALL = (
     'rank.models=["lightgbm_softmax", "xgboost_pairwise"]',
     "rank.rounds=25",
     "rank.patience=10",
-    "rank.catboost_yetirank.depth=3",
+    "rank.seeds=2",
     "rank.xgboost_pairwise.max_depth=3",
     "rank.lightgbm_softmax.min_data_in_leaf=10",
+    "split.validation=time",
     f"split.valid_share={VALID_SHARE}",
     "rerank_penalties=[0.0, 0.1]",
-    "blend.trials=4",
     "blend.bucket_sessions=30",
-    "readings.splits=[]",
 )
-QUICK = ("rank.rounds=1", "blend.trials=1", "rank.sample.missing_share=0")
-MODELS = ("baseline", "lightgbm_softmax", "xgboost_pairwise")
-AFTER_FITS = {"score_valid", "find_blend", "find_penalty", "measure_all", "score_test", "rank_test"}
+QUICK = ("rank.rounds=1", "rank.seeds=1", "rank.sample.missing_share=0")
+MODELS = ("lightgbm_softmax", "xgboost_pairwise")
+AFTER_FITS = {"stack_scores", "find_blend", "find_penalty", "measure_all", "score_test", "rank_test"}
 AFTER_FITS |= {"insight.importance"}
 FITS = {f"{verb}.{model}" for verb in ("fit", "refit") for model in MODELS}
 
@@ -232,30 +231,44 @@ def take(results: Results, name: str) -> object:
 
 def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
     """The history that is seen, and all features of planted sessions: training rows with labels, validation without."""
-    train, split, history, data = (
-        take(results, name) for name in ("train.read", "split_last", "train.history", "train.features")
+    train, split, histories, data = (
+        take(results, name) for name in ("train.read", "split", "train.history", "train.features")
     )
     assert isinstance(train, Searches)
     assert isinstance(split, Split)
-    assert isinstance(history, History)
+    assert isinstance(histories, Histories)
     assert isinstance(data, TrainingData)
-    planted = train.sessions.filter(pl.col("time") < END_MS).join(split.roles, on="session")
-    rows = planted.filter(role="valid")["size"].sum()
-    names = list(data.train.names)
-    return {
-        **{f"means of {name}": frame for name, frame in history.means.items()},
-        **{f"lifts of {name}": frame for name, frame in history.lifts.items()},
-        "train": pl.DataFrame(data.train.features, names).with_columns(label=data.train.labels),
-        "valid": pl.DataFrame(data.valid.features[:rows], names),
+    (fold,), (rows,) = split.folds, data.folds
+    planted = train.sessions.filter(pl.col("time") < END_MS).join(fold.roles, on="session")
+    learns = planted.filter(role="train").join(split.final.assigned, on="session")["snapshot"].unique()
+    seen = {"in training": (histories.final, learns), "at the cut": (histories.folds[0], pl.Series([0]))}
+    tables = {
+        f"{what} {when}": frame.filter(pl.col("snapshot").is_in(snapshots.implode()))
+        for when, (history, snapshots) in seen.items()
+        for what, frame in list_tables(history).items()
     }
+    judged = planted.filter(role="valid")["size"].sum()
+    names = list(rows.train.names)
+    return {
+        **tables,
+        "train": pl.DataFrame(rows.train.features, names).with_columns(label=rows.train.labels),
+        "valid": pl.DataFrame(rows.valid.features[:judged], names),
+    }
+
+
+def list_tables(history: History) -> dict[str, pl.DataFrame]:
+    """Every table of a history by name."""
+    kinds = {"means": history.means, "lifts": history.lifts, "preferences": history.preferences}
+    return {f"{kind} of {name}": frame for kind, frames in kinds.items() for name, frame in frames.items()}
 
 
 def find_answers(results: Results) -> pl.DataFrame:
     """The booked option of every validation session."""
-    train, split = take(results, "train.read"), take(results, "split_last")
+    train, split = take(results, "train.read"), take(results, "split")
     assert isinstance(train, Searches)
     assert isinstance(split, Split)
-    return train.sessions.join(split.roles.filter(role="valid"), on="session").select(query="ranker_id", item="booked")
+    valid = split.folds[-1].roles.filter(role="valid")
+    return train.sessions.join(valid, on="session").select(query="ranker_id", item="booked")
 
 
 FLIGHT = Contract(
@@ -280,11 +293,12 @@ FLIGHT = Contract(
     answers=find_answers,
     quick=QUICK,
     model_change=Change(
-        "rank.xgboost_pairwise.max_depth=2", frozenset({"fit.xgboost_pairwise", "refit.xgboost_pairwise"} | AFTER_FITS)
+        "rank.xgboost_pairwise.max_depth=2",
+        frozenset({"make_plan", "fit.xgboost_pairwise", "refit.xgboost_pairwise"} | AFTER_FITS),
     ),
     feature_change=Change(
         "competitions/flight/features/build.py:pair_block",
-        frozenset({"train.features"} | FITS | AFTER_FITS | {"insight.drift"}),
+        frozenset({"train.features", "choose_features"} | FITS | AFTER_FITS | {"insight.drift"}),
     ),
     kill_after="train.features",
     same_split=keep_cut,

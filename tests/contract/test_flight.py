@@ -8,17 +8,17 @@ import pytest
 
 from competitions.flight.io import schema
 from tests.conftest import Call
-from tests.contract.contract import Finished, words
+from tests.contract.contract import Finished, refusal, words
 from tests.contract.flight import FLIGHT
 from tests.contract.flight_planted import SINGLES, TEST_FROM, edit_parquet
 
 ONLY = (FLIGHT,)
 
 
-def solve(call: Call, raw: Path, build: Path) -> Finished:
+def solve(call: Call, raw: Path, build: Path, *settings: str) -> Finished:
     """A small run inside this process: a library's warning would fail it."""
     before = set(build.glob("flight/*/run.json"))
-    code, out, err = call(*words(FLIGHT, raw, build, "rank.rounds=5"))
+    code, out, err = call(*words(FLIGHT, raw, build, "rank.rounds=5", *settings))
     assert code == 0, out + err
     (made,) = set(build.glob("flight/*/run.json")) - before
     return Finished(raw, raw.with_name("truth.csv"), build, made.parent)
@@ -78,8 +78,7 @@ def test_faults_that_a_rule_settles_are_counted_and_the_run_goes_on(dirty: Path,
     assert count(finished, schema.TRAIN, "frequentFlyer", "no known carrier") == 1
     assert count(finished, schema.TRAIN, "repeated frequentFlyer") == 1
     roles = finished.summary["cv"]["queries"]
-    assert roles["unused"] == 3
-    assert roles["train"] + roles["valid"] + roles["unused"] == 400
+    assert (roles["train"], roles["valid"], roles["unused"]) == (397, 80, 3)  # in the end all with a booking train
     for path in finished.submissions:
         assert call("check", "flight", path, "--raw", dirty)[0] == 0
     assert pl.read_csv(finished.submission).height == pl.read_parquet(dirty / schema.TEST).height
@@ -139,3 +138,128 @@ def test_the_summary_counts_every_row_and_session(finished: Finished) -> None:
     assert summary["truth"] is None
     assert test["Id"][0] == TEST_FROM
     assert {Path(name).name for name in summary["submissions"]} == {"submission.csv", "submission.parquet"}
+
+
+# --- what is decided from the log ---
+
+
+def test_what_was_decided_from_the_log_is_recorded(finished: Finished) -> None:
+    rows = finished.summary["plan"]
+    assert all(set(row) == {"setting", "value", "why"} for row in rows)
+    decided = {row["setting"]: (row["value"], row["why"]) for row in rows}
+    assert decided["split.validation"] == ("the last sessions", "set")
+    assert decided["rank.blocks"] == ("core pair lift taste", "people come back")
+    assert "12 leaves" in decided["trees"]
+
+
+def read_truth(finished: Finished, truth: Path, call: Call) -> float:
+    """The score of a run's submission."""
+    code, out, err = call("score", "flight", finished.submission, "--truth", truth, "--raw", finished.raw)
+    assert code == 0, out + err
+    (line,) = [line for line in out.splitlines() if line.startswith(f"{FLIGHT.metric} ")]
+    return float(line.split()[1])
+
+
+@pytest.mark.parametrize(("way", "times"), [("auto", 1), ("folds", 2)])
+def test_every_way_of_validation_ends_in_a_submission_as_good(
+    finished: Finished, call: Call, tmp_path: Path, way: str, times: int
+) -> None:
+    made = solve(call, finished.raw, tmp_path / "build", f"split.validation={way}", "rank.seeds=1")
+    said = made.summary["plan"][0]["value"]
+    assert said == {"auto": "3 successive blocks of time", "folds": "5 folds of whole sessions, 2 times"}[way]
+    queries = pl.read_parquet(made.folder / "queries.parquet")
+    counts = made.summary["cv"]["queries"]
+    assert queries["query"].is_unique().all()
+    assert queries.height == counts["valid_scored"] == made.summary["models"]["blend"]["sessions"]
+    assert set(queries["score"]) <= {count / times for count in range(times + 1)}
+    assert counts["valid"] == (400 if way == "folds" else pytest.approx(240, abs=1))
+    assert read_truth(made, finished.truth, call) > FLIGHT.floor
+
+
+def test_a_baseline_is_measured_last_and_changes_no_answer(finished: Finished, call: Call, tmp_path: Path) -> None:
+    raw, quick = finished.raw, ("rank.seeds=1", "rank.sample.missing_share=0")
+    plain = solve(call, raw, tmp_path / "build", *quick)
+    both = solve(call, raw, tmp_path / "build", *quick, "baseline.fit=true", "baseline.model=logit")
+    models = list(plain.summary["models"])
+    assert models == ["lightgbm_softmax", "xgboost_pairwise", "blend", "blend, reranked"]
+    assert list(both.summary["models"]) == [*models[:2], "baseline", *models[2:]]
+    assert both.submission.read_bytes() == plain.submission.read_bytes()
+    assert both.summary["blend"] == plain.summary["blend"]
+
+
+# --- files that are small, or typed in their own way ---
+
+
+def keep_sessions(folder: Path, chosen: pl.Expr) -> None:
+    """Leave those sessions in the train file of which ``chosen`` holds; ``number`` counts them by time."""
+    path = folder / schema.TRAIN
+    train = pl.read_parquet(path)
+    number = pl.col("ranker_id").rank("dense") - 1
+    train.with_columns(number=number).filter(chosen).drop("number").write_parquet(path)
+
+
+@pytest.mark.parametrize("way", ["auto", "time", "blocks", "folds"])
+@pytest.mark.parametrize("sessions", [1, 2, 7, 12])
+def test_a_train_file_of_a_few_sessions_runs_or_says_what_it_lacks(
+    finished: Finished, call: Call, tmp_path: Path, sessions: int, way: str
+) -> None:
+    """With the models as they are set for any log."""
+    shutil.copytree(finished.raw, tmp_path / "raw")
+    keep_sessions(tmp_path / "raw", pl.col("number").is_between(SINGLES, SINGLES + sessions - 1))
+    settings = ("rank.rounds=3", "rank.seeds=1", f"split.validation={way}")
+    told = [word for setting in settings for word in ("--set", setting)]
+    build = tmp_path / "build"
+    code, out, err = call("run", "flight", "--untuned", "--raw", tmp_path / "raw", "--build", build, *told)
+    if code:
+        assert "the train file" in refusal((code, out, err)).lower()
+        assert sessions < 7 or way == "blocks"
+    else:
+        (path,) = build.glob("flight/*/submission.csv")
+        assert call("check", "flight", path, "--raw", tmp_path / "raw")[0] == 0
+
+
+def test_travellers_who_come_back_seven_times_run_too(finished: Finished, call: Call, tmp_path: Path) -> None:
+    shutil.copytree(finished.raw, tmp_path / "raw")
+    path = tmp_path / "raw" / schema.TRAIN
+    train = pl.read_parquet(path)
+    often = train.group_by("profileId").agg(pl.col("ranker_id").n_unique()).sort("ranker_id", "profileId")
+    mine = train.filter(pl.col("profileId") == often["profileId"][-1])
+    last = mine["ranker_id"].unique(maintain_order=True).tail(7)
+    mine.filter(pl.col("ranker_id").is_in(last.implode())).write_parquet(path)
+    made = solve(call, tmp_path / "raw", tmp_path / "build", "split.validation=auto")
+    assert made.summary["cv"]["queries"]["train"] == 7
+
+
+LOYALTY: dict[str, pl.Expr] = {
+    "null": pl.lit(None, pl.Null),
+    "null as whole numbers": pl.lit(None, pl.Int64),
+    "null as numbers": pl.lit(None, pl.Float64),
+    "NaN": pl.lit(float("nan")),
+    "whole numbers": pl.col("profileId") % 3,
+    "Cyrillic": pl.lit("Ю9/Ъ7"),
+}
+
+
+@pytest.mark.parametrize("given", LOYALTY)
+def test_a_frequent_flyer_column_of_any_type_is_read(
+    finished: Finished, call: Call, tmp_path: Path, given: str
+) -> None:
+    """A column without a single text has the type that its writer gave it."""
+    shutil.copytree(finished.raw, tmp_path / "raw")
+    for name in (schema.TRAIN, schema.TEST):
+        frame = pl.read_parquet(tmp_path / "raw" / name)
+        frame.with_columns(LOYALTY[given].alias("frequentFlyer")).write_parquet(tmp_path / "raw" / name)
+    made = solve(call, tmp_path / "raw", tmp_path / "build", "rank.seeds=1")
+    unknown = [note for note in made.summary["notes"] if "no known carrier" in note["what"]]
+    assert len(unknown) == (2 if given in ("whole numbers", "Cyrillic") else 0)
+
+
+def test_carriers_with_cyrillic_codes_tell_as_much_as_others(finished: Finished, call: Call, tmp_path: Path) -> None:
+    shutil.copytree(finished.raw, tmp_path / "raw")
+    codes = {"SU": "Ж1", "S7": "Ы2", "DP": "Щ3", "U6": "Ёж", "Ю9": "ю9"}
+    fields = ("marketingCarrier_code", "operatingCarrier_code")
+    columns = [schema.segment_column(leg, 0, field) for leg in schema.LEGS for field in fields]
+    for name in (schema.TRAIN, schema.TEST):
+        edit_parquet(tmp_path / "raw" / name, pl.col(columns).replace(codes))
+    made = solve(call, tmp_path / "raw", tmp_path / "build", "rank.seeds=1")
+    assert read_truth(made, finished.truth, call) > FLIGHT.floor

@@ -18,7 +18,10 @@ SMALL: dict[str, tuple[float, tuple[str, ...]]] = {
         0.003,
         (*measure.NEWS_SETTINGS, "rank.rounds=10", 'rank.models=["lightgbm_lambdarank", "xgboost"]'),
     ),
-    "flight": (0.006, (*measure.FLIGHT_SETTINGS, "rank.rounds=10", "readings.splits=[]")),
+    "flight": (
+        0.006,
+        (*measure.FLIGHT_SETTINGS, "rank.rounds=10", "rank.seeds=2", "baseline.fit=false", "readings.splits=[]"),
+    ),
     "mgtv": (0.002, (*measure.MGTV_SETTINGS, "watch.rounds=10", "completion.rounds=6")),
     "tencent": (0.001, (*measure.TENCENT_SETTINGS, "train.epochs=1")),
 }

@@ -32,7 +32,7 @@ from common.errors import UserError
 from competitions.flight.datasets.public_legs import add_legs
 from competitions.flight.io.schema import DTYPES, INDEX, LAYOUT, LEGS, SEGMENTS, SELECTED, TEST, TRAIN, Kind
 
-SETTINGS = ("@competitions/flight/short.toml",)
+SETTINGS: tuple[str, ...] = ()  # a run decides by itself
 FILE = "itinerary_data.csv.gz"
 MEMBER = f"larch/data_warehouse/{FILE}"
 HINT = (

@@ -2,134 +2,223 @@
 
     make ladder-flight        or        python -m competitions ladder flight
 
-Rules of one line, then what others booked, then a conditional logit, then boosted models on block after block of
-features, then model after model in the blend. What an ordinary run has already fitted is not fitted again. There is no
+Rules of one line, then what others booked, then the plain peers and the public notebooks' models, then one boosted
+model on block after block of features, then model after model in the blend. ``blend gains``: by how much the
+pipeline's last rung beats a rung on the same sessions, with the standard error of the difference. There is no
 factorisation of travellers x options: an option is on offer once, so that nobody else ever took the same.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from common.experiments.ladder import BLEND, BOOSTING, LOGIT, NEIGHBOURS, POPULARITY, RULE, Ladder, Rung
 from common.pipeline.run import Result, Run, collect
-from common.ranking.dataset import RankingDataset
-from common.ranking.gbdt import fit
-from competitions.flight.config import BLOCKS, FlightConfig
+from common.ranking.dataset import take_blocks
+from common.ranking.size_bucket_blending import BucketBlend, average_units, hits
+from competitions.flight.config import FlightConfig
+from competitions.flight.experiments.peers import PEERS, Peer, rerank_public
 from competitions.flight.io.reader import RawFiles
-from competitions.flight.metrics import measure
-from competitions.flight.pipeline import prepare
-from competitions.flight.ranking.blending import find_blend, find_penalty, measure_all
-from competitions.flight.ranking.rankers import BASELINE, Floats, list_recipes, make_recipe, score_valid
-from competitions.flight.ranking.training_data import TrainingData
-
-MODELS_IN_ORDER = (
-    "lightgbm_softmax",
-    "catboost_softmax",
-    "xgboost_pairwise",
-    "xgboost_ndcg",
-    "lightgbm_lambdarank",
-    "logit",
+from competitions.flight.metrics import CUTOFF, LARGE, measure
+from competitions.flight.pipeline import Prepared, prepare
+from competitions.flight.plan import Features
+from competitions.flight.ranking.blending import blend_scores, find_blend, find_penalty
+from competitions.flight.ranking.rankers import (
+    BASELINE,
+    Floats,
+    cross_fit_ranker,
+    list_recipes,
+    make_recipe,
+    stack_scores,
 )
+from competitions.flight.ranking.rerank import rerank
+from competitions.flight.ranking.training_data import FoldData, TrainingData
+
 FEATURES = ("train.history", "train.features")  # the steps behind every ranker
-NOT_BLENDED = ("fit.baseline",)  # measured beside the blend, takes no part in it
-PRICE, SPLIT_TIES = "option_log_price", 1e-3  # where a rule cannot tell two options apart the cheaper one is first
+PRICE, SPLIT_TIES = "core_log_price", 1e-3  # where a rule cannot tell two options apart the cheaper one is first
 LOWEST = -1e9
 OWN_KEYS = ("habit_out_flight", "habit_back_flight", "profile_out_flight", "profile_back_flight",
             "carrier_company", "carrier_profile")  # fmt: skip
 # Name, family, and what is added up: features by their weights.
 RULES: tuple[tuple[str, str, dict[str, float]], ...] = (
     ("cheapest", RULE, {PRICE: -1.0}),
-    ("shortest, then cheapest", RULE, {"option_duration": -1.0}),
-    ("carrier booked most often if offered, then cheapest", POPULARITY, {"history_carrier_lift": 1.0}),
-    ("what company and traveller booked, then cheapest", NEIGHBOURS, {f"history_{key}_lift": 1.0 for key in OWN_KEYS}),
+    ("shortest, then cheapest", RULE, {"core_duration": -1.0}),
+    ("carrier booked most often if offered, then cheapest", POPULARITY, {"lift_carrier": 1.0}),
+    ("what company and traveller booked, then cheapest", NEIGHBOURS, {f"lift_{key}": 1.0 for key in OWN_KEYS}),
 )
+ORDER = ("core", "pair", "lift", "taste")  # in which blocks are added
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Climb:
+    """What every rung needs: the ladder, the settings, the prepared rows and how often a session is judged."""
+
+    ladder: Ladder
+    config: FlightConfig
+    prepared: Prepared
+    repeats: int
+
+    @property
+    def run(self) -> Run:
+        """Where steps are done."""
+        return self.ladder.run
+
+    @property
+    def data(self) -> Result[TrainingData]:
+        """The prepared rows."""
+        return self.prepared.data
+
+
+@dataclass(frozen=True)
+class Measured:
+    """``measure`` of a rung, and by scored validation session the share of its judgements that hit."""
+
+    rates: dict[str, float]
+    hits: Floats
 
 
 def climb(files: RawFiles, config: FlightConfig, run: Run) -> list[Row]:
     """One row per rung: HitRate@3 on the validation sessions, its standard error, and the hit rates at 1 and 10."""
-    data = prepare(files, config, run).data
-    ladder = Ladder(run, "Flight: the booked option of a search, on the last sessions", "HitRate@3")
-    _climb_rules(data, config, ladder)
-    _climb_blocks(data, config, ladder)
-    _add_models(data, config, ladder)
-    return ladder.write()
+    baseline = msgspec.structs.replace(config.baseline, fit=True)
+    config = msgspec.structs.replace(config, baseline=baseline)
+    prepared = prepare(files, config, run)
+    title = f"Flight: the booked option of a search, on {prepared.split.value.name}"
+    way = Climb(Ladder(run, title, "HitRate@3"), config, prepared, prepared.split.value.repeats)
+    final = _blend(way, len(prepared.plan.models), reranked=True)[1]
+    _climb_rules(way, final)
+    _climb_peers(way, final)
+    _climb_blocks(way, final)
+    _add_models(way, final)
+    return way.ladder.write()
 
 
-def _climb_rules(data: Result[TrainingData], config: FlightConfig, ladder: Ladder) -> None:
-    """Rungs without a model."""
-    for number, (name, family, weights) in enumerate([("random", POPULARITY, {}), *RULES]):
-        with ladder.rung(name, family, FEATURES[:1] if "history" in "".join(weights) else ()) as rung:
-            scores = ladder.run.step(score_by_rule, data.valid, weights, config.seed, name=f"ladder.rule-{number}")
-            _record(rung, ladder.run.step(measure_valid, data.valid, scores).value)
+def measure_scores(data: TrainingData, scores: Floats, repeats: int) -> Measured:
+    """``measure`` of one score a validation row (n,)."""
+    valid, one = data.valid, np.ascontiguousarray(scores)
+    counted = valid.group_sizes > LARGE
+    unit = np.unique(data.valid_sessions[counted], return_inverse=True)[1]
+    hit = hits(one, valid.labels, valid.group_sizes, CUTOFF)[counted]
+    return Measured(measure(one, valid.labels, valid.group_sizes, repeats), average_units(hit, unit))
 
 
-def score_by_rule(valid: RankingDataset, weights: dict[str, float], seed: int) -> Floats:
-    """A weighted sum of features of the validation rows, (rows, 1); a missing one puts the option last.
+def _climb_rules(way: Climb, final: Measured) -> None:
+    """Rungs without a model, as far as the settings build their features."""
+    names = way.data.value.folds[0].valid.names
+    known = [rule for rule in RULES if {PRICE, *rule[2]} <= set(names)]
+    for number, (name, family, weights) in enumerate([("random", POPULARITY, {}), *known]):
+        with way.ladder.rung(name, family, FEATURES[:1] if "lift" in "".join(weights) else ()) as rung:
+            scores = way.run.step(score_by_rule, way.data.folds, weights, way.config.seed, name=f"ladder.rule-{number}")
+            _record(rung, measure_scores(way.data.value, scores.value, way.repeats), final)
+
+
+def score_by_rule(folds: Sequence[FoldData], weights: dict[str, float], seed: int) -> Floats:
+    """A weighted sum of features of the validation rows, (rows,); a missing one puts the option last.
 
     Ties go to the cheaper option. Without weights the scores are random.
     """
-    if not weights:
-        return np.random.default_rng(seed).random((len(valid.features), 1))
-    price = valid.features[:, valid.names.index(PRICE)].astype(np.float64)
-    total = -SPLIT_TIES * price
-    for name, weight in weights.items():
-        total += weight * valid.features[:, valid.names.index(name)]
-    return np.nan_to_num(total, nan=LOWEST)[:, None]
+    rng, parts = np.random.default_rng(seed), []
+    for valid in (fold.valid for fold in folds):
+        if not weights:
+            parts.append(rng.random(len(valid.features)))
+            continue
+        total = -SPLIT_TIES * valid.features[:, valid.names.index(PRICE)].astype(np.float64)
+        for name, weight in weights.items():
+            total += weight * valid.features[:, valid.names.index(name)]
+        parts.append(np.nan_to_num(total, nan=LOWEST))
+    return np.concatenate(parts)
 
 
-def measure_valid(valid: RankingDataset, scores: Floats) -> dict[str, float]:
-    """``measure`` of the only column of validation scores."""
-    return measure(scores[:, 0], valid.labels, valid.group_sizes)
+def _climb_peers(way: Climb, final: Measured) -> None:
+    """Models of one page, and the public notebooks' ones, on the rows of the same folds."""
+    last: Floats | None = None
+    for number, peer in enumerate(peer for peer in PEERS if all(_has_block(way, block) for block in peer.blocks)):
+        family = LOGIT if "logit" in peer.title else BOOSTING
+        with way.ladder.rung(f"peer: {peer.title}", family, FEATURES) as rung:
+            scores = way.run.step(score_peer, peer, way.data.folds, way.config.seed, name=f"ladder.peer-{number}").value
+            _record(rung, measure_scores(way.data.value, scores, way.repeats), final)
+        if "XGBoost" in peer.title:
+            last = scores
+    if last is not None:
+        with way.ladder.rung("peer: public XGBoost, reranked", BOOSTING, FEATURES) as rung:
+            data = way.data.value
+            reranked = rerank_public(last, data.flights, data.valid.group_sizes)
+            _record(rung, measure_scores(data, reranked, way.repeats), final)
 
 
-def _climb_blocks(data: Result[TrainingData], config: FlightConfig, ladder: Ladder) -> None:
-    """A logit and a boosted model on the features of the public notebooks, then one model on block after block."""
-    base, first, run = config.baseline, MODELS_IN_ORDER[0], ladder.run
-    rungs = [
-        (f"logit on {', '.join(base.blocks)}", LOGIT, "logit-base", "logit", base.blocks),
-        (f"baseline: {base.model} on the same", BOOSTING, BASELINE, base.model, base.blocks),
-        (f"{first} on the option alone", BOOSTING, f"{first}-1", first, BLOCKS[:1]),
+def _has_block(way: Climb, block: str) -> bool:
+    plan = way.prepared.plan.features
+    return block in way.config.baseline.blocks or any(block in features.blocks for features in plan)
+
+
+def score_peer(peer: Peer, folds: Sequence[FoldData], seed: int) -> Floats:
+    """A peer's scores of the validation rows of all folds, (rows,), each fold's by a fit on its training rows."""
+    parts = [
+        peer.score(take_blocks(fold.train, peer.blocks), take_blocks(fold.valid, peer.blocks), seed) for fold in folds
     ]
-    for count, block in enumerate(BLOCKS[1:], 2):
-        name = first if count == len(BLOCKS) else f"{first}-{count}"
-        rungs.append((f"+ {block} features", BOOSTING, name, first, BLOCKS[:count]))
-    for title, family, name, kind, blocks in rungs:
-        with ladder.rung(title, family, FEATURES) as rung:
-            recipe = make_recipe(config, kind, blocks)
-            ranker = run.step(fit, recipe, data.train, data.stop, name=f"fit.{name}")
-            scores = run.step(score_valid, data.valid, collect([ranker]), name=f"ladder.{name}")
-            _record(rung, run.step(measure_valid, data.valid, scores).value)
+    return np.concatenate(parts)
 
 
-def _add_models(data: Result[TrainingData], config: FlightConfig, ladder: Ladder) -> None:
-    """The blend with one model more each time, then the rerank."""
-    run = ladder.run
-    for count in range(2, len(MODELS_IN_ORDER) + 1):
-        with ladder.rung(f"+ {MODELS_IN_ORDER[count - 1]}, blended", BLEND, FEATURES, NOT_BLENDED) as rung:
-            _, blended, _ = _blend(data, config, run, MODELS_IN_ORDER[:count])
-            _record(rung, blended)
-    with ladder.rung("rerank", BLEND, FEATURES, NOT_BLENDED) as rung:
-        penalty, _, reranked = _blend(data, config, run, MODELS_IN_ORDER)
-        rung.name = f"+ rerank, penalty {penalty:g}"
-        _record(rung, reranked)
+def _climb_blocks(way: Climb, final: Measured) -> None:
+    """The named baseline, then the first model on block after block."""
+    config, plan = way.config, way.prepared.plan
+    recipes = list_recipes(config, plan, way.prepared.choice.value)
+    rungs = [(f"baseline: {config.baseline.model} on {', '.join(config.baseline.blocks)}", BASELINE, recipes[BASELINE])]
+    first, blocks = (
+        config.rank.models[0],
+        [block for block in ORDER if _has_block(way, block)] or list(way.prepared.plan.features[0].blocks),
+    )
+    for count, block in enumerate(blocks, 1):
+        recipe = make_recipe(config, plan, first, Features(block, tuple(blocks[:count])))
+        rungs.append((f"{first} on {block}" if count == 1 else f"+ {block} features", f"{first}-{count}", recipe))
+    chosen = way.prepared.choice.value.features
+    if chosen.base_margin:
+        rungs.append((f"from the score {chosen.base_margin}", first, recipes[first]))
+    for title, name, recipe in rungs:
+        with way.ladder.rung(title, BOOSTING, FEATURES) as rung:
+            cross = way.run.step(cross_fit_ranker, recipe, way.data.folds, name=f"fit.{name}")
+            scores = np.concatenate(cross.value.scores)
+            _record(rung, measure_scores(way.data.value, scores, way.repeats), final)
 
 
-def _blend(
-    data: Result[TrainingData], config: FlightConfig, run: Run, kinds: Sequence[str]
-) -> tuple[float, dict[str, float], dict[str, float]]:
-    """The chosen penalty, and the measures of the blend of some models without and with it."""
-    recipes = list_recipes(config)
-    fits = [run.step(fit, recipes[name], data.train, data.stop, name=f"fit.{name}") for name in (BASELINE, *kinds)]
-    scores = run.step(score_valid, data.valid, collect(fits), name=f"ladder.models-{len(kinds)}")
-    blend = run.step(find_blend, data.valid, scores, config.blend, config.seed)
-    penalty = run.step(find_penalty, data, scores, blend, config.rerank_penalties)
-    *_, blended, reranked = run.step(measure_all, data, scores, blend, penalty).value
-    return penalty.value, blended, reranked
+def _add_models(way: Climb, final: Measured) -> None:
+    """Every model alone, the blend of them, then the rerank."""
+    plan = way.prepared.plan
+    recipes = list_recipes(way.config, plan, way.prepared.choice.value)
+    for name in plan.models:
+        with way.ladder.rung(name, BOOSTING, FEATURES) as rung:
+            cross = way.run.step(cross_fit_ranker, recipes[name], way.data.folds, name=f"fit.{name}")
+            _record(rung, measure_scores(way.data.value, np.concatenate(cross.value.scores), way.repeats), final)
+    for reranked in (False, True):
+        with way.ladder.rung("the models, blended", BLEND, FEATURES) as rung:
+            penalty, measured = _blend(way, len(plan.models), reranked=reranked)
+            rung.name = f"+ rerank, penalty {penalty:g}" if reranked else rung.name
+            _record(rung, measured, final)
 
 
-def _record(rung: Rung, scores: dict[str, float]) -> None:
-    others = {f"HitRate@{k}": scores[f"hit_rate@{k}"] for k in (1, 10)}
-    rung.record(scores["hit_rate@3"], scores["error"], **others)
+def _blend(way: Climb, count: int, *, reranked: bool) -> tuple[float, Measured]:
+    """The chosen penalty, and the blend of the first models, with it or without."""
+    run, data = way.run, way.data
+    recipes = list_recipes(way.config, way.prepared.plan, way.prepared.choice.value)
+    names = list(way.prepared.plan.models[:count])
+    crosses = [run.step(cross_fit_ranker, recipes[name], data.folds, name=f"fit.{name}") for name in names]
+    scores = run.step(stack_scores, collect(crosses), name=f"ladder.models-{count}")
+    blend: Result[BucketBlend] = run.step(find_blend, data, scores, count, way.config.blend)
+    penalty = run.step(find_penalty, data, scores, blend, way.config.rerank_penalties).value if reranked else 0.0
+    value = data.value
+    blended = blend_scores(blend.value, scores.value, value.valid.group_sizes)
+    final = rerank(blended, value.flights, value.valid.group_sizes, penalty)
+    return penalty, measure_scores(value, final, way.repeats)
+
+
+def _record(rung: Rung, measured: Measured, final: Measured) -> None:
+    rates = measured.rates
+    gain = final.hits - measured.hits
+    others = {f"HitRate@{k}": rates[f"hit_rate@{k}"] for k in (1, 10)}
+    error = float(gain.std() / max(len(gain), 1) ** 0.5)
+    rung.record(
+        rates["hit_rate@3"], rates["error"], **others, **{"blend gains": float(gain.mean()), "its error": error}
+    )

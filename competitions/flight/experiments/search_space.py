@@ -1,7 +1,8 @@
 """What `make tune-flight` searches: the parameters of each ranker, and which rankers the blend takes.
 
-Studies see the training sessions only, in an expanding window by the time of the search; the validation sessions
-measure the best settings. A study goes by MRR@10, which moves where HitRate@3 stands still.
+Studies see the rows of the last fold's training sessions only, in an expanding window by the time of the search; the
+validation sessions of that fold measure the best settings. A study goes by the log likelihood of the booked option,
+which moves with every session where HitRate@3 stands still.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,27 +12,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.metrics import reciprocal_ranks
-from common.pipeline.run import Run, collect
+from common.pipeline.run import Result, Run
 from common.ranking.dataset import RankingDataset, cut_by_time
 from common.ranking.gbdt import Recipe, fit, predict
-from common.ranking.size_bucket_blending import BucketSearch, apply_buckets, search_buckets
+from common.ranking.listwise_softmax import Labels, Sizes, fit_temperatures, log_likelihoods
+from common.ranking.size_bucket_blending import FLOOR, BucketSearch, apply_buckets, search_buckets
 from common.tuning import search_space
 from common.tuning.gbdt_task import tune_ranker
 from common.tuning.search_space import Settings
 from common.tuning.task import Scores, Task
-from competitions.flight.config import FlightConfig, SampleSettings
+from competitions.flight.config import FlightConfig
 from competitions.flight.io.reader import RawFiles, Searches
 from competitions.flight.metrics import CUTOFF, LARGE
 from competitions.flight.pipeline import Prepared, prepare
-from competitions.flight.ranking.rankers import make_recipe, score_valid
-from competitions.flight.ranking.training_data import plan_sessions
-from competitions.flight.split import Split
+from competitions.flight.ranking.rankers import make_recipe
+from competitions.flight.ranking.training_data import TrainingData
 
 FOLDS = 3
-K = 10
 BLEND = "blend"
-METRIC = f"MRR@{K}"
+METRIC = "log likelihood"
 Folds = list[tuple[RankingDataset, RankingDataset]]
 Parameters = Mapping[str, Any]
 
@@ -44,45 +43,73 @@ def list_tasks(config: FlightConfig) -> list[str]:
 def make_task(name: str, files: RawFiles, config: FlightConfig, run: Run) -> Task:
     """The task of a name, on cached features."""
     prepared = prepare(files, config, run)
-    rows, sample = prepared.data.train, config.rank.sample
-    folds = run.step(cut_train, rows, prepared.train, prepared.split, sample, name="tune.folds")
+    folds = run.step(cut_train, prepared.data, prepared.train, name="tune.folds")
     if name == BLEND:
-        recipes = [make_recipe(config, kind) for kind in config.rank.models]
+        recipes = [_make_recipe(kind, prepared, config) for kind in config.rank.models]
         scores = run.step(score_folds, folds, recipes, name="tune.scores")
-        return _blend_task(prepared, folds.value, scores.value, config, run)
+        unseen = run.step(score_last, recipes, prepared.data, name="tune.score_valid")
+        return _blend_task(prepared, folds.value, scores.value, unseen.value, config)
     return tune_ranker(
         name,
         f"rank.{name}",
-        getattr(config.rank, name),
+        prepared.plan.parameters[name],
         METRIC,
         FOLDS,
-        partial(_score_fold, name, config, folds.value),
+        partial(_score_fold, name, config, prepared, folds.value),
         partial(_score_unseen, name, config, prepared, run),
     )
 
 
-def cut_train(rows: RankingDataset, train: Searches, split: Split, sample: SampleSettings) -> Folds:
-    """The training rows in an expanding window by time."""
-    plan = plan_sessions(train.sessions, split, sample)
-    times = train.sessions["time"].filter(plan["role"] == "train")
-    return cut_by_time(rows, times.to_numpy(), FOLDS)
+def _make_recipe(name: str, prepared: Prepared, config: FlightConfig, parameters: Parameters | None = None) -> Recipe:
+    return make_recipe(config, prepared.plan, name, prepared.choice.value.features, parameters)
 
 
-def _score_fold(name: str, config: FlightConfig, folds: Folds, parameters: Parameters, fold: int) -> float:
+def cut_train(data: TrainingData, train: Searches) -> Folds:
+    """The last fold's training rows in an expanding window by time."""
+    fold = data.folds[-1]
+    sessions = np.setdiff1d(data.sessions, fold.sessions)
+    known = np.isin(data.sessions, sessions) if len(sessions) == len(fold.train.group_sizes) else None
+    times = train.sessions["time"].to_numpy()[data.sessions]
+    if known is None:  # the fold trains on a part of the sessions: those before it
+        cut = times[np.isin(data.sessions, fold.sessions)].min(initial=times.max() + 1)
+        known = times < cut
+    return cut_by_time(fold.train, times[known], FOLDS)
+
+
+def _score_fold(
+    name: str, config: FlightConfig, prepared: Prepared, folds: Folds, parameters: Parameters, fold: int
+) -> float:
     train, valid = folds[fold]
-    ranker = fit(make_recipe(config, name, parameters=parameters), train, valid)
-    return float(_reciprocal_ranks(predict(ranker, valid.features), valid).mean())
+    ranker = fit(_make_recipe(name, prepared, config, parameters), train, valid)
+    return float(score_likelihood(predict_rows(ranker, valid), valid.labels, valid.group_sizes).mean())
+
+
+def predict_rows(ranker: Any, rows: RankingDataset) -> Scores:
+    """Scores of rows that may have more features than the ranker takes."""
+    own = [rows.names.index(name) for name in ranker.gain]
+    return predict(ranker, rows.features if len(own) == len(rows.names) else rows.features[:, own])
+
+
+def score_likelihood(scores: Scores, labels: Labels, sizes: Sizes) -> Scores:
+    """By query the log likelihood of its booking, at the temperature that suits the scores best.
+
+    A pairwise loss leaves the scale of its scores to chance.
+    """
+    factor = fit_temperatures(scores[:, None], labels, sizes)[0]
+    return log_likelihoods(np.ascontiguousarray(scores * factor), labels, sizes)
 
 
 def _score_unseen(name: str, config: FlightConfig, prepared: Prepared, run: Run, parameters: Parameters) -> Scores:
-    data, recipe = prepared.data, make_recipe(config, name, parameters=parameters)
-    ranker = run.step(fit, recipe, data.train, data.stop, name=f"fit.{name}").value
-    valid = data.value.valid
-    return _reciprocal_ranks(score_valid(valid, [ranker])[:, 0], valid)[valid.group_sizes > LARGE]
+    recipe = _make_recipe(name, prepared, config, parameters)
+    scores = run.step(score_last, [recipe], prepared.data, name=f"fit.{name}").value
+    valid = prepared.data.value.folds[-1].valid
+    return score_likelihood(scores[:, 0], valid.labels, valid.group_sizes)[valid.group_sizes > LARGE]
 
 
-def _reciprocal_ranks(scores: Scores, rows: RankingDataset) -> Scores:
-    return reciprocal_ranks(np.ascontiguousarray(scores), rows.labels, rows.group_sizes, K)
+def score_last(recipes: Sequence[Recipe], data: TrainingData) -> Scores:
+    """Each recipe's scores of the last fold's validation rows, (rows, recipes)."""
+    fold = data.folds[-1]
+    return np.column_stack([predict_rows(fit(recipe, fold.train, fold.valid), fold.valid) for recipe in recipes])
 
 
 def score_folds(folds: Folds, recipes: Sequence[Recipe]) -> list[Scores]:
@@ -90,15 +117,14 @@ def score_folds(folds: Folds, recipes: Sequence[Recipe]) -> list[Scores]:
     scores = []
     for train, valid in folds:
         fits = [fit(recipe, train, valid) for recipe in recipes]
-        scores.append(np.column_stack([predict(ranker, valid.features) for ranker in fits]))
+        scores.append(np.column_stack([predict_rows(ranker, valid) for ranker in fits]))
     return scores
 
 
-def _blend_task(prepared: Prepared, folds: Folds, scores: list[Scores], config: FlightConfig, run: Run) -> Task:
-    data, models, key = prepared.data, tuple(config.rank.models), "rank.models"
-    early = [run.step(fit, make_recipe(config, kind), data.train, data.stop, name=f"fit.{kind}") for kind in models]
-    unseen = run.step(score_valid, data.valid, collect(early), name="tune.score_valid").value
-    valid = data.value.valid
+def _blend_task(prepared: Prepared, folds: Folds, scores: list[Scores], unseen: Scores, config: FlightConfig) -> Task:
+    models, key = tuple(config.rank.models), "rank.models"
+    data: Result[TrainingData] = prepared.data
+    valid = data.value.folds[-1].valid
 
     def score(settings: Settings, fold: int) -> float:
         return float(_score_blend(scores[fold], models, settings[key], folds[fold][1], config).mean())
@@ -121,14 +147,15 @@ def _blend_task(prepared: Prepared, folds: Folds, scores: list[Scores], config: 
 def _score_blend(
     scores: Scores, models: tuple[str, ...], chosen: str, rows: RankingDataset, config: FlightConfig
 ) -> Scores:
-    """Each session's reciprocal rank when the blend is searched on the other half of the sessions."""
+    """Each session's log likelihood when the blend is searched on the other half of the sessions."""
     columns = scores[:, [models.index(name) for name in chosen.split("+")]]
     half: NDArray[np.bool_] = np.arange(len(rows.group_sizes)) % 2 == 0
-    ranks = np.zeros(len(rows.group_sizes))
-    search = BucketSearch(config.blend.trials, config.seed, CUTOFF, config.blend.bucket_sessions, min_size=1)
+    likelihoods = np.zeros(len(rows.group_sizes))
+    search = BucketSearch(CUTOFF, config.blend.bucket_sessions, min_size=1)
     for part in (half, ~half):
         inside, outside = np.repeat(part, rows.group_sizes), np.repeat(~part, rows.group_sizes)
         blend = search_buckets(columns[inside], rows.labels[inside], rows.group_sizes[part], search)
-        rest = RankingDataset(rows.names, rows.features[:0], rows.labels[outside], rows.group_sizes[~part])
-        ranks[~part] = _reciprocal_ranks(apply_buckets(blend, columns[outside], rest.group_sizes), rest)
-    return ranks
+        sizes = rows.group_sizes[~part]
+        logs = np.log(np.maximum(apply_buckets(blend, columns[outside], sizes), FLOOR))
+        likelihoods[~part] = log_likelihoods(logs, rows.labels[outside], sizes)
+    return likelihoods

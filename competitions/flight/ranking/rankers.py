@@ -1,48 +1,116 @@
-"""What each ranker is fitted with, its out-of-time scores, and its scores of the test."""
+"""What each ranker is fitted with and from, and its scores of the test."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.pipeline.progress import track
+from common.ranking.cross_validation import CrossFit, cross_fit
 from common.ranking.dataset import Matrix, RankingDataset, to_matrix
 from common.ranking.gbdt import Ranker, Recipe, score_rows
+from common.ranking.listwise_softmax import log_likelihoods
 from competitions.flight.config import FlightConfig
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import slice_sessions
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF
-from competitions.flight.ranking.training_data import SLICE_ROWS
+from competitions.flight.plan import Features, Plan
+from competitions.flight.ranking.training_data import SLICE_ROWS, FoldData
 from competitions.flight.split import Snapshots
 
 Floats = NDArray[np.float64]
 BASELINE = "baseline"
 
 
+@dataclass(frozen=True)
+class Choice:
+    """The features that validation chose, and the mean log likelihood of a booking under each set, by its name."""
+
+    features: Features
+    likelihoods: dict[str, float]
+
+
 def make_recipe(
-    config: FlightConfig, kind: str, blocks: Sequence[str] | None = None, parameters: Mapping[str, Any] | None = None
+    config: FlightConfig, plan: Plan, kind: str, features: Features, parameters: Mapping[str, Any] | None = None
 ) -> Recipe:
-    """How a ranker of a kind is fitted: on all blocks and with its own parameters unless others are given."""
+    """How a ranker of a kind is fitted: with the plan's parameters unless others are given."""
     settings = config.rank
-    parameters = getattr(settings, kind) if parameters is None else parameters
-    blocks = tuple(settings.blocks if blocks is None else blocks)
-    return Recipe(kind, parameters, settings.rounds, settings.patience, config.seed, CUTOFF, blocks=blocks)
+    own = plan.parameters.get(kind, settings.parameters_of(kind)) if parameters is None else parameters
+    return Recipe(
+        kind,
+        own,
+        settings.rounds,
+        plan.patience,
+        config.seed,
+        CUTOFF,
+        likelihood=True,
+        blocks=features.blocks,
+        base_margin=features.base_margin,
+        seeds=1 if kind == "logit" else plan.seeds,
+    )
 
 
-def list_recipes(config: FlightConfig) -> dict[str, Recipe]:
-    """The recipes of a run by name: the named baseline, then the models that are blended."""
-    recipes = {BASELINE: make_recipe(config, config.baseline.model, config.baseline.blocks)}
-    return recipes | {kind: make_recipe(config, kind) for kind in config.rank.models}
+def make_baseline(config: FlightConfig, plan: Plan) -> Recipe:
+    """The named baseline, on the blocks of the public notebooks."""
+    features = Features(BASELINE, config.baseline.blocks)
+    recipe = make_recipe(config, plan, config.baseline.model, features)
+    return Recipe(
+        recipe.kind, recipe.parameters, recipe.rounds, recipe.patience, recipe.seed, CUTOFF, blocks=recipe.blocks
+    )
 
 
-def score_valid(valid: RankingDataset, rankers: Sequence[Ranker]) -> Floats:
-    """Out-of-time scores of the validation rows, which none of the rankers was fitted on: (rows, rankers)."""
-    starts = range(0, len(valid.features), SLICE_ROWS)
-    slices = (np.asarray(valid.features[start : start + SLICE_ROWS]) for start in starts)
-    return np.vstack([score_rows(valid.names, features, rankers) for features in slices])
+def list_recipes(config: FlightConfig, plan: Plan, choice: Choice) -> dict[str, Recipe]:
+    """The recipes of a run by name: the models that are blended, then the named baseline where it is asked for."""
+    recipes = {kind: make_recipe(config, plan, kind, choice.features) for kind in plan.models}
+    return recipes | ({BASELINE: make_baseline(config, plan)} if config.baseline.fit else {})
+
+
+def list_blocks(config: FlightConfig, plan: Plan) -> list[str]:
+    """Every block that a run may need, each once."""
+    blocks = [block for features in plan.features for block in features.blocks]
+    return list(dict.fromkeys([*blocks, *(config.baseline.blocks if config.baseline.fit else ())]))
+
+
+def choose_features(
+    sets: Sequence[Features], recipes: Sequence[Recipe], folds: Sequence[FoldData], count: int
+) -> Choice:
+    """Of the sets of a plan the one that gives the validation sessions' bookings the highest likelihood.
+
+    ``recipes``: the same model on each of the sets, in their order. The first ``count`` folds judge, which are those
+    of the first repeat. One set needs no validation.
+    """
+    if len(sets) == 1:
+        return Choice(sets[0], {})
+    likelihoods = {
+        features.name: measure_likelihood(cross_fit_ranker(recipe, folds[:count]), folds[:count])
+        for features, recipe in zip(sets, recipes, strict=True)
+    }
+    best = max(sets, key=lambda features: likelihoods[features.name])
+    return Choice(best, likelihoods)
+
+
+def cross_fit_ranker(recipe: Recipe, folds: Sequence[FoldData]) -> CrossFit:
+    """A ranker fitted on every fold."""
+    return cross_fit(recipe, [(fold.train, fold.valid) for fold in folds])
+
+
+def measure_likelihood(cross: CrossFit, folds: Sequence[FoldData]) -> float:
+    """The mean log likelihood of a validation session's booking."""
+    rows: list[RankingDataset] = [fold.valid for fold in folds]
+    parts = [
+        log_likelihoods(scores, valid.labels, valid.group_sizes)
+        for scores, valid in zip(cross.scores, rows, strict=True)
+    ]
+    return float(np.concatenate(parts).mean())
+
+
+def stack_scores(crosses: Sequence[CrossFit]) -> Floats:
+    """Out-of-fold scores of the validation rows of all folds, one fold after the other: (rows, rankers)."""
+    return np.column_stack([np.concatenate(cross.scores) for cross in crosses])
 
 
 def score_test(

@@ -2,15 +2,17 @@
 
 from typing import Any
 
+from competitions.flight.ranking.rankers import BASELINE
+
 
 def list_models(models: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
-    """One row per model: the hit rates, and what it gains over the baseline."""
-    base = models["baseline"]["hit_rate@3"]
+    """One row per model: the hit rates, and what it gains over the baseline where that was fitted."""
+    base = models.get(BASELINE, {}).get("hit_rate@3", 0.0)
     rows = []
     for name, scores in models.items():
         rates = {key.replace("hit_rate", ""): value for key, value in scores.items() if key.startswith("hit_rate")}
-        over = f"{scores['hit_rate@3'] / base - 1:+.1%}" if base else ""
-        rows.append({"model": name, **rates, "error": scores["error"], "over baseline": over})
+        over = {"over baseline": f"{scores['hit_rate@3'] / base - 1:+.1%}"} if base else {}
+        rows.append({"model": name, **rates, "error": scores["error"], **over})
     return rows
 
 
@@ -23,7 +25,7 @@ def list_truth(models: dict[str, dict[str, float]], oracle: dict[str, Any]) -> l
 
 def list_readings(summary: dict[str, Any], model: str) -> list[dict[str, Any]]:
     """The scores of ``model`` on every split."""
-    readings = {"last sessions": summary["models"][model]} if model in summary["models"] else {}
+    readings = {"validation": summary["models"][model]} if model in summary["models"] else {}
     readings |= {name: reading for name, reading in summary["readings"].items() if not isinstance(reading, str)}
     return [
         {

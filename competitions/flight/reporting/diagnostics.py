@@ -6,16 +6,19 @@ from typing import Any
 import numpy as np
 
 from common.diagnostics.adversarial_validation import Drift, find_drift
-from common.diagnostics.model_diagnostics import calibrate, curves, importance, sample_queries
+from common.diagnostics.model_diagnostics import calibrate, importance, sample_queries
 from common.pipeline.run import Run, collect
-from common.ranking.dataset import Matrix, RankingDataset, to_matrix
-from common.ranking.gbdt import Ranker, score_rows
+from common.ranking.cross_validation import CrossFit
+from common.ranking.dataset import Matrix, to_matrix
+from common.ranking.gbdt import score_rows
 from common.ranking.size_bucket_blending import BucketBlend, apply_buckets, hits
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF
-from competitions.flight.ranking.rankers import BASELINE, Floats
+from competitions.flight.ranking.blending import blend_scores
+from competitions.flight.ranking.rankers import Floats
+from competitions.flight.ranking.training_data import FoldData
 from competitions.flight.reporting.summary import Outcome
 from competitions.flight.split import Snapshots
 
@@ -23,26 +26,43 @@ QUERIES, ROWS, TOP = 200, 12_000, 15  # a few seconds
 DRIFT_ROWS = 10_000
 
 
-def diagnose(outcome: Outcome, blocks: tuple[str, ...], run: Run) -> dict[str, Any]:
-    """The diagnostics of a run's record; what takes long is kept like any step."""
-    valid, (_, *models) = outcome.data.valid, outcome.rankers
-    weights = run.step(measure_importance, valid, collect(models), outcome.blend, name="insight.importance")
-    drift = run.step(
-        measure_drift, valid, outcome.test, outcome.snapshots, outcome.history, blocks, name="insight.drift"
+def diagnose(outcome: Outcome, blocks: list[str], run: Run) -> dict[str, Any]:
+    """The diagnostics of a run's record, on the last fold; what takes long is kept like any step."""
+    crosses, models = outcome.crosses, len(outcome.plan.models)
+    weights = run.step(
+        measure_importance, outcome.data.folds, collect(crosses[:models]), outcome.blend, name="insight.importance"
     )
-    names = [f"{kind} ({BASELINE})" if kind == BASELINE else kind for kind in outcome.names]
-    probabilities = apply_buckets(outcome.blend.value, outcome.scores.value[:, 1:], valid.value.group_sizes)
+    drift = run.step(
+        measure_drift,
+        outcome.data.folds,
+        outcome.test,
+        outcome.snapshots,
+        outcome.history,
+        blocks,
+        name="insight.drift",
+    )
+    valid = outcome.data.value.valid
+    logs = blend_scores(outcome.blend.value, outcome.scores.value, valid.group_sizes)
+    fitted = zip(outcome.names, (cross.value for cross in crosses), strict=True)
+    curves = [
+        {"name": name, "metric": cross.metric, "values": list(cross.curve), "best": cross.rounds}
+        for name, cross in fitted
+        if cross.curve
+    ]
     return {
         "importance": weights.value,
         "drift": drift.value,
-        "curves": curves([ranker.value for ranker in outcome.rankers], names),
-        "calibration": [calibrate("P(booked)", probabilities, valid.value.labels.astype(np.float64))],
+        "curves": curves,
+        "calibration": [calibrate("P(booked)", np.exp(logs), valid.labels.astype(np.float64))],
     }
 
 
-def measure_importance(valid: RankingDataset, rankers: Sequence[Ranker], blend: BucketBlend) -> list[dict[str, Any]]:
-    """Gain, and what the blend's HitRate@3 on validation loses when a feature is shuffled."""
-    sample = sample_queries(valid, QUERIES, ROWS, 0)
+def measure_importance(
+    folds: Sequence[FoldData], crosses: Sequence[CrossFit], blend: BucketBlend
+) -> list[dict[str, Any]]:
+    """Gain, and what the blend's HitRate@3 on the last fold's validation sessions loses when a feature is shuffled."""
+    sample = sample_queries(folds[-1].valid, QUERIES, ROWS, 0)
+    rankers = [cross.rankers[-1] for cross in crosses]
 
     def score(features: Matrix) -> Floats:
         return apply_buckets(blend, score_rows(sample.names, features, rankers), sample.group_sizes)
@@ -60,9 +80,10 @@ def measure_importance(valid: RankingDataset, rankers: Sequence[Ranker], blend: 
 
 
 def measure_drift(
-    valid: RankingDataset, test: Searches, snapshots: Snapshots, history: History, blocks: Sequence[str]
+    folds: Sequence[FoldData], test: Searches, snapshots: Snapshots, history: History, blocks: Sequence[str]
 ) -> Drift | None:
-    """Validation options against those of the first test sessions, about as many rows of each."""
+    """Validation options of the last fold against those of the first test sessions, about as many rows of each."""
+    valid = folds[-1].valid
     sizes = test.sessions["size"].to_numpy()
     count = min(int(np.searchsorted(np.cumsum(sizes), 4 * DRIFT_ROWS)) + 1, len(sizes))
     frame = build_features(test, 0, count, snapshots.assigned, history, blocks)

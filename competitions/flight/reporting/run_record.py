@@ -8,11 +8,13 @@ import polars as pl
 from common.datasets.simulated import read_oracle
 from common.experiments.run_record import RunRecord, SimulatedTruth, list_notes
 from common.pipeline.run import Run
-from common.ranking.size_bucket_blending import apply_buckets, hits
+from common.ranking.size_bucket_blending import hits
 from competitions.flight import submission
 from competitions.flight.config import FlightConfig
 from competitions.flight.metrics import CUTOFF, LARGE, classify_size
 from competitions.flight.ranking import blending
+from competitions.flight.ranking.blending import blend_scores
+from competitions.flight.ranking.rankers import list_blocks
 from competitions.flight.ranking.rerank import rerank
 from competitions.flight.reporting.console_tables import list_models, list_readings, list_skipped, list_truth
 from competitions.flight.reporting.diagnostics import diagnose
@@ -31,7 +33,8 @@ def build_record(outcome: Outcome, config: FlightConfig, truth: SimulatedTruth |
         queries=list_queries(outcome),
         ranking=[{"model": name, "score": row["hit_rate@3"], "error": row["error"]} for name, row in models.items()],
         tables=[
-            ("HitRate@3 on the last sessions, by group size", list_models(models)),
+            ("Decided from the log", summary["plan"]),
+            (f"HitRate@3 on validation ({outcome.split.value.name}), by group size", list_models(models)),
             ("One model on other splits (nothing is chosen on it)", list_readings(summary, config.readings.model)),
             ("Splits that could not be evaluated", list_skipped(summary)),
             ("Training, validation and test sessions", summary["folds"]),
@@ -41,32 +44,39 @@ def build_record(outcome: Outcome, config: FlightConfig, truth: SimulatedTruth |
         truth=truth,
         submissions=outcome.checked,
         summary=summary,
-        insight=diagnose(outcome, config.rank.blocks, run),
+        insight=diagnose(outcome, list_blocks(config, outcome.plan), run),
     )
 
 
 def list_queries(outcome: Outcome) -> pl.DataFrame:
-    """One row per validation session with more than ten options: whether the booked one is among the first three."""
+    """One row per validation session with more than ten options: how often the booked one is among the first three.
+
+    That is 0 or 1, but for repeated folds, which judge a session several times.
+    """
     data, scores = outcome.data.value, outcome.scores.value
     valid = data.valid
-    blended = apply_buckets(outcome.blend.value, scores[:, 1:], valid.group_sizes)
+    blended = blend_scores(outcome.blend.value, scores, valid.group_sizes)
     final = rerank(blended, data.flights, valid.group_sizes, outcome.penalty.value)
+    hit = hits(np.ascontiguousarray(final), valid.labels, valid.group_sizes, CUTOFF)
+    judged = pl.DataFrame({"session": data.valid_sessions, "score": hit}).cast({"session": pl.Int32})
+    judged = judged.group_by("session", maintain_order=True).agg(pl.col("score").mean())
     train = outcome.train.value.sessions
-    roles = outcome.split.value.roles
-    sessions = train.join(roles.filter(role="valid"), on="session", how="semi", maintain_order="left")
-    known = train.join(roles.filter(role="train"), on="session", how="semi")["profile"].unique()
-    rows = sessions.select(
+    sessions = judged.join(train, on="session", how="left", maintain_order="left").filter(pl.col("size") > LARGE)
+    return sessions.select(
         query=pl.col("ranker_id").cast(pl.String),
-        fold=pl.lit("last sessions"),
-        score=pl.Series(hits(np.ascontiguousarray(final), valid.labels, valid.group_sizes, CUTOFF)),
+        fold=pl.lit(outcome.split.value.name),
+        score=pl.col("score"),
         options=classify_size(pl.col("size")),
         trip=pl.when("round_trip").then(pl.lit("return")).otherwise(pl.lit("one way")),
-        traveller=pl.when(pl.col("profile").is_in(known.implode()))
-        .then(pl.lit("has booked"))
-        .otherwise(pl.lit("is new")),
-        size=pl.col("size"),
+        traveller=mark_known(train),
     )
-    return rows.filter(pl.col("size") > LARGE).drop("size")
+
+
+def mark_known(sessions: pl.DataFrame) -> pl.Expr:
+    """Whether a session's traveller had booked before it, in words."""
+    first = sessions.filter(pl.col("booked").is_not_null()).group_by("profile").agg(pl.col("time").min())
+    earliest = pl.col("profile").replace_strict(first["profile"], first["time"], default=None)
+    return pl.when(earliest < pl.col("time")).then(pl.lit("has booked")).otherwise(pl.lit("is new"))
 
 
 def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.pipeline.run import Result
+from common.ranking.cross_validation import CrossFit
 from common.ranking.dataset import Matrix
 from common.ranking.gbdt import Ranker
 from common.ranking.size_bucket_blending import BucketBlend
@@ -16,6 +17,8 @@ from common.submission import Checked
 from competitions.flight.features.booking_history import History
 from competitions.flight.io.reader import RawFiles, Searches
 from competitions.flight.metrics import LARGE
+from competitions.flight.plan import Plan
+from competitions.flight.ranking.rankers import Choice
 from competitions.flight.ranking.split_diagnostics import Reading
 from competitions.flight.ranking.training_data import TrainingData
 from competitions.flight.split import Snapshots, Split
@@ -27,17 +30,19 @@ GAINS_SHOWN = 40
 class Outcome:
     """The results of a run, read from disk on access.
 
-    ``names``: the rankers, which are the columns of ``scores`` (of the validation rows, by ``rankers``, the early
-    fits) and of ``test_scores`` (by ``final_rankers``). ``snapshots`` and ``history`` are the test's.
+    ``names``: the rankers, which are the columns of ``scores`` (of the validation rows, by ``crosses``) and of
+    ``test_scores`` (by ``final_rankers``). ``snapshots`` and ``history`` are the test's.
     """
 
     files: RawFiles
     train: Result[Searches]
     test: Result[Searches]
+    plan: Plan
+    choice: Choice
     split: Result[Split]
     data: Result[TrainingData]
     names: Sequence[str]
-    rankers: Sequence[Result[Ranker]]
+    crosses: Sequence[Result[CrossFit]]
     final_rankers: Sequence[Result[Ranker]]
     scores: Result[NDArray[np.float64]]
     blend: Result[BucketBlend]
@@ -51,7 +56,7 @@ class Outcome:
 
     @property
     def rungs(self) -> list[str]:
-        """What is measured, in order: the baseline, every model, the blend, the reranked blend."""
+        """What is measured, in order: every model, the baseline if asked for, the blend, the reranked blend."""
         return [*self.names, "blend", "blend, reranked"]
 
 
@@ -60,20 +65,33 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
     measured, blend = outcome.measured.value, outcome.blend.value
     notes = [*outcome.train.value.notes, *outcome.test.value.notes]
     models = dict(zip(outcome.rungs, measured, strict=True))
-    rounds = [ranker.value.rounds for ranker in outcome.rankers]
+    rounds = [cross.value.rounds for cross in outcome.crosses]
+    blended = outcome.names[: len(outcome.plan.models)]
     final = measured[-1]
     return {
         "notes": [note._asdict() for note in notes],
         "cv": {"hit_rate@3": final["hit_rate@3"], "error": final["error"], "queries": count_sessions(outcome)},
         "models": models,
         "rounds": dict(zip(outcome.names, rounds, strict=True)),
-        "blend": describe_blend(outcome.names[1:], blend) | {"rerank_penalty": outcome.penalty.value},
+        "plan": describe_plan(outcome),
+        "blend": describe_blend(blended, blend) | {"rerank_penalty": outcome.penalty.value},
         "readings": outcome.readings,
         "folds": compare_folds(outcome),
-        "gains": rank_gains([ranker.value for ranker in outcome.rankers[1:]]),
+        "gains": rank_gains([ranker.value for ranker in outcome.final_rankers[: len(blended)]]),
         "submission": {"path": str(outcome.checked[0].path), "rows": outcome.checked[0].rows},
         "submissions": [str(checked.path) for checked in outcome.checked],
     }
+
+
+def describe_plan(outcome: Outcome) -> list[dict[str, str]]:
+    """What was left to the log, what it became and why: one row a setting."""
+    rows = [{"setting": each.setting, "value": each.value, "why": each.reason} for each in outcome.plan.decisions]
+    if outcome.choice.likelihoods:
+        judged = ", ".join(f"{name} {value:.4f}" for name, value in outcome.choice.likelihoods.items())
+        features = outcome.choice.features
+        why = f"log likelihood of a booking on validation: {judged}"
+        rows.append({"setting": "rank.blocks", "value": " ".join(features.blocks), "why": why})
+    return rows
 
 
 def describe_blend(names: Sequence[str], blend: BucketBlend) -> dict[str, Any]:
@@ -83,16 +101,19 @@ def describe_blend(names: Sequence[str], blend: BucketBlend) -> dict[str, Any]:
         "method": blend.method,
         "edges": list(blend.edges),
         "weights": [list(map(float, row)) for row in blend.weights],
+        "likelihoods": dict(blend.likelihoods),
         "temperatures": list(map(float, blend.temperatures)),
         "hit_rates": dict(blend.hit_rates),
     }
 
 
 def count_sessions(outcome: Outcome) -> dict[str, int]:
-    """Sessions by role, with a booking, and the scored ones of validation."""
-    roles = outcome.split.value.roles.join(outcome.train.value.sessions.select("session", "size"), on="session")
-    counts = dict(roles.group_by("role").len().sort("role").iter_rows())
-    scored = roles.filter((pl.col("role") == "valid") & (pl.col("size") > LARGE)).height
+    """Sessions with a booking, those of them that validate, the scored ones of these, and the test's."""
+    judged = np.unique(outcome.data.value.valid_sessions)
+    sessions = outcome.train.value.sessions
+    booked = sessions["booked"].is_not_null()
+    scored = sessions.filter(pl.col("session").is_in(judged) & (pl.col("size") > LARGE)).height
+    counts = {"train": int(booked.sum()), "unused": int((~booked).sum()), "valid": len(judged)}
     return counts | {"valid_scored": scored, "test": outcome.test.value.sessions.height}
 
 
@@ -107,8 +128,8 @@ def rank_gains(rankers: Sequence[Ranker]) -> dict[str, float]:
 
 
 def compare_folds(outcome: Outcome) -> list[dict[str, Any]]:
-    """Training, validation and test sessions side by side: where they differ, the score will drift."""
-    roles = outcome.split.value.roles
+    """Training and validation sessions of the last fold, and the test's: where they differ, the score will drift."""
+    roles = outcome.split.value.folds[-1].roles
     train = outcome.train.value.sessions.join(roles, on="session", how="left", maintain_order="left")
     parts = {
         "train": train.filter(role="train"),

@@ -19,6 +19,7 @@ from competitions.flight.config import FlightConfig
 from competitions.flight.features.booking_history import History
 from competitions.flight.io.reader import RawFiles, Searches
 from competitions.flight.metrics import CUTOFF, LARGE
+from competitions.flight.ranking.training_data import Histories
 from competitions.flight.reporting.summary import Outcome
 from competitions.flight.serving import service
 
@@ -33,7 +34,7 @@ DESCRIPTION = {
 
 @dataclass(frozen=True)
 class Artifacts:
-    """What can be served: rankers (the named baseline first), and the history of one snapshot."""
+    """What can be served: rankers in the order of the run, and the history of one snapshot."""
 
     rankers: Sequence[Ranker]
     history: History
@@ -41,7 +42,7 @@ class Artifacts:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Variation:
     """A variant: the indices of its ``rankers``, the ``share`` of their trees that is kept, how they are mixed."""
 
     name: str
@@ -64,15 +65,16 @@ def export(files: RawFiles, config: FlightConfig, run: Run, folder: Path, reques
     test = outcome.test.value
     chosen = spread(test.sessions.height, requests)
     write_requests(test, chosen, folder / "requests")
-    variants = measure_variants(outcome, prepared.history.value, plans)
+    variants = measure_variants(outcome, prepared.histories.value, plans)
     ranks = pl.read_parquet(outcome.checked[0].path)["selected"]
     expected = list_expected(test, chosen, ranks)
     return Export(MODULE, folder / "export", folder / "requests", variants, expected, DESCRIPTION)
 
 
-def list_plans(outcome: Outcome, config: FlightConfig) -> list[Plan]:
-    """The run's own blend, all models mixed evenly, fewer trees of them, one alone, and the baseline."""
-    blend, penalty, blocks = outcome.blend.value, outcome.penalty.value, config.rank.blocks
+def list_plans(outcome: Outcome, config: FlightConfig) -> list[Variation]:
+    """The run's own blend, all models mixed evenly, fewer trees of them, one alone, and the baseline if fitted."""
+    blend, penalty = outcome.blend.value, outcome.penalty.value
+    blocks = outcome.choice.features.blocks
     weights = np.array(blend.weights)
     used = np.flatnonzero(weights.max(axis=0) > 0)
     chosen = service.Mixture(
@@ -82,25 +84,27 @@ def list_plans(outcome: Outcome, config: FlightConfig) -> list[Plan]:
         weights=tuple(tuple(row) for row in weights[:, used].tolist()),
         penalty=penalty,
     )
-    names, count = outcome.names[1:], len(blend.temperatures)
+    names, count = outcome.names, len(blend.temperatures)
     even, one = mix_evenly(blocks, blend.temperatures, penalty), mix_evenly(blocks, (1.0,), penalty)
     title = f"{len(used)} models, as chosen" if len(used) > 1 else f"{names[int(used[0])]}, as chosen"
-    plans = [Plan(title, "whole", tuple((used + 1).tolist()), 1.0, chosen)]  # the baseline stands first
-    every = tuple(range(1, count + 1))
+    plans = [Variation(title, "whole", tuple(used.tolist()), 1.0, chosen)]
+    every = tuple(range(count))
     if count > 1:
         plans += [
-            Plan(f"{count} models, mixed evenly", "even", every, 1.0, even),
-            Plan(f"{count} models, half of the trees", "half", every, 0.5, even),
-            Plan(f"{count} models, a quarter", "quarter", every, 0.25, even),
+            Variation(f"{count} models, mixed evenly", "even", every, 1.0, even),
+            Variation(f"{count} models, half of the trees", "half", every, 0.5, even),
+            Variation(f"{count} models, a quarter", "quarter", every, 0.25, even),
         ]
-    rates = [scores["hit_rate@3"] for scores in outcome.measured.value[1 : count + 1]]
+    rates = [scores["hit_rate@3"] for scores in outcome.measured.value[:count]]
     trees = [index for index in range(count) if find_family(names[index]) != "logit"]
     if trees:
         best = max(trees, key=lambda index: rates[index])
-        plans.append(Plan(f"{names[best]} alone", "one", (best + 1,), 1.0, one))
-        plans.append(Plan(f"{names[best]}, half of the trees", "one-half", (best + 1,), 0.5, one))
-    alone = mix_evenly(config.baseline.blocks, (1.0,), 0.0)
-    return [*plans, Plan("baseline, no history", "baseline", (0,), 1.0, alone)]
+        plans.append(Variation(f"{names[best]} alone", "one", (best,), 1.0, one))
+        plans.append(Variation(f"{names[best]}, half of the trees", "one-half", (best,), 0.5, one))
+    if config.baseline.fit:
+        alone = mix_evenly(config.baseline.blocks, (1.0,), 0.0)
+        plans.append(Variation("baseline, no history", "baseline", (count,), 1.0, alone))
+    return plans
 
 
 def mix_evenly(blocks: tuple[str, ...], temperatures: tuple[float, ...], penalty: float) -> service.Mixture:
@@ -109,7 +113,7 @@ def mix_evenly(blocks: tuple[str, ...], temperatures: tuple[float, ...], penalty
     return service.Mixture(blocks=blocks, temperatures=temperatures, edges=(), weights=weights, penalty=penalty)
 
 
-def write_artifacts(artifacts: Artifacts, plans: Sequence[Plan], folder: Path) -> None:
+def write_artifacts(artifacts: Artifacts, plans: Sequence[Variation], folder: Path) -> None:
     """Write the tables of the snapshot, and each variant's models."""
     history = artifacts.history
     for kind, frames in {"means": history.means, "lifts": history.lifts, "tastes": history.preferences}.items():
@@ -130,13 +134,13 @@ def write_requests(searches: Searches, chosen: NDArray[np.int64], folder: Path) 
     write_table(searches.options.filter(kept), folder / service.OPTIONS)
 
 
-def measure_variants(outcome: Outcome, history: History, plans: Sequence[Plan]) -> list[Variant]:
-    """Each variant's HitRate@3 on the validation sessions that would be scored, from early fits served."""
-    split, train = outcome.split.value, outcome.train.value
-    valid = split.roles.filter(role="valid").join(train.sessions, on="session", maintain_order="left")
+def measure_variants(outcome: Outcome, histories: Histories, plans: Sequence[Variation]) -> list[Variant]:
+    """Each variant's HitRate@3 on the last fold's sessions that would be scored, from that fold's fits served."""
+    fold, train = outcome.split.value.folds[-1], outcome.train.value
+    valid = fold.roles.filter(role="valid").join(train.sessions, on="session", maintain_order="left")
     valid = valid.filter(pl.col("size") > LARGE)
-    snapshot = int(split.snapshots.assigned.filter(session=valid["session"][0])["snapshot"][0])
-    artifacts = Artifacts([ranker.value for ranker in outcome.rankers], history, snapshot)
+    snapshot = int(fold.snapshots.assigned.filter(session=valid["session"][0])["snapshot"][0])
+    artifacts = Artifacts([cross.value.rankers[-1] for cross in outcome.crosses], histories.folds[-1], snapshot)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_artifacts(artifacts, plans, folder / "export")

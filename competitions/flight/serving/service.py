@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from common.ranking.dataset import to_matrix
-from common.ranking.size_bucket_blending import BucketBlend, apply_buckets
+from common.ranking.size_bucket_blending import BucketBlend
 from common.serving.benchmark import Answer, Mark
 from common.serving.feature_tables import KeyedTable, read_keyed, read_struct, read_table
 from common.serving.model_files import read_models, score_models
@@ -22,6 +22,7 @@ from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import mark_flights
 from competitions.flight.features.preferences import LEVELS
 from competitions.flight.io.reader import Searches
+from competitions.flight.ranking.blending import blend_scores
 from competitions.flight.ranking.rerank import rerank
 
 SETTINGS, BLEND = "settings.json", "blend.json"
@@ -80,7 +81,7 @@ class FlightService:
         self.snapshot = read_struct(export / SETTINGS, Settings).snapshot
         mixture = read_struct(export / variant / BLEND, Mixture)
         self.blocks, self.penalty = mixture.blocks, mixture.penalty
-        self.blend = BucketBlend(mixture.temperatures, mixture.edges, mixture.weights, "", {}, 0)
+        self.blend = BucketBlend(mixture.temperatures, mixture.edges, mixture.weights, "", {}, {}, 0)
 
     def answer(self, requests: Sequence[Searches], mark: Mark) -> list[Answer]:
         """For each search the positions of its options, best first; equal ones by their position on the page."""
@@ -93,7 +94,7 @@ class FlightService:
         scores = score_models(frame.columns, to_matrix(frame), self.models).astype(np.float32)  # as the test's are kept
         mark("models")
         sizes = searches.sessions["size"].to_numpy()
-        blended = apply_buckets(self.blend, scores.astype(np.float64), sizes)
+        blended = blend_scores(self.blend, scores.astype(np.float64), sizes)
         flights = mark_flights(searches.options).to_numpy() if self.penalty else np.empty(0, np.uint64)
         final = rerank(blended, flights, sizes, self.penalty)
         lists = np.split(final, np.cumsum(sizes)[:-1])

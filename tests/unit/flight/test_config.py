@@ -4,7 +4,7 @@ import pytest
 
 from common.errors import UserError
 from competitions.flight.competition import COMPETITION
-from competitions.flight.config import BLOCKS, MODELS
+from competitions.flight.config import BLOCKS, MODELS, SPLITS
 
 
 def test_the_files_settings_hold_until_a_set_changes_them() -> None:
@@ -16,7 +16,7 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
     assert config.rank.logit == {"l2": 0.5}
     assert config.split == plain.split
     assert set(plain.rank.models) <= set(MODELS)
-    assert plain.rank.blocks == BLOCKS
+    assert plain.rank.blocks == ("auto",)
     assert 0 in plain.rerank_penalties
 
 
@@ -32,7 +32,14 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
         ("baseline.model=magic", ["baseline.model", "magic"]),
         ("baseline.blocks=['nope']", ["baseline.blocks", "nope"]),
         ("baseline.blocks=[]", ["baseline.blocks"]),
-        ("rank.blocks=['option', 'session']", ["baseline.blocks", "within"]),  # a baseline on what is not built
+        ("rank.blocks=['auto', 'option']", ["rank.blocks", "auto", "option"]),  # auto stands alone
+        ("baseline.blocks=['auto']", ["baseline.blocks", "auto"]),
+        ("baseline.fit=1", ["baseline.fit"]),
+        ("split.validation=last", ["split.validation", "last"]),
+        ("rank.seeds=0", ["rank.seeds", ">= 1"]),
+        ("rank.seeds=many", ["rank.seeds", "many"]),
+        ("rank.patience=-1", ["rank.patience", ">= 0"]),
+        ("rank.patience=long", ["rank.patience", "long"]),
         ("readings.model=magic", ["readings.model", "magic"]),
         ("readings.splits=['third']", ["readings.splits", "third", "second", "random"]),
         ("rerank_penalties=[]", ["rerank_penalties"]),
@@ -47,7 +54,7 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
         ("split.valid_share=1.0", ["split.valid_share", "< 1"]),
         ("split.stretch_days=0.0", ["split.stretch_days", "> 0"]),
         ("split.second_days=-3.0", ["split.second_days", "> 0"]),
-        ("blend.trials=0", ["blend.trials", ">= 1"]),
+        ("blend.trials=9", ["blend", "trials"]),  # weights are no longer searched for
         ("blend.bucket_sessions=0", ["blend.bucket_sessions", ">= 1"]),
         ("rank.nope=1", ["rank.nope"]),
     ],
@@ -65,14 +72,35 @@ def test_no_readings_and_no_negatives_hidden_are_settings_too() -> None:
     assert (config.readings.splits, config.rank.sample.missing_share) == ((), 0)
 
 
-def test_the_settings_for_a_short_log_fit() -> None:
-    config = COMPETITION.load_config([f"@{COMPETITION.folder / 'short.toml'}"])
-    assert config.rank.patience == 0
-    assert set(config.rank.models) < set(MODELS)
-    assert config.rank.catboost_softmax["loss_function"] == "QuerySoftMax"
+def test_every_block_and_every_way_of_validation_can_be_set() -> None:
+    config = COMPETITION.load_config([f"rank.blocks={list(BLOCKS)}", f"readings.splits={list(SPLITS)}"])
+    assert (config.rank.blocks, config.readings.splits) == (BLOCKS, SPLITS)
+    for way in ("auto", "time", "blocks", "folds"):
+        assert COMPETITION.load_config([f"split.validation={way}"]).split.validation == way
+
+
+def test_what_the_log_decides_can_be_set_instead() -> None:
+    plain = COMPETITION.load_config([]).rank
+    assert (plain.seeds, plain.patience, plain.base_margin) == ("auto", "auto", "auto")
+    config = COMPETITION.load_config(["rank.seeds=2", "rank.patience=0", "rank.base_margin=''"]).rank
+    assert (config.seeds, config.patience, config.base_margin) == (2, 0, "")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_parameters_of_a_model_stand_under_its_name(model: str) -> None:
+    config = COMPETITION.load_config([f"rank.{model}.own=3"]).rank
+    assert config.parameters_of(model)["own"] == 3
+    assert not any("own" in config.parameters_of(other) for other in MODELS if other != model)
+
+
+def test_the_named_baseline_is_fitted_on_request() -> None:
+    assert not COMPETITION.load_config([]).baseline.fit
+    config = COMPETITION.load_config(["baseline.fit=true", "rank.blocks=['core']"])  # its blocks are built beside
+    assert config.baseline.fit
+    assert "core" not in config.baseline.blocks
 
 
 def test_the_quick_settings_fit() -> None:
     config = COMPETITION.load_config([f"@{COMPETITION.folder / 'quick.toml'}"])
-    assert (config.baseline.model, config.rank.models, config.readings.splits) == ("logit", ("lightgbm_softmax",), ())
+    assert (config.rank.models, config.rank.seeds, config.split.validation) == (("lightgbm_softmax",), 1, "time")
     assert config.rank.blocks == COMPETITION.load_config([]).rank.blocks

@@ -84,6 +84,16 @@ def test_the_measure_is_that_of_a_plain_loop(seed: int) -> None:
     assert rates["sessions"] == (sizes > 10).sum()
 
 
+@pytest.mark.parametrize("repeats", [1, 2, 3])
+def test_a_session_that_is_judged_again_counts_as_one(repeats: int) -> None:
+    """Two of five scored sessions hit, each time; that of ten options counts nowhere."""
+    once = ((11, 1), (12, 3), (30, 4), (30, 5), (200, 9), (10, 1))
+    rates, plain = measure(*ranked(*once * repeats), repeats=repeats), measure(*ranked(*once))
+    assert rates == pytest.approx(plain)
+    assert rates["sessions"] == 5
+    assert rates["error"] == pytest.approx((0.4 * 0.6 / 5) ** 0.5)
+
+
 def test_classes_of_sizes_reach_from_edge_to_edge() -> None:
     sizes = pl.DataFrame({"size": [1, 10, 11, 27, 28, 160, 161, 9000]})
     named = sizes.select(classify_size(pl.col("size"))).to_series().to_list()

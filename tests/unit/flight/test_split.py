@@ -1,6 +1,6 @@
-"""Who learns, who validates, and what each session may look back on: never a booking from its moment on."""
+"""Who learns, who validates, and what each session may look back on: never on its own booking."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import polars as pl
 import pytest
@@ -8,12 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import UserError
+from competitions.flight.config import SplitSettings
 from competitions.flight.split import (
     DAY_MS,
+    INNER_FOLDS,
+    Fold,
     Snapshots,
+    Split,
     find_cut,
+    make_split,
     split_at_random,
+    split_blocks,
     split_by_time,
+    split_folds,
+    split_last,
+    split_last_days,
     take_snapshots,
     take_test_snapshot,
 )
@@ -39,6 +48,18 @@ def moment(day: float) -> int:
     return START + round(day * DAY_MS)
 
 
+def roles_of(fold: Fold) -> list[str]:
+    return fold.roles.sort("session")["role"].to_list()
+
+
+def with_role(fold: Fold, role: str) -> set[int]:
+    return set(fold.roles.filter(role=role)["session"])
+
+
+def configure(share: float = 0.1, stretch: float = 7, second: float = 30) -> SplitSettings:
+    return SplitSettings(validation="auto", valid_share=share, stretch_days=stretch, second_days=second)
+
+
 # --- the cut ---
 
 
@@ -50,53 +71,80 @@ def test_the_cut_is_the_time_of_the_first_session_of_the_last_share(share: float
 
 def test_validation_begins_at_the_cut_itself() -> None:
     table = sessions(0, 1, 2, 3)
-    assert split_by_time(table, moment(2), 7, "x").roles["role"].to_list() == ["train", "train", "valid", "valid"]
-    later = split_by_time(table, moment(2) + 1, 7, "x").roles["role"].to_list()
-    assert later == ["train", "train", "train", "valid"]
+    (fold,) = split_by_time(table, [moment(2)], 7, "x").folds
+    assert roles_of(fold) == ["train", "train", "valid", "valid"]
+    (later,) = split_by_time(table, [moment(2) + 1], 7, "x").folds
+    assert roles_of(later) == ["train", "train", "train", "valid"]
+
+
+def test_each_cut_makes_a_fold_up_to_the_next() -> None:
+    split = split_by_time(sessions(0, 1, 2, 3, 4, 5), [moment(2), moment(3), moment(5)], 7, "x")
+    assert [roles_of(fold) for fold in split.folds] == [
+        ["train", "train", "valid", "unused", "unused", "unused"],
+        ["train", "train", "train", "valid", "valid", "unused"],
+        ["train", "train", "train", "train", "train", "valid"],
+    ]
+    assert (split.cross_fitted, split.repeats) == (False, 1)
 
 
 def test_sessions_without_a_booking_neither_learn_nor_validate() -> None:
-    split = split_by_time(sessions(0, 1, 2, 3, unbooked=(0, 3)), moment(2), 7, "x")
-    assert split.roles["role"].to_list() == ["unused", "train", "valid", "unused"]
-    assert split.roles["session"].to_list() == [0, 1, 2, 3]
+    split = split_by_time(sessions(0, 1, 2, 3, unbooked=(0, 3)), [moment(2)], 7, "x")
+    (fold,) = split.folds
+    assert fold.roles["role"].to_list() == ["unused", "train", "valid", "unused"]
+    assert fold.roles["session"].to_list() == [0, 1, 2, 3]
     assert split.name == "x"
 
 
 @pytest.mark.parametrize(
-    ("cut", "unbooked", "lacks"), [(0, (), "train"), (9, (), "valid"), (2, (0, 1), "train"), (2, (2,), "valid")]
+    ("cuts", "unbooked", "lacks"),
+    [
+        ([0], (), "train"),
+        ([9], (), "valid"),
+        ([2], (0, 1), "train"),
+        ([2], (2,), "valid"),
+        ([1, 2], (1,), "valid"),
+        ([1, 1, 2], (), "valid"),
+    ],
 )
-def test_a_split_that_leaves_nobody_is_refused(cut: float, unbooked: tuple[int, ...], lacks: str) -> None:
+def test_a_split_that_leaves_nobody_is_refused(cuts: list[float], unbooked: tuple[int, ...], lacks: str) -> None:
     with pytest.raises(UserError, match=rf"\(the last days\) leaves no {lacks} session"):
-        split_by_time(sessions(0, 1, 2, unbooked=unbooked), moment(cut), 7, "the last days")
+        split_by_time(sessions(0, 1, 2, unbooked=unbooked), [moment(cut) for cut in cuts], 7, "the last days")
 
 
-# --- who sees what ---
+# --- who sees what, by time ---
 
 
 def test_training_sessions_look_back_from_the_start_of_their_stretch() -> None:
-    """Stretches of two days from the first session on: [1, 3), [3, 5), [5, 7); the cut is at 6."""
-    split = split_by_time(sessions(1, 2.9, 3, 4.9, 5, 6, 8), moment(6), 2, "x")
-    assert list_visible(split.snapshots) == {
+    """Stretches of two days from the first session on: [1, 3), [3, 5), [5, 7), [7, 9); the cut is at 6."""
+    split = split_by_time(sessions(1, 2.9, 3, 4.9, 5, 6, 8), [moment(6)], 2, "x")
+    assert list_visible(split.final) == {
         0: set(),
         1: set(),
         2: {0, 1},
         3: {0, 1},
         4: {0, 1, 2, 3},
-        5: {0, 1, 2, 3, 4},  # validation: all before the cut
-        6: {0, 1, 2, 3, 4},
+        5: {0, 1, 2, 3},
+        6: {0, 1, 2, 3, 4, 5},
     }
 
 
-def test_no_stretch_reaches_over_the_cut_and_none_is_shorter_than_a_millisecond() -> None:
+def test_validation_sessions_see_all_before_their_cut_and_nobody_else_is_in_their_snapshot() -> None:
+    split = split_by_time(sessions(0, 1, 2, 2.5, 3, 4, unbooked=(1,)), [moment(2), moment(3)], 1, "x")
+    first, second = (list_visible(fold.snapshots) for fold in split.folds)
+    assert first == {2: {0}, 3: {0}}
+    assert second == {4: {0, 2, 3}, 5: {0, 2, 3}}
+
+
+def test_no_stretch_is_shorter_than_a_millisecond() -> None:
     table = sessions(0, 1, 2, 3, unbooked=(1,))
-    assert list_visible(split_by_time(table, moment(3), 1, "x").snapshots) == {0: set(), 1: {0}, 2: {0}, 3: {0, 2}}
-    tiny = split_by_time(table, moment(3), 1e-12, "x")
-    assert list_visible(tiny.snapshots) == {0: set(), 1: {0}, 2: {0}, 3: {0, 2}}
+    expected = {0: set(), 1: {0}, 2: {0}, 3: {0, 2}}
+    assert list_visible(split_by_time(table, [moment(3)], 1, "x").final) == expected
+    assert list_visible(split_by_time(table, [moment(3)], 1e-12, "x").final) == expected
 
 
 def test_half_a_day_is_a_stretch_too() -> None:
-    split = split_by_time(sessions(0, 0.4, 0.5, 0.9, 1, 5), moment(5), 0.5, "x")
-    assert list_visible(split.snapshots) == {
+    split = split_by_time(sessions(0, 0.4, 0.5, 0.9, 1, 5), [moment(5)], 0.5, "x")
+    assert list_visible(split.final) == {
         0: set(),
         1: set(),
         2: {0, 1},
@@ -120,54 +168,178 @@ def test_a_snapshot_is_of_a_time_and_is_assigned_to_sessions_in_their_order() ->
     assert snapshots.assigned.schema["snapshot"] == snapshots.visible.schema["snapshot"] == pl.Int32
 
 
-def test_the_test_sees_all_bookings_before_its_first_session() -> None:
-    train, test = sessions(0, 1, 2, 3, unbooked=(1,)), sessions(4, 3, 5)
-    snapshots = take_test_snapshot(train, test)
-    assert list_visible(snapshots) == {0: {0, 2}, 1: {0, 2}, 2: {0, 2}}
+@pytest.mark.parametrize(("cross_fitted", "seen"), [(False, {0, 2}), (True, {0, 2, 3, 4})])
+def test_the_test_sees_bookings_before_its_first_session_and_all_where_cross_fitted(
+    cross_fitted: bool, seen: set[int]
+) -> None:
+    train, test = sessions(0, 1, 2, 3, 9, unbooked=(1,)), sessions(4, 3, 5)
+    snapshots = take_test_snapshot(train, test, cross_fitted)
+    assert list_visible(snapshots) == {0: seen, 1: seen, 2: seen}
     assert snapshots.assigned["session"].to_list() == [0, 1, 2]
 
 
-@settings(max_examples=40)
-@given(seed=st.integers(0, 10_000), period=st.sampled_from([0.5, 1.0, 7.0, 100.0]), share=st.floats(0.05, 0.6))
+@settings(max_examples=30)
+@given(seed=st.integers(0, 10_000), period=st.sampled_from([0.5, 1.0, 7.0, 100.0]), share=st.floats(0.05, 0.3))
 def test_whatever_is_seen_was_booked_strictly_earlier(seed: int, period: float, share: float) -> None:
     table = draw_searches(seed, count=30, longest=2).sessions
-    cut = find_cut(table, share)
+    cuts = [find_cut(table, 2 * share), find_cut(table, share)]
     try:
-        split = split_by_time(table, cut, period, "x")
+        split = split_by_time(table, cuts, period, "x")
     except UserError:
         return
     times, booked = table["time"].to_list(), table["booked"].to_list()
-    seen = list_visible(split.snapshots)
+    known = {other for other in range(30) if booked[other] is not None}
+    seen = list_visible(split.final)
     assert seen.keys() == set(range(30))
     for session, others in seen.items():
-        assert all(times[other] < min(times[session], cut) and booked[other] is not None for other in others)
-        hidden = [other for other in range(30) if booked[other] is not None and other not in others]
-        oldest = cut if times[session] >= cut else times[session] - period * DAY_MS
-        assert all(times[other] >= oldest for other in hidden)  # nothing more than a period is held back
+        assert all(times[other] < times[session] and other in known for other in others)
+        # Nothing more than a period is held back.
+        assert all(times[other] >= times[session] - period * DAY_MS for other in known - others)
+    for fold, cut in zip(split.folds, cuts, strict=True):
+        assert with_role(fold, "train") == {other for other in known if times[other] < cut}
+        judged = list_visible(fold.snapshots)
+        assert with_role(fold, "valid") == judged.keys() & known
+        assert all(others == with_role(fold, "train") for others in judged.values())
+
+
+# --- which split ---
+
+
+def test_the_last_share_validates() -> None:
+    split = split_last(sessions(*range(10)), configure(0.2, stretch=1))
+    assert [roles_of(fold) for fold in split.folds] == [["train"] * 8 + ["valid"] * 2]
+    assert split.name == "last sessions"
+    assert list_visible(split.final)[9] == set(range(9))
+
+
+def test_the_last_days_validate() -> None:
+    split = split_last_days(sessions(0, 5, 9, 9.5, 10), configure(second=1))
+    assert [roles_of(fold) for fold in split.folds] == [["train"] * 2 + ["valid"] * 3]
+    assert split.name == "last days"
+
+
+def test_successive_shares_validate_one_after_the_other() -> None:
+    split = split_blocks(sessions(*range(20)), configure(0.1), 3)
+    assert [sorted(with_role(fold, "valid")) for fold in split.folds] == [[14, 15], [16, 17], [18, 19]]
+    assert [len(with_role(fold, "train")) for fold in split.folds] == [14, 16, 18]
+    assert split.name == "successive blocks of time"
+
+
+def test_a_plans_way_of_validation_is_taken() -> None:
+    table = sessions(*range(20))
+
+    def make(validation: str, folds: int, repeats: int) -> Split:
+        return make_split(table, configure(0.1), validation, folds, repeats, 4)
+
+    assert [len(with_role(fold, "valid")) for fold in make("time", 1, 1).folds] == [2]
+    assert [len(with_role(fold, "valid")) for fold in make("blocks", 3, 1).folds] == [2, 2, 2]
+    dealt = make("folds", 4, 2)
+    assert [len(with_role(fold, "valid")) for fold in dealt.folds] == [5] * 8
+    assert (dealt.cross_fitted, dealt.repeats) == (True, 2)
+    assert roles_of(dealt.folds[0]) == roles_of(split_folds(table, 4, 2, 4).folds[0])
+
+
+# --- folds of whole sessions ---
+
+
+UNBOOKED = (3, 7)
+BOOKED = set(range(23)) - set(UNBOOKED)
+
+
+@pytest.fixture(scope="module")
+def dealt() -> Split:
+    """21 sessions with a booking and 2 without, in 4 folds twice."""
+    return split_folds(sessions(*range(23), unbooked=UNBOOKED), 4, 2, 0)
+
+
+def test_every_session_with_a_booking_validates_once_a_repeat(dealt: Split) -> None:
+    assert len(dealt.folds) == 8
+    for repeat in (dealt.folds[:4], dealt.folds[4:]):
+        judged = Counter(session for fold in repeat for session in with_role(fold, "valid"))
+        assert judged == dict.fromkeys(BOOKED, 1)
+        sizes = [len(with_role(fold, "valid")) for fold in repeat]
+        assert max(sizes) - min(sizes) <= 1
+    first, second = ([with_role(fold, "valid") for fold in part] for part in (dealt.folds[:4], dealt.folds[4:]))
+    assert first != second
+
+
+def test_whoever_does_not_validate_trains_and_without_a_booking_neither(dealt: Split) -> None:
+    for fold in dealt.folds:
+        assert fold.roles["session"].to_list() == list(range(23))
+        assert with_role(fold, "train") == BOOKED - with_role(fold, "valid")
+        assert with_role(fold, "unused") == set(UNBOOKED)
+
+
+def test_a_held_session_sees_every_training_booking(dealt: Split) -> None:
+    for fold in dealt.folds:
+        seen = list_visible(fold.snapshots)
+        assert seen.keys() == set(range(23))
+        for session in with_role(fold, "valid") | set(UNBOOKED):
+            assert seen[session] == with_role(fold, "train")
+
+
+def test_a_training_session_sees_the_other_inner_folds_and_nothing_that_is_held(dealt: Split) -> None:
+    for fold in dealt.folds:
+        check_inner(fold.snapshots, with_role(fold, "train"))
+
+
+def test_in_the_final_fit_each_session_sees_the_other_inner_folds(dealt: Split) -> None:
+    check_inner(dealt.final, BOOKED)
+    seen = list_visible(dealt.final)
+    assert [seen[session] for session in UNBOOKED] == [BOOKED, BOOKED]
+
+
+def check_inner(snapshots: Snapshots, learned: set[int]) -> None:
+    """The learned sessions are parted into inner folds of almost one size, and each sees all of the others."""
+    seen = list_visible(snapshots)
+    hidden = {session: frozenset(learned - seen[session]) for session in learned}
+    for session in learned:
+        assert seen[session] < learned
+        assert session in hidden[session]
+        assert all(hidden[other] == hidden[session] for other in hidden[session])
+    inner = set(hidden.values())
+    assert len(inner) == INNER_FOLDS
+    assert max(map(len, inner)) - min(map(len, inner)) <= 1
+
+
+def test_folds_do_not_go_by_time_and_follow_the_seed() -> None:
+    table = sessions(*range(40))
+
+    def deal(seed: int) -> tuple[list[list[str]], list[dict[int, set[int]]]]:
+        split = split_folds(table, 2, 1, seed)
+        return [roles_of(fold) for fold in split.folds], [
+            list_visible(each) for each in (split.final, *(fold.snapshots for fold in split.folds))
+        ]
+
+    assert deal(0) == deal(0)
+    first, other = deal(0), deal(1)
+    assert first[0] != other[0]
+    assert first[1][0] != other[1][0]
+    assert first[0][0] not in (["train", "valid"] * 20, ["valid", "train"] * 20, ["valid"] * 20 + ["train"] * 20)
+
+
+@pytest.mark.parametrize(("count", "folds"), [(3, 3), (2, 2)])
+def test_there_are_no_more_folds_than_sessions(count: int, folds: int) -> None:
+    split = split_folds(sessions(*range(count + 1), unbooked=(1,)), 5, 1, 0)
+    assert [len(with_role(fold, "valid")) for fold in split.folds] == [1] * folds
+
+
+@pytest.mark.parametrize(("days", "unbooked"), [((0,), ()), ((0, 1), (1,)), ((0, 1), (0, 1))])
+def test_a_single_session_cannot_be_dealt(days: tuple[float, ...], unbooked: tuple[int, ...]) -> None:
+    with pytest.raises(UserError, match="nothing to validate on"):
+        split_folds(sessions(*days, unbooked=unbooked), 5, 2, 0)
 
 
 # --- at random ---
 
 
-@pytest.mark.parametrize(("share", "folds"), [(0.1, 10), (0.25, 4), (0.3, 3), (0.9, 2)])
-def test_random_folds_see_every_booking_but_their_own(share: float, folds: int) -> None:
-    table = sessions(*range(23), unbooked=(3, 7))
-    split = split_at_random(table, share, 0)
-    fold = dict(split.snapshots.assigned.select("session", "snapshot").rows())
-    assert split.name == "random"
-    counts = [list(fold.values()).count(number) for number in range(folds)]
-    assert sum(counts) == 23
-    assert max(counts) - min(counts) <= 1
-    for session, seen in list_visible(split.snapshots).items():
-        assert seen == {other for other in range(23) if fold[other] != fold[session]} - {3, 7}
-    for session, role in split.roles.rows():
-        held = "valid" if fold[session] == 0 else "train"
-        assert role == ("unused" if session in (3, 7) else held)
-
-
-def test_random_folds_do_not_go_by_time_and_follow_the_seed() -> None:
-    table = sessions(*range(40))
-    first, again, other = (split_at_random(table, 0.5, seed).roles["role"].to_list() for seed in (0, 0, 1))
-    assert first == again
-    assert first != other
-    assert first not in (["train", "valid"] * 20, ["valid", "train"] * 20, ["valid"] * 20 + ["train"] * 20)
+@pytest.mark.parametrize(("share", "held"), [(0.1, 2), (0.25, 5), (0.3, 7), (0.9, 10)])
+def test_a_share_at_random_sees_every_other_booking(share: float, held: int) -> None:
+    split = split_at_random(sessions(*range(23), unbooked=UNBOOKED), share, 0)
+    (fold,) = split.folds
+    assert (split.name, split.cross_fitted) == ("random", True)
+    assert len(with_role(fold, "valid")) in (held, held + 1)
+    seen = list_visible(fold.snapshots)
+    for session in with_role(fold, "valid"):
+        assert seen[session] == BOOKED - with_role(fold, "valid")
+    check_inner(fold.snapshots, with_role(fold, "train"))

@@ -1,28 +1,50 @@
-"""The ladder's rungs in order, and the readings of one model on other splits."""
+"""The ladder on a tiny log: its rungs in order, all on the same sessions; and readings of a model on other splits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 
 from common.pipeline.run import Result, Run, StepRecord
 from common.ranking.dataset import RankingDataset
-from common.ranking.gbdt import Ranker, Recipe
+from common.ranking.gbdt import Recipe
+from competitions.flight import pipeline, plan
 from competitions.flight.competition import COMPETITION
-from competitions.flight.config import BLOCKS, SampleSettings
+from competitions.flight.config import BLOCKS, FlightConfig, SampleSettings
 from competitions.flight.experiments import ladder
-from competitions.flight.experiments.ladder import MODELS_IN_ORDER, PRICE, RULES, score_by_rule
+from competitions.flight.experiments.ladder import PRICE, RULES, Measured, measure_scores, score_by_rule
+from competitions.flight.experiments.peers import PEERS, Peer
 from competitions.flight.features.booking_history import build_history, collect_bookings
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import RawFiles, Searches
-from competitions.flight.ranking.rankers import make_recipe
+from competitions.flight.metrics import LARGE
+from competitions.flight.plan import Features, make_plan
+from competitions.flight.ranking.rankers import Choice, make_recipe
 from competitions.flight.ranking.split_diagnostics import evaluate_split, evaluate_splits
+from competitions.flight.ranking.training_data import FoldData, TrainingData
 from competitions.flight.split import DAY_MS, find_cut, split_at_random, split_by_time, split_last_days
 from tests.unit.flight.flight_world import draw_searches, make_searches, option, search
+
+SMALL = (
+    'rank.models=["lightgbm_softmax", "logit"]',
+    "rank.rounds=4",
+    "rank.patience=0",
+    "rank.seeds=1",
+    "rank.lightgbm_softmax.min_data_in_leaf=5",
+    "baseline.model=logit",
+    "split.validation=folds",
+    "rerank_penalties=[0.0]",
+)
+FILES = RawFiles(Path("a"), Path("b"))
+
+
+def load(*settings: str) -> FlightConfig:
+    config: FlightConfig = COMPETITION.load_config([*SMALL, *settings], tuned=False)
+    return config
 
 
 def kept(value: Any) -> Result[Any]:
@@ -30,11 +52,11 @@ def kept(value: Any) -> Result[Any]:
 
 
 class Runner:
-    """A run that keeps nothing, but the names of its steps and the rows of its table."""
+    """A run that keeps nothing, but its steps and the rows of its table."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.names: list[str] = []
+        self.steps: list[tuple[str, tuple[Any, ...]]] = []
         self.timings: list[StepRecord] = []
         self.written: dict[str, Any] = {}
 
@@ -42,107 +64,167 @@ class Runner:
         self.written[name] = data
 
     def step(self, function: Callable[..., Any], *args: Any, name: str = "") -> Result[Any]:
-        self.names.append(name or function.__name__)
-        self.timings.append(StepRecord(name=self.names[-1], seconds=len(self.names), peak_mib=1.0))
-        return kept(function(*(arg.value if isinstance(arg, Result) else arg for arg in args)))
+        given = tuple(arg.value if isinstance(arg, Result) else arg for arg in args)
+        self.steps.append((name or function.__name__, given))
+        self.timings.append(StepRecord(name=self.steps[-1][0], seconds=len(self.steps), peak_mib=1.0))
+        return kept(function(*given))
 
 
-@pytest.fixture
-def climbed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[list[dict[str, Any]], list[Any], Runner]:
-    """The rungs, where a score tells how many blocks and models it was made with; and all fits."""
-    fits: list[tuple[str, tuple[str, ...] | None]] = []
-    run = Runner(tmp_path)
+class Climbed(NamedTuple):
+    """The rows of a climb, what each rung's scores came to (the whole pipeline's first), its steps, its sessions."""
 
-    def fit(recipe: Recipe, *_: Any) -> Ranker:
-        fits.append((run.names[-1], recipe.blocks))
-        return Ranker(recipe.kind, None, len(recipe.blocks or ()), {})
+    rows: list[dict[str, Any]]
+    measured: list[Measured]
+    run: Runner
+    train: Searches
 
-    def score(_: Any, rankers: list[Ranker]) -> list[int]:
-        return [ranker.rounds for ranker in rankers]
-
-    def measure(_: Any, scores: list[int], *more: Any) -> list[dict[str, float]]:
-        others = {"hit_rate@1": 0.0, "hit_rate@10": 1.0}
-        number = {"hit_rate@3": scores[0] / 10, "error": 0.0} | others
-        both = ({"hit_rate@3": len(scores) + last, "error": 0.5} | others for last in (0.0, 0.25))
-        return [number, *both]
-
-    rows = SimpleNamespace(train="train", stop="stop", valid="valid")
-    monkeypatch.setattr(ladder, "prepare", lambda *_: SimpleNamespace(data=rows))
-    monkeypatch.setattr(ladder, "fit", fit)
-    monkeypatch.setattr(ladder, "score_valid", score)
-    monkeypatch.setattr(ladder, "score_by_rule", lambda _, weights, seed: [-len(weights)])
-    monkeypatch.setattr(ladder, "measure_valid", lambda valid, scores: measure(valid, scores)[0])
-    monkeypatch.setattr(ladder, "find_blend", lambda *_: "blend")
-    monkeypatch.setattr(ladder, "find_penalty", lambda *_: 0.1)
-    monkeypatch.setattr(ladder, "measure_all", measure)
-    table = ladder.climb(RawFiles(Path("a"), Path("b")), COMPETITION.load_config([]), run)  # type: ignore[arg-type]
-    return table, fits, run
+    def row(self, rung: str) -> dict[str, Any]:
+        """The row of a rung."""
+        (found,) = [row for row in self.rows if row["rung"] == rung]
+        return found
 
 
-def test_blocks_are_added_one_by_one_then_models_then_the_rerank(
-    climbed: tuple[list[dict[str, Any]], list[Any], Runner],
-) -> None:
-    rows, _, _ = climbed
-    rungs = [(row["rung"], row["score"]) for row in rows]
-    blocks, models, base = len(BLOCKS), len(MODELS_IN_ORDER), COMPETITION.load_config([]).baseline.blocks
-    plain = [("random", 0.0), *((name, -len(weights) / 10) for name, _, weights in RULES)]
-    assert rungs[: len(plain)] == plain
-    rungs, rows = rungs[len(plain) :], rows[len(plain) :]
-    assert rungs[0] == ("logit on option, session, within", len(base) / 10)
-    assert rungs[1] == ("baseline: catboost_yetirank on the same", 0.3)
-    rungs, rows = rungs[1:], rows[1:]
-    assert rungs[1] == (f"{MODELS_IN_ORDER[0]} on the option alone", 0.1)
-    assert rungs[2 : blocks + 1] == [
-        (f"+ {block} features", (number + 2) / 10) for number, block in enumerate(BLOCKS[1:])
+def book_cheapest(searches: Searches) -> Searches:
+    """The cheapest option is booked."""
+    first = searches.options.group_by("session", maintain_order=True).agg(pl.col("price").fill_null(1e9).arg_min())
+    return Searches(searches.sessions.with_columns(booked=first["price"].cast(pl.Int32)), searches.options)
+
+
+def score_price(train: RankingDataset, valid: RankingDataset, seed: int) -> NDArray[np.float64]:
+    """What the rule "cheapest" does, as a peer."""
+    assert {name.partition("_")[0] for name in (*train.names, *valid.names)} == {"core", "lift"}
+    return np.nan_to_num(-valid.features[:, valid.names.index(PRICE)].astype(np.float64), nan=-1e9)
+
+
+@pytest.fixture(scope="module")
+def climbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Climbed]:
+    """A whole climb on sixty searches in folds, with one peer that does what a rule does."""
+    train, test, measured = draw_searches(5, count=60, longest=14), draw_searches(6, count=5), []
+    run = Runner(tmp_path_factory.mktemp("ladder"))
+
+    def measure(data: TrainingData, scores: NDArray[np.float64], repeats: int) -> Measured:
+        measured.append(measure_scores(data, scores, repeats))
+        return measured[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "FOLDS", 2)
+        patch.setattr(pipeline, "learn_codes", lambda _: None)
+        patch.setattr(pipeline, "read_searches", lambda path, codes, labelled: train if labelled else test)
+        patch.setattr(pipeline, "refuse_shared", lambda *_: None)
+        patch.setattr(ladder, "PEERS", (Peer("cheapest XGBoost", score_price, ("core", "lift")),))
+        patch.setattr(ladder, "measure_scores", measure)
+        rows = ladder.climb(FILES, load(), cast(Run, run))
+        yield Climbed(rows, measured, run, train)
+
+
+def test_rules_peers_baseline_blocks_models_blend_rerank(climbed: Climbed) -> None:
+    assert [row["rung"] for row in climbed.rows] == [
+        "random",
+        *(name for name, _, _ in RULES),
+        "peer: cheapest XGBoost",
+        "peer: public XGBoost, reranked",
+        "baseline: logit on option, session, within",
+        "lightgbm_softmax on core",
+        "+ pair features",
+        "+ lift features",
+        "+ taste features",
+        "from the score taste_total",
+        "lightgbm_softmax",
+        "logit",
+        "the models, blended",
+        "+ rerank, penalty 0",
     ]
-    added = [(f"+ {kind}, blended", count + 3) for count, kind in enumerate(MODELS_IN_ORDER[1:])]
-    assert rungs[blocks + 1 : -1] == added  # the baseline is scored too
-    assert rungs[-1] == ("+ rerank, penalty 0.1", models + 1 + 0.25)
-    assert [row["error"] for row in rows] == [0.0] * (blocks + 1) + [0.5] * models
-    columns = ["rung", "family", "score", "error", "HitRate@1", "HitRate@10", "seconds", "peak_mib"]
-    assert all(list(row) == columns for row in rows)
+    columns = ["rung", "family", "score", "error", "HitRate@1", "HitRate@10", "blend gains", "its error"]
+    assert all(list(row) == [*columns, "seconds", "peak_mib"] for row in climbed.rows)
 
 
-def test_the_table_is_left_beside_the_run(climbed: tuple[list[dict[str, Any]], list[Any], Runner]) -> None:
-    rows, _, run = climbed
-    assert run.written["ladder.json"]["rows"] == rows
-    assert run.written["ladder.json"]["metric"] == "HitRate@3"
-    assert (run.folder / "ladder.svg").exists()
+def test_every_rung_is_measured_on_the_same_sessions(climbed: Climbed) -> None:
+    sessions = climbed.train.sessions
+    scored = sessions.filter(pl.col("booked").is_not_null() & (pl.col("size") > LARGE)).height
+    assert scored > 10
+    assert {len(each.hits) for each in climbed.measured} == {scored}
+    assert {each.rates["sessions"] for each in climbed.measured} == {scored}
+
+
+def test_a_peer_is_measured_on_the_rows_of_the_rules(climbed: Climbed) -> None:
+    costs = {"rung", "family", "seconds", "peak_mib"}
+    rule, peer = (
+        {name: value for name, value in climbed.row(rung).items() if name not in costs}
+        for rung in ("cheapest", "peer: cheapest XGBoost")
+    )
+    assert peer == rule
+
+
+def test_blend_gains_is_the_difference_on_the_same_sessions(climbed: Climbed) -> None:
+    final, *measured = climbed.measured
+    for row, own in zip(climbed.rows, measured, strict=True):
+        gain = final.hits - own.hits
+        assert row["blend gains"] == pytest.approx(gain.mean())
+        assert row["its error"] == pytest.approx(gain.std() / len(gain) ** 0.5)
+    last = climbed.rows[-1]
+    assert (last["blend gains"], last["its error"]) == (0, 0)
+    for row in climbed.rows:
+        assert row["blend gains"] == pytest.approx(last["score"] - row["score"])
+
+
+def test_every_fit_is_a_recipe_of_the_run(climbed: Climbed) -> None:
+    fits: dict[str, Recipe] = {name: given[0] for name, given in climbed.run.steps if name.startswith("fit.")}
+    added = ("core", "pair", "lift", "taste")
+    assert {name: recipe.blocks for name, recipe in fits.items()} == {
+        "fit.lightgbm_softmax": added,
+        "fit.logit": added,
+        "fit.baseline": load().baseline.blocks,
+        **{f"fit.lightgbm_softmax-{count}": added[:count] for count in range(1, 5)},
+    }
+    assert {name for name, recipe in fits.items() if recipe.base_margin} == {"fit.lightgbm_softmax", "fit.logit"}
+
+
+def test_the_table_is_left_beside_the_run(climbed: Climbed) -> None:
+    written = climbed.run.written["ladder.json"]
+    assert (written["rows"], written["metric"]) == (climbed.rows, "HitRate@3")
+    assert "folds of whole sessions" in written["title"]
+    assert (climbed.run.folder / "ladder.svg").exists()
+
+
+def make_fold(features: list[list[float]], labels: list[int], sessions: list[int]) -> FoldData:
+    """A fold that judges sessions of as many options each."""
+    size = len(labels) // len(sessions)
+    matrix = np.array(features, np.float32)
+    names = (PRICE, "a", "b")[: matrix.shape[1]]
+    rows = RankingDataset(names, matrix, np.array(labels, np.float32), np.full(len(sessions), size, np.int32))
+    return FoldData(rows, rows, np.arange(len(labels)).astype(np.uint64), np.array(sessions))
+
+
+def test_a_session_that_two_fits_judge_counts_once() -> None:
+    """Sessions 3 and 8 of eleven options; in the second repeat one of them is missed."""
+    booked = [1, *[0] * 10, 1, *[0] * 10]
+    folds = [make_fold([[0.0]] * 22, booked, [8, 3]), make_fold([[0.0]] * 22, booked, [3, 8])]
+    data = TrainingData(folds[0].train, np.array([3, 8]), tuple(folds))
+    first, last = np.arange(11.0, 0, -1), np.arange(11.0)
+    measured = measure_scores(data, np.concatenate([first, first, last, first]), 2)
+    assert measured.hits.tolist() == [0.5, 1.0]
+    assert (measured.rates["hit_rate@3"], measured.rates["sessions"]) == (0.75, 2)
 
 
 def test_a_rule_adds_up_features_and_gives_ties_to_the_cheaper_option() -> None:
-    features = np.array([[1.0, 2.0, 5.0], [2.0, 2.0, 1.0], [0.5, 3.0, 9.0], [0.1, np.nan, 9.0]], np.float32)
-    rows = RankingDataset(("option_log_price", "a", "b"), features, np.zeros(4, np.float32), np.array([4], np.int32))
-    shortest = score_by_rule(rows, {"a": -1.0}, 0)[:, 0]
-    assert np.argsort(-shortest).tolist() == [0, 1, 2, 3]
-    both = score_by_rule(rows, {"a": -1.0, "b": -1.0}, 0)[:, 0]
+    features = [[1.0, 2.0, 5.0], [2.0, 2.0, 1.0], [0.5, 3.0, 9.0], [0.1, np.nan, 9.0]]
+    folds = [make_fold(features, [0, 0, 0, 1], [0]), make_fold(features[::-1], [0, 0, 0, 1], [1])]
+    shortest = score_by_rule(folds, {"a": -1.0}, 0)
+    assert np.argsort(-shortest[:4]).tolist() == [0, 1, 2, 3]
+    assert shortest[4:].tolist() == shortest[:4].tolist()[::-1]
+    both = score_by_rule(folds[:1], {"a": -1.0, "b": -1.0}, 0)
     assert np.argsort(-both).tolist() == [1, 0, 2, 3]
-    drawn = [score_by_rule(rows, {}, seed)[:, 0].tolist() for seed in (0, 0, 1)]
+    drawn = [score_by_rule(folds, {}, seed).tolist() for seed in (0, 0, 1)]
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-def test_rules_name_features_that_there_are() -> None:
+def test_rules_and_peers_name_features_and_blocks_that_there_are() -> None:
     train = draw_searches(2, count=40, longest=14)
-    split = split_by_time(train.sessions, find_cut(train.sessions, 0.3), 7.0, "last")
-    history = build_history(collect_bookings(train), split.snapshots)
-    names = build_features(train, 0, 5, split.snapshots.assigned, history, BLOCKS).columns
+    split = split_by_time(train.sessions, [find_cut(train.sessions, 0.3)], 7.0, "last")
+    history = build_history(collect_bookings(train), split.final)
+    names = build_features(train, 0, 5, split.final.assigned, history, BLOCKS).columns
     assert {PRICE, *(name for _, _, weights in RULES for name in weights)} <= set(names)
-
-
-def test_what_an_ordinary_run_fits_has_the_same_name_here(
-    climbed: tuple[list[dict[str, Any]], list[Any], Runner],
-) -> None:
-    _, fits, run = climbed
-    first = MODELS_IN_ORDER[0]
-    config = COMPETITION.load_config([])
-    alike = [(f"fit.{name}", config.baseline.blocks) for name in ("baseline", "logit-base")]
-    alike += [(f"fit.{kind}", BLOCKS) for kind in MODELS_IN_ORDER]
-    parts = [(f"fit.{first}-{count}", BLOCKS[:count]) for count in range(1, len(BLOCKS))]
-    assert set(fits) == {*alike, *parts}
-    scores = [name for name in run.names if name.startswith("ladder.")]
-    scores = [name for name in scores if not name.startswith("ladder.rule")]
-    # The blend of all models is made once more for the rerank, from the same steps.
-    assert len(scores) == len(set(scores)) + 1 == len(BLOCKS) + 2 + len(MODELS_IN_ORDER)
+    assert {block for peer in PEERS for block in peer.blocks} <= set(BLOCKS)
 
 
 # --- readings ---
@@ -150,46 +232,55 @@ def test_what_an_ordinary_run_fits_has_the_same_name_here(
 
 def test_the_last_days_before_the_end_of_the_log_validate() -> None:
     train = make_searches(*(search(day=day) for day in (0, 5, 7.5, 9, 10)))
-    settings = COMPETITION.load_config(["split.second_days=2.5"]).split
-    split = split_last_days(train.sessions, settings)
-    assert split.roles["role"].to_list() == ["train", "train", "valid", "valid", "valid"]
-    assert split.name == "the last days"
-    settings = COMPETITION.load_config(["split.second_days=2.4"]).split
-    assert split_last_days(train.sessions, settings).roles["role"].to_list().count("valid") == 2
+    split = split_last_days(train.sessions, load("split.second_days=2.5").split)
+    assert split.folds[0].roles["role"].to_list() == ["train", "train", "valid", "valid", "valid"]
+    assert split.name == "last days"
+    (fold,) = split_last_days(train.sessions, load("split.second_days=2.4").split).folds
+    assert fold.roles["role"].to_list().count("valid") == 2
 
 
 def test_random_sessions_validate_by_share_and_seed() -> None:
     train = make_searches(*(search(day=day) for day in range(20)))
-    roles = [split_at_random(train.sessions, 0.25, seed).roles["role"].to_list() for seed in (1, 2)]
+    splits = [split_at_random(train.sessions, 0.25, seed) for seed in (1, 2)]
+    roles = [fold.roles["role"].to_list() for split in splits for fold in split.folds]
     assert [role.count("valid") for role in roles] == [5, 5]
     assert roles[0] != roles[1]
 
 
 def test_a_reading_is_of_a_model_fitted_and_judged_on_its_split() -> None:
     """The cheapest option is booked, which a model learns at once."""
-    drawn = draw_searches(2, count=60, longest=14)
-    cheapest = drawn.options.group_by("session", maintain_order=True).agg(pl.col("price").fill_null(1e9).arg_min())
-    train = Searches(drawn.sessions.with_columns(booked=cheapest["price"].cast(pl.Int32)), drawn.options)
-    config = COMPETITION.load_config(["split.second_days=12", "rank.rounds=30", "rank.patience=5"])
+    train = book_cheapest(draw_searches(2, count=60, longest=14))
+    config = load("split.second_days=12", "rank.rounds=30", "rank.patience=5")
     split = split_last_days(train.sessions, config.split)
     sample = SampleSettings(negatives=50, rows=10_000, missing_share=0.0)
-    recipe = make_recipe(config, "logit", ("option", "within"), {"l2": 0.1})
+    decided = make_plan(train.sessions, train.sessions, config)
+    recipe = make_recipe(config, decided, "logit", Features("plain", ("option", "within")), {"l2": 0.1})
     scores = evaluate_split(train, collect_bookings(train), split, recipe, sample, 0)
     cut = train.sessions.select(pl.col("time").max() - 12 * DAY_MS).item()
-    scored = train.sessions.filter((pl.col("time") >= cut) & (pl.col("size") > 10)).height
+    scored = train.sessions.filter((pl.col("time") >= cut) & (pl.col("size") > LARGE)).height
     assert scores["sessions"] == scored > 3
     assert scores["hit_rate@3"] > 0.9
 
 
-def test_a_split_that_the_log_is_too_short_for_gives_its_reason(tmp_path: Path) -> None:
-    """Twelve searches on two days: no month validates, random ones do."""
+def read_splits(tmp_path: Path, *settings: str) -> dict[str, Any]:
+    """The readings of twelve searches on two days: no month validates, random ones do."""
     sizes = [search(*[option(price=100.0 + n) for n in range(12)], day=day / 6, profile=day) for day in range(12)]
     run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
     train = run.step(make_searches, *sizes)
     log = run.step(collect_bookings, train)
-    config = COMPETITION.load_config(["readings.model=logit", "split.valid_share=0.25", "rank.patience=0"])
-    readings = evaluate_splits(run, train, log, config)
+    config = load("readings.model=logit", "split.valid_share=0.25", *settings)
+    decided = make_plan(train.value.sessions, train.value.sessions, config)
+    choice = Choice(Features("plain", ("core",)), {})
+    return evaluate_splits(run, train, log, (config, decided, choice))
+
+
+def test_no_other_split_is_read_unless_it_is_asked_for(tmp_path: Path) -> None:
+    assert read_splits(tmp_path) == {}
+
+
+def test_a_split_that_the_log_is_too_short_for_gives_its_reason(tmp_path: Path) -> None:
+    readings = read_splits(tmp_path, 'readings.splits=["second", "random"]')
     assert list(readings) == ["second", "random"]
-    assert "the last days" in str(readings["second"])
+    assert "the split (last days)" in str(readings["second"]).lower()
     assert isinstance(readings["random"], dict)
     assert readings["random"]["sessions"] == 3

@@ -1,7 +1,7 @@
-"""What a ranker is fitted with, on which rows, and scores in slices."""
+"""What a ranker is fitted with, on which rows; which features are chosen; and scores in slices."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -9,84 +9,184 @@ import pytest
 from numpy.typing import NDArray
 
 from common.ranking import gbdt
+from common.ranking.cross_validation import CrossFit
 from common.ranking.dataset import RankingDataset, to_matrix
-from common.ranking.gbdt import FitTask, Ranker, Recipe, fit, refit, score_rows
+from common.ranking.gbdt import Ranker, Recipe, score_rows
 from competitions.flight.competition import COMPETITION
+from competitions.flight.config import FlightConfig
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
+from competitions.flight.plan import Features, Plan, make_plan
 from competitions.flight.ranking import rankers
-from competitions.flight.ranking.rankers import list_recipes, make_recipe
+from competitions.flight.ranking.rankers import (
+    Choice,
+    choose_features,
+    cross_fit_ranker,
+    list_blocks,
+    list_recipes,
+    make_baseline,
+    make_recipe,
+    measure_likelihood,
+    stack_scores,
+)
+from competitions.flight.ranking.training_data import FoldData
 from competitions.flight.split import Snapshots
 from tests.unit.flight.flight_world import draw_searches
 
 NO_SNAPSHOTS = Snapshots(pl.DataFrame(schema={"session": pl.Int32, "snapshot": pl.Int32}), pl.DataFrame())
 Floats = NDArray[np.float64]
+CHOSEN = Features("chosen", ("core", "taste"), "taste_total")
+
+
+def plan_for(*overrides: str) -> tuple[FlightConfig, Plan]:
+    """The settings and the plan of a log of some sessions."""
+    config = COMPETITION.load_config(list(overrides))
+    sessions = draw_searches(1, count=12).sessions
+    return config, make_plan(sessions, sessions, config)
 
 
 # --- recipes ---
 
 
-def rows_of(*names: str, height: int = 4) -> RankingDataset:
-    matrix = np.arange(height * len(names), dtype=np.float32).reshape(height, len(names))
-    return RankingDataset(names, matrix, np.zeros(height, np.float32), np.array([height], np.int32))
+def test_a_recipe_has_the_plans_settings_and_the_chosen_features() -> None:
+    config, plan = plan_for("rank.rounds=9", "seed=4", "rank.models=['logit', 'lightgbm_softmax']")
+    plan = replace(plan, parameters={"lightgbm_softmax": {"num_leaves": 5}}, patience=3, seeds=7)
+    expected = Recipe(
+        "lightgbm_softmax",
+        {"num_leaves": 5},
+        9,
+        3,
+        4,
+        cutoff=3,
+        likelihood=True,
+        blocks=("core", "taste"),
+        base_margin="taste_total",
+        seeds=7,
+    )
+    assert make_recipe(config, plan, "lightgbm_softmax", CHOSEN) == expected
+    given = make_recipe(config, plan, "lightgbm_softmax", Features("other", ("pair",)), {"num_leaves": 2})
+    assert given == replace(expected, parameters={"num_leaves": 2}, blocks=("pair",), base_margin=None)
+    assert make_recipe(config, plan, "logit", CHOSEN).seeds == 1  # every seed would give the same weights
 
 
-@pytest.fixture
-def tasks(monkeypatch: pytest.MonkeyPatch) -> list[FitTask]:
-    """What a fitter of the logit is given; its early stop chooses 17 rounds."""
-    tasks: list[FitTask] = []
-
-    def fit_logit(task: FitTask) -> gbdt.Fit:
-        tasks.append(task)
-        return None, 17, [0.0] * len(task.train.names), gbdt.UNWATCHED
-
-    monkeypatch.setattr(gbdt, "_fit_logit", fit_logit)
-    return tasks
+@pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost_pairwise", "logit", "catboost_yetirank"])
+def test_a_model_that_is_not_blended_has_its_parameters_decided_too(kind: str) -> None:
+    """The baseline and the readings may name a model that is not among those of the blend."""
+    config, plan = plan_for("rank.models=['catboost_softmax']")
+    parameters = make_recipe(config, plan, kind, CHOSEN).parameters
+    assert parameters.keys() == config.rank.parameters_of(kind).keys()
+    assert "auto" not in parameters.values()
 
 
-def test_a_recipe_has_the_settings_of_its_kind_and_what_is_given_in_their_place() -> None:
-    config = COMPETITION.load_config(["rank.logit.l2=0.5", "rank.rounds=9", "rank.patience=3", "seed=4"])
-    expected = Recipe("logit", {"l2": 0.5}, 9, 3, 4, cutoff=3, blocks=config.rank.blocks)
-    assert make_recipe(config, "logit") == expected
-    other = make_recipe(config, "logit", ["pair"], {"l2": 2.0})
-    assert other == Recipe("logit", {"l2": 2.0}, 9, 3, 4, cutoff=3, blocks=("pair",))
+def test_the_baseline_is_a_plain_fit_on_its_own_blocks() -> None:
+    config, plan = plan_for("rank.rounds=9", "rank.seeds=3", "rank.patience=4", "seed=2")
+    parameters = config.rank.parameters_of(config.baseline.model)
+    expected = Recipe(config.baseline.model, parameters, 9, 4, 2, cutoff=3, blocks=("option", "session", "within"))
+    assert make_baseline(config, plan) == expected
 
 
-def test_the_baseline_comes_first_on_its_own_blocks_then_every_model_on_all() -> None:
-    config = COMPETITION.load_config([])
-    recipes = list_recipes(config)
-    assert list(recipes) == ["baseline", *config.rank.models]
-    assert (recipes["baseline"].kind, recipes["baseline"].blocks) == (config.baseline.model, config.baseline.blocks)
-    assert {(recipes[kind].kind, recipes[kind].blocks) for kind in config.rank.models} == {
-        (kind, config.rank.blocks) for kind in config.rank.models
-    }
+@pytest.mark.parametrize("fit", [False, True])
+def test_the_models_come_first_and_the_baseline_where_it_is_asked_for(fit: bool) -> None:
+    config, plan = plan_for(f"baseline.fit={str(fit).lower()}")
+    recipes = list_recipes(config, plan, Choice(CHOSEN, {}))
+    assert list(recipes) == [*config.rank.models, *(["baseline"] if fit else [])]
+    for kind in config.rank.models:
+        assert recipes[kind] == make_recipe(config, plan, kind, CHOSEN)
+    if fit:
+        assert recipes["baseline"] == make_baseline(config, plan)
 
 
-def test_a_fit_is_stopped_by_the_stop_rows_and_refitted_on_both_for_its_rounds(tasks: list[FitTask]) -> None:
-    config = COMPETITION.load_config(["rank.rounds=400", "rank.patience=40", "seed=5"])
-    recipe = make_recipe(config, "logit", ["pair"], {"l2": 1.0})
-    names = ("option_a", "pair_a")
-    train, stop = rows_of(*names), rows_of(*names, height=2)
-    refit(recipe, fit(recipe, train, stop), [train, stop])
-    first, second = tasks
-    assert first.valid is not None
-    assert first.train.names == first.valid.names == second.train.names == names[1:]
-    assert (len(first.train.labels), len(first.valid.labels)) == (4, 2)
-    assert (first.recipe.rounds, first.recipe.patience, first.recipe.seed) == (400, 40, 5)
-    assert second.valid is None
-    assert second.train.group_sizes.tolist() == [4, 2]
-    assert (second.recipe.rounds, second.recipe.patience, second.recipe.parameters) == (17, 0, {"l2": 1.0})
+def test_blocks_are_built_once_each_for_all_that_may_be_chosen() -> None:
+    sets = (Features("a", ("core", "pair")), Features("b", ("pair", "lift")))
+    config, plan = plan_for("baseline.blocks=['option', 'core']")
+    plan = replace(plan, features=sets)
+    assert list_blocks(config, plan) == ["core", "pair", "lift"]
+    config = COMPETITION.load_config(["baseline.blocks=['option', 'core']", "baseline.fit=true"])
+    assert list_blocks(config, plan) == ["core", "pair", "lift", "option"]
 
 
-def test_without_patience_nothing_stops_a_fit(tasks: list[FitTask]) -> None:
-    rows: Any = rows_of("option_a")
-    for patience in (0, 1):
-        fit(make_recipe(COMPETITION.load_config([f"rank.patience={patience}"]), "logit", ["option"]), rows, rows)
-    assert [task.valid is None for task in tasks] == [True, False]
+# --- features are chosen on validation ---
+
+
+NAMES = ("core_noise", "pair_told")
+PLAIN, MORE = Features("plain", ("core",)), Features("more", ("core", "pair"))
+
+
+def plant(queries: int, seed: int, sign: float = 1.0) -> RankingDataset:
+    """One positive of four rows a query, by ``pair_told`` (or its opposite) and chance."""
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(queries * 4, 2)).astype(np.float32)
+    worth = (2 * sign * features[:, 1] + rng.gumbel(size=queries * 4)).reshape(queries, 4)
+    labels = (worth == worth.max(axis=1, keepdims=True)).astype(np.float32).ravel()
+    return RankingDataset(NAMES, features, labels, np.full(queries, 4, np.int32))
+
+
+def fold(train: RankingDataset, valid: RankingDataset) -> FoldData:
+    queries = len(valid.group_sizes)
+    return FoldData(train, valid, np.arange(len(valid.labels), dtype=np.uint64), np.arange(queries))
+
+
+RECIPE = Recipe("logit", {"l2": 0.01}, 30, 0, 0, cutoff=3)
+RECIPES = [replace(RECIPE, blocks=each.blocks) for each in (PLAIN, MORE)]
+TOLD = fold(plant(80, 1), plant(30, 2))
+MISLED = fold(plant(80, 3), plant(30, 4, sign=-1.0))  # what was learned is the opposite of what is judged
+
+
+@pytest.mark.parametrize(("judged", "best"), [(TOLD, MORE), (MISLED, PLAIN)])
+def test_the_likelier_set_of_features_is_chosen(judged: FoldData, best: Features) -> None:
+    choice = choose_features([PLAIN, MORE], RECIPES, [judged, judged], 2)
+    assert choice.features == best
+    assert list(choice.likelihoods) == ["plain", "more"]
+    assert choice.likelihoods["plain"] == pytest.approx(np.log(1 / 4), abs=0.1)  # noise is worth nothing
+    for features, recipe in zip((PLAIN, MORE), RECIPES, strict=True):
+        expected = measure_likelihood(cross_fit_ranker(recipe, [judged]), [judged])
+        assert choice.likelihoods[features.name] == pytest.approx(expected)
+
+
+def test_the_folds_of_the_first_repeat_judge_alone() -> None:
+    assert choose_features([PLAIN, MORE], RECIPES, [TOLD, MISLED], 1).features == MORE
+    assert choose_features([PLAIN, MORE], RECIPES, [TOLD, MISLED], 2).features == PLAIN
+
+
+def test_one_set_needs_no_validation() -> None:
+    assert choose_features([MORE], [], [], 1) == Choice(MORE, {})
+
+
+def test_the_likelihood_is_the_mean_over_the_sessions_of_all_folds() -> None:
+    """Two options: half, two thirds and a quarter of the probability are the booked one's."""
+
+    def judge(sizes: list[int], labels: list[int]) -> FoldData:
+        rows = RankingDataset(("a",), np.zeros((len(labels), 1), np.float32), np.array(labels, np.float32), of(sizes))
+        return fold(rows, rows)
+
+    def of(sizes: list[int]) -> NDArray[np.int32]:
+        return np.array(sizes, np.int32)
+
+    folds = [judge([2, 2], [1, 0, 0, 1]), judge([2], [0, 1])]
+    scores = (np.log([1.0, 1.0, 1.0, 2.0]), np.log([3.0, 1.0]))
+    expected = np.log([1 / 2, 2 / 3, 1 / 4]).mean()
+    assert measure_likelihood(CrossFit((), 1, scores, (), ""), folds) == pytest.approx(expected)
 
 
 # --- scores ---
+
+
+def test_a_ranker_is_fitted_on_each_folds_training_rows_and_scores_the_rest() -> None:
+    recipe = replace(RECIPE, blocks=("core", "pair"))
+    cross = cross_fit_ranker(recipe, [TOLD, MISLED])
+    for judged, ranker, scores in zip((TOLD, MISLED), cross.rankers, cross.scores, strict=True):
+        alone = gbdt.fit(recipe, judged.train)
+        np.testing.assert_allclose(scores, gbdt.predict(alone, judged.valid.features))
+        np.testing.assert_allclose(scores, gbdt.predict(ranker, judged.valid.features))
+
+
+def test_scores_of_all_folds_stand_one_after_the_other_with_a_column_for_each_ranker() -> None:
+    crosses = [
+        CrossFit((), 1, (np.array([1.0, 2.0]), np.array([3.0])), (), ""),
+        CrossFit((), 1, (np.array([4.0, 5.0]), np.array([6.0])), (), ""),
+    ]
+    assert stack_scores(crosses).tolist() == [[1, 4], [2, 5], [3, 6]]
 
 
 @pytest.fixture
@@ -101,28 +201,19 @@ def adding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gbdt, "predict", predict)
 
 
-def ranker(names: Sequence[str]) -> Ranker:
+def ranker_on(names: Sequence[str]) -> Ranker:
     return Ranker("logit", None, 1, dict.fromkeys(names, 0.0))
-
-
-@pytest.mark.usefixtures("adding")
-def test_validation_scores_are_the_same_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    valid = rows_of("option_a", "pair_a", height=7)
-    fitted = [ranker(valid.names), ranker(["pair_a"])]
-    expected = score_rows(valid.names, valid.features, fitted)
-    for rows in (3, 7, 100):
-        monkeypatch.setattr(rankers, "SLICE_ROWS", rows)
-        assert rankers.score_valid(valid, fitted).tolist() == expected.tolist()
 
 
 @pytest.mark.usefixtures("adding")
 def test_test_scores_are_those_of_all_options_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     searches: Searches = draw_searches(3, count=20)
-    frame = build_features(searches, 0, 20, NO_SNAPSHOTS.assigned, History({}, {}, {}), ["option", "within"])
-    fitted = [ranker(frame.columns), ranker(["within_price_rank"])]
+    nothing = History({}, {}, {})
+    frame = build_features(searches, 0, 20, NO_SNAPSHOTS.assigned, nothing, ["option", "within"])
+    fitted = [ranker_on(frame.columns), ranker_on(["within_price_rank"])]
     expected = score_rows(frame.columns, to_matrix(frame), fitted)
     for rows in (12, 100_000):
         monkeypatch.setattr(rankers, "SLICE_ROWS", rows)
-        scores = rankers.score_test(searches, NO_SNAPSHOTS, History({}, {}, {}), fitted, ["option", "within"])
+        scores = rankers.score_test(searches, NO_SNAPSHOTS, nothing, fitted, ["option", "within"])
         assert scores.dtype == np.float32
         np.testing.assert_allclose(scores, expected, rtol=1e-5)

@@ -1,4 +1,4 @@
-"""From searches to labelled rows: which sessions, which options, which labels; drawn evenly, hidden evenly."""
+"""From searches to labelled rows: which sessions, which options, which labels; what each of them has seen."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,22 +11,26 @@ from numpy.typing import NDArray
 from common.errors import UserError
 from common.ranking.dataset import RankingDataset, to_matrix
 from competitions.flight.config import SampleSettings
-from competitions.flight.features.booking_history import History
+from competitions.flight.features.booking_history import History, collect_bookings
 from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import mark_flights
 from competitions.flight.io.reader import Searches
 from competitions.flight.ranking import training_data
 from competitions.flight.ranking.training_data import (
+    FoldData,
+    Histories,
     TrainingData,
+    build_histories,
     build_training_data,
     hide_values,
     mark_options,
     plan_sessions,
 )
-from competitions.flight.split import DAY_MS, Snapshots, Split, split_by_time
+from competitions.flight.split import DAY_MS, Snapshots, Split, split_by_time, split_folds
 from tests.unit.flight.flight_world import START, draw_searches, make_searches, option, search
 
 BLOCKS = ("option", "within")
+PAST = ("core", "history", "lift", "taste")
 NO_SNAPSHOTS = Snapshots(
     pl.DataFrame(schema={"session": pl.Int32, "snapshot": pl.Int32}),
     pl.DataFrame(schema={"snapshot": pl.Int32, "session": pl.Int32}),
@@ -38,18 +42,13 @@ def sample(negatives: int = 50, rows: int = 1_000_000, missing: float = 0.0) -> 
     return SampleSettings(negatives=negatives, rows=rows, missing_share=missing)
 
 
-def sized(*cases: tuple[int, float, str]) -> tuple[pl.DataFrame, Split]:
-    """Sessions of (size, day, role)."""
-    searches = make_searches(*(search(*[option()] * size, day=day) for size, day, _ in cases))
+def plan(*cases: tuple[int, float, str], **settings: int) -> list[str]:
+    """The planned roles of sessions of (size, day, role)."""
+    sessions = make_searches(*(search(*[option()] * size, day=day) for size, day, _ in cases)).sessions
     roles = pl.DataFrame({"session": range(len(cases)), "role": [role for *_, role in cases]}).cast(
         {"session": pl.Int32}
     )
-    return searches.sessions, Split("x", roles, NO_SNAPSHOTS)
-
-
-def plan(*cases: tuple[int, float, str], **settings: int) -> list[str]:
-    sessions, split = sized(*cases)
-    planned = plan_sessions(sessions, split, sample(**settings))
+    planned = plan_sessions(sessions, roles, sample(**settings))
     assert planned["session"].to_list() == list(range(len(cases)))
     assert planned["size"].to_list() == [size for size, *_ in cases]
     return planned["role"].to_list()
@@ -140,7 +139,7 @@ def rows_of(matrix: NDArray[np.float32]) -> RankingDataset:
     )
 
 
-# --- all of it ---
+# --- all of it, by time ---
 
 
 @pytest.fixture(scope="module")
@@ -150,15 +149,26 @@ def searches() -> Searches:
 
 @pytest.fixture(scope="module")
 def split(searches: Searches) -> Split:
-    return split_by_time(searches.sessions, START + 14 * DAY_MS, 7, "x")
+    return split_by_time(searches.sessions, [START + 14 * DAY_MS, START + 20 * DAY_MS], 7, "x")
 
 
-def gathered(searches: Searches, split: Split, seed: int = 0, **settings: Any) -> TrainingData:
-    return build_training_data(searches, split, NO_HISTORY, BLOCKS, sample(**settings), seed)
+def gather(searches: Searches, split: Split, seed: int = 0, **settings: Any) -> TrainingData:
+    """The rows without a history."""
+    histories = Histories(NO_HISTORY, (NO_HISTORY,) * len(split.folds))
+    return build_training_data(searches, split, histories, BLOCKS, sample(**settings), seed)
 
 
-def matrix(searches: Searches, blocks: Sequence[str] = BLOCKS) -> NDArray[np.float32]:
-    frame = build_features(searches, 0, searches.sessions.height, NO_SNAPSHOTS.assigned, NO_HISTORY, blocks)
+def gather_past(searches: Searches, split: Split, blocks: Sequence[str] = PAST) -> tuple[TrainingData, Histories]:
+    """The rows with what each session may look back on."""
+    histories = build_histories(collect_bookings(searches), split)
+    return build_training_data(searches, split, histories, blocks, sample(), 0), histories
+
+
+def build_matrix(
+    searches: Searches, snapshots: Snapshots, history: History, blocks: Sequence[str]
+) -> NDArray[np.float32]:
+    """The features of all options as the snapshots have it."""
+    frame = build_features(searches, 0, searches.sessions.height, snapshots.assigned, history, blocks)
     return to_matrix(frame)
 
 
@@ -168,10 +178,26 @@ def booked_rows(searches: Searches) -> NDArray[np.bool_]:
     return options.select((position == pl.col("booked")).fill_null(False)).to_series().to_numpy()
 
 
-def pick(searches: Searches, split: Split, role: str, over: int) -> pl.Series:
+def pick(searches: Searches, role: pl.Expr, roles: pl.DataFrame, over: int) -> pl.Series:
     """The options of the sessions of a role with more than ``over`` options."""
-    roles = searches.sessions.join(split.roles, on="session").filter((pl.col("role") == role) & (pl.col("size") > over))
-    return searches.options["session"].is_in(roles["session"].implode())
+    known = searches.sessions.join(roles, on="session").filter(role & (pl.col("size") > over))
+    return searches.options["session"].is_in(known["session"].implode())
+
+
+def check_rows(searches: Searches, rows: RankingDataset, chosen: pl.Series, whole: NDArray[np.float32]) -> None:
+    """The rows are those options, in the file's order, with their features and labels."""
+    assert chosen.any()
+    np.testing.assert_array_equal(rows.features, whole[chosen.to_numpy()])
+    assert (rows.labels == booked_rows(searches)[chosen.to_numpy()]).all()
+    sizes = searches.options.filter(chosen).group_by("session", maintain_order=True).len()["len"]
+    assert rows.group_sizes.tolist() == sizes.to_list()
+    assert rows.group_sizes.dtype == np.int32
+    assert rows.labels.dtype == np.float32
+    assert len(rows.names) == rows.features.shape[1]
+
+
+IS_TRAIN, IS_VALID = pl.col("role") == "train", pl.col("role") == "valid"
+LEARNS = pl.col("booked").is_not_null()
 
 
 @pytest.mark.parametrize("slice_rows", [200_000, 20])
@@ -179,70 +205,181 @@ def test_with_room_for_all_every_row_stands_in_the_files_order(
     searches: Searches, split: Split, slice_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training_data, "SLICE_ROWS", slice_rows)
-    labelled = gathered(searches, split)
-    whole, labels = matrix(searches), booked_rows(searches)
-    for rows, role, over in ((labelled.train, "train", 1), (labelled.stop, "valid", 10), (labelled.valid, "valid", 0)):
-        chosen = pick(searches, split, role, over)
-        assert chosen.any()
-        np.testing.assert_array_equal(rows.features, whole[chosen.to_numpy()])
-        assert (rows.labels == labels[chosen.to_numpy()]).all()
-        sizes = searches.options.filter(chosen).group_by("session", maintain_order=True).len()["len"]
-        assert rows.group_sizes.tolist() == sizes.to_list()
-        assert (rows.group_sizes.dtype, rows.labels.dtype) == (np.int32, np.float32)
-        assert rows.names[0].startswith("option_")
-        assert len(rows.names) == rows.features.shape[1]
-    marks = mark_flights(searches.options).filter(pick(searches, split, "valid", 0))
-    assert labelled.flights.tolist() == marks.to_list()
+    data = gather(searches, split)
+    whole = build_matrix(searches, NO_SNAPSHOTS, NO_HISTORY, BLOCKS)
+    everyone = pick(searches, LEARNS, split.folds[0].roles, 1)
+    check_rows(searches, data.final, everyone, whole)
+    assert data.sessions.tolist() == searches.options.filter(everyone)["session"].unique().sort().to_list()
+    assert data.final.names[0].startswith("option_")
+    for fold, rows in zip(split.folds, data.folds, strict=True):
+        check_rows(searches, rows.train, pick(searches, IS_TRAIN, fold.roles, 1), whole)
+        judged = pick(searches, IS_VALID, fold.roles, 0)
+        check_rows(searches, rows.valid, judged, whole)
+        assert rows.flights.tolist() == mark_flights(searches.options).filter(judged).to_list()
+        assert rows.sessions.tolist() == searches.options.filter(judged)["session"].unique().sort().to_list()
 
 
-def test_negatives_are_drawn_for_training_and_stopping_but_never_for_validation(
-    searches: Searches, split: Split
-) -> None:
-    few = gathered(searches, split, negatives=4)
-    all_of_them = gathered(searches, split)
-    assert few.train.group_sizes.tolist() == np.minimum(all_of_them.train.group_sizes, 5).tolist()
-    assert few.stop.group_sizes.tolist() == [5] * len(all_of_them.stop.group_sizes)
-    np.testing.assert_array_equal(few.valid.features, all_of_them.valid.features)
-    for rows in (few.train, few.stop, few.valid):
-        ends = np.cumsum(rows.group_sizes)
-        assert np.add.reduceat(rows.labels, ends - rows.group_sizes).tolist() == [1] * len(ends)
+def test_the_folds_are_joined_one_after_the_other(searches: Searches, split: Split) -> None:
+    data = gather(searches, split)
+    first, second = data.folds
+    np.testing.assert_array_equal(data.valid.features, np.vstack([first.valid.features, second.valid.features]))
+    assert data.valid_sessions.tolist() == [*first.sessions, *second.sessions]
+    assert data.flights.tolist() == [*first.flights, *second.flights]
+    assert len(data.valid_sessions) == len(data.valid.group_sizes)
 
 
-def test_a_session_is_large_by_all_of_its_options_not_by_those_drawn() -> None:
-    late = [search(*[option()] * size, day=9) for size in (10, 11)]
-    searches = make_searches(search(), *late)
-    split = split_by_time(searches.sessions, START + 5 * DAY_MS, 7, "x")
-    labelled = gathered(searches, split, negatives=2)
-    assert labelled.stop.group_sizes.tolist() == [3]
-    assert labelled.valid.group_sizes.tolist() == [10, 11]
+def test_by_time_a_fold_learns_from_the_final_fits_rows_of_earlier_sessions(searches: Searches, split: Split) -> None:
+    """And its validation sessions see what was booked before the cut."""
+    data, histories = gather_past(searches, split)
+    whole = build_matrix(searches, split.final, histories.final, PAST)
+    check_rows(searches, data.final, pick(searches, LEARNS, split.folds[0].roles, 1), whole)
+    for fold, rows, history in zip(split.folds, data.folds, histories.folds, strict=True):
+        check_rows(searches, rows.train, pick(searches, IS_TRAIN, fold.roles, 1), whole)
+        judged = build_matrix(searches, fold.snapshots, history, PAST)
+        check_rows(searches, rows.valid, pick(searches, IS_VALID, fold.roles, 0), judged)
+
+
+def test_negatives_are_drawn_for_training_but_never_for_validation(searches: Searches, split: Split) -> None:
+    few, every = gather(searches, split, negatives=4), gather(searches, split)
+    assert few.final.group_sizes.tolist() == np.minimum(every.final.group_sizes, 5).tolist()
+    for drawn, whole in zip(few.folds, every.folds, strict=True):
+        assert drawn.train.group_sizes.tolist() == np.minimum(whole.train.group_sizes, 5).tolist()
+        np.testing.assert_array_equal(drawn.valid.features, whole.valid.features)
+        for rows in (drawn.train, drawn.valid):
+            ends = np.cumsum(rows.group_sizes)
+            assert np.add.reduceat(rows.labels, ends - rows.group_sizes).tolist() == [1] * len(ends)
 
 
 def test_only_training_rows_lose_values(searches: Searches, split: Split) -> None:
-    plain, holed = gathered(searches, split), gathered(searches, split, missing=0.5)
-    for name in ("stop", "valid"):
-        np.testing.assert_array_equal(getattr(plain, name).features, getattr(holed, name).features)
-    gone = np.isnan(holed.train.features) & ~np.isnan(plain.train.features)
-    assert 0.4 < gone.sum() / (~np.isnan(plain.train.features)).sum() < 0.6
+    check_hidden(gather(searches, split), gather(searches, split, missing=0.5))
+
+
+def check_hidden(plain: TrainingData, holed: TrainingData) -> None:
+    np.testing.assert_array_equal(plain.valid.features, holed.valid.features)
+    learned = [(plain.final, holed.final)]
+    learned += [(one.train, other.train) for one, other in zip(plain.folds, holed.folds, strict=True)]
+    for whole, left in learned:
+        gone = np.isnan(left.features) & ~np.isnan(whole.features)
+        assert 0.4 < gone.sum() / (~np.isnan(whole.features)).sum() < 0.6
 
 
 def test_the_row_cap_reaches_the_rows(searches: Searches, split: Split) -> None:
-    few = gathered(searches, split, rows=30)
-    assert 0 < few.train.group_sizes.sum() < 30 + 16 < gathered(searches, split).train.group_sizes.sum()
-    assert few.valid.group_sizes.sum() == gathered(searches, split).valid.group_sizes.sum()
+    few, every = gather(searches, split, rows=250), gather(searches, split)
+    assert 0 < few.final.group_sizes.sum() < 250 + 16 < every.final.group_sizes.sum()
+    assert few.valid.group_sizes.sum() == every.valid.group_sizes.sum()
 
 
 def test_the_draw_follows_the_seed(searches: Searches, split: Split) -> None:
-    one, again, other = (gathered(searches, split, seed, negatives=2).train.features for seed in (0, 0, 1))
+    one, again, other = (gather(searches, split, seed, negatives=2).final.features for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, again)
     assert not np.array_equal(one, other, equal_nan=True)
 
 
+def by_day(*sizes: int) -> Searches:
+    """A session of so many options on each day."""
+    return make_searches(*(search(*[option()] * size, day=day) for day, size in enumerate(sizes)))
+
+
+def test_a_log_without_a_choice_is_refused() -> None:
+    searches = by_day(1, 1)
+    split = split_by_time(searches.sessions, [START + DAY_MS], 7, "the last days")
+    with pytest.raises(UserError, match=r"\(the last days\) leaves no train session of more than 1 option"):
+        gather(searches, split)
+
+
 @pytest.mark.parametrize(
-    ("sizes", "left"),
-    [((2, 10), "valid session of more than 10 options"), ((1, 11), "train session of more than 1")],
+    ("sizes", "cuts", "rows"),
+    [((1, 11), [1], 100), ((1, 11, 12), [1, 2], 100), ((5, 5, 5), [1], 4), ((5,) * 3, [1], 10)],
 )
-def test_nothing_to_learn_from_or_to_stop_by_is_refused(sizes: tuple[int, int], left: str) -> None:
-    searches = make_searches(*(search(*[option()] * size, day=day) for day, size in enumerate(sizes)))
-    split = split_by_time(searches.sessions, START + DAY_MS, 7, "the last days")
-    with pytest.raises(UserError, match=rf"\(the last days\) leaves no {left}"):
-        gathered(searches, split)
+def test_a_fold_without_a_choice_to_learn_from_is_refused(sizes: tuple[int, ...], cuts: list[int], rows: int) -> None:
+    """Because its training sessions have one option each, or because the row cap leaves later sessions only."""
+    searches = by_day(*sizes)
+    split = split_by_time(searches.sessions, [START + cut * DAY_MS for cut in cuts], 7, "the last days")
+    with pytest.raises(UserError, match=r"\(the last days\) leaves no train session"):
+        gather(searches, split, rows=rows)
+
+
+def test_a_cross_fitted_fold_without_a_choice_to_learn_from_is_refused() -> None:
+    searches = by_day(1, 11, 1)
+    with pytest.raises(UserError, match="leaves no train session"):
+        gather(searches, split_folds(searches.sessions, 3, 1, 0))
+
+
+# --- all of it, cross-fitted ---
+
+
+@pytest.fixture(scope="module")
+def dealt(searches: Searches) -> Split:
+    return split_folds(searches.sessions, 3, 2, 0)
+
+
+def test_a_cross_fitted_fold_is_built_from_its_own_snapshots(searches: Searches, dealt: Split) -> None:
+    data, histories = gather_past(searches, dealt)
+    final = build_matrix(searches, dealt.final, histories.final, PAST)
+    check_rows(searches, data.final, pick(searches, LEARNS, dealt.folds[0].roles, 1), final)
+    for fold, rows, history in zip(dealt.folds, data.folds, histories.folds, strict=True):
+        whole = build_matrix(searches, fold.snapshots, history, PAST)
+        check_rows(searches, rows.train, pick(searches, IS_TRAIN, fold.roles, 1), whole)
+        check_rows(searches, rows.valid, pick(searches, IS_VALID, fold.roles, 0), whole)
+        assert not np.array_equal(whole, final, equal_nan=True)
+
+
+def test_every_session_with_a_booking_is_judged_once_a_repeat(searches: Searches, dealt: Split) -> None:
+    judged = gather(searches, dealt).valid_sessions
+    booked = searches.sessions.drop_nulls("booked")["session"].to_list()
+    assert sorted(judged.tolist()) == sorted(booked * 2)
+
+
+def test_cross_fitted_training_rows_are_drawn_and_hidden_too(searches: Searches, dealt: Split) -> None:
+    every, few = gather(searches, dealt), gather(searches, dealt, negatives=3)
+    for drawn, whole in zip(few.folds, every.folds, strict=True):
+        assert drawn.train.group_sizes.tolist() == np.minimum(whole.train.group_sizes, 4).tolist()
+        assert drawn.valid.group_sizes.tolist() == whole.valid.group_sizes.tolist()
+    check_hidden(every, gather(searches, dealt, missing=0.5))
+
+
+def rebook(searches: Searches, session: int) -> Searches:
+    """The searches with another option booked in one session."""
+    other = ((pl.col("booked") + 1) % pl.col("size")).cast(pl.Int32)
+    booked = pl.when(pl.col("session") == session).then(other).otherwise("booked")
+    return Searches(searches.sessions.with_columns(booked), searches.options)
+
+
+def list_parts(data: TrainingData, split: Split, searches: Searches) -> list[tuple[RankingDataset, NDArray[np.int64]]]:
+    """All rows of a split, with the session of each."""
+    large = searches.sessions.filter(pl.col("size") > 1)["session"].implode()
+    parts = [(data.final, data.sessions)]
+    for fold, rows in zip(split.folds, data.folds, strict=True):
+        train = fold.roles.filter(IS_TRAIN & pl.col("session").is_in(large))["session"].to_numpy().astype(np.int64)
+        parts += [(rows.train, train), (rows.valid, rows.sessions)]
+    return [(rows, np.repeat(sessions, rows.group_sizes)) for rows, sessions in parts]
+
+
+@pytest.mark.parametrize("place", [0, 9, 25])
+def test_what_a_session_booked_is_in_no_feature_of_its_own(searches: Searches, dealt: Split, place: int) -> None:
+    """Neither where it trains nor where it validates; in the features of others it is."""
+    large = searches.sessions.filter(LEARNS & (pl.col("size") > 2))["session"]
+    session = int(large[place % len(large)])
+    changed = rebook(searches, session)
+    one, other = gather_past(searches, dealt)[0], gather_past(changed, dealt)[0]
+    stands, told = 0, 0
+    for (rows, owner), (again, _) in zip(
+        list_parts(one, dealt, searches), list_parts(other, dealt, searches), strict=True
+    ):
+        own = owner == session
+        np.testing.assert_array_equal(rows.features[own], again.features[own])
+        np.testing.assert_array_equal(rows.labels[~own], again.labels[~own])
+        assert (rows.labels[own] != again.labels[own]).sum() == 2 * own.any()
+        stands += own.any()
+        told += not np.array_equal(rows.features[~own], again.features[~own], equal_nan=True)
+    assert stands == 1 + 6  # in the final fit, and in each of the six folds either as training or to be judged
+    assert told == 1 + 4 * 2  # in the final fit, and in all rows of the four folds that learn from it
+
+
+def test_a_validation_session_leaks_into_no_row_of_its_fold(searches: Searches, dealt: Split) -> None:
+    data, _ = gather_past(searches, dealt)
+    held: FoldData = data.folds[0]
+    session = int(held.sessions[np.argmax(held.valid.group_sizes)])
+    again: FoldData = gather_past(rebook(searches, session), dealt)[0].folds[0]
+    np.testing.assert_array_equal(held.train.features, again.train.features)
+    np.testing.assert_array_equal(held.valid.features, again.valid.features)

@@ -1,29 +1,47 @@
 """The closing summary: shares of sessions by hand, gains, and what goes into summary.json."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from common.pipeline.run import Result
+from common.ranking.cross_validation import CrossFit
+from common.ranking.dataset import RankingDataset
 from common.ranking.gbdt import Ranker
 from common.ranking.size_bucket_blending import BucketBlend
 from common.submission import Checked
 from competitions.flight.io.reader import Note, RawFiles, Searches
+from competitions.flight.plan import Decision, Features, Plan
+from competitions.flight.ranking.rankers import Choice
+from competitions.flight.ranking.training_data import FoldData, TrainingData
 from competitions.flight.reporting.summary import (
     GAINS_SHOWN,
     Outcome,
     compare_folds,
     count_sessions,
+    describe_plan,
     describe_sessions,
     rank_gains,
     summarise,
 )
-from competitions.flight.split import DAY_MS, Split, split_by_time
+from competitions.flight.split import DAY_MS, Split, split_by_time, split_folds
 from tests.unit.flight.flight_world import START, Search, make_searches, option, search
 
-BLEND = BucketBlend((1.0, 2.0), (27,), ((1.0, 0.0), (0.25, 0.75)), "buckets", {"equal": 0.4, "buckets": 0.5}, 9)
+BLEND = BucketBlend(
+    (1.0, 2.0),
+    (27,),
+    ((1.0, 0.0), (0.25, 0.75)),
+    "buckets",
+    {"equal": -2.0, "buckets": -1.5},
+    {"equal": 0.4, "buckets": 0.5},
+    9,
+)
+PLAIN, PAST = Features("no bookings", ("core",)), Features("past bookings", ("core", "lift"), "taste_total")
+DECIDED = (Decision("split.validation", "3 folds", "few sessions"), Decision("trees", "12 leaves", "5 sessions"))
 
 
 def kept(value: Any) -> Result[Any]:
@@ -52,22 +70,37 @@ def test() -> Searches:
     return make_searches(sized(20, profile=9, route=2, access_3d=False), sized(1, profile=2, route=1))
 
 
+def plan(*features: Features) -> Plan:
+    return Plan("time", 1, 1, features, ("one", "two"), {}, 40, 1, DECIDED)
+
+
+def judge(*sessions: list[int]) -> TrainingData:
+    """Folds that judge these sessions; of all else in them there is nothing."""
+    empty = RankingDataset(("x",), np.zeros((0, 1), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
+    flights = np.zeros(0, np.uint64)
+    folds = (FoldData(empty, empty, flights, np.array(numbers)) for numbers in sessions)
+    return TrainingData(empty, np.array([0, 1, 3, 4, 5]), tuple(folds))
+
+
 @pytest.fixture
 def outcome(train: Searches, test: Searches) -> Outcome:
-    split: Split = split_by_time(train.sessions, START + 5 * DAY_MS, 7, "x")
-    gains = ({"a": 100.0}, {"a": 1.0, "b": 3.0}, {"a": 0.0, "b": 0.0})
-    rankers = [kept(Ranker("logit", None, rounds, gain)) for rounds, gain in zip((5, 6, 7), gains, strict=True)]
+    split: Split = split_by_time(train.sessions, [START + 5 * DAY_MS], 7, "x")
+    gains = ({"a": 1.0, "b": 3.0}, {"a": 0.0, "b": 0.0}, {"a": 100.0})
+    rankers = [Ranker("logit", None, rounds, gain) for rounds, gain in zip((6, 7, 5), gains, strict=True)]
+    crosses = [kept(CrossFit((ranker,), ranker.rounds, (), (), "")) for ranker in rankers]
     measured = [{"hit_rate@3": rate, "error": rate / 10} for rate in (0.1, 0.2, 0.3, 0.4, 0.5)]
     checked = [Checked(Path("x") / name, 21, ("rule",)) for name in ("submission.parquet", "submission.csv")]
     return Outcome(
         files=RawFiles(Path("train.parquet"), Path("test.parquet")),
         train=kept(train),
         test=kept(test),
+        plan=plan(PLAIN),
+        choice=Choice(PLAIN, {}),
         split=kept(split),
-        data=kept(None),
-        names=["baseline", "one", "two"],
-        rankers=rankers,
-        final_rankers=rankers,
+        data=kept(judge([3, 4, 5])),
+        names=["one", "two", "baseline"],
+        crosses=crosses,
+        final_rankers=[kept(ranker) for ranker in rankers],
         scores=kept(None),
         blend=kept(BLEND),
         penalty=kept(0.2),
@@ -106,8 +139,54 @@ def test_of_no_sessions_shares_are_zero(train: Searches) -> None:
     assert shares["round trip"] == shares["more than 10 options"] == shares["route in training"] == 0
 
 
-def test_sessions_are_counted_by_role(outcome: Outcome) -> None:
-    assert count_sessions(outcome) == {"train": 2, "unused": 1, "valid": 3, "valid_scored": 2, "test": 2}
+def test_sessions_are_counted_by_what_becomes_of_them(outcome: Outcome) -> None:
+    """All with a booking train in the end; one that repeated folds judge several times counts once."""
+    counts = {"train": 5, "unused": 1, "valid": 3, "valid_scored": 2, "test": 2}
+    assert count_sessions(outcome) == counts
+    assert count_sessions(replace(outcome, data=kept(judge([3, 4], [5], [4], [5, 3])))) == counts
+
+
+def test_of_several_folds_the_last_stands_beside_the_test(outcome: Outcome, train: Searches) -> None:
+    split = split_folds(train.sessions, 5, 2, 0)
+    rows = compare_folds(replace(outcome, split=kept(split)))
+    held = split.folds[-1].roles.filter(role="valid")["session"].item()
+    table = {row["what"]: (row["train"], row["validation"]) for row in rows}
+    assert table["sessions"] == (4, 1)
+    assert table["options, median"][1] == train.sessions["size"][held]
+
+
+# --- what was decided from the log ---
+
+
+def test_every_decision_is_a_row(outcome: Outcome) -> None:
+    rows = [
+        {"setting": "split.validation", "value": "3 folds", "why": "few sessions"},
+        {"setting": "trees", "value": "12 leaves", "why": "5 sessions"},
+    ]
+    assert describe_plan(outcome) == rows
+    chosen = replace(
+        outcome, plan=plan(PLAIN, PAST), choice=Choice(PAST, {"no bookings": -2.5, "past bookings": -2.25})
+    )
+    *first, last = describe_plan(chosen)
+    assert first == rows
+    assert (last["setting"], last["value"]) == ("rank.blocks", "core lift")
+    assert "no bookings -2.5000, past bookings -2.2500" in last["why"]
+    assert summarise(chosen)["plan"] == describe_plan(chosen)
+
+
+# --- the whole ---
+
+
+def test_the_baseline_is_a_rung_where_it_was_fitted_and_no_part_of_the_blend(outcome: Outcome) -> None:
+    assert outcome.rungs == ["one", "two", "baseline", "blend", "blend, reranked"]
+    measured = outcome.measured.value
+    alone = replace(
+        outcome, names=["one", "two"], crosses=outcome.crosses[:2], measured=kept([*measured[:2], *measured[3:]])
+    )
+    assert list(summarise(alone)["models"]) == ["one", "two", "blend", "blend, reranked"]
+    for each in (outcome, alone):
+        assert summarise(each)["blend"]["models"] == ["one", "two"]
+        assert summarise(each)["gains"] == {"b": 0.375, "a": 0.125}
 
 
 def test_gains_are_mean_shares_the_largest_first() -> None:
@@ -124,14 +203,15 @@ def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) ->
     assert json.loads(json.dumps(summary)) == summary
     assert summary["notes"] == [{"file": "train.parquet", "what": "odd", "rows": 3, "done": "kept"}]
     assert summary["cv"] == {"hit_rate@3": 0.5, "error": 0.05, "queries": count_sessions(outcome)}
-    assert list(summary["models"]) == ["baseline", "one", "two", "blend", "blend, reranked"]
+    assert list(summary["models"]) == ["one", "two", "baseline", "blend", "blend, reranked"]
     assert summary["models"]["blend, reranked"]["hit_rate@3"] == 0.5
-    assert summary["rounds"] == {"baseline": 5, "one": 6, "two": 7}
+    assert summary["rounds"] == {"one": 6, "two": 7, "baseline": 5}
     assert summary["blend"] == {
         "models": ["one", "two"],
         "method": "buckets",
         "edges": [27],
         "weights": [[1.0, 0.0], [0.25, 0.75]],
+        "likelihoods": {"equal": -2.0, "buckets": -1.5},
         "temperatures": [1.0, 2.0],
         "hit_rates": {"equal": 0.4, "buckets": 0.5},
         "rerank_penalty": 0.2,

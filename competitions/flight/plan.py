@@ -1,0 +1,196 @@
+"""Settings meet the log: what ``auto`` in config.toml stands for on these files, each with its reason.
+
+One step decides, prints and records: how to validate, from which features, and how large the models are. Whatever
+config.toml, or ``--set``, gives in place of ``auto`` stays as it is given.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from common.errors import UserError
+from competitions.flight.config import AUTO, MODELS, FlightConfig
+from competitions.flight.metrics import LARGE
+
+ENOUGH_SESSIONS = 2_000  # scored ones: fewer leave a standard error of the hit rate above .011
+RETURNING = 0.05  # share of the sessions by known travellers from which on a log has a memory
+LEAST_SESSIONS = 20  # fewer leave blocks of time without a session that validates, or that trains
+FOLDS, MOST_BLOCKS = 5, 3
+LARGE_LOG, SMALL_LOG = 20_000, 2_000  # sessions
+REPEATS = ((2_000, 2),)  # of the folds, up to so many sessions; beyond once
+MANY_SEEDS = 3
+PATIENCE, LONG_PATIENCE = 40, 200
+MARGIN = "taste_total"
+# What "auto" stands for in the parameters of the models, by size of the log.
+SMALL_TREES: Mapping[str, Any] = {
+    "num_leaves": 12,
+    "depth": 4,
+    "max_depth": 4,
+    "extra_trees": True,
+    "learning_rate": 0.05,
+}
+LARGE_TREES: Mapping[str, Any] = {
+    "num_leaves": 31,
+    "depth": 6,
+    "max_depth": 6,
+    "extra_trees": False,
+    "learning_rate": 0.1,
+}
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is decided from: sessions with a booking, those of them that would be scored; the share of the train file's
+    sessions whose traveller searched there before, and of the test's whose traveller the train file knows.
+    """
+
+    sessions: int
+    scored: int
+    returning: float
+    known: float
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether people come back: then the past tells, and so would the future."""
+        return max(self.returning, self.known) >= RETURNING
+
+
+@dataclass(frozen=True)
+class Features:
+    """A set of features to learn from: its blocks, and the feature that scores start from, if any."""
+
+    name: str
+    blocks: tuple[str, ...]
+    base_margin: str | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One setting that was left to the log: what it became, and why."""
+
+    setting: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``validation``: time, blocks or folds; ``folds`` of it, ``repeats``. ``features``: the sets that validation is to
+    choose from, one where there is nothing to choose. ``models`` are blended; ``parameters`` of every model, and
+    ``seeds`` fits of each.
+    """
+
+    validation: str
+    folds: int
+    repeats: int
+    features: tuple[Features, ...]
+    models: tuple[str, ...]
+    parameters: dict[str, dict[str, Any]]
+    patience: int
+    seeds: int
+    decisions: tuple[Decision, ...]
+
+
+def survey_log(train: pl.DataFrame, test: pl.DataFrame) -> Survey:
+    """Count the sessions of both files and who comes back."""
+    booked = train.filter(pl.col("booked").is_not_null())
+    again = 1 - booked["profile"].n_unique() / max(booked.height, 1)
+    known = test["profile"].is_in(booked["profile"].unique().implode()).sum() / max(test.height, 1)
+    return Survey(booked.height, booked.filter(pl.col("size") > LARGE).height, again, float(known))
+
+
+def make_plan(train: pl.DataFrame, test: pl.DataFrame, config: FlightConfig) -> Plan:
+    """Decide what config.toml leaves to the log, from the sessions of both files."""
+    survey = survey_log(train, test)
+    validation, folds, repeats, way = decide_validation(survey, config)
+    features, why = decide_features(survey, config)
+    models = config.rank.models
+    parameters, _ = decide_parameters(survey, config, MODELS)
+    _, size = decide_parameters(survey, config, models)
+    patience, seeds, seeding = decide_fits(survey, config)
+    decisions = (
+        Decision("split.validation", way[0], way[1]),
+        Decision("rank.blocks", " or ".join(" ".join(each.blocks) for each in features), why),
+        Decision("trees", size[0], size[1]),
+        Decision("rank.seeds, rank.patience", f"{seeds}, {patience}", seeding),
+    )
+    return Plan(validation, folds, repeats, features, models, parameters, patience, seeds, decisions)
+
+
+def decide_validation(survey: Survey, config: FlightConfig) -> tuple[str, int, int, tuple[str, str]]:
+    """The way, its folds, how often they are repeated; and in words."""
+    validating = int(survey.scored * config.split.valid_share)
+    way, reason = config.split.validation, "set"
+    enough = f"{validating:,} scored sessions in the last {config.split.valid_share:.0%}"
+    if way == AUTO and validating >= ENOUGH_SESSIONS:
+        way, reason = "time", enough
+    elif way == AUTO:
+        way = "blocks" if survey.has_memory and survey.sessions >= LEAST_SESSIONS else "folds"
+        people = (
+            f"{survey.returning:.0%} of the sessions, {survey.known:.0%} of the test's, are by travellers seen before"
+        )
+        reason = f"{enough}, fewer than {ENOUGH_SESSIONS:,}; {people}"
+    if way == "time":
+        return way, 1, 1, ("the last sessions", reason)
+    if way == "blocks":
+        count = min(max(-(-ENOUGH_SESSIONS // max(validating, 1)), 2), MOST_BLOCKS)
+        return way, count, 1, (f"{count} successive blocks of time", reason)
+    repeats = next((times for most, times in REPEATS if survey.sessions <= most), 1)
+    return way, FOLDS, repeats, (f"{FOLDS} folds of whole sessions, {repeats} times", reason)
+
+
+def decide_features(survey: Survey, config: FlightConfig) -> tuple[tuple[Features, ...], str]:
+    """The sets of features that come into question, and why these."""
+    blocks, margin = config.rank.blocks, config.rank.base_margin
+    if blocks != (AUTO,):
+        start = MARGIN if "taste" in blocks and survey.has_memory else None
+        return (Features("as set", blocks, start if margin == AUTO else margin or None),), "set"
+    if survey.has_memory:
+        start = MARGIN if margin == AUTO else margin or None
+        return (Features("past bookings", ("core", "pair", "lift", "taste"), start),), "people come back"
+    plain, encoded = ("core", "pair"), ("core", "pair", "lift")
+    offered = (
+        Features("no bookings", plain),
+        Features("encodings", encoded),
+        Features("encodings, from a logit", (*encoded, "taste"), MARGIN if margin == AUTO else margin or None),
+    )
+    return offered, "nobody comes back: cross-fitted encodings where validation says so"
+
+
+def decide_parameters(
+    survey: Survey, config: FlightConfig, models: tuple[str, ...]
+) -> tuple[dict[str, dict[str, Any]], tuple[str, str]]:
+    """Every model's parameters with the size of its trees, and in words."""
+    large = survey.sessions >= LARGE_LOG
+    auto = LARGE_TREES if large else SMALL_TREES
+    given = {model: config.rank.parameters_of(model) for model in models}
+    for model, own in given.items():
+        refuse_auto(model, [key for key, value in own.items() if value == AUTO and key not in auto])
+    parameters = {
+        model: {key: auto[key] if value == AUTO else value for key, value in own.items()}
+        for model, own in given.items()
+    }
+    left = any(AUTO in own.values() for own in given.values())
+    size = f"{auto['num_leaves']} leaves" if left else "as set"
+    return parameters, (size, f"{survey.sessions:,} sessions with a booking" if left else "set")
+
+
+def refuse_auto(model: str, unknown: list[str]) -> None:
+    """A ``UserError`` for a parameter that nobody decides."""
+    if unknown:
+        known = ", ".join(SMALL_TREES)
+        raise UserError(f"rank.{model}.{unknown[0]} cannot be auto: give a value (auto may stand for {known}).")
+
+
+def decide_fits(survey: Survey, config: FlightConfig) -> tuple[int, int, str]:
+    """The patience of a fit, how many fits of each model are averaged, and why.
+
+    On a small log a fold's likelihood is no smooth curve: it must be given time before the folds can be compared.
+    """
+    few = survey.sessions < SMALL_LOG
+    patience = (LONG_PATIENCE if few else PATIENCE) if config.rank.patience == AUTO else int(config.rank.patience)
+    seeds = (MANY_SEEDS if few else 1) if config.rank.seeds == AUTO else int(config.rank.seeds)
+    left = AUTO in (config.rank.patience, config.rank.seeds)
+    return patience, seeds, f"{survey.sessions:,} sessions with a booking" if left else "set"

@@ -1,0 +1,268 @@
+"""What a log decides: each way of validation, the features, the size of the models; and that a set value stays."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+import pytest
+
+from competitions.flight.competition import COMPETITION
+from competitions.flight.config import FlightConfig
+from competitions.flight.plan import (
+    LARGE_TREES,
+    SMALL_TREES,
+    Features,
+    Survey,
+    decide_features,
+    decide_fits,
+    decide_parameters,
+    decide_validation,
+    make_plan,
+    survey_log,
+)
+
+PAST = Features("past bookings", ("core", "pair", "lift", "taste"), "taste_total")
+
+
+def load(*overrides: str) -> FlightConfig:
+    config: FlightConfig = COMPETITION.load_config(list(overrides))
+    return config
+
+
+def survey(sessions: int = 3_000, scored: int = 2_000, returning: float = 0.0, known: float = 0.0) -> Survey:
+    return Survey(sessions, scored, returning, known)
+
+
+def log(profiles: Sequence[int], size: int = 20, unbooked: int = 0) -> pl.DataFrame:
+    """Sessions of these travellers with a booking, and further ones of traveller -1 without."""
+    count = len(profiles)
+    return pl.DataFrame(
+        {"profile": [*profiles, *[-1] * unbooked], "size": [size] * (count + unbooked)}, schema_overrides=INTEGERS
+    ).with_columns(booked=pl.Series([0] * count + [None] * unbooked, dtype=pl.Int32))
+
+
+INTEGERS = {"profile": pl.Int32, "size": pl.Int32}
+
+
+# --- the survey ---
+
+
+def test_the_survey_counts_bookings_scored_sessions_and_who_comes_back() -> None:
+    train = pl.concat([log([1, 1, 1, 2], size=11, unbooked=3), log([3], size=10)])
+    test = log([1, 2, 9, 9, -1])
+    counted = survey_log(train, test)
+    assert (counted.sessions, counted.scored) == (5, 4)  # a session of ten options is not scored
+    assert counted.returning == pytest.approx(2 / 5)
+    assert counted.known == pytest.approx(2 / 5)  # traveller -1 searched in the train file, and booked nothing
+
+
+def test_files_without_a_session_have_nothing_to_count() -> None:
+    empty = survey_log(log([], unbooked=2), log([]))
+    assert (empty.sessions, empty.scored, empty.known) == (0, 0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("returning", "known", "memory"), [(0.05, 0.0, True), (0.0, 0.05, True), (0.049, 0.049, False), (0.3, 0.0, True)]
+)
+def test_a_log_has_a_memory_where_either_share_reaches_a_twentieth(
+    returning: float, known: float, memory: bool
+) -> None:
+    assert survey(returning=returning, known=known).has_memory == memory
+
+
+# --- the way of validation ---
+
+
+@pytest.mark.parametrize(
+    ("scored", "returning", "expected"),
+    [
+        (20_000, 0.0, ("time", 1, 1)),  # the last tenth has 2,000 scored sessions
+        (20_000, 0.9, ("time", 1, 1)),
+        (19_990, 0.9, ("blocks", 2, 1)),
+        (10_000, 0.9, ("blocks", 2, 1)),
+        (9_990, 0.9, ("blocks", 3, 1)),  # two blocks of 999 are not enough
+        (100, 0.9, ("blocks", 3, 1)),  # nor are three, but there are no more
+        (5, 0.9, ("blocks", 3, 1)),
+        (19_990, 0.0, ("folds", 5, 1)),
+        (100, 0.0, ("folds", 5, 1)),
+    ],
+)
+def test_how_to_validate_follows_scored_sessions_and_memory(
+    scored: int, returning: float, expected: tuple[str, int, int]
+) -> None:
+    decided = decide_validation(survey(30_000, scored, returning), load())
+    assert decided[:3] == expected
+
+
+@pytest.mark.parametrize(("sessions", "repeats"), [(100, 2), (2_000, 2), (2_001, 1)])
+def test_few_sessions_are_dealt_into_folds_twice(sessions: int, repeats: int) -> None:
+    way, folds, times, words = decide_validation(survey(sessions, sessions), load())
+    assert (way, folds, times) == ("folds", 5, repeats)
+    assert words[0] == f"5 folds of whole sessions, {repeats} times"
+
+
+def test_the_share_that_validates_counts() -> None:
+    assert decide_validation(survey(9_000, 4_000), load("split.valid_share=0.5"))[0] == "time"
+    assert decide_validation(survey(9_000, 3_999), load("split.valid_share=0.5"))[0] == "folds"
+
+
+@pytest.mark.parametrize(
+    ("way", "expected"), [("time", (1, 1)), ("blocks", (3, 1)), ("folds", (5, 2)), ("auto", (3, 1))]
+)
+def test_a_way_that_is_set_is_kept(way: str, expected: tuple[int, int]) -> None:
+    """By itself this log, whose people come back, would be cut into blocks of time."""
+    decided = decide_validation(survey(500, 400, 0.5), load(f"split.validation={way}"))
+    assert decided[0] == ("blocks" if way == "auto" else way)
+    assert decided[1:3] == expected
+    assert (decided[3][1] == "set") == (way != "auto")
+
+
+def test_the_reason_names_the_numbers() -> None:
+    *_, (words, reason) = decide_validation(survey(9_000, 8_000, 0.25, 0.5), load())
+    assert words == "3 successive blocks of time"
+    assert reason == (
+        "800 scored sessions in the last 10%, fewer than 2,000; "
+        "25% of the sessions, 50% of the test's, are by travellers seen before"
+    )
+    *_, (words, reason) = decide_validation(survey(90_000, 80_000), load())
+    assert (words, reason) == ("the last sessions", "8,000 scored sessions in the last 10%")
+
+
+# --- the features ---
+
+
+def test_where_people_come_back_their_past_is_learned_from() -> None:
+    assert decide_features(survey(returning=0.5), load()) == ((PAST,), "people come back")
+
+
+def test_where_nobody_does_validation_chooses_among_sets_that_grow() -> None:
+    offered, reason = decide_features(survey(), load())
+    assert [each.blocks for each in offered] == [
+        ("core", "pair"),
+        ("core", "pair", "lift"),
+        ("core", "pair", "lift", "taste"),
+    ]
+    assert [each.base_margin for each in offered] == [None, None, "taste_total"]
+    assert len({each.name for each in offered}) == 3
+    assert reason.startswith("nobody comes back")
+
+
+@pytest.mark.parametrize(
+    ("blocks", "returning", "margin", "expected"),
+    [
+        (("core", "taste"), 0.5, "auto", "taste_total"),
+        (("core", "taste"), 0.0, "auto", None),  # what cannot be known from the past is no start
+        (("core", "pair"), 0.5, "auto", None),
+        (("core", "taste"), 0.5, "", None),
+        (("core", "taste"), 0.0, "taste_everybody", "taste_everybody"),
+        (("core", "pair"), 0.5, "core_log_price", "core_log_price"),
+    ],
+)
+def test_blocks_that_are_set_are_kept_alone(
+    blocks: tuple[str, ...], returning: float, margin: str, expected: str | None
+) -> None:
+    config = load(f"rank.blocks={list(blocks)}", f"rank.base_margin='{margin}'")
+    assert decide_features(survey(returning=returning), config) == ((Features("as set", blocks, expected),), "set")
+
+
+@pytest.mark.parametrize(("margin", "expected"), [("", None), ("lift_carrier", "lift_carrier")])
+def test_a_margin_that_is_set_is_kept_where_people_come_back(margin: str, expected: str | None) -> None:
+    (only,), _ = decide_features(survey(returning=0.5), load(f"rank.base_margin='{margin}'"))
+    assert (only.blocks, only.base_margin) == (PAST.blocks, expected)
+
+
+def test_no_margin_is_kept_where_nobody_comes_back() -> None:
+    offered, _ = decide_features(survey(), load("rank.base_margin=''"))
+    assert {each.base_margin for each in offered} == {None}
+
+
+# --- the models ---
+
+
+@pytest.mark.parametrize(("sessions", "trees"), [(19_999, SMALL_TREES), (20_000, LARGE_TREES)])
+def test_auto_is_replaced_by_the_size_of_the_log(sessions: int, trees: dict[str, Any]) -> None:
+    config = load("rank.models=['lightgbm_softmax', 'catboost_softmax', 'xgboost_softmax']")
+    parameters, (size, reason) = decide_parameters(survey(sessions), config, config.rank.models)
+    assert list(parameters) == list(config.rank.models)
+    for model, decided in parameters.items():
+        given = config.rank.parameters_of(model)
+        assert list(decided) == list(given)
+        assert decided == {key: trees[key] if value == "auto" else value for key, value in given.items()}
+    assert parameters["lightgbm_softmax"]["num_leaves"] == trees["num_leaves"]
+    assert parameters["catboost_softmax"]["depth"] == trees["depth"]
+    assert (size, reason) == (f"{trees['num_leaves']} leaves", f"{sessions:,} sessions with a booking")
+
+
+def test_a_large_log_grows_larger_trees_faster() -> None:
+    for name in ("num_leaves", "depth", "max_depth", "learning_rate"):
+        assert LARGE_TREES[name] > SMALL_TREES[name], name
+    assert SMALL_TREES["extra_trees"] > LARGE_TREES["extra_trees"]
+
+
+def test_a_parameter_that_is_set_is_kept_beside_others_that_are_not() -> None:
+    config = load("rank.lightgbm_softmax.num_leaves=7", "rank.lightgbm_softmax.extra_trees=false")
+    decided = decide_parameters(survey(100), config, ("lightgbm_softmax",))[0]["lightgbm_softmax"]
+    assert (decided["num_leaves"], decided["extra_trees"]) == (7, False)
+    assert decided["learning_rate"] == SMALL_TREES["learning_rate"]
+
+
+def test_where_nothing_was_left_the_trees_are_as_set() -> None:
+    config = load("rank.models=['logit']")
+    assert decide_parameters(survey(100), config, config.rank.models) == ({"logit": {"l2": 0.03}}, ("as set", "set"))
+
+
+@pytest.mark.parametrize(("sessions", "patience", "seeds"), [(100, 200, 3), (1_999, 200, 3), (2_000, 40, 1)])
+def test_a_small_log_is_given_time_and_seeds(sessions: int, patience: int, seeds: int) -> None:
+    assert decide_fits(survey(sessions), load()) == (patience, seeds, f"{sessions:,} sessions with a booking")
+
+
+def test_patience_and_seeds_that_are_set_are_kept() -> None:
+    assert decide_fits(survey(100), load("rank.patience=0"))[:2] == (0, 3)
+    assert decide_fits(survey(100), load("rank.seeds=2"))[:2] == (200, 2)
+    assert decide_fits(survey(100), load("rank.seeds=2", "rank.patience=7")) == (7, 2, "set")
+    assert decide_fits(survey(100), load("rank.seeds=2"))[2] == "100 sessions with a booking"
+
+
+# --- the plan ---
+
+
+def test_a_plan_has_every_decision_with_its_reason() -> None:
+    models = ("lightgbm_softmax", "xgboost_softmax")
+    plan = make_plan(log(range(40)), log(range(100, 110)), load(f"rank.models={list(models)}"))
+    assert (plan.validation, plan.folds, plan.repeats) == ("folds", 5, 2)
+    assert [each.blocks[-1] for each in plan.features] == ["pair", "lift", "taste"]
+    assert (plan.patience, plan.seeds) == (200, 3)
+    assert plan.models == models
+    assert plan.parameters["xgboost_softmax"]["max_depth"] == SMALL_TREES["max_depth"]
+    assert [(each.setting, each.value) for each in plan.decisions] == [
+        ("split.validation", "5 folds of whole sessions, 2 times"),
+        ("rank.blocks", "core pair or core pair lift or core pair lift taste"),
+        ("trees", "12 leaves"),
+        ("rank.seeds, rank.patience", "3, 200"),
+    ]
+    assert all(each.reason for each in plan.decisions)
+    assert not any(each.reason == "set" for each in plan.decisions)
+
+
+def test_a_plan_by_the_test_file_alone() -> None:
+    """Nobody searches twice in the train file, but half of the test's travellers are in it."""
+    plan = make_plan(log(range(40)), log([0, 1, 2, 100, 101, 102]), load())
+    assert (plan.validation, plan.folds, plan.features) == ("blocks", 3, (PAST,))
+
+
+def test_what_is_set_in_full_is_planned_as_it_is_set() -> None:
+    config = load(
+        "split.validation=time",
+        "rank.blocks=['core', 'option']",
+        "rank.seeds=2",
+        "rank.patience=9",
+        "rank.models=['logit', 'catboost_yetirank']",
+    )
+    plan = make_plan(log(range(40)), log([1]), config)
+    assert (plan.validation, plan.folds, plan.repeats) == ("time", 1, 1)
+    assert plan.features == (Features("as set", ("core", "option")),)
+    assert (plan.models, plan.seeds, plan.patience) == (("logit", "catboost_yetirank"), 2, 9)
+    assert {model: plan.parameters[model] for model in plan.models} == {
+        model: config.rank.parameters_of(model) for model in plan.models
+    }
+    assert {each.reason for each in plan.decisions} == {"set"}
