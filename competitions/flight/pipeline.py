@@ -70,10 +70,10 @@ def prepare(files: RawFiles, config: FlightConfig, run: Run) -> Prepared:
 
     # 4. History: statistics of the bookings that a session may look back on.
     log = step(collect_bookings, train, name="record")
-    histories = step(build_histories, log, split, name="train.history")
+    blocks = list_blocks(config, plan)
+    histories = step(build_histories, log, split, blocks, name="train.history")
 
     # 5. Features of every option, then negatives; of several sets of features the likeliest on validation.
-    blocks = list_blocks(config, plan)
     data = step(
         build_training_data, train, split, histories, blocks, config.rank.sample, config.seed, name="train.features"
     )
@@ -104,8 +104,8 @@ def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
 
     # 8. Score the test, write the submission in the order of its rows, read it back from disk and check it.
     snapshots = step(take_test_snapshot, train.sessions, test.sessions, prepared.split.cross_fitted, name="ask_test")
-    history = step(build_history, prepared.log, snapshots, name="test.history")
     blocks = list_blocks(config, plan)
+    history = step(build_history, prepared.log, snapshots, blocks, name="test.history")
     test_scores = step(score_test, test, snapshots, history, collect(final), blocks)
     ranks = step(rank_test, test, test_scores, blend, penalty)
     paths = submission.write_submission(ranks.value, files.test, run.folder)

@@ -156,7 +156,7 @@ def decide_features(survey: Survey, config: FlightConfig) -> tuple[tuple[Feature
         Features("encodings", encoded),
         Features("encodings, from a logit", (*encoded, "taste"), MARGIN if margin == AUTO else margin or None),
     )
-    return offered, "nobody comes back: cross-fitted encodings where validation says so"
+    return offered, "nobody comes back: encodings of carriers and routes where validation says so"
 
 
 def decide_parameters(

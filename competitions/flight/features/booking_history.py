@@ -4,7 +4,7 @@ Everything here is a function of the bookings visible in a snapshot (``split.Sna
 strictly before the snapshot's time, and so before every session that it is assigned to.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -41,6 +41,7 @@ LIFTS: Mapping[str, tuple[str, ...]] = {
     "profile_out_flight": ("profile", "route", "out_carrier", "out_flight"),
     "profile_back_flight": ("profile", "route", "back_carrier", "back_flight"),
 }
+LOOK_BACK = ("history", "lift", "taste")  # the feature blocks that a History serves
 PRIOR = 2.0  # bookings as offered, added to both sides of a lift
 
 
@@ -103,24 +104,46 @@ def count_offers(options: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
     )
 
 
-def build_history(log: BookingLog, snapshots: Snapshots) -> History:
-    """The statistics of every key in every snapshot; with no snapshot, empty tables with the right columns."""
-    means: dict[str, list[pl.DataFrame]] = {name: [] for name in KEYS}
-    lifts: dict[str, list[pl.DataFrame]] = {name: [] for name in LIFTS}
-    groups = snapshots.visible.group_by("snapshot", maintain_order=True)
-    for (snapshot,), visible in track([((0,), snapshots.visible.clear()), *groups], "history"):
-        number, sessions = pl.lit(snapshot, pl.Int32).alias("snapshot"), visible.select("session")
-        bookings = log.bookings.join(sessions, on="session", how="semi", maintain_order="left")
-        for name, key in KEYS.items():
-            means[name].append(average(bookings, key, detailed=name in DETAILED).select(number, pl.all()))
-        for name, key in LIFTS.items():
-            offers = log.offers[name].join(sessions, on="session", how="semi", maintain_order="left")
-            lifts[name].append(measure_lift(offers, key).select(number, pl.all()))
+def build_history(log: BookingLog, snapshots: Snapshots, blocks: Sequence[str] = LOOK_BACK) -> History:
+    """The statistics of every key in every snapshot; with no snapshot, empty tables with the right columns.
+
+    Means, lifts and preferences are what the feature blocks of ``LOOK_BACK`` look up: a table that none of ``blocks``
+    needs is left empty.
+    """
+    nothing = Snapshots(snapshots.assigned, snapshots.visible.clear())
+    seen = {block: snapshots if block in blocks else nothing for block in LOOK_BACK}
     return History(
-        {name: pl.concat(tables) for name, tables in means.items()},
-        {name: pl.concat(tables) for name, tables in lifts.items()},
-        preferences.estimate_preferences(log.choices, snapshots),
+        tabulate_means(log.bookings, seen["history"]),
+        tabulate_lifts(log.offers, seen["lift"]),
+        preferences.estimate_preferences(log.choices, seen["taste"]),
     )
+
+
+def tabulate_means(bookings: pl.DataFrame, snapshots: Snapshots) -> dict[str, pl.DataFrame]:
+    """``average`` by entry of ``KEYS``, a row per (snapshot, key)."""
+    tables: dict[str, list[pl.DataFrame]] = {name: [] for name in KEYS}
+    for snapshot, sessions in list_visible(snapshots, "means"):
+        seen = bookings.join(sessions, on="session", how="semi", maintain_order="left")
+        for name, key in KEYS.items():
+            tables[name].append(average(seen, key, detailed=name in DETAILED).select(snapshot, pl.all()))
+    return {name: pl.concat(parts) for name, parts in tables.items()}
+
+
+def tabulate_lifts(offers: Mapping[str, pl.DataFrame], snapshots: Snapshots) -> dict[str, pl.DataFrame]:
+    """``measure_lift`` by entry of ``LIFTS``, a row per (snapshot, key)."""
+    tables: dict[str, list[pl.DataFrame]] = {name: [] for name in LIFTS}
+    for snapshot, sessions in list_visible(snapshots, "lifts"):
+        for name, key in LIFTS.items():
+            seen = offers[name].join(sessions, on="session", how="semi", maintain_order="left")
+            tables[name].append(measure_lift(seen, key).select(snapshot, pl.all()))
+    return {name: pl.concat(parts) for name, parts in tables.items()}
+
+
+def list_visible(snapshots: Snapshots, label: str) -> Iterator[tuple[pl.Expr, pl.DataFrame]]:
+    """The number of every snapshot, as a column, and the sessions that it sees; one that sees nothing first."""
+    groups = snapshots.visible.group_by("snapshot", maintain_order=True)
+    for (snapshot,), visible in track([((0,), snapshots.visible.clear()), *groups], label):
+        yield pl.lit(snapshot, pl.Int32).alias("snapshot"), visible.select("session")
 
 
 def average(bookings: pl.DataFrame, key: Sequence[str], *, detailed: bool) -> pl.DataFrame:

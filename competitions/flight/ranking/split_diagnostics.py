@@ -51,6 +51,7 @@ def evaluate_split(
     train: Searches, log: BookingLog, split: Split, recipe: Recipe, sample: SampleSettings, seed: int
 ) -> dict[str, float]:
     """``measure`` of one model that was fitted and judged on ``split``; only the recipe's blocks are built."""
-    data = build_training_data(train, split, build_histories(log, split), recipe.blocks or (), sample, seed)
+    blocks = recipe.blocks or ()
+    data = build_training_data(train, split, build_histories(log, split, blocks), blocks, sample, seed)
     cross = cross_fit_ranker(recipe, data.folds)
     return measure(np.concatenate(cross.scores), data.valid.labels, data.valid.group_sizes)

@@ -69,10 +69,10 @@ class TrainingData:
         return np.concatenate([fold.sessions for fold in self.folds])
 
 
-def build_histories(log: BookingLog, split: Split) -> Histories:
-    """The statistics of all snapshots of a split."""
-    folds = tuple(build_history(log, fold.snapshots) for fold in split.folds)
-    return Histories(build_history(log, split.final), folds)
+def build_histories(log: BookingLog, split: Split, blocks: Sequence[str]) -> Histories:
+    """The statistics of all snapshots of a split, as far as the feature ``blocks`` need them."""
+    folds = tuple(build_history(log, fold.snapshots, blocks) for fold in split.folds)
+    return Histories(build_history(log, split.final, blocks), folds)
 
 
 def build_training_data(

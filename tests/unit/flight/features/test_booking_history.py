@@ -316,3 +316,19 @@ def test_where_nothing_is_seen_the_tables_are_empty_with_the_same_columns() -> N
     for name in LIFTS:
         assert nothing.lifts[name].height == 0
         assert nothing.lifts[name].schema == something.lifts[name].schema
+
+
+@pytest.mark.parametrize("asked", [(), ("history",), ("lift", "taste"), ("core",)])
+def test_only_what_the_blocks_look_up_is_tabulated(asked: tuple[str, ...]) -> None:
+    log = collect_bookings(make_searches(search(), search(profile=2)))
+    whole, part, nothing = (
+        build_history(log, see(0, 1)),
+        build_history(log, see(0, 1), asked),
+        build_history(log, see()),
+    )
+    for block, kind in (("history", "means"), ("lift", "lifts"), ("taste", "preferences")):
+        expected = whole if block in asked else nothing
+        tables = getattr(part, kind)
+        assert tables.keys() == getattr(whole, kind).keys()
+        for name, table in tables.items():
+            assert_frame_equal(table, getattr(expected, kind)[name])

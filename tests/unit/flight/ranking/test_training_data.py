@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from common.errors import UserError
 from common.ranking.dataset import RankingDataset, to_matrix
 from competitions.flight.config import SampleSettings
-from competitions.flight.features.booking_history import History, collect_bookings
+from competitions.flight.features.booking_history import LOOK_BACK, History, collect_bookings
 from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import mark_flights
 from competitions.flight.io.reader import Searches
@@ -160,7 +160,7 @@ def gather(searches: Searches, split: Split, seed: int = 0, **settings: Any) -> 
 
 def gather_past(searches: Searches, split: Split, blocks: Sequence[str] = PAST) -> tuple[TrainingData, Histories]:
     """The rows with what each session may look back on."""
-    histories = build_histories(collect_bookings(searches), split)
+    histories = build_histories(collect_bookings(searches), split, LOOK_BACK)
     return build_training_data(searches, split, histories, blocks, sample(), 0), histories
 
 
