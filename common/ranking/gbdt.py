@@ -7,6 +7,7 @@ categories.
 """
 
 import functools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -24,6 +25,10 @@ from common.ranking.conditional_logit import fit_logit
 from common.ranking.dataset import Matrix, RankingDataset, drop_small_groups, join_datasets, take_blocks
 from common.ranking.listwise_softmax import lightgbm_likelihood, lightgbm_softmax, log_likelihoods, softmax_gradients
 
+LONGEST_MESSAGE = 200
+LIBRARY_ERRORS = (lightgbm.basic.LightGBMError, xgboost.core.XGBoostError, catboost.CatBoostError)
+# Where in the library's own code a message comes from: before the message, or behind it.
+SOURCE_PLACE = re.compile(r"^(\[[\d:]+\] )?\S+\.(cc|cpp|h|hpp):\d+: | at \S+, line \d+[ .]*$")
 Datasets = RankingDataset | Sequence[RankingDataset]  # several parts are learned from as one
 
 
@@ -75,7 +80,7 @@ def fit(recipe: Recipe, train: Datasets, valid: RankingDataset | None = None, *,
     """Fit a model on ``train``, stopped early by ``valid`` where there is one: the rounds up to the best are kept.
 
     ``whole``: all rounds that were grown are kept, and count; see ``shorten``. Raises ``UserError`` for a kind of no
-    family, and for a base margin that is no feature of the rows.
+    family, for a base margin that is no feature of the rows, and where the library refuses a parameter or the rows.
     """
     family, fitter = _find_family(recipe)
     data = _select(recipe, train)
@@ -91,9 +96,27 @@ def fit(recipe: Recipe, train: Datasets, valid: RankingDataset | None = None, *,
 
 def _fit_one(family: str, fitter: Callable[["FitTask"], "Fit"], task: "FitTask") -> Ranker:
     remote = remote_fitter.get()
-    model, used, gain, (curve, metric) = (remote and remote(family, task)) or fitter(task)
+    try:
+        model, used, gain, (curve, metric) = (remote and remote(family, task)) or fitter(task)
+    except LIBRARY_ERRORS as error:
+        if (
+            not len(task.train.features)
+            or (np.nanmax(task.train.features, 0) == np.nanmin(task.train.features, 0)).all()
+        ):
+            raise UserError(
+                f"{task.recipe.kind} has nothing to learn from: no feature varies over its rows."
+            ) from error
+        raise UserError(
+            f"{task.recipe.kind} cannot be fitted, its library says: {_first_line(error)}. Correct its parameters: the "
+            f"section of {task.recipe.kind} in config.toml, or --set."
+        ) from error
     shares = dict(zip(task.train.names, gain, strict=True))
     return Ranker(task.recipe.kind, model, used, shares, curve, metric, task.recipe.base_margin)
+
+
+def _first_line(error: Exception) -> str:
+    """What a library complains of, without the place in its source code and without its stack."""
+    return SOURCE_PLACE.sub("", str(error).strip().partition("\n")[0]).rstrip(" .")[:LONGEST_MESSAGE]
 
 
 def shorten(ranker: Ranker, rounds: int) -> Ranker:

@@ -591,3 +591,37 @@ def test_a_logit_has_no_rounds_to_take_away(early: dict[str, Ranker]) -> None:
     np.testing.assert_array_equal(
         predict(shorten(early["logit"], 1), FRESH.features), predict(early["logit"], FRESH.features)
     )
+
+
+# --- what a library refuses ---
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "said"),
+    [
+        ("lightgbm_lambdarank", {"objective": "lambdarank", "num_leaves": -3}, "Check failed: (num_leaves) > (1)"),
+        ("lightgbm_binary", {"objective": "nonsense"}, "Unknown objective type name: nonsense"),
+        ("xgboost", {"objective": "rank:nonsense"}, "Unknown objective function: `rank:nonsense`"),
+        ("xgboost", {"objective": "rank:ndcg", "max_depth": -4}, "should be greater equal to 0"),
+        ("catboost", {"loss_function": "QuerySoftMax", "depth": 99}, "Maximum tree depth is 16"),
+        ("catboost", {"loss_function": "QuerySoftMax", "nonsense": 1}, "Unknown option {nonsense}"),
+    ],
+)
+def test_a_refused_parameter_is_one_clear_sentence(kind: str, wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError) as raised:
+        fit(Recipe(kind, wrong, 5, 0, 0), plant(20, seed=1))
+    message = str(raised.value)
+    assert message.startswith(f"{kind} cannot be fitted")
+    assert said in message
+    assert f"the section of {kind} in config.toml" in message
+    assert "\n" not in message
+    assert ".cpp" not in message
+    assert ".cc:" not in message
+
+
+@pytest.mark.parametrize("kind", ["lightgbm_softmax", "catboost"])
+def test_rows_that_are_all_alike_are_refused(kind: str) -> None:
+    planted = plant(20, seed=1)
+    alike = replace(planted, features=np.ones_like(planted.features))
+    with pytest.raises(UserError, match="no feature varies"):
+        fit(Recipe(kind, SETTINGS[kind], 5, 0, 0), alike)
