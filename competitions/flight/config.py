@@ -4,9 +4,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from common.decisions import AUTO
+
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
-AUTO = "auto"  # decided from the log, in plan.py
 BLOCKS = ("core", "option", "session", "within", "pair", "lift", "history", "taste")
 MODELS = (
     "catboost_yetirank",

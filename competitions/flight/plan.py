@@ -10,8 +10,9 @@ from typing import Any
 
 import polars as pl
 
+from common.decisions import AUTO, Decision
 from common.errors import UserError
-from competitions.flight.config import AUTO, MODELS, FlightConfig
+from competitions.flight.config import MODELS, FlightConfig
 from competitions.flight.metrics import LARGE
 
 ENOUGH_SESSIONS = 2_000  # scored ones: fewer leave a standard error of the hit rate above .011
@@ -64,15 +65,6 @@ class Features:
     name: str
     blocks: tuple[str, ...]
     base_margin: str | None = None
-
-
-@dataclass(frozen=True)
-class Decision:
-    """One setting that was left to the log: what it became, and why."""
-
-    setting: str
-    value: str
-    reason: str
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from common.decisions import Decision
 from common.pipeline.run import Result
 from common.ranking.cross_validation import CrossFit
 from common.ranking.dataset import RankingDataset
@@ -15,7 +16,7 @@ from common.ranking.gbdt import Ranker
 from common.ranking.size_bucket_blending import BucketBlend
 from common.submission import Checked
 from competitions.flight.io.reader import Note, RawFiles, Searches
-from competitions.flight.plan import Decision, Features, Plan
+from competitions.flight.plan import Features, Plan
 from competitions.flight.ranking.rankers import Choice
 from competitions.flight.ranking.training_data import FoldData, TrainingData
 from competitions.flight.reporting.summary import (
