@@ -8,11 +8,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import polars as pl
 
 from common.errors import UserError
-from common.experiments.run_record import QUERIES, RECORD, Row, read_record
+from common.experiments.run_record import (
+    QUERIES,
+    RECORD,
+    WEIGHT,
+    Row,
+    read_record,
+    weigh_alike,
+    weighted_error,
+    weighted_mean,
+)
 
 CLEAR = 2.0  # standard errors
 
@@ -88,22 +96,26 @@ def _read_queries(path: Path) -> pl.DataFrame:
 
 def describe_difference(joined: pl.DataFrame) -> Difference:
     """The paired difference of some queries."""
-    gain = (joined["after"] - joined["before"]).to_numpy()
-    return Difference(float(gain.mean()), float(gain.std()) / len(gain) ** 0.5, len(gain), int(np.count_nonzero(gain)))
+    gain = pl.col("after") - pl.col("before")
+    figures = weighted_mean(gain).alias("mean"), weighted_error(gain).alias("error"), (gain != 0).sum().alias("changed")
+    (row,) = weigh_alike(joined).select(*figures).to_dicts()
+    return Difference(row["mean"], row["error"], joined.height, row["changed"])
 
 
 def list_slices(joined: pl.DataFrame) -> list[Row]:
     """The paired difference by fold and by value of every slice."""
-    gain, rows = pl.col("after") - pl.col("before"), []
-    for name in ("fold", *(name for name in joined.columns if name not in ("fold", "query", "before", "after"))):
+    before, after, rows = pl.col("before"), pl.col("after"), []
+    slices = [name for name in joined.columns if name not in ("fold", "query", "before", "after", WEIGHT)]
+    for name in ("fold", *slices):
         table = (
-            joined.drop_nulls(name)
+            weigh_alike(joined)
+            .drop_nulls(name)
             .group_by(name)
             .agg(
-                pl.col("before").mean().alias("A"),
-                pl.col("after").mean().alias("B"),
-                gain.mean().alias("B - A"),
-                (gain.std(ddof=0) / pl.len().sqrt()).alias("error"),
+                weighted_mean(before).alias("A"),
+                weighted_mean(after).alias("B"),
+                weighted_mean(after - before).alias("B - A"),
+                weighted_error(after - before).alias("error"),
                 pl.len().alias("queries"),
             )
         )

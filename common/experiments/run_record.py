@@ -26,6 +26,7 @@ from common.submission import Checked, write_parquet
 
 RECORD = "run.json"
 QUERIES = "queries.parquet"
+WEIGHT = "weight"  # optional column: how much a query counts in every mean
 Row = dict[str, Any]
 
 
@@ -136,21 +137,41 @@ def read_record(path: Path) -> Row:
 
 
 def describe_queries(queries: pl.DataFrame) -> Row:
-    """Mean score with its standard error over all queries, by fold, and by value of every slice."""
-    slices = [name for name in queries.columns if name not in ("query", "fold", "score")]
+    """Mean score with its standard error over all queries, by fold, and by value of every slice.
+
+    Weighted where there is a column ``weight``: of queries drawn otherwise than the test's.
+    """
+    slices = [name for name in queries.columns if name not in ("query", "fold", "score", WEIGHT)]
+    queries = weigh_alike(queries)
     rows = [
         {"slice": f"{name}: {value}", **scores}
         for name in slices
         for value, scores in _describe_by(queries.drop_nulls(name), name)
     ]
     folds = [{"fold": value, **scores} for value, scores in _describe_by(queries, "fold")]
-    (whole,) = queries.select(*MEAN).to_dicts()
+    (whole,) = queries.select(*MEAN).fill_nan(0.0).to_dicts()
     return {**_zero_for_null(whole), "folds": folds, "slices": rows}
 
 
+def weigh_alike(queries: pl.DataFrame) -> pl.DataFrame:
+    """With a ``weight`` of 1 each where the queries have none."""
+    return queries if WEIGHT in queries.columns else queries.with_columns(pl.lit(1.0).alias(WEIGHT))
+
+
+def weighted_mean(value: pl.Expr) -> pl.Expr:
+    """The mean, by ``weight``."""
+    return (value * pl.col(WEIGHT)).sum() / pl.col(WEIGHT).sum()
+
+
+def weighted_error(value: pl.Expr) -> pl.Expr:
+    """The standard error of ``weighted_mean``, of independent queries: for equal weights, deviation / sqrt(queries)."""
+    apart = (value - weighted_mean(value)) * pl.col(WEIGHT)
+    return (apart**2).sum().sqrt() / pl.col(WEIGHT).sum()
+
+
 MEAN = (
-    pl.col("score").mean(),
-    (pl.col("score").std(ddof=0) / pl.len().sqrt()).alias("error"),
+    weighted_mean(pl.col("score")).alias("score"),
+    weighted_error(pl.col("score")).alias("error"),
     pl.len().alias("queries"),
 )
 

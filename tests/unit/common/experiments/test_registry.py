@@ -164,3 +164,20 @@ def test_what_makes_runs_hard_to_compare_is_said(make: Make) -> None:
     (longer / "queries.parquet").write_bytes(b"PAR1")
     with pytest.raises(UserError, match=r"queries\.parquet cannot be read"):
         compare.compare(longer, longer)
+
+
+def test_a_paired_difference_is_weighted_like_the_scores(make: Make) -> None:
+    runs = [make("a-1", [0.0, 1.0, 0.5]), make("a-2", [1.0, 1.0, 0.0])]
+    for run in runs:
+        path = run / "queries.parquet"
+        pl.read_parquet(path).with_columns(weight=pl.Series([2.0, 1.0, 1.0])).write_parquet(path)
+    comparison = compare.compare(*runs)
+    gain, weights = np.array([1.0, 0.0, -0.5]), np.array([2.0, 1.0, 1.0])
+    mean = float(gain @ weights) / 4
+    error = float(np.sqrt((((gain - mean) * weights) ** 2).sum())) / 4
+    assert comparison.difference is not None
+    assert comparison.difference.mean == pytest.approx(mean)
+    assert comparison.difference.error == pytest.approx(error)
+    even = next(row for row in comparison.slices if row["slice"] == "parity: even")
+    assert even["B - A"] == pytest.approx((2 * 1.0 - 0.5) / 3)
+    assert not any(row["slice"].startswith("weight") for row in comparison.slices)
