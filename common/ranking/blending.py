@@ -40,8 +40,12 @@ def search_weights(
     """Weights that give the highest MRR@k, by Optuna's TPE from equal weights and each model alone.
 
     ``answers``: how many queries there are in all; those without candidates or positive count as 0. The search runs on
-    either half of the queries and is judged on the other, so ``mrr`` is free of its own optimism.
+    either half of the queries and is judged on the other, so ``mrr`` is free of its own optimism. One model alone is
+    taken as it is.
     """
+    if scores.shape[1] == 1:
+        reciprocal = reciprocal_ranks(np.ascontiguousarray(scores[:, 0]), labels, sizes, k)
+        return Blend((1.0,), float(reciprocal.sum()) / max(answers, 1), reciprocal)
     standard = standardise(scores, sizes)
     half = np.arange(len(sizes)) % 2 == 0
     reciprocal = np.zeros(len(sizes))

@@ -88,6 +88,15 @@ def test_queries_that_recall_missed_stay_in_the_mean() -> None:
     assert full.mrr > 0.4
 
 
+def test_one_model_is_taken_as_it_is() -> None:
+    scores, marks, split = plant(50, [1.0], 4)
+    blend = search((scores, marks, split), 60)
+    ranks = reciprocal_ranks(scores[:, 0], marks, split, 5)
+    assert blend.weights == (1.0,)
+    np.testing.assert_array_equal(blend.reciprocal, ranks)
+    assert blend.mrr == pytest.approx(ranks.sum() / 60)
+
+
 def test_the_score_is_free_of_the_searchs_own_optimism() -> None:
     """On pure noise the searched weights look better than chance where they were found, not where they are judged."""
     scored, looked = [], []
