@@ -1,6 +1,6 @@
 """The settings of the news pipeline. ``config.toml`` gives every value; this says what each one is."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -62,11 +62,11 @@ class RecallSettings(Settings, frozen=True):
 
 
 class RankSettings(Settings, frozen=True):
-    """``negatives`` drawn per training query; parameters of each library under its own names."""
+    """``negatives`` drawn per training query, or auto; parameters of each library under its own names."""
 
     models: list[str]
     blocks: list[str]
-    negatives: Count
+    negatives: Count | Literal["auto"]
     rounds: Count
     patience: Count
     lightgbm_lambdarank: dict[str, Any]

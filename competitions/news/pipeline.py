@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from common.pipeline import progress
 from common.pipeline.run import Result, Run, collect, collect_named
 from common.ranking.blending import Blend
 from common.ranking.gbdt import Ranker, fit, refit
@@ -19,6 +20,7 @@ from common.submission import Checked
 from competitions.news import features, ranking, retrieval, split, submission
 from competitions.news.config import NewsConfig
 from competitions.news.io import reader
+from competitions.news.plan import Plan, make_plan
 from competitions.news.ranking import Labelled
 from competitions.news.retrieval import FoldInputs
 
@@ -40,6 +42,7 @@ class Prepared:
     articles: Result[reader.Articles]
     clicks: Result[reader.Clicks]
     content: Result[reader.Embeddings] | None
+    plan: Plan
     labelled: FoldCandidates
     test: FoldCandidates
     rows: Result[Labelled]
@@ -74,6 +77,11 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
         "test": step(split.test_fold, clicks.frame, name="ask"),
     }
 
+    # Settings meet the log.
+    plan = step(make_plan, clicks.frame, folds["labelled"], config).value
+    for decision in plan.decisions:
+        progress.say(f"  {decision.setting}: {decision.value} ({decision.reason})")
+
     prepared = {}
     for name, fold in folds.items():
         # 3. Retrieval: eighteen channels, fused into one list of candidates a query.
@@ -88,9 +96,11 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
         prepared[name] = FoldCandidates(inputs, channels, candidates, blocks)
 
     labelled, test = prepared["labelled"], prepared["test"]
-    fold, negatives = labelled.inputs.fold, config.rank.negatives
-    rows = step(ranking.gather_rows, fold, labelled.candidates, labelled.blocks, negatives, seed)
-    return Prepared(articles=articles, clicks=clicks, content=content, labelled=labelled, test=test, rows=rows)
+    fold = labelled.inputs.fold
+    rows = step(ranking.gather_rows, fold, labelled.candidates, labelled.blocks, plan.negatives, seed)
+    return Prepared(
+        articles=articles, clicks=clicks, content=content, plan=plan, labelled=labelled, test=test, rows=rows
+    )
 
 
 def solve(files: reader.RawFiles, config: NewsConfig, run: Run) -> Outcome:

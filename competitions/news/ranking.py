@@ -28,14 +28,14 @@ class Labelled:
 
     ``train`` and ``stop`` hold the queries whose answer was retrieved, each with sampled negatives; ``valid`` holds
     every candidate of every validation query, which is what the test looks like. ``stop`` is a sample of ``valid``: a
-    ranking metric over all of it after every round would cost more than the fit. ``valid_queries``: the number of
-    validation queries, those without candidates included.
+    ranking metric over all of it after every round would cost more than the fit. ``weights``: how much each validation
+    query counts, first those of ``valid``, then those without candidates.
     """
 
     train: RankingDataset
     stop: RankingDataset
     valid: RankingDataset
-    valid_queries: int
+    weights: NDArray[np.float64]
 
 
 def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, negatives: int, seed: int) -> Labelled:
@@ -62,8 +62,15 @@ def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, negatives:
         train=_take(train, candidates, blocks),
         stop=_take(stop, candidates, blocks),
         valid=_take(valid, candidates, blocks),
-        valid_queries=fold.queries.filter(role="valid").height,
+        weights=list_weights(fold, valid),
     )
+
+
+def list_weights(fold: Fold, valid: pl.DataFrame) -> NDArray[np.float64]:
+    """The weights of the validation queries, those that have rows first, in the rows' order."""
+    listed = valid.select("query").unique(maintain_order=True).with_row_index("place")
+    queries = fold.queries.filter(role="valid").join(listed, on="query", how="left", maintain_order="left")
+    return queries.sort("place", nulls_last=True, maintain_order=True)["weight"].to_numpy()
 
 
 def _take(marked: pl.DataFrame, candidates: pl.DataFrame, blocks: Blocks) -> RankingDataset:
@@ -94,19 +101,28 @@ def score_valid(labelled: Labelled, rankers: Sequence[Ranker]) -> NDArray[np.flo
 
 def find_blend(labelled: Labelled, scores: NDArray[np.float64], trials: int, seed: int) -> Blend:
     """Blend weights from the out-of-fold scores of the validation queries."""
-    valid, answers = labelled.valid, labelled.valid_queries
+    valid, answers = labelled.valid, len(labelled.weights)
     return search_weights(scores, valid.labels, valid.group_sizes, answers=answers, trials=trials, seed=seed, k=CUTOFF)
 
 
 def measure(labelled: Labelled, scores: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """(MRR@5, its standard error) of each column of validation scores; queries without a retrieved answer count 0."""
+    """(MRR@5, its standard error) of each column of validation scores, weighted; no retrieved answer counts 0."""
     valid, measured = labelled.valid, []
     for column in scores.T:
-        reciprocal = np.zeros(labelled.valid_queries)
         ranks = reciprocal_ranks(column, valid.labels, valid.group_sizes, CUTOFF)
-        reciprocal[: len(ranks)] = ranks
-        measured.append((float(reciprocal.mean()), float(reciprocal.std() / np.sqrt(max(len(reciprocal), 1)))))
+        measured.append(weigh_scores(ranks, labelled.weights))
     return measured
+
+
+def weigh_scores(reciprocal: NDArray[np.float64], weights: NDArray[np.float64]) -> tuple[float, float]:
+    """The weighted mean of independent queries, and its standard error; zeros where there is no query.
+
+    Queries beyond those of ``reciprocal`` have no candidates and count 0.
+    """
+    reciprocal = np.pad(reciprocal, (0, len(weights) - len(reciprocal)))
+    total = max(float(weights.sum()), 1e-9)
+    mean = float(reciprocal @ weights) / total
+    return mean, float(np.sqrt((((reciprocal - mean) * weights) ** 2).sum())) / total
 
 
 def score_test(candidates: pl.DataFrame, blocks: Blocks, rankers: Sequence[Ranker], blend: Blend) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from common.split import Fold, cut_history, resample_to_match
 from competitions.news.config import SplitSettings
 
 DAY_MS = 86_400_000
+CELL = ["day", "length"]  # of the last visible click, and of the visible history
 CONTEXT = ("environment", "device_group", "os", "country", "region", "referrer")
 
 
@@ -27,12 +28,17 @@ def find_targets(clicks: pl.DataFrame, gap_ms: int) -> pl.DataFrame:
         wait=(pl.col("time") - pl.col("time").shift(1)).over("user"),
         is_last=before == pl.len().over("user") - 1,
     )
-    by_gap = terminal_share(clicks, gap_ms) >= 0.5
+    by_gap = ends_on_gap(clicks, gap_ms)
     is_step = pl.col("wait") == gap_ms
     is_target = is_step | (pl.col("is_last") & ~pl.col("is_test")) if by_gap else pl.col("is_last")
     targets = log.filter(is_target & (pl.col("before") > 0))
     nth = pl.int_range(pl.len(), 0, -1).over("user") - 1
     return targets.select("user", "item", "before", "is_last", "is_test", cut="time", nth=nth)
+
+
+def ends_on_gap(clicks: pl.DataFrame, gap_ms: int) -> bool:
+    """Whether sessions end on a step of ``gap_ms``, as in the host's log: half of the train users do."""
+    return terminal_share(clicks, gap_ms) >= 0.5
 
 
 def terminal_share(clicks: pl.DataFrame, gap_ms: int) -> float:
@@ -46,18 +52,23 @@ def label_fold(clicks: pl.DataFrame, settings: SplitSettings, seed: int) -> Fold
     """Training and validation queries with their answers, over one history from which all of them are hidden.
 
     Validation: the last click of train users, drawn so that day of the last visible click and length of the visible
-    history are distributed as for the test users; at most a quarter of the train users. Training: up to ``per_user``
+    history are distributed as for the test users; at most a quarter of the train users. On days and lengths that no
+    train user has, a test user's own latest visible target stands in. ``weight`` of a validation query: the test's
+    share of its day and length over validation's, 1 on average. Training: up to ``per_user``
     latest targets of other users, train and test alike, ``train_queries`` and ``train_share`` of them at most: each one
     thins the history that all rows' features are computed from. ``queries`` carries ``role`` ("train" or "valid").
     """
     targets = find_targets(clicks, settings.gap_ms)
-    pool = _describe_ends(clicks, targets.filter(pl.col("is_last") & ~pl.col("is_test")))
-    size = min(settings.valid_queries, pool.height // 4)
-    users = _draw_valid(pool, describe_test(clicks), size, seed)
+    test = describe_test(clicks)
+    own = describe_ends(clicks, targets.filter(pl.col("is_last") & ~pl.col("is_test")))
+    latest = describe_ends(clicks, targets.filter((pl.col("nth") == 0) & pl.col("is_test")))
+    pool = pl.concat([own, latest.join(own, on=CELL, how="anti")]).sort("user")
+    size = min(settings.valid_queries, own.height // 4)
+    users = _draw_valid(pool, test, size, seed, own.height)
     rest = targets.join(users, on="user", how="anti").filter(pl.col("nth") < settings.per_user)
     count = min(settings.train_queries, int(settings.train_share * rest.height))
     train = rest.sample(count, seed=seed, shuffle=True).with_columns(role=pl.lit("train"))
-    valid = targets.filter("is_last").join(users, on="user", how="semi").with_columns(role=pl.lit("valid"))
+    valid = targets.filter(nth=0).join(users, on="user", how="semi").with_columns(role=pl.lit("valid"))
     chosen = pl.concat([train, valid]).sort("user", "cut", "item")
     cuts = chosen.group_by("user", maintain_order=True).first()
     hidden = chosen.select("user", "item", time="cut")
@@ -66,19 +77,34 @@ def label_fold(clicks: pl.DataFrame, settings: SplitSettings, seed: int) -> Fold
     numbered = chosen.with_row_index("query").with_columns(pl.col("query").cast(pl.Int32))
     seen = _own_past(clicks, numbered)
     answers = numbered.select("query", "item")
-    return Fold(history, _describe_queries(numbered.select("query", "user", "role"), seen), seen, answers)
+    weighed = numbered.join(weigh(users, test), on="user", how="left", maintain_order="left")
+    roles = weighed.select("query", "user", "role", pl.col("weight").fill_null(1.0))
+    return Fold(history, _describe_queries(roles, seen), seen, answers)
 
 
-def _draw_valid(pool: pl.DataFrame, target: pl.DataFrame, size: int, seed: int) -> pl.DataFrame:
+def _draw_valid(pool: pl.DataFrame, target: pl.DataFrame, size: int, seed: int, known: int) -> pl.DataFrame:
     """Users like the target's in day and length; where the two logs share no day, in length alone."""
-    for by in (["day", "length"], ["length"]):
+    for by in (CELL, ["length"]):
         drawn = resample_to_match(pool, target, by, size, seed)
         if drawn.height:
-            return drawn.select("user")
+            return drawn.select("user", *CELL)
     raise UserError(
-        f"No validation users can be drawn: {pool.height} train users have two clicks or more, and none has a history "
+        f"No validation users can be drawn: {known} train users have two clicks or more, and none has a history "
         "as long as a test user's; give a train log of at least 4 such users."
     )
+
+
+def weigh(users: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:
+    """(user, weight): the test's share of the user's day and length over the share here; 1 on average.
+
+    Where the two logs share no day every weight is 1.
+    """
+    here, there = (frame.group_by(CELL).agg(pl.len() / frame.height) for frame in (users, test))
+    shares = users.join(here, on=CELL).join(there.rename({"len": "test"}), on=CELL, how="left").sort("user")
+    weight = (pl.col("test") / pl.col("len")).fill_null(0.0)
+    if shares["test"].null_count() == shares.height:
+        weight = pl.lit(1.0)
+    return shares.select("user", weight=weight / weight.mean())
 
 
 def test_fold(clicks: pl.DataFrame) -> Fold:
@@ -112,11 +138,12 @@ def describe_test(clicks: pl.DataFrame) -> pl.DataFrame:
     return ends.select("user", **_strata(pl.col("visible")))
 
 
-def _describe_ends(clicks: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFrame:
-    """The same columns for train users, of what stays visible once the last click is hidden."""
-    log = clicks.sort("user", "time", "item").group_by("user", maintain_order=True)
-    until = log.agg(until=pl.col("time").slice(-2, 1).first())
-    return targets.join(until, on="user").sort("user").select("user", **_strata(pl.col("before")))
+def describe_ends(clicks: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFrame:
+    """The same columns of what stays visible of each target's user once it is hidden; one target a user."""
+    log = clicks.sort("user", "time", "item").select(
+        "user", until="time", before=pl.int_range(1, pl.len() + 1).over("user")
+    )
+    return targets.join(log, on=["user", "before"]).sort("user").select("user", **_strata(pl.col("before")))
 
 
 def _strata(visible: pl.Expr) -> dict[str, pl.Expr]:

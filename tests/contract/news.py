@@ -157,7 +157,9 @@ NEWS = Contract(
     earlier=list_earlier,
     answers=find_answers,
     quick=("rank.rounds=1", "blend.trials=1"),
-    model_change=Change("rank.xgboost.max_depth=2", frozenset({"fit.xgboost", "refit.xgboost"} | AFTER_FITS)),
+    model_change=Change(
+        "rank.xgboost.max_depth=2", frozenset({"make_plan", "fit.xgboost", "refit.xgboost"} | AFTER_FITS)
+    ),
     feature_change=Change(
         "competitions/news/features.py:pair_block",
         frozenset({"labelled.pair_block", "test.pair_block", "gather_rows"} | FITS | AFTER_FITS | {"insight.drift"}),

@@ -20,7 +20,7 @@ from competitions.news.io.csv_reader import INT32_MAX, TIME_MAX_MS, TIME_MIN_MS
 from competitions.news.io.reader import ARTICLE_COLUMNS, ARTICLES, TEST_A, TRAIN
 from competitions.news.simulator.articles import HOUR_MS
 
-SETTINGS = ("rank.negatives=149",)
+SETTINGS: tuple[str, ...] = ()  # a run decides by itself
 HINT = (
     "download the data set gspmoreira/news-portal-user-interactions-by-globocom from Kaggle, unpack it, and name its "
     "folder"

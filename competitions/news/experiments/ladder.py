@@ -15,7 +15,7 @@ import polars as pl
 
 from common.experiments import ladder as steps
 from common.experiments.ladder import Ladder, Rung
-from common.metrics import evaluate
+from common.metrics import reciprocal_ranks
 from common.pipeline.progress import track
 from common.pipeline.run import Result, Run, collect_named
 from common.retrieval.cooccurrence import fuse_channels
@@ -26,6 +26,7 @@ from competitions.news.config import BLOCKS, MODELS, NewsConfig
 from competitions.news.io import reader
 from competitions.news.models import als, gru4rec
 from competitions.news.pipeline import solve
+from competitions.news.ranking import CUTOFF, count_rows, list_weights, weigh_scores
 from competitions.news.retrieval import FoldInputs
 
 CHANNELS = (
@@ -62,8 +63,8 @@ def climb(files: reader.RawFiles, config: NewsConfig, run: Run, judge: Judge | N
             outcome = solve(files, changed, run)
             recall_all = outcome.recall.value["recall@all"][-1]
             truth = judge(outcome.checked.path) if judge else None
-            error = max(error for _, error in outcome.scores.value)
-            rung.record(outcome.blend.value.mrr, error, **{"recall": recall_all, "truth mrr@5": truth})
+            score, error = weigh_scores(outcome.blend.value.reciprocal, outcome.ready.rows.value.weights)
+            rung.record(score, error, **{"recall": recall_all, "truth mrr@5": truth})
     return ladder.write()
 
 
@@ -97,12 +98,17 @@ def climb_alone(files: reader.RawFiles, config: NewsConfig, ladder: Ladder) -> N
 
 
 def score_lists(rung: Rung, fold: Result[Fold], lists: pl.DataFrame) -> None:
-    """MRR@5 of lists (query, item, score), and how many answers they hold; a tie counts against the answer."""
-    answers = list_answers(fold.value)
-    valid = lists.join(answers.select("query"), on="query", how="semi")
-    scored = evaluate(valid, answers, (5,)).filter(metric="mrr", k=5)
-    recall = valid.join(answers, on=["query", "item"], how="semi").height / max(answers.height, 1)
-    rung.record(scored["value"][0], scored["error"][0], **{"recall": recall, "truth mrr@5": None})
+    """Weighted MRR@5 of lists (query, item, score), and how many answers they hold; a tie counts against the answer."""
+    answers = list_answers(fold.value).with_columns(label=pl.lit(1.0, pl.Float32))
+    valid = lists.join(answers.select("query"), on="query", how="semi").sort("query", "item")
+    marked = valid.join(answers, on=["query", "item"], how="left", maintain_order="left").with_columns(
+        pl.col("label").fill_null(0.0)
+    )
+    labels, sizes = marked["label"].to_numpy(), count_rows(marked)
+    reciprocal = reciprocal_ranks(marked["score"].cast(pl.Float64).to_numpy(), labels, sizes, CUTOFF)
+    score, error = weigh_scores(reciprocal, list_weights(fold.value, marked))
+    recall = float(labels.sum()) / max(answers.height, 1)
+    rung.record(score, error, **{"recall": recall, "truth mrr@5": None})
 
 
 def list_answers(fold: Fold) -> pl.DataFrame:

@@ -106,7 +106,7 @@ def _blend_task(ready: Prepared, folds: TimeFolds, scores: list[Scores], config:
         return float(blend(scores[fold], settings[key], valid, len(valid.group_sizes)).mean())
 
     def judge(settings: Settings) -> Scores:
-        return blend(unseen.value, settings[key], rows.value.valid, rows.value.valid_queries)
+        return blend(unseen.value, settings[key], rows.value.valid, len(rows.value.weights))
 
     return Task(
         BLEND,

@@ -31,6 +31,7 @@ def build_record(outcome: Outcome, config: NewsConfig, truth: SimulatedTruth | N
         queries=list_queries(labelled.inputs.fold.value, labelled.candidates.value, outcome.blend.value),
         ranking=rank_models(summary),
         tables=[
+            ("Decided from the log", summary["plan"]),
             ("Recall of the validation answers, before any ranking", summary["recall"]),
             ("Models on validation", [{"model": name, **row} for name, row in summary["models"].items()]),
             ("Validation beside test (shares of users)", summary["folds"]),
@@ -55,6 +56,7 @@ def list_queries(fold: Fold, candidates: pl.DataFrame, blend: Blend) -> pl.DataF
         query=pl.col("user").cast(pl.String),
         fold=pl.lit("validation users"),
         score=pl.col("score").fill_null(0.0),
+        weight="weight",
         **{"visible clicks": class_of_length(), "last visible day": last_day()},
     )
 

@@ -7,16 +7,22 @@ import polars as pl
 
 from common.diagnostics.model_diagnostics import share_gains
 from competitions.news.pipeline import Outcome
+from competitions.news.ranking import weigh_scores
 from competitions.news.split import DAY_MS
 
 LENGTHS = {1: "01", 2: "02", 4: "03-04", 8: "05-08", 16: "09-16", 32: "17-32"}  # of a history: at most -> its class
 
 
 def compare_folds(outcome: Outcome) -> pl.DataFrame:
-    """Validation beside test: shares of users by length of the visible history and by day of the last visible click."""
+    """Validation beside test: shares of users by length of the visible history and by day of the last visible click.
+
+    ``validation`` as drawn, ``weighted`` as it counts in every mean.
+    """
     labelled, queries = (fold.inputs.fold.value.queries for fold in (outcome.ready.labelled, outcome.ready.test))
-    valid, test = _share_of_users(labelled.filter(role="valid"), "validation"), _share_of_users(queries, "test")
-    return valid.join(test, on=["what", "value"], how="full", coalesce=True).fill_null(0.0).sort("what", "value")
+    valid, keys = labelled.filter(role="valid"), ["what", "value"]
+    drawn = _share_of_users(valid, "validation").join(_share_of_users(valid, "weighted", pl.col("weight")), on=keys)
+    test = _share_of_users(queries, "test")
+    return drawn.join(test, on=keys, how="full", coalesce=True).fill_null(0.0).sort(keys)
 
 
 def class_of_length() -> pl.Expr:
@@ -32,12 +38,14 @@ def last_day() -> pl.Expr:
     return pl.from_epoch(pl.col("time") // DAY_MS * DAY_MS, time_unit="ms").dt.strftime("%m-%d")
 
 
-def _share_of_users(queries: pl.DataFrame, name: str) -> pl.DataFrame:
+def _share_of_users(queries: pl.DataFrame, name: str, weight: pl.Expr | None = None) -> pl.DataFrame:
+    weighed = queries.with_columns(weight=pl.lit(1.0) if weight is None else weight)
     parts = [
-        queries.select(what=pl.lit("visible clicks"), value=class_of_length()),
-        queries.select(what=pl.lit("last visible day"), value=last_day()),
+        weighed.select("weight", what=pl.lit("visible clicks"), value=class_of_length()),
+        weighed.select("weight", what=pl.lit("last visible day"), value=last_day()),
     ]
-    return pl.concat(parts).group_by("what", "value").agg((pl.len() / max(queries.height, 1)).alias(name))
+    total = max(float(weighed["weight"].sum()), 1e-9)
+    return pl.concat(parts).group_by("what", "value").agg((pl.col("weight").sum() / total).alias(name))
 
 
 def summarise(outcome: Outcome, kinds: Sequence[str]) -> dict[str, Any]:
@@ -51,11 +59,13 @@ def summarise(outcome: Outcome, kinds: Sequence[str]) -> dict[str, Any]:
         for kind, (mrr, error), ranker, weight in zip(kinds, scores, rankers, blend.weights, strict=True)
     }
     queries = pl.concat(fold.inputs.fold.value.queries["role"] for fold in (ready.labelled, ready.test))
+    cv, error = weigh_scores(blend.reciprocal, ready.rows.value.weights)
     counts = dict(queries.value_counts(sort=True).iter_rows())
     return {
         "board": outcome.files.board,
+        "plan": [{"setting": each.setting, "value": each.value, "why": each.reason} for each in ready.plan.decisions],
         "notes": [note._asdict() for note in notes],
-        "cv": {"mrr@5": blend.mrr, "error": max(error for _, error in scores), "queries": counts},
+        "cv": {"mrr@5": cv, "error": error, "queries": counts},
         "models": models,
         "recall": outcome.recall.value.to_dicts(),
         "folds": compare_folds(outcome).to_dicts(),

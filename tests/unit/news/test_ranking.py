@@ -38,6 +38,7 @@ def fold(candidates: pl.DataFrame) -> Fold:
     """Every third query is for validation; retrieval missed the answer of every fifth query, and of 38."""
     queries = pl.DataFrame({"query": range(QUERIES)}, schema={"query": pl.Int32}).with_columns(
         user=pl.col("query") + 500,
+        weight=1.0 + pl.col("query"),
         role=pl.when(pl.col("query") % 3 == 0).then(pl.lit("valid")).otherwise(pl.lit("train")),
     )
     listed = candidates.group_by("query", maintain_order=True).agg(pl.col("item").get(pl.col("query").first() % 3))
@@ -125,7 +126,9 @@ def test_validation_keeps_every_candidate_of_every_query(prepared: Prepared) -> 
     fold, candidates, _ = prepared
     labelled = gather(prepared, 2)
     valid = labelled.valid
-    assert labelled.valid_queries == 14
+    with_rows = fold.queries.filter(pl.col("query") % 3 == 0)
+    assert len(labelled.weights) == 14
+    assert labelled.weights.tolist() == with_rows["weight"].to_list()
     expected = [key for key in candidates.select("query", "item").rows() if key[0] % 3 == 0]
     assert identify(valid) == expected
     assert valid.labels.tolist() == [float(key in right(fold)) for key in expected]
@@ -274,12 +277,17 @@ def test_the_measure_counts_queries_without_candidates() -> None:
     rows = RankingDataset(
         ("x",), np.zeros((5, 1), np.float32), np.array([0, 1, 1, 0, 0], np.float32), np.array([2, 3], np.int32)
     )
-    labelled = ranking.Labelled(rows, rows, rows, 4)
+    labelled = ranking.Labelled(rows, rows, rows, np.ones(4))
     scores = np.array([[2.0, 0.0], [1.0, 5.0], [9.0, 1.0], [0.0, 1.0], [0.0, 2.0]])
     # Reciprocal ranks 1/2, 1, and 0, 0 for two queries without candidates; then 1, 1/3, 0, 0.
     first, second = ranking.measure(labelled, scores)
     assert first == pytest.approx((1.5 / 4, np.std([0.5, 1, 0, 0]) / 2))
     assert second == pytest.approx((4 / 3 / 4, np.std([1, 1 / 3, 0, 0]) / 2))
+    # The first query counts three times as much, which is not the same as being there three times.
+    heavy, _ = ranking.measure(replace(labelled, weights=np.array([3.0, 1, 1, 1])), scores)
+    mean = (3 * 0.5 + 1) / 6
+    spread = [3 * (0.5 - mean), 1 - mean, mean, mean]
+    assert heavy == pytest.approx((mean, np.sqrt(np.square(spread).sum()) / 6))
 
 
 def test_the_blend_is_fitted_on_validation_rows(prepared: Prepared) -> None:
@@ -291,4 +299,4 @@ def test_the_blend_is_fitted_on_validation_rows(prepared: Prepared) -> None:
     assert blend.weights[1] > 0.5
     hits = float(labelled.valid.labels.sum())
     assert 0.9 * hits / 14 < blend.mrr <= hits / 14
-    assert ranking.find_blend(replace(labelled, valid_queries=28), scores, 20, 0).mrr == pytest.approx(blend.mrr / 2)
+    assert ranking.find_blend(replace(labelled, weights=np.ones(28)), scores, 20, 0).mrr == pytest.approx(blend.mrr / 2)

@@ -77,6 +77,52 @@ def test_a_log_that_gives_no_validation_user_is_refused(train: list[tuple[int, i
         label(make_log(*train, *read_on([7] * 3, [8] * 3, 900), test=(900, 901, 902)))
 
 
+# --- where train cannot stand in ---
+
+
+def test_on_a_day_without_train_users_test_users_stand_in_with_their_own_latest_target() -> None:
+    train = read_on([5] * 80, [3] * 80)  # 2 visible clicks, on day 5
+    test = [*read_on([5] * 10, [2] * 10, 900), *read_on([1] * 10, [3] * 10, 910)]  # as many users on day 1
+    users = tuple(range(900, 920))
+    fold = label(make_log(*train, *test, test=users))
+    valid = fold.queries.filter(role="valid").with_columns(day=(pl.col("time") - START) // (DAY * 1000))
+    early = valid.filter(day=1)
+    assert 5 <= early.height <= 10
+    assert set(early["user"]) <= set(range(910, 920))
+    assert set(early["clicks"]) == {2}
+    assert valid.filter(pl.col("day") == 5)["user"].max() < 900
+    # What is hidden of them is hidden from all: the step of 30 s that ends their log.
+    answers = fold.answers.join(early, on="query")  # type: ignore[union-attr]
+    assert set(answers["item"]) == {12}
+    assert fold.history.filter(pl.col("user").is_in(early["user"].implode()), item=12).is_empty()
+
+
+def test_a_train_user_of_the_day_and_length_is_preferred_to_a_test_user() -> None:
+    train = read_on([5] * 80, [3] * 80)
+    fold = label(make_log(*train, *read_on([5] * 20, [3] * 20, 900), test=tuple(range(900, 920))))
+    assert fold.queries.filter(role="valid")["user"].max() < 900  # type: ignore[operator]
+
+
+def test_weights_bring_the_days_and_lengths_of_validation_to_those_of_the_test() -> None:
+    world = make_world(train=2000, test=500)
+    fold = label(world.clicks, valid=300)
+    valid, test = fold.queries.filter(role="valid"), split.test_fold(world.clicks).queries
+
+    def shares(frame: pl.DataFrame, weight: pl.Expr) -> dict[tuple[int, int], float]:
+        cells = frame.select(weight.alias("w"), day=pl.col("time") // (DAY * 1000), n=pl.col("clicks").log(2).floor())
+        total = float(cells["w"].sum())
+        return {(day, n): w / total for day, n, w in cells.group_by("day", "n").agg(pl.col("w").sum()).rows()}
+
+    weighted, target = shares(valid, pl.col("weight")), shares(test.with_columns(weight=1.0), pl.col("weight"))
+    common = weighted.keys() & target.keys()
+    assert len(common) > 5
+    covered = sum(target[cell] for cell in common)
+    for cell in common:
+        assert weighted[cell] == pytest.approx(target[cell] / covered)
+    assert valid["weight"].mean() == pytest.approx(1)
+    assert set(fold.queries.filter(role="train")["weight"]) == {1.0}
+
+
 # --- board B: the users of board A have a hidden click too, and are not predicted ---
 
 

@@ -30,7 +30,8 @@ def make_fold(history: pl.DataFrame, seen: list[tuple[int, list[int]]], answers:
     schema = {"query": pl.Int32, "item": pl.Int32, "time": pl.Int64, "back": pl.Int32}
     numbers = [query for query, _ in seen]
     columns = {"query": numbers, "user": [900 + query for query in numbers], "role": "valid"}
-    queries = pl.DataFrame(columns, schema={"query": pl.Int32, "user": pl.Int32, "role": pl.String})
+    schemas = {"query": pl.Int32, "user": pl.Int32, "role": pl.String}
+    queries = pl.DataFrame(columns, schema=schemas).with_columns(weight=1.0 + pl.col("query"))
     right = pl.DataFrame({"query": numbers, "item": answers}, schema={"query": pl.Int32, "item": pl.Int32})
     return Fold(history, queries, pl.DataFrame(rows, schema=schema, orient="row"), right)
 
@@ -45,7 +46,9 @@ def test_rungs_add_channels_then_blocks_then_models_up_to_the_pipeline_itself() 
     last = rungs[-1][2]
     assert set(last.recall.channels) == set(config.recall.channels)
     assert set(last.rank.blocks) == set(config.rank.blocks)
-    assert last.rank.models == config.rank.models
+    own = rungs[-1 - (4 - len(config.rank.models))][2]  # further models are asked for by name
+    assert own.rank.models == config.rank.models
+    assert len(own.rank.blocks) == 4
     assert [name for name, _, _ in rungs[:2]] == [
         "lightgbm_lambdarank on the scores of popularity around the click",
         "+ co-visitation",
@@ -65,9 +68,9 @@ def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> 
     )
     rung = ladder.Rung("r")
     score_lists(rung, Result("key", lambda: fold), lists)
-    each = np.array([1, 0.5, 0, 0])  # the tie counts against the answer
-    assert rung.scores["score"] == pytest.approx(each.mean())
-    assert rung.scores["error"] == pytest.approx(each.std(ddof=1) / 2)
+    each, weights = np.array([1, 0.5, 0, 0]), np.array([1, 2, 3, 4])  # the tie counts against the answer
+    assert rung.scores["score"] == pytest.approx(2 / 10)
+    assert rung.scores["error"] == pytest.approx(np.sqrt((((each - 0.2) * weights) ** 2).sum()) / 10)
     assert rung.scores["recall"] == 0.5
 
 

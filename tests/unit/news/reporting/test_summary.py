@@ -19,8 +19,8 @@ def test_validation_and_test_stand_side_by_side() -> None:
 
     def queries(*rows: tuple[int, int, str]) -> Fold:
         frame = pl.DataFrame(
-            [(clicks, first + day * DAY_MS + 5, role) for clicks, day, role in rows],
-            schema={"clicks": pl.Int32, "time": pl.Int64, "role": pl.String},
+            [(clicks, first + day * DAY_MS + 5, role, 2.5 if clicks == 1 else 0.5) for clicks, day, role in rows],
+            schema={"clicks": pl.Int32, "time": pl.Int64, "role": pl.String, "weight": pl.Float64},
             orient="row",
         )
         return Fold(pl.DataFrame(), frame, pl.DataFrame(), None)
@@ -28,16 +28,16 @@ def test_validation_and_test_stand_side_by_side() -> None:
     labelled = queries((1, 0, "valid"), (3, 0, "valid"), (4, 1, "valid"), (40, 1, "valid"), (9, 5, "train"))
     test = queries((2, 1, "test"), (33, 2, "test"))
     table = compare_folds(cast(Outcome, OutcomeStub(labelled, test)))
-    assert table.columns == ["what", "value", "validation", "test"]
-    shares = {(what, value): (valid, test) for what, value, valid, test in table.rows()}
+    assert table.columns == ["what", "value", "validation", "weighted", "test"]
+    shares = {(what, value): (valid, weighted, test) for what, value, valid, weighted, test in table.rows()}
     assert shares == {
-        ("visible clicks", "01"): (0.25, 0),
-        ("visible clicks", "02"): (0, 0.5),
-        ("visible clicks", "03-04"): (0.5, 0),
-        ("visible clicks", "33+"): (0.25, 0.5),
-        ("last visible day", "10-03"): (0.5, 0),
-        ("last visible day", "10-04"): (0.5, 0.5),
-        ("last visible day", "10-05"): (0, 0.5),
+        ("visible clicks", "01"): (0.25, 0.625, 0),
+        ("visible clicks", "02"): (0, 0, 0.5),
+        ("visible clicks", "03-04"): (0.5, 0.25, 0),
+        ("visible clicks", "33+"): (0.25, 0.125, 0.5),
+        ("last visible day", "10-03"): (0.5, 0.75, 0),
+        ("last visible day", "10-04"): (0.5, 0.25, 0.5),
+        ("last visible day", "10-05"): (0, 0, 0.5),
     }
 
 

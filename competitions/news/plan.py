@@ -1,0 +1,65 @@
+"""Settings meet the log: what ``auto`` in config.toml stands for on these files, each with its reason.
+
+One step decides, prints and records. Whatever config.toml, or ``--set``, gives in place of ``auto`` stays as it
+is given.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from common.decisions import AUTO, Decision
+from common.split import Fold
+from competitions.news.config import NewsConfig
+from competitions.news.split import describe_test, ends_on_gap, terminal_share
+
+MOST_ROWS = 3_000_000  # of candidates of training queries: 1.5 GB of features, and minutes of a fit
+LEAST_NEGATIVES = 20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``negatives`` of a training query; what was decided, and why."""
+
+    negatives: int
+    decisions: tuple[Decision, ...]
+
+
+def make_plan(clicks: pl.DataFrame, fold: Fold, config: NewsConfig) -> Plan:
+    """Decide what config.toml leaves to the log, and say what the split took from it."""
+    queries = fold.queries.filter(role="train").height
+    negatives, why = decide_negatives(queries, config)
+    return Plan(
+        negatives,
+        (
+            describe_targets(clicks, config),
+            describe_validation(clicks, fold),
+            Decision("rank.negatives", str(negatives), why),
+        ),
+    )
+
+
+def decide_negatives(queries: int, config: NewsConfig) -> tuple[int, str]:
+    """All candidates of a training query, or as many as ``MOST_ROWS`` allow: the more, the better the ranker."""
+    given, candidates = config.rank.negatives, config.recall.candidates
+    if given != AUTO:
+        return int(given), "set"
+    negatives = max(min(candidates - 1, MOST_ROWS // max(queries, 1)), LEAST_NEGATIVES)
+    left = "all candidates" if negatives == candidates - 1 else f"of {candidates} candidates"
+    return negatives, f"{queries:,} training queries: {left}"
+
+
+def describe_targets(clicks: pl.DataFrame, config: NewsConfig) -> Decision:
+    """Which clicks are targets, as ``find_targets`` takes them."""
+    gap, share = config.split.gap_ms, terminal_share(clicks, config.split.gap_ms)
+    value = f"steps of {gap / 1000:g} s" if ends_on_gap(clicks, gap) else "last clicks"
+    return Decision("targets", value, f"{share:.0%} of the train users end on a step of {gap / 1000:g} s")
+
+
+def describe_validation(clicks: pl.DataFrame, fold: Fold) -> Decision:
+    """How many users validate, and what share of the test they stand for."""
+    valid, test = fold.queries.filter(role="valid"), describe_test(clicks)
+    own = valid["user"].is_in(test["user"].implode()).sum()
+    value = f"{valid.height:,} users"
+    why = f"a quarter of the train users at most; {own:,} test users stand in where no train user ends"
+    return Decision("validation", value, why)
