@@ -230,8 +230,12 @@ def keep_top(frame: pl.LazyFrame, group: str, item: str, value: str, top: int) -
     return kept.sort([group, value, item], descending=[False, True, False]).collect(engine="streaming")
 
 
-def fuse_channels(channels: Mapping[str, pl.DataFrame], constant: float, top: int) -> pl.DataFrame:
-    """The union of the channels, best ``top`` a query by reciprocal-rank fusion: sum of 1 / (constant + rank).
+def fuse_channels(
+    channels: Mapping[str, pl.DataFrame], constant: float, top: int, weights: Mapping[str, float] | None = None
+) -> pl.DataFrame:
+    """The union of the channels, best ``top`` a query by reciprocal-rank fusion: sum of weight / (constant + rank).
+
+    ``weights`` by channel, each 1 where there are none (``fusion.learn_weights``).
 
     One row per (query, item), sorted by both: ``fusion``, and of each channel ``rank_NAME`` (1 = best) and
     ``score_NAME``, null where the channel did not name the item. (Cormack, Clarke and Buettcher 2009.)
@@ -239,7 +243,7 @@ def fuse_channels(channels: Mapping[str, pl.DataFrame], constant: float, top: in
     ranked = {name: _with_rank(channel, name) for name, channel in channels.items()}
     long = pl.concat(
         [
-            frame.select("query", "item", fusion=1 / (constant + pl.col(f"rank_{name}")))
+            frame.select("query", "item", fusion=(weights or {}).get(name, 1.0) / (constant + pl.col(f"rank_{name}")))
             for name, frame in ranked.items()
         ]
     )

@@ -43,11 +43,15 @@ class ContentSettings(Settings, frozen=True):
 
 
 class RecallSettings(Settings, frozen=True):
-    """Retrieval: ``per_channel`` items of each channel enter the union, ``candidates`` stay after fusion."""
+    """Retrieval: ``per_channel`` items of each channel enter the union, ``candidates`` stay after fusion.
+
+    ``fusion``: whether channels vote with weights learned on training queries, or all alike.
+    """
 
     channels: Annotated[list[str], msgspec.Meta(min_length=1)]
     per_channel: Count
     candidates: Count
+    fusion: Literal["learned", "equal"]
     fusion_constant: float
     transition_power: float
     covisit: CovisitSettings

@@ -43,6 +43,7 @@ class Prepared:
     clicks: Result[reader.Clicks]
     content: Result[reader.Embeddings] | None
     plan: Plan
+    fusion: Result[dict[str, float]]
     labelled: FoldCandidates
     test: FoldCandidates
     rows: Result[Labelled]
@@ -89,7 +90,9 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
         inputs = FoldInputs(name, fold, articles.frame, content, vectors)
         channels = collect_named(retrieval.retrieve(run, inputs, settings, seed))
         constant, top = settings.fusion_constant, settings.candidates
-        candidates = step(fuse_channels, channels, constant, top, name=f"{name}.unite")
+        if name == "labelled":
+            fusion = step(retrieval.learn_fusion, fold, channels, settings, seed)
+        candidates = step(fuse_channels, channels, constant, top, fusion, name=f"{name}.unite")
 
         # 4. Features of every candidate, in blocks.
         blocks = collect_named(features.build_blocks(run, inputs, candidates, config.rank.blocks))
@@ -99,7 +102,14 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
     fold = labelled.inputs.fold
     rows = step(ranking.gather_rows, fold, labelled.candidates, labelled.blocks, plan.negatives, seed)
     return Prepared(
-        articles=articles, clicks=clicks, content=content, plan=plan, labelled=labelled, test=test, rows=rows
+        articles=articles,
+        clicks=clicks,
+        content=content,
+        plan=plan,
+        fusion=fusion,
+        labelled=labelled,
+        test=test,
+        rows=rows,
     )
 
 

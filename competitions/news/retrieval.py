@@ -28,6 +28,7 @@ from common.retrieval.cooccurrence import (
     link_bipartite,
     score_neighbours,
 )
+from common.retrieval.fusion import learn_weights
 from common.retrieval.item2vec import ItemVectors
 from common.split import Fold
 from competitions.news.config import ContentSettings, FreshSettings, RecallSettings
@@ -170,6 +171,17 @@ def list_fresh(fold: Fold, articles: pl.DataFrame, settings: FreshSettings, top:
     score = pl.col("taste") * decay * pl.col("clicks").fill_null(0).add(2).log()
     matches = near.join(created, on=["category", "span"]).filter(age <= span_ms)
     return keep_top(drop_seen(matches.select("query", "item", score=score), fold.seen), "query", "item", "score", top)
+
+
+def learn_fusion(
+    fold: Fold, channels: Mapping[str, pl.DataFrame], settings: RecallSettings, seed: int
+) -> dict[str, float]:
+    """The weight of each channel's vote, from the training queries; 1 each where fusion is to be equal."""
+    if settings.fusion == "equal":
+        return dict.fromkeys(channels, 1.0)
+    assert fold.answers is not None
+    train = fold.queries.filter(role="train").select("query")
+    return learn_weights(channels, fold.answers.join(train, on="query", how="semi"), settings.fusion_constant, seed)
 
 
 def measure_recall(fold: Fold, channels: Mapping[str, pl.DataFrame], candidates: pl.DataFrame) -> pl.DataFrame:

@@ -88,9 +88,14 @@ def climb_alone(files: reader.RawFiles, config: NewsConfig, ladder: Ladder) -> N
         factors = step(als.list_by_factors, fold, settings.per_channel, seed, name="ladder.factors")
         score_lists(rung, fold, factors.value)
     channels = [channel for _, more in CHANNELS for channel in more]
+    constant, top = settings.fusion_constant, settings.candidates
     with ladder.rung("all channels, fused by reciprocal ranks", steps.BLEND) as rung:
-        constant, top = settings.fusion_constant, settings.candidates
-        union = step(fuse_channels, collect_named(retrieve(channels)), constant, top, name="labelled.unite")
+        lists = collect_named(retrieve(channels))
+        union = step(fuse_channels, lists, constant, top, name="ladder.unite")
+        score_lists(rung, fold, union.value.select("query", "item", score="fusion"))
+    with ladder.rung("all channels, their votes weighed", steps.BLEND) as rung:
+        fusion = step(retrieval.learn_fusion, fold, lists, settings, seed)
+        union = step(fuse_channels, lists, constant, top, fusion, name="labelled.unite")
         score_lists(rung, fold, union.value.select("query", "item", score="fusion"))
     needs = [record.name for record in ladder.run.timings if record.name.startswith("labelled.")]
     with ladder.rung("GRU over these candidates", steps.SEQUENCE, needs) as rung:

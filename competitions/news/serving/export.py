@@ -1,7 +1,7 @@
 """A finished run as files that ``serving/service.py`` answers users from, and what smaller versions of it score."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,7 @@ class Models:
 
     rankers: Sequence[Ranker]
     versions: Sequence[Version]
+    fusion: Mapping[str, float]
 
 
 def export(files: reader.RawFiles, config: NewsConfig, run: Run, folder: Path, requests: int) -> Export:
@@ -64,11 +65,12 @@ def export(files: reader.RawFiles, config: NewsConfig, run: Run, folder: Path, r
     outcome = pipeline.solve(files, config, run)
     ready, versions = outcome.ready, list_versions(outcome, config)
     final, early = ([fit.value for fit in fits] for fits in (outcome.final, outcome.early))
-    write_export(ready.test.inputs, Models(final, versions), config, run, folder / "export")
+    fusion = ready.fusion.value
+    write_export(ready.test.inputs, Models(final, versions, fusion), config, run, folder / "export")
     test = ready.test.inputs.fold.value
     chosen = test.queries[spread(test.queries.height, requests)]
     write_requests(test, chosen, folder / "requests")
-    variants = judge(ready.labelled.inputs, Models(early, versions), config, run)
+    variants = judge(ready.labelled.inputs, Models(early, versions, fusion), config, run)
     expected = list_expected(outcome.checked.path, chosen)
     return Export(MODULE, folder / "export", folder / "requests", variants, expected, DESCRIPTION)
 
@@ -110,6 +112,7 @@ def write_export(inputs: FoldInputs, models: Models, config: NewsConfig, run: Ru
         blocks=tuple(config.rank.blocks),
         clicks=fold.history.height,
         content=inputs.content is not None,
+        fusion=dict(models.fusion),
     )
     write_struct(kept, folder / service.SETTINGS)
     for version in models.versions:

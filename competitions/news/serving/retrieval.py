@@ -5,6 +5,7 @@ engine cost ten times the arithmetic. Here are the same sums over the rows of on
 against the pipeline's own, channel by channel.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,9 +45,9 @@ class ScoredItems:
 class Channels:
     """The tables of all channels, mapped."""
 
-    def __init__(self, export: Path, settings: RecallSettings) -> None:
-        """``export``: the folder of the tables."""
-        self.settings = settings
+    def __init__(self, export: Path, settings: RecallSettings, fusion: Mapping[str, float]) -> None:
+        """``export``: the folder of the tables; ``fusion``: the weight of each channel's vote."""
+        self.settings, self.fusion = settings, fusion
         every = list_neighbour_channels(settings)
         self.neighbours = {name: every[name] for name in settings.channels if name in every}
         tables = {channel.table for channel in self.neighbours.values()}
@@ -99,7 +100,8 @@ class Channels:
         listed = {name: self.retrieve(name, user) for name in self.settings.channels}
         items, group = np.unique(np.concatenate([channel.items for channel in listed.values()]), return_inverse=True)
         ranks = [np.arange(1, len(channel.items) + 1, dtype=np.float32) for channel in listed.values()]
-        shares = np.float32(1) / (np.float32(self.settings.fusion_constant) + np.concatenate(ranks))
+        weights = [np.full(len(rank), self.fusion[name], np.float32) for name, rank in zip(listed, ranks, strict=True)]
+        shares = np.concatenate(weights) / (np.float32(self.settings.fusion_constant) + np.concatenate(ranks))
         best = keep_top(items, exact_sums(shares, group, len(items)), NONE_SEEN, self.settings.candidates)
         order = np.argsort(best.items)
         chosen = best.items[order]

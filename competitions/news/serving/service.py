@@ -44,13 +44,14 @@ ITEM2VEC, CONTENT = "item2vec", "content"
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for every variant: how candidates are retrieved, which blocks there are, the number of all clicks;
-    ``content``: articles have embeddings.
+    ``content``: articles have embeddings; ``fusion``: the weight of each channel's vote.
     """
 
     recall: RecallSettings
     blocks: tuple[str, ...]
     clicks: int
     content: bool
+    fusion: dict[str, float]
 
 
 class Weights(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +85,7 @@ class Tables:
         """Map everything; pages are read when a request needs them."""
         self.settings = read_struct(export / SETTINGS, Settings)
         self.history, self.articles = (read_keyed(export / name, "item") for name in (HISTORY, ARTICLES))
-        self.channels = Channels(export, self.settings.recall)
+        self.channels = Channels(export, self.settings.recall, self.settings.fusion)
         self.both = {name: read_keyed(table_path(export, f"context-item-{name}"), "item") for name in LIFT_CONTEXTS}
         self.here = {name: read_table(table_path(export, f"context-{name}")) for name in LIFT_CONTEXTS}
         self.whole = read_keyed(table_path(export, "whole"), "item")

@@ -58,7 +58,8 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
     inputs = retrieval.FoldInputs("test", held, result(articles, "articles"), content, vectors)
     channels = retrieval.retrieve(run, inputs, settings, CONFIG.seed)
     lists = {name: channel.value for name, channel in channels.items()}
-    candidates = fuse_channels(lists, settings.fusion_constant, settings.candidates)
+    fusion = {name: 0.25 + 0.5 * number for number, name in enumerate(lists)}
+    candidates = fuse_channels(lists, settings.fusion_constant, settings.candidates, fusion)
     blocks = {
         "query": features.query_block(fold, articles),
         "item": features.item_block(fold, articles, candidates),
@@ -66,7 +67,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
         "channel": features.channel_block(candidates),
     }
     rankers = fit_two(candidates, blocks)
-    models = export.Models(rankers, [export.Version("both", "whole", (0, 1), 1.0, WEIGHTS)])
+    models = export.Models(rankers, [export.Version("both", "whole", (0, 1), 1.0, WEIGHTS)], fusion)
     steps = len(run.timings)
     export.write_export(inputs, models, CONFIG, run, folder / "export")
     assert len(run.timings) > steps
