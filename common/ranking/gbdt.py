@@ -26,6 +26,7 @@ from common.ranking.dataset import Matrix, RankingDataset, drop_small_groups, jo
 from common.ranking.listwise_softmax import lightgbm_likelihood, lightgbm_softmax, log_likelihoods, softmax_gradients
 
 LONGEST_MESSAGE = 200
+MANY_FEATURES = 0.8  # of them drawn for a tree: LightGBM counts row by row
 LIBRARY_ERRORS = (lightgbm.basic.LightGBMError, xgboost.core.XGBoostError, catboost.CatBoostError)
 # Where in the library's own code a message comes from: before the message, or behind it.
 SOURCE_PLACE = re.compile(r"^(\[[\d:]+\] )?\S+\.(cc|cpp|h|hpp):\d+: | at \S+, line \d+[ .]*$")
@@ -236,7 +237,10 @@ def _fit_lightgbm_softmax(task: FitTask) -> Fit:
 
 def plan_lightgbm(task: FitTask) -> dict[str, Any]:
     """The settings of a fit by LightGBM, under its own names."""
-    fixed = {"seed": task.recipe.seed, "deterministic": True, "force_row_wise": True, "verbose": -1}
+    # Histograms by row copy all rows for each tree's draw of features: a third slower where half of them are drawn.
+    by_column = float(task.recipe.parameters.get("feature_fraction", 1.0)) < MANY_FEATURES
+    layout = {"force_col_wise": True} if by_column else {"force_row_wise": True}
+    fixed = {"seed": task.recipe.seed, "deterministic": True, "verbose": -1, **layout}
     return {**fixed, "metric": "ndcg", "eval_at": [task.recipe.cutoff], **task.recipe.parameters}
 
 
