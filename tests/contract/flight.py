@@ -37,7 +37,12 @@ SMALL = (
     "rerank_penalties=[0.0, 0.1]",
     "blend.bucket_sessions=30",
 )
-QUICK = ("rank.rounds=1", "rank.seeds=1", "rank.sample.missing_share=0")
+QUICK = (
+    "rank.rounds=1",
+    "rank.seeds=1",
+    "rank.sample.missing_share=0",
+    'rank.blocks=["core", "pair", "lift", "history", "taste"]',  # every table of the bookings is built
+)
 MODELS = ("lightgbm_softmax", "xgboost_pairwise")
 AFTER_FITS = {"stack_scores", "find_blend", "find_penalty", "measure_all", "score_test", "rank_test"}
 AFTER_FITS |= {"insight.importance"}

@@ -1,6 +1,7 @@
 """The retrieval channels of the news competition: their contract, what they may not know, and recall by hand."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -247,3 +248,27 @@ def test_recall_at_a_cut_counts_the_cut_itself(answered: Fold) -> None:
     union = retrieval.measure_recall(answered, {"x": channel([1])}, fused).filter(channel="union").to_dicts()[0]
     assert [union[f"recall@{k}"] for k in (5, 10, 50, 100)] == [1 / 4, 3 / 4, 1, 1]
     assert union["mrr@5"] == pytest.approx(1 / 5 / 4)
+
+
+# --- fusion ---
+
+
+def test_votes_are_weighed_by_the_answers_of_training_queries_alone(
+    retrieved: tuple[Channels, Run], fold: Fold
+) -> None:
+    channels = retrieved[0]
+    weights = retrieval.learn_fusion(fold, channels, SETTINGS, 0)
+    assert list(weights) == list(channels)
+    assert len(set(weights.values())) > 1
+    roles = fold.queries.select("query", "role")
+    for role, same in (("valid", True), ("train", False)):
+        assert fold.answers is not None
+        other = pl.when(pl.col("role") == role).then(pl.col("item").reverse()).otherwise("item")
+        answers = fold.answers.join(roles, on="query").select("query", item=other.cast(pl.Int32))
+        changed = retrieval.learn_fusion(replace(fold, answers=answers), channels, SETTINGS, 0)
+        assert (changed == weights) is same
+
+
+def test_equal_votes_on_request(retrieved: tuple[Channels, Run], fold: Fold) -> None:
+    settings = COMPETITION.load_config(['recall.fusion="equal"']).recall
+    assert set(retrieval.learn_fusion(fold, retrieved[0], settings, 0).values()) == {1.0}
