@@ -30,15 +30,19 @@ class HostSettings(Settings, frozen=True):
 
 class SplitSettings(Settings, frozen=True):
     """Validation. ``kind``: "time" hides everything from a cut on, "last" the last event of each user, for sets whose
-    times say nothing. ``valid_share``: the share of all clicks that lie behind the cut. ``queries``: at most so many.
+    times say nothing; "auto": as the times are. ``valid_share``: the share of all clicks that lie behind the cut.
+    ``queries``: at most so many. ``earlier``: how many times the same question is asked before, of ``earlier_queries``
+    at most, for the ranker to learn from.
     ``horizon_hours``: how long after the cut a click may come. ``unseen_share``: the share of candidates that training
     has not seen; ``candidates``: how many there are at most, 0 for as many as the host gives.
     """
 
-    kind: Literal["time", "last"]
+    kind: Literal["auto", "time", "last"]
     valid_share: Share
     horizon_hours: Positive
     queries: Count
+    earlier: Literal["auto"] | Count
+    earlier_queries: Count
     unseen_share: Share
     candidates: NotNegativeInt
 
@@ -216,6 +220,52 @@ class RetrieveSettings(Settings, frozen=True):
     probes: Count
 
 
+class ForecastSettings(Settings, frozen=True):
+    """The trees of the forecast: ``rounds`` at a learning ``rate``, of so many ``leaves`` with ``least`` ads each."""
+
+    rounds: Count
+    rate: Positive
+    leaves: Annotated[int, msgspec.Meta(ge=2)]
+    least: Count
+
+
+class FeatureSettings(Settings, frozen=True):
+    """What the first search finds and the ranker is told. Of at most ``pool`` candidates, the most promising by
+    forecast, the ``list_length`` best are ranked. ``history``: the last events seen; the search takes the
+    ``search_events`` of them that weigh most. ``blocks`` of features, see ranking/pair_features.py.
+    """
+
+    pool: Count
+    list_length: Count
+    history: Count
+    search_events: Count
+    blocks: tuple[Literal["search", "content", "shares", "follows", "popularity"], ...]
+    attributes: AttributeSettings
+    counts: CountSettings
+    linear: LinearSettings
+
+
+class FitSettings(Settings, frozen=True):
+    """The ranker's network: ``hidden`` units, 0 for a conditional logit; ``epochs``, ``batch`` lists a step, the peak
+    ``rate`` and the ``decay`` of weights.
+    """
+
+    hidden: NotNegativeInt
+    epochs: Count
+    batch: Count
+    rate: Positive
+    decay: NotNegative
+
+
+class RankerSettings(Settings, frozen=True):
+    """The ranker, see ranking/. ``channels``: what the first search looks by, "auto" for what the files allow."""
+
+    channels: Literal["auto"] | tuple[Literal["content", "counts", "linear"], ...]
+    features: FeatureSettings
+    fit: FitSettings
+    forecast: ForecastSettings
+
+
 class MixSettings(Settings, frozen=True):
     """Weights are searched in ``trials``, among the ``top`` candidates of each model and query."""
 
@@ -239,8 +289,10 @@ class TencentConfig(Settings, frozen=True):
 
     seed: NotNegativeInt
     keep_gib: Positive
+    method: Literal["ranker", "network"]
     host: HostSettings
     split: SplitSettings
+    ranker: RankerSettings
     model: ModelSettings
     memory: MemorySettings
     train: TrainSettings
@@ -249,6 +301,8 @@ class TencentConfig(Settings, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse what does not go together (``ValueError``)."""
+        if not self.ranker.features.blocks:
+            raise ValueError("ranker.features.blocks is empty: the ranker has no feature")
         if self.model.width % self.model.heads:
             raise ValueError(f"model.width = {self.model.width} is no multiple of model.heads = {self.model.heads}")
         if not (self.model.ids or self.model.features or self.model.embeddings):

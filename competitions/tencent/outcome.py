@@ -8,7 +8,11 @@ from common.submission import Checked
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Corpus, Embedding, Int64s
 from competitions.tencent.ensemble.ensemble import Mixed
+from competitions.tencent.inference.retrieval import TopK
 from competitions.tencent.inference.stages import Answer
+from competitions.tencent.plan import Plan
+from competitions.tencent.ranking.ranker import Ranker
+from competitions.tencent.ranking.stages import RankedAnswer, RankerInputs
 from competitions.tencent.split import Fold
 from competitions.tencent.training.inputs import ModelInputs, NetworkSettings
 from competitions.tencent.training.trainer import Trained
@@ -20,13 +24,32 @@ class Prepared:
 
     corpus: Result[Corpus]
     embeddings: Result[list[Embedding]]
+    plan: Result[Plan]
     valid: Result[Fold]
     test: Result[Fold]
 
 
 @dataclass(frozen=True)
+class RankedFold:
+    """What was fitted for a fold by ``method = "ranker"``, and its recommendations."""
+
+    name: str
+    inputs: Result[RankerInputs]
+    ranker: Result[Ranker]
+    answer: Result[RankedAnswer]
+
+    @property
+    def top(self) -> Result[TopK]:
+        """The ten best of every query."""
+        top: Result[TopK] = self.answer.ranker
+        return top
+
+
+@dataclass(frozen=True)
 class FoldResult:
-    """What was fitted for a fold, and its recommendations; ``mixed``: of the open mode, None where that is off."""
+    """What was fitted for a fold by ``method = "network"``, and its recommendations; ``mixed``: of the open mode, None
+    where that is off.
+    """
 
     name: str
     corpus: Result[Corpus]
@@ -38,6 +61,12 @@ class FoldResult:
     answer: Result[Answer]
     mixed: Result[Mixed] | None = None
 
+    @property
+    def top(self) -> Result[TopK]:
+        """The ten best of every query."""
+        top: Result[TopK] = self.mixed.top if self.mixed else self.answer.vectors
+        return top
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -45,8 +74,8 @@ class Outcome:
 
     config: TencentConfig
     ready: Prepared
-    early: FoldResult
-    final: FoldResult
+    early: FoldResult | RankedFold
+    final: FoldResult | RankedFold
     measured: Result[dict[str, dict[str, Any]]]
     filled: int
     checked: list[Checked]

@@ -3,7 +3,8 @@
     make tencent        or        python -m competitions run tencent --raw data/tencent/raw
 
 Each call of ``run.step`` is kept on disk until something that it depends on changes. The hold-out and the host's own
-queries go through the same functions; training histories end at ``Fold.train_ends``.
+queries go through the same functions; training histories end at ``Fold.train_ends``. By default plain rules find a few
+hundred candidates, which a ranker orders (``rank``); ``method = "network"`` trains a sequence model instead.
 """
 
 import dataclasses
@@ -13,12 +14,16 @@ import msgspec
 from common.pipeline.progress import say
 from common.pipeline.run import Result, Run, bundle, collect
 from competitions.tencent import split, submission
-from competitions.tencent.config import TencentConfig
+from competitions.tencent.config import SplitSettings, TencentConfig
 from competitions.tencent.corpus import RawFiles
 from competitions.tencent.ensemble import ensemble
 from competitions.tencent.inference import stages
 from competitions.tencent.io import reader
-from competitions.tencent.outcome import FoldResult, Outcome, Prepared
+from competitions.tencent.outcome import FoldResult, Outcome, Prepared, RankedFold
+from competitions.tencent.plan import Plan, make_plan
+from competitions.tencent.ranking import stages as ranking
+from competitions.tencent.ranking.forecast import fit_forecasts
+from competitions.tencent.ranking.stages import RankerInputs
 from competitions.tencent.split import Fold
 from competitions.tencent.training.inputs import ModelInputs, NetworkSettings
 
@@ -27,20 +32,22 @@ def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
     """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
     # 1. and 2. Read either layout into arrays; hold out the first clicks behind a cut.
     ready = prepare(files, config, run)
-
-    # 3. Train on what lies before the cut, answer the held-out queries, evaluate.
-    early = fit_and_answer(ready, ready.valid, config, run, "valid")
-    early = answer_open(early, config, run)
-    top = early.mixed.top if early.mixed else None
-    measured = run.step(stages.evaluate_answers, ready.valid, early.answer, top, config.host, name="measure")
-
-    # 4. Train again on everything, answer the host's queries.
-    final = fit_and_answer(ready, ready.test, config, run, "test", early)
-    final = answer_open(final, config, run, early)
+    early: RankedFold | FoldResult
+    final: RankedFold | FoldResult
+    if config.method == "ranker":
+        # 3. Learn from the same question at earlier times, answer the held-out queries, evaluate.
+        early = ranked = rank(ready, ready.valid, config, run, "valid")
+        measured = run.step(ranking.evaluate_answers, ready.valid, ranked.answer, config.host, name="measure")
+        # 4. Learn again from everything, answer the host's queries.
+        final = rank(ready, ready.test, config, run, "test")
+    else:
+        early = answer_open(fit_and_answer(ready, ready.valid, config, run, "valid"), config, run)
+        top = early.mixed.top if early.mixed else None
+        measured = run.step(stages.evaluate_answers, ready.valid, early.answer, top, config.host, name="measure")
+        final = answer_open(fit_and_answer(ready, ready.test, config, run, "test", early), config, run, early)
 
     # 5. Write the three forms, read each back from disk and check it.
-    top = final.mixed.top if final.mixed else final.answer.vectors
-    ads, filled = run.step(submission.choose_ads, ready.corpus, ready.test, top, name="choose").value
+    ads, filled = run.step(submission.choose_ads, ready.corpus, ready.test, final.top, name="choose").value
     checked = submission.write_and_check(ready.corpus.value, ads, run.folder)
     return Outcome(config, ready, early, final, measured, filled, checked)
 
@@ -56,10 +63,48 @@ def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
             embeddings.append(step(reader.read_embedding, paths, corpus.catalogue, name, name=f"embedding.{name}"))
         else:
             say(f"  {name} is not among the files: an ad's content is its features without it")
+    divided, channels, most = config.split, config.ranker.channels, config.ranker.features.linear.most_items
+    plan = step(make_plan, corpus, len(embeddings), divided.kind, divided.earlier, channels, most)
+    for decision in plan.value.decisions:
+        say(f"  {decision.setting} = {decision.value}: {decision.reason}")
     train, candidates, actions = corpus.train, corpus.candidates, corpus.actions
-    valid = step(split.hold_out, train, candidates, host, config.split, config.seed)
+    valid = step(split.hold_out, train, candidates, host, plan_split(config, plan.value), config.seed)
     test = step(split.build_test_fold, train, corpus.test, candidates, actions, host, name="ask_test")
-    return Prepared(corpus, collect(embeddings), valid, test)
+    return Prepared(corpus, collect(embeddings), plan, valid, test)
+
+
+def plan_split(config: TencentConfig, plan: Plan) -> SplitSettings:
+    """The split as the plan has it."""
+    return msgspec.structs.replace(config.split, kind=plan.kind, earlier=plan.earlier)
+
+
+def rank(ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str) -> RankedFold:
+    """Ask a fold's question at earlier times, learn to rank from these, and rank the fold's own candidates."""
+    step, corpus, plan, settings = run.step, ready.corpus, ready.plan, config.ranker
+    divided, seed = plan_split(config, plan.value), config.seed
+    questions = step(
+        split.ask_earlier, corpus.train, corpus.candidates, fold, config.host, divided, seed, name=f"{name}.ask"
+    )
+    horizon, forecasting = config.split.horizon_hours, settings.forecast
+    forecasts = step(
+        fit_forecasts, corpus, fold, questions, plan.value.times, horizon, forecasting, name=f"{name}.forecast"
+    )
+    inputs = bundle(
+        RankerInputs,
+        corpus=corpus,
+        embeddings=ready.embeddings,
+        fold=fold,
+        questions=questions,
+        forecasts=forecasts,
+        plan=plan,
+    )
+    lists = [
+        step(ranking.describe_question, inputs, at, settings.features, name=f"{name}.describe{at}")
+        for at in range(len(questions.value))
+    ]
+    ranker = step(ranking.learn, collect(lists), settings.fit, seed, name=f"{name}.fit")
+    answer = step(ranking.answer, inputs, ranker, settings.features, name=f"{name}.answer")
+    return RankedFold(name, inputs, ranker, answer)
 
 
 def fit_and_answer(

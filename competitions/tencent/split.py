@@ -6,8 +6,10 @@ hidden, the target is the first click behind it, and the candidates are ads that
 unseen before the cut as among the host's candidates. Where times say nothing, each user's last event is the target.
 """
 
+import contextlib
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from common.errors import UserError
@@ -49,6 +51,16 @@ class Fold:
         return Histories(sequences, self.users, self.query_ends)
 
 
+def target_columns(fold: Fold) -> Int64s:
+    """The targets of a fold as columns of its candidates, -1 for none. ``ValueError`` without targets."""
+    if fold.target is None:
+        raise ValueError("the host has the answers")
+    rows = fold.candidates.rows.values
+    columns = np.full(int(max(rows.max(), fold.target.max())) + 1, -1)
+    columns[rows] = np.arange(len(rows))
+    return np.asarray(columns[fold.target])
+
+
 def build_test_fold(
     train: Sequences, test: Sequences, candidates: Candidates, actions: Int8s | None, host: HostSettings
 ) -> Fold:
@@ -76,49 +88,110 @@ def _condition(queries: int, actions: Int8s | None, host: HostSettings) -> Int64
 def hold_out(train: Sequences, candidates: Candidates, host: HostSettings, settings: SplitSettings, seed: int) -> Fold:
     """The validation fold of these sequences. ``UserError`` where nothing can be held out."""
     rng = np.random.default_rng([seed, 11])
+    everything = train.offsets[1:]
     if settings.kind == "last":
-        return _hold_out_last(train, candidates, host, settings, rng)
-    return _hold_out_time(train, candidates, host, settings, rng)
+        return _ask_last(train, everything, candidates, 1, host, settings, rng)
+    eligible = _eligible(train, host)
+    if not eligible.any():
+        raise UserError(f"No event of the sequences is a {host.target}: nothing can be held out for validation.")
+    cut = int(np.quantile(train.time[eligible], 1 - settings.valid_share))
+    return _ask_at(train, everything, candidates, cut, host, settings, rng)
 
 
-def _hold_out_last(
-    train: Sequences, candidates: Candidates, host: HostSettings, settings: SplitSettings, rng: np.random.Generator
+def ask_earlier(
+    train: Sequences, candidates: Candidates, fold: Fold, host: HostSettings, settings: SplitSettings, seed: int
+) -> list[Fold]:
+    """The question of ``fold`` asked before, ``settings.earlier`` times: what a ranker learns from, latest first.
+
+    Each time one horizon (one event of every user, where times say nothing) further back; answers lie before the end of
+    what ``fold`` shows, and nothing behind that end is read. Times that leave no query are left out.
+    """
+    folds = []
+    settings = msgspec.structs.replace(settings, queries=settings.earlier_queries)
+    shown = fold.history(train).lengths.any()
+    now = end_time(fold.history(train)) if shown else 0
+    assert isinstance(settings.earlier, int), "the plan decides"
+    for back in range(1, settings.earlier + 1 if shown else 1):
+        rng = np.random.default_rng([seed, 11, back])
+        with contextlib.suppress(NothingToAskError):
+            if settings.kind == "last":
+                folds.append(_ask_last(train, fold.train_ends, candidates, back, host, settings, rng))
+            else:
+                cut = now - round(back * settings.horizon_hours * HOUR_S)
+                folds.append(_ask_at(train, fold.train_ends, candidates, cut, host, settings, rng))
+    return folds
+
+
+class NothingToAskError(UserError):
+    """No user can be asked at this time."""
+
+
+def end_time(history: Histories) -> int:
+    """The second behind the last event."""
+    filled = history.ends[history.lengths > 0]
+    return int(history.sequences.time[filled - 1].max(initial=0)) + 1
+
+
+def _eligible(train: Sequences, host: HostSettings) -> Bools:
+    """The events that can be a target."""
+    eligible: Bools = train.action == schema.CONVERSION if host.target == "conversion" else train.action >= schema.CLICK
+    return eligible
+
+
+def _ask_last(
+    train: Sequences,
+    visible: Int64s,
+    candidates: Candidates,
+    back: int,
+    host: HostSettings,
+    settings: SplitSettings,
+    rng: np.random.Generator,
 ) -> Fold:
-    """The last event of every user is hidden, and is the target."""
-    lengths = np.diff(train.offsets)
-    history = Histories(train, np.arange(len(train)), train.offsets[1:] - (lengths > 0))
-    users = np.flatnonzero(lengths > 1)
+    """Of what is ``visible`` (ends int64 [users]) the last ``back`` events of every user are hidden, and the first of
+    these is the target.
+    """
+    lengths = visible - train.offsets[:-1]
+    history = Histories(train, np.arange(len(train)), np.maximum(visible - back, train.offsets[:-1]))
+    users = np.flatnonzero(lengths > back)
     if not len(users):
-        raise UserError("No user has two events: nothing can be held out for validation. Are the sequences complete?")
+        raise NothingToAskError(
+            "No user has two events: nothing can be held out for validation. Are the sequences complete?"
+        )
     user, event = _drop_seen_targets(train, users, history.ends[users], history.ends)
     keep = np.isin(train.item[event], candidates.rows.values)  # an ad that is no candidate can never be right
     queries = history.take(_sample(user[keep], settings.queries, rng))
     return _build_fold(history, queries, candidates, queries.ends, host)
 
 
-def _hold_out_time(
-    train: Sequences, candidates: Candidates, host: HostSettings, settings: SplitSettings, rng: np.random.Generator
+def _ask_at(
+    train: Sequences,
+    visible: Int64s,
+    candidates: Candidates,
+    cut: int,
+    host: HostSettings,
+    settings: SplitSettings,
+    rng: np.random.Generator,
 ) -> Fold:
-    """Everything from the cut on is hidden; the target is the first click within the horizon behind it."""
-    eligible = train.action == schema.CONVERSION if host.target == "conversion" else train.action >= schema.CLICK
-    if not eligible.any():
-        raise UserError(f"No event of the sequences is a {host.target}: nothing can be held out for validation.")
-    cut = int(np.quantile(train.time[eligible], 1 - settings.valid_share))
-    earlier = np.concatenate([[0], np.cumsum(train.time < cut)])
+    """Of what is ``visible`` (ends int64 [users]) everything from the cut on is hidden; the target is the first click
+    within the horizon behind it.
+    """
+    shown = np.zeros(len(train.time), bool)
+    shown[Histories(train, np.arange(len(train)), visible).events()] = True
+    earlier = np.concatenate([[0], np.cumsum(shown & (train.time < cut))])
     ends = train.offsets[:-1] + earlier[train.offsets[1:]] - earlier[train.offsets[:-1]]
     history = Histories(train, np.arange(len(train)), ends)
-    late = eligible & (train.time >= cut) & (train.time < cut + settings.horizon_hours * HOUR_S)
-    events = np.flatnonzero(late)
+    behind = shown & (train.time >= cut)
+    events = np.flatnonzero(behind & _eligible(train, host) & (train.time < cut + settings.horizon_hours * HOUR_S))
     users, first = np.unique(np.searchsorted(train.offsets, events, side="right") - 1, return_index=True)
     user, event = _drop_seen_targets(train, users, events[first], ends)
     chosen = _sample(np.flatnonzero(ends[user] > train.offsets[user]), settings.queries, rng)
     if not len(chosen):
-        raise UserError(
+        raise NothingToAskError(
             f"No user has a {host.target} within split.horizon_hours = {settings.horizon_hours:g} after the cut and a"
             " history before it: set split.valid_share or split.horizon_hours higher."
         )
     event = event[chosen]
-    sampled = _sample_candidates(history, train.item[event].astype(np.int64), cut, candidates, settings, rng)
+    sampled = _sample_candidates(history, train.item[event].astype(np.int64), behind, candidates, settings, rng)
     return _build_fold(history, history.take(user[chosen]), sampled, event, host)
 
 
@@ -157,18 +230,20 @@ def _drop_seen_targets(train: Sequences, user: Int64s, event: Int64s, ends: Int6
 def _sample_candidates(
     history: Histories,
     target: Int64s,
-    cut: int,
+    behind: Bools,
     candidates: Candidates,
     settings: SplitSettings,
     rng: np.random.Generator,
 ) -> Candidates:
-    """The targets, and ads drawn evenly: seen before the cut, and first seen behind it, in the set share."""
+    """The targets, and ads drawn evenly: seen before the cut, and first seen in the events ``behind`` it, in the set
+    share.
+    """
     train = history.sequences
     rows = int(max(train.item.max(initial=0), candidates.rows.values.max(initial=0))) + 1
     before = np.zeros(rows, bool)
     before[train.item[history.events()]] = True
     after = np.zeros(rows, bool)
-    after[train.item[train.time >= cut]] = True
+    after[train.item[behind]] = True
     chosen = np.unique(target)
     unseen = np.setdiff1d(np.flatnonzero(after & ~before), chosen)
     seen = np.setdiff1d(np.flatnonzero(before), chosen)

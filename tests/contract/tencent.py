@@ -12,9 +12,9 @@ import polars as pl
 from competitions.tencent import submission
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Corpus
+from competitions.tencent.ranking.ranker import Ranker
 from competitions.tencent.sequences import pad
 from competitions.tencent.split import Fold
-from competitions.tencent.training.trainer import Trained
 from tests.contract.contract import Change, Contract, Mutation, Results
 from tests.contract.tencent_faults import BAD_INPUTS
 from tests.contract.tencent_planted import (
@@ -27,8 +27,14 @@ from tests.contract.tencent_planted import (
 )
 
 LENGTH = 20
+EARLIER = 3
 SMALL = (
     f"split.valid_share={VALID_SHARE}",
+    f"split.earlier={EARLIER}",
+    "ranker.features.list_length=40",
+    f"ranker.features.history={LENGTH}",
+    "ranker.forecast.rounds=20",
+    "ranker.forecast.least=5",
     "model.width=16",
     "model.blocks=1",
     "model.heads=1",
@@ -44,8 +50,11 @@ SMALL = (
     "train.processes=1",
     "retrieve.beam=16",
 )
-QUICK = ("train.epochs=1",)
+QUICK = ("ranker.fit.epochs=1", "train.epochs=1")
 AFTER_MODEL = {"valid.fit", "valid.answer", "measure", "test.fit", "test.answer", "choose", "insight.importance"}
+AFTER_FEATURES = AFTER_MODEL | {
+    f"{fold}.{step}" for fold in ("valid", "test") for step in ("forecast", *(f"describe{at}" for at in range(EARLIER)))
+}
 
 Lines = list[str]
 Answer = dict[str, Any]  # the JSON form
@@ -189,7 +198,7 @@ def take(results: Results, name: str) -> Any:
 
 
 def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
-    """What the hold-out shows, and everything that is made of it: histories, words, weights.
+    """What the hold-out shows, and everything that is made of it: histories, earlier questions, lists, the ranker.
 
     Users without an event before the cut are nobody to the hold-out: they are left out.
     """
@@ -198,18 +207,19 @@ def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
     assert isinstance(fold, Fold)
     history, queries = fold.history(corpus.train), fold.queries(corpus.train)
     known = np.flatnonzero(history.lengths > 0)
-    frames = {
-        "catalogue": pl.DataFrame(np.asarray(corpus.catalogue.features)),
-        "words": lay(take(results, "valid.spell")),
-    }
+    frames = {"catalogue": pl.DataFrame(np.asarray(corpus.catalogue.features))}
     for name, shown in (("learned from", history.take(known)), ("asked", queries)):
         names = corpus.users.names[shown.users].astype(str)
         padded = dataclasses.asdict(pad(shown, 2 * LENGTH))
         frames |= {f"{name}: {part}": lay(values) for part, values in padded.items() if part != "users"}
         frames[name] = pl.DataFrame({"user": names, "length": shown.lengths})
-    trained = take(results, "valid.fit")
-    assert isinstance(trained, Trained)
-    return frames | {f"weights {part}": lay(values) for part, values in trained.weights.items()}
+    for at, question in enumerate(take(results, "valid.ask")):
+        frames |= {f"question {at}: {part}": lay(getattr(question, part)) for part in ("users", "query_ends", "target")}
+        lists = take(results, f"valid.describe{at}")
+        frames |= {f"lists {at}": lay(lists.features), f"targets {at}": lay(lists.target)}
+    ranker = take(results, "valid.fit")
+    assert isinstance(ranker, Ranker)
+    return frames | {f"weights {part}": lay(values) for part, values in ranker.weights.items()}
 
 
 def lay(values: Any) -> pl.DataFrame:
@@ -245,6 +255,8 @@ TENCENT = Contract(
         "train.epochs=many": ("train.epochs", "'many'", "int"),
         "model.encoder=mamba": ("model.encoder", "mamba", "hstu"),
         "split.kind=random": ("split.kind", "random"),
+        "method=magic": ("method", "magic"),
+        "ranker.features.blocks=[]": ("ranker.features.blocks", "empty"),
         "train.epochs=0": ("train.epochs", ">= 1"),
         "model.heads=3": ("model.width", "16", "model.heads", "3"),
         "host.weights=[0.0, 1.0]": ("host.weights", "3"),
@@ -253,11 +265,11 @@ TENCENT = Contract(
     earlier=list_earlier,
     answers=find_answers,
     quick=QUICK,
-    model_change=Change("model.dropout=0.05", frozenset(AFTER_MODEL)),
+    model_change=Change("ranker.fit.decay=0.1", frozenset(AFTER_MODEL)),
     feature_change=Change(
-        "competitions/tencent/model/item_content.py:project_features",
-        frozenset(AFTER_MODEL | {"valid.spell", "test.spell"}),
-        edit="np.roll({}, 1, axis=1)",
+        "competitions/tencent/ranking/ad_statistics.py:rate_values",
+        frozenset(AFTER_FEATURES),
+        edit="np.roll({}, 1)",
     ),
     kill_after="measure",
 )

@@ -13,13 +13,13 @@ from competitions.tencent.corpus import Corpus, Int64s, join_columns
 from competitions.tencent.ensemble import weights as mixing
 from competitions.tencent.ensemble.linear import Linear, fit_linear, score_linear
 from competitions.tencent.inference.retrieval import TopK, search_scores
-from competitions.tencent.inference.stages import EncodedQueries, encode_fold, target_columns
+from competitions.tencent.inference.stages import EncodedQueries, encode_fold
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.model.cooccurrence import Counts, fit_counts, score_counts
 from competitions.tencent.model.item_attributes import tabulate
 from competitions.tencent.model.sparse_history import Floats
 from competitions.tencent.sequences import blocks
-from competitions.tencent.split import Fold
+from competitions.tencent.split import Fold, target_columns
 from competitions.tencent.training.inputs import ModelInputs, NetworkSettings
 from competitions.tencent.training.trainer import Trained
 

@@ -22,7 +22,8 @@ from competitions.tencent.model import cooccurrence
 from competitions.tencent.model.item_attributes import tabulate
 from competitions.tencent.model.sparse_history import Floats, weight_histories
 from competitions.tencent.outcome import Prepared
-from competitions.tencent.pipeline import answer_open, fit_and_answer, prepare
+from competitions.tencent.pipeline import answer_open, fit_and_answer, prepare, rank
+from competitions.tencent.ranking.stages import evaluate_answers as evaluate_ranked
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 
@@ -54,9 +55,22 @@ def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
             corpus, valid, settings = ready.corpus, ready.valid, config.open
             top = run.step(answer_baseline, corpus, valid, name, settings, config.seed, name=f"ladder.{name}")
             _record(rung, stages.evaluate(valid.value, top.value, config.host))
+    rank_rungs(ready, config, ladder)
     for name, model, levels in list_networks(config):
         train_rung(ready, replace_settings(config, model, levels), ladder, name)
     return ladder.write()
+
+
+def rank_rungs(ready: Prepared, config: TencentConfig, ladder: Ladder) -> None:
+    """The first search alone, and the ranker on top of it, which is what ``make tencent`` does."""
+    run = ladder.run
+    with ladder.rung("first search: content or counts, by forecast", steps.NEIGHBOURS) as rung:
+        ranked = rank(ready, ready.valid, config, run, "valid")
+        scores = run.step(evaluate_ranked, ready.valid, ranked.answer, config.host, name="measure").value
+        _record(rung, scores["first search"])
+    needs = {record.name for record in run.timings if record.name.startswith("valid.")}
+    with ladder.rung("+ ranker", steps.DEEP, needs) as rung:
+        _record(rung, scores["ranker"])
 
 
 def list_networks(config: TencentConfig) -> list[tuple[str, dict[str, Any], int]]:

@@ -1,11 +1,10 @@
-"""What `make tune-tencent` searches: how the network is trained.
+"""What `make tune-tencent` searches: how the ranker is fitted, or the network is trained.
 
 Studies see only what lies before the hold-out: the same hold-out is made again inside it, once at its own cut and once
 more before that. The hold-out judges the best settings.
 """
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -21,29 +20,41 @@ from competitions.tencent.corpus import Corpus, Sequences
 from competitions.tencent.inference import stages
 from competitions.tencent.io import reader
 from competitions.tencent.outcome import Prepared
-from competitions.tencent.pipeline import fit_and_answer, prepare
+from competitions.tencent.pipeline import fit_and_answer, plan_split, prepare, rank
 from competitions.tencent.split import Fold
 
 FOLDS = 2
-NETWORK = "network"
-SPACE: search_space.Space = {
-    "train.rate": search_space.Floats(5e-4, 2e-2, log=True),
-    "train.temperature": search_space.Floats(0.02, 0.2, log=True),
-    "train.decay": search_space.Floats(1e-4, 0.1, log=True),
-    "train.exposure_weight": search_space.Floats(0.1, 10.0, log=True),
-    "model.dropout": search_space.Floats(0.0, 0.4),
-    "model.id_dropout": search_space.Floats(0.0, 0.9),
-    "model.feature_dropout": search_space.Floats(0.0, 0.5),
+NETWORK, RANKER = "network", "ranker"
+SPACES: dict[str, search_space.Space] = {
+    RANKER: {
+        "ranker.fit.rate": search_space.Floats(5e-4, 1e-2, log=True),
+        "ranker.fit.decay": search_space.Floats(1e-3, 1.0, log=True),
+        "ranker.fit.hidden": search_space.Ints(8, 128, log=True),
+        "ranker.fit.epochs": search_space.Ints(3, 20),
+        "ranker.forecast.rounds": search_space.Ints(100, 600, log=True),
+        "ranker.forecast.leaves": search_space.Ints(8, 64, log=True),
+    },
+    NETWORK: {
+        "train.rate": search_space.Floats(5e-4, 2e-2, log=True),
+        "train.temperature": search_space.Floats(0.02, 0.2, log=True),
+        "train.decay": search_space.Floats(1e-4, 0.1, log=True),
+        "train.exposure_weight": search_space.Floats(0.1, 10.0, log=True),
+        "model.dropout": search_space.Floats(0.0, 0.4),
+        "model.id_dropout": search_space.Floats(0.0, 0.9),
+        "model.feature_dropout": search_space.Floats(0.0, 0.5),
+    },
 }
 
 
 def list_tasks(config: TencentConfig) -> list[str]:
-    """Names of what can be tuned."""
-    return [NETWORK]
+    """Names of what can be tuned: the method that is set."""
+    return [config.method]
 
 
 def make_task(name: str, files: reader.RawFiles, config: TencentConfig, run: Run) -> Task:
-    """The task of the network."""
+    """The task of the ranker or the network."""
+    space = SPACES[name]
+    config = msgspec.structs.replace(config, method=name)
     ready = prepare(files, config, run)
     inner: list[Prepared] = []
     corpus, fold = ready.corpus, ready.valid
@@ -54,7 +65,7 @@ def make_task(name: str, files: reader.RawFiles, config: TencentConfig, run: Run
             corpus.train,
             corpus.candidates,
             config.host,
-            config.split,
+            plan_split(config, ready.plan.value),
             config.seed,
             name=f"tune.hold_out{depth}",
         )
@@ -66,8 +77,16 @@ def make_task(name: str, files: reader.RawFiles, config: TencentConfig, run: Run
     def judge(settings: Settings) -> Scores:
         return _score_queries(ready, change(config, settings), run, "valid")
 
-    current = {key: getattr(getattr(config, key.partition(".")[0]), key.partition(".")[2]) for key in SPACE}
-    return Task(NETWORK, "score", SPACE, current, FOLDS, score, judge)
+    current = {key: read(config, key) for key in space}
+    return Task(name, "score", space, current, FOLDS, score, judge)
+
+
+def read(config: TencentConfig, key: str) -> Any:
+    """The value of a dotted key."""
+    value: Any = config
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value
 
 
 def end_at(corpus: Corpus, fold: Fold) -> Corpus:
@@ -81,17 +100,20 @@ def end_at(corpus: Corpus, fold: Fold) -> Corpus:
 
 def change(config: TencentConfig, settings: Settings) -> TencentConfig:
     """The configuration with other values."""
-    tables: dict[str, dict[str, Any]] = {}
     for key, value in settings.items():
-        table, _, name = key.partition(".")
-        tables.setdefault(table, {})[name] = value
-    changed: Mapping[str, Any] = {
-        table: msgspec.structs.replace(getattr(config, table), **values) for table, values in tables.items()
-    }
-    return msgspec.structs.replace(config, **changed)
+        config = _replace(config, key.split("."), value)
+    return config
+
+
+def _replace(table: Any, path: list[str], value: Any) -> Any:
+    """A struct with one value replaced, some structs deep."""
+    name, *rest = path
+    return msgspec.structs.replace(table, **{name: _replace(getattr(table, name), rest, value) if rest else value})
 
 
 def _score_queries(ready: Prepared, config: TencentConfig, run: Run, name: str) -> Scores:
-    """The Score of every query, with a network trained on what its fold shows."""
-    answer = fit_and_answer(ready, ready.valid, config, run, name).answer.value
-    return metrics.score_answers(stages.rank_targets(ready.valid.value, answer.vectors))
+    """The Score of every query, with a model that learned from what its fold shows."""
+    fit = rank if config.method == RANKER else fit_and_answer
+    return metrics.score_answers(
+        stages.rank_targets(ready.valid.value, fit(ready, ready.valid, config, run, name).top.value)
+    )

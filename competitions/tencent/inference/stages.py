@@ -28,7 +28,7 @@ from competitions.tencent.model.cooccurrence_term import CooccurrenceTerm, coocc
 from competitions.tencent.model.network import Network
 from competitions.tencent.model.semantic_ids import build_trie
 from competitions.tencent.sequences import Histories, blocks
-from competitions.tencent.split import Fold
+from competitions.tencent.split import Fold, target_columns
 from competitions.tencent.training import distributed
 from competitions.tencent.training.batches import make_batch
 from competitions.tencent.training.inputs import ModelInputs, NetworkSettings, build_training_inputs, hash_inputs
@@ -189,16 +189,6 @@ def evaluate_answers(
     ways = {"vectors": answer.vectors, "words": answer.generative, "approximate index": answer.approximate}
     ways["open mode"] = open_mode
     return {name: evaluate(fold, top, host) for name, top in ways.items() if top is not None}
-
-
-def target_columns(fold: Fold) -> Int64s:
-    """The targets of a fold as columns of its candidates, -1 for none. ``ValueError`` without targets."""
-    if fold.target is None:
-        raise ValueError("the host has the answers")
-    rows = fold.candidates.rows.values
-    columns = np.full(int(max(rows.max(), fold.target.max())) + 1, -1)
-    columns[rows] = np.arange(len(rows))
-    return np.asarray(columns[fold.target])
 
 
 def rank_targets(fold: Fold, top: TopK) -> Int64s:

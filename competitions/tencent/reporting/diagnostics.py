@@ -9,8 +9,8 @@ from common.pipeline.run import Run
 from common.ranking.dataset import Matrix
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.io import schema
-from competitions.tencent.outcome import Outcome
-from competitions.tencent.reporting.permutation_importance import measure_inputs
+from competitions.tencent.outcome import Outcome, RankedFold
+from competitions.tencent.reporting.permutation_importance import measure_columns, measure_inputs
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 
@@ -23,9 +23,15 @@ def diagnose(outcome: Outcome, run: Run) -> dict[str, Any]:
     """The insight of a run's record."""
     ready, early = outcome.ready, outcome.early
     drift = run.step(compare_users, ready.corpus, ready.valid, ready.test, name="insight.drift").value
-    measured = run.step(measure_inputs, early.inputs, early.trained, early.settings, name="insight.importance")
-    values = [-float(loss) for loss in early.trained.value.history.losses]
-    curve = [{"name": "network, hold-out", "metric": "-loss", "values": values, "best": len(values)}]
+    if isinstance(early, RankedFold):
+        settings, seed = outcome.config.ranker.features, outcome.config.seed
+        measured = run.step(measure_columns, early.inputs, early.ranker, settings, seed, name="insight.importance")
+        losses, name = early.ranker.value.losses, "ranker, hold-out"
+    else:
+        measured = run.step(measure_inputs, early.inputs, early.trained, early.settings, name="insight.importance")
+        losses, name = early.trained.value.history.losses, "network, hold-out"
+    values = [-float(loss) for loss in losses]
+    curve = [{"name": name, "metric": "-loss", "values": values, "best": len(values)}]
     return {"drift": drift, "curves": curve if len(values) > 1 else [], "importance": measured.value}
 
 

@@ -1,8 +1,9 @@
-"""Permutation importance of the network's inputs: what the score on the hold-out loses when one of them is shuffled.
+"""Permutation importance of the inputs: what the score on the hold-out loses when one of them is shuffled.
 
-The values of one input are shuffled between ads (an id's vector, a feature, an embedding), between users, or between
-events (actions), in histories and candidates alike, and the trained network answers again (Breiman 2001, "Random
-forests"). Times stay: within a history they must rise, and between histories no two are alike.
+Of the ranker, one column of the pairs is shuffled at a time. Of the network, the values of one input are shuffled
+between ads (an id's vector, a feature, an embedding), between users, or between events (actions), in histories and
+candidates alike, and the trained network answers again (Breiman 2001, "Random forests"). Times stay: within a history
+they must rise, and between histories no two are alike.
 """
 
 from collections.abc import Iterator
@@ -12,15 +13,19 @@ import numpy as np
 
 from common.diagnostics.model_diagnostics import Importance
 from competitions.tencent import metrics
-from competitions.tencent.config import ModelSettings
+from competitions.tencent.config import FeatureSettings, ModelSettings
 from competitions.tencent.inference.retrieval import search
 from competitions.tencent.inference.stages import encode_fold, rank_targets
 from competitions.tencent.io import schema
-from competitions.tencent.split import Fold
+from competitions.tencent.model.sparse_history import Floats
+from competitions.tencent.ranking.ranker import Ranker
+from competitions.tencent.ranking.stages import BLOCK, RankerInputs, describe_block, prepare_fold
+from competitions.tencent.sequences import blocks
+from competitions.tencent.split import Fold, target_columns
 from competitions.tencent.training.inputs import ModelInputs, NetworkSettings
 from competitions.tencent.training.trainer import Trained
 
-QUERIES = 1_000
+QUERIES, PAIR_QUERIES = 1_000, 400
 IDS = "tower.ids.weight"
 
 
@@ -31,7 +36,7 @@ def measure_inputs(inputs: ModelInputs, trained: Trained, settings: NetworkSetti
     """
     if settings.model.memory:
         return []
-    fold = _sample_queries(inputs.fold, np.random.default_rng([settings.seed, 23]))
+    fold = _sample_queries(inputs.fold, np.random.default_rng([settings.seed, 23]), QUERIES)
     inputs = replace(inputs, fold=fold)
 
     def score(inputs: ModelInputs, trained: Trained) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -49,12 +54,42 @@ def measure_inputs(inputs: ModelInputs, trained: Trained, settings: NetworkSetti
     return sorted(measured, key=lambda importance: -(importance["permutation"] or 0.0))
 
 
-def _sample_queries(fold: Fold, rng: np.random.Generator) -> Fold:
-    """The fold with some of its queries only."""
+def measure_columns(inputs: RankerInputs, ranker: Ranker, settings: FeatureSettings, seed: int) -> list[Importance]:
+    """Each column of the ranker, the one that the score misses most first: its values are shuffled between pairs.
+
+    Measured on ``PAIR_QUERIES`` queries at most, among what the first search finds.
+    """
+    rng = np.random.default_rng([seed, 31])
+    fold = _sample_queries(inputs.fold, rng, PAIR_QUERIES)
+    ready = prepare_fold(inputs, fold, inputs.forecasts[-1], settings)
+    parts = [describe_block(ready, block) for block in blocks(len(fold.users), BLOCK)]
+    columns, scores, features = (np.concatenate([part[at] for part in parts]) for at in range(3))
+    hit = (columns == target_columns(fold)[:, None]) & np.isfinite(scores)
+
+    def score(features: Floats) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        given = np.where(np.isfinite(scores), ranker.score(features), -np.inf)
+        own = np.where(hit, given, -np.inf).max(1)
+        rank = np.where(hit.any(1), (given >= own[:, None]).sum(1), 0)
+        return metrics.score_answers(np.where(rank <= schema.TOP, rank, 0))
+
+    whole, measured = score(features), []
+    flat = features.reshape(-1, features.shape[2])
+    for at, name in enumerate(ranker.names):
+        kept = flat[:, at].copy()
+        flat[:, at] = kept[rng.permutation(len(kept))]
+        loss = whole - score(features)
+        flat[:, at] = kept
+        error = float(loss.std() / len(loss) ** 0.5)
+        measured.append(Importance(feature=name, gain=None, permutation=float(loss.mean()), error=error))
+    return sorted(measured, key=lambda importance: -(importance["permutation"] or 0.0))
+
+
+def _sample_queries(fold: Fold, rng: np.random.Generator, most: int) -> Fold:
+    """The fold with at most so many of its queries."""
     assert fold.target is not None
-    if len(fold.target) <= QUERIES:
+    if len(fold.target) <= most:
         return fold
-    chosen = np.sort(rng.choice(len(fold.target), QUERIES, replace=False))
+    chosen = np.sort(rng.choice(len(fold.target), most, replace=False))
     return replace(
         fold,
         users=fold.users[chosen],

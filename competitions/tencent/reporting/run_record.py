@@ -12,7 +12,7 @@ from competitions.tencent import metrics, submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.inference.stages import rank_targets
 from competitions.tencent.io.schema import TRUTH
-from competitions.tencent.outcome import Outcome
+from competitions.tencent.outcome import Outcome, RankedFold
 from competitions.tencent.reporting.diagnostics import diagnose
 from competitions.tencent.reporting.summary import summarise
 
@@ -30,13 +30,15 @@ def build_record(outcome: Outcome, config: TencentConfig, truth: SimulatedTruth 
         queries=list_queries(outcome),
         ranking=[{"model": name, "score": row["score"], "error": row["score_error"]} for name, row in ways.items()],
         tables=[
+            ("Decided from the files", summary["plan"]),
             ("Ways to answer, on the hold-out", [{"way": name, **row} for name, row in ways.items()]),
             ("Training events, queries, candidates", summary["folds"]),
             ("Training", [{"training": name, **row} for name, row in training.items()]),
+            ("Targets that the first search finds", [summary["recall"]] if summary["recall"] else []),
             ("The open mode's weights", [summary["mix"]] if summary["mix"] else []),
         ],
         notes=list_notes(summary["notes"]),
-        features=list_inputs(config),
+        features=list_inputs(outcome),
         truth=truth,
         submissions=outcome.checked,
         summary=summary,
@@ -47,8 +49,7 @@ def build_record(outcome: Outcome, config: TencentConfig, truth: SimulatedTruth 
 def list_queries(outcome: Outcome) -> pl.DataFrame:
     """One row per held-out user: its share of the Score, weighted as the host weighs it (round 2)."""
     fold, corpus = outcome.ready.valid.value, outcome.ready.corpus.value
-    answer, mixed = outcome.early.answer.value, outcome.early.mixed
-    ranks = rank_targets(fold, answer.vectors if mixed is None else mixed.value.top)
+    ranks = rank_targets(fold, outcome.early.top.value)
     assert fold.target_action is not None
     assert fold.unseen is not None
     weights = np.array(outcome.config.host.weights)[np.maximum(fold.target_action, 0)]
@@ -64,10 +65,13 @@ def list_queries(outcome: Outcome) -> pl.DataFrame:
     )
 
 
-def list_inputs(config: TencentConfig) -> list[str]:
-    """The model's inputs, by the names of its settings."""
+def list_inputs(outcome: Outcome) -> list[str]:
+    """The ranker's columns; the network's inputs by the names of its settings."""
+    early = outcome.early
+    if isinstance(early, RankedFold):
+        return list(early.ranker.value.names)
     switches = ("ids", "features", "embeddings", "actions", "condition", "times", "memory")
-    return [name for name in switches if getattr(config.model, name)]
+    return [name for name in switches if getattr(outcome.config.model, name)]
 
 
 def format_losses(losses: list[float]) -> str:

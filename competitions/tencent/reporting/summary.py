@@ -6,33 +6,53 @@ import numpy as np
 
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.ensemble.ensemble import MODELS
-from competitions.tencent.outcome import Outcome
+from competitions.tencent.outcome import FoldResult, Outcome, RankedFold
 from competitions.tencent.split import Fold
 from competitions.tencent.training.trainer import Trained
 
 
 def summarise(outcome: Outcome) -> dict[str, Any]:
     """Everything of the closing summary as plain values, for run.json."""
-    corpus, measured = outcome.ready.corpus.value, outcome.measured.value
-    mixed = outcome.early.mixed
-    best = measured.get("open mode", measured["vectors"])
+    corpus, measured, early = outcome.ready.corpus.value, outcome.measured.value, outcome.early
+    best = next(measured[way] for way in ("ranker", "open mode", "vectors") if way in measured)
+    decisions = outcome.ready.plan.value.decisions
     return {
         "notes": [{"file": n.file, "what": n.what, "count": n.count, "first": n.first} for n in corpus.notes],
+        "plan": [{"setting": each.setting, "value": each.value, "why": each.reason} for each in decisions],
         "cv": {"score": best["score"], "error": best["score_error"], "users": best["users"]},
         "ways": measured,
-        "mix": dict(zip(MODELS, mixed.value.weights, strict=True)) if mixed else None,
-        "recall_of_index": outcome.early.answer.value.index_recall,
         "folds": [
             describe_fold("validation", corpus, outcome.ready.valid.value),
             describe_fold("test", corpus, outcome.ready.test.value),
         ],
-        "training": {
-            "validation": describe_training(outcome.early.trained.value),
-            "test": describe_training(outcome.final.trained.value),
-        },
+        "training": {"validation": describe_fit(early), "test": describe_fit(outcome.final)},
         "filled": outcome.filled,
         "submissions": [{"path": str(checked.path), "rows": checked.rows} for checked in outcome.checked],
+        **(describe_ranked(early) if isinstance(early, RankedFold) else describe_network(early)),
     }
+
+
+def describe_ranked(early: RankedFold) -> dict[str, Any]:
+    """How many targets the first search found, and in how many the ranker put it among the ten."""
+    found = early.answer.value.found
+    assert found is not None
+    shares = {f"within {most}": float(((found > 0) & (found <= most)).mean()) for most in (10, 50, 100)}
+    return {"mix": None, "recall_of_index": None, "recall": shares | {"in the list": float((found > 0).mean())}}
+
+
+def describe_network(early: FoldResult) -> dict[str, Any]:
+    """The weights of the open mode and the recall of the approximate index, None where these are off."""
+    mixed = early.mixed
+    mix = dict(zip(MODELS, mixed.value.weights, strict=True)) if mixed else None
+    return {"mix": mix, "recall_of_index": early.answer.value.index_recall, "recall": None}
+
+
+def describe_fit(fitted: FoldResult | RankedFold) -> dict[str, Any]:
+    """How the fit of a fold went."""
+    if isinstance(fitted, FoldResult):
+        return describe_training(fitted.trained.value)
+    ranker = fitted.ranker.value
+    return {"losses": list(ranker.losses), "parameters": sum(int(value.size) for value in ranker.weights.values())}
 
 
 def describe_fold(name: str, corpus: Corpus, fold: Fold) -> dict[str, Any]:

@@ -80,8 +80,9 @@ def export(files: RawFiles, config: TencentConfig, run: Run, folder: Path, reque
     """
     if config.model.memory:
         raise UserError("A model with a wide part (model.memory) cannot be exported: scores are no inner products.")
-    outcome = pipeline.solve(files, config, run)
-    ready, early, final, heads = outcome.ready, outcome.early, outcome.final, config.model.heads
+    ready, heads = pipeline.prepare(files, config, run), config.model.heads
+    early = pipeline.fit_and_answer(ready, ready.valid, config, run, "valid")
+    final = pipeline.fit_and_answer(ready, ready.test, config, run, "test", early)
     width = max(heads, config.model.width // 2 // heads * heads)
     small = msgspec.structs.replace(config, model=msgspec.structs.replace(config.model, width=width))
     half = pipeline.fit_and_answer(ready, ready.valid, small, run, "valid.half")

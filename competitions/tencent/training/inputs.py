@@ -12,7 +12,7 @@ from competitions.tencent.config import ModelSettings, TrainSettings
 from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Int64s, Sequences, Users
 from competitions.tencent.model.cooccurrence_term import CooccurrenceTerm
 from competitions.tencent.sequences import Histories
-from competitions.tencent.split import Fold
+from competitions.tencent.split import Fold, end_time
 
 
 @dataclass(frozen=True)
@@ -113,9 +113,3 @@ def first_event_times(history: Histories, rows: int) -> Int64s:
     first = np.full(rows, end_time(history))
     np.minimum.at(first, history.sequences.item[events], history.sequences.time[events])
     return first
-
-
-def end_time(history: Histories) -> int:
-    """The second behind the last event."""
-    filled = history.ends[history.lengths > 0]
-    return int(history.sequences.time[filled - 1].max(initial=0)) + 1

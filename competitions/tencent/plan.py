@@ -1,0 +1,85 @@
+"""Settings meet the files: what ``auto`` in config.toml stands for on these, each with its reason.
+
+One step decides, prints and records. Whatever config.toml, or ``--set``, gives in place of ``auto`` stays as it is.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.decisions import AUTO, Decision
+from competitions.tencent.corpus import Corpus, Sequences
+
+DAYS, STEPS = 4, 2
+ORDER_ONLY = 0.95  # of all steps of one length: the times are places in the order
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``kind`` of the split; ``times``: whether times say more than the order; how often a question is asked
+    ``earlier``; ``channels`` of the first search; what was decided, and why.
+    """
+
+    kind: str
+    times: bool
+    earlier: int
+    channels: tuple[str, ...]
+    decisions: tuple[Decision, ...]
+
+
+def make_plan(
+    corpus: Corpus, embeddings: int, kind: str, earlier: str | int, channels: str | tuple[str, ...], most_items: int
+) -> Plan:
+    """Decide what config.toml leaves to the files. ``embeddings``: how many there are; ``kind``, ``earlier``,
+    ``channels``: as set; ``most_items`` of the regression.
+    """
+    kind, why = decide_kind(corpus.train, kind)
+    decisions = [Decision("split.kind", kind, why)]
+    asked, why = decide_earlier(kind, earlier)
+    decisions.append(Decision("split.earlier", str(asked), why))
+    channels, why = decide_channels(len(corpus.catalogue.oid), embeddings, channels, most_items)
+    decisions.append(Decision("ranker.channels", ", ".join(channels), why))
+    return Plan(kind, kind == "time", asked, channels, tuple(decisions))
+
+
+def decide_kind(train: Sequences, given: str) -> tuple[str, str]:
+    """ "last" where nearly all steps between events take the same time."""
+    if given != AUTO:
+        return given, "set"
+    share = steady_share(train)
+    if share >= ORDER_ONLY:
+        return "last", f"{share:.0%} of the steps between events take the same time: times give the order only"
+    return "time", f"times differ: the commonest step between events is {share:.0%} of them"
+
+
+def steady_share(train: Sequences) -> float:
+    """The share of the commonest time between two events of a user; 0 where no user has two."""
+    inside = np.ones(max(len(train.time) - 1, 0), bool)
+    ends = train.offsets[1:-1]
+    inside[ends[(ends > 0) & (ends < len(train.time))] - 1] = False
+    steps = np.diff(train.time)[inside]
+    if not len(steps):
+        return 0.0
+    return float(np.unique(steps, return_counts=True)[1].max() / len(steps))
+
+
+def decide_earlier(kind: str, given: str | int) -> tuple[int, str]:
+    """Days where there are days; steps back from the last event cost a fit of all tables each, and lose short
+    histories.
+    """
+    if not isinstance(given, str):
+        return given, "set"
+    return (DAYS, "days before") if kind == "time" else (STEPS, "events before the last")
+
+
+def decide_channels(
+    ads: int, embeddings: int, given: str | tuple[str, ...], most_items: int
+) -> tuple[tuple[str, ...], str]:
+    """Content where there are embeddings, else counts, and the regression where a matrix of ads x ads can be solved."""
+    if not isinstance(given, str):
+        return tuple(given), "set"
+    if embeddings:
+        return ("content",), "there are embeddings"
+    if ads > most_items:
+        return ("counts",), f"no embeddings; {ads:,} ads are too many for the regression ({most_items:,})"
+    return ("counts", "linear"), f"no embeddings; {ads:,} ads"

@@ -1,0 +1,87 @@
+"""How often an ad will be shown within the horizon: a Poisson regression by gradient-boosted trees.
+
+An ad's own past tells most; of an ad without one, the ads that share its features tell. Fitted on the candidates of
+earlier questions, whose next events are known. Weights of the search and the ranker's features rest on it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+
+from competitions.tencent.config import ForecastSettings
+from competitions.tencent.corpus import Corpus, Int64s
+from competitions.tencent.model.sparse_history import Floats
+from competitions.tencent.ranking.ad_statistics import AdStatistics, describe_ads
+from competitions.tencent.sequences import Histories
+from competitions.tencent.split import HOUR_S, Fold, end_time
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Fitted trees as LightGBM's text, "" for none: then an ad's events are its rate."""
+
+    trees: str
+
+    def rate(self, statistics: AdStatistics) -> Floats:
+        """Expected events of every ad within the horizon, up to a factor, float32 [rows]."""
+        if not self.trees:
+            return (statistics.events + 0.5).astype(np.float32)
+        booster = lgb.Booster(model_str=self.trees)
+        return np.asarray(booster.predict(join_columns(statistics)), np.float32)
+
+
+def fit_forecasts(
+    corpus: Corpus, fold: Fold, questions: Sequence[Fold], times: bool, horizon_h: float, settings: ForecastSettings
+) -> list[Forecast]:
+    """One forecast per question, fitted without it, and last the one for ``fold``, fitted on all questions; none
+    without ``times``.
+
+    So that the ranker learns from forecasts as good as those that it will be given, not from fitted ones.
+    """
+    if not (questions and times):
+        return [Forecast("")] * (len(questions) + 1)
+    tables, counts = zip(*(count_next(corpus, fold, question, horizon_h) for question in questions), strict=True)
+    parts = [[at for at in range(len(questions)) if at % 2 != half] for half in (0, 1)]
+    whole = fit_trees(tables, counts, settings)
+    if len(questions) == 1:
+        return [whole, whole]
+    halves = [fit_trees([tables[at] for at in part], [counts[at] for at in part], settings) for part in parts]
+    return [*(halves[at % 2] for at in range(len(questions))), whole]
+
+
+def count_next(corpus: Corpus, fold: Fold, question: Fold, horizon_h: float) -> tuple[Floats, Int64s]:
+    """The columns of a question's candidates, and how often each was shown within the horizon behind it."""
+    train, rows = corpus.train, question.candidates.rows.values
+    history = question.history(train)
+    now = end_time(history)
+    behind = Histories(train, np.arange(len(train)), fold.train_ends).events()
+    time = train.time[behind]
+    inside = behind[(time >= now) & (time < now + horizon_h * HOUR_S)]
+    counted = np.bincount(train.item[inside], minlength=len(corpus.catalogue.oid))
+    return join_columns(describe_ads(history, corpus.catalogue, times=True))[rows], counted[rows]
+
+
+def join_columns(statistics: AdStatistics) -> Floats:
+    """The inputs of the trees."""
+    return np.concatenate([statistics.own, statistics.values], axis=1)
+
+
+def fit_trees(tables: Sequence[Floats], counts: Sequence[Int64s], settings: ForecastSettings) -> Forecast:
+    """Fit on the candidates of some questions; no trees where there is no event."""
+    if not tables or not any(part.any() for part in counts):
+        return Forecast("")
+    parameters = {
+        "objective": "poisson",
+        "learning_rate": settings.rate,
+        "num_leaves": settings.leaves,
+        "min_data_in_leaf": settings.least,
+        "feature_fraction": 0.5,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbose": -1,
+        "seed": 0,
+    }
+    data = lgb.Dataset(np.concatenate(tables), np.concatenate(counts).astype(np.float32))
+    return Forecast(lgb.train(parameters, data, settings.rounds).model_to_string())

@@ -1,0 +1,57 @@
+"""The events of a block of queries as padded arrays, with the weights that recent events and clicks have."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from competitions.tencent.corpus import Bools, Int64s
+from competitions.tencent.io import schema
+from competitions.tencent.model.sparse_history import Floats
+from competitions.tencent.sequences import Histories, pad
+
+RECENT, LASTING = 0.9, 0.97  # what an event counts for each event behind it
+CLICKED = 60.0  # a click, in events that were shown only
+
+
+@dataclass(frozen=True)
+class Past:
+    """The last events of queries: ``item`` int64 [queries, events], rows of the catalogue, 0 for none.
+
+    ``weights`` float32 [queries, kinds, events] of ``KINDS``; ``last_click`` int64 [queries]: the row of the ad
+    clicked last, 0 for none; ``last_place`` its place among the events, -1 for none.
+    """
+
+    item: Int64s
+    mask: Bools
+    clicked: Bools
+    weights: Tensor
+    last_click: Int64s
+    last_place: Int64s
+
+
+KINDS = ("recent", "clicked", "shown")
+
+
+def gather_past(queries: Histories, events: int) -> Past:
+    """The last ``events`` events of each query."""
+    padded = pad(queries, events)
+    mask, clicked = padded.mask, (padded.action >= schema.CLICK) & padded.mask
+    width = mask.shape[1]
+    back = np.maximum(mask.sum(1)[:, None] - 1 - np.arange(width), 0)
+    recent = RECENT**back * np.where(clicked, CLICKED, 1.0) * mask
+    lasting = LASTING**back
+    weights = np.stack([recent, lasting * clicked, lasting * (mask & ~clicked)], 1).astype(np.float32)
+    place = np.where(clicked.any(1), width - 1 - clicked[:, ::-1].argmax(1), -1)
+    last = np.where(place >= 0, padded.item[np.arange(len(place)), np.maximum(place, 0)], 0)
+    return Past(padded.item, mask, clicked, torch.from_numpy(weights), last, place)
+
+
+def heaviest(past: Past, events: int) -> tuple[Int64s, Floats]:
+    """The events that weigh most by "recent": their rows and weights, [queries, at most ``events``]."""
+    weights = past.weights[:, 0].numpy()
+    if weights.shape[1] <= events:
+        return past.item, weights
+    chosen = np.argpartition(-weights, events - 1, 1)[:, :events]
+    return np.take_along_axis(past.item, chosen, 1), np.take_along_axis(weights, chosen, 1)

@@ -1,0 +1,85 @@
+"""The ranker: a small network from the features of a pair to a score, by the softmax over a query's candidates.
+
+Without a hidden layer it is the conditional logit (McFadden 1974); one layer lets features act together.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from competitions.tencent.config import FitSettings
+from competitions.tencent.corpus import Int64s
+from competitions.tencent.model.sparse_history import Floats
+
+CLIP = 8.0  # standard deviations
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Queries whose target was found: ``features`` float32 [queries, candidates, columns], ``target`` int64 [queries],
+    its place; ``names`` of the columns.
+    """
+
+    features: Floats
+    target: Int64s
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """``centre`` and ``scale`` [columns] standardise the features; ``weights`` by name; ``losses`` by epoch."""
+
+    names: tuple[str, ...]
+    centre: Floats
+    scale: Floats
+    weights: dict[str, np.ndarray]
+    hidden: int
+    losses: tuple[float, ...]
+
+    @torch.inference_mode()
+    def score(self, features: Floats) -> Floats:
+        """float32 [queries, candidates, columns] -> scores [queries, candidates]."""
+        network = build(len(self.names), self.hidden)
+        network.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in self.weights.items()})
+        return np.asarray(network(self.standardise(features)).squeeze(-1).numpy())
+
+    def standardise(self, features: Floats) -> Tensor:
+        """As the network takes them."""
+        return torch.from_numpy(np.clip((features - self.centre) / self.scale, -CLIP, CLIP).astype(np.float32))
+
+
+def build(columns: int, hidden: int) -> nn.Sequential:
+    """A linear layer, or two."""
+    if not hidden:
+        return nn.Sequential(nn.Linear(columns, 1))
+    return nn.Sequential(nn.Linear(columns, hidden), nn.SiLU(), nn.Linear(hidden, 1))
+
+
+def fit_ranker(lists: Lists, settings: FitSettings, seed: int) -> Ranker:
+    """Adam, its rate falling to 0 by a cosine."""
+    flat = lists.features.reshape(-1, lists.features.shape[2])
+    centre, scale = flat.mean(0), flat.std(0) + np.float32(1e-6)
+    torch.manual_seed(seed)
+    network = build(flat.shape[1], settings.hidden)
+    ranker = Ranker(lists.names, centre, scale, {}, settings.hidden, ())
+    optimizer = torch.optim.AdamW(network.parameters(), settings.rate, weight_decay=settings.decay)
+    steps = settings.epochs * -(-len(lists.target) // settings.batch)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    losses = []
+    for _ in range(settings.epochs):
+        order, total = torch.randperm(len(lists.target)).numpy(), 0.0
+        for start in range(0, len(order), settings.batch):
+            rows = np.sort(order[start : start + settings.batch])
+            scores = network(ranker.standardise(lists.features[rows])).squeeze(-1)
+            loss = functional.cross_entropy(scores, torch.from_numpy(lists.target[rows]))
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+            total += float(loss.detach()) * len(rows)
+        losses.append(total / len(order))
+    weights = {name: value.detach().numpy().copy() for name, value in network.state_dict().items()}
+    return Ranker(lists.names, centre, scale, weights, settings.hidden, tuple(losses))

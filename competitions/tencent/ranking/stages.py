@@ -1,0 +1,144 @@
+"""The steps of the ranker: earlier questions, forecasts, lists to learn from, the fit, the answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from common.errors import UserError
+from common.pipeline.progress import track
+from competitions.tencent.config import FeatureSettings, FitSettings, HostSettings
+from competitions.tencent.corpus import Corpus, Embedding, Int64s
+from competitions.tencent.inference.retrieval import TopK
+from competitions.tencent.inference.stages import evaluate
+from competitions.tencent.io.schema import TOP
+from competitions.tencent.model.sparse_history import Floats
+from competitions.tencent.plan import Plan
+from competitions.tencent.ranking.ad_statistics import describe_ads
+from competitions.tencent.ranking.forecast import Forecast
+from competitions.tencent.ranking.lifts import count_lifts
+from competitions.tencent.ranking.pair_features import Knowledge, describe_pairs, gather_pairs
+from competitions.tencent.ranking.ranker import Lists, Ranker, fit_ranker
+from competitions.tencent.ranking.search import Search, fit_tables, open_search, search_block, stack_content
+from competitions.tencent.sequences import blocks
+from competitions.tencent.split import Fold, target_columns
+
+BLOCK = 32  # queries whose candidates are described at once
+
+
+@dataclass(frozen=True)
+class RankerInputs:
+    """What the steps of a fold read: ``forecasts`` has one per question and, last, the fold's own."""
+
+    corpus: Corpus
+    embeddings: Sequence[Embedding]
+    fold: Fold
+    questions: Sequence[Fold]
+    forecasts: Sequence[Forecast]
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A fold made ready to be searched and described."""
+
+    search: Search
+    knowledge: Knowledge
+    blocks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RankedAnswer:
+    """The ten best of every query, by the ``ranker`` and by the first ``search`` alone; ``found``: the first search's
+    place of each target from 1, 0 where it was not found, None where the host has the answers.
+    """
+
+    ranker: TopK
+    search: TopK
+    found: Int64s | None
+
+
+def prepare_fold(inputs: RankerInputs, fold: Fold, forecast: Forecast, settings: FeatureSettings) -> Ready:
+    """What is known where a fold's history ends."""
+    corpus, plan = inputs.corpus, inputs.plan
+    history = fold.history(corpus.train)
+    statistics = describe_ads(history, corpus.catalogue, times=plan.times)
+    tables = fit_tables(corpus, fold, plan.channels, settings)
+    content = stack_content(inputs.embeddings) if "content" in plan.channels else None
+    search = open_search(corpus, fold, content, forecast.rate(statistics), tables, settings)
+    return Ready(
+        search, Knowledge(corpus.catalogue, statistics, count_lifts(history, corpus.catalogue)), settings.blocks
+    )
+
+
+def describe_block(ready: Ready, block: Int64s) -> tuple[Int64s, Floats, Floats, tuple[str, ...]]:
+    """For consecutive queries: columns of the candidates found, int64 [block, found], the search's scores of these,
+    the features float32 [block, found, columns] and their names.
+    """
+    places, scores, tables = search_block(ready.search, block)
+    pairs = gather_pairs(ready.search, block, places, scores, tables)
+    columns = describe_pairs(ready.search, ready.knowledge, pairs, ready.blocks)
+    features = np.stack([np.asarray(column, np.float32) for column in columns.values()], 2)
+    return ready.search.pool[places], scores, features, tuple(columns)
+
+
+def describe_question(inputs: RankerInputs, at: int, settings: FeatureSettings) -> Lists | None:
+    """The lists of an earlier question's queries whose target the search found; None where it found none."""
+    fold = inputs.questions[at]
+    ready = prepare_fold(inputs, fold, inputs.forecasts[at], settings)
+    features, targets = [], []
+    names: tuple[str, ...] = ()
+    target = target_columns(fold)
+    for block in track(list(blocks(len(fold.users), BLOCK)), "describing candidates"):
+        columns, scores, described, names = describe_block(ready, block)
+        hit = (columns == target[block][:, None]) & np.isfinite(scores)
+        found = hit.any(1)
+        features.append(described[found])
+        targets.append(hit.argmax(1)[found])
+    if not sum(map(len, targets)):
+        return None
+    return Lists(np.concatenate(features), np.concatenate(targets), names)
+
+
+def join_lists(lists: Sequence[Lists | None]) -> Lists:
+    """The lists of several questions."""
+    parts = [each for each in lists if each is not None]
+    if not parts:
+        raise UserError(
+            "No earlier question can be asked, or no answer is found: the log is too short for the ranker; take the"
+            ' network instead: --set method="network".'
+        )
+    width = min(part.features.shape[1] for part in parts)
+    kept = [part.target < width for part in parts]
+    features = np.concatenate([part.features[rows, :width] for part, rows in zip(parts, kept, strict=True)])
+    targets = np.concatenate([part.target[rows] for part, rows in zip(parts, kept, strict=True)])
+    return Lists(features, targets, parts[0].names)
+
+
+def learn(lists: Sequence[Lists | None], settings: FitSettings, seed: int) -> Ranker:
+    """The ranker of all questions' lists."""
+    return fit_ranker(join_lists(lists), settings, seed)
+
+
+def answer(inputs: RankerInputs, ranker: Ranker, settings: FeatureSettings) -> RankedAnswer:
+    """The ten best candidates of every query; features are held for one block of queries at a time."""
+    fold = inputs.fold
+    ready = prepare_fold(inputs, fold, inputs.forecasts[-1], settings)
+    queries = len(fold.users)
+    ranked, searched = TopK.empty(queries, TOP), TopK.empty(queries, TOP)
+    target = None if fold.target is None else target_columns(fold)
+    found = np.zeros(queries, np.int64)
+    for block in track(list(blocks(queries, BLOCK)), "ranking"):
+        columns, scores, features, _ = describe_block(ready, block)
+        searched.put(block, columns, scores)
+        ranked.put(block, columns, np.where(np.isfinite(scores), ranker.score(features), -np.inf))
+        if target is not None:
+            hit = (columns == target[block][:, None]) & np.isfinite(scores)
+            found[block] = np.where(hit.any(1), hit.argmax(1) + 1, 0)
+    return RankedAnswer(ranked, searched, None if target is None else found)
+
+
+def evaluate_answers(fold: Fold, answer: RankedAnswer, host: HostSettings) -> dict[str, dict[str, Any]]:
+    """The scores of the first search alone, and of the ranker."""
+    return {"ranker": evaluate(fold, answer.ranker, host), "first search": evaluate(fold, answer.search, host)}
