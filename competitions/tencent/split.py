@@ -103,22 +103,26 @@ def ask_earlier(
 ) -> list[Fold]:
     """The question of ``fold`` asked before, ``settings.earlier`` times: what a ranker learns from, latest first.
 
-    Each time one horizon (one event of every user, where times say nothing) further back; answers lie before the end of
-    what ``fold`` shows, and nothing behind that end is read. Times that leave no query are left out.
+    Each time one horizon (or less, so that all lie in the later half of the log; one event of every user, where times
+    say nothing) further back. Answers lie before the end of what ``fold`` shows; nothing behind that end is read. Times
+    that leave no query are left out.
     """
-    folds = []
+    asked = settings.earlier
+    assert isinstance(asked, int), "the plan decides"
     settings = msgspec.structs.replace(settings, queries=settings.earlier_queries)
-    shown = fold.history(train).lengths.any()
-    now = end_time(fold.history(train)) if shown else 0
-    assert isinstance(settings.earlier, int), "the plan decides"
-    for back in range(1, settings.earlier + 1 if shown else 1):
+    folds, history = [], fold.history(train)
+    events = history.events()
+    if not len(events):
+        return []
+    now, first = end_time(history), int(train.time[events].min())
+    step = min(round(settings.horizon_hours * HOUR_S), (now - first) // (2 * asked))
+    for back in range(1, asked + 1):
         rng = np.random.default_rng([seed, 11, back])
         with contextlib.suppress(NothingToAskError):
             if settings.kind == "last":
                 folds.append(_ask_last(train, fold.train_ends, candidates, back, host, settings, rng))
             else:
-                cut = now - round(back * settings.horizon_hours * HOUR_S)
-                folds.append(_ask_at(train, fold.train_ends, candidates, cut, host, settings, rng))
+                folds.append(_ask_at(train, fold.train_ends, candidates, now - back * step, host, settings, rng))
     return folds
 
 

@@ -77,7 +77,7 @@ def test_the_submission_is_scored_on_the_simulated_truth(submission: Path, tmp_p
 def test_a_run_that_is_refused_leaves_no_folder(call: Call, tmp_path: Path) -> None:
     folder = write_competition(tmp_path / "raw", MANY)
     words = ("run", "tencent", "--raw", folder, "--build", tmp_path / "build", "--set", "host.target=conversion")
-    code, out, err = call(*words, "--set", "split.horizon_hours=1")
+    code, out, err = call(*words, "--set", "split.horizon_hours=1", "--set", "split.kind=time")
     assert (code, out) == (1, "")
     assert err.splitlines()[-1].startswith("error: No user has a conversion within split.horizon_hours = 1")
     assert [path.name for path in (tmp_path / "build" / "tencent").iterdir()] == ["cache"]

@@ -173,3 +173,76 @@ def test_what_the_host_says_of_a_users_action_goes_before_the_setting() -> None:
     fold = split.build_test_fold(SEQUENCES, test, TWELVE, np.array([2, -1], np.int8), CONFIG.host)
     assert fold.condition.tolist() == [2, schema.CLICK]  # nothing is said of the second
     assert split.build_test_fold(SEQUENCES, test, TWELVE, None, ROUND_TWO).condition.tolist() == [2, 2]
+
+
+# --- asked earlier ---
+
+
+def earlier(sequences: Sequences, fold: Fold, **changed: object) -> list[Fold]:
+    changed = {"earlier": 2, "horizon_hours": 100 / 3600, **changed}
+    return split.ask_earlier(sequences, SIX, fold, CONFIG.host, settings(**changed), 0)
+
+
+def test_earlier_questions_are_asked_a_horizon_apart_before_the_end_of_what_a_fold_shows() -> None:
+    """What may be seen ends at 600, so that a question is asked at 501 and one at 401."""
+    sequences = make_sequences(
+        [(1, 1, 10), (2, 1, 450), (3, 1, 550), (4, 1, 960)],
+        [(5, 0, 90), (6, 1, 480), (1, 1, 600)],
+        [(4, 1, 950)],
+    )
+    fold = split.Fold(
+        train_ends=np.array([3, 7, 7]),
+        users=np.array([0]),
+        query_ends=np.array([3]),
+        candidates=SIX,
+        condition=np.array([1]),
+        target=None,
+        unseen=None,
+        target_action=None,
+    )
+    later, before = earlier(sequences, fold)
+    assert later.target is not None
+    assert before.target is not None
+    assert (later.users.tolist(), later.target.tolist(), later.query_ends.tolist()) == ([0, 1], [3, 1], [2, 6])
+    assert (before.users.tolist(), before.target.tolist(), before.query_ends.tolist()) == ([0, 1], [2, 6], [1, 5])
+    for question in (later, before):
+        assert (question.train_ends <= fold.train_ends).all()
+
+
+def test_earlier_questions_read_nothing_behind_the_fold() -> None:
+    fold = hold_out()
+    changed = make_sequences(
+        [(1, 1, 100), (2, 0, 200), (5, 1, 901), (6, 1, 950)],
+        [(2, 1, 300), (5, 0, 850), (1, 0, 911), (3, 1, 961)],
+        [(1, 1, 921)],
+        [(1, 0, 400), (2, 1, 500), (9, 2, 931)],
+        [(8, 1, 600), (9, -1, 890)],
+    )
+    for kind in ("time", "last"):
+        made = [earlier(log, fold, kind=kind, horizon_hours=1.0) for log in (SEQUENCES, changed)]
+        assert made[0]
+        for one, other in zip(*made, strict=True):
+            assert one.target is not None
+            assert other.target is not None
+            assert one.users.tolist() == other.users.tolist()
+            assert one.target.tolist() == other.target.tolist()
+            assert one.candidates.rows.values.tolist() == other.candidates.rows.values.tolist()
+            assert one.train_ends.tolist() == other.train_ends.tolist()
+
+
+def test_where_times_say_nothing_the_earlier_question_is_for_the_event_before() -> None:
+    sequences = make_sequences([(1, 1, 1), (2, 1, 2), (3, 1, 3), (4, 1, 4)], [(5, 1, 1), (6, 1, 2)])
+    fold = split.hold_out(sequences, SIX, CONFIG.host, settings(kind="last"), 0)
+    assert fold.target is not None
+    assert fold.target.tolist() == [4, 6]
+    first, second = earlier(sequences, fold, kind="last")
+    assert first.target is not None
+    assert second.target is not None
+    assert (first.users.tolist(), first.target.tolist()) == ([0], [3])
+    assert (second.users.tolist(), second.target.tolist()) == ([0], [2])
+
+
+def test_a_log_without_events_has_no_earlier_question() -> None:
+    sequences = make_sequences([], [])
+    fold = split.build_test_fold(sequences, sequences, TWELVE, None, CONFIG.host)
+    assert earlier(sequences, fold) == []

@@ -1,0 +1,87 @@
+"""The forecast tells new ads by their features, is made without a question's own answers, and needs no times."""
+
+import msgspec
+import numpy as np
+
+from competitions.tencent.competition import COMPETITION
+from competitions.tencent.corpus import Candidates, Corpus
+from competitions.tencent.ids import Rows
+from competitions.tencent.ranking.ad_statistics import describe_ads
+from competitions.tencent.ranking.forecast import Forecast, count_next, fit_forecasts
+from competitions.tencent.sequences import whole
+from competitions.tencent.split import Fold
+from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
+
+HOUR = 3_600
+FORECAST = msgspec.structs.replace(COMPETITION.load_config([]).ranker.forecast, rounds=80, least=3)
+ADS = 120
+
+
+def plant() -> tuple[Corpus, Fold, list[Fold]]:
+    """For six days ads of value 1 of the first feature are shown nine times a day, ads of value 2 once. Every second ad
+    begins on its own day, so that every day has new ones."""
+    catalogue = make_catalogue(ADS)
+    features = catalogue.features.copy()
+    features[1:, 0] = 1 + np.arange(ADS) % 2
+    birth = np.where(np.arange(ADS) % 4 < 2, 0, np.arange(ADS) // 2 % 6)
+    events = []
+    for day in range(6):
+        for ad in np.flatnonzero(birth <= day):
+            often = 9 if features[ad + 1, 0] == 1 else 1
+            events += [(int(ad) + 1, 0, day * 24 * HOUR + 600 + (37 * int(ad) + 97 * k) % 80_000) for k in range(often)]
+    events.sort(key=lambda event: event[2])
+    log = make_sequences(*(events[user::50] for user in range(50)))
+    candidates = Candidates(Rows(np.arange(1, ADS + 1)))
+    corpus = Corpus(
+        type(catalogue)(catalogue.oid, features, catalogue.known, catalogue.sizes),
+        log,
+        make_users(50),
+        log,
+        make_users(50),
+        candidates,
+        None,
+        (),
+    )
+
+    def ask(day: int) -> Fold:
+        ends = log.offsets[:-1] + [
+            int((log.time[start:stop] < day * 24 * HOUR).sum())
+            for start, stop in zip(log.offsets[:-1], log.offsets[1:], strict=True)
+        ]
+        nobody = np.array([], np.int64)
+        return Fold(ends, nobody, nobody, candidates, nobody, nobody, nobody.astype(bool), nobody.astype(np.int8))
+
+    return corpus, ask(5), [ask(4), ask(3)]
+
+
+def test_the_events_behind_a_question_are_counted_up_to_the_end_of_what_may_be_seen() -> None:
+    corpus, fold, questions = plant()
+    table, counts = count_next(corpus, fold, questions[0], 24.0)
+    assert len(table) == len(counts) == ADS
+    day = corpus.train.time // (24 * HOUR)
+    expected = np.bincount(corpus.train.item[day == 4], minlength=ADS + 1)[1:]
+    now = 4 * 24 * HOUR  # the second behind the last event lies before midnight: some of the first may be left out
+    assert now > 0
+    assert np.abs(counts - expected).sum() <= 0.02 * expected.sum()
+    nothing = count_next(corpus, questions[0], questions[0], 24.0)[1]
+    assert nothing.sum() == 0
+
+
+def test_a_new_ads_worth_is_known_from_its_features() -> None:
+    corpus, fold, questions = plant()
+    *early, final = fit_forecasts(corpus, fold, questions, True, 24.0, FORECAST)
+    assert len(early) == 2
+    statistics = describe_ads(fold.history(corpus.train), corpus.catalogue, times=True)
+    rate = final.rate(statistics)
+    new = np.flatnonzero(statistics.events[1:] == 0) + 1
+    often, seldom = (rate[new[corpus.catalogue.features[new, 0] == value]].mean() for value in (1, 2))
+    assert often > 3 * seldom
+
+
+def test_without_times_or_questions_the_events_so_far_are_the_forecast() -> None:
+    corpus, fold, questions = plant()
+    assert fit_forecasts(corpus, fold, questions, False, 24.0, FORECAST) == [Forecast("")] * 3
+    assert fit_forecasts(corpus, fold, [], True, 24.0, FORECAST) == [Forecast("")]
+    statistics = describe_ads(whole(corpus.train), corpus.catalogue, times=False)
+    assert statistics.values.shape == (ADS + 1, 0)
+    assert Forecast("").rate(statistics).tolist() == (statistics.events + 0.5).tolist()

@@ -1,0 +1,37 @@
+"""What the files decide: whether times say more than the order, how often to ask earlier, what the search looks by."""
+
+import pytest
+
+from competitions.tencent.plan import decide_channels, decide_earlier, decide_kind, steady_share
+from tests.unit.tencent.training_inputs import make_sequences
+
+STEADY = make_sequences([(1, 1, 0), (2, 1, 60), (3, 1, 120)], [(4, 1, 1_000), (5, 1, 1_060)])
+VARIED = make_sequences([(1, 1, 0), (2, 1, 60), (3, 1, 90)], [(4, 1, 1_000), (5, 1, 1_060)])
+
+
+def test_steps_are_those_inside_a_history_alone() -> None:
+    assert steady_share(STEADY) == 1.0
+    assert steady_share(VARIED) == pytest.approx(2 / 3)
+    assert steady_share(make_sequences([(1, 1, 5)], [], [(2, 1, 9)])) == 0.0
+    assert steady_share(make_sequences([], [])) == 0.0
+
+
+def test_times_that_only_count_steps_make_the_last_event_the_question() -> None:
+    assert decide_kind(STEADY, "auto")[0] == "last"
+    assert decide_kind(VARIED, "auto")[0] == "time"
+    assert decide_kind(STEADY, "time") == ("time", "set")
+
+
+def test_a_setting_stays_as_it_is_given() -> None:
+    assert decide_earlier("last", 7) == (7, "set")
+    assert decide_earlier("time", "auto")[0] == 4
+    assert decide_earlier("last", "auto")[0] == 2
+    assert decide_channels(10, 1, ("counts",), 5) == (("counts",), "set")
+
+
+@pytest.mark.parametrize(
+    ("ads", "embeddings", "channels"),
+    [(10, 1, ("content",)), (10, 0, ("counts", "linear")), (21, 0, ("counts",))],
+)
+def test_the_search_looks_by_what_the_files_have(ads: int, embeddings: int, channels: tuple[str, ...]) -> None:
+    assert decide_channels(ads, embeddings, "auto", 20)[0] == channels
