@@ -214,7 +214,10 @@ def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
         frames |= {f"{name}: {part}": lay(values) for part, values in padded.items() if part != "users"}
         frames[name] = pl.DataFrame({"user": names, "length": shown.lengths})
     for at, question in enumerate(take(results, "valid.ask")):
-        frames |= {f"question {at}: {part}": lay(getattr(question, part)) for part in ("users", "query_ends", "target")}
+        asked = question.queries(corpus.train)
+        frames[f"question {at}"] = pl.DataFrame(
+            {"user": corpus.users.names[asked.users].astype(str), "length": asked.lengths, "target": question.target}
+        )
         lists = take(results, f"valid.describe{at}")
         frames |= {f"lists {at}": lay(lists.features), f"targets {at}": lay(lists.target)}
     ranker = take(results, "valid.fit")

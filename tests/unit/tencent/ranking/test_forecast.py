@@ -13,7 +13,7 @@ from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
 HOUR = 3_600
-FORECAST = msgspec.structs.replace(COMPETITION.load_config([]).ranker.forecast, rounds=80, least=3)
+FORECAST = msgspec.structs.replace(COMPETITION.load_config([]).ranker.forecast, rounds=400, least=3)
 ADS = 120
 
 
