@@ -1,6 +1,7 @@
 """Building blocks of features: guarded joins, comparisons within a query, exact counts in time windows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -45,23 +46,47 @@ def lookup_rows(keys: NDArray[Any], values: NDArray[Any], missing: int = -1) -> 
     return np.where(keys[rows] == values, rows, missing)
 
 
-class WindowCounts:
-    """How many events a key had in any window of time, by binary search in one sorted array (8 bytes an event)."""
+def expand_spans(low: NDArray[Any], lengths: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each number from ``low[i]`` on, ``lengths[i]`` of them, for every i in turn; and the i of each."""
+    shift = low - (np.cumsum(lengths) - lengths)
+    return np.arange(lengths.sum()) + np.repeat(shift, lengths), np.repeat(np.arange(len(low)), lengths)
 
-    def __init__(self, keys: NDArray[np.int32], times: NDArray[np.int64]) -> None:
-        """One event per position: its key (>= 0) and its time in ms."""
-        self.start = int(times.min()) if len(times) else 0
-        self.events = np.sort(self._code(keys, times))
+
+@dataclass(frozen=True)
+class WindowCounts:
+    """How many events a key had in any window of time, by binary search in one sorted array (8 bytes an event).
+
+    ``events`` (ascending): key and time since ``start`` (ms), packed; made by ``count_events``.
+    """
+
+    events: NDArray[np.int64]
+    start: int
 
     def between(
-        self, keys: NDArray[np.int32], times: NDArray[np.int64], before_hours: float, after_hours: float
+        self, keys: NDArray[Any], times: NDArray[np.int64], before_hours: float, after_hours: float
     ) -> NDArray[np.float32]:
         """Events of ``keys[i]`` in (times[i] - before, times[i] + after]; negative ``before`` starts later."""
-        first = self._code(keys, times - int(before_hours * HOUR_MS))
-        last = self._code(keys, times + int(after_hours * HOUR_MS))
-        count = np.searchsorted(self.events, last, "right") - np.searchsorted(self.events, first, "right")
-        return count.astype(np.float32)
+        first, last = self.find(keys, times, int(before_hours * HOUR_MS), int(after_hours * HOUR_MS))
+        return (last - first).astype(np.float32)
 
-    def _code(self, keys: NDArray[np.int32], times: NDArray[np.int64]) -> NDArray[np.int64]:
-        inside = np.clip(times - self.start, -1, 2**TIME_BITS - 2) + 1
-        return (keys.astype(np.int64) << TIME_BITS) | inside
+    def find(
+        self, keys: NDArray[Any], times: NDArray[np.int64], before_ms: int, after_ms: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where the events of such a window begin and end in ``events``."""
+        first, last = (_pack_event(keys, times + shift - self.start) for shift in (-before_ms, after_ms))
+        return np.searchsorted(self.events, first, "right"), np.searchsorted(self.events, last, "right")
+
+
+def count_events(
+    keys: NDArray[Any], times: NDArray[np.int64]
+) -> tuple[WindowCounts, NDArray[np.int64]]:
+    """Counts of one event per position, with its key (>= 0) and time in ms; and the positions in the counts' order."""
+    start = int(times.min()) if len(times) else 0
+    packed = _pack_event(keys, times - start)
+    order = np.argsort(packed, kind="stable")
+    return WindowCounts(packed[order], start), order
+
+
+def _pack_event(keys: NDArray[Any], since: NDArray[np.int64]) -> NDArray[np.int64]:
+    inside = np.clip(since, -1, 2**TIME_BITS - 2) + 1
+    return (keys.astype(np.int64) << TIME_BITS) | inside

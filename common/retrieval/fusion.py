@@ -20,7 +20,7 @@ def learn_weights(
 ) -> dict[str, float]:
     """A weight of 0 or more for each channel, 1 on average, under which the answers are likeliest.
 
-    ``channels`` as ``cooccurrence.fuse_channels`` takes them; ``answers`` (query, item) of queries to learn from, at
+    ``channels`` as ``channels.fuse_channels`` takes them; ``answers`` (query, item) of queries to learn from, at
     most ``QUERIES`` of those whose answer a channel names. A conditional logit over the union, whose features are the
     channels' votes (constant + 1) / (constant + rank). Without any such answer every weight is 1.
     """

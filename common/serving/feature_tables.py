@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from common.errors import UserError
+from common.features import expand_spans
 from common.pipeline.result_store import map_frame, write_frame, writing
 
 UNREADABLE = (OSError, ValueError, EOFError, pa.ArrowException, pl.exceptions.PolarsError, msgspec.MsgspecError)
@@ -41,9 +42,7 @@ class KeyedTable:
 def find_spans(keys: NDArray[np.integer], values: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The rows of ``keys`` (ascending) equal to each of ``values``, in turn, and the index of each row's value."""
     low, high = np.searchsorted(keys, values, "left"), np.searchsorted(keys, values, "right")
-    lengths = high - low
-    shift = low - (np.cumsum(lengths) - lengths)
-    return np.arange(lengths.sum()) + np.repeat(shift, lengths), np.repeat(np.arange(len(values)), lengths)
+    return expand_spans(low, high - low)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.features import HOUR_MS, WindowCounts, attach, lookup_rows, rank_within, share_within
+from common.features import HOUR_MS, attach, count_events, lookup_rows, rank_within, share_within
 from common.pipeline.progress import track
 from common.pipeline.run import Result, Run
 from common.ranking.dataset import Matrix, to_matrix
@@ -89,7 +89,7 @@ def item_block(fold: Fold, articles: pl.DataFrame, candidates: pl.DataFrame) -> 
     """One row per candidate: clicks on the article in windows around the query's time, its age and its life."""
     rows = attach(candidates.select("query", "item"), fold.queries.select("query", "time"), ["query"])
     history = fold.history
-    counts = WindowCounts(history["item"].to_numpy(), history["time"].to_numpy())
+    counts, _ = count_events(history["item"].to_numpy(), history["time"].to_numpy())
     items, times = rows["item"].to_numpy(), rows["time"].to_numpy()
     order = np.lexsort((times, items))  # neighbouring searches hit neighbouring memory: several times faster
     columns = {}

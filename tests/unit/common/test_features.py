@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from common.features import HOUR_MS, WindowCounts, attach, rank_within, share_within
+from common.features import HOUR_MS, attach, count_events, rank_within, share_within
 
 # --- attach ---
 
@@ -99,14 +99,14 @@ def test_window_counts_agree_with_a_loop(before: float, after: float) -> None:
     times = 1_507_000_000_000 + rng.integers(0, 60, 300) * quarter
     queries = rng.integers(0, 8, 200).astype(np.int32)
     at = 1_507_000_000_000 + rng.integers(-30, 90, 200) * quarter
-    counted = WindowCounts(keys, times).between(queries, at, before, after)
+    counted = count_events(keys, times)[0].between(queries, at, before, after)
     assert counted.dtype == np.float32
     assert counted.tolist() == count_by_hand(keys, times, queries, at, before, after)
     assert counted.any()
 
 
 def test_a_window_is_open_on_the_left_and_closed_on_the_right() -> None:
-    counts = WindowCounts(np.array([7, 7], np.int32), np.array([0, 10 * HOUR_MS]))
+    counts, _ = count_events(np.array([7, 7], np.int32), np.array([0, 10 * HOUR_MS]))
 
     def count(time: int, before: float, after: float) -> float:
         return float(counts.between(np.array([7], np.int32), np.array([time]), before, after)[0])
@@ -121,7 +121,7 @@ def test_a_window_is_open_on_the_left_and_closed_on_the_right() -> None:
 
 def test_times_outside_the_range_and_keys_without_events_count_nothing_of_their_neighbours() -> None:
     keys = np.array([0, 1, 1, 2], np.int32)
-    counts = WindowCounts(keys, np.array([0, 0, 5 * HOUR_MS, 9 * HOUR_MS]))
+    counts, _ = count_events(keys, np.array([0, 0, 5 * HOUR_MS, 9 * HOUR_MS]))
     century = 100 * 365 * 24 * HOUR_MS
     queries = np.array([1, 1, 1, 1, 5], np.int32)
     at = np.array([-century, century, -HOUR_MS, 2 * HOUR_MS, 2 * HOUR_MS])
@@ -131,5 +131,5 @@ def test_times_outside_the_range_and_keys_without_events_count_nothing_of_their_
 
 
 def test_no_events_count_nothing() -> None:
-    counts = WindowCounts(np.empty(0, np.int32), np.empty(0, np.int64))
+    counts, _ = count_events(np.empty(0, np.int32), np.empty(0, np.int64))
     assert counts.between(np.array([3], np.int32), np.array([HOUR_MS]), 5, 5).tolist() == [0]

@@ -14,7 +14,7 @@ from common.pipeline.run import Result, Run
 from common.ranking.blending import Blend
 from common.ranking.dataset import RankingDataset
 from common.ranking.gbdt import Ranker
-from common.retrieval.cooccurrence import fuse_channels
+from common.retrieval.channels import fuse_channels
 from common.retrieval.item2vec import learn_item2vec
 from common.serving.benchmark import answer_all, ignore
 from common.split import Fold

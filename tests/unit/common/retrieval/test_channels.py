@@ -8,17 +8,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.retrieval.cooccurrence import (
-    HOUR_MS,
-    FollowSettings,
-    exact_sum,
-    find_nearest,
-    find_popular,
-    fuse_channels,
-    keep_top,
-    normalise_rows,
-    score_neighbours,
-)
+from common.features import HOUR_MS
+from common.retrieval.channels import find_popular, fuse_channels, score_neighbours
+from common.retrieval.cooccurrence import FollowSettings, exact_sum, find_nearest, keep_top, normalise_rows
 
 Click = tuple[int, int, int]  # user, item, time in ms
 Weights = dict[tuple[int, int], float]

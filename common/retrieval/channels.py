@@ -1,0 +1,250 @@
+"""Channels over what queries clicked, and their fusion: neighbours of the clicks, popularity, reciprocal ranks.
+
+Each channel comes twice: over arrays (``follow``, ``list_popular``, ``fuse_lists``), which a service calls for one request,
+and over the frames of a fold, which calls the former for all its queries. Channels' frames have one row per
+(query, item) with a score, higher is better.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from common.features import HOUR_MS, lookup_rows
+from common.retrieval.cooccurrence import FollowSettings, keep_top
+from common.retrieval.lists import (
+    Floats,
+    Histories,
+    Int64s,
+    Ints,
+    ScoredLists,
+    count_up,
+    drop_seen,
+    frame_to_lists,
+    gather_histories,
+    join_lists,
+    keep_best,
+    keep_unseen,
+    lists_to_frame,
+    pack_pairs,
+    slice_histories,
+    split_rows,
+    take_lists,
+    take_range,
+)
+from common.schemas import Candidates, validate
+
+
+@dataclass(frozen=True)
+class NeighbourTable:
+    """An item-to-item table: the ``neighbours`` of ``items`` (both ids, ascending) as a sparse matrix.
+
+    Those of ``items[i]`` are ``neighbours[columns[j]]``, of ``weights[j]``, j from ``starts[i]`` to ``starts[i + 1]``.
+    """
+
+    items: NDArray[np.int32]
+    neighbours: NDArray[np.int32]
+    starts: NDArray[np.int32]
+    columns: NDArray[np.int32]
+    weights: Floats
+
+    @cached_property
+    def matrix(self) -> sp.csr_array:
+        """(items, neighbours)."""
+        shape = len(self.items), len(self.neighbours)
+        return sp.csr_array((self.weights, self.columns, self.starts), shape=shape)
+
+
+def index_neighbours(table: pl.DataFrame) -> NeighbourTable:
+    """A frame of one row per (item, neighbour) with its weight."""
+    ordered = table.sort("item", maintain_order=True)
+    owner, reached = ordered["item"].to_numpy(), ordered["neighbour"].to_numpy()
+    items, neighbours = np.unique(owner), np.unique(reached)
+    starts = np.append(np.searchsorted(owner, items), len(owner)).astype(np.int32)
+    columns = np.searchsorted(neighbours, reached).astype(np.int32)
+    return NeighbourTable(items, neighbours, starts, columns, ordered["weight"].cast(pl.Float64).to_numpy())
+
+
+def score_neighbours(seen: pl.DataFrame, table: pl.DataFrame, settings: FollowSettings, top: int) -> pl.DataFrame:
+    """``follow`` for the queries of ``seen`` (query, item, time, back) with a table of (item, neighbour, weight)."""
+    ids, histories = gather_histories(seen)
+    return lists_to_frame(ids, follow(histories, index_neighbours(table), settings, top))
+
+
+def follow(histories: Histories, table: NeighbourTable, settings: FollowSettings, top: int) -> ScoredLists:
+    """Score the neighbours of what a query saw: sum of weight * decay^back * 0.5^(hours before the last / half-life).
+
+    Only the ``last`` clicks count. Items the query has seen are left out, the best ``top`` a query stay.
+    """
+    sources = lookup_rows(table.items, histories.items)
+    used = (histories.back < settings.last) & (sources >= 0)
+    height = len(histories.times)
+    rows, back, sources = histories.rows[used], histories.back[used], sources[used].astype(np.int32)
+    hours = (_last_clicks(histories)[rows] - histories.clicked[used]) / HOUR_MS
+    trust = settings.decay**back * 0.5 ** (hours / settings.half_life_hours)
+    starts = count_up(np.bincount(rows, minlength=height))
+    work = count_up(np.diff(table.starts)[sources])[starts]
+    parts = []
+    for first, last in split_rows(work):
+        own = slice(starts[first], starts[last])
+        sums = _add_up((trust[own], sources[own], starts[first : last + 1]), table.matrix)
+        parts.append(keep_unseen(sums, table.neighbours, slice_histories(histories, first, last), top))
+    return join_lists(parts)
+
+
+def _last_clicks(histories: Histories) -> Int64s:
+    """The time of each row's latest click; that of the query where it has none."""
+    ends = histories.starts[1:]
+    clicked = np.append(histories.clicked, 0)
+    return np.where(np.diff(histories.starts) > 0, clicked[ends - 1], histories.times)
+
+
+def _add_up(sources: tuple[Floats, Ints, Int64s], matrix: sp.csr_array) -> tuple[Int64s, Ints, Floats]:
+    """The sums of the matrix' rows by trust: row, column and value of each. ``sources``: trust, rows, and their starts.
+
+    The sums of a row are made in the order of its sources, so they do not depend on the other rows.
+    """
+    trust, chosen, starts = sources
+    own = sp.csr_array((trust, chosen, (starts - starts[0]).astype(np.int32)), shape=(len(starts) - 1, matrix.shape[0]))
+    sums = own @ matrix
+    return np.repeat(np.arange(len(starts) - 1), np.diff(sums.indptr)), sums.indices, sums.data
+
+
+# --- popularity ---
+
+
+@dataclass(frozen=True)
+class PopularLists:
+    """The most clicked items of each of ``buckets`` (ascending), best first, longer than asked for: see ``spare``."""
+
+    buckets: Int64s
+    starts: Int64s
+    items: NDArray[np.int32]
+    scores: NDArray[np.float32]
+
+
+def find_popular(
+    history: pl.DataFrame,
+    queries: pl.DataFrame,
+    seen: pl.DataFrame,
+    before_hours: float,
+    after_hours: float,
+    top: int,
+) -> pl.DataFrame:
+    """``list_popular`` for ``queries`` (query, time), counted in ``history`` as ``count_popular`` does."""
+    ids, histories = gather_histories(seen, queries)
+    popular = count_popular(history, histories, before_hours, after_hours, top)
+    return lists_to_frame(ids, list_popular(histories, popular, popular_bucket_ms(before_hours, after_hours), top))
+
+
+def count_popular(
+    history: pl.DataFrame, histories: Histories, before_hours: float, after_hours: float, top: int
+) -> PopularLists:
+    """The most clicked items in a window around each query's time, in buckets of ``popular_bucket_ms``.
+
+    ``after_hours`` looks past the query's time: the log of the other users is given whole, so this is legal in the
+    competition, and tells nothing about what a live system could do. The lists are as much longer than ``top`` as the
+    99 % quantile of what queries have seen, so that seen items can leave them.
+    """
+    width = popular_bucket_ms(before_hours, after_hours)
+    counts = history.lazy().group_by((pl.col("time") // width).alias("bucket"), "item").agg(score=pl.len())
+    buckets = np.unique(histories.times // width)
+    steps = range(-round(before_hours * HOUR_MS / width), round(after_hours * HOUR_MS / width) + 1)
+    spread = pl.concat([counts.with_columns(pl.col("bucket") - step) for step in steps])
+    windows = spread.join(pl.LazyFrame({"bucket": buckets}), on="bucket", how="semi")
+    summed = windows.group_by("bucket", "item").agg(pl.col("score").sum().cast(pl.Float64))
+    sizes = np.diff(histories.starts)
+    spare = int(np.quantile(sizes[sizes > 0], 0.99, method="nearest")) if (sizes > 0).any() else 0
+    listed = keep_top(summed, "bucket", "item", "score", top + spare)
+    starts = np.searchsorted(listed["bucket"].to_numpy(), np.append(buckets, np.iinfo(np.int64).max))
+    return PopularLists(buckets, starts, listed["item"].to_numpy(), listed["score"].to_numpy())
+
+
+def list_popular(histories: Histories, popular: PopularLists, bucket_ms: int, top: int) -> ScoredLists:
+    """The best ``top`` of each query's bucket that it has not seen; an empty list where its bucket was not counted."""
+    own = lookup_rows(popular.buckets, histories.times // bucket_ms)
+    lists = ScoredLists(popular.starts, popular.items, popular.scores)
+    return drop_seen(take_lists(lists, own), histories).head(top)
+
+
+def popular_bucket_ms(before_hours: float, after_hours: float) -> int:
+    """Queries whose times fall into one such bucket share a list of ``find_popular``: an eighth of the window."""
+    return int((before_hours + after_hours) * HOUR_MS / 8)
+
+
+# --- fusion ---
+
+
+@dataclass(frozen=True)
+class FusedLists:
+    """The union of channels: each row's ``items`` (ids, ascending) and ``fusion``, and of each channel (columns of
+    ``ranks`` and ``scores``) the rank, 1 = best, and the score that it gave an item; NaN where it did not name it.
+    """
+
+    starts: Int64s
+    items: Ints
+    fusion: NDArray[np.float32]
+    ranks: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+
+def fuse_channels(
+    channels: Mapping[str, pl.DataFrame], constant: float, top: int, weights: Mapping[str, float] | None = None
+) -> pl.DataFrame:
+    """``fuse_lists`` of channels' frames; ``weights`` by channel, each 1 where there are none.
+
+    One row per (query, item), sorted by both: ``fusion``, and of each channel ``rank_NAME`` (1 = best) and
+    ``score_NAME``, null where the channel did not name the item.
+    """
+    ids = pl.concat([channel.select("query") for channel in channels.values()])["query"].unique().sort().to_numpy()
+    lists = [frame_to_lists(ids, channel) for channel in channels.values()]
+    votes = np.array([(weights or {}).get(name, 1.0) for name in channels])
+    fused = fuse_lists(lists, constant, top, votes)
+    columns = {"query": np.repeat(ids, np.diff(fused.starts)), "item": fused.items, "fusion": fused.fusion}
+    for column, name in enumerate(channels):
+        columns |= {f"rank_{name}": fused.ranks[:, column], f"score_{name}": fused.scores[:, column]}
+    candidates = pl.DataFrame(columns, nan_to_null=True)
+    return validate(candidates, Candidates, "the union of the recall channels")
+
+
+def fuse_lists(channels: Sequence[ScoredLists], constant: float, top: int, weights: Floats) -> FusedLists:
+    """The best ``top`` a row by reciprocal-rank fusion: sum of weight / (constant + rank), ties by item.
+
+    ``weights`` (channels,) of the votes (``fusion.learn_weights``). (Cormack, Clarke and Buettcher 2009.)
+    """
+    entries = np.sum([channel.starts for channel in channels], axis=0)
+    parts = []
+    for first, last in split_rows(entries):
+        part = [take_range(channel, first, last) for channel in channels]
+        parts.append(_fuse_part(part, constant, top, weights))
+    if len(parts) == 1:
+        return parts[0]
+    sizes = np.concatenate([np.diff(part.starts) for part in parts])
+    joined = (np.concatenate([getattr(part, name) for part in parts]) for name in ("items", "fusion", "ranks", "scores"))
+    return FusedLists(count_up(sizes), *joined)
+
+
+def _fuse_part(channels: Sequence[ScoredLists], constant: float, top: int, weights: Floats) -> FusedLists:
+    height = len(channels[0].starts) - 1
+    named = np.concatenate([channel.items for channel in channels])
+    rows = np.concatenate([channel.rows for channel in channels])
+    ranks = np.concatenate([channel.positions for channel in channels]) + 1
+    sizes = [len(channel.items) for channel in channels]
+    ids = np.unique(named)
+    index = np.searchsorted(ids, named)
+    votes = np.repeat(weights, sizes) / (constant + ranks)
+    sums = sp.coo_array((votes, (rows, index)), shape=(height, len(ids))).tocsr()
+    best = keep_best(np.repeat(np.arange(height), np.diff(sums.indptr)), sums.indices, sums.data, top, height)
+    order = np.argsort(pack_pairs(best.rows, best.items))
+    keys = pack_pairs(best.rows, best.items)[order]
+    placed = lookup_rows(keys, pack_pairs(rows, index))
+    kept = placed >= 0
+    cells = placed[kept], np.repeat(np.arange(len(channels)), sizes)[kept]
+    given = np.concatenate([channel.scores for channel in channels])
+    tables = np.full((2, len(keys), len(channels)), np.nan, np.float32)
+    tables[0][cells], tables[1][cells] = ranks[kept], given[kept]
+    return FusedLists(best.starts, ids[best.items[order]], best.scores[order], tables[0], tables[1])
