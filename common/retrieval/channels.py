@@ -1,7 +1,7 @@
 """Channels over what queries clicked, and their fusion: neighbours of the clicks, popularity, reciprocal ranks.
 
-Each channel comes twice: over arrays (``follow``, ``list_popular``, ``fuse_lists``), which a service calls for one request,
-and over the frames of a fold, which calls the former for all its queries. Channels' frames have one row per
+Each channel has one function over arrays (``follow``, ``list_popular``, ``fuse_lists``), which a service calls for one
+request, and one over the frames of a fold, which calls the former for all queries. Channels' frames have one row per
 (query, item) with a score, higher is better.
 """
 
@@ -78,7 +78,8 @@ def score_neighbours(seen: pl.DataFrame, table: pl.DataFrame, settings: FollowSe
 def follow(histories: Histories, table: NeighbourTable, settings: FollowSettings, top: int) -> ScoredLists:
     """Score the neighbours of what a query saw: sum of weight * decay^back * 0.5^(hours before the last / half-life).
 
-    Only the ``last`` clicks count. Items the query has seen are left out, the best ``top`` a query stay.
+    Only the ``last`` clicks count. Items that the query has seen and those whose score is 0 are left out; the best
+    ``top`` a query stay.
     """
     sources = lookup_rows(table.items, histories.items)
     used = (histories.back < settings.last) & (sources >= 0)
@@ -181,7 +182,7 @@ def popular_bucket_ms(before_hours: float, after_hours: float) -> int:
 
 @dataclass(frozen=True)
 class FusedLists:
-    """The union of channels: each row's ``items`` (ids, ascending) and ``fusion``, and of each channel (columns of
+    """The union of channels: each row's ``items`` (ids, ascending) and ``fusion``, and of each channel (rows of
     ``ranks`` and ``scores``) the rank, 1 = best, and the score that it gave an item; NaN where it did not name it.
     """
 
@@ -190,6 +191,11 @@ class FusedLists:
     fusion: NDArray[np.float32]
     ranks: NDArray[np.float32]
     scores: NDArray[np.float32]
+
+    @property
+    def rows(self) -> Int64s:
+        """The row of each item."""
+        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
 
 
 def fuse_channels(
@@ -204,11 +210,16 @@ def fuse_channels(
     lists = [frame_to_lists(ids, channel) for channel in channels.values()]
     votes = np.array([(weights or {}).get(name, 1.0) for name in channels])
     fused = fuse_lists(lists, constant, top, votes)
-    columns = {"query": np.repeat(ids, np.diff(fused.starts)), "item": fused.items, "fusion": fused.fusion}
-    for column, name in enumerate(channels):
-        columns |= {f"rank_{name}": fused.ranks[:, column], f"score_{name}": fused.scores[:, column]}
-    candidates = pl.DataFrame(columns, nan_to_null=True)
+    candidates = fused_to_frame(ids, fused, list(channels))
     return validate(candidates, Candidates, "the union of the recall channels")
+
+
+def fused_to_frame(ids: NDArray[np.int32], fused: FusedLists, channels: Sequence[str]) -> pl.DataFrame:
+    """The union as ``fuse_channels`` returns it."""
+    columns = {"query": np.repeat(ids, np.diff(fused.starts)), "item": fused.items, "fusion": fused.fusion}
+    for name, ranks, scores in zip(channels, fused.ranks, fused.scores, strict=True):
+        columns |= {f"rank_{name}": ranks, f"score_{name}": scores}
+    return pl.DataFrame(columns, nan_to_null=True)
 
 
 def fuse_lists(channels: Sequence[ScoredLists], constant: float, top: int, weights: Floats) -> FusedLists:
@@ -223,28 +234,27 @@ def fuse_lists(channels: Sequence[ScoredLists], constant: float, top: int, weigh
         parts.append(_fuse_part(part, constant, top, weights))
     if len(parts) == 1:
         return parts[0]
-    sizes = np.concatenate([np.diff(part.starts) for part in parts])
-    joined = (np.concatenate([getattr(part, name) for part in parts]) for name in ("items", "fusion", "ranks", "scores"))
-    return FusedLists(count_up(sizes), *joined)
+    items, fusion = (np.concatenate([getattr(part, name) for part in parts]) for name in ("items", "fusion"))
+    ranks, scores = (np.hstack([getattr(part, name) for part in parts]) for name in ("ranks", "scores"))
+    return FusedLists(count_up(np.concatenate([np.diff(part.starts) for part in parts])), items, fusion, ranks, scores)
 
 
 def _fuse_part(channels: Sequence[ScoredLists], constant: float, top: int, weights: Floats) -> FusedLists:
-    height = len(channels[0].starts) - 1
-    named = np.concatenate([channel.items for channel in channels])
-    rows = np.concatenate([channel.rows for channel in channels])
-    ranks = np.concatenate([channel.positions for channel in channels]) + 1
-    sizes = [len(channel.items) for channel in channels]
-    ids = np.unique(named)
-    index = np.searchsorted(ids, named)
+    height, sizes = len(channels[0].starts) - 1, [len(channel.items) for channel in channels]
+    items, scores, rows, positions = (
+        np.concatenate([getattr(channel, name) for channel in channels])
+        for name in ("items", "scores", "rows", "positions")
+    )
+    ranks = positions + 1
     votes = np.repeat(weights, sizes) / (constant + ranks)
-    sums = sp.coo_array((votes, (rows, index)), shape=(height, len(ids))).tocsr()
+    width = int(items.max()) + 1 if len(items) else 1
+    sums = sp.coo_array((votes, (rows, items)), shape=(height, width)).tocsr()
     best = keep_best(np.repeat(np.arange(height), np.diff(sums.indptr)), sums.indices, sums.data, top, height)
-    order = np.argsort(pack_pairs(best.rows, best.items))
-    keys = pack_pairs(best.rows, best.items)[order]
-    placed = lookup_rows(keys, pack_pairs(rows, index))
-    kept = placed >= 0
-    cells = placed[kept], np.repeat(np.arange(len(channels)), sizes)[kept]
-    given = np.concatenate([channel.scores for channel in channels])
-    tables = np.full((2, len(keys), len(channels)), np.nan, np.float32)
-    tables[0][cells], tables[1][cells] = ranks[kept], given[kept]
-    return FusedLists(best.starts, ids[best.items[order]], best.scores[order], tables[0], tables[1])
+    keys = pack_pairs(best.rows, best.items)
+    order = np.argsort(keys)
+    entries = lookup_rows(keys[order], pack_pairs(rows, items))
+    kept = entries >= 0
+    cells = np.repeat(np.arange(len(channels)), sizes)[kept], entries[kept]
+    tables = np.full((2, len(channels), len(keys)), np.nan, np.float32)
+    tables[0][cells], tables[1][cells] = ranks[kept], scores[kept]
+    return FusedLists(best.starts, best.items[order], best.scores[order], tables[0], tables[1])

@@ -1,4 +1,4 @@
-"""Lists of items for a number of queries at once, as flat arrays: what queries clicked, and what channels list for them.
+"""Lists of items for many queries at once, as flat arrays: what queries clicked, and what channels list for them.
 
 The lists of all rows stand one after the other, ``starts[i]:starts[i + 1]`` those of row ``i`` (the layout of a sparse
 matrix). Fifty thousand queries of a fold and the one query of a request go through the same functions.
@@ -6,12 +6,13 @@ matrix). Fifty thousand queries of a fold and the one query of a request go thro
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.features import expand_spans, lookup_rows
+from common.features import expand_spans, falling_bits, from_falling_bits, lookup_rows
 
 Ints = NDArray[np.integer]
 Int64s = NDArray[np.int64]
@@ -20,7 +21,7 @@ Bools = NDArray[np.bool_]
 HALF = np.uint64(32)
 PART_ENTRIES = 4_000_000  # that are held at once: some 200 MB
 PART_ROWS = 8_192  # rows whose numbers fit beside those of half a million items in ``keep_best``
-SIGN, ALL_BITS = np.uint32(1 << 31), np.uint32((1 << 32) - 1)
+ALL_BITS = np.uint64((1 << 32) - 1)
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class ScoredLists:
 
     def keep(self, mask: Bools) -> "ScoredLists":
         """The entries of ``mask`` alone."""
-        kept = count_up(mask)
+        kept = count_up(mask.astype(np.int64))
         return ScoredLists(kept[self.starts], self.items[mask], self.scores[mask])
 
     def head(self, top: int | Ints) -> "ScoredLists":
@@ -97,15 +98,15 @@ def frame_to_lists(ids: NDArray[np.int32], listed: pl.DataFrame) -> ScoredLists:
     return ScoredLists(starts, listed["item"].to_numpy(), listed["score"].to_numpy())
 
 
-def keep_best(rows: Ints, items: Ints, scores: Floats | NDArray[np.float32], top: int | Ints, height: int) -> ScoredLists:
+def keep_best(rows: Ints, items: Ints, scores: NDArray[Any], top: int | Ints, height: int) -> ScoredLists:
     """The ``top`` entries of each of ``height`` rows by falling score as 32 bits, ties by item (both >= 0).
 
     Row, score and item are packed into one 64-bit number each where they fit, and these are sorted: seven times as fast
     as sorting by three keys.
     """
-    short = scores.astype(np.float32) + np.float32(0)  # no negative zero: it would come after zero
+    short = scores.astype(np.float32)
     bits = int(items.max()).bit_length() if len(items) else 0
-    if bits + height.bit_length() <= int(HALF):
+    if bits + max(height - 1, 0).bit_length() <= int(HALF):
         rows, items, short = _sort_packed(rows, items, short, np.uint64(bits))
     else:
         order = np.lexsort((items, -short, rows))
@@ -117,14 +118,12 @@ def keep_best(rows: Ints, items: Ints, scores: Floats | NDArray[np.float32], top
 def _sort_packed(
     rows: Ints, items: Ints, scores: NDArray[np.float32], bits: np.uint64
 ) -> tuple[Ints, Ints, NDArray[np.float32]]:
-    pattern = scores.view(np.uint32)
-    falling = np.where(pattern & SIGN, pattern, ~(pattern | SIGN))  # the larger the score, the smaller the number
-    code = rows.astype(np.uint64) << (HALF + bits) | falling.astype(np.uint64) << bits | items.astype(np.uint64)
+    code = rows.astype(np.uint64) << (HALF + bits) | falling_bits(scores).astype(np.uint64) << bits
+    code |= items.astype(np.uint64)
     code.sort()
-    falling = (code >> bits & np.uint64(ALL_BITS)).astype(np.uint32)
-    pattern = np.where(falling & SIGN, falling, ~falling & ~SIGN)
     item = (code & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int32)
-    return (code >> (HALF + bits)).astype(np.int64), item, pattern.view(np.float32)
+    short = from_falling_bits((code >> bits & ALL_BITS).astype(np.uint32))
+    return (code >> (HALF + bits)).astype(np.int64), item, short
 
 
 def drop_seen(lists: ScoredLists, histories: Histories) -> ScoredLists:

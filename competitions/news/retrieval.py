@@ -13,9 +13,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.errors import UserError
+from common.features import HOUR_MS, expand_spans, lookup_rows
 from common.pipeline.run import Result, Run
-from common.features import HOUR_MS, WindowCounts, count_events, expand_spans, lookup_rows
-from common.retrieval.channels import find_popular, score_neighbours
+from common.retrieval.channels import (
+    NeighbourTable,
+    PopularLists,
+    find_popular,
+    follow,
+    list_popular,
+    popular_bucket_ms,
+    score_neighbours,
+)
 from common.retrieval.cooccurrence import (
     FollowSettings,
     count_covisits,
@@ -43,6 +51,7 @@ from common.retrieval.lists import (
 from common.split import Fold
 from competitions.news.config import ContentSettings, FreshSettings, RecallSettings
 from competitions.news.io.reader import Embeddings
+from competitions.news.tables import FreshArticles, index_fresh
 
 GAP_MS = 30_000
 RECALL_AT = (5, 10, 50, 100)
@@ -137,6 +146,27 @@ def retrieve(run: Run, inputs: FoldInputs, settings: RecallSettings, seed: int) 
     return {name: list_channel(name) for name in settings.channels}
 
 
+@dataclass(frozen=True)
+class ChannelTables:
+    """What the channels look up: item-to-item tables by name, popularity by channel, articles by time of creation."""
+
+    neighbours: dict[str, NeighbourTable]
+    popular: dict[str, PopularLists]
+    fresh: FreshArticles
+
+
+def list_items(name: str, histories: Histories, tables: ChannelTables, settings: RecallSettings) -> ScoredLists:
+    """A channel for some queries, from tables that were made before: what its step in ``retrieve`` lists for a fold."""
+    if name == "fresh":
+        return list_fresh(histories, tables.fresh, settings.fresh, settings.per_channel)
+    if name in POPULAR_HOURS:
+        return list_popular(
+            histories, tables.popular[name], popular_bucket_ms(*POPULAR_HOURS[name]), settings.per_channel
+        )
+    channel = list_neighbour_channels(settings)[name]
+    return follow(histories, tables.neighbours[channel.table], channel.weights, settings.per_channel)
+
+
 def find_item2vec_neighbours(vectors: ItemVectors, seen: pl.DataFrame, top: int) -> pl.DataFrame:
     """Nearest neighbours, by item2vec, of the items that the queries have seen."""
     return find_nearest(vectors.items, vectors.vectors, _list_recent(seen), top)
@@ -162,35 +192,10 @@ def _list_recent(seen: pl.DataFrame, last: int = 16) -> NDArray[np.int32]:
     return seen.filter(pl.col("back") < last)["item"].unique().sort().to_numpy()
 
 
-@dataclass(frozen=True)
-class FreshArticles:
-    """Articles by ``items`` (ascending ids): ``category`` (from 0 on), ``created`` (ms), ``clicks``.
-
-    ``births``: categories and times of creation to search in, and ``order``, the article of each.
-    """
-
-    items: NDArray[np.int32]
-    category: NDArray[np.int32]
-    created: NDArray[np.int64]
-    clicks: NDArray[np.int64]
-    births: WindowCounts
-    order: NDArray[np.int64]
-
-
-def index_articles(articles: pl.DataFrame, history: pl.DataFrame) -> FreshArticles:
-    """All articles, with their clicks in a history."""
-    clicks = history.group_by("item").agg(clicks=pl.len().cast(pl.Int64))
-    known = articles.join(clicks, on="item", how="left").sort("item").with_columns(pl.col("clicks").fill_null(0))
-    items, created, counted = (known[name].to_numpy() for name in ("item", "created", "clicks"))
-    category = np.unique(known["category"].to_numpy(), return_inverse=True)[1].astype(np.int32)
-    births, order = count_events(category, created)
-    return FreshArticles(items, category, created, counted, births, order)
-
-
 def find_fresh(fold: Fold, articles: pl.DataFrame, settings: FreshSettings, top: int) -> pl.DataFrame:
     """``list_fresh`` for the queries of a fold."""
     ids, histories = gather_histories(fold.seen, fold.queries)
-    return lists_to_frame(ids, list_fresh(histories, index_articles(articles, fold.history), settings, top))
+    return lists_to_frame(ids, list_fresh(histories, index_fresh(articles, fold.history), settings, top))
 
 
 def list_fresh(histories: Histories, articles: FreshArticles, settings: FreshSettings, top: int) -> ScoredLists:
@@ -206,18 +211,18 @@ def list_fresh(histories: Histories, articles: FreshArticles, settings: FreshSet
         part, own = take_range(favourite, first, last), slice(favourite.starts[first], favourite.starts[last])
         near, which = expand_spans(low[own], (high - low)[own])
         article = articles.order[near]
-        hours = np.abs(times[own][which] - articles.created[article]) / HOUR_MS
+        hours = np.abs(times[own][which] - articles.catalogue.created[article]) / HOUR_MS
         scores = part.scores[which] * 0.5 ** (hours / settings.half_life_hours) * np.log(articles.clicks[article] + 2.0)
         entries = part.rows[which], article, scores
-        parts.append(keep_unseen(entries, articles.items, slice_histories(histories, first, last), top))
+        parts.append(keep_unseen(entries, articles.catalogue.items, slice_histories(histories, first, last), top))
     return join_lists(parts)
 
 
 def _find_favourites(histories: Histories, articles: FreshArticles, settings: FreshSettings) -> ScoredLists:
     """The best categories of each query's clicks, those of later clicks weighing more."""
-    known = lookup_rows(articles.items, histories.items)
+    known = lookup_rows(articles.catalogue.items, histories.items)
     clicks = known >= 0
-    pairs = pack_pairs(histories.rows[clicks], articles.category[known[clicks]])
+    pairs = pack_pairs(histories.rows[clicks], articles.catalogue.category[known[clicks]])
     distinct, group = np.unique(pairs, return_inverse=True)
     taste = np.bincount(group, settings.decay ** histories.back[clicks].astype(np.float64), len(distinct))
     rows, category = distinct >> 32, distinct & (2**32 - 1)

@@ -14,7 +14,7 @@ from common.pipeline.run import Result, Run
 from common.ranking.blending import Blend
 from common.ranking.dataset import RankingDataset
 from common.ranking.gbdt import Ranker
-from common.retrieval.channels import fuse_channels
+from common.retrieval.channels import fuse_channels, fused_to_frame
 from common.retrieval.item2vec import learn_item2vec
 from common.serving.benchmark import answer_all, ignore
 from common.split import Fold
@@ -95,10 +95,10 @@ def test_the_candidates_of_one_user_are_those_of_the_whole_fold(tried: Tried) ->
     tables = service.Tables(tried.folder / "export")
     parts = []
     for query, request in enumerate(service.read_requests(tried.folder / "requests")):
-        one = tables.retrieve(service.join_requests([request]), ignore)
-        parts.append(one.with_columns(query=pl.lit(query, pl.Int32)))
+        fused = tables.retrieve(service.join_requests([request]).histories)
+        parts.append(fused_to_frame(np.array([query], np.int32), fused, CONFIG.recall.channels))
     assert len(parts) == 40
-    assert_frame_equal(pl.concat(parts), tried.candidates, rel_tol=1e-6)
+    assert_frame_equal(pl.concat(parts), tried.candidates, check_exact=True)
     scores = [f"score_{name}" for name in CONFIG.recall.channels]
     assert len(scores) == 18
     assert all(tried.candidates[name].is_not_null().any() for name in scores)
@@ -109,7 +109,7 @@ def test_the_features_of_one_user_are_those_of_the_whole_fold(tried: Tried) -> N
     gathered = [loaded.gather([request], ignore) for request in service.read_requests(tried.folder / "requests")]
     assert gathered[0].names == features.feature_names(tried.blocks)
     whole = features.stack(tried.candidates["query"], tried.blocks, slice(None))
-    np.testing.assert_allclose(np.vstack([one.features for one in gathered]), whole, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(np.vstack([one.features for one in gathered]), whole)
 
 
 def test_one_user_at_a_time_is_answered_as_by_the_pipeline(tried: Tried) -> None:
@@ -128,7 +128,7 @@ def test_seen_articles_are_never_among_the_answers(tried: Tried) -> None:
     requests = service.read_requests(tried.folder / "requests")
     answers = answer_all(service.load(tried.folder / "export", "whole"), requests)
     for request, answer in zip(requests, answers, strict=True):
-        assert not {*answer} & {float(item) for item in request.seen["item"]}
+        assert not {*answer} & {float(item) for item in request.histories.items}
 
 
 def test_the_expected_answers_are_read_by_user(tried: Tried, tmp_path: Path) -> None:
