@@ -78,10 +78,11 @@ def gather_histories(seen: pl.DataFrame, queries: pl.DataFrame | None = None) ->
     if queries is None:
         queries = ordered.group_by("query", maintain_order=True).agg(pl.col("time").max())
     chosen = queries.select("query", "time").sort("query")
-    ids, owner = chosen["query"].to_numpy(), ordered["query"].to_numpy()
-    starts = np.searchsorted(owner, np.append(ids, np.iinfo(np.int32).max), "left")
-    if len(ids) and starts[-1] - starts[0] != len(owner):
-        raise ValueError("gather_histories: clicks of a query that is not among the queries")
+    ids = chosen["query"].to_numpy()
+    rows = lookup_rows(ids, ordered["query"].to_numpy())
+    if (rows < 0).any():
+        raise ValueError("gather_histories: there are clicks of a query that is not among the queries")
+    starts = count_up(np.bincount(rows, minlength=len(ids)))
     columns = (ordered[name].to_numpy() for name in ("item", "time", "back"))
     return ids, Histories(chosen["time"].to_numpy(), starts, *columns)
 
@@ -93,9 +94,14 @@ def lists_to_frame(ids: NDArray[np.int32], lists: ScoredLists) -> pl.DataFrame:
 
 
 def frame_to_lists(ids: NDArray[np.int32], listed: pl.DataFrame) -> ScoredLists:
-    """The lists of a frame of ``lists_to_frame``, with an empty one for each of ``ids`` that is not in it."""
-    starts = np.searchsorted(listed["query"].to_numpy(), np.append(ids, np.iinfo(np.int32).max), "left")
-    return ScoredLists(starts, listed["item"].to_numpy(), listed["score"].to_numpy())
+    """The lists of some queries from a frame of ``lists_to_frame``; an empty one for an id that is not in it."""
+    owner = listed["query"].to_numpy()
+    low, high = np.searchsorted(owner, ids, "left"), np.searchsorted(owner, ids, "right")
+    items, scores, starts = listed["item"].to_numpy(), listed["score"].to_numpy(), count_up(high - low)
+    if starts[-1] < len(owner):
+        entries, _ = expand_spans(low, high - low)
+        items, scores = items[entries], scores[entries]
+    return ScoredLists(starts, items, scores)
 
 
 def keep_best(rows: Ints, items: Ints, scores: NDArray[Any], top: int | Ints, height: int) -> ScoredLists:
