@@ -31,6 +31,7 @@ from common.retrieval.lists import (
     keep_unseen,
     lists_to_frame,
     pack_pairs,
+    repeat_histories,
     slice_histories,
     split_rows,
     take_lists,
@@ -38,15 +39,19 @@ from common.retrieval.lists import (
 )
 from common.schemas import Candidates, validate
 
+NO_NEIGHBOURS = pl.DataFrame(schema={"item": pl.Int32, "neighbour": pl.Int32, "weight": pl.Float32})
+Window = tuple[float, float]  # hours before and after a query's time
+
 
 @dataclass(frozen=True)
-class NeighbourTable:
-    """An item-to-item table: the ``neighbours`` of ``items`` (both ids, ascending) as a sparse matrix.
+class NeighbourTables:
+    """Item-to-item tables, numbered from 0 on, as one sparse matrix with a row per table and item.
 
-    Those of ``items[i]`` are ``neighbours[columns[j]]``, of ``weights[j]``, j from ``starts[i]`` to ``starts[i + 1]``.
+    ``sources`` (ascending): number of the table and item, packed. The neighbours of source i are
+    ``neighbours[columns[j]]`` (ids, ascending), of ``weights[j]``, j from ``starts[i]`` to ``starts[i + 1]``.
     """
 
-    items: NDArray[np.int32]
+    sources: Int64s
     neighbours: NDArray[np.int32]
     starts: NDArray[np.int32]
     columns: NDArray[np.int32]
@@ -54,54 +59,64 @@ class NeighbourTable:
 
     @cached_property
     def matrix(self) -> sp.csr_array:
-        """(items, neighbours)."""
-        shape = len(self.items), len(self.neighbours)
+        """(sources, neighbours)."""
+        shape = len(self.sources), len(self.neighbours)
         return sp.csr_array((self.weights, self.columns, self.starts), shape=shape)
 
 
-def index_neighbours(table: pl.DataFrame) -> NeighbourTable:
-    """A frame of one row per (item, neighbour) with its weight."""
-    ordered = table.sort("item", maintain_order=True)
-    owner, reached = ordered["item"].to_numpy(), ordered["neighbour"].to_numpy()
-    items, neighbours = np.unique(owner), np.unique(reached)
-    starts = np.append(np.searchsorted(owner, items), len(owner)).astype(np.int32)
+def index_neighbours(tables: Sequence[pl.DataFrame]) -> NeighbourTables:
+    """Frames of one row per (item, neighbour) with its weight."""
+    ordered = pl.concat([NO_NEIGHBOURS, *(table.sort("item", maintain_order=True) for table in tables)])
+    numbers = np.repeat(np.arange(len(tables)), np.array([table.height for table in tables], np.int64))
+    owner, reached = pack_pairs(numbers, ordered["item"].to_numpy()), ordered["neighbour"].to_numpy()
+    sources, neighbours = np.unique(owner), np.unique(reached)
+    starts = np.append(np.searchsorted(owner, sources), len(owner)).astype(np.int32)
     columns = np.searchsorted(neighbours, reached).astype(np.int32)
-    return NeighbourTable(items, neighbours, starts, columns, ordered["weight"].cast(pl.Float64).to_numpy())
+    return NeighbourTables(sources, neighbours, starts, columns, ordered["weight"].cast(pl.Float64).to_numpy())
 
 
 def score_neighbours(seen: pl.DataFrame, table: pl.DataFrame, settings: FollowSettings, top: int) -> pl.DataFrame:
     """``follow`` for the queries of ``seen`` (query, item, time, back) with a table of (item, neighbour, weight)."""
     ids, histories = gather_histories(seen)
-    return lists_to_frame(ids, follow(histories, index_neighbours(table), settings, top))
+    return lists_to_frame(ids, follow(histories, index_neighbours([table]), [(0, settings)], top))
 
 
-def follow(histories: Histories, table: NeighbourTable, settings: FollowSettings, top: int) -> ScoredLists:
+def follow(
+    histories: Histories, tables: NeighbourTables, channels: Sequence[tuple[int, FollowSettings]], top: int
+) -> ScoredLists:
     """Score the neighbours of what a query saw: sum of weight * decay^back * 0.5^(hours before the last / half-life).
 
     Only the ``last`` clicks count. Items that the query has seen and those whose score is 0 are left out; the best
-    ``top`` a query stay.
+    ``top`` a query stay. ``channels``: each one's table and settings; the lists of all queries by the first channel
+    come first, then those by the second. In one pass they cost a request what one of them costs.
     """
-    sources = lookup_rows(table.items, histories.items)
-    used = (histories.back < settings.last) & (sources >= 0)
-    height = len(histories.times)
-    rows, back, sources = histories.rows[used], histories.back[used], sources[used].astype(np.int32)
-    hours = (_last_clicks(histories)[rows] - histories.clicked[used]) / HOUR_MS
-    trust = settings.decay**back * 0.5 ** (hours / settings.half_life_hours)
-    starts = count_up(np.bincount(rows, minlength=height))
-    work = count_up(np.diff(table.starts)[sources])[starts]
+    table, last, decay, half_life = np.array([(number, *_list_weights(one)) for number, one in channels]).T[:, :, None]
+    every = repeat_histories(histories, len(channels))
+    hours = (_last_clicks(histories)[histories.rows] - histories.clicked) / HOUR_MS
+    keys = pack_pairs(table, histories.items)
+    used = histories.back < last
+    sources = np.full(used.shape, -1)
+    sources[used] = lookup_rows(tables.sources, keys[used])
+    used = sources >= 0
+    trust = (decay**histories.back * 0.5 ** (hours / half_life))[used]
+    starts, sources = count_up(used.ravel())[every.starts], sources[used].astype(np.int32)
+    work = count_up((tables.starts[1:] - tables.starts[:-1])[sources])[starts]
     parts = []
-    for first, last in split_rows(work):
-        own = slice(starts[first], starts[last])
-        sums = _add_up((trust[own], sources[own], starts[first : last + 1]), table.matrix)
-        parts.append(keep_unseen(sums, table.neighbours, slice_histories(histories, first, last), top))
+    for first, end in split_rows(work):
+        own = slice(starts[first], starts[end])
+        sums = _add_up((trust[own], sources[own], starts[first : end + 1]), tables.matrix)
+        parts.append(keep_unseen(sums, tables.neighbours, slice_histories(every, first, end), top))
     return join_lists(parts)
+
+
+def _list_weights(settings: FollowSettings) -> tuple[float, float, float]:
+    return settings.last, settings.decay, settings.half_life_hours
 
 
 def _last_clicks(histories: Histories) -> Int64s:
     """The time of each row's latest click; that of the query where it has none."""
-    ends = histories.starts[1:]
     clicked = np.append(histories.clicked, 0)
-    return np.where(np.diff(histories.starts) > 0, clicked[ends - 1], histories.times)
+    return np.where(histories.sizes > 0, clicked[histories.starts[1:] - 1], histories.times)
 
 
 def _add_up(sources: tuple[Floats, Ints, Int64s], matrix: sp.csr_array) -> tuple[Int64s, Ints, Floats]:
@@ -112,7 +127,7 @@ def _add_up(sources: tuple[Floats, Ints, Int64s], matrix: sp.csr_array) -> tuple
     trust, chosen, starts = sources
     own = sp.csr_array((trust, chosen, (starts - starts[0]).astype(np.int32)), shape=(len(starts) - 1, matrix.shape[0]))
     sums = own @ matrix
-    return np.repeat(np.arange(len(starts) - 1), np.diff(sums.indptr)), sums.indices, sums.data
+    return np.repeat(np.arange(len(starts) - 1), sums.indptr[1:] - sums.indptr[:-1]), sums.indices, sums.data
 
 
 # --- popularity ---
@@ -120,7 +135,7 @@ def _add_up(sources: tuple[Floats, Ints, Int64s], matrix: sp.csr_array) -> tuple
 
 @dataclass(frozen=True)
 class PopularLists:
-    """The most clicked items of each of ``buckets`` (ascending), best first, longer than asked for: see ``spare``."""
+    """The most clicked items of buckets of time, best first; ``buckets``: number of the window and bucket, packed."""
 
     buckets: Int64s
     starts: Int64s
@@ -129,52 +144,63 @@ class PopularLists:
 
 
 def find_popular(
-    history: pl.DataFrame,
-    queries: pl.DataFrame,
-    seen: pl.DataFrame,
-    before_hours: float,
-    after_hours: float,
-    top: int,
+    history: pl.DataFrame, queries: pl.DataFrame, seen: pl.DataFrame, window: Window, top: int
 ) -> pl.DataFrame:
     """``list_popular`` for ``queries`` (query, time), counted in ``history`` as ``count_popular`` does."""
     ids, histories = gather_histories(seen, queries)
-    popular = count_popular(history, histories, before_hours, after_hours, top)
-    return lists_to_frame(ids, list_popular(histories, popular, popular_bucket_ms(before_hours, after_hours), top))
+    popular = count_popular(history, histories, [window], top)
+    return lists_to_frame(ids, list_popular(histories, popular, [window], top))
 
 
-def count_popular(
-    history: pl.DataFrame, histories: Histories, before_hours: float, after_hours: float, top: int
-) -> PopularLists:
-    """The most clicked items in a window around each query's time, in buckets of ``popular_bucket_ms``.
+def count_popular(history: pl.DataFrame, histories: Histories, windows: Sequence[Window], top: int) -> PopularLists:
+    """The most clicked items in windows around each query's time, in buckets of ``popular_bucket_ms``.
 
-    ``after_hours`` looks past the query's time: the log of the other users is given whole, so this is legal in the
+    Hours after the query's time look past it: the log of the other users is given whole, so this is legal in the
     competition, and tells nothing about what a live system could do. The lists are as much longer than ``top`` as the
     99 % quantile of what queries have seen, so that seen items can leave them.
     """
-    width = popular_bucket_ms(before_hours, after_hours)
+    sizes = histories.sizes[histories.sizes > 0]
+    spare = int(np.quantile(sizes, 0.99, method="nearest")) if len(sizes) else 0
+    buckets = [np.unique(histories.times // popular_bucket_ms(window)) for window in windows]
+    pairs = zip(windows, buckets, strict=True)
+    listed = [_count_window(history, wanted, window, top + spare) for window, wanted in pairs]
+    if not windows:
+        return PopularLists(
+            np.empty(0, np.int64), np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
+        )
+    numbers = np.arange(len(windows))
+    keys = pack_pairs(np.repeat(numbers, [len(wanted) for wanted in buckets]), np.concatenate(buckets))
+    owner = np.repeat(numbers, [table.height for table in listed])
+    joined = pl.concat(listed)
+    starts = np.searchsorted(pack_pairs(owner, joined["bucket"].to_numpy()), np.append(keys, np.iinfo(np.int64).max))
+    return PopularLists(keys, starts, joined["item"].to_numpy(), joined["score"].to_numpy())
+
+
+def _count_window(history: pl.DataFrame, buckets: Int64s, window: Window, top: int) -> pl.DataFrame:
+    width = popular_bucket_ms(window)
     counts = history.lazy().group_by((pl.col("time") // width).alias("bucket"), "item").agg(score=pl.len())
-    buckets = np.unique(histories.times // width)
-    steps = range(-round(before_hours * HOUR_MS / width), round(after_hours * HOUR_MS / width) + 1)
+    steps = range(-round(window[0] * HOUR_MS / width), round(window[1] * HOUR_MS / width) + 1)
     spread = pl.concat([counts.with_columns(pl.col("bucket") - step) for step in steps])
     windows = spread.join(pl.LazyFrame({"bucket": buckets}), on="bucket", how="semi")
     summed = windows.group_by("bucket", "item").agg(pl.col("score").sum().cast(pl.Float64))
-    sizes = np.diff(histories.starts)
-    spare = int(np.quantile(sizes[sizes > 0], 0.99, method="nearest")) if (sizes > 0).any() else 0
-    listed = keep_top(summed, "bucket", "item", "score", top + spare)
-    starts = np.searchsorted(listed["bucket"].to_numpy(), np.append(buckets, np.iinfo(np.int64).max))
-    return PopularLists(buckets, starts, listed["item"].to_numpy(), listed["score"].to_numpy())
+    return keep_top(summed, "bucket", "item", "score", top)
 
 
-def list_popular(histories: Histories, popular: PopularLists, bucket_ms: int, top: int) -> ScoredLists:
-    """The best ``top`` of each query's bucket that it has not seen; an empty list where its bucket was not counted."""
-    own = lookup_rows(popular.buckets, histories.times // bucket_ms)
+def list_popular(histories: Histories, popular: PopularLists, windows: Sequence[Window], top: int) -> ScoredLists:
+    """The best ``top`` of each query's bucket that it has not seen; an empty list where its bucket was not counted.
+
+    ``windows``: those that were counted, in their order; the lists of all queries by the first come first.
+    """
+    widths = np.array([popular_bucket_ms(window) for window in windows])[:, None]
+    keys = pack_pairs(np.arange(len(windows))[:, None], histories.times // widths).ravel()
     lists = ScoredLists(popular.starts, popular.items, popular.scores)
-    return drop_seen(take_lists(lists, own), histories).head(top)
+    taken = take_lists(lists, lookup_rows(popular.buckets, keys))
+    return drop_seen(taken, repeat_histories(histories, len(windows))).head(top)
 
 
-def popular_bucket_ms(before_hours: float, after_hours: float) -> int:
-    """Queries whose times fall into one such bucket share a list of ``find_popular``: an eighth of the window."""
-    return int((before_hours + after_hours) * HOUR_MS / 8)
+def popular_bucket_ms(window: Window) -> int:
+    """Queries whose times fall into one such bucket share a list: an eighth of the window."""
+    return int((window[0] + window[1]) * HOUR_MS / 8)
 
 
 # --- fusion ---
@@ -192,10 +218,10 @@ class FusedLists:
     ranks: NDArray[np.float32]
     scores: NDArray[np.float32]
 
-    @property
+    @cached_property
     def rows(self) -> Int64s:
         """The row of each item."""
-        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+        return np.repeat(np.arange(len(self.starts) - 1), self.starts[1:] - self.starts[:-1])
 
 
 def fuse_channels(

@@ -6,6 +6,7 @@ matrix). Fifty thousand queries of a fold and the one query of a request go thro
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,10 +38,20 @@ class Histories:
     clicked: Int64s
     back: Ints
 
-    @property
+    @cached_property
+    def sizes(self) -> Int64s:
+        """The clicks of each row."""
+        return self.starts[1:] - self.starts[:-1]
+
+    @cached_property
     def rows(self) -> Int64s:
         """The row of each click."""
-        return np.repeat(np.arange(len(self.times)), np.diff(self.starts))
+        return np.repeat(np.arange(len(self.times)), self.sizes)
+
+    @cached_property
+    def seen(self) -> Int64s:
+        """Row and item of each click, packed, ascending."""
+        return np.sort(pack_pairs(self.rows, self.items))
 
 
 @dataclass(frozen=True)
@@ -51,24 +62,29 @@ class ScoredLists:
     items: Ints
     scores: NDArray[np.float32]
 
-    @property
+    @cached_property
+    def sizes(self) -> Int64s:
+        """The entries of each row."""
+        return self.starts[1:] - self.starts[:-1]
+
+    @cached_property
     def rows(self) -> Int64s:
         """The row of each entry."""
-        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+        return np.repeat(np.arange(len(self.starts) - 1), self.sizes)
 
-    @property
+    @cached_property
     def positions(self) -> Int64s:
         """The position of each entry in its list, 0 = best."""
-        return np.arange(len(self.items)) - np.repeat(self.starts[:-1], np.diff(self.starts))
+        return np.arange(len(self.items)) - np.repeat(self.starts[:-1], self.sizes)
 
     def keep(self, mask: Bools) -> "ScoredLists":
         """The entries of ``mask`` alone."""
-        kept = count_up(mask.astype(np.int64))
+        kept = count_up(mask)
         return ScoredLists(kept[self.starts], self.items[mask], self.scores[mask])
 
     def head(self, top: int | Ints) -> "ScoredLists":
         """The first ``top`` of each list: one number for all rows, or one a row."""
-        limit = np.repeat(np.broadcast_to(top, len(self.starts) - 1), np.diff(self.starts))
+        limit = top if isinstance(top, int) else np.repeat(top, self.sizes)
         return self.keep(self.positions < limit)
 
 
@@ -89,7 +105,7 @@ def gather_histories(seen: pl.DataFrame, queries: pl.DataFrame | None = None) ->
 
 def lists_to_frame(ids: NDArray[np.int32], lists: ScoredLists) -> pl.DataFrame:
     """One row per (query, item) with its score, sorted by query, best first."""
-    query = np.repeat(ids, np.diff(lists.starts))
+    query = np.repeat(ids, lists.sizes)
     return pl.DataFrame({"query": query, "item": lists.items.astype(np.int32), "score": lists.scores})
 
 
@@ -134,8 +150,7 @@ def _sort_packed(
 
 def drop_seen(lists: ScoredLists, histories: Histories) -> ScoredLists:
     """Leave out the items that a query has already seen: repeats are under 1 % of all targets."""
-    known = np.sort(pack_pairs(histories.rows, histories.items))
-    return lists.keep(lookup_rows(known, pack_pairs(lists.rows, lists.items)) < 0)
+    return lists.keep(lookup_rows(histories.seen, pack_pairs(lists.rows, lists.items)) < 0)
 
 
 def keep_unseen(
@@ -145,8 +160,7 @@ def keep_unseen(
 
     As many more than ``top`` are kept first as the query has clicks, so that these can leave.
     """
-    spare = np.diff(histories.starts)
-    best = keep_best(*entries, top + spare, len(spare))
+    best = keep_best(*entries, top + histories.sizes, len(histories.times))
     return drop_seen(ScoredLists(best.starts, ids[best.items], best.scores), histories).head(top)
 
 
@@ -174,7 +188,7 @@ def join_lists(parts: Sequence[ScoredLists]) -> ScoredLists:
     """The lists of all parts, one after the other."""
     if len(parts) == 1:
         return parts[0]
-    sizes = np.concatenate([np.diff(part.starts) for part in parts])
+    sizes = np.concatenate([part.sizes for part in parts])
     items, scores = (np.concatenate([getattr(part, name) for part in parts]) for name in ("items", "scores"))
     return ScoredLists(count_up(sizes), items, scores)
 
@@ -187,6 +201,26 @@ def slice_histories(histories: Histories, first: int, last: int) -> Histories:
     starts = histories.starts[first : last + 1] - histories.starts[first]
     clicked, back = histories.clicked[clicks], histories.back[clicks]
     return Histories(histories.times[first:last], starts, histories.items[clicks], clicked, back)
+
+
+def repeat_histories(histories: Histories, times: int) -> Histories:
+    """All rows, so many times one after the other."""
+    if times == 1:
+        return histories
+    starts = np.add.outer(np.arange(times) * len(histories.items), histories.starts[:-1]).ravel()
+    return Histories(
+        times=np.tile(histories.times, times),
+        starts=np.append(starts, times * len(histories.items)),
+        items=np.tile(histories.items, times),
+        clicked=np.tile(histories.clicked, times),
+        back=np.tile(histories.back, times),
+    )
+
+
+def divide_lists(lists: ScoredLists, parts: int) -> list[ScoredLists]:
+    """The lists as so many parts of as many rows each."""
+    height = (len(lists.starts) - 1) // max(parts, 1)
+    return [take_range(lists, part * height, (part + 1) * height) for part in range(parts)]
 
 
 def split_rows(work: Int64s) -> Iterator[tuple[int, int]]:
@@ -202,6 +236,8 @@ def split_rows(work: Int64s) -> Iterator[tuple[int, int]]:
         first = max(last, 1)
 
 
-def count_up(sizes: Ints) -> Int64s:
+def count_up(sizes: NDArray[Any]) -> Int64s:
     """Where each of some lists of these sizes starts, and where the last one ends: (lists + 1,)."""
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    starts = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=starts[1:])
+    return starts

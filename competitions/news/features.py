@@ -103,7 +103,7 @@ def describe_queries(queries: Queries, catalogue: Catalogue) -> Columns:
     """The columns of ``query_block``."""
     histories = queries.histories
     rows, clicked, height = histories.rows, histories.clicked, len(histories.times)
-    some = np.diff(histories.starts) > 0
+    some = histories.sizes > 0
     first, last = histories.starts[:-1][some], histories.starts[1:][some] - 1
     wait = np.full(len(clicked), np.nan)
     wait[1:] = np.diff(clicked)
@@ -124,7 +124,7 @@ def describe_queries(queries: Queries, catalogue: Catalogue) -> Columns:
         "user_age_hours": median_by_row(rows, age, height)[some],
         "query_last_age_hours": age[last],
     }
-    basis = {"query_hour": histories.times // HOUR_MS % 24, "query_clicks": np.diff(histories.starts)}
+    basis: Columns = {"query_hour": histories.times // HOUR_MS % 24, "query_clicks": histories.sizes}
     basis |= {f"query_{name}": values for name, values in queries.context.items()}
     columns = {name: np.full(height, np.nan, np.float32) for name in habits}
     for name, values in habits.items():
@@ -209,8 +209,7 @@ def describe_pairs(queries: Queries, pairs: Pairs, catalogue: Catalogue) -> Colu
     last_created = take_known(catalogue.created, last)[pairs.rows]
     return {
         "pair_same_category": same,
-        "pair_category_share": take_known(np.bincount(group, minlength=len(habit)), own)
-        / np.diff(histories.starts)[pairs.rows],
+        "pair_category_share": take_known(np.bincount(group, minlength=len(habit)), own) / histories.sizes[pairs.rows],
         "pair_category_recent": take_known(recent, own),
         "pair_words_difference": take_known(catalogue.words, article) - mean_words[pairs.rows],
         "pair_created_difference_hours": (take_known(catalogue.created, article) - last_created) / HOUR_MS,

@@ -16,12 +16,12 @@ from common.errors import UserError
 from common.features import HOUR_MS, expand_spans, lookup_rows
 from common.pipeline.run import Result, Run
 from common.retrieval.channels import (
-    NeighbourTable,
+    NeighbourTables,
     PopularLists,
+    Window,
     find_popular,
     follow,
     list_popular,
-    popular_bucket_ms,
     score_neighbours,
 )
 from common.retrieval.cooccurrence import (
@@ -38,6 +38,7 @@ from common.retrieval.lists import (
     Histories,
     ScoredLists,
     count_up,
+    divide_lists,
     gather_histories,
     join_lists,
     keep_best,
@@ -138,8 +139,8 @@ def retrieve(run: Run, inputs: FoldInputs, settings: RecallSettings, seed: int) 
         if name == "fresh":
             return run.step(find_fresh, fold, inputs.articles, settings.fresh, top, name=step_name)
         if name in POPULAR_HOURS:
-            before, after = POPULAR_HOURS[name]
-            return run.step(find_popular, fold.history, fold.queries, fold.seen, before, after, top, name=step_name)
+            window = POPULAR_HOURS[name]
+            return run.step(find_popular, fold.history, fold.queries, fold.seen, window, top, name=step_name)
         table, weights = tables[neighbours[name].table], neighbours[name].weights
         return run.step(score_neighbours, fold.seen, table, weights, top, name=step_name)
 
@@ -148,23 +149,42 @@ def retrieve(run: Run, inputs: FoldInputs, settings: RecallSettings, seed: int) 
 
 @dataclass(frozen=True)
 class ChannelTables:
-    """What the channels look up: item-to-item tables by name, popularity by channel, articles by time of creation."""
+    """What the channels look up: item-to-item tables, popularity by bucket of time, articles by time of creation.
 
-    neighbours: dict[str, NeighbourTable]
-    popular: dict[str, PopularLists]
+    In the order of ``list_tables`` and of ``list_windows``.
+    """
+
+    neighbours: NeighbourTables
+    popular: PopularLists
     fresh: FreshArticles
 
 
-def list_items(name: str, histories: Histories, tables: ChannelTables, settings: RecallSettings) -> ScoredLists:
-    """A channel for some queries, from tables that were made before: what its step in ``retrieve`` lists for a fold."""
-    if name == "fresh":
-        return list_fresh(histories, tables.fresh, settings.fresh, settings.per_channel)
-    if name in POPULAR_HOURS:
-        return list_popular(
-            histories, tables.popular[name], popular_bucket_ms(*POPULAR_HOURS[name]), settings.per_channel
-        )
-    channel = list_neighbour_channels(settings)[name]
-    return follow(histories, tables.neighbours[channel.table], channel.weights, settings.per_channel)
+def list_tables(settings: RecallSettings) -> list[str]:
+    """The item-to-item tables that the channels follow."""
+    every = list_neighbour_channels(settings)
+    return sorted({every[name].table for name in settings.channels if name in every})
+
+
+def list_windows(settings: RecallSettings) -> dict[str, Window]:
+    """The windows of the channels of popularity."""
+    return {name: POPULAR_HOURS[name] for name in settings.channels if name in POPULAR_HOURS}
+
+
+def list_channels(histories: Histories, tables: ChannelTables, settings: RecallSettings) -> list[ScoredLists]:
+    """Every channel for some queries, from tables that were made before: what its step in ``retrieve`` lists."""
+    top, every, names = settings.per_channel, list_neighbour_channels(settings), list_tables(settings)
+    near = {name: every[name] for name in settings.channels if name in every}
+    windows, lists = list_windows(settings), dict[str, ScoredLists]()
+    if near:
+        followed = [(names.index(channel.table), channel.weights) for channel in near.values()]
+        listed = follow(histories, tables.neighbours, followed, top)
+        lists |= dict(zip(near, divide_lists(listed, len(near)), strict=True))
+    if windows:
+        listed = list_popular(histories, tables.popular, list(windows.values()), top)
+        lists |= dict(zip(windows, divide_lists(listed, len(windows)), strict=True))
+    if "fresh" in settings.channels:
+        lists["fresh"] = list_fresh(histories, tables.fresh, settings.fresh, top)
+    return [lists[name] for name in settings.channels]
 
 
 def find_item2vec_neighbours(vectors: ItemVectors, seen: pl.DataFrame, top: int) -> pl.DataFrame:

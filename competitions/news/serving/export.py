@@ -20,7 +20,7 @@ from common.split import Fold
 from competitions.news import pipeline, retrieval, submission
 from competitions.news.config import NewsConfig
 from competitions.news.io import reader
-from competitions.news.retrieval import POPULAR_HOURS, ChannelTables, FoldInputs
+from competitions.news.retrieval import ChannelTables, FoldInputs, list_tables, list_windows
 from competitions.news.serving import service
 from competitions.news.tables import index_fresh, make_feature_tables
 
@@ -109,18 +109,11 @@ def write_export(inputs: FoldInputs, models: Models, config: NewsConfig, run: Ru
 def make_channel_tables(inputs: FoldInputs, config: NewsConfig, run: Run) -> ChannelTables:
     """What the channels look up in a fold, as its steps made it."""
     settings, fold = config.recall, inputs.fold.value
-    every, (_, histories) = retrieval.list_neighbour_channels(settings), gather_histories(fold.seen, fold.queries)
-    tables = {every[name].table for name in settings.channels if name in every}
+    _, histories = gather_histories(fold.seen, fold.queries)
+    tables = [retrieval.make_table(run, inputs, name, settings, config.seed) for name in list_tables(settings)]
     return ChannelTables(
-        neighbours={
-            name: index_neighbours(retrieval.make_table(run, inputs, name, settings, config.seed).value)
-            for name in sorted(tables)
-        },
-        popular={
-            name: count_popular(fold.history, histories, *POPULAR_HOURS[name], settings.per_channel)
-            for name in settings.channels
-            if name in POPULAR_HOURS
-        },
+        neighbours=index_neighbours([table.value for table in tables]),
+        popular=count_popular(fold.history, histories, list(list_windows(settings).values()), settings.per_channel),
         fresh=index_fresh(inputs.articles.value, fold.history),
     )
 

@@ -23,7 +23,7 @@ from common.serving.model_files import read_models, score_models
 from common.split import Fold
 from competitions.news.config import RecallSettings
 from competitions.news.features import describe, feature_names
-from competitions.news.retrieval import ChannelTables, list_items
+from competitions.news.retrieval import ChannelTables, list_channels
 from competitions.news.split import CONTEXT
 from competitions.news.submission import LENGTH
 from competitions.news.tables import FeatureTables, Queries, read_queries, take_query
@@ -69,7 +69,7 @@ class Tables:
     def retrieve(self, histories: Histories) -> FusedLists:
         """The candidates of all queries, as the pipeline retrieves them."""
         recall = self.settings.recall
-        lists = [list_items(name, histories, self.channels, recall) for name in recall.channels]
+        lists = list_channels(histories, self.channels, recall)
         return fuse_lists(lists, recall.fusion_constant, recall.candidates, self.votes)
 
 
@@ -120,7 +120,7 @@ def join_requests(requests: Sequence[Queries]) -> Queries:
     if len(requests) == 1:
         return requests[0]
     parts = [request.histories for request in requests]
-    starts = count_up(np.concatenate([np.diff(part.starts) for part in parts]))
+    starts = count_up(np.concatenate([part.sizes for part in parts]))
     times, items, clicked, back = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("times", "items", "clicked", "back")
     )

@@ -142,9 +142,8 @@ def test_popularity_counts_the_buckets_around_the_query(before: float, after: fl
             frame(history, CLICKS),
             frame(queries, {"query": pl.Int32, "time": pl.Int64}),
             frame([(q, i, 0, 0) for q, i in seen], SEEN),
-            before_hours=before,
-            after_hours=after,
-            top=top,
+            (before, after),
+            top,
         )
 
     full = find(100)
@@ -157,9 +156,8 @@ def test_popularity_of_an_empty_moment_is_empty() -> None:
         frame([(0, 1, START)], CLICKS),
         frame([(0, START + 99 * HOUR_MS)], {"query": pl.Int32, "time": pl.Int64}),
         frame([], SEEN),
-        before_hours=1.0,
-        after_hours=1.0,
-        top=5,
+        (1.0, 1.0),
+        5,
     )
     assert scores_of(nothing) == {}
 
@@ -274,7 +272,7 @@ def list_some(seen: pl.DataFrame, table: pl.DataFrame) -> dict[str, pl.DataFrame
     queries = seen.group_by("query", maintain_order=True).agg(pl.col("time").max())
     listed = {
         "near": score_neighbours(seen, table, settings, 6),
-        "hot": find_popular(log, queries, seen, 2.0, 2.0, 6),
+        "hot": find_popular(log, queries, seen, (2.0, 2.0), 6),
     }
     return listed | {"union": fuse_channels(listed, 20.0, 7)}
 
