@@ -15,7 +15,8 @@ from common.ranking.blending import Blend
 from common.ranking.dataset import RankingDataset
 from common.ranking.gbdt import Ranker
 from common.retrieval.channels import fuse_channels, fused_to_frame
-from common.retrieval.item2vec import learn_item2vec
+from common.retrieval.item2vec import ItemVectors, learn_item2vec
+from common.retrieval.lists import gather_histories, lists_to_frame
 from common.serving.benchmark import answer_all, ignore
 from common.split import Fold
 from competitions.news import features, ranking, retrieval, split, submission
@@ -102,6 +103,20 @@ def test_the_candidates_of_one_user_are_those_of_the_whole_fold(tried: Tried) ->
     scores = [f"score_{name}" for name in CONFIG.recall.channels]
     assert len(scores) == 18
     assert all(tried.candidates[name].is_not_null().any() for name in scores)
+
+
+@pytest.mark.parametrize("channels", [["fresh"], ["popular_24h", "fresh"], ["next_last", "content", "covisit"]])
+def test_some_channels_alone_list_what_the_pipeline_lists(tried: Tried, channels: list[str]) -> None:
+    config = COMPETITION.load_config([f"recall.channels={channels}", "recall.per_channel=12"])
+    run, settings = Run(tried.folder / "some", tried.folder / "cache", quiet=True), config.recall
+    held, articles = result(tried.fold, "fold"), result(tried.world.articles, "articles")
+    vectors = result(ItemVectors(np.empty(0, np.int32), np.empty((0, 4), np.float32)), "vectors")
+    inputs = retrieval.FoldInputs("test", held, articles, None, vectors)  # and no embeddings
+    stepped = retrieval.retrieve(run, inputs, settings, config.seed)
+    ids, histories = gather_histories(tried.fold.seen, tried.fold.queries)
+    lists = retrieval.list_channels(histories, export.make_channel_tables(inputs, config, run), settings)
+    for name, listed in zip(channels, lists, strict=True):
+        assert_frame_equal(lists_to_frame(ids, listed), stepped[name].value, check_exact=True)
 
 
 def test_the_features_of_one_user_are_those_of_the_whole_fold(tried: Tried) -> None:
