@@ -1,10 +1,7 @@
-"""Candidate generation: from what users did to a few hundred candidates a query.
+"""Item-to-item tables: one row per ordered pair, with item, neighbour and weight, counted in what users did.
 
-Item-to-item tables have one row per ordered pair: item, neighbour, weight. Channels have one row per (query, item) with
-a score, higher is better. Nothing here knows a competition; every number is a parameter.
+``channels.py`` follows them. Nothing here knows a competition; every number is a parameter.
 """
-
-from collections.abc import Mapping
 
 import faiss
 import msgspec
@@ -13,10 +10,8 @@ import polars as pl
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from common.features import lookup_rows
-from common.schemas import Candidates, validate
+from common.features import HOUR_MS, lookup_rows
 
-HOUR_MS = 3_600_000
 FIXED_POINT = 2**32
 FloatArray = NDArray[np.float32]
 
@@ -42,7 +37,7 @@ class SwingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class FollowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which clicks of a user's past ``score_neighbours`` starts from, and the weight of each by rank and by age."""
+    """Which clicks of a user's past ``channels.follow`` starts from, and the weight of each by rank and by age."""
 
     last: int
     decay: float
@@ -173,88 +168,8 @@ def normalise_rows(vectors: FloatArray) -> FloatArray:
     return np.ascontiguousarray(vectors / np.maximum(length, 1e-12), dtype=np.float32)
 
 
-def score_neighbours(seen: pl.DataFrame, table: pl.DataFrame, settings: FollowSettings, top: int) -> pl.DataFrame:
-    """Score the neighbours of what a query saw: sum of weight * decay^back * 0.5^(hours before the last / half-life).
-
-    Only the ``last`` clicks count. One row per (query, item), items the query has seen left out, best ``top`` a query.
-    """
-    hours = (pl.col("time").max().over("query") - pl.col("time")) / HOUR_MS
-    trust = settings.decay ** pl.col("back") * 0.5 ** (hours / settings.half_life_hours)
-    recent = seen.lazy().with_columns(trust=trust).filter(pl.col("back") < settings.last)
-    reached = recent.join(table.lazy(), on="item")
-    scored = reached.group_by("query", item="neighbour").agg(score=exact_sum(pl.col("weight") * pl.col("trust")))
-    return keep_top(drop_seen(scored, seen), "query", "item", "score", top)
-
-
-def find_popular(
-    history: pl.DataFrame,
-    queries: pl.DataFrame,
-    seen: pl.DataFrame,
-    before_hours: float,
-    after_hours: float,
-    top: int,
-) -> pl.DataFrame:
-    """The most clicked items in a window around each query's time, in buckets of ``popular_bucket_ms``.
-
-    ``after_hours`` looks past the query's time: the log of the other users is given whole, so this is legal in the
-    competition, and tells nothing about what a live system could do.
-    """
-    bucket_ms = popular_bucket_ms(before_hours, after_hours)
-    bucket = (pl.col("time") // bucket_ms).cast(pl.Int32).alias("bucket")
-    counts = history.lazy().group_by(bucket, "item").agg(score=pl.len())
-    query_buckets = queries.lazy().select("query", bucket)
-    steps = range(-round(before_hours * HOUR_MS / bucket_ms), round(after_hours * HOUR_MS / bucket_ms) + 1)
-    spread = pl.concat([counts.with_columns(pl.col("bucket") - step) for step in steps])
-    windows = spread.join(query_buckets.select("bucket").unique(), on="bucket", how="semi")
-    summed = windows.group_by("bucket", "item").agg(pl.col("score").sum().cast(pl.Float64))
-    spare = top + int(seen.group_by("query").len()["len"].quantile(0.99) or 0)
-    listed = keep_top(summed, "bucket", "item", "score", spare).lazy()
-    scored = query_buckets.join(listed, on="bucket").select("query", "item", "score")
-    return keep_top(drop_seen(scored, seen), "query", "item", "score", top)
-
-
-def popular_bucket_ms(before_hours: float, after_hours: float) -> int:
-    """Queries whose times fall into one such bucket share a list of ``find_popular``: an eighth of the window."""
-    return int((before_hours + after_hours) * HOUR_MS / 8)
-
-
-def drop_seen(scored: pl.LazyFrame, seen: pl.DataFrame) -> pl.LazyFrame:
-    """Leave out the items that a query has already seen: repeats are under 1 % of all targets."""
-    return scored.join(seen.lazy().select("query", "item"), on=["query", "item"], how="anti")
-
-
 def keep_top(frame: pl.LazyFrame, group: str, item: str, value: str, top: int) -> pl.DataFrame:
     """The ``top`` rows of each group by falling value, ties by ``item``; sorted by group, then best first."""
     order = pl.struct(-pl.col(value), pl.col(item)).rank("ordinal").over(group)
     kept = frame.with_columns(pl.col(value).cast(pl.Float32)).filter(order <= top)
     return kept.sort([group, value, item], descending=[False, True, False]).collect(engine="streaming")
-
-
-def fuse_channels(
-    channels: Mapping[str, pl.DataFrame], constant: float, top: int, weights: Mapping[str, float] | None = None
-) -> pl.DataFrame:
-    """The union of the channels, best ``top`` a query by reciprocal-rank fusion: sum of weight / (constant + rank).
-
-    ``weights`` by channel, each 1 where there are none (``fusion.learn_weights``).
-
-    One row per (query, item), sorted by both: ``fusion``, and of each channel ``rank_NAME`` (1 = best) and
-    ``score_NAME``, null where the channel did not name the item. (Cormack, Clarke and Buettcher 2009.)
-    """
-    ranked = {name: _with_rank(channel, name) for name, channel in channels.items()}
-    long = pl.concat(
-        [
-            frame.select("query", "item", fusion=(weights or {}).get(name, 1.0) / (constant + pl.col(f"rank_{name}")))
-            for name, frame in ranked.items()
-        ]
-    )
-    fused = long.lazy().group_by("query", "item").agg(exact_sum(pl.col("fusion")))
-    union = keep_top(fused, "query", "item", "fusion", top).lazy()
-    for frame in ranked.values():
-        union = union.join(frame.lazy(), on=["query", "item"], how="left")
-    candidates = union.sort("query", "item").collect(engine="streaming")
-    return validate(candidates, Candidates, "the union of the recall channels")
-
-
-def _with_rank(channel: pl.DataFrame, name: str) -> pl.DataFrame:
-    rank = (pl.int_range(pl.len()).over("query") + 1).cast(pl.Float32)
-    return channel.select("query", "item", rank.alias(f"rank_{name}"), pl.col("score").alias(f"score_{name}"))

@@ -8,7 +8,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from common.features import lookup_rows
 from common.ranking.listwise_softmax import log_likelihoods, softmax_gradients
+from common.retrieval.lists import frame_to_lists, pack_pairs
 
 QUERIES = 3_000  # more change the weights by less than they change the lists
 RIDGE = 1e-3  # on weights of votes between 0 and 1
@@ -20,7 +22,7 @@ def learn_weights(
 ) -> dict[str, float]:
     """A weight of 0 or more for each channel, 1 on average, under which the answers are likeliest.
 
-    ``channels`` as ``cooccurrence.fuse_channels`` takes them; ``answers`` (query, item) of queries to learn from, at
+    ``channels`` as ``channels.fuse_channels`` takes them; ``answers`` (query, item) of queries to learn from, at
     most ``QUERIES`` of those whose answer a channel names. A conditional logit over the union, whose features are the
     channels' votes (constant + 1) / (constant + rank). Without any such answer every weight is 1.
     """
@@ -45,21 +47,16 @@ def gather_votes(
     channels: Mapping[str, pl.DataFrame], answers: pl.DataFrame, constant: float, seed: int
 ) -> tuple[sp.csr_array, NDArray[np.float32], NDArray[np.int32]]:
     """The union of the channels of some queries: votes (rows, channels), labels (rows,), rows of each query."""
-    right = answers.select("query", "item").with_columns(label=pl.lit(1.0, pl.Float32))
-    hits = [channel.select("query", "item").join(right, on=["query", "item"]) for channel in channels.values()]
-    known = pl.concat(hits).select("query").unique().sort("query")
-    drawn = known.sample(min(QUERIES, known.height), seed=seed).sort("query")
-    parts = []
-    for number, channel in enumerate(channels.values()):
-        listed = channel.select("query", "item", rank=pl.int_range(1, pl.len() + 1).over("query"))
-        vote = (constant + 1) / (constant + pl.col("rank"))
-        kept = listed.join(drawn, on="query", how="semi")
-        parts.append(kept.select("query", "item", channel=pl.lit(number, pl.Int32), vote=vote))
-    long = pl.concat(parts)
-    rows = long.select("query", "item").unique().sort("query", "item").with_row_index("row")
-    placed = long.join(rows, on=["query", "item"])
-    cells = placed["row"].to_numpy(), placed["channel"].to_numpy()
-    votes = sp.csr_array((placed["vote"].to_numpy(), cells), (rows.height, len(channels)))
-    labels = rows.join(right, on=["query", "item"], how="left", maintain_order="left")["label"].fill_null(0.0)
-    sizes = rows.group_by("query", maintain_order=True).len()["len"].to_numpy().astype(np.int32)
-    return votes, labels.to_numpy(), sizes
+    right = np.sort(pack_pairs(answers["query"].to_numpy(), answers["item"].to_numpy()))
+    named = [pack_pairs(channel["query"].to_numpy(), channel["item"].to_numpy()) for channel in channels.values()]
+    hits = np.unique(np.concatenate([pairs[lookup_rows(right, pairs) >= 0] for pairs in named]) >> 32)
+    known = pl.Series("query", hits, pl.Int32)
+    drawn = known.sample(min(QUERIES, len(known)), seed=seed).sort().to_numpy()
+    lists = [frame_to_lists(drawn, channel) for channel in channels.values()]
+    listed = np.concatenate([pack_pairs(drawn[each.rows], each.items) for each in lists])
+    votes = np.concatenate([(constant + 1) / (constant + each.positions + 1) for each in lists])
+    pairs, row = np.unique(listed, return_inverse=True)
+    channel = np.repeat(np.arange(len(lists)), [len(each.items) for each in lists])
+    labels = (lookup_rows(right, pairs) >= 0).astype(np.float32)
+    sizes = np.bincount(np.searchsorted(drawn, pairs >> 32), minlength=len(drawn)).astype(np.int32)
+    return sp.csr_array((votes, (row, channel)), (len(pairs), len(lists))), labels, sizes

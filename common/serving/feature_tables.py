@@ -5,9 +5,10 @@ first, the same join costs next to nothing, and the functions that the pipeline 
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 import numpy as np
@@ -16,10 +17,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from common.errors import UserError
+from common.features import expand_spans
 from common.pipeline.result_store import map_frame, write_frame, writing
 
 UNREADABLE = (OSError, ValueError, EOFError, pa.ArrowException, pl.exceptions.PolarsError, msgspec.MsgspecError)
 T = TypeVar("T", bound=msgspec.Struct)
+D = TypeVar("D")
 
 
 class KeyedTable:
@@ -41,9 +44,7 @@ class KeyedTable:
 def find_spans(keys: NDArray[np.integer], values: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The rows of ``keys`` (ascending) equal to each of ``values``, in turn, and the index of each row's value."""
     low, high = np.searchsorted(keys, values, "left"), np.searchsorted(keys, values, "right")
-    lengths = high - low
-    shift = low - (np.cumsum(lengths) - lengths)
-    return np.arange(lengths.sum()) + np.repeat(shift, lengths), np.repeat(np.arange(len(values)), lengths)
+    return expand_spans(low, high - low)
 
 
 @contextlib.contextmanager
@@ -104,3 +105,34 @@ def read_array(path: Path) -> NDArray[Any]:
     with _reading(path):
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         return array
+
+
+def write_arrays(value: Any, folder: Path) -> None:
+    """Write a dataclass of arrays, whole numbers, other such dataclasses and dictionaries of them; to be mapped."""
+    for name, part in _list_parts(value):
+        if isinstance(part, np.ndarray | int):
+            write_array(np.asarray(part), folder / f"{name}.npy")
+        else:
+            write_arrays(part, folder / name)
+
+
+def _list_parts(value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        return list(value.items())
+    return [(field.name, getattr(value, field.name)) for field in fields(value)]
+
+
+def read_arrays(folder: Path, kind: type[D]) -> D:
+    """A dataclass of ``write_arrays``, its arrays mapped. ``UserError`` where a file is missing or damaged."""
+    hints = get_type_hints(kind)
+    return kind(**{name: _read_part(folder / name, hint) for name, hint in hints.items()})
+
+
+def _read_part(path: Path, hint: Any) -> Any:
+    if get_origin(hint) is dict:
+        names = sorted(one.name.removesuffix(".npy") for one in path.iterdir()) if path.is_dir() else []
+        return {name: _read_part(path / name, get_args(hint)[1]) for name in names}
+    if isinstance(hint, type) and is_dataclass(hint):
+        return read_arrays(path, hint)
+    array = read_array(path.with_name(f"{path.name}.npy"))
+    return int(array) if hint is int else array.view(np.ndarray)

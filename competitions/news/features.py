@@ -5,22 +5,48 @@ of the candidates, so that blocks stand side by side without a join.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.features import HOUR_MS, WindowCounts, attach, lookup_rows, rank_within, share_within
+from common.features import (
+    HOUR_MS,
+    Groups,
+    group_rows,
+    lookup_rows,
+    mean_by_row,
+    median_by_row,
+    rank_within,
+    share_within,
+    take_known,
+)
 from common.pipeline.progress import track
 from common.pipeline.run import Result, Run
 from common.ranking.dataset import Matrix, to_matrix
+from common.retrieval.channels import FusedLists
 from common.retrieval.cooccurrence import normalise_rows
 from common.retrieval.item2vec import ItemVectors
+from common.retrieval.lists import Histories, Int64s, pack_pairs
 from common.split import Fold
 from competitions.news.io.reader import Embeddings
 from competitions.news.retrieval import FoldInputs
-from competitions.news.split import CONTEXT
+from competitions.news.tables import (
+    LIFT_CONTEXTS,
+    Catalogue,
+    ContextClicks,
+    FeatureTables,
+    ItemClicks,
+    Pairs,
+    Queries,
+    UnitVectors,
+    count_clicks,
+    index_catalogue,
+    make_feature_tables,
+    read_pairs,
+    read_queries,
+)
 
 SESSION_MS = 30 * 60_000
 WINDOWS_HOURS = {  # (before, after) the user's last visible click
@@ -38,8 +64,9 @@ WINDOWS_HOURS = {  # (before, after) the user's last visible click
     "item_clicks_all": (1e5, 1e5),
 }
 RANKED_WINDOWS = ("item_clicks_p1h", "item_clicks_m6h", "item_clicks_p24h", "item_clicks_all")
-LIFT_CONTEXTS = ("device_group", "os", "region", "referrer")
 Blocks = Mapping[str, pl.DataFrame]  # "query": one row per query; the others: one row per candidate, in order
+VECTORS = ("item2vec", "content")  # those that there may be
+Columns = dict[str, NDArray[Any]]  # numbers by name
 CHUNK_ROWS = 200_000  # 200 MB a gather of 250-wide vectors
 
 
@@ -58,66 +85,85 @@ def build_blocks(
     return {name: blocks[name] for name in names}
 
 
+def to_block(columns: Columns) -> pl.DataFrame:
+    """Columns as a frame, NaN as null."""
+    return pl.DataFrame(
+        {name: values.astype(np.float32, copy=False) for name, values in columns.items()}, nan_to_null=True
+    )
+
+
 def query_block(fold: Fold, articles: pl.DataFrame) -> pl.DataFrame:
     """One row per query: time, device, length of the history, the session and the user's habits."""
-    seen = fold.seen.join(articles, on="item", how="left").sort("query", "back", descending=[False, True])
-    wait = (pl.col("time") - pl.col("time").shift(1)).over("query")
-    starts = (wait.fill_null(SESSION_MS + 1) > SESSION_MS).cast(pl.Int32)
-    sessions = seen.with_columns(wait=wait, session=starts.cum_sum().over("query"))
-    in_last = pl.col("session") == pl.col("session").max()
-    habits = sessions.group_by("query", maintain_order=True).agg(
-        query_sessions=pl.col("session").max(),
-        query_session_clicks=in_last.sum(),
-        query_session_minutes=(pl.col("time").max() - pl.col("time").filter(in_last).min()) / 60_000,
-        query_last_wait_minutes=pl.col("wait").last() / 60_000,
-        query_span_hours=(pl.col("time").max() - pl.col("time").min()) / HOUR_MS,
-        user_categories=pl.col("category").n_unique(),
-        user_words=pl.col("words").mean(),
-        user_age_hours=((pl.col("time") - pl.col("created")) / HOUR_MS).median(),
-        query_last_age_hours=((pl.col("time") - pl.col("created")) / HOUR_MS).last(),
-    )
-    basis = fold.queries.select(
-        "query",
-        query_hour=pl.col("time") // HOUR_MS % 24,
-        query_clicks=pl.col("clicks"),
-        **{f"query_{name}": pl.col(name) for name in CONTEXT},
-    )
-    return attach(basis, habits, ["query"]).with_columns(pl.exclude("query").cast(pl.Float32))
+    ids, queries = read_queries(fold)
+    block = to_block(describe_queries(queries, index_catalogue(articles)))
+    return block.insert_column(0, pl.Series("query", ids))
+
+
+def describe_queries(queries: Queries, catalogue: Catalogue) -> Columns:
+    """The columns of ``query_block``."""
+    histories = queries.histories
+    rows, clicked, height = histories.rows, histories.clicked, len(histories.times)
+    some = histories.sizes > 0
+    first, last = histories.starts[:-1][some], histories.starts[1:][some] - 1
+    wait = np.full(len(clicked), np.nan)
+    wait[1:] = np.diff(clicked)
+    wait[first] = np.nan
+    session = np.cumsum(~(wait <= SESSION_MS))  # the first click of a query has no wait, and starts one
+    session_start = np.searchsorted(session, session[last])
+    known = lookup_rows(catalogue.items, histories.items)
+    age = (clicked - take_known(catalogue.created, known)) / HOUR_MS
+    category = np.unique(pack_pairs(rows, take_known(catalogue.category, known, missing=-1) + 1)) >> 32
+    habits = {
+        "query_sessions": session[last] - session[first] + 1,
+        "query_session_clicks": last - session_start + 1,
+        "query_session_minutes": (clicked[last] - clicked[session_start]) / 60_000,
+        "query_last_wait_minutes": wait[last] / 60_000,
+        "query_span_hours": (clicked[last] - clicked[first]) / HOUR_MS,
+        "user_categories": np.bincount(category, minlength=height)[some],
+        "user_words": mean_by_row(rows, take_known(catalogue.words, known), height)[some],
+        "user_age_hours": median_by_row(rows, age, height)[some],
+        "query_last_age_hours": age[last],
+    }
+    basis: Columns = {"query_hour": histories.times // HOUR_MS % 24, "query_clicks": histories.sizes}
+    basis |= {f"query_{name}": values for name, values in queries.context.items()}
+    columns = {name: np.full(height, np.nan, np.float32) for name in habits}
+    for name, values in habits.items():
+        columns[name][some] = values
+    return basis | columns
 
 
 def item_block(fold: Fold, articles: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
     """One row per candidate: clicks on the article in windows around the query's time, its age and its life."""
-    rows = attach(candidates.select("query", "item"), fold.queries.select("query", "time"), ["query"])
-    history = fold.history
-    counts = WindowCounts(history["item"].to_numpy(), history["time"].to_numpy())
-    items, times = rows["item"].to_numpy(), rows["time"].to_numpy()
+    ids, queries = read_queries(fold)
+    pairs = read_pairs(candidates, ids)
+    return to_block(describe_items(queries, pairs, index_catalogue(articles), count_clicks(fold.history)))
+
+
+def describe_items(queries: Queries, pairs: Pairs, catalogue: Catalogue, clicks: ItemClicks) -> Columns:
+    """The columns of ``item_block``."""
+    items, times = pairs.items, queries.histories.times[pairs.rows]
     order = np.lexsort((times, items))  # neighbouring searches hit neighbouring memory: several times faster
-    columns = {}
-    for name, (before, after) in track(WINDOWS_HOURS.items(), "item_block"):
-        column = np.empty(len(order), np.float32)
-        column[order] = counts.between(items[order], times[order], before, after)
-        columns[name] = column
-    counted = rows.with_columns(**{name: pl.Series(column) for name, column in columns.items()})
-    life = history.group_by("item").agg(
-        item_first=pl.col("time").min(), item_last=pl.col("time").max(), item_middle=pl.col("time").median()
-    )
-    known = attach(attach(counted, life, ["item"]), articles.select("item", "created", "words"), ["item"])
-    hours = {
-        f"item_{name}_hours": (pl.col("time") - pl.col(column)) / HOUR_MS
-        for name, column in {
-            "age": "created",
-            "since_first": "item_first",
-            "since_last": "item_last",
-            "since_middle": "item_middle",
-        }.items()
+    windows = np.empty((len(WINDOWS_HOURS), len(items)), np.float32)
+    for column, (before, after) in enumerate(track(WINDOWS_HOURS.values(), "item_block")):
+        windows[column, order] = clicks.events.between(items[order], times[order], before, after)
+    counts = dict(zip(WINDOWS_HOURS, windows, strict=True))
+    article, clicked = lookup_rows(catalogue.items, items), lookup_rows(clicks.items, items)
+    since = {
+        "age": take_known(catalogue.created, article),
+        "since_first": take_known(clicks.first, clicked),
+        "since_last": take_known(clicks.last, clicked),
+        "since_middle": take_known(clicks.middle, clicked),
     }
-    trend = pl.col("item_clicks_p1h") / (pl.col("item_clicks_m1h") + 1)
-    trend_6h = pl.col("item_clicks_p6h") / (pl.col("item_clicks_m6h") + 1)
-    within = [*(share_within(name) for name in WINDOWS_HOURS), *(rank_within(name) for name in RANKED_WINDOWS)]
-    described = known.select(
-        "query", *WINDOWS_HOURS, item_words=pl.col("words"), item_trend=trend, item_trend_6h=trend_6h, **hours
-    )
-    return described.with_columns(within).drop("query").cast(pl.Float32)
+    trends = {
+        "item_words": take_known(catalogue.words, article),
+        "item_trend": counts["item_clicks_p1h"] / (counts["item_clicks_m1h"] + 1),
+        "item_trend_6h": counts["item_clicks_p6h"] / (counts["item_clicks_m6h"] + 1),
+    }
+    hours = {f"item_{name}_hours": (times - moment) / HOUR_MS for name, moment in since.items()}
+    shares = share_within(windows, pairs.groups)
+    shared = {f"{name}_share": share for name, share in zip(WINDOWS_HOURS, shares, strict=True)}
+    ranked = {f"{name}_rank": rank_within(counts[name], pairs.groups) for name in RANKED_WINDOWS}
+    return counts | trends | hours | shared | ranked
 
 
 def pair_block(
@@ -126,118 +172,117 @@ def pair_block(
     candidates: pl.DataFrame,
     vectors: ItemVectors,
     content: Embeddings | None,
-    counts: Mapping[str, "ContextCounts"] | None = None,
 ) -> pl.DataFrame:
-    """One row per candidate: the article against the user's past and context.
-
-    ``counts``: clicks by context, where the fold's history is not the whole log.
-    """
-    rows = attach(candidates.select("query", "item"), articles, ["item"])
-    rows = attach(rows, _describe_users(fold, articles), ["query"])
-    rows = attach(rows, _count_categories(fold, articles), ["query", "category"])
-    compared = rows.select(
-        pair_same_category=(pl.col("category") == pl.col("last_category")).cast(pl.Float32),
-        pair_category_share=pl.col("category_clicks") / pl.col("clicks"),
-        pair_category_recent=pl.col("category_recent"),
-        pair_words_difference=pl.col("words") - pl.col("mean_words"),
-        pair_created_difference_hours=(pl.col("created") - pl.col("last_created")) / HOUR_MS,
-    ).cast(pl.Float32)
-    counts = counts or {context: count_context(fold.history, context) for context in LIFT_CONTEXTS}
-    lifts = [measure_lift(fold.queries, candidates, context, counts[context]) for context in LIFT_CONTEXTS]
-    near = [_compare(fold, candidates, vectors, "item2vec")]
-    if content is not None:
-        near.append(_compare(fold, candidates, content, "content"))
-    return pl.concat([compared, *lifts, *near], how="horizontal")
-
-
-def _describe_users(fold: Fold, articles: pl.DataFrame) -> pl.DataFrame:
-    read = fold.seen.join(articles, on="item", how="left").sort("query", "back")
-    return read.group_by("query", maintain_order=True).agg(
-        last_category=pl.col("category").first(),
-        last_created=pl.col("created").first(),
-        mean_words=pl.col("words").mean(),
-        clicks=pl.len(),
+    """One row per candidate: the article against the user's past and context."""
+    ids, queries = read_queries(fold)
+    return to_block(
+        compare_pairs(
+            queries, read_pairs(candidates, ids), make_feature_tables(fold.history, articles, vectors, content)
+        )
     )
 
 
-def _count_categories(fold: Fold, articles: pl.DataFrame) -> pl.DataFrame:
-    read = fold.seen.join(articles.select("item", "category"), on="item").sort("query", "back")
-    counted = read.group_by("query", "category", maintain_order=True)
-    return counted.agg(category_clicks=pl.len(), category_recent=(0.8 ** pl.col("back")).sum())
+def compare_pairs(queries: Queries, pairs: Pairs, tables: FeatureTables) -> Columns:
+    """The columns of ``pair_block``."""
+    columns = describe_pairs(queries, pairs, tables.catalogue)
+    columns |= measure_lifts(queries, pairs, tables.clicks, tables.contexts)
+    for name in (name for name in VECTORS if name in tables.vectors):
+        columns |= compare_vectors(queries.histories, pairs, tables.vectors[name], name)
+    return columns
 
 
-@dataclass(frozen=True)
-class ContextCounts:
-    """Clicks by (context, item): ``both``; by context: ``here``; by item: ``whole``; and in all."""
+def describe_pairs(queries: Queries, pairs: Pairs, catalogue: Catalogue) -> Columns:
+    """The article's category, length and age against those that the user read."""
+    histories, height = queries.histories, len(queries.histories.times)
+    article, read = lookup_rows(catalogue.items, pairs.items), lookup_rows(catalogue.items, histories.items)
+    category = take_known(catalogue.category, article)
+    last = np.full(height, -1)
+    last[histories.rows[histories.back == 0]] = read[histories.back == 0]
+    last_category = take_known(catalogue.category, last)[pairs.rows]
+    known, rows = read >= 0, histories.rows
+    habit, group = np.unique(pack_pairs(rows[known], catalogue.category[read[known]]), return_inverse=True)
+    own = lookup_rows(habit, pack_pairs(pairs.rows, take_known(catalogue.category, article, missing=-1)))
+    own[article < 0] = -1
+    recent = np.bincount(group, 0.8 ** histories.back[known], len(habit))
+    mean_words = mean_by_row(rows, take_known(catalogue.words, read), height)
+    same = np.where(np.isnan(category - last_category), np.nan, category == last_category)
+    last_created = take_known(catalogue.created, last)[pairs.rows]
+    return {
+        "pair_same_category": same,
+        "pair_category_share": take_known(np.bincount(group, minlength=len(habit)), own) / histories.sizes[pairs.rows],
+        "pair_category_recent": take_known(recent, own),
+        "pair_words_difference": take_known(catalogue.words, article) - mean_words[pairs.rows],
+        "pair_created_difference_hours": (take_known(catalogue.created, article) - last_created) / HOUR_MS,
+    }
 
-    both: pl.DataFrame
-    here: pl.DataFrame
-    whole: pl.DataFrame
-    clicks: int
 
-
-def count_context(history: pl.DataFrame, context: str) -> ContextCounts:
-    """Clicks by one column of the context: a device, a region."""
-    both = history.group_by(context, "item").agg(both=pl.len())
-    here, whole = history.group_by(context).agg(here=pl.len()), history.group_by("item").agg(whole=pl.len())
-    return ContextCounts(both, here, whole, history.height)
-
-
-def measure_lift(queries: pl.DataFrame, candidates: pl.DataFrame, context: str, counts: ContextCounts) -> pl.DataFrame:
+def measure_lifts(queries: Queries, pairs: Pairs, clicks: ItemClicks, contexts: Mapping[str, ContextClicks]) -> Columns:
     """How much more often than everybody the users of one context (a device, a region) click the article: a log ratio.
 
     log of (clicks on the article in the context + 1) / (expected + 1), where expected is (clicks on the article + 10) *
     (clicks in the context + 10) / all clicks. The smoothing pulls articles with few clicks towards the same value.
     """
-    rows = attach(candidates.select("query", "item"), queries.select("query", context), ["query"])
-    rows = attach(attach(rows, counts.both, [context, "item"]), counts.here, [context])
-    rows = attach(rows, counts.whole, ["item"]).fill_null(0)
-    expected = (pl.col("whole") + 10) * (pl.col("here") + 10) / max(counts.clicks, 1)
-    lift = ((pl.col("both") + 1) / (expected + 1)).log()
-    return rows.select(lift.cast(pl.Float32).alias(f"pair_{context}_lift"))
+    whole = take_known(clicks.clicks, lookup_rows(clicks.items, pairs.items), missing=0)
+    total, columns = max(int(clicks.clicks.sum()), 1), {}
+    for name in LIFT_CONTEXTS:
+        counts, value = contexts[name], queries.context[name]
+        here = take_known(counts.clicks, lookup_rows(counts.values, value), missing=0)[pairs.rows]
+        found = lookup_rows(counts.pairs, pack_pairs(value[pairs.rows], pairs.items))
+        expected = (whole + 10) * (here + 10) / total
+        both = take_known(counts.pair_clicks, found, missing=0)
+        columns[f"pair_{name}_lift"] = np.log((both + 1) / (expected + 1))
+    return columns
 
 
-def _compare(fold: Fold, candidates: pl.DataFrame, vectors: ItemVectors | Embeddings, name: str) -> pl.DataFrame:
-    """Cosine of the article with the last click, and with the decayed mean of the last five; null without a vector."""
-    unit = np.vstack([normalise_rows(vectors.vectors), np.zeros((1, vectors.vectors.shape[1]), np.float32)])
-    missing = len(unit) - 1
-    recent = fold.seen.filter(pl.col("back") < 5).sort("query", "back")
-    rows = lookup_rows(vectors.items, recent["item"].to_numpy(), missing)
-    height = int(fold.queries["query"].max()) + 1 if fold.queries.height else 0  # type: ignore[arg-type]
+def compare_vectors(histories: Histories, pairs: Pairs, given: UnitVectors, name: str) -> Columns:
+    """Cosine of the article with the last click, and with the decayed mean of the last five; NaN without a vector."""
+    unit, missing, height = given.vectors, len(given.items), len(histories.times)
+    recent = histories.back < 5
+    rows, back = histories.rows[recent], histories.back[recent]
+    clicked = lookup_rows(given.items, histories.items[recent], missing)
     last, mean = np.full(height, missing), np.zeros((height, unit.shape[1]), np.float32)
-    queries, back = recent["query"].to_numpy(), recent["back"].to_numpy()
-    last[queries[back == 0]] = rows[back == 0]
+    last[rows[back == 0]] = clicked[back == 0]
     for step in range(5):
         at = back == step
-        mean[queries[at]] += 0.7**step * unit[rows[at]]
+        mean[rows[at]] += np.float32(0.7**step) * unit[clicked[at]]
     mean = normalise_rows(mean)
-    cosines = {f"pair_{name}_{kind}": np.empty(candidates.height, np.float32) for kind in ("last", "mean")}
-    for start in track(range(0, candidates.height, CHUNK_ROWS), f"pair_{name}"):
+    article = lookup_rows(given.items, pairs.items, missing)
+    cosines = {f"pair_{name}_{kind}": np.empty(len(article), np.float32) for kind in ("last", "mean")}
+    for start in track(range(0, len(article), CHUNK_ROWS), f"pair_{name}"):
         part = slice(start, start + CHUNK_ROWS)
-        queries = candidates["query"][part].to_numpy()
-        rows = lookup_rows(vectors.items, candidates["item"][part].to_numpy(), missing)
-        own = unit[rows]
-        for column, table, others in zip(cosines.values(), (unit, mean), (last[queries], queries), strict=True):
+        own, of = unit[article[part]], pairs.rows[part]
+        for column, table, others in zip(cosines.values(), (unit, mean), (last[of], of), strict=True):
             column[part] = np.einsum("ij,ij->i", own, table[others])
-            column[part][rows == missing] = np.nan
-    return pl.DataFrame(cosines)
+            column[part][article[part] == missing] = np.nan
+    return cosines
 
 
 def channel_block(candidates: pl.DataFrame) -> pl.DataFrame:
     """One row per candidate: each channel's rank, score and share of the query's best score, and their fusion."""
-    scores = [column for column in candidates.columns if column.startswith("score_")]
-    ranks = [column for column in candidates.columns if column.startswith("rank_")]
-    named = candidates.select("query", "fusion", *scores, *ranks)
-    within = named.with_columns(rank_within("fusion"), *(share_within(score) for score in scores))
-    return within.drop("query").rename(lambda name: f"channel_{name}").cast(pl.Float32)
+    names = [column.removeprefix("score_") for column in candidates.columns if column.startswith("score_")]
+    ranks, scores = (candidates.select(f"{kind}_{name}" for name in names).to_numpy().T for kind in ("rank", "score"))
+    fusion, groups = candidates["fusion"].to_numpy(), group_rows(candidates["query"].to_numpy())
+    return to_block(describe_channels(names, (fusion, ranks, scores), groups))
 
 
-def feature_names(blocks: Blocks) -> tuple[str, ...]:
+def describe_channels(names: Sequence[str], given: tuple[Matrix, Matrix, Matrix], groups: Groups) -> Columns:
+    """The columns of ``channel_block``; ``given``: fusion (rows,), and ranks and scores (channels, rows)."""
+    fusion, ranks, scores = (table.astype(np.float32, copy=False) for table in given)
+    columns = {"channel_fusion": fusion}
+    columns |= {f"channel_score_{name}": score for name, score in zip(names, scores, strict=True)}
+    columns |= {f"channel_rank_{name}": rank for name, rank in zip(names, ranks, strict=True)}
+    columns["channel_fusion_rank"] = rank_within(fusion, groups)
+    shares = share_within(scores, groups)
+    return columns | {f"channel_score_{name}_share": share for name, share in zip(names, shares, strict=True)}
+
+
+def feature_names(blocks: Mapping[str, pl.DataFrame | Columns]) -> tuple[str, ...]:
     """Names of the feature columns, block after block."""
-    return tuple(name for block in blocks.values() for name in block.columns if name != "query")
+    columns = (block.columns if isinstance(block, pl.DataFrame) else block for block in blocks.values())
+    return tuple(name for block in columns for name in block if name != "query")
 
 
-def stack(queries: pl.Series, blocks: Blocks, rows: NDArray[np.int64] | slice) -> Matrix:
+def stack(queries: pl.Series, blocks: Blocks, rows: Int64s | slice) -> Matrix:
     """The features of some candidate rows side by side, float32 (rows, features)."""
     matrices = []
     for name, block in blocks.items():
@@ -247,3 +292,16 @@ def stack(queries: pl.Series, blocks: Blocks, rows: NDArray[np.int64] | slice) -
             part = block[rows]
         matrices.append(to_matrix(part))
     return np.hstack(matrices)
+
+
+def describe(queries: Queries, fused: FusedLists, channels: Sequence[str], tables: FeatureTables) -> dict[str, Columns]:
+    """The columns of every block for the candidates of some queries, one value a candidate."""
+    rows = fused.rows
+    pairs = Pairs(rows, fused.items, group_rows(rows))
+    query = describe_queries(queries, tables.catalogue)
+    return {
+        "query": {name: values[rows] for name, values in query.items()},
+        "item": describe_items(queries, pairs, tables.catalogue, tables.clicks),
+        "pair": compare_pairs(queries, pairs, tables),
+        "channel": describe_channels(channels, (fused.fusion, fused.ranks, fused.scores), pairs.groups),
+    }

@@ -14,7 +14,7 @@ from common.pipeline import progress
 from common.pipeline.run import Result, Run, collect, collect_named
 from common.ranking.blending import Blend
 from common.ranking.gbdt import Ranker, fit, refit
-from common.retrieval.cooccurrence import fuse_channels
+from common.retrieval.channels import fuse_channels
 from common.retrieval.item2vec import learn_item2vec
 from common.submission import Checked
 from competitions.news import features, ranking, retrieval, split, submission

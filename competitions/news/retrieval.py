@@ -13,26 +13,46 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.errors import UserError
+from common.features import HOUR_MS, expand_spans, lookup_rows
 from common.pipeline.run import Result, Run
+from common.retrieval.channels import (
+    NeighbourTables,
+    PopularLists,
+    Window,
+    find_popular,
+    follow,
+    list_popular,
+    score_neighbours,
+)
 from common.retrieval.cooccurrence import (
-    HOUR_MS,
     FollowSettings,
     count_covisits,
     count_swings,
     count_transitions,
-    drop_seen,
-    exact_sum,
     find_nearest,
-    find_popular,
-    keep_top,
     link_bipartite,
-    score_neighbours,
 )
 from common.retrieval.fusion import learn_weights
 from common.retrieval.item2vec import ItemVectors
+from common.retrieval.lists import (
+    Histories,
+    ScoredLists,
+    count_up,
+    divide_lists,
+    gather_histories,
+    join_lists,
+    keep_best,
+    keep_unseen,
+    lists_to_frame,
+    pack_pairs,
+    slice_histories,
+    split_rows,
+    take_range,
+)
 from common.split import Fold
 from competitions.news.config import ContentSettings, FreshSettings, RecallSettings
 from competitions.news.io.reader import Embeddings
+from competitions.news.tables import FreshArticles, index_fresh
 
 GAP_MS = 30_000
 RECALL_AT = (5, 10, 50, 100)
@@ -117,14 +137,54 @@ def retrieve(run: Run, inputs: FoldInputs, settings: RecallSettings, seed: int) 
     def list_channel(name: str) -> Result[pl.DataFrame]:
         step_name = f"{inputs.name}.{name}"
         if name == "fresh":
-            return run.step(list_fresh, fold, inputs.articles, settings.fresh, top, name=step_name)
+            return run.step(find_fresh, fold, inputs.articles, settings.fresh, top, name=step_name)
         if name in POPULAR_HOURS:
-            before, after = POPULAR_HOURS[name]
-            return run.step(find_popular, fold.history, fold.queries, fold.seen, before, after, top, name=step_name)
+            window = POPULAR_HOURS[name]
+            return run.step(find_popular, fold.history, fold.queries, fold.seen, window, top, name=step_name)
         table, weights = tables[neighbours[name].table], neighbours[name].weights
         return run.step(score_neighbours, fold.seen, table, weights, top, name=step_name)
 
     return {name: list_channel(name) for name in settings.channels}
+
+
+@dataclass(frozen=True)
+class ChannelTables:
+    """What the channels look up: item-to-item tables, popularity by bucket of time, articles by time of creation.
+
+    In the order of ``list_tables`` and of ``list_windows``.
+    """
+
+    neighbours: NeighbourTables
+    popular: PopularLists
+    fresh: FreshArticles
+
+
+def list_tables(settings: RecallSettings) -> list[str]:
+    """The item-to-item tables that the channels follow."""
+    every = list_neighbour_channels(settings)
+    return sorted({every[name].table for name in settings.channels if name in every})
+
+
+def list_windows(settings: RecallSettings) -> dict[str, Window]:
+    """The windows of the channels of popularity."""
+    return {name: POPULAR_HOURS[name] for name in settings.channels if name in POPULAR_HOURS}
+
+
+def list_channels(histories: Histories, tables: ChannelTables, settings: RecallSettings) -> list[ScoredLists]:
+    """Every channel for some queries, from tables that were made before: what its step in ``retrieve`` lists."""
+    top, every, names = settings.per_channel, list_neighbour_channels(settings), list_tables(settings)
+    near = {name: every[name] for name in settings.channels if name in every}
+    windows, lists = list_windows(settings), dict[str, ScoredLists]()
+    if near:
+        followed = [(names.index(channel.table), channel.weights) for channel in near.values()]
+        listed = follow(histories, tables.neighbours, followed, top)
+        lists |= dict(zip(near, divide_lists(listed, len(near)), strict=True))
+    if windows:
+        listed = list_popular(histories, tables.popular, list(windows.values()), top)
+        lists |= dict(zip(windows, divide_lists(listed, len(windows)), strict=True))
+    if "fresh" in settings.channels:
+        lists["fresh"] = list_fresh(histories, tables.fresh, settings.fresh, top)
+    return [lists[name] for name in settings.channels]
 
 
 def find_item2vec_neighbours(vectors: ItemVectors, seen: pl.DataFrame, top: int) -> pl.DataFrame:
@@ -152,25 +212,41 @@ def _list_recent(seen: pl.DataFrame, last: int = 16) -> NDArray[np.int32]:
     return seen.filter(pl.col("back") < last)["item"].unique().sort().to_numpy()
 
 
-def list_fresh(fold: Fold, articles: pl.DataFrame, settings: FreshSettings, top: int) -> pl.DataFrame:
+def find_fresh(fold: Fold, articles: pl.DataFrame, settings: FreshSettings, top: int) -> pl.DataFrame:
+    """``list_fresh`` for the queries of a fold."""
+    ids, histories = gather_histories(fold.seen, fold.queries)
+    return lists_to_frame(ids, list_fresh(histories, index_fresh(articles, fold.history), settings, top))
+
+
+def list_fresh(histories: Histories, articles: FreshArticles, settings: FreshSettings, top: int) -> ScoredLists:
     """New articles of the user's favourite categories: category share * 0.5^(age / half-life) * log(2 + clicks).
 
     An article counts from ``span_hours`` before the last click to ``span_hours`` after it, clicked or not.
     """
-    own = fold.seen.lazy().join(articles.lazy().select("item", "category"), on="item")
-    taste = own.group_by("query", "category").agg(taste=exact_sum(settings.decay ** pl.col("back")))
-    favourite = keep_top(taste, "query", "category", "taste", settings.categories).lazy()
-    span_ms = int(settings.span_hours * HOUR_MS)
-    times = fold.queries.lazy().select("query", "time", span=pl.col("time") // span_ms)
-    queries = favourite.join(times, on="query")
-    clicks = fold.history.lazy().group_by("item").agg(clicks=pl.len())
-    created = articles.lazy().join(clicks, on="item", how="left").with_columns(span=pl.col("created") // span_ms)
-    near = pl.concat([queries.with_columns(pl.col("span") + step) for step in (-1, 0, 1)])
-    age = (pl.col("time") - pl.col("created")).abs()
-    decay = 0.5 ** (age / HOUR_MS / settings.half_life_hours)
-    score = pl.col("taste") * decay * pl.col("clicks").fill_null(0).add(2).log()
-    matches = near.join(created, on=["category", "span"]).filter(age <= span_ms)
-    return keep_top(drop_seen(matches.select("query", "item", score=score), fold.seen), "query", "item", "score", top)
+    favourite, span_ms = _find_favourites(histories, articles, settings), int(settings.span_hours * HOUR_MS)
+    times = histories.times[favourite.rows]
+    low, high = articles.births.find(favourite.items, times, span_ms + 1, span_ms)
+    parts = []
+    for first, last in split_rows(count_up(high - low)[favourite.starts]):
+        part, own = take_range(favourite, first, last), slice(favourite.starts[first], favourite.starts[last])
+        near, which = expand_spans(low[own], (high - low)[own])
+        article = articles.order[near]
+        hours = np.abs(times[own][which] - articles.catalogue.created[article]) / HOUR_MS
+        scores = part.scores[which] * 0.5 ** (hours / settings.half_life_hours) * np.log(articles.clicks[article] + 2.0)
+        entries = part.rows[which], article, scores
+        parts.append(keep_unseen(entries, articles.catalogue.items, slice_histories(histories, first, last), top))
+    return join_lists(parts)
+
+
+def _find_favourites(histories: Histories, articles: FreshArticles, settings: FreshSettings) -> ScoredLists:
+    """The best categories of each query's clicks, those of later clicks weighing more."""
+    known = lookup_rows(articles.catalogue.items, histories.items)
+    clicks = known >= 0
+    pairs = pack_pairs(histories.rows[clicks], articles.catalogue.category[known[clicks]])
+    distinct, group = np.unique(pairs, return_inverse=True)
+    taste = np.bincount(group, settings.decay ** histories.back[clicks].astype(np.float64), len(distinct))
+    rows, category = distinct >> 32, distinct & (2**32 - 1)
+    return keep_best(rows, category, taste, settings.categories, len(histories.times))
 
 
 def learn_fusion(

@@ -10,6 +10,7 @@ from competitions import find_competition, find_room
 from tests.golden import measure
 
 REQUESTS = 30
+EXACT = {"news"}  # one query and all of them go through the same functions, whose sums do not depend on the others
 
 
 # The size of each simulation, and settings for a run that is short.
@@ -43,7 +44,8 @@ def test_an_export_answers_as_the_run_does(name: str, tmp_path: Path) -> None:
     requests = service_code.read_requests(export.requests)
     assert len(requests) == len(export.expected) == REQUESTS
     service = service_code.load(export.folder, export.variants[0].folder)
-    assert share_equal(answer_all(service, requests, batch=1), export.expected) >= 1 - 1 / REQUESTS  # but for a tie
+    but_for_a_tie = 0 if name in EXACT else 1 / REQUESTS
+    assert share_equal(answer_all(service, requests, batch=1), export.expected) >= 1 - but_for_a_tie
     assert len({variant.folder for variant in export.variants}) == len(export.variants)
     for variant in export.variants:
         assert 0 <= variant.score <= 1

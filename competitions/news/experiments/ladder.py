@@ -18,7 +18,7 @@ from common.experiments.ladder import Ladder, Rung
 from common.metrics import reciprocal_ranks
 from common.pipeline.progress import track
 from common.pipeline.run import Result, Run, collect_named
-from common.retrieval.cooccurrence import fuse_channels
+from common.retrieval.channels import fuse_channels
 from common.retrieval.item2vec import learn_item2vec
 from common.split import Fold
 from competitions.news import retrieval, split

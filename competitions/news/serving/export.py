@@ -11,19 +11,18 @@ import polars as pl
 from common.pipeline.progress import track
 from common.pipeline.run import Run
 from common.ranking.gbdt import Ranker
-from common.retrieval.cooccurrence import find_popular, popular_bucket_ms
-from common.retrieval.item2vec import ItemVectors
+from common.retrieval.channels import count_popular, index_neighbours
+from common.retrieval.lists import gather_histories
 from common.serving.benchmark import BATCH, Answer, Export, Variant, ignore, spread
-from common.serving.feature_tables import write_array, write_struct, write_table
+from common.serving.feature_tables import write_arrays, write_struct, write_table
 from common.serving.model_files import write_models
 from common.split import Fold
 from competitions.news import pipeline, retrieval, submission
 from competitions.news.config import NewsConfig
-from competitions.news.features import LIFT_CONTEXTS, count_context
 from competitions.news.io import reader
-from competitions.news.retrieval import POPULAR_HOURS, FoldInputs
+from competitions.news.retrieval import ChannelTables, FoldInputs, list_tables, list_windows
 from competitions.news.serving import service
-from competitions.news.serving.retrieval import table_path
+from competitions.news.tables import index_fresh, make_feature_tables
 
 MODULE = "competitions.news.serving.service"
 DESCRIPTION = {
@@ -94,68 +93,29 @@ def list_versions(outcome: pipeline.Outcome, config: NewsConfig) -> list[Version
 
 
 def write_export(inputs: FoldInputs, models: Models, config: NewsConfig, run: Run, folder: Path) -> None:
-    """Write tables, lists, vectors and counts of a fold, and each version's models."""
-    settings, fold = config.recall, inputs.fold.value
-    every = retrieval.list_neighbour_channels(settings)
-    for name in {every[name].table for name in settings.channels if name in every}:
-        table = retrieval.make_table(run, inputs, name, settings, config.seed)
-        write_table(table.value, table_path(folder, name), "item")
-    for name in settings.channels:
-        if name in POPULAR_HOURS:
-            write_table(list_popular(fold, name, settings.per_channel), table_path(folder, name), "bucket")
-    write_counts(fold, inputs.articles.value, folder)
-    write_vectors(inputs.vectors.value, service.ITEM2VEC, folder)
-    if inputs.content is not None:
-        write_vectors(inputs.content.value, service.CONTENT, folder)
-    kept = service.Settings(
-        recall=settings,
-        blocks=tuple(config.rank.blocks),
-        clicks=fold.history.height,
-        content=inputs.content is not None,
-        fusion=dict(models.fusion),
-    )
-    write_struct(kept, folder / service.SETTINGS)
+    """Write the tables of a fold and each version's models."""
+    fold, articles = inputs.fold.value, inputs.articles.value
+    write_arrays(make_channel_tables(inputs, config, run), folder / service.CHANNELS)
+    content = None if inputs.content is None else inputs.content.value
+    write_arrays(make_feature_tables(fold.history, articles, inputs.vectors.value, content), folder / service.FEATURES)
+    blocks, fusion = tuple(config.rank.blocks), dict(models.fusion)
+    write_struct(service.Settings(recall=config.recall, blocks=blocks, fusion=fusion), folder / service.SETTINGS)
     for version in models.versions:
         rankers = [models.rankers[index] for index in version.rankers]
         write_models(rankers, folder / version.folder, version.share)
         write_struct(service.Weights(weights=version.weights), folder / version.folder / service.BLEND)
 
 
-def list_popular(fold: Fold, name: str, top: int) -> pl.DataFrame:
-    """What is popular in each bucket of time that a query falls into: bucket, item, score, best first.
-
-    The lists are as much longer than ``top`` as the pipeline's are, so that seen articles can leave them.
-    """
-    before, after = POPULAR_HOURS[name]
-    bucket_ms = popular_bucket_ms(before, after)
-    spare = int(fold.seen.group_by("query").len()["len"].quantile(0.99) or 0)
-    buckets = (fold.queries["time"] // bucket_ms).unique().sort()
-    moments = pl.DataFrame({"time": buckets * bucket_ms}).with_row_index("query").cast({"query": pl.Int32})
-    listed = find_popular(fold.history, moments, fold.seen.clear(), before, after, top + spare)
-    named = moments.select("query", bucket=(pl.col("time") // bucket_ms).cast(pl.Int32))
-    return listed.join(named, on="query", how="left", maintain_order="left").select("bucket", "item", "score")
-
-
-def write_counts(fold: Fold, articles: pl.DataFrame, folder: Path) -> None:
-    """Write the log by article, the articles by id and by time of creation, and clicks by context."""
-    history = fold.history
-    write_table(history, folder / service.HISTORY, "item")
-    write_table(articles, folder / service.ARTICLES, "item")
-    clicks = history.group_by("item").agg(clicks=pl.len())
-    created = articles.join(clicks, on="item", how="left", maintain_order="left")
-    write_table(created.with_columns(pl.col("clicks").fill_null(0)), table_path(folder, "created"), "created")
-    write_table(articles.select("item", "category"), table_path(folder, "categories"), "item")
-    for name in LIFT_CONTEXTS:
-        counts = count_context(history, name)
-        write_table(counts.both.sort(name, "item"), table_path(folder, f"context-item-{name}"), "item")
-        write_table(counts.here.sort(name), table_path(folder, f"context-{name}"))
-    write_table(counts.whole.sort("item"), table_path(folder, "whole"), "item")
-
-
-def write_vectors(vectors: ItemVectors | reader.Embeddings, name: str, folder: Path) -> None:
-    """Write the vectors of items."""
-    write_array(vectors.items, folder / f"{name}-items.npy")
-    write_array(vectors.vectors, folder / f"{name}.npy")
+def make_channel_tables(inputs: FoldInputs, config: NewsConfig, run: Run) -> ChannelTables:
+    """What the channels look up in a fold, as its steps made it."""
+    settings, fold = config.recall, inputs.fold.value
+    _, histories = gather_histories(fold.seen, fold.queries)
+    tables = [retrieval.make_table(run, inputs, name, settings, config.seed) for name in list_tables(settings)]
+    return ChannelTables(
+        neighbours=index_neighbours([table.value for table in tables]),
+        popular=count_popular(fold.history, histories, list(list_windows(settings).values()), settings.per_channel),
+        fresh=index_fresh(inputs.articles.value, fold.history),
+    )
 
 
 def write_requests(fold: Fold, chosen: pl.DataFrame, folder: Path) -> None:

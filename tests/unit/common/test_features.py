@@ -5,7 +5,20 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from common.features import HOUR_MS, WindowCounts, attach, rank_within, share_within
+from common.features import (
+    HOUR_MS,
+    attach,
+    count_events,
+    expand_spans,
+    falling_bits,
+    from_falling_bits,
+    group_rows,
+    mean_by_row,
+    median_by_row,
+    rank_within,
+    share_within,
+    take_known,
+)
 
 # --- attach ---
 
@@ -45,28 +58,78 @@ def test_attach_keeps_its_order_over_many_rows() -> None:
 
 # --- within a query ---
 
-WITHIN = pl.DataFrame(
-    {"query": [1, 2, 1, 1, 2, 1, 3], "x": [4.0, 0.5, 2.0, None, 1.0, 2.0, None]},
-    schema={"query": pl.Int32, "x": pl.Float64},
-)
+QUERY = np.array([1, 2, 1, 1, 2, 1, 3])
+WITHIN = np.array([4.0, 0.5, 2.0, np.nan, 1.0, 2.0, np.nan], np.float32)
 
 
-def test_share_is_of_the_largest_in_the_query_and_null_counts_as_nothing() -> None:
-    shares = WITHIN.select(share_within("x"))
-    assert shares.to_series().to_list() == [1.0, 0.5, 0.5, 0.0, 1.0, 0.5, 0.0]
-    assert shares.schema == {"x_share": pl.Float32}
+def test_share_is_of_the_largest_in_the_query_and_nan_counts_as_nothing() -> None:
+    shares = share_within(np.stack([WITHIN, WITHIN + 1]), group_rows(QUERY))
+    assert shares[0].tolist() == [1.0, 0.5, 0.5, 0.0, 1.0, 0.5, 0.0]
+    assert shares[1].tolist() == pytest.approx([1.0, 0.75, 0.6, 0.0, 1.0, 0.6, 0.0])
+    assert shares.dtype == np.float32
 
 
 def test_rank_is_one_for_the_largest_and_shared_by_ties() -> None:
-    ranks = WITHIN.select(rank_within("x"))
-    assert ranks.to_series().to_list() == [1.0, 2.0, 2.5, 4.0, 1.0, 2.5, 1.0]
-    assert ranks.schema == {"x_rank": pl.Float32}
+    ranks = rank_within(WITHIN, group_rows(QUERY))
+    assert ranks.tolist() == [1.0, 2.0, 2.5, 4.0, 1.0, 2.5, 1.0]
+    assert ranks.dtype == np.float32
 
 
-def test_the_group_may_be_another_column() -> None:
-    frame = pl.DataFrame({"query": [1, 1, 1], "user": [5, 5, 6], "x": [1.0, 2.0, 8.0]})
-    both = frame.select(share_within("x", "user"), rank_within("x", "user"))
-    assert both.rows() == [(0.5, 2.0), (1.0, 1.0), (1.0, 1.0)]
+def test_rows_of_a_query_that_stand_together_are_compared_as_any_others() -> None:
+    rng = np.random.default_rng(0)
+    query, order = np.sort(rng.integers(0, 20, 300)), rng.permutation(300)
+    values = rng.integers(-3, 9, 300).astype(np.float32)
+    ranks, shares = rank_within(values, group_rows(query)), share_within(abs(values)[None], group_rows(query))
+    mixed = group_rows(query[order])
+    np.testing.assert_array_equal(rank_within(values[order], mixed), ranks[order])
+    np.testing.assert_array_equal(share_within(abs(values)[order][None], mixed), shares[:, order])
+    by_polars = pl.DataFrame({"query": query, "x": values}).select(
+        rank=pl.col("x").rank("average", descending=True).over("query"),
+        share=pl.col("x").abs() / pl.col("x").abs().max().over("query"),
+    )
+    np.testing.assert_array_equal(ranks, by_polars["rank"])
+    np.testing.assert_allclose(shares[0], by_polars["share"], rtol=1e-6)
+
+
+def test_no_rows_have_no_shares_and_no_ranks() -> None:
+    none = np.empty(0, np.float32)
+    assert rank_within(none, group_rows(none)).shape == (0,)
+    assert share_within(none[None], group_rows(none)).shape == (1, 0)
+
+
+def test_the_larger_a_value_the_smaller_its_bits() -> None:
+    values = np.array([-np.inf, -2.5, -1e-30, 0.0, 1e-30, 1.0, np.float32(1) + 2.0**-23, 7e9, np.inf], np.float32)
+    bits = falling_bits(values)
+    assert (np.diff(bits.astype(np.int64)) < 0).all()
+    assert from_falling_bits(bits).tolist() == values.tolist()
+    assert falling_bits(np.array([-0.0], np.float32)) == falling_bits(np.array([0.0], np.float32))
+
+
+# --- by row ---
+
+
+def test_means_and_medians_by_row_agree_with_numpy() -> None:
+    rng = np.random.default_rng(0)
+    rows, values = rng.integers(0, 9, 60), rng.normal(size=60)
+    values[rng.random(60) < 0.2] = np.nan
+    values[rows == 4] = np.nan
+    rows[rows == 6] = 7
+    means, medians = mean_by_row(rows, values, 9), median_by_row(rows, values, 9)
+    assert np.flatnonzero(np.isnan(means)).tolist() == np.flatnonzero(np.isnan(medians)).tolist() == [4, 6]
+    for row in {*range(9)} - {4, 6}:
+        assert means[row] == pytest.approx(np.nanmean(values[rows == row]))
+        assert medians[row] == pytest.approx(np.nanmedian(values[rows == row]))
+
+
+def test_a_row_that_is_not_there_has_no_value() -> None:
+    assert take_known(np.array([5, 6]), np.array([1, -1, 0]), missing=0).tolist() == [6, 0, 5]
+    assert np.isnan(take_known(np.empty(0), np.array([-1, -1]))).all()
+
+
+def test_spans_are_counted_out_one_after_the_other() -> None:
+    numbers, owner = expand_spans(np.array([7, 3, 0]), np.array([2, 0, 3]))
+    assert numbers.tolist() == [7, 8, 0, 1, 2]
+    assert owner.tolist() == [0, 0, 2, 2, 2]
 
 
 # --- windows ---
@@ -99,14 +162,14 @@ def test_window_counts_agree_with_a_loop(before: float, after: float) -> None:
     times = 1_507_000_000_000 + rng.integers(0, 60, 300) * quarter
     queries = rng.integers(0, 8, 200).astype(np.int32)
     at = 1_507_000_000_000 + rng.integers(-30, 90, 200) * quarter
-    counted = WindowCounts(keys, times).between(queries, at, before, after)
+    counted = count_events(keys, times)[0].between(queries, at, before, after)
     assert counted.dtype == np.float32
     assert counted.tolist() == count_by_hand(keys, times, queries, at, before, after)
     assert counted.any()
 
 
 def test_a_window_is_open_on_the_left_and_closed_on_the_right() -> None:
-    counts = WindowCounts(np.array([7, 7], np.int32), np.array([0, 10 * HOUR_MS]))
+    counts, _ = count_events(np.array([7, 7], np.int32), np.array([0, 10 * HOUR_MS]))
 
     def count(time: int, before: float, after: float) -> float:
         return float(counts.between(np.array([7], np.int32), np.array([time]), before, after)[0])
@@ -121,7 +184,7 @@ def test_a_window_is_open_on_the_left_and_closed_on_the_right() -> None:
 
 def test_times_outside_the_range_and_keys_without_events_count_nothing_of_their_neighbours() -> None:
     keys = np.array([0, 1, 1, 2], np.int32)
-    counts = WindowCounts(keys, np.array([0, 0, 5 * HOUR_MS, 9 * HOUR_MS]))
+    counts, _ = count_events(keys, np.array([0, 0, 5 * HOUR_MS, 9 * HOUR_MS]))
     century = 100 * 365 * 24 * HOUR_MS
     queries = np.array([1, 1, 1, 1, 5], np.int32)
     at = np.array([-century, century, -HOUR_MS, 2 * HOUR_MS, 2 * HOUR_MS])
@@ -131,5 +194,5 @@ def test_times_outside_the_range_and_keys_without_events_count_nothing_of_their_
 
 
 def test_no_events_count_nothing() -> None:
-    counts = WindowCounts(np.empty(0, np.int32), np.empty(0, np.int64))
+    counts, _ = count_events(np.empty(0, np.int32), np.empty(0, np.int64))
     assert counts.between(np.array([3], np.int32), np.array([HOUR_MS]), 5, 5).tolist() == [0]

@@ -12,7 +12,8 @@ from polars.testing import assert_frame_equal
 
 from common.errors import UserError
 from common.pipeline.run import Result, Run
-from common.retrieval.cooccurrence import count_covisits, fuse_channels, score_neighbours
+from common.retrieval.channels import fuse_channels, score_neighbours
+from common.retrieval.cooccurrence import count_covisits
 from common.retrieval.item2vec import learn_item2vec
 from common.split import Fold
 from competitions.news import retrieval, split
@@ -170,7 +171,7 @@ def test_fresh_articles_by_hand() -> None:
     ]
     articles = pl.DataFrame(rows, schema=ARTICLES, orient="row")
     settings = FreshSettings(categories=2, decay=0.5, half_life_hours=6.0, span_hours=10.0)
-    fresh = retrieval.list_fresh(split.test_fold(clicks), articles, settings, 10)
+    fresh = retrieval.find_fresh(split.test_fold(clicks), articles, settings, 10)
     expected = {
         30: 1.25 * 0.5 * math.log(4),
         31: 0.5 * 0.5 * math.log(3),
@@ -180,7 +181,7 @@ def test_fresh_articles_by_hand() -> None:
     }
     assert dict(fresh.select("item", "score").rows()) == pytest.approx(expected)
     assert fresh["item"].to_list() == sorted(expected, key=lambda item: -expected[item])
-    one = retrieval.list_fresh(
+    one = retrieval.find_fresh(
         split.test_fold(clicks),
         articles,
         FreshSettings(categories=1, decay=0.5, half_life_hours=6.0, span_hours=10.0),

@@ -6,7 +6,7 @@ import pytest
 
 from common.ranking.listwise_softmax import log_likelihoods
 from common.retrieval import fusion
-from common.retrieval.cooccurrence import fuse_channels
+from common.retrieval.channels import fuse_channels
 from common.retrieval.fusion import gather_votes, learn_weights
 
 QUERIES, ITEMS, LISTED = 400, 60, 12

@@ -14,8 +14,9 @@ from common.pipeline.run import Result, Run
 from common.ranking.blending import Blend
 from common.ranking.dataset import RankingDataset
 from common.ranking.gbdt import Ranker
-from common.retrieval.cooccurrence import fuse_channels
-from common.retrieval.item2vec import learn_item2vec
+from common.retrieval.channels import fuse_channels, fused_to_frame
+from common.retrieval.item2vec import ItemVectors, learn_item2vec
+from common.retrieval.lists import gather_histories, lists_to_frame
 from common.serving.benchmark import answer_all, ignore
 from common.split import Fold
 from competitions.news import features, ranking, retrieval, split, submission
@@ -95,13 +96,27 @@ def test_the_candidates_of_one_user_are_those_of_the_whole_fold(tried: Tried) ->
     tables = service.Tables(tried.folder / "export")
     parts = []
     for query, request in enumerate(service.read_requests(tried.folder / "requests")):
-        one = tables.retrieve(service.join_requests([request]), ignore)
-        parts.append(one.with_columns(query=pl.lit(query, pl.Int32)))
+        fused = tables.retrieve(service.join_requests([request]).histories)
+        parts.append(fused_to_frame(np.array([query], np.int32), fused, CONFIG.recall.channels))
     assert len(parts) == 40
-    assert_frame_equal(pl.concat(parts), tried.candidates, rel_tol=1e-6)
+    assert_frame_equal(pl.concat(parts), tried.candidates, check_exact=True)
     scores = [f"score_{name}" for name in CONFIG.recall.channels]
     assert len(scores) == 18
     assert all(tried.candidates[name].is_not_null().any() for name in scores)
+
+
+@pytest.mark.parametrize("channels", [["fresh"], ["popular_24h", "fresh"], ["next_last", "content", "covisit"]])
+def test_some_channels_alone_list_what_the_pipeline_lists(tried: Tried, channels: list[str]) -> None:
+    config = COMPETITION.load_config([f"recall.channels={channels}", "recall.per_channel=12"])
+    run, settings = Run(tried.folder / "some", tried.folder / "cache", quiet=True), config.recall
+    held, articles = result(tried.fold, "fold"), result(tried.world.articles, "articles")
+    vectors = result(ItemVectors(np.empty(0, np.int32), np.empty((0, 4), np.float32)), "vectors")
+    inputs = retrieval.FoldInputs("test", held, articles, None, vectors)  # and no embeddings
+    stepped = retrieval.retrieve(run, inputs, settings, config.seed)
+    ids, histories = gather_histories(tried.fold.seen, tried.fold.queries)
+    lists = retrieval.list_channels(histories, export.make_channel_tables(inputs, config, run), settings)
+    for name, listed in zip(channels, lists, strict=True):
+        assert_frame_equal(lists_to_frame(ids, listed), stepped[name].value, check_exact=True)
 
 
 def test_the_features_of_one_user_are_those_of_the_whole_fold(tried: Tried) -> None:
@@ -109,7 +124,7 @@ def test_the_features_of_one_user_are_those_of_the_whole_fold(tried: Tried) -> N
     gathered = [loaded.gather([request], ignore) for request in service.read_requests(tried.folder / "requests")]
     assert gathered[0].names == features.feature_names(tried.blocks)
     whole = features.stack(tried.candidates["query"], tried.blocks, slice(None))
-    np.testing.assert_allclose(np.vstack([one.features for one in gathered]), whole, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(np.vstack([one.features for one in gathered]), whole)
 
 
 def test_one_user_at_a_time_is_answered_as_by_the_pipeline(tried: Tried) -> None:
@@ -128,7 +143,7 @@ def test_seen_articles_are_never_among_the_answers(tried: Tried) -> None:
     requests = service.read_requests(tried.folder / "requests")
     answers = answer_all(service.load(tried.folder / "export", "whole"), requests)
     for request, answer in zip(requests, answers, strict=True):
-        assert not {*answer} & {float(item) for item in request.seen["item"]}
+        assert not {*answer} & {float(item) for item in request.histories.items}
 
 
 def test_the_expected_answers_are_read_by_user(tried: Tried, tmp_path: Path) -> None:

@@ -8,17 +8,10 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.retrieval.cooccurrence import (
-    HOUR_MS,
-    FollowSettings,
-    exact_sum,
-    find_nearest,
-    find_popular,
-    fuse_channels,
-    keep_top,
-    normalise_rows,
-    score_neighbours,
-)
+from common.features import HOUR_MS
+from common.retrieval import lists
+from common.retrieval.channels import find_popular, fuse_channels, score_neighbours
+from common.retrieval.cooccurrence import FollowSettings, exact_sum, find_nearest, keep_top, normalise_rows
 
 Click = tuple[int, int, int]  # user, item, time in ms
 Weights = dict[tuple[int, int], float]
@@ -149,9 +142,8 @@ def test_popularity_counts_the_buckets_around_the_query(before: float, after: fl
             frame(history, CLICKS),
             frame(queries, {"query": pl.Int32, "time": pl.Int64}),
             frame([(q, i, 0, 0) for q, i in seen], SEEN),
-            before_hours=before,
-            after_hours=after,
-            top=top,
+            (before, after),
+            top,
         )
 
     full = find(100)
@@ -164,9 +156,8 @@ def test_popularity_of_an_empty_moment_is_empty() -> None:
         frame([(0, 1, START)], CLICKS),
         frame([(0, START + 99 * HOUR_MS)], {"query": pl.Int32, "time": pl.Int64}),
         frame([], SEEN),
-        before_hours=1.0,
-        after_hours=1.0,
-        top=5,
+        (1.0, 1.0),
+        5,
     )
     assert scores_of(nothing) == {}
 
@@ -262,3 +253,44 @@ def test_keep_top_ranks_within_the_group_with_ties_by_item() -> None:
     kept = keep_top(wide.lazy(), "query", "item", "score", 2)
     assert kept.rows() == [(0, 8, 0.0), (0, 9, -1.0), (1, 3, 9.0), (1, 4, 2.0), (2, 1, 5.0)]
     assert kept.schema["score"] == pl.Float32
+
+
+# --- parts ---
+
+
+def draw_fold(rng: np.random.Generator) -> tuple[pl.DataFrame, pl.DataFrame]:
+    seen = [
+        (query, int(rng.integers(20)), START + back * 7 * 10**6, 6 - back) for query in range(12) for back in range(7)
+    ]
+    links = [(i, j, float(rng.random())) for i in range(20) for j in rng.choice(30, 8, replace=False).tolist()]
+    return frame(seen, SEEN), frame(links, TABLE)
+
+
+def list_some(seen: pl.DataFrame, table: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    settings = FollowSettings(last=5, decay=0.8, half_life_hours=3.0)
+    log = frame([(0, i, START + i * 2 * 10**6) for i in range(30)], CLICKS)
+    queries = seen.group_by("query", maintain_order=True).agg(pl.col("time").max())
+    listed = {
+        "near": score_neighbours(seen, table, settings, 6),
+        "hot": find_popular(log, queries, seen, (2.0, 2.0), 6),
+    }
+    return listed | {"union": fuse_channels(listed, 20.0, 7)}
+
+
+def test_a_list_does_not_depend_on_the_other_queries_nor_on_the_size_of_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, table = draw_fold(np.random.default_rng(3))
+    whole = list_some(seen, table)
+    assert all(listed["query"].n_unique() == 12 for listed in whole.values())
+    for query in range(12):
+        alone = list_some(seen.filter(query=query), table)
+        for name, listed in alone.items():
+            assert_frame_equal(listed, whole[name].filter(query=query), check_exact=True)
+    monkeypatch.setattr(lists, "PART_ENTRIES", 30)
+    for name, listed in list_some(seen, table).items():
+        assert_frame_equal(listed, whole[name], check_exact=True)
+
+
+def test_neighbours_without_weight_are_not_listed() -> None:
+    table = frame([(10, 20, 0.0), (10, 21, 0.5)], TABLE)
+    scored = score_neighbours(LOG, table, FollowSettings(last=3, decay=0.5, half_life_hours=1.0), 9)
+    assert scores_of(scored) == {(0, 21): 0.5}
