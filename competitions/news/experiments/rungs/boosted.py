@@ -46,10 +46,10 @@ def list_by_boosting(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataFr
 
 
 def cut_training_fold(fold: Fold, count: int, seed: int) -> Fold:
-    """Up to ``count`` users of the history who are not queries, their last click (a 30 s step) hidden."""
+    """Up to ``count``, and half, of the users who are not queries, their last click hidden from the history."""
     targets = find_targets(fold.history, GAP_MS).filter(pl.col("is_last"))
     free = targets.join(fold.queries.select("user"), on="user", how="anti").sort("user")
-    drawn = free.sample(min(count, free.height), seed=seed).sort("user").with_row_index("query")
+    drawn = free.sample(min(count, free.height // 2), seed=seed).sort("user").with_row_index("query")
     chosen = drawn.with_columns(pl.col("query").cast(pl.Int32))
     seen = own_past(fold.history, chosen)
     queries = describe_queries(chosen.select("query", "user"), seen)
@@ -108,5 +108,3 @@ def _features(rows: pl.DataFrame) -> NDArray[np.float32]:
 def _score(model: lightgbm.Booster, rows: pl.DataFrame) -> pl.DataFrame:
     scores = np.asarray(model.predict(_features(rows)), np.float64)
     return keep_top(rows.lazy().select("query", "item", score=pl.lit(pl.Series(scores))), "query", "item", "score", 50)
-
-

@@ -118,7 +118,7 @@ def add_columns(fold: Fold, candidates: pl.DataFrame, articles: pl.DataFrame) ->
         last_age=age.last(),
         last_step=pl.col("time").diff().last() / HOUR_MS,
         last_birth_step=pl.col("created").diff().last() / HOUR_MS,
-        *(pl.col(name).mode().min() for name in CONTEXT),
+        **{name: pl.col(name).mode().min() for name in CONTEXT},
     )
     about = articles.select("item", "category", "words", created=pl.col("created") / HOUR_MS)
     rows = candidates.select("query", "item").join(about, on="item").join(users, on="query").sort("query", "item")

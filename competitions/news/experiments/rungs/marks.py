@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from common.experiments import ladder as steps
 from common.metrics import evaluate_ranks
 from common.pipeline.progress import track
 from common.split import Fold, cut_history
@@ -28,31 +29,49 @@ Row = dict[str, Any]
 class Method:
     """A public method by its ``title``; ``rank(fold, articles, seed)`` lists (query, item, score), best first.
 
-    ``marks``: what it earned on the host's log, by "fold metric".
+    ``family`` of the ladder. ``marks``: what it earned on the host's log, by "fold metric".
     """
 
     title: str
+    family: str
     rank: Rank
     marks: Mapping[str, float]
 
 
 METHODS = (
-    Method("global popularity", neighbours.list_popular, {"board mrr@5": 0.0192}),
-    Method("item CF of all clicks", neighbours.list_by_item_cf, {"board mrr@5": 0.1026, "offline hit@5": 0.20}),
-    Method("item CF, near pairs and late clicks first", neighbours.list_by_position_cf, {"board mrr@5": 0.1503}),
+    Method("global popularity", steps.POPULARITY, neighbours.list_popular, {"board mrr@5": 0.0192}),
+    Method(
+        "item CF of all clicks",
+        steps.NEIGHBOURS,
+        neighbours.list_by_item_cf,
+        {"board mrr@5": 0.1026, "offline hit@5": 0.20},
+    ),
+    Method(
+        "item CF, near pairs and late clicks first",
+        steps.NEIGHBOURS,
+        neighbours.list_by_position_cf,
+        {"board mrr@5": 0.1503},
+    ),
     Method(
         "item CF of the last two clicks",
+        steps.NEIGHBOURS,
         neighbours.list_by_last_two,
         {"offline mrr@5": 0.197, "offline hit@5": 0.333, "offline hit@50": 0.685},
     ),
     Method(
         "tuned item CF",
+        steps.NEIGHBOURS,
         neighbours.list_by_tuned_cf,
         {"offline mrr@5": 0.214, "offline hit@5": 0.359, "offline hit@50": 0.7295},
     ),
-    Method("swing", neighbours.list_by_swing, {"offline hit@5": 0.288}),
-    Method("LightGBM on item CF and bi-network", boosted.list_by_boosting, {"offline hit@5": 0.44}),
-    Method("30 s pairs and hot articles, LightGBM on columns", gap_pairs.list_by_gap_ranker, {"board mrr@5": 0.2592}),
+    Method("swing", steps.NEIGHBOURS, neighbours.list_by_swing, {"offline hit@5": 0.288}),
+    Method("LightGBM on item CF and bi-network", steps.BOOSTING, boosted.list_by_boosting, {"offline hit@5": 0.44}),
+    Method(
+        "30 s pairs and hot articles, LightGBM on columns",
+        steps.BOOSTING,
+        gap_pairs.list_by_gap_ranker,
+        {"board mrr@5": 0.2592},
+    ),
 )
 
 
