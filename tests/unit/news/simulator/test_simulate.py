@@ -216,6 +216,7 @@ ABSOLUTE = {
     "clicks within two days of creation": 0.02,
     "clicks on the 100 top articles": 0.15,
     "clicks on the 1000 top articles": 0.15,
+    "clicks on the 5 top articles of their hour": 0.08,
     "clicks on the top 5 categories": 0.15,
     "clicks on the top 20 categories": 0.15,
     "same category as the click before, in a session": 0.08,
