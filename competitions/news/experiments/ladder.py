@@ -86,9 +86,10 @@ def climb_alone(files: reader.RawFiles, config: NewsConfig, ladder: Ladder) -> N
     for name, family, channel in ALONE:
         with ladder.rung(name, family, free=("labelled.vectors",)) as rung:
             score_lists(rung, fold, retrieve([channel])[channel].value)
+    valid = step(take_valid, fold, name="ladder.valid")
     for number, method in enumerate(METHODS):
         with ladder.rung(method.title, method.family) as rung:
-            lists = step(method.rank, fold, articles.frame, seed, name=f"ladder.public.{number}").value
+            lists = step(method.rank, valid, articles.frame, seed, name=f"ladder.public.{number}").value
             score_lists(rung, fold, lists)
     with ladder.rung("ALS: users x articles", steps.FACTORS) as rung:
         factors = step(als.list_by_factors, fold, settings.per_channel, seed, name="ladder.factors")
@@ -120,6 +121,13 @@ def score_lists(rung: Rung, fold: Result[Fold], lists: pl.DataFrame) -> None:
     score, error = weigh_scores(reciprocal, list_weights(fold.value, marked))
     recall = float(labels.sum()) / max(answers.height, 1)
     rung.record(score, error, **{"recall": recall, "truth mrr@5": None})
+
+
+def take_valid(fold: Fold) -> Fold:
+    """The validation queries alone, without answers: methods that train do so on the history's other users."""
+    queries = fold.queries.filter(role="valid")
+    seen = fold.seen.join(queries.select("query"), on="query", how="semi", maintain_order="left")
+    return Fold(fold.history, queries, seen, None)
 
 
 def list_answers(fold: Fold) -> pl.DataFrame:

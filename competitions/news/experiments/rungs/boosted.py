@@ -34,12 +34,17 @@ PARAMETERS = {
 
 
 def list_by_boosting(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Candidates of co-visitation and the bi-network, ranked by a LightGBM classifier: query, item, score."""
+    """Candidates of co-visitation and the bi-network, ranked by a LightGBM classifier: query, item, score.
+
+    Where no training answer is retrieved, as in the smallest logs, by co-visitation alone.
+    """
     train = cut_training_fold(fold, TRAINING_QUERIES, seed)
     assert train.answers is not None
     rows = make_rows(train, articles)
     marked = rows.join(train.answers.with_columns(label=1.0), on=["query", "item"], how="left", maintain_order="left")
     held = marked.filter(pl.col("label").max().over("query") > 0)  # queries whose answer was retrieved
+    if not held.height:
+        return score_neighbours(fold.seen, count_covisits(fold.history, BY_POSITION), LAST_TWO, PER_CHANNEL)
     data = lightgbm.Dataset(_features(held), held["label"].fill_null(0.0).to_numpy())
     model = lightgbm.train(PARAMETERS | {"seed": seed}, data, ROUNDS)
     return _score(model, make_rows(fold, articles))

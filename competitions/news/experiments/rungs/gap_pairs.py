@@ -36,7 +36,10 @@ def list_by_gap_pairs(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataF
 
 
 def list_by_gap_ranker(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """The same candidates, ranked by LightGBM on columns of articles and users: query, item, score."""
+    """The same candidates, ranked by LightGBM on columns of articles and users: query, item, score.
+
+    Where no training answer is retrieved, as in the smallest logs, in the retrieval's order.
+    """
     train = take_training_queries(fold, seed)
     assert train.answers is not None
     rows = add_columns(train, retrieve(train, articles), articles)
@@ -45,7 +48,10 @@ def list_by_gap_ranker(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.Data
     order = (pl.col("draw") - pl.col("label")).rank("ordinal").over("query")
     thin = rows.filter((pl.col("label").max().over("query") > 0) & (order <= NEGATIVES + 1)).drop("draw")
     held = pl.col("query").hash(seed) % 100 < 100 * STOP_SHARE
-    data, stop = (_dataset(thin.filter(part)) for part in (~held, held))
+    parts = [thin.filter(part) for part in (~held, held)]
+    if not all(part.height for part in parts):
+        return list_by_gap_pairs(fold, articles, seed)
+    data, stop = map(_dataset, parts)
     quiet = lightgbm.early_stopping(PATIENCE, verbose=False)
     model = lightgbm.train(PARAMETERS | {"seed": seed}, data, ROUNDS, valid_sets=[stop], callbacks=[quiet])
     wanted = add_columns(fold, retrieve(fold, articles), articles)

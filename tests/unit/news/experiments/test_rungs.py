@@ -178,6 +178,13 @@ def test_rankers_find_the_planted_answers_and_never_read_them(rank: marks.Rank) 
     assert len(answers) == fold.queries.height
 
 
+@pytest.mark.parametrize("rank", [gap_pairs.list_by_gap_ranker, boosted.list_by_boosting])
+def test_rankers_without_a_training_answer_fall_back_on_the_retrieval(rank: marks.Rank) -> None:
+    pairs = [(user, item, 30 * n) for user in (1, 2) for n, item in enumerate((5, 6))]
+    fold = make_fold(make_log(*pairs, (9, 5, 0), test=(9,)))
+    assert lists_of(rank(fold, make_articles((5, 0, -5), (6, 0, -5)), 0))[0][0] == 6
+
+
 def test_training_queries_of_the_classifier_are_other_users_and_hide_their_answers() -> None:
     world = make_world()
     fold = make_fold(world.clicks)

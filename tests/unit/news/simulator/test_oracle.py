@@ -190,6 +190,29 @@ def test_judge_by_hand() -> None:
     assert oracle.hit5_expected == pytest.approx((0.8 + 0.5 + 1.0) / 3)
 
 
+def test_an_article_is_read_around_its_height_and_as_much_at_any_height() -> None:
+    ages = np.arange(1, articles.FRESH_HOURS + 1)
+    areas = []
+    for height in (6.0, 12.0):
+        density = articles.freshness(ages, np.full(len(ages), height), np.zeros(len(ages), bool))
+        assert density[ages <= height].sum() / density.sum() == pytest.approx(0.5, abs=0.08)  # by whole hours
+        assert (density[np.log(ages / height) > articles.FRESH_REACH * articles.FRESH_SIGMA] == 0).all()
+        areas.append(density.sum())
+    assert areas[0] == pytest.approx(areas[1], rel=0.02)
+    outside = articles.freshness(np.array([0, -3, 73]), np.full(3, 6.0), np.array([False, False, False]))
+    assert not outside.any()
+
+
+def test_links_lead_to_articles_that_are_read_in_the_same_hours(
+    tiny: tuple[LiveCatalogue, Queries, np.ndarray],
+) -> None:
+    newspaper = tiny[0]
+    time = newspaper.born + newspaper.height
+    row, column = np.nonzero(newspaper.link_weights)
+    assert len(row) > 1000
+    assert (np.abs(time[row] - time[newspaper.neighbours[row, column]]) <= articles.LINK_WINDOW_HOURS).all()
+
+
 def test_embeddings_show_category_and_links() -> None:
     catalogue = make_catalogue(3000, 1500, 20, seed=4)
     newspaper = make_live_catalogue(catalogue, seed=4)
