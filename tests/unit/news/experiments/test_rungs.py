@@ -257,5 +257,7 @@ def test_the_command_prints_a_line_a_mark(
     lines = capsys.readouterr().out.splitlines()
     assert len([line for line in lines if "item CF of all clicks" in line]) == 2
     monkeypatch.setattr(sys, "argv", ["rungs", "--raw", str(tmp_path)])
-    with pytest.raises(UserError, match="has no truth"):
+    with pytest.raises(SystemExit, match="has no truth"):
         command.main()
+    with pytest.raises(UserError, match="No method has 'svd' in its title"):
+        command.measure_folder(tmp_path / "raw", "svd", 0)
