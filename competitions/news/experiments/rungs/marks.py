@@ -38,8 +38,8 @@ class Method:
     marks: Mapping[str, float]
 
 
-# Marks as published: popularity by sylvia-ymlin/news-recommendation, item CF by xfz312/Tianchi_News_Rec, the 30 s pairs by
-# ikaruga0508/tianchi_news_pub; the offline ones by users of the second place's code (LogicJake) on its own split.
+# As published: popularity by sylvia-ymlin/news-recommendation, item CF by xfz312/Tianchi_News_Rec, the 30 s pairs by
+# ikaruga0508/tianchi_news_pub; the offline marks by users of the second place's code (LogicJake) on its own split.
 METHODS = (
     Method("global popularity", steps.POPULARITY, neighbours.list_popular, {"board mrr@5": 0.0192}),
     Method(
