@@ -75,11 +75,11 @@ def label_fold(clicks: pl.DataFrame, settings: SplitSettings, seed: int) -> Fold
     # Two targets of a user can share a millisecond, at which a cut hides the first alone.
     history = cut_history(clicks, cuts).join(hidden, on=["user", "item", "time"], how="anti", maintain_order="left")
     numbered = chosen.with_row_index("query").with_columns(pl.col("query").cast(pl.Int32))
-    seen = _own_past(clicks, numbered)
+    seen = own_past(clicks, numbered)
     answers = numbered.select("query", "item")
     weighed = numbered.join(weigh(users, test), on="user", how="left", maintain_order="left")
     roles = weighed.select("query", "user", "role", pl.col("weight").fill_null(1.0))
-    return Fold(history, _describe_queries(roles, seen), seen, answers)
+    return Fold(history, describe_queries(roles, seen), seen, answers)
 
 
 def _draw_valid(pool: pl.DataFrame, target: pl.DataFrame, size: int, seed: int, known: int) -> pl.DataFrame:
@@ -112,11 +112,11 @@ def test_fold(clicks: pl.DataFrame) -> Fold:
     users = clicks.filter("is_target").select("user").unique().sort("user")
     numbered = users.with_row_index("query").select(pl.col("query").cast(pl.Int32), "user", role=pl.lit("test"))
     everything = numbered.with_columns(before=pl.lit(2**31 - 1))
-    seen = _own_past(clicks, everything)
-    return Fold(clicks, _describe_queries(numbered, seen), seen, None)
+    seen = own_past(clicks, everything)
+    return Fold(clicks, describe_queries(numbered, seen), seen, None)
 
 
-def _own_past(clicks: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
+def own_past(clicks: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
     """The first ``before`` clicks of each query's user, in order, with ``back`` = 0 for the latest of them."""
     log = clicks.sort("user", "time", "item").with_columns(index=pl.int_range(pl.len()).over("user"))
     own = queries.select("query", "user", "before").join(log, on="user").filter(pl.col("index") < pl.col("before"))
@@ -125,7 +125,7 @@ def _own_past(clicks: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
     return ordered.select("query", "item", "time", "back", *CONTEXT)
 
 
-def _describe_queries(queries: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
+def describe_queries(queries: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
     """Add time (ms) and device context of the last visible click, and the number of visible clicks."""
     latest = seen.filter(pl.col("back") == 0).drop("item", "back")
     size = seen.group_by("query").agg(clicks=pl.len().cast(pl.Int32))

@@ -2,8 +2,9 @@
 
     make ladder-news        or        python -m competitions ladder news
 
-First methods that answer by themselves, then their union, then the pipeline run again and again, one part richer each
-time. Candidates, features and fits that two rungs share are taken from the store.
+First methods that answer by themselves, and public ones that have a mark on the host's log (``rungs/``), then the
+union of the channels, then the pipeline run again and again, one part richer each time. Candidates, features and fits
+that two rungs share are taken from the store.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from common.retrieval.item2vec import learn_item2vec
 from common.split import Fold
 from competitions.news import retrieval, split
 from competitions.news.config import BLOCKS, MODELS, NewsConfig
+from competitions.news.experiments.rungs.marks import METHODS
 from competitions.news.io import reader
 from competitions.news.models import als, gru4rec
 from competitions.news.pipeline import solve
@@ -84,18 +86,23 @@ def climb_alone(files: reader.RawFiles, config: NewsConfig, ladder: Ladder) -> N
     for name, family, channel in ALONE:
         with ladder.rung(name, family, free=("labelled.vectors",)) as rung:
             score_lists(rung, fold, retrieve([channel])[channel].value)
+    valid = step(take_valid, fold, name="ladder.valid")
+    for number, method in enumerate(METHODS):
+        with ladder.rung(method.title, method.family) as rung:
+            lists = step(method.rank, valid, articles.frame, seed, name=f"ladder.public.{number}").value
+            score_lists(rung, fold, lists)
     with ladder.rung("ALS: users x articles", steps.FACTORS) as rung:
         factors = step(als.list_by_factors, fold, settings.per_channel, seed, name="ladder.factors")
         score_lists(rung, fold, factors.value)
     channels = [channel for _, more in CHANNELS for channel in more]
     constant, top = settings.fusion_constant, settings.candidates
     with ladder.rung("all channels, fused by reciprocal ranks", steps.BLEND) as rung:
-        lists = collect_named(retrieve(channels))
-        union = step(fuse_channels, lists, constant, top, name="ladder.unite")
+        channel_lists = collect_named(retrieve(channels))
+        union = step(fuse_channels, channel_lists, constant, top, name="ladder.unite")
         score_lists(rung, fold, union.value.select("query", "item", score="fusion"))
     with ladder.rung("all channels, their votes weighed", steps.BLEND) as rung:
-        fusion = step(retrieval.learn_fusion, fold, lists, settings, seed)
-        union = step(fuse_channels, lists, constant, top, fusion, name="labelled.unite")
+        fusion = step(retrieval.learn_fusion, fold, channel_lists, settings, seed)
+        union = step(fuse_channels, channel_lists, constant, top, fusion, name="labelled.unite")
         score_lists(rung, fold, union.value.select("query", "item", score="fusion"))
     needs = [record.name for record in ladder.run.timings if record.name.startswith("labelled.")]
     with ladder.rung("GRU over these candidates", steps.SEQUENCE, needs) as rung:
@@ -114,6 +121,13 @@ def score_lists(rung: Rung, fold: Result[Fold], lists: pl.DataFrame) -> None:
     score, error = weigh_scores(reciprocal, list_weights(fold.value, marked))
     recall = float(labels.sum()) / max(answers.height, 1)
     rung.record(score, error, **{"recall": recall, "truth mrr@5": None})
+
+
+def take_valid(fold: Fold) -> Fold:
+    """The validation queries alone, without answers: methods that train do so on the history's other users."""
+    queries = fold.queries.filter(role="valid")
+    seen = fold.seen.join(queries.select("query"), on="query", how="semi", maintain_order="left")
+    return Fold(fold.history, queries, seen, None)
 
 
 def list_answers(fold: Fold) -> pl.DataFrame:

@@ -61,6 +61,7 @@ TARGETS = {
     "clicks within two days of creation": Target(0.98, "sample"),
     "clicks on the 100 top articles": Target(0.40, "sample"),
     "clicks on the 1000 top articles": Target(0.82, "sample"),
+    "clicks on the 5 top articles of their hour": Target(0.38, "sample"),
     "clicks on the top 5 categories": Target(0.39, "sample"),
     "clicks on the top 20 categories": Target(0.71, "sample"),
     "same category as the click before, in a session": Target(0.20, "sample"),
@@ -157,6 +158,7 @@ def _measure_clicks(both: pl.DataFrame) -> dict[str, float]:
         "clicks within two days of creation": _number(both, (age <= 48).mean()),
         "clicks on the 100 top articles": _top_share(both, "click_article_id", 100),
         "clicks on the 1000 top articles": _top_share(both, "click_article_id", 1000),
+        "clicks on the 5 top articles of their hour": _hour_top_share(both, 5),
         "clicks on the top 5 categories": _top_share(both, "category_id", 5),
         "clicks on the top 20 categories": _top_share(both, "category_id", 20),
         "same category as the click before, in a session": _number(in_session, same_category.mean()),
@@ -179,6 +181,22 @@ def _top_share(clicks: pl.DataFrame, column: str, top: int) -> float:
     """Share of the clicks that falls on the ``top`` most clicked values of a column."""
     counts = clicks.group_by(column).len()["len"].sort(descending=True)
     return float(counts.head(top).sum() / clicks.height)
+
+
+def _hour_top_share(clicks: pl.DataFrame, top: int) -> float:
+    """Share of odd users' clicks on the articles that even users clicked most in the same hour, of the main days.
+
+    Counted on other users' clicks, or the share would grow as the log thins.
+    """
+    main = clicks.filter(pl.col("click_timestamp") < LAST_MAIN_MS).with_columns(
+        hour=pl.col("click_timestamp") // HOUR_MS
+    )
+    odd = pl.col("user_id") % 2 == 1
+    counts = main.filter(~odd).group_by("hour", "click_article_id").len()
+    order = pl.struct(-pl.col("len").cast(pl.Int64), "click_article_id").rank("ordinal").over("hour")
+    best = counts.filter(order <= top)
+    held = main.filter(odd)
+    return held.join(best, on=["hour", "click_article_id"], how="semi").height / held.height
 
 
 def _number(frame: pl.DataFrame, value: pl.Expr) -> float:

@@ -32,7 +32,7 @@ from competitions.news.simulator.users import Ranking, draw_devices, draw_items,
 
 __all__ = ["Oracle", "Simulation", "Sizes", "describe", "judge", "measure", "simulate"]
 
-VERSION = 1  # goes up when the same scale and seed give other files
+VERSION = 2  # goes up when the same scale and seed give other files
 TRUTH = "truth.csv"
 SCALE_MIN, SCALE_MAX = 0.0005, 4.0
 TRAIN_USERS, TRAIN_CLICKS = 200_000, 1_112_623

@@ -177,7 +177,7 @@ def score_hour(live: LiveCatalogue, queries: Queries, members: Ints) -> Floats:
     liking = np.zeros((len(row), live.bounds.shape[1] - 1))
     liking[row, context.tastes] = distribution.taste
     age = context.hour[0] - live.born[members]
-    pull = live.popularity[members] * freshness(age, live.evergreen[members])
+    pull = live.popularity[members] * freshness(age, live.height[members], live.evergreen[members])
     chance = (distribution.hot[:, None] + liking[:, live.category[members]]) * pull
     near = live.neighbours[context.previous]
     np.add.at(chance, (row, _locate(members, near)), distribution.link)  # a neighbour that is not live has chance 0

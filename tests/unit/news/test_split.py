@@ -214,7 +214,7 @@ def test_clicks_after_the_cut_change_neither_history_nor_past(log: pl.DataFrame)
     assert more.height > log.height
     cuts = targets.select("user", "cut", "item")
     assert_frame_equal(cut_history(more, cuts), cut_history(log, cuts))
-    assert_frame_equal(split._own_past(more, targets), split._own_past(log, targets))
+    assert_frame_equal(split.own_past(more, targets), split.own_past(log, targets))
 
 
 # --- the test ---

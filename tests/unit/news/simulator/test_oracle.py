@@ -69,7 +69,10 @@ def chance_by_hand(newspaper: LiveCatalogue, queries: Queries, query: int) -> di
             return articles.EVERGREEN_FACTOR
         if not 1 <= age <= articles.FRESH_HOURS:
             return 0.0
-        return float(np.exp(-(np.log(age / articles.FRESH_MEDIAN_HOURS) ** 2) / (2 * articles.FRESH_SIGMA**2)) / age)
+        distance = abs(float(np.log(age / newspaper.height[item])))
+        if distance > articles.FRESH_REACH * articles.FRESH_SIGMA:
+            return 0.0
+        return float(np.exp(-(distance**2) / (2 * articles.FRESH_SIGMA**2)) / age)
 
     pull = {item: float(newspaper.popularity[item]) * fresh(item) for item in range(len(newspaper.born))}
     liked = {item: tastes.get(int(newspaper.category[item]), 0.0) * g for item, g in pull.items()}
@@ -154,7 +157,8 @@ def test_clicks_are_drawn_from_the_distribution_of_the_oracle() -> None:
     chi_square, freedom = float(((observed - expected) ** 2 / expected).sum()), len(expected) - 1
     assert common.sum() > 15
     assert chi_square < freedom + 4 * (2 * freedom) ** 0.5
-    assert 0 < np.isin(drawn, known).sum() < users * 0.1
+    unseen = score_hour(newspaper, Queries(one, np.full((1, 1), -1)), members)[0]
+    assert 0 < np.isin(drawn, known).mean() < unseen[np.isin(members, known)].sum() / 2
 
 
 def test_a_ranking_that_knows_less_scores_less(tiny: tuple[LiveCatalogue, Queries, np.ndarray]) -> None:
@@ -184,6 +188,29 @@ def test_judge_by_hand() -> None:
     first, second, third = 0.5 + 0.1 + 0.1 / 3, 0.1 * (1 + 1 / 2 + 1 / 3 + 1 / 4 + 1 / 5), 0.6 + 0.2
     assert oracle.mrr5_expected == pytest.approx((first + second + third) / 3)
     assert oracle.hit5_expected == pytest.approx((0.8 + 0.5 + 1.0) / 3)
+
+
+def test_an_article_is_read_around_its_height_and_as_much_at_any_height() -> None:
+    ages = np.arange(1, articles.FRESH_HOURS + 1)
+    areas = []
+    for height in (6.0, 12.0):
+        density = articles.freshness(ages, np.full(len(ages), height), np.zeros(len(ages), bool))
+        assert density[ages <= height].sum() / density.sum() == pytest.approx(0.5, abs=0.08)  # by whole hours
+        assert (density[np.log(ages / height) > articles.FRESH_REACH * articles.FRESH_SIGMA] == 0).all()
+        areas.append(density.sum())
+    assert areas[0] == pytest.approx(areas[1], rel=0.02)
+    outside = articles.freshness(np.array([0, -3, 73]), np.full(3, 6.0), np.array([False, False, False]))
+    assert not outside.any()
+
+
+def test_links_lead_to_articles_that_are_read_in_the_same_hours(
+    tiny: tuple[LiveCatalogue, Queries, np.ndarray],
+) -> None:
+    newspaper = tiny[0]
+    time = newspaper.born + newspaper.height
+    row, column = np.nonzero(newspaper.link_weights)
+    assert len(row) > 1000
+    assert (np.abs(time[row] - time[newspaper.neighbours[row, column]]) <= articles.LINK_WINDOW_HOURS).all()
 
 
 def test_embeddings_show_category_and_links() -> None:

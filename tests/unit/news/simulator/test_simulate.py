@@ -10,7 +10,8 @@ import pytest
 
 from common.errors import UserError
 from competitions.news.io import reader
-from competitions.news.simulator import sessions, simulate
+from competitions.news.simulator import calibration, sessions, simulate
+from competitions.news.simulator.articles import HOUR_MS, START_MS
 from competitions.news.simulator.sessions import TERMINAL_GAP_MS
 
 CLICK_HEADER = (
@@ -216,6 +217,7 @@ ABSOLUTE = {
     "clicks within two days of creation": 0.02,
     "clicks on the 100 top articles": 0.15,
     "clicks on the 1000 top articles": 0.15,
+    "clicks on the 5 top articles of their hour": 0.08,
     "clicks on the top 5 categories": 0.15,
     "clicks on the top 20 categories": 0.15,
     "same category as the click before, in a session": 0.08,
@@ -239,6 +241,23 @@ def test_marginals_are_near_the_published_ones(simulated: simulate.Simulation) -
         if abs(row["simulated"] - row["target"]) > allowed[name] + 1e-9
     }
     assert off == {}
+
+
+def test_the_share_of_the_hours_top_articles_is_counted_on_other_users() -> None:
+    hour, later = START_MS, START_MS + HOUR_MS
+    rows = [
+        (0, 5, hour),
+        (2, 5, hour),
+        (4, 6, hour),
+        (1, 5, hour),
+        (1, 6, hour),
+        (3, 7, hour),
+        (0, 7, later),
+        (1, 5, later),
+    ]
+    log = pl.DataFrame(rows, schema=["user_id", "click_article_id", "click_timestamp"], orient="row")
+    assert calibration._hour_top_share(log, 1) == 1 / 4
+    assert calibration._hour_top_share(log, 2) == 2 / 4
 
 
 def test_test_users_come_earlier_and_click_more(simulated: simulate.Simulation) -> None:
