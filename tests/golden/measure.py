@@ -67,22 +67,7 @@ MGTV_SETTINGS = (
     "completion.parameters.num_threads=1",
     "split.train_days=2",
 )
-TENCENT_SETTINGS = (
-    "seed=1",
-    "split.valid_share=0.2",
-    "model.width=32",
-    "model.blocks=1",
-    "model.length=30",
-    "train.batch=8",
-    "train.epochs=4",
-    "train.rate=3e-3",
-    "train.temperature=0.1",
-    "train.negatives=1024",
-    "train.exposure_weight=0.1",
-    "train.codes=64",
-    "train.processes=1",
-    "train.precision=fp32",
-)
+TENCENT_SETTINGS = ("seed=1", "split.valid_share=0.2")
 # What one feature alone tells: numbers that no fit moves.
 FLIGHT_FEATURES = (
     "within_price_rank",

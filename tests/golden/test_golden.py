@@ -12,7 +12,7 @@ from tests.golden.measure import MEASURES, MGTV_ANSWERS, Metrics, golden_file, m
 # changed by one or two in a thousand moved no channel, feature or oracle; of the news models and truth by up to .009;
 # of the flights AUCs of models by up to .005, of the truth by .011, hit rates by .028; of MGTV likelihoods by .006, hit
 # rates by .01, cells of the ladder by .0034, what completion earns by .0017, the truth, of 268 devices, by .014; of
-# Tencent losses by .001, scores by .0004, where one more hit of 226 would be .004. Thrice that is still noise.
+# Tencent one more hit of 226 is .004, and its forecast is of trees as well. Thrice that is still noise.
 TOLERANCES: Mapping[str, Mapping[str, float]] = {
     "news": {"channel": 0.005, "union": 0.015, "model": 0.025, "cv": 0.025, "truth": 0.025, "oracle": 0.001},
     "flight": {"feature": 0.005, "model": 0.015, "truth": 0.03, "hit_rate@3": 0.085, "oracle": 0.001},
@@ -26,7 +26,7 @@ TOLERANCES: Mapping[str, Mapping[str, float]] = {
         "truth": 0.042,
         "oracle": 0.001,
     },
-    "tencent": {"cv": 0.02, "fold": 0.001, "loss": 0.01, "truth": 0.015, "oracle": 0.001},
+    "tencent": {"cv": 0.03, "fold": 0.001, "loss": 0.03, "truth": 0.03, "oracle": 0.001},
 }
 
 
@@ -89,11 +89,10 @@ def judge_tencent(measured: Metrics) -> None:
     for fold in ("validation", "test"):
         losses = [value for what, value in measured.items() if what.startswith(f"loss {fold}")]
         assert losses == sorted(losses, reverse=True), fold
-    popular = measured["cv popularity score"]
-    assert popular < min(measured["cv vectors score"], measured["cv words score"])
-    assert measured["cv popularity unseen"] == 0 < measured["cv vectors unseen"]
+    assert measured["cv popularity score"] < measured["cv first search score"] < measured["cv ranker score"]
+    assert measured["cv popularity unseen"] == 0 < measured["cv ranker unseen"]
     assert measured["fold unseen targets"] == pytest.approx(measured["fold unseen candidates"], abs=0.1)
-    assert popular < measured["truth score"] < measured["oracle score"]
+    assert 0.45 * measured["oracle score"] < measured["truth score"] < measured["oracle score"]
 
 
 PICKED = ("completion ", "ladder random, ", "ladder P(watch), ", "ladder P(watch) x E[s], ")
