@@ -12,7 +12,7 @@ from tests.golden import measure
 REQUESTS = 30
 
 
-# The size of each simulation, and settings for a run that is short.
+# By competition, and where it has two the method: the size of each simulation, and settings for a run that is short.
 SMALL: dict[str, tuple[float, tuple[str, ...]]] = {
     "news": (
         0.003,
@@ -23,13 +23,14 @@ SMALL: dict[str, tuple[float, tuple[str, ...]]] = {
         (*measure.FLIGHT_SETTINGS, "rank.rounds=10", "rank.seeds=2", "baseline.fit=false", "readings.splits=[]"),
     ),
     "mgtv": (0.002, (*measure.MGTV_SETTINGS, "watch.rounds=10", "completion.rounds=6")),
-    "tencent": (0.001, (*measure.TENCENT_SETTINGS, "train.epochs=1")),
+    "tencent": (0.001, ("seed=1", "split.valid_share=0.2", "ranker.forecast.rounds=50", "ranker.fit.epochs=3")),
+    "tencent network": (0.001, (*measure.TENCENT_SETTINGS, 'method="network"', "train.epochs=1")),
 }
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_an_export_answers_as_the_run_does(name: str, tmp_path: Path) -> None:
-    scale, settings = SMALL[name]
+@pytest.mark.parametrize("case", SMALL)
+def test_an_export_answers_as_the_run_does(case: str, tmp_path: Path) -> None:
+    name, (scale, settings) = case.split()[0], SMALL[case]
     competition = find_competition(name)
     competition.host.write(tmp_path / "raw", scale, 1)
     config = competition.load_config(settings, tuned=False)
