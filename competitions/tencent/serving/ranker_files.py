@@ -26,7 +26,7 @@ from competitions.tencent.ranking.lifts import Lift
 from competitions.tencent.ranking.pair_features import Knowledge
 from competitions.tencent.ranking.ranker import Ranker
 from competitions.tencent.ranking.scoring import Ready
-from competitions.tencent.ranking.search import Search, Tables, vary_counts
+from competitions.tencent.ranking.search import Search, Tables, gather_content, vary_counts
 from competitions.tencent.sequences import Histories
 
 SETTINGS, VARIANT, CONTENT = "ranker.json", "variant.json", "content.npy"
@@ -128,12 +128,14 @@ def read_ready(export: Path, variant: str) -> tuple[Ready, Ranker]:
     )
     features = msgspec.structs.replace(settings.features, list_length=own.list_length)
     content = None if own.content is None else read_tensor(export / variant / CONTENT)
+    rows = np.array(read(export, "rows"))
     search = Search(
         queries=NO_QUERIES,
         pool=read(export, "pool"),
-        rows=read(export, "rows"),
+        rows=rows,
         seen=Seen(np.zeros(1, np.int64), np.empty(0, np.int64)),
         content=content,
+        pool_content=gather_content(content, rows),
         rate=read(export, "rate"),
         tables=read_tables(export, settings),
         settings=features,
