@@ -14,23 +14,34 @@ EXACT = {"news"}  # one query and all of them go through the same functions, who
 
 
 # The size of each simulation, and settings for a run that is short.
-SMALL: dict[str, tuple[float, tuple[str, ...]]] = {
-    "news": (
+SMALL = [
+    pytest.param(
+        "news",
         0.003,
         (*measure.NEWS_SETTINGS, "rank.rounds=10", 'rank.models=["lightgbm_lambdarank", "xgboost"]'),
+        id="news",
     ),
-    "flight": (
+    pytest.param(
+        "flight",
         0.006,
         (*measure.FLIGHT_SETTINGS, "rank.rounds=10", "rank.seeds=2", "baseline.fit=false", "readings.splits=[]"),
+        id="flight",
     ),
-    "mgtv": (0.002, (*measure.MGTV_SETTINGS, "watch.rounds=10", "completion.rounds=6")),
-    "tencent": (0.001, (*measure.TENCENT_SETTINGS, "train.epochs=1")),
-}
+    pytest.param("mgtv", 0.002, (*measure.MGTV_SETTINGS, "watch.rounds=10", "completion.rounds=6"), id="mgtv"),
+    pytest.param(
+        "tencent",
+        0.001,
+        ("seed=1", "split.valid_share=0.2", "ranker.forecast.rounds=50", "ranker.fit.epochs=3"),
+        id="tencent",
+    ),
+    pytest.param(
+        "tencent", 0.001, (*measure.TENCENT_SETTINGS, 'method="network"', "train.epochs=1"), id="tencent network"
+    ),
+]
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_an_export_answers_as_the_run_does(name: str, tmp_path: Path) -> None:
-    scale, settings = SMALL[name]
+@pytest.mark.parametrize(("name", "scale", "settings"), SMALL)
+def test_an_export_answers_as_the_run_does(name: str, scale: float, settings: tuple[str, ...], tmp_path: Path) -> None:
     competition = find_competition(name)
     competition.host.write(tmp_path / "raw", scale, 1)
     config = competition.load_config(settings, tuned=False)

@@ -87,8 +87,8 @@ def describe_content(search: Search, knowledge: Knowledge, pairs: Pairs) -> Colu
     if search.content is None:
         return {}
     past = pairs.past
-    history = search.content[torch.from_numpy(past.item)]
-    cosine = torch.bmm(history, search.content[torch.from_numpy(pairs.item)].transpose(1, 2))
+    history = search.content[torch.from_numpy(past.item)].float()
+    cosine = torch.bmm(history, search.content[torch.from_numpy(pairs.item)].float().transpose(1, 2))
     columns = {}
     for beta in BETAS:
         near = torch.log(torch.bmm(past.weights, torch.exp(beta * (cosine - 1.0))) + FLOOR)

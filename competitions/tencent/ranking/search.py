@@ -5,6 +5,7 @@ ad near any of the user's interests gets much (a mean of the history lies betwee
 ``counts`` and ``linear``: co-occurrence and the closed-form regression, for sets without embeddings.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ from competitions.tencent.split import Fold
 BETA = 12.0  # the width of the content rule's kernel
 FORECAST_POWER = 0.9
 TINY = 1e-9
+Found = tuple[Int64s, Floats, list[Floats]]  # of a block of queries, see search_block
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,9 @@ class Tables:
 @dataclass(frozen=True)
 class Search:
     """The candidates of a fold and the rules. ``pool`` int64: the columns that are searched, the most promising by
-    forecast where there are more than ``ranker.pool``; ``rows`` of the catalogue of these; ``content`` float32 [rows of
-    the catalogue, dimensions], of length 1 or 0; ``rate`` of every row.
+    forecast where there are more than ``ranker.pool``; ``rows`` of the catalogue of these; ``content`` float32 (in a
+    service also float16) [rows of the catalogue, dimensions], of length 1 or 0; ``pool_content`` float32 those of
+    ``rows``, side by side, for gathering them takes as long as the rest of a request; ``rate`` of every row.
     """
 
     queries: Histories
@@ -52,6 +55,7 @@ class Search:
     rows: Int64s
     seen: Seen
     content: Tensor | None
+    pool_content: Tensor | None
     rate: Floats
     tables: Tables
     settings: FeatureSettings
@@ -94,12 +98,32 @@ def open_search(
     pool = np.arange(len(rows))
     if len(rows) > settings.pool:
         pool = np.sort(np.argpartition(-rate[rows], settings.pool)[: settings.pool])
-    seen = find_seen(queries, rows[pool], len(corpus.catalogue.oid))
-    return Search(queries, pool, rows[pool], seen, content, rate, tables, settings)
+    rows = rows[pool]
+    return Search(
+        queries=queries,
+        pool=pool,
+        rows=rows,
+        seen=find_seen(queries, rows, len(rate)),
+        content=content,
+        pool_content=gather_content(content, rows),
+        rate=rate,
+        tables=tables,
+        settings=settings,
+    )
+
+
+def gather_content(content: Tensor | None, rows: Int64s) -> Tensor | None:
+    """The vectors of these rows, float32."""
+    return None if content is None else content[torch.from_numpy(rows)].float()
+
+
+def replace_queries(search: Search, queries: Histories) -> Search:
+    """The same candidates and rules for other queries, of the same catalogue."""
+    return dataclasses.replace(search, queries=queries, seen=find_seen(queries, search.rows, len(search.rate)))
 
 
 @torch.inference_mode()
-def search_block(search: Search, block: Int64s) -> tuple[Int64s, Floats, list[Floats]]:
+def search_block(search: Search, block: Int64s) -> Found:
     """The best of the pool for consecutive queries, best first: places in the pool int64 [block, found], their scores,
     and those of each table in ``Tables``. Seen ads have the score -inf.
     """
@@ -125,8 +149,10 @@ def search_block(search: Search, block: Int64s) -> tuple[Int64s, Floats, list[Fl
 def score_content(search: Search, queries: Histories) -> Tensor:
     """log of the sum over the history of w exp(beta (cosine - 1)), plus the forecast's logarithm."""
     assert search.content is not None
+    assert search.pool_content is not None
     item, weights = heaviest(gather_past(queries, search.settings.history), search.settings.search_events)
-    near = search.content[torch.from_numpy(item.reshape(-1))] @ search.content[torch.from_numpy(search.rows)].T
+    history = search.content[torch.from_numpy(item.reshape(-1))].float()
+    near = history @ search.pool_content.T
     near.sub_(1.0).mul_(BETA).exp_()
     near = near.view(*item.shape, -1)
     total = torch.bmm(torch.from_numpy(weights).unsqueeze(1), near).squeeze(1)

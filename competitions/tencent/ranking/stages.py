@@ -13,18 +13,16 @@ from competitions.tencent.corpus import Corpus, Embedding, Int64s
 from competitions.tencent.inference.retrieval import TopK
 from competitions.tencent.inference.stages import evaluate
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.model.sparse_history import Floats
 from competitions.tencent.plan import Plan
 from competitions.tencent.ranking.ad_statistics import describe_ads
 from competitions.tencent.ranking.forecast import Forecast
 from competitions.tencent.ranking.lifts import count_lifts
-from competitions.tencent.ranking.pair_features import Knowledge, describe_pairs, gather_pairs
+from competitions.tencent.ranking.pair_features import Knowledge
 from competitions.tencent.ranking.ranker import Lists, Ranker, fit_ranker
-from competitions.tencent.ranking.search import Search, fit_tables, open_search, search_block, stack_content
+from competitions.tencent.ranking.scoring import BLOCK, Ready, describe_block, score_found
+from competitions.tencent.ranking.search import fit_tables, open_search, stack_content
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold, target_columns
-
-BLOCK = 32  # queries whose candidates are described at once
 
 
 @dataclass(frozen=True)
@@ -37,15 +35,6 @@ class RankerInputs:
     questions: Sequence[Fold]
     forecasts: Sequence[Forecast]
     plan: Plan
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A fold made ready to be searched and described."""
-
-    search: Search
-    knowledge: Knowledge
-    blocks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -70,17 +59,6 @@ def prepare_fold(inputs: RankerInputs, fold: Fold, forecast: Forecast, settings:
     return Ready(
         search, Knowledge(corpus.catalogue, statistics, count_lifts(history, corpus.catalogue)), settings.blocks
     )
-
-
-def describe_block(ready: Ready, block: Int64s) -> tuple[Int64s, Floats, Floats, tuple[str, ...]]:
-    """For consecutive queries: columns of the candidates found, int64 [block, found], the search's scores of these,
-    the features float32 [block, found, columns] and their names.
-    """
-    places, scores, tables = search_block(ready.search, block)
-    pairs = gather_pairs(ready.search, block, places, scores, tables)
-    columns = describe_pairs(ready.search, ready.knowledge, pairs, ready.blocks)
-    features = np.stack([np.asarray(column, np.float32) for column in columns.values()], 2)
-    return ready.search.pool[places], scores, features, tuple(columns)
 
 
 def describe_question(inputs: RankerInputs, at: int, settings: FeatureSettings) -> Lists | None:
@@ -132,7 +110,7 @@ def answer(inputs: RankerInputs, ranker: Ranker, settings: FeatureSettings) -> R
     for block in track(list(blocks(queries, BLOCK)), "ranking"):
         columns, scores, features, _ = describe_block(ready, block)
         searched.put(block, columns, scores)
-        ranked.put(block, columns, np.where(np.isfinite(scores), ranker.score(features), -np.inf))
+        ranked.put(block, columns, score_found(ranker, scores, features))
         if target is not None:
             hit = (columns == target[block][:, None]) & np.isfinite(scores)
             found[block] = np.where(hit.any(1), hit.argmax(1) + 1, 0)

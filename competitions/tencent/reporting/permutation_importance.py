@@ -19,7 +19,8 @@ from competitions.tencent.inference.stages import encode_fold, rank_targets
 from competitions.tencent.io import schema
 from competitions.tencent.model.sparse_history import Floats
 from competitions.tencent.ranking.ranker import Ranker
-from competitions.tencent.ranking.stages import BLOCK, RankerInputs, describe_block, prepare_fold
+from competitions.tencent.ranking.scoring import BLOCK, describe_block
+from competitions.tencent.ranking.stages import RankerInputs, prepare_fold
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold, target_columns
 from competitions.tencent.training.inputs import ModelInputs, NetworkSettings

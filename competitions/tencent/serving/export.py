@@ -1,7 +1,6 @@
 """Export a finished run as files that ``service.py`` answers from; the scores of fewer bits and a smaller network."""
 
 import dataclasses
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +13,17 @@ import torch
 
 from common.errors import UserError
 from common.pipeline.run import Run
-from common.serving.benchmark import Export, Variant, answer_all, spread
+from common.serving.benchmark import Export, spread
 from common.serving.feature_tables import write_array, write_struct
 from competitions.tencent import pipeline
-from competitions.tencent.config import HostSettings, TencentConfig
-from competitions.tencent.corpus import Int64s, RawFiles
+from competitions.tencent.config import TencentConfig
+from competitions.tencent.corpus import RawFiles
 from competitions.tencent.inference import stages
-from competitions.tencent.inference.retrieval import TopK
 from competitions.tencent.model.network import Network
 from competitions.tencent.outcome import FoldResult
-from competitions.tencent.serving import service
+from competitions.tencent.serving import ranker_export, service
+from competitions.tencent.serving.judging import judge_variants
+from competitions.tencent.serving.requests import write_requests
 from competitions.tencent.training.checkpoint import restore
 from competitions.tencent.training.inputs import ModelInputs, NetworkSettings, build_training_inputs
 from competitions.tencent.training.trainer import Trained, build_network
@@ -73,11 +73,13 @@ class ExportedFold:
 
 
 def export(files: RawFiles, config: TencentConfig, run: Run, folder: Path, requests: int) -> Export:
-    """Export the final network below ``folder``, with so many ``requests`` of the host's queries.
+    """Export the final ranker, or network, below ``folder``, with so many ``requests`` of the host's queries.
 
     The variants are judged on the hold-out: the early network, exported in the same way to a folder that does not stay,
     answers its queries.
     """
+    if config.method == "ranker":
+        return ranker_export.export(files, config, run, folder, requests)
     if config.model.memory:
         raise UserError("A model with a wide part (model.memory) cannot be exported: scores are no inner products.")
     ready, heads = pipeline.prepare(files, config, run), config.model.heads
@@ -97,9 +99,19 @@ def export(files: RawFiles, config: TencentConfig, run: Run, folder: Path, reque
     exported = gather(final)
     write_export(exported, compressions, folder / "export")
     chosen = spread(len(exported.inputs.fold.users), requests)
-    write_requests(exported.inputs, chosen, folder / "requests")
+    inputs = exported.inputs
+    write_requests(*inputs.query_source, inputs.fold, chosen, folder / "requests")
     expected = final.answer.value.vectors.columns[chosen].astype(float).tolist()
-    variants = evaluate_variants(gather(early), compressions, config.host)
+    held_out = gather(early)
+    names = [(compression.name, compression.folder) for compression in compressions]
+    variants = judge_variants(
+        held_out.inputs.corpus,
+        held_out.inputs.fold,
+        config.host,
+        names,
+        lambda target: write_export(held_out, compressions, target),
+        service.load,
+    )
     return Export(MODULE, folder / "export", folder / "requests", variants, expected, DESCRIPTION)
 
 
@@ -154,31 +166,3 @@ def write_candidates(vectors: np.ndarray, codes: str, folder: Path) -> None:
     index.train(padded)
     index.add(padded)
     faiss.write_index(index, str(folder / service.INDEX))
-
-
-def write_requests(inputs: ModelInputs, chosen: Int64s, folder: Path) -> None:
-    """Write the histories of some queries for ``service.read_requests``."""
-    (sequences, users), fold = inputs.query_source, inputs.fold
-    histories = fold.queries(sequences).take(chosen)
-    events = histories.events()
-    offsets = np.concatenate([[0], np.cumsum(histories.lengths)])
-    columns = [column[events] for column in (sequences.item, sequences.action, sequences.time)]
-    arrays: list[Any] = [offsets, *columns, users.features[histories.users], fold.condition[chosen]]
-    for name, array in zip(service.REQUESTS, arrays, strict=True):
-        write_array(array, folder / f"{name}.npy")
-
-
-def evaluate_variants(exported: ExportedFold, compressions: Sequence[Compression], host: HostSettings) -> list[Variant]:
-    """Each variant's score on the hold-out."""
-    fold, variants = exported.inputs.fold, []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_export(exported, compressions, folder / "export")
-        write_requests(exported.inputs, np.arange(len(fold.users)), folder / "requests")
-        requests = service.read_requests(folder / "requests")
-        for compression in compressions:
-            served = service.load(folder / "export", compression.folder)
-            columns = np.array(answer_all(served, requests)).astype(np.int64)
-            scores = stages.evaluate(fold, TopK(columns, np.zeros(columns.shape, np.float32)), host)
-            variants.append(Variant(compression.name, compression.folder, scores["score"], scores["score_error"]))
-    return variants

@@ -1,13 +1,11 @@
-"""A service of the Tencent competition: a user's events -> the ten ads that the user will most likely click.
+"""The service of ``method = "network"``: a user's events -> the ten ads that the user will most likely click.
 
 The vectors of all candidates were computed at export. A request's own ads go through the tower, the history through the
 encoder, and the result against every candidate: exactly in float32, or over faiss's codes of fewer bits.
 """
 
-import itertools
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +19,17 @@ from common.errors import UserError
 from common.serving.benchmark import Answer, Mark
 from common.serving.feature_tables import read_array, read_struct
 from competitions.tencent.config import ModelSettings, TrainSettings
-from competitions.tencent.corpus import Int8s, Int32s, Int64s, Sequences
+from competitions.tencent.corpus import Int64s
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.model.encoder import ItemContent
 from competitions.tencent.model.network import Network
-from competitions.tencent.sequences import Histories
+from competitions.tencent.serving.ranker_service import RankerService, holds_ranker
+from competitions.tencent.serving.requests import Request, join_histories, read_requests
 from competitions.tencent.training.batches import make_batch
 
 SETTINGS, MODEL, WEIGHTS, VECTORS, INDEX = "settings.json", "model.json", "weights.pt", "candidates.npy", "index.faiss"
 FEATURES, TRAINED, BIRTH, ROWS = "features.npy", "trained.npy", "birth.npy", "rows.npy"
-REQUESTS = ("offsets", "item", "action", "time", "features", "condition")
+__all__ = ["TencentService", "load", "read_requests"]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,17 +47,6 @@ class NetworkVariant(msgspec.Struct, frozen=True, kw_only=True):
     model: ModelSettings
     train: TrainSettings
     int8: bool = False
-
-
-@dataclass(frozen=True)
-class Request:
-    """A user's events, oldest first, the user's features, and the action that the recommended ads are to get."""
-
-    item: Int32s
-    action: Int8s
-    time: Int64s
-    features: Int32s
-    condition: int
 
 
 class TencentService:
@@ -114,9 +102,9 @@ class TencentService:
         return top
 
 
-def load(export: Path, variant: str) -> TencentService:
-    """The service of a variant of an export."""
-    return TencentService(export, variant)
+def load(export: Path, variant: str) -> TencentService | RankerService:
+    """The service of a variant of an export, of the network or of the ranker: the folder says which."""
+    return RankerService(export, variant) if holds_ranker(export) else TencentService(export, variant)
 
 
 def read_content(export: Path, settings: Settings) -> ItemContent:
@@ -165,25 +153,3 @@ def read_index(path: Path) -> Any:
         return faiss.read_index(str(path))
     except RuntimeError as error:
         raise UserError(f"{path} cannot be read: {str(error).splitlines()[0]}; export the run again.") from error
-
-
-def read_requests(path: Path) -> list[Request]:
-    """The histories of a folder of requests, one by one."""
-    offsets, item, action, time, features, condition = (read_array(path / f"{name}.npy") for name in REQUESTS)
-    spans = [slice(int(start), int(end)) for start, end in itertools.pairwise(offsets)]
-    return [
-        Request(np.array(item[span]), np.array(action[span]), np.array(time[span]), np.array(own), int(next_action))
-        for span, own, next_action in zip(spans, features, condition, strict=True)
-    ]
-
-
-def join_histories(requests: Sequence[Request]) -> Histories:
-    """Some histories as the pipeline's."""
-    offsets = np.concatenate([[0], np.cumsum([len(request.item) for request in requests])])
-    sequences = Sequences(
-        offsets=offsets,
-        item=np.concatenate([request.item for request in requests]),
-        action=np.concatenate([request.action for request in requests]),
-        time=np.concatenate([request.time for request in requests]),
-    )
-    return Histories(sequences, np.arange(len(requests)), offsets[1:])

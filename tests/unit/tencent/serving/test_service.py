@@ -18,12 +18,13 @@ from competitions.tencent.ids import Rows
 from competitions.tencent.inference import stages
 from competitions.tencent.serving import export
 from competitions.tencent.serving import service as serving
+from competitions.tencent.serving.requests import Request, write_requests
 from competitions.tencent.training.inputs import ModelInputs, NetworkSettings
 from competitions.tencent.training.trainer import Trained, train
 from tests.unit.tencent.training_inputs import MODEL, TRAIN, make_model_inputs, make_training_inputs
 
 ITEMS = 300
-CONFIG: TencentConfig = msgspec.structs.replace(COMPETITION.load_config([]), model=MODEL, train=TRAIN)
+CONFIG: TencentConfig = msgspec.structs.replace(COMPETITION.load_config([]), method="network", model=MODEL, train=TRAIN)
 SETTINGS = NetworkSettings(MODEL, TRAIN, CONFIG.seed)
 
 
@@ -50,7 +51,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
     small = train(make_training_inputs(users=40, items=ITEMS, epochs=1, width=8), folder / "half.pt")
     exported = export.ExportedFold(inputs, {False: trained, True: small}, {False: SETTINGS, True: half})
     export.write_export(exported, export.COMPRESSIONS, folder / "export")
-    export.write_requests(inputs, np.arange(len(fold.users)), folder / "requests")
+    write_requests(*inputs.query_source, fold, np.arange(len(fold.users)), folder / "requests")
     return Tried(inputs, trained, folder)
 
 
@@ -59,8 +60,10 @@ def answer_of_pipeline(tried: Tried) -> list[list[float]]:
     return answer.vectors.columns.astype(float).tolist()
 
 
-def load(tried: Tried, variant: str) -> tuple[serving.TencentService, list[serving.Request]]:
-    return serving.load(tried.folder / "export", variant), serving.read_requests(tried.folder / "requests")
+def load(tried: Tried, variant: str) -> tuple[serving.TencentService, list[Request]]:
+    service = serving.load(tried.folder / "export", variant)
+    assert isinstance(service, serving.TencentService)
+    return service, serving.read_requests(tried.folder / "requests")
 
 
 def test_one_history_at_a_time_is_answered_as_by_the_pipeline(tried: Tried) -> None:
@@ -105,9 +108,7 @@ def test_who_has_seen_nearly_everything_is_given_what_is_left(tried: Tried) -> N
     rows = tried.inputs.fold.candidates.rows.values
     request = serving.read_requests(tried.folder / "requests")[0]
     item = rows[4:].astype(np.int32)
-    many = serving.Request(
-        item, np.zeros(len(item), np.int8), np.full(len(item), 10**6), request.features, request.condition
-    )
+    many = Request(item, np.zeros(len(item), np.int8), np.full(len(item), 10**6), request.features, request.condition)
     for variant in ("whole", "int8"):
         service, _ = load(tried, variant)
         (answer,) = service.answer([many], ignore)
