@@ -123,14 +123,17 @@ def _read_csv(path: Path) -> Answers:
 def _read_json(path: Path) -> Answers:
     try:
         result = msgspec.json.decode(_read_bytes(path), type=ResultFile)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path} is not the JSON form ({error}); {FORMAT}") from error
     if len(result.user) != len(result.top10s):
         raise UserError(f"{path}: {len(result.user)} users and {len(result.top10s)} lists of ads; one list a user")
     for user, ads in zip(result.user, result.top10s, strict=True):
         if len(ads) != TOP:
             raise UserError(f"{path}, user {user}: {len(ads)} ads where {TOP} are expected")
-    return Answers(result.user, np.array(result.top10s, np.int64).reshape(-1, TOP))
+    try:
+        return Answers(result.user, np.array(result.top10s, np.int64).reshape(-1, TOP))
+    except OverflowError as error:
+        raise UserError(f"{path}: an id of 2^63 or more; {KNOWN}") from error
 
 
 def _read_binary(path: Path) -> Answers:
