@@ -13,6 +13,7 @@ import polars as pl
 
 from common.errors import UserError
 from common.io.csv_blocks import BYTE_ORDER_MARK, find_invalid_utf8
+from common.io.rust_panics import contain_panics
 
 ROWS_SHOWN = 3
 
@@ -86,7 +87,8 @@ def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:
     if not body.strip():
         raise UserError(f"{path} holds a header and no rows")
     try:
-        frame = pl.read_csv(text, infer_schema=False, empty_string_is_null=False, quote_char=None)
+        with contain_panics():
+            frame = pl.read_csv(text, infer_schema=False, empty_string_is_null=False, quote_char=None)
     except pl.exceptions.PolarsError as error:
         _refuse_width(path, body, len(header), str(error).splitlines()[0])
     # polars fills a short row with blanks in silence; ids and numbers hold no comma, so that the count of commas tells.
@@ -158,7 +160,8 @@ def find_moved(ids: pl.Series, expected: pl.Series, rule: str, label: str, numbe
 def read_truth(truth: Path, columns: Mapping[str, type[pl.DataType]], key: str) -> pl.DataFrame:
     """The answers of a truth file: ``columns`` in their types, one row a ``key``. ``UserError`` for anything else."""
     try:
-        text = pl.read_csv(truth, infer_schema=False)
+        with contain_panics():
+            text = pl.read_csv(truth, infer_schema=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["no reason given"])[0]
         raise UserError(f"{truth} cannot be read as CSV ({reason}); name the truth file") from error

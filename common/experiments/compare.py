@@ -21,6 +21,7 @@ from common.experiments.run_record import (
     weighted_error,
     weighted_mean,
 )
+from common.io.rust_panics import contain_panics
 
 CLEAR = 2.0  # standard errors
 
@@ -89,9 +90,10 @@ def _read_queries(path: Path) -> pl.DataFrame:
     if not path.exists():
         raise UserError(f"{path} does not exist: the run did not finish its record; run again.")
     try:
-        return pl.read_parquet(path)
+        with contain_panics():
+            return pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise UserError(f"{path} cannot be read ({error}): run again.") from error
+        raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}): run again.") from error
 
 
 def describe_difference(joined: pl.DataFrame) -> Difference:

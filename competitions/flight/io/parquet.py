@@ -9,6 +9,7 @@ import polars as pl
 
 from common.errors import UserError
 from common.io.notes import Note
+from common.io.rust_panics import contain_panics
 from competitions.flight.io.schema import DTYPES, INDEX, LAYOUT, SELECTED, WHERE, Kind, required
 
 # A float holds every whole number up to here and no more.
@@ -54,7 +55,8 @@ def require_file(path: Path) -> None:
 def collect(path: Path, frame: pl.LazyFrame) -> pl.DataFrame:
     """Run a query over ``path`` in batches; a file that turns out to be damaged is a ``UserError``."""
     try:
-        return frame.collect(engine="streaming")
+        with contain_panics():
+            return frame.collect(engine="streaming")
     except (OSError, pl.exceptions.PolarsError) as error:
         raise UserError(_describe_damage(path, error)) from error
 
@@ -69,7 +71,8 @@ def open_source(path: Path, labelled: bool) -> Source:
     require_file(path)
     scan = pl.scan_parquet(path)
     try:
-        schema = scan.collect_schema()
+        with contain_panics():
+            schema = scan.collect_schema()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise UserError(_describe_damage(path, error)) from error
     names = required(labelled)
