@@ -129,8 +129,8 @@ def ladder(
 ) -> None:
     """What each channel, feature block and model adds, on the same split (minutes)."""
     competition = find_competition(name).under_law(law)
-    folder = competition.choose_raw(raw, scale, seed, build)
     config = competition.load_config([f"seed={seed}", *(overrides or [])])
+    folder = competition.choose_raw(raw, scale, seed, build)
     work = Run(build / name / "ladder", build / name / "cache")
     rows = competition.climb(competition.locate(folder, config), config, work)
     title = f"Ladder, {competition.metric} on validation: each rung adds to the one above it"

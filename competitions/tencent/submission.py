@@ -14,7 +14,18 @@ import numpy.typing as npt
 import polars as pl
 
 from common.errors import UserError
-from common.submission import Checked, Violation, find_ids, find_moved, read_truth, refuse, write_bytes, write_csv
+from common.io.files import refuse_special
+from common.submission import (
+    NAME_IT,
+    Checked,
+    Violation,
+    find_ids,
+    find_moved,
+    read_truth,
+    refuse,
+    write_bytes,
+    write_csv,
+)
 from common.submission import read_back as read_csv_back
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.ids import Oids
@@ -151,10 +162,11 @@ def _read_binary(path: Path) -> Answers:
 
 
 def _read_bytes(path: Path) -> bytes:
+    refuse_special(path, NAME_IT)
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}; name the submission file to check") from error
+        raise UserError(f"{path} cannot be read: {error.strerror}; {NAME_IT}") from error
 
 
 def check_submission(path: Path, expected: Expected) -> Checked:

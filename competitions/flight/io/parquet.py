@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from common.errors import UserError
+from common.io import files
 from common.io.notes import Note
 from common.io.rust_panics import contain_panics
 from competitions.flight.io.schema import DTYPES, INDEX, LAYOUT, SELECTED, WHERE, Kind, required
@@ -46,10 +47,7 @@ def filled(name: str) -> pl.Expr:
 
 def require_file(path: Path) -> None:
     """Refuse a path at which there is no file, saying where the file belongs and where it comes from."""
-    if path.is_dir():
-        raise UserError(f"{path} is a directory, not a file; {WHERE}")
-    if not path.exists():
-        raise UserError(f"{path.name} is missing from {path.parent}; {WHERE}")
+    files.require_file(path, WHERE)
 
 
 def collect(path: Path, frame: pl.LazyFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.errors import UserError
+from common.io import files
 from competitions.news.io.csv_reader import (
     TIME_MAX_MS,
     TIME_MIN_MS,
@@ -122,10 +123,7 @@ def locate(raw: Path, board: str = "auto") -> RawFiles:
 
 def require_file(path: Path) -> None:
     """Refuse a path at which there is no file, saying where the file belongs and where it comes from."""
-    if path.is_dir():
-        raise UserError(f"{path} is a directory, not a file; {WHERE}")
-    if not path.exists():
-        raise UserError(f"{path.name} is missing from {path.parent}; {WHERE}")
+    files.require_file(path, WHERE)
 
 
 def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl.DataFrame) -> Clicks:
