@@ -36,6 +36,8 @@ def read_header(path: Path) -> tuple[list[str], bool]:
         raise UserError(f"{path} is empty (0 bytes); download it again")
     if line.startswith(COMPRESSED):
         raise UserError(f"{path} is a compressed archive, not a CSV; unpack it first")
+    if b"\r" in line.rstrip(b"\r\n") and b"\n" not in line:
+        raise UserError(f"{path}: its lines end in carriage returns alone; save the file as CSV with line feeds")
     try:
         names = next(csv.reader([line.removeprefix(BYTE_ORDER_MARK).decode()], strict=True), [])
     except UnicodeDecodeError as error:
@@ -139,7 +141,8 @@ def _find_row_fault(row: str, width: int, find_fault: FaultFinder) -> str | None
     try:
         cells = next(csv.reader([row], strict=True))
     except csv.Error:
-        return f"a quote that does not close: {row[:60]!r}"
+        fault = "a carriage return inside the line" if "\r" in row else "a quote that does not close"
+        return f"{fault}: {row[:60]!r}"
     if len(cells) != width:
         return f"{len(cells)} fields where {width} are expected: {row[:60]!r}"
     return find_fault(cells)

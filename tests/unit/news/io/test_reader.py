@@ -259,11 +259,12 @@ def test_empty_and_header_only_files_are_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "said"),
     [
-        (CLICK_HEADER.replace("click_os,", ""), "lacks click_os"),
-        (CLICK_HEADER + ",age", "has unknown age"),
-        (CLICK_HEADER.replace("user_id", "uid"), "lacks user_id and has unknown uid"),
-        (CLICK_HEADER + ",click_os", "repeats click_os"),
-        (click(1, 10), "lacks user_id, click_article_id"),
+        (CLICK_HEADER.replace("click_os,", ""), "lacks 'click_os'"),
+        (CLICK_HEADER + ",age", "has unknown 'age'"),
+        (CLICK_HEADER.replace("user_id", "uid"), "lacks 'user_id' and has unknown 'uid'"),
+        (CLICK_HEADER + ",click_os", "repeats 'click_os'"),
+        (CLICK_HEADER + ",\x1b[31mred\x07", "has unknown '\\x1b[31mred\\x07'"),
+        (click(1, 10), "lacks 'user_id', 'click_article_id'"),
     ],
 )
 def test_other_columns_are_named(folder: Path, header: str, said: str) -> None:
