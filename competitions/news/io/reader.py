@@ -201,6 +201,14 @@ def read_embeddings(path: Path) -> Embeddings:
     return Embeddings(items[order], _reorder(vectors[:end], order), notes)
 
 
+def note_unembedded(clicks: pl.DataFrame, embeddings: Embeddings) -> tuple[Note, ...]:
+    """How many of the clicked articles have no embedding: all behind the place where a file was cut at a line's end."""
+    clicked = clicks["item"].unique()
+    lacking = len(clicked) - int(clicked.is_in(pl.Series(embeddings.items).implode()).sum())
+    rule = f"clicked article without an embedding, of {len(clicked)}: it has no neighbours by content"
+    return (Note(EMBEDDINGS, "article_id", rule, lacking),) if lacking else ()
+
+
 def _refuse_repeated_articles(path: Path, items: NDArray[np.int32], lines: NDArray[np.int64]) -> None:
     repeated = np.flatnonzero(np.diff(items) == 0)
     if len(repeated):

@@ -3,6 +3,7 @@
 import gzip
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -269,6 +270,15 @@ def test_empty_and_header_only_files_are_refused(folder: Path) -> None:
 )
 def test_other_columns_are_named(folder: Path, header: str, said: str) -> None:
     assert f"line 1: the header {said}" in refusal(write(folder / reader.TRAIN, header, click(1, 10)))
+
+
+def test_clicked_articles_without_an_embedding_are_counted() -> None:
+    clicks = pl.DataFrame({"item": pl.Series([1, 2, 2, 3, 9], dtype=pl.Int32)})
+    vectors = reader.Embeddings(np.array([1, 3, 4], np.int32), np.zeros((3, 250), np.float32))
+    (note,) = reader.note_unembedded(clicks, vectors)
+    assert (note.file, note.rows) == (reader.EMBEDDINGS, 2)
+    assert note.rule.startswith("clicked article without an embedding, of 4")
+    assert reader.note_unembedded(clicks.filter(pl.col("item").is_in([1, 3])), vectors) == ()
 
 
 def test_user_in_the_train_and_the_test_log_is_refused(folder: Path) -> None:
