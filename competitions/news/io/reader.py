@@ -30,6 +30,7 @@ TEST_B = ("testB_click_log_Test_B.csv", "testB_click_log.csv")
 ARTICLES = "articles.csv"
 EMBEDDINGS = "articles_emb.csv"
 EMBEDDING_WIDTH = 250
+FAR_MS = 366 * 86_400_000  # the host's log is of a fortnight
 WHERE = "put the host's files in data/news/raw or name their folder with RAW=DIR (Tianchi, entrance 531842)"
 
 
@@ -130,7 +131,8 @@ def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl
     """Read the train log and the test logs (``target`` is one of ``tests``) into one frame of clicks.
 
     Refused: a user in the train log and in a test log. Counted: repeated clicks (the first is kept), clicks on articles
-    missing from ``articles`` (kept), target users with a single click (kept), users in two test logs (kept).
+    missing from ``articles`` (kept), target users with a single click (kept), users in two test logs (kept), clicks
+    whose time lies far from the rest (kept: they move the figures of their article and of their user alone).
     """
     paths = (train, *tests)
     tables = [read_table(path, CLICK_COLUMNS) for path in paths]
@@ -147,11 +149,15 @@ def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl
     frame = clicks.with_columns(is_test=is_test, is_target=is_target).sort("user", "time", "item")
     unknown = frame.join(articles.select("item"), on="item", how="anti")
     single = frame.filter("is_target").group_by("user").len().filter(pl.col("len") == 1)
+    far = pl.col("time").sub(pl.col("time").median()).abs() > FAR_MS
+    apart = frame.filter(far)
     for path, log in zip(paths, logs, strict=True):
         dropped = log.height - frame.filter(log=path.name).height
         notes.append(Note(path.name, "", "repeated (user, article, timestamp): dropped", dropped))
         unlisted = unknown.filter(log=path.name).height
         notes.append(Note(path.name, "click_article_id", "article not in articles.csv: kept", unlisted))
+        far_off = apart.filter(log=path.name).height
+        notes.append(Note(path.name, "click_timestamp", "more than a year from the middle of the logs: kept", far_off))
     notes.append(Note(target.name, "user_id", "user with a single click: kept", single.height))
     return Clicks(frame.drop("line", "log"), tuple(note for note in notes if note.rows))
 

@@ -285,3 +285,16 @@ def test_user_in_the_train_and_the_test_log_is_refused(folder: Path) -> None:
     write(folder / reader.TEST_A, CLICK_HEADER, click(5, 10), click(1, 11))
     with pytest.raises(UserError, match=r"1 user\(s\) are in both .*train_click.*testA_click.*first: \[1\]"):
         read(folder)
+
+
+@pytest.mark.parametrize("time", [reader.TIME_MIN_MS, reader.TIME_MAX_MS])
+def test_a_click_far_from_the_others_is_counted_and_kept(folder: Path, time: int) -> None:
+    sound = read(folder)
+    assert "more than a year from the middle of the logs: kept" not in {note.rule for note in sound.notes}
+    lines = (folder / reader.TEST_A).read_text().splitlines()
+    user, item, _, *rest = lines[1].split(",")
+    (folder / reader.TEST_A).write_text("\n".join([*lines, ",".join([user, item, str(time), *rest])]) + "\n")
+    odd = read(folder)
+    (note,) = [note for note in odd.notes if note.rule.startswith("more than a year")]
+    assert (note.file, note.column, note.rows) == (reader.TEST_A, "click_timestamp", 1)
+    assert odd.frame.height == sound.frame.height + 1
