@@ -9,9 +9,16 @@ RUN = $(PY) -m competitions
 NAMES := news flight mgtv tencent
 # As a range, outside the lock: its builds differ by platform.
 TORCH := torch>=2.9,<3
-INPUT = $(if $(RAW),--raw "$(RAW)") $(if $(SCALE),--scale $(SCALE)) --seed $(SEED)
-LAW_OPTION = $(if $(LAW),--law $(LAW))
-STUDY = --trials $(TRIALS) --workers $(WORKERS) $(if $(STORAGE),--storage "$(STORAGE)")
+# What a person gives is handed over by the environment and quoted there: make would take a $ in it for a variable, the
+# shell a quote for its end. ARGS alone is words of the shell.
+GIVEN := RAW SCALE SEED LAW TRIALS WORKERS STORAGE CLUSTER FROM
+$(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
+export $(GIVEN)
+RAW_OPTION = $${RAW:+--raw "$$RAW"}
+SCALE_OPTION = $${SCALE:+--scale "$$SCALE"}
+LAW_OPTION = $${LAW:+--law "$$LAW"}
+INPUT = $(RAW_OPTION) $(SCALE_OPTION) --seed "$$SEED"
+STUDY = --trials "$$TRIALS" --workers "$$WORKERS"
 
 .DEFAULT_GOAL := help
 .PHONY: help install all $(NAMES) runs test test-fast lint format bench clean
@@ -38,7 +45,7 @@ flight: ## Flight: the same
 mgtv: ## MGTV: the same
 tencent: ## Tencent: the same
 $(NAMES): $(VENV)/installed
-	@$(if $(CLUSTER),RECSYS_CLUSTER="$(CLUSTER)") $(RUN) run $@ $(INPUT) $(LAW_OPTION) $(ARGS)
+	@$(if $(CLUSTER),RECSYS_CLUSTER="$$CLUSTER") $(RUN) run $@ $(INPUT) $(LAW_OPTION) $(ARGS)
 
 all: $(VENV)/installed ## The four pipelines, one after the other
 	@for name in $(NAMES); do echo "== $$name"; $(RUN) run $$name $(INPUT) || exit 1; done
@@ -48,28 +55,28 @@ data-flight: ## Flight: fetch the files with Kaggle's client and check them
 data-mgtv: ## MGTV: how to get the host's files, and a check of what is there
 data-tencent: ## Tencent: fetch the files with the model hub's client and check them
 $(NAMES:%=data-%): data-%: $(VENV)/installed
-	@$(RUN) data $* $(if $(RAW),--raw "$(RAW)") $(ARGS)
+	@$(RUN) data $* $(RAW_OPTION) $(ARGS)
 
 standin-news: ## News: lay a public data set out in the host's layout, with its truth (FROM=DIR)
 standin-flight: ## Flight: the same, of the itineraries that the Python package larch comes with
 standin-mgtv: ## MGTV: the same
 standin-tencent: ## Tencent: the same
 $(NAMES:%=standin-%): standin-%: $(VENV)/installed
-	@$(RUN) standin $* $(if $(FROM),--from "$(FROM)") $(ARGS)
+	@$(RUN) standin $* $${FROM:+--from "$$FROM"} $(ARGS)
 
 simulate-news: ## News: write simulated raw files and print how they compare with the host's (SCALE= SEED=)
 simulate-flight: ## Flight: the same
 simulate-mgtv: ## MGTV: the same
 simulate-tencent: ## Tencent: the same
 $(NAMES:%=simulate-%): simulate-%: $(VENV)/installed
-	@$(RUN) simulate $* $(if $(SCALE),--scale $(SCALE)) --seed $(SEED) $(LAW_OPTION) --describe $(ARGS)
+	@$(RUN) simulate $* $(SCALE_OPTION) --seed "$$SEED" $(LAW_OPTION) --describe $(ARGS)
 
 tune-news: ## News: search each ranker's parameters and the blend; gains go to tuned.toml (TRIALS= WORKERS= STORAGE=)
 tune-flight: ## Flight: the same
 tune-mgtv: ## MGTV: the same
 tune-tencent: ## Tencent: search how the network is trained
 $(NAMES:%=tune-%): tune-%: $(VENV)/installed
-	@$(RUN) tune $* $(STUDY) $(INPUT) $(ARGS)
+	@$(if $(STORAGE),RECSYS_STORAGE="$$STORAGE") $(RUN) tune $* $(STUDY) $(INPUT) $(ARGS)
 
 ladder-news: ## News: from popularity to the full pipeline, rung by rung, with score, time and memory (minutes)
 ladder-flight: ## Flight: the same
@@ -93,14 +100,14 @@ serve-flight: ## Flight: the same
 serve-mgtv: ## MGTV: the same
 serve-tencent: ## Tencent: the same
 $(NAMES:%=serve-%): serve-%: $(VENV)/installed
-	@$(RUN) serve $* $(if $(RAW),--raw "$(RAW)") $(ARGS)
+	@$(RUN) serve $* $(RAW_OPTION) $(ARGS)
 
 submit-news: ## News: check the newest run's submission once more, and say where to upload it
 submit-flight: ## Flight: check it, and hand it in with Kaggle's client (ARGS="--message ... --dry-run")
 submit-mgtv: ## MGTV: check it, and say where to upload it
 submit-tencent: ## Tencent: the same
 $(NAMES:%=submit-%): submit-%: $(VENV)/installed
-	@$(RUN) submit $* $(if $(RAW),--raw "$(RAW)") $(ARGS)
+	@$(RUN) submit $* $(RAW_OPTION) $(ARGS)
 
 PYTEST = OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(PY) -m pytest -q -n logical --maxprocesses 4 --dist loadgroup
 

@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -25,6 +25,8 @@ FIELD = re.compile(r"Object (?P<fault>contains unknown|missing required) field `
 T = TypeVar("T", bound=msgspec.Struct)
 Table = dict[str, Any]
 PROVENANCE = "provenance"  # a table of tuned.toml that tells where its settings come from, and is none itself
+SHOWN = 80  # characters of what a person typed
+Seed = Annotated[int, msgspec.Meta(ge=0, le=(1 << 31) - 1)]  # what every library takes
 Origins = dict[str, str]  # dotted key -> the file or --set that gave its value
 
 
@@ -46,7 +48,7 @@ def load(schema: type[T], files: Sequence[Path], overrides: Sequence[str] = ()) 
         if override.startswith("@"):
             _merge(merged, _read(Path(override[1:])), origins, override[1:])
         else:
-            _merge(merged, _parse_override(schema, override), origins, f"--set {override}")
+            _merge(merged, _parse_override(schema, override), origins, f"--set {_shorten(override)}")
     try:
         return msgspec.convert(merged, schema)
     except msgspec.ValidationError as error:
@@ -58,7 +60,7 @@ def _read(file: Path) -> Table:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UserError(f"The configuration {file} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"The configuration {file} is not valid TOML: {error}.") from error
 
 
@@ -66,7 +68,7 @@ def _parse_override(schema: type[msgspec.Struct], override: str) -> Table:
     key, equals, text = override.partition("=")
     parts = [part.strip() for part in key.split(".")]
     if not equals or not all(parts):
-        raise UserError(f"--set {override} has no key and value: write it as --set a.b=c.")
+        raise UserError(f"--set {_shorten(override)} has no key and value: write it as --set a.b=c.")
     value: Any = _parse_value(text.strip(), _type_at(schema, parts))
     for part in reversed(parts):
         value = {part: value}
@@ -77,7 +79,7 @@ def _parse_override(schema: type[msgspec.Struct], override: str) -> Table:
 def _parse_value(text: str, expected: object) -> Any:
     try:
         parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, a number of too many digits, brackets in thousands
         return text
     value = parsed["value"]
     # a name such as 2017-10-01 or 7 is not a date or a number when the key holds text
@@ -113,7 +115,13 @@ def _describe(error: msgspec.ValidationError, schema: type[msgspec.Struct], merg
     if get_origin(expected) is Literal:
         problem = f"expected one of {', '.join(map(repr, get_args(expected)))}"
     problem = problem[:1].lower() + problem[1:].replace("`", "").replace("object", "table")
-    return f"{key} in {_origin(origins, key, value)} cannot be {value!r}: {problem}{inside and f' at {inside}'}."
+    place = inside and f" at {inside}"
+    return f"{key} in {_origin(origins, key, value)} cannot be {_shorten(repr(value))}: {problem}{place}."
+
+
+def _shorten(text: str) -> str:
+    """What was typed, as a sentence shows it."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def _value_at(table: Table, key: str) -> Any:
@@ -141,7 +149,7 @@ def _describe_unknown(schema: type[msgspec.Struct], key: str, origin: str) -> st
     known = [name for name, _ in _keys(schema)]
     last = [name for name in known if name.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
     near = last or difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-    return f"There is no key {key} (from {origin}); the nearest is {near[0] if near else 'none'}."
+    return f"There is no key {_shorten(key)} (from {origin}); the nearest is {near[0] if near else 'none'}."
 
 
 def _type_at(schema: type[msgspec.Struct], parts: Sequence[str]) -> object:

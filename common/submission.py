@@ -13,8 +13,11 @@ import polars as pl
 
 from common.errors import UserError
 from common.io.csv_blocks import BYTE_ORDER_MARK, find_invalid_utf8
+from common.io.files import refuse_special
+from common.io.rust_panics import contain_panics
 
 ROWS_SHOWN = 3
+NAME_IT = "name the submission file to check"
 
 
 class Violation(NamedTuple):
@@ -86,7 +89,8 @@ def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:
     if not body.strip():
         raise UserError(f"{path} holds a header and no rows")
     try:
-        frame = pl.read_csv(text, infer_schema=False, empty_string_is_null=False, quote_char=None)
+        with contain_panics():
+            frame = pl.read_csv(text, infer_schema=False, empty_string_is_null=False, quote_char=None)
     except pl.exceptions.PolarsError as error:
         _refuse_width(path, body, len(header), str(error).splitlines()[0])
     # polars fills a short row with blanks in silence; ids and numbers hold no comma, so that the count of commas tells.
@@ -98,10 +102,11 @@ def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:
 
 
 def _read_utf8(path: Path) -> bytes:
+    refuse_special(path, NAME_IT)
     try:
         text = path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}; name the submission file to check") from error
+        raise UserError(f"{path} cannot be read: {error.strerror}; {NAME_IT}") from error
     if not text:
         raise UserError(f"{path} is empty (0 bytes)")
     if text.startswith(BYTE_ORDER_MARK):
@@ -157,8 +162,10 @@ def find_moved(ids: pl.Series, expected: pl.Series, rule: str, label: str, numbe
 
 def read_truth(truth: Path, columns: Mapping[str, type[pl.DataType]], key: str) -> pl.DataFrame:
     """The answers of a truth file: ``columns`` in their types, one row a ``key``. ``UserError`` for anything else."""
+    refuse_special(truth, "name the truth file")
     try:
-        text = pl.read_csv(truth, infer_schema=False)
+        with contain_panics():
+            text = pl.read_csv(truth, infer_schema=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["no reason given"])[0]
         raise UserError(f"{truth} cannot be read as CSV ({reason}); name the truth file") from error

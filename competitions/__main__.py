@@ -1,6 +1,8 @@
 """The command line: ``python -m competitions VERB NAME``. Bad input ends in one sentence and exit code 1."""
 
+import errno
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -34,8 +36,20 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        _refuse(str(error))
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        _refuse(
+            f"{str(error.filename)[:40]!r}... is too long for the name of a file ({len(str(error.filename))} letters)."
+        )
+
+
+def _refuse(sentence: str) -> NoReturn:
+    """End with a sentence; what has no place in a line of a terminal is written as Python would."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in sentence)
+    print(f"error: {shown}", file=sys.stderr)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import polars as pl
 
 from common.datasets.simulated import written_at_once
 from common.errors import UserError
+from common.io.rust_panics import contain_panics
 
 MARKER = "standin.json"  # written last: a folder that has it is ours to replace
 TRUTH = "truth.csv"
@@ -94,7 +95,8 @@ def read_fields(path: Path, fields: Sequence[Field], hint: str, content: bytes |
         missing = [field.name for field in fields if field.name not in names]
         if missing:
             raise UserError(f"{path}, line 1: the header lacks {', '.join(missing)}; {hint}")
-        text = pl.read_csv(source, columns=[field.name for field in fields], infer_schema=False)
+        with contain_panics():
+            text = pl.read_csv(source, columns=[field.name for field in fields], infer_schema=False)
     except pl.exceptions.PolarsError as error:
         raise UserError(f"{path} cannot be read as CSV ({str(error).splitlines()[0]}); {hint}") from error
     text = text.with_row_index("line", offset=2)

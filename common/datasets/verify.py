@@ -8,6 +8,7 @@ import polars as pl
 
 from common.datasets.download import FileSpec, Layout, sha256
 from common.errors import UserError
+from common.io.rust_panics import contain_panics
 from common.pipeline.progress import running
 
 OK, DIFFERS, MISSING, ABSENT = "ok", "differs", "missing", "not there, not needed"
@@ -44,7 +45,8 @@ def _check(folder: Path, spec: FileSpec, listed: Listed) -> FileCheck:
         needed = spec.needed and not (spec.unless and _list(folder, spec.unless))
         return FileCheck(spec.path, expected, "nothing", MISSING if needed else ABSENT)
     try:
-        facts, faults = _measure(folder, spec, paths, listed)
+        with contain_panics():
+            facts, faults = _measure(folder, spec, paths, listed)
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
         return FileCheck(spec.path, expected, f"cannot be read: {reason[:120]}", DIFFERS)

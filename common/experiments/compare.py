@@ -21,6 +21,8 @@ from common.experiments.run_record import (
     weighted_error,
     weighted_mean,
 )
+from common.io.files import refuse_special
+from common.io.rust_panics import contain_panics
 
 CLEAR = 2.0  # standard errors
 
@@ -88,10 +90,12 @@ def pair_queries(first: Path, second: Path) -> pl.DataFrame:
 def _read_queries(path: Path) -> pl.DataFrame:
     if not path.exists():
         raise UserError(f"{path} does not exist: the run did not finish its record; run again.")
+    refuse_special(path, "run again")
     try:
-        return pl.read_parquet(path)
+        with contain_panics():
+            return pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise UserError(f"{path} cannot be read ({error}): run again.") from error
+        raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}): run again.") from error
 
 
 def describe_difference(joined: pl.DataFrame) -> Difference:
@@ -134,13 +138,14 @@ def list_scores(one: Row, other: Row) -> list[Row]:
 
 
 def _score_row(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Row:
+    before, after = one.get("score"), other.get("score")
     return {
         "score": name,
-        "A": one["score"],
-        "error A": one["error"],
-        "B": other["score"],
-        "error B": other["error"],
-        "B - A": other["score"] - one["score"],
+        "A": before,
+        "error A": one.get("error"),
+        "B": after,
+        "error B": other.get("error"),
+        "B - A": None if before is None or after is None else after - before,
     }
 
 
@@ -165,7 +170,7 @@ def list_changed_features(one: Row, other: Row) -> list[Row]:
     """Features that only one of the runs has, with their share of the gain where it is known."""
     before, after = one.get("features", []), other.get("features", [])
     gains = {
-        side: {row["feature"]: row["gain"] for row in record.get("insight", {}).get("importance", [])}
+        side: {row["feature"]: row.get("gain") for row in (record.get("insight") or {}).get("importance") or []}
         for side, record in (("A", one), ("B", other))
     }
     only = [("A", name) for name in before if name not in set(after)]
@@ -176,11 +181,11 @@ def list_changed_features(one: Row, other: Row) -> list[Row]:
 def list_warnings(one: Row, other: Row, shared: int) -> list[str]:
     """What makes the two scores hard to compare."""
     warnings = []
-    if one["data"]["digest"] != other["data"]["digest"]:
+    if (one["data"] or {}).get("digest") != (other["data"] or {}).get("digest"):
         warnings.append("the raw files differ: the scores are of different data")
     if not shared:
         warnings.append("the runs have no validation query in common: only the two scores can be compared")
-    elif shared < max(one["cv"]["queries"], other["cv"]["queries"]):
+    elif shared < max(record["cv"]["queries"] or 0 for record in (one, other)):
         warnings.append(f"only {shared} of the validation queries are common to both runs; the difference is of these")
     if one["code"] != other["code"]:
         warnings.append(f"the code differs: {_describe_code(one)} and {_describe_code(other)}")

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,10 +11,14 @@ from scipy import stats
 
 from common.errors import UserError
 from common.experiments.run_record import RECORD, Row, read_record
+from common.io.files import refuse_special
 from common.submission import write_text
 
 LEADERBOARD = "lb.json"
 SETTINGS_SHOWN = 32  # characters
+COLUMNS = (
+    "run", "CV", "error", "truth", "oracle", "leaderboard", "data", "code", "seconds", "GiB", "settings",
+)  # fmt: skip
 
 
 def find_runs(build: Path, names: Sequence[str]) -> list[Path]:
@@ -27,7 +32,7 @@ def find_run(build: Path, names: Sequence[str], run: str) -> Path:
 
     ``UserError`` where there is none, or more than one.
     """
-    if (Path(run) / RECORD).is_file():
+    if os.path.isfile(Path(run) / RECORD):
         return Path(run)
     head, _, tail = run.rpartition("/")
     runs = [path for path in find_runs(build, names) if not head or path.parent.name == head]
@@ -46,24 +51,38 @@ def find_run(build: Path, names: Sequence[str], run: str) -> Path:
 
 
 def list_runs(folders: Sequence[Path]) -> list[Row]:
-    """One row per run: when, what on, how it scored, what it cost, and the leaderboard's last word on it."""
-    return [_list_run(folder, read_record(folder / RECORD)) for folder in folders]
+    """One row per run: when, what on, how it scored, what it cost, and the leaderboard's last word on it.
+
+    A run whose record or whose noted scores are damaged has a row that says so.
+    """
+    return [_list_or_tell(folder) for folder in folders]
+
+
+def _list_or_tell(folder: Path) -> Row:
+    try:
+        return _list_run(folder, read_record(folder / RECORD))
+    except UserError as error:
+        told = str(error).replace(f"{folder}/", "")
+        return dict.fromkeys(COLUMNS) | {
+            "run": f"{folder.parent.name}/{folder.name}",
+            "settings": f"DAMAGED: {told[:80]}",
+        }
 
 
 def _list_run(folder: Path, record: Row) -> Row:
     cv, truth, noted = record["cv"], record.get("truth"), read_leaderboard(folder)
-    code, data = record["code"], record["data"]
+    code, data = record["code"], record["data"] or {}
     return {
-        "run": f"{record['name']}/{record['run']}",
+        "run": f"{folder.parent.name}/{folder.name}",
         "CV": cv["score"],
         "error": cv["error"],
-        "truth": truth["score"] if truth else None,
-        "oracle": truth["oracle"] if truth else None,
+        "truth": truth.get("score") if truth else None,
+        "oracle": truth.get("oracle") if truth else None,
         "leaderboard": noted[-1]["score"] if noted else None,
-        "data": f"{'simulated' if data['simulated'] else 'files'}-{data['digest'][:4]}",
+        "data": f"{'simulated' if data.get('simulated') else 'files'}-{data.get('digest', '')[:4]}",
         "code": f"{code['revision'] or 'unknown'}{'+' if code['changed'] else ''}",
-        "seconds": f"{record['wall_seconds']:,.0f}",
-        "GiB": f"{record['peak_mib'] / 1024:.1f}",
+        "seconds": f"{record.get('wall_seconds') or 0.0:,.0f}",
+        "GiB": f"{(record.get('peak_mib') or 0.0) / 1024:.1f}",
         "settings": _shorten(" ".join(record["overrides"])),
     }
 
@@ -85,12 +104,13 @@ def note_leaderboard(folder: Path, score: float) -> Row:
 def read_leaderboard(folder: Path) -> list[Row]:
     """The leaderboard scores of a run, in the order in which they were noted."""
     path = folder / LEADERBOARD
-    if not path.exists():
+    if not os.path.lexists(path):
         return []
+    refuse_special(path, "remove it and note the score again")
     try:
         noted: list[Row] = json.loads(path.read_text())
         return [{"score": float(row["score"]), "when": str(row["when"])} for row in noted]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise UserError(f"{path} is damaged ({error!r}): remove it and note the score again.") from error
 
 

@@ -8,7 +8,6 @@ two runs can be compared query by query: the difference of two scores is known f
 import dataclasses
 import datetime
 import hashlib
-import json
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,8 @@ import msgspec
 import polars as pl
 
 from common.errors import UserError
+from common.experiments.record_schema import RunFile, decode_file
+from common.io.files import refuse_special
 from common.pipeline.code_fingerprint import PROJECT_ROOT
 from common.pipeline.run import Run
 from common.pipeline.step_key import Digests
@@ -26,6 +27,13 @@ from common.submission import Checked, write_parquet
 
 RECORD = "run.json"
 QUERIES = "queries.parquet"
+# What a record has at least, once it was read.
+WHOLE: dict[str, "Row"] = {
+    "code": {"revision": None, "changed": False},
+    "cv": {"score": None, "error": None, "queries": 0, "folds": [], "slices": []},
+    "config": {},
+}
+LISTS = ("ranking", "features", "overrides", "steps", "notes", "tables")
 WEIGHT = "weight"  # optional column: how much a query counts in every mean
 Row = dict[str, Any]
 
@@ -124,8 +132,9 @@ def _list_tables(record: RunRecord) -> list[tuple[str, Sequence[Row]]]:
 
 def read_record(path: Path) -> Row:
     """A run.json. ``UserError`` where it is missing or not whole."""
+    refuse_special(path, "run again")
     try:
-        record: Row = json.loads(path.read_text())
+        record = decode_file(path.read_bytes(), RunFile)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
@@ -133,7 +142,8 @@ def read_record(path: Path) -> Row:
     missing = [key for key in ("name", "run", "config", "cv", "metric", "data", "steps") if key not in record]
     if missing:
         raise UserError(f"{path} is no record of a run: it lacks {', '.join(missing)}; run again.")
-    return record
+    parts = {name: {**whole, **(record.get(name) or {})} for name, whole in WHOLE.items()}
+    return record | parts | {name: record.get(name) or [] for name in LISTS}
 
 
 def describe_queries(queries: pl.DataFrame) -> Row:

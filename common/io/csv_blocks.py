@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from common.errors import UserError
+from common.io.rust_panics import contain_panics
 
 BLOCK_BYTES = 1 << 24
 HEADER_BYTES = 1 << 16
@@ -35,6 +36,8 @@ def read_header(path: Path) -> tuple[list[str], bool]:
         raise UserError(f"{path} is empty (0 bytes); download it again")
     if line.startswith(COMPRESSED):
         raise UserError(f"{path} is a compressed archive, not a CSV; unpack it first")
+    if b"\r" in line.rstrip(b"\r\n") and b"\n" not in line:
+        raise UserError(f"{path}: its lines end in carriage returns alone; save the file as CSV with line feeds")
     try:
         names = next(csv.reader([line.removeprefix(BYTE_ORDER_MARK).decode()], strict=True), [])
     except UnicodeDecodeError as error:
@@ -110,7 +113,8 @@ class LineBlock:
             # a selection, polars would not see that a row has too many fields. Nor does it see a comma at the very end,
             # and a quote there may make it panic.
             end = b"\n" if self.text.endswith((b",", b",\r", b'"')) else b""
-            frame = pl.read_csv(b"".join([",".join(schema).encode(), b"\n", self.text, end]), schema=schema)
+            with contain_panics():
+                frame = pl.read_csv(b"".join([",".join(schema).encode(), b"\n", self.text, end]), schema=schema)
         except pl.exceptions.PolarsError as error:
             self.refuse(len(schema), str(error).splitlines()[0], find_fault)
         # polars fills up a row with too few fields in silence.
@@ -137,7 +141,8 @@ def _find_row_fault(row: str, width: int, find_fault: FaultFinder) -> str | None
     try:
         cells = next(csv.reader([row], strict=True))
     except csv.Error:
-        return f"a quote that does not close: {row[:60]!r}"
+        fault = "a carriage return inside the line" if "\r" in row else "a quote that does not close"
+        return f"{fault}: {row[:60]!r}"
     if len(cells) != width:
         return f"{len(cells)} fields where {width} are expected: {row[:60]!r}"
     return find_fault(cells)

@@ -122,6 +122,8 @@ class Run:
     ) -> None:
         """Make both folders (``UserError`` where one cannot be written). The source below ``root`` is first-party.
 
+        The folder of the outputs goes again until there is one: a run that is killed before leaves none.
+
         ``quiet``: nothing is shown; ``brief``: steps that were kept are not.
         """
         self.folder = folder
@@ -133,6 +135,8 @@ class Run:
         progress.set_quiet(quiet)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(OSError):  # which it raises where there are outputs
+                folder.rmdir()
 
     # One signature for each number of arguments, so that a type checker holds each of them against its parameter.
     @overload
@@ -223,6 +227,7 @@ class Run:
         encoded = msgspec.json.format(msgspec.json.encode(data, enc_hook=_to_plain), indent=2)
         temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
         with writing(self.folder):
+            path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 temporary.write_bytes(encoded + b"\n")
                 os.replace(temporary, path)

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -19,11 +20,13 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote_plus
 
 import optuna
 from optuna.storages import JournalStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import make_url
 
 from common.errors import UserError
 from common.pipeline.progress import say
@@ -31,11 +34,14 @@ from common.submission import write_text
 from common.tuning.search_space import fits
 from common.tuning.task import FINISHED, FOLDS, WORKER, Task, run_trial
 
+STORAGE = "RECSYS_STORAGE"  # environment: the database, whose URL may hold a password
 HEARTBEAT_S = 15
 GRACE_S = 60
 RETRIES = 3
 FAILURES = 5
 POLL_S = 0.5
+SECRET = re.compile("pass|pwd|secret|token|key", re.IGNORECASE)  # an option of a URL that is not shown
+MASK = "***"
 RETRIED = "retried"  # user attribute: the number of the trial that died
 
 
@@ -55,18 +61,31 @@ def open_storage(url: str | None, folder: Path) -> optuna.storages.BaseStorage:
                 engine_kwargs={"pool_pre_ping": True},
             )
     except Exception as error:  # whatever the driver raises: no server, no database, no driver, no rights
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        shown, reason = hide_secrets(url, str(error).strip().partition("\n")[0] or type(error).__name__)
         raise UserError(
-            f"The storage {hide_password(url)} cannot be used ({first}): start the database, or give STORAGE as"
+            f"The storage {shown} cannot be used ({reason}): start the database, or give STORAGE as"
             " postgresql+psycopg://user:password@host/database."
         ) from error
 
 
-def hide_password(url: str) -> str:
-    """The URL without its password."""
-    head, at, tail = url.rpartition("@")
-    scheme, _, login = head.partition("://")
-    return f"{scheme}://{login.partition(':')[0]}:***@{tail}" if at and ":" in login else url
+def hide_secrets(url: str, message: str) -> tuple[str, str]:
+    """The URL and a message about it as they may be shown: SQLAlchemy's own rendering, secret options masked as well.
+
+    Nothing is shown of what is no URL: nobody could say which part of it is the password.
+    """
+    try:
+        parsed = make_url(url)
+    except Exception:  # an ArgumentError, or a ValueError of the port
+        return MASK, "it is no address of a database"
+    secret = {name: value for name, value in parsed.query.items() if SECRET.search(name)}
+    shown = parsed.update_query_dict(dict.fromkeys(secret, MASK)).render_as_string(hide_password=True)
+    values = [
+        parsed.password,
+        *(part for value in secret.values() for part in ([value] if isinstance(value, str) else value)),
+    ]
+    for text in (url, *filter(None, values)):
+        message = message.replace(text, MASK).replace(quote_plus(text), MASK)
+    return shown, message
 
 
 def open_study(storage: optuna.storages.BaseStorage, name: str, task: Task, seed: int) -> optuna.Study:
@@ -115,14 +134,19 @@ def worker_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
-def coordinate(study: optuna.Study, trials: int, commands: Sequence[Sequence[str]]) -> Iterator[int]:
+def coordinate(
+    study: optuna.Study, trials: int, commands: Sequence[Sequence[str]], storage: str | None = None
+) -> Iterator[int]:
     """Let a process of each command work on the study, and enqueue again the trial of a dead one.
+
+    ``storage`` goes to the processes by their environment: any user of the machine can read a command line.
 
     Yields the number of finished trials whenever it has grown. ``UserError`` where all processes end before the study
     has its ``trials``.
     """
     threads = str(max((os.cpu_count() or 1) // len(commands), 1))
     environment = os.environ | {"OMP_NUM_THREADS": threads, "POLARS_MAX_THREADS": threads}
+    environment |= {STORAGE: storage} if storage else {}
     with contextlib.ExitStack() as stack:
         # Into files: a worker that writes much would wait for ever for a pipe that nobody reads.
         logs = [stack.enter_context(tempfile.TemporaryFile("w+", errors="replace")) for _ in commands]

@@ -1,9 +1,9 @@
 """The report of a run, made from what lies in its folder and beside it."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+from common.experiments.record_schema import LadderFile, Part, StudyFile, decode_file
 from common.experiments.registry import read_leaderboard
 from common.experiments.run_record import RECORD, read_record
 from common.report.page import write_report
@@ -12,15 +12,14 @@ from common.report.page import write_report
 def write_page(folder: Path) -> Path:
     """The report of a run from its record, with its competition's ladder and studies where there are any."""
     record = read_record(folder / RECORD) | {"leaderboard": read_leaderboard(folder)}
-    ladder = _read_json(folder.parent / "ladder" / "ladder.json")
-    studies = [_read_json(path) for path in sorted((folder.parent / "tuning").glob("*.json"))]
+    ladder = _read_json(folder.parent / "ladder" / "ladder.json", LadderFile)
+    studies = [_read_json(path, StudyFile) for path in sorted((folder.parent / "tuning").glob("*.json"))]
     return write_report(record, folder, ladder, [study for study in studies if study])
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def _read_json(path: Path, kind: type[Part]) -> dict[str, Any] | None:
     """A ladder's or a study's figures; None where there are none that can be read."""
     try:
-        figures = json.loads(path.read_text())
+        return decode_file(path.read_bytes(), kind) if path.is_file() else None
     except (OSError, ValueError):
         return None
-    return figures if isinstance(figures, dict) else None

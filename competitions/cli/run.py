@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,16 @@ from typing import Annotated, Any
 import typer
 
 from common.datasets.simulated import is_simulated
+from common.experiments.registry import find_runs
 from common.experiments.run_record import RECORD, Origin, write_record
 from common.pipeline.console import print_table, shorten_steps, wide_console
 from common.pipeline.run import Run, prune
 from common.tuning.tuned_config import list_foreign
-from competitions import find_competition
+from competitions import NAMES, find_competition
 from competitions.cli.options import Build, Law, Name, Overrides, Raw, Scale, Seed, Submission, Truth, takes
 from competitions.cli.report import write_page
+
+STAMP = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}")
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def run(options: RunOptions) -> None:
     config = competition.load_config([f"seed={options.seed}", *overrides], not options.untuned)
     raw = competition.choose_raw(options.raw, options.scale, config.seed, options.build)
     files = competition.locate(raw, config)
-    work = Run(build / stamp(started), build / "cache")
+    work = Run(build / name_run(started, options.build), build / "cache")
     try:
         with connect.use(options.cluster):
             outcome = competition.solve(files, config, work)
@@ -72,6 +76,14 @@ def run(options: RunOptions) -> None:
             f"tuned.toml holds settings that were found on other files ({', '.join(foreign)}): "
             f"`make tune-{options.name}` searches on these, --untuned leaves it aside."
         )
+
+
+def name_run(started: datetime.datetime, build: Path) -> str:
+    """The stamp of a run, behind that of every other: after a clock went back, the newest run is still the last."""
+    newest = max((folder.name for folder in find_runs(build, NAMES) if STAMP.fullmatch(folder.name)), default="")
+    if stamp(started) > newest:
+        return stamp(started)
+    return stamp(datetime.datetime.strptime(newest, "%Y%m%d-%H%M%S-%f") + datetime.timedelta(milliseconds=1))
 
 
 def stamp(moment: datetime.datetime) -> str:
@@ -129,8 +141,8 @@ def ladder(
 ) -> None:
     """What each channel, feature block and model adds, on the same split (minutes)."""
     competition = find_competition(name).under_law(law)
-    folder = competition.choose_raw(raw, scale, seed, build)
     config = competition.load_config([f"seed={seed}", *(overrides or [])])
+    folder = competition.choose_raw(raw, scale, seed, build)
     work = Run(build / name / "ladder", build / name / "cache")
     rows = competition.climb(competition.locate(folder, config), config, work)
     title = f"Ladder, {competition.metric} on validation: each rung adds to the one above it"

@@ -62,7 +62,8 @@ def lb(
     write_page(folder)
     cv = record["cv"]
     print(
-        f"{record['name']}/{record['run']}: CV {cv['score']:.4f} +- {cv['error']:.4f}, leaderboard {score:.4f}, noted"
+        f"{record['name']}/{record['run']}: CV {cv['score'] or 0.0:.4f} +- {cv['error'] or 0.0:.4f},"
+        f" leaderboard {score:.4f}, noted"
     )
 
 

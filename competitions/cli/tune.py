@@ -35,7 +35,9 @@ class TuneOptions:
     ] = None
     trials: Annotated[int, typer.Option(min=2, help="Finished trials that each study is to have.")] = DEFAULT_TRIALS
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1
-    storage: Annotated[str | None, typer.Option(help="Database URL; default: a journal file below build/.")] = None
+    storage: Annotated[
+        str | None, typer.Option(envvar=studies.STORAGE, help="Database URL; default: a journal file below build/.")
+    ] = None
     raw: Raw = None
     scale: Scale = None
     seed: Seed = 0
@@ -120,7 +122,7 @@ def _tune_one(options: TuneOptions, name: str) -> Verdict:
         counts = studies.work(study, task, options.trials, studies.worker_name())
     else:
         commands = [studies.worker_command(_worker_arguments(options, name, n)) for n in range(options.workers)]
-        counts = studies.coordinate(study, options.trials, commands)
+        counts = studies.coordinate(study, options.trials, commands, options.storage)
     for _ in track(counts, f"tune {options.name} {name}", max(options.trials - done, 0)):
         pass
     verdict = judge_study(task, study)
@@ -133,10 +135,10 @@ def _tune_one(options: TuneOptions, name: str) -> Verdict:
 
 
 def _worker_arguments(options: TuneOptions, task: str, worker: int) -> list[str]:
-    """The command line of a worker."""
+    """The command line of a worker; the storage, which may hold a password, goes by the environment."""
     words = ["tune", options.name, "--task", task, "--trials", str(options.trials), "--worker", str(worker)]
     words += ["--seed", str(options.seed), "--build", str(options.build)]
-    for option, value in (("--storage", options.storage), ("--raw", options.raw), ("--scale", options.scale)):
+    for option, value in (("--raw", options.raw), ("--scale", options.scale)):
         words += [] if value is None else [option, str(value)]
     return words + [part for setting in options.overrides or [] for part in ("--set", setting)]
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from common.config import Seed
 from common.decisions import AUTO
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -102,7 +103,7 @@ class ReadingSettings(Settings, frozen=True):
 class FlightConfig(Settings, frozen=True):
     """Everything a run depends on, but for the raw files. ``rerank_penalties`` are tried on the validation sessions."""
 
-    seed: Annotated[int, msgspec.Meta(ge=0)]
+    seed: Seed
     keep_gib: float
     rerank_penalties: Annotated[tuple[Annotated[float, msgspec.Meta(ge=0)], ...], msgspec.Meta(min_length=1)]
     split: SplitSettings

@@ -103,7 +103,8 @@ def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
     penalty = step(find_penalty, data, scores, blend, config.rerank_penalties)
 
     # 8. Score the test, write the submission in the order of its rows, read it back from disk and check it.
-    snapshots = step(take_test_snapshot, train.sessions, test.sessions, prepared.split.cross_fitted, name="ask_test")
+    crossed, period = prepared.split.cross_fitted, config.split.stretch_days
+    snapshots = step(take_test_snapshot, train.sessions, test.sessions, crossed, period, name="ask_test")
     blocks = list_blocks(config, plan)
     history = step(build_history, prepared.log, snapshots, blocks, name="test.history")
     test_scores = step(score_test, test, snapshots, history, collect(final), blocks)

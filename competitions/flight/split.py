@@ -4,7 +4,7 @@ A *snapshot* is the booking log as of a time: a session sees the bookings of the
 of the snapshot that it is assigned to. Training sessions see the log as it stood at the start of their own period of
 days, validation sessions as it stood at the cut, test sessions as it stood when the test began. So in training the
 history is as stale as it will be in the test, and a colleague's twin search, seconds earlier, is as unknown as it will
-be there.
+be there. A session with a wrong time, years before or behind the others, moves none of these moments.
 
 Where nobody comes back there is no past to look back on, and no future that could tell: there the log is cut into folds
 of whole sessions, and a session sees the bookings of all folds but its own. Its features are then *cross-fitted*, as
@@ -24,6 +24,8 @@ from competitions.flight.config import SplitSettings
 DAY_MS = 86_400_000
 INNER_FOLDS = 5  # of the training sessions, each of which sees the bookings of the other four
 ALL_TIME = (1 << 62) - 1
+FENCE = 1.5  # of the distance of the quartiles: Tukey's rule for what lies apart from the rest
+ODD_SHARE = 0.001  # of the train sessions, which do not say when it ends
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def split_last(sessions: pl.DataFrame, settings: SplitSettings) -> Split:
 
 def split_last_days(sessions: pl.DataFrame, settings: SplitSettings) -> Split:
     """The last days of the log validate."""
-    cut = int(sessions["time"].max()) - int(settings.second_days * DAY_MS)  # type: ignore[arg-type]
+    cut = int(usual_times(sessions)[-1]) - int(settings.second_days * DAY_MS)
     return split_by_time(sessions, [cut], settings.stretch_days, "last days")
 
 
@@ -93,13 +95,27 @@ def find_cut(sessions: pl.DataFrame, share: float) -> int:
     return int(times[min(max(int(len(times) * (1 - share) + 1e-9), 0), len(times) - 1)])
 
 
+def usual_times(sessions: pl.DataFrame) -> NDArray[np.int64]:
+    """The times (ms), ascending, without those that lie apart from all others."""
+    times: NDArray[np.int64] = np.sort(sessions["time"].to_numpy())
+    low, high = np.quantile(times, (0.25, 0.75))
+    usual: NDArray[np.int64] = times[(times >= low - FENCE * (high - low)) & (times <= high + FENCE * (high - low))]
+    return usual
+
+
+def start_of_period(time: pl.Expr, begin: int, period_days: float) -> pl.Expr:
+    """When the period of so many days began that a time (ms) is in, counted from ``begin``."""
+    period = max(int(period_days * DAY_MS), 1)
+    return begin + (time - begin) // period * period
+
+
 def split_by_time(sessions: pl.DataFrame, cuts: Sequence[int], period_days: float, name: str) -> Split:
     """A fold for each of the ascending ``cuts`` (ms): the sessions up to the next cut validate, those before it train.
 
     Sessions without a single booking are unused.
     """
-    begin, period = sessions["time"].min(), max(int(period_days * DAY_MS), 1)
-    starts = sessions.select("session", until=begin + (pl.col("time") - begin) // period * period)
+    begin = int(usual_times(sessions)[0])
+    starts = sessions.select("session", until=start_of_period(pl.col("time"), begin, period_days))
     ends = [*cuts[1:], ALL_TIME]
     folds = tuple(_cut_fold(sessions, cut, end, name) for cut, end in zip(cuts, ends, strict=True))
     return Split(name, folds, take_snapshots(sessions, starts))
@@ -129,10 +145,26 @@ def refuse_empty(roles: pl.DataFrame, name: str) -> None:
             )
 
 
-def take_test_snapshot(train: pl.DataFrame, test: pl.DataFrame, cross_fitted: bool) -> Snapshots:
-    """The test's only snapshot: the train file's bookings from before the first test session; all if cross-fitted."""
-    until = ALL_TIME if cross_fitted else test["time"].min()
-    return take_snapshots(train, test.select("session", until=pl.lit(until, pl.Int64)))
+def take_test_snapshot(train: pl.DataFrame, test: pl.DataFrame, cross_fitted: bool, period_days: float) -> Snapshots:
+    """The test's snapshot: the train file's bookings from before the first test session; all if cross-fitted.
+
+    A test session from before the end of the train file is not that first one. It sees what a training session of its
+    time does, the log as it stood at the start of its period of ``period_days``, and the others see what they would
+    without it.
+    """
+    start = ALL_TIME if cross_fitted else find_test_start(train, test)
+    begin, time = int(usual_times(train)[0]), pl.col("time")
+    early = pl.max_horizontal(start_of_period(time, begin, period_days), pl.lit(int(train["time"].min())))  # type: ignore[arg-type]
+    until = pl.when(cross_fitted or time >= start).then(pl.lit(start, pl.Int64)).otherwise(early)
+    return take_snapshots(train, test.select("session", until=until))
+
+
+def find_test_start(train: pl.DataFrame, test: pl.DataFrame) -> int:
+    """The time (ms) of the first test session that is not before the end of the train file, or of the first."""
+    times = usual_times(train)
+    end = times[int((len(times) - 1) * (1 - ODD_SHARE))]
+    behind = test["time"].filter(test["time"] >= end)
+    return int((behind if len(behind) else test["time"]).min())  # type: ignore[arg-type]
 
 
 def take_snapshots(log: pl.DataFrame, sessions: pl.DataFrame) -> Snapshots:

@@ -6,7 +6,19 @@ import polars as pl
 
 from common import metrics
 from common.errors import UserError
-from common.submission import Checked, Violation, find_rows, read_back, read_truth, refuse, write_csv, write_parquet
+from common.io.files import refuse_special
+from common.io.rust_panics import contain_panics
+from common.submission import (
+    NAME_IT,
+    Checked,
+    Violation,
+    find_rows,
+    read_back,
+    read_truth,
+    refuse,
+    write_csv,
+    write_parquet,
+)
 from competitions.flight.io.parquet import open_source
 from competitions.flight.io.reader import RawFiles
 from competitions.flight.metrics import CUTOFFS, LARGE, SIZES
@@ -54,11 +66,13 @@ def _read_submission(path: Path) -> pl.DataFrame:
 
 
 def _read_parquet(path: Path) -> pl.DataFrame:
+    refuse_special(path, NAME_IT)
     try:
-        frame = pl.read_parquet(path)
+        with contain_panics():
+            frame = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["no reason given"])[0]
-        raise UserError(f"{path} cannot be read as parquet ({reason}); name the submission file to check") from error
+        raise UserError(f"{path} cannot be read as parquet ({reason}); {NAME_IT}") from error
     if tuple(frame.columns) != COLUMNS:
         raise UserError(f"{path}: '{NAMES}' is broken: its columns are {','.join(frame.columns)[:120]!r}")
     if not frame.height:

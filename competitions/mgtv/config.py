@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from common.config import Seed
+
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
@@ -126,7 +128,7 @@ class DecideSettings(Settings, frozen=True):
 class MgtvConfig(Settings, frozen=True):
     """Everything a run depends on, but for the raw files."""
 
-    seed: Annotated[int, msgspec.Meta(ge=0)]
+    seed: Seed
     keep_gib: float
     host: HostSettings
     truth: TruthSettings

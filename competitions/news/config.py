@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from common.config import Seed
 from common.retrieval.cooccurrence import CovisitSettings, FollowSettings, SwingSettings
 from common.retrieval.item2vec import Item2VecSettings
 
@@ -95,7 +96,7 @@ class NewsConfig(Settings, frozen=True):
     """All settings of a run."""
 
     board: str
-    seed: int
+    seed: Seed
     keep_gib: float
     split: SplitSettings
     recall: RecallSettings

@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from common.config import Seed
+
 Count = Annotated[int, msgspec.Meta(ge=1)]
 NotNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -287,7 +289,7 @@ class OpenSettings(Settings, frozen=True):
 class TencentConfig(Settings, frozen=True):
     """All settings."""
 
-    seed: NotNegativeInt
+    seed: Seed
     keep_gib: Positive
     method: Literal["ranker", "network"]
     host: HostSettings

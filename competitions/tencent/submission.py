@@ -14,7 +14,18 @@ import numpy.typing as npt
 import polars as pl
 
 from common.errors import UserError
-from common.submission import Checked, Violation, find_ids, find_moved, read_truth, refuse, write_bytes, write_csv
+from common.io.files import refuse_special
+from common.submission import (
+    NAME_IT,
+    Checked,
+    Violation,
+    find_ids,
+    find_moved,
+    read_truth,
+    refuse,
+    write_bytes,
+    write_csv,
+)
 from common.submission import read_back as read_csv_back
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.ids import Oids
@@ -123,14 +134,17 @@ def _read_csv(path: Path) -> Answers:
 def _read_json(path: Path) -> Answers:
     try:
         result = msgspec.json.decode(_read_bytes(path), type=ResultFile)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path} is not the JSON form ({error}); {FORMAT}") from error
     if len(result.user) != len(result.top10s):
         raise UserError(f"{path}: {len(result.user)} users and {len(result.top10s)} lists of ads; one list a user")
     for user, ads in zip(result.user, result.top10s, strict=True):
         if len(ads) != TOP:
             raise UserError(f"{path}, user {user}: {len(ads)} ads where {TOP} are expected")
-    return Answers(result.user, np.array(result.top10s, np.int64).reshape(-1, TOP))
+    try:
+        return Answers(result.user, np.array(result.top10s, np.int64).reshape(-1, TOP))
+    except OverflowError as error:
+        raise UserError(f"{path}: an id of 2^63 or more; {KNOWN}") from error
 
 
 def _read_binary(path: Path) -> Answers:
@@ -148,10 +162,11 @@ def _read_binary(path: Path) -> Answers:
 
 
 def _read_bytes(path: Path) -> bytes:
+    refuse_special(path, NAME_IT)
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}; name the submission file to check") from error
+        raise UserError(f"{path} cannot be read: {error.strerror}; {NAME_IT}") from error
 
 
 def check_submission(path: Path, expected: Expected) -> Checked:

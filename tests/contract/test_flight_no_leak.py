@@ -4,6 +4,7 @@ Where sessions see other folds' bookings, later ones too, what must not come thr
 and of any search that validates.
 """
 
+import datetime
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -256,10 +257,43 @@ def test_a_test_session_does_not_depend_on_the_others(
     assert features.equals(known.filter(pl.col("Id").is_in(edited["Id"].implode())))
 
 
+WRONG: Mapping[str, pl.Expr] = {
+    "a date of 1970": pl.lit(datetime.datetime(1970, 1, 1, 0, 0, 1)).alias("requestDate"),
+    "a date of 2099": pl.lit(datetime.datetime(2099, 1, 1)).alias("requestDate"),
+    "a date a year early": pl.col("requestDate") - datetime.timedelta(days=365),
+    "a date in the train file": pl.col("requestDate") - datetime.timedelta(days=10),
+    "a price of a million": pl.lit(1e6).alias("totalPrice"),
+    "a price of a cent": pl.lit(0.01).alias("totalPrice"),
+    "taxes without end": pl.lit(1e300).alias("taxes"),
+    "a trip of 22 days": pl.lit("22.00:00:00").alias("legs0_duration"),
+    "a departure of 1970": pl.lit("1970-01-01T00:00:00").alias("legs0_departureAt"),
+    "127 seats": pl.lit(127.0).alias("legs0_segments0_seatsAvailable"),
+}
+
+
+@pytest.mark.parametrize("cross_fitted", [False, True])
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_value_in_one_test_session_changes_nothing_for_the_others(
+    planted: Planted, wrong: str, cross_fitted: bool, tmp_path: Path
+) -> None:
+    folder, codes, train = planted
+    test = pl.read_parquet(folder / schema.TEST)
+    dtypes = test.schema
+    (name,) = test.select(WRONG[wrong]).columns
+    odd = pl.col("ranker_id") == test["ranker_id"][test.height // 2]
+    edited = test.with_columns(pl.when(odd).then(WRONG[wrong]).otherwise(name).cast(dtypes[name]).alias(name))
+    assert not edited.equals(test)
+    edited.write_parquet(tmp_path / schema.TEST)
+    known = build_test(train, codes, folder / schema.TEST, cross_fitted)
+    features = build_test(train, codes, tmp_path / schema.TEST, cross_fitted)
+    others = pl.col("Id").is_in(test.filter(~odd)["Id"].implode())
+    assert features.filter(others).equals(known.filter(others))
+
+
 def build_test(train: Searches, codes: Codes, path: Path, cross_fitted: bool) -> pl.DataFrame:
     """Every feature of every row of a test file, by Id."""
     test = reader.read_searches(path, codes, labelled=False)
-    snapshots = split.take_test_snapshot(train.sessions, test.sessions, cross_fitted)
+    snapshots = split.take_test_snapshot(train.sessions, test.sessions, cross_fitted, PERIOD_DAYS)
     past = booking_history.build_history(booking_history.collect_bookings(train), snapshots)
     features = build_features(test, 0, test.sessions.height, snapshots.assigned, past, BLOCKS)
     ids = pl.read_parquet(path, columns=["Id"])["Id"].gather(test.options["row"])

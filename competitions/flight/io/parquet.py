@@ -8,7 +8,9 @@ from pathlib import Path
 import polars as pl
 
 from common.errors import UserError
+from common.io import files
 from common.io.notes import Note
+from common.io.rust_panics import contain_panics
 from competitions.flight.io.schema import DTYPES, INDEX, LAYOUT, SELECTED, WHERE, Kind, required
 
 # A float holds every whole number up to here and no more.
@@ -45,16 +47,14 @@ def filled(name: str) -> pl.Expr:
 
 def require_file(path: Path) -> None:
     """Refuse a path at which there is no file, saying where the file belongs and where it comes from."""
-    if path.is_dir():
-        raise UserError(f"{path} is a directory, not a file; {WHERE}")
-    if not path.exists():
-        raise UserError(f"{path.name} is missing from {path.parent}; {WHERE}")
+    files.require_file(path, WHERE)
 
 
 def collect(path: Path, frame: pl.LazyFrame) -> pl.DataFrame:
     """Run a query over ``path`` in batches; a file that turns out to be damaged is a ``UserError``."""
     try:
-        return frame.collect(engine="streaming")
+        with contain_panics():
+            return frame.collect(engine="streaming")
     except (OSError, pl.exceptions.PolarsError) as error:
         raise UserError(_describe_damage(path, error)) from error
 
@@ -69,7 +69,8 @@ def open_source(path: Path, labelled: bool) -> Source:
     require_file(path)
     scan = pl.scan_parquet(path)
     try:
-        schema = scan.collect_schema()
+        with contain_panics():
+            schema = scan.collect_schema()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise UserError(_describe_damage(path, error)) from error
     names = required(labelled)

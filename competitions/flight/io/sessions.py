@@ -13,6 +13,8 @@ from competitions.flight.io.schema import LAYOUT, NEVER_NULL, SELECTED, Kind
 
 INT32_MAX = (1 << 31) - 1
 INT16_MAX = (1 << 15) - 1
+PLAUSIBLE_YEARS = (2000, 2099)
+PLAUSIBLE = "the years {} to {}".format(*PLAUSIBLE_YEARS)
 # The organiser's columns that hold for a whole session, read one at a time, and their names here.
 CONSTANTS = {
     "requestDate": "time",
@@ -118,6 +120,8 @@ def describe_sessions(
         notes.append(source.note(f"sessions in which {name} varies", varying, "the first option's is taken"))
     taken = grouping.sessions.with_columns(constants, returns=back_segments.gather(first).is_not_null())
     _refuse_large(source, taken)
+    odd = int((~taken["time"].dt.year().is_between(*PLAUSIBLE_YEARS)).sum())
+    notes.append(source.note(f"sessions with a requestDate outside {PLAUSIBLE}", odd, "kept at that time"))
     loyalty, dirty = _clean_loyalty(source, taken, codes)
     sessions = _shape(taken.with_columns(loyalty), codes)
     return sessions, [*notes, *_note_missing(source, taken, sessions), *dirty]

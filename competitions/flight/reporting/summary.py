@@ -21,6 +21,7 @@ from competitions.flight.plan import Plan
 from competitions.flight.ranking.rankers import Choice
 from competitions.flight.ranking.split_diagnostics import Reading
 from competitions.flight.ranking.training_data import TrainingData
+from competitions.flight.reporting.look_back import count_bookings, note_look_back
 from competitions.flight.split import Snapshots, Split
 
 GAINS_SHOWN = 40
@@ -63,7 +64,9 @@ class Outcome:
 def summarise(outcome: Outcome) -> dict[str, Any]:
     """Everything of the closing summary as plain values, for run.json."""
     measured, blend = outcome.measured.value, outcome.blend.value
-    notes = [*outcome.train.value.notes, *outcome.test.value.notes]
+    train, test = outcome.train.value, outcome.test.value
+    bookings = count_bookings(outcome.split.value, outcome.snapshots.value)
+    notes = [*train.notes, *test.notes, *note_look_back(train.sessions, test.sessions, outcome.split.value, bookings)]
     models = dict(zip(outcome.rungs, measured, strict=True))
     rounds = [cross.value.rounds for cross in outcome.crosses]
     blended = outcome.names[: len(outcome.plan.models)]
@@ -76,7 +79,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "plan": describe_plan(outcome),
         "blend": describe_blend(blended, blend) | {"rerank_penalty": outcome.penalty.value},
         "readings": outcome.readings,
-        "folds": compare_folds(outcome),
+        "folds": [*compare_folds(outcome), bookings],
         "gains": rank_gains([ranker.value for ranker in outcome.final_rankers[: len(blended)]]),
         "submission": {"path": str(outcome.checked[0].path), "rows": outcome.checked[0].rows},
         "submissions": [str(checked.path) for checked in outcome.checked],

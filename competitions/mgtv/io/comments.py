@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
@@ -15,7 +14,7 @@ from competitions.mgtv.io.schema import COMMENT_COLUMNS, COMMENT_SHEET, COMMENTS
 from competitions.mgtv.io.sentiment import score_sentiment
 from competitions.mgtv.io.timestamps import parse_moments
 from competitions.mgtv.io.videos import read_videos
-from competitions.mgtv.io.xlsx import read_sheet
+from competitions.mgtv.io.xlsx import read_sheets
 
 # A duration may be cut to whole seconds: a comment in the last of them is no stray.
 SLACK_MS = 1000
@@ -54,8 +53,8 @@ def read_comments(files: RawFiles, codes: Codes, host: HostSettings) -> Comments
     schema = {"video": pl.Int32, "date": pl.Date, "comments": pl.Int64, "sentiment": pl.Int64}
     parts = [pl.DataFrame(schema=schema | {"offset_ms": pl.Int64, "length": pl.Int64})]
     counts: Counter[str] = Counter()
-    for path in files.comments:
-        part, faults = _add_up(path, lengths, host.comment_mib)
+    for table in read_sheets(files.comments, COMMENT_SHEET, COMMENT_COLUMNS, host.comment_mib):
+        part, faults = _add_up(table, lengths)
         parts.append(part)
         counts.update(faults)
     total = pl.concat(parts).group_by("video", "date").agg(pl.all().sum()).sort("video", "date")
@@ -65,9 +64,8 @@ def read_comments(files: RawFiles, codes: Codes, host: HostSettings) -> Comments
     return Comments(frame, tuple(Note(COMMENTS, what, counts[what], DONE[what]) for what in DONE if counts[what]))
 
 
-def _add_up(path: Path, lengths: pl.DataFrame, most_mib: float) -> tuple[pl.DataFrame, dict[str, int]]:
+def _add_up(table: pl.DataFrame, lengths: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
     """One row per (video, date) of a workbook, in whole numbers, whose sums do not depend on the order."""
-    table = read_sheet(path, COMMENT_SHEET, COMMENT_COLUMNS, most_mib)
     rows = table.filter(~pl.all_horizontal(pl.all().is_null()))
     vid = pl.col("videoid").str.strip_chars().str.replace(DIGITS_BEFORE_POINT, "$1").cast(pl.Int64, strict=False)
     moment = parse_moments(rows["ctime"].str.strip_chars().str.replace(DATE_ALONE, "$1 00:00:00"))

@@ -13,7 +13,7 @@ from typing import NamedTuple, NoReturn
 import polars as pl
 
 from common.errors import UserError
-from common.io import csv_blocks
+from common.io import csv_blocks, files
 from common.io.csv_blocks import LineBlock
 from common.io.notes import Note
 from competitions.mgtv.io.schema import WHERE
@@ -64,10 +64,7 @@ def short_name(path: Path) -> str:
 
 def require_file(path: Path) -> None:
     """Refuse a path at which there is no file, saying where the file belongs and where it comes from."""
-    if path.is_dir():
-        raise UserError(f"{path} is a directory, not a file; {WHERE}")
-    if not path.exists():
-        raise UserError(f"{path.name} is missing from {path.parent}; {WHERE}")
+    files.require_file(path, WHERE)
 
 
 def read_table(path: Path, columns: Mapping[str, Kind]) -> Table:

@@ -89,7 +89,8 @@ def _find_logs(folder: Path, file: str) -> dict[int, Path]:
         day = int(match[1])
         for number in dict.fromkeys((f"{day:02d}", match[1], str(day))):
             log = path / file.format(day=number)
-            if log.is_file():
+            if log.exists():
+                require_file(log)
                 if day in logs:
                     raise UserError(f"{logs[day]} and {log} are both of day {day}; remove one of the two")
                 logs[day] = log

@@ -76,7 +76,7 @@ def _refuse_other_names(path: Path, names: list[str], expected: list[str]) -> No
 
 def _shorten(names: list[str], most: int = 5) -> str:
     tail = f", … ({len(names)} in all)" if len(names) > most else ""
-    return ", ".join(name[:40] or "(no name)" for name in names[:most]) + tail
+    return ", ".join(repr(name[:40]) if name else "(no name)" for name in names[:most]) + tail
 
 
 def read_blocks(path: Path, columns: Sequence[Column]) -> Iterator[pl.DataFrame]:

@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.errors import UserError
+from common.io import files
 from competitions.news.io.csv_reader import (
     TIME_MAX_MS,
     TIME_MIN_MS,
@@ -29,6 +30,7 @@ TEST_B = ("testB_click_log_Test_B.csv", "testB_click_log.csv")
 ARTICLES = "articles.csv"
 EMBEDDINGS = "articles_emb.csv"
 EMBEDDING_WIDTH = 250
+FAR_MS = 366 * 86_400_000  # the host's log is of a fortnight
 WHERE = "put the host's files in data/news/raw or name their folder with RAW=DIR (Tianchi, entrance 531842)"
 
 
@@ -122,17 +124,15 @@ def locate(raw: Path, board: str = "auto") -> RawFiles:
 
 def require_file(path: Path) -> None:
     """Refuse a path at which there is no file, saying where the file belongs and where it comes from."""
-    if path.is_dir():
-        raise UserError(f"{path} is a directory, not a file; {WHERE}")
-    if not path.exists():
-        raise UserError(f"{path.name} is missing from {path.parent}; {WHERE}")
+    files.require_file(path, WHERE)
 
 
 def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl.DataFrame) -> Clicks:
     """Read the train log and the test logs (``target`` is one of ``tests``) into one frame of clicks.
 
     Refused: a user in the train log and in a test log. Counted: repeated clicks (the first is kept), clicks on articles
-    missing from ``articles`` (kept), target users with a single click (kept), users in two test logs (kept).
+    missing from ``articles`` (kept), target users with a single click (kept), users in two test logs (kept), clicks
+    whose time lies far from the rest (kept: they move the figures of their article and of their user alone).
     """
     paths = (train, *tests)
     tables = [read_table(path, CLICK_COLUMNS) for path in paths]
@@ -149,11 +149,15 @@ def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl
     frame = clicks.with_columns(is_test=is_test, is_target=is_target).sort("user", "time", "item")
     unknown = frame.join(articles.select("item"), on="item", how="anti")
     single = frame.filter("is_target").group_by("user").len().filter(pl.col("len") == 1)
+    far = pl.col("time").sub(pl.col("time").median()).abs() > FAR_MS
+    apart = frame.filter(far)
     for path, log in zip(paths, logs, strict=True):
         dropped = log.height - frame.filter(log=path.name).height
         notes.append(Note(path.name, "", "repeated (user, article, timestamp): dropped", dropped))
         unlisted = unknown.filter(log=path.name).height
         notes.append(Note(path.name, "click_article_id", "article not in articles.csv: kept", unlisted))
+        far_off = apart.filter(log=path.name).height
+        notes.append(Note(path.name, "click_timestamp", "more than a year from the middle of the logs: kept", far_off))
     notes.append(Note(target.name, "user_id", "user with a single click: kept", single.height))
     return Clicks(frame.drop("line", "log"), tuple(note for note in notes if note.rows))
 
@@ -201,6 +205,14 @@ def read_embeddings(path: Path) -> Embeddings:
     order = np.argsort(items[:end], kind="stable")
     _refuse_repeated_articles(path, items[order], lines[order])
     return Embeddings(items[order], _reorder(vectors[:end], order), notes)
+
+
+def note_unembedded(clicks: pl.DataFrame, embeddings: Embeddings) -> tuple[Note, ...]:
+    """How many of the clicked articles have no embedding: all behind the place where a file was cut at a line's end."""
+    clicked = clicks["item"].unique()
+    lacking = len(clicked) - int(clicked.is_in(pl.Series(embeddings.items).implode()).sum())
+    rule = f"clicked article without an embedding, of {len(clicked)}: it has no neighbours by content"
+    return (Note(EMBEDDINGS, "article_id", rule, lacking),) if lacking else ()
 
 
 def _refuse_repeated_articles(path: Path, items: NDArray[np.int32], lines: NDArray[np.int64]) -> None:

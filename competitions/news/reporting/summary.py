@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from common.diagnostics.model_diagnostics import share_gains
+from competitions.news.io import reader
 from competitions.news.pipeline import Outcome
 from competitions.news.ranking import weigh_scores
 from competitions.news.split import DAY_MS
@@ -52,7 +53,8 @@ def summarise(outcome: Outcome, kinds: Sequence[str]) -> dict[str, Any]:
     """Everything of the closing summary as plain values, for run.json."""
     ready, scores, blend = outcome.ready, outcome.scores.value, outcome.blend.value
     notes = [*outcome.files.notes, *ready.articles.value.notes, *ready.clicks.value.notes]
-    notes += ready.content.value.notes if ready.content else ()
+    if ready.content:
+        notes += [*ready.content.value.notes, *reader.note_unembedded(ready.clicks.value.frame, ready.content.value)]
     rankers = [ranker.value for ranker in outcome.early]
     models = {
         kind: {"mrr@5": mrr, "error": error, "rounds": ranker.rounds, "weight": weight}

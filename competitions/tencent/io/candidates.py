@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from common.errors import UserError
+from common.io.rust_panics import contain_panics
 from competitions.tencent.corpus import Bools, Int32s, Int64s, join_columns
 from competitions.tencent.io.feature_encoding import LARGEST, ItemFeatures, encode_items, encode_numbers
 from competitions.tencent.io.indexer import Indexer
@@ -77,7 +78,8 @@ def read_candidate_tables(paths: tuple[Path, ...], indexer: Indexer) -> Candidat
     """Read the parquet files of candidate/; the older ones call the id ``creative_id``."""
     folder = paths[0].parent
     try:
-        frame = pl.concat([pl.read_parquet(path) for path in paths])
+        with contain_panics():
+            frame = pl.concat([pl.read_parquet(path) for path in paths])
     except (pl.exceptions.PolarsError, OSError) as error:
         raise UserError(f"{folder} cannot be read: {str(error).splitlines()[0]}; download it again") from error
     oid_name = "item_id" if "item_id" in frame.columns else "creative_id"

@@ -17,7 +17,7 @@ from common.pipeline.progress import say
 from competitions.tencent.corpus import Catalogue, Embedding, Halves, Int64s
 from competitions.tencent.io.jsonl import LineError, decode_lines, read_lines
 from competitions.tencent.io.parquet import Batch, numbers, read_batches
-from competitions.tencent.io.safe_pickle import read_pickle
+from competitions.tencent.io.pickles.safe_pickle import brief, read_pickle
 
 Block = tuple[Int64s, Halves]
 LARGEST = float(np.finfo(np.float16).max)
@@ -75,7 +75,7 @@ def parse_lines(text: bytes, width: int) -> Block:
     for row, number in enumerate(line_numbers):
         oids[row] = _number(lines[number].anonymous_cid)
         if not oids[row]:
-            raise LineError(number, f"{lines[number].anonymous_cid!r} is no original id")
+            raise LineError(number, f"{brief(lines[number].anonymous_cid)} is no original id")
     vectors = np.array([lines[number].emb for number in line_numbers], np.float64).reshape(-1, width)
     wrong = _find_infinite(vectors)
     if wrong is not None:
@@ -118,14 +118,14 @@ def _parse_arrays(path: Path, block: list[tuple[object, Any]], width: int) -> Bl
     """The ids and vectors of some entries of a pickle."""
     for key, value in block:
         if value.shape != (width,):
-            raise UserError(f"{path}, id {key}: {_wrong_width(value.shape, width)}; download it again")
+            raise UserError(f"{path}, id {brief(key)}: {_wrong_width(value.shape, width)}; download it again")
     oids = np.fromiter((_number(key) for key, _ in block), np.int64, len(block))
     if not oids.all():
-        raise UserError(f"{path}: {block[int(np.argmin(oids))][0]!r} is no original id; download it again")
+        raise UserError(f"{path}: {brief(block[int(np.argmin(oids))][0])} is no original id; download it again")
     vectors = np.array([value for _, value in block], np.float64)
     wrong = _find_infinite(vectors)
     if wrong is not None:
-        raise UserError(f"{path}, id {block[wrong][0]}: {_infinite()}; download it again")
+        raise UserError(f"{path}, id {brief(block[wrong][0])}: {_infinite()}; download it again")
     return oids, vectors.astype(np.float16)
 
 

@@ -20,7 +20,7 @@ from common.errors import UserError
 from competitions.tencent.corpus import Bools, Int64s, Sequences
 from competitions.tencent.io.feature_encoding import LARGEST, ItemFeatures, UserFeatures, encode_items, encode_users
 from competitions.tencent.io.indexer import NAME_BYTES, Indexer
-from competitions.tencent.io.jsonl import LineError, decode_lines, read_lines
+from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_lines
 from competitions.tencent.io.raw_sequences import RawUsers, Tally, UnseenItems, join_users, sort_events, tally
 
 MAX_SECONDS = 1 << 40
@@ -184,7 +184,7 @@ class _Lines:
     def _features_at(self, row: int) -> Any:
         try:
             return ITEM.decode(self.item_features[row]) or ItemFeatures()
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise LineError(
                 int(self.line[self.row_user[row]]), f"features of item {self.item[int(row)]}: {error}"
             ) from error

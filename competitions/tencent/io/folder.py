@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from common.errors import UserError
+from common.io.files import refuse_special
 from competitions.tencent.corpus import RawFiles
 from competitions.tencent.io import schema
 
@@ -71,6 +72,8 @@ def _find(folder: Path, name: str, subfolders: tuple[str, ...]) -> Path | None:
 def _require(folder: Path, name: str, subfolders: tuple[str, ...]) -> Path:
     path = _find(folder, name, subfolders)
     if path is None:
+        for subfolder in subfolders:
+            refuse_special(folder / subfolder / name, WHERE)
         raise UserError(f"{name} is missing from {folder / subfolders[0]}; {WHERE}")
     return path
 

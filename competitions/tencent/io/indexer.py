@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from common.errors import UserError
 from competitions.tencent.corpus import Int64s, find_rows
-from competitions.tencent.io.safe_pickle import read_pickle
+from competitions.tencent.io.pickles.safe_pickle import brief, read_pickle
 from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
 
 NAME_BYTES = 64  # the longest user name that is taken
@@ -109,7 +109,7 @@ def _split(path: Path, key: str, numbering: object) -> tuple[list[object], list[
 def _integers(path: Path, key: str, values: Collection[object]) -> Int64s:
     if not all(issubclass(kind, (int, np.integer)) for kind in set(map(type, values))):
         wrong = next(value for value in values if not isinstance(value, (int, np.integer)))
-        raise UserError(f"{path}, {key!r}: {str(wrong)[:40]!r} is not a whole number; download it again")
+        raise UserError(f"{path}, {key!r}: {brief(wrong)} is not a whole number; download it again")
     try:
         return np.fromiter(values, np.int64, len(values))
     except OverflowError as error:
@@ -125,7 +125,7 @@ def _names(path: Path, values: list[object]) -> npt.NDArray[np.bytes_]:
             return np.array(values, np.bytes_) if values else np.empty(0, "S1")
         except UnicodeEncodeError as error:
             wrong = error.object
-    raise UserError(f"{path}, 'u': {str(wrong)[:40]!r} is no user name; download it again")
+    raise UserError(f"{path}, 'u': {brief(wrong)} is no user name; download it again")
 
 
 def _order_by_rid(path: Path, key: str, numbers: list[object]) -> Int64s:

@@ -1,6 +1,6 @@
 """Read the items' features and lay out the catalogue: known items by re-id, unseen ones behind them by original id."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from competitions.tencent.corpus import Bools, Catalogue, Int32s, Int64s, Note
 from competitions.tencent.io.candidates import CandidateTable
 from competitions.tencent.io.feature_encoding import ItemFeatures, encode_items
 from competitions.tencent.io.indexer import Indexer
-from competitions.tencent.io.jsonl import map_parallel
+from competitions.tencent.io.jsonl import UNREADABLE, map_parallel
 from competitions.tencent.io.raw_sequences import Tally, UnseenItems, list_notes, tally
 from competitions.tencent.io.schema import ITEM_FEATURES
 
@@ -21,6 +21,7 @@ ENTRIES: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(dict[str, ItemFeatur
 RAW_ENTRIES: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(dict[str, msgspec.Raw])
 PIECE_BYTES = 1 << 24
 BORDER = b"},"
+MOST_DIGITS = 18
 
 
 def read_item_table(path: Path, indexer: Indexer) -> tuple[Int32s, tuple[Note, ...]]:
@@ -83,24 +84,33 @@ def _parse_range(span: tuple[int, int], path: Path, sizes: tuple[int, ...]) -> t
     text = text if last else text.removesuffix(b",") + b"}"
     try:
         entries = ENTRIES.decode(text)
-        return np.fromiter(map(int, entries), np.int64, len(entries)), encode_items(list(entries.values()), sizes)
-    except (msgspec.MsgspecError, ValueError):
+    except UNREADABLE:
         return None
+    if not _are_numbers(entries):
+        return None
+    return np.fromiter(map(int, entries), np.int64, len(entries)), encode_items(list(entries.values()), sizes)
+
+
+def _are_numbers(keys: Collection[str]) -> bool:
+    """Whether all are plain digits of a 64-bit number; ``int`` takes signs, blanks and underscores as well."""
+    digits = "".join(keys)
+    widths = set(map(len, keys))
+    return not keys or (digits.isascii() and digits.isdigit() and min(widths) > 0 and max(widths) <= MOST_DIGITS)
 
 
 def _parse_whole(path: Path, sizes: tuple[int, ...]) -> tuple[Int64s, Int32s]:
     """The file at once; ``UserError`` with the first item that is wrong."""
     try:
         entries = RAW_ENTRIES.decode(path.read_bytes())
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise UserError(f"{path} is not a JSON object of items: {error}; download it again") from error
     features = []
     for key, raw in entries.items():
-        if not (key.isascii() and key.isdigit() and len(key) < 19):
+        if not _are_numbers([key]):
             raise UserError(f"{path}: the key {key[:40]!r} is not an item's re-id; download it again")
         try:
             features.append(msgspec.json.decode(raw, type=ItemFeatures))
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise UserError(f"{path}, item {key}: {error}; correct the item or download the file again") from error
     return np.fromiter(map(int, entries), np.int64, len(entries)), encode_items(features, sizes)
 

@@ -1,6 +1,7 @@
 """Read the competition layout: JSON lines with byte offsets, one file of training users and one of test users."""
 
 from pathlib import Path
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -9,12 +10,15 @@ from common.errors import UserError
 from competitions.tencent.corpus import Int8s, Int64s, Note, RawFiles, find_rows
 from competitions.tencent.io.candidates import read_candidate_lines
 from competitions.tencent.io.events import read_users
+from competitions.tencent.io.feature_encoding import LARGEST
 from competitions.tencent.io.indexer import Indexer, read_offsets
 from competitions.tencent.io.items import read_item_table
+from competitions.tencent.io.jsonl import UNREADABLE
 from competitions.tencent.io.raw_sequences import RawDataset, RawUsers, list_notes, name_users, training_users
 from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE, NULL_ACTION
 
 ACTIONS = (EXPOSURE, CLICK, CONVERSION)
+ACTION: Any = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
 
 
 def read_competition(files: RawFiles, indexer: Indexer) -> RawDataset:
@@ -43,8 +47,8 @@ def _read_actions(files: RawFiles, test: RawUsers, indexer: Indexer) -> tuple[In
         return None, ()
     path = files.files["actions"][0]
     try:
-        action_of: dict[str, int] = msgspec.json.decode(path.read_bytes(), type=dict[str, int])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        action_of: dict[str, int] = msgspec.json.decode(path.read_bytes(), type=dict[str, ACTION])
+    except UNREADABLE as error:
         raise UserError(f"{path} is not a JSON object of user and action: {error}; download it again") from error
     values = np.fromiter(action_of.values(), np.int64, len(action_of))
     wrong = ~np.isin(values, ACTIONS)

@@ -20,6 +20,8 @@ from competitions.tencent.corpus import Int64s
 T = TypeVar("T")
 S = TypeVar("S")
 PIECE_BYTES = 1 << 24
+# What decoding raises; RecursionError of brackets in thousands, even where they are skipped.
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 PARALLEL_BYTES = 1 << 26  # below this, starting processes costs more than it saves
 
 
@@ -80,7 +82,7 @@ def decode_lines(text: bytes, decoder: "msgspec.json.Decoder[Any]") -> list[Any]
     with _no_collection():
         try:
             rows = decoder.decode_lines(text)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             rows = []
         lines = text.count(b"\n") + (text != b"" and not text.endswith(b"\n"))
         if len(rows) != lines:  # the decoder skips blank lines
@@ -93,7 +95,7 @@ def _decode_each(text: bytes, decoder: "msgspec.json.Decoder[Any]") -> list[Any]
     for number, line in enumerate(text.removesuffix(b"\n").split(b"\n")):
         try:
             rows.append(decoder.decode(line))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise LineError(number, f"{error}" if line.strip() else "the line is blank") from error
     return rows
 

@@ -1,6 +1,8 @@
 """The command line: bad input ends in one sentence on stderr and exit code 1, and never in a traceback."""
 
+import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +12,7 @@ import polars as pl
 import pytest
 
 from common.errors import UserError
+from competitions import NAMES, find_competition
 from competitions.news import submission as submissions
 from competitions.news.io import reader
 from competitions.news.simulator.simulate import TRUTH, simulate
@@ -132,6 +135,83 @@ def test_simulating_over_foreign_files_is_refused_and_leaves_them(call: Call, tm
     (folder / "notes.txt").write_text("keep")
     assert_refused(call("simulate", "news", "--scale", 0.0005, "--out", folder), str(folder))
     assert (folder / "notes.txt").read_text() == "keep"
+
+
+# --- what a person types ---
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("verb", ["run", "simulate", "ladder", "tune"])
+@pytest.mark.parametrize("seed", ["-1", "-99999999999999999999"])
+def test_a_negative_seed_is_one_sentence(call: Call, name: str, verb: str, seed: str) -> None:
+    assert_refused(call(verb, name, "--scale", 0.001, "--seed", seed), "seed", seed)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_seed_that_no_library_takes_is_one_sentence(call: Call, name: str) -> None:
+    assert_refused(call("run", name, "--scale", 0.001, "--seed", 1 << 40), "seed", "<= 2147483647")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("key", ["seed", "nope", "a.b"])
+@pytest.mark.parametrize("value", ["[" * 5000, "[" * 5000 + "]" * 5000, "{a=" * 5000, "x" * 5000, "9" * 5000])
+def test_a_setting_without_end_is_one_short_sentence(call: Call, name: str, key: str, value: str) -> None:
+    result = call("run", name, "--scale", 0.001, "--set", f"{key}={value}")
+    assert_refused(result, key)
+    assert len(result[2]) < 500
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_no_file_can_have_is_one_short_sentence(call: Call, name: str, tmp_path: Path) -> None:
+    long = "a" * 5000
+    for words in (
+        ("run", name, "--raw", long),
+        ("ladder", name, "--raw", long),
+        ("tune", name, "--raw", long),
+        ("check", name, f"{long}.csv", "--raw", tmp_path),
+        ("check", name, "mine.csv", "--raw", long),
+        ("score", name, f"{long}.csv", "--truth", "x.csv"),
+        ("compare", long, "last"),
+        ("report", long),
+        ("run", name, "--set", f"@{long}"),
+    ):
+        result = call(*words)
+        assert_refused(result)
+        assert len(result[2]) < 6000
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", ["/dev/zero", "/dev/null", "pipe", "socket", "directory", "linked device"])
+def test_what_is_no_file_is_refused_as_what_it_is(call: Call, name: str, kind: str, tmp_path: Path) -> None:
+    assert call("--help")[0] == 0  # in the test's own folder, where a socket's path is short
+    suffix = {"tencent": ".json", "flight": ".parquet"}.get(name, ".csv")
+    path = tmp_path / f"submission{suffix}"
+    shown = make_special(path, kind)
+    competition = find_competition(name)
+    with pytest.raises(UserError, match=f"is a {shown}, not a file; name the submission file to check"):
+        competition.score(path, tmp_path / "truth.csv", None)
+
+
+def make_special(path: Path, kind: str) -> str:
+    """Put something that is no file at a path; what it is called."""
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(os.path.relpath(path))
+    elif kind == "directory":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if kind == "linked device" else kind)
+        return "device"
+    return kind
+
+
+@pytest.mark.parametrize("odd", ["line\nend", "car\rriage", "bell\x07", "esc\x1b[31m", "half\udcff"])
+def test_whatever_a_name_holds_the_sentence_stands_on_one_line(call: Call, odd: str) -> None:
+    code, out, err = call("run", "news", "--raw", f"nowhere-{odd}")
+    assert_refused((code, out, err), "nowhere-")
+    assert err.rstrip("\n").isprintable()
 
 
 # --- check ---

@@ -183,7 +183,7 @@ def test_a_run_and_a_message_may_be_named_and_a_dry_run_hands_in_nothing(
     assert printed.endswith(f"kaggle competitions submit a-contest -f {path} -m mine")
 
 
-@pytest.mark.parametrize("simulated", [True, None, "no"])
+@pytest.mark.parametrize("simulated", [True, None])
 def test_a_run_from_simulated_data_is_refused(kaggle: Kaggle, runs: Path, simulated: object) -> None:
     write_run(runs / "20260102-000000-000", Path("data/flight/raw/test.parquet"), simulated=simulated)
     with pytest.raises(UserError, match=r"20260102.*made from simulated data, which no host scores"):
@@ -210,11 +210,13 @@ def test_a_record_that_is_not_whole_is_refused(kaggle: Kaggle, runs: Path, text:
         data_verbs.submit("flight")
 
 
-@pytest.mark.parametrize("data", [None, [], {}, {"folder": "x"}, {"folder": 3, "simulated": False}])
+@pytest.mark.parametrize(
+    "data", [None, [], {}, {"folder": "x"}, {"folder": 3, "simulated": False}, {"folder": "x", "simulated": "no"}]
+)
 def test_a_run_that_does_not_say_what_it_was_made_from_is_refused(kaggle: Kaggle, runs: Path, data: object) -> None:
     path = runs / "20260102-000000-000" / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"data": data}))
-    with pytest.raises(UserError, match=r"run\.json does not say what the run was made from"):
+    with pytest.raises(UserError, match=r"run\.json (does not say what the run was made from|is no record of a run)"):
         data_verbs.submit("flight")
 
 

@@ -1,6 +1,7 @@
 """The verbs run, simulate, ladder, check and score: what they call of a competition, and what they print."""
 
 import dataclasses
+import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -10,6 +11,7 @@ import pytest
 
 from common.datasets.simulated import REPORT
 from common.errors import UserError
+from common.pipeline.run import Run
 from common.submission import Checked
 from competitions import NAMES, find_competition
 from competitions.cli import run as verbs
@@ -39,7 +41,7 @@ def test_a_run_that_is_refused_leaves_no_folder(name: str, call: Call, monkeypat
     replace_part(monkeypatch, name, solve=stop, locate=lambda raw, config: raw)
     code, out, err = call("run", name, "--raw", "mine", "--seed", 2, "--set", "seed=9")
     assert (code, out, err.splitlines()[-1]) == (1, "", "error: stopped here")
-    assert seen == [(Path("mine"), 9, True)]
+    assert seen == [(Path("mine"), 9, False)]  # no folder before there are outputs
     assert {path.name for path in Path("build", name).iterdir()} <= {"cache"}
 
 
@@ -157,3 +159,22 @@ def test_the_ladder_prints_its_rungs(call: Call, monkeypatch: pytest.MonkeyPatch
     assert code == 0
     assert out.splitlines()[-1].split() == ["first", "0.5000", "0.0100"]
     assert seen == [(Path("mine"), 3, Path("build/flight/ladder"))]
+
+
+def test_a_run_that_begins_after_the_clock_went_back_is_the_last(tmp_path: Path) -> None:
+    moment = datetime.datetime(2026, 1, 2, 3, 4, 5, 678_000)
+    assert verbs.name_run(moment, tmp_path) == "20260102-030405-678"
+    for name, run in (("news", "20260102-030405-678"), ("flight", "20260301-235959-999"), ("mgtv", "kept-for-later")):
+        (tmp_path / name / run).mkdir(parents=True)
+        (tmp_path / name / run / "run.json").write_text("{}")
+    assert verbs.name_run(moment, tmp_path) == "20260302-000000-000"
+    assert verbs.name_run(datetime.datetime(2026, 4, 1), tmp_path) == "20260401-000000-000"
+
+
+def test_a_run_that_is_killed_before_it_has_outputs_leaves_no_folder(tmp_path: Path) -> None:
+    work = Run(tmp_path / "build" / "a run", tmp_path / "build" / "cache", quiet=True)
+    assert not work.folder.exists()
+    work.write_json("run.json", {})
+    assert (tmp_path / "build" / "a run" / "run.json").exists()
+    Run(work.folder, work.cache, quiet=True)
+    assert (tmp_path / "build" / "a run" / "run.json").exists()

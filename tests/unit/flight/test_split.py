@@ -173,9 +173,37 @@ def test_the_test_sees_bookings_before_its_first_session_and_all_where_cross_fit
     cross_fitted: bool, seen: set[int]
 ) -> None:
     train, test = sessions(0, 1, 2, 3, 9, unbooked=(1,)), sessions(4, 3, 5)
-    snapshots = take_test_snapshot(train, test, cross_fitted)
+    snapshots = take_test_snapshot(train, test, cross_fitted, 7)
     assert list_visible(snapshots) == {0: seen, 1: seen, 2: seen}
     assert snapshots.assigned["session"].to_list() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("day", [-20_000, -400, 27_000])
+def test_one_session_with_a_wrong_time_moves_no_moment_of_the_others(day: float) -> None:
+    days = [0.5 * number for number in range(60)]
+    sound, odd = sessions(*days), sessions(*days[:30], day, *days[31:])
+    test = sessions(30, 31, 32, 40)
+    for period in (1, 7):
+        seen, told = (list_visible(split_by_time(table, [moment(25)], period, "x").final) for table in (sound, odd))
+        assert {session: others - {30} for session, others in told.items() if session != 30} == {
+            session: others - {30} for session, others in seen.items() if session != 30
+        }
+        seen, told = (list_visible(take_test_snapshot(table, test, False, period)) for table in (sound, odd))
+        assert {session: others - {30} for session, others in told.items()} == {
+            session: others - {30} for session, others in seen.items()
+        }
+    assert roles_of(split_last_days(odd, configure(second=5)).folds[0])[40:50] == ["train"] * 9 + ["valid"]
+
+
+@pytest.mark.parametrize(
+    ("day", "sees"), [(-20_000, 0), (-1, 0), (0.2, 0), (3.2, 6), (6.9, 12), (8, 16), (9.8, 20), (27_000, 20)]
+)
+def test_a_test_session_before_the_end_of_the_train_file_sees_what_a_training_session_would(
+    day: float, sees: int
+) -> None:
+    train = sessions(*(0.5 * number for number in range(20)))  # to day 9.5, two a day
+    snapshots = list_visible(take_test_snapshot(train, sessions(10, day, 11), False, 1))
+    assert [len(snapshots[session]) for session in (0, 1, 2)] == [20, sees, 20]
 
 
 @settings(max_examples=30)

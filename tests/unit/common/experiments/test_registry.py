@@ -90,7 +90,9 @@ def test_a_leaderboard_score_stands_beside_the_cv_and_the_last_word_counts(make:
         registry.note_leaderboard(folder, float("nan"))
     (folder / "lb.json").write_text('[{"score": "high"}]')
     with pytest.raises(UserError, match=r"lb\.json is damaged"):
-        registry.list_runs([folder])
+        registry.read_leaderboard(folder)
+    (row,) = registry.list_runs([folder])
+    assert row["settings"].startswith("DAMAGED: lb.json is damaged")
 
 
 def test_agreement_is_the_shift_and_the_share_of_pairs_in_the_same_order(make: Make) -> None:

@@ -3,10 +3,12 @@
 import datetime
 import errno
 import os
+import re
 import socket
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from polars.testing import assert_frame_equal
 
 from common.errors import UserError
 from common.pipeline.result_store import StepRecord, Store, prune
+from common.pipeline.stored_entry import DamagedEntryError, read_entry
 
 KEY = "0123456789abcdef" * 4
 
@@ -143,6 +146,104 @@ def test_a_damaged_entry_is_not_found_and_is_cleared_away(tmp_path: Path, file: 
         path.unlink()
     assert store.find("step", KEY) is None
     assert list(tmp_path.iterdir()) == []
+
+
+KINDS: dict[str, Callable[[], Any]] = {
+    "frame": lambda: pl.DataFrame({"a": range(50), "s": [f"a text of {row} and more" for row in range(50)]}),
+    "frame that Arrow has not": lambda: pl.DataFrame({"w": pl.Series(range(50), dtype=pl.Int128)}),
+    "large array": lambda: np.arange(300_000.0),
+    "small array": lambda: np.arange(20),
+    "sparse matrix": lambda: scipy.sparse.random(400, 400, density=0.9, format="csr", random_state=1),
+    "plain values": lambda: {"a": [1, 2.5, "text"], "b": (None, True, b"bytes")},
+    "several": lambda: [pl.DataFrame({"a": [1, 2]}), np.zeros(200_000), pl.DataFrame({"b": ["x"]})],
+}
+
+
+def flip(file: Path, position: int, bit: int) -> bytes:
+    """Flip one bit of a file, its size and its time staying as they are; returns what the file held."""
+    state, before = file.stat(), file.read_bytes()
+    damaged = bytearray(before)
+    damaged[position] ^= 1 << bit
+    file.write_bytes(damaged)
+    os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
+    return before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_flipped_bit_in_any_file_of_any_kind_of_entry_is_noticed_before_it_is_read(tmp_path: Path, kind: str) -> None:
+    path = save(Store(tmp_path), KINDS[kind]())
+    files = sorted(file for file in path.iterdir() if file.name != "entry.json")
+    assert files
+    draw = np.random.default_rng(1)
+    for file in files:
+        size = file.stat().st_size
+        for position in {0, size // 2, size - 1, *draw.integers(0, size, 12).tolist()}:
+            before = flip(file, position, int(draw.integers(8)))
+            with pytest.raises(DamagedEntryError, match=re.escape(file.name)):
+                Store(tmp_path).load("step", KEY)
+            file.write_bytes(before)
+    Store(tmp_path).load("step", KEY)
+
+
+def test_a_file_damaged_after_it_was_loaded_is_noticed(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    path = save(store, "value")
+    assert store.load("step", KEY) == "value"
+    flip(path / "value.pkl", 5, 0)
+    with pytest.raises(DamagedEntryError):
+        store.load("step", KEY)
+
+
+def test_any_flipped_bit_of_entry_json_is_noticed(tmp_path: Path) -> None:
+    path = save(Store(tmp_path), pl.DataFrame({"a": [1]}))
+    sound = read_entry(path)
+    content = (path / "entry.json").read_bytes()
+    for position in range(len(content)):
+        for bit in range(8):
+            damaged = bytearray(content)
+            damaged[position] ^= 1 << bit
+            (path / "entry.json").write_bytes(damaged)
+            assert read_entry(path) in (None, sound)  # sound: the name of a field that has its default
+
+
+def test_a_damaged_entry_is_told_when_it_is_looked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store(tmp_path)
+    assert store.find("step", KEY) is None
+    assert capsys.readouterr().err == ""
+    path = save(store, 1)
+    flip(path / "entry.json", 10, 1)
+    assert store.find("step", KEY) is None
+    assert "step: its kept result is damaged" in capsys.readouterr().err
+
+
+def test_a_store_of_another_user_is_refused_and_none_of_its_pickles_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(Store(tmp_path), "value")
+    monkeypatch.setattr("os.getuid", lambda: os.stat(tmp_path).st_uid + 1)
+    with pytest.raises(UserError, match=r"belongs to another user.*choose another folder with --build"):
+        Store(tmp_path)
+
+
+class Canary:
+    """Unpickled, it leaves a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.path,)
+
+
+def test_an_entry_that_another_user_put_into_a_shared_folder_does_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "cache")
+    save(store, Canary(tmp_path / "ran"))
+    monkeypatch.setattr("os.getuid", lambda: os.stat(tmp_path).st_uid + 1)
+    with pytest.raises(DamagedEntryError, match="another user"):
+        store.load("step", KEY)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_temporary_folders_of_dead_processes_are_removed_and_of_living_ones_kept(tmp_path: Path) -> None:

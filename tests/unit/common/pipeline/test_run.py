@@ -40,6 +40,11 @@ def make_pair(size: int) -> Pair:
     return Pair(pl.DataFrame({"a": range(size)}), size)
 
 
+def make_parts(size: int) -> tuple[pl.DataFrame, np.ndarray[Any, Any]]:
+    CALLS.append("make_parts")
+    return pl.DataFrame({"a": range(size)}), np.full(200_000, size)
+
+
 def identity(value: Any) -> Any:
     return value
 
@@ -195,6 +200,28 @@ def test_an_unreadable_entry_is_computed_again(tmp_path: Path, file: str, when: 
     assert CALLS == ["make_frame", "make_frame"]
     assert new_run(tmp_path).step(make_frame, 3).value.height == 3
     assert len(CALLS) == 2
+
+
+@pytest.mark.parametrize("file", ["value.pkl", "0.arrow", "1.npy", "entry.json"])
+def test_a_flipped_bit_costs_one_line_and_the_step(
+    tmp_path: Path, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def build(run: Run) -> tuple[pl.DataFrame, np.ndarray[Any, Any]]:
+        parts: tuple[pl.DataFrame, np.ndarray[Any, Any]] = run.step(make_parts, 5).value
+        return parts
+
+    build(new_run(tmp_path))
+    (path,) = (tmp_path / "cache").glob(f"make_parts-*/{file}")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+    capsys.readouterr()
+    frame, array = build(Run(tmp_path / "run", tmp_path / "cache"))
+    said = [line for line in capsys.readouterr().err.splitlines() if "computed again" in line]
+    assert len(said) == 1
+    assert frame["a"].to_list() == [0, 1, 2, 3, 4]
+    assert array.sum() == 5 * 200_000
+    assert CALLS == ["make_parts", "make_parts"]
 
 
 def test_an_entry_pruned_during_the_run_is_computed_again_with_its_inputs(tmp_path: Path) -> None:

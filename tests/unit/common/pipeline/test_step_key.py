@@ -159,7 +159,7 @@ def test_damaged_digests_are_worked_out_again(tmp_path: Path) -> None:
 def test_a_missing_file_and_a_folder_are_user_errors(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"absent\.csv does not exist"):
         parameter_key(tmp_path, tmp_path / "absent.csv")
-    with pytest.raises(UserError, match="is a folder"):
+    with pytest.raises(UserError, match="is a directory"):
         parameter_key(tmp_path, tmp_path)
 
 

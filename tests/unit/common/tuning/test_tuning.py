@@ -15,6 +15,8 @@ from common.tuning import study as studies
 from common.tuning import tuned_config
 from common.tuning.search_space import Choices, Floats, Settings
 from common.tuning.task import FOLDS, WORKER, Scores, Task, Verdict, judge_study, run_trial
+from competitions.cli.tune import TuneOptions, _worker_arguments
+from tests.conftest import Call
 
 RUNNING, FAIL = optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.FAIL
 
@@ -208,7 +210,64 @@ def test_a_storage_that_cannot_be_used_is_named_without_its_password() -> None:
         studies.open_storage(url, Path())
     assert "secret" not in str(caught.value)
     assert "start the database" in str(caught.value)
-    assert studies.hide_password("sqlite:///x.db") == "sqlite:///x.db"
+    assert studies.hide_secrets("sqlite:///x.db", "locked") == ("sqlite:///x.db", "locked")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://me@127.0.0.1:1/none?password=hidden-word",
+        "postgresql+psycopg://127.0.0.1:1/none?user=me&password=hidden-word&connect_timeout=1",
+        "postgresql+psycopg://127.0.0.1:1/none?sslpassword=hidden-word",
+        "postgresql+psycopg://me:hidden-word@127.0.0.1:port/none",
+        "postgresql+psycopg:/me:hidden-word@127.0.0.1/none",
+        "postgresql+psycopg//me:hidden-word@127.0.0.1/none",
+        "me:hidden-word@127.0.0.1/none",
+        "hidden-word",
+        "nodriver://me:hidden-word@127.0.0.1/none",
+        "postgresql+nodriver://me:hidden-word@127.0.0.1/none",
+        "postgresql+psycopg://me:hidden-word:more@127.0.0.1:1/none",
+        "postgresql+psycopg://me:hidden-word@[::1/none",
+        "postgresql+psycopg://me:hidden-word@127.0.0.1:1:2/none",
+    ],
+)
+def test_no_address_shows_its_password_however_it_is_written(url: str) -> None:
+    with pytest.raises(UserError, match="cannot be used") as caught:
+        studies.open_storage(url, Path())
+    assert "hidden-word" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_message_is_shown_without_the_password_in_it() -> None:
+    url = "postgresql://me:p%40ss@db/x?sslpassword=other"
+    shown, message = studies.hide_secrets(url, f"failed for {url} with p@ss, p%40ss or other")
+    assert shown == "postgresql://me:***@db/x?sslpassword=%2A%2A%2A"
+    assert message == "failed for *** with ***, *** or ***"
+
+
+def test_workers_get_the_address_by_their_environment_alone(
+    storage: optuna.storages.BaseStorage, tmp_path: Path
+) -> None:
+    options = TuneOptions(name="news", workers=2, storage="postgresql://me:hidden-word@db/x")
+    assert "hidden-word" not in " ".join(_worker_arguments(options, "task", 0))
+    study = studies.open_study(storage, "s", make_task(), 0)
+    code = f"import os, pathlib; pathlib.Path({str(tmp_path / 'seen')!r}).write_text(os.environ['RECSYS_STORAGE'])"
+    with pytest.raises(UserError, match="All workers"):
+        list(studies.coordinate(study, 5, [[sys.executable, "-c", code]], options.storage))
+    assert (tmp_path / "seen").read_text() == options.storage
+
+
+def test_the_address_may_be_given_by_the_environment(monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
+    monkeypatch.setenv(studies.STORAGE, "postgresql+psycopg://me:hidden-word@127.0.0.1:1/none")
+    seen: list[str | None] = []
+
+    def stop(options: TuneOptions) -> None:
+        seen.append(options.storage)
+        raise UserError("stopped here")
+
+    monkeypatch.setattr("competitions.cli.tune._load_inputs", stop)
+    assert call("tune", "news") == (1, "", "error: stopped here\n")
+    assert seen == ["postgresql+psycopg://me:hidden-word@127.0.0.1:1/none"]
 
 
 def test_another_space_or_other_settings_are_another_study() -> None:

@@ -1,17 +1,19 @@
 """What the flight reader refuses, one mutation each, and the sentence that says so."""
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from common.errors import UserError
 from competitions.flight.io import reader
 from competitions.flight.io.schema import LAYOUT, SELECTED, TRAIN
-from tests.unit.flight.flight_rows import CODES, table, two_sessions, write_train
+from tests.unit.flight.flight_rows import CODES, option, table, two_sessions, write_train
 
 
 def refusal(path: Path, labelled: bool = True) -> str:
@@ -151,3 +153,40 @@ def test_selected_neither_0_nor_1(tmp_path: Path, value: int | None) -> None:
 def test_no_session_to_learn_from(tmp_path: Path, values: tuple[int, int, int]) -> None:
     path = write_train(tmp_path, two_sessions(**{f"r{i}": {SELECTED: value} for i, value in enumerate(values)}))
     assert "no session has exactly one booked option" in refusal(path)
+
+
+def test_flipped_bits_end_in_one_sentence_and_no_backtrace(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    draw = np.random.default_rng(5)
+    rows = [
+        option(row, f"s{row // 20}", selected=int(row % 20 == 3), taxes=float(draw.integers(1, 500)))
+        | dict.fromkeys(name for name in ("sex", "totalPrice", "legs0_duration") if draw.random() < 0.3)
+        for row in range(1500)
+    ]
+    path = write_train(tmp_path, rows)
+    sound = path.read_bytes()
+    refused = 0
+    for _ in range(60):
+        damaged = bytearray(sound)
+        for _ in range(draw.choice([1, 8, 64])):
+            damaged[draw.integers(len(sound))] ^= 1 << int(draw.integers(8))
+        path.write_bytes(damaged)
+        try:
+            reader.read_searches(path, reader.learn_codes(path), labelled=True)
+        except UserError as error:
+            refused += "\n" not in str(error)
+    assert refused > 10
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_panic_of_the_library_is_a_user_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def panic(*_: object, **__: object) -> pl.DataFrame:
+        os.write(2, b"thread panicked")
+        raise pl.exceptions.PanicException("assertion failed: offset + length <= self.length")
+
+    path = write_train(tmp_path, two_sessions())
+    monkeypatch.setattr(pl.LazyFrame, "collect", panic)
+    with pytest.raises(UserError, match=r"cannot be read as a parquet file \(polars gave up: assertion failed"):
+        reader.read_searches(path, CODES, labelled=True)
+    assert capfd.readouterr() == ("", "")

@@ -301,3 +301,13 @@ def test_the_index_of_the_hosts_table_may_be_absent_and_the_columns_in_any_order
     other = reader.read_searches(tmp_path / TRAIN, CODES, labelled=True)
     assert usual.options.equals(other.options)
     assert usual.notes == other.notes
+
+
+@pytest.mark.parametrize("year", [1970, 1999, 2100, 2262])
+def test_a_session_of_an_implausible_year_is_counted_and_kept(tmp_path: Path, year: int) -> None:
+    rows = [option(1, "a", requestDate=datetime(year, 2, 3)), option(2, "b", selected=1)]
+    searches = read(tmp_path, *rows)
+    assert ("sessions with a requestDate outside the years 2000 to 2099", 1, "kept at that time") in list_notes(
+        searches
+    )
+    assert searches.sessions.height == 2

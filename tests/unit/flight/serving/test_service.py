@@ -56,7 +56,7 @@ class Example:
 def example() -> Example:
     train, test = draw_searches(0, count=60), draw_searches(1, count=40)
     test = Searches(test.sessions.with_columns(pl.col("time") + 40 * 86_400_000), test.options)
-    snapshots = split.take_test_snapshot(train.sessions, test.sessions, cross_fitted=False)
+    snapshots = split.take_test_snapshot(train.sessions, test.sessions, cross_fitted=False, period_days=7)
     history = booking_history.build_history(booking_history.collect_bookings(train), snapshots)
     frame = build_features(test, 0, test.sessions.height, snapshots.assigned, history, BLOCKS)
     labels = np.zeros(frame.height, np.float32)

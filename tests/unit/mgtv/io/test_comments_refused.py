@@ -144,6 +144,66 @@ def test_a_cell_far_to_the_right(
         assert reader.read_comments(files, reader.learn_codes(files), host).frame.height == 1
 
 
+SHEET, ELSEWHERE = "xl/worksheets/sheet1.xml", "xl/pages/sheet1.xml"
+ENDS = b"</sheetData>"
+
+
+def add_row(members: dict[str, bytes], row: str) -> None:
+    members[SHEET] = members[SHEET].replace(ENDS, row.encode() + ENDS)
+
+
+def move_sheet(members: dict[str, bytes]) -> None:
+    add_row(members, '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>')
+    members[ELSEWHERE] = members.pop(SHEET)
+    for name in ("xl/_rels/workbook.xml.rels", "[Content_Types].xml"):
+        members[name] = members[name].replace(b"worksheets/sheet1.xml", b"pages/sheet1.xml")
+
+
+FAR: dict[str, Callable[[dict[str, bytes]], None]] = {
+    "in lower case": lambda members: add_row(members, '<row r="1048576"><c r="xfd1048576"><v>1</v></c></row>'),
+    "blanks before it": lambda members: add_row(members, '<row r="1048576"><c r = "XFD1048576"><v>1</v></c></row>'),
+    "a line end before it": lambda members: add_row(members, '<row r="1048576"><c r=\n"XFD1048576"><v>1</v></c></row>'),
+    "more blanks": lambda members: add_row(members, f'<row><c r{" " * 99}= "XFD1048576"><v>1</v></c></row>'),
+    "by an entity": lambda members: add_row(members, '<row><c r="&#88;FD1048576"><v>1</v></c></row>'),
+    "a sheet elsewhere": move_sheet,
+    "no references": lambda members: add_row(members, f'<row r="1048576">{"<c><v>1</v></c>" * 16384}</row>'),
+    "a row beyond the format": lambda members: add_row(
+        members, '<row r="4294967295"><c r="Z4294967295"><v>1</v></c></row>'
+    ),
+    "a row number alone": lambda members: add_row(members, '<row r="4294967294"><c><v>1</v></c><c><v>1</v></c></row>'),
+    "a column beyond the format": lambda members: add_row(members, '<row r="9"><c r="ZZZZZZ9"><v>1</v></c></row>'),
+}
+
+
+@pytest.mark.parametrize("how", FAR)
+def test_a_small_file_that_asks_for_all_memory_ends_in_one_sentence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], how: str
+) -> None:
+    members = unpack(plain(tmp_path))
+    FAR[how](members)
+    pack(tmp_path / BOOK, members)
+    assert (tmp_path / BOOK).stat().st_size < 10_000
+    assert re.match("cannot be read as a workbook|has a cell to the right of column Z", refusal(tmp_path))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_workbook_is_read_in_a_process_with_so_much_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain(tmp_path)
+    assert read(tmp_path).frame.height == 1
+    monkeypatch.setattr(xlsx, "READING_MIB", 0)
+    monkeypatch.setattr(xlsx, "READING_FACTOR", 0)
+    assert "asks for more than 0.0 GiB of memory" in refusal(tmp_path)
+
+
+def test_the_workbook_at_fault_is_named(tmp_path: Path) -> None:
+    members = unpack(plain(tmp_path))
+    add_row(members, '<row r="4294967295"><c r="Z4294967295"><v>1</v></c></row>')
+    pack(tmp_path / schema.COMMENTS / "2.xlsx", members)
+    files = locate(tmp_path)
+    with pytest.raises(UserError, match=r"2\.xlsx cannot be read as a workbook"):
+        reader.read_comments(files, reader.learn_codes(files), HOST)
+
+
 def test_an_encrypted_part(tmp_path: Path) -> None:
     members = unpack(plain(tmp_path))
     with zipfile.ZipFile(tmp_path / BOOK, "w") as archive:

@@ -3,6 +3,7 @@
 import gzip
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -259,18 +260,41 @@ def test_empty_and_header_only_files_are_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "said"),
     [
-        (CLICK_HEADER.replace("click_os,", ""), "lacks click_os"),
-        (CLICK_HEADER + ",age", "has unknown age"),
-        (CLICK_HEADER.replace("user_id", "uid"), "lacks user_id and has unknown uid"),
-        (CLICK_HEADER + ",click_os", "repeats click_os"),
-        (click(1, 10), "lacks user_id, click_article_id"),
+        (CLICK_HEADER.replace("click_os,", ""), "lacks 'click_os'"),
+        (CLICK_HEADER + ",age", "has unknown 'age'"),
+        (CLICK_HEADER.replace("user_id", "uid"), "lacks 'user_id' and has unknown 'uid'"),
+        (CLICK_HEADER + ",click_os", "repeats 'click_os'"),
+        (CLICK_HEADER + ",\x1b[31mred\x07", "has unknown '\\x1b[31mred\\x07'"),
+        (click(1, 10), "lacks 'user_id', 'click_article_id'"),
     ],
 )
 def test_other_columns_are_named(folder: Path, header: str, said: str) -> None:
     assert f"line 1: the header {said}" in refusal(write(folder / reader.TRAIN, header, click(1, 10)))
 
 
+def test_clicked_articles_without_an_embedding_are_counted() -> None:
+    clicks = pl.DataFrame({"item": pl.Series([1, 2, 2, 3, 9], dtype=pl.Int32)})
+    vectors = reader.Embeddings(np.array([1, 3, 4], np.int32), np.zeros((3, 250), np.float32))
+    (note,) = reader.note_unembedded(clicks, vectors)
+    assert (note.file, note.rows) == (reader.EMBEDDINGS, 2)
+    assert note.rule.startswith("clicked article without an embedding, of 4")
+    assert reader.note_unembedded(clicks.filter(pl.col("item").is_in([1, 3])), vectors) == ()
+
+
 def test_user_in_the_train_and_the_test_log_is_refused(folder: Path) -> None:
     write(folder / reader.TEST_A, CLICK_HEADER, click(5, 10), click(1, 11))
     with pytest.raises(UserError, match=r"1 user\(s\) are in both .*train_click.*testA_click.*first: \[1\]"):
         read(folder)
+
+
+@pytest.mark.parametrize("time", [reader.TIME_MIN_MS, reader.TIME_MAX_MS])
+def test_a_click_far_from_the_others_is_counted_and_kept(folder: Path, time: int) -> None:
+    sound = read(folder)
+    assert "more than a year from the middle of the logs: kept" not in {note.rule for note in sound.notes}
+    lines = (folder / reader.TEST_A).read_text().splitlines()
+    user, item, _, *rest = lines[1].split(",")
+    (folder / reader.TEST_A).write_text("\n".join([*lines, ",".join([user, item, str(time), *rest])]) + "\n")
+    odd = read(folder)
+    (note,) = [note for note in odd.notes if note.rule.startswith("more than a year")]
+    assert (note.file, note.column, note.rows) == (reader.TEST_A, "click_timestamp", 1)
+    assert odd.frame.height == sound.frame.height + 1

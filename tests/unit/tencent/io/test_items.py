@@ -11,6 +11,10 @@ from competitions.tencent.io import items as item_files
 from competitions.tencent.io import schema
 from tests.unit.tencent.tencent_files import counts, read, refusal, write_competition, write_items, write_lines
 
+DEEP = '{"1":' * 100_000 + "1" + "}" * 100_000
+# What is no re-id, though ``int`` takes most of it.
+NO_NUMBERS = (" 1", "1 ", "+1", "-1", "1_0", "", "1.0", "\u0661", "0x1", "99999999999999999999", "9" * 19, "9" * 5000)
+
 
 def write_actions(folder: Path, actions: Any) -> Path:
     write_competition(folder)
@@ -45,12 +49,20 @@ def test_an_asked_user_without_an_action(tmp_path: Path) -> None:
         ({"0": 1}, "user '0' is not in the predict file"),
         ({"user_00000005": None}, "is not a JSON object of user and action"),
         ([1], "is not a JSON object of user and action"),
+        ({"99999999999999999999": 1}, "user '99999999999999999999' is not in the predict file"),
+        ({"user_00000005": 1 << 70}, "is not a JSON object of user and action"),
     ],
 )
 def test_actions_that_are_refused(tmp_path: Path, actions: Any, reason: str) -> None:
     message = refusal(write_actions(tmp_path, actions))
     assert reason in message
     assert schema.USER_ACTIONS in message
+
+
+def test_actions_that_nest_without_end(tmp_path: Path) -> None:
+    write_competition(tmp_path)
+    (tmp_path / "eval" / schema.USER_ACTIONS).write_text(DEEP)
+    assert "is not a JSON object of user and action" in refusal(tmp_path)
 
 
 def test_the_item_table_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,8 +84,11 @@ def test_the_item_table_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ({"1": {"100": -1}}, "item 1: Expected `int` >= 0"),
         ({"4": {}}, "item 4 is not one of the indexer's 1..3"),
         ({"0": {}}, "item 0 is not one of the indexer's 1..3"),
-        ({"-1": {}}, "item -1 is not one of the indexer's 1..3"),
         ({"x": {}}, "the key 'x' is not an item's re-id"),
+        *(({key: {}}, f"the key {key[:40]!r} is not an item's re-id") for key in NO_NUMBERS),
+        *(({"1": {}, key: {}}, f"the key {key[:40]!r} is not an item's re-id") for key in NO_NUMBERS),
+        (DEEP, "is not a JSON object of items: maximum recursion depth"),
+        ('{"1":{"100":1},"2":{"999":' + DEEP + "}}", "maximum recursion depth"),
         ([1], "is not a JSON object of items"),
         ('{"1":{"100":1},"2":{"100"', "is not a JSON object of items: Input data was truncated"),
     ],

@@ -2,19 +2,23 @@
 
 import builtins
 import collections
+import contextlib
 import copyreg
 import io
 import os
 import pickle
+import pickletools
 import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies
 
 from common.errors import UserError
-from competitions.tencent.io.safe_pickle import ALLOWED, read_pickle
+from competitions.tencent.io.pickles.opcode_walk import walk
+from competitions.tencent.io.pickles.safe_pickle import ALLOWED, brief, read_pickle
 from tests.unit.tencent.tencent_files import write_pickle
 
 PLAIN: tuple[object, ...] = (
@@ -192,3 +196,118 @@ def test_array_whose_bytes_do_not_fill_it(tmp_path: Path) -> None:
     stream = buffer.getvalue()
     assert stream.count(b"K\x03\x85") == 1
     assert "cannot be read" in refusal(write(tmp_path / "a.pkl", stream.replace(b"K\x03\x85", b"K\xff\x85")))
+
+
+PROTO = b"\x80\x04"
+RECONSTRUCT = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R"
+
+
+def a_type(name: bytes, state: bytes = b"") -> bytes:
+    return b"cnumpy\ndtype\n\x8c" + bytes([len(name)]) + name + b"\x89\x88\x87R" + state
+
+
+def laughs(kind: bytes, levels: int = 60) -> bytes:
+    """A list or tuple of ten of the one before, ``levels`` times over."""
+    begin, end = (b"]q%c(", b"e") if kind == b"l" else (b"(", b"tq%c")
+    stream = b""
+    for level in range(levels):
+        before = b"N" * 10 if level == 0 else (b"h" + bytes([level - 1])) * 10
+        stream += begin.replace(b"%c", bytes([level])) + before + end.replace(b"%c", bytes([level]))
+    return stream
+
+
+ENDLESS: dict[str, bytes] = {
+    "lists of lists of one list": laughs(b"l"),
+    "tuples of tuples of one tuple": laughs(b"t"),
+    "such a tuple as a key": b"}" + laughs(b"t", 20) + b"K\x01s",
+    "a deep tuple": b"N" + b"\x85" * 1_000_000,
+    "a deep tuple as a key": b"}N" + b"\x85" * 1_000_000 + b"K\x01s",
+    "a deep tuple as a key of many": b"}(N" + b"\x85" * 1_000_000 + b"K\x01u",
+    "a deep tuple in a set": b"\x8f(N" + b"\x85" * 1_000_000 + b"\x90",
+    "a deep tuple in a frozen set": b"(N" + b"\x85" * 1_000_000 + b"\x91",
+    "a deep tuple in a dict at once": b"(N" + b"\x85" * 1_000_000 + b"Nd",
+    "deep pairs": b"N" + b"N\x86" * 500_000,
+    "deep threes": b"N" + b"NN\x87" * 500_000,
+    "a deep marked tuple": b"(" * 500_000 + b"t" * 500_000,
+    "a deep list": b"]" * 500_000 + b"a" * 499_999,
+    "a deep list at once": b"(" * 500_000 + b"l" * 500_000,
+    "a deep dict": b"}" + b"N}" * 500_000 + b"s" * 500_000,
+    "a long key": b"}(" + b"N" * 1000 + b"tNs",
+    "a list that holds itself": b"]q\x00h\x00a",
+    "a list that holds itself among others": b"]q\x00(h\x00h\x00e",
+    "two lists that hold each other": b"]q\x00]q\x01h\x00ah\x01a",
+    "a list that grows inside a tuple": b"]q\x00\x850h\x00h\x00\x85a",
+    "what is kept in two ways": b"]q\x05\x94h\x01",
+    "what is kept in two ways, the other way round": b"]\x94]r\x05\x00\x00\x00",
+    "a place of the memo far away": b"Nr\xff\xff\xff\x7f",
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+@pytest.mark.parametrize("version", [b"", PROTO])
+def test_what_would_never_end_is_refused_before_it_is_built(tmp_path: Path, name: str, version: bytes) -> None:
+    assert "is not a pickle of plain data" in refusal(
+        write(tmp_path / "a.pkl", version + ENDLESS[name] + b"."), 1 << 24
+    )
+
+
+@pytest.mark.parametrize("value", [[[[[[1] * 3] * 3] * 3] * 3], ((1, 2), (1, 2)) * 9, {("a", 1): {"b": [(1, (2, 3))]}}])
+def test_what_nests_and_repeats_itself_a_little_is_read(tmp_path: Path, value: object) -> None:
+    for protocol in range(6):
+        assert read_pickle(write_pickle(tmp_path / "a.pkl", value, protocol)) == value
+
+
+def test_a_long_list_in_batches_and_a_dict_that_grows_are_read(tmp_path: Path) -> None:
+    value = {"i": {number: [number, (number,)] for number in range(5000)}, "l": list(range(5000))}
+    for protocol in range(6):
+        assert read_pickle(write_pickle(tmp_path / "a.pkl", value, protocol), 1 << 24) == value
+
+
+PLAIN_VALUES = strategies.recursive(
+    strategies.none() | strategies.booleans() | strategies.integers() | strategies.text() | strategies.binary()
+    | strategies.floats(allow_nan=False),
+    lambda inner: strategies.lists(inner) | strategies.dictionaries(strategies.text() | strategies.integers(), inner)
+    | strategies.tuples(inner, inner) | strategies.lists(inner).map(tuple),
+    max_leaves=20,
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(value=PLAIN_VALUES, protocol=strategies.integers(0, 5))
+def test_all_plain_data_passes_the_walk(value: object, protocol: int) -> None:
+    walk(pickle.dumps(value, protocol))
+    walk(pickletools.optimize(pickle.dumps(value, protocol)))
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+def test_a_damaged_pickle_is_read_or_refused(tmp_path: Path, protocol: int) -> None:
+    value = {"i": {20_000_000_000 + row: row for row in range(9)}, "a": np.arange(4.0), "u": [("user", (1, 2))] * 2}
+    stream = pickle.dumps(value, protocol)
+    draw = np.random.default_rng(protocol)
+    for _ in range(200):
+        damaged = bytearray(stream)
+        damaged[draw.integers(len(stream))] = draw.integers(256)
+        path = write(tmp_path / "a.pkl", bytes(damaged))
+        with contextlib.suppress(UserError):
+            read_pickle(path)
+
+
+@pytest.mark.parametrize("flags", [0x01, 0x3F, 0xFF])
+@pytest.mark.parametrize("order", [b"|", b"<", b"="])
+def test_the_state_of_a_type_sets_its_byte_order_alone(tmp_path: Path, flags: int, order: bytes) -> None:
+    state = b"(K\x03\x8c\x01" + order + b"NNNJ\x10\x00\x00\x00J\x01\x00\x00\x00K" + bytes([flags]) + b"tb"
+    content = RECONSTRUCT + b"(K\x01K\x02\x85" + a_type(b"i8", state) + b"\x89C\x10" + b"\x01" * 16 + b"tb"
+    array = read_pickle(write(tmp_path / "a.pkl", PROTO + content + b"."))
+    assert isinstance(array, np.ndarray)
+    assert (array.dtype, array.dtype.flags, array.dtype.itemsize, array.shape) == (np.dtype("i8"), 0, 8, (2,))
+
+
+def test_an_array_of_objects_is_refused_whatever_its_type_says(tmp_path: Path) -> None:
+    state = b"(K\x03\x8c\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK?tb"
+    content = RECONSTRUCT + b"(K\x01K\x05\x85" + a_type(b"i8", state) + b"\x89](NNNNNetb"
+    assert "an array of objects" in refusal(write(tmp_path / "a.pkl", PROTO + content + b"."))
+
+
+def test_a_value_is_shown_in_brief() -> None:
+    for value in ([[[1] * 9] * 9] * 9, "x" * 999, 10**5000, {1: 2}, np.zeros(10**6), object()):
+        assert 0 < len(brief(value)) <= 40

@@ -2,13 +2,15 @@
 
 Allowed are lists, tuples, dicts, sets, texts, bytes, numbers, None, and numpy arrays and scalars of numbers. A pickle
 names the functions that build its objects; each name is looked up in ``ALLOWED`` and nowhere else, and what is
-there are own functions that check their arguments. Not guarded against: a crafted memo index or array that asks
-for memory within what the machine has.
+there are own functions that check their arguments. Before anything is built, ``opcode_walk`` refuses what nests or
+repeats itself without end. Not guarded against: arrays and texts that ask for memory within what the machine has.
 """
 
 import copyreg
+import mmap
 import pickle
 import re
+import reprlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,9 +18,12 @@ from typing import Any, NoReturn
 import numpy as np
 
 from common.errors import UserError
+from competitions.tencent.io.pickles.opcode_walk import walk
 
 MAX_BYTES = 8 << 30  # embedding 81 of the largest release is half of that
 NUMBERS = re.compile(r"[<>|=]?[?biuf][0-9]{0,2}")
+BYTE_ORDERS = ("<", ">", "=", "|")
+SHOWN = 40  # characters of a value
 
 
 class _Builder:
@@ -41,34 +46,63 @@ def _refuse_call(*_: object) -> NoReturn:
     raise pickle.UnpicklingError("it makes an array of an unusual class or shape")
 
 
-def _number_type(kind: object, *_: object) -> "np.dtype[Any]":
+class _NumberType:
+    """Stands for a ``numpy.dtype`` of numbers while a pickle is read, whose state may set its byte order alone.
+
+    numpy would take flags from that state as well, such as that the items are objects.
+    """
+
+    __slots__ = ("dtype",)
+
+    def __init__(self, dtype: "np.dtype[Any]") -> None:
+        self.dtype = dtype
+
+    def __setstate__(self, state: object) -> None:
+        if not isinstance(state, tuple) or len(state) < 2 or state[1] not in BYTE_ORDERS:
+            raise pickle.UnpicklingError("it holds an array of an unusual type")
+        self.dtype = self.dtype.newbyteorder(state[1])
+
+
+class _Array(np.ndarray[Any, Any]):
+    """An array that gets its content from the state in a pickle."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: Any) -> None:
+        version, shape, kind, is_fortran, data = state
+        if not isinstance(kind, _NumberType) or not isinstance(data, bytes):
+            raise pickle.UnpicklingError("it holds an array of objects")
+        super().__setstate__((version, shape, kind.dtype, is_fortran, data))
+
+
+def _number_type(kind: object, *_: object) -> _NumberType:
     """``numpy.dtype`` of a kind of number; object dtypes would hold anything."""
     if not isinstance(kind, str) or not NUMBERS.fullmatch(kind):
-        raise pickle.UnpicklingError(f"it holds an array of {str(kind)[:40]!r}")
-    return np.dtype(kind, copy=True)
+        raise pickle.UnpicklingError(f"it holds an array of {brief(kind)}")
+    return _NumberType(np.dtype(kind))
 
 
-def _empty_array(kind: object, shape: object, code: object) -> "np.ndarray[Any, Any]":
+def _empty_array(kind: object, shape: object, code: object) -> _Array:
     """The empty array that a state is then given to."""
     if kind is not ARRAY or shape != (0,):
         raise pickle.UnpicklingError("it holds an array of an unusual class or shape")
-    return np.empty(0, np.int8)
+    return _Array(0, np.int8)
 
 
-def _buffer_array(buffer: bytes, kind: "np.dtype[Any]", shape: Any, order: Any = "C") -> "np.ndarray[Any, Any]":
+def _buffer_array(buffer: bytes, kind: _NumberType, shape: Any, order: Any = "C") -> "np.ndarray[Any, Any]":
     """An array over bytes of the pickle."""
-    return np.frombuffer(buffer, kind).reshape(shape, order=order)
+    return np.frombuffer(buffer, kind.dtype).reshape(shape, order=order)
 
 
-def _scalar(kind: "np.dtype[Any]", data: bytes) -> object:
+def _scalar(kind: _NumberType, data: bytes) -> object:
     """A numpy number."""
-    return np.frombuffer(data, kind, 1)[0]
+    return np.frombuffer(data, kind.dtype, 1)[0]
 
 
 def _encode(text: str, encoding: str) -> bytes:
     """``_codecs.encode``, in which old pickles write bytes."""
     if encoding not in ("latin1", "latin-1"):
-        raise pickle.UnpicklingError(f"it encodes as {encoding!r}")
+        raise pickle.UnpicklingError(f"it encodes as {brief(encoding)}")
     return text.encode("latin1")
 
 
@@ -119,12 +153,22 @@ def read_pickle(path: Path, limit: int = MAX_BYTES) -> object:
     copyreg.clear_extension_cache()  # a cached global would not be looked up
     try:
         with path.open("rb") as file:
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                walk(data)
             return _Unpickler(file).load()
     except pickle.UnpicklingError as error:
         raise UserError(f"{path} is not a pickle of plain data: {_line(error)}; do not trust the file") from error
     except Exception as error:  # a broken pickle may raise anything
         reason = f"{type(error).__name__}: {_line(error)}"
         raise UserError(f"{path} cannot be read as a pickle ({reason}); download it again") from error
+
+
+def brief(value: object) -> str:
+    """A value as a sentence shows it, without walking through the whole of it."""
+    try:
+        return reprlib.repr(value)[:SHOWN]
+    except Exception:  # such as a number of too many digits
+        return f"a {type(value).__name__}"
 
 
 def _line(error: Exception) -> str:

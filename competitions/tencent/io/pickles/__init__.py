@@ -1,0 +1,1 @@
+"""Pickles that come from outside, read as plain data."""

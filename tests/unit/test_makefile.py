@@ -1,0 +1,69 @@
+"""What a person gives to make reaches the command as it was typed, whatever it holds, and runs nothing."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+
+ODD = (
+    'x"; touch y; "', "x'; touch y; '", "a folder", "$HOME", "$(touch y)", "`touch y`", "a$b", "$$", "#x", "a\\b",
+    'q"u"o', "*", "~", "a=b", "%s", "弹幕", "x; touch y", "$(shell touch y)", "-n",
+)  # fmt: skip
+FAKE = """#!/usr/bin/env python3
+import json, os, sys
+given = {name: os.environ[name] for name in ("RECSYS_STORAGE", "RECSYS_CLUSTER") if name in os.environ}
+with open("called.jsonl", "a") as file:
+    file.write(json.dumps([sys.argv[3:], given]) + "\\n")
+"""
+
+
+def make(folder: Path, target: str, **given: str) -> tuple[list[str], dict[str, str]]:
+    """The words after ``python -m competitions`` that make runs, and what it hands over by the environment."""
+    python = folder / "fake"
+    python.write_text(FAKE)
+    python.chmod(0o755)
+    (folder / "venv").mkdir(exist_ok=True)
+    (folder / "venv" / "installed").touch()
+    for name in ("requirements.lock", "pyproject.toml"):
+        (folder / name).touch()
+    words = ["make", "-f", str(ROOT / "Makefile"), "-o", "requirements.lock", "-o", "pyproject.toml", target]
+    words += ["VENV=venv", "PY=./fake", *(f"{name}={value}" for name, value in given.items())]
+    ended = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert not (folder / "y").exists()
+    call = json.loads((folder / "called.jsonl").read_text().splitlines()[-1])
+    return call[0], call[1]
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_a_folder_reaches_the_command_as_it_was_typed(tmp_path: Path, value: str) -> None:
+    assert make(tmp_path, "news", RAW=value)[0] == ["run", "news", "--raw", value, "--seed", "0"]
+
+
+@pytest.mark.parametrize("value", ODD[:6])
+def test_so_does_everything_else_that_a_person_gives(tmp_path: Path, value: str) -> None:
+    words, given = make(tmp_path, "flight", SCALE=value, SEED=value, LAW=value, CLUSTER=value)
+    assert words == ["run", "flight", "--scale", value, "--seed", value, "--law", value]
+    assert given == {"RECSYS_CLUSTER": value}
+    words, given = make(tmp_path, "tune-mgtv", TRIALS=value, WORKERS=value, STORAGE=value)
+    assert words == ["tune", "mgtv", "--trials", value, "--workers", value, "--seed", "0"]
+    assert given == {"RECSYS_STORAGE": value}
+    assert make(tmp_path, "standin-news", FROM=value)[0] == ["standin", "news", "--from", value]
+    assert make(tmp_path, "simulate-news", SCALE=value)[0] == [
+        "simulate", "news", "--scale", value, "--seed", "0", "--describe",
+    ]  # fmt: skip
+    for verb in ("data", "serve", "submit"):
+        assert make(tmp_path, f"{verb}-news", RAW=value)[0] == [verb, "news", "--raw", value]
+    assert make(tmp_path, "ladder-flight", RAW=value)[0] == ["ladder", "flight", "--raw", value, "--seed", "0"]
+
+
+def test_options_are_words_of_the_shell(tmp_path: Path) -> None:
+    words, given = make(tmp_path, "news", ARGS="--set 'a.b=[1, 2]' --untuned")
+    assert words == ["run", "news", "--seed", "0", "--set", "a.b=[1, 2]", "--untuned"]
+    assert given == {}
+    assert make(tmp_path, "runs", ARGS="--most 3")[0] == ["runs", "--most", "3"]
