@@ -10,7 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.ranking.dataset import to_matrix
-from common.retrieval.cooccurrence import count_covisits, keep_top, link_bipartite, score_neighbours
+from common.retrieval.channels import score_neighbours
+from common.retrieval.cooccurrence import count_covisits, keep_top, link_bipartite
 from common.split import Fold, cut_history
 from competitions.news.experiments.rungs.neighbours import BY_POSITION, LAST_TWO
 from competitions.news.split import describe_queries, find_targets, own_past

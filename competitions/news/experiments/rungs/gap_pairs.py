@@ -8,9 +8,11 @@ import lightgbm
 import numpy as np
 import polars as pl
 
+from common.features import HOUR_MS
 from common.ranking.dataset import to_matrix
-from common.retrieval.cooccurrence import HOUR_MS, drop_seen, keep_top
+from common.retrieval.cooccurrence import keep_top
 from common.split import Fold
+from competitions.news.experiments.rungs.neighbours import drop_seen
 from competitions.news.split import CONTEXT, describe_queries, find_targets, own_past
 
 GAP_MS = 30_000

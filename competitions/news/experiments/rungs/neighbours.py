@@ -8,15 +8,14 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
+from common.retrieval.channels import score_neighbours
 from common.retrieval.cooccurrence import (
     CovisitSettings,
     FollowSettings,
     SwingSettings,
     count_covisits,
     count_swings,
-    drop_seen,
     keep_top,
-    score_neighbours,
 )
 from common.split import Fold
 
@@ -96,3 +95,8 @@ def fill(lists: pl.DataFrame, spare: pl.DataFrame) -> pl.DataFrame:
     known = spare.join(lists.select("query", "item"), on=["query", "item"], how="anti", maintain_order="left")
     behind = known.with_columns(score=(-1.0 - pl.int_range(pl.len()).over("query")).cast(pl.Float32))
     return keep_top(pl.concat([lists, behind]).lazy(), "query", "item", "score", LISTED)
+
+
+def drop_seen(scored: pl.LazyFrame, seen: pl.DataFrame) -> pl.LazyFrame:
+    """Leave out the items that a query has already seen."""
+    return scored.join(seen.lazy().select("query", "item"), on=["query", "item"], how="anti")

@@ -83,7 +83,7 @@ def test_bad_embedding_row_is_refused_with_its_line(tmp_path: Path, row: str, sa
 
 def test_embedding_header_of_another_width_and_empty_table_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / reader.EMBEDDINGS, EMBEDDING_HEADER.removesuffix(",emb_249"), embedding(1)[:-4])
-    with pytest.raises(UserError, match="lacks emb_249"):
+    with pytest.raises(UserError, match="lacks 'emb_249'"):
         reader.read_embeddings(path)
     with pytest.raises(UserError, match="no rows"):
         reader.read_embeddings(write(path, EMBEDDING_HEADER))
