@@ -123,15 +123,24 @@ def search_block(search: Search, block: Int64s) -> tuple[Int64s, Floats, list[Fl
 
 
 def score_content(search: Search, queries: Histories) -> Tensor:
-    """log of the sum over the history of w exp(beta (cosine - 1)), plus the forecast's logarithm."""
+    """The content rule: the kernel over the history, plus the forecast's logarithm."""
     assert search.content is not None
     item, weights = heaviest(gather_past(queries, search.settings.history), search.settings.search_events)
-    near = search.content[torch.from_numpy(item.reshape(-1))] @ search.content[torch.from_numpy(search.rows)].T
+    promising = FORECAST_POWER * torch.log(torch.from_numpy(search.rate[search.rows]) + 1e-3)
+    return score_kernel(search.content, item, weights, search.rows) + promising
+
+
+def score_kernel(content: Tensor, item: Int64s, weights: Floats, rows: Int64s) -> Tensor:
+    """log of the sum over the history of w exp(beta (cosine - 1)), float32 [queries, candidates].
+
+    ``content`` [rows of the catalogue, dimensions]; ``item``, ``weights`` [queries, events]: rows and w of the history;
+    ``rows``: the candidates.
+    """
+    near = content[torch.from_numpy(item.reshape(-1))] @ content[torch.from_numpy(rows)].T
     near.sub_(1.0).mul_(BETA).exp_()
     near = near.view(*item.shape, -1)
     total = torch.bmm(torch.from_numpy(weights).unsqueeze(1), near).squeeze(1)
-    promising = FORECAST_POWER * torch.log(torch.from_numpy(search.rate[search.rows]) + 1e-3)
-    return torch.log(total + 1e-12) + promising
+    return torch.log(total + 1e-12)
 
 
 def score_tables(tables: Tables, queries: Histories, rows: Int64s) -> list[Floats]:
