@@ -92,7 +92,11 @@ def list_networks(config: TencentConfig) -> list[tuple[str, dict[str, Any], int]
     out are no rungs.
     """
     model = config.model
-    rungs: list[tuple[str, dict[str, Any], int]] = [("Transformer, ids only", PLAIN | {"encoder": "transformer"}, 0)]
+    rungs: list[tuple[str, dict[str, Any], int]] = [
+        ("two towers, ids only", PLAIN | {"encoder": "two_tower"}, 0),
+        ("BERT4Rec, ids only", PLAIN | {"encoder": "bert4rec"}, 0),
+        ("Transformer, ids only", PLAIN | {"encoder": "transformer"}, 0),
+    ]
     state = PLAIN | {"encoder": "hstu"}
     rungs.append(("HSTU, ids only", state, 0))
     for name, switches in (

@@ -23,6 +23,8 @@ def test_each_rung_adds_one_kind_of_input_and_the_last_is_the_pipeline_itself() 
     rungs = list_networks(config)
     names = [name for name, _, _ in rungs]
     assert names == [
+        "two towers, ids only",
+        "BERT4Rec, ids only",
         "Transformer, ids only",
         "HSTU, ids only",
         "+ content",
@@ -30,7 +32,7 @@ def test_each_rung_adds_one_kind_of_input_and_the_last_is_the_pipeline_itself() 
         "+ time",
         "+ semantic ids",
     ]
-    first = replace_settings(config, *rungs[1][1:])
+    first = replace_settings(config, *rungs[names.index("HSTU, ids only")][1:])
     assert not any((first.model.features, first.model.embeddings, first.model.times, first.model.condition))
     assert first.model.id_dropout == 0.0
     assert first.train.levels == 0
