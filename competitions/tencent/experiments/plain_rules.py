@@ -72,10 +72,11 @@ def score_mean(content: Tensor, queries: Histories, rows: Int64s) -> Tensor:
 
 def score_interests(content: Tensor, queries: Histories, rows: Int64s) -> Tensor:
     """The kernel over the whole history, see ``score_kernel``, in blocks of queries."""
-    parts = []
+    parts, candidates = [], content[torch.from_numpy(rows)]
     for block in blocks(len(queries), BLOCK):
         past = gather_past(queries.take(block), EVENTS)
-        parts.append(score_kernel(content, past.item, past.weights[:, 0].numpy(), rows))
+        history = content[torch.from_numpy(past.item.reshape(-1))]
+        parts.append(score_kernel(history, past.weights[:, 0].numpy(), candidates))
     return torch.cat(parts)
 
 

@@ -2,9 +2,9 @@
 
 One slot an event, and one behind the last. A hidden slot holds the mask's vector, and the action of its ad where the
 condition is on, but no time: behind the end of a history it is not known. Answering hides the slot behind the last
-event. A next event has nothing behind it, so that part of the histories hide their last event alone (as in the paper,
-section 3.6). Positions are counted from the last slot in use, as if histories were filled up at the front: the last
-one is the same in training and in answering.
+event. A next event has nothing behind it, so that half of the histories hide their last event alone. Positions are
+counted from the last slot in use, as if histories were filled up at the front: the last one is the same in training and
+in answering.
 """
 
 import torch
@@ -15,7 +15,7 @@ from competitions.tencent.config import ModelSettings
 from competitions.tencent.model.encoder import ACTIONS, Batch, Encoder, ItemContent
 
 HIDDEN = 0.3  # of the events
-LAST_ONLY = 0.5  # of the histories hide their last event and no other
+LAST_ONLY = 0.5  # of the histories hide their last event and no other, see LOG.md
 
 
 class Bert4Rec(Encoder):

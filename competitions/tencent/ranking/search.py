@@ -126,19 +126,20 @@ def score_content(search: Search, queries: Histories) -> Tensor:
     """The content rule: the kernel over the history, plus the forecast's logarithm."""
     assert search.content is not None
     item, weights = heaviest(gather_past(queries, search.settings.history), search.settings.search_events)
+    history = search.content[torch.from_numpy(item.reshape(-1))]
     promising = FORECAST_POWER * torch.log(torch.from_numpy(search.rate[search.rows]) + 1e-3)
-    return score_kernel(search.content, item, weights, search.rows) + promising
+    return score_kernel(history, weights, search.content[torch.from_numpy(search.rows)]) + promising
 
 
-def score_kernel(content: Tensor, item: Int64s, weights: Floats, rows: Int64s) -> Tensor:
+def score_kernel(history: Tensor, weights: Floats, candidates: Tensor) -> Tensor:
     """log of the sum over the history of w exp(beta (cosine - 1)), float32 [queries, candidates].
 
-    ``content`` [rows of the catalogue, dimensions]; ``item``, ``weights`` [queries, events]: rows and w of the history;
-    ``rows``: the candidates.
+    ``history`` [queries x events, dimensions] and ``candidates`` [candidates, dimensions]: vectors of length 1 or 0;
+    ``weights`` [queries, events]: w.
     """
-    near = content[torch.from_numpy(item.reshape(-1))] @ content[torch.from_numpy(rows)].T
+    near = history @ candidates.T
     near.sub_(1.0).mul_(BETA).exp_()
-    near = near.view(*item.shape, -1)
+    near = near.view(*weights.shape, -1)
     total = torch.bmm(torch.from_numpy(weights).unsqueeze(1), near).squeeze(1)
     return torch.log(total + 1e-12)
 
