@@ -60,7 +60,7 @@ class ModelSettings(Settings, frozen=True):
     model/cooccurrence_term.py.
     """
 
-    encoder: Literal["hstu", "transformer"]
+    encoder: Literal["hstu", "transformer", "bert4rec", "two_tower"]
     width: Count
     blocks: Count
     heads: Count

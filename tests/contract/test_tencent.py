@@ -212,6 +212,8 @@ def test_an_embedding_that_is_not_asked_for_is_not_read(finished: Finished, call
     [
         (NETWORK,),
         (NETWORK, "model.encoder=transformer"),
+        (NETWORK, "model.encoder=bert4rec"),
+        (NETWORK, "model.encoder=two_tower"),
         (NETWORK, "train.optimizer=muon", "train.rate=0.02"),
         (NETWORK, "train.negatives=64", "train.precision=bf16"),
         (NETWORK, "split.kind=last"),

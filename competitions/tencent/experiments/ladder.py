@@ -14,6 +14,7 @@ from common.retrieval.als import FactorSettings, factorise, find_users
 from competitions.tencent.config import OpenSettings, TencentConfig
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.ensemble import linear
+from competitions.tencent.experiments.plain_rules import CONTENT_RUNGS, answer_by_content
 from competitions.tencent.inference import stages
 from competitions.tencent.inference.retrieval import TopK, find_seen, search_scores
 from competitions.tencent.io import reader
@@ -55,10 +56,23 @@ def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
             corpus, valid, settings = ready.corpus, ready.valid, config.open
             top = run.step(answer_baseline, corpus, valid, name, settings, config.seed, name=f"ladder.{name}")
             _record(rung, stages.evaluate(valid.value, top.value, config.host))
+    content_rungs(ready, config, ladder)
     rank_rungs(ready, config, ladder)
     for name, model, levels in list_networks(config):
         train_rung(ready, replace_settings(config, model, levels), ladder, name)
     return ladder.write()
+
+
+def content_rungs(ready: Prepared, config: TencentConfig, ladder: Ladder) -> None:
+    """Plain rules on an ad's content; none where there are no embeddings."""
+    if not ready.embeddings.value:
+        return
+    needs = {f"embedding.{name}" for name in config.host.embeddings}
+    for name in CONTENT_RUNGS:
+        with ladder.rung(name, steps.RULE, needs) as rung:
+            corpus, embeddings, valid = ready.corpus, ready.embeddings, ready.valid
+            top = ladder.run.step(answer_by_content, corpus, embeddings, valid, name, name=f"ladder.{name}")
+            _record(rung, stages.evaluate(valid.value, top.value, config.host))
 
 
 def rank_rungs(ready: Prepared, config: TencentConfig, ladder: Ladder) -> None:
@@ -78,7 +92,11 @@ def list_networks(config: TencentConfig) -> list[tuple[str, dict[str, Any], int]
     out are no rungs.
     """
     model = config.model
-    rungs: list[tuple[str, dict[str, Any], int]] = [("Transformer, ids only", PLAIN | {"encoder": "transformer"}, 0)]
+    rungs: list[tuple[str, dict[str, Any], int]] = [
+        ("two towers, ids only", PLAIN | {"encoder": "two_tower"}, 0),
+        ("BERT4Rec, ids only", PLAIN | {"encoder": "bert4rec"}, 0),
+        ("Transformer, ids only", PLAIN | {"encoder": "transformer"}, 0),
+    ]
     state = PLAIN | {"encoder": "hstu"}
     rungs.append(("HSTU, ids only", state, 0))
     for name, switches in (

@@ -5,9 +5,9 @@ vector, what the user did with it, the time (hour, weekday, gap to the event bef
 NEXT ad: with that condition, one model learns from exposures and answers about clicks. Its hidden vector is compared by
 cosine with the vectors of ads; ads that nobody has seen have one, from their features and embeddings alone.
 
-Two encoders: ``hstu``, gated attention without softmax, with a bias by distance in steps and by distance in time (Zhai
-et al. 2024, "Actions speak louder than words"), and ``transformer``, the causal Transformer of SASRec (Kang and McAuley
-2018) with learned positions.
+Two encoders are here: ``hstu``, gated attention without softmax, with a bias by distance in steps and by distance in
+time (Zhai et al. 2024, "Actions speak louder than words"), and ``transformer``, the causal Transformer of SASRec (Kang
+and McAuley 2018) with learned positions. bert4rec.py and two_tower.py have two older ones.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -17,11 +17,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from competitions.tencent.config import ModelSettings
+from competitions.tencent.model.attention import (
+    GAP_BUCKETS,
+    AttentionBias,
+    GatedAttention,
+    TransformerBlock,
+    bucket_seconds,
+)
 
 ACTIONS = 4  # exposure, click, conversion, and -1 (null) laid on 3
 HOUR_S, DAY_S = 3_600, 86_400
-GAP_BUCKETS = 26  # powers of two seconds, up to a year
-NO_TIME = GAP_BUCKETS  # the bucket of a pair with the user's token
 
 
 @dataclass(frozen=True)
@@ -175,16 +180,16 @@ class Encoder(nn.Module):
         self.users = FieldEmbeddings(content.user_sizes, settings.field_width, settings.feature_buckets)
         self.user = nn.Linear(len(content.user_sizes) * settings.field_width, width)
         if settings.actions:
-            self.action = _small_embedding(ACTIONS, width)
+            self.action = small_embedding(ACTIONS, width)
         if settings.condition:
-            self.next_action = _small_embedding(ACTIONS, width)
+            self.next_action = small_embedding(ACTIONS, width)
         if settings.times:
-            self.hour, self.weekday, self.gap = (_small_embedding(n, width) for n in (24, 7, GAP_BUCKETS))
+            self.hour, self.weekday, self.gap = (small_embedding(n, width) for n in (24, 7, GAP_BUCKETS))
         if settings.encoder == "hstu":
             self.bias = AttentionBias(settings, tokens)
             self.blocks = nn.ModuleList(GatedAttention(settings) for _ in range(settings.blocks))
         else:
-            self.positions = _small_embedding(tokens, width)
+            self.positions = small_embedding(tokens, width)
             self.blocks = nn.ModuleList(TransformerBlock(settings) for _ in range(settings.blocks))
         self.dropout = nn.Dropout(settings.dropout)
         self.norm = nn.LayerNorm(width)
@@ -192,14 +197,7 @@ class Encoder(nn.Module):
     def forward(self, items: Tensor, batch: Batch) -> Tensor:
         """``items`` [histories, length, width], the ads' vectors -> [histories, length + 1, width]."""
         settings = self.settings
-        events = items
-        if settings.actions:
-            events = events + self.action(batch.action % ACTIONS)
-        if settings.times:
-            gaps = batch.time.diff(dim=1, prepend=batch.time[:, :1])
-            events = events + self.hour(batch.time // HOUR_S % 24) + self.weekday(batch.time // DAY_S % 7)
-            events = events + self.gap(bucket_seconds(gaps))
-        tokens = torch.cat([self.user(self.users(batch.users)).unsqueeze(1), events], 1)
+        tokens = torch.cat([self.embed_users(batch), self.embed_events(items, batch)], 1)
         if settings.condition:
             tokens = tokens + self.next_action(batch.next_action % ACTIONS)
         if settings.encoder == "hstu":
@@ -214,87 +212,25 @@ class Encoder(nn.Module):
         hidden: Tensor = self.norm(tokens)
         return hidden
 
+    def embed_users(self, batch: Batch) -> Tensor:
+        """The users' tokens, [histories, 1, width]."""
+        embedded: Tensor = self.user(self.users(batch.users)).unsqueeze(1)
+        return embedded
 
-def _small_embedding(rows: int, width: int) -> nn.Embedding:
+    def embed_events(self, items: Tensor, batch: Batch) -> Tensor:
+        """The ads' vectors, what the user did with them, and when: [histories, length, width]."""
+        settings, events = self.settings, items
+        if settings.actions:
+            events = events + self.action(batch.action % ACTIONS)
+        if settings.times:
+            gaps = batch.time.diff(dim=1, prepend=batch.time[:, :1])
+            events = events + self.hour(batch.time // HOUR_S % 24) + self.weekday(batch.time // DAY_S % 7)
+            events = events + self.gap(bucket_seconds(gaps))
+        return events
+
+
+def small_embedding(rows: int, width: int) -> nn.Embedding:
     """Vectors that are added to those of ads, small at first so that those dominate."""
     table = nn.Embedding(rows, width)
     nn.init.normal_(table.weight, std=0.1 * width**-0.5)
     return table
-
-
-def bucket_seconds(seconds: Tensor) -> Tensor:
-    """Whole powers of two: 0 for less than 2 s, 1 for 2 to 3 s, ..."""
-    return torch.log2(seconds.clamp(min=1).float()).long().clamp(max=GAP_BUCKETS - 1)
-
-
-class AttentionBias(nn.Module):
-    """What attention adds for the distance of two tokens in steps and in time, for each block and head."""
-
-    def __init__(self, settings: ModelSettings, tokens: int) -> None:
-        """One table for all blocks, so that the buckets of a batch are looked up once."""
-        super().__init__()
-        self.shape = settings.blocks, settings.heads
-        self.times = settings.times
-        self.steps = nn.Parameter(torch.zeros(tokens, settings.blocks * settings.heads))
-        if settings.times:
-            self.gaps = nn.Embedding(GAP_BUCKETS + 1, settings.blocks * settings.heads)
-            nn.init.zeros_(self.gaps.weight)
-
-    def forward(self, time: Tensor) -> Tensor:
-        """``time`` [histories, length] -> [histories or 1, blocks, heads, tokens, tokens]."""
-        tokens = time.shape[1] + 1
-        position = torch.arange(tokens, device=time.device)
-        bias = self.steps[(position[:, None] - position).clamp(min=0)].unsqueeze(0)
-        if self.times:
-            apart = functional.pad(bucket_seconds(time[:, :, None] - time[:, None, :]), (1, 0, 1, 0), value=NO_TIME)
-            bias = bias + self.gaps(apart)
-        return bias.view(*bias.shape[:-1], *self.shape).permute(0, 3, 4, 1, 2)
-
-
-class GatedAttention(nn.Module):
-    """A block of HSTU: SiLU instead of softmax, so that the strength of a preference counts, and a gate behind."""
-
-    def __init__(self, settings: ModelSettings) -> None:
-        """Four projections of one normalised input."""
-        super().__init__()
-        self.heads, self.scale = settings.heads, (settings.width // settings.heads) ** -0.5
-        self.norm, self.norm_out = nn.LayerNorm(settings.width), nn.LayerNorm(settings.width)
-        self.into = nn.Linear(settings.width, 4 * settings.width)
-        self.out = nn.Linear(settings.width, settings.width)
-        self.dropout = nn.Dropout(settings.dropout)
-
-    def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
-        """[histories, tokens, width] -> the same."""
-        gate, value, query, key = functional.silu(self.into(self.norm(tokens))).chunk(4, -1)
-        shape = *tokens.shape[:2], self.heads, -1
-        query, key, value = (part.view(shape).transpose(1, 2) for part in (query, key, value))
-        weights = functional.silu(query @ key.transpose(-1, -2) * self.scale + bias).tril()
-        weights = weights / torch.arange(1, tokens.shape[1] + 1, device=tokens.device).unsqueeze(1)
-        attended = (weights @ value).transpose(1, 2).flatten(2)
-        added: Tensor = self.dropout(self.out(self.norm_out(attended) * gate))
-        return tokens + added
-
-
-class TransformerBlock(nn.Module):
-    """A block of a causal Transformer, normalised before each part."""
-
-    def __init__(self, settings: ModelSettings) -> None:
-        """Attention, then a network of four times the width."""
-        super().__init__()
-        self.heads, self.rate = settings.heads, settings.dropout
-        self.norm, self.norm_out = nn.LayerNorm(settings.width), nn.LayerNorm(settings.width)
-        self.into, self.out = nn.Linear(settings.width, 3 * settings.width), nn.Linear(settings.width, settings.width)
-        self.feed = nn.Sequential(
-            nn.Linear(settings.width, 4 * settings.width), nn.GELU(), nn.Linear(4 * settings.width, settings.width)
-        )
-        self.dropout = nn.Dropout(settings.dropout)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """[histories, tokens, width] -> the same."""
-        shape = *tokens.shape[:2], self.heads, -1
-        query, key, value = (part.view(shape).transpose(1, 2) for part in self.into(self.norm(tokens)).chunk(3, -1))
-        rate = self.rate if self.training else 0.0
-        attended = functional.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=rate)
-        tokens = tokens + self.dropout(self.out(attended.transpose(1, 2).flatten(2)))
-        added: Tensor = self.dropout(self.feed(self.norm_out(tokens)))
-        return tokens + added

@@ -9,10 +9,14 @@ from torch.nn import functional
 
 from competitions.tencent.config import ModelSettings, TrainSettings
 from competitions.tencent.corpus import Int64s
+from competitions.tencent.model.bert4rec import Bert4Rec, draw_hidden
 from competitions.tencent.model.encoder import Batch, Encoder, ItemContent, ItemTower
 from competitions.tencent.model.loss import Negatives, cosine, sampled_softmax
 from competitions.tencent.model.score_terms import AgeEncoding, ContentProfile, content_vectors
 from competitions.tencent.model.semantic_ids import SemanticIdHead
+from competitions.tencent.model.two_tower import TwoTower
+
+ENCODERS = {"hstu": Encoder, "transformer": Encoder, "bert4rec": Bert4Rec, "two_tower": TwoTower}
 
 
 class Network(nn.Module):
@@ -25,7 +29,7 @@ class Network(nn.Module):
         super().__init__()
         self.model_settings, self.train_settings = model, train
         self.tower = ItemTower(model, content)
-        self.encoder = Encoder(model, content)
+        self.encoder = ENCODERS[model.encoder](model, content)
         self.popularity = nn.Linear(model.width, 1, bias=False)
         if model.times:
             self.age = AgeEncoding()
@@ -48,7 +52,7 @@ class Network(nn.Module):
         rows, index = torch.unique(torch.cat([batch.item.reshape(-1), negatives.rows]), return_inverse=True)
         vectors = self.tower(rows)
         events = index[: batch.item.numel()].view(batch.item.shape)
-        hidden = self.encoder(vectors[events], batch)
+        hidden, weights = self.encode_events(vectors[events], batch, weights)
         targets = (weights > 0) & batch.mask
         targets[:, 0] |= ~targets.any() & batch.mask[:, 0]  # one at least, if only with a weight of 0
         tokens = functional.pad(targets, (0, 1))  # the last token is followed by nothing that is known
@@ -66,6 +70,16 @@ class Network(nn.Module):
             generative = self.head.loss(hidden[tokens], self.semantic_ids[batch.item[targets]])
             loss = loss + self.train_settings.word_weight * (generative * weights[targets]).sum()
         return loss
+
+    def encode_events(self, items: Tensor, batch: Batch, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """The hidden vectors of the batch's tokens, and the weights of what they are to predict: BERT4Rec learns from
+        the events that are hidden, which weigh as much more.
+        """
+        if not isinstance(self.encoder, Bert4Rec):
+            return self.encoder(items, batch), weights
+        hidden = draw_hidden(batch.mask)
+        weights = weights * hidden[:, :-1] * (batch.mask.sum() / hidden.sum().clamp(min=1))
+        return self.encoder(items, batch, hidden), weights
 
     def encode_query(self, hidden: Tensor, batch: Batch, tokens: Tensor) -> Tensor:
         """Query vectors of some ``tokens`` (bool [histories, length + 1]). Inner products with ``encode_item`` are the

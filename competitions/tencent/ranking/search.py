@@ -147,17 +147,26 @@ def search_block(search: Search, block: Int64s) -> Found:
 
 
 def score_content(search: Search, queries: Histories) -> Tensor:
-    """log of the sum over the history of w exp(beta (cosine - 1)), plus the forecast's logarithm."""
+    """The content rule: the kernel over the history, plus the forecast's logarithm."""
     assert search.content is not None
     assert search.pool_content is not None
     item, weights = heaviest(gather_past(queries, search.settings.history), search.settings.search_events)
     history = search.content[torch.from_numpy(item.reshape(-1))].float()
-    near = history @ search.pool_content.T
-    near.sub_(1.0).mul_(BETA).exp_()
-    near = near.view(*item.shape, -1)
-    total = torch.bmm(torch.from_numpy(weights).unsqueeze(1), near).squeeze(1)
     promising = FORECAST_POWER * torch.log(torch.from_numpy(search.rate[search.rows]) + 1e-3)
-    return torch.log(total + 1e-12) + promising
+    return score_kernel(history, weights, search.pool_content) + promising
+
+
+def score_kernel(history: Tensor, weights: Floats, candidates: Tensor) -> Tensor:
+    """log of the sum over the history of w exp(beta (cosine - 1)), float32 [queries, candidates].
+
+    ``history`` [queries x events, dimensions] and ``candidates`` [candidates, dimensions]: vectors of length 1 or 0;
+    ``weights`` [queries, events]: w.
+    """
+    near = history @ candidates.T
+    near.sub_(1.0).mul_(BETA).exp_()
+    near = near.view(*weights.shape, -1)
+    total = torch.bmm(torch.from_numpy(weights).unsqueeze(1), near).squeeze(1)
+    return torch.log(total + 1e-12)
 
 
 def score_tables(tables: Tables, queries: Histories, rows: Int64s) -> list[Floats]:

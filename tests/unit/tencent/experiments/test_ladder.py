@@ -1,11 +1,20 @@
 """The rungs of the ladder in order, and the methods without a network."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
+from common.experiments.ladder import Ladder
+from common.pipeline.run import Run
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.experiments.ladder import PLAIN_RUNGS, list_networks, plan_scores, replace_settings
+from competitions.tencent.experiments.ladder import (
+    PLAIN_RUNGS,
+    content_rungs,
+    list_networks,
+    plan_scores,
+    replace_settings,
+)
 from tests.unit.tencent.tencent_log import make_catalogue, write_log
 
 
@@ -14,6 +23,8 @@ def test_each_rung_adds_one_kind_of_input_and_the_last_is_the_pipeline_itself() 
     rungs = list_networks(config)
     names = [name for name, _, _ in rungs]
     assert names == [
+        "two towers, ids only",
+        "BERT4Rec, ids only",
         "Transformer, ids only",
         "HSTU, ids only",
         "+ content",
@@ -21,7 +32,7 @@ def test_each_rung_adds_one_kind_of_input_and_the_last_is_the_pipeline_itself() 
         "+ time",
         "+ semantic ids",
     ]
-    first = replace_settings(config, *rungs[1][1:])
+    first = replace_settings(config, *rungs[names.index("HSTU, ids only")][1:])
     assert not any((first.model.features, first.model.embeddings, first.model.times, first.model.condition))
     assert first.model.id_dropout == 0.0
     assert first.train.levels == 0
@@ -53,3 +64,10 @@ def test_plain_methods_answer_on_a_log_and_factors_find_the_shared_taste() -> No
         assert plain.shape == (1, 12)
         assert np.isfinite(plain).all()
         assert plain.max() > plain.min()
+
+
+def test_without_embeddings_there_are_no_rungs_on_content(tmp_path: Path) -> None:
+    ladder = Ladder(Run(tmp_path / "run", tmp_path / "cache"), "no content", "Score")
+    ready = SimpleNamespace(embeddings=SimpleNamespace(value=[]))
+    content_rungs(ready, COMPETITION.load_config([]), ladder)  # type: ignore[arg-type]
+    assert ladder.rows == []

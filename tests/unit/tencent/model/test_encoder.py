@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from competitions.tencent.config import ModelSettings
-from competitions.tencent.model.encoder import Batch, FieldEmbeddings, bucket_seconds, hash_ids
+from competitions.tencent.model.attention import bucket_seconds
+from competitions.tencent.model.encoder import Batch, FieldEmbeddings, hash_ids
 from competitions.tencent.model.loss import Negatives
 from competitions.tencent.model.network import Network
 from competitions.tencent.training.batches import make_batch
@@ -32,7 +33,7 @@ def encode(network: Network, batch: Batch) -> torch.Tensor:
     return hidden
 
 
-@pytest.mark.parametrize("encoder", ["hstu", "transformer"])
+@pytest.mark.parametrize("encoder", ["hstu", "transformer", "two_tower"])
 def test_no_token_sees_a_later_event(encoder: str) -> None:
     network, batch = make_network(encoder=encoder)
     before = encode(network, batch)
@@ -43,7 +44,7 @@ def test_no_token_sees_a_later_event(encoder: str) -> None:
     assert (after[:, 5] != before[:, 5]).any()
 
 
-@pytest.mark.parametrize("encoder", ["hstu", "transformer"])
+@pytest.mark.parametrize("encoder", ["hstu", "transformer", "bert4rec", "two_tower"])
 def test_what_stands_behind_the_end_changes_nothing(encoder: str) -> None:
     network, batch = make_network(encoder=encoder, length=12)
     longer = dataclasses.replace(
