@@ -29,8 +29,6 @@ from competitions.tencent.io.schema import (
 from competitions.tencent.simulator.id_assignment import list_ads, number_ads
 from competitions.tencent.simulator.topics import Codes
 
-SETTINGS = ("@competitions/tencent/leave_one_out.toml",)
-MORE_SETTINGS = {"LastFM": ("@competitions/tencent/lastfm.toml",)}
 SETS = ("Beauty", "LastFM")
 HINT = (
     "get NAME.txt and NAME_item2attributes.json of github.com/RUCAIBox/CIKM2020-S3Rec, folder data, and name the text"
@@ -66,7 +64,7 @@ def convert(source: Path, out: Path) -> PublicDataset:
         "unseen candidates": len(items) - known,
         "truth": truth.height,
     }
-    dataset = PublicDataset(path.name, rows, (*SETTINGS, *MORE_SETTINGS.get(name, ())))
+    dataset = PublicDataset(path.name, rows, ())
     names = {RELEASE_SEQUENCES, RELEASE_ITEMS, RELEASE_USERS, RELEASE_CANDIDATES, INDEXER}
     with dataset_folder(out, dataset, names) as folder:
         write_release(folder, history, truth, numbers, SEED)

@@ -107,8 +107,7 @@ def test_the_command_says_what_was_written_and_what_comes_next(tmp_path: Path) -
     folder = tmp_path / "build" / "tencent" / "standin"
     assert done.exit_code == 0
     assert f"{folder}, from Beauty.txt: 3 users" in done.output
-    settings = "--set @competitions/tencent/leave_one_out.toml"
-    assert f"competitions run tencent --untuned --raw {folder} --build {tmp_path / 'build'} {settings}" in done.output
+    assert f"competitions run tencent --untuned --raw {folder} --build {tmp_path / 'build'}" in done.output
     assert f"--truth {folder / 'truth.csv'} --raw {folder}" in done.output
     assert (folder / MARKER).exists()
     assert not (folder / "simulation.json").exists()
