@@ -103,7 +103,11 @@ def rank(ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, n
         for at in range(len(questions.value))
     ]
     ranker = step(ranking.learn, collect(lists), settings.fit, seed, name=f"{name}.fit")
-    answer = step(ranking.answer, inputs, ranker, settings.features, name=f"{name}.answer")
+    parts = [
+        step(ranking.answer, inputs, ranker, settings.features, part, name=f"{name}.answer{part}")
+        for part in range(ranking.count_parts(fold.value))
+    ]
+    answer = step(ranking.join_answers, collect(parts), name=f"{name}.answer")
     return RankedFold(name, inputs, ranker, answer)
 
 

@@ -1,6 +1,6 @@
 """The best candidates of each query by inner product: exact and in blocks, or through an approximate index."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import faiss
@@ -30,6 +30,11 @@ class TopK:
     def empty(cls, queries: int, top: int) -> "TopK":
         """Nothing retrieved yet."""
         return cls(np.full((queries, top), -1), np.full((queries, top), -np.inf, np.float32))
+
+    @classmethod
+    def join(cls, parts: Sequence["TopK"]) -> "TopK":
+        """Several parts' queries, one after the other."""
+        return cls(np.concatenate([part.columns for part in parts]), np.concatenate([part.scores for part in parts]))
 
     def put(self, queries: Int64s, columns: Int64s, scores: np.ndarray) -> None:
         """Set some queries to the best of these candidates [queries, n]; one of score -inf does not count."""

@@ -6,6 +6,7 @@ ad near any of the user's interests gets much (a mean of the history lies betwee
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ from competitions.tencent.split import Fold
 BETA = 12.0  # the width of the content rule's kernel
 FORECAST_POWER = 0.9
 TINY = 1e-9
+CACHED = 2**19  # similarities at a time, which stay in the processor's cache: a quarter of the time of all at once
 Found = tuple[Int64s, Floats, list[Floats]]  # of a block of queries, see search_block
 
 
@@ -162,11 +164,12 @@ def score_kernel(history: Tensor, weights: Floats, candidates: Tensor) -> Tensor
     ``history`` [queries x events, dimensions] and ``candidates`` [candidates, dimensions]: vectors of length 1 or 0;
     ``weights`` [queries, events]: w.
     """
-    near = history @ candidates.T
-    near.sub_(1.0).mul_(BETA).exp_()
-    near = near.view(*weights.shape, -1)
-    total = torch.bmm(torch.from_numpy(weights).unsqueeze(1), near).squeeze(1)
-    return torch.log(total + 1e-12)
+    total = torch.empty(len(weights), len(candidates))
+    history, summed = history * BETA, (torch.from_numpy(weights) * math.exp(-BETA)).unsqueeze(1)
+    for part in range(0, len(candidates), width := max(CACHED // max(len(history), 1), 1)):
+        near = torch.mm(history, candidates[part : part + width].T).exp_()
+        total[:, part : part + width] = torch.bmm(summed, near.view(*weights.shape, -1)).squeeze(1)
+    return torch.log_(total.add_(1e-12))
 
 
 def score_tables(tables: Tables, queries: Histories, rows: Int64s) -> list[Floats]:

@@ -24,6 +24,8 @@ from competitions.tencent.ranking.search import fit_tables, open_search, stack_c
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold, target_columns
 
+PART = 100_000  # queries
+
 
 @dataclass(frozen=True)
 class RankerInputs:
@@ -55,7 +57,9 @@ def prepare_fold(inputs: RankerInputs, fold: Fold, forecast: Forecast, settings:
     statistics = describe_ads(history, corpus.catalogue, times=plan.times)
     tables = fit_tables(corpus, fold, plan.channels, settings)
     content = stack_content(inputs.embeddings) if "content" in plan.channels else None
-    search = open_search(corpus, fold, content, forecast.rate(statistics), tables, settings)
+    search = open_search(
+        corpus, fold, content, forecast.rate(statistics, fold.candidates.rows.values), tables, settings
+    )
     return Ready(
         search, Knowledge(corpus.catalogue, statistics, count_lifts(history, corpus.catalogue)), settings.blocks
     )
@@ -99,22 +103,38 @@ def learn(lists: Sequence[Lists | None], settings: FitSettings, seed: int) -> Ra
     return fit_ranker(join_lists(lists), settings, seed)
 
 
-def answer(inputs: RankerInputs, ranker: Ranker, settings: FeatureSettings) -> RankedAnswer:
-    """The ten best candidates of every query; features are held for one block of queries at a time."""
+def count_parts(fold: Fold) -> int:
+    """The answer is a step for each part of so many queries, so that hours of work survive a kill."""
+    return -(-len(fold.users) // PART)
+
+
+def answer(inputs: RankerInputs, ranker: Ranker, settings: FeatureSettings, part: int) -> RankedAnswer:
+    """The ten best candidates of one part's queries; features are held for one block of queries at a time."""
     fold = inputs.fold
     ready = prepare_fold(inputs, fold, inputs.forecasts[-1], settings)
-    queries = len(fold.users)
-    ranked, searched = TopK.empty(queries, TOP), TopK.empty(queries, TOP)
+    start, stop = part * PART, min((part + 1) * PART, len(fold.users))
+    ranked, searched = TopK.empty(stop - start, TOP), TopK.empty(stop - start, TOP)
     target = None if fold.target is None else target_columns(fold)
-    found = np.zeros(queries, np.int64)
-    for block in track(list(blocks(queries, BLOCK)), "ranking"):
+    found = np.zeros(stop - start, np.int64)
+    for rows in track(list(blocks(stop - start, BLOCK)), "ranking"):
+        block = rows + start
         columns, scores, features, _ = describe_block(ready, block)
-        searched.put(block, columns, scores)
-        ranked.put(block, columns, score_found(ranker, scores, features))
+        searched.put(rows, columns, scores)
+        ranked.put(rows, columns, score_found(ranker, scores, features))
         if target is not None:
             hit = (columns == target[block][:, None]) & np.isfinite(scores)
-            found[block] = np.where(hit.any(1), hit.argmax(1) + 1, 0)
+            found[rows] = np.where(hit.any(1), hit.argmax(1) + 1, 0)
     return RankedAnswer(ranked, searched, None if target is None else found)
+
+
+def join_answers(parts: Sequence[RankedAnswer]) -> RankedAnswer:
+    """The answers of all parts."""
+    found = [part.found for part in parts if part.found is not None]
+    return RankedAnswer(
+        TopK.join([part.ranker for part in parts]),
+        TopK.join([part.search for part in parts]),
+        np.concatenate(found) if found else None,
+    )
 
 
 def evaluate_answers(fold: Fold, answer: RankedAnswer, host: HostSettings) -> dict[str, dict[str, Any]]:

@@ -71,7 +71,7 @@ def test_a_new_ads_worth_is_known_from_its_features() -> None:
     *early, final = fit_forecasts(corpus, fold, questions, True, 24.0, FORECAST)
     assert len(early) == 2
     statistics = describe_ads(fold.history(corpus.train), corpus.catalogue, times=True)
-    rate = final.rate(statistics)
+    rate = final.rate(statistics, fold.candidates.rows.values)
     new = np.flatnonzero(statistics.events[1:] == 0) + 1
     often, seldom = (rate[new[corpus.catalogue.features[new, 0] == value]].mean() for value in (1, 2))
     assert often > 3 * seldom
@@ -83,4 +83,6 @@ def test_without_times_or_questions_the_events_so_far_are_the_forecast() -> None
     assert fit_forecasts(corpus, fold, [], True, 24.0, FORECAST) == [Forecast("")]
     statistics = describe_ads(whole(corpus.train), corpus.catalogue, times=False)
     assert statistics.values.shape == (ADS + 1, 0)
-    assert Forecast("").rate(statistics).tolist() == (statistics.events + 0.5).tolist()
+    every = np.arange(ADS + 1)
+    assert Forecast("").rate(statistics, every).tolist() == (statistics.events + 0.5).tolist()
+    assert np.flatnonzero(Forecast("").rate(statistics, every[3:5])).tolist() == [3, 4]  # nobody asks for others

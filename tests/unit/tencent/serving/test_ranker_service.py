@@ -63,7 +63,10 @@ def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def answer_of_pipeline(tried: Tried, **changed: Any) -> list[list[float]]:
     settings = msgspec.structs.replace(CONFIG.ranker.features, **changed)
-    return stages.answer(tried.inputs, tried.ranker, settings).ranker.columns.astype(float).tolist()
+    parts = [
+        stages.answer(tried.inputs, tried.ranker, settings, at) for at in range(stages.count_parts(tried.inputs.fold))
+    ]
+    return stages.join_answers(parts).ranker.columns.astype(float).tolist()
 
 
 def load(tried: Tried, variant: str) -> ranker_service.RankerService:
@@ -78,6 +81,13 @@ def test_one_history_at_a_time_is_answered_as_by_the_pipeline(tried: Tried) -> N
     assert [served.answer([request], ignore)[0] for request in requests] == expected
     assert answer_all(served, requests, batch=64) == expected  # two blocks
     assert len({tuple(answer) for answer in expected}) > 5
+
+
+def test_an_answer_in_parts_is_the_whole_answer(tried: Tried, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = answer_of_pipeline(tried)
+    monkeypatch.setattr(stages, "PART", 25)  # the last part is shorter
+    assert stages.count_parts(tried.inputs.fold) > 2
+    assert answer_of_pipeline(tried) == whole
 
 
 def test_shorter_lists_are_those_of_a_run_with_shorter_lists(tried: Tried) -> None:
