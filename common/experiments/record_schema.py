@@ -166,6 +166,7 @@ class RunFile(Part, frozen=True, kw_only=True):
     code: Code | None = None
     overrides: list[str] | None = None
     tuned: bool | None = None
+    until: str | None = None
     ranking: list[Model] | None = None
     truth: Truth | None = None
     notes: list[Row] | None = None

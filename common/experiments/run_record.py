@@ -76,7 +76,9 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a run came from: the raw ``files`` (any structure that holds their paths) in ``folder``, the settings."""
+    """Where a run came from: the raw ``files`` (any structure that holds their paths) in ``folder``, the settings, and
+    the stage after which it stopped, None for a whole run.
+    """
 
     name: str
     folder: Path
@@ -86,6 +88,7 @@ class Origin:
     overrides: Sequence[str]
     tuned: bool
     started: datetime.datetime
+    until: str | None = None
 
 
 def write_record(run: Run, origin: Origin, record: RunRecord, wall_seconds: float) -> Row:
@@ -100,6 +103,7 @@ def write_record(run: Run, origin: Origin, record: RunRecord, wall_seconds: floa
         "config": msgspec.to_builtins(origin.config),
         "overrides": list(origin.overrides),
         "tuned": origin.tuned,
+        "until": origin.until,
         "metric": record.metric,
         "cv": describe_queries(record.queries),
         "ranking": record.ranking,
