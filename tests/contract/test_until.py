@@ -34,7 +34,7 @@ def test_a_run_until_cv_ends_with_the_score_and_is_gone_on_with(
     assert "Stopped after validation" in out
     (again,) = [text.removeprefix("Go on: ") for text in out.splitlines() if text.startswith("Go on: ")]
     assert "--until" not in again
-    assert all(setting in again for setting in contract.quick if "\"" not in setting)
+    assert all(setting in again for setting in contract.quick if '"' not in setting)
 
     build = ["--build", finished.build]
     code, out, err = call("compare", finished.folder.name, made.parent.name, *build)
