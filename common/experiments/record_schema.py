@@ -66,6 +66,7 @@ class Code(Part, frozen=True, kw_only=True):
 
     revision: str | None = None
     changed: bool = False
+    files: dict[str, str] | None = None
 
 
 class Step(Part, frozen=True, kw_only=True):

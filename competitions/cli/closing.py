@@ -67,13 +67,11 @@ def describe_change(before: Path, after: Path) -> str | None:
     """The change of the score against the run before, query by query; None where the two cannot be compared."""
     try:
         one, other = read_records(before, after)
-        same_files = (one["data"] or {}).get("digest") == (other["data"] or {}).get("digest")
-        joined = pair_queries(before, after) if same_files and one["metric"] == other["metric"] else None
-    except UserError:
-        return None
-    if joined is None or not joined.height:
-        return f"Of other data or queries than {before.parent.name}/{before.name}, the run before: no change to tell."
-    gain = describe_difference(joined)
+        gain = describe_difference(pair_queries(before, after)) if one["metric"] == other["metric"] else None
+    except UserError:  # other files, other queries, a damaged record
+        gain = None
+    if gain is None:
+        return f"{before.parent.name}/{before.name}, the run before, has no query of the same files: no change to tell."
     return f"Against {before.parent.name}/{before.name}, the run before: {describe_gain(gain)}"
 
 

@@ -45,8 +45,12 @@ def compare(first: RunName, second: RunName, build: Build = Path("build")) -> No
     print_table(console, "Features that only one of them has", comparison.features)
     print_table(console, "Scores", comparison.scores)
     print_table(console, "The same queries, by fold and slice", comparison.slices)
-    if gain := comparison.difference:
-        print(f"\nB - A = {describe_gain(gain)}")
+    print_table(
+        console, "Queries that B answers better (won), worse and alike; hits: scores above 0", comparison.outcomes
+    )
+    if comparison.truth:
+        print(f"\nOn the simulated truth: B - A = {describe_gain(comparison.truth)}")
+    print(f"\nB - A = {describe_gain(comparison.difference)}")
 
 
 def lb(

@@ -92,6 +92,7 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
         scores.get("hit_rate@3_error", 0.0),
         oracle["hit_rate"]["3"],
         scores,
+        submission.score_queries(outcome.checked[0].path, raw / TRUTH),
         [("HitRate@3 on the simulated truth, refitted on everything", rows)],
     )
 

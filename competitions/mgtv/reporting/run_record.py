@@ -74,4 +74,7 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     keys = {"p = 0": "score_0", "p = 1": "score_1", "mean": "score_mean", "median": "score_median", "max E[s]": "score"}
     best = {"pick": "oracle", "hit_rate": oracle["hit_rate"], **{name: oracle[key] for name, key in keys.items()}}
     title = "The decision ladder on the simulated truth, refitted on everything"
-    return SimulatedTruth(scores["score"], scores["score_error"], oracle["score"], scores, [(title, [*ladder, best])])
+    queries = submission.score_queries(outcome.checked.path, raw / TRUTH)
+    return SimulatedTruth(
+        scores["score"], scores["score_error"], oracle["score"], scores, queries, [(title, [*ladder, best])]
+    )

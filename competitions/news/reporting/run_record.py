@@ -69,5 +69,7 @@ def rank_models(summary: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
 
 def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     """The submission's scores on the truth of simulated raw files."""
-    scores = submission.score_submission(outcome.checked.path, raw / TRUTH)
-    return SimulatedTruth(scores["mrr@5"], scores["mrr@5_error"], read_oracle(raw)["mrr5"], scores)
+    path, truth = outcome.checked.path, raw / TRUTH
+    scores = submission.score_submission(path, truth)
+    queries = submission.score_queries(path, truth)
+    return SimulatedTruth(scores["mrr@5"], scores["mrr@5_error"], read_oracle(raw)["mrr5"], scores, queries)

@@ -6,12 +6,13 @@ from typing import Any
 import polars as pl
 
 from common.diagnostics.model_diagnostics import share_gains
+from common.natural_order import natural_key
 from competitions.news.io import reader
 from competitions.news.pipeline import Outcome, Prepared, Validated
 from competitions.news.ranking import weigh_scores
 from competitions.news.split import DAY_MS
 
-LENGTHS = {1: "01", 2: "02", 4: "03-04", 8: "05-08", 16: "09-16", 32: "17-32"}  # of a history: at most -> its class
+LENGTHS = {1: "1", 2: "2", 4: "3-4", 8: "5-8", 16: "9-16", 32: "17-32"}  # of a history: at most -> its class
 
 
 def compare_folds(ready: Prepared) -> pl.DataFrame:
@@ -23,7 +24,9 @@ def compare_folds(ready: Prepared) -> pl.DataFrame:
     valid, keys = labelled.filter(role="valid"), ["what", "value"]
     drawn = _share_of_users(valid, "validation").join(_share_of_users(valid, "weighted", pl.col("weight")), on=keys)
     test = _share_of_users(queries, "test")
-    return drawn.join(test, on=keys, how="full", coalesce=True).fill_null(0.0).sort(keys)
+    table = drawn.join(test, on=keys, how="full", coalesce=True).fill_null(0.0)
+    order = sorted(range(table.height), key=lambda row: [natural_key(name) for name in table.select(keys).row(row)])
+    return table[order]
 
 
 def class_of_length() -> pl.Expr:

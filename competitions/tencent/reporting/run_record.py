@@ -81,5 +81,6 @@ def format_losses(losses: list[float]) -> str:
 
 def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     """The submission's scores on the truth of simulated raw files."""
-    scores = submission.score_submission(outcome.checked[0].path, raw / TRUTH)
-    return SimulatedTruth(scores["score"], scores["score_error"], read_oracle(raw)["score"], scores)
+    path, truth = outcome.checked[0].path, raw / TRUTH
+    scores, queries = submission.score_submission(path, truth), submission.score_queries(path, truth)
+    return SimulatedTruth(scores["score"], scores["score_error"], read_oracle(raw)["score"], scores, queries)

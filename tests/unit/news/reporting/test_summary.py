@@ -31,9 +31,9 @@ def test_validation_and_test_stand_side_by_side() -> None:
     assert table.columns == ["what", "value", "validation", "weighted", "test"]
     shares = {(what, value): (valid, weighted, test) for what, value, valid, weighted, test in table.rows()}
     assert shares == {
-        ("visible clicks", "01"): (0.25, 0.625, 0),
-        ("visible clicks", "02"): (0, 0, 0.5),
-        ("visible clicks", "03-04"): (0.5, 0.25, 0),
+        ("visible clicks", "1"): (0.25, 0.625, 0),
+        ("visible clicks", "2"): (0, 0, 0.5),
+        ("visible clicks", "3-4"): (0.5, 0.25, 0),
         ("visible clicks", "33+"): (0.25, 0.125, 0.5),
         ("last visible day", "10-03"): (0.5, 0.75, 0),
         ("last visible day", "10-04"): (0.5, 0.25, 0.5),
