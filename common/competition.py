@@ -24,6 +24,8 @@ class Competition:
 
     ``locate(raw, config)`` finds the raw files; ``solve(files, config, run)`` is the pipeline, its outcome is what
     ``build_record(outcome, config, truth, run)`` reports and ``score_truth(outcome, raw)`` scores on simulated data.
+    ``validate(files, config, run)`` is the pipeline up to the score on validation: no refit, no test, no submission;
+    ``build_record`` reports its outcome as well.
     ``check(submission, files)`` refuses a wrong file; ``score(submission, truth, files)`` gives every metric (files may
     be None). ``climb(files, config, run)`` runs the ladder and returns a row a rung. ``describe(raw)`` compares
     simulated files with the documented ones; ``describe_oracle(simulation)`` says what the oracle scores.
@@ -36,6 +38,7 @@ class Competition:
     metric: str
     queries: str
     locate: Callable[[Path, Any], Any]
+    validate: Callable[[Any, Any, Run], Any]
     solve: Callable[[Any, Any, Run], Any]
     build_record: Callable[[Any, Any, SimulatedTruth | None, Run], RunRecord]
     score_truth: Callable[[Any, Path], SimulatedTruth]

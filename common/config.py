@@ -7,17 +7,19 @@ The struct is the only description of a configuration: nested ``msgspec.Struct``
 gets under their own names.
 """
 
+import copy
 import difflib
 import functools
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_args
 
 import msgspec
 
 from common.errors import UserError
+from common.setting_text import list_choices, parse_value, show_setting
 
 # msgspec's message: the problem, the dotted key of the field, and where inside its value.
 ERROR = re.compile(r"(.*?)(?: - at `\$\.?([^`\[]*)([^`]*)`)?", re.DOTALL)
@@ -34,7 +36,7 @@ def load(schema: type[T], files: Sequence[Path], overrides: Sequence[str] = ()) 
     """Merge ``files`` in order, then ``overrides`` ("a.b=c", or "@FILE" for a TOML file), and check against ``schema``.
 
     The first file must exist; later ones are skipped when they do not. Tables merge key by key, any other value
-    replaces the earlier one. The value of an override is TOML; a bare word is a string.
+    replaces the earlier one. The value of an override is TOML, or bare words.
 
     Raises ``UserError`` for a file that is missing or not TOML, and for a key that is unknown, missing or mistyped.
     """
@@ -44,6 +46,7 @@ def load(schema: type[T], files: Sequence[Path], overrides: Sequence[str] = ()) 
         if position == 0 or file.exists():
             tables = {name: table for name, table in _read(file).items() if name != PROVENANCE}
             _merge(merged, tables, origins, str(file))
+    given = copy.deepcopy(merged)
     for override in overrides:
         if override.startswith("@"):
             _merge(merged, _read(Path(override[1:])), origins, override[1:])
@@ -52,7 +55,7 @@ def load(schema: type[T], files: Sequence[Path], overrides: Sequence[str] = ()) 
     try:
         return msgspec.convert(merged, schema)
     except msgspec.ValidationError as error:
-        raise UserError(_describe(error, schema, merged, origins)) from error
+        raise UserError(_describe(error, schema, merged, origins) + _suggest(error, schema, given)) from error
 
 
 def _read(file: Path) -> Table:
@@ -69,21 +72,11 @@ def _parse_override(schema: type[msgspec.Struct], override: str) -> Table:
     parts = [part.strip() for part in key.split(".")]
     if not equals or not all(parts):
         raise UserError(f"--set {_shorten(override)} has no key and value: write it as --set a.b=c.")
-    value: Any = _parse_value(text.strip(), _type_at(schema, parts))
+    value: Any = parse_value(text.strip(), _type_at(schema, parts))
     for part in reversed(parts):
         value = {part: value}
     table: Table = value
     return table
-
-
-def _parse_value(text: str, expected: object) -> Any:
-    try:
-        parsed = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):  # no TOML, a number of too many digits, brackets in thousands
-        return text
-    value = parsed["value"]
-    # a name such as 2017-10-01 or 7 is not a date or a number when the key holds text
-    return text if expected is str and not isinstance(value, str) else value
 
 
 def _merge(into: Table, table: Table, origins: Origins, origin: str, prefix: str = "") -> None:
@@ -112,11 +105,33 @@ def _describe(error: msgspec.ValidationError, schema: type[msgspec.Struct], merg
         return _describe_unknown(schema, key, _origin(origins, key, _value_at(merged, key)))
     value = _value_at(merged, key)
     expected = _type_at(schema, key.split("."))
-    if get_origin(expected) is Literal:
-        problem = f"expected one of {', '.join(map(repr, get_args(expected)))}"
+    if (choices := list_choices(expected)) and problem.startswith("Invalid enum value"):
+        problem = f"expected one of {', '.join(map(repr, choices))}"
     problem = problem[:1].lower() + problem[1:].replace("`", "").replace("object", "table")
     place = inside and f" at {inside}"
     return f"{key} in {_origin(origins, key, value)} cannot be {_shorten(repr(value))}: {problem}{place}."
+
+
+def _suggest(error: msgspec.ValidationError, schema: type[msgspec.Struct], given: Table) -> str:
+    """A value that works for the key that an error is about: what the files have, or the schema's own default."""
+    problem, key, _ = ERROR.fullmatch(str(error)).groups("")  # type: ignore[union-attr]  # it matches any text
+    if FIELD.fullmatch(problem):
+        return ""
+    if error.__cause__ is not None:  # from a struct's own __post_init__, which names the key that it refuses
+        named = [name for name, _ in _keys(schema) if re.search(rf"(?<![\w.]){re.escape(name)}(?![\w])", problem)]
+        key = named[0] if named else ""
+    shown = show_setting(key, _value_or_default(schema, key, given)) if key else None
+    return f" One that works: --set {shown}" if shown else ""
+
+
+def _value_or_default(schema: type[msgspec.Struct], key: str, given: Table) -> Any:
+    try:
+        return _value_at(given, key)
+    except (KeyError, TypeError):
+        *outer, last = key.split(".")
+        inner = functools.reduce(lambda kind, part: _nested(_field_types(kind).get(part)) or kind, outer, schema)
+        field = next((field for field in msgspec.structs.fields(inner) if field.name == last), None)
+        return None if field is None or field.default is msgspec.NODEFAULT else field.default
 
 
 def _shorten(text: str) -> str:

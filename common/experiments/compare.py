@@ -11,9 +11,12 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from common.errors import UserError
+from common.experiments.outcomes import count_outcomes
+from common.experiments.revision import describe_difference as describe_code
 from common.experiments.run_record import (
     QUERIES,
     RECORD,
+    TRUTH,
     WEIGHT,
     Row,
     read_record,
@@ -23,6 +26,7 @@ from common.experiments.run_record import (
 )
 from common.io.files import refuse_special
 from common.io.rust_panics import contain_panics
+from common.natural_order import natural_key
 
 CLEAR = 2.0  # standard errors
 
@@ -48,42 +52,74 @@ class Difference(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Everything that a comparison prints: tables of rows, the paired difference if there is one, what to mind."""
+    """Everything that a comparison prints: tables of rows, the paired difference on the validation queries and, where
+    both runs know it, on the simulated ``truth``, what to mind.
+    """
 
     settings: list[Row]
     features: list[Row]
     scores: list[Row]
     slices: list[Row]
-    difference: Difference | None
+    outcomes: list[Row]
+    difference: Difference
+    truth: Difference | None
     warnings: list[str]
 
 
 def compare(first: Path, second: Path) -> Comparison:
-    """Compare two runs of one competition by their folders. ``UserError`` where they are not of one."""
-    one, other = read_records(first, second)
-    joined = pair_queries(first, second)
+    """Compare two runs of one competition by their folders. ``UserError`` where they answered other queries."""
+    (one, other), joined = read_records(first, second), pair_queries(first, second)
+    truth = pair_truth(first, second)
     return Comparison(
         list_changed_settings(one["config"], other["config"]),
         list_changed_features(one, other),
         list_scores(one, other),
         list_slices(joined),
-        describe_difference(joined) if joined.height else None,
+        count_outcomes(joined, ["fold", *_list_slice_names(joined)]),
+        describe_difference(joined),
+        None if truth is None else describe_difference(truth),
         list_warnings(one, other, joined.height),
     )
 
 
 def read_records(first: Path, second: Path) -> tuple[Row, Row]:
-    """The records of two runs. ``UserError`` where they are not of one competition."""
+    """The records of two runs. ``UserError`` where they are not of one competition, or of other simulated files."""
     one, other = read_record(first / RECORD), read_record(second / RECORD)
     if one["name"] != other["name"]:
         raise UserError(f"{first} is a run of {one['name']} and {second} one of {other['name']}: nothing to compare.")
+    data = [record["data"] or {} for record in (one, other)]
+    if data[0].get("digest") != data[1].get("digest") and any(each.get("simulated") for each in data):
+        folders = " and ".join(str(each.get("folder") or "other files") for each in data)
+        raise UserError(
+            f"{first} and {second} are of other files ({folders}), whose queries share no more than their names:"
+            " compare two runs on the same."
+        )
     return one, other
 
 
 def pair_queries(first: Path, second: Path) -> pl.DataFrame:
-    """One row per query of both runs: fold, query, slices of the second, ``before`` and ``after``."""
-    before = _read_queries(first / QUERIES).select("fold", "query", before="score")
-    after = _read_queries(second / QUERIES).rename({"score": "after"})
+    """One row per query of both runs: fold, query, slices of the second, ``before`` and ``after``. ``UserError`` where
+    there is none.
+    """
+    joined = _pair(first / QUERIES, second / QUERIES)
+    if not joined.height:
+        raise UserError(
+            f"{first} and {second} have no validation query in common: compare two runs on the same files and split."
+        )
+    return joined
+
+
+def pair_truth(first: Path, second: Path) -> pl.DataFrame | None:
+    """The same of the queries of the test; None where a run does not know their truth."""
+    if not ((first / TRUTH).exists() and (second / TRUTH).exists()):
+        return None
+    joined = _pair(first / TRUTH, second / TRUTH)
+    return joined if joined.height else None
+
+
+def _pair(first: Path, second: Path) -> pl.DataFrame:
+    before = _read_queries(first).select("fold", "query", before="score")
+    after = _read_queries(second).rename({"score": "after"})
     return after.join(before, on=["fold", "query"], maintain_order="left")
 
 
@@ -109,8 +145,7 @@ def describe_difference(joined: pl.DataFrame) -> Difference:
 def list_slices(joined: pl.DataFrame) -> list[Row]:
     """The paired difference by fold and by value of every slice."""
     before, after, rows = pl.col("before"), pl.col("after"), []
-    slices = [name for name in joined.columns if name not in ("fold", "query", "before", "after", WEIGHT)]
-    for name in ("fold", *slices):
+    for name in ("fold", *_list_slice_names(joined)):
         table = (
             weigh_alike(joined)
             .drop_nulls(name)
@@ -123,8 +158,13 @@ def list_slices(joined: pl.DataFrame) -> list[Row]:
                 pl.len().alias("queries"),
             )
         )
-        rows += [{"slice": f"{name}: {row.pop(name)}"} | row for row in table.sort(name).to_dicts()]
+        ordered = sorted(table.to_dicts(), key=lambda row: natural_key(row[name]))
+        rows += [{"slice": f"{name}: {row.pop(name)}"} | row for row in ordered]
     return rows
+
+
+def _list_slice_names(joined: pl.DataFrame) -> list[str]:
+    return [name for name in joined.columns if name not in ("fold", "query", "before", "after", WEIGHT)]
 
 
 def list_scores(one: Row, other: Row) -> list[Row]:
@@ -170,7 +210,8 @@ def list_changed_features(one: Row, other: Row) -> list[Row]:
     """Features that only one of the runs has, with their share of the gain where it is known."""
     before, after = one.get("features", []), other.get("features", [])
     gains = {
-        side: {row["feature"]: row.get("gain") for row in (record.get("insight") or {}).get("importance") or []}
+        side: (record.get("summary") or {}).get("gains", {})
+        | {row["feature"]: row.get("gain") for row in (record.get("insight") or {}).get("importance") or []}
         for side, record in (("A", one), ("B", other))
     }
     only = [("A", name) for name in before if name not in set(after)]
@@ -183,16 +224,8 @@ def list_warnings(one: Row, other: Row, shared: int) -> list[str]:
     warnings = []
     if (one["data"] or {}).get("digest") != (other["data"] or {}).get("digest"):
         warnings.append("the raw files differ: the scores are of different data")
-    if not shared:
-        warnings.append("the runs have no validation query in common: only the two scores can be compared")
-    elif shared < max(record["cv"]["queries"] or 0 for record in (one, other)):
+    if shared < max(record["cv"]["queries"] or 0 for record in (one, other)):
         warnings.append(f"only {shared} of the validation queries are common to both runs; the difference is of these")
-    if one["code"] != other["code"]:
-        warnings.append(f"the code differs: {_describe_code(one)} and {_describe_code(other)}")
-    elif other["code"]["changed"]:
-        warnings.append("the source was changed and not committed: which change it was, git cannot tell")
+    if told := describe_code(one["code"], other["code"]):
+        warnings.append(told)
     return warnings
-
-
-def _describe_code(record: Row) -> str:
-    return f"{record['code']['revision'] or 'unknown'}{' (changed)' if record['code']['changed'] else ''}"

@@ -66,6 +66,7 @@ class Code(Part, frozen=True, kw_only=True):
 
     revision: str | None = None
     changed: bool = False
+    files: dict[str, str] | None = None
 
 
 class Step(Part, frozen=True, kw_only=True):
@@ -166,6 +167,7 @@ class RunFile(Part, frozen=True, kw_only=True):
     code: Code | None = None
     overrides: list[str] | None = None
     tuned: bool | None = None
+    until: str | None = None
     ranking: list[Model] | None = None
     truth: Truth | None = None
     notes: list[Row] | None = None

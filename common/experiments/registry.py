@@ -101,6 +101,12 @@ def note_leaderboard(folder: Path, score: float) -> Row:
     return record
 
 
+def require_submission(folder: Path) -> None:
+    """A ``UserError`` for a run that stopped before there was a submission."""
+    if read_record(folder / RECORD).get("until"):
+        raise UserError(f"{folder} stopped after validation and has no submission: run the same without --until first.")
+
+
 def read_leaderboard(folder: Path) -> list[Row]:
     """The leaderboard scores of a run, in the order in which they were noted."""
     path = folder / LEADERBOARD

@@ -2,13 +2,13 @@
 
 run.json holds the resolved settings, a digest of the raw files, the revision of the code, scores by fold and slice,
 times and memory. queries.parquet holds one row per validation query (query, fold, score, then slices as text), so that
-two runs can be compared query by query: the difference of two scores is known far better than either.
+two runs can be compared query by query: the difference of two scores is known far better than either. truth.parquet
+holds the same of the test, where a simulation knows the truth.
 """
 
 import dataclasses
 import datetime
 import hashlib
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,14 +19,15 @@ import polars as pl
 
 from common.errors import UserError
 from common.experiments.record_schema import RunFile, decode_file
+from common.experiments.revision import find_revision
 from common.io.files import refuse_special
-from common.pipeline.code_fingerprint import PROJECT_ROOT
+from common.natural_order import natural_key
 from common.pipeline.run import Run
 from common.pipeline.step_key import Digests
 from common.submission import Checked, write_parquet
 
 RECORD = "run.json"
-QUERIES = "queries.parquet"
+QUERIES, TRUTH = "queries.parquet", "truth.parquet"
 # What a record has at least, once it was read.
 WHOLE: dict[str, "Row"] = {
     "code": {"revision": None, "changed": False},
@@ -42,13 +43,15 @@ Row = dict[str, Any]
 class SimulatedTruth:
     """How a submission scores on simulated data: the metric, its standard error, what the oracle has, every metric.
 
-    ``tables``: (title, rows) of what else was measured on the truth.
+    ``queries``: one row per query of the test: query (text), score. ``tables``: (title, rows) of what else was measured
+    on the truth.
     """
 
     score: float
     error: float
     oracle: float
     scores: Mapping[str, float]
+    queries: pl.DataFrame
     tables: Sequence[tuple[str, Sequence[Row]]] = ()
 
 
@@ -76,7 +79,9 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a run came from: the raw ``files`` (any structure that holds their paths) in ``folder``, the settings."""
+    """Where a run came from: the raw ``files`` (any structure that holds their paths) in ``folder``, the settings, and
+    the stage after which it stopped, None for a whole run.
+    """
 
     name: str
     folder: Path
@@ -86,11 +91,14 @@ class Origin:
     overrides: Sequence[str]
     tuned: bool
     started: datetime.datetime
+    until: str | None = None
 
 
 def write_record(run: Run, origin: Origin, record: RunRecord, wall_seconds: float) -> Row:
     """Write queries.parquet and run.json into the run's folder; returns what the latter holds."""
     write_parquet(record.queries, run.folder / QUERIES)
+    if record.truth is not None:
+        write_parquet(record.truth.queries.with_columns(fold=pl.lit("truth")), run.folder / TRUTH)
     content = {
         "name": origin.name,
         "run": run.folder.name,
@@ -100,6 +108,7 @@ def write_record(run: Run, origin: Origin, record: RunRecord, wall_seconds: floa
         "config": msgspec.to_builtins(origin.config),
         "overrides": list(origin.overrides),
         "tuned": origin.tuned,
+        "until": origin.until,
         "metric": record.metric,
         "cv": describe_queries(record.queries),
         "ranking": record.ranking,
@@ -187,7 +196,8 @@ MEAN = (
 
 
 def _describe_by(queries: pl.DataFrame, column: str) -> Iterator[tuple[str, Row]]:
-    for row in queries.group_by(column).agg(*MEAN).sort(column).to_dicts():
+    rows = queries.group_by(column).agg(*MEAN).to_dicts()
+    for row in sorted(rows, key=lambda row: natural_key(row[column])):
         yield str(row.pop(column)), _zero_for_null(row)
 
 
@@ -224,21 +234,6 @@ def find_paths(value: object) -> Iterator[Path]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from find_paths(item)
-
-
-def find_revision() -> Row:
-    """The commit of the code, and whether the source was changed since; nothing where git does not know it."""
-    head = _run_git("rev-parse", "--short=10", "HEAD")
-    changed = _run_git("status", "--porcelain", "--", "common", "competitions")
-    return {"revision": head or None, "changed": bool(changed)}
-
-
-def _run_git(*words: str) -> str:
-    try:
-        ended = subprocess.run(["git", *words], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
-    except OSError:  # no git on this machine
-        return ""
-    return ended.stdout.strip() if ended.returncode == 0 else ""
 
 
 def list_notes(notes: Sequence[Row]) -> list[Row]:

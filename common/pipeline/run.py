@@ -117,19 +117,16 @@ def bundle(kind: Callable[..., T], **fields: Result[Any]) -> Result[T]:
 class Run:
     """One run: ``folder`` takes its outputs, ``cache`` the results of steps, which runs share."""
 
-    def __init__(
-        self, folder: Path, cache: Path, *, quiet: bool = False, brief: bool = False, root: Path = PROJECT_ROOT
-    ) -> None:
+    def __init__(self, folder: Path, cache: Path, *, quiet: bool = False, root: Path = PROJECT_ROOT) -> None:
         """Make both folders (``UserError`` where one cannot be written). The source below ``root`` is first-party.
 
         The folder of the outputs goes again until there is one: a run that is killed before leaves none.
 
-        ``quiet``: nothing is shown; ``brief``: steps that were kept are not.
+        Steps that are computed are shown, each when it is done, unless ``quiet``.
         """
         self.folder = folder
         self.cache = cache
         self.timings: list[StepRecord] = []
-        self._brief = brief
         self._store = Store(cache)
         self._keys = Keys(cache, root)
         progress.set_quiet(quiet)
@@ -258,10 +255,8 @@ class Run:
 
     def _note(self, record: StepRecord) -> None:
         self.timings.append(record)
-        if self._brief and record.kept:
-            return
-        cost = f"{record.seconds:9.2f} s {record.peak_mib:9,.0f} MiB"
-        progress.say(f"  {record.name:<32} {cost}{'  kept' if record.kept else ''}")
+        if not record.kept:
+            progress.say(f"  {record.name:<32} {record.seconds:9.2f} s {record.peak_mib:9,.0f} MiB")
 
 
 def _list_fields(kind: Any) -> frozenset[str] | None:

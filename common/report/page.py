@@ -22,6 +22,7 @@ from common.report.record import Row, fill_record
 from common.report.tables import make_table
 from common.report.tuning_section import tuning
 
+PAGE = "report.html"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 STRONGEST = 3
 CHECKED = frozenset({"folds", "features", "curves", "drift"})
@@ -44,7 +45,7 @@ def write_report(record: Row, out: Path, ladder: Row | None = None, studies: Seq
     are any. A part that is missing is left out. Raises ``UserError`` when the folder cannot be written.
     """
     page = build_page(record, ladder, studies)
-    path = out / "report.html"
+    path = out / PAGE
     temporary = out / f".report-{uuid.uuid4().hex}.html"
     with writing(out):
         try:

@@ -11,7 +11,7 @@ from common.datasets.public import MARKER
 from common.datasets.simulated import REPORT
 from common.datasets.verify import OK, check_files, require_valid
 from common.errors import UserError
-from common.experiments.registry import find_run, find_runs
+from common.experiments.registry import find_run, find_runs, require_submission
 from common.experiments.run_record import RECORD, read_record
 from common.pipeline.console import print_table, wide_console
 from common.pipeline.progress import say
@@ -91,7 +91,11 @@ def find_submission(build: Path, source: Source, run: str | None) -> Path:
     paths = (folder / file for folder in folders for file in source.submission_files)
     submission = next((path for path in paths if path.is_file()), None)
     if submission is not None:
+        if submission.parent != folders[0]:
+            say(f"{folders[0]} has no submission: this is that of {submission.parent}.")
         return submission
+    if run is not None and (folders[0] / RECORD).exists():
+        require_submission(folders[0])
     if run is None:
         raise UserError(f"No run in {build / source.name} has a submission: run make {source.name} first.")
     raise UserError(f"{folders[0]} has no {source.submission_files[0]}: name a run that ended, or make a new one.")

@@ -2,7 +2,11 @@
 
 import contextlib
 import datetime
+import os
 import re
+import shlex
+import shutil
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +15,20 @@ from typing import Annotated, Any
 import typer
 
 from common.datasets.simulated import is_simulated
+from common.errors import UserError
 from common.experiments.registry import find_runs
-from common.experiments.run_record import RECORD, Origin, write_record
-from common.pipeline.console import print_table, shorten_steps, wide_console
+from common.experiments.rerun import adds_nothing
+from common.experiments.run_record import RECORD, Origin, read_record, write_record
+from common.pipeline.console import print_table, wide_console
+from common.pipeline.progress import say
 from common.pipeline.run import Run, prune
 from common.tuning.tuned_config import list_foreign
 from competitions import NAMES, find_competition
+from competitions.cli.closing import Closing, describe_change, show_end, show_tables
 from competitions.cli.options import Build, Law, Name, Overrides, Raw, Scale, Seed, Submission, Truth, takes
 from competitions.cli.report import write_page
 
+CV = "cv"  # the stage that ends with the score on validation
 STAMP = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}")
 
 
@@ -35,6 +44,8 @@ class RunOptions:
     build: Build = Path("build")
     overrides: Overrides = None
     untuned: Annotated[bool, typer.Option("--untuned", help="Leave tuned.toml aside.")] = False
+    until: Annotated[str | None, typer.Option(help=f"Stop early; {CV}: after validation, without a submission.")] = None
+    tables: Annotated[bool, typer.Option("--tables", help="Print the report's tables as well.")] = False
     cluster: Annotated[
         str | None,
         typer.Option(envvar="RECSYS_CLUSTER", help="A Dask scheduler: boosted trees are fitted on its workers."),
@@ -45,37 +56,76 @@ class RunOptions:
 def run(options: RunOptions) -> None:
     """Raw files to a checked submission, with a closing summary.
 
-    The submission is written and checked before anything is reported, and the record before it is shown.
+    The submission is written and checked before anything is reported, and the record before it is shown. A run that
+    adds nothing to the one before it says so, and is not kept.
     """
     from common.cluster import connect  # with all libraries of a fit
 
     began, started = time.perf_counter(), datetime.datetime.now()
     competition = find_competition(options.name).under_law(options.law)
+    if options.until not in (None, CV):
+        raise UserError(f"There is no stage {options.until!r} to stop after: leave --until out, or say --until {CV}.")
     build, overrides = options.build / options.name, options.overrides or []
     config = competition.load_config([f"seed={options.seed}", *overrides], not options.untuned)
     raw = competition.choose_raw(options.raw, options.scale, config.seed, options.build)
     files = competition.locate(raw, config)
+    before = next(iter(find_runs(options.build, [options.name])), None)
     work = Run(build / name_run(started, options.build), build / "cache")
     try:
         with connect.use(options.cluster):
-            outcome = competition.solve(files, config, work)
+            outcome = (competition.validate if options.until else competition.solve)(files, config, work)
     finally:
         with contextlib.suppress(OSError):
             work.folder.rmdir()  # goes only while it is empty: a run that was refused leaves nothing
     # A real truth file is read by ``score`` alone: only the simulator's is scored against here.
-    truth = competition.score_truth(outcome, raw) if is_simulated(raw) else None
-    origin = Origin(options.name, raw, files, truth is not None, config, overrides, not options.untuned, started)
+    simulated = is_simulated(raw)
+    truth = competition.score_truth(outcome, raw) if simulated and not options.until else None
+    origin = Origin(options.name, raw, files, simulated, config, overrides, not options.untuned, started, options.until)
     report = competition.build_record(outcome, config, truth, work)
     record = write_record(work, origin, report, time.perf_counter() - began)
-    write_page(work.folder)
+    say_kept(work)
     prune(build / "cache", config.keep_gib)
-    show(record, competition.queries, work.folder / RECORD)
-    foreign = [] if options.untuned or truth else list_foreign(competition.tuned, record["data"]["digest"])
+    closing = close(record, work.folder, before, competition.queries, options)
+    write_page(closing.folder)
+    if options.tables:
+        show_tables(record)
+    show_end(closing)
+    foreign = [] if options.untuned or simulated else list_foreign(competition.tuned, record["data"]["digest"])
     if foreign:
         print(
             f"tuned.toml holds settings that were found on other files ({', '.join(foreign)}): "
             f"`make tune-{options.name}` searches on these, --untuned leaves it aside."
         )
+
+
+def say_kept(work: Run) -> None:
+    """How many steps were found done, in one line."""
+    if kept := sum(step.kept for step in work.timings):
+        say(f"  {kept} {'step' if kept == 1 else 'steps'} kept")
+
+
+def close(record: dict[str, Any], folder: Path, before: Path | None, queries: str, options: RunOptions) -> Closing:
+    """What the console says at the end. A run that adds nothing to the one before leaves no folder."""
+    python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable
+    again = shlex.join([python, "-m", "competitions", *list_words(options)]) if options.until else None
+    if before is not None and adds_nothing(before, folder):
+        shutil.rmtree(folder)
+        earlier = read_record(before / RECORD)
+        shown = earlier | {key: record[key] for key in ("wall_seconds", "peak_mib")}
+        on = again if earlier.get("until") else None
+        return Closing(shown, before, queries, on=on, unchanged=f"{before.parent.name}/{before.name}")
+    change = None if before is None else describe_change(before, folder)
+    return Closing(record, folder, queries, change, again)
+
+
+def list_words(options: RunOptions) -> list[str]:
+    """The words of the command line that ask for the same run, whole."""
+    words = ["run", options.name]
+    given = {"--raw": options.raw, "--scale": options.scale, "--law": options.law, "--cluster": options.cluster}
+    given |= {"--seed": options.seed or None, "--build": options.build if options.build != Path("build") else None}
+    words += [word for option, value in given.items() if value is not None for word in (option, str(value))]
+    words += [word for setting in options.overrides or [] for word in ("--set", setting)]
+    return words + ["--untuned"] * options.untuned
 
 
 def name_run(started: datetime.datetime, build: Path) -> str:
@@ -89,27 +139,6 @@ def name_run(started: datetime.datetime, build: Path) -> str:
 def stamp(moment: datetime.datetime) -> str:
     """The name of a run: its time to the millisecond, so that two runs have two folders."""
     return moment.strftime("%Y%m%d-%H%M%S-%f")[:-3]
-
-
-def show(record: dict[str, Any], queries: str, path: Path) -> None:
-    """Print the closing summary of a run; run.json has every step and more digits."""
-    console = wide_console()
-    print_table(console, "Notes from reading", record["notes"])
-    for table in record["tables"]:
-        print_table(console, table["title"], table["rows"])
-    print_table(console, "Steps", shorten_steps(record["steps"]))
-    cv, truth, metric = record["cv"], record["truth"], record["metric"]
-    print(f"\nCV: {metric} {cv['score']:.4f} +- {cv['error']:.4f} on {cv['queries']:,} {queries}")
-    if truth:
-        share = truth["score"] / truth["oracle"]
-        print(
-            f"Simulated truth: {metric} {truth['score']:.4f} +- {truth['error']:.4f}, oracle {truth['oracle']:.4f},"
-            f" share reached {share:.1%}"
-        )
-    print(f"Wall time {record['wall_seconds']:.0f} s, peak memory {record['peak_mib'] / 1024:.2f} GiB")
-    submission = record["submission"]
-    print(f"Submission: {' and '.join(submission['paths'])}, {submission['rows']} rows, checked")
-    print(f"Summary: {path}")
 
 
 def simulate(

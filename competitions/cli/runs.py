@@ -9,6 +9,7 @@ from common.experiments import compare as comparing
 from common.experiments import registry
 from common.pipeline.console import print_table, wide_console
 from competitions import NAMES
+from competitions.cli.closing import describe_gain
 from competitions.cli.options import Build, RunName
 from competitions.cli.report import write_page
 
@@ -44,11 +45,12 @@ def compare(first: RunName, second: RunName, build: Build = Path("build")) -> No
     print_table(console, "Features that only one of them has", comparison.features)
     print_table(console, "Scores", comparison.scores)
     print_table(console, "The same queries, by fold and slice", comparison.slices)
-    if gain := comparison.difference:
-        print(
-            f"\nB - A = {gain.mean:+.4f} +- {gain.error:.4f} on {gain.queries} queries of both,"
-            f" {gain.changed} of them scored differently: {gain.verdict}"
-        )
+    print_table(
+        console, "Queries that B answers better (won), worse and alike; hits: scores above 0", comparison.outcomes
+    )
+    if comparison.truth:
+        print(f"\nOn the simulated truth: B - A = {describe_gain(comparison.truth)}")
+    print(f"\nB - A = {describe_gain(comparison.difference)}")
 
 
 def lb(
@@ -58,6 +60,7 @@ def lb(
 ) -> None:
     """Note the leaderboard score of a run's submission beside its CV."""
     folder = registry.find_run(build, NAMES, run)
+    registry.require_submission(folder)
     record = registry.note_leaderboard(folder, score)
     write_page(folder)
     cv = record["cv"]

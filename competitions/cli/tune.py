@@ -90,7 +90,7 @@ def _load_inputs(options: TuneOptions) -> TuningInputs:
     config = competition.load_config([f"seed={options.seed}", *(options.overrides or [])])
     folder = competition.choose_raw(options.raw, options.scale, config.seed, options.build)
     files = competition.locate(folder, config)
-    run = Run(build / "tuning", build / "cache", quiet=options.worker is not None, brief=True)
+    run = Run(build / "tuning", build / "cache", quiet=options.worker is not None)
     simulated = (folder / REPORT).exists()
     now = datetime.datetime.now()
     record = describe_data(Origin(options.name, folder, files, simulated, config, (), True, now), run.cache)

@@ -8,7 +8,7 @@ from common.datasets.simulated import HostFiles
 from competitions.flight.config import FlightConfig
 from competitions.flight.experiments import ladder
 from competitions.flight.io import reader
-from competitions.flight.pipeline import solve
+from competitions.flight.pipeline import solve, validate
 from competitions.flight.reporting.run_record import METRIC, build_record, score_truth
 from competitions.flight.simulator.simulate import Law, Simulation, describe, simulate
 from competitions.flight.submission import check_submission, score_submission
@@ -43,6 +43,7 @@ COMPETITION = Competition(
     metric=METRIC,
     queries="sessions of more than 10 options",
     locate=locate,
+    validate=validate,
     solve=solve,
     build_record=build_record,
     score_truth=score_truth,

@@ -30,7 +30,7 @@ from competitions.flight.ranking.rankers import (
 )
 from competitions.flight.ranking.split_diagnostics import evaluate_splits
 from competitions.flight.ranking.training_data import Histories, TrainingData, build_histories, build_training_data
-from competitions.flight.reporting.summary import Outcome
+from competitions.flight.reporting.summary import Outcome, Validated
 from competitions.flight.split import Split, make_split, take_test_snapshot
 
 
@@ -83,51 +83,64 @@ def prepare(files: RawFiles, config: FlightConfig, run: Run) -> Prepared:
     return Prepared(train, test, plan, split, log, histories, data, choice)
 
 
-def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
-    """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
+def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
+    """Fit on the folds, blend, rerank, measure; of the test no more is known than what its sessions look back on."""
     step = run.step
     prepared = prepare(files, config, run)
-    train, test, data, plan = prepared.train, prepared.test, prepared.data, prepared.plan
+    data, plan, split = prepared.data, prepared.plan, prepared.split
 
-    # 6. Rankers: the folds choose the rounds, the last fit is on everything.
+    # 6. Rankers: the folds choose the rounds.
     recipes = list_recipes(config, plan, prepared.choice.value)
     crosses = [step(cross_fit_ranker, recipe, data.folds, name=f"fit.{name}") for name, recipe in recipes.items()]
-    final = [
-        step(refit_all, recipe, cross, data.final, name=f"refit.{name}")
-        for cross, (name, recipe) in zip(crosses, recipes.items(), strict=True)
-    ]
 
     # 7. Blend by group size, then the same-flight rerank; both are chosen on out-of-fold scores.
     scores = step(stack_scores, collect(crosses))
     blend = step(find_blend, data, scores, len(plan.models), config.blend)
     penalty = step(find_penalty, data, scores, blend, config.rerank_penalties)
 
-    # 8. Score the test, write the submission in the order of its rows, read it back from disk and check it.
-    crossed, period = prepared.split.cross_fitted, config.split.stretch_days
-    snapshots = step(take_test_snapshot, train.sessions, test.sessions, crossed, period, name="ask_test")
-    blocks = list_blocks(config, plan)
-    history = step(build_history, prepared.log, snapshots, blocks, name="test.history")
-    test_scores = step(score_test, test, snapshots, history, collect(final), blocks)
-    ranks = step(rank_test, test, test_scores, blend, penalty)
-    paths = submission.write_submission(ranks.value, files.test, run.folder)
-
-    return Outcome(
+    train, test, period = prepared.train, prepared.test, config.split.stretch_days
+    return Validated(
         files=files,
         train=train,
         test=test,
         plan=plan,
         choice=prepared.choice.value,
-        split=prepared.split,
+        split=split,
+        log=prepared.log,
         data=data,
         names=list(recipes),
         crosses=crosses,
-        final_rankers=final,
         scores=scores,
         blend=blend,
         penalty=penalty,
-        measured=step(measure_all, data, scores, blend, penalty, prepared.split.repeats),
-        readings=evaluate_splits(run, prepared.train, prepared.log, (config, plan, prepared.choice.value)),
-        snapshots=snapshots,
+        measured=step(measure_all, data, scores, blend, penalty, split.repeats),
+        snapshots=step(take_test_snapshot, train.sessions, test.sessions, split.cross_fitted, period, name="ask_test"),
+    )
+
+
+def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
+    """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
+    step = run.step
+    judged = validate(files, config, run)
+    train, test, plan, choice = judged.train, judged.test, judged.plan, judged.choice
+
+    # 8. The last fit is on everything.
+    recipes = list_recipes(config, plan, choice).items()
+    fits = [
+        step(refit_all, recipe, cross, judged.data.final, name=f"refit.{name}")
+        for cross, (name, recipe) in zip(judged.crosses, recipes, strict=True)
+    ]
+
+    # 9. Score the test, write the submission in the order of its rows, read it back from disk and check it.
+    blocks = list_blocks(config, plan)
+    history = step(build_history, judged.log, judged.snapshots, blocks, name="test.history")
+    test_scores = step(score_test, test, judged.snapshots, history, collect(fits), blocks)
+    ranks = step(rank_test, test, test_scores, judged.blend, judged.penalty)
+    paths = submission.write_submission(ranks.value, files.test, run.folder)
+    return Outcome(
+        **vars(judged),
+        final_rankers=fits,
+        readings=evaluate_splits(run, train, judged.log, (config, plan, choice)),
         history=history,
         test_scores=test_scores,
         checked=[submission.check_submission(path, files) for path in paths],

@@ -21,7 +21,7 @@ from common.submission import (
 )
 from competitions.flight.io.parquet import open_source
 from competitions.flight.io.reader import RawFiles
-from competitions.flight.metrics import CUTOFFS, LARGE, SIZES
+from competitions.flight.metrics import CUTOFF, CUTOFFS, LARGE, SIZES
 
 COLUMNS = ("Id", "ranker_id", "selected")
 SUBMISSION = "submission"
@@ -142,6 +142,17 @@ def score_submission(path: Path, truth: Path, files: RawFiles | None = None) -> 
     ``hit_rate@3[all sizes]`` over all that have an answer. ``files``: verify all ``RULES`` first. Without them the
     ranks alone are verified.
     """
+    return _summarise(path, truth, _rank_booked(path, truth, files))
+
+
+def score_queries(path: Path, truth: Path) -> pl.DataFrame:
+    """What each scored session of a truth file earns by a submission file: query (text), score (1: among the three)."""
+    ranks = _rank_booked(path, truth, None).filter(pl.col("size") > LARGE)
+    return ranks.select(pl.col("query").cast(pl.String), score=(pl.col("rank") <= CUTOFF).cast(pl.Float64))
+
+
+def _rank_booked(path: Path, truth: Path, files: RawFiles | None) -> pl.DataFrame:
+    """The rank of every booked option of a truth file: size of the session, query, item, rank."""
     submission = _read_submission(path)
     if files is None:
         refuse(path, _find_no_permutation(submission))
@@ -160,7 +171,7 @@ def score_submission(path: Path, truth: Path, files: RawFiles | None = None) -> 
             f"{truth}: {lost.height} booked option(s) are not rows of {path} (first: Id {lost['Id'][0]}, session "
             f"{lost['ranker_id'][0]}): the two belong to different files"
         )
-    return _summarise(path, truth, ranks)
+    return ranks
 
 
 def _summarise(path: Path, truth: Path, ranks: pl.DataFrame) -> dict[str, float]:

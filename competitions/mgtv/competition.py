@@ -8,7 +8,7 @@ from common.datasets.simulated import HostFiles
 from common.pipeline.run import Run
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.io import reader, schema
-from competitions.mgtv.pipeline import solve
+from competitions.mgtv.pipeline import solve, validate
 from competitions.mgtv.reporting.run_record import METRIC, build_record, score_truth
 from competitions.mgtv.simulator.simulate import Simulation, describe, simulate
 from competitions.mgtv.submission import check_submission, score_submission
@@ -39,6 +39,7 @@ COMPETITION = Competition(
     metric=METRIC,
     queries="devices and days",
     locate=locate,
+    validate=validate,
     solve=solve,
     build_record=build_record,
     score_truth=score_truth,

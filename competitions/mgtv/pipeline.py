@@ -18,11 +18,11 @@ from competitions.mgtv.io import reader
 from competitions.mgtv.models import click_ranker, decision
 from competitions.mgtv.models.dataset import build_day
 from competitions.mgtv.models.day_models import fit_models, predict_day, refit_models
-from competitions.mgtv.reporting.summary import Outcome, Prepared, Tables, measure
+from competitions.mgtv.reporting.summary import Outcome, Prepared, Tables, Validated, measure
 
 
-def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
-    """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
+def validate(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Validated:
+    """Fit, predict and score each validation day; of the test day nothing is made but its slates."""
     step, watch = run.step, config.watch
     ready = prepare(files, config, run)
     plan, labelled = ready.plan, ready.labelled
@@ -34,26 +34,25 @@ def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     blend = step(click_ranker.find_blend, days, scores, watch.models, watch.blend_l2)
     mixed = step(click_ranker.mix_across, days, scores, watch.models, watch.blend_l2)
     measured = step(measure, collect(valid), mixed, watch.models, config.decide.power, config.seed)
+    return Validated(
+        files=files, config=config, ready=ready, early=early, valid=valid, blend=blend, mixed=mixed, measured=measured
+    )
+
+
+def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
+    """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
+    step, judged = run.step, validate(files, config, run)
+    ready, videos = judged.ready, judged.ready.tables.videos
 
     # 6. The final fits use every labelled day; the test is answered, written, read back from disk and checked.
-    final = refit_models(run, labelled, config, list(early.values()))
-    test = predict_day(run, config, "test", ready.test, final)
-    power, codes = config.decide.power, ready.tables.codes
-    answers = step(submission.answer, ready.test_slates, test, blend, power, ready.fallback, codes)
+    slates, settings = ready.test_slates, config.features
+    day = step(build_day, ready.sources, slates, None, settings, config.seed, name="test.features")
+    fallback = step(decision.find_fallback, ready.sources.log, videos.frame)
+    final = refit_models(run, ready.labelled, config, list(judged.early.values()))
+    test = predict_day(run, config, "test", day, final)
+    answers = step(submission.answer, slates, test, judged.blend, config.decide.power, fallback, ready.tables.codes)
     path = write_csv(answers.value, run.folder / config.host.submission)
-    return Outcome(
-        files=files,
-        config=config,
-        ready=ready,
-        early=early,
-        final=final,
-        valid=valid,
-        test=test,
-        blend=blend,
-        mixed=mixed,
-        measured=measured,
-        checked=submission.check_submission(path, files),
-    )
+    return Outcome(**vars(judged), final=final, test=test, checked=submission.check_submission(path, files))
 
 
 def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
@@ -89,14 +88,11 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
         slates[day] = step(split.draw_slates, log, plan, day, settings, seed, name=f"{name}.ask")
         outcome = step(split.look_up_outcome, log, slates[day], name=f"{name}.outcome")
         labelled[day] = step(build_day, sources, slates[day], outcome, config.features, seed, name=f"{name}.features")
-    test_slates = step(split.build_slates, plan.test, test.queries, test.shown, name="ask_test")
     return Prepared(
         tables=Tables(codes=codes, videos=videos, profiles=profiles, comments=comments, days=days, test=test),
         sources=sources,
         plan=plan,
         slates=slates,
         labelled=labelled,
-        test_slates=test_slates,
-        test=step(build_day, sources, test_slates, None, config.features, seed, name="test.features"),
-        fallback=step(decision.find_fallback, log, videos.frame),
+        test_slates=step(split.build_slates, plan.test, test.queries, test.shown, name="ask_test"),
     )

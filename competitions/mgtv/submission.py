@@ -100,6 +100,24 @@ def score_submission(path: Path, truth: Path, files: reader.RawFiles | None = No
     """
     if files is not None:
         check_submission(path, files)
+    devices = _score_devices(path, truth)
+    scores, hit = devices["score"].to_numpy(), devices["hit"].to_numpy()
+    return {
+        "score": float(scores.mean()),
+        "score_error": float(scores.std() / len(scores) ** 0.5),
+        "hit_rate": float(hit.mean()),
+        "score_of_hits": float(scores[hit].mean()) if hit.any() else 0.0,
+        "devices": float(len(scores)),
+    }
+
+
+def score_queries(path: Path, truth: Path) -> pl.DataFrame:
+    """What each device of a truth file earns by a submission file: query (text), score."""
+    return _score_devices(path, truth).select(pl.col("did").cast(pl.String).alias("query"), "score")
+
+
+def _score_devices(path: Path, truth: Path) -> pl.DataFrame:
+    """One row per device of a truth file: did, hit, score."""
     submission, answers = _read_submission(path), read_truth(truth, TRUTH_COLUMNS, "did")
     refuse(path, find_ids(submission["did"].filter(submission["did"].is_duplicated()), ONCE))
     joined = answers.join(submission, on="did", how="left", suffix="_answered", maintain_order="left")
@@ -108,10 +126,4 @@ def score_submission(path: Path, truth: Path, files: reader.RawFiles | None = No
     hit = (joined["vid"] == joined["vid_answered"]).fill_null(False).to_numpy()
     rates, answered = joined["completion_rate"], joined["completion_rate_answered"].fill_null(0.0)
     scores = np.where(hit, score_rates(rates.to_numpy(), answered.to_numpy()), 0.0)
-    return {
-        "score": float(scores.mean()),
-        "score_error": float(scores.std() / len(scores) ** 0.5),
-        "hit_rate": float(hit.mean()),
-        "score_of_hits": float(scores[hit].mean()) if hit.any() else 0.0,
-        "devices": float(len(scores)),
-    }
+    return joined.select("did", hit=pl.Series(hit), score=pl.Series(scores, dtype=pl.Float64))

@@ -10,7 +10,7 @@ from common.submission import Checked
 from competitions.news import submission
 from competitions.news.config import NewsConfig
 from competitions.news.io import reader
-from competitions.news.pipeline import solve
+from competitions.news.pipeline import solve, validate
 from competitions.news.reporting.run_record import METRIC, build_record, score_truth
 from competitions.news.simulator.simulate import TRUTH, Simulation, describe, simulate
 
@@ -60,6 +60,7 @@ COMPETITION = Competition(
     metric=METRIC,
     queries="validation users",
     locate=locate,
+    validate=validate,
     solve=solve,
     build_record=build_record,
     score_truth=score_truth,

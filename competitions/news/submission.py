@@ -146,18 +146,7 @@ def score_submission(
     AUC and GAUC compare the ranks within the listed five. ``articles`` adds coverage and diversity of the categories,
     ``clicks`` novelty.
     """
-    _, submission = _read_submission(path)
-    answers, _ = read_table(truth, TRUTH_COLUMNS)
-    answers = answers.select(pl.col("user").alias("query"), "item")
-    repeated = answers.filter(answers["query"].is_duplicated())
-    if repeated.height:
-        raise UserError(f"{truth}: user {repeated['query'][0]} has more than one row; keep one answer per user")
-    lists = submission.unpivot(on=list(ARTICLES), index="user_id", variable_name="column", value_name="item")
-    rank = pl.col("column").str.strip_prefix("article_").cast(pl.Int32)
-    ranked = lists.select(pl.col("user_id").alias("query"), "item", rank.alias("rank"))
-    answered = ranked.join(answers, on="query", how="semi", maintain_order="left").sort("query", "rank")
-    if not answered.height:
-        raise UserError(f"{path} and {truth} have no user in common: they belong to different logs")
+    answered, answers = _read_answered(path, truth)
     table = metrics.evaluate_ranks(answered, answers, CUTOFFS)
     error = table.filter(metric="mrr", k=LENGTH)["error"].item()
     scores: dict[str, float | None] = {**metrics.as_dict(table), f"mrr@{LENGTH}_error": error}
@@ -170,3 +159,28 @@ def score_submission(
     if clicks is not None:
         scores[f"novelty@{LENGTH}"] = metrics.novelty(answered, clicks, LENGTH)
     return {name: value for name, value in scores.items() if value is not None}
+
+
+def score_queries(path: Path, truth: Path) -> pl.DataFrame:
+    """What each user of a truth file earns by a submission file: query (text), score (the reciprocal rank)."""
+    answered, answers = _read_answered(path, truth)
+    hits = answered.join(answers, on=["query", "item"]).select("query", score=1 / pl.col("rank"))
+    scored = answers.join(hits, on="query", how="left", maintain_order="left")
+    return scored.select(pl.col("query").cast(pl.String), pl.col("score").fill_null(0.0))
+
+
+def _read_answered(path: Path, truth: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The listed articles of the users of a truth file (query, item, rank), and their answers (query, item)."""
+    _, submission = _read_submission(path)
+    answers, _ = read_table(truth, TRUTH_COLUMNS)
+    answers = answers.select(pl.col("user").alias("query"), "item")
+    repeated = answers.filter(answers["query"].is_duplicated())
+    if repeated.height:
+        raise UserError(f"{truth}: user {repeated['query'][0]} has more than one row; keep one answer per user")
+    lists = submission.unpivot(on=list(ARTICLES), index="user_id", variable_name="column", value_name="item")
+    rank = pl.col("column").str.strip_prefix("article_").cast(pl.Int32)
+    ranked = lists.select(pl.col("user_id").alias("query"), "item", rank.alias("rank"))
+    answered = ranked.join(answers, on="query", how="semi", maintain_order="left").sort("query", "rank")
+    if not answered.height:
+        raise UserError(f"{path} and {truth} have no user in common: they belong to different logs")
+    return answered, answers

@@ -9,7 +9,7 @@ from competitions.tencent import submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.experiments.ladder import climb
 from competitions.tencent.io import reader
-from competitions.tencent.pipeline import solve
+from competitions.tencent.pipeline import solve, validate
 from competitions.tencent.reporting.run_record import METRIC, build_record, score_truth
 from competitions.tencent.simulator.simulate import Simulation, describe, simulate
 
@@ -43,6 +43,7 @@ COMPETITION = Competition(
     metric=METRIC,
     queries="users",
     locate=locate,
+    validate=validate,
     solve=solve,
     build_record=build_record,
     score_truth=score_truth,

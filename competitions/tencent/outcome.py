@@ -69,13 +69,19 @@ class FoldResult:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a run leaves for its summary; results are read from disk when needed."""
+class Validated:
+    """What a run knows once it has validated; results are read from disk when needed. ``early``: of the hold-out."""
 
     config: TencentConfig
     ready: Prepared
     early: FoldResult | RankedFold
-    final: FoldResult | RankedFold
     measured: Result[dict[str, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Outcome(Validated):
+    """What a whole run leaves: the ``final`` fit on everything, how many ads were ``filled`` in, the submission."""
+
+    final: FoldResult | RankedFold
     filled: int
     checked: list[Checked]

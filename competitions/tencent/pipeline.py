@@ -19,7 +19,7 @@ from competitions.tencent.corpus import RawFiles
 from competitions.tencent.ensemble import ensemble
 from competitions.tencent.inference import stages
 from competitions.tencent.io import reader
-from competitions.tencent.outcome import FoldResult, Outcome, Prepared, RankedFold
+from competitions.tencent.outcome import FoldResult, Outcome, Prepared, RankedFold, Validated
 from competitions.tencent.plan import Plan, make_plan
 from competitions.tencent.ranking import stages as ranking
 from competitions.tencent.ranking.forecast import fit_forecasts
@@ -28,28 +28,38 @@ from competitions.tencent.split import Fold
 from competitions.tencent.training.inputs import ModelInputs, NetworkSettings
 
 
-def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
-    """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
+def validate(files: RawFiles, config: TencentConfig, run: Run) -> Validated:
+    """Learn from what the hold-out shows, answer its queries, evaluate."""
     # 1. and 2. Read either layout into arrays; hold out the first clicks behind a cut.
     ready = prepare(files, config, run)
-    early: RankedFold | FoldResult
-    final: RankedFold | FoldResult
+    fold, host = ready.valid, config.host
+    # 3. Learn from the same question at earlier times, answer the held-out queries.
     if config.method == "ranker":
-        # 3. Learn from the same question at earlier times, answer the held-out queries, evaluate.
-        early = ranked = rank(ready, ready.valid, config, run, "valid")
-        measured = run.step(ranking.evaluate_answers, ready.valid, ranked.answer, config.host, name="measure")
-        # 4. Learn again from everything, answer the host's queries.
+        ranked = rank(ready, fold, config, run, "valid")
+        measured = run.step(ranking.evaluate_answers, fold, ranked.answer, host, name="measure")
+        return Validated(config, ready, ranked, measured)
+    early = answer_open(fit_and_answer(ready, fold, config, run, "valid"), config, run)
+    top = early.mixed.top if early.mixed else None
+    return Validated(
+        config, ready, early, run.step(stages.evaluate_answers, fold, early.answer, top, host, name="measure")
+    )
+
+
+def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
+    """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
+    judged = validate(files, config, run)
+    ready, early = judged.ready, judged.early
+    final: RankedFold | FoldResult
+    # 4. Learn again from everything, answer the host's queries.
+    if isinstance(early, RankedFold):
         final = rank(ready, ready.test, config, run, "test")
     else:
-        early = answer_open(fit_and_answer(ready, ready.valid, config, run, "valid"), config, run)
-        top = early.mixed.top if early.mixed else None
-        measured = run.step(stages.evaluate_answers, ready.valid, early.answer, top, config.host, name="measure")
         final = answer_open(fit_and_answer(ready, ready.test, config, run, "test", early), config, run, early)
 
     # 5. Write the three forms, read each back from disk and check it.
     ads, filled = run.step(submission.choose_ads, ready.corpus, ready.test, final.top, name="choose").value
     checked = submission.write_and_check(ready.corpus.value, ads, run.folder)
-    return Outcome(config, ready, early, final, measured, filled, checked)
+    return Outcome(**vars(judged), final=final, filled=filled, checked=checked)
 
 
 def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:

@@ -31,7 +31,7 @@ from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.ids import Oids
 from competitions.tencent.inference.retrieval import TopK
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.metrics import mean_scores
+from competitions.tencent.metrics import mean_scores, score_answers
 from competitions.tencent.split import Fold
 
 COLUMNS = ("user", *(f"ad_{rank}" for rank in range(1, TOP + 1)))
@@ -200,6 +200,17 @@ def score_submission(path: Path, truth: Path, expected: Expected | None = None) 
     """
     if expected is not None:
         check_submission(path, expected)
+    return mean_scores(_rank_truth(path, truth)["rank"].to_numpy())
+
+
+def score_queries(path: Path, truth: Path) -> pl.DataFrame:
+    """What each user of a truth file earns by a CSV or JSON file: query, score."""
+    ranked = _rank_truth(path, truth)
+    return ranked.select(query="user", score=pl.Series(score_answers(ranked["rank"].to_numpy())))
+
+
+def _rank_truth(path: Path, truth: Path) -> pl.DataFrame:
+    """One row per user of a truth file: user, the rank 1..10 of his ad, 0 where it is missing."""
     answers = read_back(path)
     if answers.users is None:
         raise UserError(
@@ -214,4 +225,4 @@ def score_submission(path: Path, truth: Path, expected: Expected | None = None) 
         raise UserError(f"{truth}: none of its {joined.height} users is in {path}: they belong to different files")
     rows = joined["row"].fill_null(-1).to_numpy()
     hits = (answers.ads[rows] == joined["creative_id"].to_numpy()[:, None]) & (rows >= 0)[:, None]
-    return mean_scores(np.where(hits.any(1), hits.argmax(1) + 1, 0))
+    return joined.select("user", rank=pl.Series(np.where(hits.any(1), hits.argmax(1) + 1, 0)))

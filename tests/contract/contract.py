@@ -99,12 +99,16 @@ class Contract:
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished run: its raw files, the answers, where it worked, and what it left."""
+    """A finished run: its raw files, the answers, where it worked, and what it left.
+
+    ``repeated``: it added nothing to the run before, whose ``folder`` this is.
+    """
 
     raw: Path
     truth: Path
     build: Path
     folder: Path
+    repeated: bool = False
 
     @property
     def submission(self) -> Path:
@@ -130,11 +134,11 @@ class Finished:
 
     def computed(self) -> set[str]:
         """Names of the steps that this run had to compute."""
-        return {step["name"] for step in self.summary["steps"] if not step["kept"]}
+        return {step["name"] for step in self.summary["steps"] if not (step["kept"] or self.repeated)}
 
     def kept(self) -> set[str]:
         """Names of the steps that it found done."""
-        return {step["name"] for step in self.summary["steps"] if step["kept"]}
+        return {step["name"] for step in self.summary["steps"] if step["kept"] or self.repeated}
 
 
 class Recorder(Run):
@@ -179,8 +183,13 @@ def run(
     process = start(*words(contract, raw, build, *settings), root=root, hash_seed=hash_seed)
     out, err = process.communicate()
     assert process.returncode == 0, out + err
-    (made,) = set(build.glob("*/*/run.json")) - before
-    return Finished(raw, truth or raw.with_name("truth.csv"), build, made.parent)
+    made = set(build.glob("*/*/run.json")) - before
+    truth = truth or raw.with_name("truth.csv")
+    if "Unchanged: " in out:
+        assert not made
+        return Finished(raw, truth, build, max(before).parent, repeated=True)
+    (record,) = made
+    return Finished(raw, truth, build, record.parent)
 
 
 def refusal(result: tuple[int, str, str]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Call
 from tests.contract.contract import ROOT, SUBMISSIONS, Contract, Finished, run, start, words
 
 SOURCE = ("common", "competitions")
@@ -72,6 +73,34 @@ def halt_in_step(process: "subprocess.Popen[str]", build: Path) -> bool:
 def test_another_model_parameter_keeps_recall_and_features(contract: Contract, finished: Finished) -> None:
     after = run(contract, finished.raw, finished.build, contract.model_change.what)
     assert after.computed() == contract.model_change.steps
+
+
+def test_an_unchanged_rerun_says_so_and_does_not_become_the_last(
+    contract: Contract, finished: Finished, call: Call
+) -> None:
+    last = run(contract, finished.raw, finished.build)  # whatever ran before it
+    runs = set((finished.build / contract.name).iterdir())
+    for options in ([], ["--until", "cv"]):
+        code, out, err = call(*words(contract, finished.raw, finished.build), *options)
+        assert code == 0, err
+        assert f"Unchanged: nothing was computed, and every score is that of {contract.name}/{last.folder.name}" in out
+        assert set((finished.build / contract.name).iterdir()) == runs
+        assert out.splitlines()[-1] == f"Report: {(last.folder / 'report.html').as_uri()}"
+        assert len(out.splitlines()) < 20
+        assert len([line for line in err.splitlines() if line.endswith(" kept")]) == 1
+
+
+def test_a_run_tells_its_change_against_the_run_before(contract: Contract, finished: Finished, call: Call) -> None:
+    last = run(contract, finished.raw, finished.build)
+    code, out, err = call(*words(contract, finished.raw, finished.build, *contract.quick))
+    assert code == 0, err
+    (change,) = [line for line in out.splitlines() if line.startswith("Against ")]
+    code, compared, err = call("compare", last.folder.name, f"{contract.name}/last", "--build", finished.build)
+    assert code == 0, err
+    (gain,) = [line for line in compared.splitlines() if line.startswith("B - A = ")]
+    assert change.partition(": ")[2] == gain.removeprefix("B - A = ")
+    ends = [line.partition(":")[0] for line in out.splitlines()[-2:]]
+    assert ends == ["Submission", "Report"]
 
 
 @pytest.fixture

@@ -66,4 +66,7 @@ def test_options_are_words_of_the_shell(tmp_path: Path) -> None:
     words, given = make(tmp_path, "news", ARGS="--set 'a.b=[1, 2]' --untuned")
     assert words == ["run", "news", "--seed", "0", "--set", "a.b=[1, 2]", "--untuned"]
     assert given == {}
+    for quoted in ('rank.models=["a", b]', "rank.models=['a', b]", 'rank.models=["a"]'):
+        words, _ = make(tmp_path, "news", ARGS=f"--set {quoted}".replace(", ", ","))
+        assert words[-1] in ("rank.models=[a,b]", "rank.models=[a]")  # the shell has taken the quotes
     assert make(tmp_path, "runs", ARGS="--most 3")[0] == ["runs", "--most", "3"]

@@ -18,15 +18,15 @@ from competitions.flight.ranking.rankers import list_blocks
 from competitions.flight.ranking.rerank import rerank
 from competitions.flight.reporting.console_tables import list_models, list_readings, list_skipped, list_truth
 from competitions.flight.reporting.diagnostics import diagnose
-from competitions.flight.reporting.summary import Outcome, summarise
+from competitions.flight.reporting.summary import Outcome, Validated, summarise
 from competitions.flight.simulator.simulate import TRUTH
 
 METRIC = f"HitRate@{CUTOFF}"
 
 
-def build_record(outcome: Outcome, config: FlightConfig, truth: SimulatedTruth | None, run: Run) -> RunRecord:
-    """The record of a run."""
-    summary = summarise(outcome)
+def build_record(outcome: Validated, config: FlightConfig, truth: SimulatedTruth | None, run: Run) -> RunRecord:
+    """The record of a run, or of one that stopped after validation."""
+    summary, blocks = summarise(outcome), list_blocks(config, outcome.plan)
     models = summary["models"]
     return RunRecord(
         metric=METRIC,
@@ -42,13 +42,13 @@ def build_record(outcome: Outcome, config: FlightConfig, truth: SimulatedTruth |
         notes=list_notes(summary["notes"]),
         features=outcome.data.value.valid.names,
         truth=truth,
-        submissions=outcome.checked,
+        submissions=outcome.checked if isinstance(outcome, Outcome) else [],
         summary=summary,
-        insight=diagnose(outcome, list_blocks(config, outcome.plan), run),
+        insight=diagnose(outcome, blocks, run) if isinstance(outcome, Outcome) else {},
     )
 
 
-def list_queries(outcome: Outcome) -> pl.DataFrame:
+def list_queries(outcome: Validated) -> pl.DataFrame:
     """One row per validation session with more than ten options: how often the booked one is among the first three.
 
     That is 0 or 1, but for repeated folds, which judge a session several times.
@@ -92,6 +92,7 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
         scores.get("hit_rate@3_error", 0.0),
         oracle["hit_rate"]["3"],
         scores,
+        submission.score_queries(outcome.checked[0].path, raw / TRUTH),
         [("HitRate@3 on the simulated truth, refitted on everything", rows)],
     )
 

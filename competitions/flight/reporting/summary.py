@@ -14,7 +14,7 @@ from common.ranking.dataset import Matrix
 from common.ranking.gbdt import Ranker
 from common.ranking.size_bucket_blending import BucketBlend
 from common.submission import Checked
-from competitions.flight.features.booking_history import History
+from competitions.flight.features.booking_history import BookingLog, History
 from competitions.flight.io.reader import RawFiles, Searches
 from competitions.flight.metrics import LARGE
 from competitions.flight.plan import Plan
@@ -28,11 +28,11 @@ GAINS_SHOWN = 40
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """The results of a run, read from disk on access.
+class Validated:
+    """What a run knows once it has validated, read from disk on access.
 
-    ``names``: the rankers, which are the columns of ``scores`` (of the validation rows, by ``crosses``) and of
-    ``test_scores`` (by ``final_rankers``). ``snapshots`` and ``history`` are the test's.
+    ``names``: the rankers, which are the columns of ``scores`` (of the validation rows, by ``crosses``). ``snapshots``:
+    what the sessions of the test look back on.
     """
 
     files: RawFiles
@@ -41,19 +41,15 @@ class Outcome:
     plan: Plan
     choice: Choice
     split: Result[Split]
+    log: Result[BookingLog]
     data: Result[TrainingData]
     names: Sequence[str]
     crosses: Sequence[Result[CrossFit]]
-    final_rankers: Sequence[Result[Ranker]]
     scores: Result[NDArray[np.float64]]
     blend: Result[BucketBlend]
     penalty: Result[float]
     measured: Result[list[dict[str, float]]]
-    readings: dict[str, Reading]
     snapshots: Result[Snapshots]
-    history: Result[History]
-    test_scores: Result[Matrix]
-    checked: Sequence[Checked]
 
     @property
     def rungs(self) -> list[str]:
@@ -61,7 +57,20 @@ class Outcome:
         return [*self.names, "blend", "blend, reranked"]
 
 
-def summarise(outcome: Outcome) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Outcome(Validated):
+    """The results of a whole run: ``test_scores`` has a column for each of the ``final_rankers``; ``history``: the
+    test's.
+    """
+
+    final_rankers: Sequence[Result[Ranker]]
+    readings: dict[str, Reading]
+    history: Result[History]
+    test_scores: Result[Matrix]
+    checked: Sequence[Checked]
+
+
+def summarise(outcome: Validated) -> dict[str, Any]:
     """Everything of the closing summary as plain values, for run.json."""
     measured, blend = outcome.measured.value, outcome.blend.value
     train, test = outcome.train.value, outcome.test.value
@@ -78,15 +87,22 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "rounds": dict(zip(outcome.names, rounds, strict=True)),
         "plan": describe_plan(outcome),
         "blend": describe_blend(blended, blend) | {"rerank_penalty": outcome.penalty.value},
-        "readings": outcome.readings,
         "folds": [*compare_folds(outcome), bookings],
-        "gains": rank_gains([ranker.value for ranker in outcome.final_rankers[: len(blended)]]),
+        **(describe_end(outcome, len(blended)) if isinstance(outcome, Outcome) else {"readings": {}}),
+    }
+
+
+def describe_end(outcome: Outcome, blended: int) -> dict[str, Any]:
+    """What only a whole run has: other splits, the final fits of the ``blended`` models, the submission."""
+    return {
+        "readings": outcome.readings,
+        "gains": rank_gains([ranker.value for ranker in outcome.final_rankers[:blended]]),
         "submission": {"path": str(outcome.checked[0].path), "rows": outcome.checked[0].rows},
         "submissions": [str(checked.path) for checked in outcome.checked],
     }
 
 
-def describe_plan(outcome: Outcome) -> list[dict[str, str]]:
+def describe_plan(outcome: Validated) -> list[dict[str, str]]:
     """What was left to the log, what it became and why: one row a setting."""
     rows = [{"setting": each.setting, "value": each.value, "why": each.reason} for each in outcome.plan.decisions]
     if outcome.choice.likelihoods:
@@ -110,7 +126,7 @@ def describe_blend(names: Sequence[str], blend: BucketBlend) -> dict[str, Any]:
     }
 
 
-def count_sessions(outcome: Outcome) -> dict[str, int]:
+def count_sessions(outcome: Validated) -> dict[str, int]:
     """Sessions with a booking, those of them that validate, the scored ones of these, and the test's."""
     judged = np.unique(outcome.data.value.valid_sessions)
     sessions = outcome.train.value.sessions
@@ -130,7 +146,7 @@ def rank_gains(rankers: Sequence[Ranker]) -> dict[str, float]:
     return dict(sorted(gains.items(), key=lambda pair: -pair[1])[:GAINS_SHOWN])
 
 
-def compare_folds(outcome: Outcome) -> list[dict[str, Any]]:
+def compare_folds(outcome: Validated) -> list[dict[str, Any]]:
     """Training and validation sessions of the last fold, and the test's: where they differ, the score will drift."""
     roles = outcome.split.value.folds[-1].roles
     train = outcome.train.value.sessions.join(roles, on="session", how="left", maintain_order="left")

@@ -26,7 +26,7 @@ def diagnose(outcome: Outcome, run: Run) -> dict[str, Any]:
     last = ready.plan.valid[-1]
     rankers, day = collect(early[last].rankers), ready.labelled[last]
     importances = run.step(weigh_features, day, rankers, outcome.blend, name="insight.importance").value
-    drift = run.step(compare_rows, ready.labelled[ready.plan.train[-1]], ready.test, name="insight.drift").value
+    drift = run.step(compare_rows, ready.labelled[ready.plan.train[-1]], outcome.test.day, name="insight.drift").value
     fits = [(day, ranker.value) for day, models in early.items() for ranker in models.rankers]
     course = curves([ranker for _, ranker in fits], [f"{ranker.kind}, day {day}" for day, ranker in fits])
     return {"importance": importances, "drift": drift, "curves": course, "calibration": calibrate_days(outcome)}

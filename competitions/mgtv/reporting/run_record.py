@@ -13,15 +13,15 @@ from competitions.mgtv import submission
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.models import decision
 from competitions.mgtv.reporting.diagnostics import diagnose
-from competitions.mgtv.reporting.summary import Outcome, measure_truth, summarise
+from competitions.mgtv.reporting.summary import Outcome, Validated, measure_truth, summarise
 from competitions.mgtv.simulator.simulate import TRUTH
 
 METRIC = "score"
 SIZES, SIZE_CLASSES = (2, 5, 10, 20), ("1-2", "3-5", "6-10", "11-20", "over 20")  # videos shown at most; the classes
 
 
-def build_record(outcome: Outcome, config: MgtvConfig, truth: SimulatedTruth | None, run: Run) -> RunRecord:
-    """The record of a run."""
+def build_record(outcome: Validated, config: MgtvConfig, truth: SimulatedTruth | None, run: Run) -> RunRecord:
+    """The record of a run, or of one that stopped after validation."""
     summary = summarise(outcome)
     models = summary["models"]
     return RunRecord(
@@ -34,11 +34,11 @@ def build_record(outcome: Outcome, config: MgtvConfig, truth: SimulatedTruth | N
             ("Days side by side", summary["days"]),
         ],
         notes=list_notes(summary["notes"]),
-        features=outcome.ready.test.value.rows.names,
+        features=outcome.valid[-1].day.value.rows.names,
         truth=truth,
-        submissions=[outcome.checked],
+        submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
         summary=summary,
-        insight=diagnose(outcome, run),
+        insight=diagnose(outcome, run) if isinstance(outcome, Outcome) else {},
     )
 
 
@@ -48,7 +48,7 @@ def list_models(summary: Row) -> list[Row]:
     return rows + [{"model": f"blend, day {day}", **scores} for day, scores in summary["by_day"].items()]
 
 
-def list_queries(outcome: Outcome) -> pl.DataFrame:
+def list_queries(outcome: Validated) -> pl.DataFrame:
     """One row per device and validation day: the score of its answer."""
     devices = outcome.ready.tables.codes.value.devices["did"]
     parts = []
@@ -74,4 +74,7 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     keys = {"p = 0": "score_0", "p = 1": "score_1", "mean": "score_mean", "median": "score_median", "max E[s]": "score"}
     best = {"pick": "oracle", "hit_rate": oracle["hit_rate"], **{name: oracle[key] for name, key in keys.items()}}
     title = "The decision ladder on the simulated truth, refitted on everything"
-    return SimulatedTruth(scores["score"], scores["score_error"], oracle["score"], scores, [(title, [*ladder, best])])
+    queries = submission.score_queries(outcome.checked.path, raw / TRUTH)
+    return SimulatedTruth(
+        scores["score"], scores["score_error"], oracle["score"], scores, queries, [(title, [*ladder, best])]
+    )

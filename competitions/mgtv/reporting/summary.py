@@ -42,9 +42,8 @@ class Tables:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was read, the plan, and the days with features: ``labelled`` and their ``slates`` by day, and the ``test``.
-
-    ``fallback``: the video and rate for a device that was shown nothing.
+    """What was read, the plan, the ``labelled`` days with features and their ``slates`` by day, and the slates of the
+    test day.
     """
 
     tables: Tables
@@ -53,8 +52,6 @@ class Prepared:
     slates: dict[int, Result[Slates]]
     labelled: dict[int, Result[DayFeatures]]
     test_slates: Result[Slates]
-    test: Result[DayFeatures]
-    fallback: Result[tuple[int, float]]
 
 
 @dataclass(frozen=True)
@@ -70,23 +67,28 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a run leaves for its record; results are read from disk when needed.
+class Validated:
+    """What a run knows once it has validated; results are read from disk when needed.
 
-    ``early``: the models of each validation day, ``valid`` their predictions of it, ``mixed`` their blend; ``final``:
-    the models fitted on every day, ``test`` their predictions of the test day.
+    ``early``: the models of each validation day, ``valid`` their predictions of it, ``mixed`` their blend.
     """
 
     files: reader.RawFiles
     config: MgtvConfig
     ready: Prepared
     early: Mapping[int, DayModels]
-    final: DayModels
     valid: Sequence[Result[Predictions]]
-    test: Result[Predictions]
     blend: Result[Logit]
     mixed: Result[list[Floats]]
     measured: Result[Measured]
+
+
+@dataclass(frozen=True)
+class Outcome(Validated):
+    """What a whole run leaves: the models fitted on every day, and their predictions of the test day."""
+
+    final: DayModels
+    test: Result[Predictions]
     checked: Checked
 
 
@@ -156,7 +158,7 @@ def pool_ladder(days: Sequence[Mapping[tuple[str, str], tuple[Floats, Floats]]])
     return rows
 
 
-def summarise(outcome: Outcome) -> dict[str, Any]:
+def summarise(outcome: Validated) -> dict[str, Any]:
     """Everything of the closing summary as plain values, for run.json."""
     measured, blend = outcome.measured.value, outcome.blend.value
     names, early = outcome.config.watch.models, outcome.early
@@ -180,11 +182,16 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
             list(share_gains([ranker for rankers in fits.values() for ranker in rankers]).items())[:GAINS_SHOWN]
         ),
         "board": outcome.files.board,
-        "submission": {"path": str(outcome.checked.path), "rows": outcome.checked.rows},
+        **({"submission": describe_submission(outcome.checked)} if isinstance(outcome, Outcome) else {}),
     }
 
 
-def list_notes(outcome: Outcome) -> list[reader.Note]:
+def describe_submission(checked: Checked) -> dict[str, Any]:
+    """Where the submission lies."""
+    return {"path": str(checked.path), "rows": checked.rows}
+
+
+def list_notes(outcome: Validated) -> list[reader.Note]:
     """What reading found, the same finding of several days in one row."""
     tables = outcome.ready.tables
     parts = (tables.videos.value, tables.profiles.value, tables.comments.value, tables.test.value)
@@ -196,11 +203,14 @@ def list_notes(outcome: Outcome) -> list[reader.Note]:
     return notes + [reader.Note("the logs of all days", what, rows, done) for (what, done), rows in pooled.items()]
 
 
-def compare_days(outcome: Outcome) -> list[dict[str, Any]]:
-    """Labelled days and the test side by side: where they differ, the score will drift."""
+def compare_days(outcome: Validated) -> list[dict[str, Any]]:
+    """Labelled days and, of a whole run, the test side by side: where they differ, the score will drift."""
     days = {f"day {day}": result.value for day, result in outcome.ready.labelled.items()}
-    described = {name: _describe_day(day) for name, day in (days | {"test": outcome.ready.test.value}).items()}
-    return [{"what": what, **{name: column[what] for name, column in described.items()}} for what in described["test"]]
+    if isinstance(outcome, Outcome):
+        days["test"] = outcome.test.day.value
+    described = {name: _describe_day(day) for name, day in days.items()}
+    first = next(iter(described.values()))
+    return [{"what": what, **{name: column[what] for name, column in described.items()}} for what in first]
 
 
 def _describe_day(day: DayFeatures) -> dict[str, float]:

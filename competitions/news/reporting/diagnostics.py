@@ -23,7 +23,7 @@ DRIFT_ROWS = 10_000
 
 def diagnose(outcome: Outcome, run: Run) -> dict[str, Any]:
     """The insight of a run's record; what takes long is kept like any step."""
-    rows, early, test = outcome.ready.rows, outcome.early, outcome.ready.test
+    rows, early, test = outcome.ready.rows, outcome.early, outcome.test
     gains = run.step(weigh_features, rows, collect(early), outcome.blend, name="insight.importance")
     drift = run.step(compare_rows, rows, test.candidates, test.blocks, name="insight.drift")
     return {"importance": gains.value, "drift": drift.value, "curves": curves([ranker.value for ranker in early])}

@@ -14,7 +14,7 @@ from common.split import Fold
 from competitions.news import submission
 from competitions.news.config import NewsConfig
 from competitions.news.features import feature_names
-from competitions.news.pipeline import Outcome
+from competitions.news.pipeline import Outcome, Validated
 from competitions.news.reporting.diagnostics import diagnose
 from competitions.news.reporting.summary import class_of_length, last_day, summarise
 from competitions.news.simulator.simulate import TRUTH
@@ -22,10 +22,10 @@ from competitions.news.simulator.simulate import TRUTH
 METRIC = "MRR@5"
 
 
-def build_record(outcome: Outcome, config: NewsConfig, truth: SimulatedTruth | None, run: Run) -> RunRecord:
-    """The record of a run."""
+def build_record(outcome: Validated, config: NewsConfig, truth: SimulatedTruth | None, run: Run) -> RunRecord:
+    """The record of a run, or of one that stopped after validation."""
     summary = summarise(outcome, config.rank.models)
-    labelled, test = outcome.ready.labelled, outcome.ready.test
+    labelled = outcome.ready.labelled
     return RunRecord(
         metric=METRIC,
         queries=list_queries(labelled.inputs.fold.value, labelled.candidates.value, outcome.blend.value),
@@ -37,11 +37,11 @@ def build_record(outcome: Outcome, config: NewsConfig, truth: SimulatedTruth | N
             ("Validation beside test (shares of users)", summary["folds"]),
         ],
         notes=list_notes(summary["notes"]),
-        features=feature_names(test.blocks.value),
+        features=feature_names(labelled.blocks.value),
         truth=truth,
-        submissions=[outcome.checked],
+        submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
         summary=summary,
-        insight=diagnose(outcome, run),
+        insight=diagnose(outcome, run) if isinstance(outcome, Outcome) else {},
     )
 
 
@@ -69,5 +69,7 @@ def rank_models(summary: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
 
 def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     """The submission's scores on the truth of simulated raw files."""
-    scores = submission.score_submission(outcome.checked.path, raw / TRUTH)
-    return SimulatedTruth(scores["mrr@5"], scores["mrr@5_error"], read_oracle(raw)["mrr5"], scores)
+    path, truth = outcome.checked.path, raw / TRUTH
+    scores = submission.score_submission(path, truth)
+    queries = submission.score_queries(path, truth)
+    return SimulatedTruth(scores["mrr@5"], scores["mrr@5_error"], read_oracle(raw)["mrr5"], scores, queries)

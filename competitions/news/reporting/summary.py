@@ -6,24 +6,27 @@ from typing import Any
 import polars as pl
 
 from common.diagnostics.model_diagnostics import share_gains
+from common.natural_order import natural_key
 from competitions.news.io import reader
-from competitions.news.pipeline import Outcome
+from competitions.news.pipeline import Outcome, Prepared, Validated
 from competitions.news.ranking import weigh_scores
 from competitions.news.split import DAY_MS
 
-LENGTHS = {1: "01", 2: "02", 4: "03-04", 8: "05-08", 16: "09-16", 32: "17-32"}  # of a history: at most -> its class
+LENGTHS = {1: "1", 2: "2", 4: "3-4", 8: "5-8", 16: "9-16", 32: "17-32"}  # of a history: at most -> its class
 
 
-def compare_folds(outcome: Outcome) -> pl.DataFrame:
+def compare_folds(ready: Prepared) -> pl.DataFrame:
     """Validation beside test: shares of users by length of the visible history and by day of the last visible click.
 
     ``validation`` as drawn, ``weighted`` as it counts in every mean.
     """
-    labelled, queries = (fold.inputs.fold.value.queries for fold in (outcome.ready.labelled, outcome.ready.test))
+    labelled, queries = (fold.value.queries for fold in (ready.labelled.inputs.fold, ready.test))
     valid, keys = labelled.filter(role="valid"), ["what", "value"]
     drawn = _share_of_users(valid, "validation").join(_share_of_users(valid, "weighted", pl.col("weight")), on=keys)
     test = _share_of_users(queries, "test")
-    return drawn.join(test, on=keys, how="full", coalesce=True).fill_null(0.0).sort(keys)
+    table = drawn.join(test, on=keys, how="full", coalesce=True).fill_null(0.0)
+    order = sorted(range(table.height), key=lambda row: [natural_key(name) for name in table.select(keys).row(row)])
+    return table[order]
 
 
 def class_of_length() -> pl.Expr:
@@ -49,7 +52,7 @@ def _share_of_users(queries: pl.DataFrame, name: str, weight: pl.Expr | None = N
     return pl.concat(parts).group_by("what", "value").agg((pl.col("weight").sum() / total).alias(name))
 
 
-def summarise(outcome: Outcome, kinds: Sequence[str]) -> dict[str, Any]:
+def summarise(outcome: Validated, kinds: Sequence[str]) -> dict[str, Any]:
     """Everything of the closing summary as plain values, for run.json."""
     ready, scores, blend = outcome.ready, outcome.scores.value, outcome.blend.value
     notes = [*outcome.files.notes, *ready.articles.value.notes, *ready.clicks.value.notes]
@@ -60,7 +63,7 @@ def summarise(outcome: Outcome, kinds: Sequence[str]) -> dict[str, Any]:
         kind: {"mrr@5": mrr, "error": error, "rounds": ranker.rounds, "weight": weight}
         for kind, (mrr, error), ranker, weight in zip(kinds, scores, rankers, blend.weights, strict=True)
     }
-    queries = pl.concat(fold.inputs.fold.value.queries["role"] for fold in (ready.labelled, ready.test))
+    queries = pl.concat(fold.value.queries["role"] for fold in (ready.labelled.inputs.fold, ready.test))
     cv, error = weigh_scores(blend.reciprocal, ready.rows.value.weights)
     counts = dict(queries.value_counts(sort=True).iter_rows())
     return {
@@ -70,7 +73,14 @@ def summarise(outcome: Outcome, kinds: Sequence[str]) -> dict[str, Any]:
         "cv": {"mrr@5": cv, "error": error, "queries": counts},
         "models": models,
         "recall": outcome.recall.value.to_dicts(),
-        "folds": compare_folds(outcome).to_dicts(),
+        "folds": compare_folds(ready).to_dicts(),
         "gains": dict(list(share_gains(rankers).items())[:30]),
-        "submission": {"path": str(outcome.checked.path), "rows": outcome.checked.rows},
+        **describe_submission(outcome),
     }
+
+
+def describe_submission(outcome: Validated) -> dict[str, Any]:
+    """Where the submission lies, of a whole run."""
+    if not isinstance(outcome, Outcome):
+        return {}
+    return {"submission": {"path": str(outcome.checked.path), "rows": outcome.checked.rows}}

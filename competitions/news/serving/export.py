@@ -65,8 +65,8 @@ def export(files: reader.RawFiles, config: NewsConfig, run: Run, folder: Path, r
     ready, versions = outcome.ready, list_versions(outcome, config)
     final, early = ([fit.value for fit in fits] for fits in (outcome.final, outcome.early))
     fusion = ready.fusion.value
-    write_export(ready.test.inputs, Models(final, versions, fusion), config, run, folder / "export")
-    test = ready.test.inputs.fold.value
+    write_export(outcome.test.inputs, Models(final, versions, fusion), config, run, folder / "export")
+    test = ready.test.value
     chosen = test.queries[spread(test.queries.height, requests)]
     write_requests(test, chosen, folder / "requests")
     variants = judge(ready.labelled.inputs, Models(early, versions, fusion), config, run)

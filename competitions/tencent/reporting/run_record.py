@@ -12,7 +12,7 @@ from competitions.tencent import metrics, submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.inference.stages import rank_targets
 from competitions.tencent.io.schema import TRUTH
-from competitions.tencent.outcome import Outcome, RankedFold
+from competitions.tencent.outcome import Outcome, RankedFold, Validated
 from competitions.tencent.reporting.diagnostics import diagnose
 from competitions.tencent.reporting.summary import summarise
 
@@ -20,8 +20,8 @@ METRIC = "score"
 LENGTHS, LENGTH_NAMES = (5, 20, 100), ("1-5", "6-20", "21-100", "over 100")  # classes of history lengths
 
 
-def build_record(outcome: Outcome, config: TencentConfig, truth: SimulatedTruth | None, run: Run) -> RunRecord:
-    """The record of a run."""
+def build_record(outcome: Validated, config: TencentConfig, truth: SimulatedTruth | None, run: Run) -> RunRecord:
+    """The record of a run, or of one that stopped after validation."""
     summary = summarise(outcome)
     ways = summary["ways"]
     training = {name: {**row, "losses": format_losses(row["losses"])} for name, row in summary["training"].items()}
@@ -40,13 +40,13 @@ def build_record(outcome: Outcome, config: TencentConfig, truth: SimulatedTruth 
         notes=list_notes(summary["notes"]),
         features=list_inputs(outcome),
         truth=truth,
-        submissions=outcome.checked,
+        submissions=outcome.checked if isinstance(outcome, Outcome) else [],
         summary=summary,
-        insight=diagnose(outcome, run),
+        insight=diagnose(outcome, run) if isinstance(outcome, Outcome) else {},
     )
 
 
-def list_queries(outcome: Outcome) -> pl.DataFrame:
+def list_queries(outcome: Validated) -> pl.DataFrame:
     """One row per held-out user: its share of the Score, weighted as the host weighs it (round 2)."""
     fold, corpus = outcome.ready.valid.value, outcome.ready.corpus.value
     ranks = rank_targets(fold, outcome.early.top.value)
@@ -65,7 +65,7 @@ def list_queries(outcome: Outcome) -> pl.DataFrame:
     )
 
 
-def list_inputs(outcome: Outcome) -> list[str]:
+def list_inputs(outcome: Validated) -> list[str]:
     """The ranker's columns; the network's inputs by the names of its settings."""
     early = outcome.early
     if isinstance(early, RankedFold):
@@ -81,5 +81,6 @@ def format_losses(losses: list[float]) -> str:
 
 def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     """The submission's scores on the truth of simulated raw files."""
-    scores = submission.score_submission(outcome.checked[0].path, raw / TRUTH)
-    return SimulatedTruth(scores["score"], scores["score_error"], read_oracle(raw)["score"], scores)
+    path, truth = outcome.checked[0].path, raw / TRUTH
+    scores, queries = submission.score_submission(path, truth), submission.score_queries(path, truth)
+    return SimulatedTruth(scores["score"], scores["score_error"], read_oracle(raw)["score"], scores, queries)

@@ -6,12 +6,12 @@ import numpy as np
 
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.ensemble.ensemble import MODELS
-from competitions.tencent.outcome import FoldResult, Outcome, RankedFold
+from competitions.tencent.outcome import FoldResult, Outcome, RankedFold, Validated
 from competitions.tencent.split import Fold
 from competitions.tencent.training.trainer import Trained
 
 
-def summarise(outcome: Outcome) -> dict[str, Any]:
+def summarise(outcome: Validated) -> dict[str, Any]:
     """Everything of the closing summary as plain values, for run.json."""
     corpus, measured, early = outcome.ready.corpus.value, outcome.measured.value, outcome.early
     best = next(measured[way] for way in ("ranker", "open mode", "vectors") if way in measured)
@@ -25,10 +25,18 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
             describe_fold("validation", corpus, outcome.ready.valid.value),
             describe_fold("test", corpus, outcome.ready.test.value),
         ],
+        "training": {"validation": describe_fit(early)},
+        **(describe_end(outcome, early) if isinstance(outcome, Outcome) else {}),
+        **(describe_ranked(early) if isinstance(early, RankedFold) else describe_network(early)),
+    }
+
+
+def describe_end(outcome: Outcome, early: FoldResult | RankedFold) -> dict[str, Any]:
+    """What only a whole run has: the fit on everything, and the submission."""
+    return {
         "training": {"validation": describe_fit(early), "test": describe_fit(outcome.final)},
         "filled": outcome.filled,
         "submissions": [{"path": str(checked.path), "rows": checked.rows} for checked in outcome.checked],
-        **(describe_ranked(early) if isinstance(early, RankedFold) else describe_network(early)),
     }
 
 

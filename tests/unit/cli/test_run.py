@@ -14,12 +14,14 @@ from common.errors import UserError
 from common.pipeline.run import Run
 from common.submission import Checked
 from competitions import NAMES, find_competition
+from competitions.cli import closing
 from competitions.cli import run as verbs
 from tests.conftest import Call, replace_part
 
 RECORD = {
     "metric": "HitRate@3",
     "notes": [],
+    "ranking": [],
     "tables": [{"title": "Models on validation", "rows": [{"model": "logit", "score": 0.25}]}],
     "steps": [{"name": "read", "seconds": 0.2, "peak_mib": 512.0, "kept": False}],
     "cv": {"score": 0.5, "error": 0.01, "queries": 1077},
@@ -54,24 +56,52 @@ def test_a_missing_folder_is_named(name: str, verb: str, call: Call) -> None:
     assert "nowhere" in err
 
 
-def test_the_summary_is_printed_with_its_score_and_its_files(capsys: pytest.CaptureFixture[str]) -> None:
-    verbs.show(RECORD, "sessions", Path("s.json"))
+def show(capsys: pytest.CaptureFixture[str], record: dict[str, Any], **more: Any) -> list[str]:
+    """The last lines of a run, without the table of models."""
+    closing.show_end(closing.Closing(record, Path("/build/news/r"), "sessions", **more))
+    return capsys.readouterr().out.strip().splitlines()
+
+
+def test_a_run_ends_with_its_score_and_what_a_person_opens_next(capsys: pytest.CaptureFixture[str]) -> None:
+    assert show(capsys, RECORD, change="Against news/q: +0.1")[-5:] == [
+        "CV: HitRate@3 0.5000 +- 0.0100 on 1,077 sessions",
+        "Against news/q: +0.1",
+        "Wall time 61 s, peak memory 0.50 GiB",
+        "Submission: x.parquet and x.csv, 21 rows, checked",
+        "Report: file:///build/news/r/report.html",
+    ]
+    truth = {"score": 0.45, "error": 0.02, "oracle": 0.6, "scores": {"hit_rate@3": 0.45}}
+    line = "Simulated truth: HitRate@3 0.4500 +- 0.0200, oracle 0.6000, share reached 75.0%"
+    assert line in show(capsys, RECORD | {"truth": truth})
+    assert len(show(capsys, RECORD | {"truth": truth})) < 12
+
+
+def test_a_run_that_stopped_early_says_so_and_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = show(capsys, RECORD | {"submission": {"paths": [], "rows": 0}}, on="python -m competitions run news")
+    assert lines[-3].startswith("Stopped after validation")
+    assert lines[-2] == "Go on: python -m competitions run news"
+    assert not any(line.startswith("Submission") for line in lines)
+
+
+def test_an_unchanged_run_names_the_one_before_and_no_change(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = show(capsys, RECORD, change="Against news/q: +0.0", unchanged="news/q")
+    assert any(line.startswith("Unchanged: ") and "news/q" in line for line in lines)
+    assert "Against news/q: +0.0" not in lines
+
+
+def test_a_path_with_blanks_and_brackets_is_one_address_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path("/") / ("folder " * 30).strip() / "run [a]"
+    closing.show_end(closing.Closing(RECORD, folder, "sessions"))
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"Report: {(folder / 'report.html').as_uri()}"
+    assert " [" not in last
+
+
+def test_tables_are_printed_on_request(capsys: pytest.CaptureFixture[str]) -> None:
+    closing.show_tables(RECORD)
     out = capsys.readouterr().out
     assert "Models on validation" in out
-    assert "CV: HitRate@3 0.5000 +- 0.0100 on 1,077 sessions" in out
-    assert "Wall time 61 s, peak memory 0.50 GiB" in out
-    assert out.splitlines()[-2:] == ["Submission: x.parquet and x.csv, 21 rows, checked", "Summary: s.json"]
-    assert "truth" not in out
-    truth = {"score": 0.45, "error": 0.02, "oracle": 0.6, "scores": {"hit_rate@3": 0.45}}
-    verbs.show(RECORD | {"truth": truth}, "sessions", Path("s.json"))
-    line = "Simulated truth: HitRate@3 0.4500 +- 0.0200, oracle 0.6000, share reached 75.0%"
-    assert line in capsys.readouterr().out
-
-
-def test_a_long_path_with_brackets_is_printed_as_it_is_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    path = Path("/") / ("folder " * 30).strip() / "run [a]" / "run.json"
-    verbs.show(RECORD, "sessions", path)
-    assert capsys.readouterr().out.splitlines()[-1] == f"Summary: {path}"
+    assert "1 shorter steps" in out
 
 
 def test_simulating_reports_the_sizes_and_the_oracle(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

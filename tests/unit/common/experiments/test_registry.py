@@ -126,6 +126,44 @@ def test_the_difference_is_taken_query_by_query(make: Make) -> None:
     by_slice = {row["slice"]: row["B - A"] for row in comparison.slices}
     assert by_slice == {"fold: all": 0.25, "parity: even": 0.5, "parity: odd": 0.0}
     assert comparison.warnings == []
+    assert comparison.truth is None
+
+
+def test_queries_are_won_lost_and_equal_and_hits_gained_and_lost_by_hand(make: Make) -> None:
+    #        won, lost, equal hits, a hit lost, a hit gained, equal misses
+    before = [0.2, 0.5, 0.5, 1.0, 0.0, 0.0]
+    after = [0.5, 0.2, 0.5, 0.0, 0.5, 0.0]
+    rows = compare.compare(make("a-1", before), make("a-2", after)).outcomes
+    table = {row.pop("slice"): tuple(row.values()) for row in rows}
+    assert list(rows[0]) == ["won", "lost", "equal", "hit by both", "only A", "only B", "neither"]
+    assert table == {
+        "all queries": (2, 2, 2, 3, 1, 1, 1),
+        "fold: all": (2, 2, 2, 3, 1, 1, 1),
+        "parity: even": (2, 0, 1, 2, 0, 1, 0),
+        "parity: odd": (0, 2, 1, 1, 1, 0, 1),
+    }
+
+
+def test_slices_stand_in_their_natural_order(make: Make) -> None:
+    runs = [make(f"a-{number}", [0.0, 0.5, 1.0, 0.0, 0.5]) for number in (1, 2)]
+    shown = pl.Series(["11-20", "over 20", "3-5", "1-2", "6-10"])
+    for run in runs:
+        path = run / "queries.parquet"
+        pl.read_parquet(path).drop("parity").with_columns(videos=shown).write_parquet(path)
+    comparison = compare.compare(*runs)
+    order = [f"videos: {name}" for name in ("1-2", "3-5", "6-10", "11-20", "over 20")]
+    for table in (comparison.slices, comparison.outcomes):
+        assert [row["slice"] for row in table if row["slice"].startswith("videos")] == order
+
+
+def test_the_difference_on_the_truth_stands_beside_that_on_validation(make: Make) -> None:
+    runs = [make(f"a-{number}", [0.0, 0.5]) for number in (1, 2)]
+    for run, scores in zip(runs, ([0.0, 1.0, 0.5], [0.5, 1.0, 0.0]), strict=True):
+        truth = pl.DataFrame({"query": ["x", "y", "z"], "fold": "truth", "score": scores})
+        truth.write_parquet(run / "truth.parquet")
+    truth = compare.compare(*runs).truth
+    assert truth is not None
+    assert (truth.mean, truth.queries, truth.changed) == (0.0, 3, 2)
 
 
 @pytest.mark.parametrize(
@@ -157,8 +195,9 @@ def test_settings_features_and_models_that_differ_are_named(make: Make) -> None:
 
 
 def test_what_makes_runs_hard_to_compare_is_said(make: Make) -> None:
-    longer = make("a-2", [0.5, 0.0], data={"digest": "x", "simulated": True}, code={"revision": "9", "changed": True})
-    warnings = " / ".join(compare.compare(make("a-1", [0.5]), longer).warnings)
+    own = {"digest": "abcdef", "simulated": False}
+    longer = make("a-2", [0.5, 0.0], data=own | {"digest": "x"}, code={"revision": "9", "changed": True})
+    warnings = " / ".join(compare.compare(make("a-1", [0.5], data=own), longer).warnings)
     for words in ("raw files differ", "only 1 of the validation queries", "the code differs: 1234 and 9 (changed)"):
         assert words in warnings
     with pytest.raises(UserError, match=r"a run of news and .* one of flight"):
@@ -166,6 +205,37 @@ def test_what_makes_runs_hard_to_compare_is_said(make: Make) -> None:
     (longer / "queries.parquet").write_bytes(b"PAR1")
     with pytest.raises(UserError, match=r"queries\.parquet cannot be read"):
         compare.compare(longer, longer)
+
+
+def test_two_runs_on_other_queries_are_refused_in_one_sentence(make: Make) -> None:
+    one, other = make("a-1", [0.5]), make("a-2", [0.5], data={"digest": "x", "simulated": True, "folder": "seed1"})
+    with pytest.raises(UserError, match=r"are of other files .*seed1"):
+        compare.compare(one, other)
+    path = one / "queries.parquet"
+    pl.read_parquet(path).with_columns(query=pl.lit("nobody")).write_parquet(path)
+    with pytest.raises(UserError, match="have no validation query in common"):
+        compare.compare(one, make("a-3", [0.5]))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ({"a.py": "1"}, {"a.py": "1"}, None),
+        ({"a.py": "1"}, {"a.py": "2", "b.py": "3"}, "1234 (changed) and 1234 (changed), in a.py, b.py"),
+        ({}, {"b.py": "3"}, "1234 and 1234 (changed), in b.py"),
+        (None, {"b.py": "3"}, "an earlier record does not say which files"),
+        ({}, {f"{n}.py": "" for n in range(9)}, "4.py and 4 more"),
+    ],
+)
+def test_changed_code_names_its_files(
+    make: Make, before: dict[str, str] | None, after: dict[str, str], words: str | None
+) -> None:
+    def code(files: dict[str, str] | None) -> dict[str, Any]:
+        return {"revision": "1234", "changed": files != {}, "files": files}
+
+    warnings = compare.compare(make("a-1", [0.5], code=code(before)), make("a-2", [0.5], code=code(after))).warnings
+    assert len(warnings) == (words is not None)
+    assert all((words or "") in warning for warning in warnings)
 
 
 def test_a_paired_difference_is_weighted_like_the_scores(make: Make) -> None:

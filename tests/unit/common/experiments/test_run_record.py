@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 
 from common.errors import UserError
-from common.experiments import run_record
+from common.experiments import revision, run_record
 from common.pipeline.run import Run
 from common.submission import Checked
 
@@ -152,7 +153,35 @@ def test_findings_of_every_reader_come_under_the_same_names() -> None:
 
 
 def test_where_git_knows_nothing_the_revision_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(run_record, "PROJECT_ROOT", tmp_path)
-    assert run_record.find_revision() == {"revision": None, "changed": False}
+    unknown = {"revision": None, "changed": False, "files": {}}
+    monkeypatch.setattr(revision, "PROJECT_ROOT", tmp_path)
+    assert revision.find_revision() == unknown
     monkeypatch.setenv("PATH", "")
-    assert run_record.find_revision() == {"revision": None, "changed": False}
+    assert revision.find_revision() == unknown
+
+
+def test_a_changed_file_is_named_with_a_digest_of_its_content(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", *identity, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    (tmp_path / "common").mkdir()
+    for name in ("kept", "edited", "removed"):
+        (tmp_path / "common" / f"{name}.py").write_text(name)
+    git("init", "-q"), git("add", "."), git("commit", "-qm", "first")
+    monkeypatch.setattr(revision, "PROJECT_ROOT", tmp_path)
+    first = revision.find_revision()
+    assert (first["changed"], first["files"]) == (False, {})
+    (tmp_path / "common" / "edited.py").write_text("anew")
+    (tmp_path / "common" / "new file.py").write_text("new")
+    (tmp_path / "common" / "removed.py").unlink()
+    (tmp_path / "notes.txt").write_text("no source")
+    second = revision.find_revision()
+    assert second["changed"]
+    assert list(second["files"]) == ["common/edited.py", "common/removed.py", "common/new file.py"]
+    assert second["files"]["common/removed.py"] == ""
+    git("add", "."), git("commit", "-qm", "second")
+    third = revision.find_revision()
+    assert (third["changed"], third["revision"] == first["revision"]) == (False, False)
+    assert revision.list_differing(first, third) == sorted(second["files"])
+    assert revision.list_differing(first, second) == sorted(second["files"])

@@ -98,6 +98,7 @@ def outcome(train: Searches, test: Searches) -> Outcome:
         plan=plan(PLAIN),
         choice=Choice(PLAIN, {}),
         split=kept(split),
+        log=kept(None),
         data=kept(judge([3, 4, 5])),
         names=["one", "two", "baseline"],
         crosses=crosses,

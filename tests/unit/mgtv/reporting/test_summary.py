@@ -175,8 +175,6 @@ def outcome() -> Outcome:
         slates={},
         labelled={5: kept(TRAIN), 6: kept(VALID)},
         test_slates=kept(SLATES),
-        test=kept(TEST),
-        fallback=kept((0, 0.5)),
     )
     files = reader.RawFiles((), Path(), None, (), Path(), Path(), "B", (note("gap", 1, "folder"),))
     gains = ({"a": 100.0, "b": 0.0}, {"a": 1.0, "b": 3.0})

@@ -7,7 +7,7 @@ import polars as pl
 
 from common.pipeline.run import Result
 from common.split import Fold
-from competitions.news.pipeline import Outcome
+from competitions.news.pipeline import Prepared
 from competitions.news.reporting.summary import compare_folds
 from tests.unit.news.news_world import START
 
@@ -27,13 +27,13 @@ def test_validation_and_test_stand_side_by_side() -> None:
 
     labelled = queries((1, 0, "valid"), (3, 0, "valid"), (4, 1, "valid"), (40, 1, "valid"), (9, 5, "train"))
     test = queries((2, 1, "test"), (33, 2, "test"))
-    table = compare_folds(cast(Outcome, OutcomeStub(labelled, test)))
+    table = compare_folds(cast(Prepared, prepare(labelled, test)))
     assert table.columns == ["what", "value", "validation", "weighted", "test"]
     shares = {(what, value): (valid, weighted, test) for what, value, valid, weighted, test in table.rows()}
     assert shares == {
-        ("visible clicks", "01"): (0.25, 0.625, 0),
-        ("visible clicks", "02"): (0, 0, 0.5),
-        ("visible clicks", "03-04"): (0.5, 0.25, 0),
+        ("visible clicks", "1"): (0.25, 0.625, 0),
+        ("visible clicks", "2"): (0, 0, 0.5),
+        ("visible clicks", "3-4"): (0.5, 0.25, 0),
         ("visible clicks", "33+"): (0.25, 0.125, 0.5),
         ("last visible day", "10-03"): (0.5, 0.75, 0),
         ("last visible day", "10-04"): (0.5, 0.25, 0.5),
@@ -41,12 +41,7 @@ def test_validation_and_test_stand_side_by_side() -> None:
     }
 
 
-class OutcomeStub:
-    """The two folds of an outcome."""
-
-    def __init__(self, labelled: Fold, test: Fold) -> None:
-        self.ready = SimpleNamespace(labelled=hold(labelled), test=hold(test))
-
-
-def hold(fold: Fold) -> SimpleNamespace:
-    return SimpleNamespace(inputs=SimpleNamespace(fold=Result("key", lambda: fold)))
+def prepare(labelled: Fold, test: Fold) -> SimpleNamespace:
+    """The two folds of what was prepared."""
+    inputs = SimpleNamespace(fold=Result("key", lambda: labelled))
+    return SimpleNamespace(labelled=SimpleNamespace(inputs=inputs), test=Result("key", lambda: test))

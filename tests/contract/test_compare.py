@@ -1,0 +1,42 @@
+"""What compare says of two runs: who won, query by query, by slices in their natural order, on truth and validation."""
+
+import pytest
+
+from common.experiments.compare import compare
+from common.natural_order import natural_key
+from competitions import find_room
+from tests.conftest import Call
+from tests.contract.contract import Contract, Finished, run
+
+
+def test_the_score_of_a_submission_is_the_mean_over_its_queries(contract: Contract, finished: Finished) -> None:
+    queries = find_room(contract.name, "submission").score_queries(finished.submission, finished.truth)
+    assert queries.columns == ["query", "score"]
+    assert queries["query"].n_unique() == queries.height
+    whole = contract.competition.score(finished.submission, finished.truth, None)[contract.metric]
+    assert queries["score"].mean() == pytest.approx(whole)
+
+
+def test_compare_counts_every_query_once_in_every_slice(contract: Contract, finished: Finished, call: Call) -> None:
+    after = run(contract, finished.raw, finished.build, *contract.quick)
+    comparison = compare(finished.folder, after.folder)
+    whole, *slices = comparison.outcomes
+    queries = whole["won"] + whole["lost"] + whole["equal"]
+    assert queries == comparison.difference.queries == finished.record["cv"]["queries"]
+    assert whole["won"] + whole["lost"] == comparison.difference.changed
+    for row in comparison.outcomes:
+        hits = row["hit by both"] + row["only A"] + row["only B"] + row["neither"]
+        assert hits == row["won"] + row["lost"] + row["equal"]
+    names = [row["slice"] for row in slices]
+    kinds = dict.fromkeys(name.partition(": ")[0] for name in names)
+    for kind in kinds:
+        own = [name for name in names if name.startswith(f"{kind}: ")]
+        assert own == sorted(own, key=natural_key)
+        of_kind = [row for row in slices if row["slice"] in own]
+        assert sum(row["won"] + row["lost"] + row["equal"] for row in of_kind) <= queries
+    for record in (finished.record, after.record):
+        shown = [row["slice"] for row in record["cv"]["slices"]]
+        assert shown == sorted(shown, key=lambda name: (list(kinds).index(name.partition(": ")[0]), natural_key(name)))
+    code, out, err = call("compare", finished.folder.name, after.folder.name, "--build", finished.build)
+    assert code == 0, err
+    assert "Queries that B answers better (won), worse and alike" in out

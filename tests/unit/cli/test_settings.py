@@ -1,0 +1,85 @@
+"""Settings from the shell, in every competition: bare words for lists, and a value that works in every refusal."""
+
+import re
+import shlex
+from typing import Any
+
+import msgspec
+import pytest
+
+from common.config import _keys
+from common.errors import UserError
+from competitions import NAMES, find_competition
+
+WORKS = re.compile(r" One that works: --set (.*)$")
+
+
+def list_values(name: str) -> dict[str, Any]:
+    """Every setting of a competition by its dotted key."""
+    config = msgspec.to_builtins(find_competition(name).load_config())
+
+    def at(key: str) -> Any:
+        value = config
+        for part in key.split("."):
+            value = value[part] if value is not None else None
+        return value
+
+    return {key: at(key) for key, _ in _keys(find_competition(name).config)}
+
+
+def is_word_list(value: object) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(re.fullmatch(r"\w+", str(item)) for item in value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_list_can_be_given_without_quotes(name: str) -> None:
+    competition = find_competition(name)
+    lists = {key: value for key, value in list_values(name).items() if is_word_list(value)}
+    assert len(lists) > 1
+    for key, value in lists.items():
+        words = list(map(str, value))
+        for text in (f"{key}=[{','.join(words)}]", f"{key}=[{', '.join(words)}]", f"{key}={','.join(words)}"):
+            assert competition.load_config([text]) == competition.load_config(), text
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "word"),
+    [
+        ("news", "rank.models", "xgboost"),
+        ("flight", "rank.models", "logit"),
+        ("mgtv", "watch.models", "logit"),
+        ("tencent", "ranker.features.blocks", "search"),
+    ],
+)
+def test_one_bare_word_is_a_list_of_one(name: str, key: str, word: str) -> None:
+    config = msgspec.to_builtins(find_competition(name).load_config([f"{key}={word}"]))
+    for part in key.split("."):
+        config = config[part]
+    assert list(config) == [word]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_refused_value_comes_with_one_that_works(name: str) -> None:
+    competition, refused = find_competition(name), 0
+    for key, value in list_values(name).items():
+        if isinstance(value, str | dict | bool) or value is None:
+            continue
+        for wrong in ("nonsense", "-123456789", "[nonsense]"):
+            sentence = refuse(name, f"{key}={wrong}")
+            if sentence is None:  # a list of any words, a number without bounds
+                continue
+            shown = WORKS.search(sentence)
+            assert shown, sentence
+            (text,) = shlex.split(shown[1])
+            competition.load_config([text])
+            refused += 1
+    assert refused > 10
+
+
+def refuse(name: str, setting: str) -> str | None:
+    """What is said of a setting, None where it is taken."""
+    try:
+        find_competition(name).load_config([setting])
+    except UserError as error:
+        return str(error)
+    return None
