@@ -162,6 +162,11 @@ def _ask_last(
         )
     user, event = _drop_seen_targets(train, users, history.ends[users], history.ends)
     keep = np.isin(train.item[event], candidates.rows.values)  # an ad that is no candidate can never be right
+    if not keep.any():
+        raise NothingToAskError(
+            "No user ends on a candidate that is new to the user: nothing can be held out for"
+            " validation. Are sequences and candidates of one download?"
+        )
     queries = history.take(_sample(user[keep], settings.queries, rng))
     return _build_fold(history, queries, candidates, queries.ends, host)
 
