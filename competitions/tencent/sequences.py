@@ -8,6 +8,10 @@ import numpy.typing as npt
 
 from competitions.tencent.corpus import Bools, Int64s, Sequences
 
+DAY_S = 86_400
+ODD_SHARE, ODD_USERS = 0.001, 3  # of the users, and at least so many, whose dates may lie apart from all others
+FEWEST = 20  # users, of whom one can be told from the rest
+
 
 @dataclass(frozen=True)
 class Histories:
@@ -48,6 +52,32 @@ class Histories:
 def whole(sequences: Sequences) -> Histories:
     """Everything that every user did."""
     return Histories(sequences, np.arange(len(sequences)), sequences.offsets[1:])
+
+
+def usual_times(histories: Histories) -> tuple[int, int]:
+    """The seconds of the first and the last event, without those that a few users have far apart from all others.
+
+    One event that is dated years ahead else moves every question that is asked behind the last event. ``(0, -1)``
+    where there is no event.
+    """
+    filled = histories.lengths > 0
+    if not filled.any():
+        return 0, -1
+    time = histories.sequences.time
+    first, last = time[histories.starts[filled]], time[histories.ends[filled] - 1]
+    return -_usual_end(-first), _usual_end(last)
+
+
+def _usual_end(times: Int64s) -> int:
+    """The largest time that is not apart: behind a silence longer than a day and than the distance of the quartiles,
+    with at most ``ODD_SHARE`` of the users behind it.
+    """
+    ordered, users = np.sort(times), len(times)
+    if users < FEWEST:
+        return int(ordered[-1])
+    tail = ordered[-max(int(users * ODD_SHARE), ODD_USERS) - 1 :]
+    silence = np.diff(tail) > max(int(ordered[3 * users // 4] - ordered[users // 4]), DAY_S)
+    return int(tail[silence.argmax()] if silence.any() else tail[-1])
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from competitions.tencent.config import HostSettings, SplitSettings
 from competitions.tencent.corpus import Bools, Candidates, Int8s, Int64s, Sequences
 from competitions.tencent.ids import Rows
 from competitions.tencent.io import schema
-from competitions.tencent.sequences import Histories
+from competitions.tencent.sequences import Histories, usual_times
 
 HOUR_S = 3_600
 
@@ -114,7 +114,7 @@ def ask_earlier(
     events = history.events()
     if not len(events):
         return []
-    now, first = end_time(history), int(train.time[events].min())
+    now, first = end_time(history), usual_times(history)[0]
     step = min(round(settings.horizon_hours * HOUR_S), (now - first) // (2 * asked))
     for back in range(1, asked + 1):
         rng = np.random.default_rng([seed, 11, back])
@@ -131,9 +131,8 @@ class NothingToAskError(UserError):
 
 
 def end_time(history: Histories) -> int:
-    """The second behind the last event."""
-    filled = history.ends[history.lengths > 0]
-    return int(history.sequences.time[filled - 1].max(initial=0)) + 1
+    """The second behind the last event; an event that lies apart from all others, with a wrong date, is none."""
+    return usual_times(history)[1] + 1
 
 
 def _eligible(train: Sequences, host: HostSettings) -> Bools:
@@ -163,6 +162,11 @@ def _ask_last(
         )
     user, event = _drop_seen_targets(train, users, history.ends[users], history.ends)
     keep = np.isin(train.item[event], candidates.rows.values)  # an ad that is no candidate can never be right
+    if not keep.any():
+        raise NothingToAskError(
+            "No user ends on a candidate that is new to the user: nothing can be held out for"
+            " validation. Are sequences and candidates of one download?"
+        )
     queries = history.take(_sample(user[keep], settings.queries, rng))
     return _build_fold(history, queries, candidates, queries.ends, host)
 

@@ -16,6 +16,7 @@ from competitions.mgtv.io.folder import DayFiles, RawFiles
 
 KEYS = ("device", "video")
 POSITION_MAX = (1 << 15) - 1
+LONGEST_S = 86_400.0  # of play in the log of one day
 DAY_SCHEMA = {
     "day": pl.Int16,
     "device": pl.Int32,
@@ -114,11 +115,13 @@ def _read_clicks(path: Path, codes: Codes) -> tuple[pl.DataFrame, list[Note], da
     frame = distinct.group_by(KEYS).agg(pl.col("click_ms").min(), clicked=pl.lit(True))
     days = distinct["click_ms"].drop_nulls().cast(pl.Datetime("ms")).dt.date().alias("date").value_counts()
     dates = days.sort(["count", "date"], descending=[True, False])["date"].to_list()
+    apart = days.filter((pl.col("date") - dates[0]).abs() > datetime.timedelta(days=1)) if dates else days
     name = short_name(path)
     notes = [
         *table.notes,
         Note(name, "no click", int(rows.is_empty()), "kept as a day without clicks"),
         Note(name, "click_time blank", rows["click_ms"].null_count(), "kept as a click at an unknown time"),
+        Note(name, "click_time more than a day from most of the file", int(apart["count"].sum()), "kept at that time"),
         Note(name, "click repeated", rows.height - distinct.height, "counted once"),
         Note(name, "further click of a pair", distinct.height - frame.height, "the earliest taken"),
     ]
@@ -132,8 +135,8 @@ def _read_plays(path: Path | None, codes: Codes, several: str) -> Noted:
         return pl.DataFrame(schema=schema), []
     table = read_table(path, PAIR | {"play_time": Kind.NUMBER})
     rows = encode(table.frame, codes).rename({"play_time": "play"})
-    negative = pl.col("play") < 0
-    known = rows.with_columns(play=pl.when(~negative).then("play"))
+    negative, odd = pl.col("play") < 0, pl.col("play") > LONGEST_S
+    known = rows.with_columns(play=pl.when(~negative & ~odd).then("play"))
     distinct = known.unique(maintain_order=True)
     frame = distinct.group_by(KEYS).agg(MERGED[several].cast(pl.Float32), played=pl.lit(True))
     name = short_name(path)
@@ -142,6 +145,7 @@ def _read_plays(path: Path | None, codes: Codes, several: str) -> Noted:
         Note(name, "no play", int(rows.is_empty()), "kept as a day without plays"),
         Note(name, "play_time blank", rows["play"].null_count(), "kept as a play of unknown length"),
         Note(name, "play_time negative", rows.filter(negative).height, "kept as a play of unknown length"),
+        Note(name, "play_time longer than a day", rows.filter(odd).height, "kept as a play of unknown length"),
         Note(name, "play repeated", known.height - distinct.height, "counted once"),
         Note(name, "further play of a pair", distinct.height - frame.height, MERGE_NOTES[several]),
     ]

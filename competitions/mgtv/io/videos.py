@@ -22,6 +22,7 @@ WORDS = {
     "stype": "stype",
     "sid": "series",
 }
+SHORTEST_S, LONGEST_S = 1.0, 86_400.0  # other durations are wrong: the means of a slate would follow them
 NONE_COLUMNS = ("item_cid", "sid")  # those in which a value of ``none_values`` means none
 ORDER = (
     "video",
@@ -42,7 +43,8 @@ ORDER = (
 @dataclass(frozen=True)
 class Videos:
     """One row per video code, in code order: ``collection`` the programme, ``serial`` the number of the episode in it,
-    ``duration`` in seconds (> 0 or null), ``known``: it stands in the table; the rest are dense codes of texts.
+    ``duration`` in seconds (of 1 s to a day, or null), ``known``: it stands in the table; the rest are dense
+    codes of texts.
     """
 
     frame: pl.DataFrame
@@ -56,11 +58,12 @@ def read_videos(files: RawFiles, codes: Codes, host: HostSettings) -> Videos:
     distinct = table.frame.unique(maintain_order=True)
     first = distinct.unique("vid", keep="first", maintain_order=True)
     duration = pl.col("item_duration")
+    odd = (duration > 0) & ~duration.is_between(SHORTEST_S, LONGEST_S)
     serial = pl.col("item_serialno").cast(pl.Int32, strict=False)
     none = pl.col(*NONE_COLUMNS)
     clean = first.with_columns(
         pl.when(~none.is_in(host.none_values)).then(none),
-        duration=pl.when(duration > 0).then(duration),
+        duration=pl.when(duration.is_between(SHORTEST_S, LONGEST_S)).then(duration),
         serial=serial,
     ).with_columns(encode_words(pl.col(host_name)).alias(name) for host_name, name in WORDS.items())
     frame = (
@@ -74,6 +77,7 @@ def read_videos(files: RawFiles, codes: Codes, host: HostSettings) -> Videos:
         blank=duration.is_null().sum(),
         zero=(duration == 0).sum(),
         negative=(duration < 0).sum(),
+        odd=odd.sum(),
         unreadable=(serial.is_null() & pl.col("item_serialno").is_not_null()).sum(),
     ).row(0, named=True)
     name = short_name(files.videos)
@@ -84,6 +88,7 @@ def read_videos(files: RawFiles, codes: Codes, host: HostSettings) -> Videos:
         Note(name, "item_duration blank", counts["blank"], "taken as unknown"),
         Note(name, "item_duration zero", counts["zero"], "taken as unknown"),
         Note(name, "item_duration negative", counts["negative"], "taken as unknown"),
+        Note(name, "item_duration below a second or above a day", counts["odd"], "taken as unknown"),
         Note(name, "item_serialno not a whole number", counts["unreadable"], "taken as unknown"),
         Note(name, "video of a log or the test that the table lacks", frame.height - first.height, "kept, unknown"),
     )

@@ -30,6 +30,7 @@ TEST_B = ("testB_click_log_Test_B.csv", "testB_click_log.csv")
 ARTICLES = "articles.csv"
 EMBEDDINGS = "articles_emb.csv"
 EMBEDDING_WIDTH = 250
+MOST_WORDS = 100_000  # of an article; the mean of what a user read would follow a larger count
 FAR_MS = 366 * 86_400_000  # the host's log is of a fortnight
 WHERE = "put the host's files in data/news/raw or name their folder with RAW=DIR (Tianchi, entrance 531842)"
 
@@ -132,7 +133,8 @@ def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl
 
     Refused: a user in the train log and in a test log. Counted: repeated clicks (the first is kept), clicks on articles
     missing from ``articles`` (kept), target users with a single click (kept), users in two test logs (kept), clicks
-    whose time lies far from the rest (kept: they move the figures of their article and of their user alone).
+    whose time lies far from the rest (kept: they move the figures of their article and of their user alone), articles
+    created long after the logs (kept).
     """
     paths = (train, *tests)
     tables = [read_table(path, CLICK_COLUMNS) for path in paths]
@@ -151,6 +153,7 @@ def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl
     single = frame.filter("is_target").group_by("user").len().filter(pl.col("len") == 1)
     far = pl.col("time").sub(pl.col("time").median()).abs() > FAR_MS
     apart = frame.filter(far)
+    late = articles.filter(pl.col("created") > frame["time"].median() + FAR_MS).height  # type: ignore[operator]
     for path, log in zip(paths, logs, strict=True):
         dropped = log.height - frame.filter(log=path.name).height
         notes.append(Note(path.name, "", "repeated (user, article, timestamp): dropped", dropped))
@@ -158,6 +161,7 @@ def read_clicks(train: Path, tests: tuple[Path, ...], target: Path, articles: pl
         notes.append(Note(path.name, "click_article_id", "article not in articles.csv: kept", unlisted))
         far_off = apart.filter(log=path.name).height
         notes.append(Note(path.name, "click_timestamp", "more than a year from the middle of the logs: kept", far_off))
+    notes.append(Note(ARTICLES, "created_at_ts", "more than a year after the middle of the logs: kept", late))
     notes.append(Note(target.name, "user_id", "user with a single click: kept", single.height))
     return Clicks(frame.drop("line", "log"), tuple(note for note in notes if note.rows))
 
@@ -174,7 +178,10 @@ def _refuse_shared_users(train: Path, tests: tuple[Path, ...], logs: list[pl.Dat
 
 
 def read_articles(path: Path) -> Articles:
-    """Read articles.csv; a repeated identical row is dropped and counted, a contradicting one is refused."""
+    """Read articles.csv; a repeated identical row is dropped and counted, a contradicting one is refused.
+
+    Counted: articles of more than ``MOST_WORDS`` words (taken as of the median length).
+    """
     frame, notes = read_table(path, ARTICLE_COLUMNS)
     names = [column.name for column in ARTICLE_COLUMNS]
     distinct = frame.unique(names, keep="first", maintain_order=True).sort("item")
@@ -186,7 +193,10 @@ def read_articles(path: Path) -> Articles:
             "remove one of the two"
         )
     repeated = Note(path.name, "article_id", "repeated identical row: dropped", frame.height - distinct.height)
-    return Articles(distinct.select(names), notes + ((repeated,) if repeated.rows else ()))
+    odd = pl.col("words") > MOST_WORDS
+    long = Note(path.name, "words_count", f"above {MOST_WORDS:,}: taken as the median", distinct.filter(odd).height)
+    usual = distinct.with_columns(words=pl.when(odd).then(pl.col("words").median().cast(pl.Int32)).otherwise("words"))
+    return Articles(usual.select(names), notes + tuple(note for note in (repeated, long) if note.rows))
 
 
 def read_embeddings(path: Path) -> Embeddings:

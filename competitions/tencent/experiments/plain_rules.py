@@ -87,5 +87,5 @@ def count_events(
     behind the last of them; float32 [rows].
     """
     events = history.events()
-    age = (end_time(history) - history.sequences.time[events]) / HOUR_S
+    age = np.maximum(end_time(history) - history.sequences.time[events], 0) / HOUR_S
     return np.bincount(history.sequences.item[events], weigh(age), rows).astype(np.float32)

@@ -19,6 +19,7 @@ from competitions.tencent.io.json_layout import read_competition
 from competitions.tencent.io.parquet_layout import read_release
 from competitions.tencent.io.raw_sequences import RawUsers
 from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
+from competitions.tencent.sequences import usual_times, whole
 
 __all__ = ["RawFiles", "locate", "read_corpus", "read_embedding"]
 
@@ -42,7 +43,12 @@ def read_corpus(files: RawFiles) -> Corpus:
         test_users=test_users,
         candidates=Candidates(catalogue.rows_of(Oids(parts.candidates.oid))),
         actions=parts.actions,
-        notes=(*parts.notes, *_note_unseen(files, parts.test), *_note_cold(files, catalogue, test_users)),
+        notes=(
+            *parts.notes,
+            *_note_odd_times(files, train, users),
+            *_note_unseen(files, parts.test),
+            *_note_cold(files, catalogue, test_users),
+        ),
     )
 
 
@@ -54,6 +60,20 @@ def _to_rows(users: RawUsers, catalogue: Catalogue) -> Sequences:
     unseen = item < 0
     item[unseen] = catalogue.rows_of(Oids(users.unseen.oid)).values[-1 - item[unseen]]
     return replace(users.sequences, item=item)
+
+
+def _note_odd_times(files: RawFiles, train: Sequences, users: Users) -> Iterator[Note]:
+    """Events dated far apart from all others: they stay in the order, and no moment is taken from them."""
+    histories = whole(train)
+    first, last = usual_times(histories)
+    ends = histories.ends[histories.lengths > 0] - 1
+    owners, starts = np.flatnonzero(histories.lengths), histories.starts[histories.lengths > 0]
+    odd = owners[(train.time[starts] < first) | (train.time[ends] > last)]
+    if len(odd):
+        time = train.time[histories.take(odd).events()]
+        count = int(((time < first) | (time > last)).sum())
+        what = f"event dated before {first} or behind {last}, where all others lie: kept, the log's end stays {last}"
+        yield Note(files.files["sequences"][0].name, what, count, f"user {users.names[odd[0]].decode()}")
 
 
 def _note_unseen(files: RawFiles, test: RawUsers) -> tuple[Note, ...]:

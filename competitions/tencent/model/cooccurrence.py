@@ -25,9 +25,8 @@ from competitions.tencent.model.sparse_history import (
     weight_actions,
     weight_histories,
 )
-from competitions.tencent.sequences import Histories
+from competitions.tencent.sequences import DAY_S, Histories, usual_times
 
-DAY_S = 86_400
 PART_PAIRS = 20_000_000  # pairs that are held at once, 16 bytes each and as much while they are added up
 
 
@@ -48,14 +47,14 @@ class Counts:
 def count_popularity(histories: Histories, catalogue: Catalogue, settings: PopularitySettings) -> Floats:
     """How much was done with each row of the catalogue within the window, float32 [rows].
 
-    The window ends with the last event of all these histories.
+    The window ends with the last event of all these histories that does not lie apart from the others.
     """
     events = histories.events()
     sequences = histories.sequences
     weight = weight_actions(sequences.action[events], settings.weights)
     if settings.window_days and len(events):
         time = sequences.time[events]
-        weight *= time > time.max() - settings.window_days * DAY_S
+        weight *= time > usual_times(histories)[1] - settings.window_days * DAY_S
     return np.bincount(sequences.item[events], weight, len(catalogue.oid)).astype(np.float32)
 
 

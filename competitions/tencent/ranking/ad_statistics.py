@@ -41,7 +41,7 @@ def describe_ads(history: Histories, catalogue: Catalogue, *, times: bool) -> Ad
         counted = np.log1p(count).astype(np.float32)[:, None]
         return AdStatistics(("events",), counted, np.empty((rows, 0), np.float32), count)
     now = end_time(history)
-    age = (now - sequences.time[events]) / HOUR_S
+    age = np.maximum(now - sequences.time[events], 0) / HOUR_S  # a date from behind the end is wrong: it counts once
     clicked = sequences.action[events] >= schema.CLICK
     faded = [np.bincount(item, np.exp(-age / fade), rows) for fade in FADES_H]
     faded.append(np.bincount(item, np.exp(-age / CLICK_FADE_H) * clicked, rows))

@@ -11,7 +11,7 @@ from competitions.tencent.corpus import Corpus
 from competitions.tencent.io import schema
 from competitions.tencent.outcome import Outcome, RankedFold
 from competitions.tencent.reporting.permutation_importance import measure_columns, measure_inputs
-from competitions.tencent.sequences import Histories
+from competitions.tencent.sequences import Histories, usual_times
 from competitions.tencent.split import Fold
 
 DRIFT_QUERIES = 10_000
@@ -42,7 +42,7 @@ def compare_users(corpus: Corpus, valid: Fold, test: Fold) -> Drift | None:
 
 
 def describe(histories: Histories) -> Matrix:
-    """One row per history, the columns of ``NAMES``. The last event of all histories is now."""
+    """One row per history, the columns of ``NAMES``. Now is the last event with a usual date."""
     sequences, lengths = histories.sequences, histories.lengths
     events = histories.events()
     owner = np.repeat(np.arange(len(histories)), lengths)
@@ -52,7 +52,7 @@ def describe(histories: Histories) -> Matrix:
     filled = lengths > 0
     last = sequences.time[np.where(filled, histories.ends - 1, 0)]
     first = sequences.time[np.where(filled, histories.starts, 0)]
-    now = last[filled].max(initial=0)
+    now = usual_times(histories)[1]
     per_event = clicks / np.maximum(lengths, 1)
     columns = [lengths, clicks, per_event, distinct, (now - last) / HOUR_S, (last - first) / HOUR_S]
     return np.where(filled[:, None], np.column_stack(columns), np.nan).astype(np.float32)

@@ -156,6 +156,14 @@ def test_users_of_one_event_are_no_queries() -> None:
         hold_out(make_sequences([(1, 1, 1)], [], [(2, 0, 1)]), kind="last")
 
 
+def test_where_nobody_ends_on_a_new_candidate_nobody_can_be_asked() -> None:
+    repeated = make_sequences([(1, 1, 1), (1, 1, 2)], [(2, 1, 1), (9, 1, 2)])  # 1 is seen already, 9 no candidate
+    with pytest.raises(UserError, match="nothing can be held out"):
+        hold_out(repeated, kind="last")
+    ends = make_sequences([(1, 1, 1), (1, 1, 2), (1, 1, 3), (3, 1, 4)])
+    assert earlier(ends, hold_out(ends, kind="last"), kind="last") == []
+
+
 # --- the host's queries ---
 
 

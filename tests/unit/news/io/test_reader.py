@@ -298,3 +298,14 @@ def test_a_click_far_from_the_others_is_counted_and_kept(folder: Path, time: int
     (note,) = [note for note in odd.notes if note.rule.startswith("more than a year")]
     assert (note.file, note.column, note.rows) == (reader.TEST_A, "click_timestamp", 1)
     assert odd.frame.height == sound.frame.height + 1
+
+
+def test_an_article_that_is_too_long_or_created_after_the_logs_is_counted(folder: Path) -> None:
+    lines = (f"10,1,{START},100", f"12,2,{START},2000000000", f"11,1,{START + 2 * reader.FAR_MS},8", f"13,1,{START},30")
+    write(folder / reader.ARTICLES, ARTICLE_HEADER, *lines)
+    articles = reader.read_articles(folder / reader.ARTICLES)
+    assert articles.frame["words"].to_list() == [100, 8, 65, 30]  # of 8, 30, 100 and 2000000000
+    assert list_counts(articles.notes, "above 100,000: taken as the median") == [(reader.ARTICLES, 1)]
+    assert list_counts(read(folder).notes, "more than a year after the middle of the logs: kept") == [
+        (reader.ARTICLES, 1)
+    ]
