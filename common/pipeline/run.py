@@ -30,7 +30,7 @@ from common.pipeline.meter import Meter
 from common.pipeline.result_store import Draft, StepRecord, Store, prune, writing
 from common.pipeline.step_key import Keyed, Keys, function_name
 
-__all__ = ["Result", "Run", "StepRecord", "bundle", "collect", "collect_named", "prune"]
+__all__ = ["Result", "Run", "StepRecord", "bundle", "collect", "collect_named", "derive", "prune"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -112,6 +112,14 @@ def bundle(kind: Callable[..., T], **fields: Result[Any]) -> Result[T]:
     )
     made.__dict__.update(fields)
     return made
+
+
+def derive(make: Callable[..., T], **inputs: Result[Any]) -> Result[T]:
+    """``make`` of the inputs' values, made whenever a step needs it and never stored: for what is quicker to make than
+    to read. Unlike a ``bundle``'s, its fields are those of the value.
+    """
+    made = bundle(make, **inputs)
+    return Result(made.key, lambda: made.value, kinds=made.kinds)
 
 
 class Run:

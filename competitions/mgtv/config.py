@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from common.config import Seed
+from common.decisions import AUTO
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -36,33 +37,36 @@ class HostSettings(Settings, frozen=True):
 
 
 class TruthSettings(Settings, frozen=True):
-    """The labels. ``rule``: which of a device's videos of the day is the answer. ``clip``: completion
-    rates above it count as it, 0 leaves them. ``no_duration``: what a video without a duration can score, "nothing" or
-    as much as any other, "unknown".
+    """The labels. ``rule``: which of a device's videos of the day is the answer. ``clip``: completion rates above
+    it count as it, 0 leaves them, "auto" sees whether videos loop. ``no_duration``: what a video without a
+    duration can score, "nothing" or as much as any other, "unknown".
     """
 
     rule: Literal["first_click", "last_click", "longest_play"]
-    clip: NotNegative
+    clip: NotNegative | Literal["auto"]
     no_duration: Literal["nothing", "unknown"]
 
 
 class SplitSettings(Settings, frozen=True):
-    """``valid_days``: the last days, each predicted from the days before it. ``train_days``: days before those that
-    give training rows. ``train_queries``, ``valid_queries``: at most so many devices of a day, drawn evenly.
+    """``valid_days``: the last days, each predicted from the days before it. ``train_days``: days before those
+    that give training rows, "auto": as many as a log of this size is worth. ``train_queries``,
+    ``valid_queries``: at most so many devices of a day, drawn evenly.
     """
 
     valid_days: Count
-    train_days: Count
+    train_days: Count | Literal["auto"]
     train_queries: Count
     valid_queries: Count
 
 
-class FeatureSettings(Settings, frozen=True):
-    """``half_lives`` in days, of the decayed counts, the longest last. ``prior``: impressions (or plays) that speak for
+class BlockSettings(Settings, frozen=True):
+    """What the blocks of features are made with; which blocks there are is none of it, so that one more leaves the
+    others' results as they are.
+
+    ``half_lives`` in days, of the decayed counts, the longest last. ``prior``: impressions (or plays) that speak for
     the level above in an empirical-Bayes rate. ``categories``: profile columns that are names, not amounts.
     """
 
-    blocks: tuple[str, ...]
     half_lives: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1)]
     prior: Positive
     device_prior: Positive
@@ -72,10 +76,25 @@ class FeatureSettings(Settings, frozen=True):
     sharpness: Positive
 
     def __post_init__(self) -> None:
-        """Refuse names that are no block."""
-        refuse_wrong("features.blocks", self.blocks, BLOCKS)
+        """Refuse half-lives out of order."""
         if any(longer <= shorter for shorter, longer in itertools.pairwise(self.half_lives)):
             raise ValueError("features.half_lives must ascend: the longest stands last")
+
+
+class FeatureSettings(BlockSettings, frozen=True):
+    """``blocks``: "auto" are all that the files have data for."""
+
+    blocks: tuple[str, ...] | Literal["auto"]
+
+    def __post_init__(self) -> None:
+        """Refuse names that are no block."""
+        if self.blocks != AUTO:
+            refuse_wrong("features.blocks", tuple(self.blocks), BLOCKS)
+        super().__post_init__()
+
+    def of_blocks(self) -> BlockSettings:
+        """The settings without the names of the blocks."""
+        return BlockSettings(**{name: getattr(self, name) for name in BlockSettings.__struct_fields__})
 
 
 class WatchSettings(Settings, frozen=True):
@@ -140,8 +159,9 @@ class MgtvConfig(Settings, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse models on features that are not built."""
-        refuse_wrong("watch.blocks", self.watch.blocks, self.features.blocks)
-        refuse_wrong("completion.blocks", self.completion.blocks, self.features.blocks)
+        built = BLOCKS if self.features.blocks == AUTO else tuple(self.features.blocks)
+        refuse_wrong("watch.blocks", self.watch.blocks, built)
+        refuse_wrong("completion.blocks", self.completion.blocks, built)
 
 
 def refuse_wrong(where: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:

@@ -7,25 +7,32 @@ the test day go through the same functions; each sees the log strictly before it
 """
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
-from common.pipeline.run import Run, bundle, collect
+import polars as pl
+
+from common.pipeline.progress import say
+from common.pipeline.run import Result, Run, bundle, collect, collect_named, derive
 from common.submission import write_csv
 from competitions.mgtv import labels, split, submission
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.features import profile, target_encoding
-from competitions.mgtv.features.build import Sources, list_dates
+from competitions.mgtv.features.build import Sources, describe_blocks, list_dates
 from competitions.mgtv.io import reader
 from competitions.mgtv.models import click_ranker, decision
-from competitions.mgtv.models.dataset import build_day
+from competitions.mgtv.models.dataset import DayFeatures, join_day
 from competitions.mgtv.models.day_models import fit_models, predict_day, refit_models
+from competitions.mgtv.plan import choose_settings, list_asked, settle
 from competitions.mgtv.reporting.summary import Outcome, Prepared, Tables, Validated, measure
+from competitions.mgtv.split import Slates
 
 
 def validate(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Validated:
     """Fit, predict and score each validation day; of the test day nothing is made but its slates."""
-    step, watch = run.step, config.watch
-    ready = prepare(files, config, run)
-    plan, labelled = ready.plan, ready.labelled
+    step, ready = run.step, prepare(files, config, run)
+    config, plan, labelled = ready.config, ready.plan, ready.labelled
+    watch = config.watch
 
     # 4. Watch and 5. completion: each validation day is scored by models fitted on the days before it.
     early = {day: fit_models(run, labelled, config, day) for day in plan.valid}
@@ -42,11 +49,12 @@ def validate(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Validated:
 def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
     step, judged = run.step, validate(files, config, run)
-    ready, videos = judged.ready, judged.ready.tables.videos
+    config, ready, videos = judged.config, judged.ready, judged.ready.tables.videos
 
     # 6. The final fits use every labelled day; the test is answered, written, read back from disk and checked.
-    slates, settings = ready.test_slates, config.features
-    day = step(build_day, ready.sources, slates, None, settings, config.seed, name="test.features")
+    slates = ready.test_slates
+    outcome = step(split.hide_outcome, slates, name="test.outcome")
+    day = describe_day(run, "test", ready.sources, slates, outcome, config)
     fallback = step(decision.find_fallback, ready.sources.log, videos.frame)
     final = refit_models(run, ready.labelled, config, list(judged.early.values()))
     test = predict_day(run, config, "test", day, final)
@@ -67,12 +75,18 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
     comments = step(reader.read_comments, files, codes, config.host)
     days = [step(reader.read_day, day, codes, config.host, name=f"day{day.day:02d}.read") for day in files.days]
     test = step(reader.read_test, logs, codes)
-    log = step(labels.stack_log, collect([day.frame for day in days]), videos.frame, config.truth, name="stack")
+    frames, tables = collect([day.frame for day in days]), (videos.frame, profiles.frame, comments.frame)
+    choices = step(choose_settings, frames, *tables, list_asked(config)).value
+    for choice in choices.decisions:
+        say(f"  {choice.setting} = {choice.value}: {choice.reason}")
+    config = settle(config, choices)
+    log = step(labels.stack_log, frames, videos.frame, config.truth, name="stack")
+    own = config.features.of_blocks()
     sources = bundle(
         Sources,
         log=log,
         tally=step(target_encoding.tally_videos, log),
-        categories=step(profile.tally_categories, log, profiles.frame, videos.frame, config.features),
+        categories=step(profile.tally_categories, log, profiles.frame, videos.frame, own),
         videos=videos.frame,
         profiles=profiles.frame,
         comments=comments.frame,
@@ -84,11 +98,13 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
     # 3. Features of every row that is shown, from the log before its day; then what came of it.
     labelled, slates = {}, {}
     for day in plan.days:
-        name, settings = f"day{day:02d}", config.split
-        slates[day] = step(split.draw_slates, log, plan, day, settings, seed, name=f"{name}.ask")
+        name = f"day{day:02d}"
+        slates[day] = step(split.draw_slates, log, plan, day, config.split, seed, name=f"{name}.ask")
         outcome = step(split.look_up_outcome, log, slates[day], name=f"{name}.outcome")
-        labelled[day] = step(build_day, sources, slates[day], outcome, config.features, seed, name=f"{name}.features")
+        labelled[day] = describe_day(run, name, sources, slates[day], outcome, config)
     return Prepared(
+        config=config,
+        decisions=choices.decisions,
         tables=Tables(codes=codes, videos=videos, profiles=profiles, comments=comments, days=days, test=test),
         sources=sources,
         plan=plan,
@@ -96,3 +112,20 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
         labelled=labelled,
         test_slates=step(split.build_slates, plan.test, test.queries, test.shown, name="ask_test"),
     )
+
+
+def describe_day(
+    run: Run,
+    day: str,
+    sources: Result[Sources],
+    slates: Result[Slates],
+    outcome: Result[pl.DataFrame],
+    config: MgtvConfig,
+) -> Result[DayFeatures]:
+    """A day's features, block by block, from the log before it; beside them, what came of the day."""
+
+    def step(function: Callable[..., Any], *arguments: Any, name: str) -> Any:
+        return run.step(function, *arguments, name=f"{day}.{name}")
+
+    blocks = describe_blocks(step, sources, slates, config.features, config.seed)
+    return derive(join_day, blocks=collect_named(blocks), slates=slates, videos=sources.videos, outcome=outcome)

@@ -50,6 +50,7 @@ class Slates:
 def plan_days(log: pl.DataFrame, shown: pl.DataFrame, settings: SplitSettings) -> Plan:
     """The last days validate, the days before them train; the first day of the log has no past and is left out."""
     answered = log.filter(pl.col("answer") & pl.col("shown") & (pl.col("t") > 0))["day"].unique().sort().to_list()
+    assert isinstance(settings.train_days, int), "the plan decides"
     days = [day for day in answered if day > log["day"].min()]
     valid = days[-settings.valid_days :]
     train = days[: -settings.valid_days][-settings.train_days :]
@@ -84,6 +85,12 @@ def build_slates(day: int, devices: pl.DataFrame, shown: pl.DataFrame) -> Slates
     queries = devices.select("device").with_row_index("query").cast({"query": pl.Int32})
     rows = shown.join(queries, on="device").sort("query", "position", "video")
     return Slates(day, queries.select("query", "device"), rows.select("query", "device", "video", "position"))
+
+
+def hide_outcome(slates: Slates) -> pl.DataFrame:
+    """The labels of the test's rows: unknown."""
+    no = pl.repeat(False, pl.len())
+    return slates.rows.select(clicked=no, answer=no, t=pl.repeat(None, pl.len(), dtype=pl.Float32))
 
 
 def look_up_outcome(log: pl.DataFrame, slates: Slates) -> pl.DataFrame:

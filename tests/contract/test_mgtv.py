@@ -186,8 +186,8 @@ def test_days_that_are_missing_or_have_no_play_file_are_passed_over(folder: Path
     finished = solve(call, folder, tmp_path / "build", *FAST)
     assert count(finished, schema.SHOWS, f"day missing between day 1 and day {DAYS}") == 1
     assert count(finished, f"{schema.PLAYS}/day{DAYS}", "no such file") == 1
-    served = {name for name in finished.computed() if name.endswith(".features")}
-    assert served == {f"{day}.features" for day in ("day06", "day07", "day08", "day10", "test")}
+    served = {name for name in finished.computed() if name.endswith(".video")}
+    assert served == {f"{day}.video" for day in ("day06", "day07", "day08", "day10", "test")}
     assert list(finished.summary["by_day"]) == ["8", "10"]
     assert call("check", "mgtv", finished.submission, "--raw", folder)[0] == 0
 

@@ -9,14 +9,16 @@ import pytest
 
 from competitions.mgtv import labels, split
 from competitions.mgtv.competition import COMPETITION
+from competitions.mgtv.config import BLOCKS
 from competitions.mgtv.features import device_history, profile, sequence, target_encoding, video
-from competitions.mgtv.features.build import Sources, build, list_dates
+from competitions.mgtv.features.build import Sources, build, find_date, list_dates
 from competitions.mgtv.io import reader
+from competitions.mgtv.plan import Choices, settle
 from competitions.mgtv.split import Plan, Slates
 from tests.contract.mgtv import MGTV
 from tests.contract.mgtv_planted import DAYS, FIRST_VID
 
-CONFIG = COMPETITION.load_config(["features.vector_size=4"])
+CONFIG = settle(COMPETITION.load_config(["features.vector_size=4"]), Choices(0.0, 5, BLOCKS, ()))
 DAY = 9  # that the leaks are planted for
 OF_OUTCOMES = {"video", "device", "pair", "list", "profile", "sequence"}  # every block but that of comments
 
@@ -123,7 +125,7 @@ def test_a_leak_would_be_seen(world: World, leak: str, monkeypatch: pytest.Monke
 
 
 def test_only_comments_of_earlier_dates_are_counted(world: World) -> None:
-    slates, date = world.draw_slates(DAY), world.sources.date_of(DAY)
+    slates, date = world.draw_slates(DAY), find_date(world.sources.dates, DAY)
     assert date is not None
     for days, changed in ((0, set()), (1, set()), (-1, {"comment"})):
         added = world.sources.comments.with_columns(

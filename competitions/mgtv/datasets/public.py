@@ -17,7 +17,7 @@ from common.pipeline.progress import running
 from competitions.mgtv.datasets.public_tables import HINT, SECONDS, convert_profiles, convert_videos
 from competitions.mgtv.io.schema import ASKED, SHOWN, VIDEOS, click_path, play_path, show_path
 
-SETTINGS = ("@competitions/mgtv/short.toml",)
+SETTINGS: tuple[str, ...] = ()
 LOG = "log_standard_4_22_to_5_08_pure.csv"
 USERS, BASICS = "user_features_pure.csv", "video_features_basic_pure.csv"
 FOLDERS = ("data/", "", "KuaiRand-Pure/data/")  # the unpacked archive, or a folder in it or around it

@@ -100,6 +100,7 @@ def climb(files: reader.RawFiles, config: MgtvConfig, run: Run) -> list[Row]:
 def prepare_bench(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Bench:
     """Everything up to the days with features, as in the pipeline, whose steps these are."""
     ready, predictions = prepare(files, config, run), []
+    config = ready.config
     for day in ready.plan.valid:
         own, no_duration = ready.labelled[day], config.truth.no_duration
         model = fit_completion(run, ready.labelled, config, day)

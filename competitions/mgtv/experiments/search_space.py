@@ -39,7 +39,9 @@ def list_tasks(config: MgtvConfig) -> list[str]:
 
 def make_task(name: str, files: reader.RawFiles, config: MgtvConfig, run: Run) -> Task:
     """The task of a name, on cached features."""
-    study = Study(prepare(files, config, run), config)
+    ready = prepare(files, config, run)
+    config = ready.config
+    study = Study(ready, config)
     if name == BLEND:
         return _blend_task(study, run)
     return tune_ranker(

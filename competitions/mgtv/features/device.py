@@ -4,7 +4,7 @@ import polars as pl
 
 from common.features import attach
 from common.retrieval.cooccurrence import exact_sum
-from competitions.mgtv.config import FeatureSettings
+from competitions.mgtv.config import BlockSettings
 from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.features.target_encoding import (
     COUNTS,
@@ -20,7 +20,7 @@ RATES = ("click", "answer", "finish", "abandon", "log_t", "residual")
 LAST = 3
 
 
-def describe_devices(history: DeviceHistory, slates: Slates, settings: FeatureSettings) -> pl.DataFrame:
+def describe_devices(history: DeviceHistory, slates: Slates, settings: BlockSettings) -> pl.DataFrame:
     """One row per query, in order: query, and the block's features."""
     queries, prior = slates.queries, settings.device_prior
     parts = [_describe_rates(history, queries, half_life, prior) for half_life in settings.half_lives]

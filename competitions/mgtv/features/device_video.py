@@ -7,7 +7,7 @@ one comes next.
 import polars as pl
 
 from common.features import attach
-from competitions.mgtv.config import FeatureSettings
+from competitions.mgtv.config import BlockSettings
 from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.features.target_encoding import count_events, decay_weight
 from competitions.mgtv.split import Slates
@@ -24,7 +24,7 @@ def describe_pairs(
     videos: pl.DataFrame,
     by_video: pl.DataFrame,
     by_query: pl.DataFrame,
-    settings: FeatureSettings,
+    settings: BlockSettings,
 ) -> pl.DataFrame:
     """One row per row of the slates, in order: the block's features.
 

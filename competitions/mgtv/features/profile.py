@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from common.features import attach
-from competitions.mgtv.config import FeatureSettings
+from competitions.mgtv.config import BlockSettings
 from competitions.mgtv.features.target_encoding import count_events, repeat_rates, shrink, sum_decayed
 from competitions.mgtv.split import Slates
 
@@ -14,7 +14,7 @@ MANY = 2_000  # names; beyond it they are not crossed with the channels
 
 
 def tally_categories(
-    log: pl.DataFrame, profiles: pl.DataFrame, videos: pl.DataFrame, settings: FeatureSettings
+    log: pl.DataFrame, profiles: pl.DataFrame, videos: pl.DataFrame, settings: BlockSettings
 ) -> dict[str, pl.DataFrame]:
     """For each profile column of names the counts of every (name, channel, day); channel -1 stands for all channels."""
     channel = videos["channel"].fill_null(-2)
@@ -47,7 +47,7 @@ def describe_profiles(
     tallies: Mapping[str, pl.DataFrame],
     slates: Slates,
     videos: pl.DataFrame,
-    settings: FeatureSettings,
+    settings: BlockSettings,
 ) -> pl.DataFrame:
     """One row per row of the slates, in order: the block's features."""
     amounts = [name for name in profiles.columns if name != "device" and name not in settings.categories]
@@ -64,7 +64,7 @@ def describe_profiles(
 
 
 def _describe_names(
-    rows: pl.DataFrame, tally: pl.DataFrame, column: str, day: int, settings: FeatureSettings
+    rows: pl.DataFrame, tally: pl.DataFrame, column: str, day: int, settings: BlockSettings
 ) -> pl.DataFrame:
     """Rates of the name, and of the name within the channel as a difference from the channel's."""
     counts, prior = sum_decayed(tally, ["name", "channel"], day, settings.half_lives[-1]), settings.prior

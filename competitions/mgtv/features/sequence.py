@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 
-from competitions.mgtv.config import FeatureSettings
+from competitions.mgtv.config import BlockSettings
 from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.features.target_encoding import before_day, log_rate
 from competitions.mgtv.split import Slates
@@ -22,7 +22,7 @@ DEVICE_VIDEOS = 40  # of a device's last clicked videos count towards the vector
 Vectors = NDArray[np.float32]
 
 
-def fit_video_vectors(log: pl.DataFrame, slates: Slates, videos: int, settings: FeatureSettings, seed: int) -> Vectors:
+def fit_video_vectors(log: pl.DataFrame, slates: Slates, videos: int, settings: BlockSettings, seed: int) -> Vectors:
     """A unit vector (videos, size) for every video that two devices clicked before the day, 0 for the others."""
     clicked = before_day(log, slates).filter("clicked").select("device", "video", "day").collect()
     pairs = clicked.sort("device", "day", "video").unique(["device", "video"], keep="last", maintain_order=True)
@@ -51,7 +51,7 @@ def fit_video_vectors(log: pl.DataFrame, slates: Slates, videos: int, settings: 
 
 
 def describe_sequences(
-    history: DeviceHistory, slates: Slates, vectors: Vectors, settings: FeatureSettings
+    history: DeviceHistory, slates: Slates, vectors: Vectors, settings: BlockSettings
 ) -> pl.DataFrame:
     """One row per row of the slates, in order: similarity to the device's last clicked videos, and their rates."""
     watched, rates = _last_videos(history, slates, settings.last_videos)

@@ -6,7 +6,7 @@ import polars as pl
 
 from common.features import attach
 from common.retrieval.cooccurrence import exact_sum
-from competitions.mgtv.config import FeatureSettings
+from competitions.mgtv.config import BlockSettings
 from competitions.mgtv.features.target_encoding import COUNTS, repeat_rates, shrink, sum_decayed
 
 LEVELS = ("channel", "type", "source", "intact", "stype", "series", "collection")
@@ -15,7 +15,7 @@ RATES = ("click", "answer", "finish", "abandon", "log_t")
 BROAD = ("type", "source", "intact", "stype")  # few values: the long half-life alone is enough
 
 
-def describe_videos(tally: pl.DataFrame, videos: pl.DataFrame, day: int, settings: FeatureSettings) -> pl.DataFrame:
+def describe_videos(tally: pl.DataFrame, videos: pl.DataFrame, day: int, settings: BlockSettings) -> pl.DataFrame:
     """One row per video code, in code order: video, and the block's features as of the start of ``day``."""
     parts = [videos.select("video"), _describe_facts(videos), _describe_age(tally, videos, day)]
     for half_life in settings.half_lives:

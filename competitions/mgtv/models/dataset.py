@@ -1,5 +1,6 @@
 """Days as matrices: the features of their rows, and the labels."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +9,9 @@ from numpy.typing import NDArray
 
 from common.ranking.dataset import RankingDataset, to_matrix
 from competitions.mgtv.config import FeatureSettings
-from competitions.mgtv.features.build import Sources, build
+from competitions.mgtv.features.build import Sources, call, describe_blocks, join_blocks
 from competitions.mgtv.labels import Floats
-from competitions.mgtv.split import Slates
+from competitions.mgtv.split import Slates, hide_outcome
 
 
 @dataclass(frozen=True)
@@ -31,16 +32,22 @@ class DayFeatures:
 def build_day(
     sources: Sources, slates: Slates, outcome: pl.DataFrame | None, settings: FeatureSettings, seed: int
 ) -> DayFeatures:
-    """Features, then, beside them, the outcome (None for the test)."""
-    frame = build(sources, slates, settings, seed)
-    if outcome is None:
-        outcome = frame.select(clicked=pl.repeat(False, pl.len()), answer=pl.repeat(False, pl.len()), t=pl.lit(None))
+    """A day in one go: features, then, beside them, the outcome (None for the test)."""
+    outcome = hide_outcome(slates) if outcome is None else outcome
+    return join_day(describe_blocks(call, sources, slates, settings, seed), slates, sources.videos, outcome)
+
+
+def join_day(
+    blocks: Mapping[str, pl.DataFrame], slates: Slates, videos: pl.DataFrame, outcome: pl.DataFrame
+) -> DayFeatures:
+    """A day of the frames of its ``blocks``, and its ``outcome``: clicked, answer, t of each row."""
+    frame = join_blocks(blocks, slates.rows)
     labels = outcome["answer"].fill_null(False).cast(pl.Float32).to_numpy()
     return DayFeatures(
         day=slates.day,
         rows=RankingDataset(tuple(frame.columns), to_matrix(frame), labels, slates.group_sizes.to_numpy()),
         rates=outcome["t"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
         clicked=outcome["clicked"].fill_null(False).to_numpy(),
-        scorable=sources.videos["duration"].gather(slates.rows["video"]).is_not_null().to_numpy(),
+        scorable=videos["duration"].gather(slates.rows["video"]).is_not_null().to_numpy(),
         queries=slates.queries.height,
     )

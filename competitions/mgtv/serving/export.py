@@ -18,7 +18,7 @@ from common.serving.model_files import write_logit, write_models
 from competitions.mgtv import pipeline
 from competitions.mgtv.config import FeatureSettings, MgtvConfig
 from competitions.mgtv.features import profile
-from competitions.mgtv.features.build import Sources
+from competitions.mgtv.features.build import Sources, find_date
 from competitions.mgtv.features.comment import describe_comments
 from competitions.mgtv.features.device import describe_devices
 from competitions.mgtv.features.device_history import build_history
@@ -73,6 +73,7 @@ def export(files: reader.RawFiles, config: MgtvConfig, run: Run, folder: Path, r
     not stay, answer its devices.
     """
     outcome = pipeline.solve(files, config, run)
+    config = outcome.config
     sources, subsets = outcome.ready.sources.value, list_subsets(outcome)
     slates, test = outcome.ready.test_slates.value, outcome.test.value
     write_export(load_day(slates, outcome.final), sources, config, subsets, folder / "export")
@@ -132,7 +133,7 @@ def write_tables(slates: Slates, sources: Sources, config: MgtvConfig, folder: P
     write_table(describe_videos(sources.tally, videos, day, settings), folder / service.ABOUT)
     write_table(own, folder / service.DEVICES, "device")
     write_table(history.log, folder / service.PAST, "device")
-    write_table(describe_comments(sources.comments, videos, sources.date_of(day)), folder / service.COMMENTS)
+    write_table(describe_comments(sources.comments, videos, find_date(sources.dates, day)), folder / service.COMMENTS)
     write_table(count_shares(slates, videos), folder / service.SHARES)
     vectors = fit_video_vectors(sources.log, slates, videos.height, settings, config.seed)
     write_array(vectors, folder / service.VECTORS)

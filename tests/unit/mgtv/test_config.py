@@ -4,7 +4,7 @@ import pytest
 
 from common.errors import UserError
 from competitions.mgtv.competition import COMPETITION
-from competitions.mgtv.config import BLOCKS, MODELS
+from competitions.mgtv.config import MODELS
 
 
 def test_the_files_settings_hold_until_a_set_changes_them() -> None:
@@ -13,7 +13,7 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
     assert (config.seed, config.watch.models, config.watch.logit) == (4, ("logit",), {"l2": 0.5})
     assert (config.truth.clip, config.truth.rule) == (1, plain.truth.rule)
     assert config.split == plain.split
-    assert plain.features.blocks == BLOCKS
+    assert (plain.features.blocks, plain.truth.clip, plain.split.train_days) == ("auto", "auto", "auto")
     assert set(plain.watch.models) <= set(MODELS)
     assert plain.features.half_lives == tuple(sorted(set(plain.features.half_lives)))
     assert plain.watch.catboost_softmax["loss_function"] == "QuerySoftMax"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.pipeline.run import Run, bundle, collect, collect_named
+from common.pipeline.run import Run, bundle, collect, collect_named, derive
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,15 @@ def test_fields_that_do_not_fit_are_refused_at_once(tmp_path: Path) -> None:
         bundle(Pair, left=run.step(give, 2), right=run.step(give, 2), middle=run.step(give, 2))
 
 
+def test_what_is_derived_is_made_anew_and_its_fields_can_be_given_to_steps(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
+    pair = derive(Pair, left=run.step(give, 2), right=run.step(give, 3))
+    assert pair.value == Pair(2, 3)
+    assert run.step(give, pair.right, name="again").value == 3
+    assert [record.name for record in run.timings] == ["give", "give", "again"]
+    assert derive(Pair, left=run.step(give, 3), right=run.step(give, 3)).key != pair.key
+
+
 SHOP = """
 from dataclasses import dataclass
 
@@ -73,6 +82,9 @@ def give(value):
 
 def pay(cart):
     return cart.price
+
+def fill(count):
+    return Cart(count + 1)
 
 def pay_all(carts):
     return sum(cart.price for cart in (carts.values() if isinstance(carts, dict) else carts))
@@ -92,12 +104,14 @@ def test_an_edited_property_of_the_struct_computes_the_steps_that_are_given_it(
         shop = importlib.import_module("bundle_shop")
         run = Run(tmp_path / "run", tmp_path / "cache", quiet=True, root=tmp_path)
         cart = bundle(shop.Cart, count=run.step(shop.give, 3))
+        filled = derive(shop.fill, count=run.step(shop.give, 3))
         listed = run.step(shop.pay_all, collect([cart, cart]))
         named = run.step(shop.pay_all, collect_named({"a": cart}), name="named")
-        return run.step(shop.pay, cart).value, listed.value, named.key
+        filled_price = run.step(shop.pay, filled, name="filled").value
+        return run.step(shop.pay, cart).value, listed.value, filled_price, named.key
 
-    paid, listed, named = run_all(SHOP)
-    again = run_all(SHOP.replace("* 2", "* 5"))
-    assert (paid, listed) == (6, 12)
-    assert again[:2] == (15, 30)
-    assert again[2] != named
+    *paid, named = run_all(SHOP)
+    *again, renamed = run_all(SHOP.replace("* 2", "* 5").replace("count + 1", "count + 2"))
+    assert paid == [6, 12, 8]
+    assert again == [15, 30, 25]
+    assert renamed != named

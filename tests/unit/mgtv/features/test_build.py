@@ -2,13 +2,15 @@
 
 import datetime
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from common.pipeline.run import Run
 from competitions.mgtv.config import BLOCKS, FeatureSettings
-from competitions.mgtv.features.build import Sources, build
+from competitions.mgtv.features.build import Sources, build, describe_blocks, find_date
 from competitions.mgtv.models.dataset import build_day
 from competitions.mgtv.split import Slates, draw_slates, look_up_outcome, plan_days
 from tests.unit.mgtv.mgtv_world import (
@@ -44,6 +46,10 @@ def draw_sources(seed: int = 0) -> Sources:
 
 def regather(sources: Sources, log: pl.DataFrame, comments: pl.DataFrame | None = None) -> Sources:
     return make_sources(log, sources.videos, sources.profiles, sources.comments if comments is None else comments)
+
+
+def give_slates() -> Slates:
+    return SLATES
 
 
 @pytest.fixture(scope="module")
@@ -161,21 +167,33 @@ def test_twice_the_same(sources: Sources, features: pl.DataFrame) -> None:
     assert build(shuffled, SLATES, SETTINGS, 0).equals(features)
 
 
+def test_another_block_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    def compute(*blocks: str) -> list[str]:
+        run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
+        given, slates = run.step(draw_sources, 0), run.step(give_slates)
+        describe_blocks(run.step, given, slates, choose(*blocks), 0)
+        return [record.name for record in run.timings if not record.kept]
+
+    assert {"history", "video", "pair", "device"} <= {*compute("video", "pair")}
+    assert compute("video", "pair", "list", "comment") == ["comment", "list"]
+    assert compute("comment", "video", "pair") == []
+
+
 # --- dates ---
 
 
 @pytest.mark.parametrize(("day", "known"), [(3, 3), (5, 5), (1, 1), (8, 8), (6, 6)])
-def test_a_day_without_a_date_is_counted_on_from_the_nearest(day: int, known: int, sources: Sources) -> None:
+def test_a_day_without_a_date_is_counted_on_from_the_nearest(day: int, known: int) -> None:
     dates = {3: date_of(3), 5: date_of(5)}
-    assert replace(sources, dates=dates).date_of(day) == date_of(known)
+    assert find_date(dates, day) == date_of(known)
 
 
-def test_the_earlier_of_two_as_near_days_counts_and_of_no_days_none(sources: Sources) -> None:
+def test_the_earlier_of_two_as_near_days_counts_and_of_no_days_none() -> None:
     later = {3: date_of(3), 5: date_of(50)}
-    assert replace(sources, dates=later).date_of(4) == date_of(4)
-    assert replace(sources, dates=later).date_of(5) == date_of(50)
-    assert replace(sources, dates=later).date_of(6) == date_of(50) + datetime.timedelta(days=1)
-    assert replace(sources, dates={}).date_of(4) is None
+    assert find_date(later, 4) == date_of(4)
+    assert find_date(later, 5) == date_of(50)
+    assert find_date(later, 6) == date_of(50) + datetime.timedelta(days=1)
+    assert find_date({}, 4) is None
 
 
 # --- the matrix ---

@@ -170,6 +170,8 @@ def outcome() -> Outcome:
     )
     prepared = Prepared(
         tables=tables,
+        config=COMPETITION.load_config([]),
+        decisions=(),
         sources=kept(None),
         plan=Plan((5,), (6,), 7, 1),
         slates={},

@@ -1,0 +1,103 @@
+"""Settings meet the files: what ``auto`` in config.toml stands for on these, each with its reason.
+
+One step decides, prints and records. Whatever config.toml, or ``--set``, gives in place of ``auto`` stays as it is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from common.decisions import AUTO, Decision
+from competitions.mgtv.config import BLOCKS, MgtvConfig
+
+LOOPED, LOOPING = 1.5, 0.02  # a play of so many durations was a loop; of so many plays: the videos loop
+LISTS, FEWEST_DAYS, MOST_DAYS = 60_000, 5, 12
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The settings that may be left to the files, as they are set; ``most_lists`` of a training day."""
+
+    clip: float | str
+    train_days: int | str
+    blocks: tuple[str, ...] | str
+    most_lists: int
+
+
+@dataclass(frozen=True)
+class Choices:
+    """``clip`` of the completion rate, ``train_days``, ``blocks`` of features; what was decided, and why."""
+
+    clip: float
+    train_days: int
+    blocks: tuple[str, ...]
+    decisions: tuple[Decision, ...]
+
+
+def list_asked(config: MgtvConfig) -> Asked:
+    """What a config leaves to the files."""
+    return Asked(config.truth.clip, config.split.train_days, config.features.blocks, config.split.train_queries)
+
+
+def choose_settings(
+    days: Sequence[pl.DataFrame], videos: pl.DataFrame, profiles: pl.DataFrame, comments: pl.DataFrame, asked: Asked
+) -> Choices:
+    """Decide what is left to the files: the log by day (device, video, clicked, play), the tables by code."""
+    clip, why = decide_clip(days, videos["duration"], asked.clip)
+    decisions = [Decision("truth.clip", f"{clip:g}", why)]
+    count, why = decide_train_days(days, asked.train_days, asked.most_lists)
+    decisions.append(Decision("split.train_days", str(count), why))
+    blocks, why = decide_blocks(asked.blocks, profiles.height > 0, comments.height > 0)
+    decisions.append(Decision("features.blocks", ", ".join(blocks), why))
+    return Choices(clip, count, blocks, tuple(decisions))
+
+
+def decide_clip(days: Sequence[pl.DataFrame], durations: pl.Series, given: float | str) -> tuple[float, str]:
+    """1 where videos start again at their end, so that seconds played say nothing beyond the first time; else 0."""
+    if not isinstance(given, str):
+        return given, "set"
+    rates = [(day["play"] / durations.gather(day["video"])).drop_nulls().to_numpy() for day in days]
+    played = np.concatenate([rate[rate > 0] for rate in rates]) if rates else np.empty(0)
+    share = float((played > LOOPED).mean()) if len(played) else 0.0
+    why = f"{share:.1%} of the plays last longer than {LOOPED:g} times the video"
+    return (1.0, f"{why}: videos loop") if share >= LOOPING else (0.0, why)
+
+
+def decide_train_days(days: Sequence[pl.DataFrame], given: int | str, most_lists: int) -> tuple[int, str]:
+    """As many days as give ``LISTS`` lists to learn from: where a day gives few, older ones are worth their time."""
+    if not isinstance(given, str):
+        return given, "set"
+    clicking = [day.filter("clicked")["device"].n_unique() for day in days]
+    lists = min(float(np.median(clicking or [1])), most_lists)
+    count = int(np.clip(np.ceil(LISTS / max(lists, 1.0)), FEWEST_DAYS, MOST_DAYS))
+    return count, f"about {lists:,.0f} lists with an answer a day"
+
+
+def decide_blocks(given: tuple[str, ...] | str, profiles: bool, comments: bool) -> tuple[tuple[str, ...], str]:
+    """All blocks that there is anything for."""
+    if not isinstance(given, str):
+        return tuple(given), "set"
+    empty = [name for name, there in (("profile", profiles), ("comment", comments)) if not there]
+    why = f"no {' and no '.join(empty)} data among the files" if empty else "there are data for each"
+    return tuple(block for block in BLOCKS if block not in empty), why
+
+
+def settle(config: MgtvConfig, choices: Choices) -> MgtvConfig:
+    """The config with the choices in place of ``auto``; the models take those of their blocks that there are."""
+    replace, blocks = msgspec.structs.replace, choices.blocks
+    left_to_files = config.features.blocks == AUTO
+    watch, completion = (
+        tuple(block for block in settings.blocks if block in blocks or not left_to_files)
+        for settings in (config.watch, config.completion)
+    )
+    return replace(
+        config,
+        truth=replace(config.truth, clip=choices.clip),
+        split=replace(config.split, train_days=choices.train_days),
+        features=replace(config.features, blocks=blocks),
+        watch=replace(config.watch, blocks=watch),
+        completion=replace(config.completion, blocks=completion),
+    )

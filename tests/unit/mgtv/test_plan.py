@@ -1,0 +1,71 @@
+"""What the files decide, and what a user's own word overrides."""
+
+import polars as pl
+import pytest
+
+from competitions.mgtv import plan
+from competitions.mgtv.competition import COMPETITION
+from competitions.mgtv.config import BLOCKS
+
+VIDEOS = pl.DataFrame({"duration": [10.0, 20.0, None]})
+SOME, NONE = pl.DataFrame({"device": [0]}), pl.DataFrame({"device": []})
+PLAIN = COMPETITION.load_config([], tuned=False)
+
+
+def day(play: list[float], devices: int = 1) -> pl.DataFrame:
+    """Plays of the first video, in seconds, each by a device of its own among ``devices`` at least."""
+    count = max(len(play), devices)
+    plays = [*play, *[None] * (count - len(play))]
+    return pl.DataFrame(
+        {"device": range(count), "video": [0] * count, "clicked": [True] * count, "play": plays},
+        schema_overrides={"play": pl.Float32},
+    )
+
+
+def choose(days: list[pl.DataFrame], *settings: str) -> plan.Choices:
+    asked = plan.list_asked(COMPETITION.load_config(settings, tuned=False))
+    return plan.choose_settings(days, VIDEOS, SOME, SOME, asked)
+
+
+@pytest.mark.parametrize(("long_plays", "clip"), [(0, 0.0), (1, 0.0), (2, 1.0), (30, 1.0)])
+def test_rates_are_clipped_where_videos_loop(long_plays: int, clip: float) -> None:
+    assert choose([day([16.0] * long_plays + [5.0] * (100 - long_plays))]).clip == clip
+
+
+def test_a_play_of_a_second_too_many_is_no_loop_and_a_video_without_a_length_none() -> None:
+    assert choose([day([11.0] * 50)]).clip == 0.0
+    unmeasured = day([900.0] * 50).with_columns(video=pl.lit(2))
+    assert choose([unmeasured, day([5.0])]).clip == 0.0
+
+
+@pytest.mark.parametrize(("lists", "days"), [(50, 12), (6_000, 10), (10_000, 6), (12_000, 5), (30_000, 5)])
+def test_where_a_day_gives_few_lists_more_days_are_learned_from(lists: int, days: int) -> None:
+    assert choose([day([5.0], lists)]).train_days == days
+
+
+def test_blocks_without_data_are_left_out_of_every_model() -> None:
+    choices = plan.choose_settings([day([5.0])], VIDEOS, NONE, NONE, plan.list_asked(PLAIN))
+    assert set(BLOCKS) - set(choices.blocks) == {"profile", "comment"}
+    settled = plan.settle(PLAIN, choices)
+    assert settled.watch.blocks == tuple(block for block in PLAIN.watch.blocks if block != "comment")
+    assert not {"profile", "comment"} & {*settled.completion.blocks, *settled.features.blocks}
+    whole = plan.settle(PLAIN, choose([day([5.0])]))
+    assert (whole.features.blocks, whole.watch, whole.completion) == (BLOCKS, PLAIN.watch, PLAIN.completion)
+
+
+def test_what_is_set_stays() -> None:
+    own = (
+        "truth.clip=0",
+        "split.train_days=2",
+        'features.blocks=["video"]',
+        'watch.blocks=["video"]',
+        'completion.blocks=["video"]',
+    )
+    choices = choose([day([16.0] * 50)], *own)
+    assert (choices.clip, choices.train_days, choices.blocks) == (0.0, 2, ("video",))
+    assert [each.reason for each in choices.decisions] == ["set"] * 3
+
+
+def test_a_log_of_nothing_can_be_planned() -> None:
+    assert choose([]).train_days == 12
+    assert choose([day([]).with_columns(clicked=pl.lit(False))]).clip == 0.0
