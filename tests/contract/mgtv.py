@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from competitions.mgtv import submission
 from competitions.mgtv.competition import COMPETITION
+from competitions.mgtv.config import BLOCKS
 from competitions.mgtv.io import reader, schema
-from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.split import Slates
 from tests.contract.contract import Change, Contract, Mutation, Results
 from tests.contract.mgtv_faults import BAD_INPUTS
@@ -24,6 +23,7 @@ from tests.contract.mgtv_planted import (
 
 TRAIN_DAYS, VALID_DAYS = 2, 2
 SMALL = (
+    'watch.models=["lightgbm_softmax", "logit"]',
     'watch.models=["lightgbm_softmax", "logit"]',
     "watch.rounds=20",
     "watch.patience=10",
@@ -160,20 +160,17 @@ def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
     assert isinstance(categories, dict)
     frames = {"tally": tally} | {f"tally of {name}": frame for name, frame in categories.items()}
     frames = {name: frame.filter(pl.col("day") < DAYS) for name, frame in frames.items()}
+    found = dict(results)
     for name in LABELLED:
-        day = take(results, f"{name}.features")
-        assert isinstance(day, DayFeatures)
-        frames[name] = frame_of(day, with_outcome=name != LABELLED[-1])
+        for block in BLOCKS:
+            frame = found[f"{name}.{block}"]
+            assert isinstance(frame, pl.DataFrame)
+            frames[f"{name}.{block}"] = frame
+        if name != LABELLED[-1]:
+            outcome = found[f"{name}.outcome"]
+            assert isinstance(outcome, pl.DataFrame)
+            frames[f"{name}.outcome"] = outcome
     return frames
-
-
-def frame_of(day: DayFeatures, *, with_outcome: bool) -> pl.DataFrame:
-    """The features of a day, and the outcome of its rows."""
-    query = np.repeat(np.arange(len(day.rows.group_sizes)), day.rows.group_sizes)
-    frame = pl.DataFrame(day.rows.features, list(day.rows.names)).with_columns(query=query)
-    if not with_outcome:
-        return frame
-    return frame.with_columns(label=day.rows.labels, t=day.rates, clicked=day.clicked)
 
 
 def find_answers(results: Results) -> pl.DataFrame:
@@ -218,13 +215,13 @@ MGTV = Contract(
     feature_change=Change(
         "competitions/mgtv/features/device_video.py:describe_pairs",
         frozenset(
-            {f"{day}.features" for day in (*LABELLED, "test")}
+            {f"{day}.{block}" for day in (*LABELLED, "test") for block in ("pair", "list")}
             | {f"{day}.value" for day in (*VALID, "test")}
             | FITS
             | AFTER_FITS
             | {"insight.drift"}
         ),
     ),
-    kill_after="test.features",
+    kill_after="test.list",
     same_split=keep_days,
 )

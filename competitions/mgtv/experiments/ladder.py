@@ -53,7 +53,8 @@ class Bench:
     @property
     def features(self) -> list[str]:
         """The steps that make the features; a ranker on some blocks is charged with all of them."""
-        return [f"day{day:02d}.features" for day in self.ready.plan.days]
+        steps = ("history", *self.config.features.blocks)
+        return [f"day{day:02d}.{step}" for day in self.ready.plan.days for step in steps]
 
     def before(self, day: int) -> list[int]:
         """The labelled days before a day."""
