@@ -16,7 +16,7 @@ from common.experiments import ladder as families
 from common.experiments.ladder import Ladder
 from common.pipeline.run import Result, Run, bundle, collect
 from common.ranking.gbdt import fit
-from competitions.mgtv.config import BLOCKS, MODELS, MgtvConfig
+from competitions.mgtv.config import MODELS, MgtvConfig
 from competitions.mgtv.io import reader
 from competitions.mgtv.labels import Floats
 from competitions.mgtv.models import baselines, click_ranker
@@ -26,8 +26,9 @@ from competitions.mgtv.models.decision import Predictions, expect_rewards
 from competitions.mgtv.models.deep_inputs import FieldTables, NetworkDay, code_devices, code_videos, look_up
 from competitions.mgtv.models.deep_networks import NETWORKS
 from competitions.mgtv.models.deep_training import DeepSettings, fit_network, score_network
+from competitions.mgtv.models.public_baseline import answer_plainly
 from competitions.mgtv.pipeline import prepare
-from competitions.mgtv.reporting.summary import Prepared, judge
+from competitions.mgtv.reporting.summary import Prepared, judge, sum_up
 
 FIRST = "lightgbm_softmax"
 LAST = "DIN"
@@ -126,6 +127,8 @@ def climb_baselines(bench: Bench, ladder: Ladder) -> None:
         rung.record(**bench.measure(scores, ["place"]))
     with ladder.rung("smoothed click rate of the video", families.POPULARITY) as rung:
         rung.record(**bench.compare(step(rate_videos, bench.valid, rate, seed, name="ladder.rate").value))
+    with ladder.rung("the public baseline's design, its own answers", families.POPULARITY) as rung:
+        rung.record(**measure_plainly(bench, rate.rpartition("_")[2]))
     with ladder.rung("item-kNN: clicked near the last clicks", families.NEIGHBOURS) as rung:
         kind = "ladder.neighbours"
         scores = {day: step(baselines.score_neighbours, log, slates[day], name=f"day{day:02d}.{kind}") for day in days}
@@ -151,12 +154,24 @@ def rate_videos(days: Sequence[DayFeatures], rate: str | None, seed: int) -> lis
     return probabilities
 
 
+def measure_plainly(bench: Bench, tag: str) -> Row:
+    """The public baseline's design on the validation days: both its picks and its answers."""
+    parts = []
+    for day in bench.ready.plan.valid:
+        train = collect([bench.ready.labelled[other] for other in bench.before(day)])
+        own, name = bench.ready.labelled[day], f"day{day:02d}.ladder.plain"
+        parts.append(bench.run.step(answer_plainly, train, own, tag, bench.config.seed, name=name).value)
+    scores = sum_up(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return {"score": scores["score"], "error": scores["error"], "hit rate": scores["hit_rate"]}
+
+
 def climb_blocks(bench: Bench, ladder: Ladder) -> None:
     """One boosted model on block after block of features."""
-    for count in range(1, len(BLOCKS) + 1):
-        name = f"{FIRST} on the {BLOCKS[0]} block" if count == 1 else f"+ {BLOCKS[count - 1]} block"
+    blocks = tuple(bench.config.features.blocks)
+    for count in range(1, len(blocks) + 1):
+        name = f"{FIRST} on the {blocks[0]} block" if count == 1 else f"+ {blocks[count - 1]} block"
         with ladder.rung(name, families.BOOSTING, bench.features) as rung:
-            rung.record(**bench.measure(score_models(bench, [FIRST], BLOCKS[:count]), [FIRST]))
+            rung.record(**bench.measure(score_models(bench, [FIRST], blocks[:count]), [FIRST]))
 
 
 def score_models(bench: Bench, models: Sequence[str], blocks: tuple[str, ...]) -> Scores:
