@@ -217,6 +217,14 @@ def test_two_runs_on_other_queries_are_refused_in_one_sentence(make: Make) -> No
         compare.compare(one, make("a-3", [0.5]))
 
 
+def test_other_numbers_of_threads_are_said_where_both_are_known(make: Make) -> None:
+    one, two = (make(f"a-{n}", [0.5], threads={"openmp": n, "polars": n}) for n in (1, 2))
+    assert compare.compare(one, one).warnings == []
+    assert compare.compare(make("a-3", [0.5]), two).warnings == []
+    (warning,) = compare.compare(one, two).warnings
+    assert "A was computed with threads openmp 1, polars 1, B with openmp 2, polars 2" in warning
+
+
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
