@@ -103,8 +103,12 @@ def note_leaderboard(folder: Path, score: float) -> Row:
 
 
 def require_submission(folder: Path) -> None:
-    """A ``UserError`` for a run that stopped before there was a submission."""
-    if read_record(folder / RECORD).get("until"):
+    """A ``UserError`` for a run that stopped before there was a submission, by its record where that can be read."""
+    try:
+        stopped = bool(read_record(folder / RECORD).get("until"))
+    except UserError:
+        stopped = False
+    if stopped:
         raise UserError(f"{folder} stopped after validation and has no submission: run the same without --until first.")
 
 
