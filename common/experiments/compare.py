@@ -228,4 +228,10 @@ def list_warnings(one: Row, other: Row, shared: int) -> list[str]:
         warnings.append(f"only {shared} of the validation queries are common to both runs; the difference is of these")
     if told := describe_code(one["code"], other["code"]):
         warnings.append(told)
+    before, after = (record.get("threads") for record in (one, other))
+    if before and after and before != after:
+        names = [", ".join(f"{name} {count}" for name, count in threads.items()) for threads in (before, after)]
+        warnings.append(
+            f"A was computed with threads {names[0]}, B with {names[1]}: sums in another order may round otherwise"
+        )
     return warnings

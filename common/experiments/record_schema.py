@@ -165,6 +165,7 @@ class RunFile(Part, frozen=True, kw_only=True):
     steps: list[Step] | None = None
     started: str | None = None
     code: Code | None = None
+    threads: dict[str, int] | None = None
     overrides: list[str] | None = None
     tuned: bool | None = None
     until: str | None = None

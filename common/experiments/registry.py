@@ -72,6 +72,7 @@ def _list_or_tell(folder: Path) -> Row:
 def _list_run(folder: Path, record: Row) -> Row:
     cv, truth, noted = record["cv"], record.get("truth"), read_leaderboard(folder)
     code, data = record["code"], record["data"] or {}
+    until = [f"--until {record['until']}"] if record.get("until") else []
     return {
         "run": f"{folder.parent.name}/{folder.name}",
         "CV": cv["score"],
@@ -83,7 +84,7 @@ def _list_run(folder: Path, record: Row) -> Row:
         "code": f"{code['revision'] or 'unknown'}{'+' if code['changed'] else ''}",
         "seconds": f"{record.get('wall_seconds') or 0.0:,.0f}",
         "GiB": f"{(record.get('peak_mib') or 0.0) / 1024:.1f}",
-        "settings": _shorten(" ".join(record["overrides"])),
+        "settings": _shorten(" ".join([*until, *record["overrides"]])),
     }
 
 
@@ -102,8 +103,12 @@ def note_leaderboard(folder: Path, score: float) -> Row:
 
 
 def require_submission(folder: Path) -> None:
-    """A ``UserError`` for a run that stopped before there was a submission."""
-    if read_record(folder / RECORD).get("until"):
+    """A ``UserError`` for a run that stopped before there was a submission, by its record where that can be read."""
+    try:
+        stopped = bool(read_record(folder / RECORD).get("until"))
+    except UserError:
+        stopped = False
+    if stopped:
         raise UserError(f"{folder} stopped after validation and has no submission: run the same without --until first.")
 
 

@@ -22,6 +22,7 @@ from common.experiments.record_schema import RunFile, decode_file
 from common.experiments.revision import find_revision
 from common.io.files import refuse_special
 from common.natural_order import natural_key
+from common.pipeline.meter import count_threads
 from common.pipeline.run import Run
 from common.pipeline.step_key import Digests
 from common.submission import Checked, write_parquet
@@ -105,6 +106,7 @@ def write_record(run: Run, origin: Origin, record: RunRecord, wall_seconds: floa
         "started": origin.started.isoformat(timespec="seconds"),
         "data": describe_data(origin, run.cache),
         "code": find_revision(),
+        "threads": count_threads(),
         "config": msgspec.to_builtins(origin.config),
         "overrides": list(origin.overrides),
         "tuned": origin.tuned,

@@ -1,11 +1,24 @@
-"""What a step costs."""
+"""What a step costs, and with how many threads."""
 
+import contextlib
+import os
 import threading
 import time
 
+import polars as pl
 import psutil
 
 SAMPLE_S = 0.05
+
+
+def count_threads() -> dict[str, int]:
+    """The threads that libraries take: ``openmp`` (LightGBM, XGBoost, PyTorch, BLAS) as OMP_NUM_THREADS says, else one
+    a core that this process may use; ``polars``.
+    """
+    cores = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else os.cpu_count() or 1
+    with contextlib.suppress(KeyError, ValueError):
+        cores = int(os.environ["OMP_NUM_THREADS"].partition(",")[0])
+    return {"openmp": cores, "polars": pl.thread_pool_size()}
 
 
 class Meter:

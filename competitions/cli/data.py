@@ -94,7 +94,7 @@ def find_submission(build: Path, source: Source, run: str | None) -> Path:
         if submission.parent != folders[0]:
             say(f"{folders[0]} has no submission: this is that of {submission.parent}.")
         return submission
-    if run is not None and (folders[0] / RECORD).exists():
+    if run is not None:
         require_submission(folders[0])
     if run is None:
         raise UserError(f"No run in {build / source.name} has a submission: run make {source.name} first.")

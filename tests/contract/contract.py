@@ -161,9 +161,9 @@ def words(contract: Contract, raw: Path, build: Path, *settings: str) -> list[st
     return ["run", contract.name, "--untuned", "--raw", str(raw), "--build", str(build), *options]
 
 
-def start(*line: str, root: Path = ROOT, hash_seed: int = 0) -> "subprocess.Popen[str]":
-    """Start ``python -m competitions`` in a process of its own."""
-    environment = os.environ | {"PYTHONHASHSEED": str(hash_seed)}
+def start(*line: str, root: Path = ROOT, more: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
+    """Start ``python -m competitions`` in a process of its own, with ``more`` in its environment."""
+    environment = os.environ | {"PYTHONHASHSEED": "0"} | (more or {})
     command = [sys.executable, "-m", "competitions", *line]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=root, env=environment, stdout=pipe, stderr=pipe, text=True)
@@ -176,11 +176,11 @@ def run(
     *settings: str,
     truth: Path | None = None,
     root: Path = ROOT,
-    hash_seed: int = 0,
+    more: Mapping[str, str] | None = None,
 ) -> Finished:
     """A small run in a process of its own, which must end well."""
     before = set(build.glob("*/*/run.json"))
-    process = start(*words(contract, raw, build, *settings), root=root, hash_seed=hash_seed)
+    process = start(*words(contract, raw, build, *settings), root=root, more=more)
     out, err = process.communicate()
     assert process.returncode == 0, out + err
     made = set(build.glob("*/*/run.json")) - before

@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from common.experiments.run_record import QUERIES
 from tests.conftest import Call
 from tests.contract.contract import ROOT, SUBMISSIONS, Contract, Finished, run, start, words
 
 SOURCE = ("common", "competitions")
+# Another order of sets, and two threads each, which wait without keeping a core from others.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
+OTHER = dict.fromkeys(THREADS, "2") | {"PYTHONHASHSEED": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def assert_same_submission(one: Finished, other: Finished) -> None:
@@ -24,9 +28,13 @@ def assert_same_submission(one: Finished, other: Finished) -> None:
         assert mine.read_bytes() == expected.read_bytes()
 
 
-def test_two_cold_runs_give_the_same_bytes(contract: Contract, finished: Finished, tmp_path: Path) -> None:
-    again = run(contract, finished.raw, tmp_path / "build", hash_seed=1)
+def test_two_cold_runs_give_the_same_bytes_with_however_many_threads(
+    contract: Contract, finished: Finished, tmp_path: Path
+) -> None:
+    again = run(contract, finished.raw, tmp_path / "build", more=OTHER)
     assert_same_submission(again, finished)
+    assert (again.folder / QUERIES).read_bytes() == (finished.folder / QUERIES).read_bytes()
+    assert again.record["threads"] == {"openmp": 2, "polars": 2}
     assert again.computed() == finished.computed()
 
 

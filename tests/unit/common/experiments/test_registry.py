@@ -57,6 +57,14 @@ def test_runs_come_newest_first_and_unfinished_ones_not_at_all(make: Make, tmp_p
     assert [row["run"] for row in rows] == ["flight/20260103-1", "news/20260102-1", "news/20260101-1"]
     assert [row["CV"] for row in rows] == [0.5, 0.25, 0.5]
     assert (rows[0]["seconds"], rows[0]["GiB"], rows[0]["data"]) == ("12", "2.0", "simulated-abcd")
+    (row,) = registry.list_runs([make("20260105-1", [0.5], until="cv", overrides=["seed=3"])])
+    assert row["settings"] == "--until cv seed=3"
+
+
+def test_a_run_that_stopped_early_has_no_submission_to_be_scored(make: Make) -> None:
+    registry.require_submission(make("20260101-1", [0.5]))
+    with pytest.raises(UserError, match="stopped after validation"):
+        registry.require_submission(make("20260101-2", [0.5], until="cv"))
 
 
 def test_a_run_is_found_by_name_end_of_name_position_and_folder(make: Make, tmp_path: Path) -> None:
@@ -215,6 +223,14 @@ def test_two_runs_on_other_queries_are_refused_in_one_sentence(make: Make) -> No
     pl.read_parquet(path).with_columns(query=pl.lit("nobody")).write_parquet(path)
     with pytest.raises(UserError, match="have no validation query in common"):
         compare.compare(one, make("a-3", [0.5]))
+
+
+def test_other_numbers_of_threads_are_said_where_both_are_known(make: Make) -> None:
+    one, two = (make(f"a-{n}", [0.5], threads={"openmp": n, "polars": n}) for n in (1, 2))
+    assert compare.compare(one, one).warnings == []
+    assert compare.compare(make("a-3", [0.5]), two).warnings == []
+    (warning,) = compare.compare(one, two).warnings
+    assert "A was computed with threads openmp 1, polars 1, B with openmp 2, polars 2" in warning
 
 
 @pytest.mark.parametrize(

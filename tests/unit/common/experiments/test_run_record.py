@@ -12,6 +12,7 @@ import pytest
 
 from common.errors import UserError
 from common.experiments import revision, run_record
+from common.pipeline.meter import count_threads
 from common.pipeline.run import Run
 from common.submission import Checked
 
@@ -106,6 +107,7 @@ def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, 
     assert written["submission"] == {"paths": ["s.csv"], "rows": 7}
     assert [table["title"] for table in written["tables"]] == ["shown"]
     assert written["data"]["files"] == 2
+    assert written["threads"] == count_threads()
     assert written["data"]["bytes"] == len("a.csv" + "b.csv")
     assert pl.read_parquet(tmp_path / "run-1" / "queries.parquet").equals(QUERIES)
 
