@@ -11,6 +11,7 @@ import polars as pl
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from competitions.mgtv.config import BlockSettings
 from competitions.mgtv.features.device_history import DeviceHistory
@@ -43,7 +44,8 @@ def fit_video_vectors(log: pl.DataFrame, slates: Slates, videos: int, settings: 
     information = np.log(times * times.sum() / (total[row] * total[column]))
     kept = information > 0
     matrix = sp.csr_matrix((information[kept].astype(np.float32), (row[kept], column[kept])), (videos, videos))
-    left, strength, _ = randomized_svd(matrix, size, n_iter=4, random_state=seed)
+    with threadpool_limits(1, "blas"):  # LAPACK rounds by its number of threads
+        left, strength, _ = randomized_svd(matrix, size, n_iter=4, random_state=seed)
     vectors[:, :size] = left * np.sqrt(strength)
     vectors[np.bincount(row[kept], minlength=videos) == 0] = 0.0  # rounding, where there is nothing to factorise
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
