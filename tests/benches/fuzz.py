@@ -22,21 +22,22 @@ from competitions import NAMES
 from tests.contract.conftest import COMPETITIONS
 from tests.contract.contract import Contract
 from tests.fuzz.mutations import damage
-from tests.fuzz.trial import FIRST_FIT, copy_base, find_fault, try_seed, write_base
+from tests.fuzz.trial import BEHIND_READING, FIRST_FIT, UntilRun, copy_base, find_fault, try_seed, write_base
 
 MOST_S, MOST_GIB = 300, 12
 READ, REFUSED = "read", "refused"
 
 
-def try_seeds(name: str, base: Path, seeds: range, until: str | None, sender: Connection) -> None:
+def try_seeds(name: str, base: Path, seeds: range, until: str, sender: Connection) -> None:
     """In a process of its own: send how each seed ends and what there is to say of it."""
     resource.setrlimit(resource.RLIMIT_AS, (MOST_GIB << 30,) * 2)
     warnings.simplefilter("error")
     contract = find_contract(name)
+    run = UntilRun(base.parent / f"from-{seeds.start}", until)
     for seed in seeds:
         with tempfile.TemporaryDirectory() as folder:
             try:
-                trial = try_seed(contract, base, seed, Path(folder), until)
+                trial = try_seed(contract, run, base, seed, Path(folder))
             except BaseException:  # a panic of a library written in Rust is no Exception
                 sender.send(("traceback", traceback.format_exc()[-1500:]))
                 continue
@@ -45,7 +46,7 @@ def try_seeds(name: str, base: Path, seeds: range, until: str | None, sender: Co
         sender.send((how, f"{trial.damage}: {fault or trial.refusal}"))
 
 
-def list_ends(name: str, base: Path, seeds: range, until: str | None) -> Iterator[tuple[int, str, str]]:
+def list_ends(name: str, base: Path, seeds: range, until: str) -> Iterator[tuple[int, str, str]]:
     """How each seed ends; behind one that ends the process, or waits, another process goes on."""
     context = multiprocessing.get_context("spawn")
     while seeds:
@@ -88,7 +89,10 @@ def main() -> None:
             raw = copy_base(contract, base, options.first, options.keep)
             print(damage(raw, f"{contract.name} {options.first}"), raw)
             return
-        seeds, until = range(options.first, options.first + options.seeds), FIRST_FIT if options.to_fit else None
+        seeds, until = (
+            range(options.first, options.first + options.seeds),
+            FIRST_FIT if options.to_fit else BEHIND_READING[options.name],
+        )
         for seed, how, said in list_ends(contract.name, base, seeds, until):
             counts[how] += 1
             if how not in (READ, REFUSED):

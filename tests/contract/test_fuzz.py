@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.contract import Contract
-from tests.fuzz.trial import find_fault, try_seed, write_base
+from tests.fuzz.trial import BEHIND_READING, UntilRun, find_fault, try_seed, write_base
 
 SEEDS, AT_ONCE = 100, 25
 
@@ -18,14 +18,19 @@ def base(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_base(contract, tmp_path_factory.mktemp(f"fuzz-{contract.name}"))
 
 
+@pytest.fixture(scope="module")
+def reading(contract: Contract, base: Path) -> UntilRun:
+    return UntilRun(base.parent / "work", BEHIND_READING[contract.name])
+
+
 @pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
 def test_damaged_files_are_refused_in_one_sentence_or_read(
-    contract: Contract, base: Path, first: int, tmp_path: Path
+    contract: Contract, reading: UntilRun, base: Path, first: int, tmp_path: Path
 ) -> None:
     refused, faults = 0, []
     for seed in range(first, first + AT_ONCE):
         try:
-            trial = try_seed(contract, base, seed, tmp_path / str(seed))
+            trial = try_seed(contract, reading, base, seed, tmp_path / str(seed))
         except Exception as error:  # whatever it is, the seed is what tells it
             raise AssertionError(f"seed {seed} of {contract.name} ends in {type(error).__name__}") from error
         refused += trial.refusal is not None

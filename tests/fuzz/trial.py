@@ -30,20 +30,21 @@ class BehindReadingError(Exception):
 
 
 class UntilRun(Run):
-    """A run that stops in front of the first step whose name holds ``until``."""
+    """A run that stops in front of the first step whose name holds ``until``. Trials share one: what a file that is
+    not damaged gives is read once.
+    """
 
     def __init__(self, folder: Path, until: str) -> None:
-        super().__init__(folder / "run", folder / "cache", quiet=True)
+        # No source is first-party: it stays as it is, and to read it takes longer than to read the tiny files.
+        (folder / "no-source").mkdir(parents=True)
+        super().__init__(folder / "run", folder / "cache", quiet=True, root=folder / "no-source")
         self.until = until
-        self.values: dict[str, Any] = {}
 
     def step(self, f: Callable[..., Any], /, *args: Any, name: str | None = None) -> Result[Any]:
-        """Run the step and remember what it returned."""
+        """Run the step."""
         if self.until in (name or function_name(f)):
             raise BehindReadingError
-        result = super().step(f, *args, name=name)
-        self.values[self.timings[-1].name] = result.value
-        return result
+        return super().step(f, *args, name=name)
 
 
 @dataclass(frozen=True)
@@ -72,21 +73,14 @@ def copy_base(contract: Contract, base: Path, seed: int, folder: Path) -> Path:
     return raw
 
 
-def read(contract: Contract, raw: Path, work: Path, until: str) -> dict[str, Any]:
-    """What the steps up to ``until`` returned, by name."""
-    run = UntilRun(work, until)
-    config = contract.competition.load_config([*contract.small, *contract.quick])
-    with contextlib.suppress(BehindReadingError):
-        contract.competition.solve(contract.competition.locate(raw, config), config, run)
-    return run.values
-
-
-def try_seed(contract: Contract, base: Path, seed: int, folder: Path, until: str | None = None) -> Trial:
-    """Damage a copy of ``base`` and read it. Whatever is raised but a refusal goes through."""
+def try_seed(contract: Contract, run: UntilRun, base: Path, seed: int, folder: Path) -> Trial:
+    """Damage a copy of ``base`` in ``folder`` and read it. Whatever is raised but a refusal goes through."""
     raw = copy_base(contract, base, seed, folder)
     done = damage(raw, f"{contract.name} {seed}")
+    config = contract.competition.load_config([*contract.small, *contract.quick])
     try:
-        read(contract, raw, folder, until or BEHIND_READING[contract.name])
+        with contextlib.suppress(BehindReadingError):
+            contract.competition.solve(contract.competition.locate(raw, config), config, run)
     except UserError as refusal:
         return Trial(done, str(refusal))
     return Trial(done, None)
