@@ -17,6 +17,9 @@ from common.pipeline.run import Result, Run
 ROOT = Path(__file__).resolve().parents[2]
 SUBMISSIONS = ("submission", "result")  # names, without a suffix, of the files that hosts take
 
+# Another machine: hashes in another order, the plainest locale, a temporary folder that is not there.
+ELSEWHERE = {"PYTHONHASHSEED": "1", "LC_ALL": "C", "LANG": "C", "TMPDIR": "/nowhere/at/all"}
+
 Results = Sequence[tuple[str, Any]]  # the steps of a run, in order: name and what the step returned
 
 
@@ -157,9 +160,9 @@ def words(contract: Contract, raw: Path, build: Path, *settings: str) -> list[st
     return ["run", contract.name, "--untuned", "--raw", str(raw), "--build", str(build), *options]
 
 
-def start(*line: str, root: Path = ROOT, hash_seed: int = 0) -> "subprocess.Popen[str]":
-    """Start ``python -m competitions`` in a process of its own."""
-    environment = os.environ | {"PYTHONHASHSEED": str(hash_seed)}
+def start(*line: str, root: Path = ROOT, elsewhere: bool = False) -> "subprocess.Popen[str]":
+    """Start ``python -m competitions`` in a process of its own, in ``ELSEWHERE`` where that is asked for."""
+    environment = os.environ | {"PYTHONHASHSEED": "0"} | (ELSEWHERE if elsewhere else {})
     command = [sys.executable, "-m", "competitions", *line]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=root, env=environment, stdout=pipe, stderr=pipe, text=True)
@@ -172,11 +175,11 @@ def run(
     *settings: str,
     truth: Path | None = None,
     root: Path = ROOT,
-    hash_seed: int = 0,
+    elsewhere: bool = False,
 ) -> Finished:
     """A small run in a process of its own, which must end well."""
     before = set(build.glob("*/*/run.json"))
-    process = start(*words(contract, raw, build, *settings), root=root, hash_seed=hash_seed)
+    process = start(*words(contract, raw, build, *settings), root=root, elsewhere=elsewhere)
     out, err = process.communicate()
     assert process.returncode == 0, out + err
     (made,) = set(build.glob("*/*/run.json")) - before
