@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from common.datasets.simulated import is_simulated
+from common.datasets.simulated import check_memory, is_simulated
 from common.experiments.registry import find_runs
 from common.experiments.run_record import RECORD, Origin, write_record
 from common.pipeline.console import print_table, shorten_steps, wide_console
@@ -39,6 +39,9 @@ class RunOptions:
         str | None,
         typer.Option(envvar="RECSYS_CLUSTER", help="A Dask scheduler: boosted trees are fitted on its workers."),
     ] = None
+    any_memory: Annotated[bool, typer.Option("--any-memory", help="Start even where the memory looks too small.")] = (
+        False
+    )
 
 
 @takes(RunOptions)
@@ -53,6 +56,8 @@ def run(options: RunOptions) -> None:
     competition = find_competition(options.name).under_law(options.law)
     build, overrides = options.build / options.name, options.overrides or []
     config = competition.load_config([f"seed={options.seed}", *overrides], not options.untuned)
+    if not options.any_memory:
+        check_memory(competition.host, options.raw, options.scale)
     raw = competition.choose_raw(options.raw, options.scale, config.seed, options.build)
     files = competition.locate(raw, config)
     work = Run(build / name_run(started, options.build), build / "cache")
