@@ -13,6 +13,7 @@ from common.errors import UserError
 from common.pipeline.memory import MemoryNeed, refuse_too_large
 from common.pipeline.progress import say
 
+LARGEST = 4.0  # the largest scale of any simulator
 REPORT = "simulation.json"  # written last: a folder that has it is a finished simulation
 
 
@@ -59,7 +60,9 @@ def check_memory(host: HostFiles, folder: Path | None, scale: float | None) -> N
         return
     if folder is None and scale is None and not host.law and has_files(host):
         folder = host.folder
-    refuse_too_large(host.need, folder, host.scale if scale is None else scale)
+    size = host.scale if scale is None else scale
+    if folder or host.need.peaks[0][0] <= size <= LARGEST:  # of others the simulator says what is wrong with them
+        refuse_too_large(host.need, folder, size)
 
 
 def has_files(host: HostFiles) -> bool:
