@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from common.errors import UserError
+from common.pipeline.memory import MemoryNeed, refuse_too_large
 from common.pipeline.progress import say
 
+LARGEST = 4.0  # the largest scale of any simulator
 REPORT = "simulation.json"  # written last: a folder that has it is a finished simulation
 
 
@@ -24,6 +26,7 @@ class HostFiles:
 
     ``write`` (folder, scale, seed) simulates them; ``scale`` is its default. ``laws``: writers by the name of the law
     by which people behave, the default first; none where there is one alone. ``law``: the one asked for, "" if none.
+    ``need``: the memory of a run, None where nobody measured it.
     """
 
     folder: Path
@@ -33,6 +36,7 @@ class HostFiles:
     write: Writer
     laws: Mapping[str, Writer] = field(default_factory=dict)
     law: str = ""
+    need: MemoryNeed | None = None
 
     def under_law(self, law: str | None) -> "HostFiles":
         """The same with the simulator of this law; None asks for none. ``UserError`` names the laws that there are."""
@@ -50,6 +54,22 @@ class HostFiles:
         return folder if self.law in ("", *list(self.laws)[:1]) else folder.with_name(f"{folder.name}-{self.law}")
 
 
+def check_memory(host: HostFiles, folder: Path | None, scale: float | None) -> None:
+    """``UserError`` where the files that ``choose_files`` would take need more memory than there is."""
+    if host.need is None:
+        return
+    if folder is None and scale is None and not host.law and has_files(host):
+        folder = host.folder
+    size = host.scale if scale is None else scale
+    if folder or host.need.peaks[0][0] <= size <= LARGEST:  # of others the simulator says what is wrong with them
+        refuse_too_large(host.need, folder, size)
+
+
+def has_files(host: HostFiles) -> bool:
+    """Whether any of the host's files is in its folder."""
+    return host.folder.is_dir() and any(host.folder.glob(host.pattern))
+
+
 def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
     """The folder named; else the host's files where any is there; else a simulated set, made once."""
     if folder is not None:
@@ -58,7 +78,7 @@ def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed
         if host.law:
             raise UserError("RAW and LAW exclude each other: LAW is that of the simulated set.")
         return folder
-    if scale is None and not host.law and host.folder.is_dir() and any(host.folder.glob(host.pattern)):
+    if scale is None and not host.law and has_files(host):
         return host.folder
     size = host.scale if scale is None else scale
     simulated = host.simulated_folder(build, size, seed)

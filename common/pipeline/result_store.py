@@ -33,6 +33,7 @@ from common.pipeline.stored_entry import ENTRY, DamagedEntryError, StepRecord, f
 
 LARGE_ARRAY_BYTES = 1_000_000
 OTHER_HOST_AGE_S = 86_400
+SHORT_WRITE = re.compile("[0-9]+ requested and [0-9]+ written")
 TEMPORARY = re.compile(r"\.tmp-(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{32}")
 
 __all__ = ["Draft", "StepRecord", "Store", "map_frame", "prune", "write_frame", "writing"]
@@ -139,7 +140,10 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)  # polars and numpy leave errno empty
+        # polars and numpy leave errno empty; what numpy could write in part is all that the disk took.
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        if SHORT_WRITE.fullmatch(reason):
+            reason = f"{os.strerror(errno.ENOSPC)} ({reason})"
         raise UserError(
             f"Cannot write to {folder}: {reason}. Free space there, make it writable or choose another folder, and run"
             " again: the steps that are finished are kept."

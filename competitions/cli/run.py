@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from common.datasets.simulated import is_simulated
+from common.datasets.simulated import check_memory, is_simulated
 from common.errors import UserError
 from common.experiments.registry import find_runs
 from common.experiments.rerun import adds_nothing
@@ -50,6 +50,9 @@ class RunOptions:
         str | None,
         typer.Option(envvar="RECSYS_CLUSTER", help="A Dask scheduler: boosted trees are fitted on its workers."),
     ] = None
+    any_memory: Annotated[bool, typer.Option("--any-memory", help="Start even where the memory looks too small.")] = (
+        False
+    )
 
 
 @takes(RunOptions)
@@ -67,6 +70,8 @@ def run(options: RunOptions) -> None:
         raise UserError(f"There is no stage {options.until!r} to stop after: leave --until out, or say --until {CV}.")
     build, overrides = options.build / options.name, options.overrides or []
     config = competition.load_config([f"seed={options.seed}", *overrides], not options.untuned)
+    if not options.any_memory:
+        check_memory(competition.host, options.raw, options.scale)
     raw = competition.choose_raw(options.raw, options.scale, config.seed, options.build)
     files = competition.locate(raw, config)
     before = next(iter(find_runs(options.build, [options.name])), None)

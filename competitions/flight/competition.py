@@ -5,6 +5,7 @@ from pathlib import Path
 
 from common.competition import Competition
 from common.datasets.simulated import HostFiles
+from common.pipeline.memory import MemoryNeed
 from competitions.flight.config import FlightConfig
 from competitions.flight.experiments import ladder
 from competitions.flight.io import reader
@@ -24,6 +25,9 @@ def describe_oracle(simulation: Simulation) -> str:
     return f"oracle HitRate@3 {simulation.oracle.hit_rate['3']:.4f}, law {simulation.law}"
 
 
+# Peaks of whole runs, see FIGURES.md.
+NEED = MemoryNeed(((0.0, 0.4), (0.05, 1.0), (1.0, 4.7)), raw_gib=0.73)
+
 # The default first.
 HOST = HostFiles(
     Path("data/flight/raw"),
@@ -32,6 +36,7 @@ HOST = HostFiles(
     0.05,
     simulate,
     laws={law.value: partial(simulate, law=law) for law in Law},
+    need=NEED,
 )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from common.competition import Competition
 from common.datasets.simulated import HostFiles
+from common.pipeline.memory import MemoryNeed
 from common.pipeline.run import Run
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.io import reader, schema
@@ -31,11 +32,14 @@ def describe_oracle(simulation: Simulation) -> str:
     return f"oracle score {simulation.oracle.score:.4f}, hit rate {simulation.oracle.hit_rate:.4f}"
 
 
+# Peaks of whole runs, see FIGURES.md.
+NEED = MemoryNeed(((0.0, 0.5), (0.02, 1.8), (1.0, 5.8)), raw_gib=3.7)
+
 COMPETITION = Competition(
     name="mgtv",
     folder=Path(__file__).parent,
     config=MgtvConfig,
-    host=HostFiles(Path("data/mgtv/raw"), schema.VIDEOS, "the host's folders", 0.02, simulate),
+    host=HostFiles(Path("data/mgtv/raw"), schema.VIDEOS, "the host's folders", 0.02, simulate, need=NEED),
     metric=METRIC,
     queries="devices and days",
     locate=locate,

@@ -5,6 +5,7 @@ from typing import Any
 
 from common.competition import Competition
 from common.datasets.simulated import HostFiles, is_simulated
+from common.pipeline.memory import MemoryNeed
 from common.pipeline.run import Run
 from common.submission import Checked
 from competitions.news import submission
@@ -52,11 +53,14 @@ def describe_oracle(simulation: Simulation) -> str:
     return f"oracle MRR@5 {oracle.mrr5:.4f} (expected {oracle.mrr5_expected:.4f})"
 
 
+# Peaks of whole runs, see FIGURES.md.
+NEED = MemoryNeed(((0.0, 0.4), (0.04, 2.2), (1.0, 5.6)), raw_gib=1.0)
+
 COMPETITION = Competition(
     name="news",
     folder=Path(__file__).parent,
     config=NewsConfig,
-    host=HostFiles(Path("data/news/raw"), "*.csv", "Tianchi's files (entrance 531842)", 0.04, simulate),
+    host=HostFiles(Path("data/news/raw"), "*.csv", "Tianchi's files (entrance 531842)", 0.04, simulate, need=NEED),
     metric=METRIC,
     queries="validation users",
     locate=locate,

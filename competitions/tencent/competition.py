@@ -4,6 +4,7 @@ from pathlib import Path
 
 from common.competition import Competition
 from common.datasets.simulated import HostFiles
+from common.pipeline.memory import MemoryNeed
 from common.submission import Checked
 from competitions.tencent import submission
 from competitions.tencent.config import TencentConfig
@@ -35,11 +36,14 @@ def describe_oracle(simulation: Simulation) -> str:
     return f"oracle {simulation.oracle}"
 
 
+# Peaks of whole runs, see FIGURES.md.
+NEED = MemoryNeed(((0.0, 0.6), (0.01, 1.8), (1.0, 7.4)), raw_gib=1.9)
+
 COMPETITION = Competition(
     name="tencent",
     folder=Path(__file__).parent,
     config=TencentConfig,
-    host=HostFiles(Path("data/tencent/raw"), "*/*", "the host's folders", 0.01, simulate),
+    host=HostFiles(Path("data/tencent/raw"), "*/*", "the host's folders", 0.01, simulate, need=NEED),
     metric=METRIC,
     queries="users",
     locate=locate,

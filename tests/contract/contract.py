@@ -17,6 +17,9 @@ from common.pipeline.run import Result, Run
 ROOT = Path(__file__).resolve().parents[2]
 SUBMISSIONS = ("submission", "result")  # names, without a suffix, of the files that hosts take
 
+# Another machine: hashes in another order, the plainest locale, a temporary folder that is not there.
+ELSEWHERE = {"PYTHONHASHSEED": "1", "LC_ALL": "C", "LANG": "C", "TMPDIR": "/nowhere/at/all"}
+
 Results = Sequence[tuple[str, Any]]  # the steps of a run, in order: name and what the step returned
 
 

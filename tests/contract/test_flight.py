@@ -263,3 +263,18 @@ def test_carriers_with_cyrillic_codes_tell_as_much_as_others(finished: Finished,
         edit_parquet(tmp_path / "raw" / name, pl.col(columns).replace(codes))
     made = solve(call, tmp_path / "raw", tmp_path / "build", "rank.seeds=1")
     assert read_truth(made, finished.truth, call) > FLIGHT.floor
+
+
+def test_rows_in_another_order_give_the_same_answer_by_id(finished: Finished, call: Call, tmp_path: Path) -> None:
+    def read_by_id(folder: Path) -> pl.DataFrame:
+        return pl.read_parquet(folder / "submission.parquet").sort("Id")
+
+    shutil.copytree(finished.raw, tmp_path / "raw")
+    for name in (schema.TRAIN, schema.TEST):
+        rows = pl.read_parquet(tmp_path / "raw" / name)
+        rows.sample(fraction=1, shuffle=True, seed=3).write_parquet(tmp_path / "raw" / name)
+    code, out, err = call(*words(FLIGHT, tmp_path / "raw", tmp_path / "build"))
+    assert code == 0, out + err
+    (made,) = (tmp_path / "build").glob("flight/*/run.json")
+    assert read_by_id(made.parent).equals(read_by_id(finished.folder))
+    assert count(Finished(tmp_path / "raw", finished.truth, tmp_path, made.parent), schema.TEST, "rows whose Id") > 500

@@ -33,10 +33,10 @@ CONSTANTS = {
 
 @dataclass(frozen=True)
 class Grouping:
-    """Where the sessions are. ``sessions``: one row each (session, ranker_id, size, first), in order of appearance.
+    """Where the sessions are. ``sessions``: one row each (session, ranker_id, size, first), in order of the first Id.
 
-    ``session``: the session of every option, ascending. ``order``: the file row of every option, None where the rows
-    of every session stand together, so that options are in file order.
+    ``session``: the session of every option, ascending; within a session Ids ascend. ``order``: the file row of every
+    option, None where the file has this order, as the organiser's have. So the order of the rows tells nothing.
     """
 
     sessions: pl.DataFrame
@@ -69,9 +69,16 @@ def _refuse_nulls(source: Source, column: pl.Series) -> None:
 
 
 def group_rows(source: Source) -> tuple[Grouping, list[Note]]:
-    """Find the sessions by runs of equal ranker_id; the rows of a session that stand apart are brought together."""
+    """Find the sessions by runs of equal ranker_id; rows out of the order of their Ids are put in order first, then
+    the rows of a session that stand apart are brought together.
+    """
     ids = source.column(filled("ranker_id"))
     _refuse_nulls(source, ids)
+    numbers = source.column("Id")
+    late = int((numbers.diff() < 0).sum())
+    by_id = numbers.arg_sort() if late else None
+    if by_id is not None:
+        ids = ids.gather(by_id)
     starts = _mark_starts(ids).arg_true()
     runs = pl.DataFrame({"row": starts.cast(pl.Int64), "ranker_id": ids.gather(starts)}).with_columns(
         length=pl.col("row").shift(-1, fill_value=len(ids)) - pl.col("row")
@@ -80,7 +87,8 @@ def group_rows(source: Source) -> tuple[Grouping, list[Note]]:
     runs = runs.join(names, on="ranker_id", how="left", maintain_order="left").cast({"session": pl.Int32})
     session = np.repeat(runs["session"].to_numpy(), runs["length"].to_numpy())
     scattered = runs.filter(pl.col("session").is_duplicated())["session"].n_unique()
-    order = pl.Series("row", np.argsort(session, kind="stable")) if scattered else None
+    together = pl.Series("row", np.argsort(session, kind="stable")) if scattered else None
+    order = together if by_id is None else by_id if together is None else by_id.gather(together)
     sizes = runs.group_by("session").agg(pl.col("length").sum()).sort("session")["length"]
     sessions = names.select(
         pl.col("session").cast(pl.Int32),
@@ -89,11 +97,13 @@ def group_rows(source: Source) -> tuple[Grouping, list[Note]]:
         first=sizes.cum_sum() - sizes,
     )
     notes = [
+        source.note("rows whose Id is smaller than that of the row before", late, "rows put in the order of Ids"),
         source.note("sessions whose rows do not stand together", scattered, "rows brought together"),
         source.note("sessions with one option", int((sizes == 1).sum()), "kept"),
     ]
     column = pl.Series("session", session)
-    return Grouping(sessions, column if order is None else column.gather(order), order), notes
+    aligned = None if order is None else order.cast(pl.Int64).alias("row")
+    return Grouping(sessions, column if together is None else column.gather(together), aligned), notes
 
 
 def _mark_starts(column: pl.Series) -> pl.Series:

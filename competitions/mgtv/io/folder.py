@@ -1,5 +1,6 @@
 """Find the host's files in a folder: the days with all their logs, the tables, the test of the board."""
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ def locate(folder: Path, host: HostSettings) -> RawFiles:
     Refused: no day, a day with impressions and no clicks or the reverse, no videos, no test. Counted: missing days
     in between, days without plays, no profiles.
     """
+    _refuse_narrow_names()
     days = _find_days(folder)
     require_file(folder / VIDEOS)
     board = host.board
@@ -64,6 +66,17 @@ def locate(folder: Path, host: HostSettings) -> RawFiles:
     if profiles is None:
         notes.append(Note(PROFILES, "no such file", 1, "no device has a profile"))
     return RawFiles(days, folder / VIDEOS, profiles, _find_workbooks(folder), test_devices, shown, board, tuple(notes))
+
+
+def _refuse_narrow_names() -> None:
+    """Refuse to look for files whose names this process cannot say: they would read as missing."""
+    try:
+        os.fsencode(SHOWS)
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"file names are in {error.encoding} here, in which {SHOWS!r} cannot be said; set PYTHONUTF8=1 or a locale"
+            " with UTF-8 (LC_ALL=C.UTF-8)"
+        ) from error
 
 
 def _find_days(folder: Path) -> tuple[DayFiles, ...]:

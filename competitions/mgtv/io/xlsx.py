@@ -1,9 +1,9 @@
 """Open workbooks (.xlsx) that nobody vouches for, and read columns of one sheet of each as texts.
 
 Cells are read as they are stored: no formula is evaluated, no link followed. An archive is judged before it is opened;
-then another process reads it, which may take so much memory and no more. For what a sheet says of itself decides how
-much memory its rectangle of cells takes, a few bytes being enough to ask for all there is, and a library that is denied
-memory ends its process.
+then another process reads it, which may take so much memory and time and no more. For what a sheet says of itself
+decides how much memory its rectangle of cells takes, a few bytes being enough to ask for all there is, and a library
+that is denied memory ends its process.
 """
 
 import contextlib
@@ -34,21 +34,25 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 SHEETS = "xl/worksheets/"
 # A sheet is laid out as a full rectangle: one cell far to the right of a million rows would take all memory. This
 # names the usual case; whatever else asks for as much meets the limit of the process.
-FAR_CELL = re.compile(rb"""\sr\s{0,2}=\s{0,2}["'][A-Za-z]{2,3}[0-9]""")
+FAR_CELL = re.compile(rb"""\sr\s{0,2}=\s{0,2}["'][A-Za-z]{2}""")
 CELL_BYTES = 16  # more than the start of such a cell
 ENCRYPTED = 1  # the bit in a member's flags
 BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError)
 # A sheet of 600,000 comments takes 3 bytes of memory for each that it unpacks to.
 READING_MIB, READING_FACTOR = 1024, 8
+READING_S = 120  # of one workbook; 256 MiB of plain cells take a tenth
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What the reading process is to do; ``most_mib``: of memory, above what it has at its start."""
+    """What the reading process is to do; ``most_mib``: of memory, above what it has at its start; ``most_s``: of work
+    on one workbook.
+    """
 
     paths: list[bytes]
     sheet: str
     columns: list[str]
     most_mib: float
+    most_s: int
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -68,7 +72,7 @@ def read_sheets(paths: Sequence[Path], sheet: str, columns: Sequence[str], most_
     if not paths:
         return
     memory = READING_MIB + READING_FACTOR * most_mib
-    request = Request([os.fsencode(path.absolute()) for path in paths], sheet, list(columns), memory)
+    request = Request([os.fsencode(path.absolute()) for path in paths], sheet, list(columns), memory, READING_S)
     with _reading_process(request) as answers:
         for path in paths:
             line = answers.readline()
@@ -79,7 +83,8 @@ def read_sheets(paths: Sequence[Path], sheet: str, columns: Sequence[str], most_
             if not data or len(data) < answer.size:
                 raise UserError(
                     f"{path} cannot be read as a workbook (it ends the process that reads it, or asks for more than"
-                    f" {memory / 1024:.1f} GiB of memory); save it again as .xlsx, or take it out of the folder"
+                    f" {memory / 1024:.1f} GiB of memory or {READING_S} s); save it again as .xlsx, or take it"
+                    " out of the folder"
                 )
             yield pl.read_ipc(io.BytesIO(data))
 
@@ -113,6 +118,7 @@ def answer_request() -> None:
     request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
     _limit_memory(request.most_mib)
     for path in request.paths:
+        _limit_time(request.most_s)
         frame, data = _read_sheet(Path(os.fsdecode(path)), request.sheet, request.columns), io.BytesIO()
         if isinstance(frame, pl.DataFrame):
             frame.write_ipc(data)
@@ -132,6 +138,16 @@ def _limit_memory(most_mib: float) -> None:
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _limit_time(most_s: int) -> None:
+    """Let this process work for ``most_s`` more: thousands of columns of nothing fit the memory and take hours."""
+    import resource
+
+    used = psutil.Process().cpu_times()
+    with contextlib.suppress(OSError, ValueError):
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        resource.setrlimit(resource.RLIMIT_CPU, (int(used.user + used.system) + most_s, hard))
 
 
 def _read_sheet(path: Path, sheet: str, columns: Sequence[str]) -> pl.DataFrame | str:

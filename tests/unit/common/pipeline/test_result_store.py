@@ -20,7 +20,7 @@ import scipy.sparse
 from polars.testing import assert_frame_equal
 
 from common.errors import UserError
-from common.pipeline.result_store import StepRecord, Store, prune
+from common.pipeline.result_store import StepRecord, Store, prune, writing
 from common.pipeline.stored_entry import DamagedEntryError, read_entry
 
 KEY = "0123456789abcdef" * 4
@@ -306,3 +306,11 @@ def test_prune_removes_the_least_recently_used_entries(tmp_path: Path) -> None:
     assert [key[0] for key in keys if store.find("step", key)] == ["a", "c"]
     assert (tmp_path / "digests.json").exists()
     assert prune(tmp_path, 1.0) == 0
+
+
+def test_what_an_array_could_write_in_part_is_told_as_a_full_disk(tmp_path: Path) -> None:
+    with (
+        pytest.raises(UserError, match=r": No space left on device \(9 requested and 4 written\)\. Free"),
+        writing(tmp_path),
+    ):
+        raise OSError("9 requested and 4 written")

@@ -311,3 +311,16 @@ def test_a_session_of_an_implausible_year_is_counted_and_kept(tmp_path: Path, ye
         searches
     )
     assert searches.sessions.height == 2
+
+
+def test_rows_out_of_the_order_of_their_ids_are_put_in_order(tmp_path: Path) -> None:
+    rows = [option(number, session) for number, session in ((10, "b"), (11, "b"), (12, "a"), (13, "c"), (14, "a"))]
+    sound, mixed = (read(tmp_path, *(rows[at] for at in order)) for order in ((0, 1, 2, 3, 4), (3, 2, 1, 4, 0)))
+    assert mixed.sessions.equals(sound.sessions)
+    assert mixed.sessions["ranker_id"].to_list() == ["b", "a", "c"]
+    assert mixed.options.drop("row").equals(sound.options.drop("row"))
+    assert sound.options["row"].to_list() == [0, 1, 2, 4, 3]
+    assert mixed.options["row"].to_list() == [4, 2, 1, 3, 0]
+    assert ("rows whose Id is smaller than that of the row before", 3, "rows put in the order of Ids") in list_notes(
+        mixed
+    )

@@ -153,24 +153,29 @@ def add_row(members: dict[str, bytes], row: str) -> None:
 
 
 def move_sheet(members: dict[str, bytes]) -> None:
-    add_row(members, '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>')
     members[ELSEWHERE] = members.pop(SHEET)
     for name in ("xl/_rels/workbook.xml.rels", "[Content_Types].xml"):
         members[name] = members[name].replace(b"worksheets/sheet1.xml", b"pages/sheet1.xml")
 
 
-FAR: dict[str, Callable[[dict[str, bytes]], None]] = {
+FAR: dict[str, Change] = {
     "in lower case": lambda members: add_row(members, '<row r="1048576"><c r="xfd1048576"><v>1</v></c></row>'),
     "blanks before it": lambda members: add_row(members, '<row r="1048576"><c r = "XFD1048576"><v>1</v></c></row>'),
     "a line end before it": lambda members: add_row(members, '<row r="1048576"><c r=\n"XFD1048576"><v>1</v></c></row>'),
     "more blanks": lambda members: add_row(members, f'<row><c r{" " * 99}= "XFD1048576"><v>1</v></c></row>'),
     "by an entity": lambda members: add_row(members, '<row><c r="&#88;FD1048576"><v>1</v></c></row>'),
-    "a sheet elsewhere": move_sheet,
+    "a sheet elsewhere": lambda members: (
+        add_row(members, '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'),
+        move_sheet(members),
+    ),
     "no references": lambda members: add_row(members, f'<row r="1048576">{"<c><v>1</v></c>" * 16384}</row>'),
     "a row beyond the format": lambda members: add_row(
         members, '<row r="4294967295"><c r="Z4294967295"><v>1</v></c></row>'
     ),
     "a row number alone": lambda members: add_row(members, '<row r="4294967294"><c><v>1</v></c><c><v>1</v></c></row>'),
+    "many columns, which fit the memory": lambda members: add_row(
+        members, '<row r="9"><c r="ZZZZ9"><v>1</v></c></row>'
+    ),
     "a column beyond the format": lambda members: add_row(members, '<row r="9"><c r="ZZZZZZ9"><v>1</v></c></row>'),
 }
 
@@ -193,6 +198,17 @@ def test_a_workbook_is_read_in_a_process_with_so_much_memory(tmp_path: Path, mon
     monkeypatch.setattr(xlsx, "READING_MIB", 0)
     monkeypatch.setattr(xlsx, "READING_FACTOR", 0)
     assert "asks for more than 0.0 GiB of memory" in refusal(tmp_path)
+
+
+def test_a_workbook_is_read_in_a_process_with_so_much_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    members = unpack(plain(tmp_path))
+    add_row(members, '<row r="9"><c r = "ZZZZ9"><v>1</v></c></row>')
+    move_sheet(members)
+    pack(tmp_path / BOOK, members)
+    monkeypatch.setattr(xlsx, "FAR_CELL", re.compile(b"never"))
+    monkeypatch.setattr(xlsx, "READING_S", 1)
+    monkeypatch.setattr(xlsx, "READING_MIB", 8 * 1024)
+    assert "or 1 s" in refusal(tmp_path)
 
 
 def test_the_workbook_at_fault_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,104 @@
+"""Ids are names: other ids for the same users and items give as good an answer."""
+
+import json
+import pickle
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from competitions.mgtv.io import schema as mgtv_files
+from competitions.tencent.io import schema as tencent_files
+from tests.conftest import Call
+from tests.contract.contract import Contract, Finished, words
+from tests.contract.test_submission import read_scores
+
+# The columns that hold the ids of one kind, wherever they stand, in the raw files and in the truth.
+IDS: Mapping[str, Sequence[tuple[str, ...]]] = {
+    "news": [("user_id",), ("click_article_id", "article_id")],
+    "flight": [("profileId",), ("companyID",), ("ranker_id",)],
+    "mgtv": [("did",), ("vid",)],
+}
+ERRORS = 3.0  # standard errors, of the validation, that a score may differ by
+
+
+def read_frame(path: Path) -> pl.DataFrame:
+    return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
+
+
+def write_frame(frame: pl.DataFrame, path: Path) -> None:
+    if path.suffix == ".parquet":
+        frame.write_parquet(path)
+    else:
+        frame.write_csv(path)
+
+
+def rename_tables(name: str, paths: Sequence[Path]) -> None:
+    """Shuffle the ids of each kind among those who bear them."""
+    frames = {path: read_frame(path) for path in paths}
+    for columns in IDS[name]:
+        borne = [frame[column] for frame in frames.values() for column in columns if column in frame.columns]
+        ids = pl.concat([each.cast(borne[0].dtype) for each in borne]).unique().sort()
+        other = ids.sample(fraction=1, shuffle=True, seed=1)
+        for path, frame in frames.items():
+            own = [column for column in columns if column in frame.columns]
+            frames[path] = frame.with_columns(pl.col(own).replace_strict(ids, other))
+    for path, frame in frames.items():
+        write_frame(frame, path)
+
+
+def rename_rids(raw: Path) -> None:
+    """Give other re-ids to the users and items of the indexer, and put the lines of users in another order."""
+    train, rng = raw / tencent_files.TRAIN, np.random.default_rng(1)
+    indexer = pickle.loads((train / tencent_files.INDEXER).read_bytes())
+    maps = {}
+    for kind in ("u", "i"):
+        rids = sorted(indexer[kind].values())
+        maps[kind] = dict(zip(rids, rng.permutation(rids).tolist(), strict=True))
+        indexer[kind] = {name: maps[kind][rid] for name, rid in indexer[kind].items()}
+    (train / tencent_files.INDEXER).write_bytes(pickle.dumps(indexer))
+    table = json.loads((train / tencent_files.ITEM_TABLE).read_text())
+    (train / tencent_files.ITEM_TABLE).write_text(json.dumps({maps["i"][int(rid)]: row for rid, row in table.items()}))
+    for folder, sequences, offsets in (
+        (train, tencent_files.SEQUENCES, tencent_files.OFFSETS),
+        (raw / tencent_files.EVAL, tencent_files.PREDICT_SEQUENCES, tencent_files.PREDICT_OFFSETS),
+    ):
+        lines = [json.loads(line) for line in (folder / sequences).read_text().splitlines()]
+        renamed = [
+            [[maps["u"].get(row[0], row[0]), maps["i"].get(row[1], row[1]), *row[2:]] for row in line] for line in lines
+        ]
+        texts = [json.dumps(renamed[at]) + "\n" for at in rng.permutation(len(renamed))]
+        (folder / sequences).write_text("".join(texts))
+        begins = np.cumsum([0, *(len(text.encode()) for text in texts)])[:-1]
+        (folder / offsets).write_bytes(pickle.dumps(begins.tolist()))
+
+
+def rename(contract: Contract, raw: Path, truth: Path) -> None:
+    if contract.name == "tencent":
+        return rename_rids(raw)
+    shutil.rmtree(raw / mgtv_files.COMMENTS, ignore_errors=True)  # workbooks name videos too
+    tables = [path for path in sorted(raw.rglob("*")) if path.suffix in (".csv", ".parquet")]
+    return rename_tables(contract.name, [*tables, truth])
+
+
+def solve(contract: Contract, call: Call, raw: Path, build: Path, *settings: str) -> Finished:
+    code, out, err = call(*words(contract, raw, build, *settings))
+    assert code == 0, out + err
+    (made,) = build.glob("*/*/run.json")
+    return Finished(raw, raw.with_name("truth.csv"), build, made.parent)
+
+
+def test_other_ids_give_as_good_an_answer(contract: Contract, finished: Finished, call: Call, tmp_path: Path) -> None:
+    shutil.copytree(finished.raw, tmp_path / "raw")
+    shutil.copy(finished.truth, tmp_path / "truth.csv")
+    rename(contract, tmp_path / "raw", tmp_path / "truth.csv")
+    renamed = solve(contract, call, tmp_path / "raw", tmp_path / "build")
+    score, before = (
+        read_scores(call("score", contract.name, each.submission, "--truth", each.truth))[contract.metric]
+        for each in (renamed, finished)
+    )
+    assert score >= contract.floor
+    assert score == pytest.approx(before, abs=ERRORS * finished.summary["cv"]["error"])

@@ -1,0 +1,142 @@
+"""Damage to a raw folder by a seed: what a download, a disk, a spreadsheet or somebody hostile does to a file.
+
+A mutation takes a source of chance and a path, and edits the file in its place. ``damage`` picks the file and one
+that fits its kind; the same seed damages the same folder in the same way.
+"""
+
+import gzip
+import os
+import random
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.fuzz.json_text import JSON, JSON_LINES
+from tests.fuzz.parquet_tables import PARQUET
+from tests.fuzz.pickled import PICKLES
+from tests.fuzz.text_tables import CSV
+from tests.fuzz.workbooks import WORKBOOKS
+
+Mutation = Callable[[random.Random, Path], None]
+ANY_SHARE = 0.25  # of the seeds, whose damage does not care what kind of file it is
+
+
+def edit_bytes(path: Path, start: int, stop: int, by: bytes) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:start] + by + content[stop:])
+
+
+def draw_span(chance: random.Random, path: Path) -> tuple[int, int]:
+    size = path.stat().st_size
+    start = chance.randrange(size + 1)
+    return start, min(start + chance.choice([1, 2, 30, 1000]), size)
+
+
+def cut_short(chance: random.Random, path: Path) -> None:
+    edit_bytes(path, chance.randrange(path.stat().st_size + 1), path.stat().st_size, b"")
+
+
+def flip_bits(chance: random.Random, path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    for _ in range(chance.choice([1, 1, 1, 5, 100])):
+        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    path.write_bytes(content)
+
+
+def blank_span(chance: random.Random, path: Path) -> None:
+    start, stop = draw_span(chance, path)
+    edit_bytes(path, start, stop, bytes(stop - start))
+
+
+def drop_span(chance: random.Random, path: Path) -> None:
+    edit_bytes(path, *draw_span(chance, path), b"")
+
+
+def insert_noise(chance: random.Random, path: Path) -> None:
+    at = chance.choice([0, path.stat().st_size, chance.randrange(path.stat().st_size + 1)])
+    edit_bytes(path, at, at, chance.choice([b"\n", b"\0" * 9, b"\xff\xfe", b"{", chance.randbytes(20)]))
+
+
+def empty(chance: random.Random, path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def repeat(chance: random.Random, path: Path) -> None:
+    path.write_bytes(path.read_bytes() * 2)
+
+
+def replace_by_noise(chance: random.Random, path: Path) -> None:
+    path.write_bytes(chance.randbytes(path.stat().st_size))
+
+
+def replace_by_neighbour(chance: random.Random, path: Path) -> None:
+    path.write_bytes(chance.choice(sorted(list_files(path.parent))).read_bytes())
+
+
+def compress(chance: random.Random, path: Path) -> None:
+    content = path.read_bytes()
+    if chance.random() < 0.5:
+        path.write_bytes(gzip.compress(content))
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(path.name, content)
+
+
+def remove(chance: random.Random, path: Path) -> None:
+    path.unlink()
+
+
+def rename(chance: random.Random, path: Path) -> None:
+    name = path.name
+    path.rename(path.with_name(chance.choice([name.upper(), name + ".part", f"{path.stem} (1){path.suffix}"])))
+
+
+def make_folder(chance: random.Random, path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def make_link(chance: random.Random, path: Path) -> None:
+    """To itself, to nothing, or to a device that never ends."""
+    path.unlink()
+    path.symlink_to(chance.choice([str(path), "/nowhere/at/all", "/dev/zero", "/dev/null"]))
+
+
+def make_pipe(chance: random.Random, path: Path) -> None:
+    """Nobody writes into it: opening it would wait for ever."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+ANY: Sequence[Mutation] = (
+    *(cut_short, flip_bits, flip_bits, blank_span, drop_span, insert_noise),
+    *(empty, repeat, replace_by_noise, replace_by_neighbour, compress),
+    *(remove, rename, make_folder, make_link, make_pipe),
+)
+BY_SUFFIX: dict[str, Sequence[Mutation]] = {
+    ".csv": CSV,
+    ".json": JSON,
+    ".jsonl": JSON_LINES,
+    ".parquet": PARQUET,
+    ".pkl": PICKLES,
+    ".xlsx": WORKBOOKS,
+}
+
+
+def list_files(folder: Path) -> list[Path]:
+    """The plain files of a folder and the folders in it, in one order."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def damage(raw: Path, seed: str) -> str:
+    """Damage one file of ``raw``; says what was done to which. Files of a folder of their own count as one kind."""
+    chance = random.Random(seed)
+    kinds: dict[tuple[str, str], list[Path]] = {}
+    for path in list_files(raw):
+        days = path.parent.name.startswith("day")
+        kinds.setdefault((path.parent.parent.name, "day") if days else (path.parent.name, path.name), []).append(path)
+    path = chance.choice(kinds[chance.choice(sorted(kinds))])
+    choices = ANY if chance.random() < ANY_SHARE else BY_SUFFIX.get(path.suffix, ANY)
+    mutation = chance.choice(choices)
+    mutation(chance, path)
+    return f"{mutation.__name__} {path.relative_to(raw)}"
