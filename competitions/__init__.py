@@ -1,12 +1,14 @@
 """Four competitions, one folder each; ``find_competition`` gives the declaration of one."""
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 from common.competition import Competition
 from common.errors import UserError
 
 NAMES = ("news", "flight", "mgtv", "tencent")
+ROOM = Path(__file__).parent  # a competition lives in the folder of its name
 
 
 def find_competition(name: str) -> Competition:

@@ -56,6 +56,7 @@ class Data(Part, frozen=True, kw_only=True):
 
     folder: str | None = None
     simulated: bool | None = None
+    standin: bool | None = None
     digest: str = ""
     files: Number = None
     bytes: Number = None

@@ -64,6 +64,7 @@ def build_page(record: Row, ladder: Row | None = None, studies: Sequence[Row] = 
         Section("models", "Models side by side", score_sections.models(record)),
         Section("truth", "On the simulated truth", score_sections.truth(record)),
         Section("leaderboard", "Leaderboard", make_table(record["leaderboard"], tints=False)),
+        Section("board", "Where would that rank?", score_sections.board(record)),
         Section("tables", "Tables", score_sections.tables(record)),
         Section("ladder", "Ladder", score_sections.ladder(ladder)),
         Section("features", "Features", model_sections.features(record)),
@@ -107,6 +108,7 @@ def summarise(record: Row) -> dict[str, Any]:
         "error": numbers.score(error),
         "queries": numbers.count(cv.get("queries")),
         "interval": interval,
+        "basis": name_basis(record["data"]),
         "standing": score_sections.standing(record),
         "of_oracle": reached / oracle if oracle and numbers.is_number(oracle) and numbers.is_number(reached) else None,
         "best": max(ranked, key=lambda row: float(row["score"])) if len(ranked) > 1 else None,
@@ -116,6 +118,13 @@ def summarise(record: Row) -> dict[str, Any]:
         "seed": record.get("seed", record["config"].get("seed")),
         "submission": ", ".join(Path(str(path)).name for path in sent["paths"]),
     }
+
+
+def name_basis(data: Row) -> str:
+    """What the run was made from."""
+    if data.get("simulated"):
+        return "simulated data"
+    return "a public stand-in in the host's layout" if data.get("standin") else "the host's files"
 
 
 def _find_strongest(rows: Sequence[Row]) -> dict[str, Any] | None:

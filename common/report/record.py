@@ -18,6 +18,7 @@ EMPTY: dict[str, Any] = {
     "ranking": [],
     "truth": {"scores": {}},
     "leaderboard": [],
+    "board": {"mark": []},
     "notes": [],
     "tables": [],
     "features": [],

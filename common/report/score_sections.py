@@ -31,6 +31,27 @@ def name_entry(entry: Row) -> str:
     return next((str(entry[key]) for key in LEADERBOARD_NAMES if entry.get(key)), "")
 
 
+def board(record: Row) -> dict[str, Any] | None:
+    """The known marks of the host's board, with this run's scores among them in their order."""
+    known = record["board"]
+    own = [("this run, cross-validation", "", record["cv"])]
+    own += [(f"this run, leaderboard {name_entry(entry)}".strip(), "", entry) for entry in record["leaderboard"]]
+    own = [row for row in own if numbers.is_number(row[2].get("score"))]
+    if not known["mark"] or not own:
+        return None
+    rows = [*own, *((mark["name"], mark["source"], {"score": mark["score"]}) for mark in known["mark"])]
+    rows.sort(key=lambda row: -float(row[2]["score"]))
+    marks = [
+        Mark(row.get("score"), row.get("error"), numbers.with_error(row["score"], row.get("error"), 5), not label)
+        for _, label, row in rows
+    ]
+    column = Column(str(record["metric"]), marks, reference=own[-1][2]["score"])
+    return {
+        "title": known.get("title", ""),
+        "marks": MarkTable("mark", [name for name, _, _ in rows], [column], [source for _, source, _ in rows]),
+    }
+
+
 def folds(record: Row) -> dict[str, Any] | None:
     """The score of each fold, and how far they lie apart."""
     rows = record["cv"]["folds"]

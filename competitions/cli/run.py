@@ -11,12 +11,13 @@ from typing import Annotated, Any
 import typer
 
 from common.datasets.simulated import is_simulated
+from common.experiments.board import describe_place, find_board
 from common.experiments.registry import find_runs
 from common.experiments.run_record import RECORD, Origin, write_record
 from common.pipeline.console import print_table, shorten_steps, wide_console
 from common.pipeline.run import Run, prune
 from common.tuning.tuned_config import list_foreign
-from competitions import NAMES, find_competition
+from competitions import NAMES, ROOM, find_competition
 from competitions.cli.options import Build, Law, Name, Overrides, Raw, Scale, Seed, Submission, Truth, takes
 from competitions.cli.report import write_page
 
@@ -100,6 +101,8 @@ def show(record: dict[str, Any], queries: str, path: Path) -> None:
     print_table(console, "Steps", shorten_steps(record["steps"]))
     cv, truth, metric = record["cv"], record["truth"], record["metric"]
     print(f"\nCV: {metric} {cv['score']:.4f} +- {cv['error']:.4f} on {cv['queries']:,} {queries}")
+    if board := find_board(record, ROOM / record["name"]):
+        print(describe_place(record, board))
     if truth:
         share = truth["score"] / truth["oracle"]
         print(
