@@ -32,12 +32,18 @@ help: ## This text
 	@echo "  LAW=screening for flight, simulate-flight, ladder-flight: travellers who choose by rules, not by a logit"
 	@echo "  Run two against each other: $(PY) -m competitions compare news/last~1 news/last; more: $(PY) -m competitions --help"
 
+# pip blames the first package of a list where it reaches no index at all: whether pip itself is to be had there tells.
+PROBE = $(PY) -m pip download --quiet --disable-pip-version-check --no-deps --no-cache-dir --retries 0 --timeout 15 --dest $(VENV)/probe pip
+NO_INDEX = error: No package index can be reached, so nothing was installed: check the network and the proxy, or name an \
+index with PIP_INDEX_URL, then run make install again. (What pip said: $(VENV)/pip.log)
+EXPLAIN = if $(PROBE) > /dev/null 2>&1; then cat $(VENV)/pip.log; else echo "$(NO_INDEX)"; fi >&2
+
 install: $(VENV)/installed ## The environment, from requirements.lock
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 15) else f"Python 3.11 to 3.14 is needed, {v.major}.{v.minor} found: make PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing: install it first (Debian and Ubuntu: apt install python3-venv)."; exit 1; }
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock "$(TORCH)"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock "$(TORCH)" 2> $(VENV)/pip.log || { $(EXPLAIN); exit 1; }
 	@touch $@
 
 news: ## News: raw files to a checked submission and a report (RAW= SCALE= SEED= ARGS=)

@@ -7,7 +7,7 @@ from typing import NoReturn
 import typer
 
 from common.errors import UserError
-from competitions.cli import data, public_data, run, runs, serve, tune
+from competitions.cli import data, new, public_data, run, runs, serve, tune
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 VERBS = (
@@ -26,6 +26,7 @@ VERBS = (
     public_data.standin,
     serve.serve,
     serve.replay,
+    new.new,
 )
 for verb in VERBS:
     app.command()(verb)

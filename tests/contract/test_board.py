@@ -14,7 +14,8 @@ from tests.contract.contract import Contract, Finished
 
 def find_board(contract: Contract) -> Board:
     board = read_board(contract.competition.folder)
-    assert board is not None
+    if board is None:  # of a competition that is being made
+        pytest.skip("no mark of its board is known")
     return board
 
 
