@@ -22,7 +22,7 @@ EMPTY: dict[str, Any] = {
     "notes": [],
     "tables": [],
     "features": [],
-    "insight": {"importance": [], "calibration": [], "curves": [], "drift": {}},
+    "insight": {"importance": [], "calibration": [], "curves": [], "drift": {}, "answers": {"funnel": []}},
     "steps": [],
     "submission": {"paths": []},
 }

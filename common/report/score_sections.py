@@ -6,6 +6,7 @@ from typing import Any
 
 from common.report import formatting as numbers
 from common.report.charts import Column, Mark, MarkTable
+from common.report.checks import name_validation
 from common.report.cost_sections import memory, times
 from common.report.record import Row
 from common.report.tables import make_table
@@ -17,7 +18,7 @@ LEADERBOARD_NAMES = ("board", "name", "when")
 def standing(record: Row) -> MarkTable | None:
     """Everything that says how good the run is, on one scale: validation, leaderboard, simulated truth, its oracle."""
     truth = record["truth"]
-    rows = [("Cross-validation", _mark(record["cv"]))]
+    rows = [(name_validation(record["cv"]).capitalize(), _mark(record["cv"]))]
     rows += [(f"Leaderboard {name_entry(entry)}".strip(), _mark(entry)) for entry in record["leaderboard"]]
     rows += [("Simulated truth", _mark(truth)), ("Oracle", _mark({"score": truth.get("oracle")}))]
     known = [(name, mark) for name, mark in rows if mark.edges]
@@ -34,7 +35,7 @@ def name_entry(entry: Row) -> str:
 def board(record: Row) -> dict[str, Any] | None:
     """The known marks of the host's board, with this run's scores among them in their order."""
     known = record["board"]
-    own = [("this run, cross-validation", "", record["cv"])]
+    own = [(f"this run, {name_validation(record['cv'])}", "", record["cv"])]
     own += [(f"this run, leaderboard {name_entry(entry)}".strip(), "", entry) for entry in record["leaderboard"]]
     own = [row for row in own if numbers.is_number(row[2].get("score"))]
     if not known["mark"] or not own:

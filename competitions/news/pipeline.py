@@ -8,7 +8,9 @@ Two folds go through the same functions: ``labelled`` (queries whose hidden clic
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from common.pipeline import progress
 from common.pipeline.run import Result, Run, collect, collect_named
@@ -57,6 +59,7 @@ class Outcome:
     ready: Prepared
     early: list[Result[Ranker]]
     final: list[Result[Ranker]]
+    out_of_fold: Result[NDArray[np.float64]]
     blend: Result[Blend]
     recall: Result[pl.DataFrame]
     scores: Result[list[tuple[float, float]]]
@@ -136,5 +139,13 @@ def solve(files: reader.RawFiles, config: NewsConfig, run: Run) -> Outcome:
     recall = step(retrieval.measure_recall, labelled.inputs.fold, labelled.channels, labelled.candidates)
     scores = step(ranking.measure, rows, out_of_fold)
     return Outcome(
-        files=files, ready=ready, early=early, final=final, blend=blend, recall=recall, scores=scores, checked=checked
+        files=files,
+        ready=ready,
+        early=early,
+        final=final,
+        out_of_fold=out_of_fold,
+        blend=blend,
+        recall=recall,
+        scores=scores,
+        checked=checked,
     )

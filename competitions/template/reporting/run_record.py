@@ -17,6 +17,7 @@ from competitions.template import submission
 from competitions.template.config import MODEL, TemplateConfig
 from competitions.template.pipeline import Outcome
 from competitions.template.ranking import CUTOFF, Labelled, count_rows
+from competitions.template.reporting.answers import describe_lists
 from competitions.template.simulator.simulate import TRUTH
 
 METRIC = "MRR@5"
@@ -33,6 +34,7 @@ def build_record(outcome: Outcome, config: TemplateConfig, truth: SimulatedTruth
             compare_rows, ready.rows, ready.test.candidates, ready.test.features, name="insight.drift"
         ).value,
         "curves": curves([outcome.early.value]),
+        "answers": describe_lists(outcome),
     }
     return RunRecord(
         metric=METRIC,
