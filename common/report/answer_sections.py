@@ -14,7 +14,7 @@ def answers(record: Row) -> dict[str, Any] | None:
     known = record["insight"]["answers"]
     if not known["funnel"]:
         return None
-    ranks = known.get("ranks") or []
+    ranks, examples = known.get("ranks") or [], known.get("examples") or []
     return {
         "funnel": _funnel(known["funnel"]),
         "worst": _find_worst(known["funnel"]),
@@ -25,7 +25,7 @@ def answers(record: Row) -> dict[str, Any] | None:
         "examples": [
             {"title": title, "rows": rows}
             for kind, title in (("right", "Answered right"), ("wrong", "Answered wrong"))
-            if (rows := [_example(row) for row in known.get("examples") or [] if row.get("kind") == kind])
+            if (rows := [_example(row) for row in examples if (row.get("kind") == "right") == (kind == "right")])
         ],
     }
 

@@ -35,7 +35,7 @@ def features(record: Row) -> dict[str, Any] | None:
         "unused": sum(not row.get("gain") for row in rows) if by_gain else 0,
         "total": len(rows),
         # A model that draws its inputs apart may name more of them there than the run lists.
-        "names": list(dict.fromkeys([*names, *(str(row.get("feature", "")) for row in rows)])),
+        "names": list(dict.fromkeys([*names, *(str(row.get("feature", "")) for row in rows)])) if names else [],
     }
 
 
