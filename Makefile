@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 SEED ?= 0
-TRIALS ?= 20
 WORKERS ?= 1
 RUN = $(PY) -m competitions
 NAMES := news flight mgtv tencent
@@ -11,24 +10,24 @@ NAMES := news flight mgtv tencent
 TORCH := torch>=2.9,<3
 # What a person gives is handed over by the environment and quoted there: make would take a $ in it for a variable, the
 # shell a quote for its end. ARGS alone is words of the shell.
-GIVEN := RAW SCALE SEED LAW TRIALS WORKERS STORAGE CLUSTER FROM
+GIVEN := RAW SCALE SEED LAW TRIALS MINUTES WORKERS STORAGE CLUSTER FROM
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 RAW_OPTION = $${RAW:+--raw "$$RAW"}
 SCALE_OPTION = $${SCALE:+--scale "$$SCALE"}
 LAW_OPTION = $${LAW:+--law "$$LAW"}
 INPUT = $(RAW_OPTION) $(SCALE_OPTION) --seed "$$SEED"
-STUDY = --trials "$$TRIALS" --workers "$$WORKERS"
+STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"} --workers "$$WORKERS"
 
 .DEFAULT_GOAL := help
-.PHONY: help install all $(NAMES) runs test test-fast lint format bench clean
+.PHONY: help install all $(NAMES) runs dashboard test test-fast lint format bench clean
 .PHONY: $(foreach verb,data standin simulate tune ladder report submit serve test,$(NAMES:%=$(verb)-%))
 
 help: ## This text
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 	@echo
 	@echo "  RAW=DIR the host's files   SCALE=0.1 size of simulated data   SEED=0   ARGS=\"--set a.b=c\" any setting"
-	@echo "  TRIALS=20 WORKERS=2 STORAGE=postgresql+psycopg://... for tune-*   CLUSTER=tcp://host:8786 a Dask cluster"
+	@echo "  TRIALS=20 MINUTES=20 WORKERS=2 STORAGE=postgresql+psycopg://... for tune-*   CLUSTER=tcp://host:8786 a Dask cluster"
 	@echo "  LAW=screening for flight, simulate-flight, ladder-flight: travellers who choose by rules, not by a logit"
 	@echo "  Run two against each other: $(PY) -m competitions compare news/last~1 news/last; more: $(PY) -m competitions --help"
 
@@ -77,12 +76,15 @@ simulate-tencent: ## Tencent: the same
 $(NAMES:%=simulate-%): simulate-%: $(VENV)/installed
 	@$(RUN) simulate $* $(SCALE_OPTION) --seed "$$SEED" $(LAW_OPTION) --describe $(ARGS)
 
-tune-news: ## News: search each ranker's parameters and the blend; gains go to tuned.toml (TRIALS= WORKERS= STORAGE=)
+tune-news: ## News: search each ranker's parameters and the blend; gains go to tuned.toml (TRIALS= MINUTES= WORKERS=)
 tune-flight: ## Flight: the same
 tune-mgtv: ## MGTV: the same
 tune-tencent: ## Tencent: search how the network is trained
 $(NAMES:%=tune-%): tune-%: $(VENV)/installed
 	@$(if $(STORAGE),RECSYS_STORAGE="$$STORAGE") $(RUN) tune $* $(STUDY) $(INPUT) $(ARGS)
+
+dashboard: $(VENV)/installed ## The studies in optuna-dashboard, which is optional (ARGS=news: of one competition)
+	@$(if $(STORAGE),RECSYS_STORAGE="$$STORAGE") $(RUN) dashboard $(ARGS)
 
 ladder-news: ## News: from popularity to the full pipeline, rung by rung, with score, time and memory (minutes)
 ladder-flight: ## Flight: the same

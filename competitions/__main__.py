@@ -7,7 +7,7 @@ from typing import NoReturn
 import typer
 
 from common.errors import UserError
-from competitions.cli import data, new, public_data, run, runs, serve, tune
+from competitions.cli import dashboard, data, new, public_data, run, runs, serve, tune
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 VERBS = (
@@ -17,6 +17,7 @@ VERBS = (
     run.check,
     run.score,
     tune.tune,
+    dashboard.dashboard,
     runs.runs,
     runs.compare,
     runs.lb,
