@@ -21,7 +21,7 @@ STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"} --wor
 
 .DEFAULT_GOAL := help
 .PHONY: help install all $(NAMES) runs dashboard test test-fast lint format bench clean
-.PHONY: $(foreach verb,data standin simulate tune ladder report submit serve test,$(NAMES:%=$(verb)-%))
+.PHONY: $(foreach verb,data standin look simulate tune ladder report submit serve test,$(NAMES:%=$(verb)-%))
 
 help: ## This text
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -68,6 +68,13 @@ standin-mgtv: ## MGTV: the same
 standin-tencent: ## Tencent: the same
 $(NAMES:%=standin-%): standin-%: $(VENV)/installed
 	@$(RUN) standin $* $${FROM:+--from "$$FROM"} $(ARGS)
+
+look-news: ## News: one offline page on the raw files, before any model: rows, missing, distributions (RAW= SCALE=)
+look-flight: ## Flight: the same
+look-mgtv: ## MGTV: the same
+look-tencent: ## Tencent: the same
+$(NAMES:%=look-%): look-%: $(VENV)/installed
+	@$(RUN) look $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
 simulate-news: ## News: write simulated raw files and print how they compare with the host's (SCALE= SEED=)
 simulate-flight: ## Flight: the same

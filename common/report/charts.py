@@ -126,7 +126,8 @@ def round_values(low: float, high: float, most: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Line:
-    """A line through points; ``style``: line, thin, guide (dashed), step (constant to the next point)."""
+    """A line through points; ``style``: line, thin, guide (dashed), step (constant to the next point),
+    and of several sides other and third."""
 
     points: Sequence[tuple[float, float]]
     style: str = "line"
@@ -154,7 +155,7 @@ class Plot:
     def path(self, line: Line) -> str:
         """The line in SVG, in per cent from the upper left corner."""
         points = [(self.across.position(x), 100 - self.upward.position(y)) for x, y in line.points]
-        joint = "H{0:.2f} V{1:.2f}" if line.style == "step" else "L{0:.2f} {1:.2f}"
+        joint = "H{0:.2f} V{1:.2f}" if line.style.startswith("step") else "L{0:.2f} {1:.2f}"
         return " ".join((joint if number else "M{0:.2f} {1:.2f}").format(*point) for number, point in enumerate(points))
 
 
