@@ -16,25 +16,25 @@ SAMPLE_ROWS = 200_000  # of which different values and ranges are told; missing 
 
 @dataclass(frozen=True)
 class RawTable:
-    """A table of the host's: its title, and by side ("train", "test") the CSV or parquet files that it is made of."""
+    """A table of the host's: its title, and by side ("train", "test") the files that it is made of."""
 
     title: str
     sides: Mapping[str, Sequence[Path]]
 
 
 def count_files(tables: Sequence[RawTable]) -> list[Row]:
-    """One row per table and side: files, rows, columns, MiB."""
+    """One row per table and side: files, rows, columns, MiB. Of what is no table the files and their size alone."""
     rows = []
     for table in tables:
         for side, paths in table.sides.items():
-            frame = scan(paths)
+            frame = scan(paths) if is_table(paths) else None
             rows.append(
                 {
                     "table": table.title,
                     "of": side,
                     "files": len(paths),
-                    "rows": collect(frame.select(pl.len())).item(),
-                    "columns": len(frame.collect_schema()),
+                    "rows": None if frame is None else collect(frame.select(pl.len())).item(),
+                    "columns": None if frame is None else len(frame.collect_schema()),
                     "MiB": sum(path.stat().st_size for path in paths) / 2**20,
                 }
             )
@@ -96,6 +96,11 @@ def _describe_values(values: pl.Series) -> Row:
     elif known.dtype == pl.Boolean:
         row["kind"] = "yes or no"
     return row
+
+
+def is_table(paths: Sequence[Path]) -> bool:
+    """Whether these are files of rows and columns: CSV or parquet."""
+    return all(path.suffix in (".csv", ".parquet") for path in paths)
 
 
 def scan(paths: Sequence[Path]) -> pl.LazyFrame:

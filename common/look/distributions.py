@@ -64,7 +64,8 @@ def histogram(title: str, unit: str, sides: Sides, *, logarithmic: bool = False,
         return None
     medians = {side: float(np.median(values)) for side, values in known.items()}
     scaled = {side: np.log10(values) if logarithmic else values for side, values in known.items()}
-    edges = _find_edges(list(scaled.values()))
+    whole = all(np.array_equal(values, np.floor(values)) for values in known.values())
+    edges = _find_log_edges(list(known.values())) if logarithmic and whole else _find_edges(list(scaled.values()))
     shares = {
         side: (np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0] / len(values)).tolist()
         for side, values in scaled.items()
@@ -84,10 +85,17 @@ def _find_edges(sides: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     high = max(float(np.quantile(values, 1 - CLIPPED)) for values in sides)
     whole = all(np.array_equal(values, np.floor(values)) for values in sides)
     if whole and high - low < WHOLE_BINS:
-        return np.arange(np.floor(low), np.floor(high) + 2) - 0.5
+        return np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
     if low == high:
         low, high = low - 0.5, high + 0.5
     return np.linspace(low, high, BINS + 1)
+
+
+def _find_log_edges(sides: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Powers of ten between whole numbers, so that no bin of a small one is empty by its width."""
+    low = min(float(np.quantile(values, CLIPPED)) for values in sides)
+    high = max(float(np.quantile(values, 1 - CLIPPED)) for values in sides)
+    return np.log10(np.unique(np.geomspace(np.floor(low), np.ceil(high) + 1, BINS + 1).round()) - 0.5)
 
 
 def timeline(title: str, sides: Sides, *, note: str = "") -> Histogram | None:
@@ -127,7 +135,8 @@ def share_values(
     labels = ["missing" if value is None else (names or {}).get(value, str(value)) for value in order]
     columns = {side: [found.get(value, 0.0) for value in order] for side, found in share.items()}
     if len(values) > len(order):
-        labels.append(f"{len(values) - len(order):,} others")
+        others = len(values) - len(order)
+        labels.append(f"{others:,} other{'s' * (others > 1)}")
         columns = {side: [*column, max(1 - sum(column), 0.0)] for side, column in columns.items()}
     return Shares(title, labels, columns, note)
 

@@ -1,11 +1,11 @@
 """The page of a look at raw files: tables of what is there, pictures of its distributions. Offline, without script."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from common.look.columns import RawTable, count_files, describe_columns
+from common.look.columns import RawTable, count_files, describe_columns, is_table
 from common.look.distributions import Curves, Histogram, Picture, Shares
 from common.report import formatting as numbers
 from common.report.charts import Line, MarkTable, Plot, Scale, make_scale, shares
@@ -48,7 +48,11 @@ def write_look(name: str, folder: Path, basis: str, look: Look, out: Path) -> Pa
 def build_look(name: str, folder: Path, basis: str, look: Look) -> str:
     """The page as text."""
     files = count_files(look.tables)
-    columns = [{"title": table.title, "table": make_table(describe_columns(table))} for table in look.tables]
+    columns = [
+        {"title": table.title, "table": make_table(describe_columns(table))}
+        for table in look.tables
+        if all(map(is_table, table.sides.values()))
+    ]
     groups = [
         {"title": title, "id": f"part-{number}", "pictures": [draw(one) for one in pictures if one is not None]}
         for number, (title, pictures) in enumerate(look.pictures.items())
@@ -72,7 +76,8 @@ def build_look(name: str, folder: Path, basis: str, look: Look) -> str:
 def draw(picture: Picture) -> dict[str, Any]:
     """A picture as its template takes it."""
     if isinstance(picture, Shares):
-        columns = [shares(side, values) for side, values in picture.shares.items()]
+        most = 100 * max((max(values, default=0.0) for values in picture.shares.values()), default=0.0)
+        columns = [replace(shares(side, values), most=most) for side, values in picture.shares.items()]
         return {"kind": "shares", "title": picture.title, "note": picture.note} | {
             "marks": MarkTable("", picture.labels, columns)
         }

@@ -59,7 +59,8 @@ class Mark:
 class Column:
     """Marks of all rows on one scale: dots (the scale begins anywhere), or bars (it holds 0), or plain text.
 
-    ``reference`` draws a line through all rows; ``unit`` stands behind the labels of the scale.
+    ``reference`` draws a line through all rows; ``unit`` stands behind the labels of the scale, which reaches ``most``
+    at least: columns that are compared have one scale.
     """
 
     title: str
@@ -67,6 +68,7 @@ class Column:
     kind: Literal["dot", "bar", "plain"] = "dot"
     reference: float | None = None
     unit: str = ""
+    most: float | None = None
 
     @property
     def width(self) -> int:
@@ -76,7 +78,7 @@ class Column:
     def scale(self, ticks: int) -> Scale | None:
         """The scale of all marks and the reference; None where nothing is drawn."""
         values = [edge for mark in self.marks for edge in mark.edges or ()]
-        values += [self.reference] if self.reference is not None else []
+        values += [edge for edge in (self.reference, self.most) if edge is not None]
         drawn = self.kind != "plain" and values
         return make_scale(values, zero=self.kind == "bar", ticks=ticks) if drawn else None
 

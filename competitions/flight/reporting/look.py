@@ -38,7 +38,11 @@ def look(files: RawFiles, config: FlightConfig, run: Run) -> Look:
             "Searches": [
                 histogram("Options of a session", "options", session("size"), logarithmic=True),
                 timeline("Searches by day", session("time")),
-                share_values("Route, by rank of the train file", session("route")),
+                share_values(
+                    "Route, by its rank in the train file",
+                    session("route"),
+                    note="Missing: a route that the train file lacks.",
+                ),
                 share_values("Booked by oneself", session("by_self"), names=YES_NO),
             ],
             "Prices": [
@@ -74,8 +78,8 @@ def look(files: RawFiles, config: FlightConfig, run: Run) -> Look:
                     note="Where everybody stands at 1, nobody comes back and history is worth nothing.",
                 ),
                 concentration("How few carriers hold how many options", option("out_carrier"), "carriers"),
-                share_values("First cabin", option("out_cabin")),
-                share_values("Price tariff of the company", option("access_tp"), names=YES_NO),
+                share_values("Cabin of the first flight", option("out_cabin")),
+                share_values("Within the company's travel policy", option("access_tp"), names=YES_NO),
             ],
         },
         notes=list_notes([note._asdict() for note in (*train.notes, *test.notes)]),

@@ -19,6 +19,8 @@ ACTIONS = {
     schema.CLICK: "clicked",
     schema.CONVERSION: "converted",
 }
+MOST_VALUES = 1_000  # of a feature whose values are shown
+FEWEST_CLICKS = 20  # of a day whose share is drawn
 HOUR_S, SECOND_MS = 3_600, 1_000
 
 
@@ -30,6 +32,10 @@ def look(files: RawFiles, config: TencentConfig, run: Run) -> Look:
     times = {side: events.time * SECOND_MS for side, events in sides.items() if events.time.any()}
     seen = np.unique(corpus.train.item)
     offered = pl.Series(np.isin(corpus.candidates.rows.values, seen))
+    features = {
+        "all ads": corpus.catalogue.features[1:],
+        "candidates": corpus.catalogue.features[corpus.candidates.rows.values],
+    }
     return Look(
         tables=[RawTable(title, {"all": paths}) for title, paths in list_tables(files)],
         pictures={
@@ -75,7 +81,7 @@ def look(files: RawFiles, config: TencentConfig, run: Run) -> Look:
             "Ads": [
                 share_values(
                     f"Feature {name}",
-                    {"ads": pl.Series(corpus.catalogue.features[1:, number])},
+                    {side: pl.Series(values[:, number]) for side, values in features.items()},
                     top=6,
                     names={0: "missing"},
                 )
@@ -87,13 +93,9 @@ def look(files: RawFiles, config: TencentConfig, run: Run) -> Look:
     )
 
 
-MOST_VALUES = 1_000  # of a feature whose values are shown
-
-
 def list_tables(files: RawFiles) -> list[tuple[str, list[Path]]]:
-    """The files that are tables; sequences of the competition's own layout are lines of JSON."""
-    parts = [*files.files.items(), *files.embeddings.items()]
-    return [(name, list(paths)) for name, paths in parts if all(path.suffix == ".parquet" for path in paths)]
+    """The host's files by role; those of the competition's own layout are no tables but JSON and pickles."""
+    return [(name, list(paths)) for name, paths in (*files.files.items(), *files.embeddings.items())]
 
 
 def find_gaps(events: Sequences) -> np.ndarray:
@@ -115,7 +117,7 @@ def show_new_ads(events: Sequences) -> Curves | None:
     clicked = events.action >= schema.CLICK
     counts = np.bincount(day[clicked])
     fresh = np.bincount(day[clicked & (first[events.item] == day)], minlength=len(counts))
-    line = [(float(at), fresh[at] / counts[at]) for at in np.flatnonzero(counts)]
+    line = [(float(at), fresh[at] / counts[at]) for at in np.flatnonzero(counts >= FEWEST_CLICKS)]
     title = "Clicks on ads that no earlier day showed"
     return Curves(title, "day", "share of clicks", {"users": line}, linear=True) if len(line) > 1 else None
 
