@@ -68,6 +68,13 @@ def test_a_study_is_cut_by_time_but_has_one_whole_trial(tmp_path: Path) -> None:
     assert len(ended) == 2
 
 
+def test_workers_are_cut_off_when_the_time_is_up(tmp_path: Path) -> None:
+    study = studies.open_study(studies.open_storage(None, tmp_path), "toy:s", make_task(), 0)
+    assert list(studies.work(study, make_task(), 1, "me")) == [1]
+    sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
+    assert list(studies.coordinate(study, 100, [sleeper], deadline=time.monotonic())) == []
+
+
 def test_the_lines_of_python_load_the_study(tmp_path: Path) -> None:
     follow(tmp_path, [0.5], 2)
     scope: dict[str, optuna.Study] = {}
