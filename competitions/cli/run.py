@@ -101,7 +101,7 @@ def show(record: dict[str, Any], queries: str, path: Path) -> None:
     print_table(console, "Steps", shorten_steps(record["steps"]))
     cv, truth, metric = record["cv"], record["truth"], record["metric"]
     print(f"\nCV: {metric} {cv['score']:.4f} +- {cv['error']:.4f} on {cv['queries']:,} {queries}")
-    if board := find_board(record, ROOM / record["name"]):
+    if board := find_board(record, ROOM / str(record.get("name"))):
         print(describe_place(record, board))
     if truth:
         share = truth["score"] / truth["oracle"]
