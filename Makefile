@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 SEED ?= 0
-TRIALS ?= 20
 WORKERS ?= 1
 RUN = $(PY) -m competitions
 NAMES := news flight mgtv tencent
@@ -11,33 +10,39 @@ NAMES := news flight mgtv tencent
 TORCH := torch>=2.9,<3
 # What a person gives is handed over by the environment and quoted there: make would take a $ in it for a variable, the
 # shell a quote for its end. ARGS alone is words of the shell.
-GIVEN := RAW SCALE SEED LAW TRIALS WORKERS STORAGE CLUSTER FROM
+GIVEN := RAW SCALE SEED LAW TRIALS MINUTES WORKERS STORAGE CLUSTER FROM
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 RAW_OPTION = $${RAW:+--raw "$$RAW"}
 SCALE_OPTION = $${SCALE:+--scale "$$SCALE"}
 LAW_OPTION = $${LAW:+--law "$$LAW"}
 INPUT = $(RAW_OPTION) $(SCALE_OPTION) --seed "$$SEED"
-STUDY = --trials "$$TRIALS" --workers "$$WORKERS"
+STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"} --workers "$$WORKERS"
 
 .DEFAULT_GOAL := help
-.PHONY: help install all $(NAMES) runs test test-fast lint format bench clean
-.PHONY: $(foreach verb,data standin simulate tune ladder report submit serve test,$(NAMES:%=$(verb)-%))
+.PHONY: help install all $(NAMES) runs dashboard test test-fast lint format bench clean
+.PHONY: $(foreach verb,data standin look simulate tune ladder report submit serve test,$(NAMES:%=$(verb)-%))
 
 help: ## This text
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 	@echo
 	@echo "  RAW=DIR the host's files   SCALE=0.1 size of simulated data   SEED=0   ARGS=\"--set a.b=c\" any setting"
-	@echo "  TRIALS=20 WORKERS=2 STORAGE=postgresql+psycopg://... for tune-*   CLUSTER=tcp://host:8786 a Dask cluster"
+	@echo "  TRIALS=20 MINUTES=20 WORKERS=2 STORAGE=postgresql+psycopg://... for tune-*   CLUSTER=tcp://host:8786 a Dask cluster"
 	@echo "  LAW=screening for flight, simulate-flight, ladder-flight: travellers who choose by rules, not by a logit"
 	@echo "  Run two against each other: $(PY) -m competitions compare news/last~1 news/last; more: $(PY) -m competitions --help"
+
+# pip blames the first package of a list where it reaches no index at all: whether pip itself is to be had there tells.
+PROBE = $(PY) -m pip download --quiet --disable-pip-version-check --no-deps --no-cache-dir --retries 0 --timeout 15 --dest $(VENV)/probe pip
+NO_INDEX = error: No package index can be reached, so nothing was installed: check the network and the proxy, or name an \
+index with PIP_INDEX_URL, then run make install again. (What pip said: $(VENV)/pip.log)
+EXPLAIN = if $(PROBE) > /dev/null 2>&1; then cat $(VENV)/pip.log; else echo "$(NO_INDEX)"; fi >&2
 
 install: $(VENV)/installed ## The environment, from requirements.lock
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 15) else f"Python 3.11 to 3.14 is needed, {v.major}.{v.minor} found: make PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing: install it first (Debian and Ubuntu: apt install python3-venv)."; exit 1; }
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock "$(TORCH)"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock "$(TORCH)" 2> $(VENV)/pip.log || { $(EXPLAIN); exit 1; }
 	@touch $@
 
 news: ## News: raw files to a checked submission and a report (RAW= SCALE= SEED= ARGS=)
@@ -64,6 +69,13 @@ standin-tencent: ## Tencent: the same
 $(NAMES:%=standin-%): standin-%: $(VENV)/installed
 	@$(RUN) standin $* $${FROM:+--from "$$FROM"} $(ARGS)
 
+look-news: ## News: one offline page on the raw files, before any model: rows, missing, distributions (RAW= SCALE=)
+look-flight: ## Flight: the same
+look-mgtv: ## MGTV: the same
+look-tencent: ## Tencent: the same
+$(NAMES:%=look-%): look-%: $(VENV)/installed
+	@$(RUN) look $* $(INPUT) $(LAW_OPTION) $(ARGS)
+
 simulate-news: ## News: write simulated raw files and print how they compare with the host's (SCALE= SEED=)
 simulate-flight: ## Flight: the same
 simulate-mgtv: ## MGTV: the same
@@ -71,12 +83,15 @@ simulate-tencent: ## Tencent: the same
 $(NAMES:%=simulate-%): simulate-%: $(VENV)/installed
 	@$(RUN) simulate $* $(SCALE_OPTION) --seed "$$SEED" $(LAW_OPTION) --describe $(ARGS)
 
-tune-news: ## News: search each ranker's parameters and the blend; gains go to tuned.toml (TRIALS= WORKERS= STORAGE=)
+tune-news: ## News: search each ranker's parameters and the blend; gains go to tuned.toml (TRIALS= MINUTES= WORKERS=)
 tune-flight: ## Flight: the same
 tune-mgtv: ## MGTV: the same
 tune-tencent: ## Tencent: search how the network is trained
 $(NAMES:%=tune-%): tune-%: $(VENV)/installed
 	@$(if $(STORAGE),RECSYS_STORAGE="$$STORAGE") $(RUN) tune $* $(STUDY) $(INPUT) $(ARGS)
+
+dashboard: $(VENV)/installed ## The studies in optuna-dashboard, which is optional (ARGS=news: of one competition)
+	@$(if $(STORAGE),RECSYS_STORAGE="$$STORAGE") $(RUN) dashboard $(ARGS)
 
 ladder-news: ## News: from popularity to the full pipeline, rung by rung, with score, time and memory (minutes)
 ladder-flight: ## Flight: the same

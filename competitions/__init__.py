@@ -1,12 +1,14 @@
 """Four competitions, one folder each; ``find_competition`` gives the declaration of one."""
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 from common.competition import Competition
 from common.errors import UserError
 
 NAMES = ("news", "flight", "mgtv", "tencent")
+ROOM = Path(__file__).parent  # a competition lives in the folder of its name
 
 
 def find_competition(name: str) -> Competition:
@@ -16,8 +18,19 @@ def find_competition(name: str) -> Competition:
 
 
 def find_room(name: str, module: str) -> Any:
-    """A module that all competitions have under the same name: ``find_room("news", "serving.export")``."""
-    return importlib.import_module(f"competitions.{check_name(name)}.{module}")
+    """A module that all competitions have under the same name: ``find_room("news", "serving.export")``.
+
+    ``UserError`` where a competition that is being made has no such module yet.
+    """
+    full = f"competitions.{check_name(name)}.{module}"
+    try:
+        return importlib.import_module(full)
+    except ModuleNotFoundError as error:
+        if error.name != full:
+            raise
+        raise UserError(
+            f"{name} has no {module} yet: write it as competitions/{NAMES[0]}/{module.replace('.', '/')}.py is."
+        ) from error
 
 
 def check_name(name: str) -> str:

@@ -7,16 +7,18 @@ from typing import NoReturn
 import typer
 
 from common.errors import UserError
-from competitions.cli import data, public_data, run, runs, serve, tune
+from competitions.cli import dashboard, data, look, new, public_data, run, runs, serve, tune
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 VERBS = (
     run.run,
     run.simulate,
+    look.look,
     run.ladder,
     run.check,
     run.score,
     tune.tune,
+    dashboard.dashboard,
     runs.runs,
     runs.compare,
     runs.lb,
@@ -26,6 +28,7 @@ VERBS = (
     public_data.standin,
     serve.serve,
     serve.replay,
+    new.new,
 )
 for verb in VERBS:
     app.command()(verb)

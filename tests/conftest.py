@@ -29,6 +29,8 @@ SLOW_ROOMS = {"cluster", "experiments", "serving", "simulator", "training"}
 SLOW_MODULES = {
     "unit/cli/test_data.py",
     "unit/cli/test_host_files.py",
+    "unit/cli/test_make_install.py",
+    "unit/cli/test_new.py",
     "unit/common/datasets/test_huggingface.py",
     "unit/common/datasets/test_kaggle.py",
     "unit/common/pipeline/test_run_types.py",
@@ -37,6 +39,12 @@ SLOW_MODULES = {
     "unit/mgtv/models/test_deep_training.py",
     "unit/tencent/reporting/test_permutation_importance.py",
 }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A mark for each competition, a new one among them."""
+    for name in NAMES:
+        config.addinivalue_line("markers", f"{name}: tests of this competition")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks

@@ -25,8 +25,8 @@ class FileSpec:
     """A file, or the files of a pattern, below the raw folder, and what is known of them; None or () where nothing is.
 
     ``rows`` are those of all files together, ``columns`` must be there among others, ``megabytes`` is a published,
-    rounded size, ``sha256`` the digest of a single file. ``unless``: not needed where a file fits that pattern.
-    ``fetched``: a download brings it.
+    rounded size, ``sha256`` the digest of a single file; ``md5``: one that a single source gives and the host does not.
+    ``unless``: not needed where a file fits that pattern. ``fetched``: a download brings it.
     """
 
     path: str
@@ -38,6 +38,7 @@ class FileSpec:
     columns: tuple[str, ...] = ()
     megabytes: float | None = None
     sha256: str | None = None
+    md5: str | None = None
 
 
 @dataclass(frozen=True)
@@ -167,10 +168,15 @@ def read_origin(raw: Path) -> dict[str, tuple[int, str | None]]:
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file in hexadecimal."""
+    return digest(path, "sha256")
+
+
+def digest(path: Path, algorithm: str) -> str:
+    """A file's digest in hexadecimal."""
     import pooch  # imported here: no other command should wait for it
 
     with running(f"digest of {path.name}"):
-        return str(pooch.file_hash(str(path), alg="sha256"))
+        return str(pooch.file_hash(str(path), alg=algorithm))
 
 
 @contextmanager

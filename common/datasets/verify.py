@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from common.datasets.download import FileSpec, Layout, sha256
+from common.datasets.download import FileSpec, Layout, digest, sha256
 from common.errors import UserError
 from common.io.rust_panics import contain_panics
 from common.pipeline.progress import running
@@ -68,6 +68,7 @@ def _describe(spec: FileSpec) -> str:
     facts.append(f"{spec.megabytes:g} MB" if spec.megabytes is not None else "size unknown")
     facts += [f"{len(spec.columns)} column{'s' * (len(spec.columns) > 1)}"] if spec.columns else []
     facts += [f"sha256 {spec.sha256[:12]}.."] if spec.sha256 else []
+    facts += [f"md5 {spec.md5[:12]}.. (of a single source)"] if spec.md5 else []
     return ", ".join(facts)
 
 
@@ -123,10 +124,12 @@ def _lacking_columns(columns: Sequence[str], paths: list[Path]) -> Iterator[str]
 def _altered_files(folder: Path, spec: FileSpec, paths: list[Path], listed: Listed) -> Iterator[str]:
     """Files that are not what is published or what the host listed when they were fetched."""
     for path in paths:
-        size, digest = listed.get(path.relative_to(folder).as_posix(), (None, None))
+        size, known_digest = listed.get(path.relative_to(folder).as_posix(), (None, None))
         if size not in (None, path.stat().st_size):
             yield f"{path.name}: {path.stat().st_size} bytes, {size} listed"
             continue
-        known = {value for value in (digest, spec.sha256) if value is not None}
+        known = {value for value in (known_digest, spec.sha256) if value is not None}
         if known and known != {sha256(path)}:
             yield f"{path.name} has another sha256"
+        if spec.md5 is not None and digest(path, "md5") != spec.md5:
+            yield f"{path.name} has another md5 than the one known, which a single source gives"

@@ -4,14 +4,14 @@ A model can only be as good on the test as the test is like what it was fitted o
 1: one look at a row says where it is from.
 """
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from common.ranking.dataset import Matrix
+from common.ranking.dataset import Matrix, RankingDataset, pick_queries
 
 Sizes = NDArray[np.int32]
 FEWEST_ROWS = 50
@@ -44,14 +44,21 @@ class FeatureDrift(TypedDict):
     test: float | None
     train_missing: float
     test_missing: float
+    reference: NotRequired[float]
 
 
 class Drift(TypedDict):
-    """AUC of the classifier, .5 or about that where nothing differs; the rows that it saw; features, worst first."""
+    """AUC of the classifier, .5 or about that where nothing differs; the rows that it saw; features, worst first.
+
+    ``reference``: the AUC ``between`` two times of the labelled data, and of each feature there: what the calendar
+    alone moves, and moves every day. Absent where no such pair was compared.
+    """
 
     auc: float
     rows: int
     features: list[FeatureDrift]
+    reference: NotRequired[float]
+    between: NotRequired[str]
 
 
 def find_drift(
@@ -83,6 +90,30 @@ def find_drift(
     varying = [column for column in range(len(names)) if _varies(features[:, column])]
     auc = _cross_fit(features[:, varying], from_test, halves) if varying else 0.5
     return Drift(auc=auc, rows=len(features), features=drifts[:top])
+
+
+def refer(drift: Drift | None, reference: Drift | None, between: str) -> Drift | None:
+    """The drift with how far two times of the labelled data, ``between`` in words, differ from each other.
+
+    A statistic of a day has one value for all rows of it, and tells any two days apart; that warns of nothing.
+    ``reference`` should list every feature (``top``).
+    """
+    if drift is None or reference is None:
+        return drift
+    known = {row["feature"]: row["auc"] for row in reference["features"]}
+    features = [
+        FeatureDrift(**row, reference=known[row["feature"]]) if row["feature"] in known else row
+        for row in drift["features"]
+    ]
+    return Drift(auc=drift["auc"], rows=drift["rows"], features=features, reference=reference["auc"], between=between)
+
+
+def compare_halves(rows: RankingDataset, times: NDArray[np.int64], *, most: int = 10_000) -> Drift | None:
+    """The earlier half of labelled queries against the later one: ``times`` (queries,). All features are listed."""
+    late = times >= np.median(times) if len(times) else np.zeros(0, bool)
+    one, other = pick_queries(rows, ~late), pick_queries(rows, late)
+    sizes = one.group_sizes, other.group_sizes
+    return find_drift(rows.names, one.features, other.features, *sizes, most=most, top=len(rows.names))
 
 
 def _draw(

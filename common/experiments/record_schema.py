@@ -56,6 +56,7 @@ class Data(Part, frozen=True, kw_only=True):
 
     folder: str | None = None
     simulated: bool | None = None
+    standin: bool | None = None
     digest: str = ""
     files: Number = None
     bytes: Number = None
@@ -123,6 +124,7 @@ class Curve(Part, frozen=True, kw_only=True):
     metric: str = ""
     values: list[Number] | None = None
     best: Number = None
+    falls: bool = False
 
 
 class DriftingFeature(Part, frozen=True, kw_only=True):
@@ -134,6 +136,7 @@ class DriftingFeature(Part, frozen=True, kw_only=True):
     test: Number = None
     train_missing: Number = None
     test_missing: Number = None
+    reference: Number = None
 
 
 class Drift(Part, frozen=True, kw_only=True):
@@ -141,7 +144,47 @@ class Drift(Part, frozen=True, kw_only=True):
 
     auc: Number = None
     rows: Number = None
+    reference: Number = None
+    between: str | None = None
     features: list[DriftingFeature] | None = None
+
+
+class Stage(Part, frozen=True, kw_only=True):
+    """A stage of the funnel."""
+
+    stage: str
+    queries: Number = None
+    share: Number = None
+    lost: Number = None
+
+
+class RankClass(Part, frozen=True, kw_only=True):
+    """How many right answers stand at some ranks."""
+
+    rank: str
+    queries: Number = None
+    share: Number = None
+
+
+class Example(Part, frozen=True, kw_only=True):
+    """A query for a person to read."""
+
+    kind: str
+    query: str = ""
+    context: str = ""
+    listed: list[str] | None = None
+    answer: str = ""
+    rank: Number = None
+    candidate: bool = True
+
+
+class Answers(Part, frozen=True, kw_only=True):
+    """Where right answers are lost."""
+
+    funnel: list[Stage] | None = None
+    ranks: list[RankClass] | None = None
+    correlation: list[Row] | None = None
+    examples: list[Example] | None = None
 
 
 class Insight(Part, frozen=True, kw_only=True):
@@ -151,6 +194,7 @@ class Insight(Part, frozen=True, kw_only=True):
     calibration: list[Calibration] | None = None
     curves: list[Curve] | None = None
     drift: Drift | None = None
+    answers: Answers | None = None
 
 
 class RunFile(Part, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from common.errors import UserError
+from common.experiments.board import find_board, find_other_basis, place_briefly
 from common.experiments.run_record import RECORD, Row, read_record
 from common.io.files import refuse_special
 from common.submission import write_text
@@ -17,7 +18,7 @@ from common.submission import write_text
 LEADERBOARD = "lb.json"
 SETTINGS_SHOWN = 32  # characters
 COLUMNS = (
-    "run", "CV", "error", "truth", "oracle", "leaderboard", "data", "code", "seconds", "GiB", "settings",
+    "run", "CV", "error", "truth", "oracle", "leaderboard", "rank", "data", "code", "seconds", "GiB", "settings",
 )  # fmt: skip
 
 
@@ -50,17 +51,19 @@ def find_run(build: Path, names: Sequence[str], run: str) -> Path:
     return matches[0]
 
 
-def list_runs(folders: Sequence[Path]) -> list[Row]:
+def list_runs(folders: Sequence[Path], boards: Path | None = None) -> list[Row]:
     """One row per run: when, what on, how it scored, what it cost, and the leaderboard's last word on it.
 
-    A run whose record or whose noted scores are damaged has a row that says so.
+    ``boards``: the folder whose ``<name>/board.toml`` holds the marks of a competition; ``rank``: between which of them
+    the leaderboard's score lies, else the CV of a run on the host's files. A run whose record or whose noted scores are
+    damaged has a row that says so.
     """
-    return [_list_or_tell(folder) for folder in folders]
+    return [_list_or_tell(folder, boards) for folder in folders]
 
 
-def _list_or_tell(folder: Path) -> Row:
+def _list_or_tell(folder: Path, boards: Path | None) -> Row:
     try:
-        return _list_run(folder, read_record(folder / RECORD))
+        return _list_run(folder, read_record(folder / RECORD), boards)
     except UserError as error:
         told = str(error).replace(f"{folder}/", "")
         return dict.fromkeys(COLUMNS) | {
@@ -69,7 +72,7 @@ def _list_or_tell(folder: Path) -> Row:
         }
 
 
-def _list_run(folder: Path, record: Row) -> Row:
+def _list_run(folder: Path, record: Row, boards: Path | None) -> Row:
     cv, truth, noted = record["cv"], record.get("truth"), read_leaderboard(folder)
     code, data = record["code"], record["data"] or {}
     until = [f"--until {record['until']}"] if record.get("until") else []
@@ -80,12 +83,27 @@ def _list_run(folder: Path, record: Row) -> Row:
         "truth": truth.get("score") if truth else None,
         "oracle": truth.get("oracle") if truth else None,
         "leaderboard": noted[-1]["score"] if noted else None,
-        "data": f"{'simulated' if data.get('simulated') else 'files'}-{data.get('digest', '')[:4]}",
+        "rank": _rank(record, noted, boards),
+        "data": f"{_name_basis(record)}-{data.get('digest', '')[:4]}",
         "code": f"{code['revision'] or 'unknown'}{'+' if code['changed'] else ''}",
         "seconds": f"{record.get('wall_seconds') or 0.0:,.0f}",
         "GiB": f"{(record.get('peak_mib') or 0.0) / 1024:.1f}",
         "settings": _shorten(" ".join([*until, *record["overrides"]])),
     }
+
+
+def _rank(record: Row, noted: Sequence[Row], boards: Path | None) -> str | None:
+    board = None if boards is None else find_board(record, boards / record["name"])
+    score = noted[-1]["score"] if noted else record["cv"]["score"]
+    return None if board is None or score is None else place_briefly(score, board)
+
+
+def _name_basis(record: Row) -> str:
+    """What the run was made from, in a word."""
+    data = record["data"] or {}
+    if data.get("simulated"):
+        return "simulated"
+    return "standin" if "folder" in data and find_other_basis(record) else "files"
 
 
 def _shorten(text: str) -> str:

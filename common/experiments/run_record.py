@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from common.datasets.public import MARKER
 from common.errors import UserError
 from common.experiments.record_schema import RunFile, decode_file
 from common.experiments.revision import find_revision
@@ -217,6 +218,7 @@ def describe_data(origin: Origin, cache: Path) -> Row:
     return {
         "folder": str(origin.folder),
         "simulated": origin.simulated,
+        "standin": (origin.folder / MARKER).exists(),
         "digest": state.hexdigest(),
         "files": len(paths),
         "bytes": size,

@@ -59,7 +59,8 @@ class Mark:
 class Column:
     """Marks of all rows on one scale: dots (the scale begins anywhere), or bars (it holds 0), or plain text.
 
-    ``reference`` draws a line through all rows; ``unit`` stands behind the labels of the scale.
+    ``reference`` draws a line through all rows; ``unit`` stands behind the labels of the scale, which reaches ``most``
+    at least: columns that are compared have one scale.
     """
 
     title: str
@@ -67,6 +68,7 @@ class Column:
     kind: Literal["dot", "bar", "plain"] = "dot"
     reference: float | None = None
     unit: str = ""
+    most: float | None = None
 
     @property
     def width(self) -> int:
@@ -76,7 +78,7 @@ class Column:
     def scale(self, ticks: int) -> Scale | None:
         """The scale of all marks and the reference; None where nothing is drawn."""
         values = [edge for mark in self.marks for edge in mark.edges or ()]
-        values += [self.reference] if self.reference is not None else []
+        values += [edge for edge in (self.reference, self.most) if edge is not None]
         drawn = self.kind != "plain" and values
         return make_scale(values, zero=self.kind == "bar", ticks=ticks) if drawn else None
 
@@ -126,7 +128,8 @@ def round_values(low: float, high: float, most: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Line:
-    """A line through points; ``style``: line, thin, guide (dashed), step (constant to the next point)."""
+    """A line through points; ``style``: line, thin, guide (dashed), step (constant to the next point),
+    and of several sides other and third."""
 
     points: Sequence[tuple[float, float]]
     style: str = "line"
@@ -154,7 +157,7 @@ class Plot:
     def path(self, line: Line) -> str:
         """The line in SVG, in per cent from the upper left corner."""
         points = [(self.across.position(x), 100 - self.upward.position(y)) for x, y in line.points]
-        joint = "H{0:.2f} V{1:.2f}" if line.style == "step" else "L{0:.2f} {1:.2f}"
+        joint = "H{0:.2f} V{1:.2f}" if line.style.startswith("step") else "L{0:.2f} {1:.2f}"
         return " ".join((joint if number else "M{0:.2f} {1:.2f}").format(*point) for number, point in enumerate(points))
 
 

@@ -12,6 +12,7 @@ APART = 2.0  # standard errors of a difference
 UNLIKELY = 0.01
 DRIFT_AUC = 0.7
 DOMINANT = 0.4
+CALENDAR_MARGIN = 0.03  # of an AUC
 
 
 class Note(NamedTuple):
@@ -26,6 +27,7 @@ def check_record(record: Row) -> list[Note]:
     rules = (
         _far_from_other_scores,
         _uneven_folds,
+        _blend_below_member,
         _drifting,
         _dominant,
         _harmful,
@@ -42,16 +44,23 @@ def _far_from_other_scores(record: Row) -> Iterator[Note]:
         yield from _compare(record["cv"], entry, "the leaderboard", "leaderboard")
 
 
-def _compare(cv: Row, other: Row, name: str, section: str) -> Iterator[Note]:
-    score, error, reference = cv.get("score"), cv.get("error"), other.get("score")
+def name_validation(cv: Row) -> str:
+    """Cross-validation where there are folds, else validation: one hold-out is no cross."""
+    folds = cv.get("folds") or []
+    crossed = len(folds) > 1 or any("folds" in str(row.get("fold")) for row in folds)
+    return "cross-validation" if crossed else "validation"
+
+
+def _compare(own: Row, other: Row, name: str, section: str) -> Iterator[Note]:
+    score, error, reference = own.get("score"), own.get("error"), other.get("score")
     if not (numbers.is_number(score) and numbers.is_number(error) and numbers.is_number(reference)):
         return
     second = other.get("error")
     both = (error**2 + (second if numbers.is_number(second) else error) ** 2) ** 0.5
     if abs(score - reference) > APART * both:
-        side = "above" if score > reference else "below"
+        side, validation = "above" if score > reference else "below", name_validation(own).capitalize()
         yield Note(
-            f"Cross-validation ({numbers.score(score)}) is {side} {name} ({numbers.score(reference)}) by "
+            f"{validation} ({numbers.score(score)}) is {side} {name} ({numbers.score(reference)}) by "
             f"{abs(score - reference) / both:.1f} standard errors of the difference.",
             section,
         )
@@ -80,10 +89,34 @@ def _uneven_folds(record: Row) -> Iterator[Note]:
 
 def _drifting(record: Row) -> Iterator[Note]:
     drift = record["insight"]["drift"]
-    if numbers.is_number(drift.get("auc")) and drift["auc"] >= DRIFT_AUC:
-        worst = next(iter(drift.get("features") or []), None)
+    if numbers.is_number(drift.get("auc")) and drift["auc"] >= DRIFT_AUC and not follows_from_calendar(drift):
+        worst = next((row for row in drift.get("features") or [] if not follows_from_calendar(row)), None)
         led = f", by {worst['feature']} before all" if worst else ""
         yield Note(f"Train and test rows can be told apart (AUC {numbers.score(drift['auc'], 3)}{led}).", "drift")
+
+
+def follows_from_calendar(row: Row) -> bool:
+    """Whether two times of the labelled data differ as much, in a feature or in all: then it happens every day."""
+    reference = row.get("reference")
+    return numbers.is_number(reference) and row["auc"] <= reference + CALENDAR_MARGIN
+
+
+def _blend_below_member(record: Row) -> Iterator[Note]:
+    rows = [row for row in record["ranking"] if numbers.is_number(row.get("score"))]
+    blends = [row for row in rows if str(row.get("model")).startswith("blend")]
+    members = [row for row in rows if row not in blends]
+    if not blends or not members:
+        return
+    best, blend = max(members, key=lambda row: float(row["score"])), blends[-1]
+    gap = best["score"] - blend["score"]
+    if round(gap, 4) > 0:
+        error = blend.get("error")
+        small = " (less than the error of either)" if numbers.is_number(error) and gap < error else ""
+        yield Note(
+            f"The {blend['model']} ({numbers.score(blend['score'])}) is below its best member, {best['model']} "
+            f"({numbers.score(best['score'])}), by {numbers.score(gap)}{small}.",
+            "models",
+        )
 
 
 def _dominant(record: Row) -> Iterator[Note]:
@@ -107,7 +140,7 @@ def _does_harm(row: Row) -> bool:
 
 
 def _unfinished(record: Row) -> Iterator[Note]:
-    curves = [one for one in record["insight"]["curves"] if one.get("values")]
+    curves = [one for one in record["insight"]["curves"] if one.get("values") and not one.get("falls")]
     last = [str(one.get("name")) for one in curves if one.get("best") == len(one["values"])]
     if last:
         yield Note(f"Best in the last round allowed: {', '.join(last)}. More rounds may give more.", "curves")

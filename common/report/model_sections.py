@@ -5,11 +5,13 @@ from typing import Any
 
 from common.report import formatting as numbers
 from common.report.charts import Column, Dot, Line, Mark, MarkTable, make_plot, shares, thin
+from common.report.checks import follows_from_calendar
 from common.report.record import Row
 from common.report.tables import make_table
 
 FEATURES_SHOWN = 30
 DRIFT_SHOWN = 20
+MOST_DOTS = 40
 CUT_PER_CENT = 10  # of the rounds: the first climb would flatten what matters
 
 
@@ -32,7 +34,8 @@ def features(record: Row) -> dict[str, Any] | None:
         "permuted": permuted,
         "unused": sum(not row.get("gain") for row in rows) if by_gain else 0,
         "total": len(rows),
-        "names": names,
+        # A model that draws its inputs apart may name more of them there than the run lists.
+        "names": list(dict.fromkeys([*names, *(str(row.get("feature", "")) for row in rows)])) if names else [],
     }
 
 
@@ -82,6 +85,8 @@ def curves(record: Row) -> list[dict[str, Any]]:
 
 def _curve(one: Row, values: Sequence[float]) -> dict[str, Any]:
     best = min(max(int(one.get("best") or len(values)), 1), len(values))
+    if one.get("falls"):
+        return _falling_curve(one, values)
     metric, reached = str(one.get("metric", "")), values[best - 1]
     start = len(values) * CUT_PER_CENT // 100
     points = [point for point in thin(values, best) if point[0] > start or point[1] >= values[start]]
@@ -90,14 +95,35 @@ def _curve(one: Row, values: Sequence[float]) -> dict[str, Any]:
     return {"name": str(one.get("name", "")), "metric": metric, "caption": caption, "plot": plot}
 
 
+def _falling_curve(one: Row, values: Sequence[float]) -> dict[str, Any]:
+    """A loss in training: nothing was stopped by it, so no round is marked."""
+    metric = str(one.get("metric", ""))
+    caption = f"{metric} {numbers.score(values[0])} at round 1, {numbers.score(values[-1])} at round {len(values)}"
+    points = thin(values, len(values))
+    return {
+        "name": str(one.get("name", "")),
+        "metric": metric,
+        "caption": caption,
+        "plot": make_plot(
+            [Line(points)], [Dot(x, y, f"round {x:.0f}: {numbers.score(y)}") for x, y in points[:MOST_DOTS]]
+        ),
+    }
+
+
 def drift(record: Row) -> dict[str, Any] | None:
     """How far train and test rows differ, and by which features."""
     drift = record["insight"]["drift"]
     if not numbers.is_number(drift.get("auc")):
         return None
     rows = (drift.get("features") or [])[:DRIFT_SHOWN]
-    alone = [Mark(row.get("auc"), text=numbers.score(row.get("auc"), 3)) for row in rows]
+    alone = [
+        Mark(row.get("auc"), text=numbers.score(row.get("auc"), 3), pale=follows_from_calendar(row)) for row in rows
+    ]
     columns = [Column("AUC alone", alone, reference=0.5)]
+    if any(numbers.is_number(row.get("reference")) for row in rows):
+        columns.append(
+            Column("any two times", [Mark(text=numbers.score(row.get("reference"), 3)) for row in rows], "plain")
+        )
     for part in ("train", "test"):
         means = [Mark(text=numbers.significant(row.get(part)) or "none") for row in rows]
         columns.append(Column(f"{part} mean", means, "plain"))
@@ -106,4 +132,11 @@ def drift(record: Row) -> dict[str, Any] | None:
             missing = [Mark(text=numbers.share(row.get(f"{part}_missing"))) for row in rows]
             columns.append(Column(f"{part} missing", missing, "plain"))
     marks = MarkTable("feature", [str(row.get("feature", "")) for row in rows], columns) if rows else None
-    return {"auc": float(drift["auc"]), "rows": drift.get("rows"), "marks": marks}
+    return {
+        "auc": float(drift["auc"]),
+        "rows": drift.get("rows"),
+        "marks": marks,
+        "reference": drift.get("reference"),
+        "between": drift.get("between"),
+        "calendar": follows_from_calendar(drift),
+    }

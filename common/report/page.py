@@ -17,7 +17,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from common.pipeline.result_store import writing
 from common.report import cost_sections, model_sections, score_sections
 from common.report import formatting as numbers
-from common.report.checks import check_record
+from common.report.answer_sections import answers
+from common.report.checks import check_record, name_validation
 from common.report.record import Row, fill_record
 from common.report.tables import make_table
 from common.report.tuning_section import tuning
@@ -60,11 +61,13 @@ def build_page(record: Row, ladder: Row | None = None, studies: Sequence[Row] = 
     """The page as text; a section without data is left out."""
     record = fill_record(record)
     sections = [
-        Section("folds", "Folds", score_sections.folds(record)),
+        Section("folds", "Folds" if len(record["cv"]["folds"]) > 1 else "Validation", score_sections.folds(record)),
         Section("slices", "Slices", score_sections.slices(record)),
+        Section("answers", "Where right answers are lost", answers(record)),
         Section("models", "Models side by side", score_sections.models(record)),
         Section("truth", "On the simulated truth", score_sections.truth(record)),
         Section("leaderboard", "Leaderboard", make_table(record["leaderboard"], tints=False)),
+        Section("board", "Where would that rank?", score_sections.board(record)),
         Section("tables", "Tables", score_sections.tables(record)),
         Section("ladder", "Ladder", score_sections.ladder(ladder)),
         Section("features", "Features", model_sections.features(record)),
@@ -108,6 +111,8 @@ def summarise(record: Row) -> dict[str, Any]:
         "error": numbers.score(error),
         "queries": numbers.count(cv.get("queries")),
         "interval": interval,
+        "validation": name_validation(cv),
+        "basis": name_basis(record["data"]),
         "standing": score_sections.standing(record),
         "of_oracle": reached / oracle if oracle and numbers.is_number(oracle) and numbers.is_number(reached) else None,
         "best": max(ranked, key=lambda row: float(row["score"])) if len(ranked) > 1 else None,
@@ -117,6 +122,13 @@ def summarise(record: Row) -> dict[str, Any]:
         "seed": record.get("seed", record["config"].get("seed")),
         "submission": ", ".join(Path(str(path)).name for path in sent["paths"]),
     }
+
+
+def name_basis(data: Row) -> str:
+    """What the run was made from."""
+    if data.get("simulated"):
+        return "simulated data"
+    return "a public stand-in in the host's layout" if data.get("standin") else "the host's files"
 
 
 def _find_strongest(rows: Sequence[Row]) -> dict[str, Any] | None:

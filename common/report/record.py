@@ -18,10 +18,11 @@ EMPTY: dict[str, Any] = {
     "ranking": [],
     "truth": {"scores": {}},
     "leaderboard": [],
+    "board": {"mark": []},
     "notes": [],
     "tables": [],
     "features": [],
-    "insight": {"importance": [], "calibration": [], "curves": [], "drift": {}},
+    "insight": {"importance": [], "calibration": [], "curves": [], "drift": {}, "answers": {"funnel": []}},
     "steps": [],
     "submission": {"paths": []},
 }

@@ -6,6 +6,7 @@ from typing import Any
 
 from common.report import formatting as numbers
 from common.report.charts import Column, Mark, MarkTable
+from common.report.checks import name_validation
 from common.report.cost_sections import memory, times
 from common.report.record import Row
 from common.report.tables import make_table
@@ -17,7 +18,7 @@ LEADERBOARD_NAMES = ("board", "name", "when")
 def standing(record: Row) -> MarkTable | None:
     """Everything that says how good the run is, on one scale: validation, leaderboard, simulated truth, its oracle."""
     truth = record["truth"]
-    rows = [("Cross-validation", _mark(record["cv"]))]
+    rows = [(name_validation(record["cv"]).capitalize(), _mark(record["cv"]))]
     rows += [(f"Leaderboard {name_entry(entry)}".strip(), _mark(entry)) for entry in record["leaderboard"]]
     rows += [("Simulated truth", _mark(truth)), ("Oracle", _mark({"score": truth.get("oracle")}))]
     known = [(name, mark) for name, mark in rows if mark.edges]
@@ -29,6 +30,27 @@ def standing(record: Row) -> MarkTable | None:
 def name_entry(entry: Row) -> str:
     """What a leaderboard entry is called: the first that it has of a board, a name, a date."""
     return next((str(entry[key]) for key in LEADERBOARD_NAMES if entry.get(key)), "")
+
+
+def board(record: Row) -> dict[str, Any] | None:
+    """The known marks of the host's board, with this run's scores among them in their order."""
+    known = record["board"]
+    own = [(f"this run, {name_validation(record['cv'])}", "", record["cv"])]
+    own += [(f"this run, leaderboard {name_entry(entry)}".strip(), "", entry) for entry in record["leaderboard"]]
+    own = [row for row in own if numbers.is_number(row[2].get("score"))]
+    if not known["mark"] or not own:
+        return None
+    rows = [*own, *((mark["name"], mark["source"], {"score": mark["score"]}) for mark in known["mark"])]
+    rows.sort(key=lambda row: -float(row[2]["score"]))
+    marks = [
+        Mark(row.get("score"), row.get("error"), numbers.with_error(row["score"], row.get("error"), 5), not label)
+        for _, label, row in rows
+    ]
+    column = Column(str(record["metric"]), marks, reference=own[-1][2]["score"])
+    return {
+        "title": known.get("title", ""),
+        "marks": MarkTable("mark", [name for name, _, _ in rows], [column], [source for _, source, _ in rows]),
+    }
 
 
 def folds(record: Row) -> dict[str, Any] | None:

@@ -32,7 +32,7 @@ from common.errors import UserError
 from common.pipeline.progress import say
 from common.submission import write_text
 from common.tuning.search_space import fits
-from common.tuning.task import FINISHED, FOLDS, WORKER, Task, run_trial
+from common.tuning.task import EXPECTED, FINISHED, FOLDS, WORKER, Task, run_trial
 
 STORAGE = "RECSYS_STORAGE"  # environment: the database, whose URL may hold a password
 HEARTBEAT_S = 15
@@ -42,6 +42,7 @@ FAILURES = 5
 POLL_S = 0.5
 SECRET = re.compile("pass|pwd|secret|token|key", re.IGNORECASE)  # an option of a URL that is not shown
 MASK = "***"
+JOURNAL = "journal.log"
 RETRIED = "retried"  # user attribute: the number of the trial that died
 
 
@@ -49,7 +50,7 @@ def open_storage(url: str | None, folder: Path) -> optuna.storages.BaseStorage:
     """The database of ``url``, else a journal file in ``folder``. ``UserError`` where it cannot be reached."""
     if url is None:
         folder.mkdir(parents=True, exist_ok=True)
-        return JournalStorage(JournalFileBackend(str(folder / "journal.log")))
+        return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # all that has to do with heartbeats
@@ -109,14 +110,24 @@ def count_finished(study: optuna.Study) -> int:
     return len(study.get_trials(deepcopy=False, states=FINISHED))
 
 
-def work(study: optuna.Study, task: Task, trials: int, worker: str) -> Iterator[int]:
+def is_over(study: optuna.Study, trials: int, deadline: float | None) -> bool:
+    """Whether a study has its trials, or its time (of ``time.monotonic``) is up and one trial is whole."""
+    if count_finished(study) >= trials:
+        return True
+    late = deadline is not None and time.monotonic() >= deadline
+    return late and bool(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+
+
+def work(study: optuna.Study, task: Task, trials: int, worker: str, deadline: float | None = None) -> Iterator[int]:
     """Try settings, one after the other, until the study has so many finished trials, whoever computes them.
 
-    Yields the number of finished trials after each. ``UserError`` where ``FAILURES`` trials in a row fail.
+    At the ``deadline`` no further one begins. Yields the number of finished trials after each. ``UserError`` where
+    ``FAILURES`` trials in a row fail.
     """
     failed = 0
-    while (done := count_finished(study)) < trials:
-        study.optimize(partial(run_trial, task, worker), n_trials=1, catch=(UserError, ArithmeticError, ValueError))
+    while not is_over(study, trials, deadline):
+        done = count_finished(study)
+        study.optimize(partial(run_trial, task, worker), n_trials=1, catch=EXPECTED)
         failed = 0 if count_finished(study) > done else failed + 1
         if failed == FAILURES:
             raise UserError(f"{failed} trials of {study.study_name} failed one after the other: is the space too wide?")
@@ -135,13 +146,18 @@ def worker_name() -> str:
 
 
 def coordinate(
-    study: optuna.Study, trials: int, commands: Sequence[Sequence[str]], storage: str | None = None
+    study: optuna.Study,
+    trials: int,
+    commands: Sequence[Sequence[str]],
+    storage: str | None = None,
+    deadline: float | None = None,
 ) -> Iterator[int]:
     """Let a process of each command work on the study, and enqueue again the trial of a dead one.
 
     ``storage`` goes to the processes by their environment: any user of the machine can read a command line.
 
-    Yields the number of finished trials whenever it has grown. ``UserError`` where all processes end before the study
+    Yields the number of finished trials whenever it has grown. At the ``deadline`` the trials under way are cut off,
+    and are tried first when the study goes on. ``UserError`` where all processes end before the study
     has its ``trials``.
     """
     threads = str(max((os.cpu_count() or 1) // len(commands), 1))
@@ -156,9 +172,10 @@ def coordinate(
         ]
         alive, seen = list(zip(running, logs, strict=True)), count_finished(study)
         try:
-            while (done := count_finished(study)) < trials:
+            while not is_over(study, trials, deadline):
+                done = count_finished(study)
                 alive = [worker for worker in alive if not _is_dead(*worker, study)]
-                if not alive and count_finished(study) < trials:
+                if not alive and not is_over(study, trials, deadline):
                     raise UserError(
                         f"All workers of the study {study.study_name} ended after {done} of {trials} trials, which are"
                         " kept: run the same command again to go on."
@@ -167,7 +184,7 @@ def coordinate(
                     seen = done
                     yield done
                 time.sleep(POLL_S)
-            if done > seen:
+            if (done := count_finished(study)) > seen:
                 yield done
         finally:
             for process in running:

@@ -13,11 +13,16 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
+from common.errors import UserError
 from common.tuning.search_space import Settings, Space, suggest
 
 Scores = NDArray[np.float64]
 FOLDS = "folds"  # user attribute of a trial: its score on every fold
+REASON_CHARS = 160
 FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+FAILURE = "failure"  # user attribute of a trial that failed: why
+# What settings may lead to; anything else is a fault of the code and ends the study.
+EXPECTED = (UserError, ArithmeticError, ValueError)
 WORKER = "worker"  # user attribute of a trial: who computes it
 
 
@@ -73,7 +78,11 @@ def run_trial(task: Task, worker: str, trial: optuna.Trial) -> float:
     trial.set_user_attr(WORKER, worker)
     settings, scores = suggest(trial, task.space), []
     for fold in range(task.folds):
-        scores.append(task.score(settings, fold))
+        try:
+            scores.append(task.score(settings, fold))
+        except EXPECTED as error:
+            trial.set_user_attr(FAILURE, (str(error).splitlines() or [type(error).__name__])[0][:REASON_CHARS])
+            raise
         trial.set_user_attr(FOLDS, scores)
         mean = float(np.mean(scores))
         trial.report(mean, fold)

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
+from common.experiments.board import describe_place, find_board
 from common.experiments.compare import Difference, describe_difference, pair_queries, read_records
 from common.pipeline.console import print_table, shorten_steps, wide_console
 from common.report.page import PAGE
+from competitions import ROOM
 
 Record = dict[str, Any]
 
@@ -48,6 +50,8 @@ def show_end(closing: Closing) -> None:
     print(f"CV: {metric} {cv['score']:.4f} +- {cv['error']:.4f} on {cv['queries']:,} {closing.queries}")
     if closing.change and not closing.unchanged:
         print(closing.change)
+    if board := find_board(record, ROOM / str(record.get("name"))):
+        print(describe_place(record, board))
     if truth:
         share = truth["score"] / truth["oracle"]
         print(

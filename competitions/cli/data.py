@@ -7,10 +7,9 @@ import typer
 
 from common.datasets import huggingface, kaggle
 from common.datasets.download import Source, read_origin
-from common.datasets.public import MARKER
-from common.datasets.simulated import REPORT
 from common.datasets.verify import OK, check_files, require_valid
 from common.errors import UserError
+from common.experiments.board import find_other_basis
 from common.experiments.registry import find_run, find_runs, require_submission
 from common.experiments.run_record import RECORD, read_record
 from common.pipeline.console import print_table, wide_console
@@ -106,11 +105,10 @@ def require_host_files(record: dict[str, Any], name: str, folder: Path) -> None:
     if record["name"] != name:
         raise UserError(f"{folder} is a run of {record['name']}, not of {name}.")
     try:
-        raw, simulated = Path(record["data"]["folder"]), record["data"]["simulated"]
+        basis = find_other_basis(record)
     except (KeyError, TypeError) as error:
         raise UserError(f"{folder / RECORD} does not say what the run was made from: make the run again.") from error
-    basis = "simulated data" if simulated is not False or (raw / REPORT).exists() else "a public stand-in"
-    if basis == "simulated data" or (raw / MARKER).exists():
+    if basis is not None:
         raise UserError(f"{folder} was made from {basis}, which no host scores: run on the host's files (RAW=DIR).")
 
 

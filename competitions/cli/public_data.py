@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from common.datasets.public import TRUTH
+from common.errors import UserError
 from competitions import find_room
 from competitions.cli.options import Build, Name
 
@@ -17,19 +18,22 @@ from competitions.cli.options import Build, Name
 def standin(
     name: Name,
     source: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--from",
             help="The public data set. news: Globo.com's clicks; flight: the package larch, its wheel or a folder with "
             "it; mgtv: KuaiRand-Pure; tencent: Beauty.txt or LastFM.txt of S3-Rec.",
         ),
-    ],
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; default build/NAME/standin.")] = None,
     build: Build = Path("build"),
 ) -> None:
     """Lay a public data set out in the host's layout, with its truth: real behaviour without the host's login."""
+    public = find_room(name, "datasets.public")
+    if source is None:
+        raise UserError(f"Say where the public data set lies, make standin-{name} FROM=DIR: {public.HINT}.")
     folder = out or build / name / "standin"
-    dataset = find_room(name, "datasets.public").convert(source, folder)
+    dataset = public.convert(source, folder)
     counts = ", ".join(f"{count:,} {part}" for part, count in dataset.rows.items())
     print(f"{folder}, from {dataset.source}: {counts}")
     settings = [word for setting in dataset.settings for word in ("--set", setting)]

@@ -3,15 +3,22 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from common.experiments.board import find_board
 from common.experiments.record_schema import LadderFile, Part, StudyFile, decode_file
 from common.experiments.registry import read_leaderboard
 from common.experiments.run_record import RECORD, read_record
 from common.report.page import write_report
+from competitions import ROOM
 
 
 def write_page(folder: Path) -> Path:
     """The report of a run from its record, with its competition's ladder and studies where there are any."""
     record = read_record(folder / RECORD) | {"leaderboard": read_leaderboard(folder)}
+    board = find_board(record, ROOM / record["name"])
+    if board is not None:
+        record |= {"board": msgspec.to_builtins(board)}
     ladder = _read_json(folder.parent / "ladder" / "ladder.json", LadderFile)
     studies = [_read_json(path, StudyFile) for path in sorted((folder.parent / "tuning").glob("*.json"))]
     return write_report(record, folder, ladder, [study for study in studies if study])

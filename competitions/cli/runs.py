@@ -7,9 +7,12 @@ import typer
 
 from common.experiments import compare as comparing
 from common.experiments import registry
+from common.experiments.board import find_board, place
+from common.experiments.run_record import RECORD, read_record
 from common.pipeline.console import print_table, wide_console
-from competitions import NAMES
+from competitions import NAMES, ROOM
 from competitions.cli.closing import describe_gain
+from competitions.cli.data import require_host_files
 from competitions.cli.options import Build, RunName
 from competitions.cli.report import write_page
 
@@ -20,7 +23,9 @@ def runs(
     build: Build = Path("build"),
 ) -> None:
     """The ledger: every finished run, newest first, and how CV and leaderboard agree."""
-    rows = registry.list_runs(registry.find_runs(build, [name] if name else NAMES))
+    rows = registry.list_runs(registry.find_runs(build, [name] if name else NAMES), ROOM)
+    if not any(row["rank"] for row in rows):
+        rows = [{key: value for key, value in row.items() if key != "rank"} for row in rows]
     if not rows:
         print(f"No run in {build} yet: `make {name or NAMES[0]}` makes one.")
         return
@@ -58,9 +63,11 @@ def lb(
     score: Annotated[float, typer.Argument(help="The score that the leaderboard shows.")],
     build: Build = Path("build"),
 ) -> None:
-    """Note the leaderboard score of a run's submission beside its CV."""
+    """Note the leaderboard score of a run's submission beside its CV, and say between which known marks it lies."""
     folder = registry.find_run(build, NAMES, run)
     registry.require_submission(folder)
+    before = read_record(folder / RECORD)
+    require_host_files(before, before["name"], folder)
     record = registry.note_leaderboard(folder, score)
     write_page(folder)
     cv = record["cv"]
@@ -68,6 +75,9 @@ def lb(
         f"{record['name']}/{record['run']}: CV {cv['score'] or 0.0:.4f} +- {cv['error'] or 0.0:.4f},"
         f" leaderboard {score:.4f}, noted"
     )
+    board = find_board(record, ROOM / record["name"])
+    if board is not None:
+        print(f"{score:.4f} lies {place(score, board)}")
 
 
 def report(

@@ -18,11 +18,12 @@ from common.pipeline.progress import say, track
 from common.pipeline.run import Run, prune
 from common.tuning import study as studies
 from common.tuning.task import Task, Verdict, judge_study
+from common.tuning.trial_log import TrialLog, explain_loading, find_storage
 from common.tuning.tuned_config import write_tuned
 from competitions import check_name, find_competition, find_room
 from competitions.cli.options import Build, Name, Overrides, Raw, Scale, Seed, takes
 
-DEFAULT_TRIALS = 20
+DEFAULT_TRIALS, UNENDING = 20, 1_000_000
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,15 @@ class TuneOptions:
     tasks: Annotated[
         list[str] | None, typer.Option("--task", help="One parameter set only (repeatable); default: each.")
     ] = None
-    trials: Annotated[int, typer.Option(min=2, help="Finished trials that each study is to have.")] = DEFAULT_TRIALS
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help=f"Finished trials that each study is to have; default {DEFAULT_TRIALS}, without end"
+            " where there is a time.",
+        ),
+    ] = None
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="No study takes longer; the first trial ends.")] = None
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1
     storage: Annotated[
         str | None, typer.Option(envvar=studies.STORAGE, help="Database URL; default: a journal file below build/.")
@@ -44,6 +53,15 @@ class TuneOptions:
     build: Build = Path("build")
     overrides: Overrides = None
     worker: Annotated[int | None, typer.Option(hidden=True)] = None
+
+    @property
+    def most_trials(self) -> int:
+        """The finished trials at which a study ends."""
+        return self.trials or (DEFAULT_TRIALS if self.minutes is None else UNENDING)
+
+    def find_deadline(self) -> float | None:
+        """When a study that begins now ends."""
+        return None if self.minutes is None else time.monotonic() + 60 * self.minutes
 
 
 @takes(TuneOptions)
@@ -58,7 +76,12 @@ def tune(options: TuneOptions) -> None:
     options = replace(options, raw=inputs.folder, scale=None)  # the files are chosen, and printed, once
     verdicts = [_tune_one(options, one) for one in _choose_tasks(options, inputs.config)]
     print_table(wide_console(), "Studies: best beside today's, on a split that no study saw", list_verdicts(verdicts))
-    print(f"\n{time.perf_counter() - began:.0f} s; studies: {options.build / options.name / 'tuning'}")
+    folder = options.build / options.name / "tuning"
+    print(f"\n{time.perf_counter() - began:.0f} s; studies in {find_storage(options.storage, folder)}:")
+    for verdict in verdicts:
+        print(f"  {verdict.study}")
+    loading = explain_loading(verdicts[-1].study, options.storage, folder)
+    print(f"Look at them: make dashboard. Load one in Python:\n{loading}")
     kept = any(verdict.accepted for verdict in verdicts)
     tuned = find_competition(options.name).tuned
     print(f"Settings: {tuned}" if kept else "No gain beyond the noise: the settings stay as they are")
@@ -108,23 +131,26 @@ def _open_study(options: TuneOptions, name: str) -> tuple[TuningInputs, Task, op
 def _work(options: TuneOptions) -> None:
     """One process: try settings until the study is full."""
     _, task, study = _open_study(options, (options.tasks or [""])[0])
-    for _ in studies.work(study, task, options.trials, studies.worker_name()):
+    for _ in studies.work(study, task, options.most_trials, studies.worker_name(), options.find_deadline()):
         pass
 
 
 def _tune_one(options: TuneOptions, name: str) -> Verdict:
     """Fill a study, judge its best, keep what gains."""
     inputs, task, study = _open_study(options, name)
-    done = studies.count_finished(study)
+    done, trials, deadline = studies.count_finished(study), options.most_trials, options.find_deadline()
+    say(f"  study {study.study_name} in {find_storage(options.storage, inputs.run.folder)}")
     if done:
         say(f"  {study.study_name}: goes on after {done} finished trials")
+    log = TrialLog(study, trials, deadline)
     if options.workers == 1:
-        counts = studies.work(study, task, options.trials, studies.worker_name())
+        counts = studies.work(study, task, trials, studies.worker_name(), deadline)
     else:
         commands = [studies.worker_command(_worker_arguments(options, name, n)) for n in range(options.workers)]
-        counts = studies.coordinate(study, options.trials, commands, options.storage)
-    for _ in track(counts, f"tune {options.name} {name}", max(options.trials - done, 0)):
-        pass
+        counts = studies.coordinate(study, trials, commands, options.storage, deadline)
+    left = None if trials == UNENDING else max(trials - done, 0)
+    for _ in track(counts, f"tune {options.name} {name}", left):
+        log.tell()
     verdict = judge_study(task, study)
     studies.write_study(study, task.metric, verdict.before, inputs.run.folder / f"{name}.json")
     if verdict.accepted:
@@ -136,7 +162,8 @@ def _tune_one(options: TuneOptions, name: str) -> Verdict:
 
 def _worker_arguments(options: TuneOptions, task: str, worker: int) -> list[str]:
     """The command line of a worker; the storage, which may hold a password, goes by the environment."""
-    words = ["tune", options.name, "--task", task, "--trials", str(options.trials), "--worker", str(worker)]
+    words = ["tune", options.name, "--task", task, "--trials", str(options.most_trials), "--worker", str(worker)]
+    words += [] if options.minutes is None else ["--minutes", str(options.minutes)]
     words += ["--seed", str(options.seed), "--build", str(options.build)]
     for option, value in (("--raw", options.raw), ("--scale", options.scale)):
         words += [] if value is None else [option, str(value)]

@@ -8,7 +8,9 @@ Two folds go through the same functions: ``labelled`` (queries whose hidden clic
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from common.pipeline import progress
 from common.pipeline.run import Result, Run, collect, collect_named
@@ -59,6 +61,7 @@ class Validated:
     files: reader.RawFiles
     ready: Prepared
     early: list[Result[Ranker]]
+    out_of_fold: Result[NDArray[np.float64]]
     blend: Result[Blend]
     recall: Result[pl.DataFrame]
     scores: Result[list[tuple[float, float]]]
@@ -139,7 +142,7 @@ def validate(files: reader.RawFiles, config: NewsConfig, run: Run) -> Validated:
     blend = step(ranking.find_blend, rows, out_of_fold, config.blend.trials, seed)
     recall = step(retrieval.measure_recall, labelled.inputs.fold, labelled.channels, labelled.candidates)
     scores = step(ranking.measure, rows, out_of_fold)
-    return Validated(files, ready, early, blend, recall, scores)
+    return Validated(files, ready, early, out_of_fold, blend, recall, scores)
 
 
 def list_recipes(config: NewsConfig) -> list[Recipe]:

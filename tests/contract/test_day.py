@@ -43,7 +43,7 @@ def ruined(value: object) -> Result[Any]:
     return Result("ruined", lambda: value)
 
 
-def ruin_news(ready: Any) -> Any:
+def ruin_rows(ready: Any) -> Any:
     labelled = ready.rows.value
     return replace(ready, rows=ruined(replace(labelled, valid=ruin(labelled.valid))))
 
@@ -68,7 +68,6 @@ def ruin_tencent(ready: Any) -> Any:
 
 
 RUINS: dict[str, Callable[[Any], Any]] = {
-    "news": ruin_news,
     "flight": ruin_flight,
     "mgtv": ruin_mgtv,
     "tencent": ruin_tencent,
@@ -88,7 +87,9 @@ def test_no_study_sees_the_split_that_judges_it(
     files, prepare = competition.locate(finished.raw, config), space.prepare
     run = Run(tmp_path / "run", finished.build / contract.name / "cache", quiet=True)
     before = {name: measure(space.make_task(name, files, config, run)) for name in space.list_tasks(config)}
-    monkeypatch.setattr(space, "prepare", lambda *set_options: RUINS[contract.name](prepare(*set_options)))
+    monkeypatch.setattr(
+        space, "prepare", lambda *set_options: RUINS.get(contract.name, ruin_rows)(prepare(*set_options))
+    )
     for name, (scores, judged) in before.items():
         again, ruined = measure(space.make_task(name, files, config, run))
         assert again == scores, name
@@ -106,6 +107,13 @@ def test_every_parameter_set_is_tuned_and_the_report_shows_it(
     folder = finished.build / contract.name / "tuning"
     studies = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     assert all(len(study["trials"]) >= 2 for study in studies)
+    # Piped or not: where each study lies and its name, at the start and at the end, and a line for each trial.
+    journal = folder / "journal.log"
+    for study in studies:
+        assert f"  study {study['study']} in {journal}" in err
+        assert study["study"] in out
+    assert err.count("  trial   0: ") == err.count("  trial   1: ") == len(studies)
+    assert "optuna.load_study" in out
     assert (tmp_path / "tuned.toml").exists() == ("Settings: " in out)
     kept = err.count(", kept")  # what was kept is searched anew, from the settings that it has now
     code, _, err = call(*line)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from common.diagnostics.adversarial_validation import Drift, find_drift
+from common.diagnostics.adversarial_validation import Drift, compare_halves, find_drift, refer
 from common.diagnostics.model_diagnostics import calibrate, importance, sample_queries
 from common.pipeline.run import Run, collect
 from common.ranking.cross_validation import CrossFit
@@ -19,6 +19,7 @@ from competitions.flight.metrics import CUTOFF
 from competitions.flight.ranking.blending import blend_scores
 from competitions.flight.ranking.rankers import Floats
 from competitions.flight.ranking.training_data import FoldData
+from competitions.flight.reporting.answers import describe_lists
 from competitions.flight.reporting.summary import Outcome
 from competitions.flight.split import Snapshots
 
@@ -35,6 +36,7 @@ def diagnose(outcome: Outcome, blocks: list[str], run: Run) -> dict[str, Any]:
     drift = run.step(
         measure_drift,
         outcome.data.folds,
+        outcome.train,
         outcome.test,
         outcome.snapshots,
         outcome.history,
@@ -53,6 +55,7 @@ def diagnose(outcome: Outcome, blocks: list[str], run: Run) -> dict[str, Any]:
         "importance": weights.value,
         "drift": drift.value,
         "curves": curves,
+        "answers": describe_lists(outcome),
         "calibration": [calibrate("P(booked)", np.exp(logs), valid.labels.astype(np.float64))],
     }
 
@@ -80,14 +83,23 @@ def measure_importance(
 
 
 def measure_drift(
-    folds: Sequence[FoldData], test: Searches, snapshots: Snapshots, history: History, blocks: Sequence[str]
+    folds: Sequence[FoldData],
+    train: Searches,
+    test: Searches,
+    snapshots: Snapshots,
+    history: History,
+    blocks: Sequence[str],
 ) -> Drift | None:
-    """Validation options of the last fold against those of the first test sessions, about as many rows of each."""
+    """Validation options of the last fold against those of the first test sessions, about as many rows of each.
+
+    Beside it the earlier validation sessions against the later ones: statistics of a period tell any two apart.
+    """
+    times = train.sessions["time"].to_numpy()[folds[-1].sessions]
     valid = folds[-1].valid
     sizes = test.sessions["size"].to_numpy()
     count = min(int(np.searchsorted(np.cumsum(sizes), 4 * DRIFT_ROWS)) + 1, len(sizes))
     frame = build_features(test, 0, count, snapshots.assigned, history, blocks)
-    return find_drift(
+    drift = find_drift(
         tuple(frame.columns),
         valid.features,
         to_matrix(frame),
@@ -95,3 +107,4 @@ def measure_drift(
         sizes[:count].astype(np.int32),
         most=DRIFT_ROWS,
     )
+    return refer(drift, compare_halves(valid, times, most=DRIFT_ROWS), "earlier and later validation sessions")

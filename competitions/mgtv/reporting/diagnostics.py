@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from common.diagnostics.adversarial_validation import Drift, find_drift
+from common.diagnostics.adversarial_validation import Drift, find_drift, refer
 from common.diagnostics.model_diagnostics import calibrate, curves, importance, sample_queries
 from common.pipeline.run import Run, collect
 from common.ranking.conditional_logit import Logit
@@ -14,10 +14,11 @@ from common.ranking.gbdt import Ranker, score_rows
 from common.ranking.listwise_softmax import log_likelihoods
 from competitions.mgtv.labels import Floats, score_rates
 from competitions.mgtv.models.dataset import DayFeatures
+from competitions.mgtv.reporting.answers import describe_lists
 from competitions.mgtv.reporting.summary import Outcome
 
 QUERIES, ROWS, TOP = 1_000, 12_000, 15  # a few seconds
-DRIFT_ROWS = 10_000
+DRIFT_ROWS, DRIFT_FEATURES = 10_000, 30
 
 
 def diagnose(outcome: Outcome, run: Run) -> dict[str, Any]:
@@ -26,10 +27,17 @@ def diagnose(outcome: Outcome, run: Run) -> dict[str, Any]:
     last = ready.plan.valid[-1]
     rankers, day = collect(early[last].rankers), ready.labelled[last]
     importances = run.step(weigh_features, day, rankers, outcome.blend, name="insight.importance").value
-    drift = run.step(compare_rows, ready.labelled[ready.plan.train[-1]], outcome.test.day, name="insight.drift").value
+    labelled = [ready.labelled[day] for day in (ready.plan.train[-1], last)]
+    drift = run.step(compare_rows, collect(labelled), outcome.test.day, name="insight.drift").value
     fits = [(day, ranker.value) for day, models in early.items() for ranker in models.rankers]
     course = curves([ranker for _, ranker in fits], [f"{ranker.kind}, day {day}" for day, ranker in fits])
-    return {"importance": importances, "drift": drift, "curves": course, "calibration": calibrate_days(outcome)}
+    return {
+        "importance": importances,
+        "drift": drift,
+        "curves": course,
+        "calibration": calibrate_days(outcome),
+        "answers": describe_lists(outcome, list(outcome.config.watch.models)),
+    }
 
 
 def weigh_features(day: DayFeatures, rankers: Sequence[Ranker], blend: Logit) -> list[dict[str, Any]]:
@@ -49,10 +57,21 @@ def weigh_features(day: DayFeatures, rankers: Sequence[Ranker], blend: Logit) ->
     return [dict(row) for row in rows]
 
 
-def compare_rows(train: DayFeatures, test: DayFeatures) -> Drift | None:
-    """Rows of the last training day against those of the test day."""
-    one, other = train.rows, test.rows
-    return find_drift(one.names, one.features, other.features, one.group_sizes, other.group_sizes, most=DRIFT_ROWS)
+def compare_rows(labelled: Sequence[DayFeatures], test: DayFeatures) -> Drift | None:
+    """Rows of the last training day against those of the test day; beside it that day against the last labelled one.
+
+    A statistic of a day has one value on it, and tells any two days apart.
+    """
+    train, valid = labelled
+    between = f"the labelled days {train.day} and {valid.day}"
+    return refer(compare_days(train, test), compare_days(train, valid, len(train.rows.names)), between)
+
+
+def compare_days(one: DayFeatures, other: DayFeatures, top: int = DRIFT_FEATURES) -> Drift | None:
+    """How far the rows of two days differ."""
+    rows, others = one.rows, other.rows
+    sizes = rows.group_sizes, others.group_sizes
+    return find_drift(rows.names, rows.features, others.features, *sizes, most=DRIFT_ROWS, top=top)
 
 
 def calibrate_days(outcome: Outcome) -> list[Any]:

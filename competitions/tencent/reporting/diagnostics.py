@@ -1,15 +1,17 @@
 """What the report of a Tencent run shows beyond scores: its inputs, how training went, how the test's users differ."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from common.diagnostics.adversarial_validation import Drift, find_drift
+from common.diagnostics.adversarial_validation import Drift, find_drift, refer
 from common.pipeline.run import Run
 from common.ranking.dataset import Matrix
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.io import schema
 from competitions.tencent.outcome import Outcome, RankedFold
+from competitions.tencent.reporting.answers import describe_lists
 from competitions.tencent.reporting.permutation_importance import measure_columns, measure_inputs
 from competitions.tencent.sequences import Histories, usual_times
 from competitions.tencent.split import Fold
@@ -22,23 +24,46 @@ HOUR_S = 3_600
 def diagnose(outcome: Outcome, run: Run) -> dict[str, Any]:
     """The insight of a run's record."""
     ready, early = outcome.ready, outcome.early
-    drift = run.step(compare_users, ready.corpus, ready.valid, ready.test, name="insight.drift").value
+    earlier = early.inputs.questions if isinstance(early, RankedFold) else []
+    drift = run.step(compare_users, ready.corpus, ready.valid, ready.test, earlier, name="insight.drift").value
     if isinstance(early, RankedFold):
         settings, seed = outcome.config.ranker.features, outcome.config.seed
         measured = run.step(measure_columns, early.inputs, early.ranker, settings, seed, name="insight.importance")
-        losses, name = early.ranker.value.losses, "ranker, hold-out"
+        kind, losses = "ranker", (early.ranker.value.losses, final_losses(outcome))
     else:
         measured = run.step(measure_inputs, early.inputs, early.trained, early.settings, name="insight.importance")
-        losses, name = early.trained.value.history.losses, "network, hold-out"
-    values = [-float(loss) for loss in losses]
-    curve = [{"name": name, "metric": "-loss", "values": values, "best": len(values)}]
-    return {"drift": drift, "curves": curve if len(values) > 1 else [], "importance": measured.value}
+        kind, losses = "network", (early.trained.value.history.losses, final_losses(outcome))
+    curves = [
+        {"name": f"{kind}, {fold}", "metric": "training loss", "values": list(map(float, values)), "falls": True}
+        for fold, values in zip(("hold-out", "final fit"), losses, strict=True)
+        if len(values) > 1
+    ]
+    return {
+        "drift": drift,
+        "curves": curves,
+        "importance": measured.value,
+        "answers": describe_lists(outcome),
+    }
 
 
-def compare_users(corpus: Corpus, valid: Fold, test: Fold) -> Drift | None:
-    """The histories of held-out users against those of the test users."""
+def final_losses(outcome: Outcome) -> Sequence[float]:
+    """The losses, epoch by epoch, of the fit that answers the host's queries."""
+    final = outcome.final
+    return final.ranker.value.losses if isinstance(final, RankedFold) else final.trained.value.history.losses
+
+
+def compare_users(corpus: Corpus, valid: Fold, test: Fold, earlier: Sequence[Fold]) -> Drift | None:
+    """The histories of held-out users against those of the test users.
+
+    Beside it those of the question asked ``earlier`` against the held-out ones: a later question sees more.
+    """
     held_out, tested = describe(valid.queries(corpus.train)), describe(test.queries(corpus.test))
-    return find_drift(NAMES, held_out, tested, most=DRIFT_QUERIES)
+    drift = find_drift(NAMES, held_out, tested, most=DRIFT_QUERIES)
+    if not earlier:
+        return drift
+    before = describe(earlier[0].queries(corpus.train))
+    reference = find_drift(NAMES, before, held_out, most=DRIFT_QUERIES, top=len(NAMES))
+    return refer(drift, reference, "the hold-out and the same question asked earlier")
 
 
 def describe(histories: Histories) -> Matrix:

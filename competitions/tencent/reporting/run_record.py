@@ -1,6 +1,8 @@
 """The record of a finished Tencent run: scores by user, ways to answer, training, and what the report needs."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -24,6 +26,7 @@ def build_record(outcome: Validated, config: TencentConfig, truth: SimulatedTrut
     """The record of a run, or of one that stopped after validation."""
     summary = summarise(outcome)
     ways = summary["ways"]
+    insight = diagnose(outcome, run) if isinstance(outcome, Outcome) else {}
     training = {name: {**row, "losses": format_losses(row["losses"])} for name, row in summary["training"].items()}
     return RunRecord(
         metric=METRIC,
@@ -38,11 +41,11 @@ def build_record(outcome: Validated, config: TencentConfig, truth: SimulatedTrut
             ("The open mode's weights", [summary["mix"]] if summary["mix"] else []),
         ],
         notes=list_notes(summary["notes"]),
-        features=list_inputs(outcome),
+        features=list_inputs(outcome, insight),
         truth=truth,
         submissions=outcome.checked if isinstance(outcome, Outcome) else [],
         summary=summary,
-        insight=diagnose(outcome, run) if isinstance(outcome, Outcome) else {},
+        insight=insight,
     )
 
 
@@ -65,13 +68,12 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     )
 
 
-def list_inputs(outcome: Validated) -> list[str]:
-    """The ranker's columns; the network's inputs by the names of its settings."""
+def list_inputs(outcome: Validated, insight: Mapping[str, Any]) -> list[str]:
+    """The ranker's columns; the network's inputs, as they are measured one by one."""
     early = outcome.early
     if isinstance(early, RankedFold):
         return list(early.ranker.value.names)
-    switches = ("ids", "features", "embeddings", "actions", "condition", "times", "memory")
-    return [name for name in switches if getattr(outcome.config.model, name)]
+    return sorted(row["feature"] for row in insight["importance"])
 
 
 def format_losses(losses: list[float]) -> str:

@@ -54,6 +54,10 @@ def test_what_is_right_is_ok(raw: Path, spec: FileSpec, expected: str, actual: s
         (FileSpec("clicks.csv", columns=("user_id", "when", "where")), "clicks.csv lacks the column when and 1 more"),
         (FileSpec("seq/*.parquet", columns=("item",)), "0.parquet lacks the column item"),
         (FileSpec("indexer.pkl", sha256="0" * 64), "indexer.pkl has another sha256"),
+        (
+            FileSpec("indexer.pkl", md5="0" * 32),
+            "indexer.pkl has another md5 than the one known, which a single source gives",
+        ),
         (FileSpec("clicks.csv", megabytes=43.5), "another size"),
     ],
 )
@@ -77,6 +81,13 @@ def test_the_listing_of_the_fetch_is_held_against_the_files(raw: Path) -> None:
 def test_a_digest_that_is_published_and_one_that_is_listed_must_both_hold(raw: Path) -> None:
     assert check(raw, PICKLE_KNOWN, {"indexer.pkl": (len(PICKLE), PICKLE_KNOWN.sha256)}).state == OK
     assert check(raw, PICKLE_KNOWN, {"indexer.pkl": (len(PICKLE), "0" * 64)}).state == DIFFERS
+
+
+def test_an_md5_of_a_single_source_is_said_to_be_that(raw: Path) -> None:
+    known = FileSpec("indexer.pkl", md5=hashlib.md5(PICKLE, usedforsecurity=False).hexdigest())
+    row = check(raw, known)
+    assert row.state == OK
+    assert row.expected.endswith("(of a single source)")
 
 
 def test_a_missing_file_is_missing_unless_it_or_another_makes_it_needless(raw: Path) -> None:

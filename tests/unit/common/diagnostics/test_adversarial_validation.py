@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from common.diagnostics.adversarial_validation import FEWEST_ROWS, feature_auc, find_drift
-from common.ranking.dataset import Matrix
+from common.diagnostics.adversarial_validation import FEWEST_ROWS, compare_halves, feature_auc, find_drift, refer
+from common.ranking.dataset import Matrix, RankingDataset
 
 ROWS, COLUMNS = 400, 6
 NAMES = tuple(f"feature_{column}" for column in range(COLUMNS))
@@ -27,6 +27,27 @@ def test_planted_drift_comes_first() -> None:
     assert worst["auc"] > 0.99
     assert worst["train"] == pytest.approx(float(train[:, 3].mean()), abs=1e-5)
     assert worst["test"] == pytest.approx(float(test[:, 3].mean()), abs=1e-5)
+
+
+def test_what_moves_every_day_is_known_from_two_times_of_the_labelled_data() -> None:
+    """A feature that grows with time tells the test from train, and the later half of train from the earlier one."""
+    rng, queries, size = np.random.default_rng(3), 80, 5
+    times = rng.permutation(queries).astype(np.int64)
+    train, test = draw(1), draw(2)
+    train[:, 2] = np.repeat(times, size)
+    test[:, 2] = queries + rng.integers(0, queries, ROWS)
+    test[:, 4] += 5  # new in the test
+    rows = RankingDataset(NAMES, train, np.zeros(ROWS, np.float32), np.full(queries, size, np.int32))
+    drift = refer(find_drift(NAMES, train, test), compare_halves(rows, times), "two halves")
+    assert drift is not None
+    assert drift["reference"] > 0.95
+    assert drift["between"] == "two halves"
+    references = {row["feature"]: row["reference"] for row in drift["features"]}
+    assert references["feature_2"] > 0.95
+    assert references["feature_4"] < 0.65
+    alone = find_drift(NAMES, train, test)
+    assert refer(alone, None, "two halves") == alone
+    assert refer(None, alone, "two halves") is None
 
 
 def test_without_drift_the_auc_is_one_half() -> None:

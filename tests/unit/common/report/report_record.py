@@ -75,11 +75,56 @@ def complete() -> Record:
                 for kind, rounds, best in CURVES
             ],
             "drift": {"auc": 0.738, "rows": 20_000, "features": _drifting()},
+            "answers": answers(),
         },
         "steps": _steps(),
         "wall_seconds": 171.0,
         "peak_mib": 1945.0,
         "submission": {"paths": ["build/mgtv/20261125-180000-123/result.csv"], "rows": 1310},
+    }
+
+
+def answers() -> Record:
+    """Where right answers are lost, of two models, with two queries."""
+    stages = [
+        ("asked", 6598, 0),
+        ("among the videos shown", 6590, 8),
+        ("in the first 3", 5011, 1579),
+        ("first", 3540, 1471),
+    ]
+    return {
+        "funnel": [
+            {"stage": stage, "queries": queries, "share": queries / 6598, "lost": lost}
+            for stage, queries, lost in stages
+        ],
+        "ranks": [
+            {"rank": rank, "queries": queries, "share": queries / 6598}
+            for rank, queries in (("1", 3540), ("2", 900), ("3", 571), ("4-5", 1579), ("not among the candidates", 8))
+        ],
+        "correlation": [
+            {"model": "lightgbm_softmax", "lightgbm_softmax": 1.0, "logit": 0.81},
+            {"model": "logit", "lightgbm_softmax": 0.81, "logit": 1.0},
+        ],
+        "examples": [
+            {"kind": "right", "query": "Device 1f00,", "context": "3 videos shown", "listed": ["video a", "video b"]}
+            | {"answer": "video a", "rank": 1, "candidate": True},
+            {"kind": "wrong", "query": "Device 2e11,", "context": "9 videos shown", "listed": ["video c", "video d"]}
+            | {"answer": "video e", "rank": None, "candidate": False},
+        ],
+    }
+
+
+def board() -> Record:
+    """The known marks of a board."""
+    marks = (
+        ("3rd place", 0.2592, "its code"),
+        ("official baseline", 0.1, "the host"),
+        ("popularity", 0.0192, "a page"),
+    )
+    return {
+        "title": "the host's board",
+        "metric": "MRR@5",
+        "mark": [{"name": name, "score": score, "source": source} for name, score, source in marks],
     }
 
 

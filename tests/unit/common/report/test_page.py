@@ -25,6 +25,7 @@ IN_RECORD = {
     "calibration": ("insight", "calibration"),
     "curves": ("insight", "curves"),
     "drift": ("insight", "drift"),
+    "answers": ("insight", "answers"),
     "steps": ("steps",),
     "notes": ("notes",),
 }
@@ -160,6 +161,60 @@ def test_the_head_gives_score_error_interval_and_share_of_the_oracle() -> None:
     assert "a936f49, changed" in head
     assert "2 min 51 s" in head
     assert "1.9 GiB" in head
+
+
+def test_right_answers_are_followed_from_the_question_to_the_first_place() -> None:
+    text = whole().texts["answers"]
+    assert "100.0 % (6,598)" in text
+    assert "1,579 of 6,598 queries" in text  # lost between the list and its first three, more than anywhere else
+    assert "Device 2e11, 9 videos shown" in text
+    assert "Right: video e (not among the candidates)" in text
+    hits = [attributes for name, attributes in whole().elements if name == "li" and attributes.get("class") == "hit"]
+    assert len(hits) == 1  # the right one of the list that has it
+    assert ".8100" in text
+
+
+def test_a_score_stands_among_the_marks_of_its_board() -> None:
+    text = build(report_record.news() | {"board": report_record.board()}).texts["board"]
+    order = ["3rd place", "this run, validation", "official baseline", "popularity"]
+    positions = [text.index(name) for name in order]
+    assert positions == sorted(positions)
+    assert "its code" in text
+    assert "board" not in build(report_record.news()).sections
+
+
+def test_validation_is_called_cross_only_where_there_are_folds() -> None:
+    assert "score in cross-validation on 6,598 queries" in whole().texts["head"]
+    assert "MRR@5 on validation on 2,955 queries" in build(report_record.news()).texts["head"]
+    record = report_record.news()
+    record["cv"]["folds"][0]["fold"] = "5 folds of whole sessions"
+    assert "in cross-validation" in build(record).texts["head"]
+
+
+def test_a_loss_in_training_falls_and_marks_no_round() -> None:
+    record = report_record.tencent()
+    losses = {"name": "ranker, hold-out", "metric": "training loss", "values": [2.5, 1.5, 1.25], "falls": True}
+    record["insight"]["curves"] = [losses]
+    page = build(record)
+    assert "training loss 2.5000 at round 1, 1.2500 at round 3" in page.texts["curves"]
+    assert "best" not in {attributes.get("class") for _, attributes in page.elements}
+    assert "last round allowed" not in page.texts["head"]
+
+
+def test_what_is_drawn_is_among_all_the_features() -> None:
+    record = report_record.complete()
+    record["features"] = ["ids", "times"]
+    drawn = len(record["insight"]["importance"])
+    assert f"All {drawn + 2} features" in build(record).texts["features"]
+
+
+def test_drift_that_the_calendar_makes_is_named_as_that() -> None:
+    record = report_record.complete()
+    record["insight"]["drift"] |= {"auc": 0.99, "reference": 0.98, "between": "the labelled days 28 and 30"}
+    text = build(record).texts["drift"]
+    assert "Between the labelled days 28 and 30 it has .980." in text
+    assert "from the calendar alone" in text
+    assert "two different worlds" not in text
 
 
 def test_the_spread_of_folds_is_their_standard_deviation() -> None:

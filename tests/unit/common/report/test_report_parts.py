@@ -218,6 +218,30 @@ def test_features_that_carry_too_much_or_do_harm_are_noted() -> None:
     assert check(record) == []
 
 
+def test_drift_that_any_two_days_have_is_no_alarm() -> None:
+    record = calm()
+    rows = [{"feature": "day", "auc": 0.99, "reference": 0.99}, {"feature": "age", "auc": 0.8, "reference": 0.6}]
+    record["insight"]["drift"] = {"auc": 0.99, "rows": 9, "features": rows, "reference": 0.97}
+    assert check(record) == []
+    record["insight"]["drift"]["reference"] = 0.9
+    assert "AUC .990, by age before all" in says(record)  # what two days do not have led to it
+
+
+def test_a_blend_below_its_best_member_is_noted() -> None:
+    record = calm()
+    record["ranking"] = [
+        {"model": "lightgbm", "score": 0.32, "error": 0.01},
+        {"model": "logit", "score": 0.29, "error": 0.01},
+        {"model": "blend", "score": 0.315, "error": 0.01},
+        {"model": "blend, reranked", "score": 0.318, "error": 0.01},
+    ]
+    text = says(record)
+    assert "The blend, reranked (.3180) is below its best member, lightgbm (.3200), by .0020" in text
+    assert "less than the error of either" in text
+    record["ranking"][3]["score"] = 0.32
+    assert check(record) == []
+
+
 def test_drift_unfinished_fits_notes_and_changed_code_are_noted() -> None:
     record = calm()
     record["insight"]["drift"] = {"auc": 0.71, "rows": 9, "features": [{"feature": "age", "auc": 0.7}]}

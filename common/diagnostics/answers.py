@@ -1,0 +1,120 @@
+"""Where right answers are lost: a funnel, the rank of the right one, models that err together, queries to read.
+
+A rank counts from 1; 0: the right answer is not among the candidates; ``BEYOND``: it is, behind the list that is known.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ranks = NDArray[np.int64]
+Row = dict[str, Any]
+MISSED, BEYOND = 0, -1
+RANK_CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100))
+EXAMPLES = 3  # of each kind
+
+
+class Example(NamedTuple):
+    """A query for a person to read: who asks, the list that was given, and the right answer."""
+
+    query: str
+    context: str
+    listed: Sequence[str]
+    answer: str
+
+
+def rank_answers(scores: NDArray[np.floating], labels: NDArray[np.float32], sizes: NDArray[np.int32]) -> Ranks:
+    """The rank of each query's one right row by falling score, ties against it; rows (n,) stand query by query."""
+    if not len(sizes):
+        return np.empty(0, np.int64)
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    best = np.maximum.reduceat(np.where(labels > 0, scores, -np.inf), starts)
+    ahead = np.add.reduceat((scores >= np.repeat(best, sizes)).astype(np.int64), starts)
+    return np.where(np.isfinite(best), ahead, MISSED)
+
+
+def describe_answers(
+    ranks: Ranks,
+    cutoff: int,
+    before: Sequence[tuple[str, int]],
+    models: Mapping[str, Ranks] | None = None,
+    example: Callable[[int], Example] | None = None,
+) -> Row:
+    """The part ``answers`` of a record's insight.
+
+    ``ranks``: by query, of the list that is handed in, whose first ``cutoff`` count. ``before``: (stage, queries) of
+    what comes before ranking, from all queries on. ``models``: the ranks by each model alone. ``example``: a query by
+    its number, in words.
+    """
+    stages = [
+        *before,
+        (f"in the first {cutoff}" if cutoff > 1 else "first", int(((ranks > 0) & (ranks <= cutoff)).sum())),
+        *([("first", int((ranks == 1).sum()))] if cutoff > 1 else []),
+    ]
+    return {
+        "funnel": build_funnel(stages),
+        "ranks": count_ranks(ranks),
+        "correlation": correlate_errors(models or {}),
+        "examples": [] if example is None else pick_examples(ranks, cutoff, example),
+    }
+
+
+def build_funnel(stages: Sequence[tuple[str, int]]) -> list[Row]:
+    """One row per stage: its queries, their share of all, and how many are lost there.
+
+    A stage that a later one exceeds is no sieve (an answer that the log lacks can be retrieved): it loses none.
+    """
+    counts, whole = [count for _, count in stages], max(stages[0][1], 1)
+    left, rows = counts[0], []
+    for number, (name, count) in enumerate(stages):
+        sieve = count >= max(counts[number:])
+        rows.append({"stage": name, "queries": count, "share": count / whole, "lost": left - count if sieve else 0})
+        left = count if sieve else left
+    return rows
+
+
+def count_ranks(ranks: Ranks) -> list[Row]:
+    """How many right answers stand at each rank, in classes from the first on; then those that no list holds."""
+    rows = [
+        (str(low) if low == high else f"{low}-{high}", int(((ranks >= low) & (ranks <= high)).sum()))
+        for low, high in RANK_CLASSES
+    ]
+    last = RANK_CLASSES[-1][1]
+    rows.append((f"over {last}", int((ranks > last).sum())))
+    while rows and not rows[-1][1]:  # classes that no list is long enough for
+        rows.pop()
+    rows += [("further behind", int((ranks == BEYOND).sum()))] if (ranks == BEYOND).any() else []
+    rows.append(("not among the candidates", int((ranks == MISSED).sum())))
+    return [{"rank": name, "queries": count, "share": count / max(len(ranks), 1)} for name, count in rows]
+
+
+def correlate_errors(models: Mapping[str, Ranks]) -> list[Row]:
+    """Pearson's correlation over the queries of two models' errors, 1 - 1 / rank; one row per model.
+
+    1: they miss the same queries, and mixing them gains nothing. Empty for fewer than two models.
+    """
+    errors = {name: np.where(ranks > 0, 1 - 1 / np.maximum(ranks, 1), 1.0) for name, ranks in models.items()}
+    varying = {name: values for name, values in errors.items() if len(values) > 1 and values.std() > 0}
+    if len(varying) < 2:
+        return []
+    table = np.corrcoef(np.stack(list(varying.values())))
+    return [
+        {"model": name} | {other: float(value) for other, value in zip(varying, row, strict=True)}
+        for name, row in zip(varying, table, strict=True)
+    ]
+
+
+def pick_examples(ranks: Ranks, cutoff: int, describe: Callable[[int], Example]) -> list[Row]:
+    """Some queries that were answered right and some that were not, evenly spread over all of each kind."""
+    right = (ranks > 0) & (ranks <= cutoff)
+    rows = []
+    for kind, chosen in (("right", np.flatnonzero(right)), ("wrong", np.flatnonzero(~right))):
+        if not len(chosen):
+            continue
+        for query in np.unique(chosen[np.linspace(0, len(chosen) - 1, EXAMPLES + 2).round().astype(int)[1:-1]]):
+            example, rank = describe(int(query)), int(ranks[query])
+            row = {"kind": kind, "rank": rank if rank > 0 else None, **example._asdict()}
+            rows.append(row | {"listed": list(example.listed), "candidate": rank != MISSED})
+    return rows

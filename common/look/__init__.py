@@ -1,0 +1,1 @@
+"""A look at raw files before any model: one offline page."""

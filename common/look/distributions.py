@@ -1,0 +1,160 @@
+"""Distributions of raw data, train beside test, as numbers that a page can draw."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
+
+BINS, WHOLE_BINS, DAYS = 30, 40, 60
+CLIPPED = 0.005  # of the values at either end are put into the outermost bins
+POINTS = 60
+MOST_VALUES = 5_000_000  # of a longer log values are taken evenly
+DAY_MS = 86_400_000
+Sides = Mapping[str, ArrayLike]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Shares of each side's values between ``edges``; ``logarithmic``: the edges are powers of ten.
+
+    ``medians``: of each side.
+    """
+
+    title: str
+    unit: str
+    edges: Sequence[float]
+    shares: Mapping[str, Sequence[float]]
+    medians: Mapping[str, float]
+    logarithmic: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Shares:
+    """The share of each label on each side."""
+
+    title: str
+    labels: Sequence[str]
+    shares: Mapping[str, Sequence[float]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Lines over one axis, a line each side; the axis is one of shares, in powers of ten, unless ``linear``."""
+
+    title: str
+    x_title: str
+    y_title: str
+    lines: Mapping[str, Sequence[tuple[float, float]]]
+    note: str = ""
+    linear: bool = False
+
+
+Picture = Histogram | Shares | Curves
+
+
+def histogram(title: str, unit: str, sides: Sides, *, logarithmic: bool = False, note: str = "") -> Histogram | None:
+    """A histogram on common edges; None where no side has a value. Whole numbers of a short range get a bin each."""
+    known = {side: _finite(values, logarithmic) for side, values in sides.items()}
+    known = {side: values for side, values in known.items() if len(values)}
+    if not known:
+        return None
+    medians = {side: float(np.median(values)) for side, values in known.items()}
+    scaled = {side: np.log10(values) if logarithmic else values for side, values in known.items()}
+    whole = all(np.array_equal(values, np.floor(values)) for values in known.values())
+    edges = _find_log_edges(list(known.values())) if logarithmic and whole else _find_edges(list(scaled.values()))
+    shares = {
+        side: (np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0] / len(values)).tolist()
+        for side, values in scaled.items()
+    }
+    return Histogram(title, unit, edges.tolist(), shares, medians, logarithmic, note)
+
+
+def _finite(values: ArrayLike, positive: bool) -> NDArray[np.float64]:
+    every = np.asarray(values)
+    array = every[:: max(len(every) // MOST_VALUES, 1)].astype(np.float64)
+    array = array[np.isfinite(array)]
+    return array[array > 0] if positive else array
+
+
+def _find_edges(sides: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Edges that hold nearly all values of every side."""
+    low = min(float(np.quantile(values, CLIPPED)) for values in sides)
+    high = max(float(np.quantile(values, 1 - CLIPPED)) for values in sides)
+    whole = all(np.array_equal(values, np.floor(values)) for values in sides)
+    if whole and high - low < WHOLE_BINS:
+        return np.arange(np.floor(low), np.ceil(high) + 2) - 0.5
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return np.linspace(low, high, BINS + 1)
+
+
+def _find_log_edges(sides: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Powers of ten between whole numbers, so that no bin of a small one is empty by its width."""
+    low = min(float(np.quantile(values, CLIPPED)) for values in sides)
+    high = max(float(np.quantile(values, 1 - CLIPPED)) for values in sides)
+    return np.log10(np.unique(np.geomspace(np.floor(low), np.ceil(high) + 1, BINS + 1).round()) - 0.5)
+
+
+def timeline(title: str, sides: Sides, *, note: str = "") -> Histogram | None:
+    """When events happened: ``sides`` in ms since 1970; a bin a day, or one of equal parts of a long log."""
+    known = {side: _finite(values, False) for side, values in sides.items()}
+    known = {side: values for side, values in known.items() if len(values)}
+    if not known:
+        return None
+    first = min(float(values.min()) for values in known.values()) // DAY_MS
+    last = max(float(values.max()) for values in known.values()) // DAY_MS + 1
+    edges = np.linspace(0, last - first, min(int(last - first), DAYS) + 1)
+    days = {side: values / DAY_MS - first for side, values in known.items()}
+    shares = {side: (np.histogram(values, edges)[0] / len(values)).tolist() for side, values in days.items()}
+    day = datetime.date(1970, 1, 1) + datetime.timedelta(days=int(first))
+    medians = {side: float(np.median(values)) for side, values in days.items()}
+    return Histogram(title, f"days from {day} on", edges.tolist(), shares, medians, note=note)
+
+
+def share_values(
+    title: str,
+    sides: Mapping[str, pl.Series],
+    *,
+    top: int = 10,
+    names: Mapping[int, str] | None = None,
+    note: str = "",
+) -> Shares | None:
+    """The shares of the most frequent values of all sides together, missing among them; the rest as one."""
+    known = {side: values for side, values in sides.items() if len(values)}
+    if not known:
+        return None
+    counts = {side: dict(values.value_counts().iter_rows()) for side, values in known.items()}
+    share = {side: {value: n / len(known[side]) for value, n in found.items()} for side, found in counts.items()}
+    values = {value for found in share.values() for value in found}
+    order = sorted(values, key=lambda value: (-max(found.get(value, 0.0) for found in share.values()), str(value)))[
+        :top
+    ]
+    labels = ["missing" if value is None else (names or {}).get(value, str(value)) for value in order]
+    columns = {side: [found.get(value, 0.0) for value in order] for side, found in share.items()}
+    if len(values) > len(order):
+        others = len(values) - len(order)
+        labels.append(f"{others:,} other{'s' * (others > 1)}")
+        columns = {side: [*column, max(1 - sum(column), 0.0)] for side, column in columns.items()}
+    return Shares(title, labels, columns, note)
+
+
+def concentration(title: str, sides: Mapping[str, pl.Series], what: str, *, note: str = "") -> Curves | None:
+    """Popularity: the share of all events that falls to the most frequent share of items, from a share of .1 % on."""
+    lines = {}
+    for side, values in sides.items():
+        counts = values.drop_nulls().value_counts()["count"].sort(descending=True).to_numpy()
+        if len(counts):
+            held = np.cumsum(counts) / counts.sum()
+            at = np.unique(np.geomspace(1, len(counts), POINTS).round().astype(int))
+            lines[side] = [(float(np.log10(number / len(counts))), float(held[number - 1])) for number in at]
+    return Curves(title, f"share of {what}, the most frequent first", "share of events", lines, note) if lines else None
+
+
+def count_by(frame: pl.DataFrame, key: str) -> NDArray[np.float64]:
+    """How many rows each value of a column has."""
+    return frame.group_by(key).len()["len"].cast(pl.Float64).to_numpy()

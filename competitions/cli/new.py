@@ -1,0 +1,26 @@
+"""``python -m competitions new NAME``: a folder that runs, to make a further competition of."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from common.pipeline.code_fingerprint import PROJECT_ROOT
+from common.scaffold import make_competition
+from competitions import NAMES
+
+
+def new(
+    name: Annotated[str, typer.Argument(help="The new competition: small letters and digits, such as music25.")],
+    root: Annotated[Path, typer.Option(help="The checkout to write into.", show_default="this one")] = PROJECT_ROOT,
+) -> None:
+    """Write a competition that runs: simulator, reader, split, ranker, submission, contract; yours to change."""
+    made = make_competition(root, name, NAMES)
+    # A name of another length fills lines otherwise; without ruff the source is as right, and `make format` mends it.
+    source = [str(path) for path in made if path.suffix == ".py" or (path / "__init__.py").exists()]
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", *source], cwd=root, check=False)
+    for path in made:
+        print(path)
+    print(f"\nmake {name}; make test-{name}; then competitions/{name}/README.md says what to change, in which order.")

@@ -1,0 +1,47 @@
+"""The settings of the template pipeline. ``config.toml`` gives every value; this says what each one is."""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from common.config import Seed
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+MODEL = "lightgbm_lambdarank"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frozen group of settings that refuses unknown keys."""
+
+
+class SplitSettings(Settings, frozen=True):
+    """``days`` before the end of the log are asked for; they begin at ``cut`` (seconds) where that is not 0."""
+
+    days: Annotated[float, msgspec.Meta(gt=0)]
+    cut: Annotated[int, msgspec.Meta(ge=0)]
+    valid_share: Annotated[float, msgspec.Meta(gt=0, lt=1)]
+
+
+class CandidateSettings(Settings, frozen=True):
+    """Items by popularity, and items that follow the user's last one."""
+
+    popular: Count
+    next: Count
+
+
+class RankSettings(Settings, frozen=True):
+    """Rounds, patience, and the ranker's parameters under its library's own names."""
+
+    rounds: Count
+    patience: Count
+    lightgbm_lambdarank: dict[str, Any]
+
+
+class TemplateConfig(Settings, frozen=True):
+    """All settings of a run."""
+
+    seed: Seed
+    keep_gib: float
+    split: SplitSettings
+    candidates: CandidateSettings
+    rank: RankSettings

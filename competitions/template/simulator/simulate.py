@@ -1,0 +1,72 @@
+"""Raw files of any size: with chance FOLLOW a user takes the item that follows the last one, else a popular one."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from common.datasets.simulated import REPORT, written_at_once
+from common.errors import UserError
+from competitions.template.io.reader import EVENTS, USERS
+
+TRUTH = "truth.csv"
+HOST_USERS, HOST_ITEMS, EVENTS_PER_USER, DAYS, FOLLOW = 100_000, 5_000, 12, 30, 0.6
+RANKED = 5  # as many items as the metric looks at
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """MRR@5 of the ranking by the true chances, and its standard error."""
+
+    mrr5: float
+    mrr5_se: float
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A finished simulation: its folder, the rows of each file, the oracle's score."""
+
+    folder: Path
+    rows: dict[str, int]
+    oracle: Oracle
+
+
+def simulate(out: Path, scale: float, seed: int, follow: float = FOLLOW) -> Simulation:
+    """Simulate into ``out``; the same arguments give the same bytes."""
+    if not 0.0005 <= scale <= 4:
+        raise UserError(f"The scale is {scale}; give a number from 0.0005 to 4 (1.0: the host's size).")
+    rng, users, items = np.random.default_rng(seed), max(round(HOST_USERS * scale), 200), round(HOST_ITEMS * scale**0.5)
+    items = max(items, 100)
+    chances = 1 / np.arange(1, items + 1) ** 0.8
+    chances /= chances.sum()
+    after = rng.permutation(items)
+    clicks = np.empty((users, EVENTS_PER_USER + 1), np.int64)  # the last one is hidden
+    clicks[:, 0] = rng.choice(items, users, p=chances)
+    for column in range(1, EVENTS_PER_USER + 1):
+        other = rng.choice(items, users, p=chances)
+        clicks[:, column] = np.where(rng.random(users) < follow, after[clicks[:, column - 1]], other)
+    times = np.sort(rng.integers(0, DAYS * 86_400, (users, EVENTS_PER_USER)), axis=1) + 1_700_000_000
+    best = np.column_stack([after[clicks[:, -2]], np.tile(np.arange(RANKED), (users, 1))])  # popular items come first
+    hit = best == clicks[:, -1:]
+    rank = hit.argmax(axis=1) + 1
+    gains = np.where(hit.any(axis=1) & (rank <= RANKED), 1 / rank, 0.0)
+    oracle = Oracle(float(gains.mean()), float(gains.std() / users**0.5))
+    ids = np.repeat(np.arange(users), EVENTS_PER_USER)
+    log = pl.DataFrame({"user_id": ids, "item_id": clicks[:, :-1].ravel(), "timestamp": times.ravel()})
+    with written_at_once(out, {EVENTS, USERS, TRUTH, REPORT}) as folder:
+        log.sort("timestamp", "user_id").write_csv(folder / EVENTS)
+        pl.DataFrame({"user_id": np.arange(users)}).write_csv(folder / USERS)
+        pl.DataFrame({"user_id": np.arange(users), "item_id": clicks[:, -1]}).write_csv(folder / TRUTH)
+        report = {"scale": scale, "seed": seed, "oracle": asdict(oracle)}
+        (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    return Simulation(out, {EVENTS: log.height, USERS: users}, oracle)
+
+
+def describe(raw: Path) -> pl.DataFrame:
+    """Measures of simulated files; put the host's beside them once they are known."""
+    log = pl.read_csv(raw / EVENTS)
+    per_user = log.group_by("user_id").len()["len"].cast(pl.Float64)
+    measures = {"users": per_user.len(), "items": log["item_id"].n_unique(), "events a user": per_user.mean()}
+    return pl.DataFrame({"what": list(measures), "simulated": [float(value or 0) for value in measures.values()]})  # type: ignore[arg-type]

@@ -1,0 +1,94 @@
+"""The submission: five items for every user; written, read back from disk, checked, scored."""
+
+from pathlib import Path
+
+import polars as pl
+
+from common import metrics
+from common.errors import UserError
+from common.split import Fold
+from common.submission import Checked, find_ids, find_rows, read_back, read_truth, refuse, write_csv
+from competitions.template.features import count_items
+from competitions.template.io.reader import RawFiles, read_events, read_users
+
+LENGTH = 5
+ITEMS = tuple(f"item_{i}" for i in range(1, LENGTH + 1))
+HEADER = ("user_id", *ITEMS)
+NUMBERS = "every field is a whole number"
+ONE_ROW = "one row per user"
+NO_EXTRA = "no user outside users.csv"
+NO_MISSING = "every user of users.csv has a row"
+DISTINCT = "the items of a row are distinct"
+KNOWN = "every item is in events.csv"
+RULES = (NUMBERS, ONE_ROW, NO_EXTRA, NO_MISSING, DISTINCT, KNOWN)
+TRUTH_COLUMNS = {"user_id": pl.Int32, "item_id": pl.Int32}
+
+
+def recommend(fold: Fold, scored: pl.DataFrame) -> pl.DataFrame:
+    """The submission frame: the best items of every user by score, then the popular ones."""
+    popular = count_items(fold.history).head(2 * LENGTH).select("item").with_row_index("rank")
+    padding = fold.queries.select("query").join(popular, how="cross")
+    padding = padding.select("query", "item", score=-1e9 - pl.col("rank").cast(pl.Float64))
+    both = pl.concat([scored.select("query", "item", "score"), padding])
+    best = both.sort("query", "score", "item", descending=[False, True, False])
+    lists = best.unique(["query", "item"], keep="first", maintain_order=True).group_by("query", maintain_order=True)
+    top = lists.agg(pl.col("item").head(LENGTH)).join(fold.queries.select("query", "user"), on="query")
+    items = (pl.col("item").list.get(i, null_on_oob=True).alias(name) for i, name in enumerate(ITEMS))
+    return top.select(pl.col("user").alias("user_id"), *items).sort("user_id")
+
+
+def write_submission(lists: pl.DataFrame, path: Path) -> Path:
+    """Write the lists."""
+    if lists.null_count().sum_horizontal().item():
+        raise UserError(f"The log has fewer than {LENGTH} items; a submission needs as many.")
+    return write_csv(lists, path)
+
+
+def check_submission(path: Path, files: RawFiles) -> Checked:
+    """Read the file from disk and hold it against every rule. ``UserError`` names the rules that it breaks."""
+    events = read_events(files.events)
+    expected, known = read_users(files.users, events)["user"], events["item"].unique()
+    text = read_back(path, HEADER)
+    numbers = text.with_columns(pl.col(HEADER).cast(pl.Int32, strict=False))
+    blank = numbers.select(pl.any_horizontal(pl.col(HEADER).is_null())).to_series()
+    refuse(path, find_rows(text, NUMBERS, pl.lit(blank)))
+    users = numbers["user_id"]
+    lists = numbers.with_columns(items=pl.concat_list(ITEMS))
+    violations = [
+        *find_rows(numbers, ONE_ROW, pl.col("user_id").is_duplicated()),
+        *find_ids(users.filter(~users.is_in(expected.implode())), NO_EXTRA),
+        *find_ids(expected.filter(~expected.is_in(users.implode())), NO_MISSING),
+        *find_rows(lists, DISTINCT, pl.col("items").list.n_unique() < LENGTH),
+        *find_rows(numbers, KNOWN, ~pl.all_horizontal(pl.col(ITEMS).is_in(known.implode()))),
+    ]
+    refuse(path, violations)
+    return Checked(path, numbers.height, RULES)
+
+
+def score_submission(path: Path, truth: Path) -> dict[str, float]:
+    """Every metric of a submission against a truth file (user_id, item_id)."""
+    ranked, answers = read_answered(path, truth)
+    table = metrics.evaluate_ranks(ranked, answers, (1, LENGTH))
+    error = table.filter(metric="mrr", k=LENGTH)["error"].item()
+    return {**metrics.as_dict(table), f"mrr@{LENGTH}_error": error}
+
+
+def score_queries(path: Path, truth: Path) -> pl.DataFrame:
+    """What each user of a truth file earns: query (text), score (the reciprocal rank)."""
+    ranked, answers = read_answered(path, truth)
+    hits = ranked.join(answers, on=["query", "item"]).select("query", score=1 / pl.col("rank"))
+    scored = answers.join(hits, on="query", how="left", maintain_order="left")
+    return scored.select(pl.col("query").cast(pl.String), pl.col("score").fill_null(0.0))
+
+
+def read_answered(path: Path, truth: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The listed items of the users of a truth file (query, item, rank), and their answers (query, item)."""
+    rows = read_back(path, HEADER).drop("line").cast(pl.Int32, strict=False)
+    answers = read_truth(truth, TRUTH_COLUMNS, "user_id").select(query="user_id", item="item_id")
+    lists = rows.unpivot(on=ITEMS, index="user_id", variable_name="column", value_name="item")
+    rank = pl.col("column").str.strip_prefix("item_").cast(pl.Int32)
+    ranked = lists.select(pl.col("user_id").alias("query"), "item", rank.alias("rank"))
+    ranked = ranked.join(answers, on="query", how="semi").sort("query", "rank")
+    if not ranked.height:
+        raise UserError(f"{path} and {truth} have no user in common: they belong to different logs")
+    return ranked, answers

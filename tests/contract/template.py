@@ -1,0 +1,158 @@
+"""The template competition under contract."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+from common.datasets.simulated import REPORT
+from common.split import Fold
+from competitions.template import submission
+from competitions.template.competition import COMPETITION
+from competitions.template.io.reader import EVENTS, USERS
+from competitions.template.simulator.simulate import TRUTH, simulate
+from competitions.template.split import DAY_MS
+from tests.contract.contract import BadInput, Change, Contract, Mutation, Results
+
+CUT = 1_700_000_000 + 22 * 86_400  # the last eight of thirty days are asked for
+AFTER_FEATURES = {"gather_rows", "fit", "score_valid", "refit", "score_test", "answer"}
+INSIGHT = {"insight.importance", "insight.drift"}
+
+
+def write_raw(raw: Path, truth: Path) -> None:
+    """Users who nearly always take the item that follows their last one."""
+    simulate(raw, 0.003, 5, follow=0.95)
+    (raw / REPORT).unlink()
+    (raw / TRUTH).rename(truth)
+
+
+def write_popular(raw: Path, path: Path) -> None:
+    """The popularity baseline."""
+    events = pl.read_csv(raw / EVENTS)
+    counts = events.group_by("item_id").len().sort("len", "item_id", descending=[True, False])
+    top = counts["item_id"].head(submission.LENGTH)
+    lists = [pl.lit(item).alias(name) for item, name in zip(top, submission.ITEMS, strict=True)]
+    pl.read_csv(raw / USERS).select("user_id", *lists).write_csv(path)
+
+
+def replace_future(raw: Path) -> int:
+    """Another item in every event of the labelled days."""
+    path = raw / EVENTS
+    events, late = pl.read_csv(path), pl.col("timestamp") >= CUT
+    items = events["item_id"].n_unique()
+    events.with_columns(
+        pl.when(late).then((pl.col("item_id") + 1) % items).otherwise("item_id").alias("item_id")
+    ).write_csv(path)
+    return events.filter(late).height
+
+
+def add_future(raw: Path) -> int:
+    """Each labelled day's events once more, a month later."""
+    path = raw / EVENTS
+    events = pl.read_csv(path)
+    later = events.filter(pl.col("timestamp") >= CUT).with_columns(pl.col("timestamp") + 30 * DAY_MS // 1000)
+    pl.concat([events, later]).write_csv(path)
+    return later.height
+
+
+def edit_field(position: int, value: str) -> Callable[[bytes], bytes]:
+    """Another value in a field of the third line."""
+
+    def change(content: bytes) -> bytes:
+        lines = content.decode().splitlines()
+        fields = lines[2].split(",")
+        fields[position] = value or fields[1]
+        lines[2] = ",".join(fields)
+        return ("\n".join(lines) + "\n").encode()
+
+    return change
+
+
+def edit_lines(name: str, edit: Callable[[list[str]], list[str]]) -> Callable[[Path], None]:
+    """An edit of the lines of a raw file."""
+
+    def change(folder: Path) -> None:
+        path = folder / name
+        path.write_text("\n".join(edit(path.read_text().splitlines())) + "\n")
+
+    return change
+
+
+MUTATIONS = {
+    "a blank": Mutation(submission.NUMBERS, edit_field(5, " "), (submission.NUMBERS, "line 3")),
+    "a user twice": Mutation(
+        submission.ONE_ROW, lambda content: content + content.splitlines(keepends=True)[-1], (submission.ONE_ROW,)
+    ),
+    "an unknown user": Mutation(
+        submission.NO_EXTRA, lambda content: content + b"999999,1,2,3,4,5\n", (submission.NO_EXTRA,)
+    ),
+    "a user left out": Mutation(
+        submission.NO_MISSING,
+        lambda content: b"".join(content.splitlines(keepends=True)[:-1]),
+        (submission.NO_MISSING,),
+    ),
+    "an item twice": Mutation(submission.DISTINCT, edit_field(5, ""), (submission.DISTINCT, "line 3")),
+    "an unknown item": Mutation(submission.KNOWN, edit_field(5, "999999"), (submission.KNOWN, "line 3")),
+}
+BAD_INPUTS = {
+    "a missing file": BadInput(lambda folder: (folder / USERS).unlink(), (USERS, "missing")),
+    "an empty file": BadInput(lambda folder: os.truncate(folder / EVENTS, 0), (EVENTS, "cannot be read")),
+    "no column": BadInput(
+        edit_lines(EVENTS, lambda lines: ["a,b,c", *lines[1:]]), (EVENTS, "lacks the column user_id")
+    ),
+    "a text": BadInput(edit_lines(EVENTS, lambda lines: [*lines, "one,2,3"]), (EVENTS, "line ", "no whole number")),
+    "a user without a past": BadInput(edit_lines(USERS, lambda lines: [*lines, "999999"]), (USERS, "999999", EVENTS)),
+}
+
+
+def find_fold(results: Results) -> Fold:
+    """The labelled fold."""
+    (fold,) = [value for name, value in results if name == "label"]
+    assert isinstance(fold, Fold)
+    return fold
+
+
+def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
+    """The labelled fold, and every frame made of it before the fit."""
+    fold, made = find_fold(results), dict(results)
+    frames = {name: made[name] for name in ("labelled.candidates", "labelled.features")}
+    return {"history": fold.history, "queries": fold.queries, "seen": fold.seen, **frames}
+
+
+def find_answers(results: Results) -> pl.DataFrame:
+    """The answer of every labelled query."""
+    answers = find_fold(results).answers
+    assert answers is not None
+    return answers
+
+
+TEMPLATE = Contract(
+    competition=COMPETITION,
+    write_raw=write_raw,
+    small=(f"split.cut={CUT}", "rank.rounds=30", "rank.patience=10"),
+    popular=write_popular,
+    metric="mrr@5",
+    floor=0.7,
+    ceiling=0.2,
+    rules=submission.RULES,
+    mutations=MUTATIONS,
+    bad_inputs=BAD_INPUTS,
+    bad_settings={
+        "candidates.nope=1": ("candidates.nope",),
+        "candidates.popular=many": ("candidates.popular", "'many'", "int"),
+        "split.days=0": ("split.days",),
+    },
+    futures={"replaced": replace_future, "added": add_future},
+    earlier=list_earlier,
+    answers=find_answers,
+    quick=("rank.rounds=1",),
+    model_change=Change(
+        "rank.lightgbm_lambdarank.num_leaves=4", frozenset((AFTER_FEATURES - {"gather_rows"}) | {"insight.importance"})
+    ),
+    feature_change=Change(
+        "competitions/template/features.py:describe",
+        frozenset({"labelled.features", "test.features"} | AFTER_FEATURES | INSIGHT),
+    ),
+    kill_after="labelled.features",
+)

@@ -1,0 +1,42 @@
+"""A look at the raw files before any model, on every competition: one offline page, with pictures."""
+
+import re
+
+import polars as pl
+
+from common.look.page import PAGE
+from tests.conftest import Call
+from tests.contract.contract import Contract, Finished
+
+
+def test_the_page_shows_the_files_and_asks_for_nothing(contract: Contract, finished: Finished, call: Call) -> None:
+    code, out, err = call("look", contract.name, "--raw", finished.raw, "--build", finished.build)
+    assert code == 0, err
+    path = finished.build / contract.name / "look" / PAGE
+    assert out == f"{path}\n"
+    assert not [line for line in err.splitlines() if re.match(r"  \S*fit\b", line)]  # before any model
+    page = path.read_text()
+    assert "the raw files, before any model" in page
+    assert page.count("<svg") >= 3
+    assert not re.search(r"<(script|link|img|iframe)\b|https?://", page)
+    assert page.count("</h2>") >= 3
+
+
+def test_the_rows_of_every_table_are_counted(contract: Contract, finished: Finished, call: Call) -> None:
+    assert call("look", contract.name, "--raw", finished.raw, "--build", finished.build)[0] == 0
+    page = (finished.build / contract.name / "look" / PAGE).read_text()
+    tables = [path for path in finished.raw.rglob("*") if path.suffix in (".csv", ".parquet")]
+    if not tables:  # tencent's own layout: lines of JSON
+        assert "MiB" in page
+        return
+    largest = max(tables, key=lambda path: path.stat().st_size)
+    frame = pl.read_parquet(largest) if largest.suffix == ".parquet" else pl.read_csv(largest, infer_schema=False)
+    alike = [path for path in tables if path.parent == largest.parent and path.suffix == largest.suffix]
+    if len(alike) == 1:  # others share a line with the files of other days or parts
+        assert f">{frame.height:,}<" in page
+
+
+def test_train_stands_beside_test(contract: Contract, finished: Finished, call: Call) -> None:
+    assert call("look", contract.name, "--raw", finished.raw, "--build", finished.build)[0] == 0
+    page = (finished.build / contract.name / "look" / PAGE).read_text()
+    assert len(re.findall(r'class="key other"', page)) + len(re.findall(r'data-title="candidates"', page)) > 0

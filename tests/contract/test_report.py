@@ -1,0 +1,65 @@
+"""What the report of a run says of right answers, on every competition: counted again from the queries' scores."""
+
+import polars as pl
+
+from tests.contract.contract import Contract, Finished
+
+
+def test_the_funnel_ends_where_the_scores_say(contract: Contract, finished: Finished) -> None:
+    answers = finished.record["insight"]["answers"]
+    funnel = {row["stage"]: row for row in answers["funnel"]}
+    queries = pl.read_parquet(finished.folder / "queries.parquet")
+    counted = next((stage for stage in reversed(funnel) if stage != "first"), "first")
+    earned = queries.filter(pl.col("score") > 0).height
+    assert funnel["asked"]["queries"] >= earned
+    # Where only the first counts, that is the last stage; repeated folds judge a session several times.
+    assert earned in (funnel[counted]["queries"], funnel["first"]["queries"])
+    assert sum(row["queries"] for row in answers["ranks"]) <= funnel["asked"]["queries"]
+    assert sum(row["lost"] for row in answers["funnel"]) == funnel["asked"]["queries"] - funnel["first"]["queries"]
+
+
+def test_some_queries_can_be_read(contract: Contract, finished: Finished) -> None:
+    examples = finished.record["insight"]["answers"]["examples"]
+    assert {row["kind"] for row in examples} <= {"right", "wrong"}
+    assert len(examples) > 1
+    page = (finished.folder / "report.html").read_text()
+    assert "Where right answers are lost" in page
+    for row in examples:
+        assert row["listed"]
+        assert row["query"]
+        assert row["context"]
+        assert (row["answer"] in row["listed"]) >= (row["kind"] == "right")
+
+
+def test_models_beside_each_other_say_whether_they_err_together(contract: Contract, finished: Finished) -> None:
+    table = finished.record["insight"]["answers"]["correlation"]
+    members = [row for row in finished.record["ranking"] if not row["model"].startswith("blend")]
+    assert len(table) in (0, len(members)) or contract.name == "tencent"
+    for number, row in enumerate(table):
+        _, *values = row.values()
+        assert values[number] > 0.999
+        assert all(-1.0001 <= value <= 1.0001 for value in values)
+
+
+def test_drift_is_held_against_what_any_two_times_differ_by(contract: Contract, finished: Finished) -> None:
+    drift = finished.record["insight"]["drift"]
+    if drift is None:
+        return  # too few rows
+    page = (finished.folder / "report.html").read_text()
+    assert ("reference" in drift) == ("Between " in page and "it has" in page)
+
+
+def test_cross_validation_is_said_only_of_folds(contract: Contract, finished: Finished) -> None:
+    page = (finished.folder / "report.html").read_text()
+    folds = finished.record["cv"]["folds"]
+    crossed = len(folds) > 1 or "folds" in folds[0]["fold"]
+    assert ("in cross-validation" in page) == crossed
+    assert ("on validation on" in page) != crossed
+
+
+def test_the_features_listed_are_those_drawn_and_more(contract: Contract, finished: Finished) -> None:
+    drawn = {row["feature"] for row in finished.record["insight"]["importance"]}
+    page = (finished.folder / "report.html").read_text()
+    if drawn:
+        listed = int(page.partition("<summary>All ")[2].partition(" features")[0])
+        assert listed >= len(drawn)

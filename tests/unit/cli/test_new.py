@@ -1,0 +1,53 @@
+"""A competition that ``new`` makes runs at once, by make, and passes the contract that all competitions pass."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+IGNORED = shutil.ignore_patterns("__pycache__", "build", "raw")
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the source with a competition of a long name, made by the command."""
+    root = tmp_path_factory.mktemp("checkout")
+    for name in ("common", "competitions", "tests"):
+        shutil.copytree(ROOT / name, root / name, ignore=IGNORED)
+    for name in ("Makefile", "pyproject.toml", "README.md", "requirements.lock"):
+        shutil.copy(ROOT / name, root / name)
+    words(root, sys.executable, "-m", "competitions", "new", "podcasts2027")
+    return root
+
+
+def words(root: Path, *line: str) -> str:
+    ended = subprocess.run(line, cwd=root, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def test_make_runs_it_to_a_checked_submission_near_its_ceiling(checkout: Path) -> None:
+    out = words(checkout, "make", "-o", ".venv/installed", f"PY={sys.executable}", "podcasts2027", "SCALE=0.01")
+    assert "podcasts2027" in out
+    assert ", 1000 rows, checked" in out
+    share = float(out.partition("share reached ")[2].partition("%")[0])
+    assert 80 < share < 115
+    (page,) = (checkout / "build" / "podcasts2027").glob("*/report.html")
+    assert "podcasts2027" in page.read_text()
+
+
+def test_its_contract_holds(checkout: Path) -> None:
+    pytest_words = (sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider")
+    chosen = "podcasts2027 and not killed and not disk and not cold"  # which take processes and time, and no more of it
+    out = words(checkout, *pytest_words, "tests/contract", "-k", chosen)
+    assert " passed" in out
+    assert "failed" not in out
+
+
+def test_its_source_passes_the_linters(checkout: Path) -> None:
+    source = ["competitions/podcasts2027", "tests/contract/podcasts2027.py"]
+    words(checkout, sys.executable, "-m", "ruff", "format", "--check", *source)
+    words(checkout, sys.executable, "-m", "ruff", "check", *source)

@@ -1,0 +1,55 @@
+"""What people expect to find at the root of a repository: continuous integration, hooks, a container, types."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from competitions import NAMES
+from tests.conftest import Call
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_continuous_integration_calls_the_targets_that_a_person_calls() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    steps = [step.get("run") for job in workflow["jobs"].values() for step in job["steps"]]
+    assert "make lint test" in steps
+    assert steps.index("make install") < steps.index("make lint test")
+
+
+def test_the_container_is_short_and_runs_everything() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    assert len(lines) <= 10
+    assert lines[-1] == 'CMD ["make", "all"]'
+    assert "RUN make install" in lines
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert {".venv", "build", "data/*/raw"} <= set(ignored)  # nobody's data goes into an image
+
+
+def test_hooks_take_ruff_from_the_environment() -> None:
+    (repo,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repo["repo"] == "local"
+    assert [hook["entry"].split()[3] for hook in repo["hooks"]] == ["format", "check"]
+
+
+def test_the_packages_say_that_they_are_typed() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "py.typed" in settings["tool"]["setuptools"]["package-data"]["*"]
+    assert all((ROOT / package / "py.typed").is_file() for package in ("common", "competitions"))
+
+
+def test_how_to_contribute_fits_a_page() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    assert len(page.splitlines()) <= 60
+    assert "make lint" in page
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stand_in_without_its_source_says_where_to_get_it(name: str, call: Call) -> None:
+    code, out, err = call("standin", name)
+    assert (code, out) == (1, "")
+    assert f"make standin-{name} FROM=DIR" in err
+    assert err.count("\n") == 1
+    assert {"flight": "pip download --no-deps --dest build/larch larch"}.get(name, "name") in err
