@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.experiments.board import Board, read_board
-from competitions.cli.run import show
+from competitions.cli.closing import Closing, show_end
 from tests.conftest import Call
 from tests.contract.contract import Contract, Finished
 
@@ -50,7 +50,7 @@ def test_a_score_on_the_hosts_files_stands_between_the_marks(
     page = (tmp_path / run / "report.html").read_text()
     assert "Where would that rank?" in page
     assert all(mark.name in page for mark in marks)
-    show(finished.record, contract.competition.queries, finished.folder / "run.json")
+    show_end(Closing(finished.record, finished.folder, contract.competition.queries))
     assert "On the board (" in capsys.readouterr().out
 
 
@@ -74,5 +74,6 @@ def test_no_other_score_does(
     assert "the host&#39;s files" not in page
     assert " rank " not in call("runs", contract.name, "--build", tmp_path)[1]
     record = finished.record
-    show(record | {"data": record["data"] | data}, contract.competition.queries, finished.folder / "run.json")
+    changed = record | {"data": record["data"] | data}
+    show_end(Closing(changed, finished.folder, contract.competition.queries))
     assert "On the board" not in capsys.readouterr().out
