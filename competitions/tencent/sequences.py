@@ -72,12 +72,14 @@ def _usual_end(times: Int64s) -> int:
     """The largest time that is not apart: behind a silence longer than a day and than the distance of the quartiles,
     with at most ``ODD_SHARE`` of the users behind it.
     """
-    ordered, users = np.sort(times), len(times)
+    users = len(times)
     if users < FEWEST:
-        return int(ordered[-1])
-    tail = ordered[-max(int(users * ODD_SHARE), ODD_USERS) - 1 :]
-    silence = np.diff(tail) > max(int(ordered[3 * users // 4] - ordered[users // 4]), DAY_S)
-    return int(tail[silence.argmax()] if silence.any() else tail[-1])
+        return int(times.max())
+    low, high, tail = users // 4, 3 * users // 4, users - 1 - max(int(users * ODD_SHARE), ODD_USERS)
+    parted = np.partition(times, [low, high, tail])
+    last = np.sort(parted[tail:])
+    silence = np.diff(last) > max(int(parted[high] - parted[low]), DAY_S)
+    return int(last[silence.argmax()] if silence.any() else last[-1])
 
 
 @dataclass(frozen=True)
