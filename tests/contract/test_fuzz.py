@@ -20,6 +20,8 @@ def base(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def reading(contract: Contract, base: Path) -> UntilRun:
+    if contract.name not in BEHIND_READING:
+        pytest.skip("nobody has said yet which steps read its files")
     return UntilRun(base.parent / "work", BEHIND_READING[contract.name])
 
 

@@ -92,6 +92,8 @@ def solve(contract: Contract, call: Call, raw: Path, build: Path, *settings: str
 
 
 def test_other_ids_give_as_good_an_answer(contract: Contract, finished: Finished, call: Call, tmp_path: Path) -> None:
+    if contract.name not in (*IDS, "tencent"):
+        pytest.skip("nobody has said yet where its ids stand")
     shutil.copytree(finished.raw, tmp_path / "raw")
     shutil.copy(finished.truth, tmp_path / "truth.csv")
     rename(contract, tmp_path / "raw", tmp_path / "truth.csv")
