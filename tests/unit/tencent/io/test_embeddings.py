@@ -88,6 +88,25 @@ def test_a_table_to_fill(tmp_path: Path) -> None:
     np.testing.assert_array_equal(into, EXPECTED)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_the_vectors_say_how_wide_they_are(tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = FORMS[form](tmp_path, {BASE + 9: None, BASE + 3: [1.0, 2.0, 3.0], BASE + 7: [4.0, 5.0, 6.0]})
+    np.testing.assert_array_equal(read(path)[[1, 2]], np.array([[4, 5, 6], [1, 2, 3]], np.float16))
+    assert "emb_81_2: its vectors are 3 wide, whatever the name says" in capsys.readouterr().err
+
+
+def test_files_of_two_widths_are_refused(tmp_path: Path) -> None:
+    pair = pickled(tmp_path, VECTORS), as_lines(tmp_path, {BASE + 7: [7.0, 6.0, 5.0]})
+    with pytest.raises(UserError, match=r"a vector of width 3 where the first has 2"):
+        read(*pair)
+
+
+def test_without_any_vector_the_name_says_the_width(tmp_path: Path) -> None:
+    assert read(pickled(tmp_path, {BASE + 9: None})).shape == (5, 2)
+    named = reader.read_embedding((pickled(tmp_path, {BASE + 9: None}),), CATALOGUE, "emb_of_mine")
+    assert named.vectors.shape == (5, 1)
+
+
 def test_what_was_left_out_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     read(pickled(tmp_path, VECTORS))
     assert "emb_81_2: 2 of 4 items have a vector; 1 vectors are of other ids" in capsys.readouterr().err
