@@ -211,18 +211,23 @@ def _zero_for_null(row: Row) -> Row:
 def describe_data(origin: Origin, cache: Path) -> Row:
     """The raw files: their number, size, and one digest of all names and contents."""
     paths = sorted(set(find_paths(origin.files)))
-    digests, state = Digests(cache / "digests.json"), hashlib.blake2b(digest_size=16)
-    for path in paths:
-        state.update(f"{path.name} {digests.digest(path)}\n".encode())
     size = sum(path.stat().st_size for path in paths)
     return {
         "folder": str(origin.folder),
         "simulated": origin.simulated,
         "standin": (origin.folder / MARKER).exists(),
-        "digest": state.hexdigest(),
+        "digest": digest_files(origin.files, cache),
         "files": len(paths),
         "bytes": size,
     }
+
+
+def digest_files(files: object, cache: Path) -> str:
+    """One digest of the names and contents of all raw files; the cache keeps those of unchanged files."""
+    digests, state = Digests(cache / "digests.json"), hashlib.blake2b(digest_size=16)
+    for path in sorted(set(find_paths(files))):
+        state.update(f"{path.name} {digests.digest(path)}\n".encode())
+    return state.hexdigest()
 
 
 def find_paths(value: object) -> Iterator[Path]:

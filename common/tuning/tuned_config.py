@@ -55,6 +55,12 @@ def list_foreign(path: Path, digest: str) -> list[str]:
     return sorted(task for task, row in provenance.items() if str(row.get("data", "")).split()[-1:] != [digest[:8]])
 
 
+def holds_nothing_for(path: Path, digest: str) -> bool:
+    """Whether every setting of a tuned.toml was found on other raw files than those of this ``digest``."""
+    tasks = read_tuned(path).get(PROVENANCE, {})
+    return bool(tasks) and len(list_foreign(path, digest)) == len(tasks)
+
+
 def _put(table: dict[str, Any], parts: list[str], value: Any) -> None:
     for part in parts[:-1]:
         table = table.setdefault(part, {})

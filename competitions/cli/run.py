@@ -14,15 +14,16 @@ from typing import Annotated, Any
 
 import typer
 
+from common.competition import Competition
 from common.datasets.simulated import check_memory, is_simulated
 from common.errors import UserError
 from common.experiments.registry import find_runs
 from common.experiments.rerun import adds_nothing
-from common.experiments.run_record import RECORD, Origin, read_record, write_record
+from common.experiments.run_record import RECORD, Origin, digest_files, read_record, write_record
 from common.pipeline.console import print_table, wide_console
 from common.pipeline.progress import say
 from common.pipeline.run import Run, prune
-from common.tuning.tuned_config import list_foreign
+from common.tuning.tuned_config import holds_nothing_for, list_foreign
 from competitions import NAMES, find_competition
 from competitions.cli.closing import Closing, describe_change, show_end, show_tables
 from competitions.cli.options import Build, Law, Name, Overrides, Raw, Scale, Seed, Submission, Truth, takes
@@ -74,6 +75,8 @@ def run(options: RunOptions) -> None:
         check_memory(competition.host, options.raw, options.scale)
     raw = competition.choose_raw(options.raw, options.scale, config.seed, options.build)
     files = competition.locate(raw, config)
+    tuned = takes_tuned(competition, options, raw, files)
+    config = competition.load_config([f"seed={options.seed}", *overrides], tuned)
     before = next(iter(find_runs(options.build, [options.name])), None)
     work = Run(build / name_run(started, options.build), build / "cache")
     try:
@@ -85,7 +88,7 @@ def run(options: RunOptions) -> None:
     # A real truth file is read by ``score`` alone: only the simulator's is scored against here.
     simulated = is_simulated(raw)
     truth = competition.score_truth(outcome, raw) if simulated and not options.until else None
-    origin = Origin(options.name, raw, files, simulated, config, overrides, not options.untuned, started, options.until)
+    origin = Origin(options.name, raw, files, simulated, config, overrides, tuned, started, options.until)
     report = competition.build_record(outcome, config, truth, work)
     record = write_record(work, origin, report, time.perf_counter() - began)
     say_kept(work)
@@ -95,12 +98,25 @@ def run(options: RunOptions) -> None:
     if options.tables:
         show_tables(record)
     show_end(closing)
-    foreign = [] if options.untuned or simulated else list_foreign(competition.tuned, record["data"]["digest"])
+    foreign = list_foreign(competition.tuned, record["data"]["digest"]) if tuned and not simulated else []
     if foreign:
         print(
             f"tuned.toml holds settings that were found on other files ({', '.join(foreign)}): "
             f"`make tune-{options.name}` searches on these, --untuned leaves it aside."
         )
+
+
+def takes_tuned(competition: Competition, options: RunOptions, raw: Path, files: Any) -> bool:
+    """Whether tuned.toml counts: not where it is unwanted, nor where all of it was found on other files than these.
+
+    Simulated sets are alike; what was found on one of them is taken on the others.
+    """
+    if options.untuned or is_simulated(raw):
+        return not options.untuned
+    if holds_nothing_for(competition.tuned, digest_files(files, options.build / options.name / "cache")):
+        say(f"  tuned.toml was found on other files: left aside; `make tune-{options.name}` searches on these")
+        return False
+    return True
 
 
 def say_kept(work: Run) -> None:

@@ -51,7 +51,8 @@ SMALL = (
     "retrieve.beam=16",
 )
 QUICK = ("ranker.fit.epochs=1", "train.epochs=1")
-AFTER_MODEL = {"valid.fit", "valid.answer", "measure", "test.fit", "test.answer", "choose", "insight.importance"}
+AFTER_MODEL = {f"{fold}.{step}" for fold in ("valid", "test") for step in ("fit", "answer0", "answer")}
+AFTER_MODEL |= {"measure", "choose", "insight.importance"}
 AFTER_FEATURES = AFTER_MODEL | {
     f"{fold}.{step}" for fold in ("valid", "test") for step in ("forecast", *(f"describe{at}" for at in range(EARLIER)))
 }

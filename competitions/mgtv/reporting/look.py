@@ -2,8 +2,10 @@
 
 import dataclasses
 
+import msgspec
 import polars as pl
 
+from common.decisions import AUTO
 from common.experiments.run_record import list_notes
 from common.look.columns import RawTable
 from common.look.distributions import Curves, concentration, count_by, histogram, share_values
@@ -21,9 +23,8 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
     videos = run.step(reader.read_videos, logs, codes, config.host)
     days = [run.step(reader.read_day, day, codes, config.host, name=f"day{day.day:02d}.read") for day in files.days]
     test = run.step(reader.read_test, logs, codes)
-    log = run.step(
-        labels.stack_log, collect([day.frame for day in days]), videos.frame, config.truth, name="stack"
-    ).value
+    truth = config.truth if config.truth.clip != AUTO else msgspec.structs.replace(config.truth, clip=0.0)  # as it is
+    log = run.step(labels.stack_log, collect([day.frame for day in days]), videos.frame, truth, name="stack").value
     catalogue = videos.value.frame
     shown = {"log": log.filter("shown"), "test": test.value.shown}
     known = {side: frame.join(catalogue, on="video", how="left") for side, frame in shown.items()}

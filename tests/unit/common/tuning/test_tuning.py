@@ -328,3 +328,6 @@ def test_settings_that_were_found_on_other_files_are_listed(tmp_path: Path) -> N
     tuned_config.write_tuned(path, "news", make_verdict(), "simulated 1234abcd")
     assert tuned_config.list_foreign(path, "1234abcd99") == ["other"]
     assert tuned_config.list_foreign(path, "1234abce99") == ["other", "toy"]
+    assert tuned_config.holds_nothing_for(path, "1234abce99")
+    assert not tuned_config.holds_nothing_for(path, "1234abcd99")
+    assert not tuned_config.holds_nothing_for(tmp_path / "none.toml", "1234abce99")
