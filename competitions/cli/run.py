@@ -14,20 +14,20 @@ from typing import Annotated, Any
 
 import typer
 
-from common.competition import Competition
 from common.datasets.simulated import check_memory, is_simulated
 from common.errors import UserError
 from common.experiments.registry import find_runs
 from common.experiments.rerun import adds_nothing
-from common.experiments.run_record import RECORD, Origin, digest_files, read_record, write_record
+from common.experiments.run_record import RECORD, Origin, read_record, write_record
 from common.pipeline.console import print_table, wide_console
 from common.pipeline.progress import say
 from common.pipeline.run import Run, prune
-from common.tuning.tuned_config import holds_nothing_for, list_foreign
+from common.tuning.tuned_config import list_foreign
 from competitions import NAMES, find_competition
 from competitions.cli.closing import Closing, describe_change, show_end, show_tables
 from competitions.cli.options import Build, Law, Name, Overrides, Raw, Scale, Seed, Submission, Truth, takes
 from competitions.cli.report import write_page
+from competitions.cli.settings import load_settings
 
 CV = "cv"  # the stage that ends with the score on validation
 STAMP = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}")
@@ -75,8 +75,10 @@ def run(options: RunOptions) -> None:
         check_memory(competition.host, options.raw, options.scale)
     raw = competition.choose_raw(options.raw, options.scale, config.seed, options.build)
     files = competition.locate(raw, config)
-    tuned = takes_tuned(competition, options, raw, files)
-    config = competition.load_config([f"seed={options.seed}", *overrides], tuned)
+    tuned = False
+    if not options.untuned:
+        words = [f"seed={options.seed}", *overrides]
+        config, tuned = load_settings(competition, raw, files, words, build / "cache")
     before = next(iter(find_runs(options.build, [options.name])), None)
     work = Run(build / name_run(started, options.build), build / "cache")
     try:
@@ -104,19 +106,6 @@ def run(options: RunOptions) -> None:
             f"tuned.toml holds settings that were found on other files ({', '.join(foreign)}): "
             f"`make tune-{options.name}` searches on these, --untuned leaves it aside."
         )
-
-
-def takes_tuned(competition: Competition, options: RunOptions, raw: Path, files: Any) -> bool:
-    """Whether tuned.toml counts: not where it is unwanted, nor where all of it was found on other files than these.
-
-    Simulated sets are alike; what was found on one of them is taken on the others.
-    """
-    if options.untuned or is_simulated(raw):
-        return not options.untuned
-    if holds_nothing_for(competition.tuned, digest_files(files, options.build / options.name / "cache")):
-        say(f"  tuned.toml was found on other files: left aside; `make tune-{options.name}` searches on these")
-        return False
-    return True
 
 
 def say_kept(work: Run) -> None:
@@ -193,8 +182,10 @@ def ladder(
     competition = find_competition(name).under_law(law)
     config = competition.load_config([f"seed={seed}", *(overrides or [])])
     folder = competition.choose_raw(raw, scale, seed, build)
+    files, words = competition.locate(folder, config), [f"seed={seed}", *(overrides or [])]
+    config, _ = load_settings(competition, folder, files, words, build / name / "cache")
     work = Run(build / name / "ladder", build / name / "cache")
-    rows = competition.climb(competition.locate(folder, config), config, work)
+    rows = competition.climb(files, config, work)
     title = f"Ladder, {competition.metric} on validation: each rung adds to the one above it"
     print_table(wide_console(), title, rows)
 

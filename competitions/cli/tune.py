@@ -22,6 +22,7 @@ from common.tuning.trial_log import TrialLog, explain_loading, find_storage
 from common.tuning.tuned_config import write_tuned
 from competitions import check_name, find_competition, find_room
 from competitions.cli.options import Build, Name, Overrides, Raw, Scale, Seed, takes
+from competitions.cli.settings import load_settings
 
 DEFAULT_TRIALS, UNENDING = 20, 1_000_000
 
@@ -110,9 +111,11 @@ def _load_inputs(options: TuneOptions) -> TuningInputs:
     """As for a run: settings with tuned.toml, raw files or simulated ones."""
     competition = find_competition(options.name)
     build = options.build / options.name
-    config = competition.load_config([f"seed={options.seed}", *(options.overrides or [])])
+    words = [f"seed={options.seed}", *(options.overrides or [])]
+    config = competition.load_config(words)
     folder = competition.choose_raw(options.raw, options.scale, config.seed, options.build)
     files = competition.locate(folder, config)
+    config, _ = load_settings(competition, folder, files, words, build / "cache")
     run = Run(build / "tuning", build / "cache", quiet=options.worker is not None)
     simulated = (folder / REPORT).exists()
     now = datetime.datetime.now()

@@ -9,7 +9,7 @@ the log in another, ``plan.py``.
 
 from dataclasses import dataclass
 
-from common.pipeline import progress
+from common.decisions import say_decisions
 from common.pipeline.run import Result, Run, collect
 from common.ranking.cross_validation import refit_all
 from competitions.flight import submission
@@ -60,8 +60,7 @@ def prepare(files: RawFiles, config: FlightConfig, run: Run) -> Prepared:
 
     # 2. Settings meet the log: how to validate, from which features, how large the models are.
     plan = step(make_plan, train.sessions, test.sessions, config).value
-    for decision in plan.decisions:
-        progress.say(f"  {decision.setting}: {decision.value} ({decision.reason})")
+    say_decisions(plan.decisions)
 
     # 3. Split: by request time, or in folds of whole sessions; and which bookings each session may look back on.
     split = step(

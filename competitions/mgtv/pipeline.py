@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from common.pipeline.progress import say
+from common.decisions import say_decisions
 from common.pipeline.run import Result, Run, bundle, collect, collect_named, derive
 from common.submission import write_csv
 from competitions.mgtv import labels, split, submission
@@ -77,8 +77,7 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
     test = step(reader.read_test, logs, codes)
     frames, tables = collect([day.frame for day in days]), (videos.frame, profiles.frame, comments.frame)
     choices = step(choose_settings, frames, *tables, list_asked(config)).value
-    for choice in choices.decisions:
-        say(f"  {choice.setting} = {choice.value}: {choice.reason}")
+    say_decisions(choices.decisions)
     config = settle(config, choices)
     log = step(labels.stack_log, frames, videos.frame, config.truth, name="stack")
     own = config.features.of_blocks()

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.pipeline import progress
+from common.decisions import say_decisions
 from common.pipeline.run import Result, Run, collect, collect_named
 from common.ranking.blending import Blend
 from common.ranking.gbdt import Ranker, Recipe, fit, refit
@@ -91,8 +91,7 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
 
     # Settings meet the log.
     plan = step(make_plan, clicks.frame, fold, config).value
-    for decision in plan.decisions:
-        progress.say(f"  {decision.setting}: {decision.value} ({decision.reason})")
+    say_decisions(plan.decisions)
 
     # 3. Retrieval: eighteen channels, and the weight of each one's vote.
     vectors = step(learn_item2vec, fold.history, settings.item2vec, seed, name="labelled.vectors")

@@ -11,6 +11,7 @@ import dataclasses
 
 import msgspec
 
+from common.decisions import say_decisions
 from common.pipeline.progress import say
 from common.pipeline.run import Result, Run, bundle, collect
 from competitions.tencent import split, submission
@@ -75,8 +76,7 @@ def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
             say(f"  {name} is not among the files: an ad's content is its features without it")
     divided, channels, most = config.split, config.ranker.channels, config.ranker.features.linear.most_items
     plan = step(make_plan, corpus, len(embeddings), divided.kind, divided.earlier, channels, most)
-    for decision in plan.value.decisions:
-        say(f"  {decision.setting} = {decision.value}: {decision.reason}")
+    say_decisions(plan.value.decisions)
     train, candidates, actions = corpus.train, corpus.candidates, corpus.actions
     valid = step(split.hold_out, train, candidates, host, plan_split(config, plan.value), config.seed)
     test = step(split.build_test_fold, train, corpus.test, candidates, actions, host, name="ask_test")

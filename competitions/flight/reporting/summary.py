@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.decisions import list_decisions
 from common.pipeline.run import Result
 from common.ranking.cross_validation import CrossFit
 from common.ranking.dataset import Matrix
@@ -104,7 +105,7 @@ def describe_end(outcome: Outcome, blended: int) -> dict[str, Any]:
 
 def describe_plan(outcome: Validated) -> list[dict[str, str]]:
     """What was left to the log, what it became and why: one row a setting."""
-    rows = [{"setting": each.setting, "value": each.value, "why": each.reason} for each in outcome.plan.decisions]
+    rows = list_decisions(outcome.plan.decisions)
     if outcome.choice.likelihoods:
         judged = ", ".join(f"{name} {value:.4f}" for name, value in outcome.choice.likelihoods.items())
         features = outcome.choice.features

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.decisions import Decision
+from common.decisions import Decision, list_decisions
 from common.diagnostics.model_diagnostics import share_gains
 from common.pipeline.run import Result
 from common.ranking.conditional_logit import Logit
@@ -184,9 +184,7 @@ def summarise(outcome: Validated) -> dict[str, Any]:
         "gains": dict(
             list(share_gains([ranker for rankers in fits.values() for ranker in rankers]).items())[:GAINS_SHOWN]
         ),
-        "plan": [
-            {"setting": each.setting, "value": each.value, "why": each.reason} for each in outcome.ready.decisions
-        ],
+        "plan": list_decisions(outcome.ready.decisions),
         "board": outcome.files.board,
         **({"submission": describe_submission(outcome.checked)} if isinstance(outcome, Outcome) else {}),
     }

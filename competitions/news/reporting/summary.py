@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from common.decisions import list_decisions
 from common.diagnostics.model_diagnostics import share_gains
 from common.natural_order import natural_key
 from competitions.news.io import reader
@@ -68,7 +69,7 @@ def summarise(outcome: Validated, kinds: Sequence[str]) -> dict[str, Any]:
     counts = dict(queries.value_counts(sort=True).iter_rows())
     return {
         "board": outcome.files.board,
-        "plan": [{"setting": each.setting, "value": each.value, "why": each.reason} for each in ready.plan.decisions],
+        "plan": list_decisions(ready.plan.decisions),
         "notes": [note._asdict() for note in notes],
         "cv": {"mrr@5": cv, "error": error, "queries": counts},
         "models": models,

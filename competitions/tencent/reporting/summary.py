@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from common.decisions import list_decisions
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.ensemble.ensemble import MODELS
 from competitions.tencent.outcome import FoldResult, Outcome, RankedFold, Validated
@@ -18,7 +19,7 @@ def summarise(outcome: Validated) -> dict[str, Any]:
     decisions = outcome.ready.plan.value.decisions
     return {
         "notes": [{"file": n.file, "what": n.what, "count": n.count, "first": n.first} for n in corpus.notes],
-        "plan": [{"setting": each.setting, "value": each.value, "why": each.reason} for each in decisions],
+        "plan": list_decisions(decisions),
         "cv": {"score": best["score"], "error": best["score_error"], "users": best["users"]},
         "ways": measured,
         "folds": [
