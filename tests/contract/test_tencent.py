@@ -42,11 +42,10 @@ def folder(finished: Finished, tmp_path: Path) -> Path:
 
 
 def solve(call: Call, raw: Path, build: Path, *settings: str) -> Finished:
-    """A small run inside this process: a library's warning would fail it."""
-    before = set(build.glob("tencent/*/run.json"))
+    """A small run inside this process: a library's warning would fail it. An unchanged rerun is the run before it."""
     code, out, err = call(*words(TENCENT, raw, build, *settings))
     assert code == 0, out + err
-    (made,) = set(build.glob("tencent/*/run.json")) - before
+    made = max(build.glob("tencent/*/run.json"))
     return Finished(raw, raw.with_name("truth.csv"), build, made.parent)
 
 
