@@ -232,13 +232,12 @@ class ForecastSettings(Settings, frozen=True):
 
 
 class FeatureSettings(Settings, frozen=True):
-    """What the first search finds and the ranker is told. Of at most ``pool`` candidates, the most promising by
-    forecast, the ``list_length`` best are ranked. ``history``: the last events seen; the search takes the
-    ``search_events`` of them that weigh most. ``blocks`` of features, see ranking/pair_features.py.
+    """What the first search looks at and the ranker is told. ``pool``: at most so many candidates are searched, the
+    most promising by forecast. ``history``: the last events seen; the search takes the ``search_events`` of them that
+    weigh most. ``blocks`` of features, see ranking/pair_features.py.
     """
 
     pool: Count
-    list_length: Count
     history: Count
     search_events: Count
     blocks: tuple[Literal["search", "content", "shares", "follows", "popularity"], ...]
@@ -260,9 +259,12 @@ class FitSettings(Settings, frozen=True):
 
 
 class RankerSettings(Settings, frozen=True):
-    """The ranker, see ranking/. ``channels``: what the first search looks by, "auto" for what the files allow."""
+    """The ranker, see ranking/. ``channels``: what the first search looks by, "auto" for what the files allow.
+    ``list_length``: how many candidates it finds, which are then ranked; "auto": by how many there are.
+    """
 
     channels: Literal["auto"] | tuple[Literal["content", "counts", "linear"], ...]
+    list_length: Literal["auto"] | Count
     features: FeatureSettings
     fit: FitSettings
     forecast: ForecastSettings

@@ -21,7 +21,7 @@ from competitions.tencent.ensemble import ensemble
 from competitions.tencent.inference import stages
 from competitions.tencent.io import reader
 from competitions.tencent.outcome import FoldResult, Outcome, Prepared, RankedFold, Validated
-from competitions.tencent.plan import Plan, make_plan
+from competitions.tencent.plan import Asked, Plan, make_plan
 from competitions.tencent.ranking import stages as ranking
 from competitions.tencent.ranking.forecast import fit_forecasts
 from competitions.tencent.ranking.stages import RankerInputs
@@ -74,8 +74,9 @@ def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
             embeddings.append(step(reader.read_embedding, paths, corpus.catalogue, name, name=f"embedding.{name}"))
         else:
             say(f"  {name} is not among the files: an ad's content is its features without it")
-    divided, channels, most = config.split, config.ranker.channels, config.ranker.features.linear.most_items
-    plan = step(make_plan, corpus, len(embeddings), divided.kind, divided.earlier, channels, most)
+    ranker = config.ranker
+    asked = Asked(config.split.kind, config.split.earlier, ranker.channels, ranker.list_length)
+    plan = step(make_plan, corpus, len(embeddings), asked, ranker.features.linear.most_items)
     say_decisions(plan.value.decisions)
     train, candidates, actions = corpus.train, corpus.candidates, corpus.actions
     valid = step(split.hold_out, train, candidates, host, plan_split(config, plan.value), config.seed)

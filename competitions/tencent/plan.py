@@ -11,35 +11,47 @@ from common.decisions import AUTO, Decision
 from competitions.tencent.corpus import Corpus, Sequences
 
 DAYS, STEPS = 4, 2
+SHORT, LONG, MANY = 200, 600, 30_000  # lists; of more candidates than MANY a short one holds too few answers
 ORDER_ONLY = 0.95  # of all steps of one length: the times are places in the order
 
 
 @dataclass(frozen=True)
 class Plan:
     """``kind`` of the split; ``times``: whether times say more than the order; how often a question is asked
-    ``earlier``; ``channels`` of the first search; what was decided, and why.
+    ``earlier``; ``channels`` of the first search, and the ``list_length`` that it finds; what was decided, and why.
     """
 
     kind: str
     times: bool
     earlier: int
     channels: tuple[str, ...]
+    list_length: int
     decisions: tuple[Decision, ...]
 
 
-def make_plan(
-    corpus: Corpus, embeddings: int, kind: str, earlier: str | int, channels: str | tuple[str, ...], most_items: int
-) -> Plan:
-    """Decide what config.toml leaves to the files. ``embeddings``: how many there are; ``kind``, ``earlier``,
-    ``channels``: as set; ``most_items`` of the regression.
+@dataclass(frozen=True)
+class Asked:
+    """What config.toml says of ``Plan``'s settings: a value, or "auto"."""
+
+    kind: str
+    earlier: str | int
+    channels: str | tuple[str, ...]
+    list_length: str | int
+
+
+def make_plan(corpus: Corpus, embeddings: int, asked: Asked, most_items: int) -> Plan:
+    """Decide what config.toml leaves to the files. ``embeddings``: how many there are; ``most_items`` of the
+    regression.
     """
-    kind, why = decide_kind(corpus.train, kind)
+    kind, why = decide_kind(corpus.train, asked.kind)
     decisions = [Decision("split.kind", kind, why)]
-    asked, why = decide_earlier(kind, earlier)
-    decisions.append(Decision("split.earlier", str(asked), why))
-    channels, why = decide_channels(len(corpus.catalogue.oid), embeddings, channels, most_items)
+    earlier, why = decide_earlier(kind, asked.earlier)
+    decisions.append(Decision("split.earlier", str(earlier), why))
+    channels, why = decide_channels(len(corpus.catalogue.oid), embeddings, asked.channels, most_items)
     decisions.append(Decision("ranker.channels", ", ".join(channels), why))
-    return Plan(kind, kind == "time", asked, channels, tuple(decisions))
+    length, why = decide_list_length(len(corpus.candidates.rows.values), asked.list_length)
+    decisions.append(Decision("ranker.list_length", str(length), why))
+    return Plan(kind, kind == "time", earlier, channels, length, tuple(decisions))
 
 
 def decide_kind(train: Sequences, given: str) -> tuple[str, str]:
@@ -83,3 +95,10 @@ def decide_channels(
     if ads > most_items:
         return ("counts",), f"no embeddings; {ads:,} ads are too many for the regression ({most_items:,})"
     return ("counts", "linear"), f"no embeddings; {ads:,} ads"
+
+
+def decide_list_length(candidates: int, given: str | int) -> tuple[int, str]:
+    """The more candidates there are, the further down the first search has the answer (FIGURES.md)."""
+    if not isinstance(given, str):
+        return given, "set"
+    return (LONG if candidates > MANY else SHORT), f"{candidates:,} candidates"

@@ -49,7 +49,8 @@ class Search:
     """The candidates of a fold and the rules. ``pool`` int64: the columns that are searched, the most promising by
     forecast where there are more than ``ranker.pool``; ``rows`` of the catalogue of these; ``content`` float32 (in a
     service also float16) [rows of the catalogue, dimensions], of length 1 or 0; ``pool_content`` float32 those of
-    ``rows``, side by side, for gathering them takes as long as the rest of a request; ``rate`` of every row.
+    ``rows``, side by side, for gathering them takes as long as the rest of a request; ``rate`` of every row;
+    ``list_length``: how many are found.
     """
 
     queries: Histories
@@ -61,6 +62,7 @@ class Search:
     rate: Floats
     tables: Tables
     settings: FeatureSettings
+    list_length: int
 
 
 def fit_tables(corpus: Corpus, fold: Fold, channels: Sequence[str], settings: FeatureSettings) -> Tables:
@@ -93,6 +95,7 @@ def open_search(
     rate: Floats,
     tables: Tables,
     settings: FeatureSettings,
+    list_length: int,
 ) -> Search:
     """Make a fold's queries and candidates ready."""
     sequences = corpus.test if fold.target is None else corpus.train
@@ -111,6 +114,7 @@ def open_search(
         rate=rate,
         tables=tables,
         settings=settings,
+        list_length=list_length,
     )
 
 
@@ -143,7 +147,7 @@ def search_block(search: Search, block: Int64s) -> Found:
         elif at == 0:
             total += torch.from_numpy(np.log(scores / (scores.mean(1, keepdims=True) + TINY) + 1e-2))
     total[torch.from_numpy(row), torch.from_numpy(column)] = -torch.inf
-    best = total.topk(min(search.settings.list_length, total.shape[1]), 1)
+    best = total.topk(min(search.list_length, total.shape[1]), 1)
     places = best.indices.numpy()
     return places, best.values.numpy(), [describe_scores(scores, places) for scores in tables]
 

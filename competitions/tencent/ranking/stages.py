@@ -57,9 +57,8 @@ def prepare_fold(inputs: RankerInputs, fold: Fold, forecast: Forecast, settings:
     statistics = describe_ads(history, corpus.catalogue, times=plan.times)
     tables = fit_tables(corpus, fold, plan.channels, settings)
     content = stack_content(inputs.embeddings) if "content" in plan.channels else None
-    search = open_search(
-        corpus, fold, content, forecast.rate(statistics, fold.candidates.rows.values), tables, settings
-    )
+    rate = forecast.rate(statistics, fold.candidates.rows.values)
+    search = open_search(corpus, fold, content, rate, tables, settings, plan.list_length)
     return Ready(
         search, Knowledge(corpus.catalogue, statistics, count_lifts(history, corpus.catalogue)), settings.blocks
     )

@@ -88,5 +88,5 @@ def write_export(ready: Ready, ranker: Ranker, reductions: Sequence[Reduction], 
     write_shared(ready, ranker, folder)
     for reduction in reductions:
         content = None if ready.search.content is None else reduction.content
-        length = max(1, round(reduction.share * ready.search.settings.list_length))
+        length = max(1, round(reduction.share * ready.search.list_length))
         write_variant(ready, RankerVariant(content=content, list_length=length), folder / reduction.folder)

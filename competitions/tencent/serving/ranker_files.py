@@ -126,7 +126,6 @@ def read_ready(export: Path, variant: str) -> tuple[Ready, Ranker]:
         read_struct(export / SETTINGS, RankerSettings),
         read_struct(export / variant / VARIANT, RankerVariant),
     )
-    features = msgspec.structs.replace(settings.features, list_length=own.list_length)
     content = None if own.content is None else read_tensor(export / variant / CONTENT)
     rows = np.array(read(export, "rows"))
     search = Search(
@@ -138,9 +137,10 @@ def read_ready(export: Path, variant: str) -> tuple[Ready, Ranker]:
         pool_content=gather_content(content, rows),
         rate=read(export, "rate"),
         tables=read_tables(export, settings),
-        settings=features,
+        settings=settings.features,
+        list_length=own.list_length,
     )
-    return Ready(search, read_knowledge(export, settings), features.blocks), read_ranker(export, settings)
+    return Ready(search, read_knowledge(export, settings), settings.features.blocks), read_ranker(export, settings)
 
 
 def read_knowledge(export: Path, settings: RankerSettings) -> Knowledge:

@@ -2,7 +2,16 @@
 
 import pytest
 
-from competitions.tencent.plan import decide_channels, decide_earlier, decide_kind, steady_share
+from competitions.tencent.plan import (
+    LONG,
+    MANY,
+    SHORT,
+    decide_channels,
+    decide_earlier,
+    decide_kind,
+    decide_list_length,
+    steady_share,
+)
 from tests.unit.tencent.training_inputs import make_sequences
 
 STEADY = make_sequences([(1, 1, 0), (2, 1, 60), (3, 1, 120)], [(4, 1, 1_000), (5, 1, 1_060)])
@@ -35,3 +44,9 @@ def test_a_setting_stays_as_it_is_given() -> None:
 )
 def test_the_search_looks_by_what_the_files_have(ads: int, embeddings: int, channels: tuple[str, ...]) -> None:
     assert decide_channels(ads, embeddings, "auto", 20)[0] == channels
+
+
+def test_many_candidates_make_long_lists() -> None:
+    assert decide_list_length(MANY, "auto")[0] == SHORT
+    assert decide_list_length(MANY + 1, "auto")[0] == LONG
+    assert decide_list_length(MANY + 1, 50) == (50, "set")

@@ -27,7 +27,7 @@ def search(rate: list[float] | None = None, **changed: object) -> Search:
     corpus = Corpus(make_catalogue(10), HISTORY, make_users(2), HISTORY, make_users(2), candidates, None, ())
     fold = build_test_fold(HISTORY, HISTORY, candidates, None, CONFIG.host)
     rates = np.array(rate or [1.0] * 11, np.float32)
-    return open_search(corpus, fold, CONTENT, rates, NOTHING, msgspec.structs.replace(SETTINGS, **changed))
+    return open_search(corpus, fold, CONTENT, rates, NOTHING, msgspec.structs.replace(SETTINGS, **changed), 200)
 
 
 def ranked(made: Search, query: int) -> list[int]:

@@ -1,6 +1,6 @@
 """Histories answered by an exported ranker, one at a time: the ads of the pipeline, by every channel of the search."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,7 @@ from competitions.tencent.serving.requests import Request, read_requests, write_
 from tests.unit.tencent.training_inputs import make_training_inputs
 
 ITEMS, USERS = 300, 70
-CONFIG: TencentConfig = COMPETITION.load_config(
-    ["ranker.features.list_length=60", "ranker.fit.epochs=3", "ranker.fit.hidden=4"]
-)
+CONFIG: TencentConfig = COMPETITION.load_config(["ranker.fit.epochs=3", "ranker.fit.hidden=4"])
 CHANNELS = {"content": ("content",), "tables": ("counts", "linear"), "all": ("content", "counts", "linear")}
 
 
@@ -51,7 +49,7 @@ def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     fold = split.build_test_fold(sequences, sequences, candidates, None, CONFIG.host)
     last: SplitSettings = msgspec.structs.replace(CONFIG.split, kind="last", earlier=1)
     questions = split.ask_earlier(sequences, candidates, fold, CONFIG.host, last, 0)
-    plan = Plan("last", True, 1, channels, ())
+    plan = Plan("last", True, 1, channels, 60, ())
     inputs = stages.RankerInputs(corpus, training.embeddings, fold, questions, [Forecast("")] * 2, plan)
     features = CONFIG.ranker.features
     ranker = stages.learn([stages.describe_question(inputs, 0, features)], CONFIG.ranker.fit, 0)
@@ -61,11 +59,10 @@ def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return Tried(inputs, ranker, ready, folder)
 
 
-def answer_of_pipeline(tried: Tried, **changed: Any) -> list[list[float]]:
+def answer_of_pipeline(tried: Tried, list_length: int = 60, **changed: Any) -> list[list[float]]:
     settings = msgspec.structs.replace(CONFIG.ranker.features, **changed)
-    parts = [
-        stages.answer(tried.inputs, tried.ranker, settings, at) for at in range(stages.count_parts(tried.inputs.fold))
-    ]
+    inputs = replace(tried.inputs, plan=replace(tried.inputs.plan, list_length=list_length))
+    parts = [stages.answer(inputs, tried.ranker, settings, at) for at in range(stages.count_parts(inputs.fold))]
     return stages.join_answers(parts).ranker.columns.astype(float).tolist()
 
 
