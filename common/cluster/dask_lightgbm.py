@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from common.cluster.shards import THREADS, assign_partitions, split_queries
 from common.ranking.dataset import RankingDataset
-from common.ranking.gbdt import Fit, FitTask, plan_lightgbm, read_curve
+from common.ranking.fit_task import Fit, FitTask, read_curve
+from common.ranking.fitters import plan_lightgbm
 from common.ranking.listwise_softmax import log_likelihoods, softmax_gradients
 
 # The estimator gives these values of its own, under names that compete with those of the settings.

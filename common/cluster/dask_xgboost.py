@@ -16,7 +16,8 @@ from xgboost import dask as xgboost_dask
 from common.cluster.shards import THREADS, assign_partitions, number_queries, split_queries
 from common.metrics import reciprocal_ranks
 from common.ranking.dataset import Matrix, RankingDataset
-from common.ranking.gbdt import Fit, FitTask, keep_xgboost, plan_xgboost
+from common.ranking.fit_task import Fit, FitTask
+from common.ranking.fitters import keep_xgboost, plan_xgboost
 from common.ranking.listwise_softmax import log_likelihoods, softmax_gradients
 
 Floats = NDArray[np.float64]

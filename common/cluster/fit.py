@@ -11,7 +11,7 @@ import distributed
 from common.cluster import dask_lightgbm, dask_xgboost
 from common.errors import UserError
 from common.pipeline import progress
-from common.ranking.gbdt import Fit, FitTask
+from common.ranking.fit_task import Fit, FitTask
 
 POLL_S = 0.5
 RESTART_S = 30.0

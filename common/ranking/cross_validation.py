@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from common.pipeline.progress import track
 from common.ranking.dataset import RankingDataset
-from common.ranking.gbdt import Datasets, Ranker, Recipe, fit, score_rows, shorten
+from common.ranking.fit_task import Recipe
+from common.ranking.gbdt import Datasets, Ranker, fit, score_rows, shorten
 
 ROWS = 200_000  # scored at a time
 Floats = NDArray[np.float64]

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from common.decisions import say_decisions
 from common.pipeline.run import Result, Run, collect, collect_named
 from common.ranking.blending import Blend
-from common.ranking.gbdt import Ranker, Recipe, fit, refit
+from common.ranking.fit_task import Recipe
+from common.ranking.gbdt import Ranker, fit, refit
 from common.retrieval.channels import fuse_channels
 from common.retrieval.item2vec import learn_item2vec
 from common.split import Fold

@@ -13,7 +13,8 @@ from common.metrics import reciprocal_ranks
 from common.pipeline.progress import track
 from common.ranking.blending import Blend, search_weights, standardise
 from common.ranking.dataset import RankingDataset
-from common.ranking.gbdt import Ranker, Recipe, predict
+from common.ranking.fit_task import Recipe
+from common.ranking.gbdt import Ranker, predict
 from common.split import Fold
 from competitions.news.config import RankSettings
 from competitions.news.features import Blocks, feature_names, stack

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from common.errors import UserError
 from common.metrics import reciprocal_ranks
 from common.ranking.dataset import RankingDataset, to_matrix
-from common.ranking.gbdt import Ranker, Recipe, predict
+from common.ranking.fit_task import Recipe
+from common.ranking.gbdt import Ranker, predict
 from common.split import Fold
 from competitions.template.config import MODEL, TemplateConfig
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from common.ranking.dataset import RankingDataset
-from common.ranking.gbdt import Ranker, Recipe, fit
+from common.ranking.fit_task import Recipe
+from common.ranking.gbdt import Ranker, fit
 
 
 def fit_rows(

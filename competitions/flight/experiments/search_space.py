@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from common.pipeline.run import Result, Run
 from common.ranking.dataset import RankingDataset, cut_by_time
-from common.ranking.gbdt import Recipe, fit, predict
+from common.ranking.fit_task import Recipe
+from common.ranking.gbdt import fit, predict
 from common.ranking.listwise_softmax import Labels, Sizes, fit_temperatures, log_likelihoods
 from common.ranking.size_bucket_blending import FLOOR, BucketSearch, apply_buckets, search_buckets
 from common.tuning import search_space

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from common.pipeline.progress import track
 from common.ranking.cross_validation import CrossFit, cross_fit
 from common.ranking.dataset import Matrix, RankingDataset, to_matrix
-from common.ranking.gbdt import Ranker, Recipe, score_rows
+from common.ranking.fit_task import Recipe
+from common.ranking.gbdt import Ranker, score_rows
 from common.ranking.listwise_softmax import log_likelihoods
 from competitions.flight.config import FlightConfig
 from competitions.flight.features.booking_history import History

@@ -10,7 +10,7 @@ import polars as pl
 
 from common.errors import UserError
 from common.pipeline.run import Result, Run
-from common.ranking.gbdt import Recipe
+from common.ranking.fit_task import Recipe
 from competitions.flight.config import FlightConfig, SampleSettings
 from competitions.flight.features.booking_history import BookingLog
 from competitions.flight.io.reader import Searches

@@ -6,7 +6,8 @@ import numpy as np
 
 from common.ranking.conditional_logit import Logit, fit_logit
 from common.ranking.dataset import RankingDataset, join_datasets
-from common.ranking.gbdt import Ranker, Recipe, score_rows
+from common.ranking.fit_task import Recipe
+from common.ranking.gbdt import Ranker, score_rows
 from common.ranking.listwise_softmax import find_starts, log_likelihoods, softmax_within
 from competitions.mgtv.config import WatchSettings
 from competitions.mgtv.labels import Floats

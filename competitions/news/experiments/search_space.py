@@ -15,7 +15,8 @@ from common.metrics import reciprocal_ranks
 from common.pipeline.run import Run, collect
 from common.ranking.blending import search_weights
 from common.ranking.dataset import RankingDataset, cut_by_time
-from common.ranking.gbdt import Ranker, Recipe, fit, predict
+from common.ranking.fit_task import Recipe
+from common.ranking.gbdt import Ranker, fit, predict
 from common.split import Fold
 from common.tuning import search_space
 from common.tuning.gbdt_task import tune_ranker

@@ -10,7 +10,8 @@ import pytest
 from common.errors import UserError
 from common.ranking.blending import Blend
 from common.ranking.dataset import Matrix, RankingDataset
-from common.ranking.gbdt import UNWATCHED, Fit, FitTask, Ranker, Recipe, fit, refit, remote_fitter
+from common.ranking.fit_task import UNWATCHED, Fit, FitTask, Recipe
+from common.ranking.gbdt import Ranker, fit, refit, remote_fitter
 from common.split import Fold
 from competitions.news import ranking
 from competitions.news.competition import COMPETITION

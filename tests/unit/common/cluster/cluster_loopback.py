@@ -20,7 +20,8 @@ from common.errors import UserError
 from common.metrics import reciprocal_ranks
 from common.pipeline.step_key import Keys
 from common.ranking.dataset import RankingDataset
-from common.ranking.gbdt import Ranker, Recipe, fit, predict, remote_fitter
+from common.ranking.fit_task import Recipe
+from common.ranking.gbdt import Ranker, fit, predict, remote_fitter
 from tests.dask_loopback import Loopback, start_cluster
 from tests.unit.common.ranking.test_gbdt import PER_QUERY, SETTINGS, plant
 from tests.unit.rankers import fit_rows

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from common.ranking import cross_validation
 from common.ranking.cross_validation import CrossFit, average_curves, cross_fit, refit_all, score_valid
 from common.ranking.dataset import RankingDataset
-from common.ranking.gbdt import Ranker, Recipe, fit, predict
+from common.ranking.fit_task import Recipe
+from common.ranking.gbdt import Ranker, fit, predict
 
 PER_QUERY = 8
 SETTINGS: dict[str, dict[str, Any]] = {

@@ -12,7 +12,8 @@ from common.errors import UserError
 from common.metrics import reciprocal_ranks
 from common.ranking import gbdt
 from common.ranking.dataset import Matrix, RankingDataset
-from common.ranking.gbdt import Ranker, Recipe, fit, predict, refit, score_rows, shorten
+from common.ranking.fit_task import Recipe
+from common.ranking.gbdt import Ranker, fit, predict, refit, score_rows, shorten
 from common.ranking.listwise_softmax import log_likelihoods
 from tests.unit.rankers import fit_rows
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from common.pipeline.run import Result, Run, StepRecord
 from common.ranking.dataset import RankingDataset
-from common.ranking.gbdt import Recipe
+from common.ranking.fit_task import Recipe
 from competitions.flight import pipeline, plan
 from competitions.flight.competition import COMPETITION
 from competitions.flight.config import BLOCKS, FlightConfig, SampleSettings

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from common.ranking import gbdt
 from common.ranking.cross_validation import CrossFit
 from common.ranking.dataset import RankingDataset, to_matrix
-from common.ranking.gbdt import Ranker, Recipe, score_rows
+from common.ranking.fit_task import Recipe
+from common.ranking.gbdt import Ranker, score_rows
 from competitions.flight.competition import COMPETITION
 from competitions.flight.config import FlightConfig
 from competitions.flight.features.booking_history import History

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.ranking import gbdt
-from common.ranking.gbdt import Ranker, Recipe, fit, predict, refit, score_rows
+from common.ranking import fitters
+from common.ranking.fit_task import UNWATCHED, Fit, FitTask, Recipe
+from common.ranking.gbdt import Ranker, fit, predict, refit, score_rows
 from common.ranking.listwise_softmax import softmax_within
 from competitions.mgtv.config import MODELS, WatchSettings
 from competitions.mgtv.models import click_ranker
@@ -119,19 +120,19 @@ def test_there_is_a_recipe_for_each_model_in_their_order() -> None:
 
 
 @pytest.fixture
-def tasks(monkeypatch: pytest.MonkeyPatch) -> list[gbdt.FitTask]:
+def tasks(monkeypatch: pytest.MonkeyPatch) -> list[FitTask]:
     """What reaches the library, which is not called."""
-    tasks: list[gbdt.FitTask] = []
+    tasks: list[FitTask] = []
 
-    def fit_nothing(task: gbdt.FitTask) -> gbdt.Fit:
+    def fit_nothing(task: FitTask) -> Fit:
         tasks.append(task)
-        return None, 7, [1.0] * len(task.train.names), gbdt.UNWATCHED
+        return None, 7, [1.0] * len(task.train.names), UNWATCHED
 
-    monkeypatch.setattr(gbdt, "_fit_logit", fit_nothing)
+    monkeypatch.setattr(fitters, "fit_logit", fit_nothing)
     return tasks
 
 
-def test_lists_of_one_are_no_training_rows(tasks: list[gbdt.FitTask]) -> None:
+def test_lists_of_one_are_no_training_rows(tasks: list[FitTask]) -> None:
     days = [make_day([1, 2, 1, 3], [0, 1, 0, 2], day=1), make_day([1, 2], [0, 0], day=2)]
     fit_watch("logit", days, make_day([2, 1], [1, 0], day=3), blocks=("video",))
     train, valid = tasks[0].train, tasks[0].valid
@@ -141,7 +142,7 @@ def test_lists_of_one_are_no_training_rows(tasks: list[gbdt.FitTask]) -> None:
     assert (valid.group_sizes.tolist(), valid.features[:, 0].tolist()) == ([2], [0, 1])
 
 
-def test_a_model_is_given_its_blocks_alone(tasks: list[gbdt.FitTask]) -> None:
+def test_a_model_is_given_its_blocks_alone(tasks: list[FitTask]) -> None:
     model = fit_watch("logit", DAYS[:2], DAYS[2], blocks=("pair",))
     assert tasks[0].valid is not None
     assert tasks[0].train.names == tasks[0].valid.names == ("pair_taste", "pair_noise")
@@ -152,7 +153,7 @@ def test_a_model_is_given_its_blocks_alone(tasks: list[gbdt.FitTask]) -> None:
 
 @pytest.mark.parametrize(("rounds", "mean"), [((4, 9), 6), ((4, 10), 7), ((3,), 3), ((0, 0), 1)])
 def test_the_last_fit_is_on_all_days_for_the_mean_of_the_rounds(
-    rounds: tuple[int, ...], mean: int, tasks: list[gbdt.FitTask]
+    rounds: tuple[int, ...], mean: int, tasks: list[FitTask]
 ) -> None:
     early = [Ranker("logit", None, each, {}) for each in rounds]
     refit(make_recipe("logit", make_settings(), 5), early, [day.rows for day in DAYS[:3]])
