@@ -1,4 +1,5 @@
-"""What a person sees while a run works: one live display on stderr, shared by all bars; none when it is no terminal.
+"""What a person sees while a run works: one live display on stderr, shared by all bars; a line a minute where stderr is
+no terminal.
 
 rich allows one live display at a time, and a stopped one cannot be started again without erasing the lines above it.
 Hence what is our own here: a ``Progress`` is made with the first task and dropped with the last.
@@ -8,7 +9,8 @@ import contextlib
 import datetime
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 from rich.console import Console
@@ -16,12 +18,13 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.text import Text
 
 T = TypeVar("T")
+LINE_S = 60.0  # seconds between the lines of a bar that cannot be drawn
 
 
 def track(iterable: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
     """The items of ``iterable``, counted on a bar with rate and time left; give ``total`` where it has no length."""
     with _DISPLAY.task(label) as (progress, task):
-        yield from iterable if progress is None else progress.track(iterable, total, task_id=task)
+        yield from _tell(iterable, label, total) if progress is None else progress.track(iterable, total, task_id=task)
 
 
 def running(label: str) -> contextlib.AbstractContextManager[object]:
@@ -37,6 +40,18 @@ def say(line: str) -> None:
 def set_quiet(quiet: bool) -> None:
     """Show nothing at all from here on, or show again."""
     _DISPLAY.quiet = quiet
+
+
+def _tell(iterable: Iterable[T], label: str, total: int | None) -> Iterator[T]:
+    """The items, and now and then a line: how many are done, how many a second, the time left."""
+    total = len(iterable) if total is None and isinstance(iterable, Sized) else total
+    began = told = time.monotonic()
+    for done, item in enumerate(iterable, 1):
+        yield item
+        if (now := time.monotonic()) - told >= LINE_S:
+            speed, told = done / max(now - began, 1e-9), now
+            left = f", {datetime.timedelta(seconds=int((total - done) / speed))} left" if total else ""
+            say(f"  {label}: {done:,}{f'/{total:,}' if total else ''}, {speed:,.3g}/s{left}")
 
 
 class _Counts(ProgressColumn):

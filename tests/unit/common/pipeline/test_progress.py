@@ -67,3 +67,14 @@ def test_nothing_is_drawn_when_quiet_or_not_on_a_terminal(monkeypatch: pytest.Mo
         assert list(progress.track(range(3), "bar")) == [0, 1, 2]
         progress.say("line")
     assert plain.getvalue() == "line\n"
+
+
+def test_where_nothing_can_be_drawn_long_work_tells_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 50.0, 100.0, 110.0, 300.0])  # the beginning, and behind each of four items
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    plain = on(io.StringIO(), monkeypatch)
+    assert list(progress.track("abcd", "bar")) == [*"abcd"]
+    assert plain.getvalue().splitlines() == ["  bar: 2/4, 0.02/s, 0:01:40 left", "  bar: 4/4, 0.0133/s, 0:00:00 left"]
+    clock = iter([0.0, 60.0])
+    assert list(progress.track(iter("a"), "unknown")) == ["a"]
+    assert plain.getvalue().splitlines()[2:] == ["  unknown: 1, 0.0167/s"]
