@@ -20,12 +20,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class HostSettings(Settings, frozen=True):
-    """What is scored. ``target``: the action of the target, round 2 takes conversion where a user has one.
+    """What is scored. ``target``: what is asked for: the first "click" (or more), the first "conversion", or
+    "conversion_or_click", round 2's: the first conversion where there is one, else the first click; "auto": as the
+    files are of round 1 or 2.
     ``weights``: what a hit is worth by the action of the target: exposure, click, conversion. ``embeddings``: the
     multimodal embeddings that are read where they are there, by number and width.
     """
 
-    target: Literal["click", "conversion"]
+    target: Literal["auto", "click", "conversion", "conversion_or_click"]
     weights: tuple[NotNegative, NotNegative, NotNegative]
     embeddings: tuple[str, ...]
 

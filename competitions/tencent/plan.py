@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.decisions import AUTO, Decision
-from competitions.tencent.corpus import Corpus, Sequences
+from competitions.tencent.corpus import Corpus, Int8s, Sequences
+from competitions.tencent.io import schema
 
 DAYS, STEPS = 4, 2
 ORDER_ONLY = 0.95  # of all steps of one length: the times are places in the order
@@ -16,10 +17,11 @@ ORDER_ONLY = 0.95  # of all steps of one length: the times are places in the ord
 
 @dataclass(frozen=True)
 class Plan:
-    """``kind`` of the split; ``times``: whether times say more than the order; how often a question is asked
-    ``earlier``; ``channels`` of the first search; what was decided, and why.
+    """``target``: the action that is asked for; ``kind`` of the split; ``times``: whether times say more than the
+    order; how often a question is asked ``earlier``; ``channels`` of the first search; what was decided, and why.
     """
 
+    target: str
     kind: str
     times: bool
     earlier: int
@@ -27,19 +29,41 @@ class Plan:
     decisions: tuple[Decision, ...]
 
 
-def make_plan(
-    corpus: Corpus, embeddings: int, kind: str, earlier: str | int, channels: str | tuple[str, ...], most_items: int
-) -> Plan:
-    """Decide what config.toml leaves to the files. ``embeddings``: how many there are; ``kind``, ``earlier``,
-    ``channels``: as set; ``most_items`` of the regression.
-    """
-    kind, why = decide_kind(corpus.train, kind)
-    decisions = [Decision("split.kind", kind, why)]
-    asked, why = decide_earlier(kind, earlier)
+@dataclass(frozen=True)
+class Given:
+    """What config.toml, or ``--set``, gives of that which the files can decide; ``most_items`` of the regression."""
+
+    target: str
+    kind: str
+    earlier: str | int
+    channels: str | tuple[str, ...]
+    most_items: int
+
+
+def make_plan(corpus: Corpus, embeddings: int, given: Given) -> Plan:
+    """Decide what is left to the files. ``embeddings``: how many there are."""
+    target, why = decide_target(corpus.train, corpus.actions, given.target)
+    decisions = [Decision("host.target", target, why)]
+    kind, why = decide_kind(corpus.train, given.kind)
+    decisions.append(Decision("split.kind", kind, why))
+    asked, why = decide_earlier(kind, given.earlier)
     decisions.append(Decision("split.earlier", str(asked), why))
-    channels, why = decide_channels(len(corpus.catalogue.oid), embeddings, channels, most_items)
+    channels, why = decide_channels(len(corpus.catalogue.oid), embeddings, given.channels, given.most_items)
     decisions.append(Decision("ranker.channels", ", ".join(channels), why))
-    return Plan(kind, kind == "time", asked, channels, tuple(decisions))
+    return Plan(target, kind, kind == "time", asked, channels, tuple(decisions))
+
+
+def decide_target(train: Sequences, actions: Int8s | None, given: str) -> tuple[str, str]:
+    """Round 2's target where the host says what each asked user will do, or anything in the log is a conversion."""
+    if given != AUTO:
+        return given, "set"
+    conversions = int((train.action == schema.CONVERSION).sum())
+    share = f"{conversions / max(len(train.action), 1):.2%} of the events are conversions"
+    if actions is not None:
+        return "conversion_or_click", f"round 2: {schema.USER_ACTIONS} says what each asked user will do, {share}"
+    if conversions:
+        return "conversion_or_click", f"round 2: {share}"
+    return "click", "round 1: no event is a conversion"
 
 
 def decide_kind(train: Sequences, given: str) -> tuple[str, str]:

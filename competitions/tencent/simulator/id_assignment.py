@@ -1,7 +1,8 @@
 """The host's numbers: original ids, re-ids and retrieval ids, each shuffled; codes of feature values.
 
 An ad shown before the reference time is known: it has a re-id from 1, and the values of its features have codes. A
-candidate that nobody saw has its original id alone, and values that no known ad has are cold: they have no code.
+candidate that nobody saw, or an ad that only strangers saw (``strangers``), has its original id alone, and values that
+no known ad has are cold: they have no code.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ SPREAD = 3  # original ids are taken from a range that is so many times as long
 
 @dataclass(frozen=True)
 class Numbers:
-    """Entry r of ``ads``, ``oid`` and ``code`` is the ad of re-id r + 1; behind the known ones the unseen candidates.
+    """Entry r of ``ads``, ``oid`` and ``code`` is the ad of re-id r + 1; behind the known ones the unseen ones.
 
     ``row`` by ad: its entry, -1 for none. ``code`` (ads, 13): 0 missing, 1..size, -1 cold.
     ``original`` (ads, 13): the original value, 0 where it is missing. ``values``: by feature, the original value of
@@ -36,14 +37,15 @@ class Numbers:
     candidates: Ints
 
 
-def list_ads(shown: Ints, candidates: Ints, seed: int) -> tuple[Ints, int]:
-    """The ads that have a number: known ones in the order of their re-ids, then unseen candidates; how many are known.
+def list_ads(shown: Ints, named: Ints, seed: int) -> tuple[Ints, int]:
+    """The ads that have a number: known ones in the order of their re-ids, then unseen ones; how many are known.
 
-    ``shown`` by ad: events before the reference time.
+    ``shown`` by ad: events before the reference time, of users in the log. ``named``: ascending ads that stand in files
+    whether shown or not, such as candidates.
     """
     rng = np.random.default_rng([61, seed])
     known = rng.permutation(np.flatnonzero(shown))
-    return np.append(known, rng.permutation(candidates[shown[candidates] == 0])), len(known)
+    return np.append(known, rng.permutation(named[shown[named] == 0])), len(known)
 
 
 def number_ads(ads: Ints, known: int, candidates: Ints, table: Codes, world: int, seed: int) -> Numbers:
