@@ -32,7 +32,7 @@ def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, f
     weighted by them, as config.toml says.
     """
     expected = None if files is None else submission.list_expected(reader.read_corpus(files))
-    return submission.score_submission(path, truth, COMPETITION.load_config(tuned=False).host.weights, expected)
+    return submission.score_submission(path, truth, expected, COMPETITION.load_config(tuned=False).host.weights)
 
 
 def describe_oracle(simulation: Simulation) -> str:

@@ -195,13 +195,13 @@ def _mark(rule: str, users: pl.Series, ads: Int64s, broken: npt.NDArray[np.bool_
 
 
 def score_submission(
-    path: Path, truth: Path, weights: Sequence[float] = ACTION_WEIGHTS, expected: Expected | None = None
+    path: Path, truth: Path, expected: Expected | None = None, weights: Sequence[float] = ACTION_WEIGHTS
 ) -> dict[str, float]:
     """Score a CSV or JSON file against a truth file (user, creative_id, and in round 2 the action): see
     ``metrics.mean_scores``.
 
-    ``weights``: what a user counts by its action, all the same where the truth has none. ``expected``: verify all
-    ``RULES`` first.
+    ``expected``: verify all ``RULES`` first. ``weights``: what a user counts by its action; all count the same where
+    the truth has no actions.
     """
     if expected is not None:
         check_submission(path, expected)

@@ -84,6 +84,6 @@ def format_losses(losses: list[float]) -> str:
 def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     """The submission's scores on the truth of simulated raw files."""
     path, truth, weights = outcome.checked[0].path, raw / TRUTH, outcome.config.host.weights
-    scores = submission.score_submission(path, truth, weights)
+    scores = submission.score_submission(path, truth, weights=weights)
     queries = submission.score_queries(path, truth, weights)
     return SimulatedTruth(scores["score"], scores["score_error"], read_oracle(raw)["score"], scores, queries)

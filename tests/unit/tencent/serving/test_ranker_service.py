@@ -51,7 +51,7 @@ def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     fold = split.build_test_fold(sequences, sequences, candidates, None, CONFIG.host)
     last: SplitSettings = msgspec.structs.replace(CONFIG.split, kind="last", earlier=1)
     questions = split.ask_earlier(sequences, candidates, fold, CONFIG.host, last, 0)
-    plan = Plan("last", True, 1, channels, ())
+    plan = Plan("click", "last", True, 1, channels, ())
     inputs = stages.RankerInputs(corpus, training.embeddings, fold, questions, [Forecast("")] * 2, plan)
     features = CONFIG.ranker.features
     ranker = stages.learn([stages.describe_question(inputs, 0, features)], CONFIG.ranker.fit, 0)
