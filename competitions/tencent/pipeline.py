@@ -75,7 +75,8 @@ def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
         else:
             say(f"  {name} is not among the files: an ad's content is its features without it")
     divided, ranker = config.split, config.ranker
-    given = Given(host.target, divided.kind, divided.earlier, ranker.channels, ranker.features.linear.most_items)
+    most = ranker.features.linear.most_items
+    given = Given(host.target, host.actions, divided.kind, divided.earlier, ranker.channels, most)
     plan = step(make_plan, corpus, len(embeddings), given)
     say_decisions(plan.value.decisions)
     host = plan_host(config, plan.value)
@@ -87,7 +88,7 @@ def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
 
 def plan_host(config: TencentConfig, plan: Plan) -> HostSettings:
     """What is scored, as the plan has it."""
-    return msgspec.structs.replace(config.host, target=plan.target)
+    return msgspec.structs.replace(config.host, target=plan.target, actions=plan.actions)
 
 
 def plan_split(config: TencentConfig, plan: Plan) -> SplitSettings:

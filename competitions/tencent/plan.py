@@ -17,11 +17,13 @@ ORDER_ONLY = 0.95  # of all steps of one length: the times are places in the ord
 
 @dataclass(frozen=True)
 class Plan:
-    """``target``: the action that is asked for; ``kind`` of the split; ``times``: whether times say more than the
-    order; how often a question is asked ``earlier``; ``channels`` of the first search; what was decided, and why.
+    """``target``: what is asked for; ``actions``: whether queries say what is done with it; ``kind`` of the split;
+    ``times``: whether times say more than the order; how often a question is asked ``earlier``; ``channels`` of the
+    first search; what was decided, and why.
     """
 
     target: str
+    actions: bool
     kind: str
     times: bool
     earlier: int
@@ -34,6 +36,7 @@ class Given:
     """What config.toml, or ``--set``, gives of that which the files can decide; ``most_items`` of the regression."""
 
     target: str
+    actions: str | bool
     kind: str
     earlier: str | int
     channels: str | tuple[str, ...]
@@ -44,13 +47,15 @@ def make_plan(corpus: Corpus, embeddings: int, given: Given) -> Plan:
     """Decide what is left to the files. ``embeddings``: how many there are."""
     target, why = decide_target(corpus.train, corpus.actions, given.target)
     decisions = [Decision("host.target", target, why)]
+    actions, why = decide_actions(corpus.actions, given.actions)
+    decisions.append(Decision("host.actions", str(actions).lower(), why))
     kind, why = decide_kind(corpus.train, given.kind)
     decisions.append(Decision("split.kind", kind, why))
     asked, why = decide_earlier(kind, given.earlier)
     decisions.append(Decision("split.earlier", str(asked), why))
     channels, why = decide_channels(len(corpus.catalogue.oid), embeddings, given.channels, given.most_items)
     decisions.append(Decision("ranker.channels", ", ".join(channels), why))
-    return Plan(target, kind, kind == "time", asked, channels, tuple(decisions))
+    return Plan(target, actions, kind, kind == "time", asked, channels, tuple(decisions))
 
 
 def decide_target(train: Sequences, actions: Int8s | None, given: str) -> tuple[str, str]:
@@ -64,6 +69,15 @@ def decide_target(train: Sequences, actions: Int8s | None, given: str) -> tuple[
     if conversions:
         return "conversion_or_click", f"round 2: {share}"
     return "click", "round 1: no event is a conversion"
+
+
+def decide_actions(actions: Int8s | None, given: str | bool) -> tuple[bool, str]:
+    """Where the host says what each asked user will do, the hold-out's queries say it as well, and else not."""
+    if not isinstance(given, str):
+        return given, "set"
+    if actions is None:
+        return False, f"there is no {schema.USER_ACTIONS}"
+    return True, f"{schema.USER_ACTIONS} says them of the host's queries"
 
 
 def decide_kind(train: Sequences, given: str) -> tuple[str, str]:

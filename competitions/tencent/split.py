@@ -4,7 +4,7 @@ The host asks for the first ad clicked after a reference time, attributed to its
 the same question is put at a cut that lies ``valid_share`` of all clicks before the end: events from the cut on are
 hidden, the target is the first click behind it, and the candidates are ads that were alive then, as many of them
 unseen before the cut as among the host's candidates. In round 2 the target is the first conversion where there is one,
-else the first click, and the query says which of the two, as the host does. Where times say nothing, each user's last
+else the first click; the query says which of the two where the host says it. Where times say nothing, each user's last
 event is the target.
 """
 
@@ -219,7 +219,7 @@ def _build_fold(
     """``event``: the target's, of each query."""
     train = history.sequences
     target = train.item[event].astype(np.int64)
-    told = train.action[event] if host.target == "conversion_or_click" else None
+    told = train.action[event] if host.actions is True else None
     seen = np.unique(train.item[history.events()])
     return Fold(
         train_ends=history.ends,

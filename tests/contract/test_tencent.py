@@ -302,6 +302,7 @@ def test_the_ranker_beats_the_first_search_and_says_what_that_found(finished: Fi
     decided = {row["setting"]: row["value"] for row in finished.summary["plan"]}
     assert decided == {
         "host.target": "conversion_or_click",  # a tenth of the planted clicks are conversions
+        "host.actions": "false",
         "split.kind": "time",
         "split.earlier": "3",
         "ranker.channels": "content",

@@ -55,7 +55,7 @@ def test_round_two_from_the_simulation_to_the_weighted_score(call: Call, tmp_pat
     assert expected < record["truth"]["oracle"] < 1.0
     assert expected > TENCENT.ceiling / 2
     decided = {row["setting"]: row["value"] for row in record["summary"]["plan"]}
-    assert decided["host.target"] == "conversion_or_click"
+    assert (decided["host.target"], decided["host.actions"]) == ("conversion_or_click", "true")
 
 
 def test_a_law_that_there_is_not_is_refused(call: Call) -> None:

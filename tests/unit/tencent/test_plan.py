@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from competitions.tencent.plan import decide_channels, decide_earlier, decide_kind, decide_target, steady_share
+from competitions.tencent.plan import (
+    decide_actions,
+    decide_channels,
+    decide_earlier,
+    decide_kind,
+    decide_target,
+    steady_share,
+)
 from tests.unit.tencent.training_inputs import make_sequences
 
 STEADY = make_sequences([(1, 1, 0), (2, 1, 60), (3, 1, 120)], [(4, 1, 1_000), (5, 1, 1_060)])
@@ -32,6 +39,9 @@ def test_round_two_is_seen_by_its_file_or_by_conversions() -> None:
     assert "user_action_type.json" in why
     assert decide_target(VARIED, None, "auto") == ("click", "round 1: no event is a conversion")
     assert decide_target(make_sequences([]), None, "auto")[0] == "click"
+    assert decide_actions(np.array([1, 2], np.int8), "auto")[0] is True
+    assert decide_actions(None, "auto") == (False, "there is no user_action_type.json")
+    assert decide_actions(None, True) == (True, "set")
 
 
 def test_a_setting_stays_as_it_is_given() -> None:

@@ -16,7 +16,7 @@ from tests.unit.tencent.training_inputs import make_sequences
 
 CONFIG = COMPETITION.load_config([])
 ROUND_TWO = msgspec.structs.replace(CONFIG.host, target="conversion")
-EITHER = msgspec.structs.replace(CONFIG.host, target="conversion_or_click")
+EITHER = msgspec.structs.replace(CONFIG.host, target="conversion_or_click", actions=True)
 # Clicks at 100, 300, 500, 600 and 900, 920, 930, 950, 960: the median is the cut.
 SEQUENCES = make_sequences(
     [(1, 1, 100), (2, 0, 200), (3, 1, 900), (4, 1, 950)],
@@ -129,6 +129,8 @@ def test_round_two_asks_for_the_first_conversion_else_the_first_click() -> None:
     assert fold.target_action.tolist() == [2, 1, 1]
     assert fold.condition.tolist() == [2, 1, 1]  # as the host says it of the asked users
     assert (fold.train_ends - sequences.offsets[:-1]).tolist() == [1, 1, 1, 1]
+    unsaid = split.hold_out(sequences, SIX, msgspec.structs.replace(EITHER, actions=False), changed, 0)
+    assert unsaid.condition.tolist() == [1, 1, 1]  # as of the asked users, of whom nothing is said
     one = split.hold_out(sequences, SIX, CONFIG.host, changed, 0)
     assert one.target is not None
     assert one.target.tolist() == [2, 5, 6]
