@@ -1,8 +1,12 @@
 """The host's numbers: original ids, re-ids and retrieval ids, each shuffled; codes of feature values.
 
 An ad shown before the reference time is known: it has a re-id from 1, and the values of its features have codes. A
-candidate that nobody saw, or an ad that only strangers saw (``strangers``), has its original id alone, and values that
-no known ad has are cold: they have no code.
+candidate that nobody saw has its original id alone, and values that no known ad has are cold: they have no code.
+
+Round 2 has strangers: users that the log and the indexer lack, who stand in the predict file by their names. They are
+``STRANGERS`` of the users, the last ones in the order they were drawn, which says nothing of them; what only they were
+shown is as unknown as what nobody was. The share is assumed: the host's description says no more than that users may be
+texts. In the release layout, which has no predict file, all users are in the log.
 """
 
 from dataclasses import dataclass
@@ -15,6 +19,7 @@ from competitions.tencent.simulator.topics import Codes, Ints
 FIRST_OID = 20_000_000_000
 FIRST_VALUE = 1_000_000_000
 FIRST_USER_VALUE = 3_000_000_000
+STRANGERS = 0.03  # of the users of round 2
 SPREAD = 3  # original ids are taken from a range that is so many times as long
 
 
@@ -35,6 +40,23 @@ class Numbers:
     original: Ints
     values: dict[str, Ints]
     candidates: Ints
+
+
+@dataclass(frozen=True)
+class UserNames:
+    """The host's names of all users in their order; the first ``known`` have a re-id, which is 1 + their index."""
+
+    names: list[str]
+    known: int
+
+    @property
+    def indexed(self) -> list[str]:
+        """The names that the indexer has, by re-id."""
+        return self.names[: self.known]
+
+    def labels(self, users: Ints) -> list[str]:
+        """How the predict file names each of these users, as JSON: by re-id, or by name."""
+        return [str(user + 1) if user < self.known else f'"{self.names[user]}"' for user in users.tolist()]
 
 
 def list_ads(shown: Ints, named: Ints, seed: int) -> tuple[Ints, int]:

@@ -2,7 +2,7 @@
 
 Lines of train/ stand by re-id, those of eval/ in another order; the profile row stands last, or anywhere in the line,
 and bears the time of the last event. Embeddings of known items stand in train/, those of unseen ones in eval/. Users
-whom the log lacks (``strangers``) have a line in eval/ alone.
+whom the log lacks (``id_assignment``) have a line in eval/ alone.
 """
 
 import pickle
@@ -18,9 +18,8 @@ from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION, USER_LISTS
 from competitions.tencent.simulator.ad_features import EMBEDDING
 from competitions.tencent.simulator.id_assignment import Numbers
-from competitions.tencent.simulator.strangers import COLD_VALUE
 from competitions.tencent.simulator.topics import Codes, Ints
-from competitions.tencent.simulator.user_features import Profile
+from competitions.tencent.simulator.user_features import COLD_VALUE, Profile
 from competitions.tencent.simulator.writer import EmbeddingBlock, UserBatch
 
 MISPLACED = 0.3  # of the profile rows stand anywhere
@@ -122,7 +121,7 @@ def render_profiles(profile: dict[str, Profile]) -> pl.Series:
 
 
 def render_codes(codes: Codes) -> pl.Series:
-    """Codes as JSON: null where there is none, a text where one is negative (``strangers``)."""
+    """Codes as JSON: null where there is none, a text where one is negative (``user_features``)."""
     text = pl.Series(np.where(codes < 0, COLD_VALUE - codes.astype(np.int64), codes)).cast(pl.String)
     cold, empty = pl.Series(codes < 0), pl.Series(codes == 0)
     return pl.select(pl.when(cold).then('"' + text + '"').when(~empty).then(text)).to_series()

@@ -10,7 +10,7 @@ oracle knows (``ground_truth``, ``oracle``), so the ceiling is known. Users do n
 simulated batch by batch.
 
 ``--law round2`` makes the same world one of round 2: users convert (``conversions``), the host asks for the conversion
-if there is one and says by user what is asked for, and some users are strangers (``strangers``). The shares of the
+if there is one and says by user what is asked for, and some users are strangers (``id_assignment``). The shares of the
 actions are those of the 10M release; sizes, lengths and times stay those of the 1M release.
 """
 
@@ -35,12 +35,11 @@ from competitions.tencent.simulator.calibration import describe
 from competitions.tencent.simulator.click_model import Environment, UserState, browse, take
 from competitions.tencent.simulator.conversions import Law, draw_conversions, fit_level, make_conversions
 from competitions.tencent.simulator.ground_truth import Targets, choose_candidates, draw_targets
-from competitions.tencent.simulator.id_assignment import Numbers, list_ads, number_ads
+from competitions.tencent.simulator.id_assignment import STRANGERS, Numbers, UserNames, list_ads, number_ads
 from competitions.tencent.simulator.jsonl_writer import write_competition
 from competitions.tencent.simulator.oracle import Oracle
-from competitions.tencent.simulator.strangers import STRANGERS, UserNames, hide_values
 from competitions.tencent.simulator.topics import DAY, REFERENCE, Codes, Ints, Sizes, make_topics, sizes_at_scale
-from competitions.tencent.simulator.user_features import describe_users
+from competitions.tencent.simulator.user_features import describe_users, hide_values
 from competitions.tencent.simulator.users import OTHERS, ROUND2_OTHERS, Users, make_users
 from competitions.tencent.simulator.writer import (
     UserBatch,
