@@ -29,6 +29,7 @@ help: ## This text
 	@echo "  RAW=DIR the host's files   SCALE=0.1 size of simulated data   SEED=0   ARGS=\"--set a.b=c\" any setting"
 	@echo "  TRIALS=20 MINUTES=20 WORKERS=2 STORAGE=postgresql+psycopg://... for tune-*   CLUSTER=tcp://host:8786 a Dask cluster"
 	@echo "  LAW=screening for flight, simulate-flight, ladder-flight: travellers who choose by rules, not by a logit"
+	@echo "  LAW=round2 for tencent, simulate-tencent, ladder-tencent: users who convert as well, as in the second round"
 	@echo "  Run two against each other: $(PY) -m competitions compare news/last~1 news/last; more: $(PY) -m competitions --help"
 
 # pip blames the first package of a list where it reaches no index at all: whether pip itself is to be had there tells.

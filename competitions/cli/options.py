@@ -16,7 +16,10 @@ Name = Annotated[str, typer.Argument(help=f"The competition: {', '.join(NAMES)}.
 Raw = Annotated[Path | None, typer.Option(help="Folder with the host's files; default data/NAME/raw, else simulated.")]
 Seed = Annotated[int, typer.Option(help="Seed of the simulation and of every random choice.")]
 Scale = Annotated[float | None, typer.Option(help="Size of the simulated data; 1.0 is the host's.")]
-Law = Annotated[str | None, typer.Option(help="By which law the simulated people choose; flight: logit or screening.")]
+Law = Annotated[
+    str | None,
+    typer.Option(help="By which law simulated people act; flight: logit, screening; tencent: round1, round2."),
+]
 Build = Annotated[Path, typer.Option(help="Where everything that is made goes.")]
 Truth = Annotated[Path, typer.Option(help="The truth file: one row per answer, ids as the host names them.")]
 Overrides = Annotated[

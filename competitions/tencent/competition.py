@@ -1,9 +1,10 @@
 """Tencent: the declaration that the command line and the contract tests read."""
 
+from functools import partial
 from pathlib import Path
 
 from common.competition import Competition
-from common.datasets.simulated import HostFiles
+from common.datasets.simulated import HostFiles, Writer
 from common.pipeline.memory import MemoryNeed
 from common.submission import Checked
 from competitions.tencent import submission
@@ -12,6 +13,7 @@ from competitions.tencent.experiments.ladder import climb
 from competitions.tencent.io import reader
 from competitions.tencent.pipeline import solve, validate
 from competitions.tencent.reporting.run_record import METRIC, build_record, score_truth
+from competitions.tencent.simulator.conversions import Law
 from competitions.tencent.simulator.simulate import Simulation, describe, simulate
 
 
@@ -26,16 +28,23 @@ def check(path: Path, files: reader.RawFiles) -> Checked:
 
 
 def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, float]:
-    """Every metric of a submission; the raw files, where given, are checked to be its own."""
+    """Every metric of a submission; the raw files, where given, are checked to be its own. A truth with actions is
+    weighted by them, as config.toml says.
+    """
     expected = None if files is None else submission.list_expected(reader.read_corpus(files))
-    return submission.score_submission(path, truth, expected)
+    return submission.score_submission(path, truth, expected, COMPETITION.load_config(tuned=False).host.weights)
 
 
 def describe_oracle(simulation: Simulation) -> str:
     """What the oracle scores on a simulated set."""
-    return f"oracle {simulation.oracle}"
+    return f"law {simulation.law}, oracle {simulation.oracle}"
 
 
+# What round 2 adds stands in the competition layout alone: the predict file's names, user_action_type.json.
+LAWS: dict[str, Writer] = {
+    Law.ROUND1.value: simulate,
+    Law.ROUND2.value: partial(simulate, layout="competition", law=Law.ROUND2),
+}
 # Peaks of whole runs, see FIGURES.md.
 NEED = MemoryNeed(((0.0, 0.6), (0.01, 1.8), (1.0, 7.4)), raw_gib=1.9)
 
@@ -43,7 +52,7 @@ COMPETITION = Competition(
     name="tencent",
     folder=Path(__file__).parent,
     config=TencentConfig,
-    host=HostFiles(Path("data/tencent/raw"), "*/*", "the host's folders", 0.01, simulate, need=NEED),
+    host=HostFiles(Path("data/tencent/raw"), "*/*", "the host's folders", 0.01, simulate, LAWS, need=NEED),
     metric=METRIC,
     queries="users",
     locate=locate,

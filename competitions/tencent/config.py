@@ -20,12 +20,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class HostSettings(Settings, frozen=True):
-    """What is scored. ``target``: the action of the target, round 2 takes conversion where a user has one.
+    """What is scored. ``target``: what is asked for: the first "click" (or more), the first "conversion", or
+    "conversion_or_click", round 2's: the first conversion where there is one, else the first click; "auto": as the
+    files are of round 1 or 2. ``actions``: whether each query says the action of its target; "auto": where
+    user_action_type.json does.
     ``weights``: what a hit is worth by the action of the target: exposure, click, conversion. ``embeddings``: the
     multimodal embeddings that are read where they are there, by number and width.
     """
 
-    target: Literal["click", "conversion"]
+    target: Literal["auto", "click", "conversion", "conversion_or_click"]
+    actions: Literal["auto"] | bool
     weights: tuple[NotNegative, NotNegative, NotNegative]
     embeddings: tuple[str, ...]
 
@@ -240,7 +244,7 @@ class FeatureSettings(Settings, frozen=True):
     pool: Count
     history: Count
     search_events: Count
-    blocks: tuple[Literal["search", "content", "shares", "follows", "popularity"], ...]
+    blocks: tuple[Literal["search", "content", "shares", "follows", "actions", "popularity"], ...]
     attributes: AttributeSettings
     counts: CountSettings
     linear: LinearSettings

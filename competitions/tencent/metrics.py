@@ -6,6 +6,7 @@ import numpy.typing as npt
 from competitions.tencent.corpus import Int64s
 
 HIT_WEIGHT, NDCG_WEIGHT = 0.31, 0.69
+ACTION_WEIGHTS = (0.0, 1.0, 2.5)  # of round 2: exposure, click, conversion; the setting host.weights
 Floats = npt.NDArray[np.float64]
 
 
@@ -25,6 +26,11 @@ def score_answers(ranks: Int64s) -> Floats:
     """The Score of each query: 0.31 x hit + 0.69 x NDCG."""
     hit, ndcg = hit_and_ndcg(ranks)
     return HIT_WEIGHT * hit + NDCG_WEIGHT * ndcg
+
+
+def weigh_scores(scores: Floats, weights: Floats) -> Floats:
+    """What each query adds to the weighted mean: weights have mean 1, so that the plain mean is the weighted one."""
+    return np.asarray(scores * (weights / max(float(weights.mean()), 1e-12)))
 
 
 def mean_scores(ranks: Int64s, weights: Floats | None = None) -> dict[str, float]:

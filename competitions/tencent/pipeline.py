@@ -15,13 +15,13 @@ from common.decisions import say_decisions
 from common.pipeline.progress import say
 from common.pipeline.run import Result, Run, bundle, collect
 from competitions.tencent import split, submission
-from competitions.tencent.config import SplitSettings, TencentConfig
+from competitions.tencent.config import HostSettings, SplitSettings, TencentConfig
 from competitions.tencent.corpus import RawFiles
 from competitions.tencent.ensemble import ensemble
 from competitions.tencent.inference import stages
 from competitions.tencent.io import reader
 from competitions.tencent.outcome import FoldResult, Outcome, Prepared, RankedFold, Validated
-from competitions.tencent.plan import Asked, Plan, make_plan
+from competitions.tencent.plan import Given, Plan, make_plan
 from competitions.tencent.ranking import stages as ranking
 from competitions.tencent.ranking.forecast import fit_forecasts
 from competitions.tencent.ranking.stages import RankerInputs
@@ -74,14 +74,21 @@ def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
             embeddings.append(step(reader.read_embedding, paths, corpus.catalogue, name, name=f"embedding.{name}"))
         else:
             say(f"  {name} is not among the files: an ad's content is its features without it")
-    ranker = config.ranker
-    asked = Asked(config.split.kind, config.split.earlier, ranker.channels, ranker.list_length)
-    plan = step(make_plan, corpus, len(embeddings), asked, ranker.features.linear.most_items)
+    divided, ranker = config.split, config.ranker
+    most = ranker.features.linear.most_items
+    given = Given(host.target, host.actions, divided.kind, divided.earlier, ranker.channels, most, ranker.list_length)
+    plan = step(make_plan, corpus, len(embeddings), given)
     say_decisions(plan.value.decisions)
+    host = plan_host(config, plan.value)
     train, candidates, actions = corpus.train, corpus.candidates, corpus.actions
     valid = step(split.hold_out, train, candidates, host, plan_split(config, plan.value), config.seed)
     test = step(split.build_test_fold, train, corpus.test, candidates, actions, host, name="ask_test")
     return Prepared(corpus, collect(embeddings), plan, valid, test)
+
+
+def plan_host(config: TencentConfig, plan: Plan) -> HostSettings:
+    """What is scored, as the plan has it."""
+    return msgspec.structs.replace(config.host, target=plan.target, actions=plan.actions)
 
 
 def plan_split(config: TencentConfig, plan: Plan) -> SplitSettings:
@@ -92,10 +99,8 @@ def plan_split(config: TencentConfig, plan: Plan) -> SplitSettings:
 def rank(ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str) -> RankedFold:
     """Ask a fold's question at earlier times, learn to rank from these, and rank the fold's own candidates."""
     step, corpus, plan, settings = run.step, ready.corpus, ready.plan, config.ranker
-    divided, seed = plan_split(config, plan.value), config.seed
-    questions = step(
-        split.ask_earlier, corpus.train, corpus.candidates, fold, config.host, divided, seed, name=f"{name}.ask"
-    )
+    host, divided, seed = plan_host(config, plan.value), plan_split(config, plan.value), config.seed
+    questions = step(split.ask_earlier, corpus.train, corpus.candidates, fold, host, divided, seed, name=f"{name}.ask")
     horizon, forecasting = config.split.horizon_hours, settings.forecast
     forecasts = step(
         fit_forecasts, corpus, fold, questions, plan.value.times, horizon, forecasting, name=f"{name}.forecast"

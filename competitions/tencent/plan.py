@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.decisions import AUTO, Decision
-from competitions.tencent.corpus import Corpus, Sequences
+from competitions.tencent.corpus import Corpus, Int8s, Sequences
+from competitions.tencent.io import schema
 
 DAYS, STEPS = 4, 2
 SHORT, LONG, MANY = 200, 600, 30_000  # lists; of more candidates than MANY a short one holds too few answers
@@ -17,10 +18,13 @@ ORDER_ONLY = 0.95  # of all steps of one length: the times are places in the ord
 
 @dataclass(frozen=True)
 class Plan:
-    """``kind`` of the split; ``times``: whether times say more than the order; how often a question is asked
-    ``earlier``; ``channels`` of the first search, and the ``list_length`` that it finds; what was decided, and why.
+    """``target``: what is asked for; ``actions``: whether queries say what is done with it; ``kind`` of the split;
+    ``times``: whether times say more than the order; how often a question is asked ``earlier``; ``channels`` of the
+    first search, and the ``list_length`` that it finds; what was decided, and why.
     """
 
+    target: str
+    actions: bool
     kind: str
     times: bool
     earlier: int
@@ -30,28 +34,55 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What config.toml says of ``Plan``'s settings: a value, or "auto"."""
+class Given:
+    """What config.toml, or ``--set``, gives of that which the files can decide; ``most_items`` of the regression."""
 
+    target: str
+    actions: str | bool
     kind: str
     earlier: str | int
     channels: str | tuple[str, ...]
+    most_items: int
     list_length: str | int
 
 
-def make_plan(corpus: Corpus, embeddings: int, asked: Asked, most_items: int) -> Plan:
-    """Decide what config.toml leaves to the files. ``embeddings``: how many there are; ``most_items`` of the
-    regression.
-    """
-    kind, why = decide_kind(corpus.train, asked.kind)
-    decisions = [Decision("split.kind", kind, why)]
-    earlier, why = decide_earlier(kind, asked.earlier)
+def make_plan(corpus: Corpus, embeddings: int, given: Given) -> Plan:
+    """Decide what is left to the files. ``embeddings``: how many there are."""
+    target, why = decide_target(corpus.train, corpus.actions, given.target)
+    decisions = [Decision("host.target", target, why)]
+    actions, why = decide_actions(corpus.actions, given.actions)
+    decisions.append(Decision("host.actions", str(actions).lower(), why))
+    kind, why = decide_kind(corpus.train, given.kind)
+    decisions.append(Decision("split.kind", kind, why))
+    earlier, why = decide_earlier(kind, given.earlier)
     decisions.append(Decision("split.earlier", str(earlier), why))
-    channels, why = decide_channels(len(corpus.catalogue.oid), embeddings, asked.channels, most_items)
+    channels, why = decide_channels(len(corpus.catalogue.oid), embeddings, given.channels, given.most_items)
     decisions.append(Decision("ranker.channels", ", ".join(channels), why))
-    length, why = decide_list_length(len(corpus.candidates.rows.values), asked.list_length)
+    length, why = decide_list_length(len(corpus.candidates.rows.values), given.list_length)
     decisions.append(Decision("ranker.list_length", str(length), why))
-    return Plan(kind, kind == "time", earlier, channels, length, tuple(decisions))
+    return Plan(target, actions, kind, kind == "time", earlier, channels, length, tuple(decisions))
+
+
+def decide_target(train: Sequences, actions: Int8s | None, given: str) -> tuple[str, str]:
+    """Round 2's target where the host says what each asked user will do, or anything in the log is a conversion."""
+    if given != AUTO:
+        return given, "set"
+    conversions = int((train.action == schema.CONVERSION).sum())
+    share = f"{conversions / max(len(train.action), 1):.2%} of the events are conversions"
+    if actions is not None:
+        return "conversion_or_click", f"round 2: {schema.USER_ACTIONS} says what each asked user will do, {share}"
+    if conversions:
+        return "conversion_or_click", f"round 2: {share}"
+    return "click", "round 1: no event is a conversion"
+
+
+def decide_actions(actions: Int8s | None, given: str | bool) -> tuple[bool, str]:
+    """Where the host says what each asked user will do, the hold-out's queries say it as well, and else not."""
+    if not isinstance(given, str):
+        return given, "set"
+    if actions is None:
+        return False, f"there is no {schema.USER_ACTIONS}"
+    return True, f"{schema.USER_ACTIONS} says them of the host's queries"
 
 
 def decide_kind(train: Sequences, given: str) -> tuple[str, str]:

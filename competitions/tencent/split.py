@@ -3,7 +3,9 @@
 The host asks for the first ad clicked after a reference time, attributed to its exposure, from everything before. Here
 the same question is put at a cut that lies ``valid_share`` of all clicks before the end: events from the cut on are
 hidden, the target is the first click behind it, and the candidates are ads that were alive then, as many of them
-unseen before the cut as among the host's candidates. Where times say nothing, each user's last event is the target.
+unseen before the cut as among the host's candidates. In round 2 the target is the first conversion where there is one,
+else the first click; the query says which of the two where the host says it. Where times say nothing, each user's last
+event is the target.
 """
 
 import contextlib
@@ -78,7 +80,7 @@ def build_test_fold(
 
 
 def _condition(queries: int, actions: Int8s | None, host: HostSettings) -> Int64s:
-    """The action of each query's target: what the host says of the user, else the setting."""
+    """The action of each query's target: what is said of the user, else the setting."""
     default = schema.CONVERSION if host.target == "conversion" else schema.CLICK
     if actions is None:
         return np.full(queries, default)
@@ -93,7 +95,7 @@ def hold_out(train: Sequences, candidates: Candidates, host: HostSettings, setti
         return _ask_last(train, everything, candidates, 1, host, settings, rng)
     eligible = _eligible(train, host)
     if not eligible.any():
-        raise UserError(f"No event of the sequences is a {host.target}: nothing can be held out for validation.")
+        raise UserError(f"No event of the sequences is a {_target_name(host)}: nothing can be held out for validation.")
     cut = int(np.quantile(train.time[eligible], 1 - settings.valid_share))
     return _ask_at(train, everything, candidates, cut, host, settings, rng)
 
@@ -141,6 +143,10 @@ def _eligible(train: Sequences, host: HostSettings) -> Bools:
     return eligible
 
 
+def _target_name(host: HostSettings) -> str:
+    return "conversion" if host.target == "conversion" else "click"
+
+
 def _ask_last(
     train: Sequences,
     visible: Int64s,
@@ -181,7 +187,7 @@ def _ask_at(
     rng: np.random.Generator,
 ) -> Fold:
     """Of what is ``visible`` (ends int64 [users]) everything from the cut on is hidden; the target is the first click
-    within the horizon behind it.
+    within the horizon behind it, or the first conversion.
     """
     shown = np.zeros(len(train.time), bool)
     shown[Histories(train, np.arange(len(train)), visible).events()] = True
@@ -190,13 +196,17 @@ def _ask_at(
     history = Histories(train, np.arange(len(train)), ends)
     behind = shown & (train.time >= cut)
     events = np.flatnonzero(behind & _eligible(train, host) & (train.time < cut + settings.horizon_hours * HOUR_S))
-    users, first = np.unique(np.searchsorted(train.offsets, events, side="right") - 1, return_index=True)
+    owner = np.searchsorted(train.offsets, events, side="right") - 1
+    if host.target == "conversion_or_click":  # conversions go before clicks; the sort keeps the order of each kind
+        order = np.lexsort((train.action[events] != schema.CONVERSION, owner))
+        owner, events = owner[order], events[order]
+    users, first = np.unique(owner, return_index=True)
     user, event = _drop_seen_targets(train, users, events[first], ends)
     chosen = _sample(np.flatnonzero(ends[user] > train.offsets[user]), settings.queries, rng)
     if not len(chosen):
         raise NothingToAskError(
-            f"No user has a {host.target} within split.horizon_hours = {settings.horizon_hours:g} after the cut and a"
-            " history before it: set split.valid_share or split.horizon_hours higher."
+            f"No user has a {_target_name(host)} within split.horizon_hours = {settings.horizon_hours:g} after the cut"
+            " and a history before it: set split.valid_share or split.horizon_hours higher."
         )
     event = event[chosen]
     sampled = _sample_candidates(history, train.item[event].astype(np.int64), behind, candidates, settings, rng)
@@ -209,13 +219,14 @@ def _build_fold(
     """``event``: the target's, of each query."""
     train = history.sequences
     target = train.item[event].astype(np.int64)
+    told = train.action[event] if host.actions is True else None
     seen = np.unique(train.item[history.events()])
     return Fold(
         train_ends=history.ends,
         users=queries.users,
         query_ends=queries.ends,
         candidates=candidates,
-        condition=_condition(len(queries), None, host),
+        condition=_condition(len(queries), told, host),
         target=target,
         unseen=~np.isin(target, seen),
         target_action=train.action[event],

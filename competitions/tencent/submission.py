@@ -4,6 +4,7 @@
 ``result.u64bin``: uint32 users, uint32 ads each, then uint64 original ids, users in the host's order.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -31,7 +32,7 @@ from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.ids import Oids
 from competitions.tencent.inference.retrieval import TopK
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.metrics import mean_scores, score_answers
+from competitions.tencent.metrics import ACTION_WEIGHTS, mean_scores, score_answers, weigh_scores
 from competitions.tencent.split import Fold
 
 COLUMNS = ("user", *(f"ad_{rank}" for rank in range(1, TOP + 1)))
@@ -193,24 +194,46 @@ def _mark(rule: str, users: pl.Series, ads: Int64s, broken: npt.NDArray[np.bool_
     return [Violation(rule, len(rows), examples)] if len(rows) else []
 
 
-def score_submission(path: Path, truth: Path, expected: Expected | None = None) -> dict[str, float]:
-    """Score a CSV or JSON file against a truth file (user, creative_id): see ``metrics.mean_scores``.
+def score_submission(
+    path: Path, truth: Path, expected: Expected | None = None, weights: Sequence[float] = ACTION_WEIGHTS
+) -> dict[str, float]:
+    """Score a CSV or JSON file against a truth file (user, creative_id, and in round 2 the action): see
+    ``metrics.mean_scores``.
 
-    ``expected``: verify all ``RULES`` first.
+    ``expected``: verify all ``RULES`` first. ``weights``: what a user counts by its action; all count the same where
+    the truth has no actions.
     """
     if expected is not None:
         check_submission(path, expected)
-    return mean_scores(_rank_truth(path, truth)["rank"].to_numpy())
+    ranked = _rank_truth(path, truth, weights)
+    return mean_scores(ranked["rank"].to_numpy(), ranked["weight"].to_numpy())
 
 
-def score_queries(path: Path, truth: Path) -> pl.DataFrame:
-    """What each user of a truth file earns by a CSV or JSON file: query, score."""
-    ranked = _rank_truth(path, truth)
-    return ranked.select(query="user", score=pl.Series(score_answers(ranked["rank"].to_numpy())))
+def score_queries(path: Path, truth: Path, weights: Sequence[float] = ACTION_WEIGHTS) -> pl.DataFrame:
+    """What each user of a truth file earns by a CSV or JSON file, so that the mean is the Score: query, score."""
+    ranked = _rank_truth(path, truth, weights)
+    scores = weigh_scores(score_answers(ranked["rank"].to_numpy()), ranked["weight"].to_numpy())
+    return ranked.select(query="user", score=pl.Series(scores))
 
 
-def _rank_truth(path: Path, truth: Path) -> pl.DataFrame:
-    """One row per user of a truth file: user, the rank 1..10 of his ad, 0 where it is missing."""
+def _read_truth(truth: Path, weights: Sequence[float]) -> pl.DataFrame:
+    """One row per user of a truth file: user, creative_id, weight; 1 where the truth says no action."""
+    columns: dict[str, type[pl.DataType]] = {"user": pl.String, "creative_id": pl.Int64}
+    answers = read_truth(truth, columns, "user")
+    if "action" not in pl.read_csv(truth, n_rows=0, infer_schema=False).columns:
+        return answers.with_columns(weight=pl.lit(1.0))
+    action = read_truth(truth, {"user": pl.String, "action": pl.Int64}, "user")["action"]
+    wrong = ~action.is_in(list(range(len(weights))))
+    if wrong.any():
+        line = wrong.arg_true()[0]
+        raise UserError(
+            f"{truth}, line {line + 2}: action {action[line]} is none of 0 (exposure), 1 (click), 2 (conversion)"
+        )
+    return answers.with_columns(weight=pl.Series(np.array(weights, float)[action.to_numpy()]))
+
+
+def _rank_truth(path: Path, truth: Path, weights: Sequence[float]) -> pl.DataFrame:
+    """One row per user of a truth file: user, weight, the rank 1..10 of his ad, 0 where it is missing."""
     answers = read_back(path)
     if answers.users is None:
         raise UserError(
@@ -218,11 +241,9 @@ def _rank_truth(path: Path, truth: Path) -> pl.DataFrame:
         )
     frame = pl.DataFrame({"user": answers.users, "row": np.arange(len(answers.users))})
     refuse(path, find_ids(frame["user"].filter(frame["user"].is_duplicated()), ONCE))
-    joined = read_truth(truth, {"user": pl.String, "creative_id": pl.Int64}, "user").join(
-        frame, on="user", how="left", maintain_order="left"
-    )
+    joined = _read_truth(truth, weights).join(frame, on="user", how="left", maintain_order="left")
     if joined["row"].null_count() == joined.height:
         raise UserError(f"{truth}: none of its {joined.height} users is in {path}: they belong to different files")
     rows = joined["row"].fill_null(-1).to_numpy()
     hits = (answers.ads[rows] == joined["creative_id"].to_numpy()[:, None]) & (rows >= 0)[:, None]
-    return joined.select("user", rank=pl.Series(np.where(hits.any(1), hits.argmax(1) + 1, 0)))
+    return joined.select("user", "weight", rank=pl.Series(np.where(hits.any(1), hits.argmax(1) + 1, 0)))

@@ -20,7 +20,7 @@ from competitions.tencent.corpus import Corpus, Sequences
 from competitions.tencent.inference import stages
 from competitions.tencent.io import reader
 from competitions.tencent.outcome import Prepared
-from competitions.tencent.pipeline import fit_and_answer, plan_split, prepare, rank
+from competitions.tencent.pipeline import fit_and_answer, plan_host, plan_split, prepare, rank
 from competitions.tencent.split import Fold
 
 FOLDS = 2
@@ -64,7 +64,7 @@ def make_task(name: str, files: reader.RawFiles, config: TencentConfig, run: Run
             split.hold_out,
             corpus.train,
             corpus.candidates,
-            config.host,
+            plan_host(config, ready.plan.value),
             plan_split(config, ready.plan.value),
             config.seed,
             name=f"tune.hold_out{depth}",
@@ -112,8 +112,9 @@ def _replace(table: Any, path: list[str], value: Any) -> Any:
 
 
 def _score_queries(ready: Prepared, config: TencentConfig, run: Run, name: str) -> Scores:
-    """The Score of every query, with a model that learned from what its fold shows."""
-    fit = rank if config.method == RANKER else fit_and_answer
-    return metrics.score_answers(
-        stages.rank_targets(ready.valid.value, fit(ready, ready.valid, config, run, name).top.value)
-    )
+    """The Score of every query, weighted by its action, with a model that learned from what its fold shows."""
+    fit, fold = rank if config.method == RANKER else fit_and_answer, ready.valid.value
+    ranks = stages.rank_targets(fold, fit(ready, ready.valid, config, run, name).top.value)
+    assert fold.target_action is not None
+    weights = np.array(config.host.weights)[np.maximum(fold.target_action, 0)]
+    return metrics.weigh_scores(metrics.score_answers(ranks), weights)

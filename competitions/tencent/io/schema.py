@@ -23,5 +23,5 @@ EMBEDDINGS = "creative_emb"  # emb_81_32.pkl, or emb_82_1024/*.json
 RELEASE_SEQUENCES, RELEASE_ITEMS, RELEASE_USERS, RELEASE_CANDIDATES = "seq", "item_feat", "user_feat", "candidate"
 RELEASE_EMBEDDINGS = "mm_emb"  # emb_81_32_parquet/
 
-TRUTH = "truth.csv"  # user_id (re-id), user, creative_id (OID); not of the host
+TRUTH = "truth.csv"  # user_id (re-id), user, creative_id (OID), in round 2 action; not of the host
 TOP = 10  # ads a user in a submission

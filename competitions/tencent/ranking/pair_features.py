@@ -7,6 +7,8 @@ Blocks, each of which can be left out (``ranker.blocks``):
   ``histories.KINDS``; the cosine to the ad clicked last, the largest to any clicked and to any shown.
 - ``shares``: for each feature, the share of the history, by each kind of weights, that has the candidate's value.
 - ``follows``: for each feature, how much more often the candidate's value follows that of the ad clicked last.
+- ``actions``: where queries say what their users will do (round 2), how often clicks on the candidate, and on ads with
+  its value of each feature, end so (``action_rates``).
 - ``popularity``: the forecast, and what ``AdStatistics`` knows of the ad itself.
 """
 
@@ -19,10 +21,11 @@ import torch
 from competitions.tencent.corpus import Catalogue, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.model.sparse_history import Floats
+from competitions.tencent.ranking.action_rates import ActionRates, look_up
 from competitions.tencent.ranking.ad_statistics import AdStatistics
 from competitions.tencent.ranking.histories import KINDS, Past, gather_past
 from competitions.tencent.ranking.lifts import Lift
-from competitions.tencent.ranking.search import Search
+from competitions.tencent.ranking.search import Found, Search
 
 BETAS = (4.0, 12.0, 30.0)
 FLOOR = 1e-6
@@ -31,11 +34,12 @@ Columns = dict[str, Floats]
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What a fold's pairs are described by, beside its ``Search``."""
+    """What a fold's pairs are described by, beside its ``Search``; ``rates`` None where queries say no action."""
 
     catalogue: Catalogue
     statistics: AdStatistics
     lifts: list[Lift]
+    rates: ActionRates | None = None
 
     @property
     def fields(self) -> list[int]:
@@ -46,10 +50,11 @@ class Knowledge:
 @dataclass(frozen=True)
 class Pairs:
     """Queries and their candidates: ``item`` int64 [queries, found], rows of the catalogue; ``scores`` of the search;
-    ``tables``: float32 [queries, found, 3] of each table.
+    ``tables``: float32 [queries, found, 3] of each table; ``action`` int64 [queries] that each query says.
     """
 
     past: Past
+    action: Int64s
     item: Int64s
     scores: Floats
     tables: Sequence[Floats]
@@ -62,6 +67,7 @@ def describe_pairs(search: Search, knowledge: Knowledge, pairs: Pairs, blocks: S
         "content": describe_content,
         "shares": describe_shares,
         "follows": describe_follows,
+        "actions": describe_actions,
         "popularity": describe_popularity,
     }
     columns: Columns = {}
@@ -127,6 +133,18 @@ def describe_follows(search: Search, knowledge: Knowledge, pairs: Pairs) -> Colu
     }
 
 
+def describe_actions(search: Search, knowledge: Knowledge, pairs: Pairs) -> Columns:
+    """The block ``actions``; nothing where queries say none."""
+    rates, codes = knowledge.rates, knowledge.catalogue.features
+    if rates is None:
+        return {}
+    columns = {"ends so": look_up(rates.own, pairs.item, pairs.action)}
+    for field, table in zip(knowledge.fields, rates.values, strict=True):
+        values = codes[pairs.item, field]
+        columns[f"{schema.ITEM_FEATURES[field]} ends so"] = look_up(table, values, pairs.action)
+    return columns
+
+
 def describe_popularity(search: Search, knowledge: Knowledge, pairs: Pairs) -> Columns:
     """The block ``popularity``."""
     own = knowledge.statistics.own[pairs.item]
@@ -134,6 +152,8 @@ def describe_popularity(search: Search, knowledge: Knowledge, pairs: Pairs) -> C
     return columns | {"forecast": np.log(search.rate[pairs.item] + 1e-3)}
 
 
-def gather_pairs(search: Search, block: Int64s, places: Int64s, scores: Floats, tables: Sequence[Floats]) -> Pairs:
-    """The pairs of a block of queries with what ``search_block`` found."""
-    return Pairs(gather_past(search.queries.take(block), search.settings.history), search.rows[places], scores, tables)
+def gather_pairs(search: Search, block: Int64s, action: Int64s, found: Found) -> Pairs:
+    """The pairs of a block of queries, and the ``action`` of each, with what ``search_block`` found."""
+    places, scores, tables = found
+    past = gather_past(search.queries.take(block), search.settings.history)
+    return Pairs(past, action, search.rows[places], scores, tables)

@@ -15,11 +15,12 @@ BLOCK = 32  # queries whose candidates are described at once
 
 @dataclass(frozen=True)
 class Ready:
-    """A fold made ready to be searched and described."""
+    """A fold made ready to be searched and described; ``action`` int64 [queries] that each query says."""
 
     search: Search
     knowledge: Knowledge
     blocks: tuple[str, ...]
+    action: Int64s
 
 
 def describe_block(ready: Ready, block: Int64s) -> tuple[Int64s, Floats, Floats, tuple[str, ...]]:
@@ -33,7 +34,7 @@ def describe_block(ready: Ready, block: Int64s) -> tuple[Int64s, Floats, Floats,
 
 def describe_found(ready: Ready, block: Int64s, found: Found) -> tuple[Floats, tuple[str, ...]]:
     """The features of what ``search_block`` found, float32 [block, found, columns], and their names."""
-    pairs = gather_pairs(ready.search, block, *found)
+    pairs = gather_pairs(ready.search, block, ready.action[block], found)
     columns = describe_pairs(ready.search, ready.knowledge, pairs, ready.blocks)
     return np.stack([np.asarray(column, np.float32) for column in columns.values()], 2), tuple(columns)
 

@@ -14,6 +14,7 @@ from competitions.tencent.inference.retrieval import TopK
 from competitions.tencent.inference.stages import evaluate
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.plan import Plan
+from competitions.tencent.ranking.action_rates import count_actions
 from competitions.tencent.ranking.ad_statistics import describe_ads
 from competitions.tencent.ranking.forecast import Forecast
 from competitions.tencent.ranking.lifts import count_lifts
@@ -59,9 +60,10 @@ def prepare_fold(inputs: RankerInputs, fold: Fold, forecast: Forecast, settings:
     content = stack_content(inputs.embeddings) if "content" in plan.channels else None
     rate = forecast.rate(statistics, fold.candidates.rows.values)
     search = open_search(corpus, fold, content, rate, tables, settings, plan.list_length)
-    return Ready(
-        search, Knowledge(corpus.catalogue, statistics, count_lifts(history, corpus.catalogue)), settings.blocks
-    )
+    catalogue = corpus.catalogue
+    rates = count_actions(history, catalogue) if plan.actions else None
+    knowledge = Knowledge(catalogue, statistics, count_lifts(history, catalogue), rates)
+    return Ready(search, knowledge, settings.blocks, fold.condition)
 
 
 def describe_question(inputs: RankerInputs, at: int, settings: FeatureSettings) -> Lists | None:

@@ -56,7 +56,7 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     assert fold.target_action is not None
     assert fold.unseen is not None
     weights = np.array(outcome.config.host.weights)[np.maximum(fold.target_action, 0)]
-    scores = metrics.score_answers(ranks) * weights / max(float(weights.mean()), 1e-12)
+    scores = metrics.weigh_scores(metrics.score_answers(ranks), weights)
     histories = fold.queries(corpus.train)
     frame = pl.DataFrame({"query": pl.Series(corpus.users.names[fold.users]).cast(pl.String), "score": scores})
     return frame.select(
@@ -83,6 +83,7 @@ def format_losses(losses: list[float]) -> str:
 
 def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     """The submission's scores on the truth of simulated raw files."""
-    path, truth = outcome.checked[0].path, raw / TRUTH
-    scores, queries = submission.score_submission(path, truth), submission.score_queries(path, truth)
+    path, truth, weights = outcome.checked[0].path, raw / TRUTH, outcome.config.host.weights
+    scores = submission.score_submission(path, truth, weights=weights)
+    queries = submission.score_queries(path, truth, weights)
     return SimulatedTruth(scores["score"], scores["score_error"], read_oracle(raw)["score"], scores, queries)

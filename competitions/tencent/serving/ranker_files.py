@@ -21,6 +21,7 @@ from competitions.tencent.ensemble.linear import Linear
 from competitions.tencent.inference.retrieval import Seen
 from competitions.tencent.model.cooccurrence import Counts
 from competitions.tencent.model.sparse_history import Sparse
+from competitions.tencent.ranking.action_rates import ActionRates
 from competitions.tencent.ranking.ad_statistics import AdStatistics
 from competitions.tencent.ranking.lifts import Lift
 from competitions.tencent.ranking.pair_features import Knowledge
@@ -42,8 +43,9 @@ NO_QUERIES = Histories(
 
 class RankerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What all variants share. ``known``, ``sizes`` of the catalogue; ``statistics``: names of an ad's columns;
-    ``lifts``: the number of codes of each; ``counts``: for each table whether it has sums by attribute; ``linear``:
-    whether there is a regression; ``columns`` of the ranker, its ``hidden`` units and the names of its ``weights``.
+    ``lifts``: the number of codes of each; ``actions``: whether there are rates of actions; ``counts``: for each table
+    whether it has sums by attribute; ``linear``: whether there is a regression; ``columns`` of the ranker, its
+    ``hidden`` units and the names of its ``weights``.
     """
 
     features: FeatureSettings
@@ -51,6 +53,7 @@ class RankerSettings(msgspec.Struct, frozen=True, kw_only=True):
     sizes: tuple[int, ...]
     statistics: tuple[str, ...]
     lifts: tuple[int, ...]
+    actions: bool
     counts: tuple[bool, ...]
     linear: bool
     columns: tuple[str, ...]
@@ -72,6 +75,9 @@ def write_shared(ready: Ready, ranker: Ranker, folder: Path) -> None:
     arrays = {"oid": catalogue.oid, "features": catalogue.features, "pool": search.pool, "rows": search.rows}
     arrays |= {"rate": search.rate, "statistics": statistics.own, "events": statistics.events}
     arrays |= {f"lift-{at}-{part}": getattr(lift, part) for at, lift in enumerate(knowledge.lifts) for part in LIFT}
+    if knowledge.rates is not None:
+        arrays |= {"rates": knowledge.rates.own}
+        arrays |= {f"rates-{at}": table for at, table in enumerate(knowledge.rates.values)}
     arrays |= {f"ranker-{part}": getattr(ranker, part) for part in RANKER}
     arrays |= {f"ranker-{name}": value for name, value in ranker.weights.items()}
     for name, array in arrays.items():
@@ -83,6 +89,7 @@ def write_shared(ready: Ready, ranker: Ranker, folder: Path) -> None:
         sizes=catalogue.sizes,
         statistics=statistics.names,
         lifts=tuple(lift.size for lift in knowledge.lifts),
+        actions=knowledge.rates is not None,
         counts=tuple(table.by_value is not None for table in tables.counts),
         linear=tables.linear is not None,
         columns=ranker.names,
@@ -140,11 +147,13 @@ def read_ready(export: Path, variant: str) -> tuple[Ready, Ranker]:
         settings=settings.features,
         list_length=own.list_length,
     )
-    return Ready(search, read_knowledge(export, settings), settings.features.blocks), read_ranker(export, settings)
+    nothing = np.empty(0, np.int64)
+    ready = Ready(search, read_knowledge(export, settings), settings.features.blocks, nothing)
+    return ready, read_ranker(export, settings)
 
 
 def read_knowledge(export: Path, settings: RankerSettings) -> Knowledge:
-    """Catalogue, statistics and lifts. Only the forecast, which is exported itself, takes the statistics of values."""
+    """What is known of every ad. Only the forecast, which is exported itself, takes the statistics of values."""
     catalogue = Catalogue(read(export, "oid"), read(export, "features"), settings.known, settings.sizes)
     none = np.empty((len(catalogue.oid), 0), np.float32)
     statistics = AdStatistics(settings.statistics, read(export, "statistics"), none, read(export, "events"))
@@ -152,7 +161,10 @@ def read_knowledge(export: Path, settings: RankerSettings) -> Knowledge:
         Lift(size, **{part: read(export, f"lift-{at}-{part}") for part in LIFT})
         for at, size in enumerate(settings.lifts)
     ]
-    return Knowledge(catalogue, statistics, lifts)
+    if not settings.actions:
+        return Knowledge(catalogue, statistics, lifts)
+    values = tuple(read(export, f"rates-{at}") for at in range(len(lifts)))
+    return Knowledge(catalogue, statistics, lifts, ActionRates(read(export, "rates"), values))
 
 
 def read_ranker(export: Path, settings: RankerSettings) -> Ranker:

@@ -31,7 +31,8 @@ class RankerService:
     def answer(self, requests: Sequence[Request], mark: Mark) -> list[Answer]:
         """For each history the columns of ten candidates, best first; -1 where none is left."""
         search = replace_queries(self.ready.search, join_histories(requests))
-        ready = Ready(search, self.ready.knowledge, self.ready.blocks)
+        action = np.array([request.condition for request in requests])
+        ready = Ready(search, self.ready.knowledge, self.ready.blocks, action)
         top = TopK.empty(len(requests), TOP)
         mark("histories")
         for block in blocks(len(requests), BLOCK):

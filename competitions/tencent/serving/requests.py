@@ -18,8 +18,8 @@ REQUESTS = ("offsets", "item", "action", "time", "features", "condition")
 
 @dataclass(frozen=True)
 class Request:
-    """A user's events, oldest first: rows of the catalogue, actions, seconds. The network takes the user's features as
-    well, and the action that the recommended ads are to get; the ranker reads neither.
+    """A user's events, oldest first: rows of the catalogue, actions, seconds. ``condition``: the action that the
+    recommended ads are to get. The network takes the user's features as well, which the ranker does not read.
     """
 
     item: Int32s

@@ -1,7 +1,8 @@
 """What a simulation looks like beside what it imitates: ``python -m competitions simulate tencent --describe``.
 
-The documented figures were measured on the public release TencentGR-1M. Counts are compared at the simulation's scale;
-features of many values (102, 121, 122) by values per item, since their number grows with the items.
+The documented figures were measured on the public release TencentGR-1M; those of round 2's actions on TencentGR-10M.
+Counts are compared at the simulation's scale; features of many values (102, 121, 122) by values per item, since their
+number grows with the items.
 """
 
 import json
@@ -15,9 +16,20 @@ from common.datasets.simulated import REPORT
 from common.errors import UserError
 from competitions.tencent.corpus import Bools, Catalogue, Corpus, Int64s, Sequences, Users
 from competitions.tencent.io import reader
-from competitions.tencent.io.schema import CLICK, EXPOSURE, ITEM_FEATURES, NULL_ACTION, TRUTH, USER_FEATURES, USER_LISTS
+from competitions.tencent.io.schema import (
+    CLICK,
+    CONVERSION,
+    EXPOSURE,
+    ITEM_FEATURES,
+    NULL_ACTION,
+    TRUTH,
+    USER_FEATURES,
+    USER_LISTS,
+)
 from competitions.tencent.simulator.ad_features import EMBEDDING
 from competitions.tencent.simulator.ad_features import FILLED as ITEMS_FILLED
+from competitions.tencent.simulator.conversions import CLICKS as CLICKED
+from competitions.tencent.simulator.conversions import CONVERSIONS, EXPOSURES
 from competitions.tencent.simulator.topics import CANDIDATES, DAY, ITEMS, UNSEEN_CANDIDATES, USERS
 from competitions.tencent.simulator.user_features import FILLED as USERS_FILLED
 from competitions.tencent.simulator.users import LONGEST
@@ -73,6 +85,8 @@ def describe(folder: Path) -> pl.DataFrame:
     rows = _measure_counts(corpus, float(report["scale"])) | _measure_users(corpus.train)
     rows |= _measure_times(corpus.train) | _measure_items(corpus) | _measure_candidates(corpus)
     rows |= _measure_features(corpus.catalogue) | _measure_profiles(corpus.users)
+    if "law" in report:
+        rows = _forget_clicks(rows) | _measure_actions(corpus.train)
     rows |= _measure_embedding(corpus, np.asarray((vectors != 0).any(axis=1))) | _measure_truth(corpus, folder)
     names, pairs = list(rows), list(rows.values())
     columns = {"marginal": names, "simulated": [one for one, _ in pairs], "documented": [two for _, two in pairs]}
@@ -118,6 +132,21 @@ def _measure_users(events: Sequences) -> Rows:
     return (
         rows | _quantiles("clicks of a user", clicks, CLICKS) | _quantiles("click share", clicks / length, CLICK_SHARES)
     )
+
+
+def _forget_clicks(rows: Rows) -> Rows:
+    """The same without what is documented of round 1's actions alone."""
+    apart = ("exposures", "click", "null")
+    return {
+        name: (value, None if any(word in name for word in apart) else known) for name, (value, known) in rows.items()
+    }
+
+
+def _measure_actions(events: Sequences) -> Rows:
+    """Shares of round 2's actions."""
+    known = events.action[events.action != NULL_ACTION]
+    shares = {"exposures": (EXPOSURE, EXPOSURES), "clicks": (CLICK, CLICKED), "conversions": (CONVERSION, CONVERSIONS)}
+    return {f"{name}, of known actions": (_share(known == code), share) for name, (code, share) in shares.items()}
 
 
 def _measure_times(events: Sequences) -> Rows:

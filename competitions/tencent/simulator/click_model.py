@@ -29,6 +29,7 @@ from competitions.tencent.simulator.ad_inventory import (
     draw_by_advertiser,
     draw_by_topic,
 )
+from competitions.tencent.simulator.conversions import ConversionModel
 from competitions.tencent.simulator.topics import (
     TOPICS,
     Bools,
@@ -77,11 +78,12 @@ EXPOSURE_DRAW, CLICK_DRAW = Draw(SHOWN, 2), Draw(CLICKED, 12)
 
 @dataclass(frozen=True)
 class Environment:
-    """What the choice model depends on beside the state."""
+    """What the choice model depends on beside the state; ``conversions``: of round 2, None in round 1."""
 
     topics: Topics
     inventory: AdInventory
     seed: int
+    conversions: ConversionModel | None = None
 
 
 def take(rows: Kind, at: Ints | Bools | slice) -> Kind:

@@ -5,12 +5,18 @@ those never shown apart, so that the share of unseen ones is the release's. Betw
 click the state stays as it was; the click begins a visit. It is drawn like any click (``click_model``) at a band drawn
 from the day's distribution, and drawn anew as a whole until it is a candidate, not shown to the user before, and
 accepted.
+
+Round 2 asks for the first conversion within the horizon where there is one, else for the first click. All that a user
+accepts within the horizon is drawn from the state at the reference time, each event for itself, and converts by
+``conversions``.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE
 from competitions.tencent.simulator.ad_inventory import AdInventory, ad_weights
 from competitions.tencent.simulator.click_model import (
     CLICKED,
@@ -22,10 +28,21 @@ from competitions.tencent.simulator.click_model import (
     propose_ads,
     take,
 )
+from competitions.tencent.simulator.conversions import draw_conversions
 from competitions.tencent.simulator.topics import BAND_SHARE, BANDS, NOW, UNSEEN_CANDIDATES, Bools, Codes, Ints
 from competitions.tencent.simulator.users import Users
 
 TRIES = 200  # a user who has accepted no candidate after so many has no truth
+
+
+@dataclass(frozen=True)
+class Targets:
+    """One entry a user: ``ad`` int64, what is asked for, -1 for none; ``action`` int8, what the user does with it,
+    an exposure where nothing is asked for.
+    """
+
+    ad: Ints
+    action: NDArray[np.int8]
 
 
 def choose_candidates(inventory: AdInventory, seen: Bools, count: int, rng: np.random.Generator) -> Ints:
@@ -49,16 +66,58 @@ def draw_truth(
     """The ad that each user clicks first within the horizon, -1 for none; ``allowed`` by ad: it is a candidate."""
     truth = np.full(len(users), -1)
     rows = np.flatnonzero(rng.random(len(users)) < 1.0 - np.exp(-users.pace * users.clicks))
-    preference = preference_direction(env, users.taste, state.last)
-    for _ in range(TRIES):
-        slot = NOW + np.searchsorted(np.cumsum(BAND_SHARE), rng.random(len(rows)), side="right").clip(max=BANDS - 1)
-        now = take(state, rows)
-        ad = propose_ads(env, replace(now, visit_topic=draw_visit_topic(env, now, slot, rng)), slot, CLICKED, rng)
-        x = np.einsum("ij,ij->i", preference[rows], env.inventory.ads.delta[ad])
-        taken = allowed[ad] & (rng.random(len(rows), dtype=np.float32) < acceptance_probability(x))
-        taken &= (past[rows] != ad[:, None]).all(axis=1)
-        truth[rows[taken]] = ad[taken]
-        rows = rows[~taken]
-        if not len(rows):
-            break
+    truth[rows] = _draw_clicked(env, users, state, past, rows, allowed, rng)
     return truth
+
+
+def draw_targets(
+    env: Environment, users: Users, state: UserState, past: Codes, allowed: Bools, rng: np.random.Generator
+) -> Targets:
+    """What each user is asked for, by the rule of the round of ``env``; ``allowed`` by ad: it is a candidate."""
+    if env.conversions is None:
+        ad = draw_truth(env, users, state, past, allowed, rng)
+        return Targets(ad, np.where(ad >= 0, CLICK, EXPOSURE).astype(np.int8))
+    user = np.repeat(np.arange(len(users)), rng.poisson(users.pace * users.clicks))
+    ad = _draw_clicked(env, users, state, past, user, allowed, rng)
+    user, ad = user[ad >= 0], ad[ad >= 0]
+    return choose_targets(user, ad, draw_conversions(env.conversions, users.willing[user], ad, rng), len(users))
+
+
+def choose_targets(user: Ints, ad: Ints, converted: Bools, users: int) -> Targets:
+    """The first conversion of each of so many ``users``, else the first click. One entry an event, in the order of
+    time: its user, the ad, whether it is a conversion.
+    """
+    order = np.lexsort((~converted, user))  # stable: events of a kind stay in their order
+    first = order[np.unique(user[order], return_index=True)[1]]
+    targets = Targets(np.full(users, -1), np.full(users, EXPOSURE, np.int8))
+    targets.ad[user[first]] = ad[first]
+    targets.action[user[first]] = np.where(converted[first], CONVERSION, CLICK)
+    return targets
+
+
+def _draw_clicked(
+    env: Environment,
+    users: Users,
+    state: UserState,
+    past: Codes,
+    rows: Ints,
+    allowed: Bools,
+    rng: np.random.Generator,
+) -> Ints:
+    """An ad that each of ``rows`` (users, any of them several times) accepts within the horizon, -1 for none."""
+    clicked = np.full(len(rows), -1)
+    preference = preference_direction(env, users.taste, state.last)
+    pending = np.arange(len(rows))
+    for _ in range(TRIES):
+        row = rows[pending]
+        slot = NOW + np.searchsorted(np.cumsum(BAND_SHARE), rng.random(len(row)), side="right").clip(max=BANDS - 1)
+        now = take(state, row)
+        ad = propose_ads(env, replace(now, visit_topic=draw_visit_topic(env, now, slot, rng)), slot, CLICKED, rng)
+        x = np.einsum("ij,ij->i", preference[row], env.inventory.ads.delta[ad])
+        taken = allowed[ad] & (rng.random(len(row), dtype=np.float32) < acceptance_probability(x))
+        taken &= (past[row] != ad[:, None]).all(axis=1)
+        clicked[pending[taken]] = ad[taken]
+        pending = pending[~taken]
+        if not len(pending):
+            break
+    return clicked

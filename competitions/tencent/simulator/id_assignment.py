@@ -2,6 +2,11 @@
 
 An ad shown before the reference time is known: it has a re-id from 1, and the values of its features have codes. A
 candidate that nobody saw has its original id alone, and values that no known ad has are cold: they have no code.
+
+Round 2 has strangers: users that the log and the indexer lack, who stand in the predict file by their names. They are
+``STRANGERS`` of the users, the last ones in the order they were drawn, which says nothing of them; what only they were
+shown is as unknown as what nobody was. The share is assumed: the host's description says no more than that users may be
+texts. In the release layout, which has no predict file, all users are in the log.
 """
 
 from dataclasses import dataclass
@@ -14,12 +19,13 @@ from competitions.tencent.simulator.topics import Codes, Ints
 FIRST_OID = 20_000_000_000
 FIRST_VALUE = 1_000_000_000
 FIRST_USER_VALUE = 3_000_000_000
+STRANGERS = 0.03  # of the users of round 2
 SPREAD = 3  # original ids are taken from a range that is so many times as long
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Entry r of ``ads``, ``oid`` and ``code`` is the ad of re-id r + 1; behind the known ones the unseen candidates.
+    """Entry r of ``ads``, ``oid`` and ``code`` is the ad of re-id r + 1; behind the known ones the unseen ones.
 
     ``row`` by ad: its entry, -1 for none. ``code`` (ads, 13): 0 missing, 1..size, -1 cold.
     ``original`` (ads, 13): the original value, 0 where it is missing. ``values``: by feature, the original value of
@@ -36,14 +42,32 @@ class Numbers:
     candidates: Ints
 
 
-def list_ads(shown: Ints, candidates: Ints, seed: int) -> tuple[Ints, int]:
-    """The ads that have a number: known ones in the order of their re-ids, then unseen candidates; how many are known.
+@dataclass(frozen=True)
+class UserNames:
+    """The host's names of all users in their order; the first ``known`` have a re-id, which is 1 + their index."""
 
-    ``shown`` by ad: events before the reference time.
+    names: list[str]
+    known: int
+
+    @property
+    def indexed(self) -> list[str]:
+        """The names that the indexer has, by re-id."""
+        return self.names[: self.known]
+
+    def labels(self, users: Ints) -> list[str]:
+        """How the predict file names each of these users, as JSON: by re-id, or by name."""
+        return [str(user + 1) if user < self.known else f'"{self.names[user]}"' for user in users.tolist()]
+
+
+def list_ads(shown: Ints, named: Ints, seed: int) -> tuple[Ints, int]:
+    """The ads that have a number: known ones in the order of their re-ids, then unseen ones; how many are known.
+
+    ``shown`` by ad: events before the reference time, of users in the log. ``named``: ascending ads that stand in files
+    whether shown or not, such as candidates.
     """
     rng = np.random.default_rng([61, seed])
     known = rng.permutation(np.flatnonzero(shown))
-    return np.append(known, rng.permutation(candidates[shown[candidates] == 0])), len(known)
+    return np.append(known, rng.permutation(named[shown[named] == 0])), len(known)
 
 
 def number_ads(ads: Ints, known: int, candidates: Ints, table: Codes, world: int, seed: int) -> Numbers:

@@ -1,7 +1,8 @@
 """Write the competition layout: JSON lines and pickles in train/ and eval/.
 
 Lines of train/ stand by re-id, those of eval/ in another order; the profile row stands last, or anywhere in the line,
-and bears the time of the last event. Embeddings of known items stand in train/, those of unseen candidates in eval/.
+and bears the time of the last event. Embeddings of known items stand in train/, those of unseen ones in eval/. Users
+whom the log lacks (``id_assignment``) have a line in eval/ alone.
 """
 
 import pickle
@@ -17,8 +18,8 @@ from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION, USER_LISTS
 from competitions.tencent.simulator.ad_features import EMBEDDING
 from competitions.tencent.simulator.id_assignment import Numbers
-from competitions.tencent.simulator.topics import Ints
-from competitions.tencent.simulator.user_features import Profile
+from competitions.tencent.simulator.topics import Codes, Ints
+from competitions.tencent.simulator.user_features import COLD_VALUE, Profile
 from competitions.tencent.simulator.writer import EmbeddingBlock, UserBatch
 
 MISPLACED = 0.3  # of the profile rows stand anywhere
@@ -39,7 +40,7 @@ def write_competition(
     _write_lines(
         train / schema.SEQUENCES,
         train / schema.OFFSETS,
-        (render_batch(batch, numbers, features, seed) for batch in batches()),
+        (render_batch(batch, numbers, features, seed).head(batch.known) for batch in batches() if batch.known),
     )
     shuffled = (
         _shuffle(batch, render_batch(batch, numbers, features, seed), seed) for batch in reversed(list(batches()))
@@ -76,15 +77,15 @@ def describe_items(numbers: Numbers) -> pl.Series:
 
 
 def render_batch(batch: UserBatch, numbers: Numbers, features: pl.Series, seed: int) -> pl.Series:
-    """A line for each user of the batch."""
+    """A line for each user of the batch, as the predict file has it: those of users in the log are the log's."""
     users, recorded = batch.users, batch.users.recorded
-    user = batch.start + 1 + np.arange(len(users))
+    user = pl.Series(batch.labels)
     row = numbers.row[batch.past[recorded]]
     action = users.action[recorded]
     events = pl.DataFrame(
         {
-            "user": np.repeat(user, users.length),
-            "item": row + 1,
+            "user": user.gather(np.repeat(np.arange(len(users)), users.length)),
+            "item": np.where(row < numbers.known, row + 1, numbers.oid[row]),
             "features": features.gather(row),
             "action": pl.Series(action).cast(pl.String).set(pl.Series(action == NULL_ACTION), "null"),
             "time": users.time[recorded],
@@ -98,7 +99,7 @@ def render_batch(batch: UserBatch, numbers: Numbers, features: pl.Series, seed: 
         ]
     )
     order = _weave(users.length, np.random.default_rng([66, seed, batch.start]))
-    frame = pl.DataFrame({"user": np.repeat(user, users.length + 1), "row": rows.gather(order)})
+    frame = pl.DataFrame({"user": np.repeat(np.arange(len(users)), users.length + 1), "row": rows.gather(order)})
     joined = frame.group_by("user", maintain_order=True).agg(pl.col("row").str.join(","))
     return joined.select(pl.concat_str(pl.lit("["), "row", pl.lit("]"))).to_series()
 
@@ -107,7 +108,7 @@ def render_profiles(profile: dict[str, Profile]) -> pl.Series:
     """The features of users as JSON objects."""
     parts = []
     for name, feature in profile.items():
-        texts = [pl.Series(column).cast(pl.String).set(pl.Series(column == 0), None) for column in feature.value.T]
+        texts = [render_codes(column) for column in feature.value.T]
         value = pl.concat_str([text.alias(str(at)) for at, text in enumerate(texts)], separator=",", ignore_nulls=True)
         if name in USER_LISTS:
             value = pl.concat_str(pl.lit("["), value, pl.lit("]"))
@@ -117,6 +118,13 @@ def render_profiles(profile: dict[str, Profile]) -> pl.Series:
         )
     joined = pl.concat_str(parts, separator=",", ignore_nulls=True)
     return pl.select(pl.concat_str(pl.lit("{"), joined, pl.lit("}"))).to_series()
+
+
+def render_codes(codes: Codes) -> pl.Series:
+    """Codes as JSON: null where there is none, a text where one is negative (``user_features``)."""
+    text = pl.Series(np.where(codes < 0, COLD_VALUE - codes.astype(np.int64), codes)).cast(pl.String)
+    cold, empty = pl.Series(codes < 0), pl.Series(codes == 0)
+    return pl.select(pl.when(cold).then('"' + text + '"').when(~empty).then(text)).to_series()
 
 
 def _weave(length: Ints, rng: np.random.Generator) -> Ints:

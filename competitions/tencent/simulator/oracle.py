@@ -6,17 +6,20 @@ the probability, up to a factor a user,
     A_i * sum over bands b: share(b) * (P(topic of i | b) w_i(b) / W_topic(b) + P(its advertiser | b) w_i(b) / W_adv(b))
 
 over the candidates that the user was not shown before; A is ``click_model.acceptance_probability``. The ten largest are
-the answer.
-Score = 0.31 hit rate + 0.69 NDCG, NDCG = 1 / log2(rank + 1) within the ten, as the host has it.
+the answer. In round 2 the host says what each user will do: the probability is then times P(that action) of the user
+on candidate i (``conversions``), since a target that is a click says that the user did not convert.
+Score = 0.31 hit rate + 0.69 NDCG, NDCG = 1 / log2(rank + 1) within the ten, as the host has it; means are weighted by
+``metrics.ACTION_WEIGHTS`` (all 1 in round 1).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.metrics import HIT_WEIGHT, NDCG_WEIGHT, hit_and_ndcg, score_answers
+from competitions.tencent.metrics import ACTION_WEIGHTS, HIT_WEIGHT, NDCG_WEIGHT, hit_and_ndcg, score_answers
 from competitions.tencent.simulator import click_model
 from competitions.tencent.simulator.ad_inventory import ad_weights, advertiser_weights
 from competitions.tencent.simulator.click_model import (
@@ -28,7 +31,9 @@ from competitions.tencent.simulator.click_model import (
     interest_weights,
     preference_direction,
 )
+from competitions.tencent.simulator.ground_truth import Targets
 from competitions.tencent.simulator.topics import BAND_SHARE, BANDS, NOW, TOPICS, Bools, Codes, Floats, Ints, Singles
+from competitions.tencent.simulator.users import Users
 
 CELLS = 4_000_000  # users times candidates that are weighed at once
 
@@ -51,20 +56,23 @@ class CandidateWeights:
 
 @dataclass(frozen=True)
 class OracleRanks:
-    """One entry a user: rank of the ad clicked, from 1, ties against it; expected hit and NDCG of the answer."""
+    """One entry a user: rank of the ad clicked, from 1, ties against it; the action of the target; whether nobody was
+    shown it; expected hit and NDCG of the answer.
+    """
 
     rank: Ints
+    action: NDArray[np.int8]
     unseen: Bools
     expected_hit: Floats
     expected_ndcg: Floats
 
 
-NO_RANKS = OracleRanks(np.empty(0, np.int64), np.empty(0, bool), np.empty(0), np.empty(0))
+NO_RANKS = OracleRanks(np.empty(0, np.int64), np.empty(0, np.int8), np.empty(0, bool), np.empty(0), np.empty(0))
 
 
 @dataclass(frozen=True)
 class Oracle:
-    """Scores over the users judged: realised, as the model expects, seen and unseen targets apart."""
+    """Scores over the users judged: realised, as the model expects, seen and unseen targets apart; weighted means."""
 
     users: int
     score: float
@@ -149,42 +157,57 @@ def topic_probabilities(env: Environment, state: UserState) -> tuple[Floats, Flo
 
 
 def rank_truths(
-    env: Environment, weights: CandidateWeights, state: UserState, taste: Singles, past: Codes, truth: Ints, seen: Bools
+    env: Environment,
+    weights: CandidateWeights,
+    users: Users,
+    state: UserState,
+    past: Codes,
+    targets: Targets,
+    seen: Bools,
 ) -> OracleRanks:
-    """Rank the candidates for users of whom each has a ``truth``; blocks of users bound the memory."""
+    """Rank the candidates for users who all have a target; blocks of users bound the memory."""
     step = max(CELLS // len(weights.ads), 1)
     ranks, hits, gains = [], [], []
     discount = 1.0 / np.log2(np.arange(TOP) + 2.0)
-    for start in range(0, len(truth), step):
+    for start in range(0, len(users), step):
         block = slice(start, start + step)
-        chance = click_probabilities(env, weights, click_model.take(state, block), taste[block], past[block])
-        column = weights.column[truth[block]]
+        chance = click_probabilities(env, weights, click_model.take(state, block), users.taste[block], past[block])
+        if env.conversions is not None:
+            chance *= env.conversions.action_probability(users.willing[block], weights.ads, targets.action[block])
+        column = weights.column[targets.ad[block]]
         own = chance[np.arange(len(column)), column]
         ranks.append((chance >= own[:, None]).sum(axis=1))
         best = np.sort(np.partition(chance, -TOP, axis=1)[:, -TOP:], axis=1)[:, ::-1]
         best = best / chance.sum(axis=1, keepdims=True, dtype=np.float64)
         hits.append(best.sum(axis=1))
         gains.append(best @ discount)
-    return OracleRanks(np.concatenate(ranks), ~seen[truth], np.concatenate(hits), np.concatenate(gains))
+    unseen = ~seen[targets.ad]
+    return OracleRanks(np.concatenate(ranks), targets.action, unseen, np.concatenate(hits), np.concatenate(gains))
 
 
 def summarise(ranks: OracleRanks) -> Oracle:
-    """Means over the users; 0 where there is none."""
+    """Means over the users, weighted by the action of the target; 0 where there is none."""
+    weight = np.array(ACTION_WEIGHTS)[ranks.action]
     top = np.where(ranks.rank <= TOP, ranks.rank, 0)
     (hit, ndcg), score = hit_and_ndcg(top), score_answers(top)
     expected = HIT_WEIGHT * ranks.expected_hit + NDCG_WEIGHT * ranks.expected_ndcg
 
-    def mean(values: Floats | Bools) -> float:
-        return float(values.mean()) if len(values) else 0.0
+    def mean(values: Floats | Bools, of: Bools | slice = slice(None)) -> float:
+        return float((weight[of] * values[of]).sum() / weight[of].sum()) if len(weight[of]) else 0.0
+
+    # Of a weighted mean: the deviations are weighted as the scores are.
+    deviation = weight / max(weight.mean(), 1e-12) * (score - mean(score)) if len(score) else score
 
     return Oracle(
         users=len(score),
         score=mean(score),
-        standard_error=float(score.std(ddof=1)) / len(score) ** 0.5 if len(score) > 1 else 0.0,
+        standard_error=float(((deviation**2).sum() / (len(score) - 1)) ** 0.5) / len(score) ** 0.5
+        if len(score) > 1
+        else 0.0,
         expected=mean(expected),
         hit_rate=mean(hit),
         ndcg=mean(ndcg),
         unseen_share=mean(ranks.unseen),
-        score_seen=mean(score[~ranks.unseen]),
-        score_unseen=mean(score[ranks.unseen]),
+        score_seen=mean(score, ~ranks.unseen),
+        score_unseen=mean(score, ranks.unseen),
     )

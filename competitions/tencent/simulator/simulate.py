@@ -1,17 +1,22 @@
 """Write raw files of any size in either of the host's layouts, with the truth and the best score possible.
 
     python -m competitions simulate tencent --out build/tencent/simulated --scale 0.01 --seed 1
+    python -m competitions simulate tencent --law round2 --scale 0.01
 
 What is planted, and can be learned from the histories: topics that come and go (``topics``), ads that are born and die,
 known by what they are about (``ads``, ``ad_features``), users with interests (``users``, ``user_features``), what they
 are shown and click (``click_model``). What each clicks first after the reference time is drawn from a model that the
 oracle knows (``ground_truth``, ``oracle``), so the ceiling is known. Users do not influence each other and are
 simulated batch by batch.
+
+``--law round2`` makes the same world one of round 2: users convert (``conversions``), the host asks for the conversion
+if there is one and says by user what is asked for, and some users are strangers (``id_assignment``). The shares of the
+actions are those of the 10M release; sizes, lengths and times stay those of the 1M release.
 """
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,24 +26,26 @@ from common.errors import UserError
 from common.pipeline.progress import running, track
 from competitions.tencent.corpus import join_columns
 from competitions.tencent.io import schema
-from competitions.tencent.io.schema import TRUTH
+from competitions.tencent.io.schema import CLICK, CONVERSION, TRUTH
 from competitions.tencent.simulator import oracle
 from competitions.tencent.simulator.ad_features import ad_vectors, describe_ads, make_embedder
 from competitions.tencent.simulator.ad_inventory import build_inventory
 from competitions.tencent.simulator.ads import make_ads
 from competitions.tencent.simulator.calibration import describe
 from competitions.tencent.simulator.click_model import Environment, UserState, browse, take
-from competitions.tencent.simulator.ground_truth import choose_candidates, draw_truth
-from competitions.tencent.simulator.id_assignment import Numbers, list_ads, number_ads
+from competitions.tencent.simulator.conversions import Law, draw_conversions, fit_level, make_conversions
+from competitions.tencent.simulator.ground_truth import Targets, choose_candidates, draw_targets
+from competitions.tencent.simulator.id_assignment import STRANGERS, Numbers, UserNames, list_ads, number_ads
 from competitions.tencent.simulator.jsonl_writer import write_competition
 from competitions.tencent.simulator.oracle import Oracle
 from competitions.tencent.simulator.topics import DAY, REFERENCE, Codes, Ints, Sizes, make_topics, sizes_at_scale
-from competitions.tencent.simulator.user_features import describe_users
-from competitions.tencent.simulator.users import Users, make_users
+from competitions.tencent.simulator.user_features import describe_users, hide_values
+from competitions.tencent.simulator.users import OTHERS, ROUND2_OTHERS, Users, make_users
 from competitions.tencent.simulator.writer import (
     UserBatch,
     embed_ads,
     name_users,
+    write_actions,
     write_indexer,
     write_release,
     write_truth,
@@ -74,6 +81,7 @@ class Simulation:
     scale: float
     seed: int
     layout: str
+    law: Law
     rows: dict[str, int]
     oracle: Oracle
 
@@ -87,12 +95,17 @@ class SimulatedUsers:
     past: Codes
     state: UserState
 
+    def known(self, names: UserNames) -> int:
+        """How many of them, the first ones, are in the log."""
+        return min(max(names.known - self.start, 0), len(self.users))
 
-def simulate(folder: Path, scale: float, seed: int, layout: str = "release") -> Simulation:
+
+def simulate(folder: Path, scale: float, seed: int, layout: str = "release", law: Law = Law.ROUND1) -> Simulation:
     """Simulate into ``folder``, replacing only an earlier simulation; the same arguments give the same bytes.
 
-    Both layouts of one scale and seed hold the same data. Raises ``UserError`` for a scale, seed or layout out of
-    range, and for a folder that holds other files or cannot be written.
+    Both layouts of one scale and seed hold the same data; in round 2 but for the strangers, of whom the release layout
+    has none. Raises ``UserError`` for a scale, seed or layout out of range, and for a folder that holds other files or
+    cannot be written.
     """
     sizes = sizes_at_scale(scale)
     if seed < 0:
@@ -100,67 +113,105 @@ def simulate(folder: Path, scale: float, seed: int, layout: str = "release") -> 
     if layout not in LAYOUTS:
         raise UserError(f"There is no layout {layout!r}; say {' or '.join(LAYOUTS)}.")
     with written_at_once(folder, WRITTEN) as partial:
-        rows, oracle_scores = _write_all(partial, sizes, scale, seed, layout)
+        rows, oracle_scores = _write_all(partial, sizes, scale, seed, layout, law)
         report = {"version": VERSION, "scale": scale, "seed": seed, "layout": layout, "reference_time": REFERENCE}
+        if law is not Law.ROUND1:  # a report that names no law is of the default one, as those of before
+            report["law"] = law
         report["horizon_hours"] = DAY // 3600
         report |= {"rows": rows, "oracle": asdict(oracle_scores)}
         (partial / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return Simulation(folder, folder / TRUTH, scale, seed, layout, rows, oracle_scores)
+    return Simulation(folder, folder / TRUTH, scale, seed, layout, law, rows, oracle_scores)
 
 
-def _write_all(folder: Path, sizes: Sizes, scale: float, seed: int, layout: str) -> tuple[dict[str, int], Oracle]:
+def _write_all(
+    folder: Path, sizes: Sizes, scale: float, seed: int, layout: str, law: Law
+) -> tuple[dict[str, int], Oracle]:
     topics = make_topics(seed)
     inventory = build_inventory(make_ads(topics, sizes, scale, seed))
-    env = Environment(topics, inventory, seed)
+    env = Environment(topics, inventory, seed, make_conversions(inventory.ads, seed) if law is Law.ROUND2 else None)
     starts = range(0, sizes.users, BATCH_USERS)
     batches = track(starts, "Simulating users")
     groups = [simulate_users(env, start, min(BATCH_USERS, sizes.users - start)) for start in batches]
-    shown = np.zeros(len(inventory.ads), np.int64)  # events of each ad before the reference time
+    env, groups = convert(env, groups)
+    strangers = round(STRANGERS * sizes.users) if law is Law.ROUND2 and layout == "competition" else 0
+    names = UserNames(name_users(sizes.users, seed), sizes.users - strangers)
+    # Events of each ad before the reference time, those of the log and those of strangers.
+    shown, strange = (np.zeros(len(inventory.ads), np.int64) for _ in range(2))
     for group in groups:
-        shown += np.bincount(group.past[group.past >= 0], minlength=len(shown))
+        in_log = group.known(names)
+        for counts, past in ((shown, group.past[:in_log]), (strange, group.past[in_log:])):
+            counts += np.bincount(past[past >= 0], minlength=len(counts))
     candidates = choose_candidates(inventory, shown > 0, sizes.candidates, np.random.default_rng([71, seed]))
-    truth = draw_truths(env, groups, candidates)
+    targets = draw_all_targets(env, groups, candidates)
     with running("Asking the oracle"):
-        oracle_scores = score_oracle(env, groups, candidates, truth, shown)
-    ads, known = list_ads(shown, candidates, seed)
+        oracle_scores = score_oracle(env, groups, candidates, targets, shown)
+    ads, known = list_ads(shown, np.union1d(candidates, np.flatnonzero(strange)), seed)
     features = describe_ads(topics, inventory.ads, ads, seed)
     numbers = number_ads(ads, known, candidates, features, len(inventory.ads), seed)
-    names = name_users(sizes.users, seed)
     with running("Writing the files"):
         write_files(folder, env, groups, numbers, shown, names, layout)
-        truths = write_truth(folder / TRUTH, numbers, names, truth)
+        actions = None if env.conversions is None else targets.action
+        truths = write_truth(folder / TRUTH, numbers, names.names, targets.ad, actions, strangers)
+        if actions is not None and layout == "competition":
+            write_actions(folder / schema.EVAL / schema.USER_ACTIONS, names.names, actions)
     rows = {
         "users": sizes.users,
         "events": int(shown.sum()),
         "items": known,
         "candidates": len(candidates),
-        "unseen candidates": len(ads) - known,
+        "unseen candidates": int((shown[candidates] == 0).sum()),
         "truth": truths,
     }
+    if law is Law.ROUND2:
+        rows |= {"strangers": strangers, "conversions in the truth": int((targets.action == CONVERSION).sum())}
     return rows, oracle_scores
 
 
 def simulate_users(env: Environment, start: int, count: int) -> SimulatedUsers:
     """The users from ``start`` on, and what they have been shown."""
-    users = make_users(env.topics, count, env.seed, start)
+    others = OTHERS if env.conversions is None else ROUND2_OTHERS
+    users = make_users(env.topics, count, env.seed, start, others)
     past, state = browse(env, users, np.random.default_rng([72, env.seed, start]))
     return SimulatedUsers(start, users, past, state)
 
 
-def draw_truths(env: Environment, groups: list[SimulatedUsers], candidates: Ints) -> Ints:
-    """The ad that each user clicks first after the reference time, -1 for none."""
+def convert(env: Environment, groups: list[SimulatedUsers]) -> tuple[Environment, list[SimulatedUsers]]:
+    """The same where some of the clicks before the reference time are conversions, at the release's share; unchanged
+    in round 1.
+    """
+    if env.conversions is None:
+        return env, groups
+    clicked = [np.nonzero((group.users.action == CLICK) & (group.past >= 0)) for group in groups]
+    pairs = [
+        (group.users.willing[at[0]], group.past[at].astype(np.int64)) for group, at in zip(groups, clicked, strict=True)
+    ]
+    level = fit_level(np.concatenate([env.conversions.log_odds(*pair) for pair in pairs]))
+    model = replace(env.conversions, level=level)
+    converted = []
+    for group, at, pair in zip(groups, clicked, pairs, strict=True):
+        action = group.users.action.copy()
+        drawn = draw_conversions(model, *pair, np.random.default_rng([75, env.seed, group.start]))
+        action[at] = np.where(drawn, CONVERSION, CLICK)
+        converted.append(replace(group, users=replace(group.users, action=action)))
+    return replace(env, conversions=model), converted
+
+
+def draw_all_targets(env: Environment, groups: list[SimulatedUsers], candidates: Ints) -> Targets:
+    """What each user is asked for after the reference time."""
     allowed = np.zeros(len(env.inventory.ads), bool)
     allowed[candidates] = True
-    truth = []
+    targets = []
     for group in groups:
         rng = np.random.default_rng([73, env.seed, group.start])
-        truth.append(draw_truth(env, group.users, group.state, group.past, allowed, rng))
-    return np.concatenate(truth)
+        targets.append(draw_targets(env, group.users, group.state, group.past, allowed, rng))
+    return join_columns(targets)
 
 
-def score_oracle(env: Environment, groups: list[SimulatedUsers], candidates: Ints, truth: Ints, shown: Ints) -> Oracle:
-    """What the oracle scores, on all users with a truth, or on ``SCORED_USERS`` of many."""
-    users = np.flatnonzero(truth >= 0)
+def score_oracle(
+    env: Environment, groups: list[SimulatedUsers], candidates: Ints, targets: Targets, shown: Ints
+) -> Oracle:
+    """What the oracle scores, on all users with a target, or on ``SCORED_USERS`` of many."""
+    users = np.flatnonzero(targets.ad >= 0)
     if len(users) > SCORE_ALL_BELOW:
         users = np.sort(np.random.default_rng([74, env.seed]).choice(users, SCORED_USERS, replace=False))
     weights = oracle.weigh_candidates(env, candidates)
@@ -168,9 +219,10 @@ def score_oracle(env: Environment, groups: list[SimulatedUsers], candidates: Int
     for group in groups:
         rows = users[(users >= group.start) & (users < group.start + len(group.users))] - group.start
         if len(rows):
-            state, taste, past = take(group.state, rows), group.users.taste[rows], group.past[rows]
-            target = truth[group.start + rows]
-            parts.append(oracle.rank_truths(env, weights, state, taste, past, target, shown > 0))
+            state, asked, past = take(group.state, rows), take(group.users, rows), group.past[rows]
+            at = group.start + rows
+            target = Targets(targets.ad[at], targets.action[at])
+            parts.append(oracle.rank_truths(env, weights, asked, state, past, target, shown > 0))
     return oracle.summarise(join_columns(parts))
 
 
@@ -180,22 +232,25 @@ def write_files(
     groups: list[SimulatedUsers],
     numbers: Numbers,
     shown: Ints,
-    names: list[str],
+    names: UserNames,
     layout_name: str,
 ) -> None:
     """Write everything but the truth."""
 
     def batches() -> Iterator[UserBatch]:
         for group in groups:
+            count, known = len(group.users), group.known(names)
             profile = describe_users(group.users, env.seed, group.start)
-            yield UserBatch(group.start, group.users, group.past, profile)
+            profile = hide_values(profile, np.arange(known, count), env.seed, group.start)
+            labels = names.labels(group.start + np.arange(count))
+            yield UserBatch(group.start, group.users, group.past, profile, labels, known)
 
     embed = make_embedder(env.seed)
     blocks = embed_ads(numbers, shown, lambda ads: ad_vectors(env.topics, env.inventory.ads, ads), embed, env.seed)
     if layout_name == "release":
         write_release(folder, numbers, batches, blocks)
-        write_indexer(folder / schema.INDEXER, numbers, names, env.seed)
+        write_indexer(folder / schema.INDEXER, numbers, names.indexed, env.seed)
         return
     write_competition(folder, numbers, batches, blocks, env.seed)
     for subfolder in (schema.TRAIN, schema.EVAL):
-        write_indexer(folder / subfolder / schema.INDEXER, numbers, names, env.seed)
+        write_indexer(folder / subfolder / schema.INDEXER, numbers, names.indexed, env.seed)

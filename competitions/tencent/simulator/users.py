@@ -42,9 +42,11 @@ PACE = 0.40  # correlation of a gap with the user's pace
 VISIT = 21_600
 MOST_DAYS = DAYS_BACK - 8
 CLICKS, OTHERS = 2.8, 25.9  # Beta distribution of a user's share of clicks
+ROUND2_OTHERS = 49.8  # the same of clicks and conversions: 5.37 % of the events with a known action
 NULL_USERS, NULL_RATE = 0.40, 0.0235  # users whose actions may be null, and how many of theirs are
 NULL_FIRST, NULL_LAST = 0.17, 2.2  # factors at the first and last event
 SEGMENTS, SEGMENT_LIKING = 12, 1.0
+SEGMENT_WILLING = 0.5**0.5  # what a segment shares of the willingness to convert
 INTERESTS = 4
 
 
@@ -53,7 +55,8 @@ class Users:
     """One entry a user. ``time`` and ``action`` are (users, LONGEST), oldest first; the last ``length`` are recorded.
 
     ``interest`` (users, INTERESTS): topics when the events begin; ``taste`` (users, dimensions): unit directions;
-    ``pace``: events a day; ``clicks``: share of the events that are clicks.
+    ``pace``: events a day; ``clicks``: share of the events that are clicks or conversions; ``willing``: willingness to
+    convert, standard normal (round 2, see ``conversions``).
     """
 
     length: Ints
@@ -64,6 +67,7 @@ class Users:
     taste: Singles
     pace: Floats
     clicks: Floats
+    willing: Floats
 
     def __len__(self) -> int:
         """How many."""
@@ -75,8 +79,8 @@ class Users:
         return np.asarray(np.arange(LONGEST) >= LONGEST - self.length[:, None])
 
 
-def make_users(topics: Topics, count: int, seed: int, number: int) -> Users:
-    """Draw ``count`` users, the ``number``-th batch of them."""
+def make_users(topics: Topics, count: int, seed: int, number: int, others: float = OTHERS) -> Users:
+    """Draw ``count`` users, the ``number``-th batch of them; ``others`` of the share of clicks."""
     rng = np.random.default_rng([31, seed, number])
     length = np.interp(rng.random(count), LENGTH_QUANTILES, LENGTHS).astype(np.int64)
     segment = rng.integers(SEGMENTS, size=count)
@@ -87,7 +91,7 @@ def make_users(topics: Topics, count: int, seed: int, number: int) -> Users:
     taste = rng.standard_normal((count, DIMENSIONS), dtype=np.float32)
     taste /= np.linalg.norm(taste, axis=1, keepdims=True)
     gaps = _draw_gaps(count, rng)
-    clicks = rng.beta(CLICKS, OTHERS, count)
+    clicks = rng.beta(CLICKS, others, count)
     return Users(
         length=np.minimum(length, LONGEST),
         time=_event_times(gaps),
@@ -97,6 +101,7 @@ def make_users(topics: Topics, count: int, seed: int, number: int) -> Users:
         taste=taste,
         pace=DAY / gaps.mean(axis=1),
         clicks=clicks,
+        willing=_draw_willing(segment, seed, number),
     )
 
 
@@ -105,6 +110,13 @@ def segment_topic_shares(topics: Topics, seed: int) -> Floats:
     rng = np.random.default_rng([32, seed])
     topic_shares = topics.share * np.exp(SEGMENT_LIKING * rng.standard_normal((SEGMENTS, TOPICS)))
     return np.asarray(topic_shares / topic_shares.sum(axis=1, keepdims=True))
+
+
+def _draw_willing(segment: Ints, seed: int, number: int) -> Floats:
+    """Each user's willingness to convert: its segment's and its own."""
+    shared = np.random.default_rng([33, seed]).standard_normal(SEGMENTS)
+    own = np.random.default_rng([34, seed, number]).standard_normal(len(segment))
+    return np.asarray(SEGMENT_WILLING * shared[segment] + (1.0 - SEGMENT_WILLING**2) ** 0.5 * own)
 
 
 def _draw_gaps(count: int, rng: np.random.Generator) -> Floats:

@@ -3,6 +3,7 @@
 Users are numbered in the order they were drawn, which says nothing of them.
 """
 
+import json
 import pickle
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION, USER_FEATURES, USER_LISTS
@@ -27,12 +29,16 @@ ROWS = 100_000  # of a table written at once
 
 @dataclass(frozen=True)
 class UserBatch:
-    """Some users as they are written: the first one's number, themselves, their ads (users, events), their features."""
+    """Some users as they are written: the first one's number, themselves, their ads (users, events), their features,
+    how the predict file names them as JSON, how many of them, the first ones, are in the log.
+    """
 
     start: int
     users: Users
     past: Codes
     profile: dict[str, Profile]
+    labels: list[str]
+    known: int
 
 
 @dataclass(frozen=True)
@@ -82,18 +88,34 @@ def write_indexer(path: Path, numbers: Numbers, names: list[str], seed: int) -> 
         pickle.dump(host, file, protocol=4)
 
 
-def write_truth(path: Path, numbers: Numbers, names: list[str], truth: Ints) -> int:
-    """Write truth.csv: a row for each user with a ``truth``, an ad by user; the number of rows."""
+def write_truth(
+    path: Path,
+    numbers: Numbers,
+    names: list[str],
+    truth: Ints,
+    actions: NDArray[np.int8] | None = None,
+    strangers: int = 0,
+) -> int:
+    """Write truth.csv: a row for each user with a ``truth``, an ad by user, and its action (round 2); the number of
+    rows. ``user_id`` is the re-id, nothing for the last users, who are ``strangers``.
+    """
     users = np.flatnonzero(truth >= 0)
     frame = pl.DataFrame(
         {
-            "user_id": users + 1,
+            "user_id": pl.Series(users + 1).set(pl.Series(users >= len(names) - strangers), None),
             "user": [names[user] for user in users.tolist()],
             "creative_id": numbers.oid[numbers.row[truth[users]]],
         }
     )
+    if actions is not None:
+        frame = frame.with_columns(action=pl.Series(actions[users]))
     frame.write_csv(path)
     return frame.height
+
+
+def write_actions(path: Path, names: list[str], actions: NDArray[np.int8]) -> None:
+    """Write user_action_type.json: what every asked user does, an exposure where there is no target."""
+    path.write_text(json.dumps(dict(zip(names, actions.tolist(), strict=True))), encoding="utf-8")
 
 
 def write_release(

@@ -10,6 +10,7 @@ import pytest
 
 from common.datasets.simulated import REPORT
 from competitions.tencent import submission as submissions
+from competitions.tencent.competition import COMPETITION
 from competitions.tencent.ids import Oids
 from competitions.tencent.io import schema
 from competitions.tencent.reporting.run_record import score_truth
@@ -65,7 +66,7 @@ def test_the_score_is_printed_by_metric(submission: Path, call: Call, tmp_path: 
 
 def test_the_submission_is_scored_on_the_simulated_truth(submission: Path, tmp_path: Path) -> None:
     (tmp_path / REPORT).write_text(json.dumps({"oracle": {"score": 0.9}}))
-    outcome: Any = SimpleNamespace(checked=[SimpleNamespace(path=submission)])
+    outcome: Any = SimpleNamespace(checked=[SimpleNamespace(path=submission)], config=COMPETITION.load_config([]))
     truth = score_truth(outcome, tmp_path)
     assert (truth.oracle, truth.scores["hit_rate@10"]) == (0.9, 1)
     assert truth.score == truth.scores["score"]

@@ -20,7 +20,7 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
     assert config.model.width == plain.model.width
     assert plain.split.kind == "auto"
     assert plain.model.width % plain.model.heads == 0
-    assert plain.host.target == "click"
+    assert plain.host.target == "auto"
     assert plain.host.weights == (0.0, 1.0, 2.5)
     assert plain.train.levels > 0
 

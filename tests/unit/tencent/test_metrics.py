@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from competitions.tencent.metrics import mean_scores, target_ranks
+from competitions.tencent.metrics import mean_scores, target_ranks, weigh_scores
 
 
 def test_ranks_are_counted_from_one_and_zero_is_missing() -> None:
@@ -26,3 +26,8 @@ def test_weights_count_a_conversion_more() -> None:
     scores = mean_scores(np.array([1, 0]), np.array([2.5, 1.0]))
     assert scores["score"] == pytest.approx(2.5 / 3.5)
     assert mean_scores(np.array([0, 1]), np.array([2.5, 1.0]))["hit_rate@10"] == pytest.approx(1 / 3.5)
+
+
+def test_weighed_scores_have_the_weighted_mean() -> None:
+    assert weigh_scores(np.array([1.0, 0.5]), np.array([2.5, 1.0])).mean() == pytest.approx(3.0 / 3.5)
+    assert weigh_scores(np.array([1.0]), np.array([0.0])).tolist() == [0.0]

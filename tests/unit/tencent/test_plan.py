@@ -1,15 +1,18 @@
-"""What the files decide: whether times say more than the order, how often to ask earlier, what the search looks by."""
+"""What the files decide: the round, whether times say more than the order, how often to ask, what to search by."""
 
+import numpy as np
 import pytest
 
 from competitions.tencent.plan import (
     LONG,
     MANY,
     SHORT,
+    decide_actions,
     decide_channels,
     decide_earlier,
     decide_kind,
     decide_list_length,
+    decide_target,
     steady_share,
 )
 from tests.unit.tencent.training_inputs import make_sequences
@@ -31,7 +34,22 @@ def test_times_that_only_count_steps_make_the_last_event_the_question() -> None:
     assert decide_kind(STEADY, "time") == ("time", "set")
 
 
+def test_round_two_is_seen_by_its_file_or_by_conversions() -> None:
+    converted = make_sequences([(1, 2, 0), (2, 0, 60), (3, 1, 90)], [(4, 1, 5)])
+    target, why = decide_target(converted, None, "auto")
+    assert (target, why) == ("conversion_or_click", "round 2: 25.00% of the events are conversions")
+    target, why = decide_target(VARIED, np.array([1, 2], np.int8), "auto")
+    assert target == "conversion_or_click"
+    assert "user_action_type.json" in why
+    assert decide_target(VARIED, None, "auto") == ("click", "round 1: no event is a conversion")
+    assert decide_target(make_sequences([]), None, "auto")[0] == "click"
+    assert decide_actions(np.array([1, 2], np.int8), "auto")[0] is True
+    assert decide_actions(None, "auto") == (False, "there is no user_action_type.json")
+    assert decide_actions(None, True) == (True, "set")
+
+
 def test_a_setting_stays_as_it_is_given() -> None:
+    assert decide_target(VARIED, np.array([2], np.int8), "click") == ("click", "set")
     assert decide_earlier("last", 7) == (7, "set")
     assert decide_earlier("time", "auto")[0] == 4
     assert decide_earlier("last", "auto")[0] == 2

@@ -16,6 +16,7 @@ from tests.unit.tencent.training_inputs import make_sequences
 
 CONFIG = COMPETITION.load_config([])
 ROUND_TWO = msgspec.structs.replace(CONFIG.host, target="conversion")
+EITHER = msgspec.structs.replace(CONFIG.host, target="conversion_or_click", actions=True)
 # Clicks at 100, 300, 500, 600 and 900, 920, 930, 950, 960: the median is the cut.
 SEQUENCES = make_sequences(
     [(1, 1, 100), (2, 0, 200), (3, 1, 900), (4, 1, 950)],
@@ -110,6 +111,30 @@ def test_round_two_asks_for_conversions_alone() -> None:
     assert fold.target_action.tolist() == [2, 2]
     assert fold.condition.tolist() == [schema.CONVERSION] * 2
     assert (fold.train_ends - sequences.offsets[:-1]).tolist() == [1, 2, 1]  # the cut is at 220
+
+
+def test_round_two_asks_for_the_first_conversion_else_the_first_click() -> None:
+    """The cut is at 220. User 0 clicks, converts, converts; 1 clicks twice; 2 converts beyond the horizon."""
+    sequences = make_sequences(
+        [(1, 1, 100), (2, 1, 250), (3, 2, 260), (4, 2, 270)],
+        [(1, 2, 120), (5, 1, 240), (6, 1, 245)],
+        [(2, 1, 200), (6, 1, 230), (5, 2, 330)],
+        [(2, 0, 110), (3, 0, 280)],
+    )
+    changed = settings(horizon_hours=100 / 3_600, valid_share=0.7)
+    fold = split.hold_out(sequences, SIX, EITHER, changed, 0)
+    assert fold.target is not None
+    assert fold.target_action is not None
+    assert (fold.users.tolist(), fold.target.tolist()) == ([0, 1, 2], [3, 5, 6])
+    assert fold.target_action.tolist() == [2, 1, 1]
+    assert fold.condition.tolist() == [2, 1, 1]  # as the host says it of the asked users
+    assert (fold.train_ends - sequences.offsets[:-1]).tolist() == [1, 1, 1, 1]
+    unsaid = split.hold_out(sequences, SIX, msgspec.structs.replace(EITHER, actions=False), changed, 0)
+    assert unsaid.condition.tolist() == [1, 1, 1]  # as of the asked users, of whom nothing is said
+    one = split.hold_out(sequences, SIX, CONFIG.host, changed, 0)
+    assert one.target is not None
+    assert one.target.tolist() == [2, 5, 6]
+    assert one.condition.tolist() == [1, 1, 1]
 
 
 def test_what_happens_behind_the_cut_moves_nothing_before_it() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import polars as pl
 import pytest
 
 from common.errors import UserError
@@ -174,6 +175,23 @@ def test_the_score_by_hand(written: list[Path], truth: Path) -> None:
         assert scores["score"] == pytest.approx(0.31 * 0.5 + 0.69 * 0.375)
         own = np.array([0.31 + 0.69 / 2, 1.0, 0, 0])
         assert scores["score_error"] == pytest.approx(own.std() / 2)
+
+
+def test_a_truth_with_actions_weighs_users_by_them(written: list[Path], truth: Path) -> None:
+    """Round 2: a conversion on rank 1 counts 2.5, a click that is missed 1; an exposure counts nothing."""
+    rows = pl.read_csv(truth)
+    hit = submission.score_queries(written[0], truth)["score"]
+    action = pl.Series("action", [2 if score > 0 else 1 for score in hit])
+    rows.with_columns(action).write_csv(truth)
+    weight = np.where(hit.to_numpy() > 0, 2.5, 1.0)
+    scores = submission.score_submission(written[0], truth)
+    assert scores["score"] == pytest.approx((weight * hit.to_numpy()).sum() / weight.sum())
+    assert scores["score"] > hit.mean()
+    assert submission.score_queries(written[0], truth)["score"].mean() == pytest.approx(scores["score"])
+    assert submission.score_submission(written[0], truth, weights=(0.0, 1.0, 1.0))["score"] == pytest.approx(hit.mean())
+    rows.with_columns(action=pl.Series([3, 1, 1, 1])).write_csv(truth)
+    with pytest.raises(UserError, match="line 2: action 3 is none of 0"):
+        submission.score_submission(written[0], truth)
 
 
 def test_users_without_an_answer_do_not_count(written: list[Path], truth: Path) -> None:

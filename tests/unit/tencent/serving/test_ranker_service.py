@@ -45,11 +45,17 @@ def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     training = make_training_inputs(users=USERS, items=ITEMS)
     candidates = Candidates(Rows(np.random.default_rng(0).permutation(np.arange(1, ITEMS))))  # one is no candidate
     sequences, users = training.history.sequences, training.users
+    said, actions = (
+        request.param != "tables",
+        np.where(np.arange(USERS) % 3, 2, 1).astype(np.int8),
+    )  # of round 2, or not
+    sequences.action[::5] = np.where(sequences.action[::5] > 0, 2, 0)  # conversions
     corpus = Corpus(training.catalogue, sequences, users, sequences, users, candidates, None, ())
-    fold = split.build_test_fold(sequences, sequences, candidates, None, CONFIG.host)
+    host = msgspec.structs.replace(CONFIG.host, actions=said)
+    fold = split.build_test_fold(sequences, sequences, candidates, actions if said else None, host)
     last: SplitSettings = msgspec.structs.replace(CONFIG.split, kind="last", earlier=1)
-    questions = split.ask_earlier(sequences, candidates, fold, CONFIG.host, last, 0)
-    plan = Plan("last", True, 1, channels, 60, ())
+    questions = split.ask_earlier(sequences, candidates, fold, host, last, 0)
+    plan = Plan("click", said, "last", True, 1, channels, 60, ())
     inputs = stages.RankerInputs(corpus, training.embeddings, fold, questions, [Forecast("")] * 2, plan)
     features = CONFIG.ranker.features
     ranker = stages.learn([stages.describe_question(inputs, 0, features)], CONFIG.ranker.fit, 0)
@@ -78,6 +84,13 @@ def test_one_history_at_a_time_is_answered_as_by_the_pipeline(tried: Tried) -> N
     assert [served.answer([request], ignore)[0] for request in requests] == expected
     assert answer_all(served, requests, batch=64) == expected  # two blocks
     assert len({tuple(answer) for answer in expected}) > 5
+
+
+def test_the_action_that_is_asked_for_counts_where_it_is_said(tried: Tried) -> None:
+    served, requests = load(tried, "whole"), read_requests(tried.folder / "requests")
+    other = [replace(request, condition=3 - request.condition) for request in requests]
+    changed = answer_all(served, other) != answer_all(served, requests)
+    assert changed == tried.inputs.plan.actions == ("ends so" in tried.ranker.names)
 
 
 def test_an_answer_in_parts_is_the_whole_answer(tried: Tried, monkeypatch: pytest.MonkeyPatch) -> None:

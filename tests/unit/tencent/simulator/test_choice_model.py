@@ -11,7 +11,7 @@ from competitions.tencent.metrics import score_answers
 from competitions.tencent.simulator import ad_inventory, click_model, oracle, simulate
 from competitions.tencent.simulator.ads import CAMPAIGNS, EVERGREEN, make_ads
 from competitions.tencent.simulator.click_model import CLICKED, VISIT_TOPIC_FROM, Environment, UserState
-from competitions.tencent.simulator.ground_truth import choose_candidates, draw_truth
+from competitions.tencent.simulator.ground_truth import Targets, choose_candidates, draw_truth
 from competitions.tencent.simulator.topics import (
     BAND_SHARE,
     BANDS,
@@ -274,8 +274,15 @@ def test_first_clicks_are_drawn_by_the_oracles_chances(world: World) -> None:
 
 def ranks_of(world: World, state: UserState, rows: Ints) -> oracle.OracleRanks:
     weights = oracle.weigh_candidates(world.env, world.candidates)
-    of_them = (click_model.take(state, rows), world.users.taste[rows], world.past[rows], world.truth[rows])
-    return oracle.rank_truths(world.env, weights, *of_them, world.seen)
+    users, targets = click_model.take(world.users, rows), clicks_on(world.truth[rows])
+    return oracle.rank_truths(
+        world.env, weights, users, click_model.take(state, rows), world.past[rows], targets, world.seen
+    )
+
+
+def clicks_on(ads: Ints) -> Targets:
+    """Round 1's targets."""
+    return Targets(ads, np.full(len(ads), CLICK, np.int8))
 
 
 def test_the_oracle_scores_what_it_expects_and_beats_others(world: World) -> None:
@@ -309,7 +316,8 @@ def test_blocks_of_users_change_nothing(world: World, monkeypatch: pytest.Monkey
 
 def test_ranks_are_scored_as_by_hand() -> None:
     nothing = np.zeros(4)
-    scores = oracle.summarise(oracle.OracleRanks(np.array([1, 3, 10, 11]), np.zeros(4, bool), nothing, nothing))
+    clicks, seen = np.full(4, CLICK, np.int8), np.zeros(4, bool)
+    scores = oracle.summarise(oracle.OracleRanks(np.array([1, 3, 10, 11]), clicks, seen, nothing, nothing))
     assert scores.hit_rate == 0.75
     assert scores.ndcg == pytest.approx((1.0 + 0.5 + 0.2890648) / 4)
 
@@ -319,9 +327,11 @@ def test_ties_count_against_the_oracle(world: World) -> None:
     weights = oracle.weigh_candidates(world.env, world.candidates)
     row = np.flatnonzero(world.truth >= 0)[:1]
     alike = replace(weights, share=weights.share * 0.0, owned=weights.owned * 0.0)
-    of_them = (click_model.take(world.state, row), world.users.taste[row], world.past[row], world.truth[row])
+    users, state = click_model.take(world.users, row), click_model.take(world.state, row)
     with np.errstate(invalid="ignore"):
-        ranks = oracle.rank_truths(world.env, alike, *of_them, world.seen)
+        ranks = oracle.rank_truths(
+            world.env, alike, users, state, world.past[row], clicks_on(world.truth[row]), world.seen
+        )
     assert ranks.rank.tolist() == [len(world.candidates)]
 
 

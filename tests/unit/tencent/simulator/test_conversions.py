@@ -1,0 +1,178 @@
+"""Round 2's law: who converts on what, which target a user has, and an oracle that knows both."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from scipy.stats import chisquare
+
+from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE
+from competitions.tencent.simulator import ad_inventory, click_model, oracle, simulate
+from competitions.tencent.simulator.ads import make_ads
+from competitions.tencent.simulator.click_model import Environment
+from competitions.tencent.simulator.conversions import (
+    AD_EFFECT,
+    CONVERTED,
+    USER_EFFECT,
+    ConversionModel,
+    draw_conversions,
+    fit_level,
+    make_conversions,
+)
+from competitions.tencent.simulator.ground_truth import Targets, choose_candidates, choose_targets, draw_targets
+from competitions.tencent.simulator.simulate import SimulatedUsers
+from competitions.tencent.simulator.topics import Bools, Ints, make_topics, sizes_at_scale
+
+SCALE, SEED = 0.002, 6
+
+
+@dataclass(frozen=True)
+class World:
+    """A small world of round 2 after its histories."""
+
+    env: Environment
+    group: SimulatedUsers
+    seen: Bools
+    candidates: Ints
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    sizes, topics = sizes_at_scale(SCALE), make_topics(SEED)
+    inventory = ad_inventory.build_inventory(make_ads(topics, sizes, SCALE, SEED))
+    env = Environment(topics, inventory, SEED, make_conversions(inventory.ads, SEED))
+    env, (group,) = simulate.convert(env, [simulate.simulate_users(env, 0, sizes.users)])
+    seen = np.bincount(group.past[group.past >= 0], minlength=len(inventory.ads)) > 0
+    return World(env, group, seen, choose_candidates(inventory, seen, sizes.candidates, np.random.default_rng(2)))
+
+
+def model_of(world: World) -> ConversionModel:
+    assert world.env.conversions is not None
+    return world.env.conversions
+
+
+def test_the_probability_by_hand() -> None:
+    model = ConversionModel(np.array([0.0, 1.0, -2.0]), level=0.5)
+    odds = 0.5 + USER_EFFECT * 0.25 + AD_EFFECT * np.array([0.0, 1.0, -2.0])
+    np.testing.assert_allclose(model.probability(np.full(3, 0.25), np.arange(3)), 1 / (1 + np.exp(-odds)))
+    action = np.array([CONVERSION, CLICK], np.int8)
+    either = model.action_probability(np.array([0.25, 0.25]), np.arange(3), action)
+    np.testing.assert_allclose(either.sum(axis=0), 1.0)  # it is one or the other
+    np.testing.assert_allclose(either[0], 1 / (1 + np.exp(-odds)))
+
+
+def test_the_level_gives_the_share() -> None:
+    odds = np.random.default_rng(0).normal(2.0, 3.0, 5_000)
+    for share in (0.05, 0.4693, 0.9):
+        assert (1 / (1 + np.exp(-odds - fit_level(odds, share)))).mean() == pytest.approx(share, abs=1e-6)
+    assert fit_level(np.empty(0)) == 0.0
+
+
+def test_ads_of_an_advertiser_and_a_product_convert_alike(world: World) -> None:
+    """An ad's willingness is standard normal; what its advertiser and its product share of it is known by others."""
+    ads, willing = world.env.inventory.ads, model_of(world).ads
+    assert willing.std() == pytest.approx(1.0, abs=0.12)
+    for trait, least in ((ads.advertiser, 0.4), (ads.product, 0.75)):
+        order = np.lexsort((np.random.default_rng(1).random(len(willing)), trait))
+        same = trait[order][1:] == trait[order][:-1]
+        assert np.corrcoef(willing[order][1:][same], willing[order][:-1][same])[0, 1] > least
+    assert world.group.users.willing.std() == pytest.approx(1.0, abs=0.3)  # a dozen segments make half of it
+
+
+def test_the_log_has_the_shares_of_the_10m_release(world: World) -> None:
+    action = world.group.users.action[world.group.past >= 0]
+    known = action[action >= 0]
+    share = np.bincount(known, minlength=3) / len(known)
+    np.testing.assert_allclose(share, [0.9463, 0.0285, 0.0252], atol=0.003)
+    assert share[2] / share[1:].sum() == pytest.approx(CONVERTED, abs=0.012)
+
+
+def test_conversions_of_the_log_are_of_willing_ads_and_users(world: World) -> None:
+    users, past = world.group.users, world.group.past
+    row, at = np.nonzero((users.action >= CLICK) & (past >= 0))
+    converted = users.action[row, at] == CONVERSION
+    ad, user = model_of(world).ads[past[row, at]], users.willing[row]
+    assert ad[converted].mean() > ad[~converted].mean() + 0.6
+    assert user[converted].mean() > user[~converted].mean() + 0.25
+    # Calibrated: as many convert as the law says, in each fifth of the probabilities.
+    chance = model_of(world).probability(user, past[row, at].astype(np.int64))
+    for fifth in np.array_split(np.argsort(chance), 5):
+        assert converted[fifth].mean() == pytest.approx(chance[fifth].mean(), abs=0.05)
+
+
+def test_round_one_is_left_as_it_is(world: World) -> None:
+    env = replace(world.env, conversions=None)
+    group = simulate.simulate_users(env, 0, 40)
+    same, (unchanged,) = simulate.convert(env, [group])
+    assert same is env
+    assert unchanged is group
+    assert group.users.action.max() == CLICK
+
+
+def test_the_target_is_the_first_conversion_else_the_first_click_by_hand() -> None:
+    user = np.array([0, 0, 0, 1, 1, 3, 3, 3])
+    ad = np.array([11, 12, 13, 14, 15, 16, 17, 18])
+    converted = np.array([False, True, True, False, False, False, False, True])
+    targets = choose_targets(user, ad, converted, 5)
+    assert targets.ad.tolist() == [12, 14, -1, 18, -1]
+    assert targets.action.tolist() == [CONVERSION, CLICK, EXPOSURE, CONVERSION, EXPOSURE]
+
+
+def test_targets_are_drawn_by_what_the_oracle_knows(world: World) -> None:
+    """Many draws of one user's day: the targets of either action fall on ads as the oracle says."""
+    rows, env = np.full(12_000, 3), world.env
+    users = replace(
+        click_model.take(world.group.users, rows), pace=np.full(len(rows), 1.0), clicks=np.full(len(rows), 2.0)
+    )
+    state, past = click_model.take(world.group.state, rows), world.group.past[rows]
+    allowed = np.isin(np.arange(len(world.seen)), world.candidates)
+    targets = draw_targets(env, users, state, past, allowed, np.random.default_rng(3))
+    weights = oracle.weigh_candidates(env, world.candidates)
+    first = slice(1)
+    clicked = oracle.click_probabilities(env, weights, click_model.take(state, first), users.taste[first], past[first])
+    for action in (CLICK, CONVERSION):
+        chance = clicked[0] * model_of(world).action_probability(
+            users.willing[first], world.candidates, np.array([action], np.int8)
+        )[0].astype(float)
+        kept = targets.action == action
+        observed = np.bincount(weights.column[targets.ad[kept]], minlength=len(chance)).astype(float)
+        expected = chance / chance.sum() * kept.sum()
+        often = expected >= 5
+        observed, expected = (
+            np.append(values[often], values[~often].sum()) for values in (observed, expected.astype(float))
+        )
+        assert chisquare(observed, expected / expected.sum() * observed.sum()).pvalue > 1e-4
+
+
+def test_an_oracle_that_knows_the_action_and_the_willingness_gains(world: World) -> None:
+    group, allowed = world.group, np.isin(np.arange(len(world.seen)), world.candidates)
+    targets = draw_targets(world.env, group.users, group.state, group.past, allowed, np.random.default_rng(4))
+    rows = np.flatnonzero(targets.ad >= 0)
+    asked = Targets(targets.ad[rows], targets.action[rows])
+    weights, state = oracle.weigh_candidates(world.env, world.candidates), click_model.take(group.state, rows)
+    scores = {}
+    for name, env in (("both", world.env), ("neither", replace(world.env, conversions=None))):
+        users = click_model.take(group.users, rows)
+        ranks = oracle.rank_truths(env, weights, users, state, group.past[rows], asked, world.seen)
+        scores[name] = oracle.summarise(ranks)
+    assert scores["both"].score > scores["neither"].score + 0.02
+    assert abs(scores["both"].score - scores["both"].expected) < 3.5 * scores["both"].standard_error
+
+
+def test_the_oracles_means_are_weighted_by_the_action() -> None:
+    """A hit on rank 1 with a conversion, a miss with a click: 2.5 of 3.5."""
+    ranks = oracle.OracleRanks(
+        np.array([1, 11]), np.array([CONVERSION, CLICK], np.int8), np.array([True, False]), np.ones(2), np.zeros(2)
+    )
+    scores = oracle.summarise(ranks)
+    assert scores.score == pytest.approx(2.5 / 3.5)
+    assert scores.hit_rate == pytest.approx(2.5 / 3.5)
+    assert scores.unseen_share == pytest.approx(2.5 / 3.5)
+    assert (scores.score_unseen, scores.score_seen) == (1.0, 0.0)
+
+
+def test_draws_follow_the_probability() -> None:
+    model = ConversionModel(np.array([-3.0, 0.0, 3.0]))
+    ads = np.repeat(np.arange(3), 4_000)
+    drawn = draw_conversions(model, np.zeros(len(ads)), ads, np.random.default_rng(5)).reshape(3, -1).mean(axis=1)
+    np.testing.assert_allclose(drawn, 1 / (1 + np.exp(-AD_EFFECT * np.array([-3.0, 0.0, 3.0]))), atol=0.03)
