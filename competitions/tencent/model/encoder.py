@@ -124,10 +124,12 @@ class ItemTower(nn.Module):
         if settings.deep_tower:
             wide = nn.Linear(width, 2 * width)
             self.hidden_layer = nn.Sequential(nn.LayerNorm(width), wide, nn.SiLU(), nn.Linear(2 * width, width))
-        self.norm = nn.LayerNorm(width)
+        self.norm = nn.LayerNorm(width) if settings.score == "cosine" else nn.Identity()
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Rows of the catalogue, int64 [n] -> the sum of id, feature and embedding vectors, normalised, [n, width]."""
+        """Rows of the catalogue, int64 [n] -> the sum of id, feature and embedding vectors, [n, width]; normalised, but
+        for a dot product, where its length is how popular an ad is.
+        """
         settings, content = self.settings, self.content
         vectors = torch.zeros(len(rows), settings.width, device=rows.device)
         if settings.ids:

@@ -11,7 +11,7 @@ from competitions.tencent.config import ModelSettings, TrainSettings
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.model.bert4rec import Bert4Rec, draw_hidden
 from competitions.tencent.model.encoder import Batch, Encoder, ItemContent, ItemTower
-from competitions.tencent.model.loss import Negatives, cosine, sampled_softmax
+from competitions.tencent.model.loss import Negatives, cosine, one_negative, sampled_softmax
 from competitions.tencent.model.score_terms import AgeEncoding, ContentProfile, content_vectors
 from competitions.tencent.model.semantic_ids import SemanticIdHead
 from competitions.tencent.model.two_tower import TwoTower
@@ -30,10 +30,13 @@ class Network(nn.Module):
         self.model_settings, self.train_settings = model, train
         self.tower = ItemTower(model, content)
         self.encoder = ENCODERS[model.encoder](model, content)
-        self.popularity = nn.Linear(model.width, 1, bias=False)
-        if model.times:
+        self.plain = model.score == "dot"
+        self.uses_age = model.times and not self.plain
+        self.uses_content = model.embeddings and bool(content.vectors) and not self.plain
+        if not self.plain:
+            self.popularity = nn.Linear(model.width, 1, bias=False)
+        if self.uses_age:
             self.age = AgeEncoding()
-        self.uses_content = model.embeddings and bool(content.vectors)
         if self.uses_content:
             self.content_profile = ContentProfile(model.length)
         if model.memory:
@@ -57,15 +60,14 @@ class Network(nn.Module):
         targets[:, 0] |= ~targets.any() & batch.mask[:, 0]  # one at least, if only with a weight of 0
         tokens = functional.pad(targets, (0, 1))  # the last token is followed by nothing that is known
         items = self.encode_item(vectors, rows)
-        loss = sampled_softmax(
-            self.encode_query(hidden, batch, tokens),
-            items[events[targets]],
-            batch.item[targets],
-            items[index[batch.item.numel() :]],
-            negatives,
-            weights[targets],
-            None if negatives.counts is None else self.cooccurrence_logit(negatives.counts[targets[batch.mask]]),
-        )
+        queries = self.encode_query(hidden, batch, tokens)
+        own, others = items[events[targets]], items[index[batch.item.numel() :]]
+        if self.train_settings.loss == "one_negative":
+            loss = one_negative(queries, own, batch.item[targets], others, negatives, weights[targets])
+        else:
+            counts = negatives.counts
+            added = None if counts is None else self.cooccurrence_logit(counts[targets[batch.mask]])
+            loss = sampled_softmax(queries, own, batch.item[targets], others, negatives, weights[targets], added)
         if self.head is not None:
             generative = self.head.loss(hidden[tokens], self.semantic_ids[batch.item[targets]])
             loss = loss + self.train_settings.word_weight * (generative * weights[targets]).sum()
@@ -86,8 +88,10 @@ class Network(nn.Module):
         scores: cosine / temperature, plus an ad's popularity, its age at the query's time, its content.
         """
         chosen = hidden[tokens]
+        if self.plain:
+            return chosen.float()
         parts = [cosine(chosen) / self.train_settings.temperature, torch.ones_like(chosen[:, :1])]
-        if self.model_settings.times:
+        if self.uses_age:
             parts.append(self.age.encode_query(batch.query_time[tokens]))
         if self.uses_content:
             parts.append(self.content_profile(content_vectors(self.tower.content.vectors, batch.item), batch)[tokens])
@@ -95,9 +99,11 @@ class Network(nn.Module):
 
     def encode_item(self, vectors: Tensor, rows: Tensor) -> Tensor:
         """Item vectors in the space of ``encode_query``, from the tower's ``vectors`` of these ads."""
+        if self.plain:
+            return vectors.float()
         content = self.tower.content
         parts = [cosine(vectors), self.popularity(vectors).float()]
-        if self.model_settings.times:
+        if self.uses_age:
             parts.append(self.age.encode_item(content.birth[rows]))
         if self.uses_content:
             parts.append(content_vectors(content.vectors, rows))

@@ -168,7 +168,8 @@ def take_step(trainer: Trainer, step: int, histories: Int64s, own: Int64s) -> tu
     rng = np.random.default_rng([inputs.seed, step, 2])
     torch.manual_seed(int(rng.integers(2**62)))  # dropout: the step decides, not what ran before
     padded, wide = pad(inputs.history.take(histories), length), inputs.cooccurrence is not None
-    negatives = sample_negatives(padded.item[padded.mask], trainer.shares, settings.negatives, rng, whole_batch=wide)
+    events, share = padded.item[padded.mask], settings.even_share
+    negatives = sample_negatives(events, trainer.shares, settings.negatives, rng, even_share=share, whole_batch=wide)
     total_weight = weight_positions(torch.from_numpy(padded.action), torch.from_numpy(padded.mask), settings).sum()
     weight = float(total_weight)
     rows = own if len(own) else histories[:1]  # every process takes part in every step, if only with a weight of 0

@@ -12,6 +12,7 @@ from competitions.tencent.training.inputs import ModelInputs, TrainingInputs
 
 MODEL = ModelSettings(
     encoder="hstu",
+    score="cosine",
     width=16,
     blocks=2,
     heads=2,
@@ -40,8 +41,10 @@ TRAIN = TrainSettings(
     decay=0.0,
     warmup=0.1,
     clip=1.0,
+    loss="sampled_softmax",
     temperature=0.1,
     negatives=0,
+    even_share=0.5,
     click_weight=1.0,
     exposure_weight=1.0,
     exposure_share=1.0,

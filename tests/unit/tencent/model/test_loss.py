@@ -6,7 +6,14 @@ import torch
 from torch.nn import functional
 
 from competitions.tencent.model import loss
-from competitions.tencent.model.loss import Negatives, cosine, log_inclusion, sample_negatives, sampled_softmax
+from competitions.tencent.model.loss import (
+    Negatives,
+    cosine,
+    log_inclusion,
+    one_negative,
+    sample_negatives,
+    sampled_softmax,
+)
 
 
 def vectors(rows: int, width: int = 6, seed: int = 0) -> torch.Tensor:
@@ -116,3 +123,38 @@ def test_zero_negatives_are_every_ad_that_was_seen() -> None:
     negatives = sample_negatives(np.array([1, 3]), frequency, 0, np.random.default_rng(0))
     assert negatives.rows.tolist() == [1, 3]
     assert negatives.log_inclusion.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(("even_share", "in_batch"), [(1.0, False), (0.0, True)])
+def test_negatives_come_all_from_one_source_where_the_share_says_so(even_share: float, in_batch: bool) -> None:
+    shares = torch.full((1000,), 1e-3)
+    events = np.array([3, 5, 7])
+    for _ in range(20):
+        rows = sample_negatives(events, shares, 3, np.random.default_rng(0), even_share=even_share).rows
+        assert in_batch == np.isin(rows.numpy(), events).all()
+
+
+def test_the_loss_of_one_negative_is_that_of_telling_the_target_from_it() -> None:
+    """A pool of one ad leaves one draw: the plain binary cross-entropy of two logits, by hand."""
+    ads, hidden, targets = vectors(4), vectors(2, seed=1), torch.tensor([0, 2])
+    negatives = Negatives(torch.tensor([3]), torch.zeros(1))
+    value = one_negative(hidden, ads[targets], targets, ads[3:], negatives, torch.tensor([1.0, 2.0]))
+    right, wrong = (hidden * ads[targets]).sum(1), hidden @ ads[3]
+    expected = -torch.log(torch.sigmoid(right)) - torch.log(1 - torch.sigmoid(wrong))
+    torch.testing.assert_close(value, expected[0] + 2 * expected[1])
+
+
+def test_a_negative_that_is_the_target_counts_nothing() -> None:
+    ads, hidden, targets = vectors(4), vectors(1, seed=1), torch.tensor([3])
+    value = one_negative(hidden, ads[targets], targets, ads[3:], Negatives(targets, torch.zeros(1)), torch.ones(1))
+    torch.testing.assert_close(value, functional.softplus(-(hidden @ ads[3])).sum())
+
+
+def test_each_position_draws_a_negative_of_its_own() -> None:
+    ads, hidden = vectors(40), vectors(1, seed=1).expand(500, -1)
+    targets = torch.zeros(500, dtype=torch.long)
+    leaf = ads[1:].clone().requires_grad_()
+    rows = torch.arange(1, 40)
+    one_negative(hidden, ads[targets], targets, leaf, Negatives(rows, torch.zeros(39)), torch.ones(500)).backward()
+    assert leaf.grad is not None
+    assert (leaf.grad.abs().sum(1) > 0).all()

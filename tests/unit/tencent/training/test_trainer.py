@@ -54,6 +54,11 @@ def test_other_encoders_learn_it_from_ids_alone(encoder: str, tmp_path: Path) ->
     assert next_ad_share(inputs, trainer.train(inputs, tmp_path / "point.pt")) > 0.5
 
 
+def test_one_negative_and_a_dot_product_learn_it_too(tmp_path: Path) -> None:
+    inputs = make_training_inputs(users=64, epochs=40, encoder="transformer", score="dot", loss="one_negative")
+    assert next_ad_share(inputs, trainer.train(inputs, tmp_path / "point.pt")) > 0.9
+
+
 @pytest.mark.parametrize("encoder", ["hstu", "bert4rec"])
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(encoder: str, tmp_path: Path) -> None:
     inputs = make_training_inputs(encoder=encoder, dropout=0.3, id_dropout=0.2, negatives=6)
