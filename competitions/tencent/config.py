@@ -54,7 +54,8 @@ class ModelSettings(Settings, frozen=True):
 
     Inputs: ``ids`` with ``id_buckets`` (0: a row for every ad; else two hashed rows) and ``id_dropout``, the share of
     ids hidden in training; ``features``, each hidden in a share ``feature_dropout``; ``embeddings``; ``actions``,
-    ``condition`` (the action of the next step), ``times``. ``field_width``: of a feature's vector; ``feature_buckets``:
+    ``condition`` (the action of the next step), ``times``, ``forecast`` (of an ad's popularity, where there are times).
+    ``field_width``: of a feature's vector; ``feature_buckets``:
     features of more values are hashed.
 
     ``score``: the "cosine" of hidden vector and ad's vector, with the ad's popularity, age and content beside it; or
@@ -79,6 +80,7 @@ class ModelSettings(Settings, frozen=True):
     actions: bool
     condition: bool
     times: bool
+    forecast: bool
     deep_tower: bool
     dropout: Share
     memory: bool

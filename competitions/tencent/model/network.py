@@ -12,7 +12,7 @@ from competitions.tencent.corpus import Int64s
 from competitions.tencent.model.bert4rec import Bert4Rec, draw_hidden
 from competitions.tencent.model.encoder import Batch, Encoder, ItemContent, ItemTower
 from competitions.tencent.model.loss import Negatives, cosine, one_negative, sampled_softmax
-from competitions.tencent.model.score_terms import AgeEncoding, ContentProfile, content_vectors
+from competitions.tencent.model.score_terms import AgeEncoding, ContentProfile, ForecastTerm, content_vectors
 from competitions.tencent.model.semantic_ids import SemanticIdHead
 from competitions.tencent.model.two_tower import TwoTower
 
@@ -37,6 +37,9 @@ class Network(nn.Module):
             self.popularity = nn.Linear(model.width, 1, bias=False)
         if self.uses_age:
             self.age = AgeEncoding()
+        self.uses_forecast = model.forecast and len(content.forecast_times) > 0 and not self.plain
+        if self.uses_forecast:
+            self.forecast = ForecastTerm()
         if self.uses_content:
             self.content_profile = ContentProfile(model.length)
         if model.memory:
@@ -85,7 +88,7 @@ class Network(nn.Module):
 
     def encode_query(self, hidden: Tensor, batch: Batch, tokens: Tensor) -> Tensor:
         """Query vectors of some ``tokens`` (bool [histories, length + 1]). Inner products with ``encode_item`` are the
-        scores: cosine / temperature, plus an ad's popularity, its age at the query's time, its content.
+        scores: cosine / temperature, plus an ad's popularity, its age and forecast at the query's time, its content.
         """
         chosen = hidden[tokens]
         if self.plain:
@@ -93,6 +96,8 @@ class Network(nn.Module):
         parts = [cosine(chosen) / self.train_settings.temperature, torch.ones_like(chosen[:, :1])]
         if self.uses_age:
             parts.append(self.age.encode_query(batch.query_time[tokens]))
+        if self.uses_forecast:
+            parts.append(self.forecast.encode_query(batch.query_time[tokens], self.tower.content))
         if self.uses_content:
             parts.append(self.content_profile(content_vectors(self.tower.content.vectors, batch.item), batch)[tokens])
         return torch.cat(parts, 1)
@@ -105,6 +110,8 @@ class Network(nn.Module):
         parts = [cosine(vectors), self.popularity(vectors).float()]
         if self.uses_age:
             parts.append(self.age.encode_item(content.birth[rows]))
+        if self.uses_forecast:
+            parts.append(self.forecast.encode_item(rows, content))
         if self.uses_content:
             parts.append(content_vectors(content.vectors, rows))
         return torch.cat(parts, 1)

@@ -28,7 +28,8 @@ from competitions.tencent.serving.requests import Request, join_histories, read_
 from competitions.tencent.training.batches import make_batch
 
 SETTINGS, MODEL, WEIGHTS, VECTORS, INDEX = "settings.json", "model.json", "weights.pt", "candidates.npy", "index.faiss"
-FEATURES, TRAINED, BIRTH, ROWS = "features.npy", "trained.npy", "birth.npy", "rows.npy"
+FEATURES, TRAINED, BIRTH, FORECAST = "features.npy", "trained.npy", "birth.npy", "forecast.npy"
+ROWS = "rows.npy"
 __all__ = ["TencentService", "load", "read_requests"]
 
 
@@ -111,9 +112,11 @@ def read_content(export: Path, settings: Settings) -> ItemContent:
     """The tower's inputs, mapped where they are large."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the mapped arrays are read-only, and nothing here writes
-        arrays = [torch.from_numpy(read_array(export / name)) for name in (FEATURES, TRAINED, BIRTH)]
+        names = (FEATURES, TRAINED, BIRTH, FORECAST)
+        features, trained, birth, forecast = (torch.from_numpy(read_array(export / name)) for name in names)
         vectors = [torch.from_numpy(read_array(export / name_vectors(at))) for at in range(settings.embeddings)]
-    return ItemContent(arrays[0], tuple(vectors), arrays[1], arrays[2], settings.sizes, settings.user_sizes)
+    times = torch.full((len(forecast),), settings.reference)
+    return ItemContent(features, tuple(vectors), trained, birth, settings.sizes, settings.user_sizes, times, forecast)
 
 
 def name_vectors(index: int) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 from competitions.tencent.config import ModelSettings, TrainSettings
 from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Int64s, Sequences, Users
 from competitions.tencent.io import schema
+from competitions.tencent.ranking.forecast_table import ForecastTable
 from competitions.tencent.sequences import whole
 from competitions.tencent.split import Fold
 from competitions.tencent.training.inputs import ModelInputs, TrainingInputs
@@ -28,6 +29,7 @@ MODEL = ModelSettings(
     actions=True,
     condition=True,
     times=True,
+    forecast=True,
     deep_tower=True,
     dropout=0.0,
     memory=False,
@@ -116,6 +118,12 @@ def make_training_inputs(users: int = 24, items: int = 10, seed: int = 0, **sett
         train=msgspec.structs.replace(TRAIN, **train),
         seed=seed,
     )
+
+
+def make_forecast(items: int, seed: int = 0) -> ForecastTable:
+    """Random forecasts at the start of the users' histories, within and behind them."""
+    table = np.random.default_rng(seed).standard_normal((3, items + 1)).astype(np.float16)
+    return ForecastTable(np.array([1_000_000, 1_002_000, 1_004_000]), table)
 
 
 def make_model_inputs(

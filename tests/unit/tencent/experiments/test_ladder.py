@@ -32,6 +32,7 @@ def test_each_rung_adds_one_kind_of_input_and_the_last_is_the_pipeline_itself() 
         "+ content",
         "+ action condition",
         "+ time",
+        "+ forecast",
         "+ semantic ids",
     ]
     first = replace_settings(config, rungs[names.index("HSTU, ids only")])

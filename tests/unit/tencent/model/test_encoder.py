@@ -12,7 +12,7 @@ from competitions.tencent.model.loss import Negatives
 from competitions.tencent.model.network import Network
 from competitions.tencent.training.batches import make_batch
 from competitions.tencent.training.trainer import build_network
-from tests.unit.tencent.training_inputs import make_training_inputs
+from tests.unit.tencent.training_inputs import make_forecast, make_training_inputs
 
 CLICK = 1
 
@@ -185,7 +185,7 @@ def test_gaps_are_powers_of_two() -> None:
 
 @pytest.mark.parametrize("changes", [{}, {"score": "dot"}, {"score": "dot", "loss": "one_negative"}])
 def test_every_parameter_learns(changes: dict[str, str]) -> None:
-    inputs = make_training_inputs(**changes)
+    inputs = dataclasses.replace(make_training_inputs(**changes), forecast=make_forecast(10))
     network = build_network(inputs).train()
     batch = make_batch(inputs.history, inputs.users.features, 8, CLICK, 2_000_000)
     negatives = Negatives(torch.arange(1, 11), torch.zeros(10))
