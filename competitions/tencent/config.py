@@ -54,9 +54,9 @@ class ModelSettings(Settings, frozen=True):
 
     Inputs: ``ids`` with ``id_buckets`` (0: a row for every ad; else two hashed rows) and ``id_dropout``, the share of
     ids hidden in training; ``features``, each hidden in a share ``feature_dropout``; ``embeddings``; ``actions``,
-    ``condition`` (the action of the next step), ``times``, ``forecast`` (of an ad's popularity, where there are times).
-    ``field_width``: of a feature's vector; ``feature_buckets``:
-    features of more values are hashed.
+    ``condition`` (the action of the next step), ``times``, ``forecast`` (of an ad's popularity, where there are times),
+    ``kernel`` (over the history, by content, in place of its mean; scores are then no inner products).
+    ``field_width``: of a feature's vector; ``feature_buckets``: features of more values are hashed.
 
     ``score``: the "cosine" of hidden vector and ad's vector, with the ad's popularity, age and content beside it; or
     their "dot" product and nothing else, as SASRec has it. ``deep_tower``: a hidden layer behind an ad's vector.
@@ -81,6 +81,7 @@ class ModelSettings(Settings, frozen=True):
     condition: bool
     times: bool
     forecast: bool
+    kernel: bool
     deep_tower: bool
     dropout: Share
     memory: bool
@@ -319,7 +320,7 @@ class TencentConfig(Settings, frozen=True):
             raise ValueError("model.ids, model.features and model.embeddings are all false: an ad has no vector")
         if not (self.train.click_weight or self.train.exposure_weight):
             raise ValueError("train.click_weight and train.exposure_weight are both 0: nothing is learned")
-        if self.model.memory and (self.model.score == "dot" or self.train.loss == "one_negative"):
-            raise ValueError(
-                'model.memory needs model.score = "cosine" and train.loss = "sampled_softmax": it adds to their scores'
-            )
+        if self.model.memory and self.model.score == "dot":
+            raise ValueError('model.memory needs model.score = "cosine": it adds to its scores')
+        if (self.model.memory or self.model.kernel) and self.train.loss == "one_negative":
+            raise ValueError('train.loss = "one_negative" needs model.memory and model.kernel = false')

@@ -31,7 +31,7 @@ from competitions.tencent.split import Fold
 
 Row = dict[str, Any]
 PLAIN = {"embeddings": False, "features": False, "actions": False, "condition": False, "times": False}
-PLAIN |= {"forecast": False, "memory": False}
+PLAIN |= {"forecast": False, "kernel": False, "memory": False}
 # As both published recipes have it: a dot product of one block's output, every event a target, even negatives.
 SASREC = {"encoder": "transformer", "score": "dot", "blocks": 1, "heads": 1, "deep_tower": False, "dropout": 0.2}
 EVERY_EVENT = {"click_weight": 1.0, "exposure_weight": 1.0, "exposure_share": 1.0, "even_share": 1.0, "epochs": 3}
@@ -123,6 +123,7 @@ def list_networks(config: TencentConfig) -> list[NetworkRung]:
         ("action condition", ("actions", "condition")),
         ("time", ("times",)),
         ("forecast", ("forecast",)),
+        ("kernel over the history", ("kernel",)),
         ("wide part", ("memory",)),
     ):
         inputs = {switch: getattr(model, switch) for switch in switches}

@@ -33,6 +33,13 @@ class Negatives:
     counts: Tensor | None = None
 
 
+class Added(NamedTuple):
+    """Terms of the scores that are no inner products: ``targets`` [positions], ``negatives`` [positions, negatives]."""
+
+    targets: Tensor
+    negatives: Tensor
+
+
 def sample_negatives(
     events: Int64s,
     shares: Tensor,
@@ -71,21 +78,22 @@ def sampled_softmax(
     negative_vectors: Tensor,
     negatives: Negatives,
     weights: Tensor,
-    added: Tensor | None = None,
+    added: Added | None = None,
 ) -> Tensor:
     """The sum of the positions' losses times ``weights``. The score of an ad is the inner product with ``queries``.
 
-    ``targets``: rows. ``added`` [positions, negatives]: more to the scores; then all targets must be negatives, too.
+    ``targets``: rows. ``added``: more to the scores.
 
     The target itself enters with weight 1, and once: where it is among the negatives, it is left out there.
     """
     own = (queries * target_vectors).sum(1).float()
     column = torch.searchsorted(negatives.rows, targets).clamp(max=len(negatives.rows) - 1)
     same = negatives.rows[column] == targets
+    others = None
     if added is not None:
-        own = own + added[torch.arange(len(column), device=column.device), column]
+        own, others = own + added.targets, added.negatives
     fixed = _Fixed(negatives.log_inclusion, torch.where(same, column, -1), weights)
-    total: Tensor = _Softmax.apply(queries, own, negative_vectors, added, fixed)  # type: ignore[no-untyped-call]
+    total: Tensor = _Softmax.apply(queries, own, negative_vectors, others, fixed)  # type: ignore[no-untyped-call]
     return total
 
 

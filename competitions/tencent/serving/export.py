@@ -90,6 +90,8 @@ def export(files: RawFiles, config: TencentConfig, run: Run, folder: Path, reque
     half = pipeline.fit_and_answer(ready, ready.valid, small, run, "valid.half")
     least = min(len(fold.value.candidates.rows) for fold in (ready.valid, ready.test))
     compressions = [each for each in COMPRESSIONS if each.codes != "product" or least >= CODES]
+    if config.model.kernel and ready.embeddings.value:  # scores are no inner products: nothing to search codes by
+        compressions = [each for each in compressions if each.codes == "float32"]
 
     def gather(result: FoldResult) -> ExportedFold:
         settings = {False: result.settings, True: half.settings}

@@ -82,7 +82,10 @@ def test_an_ad_must_have_a_vector_and_training_something_to_learn() -> None:
     assert COMPETITION.load_config(["train.exposure_weight=0"]).train.click_weight > 0
 
 
-@pytest.mark.parametrize("override", ["model.score=dot", "train.loss=one_negative"])
-def test_a_wide_part_needs_the_scores_that_it_adds_to(override: str) -> None:
+def test_terms_need_the_scores_that_they_add_to() -> None:
     with pytest.raises(UserError, match=r"model\.memory needs model\.score"):
-        COMPETITION.load_config(["model.memory=true", override])
+        COMPETITION.load_config(["model.memory=true", "model.score=dot"])
+    for term in ("memory", "kernel"):
+        others = [f"model.{other}={str(other == term).lower()}" for other in ("memory", "kernel")]
+        with pytest.raises(UserError, match=r"one_negative\" needs model\.memory and model\.kernel = false"):
+            COMPETITION.load_config([*others, "train.loss=one_negative"])

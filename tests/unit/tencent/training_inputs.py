@@ -30,6 +30,7 @@ MODEL = ModelSettings(
     condition=True,
     times=True,
     forecast=True,
+    kernel=False,
     deep_tower=True,
     dropout=0.0,
     memory=False,

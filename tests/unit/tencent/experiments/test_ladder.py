@@ -33,6 +33,7 @@ def test_each_rung_adds_one_kind_of_input_and_the_last_is_the_pipeline_itself() 
         "+ action condition",
         "+ time",
         "+ forecast",
+        "+ kernel over the history",
         "+ semantic ids",
     ]
     first = replace_settings(config, rungs[names.index("HSTU, ids only")])

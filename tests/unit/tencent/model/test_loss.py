@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from competitions.tencent.model import loss
 from competitions.tencent.model.loss import (
+    Added,
     Negatives,
     cosine,
     log_inclusion,
@@ -27,7 +28,7 @@ def losses(
     vectors: torch.Tensor,
     negatives: Negatives,
     temperature: float,
-    added: torch.Tensor | None = None,
+    added: Added | None = None,
 ) -> torch.Tensor:
     """The loss of each position, one at a time."""
     losses = []
@@ -49,7 +50,8 @@ def test_with_every_ad_in_the_pool_it_is_the_cross_entropy() -> None:
 def test_what_is_added_to_the_scores_is_added_to_the_targets_as_well() -> None:
     ads, hidden, targets = vectors(20), vectors(5, seed=1), torch.tensor([0, 3, 3, 19, 7])
     added = torch.randn(5, 20, generator=torch.Generator().manual_seed(3))
-    values = losses(hidden, ads[targets], targets, ads, Negatives(torch.arange(20), torch.zeros(20)), 0.2, added)
+    both = Added(added[torch.arange(5), targets], added)
+    values = losses(hidden, ads[targets], targets, ads, Negatives(torch.arange(20), torch.zeros(20)), 0.2, both)
     expected = functional.cross_entropy(hidden @ ads.T / 0.2 + added, targets, reduction="none")
     torch.testing.assert_close(values, expected)
 
@@ -73,7 +75,8 @@ def test_its_gradients_are_those_of_the_plain_operations(monkeypatch: pytest.Mon
 
     expected = torch.autograd.grad(3 * plain(), leaves)
     negatives = Negatives(rows, log_pi)
-    value = sampled_softmax(hidden / 0.3, target_vectors, targets, negative_vectors, negatives, weights, added)
+    both = Added(added.gather(1, (targets // 2)[:, None])[:, 0], added)
+    value = sampled_softmax(hidden / 0.3, target_vectors, targets, negative_vectors, negatives, weights, both)
     torch.testing.assert_close(value, plain())
     for gradient, plain_gradient in zip(torch.autograd.grad(3 * value, leaves), expected, strict=True):
         torch.testing.assert_close(gradient, plain_gradient)

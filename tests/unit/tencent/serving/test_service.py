@@ -78,6 +78,17 @@ def test_one_history_at_a_time_is_answered_as_by_the_pipeline(tried: Tried) -> N
     assert len({tuple(answer) for answer in expected}) > 5
 
 
+def test_a_kernel_over_the_history_is_served_as_well(tried: Tried, tmp_path: Path) -> None:
+    settings = NetworkSettings(msgspec.structs.replace(MODEL, kernel=True), TRAIN, CONFIG.seed)
+    training = make_training_inputs(users=40, items=ITEMS, epochs=1, kernel=True)
+    trained = train(dataclasses.replace(training, forecast=tried.inputs.forecast), tmp_path / "point.pt")
+    exported = export.ExportedFold(tried.inputs, {False: trained}, {False: settings})
+    export.write_export(exported, export.COMPRESSIONS[:1], tmp_path / "export")
+    expected = stages.answer(tried.inputs, trained, settings, CONFIG.retrieve).vectors.columns.astype(float).tolist()
+    service = serving.load(tmp_path / "export", "whole")
+    assert answer_all(service, serving.read_requests(tried.folder / "requests"), batch=7) == expected
+
+
 def share_of_ten(one: list[list[float]], other: list[list[float]]) -> float:
     return float(np.mean([len({*a} & {*b}) / 10 for a, b in zip(one, other, strict=True)]))
 
