@@ -324,3 +324,5 @@ class TencentConfig(Settings, frozen=True):
             raise ValueError('model.memory needs model.score = "cosine": it adds to its scores')
         if (self.model.memory or self.model.kernel) and self.train.loss == "one_negative":
             raise ValueError('train.loss = "one_negative" needs model.memory and model.kernel = false')
+        if self.model.kernel and self.retrieve.approximate:
+            raise ValueError("retrieve.approximate needs model.kernel = false: an index finds inner products alone")

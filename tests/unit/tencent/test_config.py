@@ -85,6 +85,8 @@ def test_an_ad_must_have_a_vector_and_training_something_to_learn() -> None:
 def test_terms_need_the_scores_that_they_add_to() -> None:
     with pytest.raises(UserError, match=r"model\.memory needs model\.score"):
         COMPETITION.load_config(["model.memory=true", "model.score=dot"])
+    with pytest.raises(UserError, match=r"retrieve\.approximate needs model\.kernel = false"):
+        COMPETITION.load_config(["retrieve.approximate=true"])
     for term in ("memory", "kernel"):
         others = [f"model.{other}={str(other == term).lower()}" for other in ("memory", "kernel")]
         with pytest.raises(UserError, match=r"one_negative\" needs model\.memory and model\.kernel = false"):
