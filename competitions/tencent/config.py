@@ -58,13 +58,17 @@ class ModelSettings(Settings, frozen=True):
 
     Inputs: ``ids`` with ``id_buckets`` (0: a row for every ad; else two hashed rows) and ``id_dropout``, the share of
     ids hidden in training; ``features``, each hidden in a share ``feature_dropout``; ``embeddings``; ``actions``,
-    ``condition`` (the action of the next step), ``times``. ``field_width``: of a feature's vector; ``feature_buckets``:
-    features of more values are hashed.
-    ``deep_tower``: a hidden layer behind an ad's vector. ``dropout`` in the encoder. ``memory``: the wide part, see
-    model/cooccurrence_term.py.
+    ``condition`` (the action of the next step), ``times``, ``forecast`` (of an ad's popularity, where there are times),
+    ``kernel`` (over the history, by content, in place of its mean; scores are then no inner products).
+    ``field_width``: of a feature's vector; ``feature_buckets``: features of more values are hashed.
+
+    ``score``: the "cosine" of hidden vector and ad's vector, with the ad's popularity, age and content beside it; or
+    their "dot" product and nothing else, as SASRec has it. ``deep_tower``: a hidden layer behind an ad's vector.
+    ``dropout`` in the encoder. ``memory``: the wide part, see model/cooccurrence_term.py.
     """
 
     encoder: Literal["hstu", "transformer", "bert4rec", "two_tower"]
+    score: Literal["cosine", "dot"]
     width: Count
     blocks: Count
     heads: Count
@@ -80,6 +84,8 @@ class ModelSettings(Settings, frozen=True):
     actions: bool
     condition: bool
     times: bool
+    forecast: bool
+    kernel: bool
     deep_tower: bool
     dropout: Share
     memory: bool
@@ -180,8 +186,9 @@ class TrainSettings(Settings, frozen=True):
     inside the network and AdamW for the rest. ``rate``: the peak of the learning rate, after ``warmup`` (share of all
     steps), falling to 0 by a cosine; ``muon_rate``: of the matrices; ``decay`` of weights, ``clip`` of the gradient.
 
-    ``temperature`` of the cosine. ``negatives``: half of them ads of the batch, half drawn evenly, 0 for every ad that
-    was seen. ``click_weight``: of a click in the loss; any other event has ``exposure_weight``, and is a
+    ``loss``: sampled softmax, or the binary cross-entropy of the target and "one_negative" a position. ``temperature``
+    of the cosine. ``negatives``: a share ``even_share`` of them drawn evenly, the others ads of the batch; 0 for every
+    ad that was seen. ``click_weight``: of a click in the loss; any other event has ``exposure_weight``, and is a
     target in a share ``exposure_share`` of the steps only. ``word_weight``: of the
     loss of semantic ids, of ``levels`` with ``codes`` values each; 0 levels for none.
     ``final``: for the host's queries, train on everything "again", or "continue" from the weights of the hold-out for
@@ -197,8 +204,10 @@ class TrainSettings(Settings, frozen=True):
     decay: NotNegative
     warmup: Share
     clip: Positive
+    loss: Literal["sampled_softmax", "one_negative"]
     temperature: Positive
     negatives: NotNegativeInt
+    even_share: Annotated[float, msgspec.Meta(ge=0, le=1)]
     click_weight: NotNegative
     exposure_weight: NotNegative
     exposure_share: Annotated[float, msgspec.Meta(gt=0, le=1)]
@@ -317,3 +326,9 @@ class TencentConfig(Settings, frozen=True):
             raise ValueError("model.ids, model.features and model.embeddings are all false: an ad has no vector")
         if not (self.train.click_weight or self.train.exposure_weight):
             raise ValueError("train.click_weight and train.exposure_weight are both 0: nothing is learned")
+        if self.model.memory and self.model.score == "dot":
+            raise ValueError('model.memory needs model.score = "cosine": it adds to its scores')
+        if (self.model.memory or self.model.kernel) and self.train.loss == "one_negative":
+            raise ValueError('train.loss = "one_negative" needs model.memory and model.kernel = false')
+        if self.model.kernel and self.retrieve.approximate:
+            raise ValueError("retrieve.approximate needs model.kernel = false: an index finds inner products alone")

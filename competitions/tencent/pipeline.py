@@ -23,7 +23,8 @@ from competitions.tencent.io import reader
 from competitions.tencent.outcome import FoldResult, Outcome, Prepared, RankedFold, Validated
 from competitions.tencent.plan import Given, Plan, make_plan
 from competitions.tencent.ranking import stages as ranking
-from competitions.tencent.ranking.forecast import fit_forecasts
+from competitions.tencent.ranking.forecast import Forecast, fit_forecasts
+from competitions.tencent.ranking.forecast_table import ForecastTable, tabulate_forecasts
 from competitions.tencent.ranking.stages import RankerInputs
 from competitions.tencent.split import Fold
 from competitions.tencent.training.inputs import ModelInputs, NetworkSettings
@@ -96,15 +97,40 @@ def plan_split(config: TencentConfig, plan: Plan) -> SplitSettings:
     return msgspec.structs.replace(config.split, kind=plan.kind, earlier=plan.earlier)
 
 
+def forecast(
+    ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str
+) -> tuple[Result[list[Fold]], Result[list[Forecast]]]:
+    """A fold's question asked at earlier times, and from these how often each ad will be shown."""
+    step, corpus, plan, seed = run.step, ready.corpus, ready.plan.value, config.seed
+    host, divided, horizon = plan_host(config, plan), plan_split(config, plan), config.split.horizon_hours
+    questions = step(split.ask_earlier, corpus.train, corpus.candidates, fold, host, divided, seed, name=f"{name}.ask")
+    return questions, step(
+        fit_forecasts,
+        corpus,
+        fold,
+        questions,
+        plan.times,
+        horizon,
+        config.ranker.forecast,
+        name=f"{name}.forecast",
+    )
+
+
+def tabulate(
+    ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str
+) -> dict[str, Result[ForecastTable | None]]:
+    """The network's input ``forecast``; nothing where ``model.forecast`` is off or times say nothing."""
+    if not (config.model.forecast and ready.plan.value.times):
+        return {}
+    questions, forecasts = forecast(ready, fold, config, run, name)
+    horizon, label = config.split.horizon_hours, f"{name}.tabulate"
+    return {"forecast": run.step(tabulate_forecasts, ready.corpus, fold, questions, forecasts, horizon, name=label)}
+
+
 def rank(ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str) -> RankedFold:
     """Ask a fold's question at earlier times, learn to rank from these, and rank the fold's own candidates."""
-    step, corpus, plan, settings = run.step, ready.corpus, ready.plan, config.ranker
-    host, divided, seed = plan_host(config, plan.value), plan_split(config, plan.value), config.seed
-    questions = step(split.ask_earlier, corpus.train, corpus.candidates, fold, host, divided, seed, name=f"{name}.ask")
-    horizon, forecasting = config.split.horizon_hours, settings.forecast
-    forecasts = step(
-        fit_forecasts, corpus, fold, questions, plan.value.times, horizon, forecasting, name=f"{name}.forecast"
-    )
+    step, corpus, plan, settings, seed = run.step, ready.corpus, ready.plan, config.ranker, config.seed
+    questions, forecasts = forecast(ready, fold, config, run, name)
     inputs = bundle(
         RankerInputs,
         corpus=corpus,
@@ -144,7 +170,13 @@ def fit_and_answer(
     wide, memory = config.model.memory, config.memory
     term = run.step(stages.fit_cooccurrence_term, corpus, fold, wide, memory, seed, name=f"{name}.recollect")
     inputs = bundle(
-        ModelInputs, corpus=corpus, embeddings=embeddings, fold=fold, semantic_ids=semantic_ids, cooccurrence=term
+        ModelInputs,
+        corpus=corpus,
+        embeddings=embeddings,
+        fold=fold,
+        semantic_ids=semantic_ids,
+        cooccurrence=term,
+        **tabulate(ready, fold, config, run, name),
     )
     settings = NetworkSettings(config.model, train, seed)
     start, folder = before.trained if before else None, str(run.folder.parent / "checkpoints")

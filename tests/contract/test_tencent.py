@@ -33,6 +33,7 @@ from tests.contract.tencent_planted import (
 ONLY = (TENCENT,)
 FAST = ("ranker.fit.epochs=1", "train.epochs=1")
 NETWORK = "method=network"
+INDEXED = (NETWORK, "model.kernel=false")  # scores that an index can find
 
 
 @pytest.fixture
@@ -257,26 +258,26 @@ def test_another_future_changes_neither_the_wide_part_nor_the_tables_of_the_open
 
 @pytest.fixture(scope="module")
 def networked(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """A run of the network."""
+    """A run of the network whose scores are inner products."""
     folder = tmp_path_factory.mktemp("networked")
     TENCENT.write_raw(folder / "raw", folder / "truth.csv")
-    return run(TENCENT, folder / "raw", folder / "build", NETWORK)
+    return run(TENCENT, folder / "raw", folder / "build", *INDEXED)
 
 
 def test_words_answer_too_and_an_index_tells_its_recall(networked: Finished, call: Call) -> None:
     ways = networked.summary["ways"]
     assert TENCENT.ceiling < ways["words"]["score"]
-    settings = (NETWORK, "retrieve.approximate=true", "retrieve.lists=2", "retrieve.probes=2")
+    settings = (*INDEXED, "retrieve.approximate=true", "retrieve.lists=2", "retrieve.probes=2")
     after = solve(call, networked.raw, networked.build, *settings)
     assert after.computed() == {"valid.answer", "measure", "test.answer", "choose"}
     assert after.summary["recall_of_index"] == 1.0  # all lists are looked at
     assert after.summary["ways"]["approximate index"] == ways["vectors"]
-    bare = solve(call, networked.raw, networked.build, NETWORK, "train.levels=0", *FAST)
+    bare = solve(call, networked.raw, networked.build, *INDEXED, "train.levels=0", *FAST)
     assert "words" not in bare.summary["ways"]
 
 
 def test_a_killed_training_goes_on_from_its_checkpoint_to_the_same_bytes(networked: Finished, tmp_path: Path) -> None:
-    build, settings = tmp_path / "build", (NETWORK, "train.checkpoint_s=1e-6")
+    build, settings = tmp_path / "build", (*INDEXED, "train.checkpoint_s=1e-6")
     process = start(*words(TENCENT, networked.raw, build, *settings))
     while not list(build.glob("tencent/checkpoints/*.pt")):
         assert process.poll() is None, process.communicate()

@@ -1,6 +1,7 @@
 """The ladder of baselines: from popularity to the generative answer, each rung on the same hold-out."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -29,7 +30,15 @@ from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 
 Row = dict[str, Any]
-PLAIN = {"embeddings": False, "features": False, "actions": False, "condition": False, "times": False, "memory": False}
+PLAIN = {"embeddings": False, "features": False, "actions": False, "condition": False, "times": False}
+PLAIN |= {"forecast": False, "kernel": False, "memory": False}
+# As both published recipes have it: a dot product of one block's output, every event a target, even negatives.
+SASREC = {"encoder": "transformer", "score": "dot", "blocks": 1, "heads": 1, "deep_tower": False, "dropout": 0.2}
+EVERY_EVENT = {"click_weight": 1.0, "exposure_weight": 1.0, "exposure_share": 1.0, "even_share": 1.0, "epochs": 3}
+SAMPLED = EVERY_EVENT | {"negatives": 256}  # arXiv 2508.06450
+# The organiser's baseline_2025: width 32, all features, binary cross-entropy of one negative, Adam at 1e-3.
+ONE_NEGATIVE = EVERY_EVENT | {"loss": "one_negative", "rate": 1e-3, "decay": 0.0}
+OFFICIAL = SASREC | {"width": 32, "field_width": 32, "features": True, "feature_dropout": 0.0, "id_dropout": 0.0}
 PLAIN_RUNGS = {
     "popularity": steps.POPULARITY,
     "transitions": steps.NEIGHBOURS,
@@ -58,8 +67,8 @@ def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
             _record(rung, stages.evaluate(valid.value, top.value, config.host))
     content_rungs(ready, config, ladder)
     rank_rungs(ready, config, ladder)
-    for name, model, levels in list_networks(config):
-        train_rung(ready, replace_settings(config, model, levels), ladder, name)
+    for network in list_networks(config):
+        train_rung(ready, replace_settings(config, network), ladder, network.name)
     return ladder.write()
 
 
@@ -87,39 +96,53 @@ def rank_rungs(ready: Prepared, config: TencentConfig, ladder: Ladder) -> None:
         _record(rung, scores["ranker"])
 
 
-def list_networks(config: TencentConfig) -> list[tuple[str, dict[str, Any], int]]:
-    """The rungs that are networks: name, settings of the model, levels of semantic ids. Inputs that the settings leave
-    out are no rungs.
-    """
+@dataclass(frozen=True)
+class NetworkRung:
+    """A rung that is a network: what it changes of the settings of model and training."""
+
+    name: str
+    model: dict[str, Any]
+    train: dict[str, Any] = field(default_factory=dict)
+
+
+def list_networks(config: TencentConfig) -> list[NetworkRung]:
+    """The rungs that are networks. Inputs that the settings leave out are no rungs; only the last has semantic ids."""
     model = config.model
-    rungs: list[tuple[str, dict[str, Any], int]] = [
-        ("two towers, ids only", PLAIN | {"encoder": "two_tower"}, 0),
-        ("BERT4Rec, ids only", PLAIN | {"encoder": "bert4rec"}, 0),
-        ("Transformer, ids only", PLAIN | {"encoder": "transformer"}, 0),
-    ]
+    official = PLAIN | OFFICIAL | {"embeddings": model.embeddings}
     state = PLAIN | {"encoder": "hstu"}
-    rungs.append(("HSTU, ids only", state, 0))
+    rungs = [
+        NetworkRung("official baseline", official, ONE_NEGATIVE),
+        NetworkRung("two towers, ids only", PLAIN | {"encoder": "two_tower"}),
+        NetworkRung("BERT4Rec, ids only", PLAIN | {"encoder": "bert4rec"}),
+        NetworkRung("SASRec with sampled softmax, ids only", PLAIN | SASREC, SAMPLED),
+        NetworkRung("Transformer, ids only", PLAIN | {"encoder": "transformer"}),
+        NetworkRung("HSTU, ids only", state),
+    ]
     for name, switches in (
         ("content", ("features", "embeddings")),
         ("action condition", ("actions", "condition")),
         ("time", ("times",)),
+        ("forecast", ("forecast",)),
+        ("kernel over the history", ("kernel",)),
         ("wide part", ("memory",)),
     ):
         inputs = {switch: getattr(model, switch) for switch in switches}
         if any(inputs.values()):
             state = state | inputs
-            rungs.append((f"+ {name}", state, 0))
-    return [*rungs, ("+ semantic ids", state, config.train.levels)] if config.train.levels else rungs
+            rungs.append(NetworkRung(f"+ {name}", state))
+    levels = config.train.levels
+    return [*rungs, NetworkRung("+ semantic ids", state, {"levels": levels})] if levels else rungs
 
 
-def replace_settings(config: TencentConfig, model: dict[str, Any], levels: int) -> TencentConfig:
+def replace_settings(config: TencentConfig, rung: NetworkRung) -> TencentConfig:
     """The settings of a rung. Without content the id is the only input, so none is dropped."""
+    model = rung.model
     if not (model["features"] or model["embeddings"]):
         model = model | {"id_dropout": 0.0}
     return msgspec.structs.replace(
         config,
         model=msgspec.structs.replace(config.model, **model),
-        train=msgspec.structs.replace(config.train, levels=levels),
+        train=msgspec.structs.replace(config.train, **({"levels": 0} | rung.train)),
     )
 
 

@@ -38,7 +38,6 @@ SPACES: dict[str, search_space.Space] = {
         "train.rate": search_space.Floats(5e-4, 2e-2, log=True),
         "train.temperature": search_space.Floats(0.02, 0.2, log=True),
         "train.decay": search_space.Floats(1e-4, 0.1, log=True),
-        "train.exposure_weight": search_space.Floats(0.1, 10.0, log=True),
         "model.dropout": search_space.Floats(0.0, 0.4),
         "model.id_dropout": search_space.Floats(0.0, 0.9),
         "model.feature_dropout": search_space.Floats(0.0, 0.5),

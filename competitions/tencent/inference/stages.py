@@ -13,6 +13,7 @@ from competitions.tencent import metrics
 from competitions.tencent.config import HostSettings, MemorySettings, RetrieveSettings
 from competitions.tencent.corpus import Corpus, Embedding, Int64s, Users
 from competitions.tencent.inference.beam_search import beam_search
+from competitions.tencent.inference.kernel import gather_content, kernel_scores
 from competitions.tencent.inference.retrieval import (
     Seen,
     TopK,
@@ -84,7 +85,8 @@ def fit(inputs: ModelInputs, settings: NetworkSettings, start: Trained | None, f
 @dataclass(frozen=True)
 class EncodedQueries:
     """The queries of a fold as a trained network sees them: ``hidden`` [queries, width]; ``queries`` and
-    ``candidates``, whose inner products are scores; the candidates' ``rows`` of the catalogue; what was ``seen``.
+    ``candidates``, whose inner products are scores; the candidates' ``rows`` of the catalogue and ``content`` (None
+    where there is no kernel over it); what was ``seen``.
     """
 
     network: Network
@@ -94,6 +96,7 @@ class EncodedQueries:
     hidden: torch.Tensor
     queries: torch.Tensor
     candidates: torch.Tensor
+    content: torch.Tensor | None
     seen: Seen
 
     @torch.inference_mode()
@@ -101,10 +104,18 @@ class EncodedQueries:
         """The whole model's scores of every candidate for a block of queries: float32 [block, candidates]."""
         device, term = self.queries.device, self.cooccurrence
         scores = self.queries[torch.from_numpy(block).to(device)] @ self.candidates.T
+        if self.content is not None:
+            scores += kernel_scores(self.network, self.histories.take(block), self.content).to(device)
         if term is None:
             return scores
         counts = cooccurrence_scores(term.whole, term.scale, self.histories.take(block), self.rows)
         return scores + self.network.cooccurrence_logit(torch.from_numpy(counts).to(device))
+
+    def search(self, query_block: int = 1024, candidate_block: int = 16_384) -> TopK:
+        """The ten best candidates of every query, seen ads masked, exactly."""
+        if self.content is None and self.cooccurrence is None:
+            return search(self.queries, self.candidates, self.seen, TOP, query_block, candidate_block)
+        return search_scores(self.score, len(self.queries), self.seen, TOP)
 
 
 def encode_fold(inputs: ModelInputs, trained: Trained, settings: NetworkSettings) -> EncodedQueries:
@@ -121,6 +132,7 @@ def encode_fold(inputs: ModelInputs, trained: Trained, settings: NetworkSettings
         hidden=hidden,
         queries=queries,
         candidates=encode_candidates(network, rows),
+        content=gather_content(network, rows),
         seen=find_seen(histories, rows, len(inputs.corpus.catalogue.oid)),
     )
 
@@ -129,10 +141,7 @@ def answer(inputs: ModelInputs, trained: Trained, settings: NetworkSettings, ret
     """The ten best candidates of every query, seen ads masked."""
     encoded = encode_fold(inputs, trained, settings)
     queries, candidates, seen = encoded.queries, encoded.candidates, encoded.seen
-    if inputs.cooccurrence is None:
-        exact = search(queries, candidates, seen, TOP, retrieve.query_block, retrieve.candidate_block)
-    else:
-        exact = search_scores(encoded.score, len(queries), seen, TOP)
+    exact = encoded.search(retrieve.query_block, retrieve.candidate_block)
     approximate, recall = None, None
     if retrieve.approximate:
         approximate = search_approximately(queries, candidates, seen, TOP, retrieve.lists, retrieve.probes)

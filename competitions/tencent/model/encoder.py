@@ -36,6 +36,8 @@ class ItemContent:
     ``features`` int32 [rows, fields]; ``vectors`` one float16 [rows, dimensions] an embedding; ``trained`` bool [rows]:
     the ads that training histories hold; the id of any other means nothing. ``birth`` int64 [rows]: seconds of an ad's
     first event, of an ad without one the end of the log. ``sizes``, ``user_sizes``: the largest value of each field.
+    ``forecast`` float16 [times, rows]: the logarithm of an ad's expected events from each of ``forecast_times`` (int64,
+    ascending, seconds) on; no times where there is no forecast.
     """
 
     features: Tensor
@@ -44,6 +46,12 @@ class ItemContent:
     birth: Tensor
     sizes: tuple[int, ...]
     user_sizes: tuple[int, ...]
+    forecast_times: Tensor
+    forecast: Tensor
+
+    def at_end(self) -> "ItemContent":
+        """The same with the last forecast alone: what answers need."""
+        return replace(self, forecast_times=self.forecast_times[-1:], forecast=self.forecast[-1:])
 
     def to(self, device: torch.device) -> "ItemContent":
         """The same on another device."""
@@ -53,6 +61,8 @@ class ItemContent:
             vectors=tuple(vector.to(device) for vector in self.vectors),
             trained=self.trained.to(device),
             birth=self.birth.to(device),
+            forecast_times=self.forecast_times.to(device),
+            forecast=self.forecast.to(device),
         )
 
 
@@ -124,10 +134,12 @@ class ItemTower(nn.Module):
         if settings.deep_tower:
             wide = nn.Linear(width, 2 * width)
             self.hidden_layer = nn.Sequential(nn.LayerNorm(width), wide, nn.SiLU(), nn.Linear(2 * width, width))
-        self.norm = nn.LayerNorm(width)
+        self.norm = nn.LayerNorm(width) if settings.score == "cosine" else nn.Identity()
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Rows of the catalogue, int64 [n] -> the sum of id, feature and embedding vectors, normalised, [n, width]."""
+        """Rows of the catalogue, int64 [n] -> the sum of id, feature and embedding vectors, [n, width]; normalised, but
+        for a dot product, where its length is how popular an ad is.
+        """
         settings, content = self.settings, self.content
         vectors = torch.zeros(len(rows), settings.width, device=rows.device)
         if settings.ids:

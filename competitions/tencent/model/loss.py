@@ -5,6 +5,7 @@ every one stands for 1 / pi(j) ads, pi(j) being the probability that it was draw
 1952; the "logQ correction" of sampled softmax). Without it an ad is punished for being frequent in batches.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -32,22 +33,36 @@ class Negatives:
     counts: Tensor | None = None
 
 
+class Added(NamedTuple):
+    """Terms of the scores that are no inner products: ``targets`` [positions], ``negatives`` [positions, negatives]."""
+
+    targets: Tensor
+    negatives: Tensor
+
+
 def sample_negatives(
-    events: Int64s, shares: Tensor, negatives: int, rng: Generator, *, whole_batch: bool = False
+    events: Int64s,
+    shares: Tensor,
+    negatives: int,
+    rng: Generator,
+    *,
+    even_share: float = 0.5,
+    whole_batch: bool = False,
 ) -> Negatives:
     """The negatives of a batch. ``events``: the ads of the batch's events, repeats included.
 
-    Half of them are ads of the batch (all of these with ``whole_batch``), half are drawn evenly from those that
-    training has seen (``shares`` of all events above 0). 0 negatives: all that training has seen, pi = 1.
+    A share ``even_share`` of them are drawn evenly from those that training has seen (``shares`` of all events above
+    0), the others are ads of the batch (all of these with ``whole_batch``). 0 negatives: all that training has seen,
+    pi = 1.
     """
     seen = np.flatnonzero(shares.numpy() > 0)
     if not negatives or negatives >= len(seen):
         return Negatives(torch.from_numpy(seen), torch.zeros(len(seen)))
-    half = negatives // 2
-    in_batch = events if whole_batch else rng.choice(events, min(half, len(events)), replace=False)
-    even = seen[rng.integers(0, len(seen), negatives - half)]
-    rows = torch.from_numpy(np.unique(np.concatenate([in_batch, even])))
-    return Negatives(rows, log_inclusion(shares[rows], len(in_batch), negatives - half, len(seen)))
+    even = math.ceil(negatives * even_share)
+    in_batch = events if whole_batch else rng.choice(events, min(negatives - even, len(events)), replace=False)
+    drawn = seen[rng.integers(0, len(seen), even)]
+    rows = torch.from_numpy(np.unique(np.concatenate([in_batch, drawn])))
+    return Negatives(rows, log_inclusion(shares[rows], len(in_batch), even, len(seen)))
 
 
 def log_inclusion(share: Tensor, in_batch: int, even: int, ads: int) -> Tensor:
@@ -63,22 +78,43 @@ def sampled_softmax(
     negative_vectors: Tensor,
     negatives: Negatives,
     weights: Tensor,
-    added: Tensor | None = None,
+    added: Added | None = None,
 ) -> Tensor:
     """The sum of the positions' losses times ``weights``. The score of an ad is the inner product with ``queries``.
 
-    ``targets``: rows. ``added`` [positions, negatives]: more to the scores; then all targets must be negatives, too.
+    ``targets``: rows. ``added``: more to the scores.
 
     The target itself enters with weight 1, and once: where it is among the negatives, it is left out there.
     """
     own = (queries * target_vectors).sum(1).float()
     column = torch.searchsorted(negatives.rows, targets).clamp(max=len(negatives.rows) - 1)
     same = negatives.rows[column] == targets
+    others = None
     if added is not None:
-        own = own + added[torch.arange(len(column), device=column.device), column]
+        own, others = own + added.targets, added.negatives
     fixed = _Fixed(negatives.log_inclusion, torch.where(same, column, -1), weights)
-    total: Tensor = _Softmax.apply(queries, own, negative_vectors, added, fixed)  # type: ignore[no-untyped-call]
+    total: Tensor = _Softmax.apply(queries, own, negative_vectors, others, fixed)  # type: ignore[no-untyped-call]
     return total
+
+
+def one_negative(
+    queries: Tensor,
+    target_vectors: Tensor,
+    targets: Tensor,
+    negative_vectors: Tensor,
+    negatives: Negatives,
+    weights: Tensor,
+) -> Tensor:
+    """The sum of the positions' binary cross-entropies times ``weights``: the target is to be told from one negative,
+    drawn for each position among ``negatives``, whose probabilities are not corrected for (Kang and McAuley 2018).
+
+    Arguments as in ``sampled_softmax``. A negative that is the target counts nothing.
+    """
+    drawn = torch.randint(0, len(negatives.rows), (len(targets),)).to(targets.device)
+    own = (queries * target_vectors).sum(1).float()
+    other = (queries * negative_vectors[drawn]).sum(1).float()
+    losses = functional.softplus(-own) + functional.softplus(other) * (negatives.rows[drawn] != targets)
+    return (losses * weights).sum()
 
 
 class _Fixed(NamedTuple):

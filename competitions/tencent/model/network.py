@@ -11,8 +11,9 @@ from competitions.tencent.config import ModelSettings, TrainSettings
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.model.bert4rec import Bert4Rec, draw_hidden
 from competitions.tencent.model.encoder import Batch, Encoder, ItemContent, ItemTower
-from competitions.tencent.model.loss import Negatives, cosine, sampled_softmax
-from competitions.tencent.model.score_terms import AgeEncoding, ContentProfile, content_vectors
+from competitions.tencent.model.interest_kernel import InterestKernel
+from competitions.tencent.model.loss import Added, Negatives, cosine, one_negative, sampled_softmax
+from competitions.tencent.model.score_terms import AgeEncoding, ContentProfile, ForecastTerm, content_vectors
 from competitions.tencent.model.semantic_ids import SemanticIdHead
 from competitions.tencent.model.two_tower import TwoTower
 
@@ -30,12 +31,21 @@ class Network(nn.Module):
         self.model_settings, self.train_settings = model, train
         self.tower = ItemTower(model, content)
         self.encoder = ENCODERS[model.encoder](model, content)
-        self.popularity = nn.Linear(model.width, 1, bias=False)
-        if model.times:
+        self.plain = model.score == "dot"
+        self.uses_age = model.times and not self.plain
+        has_content = model.embeddings and bool(content.vectors) and not self.plain
+        self.uses_kernel, self.uses_profile = has_content and model.kernel, has_content and not model.kernel
+        if not self.plain:
+            self.popularity = nn.Linear(model.width, 1, bias=False)
+        if self.uses_age:
             self.age = AgeEncoding()
-        self.uses_content = model.embeddings and bool(content.vectors)
-        if self.uses_content:
+        self.uses_forecast = model.forecast and len(content.forecast_times) > 0 and not self.plain
+        if self.uses_forecast:
+            self.forecast = ForecastTerm()
+        if self.uses_profile:
             self.content_profile = ContentProfile(model.length)
+        if self.uses_kernel:
+            self.interests = InterestKernel()
         if model.memory:
             self.gain, self.floor = nn.Parameter(torch.tensor(0.5)), nn.Parameter(torch.tensor(math.log(0.1)))
         self.head = None
@@ -57,19 +67,31 @@ class Network(nn.Module):
         targets[:, 0] |= ~targets.any() & batch.mask[:, 0]  # one at least, if only with a weight of 0
         tokens = functional.pad(targets, (0, 1))  # the last token is followed by nothing that is known
         items = self.encode_item(vectors, rows)
-        loss = sampled_softmax(
-            self.encode_query(hidden, batch, tokens),
-            items[events[targets]],
-            batch.item[targets],
-            items[index[batch.item.numel() :]],
-            negatives,
-            weights[targets],
-            None if negatives.counts is None else self.cooccurrence_logit(negatives.counts[targets[batch.mask]]),
-        )
+        queries = self.encode_query(hidden, batch, tokens)
+        own, others = items[events[targets]], items[index[batch.item.numel() :]]
+        if self.train_settings.loss == "one_negative":
+            loss = one_negative(queries, own, batch.item[targets], others, negatives, weights[targets])
+        else:
+            added = self.add_terms(batch, targets, negatives)
+            loss = sampled_softmax(queries, own, batch.item[targets], others, negatives, weights[targets], added)
         if self.head is not None:
             generative = self.head.loss(hidden[tokens], self.semantic_ids[batch.item[targets]])
             loss = loss + self.train_settings.word_weight * (generative * weights[targets]).sum()
         return loss
+
+    def add_terms(self, batch: Batch, targets: Tensor, negatives: Negatives) -> Added | None:
+        """The terms of the scores that are no inner products: the wide part, the kernel over the history."""
+        rows, vectors = batch.item[targets], self.tower.content.vectors
+        added = Added(torch.zeros((), device=rows.device), torch.zeros((), device=rows.device))
+        if negatives.counts is not None:  # all targets are negatives, too
+            wide = self.cooccurrence_logit(negatives.counts[targets[batch.mask]])
+            column = torch.searchsorted(negatives.rows, rows)
+            added = Added(wide.gather(1, column.unsqueeze(1)).squeeze(1), wide)
+        if self.uses_kernel:
+            history, ads = content_vectors(vectors, batch.item), content_vectors(vectors, negatives.rows)
+            own, others = self.interests(history, ads, batch, targets)
+            added = Added(added.targets + own, added.negatives + others)
+        return added if negatives.counts is not None or self.uses_kernel else None
 
     def encode_events(self, items: Tensor, batch: Batch, weights: Tensor) -> tuple[Tensor, Tensor]:
         """The hidden vectors of the batch's tokens, and the weights of what they are to predict: BERT4Rec learns from
@@ -83,23 +105,32 @@ class Network(nn.Module):
 
     def encode_query(self, hidden: Tensor, batch: Batch, tokens: Tensor) -> Tensor:
         """Query vectors of some ``tokens`` (bool [histories, length + 1]). Inner products with ``encode_item`` are the
-        scores: cosine / temperature, plus an ad's popularity, its age at the query's time, its content.
+        scores, but for ``add_terms``: cosine / temperature, plus an ad's popularity, its age and forecast at the
+        query's time, its content.
         """
         chosen = hidden[tokens]
+        if self.plain:
+            return chosen.float()
         parts = [cosine(chosen) / self.train_settings.temperature, torch.ones_like(chosen[:, :1])]
-        if self.model_settings.times:
+        if self.uses_age:
             parts.append(self.age.encode_query(batch.query_time[tokens]))
-        if self.uses_content:
+        if self.uses_forecast:
+            parts.append(self.forecast.encode_query(batch.query_time[tokens], self.tower.content))
+        if self.uses_profile:
             parts.append(self.content_profile(content_vectors(self.tower.content.vectors, batch.item), batch)[tokens])
         return torch.cat(parts, 1)
 
     def encode_item(self, vectors: Tensor, rows: Tensor) -> Tensor:
         """Item vectors in the space of ``encode_query``, from the tower's ``vectors`` of these ads."""
+        if self.plain:
+            return vectors.float()
         content = self.tower.content
         parts = [cosine(vectors), self.popularity(vectors).float()]
-        if self.model_settings.times:
+        if self.uses_age:
             parts.append(self.age.encode_item(content.birth[rows]))
-        if self.uses_content:
+        if self.uses_forecast:
+            parts.append(self.forecast.encode_item(rows, content))
+        if self.uses_profile:
             parts.append(content_vectors(content.vectors, rows))
         return torch.cat(parts, 1)
 

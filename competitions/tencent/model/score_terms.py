@@ -1,5 +1,6 @@
-"""Terms of the score besides the cosine of hidden vector and ad: the ad's age, and how its content agrees with what the
-user has seen. Both are inner products, so that one search finds the best of their sum.
+"""Terms of the score besides the cosine of hidden vector and ad: the ad's age, how often it is about to be shown, and
+how its content agrees with what the user has seen. All are inner products, so that one search finds the best of their
+sum.
 """
 
 import math
@@ -9,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from competitions.tencent.io import schema
-from competitions.tencent.model.encoder import ACTIONS, DAY_S, Batch
+from competitions.tencent.model.encoder import ACTIONS, DAY_S, Batch, ItemContent
 
 PERIODS_S = tuple(2 * DAY_S * 2**octave for octave in range(8))
+FORECAST_POWER = 0.9
 DECAY, CLICKED, GAIN = 0.9, 5.0, 5.0  # where the ContentProfile's weights start
 
 
@@ -42,6 +44,27 @@ class AgeEncoding(nn.Module):
     def encode_item(self, birth: Tensor) -> Tensor:
         """The vector of an ad's birth, [n, 2 x waves]."""
         return torch.cat(self.waves_at(birth).unbind(-1), -1)
+
+
+class ForecastTerm(nn.Module):
+    """The forecast of an ad's popularity (ranking/forecast_table.py) with a power learned, of the time of the query.
+
+    An ad's vector has the forecasts of all times, a query's the power at its own time and zeros elsewhere.
+    """
+
+    def __init__(self) -> None:
+        """The power starts at that of the ranker's first search."""
+        super().__init__()
+        self.power = nn.Parameter(torch.tensor(FORECAST_POWER))
+
+    def encode_query(self, time: Tensor, content: ItemContent) -> Tensor:
+        """Seconds, int64 [n] -> [n, times]: the power at the latest time that does not lie behind it."""
+        latest = torch.searchsorted(content.forecast_times, time, right=True) - 1
+        return self.power * functional.one_hot(latest.clamp(min=0), len(content.forecast_times)).float()
+
+    def encode_item(self, rows: Tensor, content: ItemContent) -> Tensor:
+        """The forecasts of these ads, [n, times]."""
+        return content.forecast[:, rows].T.float()
 
 
 class ContentProfile(nn.Module):

@@ -162,14 +162,14 @@ def score_content(search: Search, queries: Histories) -> Tensor:
     return score_kernel(history, weights, search.pool_content) + promising
 
 
-def score_kernel(history: Tensor, weights: Floats, candidates: Tensor) -> Tensor:
+def score_kernel(history: Tensor, weights: Floats, candidates: Tensor, beta: float = BETA) -> Tensor:
     """log of the sum over the history of w exp(beta (cosine - 1)), float32 [queries, candidates].
 
     ``history`` [queries x events, dimensions] and ``candidates`` [candidates, dimensions]: vectors of length 1 or 0;
     ``weights`` [queries, events]: w.
     """
     total = torch.empty(len(weights), len(candidates))
-    history, summed = history * BETA, (torch.from_numpy(weights) * math.exp(-BETA)).unsqueeze(1)
+    history, summed = history * beta, (torch.from_numpy(weights) * math.exp(-beta)).unsqueeze(1)
     for part in range(0, len(candidates), width := max(CACHED // max(len(history), 1), 1)):
         near = torch.mm(history, candidates[part : part + width].T).exp_()
         total[:, part : part + width] = torch.bmm(summed, near.view(*weights.shape, -1)).squeeze(1)

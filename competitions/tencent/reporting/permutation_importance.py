@@ -14,7 +14,6 @@ import numpy as np
 from common.diagnostics.model_diagnostics import Importance
 from competitions.tencent import metrics
 from competitions.tencent.config import FeatureSettings, ModelSettings
-from competitions.tencent.inference.retrieval import search
 from competitions.tencent.inference.stages import encode_fold, rank_targets
 from competitions.tencent.io import schema
 from competitions.tencent.model.sparse_history import Floats
@@ -41,9 +40,7 @@ def measure_inputs(inputs: ModelInputs, trained: Trained, settings: NetworkSetti
     inputs = replace(inputs, fold=fold)
 
     def score(inputs: ModelInputs, trained: Trained) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        encoded = encode_fold(inputs, trained, settings)
-        top = search(encoded.queries, encoded.candidates, encoded.seen, schema.TOP)
-        return metrics.score_answers(rank_targets(fold, top))
+        return metrics.score_answers(rank_targets(fold, encode_fold(inputs, trained, settings).search()))
 
     whole = score(inputs, trained)
     shuffled = _shuffle_each(inputs, trained, settings.model, settings.seed)

@@ -69,11 +69,11 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
 
 
 def list_inputs(outcome: Validated, insight: Mapping[str, Any]) -> list[str]:
-    """The ranker's columns; the network's inputs, as they are measured one by one."""
+    """The ranker's columns; the network's inputs, as they are measured one by one: none in a run that stopped early."""
     early = outcome.early
     if isinstance(early, RankedFold):
         return list(early.ranker.value.names)
-    return sorted(row["feature"] for row in insight["importance"])
+    return sorted(row["feature"] for row in insight.get("importance", ()))
 
 
 def format_losses(losses: list[float]) -> str:

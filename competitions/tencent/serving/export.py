@@ -90,6 +90,8 @@ def export(files: RawFiles, config: TencentConfig, run: Run, folder: Path, reque
     half = pipeline.fit_and_answer(ready, ready.valid, small, run, "valid.half")
     least = min(len(fold.value.candidates.rows) for fold in (ready.valid, ready.test))
     compressions = [each for each in COMPRESSIONS if each.codes != "product" or least >= CODES]
+    if config.model.kernel and ready.embeddings.value:  # scores are no inner products: nothing to search codes by
+        compressions = [each for each in compressions if each.codes == "float32"]
 
     def gather(result: FoldResult) -> ExportedFold:
         settings = {False: result.settings, True: half.settings}
@@ -120,6 +122,7 @@ def write_export(exported: ExportedFold, compressions: Sequence[Compression], fo
     networks = {half: load_cpu_network(exported, half) for half in {compression.half for compression in compressions}}
     content, rows = networks[False].tower.content, exported.inputs.fold.candidates.rows.values
     arrays = {service.FEATURES: content.features, service.TRAINED: content.trained, service.BIRTH: content.birth}
+    arrays[service.FORECAST] = content.forecast
     arrays |= {service.name_vectors(at): vectors for at, vectors in enumerate(content.vectors)}
     for name, array in arrays.items():
         write_array(array.cpu().numpy(), folder / name)
@@ -143,6 +146,7 @@ def write_export(exported: ExportedFold, compressions: Sequence[Compression], fo
 def load_cpu_network(exported: ExportedFold, half: bool) -> Network:
     """A trained network, on the CPU, without the generative head, which is not served."""
     network = build_network(build_training_inputs(exported.inputs, exported.settings[half])).eval()
+    network.tower.content = network.tower.content.at_end()
     weights = exported.trained[half].weights.items()
     restore({name: value for name, value in weights if not name.startswith(HEAD)}, network)
     return network

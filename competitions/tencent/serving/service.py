@@ -20,15 +20,18 @@ from common.serving.benchmark import Answer, Mark
 from common.serving.feature_tables import read_array, read_struct
 from competitions.tencent.config import ModelSettings, TrainSettings
 from competitions.tencent.corpus import Int64s
+from competitions.tencent.inference.kernel import gather_content, kernel_scores
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.model.encoder import ItemContent
 from competitions.tencent.model.network import Network
+from competitions.tencent.sequences import Histories
 from competitions.tencent.serving.ranker_service import RankerService, holds_ranker
 from competitions.tencent.serving.requests import Request, join_histories, read_requests
 from competitions.tencent.training.batches import make_batch
 
 SETTINGS, MODEL, WEIGHTS, VECTORS, INDEX = "settings.json", "model.json", "weights.pt", "candidates.npy", "index.faiss"
-FEATURES, TRAINED, BIRTH, ROWS = "features.npy", "trained.npy", "birth.npy", "rows.npy"
+FEATURES, TRAINED, BIRTH, FORECAST = "features.npy", "trained.npy", "birth.npy", "forecast.npy"
+ROWS = "rows.npy"
 __all__ = ["TencentService", "load", "read_requests"]
 
 
@@ -59,6 +62,7 @@ class TencentService:
         self.network = read_network(export / variant, content)
         self.column_of_row = np.full(len(content.trained), -1)
         self.column_of_row[rows] = np.arange(len(rows))
+        self.content = gather_content(self.network, rows)
         exact = (export / variant / VECTORS).exists()
         self.candidates = torch.from_numpy(np.array(read_array(export / variant / VECTORS))) if exact else None
         self.index: Any = None if exact else read_index(export / variant / INDEX)
@@ -75,15 +79,20 @@ class TencentService:
         mark("encoder")
         columns = [self.column_of_row[request.item] for request in requests]
         seen = [column[column >= 0] for column in columns]
-        search = self.search_exact if self.index is None else self.search_index
-        answers: list[Answer] = search(queries.float(), seen).astype(float).tolist()
+        if self.index is None:
+            best = self.search_exact(queries.float(), seen, histories)
+        else:
+            best = self.search_index(queries.float(), seen)
+        answers: list[Answer] = best.astype(float).tolist()
         mark("search")
         return answers
 
-    def search_exact(self, queries: torch.Tensor, seen: Sequence[Int64s]) -> Int64s:
+    def search_exact(self, queries: torch.Tensor, seen: Sequence[Int64s], histories: Histories) -> Int64s:
         """The best of all candidates but those ``seen``, exactly: int64 [queries, ten]."""
         assert self.candidates is not None
         scores = queries @ self.candidates.T
+        if self.content is not None:
+            scores += kernel_scores(self.network, histories, self.content)
         for row, columns in enumerate(seen):
             scores[row, torch.from_numpy(columns)] = -torch.inf
         best = scores.topk(min(TOP, scores.shape[1]), 1)
@@ -111,9 +120,11 @@ def read_content(export: Path, settings: Settings) -> ItemContent:
     """The tower's inputs, mapped where they are large."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the mapped arrays are read-only, and nothing here writes
-        arrays = [torch.from_numpy(read_array(export / name)) for name in (FEATURES, TRAINED, BIRTH)]
+        names = (FEATURES, TRAINED, BIRTH, FORECAST)
+        features, trained, birth, forecast = (torch.from_numpy(read_array(export / name)) for name in names)
         vectors = [torch.from_numpy(read_array(export / name_vectors(at))) for at in range(settings.embeddings)]
-    return ItemContent(arrays[0], tuple(vectors), arrays[1], arrays[2], settings.sizes, settings.user_sizes)
+    times = torch.full((len(forecast),), settings.reference)
+    return ItemContent(features, tuple(vectors), trained, birth, settings.sizes, settings.user_sizes, times, forecast)
 
 
 def name_vectors(index: int) -> str:

@@ -11,6 +11,7 @@ from common.errors import UserError
 from competitions.tencent.config import ModelSettings, TrainSettings
 from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Int64s, Sequences, Users
 from competitions.tencent.model.cooccurrence_term import CooccurrenceTerm
+from competitions.tencent.ranking.forecast_table import ForecastTable
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold, end_time
 
@@ -27,7 +28,7 @@ class NetworkSettings:
 @dataclass(frozen=True)
 class ModelInputs:
     """What training and answering of one fold read. ``semantic_ids`` int64 [rows, levels + 1], None without levels;
-    ``cooccurrence`` is the wide part of the model, None without it.
+    ``cooccurrence`` is the wide part of the model, None without it; ``forecast`` of all ads, None without one.
     """
 
     corpus: Corpus
@@ -35,6 +36,7 @@ class ModelInputs:
     fold: Fold
     semantic_ids: Int64s | None
     cooccurrence: CooccurrenceTerm | None
+    forecast: ForecastTable | None = None
 
     @property
     def query_source(self) -> tuple[Sequences, Users]:
@@ -62,6 +64,7 @@ class TrainingInputs:
     train: TrainSettings
     seed: int
     start: dict[str, np.ndarray] | None = None
+    forecast: ForecastTable | None = None
 
 
 def build_training_inputs(
@@ -82,6 +85,7 @@ def build_training_inputs(
         train=settings.train,
         seed=settings.seed,
         start=start,
+        forecast=inputs.forecast,
     )
 
 
@@ -94,6 +98,7 @@ def hash_inputs(inputs: TrainingInputs) -> str:
     arrays += [embedding.vectors for embedding in inputs.embeddings]
     arrays += [] if inputs.semantic_ids is None else [inputs.semantic_ids]
     arrays += [] if term is None else [term.part, term.whole.neighbours.data]
+    arrays += [] if inputs.forecast is None else [inputs.forecast.times, inputs.forecast.log_rate]
     arrays += [] if inputs.start is None else list(inputs.start.values())
     for array in arrays:
         digest.update(np.ascontiguousarray(array).data)

@@ -70,7 +70,7 @@ def choose_device() -> torch.device:
 def build_network(inputs: TrainingInputs) -> Network:
     """The untrained network around the content of all ads (features, embeddings), the same for the same seed."""
     torch.manual_seed(inputs.seed)
-    shares, widths = event_shares(inputs), schema.USER_FEATURES.values()
+    shares, widths, table = event_shares(inputs), schema.USER_FEATURES.values(), inputs.forecast
     content = ItemContent(
         features=torch.from_numpy(np.array(inputs.catalogue.features)),  # copies: mapped from disk, read-only
         vectors=tuple(torch.from_numpy(np.array(embedding.vectors)) for embedding in inputs.embeddings),
@@ -78,6 +78,8 @@ def build_network(inputs: TrainingInputs) -> Network:
         birth=torch.from_numpy(first_event_times(inputs.history, len(shares))),
         sizes=tuple(size + 1 for size in inputs.catalogue.sizes),
         user_sizes=tuple((np.repeat(inputs.users.sizes, list(widths)) + 1).tolist()),
+        forecast_times=torch.from_numpy(np.array(table.times if table else [], np.int64)),
+        forecast=torch.from_numpy(np.array(table.log_rate if table else np.empty((0, len(shares))), np.float16)),
     )
     return Network(inputs.model, inputs.train, content, inputs.semantic_ids)
 
@@ -86,6 +88,7 @@ def load_network(inputs: TrainingInputs, trained: Trained) -> Network:
     """The trained network on its device, ready to answer."""
     network = build_network(inputs)
     checkpoint.restore(trained.weights, network)
+    network.tower.content = network.tower.content.at_end()
     return move_network(network, choose_device()).eval()
 
 
@@ -168,7 +171,8 @@ def take_step(trainer: Trainer, step: int, histories: Int64s, own: Int64s) -> tu
     rng = np.random.default_rng([inputs.seed, step, 2])
     torch.manual_seed(int(rng.integers(2**62)))  # dropout: the step decides, not what ran before
     padded, wide = pad(inputs.history.take(histories), length), inputs.cooccurrence is not None
-    negatives = sample_negatives(padded.item[padded.mask], trainer.shares, settings.negatives, rng, whole_batch=wide)
+    events, share = padded.item[padded.mask], settings.even_share
+    negatives = sample_negatives(events, trainer.shares, settings.negatives, rng, even_share=share, whole_batch=wide)
     total_weight = weight_positions(torch.from_numpy(padded.action), torch.from_numpy(padded.mask), settings).sum()
     weight = float(total_weight)
     rows = own if len(own) else histories[:1]  # every process takes part in every step, if only with a weight of 0

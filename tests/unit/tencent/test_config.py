@@ -45,6 +45,9 @@ def test_the_settings_of_sets_without_times_are_a_file() -> None:
         ("split.unseen_share=1.5", ["split.unseen_share", "< 1"]),
         ("split.candidates=-1", ["split.candidates", ">= 0"]),
         ("model.encoder=mamba", ["model.encoder", "mamba", "hstu"]),
+        ("model.score=sum", ["model.score", "sum", "dot"]),
+        ("train.loss=bpr", ["train.loss", "bpr", "one_negative"]),
+        ("train.even_share=1.5", ["train.even_share", "<= 1"]),
         ("model.heads=3", ["model.width", "multiple", "model.heads = 3"]),
         ("model.dropout=1.0", ["model.dropout", "< 1"]),
         ("model.length=0", ["model.length", ">= 1"]),
@@ -77,3 +80,14 @@ def test_an_ad_must_have_a_vector_and_training_something_to_learn() -> None:
         COMPETITION.load_config(["train.click_weight=0", "train.exposure_weight=0"])
     assert COMPETITION.load_config(["model.ids=false", "model.features=false"]).model.embeddings
     assert COMPETITION.load_config(["train.exposure_weight=0"]).train.click_weight > 0
+
+
+def test_terms_need_the_scores_that_they_add_to() -> None:
+    with pytest.raises(UserError, match=r"model\.memory needs model\.score"):
+        COMPETITION.load_config(["model.memory=true", "model.score=dot"])
+    with pytest.raises(UserError, match=r"retrieve\.approximate needs model\.kernel = false"):
+        COMPETITION.load_config(["retrieve.approximate=true"])
+    for term in ("memory", "kernel"):
+        others = [f"model.{other}={str(other == term).lower()}" for other in ("memory", "kernel")]
+        with pytest.raises(UserError, match=r"one_negative\" needs model\.memory and model\.kernel = false"):
+            COMPETITION.load_config([*others, "train.loss=one_negative"])

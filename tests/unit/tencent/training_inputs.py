@@ -6,12 +6,14 @@ import numpy as np
 from competitions.tencent.config import ModelSettings, TrainSettings
 from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Int64s, Sequences, Users
 from competitions.tencent.io import schema
+from competitions.tencent.ranking.forecast_table import ForecastTable
 from competitions.tencent.sequences import whole
 from competitions.tencent.split import Fold
 from competitions.tencent.training.inputs import ModelInputs, TrainingInputs
 
 MODEL = ModelSettings(
     encoder="hstu",
+    score="cosine",
     width=16,
     blocks=2,
     heads=2,
@@ -27,6 +29,8 @@ MODEL = ModelSettings(
     actions=True,
     condition=True,
     times=True,
+    forecast=True,
+    kernel=False,
     deep_tower=True,
     dropout=0.0,
     memory=False,
@@ -40,8 +44,10 @@ TRAIN = TrainSettings(
     decay=0.0,
     warmup=0.1,
     clip=1.0,
+    loss="sampled_softmax",
     temperature=0.1,
     negatives=0,
+    even_share=0.5,
     click_weight=1.0,
     exposure_weight=1.0,
     exposure_share=1.0,
@@ -113,6 +119,12 @@ def make_training_inputs(users: int = 24, items: int = 10, seed: int = 0, **sett
         train=msgspec.structs.replace(TRAIN, **train),
         seed=seed,
     )
+
+
+def make_forecast(items: int, seed: int = 0) -> ForecastTable:
+    """Random forecasts at the start of the users' histories, within and behind them."""
+    table = np.random.default_rng(seed).standard_normal((3, items + 1)).astype(np.float16)
+    return ForecastTable(np.array([1_000_000, 1_002_000, 1_004_000]), table)
 
 
 def make_model_inputs(

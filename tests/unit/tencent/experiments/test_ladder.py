@@ -21,27 +21,47 @@ from tests.unit.tencent.tencent_log import make_catalogue, write_log
 def test_each_rung_adds_one_kind_of_input_and_the_last_is_the_pipeline_itself() -> None:
     config = COMPETITION.load_config([])
     rungs = list_networks(config)
-    names = [name for name, _, _ in rungs]
+    names = [rung.name for rung in rungs]
     assert names == [
+        "official baseline",
         "two towers, ids only",
         "BERT4Rec, ids only",
+        "SASRec with sampled softmax, ids only",
         "Transformer, ids only",
         "HSTU, ids only",
         "+ content",
         "+ action condition",
         "+ time",
+        "+ forecast",
+        "+ kernel over the history",
         "+ semantic ids",
     ]
-    first = replace_settings(config, *rungs[names.index("HSTU, ids only")][1:])
+    first = replace_settings(config, rungs[names.index("HSTU, ids only")])
     assert not any((first.model.features, first.model.embeddings, first.model.times, first.model.condition))
     assert first.model.id_dropout == 0.0
     assert first.train.levels == 0
-    assert replace_settings(config, *rungs[-1][1:]) == config
+    assert replace_settings(config, rungs[-1]) == config
+
+
+def test_the_published_recipes_score_by_a_dot_product_and_learn_from_every_event() -> None:
+    config = COMPETITION.load_config([])
+    rungs = {rung.name: replace_settings(config, rung) for rung in list_networks(config)}
+    official, sasrec = rungs["official baseline"], rungs["SASRec with sampled softmax, ids only"]
+    for settings in (official, sasrec):
+        assert (settings.model.encoder, settings.model.score, settings.model.blocks) == ("transformer", "dot", 1)
+        assert not any((settings.model.times, settings.model.actions, settings.model.condition))
+        assert settings.train.click_weight == settings.train.exposure_weight == settings.train.exposure_share == 1.0
+        assert settings.train.even_share == 1.0
+    assert (official.model.width, official.train.loss) == (32, "one_negative")
+    assert official.model.features
+    assert official.model.embeddings
+    assert (sasrec.train.loss, sasrec.train.negatives) == ("sampled_softmax", 256)
+    assert not any((sasrec.model.features, sasrec.model.embeddings))
 
 
 def test_inputs_that_the_settings_leave_out_are_no_rungs() -> None:
     config = COMPETITION.load_config(["model.times=false", "model.memory=true", "train.levels=0"])
-    names = [name for name, _, _ in list_networks(config)]
+    names = [rung.name for rung in list_networks(config)]
     assert "+ time" not in names
     assert names[-1] == "+ wide part"
 

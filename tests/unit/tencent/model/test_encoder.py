@@ -12,7 +12,7 @@ from competitions.tencent.model.loss import Negatives
 from competitions.tencent.model.network import Network
 from competitions.tencent.training.batches import make_batch
 from competitions.tencent.training.trainer import build_network
-from tests.unit.tencent.training_inputs import make_training_inputs
+from tests.unit.tencent.training_inputs import make_forecast, make_training_inputs
 
 CLICK = 1
 
@@ -183,13 +183,25 @@ def test_gaps_are_powers_of_two() -> None:
     assert bucket_seconds(torch.tensor([0, 1, 2, 3, 4, 1023, 1024, 2**40])).tolist() == [0, 0, 1, 1, 2, 9, 10, 25]
 
 
-def test_every_parameter_learns() -> None:
-    inputs = make_training_inputs()
+@pytest.mark.parametrize("changes", [{}, {"score": "dot"}, {"score": "dot", "loss": "one_negative"}])
+def test_every_parameter_learns(changes: dict[str, str]) -> None:
+    inputs = dataclasses.replace(make_training_inputs(**changes), forecast=make_forecast(10))
     network = build_network(inputs).train()
     batch = make_batch(inputs.history, inputs.users.features, 8, CLICK, 2_000_000)
     negatives = Negatives(torch.arange(1, 11), torch.zeros(10))
     network(batch, negatives, torch.ones(batch.item.shape) * batch.mask).backward()
     assert [name for name, part in network.named_parameters() if part.grad is None or not part.grad.any()] == []
+
+
+def test_a_dot_product_is_of_the_hidden_vector_and_the_tower_s_alone() -> None:
+    inputs = make_training_inputs(score="dot")
+    network = build_network(inputs).eval()
+    rows = torch.arange(1, 11)
+    hidden, queries = network.encode_histories(make_batch(inputs.history, inputs.users.features, 8, CLICK, 2_000_000))
+    torch.testing.assert_close(queries, hidden)
+    torch.testing.assert_close(network.encode_rows(rows), network.tower(rows))
+    lengths = network.tower(rows).norm(dim=1)
+    assert lengths.max() > 1.01 * lengths.min()  # not normalised: a popular ad can have a longer vector
 
 
 def test_settings_are_a_struct_that_refuses_unknown_keys() -> None:

@@ -6,7 +6,15 @@ import torch
 from torch.nn import functional
 
 from competitions.tencent.model import loss
-from competitions.tencent.model.loss import Negatives, cosine, log_inclusion, sample_negatives, sampled_softmax
+from competitions.tencent.model.loss import (
+    Added,
+    Negatives,
+    cosine,
+    log_inclusion,
+    one_negative,
+    sample_negatives,
+    sampled_softmax,
+)
 
 
 def vectors(rows: int, width: int = 6, seed: int = 0) -> torch.Tensor:
@@ -20,7 +28,7 @@ def losses(
     vectors: torch.Tensor,
     negatives: Negatives,
     temperature: float,
-    added: torch.Tensor | None = None,
+    added: Added | None = None,
 ) -> torch.Tensor:
     """The loss of each position, one at a time."""
     losses = []
@@ -42,7 +50,8 @@ def test_with_every_ad_in_the_pool_it_is_the_cross_entropy() -> None:
 def test_what_is_added_to_the_scores_is_added_to_the_targets_as_well() -> None:
     ads, hidden, targets = vectors(20), vectors(5, seed=1), torch.tensor([0, 3, 3, 19, 7])
     added = torch.randn(5, 20, generator=torch.Generator().manual_seed(3))
-    values = losses(hidden, ads[targets], targets, ads, Negatives(torch.arange(20), torch.zeros(20)), 0.2, added)
+    both = Added(added[torch.arange(5), targets], added)
+    values = losses(hidden, ads[targets], targets, ads, Negatives(torch.arange(20), torch.zeros(20)), 0.2, both)
     expected = functional.cross_entropy(hidden @ ads.T / 0.2 + added, targets, reduction="none")
     torch.testing.assert_close(values, expected)
 
@@ -66,7 +75,8 @@ def test_its_gradients_are_those_of_the_plain_operations(monkeypatch: pytest.Mon
 
     expected = torch.autograd.grad(3 * plain(), leaves)
     negatives = Negatives(rows, log_pi)
-    value = sampled_softmax(hidden / 0.3, target_vectors, targets, negative_vectors, negatives, weights, added)
+    both = Added(added.gather(1, (targets // 2)[:, None])[:, 0], added)
+    value = sampled_softmax(hidden / 0.3, target_vectors, targets, negative_vectors, negatives, weights, both)
     torch.testing.assert_close(value, plain())
     for gradient, plain_gradient in zip(torch.autograd.grad(3 * value, leaves), expected, strict=True):
         torch.testing.assert_close(gradient, plain_gradient)
@@ -116,3 +126,38 @@ def test_zero_negatives_are_every_ad_that_was_seen() -> None:
     negatives = sample_negatives(np.array([1, 3]), frequency, 0, np.random.default_rng(0))
     assert negatives.rows.tolist() == [1, 3]
     assert negatives.log_inclusion.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(("even_share", "in_batch"), [(1.0, False), (0.0, True)])
+def test_negatives_come_all_from_one_source_where_the_share_says_so(even_share: float, in_batch: bool) -> None:
+    shares = torch.full((1000,), 1e-3)
+    events = np.array([3, 5, 7])
+    for _ in range(20):
+        rows = sample_negatives(events, shares, 3, np.random.default_rng(0), even_share=even_share).rows
+        assert in_batch == np.isin(rows.numpy(), events).all()
+
+
+def test_the_loss_of_one_negative_is_that_of_telling_the_target_from_it() -> None:
+    """A pool of one ad leaves one draw: the plain binary cross-entropy of two logits, by hand."""
+    ads, hidden, targets = vectors(4), vectors(2, seed=1), torch.tensor([0, 2])
+    negatives = Negatives(torch.tensor([3]), torch.zeros(1))
+    value = one_negative(hidden, ads[targets], targets, ads[3:], negatives, torch.tensor([1.0, 2.0]))
+    right, wrong = (hidden * ads[targets]).sum(1), hidden @ ads[3]
+    expected = -torch.log(torch.sigmoid(right)) - torch.log(1 - torch.sigmoid(wrong))
+    torch.testing.assert_close(value, expected[0] + 2 * expected[1])
+
+
+def test_a_negative_that_is_the_target_counts_nothing() -> None:
+    ads, hidden, targets = vectors(4), vectors(1, seed=1), torch.tensor([3])
+    value = one_negative(hidden, ads[targets], targets, ads[3:], Negatives(targets, torch.zeros(1)), torch.ones(1))
+    torch.testing.assert_close(value, functional.softplus(-(hidden @ ads[3])).sum())
+
+
+def test_each_position_draws_a_negative_of_its_own() -> None:
+    ads, hidden = vectors(40), vectors(1, seed=1).expand(500, -1)
+    targets = torch.zeros(500, dtype=torch.long)
+    leaf = ads[1:].clone().requires_grad_()
+    rows = torch.arange(1, 40)
+    one_negative(hidden, ads[targets], targets, leaf, Negatives(rows, torch.zeros(39)), torch.ones(500)).backward()
+    assert leaf.grad is not None
+    assert (leaf.grad.abs().sum(1) > 0).all()

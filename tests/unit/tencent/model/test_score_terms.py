@@ -4,8 +4,10 @@ import numpy as np
 import torch
 
 from competitions.tencent.model.encoder import DAY_S
-from competitions.tencent.model.score_terms import AgeEncoding, ContentProfile, content_vectors
+from competitions.tencent.model.score_terms import AgeEncoding, ContentProfile, ForecastTerm, content_vectors
+from competitions.tencent.training.trainer import build_network
 from tests.unit.tencent.model.test_encoder import make_network
+from tests.unit.tencent.training_inputs import make_forecast, make_training_inputs
 
 
 def test_the_age_encoding_depends_on_the_age_alone() -> None:
@@ -27,6 +29,20 @@ def test_the_age_encoding_by_hand() -> None:
         queries = age.encode_query(torch.tensor([DAY_S // 2, DAY_S, 0]))
         scores = queries @ age.encode_item(torch.tensor([0])).T
     torch.testing.assert_close(scores.squeeze(1), torch.tensor([3.0, -2.0, 2.0]), atol=1e-5, rtol=0)
+
+
+def test_a_query_takes_the_latest_forecast_before_it_and_an_answer_the_last() -> None:
+    """One before all of them takes the first: it knows nothing of later ones that matter, it is far away."""
+    forecast = make_forecast(10)
+    content = build_network(dataclasses.replace(make_training_inputs(), forecast=forecast)).tower.content
+    term, rows = ForecastTerm(), torch.tensor([3, 7])
+    times = torch.tensor([999_999, 1_000_000, 1_001_999, 1_002_000, 9_000_000])
+    with torch.no_grad():
+        scores = term.encode_query(times, content) @ term.encode_item(rows, content).T
+        last = term.encode_query(times[-1:], content.at_end()) @ term.encode_item(rows, content.at_end()).T
+    expected = 0.9 * torch.from_numpy(forecast.log_rate).float()[[0, 0, 0, 1, 2]][:, rows]
+    torch.testing.assert_close(scores, expected)
+    torch.testing.assert_close(last, expected[-1:])
 
 
 def test_the_profile_is_the_decayed_mean_with_clicks_counted_more() -> None:

@@ -1,5 +1,6 @@
 """Histories answered from an export, one at a time: the ads of the pipeline, in fewer bits nearly the same ones."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from competitions.tencent.serving import service as serving
 from competitions.tencent.serving.requests import Request, write_requests
 from competitions.tencent.training.inputs import ModelInputs, NetworkSettings
 from competitions.tencent.training.trainer import Trained, train
-from tests.unit.tencent.training_inputs import MODEL, TRAIN, make_model_inputs, make_training_inputs
+from tests.unit.tencent.training_inputs import MODEL, TRAIN, make_forecast, make_model_inputs, make_training_inputs
 
 ITEMS = 300
 CONFIG: TencentConfig = msgspec.structs.replace(COMPETITION.load_config([]), method="network", model=MODEL, train=TRAIN)
@@ -45,10 +46,13 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
     sequences, users = training.history.sequences, training.users
     corpus = Corpus(training.catalogue, sequences, users, sequences, users, candidates, None, ())
     fold = split.build_test_fold(sequences, sequences, candidates, None, CONFIG.host)
-    inputs = make_model_inputs(corpus, fold, training.embeddings)
+    forecast = make_forecast(ITEMS)
+    training = dataclasses.replace(training, forecast=forecast)
+    inputs = dataclasses.replace(make_model_inputs(corpus, fold, training.embeddings), forecast=forecast)
     trained = train(training, folder / "point.pt")
     half = NetworkSettings(msgspec.structs.replace(MODEL, width=8), TRAIN, CONFIG.seed)
-    small = train(make_training_inputs(users=40, items=ITEMS, epochs=1, width=8), folder / "half.pt")
+    halved = make_training_inputs(users=40, items=ITEMS, epochs=1, width=8)
+    small = train(dataclasses.replace(halved, forecast=forecast), folder / "half.pt")
     exported = export.ExportedFold(inputs, {False: trained, True: small}, {False: SETTINGS, True: half})
     export.write_export(exported, export.COMPRESSIONS, folder / "export")
     write_requests(*inputs.query_source, fold, np.arange(len(fold.users)), folder / "requests")
@@ -72,6 +76,17 @@ def test_one_history_at_a_time_is_answered_as_by_the_pipeline(tried: Tried) -> N
     assert [service.answer([request], ignore)[0] for request in requests] == expected
     assert answer_all(service, requests, batch=7) == expected
     assert len({tuple(answer) for answer in expected}) > 5
+
+
+def test_a_kernel_over_the_history_is_served_as_well(tried: Tried, tmp_path: Path) -> None:
+    settings = NetworkSettings(msgspec.structs.replace(MODEL, kernel=True), TRAIN, CONFIG.seed)
+    training = make_training_inputs(users=40, items=ITEMS, epochs=1, kernel=True)
+    trained = train(dataclasses.replace(training, forecast=tried.inputs.forecast), tmp_path / "point.pt")
+    exported = export.ExportedFold(tried.inputs, {False: trained}, {False: settings})
+    export.write_export(exported, export.COMPRESSIONS[:1], tmp_path / "export")
+    expected = stages.answer(tried.inputs, trained, settings, CONFIG.retrieve).vectors.columns.astype(float).tolist()
+    service = serving.load(tmp_path / "export", "whole")
+    assert answer_all(service, serving.read_requests(tried.folder / "requests"), batch=7) == expected
 
 
 def share_of_ten(one: list[list[float]], other: list[list[float]]) -> float:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from common.errors import UserError
+from competitions.tencent.ranking.forecast_table import ForecastTable
 from competitions.tencent.training import checkpoint, trainer
 from competitions.tencent.training.batches import make_batch, order_batches
 from competitions.tencent.training.distributed import train_anywhere
@@ -52,6 +53,34 @@ def test_other_encoders_learn_it_from_ids_alone(encoder: str, tmp_path: Path) ->
     off = dict.fromkeys(("features", "embeddings", "actions", "condition", "times"), False)
     inputs = make_training_inputs(users=64, epochs=50, encoder=encoder, rate=0.01, **off)
     assert next_ad_share(inputs, trainer.train(inputs, tmp_path / "point.pt")) > 0.5
+
+
+def test_the_forecast_is_used_where_it_tells_the_next_ad(tmp_path: Path) -> None:
+    """Every event is of the ad that the forecast of its time puts first, drawn at random: the history tells nothing,
+    and the answer is the ad that the last forecast puts first.
+    """
+    inputs = make_training_inputs(users=64, epochs=12, embeddings=False, times=False)
+    sequences, random = inputs.history.sequences, np.random.default_rng(0)
+    owner = np.repeat(np.arange(64), np.diff(sequences.offsets))
+    times = sequences.time + 10_000 * owner  # no two events at one time
+    hot = random.integers(1, 11, len(times))
+    log_rate = np.zeros((len(times), 11), np.float16)
+    log_rate[np.arange(len(times)), hot] = 3.0
+    moved = dataclasses.replace(sequences, item=hot.astype(np.int32), time=times)
+    history = dataclasses.replace(inputs.history, sequences=moved)
+    inputs = dataclasses.replace(inputs, history=history, forecast=ForecastTable(times, log_rate))
+    trained = trainer.train(inputs, tmp_path / "point.pt")
+    assert trained.weights["forecast.power"] > 0.95
+    network = load_network(inputs, trained)
+    batch = make_batch(history, inputs.users.features, 8, 1, int(times[-1]))
+    with torch.inference_mode():
+        scores = network.encode_histories(batch)[1] @ network.encode_rows(torch.arange(1, 11)).T
+    assert (scores.argmax(1) + 1 == hot[-1]).float().mean() > 0.5  # chance is .1
+
+
+def test_one_negative_and_a_dot_product_learn_it_too(tmp_path: Path) -> None:
+    inputs = make_training_inputs(users=64, epochs=40, encoder="transformer", score="dot", loss="one_negative")
+    assert next_ad_share(inputs, trainer.train(inputs, tmp_path / "point.pt")) > 0.9
 
 
 @pytest.mark.parametrize("encoder", ["hstu", "bert4rec"])
