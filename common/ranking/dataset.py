@@ -65,6 +65,26 @@ def drop_small_groups(rows: RankingDataset, min_size: int) -> RankingDataset:
     return rows if large.all() else pick_queries(rows, large)
 
 
+def sample_negatives(rows: RankingDataset, negatives: int, seed: int) -> RankingDataset:
+    """Every query with all its positives and at most so many of its other rows, drawn evenly, in their order.
+
+    A softmax within queries learns the same weights from such a draw (McFadden 1978, "Modelling the choice of
+    residential location"). No copy where no query has more.
+    """
+    if not len(rows.labels) or rows.group_sizes.max() <= negatives:
+        return rows
+    query = np.repeat(np.arange(len(rows.group_sizes)), rows.group_sizes)
+    draw = np.where(rows.labels > 0, -1.0, np.random.default_rng(seed).random(len(query)))
+    order = np.lexsort((draw, query))
+    first = np.cumsum(rows.group_sizes) - rows.group_sizes
+    positives = np.bincount(query, rows.labels > 0, len(first)).astype(np.int64)
+    place = np.empty(len(query), np.int64)
+    place[order] = np.arange(len(query)) - (first + positives)[query]
+    kept = place < negatives
+    sizes = np.bincount(query[kept], minlength=len(first)).astype(rows.group_sizes.dtype)
+    return RankingDataset(rows.names, rows.features[kept], rows.labels[kept], sizes)
+
+
 def pick_queries(rows: RankingDataset, chosen: NDArray[np.bool_]) -> RankingDataset:
     """The rows of some queries: ``chosen`` (queries,)."""
     kept = np.repeat(chosen, rows.group_sizes)

@@ -19,6 +19,7 @@ class Recipe:
     logit: likelihood). ``likelihood``: the softmax losses stop by their own likelihood instead, which moves with every
     query where NDCG at a small cutoff jumps. ``blocks``: only features of these blocks, None for all.
     ``min_group_size``: queries of fewer rows are left out (a query of one row says nothing about choice).
+    ``negatives``: of each training query, so many rows besides the positives are learned from, None for all.
     ``base_margin``: the feature whose value a row's score starts from (a score that is known before, which trees need
     not find again); missing is 0. ``seeds``: so many fits, by ``seed`` and those after it, whose scores are averaged.
     """
@@ -32,6 +33,7 @@ class Recipe:
     likelihood: bool = False
     blocks: tuple[str, ...] | None = None
     min_group_size: int = 1
+    negatives: int | None = None
     base_margin: str | None = None
     seeds: int = 1
 

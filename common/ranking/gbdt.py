@@ -20,7 +20,14 @@ from numpy.typing import NDArray
 
 from common.errors import UserError
 from common.ranking import fitters
-from common.ranking.dataset import Matrix, RankingDataset, drop_small_groups, join_datasets, take_blocks
+from common.ranking.dataset import (
+    Matrix,
+    RankingDataset,
+    drop_small_groups,
+    join_datasets,
+    sample_negatives,
+    take_blocks,
+)
 from common.ranking.fit_task import Fit, FitTask, Recipe, read_margin
 
 LONGEST_MESSAGE = 200
@@ -61,6 +68,8 @@ def fit(recipe: Recipe, train: Datasets, valid: RankingDataset | None = None, *,
     """
     family, fitter = _find_family(recipe)
     data = _select(recipe, train)
+    if recipe.negatives is not None:
+        data = sample_negatives(data, recipe.negatives, recipe.seed)
     if recipe.base_margin is not None and recipe.base_margin not in data.names:
         raise UserError(f"The base margin {recipe.base_margin!r} is not among the features of the ranker.")
     held = _select(recipe, valid) if valid is not None and recipe.patience else None

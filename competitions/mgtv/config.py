@@ -98,14 +98,16 @@ class FeatureSettings(BlockSettings, frozen=True):
 
 
 class WatchSettings(Settings, frozen=True):
-    """``models`` are fitted on the features of ``blocks`` and mixed; ``rounds`` at most, ended by ``patience``;
-    ``blend_l2``: ridge on the weights of the mix.
+    """``models`` are fitted on the features of ``blocks`` and mixed; ``negatives``: of each training list, at most so
+    many videos besides the answer; ``rounds`` at most, ended by ``patience``; ``blend_l2``: ridge on the weights of the
+    mix.
 
     Each model's parameters follow under its name, in its library's words.
     """
 
     models: tuple[str, ...]
     blocks: tuple[str, ...]
+    negatives: Count
     rounds: Count
     patience: Count
     blend_l2: NotNegative

@@ -307,6 +307,7 @@ def test_the_ranker_beats_the_first_search_and_says_what_that_found(finished: Fi
         "split.kind": "time",
         "split.earlier": "3",
         "ranker.channels": "content",
+        "ranker.list_length": "40",
     }
 
 

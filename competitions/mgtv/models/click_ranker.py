@@ -35,6 +35,7 @@ def make_recipe(kind: str, settings: WatchSettings, seed: int) -> Recipe:
         likelihood=True,
         blocks=settings.blocks,
         min_group_size=MIN_SLATE,
+        negatives=settings.negatives,
     )
 
 

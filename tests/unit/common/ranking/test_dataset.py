@@ -4,7 +4,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.ranking.dataset import RankingDataset, find_columns, join_datasets, take_blocks, to_matrix
+from common.ranking.dataset import (
+    RankingDataset,
+    find_columns,
+    join_datasets,
+    sample_negatives,
+    take_blocks,
+    to_matrix,
+)
 
 NUMBERS = [pl.Float32, pl.Float64, pl.Int8, pl.Int16, pl.Int32, pl.UInt8, pl.UInt16, pl.UInt32]
 
@@ -82,3 +89,21 @@ def test_rows_one_after_the_other() -> None:
     assert both.group_sizes.tolist() == [2, 3]
     assert both.names == ("a",)
     assert join_datasets([first]) is first
+
+
+def test_of_each_query_all_positives_and_so_many_others_are_drawn_evenly() -> None:
+    sizes = np.tile(np.array([2, 9, 4], np.int32), 400)
+    labels = np.tile(np.array([1, 0, *[0] * 8, 1, 0, 1, 0, 1], np.float32), 400)  # the second has two of nine
+    labels.reshape(400, 15)[:, 2] = 1
+    rows = RankingDataset(("place",), np.arange(len(labels), dtype=np.float32)[:, None], labels, sizes)
+    drawn = sample_negatives(rows, 3, seed=0)
+    assert drawn.group_sizes.tolist() == [2, 5, 4] * 400
+    assert drawn.labels.sum() == labels.sum()
+    assert (np.diff(drawn.features[:, 0]) > 0).all()  # in their order, none twice
+    np.testing.assert_array_equal(labels[drawn.features[:, 0].astype(int)], drawn.labels)
+    negatives = drawn.features[drawn.labels == 0, 0].astype(int) % 15
+    times = np.bincount(negatives, minlength=15)[3:10]  # seven negatives of the second query
+    assert times.sum() == 1200
+    assert (np.abs(times - 1200 / 7) < 50).all()
+    assert sample_negatives(rows, 9, seed=0) is rows
+    assert len({sample_negatives(rows, 3, seed).features.tobytes() for seed in (0, 0, 1)}) == 2

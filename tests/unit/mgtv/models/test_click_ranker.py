@@ -72,7 +72,7 @@ def hit_rate(day: DayFeatures, scores: Floats) -> float:
 
 def make_settings(**changes: Any) -> WatchSettings:
     """The settings of small fits on the two blocks that do not tell the answer."""
-    plain = {"models": ("logit",), "blocks": BLOCKS, "rounds": 60, "patience": 8, "blend_l2": 0.01}
+    plain = {"models": ("logit",), "blocks": BLOCKS, "rounds": 60, "negatives": 100, "patience": 8, "blend_l2": 0.01}
     return WatchSettings(**plain | PARAMETERS | changes)
 
 
@@ -108,6 +108,7 @@ def test_a_recipe_takes_its_kinds_parameters_and_what_all_share() -> None:
         likelihood=True,
         blocks=("device", "pair"),
         min_group_size=2,
+        negatives=100,
     )
 
 
@@ -140,6 +141,16 @@ def test_lists_of_one_are_no_training_rows(tasks: list[FitTask]) -> None:
     assert train.features[:, 0].tolist() == [1, 2, 4, 5, 6, 1, 2]
     assert valid is not None
     assert (valid.group_sizes.tolist(), valid.features[:, 0].tolist()) == ([2], [0, 1])
+
+
+def test_training_lists_are_drawn_from_and_validation_lists_are_whole(tasks: list[FitTask]) -> None:
+    (recipe,) = list_recipes(make_settings(negatives=1), 0)
+    fit(recipe, [day.rows for day in DAYS[:2]], DAYS[2].rows)
+    (task,) = tasks
+    assert set(task.train.group_sizes.tolist()) == {2}  # the answer and one beside it
+    assert task.train.labels.sum() == len(task.train.group_sizes)
+    assert task.valid is not None
+    assert task.valid.group_sizes.max() > 2
 
 
 def test_a_model_is_given_its_blocks_alone(tasks: list[FitTask]) -> None:
