@@ -13,7 +13,7 @@ import msgspec
 
 from common.decisions import say_decisions
 from common.pipeline.progress import say
-from common.pipeline.run import Result, Run, bundle, collect
+from common.pipeline.run import Result, Run, bundle, collect, derive
 from competitions.tencent import split, submission
 from competitions.tencent.config import HostSettings, SplitSettings, TencentConfig
 from competitions.tencent.corpus import RawFiles
@@ -118,13 +118,18 @@ def forecast(
 
 def tabulate(
     ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str
-) -> dict[str, Result[ForecastTable | None]]:
-    """The network's input ``forecast``; nothing where ``model.forecast`` is off or times say nothing."""
+) -> Result[ForecastTable | None]:
+    """The network's input ``forecast``; None where ``model.forecast`` is off or times say nothing."""
     if not (config.model.forecast and ready.plan.value.times):
-        return {}
+        return derive(leave_out_forecasts)
     questions, forecasts = forecast(ready, fold, config, run, name)
     horizon, label = config.split.horizon_hours, f"{name}.tabulate"
-    return {"forecast": run.step(tabulate_forecasts, ready.corpus, fold, questions, forecasts, horizon, name=label)}
+    return run.step(tabulate_forecasts, ready.corpus, fold, questions, forecasts, horizon, name=label)
+
+
+def leave_out_forecasts() -> ForecastTable | None:
+    """No table."""
+    return None
 
 
 def rank(ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str) -> RankedFold:
@@ -176,7 +181,7 @@ def fit_and_answer(
         fold=fold,
         semantic_ids=semantic_ids,
         cooccurrence=term,
-        **tabulate(ready, fold, config, run, name),
+        forecast=tabulate(ready, fold, config, run, name),
     )
     settings = NetworkSettings(config.model, train, seed)
     start, folder = before.trained if before else None, str(run.folder.parent / "checkpoints")
