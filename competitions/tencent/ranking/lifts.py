@@ -26,17 +26,30 @@ class Lift:
     known: Bools
 
     def of(self, before: Int64s, after: Int64s) -> Floats:
-        """log of P(after | before) / P(after), shrunk to 0; 0 where a code is missing or ``after`` was never clicked,
-        of which nothing is known. Shapes broadcast.
+        """log of P(after | before) / P(after) for codes ``before`` [queries] and ``after`` [queries, candidates], shrunk
+        to 0; 0 where a code is missing or ``after`` was never clicked, of which nothing is known. float32 [queries,
+        candidates].
         """
-        keys = before.astype(np.int64) * self.size + after
-        if not len(self.keys):
-            return np.zeros(keys.shape, np.float32)
-        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        seen = np.where(self.keys[at] == keys, self.counts[at], 0)
+        seen = self.count(before.astype(np.int64), after.astype(np.int64))
         share = self.share[after]
-        lift = np.log((seen + SHRINK * share) / (self.first[before] + SHRINK) / share)
-        return np.where((before > 0) & (after > 0) & self.known[after], lift, 0.0).astype(np.float32)
+        lift = np.log((seen + SHRINK * share) / (self.first[before][:, None] + SHRINK) / share)
+        return np.where((before > 0)[:, None] & (after > 0) & self.known[after], lift, 0.0).astype(np.float32)
+
+    def count(self, before: Int64s, after: Int64s) -> Int64s:
+        """How often each pair was seen, int64 [queries, candidates]. Only the pairs that begin with ``before`` are
+        searched: they are few and lie side by side, where the keys of all pairs would not stay in the cache.
+        """
+        low = np.searchsorted(self.keys, before * self.size)
+        length = np.searchsorted(self.keys, (before + 1) * self.size) - low
+        row = np.repeat(np.arange(len(before)), length)
+        begins = np.cumsum(length) - length
+        pairs = np.arange(len(row)) - begins[row] + low[row]
+        if not len(pairs):
+            return np.zeros(after.shape, np.int64)
+        keys = row * self.size + self.keys[pairs] % self.size
+        wanted = np.arange(len(before))[:, None] * self.size + after
+        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        return np.where(keys[at] == wanted, self.counts[pairs][at], 0)
 
 
 def count_lifts(history: Histories, catalogue: Catalogue) -> list[Lift]:

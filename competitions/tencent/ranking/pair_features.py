@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from competitions.tencent.corpus import Catalogue, Int64s
 from competitions.tencent.io import schema
@@ -115,20 +116,32 @@ def describe_shares(search: Search, knowledge: Knowledge, pairs: Pairs) -> Colum
     weights = past.weights / past.weights.sum(2, keepdim=True).clamp(min=FLOOR)
     columns = {}
     for field in knowledge.fields:
-        own = torch.from_numpy(codes[pairs.item, field])
-        before = torch.from_numpy(codes[past.item, field])
-        same = ((before.unsqueeze(2) == own.unsqueeze(1)) & (own > 0).unsqueeze(1)).float()
-        shares = torch.bmm(weights, same).numpy()
+        shares = share_values(weights, codes[past.item, field], codes[pairs.item, field])
         for at, kind in enumerate(KINDS):
             columns[f"share of {schema.ITEM_FEATURES[field]} {kind}"] = shares[:, at]
     return columns
+
+
+def share_values(weights: Tensor, before: np.ndarray, own: np.ndarray) -> Floats:
+    """The ``weights`` float32 [queries, kinds, events] of the events whose code ``before`` [queries, events] is that of
+    a candidate, ``own`` [queries, candidates]; 0 where that is 0, none. float32 [queries, kinds, candidates].
+
+    The weights are summed by code, and looked up: a tenth of the time of comparing every event with every candidate.
+    """
+    values, slot = np.unique(before, return_inverse=True)
+    at = np.minimum(np.searchsorted(values, own), len(values) - 1)
+    at[(values[at] != own) | (own == 0)] = len(values)
+    kinds = weights.shape[1]
+    table = torch.zeros(len(own), kinds, len(values) + 1)
+    table.scatter_add_(2, torch.from_numpy(slot.reshape(before.shape)).unsqueeze(1).expand(-1, kinds, -1), weights)
+    return np.asarray(table.gather(2, torch.from_numpy(at).unsqueeze(1).expand(-1, kinds, -1)).numpy())
 
 
 def describe_follows(search: Search, knowledge: Knowledge, pairs: Pairs) -> Columns:
     """The block ``follows``."""
     codes, last = np.asarray(knowledge.catalogue.features), pairs.past.last_click
     return {
-        f"{schema.ITEM_FEATURES[field]} follows": lift.of(codes[last, field][:, None], codes[pairs.item, field])
+        f"{schema.ITEM_FEATURES[field]} follows": lift.of(codes[last, field], codes[pairs.item, field])
         for field, lift in zip(knowledge.fields, knowledge.lifts, strict=True)
     }
 

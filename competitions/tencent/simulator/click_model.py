@@ -10,13 +10,14 @@ taste. Of what was shown but not clicked, nothing is kept; it depends on the int
 An ad shown so far to the user is drawn again. Reasons are other for a click (``CLICKED``) than for an ad that is just
 shown (``SHOWN``), and an ad is clicked only if accepted, with the probability
 
-    exp(ACCEPTANCE_SLOPE * (min(x, ACCEPTANCE_CAP) - ACCEPTANCE_CAP)),   x = preference . delta(ad),
+    exp(slope * (min(x, ACCEPTANCE_CAP) - ACCEPTANCE_CAP)),   x = preference . delta(ad),
 
-preference being ``TASTE_WEIGHT * taste + LAST_CLICK_WEIGHT * delta of the ad clicked last``. So the odds that an ad is
-clicked, given that it is shown, are the user's own times a ratio of reasons times exp(ACCEPTANCE_SLOPE * x): logistic
+``slope`` being that of the scale (``acceptance_slope``), preference being ``TASTE_WEIGHT * taste + LAST_CLICK_WEIGHT * delta of the ad clicked last``. So the odds that an ad is
+clicked, given that it is shown, are the user's own times a ratio of reasons times exp(slope * x): logistic
 in the affinity.
 """
 
+import math
 from dataclasses import dataclass, fields
 from typing import NamedTuple, TypeVar
 
@@ -49,7 +50,10 @@ SHOWN = (0.12, 0.14, 0.04, 0.02, 0.04, 0.64)
 CLICKED = (0.24, 0.25, 0.07, 0.10, 0.09, 0.25)
 VISIT_TOPIC_FROM = (0.7, 0.1, 0.2)  # a new visit's topic: an interest, the topic clicked last, the one that follows it
 INTEREST_WEIGHT = np.array([0.50, 0.26, 0.15, 0.09], np.float32)  # of each interest, before the topic's rhythm
-ACCEPTANCE_SLOPE, ACCEPTANCE_CAP, TASTE_WEIGHT, LAST_CLICK_WEIGHT = 2.5, 0.6, 0.5, 0.85
+# With one slope at every scale, a hundred times the ads would leave a third of the oracle's score (.333, .123), less
+# than what was earned on the host's log (.137): where more ads are to be had, people are choosier.
+ACCEPTANCE_SLOPE, STEEPER, STEEPER_ABOVE = 2.5, 0.9, 0.01  # steeper by so much for every tenfold scale above this one
+ACCEPTANCE_CAP, TASTE_WEIGHT, LAST_CLICK_WEIGHT = 0.6, 0.5, 0.85
 ADOPT, PROMOTE, DRIFT = 0.08, 0.03, 0.02  # chances: by click; by visit; by visit
 
 Kind = TypeVar("Kind", "UserState", Users)
@@ -78,12 +82,15 @@ EXPOSURE_DRAW, CLICK_DRAW = Draw(SHOWN, 2), Draw(CLICKED, 12)
 
 @dataclass(frozen=True)
 class Environment:
-    """What the choice model depends on beside the state; ``conversions``: of round 2, None in round 1."""
+    """What the choice model depends on beside the state; ``conversions``: of round 2, None in round 1; ``slope``: of the
+    acceptance.
+    """
 
     topics: Topics
     inventory: AdInventory
     seed: int
     conversions: ConversionModel | None = None
+    slope: float = ACCEPTANCE_SLOPE
 
 
 def take(rows: Kind, at: Ints | Bools | slice) -> Kind:
@@ -191,11 +198,14 @@ def preference_direction(env: Environment, taste: Singles, last: Ints) -> Single
     return np.asarray(np.float32(TASTE_WEIGHT) * taste + np.float32(LAST_CLICK_WEIGHT) * clicked)
 
 
-def acceptance_probability(x: Singles) -> Singles:
+def acceptance_slope(scale: float) -> float:
+    """How sharply people choose in a world of this scale."""
+    return ACCEPTANCE_SLOPE + STEEPER * max(math.log10(scale / STEEPER_ABOVE), 0.0)
+
+
+def acceptance_probability(x: Singles, slope: float) -> Singles:
     """The chance that an ad of affinity ``x`` is accepted as a click."""
-    return np.asarray(
-        np.exp(np.float32(ACCEPTANCE_SLOPE) * (np.minimum(x, np.float32(ACCEPTANCE_CAP)) - np.float32(ACCEPTANCE_CAP)))
-    )
+    return np.asarray(np.exp(np.float32(slope) * (np.minimum(x, np.float32(ACCEPTANCE_CAP)) - np.float32(ACCEPTANCE_CAP))))
 
 
 def update_clicked(env: Environment, state: UserState, rows: Ints, ad: Ints, rng: np.random.Generator) -> None:
@@ -226,7 +236,7 @@ def _draw_accepted(
         rejected = (past[rows] == ad[rows, None]).any(axis=1)
         if preference is not None:
             x = np.einsum("ij,ij->i", preference[rows], env.inventory.ads.delta[ad[rows]])
-            rejected |= rng.random(len(rows), dtype=np.float32) >= acceptance_probability(x)
+            rejected |= rng.random(len(rows), dtype=np.float32) >= acceptance_probability(x, env.slope)
         rows = rows[rejected]
         if not len(rows):
             break

@@ -114,7 +114,7 @@ def _draw_clicked(
         now = take(state, row)
         ad = propose_ads(env, replace(now, visit_topic=draw_visit_topic(env, now, slot, rng)), slot, CLICKED, rng)
         x = np.einsum("ij,ij->i", preference[row], env.inventory.ads.delta[ad])
-        taken = allowed[ad] & (rng.random(len(row), dtype=np.float32) < acceptance_probability(x))
+        taken = allowed[ad] & (rng.random(len(row), dtype=np.float32) < acceptance_probability(x, env.slope))
         taken &= (past[row] != ad[:, None]).all(axis=1)
         clicked[pending[taken]] = ad[taken]
         pending = pending[~taken]

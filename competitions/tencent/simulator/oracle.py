@@ -122,7 +122,7 @@ def click_probabilities(
     column = weights.by_advertiser[index]
     chance[row, column] += (by_owner[row] * weights.owned[column]).sum(axis=1)
     preference = preference_direction(env, taste, state.last)
-    chance *= acceptance_probability(preference @ env.inventory.ads.delta[weights.ads].T)
+    chance *= acceptance_probability(preference @ env.inventory.ads.delta[weights.ads].T, env.slope)
     row, at = np.nonzero(past >= 0)
     column = weights.column[past[row, at]]
     chance[row[column >= 0], column[column >= 0]] = 0.0

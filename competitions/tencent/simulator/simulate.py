@@ -32,7 +32,7 @@ from competitions.tencent.simulator.ad_features import ad_vectors, describe_ads,
 from competitions.tencent.simulator.ad_inventory import build_inventory
 from competitions.tencent.simulator.ads import make_ads
 from competitions.tencent.simulator.calibration import describe
-from competitions.tencent.simulator.click_model import Environment, UserState, browse, take
+from competitions.tencent.simulator.click_model import Environment, UserState, acceptance_slope, browse, take
 from competitions.tencent.simulator.conversions import Law, draw_conversions, fit_level, make_conversions
 from competitions.tencent.simulator.ground_truth import Targets, choose_candidates, draw_targets
 from competitions.tencent.simulator.id_assignment import STRANGERS, Numbers, UserNames, list_ads, number_ads
@@ -53,7 +53,7 @@ from competitions.tencent.simulator.writer import (
 
 __all__ = ["LAYOUTS", "TRUTH", "Oracle", "Simulation", "describe", "simulate"]
 
-VERSION = 1  # goes up when the same scale and seed give other files
+VERSION = 2  # goes up when the same scale and seed give other files
 LAYOUTS = ("release", "competition")
 WRITTEN = {
     schema.RELEASE_SEQUENCES,
@@ -128,7 +128,8 @@ def _write_all(
 ) -> tuple[dict[str, int], Oracle]:
     topics = make_topics(seed)
     inventory = build_inventory(make_ads(topics, sizes, scale, seed))
-    env = Environment(topics, inventory, seed, make_conversions(inventory.ads, seed) if law is Law.ROUND2 else None)
+    conversions = make_conversions(inventory.ads, seed) if law is Law.ROUND2 else None
+    env = Environment(topics, inventory, seed, conversions, acceptance_slope(scale))
     starts = range(0, sizes.users, BATCH_USERS)
     batches = track(starts, "Simulating users")
     groups = [simulate_users(env, start, min(BATCH_USERS, sizes.users - start)) for start in batches]

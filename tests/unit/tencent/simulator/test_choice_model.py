@@ -173,7 +173,7 @@ def test_interest_in_what_is_shown_decides_the_click(world: World) -> None:
     for name, reasons in (("shown", click_model.SHOWN), ("clicked", CLICKED)):
         ads[name] = click_model.propose_ads(env, state, slot, reasons, rng)
     x = {name: np.einsum("ij,ij->i", preference, env.inventory.ads.delta[ad]) for name, ad in ads.items()}
-    kept = rng.random(len(users)) < click_model.acceptance_probability(x["clicked"])
+    kept = rng.random(len(users)) < click_model.acceptance_probability(x["clicked"], env.slope)
     liked = {
         name: (env.inventory.ads.topic[ad][:, None] == state.interest).any(axis=1).mean() for name, ad in ads.items()
     }
@@ -241,7 +241,7 @@ def chance_by_definition(world: World, user: int) -> Floats:
             chance[at] += BAND_SHARE[band] * value
     x = ads.delta[world.candidates].astype(float) @ preference
     cap = click_model.ACCEPTANCE_CAP
-    chance *= np.exp(click_model.ACCEPTANCE_SLOPE * (np.minimum(x, cap) - cap))
+    chance *= np.exp(env.slope * (np.minimum(x, cap) - cap))
     chance[np.isin(world.candidates, world.past[user])] = 0.0
     return chance
 
