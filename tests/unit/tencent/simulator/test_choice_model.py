@@ -31,6 +31,7 @@ from competitions.tencent.simulator.topics import (
 from competitions.tencent.simulator.users import VISIT, Users, make_users
 
 SCALE, SEED = 0.004, 5
+SLOPE = 2.6  # not the default: that none is forgotten
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class World:
 @pytest.fixture(scope="module")
 def world() -> World:
     sizes, topics = sizes_at_scale(SCALE), make_topics(SEED)
-    env = Environment(topics, ad_inventory.build_inventory(make_ads(topics, sizes, SCALE, SEED)), SEED)
+    env = Environment(topics, ad_inventory.build_inventory(make_ads(topics, sizes, SCALE, SEED)), SEED, slope=SLOPE)
     users = make_users(topics, sizes.users, SEED, 0)
     past, state = click_model.browse(env, users, np.random.default_rng(1))
     seen = np.bincount(past[past >= 0], minlength=len(env.inventory.ads)) > 0
@@ -353,3 +354,12 @@ def test_batches_do_not_depend_on_each_other(world: World) -> None:
     first, other, again = (simulate.simulate_users(world.env, start, 30) for start in (40_000, 0, 40_000))
     np.testing.assert_array_equal(first.past, again.past)
     assert (first.past != other.past).mean() > 0.5
+
+
+def test_people_are_choosier_in_larger_worlds() -> None:
+    slopes = [click_model.acceptance_slope(scale) for scale in (0.0005, 0.01, 0.1, 1.0)]
+    assert slopes == pytest.approx([2.5, 2.5, 3.4, 4.3])
+    x = np.array([-0.2, 0.3, 0.6, 2.0], np.float32)
+    mild, sharp = (click_model.acceptance_probability(x, slope) for slope in (2.5, 4.3))
+    np.testing.assert_allclose(mild, np.exp(2.5 * np.array([-0.8, -0.3, 0.0, 0.0])), rtol=1e-6)
+    assert (sharp[:2] < mild[:2]).all()
