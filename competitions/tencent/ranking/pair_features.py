@@ -30,6 +30,7 @@ from competitions.tencent.ranking.search import Found, Search
 
 BETAS = (4.0, 12.0, 30.0)
 FLOOR = 1e-6
+DIRECT_CODES = 5_000
 Columns = dict[str, Floats]
 
 
@@ -126,15 +127,20 @@ def share_values(weights: Tensor, before: np.ndarray, own: np.ndarray) -> Floats
     """The ``weights`` float32 [queries, kinds, events] of the events whose code ``before`` [queries, events] is that of
     a candidate, ``own`` [queries, candidates]; 0 where that is 0, none. float32 [queries, kinds, candidates].
 
-    The weights are summed by code, and looked up: a tenth of the time of comparing every event with every candidate.
+    The weights are summed by code, and looked up: quicker than to compare every event with every candidate. Few codes
+    are places in the table themselves, many are numbered first.
     """
-    values, slot = np.unique(before, return_inverse=True)
-    at = np.minimum(np.searchsorted(values, own), len(values) - 1)
-    at[(values[at] != own) | (own == 0)] = len(values)
-    kinds = weights.shape[1]
-    table = torch.zeros(len(own), kinds, len(values) + 1)
-    table.scatter_add_(2, torch.from_numpy(slot.reshape(before.shape)).unsqueeze(1).expand(-1, kinds, -1), weights)
-    return np.asarray(table.gather(2, torch.from_numpy(at).unsqueeze(1).expand(-1, kinds, -1)).numpy())
+    kinds, most = weights.shape[1], int(max(before.max(initial=0), own.max(initial=0)))
+    slot, at = before, own
+    if most > DIRECT_CODES:
+        values, slot = np.unique(np.append(0, before), return_inverse=True)
+        slot, at = slot[1:].reshape(before.shape), np.minimum(np.searchsorted(values, own), len(values) - 1)
+        at[values[at] != own] = 0
+        most = len(values)
+    table = torch.zeros(len(own), kinds, most + 1)
+    table.scatter_add_(2, torch.from_numpy(slot.astype(np.int64)).unsqueeze(1).expand(-1, kinds, -1), weights)
+    table[:, :, 0] = 0.0
+    return np.asarray(table.gather(2, torch.from_numpy(at.astype(np.int64)).unsqueeze(1).expand(-1, kinds, -1)).numpy())
 
 
 def describe_follows(search: Search, knowledge: Knowledge, pairs: Pairs) -> Columns:

@@ -12,9 +12,9 @@ shown (``SHOWN``), and an ad is clicked only if accepted, with the probability
 
     exp(slope * (min(x, ACCEPTANCE_CAP) - ACCEPTANCE_CAP)),   x = preference . delta(ad),
 
-``slope`` being that of the scale (``acceptance_slope``), preference being ``TASTE_WEIGHT * taste + LAST_CLICK_WEIGHT * delta of the ad clicked last``. So the odds that an ad is
-clicked, given that it is shown, are the user's own times a ratio of reasons times exp(slope * x): logistic
-in the affinity.
+``slope`` being that of the scale (``acceptance_slope``), preference ``TASTE_WEIGHT * taste + LAST_CLICK_WEIGHT * delta of
+the ad clicked last``. So the odds that an ad is clicked, given that it is shown, are the user's own times a ratio of
+reasons times exp(slope * x): logistic in the affinity.
 """
 
 import math
@@ -82,8 +82,8 @@ EXPOSURE_DRAW, CLICK_DRAW = Draw(SHOWN, 2), Draw(CLICKED, 12)
 
 @dataclass(frozen=True)
 class Environment:
-    """What the choice model depends on beside the state; ``conversions``: of round 2, None in round 1; ``slope``: of the
-    acceptance.
+    """What the choice model depends on beside the state; ``conversions``: of round 2, None in round 1; ``slope``: that
+    of the acceptance.
     """
 
     topics: Topics
@@ -205,7 +205,8 @@ def acceptance_slope(scale: float) -> float:
 
 def acceptance_probability(x: Singles, slope: float) -> Singles:
     """The chance that an ad of affinity ``x`` is accepted as a click."""
-    return np.asarray(np.exp(np.float32(slope) * (np.minimum(x, np.float32(ACCEPTANCE_CAP)) - np.float32(ACCEPTANCE_CAP))))
+    cap = np.float32(ACCEPTANCE_CAP)
+    return np.asarray(np.exp(np.float32(slope) * (np.minimum(x, cap) - cap)))
 
 
 def update_clicked(env: Environment, state: UserState, rows: Ints, ad: Ints, rng: np.random.Generator) -> None:
