@@ -12,8 +12,8 @@ shown (``SHOWN``), and an ad is clicked only if accepted, with the probability
 
     exp(slope * (min(x, ACCEPTANCE_CAP) - ACCEPTANCE_CAP)),   x = preference . delta(ad),
 
-``slope`` being that of the scale (``acceptance_slope``), preference ``TASTE_WEIGHT * taste + LAST_CLICK_WEIGHT * delta of
-the ad clicked last``. So the odds that an ad is clicked, given that it is shown, are the user's own times a ratio of
+``slope`` that of the scale (``acceptance_slope``) and preference ``TASTE_WEIGHT * taste + LAST_CLICK_WEIGHT * delta``
+of the ad clicked last. So the odds that an ad is clicked, given that it is shown, are the user's own times a ratio of
 reasons times exp(slope * x): logistic in the affinity.
 """
 
