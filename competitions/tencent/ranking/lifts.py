@@ -26,8 +26,8 @@ class Lift:
     known: Bools
 
     def of(self, before: Int64s, after: Int64s) -> Floats:
-        """log of P(after | before) / P(after), shrunk to 0; 0 where a code is missing or ``after`` was never clicked, of
-        which nothing is known. ``before`` [queries] and ``after`` [queries, candidates] are codes; float32 [queries,
+        """log of P(after | before) / P(after), shrunk to 0; 0 where a code is missing or ``after`` was never clicked:
+        of that nothing is known. ``before`` [queries] and ``after`` [queries, candidates] are codes; float32 [queries,
         candidates].
         """
         seen = self.count(before.astype(np.int64), after.astype(np.int64))
