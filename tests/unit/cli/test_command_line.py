@@ -345,3 +345,12 @@ def test_the_process_ends_with_one_sentence_and_code_1() -> None:
         [sys.executable, "-m", "competitions", "run", "chess"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert_refused((ended.returncode, ended.stdout, ended.stderr), "chess", "news")
+
+
+@pytest.mark.parametrize(("said", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_waiting_threads_sleep_unless_the_environment_says_otherwise(said: str | None, expected: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment |= {} if said is None else {"OMP_WAIT_POLICY": said}
+    script = "import competitions, os; print(os.environ['OMP_WAIT_POLICY'])"
+    shown = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == expected
