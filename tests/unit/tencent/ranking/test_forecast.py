@@ -1,19 +1,22 @@
 """The forecast tells new ads by their features, is made without a question's own answers, and needs no times."""
 
+import lightgbm as lgb
 import msgspec
 import numpy as np
+import pytest
 
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus
 from competitions.tencent.ids import Rows
 from competitions.tencent.ranking.ad_statistics import describe_ads
-from competitions.tencent.ranking.forecast import Forecast, count_next, fit_forecasts
+from competitions.tencent.ranking.forecast import MOST_STEP, Forecast, count_next, fit_forecasts, fit_trees
 from competitions.tencent.sequences import whole
 from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
 HOUR = 3_600
 FORECAST = msgspec.structs.replace(COMPETITION.load_config([]).ranker.forecast, rounds=400, least=3)
+FORECAST_OF_ONE = msgspec.structs.replace(FORECAST, rounds=1)
 ADS = 120
 
 
@@ -86,3 +89,11 @@ def test_without_times_or_questions_the_events_so_far_are_the_forecast() -> None
     every = np.arange(ADS + 1)
     assert Forecast("").rate(statistics, every).tolist() == (statistics.events + 0.5).tolist()
     assert np.flatnonzero(Forecast("").rate(statistics, every[3:5])).tolist() == [3, 4]  # nobody asks for others
+
+
+def test_a_tree_multiplies_no_rate_by_more_than_its_share_of_a_nat() -> None:
+    hot = np.repeat([0.0, 1.0], [990, 10])  # ten ads have all events: their leaf alone would add 49 nats
+    one = fit_trees([hot[:, None].astype(np.float32)], [(10_000 * hot).astype(np.int64)], FORECAST_OF_ONE)
+    cold, warm = lgb.Booster(model_str=one.trees).predict(np.array([[0.0], [1.0]]))
+    assert warm / 100.0 == pytest.approx(np.exp(FORECAST_OF_ONE.rate * MOST_STEP), rel=1e-3)  # 100: the mean
+    assert cold < 100.0
