@@ -236,7 +236,7 @@ class RetrieveSettings(Settings, frozen=True):
 
 
 class ForecastSettings(Settings, frozen=True):
-    """The trees of the forecast: ``rounds`` at a learning ``rate``, of so many ``leaves`` with ``least`` ads each."""
+    """Boosted trees: ``rounds`` at a learning ``rate``, of so many ``leaves`` with ``least`` ads (rows) each."""
 
     rounds: Count
     rate: Positive
@@ -290,10 +290,19 @@ class MixSettings(Settings, frozen=True):
     top: Count
 
 
+class StackSettings(ForecastSettings, frozen=True):
+    """The boosted trees of the ranker's open mode; ``l2`` draws their leaves to 0."""
+
+    l2: NotNegative
+
+
 class OpenSettings(Settings, frozen=True):
-    """All settings of the open mode; ``enabled``: mix, and submit the mix."""
+    """All settings of the open mode; ``enabled``: mix, and submit the mix. ``trees``: of the ranker's; the others: of
+    the network's.
+    """
 
     enabled: bool
+    trees: StackSettings
     attributes: AttributeSettings
     popularity: PopularitySettings
     counts: CountSettings

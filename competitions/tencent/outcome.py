@@ -8,6 +8,7 @@ from common.submission import Checked
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Corpus, Embedding, Int64s
 from competitions.tencent.ensemble.ensemble import Mixed
+from competitions.tencent.ensemble.stacking import Stacked
 from competitions.tencent.inference.retrieval import TopK
 from competitions.tencent.inference.stages import Answer
 from competitions.tencent.plan import Plan
@@ -31,17 +32,20 @@ class Prepared:
 
 @dataclass(frozen=True)
 class RankedFold:
-    """What was fitted for a fold by ``method = "ranker"``, and its recommendations."""
+    """What was fitted for a fold by ``method = "ranker"``, and its recommendations; ``stacked``: of the open mode, None
+    where that is off.
+    """
 
     name: str
     inputs: Result[RankerInputs]
     ranker: Result[Ranker]
     answer: Result[RankedAnswer]
+    stacked: Result[Stacked] | None = None
 
     @property
     def top(self) -> Result[TopK]:
         """The ten best of every query."""
-        top: Result[TopK] = self.answer.ranker
+        top: Result[TopK] = self.stacked.top if self.stacked else self.answer.ranker
         return top
 
 

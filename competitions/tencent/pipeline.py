@@ -17,7 +17,8 @@ from common.pipeline.run import Result, Run, bundle, collect, derive
 from competitions.tencent import split, submission
 from competitions.tencent.config import HostSettings, SplitSettings, TencentConfig
 from competitions.tencent.corpus import RawFiles
-from competitions.tencent.ensemble import ensemble
+from competitions.tencent.ensemble import ensemble, stacking
+from competitions.tencent.ensemble.stacking import OpenInputs
 from competitions.tencent.inference import stages
 from competitions.tencent.io import reader
 from competitions.tencent.outcome import FoldResult, Outcome, Prepared, RankedFold, Validated
@@ -37,8 +38,9 @@ def validate(files: RawFiles, config: TencentConfig, run: Run) -> Validated:
     fold, host = ready.valid, config.host
     # 3. Learn from the same question at earlier times, answer the held-out queries.
     if config.method == "ranker":
-        ranked = rank(ready, fold, config, run, "valid")
-        measured = run.step(ranking.evaluate_answers, fold, ranked.answer, host, name="measure")
+        ranked = stack(ready, fold, rank(ready, fold, config, run, "valid"), config, run)
+        top = ranked.stacked.top if ranked.stacked else None
+        measured = run.step(ranking.evaluate_answers, fold, ranked.answer, top, host, name="measure")
         return Validated(config, ready, ranked, measured)
     early = answer_open(fit_and_answer(ready, fold, config, run, "valid"), config, run)
     top = early.mixed.top if early.mixed else None
@@ -54,7 +56,7 @@ def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
     final: RankedFold | FoldResult
     # 4. Learn again from everything, answer the host's queries.
     if isinstance(early, RankedFold):
-        final = rank(ready, ready.test, config, run, "test")
+        final = stack(ready, ready.test, rank(ready, ready.test, config, run, "test"), config, run, early)
     else:
         final = answer_open(fit_and_answer(ready, ready.test, config, run, "test", early), config, run, early)
 
@@ -156,6 +158,32 @@ def rank(ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, n
     ]
     answer = step(ranking.join_answers, collect(parts), name=f"{name}.answer")
     return RankedFold(name, inputs, ranker, answer)
+
+
+def stack(
+    ready: Prepared,
+    fold: Result[Fold],
+    ranked: RankedFold,
+    config: TencentConfig,
+    run: Run,
+    early: RankedFold | None = None,
+) -> RankedFold:
+    """The open mode of the ranker, where it is on: trees over its lists and the network's scores, those of ``early`` or
+    fitted here.
+    """
+    if not config.open.enabled:
+        return ranked
+    network, features = fit_and_answer(ready, fold, config, run, ranked.name), config.ranker.features
+    given = bundle(
+        OpenInputs, lists=ranked.inputs, ranker=ranked.ranker, network=network.inputs, trained=network.trained
+    )
+    name = f"{ranked.name}.open"
+    if early is None:
+        stacked = run.step(stacking.fit_and_answer, given, features, network.settings, config.open.trees, name=name)
+    else:
+        assert early.stacked is not None
+        stacked = run.step(stacking.answer, given, features, network.settings, early.stacked.trees, name=name)
+    return dataclasses.replace(ranked, stacked=stacked)
 
 
 def fit_and_answer(

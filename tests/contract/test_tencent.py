@@ -241,6 +241,18 @@ def test_the_wide_part_and_the_open_mode_answer_as_well(finished: Finished, call
         assert call("check", "tencent", path, "--raw", finished.raw)[0] == 0
 
 
+def test_the_open_mode_of_the_ranker_answers_as_well(finished: Finished, call: Call) -> None:
+    settings = ("open.enabled=true", "open.trees.rounds=20", "open.trees.least=5")
+    after = solve(call, finished.raw, finished.build, *settings)
+    ways = after.summary["ways"]
+    assert set(ways) == {"ranker", "first search", "open mode"}
+    assert ways["ranker"] == finished.summary["ways"]["ranker"]
+    assert ways["open mode"]["score"] > 0.6
+    assert after.summary["cv"]["score"] == ways["open mode"]["score"]
+    for path in after.submissions:
+        assert call("check", "tencent", path, "--raw", finished.raw)[0] == 0
+
+
 def test_another_future_changes_neither_the_wide_part_nor_the_tables_of_the_open_mode(
     folder: Path, finished: Finished, tmp_path: Path
 ) -> None:

@@ -89,7 +89,7 @@ def rank_rungs(ready: Prepared, config: TencentConfig, ladder: Ladder) -> None:
     run = ladder.run
     with ladder.rung("first search: content or counts, by forecast", steps.NEIGHBOURS) as rung:
         ranked = rank(ready, ready.valid, config, run, "valid")
-        scores = run.step(evaluate_ranked, ready.valid, ranked.answer, config.host, name="measure").value
+        scores = run.step(evaluate_ranked, ready.valid, ranked.answer, None, config.host, name="measure").value
         _record(rung, scores["first search"])
     needs = {record.name for record in run.timings if record.name.startswith("valid.")}
     with ladder.rung("+ ranker", steps.DEEP, needs) as rung:

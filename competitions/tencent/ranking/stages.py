@@ -138,6 +138,9 @@ def join_answers(parts: Sequence[RankedAnswer]) -> RankedAnswer:
     )
 
 
-def evaluate_answers(fold: Fold, answer: RankedAnswer, host: HostSettings) -> dict[str, dict[str, Any]]:
-    """The scores of the first search alone, and of the ranker."""
-    return {"ranker": evaluate(fold, answer.ranker, host), "first search": evaluate(fold, answer.search, host)}
+def evaluate_answers(
+    fold: Fold, answer: RankedAnswer, open_mode: TopK | None, host: HostSettings
+) -> dict[str, dict[str, Any]]:
+    """The scores of the ranker, of the first search alone, and of the open mode where it is on."""
+    ways = {"ranker": answer.ranker, "first search": answer.search, "open mode": open_mode}
+    return {name: evaluate(fold, top, host) for name, top in ways.items() if top is not None}

@@ -15,7 +15,7 @@ from competitions.tencent.training.trainer import Trained
 def summarise(outcome: Validated) -> dict[str, Any]:
     """Everything of the closing summary as plain values, for run.json."""
     corpus, measured, early = outcome.ready.corpus.value, outcome.measured.value, outcome.early
-    best = next(measured[way] for way in ("ranker", "open mode", "vectors") if way in measured)
+    best = next(measured[way] for way in ("open mode", "ranker", "vectors") if way in measured)
     decisions = outcome.ready.plan.value.decisions
     return {
         "notes": [{"file": n.file, "what": n.what, "count": n.count, "first": n.first} for n in corpus.notes],
