@@ -18,7 +18,7 @@ from competitions.mgtv.reporting.answers import describe_lists
 from competitions.mgtv.reporting.summary import Outcome
 
 QUERIES, ROWS, TOP = 1_000, 12_000, 15  # a few seconds
-DRIFT_ROWS, DRIFT_FEATURES = 10_000, 30
+DRIFT_ROWS, DRIFT_FEATURES = 5_000, 30
 
 
 def diagnose(outcome: Outcome, run: Run) -> dict[str, Any]:
