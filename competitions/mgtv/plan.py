@@ -16,7 +16,7 @@ from competitions.mgtv.config import BLOCKS, MgtvConfig
 LOOPED, LOOPING = 1.5, 0.02  # a play of so many durations was a loop; of so many plays: the videos loop
 LISTS, FEWEST_DAYS, MOST_DAYS = 60_000, 5, 12
 BOOSTED = "lightgbm_softmax"
-MANY_LISTS = 25_000  # to learn from: then larger steps, each drawn to 0 more, come as far in less time, see LOG.md
+MANY_LISTS = 30_000  # to learn from: then larger steps, each drawn to 0 more, come as far in less time, see LOG.md
 SMALL_STEPS = {"learning_rate": 0.1, "lambda_l2": 10.0}
 LARGE_STEPS = {"learning_rate": 0.2, "lambda_l2": 100.0}
 
@@ -25,7 +25,7 @@ LARGE_STEPS = {"learning_rate": 0.2, "lambda_l2": 100.0}
 class Asked:
     """The settings that may be left to the files, as they are set; ``most_lists`` of a training day.
 
-    ``steps``: those of ``SMALL_STEPS`` that are left to the files.
+    ``steps``: those of ``SMALL_STEPS`` that are left to the files. Of the days, ``valid_days`` are kept from learning.
     """
 
     clip: float | str
@@ -33,6 +33,7 @@ class Asked:
     blocks: tuple[str, ...] | str
     most_lists: int
     steps: tuple[str, ...]
+    valid_days: int
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def list_asked(config: MgtvConfig) -> Asked:
     """What a config leaves to the files."""
     parameters, split = getattr(config.watch, BOOSTED), config.split
     steps = tuple(name for name in SMALL_STEPS if parameters.get(name) == AUTO)
-    return Asked(config.truth.clip, split.train_days, config.features.blocks, split.train_queries, steps)
+    blocks, most = config.features.blocks, split.train_queries
+    return Asked(config.truth.clip, split.train_days, blocks, most, steps, split.valid_days)
 
 
 def choose_settings(
@@ -100,7 +102,8 @@ def decide_steps(days: Sequence[pl.DataFrame], train_days: int, asked: Asked) ->
     """How boldly the boosted choice learns: from many lists in large steps, from few in small ones, which stop late
     enough to be stopped well.
     """
-    lists = count_lists(days, asked.most_lists) * min(train_days, len(days))
+    learned = min(train_days, max(len(days) - 1 - asked.valid_days, 0))  # the first day has no past
+    lists = count_lists(days, asked.most_lists) * learned
     steps = LARGE_STEPS if lists >= MANY_LISTS else SMALL_STEPS
     return {name: steps[name] for name in asked.steps}, f"about {lists:,.0f} lists to learn from"
 

@@ -67,15 +67,18 @@ def test_what_is_set_stays() -> None:
     assert [each.reason for each in choices.decisions[:3]] == ["set"] * 3
 
 
-@pytest.mark.parametrize(("lists", "rate", "penalty"), [(50, 0.1, 10.0), (2_500, 0.1, 10.0), (13_000, 0.2, 100.0)])
-def test_many_lists_are_learned_from_in_large_steps(lists: int, rate: float, penalty: float) -> None:
-    days = [day([5.0], lists)] * 2
-    settled = plan.settle(PLAIN, choose(days, "split.train_queries=13_000"))
+@pytest.mark.parametrize(
+    ("lists", "days", "rate", "penalty"),
+    [(50, 30, 0.1, 10.0), (2_400, 30, 0.1, 10.0), (2_600, 30, 0.2, 100.0), (4_900, 8, 0.1, 10.0), (4_900, 1, 0.1, 10.0)],
+)
+def test_many_lists_are_learned_from_in_large_steps(lists: int, days: int, rate: float, penalty: float) -> None:
+    """What counts is what is learned from: not the days that validate, nor the first."""
+    settled = plan.settle(PLAIN, choose([day([5.0], lists)] * days))
     parameters = settled.watch.lightgbm_softmax
     assert (parameters["learning_rate"], parameters["lambda_l2"]) == (rate, penalty)
     assert parameters["num_leaves"] == PLAIN.watch.lightgbm_softmax["num_leaves"]
-    own = ["watch.lightgbm_softmax.learning_rate=0.03", "split.train_queries=13_000"]
-    settled = plan.settle(COMPETITION.load_config(own, tuned=False), choose(days, *own))
+    own = "watch.lightgbm_softmax.learning_rate=0.03"
+    settled = plan.settle(COMPETITION.load_config([own], tuned=False), choose([day([5.0], lists)] * days, own))
     assert settled.watch.lightgbm_softmax["learning_rate"] == 0.03
     assert settled.watch.lightgbm_softmax["lambda_l2"] == penalty
 
