@@ -69,7 +69,13 @@ def test_what_is_set_stays() -> None:
 
 @pytest.mark.parametrize(
     ("lists", "days", "rate", "penalty"),
-    [(50, 30, 0.1, 10.0), (2_400, 30, 0.1, 10.0), (2_600, 30, 0.2, 100.0), (4_900, 8, 0.1, 10.0), (4_900, 1, 0.1, 10.0)],
+    [
+        (50, 30, 0.1, 10.0),
+        (2_400, 30, 0.1, 10.0),
+        (2_600, 30, 0.2, 100.0),
+        (4_900, 8, 0.1, 10.0),
+        (4_900, 1, 0.1, 10.0),
+    ],
 )
 def test_many_lists_are_learned_from_in_large_steps(lists: int, days: int, rate: float, penalty: float) -> None:
     """What counts is what is learned from: not the days that validate, nor the first."""
