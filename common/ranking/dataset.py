@@ -59,30 +59,70 @@ def join_datasets(parts: Sequence[RankingDataset]) -> RankingDataset:
     )
 
 
-def drop_small_groups(rows: RankingDataset, min_size: int) -> RankingDataset:
-    """The queries of at least ``min_size`` rows; no copy where none is smaller."""
-    large = rows.group_sizes >= min_size
-    return rows if large.all() else pick_queries(rows, large)
+def gather(
+    parts: Sequence[RankingDataset],
+    blocks: Sequence[str] | None = None,
+    min_size: int = 1,
+    negatives: int | None = None,
+    seed: int = 0,
+) -> RankingDataset:
+    """What a model learns from, as one data set: the rows of all parts, which have the same features.
+
+    Only the features of ``blocks``, the queries of at least ``min_size`` rows and, beside the positives of a query, at
+    most so many ``negatives``. Features are copied once, into their place, and not at all where a single part is taken
+    as it is.
+    """
+    names = parts[0].names
+    columns = list(range(len(names))) if blocks is None else find_columns(names, blocks)
+    kept = [np.repeat(part.group_sizes >= min_size, part.group_sizes) for part in parts]
+    sizes = np.concatenate([part.group_sizes[part.group_sizes >= min_size] for part in parts])
+    labels = np.concatenate([part.labels[rows] for part, rows in zip(parts, kept, strict=True)])
+    if negatives is not None and len(labels) and sizes.max() > negatives:
+        drawn = draw_negatives(labels, sizes, negatives, seed)
+        sizes, labels = count_kept(drawn, sizes), labels[drawn]
+        ends = np.cumsum([np.count_nonzero(rows) for rows in kept])[:-1]
+        for rows, own in zip(kept, np.split(drawn, ends), strict=True):
+            rows[rows] = own
+    if len(parts) == 1 and kept[0].all() and len(columns) == len(names):
+        return parts[0]
+    features = np.empty((len(labels), len(columns)), np.float32)
+    end = 0
+    for part, rows in zip(parts, kept, strict=True):
+        start, end = end, end + int(np.count_nonzero(rows))
+        for at, run in _list_runs(columns):
+            features[start:end, at : at + len(run)] = part.features[rows, run.start : run.stop]
+    return RankingDataset(tuple(names[column] for column in columns), features, labels, sizes)
 
 
-def sample_negatives(rows: RankingDataset, negatives: int, seed: int) -> RankingDataset:
-    """Every query with all its positives and at most so many of its other rows, drawn evenly, in their order.
+def _list_runs(columns: Sequence[int]) -> list[tuple[int, range]]:
+    """Ascending columns as runs of neighbours, each with its place: a run is copied as a whole, not value by value."""
+    breaks = [i for i in range(1, len(columns)) if columns[i] != columns[i - 1] + 1]
+    bounds = pairwise([0, *breaks, len(columns)])
+    return [(begin, range(columns[begin], columns[end - 1] + 1)) for begin, end in bounds if end > begin]
+
+
+def draw_negatives(
+    labels: NDArray[np.float32], sizes: NDArray[np.int32], negatives: int, seed: int
+) -> NDArray[np.bool_]:
+    """Which rows (n,) to keep: every positive and, of each query's other rows, at most so many, drawn evenly.
 
     A softmax within queries learns the same weights from such a draw (McFadden 1978, "Modelling the choice of
-    residential location"). No copy where no query has more.
+    residential location").
     """
-    if not len(rows.labels) or rows.group_sizes.max() <= negatives:
-        return rows
-    query = np.repeat(np.arange(len(rows.group_sizes)), rows.group_sizes)
-    draw = np.where(rows.labels > 0, -1.0, np.random.default_rng(seed).random(len(query)))
+    query = np.repeat(np.arange(len(sizes)), sizes)
+    draw = np.where(labels > 0, -1.0, np.random.default_rng(seed).random(len(query)))
     order = np.lexsort((draw, query))
-    first = np.cumsum(rows.group_sizes) - rows.group_sizes
-    positives = np.bincount(query, rows.labels > 0, len(first)).astype(np.int64)
+    first = np.cumsum(sizes) - sizes
+    positives = np.bincount(query, labels > 0, len(first)).astype(np.int64)
     place = np.empty(len(query), np.int64)
     place[order] = np.arange(len(query)) - (first + positives)[query]
-    kept = place < negatives
-    sizes = np.bincount(query[kept], minlength=len(first)).astype(rows.group_sizes.dtype)
-    return RankingDataset(rows.names, rows.features[kept], rows.labels[kept], sizes)
+    return place < negatives
+
+
+def count_kept(kept: NDArray[np.bool_], sizes: NDArray[np.int32]) -> NDArray[np.int32]:
+    """How many rows of each query are kept."""
+    query = np.repeat(np.arange(len(sizes)), sizes)
+    return np.bincount(query[kept], minlength=len(sizes)).astype(sizes.dtype)
 
 
 def pick_queries(rows: RankingDataset, chosen: NDArray[np.bool_]) -> RankingDataset:

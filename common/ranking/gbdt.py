@@ -20,14 +20,7 @@ from numpy.typing import NDArray
 
 from common.errors import UserError
 from common.ranking import fitters
-from common.ranking.dataset import (
-    Matrix,
-    RankingDataset,
-    drop_small_groups,
-    join_datasets,
-    sample_negatives,
-    take_blocks,
-)
+from common.ranking.dataset import Matrix, RankingDataset, gather
 from common.ranking.fit_task import Fit, FitTask, Recipe, read_margin
 
 LONGEST_MESSAGE = 200
@@ -60,16 +53,14 @@ class Ranker:
     others: tuple["Ranker", ...] = ()
 
 
-def fit(recipe: Recipe, train: Datasets, valid: RankingDataset | None = None, *, whole: bool = False) -> Ranker:
+def fit(recipe: Recipe, train: Datasets, valid: Datasets | None = None, *, whole: bool = False) -> Ranker:
     """Fit a model on ``train``, stopped early by ``valid`` where there is one: the rounds up to the best are kept.
 
     ``whole``: all rounds that were grown are kept, and count; see ``shorten``. Raises ``UserError`` for a kind of no
     family, for a base margin that is no feature of the rows, and where the library refuses a parameter or the rows.
     """
     family, fitter = _find_family(recipe)
-    data = _select(recipe, train)
-    if recipe.negatives is not None:
-        data = sample_negatives(data, recipe.negatives, recipe.seed)
+    data = _select(recipe, train, recipe.negatives)
     if recipe.base_margin is not None and recipe.base_margin not in data.names:
         raise UserError(f"The base margin {recipe.base_margin!r} is not among the features of the ranker.")
     held = _select(recipe, valid) if valid is not None and recipe.patience else None
@@ -120,11 +111,10 @@ def refit(recipe: Recipe, early: Ranker | Sequence[Ranker], parts: Datasets) -> 
     return fit(replace(recipe, rounds=rounds, patience=0), parts)
 
 
-def _select(recipe: Recipe, datasets: Datasets) -> RankingDataset:
+def _select(recipe: Recipe, datasets: Datasets, negatives: int | None = None) -> RankingDataset:
     """The rows and features that a recipe learns from, as one data set."""
     parts = [datasets] if isinstance(datasets, RankingDataset) else datasets
-    chosen = [part if recipe.blocks is None else take_blocks(part, recipe.blocks) for part in parts]
-    return join_datasets([drop_small_groups(part, recipe.min_group_size) for part in chosen])
+    return gather(parts, recipe.blocks, recipe.min_group_size, negatives, recipe.seed)
 
 
 def _find_family(recipe: Recipe) -> tuple[str, Callable[[FitTask], Fit]]:

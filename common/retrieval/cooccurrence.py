@@ -67,7 +67,12 @@ def count_covisits(clicks: pl.DataFrame, settings: CovisitSettings) -> pl.DataFr
 
 def exact_sum(value: pl.Expr) -> pl.Expr:
     """Sum in fixed point, to 2^-32: whole numbers add up to the same bits in whatever order threads take the rows."""
-    return (value.cast(pl.Float64) * FIXED_POINT).round().cast(pl.Int64).sum() / FIXED_POINT
+    return to_fixed_point(value).sum() / FIXED_POINT
+
+
+def to_fixed_point(value: pl.Expr) -> pl.Expr:
+    """The whole number of 2^-32 nearest to each value: to be added up, then divided by ``FIXED_POINT``."""
+    return (value.cast(pl.Float64) * FIXED_POINT).round().cast(pl.Int64)
 
 
 def _pairs_at(log: pl.LazyFrame, gap: int, decay: float, half_life_hours: float) -> pl.LazyFrame:

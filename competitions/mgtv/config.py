@@ -48,8 +48,8 @@ class TruthSettings(Settings, frozen=True):
 
 
 class SplitSettings(Settings, frozen=True):
-    """``valid_days``: the last days, each predicted from the days before it. ``train_days``: days before those
-    that give training rows, "auto": as many as a log of this size is worth. ``train_queries``,
+    """``valid_days``: the last days, predicted from the days before the first of them. ``train_days``: days before
+    those that give training rows, "auto": as many as a log of this size is worth. ``train_queries``,
     ``valid_queries``: at most so many devices of a day, drawn evenly.
     """
 

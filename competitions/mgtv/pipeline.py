@@ -34,9 +34,9 @@ def validate(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Validated:
     config, plan, labelled = ready.config, ready.plan, ready.labelled
     watch = config.watch
 
-    # 4. Watch and 5. completion: each validation day is scored by models fitted on the days before it.
-    early = {day: fit_models(run, labelled, config, day) for day in plan.valid}
-    valid = [predict_day(run, config, f"day{day:02d}", labelled[day], early[day]) for day in plan.valid]
+    # 4. Watch and 5. completion: the validation days are scored by models fitted on the days before them.
+    early = fit_models(run, labelled, config, plan.valid)
+    valid = [predict_day(run, config, f"day{day:02d}", labelled[day], early) for day in plan.valid]
     days, scores = collect([labelled[day] for day in plan.valid]), collect([day.scores for day in valid])
     blend = step(click_ranker.find_blend, days, scores, watch.models, watch.blend_l2)
     mixed = step(click_ranker.mix_across, days, scores, watch.models, watch.blend_l2)
@@ -56,7 +56,7 @@ def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     outcome = step(split.hide_outcome, slates, name="test.outcome")
     day = describe_day(run, "test", ready.sources, slates, outcome, config)
     fallback = step(decision.find_fallback, ready.sources.log, videos.frame)
-    final = refit_models(run, ready.labelled, config, list(judged.early.values()))
+    final = refit_models(run, ready.labelled, config, judged.early)
     test = predict_day(run, config, "test", day, final)
     answers = step(submission.answer, slates, test, judged.blend, config.decide.power, fallback, ready.tables.codes)
     path = write_csv(answers.value, run.folder / config.host.submission)

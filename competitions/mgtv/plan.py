@@ -3,7 +3,7 @@
 One step decides, prints and records. Whatever config.toml, or ``--set``, gives in place of ``auto`` stays as it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -15,31 +15,46 @@ from competitions.mgtv.config import BLOCKS, MgtvConfig
 
 LOOPED, LOOPING = 1.5, 0.02  # a play of so many durations was a loop; of so many plays: the videos loop
 LISTS, FEWEST_DAYS, MOST_DAYS = 60_000, 5, 12
+BOOSTED = "lightgbm_softmax"
+MANY_LISTS = 30_000  # to learn from: then larger steps, each drawn to 0 more, come as far in less time, see LOG.md
+SMALL_STEPS = {"learning_rate": 0.1, "lambda_l2": 10.0}
+LARGE_STEPS = {"learning_rate": 0.2, "lambda_l2": 100.0}
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The settings that may be left to the files, as they are set; ``most_lists`` of a training day."""
+    """The settings that may be left to the files, as they are set; ``most_lists`` of a training day.
+
+    ``steps``: those of ``SMALL_STEPS`` that are left to the files. Of the days, ``valid_days`` are kept from learning.
+    """
 
     clip: float | str
     train_days: int | str
     blocks: tuple[str, ...] | str
     most_lists: int
+    steps: tuple[str, ...]
+    valid_days: int
 
 
 @dataclass(frozen=True)
 class Choices:
-    """``clip`` of the completion rate, ``train_days``, ``blocks`` of features; what was decided, and why."""
+    """``clip`` of the completion rate, ``train_days``, ``blocks`` of features; ``steps`` of the boosted choice, by
+    LightGBM's names; what was decided, and why.
+    """
 
     clip: float
     train_days: int
     blocks: tuple[str, ...]
+    steps: Mapping[str, float]
     decisions: tuple[Decision, ...]
 
 
 def list_asked(config: MgtvConfig) -> Asked:
     """What a config leaves to the files."""
-    return Asked(config.truth.clip, config.split.train_days, config.features.blocks, config.split.train_queries)
+    parameters, split = getattr(config.watch, BOOSTED), config.split
+    steps = tuple(name for name in SMALL_STEPS if parameters.get(name) == AUTO)
+    blocks, most = config.features.blocks, split.train_queries
+    return Asked(config.truth.clip, split.train_days, blocks, most, steps, split.valid_days)
 
 
 def choose_settings(
@@ -52,7 +67,9 @@ def choose_settings(
     decisions.append(Decision("split.train_days", str(count), why))
     blocks, why = decide_blocks(asked.blocks, profiles.height > 0, comments.height > 0)
     decisions.append(Decision("features.blocks", ", ".join(blocks), why))
-    return Choices(clip, count, blocks, tuple(decisions))
+    steps, why = decide_steps(days, count, asked)
+    decisions += [Decision(f"watch.{BOOSTED}.{name}", f"{value:g}", why) for name, value in steps.items()]
+    return Choices(clip, count, blocks, steps, tuple(decisions))
 
 
 def decide_clip(days: Sequence[pl.DataFrame], durations: pl.Series, given: float | str) -> tuple[float, str]:
@@ -70,10 +87,25 @@ def decide_train_days(days: Sequence[pl.DataFrame], given: int | str, most_lists
     """As many days as give ``LISTS`` lists to learn from: where a day gives few, older ones are worth their time."""
     if not isinstance(given, str):
         return given, "set"
-    clicking = [day.filter("clicked")["device"].n_unique() for day in days]
-    lists = min(float(np.median(clicking or [1])), most_lists)
+    lists = count_lists(days, most_lists)
     count = int(np.clip(np.ceil(LISTS / max(lists, 1.0)), FEWEST_DAYS, MOST_DAYS))
     return count, f"about {lists:,.0f} lists with an answer a day"
+
+
+def count_lists(days: Sequence[pl.DataFrame], most: int) -> float:
+    """Lists with an answer that a day gives, at most so many of them."""
+    clicking = [day.filter("clicked")["device"].n_unique() for day in days]
+    return min(float(np.median(clicking or [1])), most)
+
+
+def decide_steps(days: Sequence[pl.DataFrame], train_days: int, asked: Asked) -> tuple[dict[str, float], str]:
+    """How boldly the boosted choice learns: from many lists in large steps, from few in small ones, which stop late
+    enough to be stopped well.
+    """
+    learned = min(train_days, max(len(days) - 1 - asked.valid_days, 0))  # the first day has no past
+    lists = count_lists(days, asked.most_lists) * learned
+    steps = LARGE_STEPS if lists >= MANY_LISTS else SMALL_STEPS
+    return {name: steps[name] for name in asked.steps}, f"about {lists:,.0f} lists to learn from"
 
 
 def decide_blocks(given: tuple[str, ...] | str, profiles: bool, comments: bool) -> tuple[tuple[str, ...], str]:
@@ -93,11 +125,12 @@ def settle(config: MgtvConfig, choices: Choices) -> MgtvConfig:
         tuple(block for block in settings.blocks if block in blocks or not left_to_files)
         for settings in (config.watch, config.completion)
     )
+    boosted = {**getattr(config.watch, BOOSTED), **choices.steps}
     return replace(
         config,
         truth=replace(config.truth, clip=choices.clip),
         split=replace(config.split, train_days=choices.train_days),
         features=replace(config.features, blocks=blocks),
-        watch=replace(config.watch, blocks=watch),
+        watch=replace(config.watch, blocks=watch, **{BOOSTED: boosted}),
         completion=replace(config.completion, blocks=completion),
     )

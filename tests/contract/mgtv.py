@@ -49,8 +49,9 @@ VALID = tuple(f"day{day}" for day in range(DAYS - VALID_DAYS + 1, DAYS + 1))
 LABELLED = tuple(f"day{day:02d}" for day in range(DAYS - VALID_DAYS - TRAIN_DAYS + 1, DAYS + 1))
 AFTER_FITS = {f"{day}.score" for day in VALID} | {"find_blend", "mix_across", "measure", "test.score", "answer"}
 AFTER_FITS |= {"insight.importance"}
-LOGITS = {f"{day}.fit.logit" for day in VALID} | {"refit.logit"}
-FITS = {f"{day}.fit.{model}" for day in VALID for model in ("lightgbm_softmax", "completion")} | {
+EARLY = f"{VALID[0]}-{VALID[-1][3:]}"
+LOGITS = {f"{EARLY}.fit.logit", "refit.logit"}
+FITS = {f"{EARLY}.fit.{model}" for model in ("lightgbm_softmax", "completion")} | {
     "refit.lightgbm_softmax",
     "refit.completion",
     *LOGITS,

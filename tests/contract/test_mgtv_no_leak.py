@@ -18,7 +18,7 @@ from competitions.mgtv.split import Plan, Slates
 from tests.contract.mgtv import MGTV
 from tests.contract.mgtv_planted import DAYS, FIRST_VID
 
-CONFIG = settle(COMPETITION.load_config(["features.vector_size=4"]), Choices(0.0, 5, BLOCKS, ()))
+CONFIG = settle(COMPETITION.load_config(["features.vector_size=4"]), Choices(0.0, 5, BLOCKS, {}, ()))
 DAY = 9  # that the leaks are planted for
 OF_OUTCOMES = {"video", "device", "pair", "list", "profile", "sequence"}  # every block but that of comments
 

@@ -2,8 +2,9 @@
 
     make ladder-mgtv        or        python -m competitions ladder mgtv
 
-All rungs share one split, and one completion model a validation day: rungs differ in which video they pick. Each is
-fitted on what lies before the day that it is measured on.
+All rungs share one split and one completion model: rungs differ in which video they pick. Boosted models and networks
+are fitted on the days before the validation days, as in the pipeline; what has hardly to be fitted, on all that lies
+before the day that it is measured on.
 """
 
 from collections.abc import Sequence
@@ -15,13 +16,12 @@ import numpy as np
 from common.experiments import ladder as families
 from common.experiments.ladder import Ladder
 from common.pipeline.run import Result, Run, bundle, collect
-from common.ranking.gbdt import fit
 from competitions.mgtv.config import MODELS, MgtvConfig
 from competitions.mgtv.io import reader
 from competitions.mgtv.labels import Floats
 from competitions.mgtv.models import baselines, click_ranker
 from competitions.mgtv.models.dataset import DayFeatures
-from competitions.mgtv.models.day_models import fit_completion
+from competitions.mgtv.models.day_models import fit_completion, fit_ranker, name_days
 from competitions.mgtv.models.decision import Predictions, expect_rewards
 from competitions.mgtv.models.deep_inputs import FieldTables, NetworkDay, code_devices, code_videos, look_up
 from competitions.mgtv.models.deep_networks import NETWORKS
@@ -103,9 +103,9 @@ def prepare_bench(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Bench
     """Everything up to the days with features, as in the pipeline, whose steps these are."""
     ready, predictions = prepare(files, config, run), []
     config = ready.config
+    model = fit_completion(run, ready.labelled, config, ready.plan.valid)
     for day in ready.plan.valid:
         own, no_duration = ready.labelled[day], config.truth.no_duration
-        model = fit_completion(run, ready.labelled, config, day)
         rewards = run.step(expect_rewards, own, model, no_duration, name=f"day{day:02d}.value").value
         predictions.append(Predictions(own.value, np.empty((len(rewards.rate), 0)), rewards))
     return Bench(run, config, ready, predictions)
@@ -176,13 +176,10 @@ def climb_blocks(bench: Bench, ladder: Ladder) -> None:
 
 def score_models(bench: Bench, models: Sequence[str], blocks: tuple[str, ...]) -> Scores:
     """Out-of-time scores of each validation day from some models on some blocks."""
-    step, labelled, config, scores = bench.run.step, bench.ready.labelled, bench.config, {}
+    step, labelled, config, valid = bench.run.step, bench.ready.labelled, bench.config, bench.ready.plan.valid
     recipes = [replace(click_ranker.make_recipe(kind, config.watch, config.seed), blocks=blocks) for kind in models]
-    for day in bench.ready.plan.valid:
-        name, train = f"day{day:02d}", collect([labelled[other].rows for other in bench.before(day)])
-        fits = [step(fit, recipe, train, labelled[day].rows, name=f"{name}.fit.{recipe.kind}") for recipe in recipes]
-        scores[day] = step(click_ranker.score, labelled[day], collect(fits), name=f"{name}.score")
-    return scores
+    fits = collect([fit_ranker(bench.run, labelled, recipe, valid) for recipe in recipes])
+    return {day: step(click_ranker.score, labelled[day], fits, name=f"day{day:02d}.score") for day in valid}
 
 
 def climb_networks(bench: Bench, ladder: Ladder) -> dict[str, Scores]:
@@ -199,19 +196,19 @@ def climb_networks(bench: Bench, ladder: Ladder) -> dict[str, Scores]:
     scores = {}
     for kind in NETWORKS:
         with ladder.rung(kind, families.DEEP, needs) as rung:
-            scores[kind] = {day: run_network(bench, days, fields, kind, day) for day in ready.plan.valid}
+            scores[kind] = run_network(bench, days, fields, kind)
             rung.record(**bench.measure(scores[kind], [kind]))
     return scores
 
 
-def run_network(
-    bench: Bench, days: dict[int, Result[NetworkDay]], fields: Result[FieldTables], kind: str, day: int
-) -> Result[Floats]:
-    """Fit a network on the days before a validation day and score that day."""
-    step, blocks, seed = bench.run.step, bench.config.watch.blocks, bench.config.seed
-    train = collect([days[other] for other in bench.before(day)])
-    network = step(fit_network, train, fields, kind, blocks, DEEP, seed, name=f"day{day:02d}.fit.{kind}")
-    return step(score_network, days[day], fields, network, DEEP, name=f"day{day:02d}.score.{kind}")
+def run_network(bench: Bench, days: dict[int, Result[NetworkDay]], fields: Result[FieldTables], kind: str) -> Scores:
+    """Fit a network on the days before the validation days and score these."""
+    step, blocks, seed, valid = bench.run.step, bench.config.watch.blocks, bench.config.seed, bench.ready.plan.valid
+    train = collect([days[day] for day in bench.before(min(valid))])
+    network = step(fit_network, train, fields, kind, blocks, DEEP, seed, name=f"{name_days(valid)}.fit.{kind}")
+    return {
+        day: step(score_network, days[day], fields, network, DEEP, name=f"day{day:02d}.score.{kind}") for day in valid
+    }
 
 
 def climb_models(bench: Bench, ladder: Ladder, networks: dict[str, Scores]) -> None:

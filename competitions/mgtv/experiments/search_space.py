@@ -74,7 +74,7 @@ class Study:
         train = [self.labelled[other] for other in self.ready.plan.days if other < day] or [valid]
         if name == COMPLETION:
             settings = msgspec.structs.replace(config.completion, parameters=dict(parameters))
-            model = completion.fit_early(train, valid, settings, config.seed)
+            model = completion.fit_early(train, [valid], settings, config.seed)
             rewards = decision.expect_rewards(valid, model, config.truth.no_duration)
             right = (valid.rows.labels > 0) & (valid.rates > 0)
             return np.asarray(score_rates(valid.rates[right], rewards.rate[right]))
@@ -88,7 +88,7 @@ def _blend_task(study: Study, run: Run) -> Task:
     ready, config = study.ready, study.config
     models, predictions = config.watch.models, {}
     for day in (*study.days, *ready.plan.valid):
-        fitted = fit_models(run, ready.labelled, config, day)
+        fitted = fit_models(run, ready.labelled, config, [day])
         predictions[day] = predict_day(run, config, f"day{day:02d}", ready.labelled[day], fitted).value
 
     def score(settings: Settings, among: Sequence[int]) -> list[Floats]:

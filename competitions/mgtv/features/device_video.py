@@ -7,13 +7,15 @@ one comes next.
 import polars as pl
 
 from common.features import attach
+from common.retrieval.cooccurrence import FIXED_POINT, to_fixed_point
 from competitions.mgtv.config import BlockSettings
 from competitions.mgtv.features.device_history import DeviceHistory
-from competitions.mgtv.features.target_encoding import count_events, decay_weight
+from competitions.mgtv.features.target_encoding import decay_weight, weigh_events
 from competitions.mgtv.split import Slates
 
 LEVELS = ("video", "collection", "series", "channel", "type", "source", "intact", "stype")
 RATES = ("click", "finish")
+USED = ("shows", "clicks", "plays", "finished", "residual")  # of the counts
 RESIDUAL_LEVELS = ("collection", "channel", "type")
 FINISHED = 0.6  # of an episode, after which the next one is due
 
@@ -33,9 +35,10 @@ def describe_pairs(
     half_life, prior = settings.half_lives[-1], settings.device_prior
     rows = attach(slates.rows, videos.select("video", *LEVELS[1:], "serial"), ["video"])
     above = _list_rates(rows, by_video, by_query, f"{half_life:g}d")
-    counts = history.log.lazy().group_by("device").agg(count_events(decay_weight(history.day, half_life)))
-    rows = attach(rows, counts.select("device", total="clicks").collect(), ["device"])
-    parts = [_describe_level(history, rows, above, level, half_life, prior) for level in LEVELS]
+    weighed = _weigh_log(history, half_life)
+    total = weighed.lazy().group_by("device").agg(total=pl.col("clicks").sum() / FIXED_POINT)
+    rows = attach(rows, total.collect(), ["device"])
+    parts = [_describe_level(weighed, rows, above, level, prior) for level in LEVELS]
     return pl.concat([*parts, _describe_episodes(history, rows)], how="horizontal").cast({pl.Float64: pl.Float32})
 
 
@@ -48,20 +51,26 @@ def _list_rates(rows: pl.DataFrame, by_video: pl.DataFrame, by_query: pl.DataFra
     return attach(joined, by_query.select("query", **of_device), ["query"])
 
 
+def _weigh_log(history: DeviceHistory, half_life: float) -> pl.DataFrame:
+    """By log row what every level adds up: the ``USED`` counts in fixed point, and days since a click."""
+    events = weigh_events(decay_weight(history.day, half_life))
+    ago = pl.when("clicked").then(history.day - pl.col("day"))
+    return history.log.select("device", *LEVELS, *(to_fixed_point(events[name]).alias(name) for name in USED), ago=ago)
+
+
 def _describe_level(
-    history: DeviceHistory, rows: pl.DataFrame, above: pl.DataFrame, level: str, half_life: float, prior: float
+    weighed: pl.DataFrame, rows: pl.DataFrame, above: pl.DataFrame, level: str, prior: float
 ) -> pl.DataFrame:
     """Counts and rates of (device, level); a pair without a history gets the mean of device's and level's rates."""
-    clicked_ago = history.day - pl.col("day").filter("clicked").max()
     counts = (
-        history.log.lazy()
+        weighed.lazy()
         .drop_nulls(level)
         .group_by("device", level)
-        .agg(*count_events(decay_weight(history.day, half_life)), clicked_ago=clicked_ago.cast(pl.Float32))
+        .agg(pl.col(*USED).sum() / FIXED_POINT, clicked_ago=pl.col("ago").min().cast(pl.Float32))
         .collect()
     )
     joined = attach(rows.select("device", level, "total"), counts, ["device", level])
-    filled = joined.with_columns(pl.col("shows", "clicks", "plays", "finished", "residual", "total").fill_null(0.0))
+    filled = joined.with_columns(pl.col(*USED, "total").fill_null(0.0))
     base = {rate: (above[f"device_{rate}"] + above[f"{level}_{rate}"]) / 2 for rate in RATES}
     columns = {
         "click": (pl.col("clicks") + prior * base["click"]) / (pl.col("shows") + prior),

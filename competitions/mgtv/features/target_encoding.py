@@ -31,6 +31,11 @@ def count_events(weight: pl.Expr) -> list[pl.Expr]:
 
     Sums are exact (see ``exact_sum``), so that the order in which threads take the rows does not show.
     """
+    return [exact_sum(value).alias(name) for name, value in weigh_events(weight).items()]
+
+
+def weigh_events(weight: pl.Expr) -> dict[str, pl.Expr]:
+    """What each log row adds to the ``COUNTS`` of its group."""
     t, played = pl.col("t"), pl.col("t") > 0
     flags = {
         "shows": pl.col("shown"),
@@ -42,7 +47,7 @@ def count_events(weight: pl.Expr) -> list[pl.Expr]:
         "log_t": log_rate(),
         "residual": pl.col("residual"),
     }
-    return [exact_sum(weight * flag.cast(pl.Float64).fill_null(0.0)).alias(name) for name, flag in flags.items()]
+    return {name: weight * flag.cast(pl.Float64).fill_null(0.0) for name, flag in flags.items()}
 
 
 def log_rate() -> pl.Expr:

@@ -126,7 +126,12 @@ def gather_plays(days: Sequence[DayFeatures], blocks: Sequence[str], most: int) 
         rows = np.flatnonzero(day.clicked & (day.rates > 0))[-left:] if left else np.empty(0, np.int64)
         parts.append(take_plays(day, rows, blocks))
         left -= len(rows)
-    features, rates = (np.concatenate([getattr(part, name) for part in parts[::-1]]) for name in ("features", "rates"))
+    return join_plays(parts[::-1])
+
+
+def join_plays(parts: Sequence[Plays]) -> Plays:
+    """The plays of all parts, one after the other."""
+    features, rates = (np.concatenate([getattr(part, name) for part in parts]) for name in ("features", "rates"))
     return Plays(parts[0].names, features, rates)
 
 
@@ -137,20 +142,20 @@ def take_plays(day: DayFeatures, rows: NDArray[np.int64], blocks: Sequence[str])
     return Plays(names, np.asarray(day.rows.features[rows][:, columns]), day.rates[rows])
 
 
-def fit_early(train: Sequence[DayFeatures], valid: DayFeatures, settings: CompletionSettings, seed: int) -> Completion:
-    """Fit on the plays of the training days; the answers' plays of the validation day stop it."""
-    answered = np.flatnonzero((valid.rows.labels > 0) & (valid.rates > 0))
-    plays = gather_plays(train, settings.blocks, settings.rows)
-    return fit(plays, take_plays(valid, answered, settings.blocks), settings, seed)
-
-
-def refit(
-    days: Sequence[DayFeatures], early: Sequence[Completion], settings: CompletionSettings, seed: int
+def fit_early(
+    train: Sequence[DayFeatures], valid: Sequence[DayFeatures], settings: CompletionSettings, seed: int
 ) -> Completion:
-    """Fit on all days, for the mean of the rounds that the early stops found."""
-    rounds = max(round(sum(model.rounds for model in early) / len(early)), 1)
+    """Fit on the plays of the training days; the answers' plays of the validation days stop it."""
+    answered = [np.flatnonzero((day.rows.labels > 0) & (day.rates > 0)) for day in valid]
+    held = [take_plays(day, rows, settings.blocks) for day, rows in zip(valid, answered, strict=True)]
+    plays = gather_plays(train, settings.blocks, settings.rows)
+    return fit(plays, join_plays(held), settings, seed)
+
+
+def refit(days: Sequence[DayFeatures], early: Completion, settings: CompletionSettings, seed: int) -> Completion:
+    """Fit on all days, for the rounds that the early stop found."""
     plays = gather_plays(days, settings.blocks, settings.rows)
-    return fit(plays, None, msgspec.structs.replace(settings, rounds=rounds), seed)
+    return fit(plays, None, msgspec.structs.replace(settings, rounds=max(early.rounds, 1)), seed)
 
 
 def fit(train: Plays, valid: Plays | None, settings: CompletionSettings, seed: int) -> Completion:

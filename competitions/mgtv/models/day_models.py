@@ -1,9 +1,10 @@
-"""The models of a day as steps: fitted on the days before it, refitted on every day, and what they say of its rows."""
+"""The models of a day as steps: fitted on the days before, refitted on every day, and what they say of its rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from common.pipeline.run import Result, Run, bundle, collect
+from common.ranking.fit_task import Recipe
 from common.ranking.gbdt import Ranker, fit, refit
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.models import completion
@@ -23,31 +24,47 @@ class DayModels:
     completion: Result[Completion]
 
 
-def fit_models(run: Run, labelled: Days, config: MgtvConfig, day: int) -> DayModels:
-    """Fit all models on the days before a validation day, until that day stops them."""
-    train, valid = collect([labelled[other].rows for other in labelled if other < day]), labelled[day].rows
-    recipes = list_recipes(config.watch, config.seed)
-    rankers = [run.step(fit, recipe, train, valid, name=f"day{day:02d}.fit.{recipe.kind}") for recipe in recipes]
-    return DayModels(rankers, fit_completion(run, labelled, config, day))
+def fit_models(run: Run, labelled: Days, config: MgtvConfig, valid: Sequence[int]) -> DayModels:
+    """Fit all models on the days before the first of the validation days, until these stop them, all together.
+
+    A fit for each of the days, on all that lies before it, takes a fit more a day and is worth nothing: see LOG.md.
+    """
+    rankers = [fit_ranker(run, labelled, recipe, valid) for recipe in list_recipes(config.watch, config.seed)]
+    return DayModels(rankers, fit_completion(run, labelled, config, valid))
 
 
-def fit_completion(run: Run, labelled: Days, config: MgtvConfig, day: int) -> Result[Completion]:
-    """Fit the completion model on the plays of the days before a validation day."""
-    train = collect([labelled[other] for other in labelled if other < day])
-    settings, name = config.completion, f"day{day:02d}.fit.completion"
-    return run.step(completion.fit_early, train, labelled[day], settings, config.seed, name=name)
+def fit_ranker(run: Run, labelled: Days, recipe: Recipe, valid: Sequence[int]) -> Result[Ranker]:
+    """Fit one model of P(watch) on the days before the validation days."""
+    train, held = ([day.rows for day in days] for days in cut_days(labelled, valid))
+    return run.step(fit, recipe, collect(train), collect(held), name=f"{name_days(valid)}.fit.{recipe.kind}")
 
 
-def refit_models(run: Run, labelled: Days, config: MgtvConfig, early: Sequence[DayModels]) -> DayModels:
-    """Fit all models on every labelled day, for the mean of the rounds that the early stops found."""
+def fit_completion(run: Run, labelled: Days, config: MgtvConfig, valid: Sequence[int]) -> Result[Completion]:
+    """Fit the completion model on the plays of the days before the validation days."""
+    train, held = cut_days(labelled, valid)
+    settings, name = config.completion, f"{name_days(valid)}.fit.completion"
+    return run.step(completion.fit_early, collect(train), collect(held), settings, config.seed, name=name)
+
+
+def cut_days(labelled: Days, valid: Sequence[int]) -> tuple[list[Result[DayFeatures]], list[Result[DayFeatures]]]:
+    """The days before the first of the validation days, and these."""
+    return [labelled[day] for day in labelled if day < min(valid)], [labelled[day] for day in valid]
+
+
+def name_days(days: Sequence[int]) -> str:
+    """Of what is about some days, in the names of steps."""
+    return f"day{days[0]:02d}" if len(days) == 1 else f"day{days[0]:02d}-{days[-1]:02d}"
+
+
+def refit_models(run: Run, labelled: Days, config: MgtvConfig, early: DayModels) -> DayModels:
+    """Fit all models on every labelled day, for the rounds that the early stops found."""
     days = list(labelled.values())
     rows, rankers = collect([day.rows for day in days]), []
-    for i, recipe in enumerate(list_recipes(config.watch, config.seed)):
-        stopped = collect([models.rankers[i] for models in early])
+    for recipe, stopped in zip(list_recipes(config.watch, config.seed), early.rankers, strict=True):
         rankers.append(run.step(refit, recipe, stopped, rows, name=f"refit.{recipe.kind}"))
-    completions = collect([models.completion for models in early])
     settings, name = config.completion, "refit.completion"
-    return DayModels(rankers, run.step(completion.refit, collect(days), completions, settings, config.seed, name=name))
+    fitted = run.step(completion.refit, collect(days), early.completion, settings, config.seed, name=name)
+    return DayModels(rankers, fitted)
 
 
 def predict_day(

@@ -18,19 +18,18 @@ from competitions.mgtv.reporting.answers import describe_lists
 from competitions.mgtv.reporting.summary import Outcome
 
 QUERIES, ROWS, TOP = 1_000, 12_000, 15  # a few seconds
-DRIFT_ROWS, DRIFT_FEATURES = 10_000, 30
+DRIFT_ROWS, DRIFT_FEATURES = 5_000, 30
 
 
 def diagnose(outcome: Outcome, run: Run) -> dict[str, Any]:
     """The insight of a run's record; what takes long is kept like any step."""
     ready, early = outcome.ready, outcome.early
     last = ready.plan.valid[-1]
-    rankers, day = collect(early[last].rankers), ready.labelled[last]
+    rankers, day = collect(early.rankers), ready.labelled[last]
     importances = run.step(weigh_features, day, rankers, outcome.blend, name="insight.importance").value
     labelled = [ready.labelled[day] for day in (ready.plan.train[-1], last)]
     drift = run.step(compare_rows, collect(labelled), outcome.test.day, name="insight.drift").value
-    fits = [(day, ranker.value) for day, models in early.items() for ranker in models.rankers]
-    course = curves([ranker for _, ranker in fits], [f"{ranker.kind}, day {day}" for day, ranker in fits])
+    course = curves([ranker.value for ranker in early.rankers])
     return {
         "importance": importances,
         "drift": drift,

@@ -73,13 +73,13 @@ class Measured:
 class Validated:
     """What a run knows once it has validated; results are read from disk when needed.
 
-    ``early``: the models of each validation day, ``valid`` their predictions of it, ``mixed`` their blend.
+    ``early``: the models fitted before the validation days, ``valid`` their predictions of each, ``mixed`` their blend.
     """
 
     files: reader.RawFiles
     config: MgtvConfig
     ready: Prepared
-    early: Mapping[int, DayModels]
+    early: DayModels
     valid: Sequence[Result[Predictions]]
     blend: Result[Logit]
     mixed: Result[list[Floats]]
@@ -165,12 +165,8 @@ def summarise(outcome: Validated) -> dict[str, Any]:
     """Everything of the closing summary as plain values, for run.json."""
     measured, blend = outcome.measured.value, outcome.blend.value
     names, early = outcome.config.watch.models, outcome.early
-    fits = {day: [ranker.value for ranker in models.rankers] for day, models in early.items()}
-    rounds = {
-        f"day {day}": {name: ranker.rounds for name, ranker in zip(names, fits[day], strict=True)}
-        | {"completion": models.completion.value.rounds}
-        for day, models in early.items()
-    }
+    fits = [ranker.value for ranker in early.rankers]
+    rounds = {name: ranker.rounds for name, ranker in zip(names, fits, strict=True)}
     return {
         "notes": [note._asdict() for note in list_notes(outcome)],
         "cv": measured.final
@@ -178,12 +174,10 @@ def summarise(outcome: Validated) -> dict[str, Any]:
         "models": measured.models,
         "ladder": measured.ladder,
         "by_day": {str(day): scores for day, scores in measured.days.items()},
-        "rounds": rounds,
+        "rounds": rounds | {"completion": early.completion.value.rounds},
         "blend": {"models": list(names), "weights": dict(zip(names, blend.gain(), strict=True))},
         "days": compare_days(outcome),
-        "gains": dict(
-            list(share_gains([ranker for rankers in fits.values() for ranker in rankers]).items())[:GAINS_SHOWN]
-        ),
+        "gains": dict(list(share_gains(fits).items())[:GAINS_SHOWN]),
         "plan": list_decisions(outcome.ready.decisions),
         "board": outcome.files.board,
         **({"submission": describe_submission(outcome.checked)} if isinstance(outcome, Outcome) else {}),

@@ -210,7 +210,7 @@ def judge(outcome: Outcome, sources: Sources, subsets: Sequence[Subset]) -> list
     queries = slates.rows["query"].unique(maintain_order=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        served = load_day(slates, outcome.early[last])
+        served = load_day(slates, outcome.early)
         write_export(served, sources, outcome.config, subsets, folder / "export")
         write_requests(slates, queries, folder / "requests")
         requests = service.read_requests(folder / "requests")

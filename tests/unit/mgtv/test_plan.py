@@ -50,7 +50,8 @@ def test_blocks_without_data_are_left_out_of_every_model() -> None:
     assert settled.watch.blocks == tuple(block for block in PLAIN.watch.blocks if block != "comment")
     assert not {"profile", "comment"} & {*settled.completion.blocks, *settled.features.blocks}
     whole = plan.settle(PLAIN, choose([day([5.0])]))
-    assert (whole.features.blocks, whole.watch, whole.completion) == (BLOCKS, PLAIN.watch, PLAIN.completion)
+    assert (whole.features.blocks, whole.completion) == (BLOCKS, PLAIN.completion)
+    assert whole.watch.blocks == PLAIN.watch.blocks
 
 
 def test_what_is_set_stays() -> None:
@@ -63,7 +64,29 @@ def test_what_is_set_stays() -> None:
     )
     choices = choose([day([16.0] * 50)], *own)
     assert (choices.clip, choices.train_days, choices.blocks) == (0.0, 2, ("video",))
-    assert [each.reason for each in choices.decisions] == ["set"] * 3
+    assert [each.reason for each in choices.decisions[:3]] == ["set"] * 3
+
+
+@pytest.mark.parametrize(
+    ("lists", "days", "rate", "penalty"),
+    [
+        (50, 30, 0.1, 10.0),
+        (2_400, 30, 0.1, 10.0),
+        (2_600, 30, 0.2, 100.0),
+        (4_900, 8, 0.1, 10.0),
+        (4_900, 1, 0.1, 10.0),
+    ],
+)
+def test_many_lists_are_learned_from_in_large_steps(lists: int, days: int, rate: float, penalty: float) -> None:
+    """What counts is what is learned from: not the days that validate, nor the first."""
+    settled = plan.settle(PLAIN, choose([day([5.0], lists)] * days))
+    parameters = settled.watch.lightgbm_softmax
+    assert (parameters["learning_rate"], parameters["lambda_l2"]) == (rate, penalty)
+    assert parameters["num_leaves"] == PLAIN.watch.lightgbm_softmax["num_leaves"]
+    own = "watch.lightgbm_softmax.learning_rate=0.03"
+    settled = plan.settle(COMPETITION.load_config([own], tuned=False), choose([day([5.0], lists)] * days, own))
+    assert settled.watch.lightgbm_softmax["learning_rate"] == 0.03
+    assert settled.watch.lightgbm_softmax["lambda_l2"] == penalty
 
 
 def test_a_log_of_nothing_can_be_planned() -> None:

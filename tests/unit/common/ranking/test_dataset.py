@@ -7,8 +7,9 @@ import pytest
 from common.ranking.dataset import (
     RankingDataset,
     find_columns,
+    gather,
     join_datasets,
-    sample_negatives,
+    pick_queries,
     take_blocks,
     to_matrix,
 )
@@ -96,7 +97,7 @@ def test_of_each_query_all_positives_and_so_many_others_are_drawn_evenly() -> No
     labels = np.tile(np.array([1, 0, *[0] * 8, 1, 0, 1, 0, 1], np.float32), 400)  # the second has two of nine
     labels.reshape(400, 15)[:, 2] = 1
     rows = RankingDataset(("place",), np.arange(len(labels), dtype=np.float32)[:, None], labels, sizes)
-    drawn = sample_negatives(rows, 3, seed=0)
+    drawn = gather([rows], negatives=3, seed=0)
     assert drawn.group_sizes.tolist() == [2, 5, 4] * 400
     assert drawn.labels.sum() == labels.sum()
     assert (np.diff(drawn.features[:, 0]) > 0).all()  # in their order, none twice
@@ -105,5 +106,27 @@ def test_of_each_query_all_positives_and_so_many_others_are_drawn_evenly() -> No
     times = np.bincount(negatives, minlength=15)[3:10]  # seven negatives of the second query
     assert times.sum() == 1200
     assert (np.abs(times - 1200 / 7) < 50).all()
-    assert sample_negatives(rows, 9, seed=0) is rows
-    assert len({sample_negatives(rows, 3, seed).features.tobytes() for seed in (0, 0, 1)}) == 2
+    assert gather([rows], negatives=9) is rows
+    assert len({gather([rows], negatives=3, seed=seed).features.tobytes() for seed in (0, 0, 1)}) == 2
+
+
+def test_what_a_model_learns_from_is_the_same_whether_its_parts_are_cut_one_by_one_or_at_once() -> None:
+    rng, parts = np.random.default_rng(0), []
+    names = ("a_1", "b_1", "a_2", "a_3", "c_1", "b_2")
+    for number in range(3):
+        sizes = rng.integers(1, 9, 40 + number).astype(np.int32)
+        labels = np.zeros(sizes.sum(), np.float32)
+        labels[np.cumsum(sizes) - sizes] = 1
+        parts.append(RankingDataset(names, rng.random((len(labels), 6), np.float32), labels, sizes))
+    learned = gather(parts, ["a", "c"], min_size=2, negatives=3, seed=5)
+    cut = [take_blocks(pick_queries(part, part.group_sizes >= 2), ["a", "c"]) for part in parts]
+    plain = gather([join_datasets(cut)], negatives=3, seed=5)
+    assert learned.names == plain.names == ("a_1", "a_2", "a_3", "c_1")
+    assert learned.group_sizes.max() == 4
+    for field in ("features", "labels", "group_sizes"):
+        np.testing.assert_array_equal(getattr(learned, field), getattr(plain, field))
+    whole = gather(parts, ["a", "c"], min_size=2)
+    np.testing.assert_array_equal(whole.features, join_datasets(cut).features)
+    only = rows_of("a_1", "b_1")
+    assert gather([only], ["b", "a"], min_size=2) is only
+    assert len(gather([only], min_size=5).labels) == 0

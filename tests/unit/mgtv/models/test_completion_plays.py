@@ -53,7 +53,7 @@ def test_of_too_many_plays_the_latest_are_taken(most: int) -> None:
     assert len(plays.features) == most
 
 
-def test_the_fit_is_stopped_by_the_answers_of_the_validation_day(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fit_is_stopped_by_the_answers_of_all_validation_days(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Plays, Plays | None, CompletionSettings, int]] = []
 
     def fit(train: Plays, valid: Plays | None, settings: CompletionSettings, seed: int) -> Completion:
@@ -61,26 +61,27 @@ def test_the_fit_is_stopped_by_the_answers_of_the_validation_day(monkeypatch: py
         return Completion(make_bins(np.array([0.5]), 2, 10), None, ("video_a",), 9)
 
     monkeypatch.setattr(completion, "fit", fit)
-    fit_early(DAYS, day(4, [0.7, 0.6, 0.4], answer=1), SETTINGS, 8)
+    fit_early(DAYS, [day(4, [0.7, 0.6, 0.4], answer=1), day(5, [0.2, 0.5], answer=0)], SETTINGS, 8)
     train, valid, settings, seed = calls[0]
     assert train.rates.tolist() == [0.5, 0.25, 0.1, 0.3, 0.9, 0.8]
     assert train.features.shape == (6, 2)
     assert valid is not None
     assert train.names == valid.names == ("video_a", "pair_c")
-    assert (valid.features.tolist(), valid.rates.tolist()) == ([[401, pytest.approx(401.2)]], [0.6])
+    assert (valid.features[0].tolist(), valid.rates.tolist()) == ([401, pytest.approx(401.2)], [0.6, 0.2])
+    assert len(valid.features) == 2
     assert (settings, seed) == (SETTINGS, 8)
-    early = [Completion(make_bins(np.array([0.5]), 2, 10), None, (), rounds) for rounds in (4, 9, 9)]
+    early = Completion(make_bins(np.array([0.5]), 2, 10), None, (), 7)
     refit(DAYS, early, SETTINGS, 8)
     assert calls[1][1] is None
-    assert calls[1][2].rounds == 7  # the mean of the rounds
-    refit(DAYS, [Completion(early[0].bins, None, (), 0)], SETTINGS, 8)
+    assert calls[1][2].rounds == 7
+    refit(DAYS, Completion(early.bins, None, (), 0), SETTINGS, 8)
     assert calls[2][2].rounds == 1
 
 
 def test_bins_are_those_of_the_training_plays() -> None:
     rng = np.random.default_rng(0)
     train = [day(number, (rng.random(40) / 2 + 0.01).tolist()) for number in (1, 2)]
-    model = fit_early(train, day(3, (rng.random(40) + 5).tolist()), SETTINGS, 1)
+    model = fit_early(train, [day(3, (rng.random(40) + 5).tolist())], SETTINGS, 1)
     expected = make_bins(np.concatenate([each.rates for each in train]), 4, 20)
     np.testing.assert_array_equal(model.bins.edges, expected.edges)
     np.testing.assert_array_equal(model.bins.table, expected.table)

@@ -190,7 +190,7 @@ def outcome() -> Outcome:
         files=files,
         config=COMPETITION.load_config(["watch.models=['logit', 'xgboost_softmax']"]),
         ready=prepared,
-        early={6: early},
+        early=early,
         final=early,
         valid=[],
         test=kept(predict(TEST, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [1.0] * 6, test_scores)),
@@ -246,7 +246,7 @@ def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) ->
     assert (summary["cv"]["score"], summary["cv"]["devices"]) == (0.3, 1)
     assert list(summary["models"]) == ["one", "blend"]
     assert summary["by_day"] == {"6": summary["models"]["blend"]}
-    assert summary["rounds"] == {"day 6": {"logit": 5, "xgboost_softmax": 6, "completion": 9}}
+    assert summary["rounds"] == {"logit": 5, "xgboost_softmax": 6, "completion": 9}
     assert summary["blend"] == {
         "models": ["logit", "xgboost_softmax"],
         "weights": {"logit": 0.25, "xgboost_softmax": 1.5},
