@@ -50,7 +50,7 @@ SHOWN = (0.12, 0.14, 0.04, 0.02, 0.04, 0.64)
 CLICKED = (0.24, 0.25, 0.07, 0.10, 0.09, 0.25)
 VISIT_TOPIC_FROM = (0.7, 0.1, 0.2)  # a new visit's topic: an interest, the topic clicked last, the one that follows it
 INTEREST_WEIGHT = np.array([0.50, 0.26, 0.15, 0.09], np.float32)  # of each interest, before the topic's rhythm
-# With one slope at every scale, a hundred times the ads would leave a third of the oracle's score (.333, .123), less
+# With one slope at every scale, a hundred times the ads would leave a third of the oracle's score (.333, .111), less
 # than what was earned on the host's log (.137): where more ads are to be had, people are choosier.
 ACCEPTANCE_SLOPE, STEEPER, STEEPER_ABOVE = 2.5, 0.9, 0.01  # steeper by so much for every tenfold scale above this one
 ACCEPTANCE_CAP, TASTE_WEIGHT, LAST_CLICK_WEIGHT = 0.6, 0.5, 0.85
