@@ -24,8 +24,7 @@ from common.experiments.run_record import (
     weighted_error,
     weighted_mean,
 )
-from common.io.files import refuse_special
-from common.io.rust_panics import contain_panics
+from common.io.files import UNREADABLE, describe_failure
 from common.natural_order import natural_key
 
 CLEAR = 2.0  # standard errors
@@ -126,12 +125,10 @@ def _pair(first: Path, second: Path) -> pl.DataFrame:
 def _read_queries(path: Path) -> pl.DataFrame:
     if not path.exists():
         raise UserError(f"{path} does not exist: the run did not finish its record; run again.")
-    refuse_special(path, "run again")
     try:
-        with contain_panics():
-            return pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}): run again.") from error
+        return pl.read_parquet(path)
+    except UNREADABLE as error:
+        raise UserError(f"{path} cannot be read ({describe_failure(error)}): run again.") from error
 
 
 def describe_difference(joined: pl.DataFrame) -> Difference:
