@@ -169,8 +169,9 @@ def list_scores(one: Row, other: Row) -> list[Row]:
     rows = [_score_row("CV", one["cv"], other["cv"])]
     if one.get("truth") and other.get("truth"):
         rows.append(_score_row("simulated truth", one["truth"], other["truth"]))
-    after = {row["model"]: row for row in other["ranking"]}
-    rows += [_score_row(row["model"], row, after[row["model"]]) for row in one["ranking"] if row["model"] in after]
+    after = {row.get("model"): row for row in other["ranking"]}
+    shared = [(row.get("model"), row) for row in one["ranking"] if row.get("model") in after]
+    rows += [_score_row(str(model), row, after[model]) for model, row in shared]
     return rows
 
 
@@ -208,7 +209,7 @@ def list_changed_features(one: Row, other: Row) -> list[Row]:
     before, after = one.get("features", []), other.get("features", [])
     gains = {
         side: (record.get("summary") or {}).get("gains", {})
-        | {row["feature"]: row.get("gain") for row in (record.get("insight") or {}).get("importance") or []}
+        | {row.get("feature"): row.get("gain") for row in (record.get("insight") or {}).get("importance") or []}
         for side, record in (("A", one), ("B", other))
     }
     only = [("A", name) for name in before if name not in set(after)]
