@@ -1,11 +1,10 @@
-"""Damage to a raw folder by a seed: what a download, a disk, a spreadsheet or somebody hostile does to a file.
+"""Damage to a raw folder by a seed: what a download, a disk or a spreadsheet does to a file.
 
 A mutation takes a source of chance and a path, and edits the file in its place. ``damage`` picks the file and one
 that fits its kind; the same seed damages the same folder in the same way.
 """
 
 import gzip
-import os
 import random
 import zipfile
 from collections.abc import Callable, Sequence
@@ -96,22 +95,10 @@ def make_folder(chance: random.Random, path: Path) -> None:
     path.mkdir()
 
 
-def make_link(chance: random.Random, path: Path) -> None:
-    """To itself, to nothing, or to a device that never ends."""
-    path.unlink()
-    path.symlink_to(chance.choice([str(path), "/nowhere/at/all", "/dev/zero", "/dev/null"]))
-
-
-def make_pipe(chance: random.Random, path: Path) -> None:
-    """Nobody writes into it: opening it would wait for ever."""
-    path.unlink()
-    os.mkfifo(path)
-
-
 ANY: Sequence[Mutation] = (
     *(cut_short, flip_bits, flip_bits, blank_span, drop_span, insert_noise),
     *(empty, repeat, replace_by_noise, replace_by_neighbour, compress),
-    *(remove, rename, make_folder, make_link, make_pipe),
+    *(remove, rename, make_folder),
 )
 BY_SUFFIX: dict[str, Sequence[Mutation]] = {
     ".csv": CSV,
@@ -125,7 +112,7 @@ BY_SUFFIX: dict[str, Sequence[Mutation]] = {
 
 def list_files(folder: Path) -> list[Path]:
     """The plain files of a folder and the folders in it, in one order."""
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def damage(raw: Path, seed: str) -> str:

@@ -89,12 +89,12 @@ def repeat_column(chance: random.Random, table: Any, column: int) -> Any:
 
 
 def add_column(chance: random.Random, table: Any, column: int) -> Any:
-    return table.append_column(chance.choice(["more", "", "<b>", "\x1b[2J"]), pa.array([1] * table.num_rows))
+    return table.append_column(chance.choice(["more", ""]), pa.array([1] * table.num_rows))
 
 
 def rename_column(chance: random.Random, table: Any, column: int) -> Any:
     names = table.column_names
-    names[column] = chance.choice([names[column].upper(), f"{names[column]} ", "", "\x1b[2J"])
+    names[column] = chance.choice([names[column].upper(), f"{names[column]} ", ""])
     return table.rename_columns(names)
 
 

@@ -216,34 +216,11 @@ def test_a_damaged_entry_is_told_when_it_is_looked_for(tmp_path: Path, capsys: p
     assert "step: its kept result is damaged" in capsys.readouterr().err
 
 
-def test_a_store_of_another_user_is_refused_and_none_of_its_pickles_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(Store(tmp_path), "value")
     monkeypatch.setattr("os.getuid", lambda: os.stat(tmp_path).st_uid + 1)
     with pytest.raises(UserError, match=r"belongs to another user.*choose another folder with --build"):
         Store(tmp_path)
-
-
-class Canary:
-    """Unpickled, it leaves a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> Any:
-        return Path.touch, (self.path,)
-
-
-def test_an_entry_that_another_user_put_into_a_shared_folder_does_not_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = Store(tmp_path / "cache")
-    save(store, Canary(tmp_path / "ran"))
-    monkeypatch.setattr("os.getuid", lambda: os.stat(tmp_path).st_uid + 1)
-    with pytest.raises(DamagedEntryError, match="another user"):
-        store.load("step", KEY)
-    assert not (tmp_path / "ran").exists()
 
 
 def test_temporary_folders_of_dead_processes_are_removed_and_of_living_ones_kept(tmp_path: Path) -> None:
