@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -118,16 +117,6 @@ def test_a_build_folder_that_cannot_be_made_is_named(call: Call, simulated: Path
     assert_refused(call("simulate", "news", "--scale", 0.0005, "--build", "file/build"), "file/build")
 
 
-def test_a_broken_raw_file_names_its_line(call: Call, simulated: Path, tmp_path: Path) -> None:
-    broken = tmp_path / "broken"
-    shutil.copytree(simulated, broken)
-    lines = (broken / reader.TRAIN).read_text().splitlines()
-    lines[3] = lines[3].replace(",", ",x", 1)
-    (broken / reader.TRAIN).write_text("\n".join(lines) + "\n")
-    code, out, err = call("run", "news", "--raw", broken)
-    assert_refused((code, out, err.splitlines(keepends=True)[-1]), reader.TRAIN, "line 4")
-
-
 def test_simulating_over_foreign_files_is_refused_and_leaves_them(call: Call, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
@@ -176,22 +165,6 @@ def test_check_passes_a_valid_file(call: Call, simulated: Path, submission: Path
     assert f"{submission}: 25 rows, valid" in out
     for rule in submissions.RULES:
         assert rule in out
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda text: text.replace("article_5", "article_6", 1), ["line 1", "header"]),
-        (lambda text: text.rsplit("\n", 2)[0] + "\n", [submissions.NO_MISSING]),
-        (lambda text: text + "7,1,2,3,4,5\n", [submissions.NO_EXTRA, "line 27"]),
-        (lambda text: "", ["empty"]),
-    ],
-)
-def test_check_refuses_a_broken_file(
-    call: Call, simulated: Path, submission: Path, change: Callable[[str], str], words: list[str]
-) -> None:
-    submission.write_text(change(submission.read_text()))
-    assert_refused(call("check", "news", submission, "--raw", simulated), str(submission), *words)
 
 
 def test_check_names_a_missing_file_or_folder(call: Call, simulated: Path, submission: Path) -> None:

@@ -21,7 +21,7 @@ from polars.testing import assert_frame_equal
 
 from common.errors import UserError
 from common.pipeline.result_store import StepRecord, Store, prune, writing
-from common.pipeline.stored_entry import DamagedEntryError, read_entry
+from common.pipeline.stored_entry import DamagedEntryError
 
 KEY = "0123456789abcdef" * 4
 
@@ -192,18 +192,6 @@ def test_a_file_damaged_after_it_was_loaded_is_noticed(tmp_path: Path) -> None:
     flip(path / "value.pkl", 5, 0)
     with pytest.raises(DamagedEntryError):
         store.load("step", KEY)
-
-
-def test_any_flipped_bit_of_entry_json_is_noticed(tmp_path: Path) -> None:
-    path = save(Store(tmp_path), pl.DataFrame({"a": [1]}))
-    sound = read_entry(path)
-    content = (path / "entry.json").read_bytes()
-    for position in range(len(content)):
-        for bit in range(8):
-            damaged = bytearray(content)
-            damaged[position] ^= 1 << bit
-            (path / "entry.json").write_bytes(damaged)
-            assert read_entry(path) in (None, sound)  # sound: the name of a field that has its default
 
 
 def test_a_damaged_entry_is_told_when_it_is_looked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
