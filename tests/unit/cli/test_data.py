@@ -1,5 +1,6 @@
 """The two verbs: what is printed, what is fetched, what is refused, what is handed in."""
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from common.datasets import download
-from common.datasets.download import FileSpec, Layout, Source
+from common.datasets.download import FileSpec, FilesRead, Layout, Source
 from common.errors import UserError
 from competitions.cli import data as data_verbs
 from competitions.flight import submission as flight_submit
@@ -85,6 +86,22 @@ def test_a_check_fetches_nothing(kaggle: Kaggle, capsys: pytest.CaptureFixture[s
         data_verbs.data("flight", check=True)
     assert kaggle.calls == []
     assert "missing" in capsys.readouterr().out
+
+
+def test_what_a_run_would_leave_unread_is_told(
+    kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path("data/flight/raw")
+    folder.mkdir(parents=True)
+    write_clicks(folder / "clicks.parquet", 3)
+    (folder / "more.json").touch()
+    read = FilesRead({"clicks": [folder / "clicks.parquet"]}, [folder / "more.json"])
+    source = dataclasses.replace(data_verbs.SOURCES["flight"], list_read=lambda _: read)
+    monkeypatch.setitem(data_verbs.SOURCES, "flight", source)
+    data_verbs.data("flight", check=True)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "clicks read by a run 1 files ok" in printed
+    assert "more.json a run leaves it unread not read" in printed
 
 
 def test_the_hub_sends_the_files_of_the_patterns(
