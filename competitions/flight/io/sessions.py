@@ -139,7 +139,8 @@ def describe_sessions(
 
 def _refuse_large(source: Source, taken: pl.DataFrame) -> None:
     for name in ("companyID", "profileId"):
-        large = taken[CONSTANTS[name]].filter(taken[CONSTANTS[name]].abs() > INT32_MAX)
+        # Not by abs(): that of the least 64-bit number, pandas' NaT as a number, is itself.
+        large = taken[CONSTANTS[name]].filter(~taken[CONSTANTS[name]].is_between(-INT32_MAX, INT32_MAX))
         if len(large):
             raise UserError(f"{source.path}, column {name!r}: {large.item(0)} is beyond {INT32_MAX}; download it again")
 
