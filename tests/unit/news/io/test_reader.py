@@ -200,6 +200,35 @@ def test_blocks_smaller_than_the_file_give_the_same_rows(folder: Path, monkeypat
     assert parts[1] == whole[1]
 
 
+def test_further_columns_are_noted_and_not_read(folder: Path) -> None:
+    plain = read(folder)
+    header, *rows = (folder / reader.TRAIN).read_text().splitlines()
+    lines = [
+        f"{at},{line},{text}," for at, (line, text) in enumerate(zip(rows, ("x", "", '"y, z"', "NULL"), strict=True))
+    ]
+    write(folder / reader.TRAIN, f",{header},more,", *lines)
+    clicks = read(folder)
+    assert clicks.frame.equals(plain.frame)
+    assert list_counts(clicks.notes, "further column ((no name), 'more', (no name)): not read") == [(reader.TRAIN, 3)]
+    write(folder / reader.TRAIN, f",{header},more,", *lines, "4,1,10")
+    assert "line 6: 3 fields where 12 are expected" in refusal(folder / reader.TRAIN)
+
+
+def test_whole_numbers_that_pandas_made_doubles_are_whole(folder: Path) -> None:
+    plain = read(folder).frame
+    for name in (reader.TRAIN, reader.ARTICLES):
+        header, *rows = (folder / name).read_text().splitlines()
+        write(folder / name, header, *(",".join(f"{cell}.0" for cell in row.split(",")) for row in rows))
+    assert read(folder).frame.equals(plain)
+
+
+def test_of_two_board_b_logs_the_one_that_is_not_read_is_noted(folder: Path) -> None:
+    first, second = (add_board_b(folder, name) for name in reader.TEST_B)
+    files = reader.locate(folder)
+    assert files.target == first
+    assert list_counts(files.notes, f"not read, as {first.name} is there") == [(second.name, 1)]
+
+
 # --- clicks: refused ---
 
 
@@ -261,14 +290,14 @@ def test_empty_and_header_only_files_are_refused(folder: Path) -> None:
     ("header", "said"),
     [
         (CLICK_HEADER.replace("click_os,", ""), "lacks 'click_os'"),
-        (CLICK_HEADER + ",age", "has unknown 'age'"),
-        (CLICK_HEADER.replace("user_id", "uid"), "lacks 'user_id' and has unknown 'uid'"),
+        (CLICK_HEADER.replace("user_id", "uid"), "lacks 'user_id'; expected 'user_id', 'click_article_id'"),
+        (CLICK_HEADER.replace("user_id", "uid") + ",click_os", "lacks 'user_id' and repeats 'click_os'"),
         (CLICK_HEADER + ",click_os", "repeats 'click_os'"),
-        (CLICK_HEADER + ",\x1b[31mred\x07", "has unknown '\\x1b[31mred\\x07'"),
+        (CLICK_HEADER.replace("user_id", "\x1b[31mred\x07"), "lacks 'user_id'"),
         (click(1, 10), "lacks 'user_id', 'click_article_id'"),
     ],
 )
-def test_other_columns_are_named(folder: Path, header: str, said: str) -> None:
+def test_a_column_that_is_missing_or_repeated_is_named(folder: Path, header: str, said: str) -> None:
     assert f"line 1: the header {said}" in refusal(write(folder / reader.TRAIN, header, click(1, 10)))
 
 
