@@ -34,12 +34,15 @@ class DayFiles:
 
 @dataclass(frozen=True)
 class RawFiles:
-    """The host's files: ``days`` ascending, ``test_devices`` and ``shown`` of the board, ``comments`` by number."""
+    """The host's files: ``days`` ascending, ``test_devices`` and ``shown`` of the board, ``comments`` by number;
+    ``other_comments``: the names of what lies beside them and is not read.
+    """
 
     days: tuple[DayFiles, ...]
     videos: Path
     profiles: Path | None
     comments: tuple[Path, ...]
+    other_comments: tuple[str, ...]
     test_devices: Path
     shown: Path
     board: str
@@ -54,18 +57,36 @@ def locate(folder: Path, host: HostSettings) -> RawFiles:
     """
     _refuse_narrow_names()
     days = _find_days(folder)
-    require_file(folder / VIDEOS)
+    videos, profiles = unpacked(folder, VIDEOS), unpacked(folder, PROFILES)
+    require_file(videos)
     board = host.board
     if board == "auto":
-        board = "B" if (folder / host.asked.format(board="B")).exists() else "A"
-    test_devices, shown = (folder / path.format(board=board) for path in (host.asked, host.shown))
+        board = "B" if unpacked(folder, host.asked.format(board="B")).exists() else "A"
+    test_devices, shown = (unpacked(folder, path.format(board=board)) for path in (host.asked, host.shown))
     for path in (test_devices, shown):
         require_file(path)
-    profiles = folder / PROFILES if (folder / PROFILES).exists() else None
     notes = [*_note_gaps(days)]
-    if profiles is None:
+    if not profiles.exists():
         notes.append(Note(PROFILES, "no such file", 1, "no device has a profile"))
-    return RawFiles(days, folder / VIDEOS, profiles, _find_workbooks(folder), test_devices, shown, board, tuple(notes))
+    comments, others = _find_workbooks(unpacked(folder, COMMENTS))
+    return RawFiles(
+        days=days,
+        videos=videos,
+        profiles=profiles if profiles.exists() else None,
+        comments=comments,
+        other_comments=others,
+        test_devices=test_devices,
+        shown=shown,
+        board=board,
+        notes=tuple(notes),
+    )
+
+
+def unpacked(folder: Path, path: str) -> Path:
+    """A path of the layout; the archive of its first folder may have been unpacked into a folder of its own name."""
+    top, _, rest = path.partition("/")
+    inner = folder / top / top
+    return (inner if inner.is_dir() else folder / top) / rest
 
 
 def _refuse_narrow_names() -> None:
@@ -80,7 +101,9 @@ def _refuse_narrow_names() -> None:
 
 
 def _find_days(folder: Path) -> tuple[DayFiles, ...]:
-    shows, clicks, plays = (_find_logs(folder / name, file) for name, file in (SHOW_FILE, CLICK_FILE, PLAY_FILE))
+    shows, clicks, plays = (
+        _find_logs(unpacked(folder, name), file) for name, file in (SHOW_FILE, CLICK_FILE, PLAY_FILE)
+    )
     if not shows and not clicks:
         raise UserError(f"no day is in {folder / SHOWS} (day01/did_show_data01.csv and further); {WHERE}")
     for day in sorted(shows.keys() ^ clicks.keys()):
@@ -120,8 +143,12 @@ def _note_gaps(days: tuple[DayFiles, ...]) -> Iterator[Note]:
             yield Note(name, "no such file", 1, "no play of the day has a length")
 
 
-def _find_workbooks(folder: Path) -> tuple[Path, ...]:
-    if not (folder / COMMENTS).is_dir():
-        return ()
-    numbered = [(match, path) for path in (folder / COMMENTS).iterdir() if (match := WORKBOOK.fullmatch(path.name))]
-    return tuple(path for match, path in sorted(numbered, key=lambda pair: (int(pair[0][1]), pair[1].name)))
+def _find_workbooks(folder: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """The numbered workbooks of a folder, in their order, and the names of what else is there, hidden files aside."""
+    if not folder.is_dir():
+        return (), ()
+    paths = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "~$")))
+    numbered = {path: int(match[1]) for path in paths if (match := WORKBOOK.fullmatch(path.name)) and path.is_file()}
+    return tuple(sorted(numbered, key=lambda path: numbered[path])), tuple(
+        path.name for path in paths if path not in numbered
+    )

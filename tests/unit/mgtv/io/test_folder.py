@@ -140,12 +140,33 @@ def test_a_board_that_is_not_there(tmp_path: Path) -> None:
     assert "testB_pred_did.csv is missing" in refusal(tmp_path, board("B"))
 
 
-def test_workbooks_are_in_order_of_their_numbers(tmp_path: Path) -> None:
+def test_workbooks_are_in_order_of_their_numbers_and_what_else_is_there_is_named(tmp_path: Path) -> None:
     write_folder(tmp_path)
-    for name in ("10.xlsx", "2.xlsx", "1.XLSX", "~$2.xlsx", "3.xls", "notes.xlsx"):
+    for name in ("10.xlsx", "2.xlsx", "1.XLSX", "~$2.xlsx", ".DS_Store", "3.xls", "notes.xlsx"):
         write_text(tmp_path / schema.COMMENTS / name, "")
+    (tmp_path / schema.COMMENTS / "4.xlsx").mkdir()
     files = reader.locate(tmp_path, HOST)
     assert [path.name for path in files.comments] == ["1.XLSX", "2.xlsx", "10.xlsx"]
+    assert files.other_comments == ("3.xls", "4.xlsx", "notes.xlsx")
+
+
+def test_an_archive_unpacked_into_a_folder_of_its_own_name(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    write_text(tmp_path / schema.COMMENTS / "1.xlsx", "")
+    plain = reader.locate(tmp_path, HOST)
+    for top in sorted(path for path in tmp_path.iterdir()):
+        inner = tmp_path / "moved" / top.name
+        inner.parent.mkdir(exist_ok=True)
+        top.rename(inner)
+        top.mkdir()
+        inner.rename(top / top.name)
+    nested = reader.locate(tmp_path, HOST)
+    assert nested.notes == plain.notes == ()
+    assert nested.days[0].click == tmp_path / schema.CLICKS / CLICK
+    for name in ("videos", "profiles", "shown", "test_devices"):
+        path = getattr(plain, name).relative_to(tmp_path)
+        assert getattr(nested, name) == tmp_path / path.parts[0] / path
+    assert [path.name for path in nested.comments] == ["1.xlsx"]
 
 
 def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def outcome() -> Outcome:
         kept(CODES),
         kept(reader.Videos(lengths, (note("blank", 1, "videos"),))),
         kept(reader.Profiles(pl.DataFrame(), (note("blank", 2, "profiles"),))),
-        kept(reader.Comments(pl.DataFrame(), (note("blank", 3, "comments"),))),
+        kept(reader.Comments(pl.DataFrame(), (note("blank", 3, "comments"),), "no comment is read")),
         [
             kept(day_log(5, 11.0, 9.0, notes=(note("odd", 4, "day5"), reader.Note("day5", "odd", 1, "left out")))),
             kept(day_log(6, 12.0, 13.0, notes=(note("odd", 5, "day6"), note("rare", 6, "day6")))),
@@ -178,7 +178,7 @@ def outcome() -> Outcome:
         labelled={5: kept(TRAIN), 6: kept(VALID)},
         test_slates=kept(SLATES),
     )
-    files = reader.RawFiles((), Path(), None, (), Path(), Path(), "B", (note("gap", 1, "folder"),))
+    files = reader.RawFiles((), Path(), None, (), (), Path(), Path(), "B", (note("gap", 1, "folder"),))
     gains = ({"a": 100.0, "b": 0.0}, {"a": 1.0, "b": 3.0})
     rankers = [kept(Ranker("logit", None, rounds, gain)) for rounds, gain in zip((5, 6), gains, strict=True)]
     completion = Completion(Bins(NONE, NONE, NONE, NONE), None, (), 9)
