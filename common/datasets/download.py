@@ -7,7 +7,7 @@ overwritten.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,12 +51,23 @@ class Layout:
 
 
 @dataclass(frozen=True)
+class FilesRead:
+    """What a competition's reader makes of a raw folder: the files that it would read, by what they are, such as
+    ``emb_81_32``, and what lies in the folders that it reads and would not be read.
+    """
+
+    read: Mapping[str, Sequence[Path]]
+    unread: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
 class Source:
     """Where a competition's files come from.
 
     ``host`` is "kaggle", "hub" or "login"; ``dataset`` is Kaggle's competition or the hub's data set, and empty where
     only a person can log in: ``steps`` are what that person does. The first of a run's ``submission_files`` that is
-    there is handed in; ``upload`` says where. The first layout is the one that is fetched.
+    there is handed in; ``upload`` says where. The first layout is the one that is fetched. ``list_read``: what the
+    competition's own reader would read of a raw folder, beside the layouts; a ``UserError`` where it would refuse it.
     """
 
     name: str
@@ -66,6 +77,7 @@ class Source:
     submission_files: tuple[str, ...]
     upload: str
     steps: tuple[str, ...] = ()
+    list_read: Callable[[Path], FilesRead] | None = None
 
 
 @dataclass(frozen=True)

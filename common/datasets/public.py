@@ -15,7 +15,7 @@ import polars as pl
 
 from common.datasets.simulated import written_at_once
 from common.errors import UserError
-from common.io.rust_panics import contain_panics
+from common.io.files import UNREADABLE, describe_failure
 
 MARKER = "standin.json"  # written last: a folder that has it is ours to replace
 TRUTH = "truth.csv"
@@ -95,10 +95,9 @@ def read_fields(path: Path, fields: Sequence[Field], hint: str, content: bytes |
         missing = [field.name for field in fields if field.name not in names]
         if missing:
             raise UserError(f"{path}, line 1: the header lacks {', '.join(missing)}; {hint}")
-        with contain_panics():
-            text = pl.read_csv(source, columns=[field.name for field in fields], infer_schema=False)
-    except pl.exceptions.PolarsError as error:
-        raise UserError(f"{path} cannot be read as CSV ({str(error).splitlines()[0]}); {hint}") from error
+        text = pl.read_csv(source, columns=[field.name for field in fields], infer_schema=False)
+    except UNREADABLE as error:
+        raise UserError(f"{path} cannot be read as CSV ({describe_failure(error)}); {hint}") from error
     text = text.with_row_index("line", offset=2)
     return text.select(pl.col("line").cast(pl.Int64), *(_cast(path, text, field, hint) for field in fields))
 

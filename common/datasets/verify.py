@@ -1,23 +1,23 @@
 """Compare the files of a raw folder with what is known of them: size, rows, columns, digest."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from common.datasets.download import FileSpec, Layout, digest, sha256
+from common.datasets.download import FileSpec, FilesRead, Layout, digest, sha256
 from common.errors import UserError
-from common.io.rust_panics import contain_panics
+from common.io.files import UNREADABLE, describe_failure
 from common.pipeline.progress import running
 
-OK, DIFFERS, MISSING, ABSENT = "ok", "differs", "missing", "not there, not needed"
+OK, DIFFERS, MISSING, ABSENT, UNREAD = "ok", "differs", "missing", "not there, not needed", "not read"
 Listed = Mapping[str, tuple[int, str | None]]  # by path: bytes and digest as the host listed them
 
 
 @dataclass(frozen=True)
 class FileCheck:
-    """A line of the table: the file or pattern, what is expected, what is there, and which of the four states."""
+    """A line of the table: the file or pattern, what is expected, what is there, and which of the five states."""
 
     file: str
     expected: str
@@ -29,6 +29,21 @@ def check_files(folder: Path, layouts: Sequence[Layout], listed: Listed) -> list
     """Compare a folder with the layout it has, the first one where it has none; a row for each file or pattern."""
     layout = next((one for one in layouts if any(_list(folder, sign) for sign in one.signs)), layouts[0])
     return [_check(folder, spec, listed) for spec in layout.files]
+
+
+def check_reading(folder: Path, list_read: Callable[[Path], FilesRead] | None) -> list[FileCheck]:
+    """What the competition's own reader would read of a folder and what it would leave; nothing without such a reader
+    or a folder.
+    """
+    if list_read is None or not folder.is_dir():
+        return []
+    try:
+        files = list_read(folder)
+    except UserError as error:
+        return [FileCheck("(what a run would read)", "", str(error), DIFFERS)]
+    read = (FileCheck(what, "read by a run", f"{len(paths)} files", OK) for what, paths in files.read.items())
+    left = (FileCheck(str(path.relative_to(folder)), "", "a run leaves it unread", UNREAD) for path in files.unread)
+    return [*read, *left]
 
 
 def require_valid(checks: Sequence[FileCheck], folder: Path, advice: str) -> None:
@@ -45,11 +60,9 @@ def _check(folder: Path, spec: FileSpec, listed: Listed) -> FileCheck:
         needed = spec.needed and not (spec.unless and _list(folder, spec.unless))
         return FileCheck(spec.path, expected, "nothing", MISSING if needed else ABSENT)
     try:
-        with contain_panics():
-            facts, faults = _measure(folder, spec, paths, listed)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
-        return FileCheck(spec.path, expected, f"cannot be read: {reason[:120]}", DIFFERS)
+        facts, faults = _measure(folder, spec, paths, listed)
+    except UNREADABLE as error:
+        return FileCheck(spec.path, expected, f"cannot be read: {describe_failure(error)}", DIFFERS)
     return FileCheck(spec.path, expected, "; ".join([*facts, *faults]), DIFFERS if faults else OK)
 
 

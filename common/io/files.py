@@ -1,38 +1,60 @@
-"""What stands at a path where a file is expected."""
+"""What stands at a path where a file is expected, and where the file may be instead."""
 
+import itertools
 import os
-import stat
 from pathlib import Path
+
+import polars as pl
 
 from common.errors import UserError
 
-KINDS = (
-    (stat.S_ISDIR, "directory"),
-    (stat.S_ISFIFO, "pipe"),
-    (stat.S_ISSOCK, "socket"),
-    (stat.S_ISCHR, "device"),
-    (stat.S_ISBLK, "device"),
-)
-
-
-def find_special(path: Path) -> str | None:
-    """What the path is, such as a directory or a pipe; None for a plain file, and for what is not there."""
-    try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        return None
-    return next((name for is_kind, name in KINDS if is_kind(mode)), None)
+PACKED = (".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".bz2", ".xz", ".zst")
+# What polars raises over a damaged file. A flipped bit in a parquet file may meet an assertion in its Rust code: a
+# panic, which is no ``Exception`` and writes lines of its own on stderr, before ours.
+UNREADABLE = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
+MOST_LISTED = 100  # entries of a folder that are looked at for what is missing
 
 
 def refuse_special(path: Path, advice: str) -> None:
-    """Refuse a path at which something other than a file stands: a pipe or a device may give bytes without end."""
-    kind = find_special(path)
-    if kind:
-        raise UserError(f"{path} is a {kind}, not a file; {advice}")
+    """Refuse a path at which a folder stands where a file is expected."""
+    if os.path.isdir(path):
+        raise UserError(f"{path} is a directory, not a file; {advice}")
 
 
 def require_file(path: Path, advice: str) -> None:
     """Refuse a path at which there is no file. ``advice``: where the file belongs and where it comes from."""
     refuse_special(path, advice)
     if not os.path.exists(path):
-        raise UserError(f"{path.name} is missing from {path.parent}; {advice}")
+        raise UserError(f"{path.name} is missing from {path.parent}{hint_where(path)}; {advice}")
+
+
+def describe_failure(error: BaseException) -> str:
+    """Why a file could not be read, in one line."""
+    return getattr(error, "strerror", None) or (str(error).splitlines() or ["no reason given"])[0][:200]
+
+
+def hint_where(path: Path) -> str:
+    """Half a sentence on where a missing file seems to be, or nothing; it goes behind "is missing from FOLDER".
+
+    Known of: an archive that was left packed, and a download unpacked into a folder of its own. The nearest folder that
+    is there is looked at, two levels deep and ``MOST_LISTED`` entries wide.
+    """
+    folder = next((parent for parent in path.parents[:3] if parent.is_dir()), None)
+    if folder is None:
+        return ""
+    rest, entries = path.relative_to(folder), _list(folder)
+    within = [child for child in entries if child.is_dir()]
+    for deeper in (*within, *(child for one in within for child in _list(one))):
+        if os.path.exists(deeper / rest):
+            return f", but it lies in {deeper}: name that folder, or move up what is in it"
+    archives = [child for child in entries if child.suffix.lower() in PACKED and child.is_file()]
+    packed = next((child for child in archives if child.name.startswith(path.name)), next(iter(archives), None))
+    return f", but {packed} lies there packed: unpack it" if packed else ""
+
+
+def _list(folder: Path) -> list[Path]:
+    """The first entries of a folder; none of what is no folder or cannot be read."""
+    try:
+        return sorted(itertools.islice(folder.iterdir(), MOST_LISTED))
+    except OSError:
+        return []

@@ -22,7 +22,6 @@ import msgspec
 import numpy as np
 
 from common.errors import UserError
-from common.io.files import find_special
 from common.pipeline.code_fingerprint import PROJECT_ROOT, SourceTree
 
 ALWAYS = ("numpy", "polars")  # frames and arrays reach a function without an import of its own
@@ -142,8 +141,7 @@ class Digests:
     def digest(self, path: Path) -> str:
         """The blake2b hash of the file's content. Raises ``UserError`` when it is missing, unreadable or a folder."""
         if not path.is_file():
-            kind = find_special(path)
-            raise UserError(f"{path} {f'is a {kind} where a file is expected' if kind else 'does not exist'}.")
+            raise UserError(f"{path} {'is a directory, not a file' if path.is_dir() else 'does not exist'}.")
         state = path.stat()
         name = str(path.resolve())
         known = self._known.get(name)

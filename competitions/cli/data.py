@@ -7,7 +7,7 @@ import typer
 
 from common.datasets import huggingface, kaggle
 from common.datasets.download import Source, read_origin
-from common.datasets.verify import OK, check_files, require_valid
+from common.datasets.verify import MISSING, OK, check_files, check_reading, require_valid
 from common.errors import UserError
 from common.experiments.board import find_other_basis
 from common.experiments.registry import find_run, find_runs, require_submission
@@ -34,6 +34,8 @@ def data(
     elif not check and any(row.state != OK for row in checks if row.file in fetched_paths(source)):
         fetch(source, folder)
         checks = check_files(folder, source.layouts, read_origin(folder))
+    if all(row.state != MISSING for row in checks):  # else the reader would only name it again
+        checks += check_reading(folder, source.list_read)
     print_table(wide_console(), f"{folder}: what is known and what is there", [vars(row) for row in checks])
     again = f"remove what differs and run make data-{name} again"
     require_valid(checks, folder, f"follow the steps of make data-{name}" if source.host == "login" else again)

@@ -6,8 +6,19 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from common.datasets.download import FileSpec, Layout
-from common.datasets.verify import ABSENT, DIFFERS, MISSING, OK, FileCheck, check_files, count_rows, require_valid
+from common.datasets.download import FileSpec, FilesRead, Layout
+from common.datasets.verify import (
+    ABSENT,
+    DIFFERS,
+    MISSING,
+    OK,
+    UNREAD,
+    FileCheck,
+    check_files,
+    check_reading,
+    count_rows,
+    require_valid,
+)
 from common.errors import UserError
 
 CLICKS = "user_id,item_id\n1,10\n2,20\n3,30\n"
@@ -151,3 +162,24 @@ def test_a_table_is_refused_with_one_sentence(raw: Path) -> None:
         require_valid([*sound, FileCheck("c", "", "", MISSING)], raw, "do this")
     with pytest.raises(UserError, match=r"^2 of the files in .* are not what is known of them \(first: d\); do this$"):
         require_valid([*sound, FileCheck("c", "", "", MISSING), *[FileCheck("d", "", "", DIFFERS)] * 2], raw, "do this")
+
+
+def test_the_competitions_own_reader_says_what_it_would_read_and_what_not(raw: Path) -> None:
+    def list_read(folder: Path) -> FilesRead:
+        return FilesRead({"sequences": sorted(folder.glob("seq/*"))}, [folder / "clicks.csv"])
+
+    rows = check_reading(raw, list_read)
+    assert [(row.file, row.actual, row.state) for row in rows] == [
+        ("sequences", "2 files", OK),
+        ("clicks.csv", "a run leaves it unread", UNREAD),
+    ]
+    require_valid(rows, raw, "do nothing")
+    assert check_reading(raw, None) == check_reading(raw / "nowhere", list_read) == []
+
+
+def test_a_folder_that_the_reader_refuses_does_not_pass_the_check(raw: Path) -> None:
+    def refuse(folder: Path) -> FilesRead:
+        raise UserError("seq.jsonl is missing")
+
+    (row,) = check_reading(raw, refuse)
+    assert (row.actual, row.state) == ("seq.jsonl is missing", DIFFERS)

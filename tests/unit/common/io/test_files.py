@@ -1,14 +1,11 @@
-"""What stands where a file is expected is named as what it is, in every competition."""
+"""A folder where a file is expected is refused in every competition; a missing file's sentence says where it may be."""
 
-import os
-import socket
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from common.errors import UserError
-from common.io.files import find_special, refuse_special, require_file
+from common.io.files import hint_where, refuse_special, require_file
 from common.pipeline.step_key import Digests
 from competitions.flight.io import parquet
 from competitions.mgtv.io import csv_reader
@@ -17,63 +14,59 @@ from competitions.news.io import reader
 from competitions.tencent.io import folder as tencent_folder
 
 
-def make_socket(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(os.path.relpath(path))
-
-
-MAKERS: dict[str, Callable[[Path], object]] = {
-    "pipe": os.mkfifo,
-    "socket": make_socket,
-    "directory": Path.mkdir,
-    "device": lambda path: path.symlink_to("/dev/zero"),
-}
-
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # the path of a socket is short
-
-
-@pytest.mark.parametrize("kind", MAKERS)
-def test_what_is_no_file_is_named(tmp_path: Path, kind: str) -> None:
+def test_a_folder_where_a_file_is_expected_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
-    MAKERS[kind](path)
-    assert find_special(path) == kind
+    path.mkdir()
     for refuse in (refuse_special, require_file):
-        with pytest.raises(UserError, match=f"x.csv is a {kind}, not a file; get it there"):
+        with pytest.raises(UserError, match=r"x\.csv is a directory, not a file; get it there"):
             refuse(path, "get it there")
     for required in (parquet.require_file, csv_reader.require_file, reader.require_file):
-        with pytest.raises(UserError, match=f"x.csv is a {kind}, not a file; put the"):
+        with pytest.raises(UserError, match=r"x\.csv is a directory, not a file; put the"):
             required(path)
-    with pytest.raises(UserError, match=rf"x\.csv is a {kind} where a file is expected"):
+    with pytest.raises(UserError, match=r"x\.csv is a directory, not a file"):
         Digests(tmp_path / "digests.json").digest(path)
 
 
-@pytest.mark.parametrize("kind", MAKERS)
-def test_a_log_of_mgtv_or_a_file_of_tencent_that_is_none_is_not_passed_over(tmp_path: Path, kind: str) -> None:
+def test_a_log_of_mgtv_or_a_file_of_tencent_that_is_a_folder_is_not_passed_over(tmp_path: Path) -> None:
     log = tmp_path / "01.did_show_data" / "day01" / "did_show_data01.csv"
-    log.parent.mkdir(parents=True)
-    MAKERS[kind](log)
-    with pytest.raises(UserError, match=f"is a {kind}, not a file"):
+    log.mkdir(parents=True)
+    with pytest.raises(UserError, match="is a directory, not a file"):
         mgtv_folder._find_logs(log.parent.parent, "did_show_data{day}.csv")
-    sequences = tmp_path / "train" / "seq.jsonl"
-    sequences.parent.mkdir()
-    MAKERS[kind](sequences)
-    with pytest.raises(UserError, match=f"seq.jsonl is a {kind}, not a file"):
+    (tmp_path / "train" / "seq.jsonl").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"seq\.jsonl is a directory, not a file"):
         tencent_folder.locate(tmp_path)
 
 
-def test_a_file_and_nothing_are_no_special_things(tmp_path: Path) -> None:
+def test_what_is_missing_is_refused_and_a_file_is_not(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
-    for broken in (path, path / "deeper", tmp_path / ("a" * 5000)):
-        assert find_special(broken) is None
-        refuse_special(broken, "")
-    with pytest.raises(UserError, match=r"x\.csv is missing from"):
-        require_file(path, "get it")
+    for missing in (path, path / "deeper", tmp_path / ("a" * 5000)):
+        with pytest.raises(UserError, match=rf"{missing.name} is missing from {missing.parent}; get it$"):
+            require_file(missing, "get it")
     path.symlink_to(path)
     with pytest.raises(UserError, match=r"x\.csv is missing from"):
         require_file(path, "get it")
     path.unlink()
     path.write_text("")
     require_file(path, "get it")
+
+
+@pytest.mark.parametrize("deeper", ["unpacked", "unpacked/tcdata"])
+@pytest.mark.parametrize("missing", ["x.csv", "train/x.csv"])
+def test_the_folder_in_a_folder_is_named_where_the_file_lies_in_it(tmp_path: Path, deeper: str, missing: str) -> None:
+    target = tmp_path / deeper / missing
+    target.parent.mkdir(parents=True)
+    target.write_text("")
+    (tmp_path / "other.zip").write_text("")
+    with pytest.raises(UserError, match=rf"is missing from .*, but it lies in {tmp_path / deeper}: name that folder"):
+        require_file(tmp_path / missing, "get it")
+
+
+@pytest.mark.parametrize("packed", ["x.csv.zip", "x.csv.gz", "all.7z", "all.RAR", "all.tar.gz"])
+def test_an_archive_left_packed_is_named(tmp_path: Path, packed: str) -> None:
+    (tmp_path / packed).write_text("")
+    (tmp_path / "zzz.zip").write_text("")
+    assert hint_where(tmp_path / "x.csv") == f", but {tmp_path / packed} lies there packed: unpack it"
+    assert hint_where(tmp_path / "train" / "x.csv").startswith(f", but {tmp_path}/")
+    (tmp_path / packed).unlink()
+    (tmp_path / "zzz.zip").rename(tmp_path / "notes.txt")
+    assert hint_where(tmp_path / "x.csv") == ""
