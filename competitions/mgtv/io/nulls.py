@@ -12,7 +12,7 @@ WHAT, DONE = "cell that says NULL, nan or another of pandas' words for nothing",
 
 def blank_nulls(text: pl.Series) -> tuple[pl.Series, int]:
     """The texts as they stand, null where they are blank or such a word; and how many said such a word."""
-    if (text.str.len_bytes().min() or 0) > LONGEST:  # ids are long, and the logs are full of them
+    if (text.str.len_bytes() > LONGEST).all():  # ids are long, and the logs are full of them
         return text, 0
     bare = text.str.strip_chars()
     nothing = bare.is_in(NULLS)
