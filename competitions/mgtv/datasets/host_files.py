@@ -1,6 +1,9 @@
 """Where the MGTV competition's files come from, and what is known of them: the names, and no number."""
 
-from common.datasets.download import FileSpec, Layout, Source
+from pathlib import Path
+
+from common.datasets.download import FileSpec, FilesRead, Layout, Source
+from competitions.mgtv.io.folder import RawFiles, unpacked
 from competitions.mgtv.io.schema import (
     ASKED,
     CLICK_COLUMNS,
@@ -37,6 +40,18 @@ FILES = (
     FileSpec(ASKED_B, needed=False, columns=("did",)),
     FileSpec(SHOWN_B, needed=False, columns=SHOW_COLUMNS),
 )
+
+
+def list_read(folder: Path) -> FilesRead:
+    """What a run would read of a folder, and what lies beside the comments."""
+    from competitions.mgtv.competition import COMPETITION  # with all libraries of a run
+
+    files: RawFiles = COMPETITION.locate(folder, COMPETITION.load_config([]))
+    logs = [path for day in files.days for path in (day.show, day.click, day.play) if path is not None]
+    unread = [unpacked(folder, COMMENTS) / name for name in files.other_comments]
+    return FilesRead({"logs": logs, f"test of board {files.board}": (files.test_devices, files.shown)}, unread)
+
+
 SOURCE = Source(
     name="mgtv",
     host="login",
@@ -51,5 +66,6 @@ SOURCE = Source(
         "garbled.",
     ),
     submission_files=("result.csv",),
+    list_read=list_read,
     upload=f"log in at {PAGE}, open the task's page and upload result.csv where it takes results",
 )

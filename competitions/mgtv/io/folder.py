@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UserError
+from common.io.files import hint_where
 from common.io.notes import Note
 from competitions.mgtv.config import HostSettings
 from competitions.mgtv.io.csv_reader import require_file, short_name
@@ -105,7 +106,8 @@ def _find_days(folder: Path) -> tuple[DayFiles, ...]:
         _find_logs(unpacked(folder, name), file) for name, file in (SHOW_FILE, CLICK_FILE, PLAY_FILE)
     )
     if not shows and not clicks:
-        raise UserError(f"no day is in {folder / SHOWS} (day01/did_show_data01.csv and further); {WHERE}")
+        where = hint_where(folder / SHOWS)
+        raise UserError(f"no day is in {folder / SHOWS} (day01/did_show_data01.csv and further){where}; {WHERE}")
     for day in sorted(shows.keys() ^ clicks.keys()):
         there, lacks = (shows[day], CLICKS) if day in shows else (clicks[day], SHOWS)
         raise UserError(

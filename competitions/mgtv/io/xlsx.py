@@ -9,6 +9,7 @@ import fastexcel
 import polars as pl
 
 from common.errors import UserError
+from common.io.files import UNREADABLE, describe_failure
 
 MIB = 1 << 20
 BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError)
@@ -53,8 +54,8 @@ def _read_sheet(path: Path, sheet: str, columns: Sequence[str]) -> pl.DataFrame:
             sheet if sheet in sheets else 0, dtypes="string", use_columns=lambda column: column.name.strip() in columns
         )
         frame = loaded.to_polars().rename(str.strip)
-    except (OSError, fastexcel.FastExcelError, pl.exceptions.PolarsError) as error:
-        reason = (str(error).splitlines() or ["no reason given"])[0]
+    except (fastexcel.FastExcelError, *UNREADABLE) as error:
+        reason = describe_failure(error)
         raise UserError(f"{path} cannot be read as a workbook ({reason}); save it again as .xlsx") from error
     for name in columns:
         if name not in frame.columns:
