@@ -22,19 +22,17 @@ from competitions.mgtv.io.schema import (
 
 PAGE = "https://challenge.ai.mgtv.com"
 DAYS = 30
-ASKED_A, ASKED_B, SHOWN_A, SHOWN_B = (
-    path.format(board=board).replace("/", "/**/") for path in (ASKED, SHOWN) for board in "AB"
-)
-# An archive may have been unpacked into a folder of its own name, hence the **. The layout is that of code which reads
-# this edition's files; board B's names are by analogy. The host publishes neither rows nor sizes nor digests where they
-# were looked for.
+ASKED_A, ASKED_B = ASKED.format(board="A"), ASKED.format(board="B")
+SHOWN_A, SHOWN_B = SHOWN.format(board="A"), SHOWN.format(board="B")
+# The layout is that of code which reads this edition's files; board B's names are by analogy. The host publishes
+# neither rows nor sizes nor digests where they were looked for.
 FILES = (
-    FileSpec(f"{SHOWS}/**/day*/did_show_data*.csv", files=DAYS, columns=SHOW_COLUMNS),
-    FileSpec(f"{CLICKS}/**/day*/day*_data.csv", files=DAYS, columns=CLICK_COLUMNS),
-    FileSpec(f"{PLAYS}/**/day*/day*_data.csv", needed=False, files=DAYS, columns=PLAY_COLUMNS),
-    FileSpec(VIDEOS.replace("/", "/**/"), columns=VIDEO_COLUMNS),
-    FileSpec(PROFILES.replace("/", "/**/"), needed=False, columns=PROFILE_COLUMNS),
-    FileSpec(f"{COMMENTS}/**/*.xlsx", needed=False),
+    FileSpec(f"{SHOWS}/day*/did_show_data*.csv", files=DAYS, columns=SHOW_COLUMNS),
+    FileSpec(f"{CLICKS}/day*/day*_data.csv", files=DAYS, columns=CLICK_COLUMNS),
+    FileSpec(f"{PLAYS}/day*/day*_data.csv", needed=False, files=DAYS, columns=PLAY_COLUMNS),
+    FileSpec(VIDEOS, columns=VIDEO_COLUMNS),
+    FileSpec(PROFILES, needed=False, columns=PROFILE_COLUMNS),
+    FileSpec(f"{COMMENTS}/*.xlsx", needed=False),
     FileSpec(ASKED_A, columns=("did",), unless=ASKED_B),
     FileSpec(SHOWN_A, columns=SHOW_COLUMNS, unless=SHOWN_B),
     FileSpec(ASKED_B, needed=False, columns=("did",)),
@@ -56,7 +54,7 @@ SOURCE = Source(
     name="mgtv",
     host="login",
     dataset="",
-    layouts=(Layout("the host's folders", (f"{SHOWS}/**/*.csv",), FILES),),
+    layouts=(Layout("the host's folders", (VIDEOS, f"{SHOWS}/*/*.csv"), FILES),),
     steps=(
         f"Open {PAGE}, log in and find the Malanshan Cup 2025 (马栏山杯), the video recommendation task; the address "
         "of its own page and the names of its buttons are not known here.",

@@ -76,7 +76,7 @@ def read_comments(files: RawFiles, codes: Codes, host: HostSettings) -> Comments
 
 
 def _warn(notes: list[Note], sample: dict[str, str | None]) -> str:
-    faults = "; ".join(f"{note.rows:,} {note.what}" for note in notes)
+    faults = "; ".join(f"{note.what}: {note.rows:,}" for note in notes)
     first = (
         f"; the first has {', '.join(f'{name} {sample[name]!r}' for name in ('videoid', 'ctime'))}" if sample else ""
     )
