@@ -19,7 +19,6 @@ from common.io.files import UNREADABLE, describe_failure
 
 MARKER = "standin.json"  # written last: a folder that has it is ours to replace
 TRUTH = "truth.csv"
-MAX_BYTES = 1 << 31  # more than any file of the public sets has; a larger one is not theirs
 
 
 @dataclass(frozen=True)
@@ -71,11 +70,9 @@ def find_file(folder: Path, names: Sequence[str], hint: str) -> Path:
     return path
 
 
-def read_bytes(path: Path, hint: str, limit: int = MAX_BYTES) -> bytes:
-    """A whole file of at most ``limit`` bytes."""
+def read_bytes(path: Path, hint: str) -> bytes:
+    """A whole file."""
     try:
-        if path.stat().st_size > limit:
-            raise UserError(f"{path} is larger than {limit / 2**20:,.0f} MiB, so it is not the file meant; {hint}")
         return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}; {hint}") from error
