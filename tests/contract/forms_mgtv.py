@@ -2,6 +2,7 @@
 them, or of what pandas, Excel and archivers make of such files on their way.
 """
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,6 +99,16 @@ def nest(*tops: str) -> Apply:
             top.rename(folder / "moved")
             top.mkdir()
             (folder / "moved").rename(top / top.name)
+
+    return apply
+
+
+def leave_packed(top: str) -> Apply:
+    """An archive beside the others, which nobody has unpacked."""
+
+    def apply(folder: Path) -> None:
+        shutil.make_archive(str(folder / top), "zip", folder, top)
+        shutil.rmtree(folder / top)
 
     return apply
 
@@ -202,6 +213,8 @@ FORMS = (
     Form("folders of days", "no leading zeros", BASELINE, False, without_leading_zeros),
     Form("every archive", "unpacked into a folder of its name", ARCHIVERS, False, nest()),
     Form(schema.SHOWS, "unpacked into a folder of its name", ARCHIVERS, False, nest(schema.SHOWS)),
+    Form("did_features", "left packed", "archives", False, leave_packed("did_features"), "packed: unpack it"),
+    Form(BOOKS, "left packed", "archives", False, leave_packed(BOOKS), "packed: unpack it"),
     Form("test files", "of board B", "by analogy with board A", False, rename_board),
     Form(BOOKS, "ctime in 14 digits", TEAM, False, on_books(parse(CTIME).dt.strftime(DIGITS).cast(pl.Int64))),
     Form(BOOKS, "ctime in 14 digits, as text", TEAM, False, on_books(parse(CTIME).dt.strftime(DIGITS))),

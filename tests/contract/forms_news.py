@@ -71,6 +71,11 @@ def add_sample(folder: Path) -> None:
     (folder / "DataA1121.md").write_text("[train_click_log](https://host/train_click_log.csv)\n")
 
 
+def pack_embeddings(folder: Path) -> None:
+    shutil.make_archive(str(folder / reader.EMBEDDINGS), "zip", folder, reader.EMBEDDINGS)
+    (folder / reader.EMBEDDINGS).unlink()
+
+
 FORMS = (
     Form(reader.TEST_B[0], "board B's log, alone", "the third place's code", False, rename_log(reader.TEST_B[0])),
     Form(reader.TEST_B[1], "board B's log, its other name", "public code", False, rename_log(reader.TEST_B[1])),
@@ -108,4 +113,5 @@ FORMS = (
         lambda folder: (folder / reader.EMBEDDINGS).unlink(),
         "no such file",
     ),
+    Form(reader.EMBEDDINGS, "left packed", "archives", False, pack_embeddings, "packed: unpack it"),
 )

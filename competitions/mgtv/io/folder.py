@@ -1,6 +1,5 @@
 """Find the host's files in a folder: the days with all their logs, the tables, the test of the board."""
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,7 +55,6 @@ def locate(folder: Path, host: HostSettings) -> RawFiles:
     Refused: no day, a day with impressions and no clicks or the reverse, no videos, no test. Counted: missing days
     in between, days without plays, no profiles.
     """
-    _refuse_narrow_names()
     days = _find_days(folder)
     videos, profiles = unpacked(folder, VIDEOS), unpacked(folder, PROFILES)
     require_file(videos)
@@ -68,7 +66,9 @@ def locate(folder: Path, host: HostSettings) -> RawFiles:
         require_file(path)
     notes = [*_note_gaps(days)]
     if not profiles.exists():
-        notes.append(Note(PROFILES, "no such file", 1, "no device has a profile"))
+        notes.append(Note(PROFILES, f"no such file{hint_where(profiles)}", 1, "no device has a profile"))
+    if not unpacked(folder, COMMENTS).exists() and (where := hint_where(folder / COMMENTS)):
+        notes.append(Note(COMMENTS, f"no such folder{where}", 1, "no video has comments"))
     comments, others = _find_workbooks(unpacked(folder, COMMENTS))
     return RawFiles(
         days=days,
@@ -88,17 +88,6 @@ def unpacked(folder: Path, path: str) -> Path:
     top, _, rest = path.partition("/")
     inner = folder / top / top
     return (inner if inner.is_dir() else folder / top) / rest
-
-
-def _refuse_narrow_names() -> None:
-    """Refuse to look for files whose names this process cannot say: they would read as missing."""
-    try:
-        os.fsencode(SHOWS)
-    except UnicodeEncodeError as error:
-        raise UserError(
-            f"file names are in {error.encoding} here, in which {SHOWS!r} cannot be said; set PYTHONUTF8=1 or a locale"
-            " with UTF-8 (LC_ALL=C.UTF-8)"
-        ) from error
 
 
 def _find_days(folder: Path) -> tuple[DayFiles, ...]:
