@@ -30,6 +30,8 @@ def require_file(path: Path, advice: str) -> None:
 
 def describe_failure(error: BaseException) -> str:
     """Why a file could not be read, in one line."""
+    if isinstance(error, pl.exceptions.PanicException):
+        return "its bytes are damaged, polars gave up on them"
     return getattr(error, "strerror", None) or (str(error).splitlines() or ["no reason given"])[0][:200]
 
 

@@ -250,14 +250,6 @@ def test_what_the_disk_refuses_is_a_user_error(
     assert [path.name for path in tmp_path.iterdir()] == [f"step-{'e' * 16}"]
 
 
-def test_a_file_in_place_of_the_folder_is_a_user_error(tmp_path: Path) -> None:
-    (tmp_path / "cache").write_text("")
-    with pytest.raises(UserError, match=r"Cannot write to .*cache: File exists"):
-        Store(tmp_path / "cache")
-    with pytest.raises(UserError, match=r"Cannot write to .*deeper: Not a directory"):
-        Store(tmp_path / "cache" / "deeper")
-
-
 def test_prune_removes_the_least_recently_used_entries(tmp_path: Path) -> None:
     store = Store(tmp_path)
     keys = [letter * 64 for letter in "abcd"]

@@ -182,5 +182,5 @@ def test_a_panic_of_the_library_is_a_user_error(tmp_path: Path, monkeypatch: pyt
 
     path = write_train(tmp_path, two_sessions())
     monkeypatch.setattr(pl.LazyFrame, "collect", panic)
-    with pytest.raises(UserError, match=r"cannot be read as a parquet file \(assertion failed"):
+    with pytest.raises(UserError, match=r"cannot be read as a parquet file \(its bytes are damaged"):
         reader.read_searches(path, CODES, labelled=True)
