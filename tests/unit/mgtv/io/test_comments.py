@@ -203,11 +203,6 @@ def test_columns_are_found_by_name(tmp_path: Path) -> None:
     assert read(tmp_path).frame.rows() == [(0, FIRST, 1, 1.0, 1.0, 2)]
 
 
-def test_the_only_sheet_may_have_any_name(tmp_path: Path) -> None:
-    write_book(tmp_path / schema.COMMENTS / "1.xlsx", (10, "a", MIDNIGHT, 0), sheet="弹幕")
-    assert read(tmp_path).frame["comments"].to_list() == [1]
-
-
 def test_of_several_sheets_the_one_named_in_the_layout_is_read(tmp_path: Path) -> None:
     path = tmp_path / schema.COMMENTS / "1.xlsx"
     path.parent.mkdir(parents=True)

@@ -147,25 +147,6 @@ def test_workbooks_are_in_order_of_their_numbers_and_what_else_is_there_is_named
     assert files.other_comments == ("3.xls", "4.xlsx", "notes.xlsx")
 
 
-def test_an_archive_unpacked_into_a_folder_of_its_own_name(tmp_path: Path) -> None:
-    write_folder(tmp_path)
-    write_text(tmp_path / schema.COMMENTS / "1.xlsx", "")
-    plain = reader.locate(tmp_path, HOST)
-    for top in sorted(path for path in tmp_path.iterdir()):
-        inner = tmp_path / "moved" / top.name
-        inner.parent.mkdir(exist_ok=True)
-        top.rename(inner)
-        top.mkdir()
-        inner.rename(top / top.name)
-    nested = reader.locate(tmp_path, HOST)
-    assert nested.notes == plain.notes == ()
-    assert nested.days[0].click == tmp_path / schema.CLICKS / CLICK
-    for name in ("videos", "profiles", "shown", "test_devices"):
-        path = getattr(plain, name).relative_to(tmp_path)
-        assert getattr(nested, name) == tmp_path / path.parts[0] / path
-    assert [path.name for path in nested.comments] == ["1.xlsx"]
-
-
 def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
     write_folder(tmp_path, videos=None)
     (tmp_path / schema.VIDEOS).mkdir(parents=True)

@@ -73,12 +73,6 @@ def test_board_b_is_preferred_and_reads_the_board_a_log_too(folder: Path, name: 
     assert reader.locate(folder, "a").tests == (folder / reader.TEST_A,)
 
 
-def test_board_b_alone_is_enough(folder: Path) -> None:
-    path = add_board_b(folder)
-    (folder / reader.TEST_A).unlink()
-    assert reader.locate(folder).tests == (path,)
-
-
 @pytest.mark.parametrize("name", [reader.TRAIN, reader.TEST_A, reader.ARTICLES])
 def test_missing_file_says_which_where_and_whence(folder: Path, name: str) -> None:
     (folder / name).unlink()
@@ -175,15 +169,6 @@ def test_columns_in_another_order_quotes_crlf_and_no_last_newline_are_read(folde
     assert read(folder).frame.equals(plain)
 
 
-def test_byte_order_mark_is_skipped_and_noted(folder: Path) -> None:
-    plain = read(folder).frame
-    path = folder / reader.TRAIN
-    path.write_bytes(csv_blocks.BYTE_ORDER_MARK + path.read_bytes())
-    clicks = read(folder)
-    assert clicks.frame.equals(plain)
-    assert list_counts(clicks.notes, "byte-order mark") == [(reader.TRAIN, 1)]
-
-
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_blank_lines_are_skipped_and_counted(folder: Path, end: str) -> None:
     path = write(folder / reader.TRAIN, CLICK_HEADER, "", click(0, 10), "", click(1, 10), "", end=end)
@@ -212,21 +197,6 @@ def test_further_columns_are_noted_and_not_read(folder: Path) -> None:
     assert list_counts(clicks.notes, "further column ((no name), 'more', (no name)): not read") == [(reader.TRAIN, 3)]
     write(folder / reader.TRAIN, f",{header},more,", *lines, "4,1,10")
     assert "line 6: 3 fields where 12 are expected" in refusal(folder / reader.TRAIN)
-
-
-def test_whole_numbers_that_pandas_made_doubles_are_whole(folder: Path) -> None:
-    plain = read(folder).frame
-    for name in (reader.TRAIN, reader.ARTICLES):
-        header, *rows = (folder / name).read_text().splitlines()
-        write(folder / name, header, *(",".join(f"{cell}.0" for cell in row.split(",")) for row in rows))
-    assert read(folder).frame.equals(plain)
-
-
-def test_of_two_board_b_logs_the_one_that_is_not_read_is_noted(folder: Path) -> None:
-    first, second = (add_board_b(folder, name) for name in reader.TEST_B)
-    files = reader.locate(folder)
-    assert files.target == first
-    assert list_counts(files.notes, f"not read, as {first.name} is there") == [(second.name, 1)]
 
 
 # --- clicks: refused ---
