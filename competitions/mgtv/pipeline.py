@@ -68,8 +68,7 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
     step, seed = run.step, config.seed
 
     # 1. Read and check, day by day. What a rule settles is counted in the notes, anything else stops the run.
-    # Another workbook is no other code.
-    logs = dataclasses.replace(files, profiles=None, comments=(), other_comments=(), notes=())
+    logs = dataclasses.replace(files, profiles=None, comments=(), notes=())  # another workbook is no other code
     codes = step(reader.learn_codes, logs)
     videos = step(reader.read_videos, logs, codes, config.host)
     profiles = step(reader.read_profiles, files, codes)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from common.datasets.download import FileSpec, FilesRead, Layout, Source
-from competitions.mgtv.io.folder import RawFiles, unpacked
+from competitions.mgtv.io.folder import RawFiles, find_workbooks, unpacked
 from competitions.mgtv.io.schema import (
     ASKED,
     CLICK_COLUMNS,
@@ -46,8 +46,8 @@ def list_read(folder: Path) -> FilesRead:
 
     files: RawFiles = COMPETITION.locate(folder, COMPETITION.load_config([]))
     logs = [path for day in files.days for path in (day.show, day.click, day.play) if path is not None]
-    unread = [unpacked(folder, COMMENTS) / name for name in files.other_comments]
-    return FilesRead({"logs": logs, f"test of board {files.board}": (files.test_devices, files.shown)}, unread)
+    read = {"logs": logs, f"test of board {files.board}": (files.test_devices, files.shown)}
+    return FilesRead(read, find_workbooks(unpacked(folder, COMMENTS))[1])
 
 
 SOURCE = Source(

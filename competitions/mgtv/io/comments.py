@@ -67,11 +67,8 @@ def read_comments(files: RawFiles, codes: Codes, host: HostSettings) -> Comments
         "video", "date", *(pl.col(name).cast(dtype) for name, dtype in SUMS.items())
     )
     notes = [Note(COMMENTS, what, counts[what], DONE[what]) for what in DONE if counts[what]]
-    names = files.other_comments
-    if names:
-        what = f"other than a workbook that is named by a number ({', '.join(names[:5])}{', …' * (len(names) > 5)})"
-        notes.append(Note(COMMENTS, what, len(names), "not read; save it as 1.xlsx and so on if it holds comments"))
-    warning = _warn(notes, sample) if notes and frame.is_empty() else ""
+    beside = [note for note in files.notes if note.file == COMMENTS]
+    warning = _warn([*beside, *notes], sample) if (beside or notes) and frame.is_empty() else ""
     return Comments(frame, tuple(notes), warning)
 
 

@@ -34,15 +34,12 @@ class DayFiles:
 
 @dataclass(frozen=True)
 class RawFiles:
-    """The host's files: ``days`` ascending, ``test_devices`` and ``shown`` of the board, ``comments`` by number;
-    ``other_comments``: the names of what lies beside them and is not read.
-    """
+    """The host's files: ``days`` ascending, ``test_devices`` and ``shown`` of the board, ``comments`` by number."""
 
     days: tuple[DayFiles, ...]
     videos: Path
     profiles: Path | None
     comments: tuple[Path, ...]
-    other_comments: tuple[str, ...]
     test_devices: Path
     shown: Path
     board: str
@@ -67,15 +64,18 @@ def locate(folder: Path, host: HostSettings) -> RawFiles:
     notes = [*_note_gaps(days)]
     if not profiles.exists():
         notes.append(Note(PROFILES, f"no such file{hint_where(profiles)}", 1, "no device has a profile"))
+    comments, others = find_workbooks(unpacked(folder, COMMENTS))
+    if others:
+        names = ", ".join(path.name for path in others[:5]) + ", …" * (len(others) > 5)
+        what = f"other than a workbook that is named by a number ({names})"
+        notes.append(Note(COMMENTS, what, len(others), "not read; save it as 1.xlsx and so on if it holds comments"))
     if not unpacked(folder, COMMENTS).exists() and (where := hint_where(folder / COMMENTS)):
         notes.append(Note(COMMENTS, f"no such folder{where}", 1, "no video has comments"))
-    comments, others = _find_workbooks(unpacked(folder, COMMENTS))
     return RawFiles(
         days=days,
         videos=videos,
         profiles=profiles if profiles.exists() else None,
         comments=comments,
-        other_comments=others,
         test_devices=test_devices,
         shown=shown,
         board=board,
@@ -134,12 +134,10 @@ def _note_gaps(days: tuple[DayFiles, ...]) -> Iterator[Note]:
             yield Note(name, "no such file", 1, "no play of the day has a length")
 
 
-def _find_workbooks(folder: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """The numbered workbooks of a folder, in their order, and the names of what else is there, hidden files aside."""
+def find_workbooks(folder: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """The numbered workbooks of a folder, in their order, and what else is there, hidden files aside."""
     if not folder.is_dir():
         return (), ()
     paths = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "~$")))
     numbered = {path: int(match[1]) for path in paths if (match := WORKBOOK.fullmatch(path.name)) and path.is_file()}
-    return tuple(sorted(numbered, key=lambda path: numbered[path])), tuple(
-        path.name for path in paths if path not in numbered
-    )
+    return tuple(sorted(numbered, key=lambda path: numbered[path])), tuple(p for p in paths if p not in numbered)

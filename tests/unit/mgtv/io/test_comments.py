@@ -136,15 +136,11 @@ def test_words_for_nothing_are_null_in_every_column(tmp_path: Path) -> None:
     }
 
 
-def test_what_lies_beside_the_numbered_workbooks_is_named(tmp_path: Path) -> None:
+def test_comments_under_other_names_alone_are_worth_a_warning(tmp_path: Path) -> None:
     write_text(tmp_path / schema.COMMENTS / "3.xls", b"\xd0\xcf\x11\xe0")
-    write_text(tmp_path / schema.COMMENTS / "a.csv", "videoid,content,ctime,etime\n")
-    alone = read(tmp_path)
-    assert counted(alone) == {"other than a workbook that is named by a number (3.xls, a.csv)": 2}
-    assert "no comment in" in alone.warning
-    assert "3.xls, a.csv" in alone.warning
+    assert "other than a workbook that is named by a number (3.xls): 1" in read(tmp_path).warning
     beside = read(tmp_path, ((10, "a", MIDNIGHT, 0),))
-    assert (beside.frame.height, beside.warning, len(beside.notes)) == (1, "", 1)
+    assert (beside.frame.height, beside.warning, beside.notes) == (1, "", ())
 
 
 def test_comments_of_unknown_videos_are_left_out(tmp_path: Path) -> None:

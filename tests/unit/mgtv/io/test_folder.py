@@ -144,7 +144,8 @@ def test_workbooks_are_in_order_of_their_numbers_and_what_else_is_there_is_named
     (tmp_path / schema.COMMENTS / "4.xlsx").mkdir()
     files = reader.locate(tmp_path, HOST)
     assert [path.name for path in files.comments] == ["1.XLSX", "2.xlsx", "10.xlsx"]
-    assert files.other_comments == ("3.xls", "4.xlsx", "notes.xlsx")
+    named = "other than a workbook that is named by a number (3.xls, 4.xlsx, notes.xlsx)"
+    assert [(note.what, note.rows) for note in files.notes] == [(named, 3)]
 
 
 def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:

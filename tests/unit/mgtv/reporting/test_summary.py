@@ -178,7 +178,7 @@ def outcome() -> Outcome:
         labelled={5: kept(TRAIN), 6: kept(VALID)},
         test_slates=kept(SLATES),
     )
-    files = reader.RawFiles((), Path(), None, (), (), Path(), Path(), "B", (note("gap", 1, "folder"),))
+    files = reader.RawFiles((), Path(), None, (), Path(), Path(), "B", (note("gap", 1, "folder"),))
     gains = ({"a": 100.0, "b": 0.0}, {"a": 1.0, "b": 3.0})
     rankers = [kept(Ranker("logit", None, rounds, gain)) for rounds, gain in zip((5, 6), gains, strict=True)]
     completion = Completion(Bins(NONE, NONE, NONE, NONE), None, (), 9)
