@@ -15,8 +15,9 @@ from tests.contract.host_forms import Form
 from tests.contract.mgtv_planted import ASKED, DAYS, SHOWN, add_rows, edit_table, read_text
 
 PANDAS, EXCEL, ARCHIVERS = "pandas.read_csv and to_csv", "Excel", "archivers that unpack into a folder of its own"
-TEAM = "a team's feature code for this edition"
-BASELINE = "an organiser-like baseline for this edition"
+TO_DATETIME = "public code that calls pandas.to_datetime"
+CAST = "public code that casts ctime to a whole number of unknown unit"
+LAYOUT = "public code for this edition"
 TIME = pl.col("click_time")
 Apply = Callable[[Path], object]
 
@@ -186,45 +187,49 @@ DIGITS = "%Y%m%d%H%M%S"
 SERIAL = parse(CTIME).dt.epoch("s") / 86_400 + 25_569
 
 FORMS = (
-    Form(CLICKS, "click_time without seconds", TEAM, False, on_clicks(TIME.str.replace(r"^(.{16}):00$", "$1"))),
-    Form(CLICKS, "click_time in 14 digits", TEAM, False, on_clicks(parse(TIME).dt.strftime(DIGITS))),
+    Form(CLICKS, "click_time without seconds", TO_DATETIME, False, on_clicks(TIME.str.replace(r"^(.{16}):00$", "$1"))),
+    Form(CLICKS, "click_time in 14 digits", TO_DATETIME, False, on_clicks(parse(TIME).dt.strftime(DIGITS))),
     Form(CLICKS, "14 digits as a double", PANDAS, False, on_clicks(parse(TIME).dt.strftime(DIGITS + ".0"))),
-    Form(CLICKS, "click_time with a T", TEAM, False, on_clicks(TIME.str.replace(" ", "T"))),
-    Form(CLICKS, "click_time with a fraction", TEAM, False, on_clicks(TIME + ".000000")),
-    Form(CLICKS, "click_time with slashes", TEAM, False, on_clicks(parse(TIME).dt.strftime("%Y/%-m/%-d %H:%M:%S"))),
-    Form(CLICKS, "click_time with Z", TEAM, False, on_clicks(shift(TIME, "").dt.strftime("%Y-%m-%dT%H:%M:%SZ"))),
-    Form(CLICKS, "click_time with +08:00", TEAM, False, on_clicks(TIME + "+08:00")),
+    Form(CLICKS, "click_time with a T", TO_DATETIME, False, on_clicks(TIME.str.replace(" ", "T"))),
+    Form(CLICKS, "click_time with a fraction", TO_DATETIME, False, on_clicks(TIME + ".000000")),
+    Form(
+        CLICKS, "click_time with slashes", TO_DATETIME, False, on_clicks(parse(TIME).dt.strftime("%Y/%-m/%-d %H:%M:%S"))
+    ),
+    Form(CLICKS, "click_time with Z", TO_DATETIME, False, on_clicks(shift(TIME, "").dt.strftime("%Y-%m-%dT%H:%M:%SZ"))),
+    Form(CLICKS, "click_time with +08:00", TO_DATETIME, False, on_clicks(TIME + "+08:00")),
     Form(
         CLICKS,
         "click_time with -0330",
-        TEAM,
+        TO_DATETIME,
         False,
         on_clicks((shift(TIME, "-03") - pl.duration(minutes=30)).dt.strftime("%Y-%m-%d %H:%M:%S-0330")),
     ),
-    Form(CLICKS, "seconds since 1970", TEAM, False, on_clicks(shift(TIME, "").dt.epoch("s").cast(pl.String))),
-    Form(CLICKS, "milliseconds since 1970", TEAM, False, on_clicks(shift(TIME, "").dt.epoch("ms").cast(pl.String))),
-    Form(CLICKS, "with item_cid, plays too", BASELINE, False, add_collections),
+    Form(CLICKS, "seconds since 1970", TO_DATETIME, False, on_clicks(shift(TIME, "").dt.epoch("s").cast(pl.String))),
+    Form(
+        CLICKS, "milliseconds since 1970", TO_DATETIME, False, on_clicks(shift(TIME, "").dt.epoch("ms").cast(pl.String))
+    ),
+    Form(CLICKS, "with item_cid, plays too", LAYOUT, False, add_collections),
     Form(LOGS, "NULL, nan and the like for a blank", PANDAS, False, on_all(say_null, names=NULLABLE), "says NULL"),
     Form(LOGS, "rows without a did or vid", PANDAS, False, add_blank_keys, "row whose did or vid is blank: 2"),
     Form(LOGS, "whole numbers made doubles: 5176.0", PANDAS, False, on_all(as_double, names=WHOLE)),
     Form(LOGS, "a byte-order mark", EXCEL, False, on_bytes(lambda text: b"\xef\xbb\xbf" + text)),
     Form(LOGS, "lines that end in CRLF", EXCEL, False, on_bytes(lambda text: text.replace(b"\n", b"\r\n"))),
     Form(LOGS, "columns in another order", PANDAS, False, reverse_columns),
-    Form("folders of days", "no leading zeros", BASELINE, False, without_leading_zeros),
+    Form("folders of days", "no leading zeros", "assumed of code that counts the days", False, without_leading_zeros),
     Form("every archive", "unpacked into a folder of its name", ARCHIVERS, False, nest()),
     Form(schema.SHOWS, "unpacked into a folder of its name", ARCHIVERS, False, nest(schema.SHOWS)),
     Form("did_features", "left packed", "archives", False, leave_packed("did_features"), "packed: unpack it"),
     Form(BOOKS, "left packed", "archives", False, leave_packed(BOOKS), "packed: unpack it"),
     Form("test files", "of board B", "by analogy with board A", False, rename_board),
-    Form(BOOKS, "ctime in 14 digits", TEAM, False, on_books(parse(CTIME).dt.strftime(DIGITS).cast(pl.Int64))),
-    Form(BOOKS, "ctime in 14 digits, as text", TEAM, False, on_books(parse(CTIME).dt.strftime(DIGITS))),
-    Form(BOOKS, "ctime in seconds since 1970", TEAM, False, on_books(shift(CTIME, "").dt.epoch("s"))),
-    Form(BOOKS, "ctime in milliseconds, a fraction", TEAM, False, on_books(shift(CTIME, "").dt.epoch("ms") + 0.5)),
-    Form(BOOKS, "ctime with a fraction", TEAM, False, on_books(CTIME + ".250")),
+    Form(BOOKS, "ctime in 14 digits", CAST, False, on_books(parse(CTIME).dt.strftime(DIGITS).cast(pl.Int64))),
+    Form(BOOKS, "ctime in 14 digits, as text", CAST, False, on_books(parse(CTIME).dt.strftime(DIGITS))),
+    Form(BOOKS, "ctime in seconds since 1970", CAST, False, on_books(shift(CTIME, "").dt.epoch("s"))),
+    Form(BOOKS, "ctime in milliseconds, a fraction", CAST, False, on_books(shift(CTIME, "").dt.epoch("ms") + 0.5)),
+    Form(BOOKS, "ctime with a fraction", TO_DATETIME, False, on_books(CTIME + ".250")),
     Form(BOOKS, "ctime as cells of a date", EXCEL, False, on_books(parse(CTIME))),
     Form(BOOKS, "ctime as Excel's days since 1900", EXCEL, False, on_books(SERIAL)),
     Form(BOOKS, "videoid as text, a double", PANDAS, False, on_books(videoid=pl.col("videoid").cast(pl.String) + ".0")),
-    Form(BOOKS, "a sheet of another name", TEAM, False, on_books(sheet="弹幕")),
+    Form(BOOKS, "a sheet of another name", LAYOUT, False, on_books(sheet="弹幕")),
     Form(BOOKS, "a further first column", PANDAS, False, on_books(more="id")),
     Form(
         BOOKS, "an .xls and a .csv beside", EXCEL, False, add_books, "other than a workbook that is named by a number"

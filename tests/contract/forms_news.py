@@ -86,7 +86,7 @@ FORMS = (
     Form(
         "logs",
         "a further column of texts",
-        "the page's promise",
+        "what data/README.md promises",
         False,
         on_tables(lambda table: table.insert_column(3, pl.lit("x, y").alias("more")), *LOGS),
         "further column ('more'): not read",
