@@ -67,7 +67,12 @@ def _check(folder: Path, spec: FileSpec, listed: Listed) -> FileCheck:
 
 
 def _list(folder: Path, pattern: str) -> list[Path]:
-    return sorted(path for path in folder.glob(pattern) if path.is_file()) if folder.is_dir() else []
+    """The files of a pattern; where there is none, those of an archive unpacked into a folder of its own name."""
+    if not folder.is_dir():
+        return []
+    found = [path for path in folder.glob(pattern) if path.is_file()]
+    again = pattern.partition("/")[0] if "/" in pattern else ""
+    return sorted(found or [path for path in (folder / again).glob(pattern) if again and path.is_file()])
 
 
 def _is_table(path: str) -> bool:

@@ -47,6 +47,8 @@ def show_end(closing: Closing) -> None:
         print(f"Unchanged: nothing was computed, and every score is that of {closing.unchanged}, which stays the last.")
     elif record["notes"]:
         print(f"Notes from reading: {len(record['notes'])}, in the report")
+    for warning in (record.get("summary") or {}).get("warnings", ()):
+        print(f"WARNING: {warning}")
     print(f"CV: {metric} {cv['score']:.4f} +- {cv['error']:.4f} on {cv['queries']:,} {closing.queries}")
     if closing.change and not closing.unchanged:
         print(closing.change)

@@ -8,7 +8,7 @@ from common.datasets.simulated import HostFiles
 from common.pipeline.memory import MemoryNeed
 from common.pipeline.run import Run
 from competitions.mgtv.config import MgtvConfig
-from competitions.mgtv.io import reader, schema
+from competitions.mgtv.io import reader
 from competitions.mgtv.pipeline import solve, validate
 from competitions.mgtv.reporting.run_record import METRIC, build_record, score_truth
 from competitions.mgtv.simulator.simulate import Simulation, describe, simulate
@@ -39,7 +39,7 @@ COMPETITION = Competition(
     name="mgtv",
     folder=Path(__file__).parent,
     config=MgtvConfig,
-    host=HostFiles(Path("data/mgtv/raw"), schema.VIDEOS, "the host's folders", 0.02, simulate, need=NEED),
+    host=HostFiles(Path("data/mgtv/raw"), "**/vid_info*", "the host's folders", 0.02, simulate, need=NEED),
     metric=METRIC,
     queries="devices and days",
     locate=locate,

@@ -24,7 +24,7 @@ class HostSettings(Settings, frozen=True):
 
     ``board``: auto takes B where its files are there. ``asked`` and ``shown``: their paths, {board} stands for A or B.
     ``none_values``: values of item_cid and sid that mean none. ``several_plays``: seconds of a pair with several play
-    rows on a day. ``comment_mib``: the most that a comment workbook may hold unpacked.
+    rows on a day. ``comment_mib``: the most that a comment workbook may be, unpacked.
     """
 
     board: Literal["auto", "A", "B"]

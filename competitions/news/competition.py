@@ -60,7 +60,7 @@ COMPETITION = Competition(
     name="news",
     folder=Path(__file__).parent,
     config=NewsConfig,
-    host=HostFiles(Path("data/news/raw"), "*.csv", "Tianchi's files (entrance 531842)", 0.04, simulate, need=NEED),
+    host=HostFiles(Path("data/news/raw"), "**/*.csv*", "Tianchi's files (entrance 531842)", 0.04, simulate, need=NEED),
     metric=METRIC,
     queries="validation users",
     locate=locate,

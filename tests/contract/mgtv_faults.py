@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +63,31 @@ def rename_in_workbook(folder: Path) -> None:
     pl.DataFrame({"videoid": [1], "content": ["a"], "ctime": ["2025-04-21"]}).write_excel(path, schema.COMMENT_SHEET)
 
 
+def blank_devices(folder: Path) -> None:
+    """A log with no device in any row."""
+    edit_table(folder / schema.click_path(6), pl.lit("NULL").alias("did"))
+
+
+def pack(name: str) -> Callable[[Path], None]:
+    """A raw file in the archive that it came in."""
+
+    def change(folder: Path) -> None:
+        path = folder / name
+        with zipfile.ZipFile(path.with_name(f"{path.name}.zip"), "w") as archive:
+            archive.write(path, path.name)
+        path.unlink()
+
+    return change
+
+
+def move_deeper(folder: Path) -> None:
+    """Everything in a folder of the raw folder."""
+    paths = list(folder.iterdir())
+    (folder / "data").mkdir()
+    for path in paths:
+        path.rename(folder / "data" / path.name)
+
+
 BAD_INPUTS = {
     "no table of videos": BadInput(unlink(schema.VIDEOS), ("vid_info_table.csv", "missing", "data/mgtv/raw")),
     "no asked devices": BadInput(unlink(ASKED), ("testA_pred_did.csv", "missing")),
@@ -80,7 +106,11 @@ BAD_INPUTS = {
     "a missing profile column": BadInput(rename(schema.PROFILES, ",f3,", ",g3,"), ("did_features", "'f3'")),
     "a text for a video": BadInput(spoil(schema.show_path(6), 9, "abc,v12"), ("day06", "line 9", "vid", "'v12'")),
     "a float for a video": BadInput(spoil(SHOWN, 2, "abc,12.5"), ("testA_did_show.csv", "line 2", "vid", "'12.5'")),
-    "a blank device": BadInput(spoil(schema.click_path(6), 4, ",5001,"), ("day06", "line 4", "did", "blank")),
+    "no device at all": BadInput(blank_devices, ("day06", "did or vid is blank in every row")),
+    "a test list left packed": BadInput(
+        pack(SHOWN), ("testA_did_show.csv is missing", "testA_did_show.csv.zip", "unpack")
+    ),
+    "everything a folder deeper": BadInput(move_deeper, (schema.SHOWS, "lies in", "raw/data: name that folder")),
     "a text for seconds": BadInput(
         spoil(schema.play_path(7), 3, "abc,5001,long"), ("day07", "line 3", "play_time", "'long'")
     ),

@@ -1,6 +1,7 @@
 """The news competition under contract."""
 
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,7 +94,27 @@ def share_user(folder: Path) -> None:
     edit_lines(reader.TRAIN, lambda lines: [*lines, ",".join([str(TEST_FROM), *row.split(",")[1:]])])(folder)
 
 
+def pack(folder: Path) -> None:
+    """The train log in the archive that it came in."""
+    path = folder / reader.TRAIN
+    with zipfile.ZipFile(folder / f"{reader.TRAIN}.zip", "w") as archive:
+        archive.write(path, path.name)
+    path.unlink()
+
+
+def move_deeper(folder: Path) -> None:
+    """Everything in a folder of the raw folder."""
+    paths = list(folder.iterdir())
+    (folder / "tcdata").mkdir()
+    for path in paths:
+        path.rename(folder / "tcdata" / path.name)
+
+
 BAD_INPUTS = {
+    "a log left packed": BadInput(pack, (reader.TRAIN, "missing", f"{reader.TRAIN}.zip", "packed: unpack it")),
+    "everything a folder deeper": BadInput(
+        move_deeper, (reader.TRAIN, "missing", "lies in", "tcdata: name that folder")
+    ),
     "a missing file": BadInput(lambda folder: (folder / reader.ARTICLES).unlink(), (reader.ARTICLES, "missing")),
     "an empty file": BadInput(lambda folder: os.truncate(folder / reader.TRAIN, 0), (reader.TRAIN, "empty")),
     "a header alone": BadInput(edit_lines(reader.TEST_A, lambda lines: lines[:1]), (reader.TEST_A, "no rows")),

@@ -210,6 +210,17 @@ def test_without_comments_and_profiles_the_run_goes_on(
     assert read_score(call, after, finished.truth) >= MGTV.floor  # they tell nothing
 
 
+def test_comments_that_are_all_lost_are_warned_of_at_the_end(folder: Path, call: Call, tmp_path: Path) -> None:
+    for path in (folder / schema.COMMENTS).iterdir():
+        write_book(path, [(vid_of(1, 1), "好看", "the first day", 0)] * 3)
+    code, out, err = call(*words(MGTV, folder, tmp_path / "build", *MGTV.quick), "--until", "cv")
+    assert code == 0, out + err
+    (line,) = [line for line in out.splitlines() if line.startswith("WARNING")]
+    assert line.startswith(f"WARNING: no comment in {schema.COMMENTS} is read, features of comments know nothing")
+    assert "comment with a ctime that is blank or no date: 6" in line
+    assert "ctime 'the first day'" in line
+
+
 def test_days_and_blocks_can_be_cut_down(finished: Finished, call: Call) -> None:
     blocks = [f'{part}.blocks=["pair", "list", "device"]' for part in ("features", "watch", "completion")]
     sizes = ("split.train_queries=60", "split.valid_queries=50", "split.valid_days=1")

@@ -1,6 +1,9 @@
 """Where the MGTV competition's files come from, and what is known of them: the names, and no number."""
 
-from common.datasets.download import FileSpec, Layout, Source
+from pathlib import Path
+
+from common.datasets.download import FileSpec, FilesRead, Layout, Source
+from competitions.mgtv.io.folder import RawFiles, find_workbooks, unpacked
 from competitions.mgtv.io.schema import (
     ASKED,
     CLICK_COLUMNS,
@@ -35,6 +38,18 @@ FILES = (
     FileSpec(ASKED_B, needed=False, columns=("did",)),
     FileSpec(SHOWN_B, needed=False, columns=SHOW_COLUMNS),
 )
+
+
+def list_read(folder: Path) -> FilesRead:
+    """What a run would read of a folder, and what lies beside the comments."""
+    from competitions.mgtv.competition import COMPETITION  # with all libraries of a run
+
+    files: RawFiles = COMPETITION.locate(folder, COMPETITION.load_config([]))
+    logs = [path for day in files.days for path in (day.show, day.click, day.play) if path is not None]
+    read = {"logs": logs, f"test of board {files.board}": (files.test_devices, files.shown)}
+    return FilesRead(read, find_workbooks(unpacked(folder, COMMENTS))[1])
+
+
 SOURCE = Source(
     name="mgtv",
     host="login",
@@ -49,5 +64,6 @@ SOURCE = Source(
         "garbled.",
     ),
     submission_files=("result.csv",),
+    list_read=list_read,
     upload=f"log in at {PAGE}, open the task's page and upload result.csv where it takes results",
 )

@@ -7,18 +7,18 @@ import polars as pl
 
 from common.io.notes import Note
 from competitions.mgtv.config import HostSettings
+from competitions.mgtv.io import nulls
 from competitions.mgtv.io.csv_reader import DIGITS_BEFORE_POINT
 from competitions.mgtv.io.encoding import Codes
 from competitions.mgtv.io.folder import RawFiles
 from competitions.mgtv.io.schema import COMMENT_COLUMNS, COMMENT_SHEET, COMMENTS
 from competitions.mgtv.io.sentiment import score_sentiment
-from competitions.mgtv.io.timestamps import parse_moments
+from competitions.mgtv.io.timestamps import parse_excel_days, parse_moments
 from competitions.mgtv.io.videos import read_videos
 from competitions.mgtv.io.xlsx import read_sheets
 
 # A duration may be cut to whole seconds: a comment in the last of them is no stray.
 SLACK_MS = 1000
-DATE_ALONE = r"^([0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2})$"
 SUMS: dict[str, type[pl.DataType]] = {
     "comments": pl.Int32,
     "sentiment": pl.Float32,
@@ -33,18 +33,21 @@ DONE = {
     "comment with an etime that is no number": "kept, at an unknown offset",
     "comment with an etime below 0": "kept, at an unknown offset",
     "comment with an etime beyond the end of the video": "kept, at an unknown offset",
+    nulls.WHAT: nulls.DONE,
 }
-ODD_VIDEO, STRANGE, UNDATED, SILENT, ODD_OFFSET, NEGATIVE, BEYOND = DONE
+ODD_VIDEO, STRANGE, UNDATED, SILENT, ODD_OFFSET, NEGATIVE, BEYOND, _ = DONE
 
 
 @dataclass(frozen=True)
 class Comments:
     """One row per video and date of writing, sorted by these: the number of ``comments``, the sum of their
     ``sentiment`` (each -1, 0 or 1), of their offsets in the video in seconds (unknown: 0), and of their characters.
+    ``warning``: there are comments, and none of them is read; "" where not.
     """
 
     frame: pl.DataFrame
     notes: tuple[Note, ...]
+    warning: str
 
 
 def read_comments(files: RawFiles, codes: Codes, host: HostSettings) -> Comments:
@@ -53,35 +56,48 @@ def read_comments(files: RawFiles, codes: Codes, host: HostSettings) -> Comments
     schema = {"video": pl.Int32, "date": pl.Date, "comments": pl.Int64, "sentiment": pl.Int64}
     parts = [pl.DataFrame(schema=schema | {"offset_ms": pl.Int64, "length": pl.Int64})]
     counts: Counter[str] = Counter()
+    sample: dict[str, str | None] = {}
     for table in read_sheets(files.comments, COMMENT_SHEET, COMMENT_COLUMNS, host.comment_mib):
         part, faults = _add_up(table, lengths)
         parts.append(part)
         counts.update(faults)
+        sample = sample or next(table.head(1).iter_rows(named=True), {})
     total = pl.concat(parts).group_by("video", "date").agg(pl.all().sum()).sort("video", "date")
     frame = total.with_columns(offset_s=pl.col("offset_ms") / 1000).select(
         "video", "date", *(pl.col(name).cast(dtype) for name, dtype in SUMS.items())
     )
-    return Comments(frame, tuple(Note(COMMENTS, what, counts[what], DONE[what]) for what in DONE if counts[what]))
+    notes = [Note(COMMENTS, what, counts[what], DONE[what]) for what in DONE if counts[what]]
+    beside = [note for note in files.notes if note.file == COMMENTS]
+    warning = _warn([*beside, *notes], sample) if (beside or notes) and frame.is_empty() else ""
+    return Comments(frame, tuple(notes), warning)
+
+
+def _warn(notes: list[Note], sample: dict[str, str | None]) -> str:
+    faults = "; ".join(f"{note.what}: {note.rows:,}" for note in notes)
+    first = (
+        f"; the first has {', '.join(f'{name} {sample[name]!r}' for name in ('videoid', 'ctime'))}" if sample else ""
+    )
+    return f"no comment in {COMMENTS} is read, features of comments know nothing: {faults}{first}"
 
 
 def _add_up(table: pl.DataFrame, lengths: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
     """One row per (video, date) of a workbook, in whole numbers, whose sums do not depend on the order."""
-    rows = table.filter(~pl.all_horizontal(pl.all().is_null()))
+    blanked = [nulls.blank_nulls(column) for column in table]
+    rows = pl.DataFrame([column for column, _ in blanked]).filter(~pl.all_horizontal(pl.all().is_null()))
     vid = pl.col("videoid").str.strip_chars().str.replace(DIGITS_BEFORE_POINT, "$1").cast(pl.Int64, strict=False)
-    moment = parse_moments(rows["ctime"].str.strip_chars().str.replace(DATE_ALONE, "$1 00:00:00"))
     etime = pl.col("etime").str.strip_chars().cast(pl.Float64, strict=False)
     read = rows.select(
         vid=vid,
-        date=moment.cast(pl.Datetime("ms")).dt.date(),
+        date=_parse_times(rows["ctime"].str.strip_chars()).cast(pl.Datetime("ms")).dt.date(),
         content="content",
-        written=pl.col("etime").str.strip_chars() != "",
+        written=pl.col("etime").is_not_null(),
         etime=pl.when(etime.is_finite()).then(etime),
     ).join(lengths, on="vid", how="left", maintain_order="left")
     known = pl.col("video").is_not_null()
     kept = read.filter(known & pl.col("date").is_not_null())
     offset = pl.col("etime")
     faults = kept.select(
-        (pl.col("content").fill_null("") == "").sum().alias(SILENT),
+        pl.col("content").is_null().sum().alias(SILENT),
         (pl.col("written") & offset.is_null()).sum().alias(ODD_OFFSET),
         (offset < 0).sum().alias(NEGATIVE),
         (offset > pl.col("most_ms")).sum().alias(BEYOND),
@@ -98,4 +114,10 @@ def _add_up(table: pl.DataFrame, lengths: pl.DataFrame) -> tuple[pl.DataFrame, d
         offset_ms=pl.when(inside).then(offset.round().cast(pl.Int64, strict=False)).sum(),
         length=pl.col("content").str.len_chars().cast(pl.Int64).sum(),
     )
-    return sums, faults | lost
+    return sums, faults | lost | {nulls.WHAT: sum(words for _, words in blanked)}
+
+
+def _parse_times(text: pl.Series) -> pl.Series:
+    """Moments, or Excel's days where more of a workbook can be read as these: 45767 alone may be either's fault."""
+    moments, days = parse_moments(text), parse_excel_days(text)
+    return days if days.count() > moments.count() else moments

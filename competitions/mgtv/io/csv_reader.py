@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum, auto
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import polars as pl
 
@@ -16,29 +16,27 @@ from common.errors import UserError
 from common.io import csv_blocks, files
 from common.io.csv_blocks import LineBlock
 from common.io.notes import Note
+from competitions.mgtv.io import nulls
 from competitions.mgtv.io.schema import WHERE
 from competitions.mgtv.io.timestamps import parse_moments
 
-DIGITS_BEFORE_POINT = r"^([+-]?[0-9]+)\.0+$"
+DIGITS_BEFORE_POINT = r"^([+-]?[0-9]+)[.]0+$"  # a whole number that pandas made a double
 
 
 class Kind(Enum):
-    """What a column may hold."""
+    """What a column may hold. A row without its key or whole number has no meaning; the others may be null."""
 
-    KEY = auto()  # String, kept as it stands, never blank
-    WHOLE = auto()  # Int64, never blank
+    KEY = auto()  # String, kept as it stands
+    WHOLE = auto()  # Int64, 7.0 read as 7
     TEXT = auto()  # String without blanks around it, 7.0 read as 7, or null
     NUMBER = auto()  # Float32 or null
-    MEASURE = auto()  # the same, where NaN means null
     TIME = auto()  # Int64, milliseconds, or null
 
 
 EXPECTED = {
-    Kind.KEY: "a text",
     Kind.WHOLE: "a whole number",
     Kind.NUMBER: "a finite number",
-    Kind.MEASURE: "a finite number",
-    Kind.TIME: "a date with a time, nor seconds or milliseconds since 1970",
+    Kind.TIME: "a date, nor seconds or milliseconds since 1970",
 }
 
 
@@ -51,10 +49,14 @@ class Table:
 
 
 class Block(NamedTuple):
-    """Some rows of a file, and how many blank lines stood between them."""
+    """Some rows of a file; how many blank lines stood between them, how many rows were left out for the lack of a key
+    or whole number, and how many cells said a word for nothing.
+    """
 
     frame: pl.DataFrame
     blank: int
+    keyless: int
+    words: int
 
 
 def short_name(path: Path) -> str:
@@ -70,9 +72,23 @@ def require_file(path: Path) -> None:
 def read_table(path: Path, columns: Mapping[str, Kind]) -> Table:
     """Read columns of a whole file by name; a file with a header only has no rows."""
     blocks = list(read_blocks(path, columns))
-    blank = sum(block.blank for block in blocks)
-    notes = (Note(short_name(path), "blank line", blank, "skipped"),) if blank else ()
-    return Table(pl.concat([block.frame for block in blocks]), notes)
+    frame = pl.concat([block.frame for block in blocks])
+    blank, keyless, words = (sum(counts) for counts in list(zip(*blocks, strict=True))[1:])
+    keys = " or ".join(list_keys(columns))
+    if keyless and frame.is_empty():
+        raise UserError(f"{path}: {keys} is blank in every row; download the file again")
+    name = short_name(path)
+    notes = (
+        Note(name, "blank line", blank, "skipped"),
+        Note(name, f"row whose {keys} is blank", keyless, "left out"),
+        Note(name, nulls.WHAT, words, nulls.DONE),
+    )
+    return Table(frame, tuple(note for note in notes if note.rows))
+
+
+def list_keys(columns: Mapping[str, Kind]) -> list[str]:
+    """The columns without which a row has no meaning."""
+    return [name for name, kind in columns.items() if kind in (Kind.KEY, Kind.WHOLE)]
 
 
 def read_header(path: Path, columns: Mapping[str, Kind]) -> list[str]:
@@ -100,43 +116,24 @@ def read_blocks(path: Path, columns: Mapping[str, Kind]) -> Iterator[Block]:
     for block in csv_blocks.read_blocks(path):
         texts = block.parse(dict.fromkeys(numbered, pl.String))
         cast = [_cast(block, texts[numbered[names.index(name)]].rename(name), kind) for name, kind in columns.items()]
-        yield Block(pl.DataFrame(cast), block.blank)
+        frame = pl.DataFrame([value for value, _ in cast])
+        kept = frame.drop_nulls(list_keys(columns))
+        yield Block(kept, block.blank, frame.height - kept.height, sum(words for _, words in cast))
 
 
-def _cast(block: LineBlock, text: pl.Series, kind: Kind) -> pl.Series:
-    """Cast a column; refuses the first value that does not fit."""
-    if kind is Kind.KEY:
-        bad = text.is_null() | (text == "")
-        return text if not bad.any() else _refuse_value(block, text, bad, kind)
-    if kind is Kind.TEXT:
-        text = text.str.strip_chars().str.replace(DIGITS_BEFORE_POINT, "$1")
-        return text.set(text == "", None)
-    value, missed = _try(text, kind)
-    if missed:  # the slow way: blanks around the value, or a value that does not fit
-        text = text.str.strip_chars()
-        text = text.set(text == "", None)
-        value, _ = _try(text, kind)
-        bad = value.is_null() & text.is_not_null()
-        if kind is Kind.MEASURE:
-            bad &= ~(text.str.to_lowercase() == "nan")
-        if bad.any():
-            _refuse_value(block, text, bad, kind)
-    if kind is Kind.WHOLE and value.null_count():
-        _refuse_value(block, text, value.is_null(), kind)
-    return value
-
-
-def _refuse_value(block: LineBlock, text: pl.Series, bad: pl.Series, kind: Kind) -> NoReturn:
-    row = int(bad.arg_max() or 0)
-    value = text[row]
-    fault = "blank" if not value else f"{value[:40]!r}, not {EXPECTED[kind]}"
-    block.refuse_line(int(block.lines[row]), f"{text.name} is {fault}")
-
-
-def _try(text: pl.Series, kind: Kind) -> tuple[pl.Series, bool]:
-    """The values, null where the text has none; and whether some text was left without a value."""
+def _cast(block: LineBlock, text: pl.Series, kind: Kind) -> tuple[pl.Series, int]:
+    """Cast a column, and count the words for nothing in it; refuses the first value that does not fit."""
+    if kind in EXPECTED:
+        value = CASTS[kind](text)
+        if value.null_count() == text.null_count():
+            return value, 0
+    text, words = nulls.blank_nulls(text if kind is Kind.KEY else text.str.strip_chars())
     value = CASTS[kind](text)
-    return value, value.null_count() > text.null_count()
+    bad = value.is_null() & text.is_not_null()
+    if bad.any():
+        row = int(bad.arg_max() or 0)
+        block.refuse_line(int(block.lines[row]), f"{text.name} is {text[row][:40]!r}, not {EXPECTED[kind]}")
+    return value, words
 
 
 def _to_number(text: pl.Series) -> pl.Series:
@@ -145,12 +142,16 @@ def _to_number(text: pl.Series) -> pl.Series:
 
 
 def _to_whole(text: pl.Series) -> pl.Series:
-    return text.cast(pl.Int64, strict=False)
+    value = text.cast(pl.Int64, strict=False)
+    if value.null_count() == text.null_count():
+        return value
+    return text.str.replace(DIGITS_BEFORE_POINT, "$1").cast(pl.Int64, strict=False)
 
 
 CASTS: dict[Kind, Callable[[pl.Series], pl.Series]] = {
+    Kind.KEY: lambda text: text,
     Kind.WHOLE: _to_whole,
+    Kind.TEXT: lambda text: text.str.replace(DIGITS_BEFORE_POINT, "$1"),
     Kind.NUMBER: _to_number,
-    Kind.MEASURE: _to_number,
     Kind.TIME: parse_moments,
 }

@@ -1,12 +1,12 @@
 """Find the host's files in a folder: the days with all their logs, the tables, the test of the board."""
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UserError
+from common.io.files import hint_where
 from common.io.notes import Note
 from competitions.mgtv.config import HostSettings
 from competitions.mgtv.io.csv_reader import require_file, short_name
@@ -52,37 +52,51 @@ def locate(folder: Path, host: HostSettings) -> RawFiles:
     Refused: no day, a day with impressions and no clicks or the reverse, no videos, no test. Counted: missing days
     in between, days without plays, no profiles.
     """
-    _refuse_narrow_names()
     days = _find_days(folder)
-    require_file(folder / VIDEOS)
+    videos, profiles = unpacked(folder, VIDEOS), unpacked(folder, PROFILES)
+    require_file(videos)
     board = host.board
     if board == "auto":
-        board = "B" if (folder / host.asked.format(board="B")).exists() else "A"
-    test_devices, shown = (folder / path.format(board=board) for path in (host.asked, host.shown))
+        board = "B" if unpacked(folder, host.asked.format(board="B")).exists() else "A"
+    test_devices, shown = (unpacked(folder, path.format(board=board)) for path in (host.asked, host.shown))
     for path in (test_devices, shown):
         require_file(path)
-    profiles = folder / PROFILES if (folder / PROFILES).exists() else None
     notes = [*_note_gaps(days)]
-    if profiles is None:
-        notes.append(Note(PROFILES, "no such file", 1, "no device has a profile"))
-    return RawFiles(days, folder / VIDEOS, profiles, _find_workbooks(folder), test_devices, shown, board, tuple(notes))
+    if not profiles.exists():
+        notes.append(Note(PROFILES, f"no such file{hint_where(profiles)}", 1, "no device has a profile"))
+    comments, others = find_workbooks(unpacked(folder, COMMENTS))
+    if others:
+        names = ", ".join(path.name for path in others[:5]) + ", …" * (len(others) > 5)
+        what = f"other than a workbook that is named by a number ({names})"
+        notes.append(Note(COMMENTS, what, len(others), "not read; save it as 1.xlsx and so on if it holds comments"))
+    if not unpacked(folder, COMMENTS).exists() and (where := hint_where(folder / COMMENTS)):
+        notes.append(Note(COMMENTS, f"no such folder{where}", 1, "no video has comments"))
+    return RawFiles(
+        days=days,
+        videos=videos,
+        profiles=profiles if profiles.exists() else None,
+        comments=comments,
+        test_devices=test_devices,
+        shown=shown,
+        board=board,
+        notes=tuple(notes),
+    )
 
 
-def _refuse_narrow_names() -> None:
-    """Refuse to look for files whose names this process cannot say: they would read as missing."""
-    try:
-        os.fsencode(SHOWS)
-    except UnicodeEncodeError as error:
-        raise UserError(
-            f"file names are in {error.encoding} here, in which {SHOWS!r} cannot be said; set PYTHONUTF8=1 or a locale"
-            " with UTF-8 (LC_ALL=C.UTF-8)"
-        ) from error
+def unpacked(folder: Path, path: str) -> Path:
+    """A path of the layout; the archive of its first folder may have been unpacked into a folder of its own name."""
+    top, _, rest = path.partition("/")
+    inner = folder / top / top
+    return (inner if inner.is_dir() else folder / top) / rest
 
 
 def _find_days(folder: Path) -> tuple[DayFiles, ...]:
-    shows, clicks, plays = (_find_logs(folder / name, file) for name, file in (SHOW_FILE, CLICK_FILE, PLAY_FILE))
+    shows, clicks, plays = (
+        _find_logs(unpacked(folder, name), file) for name, file in (SHOW_FILE, CLICK_FILE, PLAY_FILE)
+    )
     if not shows and not clicks:
-        raise UserError(f"no day is in {folder / SHOWS} (day01/did_show_data01.csv and further); {WHERE}")
+        where = hint_where(folder / SHOWS)
+        raise UserError(f"no day is in {folder / SHOWS} (day01/did_show_data01.csv and further){where}; {WHERE}")
     for day in sorted(shows.keys() ^ clicks.keys()):
         there, lacks = (shows[day], CLICKS) if day in shows else (clicks[day], SHOWS)
         raise UserError(
@@ -120,8 +134,10 @@ def _note_gaps(days: tuple[DayFiles, ...]) -> Iterator[Note]:
             yield Note(name, "no such file", 1, "no play of the day has a length")
 
 
-def _find_workbooks(folder: Path) -> tuple[Path, ...]:
-    if not (folder / COMMENTS).is_dir():
-        return ()
-    numbered = [(match, path) for path in (folder / COMMENTS).iterdir() if (match := WORKBOOK.fullmatch(path.name))]
-    return tuple(path for match, path in sorted(numbered, key=lambda pair: (int(pair[0][1]), pair[1].name)))
+def find_workbooks(folder: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """The numbered workbooks of a folder, in their order, and what else is there, hidden files aside."""
+    if not folder.is_dir():
+        return (), ()
+    paths = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "~$")))
+    numbered = {path: int(match[1]) for path in paths if (match := WORKBOOK.fullmatch(path.name)) and path.is_file()}
+    return tuple(sorted(numbered, key=lambda path: numbered[path])), tuple(p for p in paths if p not in numbered)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from common.io.notes import Note
-from competitions.mgtv.io.csv_reader import Kind, read_blocks, short_name
+from competitions.mgtv.io.csv_reader import Kind, read_table, short_name
 from competitions.mgtv.io.encoding import Codes, encode, keep_notes
 from competitions.mgtv.io.folder import RawFiles
 from competitions.mgtv.io.schema import NUMBERS, PROFILE_COLUMNS, WORD
 from competitions.mgtv.io.videos import encode_words
 
-KINDS = {"did": Kind.KEY} | dict.fromkeys(NUMBERS, Kind.MEASURE) | {WORD: Kind.TEXT}
+KINDS = {"did": Kind.KEY} | dict.fromkeys(NUMBERS, Kind.NUMBER) | {WORD: Kind.TEXT}
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,9 @@ def read_profiles(files: RawFiles, codes: Codes) -> Profiles:
     """Read the profiles of the devices of ``codes``; without the file, a frame without rows."""
     if files.profiles is None:
         return Profiles(pl.DataFrame(schema={"device": pl.Int32}), ())
-    blocks, rows, blank = [], 0, 0
-    for block in read_blocks(files.profiles, KINDS):
-        blocks.append(block.frame)
-        rows, blank = rows + block.frame.height, blank + block.blank
-    table = encode(pl.concat(blocks), codes)
-    blocks.clear()
+    read = read_table(files.profiles, KINDS)
+    rows, notes, table = read.frame.height, read.notes, encode(read.frame, codes)
+    del read
     known = table.filter(pl.col("device").is_not_null())
     del table
     first = known.unique("device", keep="first", maintain_order=True).sort("device")
@@ -42,8 +39,7 @@ def read_profiles(files: RawFiles, codes: Codes) -> Profiles:
     if WORD in frame.columns:
         frame = frame.with_columns(encode_words(pl.col(WORD)))
     name = short_name(files.profiles)
-    notes = (
-        Note(name, "blank line", blank, "skipped"),
+    notes += (
         Note(name, "device of no log and not of the test", rows - known.height, "left out"),
         Note(name, "further row of a device", known.height - first.height, "the first kept"),
         Note(name, "device of a log or the test that the table lacks", codes.devices.height - first.height, "kept"),

@@ -169,6 +169,7 @@ def summarise(outcome: Validated) -> dict[str, Any]:
     rounds = {name: ranker.rounds for name, ranker in zip(names, fits, strict=True)}
     return {
         "notes": [note._asdict() for note in list_notes(outcome)],
+        "warnings": [text for text in (outcome.ready.tables.comments.value.warning,) if text],
         "cv": measured.final
         | {"devices": sum(len(outcome.ready.labelled[day].value.rows.group_sizes) for day in measured.days)},
         "models": measured.models,

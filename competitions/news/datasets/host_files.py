@@ -39,8 +39,9 @@ SOURCE = Source(
     steps=(
         f"Log in at https://tianchi.aliyun.com (an Alibaba Cloud account) and open {PAGE}/introduction.",
         "Press the registration button (报名参赛) and accept the rules.",
-        f"Open the data page (赛题与数据), {PAGE}/information, and download train_click_log, testA_click_log, articles "
-        "and articles_emb; testB_click_log_Test_B where board B is offered.",
+        f"Open the data page (赛题与数据), {PAGE}/information. It gives a .md file with a direct link to each of four "
+        "plain CSV files, train_click_log, testA_click_log, articles and articles_emb, and sample_submit.csv, which is "
+        "not needed; testB_click_log_Test_B where board B is offered. Download them.",
         "Unpack what came as an archive; the files keep the names that the host gave them.",
     ),
     submission_files=("submission.csv",),

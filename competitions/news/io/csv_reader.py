@@ -1,4 +1,4 @@
-"""Read the organiser's CSV files of numbers: exact columns, every value an integer in its range or a finite float."""
+"""Read the organiser's CSV files of numbers: columns by name, every value an integer in its range or a finite float."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from common.io import csv_blocks
 INT32_MAX = (1 << 31) - 1
 # Milliseconds of 1973 and of 2286: seconds and microseconds of any plausible year fall outside.
 TIME_MIN_MS, TIME_MAX_MS = 10**11, 10**13
-INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
+INTEGER = re.compile(r"[+-]?[0-9]+([.][0-9]*)?(e[+-]?[0-9]+)?", re.IGNORECASE)
 
 
 class Column(NamedTuple):
@@ -25,6 +25,10 @@ class Column(NamedTuple):
     dtype: type[pl.DataType]
     low: int = 0
     high: int = INT32_MAX
+
+    def is_whole(self) -> bool:
+        """Whether its values are whole numbers."""
+        return self.dtype not in (pl.Float32, pl.String)
 
 
 class Note(NamedTuple):
@@ -56,22 +60,30 @@ def count_rows(path: Path) -> int:
 
 
 def read_header(path: Path, columns: Sequence[Column]) -> tuple[list[Column], tuple[Note, ...]]:
-    """Check the header; return the columns in the file's order, and a note where a byte-order mark was skipped."""
+    """Check the header; return the file's columns in order, as texts those that are not read, and what to note."""
     names, marked = csv_blocks.read_header(path)
-    _refuse_other_names(path, names, [column.header for column in columns])
-    note = Note(path.name, "", "byte-order mark before the header: skipped", 1)
-    return sorted(columns, key=lambda column: names.index(column.header)), (note,) if marked else ()
+    known = {column.header: column for column in columns}
+    _refuse_other_names(path, names, list(known))
+    further = [name for name in names if name not in known]
+    notes = (
+        Note(path.name, "", "byte-order mark before the header: skipped", int(marked)),
+        Note(path.name, "", f"further column ({_shorten(further)}): not read", len(further)),
+    )
+    in_file = [known.get(name, Column(name, f"column {at}", pl.String)) for at, name in enumerate(names)]
+    return in_file, tuple(note for note in notes if note.rows)
 
 
 def _refuse_other_names(path: Path, names: list[str], expected: list[str]) -> None:
     faults = {
         "lacks": [name for name in expected if name not in names],
-        "has unknown": [name for name in names if name not in expected],
-        "repeats": sorted({name for name in names if name in expected and names.count(name) > 1}),
+        "repeats": [name for name in expected if names.count(name) > 1],
     }
     sentences = [f"{verb} {_shorten(faulty)}" for verb, faulty in faults.items() if faulty]
     if sentences:
-        raise UserError(f"{path}, line 1: the header {' and '.join(sentences)}; expected {_shorten(expected, 9)}")
+        raise UserError(
+            f"{path}, line 1: the header {' and '.join(sentences)}; expected {_shorten(expected, 9)}, "
+            f"there is {_shorten(names, 9)}"
+        )
 
 
 def _shorten(names: list[str], most: int = 5) -> str:
@@ -91,31 +103,36 @@ def _parse_block(block: csv_blocks.LineBlock, columns: Sequence[Column]) -> pl.D
         faults = (_find_cell_fault(cell.strip(), column) for cell, column in zip(cells, columns, strict=True))
         return next(filter(None, faults), None)
 
-    parsed = {column.name: column.dtype if column.dtype == pl.Float32 else pl.Int64 for column in columns}
+    # Whole numbers are read as doubles, which hold every one in range: pandas may have written 12.0.
+    parsed = {column.name: pl.Float64 if column.is_whole() else column.dtype for column in columns}
     frame = block.parse(parsed, find_fault)
-    if not frame.select(pl.all_horizontal(_is_sound(column) for column in columns)).item():
+    read = [column for column in columns if column.dtype != pl.String]
+    if not frame.select(pl.all_horizontal(_is_sound(column) for column in read)).item():
         block.refuse(len(columns), "a value is missing or out of range", find_fault)
-    cast = frame.cast({column.name: column.dtype for column in columns})
+    cast = frame.select(pl.col(column.name).cast(column.dtype) for column in read)
     return cast.with_columns(pl.Series("line", block.lines, pl.Int64))
 
 
 def _is_sound(column: Column) -> pl.Expr:
     value = pl.col(column.name)
-    within = value.is_finite() if column.dtype == pl.Float32 else value.is_between(column.low, column.high)
+    within = value.is_finite()
+    if column.is_whole():
+        within = value.is_between(column.low, column.high) & (value == value.floor())
     return within.fill_null(False).all()
 
 
 def _find_cell_fault(cell: str, column: Column) -> str | None:
-    if column.dtype == pl.Float32:
+    if column.dtype == pl.String:
+        return None
+    if not column.is_whole():
         return None if _is_finite(cell) else f"{column.header} is {cell[:40]!r}, not a finite number"
-    if not INTEGER.fullmatch(cell):
+    if not INTEGER.fullmatch(cell) or not (value := float(cell)).is_integer():
         return f"{column.header} is {cell[:40]!r}, not an integer"
-    value = int(cell)
     if column.low <= value <= column.high:
         return None
     if column.low == TIME_MIN_MS and TIME_MIN_MS <= value * 1000 <= TIME_MAX_MS:
-        return f"{column.header} is {value}, which reads as seconds where milliseconds are expected (multiply by 1000)"
-    return f"{column.header} is {value}, outside {column.low} to {column.high}"
+        return f"{column.header} is {cell}, which reads as seconds where milliseconds are expected (multiply by 1000)"
+    return f"{column.header} is {cell[:40]}, outside {column.low} to {column.high}"
 
 
 def _is_finite(cell: str) -> bool:

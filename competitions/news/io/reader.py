@@ -118,9 +118,13 @@ def locate(raw: Path, board: str = "auto") -> RawFiles:
         require_file(path)
     tests = (first, target) if board == "B" and first.exists() else (target,)
     embeddings = raw / EMBEDDINGS if (raw / EMBEDDINGS).exists() else None
-    absent = Note(EMBEDDINGS, "", "no such file: the run goes on without content embeddings", 0)
-    notes = () if embeddings is not None else (absent,)
-    return RawFiles(raw / TRAIN, tests, target, raw / ARTICLES, embeddings, board, notes)
+    notes = []
+    if embeddings is None:
+        where = files.hint_where(raw / EMBEDDINGS)
+        notes.append(Note(EMBEDDINGS, "", f"no such file{where}: the run goes on without content embeddings", 0))
+    if board == "B" and all((raw / name).exists() for name in TEST_B):
+        notes.append(Note(TEST_B[1], "", f"not read, as {TEST_B[0]} is there", 1))
+    return RawFiles(raw / TRAIN, tests, target, raw / ARTICLES, embeddings, board, tuple(notes))
 
 
 def require_file(path: Path) -> None:

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 import xlsxwriter
 
-from competitions.mgtv.io import reader, schema
+from competitions.mgtv.io import nulls, reader, schema
 from competitions.mgtv.io.sentiment import DISLIKING, LIKING, score_sentiment
-from tests.unit.mgtv.mgtv_raw_files import HOST, MIDNIGHT, locate, shows, videos
+from tests.unit.mgtv.mgtv_raw_files import HOST, MIDNIGHT, locate, shows, videos, write_text
 
 FIRST = datetime.date(2025, 4, 20)
 COLUMNS = schema.COMMENT_COLUMNS
@@ -89,6 +89,12 @@ def test_a_workbook_without_comments(tmp_path: Path) -> None:
         1_745_107_200 - 8 * 3600,  # midnight in China
         "1745107199",
         1_745_107_200_000,
+        "2025-04-20 23:30",
+        20250420233000,
+        "20250420233000.0",
+        "2025-04-20 15:30:00Z",
+        45767.979167,
+        "45767",
     ],
 )
 def test_when_a_comment_was_written(tmp_path: Path, ctime: object) -> None:
@@ -97,11 +103,44 @@ def test_when_a_comment_was_written(tmp_path: Path, ctime: object) -> None:
     assert table.notes == ()
 
 
-@pytest.mark.parametrize("ctime", [None, "", "soon", "2025-13-01 00:00:00", 45000, True])
+@pytest.mark.parametrize("ctime", [None, "", "NULL", "soon", "2025-13-01 00:00:00", 45000, True])
 def test_a_comment_that_nobody_can_date_is_left_out(tmp_path: Path, ctime: object) -> None:
     table = read(tmp_path, ((10, "a", ctime, 0), (10, "ab", MIDNIGHT, 0)))
     assert table.frame.select("comments", "length").rows() == [(1, 2)]
+    assert counted(table)["comment with a ctime that is blank or no date"] == 1
+    assert table.warning == ""
+
+
+def test_of_dates_and_days_since_1900_what_more_comments_can_be_read_as_is_taken(tmp_path: Path) -> None:
+    times = (45767.5, 45768.25, MIDNIGHT)
+    table = read(tmp_path, tuple((10, "a", ctime, 0) for ctime in times))
+    assert table.frame["date"].to_list() == [FIRST, datetime.date(2025, 4, 21)]
     assert counted(table) == {"comment with a ctime that is blank or no date": 1}
+
+
+def test_comments_that_are_all_lost_are_worth_a_warning(tmp_path: Path) -> None:
+    table = read(tmp_path, ((10, "a", "day one", 0), (10, "b", "day two", 0)))
+    assert table.frame.is_empty()
+    for words in ("no comment in", "comment with a ctime that is blank or no date: 2", "ctime 'day one'"):
+        assert words in table.warning
+
+
+def test_words_for_nothing_are_null_in_every_column(tmp_path: Path) -> None:
+    table = read(tmp_path, ((10, "NULL", MIDNIGHT, "nan"), ("None", "a", MIDNIGHT, 0), (10, "ab", "NA", 5)))
+    assert table.frame.rows() == [(0, FIRST, 1, 0.0, 0.0, 0)]
+    assert counted(table) == {
+        "comment with a videoid that is no whole number": 1,
+        "comment with a ctime that is blank or no date": 1,
+        "comment without a text": 1,
+        nulls.WHAT: 4,
+    }
+
+
+def test_comments_under_other_names_alone_are_worth_a_warning(tmp_path: Path) -> None:
+    write_text(tmp_path / schema.COMMENTS / "3.xls", b"\xd0\xcf\x11\xe0")
+    assert "other than a workbook that is named by a number (3.xls): 1" in read(tmp_path).warning
+    beside = read(tmp_path, ((10, "a", MIDNIGHT, 0),))
+    assert (beside.frame.height, beside.warning, beside.notes) == (1, "", ())
 
 
 def test_comments_of_unknown_videos_are_left_out(tmp_path: Path) -> None:
@@ -158,11 +197,6 @@ def test_columns_are_found_by_name(tmp_path: Path) -> None:
         header=("id", "ctime", " etime ", "content", "videoid", "user"),
     )
     assert read(tmp_path).frame.rows() == [(0, FIRST, 1, 1.0, 1.0, 2)]
-
-
-def test_the_only_sheet_may_have_any_name(tmp_path: Path) -> None:
-    write_book(tmp_path / schema.COMMENTS / "1.xlsx", (10, "a", MIDNIGHT, 0), sheet="弹幕")
-    assert read(tmp_path).frame["comments"].to_list() == [1]
 
 
 def test_of_several_sheets_the_one_named_in_the_layout_is_read(tmp_path: Path) -> None:

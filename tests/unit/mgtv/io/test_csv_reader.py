@@ -1,11 +1,15 @@
 """Reading a CSV: what is understood, and what is refused with its line."""
 
+import gzip
+import io
 from pathlib import Path
 
+import pandas
 import pytest
 
 from common.errors import UserError
 from common.io import csv_blocks
+from competitions.mgtv.io import nulls
 from competitions.mgtv.io.csv_reader import Kind, read_table
 from tests.unit.mgtv.mgtv_raw_files import MIDNIGHT_MS, write_text
 
@@ -72,18 +76,12 @@ def test_an_empty_file(tmp_path: Path) -> None:
     assert "is empty (0 bytes)" in refusal(tmp_path, b"")
 
 
-@pytest.mark.parametrize("magic", csv_blocks.COMPRESSED)
-def test_a_compressed_file(tmp_path: Path, magic: bytes) -> None:
-    assert "is a compressed archive, not a CSV; unpack it first" in refusal(tmp_path, magic + b"did,vid\n")
+def test_a_compressed_file(tmp_path: Path) -> None:
+    assert "is a compressed archive, not a CSV; unpack it first" in refusal(tmp_path, gzip.compress(b"did,vid\n"))
 
 
 def test_a_header_that_is_not_utf_8(tmp_path: Path) -> None:
     assert refusal(tmp_path, "did,vid\na,1\n".encode("utf-16")).startswith(", line 1: the header is not UTF-8")
-
-
-def test_bytes_that_are_not_utf_8(tmp_path: Path) -> None:
-    sentence = refusal(tmp_path, "did,vid\nä,1\n".encode() + b"\n\xff\xfe,2\nc,3\n")
-    assert sentence.startswith(", line 4: bytes that are not UTF-8 (b'\\xff\\xfe,2')")
 
 
 def test_bytes_that_are_not_utf_8_in_a_column_that_is_not_read(tmp_path: Path) -> None:
@@ -100,26 +98,6 @@ def test_a_header_with_a_name_twice(tmp_path: Path) -> None:
     assert "has 'vid' twice" in refusal(tmp_path, "did,vid,vid\na,1,1\n")
 
 
-def test_a_row_with_a_field_too_few(tmp_path: Path) -> None:
-    sentence = refusal(tmp_path, "did,vid,x\na,1,\nb,2\nc,3,\n")
-    assert sentence.startswith(", line 3: 2 fields where 3 are expected: 'b,2'")
-
-
-@pytest.mark.parametrize("quoted", ['"a"', "a"])
-def test_a_row_with_a_field_too_many(tmp_path: Path, quoted: str) -> None:
-    sentence = refusal(tmp_path, f"did,vid\n{quoted},1\nb,2,3\nc,3\n")
-    assert sentence.startswith(", line 3: 3 fields where 2 are expected: 'b,2,3'")
-
-
-def test_one_field_too_few_and_one_too_many(tmp_path: Path) -> None:
-    assert refusal(tmp_path, "did,vid,x\na,1\nb,2,3,4\n").startswith(", line 2: 2 fields where 3 are expected")
-
-
-def test_a_quote_that_does_not_close(tmp_path: Path) -> None:
-    sentence = refusal(tmp_path, 'did,vid\na,1\n"b,2\nc,3\n')
-    assert sentence.startswith(", line 3: a quote that does not close: '\"b,2'")
-
-
 def test_blank_lines_are_counted_and_do_not_shift_the_lines_told(tmp_path: Path) -> None:
     text = "did,vid\n\na,1\n\r\n\nb,2\n\n"
     table = read_table(write_text(tmp_path / "x.csv", text), PAIR)
@@ -127,15 +105,6 @@ def test_blank_lines_are_counted_and_do_not_shift_the_lines_told(tmp_path: Path)
     assert [(note.file, note.what, note.rows) for note in table.notes] == [(f"{tmp_path.name}/x.csv", "blank line", 4)]
     assert refusal(tmp_path, text + "c,x\n").startswith(", line 8: vid is 'x'")
     assert refusal(tmp_path, text + "c,1,2\n").startswith(", line 8: 3 fields")
-
-
-@pytest.mark.parametrize(
-    "text", ["\r\na,1\r\nb,2\r\n", "a,1\r\n\r\nb,2\r\n", "a,1\r\nb,2\r\n\r\n", "\na,1\nb,2\n", "a,1\nb,2\n\n"]
-)
-def test_a_blank_line_anywhere(tmp_path: Path, text: str) -> None:
-    table = read_table(write_text(tmp_path / "x.csv", "did,vid\n" + text), PAIR)
-    assert table.frame.rows() == [("a", 1), ("b", 2)]
-    assert [note.rows for note in table.notes] == [1]
 
 
 def test_blocks_are_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,25 +121,45 @@ def test_blocks_are_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_key_is_kept_as_it_stands(tmp_path: Path) -> None:
-    cells = ["0", " a", "null", "NaN", "1.0", "中文", "ab" * 16]
+    cells = ["0", " a", "1.0", "中文", "ab" * 16]
     assert column(tmp_path, Kind.KEY, *cells) == cells
 
 
-@pytest.mark.parametrize("cell", ["", '""'])
-def test_a_key_is_never_blank(tmp_path: Path, cell: str) -> None:
-    sentence = refusal(tmp_path, f"x,y\na,\n{cell},1\n", {"x": Kind.KEY})
-    assert sentence.startswith(", line 3: x is blank")
-
-
-@pytest.mark.parametrize("cell", ["abc", "1.5", "1.0", "1e3", "0x10", "99999999999999999999", "nan", "1 2"])
-def test_a_whole_number(tmp_path: Path, cell: str) -> None:
+@pytest.mark.parametrize("cell", ["abc", "1.5", "1.", "1e3", "0x10", "99999999999999999999", "1 2"])
+def test_a_text_that_is_no_whole_number(tmp_path: Path, cell: str) -> None:
     sentence = refusal(tmp_path, f"x,y\n1,\n{cell},\n", {"x": Kind.WHOLE})
     assert sentence.startswith(f", line 3: x is {cell!r}, not a whole number")
 
 
-@pytest.mark.parametrize("cell", ["", " ", '""'])
-def test_a_whole_number_is_never_blank(tmp_path: Path, cell: str) -> None:
-    assert refusal(tmp_path, f"x,y\n1,\n{cell},1\n", {"x": Kind.WHOLE}).startswith(", line 3: x is blank")
+def test_a_whole_number_that_pandas_made_a_double(tmp_path: Path) -> None:
+    assert column(tmp_path, Kind.WHOLE, "5176.0", "12", " -3.00 ", "9007199254740993") == [
+        *(5176, 12, -3),
+        9_007_199_254_740_993,
+    ]
+
+
+@pytest.mark.parametrize("cell", ["", '""', " ", "NULL"])
+@pytest.mark.parametrize("kind", [Kind.KEY, Kind.WHOLE])
+def test_a_row_without_its_key_is_left_out_and_counted(tmp_path: Path, kind: Kind, cell: str) -> None:
+    table = read_table(write_text(tmp_path / "x.csv", f"x,y\n1,\n{cell},a\n2,\n"), {"x": kind, "y": Kind.TEXT})
+    assert table.frame["y"].to_list() == [None, None]
+    notes = {note.what: (note.rows, note.done) for note in table.notes}
+    assert notes.pop("row whose x is blank") == (1, "left out")
+    assert list(notes.values()) == ([(1, "read as blank")] if cell == "NULL" else [])
+    assert "x is blank in every row" in refusal(tmp_path, f"x,y\n{cell},a\n", {"x": kind})
+
+
+@pytest.mark.parametrize("word", nulls.NULLS[1:])
+@pytest.mark.parametrize("kind", [Kind.TEXT, Kind.NUMBER, Kind.TIME])
+def test_a_word_for_nothing_is_null_and_counted(tmp_path: Path, kind: Kind, word: str) -> None:
+    table = read_table(write_text(tmp_path / "x.csv", f"x,y\n{word},1\n {word} ,2\n,3\n"), {"x": kind})
+    assert table.frame["x"].to_list() == [None] * 3
+    assert [(note.what, note.rows, note.done) for note in table.notes] == [(nulls.WHAT, 2, "read as blank")]
+
+
+def test_the_words_for_nothing_are_those_of_pandas() -> None:
+    table = pandas.read_csv(io.StringIO("x,y\n" + "".join(f"{word},1\n" for word in nulls.NULLS) + "none,1\n"))
+    assert table["x"].isna().tolist() == [True] * len(nulls.NULLS) + [False]
 
 
 def test_a_text_is_freed_of_blanks_and_of_a_useless_point(tmp_path: Path) -> None:
@@ -179,17 +168,11 @@ def test_a_text_is_freed_of_blanks_and_of_a_useless_point(tmp_path: Path) -> Non
     assert column(tmp_path, Kind.TEXT, *cells) == texts
 
 
-@pytest.mark.parametrize("kind", [Kind.NUMBER, Kind.MEASURE])
-def test_a_number(tmp_path: Path, kind: Kind) -> None:
+def test_a_number(tmp_path: Path) -> None:
     cells = ["", " ", "0", "-1.5", "1e3", " 2 ", ".5"]
-    assert column(tmp_path, kind, *cells) == [None, None, 0.0, -1.5, 1000.0, 2.0, 0.5]
+    assert column(tmp_path, Kind.NUMBER, *cells) == [None, None, 0.0, -1.5, 1000.0, 2.0, 0.5]
     for cell in ("abc", "inf", "-inf", "1e39", "--"):
-        assert refused_cell(tmp_path, kind, cell).startswith(f"{cell!r}, not a finite number")
-
-
-def test_only_a_measure_may_be_nan(tmp_path: Path) -> None:
-    assert column(tmp_path, Kind.MEASURE, "1", "nan", "NaN", "2") == [1.0, None, None, 2.0]
-    assert refused_cell(tmp_path, Kind.NUMBER, "nan").startswith("'nan', not a finite number")
+        assert refused_cell(tmp_path, Kind.NUMBER, cell).startswith(f"{cell!r}, not a finite number")
 
 
 @pytest.mark.parametrize(
@@ -204,6 +187,20 @@ def test_only_a_measure_may_be_nan(tmp_path: Path) -> None:
         ("2025-04-20T00:00:01", MIDNIGHT_MS + 1000),
         ("2025-04-20T00:00:01.25", MIDNIGHT_MS + 1250),
         (" 2025-04-20 00:00:00 ", MIDNIGHT_MS),
+        ("2025-04-20 00:01", MIDNIGHT_MS + 60_000),
+        ("2025/4/20 1:02", MIDNIGHT_MS + 3_720_000),
+        ("2025-04-20", MIDNIGHT_MS),
+        ("2025-04-20 00:00:00Z", MIDNIGHT_MS + 8 * HOUR_MS),
+        ("2025-04-20T00:00:00.5+00:00", MIDNIGHT_MS + 8 * HOUR_MS + 500),
+        ("2025-04-20 00:00:01+08:00", MIDNIGHT_MS + 1000),
+        ("2025-04-20T00:00+0800", MIDNIGHT_MS),
+        ("2025-04-19 12:30:00-03:30", MIDNIGHT_MS),
+        ("20250420000001", MIDNIGHT_MS + 1000),
+        ("20250420010203.0", MIDNIGHT_MS + 3_723_000),
+        ("20250420T000001", MIDNIGHT_MS + 1000),
+        ("20250420", MIDNIGHT_MS),
+        ("20250420 00:01", MIDNIGHT_MS + 60_000),
+        ("1745107200.5", MIDNIGHT_MS + 8 * HOUR_MS + 500),
         ("1745107200", MIDNIGHT_MS + 8 * HOUR_MS),  # universal time, which is eight hours behind China's
         ("1745107200123", MIDNIGHT_MS + 8 * HOUR_MS + 123),
         ("999999999", 999_999_999_000 + 8 * HOUR_MS),
@@ -219,24 +216,21 @@ def test_a_moment(tmp_path: Path, cell: str, moment: int | None) -> None:
     "cell",
     [
         "yesterday",
-        "2025-04-20",
         "2025-02-30 00:00:00",
         "2025-04-20 25:00:00",
-        "2025-04-20 00:00",
         "25-04-20 00:00:00",
-        "2025-04-20 00:00:00Z",
-        "2025-04-20 00:00:00+08:00",
-        "20250420",
         "17451072001",
         "1745107200123456",
         "-1745107200",
-        "1745107200.5",
+        "20250431000000",
+        "202504201",
+        "45767.5",
         "1980-01-01 00:00:00",
         "9745107200",
     ],
 )
 def test_a_text_that_is_no_moment(tmp_path: Path, cell: str) -> None:
-    assert refused_cell(tmp_path, Kind.TIME, cell).startswith(f"{cell!r}, not a date with a time")
+    assert refused_cell(tmp_path, Kind.TIME, cell).startswith(f"{cell!r}, not a date, nor")
 
 
 def test_a_long_text_is_told_in_part(tmp_path: Path) -> None:

@@ -1,8 +1,5 @@
 """Note the host's files: days, board, what may be missing and what may not."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -140,12 +137,15 @@ def test_a_board_that_is_not_there(tmp_path: Path) -> None:
     assert "testB_pred_did.csv is missing" in refusal(tmp_path, board("B"))
 
 
-def test_workbooks_are_in_order_of_their_numbers(tmp_path: Path) -> None:
+def test_workbooks_are_in_order_of_their_numbers_and_what_else_is_there_is_named(tmp_path: Path) -> None:
     write_folder(tmp_path)
-    for name in ("10.xlsx", "2.xlsx", "1.XLSX", "~$2.xlsx", "3.xls", "notes.xlsx"):
+    for name in ("10.xlsx", "2.xlsx", "1.XLSX", "~$2.xlsx", ".DS_Store", "3.xls", "notes.xlsx"):
         write_text(tmp_path / schema.COMMENTS / name, "")
+    (tmp_path / schema.COMMENTS / "4.xlsx").mkdir()
     files = reader.locate(tmp_path, HOST)
     assert [path.name for path in files.comments] == ["1.XLSX", "2.xlsx", "10.xlsx"]
+    named = "other than a workbook that is named by a number (3.xls, 4.xlsx, notes.xlsx)"
+    assert [(note.what, note.rows) for note in files.notes] == [(named, 3)]
 
 
 def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
@@ -166,15 +166,3 @@ def test_codes_know_all_logs_the_test_and_the_table_of_videos(tmp_path: Path) ->
     codes = reader.learn_codes(files)
     assert codes.devices.to_dict(as_series=False) == {"did": ["10", "9", "B", "a", "b", "c", "d"]}
     assert codes.videos.to_dict(as_series=False) == {"vid": [10, 11, 12, 13, 14, 15]}
-
-
-def test_a_process_that_cannot_say_the_folders_names_says_so(tmp_path: Path) -> None:
-    """Where the locale's encoding is ASCII and Python was told to follow it, every folder would read as missing."""
-    folder = write_folder(tmp_path)
-    code = f"from competitions.mgtv.io import reader; reader.locate(__import__('pathlib').Path({str(folder)!r}), None)"
-    ascii_names = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    ended = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | ascii_names, capture_output=True, text=True, check=False
-    )
-    assert ended.stderr.splitlines()[-1].startswith("common.errors.UserError: file names are in ascii here")
-    assert "set PYTHONUTF8=1" in ended.stderr

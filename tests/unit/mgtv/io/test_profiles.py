@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import UserError
 from common.io import csv_blocks
-from competitions.mgtv.io import reader, schema
+from competitions.mgtv.io import nulls, reader, schema
 from tests.unit.mgtv.mgtv_raw_files import counted, locate, profile, profiles, shows
 
 ALL_BUT_TWO = f"column without a value ({'f1, f2, f3'}, …)"
@@ -41,7 +41,7 @@ def test_values_that_are_missing(tmp_path: Path) -> None:
         "f0": [1.5, None, None],
         "f87": [None, 0, None],
     }
-    assert counted(table.notes) == {ALL_BUT_TWO: 86}
+    assert counted(table.notes) == {nulls.WHAT: 1, ALL_BUT_TWO: 86}
 
 
 def test_a_word_that_nobody_has(tmp_path: Path) -> None:

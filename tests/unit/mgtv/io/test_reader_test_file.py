@@ -73,7 +73,7 @@ def test_nothing_shown_to_anybody(tmp_path: Path) -> None:
 
 
 def test_bad_values(tmp_path: Path) -> None:
-    assert f"{ASKED}, line 3: did is blank" in refusal(tmp_path, queries("a", '""'), shows("a,10"))
+    assert f"{ASKED}: did is blank in every row" in refusal(tmp_path, queries("NULL", '""'), shows("a,10"))
     assert f"{SHOWN}, line 2: vid is 'x'" in refusal(tmp_path, queries("a"), shows("a,x"))
 
 

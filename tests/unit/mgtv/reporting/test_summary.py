@@ -161,7 +161,7 @@ def outcome() -> Outcome:
         kept(CODES),
         kept(reader.Videos(lengths, (note("blank", 1, "videos"),))),
         kept(reader.Profiles(pl.DataFrame(), (note("blank", 2, "profiles"),))),
-        kept(reader.Comments(pl.DataFrame(), (note("blank", 3, "comments"),))),
+        kept(reader.Comments(pl.DataFrame(), (note("blank", 3, "comments"),), "no comment is read")),
         [
             kept(day_log(5, 11.0, 9.0, notes=(note("odd", 4, "day5"), reader.Note("day5", "odd", 1, "left out")))),
             kept(day_log(6, 12.0, 13.0, notes=(note("odd", 5, "day6"), note("rare", 6, "day6")))),

@@ -1,0 +1,238 @@
+"""The forms in which MGTV's files are known to come. Nobody here has the host's own: all are of public code that loads
+them, or of what pandas, Excel and archivers make of such files on their way.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import xlsxwriter
+
+from competitions.mgtv.competition import COMPETITION
+from competitions.mgtv.io import reader, schema
+from tests.contract.host_forms import Form
+from tests.contract.mgtv_planted import ASKED, DAYS, SHOWN, add_rows, edit_table, read_text
+
+PANDAS, EXCEL, ARCHIVERS = "pandas.read_csv and to_csv", "Excel", "archivers that unpack into a folder of its own"
+TO_DATETIME = "public code that calls pandas.to_datetime"
+CAST = "public code that casts ctime to a whole number of unknown unit"
+LAYOUT = "public code for this edition"
+TIME = pl.col("click_time")
+Apply = Callable[[Path], object]
+
+
+def read(raw: Path) -> tuple[dict[str, pl.DataFrame], list[str]]:
+    """Every frame of a run's reading, and its notes and warning."""
+    config = COMPETITION.load_config([])
+    files = COMPETITION.locate(raw, config)
+    codes = reader.learn_codes(files)
+    videos, profiles = reader.read_videos(files, codes, config.host), reader.read_profiles(files, codes)
+    comments, test = reader.read_comments(files, codes, config.host), reader.read_test(files, codes)
+    days = [reader.read_day(day, codes, config.host) for day in files.days]
+    frames = {"devices": codes.devices, "vids": codes.videos, "videos": videos.frame, "profiles": profiles.frame}
+    frames |= {"comments": comments.frame, "queries": test.queries, "shown": test.shown}
+    frames |= {f"day {at}": day.frame.with_columns(date=pl.lit(day.date)) for at, day in enumerate(days)}
+    parts = (files, videos, profiles, comments, test, *days)
+    notes = [f"{note.file}: {note.what}: {note.rows}, {note.done}" for part in parts for note in part.notes]
+    said = [note.replace("B榜", "A榜").replace("testB", "testA") for note in notes]
+    return {name: frame for name, frame in frames.items() if not frame.is_empty()}, [*said, comments.warning]
+
+
+def list_csv(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.csv"))
+
+
+def on_all(*exprs: Callable[[str], pl.Expr], names: tuple[str, ...]) -> Apply:
+    """An edit of the cells of these columns, in every file that has them."""
+
+    def apply(folder: Path) -> None:
+        for path in list_csv(folder):
+            there = [name for name in names if name in read_text(path).columns]
+            if there:
+                edit_table(path, *(expr(name) for expr in exprs for name in there))
+
+    return apply
+
+
+def on_clicks(time: pl.Expr) -> Apply:
+    """Another way to write when a click was."""
+
+    def apply(folder: Path) -> None:
+        for day in range(1, DAYS + 1):
+            edit_table(folder / schema.click_path(day), time.alias("click_time"))
+
+    return apply
+
+
+def on_bytes(edit: Callable[[bytes], bytes]) -> Apply:
+    def apply(folder: Path) -> None:
+        for path in list_csv(folder):
+            path.write_bytes(edit(path.read_bytes()))
+
+    return apply
+
+
+def on_books(
+    ctime: pl.Expr | None = None, videoid: pl.Expr | None = None, sheet: str = schema.COMMENT_SHEET, more: str = ""
+) -> Apply:
+    """Workbooks written anew: another way to write times or ids, another sheet, a further first column."""
+
+    def apply(folder: Path) -> None:
+        for path in sorted((folder / schema.COMMENTS).glob("*.xlsx")):
+            table = pl.read_excel(path, schema_overrides={"videoid": pl.Int64, "ctime": pl.String})
+            edits = {"ctime": ctime, "videoid": videoid}
+            table = table.with_columns(expr.alias(name) for name, expr in edits.items() if expr is not None)
+            table = table.insert_column(0, pl.lit("x").alias(more)) if more else table
+            with xlsxwriter.Workbook(path, {"default_date_format": "yyyy-mm-dd hh:mm:ss"}) as book:
+                page = book.add_worksheet(sheet)
+                for line, row in enumerate([tuple(table.columns), *table.rows()]):
+                    page.write_row(line, 0, row)
+
+    return apply
+
+
+def nest(*tops: str) -> Apply:
+    """Archives unpacked into a folder of their own name; none named: all."""
+
+    def apply(folder: Path) -> None:
+        for top in [folder / name for name in tops] or sorted(folder.iterdir()):
+            top.rename(folder / "moved")
+            top.mkdir()
+            (folder / "moved").rename(top / top.name)
+
+    return apply
+
+
+def leave_packed(top: str) -> Apply:
+    """An archive beside the others, which nobody has unpacked."""
+
+    def apply(folder: Path) -> None:
+        shutil.make_archive(str(folder / top), "zip", folder, top)
+        shutil.rmtree(folder / top)
+
+    return apply
+
+
+def without_leading_zeros(folder: Path) -> None:
+    for kind in (schema.SHOWS, schema.CLICKS, schema.PLAYS):
+        for day in sorted((folder / kind).iterdir()):
+            for log in day.iterdir():
+                log.rename(log.with_name(log.name.replace("data0", "data").replace("day0", "day")))
+            day.rename(day.with_name(day.name.replace("day0", "day")))
+
+
+def rename_board(folder: Path) -> None:
+    for path in (schema.ASKED, schema.SHOWN):
+        first, second = (folder / path.format(board=board) for board in "AB")
+        second.parent.mkdir(exist_ok=True)
+        first.rename(second)
+
+
+def move_books(folder: Path) -> None:
+    for path in (folder / schema.COMMENTS).iterdir():
+        path.rename(path.with_name(f"danmu_{path.name}"))
+
+
+def add_books(folder: Path) -> None:
+    (folder / schema.COMMENTS / "3.xls").write_bytes(b"\xd0\xcf\x11\xe0")
+    (folder / schema.COMMENTS / "4.csv").write_text("videoid,content,ctime,etime\n", "utf-8")
+
+
+def add_collections(folder: Path) -> None:
+    for day in range(1, DAYS + 1):
+        for path in (folder / schema.click_path(day), folder / schema.play_path(day)):
+            table = read_text(path)
+            table.insert_column(2, pl.lit("701").alias("item_cid")).write_csv(path)
+
+
+def add_blank_keys(folder: Path) -> None:
+    add_rows(folder / schema.show_path(3), ("NULL", 5001), ("abc", ""))
+    add_rows(folder / schema.click_path(3), ("", 5001, "2025-04-22 10:00:00"))
+    add_rows(folder / SHOWN, ("nan", 5001))
+    add_rows(folder / ASKED, ("NULL",))
+    add_rows(folder / schema.VIDEOS, ("", *["1"] * 9))
+
+
+def reverse_columns(folder: Path) -> None:
+    for path in list_csv(folder):
+        table = read_text(path)
+        table.select(reversed(table.columns)).write_csv(path)
+
+
+def say_null(name: str) -> pl.Expr:
+    words = pl.Series(["NULL", "null", "None", "NA", "nan", "NaN", "N/A", "<NA>", " ", "#N/A"])
+    word = pl.lit(words).gather(pl.int_range(pl.len()) % len(words))
+    return pl.coalesce(pl.col(name), word).alias(name)
+
+
+def as_double(name: str) -> pl.Expr:
+    return (pl.col(name) + ".0").alias(name)
+
+
+def parse(column: pl.Expr) -> pl.Expr:
+    return column.str.to_datetime("%Y-%m-%d %H:%M:%S")
+
+
+def shift(column: pl.Expr, ahead: str) -> pl.Expr:
+    """The same moment by another clock, ``ahead`` of universal time; China's is 8 hours ahead."""
+    return parse(column) - pl.duration(hours=8) + pl.duration(hours=int(ahead[:3] or 0))
+
+
+WHOLE = ("vid", "item_cid", "item_type", "item_classify", "item_isIntact", "item_serialno", "sid", "stype")
+NULLABLE = (*schema.VIDEO_COLUMNS[1:], *schema.NUMBERS, schema.WORD)
+CTIME = pl.col("ctime")
+LOGS, CLICKS, BOOKS = "every CSV", schema.CLICKS, schema.COMMENTS
+DIGITS = "%Y%m%d%H%M%S"
+SERIAL = parse(CTIME).dt.epoch("s") / 86_400 + 25_569
+
+FORMS = (
+    Form(CLICKS, "click_time without seconds", TO_DATETIME, False, on_clicks(TIME.str.replace(r"^(.{16}):00$", "$1"))),
+    Form(CLICKS, "click_time in 14 digits", TO_DATETIME, False, on_clicks(parse(TIME).dt.strftime(DIGITS))),
+    Form(CLICKS, "14 digits as a double", PANDAS, False, on_clicks(parse(TIME).dt.strftime(DIGITS + ".0"))),
+    Form(CLICKS, "click_time with a T", TO_DATETIME, False, on_clicks(TIME.str.replace(" ", "T"))),
+    Form(CLICKS, "click_time with a fraction", TO_DATETIME, False, on_clicks(TIME + ".000000")),
+    Form(
+        CLICKS, "click_time with slashes", TO_DATETIME, False, on_clicks(parse(TIME).dt.strftime("%Y/%-m/%-d %H:%M:%S"))
+    ),
+    Form(CLICKS, "click_time with Z", TO_DATETIME, False, on_clicks(shift(TIME, "").dt.strftime("%Y-%m-%dT%H:%M:%SZ"))),
+    Form(CLICKS, "click_time with +08:00", TO_DATETIME, False, on_clicks(TIME + "+08:00")),
+    Form(
+        CLICKS,
+        "click_time with -0330",
+        TO_DATETIME,
+        False,
+        on_clicks((shift(TIME, "-03") - pl.duration(minutes=30)).dt.strftime("%Y-%m-%d %H:%M:%S-0330")),
+    ),
+    Form(CLICKS, "seconds since 1970", TO_DATETIME, False, on_clicks(shift(TIME, "").dt.epoch("s").cast(pl.String))),
+    Form(
+        CLICKS, "milliseconds since 1970", TO_DATETIME, False, on_clicks(shift(TIME, "").dt.epoch("ms").cast(pl.String))
+    ),
+    Form(CLICKS, "with item_cid, plays too", LAYOUT, False, add_collections),
+    Form(LOGS, "NULL, nan and the like for a blank", PANDAS, False, on_all(say_null, names=NULLABLE), "says NULL"),
+    Form(LOGS, "rows without a did or vid", PANDAS, False, add_blank_keys, "row whose did or vid is blank: 2"),
+    Form(LOGS, "whole numbers made doubles: 5176.0", PANDAS, False, on_all(as_double, names=WHOLE)),
+    Form(LOGS, "a byte-order mark", EXCEL, False, on_bytes(lambda text: b"\xef\xbb\xbf" + text)),
+    Form(LOGS, "lines that end in CRLF", EXCEL, False, on_bytes(lambda text: text.replace(b"\n", b"\r\n"))),
+    Form(LOGS, "columns in another order", PANDAS, False, reverse_columns),
+    Form("folders of days", "no leading zeros", "assumed of code that counts the days", False, without_leading_zeros),
+    Form("every archive", "unpacked into a folder of its name", ARCHIVERS, False, nest()),
+    Form(schema.SHOWS, "unpacked into a folder of its name", ARCHIVERS, False, nest(schema.SHOWS)),
+    Form("did_features", "left packed", "archives", False, leave_packed("did_features"), "packed: unpack it"),
+    Form(BOOKS, "left packed", "archives", False, leave_packed(BOOKS), "packed: unpack it"),
+    Form("test files", "of board B", "by analogy with board A", False, rename_board),
+    Form(BOOKS, "ctime in 14 digits", CAST, False, on_books(parse(CTIME).dt.strftime(DIGITS).cast(pl.Int64))),
+    Form(BOOKS, "ctime in 14 digits, as text", CAST, False, on_books(parse(CTIME).dt.strftime(DIGITS))),
+    Form(BOOKS, "ctime in seconds since 1970", CAST, False, on_books(shift(CTIME, "").dt.epoch("s"))),
+    Form(BOOKS, "ctime in milliseconds, a fraction", CAST, False, on_books(shift(CTIME, "").dt.epoch("ms") + 0.5)),
+    Form(BOOKS, "ctime with a fraction", TO_DATETIME, False, on_books(CTIME + ".250")),
+    Form(BOOKS, "ctime as cells of a date", EXCEL, False, on_books(parse(CTIME))),
+    Form(BOOKS, "ctime as Excel's days since 1900", EXCEL, False, on_books(SERIAL)),
+    Form(BOOKS, "videoid as text, a double", PANDAS, False, on_books(videoid=pl.col("videoid").cast(pl.String) + ".0")),
+    Form(BOOKS, "a sheet of another name", LAYOUT, False, on_books(sheet="弹幕")),
+    Form(BOOKS, "a further first column", PANDAS, False, on_books(more="id")),
+    Form(
+        BOOKS, "an .xls and a .csv beside", EXCEL, False, add_books, "other than a workbook that is named by a number"
+    ),
+    Form(BOOKS, "all under other names", EXCEL, False, move_books, f"no comment in {BOOKS} is read"),
+)
