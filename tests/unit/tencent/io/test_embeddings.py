@@ -156,7 +156,7 @@ def test_ids_that_are_none(tmp_path: Path, form: str, key: str) -> None:
 
 
 def test_a_pickle_that_is_no_dict(tmp_path: Path) -> None:
-    assert "holds a list where a dict of vectors is expected" in refusal(write_pickle(tmp_path / "emb_81_2.pkl", [1]))
+    assert "neither a dict nor a list of pairs" in refusal(write_pickle(tmp_path / "emb_81_2.pkl", [1]))
 
 
 def test_a_table_without_lists(tmp_path: Path) -> None:
