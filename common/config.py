@@ -63,7 +63,7 @@ def _read(file: Path) -> Table:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UserError(f"The configuration {file} cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"The configuration {file} is not valid TOML: {error}.") from error
 
 

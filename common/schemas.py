@@ -15,13 +15,6 @@ class Candidates(dy.Schema):
     item = dy.Int32(primary_key=True)
 
 
-class Answers(dy.Schema):
-    """One row per right answer."""
-
-    query = dy.Int32(primary_key=True)
-    item = dy.Int32(primary_key=True)
-
-
 class Predictions(dy.Schema):
     """One row per scored candidate; a higher score is better."""
 

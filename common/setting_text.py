@@ -15,7 +15,7 @@ def parse_value(text: str, expected: object) -> Any:
     choices, item = list_choices(expected, inside=False), find_item(expected)
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):  # no TOML, a number of too many digits, brackets in thousands
+    except ValueError:  # no TOML
         return text if item is None or text in choices else _parse_items(text, item)
     if item is not None and not isinstance(value, list | dict) and value not in choices:
         return [value if isinstance(value, str) else parse_value(text, item)]

@@ -13,8 +13,7 @@ import polars as pl
 
 from common.errors import UserError
 from common.io.csv_blocks import BYTE_ORDER_MARK, find_invalid_utf8
-from common.io.files import refuse_special
-from common.io.rust_panics import contain_panics
+from common.io.files import UNREADABLE, describe_failure, refuse_special
 
 ROWS_SHOWN = 3
 NAME_IT = "name the submission file to check"
@@ -89,10 +88,9 @@ def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:
     if not body.strip():
         raise UserError(f"{path} holds a header and no rows")
     try:
-        with contain_panics():
-            frame = pl.read_csv(text, infer_schema=False, empty_string_is_null=False, quote_char=None)
-    except pl.exceptions.PolarsError as error:
-        _refuse_width(path, body, len(header), str(error).splitlines()[0])
+        frame = pl.read_csv(text, infer_schema=False, empty_string_is_null=False, quote_char=None)
+    except UNREADABLE as error:
+        _refuse_width(path, body, len(header), describe_failure(error))
     # polars fills a short row with blanks in silence; ids and numbers hold no comma, so that the count of commas tells.
     if body.count(b",") != frame.height * (len(header) - 1) or frame.height != len(
         body.removesuffix(b"\n").split(b"\n")
@@ -164,11 +162,9 @@ def read_truth(truth: Path, columns: Mapping[str, type[pl.DataType]], key: str) 
     """The answers of a truth file: ``columns`` in their types, one row a ``key``. ``UserError`` for anything else."""
     refuse_special(truth, "name the truth file")
     try:
-        with contain_panics():
-            text = pl.read_csv(truth, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["no reason given"])[0]
-        raise UserError(f"{truth} cannot be read as CSV ({reason}); name the truth file") from error
+        text = pl.read_csv(truth, infer_schema=False)
+    except UNREADABLE as error:
+        raise UserError(f"{truth} cannot be read as CSV ({describe_failure(error)}); name the truth file") from error
     if not set(columns) <= set(text.columns) or not text.height:
         raise UserError(f"{truth} must have the columns {','.join(columns)} and a row for each answer")
     answers = text.select(pl.col(name).cast(dtype, strict=False) for name, dtype in columns.items())

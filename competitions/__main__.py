@@ -1,6 +1,5 @@
 """The command line: ``python -m competitions VERB NAME``. Bad input ends in one sentence and exit code 1."""
 
-import errno
 import sys
 from typing import NoReturn
 
@@ -40,12 +39,6 @@ def main() -> None:
         app()
     except UserError as error:
         _refuse(str(error))
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        _refuse(
-            f"{str(error.filename)[:40]!r}... is too long for the name of a file ({len(str(error.filename))} letters)."
-        )
 
 
 def _refuse(sentence: str) -> NoReturn:

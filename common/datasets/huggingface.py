@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from common.datasets.download import RemoteFile, download, explained, unreachable
 from common.errors import UserError
@@ -41,21 +41,10 @@ def _list_files(repository: str, patterns: Sequence[str], revision: str) -> tupl
         for entry in tree
         if isinstance(entry, RepoFile) and any(fnmatch.fnmatchcase(entry.path, pattern) for pattern in patterns)
     ]
-    for file in files:
-        if not is_below(file.path):
-            raise UserError(
-                f"The hub lists {file.path!r} in {repository}, which leaves the folder; nothing is fetched."
-            )
     for pattern in patterns:
         if not any(fnmatch.fnmatchcase(file.path, pattern) for file in files):
             raise UserError(f"{repository} on the hub has no file {pattern}; see its page for what became of it.")
     return commit, sorted(files, key=lambda file: file.path)
-
-
-def is_below(path: str) -> bool:
-    """Whether a path that a host names stays in the folder it is put in."""
-    parts = PurePosixPath(path).parts
-    return bool(parts) and not path.startswith("/") and ".." not in parts and "\\" not in path and ":" not in path
 
 
 def _fetch_file(repository: str, commit: str, file: RemoteFile, partial: Path) -> None:

@@ -95,26 +95,15 @@ def _fetch_file(api: Any, competition: str, file: RemoteFile, partial: Path) -> 
     quiet = not sys.stderr.isatty()
     api.competition_download_file(competition, file.path, str(partial), force=whole, quiet=quiet)
     if archive.is_file():
-        unzip(archive, target, file.size)
+        unzip(archive, target)
 
 
-def unzip(archive: Path, target: Path, size: int) -> None:
-    """Unpack the one file that Kaggle wrapped in a zip archive; the archive, which is not believed, is removed.
-
-    Refused: other members than a file of the name of ``target`` and of ``size`` bytes, so that no path leaves the
-    folder. zipfile writes no more than the size that it was checked for, and compares the content's CRC.
-    """
+def unzip(archive: Path, target: Path) -> None:
+    """Unpack the file that Kaggle wrapped in a zip archive; the archive is removed. zipfile compares the CRC."""
     try:
-        with zipfile.ZipFile(archive) as opened:
-            members = [(member.filename, member.file_size) for member in opened.infolist()]
-            if members != [(target.name, size)]:
-                shown = ", ".join(f"{name!r} of {length} bytes" for name, length in members[:3])
-                raise zipfile.BadZipFile(
-                    f"{len(members)} files, {shown}, where {target.name} of {size} bytes is listed"
-                )
-            with running(f"unpack {target.name}"):
-                opened.extract(target.name, target.parent)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        with zipfile.ZipFile(archive) as opened, running(f"unpack {target.name}"):
+            opened.extract(target.name, target.parent)
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
         target.unlink(missing_ok=True)
         archive.unlink()
         raise UserError(f"{archive} cannot be unpacked ({error}); it is removed: run this again.") from error

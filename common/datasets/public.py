@@ -15,11 +15,10 @@ import polars as pl
 
 from common.datasets.simulated import written_at_once
 from common.errors import UserError
-from common.io.rust_panics import contain_panics
+from common.io.files import UNREADABLE, describe_failure
 
 MARKER = "standin.json"  # written last: a folder that has it is ours to replace
 TRUTH = "truth.csv"
-MAX_BYTES = 1 << 31  # more than any file of the public sets has; a larger one is not theirs
 
 
 @dataclass(frozen=True)
@@ -71,11 +70,9 @@ def find_file(folder: Path, names: Sequence[str], hint: str) -> Path:
     return path
 
 
-def read_bytes(path: Path, hint: str, limit: int = MAX_BYTES) -> bytes:
-    """A whole file of at most ``limit`` bytes."""
+def read_bytes(path: Path, hint: str) -> bytes:
+    """A whole file."""
     try:
-        if path.stat().st_size > limit:
-            raise UserError(f"{path} is larger than {limit / 2**20:,.0f} MiB, so it is not the file meant; {hint}")
         return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}; {hint}") from error
@@ -95,10 +92,9 @@ def read_fields(path: Path, fields: Sequence[Field], hint: str, content: bytes |
         missing = [field.name for field in fields if field.name not in names]
         if missing:
             raise UserError(f"{path}, line 1: the header lacks {', '.join(missing)}; {hint}")
-        with contain_panics():
-            text = pl.read_csv(source, columns=[field.name for field in fields], infer_schema=False)
-    except pl.exceptions.PolarsError as error:
-        raise UserError(f"{path} cannot be read as CSV ({str(error).splitlines()[0]}); {hint}") from error
+        text = pl.read_csv(source, columns=[field.name for field in fields], infer_schema=False)
+    except UNREADABLE as error:
+        raise UserError(f"{path} cannot be read as CSV ({describe_failure(error)}); {hint}") from error
     text = text.with_row_index("line", offset=2)
     return text.select(pl.col("line").cast(pl.Int64), *(_cast(path, text, field, hint) for field in fields))
 

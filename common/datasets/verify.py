@@ -9,7 +9,7 @@ import polars as pl
 
 from common.datasets.download import FileSpec, FilesRead, Layout, digest, sha256
 from common.errors import UserError
-from common.io.rust_panics import contain_panics
+from common.io.files import UNREADABLE, describe_failure
 from common.pipeline.progress import running
 
 OK, DIFFERS, MISSING, ABSENT, UNREAD = "ok", "differs", "missing", "not there, not needed", "not read"
@@ -73,11 +73,9 @@ def _check(folder: Path, spec: FileSpec, paths: list[Path], listed: Listed) -> F
         needed = spec.needed and not (spec.unless and _list(folder, spec.unless))
         return FileCheck(spec.path, expected, "nothing", MISSING if needed else ABSENT)
     try:
-        with contain_panics():
-            facts, faults = _measure(folder, spec, paths, listed)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
-        return FileCheck(spec.path, expected, f"cannot be read: {reason[:120]}", DIFFERS)
+        facts, faults = _measure(folder, spec, paths, listed)
+    except UNREADABLE as error:
+        return FileCheck(spec.path, expected, f"cannot be read: {describe_failure(error)}", DIFFERS)
     return FileCheck(spec.path, expected, "; ".join([*facts, *faults]), DIFFERS if faults else OK)
 
 

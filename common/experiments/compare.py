@@ -24,8 +24,7 @@ from common.experiments.run_record import (
     weighted_error,
     weighted_mean,
 )
-from common.io.files import refuse_special
-from common.io.rust_panics import contain_panics
+from common.io.files import UNREADABLE, describe_failure
 from common.natural_order import natural_key
 
 CLEAR = 2.0  # standard errors
@@ -126,12 +125,10 @@ def _pair(first: Path, second: Path) -> pl.DataFrame:
 def _read_queries(path: Path) -> pl.DataFrame:
     if not path.exists():
         raise UserError(f"{path} does not exist: the run did not finish its record; run again.")
-    refuse_special(path, "run again")
     try:
-        with contain_panics():
-            return pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}): run again.") from error
+        return pl.read_parquet(path)
+    except UNREADABLE as error:
+        raise UserError(f"{path} cannot be read ({describe_failure(error)}): run again.") from error
 
 
 def describe_difference(joined: pl.DataFrame) -> Difference:
@@ -172,8 +169,9 @@ def list_scores(one: Row, other: Row) -> list[Row]:
     rows = [_score_row("CV", one["cv"], other["cv"])]
     if one.get("truth") and other.get("truth"):
         rows.append(_score_row("simulated truth", one["truth"], other["truth"]))
-    after = {row["model"]: row for row in other["ranking"]}
-    rows += [_score_row(row["model"], row, after[row["model"]]) for row in one["ranking"] if row["model"] in after]
+    after = {row.get("model"): row for row in other["ranking"]}
+    shared = [(row.get("model"), row) for row in one["ranking"] if row.get("model") in after]
+    rows += [_score_row(str(model), row, after[model]) for model, row in shared]
     return rows
 
 
@@ -211,7 +209,7 @@ def list_changed_features(one: Row, other: Row) -> list[Row]:
     before, after = one.get("features", []), other.get("features", [])
     gains = {
         side: (record.get("summary") or {}).get("gains", {})
-        | {row["feature"]: row.get("gain") for row in (record.get("insight") or {}).get("importance") or []}
+        | {row.get("feature"): row.get("gain") for row in (record.get("insight") or {}).get("importance") or []}
         for side, record in (("A", one), ("B", other))
     }
     only = [("A", name) for name in before if name not in set(after)]

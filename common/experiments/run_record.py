@@ -21,7 +21,6 @@ from common.datasets.public import MARKER
 from common.errors import UserError
 from common.experiments.record_schema import RunFile, decode_file
 from common.experiments.revision import find_revision
-from common.io.files import refuse_special
 from common.natural_order import natural_key
 from common.pipeline.meter import count_threads
 from common.pipeline.run import Run
@@ -144,16 +143,12 @@ def _list_tables(record: RunRecord) -> list[tuple[str, Sequence[Row]]]:
 
 def read_record(path: Path) -> Row:
     """A run.json. ``UserError`` where it is missing or not whole."""
-    refuse_special(path, "run again")
     try:
         record = decode_file(path.read_bytes(), RunFile)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise UserError(f"{path} is no record of a run ({error}); run again.") from error
-    missing = [key for key in ("name", "run", "config", "cv", "metric", "data", "steps") if key not in record]
-    if missing:
-        raise UserError(f"{path} is no record of a run: it lacks {', '.join(missing)}; run again.")
     parts = {name: {**whole, **(record.get(name) or {})} for name, whole in WHOLE.items()}
     return record | parts | {name: record.get(name) or [] for name in LISTS}
 

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from common.errors import UserError
-from common.io.rust_panics import contain_panics
+from common.io.files import UNREADABLE, describe_failure
 
 BLOCK_BYTES = 1 << 24
 HEADER_BYTES = 1 << 16
@@ -113,10 +113,9 @@ class LineBlock:
             # a selection, polars would not see that a row has too many fields. Nor does it see a comma at the very end,
             # and a quote there may make it panic.
             end = b"\n" if self.text.endswith((b",", b",\r", b'"')) else b""
-            with contain_panics():
-                frame = pl.read_csv(b"".join([",".join(schema).encode(), b"\n", self.text, end]), schema=schema)
-        except pl.exceptions.PolarsError as error:
-            self.refuse(len(schema), str(error).splitlines()[0], find_fault)
+            frame = pl.read_csv(b"".join([",".join(schema).encode(), b"\n", self.text, end]), schema=schema)
+        except UNREADABLE as error:
+            self.refuse(len(schema), describe_failure(error), find_fault)
         # polars fills up a row with too few fields in silence.
         is_short = frame[:, -1].null_count() and self.text.count(b",") < (len(schema) - 1) * len(self.lines)
         if frame.height == len(self.lines) and not is_short:

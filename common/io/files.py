@@ -4,9 +4,14 @@ import itertools
 import os
 from pathlib import Path
 
+import polars as pl
+
 from common.errors import UserError
 
 PACKED = (".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".bz2", ".xz", ".zst")
+# What polars raises over a damaged file. A flipped bit in a parquet file may meet an assertion in its Rust code: a
+# panic, which is no ``Exception`` and writes lines of its own on stderr, before ours.
+UNREADABLE = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
 MOST_LISTED = 100  # entries of a folder that are looked at for what is missing
 
 
@@ -21,6 +26,13 @@ def require_file(path: Path, advice: str) -> None:
     refuse_special(path, advice)
     if not os.path.exists(path):
         raise UserError(f"{path.name} is missing from {path.parent}{hint_where(path)}; {advice}")
+
+
+def describe_failure(error: BaseException) -> str:
+    """Why a file could not be read, in one line."""
+    if isinstance(error, pl.exceptions.PanicException):
+        return "its bytes are damaged, polars gave up on them"
+    return getattr(error, "strerror", None) or (str(error).splitlines() or ["no reason given"])[0][:200]
 
 
 def hint_where(path: Path) -> str:

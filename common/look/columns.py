@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from common.errors import UserError
-from common.io.rust_panics import contain_panics
+from common.io.files import UNREADABLE, describe_failure
 
 Row = dict[str, Any]
 SAMPLE_ROWS = 200_000  # of which different values and ranges are told; missing values are counted in all rows
@@ -113,10 +113,8 @@ def scan(paths: Sequence[Path]) -> pl.LazyFrame:
 def collect(frame: pl.LazyFrame) -> pl.DataFrame:
     """The result of a query. ``UserError`` where a file is no table."""
     try:
-        with contain_panics():
-            return frame.collect(engine="streaming")
-    except (OSError, pl.exceptions.PolarsError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return frame.collect(engine="streaming")
+    except UNREADABLE as error:
         raise UserError(
-            f"A raw file cannot be read as a table ({reason[:160]}): check it with the verb data."
+            f"A raw file cannot be read as a table ({describe_failure(error)}): check it with the verb data."
         ) from error

@@ -32,17 +32,11 @@ class StoredFile(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of entry.json: the full key, the cost, every other file, and the digest of all that."""
+    """The content of entry.json: the full key, the cost, every other file."""
 
     key: str
     record: StepRecord
     files: dict[str, StoredFile]
-    digest: str = ""
-
-    def sealed(self) -> "Entry":
-        """With the digest of its own content."""
-        content = msgspec.json.encode(msgspec.structs.replace(self, digest=""))
-        return msgspec.structs.replace(self, digest=hashlib.blake2b(content, digest_size=DIGEST_BYTES).hexdigest())
 
 
 class DamagedEntryError(Exception):
@@ -52,8 +46,7 @@ class DamagedEntryError(Exception):
 def write_entry(folder: Path, key: str, record: StepRecord) -> None:
     """Describe the files of a folder in its entry.json."""
     files = {file.name: StoredFile(file.stat().st_size, find_digest(file)) for file in folder.iterdir()}
-    entry = Entry(key=key, record=record, files=files).sealed()
-    (folder / ENTRY).write_bytes(msgspec.json.encode(entry))
+    (folder / ENTRY).write_bytes(msgspec.json.encode(Entry(key=key, record=record, files=files)))
 
 
 def read_entry(path: Path) -> Entry | None:
@@ -63,7 +56,7 @@ def read_entry(path: Path) -> Entry | None:
         whole = all((path / name).stat().st_size == file.size for name, file in entry.files.items())
     except (OSError, ValueError):  # msgspec.DecodeError and UnicodeDecodeError are ValueErrors
         return None
-    return entry if whole and entry == entry.sealed() else None
+    return entry if whole else None
 
 
 def find_digest(path: Path) -> str:

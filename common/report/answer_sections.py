@@ -18,7 +18,7 @@ def answers(record: Row) -> dict[str, Any] | None:
     return {
         "funnel": _funnel(known["funnel"]),
         "worst": _find_worst(known["funnel"]),
-        "ranks": MarkTable("rank of the right one", [str(row["rank"]) for row in ranks], [_counted(ranks)])
+        "ranks": MarkTable("rank of the right one", [str(row.get("rank")) for row in ranks], [_counted(ranks)])
         if ranks
         else None,
         "correlation": make_table(known.get("correlation") or []),
@@ -33,7 +33,7 @@ def answers(record: Row) -> dict[str, Any] | None:
 def _funnel(rows: Sequence[Row]) -> MarkTable:
     lost = [Mark(text=numbers.count(row["lost"]) if row.get("lost") else "") for row in rows]
     columns = [_counted(rows), Column("lost here", lost, "plain")]
-    return MarkTable("queries", [str(row["stage"]) for row in rows], columns)
+    return MarkTable("queries", [str(row.get("stage")) for row in rows], columns)
 
 
 def _counted(rows: Sequence[Row]) -> Column:
@@ -53,7 +53,7 @@ def _find_worst(rows: Sequence[Row]) -> dict[str, Any] | None:
         return None
     worst = max(losing, key=lambda row: float(row["lost"]))
     before = rows[list(rows).index(worst) - 1]
-    return {"from": before["stage"], "to": worst["stage"], "lost": worst["lost"], "of": rows[0].get("queries")}
+    return {"from": before.get("stage"), "to": worst.get("stage"), "lost": worst["lost"], "of": rows[0].get("queries")}
 
 
 def _example(row: Row) -> dict[str, Any]:

@@ -91,14 +91,14 @@ def _drifting(record: Row) -> Iterator[Note]:
     drift = record["insight"]["drift"]
     if numbers.is_number(drift.get("auc")) and drift["auc"] >= DRIFT_AUC and not follows_from_calendar(drift):
         worst = next((row for row in drift.get("features") or [] if not follows_from_calendar(row)), None)
-        led = f", by {worst['feature']} before all" if worst else ""
+        led = f", by {worst.get('feature')} before all" if worst else ""
         yield Note(f"Train and test rows can be told apart (AUC {numbers.score(drift['auc'], 3)}{led}).", "drift")
 
 
 def follows_from_calendar(row: Row) -> bool:
     """Whether two times of the labelled data differ as much, in a feature or in all: then it happens every day."""
     reference = row.get("reference")
-    return numbers.is_number(reference) and row["auc"] <= reference + CALENDAR_MARGIN
+    return numbers.is_number(reference) and (row.get("auc") or 0.0) <= reference + CALENDAR_MARGIN
 
 
 def _blend_below_member(record: Row) -> Iterator[Note]:

@@ -83,7 +83,7 @@ def read_models(folder: Path) -> list[Model]:
     """The models of a folder, each set to one thread. ``UserError`` where a file is missing or not what it says."""
     try:
         entries = msgspec.json.decode((folder / INDEX).read_bytes(), type=list[ModelEntry])
-        return [Model(entry, READERS[find_family(entry.kind)](folder / Path(entry.file).name)) for entry in entries]
+        return [Model(entry, READERS[find_family(entry.kind)](folder / entry.file)) for entry in entries]
     except UserError:
         raise
     except Exception as error:  # each library has errors of its own for a damaged file

@@ -13,8 +13,6 @@ from common.pipeline.progress import say
 from common.tuning.study import JOURNAL, hide_secrets
 from common.tuning.task import FAILURE, FINISHED, FOLDS
 
-LONGEST_REASON = 100
-
 
 class TrialLog:
     """Writes a line for every trial that has ended since the last call; nothing of those before it was made."""

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from common.experiments.board import find_board
-from common.experiments.record_schema import LadderFile, Part, StudyFile, decode_file
+from common.experiments.record_schema import FiguresFile, decode_file
 from common.experiments.registry import read_leaderboard
 from common.experiments.run_record import RECORD, read_record
 from common.report.page import write_report
@@ -19,14 +19,14 @@ def write_page(folder: Path) -> Path:
     board = find_board(record, ROOM / record["name"])
     if board is not None:
         record |= {"board": msgspec.to_builtins(board)}
-    ladder = _read_json(folder.parent / "ladder" / "ladder.json", LadderFile)
-    studies = [_read_json(path, StudyFile) for path in sorted((folder.parent / "tuning").glob("*.json"))]
+    ladder = _read_json(folder.parent / "ladder" / "ladder.json")
+    studies = [_read_json(path) for path in sorted((folder.parent / "tuning").glob("*.json"))]
     return write_report(record, folder, ladder, [study for study in studies if study])
 
 
-def _read_json(path: Path, kind: type[Part]) -> dict[str, Any] | None:
+def _read_json(path: Path) -> dict[str, Any] | None:
     """A ladder's or a study's figures; None where there are none that can be read."""
     try:
-        return decode_file(path.read_bytes(), kind) if path.is_file() else None
+        return decode_file(path.read_bytes(), FiguresFile) if path.is_file() else None
     except (OSError, ValueError):
         return None

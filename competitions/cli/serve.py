@@ -79,7 +79,7 @@ def export_run(
         exported: Export = find_room(name, "serving.export").export(files, config, work, folder, requests)
     finally:
         shutil.rmtree(work.folder, ignore_errors=True)
-    known = {step["name"] for step in record["steps"]}
+    known = {step.get("name") for step in record["steps"]}
     return exported, [step.name for step in work.timings if not step.kept and step.name in known]
 
 

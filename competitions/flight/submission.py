@@ -6,8 +6,7 @@ import polars as pl
 
 from common import metrics
 from common.errors import UserError
-from common.io.files import refuse_special
-from common.io.rust_panics import contain_panics
+from common.io.files import UNREADABLE, describe_failure, refuse_special
 from common.submission import (
     NAME_IT,
     Checked,
@@ -68,11 +67,9 @@ def _read_submission(path: Path) -> pl.DataFrame:
 def _read_parquet(path: Path) -> pl.DataFrame:
     refuse_special(path, NAME_IT)
     try:
-        with contain_panics():
-            frame = pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["no reason given"])[0]
-        raise UserError(f"{path} cannot be read as parquet ({reason}); {NAME_IT}") from error
+        frame = pl.read_parquet(path)
+    except UNREADABLE as error:
+        raise UserError(f"{path} cannot be read as parquet ({describe_failure(error)}); {NAME_IT}") from error
     if tuple(frame.columns) != COLUMNS:
         raise UserError(f"{path}: '{NAMES}' is broken: its columns are {','.join(frame.columns)[:120]!r}")
     if not frame.height:

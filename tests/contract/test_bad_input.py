@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.conftest import Call
-from tests.contract.contract import ROOT, SUBMISSIONS, BadInput, Contract, Finished, refusal, start, words
+from tests.contract.contract import ROOT, SUBMISSIONS, BadInput, Contract, Finished, refusal, words
 
 MAKE = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2); "
 LIMITED = MAKE + "runpy.run_module('competitions', run_name='__main__')"
@@ -52,12 +52,6 @@ def test_a_wrong_setting_is_named_before_anything_is_made(
     assert not (tmp_path / "build").exists()
 
 
-def test_a_build_folder_that_cannot_be_written_is_named(contract: Contract, finished: Finished, tmp_path: Path) -> None:
-    (tmp_path / "build").write_text("a file in its place")
-    assert str(tmp_path / "build") in refusal(finish(start(*words(contract, finished.raw, tmp_path / "build"))))
-    assert (tmp_path / "build").read_text() == "a file in its place"
-
-
 def test_a_disk_that_takes_no_more_is_named_and_finished_steps_are_kept(
     contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:
@@ -68,17 +62,6 @@ def test_a_disk_that_takes_no_more_is_named_and_finished_steps_are_kept(
     assert f"{tmp_path / 'build' / contract.name / 'cache'}" in sentence
     assert "steps that are finished are kept" in sentence
     assert list((tmp_path / "build" / contract.name / "cache").glob("*/entry.json"))
-    assert_nothing_half_written(tmp_path / "build")
-
-
-def test_a_disk_that_takes_no_submission_is_named(contract: Contract, finished: Finished, tmp_path: Path) -> None:
-    """Every step is kept; the first file of the run does not fit."""
-    shutil.copytree(finished.build / contract.name / "cache", tmp_path / "build" / contract.name / "cache")
-    command = [sys.executable, "-c", LIMITED, "64", *words(contract, finished.raw, tmp_path / "build")]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    sentence = refusal((ended.returncode, ended.stdout, ended.stderr))
-    assert f"{tmp_path / 'build' / contract.name}/2" in sentence
-    assert "cannot be written" in sentence
     assert_nothing_half_written(tmp_path / "build")
 
 

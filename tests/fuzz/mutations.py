@@ -1,11 +1,10 @@
-"""Damage to a raw folder by a seed: what a download, a disk, a spreadsheet or somebody hostile does to a file.
+"""Damage to a raw folder by a seed: what a download, a disk or a spreadsheet does to a file.
 
 A mutation takes a source of chance and a path, and edits the file in its place. ``damage`` picks the file and one
 that fits its kind; the same seed damages the same folder in the same way.
 """
 
 import gzip
-import os
 import random
 import zipfile
 from collections.abc import Callable, Sequence
@@ -21,19 +20,8 @@ Mutation = Callable[[random.Random, Path], None]
 ANY_SHARE = 0.25  # of the seeds, whose damage does not care what kind of file it is
 
 
-def edit_bytes(path: Path, start: int, stop: int, by: bytes) -> None:
-    content = path.read_bytes()
-    path.write_bytes(content[:start] + by + content[stop:])
-
-
-def draw_span(chance: random.Random, path: Path) -> tuple[int, int]:
-    size = path.stat().st_size
-    start = chance.randrange(size + 1)
-    return start, min(start + chance.choice([1, 2, 30, 1000]), size)
-
-
 def cut_short(chance: random.Random, path: Path) -> None:
-    edit_bytes(path, chance.randrange(path.stat().st_size + 1), path.stat().st_size, b"")
+    path.write_bytes(path.read_bytes()[: chance.randrange(path.stat().st_size + 1)])
 
 
 def flip_bits(chance: random.Random, path: Path) -> None:
@@ -44,17 +32,10 @@ def flip_bits(chance: random.Random, path: Path) -> None:
 
 
 def blank_span(chance: random.Random, path: Path) -> None:
-    start, stop = draw_span(chance, path)
-    edit_bytes(path, start, stop, bytes(stop - start))
-
-
-def drop_span(chance: random.Random, path: Path) -> None:
-    edit_bytes(path, *draw_span(chance, path), b"")
-
-
-def insert_noise(chance: random.Random, path: Path) -> None:
-    at = chance.choice([0, path.stat().st_size, chance.randrange(path.stat().st_size + 1)])
-    edit_bytes(path, at, at, chance.choice([b"\n", b"\0" * 9, b"\xff\xfe", b"{", chance.randbytes(20)]))
+    content = bytearray(path.read_bytes())
+    start, length = chance.randrange(len(content)), chance.choice([1, 2, 30, 1000])
+    content[start : start + length] = bytes(len(content[start : start + length]))
+    path.write_bytes(content)
 
 
 def empty(chance: random.Random, path: Path) -> None:
@@ -63,10 +44,6 @@ def empty(chance: random.Random, path: Path) -> None:
 
 def repeat(chance: random.Random, path: Path) -> None:
     path.write_bytes(path.read_bytes() * 2)
-
-
-def replace_by_noise(chance: random.Random, path: Path) -> None:
-    path.write_bytes(chance.randbytes(path.stat().st_size))
 
 
 def replace_by_neighbour(chance: random.Random, path: Path) -> None:
@@ -96,22 +73,9 @@ def make_folder(chance: random.Random, path: Path) -> None:
     path.mkdir()
 
 
-def make_link(chance: random.Random, path: Path) -> None:
-    """To itself, to nothing, or to a device that never ends."""
-    path.unlink()
-    path.symlink_to(chance.choice([str(path), "/nowhere/at/all", "/dev/zero", "/dev/null"]))
-
-
-def make_pipe(chance: random.Random, path: Path) -> None:
-    """Nobody writes into it: opening it would wait for ever."""
-    path.unlink()
-    os.mkfifo(path)
-
-
 ANY: Sequence[Mutation] = (
-    *(cut_short, flip_bits, flip_bits, blank_span, drop_span, insert_noise),
-    *(empty, repeat, replace_by_noise, replace_by_neighbour, compress),
-    *(remove, rename, make_folder, make_link, make_pipe),
+    *(cut_short, flip_bits, flip_bits, blank_span, empty, repeat, replace_by_neighbour, compress),
+    *(remove, rename, make_folder),
 )
 BY_SUFFIX: dict[str, Sequence[Mutation]] = {
     ".csv": CSV,
@@ -125,7 +89,7 @@ BY_SUFFIX: dict[str, Sequence[Mutation]] = {
 
 def list_files(folder: Path) -> list[Path]:
     """The plain files of a folder and the folders in it, in one order."""
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def damage(raw: Path, seed: str) -> str:

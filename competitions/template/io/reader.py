@@ -9,8 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from common.errors import UserError
-from common.io.files import require_file
-from common.io.rust_panics import contain_panics
+from common.io.files import UNREADABLE, describe_failure, require_file
 
 EVENTS, USERS = "events.csv", "users.csv"
 EVENT_COLUMNS, USER_COLUMNS = ("user_id", "item_id", "timestamp"), ("user_id",)
@@ -54,11 +53,9 @@ def read_users(path: Path, events: pl.DataFrame) -> pl.DataFrame:
 def read_numbers(path: Path, columns: tuple[str, ...]) -> pl.DataFrame:
     """The named columns of a CSV as whole numbers from 0 on. ``UserError`` names the first line that has none."""
     try:
-        with contain_panics():
-            text = pl.read_csv(path, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["no reason given"])[0]
-        raise UserError(f"{path} cannot be read as CSV ({reason}); {WHERE}") from error
+        text = pl.read_csv(path, infer_schema=False)
+    except UNREADABLE as error:
+        raise UserError(f"{path} cannot be read as CSV ({describe_failure(error)}); {WHERE}") from error
     missing = [name for name in columns if name not in text.columns]
     if missing or not text.height:
         fault = f"lacks the column {missing[0]}" if missing else "holds a header and no rows"

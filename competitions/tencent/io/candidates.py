@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from common.errors import UserError
-from common.io.rust_panics import contain_panics
+from common.io.files import UNREADABLE, describe_failure
 from competitions.tencent.corpus import Bools, Int32s, Int64s, join_columns
 from competitions.tencent.io.feature_encoding import LARGEST, ItemFeatures, encode_items, encode_numbers
 from competitions.tencent.io.indexer import Indexer
@@ -78,10 +78,9 @@ def read_candidate_tables(paths: tuple[Path, ...], indexer: Indexer) -> Candidat
     """Read the parquet files of candidate/; the older ones call the id ``creative_id``."""
     folder = paths[0].parent
     try:
-        with contain_panics():
-            frame = pl.concat([pl.read_parquet(path) for path in paths])
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise UserError(f"{folder} cannot be read: {str(error).splitlines()[0]}; download it again") from error
+        frame = pl.concat([pl.read_parquet(path) for path in paths])
+    except UNREADABLE as error:
+        raise UserError(f"{folder} cannot be read: {describe_failure(error)}; download it again") from error
     oid_name = "item_id" if "item_id" in frame.columns else "creative_id"
     lacks = next((name for name in (oid_name, *ITEM_FEATURES) if name not in frame.columns), None)
     if lacks:

@@ -6,20 +6,20 @@ import polars as pl
 import pytest
 
 from common.errors import UserError
-from common.schemas import Answers, Candidates, Predictions, validate
+from common.schemas import Candidates, Predictions, validate
 
 KEYS = {"query": pl.Int32, "item": pl.Int32}
 GOOD = pl.DataFrame([(0, 1, 0.5), (0, 2, -3.0), (1, 1, 0.5)], schema={**KEYS, "score": pl.Float64}, orient="row")
 
 
-@pytest.mark.parametrize("contract", [Candidates, Answers, Predictions])
+@pytest.mark.parametrize("contract", [Candidates, Predictions])
 def test_a_sound_table_comes_back_whole(contract: type) -> None:
     wide = GOOD.with_columns(rank_swing=pl.Series([1.0, None, float("nan")]))
     assert validate(wide, contract, "a table") is wide
     assert validate(wide.clear(), contract, "an empty table").is_empty()
 
 
-@pytest.mark.parametrize("contract", [Candidates, Answers, Predictions])
+@pytest.mark.parametrize("contract", [Candidates, Predictions])
 @pytest.mark.parametrize(
     ("broken", "said"),
     [

@@ -162,7 +162,7 @@ class Hub:
     """A data set ``lab/clicks`` on a server: its files, and its faults.
 
     ``refuse``: status and code for every request. ``cut``: by path, the bytes after which the line breaks, once.
-    ``spoil``: paths of which other bytes are sent than are listed. ``listed``: further paths in the listing.
+    ``spoil``: paths of which other bytes are sent than are listed.
     """
 
     address: str = ""
@@ -171,7 +171,6 @@ class Hub:
     refuse_files: int | None = None
     cut: dict[str, int] = field(default_factory=dict)
     spoil: set[str] = field(default_factory=set)
-    listed: list[str] = field(default_factory=list)
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)  # method, path in the data set, Range
 
     def fetched(self) -> list[tuple[str, str | None]]:
@@ -183,15 +182,15 @@ class Hub:
             {
                 "type": "file",
                 "path": path,
-                "size": len(self.files.get(path, b"")),
+                "size": len(content),
                 "oid": "0" * 40,
                 "lfs": {
-                    "oid": hashlib.sha256(self.files.get(path, b"")).hexdigest(),
-                    "size": len(self.files.get(path, b"")),
+                    "oid": hashlib.sha256(content).hexdigest(),
+                    "size": len(content),
                     "pointerSize": 130,
                 },
             }
-            for path in (*self.files, *self.listed)
+            for path, content in self.files.items()
         ]
 
 

@@ -3,7 +3,6 @@
 import errno
 import io
 import shlex
-import stat
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -150,14 +149,10 @@ def test_a_download_that_does_not_fit_on_the_disk_is_not_begun(kaggle: Kaggle, r
 # --- zip ---
 
 
-def wrap(*members: tuple[str, bytes], mode: int = 0o644) -> bytes:
+def wrap(name: str, body: bytes) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
-        for name, body in members:
-            member = zipfile.ZipInfo(name)
-            member.external_attr = mode << 16
-            member.compress_type = zipfile.ZIP_DEFLATED
-            out.writestr(member, body)
+        out.writestr(name, body)
     return archive.getvalue()
 
 
@@ -173,52 +168,14 @@ def refused_archive(kaggle: Kaggle, raw: Path, archive: bytes) -> str:
 
 
 def test_a_file_that_comes_wrapped_is_unpacked(kaggle: Kaggle, raw: Path) -> None:
-    kaggle.archives = {"train.parquet": wrap(("train.parquet", TRAIN))}
+    kaggle.archives = {"train.parquet": wrap("train.parquet", TRAIN)}
     kaggle_client.fetch("a-contest", NAMES, raw)
     assert (raw / "train.parquet").read_bytes() == TRAIN
     assert not list(raw.parent.rglob("*.zip"))
 
 
-@pytest.mark.parametrize("name", ["../train.parquet", "/train.parquet", "a/train.parquet", "other.parquet"])
-def test_an_archive_that_names_another_path_is_refused(kaggle: Kaggle, raw: Path, name: str) -> None:
-    assert f"{name!r} of {len(TRAIN)} bytes, where train.parquet" in refused_archive(kaggle, raw, wrap((name, TRAIN)))
-
-
-def test_an_archive_of_several_files_is_refused(kaggle: Kaggle, raw: Path) -> None:
-    assert "2 files, " in refused_archive(kaggle, raw, wrap(("train.parquet", TRAIN), ("more", b"")))
-
-
-def test_a_link_in_an_archive_is_written_as_a_plain_file(kaggle: Kaggle, raw: Path) -> None:
-    kaggle.archives = {"train.parquet": wrap(("train.parquet", TRAIN), mode=stat.S_IFLNK | 0o777)}
-    kaggle_client.fetch("a-contest", NAMES, raw)
-    assert not (raw / "train.parquet").is_symlink()
-    assert (raw / "train.parquet").read_bytes() == TRAIN
-
-
-def test_an_archive_that_unpacks_to_more_than_listed_is_refused(kaggle: Kaggle, raw: Path) -> None:
-    sentence = refused_archive(kaggle, raw, wrap(("train.parquet", TRAIN + b"!")))
-    assert f"of {len(TRAIN) + 1} bytes, where train.parquet of {len(TRAIN)} bytes is listed" in sentence
-
-
-def test_an_archive_that_lies_about_its_size_writes_no_more_than_listed(
-    kaggle: Kaggle, raw: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The two fields in which an archive states the size are altered; its content is fifty times that."""
-    archive = wrap(("train.parquet", bytes(len(TRAIN) * 50)))
-    size = (len(TRAIN) * 50).to_bytes(4, "little")
-    assert archive.count(size) == 2
-    written = []
-    unlink = Path.unlink
-
-    def watch(path: Path, missing_ok: bool = False) -> None:
-        if path.name == "train.parquet":
-            written.append(path.stat().st_size)
-        unlink(path, missing_ok)
-
-    monkeypatch.setattr(Path, "unlink", watch)
-    refused_archive(kaggle, raw, archive.replace(size, len(TRAIN).to_bytes(4, "little")))
-    assert written
-    assert max(written) <= len(TRAIN)
+def test_an_archive_of_another_file_is_refused(kaggle: Kaggle, raw: Path) -> None:
+    assert "no item named 'train.parquet'" in refused_archive(kaggle, raw, wrap("other.parquet", TRAIN))
 
 
 def test_a_broken_archive_is_refused(kaggle: Kaggle, raw: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from common.datasets.public import MARKER, Field, PublicDataset, dataset_folder, find_file, read_bytes, read_fields
+from common.datasets.public import MARKER, Field, PublicDataset, dataset_folder, find_file, read_fields
 from common.errors import UserError
 from competitions.cli import public_data
 from tests.unit.tencent.datasets.test_public import write_beauty
@@ -52,13 +52,11 @@ def test_a_file_that_does_not_fit_is_refused_in_one_sentence(tmp_path: Path, tex
     assert "\n" not in message
 
 
-def test_a_binary_or_too_large_file_is_refused(tmp_path: Path) -> None:
+def test_a_binary_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "file.csv"
     path.write_bytes(b"PK\x03\x04\x00\x00")
     with pytest.raises(UserError, match="unpack it first"):
         read_fields(path, FIELDS, WHERE)
-    with pytest.raises(UserError, match="is larger than"):
-        read_bytes(path, WHERE, 5)
 
 
 def test_a_missing_file_names_where_it_was_looked_for(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_what_is_no_record_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is no record of a run"):
         run_record.read_record(path)
     path.write_text(json.dumps({"name": "news", "run": "r"}))
-    with pytest.raises(UserError, match="lacks config, cv"):
+    with pytest.raises(UserError, match="missing required field `config`"):
         run_record.read_record(path)
 
 

@@ -232,21 +232,6 @@ def test_an_entry_pruned_during_the_run_is_computed_again_with_its_inputs(tmp_pa
     assert CALLS == ["make_frame", "add", "make_frame", "add"]
 
 
-def test_a_full_disk_keeps_the_steps_that_were_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError("No space left on device (os error 28)")  # as polars says it
-
-    run = new_run(tmp_path)
-    frame = run.step(make_frame, 3)
-    with monkeypatch.context() as patch:
-        patch.setattr(pl.DataFrame, "write_ipc", refuse)
-        with pytest.raises(UserError, match="cache: No space left on device"):
-            run.step(add, frame, 1)
-    again = new_run(tmp_path)
-    again.step(add, again.step(make_frame, 3), 1)
-    assert [timing.kept for timing in again.timings] == [True, False]
-
-
 def test_an_unwritable_run_folder_is_a_user_error(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("")
     with pytest.raises(UserError, match=r"Cannot write to .*run: File exists"):

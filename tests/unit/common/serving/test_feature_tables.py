@@ -110,9 +110,3 @@ def test_damage_is_named_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_text('{"day": "thirty"}')
     with pytest.raises(UserError, match="day"):
         read_struct(tmp_path / "settings.json", Settings)
-
-
-def test_an_array_of_objects_is_not_unpickled(tmp_path: Path) -> None:
-    np.save(tmp_path / "objects.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(UserError, match="cannot be read"):
-        read_array(tmp_path / "objects.npy")

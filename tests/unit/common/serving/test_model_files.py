@@ -178,16 +178,6 @@ def test_a_damaged_or_missing_file_is_named_in_a_sentence(kind: str, fitted: dic
         read_models(tmp_path)
 
 
-def test_a_list_that_names_a_file_elsewhere_reaches_nothing_outside(fitted: dict[str, Ranker], tmp_path: Path) -> None:
-    write_models([fitted["logit"]], tmp_path / "inside")
-    write_models([fitted["logit"]], tmp_path / "outside")
-    index = tmp_path / "inside" / "models.json"
-    (tmp_path / "inside" / "0-logit.npz").unlink()
-    index.write_text(index.read_text().replace("0-logit", "../outside/0-logit"))
-    with pytest.raises(UserError, match="cannot be read"):
-        read_models(tmp_path / "inside")
-
-
 def test_a_kind_of_no_family_is_refused() -> None:
     assert find_family("catboost_yetirank") == "catboost"
     with pytest.raises(UserError, match="forest"):
