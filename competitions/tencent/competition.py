@@ -60,7 +60,7 @@ COMPETITION = Competition(
     name="tencent",
     folder=Path(__file__).parent,
     config=TencentConfig,
-    host=HostFiles(Path("data/tencent/raw"), "*/*", "the host's folders", 0.01, simulate, LAWS, need=NEED),
+    host=HostFiles(Path("data/tencent/raw"), "[!.]*", "the host's files", 0.01, simulate, LAWS, need=NEED),
     metric=METRIC,
     queries="users",
     locate=locate,
