@@ -97,8 +97,8 @@ def run(options: RunOptions) -> None:
     record = write_record(work, origin, report, time.perf_counter() - began)
     say_kept(work)
     prune(build / "cache", config.keep_gib)
-    asked = replace(options, until=None) if cv_only else options  # there is nothing to go on with
-    closing = close(record, work.folder, before, competition.queries, asked)
+    shown = replace(options, until=None) if cv_only else options  # there is nothing to go on with
+    closing = close(record, work.folder, before, competition.queries, shown)
     write_page(closing.folder)
     if options.tables:
         show_tables(record)

@@ -24,10 +24,10 @@ def locate(raw: Path, config: TencentConfig) -> reader.RawFiles:
 
 
 def explain_cv_only(files: reader.RawFiles) -> str | None:
-    """Without predict files nothing is asked."""
+    """Without predict files there are no queries."""
     if files.has_queries:
         return None
-    return f"{PREDICT_SEQUENCES} and {CANDIDATES} are not among the files, so that nothing is asked."
+    return f"{PREDICT_SEQUENCES} and {CANDIDATES} are not among the files: there are no queries to answer."
 
 
 def check(path: Path, files: reader.RawFiles) -> Checked:

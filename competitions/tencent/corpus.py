@@ -146,7 +146,7 @@ class RawFiles:
 
     @property
     def has_queries(self) -> bool:
-        """Whether anything is asked; the organiser's sample has no predict files."""
+        """Whether there are predict files; the organiser's sample has none."""
         return "candidates" in self.files
 
     def find_embedding(self, name: str) -> str | None:

@@ -28,12 +28,6 @@ TRAIN, EVAL = schema.TRAIN, schema.EVAL
 NO_PROFILE = "16 user without a profile row"  # the release says it of its folder
 VECTORS = f"{schema.EMBEDDINGS}/{EMBEDDING}"
 
-SAMPLE = "the organiser's sample TencentGR_1k"
-LOADERS = "public loaders of the competition"
-HUB = "the hub's own conversion, refs/convert/parquet"
-OWN_RULE = "a rule of this project: what is not read is said"
-PANDAS = "copies of the release that pandas wrote"
-
 
 def read(raw: Path) -> tuple[dict[str, pl.DataFrame], list[str]]:
     """What a run reads, without the users whom the release layout cannot have; what was unseen apart."""
@@ -219,6 +213,11 @@ def both(*edits: Edit) -> Edit:
     return apply
 
 
+def drop_folder(name: str) -> Edit:
+    """Without an empty folder."""
+    return lambda raw: (raw / name).rmdir()
+
+
 def at_root(raw: Path) -> None:
     """All files in one folder."""
     for side in (path for path in (raw / TRAIN, raw / EVAL) if path.is_dir()):
@@ -367,182 +366,107 @@ RELEASE_VECTORS = f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet"
 on_queries = partial(on_table, schema.RELEASE_CANDIDATES)
 
 
-def list_forms(file: str, known_from: str, variants: dict[str, Edit], says: str = "", real: bool = False) -> list[Form]:
-    """Forms of one file from one source."""
-    return [Form(file, variant, known_from, real, edit, says) for variant, edit in variants.items()]
+def list_forms(known_from: str, edits: dict[str, Edit], says: str = "", real: bool = False) -> list[Form]:
+    """Forms from one source, by file and variant."""
+    names = [key.split(": ", 1) for key in edits]
+    texts = [SAYS.get(key, says) for key in edits]
+    rows = zip(names, edits.values(), texts, strict=True)
+    return [Form(file, variant, known_from, real, edit, text) for (file, variant), edit, text in rows]
 
 
-def list_seen(file: str, variants: dict[str, Edit], says: str = "", known_from: str = SAMPLE) -> list[Form]:
-    """Forms of one file that were seen in a real one."""
-    return list_forms(file, known_from, variants, says, real=True)
-
-
-PICKLES = (
-    *list_seen(
-        "indexer.pkl",
-        {
-            "f is a defaultdict(dict)": on_feature_rids(with_default),
-            "a fourth numbering, a": on_pickle(INDEXER, lambda content: content | {"a": {1: 1, 0: 2}}),
-        },
+SAMPLED: dict[str, Edit] = {
+    "indexer.pkl: f is a defaultdict(dict)": on_feature_rids(with_default),
+    "indexer.pkl: a fourth numbering, a": on_pickle(INDEXER, lambda content: content | {"a": {1: 1, 0: 2}}),
+    "emb_81_32/: 50 part-*, no extension, beside _SUCCESS, .crc, ._*, .DS_Store": as_spark,
+    "all files: in one folder": at_root,
+    "all files: TencentGR_1k/TencentGR_1k/": in_folder,
+    "predict files: not there": drop_queries,
+    "predict files: not there, the rest at the root": both(drop_queries, at_root, in_folder),
+    "predict files: the offsets alone": both(drop_queries, add(f"{EVAL}/{schema.PREDICT_OFFSETS}")),
+    "README.md: beside the files": both(at_root, add("README.md")),
+    "seq.jsonl: the profile row last": both(edit_users(SEQUENCES, profile_last), edit_users(QUERIES, profile_last)),
+}
+EVALUATED: dict[str, Edit] = {
+    "eval/: item_feat_num.json": add(f"{EVAL}/item_feat_num.json"),
+    "predict_set.jsonl: numbers and texts mixed in a feature": on_candidates(fill_features),
+}
+LOADED: dict[str, Edit] = {
+    "indexer.pkl: a defaultdict as a whole": on_pickle(INDEXER, nest(with_default)),
+    "indexer.pkl: OrderedDict": on_pickle(INDEXER, nest(collections.OrderedDict)),
+    "indexer.pkl: numpy's numbers as keys and values": on_pickle(INDEXER, to_numpy),
+    "indexer.pkl: lists of pairs": on_pickle(INDEXER, nest(lambda content: list(content.items()))),
+    "indexer.pkl: protocol 2": on_pickle(INDEXER, with_default, 2),
+    "indexer.pkl: in eval/ alone": move(INDEXER, f"{EVAL}/{schema.INDEXER}"),
+    "seq_offsets.pkl: numpy's numbers": on_pickle(OFFSETS, lambda offsets: list(map(np.int64, offsets))),
+    "seq_offsets.pkl: an array": on_pickle(OFFSETS, np.array),
+    "emb_81_32.pkl: lists for arrays": on_pickle(PICKLE, to_lists),
+    "emb_81_32.pkl: numbers or texts for missing vectors": on_pickle(PICKLE, lambda vectors: vectors | NO_VECTOR),
+    "emb_81_32.pkl: a defaultdict": on_pickle(PICKLE, with_default),
+    "emb_81_32.pkl: a list of pairs": on_pickle(PICKLE, lambda vectors: list(vectors.items())),
+    "emb_81_32.pkl: whole numbers as keys": on_pickle(
+        PICKLE, lambda vectors: {int(key): vectors[key] for key in vectors}
     ),
-    *list_forms(
-        "indexer.pkl",
-        LOADERS,
-        {
-            "a defaultdict as a whole": on_pickle(INDEXER, nest(with_default)),
-            "OrderedDict": on_pickle(INDEXER, nest(collections.OrderedDict)),
-            "numpy's numbers as keys and values": on_pickle(INDEXER, to_numpy),
-            "lists of pairs": on_pickle(INDEXER, nest(lambda content: list(content.items()))),
-            "protocol 2": on_pickle(INDEXER, with_default, 2),
-            "in eval/ alone": move(INDEXER, f"{EVAL}/{schema.INDEXER}"),
-        },
+    "emb_81_32.pkl: arrays of numpy 1, protocol 2": old_numpy,
+    "emb_81_32.pkl: protocol 5": on_pickle(PICKLE, lambda vectors: vectors, 5),
+    "emb_81_32/: *.json": in_parts(FOLDER, "a.json", "b.json"),
+    "emb_81_32/: part-*.json": in_parts(FOLDER, "part-00000-0a1b-c000.json", "part-00001.json"),
+    "emb_81_32/: part-*.jsonl": in_parts(FOLDER, "part-00000.jsonl", "part-00001.jsonl"),
+    "emb_81_32/: *.json.gz": in_parts(FOLDER, "a.json.gz", "part-00001.json.gz", packed=True),
+    "emb_81_32/: *.jsonl.gz": in_parts(FOLDER, "a.jsonl.gz", packed=True),
+    "emb_81_32/: part-*, gzipped": in_parts(FOLDER, "part-00000", "part-00001.gz", packed=True),
+    "emb_81_32/: an empty part": both(in_parts(FOLDER, *PARTS), add(f"{FOLDER}/part-00002")),
+    "emb_81_32/: a folder in the folder": in_parts(f"{FOLDER}/{EMBEDDING}", *PARTS),
+    "emb_81_32/: emb that is no list, or its JSON text; blank lines": without_lists,
+    "emb_81_32/: another width in its name, as emb_85_4096 has": in_parts(f"{HOLDER}/emb_81_64", *PARTS),
+    "emb_81_32_parquet/: in creative_emb": in_parquet(PARQUET, list_columns),
+    "emb_81_32_parquet/: JSON texts, numbers for ids": in_parquet(PARQUET, text_columns),
+    "emb_81_32_parquet/: single precision, lists of one length": in_parquet(PARQUET, float_columns),
+    "creative_emb/: emb_81_32.json": in_parts(HOLDER, "emb_81_32.json"),
+    "creative_emb/: emb_81_32.jsonl": in_parts(HOLDER, "emb_81_32.jsonl"),
+    "creative_emb/: emb_81_32.json.gz": in_parts(HOLDER, "emb_81_32.json.gz", packed=True),
+    "creative_emb/: mm_emb_81_32.pkl": move(PICKLE, f"{HOLDER}/mm_emb_81_32.pkl"),
+    "creative_emb/: at the root": move(HOLDER, schema.EMBEDDINGS),
+    "creative_emb/: in eval/": move(HOLDER, f"{EVAL}/{schema.EMBEDDINGS}"),
+    "mm_emb_81_32/: at the root": both(in_parts("mm_emb_81_32", *PARTS), drop_folder(HOLDER)),
+    "predict_set.jsonl: reid_creative_id, a text for unseen ads": on_candidates(name_twice),
+    "item_feat_dict.json: nulls for missing features": null_items,
+}
+UNREAD: dict[str, Edit] = {
+    "emb_81_32/: a file of another kind": both(in_parts(FOLDER, *PARTS), add(f"{FOLDER}/notes.txt")),
+    "emb_82_1024/: nothing in it": add(f"{HOLDER}/emb_82_1024/_SUCCESS"),
+}
+OLDER: dict[str, Edit] = {
+    "candidate/: is_str, creative_id": as_release(on_queries(on_structs(as_text)), on_queries(older_names))
+}
+CONVERTED: dict[str, Edit] = {
+    "release: in a folder": as_release(in_folder),
+    "release: seq/train/0000.parquet and so on": as_release(convert),
+    "mm_emb/: emb_81_32/train/": as_release(move(RELEASE_VECTORS, f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}/train")),
+    "mm_emb_81_32/: train/, at the root": as_release(
+        move(RELEASE_VECTORS, "mm_emb_81_32/train"), drop_folder(schema.RELEASE_EMBEDDINGS)
     ),
-    *list_forms(
-        "seq_offsets.pkl",
-        LOADERS,
-        {
-            "numpy's numbers": on_pickle(OFFSETS, lambda offsets: list(map(np.int64, offsets))),
-            "an array": on_pickle(OFFSETS, np.array),
-        },
-    ),
-    *list_forms(
-        "emb_81_32.pkl",
-        LOADERS,
-        {
-            "lists for arrays": on_pickle(PICKLE, to_lists),
-            "numbers or texts for missing vectors": on_pickle(PICKLE, lambda vectors: vectors | NO_VECTOR),
-            "a defaultdict": on_pickle(PICKLE, with_default),
-            "a list of pairs": on_pickle(PICKLE, lambda vectors: list(vectors.items())),
-            "whole numbers as keys": on_pickle(PICKLE, lambda vectors: {int(key): vectors[key] for key in vectors}),
-            "arrays of numpy 1, protocol 2": old_numpy,
-            "protocol 5": on_pickle(PICKLE, lambda vectors: vectors, 5),
-        },
-    ),
+}
+WRITTEN_BY_PANDAS: dict[str, Edit] = {
+    **{f"{name}/: doubles, NaN for null": as_release(on_table(name, to_doubles)) for name in TABLES},
+    "candidate/: cold_start a truth value": as_release(on_queries(on_structs(as_truth))),
+}
+NO_QUERIES = "are not among the files: there are no queries to answer"
+SAYS = {
+    "predict files: not there": NO_QUERIES,
+    "predict files: not there, the rest at the root": NO_QUERIES,
+    "predict files: the offsets alone": "the raw folder: 1 entry is not read: eval",
+    "README.md: beside the files": "the raw folder: 1 entry is not read: README.md",
+    "eval/: item_feat_num.json": "eval: 1 entry is not read: item_feat_num.json",
+    "emb_81_32/: a file of another kind": f"{FOLDER}: 1 entry is not read: notes.txt",
+    "emb_82_1024/: nothing in it": "creative_emb: 1 entry is not read: emb_82_1024",
+}
+FORMS: tuple[Form, ...] = (
+    *list_forms("the organiser's sample TencentGR_1k", SAMPLED, real=True),
+    *list_forms("the evaluation folder", EVALUATED, real=True),
+    *list_forms("public loaders of the competition, the organiser's baseline among them", LOADED),
+    *list_forms("a rule of this project: what is not read is said", UNREAD),
+    *list_forms("TencentGR-1M on the hub", {"release: parquet folders": as_release()}, NO_PROFILE, real=True),
+    *list_forms("older files of the release", OLDER, NO_PROFILE),
+    *list_forms("the hub's own conversion, refs/convert/parquet, and its client", CONVERTED, NO_PROFILE),
+    *list_forms("copies of the release that pandas wrote", WRITTEN_BY_PANDAS, NO_PROFILE),
 )
-EMBEDDINGS = (
-    *list_seen("emb_81_32/", {"50 part-*, no extension, beside _SUCCESS, .crc, ._*, .DS_Store": as_spark}),
-    *list_forms(
-        "emb_81_32/",
-        LOADERS,
-        {
-            "*.json": in_parts(FOLDER, "a.json", "b.json"),
-            "part-*.json": in_parts(FOLDER, "part-00000-0a1b-c000.json", "part-00001.json"),
-            "part-*.jsonl": in_parts(FOLDER, "part-00000.jsonl", "part-00001.jsonl"),
-            "*.json.gz": in_parts(FOLDER, "a.json.gz", "part-00001.json.gz", packed=True),
-            "*.jsonl.gz": in_parts(FOLDER, "a.jsonl.gz", packed=True),
-            "part-*, gzipped": in_parts(FOLDER, "part-00000", "part-00001.gz", packed=True),
-            "an empty part": both(in_parts(FOLDER, *PARTS), add(f"{FOLDER}/part-00002")),
-            "a folder in the folder": in_parts(f"{FOLDER}/{EMBEDDING}", *PARTS),
-            "emb that is no list, or its JSON text; blank lines": without_lists,
-            "another width in its name, as emb_85_4096 has": in_parts(f"{HOLDER}/emb_81_64", *PARTS),
-        },
-    ),
-    *list_forms(
-        "creative_emb/",
-        LOADERS,
-        {
-            "emb_81_32.json": in_parts(HOLDER, "emb_81_32.json"),
-            "emb_81_32.jsonl": in_parts(HOLDER, "emb_81_32.jsonl"),
-            "emb_81_32.json.gz": in_parts(HOLDER, "emb_81_32.json.gz", packed=True),
-            "mm_emb_81_32.pkl": move(PICKLE, f"{HOLDER}/mm_emb_81_32.pkl"),
-            "at the root": move(HOLDER, schema.EMBEDDINGS),
-            "in eval/": move(HOLDER, f"{EVAL}/{schema.EMBEDDINGS}"),
-        },
-    ),
-    *list_forms(
-        "emb_81_32_parquet/",
-        LOADERS,
-        {
-            "in creative_emb": in_parquet(PARQUET, list_columns),
-            "JSON texts, numbers for ids": in_parquet(PARQUET, text_columns),
-            "single precision, lists of one length": in_parquet(PARQUET, float_columns),
-        },
-    ),
-    *list_forms(
-        "mm_emb_81_32/",
-        LOADERS,
-        {"beside train/ and eval/": both(in_parts("mm_emb_81_32", *PARTS), lambda raw: (raw / HOLDER).rmdir())},
-    ),
-    *list_forms(
-        "emb_81_32/",
-        OWN_RULE,
-        {"a file of another kind": both(in_parts(FOLDER, *PARTS), add(f"{FOLDER}/notes.txt"))},
-        f"{FOLDER}: 1 entry is not read: notes.txt",
-    ),
-    *list_forms(
-        "emb_82_1024/",
-        OWN_RULE,
-        {"nothing in it": add(f"{HOLDER}/emb_82_1024/_SUCCESS")},
-        "creative_emb: 1 entry is not read: emb_82_1024",
-    ),
-)
-LAYOUTS = (
-    *list_seen("all files", {"in one folder": at_root, "TencentGR_1k/TencentGR_1k/": in_folder}),
-    *list_seen(
-        "predict files",
-        {"not there": drop_queries, "not there, the rest at the root": both(drop_queries, at_root, in_folder)},
-        "are not among the files, so that nothing is asked",
-    ),
-    *list_seen(
-        "predict files",
-        {"the offsets alone": both(drop_queries, add(f"{EVAL}/{schema.PREDICT_OFFSETS}"))},
-        "the raw folder: 1 entry is not read: eval",
-    ),
-    *list_seen(
-        "README.md",
-        {"beside the files": both(at_root, add("README.md"))},
-        "the raw folder: 1 entry is not read: README.md",
-    ),
-    *list_seen(
-        "eval/",
-        {"item_feat_num.json": add(f"{EVAL}/item_feat_num.json")},
-        "eval: 1 entry is not read: item_feat_num.json",
-        "the evaluation folder",
-    ),
-    *list_seen(
-        "seq.jsonl",
-        {"the profile row last": both(edit_users(SEQUENCES, profile_last), edit_users(QUERIES, profile_last))},
-    ),
-    *list_seen(
-        "predict_set.jsonl",
-        {"numbers and texts mixed in a feature": on_candidates(fill_features)},
-        known_from="the evaluation folder",
-    ),
-    *list_forms("predict_set.jsonl", LOADERS, {"reid_creative_id, a text for unseen ads": on_candidates(name_twice)}),
-    *list_forms("item_feat_dict.json", LOADERS, {"nulls for missing features": null_items}),
-)
-RELEASE = (
-    *list_seen("release", {"parquet folders, indexer.pkl": as_release()}, NO_PROFILE, "TencentGR-1M on the hub"),
-    *list_forms("release", HUB, {"in a folder": as_release(in_folder)}, NO_PROFILE),
-    *list_forms("release", HUB, {"seq/train/0000.parquet and so on": as_release(convert)}, NO_PROFILE),
-    *(
-        form
-        for name in TABLES
-        for form in list_forms(
-            f"{name}/", PANDAS, {"doubles, NaN for null": as_release(on_table(name, to_doubles))}, NO_PROFILE
-        )
-    ),
-    *list_forms(
-        "candidate/", PANDAS, {"cold_start a truth value": as_release(on_queries(on_structs(as_truth)))}, NO_PROFILE
-    ),
-    *list_forms(
-        "candidate/",
-        "older files of the release",
-        {"is_str, creative_id": as_release(on_queries(on_structs(as_text)), on_queries(older_names))},
-        NO_PROFILE,
-    ),
-    *list_forms(
-        "mm_emb/",
-        HUB,
-        {
-            "emb_81_32/train/": as_release(
-                move(RELEASE_VECTORS, f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}/train"),
-            ),
-            "mm_emb_81_32/train/ at the root": as_release(
-                move(RELEASE_VECTORS, "mm_emb_81_32/train"), lambda raw: (raw / schema.RELEASE_EMBEDDINGS).rmdir()
-            ),
-        },
-        NO_PROFILE,
-    ),
-)
-FORMS: tuple[Form, ...] = (*PICKLES, *EMBEDDINGS, *LAYOUTS, *RELEASE)

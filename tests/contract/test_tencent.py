@@ -197,7 +197,7 @@ def test_round_two_asks_for_what_the_host_says_of_each_user(
 def test_without_predict_files_a_run_ends_with_the_score_on_validation(
     folder: Path, call: Call, tmp_path: Path
 ) -> None:
-    """The layout of the organiser's sample: every item could be the answer, and nothing is asked."""
+    """The layout of the organiser's sample: any item could be the target, and there are no queries."""
     shutil.rmtree(folder / schema.EVAL)
     (folder / "TencentGR_1k").mkdir()
     (folder / schema.TRAIN).rename(folder / "TencentGR_1k" / "TencentGR_1k")

@@ -27,7 +27,7 @@ def read_competition(files: RawFiles, indexer: Indexer) -> RawDataset:
     """
     table, item_notes = read_item_table(files.files["items"][0], indexer)
     train, train_notes = _read_users(files, "", indexer)
-    if not files.has_queries:  # every item could be the answer; whoever learns may ask
+    if not files.has_queries:  # any known item could be the target
         candidates = CandidateTable(indexer.oid[1:], np.arange(1, indexer.known + 1), table[1:])
         return RawDataset(table, candidates, training_users(train), train, None, (*item_notes, *train_notes))
     candidates = read_candidate_lines(files.files["candidates"][0], indexer)

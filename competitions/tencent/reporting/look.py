@@ -28,8 +28,8 @@ def look(files: RawFiles, config: TencentConfig, run: Run) -> Look:
     """Tables and pictures of the host's files."""
     corpus = run.step(reader.read_corpus, files).value
     # In the release, and without predict files, both sides are the same sequences.
-    asked = "test_sequences" in files.files
-    sides = {"train": corpus.train, "test": corpus.test} if asked else {"users": corpus.train}
+    has_test = "test_sequences" in files.files
+    sides = {"train": corpus.train, "test": corpus.test} if has_test else {"users": corpus.train}
     times = {side: events.time * SECOND_MS for side, events in sides.items() if events.time.any()}
     seen = np.unique(corpus.train.item)
     offered = pl.Series(np.isin(corpus.candidates.rows.values, seen))
