@@ -26,6 +26,7 @@ class Competition:
     ``build_record(outcome, config, truth, run)`` reports and ``score_truth(outcome, raw)`` scores on simulated data.
     ``validate(files, config, run)`` is the pipeline up to the score on validation: no refit, no test, no submission;
     ``build_record`` reports its outcome as well.
+    ``explain_cv_only(files)`` says why a run on these files must end with the score on validation; None: it need not.
     ``check(submission, files)`` refuses a wrong file; ``score(submission, truth, files)`` gives every metric (files may
     be None). ``climb(files, config, run)`` runs the ladder and returns a row a rung. ``describe(raw)`` compares
     simulated files with the documented ones; ``describe_oracle(simulation)`` says what the oracle scores.
@@ -38,6 +39,7 @@ class Competition:
     metric: str
     queries: str
     locate: Callable[[Path, Any], Any]
+    explain_cv_only: Callable[[Any], str | None] = lambda files: None
     validate: Callable[[Any, Any, Run], Any]
     solve: Callable[[Any, Any, Run], Any]
     build_record: Callable[[Any, Any, SimulatedTruth | None, Run], RunRecord]

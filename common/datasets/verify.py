@@ -1,5 +1,6 @@
 """Compare the files of a raw folder with what is known of them: size, rows, columns, digest."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +26,22 @@ class FileCheck:
     state: str
 
 
-def check_files(folder: Path, layouts: Sequence[Layout], listed: Listed) -> list[FileCheck]:
-    """Compare a folder with the layout it has, the first one where it has none; a row for each file or pattern."""
-    layout = next((one for one in layouts if any(_list(folder, sign) for sign in one.signs)), layouts[0])
-    return [_check(folder, spec, listed) for spec in layout.files]
+def check_files(
+    folder: Path, layouts: Sequence[Layout], listed: Listed, list_read: Callable[[Path], FilesRead] | None = None
+) -> list[FileCheck]:
+    """Compare a folder with the layout it has, the first one where it has none; a row for each file or pattern.
+
+    Files that the competition's reader names by a pattern of the layout stand for it, wherever they lie.
+    """
+    read: Mapping[str, Sequence[Path]] = {}
+    with contextlib.suppress(UserError):  # check_reading has the sentence
+        read = list_read(folder).read if list_read else {}
+
+    def list_paths(pattern: str) -> list[Path]:
+        return list(read.get(pattern) or _list(folder, pattern))
+
+    layout = next((one for one in layouts if any(map(list_paths, one.signs))), layouts[0])
+    return [_check(folder, spec, list_paths(spec.path), listed) for spec in layout.files]
 
 
 def check_reading(folder: Path, list_read: Callable[[Path], FilesRead] | None) -> list[FileCheck]:
@@ -54,8 +67,8 @@ def require_valid(checks: Sequence[FileCheck], folder: Path, advice: str) -> Non
             raise UserError(f"{len(files)} of the files in {folder} {fault} (first: {files[0]}); {advice}")
 
 
-def _check(folder: Path, spec: FileSpec, listed: Listed) -> FileCheck:
-    paths, expected = _list(folder, spec.path), _describe(spec)
+def _check(folder: Path, spec: FileSpec, paths: list[Path], listed: Listed) -> FileCheck:
+    expected = _describe(spec)
     if not paths:
         needed = spec.needed and not (spec.unless and _list(folder, spec.unless))
         return FileCheck(spec.path, expected, "nothing", MISSING if needed else ABSENT)

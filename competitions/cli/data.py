@@ -28,14 +28,15 @@ def data(
     """Fetch the host's files where that can be done, say how where not, and check what is there."""
     source = SOURCES[check_name(name)]
     folder = raw or Path("data") / name / "raw"
-    checks = check_files(folder, source.layouts, read_origin(folder))
+    checks = check_files(folder, source.layouts, read_origin(folder), source.list_read)
     if not check and source.host == "login":
         print_steps(source, folder)
     elif not check and any(row.state != OK for row in checks if row.file in fetched_paths(source)):
         fetch(source, folder)
-        checks = check_files(folder, source.layouts, read_origin(folder))
+        checks = check_files(folder, source.layouts, read_origin(folder), source.list_read)
     if all(row.state != MISSING for row in checks):  # else the reader would only name it again
-        checks += check_reading(folder, source.list_read)
+        listed = {row.file for row in checks}
+        checks += [row for row in check_reading(folder, source.list_read) if row.file not in listed]
     print_table(wide_console(), f"{folder}: what is known and what is there", [vars(row) for row in checks])
     again = f"remove what differs and run make data-{name} again"
     require_valid(checks, folder, f"follow the steps of make data-{name}" if source.host == "login" else again)

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -79,27 +79,32 @@ def run(options: RunOptions) -> None:
     if not options.untuned:
         words = [f"seed={options.seed}", *overrides]
         config, tuned = load_settings(competition, raw, files, words, build / "cache")
+    cv_only = competition.explain_cv_only(files)
+    until = CV if cv_only else options.until
     before = next(iter(find_runs(options.build, [options.name])), None)
     work = Run(build / name_run(started, options.build), build / "cache")
     try:
         with connect.use(options.cluster):
-            outcome = (competition.validate if options.until else competition.solve)(files, config, work)
+            outcome = (competition.validate if until else competition.solve)(files, config, work)
     finally:
         with contextlib.suppress(OSError):
             work.folder.rmdir()  # goes only while it is empty: a run that was refused leaves nothing
     # A real truth file is read by ``score`` alone: only the simulator's is scored against here.
     simulated = is_simulated(raw)
-    truth = competition.score_truth(outcome, raw) if simulated and not options.until else None
-    origin = Origin(options.name, raw, files, simulated, config, overrides, tuned, started, options.until)
+    truth = competition.score_truth(outcome, raw) if simulated and not until else None
+    origin = Origin(options.name, raw, files, simulated, config, overrides, tuned, started, until)
     report = competition.build_record(outcome, config, truth, work)
     record = write_record(work, origin, report, time.perf_counter() - began)
     say_kept(work)
     prune(build / "cache", config.keep_gib)
-    closing = close(record, work.folder, before, competition.queries, options)
+    shown = replace(options, until=None) if cv_only else options  # there is nothing to go on with
+    closing = close(record, work.folder, before, competition.queries, shown)
     write_page(closing.folder)
     if options.tables:
         show_tables(record)
     show_end(closing)
+    if cv_only:
+        print(f"Stopped after validation: {cv_only}")
     foreign = list_foreign(competition.tuned, record["data"]["digest"]) if tuned and not simulated else []
     if foreign:
         print(

@@ -11,6 +11,7 @@ from competitions.tencent import submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.experiments.ladder import climb
 from competitions.tencent.io import reader
+from competitions.tencent.io.schema import CANDIDATES, PREDICT_SEQUENCES
 from competitions.tencent.pipeline import solve, validate
 from competitions.tencent.reporting.run_record import METRIC, build_record, score_truth
 from competitions.tencent.simulator.conversions import Law
@@ -20,6 +21,13 @@ from competitions.tencent.simulator.simulate import Simulation, describe, simula
 def locate(raw: Path, config: TencentConfig) -> reader.RawFiles:
     """The organiser's files in a folder."""
     return reader.locate(raw)
+
+
+def explain_cv_only(files: reader.RawFiles) -> str | None:
+    """Without predict files there are no queries."""
+    if files.has_queries:
+        return None
+    return f"{PREDICT_SEQUENCES} and {CANDIDATES} are not among the files: there are no queries to answer."
 
 
 def check(path: Path, files: reader.RawFiles) -> Checked:
@@ -52,10 +60,11 @@ COMPETITION = Competition(
     name="tencent",
     folder=Path(__file__).parent,
     config=TencentConfig,
-    host=HostFiles(Path("data/tencent/raw"), "*/*", "the host's folders", 0.01, simulate, LAWS, need=NEED),
+    host=HostFiles(Path("data/tencent/raw"), "[!.]*", "the host's files", 0.01, simulate, LAWS, need=NEED),
     metric=METRIC,
     queries="users",
     locate=locate,
+    explain_cv_only=explain_cv_only,
     validate=validate,
     solve=solve,
     build_record=build_record,

@@ -136,8 +136,21 @@ class Corpus:
 @dataclass(frozen=True)
 class RawFiles:
     """The host's files: ``layout`` is "competition" or "release"; paths by role; embeddings by name,
-    such as ``emb_81_32``: the host's number and the width."""
+    such as ``emb_81_32``: the host's number and the width. ``unread``: what else lies in the folders that are read.
+    """
 
     layout: str
     files: dict[str, tuple[Path, ...]]
     embeddings: dict[str, tuple[Path, ...]]
+    unread: tuple[str, ...] = ()
+
+    @property
+    def has_queries(self) -> bool:
+        """Whether there are predict files; the organiser's sample has none."""
+        return "candidates" in self.files
+
+    def find_embedding(self, name: str) -> str | None:
+        """The name of the embedding that ``name`` means: of the same number, for some are named by other widths."""
+        number = name.rpartition("_")[0]
+        names = [name, *(other for other in self.embeddings if other.rpartition("_")[0] == number)]
+        return next((other for other in names if other in self.embeddings), None)

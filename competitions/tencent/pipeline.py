@@ -69,14 +69,19 @@ def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
 def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
     """From raw files to the two folds."""
     host, step = config.host, run.step
+    for note in reader.note_unread(files):
+        say(f"  {note.file}: {note.count} {note.what}: {note.first}")
     corpus = step(reader.read_corpus, dataclasses.replace(files, embeddings={}))  # another embedding is no other corpus
     embeddings = []
-    for name in host.embeddings:
-        if name in files.embeddings:
+    names = {wanted: files.find_embedding(wanted) for wanted in host.embeddings}
+    for other in sorted(set(files.embeddings) - set(names.values())):
+        say(f"  {other} is among the files and not read: host.embeddings does not name it")
+    for wanted, name in names.items():
+        if name:
             paths = files.embeddings[name]
             embeddings.append(step(reader.read_embedding, paths, corpus.catalogue, name, name=f"embedding.{name}"))
         else:
-            say(f"  {name} is not among the files: an ad's content is its features without it")
+            say(f"  {wanted} is not among the files: an ad's content is its features without it")
     divided, ranker = config.split, config.ranker
     most = ranker.features.linear.most_items
     given = Given(host.target, host.actions, divided.kind, divided.earlier, ranker.channels, most, ranker.list_length)

@@ -194,6 +194,27 @@ def test_round_two_asks_for_what_the_host_says_of_each_user(
     assert call("check", "tencent", after.submission, "--raw", folder)[0] == 0
 
 
+def test_without_predict_files_a_run_ends_with_the_score_on_validation(
+    folder: Path, call: Call, tmp_path: Path
+) -> None:
+    """The layout of the organiser's sample: any item could be the target, and there are no queries."""
+    shutil.rmtree(folder / schema.EVAL)
+    (folder / "TencentGR_1k").mkdir()
+    (folder / schema.TRAIN).rename(folder / "TencentGR_1k" / "TencentGR_1k")
+    code, out, err = call(*words(TENCENT, folder, tmp_path / "build"))
+    assert code == 0, out + err
+    (line,) = [line for line in out.splitlines() if line.startswith("Stopped after validation")]
+    assert "predict_seq.jsonl and predict_set.jsonl are not among the files" in line
+    assert "Go on" not in out
+    (path,) = tmp_path.glob("build/tencent/*/run.json")
+    record = json.loads(path.read_text())
+    assert (record["until"], record["submission"]["paths"]) == ("cv", [])
+    assert record["cv"]["score"] > TENCENT.floor
+    assert {fold["candidates"] for fold in record["summary"]["folds"]} == {KNOWN}
+    code, out, err = call(*words(TENCENT, folder, tmp_path / "build"), "--until", "cv")
+    assert (code, "Unchanged" in out) == (0, True), out + err
+
+
 def test_without_embeddings_the_features_tell(folder: Path, call: Call, tmp_path: Path) -> None:
     shutil.rmtree(folder / schema.TRAIN / schema.EMBEDDINGS)
     after = solve(call, folder, tmp_path / "build")

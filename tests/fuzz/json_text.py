@@ -9,8 +9,8 @@ from typing import Any
 
 from tests.fuzz.odd_values import FLOATS, NUMBERS, TEXTS
 
-KEYS = ("", "zz", "-1", "1", " 1", "+1", "1_0", "99999999999999999999", "\ud800", "x" * 300)
-TOKENS = (b"NaN", b"Infinity", b"-Infinity", b"1e999", b"01", b"undefined", b'"\\ud800"', b'"\\u0000"', b"1" * 600)
+KEYS = ("", "zz", "-1", "1", " 1", "99999999999999999999")
+TOKENS = (b"NaN", b"Infinity", b"-Infinity", b"1e999", b"undefined")
 
 
 def odd_value(chance: random.Random) -> Any:
@@ -38,11 +38,6 @@ def alter(chance: random.Random, value: Any) -> Any:
 
 def dump(value: Any) -> bytes:
     return json.dumps(value).encode("utf-8", "surrogatepass")
-
-
-def nest(chance: random.Random) -> bytes:
-    depth = chance.choice([200, 3_000, 100_000])
-    return b"[" * depth + b"]" * depth if chance.random() < 0.5 else b'{"1":' * depth + b"1" + b"}" * depth
 
 
 def follow_offsets(path: Path) -> None:
@@ -73,14 +68,6 @@ def on_lines(edit: Callable[[random.Random, list[bytes], int], list[bytes] | Non
 def alter_lines(chance: random.Random, lines: list[bytes], at: int) -> None:
     for at in chance.sample(range(len(lines)), min(chance.choice([1, 1, 12]), len(lines))):
         lines[at] = dump(alter(chance, json.loads(lines[at])))
-
-
-def deep_line(chance: random.Random, lines: list[bytes], at: int) -> None:
-    lines[at] = nest(chance)
-
-
-def deep_place(chance: random.Random, lines: list[bytes], at: int) -> None:
-    lines[at] = lines[at].replace(b"null", nest(chance), 1)
 
 
 def odd_token(chance: random.Random, lines: list[bytes], at: int) -> None:
@@ -136,18 +123,14 @@ def alter_file(chance: random.Random, path: Path) -> None:
     path.write_bytes(dump(value))
 
 
-def deep_file(chance: random.Random, path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b"{", b'{"1":' + nest(chance) + b",", 1))
-
-
 def odd_number(chance: random.Random, path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b": 1", b": " + chance.choice(TOKENS), 1))
 
 
 LINES = (
     *(alter_lines,) * 6,
-    *(deep_line, deep_place, odd_token, odd_token, double_key, cut_line, join_lines),
+    *(odd_token, double_key, cut_line, join_lines),
     *(repeat_line, blank_line, drop_lines, shuffle_lines, scale_last),
 )
 JSON_LINES = tuple(map(on_lines, LINES))
-JSON = (alter_file, alter_file, alter_file, alter_file, deep_file, odd_number)
+JSON = (*(alter_file,) * 4, odd_number)

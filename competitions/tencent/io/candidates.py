@@ -97,7 +97,7 @@ def _integers(folder: Path, frame: pl.DataFrame, name: str) -> Int64s:
     """A column of numbers, -1 where it has none."""
     if name not in frame.columns:
         return np.full(frame.height, -1, np.int64)
-    column = frame[name]
+    column = _to_whole(frame[name])
     if name == "reid_creative_id":
         column = column.cast(pl.Int64, strict=False)  # unseen candidates may have a text
     if not column.dtype.is_integer():
@@ -109,7 +109,8 @@ def _integers(folder: Path, frame: pl.DataFrame, name: str) -> Int64s:
 
 def _codes(folder: Path, column: pl.Series, size: int) -> Int32s:
     """Codes of a column of structs: a flag of cold values and the value as text; plain numbers are taken as well."""
-    flag, value = _split(folder, column)
+    flag, value = _split(folder, _to_whole(column))
+    value = _to_whole(value)
     number = value.cast(pl.Int64, strict=False) if value.dtype == pl.String else value.cast(pl.Int64)
     wrong = ~flag & value.is_not_null() & (number.is_null() | (number < 0)).fill_null(True)
     if wrong.any():
@@ -131,7 +132,16 @@ def _split(folder: Path, column: pl.Series) -> tuple[pl.Series, pl.Series]:
             f"{folder}, feature {column.name}: {column.dtype} where a struct of cold_start and feature_value is "
             f"expected; download it again"
         )
-    return (column.struct.field(flags[0]) == 1).fill_null(False), column.struct.field("feature_value")
+    flag = column.struct.field(flags[0]).cast(pl.Int64)  # or a truth value
+    return (flag == 1).fill_null(False), column.struct.field("feature_value")
+
+
+def _to_whole(column: pl.Series) -> pl.Series:
+    """Whole numbers that pandas made doubles, NaN where one is null, as they were; anything else as it is."""
+    if not column.dtype.is_float():
+        return column
+    column = column.fill_nan(None)
+    return column.cast(pl.Int64) if (column == column.round()).all() else column
 
 
 def _by_retrieval_id(path: Path, word: str, candidates: _Candidates, indexer: Indexer) -> CandidateTable:

@@ -1,10 +1,9 @@
 """Read multimodal embeddings, of every form that the host gives them in, into one float16 table by item."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import numpy as np
@@ -15,11 +14,13 @@ import pyarrow.compute as pc
 from common.errors import UserError
 from common.pipeline.progress import say
 from competitions.tencent.corpus import Catalogue, Embedding, Halves, Int64s
-from competitions.tencent.io.jsonl import LineError, decode_lines, read_lines
+from competitions.tencent.io.indexer import split_pairs
+from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_lines
 from competitions.tencent.io.parquet import Batch, numbers, read_batches
-from competitions.tencent.io.pickles.safe_pickle import brief, read_pickle
+from competitions.tencent.io.safe_pickle import brief, read_pickle
 
-Block = tuple[Int64s, Halves]
+Block = tuple[Int64s, Halves, int]  # original ids, their vectors, and how many entries are without one
+Refuse = Callable[[int, str], NoReturn]  # refuses the entry at an index of a block
 LARGEST = float(np.finfo(np.float16).max)
 BLOCK_NUMBERS = 1 << 22  # vectors are taken so many numbers at a time
 WIDE = 4_096  # the widest of the known ones, for the first block, before a vector has said it
@@ -27,10 +28,11 @@ WIDE = 4_096  # the widest of the known ones, for the first block, before a vect
 
 class _Line(msgspec.Struct, gc=False):
     anonymous_cid: str | int
-    emb: list[float] | None = None
+    emb: list[float] | dict[str, Any] | str | float | bool | None = None
 
 
 LINE: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(_Line)
+VECTOR = msgspec.json.Decoder(list[float])
 
 
 def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str, into: Halves | None = None) -> Embedding:
@@ -39,14 +41,17 @@ def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str, int
     The first vector says how wide they are: what ``name`` says, such as 1024 in ``emb_82_1024``, is not true of every
     release, and is said where it is wrong. ``into``: zeros [rows, width] to fill, such as a mapped file; else memory. A
     vector of another width, or with a number that is not finite in float16, is refused; ids that the catalogue lacks
-    are counted in a line of the log.
+    and entries without a vector are counted in a line of the log.
     """
     vectors = into
     order = np.argsort(catalogue.oid, kind="stable")
     ordered = catalogue.oid[order]
-    filled, others = np.zeros(len(catalogue.oid), np.bool_), 0
+    filled, others, without = np.zeros(len(catalogue.oid), np.bool_), 0, 0
     for path in paths:
-        for oids, block in _read_blocks(path, None if vectors is None else vectors.shape[1]):
+        for oids, block, missing in _read_blocks(path, None if vectors is None else vectors.shape[1]):
+            without += missing
+            if not len(block):
+                continue
             if vectors is None:
                 vectors = np.zeros((len(catalogue.oid), block.shape[1]), np.float16)
             if block.shape[1] != vectors.shape[1]:
@@ -61,7 +66,10 @@ def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str, int
         vectors = np.zeros((len(catalogue.oid), named or 1), np.float16)
     if named not in (None, vectors.shape[1]):
         say(f"  {name}: its vectors are {vectors.shape[1]:,} wide, whatever the name says")
-    say(f"  {name}: {filled.sum():,} of {len(filled) - 1:,} items have a vector; {others:,} vectors are of other ids")
+    say(
+        f"  {name}: {filled.sum():,} of {len(filled) - 1:,} items have a vector; {others:,} vectors are of other ids"
+        + (f", {without:,} entries have no vector" if without else "")
+    )
     return Embedding(name, vectors)
 
 
@@ -72,41 +80,104 @@ def read_width(name: str) -> int | None:
 
 
 def _read_blocks(path: Path, width: int | None) -> Iterator[Block]:
-    """Original ids and vectors of a file, block by block, in whichever form its suffix says; nothing without a vector.
+    """The vectors of a file, block by block, whose form its first bytes tell, else its suffix.
 
     ``width``: None where the first vector of a block is to say it.
     """
-    blocks = _choose_reader(path, width)
-    return ((oids, block) for oids, block in blocks if len(block))
-
-
-def _choose_reader(path: Path, width: int | None) -> Iterator[Block]:
-    if path.suffix == ".pkl":
-        return _read_pickled(path, width)
-    if path.suffix == ".parquet":
-        rows = max(BLOCK_NUMBERS // (width or WIDE), 1)
+    with path.open("rb") as file:
+        head = file.read(4)
+    rows = max(BLOCK_NUMBERS // (width or WIDE), 1)
+    if path.suffix == ".pkl" or head[:1] == b"\x80":
+        return _read_pickled(path, width, rows)
+    if path.suffix == ".parquet" or head == b"PAR1":
         return (_parse_batch(batch, width) for batch in read_batches((path,), ("anonymous_cid", "emb"), rows))
     return (piece.value for piece in read_lines(path, partial(parse_lines, width=width)))
 
 
 def parse_lines(text: bytes, width: int | None) -> Block:
-    """The ids and vectors of some whole lines; lines without a vector are left out. Raises ``LineError``."""
-    lines = decode_lines(text, LINE)
-    line_numbers = [number for number, line in enumerate(lines) if line.emb is not None]
+    """The vectors of some whole lines, blank ones among them. Raises ``LineError``."""
+    lines = decode_lines(text, LINE, may_be_blank=True)
+    vectors = [None if line is None else _to_list(line.emb) for line in lines]
+    filled = [number for number, vector in enumerate(vectors) if vector is not None]
+
+    def refuse(index: int, reason: str) -> NoReturn:
+        raise LineError(filled[index], reason)
+
+    keys = [lines[number].anonymous_cid for number in filled]
+    oids, block = _build_block(keys, [vectors[number] for number in filled], width, refuse)
+    return oids, block, sum(line is not None for line in lines) - len(filled)
+
+
+def _to_list(value: object) -> list[float] | None:
+    """A list, or the JSON text of one; anything else is no vector, as the organiser's own loader has it."""
+    try:
+        value = VECTOR.decode(value) if isinstance(value, str) else value
+    except UNREADABLE:
+        return None
+    return value if isinstance(value, list) else None
+
+
+def _read_pickled(path: Path, width: int | None, rows: int) -> Iterator[Block]:
+    """``{id: vector}`` or pairs of them; what is neither an array nor a list of numbers is no vector."""
+    keys, values = split_pairs(str(path), read_pickle(path))
+    vectors = list(map(_to_array, values))
+    filled = [index for index, vector in enumerate(vectors) if vector is not None]
+    yield np.empty(0, np.int64), np.empty((0, width or 1), np.float16), len(keys) - len(filled)
+    for begin in range(0, len(filled), rows):
+        chosen = filled[begin : begin + rows]
+
+        def refuse(index: int, reason: str, chosen: Sequence[int] = chosen) -> NoReturn:
+            raise UserError(f"{path}, id {brief(keys[chosen[index]])}: {reason}; download it again")
+
+        parts = [keys[index] for index in chosen], [vectors[index] for index in chosen]
+        yield *_build_block(*parts, width, refuse), 0
+
+
+def _to_array(value: object) -> "np.ndarray[Any, Any] | None":
+    if not isinstance(value, (np.ndarray, list, tuple)):
+        return None
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of several lengths
+        return None
+    return array if array.ndim and array.dtype.kind in "fiu" else None
+
+
+def _parse_batch(batch: Batch, width: int | None) -> Block:
+    """The vectors of some rows of a parquet file: lists of numbers, or the JSON texts of them."""
+    column = batch.columns["emb"]
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        column = pa.array(map(_to_list, column.to_pylist()), pa.list_(pa.float64()))
+    if not hasattr(column, "flatten") or not pa.types.is_floating(column.type.value_type):
+        raise UserError(f"{batch.path}, emb: {column.type} where lists of numbers are expected; download it again")
+    valid = pc.is_valid(column).to_numpy(zero_copy_only=False)
+    lengths = numbers(batch.path, "emb", pc.list_value_length(column))
     if width is None:
-        width = len(lines[line_numbers[0]].emb) if line_numbers else 1
-    for number in line_numbers:
-        if len(lines[number].emb) != width:
-            raise LineError(number, _wrong_width(len(lines[number].emb), width))
-    oids = np.zeros(len(line_numbers), np.int64)
-    for row, number in enumerate(line_numbers):
-        oids[row] = _number(lines[number].anonymous_cid)
-        if not oids[row]:
-            raise LineError(number, f"{brief(lines[number].anonymous_cid)} is no original id")
-    vectors = np.array([lines[number].emb for number in line_numbers], np.float64).reshape(-1, width)
-    wrong = _find_infinite(vectors)
-    if wrong is not None:
-        raise LineError(line_numbers[wrong], _infinite())
+        width = max(int(lengths[np.argmax(valid)]), 1) if valid.any() else 1
+    wrong = valid & (lengths != width)
+    batch.refuse_any(wrong, _wrong_width(lengths[np.argmax(wrong)] if len(lengths) else 0, width))
+    flat = column.filter(pa.array(valid)).flatten()
+    vectors = pc.fill_null(flat, np.nan).to_numpy(zero_copy_only=False).reshape(-1, width)
+    rows = np.flatnonzero(valid)
+    _refuse_infinite(vectors, lambda index, reason: batch.refuse(int(rows[index]), reason))
+    return _oids(batch)[rows], vectors.astype(np.float16), int((~valid).sum())
+
+
+def _build_block(
+    keys: Sequence[object], values: Sequence[Any], width: int | None, refuse: Refuse
+) -> tuple[Int64s, Halves]:
+    """Lists or arrays as one table, checked."""
+    width = width or (max(len(values[0]), 1) if values else 1)
+    for index, value in enumerate(values):
+        shape = getattr(value, "shape", None) or (len(value),)
+        if shape != (width,):
+            refuse(index, _wrong_width(shape[0] if len(shape) == 1 else shape, width))
+    oids = np.fromiter(map(_number, keys), np.int64, len(keys))
+    if not oids.all():
+        wrong = int(np.argmin(oids != 0))
+        refuse(wrong, f"{brief(keys[wrong])} is no original id")
+    vectors = np.array(values, np.float64).reshape(-1, width)
+    _refuse_infinite(vectors, refuse)
     return oids, vectors.astype(np.float16)
 
 
@@ -121,60 +192,11 @@ def _wrong_width(width_there: object, width: int) -> str:
     return f"a vector of width {width_there} where the first has {width}"
 
 
-def _infinite() -> str:
-    return f"a vector with a number that is not finite, or beyond {LARGEST:.0f} (float16)"
-
-
-def _find_infinite(vectors: npt.NDArray[np.floating[Any]]) -> int | None:
-    """The first row with NaN, infinity, or a number that float16 cannot hold."""
+def _refuse_infinite(vectors: npt.NDArray[np.floating[Any]], refuse: Callable[[int, str], object]) -> None:
+    """Refuse the first row with NaN, infinity, or a number that float16 cannot hold."""
     wrong = ~(np.abs(vectors) <= LARGEST).all(axis=1)
-    return int(np.argmax(wrong)) if wrong.any() else None
-
-
-def _read_pickled(path: Path, width: int | None) -> Iterator[Block]:
-    """``{id: vector}``; whatever is no array stands for a missing vector."""
-    host = read_pickle(path)
-    if not isinstance(host, dict):
-        raise UserError(f"{path} holds a {type(host).__name__} where a dict of vectors is expected; download it again")
-    vectors = ((key, value) for key, value in host.items() if isinstance(value, np.ndarray))
-    while block := list(islice(vectors, max(BLOCK_NUMBERS // (width or WIDE), 1))):
-        yield _parse_arrays(path, block, width)
-
-
-def _parse_arrays(path: Path, block: list[tuple[object, Any]], width: int | None) -> Block:
-    """The ids and vectors of some entries of a pickle."""
-    width = max(block[0][1].size, 1) if width is None else width
-    for key, value in block:
-        if value.shape != (width,):
-            raise UserError(f"{path}, id {brief(key)}: {_wrong_width(value.shape, width)}; download it again")
-    oids = np.fromiter((_number(key) for key, _ in block), np.int64, len(block))
-    if not oids.all():
-        raise UserError(f"{path}: {brief(block[int(np.argmin(oids))][0])} is no original id; download it again")
-    vectors = np.array([value for _, value in block], np.float64)
-    wrong = _find_infinite(vectors)
-    if wrong is not None:
-        raise UserError(f"{path}, id {brief(block[wrong][0])}: {_infinite()}; download it again")
-    return oids, vectors.astype(np.float16)
-
-
-def _parse_batch(batch: Batch, width: int | None) -> Block:
-    """The ids and vectors of some rows of a parquet file; rows without a vector are left out."""
-    column = batch.columns["emb"]
-    if not hasattr(column, "flatten") or not pa.types.is_floating(column.type.value_type):
-        raise UserError(f"{batch.path}, emb: {column.type} where lists of numbers are expected; download it again")
-    valid = pc.is_valid(column).to_numpy(zero_copy_only=False)
-    lengths = numbers(batch.path, "emb", pc.list_value_length(column))
-    if width is None:
-        width = max(int(lengths[np.argmax(valid)]), 1) if valid.any() else 1
-    wrong = valid & (lengths != width)
-    batch.refuse_any(wrong, _wrong_width(lengths[np.argmax(wrong)] if len(lengths) else 0, width))
-    flat = column.filter(pa.array(valid)).flatten()
-    vectors = pc.fill_null(flat, np.nan).to_numpy(zero_copy_only=False).reshape(-1, width)
-    rows = np.flatnonzero(valid)
-    infinite = _find_infinite(vectors)
-    if infinite is not None:
-        batch.refuse(int(rows[infinite]), _infinite())
-    return _oids(batch)[rows], vectors.astype(np.float16)
+    if wrong.any():
+        refuse(int(np.argmax(wrong)), f"a vector with a number that is not finite, or beyond {LARGEST:.0f} (float16)")
 
 
 def _oids(batch: Batch) -> Int64s:

@@ -1,19 +1,29 @@
 """Find the host's files in a folder, in either of the two layouts that the same data comes in."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
+from common.datasets.simulated import REPORT
 from common.errors import UserError
-from common.io.files import refuse_special
-from competitions.tencent.corpus import RawFiles
+from common.io.files import hint_where, refuse_special
+from competitions.tencent.corpus import Note, RawFiles
 from competitions.tencent.io import schema
 
 WHERE = (
     "put the host's files in data/tencent/raw or name their folder with RAW=DIR (data/README.md says what belongs "
     "there and where to get it)"
 )
-EMBEDDING = re.compile(r"(emb_[0-9]+_[0-9]+)(?:\.pkl|_parquet)?")
+DEEPEST = 3  # folders between the one that is named and the files: an archive unpacks into one or two of its name
+# An embedding is a file, or a folder of files, of such a name; Spark writes parts that may have no extension.
+EMBEDDING = re.compile(r"(?:mm_)?(emb_[0-9]+_[0-9]+)(?:_parquet)?(?:\..+)?")
+VECTORS = re.compile(r"(?:part-[^.]*|.+\.jsonl?)(?:\.gz)?|.+\.(?:parquet|pkl)")
+EMBEDDING_FOLDERS = (schema.EMBEDDINGS, schema.RELEASE_EMBEDDINGS, ".")
+SILENT = re.compile(r"\..*|_SUCCESS|.+\.crc")  # of the writing system or of a desk, never data
+OURS = (schema.TRUTH, REPORT)
+MOST_NAMED = 3
 # The folders of the competition layout that may hold each file, the first that has it wins.
 TRAIN_FOLDERS, TEST_FOLDERS, EITHER_FOLDER = (schema.TRAIN, "."), (schema.EVAL, "."), (schema.TRAIN, schema.EVAL, ".")
 COMPETITION_FILES = {
@@ -21,6 +31,8 @@ COMPETITION_FILES = {
     "offsets": (schema.OFFSETS, TRAIN_FOLDERS),
     "indexer": (schema.INDEXER, EITHER_FOLDER),
     "items": (schema.ITEM_TABLE, EITHER_FOLDER),
+}
+QUERY_FILES = {
     "test_sequences": (schema.PREDICT_SEQUENCES, TEST_FOLDERS),
     "test_offsets": (schema.PREDICT_OFFSETS, TEST_FOLDERS),
     "candidates": (schema.CANDIDATES, TEST_FOLDERS),
@@ -34,35 +46,72 @@ RELEASE_FOLDERS = {
 
 
 def locate(folder: Path) -> RawFiles:
-    """Find the host's files in ``folder``, which holds ``train/`` and ``eval/``, or their files, or ``seq/`` and so on.
+    """Find the host's files in ``folder``, which holds ``train/`` and ``eval/``, or their files, or ``seq/`` and so on,
+    or a folder that does.
 
-    Refused: a folder of neither layout, a file that is missing. Embeddings and the actions of round 2 may be missing.
+    Refused: a folder of neither layout, a file that is missing. Embeddings, the actions of round 2, and in the
+    competition layout both predict files together, may be missing.
     """
-    if any((folder / subfolder).exists() for subfolder in (schema.TRAIN, schema.EVAL, schema.SEQUENCES)):
-        return _locate_competition(folder)
-    if any((folder / subfolder).is_dir() for subfolder in RELEASE_FOLDERS.values()):
-        return _locate_release(folder)
+    root = _find_root(folder)
+    files = _locate_competition(root) if _has_competition(root) else _locate_release(root)
+    taken = [path for paths in (*files.files.values(), *files.embeddings.values()) for path in paths]
+    return replace(files, unread=tuple(str(path.relative_to(folder)) for path in _list_unread(folder, taken)))
+
+
+def note_unread(files: RawFiles) -> tuple[Note, ...]:
+    """A note for each folder that was read and holds more."""
+    notes = []
+    for folder, paths in groupby(map(Path, files.unread), lambda path: path.parent):
+        names = [path.name for path in paths]
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        what = f"{'entries are' if len(names) > 1 else 'entry is'} not read"
+        where = str(folder) if folder.parts else "the raw folder"
+        notes.append(Note(where, what, len(names), ", ".join(names[:MOST_NAMED]) + more))
+    return tuple(notes)
+
+
+def _find_root(folder: Path) -> Path:
+    """The folder with the files: the one that is named, or the only such one below it."""
+    folders = [folder] if folder.is_dir() else []
+    for _ in range(DEEPEST + 1):
+        roots = [path for path in folders if _has_competition(path) or _has_release(path)]
+        if len(roots) > 1:
+            raise UserError(f"{folder} holds {roots[0].name} and {roots[1].name}; name one of them with RAW=DIR")
+        if roots:
+            return roots[0]
+        folders = [path for parent in folders for path in sorted(parent.iterdir()) if path.is_dir()]
     raise UserError(
         f"{folder} holds neither {schema.TRAIN}/{schema.SEQUENCES} (competition layout) nor "
-        f"{schema.RELEASE_SEQUENCES}/*.parquet (release layout); {WHERE}"
+        f"{schema.RELEASE_SEQUENCES}/*.parquet (release layout){hint_where(folder / schema.SEQUENCES)}; {WHERE}"
     )
 
 
+def _has_competition(folder: Path) -> bool:
+    return any((folder / subfolder).exists() for subfolder in (schema.TRAIN, schema.EVAL, schema.SEQUENCES))
+
+
+def _has_release(folder: Path) -> bool:
+    return any((folder / subfolder).is_dir() for subfolder in RELEASE_FOLDERS.values())
+
+
 def _locate_competition(folder: Path) -> RawFiles:
+    roles = dict(COMPETITION_FILES)
+    # The organiser's sample has no predict files, or the offsets of one alone.
+    if any(_find(folder, *QUERY_FILES[role]) for role in ("test_sequences", "candidates")):
+        roles |= QUERY_FILES
     files: dict[str, tuple[Path, ...]] = {
-        role: (_require(folder, name, subfolders),) for role, (name, subfolders) in COMPETITION_FILES.items()
+        role: (_require(folder, name, subfolders),) for role, (name, subfolders) in roles.items()
     }
     actions = _find(folder, schema.USER_ACTIONS, TEST_FOLDERS)
-    if actions is not None:
+    if actions is not None and "candidates" in files:
         files["actions"] = (actions,)
-    subfolders = (folder / subfolder / schema.EMBEDDINGS for subfolder in EITHER_FOLDER)
-    return RawFiles("competition", files, _find_embeddings(subfolders))
+    return RawFiles("competition", files, _find_embeddings(folder))
 
 
 def _locate_release(folder: Path) -> RawFiles:
     files = {role: _require_tables(folder / name) for role, name in RELEASE_FOLDERS.items()}
     files["indexer"] = (_require(folder, schema.INDEXER, (".",)),)
-    return RawFiles("release", files, _find_embeddings([folder / schema.RELEASE_EMBEDDINGS]))
+    return RawFiles("release", files, _find_embeddings(folder))
 
 
 def _find(folder: Path, name: str, subfolders: tuple[str, ...]) -> Path | None:
@@ -74,30 +123,41 @@ def _require(folder: Path, name: str, subfolders: tuple[str, ...]) -> Path:
     if path is None:
         for subfolder in subfolders:
             refuse_special(folder / subfolder / name, WHERE)
-        raise UserError(f"{name} is missing from {folder / subfolders[0]}; {WHERE}")
+        expected = folder / subfolders[0]
+        raise UserError(f"{name} is missing from {expected}{hint_where(expected / name)}; {WHERE}")
     return path
 
 
 def _require_tables(folder: Path) -> tuple[Path, ...]:
-    paths = tuple(sorted(folder.glob("*.parquet")))
+    """The parquet files of a folder, or of the folders in it, where the hub's converter puts them."""
+    paths = tuple(_list_files(folder, re.compile(r".+\.parquet")))
     if not paths:
-        raise UserError(f"no parquet file is in {folder}; {WHERE}")
+        raise UserError(f"no parquet file is in {folder}{hint_where(folder)}; {WHERE}")
     return paths
 
 
-def _find_embeddings(folders: Iterable[Path]) -> dict[str, tuple[Path, ...]]:
+def _find_embeddings(folder: Path) -> dict[str, tuple[Path, ...]]:
     """The files of each embedding by its name, such as ``emb_81_32``; those of train/ and eval/ together."""
     files_by_name: dict[str, tuple[Path, ...]] = {}
-    for folder in folders:
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            match = EMBEDDING.fullmatch(path.name)
-            files = _embedding_files(path) if match else ()
-            if match and files:
-                files_by_name[match[1]] = (*files_by_name.get(match[1], ()), *files)
+    holders = [folder / subfolder / name for subfolder in EITHER_FOLDER for name in EMBEDDING_FOLDERS]
+    for path in (path for holder in holders if holder.is_dir() for path in sorted(holder.iterdir())):
+        match = EMBEDDING.fullmatch(path.name)
+        files = tuple(_list_files(path, VECTORS)) if match else ()
+        if match and files:
+            files_by_name[match[1]] = (*files_by_name.get(match[1], ()), *files)
     return dict(sorted(files_by_name.items()))
 
 
-def _embedding_files(path: Path) -> tuple[Path, ...]:
-    if path.is_file():
-        return (path,) if path.suffix == ".pkl" else ()
-    return tuple(sorted((*path.glob("*.json"), *path.glob("*.parquet"))))
+def _list_files(path: Path, pattern: re.Pattern[str]) -> Iterator[Path]:
+    """The file, or those of a folder and the folders in it, whose names fit."""
+    paths = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return (one for one in paths if pattern.fullmatch(one.name) and not SILENT.fullmatch(one.name) and one.is_file())
+
+
+def _list_unread(folder: Path, taken: Iterable[Path]) -> Iterator[Path]:
+    """What stands beside the files that are read, in their folders and in those up to ``folder``."""
+    known = {parent for path in taken for parent in (path, *path.parents)}
+    for parent in sorted(path for path in known if path.is_relative_to(folder) and path.is_dir()):
+        for path in sorted(parent.iterdir()):
+            if path not in known and path.name not in OURS and not SILENT.fullmatch(path.name):
+                yield path

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from common.errors import UserError
 from competitions.tencent.corpus import Int64s, find_rows
-from competitions.tencent.io.pickles.safe_pickle import brief, read_pickle
+from competitions.tencent.io.safe_pickle import brief, read_pickle
 from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
 
 NAME_BYTES = 64  # the longest user name that is taken
@@ -56,7 +56,7 @@ def read_indexer(path: Path) -> Indexer:
     Refused: re-ids that are not 1..n, an original id or a name that occurs twice, a feature that is missing.
     """
     content = read_pickle(path)
-    parts = {key: _split(path, key, _get_numbering(path, content, key)) for key in ("i", "u")}
+    parts = {key: split_pairs(f"{path}, {key!r}", _get_numbering(path, content, key)) for key in ("i", "u")}
     oid = _integers(path, "i", parts["i"][0])
     order = _order_by_rid(path, "i", parts["i"][1])
     names = _names(path, parts["u"][0])[_order_by_rid(path, "u", parts["u"][1])]
@@ -97,13 +97,13 @@ def _is_pair(value: object) -> bool:
     return isinstance(value, (list, tuple)) and len(value) == 2 and not isinstance(value[0], (list, dict))
 
 
-def _split(path: Path, key: str, numbering: object) -> tuple[list[object], list[object]]:
-    """The two columns of a numbering: what is numbered, and its number."""
-    if isinstance(numbering, dict):
-        return list(numbering), list(numbering.values())
-    if isinstance(numbering, (list, tuple)) and all(map(_is_pair, numbering)):
-        return [pair[0] for pair in numbering], [pair[1] for pair in numbering]
-    raise UserError(f"{path}, {key!r}: neither a dict nor a list of pairs; download it again")
+def split_pairs(where: str, value: object) -> tuple[list[object], list[object]]:
+    """Keys and values of a dict or a list of pairs; ``where`` is named in the refusal."""
+    if isinstance(value, dict):
+        return list(value), list(value.values())
+    if isinstance(value, (list, tuple)) and all(map(_is_pair, value)):
+        return [pair[0] for pair in value], [pair[1] for pair in value]
+    raise UserError(f"{where}: neither a dict nor a list of pairs; download it again")
 
 
 def _integers(path: Path, key: str, values: Collection[object]) -> Int64s:
@@ -149,7 +149,7 @@ def _refuse_repeated(path: Path, key: str, values: npt.NDArray[np.int64] | npt.N
 
 
 def _size(path: Path, features: object, name: str) -> int:
-    rids = _split(path, "f", _get_numbering(path, features, name))[1]
+    rids = split_pairs(f"{path}, 'f' {name}", _get_numbering(path, features, name))[1]
     numbers = _integers(path, f"f {name}", rids)
     if len(numbers) and (numbers.min() != 1 or numbers.max() != len(numbers)):
         raise UserError(f"{path}, 'f' {name}: re-ids are not 1..{len(numbers)}; download it again")

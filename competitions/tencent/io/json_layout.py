@@ -8,7 +8,7 @@ import numpy as np
 
 from common.errors import UserError
 from competitions.tencent.corpus import Int8s, Int64s, Note, RawFiles, find_rows
-from competitions.tencent.io.candidates import read_candidate_lines
+from competitions.tencent.io.candidates import CandidateTable, read_candidate_lines
 from competitions.tencent.io.events import read_users
 from competitions.tencent.io.feature_encoding import LARGEST
 from competitions.tencent.io.indexer import Indexer, read_offsets
@@ -22,10 +22,15 @@ ACTION: Any = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
 
 
 def read_competition(files: RawFiles, indexer: Indexer) -> RawDataset:
-    """Training users by re-id, those without events left out; test users in the order of the predict file."""
+    """Training users by re-id, those without events left out; test users in the order of the predict file, of
+    ``seq.jsonl`` where there is none.
+    """
     table, item_notes = read_item_table(files.files["items"][0], indexer)
-    candidates = read_candidate_lines(files.files["candidates"][0], indexer)
     train, train_notes = _read_users(files, "", indexer)
+    if not files.has_queries:  # any known item could be the target
+        candidates = CandidateTable(indexer.oid[1:], np.arange(1, indexer.known + 1), table[1:])
+        return RawDataset(table, candidates, training_users(train), train, None, (*item_notes, *train_notes))
+    candidates = read_candidate_lines(files.files["candidates"][0], indexer)
     test, test_notes = _read_users(files, "test_", indexer)
     actions, action_notes = _read_actions(files, test, indexer)
     notes = (*item_notes, *train_notes, *test_notes, *action_notes)

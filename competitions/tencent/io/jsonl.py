@@ -1,7 +1,9 @@
 """Read large JSON files in pieces that end at line ends, in parallel processes; each piece comes back as arrays."""
 
 import gc
+import gzip
 import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -65,11 +67,17 @@ def map_parallel(function: Callable[[S], T], tasks: Sequence[S], size: int) -> I
 def read_lines(path: Path, parse: Callable[[bytes], T]) -> Iterator[Piece[T]]:
     """Apply ``parse`` to the bytes of some whole lines at a time; its ``LineError`` becomes a ``UserError``.
 
-    ``parse`` must be importable, with its arguments bound by ``functools.partial``.
+    ``parse`` must be importable, with its arguments bound by ``functools.partial``. A gzipped file is told by its first
+    bytes, whatever its name, and read by this process alone.
     """
     first, size = 0, path.stat().st_size
-    tasks = [(path, begin, end, parse) for begin, end in _ranges(path, size)]
-    for starts, result in map_parallel(_read, tasks, size):
+    results: Iterator[tuple[Int64s, T | LineError]]
+    if is_gzip(path):
+        results = (_parse(text, begin, parse) for begin, text in _unpack(path))
+    else:
+        tasks = [(path, begin, end, parse) for begin, end in _ranges(path, size)]
+        results = map_parallel(_read, tasks, size)
+    for starts, result in results:
         if isinstance(result, LineError):
             line = first + result.line + 1
             raise UserError(f"{path}, line {line}: {result.reason}; correct the line or download the file again")
@@ -77,8 +85,16 @@ def read_lines(path: Path, parse: Callable[[bytes], T]) -> Iterator[Piece[T]]:
         first += len(starts)
 
 
-def decode_lines(text: bytes, decoder: "msgspec.json.Decoder[Any]") -> list[Any]:
-    """One value a line; ``LineError`` at the first line that is no JSON or not of the decoder's type."""
+def is_gzip(path: Path) -> bool:
+    """Whether a file begins as a gzipped one does."""
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def decode_lines(text: bytes, decoder: "msgspec.json.Decoder[Any]", may_be_blank: bool = False) -> list[Any]:
+    """One value a line, None where it is blank and may be; ``LineError`` at the first line that is no JSON or not of
+    the decoder's type.
+    """
     with _no_collection():
         try:
             rows = decoder.decode_lines(text)
@@ -86,15 +102,15 @@ def decode_lines(text: bytes, decoder: "msgspec.json.Decoder[Any]") -> list[Any]
             rows = []
         lines = text.count(b"\n") + (text != b"" and not text.endswith(b"\n"))
         if len(rows) != lines:  # the decoder skips blank lines
-            return _decode_each(text, decoder)
+            return _decode_each(text, decoder, may_be_blank)
         return rows
 
 
-def _decode_each(text: bytes, decoder: "msgspec.json.Decoder[Any]") -> list[Any]:
+def _decode_each(text: bytes, decoder: "msgspec.json.Decoder[Any]", may_be_blank: bool) -> list[Any]:
     rows = []
     for number, line in enumerate(text.removesuffix(b"\n").split(b"\n")):
         try:
-            rows.append(decoder.decode(line))
+            rows.append(None if may_be_blank and not line.strip() else decoder.decode(line))
         except UNREADABLE as error:
             raise LineError(number, f"{error}" if line.strip() else "the line is blank") from error
     return rows
@@ -127,7 +143,23 @@ def _read(task: tuple[Path, int, int, Callable[[bytes], T]]) -> tuple[Int64s, T 
     path, begin, end, parse = task
     with path.open("rb") as file:
         file.seek(begin)
-        text = file.read(end - begin)
+        return _parse(file.read(end - begin), begin, parse)
+
+
+def _unpack(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Some whole lines of a gzipped file at a time, and where they begin."""
+    begin = 0
+    try:
+        with gzip.open(path) as file:
+            while text := file.read(PIECE_BYTES) + file.readline():
+                yield begin, text
+                begin += len(text)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path} cannot be unpacked: {error}; download it again") from error
+
+
+def _parse(text: bytes, begin: int, parse: Callable[[bytes], T]) -> tuple[Int64s, T | LineError]:
+    """Where each line of a piece starts, and what they hold."""
     ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n")) + 1
     starts = np.concatenate([np.zeros(1, np.int64), ends if not text.endswith(b"\n") else ends[:-1]]) + begin
     try:

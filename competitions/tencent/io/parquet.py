@@ -1,5 +1,6 @@
 """Read parquet files of the release layout batch by batch, with the number of the row in every refusal."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,9 +42,13 @@ class Batch:
 
 
 def numbers(path: Path, name: str, column: Any, missing: int = 0) -> Int64s:
-    """An arrow column of whole numbers, ``missing`` where null."""
+    """An arrow column of whole numbers, ``missing`` where null. pandas makes them doubles, NaN where one is null."""
     if pa.types.is_null(column.type):
         return np.full(len(column), missing, np.int64)
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), None, column)
+        with contextlib.suppress(pa.ArrowInvalid):  # a fraction
+            column = pc.cast(column, pa.int64())
     if not pa.types.is_integer(column.type):
         raise UserError(f"{path}, {name}: {column.type} where whole numbers are expected; download it again")
     filled = pc.fill_null(column, missing) if column.null_count else column

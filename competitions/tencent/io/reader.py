@@ -12,7 +12,7 @@ import numpy as np
 from competitions.tencent.corpus import Candidates, Catalogue, Corpus, Note, RawFiles, Sequences, Users
 from competitions.tencent.ids import Oids
 from competitions.tencent.io.embeddings import read_embedding
-from competitions.tencent.io.folder import locate
+from competitions.tencent.io.folder import locate, note_unread
 from competitions.tencent.io.indexer import read_indexer
 from competitions.tencent.io.items import build_catalogue
 from competitions.tencent.io.json_layout import read_competition
@@ -21,7 +21,7 @@ from competitions.tencent.io.raw_sequences import RawUsers
 from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
 from competitions.tencent.sequences import usual_times, whole
 
-__all__ = ["RawFiles", "locate", "read_corpus", "read_embedding"]
+__all__ = ["RawFiles", "locate", "note_unread", "read_corpus", "read_embedding"]
 
 
 def read_corpus(files: RawFiles) -> Corpus:
@@ -44,6 +44,7 @@ def read_corpus(files: RawFiles) -> Corpus:
         candidates=Candidates(catalogue.rows_of(Oids(parts.candidates.oid))),
         actions=parts.actions,
         notes=(
+            *note_unread(files),
             *parts.notes,
             *_note_odd_times(files, train, users),
             *_note_unseen(files, parts.test),

@@ -17,7 +17,7 @@ INDEXER = "indexer.pkl"
 ITEM_TABLE = "item_feat_dict.json"
 CANDIDATES = "predict_set.jsonl"
 USER_ACTIONS = "user_action_type.json"  # round 2
-EMBEDDINGS = "creative_emb"  # emb_81_32.pkl, or emb_82_1024/*.json
+EMBEDDINGS = "creative_emb"  # emb_81_32.pkl, or emb_82_1024/part-00000, JSON lines
 
 # The release layout: a folder of parquet files each.
 RELEASE_SEQUENCES, RELEASE_ITEMS, RELEASE_USERS, RELEASE_CANDIDATES = "seq", "item_feat", "user_feat", "candidate"

@@ -27,8 +27,9 @@ HOUR_S, SECOND_MS = 3_600, 1_000
 def look(files: RawFiles, config: TencentConfig, run: Run) -> Look:
     """Tables and pictures of the host's files."""
     corpus = run.step(reader.read_corpus, files).value
-    # In the release both sides are the same sequences.
-    sides = {"train": corpus.train, "test": corpus.test} if files.layout == "competition" else {"users": corpus.train}
+    # In the release, and without predict files, both sides are the same sequences.
+    has_test = "test_sequences" in files.files
+    sides = {"train": corpus.train, "test": corpus.test} if has_test else {"users": corpus.train}
     times = {side: events.time * SECOND_MS for side, events in sides.items() if events.time.any()}
     seen = np.unique(corpus.train.item)
     offered = pl.Series(np.isin(corpus.candidates.rows.values, seen))

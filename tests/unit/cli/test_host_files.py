@@ -1,12 +1,13 @@
 """What is known of each host's files fits what the readers look for; simulated sets have the names and columns."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from common.datasets.download import Source
-from common.datasets.verify import ABSENT, DIFFERS, MISSING, OK, check_files
+from common.datasets.verify import ABSENT, DIFFERS, MISSING, OK, UNREAD, check_files, check_reading
 from competitions.cli.data import SOURCES, fetched_paths
 from competitions.mgtv.simulator.simulate import simulate as simulate_mgtv
 from competitions.news.simulator.simulate import simulate as simulate_news
@@ -15,7 +16,8 @@ from tests.unit.flight.flight_rows import option, two_sessions, write_test, writ
 
 
 def states(folder: Path, name: str) -> dict[str, str]:
-    return {row.file: row.state for row in check_files(folder, SOURCES[name].layouts, {})}
+    source = SOURCES[name]
+    return {row.file: row.state for row in check_files(folder, source.layouts, {}, source.list_read)}
 
 
 def faults(folder: Path, name: str) -> list[str]:
@@ -96,3 +98,29 @@ def test_tencent_folders_of_either_layout_are_known(tmp_path: Path, layout: str)
     by_file = states(folder, "tencent")
     assert MISSING not in by_file.values()
     assert by_file["seq/*.parquet" if layout == "release" else "train/seq.jsonl"] in {OK, DIFFERS}
+
+
+def test_the_check_of_tencent_takes_what_the_reader_takes(tmp_path: Path) -> None:
+    raw = simulate_tencent(tmp_path / "raw", 0.0005, 1, "release").folder
+    for table in list(raw.rglob("*.parquet")):  # as the hub converts
+        (table.parent / "train").mkdir(exist_ok=True)
+        table.rename(table.parent / "train" / table.name)
+    by_file = states(raw, "tencent")
+    assert MISSING not in by_file.values()
+    assert by_file["mm_emb/emb_81_32_parquet/*.parquet"] == DIFFERS  # of rows
+
+
+def test_the_organisers_sample_passes_the_check(tmp_path: Path) -> None:
+    raw = simulate_tencent(tmp_path / "raw", 0.0005, 1, "competition").folder
+    shutil.rmtree(raw / "eval")
+    inner = tmp_path / "outer" / "TencentGR_1k" / "TencentGR_1k"
+    inner.parent.mkdir(parents=True)
+    (raw / "train").rename(inner)
+    (inner / "README.md").touch()
+    by_file = states(tmp_path / "outer", "tencent")
+    assert {by_file[f"train/{name}"] for name in ("seq.jsonl", "indexer.pkl")} == {OK}
+    assert by_file["eval/predict_set.jsonl"] == ABSENT
+    list_read = SOURCES["tencent"].list_read
+    rows = {row.file: row.state for row in check_reading(tmp_path / "outer", list_read)}
+    assert rows["emb_81_32"] == OK
+    assert rows["TencentGR_1k/TencentGR_1k/README.md"] == UNREAD

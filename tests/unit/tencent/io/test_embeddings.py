@@ -1,6 +1,8 @@
 """Embeddings in the host's three forms become one table by row of the catalogue."""
 
+import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -156,12 +158,35 @@ def test_ids_that_are_none(tmp_path: Path, form: str, key: str) -> None:
 
 
 def test_a_pickle_that_is_no_dict(tmp_path: Path) -> None:
-    assert "holds a list where a dict of vectors is expected" in refusal(write_pickle(tmp_path / "emb_81_2.pkl", [1]))
+    assert "neither a dict nor a list of pairs" in refusal(write_pickle(tmp_path / "emb_81_2.pkl", [1]))
 
 
 def test_a_table_without_lists(tmp_path: Path) -> None:
     path = as_table(tmp_path, {BASE: 1.0}, pa.schema([("anonymous_cid", pa.string()), ("emb", pa.float64())]))
     assert "emb: double where lists of numbers are expected" in refusal(path)
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:-9], lambda content: content[:30] + b"x" + content[31:]])
+def test_a_gzipped_file_that_is_damaged(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    content = gzip.compress(as_lines(tmp_path, VECTORS).read_bytes())
+    (tmp_path / "part-00000").write_bytes(damage(content))
+    assert "cannot be unpacked" in refusal(tmp_path / "part-00000")
+
+
+def test_a_line_of_a_gzipped_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonl, "PIECE_BYTES", 1)
+    lines = as_lines(tmp_path, {BASE + 3: [1.0, 2.0], BASE + 1: [1.0, 1e6]})
+    (tmp_path / "part-00000.gz").write_bytes(gzip.compress(b"\n" + lines.read_bytes()))
+    assert "line 3: a vector with a number that is not finite" in refusal(tmp_path / "part-00000.gz")
+
+
+def test_entries_without_a_vector_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for write in FORMS.values():
+        read(write(tmp_path, VECTORS))
+        assert (
+            "2 of 4 items have a vector; 1 vectors are of other ids, 1 entries have no vector"
+            in capsys.readouterr().err
+        )
 
 
 def test_embeddings_are_found_by_name(tmp_path: Path) -> None:
@@ -171,10 +196,21 @@ def test_embeddings_are_found_by_name(tmp_path: Path) -> None:
     for path in (train / "emb_82_1024" / "b.json", train / "emb_82_1024" / "a.json", names / "emb_82_1024" / "c.json"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"anonymous_cid": "1"}))
-    (train / "notes.txt").write_text("")
+    for name in ("notes.txt", "README.md", "emb_82_1024/a.csv", "emb_82_1024/_SUCCESS", "emb_82_1024/.a.json.crc"):
+        (train / name).write_text("")
     (train / "emb_83_3584").mkdir()
     files = reader.locate(tmp_path / "a")
     assert tuple(files.embeddings) == ("emb_81_32", "emb_82_1024")
+    assert [files.find_embedding(name) for name in ("emb_82_1024", "emb_82_32", "emb_83_3584")] == [
+        "emb_82_1024",
+        "emb_82_1024",
+        None,
+    ]
+    said = [(note.file, note.count, note.what, note.first) for note in reader.note_unread(files)]
+    assert said == [
+        ("train/creative_emb", 3, "entries are not read", "README.md, emb_83_3584, notes.txt"),
+        ("train/creative_emb/emb_82_1024", 1, "entry is not read", "a.csv"),
+    ]
     assert files.embeddings["emb_82_1024"] == (
         train / "emb_82_1024" / "a.json",
         train / "emb_82_1024" / "b.json",

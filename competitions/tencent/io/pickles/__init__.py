@@ -1,1 +1,0 @@
-"""Pickles that come from outside, read as plain data."""

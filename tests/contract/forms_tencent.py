@@ -1,0 +1,472 @@
+"""The forms in which Tencent's files are known to come: the organiser's sample, the hub's release, public loaders."""
+
+import collections
+import gzip
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from competitions.tencent.competition import COMPETITION, explain_cv_only
+from competitions.tencent.corpus import Sequences, Users
+from competitions.tencent.io import reader, schema
+from tests.contract.host_forms import Form
+from tests.contract.tencent_faults import edit_users
+from tests.contract.tencent_planted import EMBEDDING, plant, write_release
+from tests.unit.tencent.tencent_files import write_pickle
+
+Edit = Callable[[Path], None]
+TRAIN, EVAL = schema.TRAIN, schema.EVAL
+NO_PROFILE = "16 user without a profile row"  # the release says it of its folder
+VECTORS = f"{schema.EMBEDDINGS}/{EMBEDDING}"
+
+
+def read(raw: Path) -> tuple[dict[str, pl.DataFrame], list[str]]:
+    """What a run reads, without the users whom the release layout cannot have; what was unseen apart."""
+    config = COMPETITION.load_config()
+    files = COMPETITION.locate(raw, config)
+    corpus = reader.read_corpus(files)
+    catalogue, known = corpus.catalogue, corpus.catalogue.known + 1
+    name = files.find_embedding(EMBEDDING)
+    assert name, files.embeddings
+    vectors = reader.read_embedding(files.embeddings[name], catalogue, name).vectors
+    items = pl.DataFrame({"oid": catalogue.oid, "features": catalogue.features, "vector": vectors.astype(np.float32)})
+    frames = {"items": items[:known], "sizes": pl.DataFrame({"items": catalogue.sizes})}
+    frames["users"] = pl.DataFrame({"sizes": corpus.users.sizes})
+    frames |= lay("train", corpus.train, corpus.users)
+    notes = [f"{note.file}: {note.count} {note.what}: {note.first}" for note in corpus.notes]
+    if not files.has_queries:
+        return frames, [*notes, str(explain_cv_only(files))]
+    candidates = catalogue.oid[corpus.candidates.rows.values]
+    frames |= {"unseen items": items[known:], "candidates": pl.DataFrame({"oid": candidates})}
+    return frames | lay("test", corpus.test, corpus.test_users), notes
+
+
+def lay(side: str, sequences: Sequences, users: Users) -> dict[str, pl.DataFrame]:
+    """Users by name and their events, strangers left out."""
+    names = users.names.astype(str)
+    frame = pl.DataFrame({"user": names, "features": users.features})
+    lengths = np.diff(sequences.offsets)
+    columns = {"item": sequences.item, "action": sequences.action, "time": sequences.time}
+    events = pl.DataFrame({"user": np.repeat(names, lengths), **columns})
+    strangers = [one.name for one in plant().strangers]
+    known = ~pl.col("user").is_in(strangers)
+    return {
+        side: frame.filter(known).sort("user"),
+        f"{side} events": events.filter(known).sort("user", maintain_order=True),
+    }
+
+
+def load(path: Path) -> Any:
+    """What a planted pickle holds."""
+    return pickle.loads(path.read_bytes())
+
+
+def on_pickle(name: str, edit: Callable[[Any], Any], protocol: int = 4) -> Edit:
+    """A pickle written again with other containers or numbers."""
+    return lambda raw: void(write_pickle(raw / name, edit(load(raw / name)), protocol))
+
+
+def on_feature_rids(edit: Callable[[Any], Any]) -> Edit:
+    """An edit of the values' numberings in indexer.pkl."""
+    return on_pickle(INDEXER, lambda content: content | {"f": edit(content["f"])})
+
+
+def void(_: object) -> None:
+    """An edit returns nothing."""
+
+
+def nest(kind: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Every dict as another container."""
+
+    def change(value: Any) -> Any:
+        return kind({key: change(inner) for key, inner in value.items()}) if isinstance(value, dict) else value
+
+    return change
+
+
+def to_numpy(value: Any) -> Any:
+    """Whole numbers as numpy's, as keys and values."""
+    if isinstance(value, dict):
+        return {to_numpy(key): to_numpy(inner) for key, inner in value.items()}
+    return np.int64(value) if isinstance(value, int) else value
+
+
+def with_default(value: dict[Any, Any]) -> dict[Any, Any]:
+    """A dict as a defaultdict(dict)."""
+    return collections.defaultdict(dict, value)
+
+
+def to_lists(vectors: dict[str, Any]) -> dict[str, Any]:
+    """Lists for arrays."""
+    return {key: None if value is None else value.tolist() for key, value in vectors.items()}
+
+
+def take_vectors(raw: Path) -> dict[str, Any]:
+    """The planted vectors as lists, None where there is none; their file is gone."""
+    path = raw / TRAIN / f"{VECTORS}.pkl"
+    content = load(path)
+    path.unlink()
+    return to_lists(content)
+
+
+def write_json(path: Path, vectors: dict[str, Any], packed: bool = False) -> None:
+    """JSON lines; an entry without a vector lacks the key."""
+    lines = [json.dumps({"anonymous_cid": key} | ({"emb": emb} if emb else {})) for key, emb in vectors.items()]
+    text = "".join(f"{line}\n" for line in lines).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(text) if packed else text)
+
+
+def in_parts(folder: str, *names: str, packed: bool = False) -> Edit:
+    """The vectors as JSON lines, a piece of them in each of these files."""
+
+    def apply(raw: Path) -> None:
+        vectors = list(take_vectors(raw).items())
+        for number, name in enumerate(names):
+            write_json(raw / folder / name, dict(vectors[number :: len(names)]), packed)
+
+    return apply
+
+
+def as_spark(raw: Path) -> None:
+    """As in the sample: parts without an extension, beside what Spark and a desk leave."""
+    in_parts(f"{TRAIN}/{VECTORS}", *(f"part-{number:05d}" for number in range(50)))(raw)
+    for name in ("_SUCCESS", "._SUCCESS.crc", ".part-00000.crc", "part-00001.crc", "._part-00000", ".DS_Store"):
+        (raw / TRAIN / VECTORS / name).write_bytes(b"\0\1")
+
+
+def without_lists(raw: Path) -> None:
+    """Lines whose ``emb`` is no list, or the JSON text of one; blank lines between them."""
+    vectors = take_vectors(raw)
+    odd = ["null", "7", '"none"', '"[1.0, 2.0"', "true", "{}", '"{}"']
+    lines = [f'{{"anonymous_cid": "{90_000_000_000 + at}", "emb": {emb}}}' for at, emb in enumerate(odd)]
+    for key, emb in vectors.items():
+        lines += [json.dumps({"anonymous_cid": key, "emb": json.dumps(emb) if int(key) % 2 else emb}), ""]
+    path = raw / TRAIN / VECTORS / "part-00000"
+    path.parent.mkdir()
+    path.write_text("\n".join([*lines, " ", ""]))
+
+
+def in_parquet(name: str, column: Callable[[dict[str, Any]], dict[str, Any]]) -> Edit:
+    """The vectors as a parquet file; ``column`` makes its two columns."""
+
+    def apply(raw: Path) -> None:
+        (raw / name).parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table(column(take_vectors(raw))), raw / name)
+
+    return apply
+
+
+def list_columns(vectors: dict[str, Any]) -> dict[str, Any]:
+    """Texts and lists of doubles."""
+    return {"anonymous_cid": list(vectors), "emb": pa.array(vectors.values(), pa.list_(pa.float64()))}
+
+
+def text_columns(vectors: dict[str, Any]) -> dict[str, Any]:
+    """Whole numbers and the JSON texts of the lists."""
+    texts = [None if emb is None else json.dumps(emb) for emb in vectors.values()]
+    return {"anonymous_cid": list(map(int, vectors)), "emb": texts}
+
+
+def float_columns(vectors: dict[str, Any]) -> dict[str, Any]:
+    """Lists of single precision, all of one length by their type."""
+    kept = {key: emb for key, emb in vectors.items() if emb}
+    return {"anonymous_cid": list(kept), "emb": pa.array(kept.values(), pa.list_(pa.float32(), 32))}
+
+
+def move(source: str, target: str) -> Edit:
+    """A file or a folder elsewhere."""
+
+    def apply(raw: Path) -> None:
+        (raw / target).parent.mkdir(parents=True, exist_ok=True)
+        (raw / source).rename(raw / target)
+
+    return apply
+
+
+def add(name: str, content: bytes = b"") -> Edit:
+    """A file beside the others."""
+
+    def apply(raw: Path) -> None:
+        (raw / name).parent.mkdir(parents=True, exist_ok=True)
+        (raw / name).write_bytes(content)
+
+    return apply
+
+
+def both(*edits: Edit) -> Edit:
+    """One edit after the other."""
+
+    def apply(raw: Path) -> None:
+        for edit in edits:
+            edit(raw)
+
+    return apply
+
+
+def drop_folder(name: str) -> Edit:
+    """Without an empty folder."""
+    return lambda raw: (raw / name).rmdir()
+
+
+def at_root(raw: Path) -> None:
+    """All files in one folder."""
+    for side in (path for path in (raw / TRAIN, raw / EVAL) if path.is_dir()):
+        for path in list(side.iterdir()):
+            path.rename(raw / path.name)
+        side.rmdir()
+
+
+def in_folder(raw: Path) -> None:
+    """As an archive unpacks, into a folder of its name in a folder of its name."""
+    inner = raw / "TencentGR_1k" / "TencentGR_1k"
+    inner.mkdir(parents=True)
+    for path in [path for path in raw.iterdir() if path.name != "TencentGR_1k"]:
+        path.rename(inner / path.name)
+
+
+def drop_queries(raw: Path) -> None:
+    """Without predict files."""
+    shutil.rmtree(raw / EVAL)
+
+
+def profile_last(lines: list[list[list[Any]]]) -> None:
+    """The profile row behind the events."""
+    for line in lines:
+        line.sort(key=lambda row: row[1] is None)
+
+
+def on_candidates(edit: Callable[[dict[str, Any]], dict[str, Any]]) -> Edit:
+    """Each line of the candidates."""
+
+    def apply(raw: Path) -> None:
+        path = raw / EVAL / schema.CANDIDATES
+        lines = [edit(json.loads(line)) for line in path.read_text().splitlines()]
+        path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+    return apply
+
+
+def fill_nulls(features: dict[str, Any]) -> dict[str, Any]:
+    """A null for every feature that an ad lacks, and a feature that nobody reads."""
+    return {name: features.get(name) for name in schema.ITEM_FEATURES} | {"111": "1112965015"}
+
+
+def fill_features(line: dict[str, Any]) -> dict[str, Any]:
+    """Nulls in a candidate's features."""
+    return line | {"features": fill_nulls(line["features"])}
+
+
+def name_twice(line: dict[str, Any]) -> dict[str, Any]:
+    """A re-id that is a text."""
+    return {"reid_creative_id": str(line["creative_id"]), **line}
+
+
+def null_items(raw: Path) -> None:
+    """Nulls in the table of items."""
+    path = raw / TRAIN / schema.ITEM_TABLE
+    path.write_text(json.dumps({rid: fill_nulls(features) for rid, features in json.loads(path.read_text()).items()}))
+
+
+def as_release(*edits: Edit) -> Edit:
+    """The release layout of the same data."""
+
+    def apply(raw: Path) -> None:
+        for side in (TRAIN, EVAL):
+            shutil.rmtree(raw / side)
+        write_release(raw, raw.parent / "release.csv", plant(0))
+        both(*edits)(raw)
+
+    return apply
+
+
+def on_table(name: str, edit: Callable[[pa.Table], pa.Table]) -> Edit:
+    """A parquet file written again with other types."""
+
+    def apply(raw: Path) -> None:
+        (path,) = (raw / name).rglob("*.parquet")
+        pq.write_table(edit(pq.read_table(path)), path)
+
+    return apply
+
+
+def to_doubles(table: pa.Table) -> pa.Table:
+    """Whole numbers as doubles, NaN for null, in lists and structs as well."""
+    frame = pl.DataFrame(table)
+
+    def change(kind: Any) -> Any:
+        if isinstance(kind, pl.List):
+            return pl.List(change(kind.inner))
+        if isinstance(kind, pl.Struct):
+            return pl.Struct([pl.Field(field.name, change(field.dtype)) for field in kind.fields])
+        return pl.Float64 if kind.is_integer() else kind
+
+    doubles = frame.cast({name: change(kind) for name, kind in frame.schema.items()})
+    flat = [name for name, kind in doubles.schema.items() if kind == pl.Float64]
+    return doubles.with_columns(pl.col(flat).fill_null(float("nan"))).to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def on_structs(edit: Callable[[pl.Expr, pl.Expr], list[pl.Expr]]) -> Callable[[pa.Table], pa.Table]:
+    """The structs of the candidates' features, made again from flag and value."""
+
+    def apply(table: pa.Table) -> pa.Table:
+        columns = []
+        for name in schema.ITEM_FEATURES:
+            fields = pl.col(name).struct.field("cold_start"), pl.col(name).struct.field("feature_value")
+            columns.append(pl.struct(edit(*fields)).alias(name))
+        return pl.DataFrame(table).with_columns(columns).to_arrow(compat_level=pl.CompatLevel.oldest())
+
+    return apply
+
+
+def as_truth(flag: pl.Expr, value: pl.Expr) -> list[pl.Expr]:
+    """The flag as a truth value."""
+    return [flag.cast(pl.Boolean), value]
+
+
+def as_text(flag: pl.Expr, value: pl.Expr) -> list[pl.Expr]:
+    """The flag by its older name, behind the value."""
+    return [value, flag.alias("is_str")]
+
+
+def older_names(table: pa.Table) -> pa.Table:
+    """The names of older candidate files."""
+    return table.rename_columns(["creative_id" if name == "item_id" else name for name in table.column_names])
+
+
+def convert(raw: Path) -> None:
+    """Every table in a folder for its split, numbered, as the hub converts."""
+    for path in list(raw.rglob("*.parquet")):
+        move(str(path.relative_to(raw)), f"{path.parent.relative_to(raw)}/train/0000.parquet")(raw)
+
+
+def old_numpy(raw: Path) -> None:
+    """Arrays as numpy 1 names them. Protocol 2 writes names between line ends: one may be of another length."""
+    path = raw / TRAIN / f"{VECTORS}.pkl"
+    path.write_bytes(pickle.dumps(load(path), 2).replace(b"cnumpy._core.", b"cnumpy.core."))
+
+
+INDEXER, OFFSETS = f"{TRAIN}/{schema.INDEXER}", f"{TRAIN}/{schema.OFFSETS}"
+HOLDER, FOLDER = f"{TRAIN}/{schema.EMBEDDINGS}", f"{TRAIN}/{VECTORS}"
+PICKLE, PARQUET = f"{FOLDER}.pkl", f"{FOLDER}_parquet/part-0.parquet"
+SEQUENCES, QUERIES = f"{TRAIN}/{schema.SEQUENCES}", f"{EVAL}/{schema.PREDICT_SEQUENCES}"
+PARTS = ("part-00000", "part-00001")
+NO_VECTOR = {"90000000001": 3.0, "90000000002": "none", "90000000003": 0}
+TABLES = (schema.RELEASE_SEQUENCES, schema.RELEASE_ITEMS, schema.RELEASE_USERS, schema.RELEASE_CANDIDATES)
+RELEASE_VECTORS = f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet"
+on_queries = partial(on_table, schema.RELEASE_CANDIDATES)
+
+
+def list_forms(known_from: str, edits: dict[str, Edit], says: str = "", real: bool = False) -> list[Form]:
+    """Forms from one source, by file and variant."""
+    names = [key.split(": ", 1) for key in edits]
+    texts = [SAYS.get(key, says) for key in edits]
+    rows = zip(names, edits.values(), texts, strict=True)
+    return [Form(file, variant, known_from, real, edit, text) for (file, variant), edit, text in rows]
+
+
+SAMPLED: dict[str, Edit] = {
+    "indexer.pkl: f is a defaultdict(dict)": on_feature_rids(with_default),
+    "indexer.pkl: a fourth numbering, a": on_pickle(INDEXER, lambda content: content | {"a": {1: 1, 0: 2}}),
+    "emb_81_32/: 50 part-*, no extension, beside _SUCCESS, .crc, ._*, .DS_Store": as_spark,
+    "all files: in one folder": at_root,
+    "all files: TencentGR_1k/TencentGR_1k/": in_folder,
+    "predict files: not there": drop_queries,
+    "predict files: not there, the rest at the root": both(drop_queries, at_root, in_folder),
+    "predict files: the offsets alone": both(drop_queries, add(f"{EVAL}/{schema.PREDICT_OFFSETS}")),
+    "README.md: beside the files": both(at_root, add("README.md")),
+    "seq.jsonl: the profile row last": both(edit_users(SEQUENCES, profile_last), edit_users(QUERIES, profile_last)),
+}
+EVALUATED: dict[str, Edit] = {
+    "eval/: item_feat_num.json": add(f"{EVAL}/item_feat_num.json"),
+    "predict_set.jsonl: numbers and texts mixed in a feature": on_candidates(fill_features),
+}
+LOADED: dict[str, Edit] = {
+    "indexer.pkl: a defaultdict as a whole": on_pickle(INDEXER, nest(with_default)),
+    "indexer.pkl: OrderedDict": on_pickle(INDEXER, nest(collections.OrderedDict)),
+    "indexer.pkl: numpy's numbers as keys and values": on_pickle(INDEXER, to_numpy),
+    "indexer.pkl: lists of pairs": on_pickle(INDEXER, nest(lambda content: list(content.items()))),
+    "indexer.pkl: protocol 2": on_pickle(INDEXER, with_default, 2),
+    "indexer.pkl: in eval/ alone": move(INDEXER, f"{EVAL}/{schema.INDEXER}"),
+    "seq_offsets.pkl: numpy's numbers": on_pickle(OFFSETS, lambda offsets: list(map(np.int64, offsets))),
+    "seq_offsets.pkl: an array": on_pickle(OFFSETS, np.array),
+    "emb_81_32.pkl: lists for arrays": on_pickle(PICKLE, to_lists),
+    "emb_81_32.pkl: numbers or texts for missing vectors": on_pickle(PICKLE, lambda vectors: vectors | NO_VECTOR),
+    "emb_81_32.pkl: a defaultdict": on_pickle(PICKLE, with_default),
+    "emb_81_32.pkl: a list of pairs": on_pickle(PICKLE, lambda vectors: list(vectors.items())),
+    "emb_81_32.pkl: whole numbers as keys": on_pickle(
+        PICKLE, lambda vectors: {int(key): vectors[key] for key in vectors}
+    ),
+    "emb_81_32.pkl: arrays of numpy 1, protocol 2": old_numpy,
+    "emb_81_32.pkl: protocol 5": on_pickle(PICKLE, lambda vectors: vectors, 5),
+    "emb_81_32/: *.json": in_parts(FOLDER, "a.json", "b.json"),
+    "emb_81_32/: part-*.json": in_parts(FOLDER, "part-00000-0a1b-c000.json", "part-00001.json"),
+    "emb_81_32/: part-*.jsonl": in_parts(FOLDER, "part-00000.jsonl", "part-00001.jsonl"),
+    "emb_81_32/: *.json.gz": in_parts(FOLDER, "a.json.gz", "part-00001.json.gz", packed=True),
+    "emb_81_32/: *.jsonl.gz": in_parts(FOLDER, "a.jsonl.gz", packed=True),
+    "emb_81_32/: part-*, gzipped": in_parts(FOLDER, "part-00000", "part-00001.gz", packed=True),
+    "emb_81_32/: an empty part": both(in_parts(FOLDER, *PARTS), add(f"{FOLDER}/part-00002")),
+    "emb_81_32/: a folder in the folder": in_parts(f"{FOLDER}/{EMBEDDING}", *PARTS),
+    "emb_81_32/: emb that is no list, or its JSON text; blank lines": without_lists,
+    "emb_81_32/: another width in its name, as emb_85_4096 has": in_parts(f"{HOLDER}/emb_81_64", *PARTS),
+    "emb_81_32_parquet/: in creative_emb": in_parquet(PARQUET, list_columns),
+    "emb_81_32_parquet/: JSON texts, numbers for ids": in_parquet(PARQUET, text_columns),
+    "emb_81_32_parquet/: single precision, lists of one length": in_parquet(PARQUET, float_columns),
+    "creative_emb/: emb_81_32.json": in_parts(HOLDER, "emb_81_32.json"),
+    "creative_emb/: emb_81_32.jsonl": in_parts(HOLDER, "emb_81_32.jsonl"),
+    "creative_emb/: emb_81_32.json.gz": in_parts(HOLDER, "emb_81_32.json.gz", packed=True),
+    "creative_emb/: mm_emb_81_32.pkl": move(PICKLE, f"{HOLDER}/mm_emb_81_32.pkl"),
+    "creative_emb/: at the root": move(HOLDER, schema.EMBEDDINGS),
+    "creative_emb/: in eval/": move(HOLDER, f"{EVAL}/{schema.EMBEDDINGS}"),
+    "mm_emb_81_32/: at the root": both(in_parts("mm_emb_81_32", *PARTS), drop_folder(HOLDER)),
+    "predict_set.jsonl: reid_creative_id, a text for unseen ads": on_candidates(name_twice),
+    "item_feat_dict.json: nulls for missing features": null_items,
+}
+UNREAD: dict[str, Edit] = {
+    "emb_81_32/: a file of another kind": both(in_parts(FOLDER, *PARTS), add(f"{FOLDER}/notes.txt")),
+    "emb_82_1024/: nothing in it": add(f"{HOLDER}/emb_82_1024/_SUCCESS"),
+}
+OLDER: dict[str, Edit] = {
+    "candidate/: is_str, creative_id": as_release(on_queries(on_structs(as_text)), on_queries(older_names))
+}
+CONVERTED: dict[str, Edit] = {
+    "release: in a folder": as_release(in_folder),
+    "release: seq/train/0000.parquet and so on": as_release(convert),
+    "mm_emb/: emb_81_32/train/": as_release(move(RELEASE_VECTORS, f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}/train")),
+    "mm_emb_81_32/: train/, at the root": as_release(
+        move(RELEASE_VECTORS, "mm_emb_81_32/train"), drop_folder(schema.RELEASE_EMBEDDINGS)
+    ),
+}
+WRITTEN_BY_PANDAS: dict[str, Edit] = {
+    **{f"{name}/: doubles, NaN for null": as_release(on_table(name, to_doubles)) for name in TABLES},
+    "candidate/: cold_start a truth value": as_release(on_queries(on_structs(as_truth))),
+}
+NO_QUERIES = "are not among the files: there are no queries to answer"
+SAYS = {
+    "predict files: not there": NO_QUERIES,
+    "predict files: not there, the rest at the root": NO_QUERIES,
+    "predict files: the offsets alone": "the raw folder: 1 entry is not read: eval",
+    "README.md: beside the files": "the raw folder: 1 entry is not read: README.md",
+    "eval/: item_feat_num.json": "eval: 1 entry is not read: item_feat_num.json",
+    "emb_81_32/: a file of another kind": f"{FOLDER}: 1 entry is not read: notes.txt",
+    "emb_82_1024/: nothing in it": "creative_emb: 1 entry is not read: emb_82_1024",
+}
+FORMS: tuple[Form, ...] = (
+    *list_forms("the organiser's sample TencentGR_1k", SAMPLED, real=True),
+    *list_forms("the evaluation folder", EVALUATED, real=True),
+    *list_forms("public loaders of the competition, the organiser's baseline among them", LOADED),
+    *list_forms("a rule of this project: what is not read is said", UNREAD),
+    *list_forms("TencentGR-1M on the hub", {"release: parquet folders": as_release()}, NO_PROFILE, real=True),
+    *list_forms("older files of the release", OLDER, NO_PROFILE),
+    *list_forms("the hub's own conversion, refs/convert/parquet, and its client", CONVERTED, NO_PROFILE),
+    *list_forms("copies of the release that pandas wrote", WRITTEN_BY_PANDAS, NO_PROFILE),
+)

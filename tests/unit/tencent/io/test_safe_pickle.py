@@ -1,0 +1,194 @@
+"""The restricted unpickler reads plain data, runs nothing, and says in one sentence what is damaged."""
+
+import builtins
+import collections
+import gzip
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from competitions.tencent.io.safe_pickle import brief, read_pickle
+from tests.unit.tencent.tencent_files import write_pickle
+
+NESTED = {
+    "i": {20_000_000_000: 1, -(1 << 70): 2},
+    "f": {"100": {1.5: 1, "x": 2, None: 3, True: 4}},
+    "l": [1, (2, [b"", b"bytes", b"\xff\x00"]), set(), {1, 2}, frozenset({3})],
+}
+PROTOCOLS = pytest.mark.parametrize("protocol", range(6))
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        read_pickle(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(path) in message
+    return message
+
+
+@PROTOCOLS
+def test_plain_data(tmp_path: Path, protocol: int) -> None:
+    assert read_pickle(write_pickle(tmp_path / "a.pkl", NESTED, protocol)) == NESTED
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("kind", ["float32", "float64", ">f4", "int64", "uint8", "bool", "float16", "U3"])
+def test_arrays(tmp_path: Path, kind: str, protocol: int) -> None:
+    values = {1: np.arange(6).reshape(2, 3).astype(kind), 2: np.asfortranarray(np.ones((2, 3), kind))}
+    arrays: Any = read_pickle(write_pickle(tmp_path / "a.pkl", values, protocol))
+    for key, value in values.items():
+        assert arrays[key].dtype.newbyteorder("=") == value.dtype.newbyteorder("=")  # numpy turns bytes round by itself
+        np.testing.assert_array_equal(arrays[key], value)
+
+
+@PROTOCOLS
+def test_an_array_of_objects_holds_plain_data(tmp_path: Path, protocol: int) -> None:
+    value = np.array([1, None, "a", (2, 3)], object)
+    array: Any = read_pickle(write_pickle(tmp_path / "a.pkl", value, protocol))
+    assert array.tolist() == value.tolist()
+
+
+@PROTOCOLS
+def test_numbers_of_numpy_as_keys_and_values(tmp_path: Path, protocol: int) -> None:
+    value = {np.int64(20_000_000_000): np.int32(1), np.str_("user"): [np.float32(1.5), np.bool_(True)]}
+    assert read_pickle(write_pickle(tmp_path / "a.pkl", value, protocol)) == value
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("factory", [dict, list, int, set, None])
+def test_ordered_dicts_and_dicts_with_a_factory_become_dicts(tmp_path: Path, factory: Any, protocol: int) -> None:
+    value = collections.defaultdict(factory, {"100": collections.OrderedDict(b=2, a=1)})
+    content: Any = read_pickle(write_pickle(tmp_path / "a.pkl", value, protocol))
+    assert content == {"100": {"b": 2, "a": 1}}
+    assert list(content["100"]) == ["b", "a"]
+    assert type(content) is dict  # a key that is missing must not come into being
+
+
+@pytest.mark.parametrize(("core", "other"), [(b"numpy.core", b"numpy._core"), (b"numpy._core", b"numpy.core")])
+def test_arrays_of_either_numpy(tmp_path: Path, core: bytes, other: bytes) -> None:
+    # Protocol 2 writes names between line ends, so that one can be changed for another of any length.
+    stream = pickle.dumps([np.arange(3), np.int64(4)], 2)
+    (tmp_path / "a.pkl").write_bytes(stream.replace(other + b".", core + b"."))
+    array, number = read_pickle(tmp_path / "a.pkl")  # type: ignore[misc]
+    np.testing.assert_array_equal(array, [0, 1, 2])
+    assert number == 4
+
+
+class Runs:
+    """Pickled, it calls for a function; ``command`` would leave a file."""
+
+    def __init__(self, function: Any, *arguments: object) -> None:
+        self.parts = function, arguments
+
+    def __reduce__(self) -> Any:
+        return self.parts
+
+
+def attacks(canary: Path) -> dict[str, tuple[object, str]]:
+    """Pickles that would write ``canary``, and the global that each is refused for."""
+    command, code = f"touch {canary}", f"open({str(canary)!r}, 'w')"
+    return {
+        "system": (Runs(os.system, command), "posix.system"),
+        "eval": (Runs(eval, code), "builtins.eval"),
+        "open": (Runs(open, str(canary), "w"), "io.open"),
+        "getattr": (Runs(getattr, "text", "upper"), "builtins.getattr"),
+        "import": (Runs(builtins.__import__, "os"), "builtins.__import__"),
+        "load": (Runs(np.load, str(canary), None, True), "numpy.load"),
+        "as a factory": (collections.defaultdict(print), "builtins.print"),
+        "in an array": (np.array([Runs(os.system, command)], object), "posix.system"),
+        "class": (Path(canary), "pathlib"),
+    }
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("name", attacks(Path()))
+def test_a_pickle_that_calls_for_more_is_refused_and_does_not_run(tmp_path: Path, name: str, protocol: int) -> None:
+    canary = tmp_path / "canary"
+    value, named = attacks(canary)[name]
+    path = write_pickle(tmp_path / "a.pkl", value, protocol)
+    if name == "eval":  # the attack works where nothing is restricted
+        pickle.loads(path.read_bytes()).close()
+        canary.unlink()
+    message = refusal(path)
+    assert "is not a pickle of plain data" in message
+    assert "do not trust the file" in message
+    assert named.removeprefix("builtins.") in message  # old protocols call builtins by another name
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"cos\nsystem\n(S'touch {canary}'\ntR.",
+        b"(S'touch {canary}'\nios\nsystem\n.",
+        b"\x80\x04\x8c\x05numpy\x8c\x10ndarray.__reduce\x93.",
+        b"\x80\x02cnumpy\ndtype\n}X\x01\x00\x00\x00aK\x01sb.",
+    ],
+    ids=["global", "instance", "a name with a dot", "a class is changed"],
+)
+def test_other_ways_out_are_closed(tmp_path: Path, stream: bytes) -> None:
+    (tmp_path / "a.pkl").write_bytes(stream.replace(b"{canary}", str(tmp_path / "canary").encode()))
+    assert "pickle" in refusal(tmp_path / "a.pkl")
+    assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.parametrize("flags", [0x01, 0x3F, 0xFF])
+def test_a_type_takes_its_byte_order_from_a_state_and_no_flags(tmp_path: Path, flags: int) -> None:
+    stream = pickle.dumps(np.array([1, 2]), 4)
+    at = stream.index(b"K\x00t\x94b") + 1  # the last of the type's state, before it is built
+    (tmp_path / "a.pkl").write_bytes(stream[:at] + bytes([flags]) + stream[at + 1 :])
+    array: Any = read_pickle(tmp_path / "a.pkl")
+    assert (array.dtype, array.dtype.flags, array.tolist()) == (np.dtype("i8"), 0, [1, 2])
+
+
+SOUND = pickle.dumps({"i": {20_000_000_000: 1}, "a": np.arange(4.0)})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        SOUND[:-3],
+        SOUND[:40],
+        gzip.compress(SOUND),
+        b"PK\x03\x04" + SOUND,
+        b'[[1, 2, null, {"100": 1}, 0, 1745813860]]\n',
+        b"PAR1" + bytes(99),
+        b"<!DOCTYPE html>",
+        b"(" + b"N\x85" * 9,
+        b"\x80\x04\x96" + (1 << 60).to_bytes(8, "little") + b".",
+    ],
+    ids=["empty", "cut short", "cut", "gzip", "zip", "JSON", "parquet", "a page", "no end", "more than the memory"],
+)
+def test_a_damaged_file(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.pkl").write_bytes(content)
+    message = refusal(tmp_path / "a.pkl")
+    assert "cannot be read as a pickle" in message
+    assert "download it again" in message
+
+
+@pytest.mark.parametrize("protocol", [4, 5])  # what the host writes, and next
+def test_one_flipped_bit_is_read_or_refused(tmp_path: Path, protocol: int) -> None:
+    value = {"i": {20_000_000_000 + row: row for row in range(9)}, "a": np.arange(4.0), "n": [np.int64(3), ("u", 2)]}
+    stream = pickle.dumps(value, protocol)
+    draw, refused = np.random.default_rng(protocol), 0
+    for _ in range(300):
+        damaged = bytearray(stream)
+        damaged[draw.integers(len(stream))] ^= 1 << int(draw.integers(8))
+        (tmp_path / "a.pkl").write_bytes(damaged)
+        try:
+            brief(read_pickle(tmp_path / "a.pkl"))
+        except UserError:
+            refused += 1
+    assert 0 < refused < 300
+
+
+def test_a_value_is_shown_in_brief() -> None:
+    for value in ([[[1] * 9] * 9] * 9, "x" * 999, 10**5000, {1: 2}, np.zeros(10**6), object()):
+        assert 0 < len(brief(value)) <= 40
