@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
+from common.datasets.public import MARKER
 from common.datasets.simulated import REPORT
 from common.errors import UserError
 from common.io.files import hint_where, refuse_special
@@ -22,7 +23,7 @@ EMBEDDING = re.compile(r"(?:mm_)?(emb_[0-9]+_[0-9]+)(?:_parquet)?(?:\..+)?")
 VECTORS = re.compile(r"(?:part-[^.]*|.+\.jsonl?)(?:\.gz)?|.+\.(?:parquet|pkl)")
 EMBEDDING_FOLDERS = (schema.EMBEDDINGS, schema.RELEASE_EMBEDDINGS, ".")
 SILENT = re.compile(r"\..*|_SUCCESS|.+\.crc")  # of the writing system or of a desk, never data
-OURS = (schema.TRUTH, REPORT)
+OURS = (schema.TRUTH, REPORT, MARKER)
 MOST_NAMED = 3
 # The folders of the competition layout that may hold each file, the first that has it wins.
 TRAIN_FOLDERS, TEST_FOLDERS, EITHER_FOLDER = (schema.TRAIN, "."), (schema.EVAL, "."), (schema.TRAIN, schema.EVAL, ".")

@@ -40,7 +40,8 @@ def test_a_run_that_is_refused_leaves_no_folder(name: str, call: Call, monkeypat
         seen.append((files, config.seed, run.folder.is_dir()))
         raise UserError("stopped here")
 
-    replace_part(monkeypatch, name, solve=stop, locate=lambda raw, config: raw)
+    parts: dict[str, Any] = {"locate": lambda raw, config: raw, "explain_cv_only": lambda files: None}
+    replace_part(monkeypatch, name, solve=stop, **parts)
     code, out, err = call("run", name, "--raw", "mine", "--seed", 2, "--set", "seed=9")
     assert (code, out, err.splitlines()[-1]) == (1, "", "error: stopped here")
     assert seen == [(Path("mine"), 9, False)]  # no folder before there are outputs
