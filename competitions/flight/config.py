@@ -9,7 +9,7 @@ from common.decisions import AUTO
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
-BLOCKS = ("core", "option", "session", "within", "pair", "lift", "history", "taste")
+BLOCKS = ("core", "public", "pair", "tariff", "lift", "taste")
 MODELS = (
     "catboost_yetirank",
     "catboost_softmax",
@@ -20,7 +20,6 @@ MODELS = (
     "lightgbm_softmax",
     "logit",
 )
-SPLITS = ("second", "random")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,13 +30,12 @@ class SplitSettings(Settings, frozen=True):
     """``validation``: time (the last sessions), blocks (successive ones), folds (of whole sessions, repeated) or auto.
 
     ``valid_share``: the last share of the sessions, which validates. ``stretch_days``: training sessions look back
-    from the start of their period of so many days. ``second_days``: the last days, which validate on the split second.
+    from the start of their period of so many days.
     """
 
     validation: Literal["auto", "time", "blocks", "folds"]
     valid_share: Share
     stretch_days: Annotated[float, msgspec.Meta(gt=0)]
-    second_days: Annotated[float, msgspec.Meta(gt=0)]
 
 
 class BaselineSettings(Settings, frozen=True):
@@ -93,13 +91,6 @@ class BlendSettings(Settings, frozen=True):
     bucket_sessions: Count
 
 
-class ReadingSettings(Settings, frozen=True):
-    """``model`` is also fitted and measured on the splits named in ``splits``: second, random."""
-
-    model: str
-    splits: tuple[str, ...]
-
-
 class FlightConfig(Settings, frozen=True):
     """Everything a run depends on, but for the raw files. ``rerank_penalties`` are tried on the validation sessions."""
 
@@ -110,26 +101,23 @@ class FlightConfig(Settings, frozen=True):
     baseline: BaselineSettings
     rank: RankSettings
     blend: BlendSettings
-    readings: ReadingSettings
 
     def __post_init__(self) -> None:
-        """Refuse names of no model, block or split."""
+        """Refuse names of no model or block."""
         refuse_unknown("rank.models", self.rank.models, MODELS)
         if self.rank.blocks != (AUTO,):
             refuse_unknown("rank.blocks", self.rank.blocks, BLOCKS)
         refuse_unknown("baseline.model", (self.baseline.model,), MODELS)
         refuse_unknown("baseline.blocks", self.baseline.blocks, BLOCKS)
-        refuse_unknown("readings.model", (self.readings.model,), MODELS)
-        refuse_unknown("readings.splits", self.readings.splits, SPLITS, least=0)
 
 
-def refuse_unknown(where: str, names: tuple[str, ...], known: tuple[str, ...], least: int = 1) -> None:
+def refuse_unknown(where: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:
     """A ValueError where a name is not among the known, stands twice, or all are missing.
 
     The config loader turns it into a sentence for the user.
     """
     choose = f"choose among {', '.join(known)}"
-    if len(names) < least:
+    if not names:
         raise ValueError(f"{where} is empty; {choose}")
     for index, name in enumerate(names):
         if name not in known:

@@ -28,7 +28,6 @@ from competitions.flight.ranking.rankers import (
     score_test,
     stack_scores,
 )
-from competitions.flight.ranking.split_diagnostics import evaluate_splits
 from competitions.flight.ranking.training_data import Histories, TrainingData, build_histories, build_training_data
 from competitions.flight.reporting.summary import Outcome, Validated
 from competitions.flight.split import Split, make_split, take_test_snapshot
@@ -76,9 +75,11 @@ def prepare(files: RawFiles, config: FlightConfig, run: Run) -> Prepared:
     data = step(
         build_training_data, train, split, histories, blocks, config.rank.sample, config.seed, name="train.features"
     )
+    # The fit on the chosen set is that of the first model: it is not done again.
     judge = config.rank.models[0]
-    recipes = [make_recipe(config, plan, judge, features) for features in plan.features]
-    choice = step(choose_features, plan.features, recipes, data.folds, plan.folds)
+    recipes = [make_recipe(config, plan, judge, features) for features in plan.features if len(plan.features) > 1]
+    tried = [step(cross_fit_ranker, recipe, data.folds, name=f"fit.{judge}") for recipe in recipes]
+    choice = step(choose_features, plan.features, collect(tried), data.folds, plan.folds)
     return Prepared(train, test, plan, split, log, histories, data, choice)
 
 
@@ -121,7 +122,7 @@ def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
     """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
     step = run.step
     judged = validate(files, config, run)
-    train, test, plan, choice = judged.train, judged.test, judged.plan, judged.choice
+    test, plan, choice = judged.test, judged.plan, judged.choice
 
     # 8. The last fit is on everything.
     recipes = list_recipes(config, plan, choice).items()
@@ -139,7 +140,6 @@ def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
     return Outcome(
         **vars(judged),
         final_rankers=fits,
-        readings=evaluate_splits(run, train, judged.log, (config, plan, choice)),
         history=history,
         test_scores=test_scores,
         checked=[submission.check_submission(path, files) for path in paths],

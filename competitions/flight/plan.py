@@ -44,13 +44,15 @@ LARGE_TREES: Mapping[str, Any] = {
 @dataclass(frozen=True)
 class Survey:
     """What is decided from: sessions with a booking, those of them that would be scored; the share of the train file's
-    sessions whose traveller searched there before, and of the test's whose traveller the train file knows.
+    sessions whose traveller searched there before, and of the test's whose traveller the train file knows; ``coded``:
+    the share of the sessions with a booking that offer corporate fares.
     """
 
     sessions: int
     scored: int
     returning: float
     known: float
+    coded: float = 0.0
 
     @property
     def has_memory(self) -> bool:
@@ -90,7 +92,8 @@ def survey_log(train: pl.DataFrame, test: pl.DataFrame) -> Survey:
     booked = train.filter(pl.col("booked").is_not_null())
     again = 1 - booked["profile"].n_unique() / max(booked.height, 1)
     known = test["profile"].is_in(booked["profile"].unique().implode()).sum() / max(test.height, 1)
-    return Survey(booked.height, booked.filter(pl.col("size") > LARGE).height, again, float(known))
+    coded = booked.filter(pl.col("coded") > 0).height / max(booked.height, 1)
+    return Survey(booked.height, booked.filter(pl.col("size") > LARGE).height, again, float(known), coded)
 
 
 def make_plan(train: pl.DataFrame, test: pl.DataFrame, config: FlightConfig) -> Plan:
@@ -141,14 +144,28 @@ def decide_features(survey: Survey, config: FlightConfig) -> tuple[tuple[Feature
         return (Features("as set", blocks, start if margin == AUTO else margin or None),), "set"
     if survey.has_memory:
         start = MARGIN if margin == AUTO else margin or None
-        return (Features("past bookings", ("core", "pair", "lift", "taste"), start),), "people come back"
+        past = Features("past bookings", ("core", "pair", "lift", "taste"), start)
+        return offer_tariffs((past,), survey, "people come back")
     plain, encoded = ("core", "pair"), ("core", "pair", "lift")
     offered = (
         Features("no bookings", plain),
         Features("encodings", encoded),
         Features("encodings, from a logit", (*encoded, "taste"), MARGIN if margin == AUTO else margin or None),
     )
-    return offered, "nobody comes back: encodings of carriers and routes where validation says so"
+    return offer_tariffs(
+        offered, survey, "nobody comes back: encodings of carriers and routes where validation says so"
+    )
+
+
+def offer_tariffs(sets: tuple[Features, ...], survey: Survey, why: str) -> tuple[tuple[Features, ...], str]:
+    """Beside each set one with the block of corporate fares, where the log has any: validation keeps it or not."""
+    if not survey.coded:
+        return sets, why
+    extended = [Features(f"{each.name}, tariffs", (*each.blocks, "tariff"), each.base_margin) for each in sets]
+    reason = (
+        f"{why}; {survey.coded:.0%} of the sessions offer corporate fares: with their block where validation says so"
+    )
+    return (*extended, *sets), reason
 
 
 def decide_parameters(

@@ -77,12 +77,6 @@ def split_last(sessions: pl.DataFrame, settings: SplitSettings) -> Split:
     return split_by_time(sessions, [find_cut(sessions, settings.valid_share)], settings.stretch_days, "last sessions")
 
 
-def split_last_days(sessions: pl.DataFrame, settings: SplitSettings) -> Split:
-    """The last days of the log validate."""
-    cut = int(usual_times(sessions)[-1]) - int(settings.second_days * DAY_MS)
-    return split_by_time(sessions, [cut], settings.stretch_days, "last days")
-
-
 def split_blocks(sessions: pl.DataFrame, settings: SplitSettings, folds: int) -> Split:
     """The last shares of the sessions validate one after the other, each by what was learned before it."""
     cuts = [find_cut(sessions, settings.valid_share * count) for count in range(folds, 0, -1)]
@@ -207,13 +201,3 @@ def cross_snapshots(sessions: pl.DataFrame, learned: NDArray[np.bool_], rng: np.
     snapshots = pl.DataFrame({"snapshot": np.arange(INNER_FOLDS + 1, dtype=np.int32)})
     visible = snapshots.join(known, how="cross").filter(pl.col("snapshot") != pl.col("inner"))
     return Snapshots(assigned, visible.select("snapshot", "session"))
-
-
-def split_at_random(sessions: pl.DataFrame, share: float, seed: int) -> Split:
-    """The diagnostic that nothing is chosen on: random sessions validate and see other folds' bookings, later ones too.
-
-    This is what a random GroupKFold with target statistics does where people come back, and why its score is too high
-    there: twin searches and later trips of the same traveller tell the answer.
-    """
-    split = split_folds(sessions, max(round(1 / share), 2), 1, seed)
-    return Split("random", split.folds[:1], split.final, True)

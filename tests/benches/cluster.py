@@ -33,7 +33,6 @@ SETTINGS = {
     "flight": [
         'baseline.model="xgboost_pairwise"',
         'rank.models=["xgboost_ndcg","lightgbm_lambdarank","lightgbm_softmax"]',
-        "readings.splits=[]",
     ],
     "mgtv": ['watch.models=["lightgbm_softmax","xgboost_softmax"]'],
 }

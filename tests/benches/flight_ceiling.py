@@ -26,7 +26,7 @@ from competitions.flight.simulator.simulate import list_parts, make_chunk
 COMPANY_HOUR, HABIT_HOUR, COMPANY_LEG, TRAVELLER_LEG = 160, 161, 162, 163  # keys of what choice_model hashes
 USUAL = {"price": 1.02, "minutes": 1.04, "stops": 1.04, "hour": 1.04}  # means of log-normal factors; the rest have 0
 TRAVELLER = ("out_hour", "back_hour", "carrier_weight", "bags", "flexible", "cabin", *USUAL)
-COMPANY = {"price": 1.1, "carrier_weight": 0.0, "bags": 0.0, "flexible": 0.0}
+COMPANY = {"price": 1.1, "carrier_weight": 0.0, "bags": 0.0, "flexible": 0.0, "tariff": 1.0}
 
 
 @dataclass(frozen=True)

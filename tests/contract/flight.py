@@ -41,7 +41,7 @@ QUICK = (
     "rank.rounds=1",
     "rank.seeds=1",
     "rank.sample.missing_share=0",
-    'rank.blocks=["core", "pair", "lift", "history", "taste"]',  # every table of the bookings is built
+    'rank.blocks=["core", "pair", "lift", "tariff", "taste"]',  # every table of the bookings is built
 )
 MODELS = ("lightgbm_softmax", "xgboost_pairwise")
 AFTER_FITS = {"stack_scores", "find_blend", "find_penalty", "measure_all", "score_test", "rank_test"}
@@ -263,7 +263,7 @@ def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
 
 def list_tables(history: History) -> dict[str, pl.DataFrame]:
     """Every table of a history by name."""
-    kinds = {"means": history.means, "lifts": history.lifts, "preferences": history.preferences}
+    kinds = {"lifts": history.lifts, "preferences": history.preferences}
     return {f"{kind} of {name}": frame for kind, frames in kinds.items() for name, frame in frames.items()}
 
 

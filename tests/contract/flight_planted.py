@@ -70,7 +70,9 @@ def _offer(rng: np.random.Generator, travellers: pl.DataFrame, sessions: int, be
 def _lay_out(options: pl.DataFrame, first_id: int) -> pl.DataFrame:
     """The options in the 127 columns of the host's train file."""
     number = pl.int_range(first_id, first_id + options.height, dtype=pl.Int64)
-    tariff = pl.when(pl.col("company") % 2 == 0).then(100 + pl.col("company"))
+    # An agreement of the company with the carrier, whether it prefers it or not.
+    agreed = (pl.col("company") + pl.col("carrier")) % 2 == 0
+    tariff = pl.when(agreed).then(10 * pl.col("company") + pl.col("carrier"))
     values: dict[str, pl.Expr] = {
         "Id": number,
         "bySelf": pl.lit(True) if first_id < TEST_FROM else pl.col("traveller") % 2 == 0,

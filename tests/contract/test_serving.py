@@ -24,7 +24,7 @@ SMALL = [
     pytest.param(
         "flight",
         0.006,
-        (*measure.FLIGHT_SETTINGS, "rank.rounds=10", "rank.seeds=2", "baseline.fit=false", "readings.splits=[]"),
+        (*measure.FLIGHT_SETTINGS, "rank.rounds=10", "rank.seeds=2", "baseline.fit=false"),
         id="flight",
     ),
     pytest.param("mgtv", 0.002, (*measure.MGTV_SETTINGS, "watch.rounds=10", "completion.rounds=6"), id="mgtv"),

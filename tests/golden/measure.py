@@ -52,7 +52,6 @@ FLIGHT_SETTINGS = (
     "rank.seeds=1",
     "baseline.fit=true",
     "split.valid_share=0.2",
-    'readings.splits=["random"]',
 )
 MGTV_SETTINGS = (
     "seed=1",
@@ -70,9 +69,10 @@ MGTV_SETTINGS = (
 TENCENT_SETTINGS = ("seed=1", "split.valid_share=0.2")
 # What one feature alone tells: numbers that no fit moves.
 FLIGHT_FEATURES = (
-    "within_price_rank",
-    "within_duration_rank",
-    "within_itinerary_rank",
+    "core_price_ratio",
+    "core_duration_ratio",
+    "core_fare_level",
+    "tariff_price_to_coded",
     "core_dominated",
     "core_price_place",
     "core_out_flight_ratio",
@@ -143,9 +143,7 @@ def measure_flight(folder: Path) -> Metrics:
         measured[f"truth {name} auc"] = _auc(outcome.test_scores.value[:, column], labels, sizes)
     measured["truth submission auc"] = _auc(-ranks, labels, sizes)
     summary = flight_summary.summarise(outcome)
-    rates = {"cv": summary["cv"], "truth": truth.scores} | {
-        f"reading {name}": r for name, r in summary["readings"].items()
-    }
+    rates = {"cv": summary["cv"], "truth": truth.scores}
     measured |= {f"hit_rate@3 {name}": found["hit_rate@3"] for name, found in rates.items()}
     return measured | {"oracle hit_rate@3": truth.oracle}
 

@@ -49,7 +49,7 @@ RULES: tuple[tuple[str, str, dict[str, float]], ...] = (
     ("carrier booked most often if offered, then cheapest", POPULARITY, {"lift_carrier": 1.0}),
     ("what company and traveller booked, then cheapest", NEIGHBOURS, {f"lift_{key}": 1.0 for key in OWN_KEYS}),
 )
-ORDER = ("core", "pair", "lift", "taste")  # in which blocks are added
+ORDER = ("core", "pair", "lift", "taste", "tariff")  # in which blocks are added
 Row = dict[str, Any]
 
 

@@ -35,7 +35,7 @@ PUBLIC_PENALTY = 0.1
 LEAST_CURVATURE = 1e-4  # a leaf of rows whose probability is near 0 or 1 takes no step without bound
 
 COMPARISONS = ("core", "lift")
-PUBLIC = ("option", "session", "within")
+PUBLIC = ("public",)
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,11 @@ import polars as pl
 
 from common.pipeline.progress import track
 from competitions.flight.features import preferences
-from competitions.flight.features.option_attributes import ATTRIBUTES, add_attributes, slice_sessions, take_options
+from competitions.flight.features.option_attributes import add_attributes, slice_sessions, take_options
 from competitions.flight.io.reader import Searches
 from competitions.flight.split import Snapshots
 
 SLICE_ROWS = 400_000
-KEYS: Mapping[str, tuple[str, ...]] = {
-    "profile": ("profile",),
-    "trip": ("profile", "route"),
-    "habit": ("company", "route"),
-    "company": ("company",),
-    "route": ("route",),
-}
-SPREADS = ("price_place", "price_ratio", "out_hour", "back_hour")  # attributes with deviation and quartiles as well
-DETAILED = ("profile", "habit")  # the keys that have them
 # What is counted apart, offered and booked: lift = how much more often it is booked than offered.
 LIFTS: Mapping[str, tuple[str, ...]] = {
     "carrier": ("out_carrier",),
@@ -41,56 +32,56 @@ LIFTS: Mapping[str, tuple[str, ...]] = {
     "profile_out_flight": ("profile", "route", "out_carrier", "out_flight"),
     "profile_back_flight": ("profile", "route", "back_carrier", "back_flight"),
 }
-LOOK_BACK = ("history", "lift", "taste")  # the feature blocks that a History serves
+# The same of corporate fares, which not every log has.
+TARIFF_LIFTS: Mapping[str, tuple[str, ...]] = {
+    "company_coded": ("company", "coded"),
+    "profile_coded": ("profile", "coded"),
+    "company_tariff": ("company", "tariff"),
+}
+LOOK_BACK = ("lift", "tariff", "taste")  # the feature blocks that a History serves
 PRIOR = 2.0  # bookings as offered, added to both sides of a lift
 
 
 @dataclass(frozen=True)
 class BookingLog:
-    """The train file as history needs it: its bookings, and what was offered beside them.
+    """The train file as history needs it: what its sessions with a booking booked, and what was offered beside it.
 
-    ``bookings``: one row per session with a booking: session, time, the key columns, the booked option's attributes.
-    ``offers``: for each entry of ``LIFTS`` one row per (session, key): ``offered`` is the share of the session's
-    options under the key, ``booked`` is 1 where the booked option is. ``choices``: what preferences are estimated from.
+    ``offers``: for each entry of ``LIFTS`` and ``TARIFF_LIFTS`` one row per (session, key): ``offered`` is the share of
+    the session's options under the key, ``booked`` is 1 where the booked option is. ``choices``: what preferences are
+    estimated from.
     """
 
-    bookings: pl.DataFrame
     offers: dict[str, pl.DataFrame]
     choices: preferences.Choices
 
 
 @dataclass(frozen=True)
 class History:
-    """Statistics of each snapshot's bookings, a row per (snapshot, key): ``means`` by entry of ``KEYS``, ``lifts`` by
-    entry of ``LIFTS``. ``preferences``: the weights of "everybody", and by entry of ``preferences.LEVELS`` the
-    deviations from them.
+    """Statistics of each snapshot's bookings, a row per (snapshot, key): ``lifts`` by entry of ``LIFTS`` and
+    ``TARIFF_LIFTS``. ``preferences``: the weights of "everybody", and by entry of ``preferences.LEVELS`` the deviations
+    from them.
     """
 
-    means: dict[str, pl.DataFrame]
     lifts: dict[str, pl.DataFrame]
     preferences: dict[str, pl.DataFrame]
 
 
 def collect_bookings(searches: Searches) -> BookingLog:
     """The log of the train file, slice by slice."""
-    sessions, keys = searches.sessions, ["company", "profile", "route"]
-    known = sessions.select("session", "time", "size", "booked", *keys).drop_nulls("booked")
-    bookings: list[pl.DataFrame] = []
-    offers: dict[str, list[pl.DataFrame]] = {name: [] for name in LIFTS}
+    sessions = searches.sessions
+    known = sessions.select("session", "time", "size", "booked", "company", "profile", "route").drop_nulls("booked")
+    lifts = {**LIFTS, **TARIFF_LIFTS}
+    offers: dict[str, list[pl.DataFrame]] = {name: [] for name in lifts}
     choices: list[preferences.Choices] = []
     for first, last in track(list(slice_sessions(sessions, SLICE_ROWS)), "bookings"):
         options = add_attributes(take_options(searches.options, sessions, first, last))
         options = options.join(known, on="session", maintain_order="left")
         options = options.with_columns(chosen=(pl.col("position") == pl.col("booked")).cast(pl.Float32))
-        bookings.append(options.filter(pl.col("chosen") == 1).select("session", "time", *keys, *ATTRIBUTES))
-        for name, key in LIFTS.items():
+        for name, key in lifts.items():
             offers[name].append(count_offers(options, key))
         choices.append(preferences.sample_choices(options))
-    return BookingLog(
-        pl.concat(bookings),
-        {name: pl.concat(frames) for name, frames in offers.items()},
-        preferences.order_choices(choices),
-    )
+    tables = {name: pl.concat(frames) for name, frames in offers.items()}
+    return BookingLog(tables, preferences.order_choices(choices))
 
 
 def count_offers(options: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
@@ -107,33 +98,24 @@ def count_offers(options: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
 def build_history(log: BookingLog, snapshots: Snapshots, blocks: Sequence[str] = LOOK_BACK) -> History:
     """The statistics of every key in every snapshot; with no snapshot, empty tables with the right columns.
 
-    Means, lifts and preferences are what the feature blocks of ``LOOK_BACK`` look up: a table that none of ``blocks``
+    Lifts and preferences are what the feature blocks of ``LOOK_BACK`` look up: a table that none of ``blocks``
     needs is left empty.
     """
     nothing = Snapshots(snapshots.assigned, snapshots.visible.clear())
     seen = {block: snapshots if block in blocks else nothing for block in LOOK_BACK}
     return History(
-        tabulate_means(log.bookings, seen["history"]),
-        tabulate_lifts(log.offers, seen["lift"]),
+        tabulate_lifts(log.offers, LIFTS, seen["lift"]) | tabulate_lifts(log.offers, TARIFF_LIFTS, seen["tariff"]),
         preferences.estimate_preferences(log.choices, seen["taste"]),
     )
 
 
-def tabulate_means(bookings: pl.DataFrame, snapshots: Snapshots) -> dict[str, pl.DataFrame]:
-    """``average`` by entry of ``KEYS``, a row per (snapshot, key)."""
-    tables: dict[str, list[pl.DataFrame]] = {name: [] for name in KEYS}
-    for snapshot, sessions in list_visible(snapshots, "means"):
-        seen = bookings.join(sessions, on="session", how="semi", maintain_order="left")
-        for name, key in KEYS.items():
-            tables[name].append(average(seen, key, detailed=name in DETAILED).select(snapshot, pl.all()))
-    return {name: pl.concat(parts) for name, parts in tables.items()}
-
-
-def tabulate_lifts(offers: Mapping[str, pl.DataFrame], snapshots: Snapshots) -> dict[str, pl.DataFrame]:
-    """``measure_lift`` by entry of ``LIFTS``, a row per (snapshot, key)."""
-    tables: dict[str, list[pl.DataFrame]] = {name: [] for name in LIFTS}
+def tabulate_lifts(
+    offers: Mapping[str, pl.DataFrame], lifts: Mapping[str, tuple[str, ...]], snapshots: Snapshots
+) -> dict[str, pl.DataFrame]:
+    """``measure_lift`` by entry of ``lifts``, a row per (snapshot, key)."""
+    tables: dict[str, list[pl.DataFrame]] = {name: [] for name in lifts}
     for snapshot, sessions in list_visible(snapshots, "lifts"):
-        for name, key in LIFTS.items():
+        for name, key in lifts.items():
             seen = offers[name].join(sessions, on="session", how="semi", maintain_order="left")
             tables[name].append(measure_lift(seen, key).select(snapshot, pl.all()))
     return {name: pl.concat(parts) for name, parts in tables.items()}
@@ -144,17 +126,6 @@ def list_visible(snapshots: Snapshots, label: str) -> Iterator[tuple[pl.Expr, pl
     groups = snapshots.visible.group_by("snapshot", maintain_order=True)
     for (snapshot,), visible in track([((0,), snapshots.visible.clear()), *groups], label):
         yield pl.lit(snapshot, pl.Int32).alias("snapshot"), visible.select("session")
-
-
-def average(bookings: pl.DataFrame, key: Sequence[str], *, detailed: bool) -> pl.DataFrame:
-    """One row per key: ``bookings`` (their number), ``last_ms``, every attribute's mean; ``detailed``: more."""
-    columns = [pl.len().cast(pl.Float32).alias("bookings"), pl.col("time").max().alias("last_ms")]
-    columns += [pl.col(name).cast(pl.Float64).mean().cast(pl.Float32) for name in ATTRIBUTES]
-    for name in SPREADS if detailed else ():
-        columns.append(pl.col(name).std().cast(pl.Float32).alias(f"{name}_spread"))
-        quantiles = {q: pl.col(name).quantile(q / 100, "linear") for q in (25, 50, 75)}
-        columns += [value.cast(pl.Float32).alias(f"{name}_q{q}") for q, value in quantiles.items()]
-    return bookings.drop_nulls(list(key)).group_by(key).agg(columns).sort(key)
 
 
 def measure_lift(offers: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""The blocks ``history_``, ``lift_`` and ``taste_``: an option against bookings of its traveller, company, route."""
+"""The blocks ``lift_`` and ``taste_``: an option against bookings of its traveller, company, route."""
 
 from collections.abc import Sequence
 
@@ -7,23 +7,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from competitions.flight.features import preferences
-from competitions.flight.features.booking_history import DETAILED, KEYS, LIFTS, SPREADS, History
-from competitions.flight.features.option_attributes import ATTRIBUTES, DAY_MINUTES
+from competitions.flight.features.booking_history import LIFTS, History
 from competitions.flight.features.session_chunk import SessionChunk
 
-MINUTE_MS = 60_000
 SESSION_KEYS = ("profile", "company", "route")
-COUNTED = ("profile", "trip", "habit")  # keys whose number of bookings is a feature
-
-
-def history_block(chunk: SessionChunk, history: History) -> pl.DataFrame:
-    """The option against what was booked earlier: distances from the means, position in the quartiles."""
-    keys = chunk.sessions.select("session", "snapshot", "time", *SESSION_KEYS)
-    columns = [
-        _compare_with(chunk.options, join_history(keys, history.means[name], key)[chunk.session_rows], name)
-        for name, key in KEYS.items()
-    ]
-    return pl.concat(columns, how="horizontal")
 
 
 def lift_block(chunk: SessionChunk, history: History) -> pl.DataFrame:
@@ -47,24 +34,6 @@ def _count_times(name: str) -> list[pl.Expr]:
     """How often this very flight or carrier was booked, where the key is fine enough for the number to tell."""
     fine = name.startswith(("habit", "profile", "carrier_profile"))
     return [pl.col("times").fill_null(0.0).alias(f"{name}_times")] if fine else []
-
-
-def _compare_with(options: pl.DataFrame, means: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Each option's attributes less the key's means; spread and quartiles of the detailed keys; how much is known."""
-    joined = pl.concat([options.select(ATTRIBUTES), means.select(pl.all().name.prefix("mean_"))], how="horizontal")
-    features = [(pl.col(column) - pl.col(f"mean_{column}")).alias(f"{name}_{column}") for column in ATTRIBUTES]
-    features.append(pl.col("mean_bookings").fill_null(0.0).alias(f"{name}_bookings"))
-    if name in COUNTED:
-        age = (pl.col("mean_time") - pl.col("mean_last_ms")) / (MINUTE_MS * DAY_MINUTES)
-        features.append(age.alias(f"{name}_age_days"))
-    for column in SPREADS if name in DETAILED else ():
-        low, median, high = (pl.col(f"mean_{column}_q{q}") for q in (25, 50, 75))
-        features += [
-            pl.col(f"mean_{column}_spread").alias(f"{name}_{column}_spread"),
-            (pl.col(column) - median).abs().alias(f"{name}_{column}_off"),
-            pl.col(column).is_between(low, high).cast(pl.Float32).alias(f"{name}_{column}_usual"),
-        ]
-    return joined.select(features)
 
 
 def preference_block(chunk: SessionChunk, history: History) -> pl.DataFrame:

@@ -10,23 +10,6 @@ import polars as pl
 LEGS = ("out", "back")
 DAY_MINUTES = 1440
 FLIGHTS = [f"{leg}_{name}" for leg in LEGS for name in ("departure", "arrival", "carrier", "flight")]
-# The attributes of a booked option that history is made of.
-ATTRIBUTES = (
-    "price_place",
-    "price_ratio",
-    "duration_ratio",
-    "segments_more",
-    "fare_level",
-    "out_hour",
-    "back_hour",
-    "out_arrival_hour",
-    "cabin",
-    "bags",
-    "free_exchange",
-    "free_cancel",
-    "exchange_allowed",
-    "access_tp",
-)
 
 
 def slice_sessions(sessions: pl.DataFrame, rows: int) -> Iterator[tuple[int, int]]:
@@ -49,8 +32,8 @@ def add_attributes(options: pl.DataFrame) -> pl.DataFrame:
     """Whole sessions' options with their attributes added: one row per option, in the same order.
 
     ``duration`` (minutes) and ``segments`` are sums over the legs, hours are local clock hours. Compared with the
-    session: ``price_place`` (0 = cheapest, 1 = dearest), ``price_ratio`` and ``duration_ratio`` (log of the quotient by
-    the smallest), ``segments_more`` (than the fewest). ``itinerary`` marks the options with the same flights,
+    session: ``price_rank`` (0 = the cheapest), ``price_ratio`` and ``duration_ratio`` (log of the quotient by the
+    smallest), ``segments_more`` (than the fewest). ``itinerary`` marks the options with the same flights,
     ``fare_level`` is the rank of an option's price among them, 0 the cheapest.
     """
     own = options.with_columns(
@@ -68,10 +51,8 @@ def add_attributes(options: pl.DataFrame) -> pl.DataFrame:
         itinerary=_flights(),
         position=pl.int_range(pl.len(), dtype=pl.Int32).over("session").cast(pl.Float32),
     )
-    price_rank = pl.col("price").rank("min").over("session").cast(pl.Float32) - 1
     return own.with_columns(
-        price_rank=price_rank,
-        price_place=price_rank / (pl.len().over("session") - 1).clip(lower_bound=1),
+        price_rank=pl.col("price").rank("min").over("session").cast(pl.Float32) - 1,
         price_ratio=_log_ratio("price"),
         duration_ratio=_log_ratio("duration"),
         segments_more=pl.col("segments") - pl.col("segments").min().over("session"),

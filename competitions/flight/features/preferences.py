@@ -65,6 +65,7 @@ def _excess(minutes: str) -> pl.Expr:
 # The attributes x that preferences weigh, in units in which the weights differ by about 1.
 COVARIATES: Mapping[str, pl.Expr] = {
     "price": pl.col("price_ratio") * 2,
+    "dearer": pl.col("fare_level") > 0,  # a fare for which there is a cheaper one on the same flights
     **{f"{leg}_excess": _excess(f"{leg}_duration") for leg in LEGS},
     "segments": pl.col("segments_more"),
     **{name: wave for leg in LEGS for name, wave in _waves(f"{leg}_hour", 2).items()},
@@ -75,6 +76,7 @@ COVARIATES: Mapping[str, pl.Expr] = {
     "free_cancel": pl.col("free_cancel"),
     "cabin": pl.col("cabin") > 1,
     "access": pl.col("access_tp"),
+    "coded": pl.col("coded"),
     "one_carrier": pl.col("out_carrier") == pl.col("back_carrier"),
     **{f"carrier{code}": pl.col("out_carrier") == code for code in range(3)},  # the three commonest
 }

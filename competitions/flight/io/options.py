@@ -18,6 +18,8 @@ DURATION = r"^([0-9]{1,2}\.)?[0-9]{2}:[0-5][0-9]:[0-5][0-9]$"
 CLOCK_LENGTH = len("HH:MM:SS")
 NUMBER = r"^[^0-9]*([0-9]{1,9})[^0-9]*$"
 INFINITY = float("inf")
+INT16_MAX = (1 << 15) - 1
+DISAGREEING = "isAccess3D and corporateTariffCode of which one says no"
 RULES = {"cancel": "miniRules0", "exchange": "miniRules1"}
 # Our name of a segment's field, by the organiser's; some are of interest in the first segment alone.
 TEXTS = {
@@ -33,19 +35,33 @@ FIRST_NUMBERS = {"baggageAllowance_quantity": "bags", "baggageAllowance_weightMe
 
 
 def read_fares(source: Source) -> tuple[pl.DataFrame, list[Note]]:
-    """Read price, taxes and fare rules: one row per option, in file order."""
+    """Read price, taxes, corporate tariff and fare rules: one row per option, in file order.
+
+    ``tariff`` is the code of the company's agreement with the carrier under which the option is priced, ``coded``
+    whether there is one. Both belong to the option: in one real search every flight of one carrier has a code and no
+    other has.
+    """
     price, sound = pl.col("totalPrice"), pl.col("totalPrice").is_between(0, INFINITY, closed="none")
+    code, flag = pl.col("corporateTariffCode"), pl.col("isAccess3D").fill_null(False)
     exprs = [
         pl.when(sound).then(price).cast(pl.Float32).alias("price"),
         _fault(~sound.fill_null(False), "totalPrice null, zero, negative or infinite"),
         *_read_amount("taxes", "taxes"),
         *_read_status("pricingInfo_isAccessTP", "access_tp"),
+        pl.when(code.is_between(0, INT16_MAX)).then(code).cast(pl.Int16).alias("tariff"),
+        _fault(~code.is_between(0, INT16_MAX), f"corporateTariffCode negative or beyond {INT16_MAX}"),
+        # The organiser's two columns say the same in every row that was seen; where they do not, either is believed.
+        (code.is_not_null() | flag).alias("coded"),
+        (code.is_not_null() != flag).alias(DISAGREEING),
     ]
     for name, rule in RULES.items():
         exprs += _read_amount(f"{rule}_monetaryAmount", f"{name}_fee")
         exprs += _read_amount(f"{rule}_percentage", f"{name}_percent")
         exprs += _read_status(f"{rule}_statusInfos", f"{name}_allowed")
-    return _split_faults(source, source.collect(*exprs))
+    frame = source.collect(*exprs)
+    disagreeing = source.note(DISAGREEING, int(frame[DISAGREEING].sum()), "taken for a corporate fare")
+    values, faults = _split_faults(source, frame.drop(DISAGREEING))
+    return values, [disagreeing, *faults]
 
 
 def _read_amount(column: str, name: str) -> tuple[pl.Expr, pl.Expr]:

@@ -20,9 +20,7 @@ CONSTANTS = {
     "requestDate": "time",
     "companyID": "company",
     "profileId": "profile",
-    "corporateTariffCode": "tariff",
     "nationality": "nationality",
-    "isAccess3D": "access_3d",
     "isVip": "vip",
     "bySelf": "by_self",
     "sex": "male",
@@ -152,8 +150,7 @@ def _shape(taken: pl.DataFrame, codes: Codes) -> pl.DataFrame:
         "ranker_id",
         pl.col("time").dt.epoch("ms"),
         pl.col("company", "profile").cast(pl.Int32),
-        pl.col("tariff", "nationality").cast(pl.Int16, strict=False),
-        "access_3d",
+        pl.col("nationality").cast(pl.Int16, strict=False),
         "vip",
         "by_self",
         "male",
@@ -191,7 +188,6 @@ def _note_missing(source: Source, taken: pl.DataFrame, sessions: pl.DataFrame) -
     flags = [name for name in CONSTANTS if LAYOUT[name] is Kind.FLAG]
     notes = [source.note(f"sessions without {name}", taken[CONSTANTS[name]].null_count(), "missing") for name in flags]
     for name, what in {
-        "corporateTariffCode": f"beyond {INT16_MAX}",
         "nationality": f"beyond {INT16_MAX}",
         "searchRoute": "unknown to the train file",
     }.items():

@@ -77,18 +77,18 @@ def list_blocks(config: FlightConfig, plan: Plan) -> list[str]:
 
 
 def choose_features(
-    sets: Sequence[Features], recipes: Sequence[Recipe], folds: Sequence[FoldData], count: int
+    sets: Sequence[Features], crosses: Sequence[CrossFit], folds: Sequence[FoldData], count: int
 ) -> Choice:
     """Of the sets of a plan the one that gives the validation sessions' bookings the highest likelihood.
 
-    ``recipes``: the same model on each of the sets, in their order. The first ``count`` folds judge, which are those
-    of the first repeat. One set needs no validation.
+    ``crosses``: the same model, fitted on each of the sets in their order. The first ``count`` folds judge, which are
+    those of the first repeat. One set needs no fit.
     """
     if len(sets) == 1:
         return Choice(sets[0], {})
     likelihoods = {
-        features.name: measure_likelihood(cross_fit_ranker(recipe, folds[:count]), folds[:count])
-        for features, recipe in zip(sets, recipes, strict=True)
+        features.name: measure_likelihood(cross.scores[:count], folds[:count])
+        for features, cross in zip(sets, crosses, strict=True)
     }
     best = max(sets, key=lambda features: likelihoods[features.name])
     return Choice(best, likelihoods)
@@ -99,12 +99,12 @@ def cross_fit_ranker(recipe: Recipe, folds: Sequence[FoldData]) -> CrossFit:
     return cross_fit(recipe, [(fold.train, fold.valid) for fold in folds])
 
 
-def measure_likelihood(cross: CrossFit, folds: Sequence[FoldData]) -> float:
-    """The mean log likelihood of a validation session's booking."""
+def measure_likelihood(fold_scores: Sequence[Floats], folds: Sequence[FoldData]) -> float:
+    """The mean log likelihood of a validation session's booking, from the scores of each fold's validation rows."""
     rows: list[RankingDataset] = [fold.valid for fold in folds]
     parts = [
         log_likelihoods(scores, valid.labels, valid.group_sizes)
-        for scores, valid in zip(cross.scores, rows, strict=True)
+        for scores, valid in zip(fold_scores, rows, strict=True)
     ]
     return float(np.concatenate(parts).mean())
 

@@ -1,4 +1,4 @@
-"""Tables of the closing summary: models side by side, the same on the simulated truth, one model on other splits."""
+"""Tables of the closing summary: models side by side, and the same on the simulated truth."""
 
 from typing import Any
 
@@ -21,24 +21,3 @@ def list_truth(models: dict[str, dict[str, float]], oracle: dict[str, Any]) -> l
     rates = {f"hit_rate@{k}": oracle["hit_rate"][k] for k in ("1", "3", "5", "10")}
     rates |= {f"hit_rate@3[{size}]": rate for size, rate in oracle["hit_rate_3_by_size"].items()}
     return list_models(models | {"oracle": rates | {"error": oracle["standard_error"]["3"]}})
-
-
-def list_readings(summary: dict[str, Any], model: str) -> list[dict[str, Any]]:
-    """The scores of ``model`` on every split."""
-    readings = {"validation": summary["models"][model]} if model in summary["models"] else {}
-    readings |= {name: reading for name, reading in summary["readings"].items() if not isinstance(reading, str)}
-    return [
-        {
-            "split": name,
-            "model": model,
-            "HitRate@3": reading["hit_rate@3"],
-            "error": reading["error"],
-            "sessions": reading["sessions"],
-        }
-        for name, reading in readings.items()
-    ]
-
-
-def list_skipped(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """Splits for which the log is too small, with the reason."""
-    return [{"split": name, "why": read} for name, read in summary["readings"].items() if isinstance(read, str)]

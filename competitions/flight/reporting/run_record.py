@@ -16,7 +16,7 @@ from competitions.flight.ranking import blending
 from competitions.flight.ranking.blending import blend_scores
 from competitions.flight.ranking.rankers import list_blocks
 from competitions.flight.ranking.rerank import rerank
-from competitions.flight.reporting.console_tables import list_models, list_readings, list_skipped, list_truth
+from competitions.flight.reporting.console_tables import list_models, list_truth
 from competitions.flight.reporting.diagnostics import diagnose
 from competitions.flight.reporting.summary import Outcome, Validated, summarise
 from competitions.flight.simulator.simulate import TRUTH
@@ -35,8 +35,6 @@ def build_record(outcome: Validated, config: FlightConfig, truth: SimulatedTruth
         tables=[
             ("Decided from the log", summary["plan"]),
             (f"HitRate@3 on validation ({outcome.split.value.name}), by group size", list_models(models)),
-            ("One model on other splits (nothing is chosen on it)", list_readings(summary, config.readings.model)),
-            ("Splits that could not be evaluated", list_skipped(summary)),
             ("Training, validation and test sessions", summary["folds"]),
         ],
         notes=list_notes(summary["notes"]),

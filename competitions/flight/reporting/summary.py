@@ -20,7 +20,6 @@ from competitions.flight.io.reader import RawFiles, Searches
 from competitions.flight.metrics import LARGE
 from competitions.flight.plan import Plan
 from competitions.flight.ranking.rankers import Choice
-from competitions.flight.ranking.split_diagnostics import Reading
 from competitions.flight.ranking.training_data import TrainingData
 from competitions.flight.reporting.look_back import count_bookings, note_look_back
 from competitions.flight.split import Snapshots, Split
@@ -65,7 +64,6 @@ class Outcome(Validated):
     """
 
     final_rankers: Sequence[Result[Ranker]]
-    readings: dict[str, Reading]
     history: Result[History]
     test_scores: Result[Matrix]
     checked: Sequence[Checked]
@@ -89,14 +87,13 @@ def summarise(outcome: Validated) -> dict[str, Any]:
         "plan": describe_plan(outcome),
         "blend": describe_blend(blended, blend) | {"rerank_penalty": outcome.penalty.value},
         "folds": [*compare_folds(outcome), bookings],
-        **(describe_end(outcome, len(blended)) if isinstance(outcome, Outcome) else {"readings": {}}),
+        **(describe_end(outcome, len(blended)) if isinstance(outcome, Outcome) else {}),
     }
 
 
 def describe_end(outcome: Outcome, blended: int) -> dict[str, Any]:
-    """What only a whole run has: other splits, the final fits of the ``blended`` models, the submission."""
+    """What only a whole run has: the final fits of the ``blended`` models, the submission."""
     return {
-        "readings": outcome.readings,
         "gains": rank_gains([ranker.value for ranker in outcome.final_rankers[:blended]]),
         "submission": {"path": str(outcome.checked[0].path), "rows": outcome.checked[0].rows},
         "submissions": [str(checked.path) for checked in outcome.checked],
@@ -173,7 +170,7 @@ def describe_sessions(sessions: pl.DataFrame, known: pl.DataFrame) -> dict[str, 
         "more than 10 options": _mean(size > LARGE),
         "round trip": _mean(sessions["round_trip"]),
         "booked by oneself": _mean(sessions["by_self"]),
-        "corporate tariff": _mean(sessions["access_3d"]),
+        "corporate fares on offer": _mean(sessions["coded"] > 0),
         "traveller in training": _mean(sessions["profile"].is_in(profiles)),
         "route in training": _mean(sessions["route"].is_in(routes).fill_null(False)),
     }

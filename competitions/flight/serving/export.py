@@ -26,7 +26,7 @@ from competitions.flight.serving import service
 MODULE = "competitions.flight.serving.service"
 DESCRIPTION = {
     "request": "a search with all of its options, as the reader codes them -> its options, best first",
-    "computed at export": "means, lifts and preferences of earlier bookings, by traveller, company, route and carrier",
+    "computed at export": "lifts and preferences of earlier bookings, by traveller, company, route and carrier",
     "computed in the request": "the rows of these tables under the search's keys, all features, models, blend, rerank",
     "left out": "parsing the host's columns, network",
 }
@@ -116,7 +116,7 @@ def mix_evenly(blocks: tuple[str, ...], temperatures: tuple[float, ...], penalty
 def write_artifacts(artifacts: Artifacts, plans: Sequence[Variation], folder: Path) -> None:
     """Write the tables of the snapshot, and each variant's models."""
     history = artifacts.history
-    for kind, frames in {"means": history.means, "lifts": history.lifts, "tastes": history.preferences}.items():
+    for kind, frames in {"lifts": history.lifts, "tastes": history.preferences}.items():
         for name, frame in frames.items():
             table = frame.filter(snapshot=artifacts.snapshot)
             write_table(table, service.table_path(folder, kind, name), service.TABLES[kind].get(name))

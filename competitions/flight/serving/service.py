@@ -1,6 +1,6 @@
 """A service of the flight competition: one search with its options -> the options, best first.
 
-A request is a search as the reader codes it. The history (means, lifts, preferences) was tabulated at export; the
+A request is a search as the reader codes it. The history (lifts, preferences) was tabulated at export; the
 features of the options, the models, blend and rerank are computed in the request, by the pipeline's own functions.
 """
 
@@ -17,7 +17,7 @@ from common.ranking.size_bucket_blending import BucketBlend
 from common.serving.benchmark import Answer, Mark
 from common.serving.feature_tables import KeyedTable, read_keyed, read_struct, read_table
 from common.serving.model_files import read_models, score_models
-from competitions.flight.features.booking_history import KEYS, LIFTS, History
+from competitions.flight.features.booking_history import LIFTS, TARIFF_LIFTS, History
 from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import mark_flights
 from competitions.flight.features.preferences import LEVELS
@@ -30,8 +30,7 @@ SESSIONS, OPTIONS = "sessions.arrow", "options.arrow"
 EVERYBODY = "everybody"
 # By kind of table in a History: the first column of each table's key. "everybody" has none.
 TABLES: Mapping[str, Mapping[str, str]] = {
-    "means": {name: key[0] for name, key in KEYS.items()},
-    "lifts": {name: key[0] for name, key in LIFTS.items()},
+    "lifts": {name: key[0] for name, key in {**LIFTS, **TARIFF_LIFTS}.items()},
     "tastes": {name: level.key[0] for name, level in LEVELS.items()},
 }
 
@@ -69,7 +68,7 @@ class KeyedHistory:
             return table.take((sessions if table.key in sessions.columns else options)[table.key])
 
         kinds = {kind: {name: cut(table) for name, table in tables.items()} for kind, tables in self.tables.items()}
-        return History(kinds["means"], kinds["lifts"], {EVERYBODY: self.everybody} | kinds["tastes"])
+        return History(kinds["lifts"], {EVERYBODY: self.everybody} | kinds["tastes"])
 
 
 class FlightService:

@@ -51,6 +51,8 @@ def _mean(name: str, train: float, test: float, what: str) -> Measure:
 
 
 RETURN = pl.col("legs1_duration").is_not_null()
+ENDS = tuple(f"legs{leg}_{end}" for leg in (0, 1) for end in ("departureAt", "arrivalAt"))
+FLIGHTS = ("ranker_id", *ENDS, *(f"legs{leg}_segments0_flightNumber" for leg in (0, 1)))  # what its fares share
 FIRST, SIZE, COUNT = "legs0_segments0_", pl.col("size"), pl.col("len")
 ROWS = (
     _empty("legs1_duration", 0.242, 0.162, "one way"),
@@ -122,6 +124,9 @@ SESSIONS = (
     Measure("sessions: sex true", pl.col("male").mean(), 0.662),
     Measure("sessions: fewer than 10 options", (SIZE < 10).mean(), 0.140, 0.154),
     Measure("sessions: more than 10 options", (SIZE > 10).mean(), None, 0.812),
+    Measure(
+        "sessions: corporate fares on some options only (real: 2 of 7)", pl.col("coded").is_between(0, 1, "none").mean()
+    ),
     Measure("sessions: 11 to 27 options, of those over 10", SIZE.is_between(11, 27).filter(SIZE > 10).mean()),
 )
 USERS = (
@@ -133,8 +138,17 @@ USERS = (
 BOOKINGS = (
     Measure("booked: position 0", (pl.col("booked") == 0).mean(), 0.164),
     Measure("booked: positions 0 to 9", (pl.col("booked") < 10).mean(), 0.539),
+    Measure(
+        "booked: a corporate fare, where some are",
+        pl.col("booked_coded").filter(pl.col("coded").is_between(0, 1, "none")).mean(),
+    ),
     Measure("booked: the cheapest (choice model assumed)", pl.col("cheapest").mean()),
     Measure("booked: fewest segments (choice model assumed)", pl.col("fewest").mean()),
+)
+# Of the flights that were booked, one row each: fares, and the price paid beside the lowest of them.
+BOOKED_FLIGHTS = (
+    Measure("booked: fares of the same flights, mean", pl.col("fares").mean()),
+    Measure("booked: the lowest fare of its flights (real: 6 of 7)", (pl.col("paid") == pl.col("lowest")).mean()),
 )
 
 
@@ -169,18 +183,24 @@ def measure_file(path: Path, known_companies: pl.Series) -> list[tuple[Measure, 
     if labelled:
         month = pl.col("requestDate").dt.month()
         months = [Measure(f"rows: month {number}", (month == number).mean(), MONTHS[number]) for number in MONTHS]
-        measured += [*_collect(rows, months), *_collect(sessions, BOOKINGS)]
+        price = pl.col("totalPrice")
+        fares = {"fares": pl.len(), "lowest": price.min(), "paid": (price * pl.col("selected")).max()}
+        booked = rows.group_by(FLIGHTS).agg(**fares).filter(pl.col("paid") > 0)
+        measured += [*_collect(rows, months), *_collect(sessions, BOOKINGS), *_collect(booked, BOOKED_FLIGHTS)]
     return measured
 
 
 def _read_sessions(rows: pl.LazyFrame, labelled: bool, known_companies: pl.Series) -> pl.DataFrame:
-    """One row a session: size, user, company, sex; of its booking the position, whether cheapest, fewest segments."""
+    """One row a session: size, user, company, sex, share of corporate fares; of its booking the position, whether it
+    is the cheapest, of the fewest segments, a corporate fare.
+    """
     names = [f"legs{leg}_segments{number}_duration" for leg in (0, 1) for number in range(4)]
     facts = {
         "size": pl.len(),
         "user": pl.col("profileId").first(),
         "company": pl.col("companyID").first(),
         "male": pl.col("sex").first(),
+        "coded": pl.col("corporateTariffCode").is_not_null().mean(),
     }
     if labelled:
         # Sums over the one booked row, not look-ups: they stream.
@@ -188,6 +208,7 @@ def _read_sessions(rows: pl.LazyFrame, labelled: bool, known_companies: pl.Serie
         facts |= {
             "booked": (row.cast(pl.Int64) * booked).sum() - row.min(),
             "cheapest": (price * booked).sum() == price.min(),
+            "booked_coded": (booked * pl.col("corporateTariffCode").is_not_null()).sum() > 0,
             "fewest": (segments * booked).sum() == segments.min(),
         }
         present = [pl.col(name).is_not_null().cast(pl.Int64) for name in names]

@@ -34,6 +34,7 @@ class Rules:
     cabin: Floats
     within: Floats  # the policy as it is, known or not
     access: Floats  # the policy as the file has it
+    tariff: Ints  # code of the company's agreement with the carrier, -1 for none
     seats: tuple[Floats, Floats]
 
 
@@ -64,6 +65,7 @@ def set_rules(state: SimulationState, options: Options) -> Rules:
         cabin=np.select([fare == PREMIUM, fare >= BUSINESS], [4.0, 2.0], 1.0),
         within=within,
         access=_hide(within, _policy_unknown(state, number, carrier)),
+        tariff=state.companies.agreement[_company(state, options), np.minimum(carrier, FERRY)],
         seats=(_seats(options.out, out_day, fare, seed), _seats(options.back, back_day, fare, seed)),
     )
 
@@ -81,16 +83,21 @@ def _fees(state: SimulationState, pair: Ints, carrier: Ints, returns: Bools) -> 
 
 def _within(state: SimulationState, options: Options) -> Floats:
     """1.0 where the price is within the company's cap and the cabin is allowed."""
-    user = state.searches.user[options.number]
-    company = state.travellers.company[user]
+    user, company = state.searches.user[options.number], _company(state, options)
     cabin = (options.fare < PREMIUM) | state.travellers.vip[user] | (hashed(state.seed, 149, company) < 0.2)
     within: Floats = ((options.price <= price_caps(state, options)) & cabin).astype(np.float64)
     return within
 
 
+def _company(state: SimulationState, options: Options) -> Ints:
+    """By option, the company that searches; colleagues who share a search are of one."""
+    company: Ints = state.travellers.company[state.searches.user[options.number]]
+    return company
+
+
 def price_caps(state: SimulationState, options: Options) -> Floats:
     """By option, the highest price in roubles within the policy of the company that searches."""
-    company = state.travellers.company[state.searches.user[options.number]]
+    company = _company(state, options)
     cheapest = np.minimum.reduceat(options.price, options.first[:-1])[options.search]
     cap = state.companies.cap[company] * np.where(state.searches.test[options.number], TEST_CAP, 1.0)
     caps: Floats = cap * cheapest

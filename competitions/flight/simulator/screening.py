@@ -15,8 +15,8 @@ The screens of traveller u of company c, in this order, on option i of a session
 The caps are those of the policy that the file's isAccessTP tells; wished hours are the default law's, in no file.
 
 S_0 = J, and S_k = those of S_(k-1) that pass screen k, or S_(k-1) itself where none does. What is left, S = S_4, is
-weighed by a value v of price, minutes, carrier and free exchange (``WEIGHTS``), with Gumbel noise of size ``NOISE``; a
-traveller who pays no heed to his rules (probability ``LAPSE``) weighs all of J alike:
+weighed by a value v of price, minutes, carrier, free exchange and tariff (``WEIGHTS``), with Gumbel noise of size
+``NOISE``; a traveller who pays no heed to his rules (probability ``LAPSE``) weighs all of J alike:
 
     P(i) = (1 - LAPSE) * [i in S] exp(v_i / NOISE) / sum over S of exp(v_j / NOISE)
            +    LAPSE  *          exp(v_i / NOISE) / sum over J of exp(v_j / NOISE)
@@ -43,6 +43,7 @@ WEIGHTS = {
     "minutes": 0.3,  # by hour longer than the fastest, each way
     "carrier": 0.7,  # the traveller's favourite
     "exchange": 0.5,  # free of charge
+    "tariff": 0.3,  # a corporate fare, to the usual company
 }
 
 
@@ -87,7 +88,7 @@ def _in_window(state: SimulationState, choices: Choices, leg: Ints, way: int) ->
 
 
 def values(state: SimulationState, choices: Choices, options: Options, rules: Rules) -> Floats:
-    """v of every row; the tastes for price and minutes are the traveller's, and his company's for the price."""
+    """v of every row; the tastes for price and minutes are the traveller's, his company's for price and tariff."""
     legs, travellers, row, user = state.legs, state.travellers, choices.row, choices.user
     price = travellers.price[user] * state.companies.price[choices.company]
     value: Floats = -WEIGHTS["price"] * price * above_least(np.log(options.price[row]), choices)
@@ -97,4 +98,5 @@ def values(state: SimulationState, choices: Choices, options: Options, rules: Ru
         value -= WEIGHTS["minutes"] * travellers.minutes[user] * np.minimum(late, LONG_HOURS)
     value += WEIGHTS["carrier"] * (legs.carrier[options.out[row]] == travellers.carrier[user])
     value += WEIGHTS["exchange"] * ((rules.exchange_allowed[row] > 0) & (rules.exchange_fee[row] == 0))
+    value += WEIGHTS["tariff"] * state.companies.tariff[choices.company] * (rules.tariff[row] >= 0)
     return value

@@ -64,17 +64,14 @@ def _session_columns(chunk: Chunk, session: Ints) -> dict[str, pa.Array]:
     sessions, searches, travellers = state.sessions, state.searches, state.travellers
     user, search = sessions.user[part], sessions.search[part]
     company = travellers.company[user]
-    tariff = state.companies.tariff[company][session]
     route = searches.pair[search] * 4 + searches.flip[search] + 2 * searches.round_trip[search]
     time = sessions.time[part] * 1_000_000_000
     ids = ranker_ids(len(user), part.start, state.seed)
     return {
         "bySelf": pa.array(sessions.by_self[part][session]),
         "companyID": pa.array(state.companies.code[company][session]),
-        "corporateTariffCode": pa.array(tariff, mask=tariff < 0),
         "frequentFlyer": coded(travellers.loyalty[user][session], texts.loyalty),
         "nationality": pa.array(travellers.nationality[user][session]),
-        "isAccess3D": pa.array(tariff >= 0),
         "isVip": pa.array(travellers.vip[user][session]),
         "pricingInfo_passengerCount": pa.array(np.ones(len(session), np.int64)),
         "profileId": pa.array(travellers.code[user][session]),
@@ -86,7 +83,7 @@ def _session_columns(chunk: Chunk, session: Ints) -> dict[str, pa.Array]:
 
 
 def _option_columns(chunk: Chunk, session: Ints) -> dict[str, pa.Array]:
-    """Prices, taxes, fees and permissions; amounts in the company's currency."""
+    """Prices, taxes, fees, permissions and the corporate tariff; amounts in the company's currency."""
     state, options, rules, row = chunk.state, chunk.options, chunk.rules, chunk.bookings.row
     money = state.companies.money[state.travellers.company[state.sessions.user[chunk.part]]][session]
     amounts = {
@@ -102,7 +99,9 @@ def _option_columns(chunk: Chunk, session: Ints) -> dict[str, pa.Array]:
         "miniRules1_statusInfos": rules.exchange_allowed,
         "pricingInfo_isAccessTP": rules.access,
     }
+    tariff = rules.tariff[row]
     columns = {name: _numbers(np.round(values[row] * money)) for name, values in amounts.items()}
+    columns |= {"corporateTariffCode": pa.array(tariff, mask=tariff < 0), "isAccess3D": pa.array(tariff >= 0)}
     return columns | {name: _numbers(values[row]) for name, values in others.items()}
 
 

@@ -20,9 +20,7 @@ SESSION: dict[str, tuple[Any, Any]] = {
     "time": (pl.Int64, START),
     "company": (pl.Int32, 5),
     "profile": (pl.Int32, 50),
-    "tariff": (pl.Int16, 9),
     "nationality": (pl.Int16, 7),
-    "access_3d": (pl.Boolean, True),
     "vip": (pl.Boolean, False),
     "by_self": (pl.Boolean, True),
     "male": (pl.Boolean, True),
@@ -31,12 +29,15 @@ SESSION: dict[str, tuple[Any, Any]] = {
     "loyalty": (pl.List(pl.Int16), ()),
     "size": (pl.Int32, None),
     "first": (pl.Int64, None),
+    "coded": (pl.Int32, None),
     "booked": (pl.Int32, 0),
 }
 FARE: dict[str, tuple[Any, Any]] = {
     "price": (pl.Float32, 100.0),
     "taxes": (pl.Float32, 10.0),
     "access_tp": (pl.Int8, 1),
+    "tariff": (pl.Int16, 9),
+    "coded": (pl.Boolean, True),
     "cancel_fee": (pl.Float32, 20.0),
     "cancel_percent": (pl.Float32, None),
     "cancel_allowed": (pl.Int8, 1),
@@ -76,9 +77,10 @@ class Search(NamedTuple):
 
 
 def option(**columns: Any) -> Row:
-    """An option; what is not named has its default."""
-    later = {f"back_{name}": LEG[name][1] + BACK_DAYS * 1440 for name in ("departure", "arrival")}
-    return _fill(OPTION, later | columns)
+    """An option; what is not named has its default, and without a tariff it is not coded."""
+    implied = {f"back_{name}": LEG[name][1] + BACK_DAYS * 1440 for name in ("departure", "arrival")}
+    implied["coded"] = columns.get("tariff", OPTION["tariff"][1]) is not None
+    return _fill(OPTION, implied | columns)
 
 
 def search(*options: Row, day: float = 0, **columns: Any) -> Search:
@@ -92,7 +94,7 @@ def make_searches(*searches: Search, rows: Sequence[int] | None = None) -> Searc
     sizes = [len(one.options) for one in searches]
     firsts = np.cumsum([0, *sizes])[:-1]
     sessions = [
-        _fill(SESSION, {"ranker_id": f"{number:032x}", "size": size, "first": int(first)} | one.session)
+        _fill(SESSION, {"ranker_id": f"{number:032x}", "size": size, "first": int(first), **_count(one)} | one.session)
         for number, (one, size, first) in enumerate(zip(searches, sizes, firsts, strict=True))
     ]
     options = [row for one in searches for row in one.options]
@@ -103,6 +105,10 @@ def make_searches(*searches: Search, rows: Sequence[int] | None = None) -> Searc
         .insert_column(0, pl.Series("row", range(len(options)) if rows is None else rows, pl.Int64))
         .insert_column(0, pl.Series("session", numbers, pl.Int32)),
     )
+
+
+def _count(one: Search) -> Row:
+    return {"coded": sum(row["coded"] for row in one.options)}
 
 
 def draw_searches(seed: int, count: int = 25, longest: int = 9, days: int = 28) -> Searches:
@@ -123,9 +129,8 @@ def _draw_search(rng: np.random.Generator, longest: int, days: int) -> Search:
         profile=int(rng.integers(4)),
         company=int(rng.integers(2)),
         route=_pick(rng, 0, 1, None),
-        tariff=_pick(rng, 1, 2, None),
-        access_3d=_pick(rng, True, False, None),
         vip=_pick(rng, True, False),
+        by_self=_pick(rng, True, False, None),
         male=_pick(rng, True, False, None),
         round_trip=returns,
         loyalty=_pick(rng, (), (0,), (1, 2)),
@@ -138,7 +143,9 @@ def _draw_option(rng: np.random.Generator) -> Row:
         "price": _pick(rng, 60.0, 75.5, 75.5, 120.0, 333.0, 0.5, None),
         "taxes": _pick(rng, 0.0, 12.5, None),
         "access_tp": _pick(rng, 0, 1, None),
+        "tariff": _pick(rng, 1, 2, None, None),
     }
+    drawn["coded"] = drawn["tariff"] is not None or bool(rng.random() < 0.1)
     for action in ("cancel", "exchange"):
         drawn |= {
             f"{action}_fee": _pick(rng, 0.0, 30.0, None),
@@ -146,7 +153,7 @@ def _draw_option(rng: np.random.Generator) -> Row:
             f"{action}_allowed": _pick(rng, 0, 1, 1, None),
         }
     for leg, begin in (("out", NOON), ("back", NOON + 3000)):
-        departure, duration = begin + _pick(rng, 0, 95, 700, 800), _pick(rng, 60, 90, 300, None)
+        departure, duration = begin + _pick(rng, 0, 95, 400, 800), _pick(rng, 60, 90, 300, None)
         drawn |= {
             f"{leg}_departure": departure,
             f"{leg}_arrival": departure + _pick(rng, 60, 200, 900),
@@ -202,16 +209,6 @@ def known(values: Sequence[Any]) -> list[Any]:
 def rank(value: Any, values: Sequence[Any]) -> int | None:
     """How many of the known values are smaller: 0 for the smallest, ties share the lowest rank."""
     return None if value is None else sum(other < value for other in known(values))
-
-
-def less(value: Any, other: Any) -> Any:
-    """The difference, missing where either is."""
-    return None if value is None or other is None else value - other
-
-
-def over(value: Any, other: Any) -> Any:
-    """The quotient, missing where either is."""
-    return None if value is None or other is None else value / other
 
 
 def assert_column(column: pl.Series, expected: Sequence[Any], close: float = 1e-4) -> None:

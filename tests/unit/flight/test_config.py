@@ -4,7 +4,7 @@ import pytest
 
 from common.errors import UserError
 from competitions.flight.competition import COMPETITION
-from competitions.flight.config import BLOCKS, MODELS, SPLITS
+from competitions.flight.config import BLOCKS, MODELS
 
 
 def test_the_files_settings_hold_until_a_set_changes_them() -> None:
@@ -24,15 +24,15 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
     ("override", "words"),
     [
         ("rank.models=['magic']", ["rank.models", "magic", "lightgbm_softmax"]),
-        ("rank.blocks=['option', 'nope']", ["rank.blocks", "nope", "history"]),
+        ("rank.blocks=['core', 'history']", ["rank.blocks", "history", "tariff"]),
         ("rank.models=[]", ["rank.models"]),
         ("rank.blocks=[]", ["rank.blocks"]),
         ("rank.models=['logit', 'logit']", ["rank.models", "logit", "twice"]),
-        ("rank.blocks=['option', 'option']", ["rank.blocks", "option", "twice"]),
+        ("rank.blocks=['core', 'core']", ["rank.blocks", "core", "twice"]),
         ("baseline.model=magic", ["baseline.model", "magic"]),
         ("baseline.blocks=['nope']", ["baseline.blocks", "nope"]),
         ("baseline.blocks=[]", ["baseline.blocks"]),
-        ("rank.blocks=['auto', 'option']", ["rank.blocks", "auto", "option"]),  # auto stands alone
+        ("rank.blocks=['auto', 'core']", ["rank.blocks", "auto", "core"]),  # auto stands alone
         ("baseline.blocks=['auto']", ["baseline.blocks", "auto"]),
         ("baseline.fit=1", ["baseline.fit"]),
         ("split.validation=last", ["split.validation", "last"]),
@@ -40,8 +40,6 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
         ("rank.seeds=many", ["rank.seeds", "many"]),
         ("rank.patience=-1", ["rank.patience", ">= 0"]),
         ("rank.patience=long", ["rank.patience", "long"]),
-        ("readings.model=magic", ["readings.model", "magic"]),
-        ("readings.splits=['third']", ["readings.splits", "third", "second", "random"]),
         ("rerank_penalties=[]", ["rerank_penalties"]),
         ("rerank_penalties=[-0.1]", ["rerank_penalties", "-0.1"]),
         ("seed=-1", ["seed", "-1"]),
@@ -53,7 +51,6 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
         ("split.valid_share=0.0", ["split.valid_share", "> 0"]),
         ("split.valid_share=1.0", ["split.valid_share", "< 1"]),
         ("split.stretch_days=0.0", ["split.stretch_days", "> 0"]),
-        ("split.second_days=-3.0", ["split.second_days", "> 0"]),
         ("blend.trials=9", ["blend", "trials"]),  # weights are no longer searched for
         ("blend.bucket_sessions=0", ["blend.bucket_sessions", ">= 1"]),
         ("rank.nope=1", ["rank.nope"]),
@@ -67,14 +64,12 @@ def test_a_setting_that_cannot_be_is_refused_by_name(override: str, words: list[
     assert "\n" not in str(refused.value)
 
 
-def test_no_readings_and_no_negatives_hidden_are_settings_too() -> None:
-    config = COMPETITION.load_config(["readings.splits=[]", "rank.sample.missing_share=0.0"])
-    assert (config.readings.splits, config.rank.sample.missing_share) == ((), 0)
+def test_that_no_value_is_hidden_is_a_setting_too() -> None:
+    assert COMPETITION.load_config(["rank.sample.missing_share=0.0"]).rank.sample.missing_share == 0
 
 
 def test_every_block_and_every_way_of_validation_can_be_set() -> None:
-    config = COMPETITION.load_config([f"rank.blocks={list(BLOCKS)}", f"readings.splits={list(SPLITS)}"])
-    assert (config.rank.blocks, config.readings.splits) == (BLOCKS, SPLITS)
+    assert COMPETITION.load_config([f"rank.blocks={list(BLOCKS)}"]).rank.blocks == BLOCKS
     for way in ("auto", "time", "blocks", "folds"):
         assert COMPETITION.load_config([f"split.validation={way}"]).split.validation == way
 

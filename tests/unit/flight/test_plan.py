@@ -29,19 +29,21 @@ def load(*overrides: str) -> FlightConfig:
     return config
 
 
-def survey(sessions: int = 3_000, scored: int = 2_000, returning: float = 0.0, known: float = 0.0) -> Survey:
-    return Survey(sessions, scored, returning, known)
+def survey(
+    sessions: int = 3_000, scored: int = 2_000, returning: float = 0.0, known: float = 0.0, coded: float = 0.0
+) -> Survey:
+    return Survey(sessions, scored, returning, known, coded)
 
 
-def log(profiles: Sequence[int], size: int = 20, unbooked: int = 0) -> pl.DataFrame:
+def log(profiles: Sequence[int], size: int = 20, unbooked: int = 0, coded: int = 0) -> pl.DataFrame:
     """Sessions of these travellers with a booking, and further ones of traveller -1 without."""
     count = len(profiles)
-    return pl.DataFrame(
-        {"profile": [*profiles, *[-1] * unbooked], "size": [size] * (count + unbooked)}, schema_overrides=INTEGERS
-    ).with_columns(booked=pl.Series([0] * count + [None] * unbooked, dtype=pl.Int32))
-
-
-INTEGERS = {"profile": pl.Int32, "size": pl.Int32}
+    columns = {"profile": [*profiles, *[-1] * unbooked]} | dict.fromkeys(("size", "coded"), [0] * (count + unbooked))
+    return pl.DataFrame(columns, schema_overrides=dict.fromkeys(columns, pl.Int32)).with_columns(
+        size=pl.lit(size, pl.Int32),
+        coded=pl.lit(coded, pl.Int32),
+        booked=pl.Series([0] * count + [None] * unbooked, dtype=pl.Int32),
+    )
 
 
 # --- the survey ---
@@ -57,8 +59,13 @@ def test_the_survey_counts_bookings_scored_sessions_and_who_comes_back() -> None
 
 
 def test_files_without_a_session_have_nothing_to_count() -> None:
-    empty = survey_log(log([], unbooked=2), log([]))
-    assert (empty.sessions, empty.scored, empty.known) == (0, 0, 0.0)
+    empty = survey_log(log([], unbooked=2, coded=3), log([]))
+    assert (empty.sessions, empty.scored, empty.known, empty.coded) == (0, 0, 0.0, 0.0)
+
+
+def test_the_survey_counts_sessions_that_offer_corporate_fares() -> None:
+    train = pl.concat([log([1], coded=20), log([2], coded=1), log([3, 4], unbooked=2)])
+    assert survey_log(train, log([1], coded=5)).coded == 0.5
 
 
 @pytest.mark.parametrize(
@@ -176,6 +183,24 @@ def test_no_margin_is_kept_where_nobody_comes_back() -> None:
     assert {each.base_margin for each in offered} == {None}
 
 
+@pytest.mark.parametrize("returning", [0.0, 0.5])
+def test_where_the_log_has_codes_each_set_is_offered_with_their_block_and_without(returning: float) -> None:
+    plain, why = decide_features(survey(returning=returning), load())
+    offered, reason = decide_features(survey(returning=returning, coded=0.49), load())
+    extended, kept = offered[: len(plain)], offered[len(plain) :]
+    assert kept == plain
+    for with_codes, without in zip(extended, plain, strict=True):
+        assert with_codes.name == f"{without.name}, tariffs"
+        assert with_codes.blocks == (*without.blocks, "tariff")
+        assert with_codes.base_margin == without.base_margin
+    assert reason == f"{why}; 49% of the sessions offer corporate fares: with their block where validation says so"
+
+
+def test_blocks_that_are_set_are_kept_where_the_log_has_codes() -> None:
+    decided, reason = decide_features(survey(coded=1.0), load("rank.blocks=['core']"))
+    assert (decided, reason) == ((Features("as set", ("core",)),), "set")
+
+
 # --- the models ---
 
 
@@ -244,6 +269,14 @@ def test_a_plan_has_every_decision_with_its_reason() -> None:
     assert not any(each.reason == "set" for each in plan.decisions)
 
 
+def test_a_plan_of_a_log_with_codes_names_its_sets_with_them() -> None:
+    plan = make_plan(log([1, 1, 2, 2], coded=3), log([1]), load())
+    assert plan.features == (Features("past bookings, tariffs", (*PAST.blocks, "tariff"), "taste_total"), PAST)
+    (blocks,) = [each for each in plan.decisions if each.setting == "rank.blocks"]
+    assert blocks.value == "core pair lift taste tariff or core pair lift taste"
+    assert blocks.reason.startswith("people come back; 100% of the sessions offer corporate fares")
+
+
 def test_a_plan_by_the_test_file_alone() -> None:
     """Nobody searches twice in the train file, but half of the test's travellers are in it."""
     plan = make_plan(log(range(40)), log([0, 1, 2, 100, 101, 102]), load())
@@ -253,14 +286,14 @@ def test_a_plan_by_the_test_file_alone() -> None:
 def test_what_is_set_in_full_is_planned_as_it_is_set() -> None:
     config = load(
         "split.validation=time",
-        "rank.blocks=['core', 'option']",
+        "rank.blocks=['core', 'public']",
         "rank.seeds=2",
         "rank.patience=9",
         "rank.models=['logit', 'catboost_yetirank']",
     )
     plan = make_plan(log(range(40)), log([1]), config)
     assert (plan.validation, plan.folds, plan.repeats) == ("time", 1, 1)
-    assert plan.features == (Features("as set", ("core", "option")),)
+    assert plan.features == (Features("as set", ("core", "public")),)
     assert (plan.models, plan.seeds, plan.patience) == (("logit", "catboost_yetirank"), 2, 9)
     assert {model: plan.parameters[model] for model in plan.models} == {
         model: config.rank.parameters_of(model) for model in plan.models

@@ -17,12 +17,10 @@ from competitions.flight.split import (
     Split,
     find_cut,
     make_split,
-    split_at_random,
     split_blocks,
     split_by_time,
     split_folds,
     split_last,
-    split_last_days,
     take_snapshots,
     take_test_snapshot,
 )
@@ -56,8 +54,8 @@ def with_role(fold: Fold, role: str) -> set[int]:
     return set(fold.roles.filter(role=role)["session"])
 
 
-def configure(share: float = 0.1, stretch: float = 7, second: float = 30) -> SplitSettings:
-    return SplitSettings(validation="auto", valid_share=share, stretch_days=stretch, second_days=second)
+def configure(share: float = 0.1, stretch: float = 7) -> SplitSettings:
+    return SplitSettings(validation="auto", valid_share=share, stretch_days=stretch)
 
 
 # --- the cut ---
@@ -192,7 +190,6 @@ def test_one_session_with_a_wrong_time_moves_no_moment_of_the_others(day: float)
         assert {session: others - {30} for session, others in told.items()} == {
             session: others - {30} for session, others in seen.items()
         }
-    assert roles_of(split_last_days(odd, configure(second=5)).folds[0])[40:50] == ["train"] * 9 + ["valid"]
 
 
 @pytest.mark.parametrize(
@@ -238,12 +235,6 @@ def test_the_last_share_validates() -> None:
     assert [roles_of(fold) for fold in split.folds] == [["train"] * 8 + ["valid"] * 2]
     assert split.name == "last sessions"
     assert list_visible(split.final)[9] == set(range(9))
-
-
-def test_the_last_days_validate() -> None:
-    split = split_last_days(sessions(0, 5, 9, 9.5, 10), configure(second=1))
-    assert [roles_of(fold) for fold in split.folds] == [["train"] * 2 + ["valid"] * 3]
-    assert split.name == "last days"
 
 
 def test_successive_shares_validate_one_after_the_other() -> None:
@@ -356,18 +347,3 @@ def test_there_are_no_more_folds_than_sessions(count: int, folds: int) -> None:
 def test_a_single_session_cannot_be_dealt(days: tuple[float, ...], unbooked: tuple[int, ...]) -> None:
     with pytest.raises(UserError, match="nothing to validate on"):
         split_folds(sessions(*days, unbooked=unbooked), 5, 2, 0)
-
-
-# --- at random ---
-
-
-@pytest.mark.parametrize(("share", "held"), [(0.1, 2), (0.25, 5), (0.3, 7), (0.9, 10)])
-def test_a_share_at_random_sees_every_other_booking(share: float, held: int) -> None:
-    split = split_at_random(sessions(*range(23), unbooked=UNBOOKED), share, 0)
-    (fold,) = split.folds
-    assert (split.name, split.cross_fitted) == ("random", True)
-    assert len(with_role(fold, "valid")) in (held, held + 1)
-    seen = list_visible(fold.snapshots)
-    for session in with_role(fold, "valid"):
-        assert seen[session] == BOOKED - with_role(fold, "valid")
-    check_inner(fold.snapshots, with_role(fold, "train"))

@@ -1,4 +1,4 @@
-"""The ladder on a tiny log: its rungs in order, all on the same sessions; and readings of a model on other splits."""
+"""The ladder on a tiny log: its rungs in order, all on the same sessions."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from common.ranking.dataset import RankingDataset
 from common.ranking.fit_task import Recipe
 from competitions.flight import pipeline, plan
 from competitions.flight.competition import COMPETITION
-from competitions.flight.config import BLOCKS, FlightConfig, SampleSettings
+from competitions.flight.config import BLOCKS, FlightConfig
 from competitions.flight.experiments import ladder
 from competitions.flight.experiments.ladder import PRICE, RULES, Measured, measure_scores, score_by_rule
 from competitions.flight.experiments.peers import PEERS, Peer
@@ -22,12 +22,9 @@ from competitions.flight.features.booking_history import build_history, collect_
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import RawFiles, Searches
 from competitions.flight.metrics import LARGE
-from competitions.flight.plan import Features, make_plan
-from competitions.flight.ranking.rankers import Choice, make_recipe
-from competitions.flight.ranking.split_diagnostics import evaluate_split, evaluate_splits
 from competitions.flight.ranking.training_data import FoldData, TrainingData
-from competitions.flight.split import DAY_MS, find_cut, split_at_random, split_by_time, split_last_days
-from tests.unit.flight.flight_world import draw_searches, make_searches, option, search
+from competitions.flight.split import find_cut, split_by_time
+from tests.unit.flight.flight_world import draw_searches
 
 SMALL = (
     'rank.models=["lightgbm_softmax", "logit"]',
@@ -42,8 +39,8 @@ SMALL = (
 FILES = RawFiles(Path("a"), Path("b"))
 
 
-def load(*settings: str) -> FlightConfig:
-    config: FlightConfig = COMPETITION.load_config([*SMALL, *settings], tuned=False)
+def load() -> FlightConfig:
+    config: FlightConfig = COMPETITION.load_config(SMALL, tuned=False)
     return config
 
 
@@ -84,12 +81,6 @@ class Climbed(NamedTuple):
         return found
 
 
-def book_cheapest(searches: Searches) -> Searches:
-    """The cheapest option is booked."""
-    first = searches.options.group_by("session", maintain_order=True).agg(pl.col("price").fill_null(1e9).arg_min())
-    return Searches(searches.sessions.with_columns(booked=first["price"].cast(pl.Int32)), searches.options)
-
-
 def score_price(train: RankingDataset, valid: RankingDataset, seed: int) -> NDArray[np.float64]:
     """What the rule "cheapest" does, as a peer."""
     assert {name.partition("_")[0] for name in (*train.names, *valid.names)} == {"core", "lift"}
@@ -123,11 +114,12 @@ def test_rules_peers_baseline_blocks_models_blend_rerank(climbed: Climbed) -> No
         *(name for name, _, _ in RULES),
         "peer: cheapest XGBoost",
         "peer: public XGBoost, reranked",
-        "baseline: logit on option, session, within",
+        "baseline: logit on public",
         "lightgbm_softmax on core",
         "+ pair features",
         "+ lift features",
         "+ taste features",
+        "+ tariff features",
         "from the score taste_total",
         "lightgbm_softmax",
         "logit",
@@ -169,12 +161,14 @@ def test_blend_gains_is_the_difference_on_the_same_sessions(climbed: Climbed) ->
 
 def test_every_fit_is_a_recipe_of_the_run(climbed: Climbed) -> None:
     fits: dict[str, Recipe] = {name: given[0] for name, given in climbed.run.steps if name.startswith("fit.")}
-    added = ("core", "pair", "lift", "taste")
+    added = ("core", "pair", "lift", "taste", "tariff")
+    chosen = fits["fit.logit"].blocks  # validation chose with or without the codes
+    assert chosen in (added, added[:-1])
     assert {name: recipe.blocks for name, recipe in fits.items()} == {
-        "fit.lightgbm_softmax": added,
-        "fit.logit": added,
+        "fit.lightgbm_softmax": chosen,
+        "fit.logit": chosen,
         "fit.baseline": load().baseline.blocks,
-        **{f"fit.lightgbm_softmax-{count}": added[:count] for count in range(1, 5)},
+        **{f"fit.lightgbm_softmax-{count}": added[:count] for count in range(1, 6)},
     }
     assert {name for name, recipe in fits.items() if recipe.base_margin} == {"fit.lightgbm_softmax", "fit.logit"}
 
@@ -225,62 +219,3 @@ def test_rules_and_peers_name_features_and_blocks_that_there_are() -> None:
     names = build_features(train, 0, 5, split.final.assigned, history, BLOCKS).columns
     assert {PRICE, *(name for _, _, weights in RULES for name in weights)} <= set(names)
     assert {block for peer in PEERS for block in peer.blocks} <= set(BLOCKS)
-
-
-# --- readings ---
-
-
-def test_the_last_days_before_the_end_of_the_log_validate() -> None:
-    train = make_searches(*(search(day=day) for day in (0, 5, 7.5, 9, 10)))
-    split = split_last_days(train.sessions, load("split.second_days=2.5").split)
-    assert split.folds[0].roles["role"].to_list() == ["train", "train", "valid", "valid", "valid"]
-    assert split.name == "last days"
-    (fold,) = split_last_days(train.sessions, load("split.second_days=2.4").split).folds
-    assert fold.roles["role"].to_list().count("valid") == 2
-
-
-def test_random_sessions_validate_by_share_and_seed() -> None:
-    train = make_searches(*(search(day=day) for day in range(20)))
-    splits = [split_at_random(train.sessions, 0.25, seed) for seed in (1, 2)]
-    roles = [fold.roles["role"].to_list() for split in splits for fold in split.folds]
-    assert [role.count("valid") for role in roles] == [5, 5]
-    assert roles[0] != roles[1]
-
-
-def test_a_reading_is_of_a_model_fitted_and_judged_on_its_split() -> None:
-    """The cheapest option is booked, which a model learns at once."""
-    train = book_cheapest(draw_searches(2, count=60, longest=14))
-    config = load("split.second_days=12", "rank.rounds=30", "rank.patience=5")
-    split = split_last_days(train.sessions, config.split)
-    sample = SampleSettings(negatives=50, rows=10_000, missing_share=0.0)
-    decided = make_plan(train.sessions, train.sessions, config)
-    recipe = make_recipe(config, decided, "logit", Features("plain", ("option", "within")), {"l2": 0.1})
-    scores = evaluate_split(train, collect_bookings(train), split, recipe, sample, 0)
-    cut = train.sessions.select(pl.col("time").max() - 12 * DAY_MS).item()
-    scored = train.sessions.filter((pl.col("time") >= cut) & (pl.col("size") > LARGE)).height
-    assert scores["sessions"] == scored > 3
-    assert scores["hit_rate@3"] > 0.9
-
-
-def read_splits(tmp_path: Path, *settings: str) -> dict[str, Any]:
-    """The readings of twelve searches on two days: no month validates, random ones do."""
-    sizes = [search(*[option(price=100.0 + n) for n in range(12)], day=day / 6, profile=day) for day in range(12)]
-    run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
-    train = run.step(make_searches, *sizes)
-    log = run.step(collect_bookings, train)
-    config = load("readings.model=logit", "split.valid_share=0.25", *settings)
-    decided = make_plan(train.value.sessions, train.value.sessions, config)
-    choice = Choice(Features("plain", ("core",)), {})
-    return evaluate_splits(run, train, log, (config, decided, choice))
-
-
-def test_no_other_split_is_read_unless_it_is_asked_for(tmp_path: Path) -> None:
-    assert read_splits(tmp_path) == {}
-
-
-def test_a_split_that_the_log_is_too_short_for_gives_its_reason(tmp_path: Path) -> None:
-    readings = read_splits(tmp_path, 'readings.splits=["second", "random"]')
-    assert list(readings) == ["second", "random"]
-    assert "the split (last days)" in str(readings["second"]).lower()
-    assert isinstance(readings["random"], dict)
-    assert readings["random"]["sessions"] == 3

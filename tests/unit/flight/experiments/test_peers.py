@@ -13,7 +13,7 @@ from competitions.flight.experiments import peers
 from competitions.flight.experiments.peers import PEERS, Peer, Scores
 from competitions.flight.ranking.rerank import rerank
 
-BLOCKS = ("option", "session", "within", "core", "lift")
+BLOCKS = ("public", "core", "lift")
 LIGHTGBM, CATBOOST, MIX = PEERS[2:5]
 each_peer = pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.title)
 

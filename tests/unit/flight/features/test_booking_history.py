@@ -1,44 +1,37 @@
-"""History: counts, means, quartiles, lifts, by hand and against an oracle; nothing of what a snapshot must not see."""
+"""History: counts and lifts, by hand and against an oracle; nothing of what a snapshot must not see."""
 
 import math
-import statistics
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from competitions.flight.features import booking_history
 from competitions.flight.features.booking_history import (
-    DETAILED,
-    KEYS,
     LIFTS,
-    SPREADS,
+    TARIFF_LIFTS,
     BookingLog,
     History,
     build_history,
     collect_bookings,
     count_offers,
 )
-from competitions.flight.features.option_attributes import ATTRIBUTES, add_attributes
 from competitions.flight.io.reader import Searches
 from competitions.flight.split import DAY_MS, Snapshots, take_snapshots
 from tests.unit.flight.flight_world import (
     START,
-    Row,
     Search,
     assert_column,
     by_session,
     draw_searches,
-    known,
     make_searches,
     option,
     search,
 )
 
-FLOAT = pl.Float32
+KEYS = {**LIFTS, **TARIFF_LIFTS}
 
 
 def see(*sessions: int) -> Snapshots:
@@ -62,21 +55,6 @@ def learn(*searches: Search) -> History:
 # --- the log ---
 
 
-def test_the_log_has_the_attributes_of_the_booked_option_among_all_of_its_session() -> None:
-    searches = make_searches(
-        search(option(price=100.0), option(price=300.0, out_cabin=2, back_cabin=2), booked=1, profile=4, company=6),
-        search(booked=None),
-        search(option(price=50.0), option(price=40.0), booked=0, day=1, route=None),
-    )
-    bookings = collect_bookings(searches).bookings
-    assert bookings["session"].to_list() == [0, 2]
-    assert bookings["time"].to_list() == [START, START + DAY_MS]
-    assert bookings.select("company", "profile", "route").rows() == [(6, 4, 3), (5, 50, None)]
-    assert_column(bookings["price_ratio"], [math.log(3), math.log(50 / 40)])
-    assert_column(bookings["price_place"], [1, 1])
-    assert_column(bookings["cabin"], [2, 1])
-
-
 def test_offers_are_shares_of_the_sessions_options() -> None:
     options = [option(out_carrier=carrier) for carrier in (1, 1, 2, None)]
     log = collect_bookings(make_searches(search(*options, booked=2), search(*options[:2], booked=0, route=None)))
@@ -96,44 +74,8 @@ def test_the_log_is_the_same_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = collect_bookings(searches)
     monkeypatch.setattr(booking_history, "SLICE_ROWS", 15)
     parts = collect_bookings(searches)
-    assert_frame_equal(parts.bookings, whole.bookings)
-    for name in LIFTS:
+    for name in KEYS:
         assert_frame_equal(parts.offers[name], whole.offers[name], check_row_order=False)
-
-
-# --- means ---
-
-
-def test_means_and_quartiles_by_hand() -> None:
-    bookings = pl.DataFrame({"time": [5, 9, 7, 1], "profile": [1, 1, 1, 2]}).with_columns(
-        [pl.Series(attribute, [0.0, 1.0, 4.0, 9.0], FLOAT) for attribute in ATTRIBUTES]
-    )
-    table = booking_history.average(bookings, ("profile",), detailed=True)
-    assert table["profile"].to_list() == [1, 2]
-    assert table["bookings"].to_list() == [3, 1]
-    assert table["last_ms"].to_list() == [9, 1]
-    assert_column(table["cabin"], [5 / 3, 9])
-    for attribute in SPREADS:
-        assert_column(table[f"{attribute}_spread"], [statistics.stdev([0, 1, 4]), None])
-        assert_column(table[f"{attribute}_q25"], [0.5, 9])
-        assert_column(table[f"{attribute}_q50"], [1, 9])
-        assert_column(table[f"{attribute}_q75"], [2.5, 9])
-
-
-def test_bookings_without_a_value_in_the_key_are_left_out() -> None:
-    past = learn(search(route=None), search(route=3), search(route=3, profile=51))
-    assert past.means["route"].select("route", "bookings").rows() == [(3, 2)]
-    assert past.means["trip"].select("profile", "route", "bookings").rows() == [(50, 3, 1), (51, 3, 1)]
-    assert past.means["habit"].select("company", "route", "bookings").rows() == [(5, 3, 2)]
-    assert past.means["profile"].select("profile", "bookings").rows() == [(50, 2), (51, 1)]
-    assert past.means["company"].select("company", "bookings").rows() == [(5, 3)]
-
-
-def test_a_missing_attribute_leaves_the_others_to_the_mean() -> None:
-    one, two = ([option(price=100.0), option(price=price)] for price in (200.0, None))
-    past = learn(search(*one, booked=1), search(*two, booked=1))
-    assert past.means["profile"]["bookings"].to_list() == [2]
-    assert_column(past.means["profile"]["price_ratio"], [math.log(2)])
 
 
 # --- lifts ---
@@ -167,24 +109,6 @@ def test_offers_without_a_key_are_no_offers() -> None:
 # --- an oracle ---
 
 
-def expect_means(bookings: Sequence[Row], key: Sequence[str]) -> dict[tuple[Any, ...], Row]:
-    means = {}
-    for values in {tuple(row[name] for name in key) for row in bookings}:
-        if None in values:
-            continue
-        rows = [row for row in bookings if tuple(row[name] for name in key) == values]
-        observed = {attribute: known([row[attribute] for row in rows]) for attribute in ATTRIBUTES}
-        made: Row = {"bookings": len(rows), "last_ms": max(row["time"] for row in rows)}
-        made |= {attribute: statistics.fmean(seen) if seen else None for attribute, seen in observed.items()}
-        for attribute in SPREADS:
-            seen = observed[attribute]
-            made[f"{attribute}_spread"] = statistics.stdev(seen) if len(seen) > 1 else None
-            for q in (25, 50, 75):
-                made[f"{attribute}_q{q}"] = float(np.percentile(seen, q)) if seen else None
-        means[values] = made
-    return means
-
-
 def expect_lifts(searches: Searches, seen: set[int], key: Sequence[str]) -> dict[tuple[Any, ...], tuple[float, float]]:
     """times and lift by key."""
     booked: dict[tuple[Any, ...], float] = {}
@@ -209,18 +133,10 @@ def test_what_snapshots_know_is_what_the_oracle_says(seed: int) -> None:
     as_of = sessions.select("session", until=pl.Series([START + 9 * DAY_MS] * 30 + [START + 20 * DAY_MS] * 30))
     snapshots = take_snapshots(sessions, as_of)
     past = build_history(collect_bookings(searches), snapshots)
-    chosen = (
-        add_attributes(searches.options).join(sessions, on="session").filter(pl.col("position") == pl.col("booked"))
-    )
     for snapshot, moment in enumerate((START + 9 * DAY_MS, START + 20 * DAY_MS)):
-        rows = chosen.filter(pl.col("time") < moment).rows(named=True)
-        assert rows
+        seen = set(sessions.filter(pl.col("booked").is_not_null() & (pl.col("time") < moment))["session"])
+        assert seen
         for name, key in KEYS.items():
-            assert_table(
-                past.means[name].filter(snapshot=snapshot), key, expect_means(rows, key), detailed=name in DETAILED
-            )
-        seen = {row["session"] for row in rows}
-        for name, key in LIFTS.items():
             table, expected = past.lifts[name].filter(snapshot=snapshot), expect_lifts(searches, seen, key)
             lifts = {
                 row[1 : 1 + len(key)]: row[1 + len(key) :]
@@ -231,27 +147,15 @@ def test_what_snapshots_know_is_what_the_oracle_says(seed: int) -> None:
                 assert lift == pytest.approx(expected[values], abs=1e-5), (name, values)
 
 
-def assert_table(
-    table: pl.DataFrame, key: Sequence[str], expected: dict[tuple[Any, ...], Row], *, detailed: bool
-) -> None:
-    keys = list(table.select(key).rows())
-    assert keys == sorted(expected)
-    details = [name for name in next(iter(expected.values())) if name.endswith(("_spread", "_q25", "_q50", "_q75"))]
-    columns = ["bookings", "last_ms", *ATTRIBUTES, *(details if detailed else [])]
-    assert table.columns == ["snapshot", *key, *table.columns[1 + len(key) :]]
-    assert sorted(table.columns[1 + len(key) :]) == sorted(columns)
-    for name in columns:
-        assert_column(table[name], [expected[values][name] for values in keys])
-
-
 # --- what a snapshot must not see ---
 
 
 def assert_same_history(one: History, other: History) -> None:
-    for name in KEYS:
-        assert_frame_equal(one.means[name], other.means[name])
-    for name in LIFTS:
-        assert_frame_equal(one.lifts[name], other.lifts[name])
+    for kind in ("lifts", "preferences"):
+        tables, others = getattr(one, kind), getattr(other, kind)
+        assert tables.keys() == others.keys()
+        for name, table in tables.items():
+            assert_frame_equal(table, others[name])
 
 
 def alter(searches: Searches, changed: pl.Series) -> Searches:
@@ -299,11 +203,8 @@ def test_each_snapshot_knows_its_own_bookings_only() -> None:
     searches = make_searches(*(search(day=day, profile=profile) for day, profile in ((0, 1), (1, 2), (2, 1), (3, 1))))
     as_of = pl.DataFrame({"session": [0, 1, 2], "until": [START + day * DAY_MS for day in (1, 3, 0)]})
     past = build_history(collect_bookings(searches), take_snapshots(searches.sessions, as_of))
-    assert past.means["profile"].select("snapshot", "profile", "bookings", "last_ms").rows() == [
-        (1, 1, 1, START),
-        (2, 1, 2, START + 2 * DAY_MS),
-        (2, 2, 1, START + DAY_MS),
-    ]
+    profiles = past.lifts["carrier_profile"].select("snapshot", "profile", "times")
+    assert profiles.rows() == [(1, 1, 1), (2, 1, 2), (2, 2, 1)]
     assert past.lifts["carrier"].select("snapshot", "times").rows() == [(1, 1), (2, 3)]
 
 
@@ -311,24 +212,21 @@ def test_where_nothing_is_seen_the_tables_are_empty_with_the_same_columns() -> N
     log: BookingLog = collect_bookings(make_searches(search()))
     nothing, something = build_history(log, see()), build_history(log, see(0))
     for name in KEYS:
-        assert nothing.means[name].height == 0
-        assert nothing.means[name].schema == something.means[name].schema
-    for name in LIFTS:
         assert nothing.lifts[name].height == 0
         assert nothing.lifts[name].schema == something.lifts[name].schema
 
 
-@pytest.mark.parametrize("asked", [(), ("history",), ("lift", "taste"), ("core",)])
-def test_only_what_the_blocks_look_up_is_tabulated(asked: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("blocks", [(), ("tariff",), ("lift", "taste"), ("core",)])
+def test_only_what_the_blocks_look_up_is_tabulated(blocks: tuple[str, ...]) -> None:
     log = collect_bookings(make_searches(search(), search(profile=2)))
     whole, part, nothing = (
         build_history(log, see(0, 1)),
-        build_history(log, see(0, 1), asked),
+        build_history(log, see(0, 1), blocks),
         build_history(log, see()),
     )
-    for block, kind in (("history", "means"), ("lift", "lifts"), ("taste", "preferences")):
-        expected = whole if block in asked else nothing
-        tables = getattr(part, kind)
-        assert tables.keys() == getattr(whole, kind).keys()
-        for name, table in tables.items():
-            assert_frame_equal(table, getattr(expected, kind)[name])
+    served = {"lift": LIFTS, "tariff": TARIFF_LIFTS, "taste": whole.preferences}
+    for block, names in served.items():
+        kind = "preferences" if block == "taste" else "lifts"
+        expected = getattr(whole if block in blocks else nothing, kind)
+        for name in names:
+            assert_frame_equal(getattr(part, kind)[name], expected[name])

@@ -8,17 +8,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from competitions.flight.features.booking_history import (
-    DETAILED,
-    KEYS,
-    LIFTS,
-    SPREADS,
-    History,
-    build_history,
-    collect_bookings,
-)
+from competitions.flight.features.booking_history import LIFTS, History, build_history, collect_bookings
 from competitions.flight.features.build import build_features
-from competitions.flight.features.option_attributes import ATTRIBUTES, add_attributes
 from competitions.flight.io.reader import Searches
 from competitions.flight.split import DAY_MS, Snapshots, take_snapshots
 from tests.unit.flight.flight_world import (
@@ -28,18 +19,15 @@ from tests.unit.flight.flight_world import (
     assert_column,
     by_session,
     draw_searches,
-    less,
     make_searches,
     option,
     search,
 )
 
-COUNTED = ("profile", "trip", "habit")
 TIMES = ("carrier_profile", *(name for name in LIFTS if name.startswith(("habit", "profile"))))
-CHEAP, DEAR = option(price=100.0), option(price=300.0)
 
 
-def compare(*searches: Search, moment: float, block: str = "history") -> pl.DataFrame:
+def compare(*searches: Search, moment: float, block: str = "lift") -> pl.DataFrame:
     """The features of a block of all options, everybody looking back from ``moment`` (days)."""
     made = make_searches(*searches)
     as_of = made.sessions.select("session", until=pl.lit(START + round(moment * DAY_MS)))
@@ -53,45 +41,11 @@ def compare(*searches: Search, moment: float, block: str = "history") -> pl.Data
 # --- by hand ---
 
 
-def test_a_traveller_who_booked_the_dearest_thrice_and_the_cheapest_once() -> None:
-    earlier = [search(CHEAP, DEAR, day=day, booked=day < 3) for day in range(4)]
-    table = compare(*earlier, search(CHEAP, DEAR, option(price=None), day=6.5), moment=6)[-3:]
-    assert_column(table["profile_price_place"], [0 - 3 / 4, 0.5 - 3 / 4, None])
-    assert_column(table["profile_price_ratio"], [-math.log(3) * 3 / 4, math.log(3) / 4, None])
-    assert_column(table["profile_price_place_spread"], [0.5] * 3)  # of 1, 1, 1, 0
-    assert_column(table["profile_price_ratio_off"], [math.log(3), 0, None])
-    assert_column(table["profile_price_ratio_usual"], [0, 1, None])
-    assert_column(table["habit_price_place_usual"], [0, 0, None])  # the quartiles are 0.75 and 1
-    assert_column(table["profile_out_hour_usual"], [1, 1, 1])
-    assert_column(table["profile_bookings"], [4] * 3)
-    for name in COUNTED:
-        assert_column(table[f"{name}_age_days"], [3.5] * 3)
-
-
-def test_each_key_speaks_of_its_own_bookings() -> None:
-    who: dict[str, dict[str, Any]] = {
-        "trip": {},
-        "profile": {"route": 8, "company": 8},
-        "habit": {"profile": 8},
-        "company": {"route": 9, "profile": 9},
-        "route": {"profile": 7, "company": 7},
-        "nobody": {"profile": 6, "company": 6, "route": None},
-    }
-    earlier = [search(day=0, **columns) for columns in who.values()]
-    table = compare(*earlier, search(day=2), search(day=2, route=None, profile=1, company=1), moment=1)
-    counts = {name: table[f"{name}_bookings"].to_list()[-4::2] for name in KEYS}
-    assert counts == {"profile": [2, 0], "trip": [1, 0], "habit": [2, 0], "company": [3, 0], "route": [3, 0]}
-    last = table[-1].row(0, named=True)
-    for name in KEYS:
-        assert {last[f"{name}_{attribute}"] for attribute in ATTRIBUTES} == {None}
-    assert {last[f"{name}_age_days"] for name in COUNTED} == {None}
-
-
 def test_lifts_and_times_of_flights_and_carriers_by_hand() -> None:
     own, other = option(out_flight=1, back_flight=2), option(out_flight=3, back_flight=4, price=150.0)
     earlier = [search(own, other, day=day, profile=50 + day) for day in (0, 1)]  # twice the first, by two travellers
     late = search(own, other, option(out_flight=None), day=3)
-    table = compare(*earlier, late, moment=2, block="lift")[-3:]
+    table = compare(*earlier, late, moment=2)[-3:]
     liked, ignored = math.log((2 + 2) / (1 + 2)), math.log((0 + 2) / (1 + 2))
     for name in ("out_flight", "back_flight", "habit_out_flight", "habit_back_flight"):
         assert_column(table[name][:2], [liked, ignored])
@@ -111,7 +65,7 @@ def test_carriers_are_lifted_by_route_by_both_legs_and_for_the_way_back() -> Non
     options = [option(out_carrier=out, back_carrier=back) for out, back in pairs]
     earlier = [search(*options, day=day, profile=60 + day) for day in (0, 1)]
     elsewhere = search(*options, day=0, route=4, profile=70, company=8, booked=3)
-    table = compare(*earlier, elsewhere, search(*options, day=3), moment=2, block="lift")[-4:]
+    table = compare(*earlier, elsewhere, search(*options, day=3), moment=2)[-4:]
     assert_column(table["carrier_pair_route"], [math.log(4 / 2.5), *[math.log(2 / 2.5)] * 3])
     out, back = (math.log(4 / 3), math.log(2 / 3)), (math.log(2 / 3), math.log(4 / 3))  # booked twice, never
     assert_column(table["carrier_route"], [out[0], out[0], out[1], out[1]])
@@ -126,7 +80,7 @@ def test_carriers_are_lifted_by_route_by_both_legs_and_for_the_way_back() -> Non
 def test_nothing_is_known_of_an_incomplete_key() -> None:
     rows = [option(back_carrier=None, price=90.0), option(back_carrier=3)]
     earlier = [search(*rows, day=day, booked=1) for day in (0, 1)]
-    table = compare(*earlier, search(*rows, day=3), search(*rows, day=3, route=None), moment=2, block="lift")[-4:]
+    table = compare(*earlier, search(*rows, day=3), search(*rows, day=3, route=None), moment=2)[-4:]
     liked = math.log(4 / 3)
     assert_column(table["back_carrier_route"], [0, liked, 0, 0])
     assert_column(table["carrier_pair_route"], [0, liked, 0, 0])
@@ -143,18 +97,6 @@ def find_rows(tables: dict[str, pl.DataFrame], keys: dict[str, tuple[str, ...]])
     }
 
 
-def expect_history(session: Row, options: Sequence[Row], means: dict[str, Any]) -> list[Row]:
-    made: list[Row] = []
-    for option_row in options:
-        row: Row = {}
-        who = session | option_row
-        for name, key in KEYS.items():
-            met = means[name].get((session["snapshot"], *(who[column] for column in key)), {})
-            row |= expect_mean(name, met, who)
-        made.append(row)
-    return made
-
-
 def expect_lifts(session: Row, options: Sequence[Row], lifts: dict[str, Any]) -> list[Row]:
     made: list[Row] = []
     for option_row in options:
@@ -169,45 +111,20 @@ def expect_lifts(session: Row, options: Sequence[Row], lifts: dict[str, Any]) ->
     return made
 
 
-def expect_mean(name: str, met: Row, who: Row) -> Row:
-    row: Row = {f"{name}_{attribute}": less(who[attribute], met.get(attribute)) for attribute in ATTRIBUTES}
-    row[f"{name}_bookings"] = met.get("bookings", 0)
-    if name in COUNTED:
-        age = less(who["time"], met.get("last_ms"))
-        row[f"{name}_age_days"] = None if age is None else age / DAY_MS
-    for attribute in SPREADS if name in DETAILED else ():
-        low, middle, high = (met.get(f"{attribute}_q{q}") for q in (25, 50, 75))
-        value = who[attribute]
-        row[f"{name}_{attribute}_spread"] = met.get(f"{attribute}_spread")
-        row[f"{name}_{attribute}_off"] = None if value is None or middle is None else abs(value - middle)
-        row[f"{name}_{attribute}_usual"] = between(low, value, high)
-    return row
-
-
-def between(low: float | None, value: float | None, high: float | None) -> bool | None:
-    if value is None or low is None or high is None:
-        return None
-    return low <= value <= high
-
-
-@pytest.mark.parametrize("block", ["history", "lift"])
 @pytest.mark.parametrize("seed", range(2))
-def test_every_feature_of_the_past_is_what_the_oracle_says(seed: int, block: str) -> None:
+def test_every_lift_is_what_the_oracle_says(seed: int) -> None:
     searches = draw_searches(seed, count=60, longest=5)
     moments = [START + day * DAY_MS for day in (9, 20)] * 30
     snapshots = take_snapshots(searches.sessions, searches.sessions.select("session", until=pl.Series(moments)))
     past = build_history(collect_bookings(searches), snapshots)
-    means, lifts = find_rows(past.means, dict(KEYS)), find_rows(past.lifts, dict(LIFTS))
-    with_attributes = Searches(searches.sessions, add_attributes(searches.options))
+    lifts = find_rows(past.lifts, dict(LIFTS))
     expected: list[Row] = []
-    for number, (session, options) in enumerate(by_session(with_attributes)):
-        who = session | {"snapshot": number % 2}
-        known = expect_history(who, options, means) if block == "history" else expect_lifts(who, options, lifts)
-        expected += known
-    table = build_features(searches, 0, 60, snapshots.assigned, past, [block])
-    assert set(table.columns) == {f"{block}_{name}" for name in expected[0]}
+    for number, (session, options) in enumerate(by_session(searches)):
+        expected += expect_lifts(session | {"snapshot": number % 2}, options, lifts)
+    table = build_features(searches, 0, 60, snapshots.assigned, past, ["lift"])
+    assert set(table.columns) == {f"lift_{name}" for name in expected[0]}
     for name in expected[0]:
-        assert_column(table[f"{block}_{name}"], [row[name] for row in expected])
+        assert_column(table[f"lift_{name}"], [row[name] for row in expected])
 
 
 # --- what must not be seen ---
@@ -219,7 +136,7 @@ def rebook(searches: Searches, changed: pl.Series) -> Searches:
     return Searches(searches.sessions.with_columns(booked), searches.options)
 
 
-@pytest.mark.parametrize("block", ["history", "lift", "taste"])
+@pytest.mark.parametrize("block", ["lift", "tariff", "taste"])
 def test_another_booking_from_the_moment_on_changes_no_feature_and_an_earlier_one_does(block: str) -> None:
     searches = draw_searches(4, count=40, longest=4)
     times = searches.sessions["time"]

@@ -8,13 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from competitions.flight.features.option_attributes import (
-    ATTRIBUTES,
-    add_attributes,
-    mark_flights,
-    slice_sessions,
-    take_options,
-)
+from competitions.flight.features.option_attributes import add_attributes, mark_flights, slice_sessions, take_options
 from tests.unit.flight.flight_world import (
     NOON,
     ONE_WAY,
@@ -40,14 +34,13 @@ def attributes(*options: Row) -> pl.DataFrame:
 def test_prices_within_a_session_by_hand() -> None:
     table = attributes(*(option(price=price) for price in (300.0, 100.0, 300.0, None, 150.0)))
     assert_column(table["price_rank"], [2, 0, 2, None, 1])
-    assert_column(table["price_place"], [2 / 4, 0, 2 / 4, None, 1 / 4])
     assert_column(table["price_ratio"], [math.log(3), 0, math.log(3), None, math.log(1.5)])
     assert_column(table["position"], range(5))
 
 
 def test_a_session_of_one_option_is_its_own_cheapest() -> None:
     table = attributes(option(price=300.0, out_segments=2))
-    for name in ("price_rank", "price_place", "price_ratio", "duration_ratio", "segments_more", "fare_level"):
+    for name in ("price_rank", "price_ratio", "duration_ratio", "segments_more", "fare_level"):
         assert table[name].to_list() == [0], name
 
 
@@ -191,11 +184,9 @@ def expect_traits(options: Sequence[Row]) -> list[Row]:
     fewest = min(row["segments"] for row in own)
     for row_number, (row, made) in enumerate(zip(options, own, strict=True)):
         fares = [other["price"] for other in options if flights(other) == flights(row)]
-        cheaper = rank(row["price"], prices)
         made |= {
             "position": row_number,
-            "price_rank": cheaper,
-            "price_place": None if cheaper is None else cheaper / max(len(options) - 1, 1),
+            "price_rank": rank(row["price"], prices),
             "price_ratio": log_ratio(row["price"], prices),
             "duration_ratio": log_ratio(made["duration"], durations),
             "segments_more": made["segments"] - fewest,
@@ -263,7 +254,6 @@ def test_every_attribute_is_what_the_oracle_says(seed: int) -> None:
     expected = [row for _, options in by_session(searches) for row in expect_traits(options)]
     for name in expected[0]:
         assert_column(table[name], [row[name] for row in expected])
-    assert set(ATTRIBUTES) <= expected[0].keys() | {"exchange_allowed", "access_tp"}
     assert_frame_equal(table.select(searches.options.columns), searches.options)
 
 

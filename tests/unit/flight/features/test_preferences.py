@@ -38,8 +38,9 @@ def chosen(*searches: Search) -> Choices:
 
 
 def pricey(*prices: float, booked: int, **session: Any) -> Search:
-    """A search whose options differ in nothing but the price."""
-    return search(*(option(price=price) for price in prices), booked=booked, **session)
+    """A search whose options, each on flights of its own, differ in the price alone."""
+    options = (option(price=price, out_flight=number) for number, price in enumerate(prices))
+    return search(*options, booked=booked, **session)
 
 
 def drawn(seed: int, count: int, size: int = 6) -> tuple[Choices, NDArray[np.float64]]:
@@ -96,6 +97,15 @@ def test_an_option_is_described_by_hand() -> None:
     assert (row["bags"], row["cabin"], row["access"]) == (0, 1, 0)
     assert (row["exchange_allowed"], row["free_exchange"], row["free_cancel"]) == (1, 0, 1)
     assert (row["one_carrier"], row["carrier0"], row["carrier1"], row["carrier2"]) == (1, 1, 0, 0)
+    assert (row["dearer"], row["coded"]) == (0, 1)
+
+
+def test_a_fare_is_dearer_where_the_same_flights_have_a_cheaper_one_and_coded_where_it_says_so() -> None:
+    prices = (("a", 50.0, None), ("b", 60.0, 9), ("b", 60.0, None), ("b", 90.0, 9))
+    options = [option(price=price, out_flight=ord(flight), tariff=code) for flight, price, code in prices]
+    x = preferences.encode_options(add_attributes(make_searches(search(*options)).options))
+    assert x[:, NAMES.index("dearer")].tolist() == [0, 0, 0, 1]
+    assert x[:, NAMES.index("coded")].tolist() == [0, 1, 0, 1]
 
 
 # --- what is sampled ---

@@ -20,14 +20,14 @@ SESSION_TYPES = {
     "time": pl.Int64(),
     "company": pl.Int32(),
     "profile": pl.Int32(),
-    "tariff": pl.Int16(),
     "nationality": pl.Int16(),
-    **dict.fromkeys(("access_3d", "vip", "by_self", "male"), pl.Boolean()),
+    **dict.fromkeys(("vip", "by_self", "male"), pl.Boolean()),
     "route": pl.Int32(),
     "round_trip": pl.Boolean(),
     "loyalty": pl.List(pl.Int16),
     "size": pl.Int32(),
     "first": pl.Int64(),
+    "coded": pl.Int32(),
     "booked": pl.Int32(),
 }
 LEG_TYPES = {
@@ -50,6 +50,8 @@ OPTION_TYPES = {
     "price": pl.Float32(),
     "taxes": pl.Float32(),
     "access_tp": pl.Int8(),
+    "tariff": pl.Int16(),
+    "coded": pl.Boolean(),
     **{
         f"{rule}_{part}": dtype
         for rule in ("cancel", "exchange")
@@ -111,8 +113,15 @@ DIRECT = {
     **leg("back", (JUNE_15 + 2880 + 480, JUNE_15 + 2880 + 575, 95, 1, 0, 0, 1, 7, 0, 1, 0, 1, 1, 1, 0, 9, 1)),
 }
 FARE = {
-    **{"price": 6586.0, "taxes": 1006.0, "access_tp": 1, "cancel_fee": 2800.0, "cancel_percent": 10.0},
-    **{"cancel_allowed": 1, "exchange_fee": 0.0, "exchange_percent": 25.0, "exchange_allowed": 0},
+    **{"price": 6586.0, "taxes": 1006.0, "access_tp": 1, "tariff": 57, "coded": True},
+    **{
+        "cancel_fee": 2800.0,
+        "cancel_percent": 10.0,
+        "cancel_allowed": 1,
+        "exchange_fee": 0.0,
+        "exchange_percent": 25.0,
+        "exchange_allowed": 0,
+    },
 }
 OPTIONS = [
     {"session": 0, "row": 0, **FARE, **DIRECT},
@@ -126,7 +135,7 @@ OPTIONS = [
         ),
     },
     {
-        **{"session": 1, "row": 2, **FARE},
+        **{"session": 1, "row": 2, **FARE, "tariff": None, "coded": False},
         **leg("out", (JUNE_15, JUNE_15 + 1439, 330, 3, 60, 2, 2, 6, None, None, 0, 1, 1, 1, 0, 2, 2)),
         **leg("back", None),
     },
@@ -134,17 +143,17 @@ OPTIONS = [
 ]
 NOON_MS = 1_717_243_200_000  # 12:00 on 1 June 2024, day 19,875.
 COMMON = {
-    **{"time": NOON_MS + 1000, "company": 500, "profile": 7000, "tariff": 57, "nationality": 36, "access_3d": True},
+    **{"time": NOON_MS + 1000, "company": 500, "profile": 7000, "nationality": 36},
     **{"vip": False, "by_self": True, "male": False, "route": 0, "round_trip": True, "loyalty": []},
 }
 SESSIONS = [
-    {"session": 0, "ranker_id": "a", **COMMON, "size": 2, "first": 0, "booked": 1},
+    {"session": 0, "ranker_id": "a", **COMMON, "size": 2, "first": 0, "coded": 2, "booked": 1},
     {
-        **{"session": 1, "ranker_id": "b", "time": NOON_MS + 999, "company": 501, "profile": 7001, "tariff": None},
-        **{"nationality": 0, "access_3d": False, "vip": True, "by_self": False, "male": True, "route": 1},
-        **{"round_trip": False, "loyalty": [0, 2, 3], "size": 1, "first": 2, "booked": 0},
+        **{"session": 1, "ranker_id": "b", "time": NOON_MS + 999, "company": 501, "profile": 7001},
+        **{"nationality": 0, "vip": True, "by_self": False, "male": True, "route": 1},
+        **{"round_trip": False, "loyalty": [0, 2, 3], "size": 1, "first": 2, "coded": 0, "booked": 0},
     },
-    {"session": 2, "ranker_id": "c", **COMMON, "route": None, "size": 1, "first": 3, "booked": 0},
+    {"session": 2, "ranker_id": "c", **COMMON, "route": None, "size": 1, "first": 3, "coded": 1, "booked": 0},
 ]
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from competitions.flight.io import reader
-from competitions.flight.io.schema import INDEX, TRAIN
+from competitions.flight.io.schema import TRAIN
 from tests.unit.flight.flight_rows import (
     CODES,
     NO_CODE,
@@ -113,7 +113,7 @@ def test_a_faulty_value_is_counted_and_missing_and_its_row_is_kept(
 
 def test_nulls_that_the_layout_allows_are_not_counted(tmp_path: Path) -> None:
     fields = (
-        *("corporateTariffCode", "frequentFlyer", "searchRoute", "taxes", "pricingInfo_isAccessTP"),
+        *("corporateTariffCode", "isAccess3D", "frequentFlyer", "searchRoute", "taxes", "pricingInfo_isAccessTP"),
         *(f"miniRules{rule}_{part}" for rule in (0, 1) for part in ("monetaryAmount", "percentage", "statusInfos")),
         *(f"legs0_segments0_{part}" for part in ("aircraft_code", "seatsAvailable", "baggageAllowance_quantity")),
     )
@@ -126,9 +126,7 @@ def test_nulls_that_the_layout_allows_are_not_counted(tmp_path: Path) -> None:
         ("requestDate", "time", datetime(2024, 1, 1), datetime(2024, 1, 2), 1_704_067_200_000),
         ("companyID", "company", 3, 4, 3),
         ("profileId", "profile", 3, 4, 3),
-        ("corporateTariffCode", "tariff", 3, None, 3),
         ("nationality", "nationality", 36, 0, 36),
-        ("isAccess3D", "access_3d", True, False, True),
         ("isVip", "vip", True, False, True),
         ("bySelf", "by_self", False, True, False),
         ("sex", "male", True, False, True),
@@ -156,16 +154,56 @@ def test_a_route_the_train_file_lacks_is_counted_and_still_says_whether_it_retur
     assert list_notes(searches) == [("sessions with a searchRoute unknown to the train file", 2, "missing")]
 
 
-def test_values_beyond_the_narrow_types_are_counted(tmp_path: Path) -> None:
-    searches = read(tmp_path, option(1, "a", corporateTariffCode=40_000), option(2, "b", nationality=-40_000))
-    assert searches.sessions.select("tariff", "nationality").rows() == [(None, 36), (57, None)]
-    assert list_notes(searches) == [
-        ("sessions with a corporateTariffCode beyond 32767", 1, "missing"),
-        ("sessions with a nationality beyond 32767", 1, "missing"),
+def test_a_nationality_beyond_the_narrow_type_is_counted(tmp_path: Path) -> None:
+    searches = read(tmp_path, option(1, "a"), option(2, "b", nationality=-40_000))
+    assert searches.sessions["nationality"].to_list() == [36, None]
+    assert list_notes(searches) == [("sessions with a nationality beyond 32767", 1, "missing")]
+
+
+# --- the corporate fare, which is the option's ---
+
+
+def test_all_flights_of_one_carrier_have_a_code_and_no_other(tmp_path: Path) -> None:
+    """As in the organiser's rows: what holds for the first option holds for no other carrier's."""
+    fares = {"SU": {"corporateTariffCode": 55, "isAccess3D": True}}
+    none = {"corporateTariffCode": None, "isAccess3D": False}
+    rows = [
+        option(number, session, **segment(0, 0, carrier=carrier), **fares.get(carrier, none))
+        for number, (session, carrier) in enumerate([("a", "SU"), ("a", "S7"), ("a", "SU"), ("b", "S7"), ("b", "SU")])
     ]
+    searches = read(tmp_path, *rows)
+    assert searches.options["tariff"].to_list() == [55, None, 55, None, 55]
+    assert searches.options["coded"].to_list() == [True, False, True, False, True]
+    assert searches.sessions["coded"].to_list() == [2, 1]
+    assert list_notes(searches) == []
 
 
-@pytest.mark.parametrize("host", ["bySelf", "isAccess3D", "isVip", "sex"])
+@pytest.mark.parametrize(
+    ("code", "flag", "coded", "disagree"),
+    [
+        *((55, True, True, 0), (None, False, False, 0), (55, False, True, 1), (None, True, True, 1)),
+        *((55, None, True, 1), (None, None, False, 0), (0, True, True, 0), (0, False, True, 1)),
+    ],
+)
+def test_a_code_or_the_flag_makes_a_corporate_fare_and_a_disagreement_is_counted(
+    tmp_path: Path, code: int | None, flag: bool | None, coded: bool, disagree: int
+) -> None:
+    fields = {"corporateTariffCode": code, "isAccess3D": flag}
+    searches = read(tmp_path, option(1, "a", **fields), option(2, "a"), option(3, "a", **fields))
+    assert searches.options.select("tariff", "coded").rows()[::2] == [(code, coded)] * 2
+    assert searches.sessions["coded"].to_list() == [1 + 2 * coded]
+    expected = ("isAccess3D and corporateTariffCode of which one says no", 2, "taken for a corporate fare")
+    assert list_notes(searches) == [expected] * disagree
+
+
+@pytest.mark.parametrize("code", [32_768, -1])
+def test_a_code_beyond_the_narrow_type_is_missing_and_the_fare_stays_corporate(tmp_path: Path, code: int) -> None:
+    searches = read(tmp_path, option(1, "a", corporateTariffCode=code), option(2, "a", corporateTariffCode=32_767))
+    assert searches.options.select("tariff", "coded").rows() == [(None, True), (32_767, True)]
+    assert list_notes(searches) == [("corporateTariffCode negative or beyond 32767", 1, "missing")]
+
+
+@pytest.mark.parametrize("host", ["bySelf", "isVip", "sex"])
 def test_a_flag_that_is_not_given_is_counted(tmp_path: Path, host: str) -> None:
     assert list_notes(read(tmp_path, option(1, "a", **{host: None}), option(2, "b"))) == [
         (f"sessions without {host}", 1, "missing")
@@ -230,52 +268,13 @@ def test_columns_outside_the_layout_are_noted_and_not_read(tmp_path: Path) -> No
     assert searches.sessions["booked"].to_list() == [None]
 
 
-# --- types that stand for one another ---
+# --- types that stand for one another; the forms that are known to come stand in tests/contract/forms_flight.py ---
 
 SOUND = [
     option(10, "a", **segment(0, 1, seats=None)),
     option(11, "a", frequentFlyer="SU", corporateTariffCode=None, selected=1),
     option(12, "b", selected=1, isVip=True, **no_leg(1)),
 ]
-
-
-@pytest.mark.parametrize(
-    "casts",
-    [
-        {"requestDate": pl.Datetime("us")},
-        {"requestDate": pl.Datetime("ms")},
-        {"Id": pl.Int32, "companyID": pl.UInt16, "profileId": pl.Float64, "selected": pl.Int8, "nationality": pl.Int8},
-        {"Id": pl.Float64, "selected": pl.Float32, "corporateTariffCode": pl.Float64},
-        {
-            "totalPrice": pl.Int64,
-            "taxes": pl.Int32,
-            "legs0_segments0_cabinClass": pl.Int64,
-            "miniRules0_statusInfos": pl.UInt8,
-        },
-        {
-            "ranker_id": pl.Categorical,
-            "legs0_segments0_marketingCarrier_code": pl.Categorical,
-            "searchRoute": pl.Categorical,
-        },
-        {"legs0_segments0_flightNumber": pl.Enum(["6"]), "legs0_duration": pl.Categorical},
-    ],
-)
-def test_other_types_of_the_same_values_read_the_same(tmp_path: Path, casts: Any) -> None:
-    usual = reader.read_searches(write_train(tmp_path, SOUND), CODES, labelled=True)
-    table(SOUND).cast(casts).write_parquet(tmp_path / TRAIN)
-    other = reader.read_searches(tmp_path / TRAIN, CODES, labelled=True)
-    assert usual.options.equals(other.options)
-    assert usual.sessions.equals(other.sessions)
-    assert usual.notes == other.notes
-
-
-def test_nan_is_a_missing_number(tmp_path: Path) -> None:
-    usual = reader.read_searches(write_train(tmp_path, SOUND), CODES, labelled=True)
-    numbers = pl.col("corporateTariffCode").cast(pl.Float64), pl.col("legs0_segments1_seatsAvailable")
-    table(SOUND).with_columns(column.fill_null(math.nan) for column in numbers).write_parquet(tmp_path / TRAIN)
-    other = reader.read_searches(tmp_path / TRAIN, CODES, labelled=True)
-    assert usual.options.equals(other.options)
-    assert usual.sessions.equals(other.sessions)
 
 
 def test_a_column_of_type_null_counts_as_all_missing(tmp_path: Path) -> None:
@@ -292,15 +291,6 @@ def test_a_column_of_type_null_counts_as_all_missing(tmp_path: Path) -> None:
     assert usual.sessions.equals(other.sessions)
     assert other.options["out_segments"].to_list() == [1, 0, 0]
     assert other.sessions["round_trip"].to_list() == [False, False]
-
-
-def test_the_index_of_the_hosts_table_may_be_absent_and_the_columns_in_any_order(tmp_path: Path) -> None:
-    usual = reader.read_searches(write_train(tmp_path, SOUND), CODES, labelled=True)
-    frame = table(SOUND).drop(INDEX)
-    frame.select(frame.columns[::-1]).write_parquet(tmp_path / TRAIN)
-    other = reader.read_searches(tmp_path / TRAIN, CODES, labelled=True)
-    assert usual.options.equals(other.options)
-    assert usual.notes == other.notes
 
 
 @pytest.mark.parametrize("year", [1970, 1999, 2100, 2262])

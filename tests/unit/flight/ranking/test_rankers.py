@@ -73,7 +73,7 @@ def test_a_recipe_has_the_plans_settings_and_the_chosen_features() -> None:
 
 @pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost_pairwise", "logit", "catboost_yetirank"])
 def test_a_model_that_is_not_blended_has_its_parameters_decided_too(kind: str) -> None:
-    """The baseline and the readings may name a model that is not among those of the blend."""
+    """The baseline may name a model that is not among those of the blend."""
     config, plan = plan_for("rank.models=['catboost_softmax']")
     parameters = make_recipe(config, plan, kind, CHOSEN).parameters
     assert parameters.keys() == config.rank.parameters_of(kind).keys()
@@ -83,7 +83,7 @@ def test_a_model_that_is_not_blended_has_its_parameters_decided_too(kind: str) -
 def test_the_baseline_is_a_plain_fit_on_its_own_blocks() -> None:
     config, plan = plan_for("rank.rounds=9", "rank.seeds=3", "rank.patience=4", "seed=2")
     parameters = config.rank.parameters_of(config.baseline.model)
-    expected = Recipe(config.baseline.model, parameters, 9, 4, 2, cutoff=3, blocks=("option", "session", "within"))
+    expected = Recipe(config.baseline.model, parameters, 9, 4, 2, cutoff=3, blocks=("public",))
     assert make_baseline(config, plan) == expected
 
 
@@ -100,11 +100,11 @@ def test_the_models_come_first_and_the_baseline_where_it_is_asked_for(fit: bool)
 
 def test_blocks_are_built_once_each_for_all_that_may_be_chosen() -> None:
     sets = (Features("a", ("core", "pair")), Features("b", ("pair", "lift")))
-    config, plan = plan_for("baseline.blocks=['option', 'core']")
+    config, plan = plan_for("baseline.blocks=['public', 'core']")
     plan = replace(plan, features=sets)
     assert list_blocks(config, plan) == ["core", "pair", "lift"]
-    config = COMPETITION.load_config(["baseline.blocks=['option', 'core']", "baseline.fit=true"])
-    assert list_blocks(config, plan) == ["core", "pair", "lift", "option"]
+    config = COMPETITION.load_config(["baseline.blocks=['public', 'core']", "baseline.fit=true"])
+    assert list_blocks(config, plan) == ["core", "pair", "lift", "public"]
 
 
 # --- features are chosen on validation ---
@@ -134,20 +134,24 @@ TOLD = fold(plant(80, 1), plant(30, 2))
 MISLED = fold(plant(80, 3), plant(30, 4, sign=-1.0))  # what was learned is the opposite of what is judged
 
 
+def choose(folds: list[FoldData], count: int) -> Choice:
+    return choose_features([PLAIN, MORE], [cross_fit_ranker(recipe, folds) for recipe in RECIPES], folds, count)
+
+
 @pytest.mark.parametrize(("judged", "best"), [(TOLD, MORE), (MISLED, PLAIN)])
 def test_the_likelier_set_of_features_is_chosen(judged: FoldData, best: Features) -> None:
-    choice = choose_features([PLAIN, MORE], RECIPES, [judged, judged], 2)
+    choice = choose([judged, judged], 2)
     assert choice.features == best
     assert list(choice.likelihoods) == ["plain", "more"]
     assert choice.likelihoods["plain"] == pytest.approx(np.log(1 / 4), abs=0.1)  # noise is worth nothing
     for features, recipe in zip((PLAIN, MORE), RECIPES, strict=True):
-        expected = measure_likelihood(cross_fit_ranker(recipe, [judged]), [judged])
+        expected = measure_likelihood(cross_fit_ranker(recipe, [judged]).scores, [judged])
         assert choice.likelihoods[features.name] == pytest.approx(expected)
 
 
 def test_the_folds_of_the_first_repeat_judge_alone() -> None:
-    assert choose_features([PLAIN, MORE], RECIPES, [TOLD, MISLED], 1).features == MORE
-    assert choose_features([PLAIN, MORE], RECIPES, [TOLD, MISLED], 2).features == PLAIN
+    assert choose([TOLD, MISLED], 1).features == MORE
+    assert choose([TOLD, MISLED], 2).features == PLAIN
 
 
 def test_one_set_needs_no_validation() -> None:
@@ -167,7 +171,7 @@ def test_the_likelihood_is_the_mean_over_the_sessions_of_all_folds() -> None:
     folds = [judge([2, 2], [1, 0, 0, 1]), judge([2], [0, 1])]
     scores = (np.log([1.0, 1.0, 1.0, 2.0]), np.log([3.0, 1.0]))
     expected = np.log([1 / 2, 2 / 3, 1 / 4]).mean()
-    assert measure_likelihood(CrossFit((), 1, scores, (), ""), folds) == pytest.approx(expected)
+    assert measure_likelihood(scores, folds) == pytest.approx(expected)
 
 
 # --- scores ---
@@ -209,12 +213,12 @@ def ranker_on(names: Sequence[str]) -> Ranker:
 @pytest.mark.usefixtures("adding")
 def test_test_scores_are_those_of_all_options_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     searches: Searches = draw_searches(3, count=20)
-    nothing = History({}, {}, {})
-    frame = build_features(searches, 0, 20, NO_SNAPSHOTS.assigned, nothing, ["option", "within"])
-    fitted = [ranker_on(frame.columns), ranker_on(["within_price_rank"])]
+    nothing = History({}, {})
+    frame = build_features(searches, 0, 20, NO_SNAPSHOTS.assigned, nothing, ["core", "public"])
+    fitted = [ranker_on(frame.columns), ranker_on(["public_price_rank"])]
     expected = score_rows(frame.columns, to_matrix(frame), fitted)
     for rows in (12, 100_000):
         monkeypatch.setattr(rankers, "SLICE_ROWS", rows)
-        scores = rankers.score_test(searches, NO_SNAPSHOTS, nothing, fitted, ["option", "within"])
+        scores = rankers.score_test(searches, NO_SNAPSHOTS, nothing, fitted, ["core", "public"])
         assert scores.dtype == np.float32
         np.testing.assert_allclose(scores, expected, rtol=1e-5)

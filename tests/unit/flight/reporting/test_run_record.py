@@ -1,4 +1,4 @@
-"""What a finished flight run records: scores on the simulated truth, and tables of models and splits."""
+"""What a finished flight run records: scores on the simulated truth, and tables of models."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from common.ranking.size_bucket_blending import BucketBlend
 from common.submission import Checked
 from competitions.flight.io import reader, schema
 from competitions.flight.ranking.training_data import FoldData, TrainingData
-from competitions.flight.reporting.console_tables import list_models, list_readings, list_skipped, list_truth
+from competitions.flight.reporting.console_tables import list_models, list_truth
 from competitions.flight.reporting.run_record import find_booked, list_queries, score_truth
 from competitions.flight.reporting.summary import Outcome
 from competitions.flight.simulator.simulate import TRUTH
@@ -136,18 +136,3 @@ def test_the_oracle_is_the_last_row_of_the_truth() -> None:
     assert first["model"] == "baseline"
     expected = {"@1": 0.3, "@3": 0.6, "@5": 0.7, "@10": 0.8, "@3[161+]": 0.2}
     assert last == {"model": "oracle", **expected, "error": 0.02, "over baseline": "+50.0%"}
-
-
-def test_readings_stand_beside_the_same_models_score() -> None:
-    summary = {"models": {"logit": rates(0.4)}, "readings": {"random": rates(0.6)}}
-    rows = list_readings(summary, "logit")
-    assert [(row["split"], row["HitRate@3"]) for row in rows] == [("validation", 0.4), ("random", 0.6)]
-    assert rows[1] == {"split": "random", "model": "logit", "HitRate@3": 0.6, "error": 0.01, "sessions": 900}
-    summary["models"] = {}
-    assert [row["split"] for row in list_readings(summary, "logit")] == ["random"]
-
-
-def test_a_split_that_could_not_be_evaluated_gives_its_reason() -> None:
-    summary = {"models": {}, "readings": {"second": "The log is too short.", "random": rates(0.6)}}
-    assert [row["split"] for row in list_readings(summary, "logit")] == ["random"]
-    assert list_skipped(summary) == [{"split": "second", "why": "The log is too short."}]

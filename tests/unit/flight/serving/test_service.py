@@ -34,7 +34,7 @@ from competitions.flight.split import Snapshots
 from tests.unit.flight.flight_world import draw_searches
 from tests.unit.rankers import fit_rows
 
-BLOCKS = ("core", "session", "pair", "lift", "history", "taste")
+BLOCKS = ("core", "public", "pair", "tariff", "lift", "taste")
 MARGIN = "taste_total"
 BLEND = BucketBlend((1.0, 0.7), (4,), ((0.6, 0.4), (0.2, 0.8)), "buckets", {}, {}, 0)
 
@@ -67,7 +67,7 @@ def example() -> Example:
         ("lightgbm_softmax", trees, {"seeds": 2}),
         ("xgboost_softmax", {"max_depth": 3, "nthread": 1}, {"base_margin": MARGIN}),
         ("logit", {"l2": 0.1}, {}),
-        ("lightgbm_lambdarank", trees | {"objective": "lambdarank"}, {"blocks": ("session", "pair")}),
+        ("lightgbm_lambdarank", trees | {"objective": "lambdarank"}, {"blocks": ("public", "pair")}),
     ]
     return Example(
         test,
@@ -141,7 +141,7 @@ def test_features_from_tables_that_were_cut_down_are_those_from_whole_ones(examp
     several = np.repeat(test.sessions["size"] > 1, test.sessions["size"])
     assert several.sum() > 100
     np.testing.assert_array_equal(to_matrix(frame)[several], to_matrix(whole)[several])
-    assert frame["history_profile_bookings"].max() > 0  # type: ignore[operator]
+    assert frame["tariff_usual"].max() == 1
     assert frame["taste_company"].std() > 0  # type: ignore[operator]
 
 
@@ -156,13 +156,13 @@ def test_a_stranger_is_answered(example: Example, tmp_path: Path) -> None:
 
 
 def test_only_the_snapshots_own_bookings_are_exported(example: Example, tmp_path: Path) -> None:
-    other = {name: table.with_columns(snapshot=pl.lit(1, pl.Int32)) for name, table in example.history.means.items()}
-    both = {name: pl.concat([table, other[name]]) for name, table in example.history.means.items()}
-    known = History(both, example.history.lifts, example.history.preferences)
+    lifts = example.history.lifts
+    both = {name: pl.concat([table, table.with_columns(snapshot=pl.lit(1, pl.Int32))]) for name, table in lifts.items()}
+    known = History(both, example.history.preferences)
     export.write_artifacts(export.Artifacts(example.rankers, known, 0), [plan_both((1,), BLEND, 0.0)], tmp_path)
-    profile = serving.read_history(tmp_path).tables["means"]["profile"].frame
-    assert profile.height == example.history.means["profile"].height > 0
-    assert profile["snapshot"].unique().to_list() == [0]
+    for name, table in serving.read_history(tmp_path).tables["lifts"].items():
+        assert table.frame.height == lifts[name].height > 0
+        assert table.frame["snapshot"].unique().to_list() == [0]
 
 
 def test_a_missing_table_is_named_in_a_sentence(example: Example, tmp_path: Path) -> None:

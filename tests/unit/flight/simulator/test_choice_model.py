@@ -3,15 +3,19 @@
 import dataclasses
 import math
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 
-from competitions.flight.simulator import choice_model, offers, oracle, simulate
-from competitions.flight.simulator.choice_model import WEIGHTS, Bookings
-from competitions.flight.simulator.geography import CARRIERS, Floats, hashed, hashed_normal, sizes_at
-from competitions.flight.simulator.population import SimulationState, draw_state
+from competitions.flight.simulator import choice_model, offers, oracle, screening, simulate
+from competitions.flight.simulator.choice_model import WEIGHTS, Bookings, OwnProbabilities
+from competitions.flight.simulator.geography import CARRIERS, Bools, Floats, hashed, hashed_normal, sizes_at
+from competitions.flight.simulator.offers import Options
+from competitions.flight.simulator.population import Law, SimulationState, draw_state
 from competitions.flight.simulator.travellers import loyalty_names
 from competitions.flight.simulator.writer import Chunk
 
@@ -46,11 +50,15 @@ def value_of(state: SimulationState, chunk: Chunk, session: int, row: int, rows:
     value = -WEIGHTS["price"] * taste * math.log(options.price[row] / cheapest)
     value -= WEIGHTS["stops"] * people.stops[user] * (segments(row) - fewest)
     value += WEIGHTS["policy"] * (choice_model.CLERK_POLICY if clerk else 1.0) * rules.within[row]
+    value += WEIGHTS["tariff"] * firms.tariff[firm] * (rules.tariff[row] >= 0)
+    cheaper = [other for other in rows if options.price[other] < options.price[row]]
+    flights = {(options.out[other], options.back[other]) for other in cheaper}
+    value -= WEIGHTS["dearer"] * ((options.out[row], options.back[row]) in flights)
     fare = options.fare[row]
     if rules.bags[row] > 0:
-        value += WEIGHTS["bags"] * (1.0 + people.bags[user] + firms.bags[firm])
+        value += WEIGHTS["bags"] * (choice_model.BAGS_MEAN + people.bags[user] + firms.bags[firm])
     free = (0.6 if rules.exchange_allowed[row] == 1 else 0.0) + (0.8 if fare in (2, 5) else 0.0)
-    value += WEIGHTS["flexible"] * (0.6 + people.flexible[user] + firms.flexible[firm]) * free
+    value += WEIGHTS["flexible"] * (choice_model.FLEXIBLE_MEAN + people.flexible[user] + firms.flexible[firm]) * free
     if fare >= 3:
         value += WEIGHTS["cabin"] * (people.cabin[user] - 1.2 + (2.0 if people.vip[user] else 0.0))
     carrier = int(legs.carrier[options.out[row]])
@@ -111,6 +119,58 @@ def test_chances_are_the_logit_of_the_definition(state: SimulationState, chunks:
             checked[bool(joined[session])] += 1
     assert checked[False] > 50
     assert checked[True] > 5
+
+
+def test_the_cheapest_fare_is_that_of_the_same_flights() -> None:
+    options = SimpleNamespace(itinerary=np.array([4, 4, 4, 7, 8, 8]), price=np.array([5.0, 3.0, 9.0, 2.0, 6.0, 7.0]))
+    assert choice_model.cheapest_fares(cast(Options, options)).tolist() == [3, 3, 3, 2, 6, 6]
+
+
+def share_booked(chunks: list[Chunk], law: OwnProbabilities, marked: Callable[[Chunk], Bools]) -> float:
+    """The expected share of the bookings, twins aside, that are marked options."""
+    probabilities, marks = [], []
+    for chunk in chunks:
+        choices = choice_model.list_choices(chunk.state, chunk.part, chunk.options)
+        probabilities.append(law(chunk.state, choices, chunk.options, chunk.rules))
+        marks.append(marked(chunk)[choices.row])
+    probability = np.concatenate(probabilities)
+    return float(probability[np.concatenate(marks)].sum() / probability.sum())
+
+
+@pytest.mark.parametrize("law", Law)
+def test_corporate_fares_are_to_the_taste_of_companies_under_both_laws(
+    chunks: list[Chunk], monkeypatch: pytest.MonkeyPatch, law: Law
+) -> None:
+    def booked() -> float:
+        return share_booked(chunks[:2], simulate.LAWS[law], lambda chunk: chunk.rules.tariff >= 0)
+
+    liked = booked()
+    monkeypatch.setitem(WEIGHTS if law is Law.LOGIT else screening.WEIGHTS, "tariff", 0.0)
+    assert liked > booked() + 0.01
+
+
+def test_the_cheapest_of_the_same_flights_is_booked_the_more_the_less_a_dearer_fare_is_worth(
+    chunks: list[Chunk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_cheapest(chunk: Chunk) -> Bools:
+        cheapest: Bools = chunk.options.price == choice_model.cheapest_fares(chunk.options)
+        return cheapest
+
+    shares = []
+    for weight in (0.0, 1.0, 4.0):
+        monkeypatch.setitem(WEIGHTS, "dearer", weight)
+        shares.append(share_booked(chunks[:2], choice_model.choose_by_logit, is_cheapest))
+    assert shares[0] + 0.1 < shares[1] < shares[2] - 0.05
+
+
+def test_about_half_of_the_rows_have_a_tariff() -> None:
+    """.491 of the host's train rows."""
+    state = draw_state(sizes_at(0.05), SEED)
+    rows = []
+    for part in simulate.list_parts(state, test=False):
+        chunk = simulate.make_chunk(state, part)
+        rows.append(chunk.rules.tariff[chunk.bookings.row] >= 0)
+    assert abs(np.concatenate(rows).mean() - 0.491) < 0.06
 
 
 def test_bookings_are_drawn_by_their_chances(chunks: list[Chunk]) -> None:

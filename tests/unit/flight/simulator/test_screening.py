@@ -138,17 +138,19 @@ def test_a_session_is_screened_by_itself(drawn: SimulationState) -> None:
     assert screening.apply_screens(passes, np.array([0, 2, 4, 5])).tolist() == [True, False, True, True, True]
 
 
-def test_minutes_carrier_and_free_exchange_make_the_value(drawn: SimulationState) -> None:
-    state, choices, options, rules = plant(drawn, [GOOD] * 4)
+def test_minutes_carrier_free_exchange_and_tariff_make_the_value(drawn: SimulationState) -> None:
+    state, choices, options, rules = plant(drawn, [GOOD] * 5)
     user = int(choices.user[0])
     duration, carrier = state.legs.duration.copy(), state.legs.carrier.copy()
     duration[1] += 120
     carrier[2] = state.travellers.carrier[user]
     state = dataclasses.replace(state, legs=dataclasses.replace(state.legs, duration=duration, carrier=carrier))
-    allowed, fee = np.array([1.0, 0.0, np.nan, 1.0]), np.array([500.0, 0.0, 0.0, 0.0])
-    rules = dataclasses.replace(rules, exchange_allowed=allowed, exchange_fee=fee)
+    allowed, fee = np.array([1.0, 0.0, np.nan, 1.0, 0.0]), np.array([500.0, 0.0, 0.0, 0.0, 0.0])
+    tariff = np.array([-1, -1, -1, -1, 0])
+    rules = dataclasses.replace(rules, exchange_allowed=allowed, exchange_fee=fee, tariff=tariff)
     late = 2.0 * WEIGHTS["minutes"] * state.travellers.minutes[user]
-    expected = [0.0, -late, WEIGHTS["carrier"], WEIGHTS["exchange"]]
+    usual = WEIGHTS["tariff"] * state.companies.tariff[choices.company[0]]
+    expected = [0.0, -late, WEIGHTS["carrier"], WEIGHTS["exchange"], usual]
     np.testing.assert_allclose(screening.values(state, choices, options, rules), expected)
 
 
