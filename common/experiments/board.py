@@ -15,7 +15,7 @@ from common.datasets.simulated import REPORT
 from common.errors import UserError
 
 FILE = "board.toml"
-SIMULATED, STANDIN = "simulated data", "a public stand-in"
+SIMULATED, STANDIN, SAMPLE = "simulated data", "a public stand-in", "a sample of the host's files, without queries"
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,6 +59,8 @@ def find_other_basis(record: Mapping[str, Any]) -> str | None:
     raw, simulated = Path(data["folder"]), data["simulated"]
     if simulated is not False or (raw / REPORT).exists():
         return SIMULATED
+    if data.get("sample"):
+        return SAMPLE
     return STANDIN if data.get("standin") or (raw / MARKER).exists() else None
 
 

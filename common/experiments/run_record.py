@@ -81,7 +81,7 @@ class RunRecord:
 @dataclass(frozen=True)
 class Origin:
     """Where a run came from: the raw ``files`` (any structure that holds their paths) in ``folder``, the settings, and
-    the stage after which it stopped, None for a whole run.
+    the stage after which it stopped, None for a whole run; ``sample``: the files pose no queries, as a sample's do.
     """
 
     name: str
@@ -93,6 +93,7 @@ class Origin:
     tuned: bool
     started: datetime.datetime
     until: str | None = None
+    sample: bool = False
 
 
 def write_record(run: Run, origin: Origin, record: RunRecord, wall_seconds: float) -> Row:
@@ -214,6 +215,7 @@ def describe_data(origin: Origin, cache: Path) -> Row:
         "digest": digest_files(origin.files, cache),
         "files": len(paths),
         "bytes": size,
+        **({"sample": True} if origin.sample else {}),
     }
 
 

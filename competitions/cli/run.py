@@ -92,7 +92,7 @@ def run(options: RunOptions) -> None:
     # A real truth file is read by ``score`` alone: only the simulator's is scored against here.
     simulated = is_simulated(raw)
     truth = competition.score_truth(outcome, raw) if simulated and not until else None
-    origin = Origin(options.name, raw, files, simulated, config, overrides, tuned, started, until)
+    origin = Origin(options.name, raw, files, simulated, config, overrides, tuned, started, until, bool(cv_only))
     report = competition.build_record(outcome, config, truth, work)
     record = write_record(work, origin, report, time.perf_counter() - began)
     say_kept(work)

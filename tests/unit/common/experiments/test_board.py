@@ -54,6 +54,7 @@ def test_only_a_run_on_the_hosts_files_under_the_boards_metric_is_held_against_i
     assert not found(simulated=True)
     assert not found(simulated=None)
     assert not found(standin=True)
+    assert not found(sample=True)
     assert not found(metric="hit rate")
     assert boards.find_board({"metric": "MRR@5", "data": {}}, tmp_path) is None
     assert boards.find_board({"metric": "MRR@5", "data": {"folder": "x", "simulated": False}}, raw) is None
