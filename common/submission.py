@@ -13,7 +13,7 @@ import polars as pl
 
 from common.errors import UserError
 from common.io.csv_blocks import BYTE_ORDER_MARK, find_invalid_utf8
-from common.io.files import UNREADABLE, describe_failure, refuse_special
+from common.io.files import UNREADABLE, describe_failure, refuse_folder
 
 ROWS_SHOWN = 3
 NAME_IT = "name the submission file to check"
@@ -100,7 +100,7 @@ def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:
 
 
 def _read_utf8(path: Path) -> bytes:
-    refuse_special(path, NAME_IT)
+    refuse_folder(path, NAME_IT)
     try:
         text = path.read_bytes()
     except OSError as error:
@@ -160,7 +160,7 @@ def find_moved(ids: pl.Series, expected: pl.Series, rule: str, label: str, numbe
 
 def read_truth(truth: Path, columns: Mapping[str, type[pl.DataType]], key: str) -> pl.DataFrame:
     """The answers of a truth file: ``columns`` in their types, one row a ``key``. ``UserError`` for anything else."""
-    refuse_special(truth, "name the truth file")
+    refuse_folder(truth, "name the truth file")
     try:
         text = pl.read_csv(truth, infer_schema=False)
     except UNREADABLE as error:

@@ -15,7 +15,7 @@ UNREADABLE = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
 MOST_LISTED = 100  # entries of a folder that are looked at for what is missing
 
 
-def refuse_special(path: Path, advice: str) -> None:
+def refuse_folder(path: Path, advice: str) -> None:
     """Refuse a path at which a folder stands where a file is expected."""
     if os.path.isdir(path):
         raise UserError(f"{path} is a directory, not a file; {advice}")
@@ -23,7 +23,7 @@ def refuse_special(path: Path, advice: str) -> None:
 
 def require_file(path: Path, advice: str) -> None:
     """Refuse a path at which there is no file. ``advice``: where the file belongs and where it comes from."""
-    refuse_special(path, advice)
+    refuse_folder(path, advice)
     if not os.path.exists(path):
         raise UserError(f"{path.name} is missing from {path.parent}{hint_where(path)}; {advice}")
 

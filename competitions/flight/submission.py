@@ -6,7 +6,7 @@ import polars as pl
 
 from common import metrics
 from common.errors import UserError
-from common.io.files import UNREADABLE, describe_failure, refuse_special
+from common.io.files import UNREADABLE, describe_failure, refuse_folder
 from common.submission import (
     NAME_IT,
     Checked,
@@ -65,7 +65,7 @@ def _read_submission(path: Path) -> pl.DataFrame:
 
 
 def _read_parquet(path: Path) -> pl.DataFrame:
-    refuse_special(path, NAME_IT)
+    refuse_folder(path, NAME_IT)
     try:
         frame = pl.read_parquet(path)
     except UNREADABLE as error:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from common.errors import UserError
-from common.io.files import refuse_special
+from common.io.files import refuse_folder
 from common.submission import (
     NAME_IT,
     Checked,
@@ -163,7 +163,7 @@ def _read_binary(path: Path) -> Answers:
 
 
 def _read_bytes(path: Path) -> bytes:
-    refuse_special(path, NAME_IT)
+    refuse_folder(path, NAME_IT)
     try:
         return path.read_bytes()
     except OSError as error:

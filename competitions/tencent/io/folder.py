@@ -9,7 +9,7 @@ from pathlib import Path
 from common.datasets.public import MARKER
 from common.datasets.simulated import REPORT
 from common.errors import UserError
-from common.io.files import hint_where, refuse_special
+from common.io.files import hint_where, refuse_folder
 from competitions.tencent.corpus import Note, RawFiles
 from competitions.tencent.io import schema
 
@@ -123,7 +123,7 @@ def _require(folder: Path, name: str, subfolders: tuple[str, ...]) -> Path:
     path = _find(folder, name, subfolders)
     if path is None:
         for subfolder in subfolders:
-            refuse_special(folder / subfolder / name, WHERE)
+            refuse_folder(folder / subfolder / name, WHERE)
         expected = folder / subfolders[0]
         raise UserError(f"{name} is missing from {expected}{hint_where(expected / name)}; {WHERE}")
     return path

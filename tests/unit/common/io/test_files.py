@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from common.io.files import hint_where, refuse_special, require_file
+from common.io.files import hint_where, refuse_folder, require_file
 from common.pipeline.step_key import Digests
 from competitions.flight.io import parquet
 from competitions.mgtv.io import csv_reader
@@ -17,7 +17,7 @@ from competitions.tencent.io import folder as tencent_folder
 def test_a_folder_where_a_file_is_expected_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.mkdir()
-    for refuse in (refuse_special, require_file):
+    for refuse in (refuse_folder, require_file):
         with pytest.raises(UserError, match=r"x\.csv is a directory, not a file; get it there"):
             refuse(path, "get it there")
     for required in (parquet.require_file, csv_reader.require_file, reader.require_file):
