@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from common import config as configuration
-from common.datasets.simulated import HostFiles, choose_files
-from common.experiments.run_record import RunRecord, SimulatedTruth
-from common.pipeline.run import Run
-from common.submission import Checked
+from common.day.hosts.simulated import HostFiles, choose_files
+from common.day.run_record import RunRecord, SimulatedTruth
+from common.engine import config as configuration
+from common.engine.run import Run
+from common.io.submission import Checked
 
 
 @dataclass(frozen=True, kw_only=True)

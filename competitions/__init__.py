@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from common.competition import Competition
-from common.errors import UserError
+from common.engine.errors import UserError
 
 # Threads of OpenMP that wait for one another sleep. By default they spin, and take the cores from whatever else runs:
 # beside two other programs on two cores a fit of LightGBM took 29 s in place of 1. Read when the library is loaded.
@@ -23,7 +23,7 @@ def find_competition(name: str) -> Competition:
 
 
 def find_room(name: str, module: str) -> Any:
-    """A module that all competitions have under the same name: ``find_room("news", "serving.export")``.
+    """A module that all competitions have under the same name: ``find_room("news", "day.export")``.
 
     ``UserError`` where a competition that is being made has no such module yet.
     """

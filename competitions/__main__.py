@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.cli import dashboard, data, look, new, public_data, run, runs, serve, tune
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)

@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 
 from common.competition import Competition
-from common.pipeline import progress
+from common.engine import progress
 from competitions import NAMES
 from competitions import __main__ as command_line
 
@@ -25,19 +25,22 @@ hypothesis.settings.load_profile("untimed")
 
 TESTS = Path(__file__).parent
 # Not in `make test-fast`: what trains networks, simulates, exports, or starts a cluster, a database, a host, processes.
-SLOW_ROOMS = {"cluster", "experiments", "serving", "simulator", "training"}
+SLOW_ROOMS = {"cluster", "serving", "simulator", "training"}
+SLOW_FILES = {"test_ladder.py", "test_service.py", "test_rungs.py", "test_peers.py"}
 SLOW_MODULES = {
     "unit/cli/test_data.py",
     "unit/cli/test_host_files.py",
     "unit/cli/test_make_install.py",
     "unit/cli/test_new.py",
-    "unit/common/datasets/test_huggingface.py",
-    "unit/common/datasets/test_kaggle.py",
-    "unit/common/pipeline/test_run_types.py",
-    "unit/common/tuning/test_study_postgres.py",
-    "unit/common/tuning/test_tuning.py",
+    "unit/common/day/hosts/test_huggingface.py",
+    "unit/common/day/hosts/test_kaggle.py",
+    "unit/common/engine/test_run_types.py",
+    "unit/common/day/tuning/test_study_postgres.py",
+    "unit/common/day/tuning/test_tuning.py",
+    "unit/common/day/test_replay.py",
+    "unit/common/day/test_registry.py",
     "unit/mgtv/models/test_deep_training.py",
-    "unit/tencent/reporting/test_permutation_importance.py",
+    "unit/tencent/day/test_permutation_importance.py",
 }
 
 
@@ -60,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(where.parts[0])
         if name:
             item.add_marker(name)
-        if SLOW_ROOMS & set(where.parts) or str(where) in SLOW_MODULES:
+        if SLOW_ROOMS & set(where.parts) or where.name in SLOW_FILES or str(where) in SLOW_MODULES:
             item.add_marker("slow")
         item.add_marker(pytest.mark.xdist_group(contract or str(where)))
 

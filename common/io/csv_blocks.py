@@ -14,7 +14,7 @@ from typing import NoReturn
 import numpy as np
 import polars as pl
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
 
 BLOCK_BYTES = 1 << 24

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from common.errors import UserError
+from common.engine.errors import UserError
 
 PACKED = (".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".bz2", ".xz", ".zst")
 # What polars raises over a damaged file. A flipped bit in a parquet file may meet an assertion in its Rust code: a

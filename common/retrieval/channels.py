@@ -14,8 +14,9 @@ import polars as pl
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from common.features import HOUR_MS, lookup_rows
-from common.retrieval.cooccurrence import FollowSettings, keep_top
+from common.io.schemas import Candidates, validate
+from common.learning.cooccurrence import FollowSettings, keep_top
+from common.learning.features import HOUR_MS, lookup_rows
 from common.retrieval.lists import (
     Floats,
     Histories,
@@ -37,7 +38,6 @@ from common.retrieval.lists import (
     take_lists,
     take_range,
 )
-from common.schemas import Candidates, validate
 
 NO_NEIGHBOURS = pl.DataFrame(schema={"item": pl.Int32, "neighbour": pl.Int32, "weight": pl.Float32})
 Window = tuple[float, float]  # hours before and after a query's time

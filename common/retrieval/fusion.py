@@ -8,8 +8,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from common.features import lookup_rows
-from common.ranking.listwise_softmax import log_likelihoods, softmax_gradients
+from common.learning.features import lookup_rows
+from common.learning.listwise_softmax import log_likelihoods, softmax_gradients
 from common.retrieval.lists import frame_to_lists, pack_pairs
 
 QUERIES = 3_000  # more change the weights by less than they change the lists

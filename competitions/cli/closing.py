@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
-from common.experiments.board import describe_place, find_board
-from common.experiments.compare import Difference, describe_difference, pair_queries, read_records
-from common.pipeline.console import print_table, shorten_steps, wide_console
-from common.report.page import PAGE
+from common.day.board import describe_place, find_board
+from common.day.compare import Difference, describe_difference, pair_queries, read_records
+from common.day.report.page import PAGE
+from common.engine.console import print_table, shorten_steps, wide_console
+from common.engine.errors import UserError
 from competitions import ROOM
 
 Record = dict[str, Any]

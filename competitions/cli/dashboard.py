@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from common.errors import UserError
-from common.tuning import study as studies
+from common.day.tuning import study as studies
+from common.engine.errors import UserError
 from competitions import NAMES, check_name
 from competitions.cli.options import Build
 

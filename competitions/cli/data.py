@@ -5,19 +5,19 @@ from typing import Annotated, Any
 
 import typer
 
-from common.datasets import huggingface, kaggle
-from common.datasets.download import Source, read_origin
-from common.datasets.verify import MISSING, OK, check_files, check_reading, require_valid
-from common.errors import UserError
-from common.experiments.board import find_other_basis
-from common.experiments.registry import find_run, find_runs, require_submission
-from common.experiments.run_record import RECORD, read_record
-from common.pipeline.console import print_table, wide_console
-from common.pipeline.progress import say
+from common.day.board import find_other_basis
+from common.day.hosts import huggingface, kaggle
+from common.day.hosts.download import Source, read_origin
+from common.day.hosts.verify import MISSING, OK, check_files, check_reading, require_valid
+from common.day.registry import find_run, find_runs, require_submission
+from common.day.run_record import RECORD, read_record
+from common.engine.console import print_table, wide_console
+from common.engine.errors import UserError
+from common.engine.progress import say
 from competitions import NAMES, check_name, find_competition, find_room
 from competitions.cli.options import Name
 
-SOURCES: dict[str, Source] = {name: find_room(name, "datasets.host_files").SOURCE for name in NAMES}
+SOURCES: dict[str, Source] = {name: find_room(name, "day.host_files").SOURCE for name in NAMES}
 
 
 def data(

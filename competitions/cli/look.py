@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from common.datasets.public import MARKER
-from common.datasets.simulated import is_simulated
-from common.look.page import write_look
-from common.pipeline.run import Run
+from common.day.hosts.public import MARKER
+from common.day.hosts.simulated import is_simulated
+from common.day.look.page import write_look
+from common.engine.run import Run
 from competitions import find_competition, find_room
 from competitions.cli.options import Build, Law, Name, Overrides, Raw, Scale, Seed
 
@@ -25,7 +25,7 @@ def look(
     folder = competition.choose_raw(raw, scale, seed, build)
     files = competition.locate(folder, config)
     run = Run(build / name / "look", build / name / "cache")
-    shown = find_room(name, "reporting.look").look(files, config, run)
+    shown = find_room(name, "day.look").look(files, config, run)
     standin = "a public stand-in in the host's layout" if (folder / MARKER).exists() else "the host's files"
     basis = "simulated data" if is_simulated(folder) else standin
     print(write_look(name, folder, basis, shown, build / name / "look"))

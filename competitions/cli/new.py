@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from common.pipeline.code_fingerprint import PROJECT_ROOT
-from common.scaffold import make_competition
+from common.day.scaffold import make_competition
+from common.engine.code_fingerprint import PROJECT_ROOT
 from competitions import NAMES
 
 

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from common.datasets.public import TRUTH
-from common.errors import UserError
+from common.day.hosts.public import TRUTH
+from common.engine.errors import UserError
 from competitions import find_room
 from competitions.cli.options import Build, Name
 
@@ -29,7 +29,7 @@ def standin(
     build: Build = Path("build"),
 ) -> None:
     """Lay a public data set out in the host's layout, with its truth: real behaviour without the host's login."""
-    public = find_room(name, "datasets.public")
+    public = find_room(name, "day.standin")
     if source is None:
         raise UserError(f"Say where the public data set lies, make standin-{name} FROM=DIR: {public.HINT}.")
     folder = out or build / name / "standin"

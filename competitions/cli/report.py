@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 
-from common.experiments.board import find_board
-from common.experiments.record_schema import FiguresFile, decode_file
-from common.experiments.registry import read_leaderboard
-from common.experiments.run_record import RECORD, read_record
-from common.report.page import write_report
+from common.day.board import find_board
+from common.day.record_schema import FiguresFile, decode_file
+from common.day.registry import read_leaderboard
+from common.day.report.page import write_report
+from common.day.run_record import RECORD, read_record
 from competitions import ROOM
 
 

@@ -14,15 +14,15 @@ from typing import Annotated, Any
 
 import typer
 
-from common.datasets.simulated import check_memory, is_simulated
-from common.errors import UserError
-from common.experiments.registry import find_runs
-from common.experiments.rerun import adds_nothing
-from common.experiments.run_record import RECORD, Origin, read_record, write_record
-from common.pipeline.console import print_table, wide_console
-from common.pipeline.progress import say
-from common.pipeline.run import Run, prune
-from common.tuning.tuned_config import list_foreign
+from common.day.hosts.simulated import check_memory, is_simulated
+from common.day.registry import find_runs
+from common.day.rerun import adds_nothing
+from common.day.run_record import RECORD, Origin, read_record, write_record
+from common.day.tuning.tuned_config import list_foreign
+from common.engine.console import print_table, wide_console
+from common.engine.errors import UserError
+from common.engine.progress import say
+from common.engine.run import Run, prune
 from competitions import NAMES, find_competition
 from competitions.cli.closing import Closing, describe_change, show_end, show_tables
 from competitions.cli.options import Build, Law, Name, Overrides, Raw, Scale, Seed, Submission, Truth, takes
@@ -63,7 +63,7 @@ def run(options: RunOptions) -> None:
     The submission is written and checked before anything is reported, and the record before it is shown. A run that
     adds nothing to the one before it says so, and is not kept.
     """
-    from common.cluster import connect  # with all libraries of a fit
+    from common.day.cluster import connect  # with all libraries of a fit
 
     began, started = time.perf_counter(), datetime.datetime.now()
     competition = find_competition(options.name).under_law(options.law)

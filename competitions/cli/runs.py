@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from common.experiments import compare as comparing
-from common.experiments import registry
-from common.experiments.board import find_board, place
-from common.experiments.run_record import RECORD, read_record
-from common.pipeline.console import print_table, wide_console
+from common.day import compare as comparing
+from common.day import registry
+from common.day.board import find_board, place
+from common.day.run_record import RECORD, read_record
+from common.engine.console import print_table, wide_console
 from competitions import NAMES, ROOM
 from competitions.cli.closing import describe_gain
 from competitions.cli.data import require_host_files

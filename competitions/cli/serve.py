@@ -8,15 +8,15 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from common.errors import UserError
-from common.experiments import registry
-from common.experiments import replay as comparing
-from common.experiments.run_record import RECORD, read_record
-from common.pipeline.console import print_table, wide_console
-from common.pipeline.progress import say
-from common.pipeline.run import Run
-from common.serving.benchmark import Export, measure_export
-from common.submission import write_text
+from common.day import registry
+from common.day import replay as comparing
+from common.day.run_record import RECORD, read_record
+from common.day.serving.benchmark import Export, measure_export
+from common.engine.console import print_table, wide_console
+from common.engine.errors import UserError
+from common.engine.progress import say
+from common.engine.run import Run
+from common.io.submission import write_text
 from competitions import check_name, find_competition, find_room
 from competitions.cli.options import Build, Name, RunName
 
@@ -76,7 +76,7 @@ def export_run(
         shutil.rmtree(folder / old, ignore_errors=True)
     work = Run(build / SCRATCH, build / "cache")
     try:
-        exported: Export = find_room(name, "serving.export").export(files, config, work, folder, requests)
+        exported: Export = find_room(name, "day.export").export(files, config, work, folder, requests)
     finally:
         shutil.rmtree(work.folder, ignore_errors=True)
     known = {step.get("name") for step in record["steps"]}

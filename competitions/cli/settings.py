@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from common.competition import Competition
-from common.datasets.simulated import is_simulated
-from common.experiments.run_record import digest_files
-from common.pipeline.progress import say
-from common.tuning.tuned_config import holds_nothing_for
+from common.day.hosts.simulated import is_simulated
+from common.day.run_record import digest_files
+from common.day.tuning.tuned_config import holds_nothing_for
+from common.engine.progress import say
 
 
 def load_settings(

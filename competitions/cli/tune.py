@@ -10,16 +10,16 @@ from typing import Annotated, Any
 import optuna
 import typer
 
-from common.datasets.simulated import REPORT
-from common.errors import UserError
-from common.experiments.run_record import Origin, describe_data
-from common.pipeline.console import print_table, wide_console
-from common.pipeline.progress import say, track
-from common.pipeline.run import Run, prune
-from common.tuning import study as studies
-from common.tuning.task import Task, Verdict, judge_study
-from common.tuning.trial_log import TrialLog, explain_loading, find_storage
-from common.tuning.tuned_config import write_tuned
+from common.day.hosts.simulated import REPORT
+from common.day.run_record import Origin, describe_data
+from common.day.tuning import study as studies
+from common.day.tuning.task import Task, Verdict, judge_study
+from common.day.tuning.trial_log import TrialLog, explain_loading, find_storage
+from common.day.tuning.tuned_config import write_tuned
+from common.engine.console import print_table, wide_console
+from common.engine.errors import UserError
+from common.engine.progress import say, track
+from common.engine.run import Run, prune
 from competitions import check_name, find_competition, find_room
 from competitions.cli.options import Build, Name, Overrides, Raw, Scale, Seed, takes
 from competitions.cli.settings import load_settings
@@ -174,7 +174,7 @@ def _worker_arguments(options: TuneOptions, task: str, worker: int) -> list[str]
 
 
 def _space(name: str) -> Any:
-    return find_room(name, "experiments.search_space")
+    return find_room(name, "day.tune")
 
 
 def list_verdicts(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:

@@ -4,13 +4,13 @@ from functools import partial
 from pathlib import Path
 
 from common.competition import Competition
-from common.datasets.simulated import HostFiles
-from common.pipeline.memory import MemoryNeed
+from common.day.hosts.simulated import HostFiles
+from common.engine.memory import MemoryNeed
 from competitions.flight.config import FlightConfig
-from competitions.flight.experiments import ladder
+from competitions.flight.day import ladder
+from competitions.flight.day.run_record import METRIC, build_record, score_truth
 from competitions.flight.io import reader
 from competitions.flight.pipeline import solve, validate
-from competitions.flight.reporting.run_record import METRIC, build_record, score_truth
 from competitions.flight.simulator.simulate import Law, Simulation, describe, simulate
 from competitions.flight.submission import check_submission, score_submission
 

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.metrics import reciprocal_ranks
+from common.learning.metrics import reciprocal_ranks
 
 LARGE = 10  # sessions with more options than this are scored
 CUTOFF = 3

@@ -9,15 +9,16 @@ the log in another, ``plan.py``.
 
 from dataclasses import dataclass
 
-from common.decisions import say_decisions
-from common.pipeline.run import Result, Run, collect
-from common.ranking.cross_validation import refit_all
+from common.engine.decisions import say_decisions
+from common.engine.run import Result, Run, collect
 from competitions.flight import submission
 from competitions.flight.config import FlightConfig
+from competitions.flight.day.summary import Outcome, Validated
 from competitions.flight.features.booking_history import BookingLog, build_history, collect_bookings
 from competitions.flight.io.reader import RawFiles, Searches, learn_codes, read_searches, refuse_shared
 from competitions.flight.plan import Plan, make_plan
 from competitions.flight.ranking.blending import find_blend, find_penalty, measure_all, rank_test
+from competitions.flight.ranking.cross_validation import refit_all
 from competitions.flight.ranking.rankers import (
     Choice,
     choose_features,
@@ -29,7 +30,6 @@ from competitions.flight.ranking.rankers import (
     stack_scores,
 )
 from competitions.flight.ranking.training_data import Histories, TrainingData, build_histories, build_training_data
-from competitions.flight.reporting.summary import Outcome, Validated
 from competitions.flight.split import Split, make_split, take_test_snapshot
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from common.decisions import AUTO, Decision
-from common.errors import UserError
+from common.engine.decisions import AUTO, Decision
+from common.engine.errors import UserError
 from competitions.flight.config import MODELS, FlightConfig
 from competitions.flight.metrics import LARGE
 

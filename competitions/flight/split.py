@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.flight.config import SplitSettings
 
 DAY_MS = 86_400_000

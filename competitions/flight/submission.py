@@ -4,10 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
-from common import metrics
-from common.errors import UserError
+from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure, refuse_folder
-from common.submission import (
+from common.io.submission import (
     NAME_IT,
     Checked,
     Violation,
@@ -18,6 +17,7 @@ from common.submission import (
     write_csv,
     write_parquet,
 )
+from common.learning import metrics
 from competitions.flight.io.parquet import open_source
 from competitions.flight.io.reader import RawFiles
 from competitions.flight.metrics import CUTOFF, CUTOFFS, LARGE, SIZES

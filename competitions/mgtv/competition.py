@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from common.competition import Competition
-from common.datasets.simulated import HostFiles
-from common.pipeline.memory import MemoryNeed
-from common.pipeline.run import Run
+from common.day.hosts.simulated import HostFiles
+from common.engine.memory import MemoryNeed
+from common.engine.run import Run
 from competitions.mgtv.config import MgtvConfig
+from competitions.mgtv.day.run_record import METRIC, build_record, score_truth
 from competitions.mgtv.io import reader
 from competitions.mgtv.pipeline import solve, validate
-from competitions.mgtv.reporting.run_record import METRIC, build_record, score_truth
 from competitions.mgtv.simulator.simulate import Simulation, describe, simulate
 from competitions.mgtv.submission import check_submission, score_submission
 
@@ -22,7 +22,7 @@ def locate(raw: Path, config: MgtvConfig) -> reader.RawFiles:
 
 def climb(files: reader.RawFiles, config: MgtvConfig, run: Run) -> list[dict[str, Any]]:
     """The ladder, from popularity to the mix, with the deep models."""
-    from competitions.mgtv.experiments import ladder  # with its networks, and torch
+    from competitions.mgtv.day import ladder  # with its networks, and torch
 
     return ladder.climb(files, config, run)
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from common.config import Seed
-from common.decisions import AUTO
+from common.engine.config import Seed
+from common.engine.decisions import AUTO
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]

@@ -12,11 +12,12 @@ from typing import Any
 
 import polars as pl
 
-from common.decisions import say_decisions
-from common.pipeline.run import Result, Run, bundle, collect, collect_named, derive
-from common.submission import write_csv
+from common.engine.decisions import say_decisions
+from common.engine.run import Result, Run, bundle, collect, collect_named, derive
+from common.io.submission import write_csv
 from competitions.mgtv import labels, split, submission
 from competitions.mgtv.config import MgtvConfig
+from competitions.mgtv.day.summary import Outcome, Prepared, Tables, Validated, measure
 from competitions.mgtv.features import profile, target_encoding
 from competitions.mgtv.features.build import Sources, describe_blocks, list_dates
 from competitions.mgtv.io import reader
@@ -24,7 +25,6 @@ from competitions.mgtv.models import click_ranker, decision
 from competitions.mgtv.models.dataset import DayFeatures, join_day
 from competitions.mgtv.models.day_models import fit_models, predict_day, refit_models
 from competitions.mgtv.plan import choose_settings, list_asked, settle
-from competitions.mgtv.reporting.summary import Outcome, Prepared, Tables, Validated, measure
 from competitions.mgtv.split import Slates
 
 

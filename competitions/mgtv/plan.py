@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from common.decisions import AUTO, Decision
+from common.engine.decisions import AUTO, Decision
 from competitions.mgtv.config import BLOCKS, MgtvConfig
 
 LOOPED, LOOPING = 1.5, 0.02  # a play of so many durations was a loop; of so many plays: the videos loop

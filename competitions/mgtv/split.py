@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.mgtv.config import SplitSettings
 from competitions.mgtv.io.schema import PLAYS
 

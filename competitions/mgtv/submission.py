@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from common.errors import UserError
-from common.ranking.conditional_logit import Logit
-from common.submission import Checked, Violation, find_ids, find_moved, find_rows, read_back, read_truth, refuse
+from common.engine.errors import UserError
+from common.io.submission import Checked, Violation, find_ids, find_moved, find_rows, read_back, read_truth, refuse
+from common.learning.conditional_logit import Logit
 from competitions.mgtv.io import reader
 from competitions.mgtv.io.csv_reader import read_table
 from competitions.mgtv.io.encoding import DEVICE, PAIR

@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from common.competition import Competition
-from common.datasets.simulated import HostFiles, is_simulated
-from common.pipeline.memory import MemoryNeed
-from common.pipeline.run import Run
-from common.submission import Checked
+from common.day.hosts.simulated import HostFiles, is_simulated
+from common.engine.memory import MemoryNeed
+from common.engine.run import Run
+from common.io.submission import Checked
 from competitions.news import submission
 from competitions.news.config import NewsConfig
+from competitions.news.day.run_record import METRIC, build_record, score_truth
 from competitions.news.io import reader
 from competitions.news.pipeline import solve, validate
-from competitions.news.reporting.run_record import METRIC, build_record, score_truth
 from competitions.news.simulator.simulate import TRUTH, Simulation, describe, simulate
 
 
@@ -37,7 +37,7 @@ def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, f
 
 def climb(files: reader.RawFiles, config: NewsConfig, run: Run) -> list[dict[str, Any]]:
     """The ladder, from popularity to the full pipeline."""
-    from competitions.news.experiments import ladder  # with its networks, and torch
+    from competitions.news.day import ladder  # with its networks, and torch
 
     raw = files.train.parent
 

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from common.config import Seed
-from common.retrieval.cooccurrence import CovisitSettings, FollowSettings, SwingSettings
+from common.engine.config import Seed
+from common.learning.cooccurrence import CovisitSettings, FollowSettings, SwingSettings
 from common.retrieval.item2vec import Item2VecSettings
 
 Count = Annotated[int, msgspec.Meta(ge=1)]

@@ -11,7 +11,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.features import (
+from common.engine.progress import track
+from common.engine.run import Result, Run
+from common.learning.cooccurrence import normalise_rows
+from common.learning.dataset import Matrix, to_matrix
+from common.learning.features import (
     HOUR_MS,
     Groups,
     group_rows,
@@ -22,14 +26,10 @@ from common.features import (
     share_within,
     take_known,
 )
-from common.pipeline.progress import track
-from common.pipeline.run import Result, Run
-from common.ranking.dataset import Matrix, to_matrix
+from common.learning.split import Fold
 from common.retrieval.channels import FusedLists
-from common.retrieval.cooccurrence import normalise_rows
 from common.retrieval.item2vec import ItemVectors
 from common.retrieval.lists import Histories, Int64s, pack_pairs
-from common.split import Fold
 from competitions.news.io.reader import Embeddings
 from competitions.news.retrieval import FoldInputs
 from competitions.news.tables import (

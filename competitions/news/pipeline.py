@@ -12,15 +12,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.decisions import say_decisions
-from common.pipeline.run import Result, Run, collect, collect_named
-from common.ranking.blending import Blend
-from common.ranking.fit_task import Recipe
-from common.ranking.gbdt import Ranker, fit, refit
+from common.engine.decisions import say_decisions
+from common.engine.run import Result, Run, collect, collect_named
+from common.io.submission import Checked
+from common.learning.blending import Blend
+from common.learning.fit_task import Recipe
+from common.learning.gbdt import Ranker, fit, refit
+from common.learning.split import Fold
 from common.retrieval.channels import fuse_channels
 from common.retrieval.item2vec import learn_item2vec
-from common.split import Fold
-from common.submission import Checked
 from competitions.news import features, ranking, retrieval, split, submission
 from competitions.news.config import NewsConfig
 from competitions.news.io import reader

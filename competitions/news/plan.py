@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from common.decisions import AUTO, Decision
-from common.split import Fold
+from common.engine.decisions import AUTO, Decision
+from common.learning.split import Fold
 from competitions.news.config import NewsConfig
 from competitions.news.split import describe_test, ends_on_gap, terminal_share
 

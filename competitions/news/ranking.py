@@ -8,14 +8,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.errors import UserError
-from common.metrics import reciprocal_ranks
-from common.pipeline.progress import track
-from common.ranking.blending import Blend, search_weights, standardise
-from common.ranking.dataset import RankingDataset
-from common.ranking.fit_task import Recipe
-from common.ranking.gbdt import Ranker, predict
-from common.split import Fold
+from common.engine.errors import UserError
+from common.engine.progress import track
+from common.learning.blending import Blend, search_weights, standardise
+from common.learning.dataset import RankingDataset
+from common.learning.fit_task import Recipe
+from common.learning.gbdt import Ranker, predict
+from common.learning.metrics import reciprocal_ranks
+from common.learning.split import Fold
 from competitions.news.config import RankSettings
 from competitions.news.features import Blocks, feature_names, stack
 

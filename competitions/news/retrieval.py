@@ -12,9 +12,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.errors import UserError
-from common.features import HOUR_MS, expand_spans, lookup_rows
-from common.pipeline.run import Result, Run
+from common.engine.errors import UserError
+from common.engine.run import Result, Run
+from common.learning.cooccurrence import (
+    FollowSettings,
+    count_covisits,
+    count_swings,
+    count_transitions,
+    find_nearest,
+    link_bipartite,
+)
+from common.learning.features import HOUR_MS, expand_spans, lookup_rows
+from common.learning.split import Fold
 from common.retrieval.channels import (
     NeighbourTables,
     PopularLists,
@@ -23,14 +32,6 @@ from common.retrieval.channels import (
     follow,
     list_popular,
     score_neighbours,
-)
-from common.retrieval.cooccurrence import (
-    FollowSettings,
-    count_covisits,
-    count_swings,
-    count_transitions,
-    find_nearest,
-    link_bipartite,
 )
 from common.retrieval.fusion import learn_weights
 from common.retrieval.item2vec import ItemVectors
@@ -49,7 +50,6 @@ from common.retrieval.lists import (
     split_rows,
     take_range,
 )
-from common.split import Fold
 from competitions.news.config import ContentSettings, FreshSettings, RecallSettings
 from competitions.news.io.reader import Embeddings
 from competitions.news.tables import FreshArticles, index_fresh

@@ -6,8 +6,8 @@ one, so every 30 s step is an example of a target. Where a log lacks that struct
 
 import polars as pl
 
-from common.errors import UserError
-from common.split import Fold, cut_history, resample_to_match
+from common.engine.errors import UserError
+from common.learning.split import Fold, cut_history, resample_to_match
 from competitions.news.config import SplitSettings
 
 DAY_MS = 86_400_000

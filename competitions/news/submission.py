@@ -4,11 +4,11 @@ from pathlib import Path
 
 import polars as pl
 
-from common import metrics
-from common.errors import UserError
-from common.schemas import Predictions, validate
-from common.split import Fold
-from common.submission import Checked, find_ids, find_rows, read_back, refuse, write_csv
+from common.engine.errors import UserError
+from common.io.schemas import Predictions, validate
+from common.io.submission import Checked, find_ids, find_rows, read_back, refuse, write_csv
+from common.learning import metrics
+from common.learning.split import Fold
 from competitions.news.io.csv_reader import INT32_MAX, Column, read_table
 from competitions.news.io.reader import CLICK_COLUMNS, RawFiles, read_articles
 

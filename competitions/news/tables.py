@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.features import Groups, WindowCounts, count_events, group_rows
-from common.retrieval.cooccurrence import normalise_rows
+from common.learning.cooccurrence import normalise_rows
+from common.learning.features import Groups, WindowCounts, count_events, group_rows
+from common.learning.split import Fold
 from common.retrieval.item2vec import ItemVectors
 from common.retrieval.lists import Histories, Ints, gather_histories, pack_pairs, slice_histories
-from common.split import Fold
 from competitions.news.io.reader import Embeddings
 from competitions.news.split import CONTEXT
 

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from common.competition import Competition
-from common.datasets.simulated import HostFiles
-from common.submission import Checked
+from common.day.hosts.simulated import HostFiles
+from common.io.submission import Checked
 from competitions.template import submission
 from competitions.template.config import TemplateConfig
-from competitions.template.experiments.ladder import climb
+from competitions.template.day.ladder import climb
+from competitions.template.day.run_record import METRIC, build_record, score_truth
 from competitions.template.io import reader
 from competitions.template.pipeline import solve, validate
-from competitions.template.reporting.run_record import METRIC, build_record, score_truth
 from competitions.template.simulator.simulate import Simulation, describe, simulate
 
 

@@ -2,9 +2,9 @@
 
 import polars as pl
 
-from common.features import attach
-from common.retrieval.cooccurrence import count_transitions
-from common.split import Fold
+from common.learning.cooccurrence import count_transitions
+from common.learning.features import attach
+from common.learning.split import Fold
 from competitions.template.config import CandidateSettings
 
 HOUR_MS = 3_600_000

@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.pipeline.run import Result, Run
-from common.ranking.gbdt import Ranker, fit, refit
-from common.split import Fold
-from common.submission import Checked
+from common.engine.run import Result, Run
+from common.io.submission import Checked
+from common.learning.gbdt import Ranker, fit, refit
+from common.learning.split import Fold
 from competitions.template import features, ranking, split, submission
 from competitions.template.config import TemplateConfig
 from competitions.template.io import reader

@@ -8,12 +8,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.errors import UserError
-from common.metrics import reciprocal_ranks
-from common.ranking.dataset import RankingDataset, to_matrix
-from common.ranking.fit_task import Recipe
-from common.ranking.gbdt import Ranker, predict
-from common.split import Fold
+from common.engine.errors import UserError
+from common.learning.dataset import RankingDataset, to_matrix
+from common.learning.fit_task import Recipe
+from common.learning.gbdt import Ranker, predict
+from common.learning.metrics import reciprocal_ranks
+from common.learning.split import Fold
 from competitions.template.config import MODEL, TemplateConfig
 
 CUTOFF = 5  # of the metric

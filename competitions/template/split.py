@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from common.split import Fold
+from common.learning.split import Fold
 from competitions.template.config import SplitSettings
 
 DAY_MS = 86_400_000

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import polars as pl
 
-from common import metrics
-from common.errors import UserError
-from common.split import Fold
-from common.submission import Checked, find_ids, find_rows, read_back, read_truth, refuse, write_csv
+from common.engine.errors import UserError
+from common.io.submission import Checked, find_ids, find_rows, read_back, read_truth, refuse, write_csv
+from common.learning import metrics
+from common.learning.split import Fold
 from competitions.template.features import count_items
 from competitions.template.io.reader import RawFiles, read_events, read_users
 

@@ -4,16 +4,16 @@ from functools import partial
 from pathlib import Path
 
 from common.competition import Competition
-from common.datasets.simulated import HostFiles, Writer
-from common.pipeline.memory import MemoryNeed
-from common.submission import Checked
+from common.day.hosts.simulated import HostFiles, Writer
+from common.engine.memory import MemoryNeed
+from common.io.submission import Checked
 from competitions.tencent import submission
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.experiments.ladder import climb
+from competitions.tencent.day.ladder import climb
+from competitions.tencent.day.run_record import METRIC, build_record, score_truth
 from competitions.tencent.io import reader
 from competitions.tencent.io.schema import CANDIDATES, PREDICT_SEQUENCES
 from competitions.tencent.pipeline import solve, validate
-from competitions.tencent.reporting.run_record import METRIC, build_record, score_truth
 from competitions.tencent.simulator.conversions import Law
 from competitions.tencent.simulator.simulate import Simulation, describe, simulate
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from common.config import Seed
+from common.engine.config import Seed
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 NotNegativeInt = Annotated[int, msgspec.Meta(ge=0)]

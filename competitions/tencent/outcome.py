@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from common.pipeline.run import Result
-from common.submission import Checked
+from common.engine.run import Result
+from common.io.submission import Checked
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Corpus, Embedding, Int64s
 from competitions.tencent.ensemble.ensemble import Mixed

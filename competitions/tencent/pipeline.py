@@ -11,9 +11,9 @@ import dataclasses
 
 import msgspec
 
-from common.decisions import say_decisions
-from common.pipeline.progress import say
-from common.pipeline.run import Result, Run, bundle, collect, derive
+from common.engine.decisions import say_decisions
+from common.engine.progress import say
+from common.engine.run import Result, Run, bundle, collect, derive
 from competitions.tencent import split, submission
 from competitions.tencent.config import HostSettings, SplitSettings, TencentConfig
 from competitions.tencent.corpus import RawFiles

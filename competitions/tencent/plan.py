@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.decisions import AUTO, Decision
+from common.engine.decisions import AUTO, Decision
 from competitions.tencent.corpus import Corpus, Int8s, Sequences
 from competitions.tencent.io import schema
 

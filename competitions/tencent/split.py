@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent.config import HostSettings, SplitSettings
 from competitions.tencent.corpus import Bools, Candidates, Int8s, Int64s, Sequences
 from competitions.tencent.ids import Rows

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from common.io.files import refuse_folder
-from common.submission import (
+from common.io.submission import (
     NAME_IT,
     Checked,
     Violation,
@@ -27,7 +27,7 @@ from common.submission import (
     write_bytes,
     write_csv,
 )
-from common.submission import read_back as read_csv_back
+from common.io.submission import read_back as read_csv_back
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.ids import Oids
 from competitions.tencent.inference.retrieval import TopK

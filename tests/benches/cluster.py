@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from common.cluster import connect
 from common.competition import Competition
-from common.pipeline.console import print_table, wide_console
-from common.pipeline.run import Run
+from common.day.cluster import connect
+from common.engine.console import print_table, wide_console
+from common.engine.run import Run
 from competitions.flight import competition as flight
 from competitions.flight import pipeline as flight_pipeline
 from competitions.mgtv import competition as mgtv

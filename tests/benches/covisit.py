@@ -2,7 +2,7 @@
 
 1. the plain loop: for every user, for every two clicks, add to a dict of dicts; then sort each dict;
 2. scipy: the sparse product of the user-item matrix with itself, which knows no order, distance or direction;
-3. ours: ``common.retrieval.cooccurrence.count_covisits``, with the loop's weights.
+3. ours: ``common.learning.cooccurrence.count_covisits``, with the loop's weights.
 
 ``checksum`` is the sum of the weights listed: that of the loop and ours are the same.
 """
@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
-from common.retrieval.cooccurrence import HOUR_MS, CovisitSettings, count_covisits
+from common.learning.cooccurrence import HOUR_MS, CovisitSettings, count_covisits
 from competitions.news.simulator.articles import make_catalogue, make_live_catalogue
 from competitions.news.simulator.sessions import make_sessions
 from competitions.news.simulator.simulate import measure as measure_sizes

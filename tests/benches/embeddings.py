@@ -12,7 +12,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from common.retrieval.cooccurrence import find_nearest, normalise_rows
+from common.learning.cooccurrence import find_nearest, normalise_rows
 from tests.benches.side_by_side import Ready, main
 
 ITEMS, QUERIES, WIDTH, TOP = 295_141, 31_000, 250, 20

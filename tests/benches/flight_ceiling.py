@@ -15,7 +15,7 @@ from unittest import mock
 
 import numpy as np
 
-from common.pipeline.console import print_table, wide_console
+from common.engine.console import print_table, wide_console
 from competitions.flight.simulator import choice_model
 from competitions.flight.simulator.choice_model import COPY, Bookings, choose_by_logit, list_choices
 from competitions.flight.simulator.geography import Bools, Floats, hashed, hashed_normal, sizes_at

@@ -20,20 +20,20 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from common.pipeline.console import print_table, wide_console
-from common.pipeline.progress import track
-from common.pipeline.run import Run
-from common.ranking.dataset import RankingDataset, take_blocks, to_matrix
+from common.engine.console import print_table, wide_console
+from common.engine.progress import track
+from common.engine.run import Run
+from common.learning.dataset import RankingDataset, take_blocks, to_matrix
 from competitions.flight.competition import COMPETITION
 from competitions.flight.config import FlightConfig
-from competitions.flight.experiments.peers import COMPARISONS as PEER_BLOCKS
-from competitions.flight.experiments.peers import PEERS, Scores
+from competitions.flight.day.peers import COMPARISONS as PEER_BLOCKS
+from competitions.flight.day.peers import PEERS, Scores
+from competitions.flight.day.summary import Outcome
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import locate
 from competitions.flight.io.schema import LEGS, SELECTED, TEST, TRAIN
 from competitions.flight.metrics import CUTOFF, LARGE
 from competitions.flight.pipeline import solve
-from competitions.flight.reporting.summary import Outcome
 from tests.benches.side_by_side import print_machine
 
 PIPELINE, PROMISED = "pipeline", "cv"

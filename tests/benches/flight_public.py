@@ -16,17 +16,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from common.pipeline.console import print_table, wide_console
-from common.ranking.dataset import Matrix, RankingDataset, to_matrix
+from common.engine.console import print_table, wide_console
+from common.learning.dataset import Matrix, RankingDataset, to_matrix
 from competitions.flight.config import SampleSettings
-from competitions.flight.experiments.peers import PEERS, PUBLIC, rerank_public
+from competitions.flight.day.peers import PEERS, PUBLIC, rerank_public
+from competitions.flight.day.run_record import find_booked
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import mark_flights, slice_sessions
 from competitions.flight.io.reader import Searches, learn_codes, read_searches
 from competitions.flight.metrics import CUTOFF, LARGE
 from competitions.flight.ranking.training_data import SLICE_ROWS, Histories, build_training_data
-from competitions.flight.reporting.run_record import find_booked
 from competitions.flight.simulator.simulate import Law, simulate
 from competitions.flight.split import Snapshots, Split
 from tests.benches.side_by_side import print_machine

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytrec_eval
 
-from common.metrics import CUTOFFS, evaluate
+from common.learning.metrics import CUTOFFS, evaluate
 from tests.benches.side_by_side import Ready, main
 
 QUERIES, LENGTH, PART = 1_000_000, 10, 20
@@ -32,7 +32,7 @@ def prepare(folder: Path, scale: float) -> str:
 
 
 def ours(folder: Path) -> Ready:
-    """``common.metrics.evaluate`` on everything: metrics by rank, at four cutoffs."""
+    """``common.learning.metrics.evaluate`` on everything: metrics by rank, at four cutoffs."""
     predictions, answers = (pl.read_parquet(folder / f"{name}.parquet") for name in ("predictions", "answers"))
 
     def run() -> int:

@@ -9,8 +9,8 @@ Corpus, embeddings, hold-out, the host's queries, and semantic IDs; seconds and 
 import argparse
 from pathlib import Path
 
-from common.pipeline.console import print_table, wide_console
-from common.pipeline.run import Run
+from common.engine.console import print_table, wide_console
+from common.engine.run import Run
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.inference import stages
 from competitions.tencent.io import reader

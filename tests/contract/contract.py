@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from common.competition import Competition
-from common.pipeline.run import Result, Run
+from common.engine.run import Result, Run
 
 ROOT = Path(__file__).resolve().parents[2]
 SUBMISSIONS = ("submission", "result")  # names, without a suffix, of the files that hosts take

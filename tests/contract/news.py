@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from common.split import Fold
+from common.learning.split import Fold
 from competitions.news import submission
 from competitions.news.competition import COMPETITION
 from competitions.news.io import reader

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from common.datasets.simulated import REPORT
-from common.split import Fold
+from common.day.hosts.simulated import REPORT
+from common.learning.split import Fold
 from competitions.template import submission
 from competitions.template.competition import COMPETITION
 from competitions.template.io.reader import EVENTS, USERS

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.experiments.board import Board, read_board
+from common.day.board import Board, read_board
 from competitions.cli.closing import Closing, show_end
 from tests.conftest import Call
 from tests.contract.contract import Contract, Finished

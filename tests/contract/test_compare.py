@@ -2,8 +2,8 @@
 
 import pytest
 
-from common.experiments.compare import compare
-from common.natural_order import natural_key
+from common.day.compare import compare
+from common.io.natural_order import natural_key
 from competitions import find_room
 from tests.conftest import Call
 from tests.contract.contract import Contract, Finished, run

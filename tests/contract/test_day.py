@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from common.competition import Competition
-from common.pipeline.run import Result, Run
-from common.ranking.dataset import RankingDataset
-from common.tuning.task import Scores, Task
+from common.day.tuning.task import Scores, Task
+from common.engine.run import Result, Run
+from common.learning.dataset import RankingDataset
 from competitions import find_room
 from tests.conftest import Call
 from tests.contract.contract import Contract, Finished
@@ -82,7 +82,7 @@ def measure(task: Task) -> tuple[list[float], Scores]:
 def test_no_study_sees_the_split_that_judges_it(
     contract: Contract, finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    competition, space = contract.competition, find_room(contract.name, "experiments.search_space")
+    competition, space = contract.competition, find_room(contract.name, "day.tune")
     config = competition.load_config([*contract.small, *contract.quick], tuned=False)
     files, prepare = competition.locate(finished.raw, config), space.prepare
     run = Run(tmp_path / "run", finished.build / contract.name / "cache", quiet=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from common.datasets.public import MARKER
-from competitions.flight.datasets.public import convert
+from common.day.hosts.public import MARKER
+from competitions.flight.day.standin import convert
 from competitions.flight.io import reader
 from tests.conftest import Call
 from tests.contract.contract import ROOT

@@ -4,7 +4,7 @@ import re
 
 import polars as pl
 
-from common.look.page import PAGE
+from common.day.look.page import PAGE
 from tests.conftest import Call
 from tests.contract.contract import Contract, Finished
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from common.experiments.run_record import QUERIES
+from common.day.run_record import QUERIES
 from tests.conftest import Call
 from tests.contract.contract import ELSEWHERE, ROOT, SUBMISSIONS, Contract, Finished, run, start, words
 

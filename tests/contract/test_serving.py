@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from common.pipeline.run import Run
-from common.serving.benchmark import answer_all, share_equal
+from common.day.serving.benchmark import answer_all, share_equal
+from common.engine.run import Run
 from competitions import find_competition, find_room
 from tests.golden import measure
 
@@ -48,10 +48,10 @@ def test_an_export_answers_as_the_run_does(name: str, scale: float, settings: tu
     files = competition.locate(tmp_path / "raw", config)
     competition.solve(files, config, Run(tmp_path / "run", tmp_path / "cache", quiet=True))
     again = Run(tmp_path / "again", tmp_path / "cache", quiet=True)
-    export = find_room(name, "serving.export").export(files, config, again, tmp_path / "out", REQUESTS)
+    export = find_room(name, "day.export").export(files, config, again, tmp_path / "out", REQUESTS)
     computed = [step.name for step in again.timings if not step.kept and "half" not in step.name]
     assert computed == []  # the run had kept everything that its export needs
-    service_code = find_room(name, "serving.service")
+    service_code = find_room(name, "day.service")
     requests = service_code.read_requests(export.requests)
     assert len(requests) == len(export.expected) == REQUESTS
     service = service_code.load(export.folder, export.variants[0].folder)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
-from common.pipeline.run import Result, Run, function_name
+from common.engine.errors import UserError
+from common.engine.run import Result, Run, function_name
 from tests.contract.contract import Contract
 from tests.fuzz.mutations import damage
 

@@ -13,31 +13,31 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.datasets.simulated import read_oracle
-from common.pipeline.run import Run
+from common.day.hosts.simulated import read_oracle
+from common.engine.run import Run
 from competitions.flight import competition as flight
 from competitions.flight import pipeline as flight_pipeline
+from competitions.flight.day import summary as flight_summary
+from competitions.flight.day.run_record import find_booked
 from competitions.flight.io import reader as flight_raw
-from competitions.flight.reporting import summary as flight_summary
-from competitions.flight.reporting.run_record import find_booked
 from competitions.flight.simulator import simulate as flight_simulation
 from competitions.mgtv import competition as mgtv
 from competitions.mgtv import pipeline as mgtv_pipeline
+from competitions.mgtv.day import summary as mgtv_summary
 from competitions.mgtv.io import reader as mgtv_raw
 from competitions.mgtv.labels import score_rates
-from competitions.mgtv.reporting import summary as mgtv_summary
 from competitions.mgtv.simulator import simulate as mgtv_simulation
 from competitions.news import competition as news
 from competitions.news import pipeline as news_pipeline
+from competitions.news.day import summary as news_summary
 from competitions.news.io import reader as news_raw
-from competitions.news.reporting import summary as news_summary
 from competitions.news.simulator import simulate as news_simulation
 from competitions.tencent import competition as tencent
 from competitions.tencent import pipeline as tencent_pipeline
+from competitions.tencent.day import summary as tencent_summary
 from competitions.tencent.inference import stages as tencent_stages
 from competitions.tencent.inference.retrieval import TopK
 from competitions.tencent.io import reader as tencent_raw
-from competitions.tencent.reporting import summary as tencent_summary
 from competitions.tencent.simulator import simulate as tencent_simulation
 
 HERE = Path(__file__).parent

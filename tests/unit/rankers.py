@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from common.ranking.dataset import RankingDataset
-from common.ranking.fit_task import Recipe
-from common.ranking.gbdt import Ranker, fit
+from common.learning.dataset import RankingDataset
+from common.learning.fit_task import Recipe
+from common.learning.gbdt import Ranker, fit
 
 
 def fit_rows(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from common.pipeline.progress import track
+from common.engine.progress import track
 from competitions.flight.features import preferences
 from competitions.flight.features.option_attributes import add_attributes, slice_sessions, take_options
 from competitions.flight.io.reader import Searches

@@ -20,8 +20,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.pipeline.progress import track
-from common.ranking.dataset import Matrix
+from common.engine.progress import track
+from common.learning.dataset import Matrix
 from competitions.flight.features.option_attributes import LEGS
 from competitions.flight.split import Snapshots
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.flight.io.parquet import Source, collect, open_source
 from competitions.flight.io.schema import LEGS, SEGMENTS, segment_column
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from common.io import files
 from common.io.notes import Note
 from competitions.flight.io.schema import DTYPES, INDEX, LAYOUT, SELECTED, WHERE, Kind, required

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from common.io.notes import Note
 from competitions.flight.io.encoding import Codes, learn_codes
 from competitions.flight.io.options import read_fares, read_leg

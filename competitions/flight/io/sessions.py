@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from common.io.notes import Note
 from competitions.flight.io.encoding import Codes, encode
 from competitions.flight.io.parquet import Source, filled

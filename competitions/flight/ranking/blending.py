@@ -10,9 +10,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.ranking.dataset import Matrix
-from common.ranking.listwise_softmax import log_likelihoods
-from common.ranking.size_bucket_blending import (
+from common.learning.dataset import Matrix
+from common.learning.listwise_softmax import log_likelihoods
+from competitions.flight.config import BlendSettings
+from competitions.flight.features.option_attributes import mark_flights
+from competitions.flight.io.reader import Searches
+from competitions.flight.metrics import CUTOFF, LARGE, measure
+from competitions.flight.ranking.rankers import Floats
+from competitions.flight.ranking.rerank import rerank
+from competitions.flight.ranking.size_bucket_blending import (
     BucketBlend,
     BucketSearch,
     apply_buckets,
@@ -20,12 +26,6 @@ from common.ranking.size_bucket_blending import (
     hits,
     search_buckets,
 )
-from competitions.flight.config import BlendSettings
-from competitions.flight.features.option_attributes import mark_flights
-from competitions.flight.io.reader import Searches
-from competitions.flight.metrics import CUTOFF, LARGE, measure
-from competitions.flight.ranking.rankers import Floats
-from competitions.flight.ranking.rerank import rerank
 from competitions.flight.ranking.training_data import TrainingData
 
 FLOOR = 1e-12  # of a probability

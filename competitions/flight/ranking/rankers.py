@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.pipeline.progress import track
-from common.ranking.cross_validation import CrossFit, cross_fit
-from common.ranking.dataset import Matrix, RankingDataset, to_matrix
-from common.ranking.fit_task import Recipe
-from common.ranking.gbdt import Ranker, score_rows
-from common.ranking.listwise_softmax import log_likelihoods
+from common.engine.progress import track
+from common.learning.dataset import Matrix, RankingDataset, to_matrix
+from common.learning.fit_task import Recipe
+from common.learning.gbdt import Ranker, score_rows
+from common.learning.listwise_softmax import log_likelihoods
 from competitions.flight.config import FlightConfig
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
@@ -20,6 +19,7 @@ from competitions.flight.features.option_attributes import slice_sessions
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF
 from competitions.flight.plan import Features, Plan
+from competitions.flight.ranking.cross_validation import CrossFit, cross_fit
 from competitions.flight.ranking.training_data import SLICE_ROWS, FoldData
 from competitions.flight.split import Snapshots
 

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.errors import UserError
-from common.pipeline.progress import track
-from common.ranking.dataset import Matrix, RankingDataset, join_datasets, pick_queries, to_matrix
+from common.engine.errors import UserError
+from common.engine.progress import track
+from common.learning.dataset import Matrix, RankingDataset, join_datasets, pick_queries, to_matrix
 from competitions.flight.config import SampleSettings
 from competitions.flight.features.booking_history import BookingLog, History, build_history
 from competitions.flight.features.build import build_features

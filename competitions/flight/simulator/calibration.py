@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from common.datasets.simulated import REPORT
-from common.errors import UserError
+from common.day.hosts.simulated import REPORT
+from common.engine.errors import UserError
 
 
 class Grows(Enum):

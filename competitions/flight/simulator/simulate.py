@@ -16,9 +16,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from common.datasets.simulated import REPORT, written_at_once
-from common.errors import UserError
-from common.pipeline.progress import track
+from common.day.hosts.simulated import REPORT, written_at_once
+from common.engine.errors import UserError
+from common.engine.progress import track
 from competitions.flight.simulator.calibration import describe
 from competitions.flight.simulator.choice_model import OwnProbabilities, choose_by_logit, draw_bookings
 from competitions.flight.simulator.fare_rules import set_rules

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from common.features import attach
+from common.learning.features import attach
 from competitions.mgtv.config import BlockSettings, FeatureSettings
 from competitions.mgtv.features.comment import describe_comments
 from competitions.mgtv.features.device import describe_devices

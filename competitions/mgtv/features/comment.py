@@ -4,8 +4,8 @@ import datetime
 
 import polars as pl
 
-from common.features import attach
-from common.retrieval.cooccurrence import exact_sum
+from common.learning.cooccurrence import exact_sum
+from common.learning.features import attach
 
 COUNTED = ("comments", "sentiment", "offset_s", "length")
 

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from common.features import attach
-from common.retrieval.cooccurrence import exact_sum
+from common.learning.cooccurrence import exact_sum
+from common.learning.features import attach
 from competitions.mgtv.config import BlockSettings
 from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.features.target_encoding import (

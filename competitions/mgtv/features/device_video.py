@@ -6,8 +6,8 @@ one comes next.
 
 import polars as pl
 
-from common.features import attach
-from common.retrieval.cooccurrence import FIXED_POINT, to_fixed_point
+from common.learning.cooccurrence import FIXED_POINT, to_fixed_point
+from common.learning.features import attach
 from competitions.mgtv.config import BlockSettings
 from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.features.target_encoding import decay_weight, weigh_events

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from common.features import attach
+from common.learning.features import attach
 from competitions.mgtv.config import BlockSettings
 from competitions.mgtv.features.target_encoding import count_events, repeat_rates, shrink, sum_decayed
 from competitions.mgtv.split import Slates

@@ -7,7 +7,7 @@ import re
 
 import polars as pl
 
-from common.features import attach
+from common.learning.features import attach
 from competitions.mgtv.split import Slates
 
 RATE = re.compile(r"(video|pair)_.*_(click|answer)(_.*)?")  # of clicking or answering

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from common.retrieval.cooccurrence import exact_sum
+from common.learning.cooccurrence import exact_sum
 from competitions.mgtv.split import Slates
 
 FINISHED, ABANDONED = 0.95, 0.15

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from common.features import attach
-from common.retrieval.cooccurrence import exact_sum
+from common.learning.cooccurrence import exact_sum
+from common.learning.features import attach
 from competitions.mgtv.config import BlockSettings
 from competitions.mgtv.features.target_encoding import COUNTS, repeat_rates, shrink, sum_decayed
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from common.io import csv_blocks, files
 from common.io.csv_blocks import LineBlock
 from common.io.notes import Note

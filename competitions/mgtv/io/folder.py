@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from common.io.files import hint_where
 from common.io.notes import Note
 from competitions.mgtv.config import HostSettings

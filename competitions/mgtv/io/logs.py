@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from common.io.notes import Note
 from competitions.mgtv.config import HostSettings
 from competitions.mgtv.io.csv_reader import Kind, read_table, short_name

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.ranking.listwise_softmax import find_starts
-from common.retrieval.als import FactorSettings, count_matrix, factorise, find_users
-from common.retrieval.cooccurrence import CovisitSettings, count_covisits
+from common.learning.als import FactorSettings, count_matrix, factorise, find_users
+from common.learning.cooccurrence import CovisitSettings, count_covisits
+from common.learning.listwise_softmax import find_starts
 from competitions.mgtv.features.device_history import list_clicks, list_recent
 from competitions.mgtv.labels import Floats
 from competitions.mgtv.models.dataset import DayFeatures

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from common.ranking.conditional_logit import Logit, fit_logit
-from common.ranking.dataset import RankingDataset, join_datasets
-from common.ranking.fit_task import Recipe
-from common.ranking.gbdt import Ranker, score_rows
-from common.ranking.listwise_softmax import find_starts, log_likelihoods, softmax_within
+from common.learning.conditional_logit import Logit, fit_logit
+from common.learning.dataset import RankingDataset, join_datasets
+from common.learning.fit_task import Recipe
+from common.learning.gbdt import Ranker, score_rows
+from common.learning.listwise_softmax import find_starts, log_likelihoods, softmax_within
 from competitions.mgtv.config import WatchSettings
 from competitions.mgtv.labels import Floats
 from competitions.mgtv.models.dataset import DayFeatures

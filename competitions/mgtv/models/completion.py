@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from common.ranking.dataset import Matrix, find_columns
+from common.learning.dataset import Matrix, find_columns
 from competitions.mgtv.config import CompletionSettings
 from competitions.mgtv.labels import Floats, score_rates
 from competitions.mgtv.models.dataset import DayFeatures

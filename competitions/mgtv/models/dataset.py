@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.ranking.dataset import RankingDataset, to_matrix
+from common.learning.dataset import RankingDataset, to_matrix
 from competitions.mgtv.config import FeatureSettings
 from competitions.mgtv.features.build import Sources, call, describe_blocks, join_blocks
 from competitions.mgtv.labels import Floats

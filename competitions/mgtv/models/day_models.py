@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from common.pipeline.run import Result, Run, bundle, collect
-from common.ranking.fit_task import Recipe
-from common.ranking.gbdt import Ranker, fit, refit
+from common.engine.run import Result, Run, bundle, collect
+from common.learning.fit_task import Recipe
+from common.learning.gbdt import Ranker, fit, refit
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.models import completion
 from competitions.mgtv.models.click_ranker import list_recipes, score

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.ranking.listwise_softmax import find_starts
+from common.learning.listwise_softmax import find_starts
 from competitions.mgtv.labels import Floats, score_rates
 from competitions.mgtv.models import completion
 from competitions.mgtv.models.completion import Completion

@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from common.pipeline.determinism import deterministic_torch
-from common.pipeline.progress import track
-from common.ranking.dataset import Matrix, RankingDataset, join_datasets, pick_queries, take_blocks
-from common.ranking.listwise_softmax import find_starts
+from common.engine.determinism import deterministic_torch
+from common.engine.progress import track
+from common.learning.dataset import Matrix, RankingDataset, join_datasets, pick_queries, take_blocks
+from common.learning.listwise_softmax import find_starts
 from competitions.mgtv.labels import Floats
 from competitions.mgtv.models.deep_inputs import FieldTables, Ids, Inputs, NetworkDay
 from competitions.mgtv.models.deep_networks import NETWORKS, Batch, Shape

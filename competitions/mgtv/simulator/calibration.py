@@ -13,8 +13,8 @@ from pathlib import Path
 
 import polars as pl
 
-from common.datasets.simulated import REPORT
-from common.errors import UserError
+from common.day.hosts.simulated import REPORT
+from common.engine.errors import UserError
 from competitions.mgtv.io import schema
 from competitions.mgtv.simulator.constants import COLLECTIONS, DAYS, DEVICES, VIDEOS
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from common.ranking.listwise_softmax import softmax_within
+from common.learning.listwise_softmax import softmax_within
 from competitions.mgtv.simulator.constants import Floats, Ints, channel_values, group_rows, kind_values
 from competitions.mgtv.simulator.slates import SimulationState, Slates
 

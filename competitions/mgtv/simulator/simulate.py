@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from common.datasets.simulated import REPORT, written_at_once
-from common.errors import UserError
-from common.pipeline.progress import track
+from common.day.hosts.simulated import REPORT, written_at_once
+from common.engine.errors import UserError
+from common.engine.progress import track
 from competitions.mgtv.io import schema
 from competitions.mgtv.simulator.calibration import describe
 from competitions.mgtv.simulator.catalogue import make_catalogue, rate_day

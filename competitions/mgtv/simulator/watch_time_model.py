@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from scipy.stats import beta
 
-from common.ranking.listwise_softmax import softmax_within
+from common.learning.listwise_softmax import softmax_within
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.simulator.catalogue import CLOSING, Catalogue
 from competitions.mgtv.simulator.constants import FEATURE, Bools, Floats, Ints, kind_values

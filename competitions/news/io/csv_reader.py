@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from common.io import csv_blocks
 
 INT32_MAX = (1 << 31) - 1

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from common.io import files
 from competitions.news.io.csv_reader import (
     TIME_MAX_MS,

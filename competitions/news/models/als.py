@@ -3,8 +3,8 @@
 import numpy as np
 import polars as pl
 
-from common.retrieval.als import FactorSettings, count_matrix, factorise, find_users
-from common.split import Fold
+from common.learning.als import FactorSettings, count_matrix, factorise, find_users
+from common.learning.split import Fold
 
 FACTORS = FactorSettings(size=48, ridge=1.0, alpha=20.0, rounds=12)
 BLOCK = 512  # queries that are scored against every article at once

@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from common.features import lookup_rows
-from common.pipeline.determinism import deterministic_torch
-from common.pipeline.progress import track
-from common.split import Fold
+from common.engine.determinism import deterministic_torch
+from common.engine.progress import track
+from common.learning.features import lookup_rows
+from common.learning.split import Fold
 
 Ids = NDArray[np.int64]
 INIT_STD = 0.05

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from common.datasets.simulated import REPORT
-from common.errors import UserError
+from common.day.hosts.simulated import REPORT
+from common.engine.errors import UserError
 from competitions.news.io.csv_reader import count_rows
 from competitions.news.io.reader import ARTICLES, EMBEDDINGS, TEST_A, TRAIN
 from competitions.news.simulator.articles import HOUR_MS, START_MS

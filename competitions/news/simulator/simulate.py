@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from common.datasets.simulated import REPORT, written_at_once
-from common.errors import UserError
-from common.pipeline.progress import track
+from common.day.hosts.simulated import REPORT, written_at_once
+from common.engine.errors import UserError
+from common.engine.progress import track
 from competitions.news.io.reader import ARTICLES, EMBEDDINGS, TEST_A, TRAIN
 from competitions.news.simulator.articles import (
     EMBEDDED_SHARE,

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.pipeline.progress import track
+from common.engine.progress import track
 from competitions.news.simulator.articles import (
     HOUR_MS,
     REPEAT_FACTOR,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure, require_file
 
 EVENTS, USERS = "events.csv", "users.csv"

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from common.datasets.simulated import REPORT, written_at_once
-from common.errors import UserError
+from common.day.hosts.simulated import REPORT, written_at_once
+from common.engine.errors import UserError
 from competitions.template.io.reader import EVENTS, USERS
 
 TRUTH = "truth.csv"

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent.config import LinearSettings
 from competitions.tencent.corpus import Catalogue, Int64s
 from competitions.tencent.model.item_attributes import smooth_scores

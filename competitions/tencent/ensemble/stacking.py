@@ -12,7 +12,7 @@ from typing import NamedTuple
 import lightgbm as lgb
 import numpy as np
 
-from common.pipeline.progress import track
+from common.engine.progress import track
 from competitions.tencent.config import FeatureSettings, StackSettings
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.inference.retrieval import TopK

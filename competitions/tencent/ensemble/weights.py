@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from common.errors import UserError
-from common.ranking.blending import plain_starts, search_shares
+from common.engine.errors import UserError
+from common.learning.blending import plain_starts, search_shares
 from competitions.tencent.config import MixSettings
 from competitions.tencent.corpus import Bools, Int64s
 from competitions.tencent.io.schema import TOP

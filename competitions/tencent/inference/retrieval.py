@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from common.errors import UserError
-from common.pipeline.progress import track
+from common.engine.errors import UserError
+from common.engine.progress import track
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.sequences import Histories, blocks
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from common.pipeline.step_key import Keys
+from common.engine.step_key import Keys
 from competitions.tencent import metrics
 from competitions.tencent.config import HostSettings, MemorySettings, RetrieveSettings
 from competitions.tencent.corpus import Corpus, Embedding, Int64s, Users

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
 from competitions.tencent.corpus import Bools, Int32s, Int64s, join_columns
 from competitions.tencent.io.feature_encoding import LARGEST, ItemFeatures, encode_items, encode_numbers

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.errors import UserError
-from common.pipeline.progress import say
+from common.engine.errors import UserError
+from common.engine.progress import say
 from competitions.tencent.corpus import Catalogue, Embedding, Halves, Int64s
 from competitions.tencent.io.indexer import split_pairs
 from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_lines

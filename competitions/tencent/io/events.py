@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent.corpus import Bools, Int64s, Sequences
 from competitions.tencent.io.feature_encoding import LARGEST, ItemFeatures, UserFeatures, encode_items, encode_users
 from competitions.tencent.io.indexer import NAME_BYTES, Indexer

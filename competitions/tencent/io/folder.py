@@ -6,9 +6,9 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from common.datasets.public import MARKER
-from common.datasets.simulated import REPORT
-from common.errors import UserError
+from common.day.hosts.public import MARKER
+from common.day.hosts.simulated import REPORT
+from common.engine.errors import UserError
 from common.io.files import hint_where, refuse_folder
 from competitions.tencent.corpus import Note, RawFiles
 from competitions.tencent.io import schema

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent.corpus import Int64s, find_rows
 from competitions.tencent.io.safe_pickle import brief, read_pickle
 from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES

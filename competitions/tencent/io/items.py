@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent.corpus import Bools, Catalogue, Int32s, Int64s, Note
 from competitions.tencent.io.candidates import CandidateTable
 from competitions.tencent.io.feature_encoding import ItemFeatures, encode_items

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent.corpus import Int8s, Int64s, Note, RawFiles, find_rows
 from competitions.tencent.io.candidates import CandidateTable, read_candidate_lines
 from competitions.tencent.io.events import read_users

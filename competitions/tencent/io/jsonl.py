@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import numpy as np
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent.corpus import Int64s
 
 T = TypeVar("T")

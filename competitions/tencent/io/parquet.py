@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent.corpus import Bools, Int64s
 
 BATCH_ROWS = 1 << 16

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent.corpus import Bools, Int32s, Int64s, Note, RawFiles, Sequences
 from competitions.tencent.io.candidates import read_candidate_tables
 from competitions.tencent.io.events import CUT, MAX_SECONDS, NO_EVENT, NO_PROFILE, UNSORTED

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent.corpus import Int8s, Int32s, Int64s, Note, Sequences, join_columns
 from competitions.tencent.io.candidates import CandidateTable
 from competitions.tencent.io.indexer import Indexer

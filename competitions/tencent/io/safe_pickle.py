@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from common.errors import UserError
+from common.engine.errors import UserError
 
 KINDS = re.compile(r"[?biufSUO][0-9]*")  # of numpy's types, as their pickles name them
 SHOWN = 40  # characters of a value

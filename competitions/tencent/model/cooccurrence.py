@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from common.errors import UserError
-from common.pipeline.progress import track
+from common.engine.errors import UserError
+from common.engine.progress import track
 from competitions.tencent.config import CountSettings, PopularitySettings
 from competitions.tencent.corpus import Catalogue, Int64s
 from competitions.tencent.model.item_attributes import smooth_scores

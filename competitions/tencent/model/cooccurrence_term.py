@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent.config import MemorySettings
 from competitions.tencent.corpus import Catalogue, Int64s
 from competitions.tencent.model.cooccurrence import Counts, fit_counts

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from common.errors import UserError
-from common.pipeline.progress import track
+from common.engine.errors import UserError
+from common.engine.progress import track
 from competitions.tencent.config import FeatureSettings, FitSettings, HostSettings
 from competitions.tencent.corpus import Corpus, Embedding, Int64s
 from competitions.tencent.inference.retrieval import TopK

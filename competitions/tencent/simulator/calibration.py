@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import polars as pl
 
-from common.datasets.simulated import REPORT
-from common.errors import UserError
+from common.day.hosts.simulated import REPORT
+from common.engine.errors import UserError
 from competitions.tencent.corpus import Bools, Catalogue, Corpus, Int64s, Sequences, Users
 from competitions.tencent.io import reader
 from competitions.tencent.io.schema import (

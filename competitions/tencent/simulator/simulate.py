@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from common.datasets.simulated import REPORT, written_at_once
-from common.errors import UserError
-from common.pipeline.progress import running, track
+from common.day.hosts.simulated import REPORT, written_at_once
+from common.engine.errors import UserError
+from common.engine.progress import running, track
 from competitions.tencent.corpus import join_columns
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CLICK, CONVERSION, TRUTH

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from common.errors import UserError
-from common.pipeline.progress import say
-from common.pipeline.result_store import writing
+from common.engine.errors import UserError
+from common.engine.progress import say
+from common.engine.result_store import writing
 
 
 def save(path: Path, network: nn.Module, optimizers: list[torch.optim.Optimizer], progress: dict[str, Any]) -> None:

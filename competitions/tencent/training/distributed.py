@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 from torch import distributed as dist
 
-from common.errors import UserError
-from common.pipeline.result_store import StepRecord, Store
+from common.engine.errors import UserError
+from common.engine.result_store import StepRecord, Store
 from competitions.tencent.training.inputs import TrainingInputs
 from competitions.tencent.training.trainer import Trained, choose_device, train
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent.config import ModelSettings, TrainSettings
 from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Int64s, Sequences, Users
 from competitions.tencent.model.cooccurrence_term import CooccurrenceTerm

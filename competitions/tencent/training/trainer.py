@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from common.pipeline.progress import track
+from common.engine.progress import track
 from competitions.tencent.config import TrainSettings
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.io import schema

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions import NAMES, find_competition
 from competitions.news import submission as submissions
 from competitions.news.io import reader

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from common.competition import Competition
-from common.datasets.simulated import REPORT
-from common.experiments.run_record import digest_files
+from common.day.hosts.simulated import REPORT
+from common.day.run_record import digest_files
 from competitions.cli.settings import load_settings
 from competitions.mgtv.competition import COMPETITION
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from tests.conftest import Call
-from tests.unit.common.report.report_record import complete
+from tests.unit.common.day.report.report_record import complete
 
 SOUND, DAMAGED = ("20260101-000000-000", "20260102-000000-000"), "20260103-000000-000"
 

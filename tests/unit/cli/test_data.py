@@ -11,12 +11,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from common.datasets import download
-from common.datasets.download import FileSpec, FilesRead, Layout, Source
-from common.errors import UserError
+from common.day.hosts import download
+from common.day.hosts.download import FileSpec, FilesRead, Layout, Source
+from common.engine.errors import UserError
 from competitions.cli import data as data_verbs
 from competitions.flight import submission as flight_submit
-from tests.unit.common.datasets.fetch_hosts import CLIENT_LEAKS, Kaggle, serve_hub, serve_kaggle
+from tests.unit.common.day.hosts.fetch_hosts import CLIENT_LEAKS, Kaggle, serve_hub, serve_kaggle
 from tests.unit.flight.flight_rows import option, two_sessions, write_test, write_train
 
 CLICKS = FileSpec("clicks.parquet", rows=3, columns=("user", "item"))

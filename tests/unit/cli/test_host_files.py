@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from common.datasets.download import Source
-from common.datasets.verify import ABSENT, DIFFERS, MISSING, OK, UNREAD, check_files, check_reading
+from common.day.hosts.download import Source
+from common.day.hosts.verify import ABSENT, DIFFERS, MISSING, OK, UNREAD, check_files, check_reading
 from competitions.cli.data import SOURCES, fetched_paths
 from competitions.mgtv.simulator.simulate import simulate as simulate_mgtv
 from competitions.news.simulator.simulate import simulate as simulate_news

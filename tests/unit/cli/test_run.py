@@ -9,10 +9,10 @@ from typing import Any, NoReturn
 import polars as pl
 import pytest
 
-from common.datasets.simulated import REPORT
-from common.errors import UserError
-from common.pipeline.run import Run
-from common.submission import Checked
+from common.day.hosts.simulated import REPORT
+from common.engine.errors import UserError
+from common.engine.run import Run
+from common.io.submission import Checked
 from competitions import NAMES, find_competition
 from competitions.cli import closing
 from competitions.cli import run as verbs

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.errors import UserError
-from common.serving.benchmark import SHOWN, Export, Variant
+from common.day.serving.benchmark import SHOWN, Export, Variant
+from common.engine.errors import UserError
 from competitions.cli import serve
 from competitions.flight.competition import COMPETITION
 from competitions.flight.config import FlightConfig

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from common.config import _keys
-from common.errors import UserError
+from common.engine.config import _keys
+from common.engine.errors import UserError
 from competitions import NAMES, find_competition
 
 WORKS = re.compile(r" One that works: --set (.*)$")

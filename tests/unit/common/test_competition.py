@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from common.competition import Competition
-from common.datasets.simulated import REPORT
-from common.errors import UserError
+from common.day.hosts.simulated import REPORT
+from common.engine.errors import UserError
 from competitions import NAMES, find_competition, find_room
 from competitions.flight.io import reader as flight_reader
 from competitions.mgtv.io import schema as mgtv_schema
@@ -98,7 +98,7 @@ def test_a_declaration_belongs_to_its_folder(name: str) -> None:
     assert (competition.name, competition.folder.name) == (name, name)
     assert isinstance(competition.load_config([], tuned=False), competition.config)
     assert competition.load_config(["seed=7"]).seed == 7
-    for room in ("experiments.search_space", "serving.export", "datasets.host_files"):
+    for room in ("day.tune", "day.export", "day.host_files"):
         assert find_room(name, room).__name__ == f"competitions.{name}.{room}"
 
 

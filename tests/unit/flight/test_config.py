@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.flight.competition import COMPETITION
 from competitions.flight.config import BLOCKS, MODELS
 

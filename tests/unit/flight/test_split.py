@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.flight.config import SplitSettings
 from competitions.flight.split import (
     DAY_MS,

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.flight import submission
 from competitions.flight.io import reader
 from tests.unit.flight.flight_rows import option, table, two_sessions, write_test, write_train

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.flight import submission as submissions
 from competitions.flight.io import reader
 from tests.unit.flight.flight_rows import option, two_sessions, write_test, write_train

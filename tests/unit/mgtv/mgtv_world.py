@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.ranking.dataset import RankingDataset
+from common.learning.dataset import RankingDataset
 from competitions.mgtv.config import BLOCKS, FeatureSettings, SplitSettings
 from competitions.mgtv.features.build import Sources
 from competitions.mgtv.features.profile import tally_categories

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.config import MODELS
 

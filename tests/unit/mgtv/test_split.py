@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.mgtv.config import SplitSettings
 from competitions.mgtv.split import Plan, build_slates, draw_slates, look_up_outcome, plan_days
 from tests.unit.mgtv.mgtv_world import SPLIT, make_log, row

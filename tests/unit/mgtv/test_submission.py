@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from common.errors import UserError
-from common.submission import write_csv
+from common.engine.errors import UserError
+from common.io.submission import write_csv
 from competitions.mgtv import submission as submissions
 from competitions.mgtv.io import reader
 from tests.unit.mgtv.mgtv_raw_files import clicks, locate, rows, shows

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from common.learning.split import Fold
 from common.retrieval.item2vec import ItemVectors
-from common.split import Fold
 from competitions.news import split
 from competitions.news.config import SplitSettings
 from competitions.news.io.reader import Embeddings

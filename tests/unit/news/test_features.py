@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.split import Fold
+from common.learning.split import Fold
 from competitions.news import features, split
 from competitions.news.io.reader import Embeddings
 from tests.unit.news.news_world import (

@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
+from common.learning.split import Fold
 from common.retrieval.channels import find_popular
-from common.split import Fold
 from competitions.news import features, retrieval, split
 from competitions.news.competition import COMPETITION
 from competitions.news.io.reader import TIME_MAX_MS, TIME_MIN_MS

@@ -4,8 +4,8 @@ import msgspec
 import polars as pl
 import pytest
 
-from common.decisions import Decision
-from common.split import Fold
+from common.engine.decisions import Decision
+from common.learning.split import Fold
 from competitions.news import plan, split
 from competitions.news.competition import COMPETITION
 from competitions.news.config import NewsConfig

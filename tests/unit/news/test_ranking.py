@@ -7,12 +7,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.errors import UserError
-from common.ranking.blending import Blend
-from common.ranking.dataset import Matrix, RankingDataset
-from common.ranking.fit_task import UNWATCHED, Fit, FitTask, Recipe
-from common.ranking.gbdt import Ranker, fit, refit, remote_fitter
-from common.split import Fold
+from common.engine.errors import UserError
+from common.learning.blending import Blend
+from common.learning.dataset import Matrix, RankingDataset
+from common.learning.fit_task import UNWATCHED, Fit, FitTask, Recipe
+from common.learning.gbdt import Ranker, fit, refit, remote_fitter
+from common.learning.split import Fold
 from competitions.news import ranking
 from competitions.news.competition import COMPETITION
 from competitions.news.features import feature_names

@@ -10,12 +10,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.errors import UserError
-from common.pipeline.run import Result, Run
+from common.engine.errors import UserError
+from common.engine.run import Result, Run
+from common.learning.cooccurrence import count_covisits
+from common.learning.split import Fold
 from common.retrieval.channels import fuse_channels, score_neighbours
-from common.retrieval.cooccurrence import count_covisits
 from common.retrieval.item2vec import learn_item2vec
-from common.split import Fold
 from competitions.news import retrieval, split
 from competitions.news.competition import COMPETITION
 from competitions.news.config import ContentSettings, FreshSettings, RecallSettings

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.split import Fold, cut_history
+from common.learning.split import Fold, cut_history
 from competitions.news import split
 from tests.unit.news.news_world import CONTEXT, GAP_MS, START, TEST_FROM, label, make_log, make_world, swap_hidden
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from common.errors import UserError
-from common.submission import read_back, write_csv
+from common.engine.errors import UserError
+from common.io.submission import read_back, write_csv
 from competitions.news import submission
 from competitions.news.io import reader
 

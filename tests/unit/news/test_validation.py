@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.news import split
 from tests.unit.news.news_world import GAP_MS, START, TEST_FROM, label, make_log, make_world
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.io import reader
 from competitions.tencent.io import schema as layouts

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.datasets.simulated import REPORT
+from common.day.hosts.simulated import REPORT
 from competitions.tencent import submission as submissions
 from competitions.tencent.competition import COMPETITION
+from competitions.tencent.day.run_record import score_truth
 from competitions.tencent.ids import Oids
 from competitions.tencent.io import schema
-from competitions.tencent.reporting.run_record import score_truth
 from tests.conftest import Call
 from tests.unit.tencent.tencent_files import BASE, WORLD, World, write_competition
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent import competition
 from competitions.tencent.competition import COMPETITION
 
-LEAVE_ONE_OUT = Path(competition.__file__).parent / "experiments/settings/network_leave_one_out.toml"
+LEAVE_ONE_OUT = Path(competition.__file__).parent / "day/settings/network_leave_one_out.toml"
 
 
 def test_the_files_settings_hold_until_a_set_changes_them() -> None:

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent import split, submission
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus

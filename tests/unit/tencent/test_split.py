@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent import split
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import SplitSettings

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent import submission
 from competitions.tencent.ids import Oids
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from common.io import csv_blocks
 
 SCHEMA = {"a": pl.Int64, "b": pl.Int64}

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
+from common.engine.step_key import Digests
 from common.io.files import hint_where, refuse_folder, require_file
-from common.pipeline.step_key import Digests
 from competitions.flight.io import parquet
 from competitions.mgtv.io import csv_reader
 from competitions.mgtv.io import folder as mgtv_folder

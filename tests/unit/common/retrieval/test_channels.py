@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.features import HOUR_MS
+from common.learning.cooccurrence import FollowSettings, exact_sum, find_nearest, keep_top, normalise_rows
+from common.learning.features import HOUR_MS
 from common.retrieval import lists
 from common.retrieval.channels import find_popular, fuse_channels, score_neighbours
-from common.retrieval.cooccurrence import FollowSettings, exact_sum, find_nearest, keep_top, normalise_rows
 
 Click = tuple[int, int, int]  # user, item, time in ms
 Weights = dict[tuple[int, int], float]

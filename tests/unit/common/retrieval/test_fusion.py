@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.ranking.listwise_softmax import log_likelihoods
+from common.learning.listwise_softmax import log_likelihoods
 from common.retrieval import fusion
 from common.retrieval.channels import fuse_channels
 from common.retrieval.fusion import gather_votes, learn_weights

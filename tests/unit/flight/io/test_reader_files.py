@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.flight.io import reader
 from competitions.flight.io.schema import INDEX, LAYOUT, SELECTED, TEST, TRAIN, required
 from tests.unit.flight.flight_rows import (

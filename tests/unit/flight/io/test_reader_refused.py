@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.flight.io import reader
 from competitions.flight.io.schema import LAYOUT, SELECTED, TRAIN
 from tests.unit.flight.flight_rows import CODES, option, table, two_sessions, write_train

@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from common.ranking.dataset import RankingDataset
-from common.ranking.listwise_softmax import log_likelihoods
-from common.ranking.size_bucket_blending import BucketBlend, apply_buckets
+from common.learning.dataset import RankingDataset
+from common.learning.listwise_softmax import log_likelihoods
 from competitions.flight.config import BlendSettings
 from competitions.flight.features.option_attributes import mark_flights
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import measure
 from competitions.flight.ranking import blending
 from competitions.flight.ranking.rerank import rerank
+from competitions.flight.ranking.size_bucket_blending import BucketBlend, apply_buckets
 from competitions.flight.ranking.training_data import FoldData, TrainingData
 from tests.unit.flight.flight_world import make_searches, option, search
 

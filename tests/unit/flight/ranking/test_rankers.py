@@ -8,11 +8,10 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from common.ranking import gbdt
-from common.ranking.cross_validation import CrossFit
-from common.ranking.dataset import RankingDataset, to_matrix
-from common.ranking.fit_task import Recipe
-from common.ranking.gbdt import Ranker, score_rows
+from common.learning import gbdt
+from common.learning.dataset import RankingDataset, to_matrix
+from common.learning.fit_task import Recipe
+from common.learning.gbdt import Ranker, score_rows
 from competitions.flight.competition import COMPETITION
 from competitions.flight.config import FlightConfig
 from competitions.flight.features.booking_history import History
@@ -20,6 +19,7 @@ from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
 from competitions.flight.plan import Features, Plan, make_plan
 from competitions.flight.ranking import rankers
+from competitions.flight.ranking.cross_validation import CrossFit
 from competitions.flight.ranking.rankers import (
     Choice,
     choose_features,

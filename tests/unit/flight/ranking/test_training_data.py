@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from common.errors import UserError
-from common.ranking.dataset import RankingDataset, to_matrix
+from common.engine.errors import UserError
+from common.learning.dataset import RankingDataset, to_matrix
 from competitions.flight.config import SampleSettings
 from competitions.flight.features.booking_history import LOOK_BACK, History, collect_bookings
 from competitions.flight.features.build import build_features

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.datasets.simulated import REPORT
+from common.day.hosts.simulated import REPORT
 from competitions.flight.simulator import choice_model, oracle, screening, simulate
 from competitions.flight.simulator.choice_model import Choices
 from competitions.flight.simulator.fare_rules import Rules, price_caps, set_rules

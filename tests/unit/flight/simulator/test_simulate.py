@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.flight.simulator import geography, simulate
 from competitions.flight.simulator.population import draw_state
 

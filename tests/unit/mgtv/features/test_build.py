@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.pipeline.run import Run
+from common.engine.run import Run
 from competitions.mgtv.config import BLOCKS, FeatureSettings
 from competitions.mgtv.features.build import Sources, build, describe_blocks, find_date
 from competitions.mgtv.models.dataset import build_day

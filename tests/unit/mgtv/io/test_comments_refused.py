@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import xlsxwriter
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.mgtv.io import reader, schema
 from tests.unit.mgtv.io.test_comments import read, write_book
 from tests.unit.mgtv.mgtv_raw_files import HOST, MIDNIGHT, locate, write_text

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from common.io import csv_blocks
 from competitions.mgtv.io import nulls
 from competitions.mgtv.io.csv_reader import Kind, read_table

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.mgtv.io import reader, schema
 from tests.unit.mgtv.mgtv_raw_files import ASKED, CLICK, FILES, HOST, PLAY, SHOW, locate, write_folder, write_text
 

@@ -8,7 +8,7 @@ import msgspec
 import polars as pl
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.mgtv.io import nulls, reader, schema
 from competitions.mgtv.io.logs import DAY_SCHEMA
 from tests.unit.mgtv.mgtv_raw_files import (

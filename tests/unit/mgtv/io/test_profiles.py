@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from common.io import csv_blocks
 from competitions.mgtv.io import nulls, reader, schema
 from tests.unit.mgtv.mgtv_raw_files import counted, locate, profile, profiles, shows

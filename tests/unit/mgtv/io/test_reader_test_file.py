@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.mgtv.io import reader
 from tests.unit.mgtv.mgtv_raw_files import ASKED, SHOWN, counted, locate, rows, shows
 

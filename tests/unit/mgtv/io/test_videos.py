@@ -6,7 +6,7 @@ import msgspec
 import polars as pl
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.mgtv.config import HostSettings
 from competitions.mgtv.io import reader, schema
 from competitions.mgtv.io.videos import encode_words

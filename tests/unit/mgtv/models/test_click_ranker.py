@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.ranking import fitters
-from common.ranking.fit_task import UNWATCHED, Fit, FitTask, Recipe
-from common.ranking.gbdt import Ranker, fit, predict, refit, score_rows
-from common.ranking.listwise_softmax import softmax_within
+from common.learning import fitters
+from common.learning.fit_task import UNWATCHED, Fit, FitTask, Recipe
+from common.learning.gbdt import Ranker, fit, predict, refit, score_rows
+from common.learning.listwise_softmax import softmax_within
 from competitions.mgtv.config import MODELS, WatchSettings
 from competitions.mgtv.models import click_ranker
 from competitions.mgtv.models.click_ranker import (

@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from common.datasets.simulated import REPORT
-from common.errors import UserError
+from common.day.hosts.simulated import REPORT
+from common.engine.errors import UserError
 from competitions.mgtv.io import schema
 from competitions.mgtv.simulator import comments, profiles, simulate
 from competitions.mgtv.simulator.catalogue import make_catalogue

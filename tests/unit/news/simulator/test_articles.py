@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from common.io import csv_blocks
 from competitions.news.io import reader
 

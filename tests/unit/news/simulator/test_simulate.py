@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.news.io import reader
 from competitions.news.simulator import calibration, sessions, simulate
 from competitions.news.simulator.articles import HOUR_MS, START_MS

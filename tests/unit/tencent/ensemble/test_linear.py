@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent.config import ActionWeights, AttributeSettings, LinearSettings, MixSettings
 from competitions.tencent.corpus import Catalogue, join_columns
 from competitions.tencent.ensemble import weights as mixing

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent.inference.retrieval import TopK, find_seen, index_recall, search, search_approximately
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.training_inputs import make_sequences

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent.corpus import Catalogue
 from competitions.tencent.io import embeddings, jsonl, reader
 from tests.unit.tencent.tencent_files import BASE, write_competition, write_lines, write_pickle, write_release

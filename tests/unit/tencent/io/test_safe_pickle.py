@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent.io.safe_pickle import brief, read_pickle
 from tests.unit.tencent.tencent_files import write_pickle
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent.config import ActionWeights, AttributeSettings, CountSettings, PopularitySettings
 from competitions.tencent.model import cooccurrence
 from competitions.tencent.model.cooccurrence import Counts, count_popularity, fit_counts, keep_top, score_counts

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.datasets.simulated import REPORT
+from common.day.hosts.simulated import REPORT
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.ids import Oids

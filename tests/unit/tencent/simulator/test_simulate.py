@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.datasets.simulated import REPORT
-from common.errors import UserError
+from common.day.hosts.simulated import REPORT
+from common.engine.errors import UserError
 from competitions.tencent.corpus import Corpus, Embedding
 from competitions.tencent.ids import Oids
 from competitions.tencent.io import reader, schema

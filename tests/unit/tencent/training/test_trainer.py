@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from common.errors import UserError
+from common.engine.errors import UserError
 from competitions.tencent.ranking.forecast_table import ForecastTable
 from competitions.tencent.training import checkpoint, trainer
 from competitions.tencent.training.batches import make_batch, order_batches

@@ -1,0 +1,107 @@
+"""Where would that rank? The known marks of a competition's board (``board.toml``) beside a run's scores.
+
+A mark was earned on the host's own files: a score on simulated data or on a public stand-in says nothing of the board,
+and is never put between marks.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from common.day.hosts.public import MARKER
+from common.day.hosts.simulated import REPORT
+from common.engine.errors import UserError
+
+FILE = "board.toml"
+SIMULATED, STANDIN, SAMPLE = "simulated data", "a public stand-in", "a sample of the host's files, without queries"
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A score that is known of the board: who had it, and who says so."""
+
+    score: Annotated[float, msgspec.Meta(gt=0, lt=1)]
+    name: str
+    source: str
+
+
+class Board(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A board: its ``title``, the ``metric`` of its marks, the name that runs record it by, and the marks."""
+
+    title: str
+    metric: str
+    mark: tuple[Mark, ...]
+
+    @property
+    def marks(self) -> list[Mark]:
+        """The marks, the best first."""
+        return sorted(self.mark, key=lambda mark: -mark.score)
+
+
+def read_board(folder: Path) -> Board | None:
+    """The board of a competition in its folder; None where there is no ``board.toml``."""
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=Board)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UserError(f"{path} is no list of marks ({error}): correct it, or take it from the repository.") from error
+
+
+def find_other_basis(record: Mapping[str, Any]) -> str | None:
+    """What a run was made from where that is not the host's files; None where it is.
+
+    Raises KeyError or TypeError where the record does not say.
+    """
+    data = record["data"]
+    raw, simulated = Path(data["folder"]), data["simulated"]
+    if simulated is not False or (raw / REPORT).exists():
+        return SIMULATED
+    if data.get("sample"):
+        return SAMPLE
+    return STANDIN if data.get("standin") or (raw / MARKER).exists() else None
+
+
+def find_board(record: Mapping[str, Any], folder: Path) -> Board | None:
+    """The board that a run's scores may be held against: None off the host's files, or of another metric."""
+    try:
+        other = find_other_basis(record)
+    except (KeyError, TypeError):
+        return None
+    board = read_board(folder) if other is None else None
+    return board if board is not None and board.metric == record.get("metric") else None
+
+
+def place(score: float, board: Board) -> str:
+    """Between which marks a score lies: "between .5308 (8th place) and .53672 (4th place)"."""
+    above = [mark for mark in board.marks if mark.score > score]
+    below = [mark for mark in board.marks if mark.score <= score]
+    if not above:
+        return f"at or above {name_mark(below[0])}, the best mark known"
+    if not below:
+        return f"below {name_mark(above[-1])}, the lowest mark known"
+    return f"between {name_mark(below[0])} and {name_mark(above[-1])}"
+
+
+def place_briefly(score: float, board: Board) -> str:
+    """The same for a column: the next mark below and the next above."""
+    above = [mark.name for mark in board.marks if mark.score > score]
+    below = [mark.name for mark in board.marks if mark.score <= score]
+    if above and below:
+        return f"{below[0]} < {above[-1]}"
+    return f">= {below[0]}" if below else f"< {above[-1]}"
+
+
+def name_mark(mark: Mark) -> str:
+    """A mark's score and name."""
+    return f"{mark.score:.5f}".rstrip("0").removeprefix("0") + f" ({mark.name})"
+
+
+def describe_place(record: Mapping[str, Any], board: Board) -> str | None:
+    """The sentence of a run's closing summary; None where the run has no score."""
+    score = record["cv"].get("score")
+    if not isinstance(score, float):
+        return None
+    return f"On the board ({board.title}) a {board.metric} of {score:.4f} lies {place(score, board)}"

@@ -1,0 +1,235 @@
+"""What changed between two runs: settings, features, code, data, and the score, query by query where that is possible.
+
+Two scores of the same validation queries share most of their noise. Their difference is taken query by query, so that
+its standard error is that of the difference and not of two scores.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from common.day.outcomes import count_outcomes
+from common.day.revision import describe_difference as describe_code
+from common.day.run_record import (
+    QUERIES,
+    RECORD,
+    TRUTH,
+    WEIGHT,
+    Row,
+    read_record,
+    weigh_alike,
+    weighted_error,
+    weighted_mean,
+)
+from common.engine.errors import UserError
+from common.io.files import UNREADABLE, describe_failure
+from common.io.natural_order import natural_key
+
+CLEAR = 2.0  # standard errors
+
+
+class Difference(NamedTuple):
+    """B - A over ``queries`` that both answered: mean, its standard error; ``changed``: those scored differently."""
+
+    mean: float
+    error: float
+    queries: int
+    changed: int
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        if not self.changed:
+            return "no query is answered differently"
+        size = abs(self.mean) / self.error if self.error else float("inf")
+        if size < 1:
+            return "within the noise"
+        sign = "better" if self.mean > 0 else "worse"
+        return f"clearly {sign} ({size:.1f} standard errors)" if size >= CLEAR else f"perhaps {sign} ({size:.1f})"
+
+
+class Comparison(NamedTuple):
+    """Everything that a comparison prints: tables of rows, the paired difference on the validation queries and, where
+    both runs know it, on the simulated ``truth``, what to mind.
+    """
+
+    settings: list[Row]
+    features: list[Row]
+    scores: list[Row]
+    slices: list[Row]
+    outcomes: list[Row]
+    difference: Difference
+    truth: Difference | None
+    warnings: list[str]
+
+
+def compare(first: Path, second: Path) -> Comparison:
+    """Compare two runs of one competition by their folders. ``UserError`` where they answered other queries."""
+    (one, other), joined = read_records(first, second), pair_queries(first, second)
+    truth = pair_truth(first, second)
+    return Comparison(
+        list_changed_settings(one["config"], other["config"]),
+        list_changed_features(one, other),
+        list_scores(one, other),
+        list_slices(joined),
+        count_outcomes(joined, ["fold", *_list_slice_names(joined)]),
+        describe_difference(joined),
+        None if truth is None else describe_difference(truth),
+        list_warnings(one, other, joined.height),
+    )
+
+
+def read_records(first: Path, second: Path) -> tuple[Row, Row]:
+    """The records of two runs. ``UserError`` where they are not of one competition, or of other simulated files."""
+    one, other = read_record(first / RECORD), read_record(second / RECORD)
+    if one["name"] != other["name"]:
+        raise UserError(f"{first} is a run of {one['name']} and {second} one of {other['name']}: nothing to compare.")
+    data = [record["data"] or {} for record in (one, other)]
+    if data[0].get("digest") != data[1].get("digest") and any(each.get("simulated") for each in data):
+        folders = " and ".join(str(each.get("folder") or "other files") for each in data)
+        raise UserError(
+            f"{first} and {second} are of other files ({folders}), whose queries share no more than their names:"
+            " compare two runs on the same."
+        )
+    return one, other
+
+
+def pair_queries(first: Path, second: Path) -> pl.DataFrame:
+    """One row per query of both runs: fold, query, slices of the second, ``before`` and ``after``. ``UserError`` where
+    there is none.
+    """
+    joined = _pair(first / QUERIES, second / QUERIES)
+    if not joined.height:
+        raise UserError(
+            f"{first} and {second} have no validation query in common: compare two runs on the same files and split."
+        )
+    return joined
+
+
+def pair_truth(first: Path, second: Path) -> pl.DataFrame | None:
+    """The same of the queries of the test; None where a run does not know their truth."""
+    if not ((first / TRUTH).exists() and (second / TRUTH).exists()):
+        return None
+    joined = _pair(first / TRUTH, second / TRUTH)
+    return joined if joined.height else None
+
+
+def _pair(first: Path, second: Path) -> pl.DataFrame:
+    before = _read_queries(first).select("fold", "query", before="score")
+    after = _read_queries(second).rename({"score": "after"})
+    return after.join(before, on=["fold", "query"], maintain_order="left")
+
+
+def _read_queries(path: Path) -> pl.DataFrame:
+    if not path.exists():
+        raise UserError(f"{path} does not exist: the run did not finish its record; run again.")
+    try:
+        return pl.read_parquet(path)
+    except UNREADABLE as error:
+        raise UserError(f"{path} cannot be read ({describe_failure(error)}): run again.") from error
+
+
+def describe_difference(joined: pl.DataFrame) -> Difference:
+    """The paired difference of some queries."""
+    gain = pl.col("after") - pl.col("before")
+    figures = weighted_mean(gain).alias("mean"), weighted_error(gain).alias("error"), (gain != 0).sum().alias("changed")
+    (row,) = weigh_alike(joined).select(*figures).to_dicts()
+    return Difference(row["mean"], row["error"], joined.height, row["changed"])
+
+
+def list_slices(joined: pl.DataFrame) -> list[Row]:
+    """The paired difference by fold and by value of every slice."""
+    before, after, rows = pl.col("before"), pl.col("after"), []
+    for name in ("fold", *_list_slice_names(joined)):
+        table = (
+            weigh_alike(joined)
+            .drop_nulls(name)
+            .group_by(name)
+            .agg(
+                weighted_mean(before).alias("A"),
+                weighted_mean(after).alias("B"),
+                weighted_mean(after - before).alias("B - A"),
+                weighted_error(after - before).alias("error"),
+                pl.len().alias("queries"),
+            )
+        )
+        ordered = sorted(table.to_dicts(), key=lambda row: natural_key(row[name]))
+        rows += [{"slice": f"{name}: {row.pop(name)}"} | row for row in ordered]
+    return rows
+
+
+def _list_slice_names(joined: pl.DataFrame) -> list[str]:
+    return [name for name in joined.columns if name not in ("fold", "query", "before", "after", WEIGHT)]
+
+
+def list_scores(one: Row, other: Row) -> list[Row]:
+    """The score, the truth and every model, side by side."""
+    rows = [_score_row("CV", one["cv"], other["cv"])]
+    if one.get("truth") and other.get("truth"):
+        rows.append(_score_row("simulated truth", one["truth"], other["truth"]))
+    after = {row.get("model"): row for row in other["ranking"]}
+    shared = [(row.get("model"), row) for row in one["ranking"] if row.get("model") in after]
+    rows += [_score_row(str(model), row, after[model]) for model, row in shared]
+    return rows
+
+
+def _score_row(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Row:
+    before, after = one.get("score"), other.get("score")
+    return {
+        "score": name,
+        "A": before,
+        "error A": one.get("error"),
+        "B": after,
+        "error B": other.get("error"),
+        "B - A": None if before is None or after is None else after - before,
+    }
+
+
+def list_changed_settings(one: Row, other: Row) -> list[Row]:
+    """Every setting with another value, by its dotted key."""
+    before, after = dict(flatten(one)), dict(flatten(other))
+    absent = "(not there)"
+    rows = [{"setting": key, "A": before.get(key, absent), "B": after.get(key, absent)} for key in before | after]
+    return [row | {"A": str(row["A"]), "B": str(row["B"])} for row in rows if row["A"] != row["B"]]
+
+
+def flatten(table: Row, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted key, value) of everything that is no table."""
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from flatten(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def list_changed_features(one: Row, other: Row) -> list[Row]:
+    """Features that only one of the runs has, with their share of the gain where it is known."""
+    before, after = one.get("features", []), other.get("features", [])
+    gains = {
+        side: (record.get("summary") or {}).get("gains", {})
+        | {row.get("feature"): row.get("gain") for row in (record.get("insight") or {}).get("importance") or []}
+        for side, record in (("A", one), ("B", other))
+    }
+    only = [("A", name) for name in before if name not in set(after)]
+    only += [("B", name) for name in after if name not in set(before)]
+    return [{"feature": name, "only in": side, "gain": gains[side].get(name)} for side, name in only]
+
+
+def list_warnings(one: Row, other: Row, shared: int) -> list[str]:
+    """What makes the two scores hard to compare."""
+    warnings = []
+    if (one["data"] or {}).get("digest") != (other["data"] or {}).get("digest"):
+        warnings.append("the raw files differ: the scores are of different data")
+    if shared < max(record["cv"]["queries"] or 0 for record in (one, other)):
+        warnings.append(f"only {shared} of the validation queries are common to both runs; the difference is of these")
+    if told := describe_code(one["code"], other["code"]):
+        warnings.append(told)
+    before, after = (record.get("threads") for record in (one, other))
+    if before and after and before != after:
+        names = [", ".join(f"{name} {count}" for name, count in threads.items()) for threads in (before, after)]
+        warnings.append(
+            f"A was computed with threads {names[0]}, B with {names[1]}: sums in another order may round otherwise"
+        )
+    return warnings

@@ -1,0 +1,240 @@
+"""Bring an organiser's files into the raw folder: what is known of them, where a download waits, how it moves in.
+
+A download lands in ``raw.partial`` beside the raw folder, which a second try goes on from; only when all of it is there
+and of the right size and digest do the files move into the raw folder, each at once. What already lies there is never
+overwritten.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from common.engine.errors import UserError
+from common.engine.progress import running, say
+
+ORIGIN = ".origin.json"  # in the raw folder: what the host's own listing said of each file
+
+
+@dataclass(frozen=True)
+class FileSpec:
+    """A file, or the files of a pattern, below the raw folder, and what is known of them; None or () where nothing is.
+
+    ``rows`` are those of all files together, ``columns`` must be there among others, ``megabytes`` is a published,
+    rounded size, ``sha256`` the digest of a single file; ``md5``: one that a single source gives and the host does not.
+    ``unless``: not needed where a file fits that pattern. ``fetched``: a download brings it.
+    """
+
+    path: str
+    needed: bool = True
+    fetched: bool = True
+    unless: str | None = None
+    files: int | None = None
+    rows: int | None = None
+    columns: tuple[str, ...] = ()
+    megabytes: float | None = None
+    sha256: str | None = None
+    md5: str | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Files that belong together; a folder has this layout where any of ``signs``, patterns, fits a file."""
+
+    name: str
+    signs: tuple[str, ...]
+    files: tuple[FileSpec, ...]
+
+
+@dataclass(frozen=True)
+class FilesRead:
+    """What a competition's reader makes of a raw folder: the files that it would read, by what they are, such as
+    ``emb_81_32``, and what lies in the folders that it reads and would not be read.
+    """
+
+    read: Mapping[str, Sequence[Path]]
+    unread: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a competition's files come from.
+
+    ``host`` is "kaggle", "hub" or "login"; ``dataset`` is Kaggle's competition or the hub's data set, and empty where
+    only a person can log in: ``steps`` are what that person does. The first of a run's ``submission_files`` that is
+    there is handed in; ``upload`` says where. The first layout is the one that is fetched. ``list_read``: what the
+    competition's own reader would read of a raw folder, beside the layouts; a ``UserError`` where it would refuse it.
+    """
+
+    name: str
+    host: str
+    dataset: str
+    layouts: tuple[Layout, ...]
+    submission_files: tuple[str, ...]
+    upload: str
+    steps: tuple[str, ...] = ()
+    list_read: Callable[[Path], FilesRead] | None = None
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file as the host lists it: path below the raw folder, bytes, digest where the host gives one."""
+
+    path: str
+    size: int
+    sha256: str | None = None
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where fetched files came from: the source, its version, and by path the size and digest that the host listed."""
+
+    source: str
+    revision: str | None
+    files: dict[str, tuple[int, str | None]]
+
+
+def download(
+    raw: Path,
+    files: Sequence[RemoteFile],
+    source: str,
+    revision: str | None,
+    fetch: Callable[[RemoteFile, Path], object],
+) -> None:
+    """Bring what the raw folder lacks by ``fetch`` (file, partial folder), check each file, then move all of them in.
+
+    A file of another size in the raw folder is not touched: ``verify`` names it.
+    """
+    missing = [file for file in files if not (raw / file.path).exists()]
+    partial = open_partial(raw, missing)
+    for number, file in enumerate(missing, 1):
+        say(f"  {number} of {len(missing)}: {file.path}, {file.size / 1e6:,.1f} MB")
+        fetch(file, partial)
+        _check_download(partial / file.path, file)
+    move_in(raw, files, source, revision)
+
+
+def open_partial(raw: Path, files: Sequence[RemoteFile]) -> Path:
+    """The folder that takes the downloads, with room for them; git ignores it."""
+    partial = _partial_folder(raw)
+    partial.mkdir(parents=True, exist_ok=True)
+    (partial / ".gitignore").write_text("*\n")
+    there = sum(_size(partial / file.path) for file in files)
+    lacking = sum(file.size for file in files) - there - shutil.disk_usage(partial).free
+    if lacking > 0:
+        raise UserError(
+            f"The download into {partial} needs {lacking / 1e9:.1f} GB more than are free; free space there or name "
+            "another RAW=DIR."
+        )
+    return partial
+
+
+def _check_download(path: Path, file: RemoteFile) -> None:
+    """Refuse, and remove, a download that is not what the host lists."""
+    size = _size(path)
+    if size == file.size and file.sha256 in (None, sha256(path)):
+        return
+    path.unlink(missing_ok=True)
+    raise UserError(f"{file.path} did not arrive as the host lists it ({size} of {file.size} bytes); run this again.")
+
+
+def move_in(raw: Path, files: Sequence[RemoteFile], source: str, revision: str | None) -> None:
+    """Move finished downloads into the raw folder, note where they came from, and remove the partial folder."""
+    partial = _partial_folder(raw)
+    for file in files:
+        if not (raw / file.path).exists():
+            _move(partial / file.path, raw / file.path)
+    listed = {file.path: (file.size, file.sha256) for file in files}
+    note = raw / f"{ORIGIN}.new"
+    note.write_bytes(msgspec.json.format(msgspec.json.encode(Origin(source, revision, listed))) + b"\n")
+    os.replace(note, raw / ORIGIN)
+    shutil.rmtree(partial, ignore_errors=True)
+
+
+def _move(source: Path, target: Path) -> None:
+    """Move a file so that ``target`` is absent or whole, on another disk as well."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.moving")
+    try:
+        shutil.move(source, beside)
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read_origin(raw: Path) -> dict[str, tuple[int, str | None]]:
+    """Size and digest by path as the host listed them when the files were fetched; empty where none were."""
+    path = raw / ORIGIN
+    if not path.is_file():
+        return {}
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Origin).files
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}); remove it: the files are then checked without it."
+        ) from error
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file in hexadecimal."""
+    return digest(path, "sha256")
+
+
+def digest(path: Path, algorithm: str) -> str:
+    """A file's digest in hexadecimal."""
+    import pooch  # imported here: no other command should wait for it
+
+    with running(f"digest of {path.name}"):
+        return str(pooch.file_hash(str(path), alg=algorithm))
+
+
+@contextmanager
+def explained(host: str, explain: Callable[[Exception, int | None], str | None]) -> Iterator[None]:
+    """Whatever the host's client or the disk raises in the block is a ``UserError`` of one sentence.
+
+    ``explain`` (error, HTTP status if there is one) comes first; None from it leaves the sentence to what all hosts
+    share. It goes by status, class and errno: never by what the client prints.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except ImportError as error:
+        raise UserError(f"{host}'s client is not in this environment: run make install.") from error
+    except Exception as error:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        raise UserError(explain(error, status) or _explain(host, error, status)) from error
+
+
+def unreachable(host: str) -> str:
+    """The sentence for a host that does not answer."""
+    return f"{host} cannot be reached or the line broke: check the network and run this again; whole files are kept."
+
+
+def _explain(host: str, error: Exception, status: int | None) -> str:
+    if status == 429:
+        return f"{host} answers that this was too often: wait some minutes and run this again."
+    if status is not None and status >= 500:
+        return f"{host} answers {status}, a fault of its own: run this again later; whole files are kept."
+    if status is None and isinstance(error, OSError):
+        if error.errno is None or isinstance(error, ConnectionError | TimeoutError):
+            return unreachable(host)  # the clients' own errors of the network are an OSError without a number
+        return (
+            f"{error.filename or 'A download'} cannot be read or written: {error.strerror}; free space there, make it "
+            "writable or name another RAW=DIR, and run this again: nothing is fetched twice."
+        )
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return f"{host}'s client failed: {reason[:200]}"
+
+
+def _partial_folder(raw: Path) -> Path:
+    """Beside what the raw folder really is, so that a link to a large disk is followed."""
+    real = raw.resolve()
+    return real.with_name(f"{real.name}.partial")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0

@@ -1,0 +1,134 @@
+"""A folder in a host's layout that is written at once, and the choice between a host's files and simulated ones."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from common.engine.errors import UserError
+from common.engine.memory import MemoryNeed, refuse_too_large
+from common.engine.progress import say
+
+LARGEST = 4.0  # the largest scale of any simulator
+REPORT = "simulation.json"  # written last: a folder that has it is a finished simulation
+
+
+Writer: TypeAlias = Callable[[Path, float, int], object]
+
+
+@dataclass(frozen=True)
+class HostFiles:
+    """The folder of a host's files, the pattern that they fit, their name in a sentence, and their simulator.
+
+    ``write`` (folder, scale, seed) simulates them; ``scale`` is its default. ``laws``: writers by the name of the law
+    by which people behave, the default first; none where there is one alone. ``law``: the one asked for, "" if none.
+    ``need``: the memory of a run, None where nobody measured it.
+    """
+
+    folder: Path
+    pattern: str
+    files: str
+    scale: float
+    write: Writer
+    laws: Mapping[str, Writer] = field(default_factory=dict)
+    law: str = ""
+    need: MemoryNeed | None = None
+
+    def under_law(self, law: str | None) -> "HostFiles":
+        """The same with the simulator of this law; None asks for none. ``UserError`` names the laws that there are."""
+        if law is None:
+            return self
+        if not self.laws:
+            raise UserError(f"There is no law {law}: these data are simulated by one alone; leave LAW out.")
+        if law not in self.laws:
+            raise UserError(f"There is no law {law} to simulate by; say {' or '.join(self.laws)}.")
+        return replace(self, write=self.laws[law], law=law)
+
+    def simulated_folder(self, build: Path, scale: float, seed: int) -> Path:
+        """Where a simulated set of this scale, seed and law is kept; the default law's bears no name of it."""
+        folder = simulated_folder(build, scale, seed)
+        return folder if self.law in ("", *list(self.laws)[:1]) else folder.with_name(f"{folder.name}-{self.law}")
+
+
+def check_memory(host: HostFiles, folder: Path | None, scale: float | None) -> None:
+    """``UserError`` where the files that ``choose_files`` would take need more memory than there is."""
+    if host.need is None:
+        return
+    if folder is None and scale is None and not host.law and has_files(host):
+        folder = host.folder
+    size = host.scale if scale is None else scale
+    if folder or host.need.peaks[0][0] <= size <= LARGEST:  # of others the simulator says what is wrong with them
+        refuse_too_large(host.need, folder, size)
+
+
+def has_files(host: HostFiles) -> bool:
+    """Whether any of the host's files is in its folder."""
+    return host.folder.is_dir() and any(host.folder.glob(host.pattern))
+
+
+def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
+    """The folder named; else the host's files where any is there; else a simulated set, made once."""
+    if folder is not None:
+        if scale is not None:
+            raise UserError("RAW and SCALE exclude each other: SCALE sizes the simulated set.")
+        if host.law:
+            raise UserError("RAW and LAW exclude each other: LAW is that of the simulated set.")
+        return folder
+    if scale is None and not host.law and has_files(host):
+        return host.folder
+    size = host.scale if scale is None else scale
+    simulated = host.simulated_folder(build, size, seed)
+    law = f", law {host.law}" if host.law else ""
+    say(
+        f"SIMULATED data, scale {size:g}, seed {seed}{law}: for the real competition put {host.files} into "
+        f"{host.folder}, see data/README.md."
+    )
+    if not (simulated / REPORT).exists():
+        host.write(simulated, size, seed)
+    return simulated
+
+
+def simulated_folder(build: Path, scale: float, seed: int) -> Path:
+    """Where a simulated set of this scale and seed is kept, under the default law."""
+    return build / "simulated" / f"scale{scale:g}-seed{seed}"
+
+
+def is_simulated(raw: Path) -> bool:
+    """Whether the simulator wrote these raw files."""
+    return (raw / REPORT).exists()
+
+
+def read_oracle(raw: Path) -> Any:
+    """What the oracle scores on simulated files, as the simulator recorded it."""
+    return json.loads((raw / REPORT).read_text())["oracle"]
+
+
+@contextmanager
+def written_at_once(
+    out: Path, names: Collection[str], marker: str = REPORT, kind: str = "simulation"
+) -> Iterator[Path]:
+    """A folder beside ``out`` to write ``names`` in; it takes the name ``out`` only when the block ends well.
+
+    A folder that holds anything is replaced only where it bears the ``marker`` of this ``kind`` and nothing foreign.
+    """
+    partial = out.absolute().with_name(f".{out.absolute().name}.partial-{os.getpid()}")
+    try:
+        present = {path.name for path in out.iterdir()} if out.exists() else set()
+        # The host's own files bear the same names: only the marker tells that a folder is ours to replace.
+        if present and (marker not in present or present - set(names) - {marker}):
+            raise UserError(f"The folder {out} holds files that are no {kind}; name another folder.")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        yield partial
+        if out.exists():
+            shutil.rmtree(out)
+        partial.rename(out)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"The {kind} cannot be written to {out}: {reason}; name a folder with space.") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,166 @@
+"""Compare the files of a raw folder with what is known of them: size, rows, columns, digest."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from common.day.hosts.download import FileSpec, FilesRead, Layout, digest, sha256
+from common.engine.errors import UserError
+from common.engine.progress import running
+from common.io.files import UNREADABLE, describe_failure
+
+OK, DIFFERS, MISSING, ABSENT, UNREAD = "ok", "differs", "missing", "not there, not needed", "not read"
+Listed = Mapping[str, tuple[int, str | None]]  # by path: bytes and digest as the host listed them
+
+
+@dataclass(frozen=True)
+class FileCheck:
+    """A line of the table: the file or pattern, what is expected, what is there, and which of the five states."""
+
+    file: str
+    expected: str
+    actual: str
+    state: str
+
+
+def check_files(
+    folder: Path, layouts: Sequence[Layout], listed: Listed, list_read: Callable[[Path], FilesRead] | None = None
+) -> list[FileCheck]:
+    """Compare a folder with the layout it has, the first one where it has none; a row for each file or pattern.
+
+    Files that the competition's reader names by a pattern of the layout stand for it, wherever they lie.
+    """
+    read: Mapping[str, Sequence[Path]] = {}
+    with contextlib.suppress(UserError):  # check_reading has the sentence
+        read = list_read(folder).read if list_read else {}
+
+    def list_paths(pattern: str) -> list[Path]:
+        return list(read.get(pattern) or _list(folder, pattern))
+
+    layout = next((one for one in layouts if any(map(list_paths, one.signs))), layouts[0])
+    return [_check(folder, spec, list_paths(spec.path), listed) for spec in layout.files]
+
+
+def check_reading(folder: Path, list_read: Callable[[Path], FilesRead] | None) -> list[FileCheck]:
+    """What the competition's own reader would read of a folder and what it would leave; nothing without such a reader
+    or a folder.
+    """
+    if list_read is None or not folder.is_dir():
+        return []
+    try:
+        files = list_read(folder)
+    except UserError as error:
+        return [FileCheck("(what a run would read)", "", str(error), DIFFERS)]
+    read = (FileCheck(what, "read by a run", f"{len(paths)} files", OK) for what, paths in files.read.items())
+    left = (FileCheck(str(path.relative_to(folder)), "", "a run leaves it unread", UNREAD) for path in files.unread)
+    return [*read, *left]
+
+
+def require_valid(checks: Sequence[FileCheck], folder: Path, advice: str) -> None:
+    """Refuse a table with a file that differs or is missing; ``advice`` says what to do."""
+    for state, fault in ((DIFFERS, "are not what is known of them"), (MISSING, "are missing")):
+        files = [check.file for check in checks if check.state == state]
+        if files:
+            raise UserError(f"{len(files)} of the files in {folder} {fault} (first: {files[0]}); {advice}")
+
+
+def _check(folder: Path, spec: FileSpec, paths: list[Path], listed: Listed) -> FileCheck:
+    expected = _describe(spec)
+    if not paths:
+        needed = spec.needed and not (spec.unless and _list(folder, spec.unless))
+        return FileCheck(spec.path, expected, "nothing", MISSING if needed else ABSENT)
+    try:
+        facts, faults = _measure(folder, spec, paths, listed)
+    except UNREADABLE as error:
+        return FileCheck(spec.path, expected, f"cannot be read: {describe_failure(error)}", DIFFERS)
+    return FileCheck(spec.path, expected, "; ".join([*facts, *faults]), DIFFERS if faults else OK)
+
+
+def _list(folder: Path, pattern: str) -> list[Path]:
+    """The files of a pattern; where there is none, those of an archive unpacked into a folder of its own name."""
+    if not folder.is_dir():
+        return []
+    found = [path for path in folder.glob(pattern) if path.is_file()]
+    again = pattern.partition("/")[0] if "/" in pattern else ""
+    return sorted(found or [path for path in (folder / again).glob(pattern) if again and path.is_file()])
+
+
+def _is_table(path: str) -> bool:
+    return path.endswith((".csv", ".parquet"))
+
+
+def _describe(spec: FileSpec) -> str:
+    facts = [f"{spec.files} files"] if spec.files is not None else []
+    if _is_table(spec.path):
+        facts.append(f"{spec.rows:,} rows" if spec.rows is not None else "rows unknown")
+    facts.append(f"{spec.megabytes:g} MB" if spec.megabytes is not None else "size unknown")
+    facts += [f"{len(spec.columns)} column{'s' * (len(spec.columns) > 1)}"] if spec.columns else []
+    facts += [f"sha256 {spec.sha256[:12]}.."] if spec.sha256 else []
+    facts += [f"md5 {spec.md5[:12]}.. (of a single source)"] if spec.md5 else []
+    return ", ".join(facts)
+
+
+def _measure(folder: Path, spec: FileSpec, paths: list[Path], listed: Listed) -> tuple[list[str], list[str]]:
+    """What is there, and what of it is wrong."""
+    size = sum(path.stat().st_size for path in paths)
+    facts = [f"{len(paths)} files"] if spec.files is not None or len(paths) > 1 else []
+    faults = []
+    if spec.files not in (None, len(paths)):
+        faults.append(f"{spec.files} files expected")
+    # The rows of a parquet file stand in its footer; a CSV is read for them only where their number is known.
+    if spec.path.endswith(".parquet") or (_is_table(spec.path) and spec.rows is not None):
+        rows = sum(count_rows(path) for path in paths)
+        facts.append(f"{rows:,} rows")
+        if spec.rows not in (None, rows):
+            faults.append(f"{rows - (spec.rows or 0):+,} rows")
+    facts.append(f"{size / 1e6:,.1f} MB")
+    if spec.megabytes is not None and not _is_about(size, spec.megabytes):
+        faults.append("another size")
+    faults += _lacking_columns(spec.columns, paths)
+    faults += _altered_files(folder, spec, paths, listed)
+    return facts, faults
+
+
+def _is_about(size: int, megabytes: float) -> bool:
+    """Whether a size fits a published one, which may be in millions or in binary megabytes, rounded."""
+    return megabytes * 1e6 * 0.985 <= size <= megabytes * 2**20 * 1.015
+
+
+def _scan(path: Path) -> pl.LazyFrame:
+    if path.suffix == ".parquet":
+        return pl.scan_parquet(path, glob=False)
+    return pl.scan_csv(path, glob=False, infer_schema=False, raise_if_empty=False)
+
+
+def count_rows(path: Path) -> int:
+    """Rows of a CSV after its header, or of a parquet file."""
+    with running(f"rows of {path.name}"):
+        return int(_scan(path).select(pl.len()).collect().item())
+
+
+def _lacking_columns(columns: Sequence[str], paths: list[Path]) -> Iterator[str]:
+    """The first column that a file lacks."""
+    for path in paths if columns else ():
+        there = _scan(path).collect_schema()
+        lacking = [name for name in columns if name not in there]
+        if lacking:
+            more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+            yield f"{path.name} lacks the column {lacking[0]}{more}"
+            return
+
+
+def _altered_files(folder: Path, spec: FileSpec, paths: list[Path], listed: Listed) -> Iterator[str]:
+    """Files that are not what is published or what the host listed when they were fetched."""
+    for path in paths:
+        size, known_digest = listed.get(path.relative_to(folder).as_posix(), (None, None))
+        if size not in (None, path.stat().st_size):
+            yield f"{path.name}: {path.stat().st_size} bytes, {size} listed"
+            continue
+        known = {value for value in (known_digest, spec.sha256) if value is not None}
+        if known and known != {sha256(path)}:
+            yield f"{path.name} has another sha256"
+        if spec.md5 is not None and digest(path, "md5") != spec.md5:
+            yield f"{path.name} has another md5 than the one known, which a single source gives"

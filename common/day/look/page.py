@@ -1,0 +1,139 @@
+"""The page of a look at raw files: tables of what is there, pictures of its distributions. Offline, without script."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from common.day.look.columns import RawTable, count_files, describe_columns, is_table
+from common.day.look.distributions import Curves, Histogram, Picture, Shares
+from common.day.report import formatting as numbers
+from common.day.report.charts import Line, MarkTable, Plot, Scale, make_scale, shares
+from common.day.report.page import POLICY, load_templates
+from common.day.report.tables import make_table
+from common.io.submission import write_text
+
+STYLES = ("line", "other", "third")
+PAGE = "look.html"
+
+
+@dataclass(frozen=True)
+class LogScale(Scale):
+    """A scale of powers of ten, labelled by the numbers themselves."""
+
+    percent: bool = False
+
+    @property
+    def labels(self) -> list[str]:
+        """The numbers at the ticks."""
+        if self.percent:
+            return [f"{100 * 10**tick:g} %" for tick in self.ticks]
+        return [f"{10**tick:,.0f}" if tick >= 0 else f"{10**tick:g}" for tick in self.ticks]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a competition shows of its raw files: tables, pictures by heading, what reading settled."""
+
+    tables: Sequence[RawTable]
+    pictures: Mapping[str, Sequence[Picture | None]]
+    notes: Sequence[Mapping[str, Any]] = ()
+
+
+def write_look(name: str, folder: Path, basis: str, look: Look, out: Path) -> Path:
+    """Write ``look.html`` into a folder and return its path. ``basis``: what the files are, in words."""
+    return write_text(out / PAGE, build_look(name, folder, basis, look))
+
+
+def build_look(name: str, folder: Path, basis: str, look: Look) -> str:
+    """The page as text."""
+    files = count_files(look.tables)
+    columns = [
+        {"title": table.title, "table": make_table(describe_columns(table))}
+        for table in look.tables
+        if all(map(is_table, table.sides.values()))
+    ]
+    groups = [
+        {"title": title, "id": f"part-{number}", "pictures": [draw(one) for one in pictures if one is not None]}
+        for number, (title, pictures) in enumerate(look.pictures.items())
+    ]
+    return (
+        load_templates()
+        .get_template("look.html.j2")
+        .render(
+            policy=POLICY,
+            name=name,
+            folder=str(folder),
+            basis=basis,
+            files=make_table(files, tints=False),
+            groups=[group for group in groups if group["pictures"]],
+            columns=columns,
+            notes=make_table([dict(note) for note in look.notes], tints=False),
+        )
+    )
+
+
+def draw(picture: Picture) -> dict[str, Any]:
+    """A picture as its template takes it."""
+    if isinstance(picture, Shares):
+        most = 100 * max((max(values, default=0.0) for values in picture.shares.values()), default=0.0)
+        columns = [replace(shares(side, values), most=most) for side, values in picture.shares.items()]
+        return {"kind": "shares", "title": picture.title, "note": picture.note} | {
+            "marks": MarkTable("", picture.labels, columns)
+        }
+    sides = list(picture.shares if isinstance(picture, Histogram) else picture.lines)
+    plot = _draw_histogram(picture) if isinstance(picture, Histogram) else _draw_curves(picture)
+    medians = picture.medians if isinstance(picture, Histogram) else {}
+    legend = [
+        {
+            "side": side,
+            "style": style,
+            "text": f"median {numbers.significant(medians[side])}" if side in medians else "",
+        }
+        for side, style in zip(sides, STYLES, strict=False)
+    ]
+    across = picture.unit if isinstance(picture, Histogram) else picture.x_title
+    upward = "share" if isinstance(picture, Histogram) else picture.y_title
+    described = "; ".join(f"{one['side']} {one['text']}".strip() for one in legend)
+    return {"kind": "plot", "title": picture.title, "note": picture.note, "plot": plot, "legend": legend} | {
+        "across": across,
+        "upward": upward,
+        "description": f"{picture.title}, {described}",
+    }
+
+
+def _draw_histogram(picture: Histogram) -> Plot:
+    """Steps from edge to edge, a line each side."""
+    edges = picture.edges
+    lines = []
+    for style, values in zip(STYLES, picture.shares.values(), strict=False):
+        points = [(edges[0], 0.0), *zip(edges[:-1], values, strict=True), (edges[-1], 0.0)]
+        lines.append(Line(points, f"step {style}"))
+    highest = max(max(values, default=0.0) for values in picture.shares.values())
+    return Plot(
+        lines, [], _scale_across(edges[0], edges[-1], picture.logarithmic), make_scale([0.0, highest], zero=True)
+    )
+
+
+def _draw_curves(picture: Curves) -> Plot:
+    lines = [Line(points, style) for style, points in zip(STYLES, picture.lines.values(), strict=False)]
+    xs = [x for points in picture.lines.values() for x, _ in points]
+    low, high = min(xs), max(xs)
+    if picture.linear:
+        highest = max(y for points in picture.lines.values() for _, y in points)
+        return Plot(lines, [], _scale_across(low, high, False), make_scale([0.0, highest], zero=True))
+    ticks = [float(tick) for tick in range(-6, 1) if low <= tick <= high]
+    return Plot(
+        lines,
+        [],
+        LogScale(low, high if high > low else low + 1, ticks, percent=True),
+        make_scale([0.0, 1.0], zero=True),
+    )
+
+
+def _scale_across(low: float, high: float, logarithmic: bool) -> Scale:
+    if logarithmic:
+        ticks = [float(tick) for tick in range(int(low) - 1, int(high) + 2) if low <= tick <= high]
+        return LogScale(low, high, ticks)
+    inside = make_scale([low, high], ticks=5).ticks
+    return Scale(low, high, [tick for tick in inside if low <= tick <= high])

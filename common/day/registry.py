@@ -1,0 +1,168 @@
+"""All runs of a build folder as a table, newest first, with the leaderboard scores that were noted for them."""
+
+import datetime
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from common.day.board import find_board, find_other_basis, place_briefly
+from common.day.run_record import RECORD, Row, read_record
+from common.engine.errors import UserError
+from common.io.submission import write_text
+
+LEADERBOARD = "lb.json"
+SETTINGS_SHOWN = 32  # characters
+COLUMNS = (
+    "run", "CV", "error", "truth", "oracle", "leaderboard", "rank", "data", "code", "seconds", "GiB", "settings",
+)  # fmt: skip
+
+
+def find_runs(build: Path, names: Sequence[str]) -> list[Path]:
+    """The folders of all finished runs of these competitions, newest first."""
+    folders = [path.parent for name in names for path in (build / name).glob(f"*/{RECORD}")]
+    return sorted(folders, key=lambda folder: (folder.name, folder.parent.name), reverse=True)
+
+
+def find_run(build: Path, names: Sequence[str], run: str) -> Path:
+    """The folder of a run: its name or the end of one, "news/" and such before it, a path, "last" or "last~1".
+
+    ``UserError`` where there is none, or more than one.
+    """
+    if os.path.isfile(Path(run) / RECORD):
+        return Path(run)
+    head, _, tail = run.rpartition("/")
+    runs = [path for path in find_runs(build, names) if not head or path.parent.name == head]
+    if not runs:
+        raise UserError(f"There is no finished run in {build}: run one first, for instance with `make news`.")
+    if tail.startswith("last"):
+        back = tail.removeprefix("last").removeprefix("~") or "0"
+        if not back.isdigit() or int(back) >= len(runs):
+            raise UserError(f"{run} names no run: there are {len(runs)}; last is the newest, last~1 the one before.")
+        return runs[int(back)]
+    matches = [path for path in runs if path.name == tail] or [path for path in runs if path.name.endswith(tail)]
+    if len(matches) != 1:
+        count = f"{len(matches)} runs" if matches else "no run"
+        raise UserError(f"{run} names {count}: `make runs` lists them; give the whole name, or last, last~1, ...")
+    return matches[0]
+
+
+def list_runs(folders: Sequence[Path], boards: Path | None = None) -> list[Row]:
+    """One row per run: when, what on, how it scored, what it cost, and the leaderboard's last word on it.
+
+    ``boards``: the folder whose ``<name>/board.toml`` holds the marks of a competition; ``rank``: between which of them
+    the leaderboard's score lies, else the CV of a run on the host's files. A run whose record or whose noted scores are
+    damaged has a row that says so.
+    """
+    return [_list_or_tell(folder, boards) for folder in folders]
+
+
+def _list_or_tell(folder: Path, boards: Path | None) -> Row:
+    try:
+        return _list_run(folder, read_record(folder / RECORD), boards)
+    except UserError as error:
+        told = str(error).replace(f"{folder}/", "")
+        return dict.fromkeys(COLUMNS) | {
+            "run": f"{folder.parent.name}/{folder.name}",
+            "settings": f"DAMAGED: {told[:80]}",
+        }
+
+
+def _list_run(folder: Path, record: Row, boards: Path | None) -> Row:
+    cv, truth, noted = record["cv"], record.get("truth"), read_leaderboard(folder)
+    code, data = record["code"], record["data"] or {}
+    until = [f"--until {record['until']}"] if record.get("until") else []
+    return {
+        "run": f"{folder.parent.name}/{folder.name}",
+        "CV": cv["score"],
+        "error": cv["error"],
+        "truth": truth.get("score") if truth else None,
+        "oracle": truth.get("oracle") if truth else None,
+        "leaderboard": noted[-1]["score"] if noted else None,
+        "rank": _rank(record, noted, boards),
+        "data": f"{_name_basis(record)}-{data.get('digest', '')[:4]}",
+        "code": f"{code['revision'] or 'unknown'}{'+' if code['changed'] else ''}",
+        "seconds": f"{record.get('wall_seconds') or 0.0:,.0f}",
+        "GiB": f"{(record.get('peak_mib') or 0.0) / 1024:.1f}",
+        "settings": _shorten(" ".join([*until, *record["overrides"]])),
+    }
+
+
+def _rank(record: Row, noted: Sequence[Row], boards: Path | None) -> str | None:
+    board = None if boards is None else find_board(record, boards / record["name"])
+    score = noted[-1]["score"] if noted else record["cv"]["score"]
+    return None if board is None or score is None else place_briefly(score, board)
+
+
+def _name_basis(record: Row) -> str:
+    """What the run was made from, in a word."""
+    data = record["data"] or {}
+    if data.get("simulated"):
+        return "simulated"
+    return "standin" if "folder" in data and find_other_basis(record) else "files"
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= SETTINGS_SHOWN else f"{text[: SETTINGS_SHOWN - 1]}…"
+
+
+def note_leaderboard(folder: Path, score: float) -> Row:
+    """Note a leaderboard score of a run's submission; earlier ones are kept."""
+    if not np.isfinite(score):
+        raise UserError(f"{score} is no score: give the number that the leaderboard shows.")
+    record = read_record(folder / RECORD)
+    noted = [*read_leaderboard(folder), {"score": score, "when": f"{datetime.datetime.now():%Y-%m-%d %H:%M}"}]
+    write_text(folder / LEADERBOARD, json.dumps(noted, indent=2) + "\n")
+    return record
+
+
+def require_submission(folder: Path) -> None:
+    """A ``UserError`` for a run that stopped before there was a submission, by its record where that can be read."""
+    try:
+        stopped = bool(read_record(folder / RECORD).get("until"))
+    except UserError:
+        stopped = False
+    if stopped:
+        raise UserError(f"{folder} stopped after validation and has no submission: run the same without --until first.")
+
+
+def read_leaderboard(folder: Path) -> list[Row]:
+    """The leaderboard scores of a run, in the order in which they were noted."""
+    path = folder / LEADERBOARD
+    if not path.exists():
+        return []
+    try:
+        noted: list[Row] = json.loads(path.read_text())
+        return [{"score": float(row["score"]), "when": str(row["when"])} for row in noted]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path} is damaged ({error!r}): remove it and note the score again.") from error
+
+
+def judge_agreement(rows: Sequence[Row]) -> list[Row]:
+    """How CV and leaderboard agree, by competition and data: one row for each that has two noted runs or more.
+
+    ``shift``: mean of leaderboard - CV, and its spread; ``order``: Kendall's tau-b, the share of pairs of runs that
+    both put in the same order less that of pairs in the opposite one; None where one of the two does not vary.
+    """
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if row["leaderboard"] is not None:
+            groups.setdefault((row["run"].partition("/")[0], row["data"]), []).append(row)
+    return [_describe_agreement(name, data, noted) for (name, data), noted in groups.items() if len(noted) > 1]
+
+
+def _describe_agreement(name: str, data: str, noted: Sequence[Row]) -> Row:
+    cv, board = (np.array([row[key] for row in noted], float) for key in ("CV", "leaderboard"))
+    shift = board - cv
+    order = float(stats.kendalltau(cv, board).statistic)
+    return {
+        "competition": name,
+        "data": data,
+        "runs": len(noted),
+        "shift": float(shift.mean()),
+        "spread": float(shift.std()),
+        "order": None if np.isnan(order) else order,
+    }

@@ -1,0 +1,70 @@
+"""The part of a report about right answers: where they are lost, at which rank they stand, queries to read."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from common.day.report import formatting as numbers
+from common.day.report.charts import Column, Mark, MarkTable, shares
+from common.day.report.record import Row
+from common.day.report.tables import make_table
+
+
+def answers(record: Row) -> dict[str, Any] | None:
+    """The funnel, the histogram of ranks, the correlation of models' errors, and some queries in words."""
+    known = record["insight"]["answers"]
+    if not known["funnel"]:
+        return None
+    ranks, examples = known.get("ranks") or [], known.get("examples") or []
+    return {
+        "funnel": _funnel(known["funnel"]),
+        "worst": _find_worst(known["funnel"]),
+        "ranks": MarkTable("rank of the right one", [str(row.get("rank")) for row in ranks], [_counted(ranks)])
+        if ranks
+        else None,
+        "correlation": make_table(known.get("correlation") or []),
+        "examples": [
+            {"title": title, "rows": rows}
+            for kind, title in (("right", "Answered right"), ("wrong", "Answered wrong"))
+            if (rows := [_example(row) for row in examples if (row.get("kind") == "right") == (kind == "right")])
+        ],
+    }
+
+
+def _funnel(rows: Sequence[Row]) -> MarkTable:
+    lost = [Mark(text=numbers.count(row["lost"]) if row.get("lost") else "") for row in rows]
+    columns = [_counted(rows), Column("lost here", lost, "plain")]
+    return MarkTable("queries", [str(row.get("stage")) for row in rows], columns)
+
+
+def _counted(rows: Sequence[Row]) -> Column:
+    """Shares as bars, with the numbers of queries beside them."""
+    column = shares("share", [row.get("share") for row in rows])
+    marks = [
+        Mark(mark.value, text=f"{mark.text} ({numbers.count(row.get('queries'))})")
+        for mark, row in zip(column.marks, rows, strict=True)
+    ]
+    return Column("share (queries)", marks, "bar", unit=" %")
+
+
+def _find_worst(rows: Sequence[Row]) -> dict[str, Any] | None:
+    """The stage, of those before the last, that loses most: what to work on."""
+    losing = [row for row in rows if row.get("lost")]
+    if not losing:
+        return None
+    worst = max(losing, key=lambda row: float(row["lost"]))
+    before = rows[list(rows).index(worst) - 1]
+    return {"from": before.get("stage"), "to": worst.get("stage"), "lost": worst["lost"], "of": rows[0].get("queries")}
+
+
+def _example(row: Row) -> dict[str, Any]:
+    rank = row.get("rank")
+    listed = list(row.get("listed") or [])
+    right = listed.index(row.get("answer")) if row.get("answer") in listed else None  # texts may repeat: the first
+    outside = "further behind" if row.get("candidate") else "not among the candidates"
+    return {
+        "query": row.get("query"),
+        "context": row.get("context"),
+        "listed": [{"text": text, "right": number == right} for number, text in enumerate(listed)],
+        "answer": row.get("answer"),
+        "place": f"rank {numbers.count(rank)}" if numbers.is_number(rank) else outside,
+    }

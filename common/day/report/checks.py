@@ -1,0 +1,159 @@
+"""What a person should look at twice, by plain rules over a run's record."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from scipy.special import chdtrc
+
+from common.day.report import formatting as numbers
+from common.day.report.record import Row
+
+APART = 2.0  # standard errors of a difference
+UNLIKELY = 0.01
+DRIFT_AUC = 0.7
+DOMINANT = 0.4
+CALENDAR_MARGIN = 0.03  # of an AUC
+
+
+class Note(NamedTuple):
+    """A sentence, and the section of the page that shows more, if any."""
+
+    text: str
+    section: str | None = None
+
+
+def check_record(record: Row) -> list[Note]:
+    """All notes on a filled record, the gravest kinds first."""
+    rules = (
+        _far_from_other_scores,
+        _uneven_folds,
+        _blend_below_member,
+        _drifting,
+        _dominant,
+        _harmful,
+        _unfinished,
+        _read_with_notes,
+        _unrecorded,
+    )
+    return [note for rule in rules for note in rule(record)]
+
+
+def _far_from_other_scores(record: Row) -> Iterator[Note]:
+    yield from _compare(record["cv"], record["truth"], "the simulated truth", "truth")
+    for entry in record["leaderboard"]:
+        yield from _compare(record["cv"], entry, "the leaderboard", "leaderboard")
+
+
+def name_validation(cv: Row) -> str:
+    """Cross-validation where there are folds, else validation: one hold-out is no cross."""
+    folds = cv.get("folds") or []
+    crossed = len(folds) > 1 or any("folds" in str(row.get("fold")) for row in folds)
+    return "cross-validation" if crossed else "validation"
+
+
+def _compare(own: Row, other: Row, name: str, section: str) -> Iterator[Note]:
+    score, error, reference = own.get("score"), own.get("error"), other.get("score")
+    if not (numbers.is_number(score) and numbers.is_number(error) and numbers.is_number(reference)):
+        return
+    second = other.get("error")
+    both = (error**2 + (second if numbers.is_number(second) else error) ** 2) ** 0.5
+    if abs(score - reference) > APART * both:
+        side, validation = "above" if score > reference else "below", name_validation(own).capitalize()
+        yield Note(
+            f"{validation} ({numbers.score(score)}) is {side} {name} ({numbers.score(reference)}) by "
+            f"{abs(score - reference) / both:.1f} standard errors of the difference.",
+            section,
+        )
+
+
+def _uneven_folds(record: Row) -> Iterator[Note]:
+    rows = [row for row in record["cv"]["folds"] if numbers.is_number(row.get("score"))]
+    if len(rows) == 1:
+        yield Note("There is one fold only: the error does not know how much days differ.", "folds")
+    rows = [row for row in rows if numbers.is_number(row.get("error")) and row["error"] > 0]
+    if len(rows) < 2:
+        return
+    weights = [1 / row["error"] ** 2 for row in rows]
+    mean = sum(w * row["score"] for w, row in zip(weights, rows, strict=True)) / sum(weights)
+    square = sum(w * (row["score"] - mean) ** 2 for w, row in zip(weights, rows, strict=True))
+    chance = float(chdtrc(len(rows) - 1, square))
+    if chance < UNLIKELY:
+        worst = min(rows, key=lambda row: float(row["score"]))
+        shown = "below .001" if chance < 0.001 else f"= {numbers.score(chance, 3)}"
+        yield Note(
+            f"The folds differ by more than their errors explain (chi-square test, p {shown}); "
+            f"the lowest is {worst.get('fold')} with {numbers.score(worst['score'])}.",
+            "folds",
+        )
+
+
+def _drifting(record: Row) -> Iterator[Note]:
+    drift = record["insight"]["drift"]
+    if numbers.is_number(drift.get("auc")) and drift["auc"] >= DRIFT_AUC and not follows_from_calendar(drift):
+        worst = next((row for row in drift.get("features") or [] if not follows_from_calendar(row)), None)
+        led = f", by {worst.get('feature')} before all" if worst else ""
+        yield Note(f"Train and test rows can be told apart (AUC {numbers.score(drift['auc'], 3)}{led}).", "drift")
+
+
+def follows_from_calendar(row: Row) -> bool:
+    """Whether two times of the labelled data differ as much, in a feature or in all: then it happens every day."""
+    reference = row.get("reference")
+    return numbers.is_number(reference) and (row.get("auc") or 0.0) <= reference + CALENDAR_MARGIN
+
+
+def _blend_below_member(record: Row) -> Iterator[Note]:
+    rows = [row for row in record["ranking"] if numbers.is_number(row.get("score"))]
+    blends = [row for row in rows if str(row.get("model")).startswith("blend")]
+    members = [row for row in rows if row not in blends]
+    if not blends or not members:
+        return
+    best, blend = max(members, key=lambda row: float(row["score"])), blends[-1]
+    gap = best["score"] - blend["score"]
+    if round(gap, 4) > 0:
+        error = blend.get("error")
+        small = " (less than the error of either)" if numbers.is_number(error) and gap < error else ""
+        yield Note(
+            f"The {blend['model']} ({numbers.score(blend['score'])}) is below its best member, {best['model']} "
+            f"({numbers.score(best['score'])}), by {numbers.score(gap)}{small}.",
+            "models",
+        )
+
+
+def _dominant(record: Row) -> Iterator[Note]:
+    for row in record["insight"]["importance"]:
+        if numbers.is_number(row.get("gain")) and row["gain"] > DOMINANT:
+            yield Note(
+                f"{row.get('feature')} alone has {numbers.share(row['gain'])} of the gain: a leak looks like that.",
+                "features",
+            )
+
+
+def _harmful(record: Row) -> Iterator[Note]:
+    harmful = [str(row.get("feature")) for row in record["insight"]["importance"] if _does_harm(row)]
+    if harmful:
+        yield Note(f"The score rises when {', '.join(harmful)} is shuffled: it may do harm.", "features")
+
+
+def _does_harm(row: Row) -> bool:
+    loss, error = row.get("permutation"), row.get("error")
+    return numbers.is_number(loss) and numbers.is_number(error) and loss < -3 * error
+
+
+def _unfinished(record: Row) -> Iterator[Note]:
+    curves = [one for one in record["insight"]["curves"] if one.get("values") and not one.get("falls")]
+    last = [str(one.get("name")) for one in curves if one.get("best") == len(one["values"])]
+    if last:
+        yield Note(f"Best in the last round allowed: {', '.join(last)}. More rounds may give more.", "curves")
+
+
+def _read_with_notes(record: Row) -> Iterator[Note]:
+    notes = record["notes"]
+    if notes:
+        rows = sum(int(note["rows"]) for note in notes if numbers.is_number(note.get("rows")))
+        things = "one thing" if len(notes) == 1 else f"{len(notes)} things"
+        yield Note(f"Reading the files settled {things} by rule, {numbers.count(rows)} rows in all.", "notes")
+
+
+def _unrecorded(record: Row) -> Iterator[Note]:
+    if record["code"].get("changed"):
+        yield Note("The code had changes that no revision records: this run cannot be repeated from one.")

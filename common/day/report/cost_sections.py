@@ -1,0 +1,82 @@
+"""The parts of a report about the run itself: time and memory by step, its settings."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from common.day.report import formatting as numbers
+from common.day.report.charts import Column, Mark, MarkTable
+from common.day.report.record import Row
+from common.day.report.tables import make_table
+
+STEPS_SHOWN = 20
+
+
+def steps(record: Row) -> dict[str, Any] | None:
+    """The longest steps with time and memory, those kept from an earlier run pale; all of them in their order."""
+    rows = record["steps"]
+    if not rows:
+        return None
+    kept, computed = ([row for row in rows if bool(row.get("kept")) is flag] for flag in (True, False))
+    longest = sorted(rows, key=_seconds, reverse=True)[:STEPS_SHOWN]
+    names = [f"{row.get('name', '')}{' (kept)' if row.get('kept') else ''}" for row in longest]
+    listed = [
+        {
+            "step": row.get("name"),
+            "seconds": row.get("seconds"),
+            "peak MiB": row.get("peak_mib"),
+            "kept": "kept" if row.get("kept") else None,
+        }
+        for row in rows
+    ]
+    return {
+        "total": len(rows),
+        "kept": len(kept),
+        "spent": sum(map(_seconds, computed)),
+        "saved": sum(map(_seconds, kept)),
+        "shown": len(longest),
+        "shown_kept": any(row.get("kept") for row in longest),
+        "marks": MarkTable("step", names, [times(longest), memory(longest)]),
+        "listed": make_table(listed, tints=False) if len(rows) > len(longest) else None,
+    }
+
+
+def _seconds(row: Row) -> float:
+    return float(row.get("seconds") or 0.0)
+
+
+def times(rows: Sequence[Row]) -> Column:
+    """Seconds of each row, pale where they were spent in an earlier run."""
+    return Column(
+        "time", [_cost(row, row.get("seconds"), numbers.seconds(row.get("seconds"))) for row in rows], "bar", unit=" s"
+    )
+
+
+def memory(rows: Sequence[Row]) -> Column:
+    """Peak memory of each row, drawn in GiB."""
+    peaks = [row.get("peak_mib") for row in rows]
+    sizes = [peak / 1024 if numbers.is_number(peak) else None for peak in peaks]
+    marks = [_cost(row, size, numbers.mebibytes(peak)) for row, size, peak in zip(rows, sizes, peaks, strict=True)]
+    return Column("memory", marks, "bar", unit=" GiB")
+
+
+def _cost(row: Row, value: float | None, text: str) -> Mark:
+    return Mark(value, text=text, pale=bool(row.get("kept")))
+
+
+def settings(record: Row) -> dict[str, Any] | None:
+    """What was overridden, and every setting that the run had."""
+    lines = list(flatten(record["config"]))
+    overrides = "  ".join(map(str, record["overrides"]))
+    return {"lines": lines, "overrides": overrides, "tuned": record["tuned"]} if lines or overrides else None
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Each setting as ``a.b = value``, the value as JSON."""
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            yield from flatten(value, f"{name}.")
+        else:
+            yield f"{name} = {msgspec.json.encode(value).decode()}"

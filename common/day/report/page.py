@@ -1,0 +1,141 @@
+"""The report of a run: one page with everything in it, which opens without a network.
+
+It runs no script and requests nothing, which its own policy enforces: whatever a name from outside might hold, it is
+text, since the templates escape every value.
+"""
+
+import functools
+import os
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from common.day.report import cost_sections, model_sections, score_sections
+from common.day.report import formatting as numbers
+from common.day.report.answer_sections import answers
+from common.day.report.checks import check_record, name_validation
+from common.day.report.record import Row, fill_record
+from common.day.report.tables import make_table
+from common.day.report.tuning_section import tuning
+from common.engine.result_store import writing
+
+PAGE = "report.html"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+STRONGEST = 3
+CHECKED = frozenset({"folds", "features", "curves", "drift"})
+NORMAL_95 = 1.96
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: the name that links lead to and that its template bears, its title, what the latter shows."""
+
+    name: str
+    title: str
+    data: Any
+
+
+def write_report(record: Row, out: Path, ladder: Row | None = None, studies: Sequence[Row] = ()) -> Path:
+    """Write ``report.html`` into the folder ``out`` and return its path.
+
+    ``record``: the run's, as in run.json; ``ladder``: that of ladder.json, ``studies``: those of tuning, both if there
+    are any. A part that is missing is left out. Raises ``UserError`` when the folder cannot be written.
+    """
+    page = build_page(record, ladder, studies)
+    path = out / PAGE
+    temporary = out / f".report-{uuid.uuid4().hex}.html"
+    with writing(out):
+        try:
+            temporary.write_text(page, encoding="utf-8", errors="replace")
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def build_page(record: Row, ladder: Row | None = None, studies: Sequence[Row] = ()) -> str:
+    """The page as text; a section without data is left out."""
+    record = fill_record(record)
+    sections = [
+        Section("folds", "Folds" if len(record["cv"]["folds"]) > 1 else "Validation", score_sections.folds(record)),
+        Section("slices", "Slices", score_sections.slices(record)),
+        Section("answers", "Where right answers are lost", answers(record)),
+        Section("models", "Models side by side", score_sections.models(record)),
+        Section("truth", "On the simulated truth", score_sections.truth(record)),
+        Section("leaderboard", "Leaderboard", make_table(record["leaderboard"], tints=False)),
+        Section("board", "Where would that rank?", score_sections.board(record)),
+        Section("tables", "Tables", score_sections.tables(record)),
+        Section("ladder", "Ladder", score_sections.ladder(ladder)),
+        Section("features", "Features", model_sections.features(record)),
+        Section("calibration", "Calibration", model_sections.calibration(record)),
+        Section("curves", "Learning curves", model_sections.curves(record)),
+        Section("drift", "Drift from train to test", model_sections.drift(record)),
+        Section("tuning", "Search for settings", tuning(studies)),
+        Section("steps", "Time and memory", cost_sections.steps(record)),
+        Section("notes", "Notes from reading", make_table(record["notes"], tints=False)),
+        Section("settings", "Settings", cost_sections.settings(record)),
+    ]
+    present = [section for section in sections if section.data]
+    template = load_templates().get_template("page.html.j2")
+    return template.render(policy=POLICY, record=record, head=summarise(record), sections=present, checked=CHECKED)
+
+
+@functools.cache
+def load_templates() -> Environment:
+    """The templates beside this module, which escape every value and raise where one is missing."""
+    environment = Environment(
+        loader=PackageLoader("common.day.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {write.__name__: write for write in numbers.FILTERS}
+    return environment
+
+
+def summarise(record: Row) -> dict[str, Any]:
+    """What a glance should show: the score, how sure it is, what carries it, what is suspicious."""
+    cv, truth, sent = record["cv"], record["truth"], record["submission"]
+    score, error, reached, oracle = cv.get("score"), cv.get("error"), truth.get("score"), truth.get("oracle")
+    interval = None
+    if numbers.is_number(score) and numbers.is_number(error):
+        interval = score - NORMAL_95 * error, score + NORMAL_95 * error
+    ranked = [row for row in record["ranking"] if numbers.is_number(row.get("score"))]
+    return {
+        "score": numbers.score(score),
+        "error": numbers.score(error),
+        "queries": numbers.count(cv.get("queries")),
+        "interval": interval,
+        "validation": name_validation(cv),
+        "basis": name_basis(record["data"]),
+        "standing": score_sections.standing(record),
+        "of_oracle": reached / oracle if oracle and numbers.is_number(oracle) and numbers.is_number(reached) else None,
+        "best": max(ranked, key=lambda row: float(row["score"])) if len(ranked) > 1 else None,
+        "strongest": _find_strongest(record["insight"]["importance"]),
+        "notes": check_record(record),
+        "started": str(record["started"]).replace("T", " ")[:16],
+        "seed": record.get("seed", record["config"].get("seed")),
+        "submission": ", ".join(Path(str(path)).name for path in sent["paths"]),
+    }
+
+
+def name_basis(data: Row) -> str:
+    """What the run was made from."""
+    if data.get("simulated"):
+        return "simulated data"
+    return "a public stand-in in the host's layout" if data.get("standin") else "the host's files"
+
+
+def _find_strongest(rows: Sequence[Row]) -> dict[str, Any] | None:
+    """The features with most gain; where no model knows gain, those whose shuffling loses most."""
+    for key, write in (("gain", numbers.share), ("permutation", numbers.score)):
+        ranked = sorted((row for row in rows if row.get(key)), key=lambda row: -float(row[key]))
+        if ranked:
+            named = [f"{row.get('feature')} ({write(row[key])})" for row in ranked[:STRONGEST]]
+            return {"key": key, "features": ", ".join(named)}
+    return None

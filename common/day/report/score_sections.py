@@ -1,0 +1,131 @@
+"""The parts of a report about the score: beside truth and ceiling, by fold and slice, models, ladder, tables."""
+
+from collections.abc import Mapping, Sequence
+from statistics import stdev
+from typing import Any
+
+from common.day.report import formatting as numbers
+from common.day.report.charts import Column, Mark, MarkTable
+from common.day.report.checks import name_validation
+from common.day.report.cost_sections import memory, times
+from common.day.report.record import Row
+from common.day.report.tables import make_table
+
+SHOWN_OF_LADDER = ("rung", "family", "score", "error", "seconds", "peak_mib")
+LEADERBOARD_NAMES = ("board", "name", "when")
+
+
+def standing(record: Row) -> MarkTable | None:
+    """Everything that says how good the run is, on one scale: validation, leaderboard, simulated truth, its oracle."""
+    truth = record["truth"]
+    rows = [(name_validation(record["cv"]).capitalize(), _mark(record["cv"]))]
+    rows += [(f"Leaderboard {name_entry(entry)}".strip(), _mark(entry)) for entry in record["leaderboard"]]
+    rows += [("Simulated truth", _mark(truth)), ("Oracle", _mark({"score": truth.get("oracle")}))]
+    known = [(name, mark) for name, mark in rows if mark.edges]
+    if len(known) < 2:
+        return None
+    return MarkTable("", [name for name, _ in known], [Column(str(record["metric"]), [mark for _, mark in known])])
+
+
+def name_entry(entry: Row) -> str:
+    """What a leaderboard entry is called: the first that it has of a board, a name, a date."""
+    return next((str(entry[key]) for key in LEADERBOARD_NAMES if entry.get(key)), "")
+
+
+def board(record: Row) -> dict[str, Any] | None:
+    """The known marks of the host's board, with this run's scores among them in their order."""
+    known = record["board"]
+    own = [(f"this run, {name_validation(record['cv'])}", "", record["cv"])]
+    own += [(f"this run, leaderboard {name_entry(entry)}".strip(), "", entry) for entry in record["leaderboard"]]
+    own = [row for row in own if numbers.is_number(row[2].get("score"))]
+    if not known["mark"] or not own:
+        return None
+    rows = [*own, *((mark["name"], mark["source"], {"score": mark["score"]}) for mark in known["mark"])]
+    rows.sort(key=lambda row: -float(row[2]["score"]))
+    marks = [
+        Mark(row.get("score"), row.get("error"), numbers.with_error(row["score"], row.get("error"), 5), not label)
+        for _, label, row in rows
+    ]
+    column = Column(str(record["metric"]), marks, reference=own[-1][2]["score"])
+    return {
+        "title": known.get("title", ""),
+        "marks": MarkTable("mark", [name for name, _, _ in rows], [column], [source for _, source, _ in rows]),
+    }
+
+
+def folds(record: Row) -> dict[str, Any] | None:
+    """The score of each fold, and how far they lie apart."""
+    rows = record["cv"]["folds"]
+    scores = [row["score"] for row in rows if numbers.is_number(row.get("score"))]
+    spread = {"low": min(scores), "high": max(scores), "deviation": stdev(scores)} if len(scores) > 1 else None
+    return {"marks": _scored(rows, "fold", record["cv"].get("score")), "spread": spread} if rows else None
+
+
+def slices(record: Row) -> MarkTable | None:
+    """The score on parts of the queries."""
+    rows = record["cv"]["slices"]
+    return _scored(rows, "slice", record["cv"].get("score")) if rows else None
+
+
+def models(record: Row) -> MarkTable | None:
+    """Models side by side on the same queries; one alone says what the head says already."""
+    rows = record["ranking"]
+    names, column = [str(row.get("model", "")) for row in rows], _scores(str(record["metric"]), rows)
+    return MarkTable("model", names, [column]) if len(rows) > 1 else None
+
+
+def ladder(ladder: Row | None) -> dict[str, Any] | None:
+    """What each rung scores, and its cost in time and memory; further numbers in a table."""
+    rows = (ladder or {}).get("rows") or []
+    if ladder is None or not rows:
+        return None
+    columns = [_scores(str(ladder.get("metric", "score")), rows)]
+    if any(numbers.is_number(row.get("seconds")) for row in rows):
+        columns.append(times(rows))
+    if any(numbers.is_number(row.get("peak_mib")) for row in rows):
+        columns.append(memory(rows))
+    names, families = ([str(row.get(key) or "") for row in rows] for key in ("rung", "family"))
+    extra = [{key: value for key, value in row.items() if key not in SHOWN_OF_LADDER} for row in rows]
+    further = [{"rung": row.get("rung")} | more for row, more in zip(rows, extra, strict=True)] if any(extra) else []
+    marks = MarkTable("rung", names, columns, details=families)
+    return {"title": str(ladder.get("title") or ""), "marks": marks, "further": make_table(further)}
+
+
+def tables(record: Row) -> list[dict[str, Any]]:
+    """The tables of the competition itself: recall of channels, the decision ladder, folds side by side."""
+    return [
+        {"title": table.get("title", ""), "table": make_table(table["rows"])}
+        for table in record["tables"]
+        if table.get("rows")
+    ]
+
+
+def truth(record: Row) -> dict[str, Any] | None:
+    """All scores on the simulated truth; ``x`` and ``x_error`` stand together."""
+    scores = record["truth"]["scores"]
+    single = [
+        (
+            name,
+            numbers.with_error(value, scores[f"{name}_error"]) if f"{name}_error" in scores else numbers.alone(value),
+        )
+        for name, value in scores.items()
+        if not isinstance(value, Mapping) and name.removesuffix("_error") not in scores.keys() - {name}
+    ]
+    nested = [{"": name} | dict(value) for name, value in scores.items() if isinstance(value, Mapping)]
+    return {"single": single, "nested": make_table(nested)} if scores else None
+
+
+def _scored(rows: Sequence[Row], key: str, whole: float | None) -> MarkTable:
+    columns = [_scores("score", rows, whole)]
+    if any(numbers.is_number(row.get("queries")) for row in rows):
+        columns.append(Column("queries", [Mark(text=numbers.count(row.get("queries"))) for row in rows], "plain"))
+    return MarkTable(key, [str(row.get(key, "")) for row in rows], columns)
+
+
+def _scores(title: str, rows: Sequence[Row], reference: float | None = None) -> Column:
+    return Column(title, [_mark(row) for row in rows], reference=reference)
+
+
+def _mark(row: Row) -> Mark:
+    score, error = row.get("score"), row.get("error")
+    return Mark(score, error, numbers.with_error(score, error))

@@ -1,0 +1,43 @@
+"""Whether a run says anything that the one before it did not."""
+
+from pathlib import Path
+from typing import Any
+
+from common.day.run_record import QUERIES, RECORD, Row, read_record
+from common.engine.errors import UserError
+
+# What is the same in two runs of the same files by the same settings and code, whatever they cost.
+SAME = ("name", "config", "metric", "cv", "ranking", "features")
+SAME_WHOLE = (*SAME, "until", "truth", "notes", "tables", "insight")
+
+
+def adds_nothing(before: Path, after: Path) -> bool:
+    """Whether nothing was computed for the run ``after`` and all it has lies in the folder of the run ``before``:
+    scores by query, tables and submissions; of a run that stopped early no more is asked than the scores.
+    """
+    try:
+        one, other = read_record(before / RECORD), read_record(after / RECORD)
+    except UserError:  # of a damaged record there is nothing to be said
+        return False
+    parts = SAME if other.get("until") else SAME_WHOLE
+    return (
+        all(step.get("kept") for step in other["steps"])
+        and _digest(one) == _digest(other)
+        and all(one.get(part) == other.get(part) for part in parts)
+        and all(_same_bytes(before / name, after / name) for name in (QUERIES, *_list_submissions(other)))
+    )
+
+
+def _digest(record: Row) -> Any:
+    return (record["data"] or {}).get("digest")
+
+
+def _list_submissions(record: Row) -> list[str]:
+    return [Path(path).name for path in (record.get("submission") or {}).get("paths") or []]
+
+
+def _same_bytes(one: Path, other: Path) -> bool:
+    try:
+        return one.read_bytes() == other.read_bytes()
+    except OSError:
+        return False

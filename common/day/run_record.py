@@ -1,0 +1,259 @@
+"""What a run leaves of itself: run.json, which ledger, comparison and report read, and queries.parquet beside it.
+
+run.json holds the resolved settings, a digest of the raw files, the revision of the code, scores by fold and slice,
+times and memory. queries.parquet holds one row per validation query (query, fold, score, then slices as text), so that
+two runs can be compared query by query: the difference of two scores is known far better than either. truth.parquet
+holds the same of the test, where a simulation knows the truth.
+"""
+
+import dataclasses
+import datetime
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from common.day.hosts.public import MARKER
+from common.day.record_schema import RunFile, decode_file
+from common.day.revision import find_revision
+from common.engine.errors import UserError
+from common.engine.meter import count_threads
+from common.engine.run import Run
+from common.engine.step_key import Digests
+from common.io.natural_order import natural_key
+from common.io.submission import Checked, write_parquet
+
+RECORD = "run.json"
+QUERIES, TRUTH = "queries.parquet", "truth.parquet"
+# What a record has at least, once it was read.
+WHOLE: dict[str, "Row"] = {
+    "code": {"revision": None, "changed": False},
+    "cv": {"score": None, "error": None, "queries": 0, "folds": [], "slices": []},
+    "config": {},
+}
+LISTS = ("ranking", "features", "overrides", "steps", "notes", "tables")
+WEIGHT = "weight"  # optional column: how much a query counts in every mean
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SimulatedTruth:
+    """How a submission scores on simulated data: the metric, its standard error, what the oracle has, every metric.
+
+    ``queries``: one row per query of the test: query (text), score. ``tables``: (title, rows) of what else was measured
+    on the truth.
+    """
+
+    score: float
+    error: float
+    oracle: float
+    scores: Mapping[str, float]
+    queries: pl.DataFrame
+    tables: Sequence[tuple[str, Sequence[Row]]] = ()
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a competition reports of a finished run.
+
+    ``queries``: one row per validation query: query and fold (text), score (what the query earns under ``metric``),
+    then any number of slices (text). ``ranking``: the models side by side, as rows of model, score, error. ``truth``:
+    None but for simulated data. ``tables``: (title, rows) of the competition's own. ``notes``: where, what, rows, done.
+    ``summary``: everything else that is worth keeping.
+    """
+
+    metric: str
+    queries: pl.DataFrame
+    ranking: Sequence[Row]
+    tables: Sequence[tuple[str, Sequence[Row]]]
+    notes: Sequence[Row]
+    features: Sequence[str]
+    truth: SimulatedTruth | None
+    submissions: Sequence[Checked]
+    summary: Row
+    insight: Row = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a run came from: the raw ``files`` (any structure that holds their paths) in ``folder``, the settings, and
+    the stage after which it stopped, None for a whole run; ``sample``: the files pose no queries, as a sample's do.
+    """
+
+    name: str
+    folder: Path
+    files: object
+    simulated: bool
+    config: msgspec.Struct
+    overrides: Sequence[str]
+    tuned: bool
+    started: datetime.datetime
+    until: str | None = None
+    sample: bool = False
+
+
+def write_record(run: Run, origin: Origin, record: RunRecord, wall_seconds: float) -> Row:
+    """Write queries.parquet and run.json into the run's folder; returns what the latter holds."""
+    write_parquet(record.queries, run.folder / QUERIES)
+    if record.truth is not None:
+        write_parquet(record.truth.queries.with_columns(fold=pl.lit("truth")), run.folder / TRUTH)
+    content = {
+        "name": origin.name,
+        "run": run.folder.name,
+        "started": origin.started.isoformat(timespec="seconds"),
+        "data": describe_data(origin, run.cache),
+        "code": find_revision(),
+        "threads": count_threads(),
+        "config": msgspec.to_builtins(origin.config),
+        "overrides": list(origin.overrides),
+        "tuned": origin.tuned,
+        "until": origin.until,
+        "metric": record.metric,
+        "cv": describe_queries(record.queries),
+        "ranking": record.ranking,
+        "truth": _describe_truth(record.truth),
+        "notes": record.notes,
+        "tables": [{"title": title, "rows": rows} for title, rows in _list_tables(record) if rows],
+        "features": list(record.features),
+        "insight": record.insight,
+        "steps": run.timings,
+        "wall_seconds": wall_seconds,
+        "peak_mib": max((step.peak_mib for step in run.timings), default=0.0),
+        "submission": {
+            "paths": [str(checked.path) for checked in record.submissions],
+            "rows": record.submissions[0].rows if record.submissions else 0,
+        },
+        "summary": record.summary,
+    }
+    return read_record(run.write_json(RECORD, content))
+
+
+def _describe_truth(truth: SimulatedTruth | None) -> Row | None:
+    if truth is None:
+        return None
+    return {"score": truth.score, "error": truth.error, "oracle": truth.oracle, "scores": dict(truth.scores)}
+
+
+def _list_tables(record: RunRecord) -> list[tuple[str, Sequence[Row]]]:
+    return [*record.tables, *(record.truth.tables if record.truth else ())]
+
+
+def read_record(path: Path) -> Row:
+    """A run.json. ``UserError`` where it is missing or not whole."""
+    try:
+        record = decode_file(path.read_bytes(), RunFile)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise UserError(f"{path} is no record of a run ({error}); run again.") from error
+    parts = {name: {**whole, **(record.get(name) or {})} for name, whole in WHOLE.items()}
+    return record | parts | {name: record.get(name) or [] for name in LISTS}
+
+
+def describe_queries(queries: pl.DataFrame) -> Row:
+    """Mean score with its standard error over all queries, by fold, and by value of every slice.
+
+    Weighted where there is a column ``weight``: of queries drawn otherwise than the test's.
+    """
+    slices = [name for name in queries.columns if name not in ("query", "fold", "score", WEIGHT)]
+    queries = weigh_alike(queries)
+    rows = [
+        {"slice": f"{name}: {value}", **scores}
+        for name in slices
+        for value, scores in _describe_by(queries.drop_nulls(name), name)
+    ]
+    folds = [{"fold": value, **scores} for value, scores in _describe_by(queries, "fold")]
+    (whole,) = queries.select(*MEAN).fill_nan(0.0).to_dicts()
+    return {**_zero_for_null(whole), "folds": folds, "slices": rows}
+
+
+def weigh_alike(queries: pl.DataFrame) -> pl.DataFrame:
+    """With a ``weight`` of 1 each where the queries have none."""
+    return queries if WEIGHT in queries.columns else queries.with_columns(pl.lit(1.0).alias(WEIGHT))
+
+
+def weighted_mean(value: pl.Expr) -> pl.Expr:
+    """The mean, by ``weight``."""
+    return (value * pl.col(WEIGHT)).sum() / pl.col(WEIGHT).sum()
+
+
+def weighted_error(value: pl.Expr) -> pl.Expr:
+    """The standard error of ``weighted_mean``, of independent queries: for equal weights, deviation / sqrt(queries)."""
+    apart = (value - weighted_mean(value)) * pl.col(WEIGHT)
+    return (apart**2).sum().sqrt() / pl.col(WEIGHT).sum()
+
+
+MEAN = (
+    weighted_mean(pl.col("score")).alias("score"),
+    weighted_error(pl.col("score")).alias("error"),
+    pl.len().alias("queries"),
+)
+
+
+def _describe_by(queries: pl.DataFrame, column: str) -> Iterator[tuple[str, Row]]:
+    rows = queries.group_by(column).agg(*MEAN).to_dicts()
+    for row in sorted(rows, key=lambda row: natural_key(row[column])):
+        yield str(row.pop(column)), _zero_for_null(row)
+
+
+def _zero_for_null(row: Row) -> Row:
+    return {name: 0.0 if value is None else value for name, value in row.items()}
+
+
+def describe_data(origin: Origin, cache: Path) -> Row:
+    """The raw files: their number, size, and one digest of all names and contents."""
+    paths = sorted(set(find_paths(origin.files)))
+    size = sum(path.stat().st_size for path in paths)
+    return {
+        "folder": str(origin.folder),
+        "simulated": origin.simulated,
+        "standin": (origin.folder / MARKER).exists(),
+        "digest": digest_files(origin.files, cache),
+        "files": len(paths),
+        "bytes": size,
+        **({"sample": True} if origin.sample else {}),
+    }
+
+
+def digest_files(files: object, cache: Path) -> str:
+    """One digest of the names and contents of all raw files; the cache keeps those of unchanged files."""
+    digests, state = Digests(cache / "digests.json"), hashlib.blake2b(digest_size=16)
+    for path in sorted(set(find_paths(files))):
+        state.update(f"{path.name} {digests.digest(path)}\n".encode())
+    return state.hexdigest()
+
+
+def find_paths(value: object) -> Iterator[Path]:
+    """Every path of a file inside dataclasses, lists, tuples and dictionaries."""
+    if isinstance(value, Path):
+        if value.is_file():
+            yield value
+    elif dataclasses.is_dataclass(value):
+        for part in dataclasses.fields(value):
+            yield from find_paths(getattr(value, part.name))
+    elif isinstance(value, dict):
+        yield from find_paths(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from find_paths(item)
+
+
+def list_notes(notes: Sequence[Row]) -> list[Row]:
+    """What reading found, under the record's names whatever the reader calls them."""
+
+    def first(note: Row, *names: str) -> Any:
+        return next((note[name] for name in names if name in note), None)
+
+    return [
+        {
+            "where": " ".join(filter(None, (note["file"], note.get("column", "")))),
+            "what": first(note, "what", "rule"),
+            "rows": first(note, "rows", "count"),
+            "done": first(note, "done", "first"),
+        }
+        for note in notes
+    ]

@@ -1,0 +1,71 @@
+"""A new competition from the one that is there to begin from: its folder, its contract entry, its name where names are.
+
+The template is a competition like any other, checked and typed with the rest; a copy of it under another name runs.
+"""
+
+import keyword
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.engine.errors import UserError
+
+TEMPLATE = "template"
+NAME = re.compile(r"[a-z][a-z0-9]{1,19}")
+CODE = ("*.py", "*.toml", "*.md")
+
+
+def make_competition(root: Path, name: str, known: Sequence[str]) -> list[Path]:
+    """Write the competition ``name`` into a checkout ``root``; returns what was made and what was changed.
+
+    Raises ``UserError`` for a name that is taken or none, and where ``root`` is no checkout. Nothing is written then.
+    """
+    folder, contract = root / "competitions" / name, root / "tests" / "contract" / f"{name}.py"
+    _refuse_name(name, known, folder)
+    entry = contract.with_name(f"{TEMPLATE}.py")
+    lists = [root / "competitions" / "__init__.py", root / "Makefile"]
+    for path in (entry, *lists):
+        if not path.is_file():
+            raise UserError(
+                f"{path} is missing: a competition is added to a checkout of the repository, from its root."
+            )
+    edited = {path: _add_name(path, name, known) for path in lists}
+    shutil.copytree(folder.with_name(TEMPLATE), folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in sorted(path for pattern in CODE for path in folder.rglob(pattern)):
+        path.write_text(rename(path.read_text(encoding="utf-8"), name), encoding="utf-8")
+    contract.write_text(rename(entry.read_text(encoding="utf-8"), name), encoding="utf-8")
+    raw = root / "data" / name / "raw" / ".gitkeep"
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    raw.touch()
+    for path, text in edited.items():
+        path.write_text(text, encoding="utf-8")
+    return [folder, contract, raw.parent, *edited]
+
+
+def rename(text: str, name: str) -> str:
+    """The template's text under another name, in small letters, as a title and in capitals."""
+    for old, new in ((TEMPLATE, name), (TEMPLATE.title(), name.title()), (TEMPLATE.upper(), name.upper())):
+        text = re.sub(rf"(?<![a-zA-Z]){old}(?![a-z])", new, text)
+    return text
+
+
+def _refuse_name(name: str, known: Sequence[str], folder: Path) -> None:
+    if not NAME.fullmatch(name) or keyword.iskeyword(name) or name == TEMPLATE:
+        raise UserError(
+            f"{name!r} is no name for a competition: take 2 to 20 small letters and digits, such as music25."
+        )
+    if name in known or folder.exists():
+        raise UserError(f"There is a competition {name} already, in {folder}: take another name, or remove it first.")
+
+
+def _add_name(path: Path, name: str, known: Sequence[str]) -> str:
+    """The file's text with the name at the end of its list of names."""
+    text = path.read_text(encoding="utf-8")
+    last = known[-1]
+    patterns = ((rf'^(NAMES = \(.*"{last}")', rf'\1, "{name}"'), (rf"^(NAMES := .*\b{last})$", rf"\1 {name}"))
+    for pattern, replacement in patterns:
+        text, changes = re.subn(pattern, replacement, text, count=1, flags=re.MULTILINE)
+        if changes:
+            return text
+    raise UserError(f"{path} has no line NAMES that ends with {last}: add {name} to it by hand, or restore the file.")

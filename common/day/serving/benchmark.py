@@ -1,0 +1,215 @@
+"""What it costs to serve one request: latency, rate, memory, the size on disk.
+
+A service is loaded from an export folder by a process of its own with one thread, which answers requests one at a time
+and then in batches. Nothing here knows a competition.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from common.engine.code_fingerprint import PROJECT_ROOT
+from common.engine.errors import UserError
+from common.engine.progress import track
+
+WARM_REQUESTS = 20
+BATCH = 64
+ONE_THREAD = {
+    name: "1"
+    for name in (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+        "POLARS_MAX_THREADS",
+    )
+}
+Mark = Callable[[str], None]
+SHOWN = ("p50_ms", "p99_ms", "cpu_ms", "per_second", "batched_per_second")
+Answer = list[float]  # whole numbers that name items, best first, and where there is one a rate
+
+
+class Service(Protocol):
+    """Something that answers requests."""
+
+    def answer(self, requests: Sequence[Any], mark: Mark) -> list[Answer]:
+        """One answer a request, in order. ``mark`` is called with the name of each stage as it ends."""
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured of a service. Times in milliseconds, memory in MiB, rates in requests a second on one core.
+
+    ``cpu_ms``: processor time of a request, which other work on the machine moves less. ``stages``: the mean time of
+    each part of a request. ``libraries_mib``: resident once the code is imported, ``resident_mib``: after all requests.
+    ``load_seconds``: from the folder to the first request.
+    """
+
+    requests: int
+    p50_ms: float
+    p99_ms: float
+    mean_ms: float
+    cpu_ms: float
+    per_second: float
+    batch: int
+    batched_per_second: float
+    stages: dict[str, float]
+    libraries_mib: float
+    resident_mib: float
+    load_seconds: float
+    answers: list[Answer]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to serve a run: its name in the table, the folder of its own inside the export, its validation score."""
+
+    name: str
+    folder: str
+    score: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Export:
+    """A run as files: ``module`` loads ``folder``; ``requests`` is a file of them, ``expected`` the run's own answers.
+
+    ``variants``: the whole first. ``notes``: what a request is, what was computed at export and what is computed in the
+    request, in words.
+    """
+
+    module: str
+    folder: Path
+    requests: Path
+    variants: Sequence[Variant]
+    expected: Sequence[Answer]
+    notes: dict[str, str]
+
+
+class StageTimer:
+    """Adds up the time of each stage of many requests."""
+
+    def __init__(self) -> None:
+        """Nothing is counted before ``start``."""
+        self.totals: dict[str, float] = {}
+        self._last = 0.0
+
+    def start(self) -> None:
+        """A request begins."""
+        self._last = time.perf_counter()
+
+    def mark(self, stage: str) -> None:
+        """A stage ends here, and the next begins."""
+        now = time.perf_counter()
+        self.totals[stage] = self.totals.get(stage, 0.0) + now - self._last
+        self._last = now
+
+
+def ignore(_: str) -> None:
+    """A mark that counts nothing."""
+
+
+def measure(service: Service, requests: Sequence[Any], batch: int = BATCH) -> Figures:
+    """Answer all requests one at a time, after some to warm up, then all of them again in batches.
+
+    ``libraries_mib``, ``resident_mib`` and ``load_seconds`` are left at 0: only the process knows them.
+    """
+    if not requests:
+        raise UserError("There is no request to measure with.")
+    for request in requests[:WARM_REQUESTS]:
+        service.answer([request], ignore)
+    timer, times, answers = StageTimer(), np.empty(len(requests)), []
+    worked = time.process_time()
+    for index, request in enumerate(requests):
+        timer.start()
+        begun = time.perf_counter()
+        answers += service.answer([request], timer.mark)
+        times[index] = time.perf_counter() - begun
+    worked = time.process_time() - worked
+    begun = time.perf_counter()
+    answer_all(service, requests, batch)
+    batched = time.perf_counter() - begun
+    return Figures(
+        requests=len(requests),
+        p50_ms=float(np.quantile(times, 0.5)) * 1e3,
+        p99_ms=float(np.quantile(times, 0.99)) * 1e3,
+        mean_ms=float(times.mean()) * 1e3,
+        cpu_ms=worked / len(requests) * 1e3,
+        per_second=float(1 / times.mean()),
+        batch=batch,
+        batched_per_second=len(requests) / batched,
+        stages={name: total / len(requests) * 1e3 for name, total in timer.totals.items()},
+        libraries_mib=0.0,
+        resident_mib=0.0,
+        load_seconds=0.0,
+        answers=answers,
+    )
+
+
+def answer_all(service: Service, requests: Sequence[Any], batch: int = BATCH) -> list[Answer]:
+    """The answers to all requests, ``batch`` at a time."""
+    starts = range(0, len(requests), batch)
+    return [answer for start in starts for answer in service.answer(requests[start : start + batch], ignore)]
+
+
+def measure_apart(export: Export, variant: Variant) -> Figures:
+    """``measure`` in a process of its own that loads nothing but the service, with one thread."""
+    words = [export.module, str(export.folder.resolve()), variant.folder, str(export.requests.resolve())]
+    path = os.pathsep.join([str(PROJECT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "figures.json"
+        ended = subprocess.run(
+            [sys.executable, "-m", "common.day.serving.worker", *words, str(out)],
+            env=os.environ | ONE_THREAD | {"PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if ended.returncode or not out.exists():
+            last = (ended.stderr.strip() or f"exit code {ended.returncode}").splitlines()[-1]
+            raise UserError(f"The serving process of {variant.name!r} failed: {last.removeprefix('error: ')}")
+        return msgspec.json.decode(out.read_bytes(), type=Figures)
+
+
+def measure_export(export: Export) -> list[dict[str, Any]]:
+    """One row per variant: score, latency, rates, memory, size, and the stages of a request."""
+    rows = []
+    for variant in track(export.variants, "serving"):
+        figures = measure_apart(export, variant)
+        row = {"variant": variant.name, "score": variant.score, "error": variant.error}
+        row |= {name: getattr(figures, name) for name in SHOWN}
+        row |= {"resident_mib": figures.resident_mib, "export_mib": size_of(export, variant)}
+        row["same_answers"] = share_equal(figures.answers, export.expected)
+        names = ("requests", "mean_ms", "batch", "libraries_mib", "load_seconds", "stages")
+        rows.append(row | {name: getattr(figures, name) for name in names})
+    return rows
+
+
+def size_of(export: Export, variant: Variant) -> float:
+    """MiB of the files that a variant loads: the shared ones and its own."""
+    others = {other.folder for other in export.variants} - {variant.folder}
+    files = (path for path in export.folder.rglob("*") if path.is_file())
+    return sum(p.stat().st_size for p in files if p.relative_to(export.folder).parts[0] not in others) / 2**20
+
+
+def share_equal(answers: Sequence[Answer], expected: Sequence[Answer]) -> float:
+    """The share of answers that are those expected; numbers may differ by rounding."""
+    same = [
+        len(one) == len(other) and bool(np.allclose(one, other, rtol=1e-9, atol=1e-12))
+        for one, other in zip(answers, expected, strict=True)
+    ]
+    return float(np.mean(same))
+
+
+def spread(count: int, most: int) -> NDArray[np.int64]:
+    """At most ``most`` of 0..count-1, evenly spread, ascending."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(np.int64))

@@ -1,0 +1,67 @@
+"""tuned.toml: settings that a study found, each with its provenance; read over config.toml, left aside by --untuned."""
+
+import datetime
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from common.day.tuning.task import Verdict
+from common.engine.config import PROVENANCE
+from common.engine.errors import UserError
+from common.io.submission import write_text
+
+HEAD = "# Written by `make tune-{name}`. Settings here go over config.toml; --untuned leaves them aside.\n\n"
+
+
+def read_tuned(path: Path) -> dict[str, Any]:
+    """The tables of a tuned.toml, provenance included; empty where there is none."""
+    if not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"{path} is not valid TOML ({error}): correct it, or remove it and tune again.") from error
+
+
+def write_tuned(path: Path, name: str, verdict: Verdict, data: str) -> None:
+    """Put a verdict's settings and where they come from into tuned.toml; what else stands there is kept."""
+    tables = read_tuned(path)
+    for key, value in verdict.settings.items():
+        _put(tables, key.split("."), value)
+    provenance = tables.pop(PROVENANCE, {})
+    provenance[verdict.task] = {
+        "study": verdict.study,
+        "trial": verdict.trial,
+        "trials": verdict.trials,
+        "metric": verdict.metric,
+        "before": round(verdict.before, 5),
+        "after": round(verdict.after, 5),
+        "gain": round(verdict.gain, 5),
+        "error": round(verdict.error, 5),
+        "gain_on_folds": round(verdict.fold_gain, 5),
+        "error_on_folds": round(verdict.fold_error, 5),
+        "data": data,
+        "date": datetime.date.today(),
+    }
+    text = tomli_w.dumps(tables) + "\n" + tomli_w.dumps({PROVENANCE: provenance})
+    write_text(path, HEAD.format(name=name) + text)
+
+
+def list_foreign(path: Path, digest: str) -> list[str]:
+    """The tasks whose settings in a tuned.toml were tuned on other raw files than those of this ``digest``."""
+    provenance: dict[str, Any] = read_tuned(path).get(PROVENANCE, {})
+    return sorted(task for task, row in provenance.items() if str(row.get("data", "")).split()[-1:] != [digest[:8]])
+
+
+def holds_nothing_for(path: Path, digest: str) -> bool:
+    """Whether every setting of a tuned.toml was found on other raw files than those of this ``digest``."""
+    tasks = read_tuned(path).get(PROVENANCE, {})
+    return bool(tasks) and len(list_foreign(path, digest)) == len(tasks)
+
+
+def _put(table: dict[str, Any], parts: list[str], value: Any) -> None:
+    for part in parts[:-1]:
+        table = table.setdefault(part, {})
+    table[parts[-1]] = value

@@ -1,1 +1,0 @@
-"""Why a score is what it is: feature importance, learning curves, adversarial validation."""

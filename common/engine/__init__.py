@@ -1,0 +1,1 @@
+"""Steps that run once and are kept: keys, store, progress, settings, errors."""

@@ -1,0 +1,184 @@
+"""TOML files and ``--set`` overrides -> one frozen struct; a wrong key or type is an error that names it.
+
+    config = load(NewsConfig, [here / "config.toml", here / "tuned.toml"], ["recall.decay=0.9"])
+
+The struct is the only description of a configuration: nested ``msgspec.Struct`` classes, each with ``frozen=True``,
+``kw_only=True`` and ``forbid_unknown_fields=True``. A field of type ``dict`` takes any key: parameters that a library
+gets under their own names.
+"""
+
+import copy
+import difflib
+import functools
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args
+
+import msgspec
+
+from common.engine.errors import UserError
+from common.engine.setting_text import list_choices, parse_value, show_setting
+
+# msgspec's message: the problem, the dotted key of the field, and where inside its value.
+ERROR = re.compile(r"(.*?)(?: - at `\$\.?([^`\[]*)([^`]*)`)?", re.DOTALL)
+FIELD = re.compile(r"Object (?P<fault>contains unknown|missing required) field `(?P<name>.*)`")
+T = TypeVar("T", bound=msgspec.Struct)
+Table = dict[str, Any]
+PROVENANCE = "provenance"  # a table of tuned.toml that tells where its settings come from, and is none itself
+SHOWN = 80  # characters of what a person typed
+Seed = Annotated[int, msgspec.Meta(ge=0, le=(1 << 31) - 1)]  # what every library takes
+Origins = dict[str, str]  # dotted key -> the file or --set that gave its value
+
+
+def load(schema: type[T], files: Sequence[Path], overrides: Sequence[str] = ()) -> T:
+    """Merge ``files`` in order, then ``overrides`` ("a.b=c", or "@FILE" for a TOML file), and check against ``schema``.
+
+    The first file must exist; later ones are skipped when they do not. Tables merge key by key, any other value
+    replaces the earlier one. The value of an override is TOML, or bare words.
+
+    Raises ``UserError`` for a file that is missing or not TOML, and for a key that is unknown, missing or mistyped.
+    """
+    merged: Table = {}
+    origins: Origins = {}
+    for position, file in enumerate(files):
+        if position == 0 or file.exists():
+            tables = {name: table for name, table in _read(file).items() if name != PROVENANCE}
+            _merge(merged, tables, origins, str(file))
+    given = copy.deepcopy(merged)
+    for override in overrides:
+        if override.startswith("@"):
+            _merge(merged, _read(Path(override[1:])), origins, override[1:])
+        else:
+            _merge(merged, _parse_override(schema, override), origins, f"--set {_shorten(override)}")
+    try:
+        return msgspec.convert(merged, schema)
+    except msgspec.ValidationError as error:
+        raise UserError(_describe(error, schema, merged, origins) + _suggest(error, schema, given)) from error
+
+
+def _read(file: Path) -> Table:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UserError(f"The configuration {file} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise UserError(f"The configuration {file} is not valid TOML: {error}.") from error
+
+
+def _parse_override(schema: type[msgspec.Struct], override: str) -> Table:
+    key, equals, text = override.partition("=")
+    parts = [part.strip() for part in key.split(".")]
+    if not equals or not all(parts):
+        raise UserError(f"--set {_shorten(override)} has no key and value: write it as --set a.b=c.")
+    value: Any = parse_value(text.strip(), _type_at(schema, parts))
+    for part in reversed(parts):
+        value = {part: value}
+    table: Table = value
+    return table
+
+
+def _merge(into: Table, table: Table, origins: Origins, origin: str, prefix: str = "") -> None:
+    for name, value in table.items():
+        key = prefix + name
+        origins[key] = origin
+        if isinstance(value, dict) and isinstance(into.get(name), dict):
+            _merge(into[name], value, origins, origin, f"{key}.")
+        elif isinstance(value, dict):
+            into[name] = {}
+            _merge(into[name], value, origins, origin, f"{key}.")
+        else:
+            into[name] = value
+
+
+def _describe(error: msgspec.ValidationError, schema: type[msgspec.Struct], merged: Table, origins: Origins) -> str:
+    """msgspec's error as a sentence with the dotted key and the file or --set that gave its value."""
+    problem, key, inside = ERROR.fullmatch(str(error)).groups("")  # type: ignore[union-attr]  # it matches any text
+    if error.__cause__ is not None:  # from a struct's own __post_init__
+        return f"The configuration breaks a rule: {error}."
+    if (field := FIELD.fullmatch(problem)) and not inside:
+        key = f"{key}.{field['name']}" if key else field["name"]
+        if field["fault"] == "missing required":
+            missing = [name for name, required in _keys(schema) if required and name not in origins] or [key]
+            return f"The configuration lacks {', '.join(missing)}: add it to the first configuration file."
+        return _describe_unknown(schema, key, _origin(origins, key, _value_at(merged, key)))
+    value = _value_at(merged, key)
+    expected = _type_at(schema, key.split("."))
+    if (choices := list_choices(expected)) and problem.startswith("Invalid enum value"):
+        problem = f"expected one of {', '.join(map(repr, choices))}"
+    problem = problem[:1].lower() + problem[1:].replace("`", "").replace("object", "table")
+    place = inside and f" at {inside}"
+    return f"{key} in {_origin(origins, key, value)} cannot be {_shorten(repr(value))}: {problem}{place}."
+
+
+def _suggest(error: msgspec.ValidationError, schema: type[msgspec.Struct], given: Table) -> str:
+    """A value that works for the key that an error is about: what the files have, or the schema's own default."""
+    problem, key, _ = ERROR.fullmatch(str(error)).groups("")  # type: ignore[union-attr]  # it matches any text
+    if FIELD.fullmatch(problem):
+        return ""
+    if error.__cause__ is not None:  # from a struct's own __post_init__, which names the key that it refuses
+        named = [name for name, _ in _keys(schema) if re.search(rf"(?<![\w.]){re.escape(name)}(?![\w])", problem)]
+        key = named[0] if named else ""
+    shown = show_setting(key, _value_or_default(schema, key, given)) if key else None
+    return f" One that works: --set {shown}" if shown else ""
+
+
+def _value_or_default(schema: type[msgspec.Struct], key: str, given: Table) -> Any:
+    try:
+        return _value_at(given, key)
+    except (KeyError, TypeError):
+        *outer, last = key.split(".")
+        inner = functools.reduce(lambda kind, part: _nested(_field_types(kind).get(part)) or kind, outer, schema)
+        field = next((field for field in msgspec.structs.fields(inner) if field.name == last), None)
+        return None if field is None or field.default is msgspec.NODEFAULT else field.default
+
+
+def _shorten(text: str) -> str:
+    """What was typed, as a sentence shows it."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _value_at(table: Table, key: str) -> Any:
+    return functools.reduce(lambda inner, part: inner[part], key.split("."), table)
+
+
+def _origin(origins: Origins, key: str, value: object) -> str:
+    """Where the value was given: that of the last key inside it when it is a table merged from several files."""
+    inside = [name for name in origins if name.startswith(f"{key}.")] if isinstance(value, dict) else []
+    return origins[inside[-1] if inside else key]
+
+
+def _keys(schema: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[str, bool]]:
+    """Every (dotted key, required) of the schema; a key inside an optional table is not required."""
+    for field in msgspec.structs.fields(schema):
+        nested = _nested(field.type)
+        if nested is None:
+            yield prefix + field.name, field.required
+            continue
+        for key, required in _keys(nested, f"{prefix}{field.name}."):
+            yield key, required and field.required
+
+
+def _describe_unknown(schema: type[msgspec.Struct], key: str, origin: str) -> str:
+    known = [name for name, _ in _keys(schema)]
+    last = [name for name in known if name.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
+    near = last or difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    return f"There is no key {_shorten(key)} (from {origin}); the nearest is {near[0] if near else 'none'}."
+
+
+def _type_at(schema: type[msgspec.Struct], parts: Sequence[str]) -> object:
+    expected = _field_types(schema).get(parts[0])
+    nested = _nested(expected)
+    return _type_at(nested, parts[1:]) if nested and len(parts) > 1 else expected if len(parts) == 1 else None
+
+
+def _field_types(schema: type[msgspec.Struct]) -> dict[str, Any]:
+    return {field.name: field.type for field in msgspec.structs.fields(schema)}
+
+
+def _nested(expected: Any) -> type[msgspec.Struct] | None:
+    """The struct that a field's type is, or is when not None."""
+    choices = [choice for choice in get_args(expected) or (expected,) if choice is not type(None)]
+    only = choices[0] if len(choices) == 1 else None
+    return only if isinstance(only, type) and issubclass(only, msgspec.Struct) else None

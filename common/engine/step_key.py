@@ -1,0 +1,200 @@
+"""The key of a step: a hash of all that its result depends on.
+
+These are the function with the first-party definitions that it reaches, its parameters, the content of the files and
+the keys of the results that it is given, and the versions of the packages that it reaches.
+"""
+
+import dataclasses
+import datetime
+import enum
+import functools
+import hashlib
+import importlib.metadata
+import inspect
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from common.engine.code_fingerprint import PROJECT_ROOT, SourceTree
+from common.engine.errors import UserError
+
+ALWAYS = ("numpy", "polars")  # frames and arrays reach a function without an import of its own
+DISTRIBUTIONS = {"faiss": "faiss-cpu", "sklearn": "scikit-learn", "yaml": "pyyaml"}  # where the import name is another
+Digest = tuple[int, int, int, str]  # size in bytes, time of the last change to content and to state in ns, hash
+PLAIN = (bool, int, float, complex, str, bytes, datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo)
+SETTLED_NS = 2_000_000_000  # a file changed less than this ago may change again within one tick of its clock
+
+
+class Keyed:
+    """Something that carries its own key: the result of another step.
+
+    ``kinds``: classes that its value is built from outside any step, so that no other key knows their methods.
+    """
+
+    key: str
+    kinds: tuple[Callable[..., Any], ...] = ()
+
+
+class Keys:
+    """Makes the keys of steps; reads each source file once, and each raw file once per content."""
+
+    def __init__(self, cache: Path, root: Path = PROJECT_ROOT) -> None:
+        """``cache`` takes the digests of raw files; the source below ``root`` is first-party."""
+        self.code = SourceTree(root)
+        self.digests = Digests(cache / "digests.json")
+        self._functions: dict[tuple[str, str], str] = {}
+
+    def key(self, function: Callable[..., Any], args: Sequence[Any]) -> str:
+        """The key of ``function(*args)``: 64 hexadecimal digits.
+
+        Raises ``TypeError`` for a function or a parameter that cannot be told apart from another by its content.
+        """
+        parts = [f"python {sys.version_info.major}.{sys.version_info.minor}", *self._describe(function)]
+        for position, value in enumerate(args):
+            try:
+                parts.extend((f"argument {position}", *self._describe(value)))
+            except TypeError as error:
+                raise TypeError(f"argument {position} of step {function_name(function)}: {error}") from error
+        return _hash(parts)
+
+    def _describe(self, value: Any) -> Iterator[str]:
+        """A value as strings: equal for equal values, different for different ones."""
+        if isinstance(value, Keyed):
+            yield f"result {value.key}"
+            for kind in value.kinds:
+                yield from self._describe_definition(kind)
+        elif isinstance(value, Path):
+            yield f"file {value.name} {self.digests.digest(value)}"
+        elif isinstance(value, enum.Enum):
+            yield from self._describe_definition(type(value))
+            yield f"member {value.name}"
+        elif value is None or isinstance(value, PLAIN):
+            yield f"{type(value).__name__} {value!r}"
+        elif isinstance(value, np.generic):
+            yield f"{value.dtype} {value.item()!r}"
+        elif isinstance(value, functools.partial):
+            yield from self._describe([value.func, value.args, value.keywords])
+        elif callable(value):
+            yield from self._describe_definition(value)
+        else:
+            yield from self._describe_container(value)
+
+    def _describe_container(self, value: Any) -> Iterator[str]:
+        if isinstance(value, list | tuple):
+            yield from self._describe_all(f"{type(value).__name__} {len(value)}", value)
+        elif isinstance(value, set | frozenset):
+            yield f"{type(value).__name__} {sorted(_hash(self._describe(item)) for item in value)}"
+        elif isinstance(value, dict):  # in its own order, which may decide the order of columns
+            yield from self._describe_all(f"dict {len(value)}", (part for item in value.items() for part in item))
+        elif isinstance(value, msgspec.Struct):
+            yield from self._describe_fields(value, value.__struct_fields__)
+        elif dataclasses.is_dataclass(value):
+            yield from self._describe_fields(value, [field.name for field in dataclasses.fields(value)])
+        else:
+            kind = type(value).__name__
+            raise TypeError(f"a {kind} cannot enter a key: pass plain values, structs, paths or the Result of a step")
+
+    def _describe_all(self, head: str, values: Any) -> Iterator[str]:
+        yield head
+        for value in values:
+            yield from self._describe(value)
+
+    def _describe_fields(self, value: Any, names: Sequence[str]) -> Iterator[str]:
+        yield from self._describe_definition(type(value))  # its methods and properties may be used
+        yield from self._describe_all("fields", (part for name in names for part in (name, getattr(value, name))))
+
+    def _describe_definition(self, value: Any) -> Iterator[str]:
+        module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+        owner = getattr(value, "__self__", None)
+        if (
+            not module
+            or not name
+            or "<" in name
+            or not (owner is None or inspect.isclass(owner) or inspect.ismodule(owner))
+        ):
+            raise TypeError(f"{value!r} cannot enter a key: use a function or class of a module, or a partial of one")
+        if (module, name) not in self._functions:
+            self._functions[module, name] = self._definition_hash(module, name)
+        yield f"definition {module} {name} {self._functions[module, name]}"
+
+    def _definition_hash(self, module: str, name: str) -> str:
+        dependencies = self.code.dependencies_of(module, name.partition(".")[0])
+        texts = [part for at, texts in sorted(dependencies.texts.items()) for part in (*at, *texts)]
+        packages = (dependencies.packages - sys.stdlib_module_names) | set(ALWAYS)
+        return _hash([*texts, *(f"{package} {_version(package)}" for package in sorted(packages))])
+
+
+class Digests:
+    """The content hashes of raw files, kept so that a large file is read again only when it was touched."""
+
+    def __init__(self, file: Path) -> None:
+        """``file`` keeps them between runs."""
+        self.file = file
+        self._known: dict[str, Digest] = _read_digests(file)
+
+    def digest(self, path: Path) -> str:
+        """The blake2b hash of the file's content. Raises ``UserError`` when it is missing, unreadable or a folder."""
+        if not path.is_file():
+            raise UserError(f"{path} {'is a directory, not a file' if path.is_dir() else 'does not exist'}.")
+        state = path.stat()
+        name = str(path.resolve())
+        known = self._known.get(name)
+        if known and known[:3] == (state.st_size, state.st_mtime_ns, state.st_ctime_ns):
+            return known[3]
+        digest = _digest_file(path)
+        if time.time_ns() - max(state.st_mtime_ns, state.st_ctime_ns) > SETTLED_NS:
+            self._known[name] = state.st_size, state.st_mtime_ns, state.st_ctime_ns, digest
+            self._write()
+        return digest
+
+    def _write(self) -> None:
+        temporary = self.file.with_name(f".{self.file.name}-{os.getpid()}")
+        try:
+            temporary.write_bytes(msgspec.json.encode(self._known))
+            os.replace(temporary, self.file)
+        except OSError:  # the digests are worked out again next time; a full disk is reported where results are written
+            temporary.unlink(missing_ok=True)
+
+
+def function_name(function: Any) -> str:
+    """The bare name of a function, or of that inside a partial."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _hash(parts: Any) -> str:
+    state = hashlib.blake2b(digest_size=32)
+    for part in parts:
+        encoded = part.encode("utf-8", "surrogatepass")
+        state.update(len(encoded).to_bytes(8, "little") + encoded)
+    return state.hexdigest()
+
+
+def _digest_file(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, functools.partial(hashlib.blake2b, digest_size=32)).hexdigest()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+@functools.cache
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(DISTRIBUTIONS.get(package, package))
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _read_digests(file: Path) -> dict[str, Digest]:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, Digest])
+    except (OSError, msgspec.DecodeError):
+        return {}

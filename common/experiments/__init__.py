@@ -1,1 +1,0 @@
-"""What runs leave: the record, the registry of runs, comparisons, ladders of baselines."""

@@ -1,0 +1,190 @@
+"""Write a submission so that no half of it is ever taken for the whole, read it back from disk, and check it by rules.
+
+A rule is a sentence and an expression that marks the rows that break it; what a broken rule leaves is a ``Violation``.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, NoReturn
+from uuid import uuid4
+
+import polars as pl
+
+from common.engine.errors import UserError
+from common.io.csv_blocks import BYTE_ORDER_MARK, find_invalid_utf8
+from common.io.files import UNREADABLE, describe_failure, refuse_folder
+
+ROWS_SHOWN = 3
+NAME_IT = "name the submission file to check"
+
+
+class Violation(NamedTuple):
+    """A broken rule: its sentence, how many rows or ids break it (``broken``), and the first of them as text."""
+
+    rule: str
+    broken: int
+    first: tuple[str, ...]
+
+
+class Checked(NamedTuple):
+    """A submission that passed: its file, its number of rows, and the rules that were verified."""
+
+    path: Path
+    rows: int
+    rules: tuple[str, ...]
+
+
+def write_csv(frame: pl.DataFrame, path: Path) -> Path:
+    """Write a frame as CSV: ``path`` holds the old file or the new one, whole."""
+    return _write_whole(path, frame.write_csv)
+
+
+def write_parquet(frame: pl.DataFrame, path: Path) -> Path:
+    """Write a frame as parquet: ``path`` holds the old file or the new one, whole."""
+    return _write_whole(path, frame.write_parquet)
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write text as UTF-8: ``path`` holds the old file or the new one, whole."""
+    return write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Write bytes: ``path`` holds the old file or the new one, whole."""
+    return _write_whole(path, lambda file: file.write(content))
+
+
+def _write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
+    """Write under a temporary name, then rename."""
+    part = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"{path} cannot be written: {reason}; free some space or name another folder") from error
+    return path
+
+
+def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:
+    """Read a submission from disk as text: the columns of ``header`` and ``line``, 1-based in the file.
+
+    Refused: no file, no row, bytes that are not UTF-8, a byte-order mark, another header, a row of another width. A
+    quote is a character like any other: a submission holds ids and numbers.
+    """
+    text = _read_utf8(path)
+    first, _, body = text.partition(b"\n")
+    if first.rstrip(b"\r") != ",".join(header).encode():
+        start = first[:120].decode(errors="replace").rstrip("\r")
+        raise UserError(f"{path}, line 1: the header is {start!r}; it must be exactly {','.join(header)!r}")
+    if not body.strip():
+        raise UserError(f"{path} holds a header and no rows")
+    try:
+        frame = pl.read_csv(text, infer_schema=False, empty_string_is_null=False, quote_char=None)
+    except UNREADABLE as error:
+        _refuse_width(path, body, len(header), describe_failure(error))
+    # polars fills a short row with blanks in silence; ids and numbers hold no comma, so that the count of commas tells.
+    if body.count(b",") != frame.height * (len(header) - 1) or frame.height != len(
+        body.removesuffix(b"\n").split(b"\n")
+    ):
+        _refuse_width(path, body, len(header), "rows and lines do not match")
+    return frame.with_row_index("line", offset=2)
+
+
+def _read_utf8(path: Path) -> bytes:
+    refuse_folder(path, NAME_IT)
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}; {NAME_IT}") from error
+    if not text:
+        raise UserError(f"{path} is empty (0 bytes)")
+    if text.startswith(BYTE_ORDER_MARK):
+        raise UserError(f"{path}, line 1: a byte-order mark stands before the header; save the file as plain UTF-8")
+    if invalid := find_invalid_utf8(text):
+        raise UserError(f"{path}, line {invalid[0] + 1}: bytes that are not UTF-8; save the file as plain UTF-8")
+    return text
+
+
+def _refuse_width(path: Path, body: bytes, width: int, reason: str) -> NoReturn:
+    for line, row in enumerate(body.removesuffix(b"\n").split(b"\n"), 2):
+        if row.count(b",") != width - 1:
+            start = row[:60].decode(errors="replace").rstrip("\r")
+            raise UserError(f"{path}, line {line}: {row.count(b',') + 1} fields where {width} are expected: {start!r}")
+    raise UserError(f"{path}: {reason}")
+
+
+def find_rows(frame: pl.DataFrame, rule: str, broken: pl.Expr) -> list[Violation]:
+    """List the rows that ``broken`` marks: at most one violation.
+
+    The first column of ``frame`` identifies a row to a person (``line``, from ``read_back``); the others are the row.
+    """
+    label = frame.columns[0]
+    rows = frame.filter(broken)
+    texts = (f"{label} {row[0]}: {','.join(map(str, row[1:]))!r}" for row in rows.head(ROWS_SHOWN).iter_rows())
+    return [Violation(rule, rows.height, tuple(texts))] if rows.height else []
+
+
+def find_ids(ids: pl.Series, rule: str) -> list[Violation]:
+    """List ids that break a rule about the whole file (a missing user): at most one violation."""
+    first = tuple(str(value) for value in ids.unique().sort().head(ROWS_SHOWN))
+    return [Violation(rule, ids.n_unique(), first)] if len(ids) else []
+
+
+def find_moved(ids: pl.Series, expected: pl.Series, rule: str, label: str, numbers: pl.Series) -> list[Violation]:
+    """Ids that are missing, unknown or out of order; repeated ones are another rule's. At most one violation.
+
+    A row is named by ``label`` and its entry in ``numbers`` ("line 7").
+    """
+    missing, extra = expected.filter(~expected.is_in(ids.implode())), ids.filter(~ids.is_in(expected.implode()))
+    if len(missing) or len(extra):
+        first = [f"missing {name}" for name in missing.head(2)] + [f"unknown {name}" for name in extra.unique().head(2)]
+        return [Violation(rule, len(missing) + len(extra), tuple(first))]
+    if ids.n_unique() < len(ids):
+        return []
+    moved = (ids != expected).arg_true()
+    if not len(moved):
+        return []
+    row = moved[0]
+    first_moved = f"{label} {numbers[row]}: {ids[row]} where {expected[row]} is expected"
+    return [Violation(rule, len(moved), (first_moved, "all are there, only their order is wrong"))]
+
+
+def read_truth(truth: Path, columns: Mapping[str, type[pl.DataType]], key: str) -> pl.DataFrame:
+    """The answers of a truth file: ``columns`` in their types, one row a ``key``. ``UserError`` for anything else."""
+    refuse_folder(truth, "name the truth file")
+    try:
+        text = pl.read_csv(truth, infer_schema=False)
+    except UNREADABLE as error:
+        raise UserError(f"{truth} cannot be read as CSV ({describe_failure(error)}); name the truth file") from error
+    if not set(columns) <= set(text.columns) or not text.height:
+        raise UserError(f"{truth} must have the columns {','.join(columns)} and a row for each answer")
+    answers = text.select(pl.col(name).cast(dtype, strict=False) for name, dtype in columns.items())
+    finite = pl.all_horizontal(pl.all().is_not_null(), pl.col(pl.Float64).is_finite())
+    lines = answers.with_row_index("line", offset=2)
+    broken = lines.filter(~finite)
+    if broken.height:
+        raise UserError(f"{truth}, line {broken['line'][0]}: a value is missing or not a number")
+    repeated = lines.filter(pl.col(key).is_duplicated())
+    if repeated.height:
+        value = repeated[key][0]
+        first, second, *_ = repeated.filter(pl.col(key) == value)["line"]
+        raise UserError(f"{truth}: {key} {value} is on the lines {first} and {second}; keep one")
+    return answers
+
+
+def refuse(path: Path, violations: Sequence[Violation]) -> None:
+    """Raise a ``UserError`` that names every broken rule and the first rows that break it; pass where there is none."""
+    sentences = [
+        f"'{rule}' is broken {broken} time(s), first: {'; '.join(first)}" for rule, broken, first in violations
+    ]
+    if sentences:
+        raise UserError(f"{path} is not a valid submission: {'. '.join(sentences)}")

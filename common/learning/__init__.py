@@ -1,0 +1,1 @@
+"""Data sets, features, metrics, rankers, blending and their diagnostics."""

@@ -1,0 +1,92 @@
+"""Blending rankers: their scores, standardised within each query, added up with weights found by search."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+
+from common.learning.listwise_softmax import Labels, Scores, Sizes
+from common.learning.metrics import reciprocal_ranks
+
+
+@dataclass(frozen=True)
+class Blend:
+    """``weights`` (one per model, summing to 1) for the final fit.
+
+    ``mrr`` of the search where it did not look; ``reciprocal`` (queries with rows,): the same, query by query.
+    """
+
+    weights: tuple[float, ...]
+    mrr: float
+    reciprocal: Scores = field(compare=False)
+
+
+def standardise(scores: Scores, sizes: Sizes) -> Scores:
+    """Scores (n, models) with mean 0 and deviation 1 within each query; rankers' scales mean nothing across queries."""
+    if not len(scores):
+        return scores
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    count = np.repeat(sizes, sizes)[:, None]
+    centred = scores - np.repeat(np.add.reduceat(scores, starts), sizes, axis=0) / count
+    spread = np.sqrt(np.repeat(np.add.reduceat(centred**2, starts), sizes, axis=0) / count)
+    return np.asarray(centred / np.maximum(spread, 1e-9))
+
+
+def search_weights(
+    scores: Scores, labels: Labels, sizes: Sizes, *, answers: int, trials: int, seed: int, k: int
+) -> Blend:
+    """Weights that give the highest MRR@k, by Optuna's TPE from equal weights and each model alone.
+
+    ``answers``: how many queries there are in all; those without candidates or positive count as 0. The search runs on
+    either half of the queries and is judged on the other, so ``mrr`` is free of its own optimism. One model alone is
+    taken as it is.
+    """
+    if scores.shape[1] == 1:
+        reciprocal = reciprocal_ranks(np.ascontiguousarray(scores[:, 0]), labels, sizes, k)
+        return Blend((1.0,), float(reciprocal.sum()) / max(answers, 1), reciprocal)
+    standard = standardise(scores, sizes)
+    half = np.arange(len(sizes)) % 2 == 0
+    reciprocal = np.zeros(len(sizes))
+    for part in (half, ~half):
+        weights = _search_mrr(*take_queries(standard, labels, sizes, part), trials, seed, k)
+        rest = take_queries(standard, labels, sizes, ~part)
+        reciprocal[~part] = reciprocal_ranks(rest[0] @ weights, rest[1], rest[2], k)
+    weights = _search_mrr(standard, labels, sizes, trials, seed, k)
+    return Blend(tuple(float(weight) for weight in weights), float(reciprocal.sum()) / max(answers, 1), reciprocal)
+
+
+def _search_mrr(scores: Scores, labels: Labels, sizes: Sizes, trials: int, seed: int, k: int) -> Scores:
+    def judge(weights: Scores) -> float:
+        return float(reciprocal_ranks(scores @ weights, labels, sizes, k).sum())
+
+    return search_shares(judge, plain_starts(scores.shape[1]), trials, seed)
+
+
+def take_queries(scores: Scores, labels: Labels, sizes: Sizes, part: NDArray[np.bool_]) -> tuple[Scores, Labels, Sizes]:
+    """The rows of those queries that ``part`` (queries,) names."""
+    rows = np.repeat(part, sizes)
+    return scores[rows], labels[rows], sizes[part]
+
+
+def plain_starts(models: int) -> list[Scores]:
+    """Equal weights, then each model alone."""
+    return [np.ones(models), *np.eye(models)]
+
+
+def search_shares(judge: Callable[[Scores], float], starts: Sequence[Scores], trials: int, seed: int) -> Scores:
+    """The weights, summing to 1, that ``judge`` finds best among ``starts`` and what Optuna's TPE proposes."""
+    names = [f"weight_{model}" for model in range(len(starts[0]))]
+
+    def judge_trial(trial: optuna.Trial) -> float:
+        raw = np.array([trial.suggest_float(name, 0.0, 1.0) for name in names])
+        return judge(raw) if raw.any() else -1e9
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
+    for start in starts:
+        study.enqueue_trial({name: float(value) for name, value in zip(names, start, strict=True)})
+    study.optimize(judge_trial, n_trials=trials)
+    best = np.array([study.best_params[name] for name in names])
+    return np.asarray(best / best.sum())

@@ -1,0 +1,192 @@
+"""Conditional (multinomial) logit: the classical model of one choice out of a set (McFadden 1974).
+
+A row's utility is a weighted sum of its features, a query's choice is the softmax of its rows' utilities. Fitted by
+maximum likelihood with a ridge penalty. Training queries thinned by negatives drawn evenly leave the weights
+consistent (McFadden 1978, "Modelling the choice of residential location").
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import OptimizeResult, minimize
+
+from common.engine.errors import UserError
+from common.learning.dataset import Matrix, RankingDataset
+from common.learning.listwise_softmax import find_starts, log_likelihoods, softmax_gradients
+
+CLIP = 5.0
+CHUNK_ROWS = 1_024  # small enough for a chunk to stay in the processor's cache between its two products
+Weights = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Logit:
+    """A fitted model over d features.
+
+    ``centre`` and ``scale`` (d,) standardise them; ``valued`` holds the columns of the features that enter by value,
+    ``flagged`` of those that enter as 1 where missing; ``weights`` has one number for each of these, in this order.
+    ``rounds``: iterations up to these weights.
+    """
+
+    centre: Matrix
+    scale: Matrix
+    valued: NDArray[np.int64]
+    flagged: NDArray[np.int64]
+    weights: Weights
+    rounds: int
+
+    def predict(self, features: Matrix) -> NDArray[np.float64]:
+        """Utilities of rows (n, d): (n,)."""
+        utilities = np.empty(len(features))
+        for start in range(0, len(features), CHUNK_ROWS):
+            part = slice(start, start + CHUNK_ROWS)
+            # Not a matrix product, whose rounding depends on the rows beside: equal rows must stay tied.
+            utilities[part] = np.einsum("ij,j->i", _design(self, features[part]), self.weights)
+        return utilities
+
+    def gain(self) -> list[float]:
+        """Per feature the absolute weights of its deviation and of its absence, added up."""
+        total = np.zeros(len(self.centre))
+        np.add.at(total, np.concatenate([self.valued, self.flagged]), np.abs(self.weights))
+        return [float(value) for value in total]
+
+
+def fit_logit(
+    train: RankingDataset, valid: RankingDataset | None, l2: float, rounds: int = 300, patience: int = 30
+) -> Logit:
+    """Minimise -mean log likelihood per query + l2 / 2 * |weights|^2 by L-BFGS, at most ``rounds`` iterations.
+
+    With ``valid`` the weights of the iteration that gives it the highest likelihood are kept, and the fit ends
+    ``patience`` iterations later; l2 needs no search then. Features are standardised and clipped to +-5; a missing or
+    infinite value counts as the mean, and an indicator says so where the training rows have any. A column that is
+    constant within every query cancels out of every probability: it is dropped, as are queries without a positive.
+    """
+    if l2 < 0:
+        raise UserError(f"The logit's l2 must be 0 or more, not {l2}.")
+    model = _standardise(train)
+    data = _Choices(train, model)
+    held = None if valid is None else _Choices(valid, model)
+    weights, used = _minimise(data, held, l2, rounds, patience)
+    return Logit(model.centre, model.scale, model.valued, model.flagged, weights, used)
+
+
+class _Choices:
+    """The queries with a positive as a matrix of the columns that count, in chunks of whole queries."""
+
+    def __init__(self, rows: RankingDataset, model: Logit) -> None:
+        answered = (
+            np.add.reduceat(rows.labels, find_starts(rows.group_sizes)) > 0
+            if len(rows.group_sizes)
+            else np.empty(0, bool)
+        )
+        kept = np.repeat(answered, rows.group_sizes)
+        self.labels = rows.labels[kept]
+        self.sizes = rows.group_sizes[answered]
+        self.matrix: Matrix = np.empty((len(self.labels), len(model.weights)), np.float32)
+        filled = 0
+        for part in _slices(len(kept)):
+            design = _design(model, rows.features[part][kept[part]])
+            self.matrix[filled : filled + len(design)] = design
+            filled += len(design)
+
+    def parts(self) -> Iterator[tuple[Matrix, NDArray[np.float32], NDArray[np.int32]]]:
+        """Matrix, labels and sizes of some 1,000 rows at a time."""
+        ends = np.cumsum(self.sizes, dtype=np.int64)
+        cuts = np.flatnonzero(np.diff(ends // CHUNK_ROWS, append=-1)) + 1  # a query stays whole
+        first = 0
+        for cut in cuts.tolist():
+            rows = slice(ends[first] - self.sizes[first], ends[cut - 1])
+            yield self.matrix[rows], self.labels[rows], self.sizes[first:cut]
+            first = cut
+
+    def likelihood(self, weights: Weights) -> float:
+        """Mean log likelihood per query."""
+        total = sum(float(log_likelihoods(_utilities(x, weights), y, n).sum()) for x, y, n in self.parts())
+        return total / max(len(self.sizes), 1)
+
+    def loss(self, weights: Weights, l2: float) -> tuple[float, Weights]:
+        """The penalised loss and its gradient, in one pass over the matrix."""
+        total, gradient = 0.0, np.zeros(len(weights))
+        for matrix, labels, sizes in self.parts():
+            utilities = _utilities(matrix, weights)
+            total -= float(log_likelihoods(utilities, labels, sizes).sum())
+            gradient += softmax_gradients(utilities, labels, sizes)[0].astype(np.float32) @ matrix
+        queries = max(len(self.sizes), 1)
+        return total / queries + l2 / 2 * float(weights @ weights), gradient / queries + l2 * weights
+
+
+def _minimise(data: _Choices, held: _Choices | None, l2: float, rounds: int, patience: int) -> tuple[Weights, int]:
+    best: list[tuple[float, int, Weights]] = [(-np.inf, 0, np.zeros(data.matrix.shape[1]))]
+    done = 0
+
+    def watch(intermediate_result: OptimizeResult) -> None:
+        nonlocal done
+        done += 1
+        weights = intermediate_result.x.copy()
+        value = done if held is None else held.likelihood(weights)  # without a judge the latest is the best
+        if value > best[0][0]:
+            best[0] = value, done, weights
+        elif done - best[0][1] >= patience:
+            raise StopIteration
+
+    if data.matrix.size:
+        options = {"maxiter": rounds, "maxfun": 20 * rounds, "ftol": 1e-10, "gtol": 1e-6}
+        minimize(data.loss, best[0][2], (l2,), "L-BFGS-B", jac=True, callback=watch, options=options)
+    return best[0][2], max(best[0][1], 1)
+
+
+def _utilities(matrix: Matrix, weights: Weights) -> NDArray[np.float64]:
+    return np.asarray(matrix @ weights.astype(np.float32), dtype=np.float64)
+
+
+def _slices(rows: int) -> list[slice]:
+    return [slice(start, start + CHUNK_ROWS) for start in range(0, rows, CHUNK_ROWS)]
+
+
+def _design(model: Logit, features: Matrix) -> Matrix:
+    """The columns that count, standardised: values, then indicators."""
+    values = features[:, model.valued]
+    with np.errstate(over="ignore"):  # what overflows is clipped
+        standard = (values - model.centre[model.valued]) / model.scale[model.valued]
+    standard = np.where(np.isfinite(values), np.clip(standard, -CLIP, CLIP), np.float32(0))
+    return np.hstack([standard, (~np.isfinite(features[:, model.flagged])).astype(np.float32)])
+
+
+def _standardise(train: RankingDataset) -> Logit:
+    """The model before it has weights: means, deviations, and which columns say anything within a query."""
+    centre, scale, known = _measure(train.features)
+    flagged = np.flatnonzero(known < len(train.features))
+    every = Logit(centre, scale, np.arange(len(centre)), flagged, np.zeros(len(centre) + len(flagged)), 0)
+    varies = _vary_within(every, train)
+    valued, flagged = np.flatnonzero(varies[: len(centre)]), flagged[varies[len(centre) :]]
+    return Logit(centre, scale, valued, flagged, np.zeros(len(valued) + len(flagged)), 0)
+
+
+def _measure(features: Matrix) -> tuple[Matrix, Matrix, NDArray[np.int64]]:
+    """Per column mean, deviation and number of the finite values."""
+    known = np.zeros(features.shape[1], np.int64)
+    total, square = np.zeros(features.shape[1]), np.zeros(features.shape[1])
+    for part in _slices(len(features)):
+        finite = np.isfinite(features[part])
+        known += finite.sum(axis=0)
+        total += np.where(finite, features[part], np.float32(0)).sum(axis=0, dtype=np.float64)
+    centre = total / np.maximum(known, 1)
+    for part in _slices(len(features)):
+        finite = np.isfinite(features[part])
+        square += (np.where(finite, features[part] - centre, 0.0) ** 2).sum(axis=0)
+    spread = np.sqrt(square / np.maximum(known, 1))
+    return centre.astype(np.float32), np.where(spread > 0, spread, 1.0).astype(np.float32), known
+
+
+def _vary_within(model: Logit, rows: RankingDataset) -> NDArray[np.bool_]:
+    """Which columns of the design differ between two neighbours of one query."""
+    opens = np.zeros(len(rows.features) + 1, bool)
+    opens[np.cumsum(rows.group_sizes, dtype=np.int64)] = True
+    varies = np.zeros(len(model.weights), bool)
+    for part in _slices(len(rows.features)):
+        design = _design(model, rows.features[part.start : part.stop + 1])  # with the first row of the next slice
+        within = ~opens[part.start + 1 : part.start + len(design)]
+        varies |= ((design[1:] != design[:-1]) & within[:, None]).any(axis=0)
+    return varies

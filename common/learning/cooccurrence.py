@@ -1,0 +1,180 @@
+"""Item-to-item tables: one row per ordered pair, with item, neighbour and weight, counted in what users did.
+
+``channels.py`` follows them. Nothing here knows a competition; every number is a parameter.
+"""
+
+import faiss
+import msgspec
+import numpy as np
+import polars as pl
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from common.learning.features import HOUR_MS, lookup_rows
+
+FIXED_POINT = 2**32
+FloatArray = NDArray[np.float32]
+
+
+class CovisitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Parameters of ``count_covisits``."""
+
+    reach: int
+    forward: float
+    reverse: float
+    decay: float
+    half_life_hours: float
+    power: float
+    top: int
+
+
+class SwingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Parameters of ``count_swings``."""
+
+    alpha: float
+    users_per_item: int
+    top: int
+
+
+class FollowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which clicks of a user's past ``channels.follow`` starts from, and the weight of each by rank and by age."""
+
+    last: int
+    decay: float
+    half_life_hours: float
+
+
+def count_covisits(clicks: pl.DataFrame, settings: CovisitSettings) -> pl.DataFrame:
+    """Co-visitation: how often two items stand near each other in one user's log.
+
+    A pair ``g`` positions and ``dt`` hours apart, g <= ``reach``, adds decay^(g-1) * 0.5^(dt / half_life_hours)
+    / log(1 + user's clicks), times ``forward`` for the later item as the neighbour and ``reverse`` for the earlier one.
+    The sum is divided by (clicks of both, multiplied)^power: 0.5 is the cosine, 0.25 favours popular neighbours.
+
+    One row per (item, neighbour), at most ``top`` an item, by falling weight. Memory grows with clicks * reach.
+    """
+    log = clicks.sort("user", "time", "item").select("user", "item", "time", n=pl.len().over("user"))
+    pairs = [
+        _pairs_at(log.lazy(), gap, settings.decay ** (gap - 1), settings.half_life_hours)
+        for gap in range(1, settings.reach + 1)
+    ]
+    one_way = pl.concat(pairs).group_by("item", "neighbour").agg(exact_sum(pl.col("weight")))
+    other_way = one_way.select(item="neighbour", neighbour="item", weight=pl.col("weight") * settings.reverse)
+    both = pl.concat([one_way.with_columns(pl.col("weight") * settings.forward), other_way])
+    weights = both.group_by("item", "neighbour").agg(exact_sum(pl.col("weight")))
+    return keep_top(_normalise(weights, clicks, settings.power), "item", "neighbour", "weight", settings.top)
+
+
+def exact_sum(value: pl.Expr) -> pl.Expr:
+    """Sum in fixed point, to 2^-32: whole numbers add up to the same bits in whatever order threads take the rows."""
+    return to_fixed_point(value).sum() / FIXED_POINT
+
+
+def to_fixed_point(value: pl.Expr) -> pl.Expr:
+    """The whole number of 2^-32 nearest to each value: to be added up, then divided by ``FIXED_POINT``."""
+    return (value.cast(pl.Float64) * FIXED_POINT).round().cast(pl.Int64)
+
+
+def _pairs_at(log: pl.LazyFrame, gap: int, decay: float, half_life_hours: float) -> pl.LazyFrame:
+    hours = (pl.col("time").shift(-gap) - pl.col("time")) / HOUR_MS
+    weight = decay * 0.5 ** (hours / half_life_hours) / pl.col("n").log1p()
+    neighbour = pl.col("item").shift(-gap)
+    same_user = (pl.col("user") == pl.col("user").shift(-gap)) & (pl.col("item") != neighbour)
+    return log.select("item", neighbour=neighbour, weight=weight, keep=same_user).filter("keep").drop("keep")
+
+
+def count_transitions(
+    clicks: pl.DataFrame, *, power: float, top: int, gap_ms: int | None = None, reverse: bool = False
+) -> pl.DataFrame:
+    """How often ``neighbour`` is the very next click after ``item`` (the one before it where ``reverse``).
+
+    With ``gap_ms`` only steps of exactly that many milliseconds count. Normalised and cut as in ``count_covisits``.
+    """
+    log = clicks.sort("user", "time", "item").lazy()
+    step = -1 if not reverse else 1
+    same_user = pl.col("user") == pl.col("user").shift(step)
+    wait = (pl.col("time").shift(step) - pl.col("time")).abs()
+    keep = same_user if gap_ms is None else same_user & (wait == gap_ms)
+    pairs = log.select("item", neighbour=pl.col("item").shift(step), keep=keep).filter("keep")
+    counts = pairs.filter(pl.col("item") != pl.col("neighbour")).group_by("item", "neighbour")
+    return keep_top(
+        _normalise(counts.agg(weight=pl.len().cast(pl.Float64)), clicks, power), "item", "neighbour", "weight", top
+    )
+
+
+def _normalise(weights: pl.LazyFrame, clicks: pl.DataFrame, power: float) -> pl.LazyFrame:
+    count = clicks.lazy().group_by("item").agg(count=pl.len().cast(pl.Float64))
+    joined = weights.join(count, on="item").join(count.select(neighbour="item", other="count"), on="neighbour")
+    return joined.select("item", "neighbour", weight=pl.col("weight") / (pl.col("count") * pl.col("other")) ** power)
+
+
+def link_bipartite(clicks: pl.DataFrame, *, top: int) -> pl.DataFrame:
+    """Bi-network: a pair gains 1 / (log(1 + item's users) * log(1 + user's items)) from every user of both items.
+
+    The resource-allocation view of the user-item graph, as a sparse matrix product.
+    """
+    pairs = clicks.select("user", "item").unique().sort("user", "item")
+    users, items = pairs["user"].unique().sort(), pairs["item"].unique().sort()
+    rows, columns = users.search_sorted(pairs["user"]).to_numpy(), items.search_sorted(pairs["item"]).to_numpy()
+    matrix = sp.csr_matrix((np.ones(pairs.height, np.float32), (rows, columns)), (len(users), len(items)))
+    by_user = sp.diags_array((1 / np.log1p(np.bincount(rows))).astype(np.float32))
+    by_item = sp.diags_array((1 / np.log1p(np.bincount(columns))).astype(np.float32))
+    product = sp.coo_array(by_item @ (matrix.T @ (by_user @ matrix)))
+    off = product.row != product.col
+    table = {"item": items[product.row[off]], "neighbour": items[product.col[off]], "weight": product.data[off]}
+    return keep_top(pl.LazyFrame(table), "item", "neighbour", "weight", top)
+
+
+def count_swings(clicks: pl.DataFrame, settings: SwingSettings, seed: int) -> pl.DataFrame:
+    """Swing: two users who share items i and j are better evidence for (i, j) the fewer items they share in all.
+
+    weight(i, j) = sum over pairs of users of both, of 1 / (alpha + items that the two users share), divided by
+    sqrt(users of j). At most ``users_per_item`` users of an item are compared: the number of user pairs grows with its
+    square. They are the first in one random order of all users (by ``seed``), so that popular items keep their overlap.
+    """
+    pairs = clicks.select("user", "item").unique().sort("item", "user")
+    users = pairs["user"].unique().sort()
+    turn = np.random.default_rng(seed).permutation(len(users))
+    turned = pairs.join(pl.DataFrame({"user": users, "turn": turn}), on="user").sort("item", "turn")
+    some = turned.group_by("item", maintain_order=True).head(settings.users_per_item).select("item", "user").lazy()
+    couples = some.join(some, on="item", suffix="_2").filter(pl.col("user") < pl.col("user_2"))
+    shared = couples.with_columns(n=pl.len().over("user", "user_2")).filter(pl.col("n") > 1)
+    triples = shared.join(shared.select("user", "user_2", neighbour="item"), on=["user", "user_2"])
+    weights = triples.filter(pl.col("item") != pl.col("neighbour")).group_by("item", "neighbour")
+    scored = weights.agg(weight=exact_sum(1 / (settings.alpha + pl.col("n"))))
+    count = pairs.lazy().group_by("item").agg(count=pl.len())
+    joined = scored.join(count.rename({"item": "neighbour"}), on="neighbour")
+    scaled = joined.select("item", "neighbour", weight=pl.col("weight") / pl.col("count").sqrt())
+    return keep_top(scaled, "item", "neighbour", "weight", settings.top)
+
+
+def find_nearest(items: NDArray[np.int32], vectors: FloatArray, queries: NDArray[np.int32], top: int) -> pl.DataFrame:
+    """Nearest neighbours by cosine, exact: for each item of ``queries`` that has a vector, its ``top`` nearest others.
+
+    ``vectors`` (n, d) belongs to ``items`` (n,), ascending. Memory: one normalised copy of the vectors.
+    """
+    rows = lookup_rows(items, queries)
+    rows = rows[rows >= 0]
+    if not len(rows):
+        return pl.DataFrame(schema={"item": pl.Int32, "neighbour": pl.Int32, "weight": pl.Float32})
+    unit = normalise_rows(vectors)
+    index = faiss.IndexFlatIP(unit.shape[1])
+    index.add(unit)
+    weight, near = index.search(unit[rows], min(top + 1, len(items)))
+    table = pl.DataFrame(
+        {"item": np.repeat(items[rows], near.shape[1]), "neighbour": items[near.ravel()], "weight": weight.ravel()}
+    )
+    return keep_top(table.lazy().filter(pl.col("item") != pl.col("neighbour")), "item", "neighbour", "weight", top)
+
+
+def normalise_rows(vectors: FloatArray) -> FloatArray:
+    """Rows scaled to length 1, as contiguous float32; a row of zeros stays zero."""
+    length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
+    return np.ascontiguousarray(vectors / np.maximum(length, 1e-12), dtype=np.float32)
+
+
+def keep_top(frame: pl.LazyFrame, group: str, item: str, value: str, top: int) -> pl.DataFrame:
+    """The ``top`` rows of each group by falling value, ties by ``item``; sorted by group, then best first."""
+    order = pl.struct(-pl.col(value), pl.col(item)).rank("ordinal").over(group)
+    kept = frame.with_columns(pl.col(value).cast(pl.Float32)).filter(order <= top)
+    return kept.sort([group, value, item], descending=[False, True, False]).collect(engine="streaming")

@@ -1,0 +1,192 @@
+"""The libraries behind ``gbdt.fit``, one function a family: LightGBM, XGBoost, CatBoost, the logit.
+
+Each takes a ``FitTask`` and returns the model, the rounds that it predicts by, each feature's gain, and the curve that
+the early stop watched.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import catboost
+import lightgbm
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+
+from common.engine.errors import UserError
+from common.learning import conditional_logit
+from common.learning.dataset import Matrix, RankingDataset
+from common.learning.fit_task import UNWATCHED, Fit, FitTask, read_curve
+from common.learning.listwise_softmax import lightgbm_likelihood, lightgbm_softmax, log_likelihoods, softmax_gradients
+from common.learning.metrics import reciprocal_ranks
+
+MANY_FEATURES = 0.8  # of them drawn for a tree: LightGBM counts row by row
+
+
+def fit_lightgbm_softmax(task: FitTask) -> Fit:
+    """LightGBM by the softmax over a query's rows."""
+    recipe = replace(task.recipe, parameters={**task.recipe.parameters, "objective": lightgbm_softmax})
+    return fit_lightgbm(replace(task, recipe=recipe))
+
+
+def plan_lightgbm(task: FitTask) -> dict[str, Any]:
+    """The settings of a fit by LightGBM, under its own names."""
+    # Histograms by row copy all rows for each tree's draw of features: a third slower where half of them are drawn.
+    by_column = float(task.recipe.parameters.get("feature_fraction", 1.0)) < MANY_FEATURES
+    layout = {"force_col_wise": True} if by_column else {"force_row_wise": True}
+    fixed = {"seed": task.recipe.seed, "deterministic": True, "verbose": -1, **layout}
+    return {**fixed, "metric": "ndcg", "eval_at": [task.recipe.cutoff], **task.recipe.parameters}
+
+
+def fit_lightgbm(task: FitTask) -> Fit:
+    """LightGBM by an objective of its own."""
+    train, valid, settings = task.train, task.valid, plan_lightgbm(task)
+    data = lightgbm.Dataset(
+        train.features,
+        train.labels,
+        group=train.group_sizes,
+        init_score=task.margin(train),
+        feature_name=list(train.names),
+    )
+    if valid is None:
+        model = lightgbm.train(settings, data, task.recipe.rounds)
+        return model, task.recipe.rounds, model.feature_importance("gain").tolist(), UNWATCHED
+    held = lightgbm.Dataset(
+        valid.features, valid.labels, group=valid.group_sizes, init_score=task.margin(valid), reference=data
+    )
+    stop = lightgbm.early_stopping(task.recipe.patience, verbose=False)
+    likelihood = task.recipe.likelihood and settings.get("objective") is lightgbm_softmax
+    watch = lightgbm_likelihood if likelihood else None
+    if likelihood:
+        settings["metric"] = "none"
+    evaluations: dict[str, dict[str, list[float]]] = {}
+    callbacks: list[Any] = [stop, lightgbm.record_evaluation(evaluations)]
+    model = lightgbm.train(
+        settings,
+        data,
+        task.recipe.rounds,
+        [held],
+        feval=watch,
+        callbacks=callbacks,
+        keep_training_booster=task.whole,
+    )
+    used = model.best_iteration
+    if task.whole:  # a booster that is not kept so loses its trees after the best round
+        model = model.model_from_string(model.model_to_string(num_iteration=-1)).free_dataset()
+        used = model.num_trees()
+    return model, used, model.feature_importance("gain", used).tolist(), read_curve(evaluations)
+
+
+def fit_xgboost_softmax(task: FitTask) -> Fit:
+    """XGBoost by the softmax over a query's rows."""
+    return fit_xgboost(task, functools.partial(_softmax_gradients, task.train))
+
+
+def plan_xgboost(task: FitTask) -> dict[str, Any]:
+    """The settings of a fit by XGBoost, under its own names."""
+    fixed = {"seed": task.recipe.seed, "tree_method": "hist", "disable_default_eval_metric": True, "verbosity": 0}
+    return {**fixed, **task.recipe.parameters}
+
+
+def fit_xgboost(task: FitTask, softmax: Any = None) -> Fit:
+    """XGBoost by an objective of its own, or by the gradients of ``softmax``."""
+    train, valid, settings = task.train, task.valid, plan_xgboost(task)
+    data = _quantise(train, task.margin(train), settings, None)
+    held = [] if valid is None else [(_quantise(valid, task.margin(valid), settings, data), "valid")]
+    stop = None if valid is None else task.recipe.patience
+    watch = None
+    if valid is not None and task.recipe.likelihood and softmax:
+        watch = functools.partial(_watch_likelihood, valid)
+    elif valid is not None:
+        watch = functools.partial(_watch_mrr, valid, task.recipe.cutoff)
+    evaluations: dict[str, dict[str, list[float]]] = {}
+    model = xgboost.train(
+        settings,
+        data,
+        task.recipe.rounds,
+        evals=held,
+        obj=softmax,
+        custom_metric=watch,
+        maximize=True,
+        early_stopping_rounds=stop,
+        evals_result=evaluations,
+        verbose_eval=False,
+    )
+    used = model.num_boosted_rounds() if valid is None or task.whole else model.best_iteration + 1
+    return keep_xgboost(model, used, train.names, evaluations)
+
+
+def keep_xgboost(model: xgboost.Booster, used: int, names: Sequence[str], evaluations: Any) -> Fit:
+    """The first ``used`` rounds of a model, each feature's gain in them, and the curve out of XGBoost's results."""
+    kept = model[:used]
+    gain = kept.get_score(importance_type="total_gain")
+    return kept, used, [float(gain.get(name, 0.0)) for name in names], read_curve(evaluations)  # type: ignore[arg-type]
+
+
+def _watch_mrr(valid: RankingDataset, cutoff: int, scores: Matrix, _: Any) -> tuple[str, float]:
+    """MRR for the early stop: XGBoost's own ndcg takes longer than the round that it judges."""
+    ranks = reciprocal_ranks(scores.astype(np.float64), valid.labels, valid.group_sizes, cutoff)
+    return f"mrr@{cutoff}", float(ranks.mean())
+
+
+def _watch_likelihood(valid: RankingDataset, scores: Matrix, _: Any) -> tuple[str, float]:
+    likelihoods = log_likelihoods(scores.astype(np.float64), valid.labels, valid.group_sizes)
+    return "likelihood", float(likelihoods.mean())
+
+
+def _softmax_gradients(
+    train: RankingDataset, scores: Matrix, _: Any
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return softmax_gradients(scores.astype(np.float64), train.labels, train.group_sizes)
+
+
+def _quantise(
+    rows: RankingDataset, margin: NDArray[np.float64] | None, settings: Mapping[str, Any], reference: Any
+) -> Any:
+    groups, bins = np.repeat(np.arange(len(rows.group_sizes)), rows.group_sizes), settings.get("max_bin", 256)
+    names = list(rows.names)
+    return xgboost.QuantileDMatrix(
+        rows.features, rows.labels, base_margin=margin, qid=groups, feature_names=names, max_bin=bins, ref=reference
+    )
+
+
+def fit_catboost(task: FitTask) -> Fit:
+    """CatBoost."""
+    fixed = {
+        "random_seed": task.recipe.seed,
+        "verbose": False,
+        "allow_writing_files": False,
+        "eval_metric": f"NDCG:top={task.recipe.cutoff};hints=skip_train~true",
+    }
+    if task.recipe.likelihood and task.recipe.parameters.get("loss_function") == "QuerySoftMax":
+        fixed["eval_metric"] = "QuerySoftMax:hints=skip_train~true"
+    settings = {**fixed, **task.recipe.parameters, "iterations": task.recipe.rounds}
+    if task.valid is not None:
+        settings |= {"od_type": "Iter", "od_wait": task.recipe.patience, "use_best_model": not task.whole}
+    model = catboost.CatBoost(settings)
+    held = None if task.valid is None else _pool(task.valid, task.margin(task.valid))
+    model.fit(_pool(task.train, task.margin(task.train)), eval_set=held)
+    gain = model.get_feature_importance(type="PredictionValuesChange")
+    watched = model.get_evals_result().get("validation", {})
+    ranked = {name: values for name, values in watched.items() if name.startswith("NDCG")}
+    curve = read_curve({"validation": ranked or watched})
+    return model, model.tree_count_, [float(value) for value in gain], curve
+
+
+def _pool(rows: RankingDataset, margin: NDArray[np.float64] | None) -> Any:
+    groups = np.repeat(np.arange(len(rows.group_sizes)), rows.group_sizes)
+    names = list(rows.names)
+    return catboost.Pool(rows.features, rows.labels, group_id=groups, baseline=margin, feature_names=names)
+
+
+def fit_logit(task: FitTask) -> Fit:
+    """The logit. Iterations count as rounds; the seed has nothing to decide."""
+    unknown = sorted(task.recipe.parameters.keys() - {"l2", "iterations"})
+    if unknown:
+        raise UserError(f"The logit has no parameter {unknown[0]}: it takes l2 and iterations.")
+    l2 = float(task.recipe.parameters.get("l2", 1e-4))
+    rounds = min(task.recipe.rounds, int(task.recipe.parameters.get("iterations", task.recipe.rounds)))
+    model = conditional_logit.fit_logit(task.train, task.valid, l2, rounds, task.recipe.patience)
+    return model, model.rounds, model.gain(), UNWATCHED

@@ -1,0 +1,166 @@
+"""Rankers behind three functions: ``fit`` with an early stop, ``refit`` on everything, ``predict``.
+
+A kind begins with its family, so that several recipes of one library can stand side by side: ``xgboost_pairwise``,
+``xgboost_ndcg``. Parameters go to the libraries under their own names. Only float32 matrices cross over: LightGBM
+aborts the process on a frame with strings or dates, CatBoost crashes on dates, XGBoost's versions disagree about
+categories.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any
+
+import catboost
+import lightgbm
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+
+from common.engine.errors import UserError
+from common.learning import fitters
+from common.learning.dataset import Matrix, RankingDataset, gather
+from common.learning.fit_task import Fit, FitTask, Recipe, read_margin
+
+LONGEST_MESSAGE = 200
+LIBRARY_ERRORS = (lightgbm.basic.LightGBMError, xgboost.core.XGBoostError, catboost.CatBoostError)
+# Where in the library's own code a message comes from: before the message, or behind it.
+SOURCE_PLACE = re.compile(r"^(\[[\d:]+\] )?\S+\.(cc|cpp|h|hpp):\d+: | at \S+, line \d+[ .]*$")
+Datasets = RankingDataset | Sequence[RankingDataset]  # several parts are learned from as one
+
+
+# Set while fits are to run on other machines: gets a family and a task, returns None for what has to be fitted here.
+# Where a fit runs is not what it computes: so it is no argument of a step, and nothing of it is in a step's key.
+remote_fitter: ContextVar[Callable[[str, FitTask], Fit | None] | None] = ContextVar("remote_fitter", default=None)
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """A fitted model, the library's own, with the rounds that it predicts by and each feature's ``gain``.
+
+    ``curve``: what the early stop watched after every round, higher is better; empty where nothing was watched.
+    ``base_margin``: the feature that scores start from. ``others``: the fits by further seeds; scores are the mean.
+    """
+
+    kind: str
+    model: Any
+    rounds: int
+    gain: dict[str, float]
+    curve: tuple[float, ...] = ()
+    metric: str = ""
+    base_margin: str | None = None
+    others: tuple["Ranker", ...] = ()
+
+
+def fit(recipe: Recipe, train: Datasets, valid: Datasets | None = None, *, whole: bool = False) -> Ranker:
+    """Fit a model on ``train``, stopped early by ``valid`` where there is one: the rounds up to the best are kept.
+
+    ``whole``: all rounds that were grown are kept, and count; see ``shorten``. Raises ``UserError`` for a kind of no
+    family, for a base margin that is no feature of the rows, and where the library refuses a parameter or the rows.
+    """
+    family, fitter = _find_family(recipe)
+    data = _select(recipe, train, recipe.negatives)
+    if recipe.base_margin is not None and recipe.base_margin not in data.names:
+        raise UserError(f"The base margin {recipe.base_margin!r} is not among the features of the ranker.")
+    held = _select(recipe, valid) if valid is not None and recipe.patience else None
+    first, *others = [
+        _fit_one(family, fitter, FitTask(replace(recipe, seed=recipe.seed + number), data, held, whole))
+        for number in range(recipe.seeds)
+    ]
+    return replace(first, others=tuple(others))
+
+
+def _fit_one(family: str, fitter: Callable[[FitTask], Fit], task: FitTask) -> Ranker:
+    remote = remote_fitter.get()
+    try:
+        model, used, gain, (curve, metric) = (remote and remote(family, task)) or fitter(task)
+    except LIBRARY_ERRORS as error:
+        if (
+            not len(task.train.features)
+            or (np.nanmax(task.train.features, 0) == np.nanmin(task.train.features, 0)).all()
+        ):
+            raise UserError(
+                f"{task.recipe.kind} has nothing to learn from: no feature varies over its rows."
+            ) from error
+        raise UserError(
+            f"{task.recipe.kind} cannot be fitted, its library says: {_first_line(error)}. Correct its parameters: the "
+            f"section of {task.recipe.kind} in config.toml, or --set."
+        ) from error
+    shares = dict(zip(task.train.names, gain, strict=True))
+    return Ranker(task.recipe.kind, model, used, shares, curve, metric, task.recipe.base_margin)
+
+
+def _first_line(error: Exception) -> str:
+    """What a library complains of, without the place in its source code and without its stack."""
+    return SOURCE_PLACE.sub("", str(error).strip().partition("\n")[0]).rstrip(" .")[:LONGEST_MESSAGE]
+
+
+def shorten(ranker: Ranker, rounds: int) -> Ranker:
+    """The ranker as it was after so many rounds; a logit has none to take away."""
+    return replace(ranker, rounds=rounds, others=tuple(replace(other, rounds=rounds) for other in ranker.others))
+
+
+def refit(recipe: Recipe, early: Ranker | Sequence[Ranker], parts: Datasets) -> Ranker:
+    """Fit on everything (training and validation rows), for the rounds that the early stop chose.
+
+    Where several validation sets stopped a fit each, the mean of their rounds is taken.
+    """
+    fits = [early] if isinstance(early, Ranker) else early
+    rounds = max(round(sum(ranker.rounds for ranker in fits) / len(fits)), 1)
+    return fit(replace(recipe, rounds=rounds, patience=0), parts)
+
+
+def _select(recipe: Recipe, datasets: Datasets, negatives: int | None = None) -> RankingDataset:
+    """The rows and features that a recipe learns from, as one data set."""
+    parts = [datasets] if isinstance(datasets, RankingDataset) else datasets
+    return gather(parts, recipe.blocks, recipe.min_group_size, negatives, recipe.seed)
+
+
+def _find_family(recipe: Recipe) -> tuple[str, Callable[[FitTask], Fit]]:
+    families = {
+        "lightgbm_softmax": fitters.fit_lightgbm_softmax,
+        "lightgbm": fitters.fit_lightgbm,
+        "xgboost_softmax": fitters.fit_xgboost_softmax,
+        "xgboost": fitters.fit_xgboost,
+        "catboost": fitters.fit_catboost,
+        "logit": fitters.fit_logit,
+    }
+    family = next((family for family in families if recipe.kind.startswith(family)), None)
+    if family is None:
+        names = ", ".join(families)
+        raise UserError(f"There is no ranker {recipe.kind!r}: the name of a kind begins with one of {names}.")
+    if family.endswith("_softmax") and "objective" in recipe.parameters:
+        raise UserError(f"{family} has an objective of its own: take `objective` out of its parameters.")
+    return family, families[family]
+
+
+def predict(ranker: Ranker, features: Matrix) -> NDArray[np.float64]:
+    """Scores of rows, higher is better; comparable within a query only."""
+    members = [_predict_one(member, features) for member in (ranker, *ranker.others)]
+    scores = members[0] if len(members) == 1 else np.mean(members, axis=0)
+    if ranker.base_margin is None:
+        return scores
+    return scores + read_margin(features, list(ranker.gain), ranker.base_margin)
+
+
+def _predict_one(ranker: Ranker, features: Matrix) -> NDArray[np.float64]:
+    if ranker.kind.startswith("xgboost"):
+        scores = ranker.model.inplace_predict(features, iteration_range=(0, ranker.rounds), predict_type="margin")
+    elif ranker.kind.startswith("catboost"):
+        scores = ranker.model.predict(features, prediction_type="RawFormulaVal", ntree_end=ranker.rounds)
+    elif ranker.kind.startswith("logit"):
+        scores = ranker.model.predict(features)
+    else:
+        scores = ranker.model.predict(features, raw_score=True, num_iteration=ranker.rounds)
+    return np.asarray(scores, dtype=np.float64)
+
+
+def score_rows(names: Sequence[str], features: Matrix, rankers: Sequence[Ranker]) -> NDArray[np.float64]:
+    """Each ranker's scores of the rows: (rows, rankers). A ranker is given the features that it was fitted on."""
+    scores = np.empty((len(features), len(rankers)))
+    position = {name: i for i, name in enumerate(names)}
+    for column, ranker in enumerate(rankers):
+        own = [position[name] for name in ranker.gain]
+        scores[:, column] = predict(ranker, features if len(own) == len(names) else features[:, own])
+    return scores

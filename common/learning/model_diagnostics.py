@@ -1,0 +1,198 @@
+"""What carries a fitted model: importance of its features, calibration of its predictions, its learning curves.
+
+Pure functions of arrays; what they return is plain and goes into a run's record as it is.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.learning.dataset import Matrix, RankingDataset, pick_queries
+from common.learning.gbdt import Ranker
+from common.learning.listwise_softmax import find_starts
+
+Floats = NDArray[np.float64]
+Score = Callable[[Matrix], Floats]
+Metric = Callable[[Floats, RankingDataset], Floats]
+
+
+class Importance(TypedDict):
+    """One feature: its share of the gain, 0 to 1, and the metric lost without it; null where there is no such number.
+
+    A network knows no gain.
+    """
+
+    feature: str
+    gain: float | None
+    permutation: float | None
+    error: float | None
+
+
+class Bin(TypedDict):
+    """Rows of about the same prediction: mean prediction, mean of what came, number of rows."""
+
+    predicted: float
+    observed: float
+    count: int
+
+
+class Calibration(TypedDict):
+    """The bins of one kind of prediction, from low to high."""
+
+    title: str
+    bins: list[Bin]
+
+
+class Curve(TypedDict):
+    """A model's metric on validation after each round, higher is better; ``best``: the rounds that were kept."""
+
+    name: str
+    metric: str
+    values: list[float]
+    best: int
+
+
+class Loss(NamedTuple):
+    """What the metric loses on average over queries, and the standard error of that."""
+
+    mean: float
+    error: float
+
+
+def importance(
+    rankers: Sequence[Ranker],
+    score: Score | None = None,
+    rows: RankingDataset | None = None,
+    metric: Metric | None = None,
+    *,
+    top: int = 20,
+    queries: int = 500,
+    most: int = 15_000,
+) -> list[Importance]:
+    """All features that a ranker was given, by falling gain; the ``top`` of them with their permutation importance.
+
+    That takes ``score`` (a matrix of features -> scores of its rows), the ``rows`` of validation queries that the
+    models were not fitted on, and ``metric`` (scores, rows -> one value a query, higher is better): see ``permute``.
+    At most ``queries`` queries and ``most`` rows are drawn for it (``sample_queries``); a score that looks at whole
+    queries draws them itself, and keeps their sizes. (20 features of 300 queries of 50 rows by 300 rounds: a
+    LightGBM of 31 leaves 6 s on one core, XGBoost and CatBoost 1 s.)
+    """
+    gains = share_gains(rankers)
+    losses: dict[str, Loss] = {}
+    if score is not None and rows is not None and metric is not None and len(rows.group_sizes):
+        names = [name for name in gains if name in rows.names][:top]
+        losses = permute(score, sample_queries(rows, queries, most, 0), metric, names)
+    return [
+        Importance(
+            feature=name,
+            gain=gain,
+            permutation=losses[name].mean if name in losses else None,
+            error=losses[name].error if name in losses else None,
+        )
+        for name, gain in gains.items()
+    ]
+
+
+def share_gains(rankers: Sequence[Ranker]) -> dict[str, float]:
+    """Each feature's share of a model's gain, the mean over the models that have any; largest first, 1 in all."""
+    grown = [ranker for ranker in rankers if sum(ranker.gain.values()) > 0]
+    shares = {name: 0.0 for ranker in rankers for name in ranker.gain}
+    for ranker in grown:
+        total = sum(ranker.gain.values())
+        for name, gain in ranker.gain.items():
+            shares[name] += gain / total / len(grown)
+    return dict(sorted(shares.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def permute(score: Score, rows: RankingDataset, metric: Metric, names: Sequence[str], seed: int = 0) -> dict[str, Loss]:
+    """What the metric loses when one feature's values are shuffled over the rows (Breiman 2001, "Random forests").
+
+    A feature that is the same in all rows of a query is shuffled between queries instead: as noise within a query
+    it would be something that no model has seen. Two features that say the same cover for each other, and lose little
+    each.
+    """
+    whole = metric(score(rows.features), rows)
+    changed = rows.features.copy()
+    losses = {}
+    for name in names:
+        column = rows.names.index(name)
+        values, rng = rows.features[:, column], np.random.default_rng([seed, column])
+        changed[:, column] = _shuffle(values, rows.group_sizes, rng)
+        losses[name] = _average(whole - metric(score(changed), rows))
+        changed[:, column] = values
+    return losses
+
+
+def sample_queries(rows: RankingDataset, queries: int, most: int, seed: int) -> RankingDataset:
+    """At most ``queries`` queries drawn at random, in their order; fewer where they have more than ``most`` rows.
+
+    One query stays in any case. The same seed draws the same queries, so that what is drawn is not drawn again.
+    """
+    order = np.random.default_rng(seed).permutation(len(rows.group_sizes))[:queries]
+    fitting = int((np.cumsum(rows.group_sizes[order]) <= most).sum())
+    if fitting == len(rows.group_sizes):
+        return rows
+    chosen = np.zeros(len(rows.group_sizes), bool)
+    chosen[order[: max(fitting, 1)]] = True
+    return pick_queries(rows, chosen)
+
+
+def calibrate(title: str, predicted: Floats, observed: Floats, bins: int = 10) -> Calibration:
+    """Bins with about the same number of rows each, by rising prediction; equal predictions share a bin.
+
+    ``predicted`` and ``observed``: (n,), say P(click) and the click; rows where either is missing are left out.
+    """
+    known = np.isfinite(predicted) & np.isfinite(observed)
+    low_first = np.argsort(predicted[known], kind="stable")
+    x, y = np.asarray(predicted[known][low_first], np.float64), np.asarray(observed[known][low_first], np.float64)
+    if not len(x):
+        return Calibration(title=title, bins=[])
+    cuts = (np.arange(1, bins) * len(x)) // bins
+    before, behind = np.searchsorted(x, x[cuts], side="left"), np.searchsorted(x, x[cuts], side="right")
+    nearer = np.where(cuts - before <= behind - cuts, before, behind)
+    starts = np.unique(np.concatenate([[0], nearer[nearer < len(x)]]))
+    counts = np.diff(np.append(starts, len(x)))
+    means = zip(np.add.reduceat(x, starts) / counts, np.add.reduceat(y, starts) / counts, counts, strict=True)
+    return Calibration(
+        title=title, bins=[Bin(predicted=float(p), observed=float(o), count=int(n)) for p, o, n in means]
+    )
+
+
+def curves(rankers: Sequence[Ranker], names: Sequence[str] | None = None) -> list[Curve]:
+    """The learning curves of those rankers that have one; ``names`` default to the kinds, numbered where one recurs."""
+    named = number_names([ranker.kind for ranker in rankers]) if names is None else names
+    return [
+        Curve(name=name, metric=ranker.metric, values=[float(value) for value in ranker.curve], best=ranker.rounds)
+        for name, ranker in zip(named, rankers, strict=True)
+        if ranker.curve
+    ]
+
+
+def number_names(names: Sequence[str]) -> list[str]:
+    """The names, with " (2)" and so on behind one that was there before."""
+    seen: Counter[str] = Counter()
+    numbered = []
+    for name in names:
+        seen[name] += 1
+        numbered.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return numbered
+
+
+def _shuffle(values: Matrix, sizes: NDArray[np.int32], rng: np.random.Generator) -> Matrix:
+    """The values of one feature (n,) in random order: over all rows, or between queries if constant within them."""
+    if not len(values):
+        return values
+    starts = find_starts(sizes)
+    lowest, highest = np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
+    absent = np.add.reduceat(np.isnan(values), starts, dtype=np.int64)
+    constant = (absent == sizes) | ((absent == 0) & (lowest == highest))
+    if constant.all():
+        return np.repeat(rng.permutation(values[starts]), sizes)
+    return rng.permutation(values)
+
+
+def _average(lost: Floats) -> Loss:
+    return Loss(float(lost.mean()), float(lost.std() / len(lost) ** 0.5))

@@ -1,1 +1,0 @@
-"""Rankers over query groups: boosted trees, conditional logit, listwise softmax, blending."""

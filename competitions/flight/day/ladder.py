@@ -1,0 +1,224 @@
+"""What each part is worth: from a random order to the reranked blend, on the same validation sessions.
+
+    make ladder-flight        or        python -m competitions ladder flight
+
+Rules of one line, then what others booked, then the plain peers and the public notebooks' models, then one boosted
+model on block after block of features, then model after model in the blend. ``blend gains``: by how much the
+pipeline's last rung beats a rung on the same sessions, with the standard error of the difference. There is no
+factorisation of travellers x options: an option is on offer once, so that nobody else ever took the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from common.day.ladder import BLEND, BOOSTING, LOGIT, NEIGHBOURS, POPULARITY, RULE, Ladder, Rung
+from common.engine.run import Result, Run, collect
+from common.learning.dataset import take_blocks
+from competitions.flight.config import FlightConfig
+from competitions.flight.day.peers import PEERS, Peer, rerank_public
+from competitions.flight.io.reader import RawFiles
+from competitions.flight.metrics import CUTOFF, LARGE, measure
+from competitions.flight.pipeline import Prepared, prepare
+from competitions.flight.plan import Features
+from competitions.flight.ranking.blending import blend_scores, find_blend, find_penalty
+from competitions.flight.ranking.rankers import (
+    BASELINE,
+    Floats,
+    cross_fit_ranker,
+    list_recipes,
+    make_recipe,
+    stack_scores,
+)
+from competitions.flight.ranking.rerank import rerank
+from competitions.flight.ranking.size_bucket_blending import BucketBlend, average_units, hits
+from competitions.flight.ranking.training_data import FoldData, TrainingData
+
+FEATURES = ("train.history", "train.features")  # the steps behind every ranker
+PRICE, SPLIT_TIES = "core_log_price", 1e-3  # where a rule cannot tell two options apart the cheaper one is first
+LOWEST = -1e9
+OWN_KEYS = ("habit_out_flight", "habit_back_flight", "profile_out_flight", "profile_back_flight",
+            "carrier_company", "carrier_profile")  # fmt: skip
+# Name, family, and what is added up: features by their weights.
+RULES: tuple[tuple[str, str, dict[str, float]], ...] = (
+    ("cheapest", RULE, {PRICE: -1.0}),
+    ("shortest, then cheapest", RULE, {"core_duration": -1.0}),
+    ("carrier booked most often if offered, then cheapest", POPULARITY, {"lift_carrier": 1.0}),
+    ("what company and traveller booked, then cheapest", NEIGHBOURS, {f"lift_{key}": 1.0 for key in OWN_KEYS}),
+)
+ORDER = ("core", "pair", "lift", "taste", "tariff")  # in which blocks are added
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Climb:
+    """What every rung needs: the ladder, the settings, the prepared rows and how often a session is judged."""
+
+    ladder: Ladder
+    config: FlightConfig
+    prepared: Prepared
+    repeats: int
+
+    @property
+    def run(self) -> Run:
+        """Where steps are done."""
+        return self.ladder.run
+
+    @property
+    def data(self) -> Result[TrainingData]:
+        """The prepared rows."""
+        return self.prepared.data
+
+
+@dataclass(frozen=True)
+class Measured:
+    """``measure`` of a rung, and by scored validation session the share of its judgements that hit."""
+
+    rates: dict[str, float]
+    hits: Floats
+
+
+def climb(files: RawFiles, config: FlightConfig, run: Run) -> list[Row]:
+    """One row per rung: HitRate@3 on the validation sessions, its standard error, and the hit rates at 1 and 10."""
+    baseline = msgspec.structs.replace(config.baseline, fit=True)
+    config = msgspec.structs.replace(config, baseline=baseline)
+    prepared = prepare(files, config, run)
+    title = f"Flight: the booked option of a search, on {prepared.split.value.name}"
+    way = Climb(Ladder(run, title, "HitRate@3"), config, prepared, prepared.split.value.repeats)
+    final = _blend(way, len(prepared.plan.models), reranked=True)[1]
+    _climb_rules(way, final)
+    _climb_peers(way, final)
+    _climb_blocks(way, final)
+    _add_models(way, final)
+    return way.ladder.write()
+
+
+def measure_scores(data: TrainingData, scores: Floats, repeats: int) -> Measured:
+    """``measure`` of one score a validation row (n,)."""
+    valid, one = data.valid, np.ascontiguousarray(scores)
+    counted = valid.group_sizes > LARGE
+    unit = np.unique(data.valid_sessions[counted], return_inverse=True)[1]
+    hit = hits(one, valid.labels, valid.group_sizes, CUTOFF)[counted]
+    return Measured(measure(one, valid.labels, valid.group_sizes, repeats), average_units(hit, unit))
+
+
+def _climb_rules(way: Climb, final: Measured) -> None:
+    """Rungs without a model, as far as the settings build their features."""
+    names = way.data.value.folds[0].valid.names
+    known = [rule for rule in RULES if {PRICE, *rule[2]} <= set(names)]
+    for number, (name, family, weights) in enumerate([("random", POPULARITY, {}), *known]):
+        with way.ladder.rung(name, family, FEATURES[:1] if "lift" in "".join(weights) else ()) as rung:
+            scores = way.run.step(score_by_rule, way.data.folds, weights, way.config.seed, name=f"ladder.rule-{number}")
+            _record(rung, measure_scores(way.data.value, scores.value, way.repeats), final)
+
+
+def score_by_rule(folds: Sequence[FoldData], weights: dict[str, float], seed: int) -> Floats:
+    """A weighted sum of features of the validation rows, (rows,); a missing one puts the option last.
+
+    Ties go to the cheaper option. Without weights the scores are random.
+    """
+    rng, parts = np.random.default_rng(seed), []
+    for valid in (fold.valid for fold in folds):
+        if not weights:
+            parts.append(rng.random(len(valid.features)))
+            continue
+        total = -SPLIT_TIES * valid.features[:, valid.names.index(PRICE)].astype(np.float64)
+        for name, weight in weights.items():
+            total += weight * valid.features[:, valid.names.index(name)]
+        parts.append(np.nan_to_num(total, nan=LOWEST))
+    return np.concatenate(parts)
+
+
+def _climb_peers(way: Climb, final: Measured) -> None:
+    """Models of one page, and the public notebooks' ones, on the rows of the same folds."""
+    last: Floats | None = None
+    for number, peer in enumerate(peer for peer in PEERS if all(_has_block(way, block) for block in peer.blocks)):
+        family = LOGIT if "logit" in peer.title else BOOSTING
+        with way.ladder.rung(f"peer: {peer.title}", family, FEATURES) as rung:
+            scores = way.run.step(score_peer, peer, way.data.folds, way.config.seed, name=f"ladder.peer-{number}").value
+            _record(rung, measure_scores(way.data.value, scores, way.repeats), final)
+        if "XGBoost" in peer.title:
+            last = scores
+    if last is not None:
+        with way.ladder.rung("peer: public XGBoost, reranked", BOOSTING, FEATURES) as rung:
+            data = way.data.value
+            reranked = rerank_public(last, data.flights, data.valid.group_sizes)
+            _record(rung, measure_scores(data, reranked, way.repeats), final)
+
+
+def _has_block(way: Climb, block: str) -> bool:
+    plan = way.prepared.plan.features
+    return block in way.config.baseline.blocks or any(block in features.blocks for features in plan)
+
+
+def score_peer(peer: Peer, folds: Sequence[FoldData], seed: int) -> Floats:
+    """A peer's scores of the validation rows of all folds, (rows,), each fold's by a fit on its training rows."""
+    parts = [
+        peer.score(take_blocks(fold.train, peer.blocks), take_blocks(fold.valid, peer.blocks), seed) for fold in folds
+    ]
+    return np.concatenate(parts)
+
+
+def _climb_blocks(way: Climb, final: Measured) -> None:
+    """The named baseline, then the first model on block after block."""
+    config, plan = way.config, way.prepared.plan
+    recipes = list_recipes(config, plan, way.prepared.choice.value)
+    rungs = [(f"baseline: {config.baseline.model} on {', '.join(config.baseline.blocks)}", BASELINE, recipes[BASELINE])]
+    first, blocks = (
+        config.rank.models[0],
+        [block for block in ORDER if _has_block(way, block)] or list(way.prepared.plan.features[0].blocks),
+    )
+    for count, block in enumerate(blocks, 1):
+        recipe = make_recipe(config, plan, first, Features(block, tuple(blocks[:count])))
+        rungs.append((f"{first} on {block}" if count == 1 else f"+ {block} features", f"{first}-{count}", recipe))
+    chosen = way.prepared.choice.value.features
+    if chosen.base_margin:
+        rungs.append((f"from the score {chosen.base_margin}", first, recipes[first]))
+    for title, name, recipe in rungs:
+        with way.ladder.rung(title, BOOSTING, FEATURES) as rung:
+            cross = way.run.step(cross_fit_ranker, recipe, way.data.folds, name=f"fit.{name}")
+            scores = np.concatenate(cross.value.scores)
+            _record(rung, measure_scores(way.data.value, scores, way.repeats), final)
+
+
+def _add_models(way: Climb, final: Measured) -> None:
+    """Every model alone, the blend of them, then the rerank."""
+    plan = way.prepared.plan
+    recipes = list_recipes(way.config, plan, way.prepared.choice.value)
+    for name in plan.models:
+        with way.ladder.rung(name, BOOSTING, FEATURES) as rung:
+            cross = way.run.step(cross_fit_ranker, recipes[name], way.data.folds, name=f"fit.{name}")
+            _record(rung, measure_scores(way.data.value, np.concatenate(cross.value.scores), way.repeats), final)
+    for reranked in (False, True):
+        with way.ladder.rung("the models, blended", BLEND, FEATURES) as rung:
+            penalty, measured = _blend(way, len(plan.models), reranked=reranked)
+            rung.name = f"+ rerank, penalty {penalty:g}" if reranked else rung.name
+            _record(rung, measured, final)
+
+
+def _blend(way: Climb, count: int, *, reranked: bool) -> tuple[float, Measured]:
+    """The chosen penalty, and the blend of the first models, with it or without."""
+    run, data = way.run, way.data
+    recipes = list_recipes(way.config, way.prepared.plan, way.prepared.choice.value)
+    names = list(way.prepared.plan.models[:count])
+    crosses = [run.step(cross_fit_ranker, recipes[name], data.folds, name=f"fit.{name}") for name in names]
+    scores = run.step(stack_scores, collect(crosses), name=f"ladder.models-{count}")
+    blend: Result[BucketBlend] = run.step(find_blend, data, scores, count, way.config.blend)
+    penalty = run.step(find_penalty, data, scores, blend, way.config.rerank_penalties).value if reranked else 0.0
+    value = data.value
+    blended = blend_scores(blend.value, scores.value, value.valid.group_sizes)
+    final = rerank(blended, value.flights, value.valid.group_sizes, penalty)
+    return penalty, measure_scores(value, final, way.repeats)
+
+
+def _record(rung: Rung, measured: Measured, final: Measured) -> None:
+    rates = measured.rates
+    gain = final.hits - measured.hits
+    others = {f"HitRate@{k}": rates[f"hit_rate@{k}"] for k in (1, 10)}
+    error = float(gain.std() / max(len(gain), 1) ** 0.5)
+    rung.record(
+        rates["hit_rate@3"], rates["error"], **others, **{"blend gains": float(gain.mean()), "its error": error}
+    )

@@ -1,1 +1,0 @@
-"""The ladder of baselines and the search space."""

@@ -1,1 +1,0 @@
-"""Export of a run's models, and the service that answers from it."""

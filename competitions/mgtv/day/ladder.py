@@ -1,0 +1,232 @@
+"""What each part is worth: from a random pick to the mix of all models, on the same validation days.
+
+    make ladder-mgtv        or        python -m competitions ladder mgtv
+
+All rungs share one split and one completion model: rungs differ in which video they pick. Boosted models and networks
+are fitted on the days before the validation days, as in the pipeline; what has hardly to be fitted, on all that lies
+before the day that it is measured on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from common.day import ladder as families
+from common.day.ladder import Ladder
+from common.engine.run import Result, Run, bundle, collect
+from competitions.mgtv.config import MODELS, MgtvConfig
+from competitions.mgtv.day.summary import Prepared, judge, sum_up
+from competitions.mgtv.io import reader
+from competitions.mgtv.labels import Floats
+from competitions.mgtv.models import baselines, click_ranker
+from competitions.mgtv.models.dataset import DayFeatures
+from competitions.mgtv.models.day_models import fit_completion, fit_ranker, name_days
+from competitions.mgtv.models.decision import Predictions, expect_rewards
+from competitions.mgtv.models.deep_inputs import FieldTables, NetworkDay, code_devices, code_videos, look_up
+from competitions.mgtv.models.deep_networks import NETWORKS
+from competitions.mgtv.models.deep_training import DeepSettings, fit_network, score_network
+from competitions.mgtv.models.public_baseline import answer_plainly
+from competitions.mgtv.pipeline import prepare
+
+FIRST = "lightgbm_softmax"
+LAST = "DIN"
+DEEP = DeepSettings()
+Row = dict[str, Any]
+Scores = dict[int, Result[Floats]]  # by validation day: (rows, models)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all rungs share: the days with features, and the expected rewards of the validation rows."""
+
+    run: Run
+    config: MgtvConfig
+    ready: Prepared
+    predictions: list[Predictions]
+
+    @property
+    def valid(self) -> Result[list[DayFeatures]]:
+        """The validation days."""
+        return collect([self.ready.labelled[day] for day in self.ready.plan.valid])
+
+    @property
+    def features(self) -> list[str]:
+        """The steps that make the features; a ranker on some blocks is charged with all of them."""
+        steps = ("history", *self.config.features.blocks)
+        return [f"day{day:02d}.{step}" for day in self.ready.plan.days for step in steps]
+
+    def before(self, day: int) -> list[int]:
+        """The labelled days before a day."""
+        return [other for other in self.ready.plan.days if other < day]
+
+    def measure(self, scores: Scores, names: Sequence[str]) -> Row:
+        """A rung's scores; the weights of its models on a validation day are found on the other one."""
+        own = collect([scores[day] for day in self.ready.plan.valid])
+        l2 = self.config.watch.blend_l2
+        return self.compare(self.run.step(click_ranker.mix_across, self.valid, own, list(names), l2).value)
+
+    def compare(self, probabilities: Sequence[Floats]) -> Row:
+        """The full decision, and beside it what simpler decisions make of the same probabilities."""
+        full, even, finished = [], [], []
+        for part in self.predictions:
+            ones = np.ones(len(part.day.rates))
+            full.append(part)
+            even.append(replace(part, rewards=replace(part.rewards, expected=ones)))
+            finished.append(replace(part, rewards=replace(part.rewards, expected=ones, rate=ones)))
+        best, likeliest = judge(full, probabilities, 1.0), judge(even, probabilities, 1.0)
+        return {
+            "score": best["score"],
+            "error": best["error"],
+            "hit rate": likeliest["hit_rate"],
+            "p = 1": judge(finished, probabilities, 1.0)["score"],
+            "P(watch), max E[s]": likeliest["score"],
+            "log likelihood": best["log_likelihood"],
+        }
+
+
+def climb(files: reader.RawFiles, config: MgtvConfig, run: Run) -> list[Row]:
+    """One row per rung: the score of the full decision, pick by P(watch) x E[s] and answer max E[s], with its error;
+    beside it the hit rate, the scores with p = 1 and with the pick by P(watch), and the log likelihood.
+    """
+    bench = prepare_bench(files, config, run)
+    ladder = Ladder(run, "MGTV: which video is watched, on the validation days", "score")
+    climb_baselines(bench, ladder)
+    climb_blocks(bench, ladder)
+    networks = climb_networks(bench, ladder)
+    climb_models(bench, ladder, networks)
+    return ladder.write()
+
+
+def prepare_bench(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Bench:
+    """Everything up to the days with features, as in the pipeline, whose steps these are."""
+    ready, predictions = prepare(files, config, run), []
+    config = ready.config
+    model = fit_completion(run, ready.labelled, config, ready.plan.valid)
+    for day in ready.plan.valid:
+        own, no_duration = ready.labelled[day], config.truth.no_duration
+        rewards = run.step(expect_rewards, own, model, no_duration, name=f"day{day:02d}.value").value
+        predictions.append(Predictions(own.value, np.empty((len(rewards.rate), 0)), rewards))
+    return Bench(run, config, ready, predictions)
+
+
+def climb_baselines(bench: Bench, ladder: Ladder) -> None:
+    """Rungs without a ranker: by chance, by position, by click rate, by neighbours, by factors."""
+    step, seed, ready = bench.run.step, bench.config.seed, bench.ready
+    log, days, labelled, slates = ready.sources.log, ready.plan.valid, ready.labelled, ready.slates
+    rate = f"video_own_click_{bench.config.features.half_lives[-1]:g}d"
+    none: str | None = None
+    with ladder.rung("random", families.POPULARITY) as rung:
+        rung.record(**bench.compare(step(rate_videos, bench.valid, none, seed, name="ladder.random").value))
+    with ladder.rung("place in the list", families.POPULARITY) as rung:
+        scores = {}
+        for day in days:
+            train = collect([labelled[other] for other in bench.before(day)])
+            scores[day] = step(baselines.score_positions, train, labelled[day], name=f"day{day:02d}.ladder.places")
+        rung.record(**bench.measure(scores, ["place"]))
+    with ladder.rung("smoothed click rate of the video", families.POPULARITY) as rung:
+        rung.record(**bench.compare(step(rate_videos, bench.valid, rate, seed, name="ladder.rate").value))
+    with ladder.rung("the public baseline's design, its own answers", families.POPULARITY) as rung:
+        rung.record(**measure_plainly(bench, rate.rpartition("_")[2]))
+    with ladder.rung("item-kNN: clicked near the last clicks", families.NEIGHBOURS) as rung:
+        kind = "ladder.neighbours"
+        scores = {day: step(baselines.score_neighbours, log, slates[day], name=f"day{day:02d}.{kind}") for day in days}
+        rung.record(**bench.measure(scores, ["neighbours"]))
+    with ladder.rung("ALS: devices x videos", families.FACTORS) as rung:
+        videos, kind = ready.sources.videos.value.height, "ladder.factors"
+        scores = {
+            day: step(baselines.score_factors, log, slates[day], videos, seed, name=f"day{day:02d}.{kind}")
+            for day in days
+        }
+        rung.record(**bench.measure(scores, ["factors"]))
+
+
+def rate_videos(days: Sequence[DayFeatures], rate: str | None, seed: int) -> list[Floats]:
+    """Probabilities without a model, for each day: in proportion to a rate, or drawn where it is None."""
+    probabilities = []
+    for day in days:
+        if rate is None:
+            weight = np.random.default_rng([seed, day.day]).random(len(day.rates))
+        else:
+            weight = day.rows.features[:, day.rows.names.index(rate)].astype(np.float64)
+        probabilities.append(click_ranker.normalise(weight, day))
+    return probabilities
+
+
+def measure_plainly(bench: Bench, tag: str) -> Row:
+    """The public baseline's design on the validation days: both its picks and its answers."""
+    parts = []
+    for day in bench.ready.plan.valid:
+        train = collect([bench.ready.labelled[other] for other in bench.before(day)])
+        own, name = bench.ready.labelled[day], f"day{day:02d}.ladder.plain"
+        parts.append(bench.run.step(answer_plainly, train, own, tag, bench.config.seed, name=name).value)
+    scores = sum_up(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return {"score": scores["score"], "error": scores["error"], "hit rate": scores["hit_rate"]}
+
+
+def climb_blocks(bench: Bench, ladder: Ladder) -> None:
+    """One boosted model on block after block of features."""
+    blocks = tuple(bench.config.features.blocks)
+    for count in range(1, len(blocks) + 1):
+        name = f"{FIRST} on the {blocks[0]} block" if count == 1 else f"+ {blocks[count - 1]} block"
+        with ladder.rung(name, families.BOOSTING, bench.features) as rung:
+            rung.record(**bench.measure(score_models(bench, [FIRST], blocks[:count]), [FIRST]))
+
+
+def score_models(bench: Bench, models: Sequence[str], blocks: tuple[str, ...]) -> Scores:
+    """Out-of-time scores of each validation day from some models on some blocks."""
+    step, labelled, config, valid = bench.run.step, bench.ready.labelled, bench.config, bench.ready.plan.valid
+    recipes = [replace(click_ranker.make_recipe(kind, config.watch, config.seed), blocks=blocks) for kind in models]
+    fits = collect([fit_ranker(bench.run, labelled, recipe, valid) for recipe in recipes])
+    return {day: step(click_ranker.score, labelled[day], fits, name=f"day{day:02d}.score") for day in valid}
+
+
+def climb_networks(bench: Bench, ladder: Ladder) -> dict[str, Scores]:
+    """The networks, each on the ids and on all numeric features of the pipeline; returns their scores."""
+    ready, step, names = bench.ready, bench.run.step, bench.config.features.categories
+    videos = step(code_videos, ready.sources.videos, name="ladder.videos")
+    devices = step(code_devices, ready.sources.profiles, names, name="ladder.devices")
+    fields = bundle(FieldTables, videos=videos, devices=devices)
+    height, log, days = len(devices.value.ids), ready.sources.log, {}
+    for day, slates in ready.slates.items():
+        inputs = step(look_up, log, slates, height, DEEP.watched, name=f"day{day:02d}.ladder.inputs")
+        days[day] = bundle(NetworkDay, features=ready.labelled[day], inputs=inputs)
+    needs = [*bench.features, *(f"day{day:02d}.ladder.inputs" for day in days)]
+    scores = {}
+    for kind in NETWORKS:
+        with ladder.rung(kind, families.DEEP, needs) as rung:
+            scores[kind] = run_network(bench, days, fields, kind)
+            rung.record(**bench.measure(scores[kind], [kind]))
+    return scores
+
+
+def run_network(bench: Bench, days: dict[int, Result[NetworkDay]], fields: Result[FieldTables], kind: str) -> Scores:
+    """Fit a network on the days before the validation days and score these."""
+    step, blocks, seed, valid = bench.run.step, bench.config.watch.blocks, bench.config.seed, bench.ready.plan.valid
+    train = collect([days[day] for day in bench.before(min(valid))])
+    network = step(fit_network, train, fields, kind, blocks, DEEP, seed, name=f"{name_days(valid)}.fit.{kind}")
+    return {
+        day: step(score_network, days[day], fields, network, DEEP, name=f"day{day:02d}.score.{kind}") for day in valid
+    }
+
+
+def climb_models(bench: Bench, ladder: Ladder, networks: dict[str, Scores]) -> None:
+    """The blend with one model more each time, as the pipeline has it; last, with the network of the history."""
+    blocks = bench.config.watch.blocks
+    for count in range(2, len(MODELS) + 1):
+        with ladder.rung(f"+ {MODELS[count - 1]}, mixed", families.BLEND, bench.features) as rung:
+            rung.record(**bench.measure(score_models(bench, MODELS[:count], blocks), MODELS[:count]))
+    needs = [*bench.features, *(step.name for step in bench.run.timings if step.name.endswith(f".{LAST}"))]
+    with ladder.rung(f"+ {LAST}, mixed", families.BLEND, needs) as rung:
+        trees = score_models(bench, MODELS, blocks)
+        both: Scores = {}
+        for day, scores in trees.items():
+            pair = collect([scores, networks[LAST][day]])
+            both[day] = bench.run.step(join_columns, pair, name=f"day{day:02d}.ladder.beside")
+        rung.record(**bench.measure(both, [*MODELS, LAST]))
+
+
+def join_columns(scores: Sequence[Floats]) -> Floats:
+    """Scores of several models side by side."""
+    return np.hstack(scores)

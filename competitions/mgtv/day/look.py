@@ -1,0 +1,112 @@
+"""What `make look-mgtv` shows of the raw files: slates, days, completion, popularity, videos; log beside test."""
+
+import dataclasses
+
+import msgspec
+import polars as pl
+
+from common.day.look.columns import RawTable
+from common.day.look.distributions import Curves, concentration, count_by, histogram, share_values
+from common.day.look.page import Look
+from common.day.run_record import list_notes
+from common.engine.decisions import AUTO
+from common.engine.run import Run, collect
+from competitions.mgtv import labels
+from competitions.mgtv.config import MgtvConfig
+from competitions.mgtv.io import reader
+
+
+def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
+    """Tables and pictures of the host's files."""
+    logs = dataclasses.replace(files, profiles=None, comments=(), notes=())
+    codes = run.step(reader.learn_codes, logs)
+    videos = run.step(reader.read_videos, logs, codes, config.host)
+    days = [run.step(reader.read_day, day, codes, config.host, name=f"day{day.day:02d}.read") for day in files.days]
+    test = run.step(reader.read_test, logs, codes)
+    truth = config.truth if config.truth.clip != AUTO else msgspec.structs.replace(config.truth, clip=0.0)  # as it is
+    log = run.step(labels.stack_log, collect([day.frame for day in days]), videos.frame, truth, name="stack").value
+    catalogue = videos.value.frame
+    shown = {"log": log.filter("shown"), "test": test.value.shown}
+    known = {side: frame.join(catalogue, on="video", how="left") for side, frame in shown.items()}
+    watched = log.filter(pl.col("t").is_not_null())
+    slates = {
+        "log": count_by(shown["log"].select(key=pl.struct("day", "device")), "key"),
+        "test": count_by(test.value.shown, "device"),
+    }
+
+    def column(name: str) -> dict[str, pl.Series]:
+        return {side: frame[name] for side, frame in known.items()}
+
+    lengths = {"shown": known["log"]["duration"], "watched": watched.join(catalogue, on="video")["duration"]}
+    notes = [*videos.value.notes, *(note for day in days for note in day.value.notes), *test.value.notes]
+    return Look(
+        tables=list_tables(files),
+        pictures={
+            "Slates": [
+                histogram("Videos shown to a device on a day", "videos", slates, logarithmic=True),
+                histogram("Days on which a device is seen", "days", {"log": count_days(log)}),
+                concentration("How few videos hold how many impressions", column("video"), "videos"),
+            ],
+            "Days": [count_by_day(log)],
+            "Completion": [
+                histogram(
+                    "Share of a video that was played",
+                    "share",
+                    {"log": watched["t"]},
+                    note="t of the score. What is played to the end stands at 1, what is left at once near 0.",
+                ),
+                histogram("Position of what was clicked", "position", {"log": log.filter("clicked")["position"]}),
+            ],
+            "Videos": [
+                histogram("Length", "seconds", lengths, logarithmic=True),
+                share_values("Channel", column("channel")),
+                share_values("Type", column("type")),
+                share_values("In the table of videos", column("known"), names={True: "yes", False: "no"}),
+            ],
+        },
+        notes=list_notes([note._asdict() for note in (*files.notes, *notes)]),
+    )
+
+
+def list_tables(files: reader.RawFiles) -> list[RawTable]:
+    """The host's tables; comments are workbooks and stand apart."""
+    parts = {
+        "impressions": {"log": [day.show for day in files.days], "test": [files.shown]},
+        "clicks": {"log": [day.click for day in files.days if day.click is not None]},
+        "plays": {"log": [day.play for day in files.days if day.play is not None]},
+        "videos": {"all": [files.videos]},
+        "devices to answer for": {"test": [files.test_devices]},
+        "profiles": {"all": [files.profiles] if files.profiles is not None else []},
+    }
+    return [
+        RawTable(title, filled)
+        for title, sides in parts.items()
+        if (filled := {side: [path for path in paths if path is not None] for side, paths in sides.items() if paths})
+    ]
+
+
+def count_days(log: pl.DataFrame) -> pl.Series:
+    """The number of days of each device."""
+    return log.group_by("device").agg(pl.col("day").n_unique())["day"]
+
+
+def count_by_day(log: pl.DataFrame) -> Curves | None:
+    """Impressions, clicks and plays by day."""
+    counts = (
+        log.group_by("day")
+        .agg(
+            shown=pl.col("shown").sum(),
+            clicked=pl.col("clicked").sum(),
+            played=pl.col("t").is_not_null().sum(),
+        )
+        .sort("day")
+    )
+    if not counts.height:
+        return None
+    whole = {name: max(float(counts[name].sum()), 1.0) for name in ("shown", "clicked", "played")}
+    lines = {
+        name: [(float(day), float(count) / whole[name]) for day, count in counts.select("day", name).iter_rows()]
+        for name in whole
+    }
+    note = f"{whole['shown']:,.0f} impressions, {whole['clicked']:,.0f} clicks, {whole['played']:,.0f} plays."
+    return Curves("Each day's share of impressions, clicks and plays", "day", "share", lines, note, linear=True)

@@ -1,1 +1,0 @@
-"""Where the host's and public files come from."""

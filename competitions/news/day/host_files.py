@@ -1,0 +1,49 @@
+"""Where the news competition's files come from, and what is known of them."""
+
+from common.day.hosts.download import FileSpec, Layout, Source
+from competitions.news.io.reader import (
+    ARTICLE_COLUMNS,
+    ARTICLES,
+    CLICK_COLUMNS,
+    EMBEDDING_COLUMNS,
+    EMBEDDINGS,
+    TEST_A,
+    TRAIN,
+)
+
+PAGE = "https://tianchi.aliyun.com/competition/entrance/531842"
+BOARD_B = "testB_click_log*.csv"
+CLICKS = tuple(column.header for column in CLICK_COLUMNS)
+# Rows counted from the host's files by several who took part, sizes as the host's page shows them; the rows of board
+# B's log (50,000 users) and the host's digests are not published.
+# The MD5 of the embeddings has a single source, the listing of one repository (suyu-arch/tianchi_news_rec).
+FILES = (
+    FileSpec(TRAIN, rows=1_112_623, columns=CLICKS, megabytes=43.5),
+    FileSpec(TEST_A, rows=518_010, columns=CLICKS, megabytes=20.5, unless=BOARD_B),
+    FileSpec(BOARD_B, needed=False, columns=CLICKS),
+    FileSpec(ARTICLES, rows=364_047, columns=tuple(column.header for column in ARTICLE_COLUMNS), megabytes=9.9),
+    FileSpec(
+        EMBEDDINGS,
+        needed=False,
+        rows=295_141,
+        columns=tuple(column.header for column in EMBEDDING_COLUMNS),
+        megabytes=973,
+        md5="1f8a7fc79e0ad13311e27e3408d0287b",
+    ),
+)
+SOURCE = Source(
+    name="news",
+    host="login",
+    dataset="",
+    layouts=(Layout("Tianchi's files", ("*.csv",), FILES),),
+    steps=(
+        f"Log in at https://tianchi.aliyun.com (an Alibaba Cloud account) and open {PAGE}/introduction.",
+        "Press the registration button (报名参赛) and accept the rules.",
+        f"Open the data page (赛题与数据), {PAGE}/information. It gives a .md file with a direct link to each of four "
+        "plain CSV files, train_click_log, testA_click_log, articles and articles_emb, and sample_submit.csv, which is "
+        "not needed; testB_click_log_Test_B where board B is offered. Download them.",
+        "Unpack what came as an archive; the files keep the names that the host gave them.",
+    ),
+    submission_files=("submission.csv",),
+    upload=f"log in, open {PAGE}, press the button for submitting a result (提交结果) and upload submission.csv",
+)

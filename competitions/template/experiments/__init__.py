@@ -1,1 +1,0 @@
-"""The ladder and the search space."""

@@ -1,0 +1,78 @@
+"""Where the Tencent data comes from, and what is known of it."""
+
+from pathlib import Path
+
+from common.day.hosts.download import FileSpec, FilesRead, Layout, Source
+from competitions.tencent.io import schema
+from competitions.tencent.io.folder import locate
+from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
+
+DATA_SET = "TAAC2025/TencentGR-1M"
+EMBEDDING = "emb_81_32"
+EMBEDDING_FILES = f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet/*.parquet"
+# The files of each layout by the role that the reader gives them.
+RELEASE_FILES = {
+    "sequences": f"{schema.RELEASE_SEQUENCES}/*.parquet",
+    "items": f"{schema.RELEASE_ITEMS}/*.parquet",
+    "users": f"{schema.RELEASE_USERS}/*.parquet",
+    "candidates": f"{schema.RELEASE_CANDIDATES}/*.parquet",
+    "indexer": schema.INDEXER,
+}
+TRAIN_FILES = {
+    "sequences": f"{schema.TRAIN}/{schema.SEQUENCES}",
+    "offsets": f"{schema.TRAIN}/{schema.OFFSETS}",
+    "indexer": f"{schema.TRAIN}/{schema.INDEXER}",
+    "items": f"{schema.TRAIN}/{schema.ITEM_TABLE}",
+}
+TEST_FILES = {  # the organiser's sample has none of them
+    "test_sequences": f"{schema.EVAL}/{schema.PREDICT_SEQUENCES}",
+    "test_offsets": f"{schema.EVAL}/{schema.PREDICT_OFFSETS}",
+    "candidates": f"{schema.EVAL}/{schema.CANDIDATES}",
+    "actions": f"{schema.EVAL}/{schema.USER_ACTIONS}",
+}
+PATHS = {"release": RELEASE_FILES, "competition": TRAIN_FILES | TEST_FILES}
+# Rows, numbers of files and the digest were measured on the public release by two who published their logs; sizes are
+# what the hub lists on the day of the fetch.
+RELEASE = (
+    FileSpec(RELEASE_FILES["sequences"], files=10, rows=1_001_845, columns=("user_id", "seq")),
+    FileSpec(RELEASE_FILES["items"], files=10, rows=4_783_154, columns=("item_id", *ITEM_FEATURES)),
+    FileSpec(RELEASE_FILES["users"], files=10, rows=1_001_845, columns=("user_id", *USER_FEATURES)),
+    FileSpec(RELEASE_FILES["candidates"], files=1, rows=660_000, columns=("retrieval_id", *ITEM_FEATURES)),
+    FileSpec(
+        schema.INDEXER,
+        megabytes=142,
+        sha256="bc2e63823b527e7baee75e14db08595c32fd6e3e45fec23822d8b623c2d5dcaf",
+    ),
+    FileSpec(EMBEDDING_FILES, needed=False, files=5, rows=4_742_961, columns=("anonymous_cid", "emb")),
+)
+# The competition's own files are no longer given out; what they measured is not published.
+COMPETITION = (
+    *(FileSpec(path, fetched=False) for path in TRAIN_FILES.values()),
+    *(FileSpec(path, needed=False, fetched=False) for path in TEST_FILES.values()),
+)
+
+
+def list_read(folder: Path) -> FilesRead:
+    """What the reader finds in a folder, wherever in it that lies: files by their usual paths, embeddings by name."""
+    files = locate(folder)
+    read = {PATHS[files.layout][role]: paths for role, paths in files.files.items()}
+    for name, paths in files.embeddings.items():
+        if files.layout == "release" and name == EMBEDDING and all(path.suffix == ".parquet" for path in paths):
+            read[EMBEDDING_FILES] = paths
+        else:
+            read[name if name == EMBEDDING else f"{name}, where host.embeddings names it"] = paths
+    return FilesRead(read, [folder / path for path in files.unread])
+
+
+SOURCE = Source(
+    name="tencent",
+    host="hub",
+    dataset=DATA_SET,
+    layouts=(
+        Layout("the release", (RELEASE_FILES["sequences"],), RELEASE),
+        Layout("the competition", (TRAIN_FILES["sequences"],), COMPETITION),
+    ),
+    submission_files=("result.json", "submission.csv"),
+    upload="nothing is uploaded, since the competition (algo.qq.com) is over: the hold-out by time is the score",
+    list_read=list_read,
+)

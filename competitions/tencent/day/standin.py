@@ -1,0 +1,156 @@
+"""Real next-item sets in the release layout: sequences in the text form that SASRec, S3-Rec and their kin exchange.
+
+    python -m competitions standin tencent --from data/Beauty.txt
+
+NAME.txt has a line for each user: the user, then its items, oldest first; NAME_item2attributes.json beside it, if it
+is there, the attributes of each item. Amazon Beauty and Last.fm as S3-Rec prepared them are such sets (folder data of
+github.com/RUCAIBox/CIKM2020-S3Rec). Each user's last item is the truth, what comes before it the history, all items are
+candidates. Times are placeholders, a day apart, the same for all: they carry order only. Every event is a click.
+"""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from common.day.hosts.public import PublicDataset, dataset_folder, find_file, read_bytes
+from common.engine.errors import UserError
+from common.engine.progress import running
+from competitions.tencent.day.standin_parquet import write_release
+from competitions.tencent.io.schema import (
+    INDEXER,
+    ITEM_FEATURES,
+    RELEASE_CANDIDATES,
+    RELEASE_ITEMS,
+    RELEASE_SEQUENCES,
+    RELEASE_USERS,
+)
+from competitions.tencent.simulator.id_assignment import list_ads, number_ads
+from competitions.tencent.simulator.topics import Codes
+
+SETS = ("Beauty", "LastFM")
+HINT = (
+    "get NAME.txt and NAME_item2attributes.json of github.com/RUCAIBox/CIKM2020-S3Rec, folder data, and name the text"
+)
+ATTRIBUTES = "{name}_item2attributes.json"
+FULL = 0.95  # a position that one value, or nothing, fills in so large a share of the items says nothing
+SEED = 0  # of the host-like numbers: the sets number items by first appearance, which would give targets away
+ATTRIBUTE_TYPES = pl.Schema({"item": pl.String(), "value": pl.List(pl.Int64)})
+
+
+def convert(source: Path, out: Path) -> PublicDataset:
+    """Write a set of sequences to ``out`` in the release layout.
+
+    ``source``: its text file, or a folder that holds one of ``SETS``.
+    """
+    path = find_sequences(source)
+    name = path.stem
+    with running(f"Reading {name}"):
+        events = read_sequences(path)
+        items = events["item"].unique().sort()
+        events = events.with_columns(item=items.search_sorted(events["item"]).cast(pl.Int64))
+        attributes = read_attributes(path.parent / ATTRIBUTES.format(name=name), items)
+    last = pl.col("position") == pl.col("position").max().over("user")
+    history, truth = events.filter(~last), events.filter(last).sort("user")
+    shown = np.bincount(history["item"].to_numpy(), minlength=len(items))
+    ads, known = list_ads(shown, np.arange(len(items)), SEED)
+    numbers = number_ads(ads, known, np.arange(len(items)), attributes[ads], len(items), SEED)
+    rows = {
+        "users": truth.height,
+        "events": history.height,
+        "items": known,
+        "candidates": len(items),
+        "unseen candidates": len(items) - known,
+        "truth": truth.height,
+    }
+    dataset = PublicDataset(path.name, rows, ())
+    names = {RELEASE_SEQUENCES, RELEASE_ITEMS, RELEASE_USERS, RELEASE_CANDIDATES, INDEXER}
+    with dataset_folder(out, dataset, names) as folder:
+        write_release(folder, history, truth, numbers, SEED)
+    return dataset
+
+
+def find_sequences(source: Path) -> Path:
+    """The text of sequences: ``source`` itself, or the one that a folder holds."""
+    if source.is_file():
+        return source
+    names = [name for name in SETS if (source / f"{name}.txt").is_file()]
+    if len(names) > 1:
+        raise UserError(f"{source} holds {' and '.join(f'{name}.txt' for name in names)}: name the one with --from")
+    return find_file(source, [f"{name}.txt" for name in names or SETS], HINT)
+
+
+def read_sequences(path: Path) -> pl.DataFrame:
+    """One row an event: user (number from 0, in file order), position in its sequence, item as the file has it."""
+    text = read_bytes(path, HINT)
+    try:
+        lines = pl.Series("text", text.decode("utf-8-sig").splitlines(), dtype=pl.String)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text; {HINT}") from error
+    frame = lines.to_frame().with_row_index("line", offset=1)
+    frame = frame.with_columns(words=pl.col("text").str.extract_all(r"\S+")).filter(pl.col("words").list.len() > 0)
+    if not frame.height:
+        raise UserError(f"{path} holds no sequence; {HINT}")
+    short = frame.filter(pl.col("words").list.len() < 3)
+    if short.height:
+        raise UserError(
+            f"{path}, line {short['line'][0]}: a user and at least two items are expected, as the last is the truth; "
+            f"remove the line, or {HINT}"
+        )
+    users = frame.select("line", user=pl.col("words").list.first())
+    repeated = users.filter(pl.col("user").is_duplicated() & ~pl.col("user").is_first_distinct())
+    if repeated.height:
+        raise UserError(
+            f"{path}, line {repeated['line'][0]}: user {repeated['user'][0][:40]} has a line above; join the two"
+        )
+    events = (
+        frame.select(
+            "line",
+            pl.int_range(pl.len(), dtype=pl.Int64).alias("user"),
+            pl.col("words").list.slice(1).alias("word"),
+            pl.int_ranges(0, pl.col("words").list.len() - 1, dtype=pl.Int64).alias("position"),
+        )
+        .explode("word", "position")
+        .with_columns(item=pl.col("word").cast(pl.Int64, strict=False))
+    )
+    odd = events.filter(~pl.col("item").is_between(0, 2**62).fill_null(False))
+    if odd.height:
+        raise UserError(f"{path}, line {odd['line'][0]}: the item {odd['word'][0][:40]!r} is no whole number; {HINT}")
+    return events.select("user", "position", "item")
+
+
+def read_attributes(path: Path, items: pl.Series) -> Codes:
+    """Codes (items, 13) of the attributes of ``items``, -1 for none; all are -1 where there is no file.
+
+    An item's attributes in the file's order, repeats dropped, go by position to the fields, positions that are
+    ``FULL`` left out; each field has codes of its own.
+    """
+    table = np.full((len(items), len(ITEM_FEATURES)), -1, np.int32)
+    if not path.exists():
+        return table
+    try:
+        listed = msgspec.json.decode(read_bytes(path, HINT), type=dict[str, list[int]])
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise UserError(f"{path} is not JSON of the form {{item: [attribute, ...]}} ({error}); {HINT}") from error
+    frame = pl.DataFrame({"item": list(listed), "value": list(listed.values())}, schema=ATTRIBUTE_TYPES)
+    known = items.rename("item").to_frame().with_row_index("row")
+    values = (
+        frame.with_columns(pl.col("item").cast(pl.Int64, strict=False))
+        .join(known, on="item")
+        .with_columns(pl.col("value").list.unique(maintain_order=True))
+        .with_columns(position=pl.int_ranges(0, pl.col("value").list.len(), dtype=pl.Int64))
+        .explode("value", "position", empty_as_null=False)
+    )
+    for field, position in enumerate(choose_positions(values, len(items))):
+        filled = values.filter(pl.col("position") == position)
+        table[filled["row"].to_numpy(), field] = filled["value"].rank("dense").cast(pl.Int32).to_numpy() - 1
+    return table
+
+
+def choose_positions(values: pl.DataFrame, items: int) -> list[int]:
+    """The first 13 positions (of row, position, value) that neither one value nor its lack fills in most items."""
+    counts = values.group_by("position", "value").len().group_by("position")
+    shares = counts.agg(pl.col("len").max().alias("most"), pl.col("len").sum().alias("filled")).sort("position")
+    informative = (pl.col("most") < FULL * items) & (items - pl.col("filled") < FULL * items)
+    return shares.filter(informative)["position"].to_list()[: len(ITEM_FEATURES)]

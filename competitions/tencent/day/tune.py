@@ -1,0 +1,119 @@
+"""What `make tune-tencent` searches: how the ranker is fitted, or the network is trained.
+
+Studies see only what lies before the hold-out: the same hold-out is made again inside it, once at its own cut and once
+more before that. The hold-out judges the best settings.
+"""
+
+import dataclasses
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from common.day.tuning import search_space
+from common.day.tuning.search_space import Settings
+from common.day.tuning.task import Scores, Task
+from common.engine.run import Run
+from competitions.tencent import metrics, split
+from competitions.tencent.config import TencentConfig
+from competitions.tencent.corpus import Corpus, Sequences
+from competitions.tencent.inference import stages
+from competitions.tencent.io import reader
+from competitions.tencent.outcome import Prepared
+from competitions.tencent.pipeline import fit_and_answer, plan_host, plan_split, prepare, rank
+from competitions.tencent.split import Fold
+
+FOLDS = 2
+NETWORK, RANKER = "network", "ranker"
+SPACES: dict[str, search_space.Space] = {
+    RANKER: {
+        "ranker.fit.rate": search_space.Floats(5e-4, 1e-2, log=True),
+        "ranker.fit.decay": search_space.Floats(1e-3, 1.0, log=True),
+        "ranker.fit.hidden": search_space.Ints(8, 128, log=True),
+        "ranker.fit.epochs": search_space.Ints(3, 20),
+        "ranker.forecast.rounds": search_space.Ints(100, 600, log=True),
+        "ranker.forecast.leaves": search_space.Ints(8, 64, log=True),
+    },
+    NETWORK: {
+        "train.rate": search_space.Floats(5e-4, 2e-2, log=True),
+        "train.temperature": search_space.Floats(0.02, 0.2, log=True),
+        "train.decay": search_space.Floats(1e-4, 0.1, log=True),
+        "model.dropout": search_space.Floats(0.0, 0.4),
+        "model.id_dropout": search_space.Floats(0.0, 0.9),
+        "model.feature_dropout": search_space.Floats(0.0, 0.5),
+    },
+}
+
+
+def list_tasks(config: TencentConfig) -> list[str]:
+    """Names of what can be tuned: the method that is set."""
+    return [config.method]
+
+
+def make_task(name: str, files: reader.RawFiles, config: TencentConfig, run: Run) -> Task:
+    """The task of the ranker or the network."""
+    space = SPACES[name]
+    config = msgspec.structs.replace(config, method=name)
+    ready = prepare(files, config, run)
+    inner: list[Prepared] = []
+    corpus, fold = ready.corpus, ready.valid
+    for depth in range(FOLDS):
+        corpus = run.step(end_at, corpus, fold, name=f"tune.corpus{depth}")
+        fold = run.step(
+            split.hold_out,
+            corpus.train,
+            corpus.candidates,
+            plan_host(config, ready.plan.value),
+            plan_split(config, ready.plan.value),
+            config.seed,
+            name=f"tune.hold_out{depth}",
+        )
+        inner.append(dataclasses.replace(ready, corpus=corpus, valid=fold))
+
+    def score(settings: Settings, index: int) -> float:
+        return float(_score_queries(inner[index], change(config, settings), run, f"tune{index}").mean())
+
+    def judge(settings: Settings) -> Scores:
+        return _score_queries(ready, change(config, settings), run, "valid")
+
+    current = {key: read(config, key) for key in space}
+    return Task(name, "score", space, current, FOLDS, score, judge)
+
+
+def read(config: TencentConfig, key: str) -> Any:
+    """The value of a dotted key."""
+    value: Any = config
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def end_at(corpus: Corpus, fold: Fold) -> Corpus:
+    """The corpus as it was where the fold's history ends: without the fold's targets."""
+    history = fold.history(corpus.train)
+    events, train = history.events(), corpus.train
+    offsets = np.concatenate([[0], np.cumsum(history.lengths)])
+    ended = Sequences(offsets, train.item[events], train.action[events], train.time[events])
+    return dataclasses.replace(corpus, train=ended)
+
+
+def change(config: TencentConfig, settings: Settings) -> TencentConfig:
+    """The configuration with other values."""
+    for key, value in settings.items():
+        config = _replace(config, key.split("."), value)
+    return config
+
+
+def _replace(table: Any, path: list[str], value: Any) -> Any:
+    """A struct with one value replaced, some structs deep."""
+    name, *rest = path
+    return msgspec.structs.replace(table, **{name: _replace(getattr(table, name), rest, value) if rest else value})
+
+
+def _score_queries(ready: Prepared, config: TencentConfig, run: Run, name: str) -> Scores:
+    """The Score of every query, weighted by its action, with a model that learned from what its fold shows."""
+    fit, fold = rank if config.method == RANKER else fit_and_answer, ready.valid.value
+    ranks = stages.rank_targets(fold, fit(ready, ready.valid, config, run, name).top.value)
+    assert fold.target_action is not None
+    weights = np.array(config.host.weights)[np.maximum(fold.target_action, 0)]
+    return metrics.weigh_scores(metrics.score_answers(ranks), weights)

@@ -1,0 +1,89 @@
+"""Where downloads wait and how they move in: another disk, a folder that cannot be written."""
+
+import errno
+import os
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.day.hosts import download
+from common.day.hosts.download import RemoteFile
+from common.engine.errors import UserError
+
+REMOTE = RemoteFile("seq/a.parquet", 4)
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    return tmp_path / "raw"
+
+
+def finish_download(raw: Path) -> None:
+    """A finished download of REMOTE."""
+    path = download.open_partial(raw, [REMOTE]) / REMOTE.path
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"data")
+
+
+def explained() -> AbstractContextManager[None]:
+    """The sentences that all hosts share."""
+    return download.explained("The host", lambda error, status: None)
+
+
+def test_git_does_not_see_what_waits(raw: Path) -> None:
+    partial = download.open_partial(raw, [REMOTE])
+    assert (partial / ".gitignore").read_text() == "*\n"
+
+
+def test_a_link_to_another_folder_is_followed(raw: Path, tmp_path: Path) -> None:
+    (tmp_path / "large disk" / "raw").mkdir(parents=True)
+    raw.symlink_to(tmp_path / "large disk" / "raw")
+    assert download.open_partial(raw, []) == (tmp_path / "large disk" / "raw.partial").resolve()
+
+
+def test_files_move_to_another_disk_whole(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish_download(raw)
+
+    def refuse(source: Any, target: Any) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(os, "rename", refuse)
+    download.move_in(raw, [REMOTE], "hub x", "1")
+    assert (raw / REMOTE.path).read_bytes() == b"data"
+    assert [path.name for path in (raw / "seq").iterdir()] == ["a.parquet"]
+
+
+def test_a_folder_that_cannot_be_written_keeps_what_waits(raw: Path) -> None:
+    finish_download(raw)
+    raw.write_text("a file where the folder should be")
+    with (
+        pytest.raises(UserError, match=r"raw.* cannot be .*, and run this again: nothing is fetched twice"),
+        explained(),
+    ):
+        download.move_in(raw, [REMOTE], "hub x", "1")
+    assert (raw.parent / "raw.partial" / REMOTE.path).read_bytes() == b"data"
+
+
+def test_a_partial_folder_that_cannot_be_made_is_named(raw: Path) -> None:
+    raw.with_name("raw.partial").write_text("")
+    with pytest.raises(UserError, match=r"raw\.partial cannot be read or written: .*name another RAW=DIR"), explained():
+        download.open_partial(raw, [REMOTE])
+
+
+def test_what_waits_counts_towards_the_room_that_is_needed(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish_download(raw)
+    usage = type("Usage", (), {"free": 0})
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: usage)
+    download.open_partial(raw, [REMOTE])
+    with pytest.raises(UserError, match="GB more than are free"):
+        download.open_partial(raw, [REMOTE, RemoteFile("b", 1)])
+
+
+def test_an_origin_that_is_damaged_is_named(raw: Path) -> None:
+    raw.mkdir()
+    assert download.read_origin(raw) == {}
+    (raw / download.ORIGIN).write_text('{"files": 3}')
+    with pytest.raises(UserError, match=r"\.origin\.json cannot be read.*remove it"):
+        download.read_origin(raw)

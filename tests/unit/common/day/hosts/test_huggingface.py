@@ -1,0 +1,120 @@
+"""The model hub by its client, against a server of this machine: breaks, refusals, digests."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import huggingface_hub.constants
+import huggingface_hub.file_download
+import pytest
+
+from common.day.hosts import download, huggingface
+from common.engine.errors import UserError
+from tests.unit.common.day.hosts.fetch_hosts import COMMIT, Hub, serve_hub
+
+PATTERNS = ("seq/*.parquet", "indexer.pkl")
+FILES = {"indexer.pkl": b"map" * 1000, "seq/a.parquet": b"a" * 500_000, "seq/b.parquet": b"b" * 7}
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
+    with serve_hub() as hub:
+        hub.files = {"README.md": b"words", "mm_emb/large.parquet": b"large", **FILES}
+        monkeypatch.setenv("HF_ENDPOINT", hub.address)
+        monkeypatch.setattr(huggingface_hub.file_download.time, "sleep", lambda _: None)
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        yield hub
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "raw"
+
+
+def refused(raw: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        huggingface.fetch("lab/clicks", PATTERNS, raw)
+    assert not raw.exists() or not list(raw.iterdir())
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def read(raw: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(raw).as_posix(): path.read_bytes()
+        for path in raw.rglob("*")
+        if path.is_file() and path.name != download.ORIGIN
+    }
+
+
+def test_only_the_files_that_fit_come_in(hub: Hub, raw: Path) -> None:
+    huggingface.fetch("lab/clicks", PATTERNS, raw)
+    assert read(raw) == FILES
+    assert download.read_origin(raw) == {
+        path: (len(body), hashlib.sha256(body).hexdigest()) for path, body in FILES.items()
+    }
+    assert COMMIT in (raw / download.ORIGIN).read_text()
+    assert sorted(hub.fetched()) == [(path, None) for path in sorted(FILES)]
+    assert [path.name for path in raw.parent.iterdir()] == ["raw"]
+
+
+def test_a_line_that_breaks_is_taken_up_where_it_broke(hub: Hub, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 1 << 16)  # what arrived of a chunk is lost
+    hub.cut = {"seq/a.parquet": 200_000}
+    huggingface.fetch("lab/clicks", PATTERNS, raw)
+    assert read(raw) == FILES
+    assert [ranged for path, ranged in hub.fetched() if path == "seq/a.parquet"] == [None, "bytes=196608-"]
+
+
+def test_a_second_call_fetches_only_what_the_first_did_not_finish(hub: Hub, raw: Path) -> None:
+    hub.spoil = {"seq/b.parquet"}
+    assert "seq/b.parquet did not arrive as the host lists it" in refused(raw)
+    hub.spoil = set()
+    before = len(hub.fetched())
+    huggingface.fetch("lab/clicks", PATTERNS, raw)
+    assert read(raw) == FILES
+    assert hub.fetched()[before:] == [("seq/b.parquet", None)]
+
+
+def test_files_that_are_there_are_not_fetched(hub: Hub, raw: Path) -> None:
+    (raw / "seq").mkdir(parents=True)
+    (raw / "seq" / "a.parquet").write_bytes(b"mine")
+    huggingface.fetch("lab/clicks", PATTERNS, raw)
+    assert read(raw) == FILES | {"seq/a.parquet": b"mine"}
+    assert sorted(hub.fetched()) == [("indexer.pkl", None), ("seq/b.parquet", None)]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "sentence"),
+    [
+        (403, "GatedRepo", "accept its terms on the data set's page, set HF_TOKEN"),
+        (401, "RepoNotFound", "set HF_TOKEN (or run hf auth login)"),
+        (404, "RepoNotFound", "does not show lab/clicks"),
+        (404, "RevisionNotFound", "does not show lab/clicks"),
+        (401, "GatedRepo", "accept its terms on the data set's page, set HF_TOKEN"),
+        (500, "", "The hub answers 500"),
+    ],
+)
+def test_a_refusal_is_one_sentence(hub: Hub, raw: Path, status: int, code: str, sentence: str) -> None:
+    hub.refuse = status, code
+    assert sentence in refused(raw)
+
+
+def test_a_fault_in_the_middle_leaves_nothing_in_the_raw_folder(hub: Hub, raw: Path) -> None:
+    hub.refuse_files = 500
+    assert "The hub answers 500" in refused(raw)
+
+
+def test_no_network_is_one_sentence(hub: Hub, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+    assert "check the network" in refused(raw)
+
+
+def test_offline_mode_is_named(hub: Hub, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    assert "HF_HUB_OFFLINE is set" in refused(raw)
+
+
+def test_a_pattern_without_a_file_is_named(hub: Hub, raw: Path) -> None:
+    del hub.files["indexer.pkl"]
+    assert "has no file indexer.pkl" in refused(raw)

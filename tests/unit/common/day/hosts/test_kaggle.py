@@ -1,0 +1,217 @@
+"""Kaggle by its client, against a server of this machine: what comes in is whole; each refusal is one sentence."""
+
+import errno
+import io
+import shlex
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from common.day.hosts import download
+from common.day.hosts import kaggle as kaggle_client
+from common.engine.errors import UserError
+from tests.unit.common.day.hosts.fetch_hosts import CLIENT_LEAKS, Kaggle, serve_kaggle
+
+TRAIN = bytes(range(256)) * 300
+TEST = b"test" * 1000
+NAMES = ("train.parquet", "test.parquet")
+pytestmark = pytest.mark.filterwarnings(CLIENT_LEAKS)
+
+
+@pytest.fixture
+def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kaggle]:
+    with serve_kaggle(monkeypatch, tmp_path / "home") as kaggle:
+        kaggle.files = {"train.parquet": TRAIN, "test.parquet": TEST, "jsons_raw.tar.kaggle": b"never fetched"}
+        yield kaggle
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "raw"
+
+
+def refused(raw: Path) -> str:
+    """The sentence that a fetch ends in; nothing may lie in the raw folder then."""
+    with pytest.raises(UserError) as caught:
+        kaggle_client.fetch("a-contest", NAMES, raw)
+    assert not raw.exists() or not list(raw.iterdir())
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+def test_the_named_files_come_in_and_nothing_else_stays(
+    kaggle: Kaggle, raw: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kaggle_client.fetch("a-contest", NAMES, raw)
+    assert sorted(path.name for path in raw.iterdir()) == [download.ORIGIN, "test.parquet", "train.parquet"]
+    assert (raw / "train.parquet").read_bytes() == TRAIN
+    assert (raw / "test.parquet").read_bytes() == TEST
+    assert download.read_origin(raw) == {"train.parquet": (len(TRAIN), None), "test.parquet": (len(TEST), None)}
+    assert [path.name for path in raw.parent.iterdir()] == ["raw"]
+    assert kaggle.calls == ["ListDataFiles", "DownloadDataFile", "DownloadDataFile"]
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "1 of 2: train.parquet, 0.1 MB" in printed.err
+
+
+def test_a_broken_download_is_taken_up_and_finished_files_are_not_sent_again(kaggle: Kaggle, raw: Path) -> None:
+    kaggle.files["test.parquet"] = body = TEST * 800
+    kaggle.cut = {"test.parquet": 5 << 19}  # within the third MiB, of which nothing is kept
+    assert "check the network" in refused(raw)
+    assert (raw.parent / "raw.partial" / "test.parquet").stat().st_size == 2 << 20
+    kaggle.cut, kaggle.sent = {}, []
+    kaggle_client.fetch("a-contest", NAMES, raw)
+    assert kaggle.sent == [("test.parquet", None), ("test.parquet", f"bytes={2 << 20}-")]
+    assert (raw / "test.parquet").read_bytes() == body
+    assert not (raw.parent / "raw.partial").exists()
+
+
+def test_a_file_that_the_client_has_not_finished_is_not_taken_for_whole(kaggle: Kaggle, raw: Path) -> None:
+    partial = download.open_partial(raw, [])
+    (partial / "train.parquet").write_bytes(b"?" * len(TRAIN))
+    (partial / "train.parquet.kaggle-partial").write_text("{}")
+    (partial / "test.parquet").write_bytes(TEST)
+    kaggle_client.fetch("a-contest", NAMES, raw)
+    assert {name for name, _ in kaggle.sent} == {"train.parquet"}
+    assert (raw / "train.parquet").read_bytes() == TRAIN
+
+
+def test_files_that_are_there_are_neither_fetched_nor_overwritten(kaggle: Kaggle, raw: Path) -> None:
+    raw.mkdir(parents=True)
+    (raw / "train.parquet").write_bytes(b"mine")
+    kaggle_client.fetch("a-contest", NAMES, raw)
+    assert (raw / "train.parquet").read_bytes() == b"mine"
+    assert kaggle.sent == [("test.parquet", None)]
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (401, "make a token at https://www.kaggle.com/settings/api, put it into KAGGLE_API_TOKEN"),
+        (403, "accept the rules at https://www.kaggle.com/competitions/a-contest/rules"),
+        (404, "see whether https://www.kaggle.com/competitions/a-contest is still open"),
+        (429, "wait some minutes"),
+        (503, "Kaggle answers 503, a fault of its own"),
+        (400, "Kaggle's client failed: the server's words"),
+    ],
+)
+def test_a_refusal_is_one_sentence(kaggle: Kaggle, raw: Path, status: int, sentence: str) -> None:
+    kaggle.status = status
+    assert sentence in refused(raw)
+
+
+def test_no_network_is_one_sentence(kaggle: Kaggle, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kagglesdk.kaggle_http_client.get_endpoint", lambda _: "http://127.0.0.1:1")
+    assert "Kaggle cannot be reached or the line broke: check the network" in refused(raw)
+
+
+def test_no_credentials_are_one_sentence(kaggle: Kaggle, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KAGGLE_API_TOKEN")
+    monkeypatch.setattr("kaggle.api.config", str(raw / "none.json"))
+    assert refused(raw) == kaggle_client.UNAUTHORIZED
+    assert kaggle.calls == []
+
+
+def test_a_missing_client_says_how_to_get_it(kaggle: Kaggle, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "kaggle", None)
+    assert refused(raw) == "Kaggle's client is not in this environment: run make install."
+
+
+def test_a_full_disk_is_one_sentence(kaggle: Kaggle, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("kaggle.api.download_file", fill)
+    assert "cannot be read or written: No space left on device; free space there" in refused(raw)
+
+
+def test_a_file_that_kaggle_does_not_list_is_named(kaggle: Kaggle, raw: Path) -> None:
+    del kaggle.files["test.parquet"]
+    assert "lacks test.parquet" in refused(raw)
+
+
+def test_a_download_of_another_size_than_listed_is_thrown_away(kaggle: Kaggle, raw: Path) -> None:
+    kaggle.sizes = {"train.parquet": len(TRAIN) + 1}
+    assert f"train.parquet did not arrive as the host lists it ({len(TRAIN)} of {len(TRAIN) + 1} bytes)" in refused(raw)
+    assert not (raw.parent / "raw.partial" / "train.parquet").exists()
+
+
+def test_a_download_that_does_not_fit_on_the_disk_is_not_begun(kaggle: Kaggle, raw: Path) -> None:
+    kaggle.sizes = {"train.parquet": 10**18}
+    assert "GB more than are free" in refused(raw)
+    assert not kaggle.sent
+
+
+# --- zip ---
+
+
+def wrap(name: str, body: bytes) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr(name, body)
+    return archive.getvalue()
+
+
+def refused_archive(kaggle: Kaggle, raw: Path, archive: bytes) -> str:
+    """The sentence that a fetch of an archive ends in; nothing of it stays, so that a second fetch begins anew."""
+    kaggle.archives = {"train.parquet": archive}
+    sentence = refused(raw)
+    assert "train.parquet.zip cannot be unpacked" in sentence
+    assert sentence.endswith("it is removed: run this again.")
+    assert [path.name for path in raw.parent.rglob("*") if path.is_file()] == [".gitignore"]
+    assert not list(raw.parents[1].glob("*.parquet"))
+    return sentence
+
+
+def test_a_file_that_comes_wrapped_is_unpacked(kaggle: Kaggle, raw: Path) -> None:
+    kaggle.archives = {"train.parquet": wrap("train.parquet", TRAIN)}
+    kaggle_client.fetch("a-contest", NAMES, raw)
+    assert (raw / "train.parquet").read_bytes() == TRAIN
+    assert not list(raw.parent.rglob("*.zip"))
+
+
+def test_an_archive_of_another_file_is_refused(kaggle: Kaggle, raw: Path) -> None:
+    assert "no item named 'train.parquet'" in refused_archive(kaggle, raw, wrap("other.parquet", TRAIN))
+
+
+def test_a_broken_archive_is_refused(kaggle: Kaggle, raw: Path) -> None:
+    refused_archive(kaggle, raw, b"PK\x03\x04 and then nothing")
+
+
+# --- submit ---
+
+
+@pytest.fixture
+def submission(tmp_path: Path) -> Path:
+    path = tmp_path / "submission.parquet"
+    path.write_bytes(b"ranks")
+    return path
+
+
+def test_a_file_is_handed_in_with_its_message(kaggle: Kaggle, submission: Path) -> None:
+    response = kaggle_client.submit("a-contest", submission, "a message; $HOME")
+    assert response == "Submission ref: 77\nSuccessfully submitted"
+    assert kaggle.uploads == [("submission.parquet", b"ranks", "a message; $HOME")]
+
+
+def test_the_command_is_quoted_for_a_shell(submission: Path) -> None:
+    command = shlex.split(kaggle_client.submit_command("a-contest", submission, "a message; $HOME"))
+    assert Path(command[0]).name == "kaggle"
+    path = str(submission)
+    assert command[1:] == ["competitions", "submit", "a-contest", "-f", path, "-m", "a message; $HOME"]
+
+
+def test_a_submission_that_kaggle_refuses_is_one_sentence(kaggle: Kaggle, submission: Path) -> None:
+    kaggle.status = 403
+    with pytest.raises(UserError, match="accept the rules"):
+        kaggle_client.submit("a-contest", submission, "m")
+
+
+def test_an_upload_that_fails_is_one_sentence(kaggle: Kaggle, submission: Path) -> None:
+    kaggle.upload_status = 400
+    with pytest.raises(UserError, match=r"did not take the upload of .*submission\.parquet"):
+        kaggle_client.submit("a-contest", submission, "m")

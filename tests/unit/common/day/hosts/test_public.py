@@ -1,0 +1,113 @@
+"""What public data sets share: a folder written at once, columns read by name, and the command that converts a set."""
+
+import contextlib
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from common.day.hosts.public import MARKER, Field, PublicDataset, dataset_folder, find_file, read_fields
+from common.engine.errors import UserError
+from competitions.cli import public_data
+from tests.unit.tencent.day.test_standin import write_beauty
+
+FIELDS = (Field("a", pl.Int64, high=9), Field("b", pl.Float64, blank=True, low=-1), Field("c", pl.String, blank=True))
+WHERE = "fetch it again"
+
+
+def read(tmp_path: Path, text: str) -> pl.DataFrame:
+    path = tmp_path / "file.csv"
+    path.write_text(text)
+    return read_fields(path, FIELDS, WHERE)
+
+
+def test_columns_are_read_by_name_and_cast_where_nothing_is_lost(tmp_path: Path) -> None:
+    frame = read(tmp_path, 'c,a,extra,b\nx,1,?,0.5\n,2.0,?,\n"y,z", 3 ,?,-1\n')
+    assert frame.rows() == [(2, 1, 0.5, "x"), (3, 2, None, None), (4, 3, -1.0, "y,z")]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("a,b\n1,2\n", "line 1: the header lacks c"),
+        ("a,b,c\n1,2,x\n1.5,2,x\n", "line 3: a is '1.5', not a whole number from 0 to 9"),
+        ("a,b,c\n10,2,x\n", "line 2: a is '10', not a whole number from 0 to 9"),
+        ("a,b,c\n,2,x\n", "line 2: a is blank"),
+        ("a,b,c\n1,nan,x\n", "line 2: b is 'nan', not a number from -1"),
+        ("a,b,c\n1,-2,x\n", "line 2: b is '-2'"),
+        ("a,b,c\n1,2,x,4\n", "cannot be read as CSV"),
+        ("", "the header lacks a, b, c"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_in_one_sentence(tmp_path: Path, text: str, fault: str) -> None:
+    with pytest.raises(UserError) as caught:
+        read(tmp_path, text)
+    message = str(caught.value)
+    assert fault in message
+    assert str(tmp_path / "file.csv") in message
+    assert message.endswith(WHERE)
+    assert "\n" not in message
+
+
+def test_a_binary_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file.csv"
+    path.write_bytes(b"PK\x03\x04\x00\x00")
+    with pytest.raises(UserError, match="unpack it first"):
+        read_fields(path, FIELDS, WHERE)
+
+
+def test_a_missing_file_names_where_it_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"data/x\.csv is missing from .*fetch it again"):
+        find_file(tmp_path, ("data/x.csv", "x.csv"), WHERE)
+    with pytest.raises(UserError, match="There is no "):
+        find_file(tmp_path / "none", ("x.csv",), WHERE)
+    (tmp_path / "x.csv").touch()
+    assert find_file(tmp_path, ("data/x.csv", "x.csv"), WHERE) == tmp_path / "x.csv"
+
+
+DATASET = PublicDataset("set", {"rows": 1}, ())
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with contextlib.suppress(RuntimeError), dataset_folder(out, DATASET, {"a"}) as folder:
+        (folder / "a").write_text("half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+    with dataset_folder(out, DATASET, {"a"}) as folder:
+        (folder / "a").write_text("whole")
+    assert {path.name for path in out.iterdir()} == {"a", MARKER}
+    assert json.loads((out / MARKER).read_text())["rows"] == {"rows": 1}
+
+
+def test_only_a_stand_in_is_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a").write_text("the host's")
+    with pytest.raises(UserError, match="holds files that are no stand-in"), dataset_folder(out, DATASET, {"a"}):
+        pytest.fail("the block must not run")
+    (out / MARKER).touch()
+    with dataset_folder(out, DATASET, {"a"}) as folder:
+        (folder / "b").touch()
+    assert {path.name for path in out.iterdir()} == {"b", MARKER}
+    with pytest.raises(UserError, match="name another folder"), dataset_folder(out, DATASET, {"a"}):
+        pytest.fail("b is not ours")
+
+
+def test_the_command_says_what_was_written_and_what_comes_next(tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command()(public_data.standin)
+    line = ["tencent", "--from", str(write_beauty(tmp_path)), "--build", str(tmp_path / "build")]
+    done = CliRunner().invoke(app, line, catch_exceptions=False)
+    folder = tmp_path / "build" / "tencent" / "standin"
+    assert done.exit_code == 0
+    assert f"{folder}, from Beauty.txt: 3 users" in done.output
+    assert f"competitions run tencent --untuned --raw {folder} --build {tmp_path / 'build'}" in done.output
+    assert f"--truth {folder / 'truth.csv'} --raw {folder}" in done.output
+    assert (folder / MARKER).exists()
+    assert not (folder / "simulation.json").exists()
+    with pytest.raises(UserError, match="There is no competition music"):
+        CliRunner().invoke(app, ["music", "--from", "x"], catch_exceptions=False)

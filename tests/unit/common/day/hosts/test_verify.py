@@ -1,0 +1,185 @@
+"""The table of what is known and what is there: each kind of difference, and none."""
+
+import hashlib
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from common.day.hosts.download import FileSpec, FilesRead, Layout
+from common.day.hosts.verify import (
+    ABSENT,
+    DIFFERS,
+    MISSING,
+    OK,
+    UNREAD,
+    FileCheck,
+    check_files,
+    check_reading,
+    count_rows,
+    require_valid,
+)
+from common.engine.errors import UserError
+
+CLICKS = "user_id,item_id\n1,10\n2,20\n3,30\n"
+PICKLE = b"not opened, only read"
+CLICKS_KNOWN = FileSpec("clicks.csv", rows=3, columns=("user_id", "item_id"))
+PARTS_KNOWN = FileSpec("seq/*.parquet", files=2, rows=5, columns=("user_id",))
+PICKLE_KNOWN = FileSpec("indexer.pkl", sha256=hashlib.sha256(PICKLE).hexdigest())
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    (tmp_path / "clicks.csv").write_text(CLICKS)
+    (tmp_path / "seq").mkdir()
+    pl.DataFrame({"user_id": [1, 2], "seq": ["a", "b"]}).write_parquet(tmp_path / "seq" / "0.parquet")
+    pl.DataFrame({"user_id": [3, 4, 5], "seq": ["c", "d", "e"]}).write_parquet(tmp_path / "seq" / "1.parquet")
+    (tmp_path / "indexer.pkl").write_bytes(PICKLE)
+    return tmp_path
+
+
+def check(raw: Path, spec: FileSpec, listed: dict[str, tuple[int, str | None]] | None = None) -> FileCheck:
+    (row,) = check_files(raw, [Layout("one", (), (spec,))], listed or {})
+    return row
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected", "actual"),
+    [
+        (CLICKS_KNOWN, "3 rows, size unknown, 2 columns", "3 rows; 0.0 MB"),
+        (PARTS_KNOWN, "2 files, 5 rows, size unknown, 1 column", "2 files; 5 rows; 0.0 MB"),
+        (PICKLE_KNOWN, f"size unknown, sha256 {PICKLE_KNOWN.sha256[:12]}..", "0.0 MB"),  # type: ignore[index]
+        (FileSpec("clicks.csv"), "rows unknown, size unknown", "0.0 MB"),
+    ],
+)
+def test_what_is_right_is_ok(raw: Path, spec: FileSpec, expected: str, actual: str) -> None:
+    assert check(raw, spec) == FileCheck(spec.path, expected, actual, OK)
+
+
+@pytest.mark.parametrize(
+    ("spec", "fault"),
+    [
+        (FileSpec("clicks.csv", rows=5), "-2 rows"),
+        (FileSpec("seq/*.parquet", rows=4), "+1 rows"),
+        (FileSpec("seq/*.parquet", files=3), "3 files expected"),
+        (FileSpec("clicks.csv", columns=("user_id", "when", "where")), "clicks.csv lacks the column when and 1 more"),
+        (FileSpec("seq/*.parquet", columns=("item",)), "0.parquet lacks the column item"),
+        (FileSpec("indexer.pkl", sha256="0" * 64), "indexer.pkl has another sha256"),
+        (
+            FileSpec("indexer.pkl", md5="0" * 32),
+            "indexer.pkl has another md5 than the one known, which a single source gives",
+        ),
+        (FileSpec("clicks.csv", megabytes=43.5), "another size"),
+    ],
+)
+def test_what_differs_is_named(raw: Path, spec: FileSpec, fault: str) -> None:
+    row = check(raw, spec)
+    assert row.state == DIFFERS
+    assert row.actual.endswith(f"; {fault}")
+
+
+def test_the_listing_of_the_fetch_is_held_against_the_files(raw: Path) -> None:
+    digest = hashlib.sha256((raw / "seq" / "0.parquet").read_bytes()).hexdigest()
+    size = (raw / "seq" / "0.parquet").stat().st_size
+    assert check(raw, PARTS_KNOWN, {"seq/0.parquet": (size, digest)}).state == OK
+    assert check(raw, PARTS_KNOWN, {"seq/0.parquet": (size, None)}).state == OK
+    shorter = check(raw, PARTS_KNOWN, {"seq/0.parquet": (size + 9, digest)})
+    assert shorter.state == DIFFERS
+    assert f"0.parquet: {size} bytes, {size + 9} listed" in shorter.actual
+    assert "another sha256" in check(raw, PARTS_KNOWN, {"seq/0.parquet": (size, "0" * 64)}).actual
+
+
+def test_a_digest_that_is_published_and_one_that_is_listed_must_both_hold(raw: Path) -> None:
+    assert check(raw, PICKLE_KNOWN, {"indexer.pkl": (len(PICKLE), PICKLE_KNOWN.sha256)}).state == OK
+    assert check(raw, PICKLE_KNOWN, {"indexer.pkl": (len(PICKLE), "0" * 64)}).state == DIFFERS
+
+
+def test_an_md5_of_a_single_source_is_said_to_be_that(raw: Path) -> None:
+    known = FileSpec("indexer.pkl", md5=hashlib.md5(PICKLE, usedforsecurity=False).hexdigest())
+    row = check(raw, known)
+    assert row.state == OK
+    assert row.expected.endswith("(of a single source)")
+
+
+def test_a_missing_file_is_missing_unless_it_or_another_makes_it_needless(raw: Path) -> None:
+    assert check(raw, FileSpec("test.csv")) == FileCheck("test.csv", "rows unknown, size unknown", "nothing", MISSING)
+    assert check(raw, FileSpec("test.csv", needed=False)).state == ABSENT
+    assert check(raw, FileSpec("test.csv", unless="clicks*.csv")).state == ABSENT
+    assert check(raw, FileSpec("test.csv", unless="other*.csv")).state == MISSING
+    assert check(raw / "no folder", CLICKS_KNOWN).state == MISSING
+
+
+@pytest.mark.parametrize("body", [b"PAR1 no parquet at all", b""])
+def test_a_file_that_cannot_be_read_differs(raw: Path, body: bytes) -> None:
+    (raw / "seq" / "1.parquet").write_bytes(body)
+    row = check(raw, PARTS_KNOWN)
+    assert row.state == DIFFERS
+    assert row.actual.startswith("cannot be read: ")
+
+
+@pytest.mark.parametrize(("body", "header"), [(b"\xff\xfe\x00", "lacks the column"), (b"", "lacks the column")])
+def test_a_csv_without_a_header_differs(raw: Path, body: bytes, header: str) -> None:
+    (raw / "clicks.csv").write_bytes(body)
+    row = check(raw, CLICKS_KNOWN)
+    assert (row.state, header in row.actual) == (DIFFERS, True)
+
+
+def test_a_header_may_have_a_byte_order_mark_and_quotes(raw: Path) -> None:
+    (raw / "clicks.csv").write_bytes(b'\xef\xbb\xbf"user_id","item_id",more\r\n1,2,3\r\n1,2,3\r\n1,2,3')
+    assert check(raw, CLICKS_KNOWN).state == OK
+
+
+@pytest.mark.parametrize(
+    ("size", "state"),
+    [(9_700_000, DIFFERS), (9_900_000, OK), (10_380_902, OK), (10_600_000, DIFFERS)],
+)
+def test_a_published_size_may_mean_either_megabyte(raw: Path, size: int, state: str) -> None:
+    with (raw / "indexer.pkl").open("wb") as file:
+        file.truncate(size)
+    assert check(raw, FileSpec("indexer.pkl", megabytes=9.9)).state == state
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"), [("", 0), ("a,b", 0), ("a,b\n", 0), ("a,b\n1,2", 1), ("a,b\n1,2\n", 1), ("a,b\n1,2\n3,4", 2)]
+)
+def test_rows_of_a_csv_are_counted_with_or_without_a_last_line_end(tmp_path: Path, text: str, rows: int) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(text)
+    assert count_rows(path) == rows
+
+
+def test_the_layout_is_the_one_whose_sign_is_there_else_the_first(raw: Path) -> None:
+    first, second = Layout("first", ("train/*",), (PARTS_KNOWN,)), Layout("second", ("*.pkl",), (PICKLE_KNOWN,))
+    assert [row.file for row in check_files(raw, [first, second], {})] == ["indexer.pkl"]
+    (raw / "indexer.pkl").unlink()
+    assert [row.file for row in check_files(raw, [first, second], {})] == ["seq/*.parquet"]
+
+
+def test_a_table_is_refused_with_one_sentence(raw: Path) -> None:
+    sound = [FileCheck("a", "", "", OK), FileCheck("b", "", "", ABSENT)]
+    require_valid(sound, raw, "do this")
+    with pytest.raises(UserError, match=r"^1 of the files in .* are missing \(first: c\); do this$"):
+        require_valid([*sound, FileCheck("c", "", "", MISSING)], raw, "do this")
+    with pytest.raises(UserError, match=r"^2 of the files in .* are not what is known of them \(first: d\); do this$"):
+        require_valid([*sound, FileCheck("c", "", "", MISSING), *[FileCheck("d", "", "", DIFFERS)] * 2], raw, "do this")
+
+
+def test_the_competitions_own_reader_says_what_it_would_read_and_what_not(raw: Path) -> None:
+    def list_read(folder: Path) -> FilesRead:
+        return FilesRead({"sequences": sorted(folder.glob("seq/*"))}, [folder / "clicks.csv"])
+
+    rows = check_reading(raw, list_read)
+    assert [(row.file, row.actual, row.state) for row in rows] == [
+        ("sequences", "2 files", OK),
+        ("clicks.csv", "a run leaves it unread", UNREAD),
+    ]
+    require_valid(rows, raw, "do nothing")
+    assert check_reading(raw, None) == check_reading(raw / "nowhere", list_read) == []
+
+
+def test_a_folder_that_the_reader_refuses_does_not_pass_the_check(raw: Path) -> None:
+    def refuse(folder: Path) -> FilesRead:
+        raise UserError("seq.jsonl is missing")
+
+    (row,) = check_reading(raw, refuse)
+    assert (row.actual, row.state) == ("seq.jsonl is missing", DIFFERS)

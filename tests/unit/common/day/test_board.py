@@ -1,0 +1,70 @@
+"""The marks of a board, and where a score lies among them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.day import board as boards
+from common.day.board import Board, Mark
+from common.engine.errors import UserError
+
+BOARD = Board(
+    title="a board",
+    metric="MRR@5",
+    mark=(
+        Mark(score=0.1, name="baseline", source="the host"),
+        Mark(score=0.2592, name="3rd place", source="its code"),
+        Mark(score=0.0192, name="popularity", source="a page"),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("score", "sentence", "brief"),
+    [
+        (0.3, "at or above .2592 (3rd place), the best mark known", ">= 3rd place"),
+        (0.2592, "at or above .2592 (3rd place), the best mark known", ">= 3rd place"),
+        (0.2, "between .1 (baseline) and .2592 (3rd place)", "baseline < 3rd place"),
+        (0.05, "between .0192 (popularity) and .1 (baseline)", "popularity < baseline"),
+        (0.01, "below .0192 (popularity), the lowest mark known", "< popularity"),
+    ],
+)
+def test_a_score_lies_between_its_neighbours(score: float, sentence: str, brief: str) -> None:
+    assert boards.place(score, BOARD) == sentence
+    assert boards.place_briefly(score, BOARD) == brief
+
+
+def write_board(folder: Path, metric: str = "MRR@5") -> None:
+    (folder / "board.toml").write_text(
+        f'title = "t"\nmetric = "{metric}"\n[[mark]]\nscore = 0.1\nname = "n"\nsource = "s"\n'
+    )
+
+
+def test_only_a_run_on_the_hosts_files_under_the_boards_metric_is_held_against_it(tmp_path: Path) -> None:
+    write_board(tmp_path)
+    raw = tmp_path / "raw"
+    raw.mkdir()
+
+    def found(metric: str = "MRR@5", **data: Any) -> bool:
+        record = {"metric": metric, "data": {"folder": str(raw), "simulated": False} | data}
+        return boards.find_board(record, tmp_path) is not None
+
+    assert found()
+    assert not found(simulated=True)
+    assert not found(simulated=None)
+    assert not found(standin=True)
+    assert not found(sample=True)
+    assert not found(metric="hit rate")
+    assert boards.find_board({"metric": "MRR@5", "data": {}}, tmp_path) is None
+    assert boards.find_board({"metric": "MRR@5", "data": {"folder": "x", "simulated": False}}, raw) is None
+    for marker in ("simulation.json", "standin.json"):  # a record of before the files were named by it
+        (raw / marker).write_text("{}")
+        assert not found()
+        (raw / marker).unlink()
+
+
+def test_a_damaged_board_is_named(tmp_path: Path) -> None:
+    (tmp_path / "board.toml").write_text('title = "t"\nmetric = "m"\nmark = [{ score = 7.0 }]\n')
+    with pytest.raises(UserError, match=r"board\.toml is no list of marks"):
+        boards.read_board(tmp_path)

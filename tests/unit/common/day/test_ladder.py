@@ -1,0 +1,144 @@
+"""What a ladder writes and shows, and what its rungs are said to cost."""
+
+import json
+import re
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from common.day.ladder import Ladder, add_up, align, draw_ladder
+from common.engine.run import Run, StepRecord
+
+
+def wait(seconds: float, _: str) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def record(name: str, seconds: float, peak: float, kept: bool = False) -> StepRecord:
+    return StepRecord(name=name, seconds=seconds, peak_mib=peak, kept=kept)
+
+
+def make_run(folder: Path) -> Run:
+    return Run(folder / "run", folder / "cache", quiet=True)
+
+
+def climb(run: Run) -> Ladder:
+    """Two rungs, of which the second needs what was prepared and does a step that is no cost of it."""
+    ladder = Ladder(run, "Two <methods>", "MRR@5")
+    run.step(wait, 0.02, "features", name="features")
+    run.step(wait, 0.01, "other", name="other")
+    with ladder.rung("popularity", "popularity") as rung:
+        run.step(wait, 0.03, "count", name="count")
+        rung.record(0.1, 0.01, recall=0.5)
+    with ladder.rung("boosting", "gradient-boosted ranker", ["features"], ("test.",)) as rung:
+        run.step(wait, 0.04, "fit", name="fit")
+        run.step(wait, 0.04, "fit", name="fit")
+        run.step(wait, 0.05, "test", name="test.score")
+        rung.name = "boosting, penalty 1"
+        rung.record(0.2, None, rounds=7)
+    return ladder
+
+
+def test_a_rung_costs_its_own_steps_and_those_it_needs_each_once(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    rows = climb(run).rows
+    cost = {step.name: step.seconds for step in run.timings if not step.kept}
+    assert rows[0]["seconds"] == cost["count"] >= 0.03
+    assert rows[1]["seconds"] == cost["features"] + cost["fit"]
+    peaks = {step.name: step.peak_mib for step in run.timings}
+    assert rows[1]["peak_mib"] == max(peaks["features"], peaks["fit"]) > 1
+
+
+def test_a_second_climb_shows_what_the_first_one_cost(tmp_path: Path) -> None:
+    first = climb(make_run(tmp_path)).write()
+    run = make_run(tmp_path)
+    assert climb(run).write() == first
+    assert all(step.kept for step in run.timings)
+
+
+def test_the_file_has_title_metric_and_rows_with_the_same_columns(tmp_path: Path) -> None:
+    ladder = climb(make_run(tmp_path))
+    rows = ladder.write()
+    written = json.loads((tmp_path / "run" / "ladder.json").read_text())
+    assert written == {"title": "Two <methods>", "metric": "MRR@5", "rows": rows}
+    assert [list(row) for row in rows] == [
+        ["rung", "family", "score", "error", "recall", "rounds", "seconds", "peak_mib"]
+    ] * 2
+    assert rows[0] | {"seconds": 0, "peak_mib": 0} == {
+        "rung": "popularity",
+        "family": "popularity",
+        "score": 0.1,
+        "error": 0.01,
+        "recall": 0.5,
+        "rounds": None,
+        "seconds": 0,
+        "peak_mib": 0,
+    }
+    assert (rows[1]["rung"], rows[1]["error"], rows[1]["rounds"]) == ("boosting, penalty 1", None, 7)
+
+
+def test_a_rung_without_a_score_is_an_error(tmp_path: Path) -> None:
+    ladder = Ladder(make_run(tmp_path), "t", "m")
+    with pytest.raises(ValueError, match="'silent' recorded no score"), ladder.rung("silent", "rule"):
+        pass
+    assert ladder.rows == []
+
+
+def test_steps_of_one_name_that_were_computed_apart_are_added() -> None:
+    records = [record("score", 1.0, 50), record("score", 2.0, 70), record("score", 1.0, 50, kept=True)]
+    assert add_up(records) == (3.0, 70)
+    assert add_up([]) == (0, 0.0)
+
+
+def test_missing_columns_are_none_and_costs_stand_last() -> None:
+    rows = align([{"rung": "a", "seconds": 1, "peak_mib": 2}, {"rung": "b", "x": 3, "seconds": 4, "peak_mib": 5}])
+    assert rows[0] == {"rung": "a", "x": None, "seconds": 1, "peak_mib": 2}
+    assert list(rows[0]) == ["rung", "x", "seconds", "peak_mib"]
+
+
+def read_texts(svg: str) -> list[str | None]:
+    return [element.text for element in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_the_picture_shows_every_rung_and_loads_nothing(tmp_path: Path) -> None:
+    ladder = climb(make_run(tmp_path))
+    rows = ladder.write()
+    svg = (tmp_path / "run" / "ladder.svg").read_text()
+    assert {
+        "Two <methods>", "MRR@5", "seconds", "peak MiB", "popularity", "boosting, penalty 1", "0.1000"
+    } <= set(read_texts(svg))  # fmt: skip
+    assert "http" not in re.sub(r'xmlns(:xlink)?="[^"]*"', "", svg)
+    assert svg == draw_ladder(ladder.title, ladder.metric, rows)  # no time, no random identifiers
+
+
+def bars(svg: str) -> list[float]:
+    """Widths of the bars, panel by panel: score, seconds, memory."""
+    paths = re.findall(r'<path d="([^"]+)" clip-path="[^"]*" style="fill: #4c78a8"/>', svg)
+    xs = [[float(x) for x in re.findall(r"[ML] ([-\d.]+) [-\d.]+", path)] for path in paths]
+    return [max(corners) - min(corners) for corners in xs]
+
+
+def test_scores_are_drawn_in_proportion_and_costs_by_their_order_of_magnitude() -> None:
+    costs = ((0.1, 1.0, 10.0), (0.2, 10.0, 100.0), (0.3, 100.0, 1000.0))
+    rows = [
+        {"rung": str(number), "family": "f", "score": score, "error": None, "seconds": seconds, "peak_mib": peak}
+        for number, (score, seconds, peak) in enumerate(costs)
+    ]
+    widths = bars(draw_ladder("t", "m", rows))
+    score, seconds = widths[:3], widths[3:6]
+    assert score[1] == pytest.approx(2 * score[0], abs=0.2)
+    assert seconds[1] - seconds[0] == pytest.approx(seconds[2] - seconds[1], abs=0.2)
+
+
+@pytest.mark.parametrize("rows", [[], [{"score": 0.0, "error": 0.0, "seconds": 0.0, "peak_mib": 0.0}]])
+def test_a_ladder_of_nothing_is_drawn(rows: list[dict[str, float]]) -> None:
+    ElementTree.fromstring(draw_ladder("t", "m", [{"rung": "r" * 99, "family": "f", **row} for row in rows]))
+
+
+def test_names_are_neither_markup_nor_formulas() -> None:
+    row = {"score": 0.1, "error": None, "seconds": 1.0, "peak_mib": 1.0}
+    texts = read_texts(draw_ladder("<b> $x$", "m_$1$", [{"rung": "$a_b$ <i>", "family": "_f$1$", **row}]))
+    assert {"<b> $x$", "m_$1$", "$a_b$ <i>", "_f$1$"} <= set(texts)

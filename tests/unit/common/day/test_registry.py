@@ -1,0 +1,271 @@
+"""The ledger of runs, the scores noted for them, and the comparison of two."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from common.day import compare, registry
+from common.engine.errors import UserError
+
+Make = Callable[..., Path]
+NAMES = ("news", "flight")
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """A run with a record and the scores of its queries."""
+
+    def write(run: str, scores: list[float], name: str = "news", **changed: Any) -> Path:
+        folder = tmp_path / "build" / name / run
+        folder.mkdir(parents=True)
+        record = {
+            "name": name,
+            "run": run,
+            "config": {"seed": 0, "rank": {"rounds": 5}},
+            "overrides": [],
+            "metric": "MRR@5",
+            "cv": {"score": float(np.mean(scores)), "error": 0.01, "queries": len(scores)},
+            "data": {"digest": "abcdef", "simulated": True},
+            "code": {"revision": "1234", "changed": False},
+            "ranking": [{"model": "m", "score": 0.1, "error": 0.01}],
+            "features": ["f"],
+            "steps": [],
+            "wall_seconds": 12.0,
+            "peak_mib": 2048.0,
+        } | changed
+        (folder / "run.json").write_text(json.dumps(record))
+        queries = {"query": [str(n) for n in range(len(scores))], "fold": "all", "score": scores}
+        half = pl.when(pl.col("query").cast(pl.Int32) % 2 == 0).then(pl.lit("even")).otherwise(pl.lit("odd"))
+        pl.DataFrame(queries).with_columns(parity=half).write_parquet(folder / "queries.parquet")
+        return folder
+
+    return write
+
+
+# --- the ledger ---
+
+
+def test_runs_come_newest_first_and_unfinished_ones_not_at_all(make: Make, tmp_path: Path) -> None:
+    make("20260101-1", [0.5]), make("20260103-1", [0.5], "flight"), make("20260102-1", [0.25])
+    (tmp_path / "build" / "news" / "20260104-1").mkdir()
+    rows = registry.list_runs(registry.find_runs(tmp_path / "build", NAMES))
+    assert [row["run"] for row in rows] == ["flight/20260103-1", "news/20260102-1", "news/20260101-1"]
+    assert [row["CV"] for row in rows] == [0.5, 0.25, 0.5]
+    assert (rows[0]["seconds"], rows[0]["GiB"], rows[0]["data"]) == ("12", "2.0", "simulated-abcd")
+    (row,) = registry.list_runs([make("20260105-1", [0.5], until="cv", overrides=["seed=3"])])
+    assert row["settings"] == "--until cv seed=3"
+
+
+def test_a_run_that_stopped_early_has_no_submission_to_be_scored(make: Make) -> None:
+    registry.require_submission(make("20260101-1", [0.5]))
+    with pytest.raises(UserError, match="stopped after validation"):
+        registry.require_submission(make("20260101-2", [0.5], until="cv"))
+
+
+def test_a_run_is_found_by_name_end_of_name_position_and_folder(make: Make, tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    first, second = make("20260101-111", [0.5]), make("20260102-222", [0.5])
+    other = make("20260102-333", [0.5], "flight")
+
+    def find(run: str) -> Path:
+        return registry.find_run(build, NAMES, run)
+
+    assert find("111") == find("20260101-111") == find(str(first)) == find("news/last~1") == first
+    assert (find("last"), find("news/last"), find("last~1")) == (other, second, second)
+    for run, words in (("0102-", "no run"), ("last~3", "there are 3"), ("last~x", "no run"), ("news/333", "no run")):
+        with pytest.raises(UserError, match=words):
+            find(run)
+    make("20260105-111", [0.5])
+    with pytest.raises(UserError, match="2 runs"):
+        find("111")
+    with pytest.raises(UserError, match="make news"):
+        registry.find_run(tmp_path / "empty", NAMES, "last")
+
+
+def test_a_leaderboard_score_stands_beside_the_cv_and_the_last_word_counts(make: Make) -> None:
+    folder = make("20260101-1", [0.5])
+    registry.note_leaderboard(folder, 0.4)
+    registry.note_leaderboard(folder, 0.45)
+    (row,) = registry.list_runs([folder])
+    assert (row["CV"], row["leaderboard"]) == (0.5, 0.45)
+    assert [noted["score"] for noted in registry.read_leaderboard(folder)] == [0.4, 0.45]
+    with pytest.raises(UserError, match="no score"):
+        registry.note_leaderboard(folder, float("nan"))
+    (folder / "lb.json").write_text('[{"score": "high"}]')
+    with pytest.raises(UserError, match=r"lb\.json is damaged"):
+        registry.read_leaderboard(folder)
+    (row,) = registry.list_runs([folder])
+    assert row["settings"].startswith("DAMAGED: lb.json is damaged")
+
+
+def test_agreement_is_the_shift_and_the_share_of_pairs_in_the_same_order(make: Make) -> None:
+    folders = [make(f"2026010{n}-1", [cv]) for n, cv in enumerate((0.1, 0.2, 0.3, 0.9))]
+    for folder, score in zip(folders[:3], (0.05, 0.25, 0.2), strict=True):
+        registry.note_leaderboard(folder, score)
+    (row,) = registry.judge_agreement(registry.list_runs(folders))
+    assert (row["competition"], row["runs"]) == ("news", 3)
+    assert row["shift"] == pytest.approx((-0.05 + 0.05 - 0.1) / 3)
+    assert row["order"] == pytest.approx(1 / 3)  # two pairs agree, one does not
+    assert registry.judge_agreement(registry.list_runs(folders[2:])) == []
+
+
+def test_scores_that_do_not_vary_have_no_order(make: Make) -> None:
+    folders = [make(f"2026010{n}-1", [cv]) for n, cv in enumerate((0.1, 0.2))]
+    for folder in folders:
+        registry.note_leaderboard(folder, 0.5)
+    assert registry.judge_agreement(registry.list_runs(folders))[0]["order"] is None
+
+
+# --- compare ---
+
+
+def test_the_difference_is_taken_query_by_query(make: Make) -> None:
+    before, after = [0.0, 1.0, 0.5, 0.0], [0.5, 1.0, 1.0, 0.0]
+    comparison = compare.compare(make("a-1", before), make("a-2", after))
+    difference = comparison.difference
+    assert difference is not None
+    assert (difference.mean, difference.queries, difference.changed) == (0.25, 4, 2)
+    assert difference.error == pytest.approx(0.25 / 2)  # gains .5, 0, .5, 0: deviation .25
+    by_slice = {row["slice"]: row["B - A"] for row in comparison.slices}
+    assert by_slice == {"fold: all": 0.25, "parity: even": 0.5, "parity: odd": 0.0}
+    assert comparison.warnings == []
+    assert comparison.truth is None
+
+
+def test_queries_are_won_lost_and_equal_and_hits_gained_and_lost_by_hand(make: Make) -> None:
+    #        won, lost, equal hits, a hit lost, a hit gained, equal misses
+    before = [0.2, 0.5, 0.5, 1.0, 0.0, 0.0]
+    after = [0.5, 0.2, 0.5, 0.0, 0.5, 0.0]
+    rows = compare.compare(make("a-1", before), make("a-2", after)).outcomes
+    table = {row.pop("slice"): tuple(row.values()) for row in rows}
+    assert list(rows[0]) == ["won", "lost", "equal", "hit by both", "only A", "only B", "neither"]
+    assert table == {
+        "all queries": (2, 2, 2, 3, 1, 1, 1),
+        "fold: all": (2, 2, 2, 3, 1, 1, 1),
+        "parity: even": (2, 0, 1, 2, 0, 1, 0),
+        "parity: odd": (0, 2, 1, 1, 1, 0, 1),
+    }
+
+
+def test_slices_stand_in_their_natural_order(make: Make) -> None:
+    runs = [make(f"a-{number}", [0.0, 0.5, 1.0, 0.0, 0.5]) for number in (1, 2)]
+    shown = pl.Series(["11-20", "over 20", "3-5", "1-2", "6-10"])
+    for run in runs:
+        path = run / "queries.parquet"
+        pl.read_parquet(path).drop("parity").with_columns(videos=shown).write_parquet(path)
+    comparison = compare.compare(*runs)
+    order = [f"videos: {name}" for name in ("1-2", "3-5", "6-10", "11-20", "over 20")]
+    for table in (comparison.slices, comparison.outcomes):
+        assert [row["slice"] for row in table if row["slice"].startswith("videos")] == order
+
+
+def test_the_difference_on_the_truth_stands_beside_that_on_validation(make: Make) -> None:
+    runs = [make(f"a-{number}", [0.0, 0.5]) for number in (1, 2)]
+    for run, scores in zip(runs, ([0.0, 1.0, 0.5], [0.5, 1.0, 0.0]), strict=True):
+        truth = pl.DataFrame({"query": ["x", "y", "z"], "fold": "truth", "score": scores})
+        truth.write_parquet(run / "truth.parquet")
+    truth = compare.compare(*runs).truth
+    assert truth is not None
+    assert (truth.mean, truth.queries, truth.changed) == (0.0, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("mean", "error", "changed", "words"),
+    [
+        (0.01, 0.02, 5, "within the noise"),
+        (0.03, 0.02, 5, "perhaps better (1.5)"),
+        (-0.05, 0.02, 5, "clearly worse (2.5 standard errors)"),
+        (0.0, 0.0, 0, "no query is answered differently"),
+    ],
+)
+def test_the_verdict_weighs_the_difference_by_its_error(mean: float, error: float, changed: int, words: str) -> None:
+    assert compare.Difference(mean, error, 10, changed).verdict == words
+
+
+def test_settings_features_and_models_that_differ_are_named(make: Make) -> None:
+    importance = {"importance": [{"feature": "g", "gain": 0.25}]}
+    other = {"config": {"seed": 1, "rank": {"rounds": 5, "new": True}}, "features": ["g"], "insight": importance}
+    comparison = compare.compare(make("a-1", [0.5]), make("a-2", [0.5], **other))
+    assert comparison.settings == [
+        {"setting": "seed", "A": "0", "B": "1"},
+        {"setting": "rank.new", "A": "(not there)", "B": "True"},
+    ]
+    assert comparison.features == [
+        {"feature": "f", "only in": "A", "gain": None},
+        {"feature": "g", "only in": "B", "gain": 0.25},
+    ]
+    assert [row["score"] for row in comparison.scores] == ["CV", "m"]
+
+
+def test_what_makes_runs_hard_to_compare_is_said(make: Make) -> None:
+    own = {"digest": "abcdef", "simulated": False}
+    longer = make("a-2", [0.5, 0.0], data=own | {"digest": "x"}, code={"revision": "9", "changed": True})
+    warnings = " / ".join(compare.compare(make("a-1", [0.5], data=own), longer).warnings)
+    for words in ("raw files differ", "only 1 of the validation queries", "the code differs: 1234 and 9 (changed)"):
+        assert words in warnings
+    with pytest.raises(UserError, match=r"a run of news and .* one of flight"):
+        compare.compare(longer, make("a-3", [0.5], "flight"))
+    (longer / "queries.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"queries\.parquet cannot be read"):
+        compare.compare(longer, longer)
+
+
+def test_two_runs_on_other_queries_are_refused_in_one_sentence(make: Make) -> None:
+    one, other = make("a-1", [0.5]), make("a-2", [0.5], data={"digest": "x", "simulated": True, "folder": "seed1"})
+    with pytest.raises(UserError, match=r"are of other files .*seed1"):
+        compare.compare(one, other)
+    path = one / "queries.parquet"
+    pl.read_parquet(path).with_columns(query=pl.lit("nobody")).write_parquet(path)
+    with pytest.raises(UserError, match="have no validation query in common"):
+        compare.compare(one, make("a-3", [0.5]))
+
+
+def test_other_numbers_of_threads_are_said_where_both_are_known(make: Make) -> None:
+    one, two = (make(f"a-{n}", [0.5], threads={"openmp": n, "polars": n}) for n in (1, 2))
+    assert compare.compare(one, one).warnings == []
+    assert compare.compare(make("a-3", [0.5]), two).warnings == []
+    (warning,) = compare.compare(one, two).warnings
+    assert "A was computed with threads openmp 1, polars 1, B with openmp 2, polars 2" in warning
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ({"a.py": "1"}, {"a.py": "1"}, None),
+        ({"a.py": "1"}, {"a.py": "2", "b.py": "3"}, "1234 (changed) and 1234 (changed), in a.py, b.py"),
+        ({}, {"b.py": "3"}, "1234 and 1234 (changed), in b.py"),
+        (None, {"b.py": "3"}, "an earlier record does not say which files"),
+        ({}, {f"{n}.py": "" for n in range(9)}, "4.py and 4 more"),
+    ],
+)
+def test_changed_code_names_its_files(
+    make: Make, before: dict[str, str] | None, after: dict[str, str], words: str | None
+) -> None:
+    def code(files: dict[str, str] | None) -> dict[str, Any]:
+        return {"revision": "1234", "changed": files != {}, "files": files}
+
+    warnings = compare.compare(make("a-1", [0.5], code=code(before)), make("a-2", [0.5], code=code(after))).warnings
+    assert len(warnings) == (words is not None)
+    assert all((words or "") in warning for warning in warnings)
+
+
+def test_a_paired_difference_is_weighted_like_the_scores(make: Make) -> None:
+    runs = [make("a-1", [0.0, 1.0, 0.5]), make("a-2", [1.0, 1.0, 0.0])]
+    for run in runs:
+        path = run / "queries.parquet"
+        pl.read_parquet(path).with_columns(weight=pl.Series([2.0, 1.0, 1.0])).write_parquet(path)
+    comparison = compare.compare(*runs)
+    gain, weights = np.array([1.0, 0.0, -0.5]), np.array([2.0, 1.0, 1.0])
+    mean = float(gain @ weights) / 4
+    error = float(np.sqrt((((gain - mean) * weights) ** 2).sum())) / 4
+    assert comparison.difference is not None
+    assert comparison.difference.mean == pytest.approx(mean)
+    assert comparison.difference.error == pytest.approx(error)
+    even = next(row for row in comparison.slices if row["slice"] == "parity: even")
+    assert even["B - A"] == pytest.approx((2 * 1.0 - 0.5) / 3)
+    assert not any(row["slice"].startswith("weight") for row in comparison.slices)

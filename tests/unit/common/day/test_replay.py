@@ -1,0 +1,222 @@
+"""The simulated A/B comparison: planted differences, honest intervals, and the numbers of a live test by hand."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy import stats
+
+from common.day import replay
+from common.day.replay import (
+    assign,
+    bootstrap_interval,
+    code_units,
+    compare_arms,
+    needed_requests,
+    t_interval,
+)
+from common.engine.errors import UserError
+
+
+def make_traffic(before: np.ndarray, after: np.ndarray) -> pl.DataFrame:
+    return pl.DataFrame({"query": [f"q{number}" for number in range(len(before))], "before": before, "after": after})
+
+
+def write_run(folder: Path, scores: np.ndarray, name: str = "news", metric: str = "MRR@5", prefix: str = "q") -> Path:
+    folder.mkdir(parents=True)
+    record = {"name": name, "run": folder.name, "config": {}, "cv": {}, "metric": metric, "data": {}, "steps": []}
+    (folder / "run.json").write_text(json.dumps(record))
+    queries = [f"{prefix}{number}" for number in range(len(scores))]
+    pl.DataFrame({"query": queries, "fold": "day", "score": scores}).write_parquet(folder / "queries.parquet")
+    return folder
+
+
+# --- the assignment ---
+
+
+def test_a_query_goes_to_the_same_arm_wherever_it_stands() -> None:
+    queries = pl.Series([f"user-{number}" for number in range(500)])
+    turned = np.random.default_rng(0).permutation(500)
+    there, back = assign(code_units(queries), 3), assign(code_units(queries.gather(turned)), 3)
+    np.testing.assert_array_equal(there[turned], back)
+
+
+def test_half_go_to_each_arm_and_another_salt_splits_anew() -> None:
+    units = code_units(pl.Series(np.arange(20_000)))
+    shares = [assign(units, salt).mean() for salt in range(20)]
+    assert all(abs(share - 0.5) < 4 * 0.5 / 20_000**0.5 for share in shares)
+    agree = [(assign(units, 0) == assign(units, salt)).mean() for salt in range(1, 20)]
+    assert all(abs(share - 0.5) < 4 * 0.5 / 20_000**0.5 for share in agree)
+
+
+# --- intervals ---
+
+
+def test_welch_is_scipys() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(0, 1, 40), rng.normal(0.3, 3, 25)
+    theirs = stats.ttest_ind(b, a, equal_var=False).confidence_interval(0.95)
+    assert t_interval(a, b) == pytest.approx((b.mean() - a.mean(), theirs.low, theirs.high))
+
+
+def test_the_paired_interval_is_scipys() -> None:
+    a, b = np.random.default_rng(1).normal(0.2, 1, (2, 30))
+    theirs = stats.ttest_1samp(b - a, 0).confidence_interval(0.95)
+    assert t_interval(a, b, paired=True) == pytest.approx(((b - a).mean(), theirs.low, theirs.high))
+
+
+def test_the_tests_of_many_splits_are_those_of_each() -> None:
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(0, 1, 60), rng.normal(0.5, 2, 60)
+    masks = list(replay.splits(code_units(pl.Series(np.arange(60))), 0))
+    means, p_values = replay.split_tests(a, b, masks)
+    for mask, mean, p_value in zip(masks[:20], means, p_values, strict=False):
+        interval = t_interval(a[~mask], b[mask])
+        assert mean == pytest.approx(interval.mean)
+        assert p_value == pytest.approx(stats.ttest_ind(b[mask], a[~mask], equal_var=False).pvalue)
+        assert (p_value < 0.05) == interval.excludes_zero
+
+
+def draw_scores(rng: np.random.Generator, mean: float, size: int) -> np.ndarray:
+    """Reciprocal ranks, most of them 0: nothing like a normal distribution."""
+    hit = rng.random(size) < mean / 0.5
+    return np.where(hit, 1 / rng.integers(1, 6, size), 0.0)
+
+
+def expected_score(mean: float) -> float:
+    return mean / 0.5 * float(np.mean(1 / np.arange(1, 6)))
+
+
+def test_intervals_hold_the_true_difference_about_as_often_as_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "RESAMPLES", 300)
+    rng, truth = np.random.default_rng(2), expected_score(0.25) - expected_score(0.2)
+    held = np.zeros((200, 2), bool)
+    for draw in range(200):
+        a, b = draw_scores(rng, 0.2, 400), draw_scores(rng, 0.25, 300)
+        ways = t_interval(a, b), bootstrap_interval(a, b, draw)
+        held[draw] = [one.low <= truth <= one.high for one in ways]
+    assert ((held.mean(axis=0) >= 0.9) & (held.mean(axis=0) <= 0.99)).all()
+
+
+def test_the_bootstrap_agrees_with_welch_on_large_samples() -> None:
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(0, 1, 3_000), rng.normal(0.1, 1, 3_000)
+    assert bootstrap_interval(a, b, 0) == pytest.approx(t_interval(a, b), abs=0.01)
+
+
+def test_samples_that_do_not_vary_have_an_interval_of_no_width() -> None:
+    assert t_interval(np.ones(5), np.full(7, 3.0)) == (2, 2, 2)
+
+
+# --- requests needed ---
+
+
+def test_the_number_of_requests_by_hand() -> None:
+    # (1.959964 + 0.841621)^2 = 7.848880; two arms of variance 1, difference 0.1: 7.848880 * 2 / 0.01 in each arm.
+    assert needed_requests(0.1, 2) == pytest.approx(2 * 1_569.776, rel=1e-6)
+    assert needed_requests(-0.1, 2) == needed_requests(0.1, 2)
+    assert needed_requests(0.05, 2) == pytest.approx(4 * 2 * 1_569.776, rel=1e-6)
+    assert needed_requests(0.1, 0.75) == pytest.approx(0.375 * 2 * 1_569.776, rel=1e-6)
+    assert needed_requests(0, 2) is None
+
+
+def test_so_many_requests_do_find_it_four_times_in_five() -> None:
+    rng = np.random.default_rng(4)
+    each = round((needed_requests(0.25, 2) or 0) / 2)
+    clear = [t_interval(rng.normal(0, 1, each), rng.normal(0.25, 1, each)).excludes_zero for _ in range(1_000)]
+    assert 0.76 < np.mean(clear) < 0.84
+
+
+# --- whole comparisons ---
+
+
+def test_a_planted_difference_is_found_by_both_ways_and_more_closely_on_the_same_queries() -> None:
+    rng = np.random.default_rng(5)
+    before = rng.random(4_000)
+    result = compare_arms(make_traffic(before, before + 0.1 + rng.normal(0, 0.02, 4_000)), "MRR@5", 0)
+    for interval in (result.split, result.split_bootstrap, result.paired, result.paired_bootstrap):
+        assert interval.low < 0.1 < interval.high
+        assert interval.excludes_zero
+    assert result.paired.high - result.paired.low < (result.split.high - result.split.low) / 10
+    assert result.power > 0.95
+    assert result.requests == 4_000
+
+
+def test_a_small_difference_is_lost_in_the_split_and_seen_on_the_same_queries() -> None:
+    rng = np.random.default_rng(6)
+    before = rng.random(2_000)
+    result = compare_arms(make_traffic(before, before + (rng.random(2_000) < 0.1) * 0.02), "MRR@5", 0)
+    assert result.paired.excludes_zero
+    assert result.power < 0.2
+    assert result.needed is not None
+    assert result.needed > 2_000
+    assert result.needed_low is not None
+    assert result.needed_high is not None
+    assert result.needed_low < result.needed < result.needed_high
+    assert result.changed == pytest.approx(200, abs=50)
+
+
+def test_a_run_against_itself_differs_by_chance_alone() -> None:
+    scores = draw_scores(np.random.default_rng(7), 0.25, 1_500)
+    result = compare_arms(make_traffic(scores, scores), "MRR@5", 0)
+    assert 0.03 < result.false_alarms < 0.07
+    assert result.paired == (0, 0, 0)
+    assert result.needed is None
+    assert result.changed == 0
+
+
+def test_the_false_alarms_are_those_of_run_a_whatever_b_does() -> None:
+    scores = draw_scores(np.random.default_rng(8), 0.25, 800)
+    alone = compare_arms(make_traffic(scores, scores), "MRR@5", 0).false_alarms
+    assert compare_arms(make_traffic(scores, scores + 1), "MRR@5", 0).false_alarms == alone
+
+
+def test_looks_take_the_traffic_in_its_order() -> None:
+    before = np.zeros(400)
+    after = np.concatenate([np.zeros(100), np.ones(300)])
+    looks = compare_arms(make_traffic(before, after), "MRR@5", 0).looks
+    assert [look.requests for look in looks] == [100, 200, 300, 400]
+    assert [look.a + look.b for look in looks] == [100, 200, 300, 400]
+    means = [look.split.mean for look in looks]
+    assert means[0] == 0 < means[1] < means[2] < means[3]
+
+
+# --- two runs on disk ---
+
+
+def test_two_runs_are_joined_by_query(tmp_path: Path) -> None:
+    rng = np.random.default_rng(9)
+    scores = rng.random(600)
+    first = write_run(tmp_path / "news" / "a", scores)
+    second = write_run(tmp_path / "news" / "b", scores[:500] + 0.2)
+    result = replay.replay(first, second, None, 0)
+    assert result.requests == 500
+    assert result.paired.mean == pytest.approx(0.2)
+    assert result.means[1] - result.means[0] == pytest.approx(0.2)
+    assert replay.replay(first, second, 100, 0).requests == 100
+    assert replay.replay(second, first, None, 0).paired.mean == pytest.approx(-0.2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"name": "mgtv"}, "is a run of news and .* one of mgtv"),
+        ({"metric": "score"}, "is measured by MRR@5 and .* by score"),
+        ({"prefix": "other"}, "no validation query in common"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_a_sentence(
+    changes: dict[str, str], sentence: str, tmp_path: Path
+) -> None:
+    first = write_run(tmp_path / "a", np.zeros(50))
+    second = write_run(tmp_path / "b", np.zeros(50), **changes)
+    with pytest.raises(UserError, match=sentence):
+        replay.replay(first, second, None, 0)
+
+
+def test_too_few_requests_are_refused(tmp_path: Path) -> None:
+    first, second = (write_run(tmp_path / name, np.zeros(3)) for name in "ab")
+    with pytest.raises(UserError, match="too few to split"):
+        replay.replay(first, second, None, 0)

@@ -1,0 +1,189 @@
+"""The record of a run: scores by fold and slice, the digest of the raw files, and what cannot be read back."""
+
+import datetime
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import polars as pl
+import pytest
+
+from common.day import revision, run_record
+from common.engine.errors import UserError
+from common.engine.meter import count_threads
+from common.engine.run import Run
+from common.io.submission import Checked
+
+QUERIES = pl.DataFrame(
+    {
+        "query": ["a", "b", "c", "d"],
+        "fold": ["day 2", "day 1", "day 2", "day 2"],
+        "score": [1.0, 0.0, 0.5, 0.0],
+        "kind": ["x", "y", None, "x"],
+    }
+)
+
+
+class Settings(msgspec.Struct, frozen=True):
+    seed: int = 3
+
+
+@dataclass(frozen=True)
+class Files:
+    one: Path
+    more: tuple[Path, ...]
+    absent: Path | None = None
+
+
+def read(run: Run, at: Path, files: Files, fields: run_record.RunRecord) -> run_record.Row:
+    moment = datetime.datetime(2026, 1, 2, 3, 4, 5)
+    return run_record.write_record(
+        run, run_record.Origin("news", at, files, True, Settings(), ["seed=3"], False, moment), fields, 9.0
+    )
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text(name)
+    return Files(tmp_path / "a.csv", (tmp_path / "b.csv",))
+
+
+def make_record(**changed: object) -> run_record.RunRecord:
+    fields: dict[str, object] = {
+        "metric": "MRR@5",
+        "queries": QUERIES,
+        "ranking": [{"model": "m", "score": 0.1, "error": 0.01}],
+        "tables": [("shown", [{"a": 1}]), ("empty", [])],
+        "notes": [],
+        "features": ("f", "g"),
+        "truth": None,
+        "submissions": [Checked(Path("s.csv"), 7, ())],
+        "summary": {"own": 1},
+    }
+    return run_record.RunRecord(**(fields | changed))  # type: ignore[arg-type]
+
+
+def test_scores_by_fold_and_slice_are_those_worked_out_by_hand() -> None:
+    summary = run_record.describe_queries(QUERIES)
+    assert (summary["score"], summary["queries"]) == (0.375, 4)
+    assert summary["error"] == pytest.approx((0.171875 / 4) ** 0.5)  # variance of 1, 0, .5, 0 about .375
+    assert [(row["fold"], row["score"], row["queries"]) for row in summary["folds"]] == [
+        ("day 1", 0, 1),
+        ("day 2", 0.5, 3),
+    ]
+    assert [(row["slice"], row["score"], row["queries"]) for row in summary["slices"]] == [
+        ("kind: x", 0.5, 2),
+        ("kind: y", 0, 1),
+    ]
+    assert run_record.describe_queries(QUERIES.clear())["score"] == 0
+
+
+def test_a_weight_counts_in_every_mean_and_is_no_slice() -> None:
+    weights = [3.0, 1.0, 1.0, 1.0]
+    summary = run_record.describe_queries(QUERIES.with_columns(weight=pl.Series(weights)))
+    scores = QUERIES["score"].to_list()
+    mean = sum(w * s for w, s in zip(weights, scores, strict=True)) / 6
+    spread = sum((w * (s - mean)) ** 2 for w, s in zip(weights, scores, strict=True)) ** 0.5 / 6
+    assert (summary["score"], summary["queries"]) == (pytest.approx(mean), 4)
+    assert summary["error"] == pytest.approx(spread)
+    assert {row["slice"].partition(":")[0] for row in summary["slices"]} == {"kind"}
+    alike = run_record.describe_queries(QUERIES.with_columns(weight=pl.lit(7.0)))
+    assert alike["score"] == pytest.approx(run_record.describe_queries(QUERIES)["score"])
+    assert alike["error"] == pytest.approx(run_record.describe_queries(QUERIES)["error"])
+
+
+def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, files: Files) -> None:
+    run = Run(tmp_path / "run-1", tmp_path / "cache", quiet=True)
+    run.step(len, "abc", name="count")
+    written = read(run, tmp_path, files, make_record())
+    assert written == run_record.read_record(tmp_path / "run-1" / "run.json")
+    assert (written["name"], written["run"], written["started"]) == ("news", "run-1", "2026-01-02T03:04:05")
+    assert (written["config"], written["overrides"], written["tuned"]) == ({"seed": 3}, ["seed=3"], False)
+    assert [step["name"] for step in written["steps"]] == ["count"]
+    assert written["peak_mib"] == written["steps"][0]["peak_mib"]
+    assert written["submission"] == {"paths": ["s.csv"], "rows": 7}
+    assert [table["title"] for table in written["tables"]] == ["shown"]
+    assert written["data"]["files"] == 2
+    assert written["threads"] == count_threads()
+    assert written["data"]["bytes"] == len("a.csv" + "b.csv")
+    assert pl.read_parquet(tmp_path / "run-1" / "queries.parquet").equals(QUERIES)
+
+
+def test_the_digest_follows_content_and_name_but_not_the_folder(tmp_path: Path, files: Files) -> None:
+    run = Run(tmp_path / "run-1", tmp_path / "cache", quiet=True)
+
+    def digest(at: Files) -> str:
+        summary: str = read(run, tmp_path, at, make_record())["data"]["digest"]
+        return summary
+
+    first = digest(files)
+    (tmp_path / "moved").mkdir()
+    moved = Files(*(tmp_path / "moved" / name for name in ("a.csv",)), (tmp_path / "moved" / "b.csv",))
+    for path in (moved.one, *moved.more):
+        path.write_text(path.name)
+    assert digest(moved) == first
+    moved.one.write_text("x.csv")
+    assert digest(moved) != first
+    assert digest(Files(files.one, ())) != first
+
+
+def test_what_is_no_record_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    with pytest.raises(UserError, match=r"run\.json cannot be read"):
+        run_record.read_record(path)
+    path.write_text("{")
+    with pytest.raises(UserError, match="is no record of a run"):
+        run_record.read_record(path)
+    path.write_text(json.dumps({"name": "news", "run": "r"}))
+    with pytest.raises(UserError, match="missing required field `config`"):
+        run_record.read_record(path)
+
+
+def test_findings_of_every_reader_come_under_the_same_names() -> None:
+    assert run_record.list_notes(
+        [
+            {"file": "a", "column": "c", "rule": "r", "rows": 1},
+            {"file": "a", "what": "w", "count": 2, "first": "f"},
+        ]
+    ) == [
+        {"where": "a c", "what": "r", "rows": 1, "done": None},
+        {"where": "a", "what": "w", "rows": 2, "done": "f"},
+    ]
+
+
+def test_where_git_knows_nothing_the_revision_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    unknown = {"revision": None, "changed": False, "files": {}}
+    monkeypatch.setattr(revision, "PROJECT_ROOT", tmp_path)
+    assert revision.find_revision() == unknown
+    monkeypatch.setenv("PATH", "")
+    assert revision.find_revision() == unknown
+
+
+def test_a_changed_file_is_named_with_a_digest_of_its_content(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", *identity, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    (tmp_path / "common").mkdir()
+    for name in ("kept", "edited", "removed"):
+        (tmp_path / "common" / f"{name}.py").write_text(name)
+    git("init", "-q"), git("add", "."), git("commit", "-qm", "first")
+    monkeypatch.setattr(revision, "PROJECT_ROOT", tmp_path)
+    first = revision.find_revision()
+    assert (first["changed"], first["files"]) == (False, {})
+    (tmp_path / "common" / "edited.py").write_text("anew")
+    (tmp_path / "common" / "new file.py").write_text("new")
+    (tmp_path / "common" / "removed.py").unlink()
+    (tmp_path / "notes.txt").write_text("no source")
+    second = revision.find_revision()
+    assert second["changed"]
+    assert list(second["files"]) == ["common/edited.py", "common/removed.py", "common/new file.py"]
+    assert second["files"]["common/removed.py"] == ""
+    git("add", "."), git("commit", "-qm", "second")
+    third = revision.find_revision()
+    assert (third["changed"], third["revision"] == first["revision"]) == (False, False)
+    assert revision.list_differing(first, third) == sorted(second["files"])
+    assert revision.list_differing(first, second) == sorted(second["files"])

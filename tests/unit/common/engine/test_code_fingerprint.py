@@ -1,0 +1,189 @@
+"""Source edits: an edit of anything that a step reaches changes its key, any other edit keeps it."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from common.engine.step_key import Keys
+
+HELPERS = '''
+"""Helpers."""
+from functools import wraps
+
+LIMIT: int = 3
+TABLE = {}
+TABLE.update(low=1)
+
+def cap(x):
+    return min(x, LIMIT)
+
+def unrelated(x):
+    return x
+
+def traced(function):
+    @wraps(function)
+    def inner(*args):
+        return function(*args)
+    return inner
+
+class Base:
+    size: int = 1
+
+class Scale(Base):
+    """Scales."""
+
+    def apply(self, x):
+        return x * self.size
+
+class Named:
+    pass
+'''
+STEPS = '''
+"""Steps."""
+import math as maths
+from shop import helpers, whole
+from shop.helpers import Scale as Resize, Named, traced
+from shop.stars import *
+import shop.deep.inner
+
+WEIGHT = 10
+CHOICES = {"double": lambda x: double(x)}
+try:
+    import nothing_of_this_name as fast
+except ImportError:
+    fast = None
+
+def double(x):
+    return 2 * x
+
+def other(x):
+    return x
+
+@traced
+def total(x: int, flag: Named = None):
+    """Add."""
+    # a comment
+    from shop.late import extra
+    other = WEIGHT
+    value: int = helpers.cap(x) + other + Resize().apply(x) + extra(x) + shop.deep.inner.depth(x)
+    value += helpers.TABLE["low"] + starred(x) + maths.floor(x) + getattr(whole, "any")(x)
+    return CHOICES["double"](value) + (fast is None)
+
+def plain(x: Named) -> Named:
+    return x
+'''
+SOURCES = {
+    "__init__": "",
+    "helpers": HELPERS,
+    "steps": STEPS,
+    "late": "def extra(x):\n    return more(x)\n\ndef more(x):\n    return x + 1\n",
+    "stars": "def starred(x):\n    return x\n\ndef idle(x):\n    return x\n",
+    "whole": "def any(x):\n    return x\n",
+    "deep/__init__": "",
+    "deep/inner": "from ..late import more as again\n\ndef depth(x):\n    return again(x)\n",
+}
+
+
+def forget(package: str) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    for name, source in SOURCES.items():
+        file = tmp_path / "shop" / f"{name}.py"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    yield tmp_path
+    forget("shop")
+
+
+def key_of(root: Path, name: str = "total") -> str:
+    forget("shop")
+    return Keys(root / "cache", root).key(getattr(importlib.import_module("shop.steps"), name), (1,))
+
+
+def edit(root: Path, module: str, old: str, new: str) -> None:
+    file = root / "shop" / f"{module}.py"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        ("steps", "# a comment", "# another comment"),
+        ("steps", '"""Add."""', '"""Add up."""'),
+        ("steps", "2 * x", "(2 * x)"),
+        ("steps", "def other(x):\n    return x", "def other(x):\n    return 5"),  # hidden by a local name
+        ("steps", "def plain(x: Named) -> Named:\n    return x", "def plain(x):\n    return 9"),
+        ("helpers", "def unrelated(x):\n    return x", "def unrelated(x):\n    return 7"),
+        ("steps", "value: int =", "value: float ="),
+        ("helpers", '"""Scales."""', '"""Scales a number."""'),
+        ("helpers", '"""Helpers."""', '"""Other helpers."""\n'),
+        ("stars", "def idle(x):\n    return x", "def idle(x):\n    return 5"),
+    ],
+)
+def test_an_edit_that_changes_nothing_reached_keeps_the_key(shop: Path, module: str, old: str, new: str) -> None:
+    before = key_of(shop)
+    edit(shop, module, old, new)
+    assert key_of(shop) == before
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        ("steps", "2 * x", "3 * x"),
+        ("steps", "WEIGHT = 10", "WEIGHT = 11"),
+        ("steps", "(fast is None)", "(fast is not None)"),
+        ("steps", "fast = None", "fast = 1"),
+        ("steps", "@traced\n", ""),
+        ("steps", "import math as maths", "import cmath as maths"),
+        ("steps", "flag: Named = None", "flag: Named = 1"),
+        ("helpers", "min(x, LIMIT)", "max(x, LIMIT)"),
+        ("helpers", "LIMIT: int = 3", "LIMIT: int = 4"),
+        ("helpers", "low=1", "low=2"),
+        ("helpers", "x * self.size", "x / self.size"),
+        ("helpers", "size: int = 1", "size: int = 2"),
+        ("helpers", "size: int = 1", "size: float = 1"),
+        ("helpers", "return function(*args)", "return -function(*args)"),
+        ("late", "x + 1", "x + 2"),
+        ("stars", "def starred(x):\n    return x", "def starred(x):\n    return 5"),
+        ("whole", "return x", "return -x"),
+        ("deep/inner", "again(x)", "-again(x)"),
+        ("deep/inner", "more as again", "extra as again"),
+    ],
+)
+def test_an_edit_of_anything_reached_changes_the_key(shop: Path, module: str, old: str, new: str) -> None:
+    before = key_of(shop)
+    edit(shop, module, old, new)
+    assert key_of(shop) != before
+
+
+def test_the_signature_of_a_plain_function_is_no_dependency(shop: Path) -> None:
+    before = key_of(shop, "plain")
+    edit(shop, "helpers", "class Named:\n    pass", "class Named:\n    size = 1")
+    assert key_of(shop, "plain") == before
+
+
+def test_a_file_edited_during_the_run_keeps_the_key_of_the_code_that_runs(shop: Path) -> None:
+    steps = importlib.import_module("shop.steps")
+    keys = Keys(shop / "cache", shop)
+    edit(shop, "helpers", "min(x, LIMIT)", "max(x, LIMIT)")
+    during = keys.key(steps.total, (1,))
+    edit(shop, "helpers", "max(x, LIMIT)", "min(x, LIMIT)")
+    assert during == key_of(shop)
+
+
+def test_source_outside_the_root_counts_by_its_version_only(shop: Path) -> None:
+    steps = importlib.import_module("shop.steps")
+    before = Keys(shop / "cache", shop / "elsewhere").key(steps.total, (1,))
+    edit(shop, "steps", "2 * x", "3 * x")
+    assert Keys(shop / "cache", shop / "elsewhere").key(steps.total, (1,)) == before

@@ -1,0 +1,75 @@
+"""Tables on stdout: numbers, gaps and text as they are printed."""
+
+from typing import Any
+
+import pytest
+
+from common.engine.console import print_table, shorten_steps, wide_console
+
+
+def printed(capsys: pytest.CaptureFixture[str], title: str, rows: list[dict[str, Any]]) -> list[str]:
+    print_table(wide_console(), title, rows)
+    return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_table_has_its_title_its_columns_and_its_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    rows: list[dict[str, Any]] = [{"model": "one", "rate": 0.12345}, {"model": "another", "rate": 1.0}]
+    blank, title, names, first, second = printed(capsys, "Models", rows)
+    assert (blank, title) == ("", "Models")
+    assert (names.split(), first.split(), second.split()) == (
+        ["model", "rate"],
+        ["one", "0.1235"],
+        ["another", "1.0000"],
+    )
+    assert first.index("one") == second.index("another")  # text to the left
+    assert len(first) == len(second) == len(names)  # numbers to the right
+
+
+def test_no_rows_print_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed(capsys, "Models", []) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (99.99994, "99.9999"),
+        (100.0, "100"),
+        (1234567.8, "1,234,568"),
+        (-0.5, "-0.5000"),
+        (-1234.5, "-1,234"),
+        (7, "7"),
+        (1234, "1234"),
+        (True, "True"),
+        (None, ""),
+        ("text", "text"),
+    ],
+)
+def test_a_value_is_printed_by_its_kind(capsys: pytest.CaptureFixture[str], value: Any, text: str) -> None:
+    assert printed(capsys, "T", [{"name": "x", "value": value}])[-1].strip().removeprefix("x").strip() == text
+
+
+def test_brackets_are_text(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(capsys, "Of [all]", [{"@3[all sizes]": "in [seconds]"}])
+    assert [line.strip() for line in lines[1:]] == ["Of [all]", "@3[all sizes]", "in [seconds]"]
+
+
+def test_a_file_gets_wide_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(capsys, "Wide", [{f"column {number:02d}": 0.5 for number in range(11)}])
+    assert len(lines) == 4
+    assert all(f"column {number:02d}" in lines[2] for number in range(11))
+
+
+def step(name: str, seconds: float, peak: float = 1.0, kept: bool = False) -> dict[str, Any]:
+    return {"name": name, "seconds": seconds, "peak_mib": peak, "kept": kept}
+
+
+def test_short_steps_share_a_row_at_the_end() -> None:
+    steps = [step("a", 0.25, 3.0, kept=True), step("b", 1.0), step("c", 0.5, 9.0, kept=True), step("d", 5.0, 2.0)]
+    assert shorten_steps(steps) == [step("b", 1.0), step("d", 5.0, 2.0), step("2 shorter steps", 0.75, 9.0, kept=True)]
+    steps.append(step("e", 0.1))
+    assert shorten_steps(steps)[-1]["kept"] is False
+
+
+def test_without_short_steps_there_is_no_such_row() -> None:
+    assert shorten_steps([step("b", 1.0)]) == [step("b", 1.0)]
+    assert shorten_steps([]) == []

@@ -1,0 +1,273 @@
+"""The store: round trips, entries that are complete or not there, what the disk refuses, and pruning."""
+
+import datetime
+import errno
+import os
+import re
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import scipy.sparse
+from polars.testing import assert_frame_equal
+
+from common.engine.errors import UserError
+from common.engine.result_store import StepRecord, Store, prune, writing
+from common.engine.stored_entry import DamagedEntryError
+
+KEY = "0123456789abcdef" * 4
+
+
+def record(name: str = "step") -> StepRecord:
+    return StepRecord(name=name, seconds=1.5, peak_mib=10.0)
+
+
+def save(store: Store, value: Any, key: str = KEY) -> Path:
+    with store.draft() as draft:
+        draft.write(value)
+        draft.publish(key, record())
+    return store.path("step", key)
+
+
+def round_trip(tmp_path: Path, value: Any) -> Any:
+    store = Store(tmp_path)
+    save(store, value)
+    return store.load("step", KEY)
+
+
+@dataclass
+class Embeddings:
+    items: np.ndarray[Any, Any]
+    vectors: np.ndarray[Any, Any]
+
+
+def test_frames_come_back_equal(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {
+            "a": pl.Series([1, None, 3], dtype=pl.Int8),
+            "b": [True, None, False],
+            "s": ["x", None, "a longer string than twelve bytes"],
+            "t": [datetime.datetime(2020, 1, 1)] * 3,
+            "l": [[1], None, [2, 3]],
+            "r": [{"k": 1.5}] * 3,
+            "c": pl.Series(["x", "y", "x"], dtype=pl.Categorical),
+            "e": pl.Series(["x", "y", "x"], dtype=pl.Enum(["y", "x"])),
+            "n": [None] * 3,
+            "w": pl.Series([1, 2, 3], dtype=pl.Int128),  # a type that Arrow has not
+        }
+    )
+    chunks = pl.concat([frame, frame], rechunk=False)
+    for each in (frame, frame.drop("w"), frame.head(0), pl.DataFrame(), frame.slice(1, 1), chunks):
+        back = round_trip(tmp_path / uuid.uuid4().hex, each)
+        assert_frame_equal(back, each, categorical_as_str=False)
+
+
+def test_a_mapped_frame_outlives_its_entry_and_can_be_worked_on(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    save(store, pl.DataFrame({"a": range(1000)}))
+    frame = store.load("step", KEY)
+    store.remove("step", KEY)
+    assert frame.with_columns(b=pl.col("a") * 2)["b"].sum() == 999_000
+    assert frame.n_chunks() == 1
+
+
+def test_containers_dataclasses_and_sparse_matrices_come_back(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"a": [1, 2]})
+    embeddings = Embeddings(np.arange(3, dtype=np.int32), np.arange(600_000, dtype=np.float32).reshape(2, -1))
+    matrix = scipy.sparse.random(500, 500, density=0.9, format="csr", random_state=1)
+    ragged = np.array([1, "a", None], dtype=object)
+    back = round_trip(
+        tmp_path, {"frames": [frame, frame], "embeddings": embeddings, "matrix": matrix, "ragged": ragged}
+    )
+    assert back["frames"][0].equals(frame)
+    assert back["frames"][1].equals(frame)
+    np.testing.assert_array_equal(back["embeddings"].items, embeddings.items)
+    np.testing.assert_array_equal(back["embeddings"].vectors, embeddings.vectors)
+    assert back["embeddings"].vectors.dtype == np.float32
+    assert (back["matrix"] != matrix).nnz == 0
+    assert back["ragged"].tolist() == [1, "a", None]
+
+
+def test_large_arrays_are_mapped_and_read_only(tmp_path: Path) -> None:
+    array = round_trip(tmp_path, np.zeros((1000, 200), order="F"))
+    assert isinstance(array, np.memmap)
+    assert array.flags.f_contiguous
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 1
+
+
+def test_a_lazy_frame_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="collect it first"):
+        round_trip(tmp_path, [pl.LazyFrame({"a": [1]})])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_entry_is_found_only_once_published(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store.draft() as draft:
+        draft.write(1)
+        assert store.find("step", KEY) is None
+        draft.publish(KEY, record())
+    assert store.find("step", KEY) == record()
+    assert store.find("step", "f" * 64) is None
+    assert store.find("step", KEY[:16] + "f" * 48) is None  # the same folder, another key
+
+
+def test_of_two_runs_with_one_step_the_first_entry_stays(tmp_path: Path) -> None:
+    first, second = Store(tmp_path), Store(tmp_path)
+    with first.draft() as slow:
+        slow.write("slow")
+        save(second, "fast")
+        slow.publish(KEY, record())
+    assert first.load("step", KEY) == "fast"
+    assert [path.name for path in tmp_path.iterdir()] == [f"step-{KEY[:16]}"]
+
+
+def test_names_become_safe_folder_names(tmp_path: Path) -> None:
+    assert Store(tmp_path).path("fit a/b: LightGBM", KEY).name == f"fit_a_b_LightGBM-{KEY[:16]}"
+
+
+@pytest.mark.parametrize("file", ["entry.json", "value.pkl", "0.arrow"])
+@pytest.mark.parametrize("damage", ["cut", "deleted"])
+def test_a_damaged_entry_is_not_found_and_is_cleared_away(tmp_path: Path, file: str, damage: str) -> None:
+    store = Store(tmp_path)
+    path = save(store, pl.DataFrame({"a": [1]})) / file
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-5])
+    else:
+        path.unlink()
+    assert store.find("step", KEY) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+KINDS: dict[str, Callable[[], Any]] = {
+    "frame": lambda: pl.DataFrame({"a": range(50), "s": [f"a text of {row} and more" for row in range(50)]}),
+    "frame that Arrow has not": lambda: pl.DataFrame({"w": pl.Series(range(50), dtype=pl.Int128)}),
+    "large array": lambda: np.arange(300_000.0),
+    "small array": lambda: np.arange(20),
+    "sparse matrix": lambda: scipy.sparse.random(400, 400, density=0.9, format="csr", random_state=1),
+    "plain values": lambda: {"a": [1, 2.5, "text"], "b": (None, True, b"bytes")},
+    "several": lambda: [pl.DataFrame({"a": [1, 2]}), np.zeros(200_000), pl.DataFrame({"b": ["x"]})],
+}
+
+
+def flip(file: Path, position: int, bit: int) -> bytes:
+    """Flip one bit of a file, its size and its time staying as they are; returns what the file held."""
+    state, before = file.stat(), file.read_bytes()
+    damaged = bytearray(before)
+    damaged[position] ^= 1 << bit
+    file.write_bytes(damaged)
+    os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
+    return before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_flipped_bit_in_any_file_of_any_kind_of_entry_is_noticed_before_it_is_read(tmp_path: Path, kind: str) -> None:
+    path = save(Store(tmp_path), KINDS[kind]())
+    files = sorted(file for file in path.iterdir() if file.name != "entry.json")
+    assert files
+    draw = np.random.default_rng(1)
+    for file in files:
+        size = file.stat().st_size
+        for position in {0, size // 2, size - 1, *draw.integers(0, size, 12).tolist()}:
+            before = flip(file, position, int(draw.integers(8)))
+            with pytest.raises(DamagedEntryError, match=re.escape(file.name)):
+                Store(tmp_path).load("step", KEY)
+            file.write_bytes(before)
+    Store(tmp_path).load("step", KEY)
+
+
+def test_a_file_damaged_after_it_was_loaded_is_noticed(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    path = save(store, "value")
+    assert store.load("step", KEY) == "value"
+    flip(path / "value.pkl", 5, 0)
+    with pytest.raises(DamagedEntryError):
+        store.load("step", KEY)
+
+
+def test_a_damaged_entry_is_told_when_it_is_looked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store(tmp_path)
+    assert store.find("step", KEY) is None
+    assert capsys.readouterr().err == ""
+    path = save(store, 1)
+    flip(path / "entry.json", 10, 1)
+    assert store.find("step", KEY) is None
+    assert "step: its kept result is damaged" in capsys.readouterr().err
+
+
+def test_a_store_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(Store(tmp_path), "value")
+    monkeypatch.setattr("os.getuid", lambda: os.stat(tmp_path).st_uid + 1)
+    with pytest.raises(UserError, match=r"belongs to another user.*choose another folder with --build"):
+        Store(tmp_path)
+
+
+def test_temporary_folders_of_dead_processes_are_removed_and_of_living_ones_kept(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    host = socket.gethostname()
+    names = {
+        "dead": f".tmp-{host}-{dead.pid}-{'0' * 32}",
+        "reused": f".tmp-{host}-{os.getpid()}-{'0' * 32}",  # older than the process that has the number now
+        "other, old": f".tmp-elsewhere-1-{'0' * 32}",
+        "living": f".tmp-{host}-{os.getpid()}-{'1' * 32}",
+        "other, new": f".tmp-elsewhere-1-{'1' * 32}",
+        "foreign": ".tmp-of-somebody",
+    }
+    for name in names.values():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.npy").write_text("half")
+    for case in ("reused", "other, old"):
+        os.utime(tmp_path / names[case], (1, 1))
+    Store(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {names["living"], names["other, new"], names["foreign"]}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+@pytest.mark.parametrize("target", ["numpy.save", "polars.DataFrame.write_ipc", "pathlib.Path.rename"])
+def test_what_the_disk_refuses_is_a_user_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, target: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    store = Store(tmp_path)
+    save(store, "kept", "e" * 64)
+    monkeypatch.setattr(target, refuse)
+    with pytest.raises(UserError, match=f"{tmp_path}: {os.strerror(number)}.*run again"):
+        save(store, [pl.DataFrame({"a": [1]}), np.zeros(1_000_000)])
+    monkeypatch.undo()
+    assert store.load("step", "e" * 64) == "kept"
+    assert [path.name for path in tmp_path.iterdir()] == [f"step-{'e' * 16}"]
+
+
+def test_prune_removes_the_least_recently_used_entries(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    keys = [letter * 64 for letter in "abcd"]
+    for key in keys:
+        save(store, np.zeros(1_000_000, dtype=np.uint8).tobytes(), key)  # a little more than 1 MB each
+    for age, key in enumerate(keys):
+        os.utime(store.path("step", key), (1_000 - age, 1_000 - age))
+    store.find("step", keys[2])  # using an entry makes it the most recent
+    (tmp_path / "digests.json").write_text("{}")
+    assert prune(tmp_path, 2.5e6 / 2**30) == 2
+    assert [key[0] for key in keys if store.find("step", key)] == ["a", "c"]
+    assert (tmp_path / "digests.json").exists()
+    assert prune(tmp_path, 1.0) == 0
+
+
+def test_what_an_array_could_write_in_part_is_told_as_a_full_disk(tmp_path: Path) -> None:
+    with (
+        pytest.raises(UserError, match=r": No space left on device \(9 requested and 4 written\)\. Free"),
+        writing(tmp_path),
+    ):
+        raise OSError("9 requested and 4 written")

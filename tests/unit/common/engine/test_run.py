@@ -1,0 +1,356 @@
+"""Run.step: what is computed, what is kept, and what survives an edit, a damaged entry and a kill."""
+
+import gc
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+import pytest
+
+from common.engine.errors import UserError
+from common.engine.run import Result, Run, collect, collect_named, prune
+
+CALLS: list[str] = []
+PROJECT = Path(__file__).parents[4]
+
+
+def make_frame(height: int) -> pl.DataFrame:
+    CALLS.append("make_frame")
+    return pl.DataFrame({"a": range(height)})
+
+
+@dataclass(frozen=True)
+class Pair:
+    frame: pl.DataFrame
+    size: int
+
+
+def make_pair(size: int) -> Pair:
+    return Pair(pl.DataFrame({"a": range(size)}), size)
+
+
+def make_parts(size: int) -> tuple[pl.DataFrame, np.ndarray[Any, Any]]:
+    CALLS.append("make_parts")
+    return pl.DataFrame({"a": range(size)}), np.full(200_000, size)
+
+
+def identity(value: Any) -> Any:
+    return value
+
+
+def add(frame: pl.DataFrame, amount: int) -> pl.DataFrame:
+    CALLS.append("add")
+    return frame.with_columns(pl.col("a") + amount)
+
+
+def sum_all(frames: list[Any], more: dict[str, Any]) -> int:
+    CALLS.append("sum_all")
+    frames = [*frames, *more.values()]
+    return sum(int(frame["a"].sum()) for frame in frames)
+
+
+def read(file: Path) -> str:
+    CALLS.append("read")
+    return file.read_text()
+
+
+def fail(error: type[BaseException]) -> None:
+    raise error("it failed")
+
+
+def fill(mebibytes: int) -> None:
+    filled = np.ones(mebibytes * 2**17)
+    time.sleep(0.2)  # for the sampler to see it
+    del filled
+
+
+@pytest.fixture(autouse=True)
+def _no_calls() -> None:
+    CALLS.clear()
+
+
+def new_run(tmp_path: Path) -> Run:
+    return Run(tmp_path / "run", tmp_path / "cache", quiet=True)
+
+
+def test_a_step_is_computed_once_and_then_kept_with_its_cost(tmp_path: Path) -> None:
+    first = new_run(tmp_path)
+    assert first.step(make_frame, 3, name="frame").value["a"].to_list() == [0, 1, 2]
+    second = new_run(tmp_path)
+    assert second.step(make_frame, 3, name="frame").value["a"].to_list() == [0, 1, 2]
+    assert CALLS == ["make_frame"]
+    (computed,), (kept,) = first.timings, second.timings
+    assert not computed.kept
+    assert kept == msgspec.structs.replace(computed, kept=True)
+    assert computed.name == "frame"
+
+
+def test_peak_memory_is_that_of_the_process_during_the_step(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    run.step(fill, 1)
+    run.step(fill, 300)
+    small, large = run.timings
+    assert large.peak_mib > small.peak_mib + 200
+    assert large.seconds > 0
+
+
+def test_results_are_passed_by_value_wherever_they_stand(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    two, three = run.step(make_frame, 2), run.step(make_frame, 3)
+    more = run.step(add, two, 10)
+    assert run.step(sum_all, [two, three], {"x": more}).value == 1 + 3 + 21
+
+
+def test_a_step_may_take_a_field_of_a_result_or_several_results_as_one(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    pair = run.step(make_pair, 2)
+    assert run.step(add, pair.frame, 10).value["a"].to_list() == [10, 11]
+    assert run.step(sum_all, collect([pair.frame, run.step(make_frame, 3)]), {}).value == 1 + 3
+    assert new_run(tmp_path).step(add, pair.frame, 10).key == run.step(add, pair.frame, 10).key
+    assert run.step(identity, pair.frame).key != run.step(identity, pair.size).key
+    with pytest.raises(AttributeError, match="no field 'frmae'"):
+        run.step(add, pair.frmae, 10)
+
+
+def test_named_results_are_one_argument_whose_key_knows_names_and_order(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    small, large = run.step(make_frame, 2), run.step(make_frame, 3)
+    named = collect_named({"small": small, "large": large})
+    assert {name: frame.height for name, frame in named.value.items()} == {"small": 2, "large": 3}
+    for other in ({"large": large, "small": small}, {"small": large, "large": small}, {"a": small, "b": large}):
+        assert collect_named(other).key != named.key
+
+
+def test_wrong_arguments_are_refused_before_anything_is_computed(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    with pytest.raises(TypeError, match=r"step more: missing a required argument: 'amount'; it is add\(frame"):
+        run.step(add, run.step(make_frame, 2), name="more")
+    with pytest.raises(TypeError, match="too many positional arguments"):
+        run.step(make_frame, 2, 3)
+    assert CALLS == ["make_frame"]
+
+
+def test_a_changed_parameter_reaches_every_later_step_and_no_other(tmp_path: Path) -> None:
+    def total(amount: int) -> int:
+        run = new_run(tmp_path)
+        frame = run.step(make_frame, 3)
+        return run.step(sum_all, [run.step(add, frame, amount)], {}).value
+
+    assert total(1) == 6
+    assert total(2) == 9
+    assert CALLS == ["make_frame", "add", "sum_all", "add", "sum_all"]
+    assert total(1) == 6
+    assert len(CALLS) == 5
+
+
+def test_a_changed_raw_file_is_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "raw.csv"
+    values = []
+    for content in ("a", "b", "b"):
+        file.write_text(content)
+        values.append(new_run(tmp_path).step(read, file).value)
+    assert values == ["a", "b", "b"]
+    assert CALLS == ["read", "read"]
+
+
+def test_a_value_lives_only_as_long_as_it_is_used(tmp_path: Path) -> None:
+    result = new_run(tmp_path).step(make_frame, 3)
+    frame = result.value
+    assert result.value is frame
+    alive = weakref.ref(frame)
+    del frame
+    gc.collect()
+    assert alive() is None
+    assert result.value.height == 3
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_step_that_raises_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    run = new_run(tmp_path)
+    with pytest.raises(error, match="it failed"):
+        run.step(fail, error)
+    assert list((tmp_path / "cache").iterdir()) == []
+    assert run.timings == []
+
+
+def damage(tmp_path: Path, file: str) -> None:
+    (path,) = (tmp_path / "cache").glob(f"make_frame-*/{file}")
+    path.write_bytes(b"?" * path.stat().st_size)  # the size stays right: found out only by reading
+
+
+@pytest.mark.parametrize("file", ["value.pkl", "0.arrow"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_unreadable_entry_is_computed_again(tmp_path: Path, file: str, when: str) -> None:
+    result: Result[pl.DataFrame] = new_run(tmp_path).step(make_frame, 3)
+    damage(tmp_path, file)
+    if when == "before":
+        result = new_run(tmp_path).step(make_frame, 3)
+    assert result.value["a"].to_list() == [0, 1, 2]
+    assert CALLS == ["make_frame", "make_frame"]
+    assert new_run(tmp_path).step(make_frame, 3).value.height == 3
+    assert len(CALLS) == 2
+
+
+@pytest.mark.parametrize("file", ["value.pkl", "0.arrow", "1.npy", "entry.json"])
+def test_a_flipped_bit_costs_one_line_and_the_step(
+    tmp_path: Path, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def build(run: Run) -> tuple[pl.DataFrame, np.ndarray[Any, Any]]:
+        parts: tuple[pl.DataFrame, np.ndarray[Any, Any]] = run.step(make_parts, 5).value
+        return parts
+
+    build(new_run(tmp_path))
+    (path,) = (tmp_path / "cache").glob(f"make_parts-*/{file}")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+    capsys.readouterr()
+    frame, array = build(Run(tmp_path / "run", tmp_path / "cache"))
+    said = [line for line in capsys.readouterr().err.splitlines() if "computed again" in line]
+    assert len(said) == 1
+    assert frame["a"].to_list() == [0, 1, 2, 3, 4]
+    assert array.sum() == 5 * 200_000
+    assert CALLS == ["make_parts", "make_parts"]
+
+
+def test_an_entry_pruned_during_the_run_is_computed_again_with_its_inputs(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    added = run.step(add, run.step(make_frame, 3), 1)
+    assert prune(tmp_path / "cache", 0) == 2
+    assert added.value["a"].to_list() == [1, 2, 3]
+    assert CALLS == ["make_frame", "add", "make_frame", "add"]
+
+
+def test_an_unwritable_run_folder_is_a_user_error(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")
+    with pytest.raises(UserError, match=r"Cannot write to .*run: File exists"):
+        new_run(tmp_path)
+
+
+def test_write_json(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    run.step(make_frame, 1)
+    path = run.write_json("summary.json", {"score": np.float64(0.5), "from": Path("a"), "timings": run.timings})
+    written = json.loads(path.read_text())
+    assert path == tmp_path / "run" / "summary.json"
+    assert (written["score"], written["from"], written["timings"][0]["name"]) == (0.5, "a", "make_frame")
+    (tmp_path / "run" / "taken").mkdir()
+    with pytest.raises(UserError, match="Cannot write"):
+        run.write_json("taken", {})
+    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == ["summary.json", "taken"]
+
+
+def test_a_step_that_is_computed_prints_one_line_unless_quiet(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, quiet in enumerate((False, False, True)):
+        Run(tmp_path / "run", tmp_path / "cache", quiet=quiet).step(make_frame, 3 + number // 2)
+    shown = capsys.readouterr()
+    (line,) = shown.err.splitlines()
+    assert line.split()[0] == "make_frame"
+    assert line.split()[-1] == "MiB"
+    assert shown.out == ""
+
+
+SHOP = {
+    "helpers": "def scale(x):\n    return 2 * x\n\ndef unrelated(x):\n    return x\n",
+    "steps": "from {name}.helpers import scale\n\ndef double(x):\n    # why\n    return scale(x)\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "kept"),
+    [
+        ("steps", "# why", "# because", True),
+        ("helpers", "    return x\n", "    return -x\n", True),
+        ("helpers", "2 * x", "3 * x", False),
+    ],
+    ids=["comment", "unrelated", "helper"],
+)
+def test_a_run_after_an_edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, old: str, new: str, kept: bool
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    sources = {each: source.format(name="edited_shop") for each, source in SHOP.items()}
+    assert run_source(tmp_path, sources)[0] == 2
+    value, again = run_source(tmp_path, sources | {module: sources[module].replace(old, new)})
+    assert again is kept
+    assert value == (2 if kept else 3)
+
+
+def run_source(root: Path, sources: dict[str, str]) -> tuple[int, bool]:
+    """Write the package, import it afresh, run one step of it: its value, and whether that was kept."""
+    for each, source in sources.items():
+        (root / "edited_shop").mkdir(exist_ok=True)
+        (root / "edited_shop" / f"{each}.py").write_text(source)
+    for loaded in [name for name in sys.modules if name.partition(".")[0] == "edited_shop"]:
+        del sys.modules[loaded]
+    importlib.invalidate_caches()
+    run = Run(root / "run", root / "cache", quiet=True, root=root)
+    value: int = run.step(importlib.import_module("edited_shop.steps").double, 1).value
+    return value, run.timings[0].kept
+
+
+JOB = """
+import os, signal, sys
+from pathlib import Path
+import polars as pl
+from common.engine.run import Run
+
+class Mine:
+    def __getstate__(self):
+        if os.environ["DIE"] == "in the write":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {}
+
+def first(height):
+    return pl.DataFrame({"a": range(height)})
+
+def second(frame):
+    if os.environ["DIE"] == "in the step":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return frame.sum(), Mine()
+
+here = Path(sys.argv[1])
+run = Run(here / "run", here / "cache", root=here)
+print(run.step(second, run.step(first, 4)).value[0].item())
+"""
+
+
+def test_after_a_kill_the_next_run_goes_on_from_the_last_finished_step(tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text(JOB)
+
+    def start(die: str) -> tuple[int, str, list[str]]:
+        """The exit code, what is printed, and the steps that were computed to the end."""
+        done = subprocess.run(
+            [sys.executable, tmp_path / "job.py", tmp_path],
+            env={**os.environ, "DIE": die, "PYTHONPATH": str(PROJECT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout, [line.split()[0] for line in done.stderr.splitlines()]
+
+    def temporary() -> list[str]:
+        return [file.name for folder in (tmp_path / "cache").glob(".tmp-*") for file in folder.iterdir()]
+
+    assert start("in the step") == (-signal.SIGKILL, "", ["first"])
+    assert start("in the write") == (-signal.SIGKILL, "", [])
+    assert sorted(temporary()) == ["0.arrow", "value.pkl"]
+    assert len(list((tmp_path / "cache").glob("second-*"))) == 0
+    assert start("never") == (0, "6\n", ["second"])
+    assert temporary() == []
+    assert start("never") == (0, "6\n", [])

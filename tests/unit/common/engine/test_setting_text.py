@@ -1,0 +1,69 @@
+"""Values as they are typed behind --set: bare words, lists, TOML; and values shown so that they can be typed."""
+
+import shlex
+from typing import Annotated, Literal
+
+import msgspec
+import pytest
+
+from common.engine.setting_text import parse_value, show_setting
+
+WORDS = list[str]
+AUTO = Literal["auto"] | tuple[Literal["content", "counts"], ...]
+BOUNDED = Annotated[tuple[Annotated[float, msgspec.Meta(ge=0)], ...], msgspec.Meta(min_length=1)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "value"),
+    [
+        ("[a,b]", WORDS, ["a", "b"]),
+        ("[a, b]", WORDS, ["a", "b"]),
+        ("a,b", WORDS, ["a", "b"]),
+        ("a", WORDS, ["a"]),
+        ('"a"', WORDS, ["a"]),
+        ("['a', \"b\"]", WORDS, ["a", "b"]),
+        ("['a', b]", WORDS, ["a", "b"]),
+        ("[]", WORDS, []),
+        ("", WORDS, []),
+        ("7", WORDS, ["7"]),
+        ("2017-10-01,b", tuple[str, ...], ["2017-10-01", "b"]),
+        ("0.5", BOUNDED, [0.5]),
+        ("0.5,2", BOUNDED, [0.5, 2]),
+        ("auto", AUTO, "auto"),
+        ("content", AUTO, ["content"]),
+        ("[content,counts]", AUTO, ["content", "counts"]),
+        ("7", str, "7"),
+        ("7", int, 7),
+        ("many", int, "many"),
+        ("a,b", str, "a,b"),
+        ("true", bool, True),
+        ("[1, 2]", None, [1, 2]),
+        ("word", None, "word"),
+    ],
+)
+def test_text_becomes_a_value_of_the_keys_type(text: str, expected: object, value: object) -> None:
+    assert parse_value(text, expected) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (["a", "b"], "k=a,b"),
+        ([], "k=[]"),
+        (0.5, "k=0.5"),
+        (True, "k=true"),
+        ("auto", "k=auto"),
+        ({"x": None, "y": 3}, "k.y=3"),
+        (["a,b"], None),
+        (None, None),
+    ],
+)
+def test_a_value_is_shown_as_it_can_be_typed(value: object, text: str | None) -> None:
+    assert show_setting("k", value) == text
+
+
+def test_what_is_shown_reads_back_through_a_shell() -> None:
+    shown = show_setting("k", ["two words", "a$b"])
+    assert shown is not None
+    (word,) = shlex.split(shown)
+    assert parse_value(word.partition("=")[2], WORDS) == ["two words", "a$b"]

@@ -1,0 +1,169 @@
+"""Keys: parameters and files change a key when their content does, and never otherwise."""
+
+import datetime
+import enum
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import polars as pl
+import pytest
+
+from common.engine.errors import UserError
+from common.engine.step_key import Keys
+
+
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+class Shape(msgspec.Struct, frozen=True):
+    size: int
+    parts: tuple[int, ...] = ()
+
+
+@dataclass
+class Point:
+    x: float
+
+
+class Pair(NamedTuple):
+    a: int
+    b: int
+
+
+def identity(value: object) -> object:
+    return value
+
+
+def constant(value: object) -> object:
+    return 1
+
+
+def parameter_key(tmp_path: Path, *args: Any) -> str:
+    return Keys(tmp_path).key(identity, args)
+
+
+# each twice, built anew: equal values must agree, and no two different ones
+VALUES: list[Callable[[], Any]] = [
+    lambda: None,
+    lambda: True,
+    lambda: 1,
+    lambda: 1.0,
+    lambda: "1",
+    lambda: b"1",
+    lambda: np.float32(1),
+    lambda: np.int64(1),
+    lambda: (),
+    lambda: [],
+    lambda: {},
+    lambda: (1, 2),
+    lambda: [1, 2],
+    lambda: ((1,), 2),
+    lambda: (1, (2,)),
+    lambda: Pair(1, 2),
+    lambda: {"a": 1, "b": 2},
+    lambda: {"b": 2, "a": 1},
+    lambda: {"x", "y", "z"},
+    lambda: frozenset({"x", "y", "z"}),
+    lambda: datetime.date(2020, 1, 1),
+    lambda: Colour.RED,
+    lambda: Colour.BLUE,
+    lambda: Shape(1),
+    lambda: Shape(1, (2,)),
+    lambda: Point(1),
+    lambda: Point(2.0),
+    lambda: identity,
+    lambda: constant,
+    lambda: Shape,
+    lambda: functools.partial(identity, 1),
+    lambda: functools.partial(identity, 2),
+    lambda: float("nan"),
+    lambda: ("ab", "c"),
+    lambda: ("a", "bc"),
+]
+
+
+def test_equal_parameters_agree_and_different_ones_differ(tmp_path: Path) -> None:
+    once = [parameter_key(tmp_path, value()) for value in VALUES]
+    assert once == [parameter_key(tmp_path, value()) for value in VALUES]
+    assert len(set(once)) == len(VALUES)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [np.zeros(3), pl.DataFrame({"a": [1]}), object(), lambda: 1, [object()], {"a": pl.col("a")}, Shape(1).__repr__],
+    ids=["array", "frame", "object", "lambda", "nested", "expression", "bound method"],
+)
+def test_what_cannot_be_hashed_is_refused_by_name(tmp_path: Path, value: object) -> None:
+    with pytest.raises(TypeError, match=r"argument 0 of step identity: .* cannot enter a key"):
+        parameter_key(tmp_path, value)
+
+
+def test_a_function_inside_a_function_is_refused(tmp_path: Path) -> None:
+    def inner() -> int:
+        return 1
+
+    with pytest.raises(TypeError, match="cannot enter a key"):
+        Keys(tmp_path).key(inner, ())
+
+
+def test_a_file_counts_by_name_and_content(tmp_path: Path) -> None:
+    first, second = tmp_path / "a" / "clicks.csv", tmp_path / "b" / "clicks.csv"
+    for file in (first, second):
+        file.parent.mkdir()
+        file.write_text("1,2\n")
+    assert parameter_key(tmp_path, first) == parameter_key(tmp_path, second)
+    second.write_text("1,3\n")
+    assert parameter_key(tmp_path, first) != parameter_key(tmp_path, second)
+
+
+def test_a_settled_file_is_read_once_and_again_after_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("common.engine.step_key.SETTLED_NS", -1)
+    file = tmp_path / "clicks.csv"
+    file.write_text("1,2\n")
+    before = parameter_key(tmp_path, file)
+    assert parameter_key(tmp_path, file) == before
+    with monkeypatch.context() as patch:
+        patch.setattr("common.engine.step_key._digest_file", lambda path: pytest.fail("it was read again"))
+        assert parameter_key(tmp_path, file) == before
+    file.write_text("1,3\n")
+    os.utime(file, ns=(1, 1))
+    assert parameter_key(tmp_path, file) != before
+
+
+def test_a_file_just_written_is_not_trusted_to_stay(tmp_path: Path) -> None:
+    file = tmp_path / "clicks.csv"
+    file.write_text("1,2\n")
+    before = parameter_key(tmp_path, file)
+    state = file.stat()
+    file.write_text("1,3\n")
+    os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert parameter_key(tmp_path, file) != before
+
+
+def test_damaged_digests_are_worked_out_again(tmp_path: Path) -> None:
+    file = tmp_path / "clicks.csv"
+    file.write_text("1,2\n")
+    before = parameter_key(tmp_path, file)
+    (tmp_path / "digests.json").write_text('{"a": 1')
+    assert parameter_key(tmp_path, file) == before
+
+
+def test_a_missing_file_and_a_folder_are_user_errors(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"absent\.csv does not exist"):
+        parameter_key(tmp_path, tmp_path / "absent.csv")
+    with pytest.raises(UserError, match="is a directory"):
+        parameter_key(tmp_path, tmp_path)
+
+
+def test_a_package_version_changes_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = parameter_key(tmp_path, 1)
+    monkeypatch.setattr("common.engine.step_key._version", lambda package: "99" if package == "polars" else "1")
+    assert parameter_key(tmp_path, 1) != before

@@ -1,0 +1,160 @@
+"""Drift: what was planted is detected, what was not is not, and the AUC is that of all pairs."""
+
+import numpy as np
+import pytest
+
+from common.learning.adversarial_validation import FEWEST_ROWS, compare_halves, feature_auc, find_drift, refer
+from common.learning.dataset import Matrix, RankingDataset
+
+ROWS, COLUMNS = 400, 6
+NAMES = tuple(f"feature_{column}" for column in range(COLUMNS))
+
+
+def draw(seed: int, rows: int = ROWS) -> Matrix:
+    return np.random.default_rng(seed).normal(size=(rows, COLUMNS)).astype(np.float32)
+
+
+def test_planted_drift_comes_first() -> None:
+    train, test = draw(1), draw(2)
+    test[:, 3] += 6
+    test[:, 5] += 0.7
+    drift = find_drift(NAMES, train, test)
+    assert drift is not None
+    assert drift["auc"] > 0.99
+    assert drift["rows"] == 2 * ROWS
+    assert [row["feature"] for row in drift["features"][:2]] == ["feature_3", "feature_5"]
+    worst = drift["features"][0]
+    assert worst["auc"] > 0.99
+    assert worst["train"] == pytest.approx(float(train[:, 3].mean()), abs=1e-5)
+    assert worst["test"] == pytest.approx(float(test[:, 3].mean()), abs=1e-5)
+
+
+def test_what_moves_every_day_is_known_from_two_times_of_the_labelled_data() -> None:
+    """A feature that grows with time tells the test from train, and the later half of train from the earlier one."""
+    rng, queries, size = np.random.default_rng(3), 80, 5
+    times = rng.permutation(queries).astype(np.int64)
+    train, test = draw(1), draw(2)
+    train[:, 2] = np.repeat(times, size)
+    test[:, 2] = queries + rng.integers(0, queries, ROWS)
+    test[:, 4] += 5  # new in the test
+    rows = RankingDataset(NAMES, train, np.zeros(ROWS, np.float32), np.full(queries, size, np.int32))
+    drift = refer(find_drift(NAMES, train, test), compare_halves(rows, times), "two halves")
+    assert drift is not None
+    assert drift["reference"] > 0.95
+    assert drift["between"] == "two halves"
+    references = {row["feature"]: row["reference"] for row in drift["features"]}
+    assert references["feature_2"] > 0.95
+    assert references["feature_4"] < 0.65
+    alone = find_drift(NAMES, train, test)
+    assert refer(alone, None, "two halves") == alone
+    assert refer(None, alone, "two halves") is None
+
+
+def test_without_drift_the_auc_is_one_half() -> None:
+    drift = find_drift(NAMES, draw(1), draw(2))
+    assert drift is not None
+    assert drift["auc"] == pytest.approx(0.5, abs=0.06)
+    assert all(row["auc"] < 0.57 for row in drift["features"])
+
+
+def test_drift_in_how_two_features_go_together_is_seen_by_the_classifier_alone() -> None:
+    train, test = draw(1, 1500), draw(2, 1500)
+    train[:, 1] = np.abs(train[:, 1]) * np.sign(train[:, 0])
+    drift = find_drift(NAMES, train, test)
+    assert drift is not None
+    assert drift["auc"] > 0.65
+    assert all(row["auc"] < 0.56 for row in drift["features"])
+
+
+def test_rows_of_one_query_do_not_betray_their_side() -> None:
+    """Every query has a value of its own: in both halves, it would tell the side of its other rows."""
+    rng = np.random.default_rng(5)
+    sizes = np.full(40, 25, np.int32)
+    sides = [np.repeat(rng.normal(size=(40, 1)), 25, axis=0).astype(np.float32) for _ in range(2)]
+    apart = find_drift(("own",), sides[0], sides[1])
+    together = find_drift(("own",), sides[0], sides[1], sizes, sizes)
+    assert apart is not None
+    assert together is not None
+    assert apart["auc"] > 0.8
+    assert together["auc"] < 0.65
+
+
+def test_the_same_seed_gives_the_same_and_rows_are_bounded() -> None:
+    train, test = draw(1), draw(2)
+    sizes = np.full(ROWS // 4, 4, np.int32)
+    first = find_drift(NAMES, train, test, sizes, sizes, most=102, top=2)
+    assert first == find_drift(NAMES, train, test, sizes, sizes, most=102, top=2)
+    assert first is not None
+    assert first["rows"] == 200
+    assert len(first["features"]) == 2
+
+
+def test_constant_empty_and_infinite_features() -> None:
+    train, test = np.zeros((80, 3), np.float32), np.zeros((90, 3), np.float32)
+    train[:, 1] = test[:, 1] = np.nan
+    test[:, 2] = np.inf
+    drift = find_drift(("constant", "empty", "gone"), train, test)
+    assert drift is not None
+    rows = {row["feature"]: row for row in drift["features"]}
+    assert rows["constant"] == {
+        "feature": "constant",
+        "auc": 0.5,
+        "train": 0.0,
+        "test": 0.0,
+        "train_missing": 0.0,
+        "test_missing": 0.0,
+    }
+    assert rows["empty"]["auc"] == 0.5
+    assert rows["empty"]["train"] is None
+    assert rows["gone"] == {
+        "feature": "gone",
+        "auc": 1.0,
+        "train": 0.0,
+        "test": None,
+        "train_missing": 0.0,
+        "test_missing": 1.0,
+    }
+    assert drift["auc"] == 1.0
+
+
+def test_nothing_that_differs_and_no_feature_at_all() -> None:
+    flat = np.ones((FEWEST_ROWS, 2), np.float32)
+    drift = find_drift(("a", "b"), flat, flat)
+    assert drift is not None
+    assert drift["auc"] == 0.5
+    none = find_drift((), flat[:, :0], flat[:, :0])
+    assert none == {"auc": 0.5, "rows": 2 * FEWEST_ROWS, "features": []}
+
+
+@pytest.mark.parametrize("rows", [0, 1, FEWEST_ROWS - 1])
+def test_too_little_data_is_no_drift_and_no_error(rows: int) -> None:
+    assert find_drift(NAMES, draw(1), draw(2, rows)) is None
+    assert find_drift(NAMES, draw(1, rows), draw(2)) is None
+
+
+def test_one_query_on_a_side_cannot_be_split() -> None:
+    whole = np.array([ROWS], np.int32)
+    assert find_drift(NAMES, draw(1), draw(2), None, whole) is None
+    assert find_drift(NAMES, draw(1), draw(2), whole, None, most=10) is None
+
+
+def test_auc_of_a_feature_is_that_of_all_pairs() -> None:
+    rng = np.random.default_rng(9)
+    for shift, missing in ((0.0, 0.0), (0.8, 0.1), (-0.8, 0.3), (0.3, 0.9)):
+        train = rng.integers(0, 6, 70).astype(np.float32)
+        test = (rng.integers(0, 6, 50) + shift * 3).astype(np.float32)
+        train[rng.random(70) < 0.2] = np.nan
+        test[rng.random(50) < missing] = np.nan
+        assert feature_auc(train, test) == pytest.approx(max(count_pairs(train, test, fill) for fill in (-99, 99)))
+
+
+def count_pairs(train: Matrix, test: Matrix, fill: float) -> float:
+    low, high = np.nan_to_num(train, nan=fill), np.nan_to_num(test, nan=fill)
+    auc = float(np.mean((high[:, None] > low) + 0.5 * (high[:, None] == low)))
+    return max(auc, 1 - auc)
+
+
+def test_a_feature_missing_more_often_drifts_though_its_values_do_not() -> None:
+    values = np.arange(100, dtype=np.float32)
+    gone = np.where(values % 2 == 0, np.nan, values).astype(np.float32)
+    assert feature_auc(values, gone) == pytest.approx(0.75, abs=0.01)

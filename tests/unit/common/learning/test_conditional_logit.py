@@ -1,0 +1,253 @@
+"""The conditional logit: planted weights, a closed form, an independent optimiser, and what it must leave out."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from common.engine.errors import UserError
+from common.learning.conditional_logit import CLIP, Logit, fit_logit
+from common.learning.dataset import RankingDataset
+
+Array = NDArray[np.float64]
+
+
+def choose(features: Array, utilities: Array, sizes: NDArray[np.int32], seed: int) -> RankingDataset:
+    """One row of each query chosen as a softmax of the utilities would."""
+    noisy = utilities + np.random.default_rng(seed).gumbel(size=len(utilities))
+    starts = np.cumsum(sizes) - sizes
+    labels = (noisy == np.repeat(np.maximum.reduceat(noisy, starts), sizes)).astype(np.float32)
+    names = tuple(f"x{column}" for column in range(features.shape[1]))
+    return RankingDataset(names, features.astype(np.float32), labels, sizes)
+
+
+def plant(queries: int, weights: list[float], seed: int) -> RankingDataset:
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(2, 15, queries).astype(np.int32)
+    features = rng.normal(size=(sizes.sum(), len(weights))) * [10.0**power for power in range(len(weights))] + 3
+    scaled = weights / 10.0 ** np.arange(len(weights))
+    return choose(features, features @ scaled, sizes, seed + 1)
+
+
+def raw_weights(model: Logit) -> Array:
+    """Weights per unit of the features."""
+    return model.weights[: len(model.valued)] / model.scale[model.valued]
+
+
+# --- what is found ---
+
+
+def test_planted_weights_are_recovered_whatever_the_unit() -> None:
+    model = fit_logit(plant(6000, [1.0, -0.5, 0.0], 1), None, 0.0)
+    np.testing.assert_allclose(raw_weights(model) * [1, 10, 100], [1, -0.5, 0], atol=0.06)
+
+
+def test_two_rows_and_one_mark_have_a_closed_form() -> None:
+    """Seven of ten queries choose the marked row: its log odds are log(7 / 3)."""
+    labels = np.array([[1, 0]] * 7 + [[0, 1]] * 3, np.float32).ravel()
+    rows = RankingDataset(
+        ("mark",), np.tile(np.array([[1], [0]], np.float32), (10, 1)), labels, np.full(10, 2, np.int32)
+    )
+    marked, plain = fit_logit(rows, None, 0.0).predict(np.array([[1], [0]], np.float32))
+    assert marked - plain == pytest.approx(np.log(7 / 3), abs=1e-4)
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.05, 2.0])
+def test_weights_and_loss_agree_with_another_optimiser(l2: float) -> None:
+    rows = plant(80, [1.0, -0.5], 5)
+    model = fit_logit(rows, None, l2)
+    columns = np.clip((rows.features.astype(float) - rows.features.mean(axis=0)) / rows.features.std(axis=0), -5, 5)
+
+    def loss(weights: Array) -> float:
+        total, start = 0.0, 0
+        for size in rows.group_sizes:
+            query = slice(start, start + size)
+            utility = columns[query] @ weights
+            total += np.log(np.exp(utility).sum()) - utility[rows.labels[query] > 0][0]
+            start += size
+        return float(total / len(rows.group_sizes) + l2 / 2 * weights @ weights)
+
+    best = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-10, "maxiter": 999})
+    np.testing.assert_allclose(model.weights, best.x, atol=1e-3)
+
+
+def test_queries_across_chunks_count_once_each() -> None:
+    """A query longer than a chunk, and many whose rows straddle its border, against the same fit in one chunk."""
+    rng = np.random.default_rng(8)
+    sizes = np.array([700, 700, 3000, *[37] * 60], np.int32)
+    features = rng.normal(size=(sizes.sum(), 2))
+    rows = choose(features, features @ [0.8, -0.3], sizes, 9)
+    model = fit_logit(rows, None, 1e-3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("common.learning.conditional_logit.CHUNK_ROWS", 10**6)
+        whole = fit_logit(rows, None, 1e-3)
+        np.testing.assert_allclose(model.weights, whole.weights, atol=1e-4)
+        np.testing.assert_allclose(model.predict(rows.features), whole.predict(rows.features), atol=1e-3)
+    assert len(model.weights) == 2
+
+
+def test_a_heavier_penalty_gives_smaller_weights() -> None:
+    rows = plant(200, [1.0, 1.0], 11)
+    lengths = [np.linalg.norm(fit_logit(rows, None, l2).weights) for l2 in (0.0, 0.1, 1.0, 10.0)]
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[-1] < 0.1 * lengths[0]
+
+
+def test_the_penalty_does_not_depend_on_the_number_of_queries() -> None:
+    rows = plant(100, [1.0], 12)
+    features, labels, sizes = np.tile(rows.features, (3, 1)), np.tile(rows.labels, 3), np.tile(rows.group_sizes, 3)
+    thrice = fit_logit(RankingDataset(rows.names, features, labels, sizes), None, 0.2)
+    np.testing.assert_allclose(thrice.weights, fit_logit(rows, None, 0.2).weights, atol=1e-4)
+
+
+# --- what carries nothing ---
+
+
+def test_a_constant_per_query_is_dropped_and_changes_nothing() -> None:
+    rows = plant(100, [1.0, -1.0], 13)
+    level = np.repeat(np.random.default_rng(0).normal(size=100), rows.group_sizes)[:, None].astype(np.float32)
+    level[: rows.group_sizes[0]] = np.nan  # missing for a whole query: its indicator is constant too
+    more = RankingDataset(("level", *rows.names), np.hstack([level, rows.features]), rows.labels, rows.group_sizes)
+    model, plain = fit_logit(more, None, 1e-3), fit_logit(rows, None, 1e-3)
+    assert model.valued.tolist() == [1, 2]
+    assert model.flagged.tolist() == []
+    assert model.gain()[0] == 0
+    np.testing.assert_array_equal(model.weights, plain.weights)
+    np.testing.assert_array_equal(model.predict(more.features), plain.predict(rows.features))
+
+
+def test_a_column_of_one_value_is_dropped() -> None:
+    rows = plant(60, [1.0], 16)
+    flat = np.hstack([np.full_like(rows.features, 7), rows.features, np.full_like(rows.features, np.nan)])
+    model = fit_logit(RankingDataset(("flat", "x", "none"), flat, rows.labels, rows.group_sizes), None, 0.1)
+    assert (model.valued.tolist(), model.flagged.tolist()) == ([1], [])
+    np.testing.assert_array_equal(model.predict(flat), fit_logit(rows, None, 0.1).predict(rows.features))
+
+
+def test_a_column_that_varies_in_one_query_only_stays() -> None:
+    """The two rows that differ are the last of the first chunk and the first of the next."""
+    features = np.zeros((2048, 2), np.float32)
+    features[::2, 0] = 1
+    features[1024:, 1] = 1
+    labels = np.zeros(2048, np.float32)
+    labels[[0, 1023, 1025]] = 1
+    rows = RankingDataset(("a", "b"), features, labels, np.array([1023, 2, 1023], np.int32))
+    assert fit_logit(rows, None, 0.1).valued.tolist() == [0, 1]
+    apart = replace(rows, group_sizes=np.array([1024, 1, 1023], np.int32))
+    assert fit_logit(apart, None, 0.1).valued.tolist() == [0]
+
+
+def test_queries_without_a_positive_change_nothing() -> None:
+    rows = plant(60, [1.0, 0.5], 14)
+    answered = np.arange(60) % 3 > 0
+    kept = np.repeat(answered, rows.group_sizes)
+    labels = np.where(kept, rows.labels, 0).astype(np.float32)
+    part = RankingDataset(rows.names, rows.features[kept], rows.labels[kept], rows.group_sizes[answered])
+    model, alone = fit_logit(replace(rows, labels=labels), None, 0.0), fit_logit(part, None, 0.0)
+    np.testing.assert_allclose(raw_weights(model), raw_weights(alone), rtol=2e-3)
+
+
+def test_nothing_to_learn_gives_even_utilities() -> None:
+    level = np.repeat([1.0, 2.0], 3)[:, None].astype(np.float32)
+    labels, sizes = np.array([1, 0, 0, 0, 1, 0], np.float32), np.array([3, 3], np.int32)
+    model = fit_logit(RankingDataset(("level",), level, labels, sizes), None, 0.1)
+    assert model.predict(level).tolist() == [0] * 6
+    assert model.rounds == 1
+    varied = RankingDataset(("x",), np.arange(6, dtype=np.float32)[:, None], np.zeros(6, np.float32), sizes)
+    assert not fit_logit(varied, None, 0.1).weights.any()
+
+
+# --- missing and extreme values ---
+
+
+def with_holes(seed: int) -> RankingDataset:
+    """Where x is missing the row is chosen far more often than an average x would be; y is never missing."""
+    rng = np.random.default_rng(seed)
+    sizes = np.full(1500, 6, np.int32)
+    features = rng.normal(size=(9000, 2))
+    missing = rng.random(9000) < 0.3
+    utilities = np.where(missing, 1.5, features[:, 0] * 0.8)
+    rows = choose(features, utilities, sizes, seed + 1)
+    rows.features[missing, 0] = np.nan
+    return rows
+
+
+def test_a_missing_value_is_the_mean_and_a_mark_of_its_own() -> None:
+    rows = with_holes(20)
+    model = fit_logit(rows, None, 0.0)
+    assert model.valued.tolist() == [0, 1]
+    assert model.flagged.tolist() == [0]
+    known, mean, missing = model.predict(
+        np.array([[1 + model.centre[0], 0], [model.centre[0], 0], [np.nan, 0]], np.float32)
+    )
+    assert known - mean == pytest.approx(0.8, abs=0.1)
+    assert missing - mean == pytest.approx(1.5, abs=0.15)
+    assert model.weights[2] == pytest.approx(missing - mean)
+    assert model.gain() == pytest.approx([abs(model.weights[0]) + abs(model.weights[2]), abs(model.weights[1])])
+    np.testing.assert_allclose(model.centre[0], np.nanmean(rows.features[:, 0]), atol=1e-6)
+    np.testing.assert_allclose(model.scale[0], np.nanstd(rows.features[:, 0]), rtol=1e-5)
+
+
+def test_infinite_counts_as_missing() -> None:
+    rows = with_holes(21)
+    infinite = np.where(np.isnan(rows.features), np.inf, rows.features).astype(np.float32)
+    model = fit_logit(replace(rows, features=infinite), None, 0.0)
+    np.testing.assert_array_equal(model.weights, fit_logit(rows, None, 0.0).weights)
+    np.testing.assert_array_equal(model.predict(infinite), model.predict(rows.features))
+
+
+def test_a_value_missing_in_test_only_counts_as_the_mean() -> None:
+    model = fit_logit(plant(50, [1.0], 22), None, 0.1)
+    utilities = model.predict(np.array([[np.nan], [model.centre[0]]], np.float32))
+    assert utilities.tolist() == [0, 0]
+
+
+def test_outliers_are_clipped_on_both_sides() -> None:
+    model = fit_logit(plant(50, [1.0], 23), None, 0.1)
+    far = np.array([[1e38], [-1e38]], np.float32)
+    np.testing.assert_allclose(model.predict(far), model.weights[0] * np.array([CLIP, -CLIP]), rtol=1e-6)
+
+
+# --- rounds ---
+
+
+def test_validation_ends_the_fit_where_its_likelihood_is_best() -> None:
+    train, valid = plant(25, [1.0, *[0.0] * 11], 30), plant(300, [1.0, *[0.0] * 11], 40)
+    early, late = fit_logit(train, valid, 0.0, 200, 20), fit_logit(train, None, 0.0, 200)
+    assert early.rounds < late.rounds
+    each = [fit_logit(train, None, 0.0, rounds) for rounds in range(1, late.rounds + 1)]
+    judged = [likelihood(model, valid) for model in each]
+    assert early.rounds == 1 + int(np.argmax(judged))
+    np.testing.assert_array_equal(early.weights, each[early.rounds - 1].weights)
+    assert likelihood(early, valid) > likelihood(late, valid) + 0.05
+
+
+def likelihood(model: Logit, rows: RankingDataset) -> float:
+    utilities = np.split(model.predict(rows.features), np.cumsum(rows.group_sizes)[:-1])
+    labels = np.split(rows.labels, np.cumsum(rows.group_sizes)[:-1])
+    return float(np.mean([u[y > 0][0] - np.log(np.exp(u).sum()) for u, y in zip(utilities, labels, strict=True)]))
+
+
+def test_patience_is_how_long_a_fit_waits() -> None:
+    train, valid = plant(25, [1.0, *[0.0] * 11], 30), plant(300, [1.0, *[0.0] * 11], 40)
+    calls = []
+    with pytest.MonkeyPatch.context() as patch:
+        original = minimize
+
+        def spy(*args: object, callback, **options: object) -> object:  # type: ignore[no-untyped-def]
+            def count(intermediate_result: object) -> None:
+                calls.append(1)
+                callback(intermediate_result=intermediate_result)
+
+            return original(*args, callback=count, **options)
+
+        patch.setattr("common.learning.conditional_logit.minimize", spy)
+        model = fit_logit(train, valid, 0.0, 200, 3)
+    assert len(calls) == model.rounds + 3
+
+
+def test_a_negative_penalty_is_refused() -> None:
+    with pytest.raises(UserError, match="l2 must be 0 or more, not -1"):
+        fit_logit(plant(5, [1.0], 1), None, -1.0)

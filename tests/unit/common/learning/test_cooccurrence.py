@@ -1,0 +1,304 @@
+"""Item-to-item tables against loops over dictionaries, and formulas by hand."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from itertools import combinations, permutations
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from common.learning.cooccurrence import (
+    HOUR_MS,
+    CovisitSettings,
+    SwingSettings,
+    count_covisits,
+    count_swings,
+    count_transitions,
+    link_bipartite,
+)
+
+Click = tuple[int, int, int]  # user, item, time in ms
+Weights = dict[tuple[int, int], float]
+CLICKS = {"user": pl.Int32, "item": pl.Int32, "time": pl.Int64}
+TABLE = {"item": pl.Int32, "neighbour": pl.Int32, "weight": pl.Float32}
+START = 1_507_000_000_000
+
+
+def frame(rows: Iterable[tuple[float, ...]], schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
+    return pl.DataFrame(list(rows), schema=schema, orient="row")
+
+
+def random_log(seed: int, users: int = 60, items: int = 15, hours: int = 48) -> list[Click]:
+    """Some hundred clicks, unique, with repeats of an item and with ties in time."""
+    rng = np.random.default_rng(seed)
+    rows = {
+        (user, int(rng.integers(items)) + 100, START + int(rng.integers(hours * 4)) * HOUR_MS // 4)
+        for user in range(users)
+        for _ in range(rng.integers(1, 13))
+    }
+    return sorted(rows, key=lambda row: hash(row) % 1009)  # in no order
+
+
+def by_user(rows: Iterable[Click]) -> dict[int, list[tuple[int, int]]]:
+    logs = defaultdict(list)
+    for user, item, time in sorted(rows, key=lambda row: (row[0], row[2], row[1])):
+        logs[user].append((item, time))
+    return logs
+
+
+def weights_of(table: pl.DataFrame) -> Weights:
+    assert dict(table.schema) == TABLE
+    assert not table.select("item", "neighbour").is_duplicated().any()
+    return {(item, neighbour): weight for item, neighbour, weight in table.rows()}
+
+
+def assert_ordered(table: pl.DataFrame, group: str, item: str, value: str) -> None:
+    """By group, then best first, ties by item."""
+    assert_frame_equal(table, table.sort([group, value, item], descending=[False, True, False]))
+
+
+def approximately(weights: Weights) -> object:
+    return pytest.approx(weights, rel=1e-5, abs=1e-7)
+
+
+# --- co-visitation ---
+
+Settings = dict[str, float]
+PLAIN: Settings = {"forward": 1.0, "reverse": 1.0, "decay": 1.0, "half_life_hours": 1e9, "power": 0.0}
+
+
+def covisits(
+    rows: Iterable[Click], reach: int, top: int = 1000, settings: Settings | None = None, **changes: float
+) -> pl.DataFrame:
+    return count_covisits(frame(rows, CLICKS), make_settings(reach, top, {**(settings or {}), **changes}))
+
+
+def make_settings(reach: int, top: int, changes: Settings) -> CovisitSettings:
+    return CovisitSettings(reach=reach, top=top, **{**PLAIN, **changes})
+
+
+def covisits_by_loop(rows: list[Click], reach: int, settings: Settings) -> Weights:
+    count = Counter(item for _, item, _ in rows)
+    weights: Weights = defaultdict(float)
+    for log in by_user(rows).values():
+        for index, (item, time) in enumerate(log):
+            for gap, (other, later) in enumerate(log[index + 1 : index + 1 + reach], 1):
+                if item != other:
+                    wait = (later - time) / HOUR_MS / settings["half_life_hours"]
+                    weight = settings["decay"] ** (gap - 1) * 0.5**wait / math.log(1 + len(log))
+                    weights[item, other] += settings["forward"] * weight
+                    weights[other, item] += settings["reverse"] * weight
+    return {pair: weight / (count[pair[0]] * count[pair[1]]) ** settings["power"] for pair, weight in weights.items()}
+
+
+@pytest.mark.parametrize(
+    ("reach", "changes"),
+    [
+        (1, {}),
+        (3, {"forward": 1.0, "reverse": 0.5}),
+        (3, {"forward": 0.25, "reverse": 1.0}),
+        (5, {"decay": 0.7}),
+        (5, {"half_life_hours": 2.0}),
+        (4, {"power": 0.5}),
+        (30, {"forward": 1.0, "reverse": 0.7, "decay": 0.9, "half_life_hours": 10.0, "power": 0.25}),
+    ],
+)
+def test_covisits_agree_with_a_dictionary_loop(reach: int, changes: Settings) -> None:
+    rows = random_log(reach)
+    table = covisits(rows, reach, settings=changes)
+    assert_ordered(table, "item", "neighbour", "weight")
+    assert weights_of(table) == approximately(covisits_by_loop(rows, reach, PLAIN | changes))
+
+
+def test_covisits_by_hand() -> None:
+    rows = [(7, 1, 0), (7, 2, HOUR_MS), (7, 3, 3 * HOUR_MS)]
+    table = covisits(rows, 2, reverse=0.5, decay=0.8, half_life_hours=1.0)
+    norm = math.log(4)
+    expected = {
+        (1, 2): 0.5 / norm,
+        (2, 1): 0.25 / norm,
+        (2, 3): 0.25 / norm,
+        (3, 2): 0.125 / norm,
+        (1, 3): 0.8 * 0.125 / norm,
+        (3, 1): 0.4 * 0.125 / norm,
+    }
+    assert weights_of(table) == approximately(expected)
+    near = covisits(rows, 1, reverse=0.5, half_life_hours=1.0)
+    assert (1, 3) not in weights_of(near)
+
+
+def test_covisits_of_two_users_do_not_touch_and_an_item_is_no_neighbour_of_itself() -> None:
+    rows = [(1, 10, 0), (1, 11, 1), (2, 12, 2), (2, 12, 3), (2, 13, 4), (3, 14, 5)]
+    assert weights_of(covisits(rows, 9)).keys() == {(10, 11), (11, 10), (12, 13), (13, 12)}
+
+
+def test_covisits_keep_the_best_of_each_item_with_ties_by_neighbour() -> None:
+    rows = [(u, item, t) for u in range(4) for t, item in enumerate((1, 50 - u))] + [(9, 1, 0), (9, 48, 1)]
+    kept = covisits(rows, 1, top=3).filter(pl.col("item") == 1)
+    assert kept["neighbour"].to_list() == [48, 47, 49]
+    full = covisits(random_log(3), 4)
+    for item, group in covisits(random_log(3), 4, top=5).group_by("item"):
+        best = full.filter(pl.col("item") == item[0]).head(5)
+        assert_frame_equal(group, best)
+
+
+def test_covisits_are_the_same_bits_in_whatever_order_the_log_comes() -> None:
+    log = frame(random_log(5, users=300), CLICKS)
+    settings = make_settings(6, 9, {"decay": 0.9, "half_life_hours": 3.0, "power": 0.25})
+    first = count_covisits(log, settings)
+    for seed in range(3):
+        assert_frame_equal(
+            first,
+            count_covisits(log.sample(fraction=1, shuffle=True, seed=seed), settings),
+            check_exact=True,
+        )
+
+
+# --- transitions ---
+
+STEPS = [
+    *[(1, 1, 0), (1, 2, 30_000), (1, 3, 60_001), (1, 3, 90_001), (1, 4, 120_001)],
+    *[(2, 1, 150_001), (2, 2, 150_002)],
+]
+
+
+def transitions(power: float = 0.0, gap_ms: int | None = None, reverse: bool = False, top: int = 100) -> pl.DataFrame:
+    return count_transitions(frame(STEPS[::-1], CLICKS), power=power, top=top, gap_ms=gap_ms, reverse=reverse)
+
+
+def test_transitions_are_steps_of_one_user_to_another_item() -> None:
+    assert weights_of(transitions()) == {(1, 2): 2, (2, 3): 1, (3, 4): 1}
+    assert weights_of(transitions(reverse=True)) == {(2, 1): 2, (3, 2): 1, (4, 3): 1}
+
+
+def test_only_steps_of_exactly_the_gap_count() -> None:
+    assert weights_of(transitions(gap_ms=30_000)) == {(1, 2): 1, (3, 4): 1}
+    assert weights_of(transitions(gap_ms=30_000, reverse=True)) == {(2, 1): 1, (4, 3): 1}
+    assert weights_of(transitions(gap_ms=30_001)) == {(2, 3): 1}
+    assert weights_of(transitions(gap_ms=1)) == {(1, 2): 1}
+
+
+def test_transitions_are_divided_by_the_power_of_all_clicks_of_both() -> None:
+    assert weights_of(transitions(power=0.5)) == approximately(
+        {(1, 2): 2 / math.sqrt(2 * 2), (2, 3): 1 / math.sqrt(2 * 2), (3, 4): 1 / math.sqrt(2)}
+    )
+    assert weights_of(transitions(power=1.0, gap_ms=30_000)) == approximately({(1, 2): 1 / 4, (3, 4): 1 / 2})
+
+
+def test_transitions_keep_the_best_of_each_item() -> None:
+    rows = [(user, item, time) for user in range(6) for time, item in enumerate((5, 20 + user % 3))] + [
+        (8, 5, 0),
+        (8, 22, 1),
+    ]
+    table = count_transitions(frame(rows, CLICKS), power=0.0, top=2)
+    assert table.rows() == [(5, 22, 3.0), (5, 20, 2.0)]
+
+
+# --- bi-network and swing ---
+
+
+def users_by_item(rows: Iterable[Click]) -> dict[int, set[int]]:
+    users = defaultdict(set)
+    for user, item, _ in rows:
+        users[item].add(user)
+    return users
+
+
+def items_by_user(rows: Iterable[Click]) -> dict[int, set[int]]:
+    items = defaultdict(set)
+    for user, item, _ in rows:
+        items[user].add(item)
+    return items
+
+
+def test_bipartite_links_follow_the_formula() -> None:
+    rows = random_log(7, items=25)
+    users, items = users_by_item(rows), items_by_user(rows)
+    expected = {
+        (i, j): sum(1 / math.log(1 + len(users[i])) / math.log(1 + len(items[user])) for user in users[i] & users[j])
+        for i, j in permutations(users, 2)
+        if users[i] & users[j]
+    }
+    table = link_bipartite(frame(rows, CLICKS), top=1000)
+    assert_ordered(table, "item", "neighbour", "weight")
+    assert weights_of(table) == approximately(expected)
+
+
+def test_bipartite_links_by_hand_and_a_repeated_click_counts_once() -> None:
+    rows = [(1, 10, 0), (1, 10, 5), (1, 20, 6), (2, 10, 7), (2, 20, 8), (2, 30, 9)]
+    table = link_bipartite(frame(rows, CLICKS), top=1)
+    two, three = math.log(3), math.log(4)
+    assert weights_of(table) == approximately(
+        {
+            (10, 20): (1 / two + 1 / three) / two,
+            (20, 10): (1 / two + 1 / three) / two,
+            (30, 10): 1 / three / math.log(2),  # a tie with 20
+        }
+    )
+
+
+def swings_by_loop(rows: list[Click], alpha: float) -> Weights:
+    users, items = users_by_item(rows), items_by_user(rows)
+    weights: Weights = defaultdict(float)
+    for i, j in permutations(users, 2):
+        for one, other in combinations(users[i] & users[j], 2):
+            weights[i, j] += 1 / (alpha + len(items[one] & items[other])) / math.sqrt(len(users[j]))
+    return weights
+
+
+@pytest.mark.parametrize("alpha", [0.5, 3.0])
+def test_swings_follow_the_formula(alpha: float) -> None:
+    rows = random_log(9, items=25)
+    table = count_swings(frame(rows, CLICKS), SwingSettings(alpha=alpha, users_per_item=60, top=1000), 0)
+    assert_ordered(table, "item", "neighbour", "weight")
+    assert weights_of(table) == approximately(swings_by_loop(rows, alpha))
+
+
+def test_swings_by_hand() -> None:
+    rows = [(u, item, item) for u, items in enumerate([(1, 2), (1, 2), (1, 2, 3), (3,), (2, 3)]) for item in items]
+    table = count_swings(frame(rows, CLICKS), SwingSettings(alpha=1.0, users_per_item=9, top=1), 0)
+    # Users 0, 1 and 2 share items 1 and 2 pairwise; users 2 and 4 share items 2 and 3.
+    assert weights_of(table) == approximately(
+        {(1, 2): 3 / 3 / math.sqrt(4), (2, 1): 3 / 3 / math.sqrt(3), (3, 2): 1 / 3 / math.sqrt(4)}
+    )
+
+
+def few_swings(rows: list[Click], seed: int, users_per_item: int = 12) -> pl.DataFrame:
+    return count_swings(frame(rows, CLICKS), SwingSettings(alpha=0.0, users_per_item=users_per_item, top=99), seed)
+
+
+def test_swings_compare_a_limited_number_of_users_drawn_by_seed() -> None:
+    rows = random_log(11)
+    first, again, other = (few_swings(rows, seed, 6) for seed in (1, 1, 2))
+    assert_frame_equal(first, again)
+    assert_frame_equal(first, few_swings(rows[::-1], 1, 6))
+    assert not first.equals(other)
+    # At most all pairs of six users, who share two items at least, over the root of the neighbour's users.
+    users = users_by_item(rows)
+    for (_, neighbour), weight in weights_of(first).items():
+        assert 0 < weight <= 15 / 2 / math.sqrt(len(users[neighbour])) + 1e-6
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_items_of_the_same_users_are_compared_by_the_same_ones(seed: int) -> None:
+    rows = [(user, item, 0) for user in range(40) for item in (1, 2)]
+    # All pairs of 12 users, each sharing two items, over the root of all 40 users.
+    expected = 12 * 11 / 2 / 2 / math.sqrt(40)
+    assert weights_of(few_swings(rows, seed)) == approximately({(1, 2): expected, (2, 1): expected})
+
+
+def test_every_user_of_an_item_has_the_same_chance_to_be_compared() -> None:
+    """Users 0 to 19 read items 1 and 2, users 20 to 39 items 1 and 3."""
+    rows = [(user, item, 0) for user in range(40) for item in (1, 2 + user // 20)]
+    drawn = [weights_of(few_swings(rows, seed)) for seed in range(60)]
+    low, high = (np.mean([weights.get((1, other), 0.0) for weights in drawn]) for other in (2, 3))
+    assert low == pytest.approx(high, rel=0.25)  # of the twelve, six from each half: standard error 5 % each
+
+
+def test_users_of_one_item_link_nothing() -> None:
+    log = frame([(1, 10, 0), (2, 10, 0), (3, 11, 0)], CLICKS)
+    assert weights_of(link_bipartite(log, top=5)) == {}
+    assert weights_of(count_swings(log, SwingSettings(alpha=1.0, users_per_item=5, top=5), 0)) == {}

@@ -1,0 +1,198 @@
+"""Guarded joins, comparisons within a query, and counts in time windows against a loop."""
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+
+from common.learning.features import (
+    HOUR_MS,
+    attach,
+    count_events,
+    expand_spans,
+    falling_bits,
+    from_falling_bits,
+    group_rows,
+    mean_by_row,
+    median_by_row,
+    rank_within,
+    share_within,
+    take_known,
+)
+
+# --- attach ---
+
+
+def test_attach_adds_columns_in_the_order_of_the_left() -> None:
+    left = pl.DataFrame({"a": [2, 1, 2, 9], "b": [0, 0, 1, 0]})
+    right = pl.DataFrame({"b": [0, 0, 1], "a": [1, 2, 2], "c": [10, 20, 21]})
+    assert attach(left, right, ["a", "b"]).rows() == [(2, 0, 20), (1, 0, 10), (2, 1, 21), (9, 0, None)]
+
+
+def test_attach_refuses_a_duplicate_key_on_the_right_alone() -> None:
+    twice = pl.DataFrame({"a": [1, 1, 2], "b": [0, 1, 0]})
+    once = pl.DataFrame({"a": [1, 2], "c": [5, 6]})
+    with pytest.raises(ValueError, match=r"duplicate key in \['a'\]"):
+        attach(once, twice, ["a"])
+    assert attach(twice, once, ["a"]).height == 3
+
+
+def test_attach_refuses_a_duplicate_key_that_no_row_asks_for() -> None:
+    with pytest.raises(ValueError, match="duplicate key"):
+        attach(pl.DataFrame({"a": [1]}), pl.DataFrame({"a": [7, 7], "c": [0, 1]}), ["a"])
+
+
+def test_attach_refuses_a_shared_column_by_name() -> None:
+    left = pl.DataFrame({"a": [1], "b": [1], "c": [1]})
+    with pytest.raises(ValueError, match=r"both frames have \['b', 'c'\]"):
+        attach(left, left, ["a"])
+
+
+def test_attach_keeps_its_order_over_many_rows() -> None:
+    keys = np.random.default_rng(0).integers(0, 500, 100_000)
+    right = pl.DataFrame({"key": range(500)}).with_columns(value=pl.col("key") * 7).sample(500, shuffle=True, seed=1)
+    attached = attach(pl.DataFrame({"key": keys}), right, ["key"])
+    assert (attached["key"].to_numpy() == keys).all()
+    assert (attached["value"].to_numpy() == keys * 7).all()
+
+
+# --- within a query ---
+
+QUERY = np.array([1, 2, 1, 1, 2, 1, 3])
+WITHIN = np.array([4.0, 0.5, 2.0, np.nan, 1.0, 2.0, np.nan], np.float32)
+
+
+def test_share_is_of_the_largest_in_the_query_and_nan_counts_as_nothing() -> None:
+    shares = share_within(np.stack([WITHIN, WITHIN + 1]), group_rows(QUERY))
+    assert shares[0].tolist() == [1.0, 0.5, 0.5, 0.0, 1.0, 0.5, 0.0]
+    assert shares[1].tolist() == pytest.approx([1.0, 0.75, 0.6, 0.0, 1.0, 0.6, 0.0])
+    assert shares.dtype == np.float32
+
+
+def test_rank_is_one_for_the_largest_and_shared_by_ties() -> None:
+    ranks = rank_within(WITHIN, group_rows(QUERY))
+    assert ranks.tolist() == [1.0, 2.0, 2.5, 4.0, 1.0, 2.5, 1.0]
+    assert ranks.dtype == np.float32
+
+
+def test_rows_of_a_query_that_stand_together_are_compared_as_any_others() -> None:
+    rng = np.random.default_rng(0)
+    query, order = np.sort(rng.integers(0, 20, 300)), rng.permutation(300)
+    values = rng.integers(-3, 9, 300).astype(np.float32)
+    ranks, shares = rank_within(values, group_rows(query)), share_within(abs(values)[None], group_rows(query))
+    mixed = group_rows(query[order])
+    np.testing.assert_array_equal(rank_within(values[order], mixed), ranks[order])
+    np.testing.assert_array_equal(share_within(abs(values)[order][None], mixed), shares[:, order])
+    by_polars = pl.DataFrame({"query": query, "x": values}).select(
+        rank=pl.col("x").rank("average", descending=True).over("query"),
+        share=pl.col("x").abs() / pl.col("x").abs().max().over("query"),
+    )
+    np.testing.assert_array_equal(ranks, by_polars["rank"])
+    np.testing.assert_allclose(shares[0], by_polars["share"], rtol=1e-6)
+
+
+def test_no_rows_have_no_shares_and_no_ranks() -> None:
+    none = np.empty(0, np.float32)
+    assert rank_within(none, group_rows(none)).shape == (0,)
+    assert share_within(none[None], group_rows(none)).shape == (1, 0)
+
+
+def test_the_larger_a_value_the_smaller_its_bits() -> None:
+    values = np.array([-np.inf, -2.5, -1e-30, 0.0, 1e-30, 1.0, np.float32(1) + 2.0**-23, 7e9, np.inf], np.float32)
+    bits = falling_bits(values)
+    assert (np.diff(bits.astype(np.int64)) < 0).all()
+    assert from_falling_bits(bits).tolist() == values.tolist()
+    assert falling_bits(np.array([-0.0], np.float32)) == falling_bits(np.array([0.0], np.float32))
+
+
+# --- by row ---
+
+
+def test_means_and_medians_by_row_agree_with_numpy() -> None:
+    rng = np.random.default_rng(0)
+    rows, values = rng.integers(0, 9, 60), rng.normal(size=60)
+    values[rng.random(60) < 0.2] = np.nan
+    values[rows == 4] = np.nan
+    rows[rows == 6] = 7
+    means, medians = mean_by_row(rows, values, 9), median_by_row(rows, values, 9)
+    assert np.flatnonzero(np.isnan(means)).tolist() == np.flatnonzero(np.isnan(medians)).tolist() == [4, 6]
+    for row in {*range(9)} - {4, 6}:
+        assert means[row] == pytest.approx(np.nanmean(values[rows == row]))
+        assert medians[row] == pytest.approx(np.nanmedian(values[rows == row]))
+
+
+def test_a_row_that_is_not_there_has_no_value() -> None:
+    assert take_known(np.array([5, 6]), np.array([1, -1, 0]), missing=0).tolist() == [6, 0, 5]
+    assert np.isnan(take_known(np.empty(0), np.array([-1, -1]))).all()
+
+
+def test_spans_are_counted_out_one_after_the_other() -> None:
+    numbers, owner = expand_spans(np.array([7, 3, 0]), np.array([2, 0, 3]))
+    assert numbers.tolist() == [7, 8, 0, 1, 2]
+    assert owner.tolist() == [0, 0, 2, 2, 2]
+
+
+# --- windows ---
+
+
+def count_by_hand(
+    keys: NDArray[np.int32],
+    times: NDArray[np.int64],
+    queries: NDArray[np.int32],
+    at: NDArray[np.int64],
+    before: float,
+    after: float,
+) -> list[int]:
+    return [
+        sum(
+            key == own and moment - before * HOUR_MS < time <= moment + after * HOUR_MS
+            for key, time in zip(keys.tolist(), times.tolist(), strict=True)
+        )
+        for own, moment in zip(queries.tolist(), at.tolist(), strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(1.0, 0.0), (0.0, 1.0), (3.0, 3.0), (-1.0, 5.0), (0.5, 0.25), (1e5, 1e5), (4.0, -2.0)]
+)
+def test_window_counts_agree_with_a_loop(before: float, after: float) -> None:
+    rng = np.random.default_rng(0)
+    quarter = HOUR_MS // 4  # times on a grid: many fall on the very edge of a window
+    keys = rng.integers(0, 6, 300).astype(np.int32)
+    times = 1_507_000_000_000 + rng.integers(0, 60, 300) * quarter
+    queries = rng.integers(0, 8, 200).astype(np.int32)
+    at = 1_507_000_000_000 + rng.integers(-30, 90, 200) * quarter
+    counted = count_events(keys, times)[0].between(queries, at, before, after)
+    assert counted.dtype == np.float32
+    assert counted.tolist() == count_by_hand(keys, times, queries, at, before, after)
+    assert counted.any()
+
+
+def test_a_window_is_open_on_the_left_and_closed_on_the_right() -> None:
+    counts, _ = count_events(np.array([7, 7], np.int32), np.array([0, 10 * HOUR_MS]))
+
+    def count(time: int, before: float, after: float) -> float:
+        return float(counts.between(np.array([7], np.int32), np.array([time]), before, after)[0])
+
+    assert count(2 * HOUR_MS, 2, 0) == 0
+    assert count(2 * HOUR_MS - 1, 2, 0) == 1
+    assert count(8 * HOUR_MS, 0, 2) == 1
+    assert count(8 * HOUR_MS - 1, 0, 2) == 0
+    assert count(0, 1, 0) == 1  # the moment itself
+    assert count(0, 0, 1) == 0
+
+
+def test_times_outside_the_range_and_keys_without_events_count_nothing_of_their_neighbours() -> None:
+    keys = np.array([0, 1, 1, 2], np.int32)
+    counts, _ = count_events(keys, np.array([0, 0, 5 * HOUR_MS, 9 * HOUR_MS]))
+    century = 100 * 365 * 24 * HOUR_MS
+    queries = np.array([1, 1, 1, 1, 5], np.int32)
+    at = np.array([-century, century, -HOUR_MS, 2 * HOUR_MS, 2 * HOUR_MS])
+    assert counts.between(queries, at, 2.0, 0.5).tolist() == [0, 0, 0, 0, 0]
+    assert counts.between(queries, at, 2.5, 4.0).tolist() == [0, 0, 1, 2, 0]
+    assert counts.between(queries, at, 1e6, 1e6).tolist() == [2, 2, 2, 2, 0]
+
+
+def test_no_events_count_nothing() -> None:
+    counts, _ = count_events(np.empty(0, np.int32), np.empty(0, np.int64))
+    assert counts.between(np.array([3], np.int32), np.array([HOUR_MS]), 5, 5).tolist() == [0]

@@ -1,0 +1,628 @@
+"""What each ranker must do with a planted signal."""
+
+import pickle
+from dataclasses import replace
+from typing import Any
+
+import lightgbm
+import numpy as np
+import pytest
+
+from common.engine.errors import UserError
+from common.learning import gbdt
+from common.learning.dataset import Matrix, RankingDataset
+from common.learning.fit_task import Recipe
+from common.learning.gbdt import Ranker, fit, predict, refit, score_rows, shorten
+from common.learning.listwise_softmax import log_likelihoods
+from common.learning.metrics import reciprocal_ranks
+from tests.unit.rankers import fit_rows
+
+NAMES = ("noise_a", "planted", "noise_b", "holes")
+PER_QUERY = 12
+SETTINGS: dict[str, dict[str, Any]] = {
+    "lightgbm_lambdarank": {"objective": "lambdarank", "num_leaves": 7, "learning_rate": 0.2, "feature_fraction": 0.75},
+    "lightgbm_binary": {"objective": "binary", "num_leaves": 7, "learning_rate": 0.2, "feature_fraction": 0.75},
+    "xgboost": {"objective": "rank:ndcg", "max_depth": 3, "learning_rate": 0.3, "subsample": 0.8, "nthread": 1},
+    "catboost": {"loss_function": "QuerySoftMax", "depth": 3, "learning_rate": 0.3, "rsm": 0.75, "thread_count": 1},
+    "lightgbm_softmax": {"num_leaves": 7, "learning_rate": 0.2, "feature_fraction": 0.75, "num_threads": 1},
+    "lightgbm_softmax_wide": {"num_leaves": 12, "learning_rate": 0.2, "feature_fraction": 0.75, "num_threads": 1},
+    "xgboost_pairwise": {
+        "objective": "rank:pairwise",
+        "lambdarank_pair_method": "topk",
+        "lambdarank_num_pair_per_sample": 4,
+        "max_depth": 3,
+        "learning_rate": 0.3,
+        "subsample": 0.8,
+        "nthread": 1,
+    },
+    "xgboost_softmax": {"max_depth": 3, "learning_rate": 0.3, "subsample": 0.8, "nthread": 1},
+    "catboost_yetirank": {"loss_function": "YetiRank", "depth": 3, "learning_rate": 0.3, "thread_count": 1},
+    "catboost_rmse": {"loss_function": "QueryRMSE", "depth": 3, "learning_rate": 0.3, "rsm": 0.75, "thread_count": 1},
+}
+# CatBoost's own default depends on the number of rounds: left out, the rounds of an early stop mean another model.
+for kind in ("catboost", "catboost_yetirank", "catboost_rmse"):
+    SETTINGS[kind]["leaf_estimation_iterations"] = 2
+SETTINGS["lightgbm_lambdarank"]["num_threads"] = SETTINGS["lightgbm_binary"]["num_threads"] = 1
+PLAIN = ["lightgbm_lambdarank", "lightgbm_binary", "xgboost", "catboost"]
+BOOSTED = list(SETTINGS)
+SETTINGS["logit"] = {"l2": 1e-4}
+KINDS = list(SETTINGS)
+
+
+# --- fit and predict ---
+
+
+def plant(queries: int, seed: int) -> RankingDataset:
+    """One positive a query: mostly the row with the highest ``planted``; ``holes`` is half missing and says nothing."""
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(queries * PER_QUERY, len(NAMES))).astype(np.float32)
+    pull = features[:, 1].reshape(queries, PER_QUERY) + rng.normal(0, 0.5, (queries, PER_QUERY))
+    labels = np.zeros((queries, PER_QUERY), np.float32)
+    labels[np.arange(queries), pull.argmax(axis=1)] = 1
+    features[rng.random(len(features)) < 0.5, 3] = np.nan
+    return RankingDataset(NAMES, features, labels.ravel(), np.full(queries, PER_QUERY, np.int32))
+
+
+def mrr(scores: np.ndarray, rows: RankingDataset) -> float:
+    return float(reciprocal_ranks(scores, rows.labels, rows.group_sizes, PER_QUERY).mean())
+
+
+TRAIN, VALID, FRESH = plant(300, 1), plant(100, 2), plant(200, 3)
+BEST = mrr(FRESH.features[:, 1].astype(np.float64), FRESH)
+CHANCE = float(np.mean(1 / np.arange(1, PER_QUERY + 1)))
+
+
+def fitted(kind: str, valid: RankingDataset | None, rounds: int, patience: int = 8, seed: int = 5) -> Ranker:
+    return fit_rows(kind, SETTINGS[kind], TRAIN, valid, rounds, patience, seed)
+
+
+@pytest.fixture(scope="module")
+def early() -> dict[str, Ranker]:
+    return {kind: fitted(kind, VALID, 300) for kind in KINDS}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_planted_signal_is_learned(kind: str, early: dict[str, Ranker]) -> None:
+    scores = predict(early[kind], FRESH.features)
+    assert scores.shape == (len(FRESH.labels),)
+    assert scores.dtype == np.float64
+    assert mrr(scores, FRESH) > 0.9 * BEST
+    assert BEST > 2 * CHANCE
+    assert mrr(-scores, FRESH) < CHANCE
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_gain_names_the_planted_feature(kind: str, early: dict[str, Ranker]) -> None:
+    gain = early[kind].gain
+    assert tuple(gain) == NAMES
+    assert max(gain, key=gain.__getitem__) == "planted"
+    assert min(gain.values()) >= 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fit_stops_where_validation_no_longer_rises(kind: str, early: dict[str, Ranker]) -> None:
+    assert early[kind].kind == kind
+    assert 1 <= early[kind].rounds < 300 - 8
+
+
+@pytest.mark.parametrize("kind", BOOSTED)
+def test_the_first_round_that_is_best_is_round_one(kind: str) -> None:
+    """A single feature that is the label: one tree orders every query, and no later one can do better."""
+    rows = RankingDataset(("told",), TRAIN.labels[:, None], TRAIN.labels, TRAIN.group_sizes)
+    ranker = fit_rows(kind, SETTINGS[kind], rows, rows, 40, 10, 1)
+    assert ranker.rounds == 1
+    assert count_trees(ranker) == 1
+    np.testing.assert_array_equal(
+        predict(ranker, rows.features), predict(fit_rows(kind, SETTINGS[kind], rows, None, 1, 0, 1), rows.features)
+    )
+
+
+@pytest.mark.parametrize("kind", BOOSTED)
+def test_patience_looks_beyond_a_dip(kind: str) -> None:
+    assert fitted(kind, VALID, 300, patience=1).rounds < fitted(kind, VALID, 300, patience=60).rounds
+
+
+def test_xgboost_stops_at_the_round_of_the_best_mrr_at_5() -> None:
+    """Labels that the model knows nothing of: MRR@5 is best at another round than NDCG@5 or MRR at another depth."""
+    given = plant(60, 25)
+    noise = RankingDataset(
+        NAMES, given.features, np.roll(given.labels.reshape(60, PER_QUERY), 1, axis=1).ravel(), given.group_sizes
+    )
+    longest = fitted("xgboost", None, 40).model
+    scores = [predict(Ranker("xgboost", longest[:rounds], rounds, {}), noise.features) for rounds in range(1, 41)]
+    best = {
+        depth: 1
+        + int(np.argmax([reciprocal_ranks(each, noise.labels, noise.group_sizes, depth).mean() for each in scores]))
+        for depth in (1, 5, PER_QUERY)
+    }
+    assert len(set(best.values())) == 3
+    assert fitted("xgboost", noise, 40, patience=40).rounds == best[5]
+
+
+def count_trees(ranker: Ranker) -> int:
+    if ranker.kind.startswith("catboost"):
+        return int(ranker.model.tree_count_)
+    if ranker.kind.startswith("xgboost"):
+        return int(ranker.model.num_boosted_rounds())
+    assert isinstance(ranker.model, lightgbm.Booster)
+    return ranker.model.num_trees()
+
+
+@pytest.mark.parametrize("kind", BOOSTED)
+def test_without_validation_the_rounds_are_honoured(kind: str) -> None:
+    for rounds in (1, 7):
+        ranker = fitted(kind, None, rounds, patience=0)
+        assert ranker.rounds == rounds
+        assert count_trees(ranker) == rounds
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_rounds_kept_are_the_ones_that_score(kind: str, early: dict[str, Ranker]) -> None:
+    again = fitted(kind, None, early[kind].rounds, patience=0)
+    np.testing.assert_allclose(predict(again, FRESH.features), predict(early[kind], FRESH.features), rtol=1e-6)
+    assert again.gain == pytest.approx(early[kind].gain)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_seed_gives_the_same_scores_twice(kind: str, early: dict[str, Ranker]) -> None:
+    again = fitted(kind, VALID, 300)
+    assert again.rounds == early[kind].rounds
+    np.testing.assert_array_equal(predict(again, FRESH.features), predict(early[kind], FRESH.features))
+    np.testing.assert_array_equal(predict(again, FRESH.features), predict(again, FRESH.features))
+
+
+@pytest.mark.parametrize("kind", BOOSTED)
+def test_another_seed_gives_other_scores(kind: str) -> None:
+    one, other = (predict(fitted(kind, None, 12, seed=seed), FRESH.features) for seed in (5, 6))
+    assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_scores_of_a_row_do_not_depend_on_the_rows_beside_it(kind: str, early: dict[str, Ranker]) -> None:
+    part: Matrix = FRESH.features[40:50]
+    np.testing.assert_array_equal(predict(early[kind], part), predict(early[kind], FRESH.features)[40:50])
+
+
+@pytest.mark.parametrize("kind", [*PLAIN, "lightgbm_softmax", "xgboost_softmax", "logit"])
+def test_queries_of_unequal_sizes_are_kept_apart(kind: str) -> None:
+    """A row of a small query is right more often, which orders nothing within one: only a pointwise model learns it."""
+    rng = np.random.default_rng(3)
+    sizes = rng.integers(2, 40, 400).astype(np.int32)
+    query = np.repeat(np.arange(400), sizes)
+    planted = rng.random(len(query)).astype(np.float32)
+    best = np.maximum.reduceat(planted, np.concatenate([[0], np.cumsum(sizes)[:-1]]))
+    labels = (planted == best[query]).astype(np.float32)
+    rows = RankingDataset(
+        ("planted", "size"), np.column_stack([planted, sizes[query]]).astype(np.float32), labels, sizes
+    )
+    ranker = fit_rows(kind, SETTINGS[kind], rows, None, 20, 0, 1)
+    assert reciprocal_ranks(predict(ranker, rows.features), labels, sizes, 5).mean() > 0.8
+    share = ranker.gain["size"] / ranker.gain["planted"]
+    assert share > 0.1 if kind == "lightgbm_binary" else share < 0.1
+
+
+# --- kinds ---
+
+
+def test_a_kind_of_no_family_is_refused() -> None:
+    with pytest.raises(
+        UserError, match=r"no ranker 'boost': the name of a kind begins with one of lightgbm_softmax, lig"
+    ):
+        fit_rows("boost", {}, TRAIN, None, 1, 0, 1)
+
+
+def test_a_name_after_the_family_changes_nothing() -> None:
+    for kind in ("lightgbm_lambdarank", "lightgbm_softmax", "xgboost", "xgboost_softmax", "catboost", "logit"):
+        named = fit_rows(f"{kind}_again", SETTINGS[kind], TRAIN, None, 5, 0, 5)
+        assert named.kind == f"{kind}_again"
+        np.testing.assert_array_equal(predict(named, FRESH.features), predict(fitted(kind, None, 5, 0), FRESH.features))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_ranker_survives_being_stored(kind: str, early: dict[str, Ranker]) -> None:
+    stored = pickle.loads(pickle.dumps(early[kind], protocol=5))
+    np.testing.assert_array_equal(predict(stored, FRESH.features), predict(early[kind], FRESH.features))
+
+
+def test_the_softmax_takes_no_objective_and_the_logit_no_unknown_parameter() -> None:
+    for kind in ("lightgbm_softmax", "xgboost_softmax"):
+        with pytest.raises(UserError, match=f"{kind} has .* take `objective` out of its parameters"):
+            fit_rows(kind, {"objective": "binary"}, TRAIN, None, 1, 0, 1)
+    with pytest.raises(UserError, match="no parameter depth: it takes l2 and iterations"):
+        fit_rows("logit", {"l2": 0.1, "depth": 3}, TRAIN, None, 1, 0, 1)
+
+
+def test_the_logits_iterations_are_bounded_by_either_number() -> None:
+    assert fit_rows("logit", {"iterations": 2}, TRAIN, None, 100, 0, 1).rounds == 2
+    assert fit_rows("logit", {"iterations": 100}, TRAIN, None, 3, 0, 1).rounds == 3
+
+
+# --- the softmax objective ---
+
+
+SPLIT_ONCE: dict[str, dict[str, Any]] = {
+    "lightgbm_softmax": {"num_leaves": 2, "min_data_in_leaf": 1, "min_sum_hessian_in_leaf": 0.0, "num_threads": 1},
+    "xgboost_softmax": {"max_depth": 1, "min_child_weight": 0.0, "reg_lambda": 0.0, "base_score": 0.0, "nthread": 1},
+}
+
+
+@pytest.mark.parametrize("kind", SPLIT_ONCE)
+def test_softmax_starts_with_the_gradients_of_even_probabilities(kind: str) -> None:
+    """One split in two leaves at a rate of 1: each leaf's value is -sum(p - y) / sum(p (1 - p)) with p = 1 / 4."""
+    features = np.array([1, 0, 0, 0, 1, 1, 0, 0] * 10, np.float32)[:, None]
+    labels = np.array([1, 0, 0, 0, 1, 0, 0, 0] * 10, np.float32)
+    rows = RankingDataset(("x",), features, labels, np.full(20, 4, np.int32))
+    ranker = fit_rows(kind, SPLIT_ONCE[kind] | {"learning_rate": 1.0}, rows, None, 1, 0, 1)
+    chosen, other = predict(ranker, np.array([[1], [0]], np.float32))
+    assert chosen == pytest.approx((20 - 30 / 4) / (30 * 3 / 16))
+    assert other == pytest.approx(-(50 / 4) / (50 * 3 / 16))
+
+
+@pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost_softmax", "logit"])
+def test_queries_without_a_positive_teach_nothing(kind: str) -> None:
+    """In half of the queries ``noise_a`` is shifted, and nothing chosen: no score may depend on it for that."""
+    silent = np.arange(len(TRAIN.group_sizes)) % 2 == 0
+    rows = np.repeat(silent, TRAIN.group_sizes)
+    features, labels = TRAIN.features.copy(), np.where(rows, 0, TRAIN.labels).astype(np.float32)
+    features[rows, 0] = features[rows, 1]
+    features[rows, 1] *= -1
+    ranker = fit_rows(kind, SETTINGS[kind], replace(TRAIN, features=features, labels=labels), None, 30, 0, 5)
+    assert mrr(predict(ranker, FRESH.features), FRESH) > 0.85 * BEST
+    hushed = fit_rows(kind, SETTINGS[kind], replace(TRAIN, labels=np.zeros_like(labels)), None, 5, 0, 5)
+    assert np.ptp(predict(hushed, FRESH.features)) == 0
+
+
+# --- the cutoff of the early stop ---
+
+
+@pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost", "catboost"])
+def test_the_stop_is_judged_at_the_cutoff(kind: str) -> None:
+    """Labels that the model knows nothing of, so that the best round depends on the cutoff."""
+    given = plant(60, 27)
+    noise = RankingDataset(
+        NAMES, given.features, np.roll(given.labels.reshape(60, PER_QUERY), 1, axis=1).ravel(), given.group_sizes
+    )
+    longest = fitted(kind, None, 40)
+    scores = [predict_early(longest, noise.features, rounds) for rounds in range(1, 41)]
+    stopped = {}
+    for cutoff in (1, 3, 5, PER_QUERY):
+        judged = [judge(kind, each, noise, cutoff) for each in scores]
+        stopped[cutoff] = fit_rows(kind, SETTINGS[kind], TRAIN, noise, 40, 40, 5, cutoff=cutoff).rounds
+        assert judged[stopped[cutoff] - 1] == pytest.approx(max(judged), abs=1e-9)
+    assert len(set(stopped.values())) > 1
+    assert fit_rows(kind, SETTINGS[kind], TRAIN, noise, 40, 40, 5).rounds == stopped[5]
+
+
+SOFTMAX = ["lightgbm_softmax", "xgboost_softmax", "catboost"]
+
+
+@pytest.mark.parametrize("kind", SOFTMAX)
+def test_a_softmax_is_stopped_by_its_likelihood_where_the_recipe_says_so(kind: str) -> None:
+    """Half of the held queries are labelled at random: to be ever surer costs likelihood, but no MRR or NDCG."""
+    given = plant(40, 41)
+    labels = given.labels.reshape(40, PER_QUERY).copy()
+    labels[::2] = np.roll(labels[::2], 1, axis=1)
+    held = replace(given, labels=labels.ravel())
+    longest = fitted(kind, None, 60)
+    judged = [
+        float(log_likelihoods(predict_early(longest, held.features, rounds), held.labels, held.group_sizes).mean())
+        for rounds in range(1, 61)
+    ]
+    options: dict[str, Any] = {"patience": 60, "seed": 5}
+    stopped = fit_rows(kind, SETTINGS[kind], TRAIN, held, 60, **options, likelihood=True)
+    assert judged[stopped.rounds - 1] == pytest.approx(max(judged), abs=1e-7)
+    assert 1 < stopped.rounds < 60
+    assert fit_rows(kind, SETTINGS[kind], TRAIN, held, 60, **options).rounds != stopped.rounds
+    again = fitted(kind, None, stopped.rounds)
+    np.testing.assert_allclose(predict(stopped, FRESH.features), predict(again, FRESH.features), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["lightgbm_lambdarank", "xgboost", "catboost_yetirank", "logit"])
+def test_no_other_kind_has_a_likelihood_to_stop_by(kind: str) -> None:
+    options: dict[str, Any] = {"patience": 8, "seed": 5}
+    one, other = (
+        fit_rows(kind, SETTINGS[kind], TRAIN, VALID, 30, **options, likelihood=likelihood)
+        for likelihood in (True, False)
+    )
+    assert one.rounds == other.rounds
+    np.testing.assert_array_equal(predict(one, FRESH.features), predict(other, FRESH.features))
+
+
+def test_a_kind_without_an_objective_is_stopped_as_ever() -> None:
+    settings = {"num_leaves": 7, "num_threads": 1}
+    one, other = (
+        fit_rows("lightgbm", settings, TRAIN, VALID, 9, 3, 5, likelihood=likelihood) for likelihood in (True, False)
+    )
+    assert one.rounds == other.rounds
+
+
+def predict_early(ranker: Ranker, features: Matrix, rounds: int) -> np.ndarray:
+    if ranker.kind.startswith("catboost"):
+        return np.asarray(ranker.model.predict(features, prediction_type="RawFormulaVal", ntree_end=rounds))
+    if ranker.kind.startswith("xgboost"):
+        return predict(shorten(ranker, rounds), features)
+    return np.asarray(ranker.model.predict(features, raw_score=True, num_iteration=rounds))
+
+
+def judge(kind: str, scores: np.ndarray, rows: RankingDataset, k: int) -> float:
+    """MRR@k, or NDCG@k, which is 1 / log2(rank + 1) for a single positive; LightGBM breaks ties by row."""
+    if kind.startswith("lightgbm"):
+        scores = scores - 1e-9 * np.arange(len(scores))
+    gains = reciprocal_ranks(scores, rows.labels, rows.group_sizes, k)
+    if not kind.startswith("xgboost"):
+        gains = np.where(gains > 0, 1 / np.log2(1 / np.maximum(gains, 1e-9) + 1), 0)
+    return float(gains.mean())
+
+
+# --- scores of several rankers ---
+
+
+def test_a_ranker_gets_the_features_that_it_was_fitted_on_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ranker's score weighs its own features by their position; nobody may get another's columns."""
+
+    def add(ranker: Ranker, features: Matrix) -> np.ndarray:
+        assert features.shape[1] == len(ranker.gain)
+        return np.asarray(features.astype(np.float64) @ np.arange(len(ranker.gain), 0, -1) ** 2)
+
+    monkeypatch.setattr(gbdt, "predict", add)
+    features = np.array([[1, 2, 3], [4, 5, 6]], np.float32)
+    fits = [Ranker("logit", None, 1, dict.fromkeys(names, 0.0)) for names in ("abc", "ca", "b")]
+    assert score_rows("abc", features, fits).tolist() == [
+        [9 + 8 + 3, 4 * 3 + 1, 2],
+        [36 + 20 + 6, 4 * 6 + 4, 5],
+    ]
+    assert score_rows("abc", features[:0], fits).shape == (0, 3)
+
+
+def test_each_ranker_scores_in_its_own_column(early: dict[str, Ranker]) -> None:
+    few = fit_rows(
+        "logit", {}, RankingDataset(NAMES[:2], TRAIN.features[:, :2], TRAIN.labels, TRAIN.group_sizes), None, 9, 0, 1
+    )
+    columns = score_rows(NAMES, FRESH.features, [early["xgboost_softmax"], few])
+    np.testing.assert_array_equal(columns[:, 0], predict(early["xgboost_softmax"], FRESH.features))
+    np.testing.assert_array_equal(columns[:, 1], predict(few, FRESH.features[:, :2]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        ("lightgbm_lambdarank", {"objective": "lambdarank", "num_threads": 1}),
+        ("xgboost_ndcg", {"objective": "rank:ndcg", "nthread": 1}),
+        ("catboost_rmse", {"loss_function": "QueryRMSE", "thread_count": 1}),
+        ("catboost_softmax", {"loss_function": "QuerySoftMax", "thread_count": 1}),
+    ],
+)
+def test_the_curve_is_what_the_early_stop_watched_and_is_highest_at_the_rounds(
+    kind: str, parameters: dict[str, Any]
+) -> None:
+    rng = np.random.default_rng(0)
+
+    def draw(queries: int) -> RankingDataset:
+        features = rng.normal(size=(queries * 8, 4)).astype(np.float32)
+        worth = (2 * features[:, 0] + rng.gumbel(size=queries * 8)).reshape(queries, 8)
+        labels = (worth == worth.max(axis=1, keepdims=True)).astype(np.float32).ravel()
+        return RankingDataset(("a", "b", "c", "d"), features, labels, np.full(queries, 8, np.int32))
+
+    train, valid = draw(120), draw(60)
+    stopped = fit_rows(kind, parameters, train, valid, 25, 6, 0)
+    assert stopped.rounds == int(np.argmax(stopped.curve)) + 1
+    assert stopped.metric
+    assert fit_rows(kind, parameters, train, None, 5, 0, 0).curve == ()
+
+
+# --- what scores start from ---
+
+
+MARGINS: dict[str, dict[str, Any]] = {
+    "lightgbm_softmax": {"num_leaves": 3, "learning_rate": 0.05, "min_data_in_leaf": 20, "num_threads": 1},
+    "lightgbm_lambdarank": {"objective": "lambdarank", "num_leaves": 3, "learning_rate": 0.05, "num_threads": 1},
+    "xgboost_softmax": {"max_depth": 2, "learning_rate": 0.05, "nthread": 1},
+    "xgboost_pairwise": {"objective": "rank:pairwise", "max_depth": 2, "learning_rate": 0.05, "nthread": 1},
+    "catboost_softmax": {"loss_function": "QuerySoftMax", "depth": 2, "learning_rate": 0.05, "thread_count": 1},
+}
+MARGIN_NAMES = ("utility", "noise")
+LIKELY = ["lightgbm_softmax", "xgboost_softmax", "catboost_softmax"]
+
+
+def choose(queries: int, seed: int, slope: float = 3.0) -> RankingDataset:
+    """Choices by a softmax of ``slope`` times the feature ``utility``: at a slope of 1 it is the true utility."""
+    rng = np.random.default_rng(seed)
+    features = rng.normal(0, 2, size=(queries * 10, 2)).astype(np.float32)
+    worth = (slope * features[:, 0] + rng.gumbel(size=queries * 10)).reshape(queries, 10)
+    labels = (worth == worth.max(axis=1, keepdims=True)).astype(np.float32).ravel()
+    return RankingDataset(MARGIN_NAMES, features, labels, np.full(queries, 10, np.int32))
+
+
+def fit_margin(kind: str, rows: RankingDataset, held: RankingDataset | None = None, **more: Any) -> Ranker:
+    settings = {"rounds": 1, "patience": 0, "seed": 0} | more
+    return fit(Recipe(kind, MARGINS[kind], likelihood=True, **settings), rows, held)
+
+
+def judge_likelihood(ranker: Ranker, rows: RankingDataset) -> float:
+    return float(log_likelihoods(predict(ranker, rows.features), rows.labels, rows.group_sizes).mean())
+
+
+@pytest.mark.parametrize("kind", LIKELY)
+def test_from_the_true_utility_one_round_says_it_all(kind: str) -> None:
+    """Without a start one small step is worth almost nothing; from the truth there is nothing left to gain."""
+    rows, fresh = choose(150, 1, slope=1.0), choose(300, 2, slope=1.0)
+    truth = float(log_likelihoods(fresh.features[:, 0].astype(np.float64), fresh.labels, fresh.group_sizes).mean())
+    from_start = judge_likelihood(fit_margin(kind, rows, base_margin="utility"), fresh)
+    assert from_start == pytest.approx(truth, abs=0.02)
+    assert judge_likelihood(fit_margin(kind, rows), fresh) < truth - 0.3
+
+
+@pytest.mark.parametrize("kind", LIKELY)
+def test_from_the_true_utility_many_rounds_learn_nothing(kind: str) -> None:
+    """Rounds that do not see the start would learn the utility anew, and count it twice."""
+    rows, fresh = choose(400, 11, slope=1.0), choose(300, 12, slope=1.0)
+    utility = fresh.features[:, 0].astype(np.float64)
+    truth, twice = (
+        float(log_likelihoods(slope * utility, fresh.labels, fresh.group_sizes).mean()) for slope in (1.0, 1.8)
+    )
+    ranker = fit_margin(kind, rows, rounds=60, base_margin="utility")
+    assert judge_likelihood(ranker, fresh) > truth - 0.03 > twice
+
+
+@pytest.mark.parametrize("kind", LIKELY)
+def test_trees_learn_what_the_start_leaves(kind: str) -> None:
+    """Choices are surer than the start says: rounds that do not see it would learn the slope anew, and too much."""
+    rows, fresh = choose(200, 3, slope=2.0), choose(300, 4, slope=2.0)
+    whole = float(
+        log_likelihoods(2.0 * fresh.features[:, 0].astype(np.float64), fresh.labels, fresh.group_sizes).mean()
+    )
+    fits = [fit_margin(kind, rows, rounds=rounds, base_margin="utility") for rounds in (1, 60)]
+    short, long = (judge_likelihood(ranker, fresh) for ranker in fits)
+    assert short < long < whole + 0.05
+
+
+@pytest.mark.parametrize("kind", MARGINS)
+def test_a_prediction_is_the_start_and_what_the_trees_add(kind: str) -> None:
+    rows = choose(60, 5)
+    ranker = fit_margin(kind, rows, rounds=4, base_margin="utility")
+    assert ranker.base_margin == "utility"
+    added = predict(replace(ranker, base_margin=None), rows.features)
+    np.testing.assert_allclose(predict(ranker, rows.features), rows.features[:, 0] + added, rtol=1e-6)
+    assert np.ptp(added) > 0
+    columns = score_rows(("x", "noise", "utility"), np.column_stack([rows.labels, rows.features[:, ::-1]]), [ranker])
+    np.testing.assert_allclose(columns[:, 0], predict(ranker, rows.features), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", MARGINS)
+def test_a_missing_start_is_zero(kind: str) -> None:
+    rows = choose(60, 6)
+    holes, zeros = rows.features.copy(), rows.features.copy()
+    holes[::7, 0], zeros[::7, 0] = np.nan, 0.0
+    told = rows.features[:, :1]
+
+    def with_start(start: Matrix) -> RankingDataset:
+        """The start beside features that do not depend on the holes."""
+        return RankingDataset(
+            ("start", "told"), np.column_stack([start[:, 0], told[:, 0]]), rows.labels, rows.group_sizes
+        )
+
+    ranker = fit_margin(kind, with_start(zeros), rounds=3, base_margin="start")
+    plain = replace(ranker, base_margin=None)
+    own = with_start(holes).features
+    np.testing.assert_allclose(
+        predict(ranker, own), np.nan_to_num(own[:, 0]) + predict(plain, own), rtol=1e-6, atol=1e-7
+    )
+    holed = fit_margin(kind, with_start(holes), rounds=3, base_margin="start")
+    assert np.isfinite(predict(holed, own)).all()
+
+
+@pytest.mark.parametrize("kind", LIKELY)
+def test_the_early_stop_is_judged_from_the_start(kind: str) -> None:
+    """The curve's first value is the likelihood of the start and one round, not of the round alone."""
+    rows, held = choose(100, 7, slope=1.0), choose(100, 8, slope=1.0)
+    ranker = fit_margin(kind, rows, held, rounds=5, patience=5, base_margin="utility")
+    first = judge_likelihood(shorten(ranker, 1), held)
+    assert ranker.curve[0] == pytest.approx(first, abs=1e-5)
+    assert ranker.curve[0] > np.log(1 / 10) + 0.5
+
+
+@pytest.mark.parametrize("kind", [*MARGINS, "logit"])
+def test_a_start_that_is_no_feature_is_refused(kind: str) -> None:
+    rows = choose(5, 9)
+    for blocks in (None, ("noise",)):
+        recipe = Recipe(kind, {}, 1, 0, 0, blocks=blocks, base_margin="utility" if blocks else "nope")
+        with pytest.raises(UserError, match="is not among the features"):
+            fit(recipe, rows)
+
+
+# --- several seeds ---
+
+
+@pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost_softmax", "catboost"])
+def test_scores_of_several_seeds_are_the_mean_of_the_seeds_that_follow(kind: str) -> None:
+    several = fit_rows(kind, SETTINGS[kind], TRAIN, None, 6, 0, 5, seeds=3)
+    alone = [predict(fitted(kind, None, 6, 0, seed), FRESH.features) for seed in (5, 6, 7)]
+    assert len(several.others) == 2
+    np.testing.assert_allclose(predict(several, FRESH.features), np.mean(alone, axis=0), rtol=1e-6)
+    assert not np.array_equal(alone[0], alone[1])
+
+
+def test_one_seed_is_one_fit_and_a_start_counts_once() -> None:
+    assert fitted("lightgbm_softmax", None, 3, 0).others == ()
+    rows = choose(60, 10)
+    several = fit_margin("lightgbm_softmax", rows, rounds=3, base_margin="utility", seeds=2)
+    added = predict(
+        replace(several, base_margin=None, others=tuple(replace(each, base_margin=None) for each in several.others)),
+        rows.features,
+    )
+    np.testing.assert_allclose(predict(several, rows.features), rows.features[:, 0] + added)
+
+
+def test_several_seeds_are_refitted_for_the_rounds_of_the_first() -> None:
+    recipe = Recipe("lightgbm_softmax", SETTINGS["lightgbm_softmax"], 60, 8, 5, seeds=2)
+    early = fit(recipe, TRAIN, VALID)
+    again = refit(recipe, early, [TRAIN, VALID])
+    assert [again.rounds, *(other.rounds for other in again.others)] == [early.rounds] * 2
+
+
+# --- fits that are kept whole ---
+
+
+@pytest.mark.parametrize("kind", [*BOOSTED])
+def test_a_whole_fit_that_is_shortened_is_the_fit_that_stopped(kind: str, early: dict[str, Ranker]) -> None:
+    recipe = Recipe(kind, SETTINGS[kind], 300, 8, 5)
+    whole = fit(recipe, TRAIN, VALID, whole=True)
+    stopped = early[kind]
+    assert whole.rounds > stopped.rounds
+    assert whole.rounds == len(whole.curve) == count_trees(whole)
+    assert whole.curve == pytest.approx(stopped.curve)
+    best = shorten(whole, stopped.rounds)
+    assert best.rounds == stopped.rounds
+    np.testing.assert_allclose(predict(best, FRESH.features), predict(stopped, FRESH.features), rtol=1e-6, atol=1e-7)
+    all_of_it = fitted(kind, None, whole.rounds, 0)
+    np.testing.assert_allclose(predict(whole, FRESH.features), predict(all_of_it, FRESH.features), rtol=1e-5, atol=1e-6)
+    assert not np.allclose(predict(whole, FRESH.features), predict(stopped, FRESH.features))
+
+
+@pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost_softmax", "catboost"])
+def test_every_seed_is_shortened(kind: str) -> None:
+    several = fit_rows(kind, SETTINGS[kind], TRAIN, None, 9, 0, 5, seeds=2)
+    expected = fit_rows(kind, SETTINGS[kind], TRAIN, None, 4, 0, 5, seeds=2)
+    np.testing.assert_allclose(
+        predict(shorten(several, 4), FRESH.features), predict(expected, FRESH.features), rtol=1e-6, atol=1e-7
+    )
+
+
+def test_a_logit_has_no_rounds_to_take_away(early: dict[str, Ranker]) -> None:
+    np.testing.assert_array_equal(
+        predict(shorten(early["logit"], 1), FRESH.features), predict(early["logit"], FRESH.features)
+    )
+
+
+# --- what a library refuses ---
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "said"),
+    [
+        ("lightgbm_lambdarank", {"objective": "lambdarank", "num_leaves": -3}, "Check failed: (num_leaves) > (1)"),
+        ("lightgbm_binary", {"objective": "nonsense"}, "Unknown objective type name: nonsense"),
+        ("xgboost", {"objective": "rank:nonsense"}, "Unknown objective function: `rank:nonsense`"),
+        ("xgboost", {"objective": "rank:ndcg", "max_depth": -4}, "should be greater equal to 0"),
+        ("catboost", {"loss_function": "QuerySoftMax", "depth": 99}, "Maximum tree depth is 16"),
+        ("catboost", {"loss_function": "QuerySoftMax", "nonsense": 1}, "Unknown option {nonsense}"),
+    ],
+)
+def test_a_refused_parameter_is_one_clear_sentence(kind: str, wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError) as raised:
+        fit(Recipe(kind, wrong, 5, 0, 0), plant(20, seed=1))
+    message = str(raised.value)
+    assert message.startswith(f"{kind} cannot be fitted")
+    assert said in message
+    assert f"the section of {kind} in config.toml" in message
+    assert "\n" not in message
+    assert ".cpp" not in message
+    assert ".cc:" not in message
+
+
+@pytest.mark.parametrize("kind", ["lightgbm_softmax", "catboost"])
+def test_rows_that_are_all_alike_are_refused(kind: str) -> None:
+    planted = plant(20, seed=1)
+    alike = replace(planted, features=np.ones_like(planted.features))
+    with pytest.raises(UserError, match="no feature varies"):
+        fit(Recipe(kind, SETTINGS[kind], 5, 0, 0), alike)

@@ -1,0 +1,160 @@
+"""Softmax choices: probabilities and slopes by hand and by finite differences, temperatures against a grid."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from common.learning.listwise_softmax import (
+    TINY,
+    find_starts,
+    fit_temperatures,
+    lightgbm_likelihood,
+    lightgbm_softmax,
+    log_likelihoods,
+    softmax_gradients,
+    softmax_within,
+)
+
+SIZES = np.array([3, 1, 4, 2], np.int32)
+LABELS = np.array([0, 1, 0, 1, 0, 0, 0, 1, 0, 0], np.float32)  # the last query has no positive
+SCORES = np.random.default_rng(0).normal(size=10)
+
+
+def test_starts_are_where_queries_begin() -> None:
+    assert find_starts(SIZES).tolist() == [0, 3, 4, 8]
+    assert find_starts(np.empty(0, np.int32)).tolist() == []
+
+
+# --- probabilities and likelihood ---
+
+
+def test_probabilities_by_hand() -> None:
+    scores = np.log([1.0, 2.0, 5.0, 7.0, 3.0, 1.0])
+    expected = [1 / 8, 2 / 8, 5 / 8, 1, 3 / 4, 1 / 4]
+    np.testing.assert_allclose(softmax_within(scores, np.array([3, 1, 2], np.int32)), expected)
+
+
+def test_each_model_is_a_column_of_its_own() -> None:
+    both = softmax_within(np.column_stack([SCORES, 3 * SCORES]), SIZES)
+    np.testing.assert_array_equal(both[:, 0], softmax_within(SCORES, SIZES))
+    np.testing.assert_array_equal(both[:, 1], softmax_within(3 * SCORES, SIZES))
+
+
+def test_no_score_is_too_large_or_too_small() -> None:
+    extreme = softmax_within(np.array([1e6, 1e6, -1e6, -1e6]), np.array([3, 1], np.int32))
+    assert extreme.tolist() == [0.5, 0.5, 0, 1]
+
+
+def test_a_constant_per_query_changes_nothing() -> None:
+    moved = SCORES + np.repeat([100.0, -7.0, 0.5, 3.0], SIZES)
+    np.testing.assert_allclose(softmax_within(moved, SIZES), softmax_within(SCORES, SIZES))
+    np.testing.assert_allclose(log_likelihoods(moved, LABELS, SIZES), log_likelihoods(SCORES, LABELS, SIZES))
+    np.testing.assert_allclose(
+        softmax_gradients(moved, LABELS, SIZES), softmax_gradients(SCORES, LABELS, SIZES), atol=1e-12
+    )
+
+
+def test_the_likelihood_is_that_of_the_positive() -> None:
+    probabilities = softmax_within(SCORES, SIZES)
+    expected = [np.log(probabilities[1]), 0, np.log(probabilities[7]), 0]
+    np.testing.assert_allclose(log_likelihoods(SCORES, LABELS, SIZES), expected, atol=1e-12)
+
+
+def test_nothing_comes_of_nothing() -> None:
+    empty, none = np.empty(0), np.empty(0, np.int32)
+    assert len(softmax_within(empty, none)) == len(log_likelihoods(empty, np.empty(0, np.float32), none)) == 0
+    assert softmax_within(np.empty((0, 2)), none).shape == (0, 2)
+
+
+# --- gradients ---
+
+
+def differentiate(labels: NDArray[np.float32], row: int, step: float) -> tuple[float, float]:
+    """First and second derivative of the loss by the score of one row, from three values of it."""
+    moved = [SCORES + sign * step * (np.arange(10) == row) for sign in (-1, 0, 1)]
+    below, here, above = (-float(log_likelihoods(scores, labels, SIZES).sum()) for scores in moved)
+    return (above - below) / (2 * step), (above - 2 * here + below) / step**2
+
+
+@pytest.mark.parametrize("row", range(8))
+def test_slopes_are_the_losss_derivatives(row: int) -> None:
+    first, second = softmax_gradients(SCORES, LABELS, SIZES)
+    assert (first[row], second[row]) == pytest.approx(differentiate(LABELS, row, 1e-4), abs=1e-6)
+
+
+@pytest.mark.parametrize("row", range(4, 8))
+def test_two_positives_count_as_two_choices(row: int) -> None:
+    labels = LABELS.copy()
+    labels[4] = 1
+    first, second = softmax_gradients(SCORES, labels, SIZES)
+    assert (first[row], second[row]) == pytest.approx(differentiate(labels, row, 1e-4), abs=1e-6)
+
+
+def test_a_query_without_a_positive_pulls_nowhere_and_weighs_nothing() -> None:
+    first, second = softmax_gradients(SCORES, LABELS, SIZES)
+    assert first[8:].tolist() == [0, 0]
+    assert second[8:].tolist() == [TINY, TINY]
+    assert second[:3].min() > 0.01
+
+
+def test_a_certain_choice_keeps_a_second_derivative_above_zero() -> None:
+    first, second = softmax_gradients(np.array([1e4, 0.0]), np.array([1, 0], np.float32), np.array([2], np.int32))
+    assert first.tolist() == [0, 0]
+    assert second.tolist() == [TINY, TINY]
+
+
+def test_lightgbm_is_given_the_slopes_of_its_own_groups() -> None:
+    data = SimpleNamespace(get_label=lambda: LABELS, get_group=lambda: SIZES)
+    np.testing.assert_array_equal(lightgbm_softmax(SCORES, data), softmax_gradients(SCORES, LABELS, SIZES))
+
+
+def test_lightgbm_gets_the_mean_likelihood_of_its_own_groups_and_that_more_is_better() -> None:
+    """LightGBM hands groups over as int32 or int64; a query without a positive counts as one."""
+    for sizes in (SIZES, SIZES.astype(np.int64)):
+        name, value, higher = lightgbm_likelihood(
+            SCORES, SimpleNamespace(get_label=lambda: LABELS, get_group=lambda sizes=sizes: sizes)
+        )
+        assert (name, higher) == ("likelihood", True)
+        assert value == pytest.approx(log_likelihoods(SCORES, LABELS, SIZES).sum() / 4)
+        assert isinstance(value, float)
+
+
+# --- temperatures ---
+
+
+def draw(queries: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int32]]:
+    """Utilities of ten rows a query, and the row that a softmax of them chose."""
+    rng = np.random.default_rng(seed)
+    utilities = rng.normal(size=(queries, 10))
+    chosen = (utilities + rng.gumbel(size=(queries, 10))).argmax(axis=1)
+    labels = np.zeros((queries, 10), np.float32)
+    labels[np.arange(queries), chosen] = 1
+    return utilities.ravel(), labels.ravel(), np.full(queries, 10, np.int32)
+
+
+def test_the_factor_that_made_the_choices_is_recovered_whatever_the_scale() -> None:
+    utilities, labels, sizes = draw(4000, 1)
+    scores = np.column_stack([utilities, utilities / 50 + 3, utilities * 1e5])
+    np.testing.assert_allclose(fit_temperatures(scores, labels, sizes) * [1, 1 / 50, 1e5], 1, atol=0.06)
+
+
+def test_the_factor_is_the_best_of_a_grid() -> None:
+    utilities, labels, sizes = draw(200, 2)
+    grid = np.exp(np.linspace(-3, 3, 2401))
+    best = grid[np.argmax([log_likelihoods(utilities * factor, labels, sizes).sum() for factor in grid])]
+    assert fit_temperatures(utilities[:, None], labels, sizes)[0] == pytest.approx(best, rel=5e-3)
+
+
+def test_what_knows_nothing_or_the_opposite_becomes_almost_even() -> None:
+    utilities, labels, sizes = draw(500, 3)
+    factor = fit_temperatures(-utilities[:, None], labels, sizes)[0]
+    assert 0 < factor < 0.01
+    np.testing.assert_allclose(softmax_within(-utilities * factor, sizes), 0.1, atol=0.01)
+
+
+def test_scores_without_spread_and_no_scores_keep_their_scale() -> None:
+    _, labels, sizes = draw(5, 4)
+    assert fit_temperatures(np.full((50, 1), 7.0), labels, sizes).tolist() == [1]
+    assert fit_temperatures(np.empty((0, 2)), np.empty(0, np.float32), np.empty(0, np.int32)).tolist() == [1, 1]

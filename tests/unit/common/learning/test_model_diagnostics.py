@@ -1,0 +1,177 @@
+"""Importance against planted signals, calibration against bins worked out by hand."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from common.learning.dataset import Matrix, RankingDataset
+from common.learning.gbdt import Ranker
+from common.learning.metrics import reciprocal_ranks
+from common.learning.model_diagnostics import calibrate, curves, importance, permute, sample_queries, share_gains
+
+NAMES = ("planted", "noise", "of_query")
+QUERIES, PER_QUERY = 60, 8
+
+
+def plant() -> RankingDataset:
+    """The positive is the row with the highest ``planted``; ``of_query`` is the same in all rows of a query."""
+    rng = np.random.default_rng(3)
+    features = rng.normal(size=(QUERIES * PER_QUERY, 3)).astype(np.float32)
+    features[:, 2] = np.repeat(rng.normal(size=QUERIES), PER_QUERY)
+    labels = np.zeros((QUERIES, PER_QUERY), np.float32)
+    labels[np.arange(QUERIES), features[:, 0].reshape(QUERIES, PER_QUERY).argmax(axis=1)] = 1
+    return RankingDataset(NAMES, features, labels.ravel(), np.full(QUERIES, PER_QUERY, np.int32))
+
+
+def score(features: Matrix) -> NDArray[np.float64]:
+    return (features[:, 0] + 5 * features[:, 2]).astype(np.float64)
+
+
+def metric(scores: NDArray[np.float64], rows: RankingDataset) -> NDArray[np.float64]:
+    return reciprocal_ranks(scores, rows.labels, rows.group_sizes, 5)
+
+
+def ranker(kind: str, gain: dict[str, float], curve: tuple[float, ...] = (), rounds: int = 1) -> Ranker:
+    return Ranker(kind, None, rounds, gain, curve, "ndcg@5" if curve else "")
+
+
+# --- gain ---
+
+
+def test_gain_is_the_mean_of_the_models_own_shares() -> None:
+    models = [ranker("a", {"x": 30.0, "y": 10.0}), ranker("b", {"y": 1.0, "z": 1.0})]
+    assert share_gains(models) == pytest.approx({"x": 0.375, "y": 0.375, "z": 0.25})
+    assert list(share_gains(models)) == ["x", "y", "z"]
+
+
+def test_gain_shares_sum_to_one_beside_a_model_that_has_learned_nothing() -> None:
+    models = [ranker("a", {"x": 3.0, "y": 1.0}), ranker("b", {"x": 0.0, "w": 0.0})]
+    shares = share_gains(models)
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert shares == pytest.approx({"x": 0.75, "y": 0.25, "w": 0.0})
+
+
+def test_gain_of_no_model_and_of_models_without_gain() -> None:
+    assert share_gains([]) == {}
+    assert share_gains([ranker("a", {"x": 0.0})]) == {"x": 0.0}
+
+
+# --- permutation ---
+
+
+def test_planted_feature_loses_the_score_and_noise_nothing() -> None:
+    lost = permute(score, plant(), metric, NAMES)
+    chance = sum(1 / rank for rank in range(1, 6)) / PER_QUERY  # MRR@5 of a random order
+    assert lost["planted"].mean == pytest.approx(1 - chance, abs=0.15)
+    assert 0 < lost["planted"].error < 0.1
+    assert lost["noise"] == (0.0, 0.0)
+
+
+def test_a_feature_of_the_query_stays_one_when_it_is_shuffled() -> None:
+    """Shuffled over rows, ``of_query`` would be noise within the query and seem to carry the score."""
+    rows = plant()
+    seen = []
+
+    def watch(features: Matrix) -> NDArray[np.float64]:
+        seen.append(features[:, 2].copy())
+        return score(features)
+
+    assert permute(watch, rows, metric, ["of_query"])["of_query"] == (0.0, 0.0)
+    moved = seen[1].reshape(QUERIES, PER_QUERY)
+    assert (moved == moved[:, :1]).all()
+    assert sorted(moved[:, 0]) == sorted(rows.features[::PER_QUERY, 2])
+    assert (seen[1] != rows.features[:, 2]).mean() > 0.8
+
+
+def test_permuting_leaves_the_rows_as_they_were() -> None:
+    rows, before = plant(), plant().features
+    permute(score, rows, metric, NAMES)
+    assert (rows.features == before).all()
+
+
+def test_a_feature_that_is_missing_in_whole_queries_is_one_of_the_query() -> None:
+    rows = plant()
+    rows.features[: PER_QUERY * 20, 2] = np.nan
+    scores = permute(lambda features: np.nan_to_num(score(features)), rows, metric, ["of_query"])
+    assert np.isfinite(scores["of_query"].mean)
+
+
+def test_importance_measures_the_strongest_features_only() -> None:
+    ranked = importance([ranker("a", {"noise": 1.0, "planted": 3.0})], score, plant(), metric, top=1)
+    assert [row["feature"] for row in ranked] == ["planted", "noise"]
+    assert ranked[0]["permutation"] is not None
+    assert ranked[0]["permutation"] > 0.5
+    assert ranked[1] == {"feature": "noise", "gain": 0.25, "permutation": None, "error": None}
+
+
+def test_importance_without_a_score_is_gain_alone() -> None:
+    ranked = importance([ranker("a", {"x": 2.0})])
+    assert ranked == [{"feature": "x", "gain": 1.0, "permutation": None, "error": None}]
+
+
+# --- drawing queries ---
+
+
+def test_sampled_queries_are_whole_and_in_their_order() -> None:
+    sizes = np.array([2, 3, 1, 4, 2, 5], np.int32)
+    number = np.repeat(np.arange(6), sizes).astype(np.float32)
+    rows = RankingDataset(("query",), number[:, None], number % 2, sizes)
+    drawn = sample_queries(rows, 3, 100, seed=1)
+    kept = np.unique(drawn.features)
+    assert len(kept) == 3
+    assert (drawn.features[:, 0] == np.repeat(kept, sizes[kept.astype(int)])).all()
+    assert (drawn.group_sizes == sizes[kept.astype(int)]).all()
+    assert (drawn.labels == drawn.features[:, 0] % 2).all()
+    again = sample_queries(drawn, 3, 100, seed=1)
+    assert again is drawn
+
+
+def test_sampled_queries_stop_before_too_many_rows_but_one_stays() -> None:
+    rows = plant()
+    assert len(sample_queries(rows, 50, PER_QUERY * 7 + 3, seed=0).group_sizes) == 7
+    assert len(sample_queries(rows, 50, 2, seed=0).group_sizes) == 1
+
+
+# --- calibration ---
+
+
+def test_calibration_bins_by_hand() -> None:
+    predicted = np.array([0.4, 0.1, 0.2, 0.3])
+    observed = np.array([1.0, 0.0, 0.0, 1.0])
+    calibration = calibrate("P", predicted, observed, bins=2)
+    assert calibration["title"] == "P"
+    low, high = calibration["bins"]
+    assert low == pytest.approx({"predicted": 0.15, "observed": 0.0, "count": 2})
+    assert high == pytest.approx({"predicted": 0.35, "observed": 1.0, "count": 2})
+
+
+def test_calibration_keeps_equal_predictions_together_and_leaves_out_missing_ones() -> None:
+    predicted = np.array([0.5, 0.5, 0.5, 0.5, 0.9, np.nan])
+    observed = np.array([0.0, 1.0, 1.0, 0.0, 1.0, 1.0])
+    bins = calibrate("P", predicted, observed, bins=4)["bins"]
+    assert [row["count"] for row in bins] == [4, 1]
+    assert [row["observed"] for row in bins] == [0.5, 1.0]
+    assert calibrate("P", np.empty(0), np.empty(0))["bins"] == []
+
+
+def test_calibration_has_the_given_number_of_bins_where_predictions_differ() -> None:
+    bins = calibrate("P", np.linspace(0, 1, 103), np.linspace(0, 1, 103), bins=10)["bins"]
+    assert len(bins) == 10
+    assert sum(row["count"] for row in bins) == 103
+    assert max(row["count"] for row in bins) - min(row["count"] for row in bins) <= 1
+
+
+# --- curves ---
+
+
+def test_curves_name_each_fit_and_skip_those_without_one() -> None:
+    fits = [
+        ranker("xgboost", {}, (0.1, 0.3, 0.2), rounds=2),
+        ranker("logit", {}),
+        ranker("xgboost", {}, (0.2,), rounds=1),
+    ]
+    assert curves(fits) == [
+        {"name": "xgboost", "metric": "ndcg@5", "values": [0.1, 0.3, 0.2], "best": 2},
+        {"name": "xgboost (2)", "metric": "ndcg@5", "values": [0.2], "best": 1},
+    ]
+    assert [one["name"] for one in curves(fits, ["day 1", "day 2", "day 3"])] == ["day 1", "day 3"]

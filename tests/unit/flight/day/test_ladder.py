@@ -1,0 +1,221 @@
+"""The ladder on a tiny log: its rungs in order, all on the same sessions."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+
+from common.engine.run import Result, Run, StepRecord
+from common.learning.dataset import RankingDataset
+from common.learning.fit_task import Recipe
+from competitions.flight import pipeline, plan
+from competitions.flight.competition import COMPETITION
+from competitions.flight.config import BLOCKS, FlightConfig
+from competitions.flight.day import ladder
+from competitions.flight.day.ladder import PRICE, RULES, Measured, measure_scores, score_by_rule
+from competitions.flight.day.peers import PEERS, Peer
+from competitions.flight.features.booking_history import build_history, collect_bookings
+from competitions.flight.features.build import build_features
+from competitions.flight.io.reader import RawFiles, Searches
+from competitions.flight.metrics import LARGE
+from competitions.flight.ranking.training_data import FoldData, TrainingData
+from competitions.flight.split import find_cut, split_by_time
+from tests.unit.flight.flight_world import draw_searches
+
+SMALL = (
+    'rank.models=["lightgbm_softmax", "logit"]',
+    "rank.rounds=4",
+    "rank.patience=0",
+    "rank.seeds=1",
+    "rank.lightgbm_softmax.min_data_in_leaf=5",
+    "baseline.model=logit",
+    "split.validation=folds",
+    "rerank_penalties=[0.0]",
+)
+FILES = RawFiles(Path("a"), Path("b"))
+
+
+def load() -> FlightConfig:
+    config: FlightConfig = COMPETITION.load_config(SMALL, tuned=False)
+    return config
+
+
+def kept(value: Any) -> Result[Any]:
+    return Result("key", lambda: value)
+
+
+class Runner:
+    """A run that keeps nothing, but its steps and the rows of its table."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.steps: list[tuple[str, tuple[Any, ...]]] = []
+        self.timings: list[StepRecord] = []
+        self.written: dict[str, Any] = {}
+
+    def write_json(self, name: str, data: Any) -> None:
+        self.written[name] = data
+
+    def step(self, function: Callable[..., Any], *args: Any, name: str = "") -> Result[Any]:
+        given = tuple(arg.value if isinstance(arg, Result) else arg for arg in args)
+        self.steps.append((name or function.__name__, given))
+        self.timings.append(StepRecord(name=self.steps[-1][0], seconds=len(self.steps), peak_mib=1.0))
+        return kept(function(*given))
+
+
+class Climbed(NamedTuple):
+    """The rows of a climb, what each rung's scores came to (the whole pipeline's first), its steps, its sessions."""
+
+    rows: list[dict[str, Any]]
+    measured: list[Measured]
+    run: Runner
+    train: Searches
+
+    def row(self, rung: str) -> dict[str, Any]:
+        """The row of a rung."""
+        (found,) = [row for row in self.rows if row["rung"] == rung]
+        return found
+
+
+def score_price(train: RankingDataset, valid: RankingDataset, seed: int) -> NDArray[np.float64]:
+    """What the rule "cheapest" does, as a peer."""
+    assert {name.partition("_")[0] for name in (*train.names, *valid.names)} == {"core", "lift"}
+    return np.nan_to_num(-valid.features[:, valid.names.index(PRICE)].astype(np.float64), nan=-1e9)
+
+
+@pytest.fixture(scope="module")
+def climbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Climbed]:
+    """A whole climb on sixty searches in folds, with one peer that does what a rule does."""
+    train, test, measured = draw_searches(5, count=60, longest=14), draw_searches(6, count=5), []
+    run = Runner(tmp_path_factory.mktemp("ladder"))
+
+    def measure(data: TrainingData, scores: NDArray[np.float64], repeats: int) -> Measured:
+        measured.append(measure_scores(data, scores, repeats))
+        return measured[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "FOLDS", 2)
+        patch.setattr(pipeline, "learn_codes", lambda _: None)
+        patch.setattr(pipeline, "read_searches", lambda path, codes, labelled: train if labelled else test)
+        patch.setattr(pipeline, "refuse_shared", lambda *_: None)
+        patch.setattr(ladder, "PEERS", (Peer("cheapest XGBoost", score_price, ("core", "lift")),))
+        patch.setattr(ladder, "measure_scores", measure)
+        rows = ladder.climb(FILES, load(), cast(Run, run))
+        yield Climbed(rows, measured, run, train)
+
+
+def test_rules_peers_baseline_blocks_models_blend_rerank(climbed: Climbed) -> None:
+    assert [row["rung"] for row in climbed.rows] == [
+        "random",
+        *(name for name, _, _ in RULES),
+        "peer: cheapest XGBoost",
+        "peer: public XGBoost, reranked",
+        "baseline: logit on public",
+        "lightgbm_softmax on core",
+        "+ pair features",
+        "+ lift features",
+        "+ taste features",
+        "+ tariff features",
+        "from the score taste_total",
+        "lightgbm_softmax",
+        "logit",
+        "the models, blended",
+        "+ rerank, penalty 0",
+    ]
+    columns = ["rung", "family", "score", "error", "HitRate@1", "HitRate@10", "blend gains", "its error"]
+    assert all(list(row) == [*columns, "seconds", "peak_mib"] for row in climbed.rows)
+
+
+def test_every_rung_is_measured_on_the_same_sessions(climbed: Climbed) -> None:
+    sessions = climbed.train.sessions
+    scored = sessions.filter(pl.col("booked").is_not_null() & (pl.col("size") > LARGE)).height
+    assert scored > 10
+    assert {len(each.hits) for each in climbed.measured} == {scored}
+    assert {each.rates["sessions"] for each in climbed.measured} == {scored}
+
+
+def test_a_peer_is_measured_on_the_rows_of_the_rules(climbed: Climbed) -> None:
+    costs = {"rung", "family", "seconds", "peak_mib"}
+    rule, peer = (
+        {name: value for name, value in climbed.row(rung).items() if name not in costs}
+        for rung in ("cheapest", "peer: cheapest XGBoost")
+    )
+    assert peer == rule
+
+
+def test_blend_gains_is_the_difference_on_the_same_sessions(climbed: Climbed) -> None:
+    final, *measured = climbed.measured
+    for row, own in zip(climbed.rows, measured, strict=True):
+        gain = final.hits - own.hits
+        assert row["blend gains"] == pytest.approx(gain.mean())
+        assert row["its error"] == pytest.approx(gain.std() / len(gain) ** 0.5)
+    last = climbed.rows[-1]
+    assert (last["blend gains"], last["its error"]) == (0, 0)
+    for row in climbed.rows:
+        assert row["blend gains"] == pytest.approx(last["score"] - row["score"])
+
+
+def test_every_fit_is_a_recipe_of_the_run(climbed: Climbed) -> None:
+    fits: dict[str, Recipe] = {name: given[0] for name, given in climbed.run.steps if name.startswith("fit.")}
+    added = ("core", "pair", "lift", "taste", "tariff")
+    chosen = fits["fit.logit"].blocks  # validation chose with or without the codes
+    assert chosen in (added, added[:-1])
+    assert {name: recipe.blocks for name, recipe in fits.items()} == {
+        "fit.lightgbm_softmax": chosen,
+        "fit.logit": chosen,
+        "fit.baseline": load().baseline.blocks,
+        **{f"fit.lightgbm_softmax-{count}": added[:count] for count in range(1, 6)},
+    }
+    assert {name for name, recipe in fits.items() if recipe.base_margin} == {"fit.lightgbm_softmax", "fit.logit"}
+
+
+def test_the_table_is_left_beside_the_run(climbed: Climbed) -> None:
+    written = climbed.run.written["ladder.json"]
+    assert (written["rows"], written["metric"]) == (climbed.rows, "HitRate@3")
+    assert "folds of whole sessions" in written["title"]
+    assert (climbed.run.folder / "ladder.svg").exists()
+
+
+def make_fold(features: list[list[float]], labels: list[int], sessions: list[int]) -> FoldData:
+    """A fold that judges sessions of as many options each."""
+    size = len(labels) // len(sessions)
+    matrix = np.array(features, np.float32)
+    names = (PRICE, "a", "b")[: matrix.shape[1]]
+    rows = RankingDataset(names, matrix, np.array(labels, np.float32), np.full(len(sessions), size, np.int32))
+    return FoldData(rows, rows, np.arange(len(labels)).astype(np.uint64), np.array(sessions))
+
+
+def test_a_session_that_two_fits_judge_counts_once() -> None:
+    """Sessions 3 and 8 of eleven options; in the second repeat one of them is missed."""
+    booked = [1, *[0] * 10, 1, *[0] * 10]
+    folds = [make_fold([[0.0]] * 22, booked, [8, 3]), make_fold([[0.0]] * 22, booked, [3, 8])]
+    data = TrainingData(folds[0].train, np.array([3, 8]), tuple(folds))
+    first, last = np.arange(11.0, 0, -1), np.arange(11.0)
+    measured = measure_scores(data, np.concatenate([first, first, last, first]), 2)
+    assert measured.hits.tolist() == [0.5, 1.0]
+    assert (measured.rates["hit_rate@3"], measured.rates["sessions"]) == (0.75, 2)
+
+
+def test_a_rule_adds_up_features_and_gives_ties_to_the_cheaper_option() -> None:
+    features = [[1.0, 2.0, 5.0], [2.0, 2.0, 1.0], [0.5, 3.0, 9.0], [0.1, np.nan, 9.0]]
+    folds = [make_fold(features, [0, 0, 0, 1], [0]), make_fold(features[::-1], [0, 0, 0, 1], [1])]
+    shortest = score_by_rule(folds, {"a": -1.0}, 0)
+    assert np.argsort(-shortest[:4]).tolist() == [0, 1, 2, 3]
+    assert shortest[4:].tolist() == shortest[:4].tolist()[::-1]
+    both = score_by_rule(folds[:1], {"a": -1.0, "b": -1.0}, 0)
+    assert np.argsort(-both).tolist() == [1, 0, 2, 3]
+    drawn = [score_by_rule(folds, {}, seed).tolist() for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_rules_and_peers_name_features_and_blocks_that_there_are() -> None:
+    train = draw_searches(2, count=40, longest=14)
+    split = split_by_time(train.sessions, [find_cut(train.sessions, 0.3)], 7.0, "last")
+    history = build_history(collect_bookings(train), split.final)
+    names = build_features(train, 0, 5, split.final.assigned, history, BLOCKS).columns
+    assert {PRICE, *(name for _, _, weights in RULES for name in weights)} <= set(names)
+    assert {block for peer in PEERS for block in peer.blocks} <= set(BLOCKS)

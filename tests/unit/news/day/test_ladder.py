@@ -1,0 +1,143 @@
+"""The ladder of the news competition: the rungs in order, and that factors and the recurrent network find what is
+planted and see nothing that the fold hides.
+"""
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from common.engine.run import Result
+from common.learning.split import Fold
+from competitions.news.competition import COMPETITION
+from competitions.news.day import ladder
+from competitions.news.day.ladder import CHANNELS, list_rungs, score_lists
+from competitions.news.models.als import list_by_factors
+from competitions.news.models.gru4rec import SequenceSettings, encode, list_sequences, pad, score_next
+from tests.unit.news.news_world import START, label, make_log, make_world, swap_hidden
+
+QUICK = SequenceSettings(size=16, length=6, steps=150, batch=16, rate=0.02, negatives=40, least=1, threads=1)
+
+
+def every_pair(fold: Fold) -> pl.DataFrame:
+    items = fold.history.select("item").unique().sort("item")
+    return fold.queries.select("query").join(items, how="cross").sort("query", "item")
+
+
+def make_fold(history: pl.DataFrame, seen: list[tuple[int, list[int]]], answers: list[int]) -> Fold:
+    """Queries with these clicks, oldest first."""
+    rows = [(query, item, START, len(items) - 1 - n) for query, items in seen for n, item in enumerate(items)]
+    schema = {"query": pl.Int32, "item": pl.Int32, "time": pl.Int64, "back": pl.Int32}
+    numbers = [query for query, _ in seen]
+    columns = {"query": numbers, "user": [900 + query for query in numbers], "role": "valid"}
+    schemas = {"query": pl.Int32, "user": pl.Int32, "role": pl.String}
+    queries = pl.DataFrame(columns, schema=schemas).with_columns(weight=1.0 + pl.col("query"))
+    right = pl.DataFrame({"query": numbers, "item": answers}, schema={"query": pl.Int32, "item": pl.Int32})
+    return Fold(history, queries, pl.DataFrame(rows, schema=schema, orient="row"), right)
+
+
+def test_rungs_add_channels_then_blocks_then_models_up_to_the_pipeline_itself() -> None:
+    config = COMPETITION.load_config([])
+    rungs = list(list_rungs(config))
+    counts = [(len(c.recall.channels), len(c.rank.blocks), len(c.rank.models)) for _, _, c in rungs]
+    assert counts == sorted(counts)
+    assert counts[0] == (len(CHANNELS[0][1]), 1, 1)
+    assert counts[-1] == (len(config.recall.channels), 4, 4)
+    last = rungs[-1][2]
+    assert set(last.recall.channels) == set(config.recall.channels)
+    assert set(last.rank.blocks) == set(config.rank.blocks)
+    own = rungs[-1 - (4 - len(config.rank.models))][2]  # further models are asked for by name
+    assert own.rank.models == config.rank.models
+    assert len(own.rank.blocks) == 4
+    assert [name for name, _, _ in rungs[:2]] == [
+        "lightgbm_lambdarank on the scores of popularity around the click",
+        "+ co-visitation",
+    ]
+    assert len({name for name, _, _ in rungs}) == len(rungs) == len(CHANNELS) + 3 + 3
+
+
+def test_channels_that_stand_alone_are_channels_of_the_pipeline() -> None:
+    assert {channel for _, _, channel in ladder.ALONE} <= set(COMPETITION.load_config([]).recall.channels)
+
+
+def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> None:
+    fold = make_fold(make_log((1, 1, 0)), [(0, [1]), (1, [1]), (2, [1]), (3, [1])], [10, 11, 12, 13])
+    lists = pl.DataFrame(
+        {"query": [0, 0, 1, 1, 2, 9], "item": [10, 5, 5, 11, 5, 10], "score": [2.0, 1.0, 2.0, 2.0, 1.0, 1.0]},
+        schema={"query": pl.Int32, "item": pl.Int32, "score": pl.Float64},
+    )
+    rung = ladder.Rung("r")
+    score_lists(rung, Result("key", lambda: fold), lists)
+    each, weights = np.array([1, 0.5, 0, 0]), np.array([1, 2, 3, 4])  # the tie counts against the answer
+    assert rung.scores["score"] == pytest.approx(2 / 10)
+    assert rung.scores["error"] == pytest.approx(np.sqrt((((each - 0.2) * weights) ** 2).sum()) / 10)
+    assert rung.scores["recall"] == 0.5
+
+
+# --- factors ---
+
+
+def test_factors_name_articles_of_the_users_family() -> None:
+    rng = np.random.default_rng(0)
+    log = make_log(
+        *(
+            (user, int(item), 60 * n)
+            for user in range(60)
+            for n, item in enumerate(rng.permutation(8)[:4] + user % 2 * 8)
+        )
+    )
+    fold = make_fold(log, [(0, [0, 3]), (1, [9, 14]), (2, [77])], [1, 10, 1])
+    listed = list_by_factors(fold, 6, 0)
+    lists = {query: part["item"].to_list() for (query,), part in listed.group_by("query", maintain_order=True)}
+    assert len(set(lists[0]) & set(range(8))) >= 5
+    assert len(set(lists[1]) & set(range(8, 16))) >= 5
+    assert not {0, 3} & set(lists[0])
+    assert not {9, 14} & set(lists[1])
+    assert listed.filter(query=0)["score"].is_sorted(descending=True)
+
+
+def test_factors_and_network_see_nothing_that_the_fold_hides() -> None:
+    world = make_world()
+    fold = label(world.clicks)
+    other = label(swap_hidden(world.clicks, fold))
+    assert fold.answers is not None
+    assert other.answers is not None
+    assert not fold.answers.equals(other.answers)
+    assert_frame_equal(list_by_factors(fold, 20, 0), list_by_factors(other, 20, 0))
+    short = SequenceSettings(size=8, steps=4, negatives=20, threads=1)
+    pairs = every_pair(fold)
+    assert_frame_equal(score_next(fold, pairs, short, 0), score_next(other, pairs, short, 0))
+
+
+# --- the recurrent network ---
+
+
+def test_the_network_learns_what_follows_what() -> None:
+    """Article n is followed by article 3 n + 1 (mod 20), whoever reads it."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for user in range(150):
+        item = int(rng.integers(20))
+        for step in range(5):
+            rows.append((user, item, 60.0 * step))
+            item = (3 * item + 1) % 20
+    fold = make_fold(make_log(*rows), [(0, [2]), (1, [7, 2]), (2, [11, 14])], [7, 7, 3])
+    scores = score_next(fold, every_pair(fold), QUICK, 0)
+    best = scores.sort("query", "score", descending=[False, True]).group_by("query", maintain_order=True).first()
+    assert best["item"].to_list() == [7, 7, 3]
+    assert_frame_equal(scores, score_next(fold, every_pair(fold), QUICK, 0), check_exact=True)
+
+
+def test_articles_and_users_that_nobody_knows_are_scored_too() -> None:
+    fold = make_fold(make_log((1, 4, 0), (1, 5, 9), (2, 4, 0), (2, 5, 9)), [(0, [99]), (1, [4])], [5, 5])
+    pairs = pl.DataFrame({"query": [0, 0, 1, 1], "item": [4, 98, 4, 97]}, schema={"query": pl.Int32, "item": pl.Int32})
+    short = SequenceSettings(size=4, steps=4, negatives=3, threads=1)
+    assert score_next(fold, pairs, short, 0)["score"].is_finite().all()
+
+
+def test_the_last_clicks_of_users_with_two_or_more() -> None:
+    log = make_log((1, 7, 0), (1, 8, 1), (1, 9, 2), (2, 7, 0), (3, 9, 5), (3, 1, 4), (3, 7, 6))
+    vocabulary = np.array([7, 8, 9], np.int32)
+    assert list_sequences(log, vocabulary, 2).tolist() == [[2, 3], [3, 1]]
+    assert encode(vocabulary, pl.Series([9, 1, 100, 7])).tolist() == [3, 0, 0, 1]
+    assert pad(np.array([0, 1, 1], np.uint32), np.array([5, 6, 7]), 3).tolist() == [[5, 0, 0], [6, 7, 0]]

@@ -1,0 +1,142 @@
+"""Globo.com's clicks in the host's layout, by hand: the tenth, who is tested, hours kept and minutes filled in."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from common.engine.errors import UserError
+from competitions.news.day.standin import CONTEXT, blur_times, convert, number_users
+from competitions.news.io import reader
+from competitions.news.simulator.articles import HOUR_MS
+
+CLICK_HEADER = (
+    "user_id,session_id,session_start,session_size,click_article_id,click_timestamp,click_environment,"
+    "click_deviceGroup,click_os,click_country,click_region,click_referrer_type"
+)
+START = 1_506_823_200_000  # an hour
+MINUTE_MS = 60_000
+
+
+def in_tenth(user: int) -> bool:
+    return user * 2_654_435_761 % 2**32 < 2**32 / 10
+
+
+IN = [user for user in range(400) if in_tenth(user)][:6]
+OUT = next(user for user in range(400) if not in_tenth(user))
+
+
+def click(user: int, item: int, minute: float) -> str:
+    return f"{user},1,{START},2,{item},{START + int(minute * MINUTE_MS)},1,2,3,4,5,6"
+
+
+def write(folder: Path, *, articles: bool = True) -> Path:
+    """Six users of the tenth, the n-th arriving in minute n of the first hour; the last has one click only."""
+    clicks = folder / "clicks"
+    clicks.mkdir(parents=True)
+    hours = {
+        0: [click(user, 10 + rank, rank + 0.5) for rank, user in enumerate(IN)] + [click(OUT, 99, 3)],
+        1: [click(user, 20, 60 + rank) for rank, user in enumerate(IN[:5])] + [click(IN[0], 21, 61)],
+        2: [],
+    }
+    for hour, lines in hours.items():
+        (clicks / f"clicks_hour_{hour:03d}.csv").write_text("\n".join((CLICK_HEADER, *lines)) + "\n")
+    if articles:
+        listed = [f"{item},{item % 3},{START},0,{item * 7}" for item in (20, 21, 99, *range(10, 17), 500)]
+        header = "article_id,category_id,created_at_ts,publisher_id,words_count"
+        (folder / "articles_metadata.csv").write_text("\n".join((header, *listed)) + "\n")
+    return folder
+
+
+@pytest.fixture
+def converted(tmp_path: Path) -> Path:
+    dataset = convert(write(tmp_path / "globo"), tmp_path / "out")
+    assert dataset.rows == {"train users": 4, "train clicks": 8, "test users": 1, "test clicks": 2, "articles": 9}
+    return tmp_path / "out"
+
+
+def test_the_first_fifth_to_arrive_is_tested_on_its_last_click(converted: Path) -> None:
+    train, test = pl.read_csv(converted / reader.TRAIN), pl.read_csv(converted / reader.TEST_A)
+    assert pl.read_csv(converted / "truth.csv").rows() == [(200_000, 21)]
+    assert test.select("user_id", "click_article_id").rows() == [(200_000, 10), (200_000, 20)]
+    # Who arrives last has the lowest number; the user with one click and the one outside the tenth are gone.
+    assert train.select("user_id", "click_article_id").rows() == [
+        *((3, 11), (3, 20), (2, 12), (2, 20), (1, 13), (1, 20), (0, 14), (0, 20)),
+    ]
+
+
+def test_devices_and_regions_are_left_out(converted: Path) -> None:
+    for name in (reader.TRAIN, reader.TEST_A):
+        log = pl.read_csv(converted / name)
+        assert tuple(log.columns) == tuple(column.header for column in reader.CLICK_COLUMNS)
+        assert log.select(*CONTEXT).unique().rows() == [tuple(CONTEXT.values())]
+
+
+def test_articles_are_those_that_anyone_clicked(converted: Path) -> None:
+    articles = pl.read_csv(converted / reader.ARTICLES)
+    assert articles["article_id"].to_list() == [*range(10, 16), 20, 21, 99]
+    assert tuple(articles.columns) == tuple(column.header for column in reader.ARTICLE_COLUMNS)
+    assert articles.row(0) == (10, 1, START, 70)
+
+
+def test_the_reader_takes_it_without_a_note(converted: Path) -> None:
+    files = reader.locate(converted)
+    articles = reader.read_articles(files.articles)
+    clicks = reader.read_clicks(files.train, files.tests, files.target, articles.frame)
+    assert articles.notes == clicks.notes == ()
+    assert clicks.frame.height == 10
+    assert clicks.frame.filter("is_target").height == 2
+
+
+def test_a_clock_shows_the_hour_and_no_more() -> None:
+    # User 1 clicks three times in the first hour; user 2 once, before it; then user 1 forty times in the second.
+    often = pl.DataFrame({"user_id": 1, "item": range(40), "time": [START + HOUR_MS + 1000 * at for at in range(40)]})
+    first = pl.DataFrame(
+        {"user_id": [1, 1, 1, 2], "item": [7, 8, 9, 5], "time": [START + MINUTE_MS * at for at in (5, 6, 59, 4)]}
+    )
+    clicks = blur_times(pl.concat([first.cast(pl.Int64), often.cast(pl.Int64)]))
+    assert clicks["user_id"].to_list() == [2, *[1] * 43]
+    assert clicks["position"].to_list() == [0, *range(43)]
+    assert clicks["click_article_id"].to_list() == [5, 7, 8, 9, *range(40)]
+    # Two users of the hour: user 2 starts at 0, user 1 half way through what leaves it room for three steps of 90 s.
+    half = (HOUR_MS - 3 * 90_000) // 2
+    assert clicks["click_timestamp"].to_list() == [
+        START,
+        *(START + half + step * 90_000 for step in range(3)),
+        *(START + HOUR_MS + step * 45_000 for step in range(40)),
+    ]
+
+
+def test_users_are_numbered_by_arrival() -> None:
+    clicks = pl.DataFrame({"user": [4, 9, 7, 4, 3, 5], "item": [1] * 6, "time": [50, 10, 30, 5, 40, 20]})
+    numbered = number_users(clicks).select("user", "user_id").unique().sort("user").rows()
+    assert numbered == [(3, 0), (4, 200_000), (5, 2), (7, 1), (9, 3)]
+
+
+def test_a_folder_without_clicks_or_articles_says_where_to_get_them(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"articles_metadata\.csv is missing from .*Kaggle"):
+        convert(write(tmp_path / "a", articles=False), tmp_path / "out")
+    write(tmp_path / "b")
+    for path in (tmp_path / "b" / "clicks").iterdir():
+        path.unlink()
+    with pytest.raises(UserError, match=r"no clicks_hour_\*\.csv is in .*Kaggle"):
+        convert(tmp_path / "b", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("edit", "fault"),
+    [
+        (("click_timestamp", "time"), "clicks_hour_000.csv, line 1: the header lacks click_timestamp"),
+        ((f",{START + 30_000},", f",{START // 1000},"), "clicks_hour_000.csv, line 2: click_timestamp is"),
+        ((",12,", ",700,"), "articles_metadata.csv lacks 1 article(s) that the log clicks on (first: 700)"),
+    ],
+)
+def test_odd_files_are_refused(tmp_path: Path, edit: tuple[str, str], fault: str) -> None:
+    folder = write(tmp_path / "globo")
+    path = folder / "clicks" / "clicks_hour_000.csv"
+    assert edit[0] in path.read_text()
+    path.write_text(path.read_text().replace(*edit))
+    with pytest.raises(UserError) as caught:
+        convert(folder, tmp_path / "out")
+    assert fault in str(caught.value)
+    assert not (tmp_path / "out").exists()

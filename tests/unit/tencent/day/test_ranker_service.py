@@ -1,0 +1,161 @@
+"""Histories answered by an exported ranker, one at a time: the ads of the pipeline, by every channel of the search."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from common.day.serving.benchmark import answer_all, ignore
+from common.engine.errors import UserError
+from competitions.tencent import split
+from competitions.tencent.competition import COMPETITION
+from competitions.tencent.config import SplitSettings, TencentConfig
+from competitions.tencent.corpus import Candidates, Corpus
+from competitions.tencent.day import ranker_export, ranker_service, service
+from competitions.tencent.day.requests import Request, read_requests, write_requests
+from competitions.tencent.ids import Rows
+from competitions.tencent.plan import Plan
+from competitions.tencent.ranking import stages
+from competitions.tencent.ranking.forecast import Forecast
+from competitions.tencent.ranking.ranker import Ranker
+from competitions.tencent.ranking.scoring import Ready
+from tests.unit.tencent.training_inputs import make_training_inputs
+
+ITEMS, USERS = 300, 70
+CONFIG: TencentConfig = COMPETITION.load_config(["ranker.fit.epochs=3", "ranker.fit.hidden=4"])
+CHANNELS = {"content": ("content",), "tables": ("counts", "linear"), "all": ("content", "counts", "linear")}
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The inputs of a tiny fold, a ranker learned from it, the fold made ready, and its export."""
+
+    inputs: stages.RankerInputs
+    ranker: Ranker
+    ready: Ready
+    folder: Path
+
+
+@pytest.fixture(scope="module", params=CHANNELS)
+def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tried:
+    folder, channels = tmp_path_factory.mktemp("ranker"), CHANNELS[request.param]
+    training = make_training_inputs(users=USERS, items=ITEMS)
+    candidates = Candidates(Rows(np.random.default_rng(0).permutation(np.arange(1, ITEMS))))  # one is no candidate
+    sequences, users = training.history.sequences, training.users
+    said, actions = (
+        request.param != "tables",
+        np.where(np.arange(USERS) % 3, 2, 1).astype(np.int8),
+    )  # of round 2, or not
+    sequences.action[::5] = np.where(sequences.action[::5] > 0, 2, 0)  # conversions
+    corpus = Corpus(training.catalogue, sequences, users, sequences, users, candidates, None, ())
+    host = msgspec.structs.replace(CONFIG.host, actions=said)
+    fold = split.build_test_fold(sequences, sequences, candidates, actions if said else None, host)
+    last: SplitSettings = msgspec.structs.replace(CONFIG.split, kind="last", earlier=1)
+    questions = split.ask_earlier(sequences, candidates, fold, host, last, 0)
+    plan = Plan("click", said, "last", True, 1, channels, 60, ())
+    inputs = stages.RankerInputs(corpus, training.embeddings, fold, questions, [Forecast("")] * 2, plan)
+    features = CONFIG.ranker.features
+    ranker = stages.learn([stages.describe_question(inputs, 0, features)], CONFIG.ranker.fit, 0)
+    ready = stages.prepare_fold(inputs, fold, inputs.forecasts[-1], features)
+    ranker_export.write_export(ready, ranker, ranker_export.list_reductions(ready), folder / "export")
+    write_requests(sequences, users, fold, np.arange(USERS), folder / "requests")
+    return Tried(inputs, ranker, ready, folder)
+
+
+def answer_of_pipeline(tried: Tried, list_length: int = 60, **changed: Any) -> list[list[float]]:
+    settings = msgspec.structs.replace(CONFIG.ranker.features, **changed)
+    inputs = replace(tried.inputs, plan=replace(tried.inputs.plan, list_length=list_length))
+    parts = [stages.answer(inputs, tried.ranker, settings, at) for at in range(stages.count_parts(inputs.fold))]
+    return stages.join_answers(parts).ranker.columns.astype(float).tolist()
+
+
+def load(tried: Tried, variant: str) -> ranker_service.RankerService:
+    loaded = service.load(tried.folder / "export", variant)
+    assert isinstance(loaded, ranker_service.RankerService)  # the folder says so
+    return loaded
+
+
+def test_one_history_at_a_time_is_answered_as_by_the_pipeline(tried: Tried) -> None:
+    served, requests = load(tried, "whole"), read_requests(tried.folder / "requests")
+    expected = answer_of_pipeline(tried)
+    assert [served.answer([request], ignore)[0] for request in requests] == expected
+    assert answer_all(served, requests, batch=64) == expected  # two blocks
+    assert len({tuple(answer) for answer in expected}) > 5
+
+
+def test_the_action_that_is_asked_for_counts_where_it_is_said(tried: Tried) -> None:
+    served, requests = load(tried, "whole"), read_requests(tried.folder / "requests")
+    other = [replace(request, condition=3 - request.condition) for request in requests]
+    changed = answer_all(served, other) != answer_all(served, requests)
+    assert changed == tried.inputs.plan.actions == ("ends so" in tried.ranker.names)
+
+
+def test_an_answer_in_parts_is_the_whole_answer(tried: Tried, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = answer_of_pipeline(tried)
+    monkeypatch.setattr(stages, "PART", 25)  # the last part is shorter
+    assert stages.count_parts(tried.inputs.fold) > 2
+    assert answer_of_pipeline(tried) == whole
+
+
+def test_shorter_lists_are_those_of_a_run_with_shorter_lists(tried: Tried) -> None:
+    served, requests = load(tried, "half"), read_requests(tried.folder / "requests")
+    assert answer_all(served, requests) == answer_of_pipeline(tried, list_length=30)
+
+
+def test_content_of_fewer_bits_finds_nearly_the_same_ads_in_half_the_room(tried: Tried) -> None:
+    names = [reduction.folder for reduction in ranker_export.list_reductions(tried.ready)]
+    if tried.ready.search.content is None:
+        assert names == ["whole", "half"]
+        return
+    assert names == ["whole", "float16", "half"]
+    answers = answer_all(load(tried, "float16"), read_requests(tried.folder / "requests"))
+    both = zip(answers, answer_of_pipeline(tried), strict=True)
+    assert np.mean([len({*one} & {*other}) / 10 for one, other in both]) > 0.95
+    sizes = [(tried.folder / "export" / name / "content.npy").stat().st_size for name in ("float16", "whole")]
+    assert sizes[0] < 0.6 * sizes[1]
+
+
+def test_seen_ads_are_left_out_and_who_has_seen_nearly_everything_is_given_the_rest(tried: Tried) -> None:
+    rows = tried.inputs.fold.candidates.rows.values
+    served, requests = load(tried, "whole"), read_requests(tried.folder / "requests")
+    for request, answer in zip(requests, answer_all(served, requests), strict=True):
+        assert len({*answer}) == 10
+        assert not {*rows[np.array(answer, int)].tolist()} & {*request.item.tolist()}
+    item = rows[4:].astype(np.int32)
+    first = requests[0]
+    many = Request(item, np.zeros(len(item), np.int8), np.arange(len(item)), first.features, first.condition)
+    assert sorted(served.answer([many], ignore)[0]) == [-1] * 6 + [0, 1, 2, 3]
+
+
+def test_who_did_nothing_is_answered(tried: Tried) -> None:
+    first = read_requests(tried.folder / "requests")[0]
+    nothing = Request(first.item[:0], first.action[:0], first.time[:0], first.features, first.condition)
+    assert len({*load(tried, "whole").answer([nothing], ignore)[0]} - {-1}) == 10
+
+
+def test_a_search_of_part_of_the_candidates_answers_with_columns_of_all(tried: Tried, tmp_path: Path) -> None:
+    features = msgspec.structs.replace(CONFIG.ranker.features, pool=100)
+    ready = stages.prepare_fold(tried.inputs, tried.inputs.fold, tried.inputs.forecasts[-1], features)
+    ranker_export.write_export(ready, tried.ranker, ranker_export.REDUCTIONS[:1], tmp_path)
+    requests = read_requests(tried.folder / "requests")
+    answers = answer_all(service.load(tmp_path, "whole"), requests)
+    assert answers == answer_of_pipeline(tried, pool=100)
+    assert {column for answer in answers for column in answer} <= {-1, *ready.search.pool.tolist()}
+
+
+@pytest.mark.parametrize("name", ["ranker.json", "pool.npy", "lift-0-keys.npy", "ranker-0.weight.npy"])
+def test_a_damaged_file_is_told_in_a_sentence(name: str, tried: Tried) -> None:
+    file = tried.folder / "export" / name
+    kept = file.read_bytes()
+    file.write_bytes(b"nothing")
+    with pytest.raises(UserError, match=rf"{name} cannot be read.*export the run again"):
+        service.load(tried.folder / "export", "whole")
+    file.write_bytes(kept)
+
+
+def test_nothing_is_pickled(tried: Tried) -> None:
+    endings = {file.suffix for file in (tried.folder / "export").rglob("*") if file.is_file()}
+    assert endings == {".json", ".npy"}

@@ -1,0 +1,139 @@
+"""Sequences in the text form of SASRec and S3-Rec become the release layout: each user's last item is the truth."""
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from common.engine.errors import UserError
+from competitions.tencent.day.standin import choose_positions, convert, read_attributes, read_sequences
+from competitions.tencent.day.standin_parquet import DAY_S, LAST_S
+from competitions.tencent.io import reader, schema
+
+# Item 9 is only ever a target; 5 has no attributes.
+LINES = ("1 3 4 5", "2 4 3 7 9", "10 5 3")
+ATTRIBUTES = {"3": [70, 71], "4": [70, 72, 72], "5": [], "7": [75, 71], "9": [70, 71]}
+
+
+def write_beauty(folder: Path, lines: tuple[str, ...] = LINES, attributes: object = ATTRIBUTES) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "Beauty.txt").write_text("\n".join(lines) + "\n")
+    (folder / "Beauty_item2attributes.json").write_text(json.dumps(attributes))
+    return folder / "Beauty.txt"
+
+
+@pytest.fixture
+def converted(tmp_path: Path) -> Path:
+    dataset = convert(write_beauty(tmp_path / "source"), tmp_path / "out")
+    assert dataset.rows == {
+        "users": 3,
+        "events": 6,
+        "items": 4,
+        "candidates": 5,
+        "unseen candidates": 1,
+        "truth": 3,
+    }
+    return tmp_path / "out"
+
+
+def undo(folder: Path) -> tuple[list[list[int]], list[int]]:
+    """Histories and truths by re-id, items as original ids."""
+    indexer = pickle.loads((folder / schema.INDEXER).read_bytes())
+    oid = {reid: number for number, reid in indexer["i"].items()}
+    sequences = pl.read_parquet(folder / "seq/*.parquet").sort("user_id")["seq"].to_list()
+    truth = pl.read_csv(folder / "truth.csv")
+    assert [indexer["u"][name] for name in truth["user"]] == truth["user_id"].to_list() == [1, 2, 3]
+    return [[oid[event["item_id"]] for event in events] for events in sequences], truth["creative_id"].to_list()
+
+
+def test_the_last_item_is_the_truth_and_the_others_are_the_history(converted: Path) -> None:
+    histories, truths = undo(converted)
+    whole = sorted(([*history, truth] for history, truth in zip(histories, truths, strict=True)), key=len)
+    (five, three), (_, four, _), (_, _, seven, nine) = whole
+    assert whole == [[five, three], [three, four, five], [four, three, seven, nine]]
+    assert len({three, four, five, seven, nine}) == 5
+
+
+def test_times_carry_order_only(converted: Path) -> None:
+    sequences = pl.read_parquet(converted / "seq/*.parquet")["seq"].to_list()
+    for events in sequences:
+        times = [event["timestamp"] for event in events]
+        assert times == [LAST_S - DAY_S * left for left in range(len(times) - 1, -1, -1)]
+        assert {event["action_type"] for event in events} == {schema.CLICK}
+
+
+def test_the_reader_takes_it_without_a_note(converted: Path) -> None:
+    corpus = reader.read_corpus(reader.locate(converted))
+    assert corpus.notes == ()
+    assert len(corpus.test.item) == 6
+    assert len(corpus.candidates.rows) == 5
+    assert corpus.catalogue.known == 4
+
+
+def test_the_same_file_gives_the_same_bytes(converted: Path, tmp_path: Path) -> None:
+    convert(tmp_path / "source", tmp_path / "again")
+    files = sorted(path.relative_to(converted) for path in converted.rglob("*") if path.is_file())
+    assert len(files) == 7
+    for file in files:
+        assert (converted / file).read_bytes() == (tmp_path / "again" / file).read_bytes()
+
+
+def test_attributes_go_by_position_and_lose_their_repeats(tmp_path: Path) -> None:
+    path = write_beauty(tmp_path).with_name("Beauty_item2attributes.json")
+    table = read_attributes(path, pl.Series([3, 4, 5, 7, 9]))
+    # First position: 70 70 - 75 70; second: 71 72 - 71 71. A third would be the repeat of 72.
+    assert table[:, 0].tolist() == [0, 0, -1, 1, 0]
+    assert table[:, 1].tolist() == [0, 1, -1, 0, 0]
+    assert (table[:, 2:] == -1).all()
+    assert (read_attributes(tmp_path / "none.json", pl.Series([3, 4])) == -1).all()
+
+
+def test_a_position_that_one_value_or_nothing_fills_is_skipped() -> None:
+    rows = np.arange(40)
+    same = pl.DataFrame({"row": rows, "position": 0, "value": [1] * 39 + [2]})
+    rare = pl.DataFrame({"row": [0, 1], "position": 2, "value": [5, 6]})
+    informative = pl.DataFrame({"row": rows, "position": 1, "value": rows % 3})
+    values = pl.concat([same, informative, rare])
+    assert choose_positions(values, 40) == [1]
+    many = pl.concat([informative.with_columns(position=pl.lit(position)) for position in range(20)])
+    assert choose_positions(many, 40) == list(range(13))
+
+
+def test_a_folder_with_both_sets_asks_which(tmp_path: Path) -> None:
+    write_beauty(tmp_path)
+    (tmp_path / "LastFM.txt").write_text("1 2 3\n")
+    with pytest.raises(UserError, match=r"holds Beauty\.txt and LastFM\.txt: name the one"):
+        convert(tmp_path, tmp_path / "out")
+    dataset = convert(tmp_path / "LastFM.txt", tmp_path / "out")
+    assert dataset.settings == ()  # the plan sees what the set is
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        (("1 2 3", "2 5"), "line 2: a user and at least two items"),
+        (("1 2 3", "", "1 4 5"), "line 3: user 1 has a line above"),
+        (("1 2 x3",), "line 1: the item 'x3' is no whole number"),
+        (("1 2 -3",), "line 1: the item '-3' is no whole number"),
+        ((" ",), "holds no sequence"),
+    ],
+)
+def test_odd_lines_are_refused(tmp_path: Path, lines: tuple[str, ...], fault: str) -> None:
+    with pytest.raises(UserError, match=r"Beauty\.txt") as caught:
+        read_sequences(write_beauty(tmp_path, lines))
+    assert fault in str(caught.value)
+
+
+@pytest.mark.parametrize("attributes", [[1, 2], {"3": "70"}, {"3": [1.5]}, {"3": None}])
+def test_odd_attributes_are_refused(tmp_path: Path, attributes: object) -> None:
+    with pytest.raises(UserError, match=r"Beauty_item2attributes\.json is not JSON of the form"):
+        convert(write_beauty(tmp_path, attributes=attributes), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_the_text_says_where_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"Beauty\.txt is missing from .*CIKM2020-S3Rec"):
+        convert(tmp_path, tmp_path / "out")
