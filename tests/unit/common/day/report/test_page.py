@@ -10,7 +10,7 @@ import pytest
 
 from common.day.report.page import build_page, load_templates, write_report
 from common.engine.errors import UserError
-from tests.unit.common.report import report_record
+from tests.unit.common.day.report import report_record
 
 Record = dict[str, Any]
 VOID = {"meta"}

@@ -23,7 +23,7 @@ from common.day.report.checks import Note, check_record
 from common.day.report.page import load_templates
 from common.day.report.record import fill_record
 from common.day.report.tables import make_table
-from tests.unit.common.report import report_record
+from tests.unit.common.day.report import report_record
 
 # --- numbers ---
 
