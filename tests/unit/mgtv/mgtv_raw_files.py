@@ -13,10 +13,8 @@ HOST = HostSettings(
     board="auto",
     asked=schema.ASKED,
     shown=schema.SHOWN,
-    submission="result.csv",
     none_values=("0", "-1"),
     several_plays="sum",
-    comment_mib=256,
 )
 ASKED, SHOWN = schema.ASKED.format(board="A"), schema.SHOWN.format(board="A")
 SHOW, CLICK, PLAY = schema.show_path(1), schema.click_path(1), schema.play_path(1)

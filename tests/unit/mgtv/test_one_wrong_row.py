@@ -6,10 +6,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from competitions.mgtv.features.build import Sources, build
+from competitions.mgtv.features.build import Sources
 from competitions.mgtv.io import reader
 from tests.unit.mgtv.mgtv_raw_files import HOST, MIDNIGHT, clicks, counted, locate, plays, read_day, shows, videos
-from tests.unit.mgtv.mgtv_world import SETTINGS, draw_comments, draw_log, draw_videos, make_slates, make_sources
+from tests.unit.mgtv.mgtv_world import build, draw_comments, draw_log, draw_videos, make_slates, make_sources
 
 DAY, DEVICE, VIDEO = 5, 6, 3
 SLATES = make_slates(DAY, {device: [device, 3, 12, 7, 0][: 2 + device % 4] for device in range(11)})
@@ -31,7 +31,7 @@ def edit(column: str, value: object) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def sound() -> pl.DataFrame:
-    return build(sources(), SLATES, SETTINGS, 0)
+    return build(sources(), SLATES)
 
 
 OTHERS = SLATES.rows["device"] != DEVICE
@@ -39,13 +39,13 @@ OTHERS = SLATES.rows["device"] != DEVICE
 
 @pytest.mark.parametrize("click_ms", [0, 4_102_444_800_000])
 def test_a_click_at_a_wrong_time_is_seen_by_its_device_alone(click_ms: int, sound: pl.DataFrame) -> None:
-    odd = build(sources(edit("click_ms", click_ms)), SLATES, SETTINGS, 0)
+    odd = build(sources(edit("click_ms", click_ms)), SLATES)
     assert odd.filter(OTHERS).equals(sound.filter(OTHERS))
 
 
 @pytest.mark.parametrize("t", [1e-6, 1e6])
 def test_a_wrong_rate_counts_as_one_play_that_was_left_or_finished(t: float, sound: pl.DataFrame) -> None:
-    odd = build(sources(edit("t", t)), SLATES, SETTINGS, 0).filter(OTHERS)
+    odd = build(sources(edit("t", t)), SLATES).filter(OTHERS)
     before = sound.filter(OTHERS)
     own = LOG["t"][WRONG]
     for name in before.columns:
@@ -64,7 +64,7 @@ def test_a_comment_of_a_wrong_date_is_seen_by_its_programme_alone(date: datetime
     table = draw_videos(0)
     programme = table.filter(pl.col("collection").eq_missing(table["collection"][4]) | (pl.col("video") == 4))
     others = ~SLATES.rows["video"].is_in(programme["video"].implode())
-    odd = build(sources(comments=wrong), SLATES, SETTINGS, 0)
+    odd = build(sources(comments=wrong), SLATES)
     assert odd.filter(others).equals(sound.filter(others))
     assert others.sum() > 5
 

@@ -223,9 +223,7 @@ RATES = np.array([0.1, 0.5, 1.0])[KEY] + 0.02 * np.random.default_rng(7).random(
 
 
 def make_settings(rounds: int) -> CompletionSettings:
-    return CompletionSettings(
-        blocks=("video",), bins=6, grid=60, rows=9999, rounds=rounds, patience=5, parameters=PARAMETERS
-    )
+    return CompletionSettings(blocks=("video",), bins=6, rounds=rounds, patience=5, parameters=PARAMETERS)
 
 
 def take(rows: slice) -> Plays:
