@@ -16,7 +16,6 @@ from competitions.mgtv.pipeline import build_blocks
 from competitions.mgtv.plan import plan_days
 from competitions.mgtv.split import Slates, draw_slates, look_up_outcome
 from tests.unit.mgtv.mgtv_world import (
-    COMMENTS,
     SETTINGS,
     SPLIT,
     build,
@@ -25,10 +24,8 @@ from tests.unit.mgtv.mgtv_world import (
     draw_comments,
     draw_log,
     draw_videos,
-    make_log,
     make_slates,
     make_sources,
-    row,
 )
 
 DAY = 5
@@ -115,55 +112,6 @@ def test_a_device_without_a_past_has_one_of_nulls_and_usual_rates(features: pl.D
 
 
 # --- the day itself ---
-
-
-def change_from(log: pl.DataFrame, day: int, seed: int) -> pl.DataFrame:
-    """What happened from a day on drawn anew: rows changed, left out and added, for the asked devices and others."""
-    other = draw_log(seed + 100, days=8, devices=14)
-    later = pl.concat(
-        [log.filter(pl.col("day") >= day).sample(fraction=0.4, seed=seed), other.filter(pl.col("day") >= day)]
-    )
-    later = later.unique(["day", "device", "video"], keep="last", maintain_order=True)
-    return pl.concat([log.filter(pl.col("day") < day), later]).sort(
-        "day", "device", "position", "video", nulls_last=True
-    )
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_nothing_of_the_day_itself_or_later_changes_a_feature(seed: int) -> None:
-    sources = draw_sources(seed)
-    features = build(sources, SLATES)
-    changed = change_from(sources.log, DAY, seed)
-    assert changed.height != sources.log.height
-    late = draw_comments(seed + 1).filter(pl.col("date") >= date_of(DAY))
-    comments = pl.concat([sources.comments.filter(pl.col("date") < date_of(DAY)), late])
-    assert build(regather(sources, changed, comments), SLATES).equals(features)
-    assert build(regather(sources, sources.log.filter(pl.col("day") < DAY)), SLATES).equals(features)
-
-
-def test_the_answer_itself_changes_no_feature(sources: Sources, features: pl.DataFrame) -> None:
-    """Everything that was asked is clicked and watched to the end, or nothing is."""
-    before = sources.log.filter(pl.col("day") != DAY)
-    for t in (1.0, None):
-        today = [row(DAY, device, video, t) for device, video in SLATES.rows.select("device", "video").iter_rows()]
-        log = pl.concat([before, make_log(*today)])
-        assert build(regather(sources, log), SLATES).equals(features)
-
-
-@pytest.mark.parametrize("block", [block for block in BLOCKS if block != "comment"])
-def test_each_block_looks_at_yesterday(block: str, sources: Sources, features: pl.DataFrame) -> None:
-    """The control of the tests above: what they change would show, had it happened a day earlier."""
-    changed = build(regather(sources, change_from(sources.log, DAY - 1, 0)), SLATES)
-    own = features.select(pl.col(f"^{block}_.*$"))
-    assert not changed.select(own.columns).equals(own)
-
-
-def test_comments_of_yesterday_count(sources: Sources, features: pl.DataFrame) -> None:
-    said = pl.DataFrame([(0, date_of(DAY - 1), 9, 1.0, 1.0, 1)], schema=COMMENTS, orient="row")
-    changed = build(regather(sources, sources.log, pl.concat([sources.comments, said])), SLATES)
-    different = [name for name in features.columns if not changed[name].equals(features[name])]
-    assert different
-    assert {name.partition("_")[0] for name in different} == {"comment"}
 
 
 def test_twice_the_same(sources: Sources, features: pl.DataFrame) -> None:

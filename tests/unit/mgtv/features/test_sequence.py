@@ -48,13 +48,6 @@ def test_videos_clicked_by_the_same_devices_are_near(monkeypatch: pytest.MonkeyP
     np.testing.assert_allclose(near[:3, 3:6], 0, atol=1e-5)
 
 
-def test_vectors_are_of_length_1_or_0() -> None:
-    vectors = learn(WORLDS, 8)
-    assert vectors.shape == (8, 4)
-    assert vectors.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), [1] * 6 + [0, 0], atol=1e-6)
-
-
 @pytest.mark.parametrize("size", [1, 2, 4, 7, 20])
 def test_videos_that_no_two_devices_clicked_together_have_no_vector(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sequence, "VECTOR_SIZE", size)
@@ -152,22 +145,11 @@ def test_an_unknown_rate_is_left_out_of_what_was_made_of_near_ones() -> None:
     assert (unknown["nearest"], unknown["attended_log_t"], unknown["liked"]) == (1, None, 0)
 
 
-def test_more_than_a_whole_play_is_liked_as_a_whole_one() -> None:
-    assert attend((1, 1.7), slates=0)["liked"] == pytest.approx(1)
-    assert attend((1, 1.7), slates=0)["attended_log_t"] == pytest.approx(math.log(1.7))
-
-
 def test_a_candidate_or_a_watched_video_without_a_vector_is_at_right_angles() -> None:
     described = attend((1, 0.5), slates=5)
     assert (described["nearest"], described["mean"], described["liked"]) == (0, 0, 0)
     assert described["attended_log_t"] == pytest.approx(math.log(0.5))
     assert attend((3, 0.5), (5, 0.5), slates=0)["nearest"] == 0
-
-
-def test_a_single_far_video_is_nearest_at_its_own_distance() -> None:
-    """The empty places of the sequence count for nothing."""
-    described = attend((3, 0.5), slates=0)
-    assert (described["nearest"], described["mean"], described["faded"]) == (-1, -1, -1)
 
 
 def test_a_device_that_clicked_nothing_has_no_features() -> None:
@@ -188,9 +170,3 @@ def test_slices_and_devices_are_kept_apart(monkeypatch: pytest.MonkeyPatch) -> N
     assert own.equals(whole[4:6])
     monkeypatch.setattr(sequence, "SLICE_ROWS", 3)
     assert describe_sequences(history, slates, vectors).equals(whole)
-
-
-def test_an_empty_slate_gives_an_empty_table() -> None:
-    slates = make_slates(9, {1: []})
-    described = describe_sequences(build_history(WORLDS, slates, make_videos(type=[0] * 8)), slates, TABLE)
-    assert (described.height, described.width) == (0, 5)

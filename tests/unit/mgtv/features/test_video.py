@@ -219,10 +219,3 @@ def test_the_usual_duration_is_the_median_of_the_last_twenty_plays() -> None:
         *(row(2, 1, 3, 0.5, click_ms=i) for i in range(10)),
     )
     assert describe_device(log, [1])["device_usual_duration"].to_list() == [(10 + 2000) / 2]
-
-
-def test_every_half_life_has_its_columns() -> None:
-    log = make_log(row(3, 1, 0, 0.5), row(4, 1, 1))
-    described = describe_device(log, [1], 1.0, 4.0)
-    assert described["device_log_clicks_1d"].to_list() == pytest.approx([math.log1p(0.5)])
-    assert described["device_log_clicks_4d"].to_list() == pytest.approx([math.log1p(0.5**0.25)])

@@ -203,20 +203,6 @@ def test_a_model_that_knows_nothing_gets_about_no_weight() -> None:
     assert noise < 0.08
 
 
-def test_the_ridge_draws_the_weights_to_0() -> None:
-    (day, scores), _ = SCORED
-    weak, strong = (sum(find_blend([day], [scores], NAMES, l2).gain()) for l2 in (0.0, 10.0))
-    assert strong < 0.3 * weak
-
-
-def test_the_blend_is_fitted_on_all_days_together() -> None:
-    """A day that says one thing and a larger one that says the opposite."""
-    (day, scores), (other, opposite) = draw_scored(3, 100), draw_scored(4, 1000)
-    blend = find_blend([day, other], [scores, -opposite], NAMES, 0.001)
-    assert blend.weights[0] < -0.3
-    assert find_blend([other, day], [opposite, -scores], NAMES, 0.001).weights[0] > 0.3
-
-
 def test_a_day_is_mixed_by_the_weights_of_the_other_days() -> None:
     days = [draw_scored(seed, 200 * seed) for seed in (5, 6, 7)]
     mixed = mix_across([day for day, _ in days], [scores for _, scores in days], NAMES, 0.01)
@@ -233,12 +219,6 @@ def test_a_days_own_answers_do_not_change_its_mix() -> None:
     after = mix_across([changed, other], [scores, other_scores], NAMES, 0.01)
     np.testing.assert_array_equal(after[0], before[0])
     assert not np.allclose(after[1], before[1])
-
-
-def test_a_single_day_judges_itself() -> None:
-    day, scores = SCORED[0]
-    mixed = mix_across([day], [scores], NAMES, 0.01)
-    np.testing.assert_array_equal(mixed[0], mix(find_blend([day], [scores], NAMES, 0.01), scores, day))
 
 
 # --- likelihood ---

@@ -252,10 +252,6 @@ def test_held_plays_end_the_fit_and_without_them_the_rounds_are_honoured() -> No
     np.testing.assert_array_equal(predict(again, FEATURES), predict(model, FEATURES))
 
 
-def test_the_same_seed_gives_the_same_probabilities() -> None:
-    np.testing.assert_array_equal(predict(fitted(rounds=9), FEATURES), predict(fitted(rounds=9), FEATURES))
-
-
 def test_a_single_bin_needs_no_model() -> None:
     model = fit(Plays(("key", "noise"), FEATURES[:20], np.full(20, 0.5)), None, make_settings(9), 1)
     assert model.model is None
