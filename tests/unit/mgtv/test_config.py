@@ -46,7 +46,7 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
         ("decide.power=-1", ["decide.power", ">= 0"]),
         ("seed=-1", ["seed", "-1"]),
         ("watch.nope=1", ["watch.nope"]),
-        ("watch.models=['logit']", ["watch.models"]),  # one model is fitted, the others are rungs of the ladder
+        ("watch.models=['logit']", ["watch.models"]),  # one model is fitted
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(override: str, words: list[str]) -> None:
