@@ -191,8 +191,8 @@ def build_blocks(
             sequence.describe_similarity, history, log, slates, videos, seed, name=f"{day}.sequence"
         )
     if "list" in chosen:
-        compared = frames["video"], frames.get("pair")
-        frames["list"] = step(slate_list.describe_lists, slates, videos, *compared, name=f"{day}.list")
+        by_pair: Result[pl.DataFrame | None] | None = frames.get("pair")
+        frames["list"] = step(slate_list.describe_lists, slates, videos, frames["video"], by_pair, name=f"{day}.list")
     for name, describe in build.EXTRA_BLOCKS.items():
         if name in chosen:
             frames[name] = step(describe, history, slates, videos, name=f"{day}.{name}")
