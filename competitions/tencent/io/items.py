@@ -14,7 +14,7 @@ from competitions.tencent.io.candidates import CandidateTable
 from competitions.tencent.io.feature_encoding import ItemFeatures, encode_items
 from competitions.tencent.io.indexer import Indexer
 from competitions.tencent.io.jsonl import UNREADABLE, map_parallel
-from competitions.tencent.io.raw_sequences import Tally, UnseenItems, list_notes, tally
+from competitions.tencent.io.raw_sequences import UnseenItems, list_notes, note_repeats
 from competitions.tencent.io.schema import ITEM_FEATURES
 
 ENTRIES: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(dict[str, ItemFeatures])
@@ -43,13 +43,8 @@ def read_item_table(path: Path, indexer: Indexer) -> tuple[Int32s, tuple[Note, .
 
 def note_items(file: str, filled: Bools, rows: int) -> tuple[Note, ...]:
     """Notes of the items that the table lacks and of those it has again; ``filled`` [known + 1] with padding."""
-    missing = np.flatnonzero(~filled[1:]) + 1
-    again = rows - int(filled.sum())
-    tallies = {
-        "item without features": tally(missing, "item"),
-        "row of an item that had one before: the last counts": Tally(again, ""),
-    }
-    return list_notes(file, tallies)
+    missing = {"item without features": np.flatnonzero(~filled[1:]) + 1}
+    return (*list_notes(file, "item", missing), *note_repeats(file, "an item that", rows, filled))
 
 
 def _refuse_unknown(path: Path, rids: Int64s, known: int) -> None:

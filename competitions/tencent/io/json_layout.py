@@ -43,7 +43,7 @@ def _read_users(files: RawFiles, prefix: str, indexer: Indexer) -> tuple[RawUser
     users = read_users(path, read_offsets(offset_path), offset_path, indexer, unseen=is_test)
     if not len(users.positions) or (not is_test and not users.sequences.offsets[-1]):
         raise UserError(f"{path} holds no event; download it again")
-    return name_users(path, users, indexer, allow_unknown=is_test), list_notes(path.name, users.tallies)
+    return name_users(path, users, indexer, allow_unknown=is_test), list_notes(path.name, "line", users.settled)
 
 
 def _read_actions(files: RawFiles, test: RawUsers, indexer: Indexer) -> tuple[Int8s | None, tuple[Note, ...]]:
@@ -62,11 +62,8 @@ def _read_actions(files: RawFiles, test: RawUsers, indexer: Indexer) -> tuple[In
         raise UserError(f"{path}, user {user!r}: action {action_of[user]} is not one of {ACTIONS}; download it again")
     actions = np.full(len(test.names), NULL_ACTION, np.int8)
     actions[_find_users(path, list(action_of), test, indexer)] = values
-    missing = np.flatnonzero(actions == NULL_ACTION)
-    if not len(missing):
-        return actions, ()
-    first = f"line {test.positions[missing[0]]}"
-    return actions, (Note(path.name, "asked user without an action", len(missing), first),)
+    missing = {"asked user without an action": test.positions[actions == NULL_ACTION]}
+    return actions, list_notes(path.name, "line", missing)
 
 
 def _find_users(path: Path, users: list[str], test: RawUsers, indexer: Indexer) -> Int64s:
