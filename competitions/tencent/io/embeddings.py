@@ -35,15 +35,14 @@ LINE: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(_Line)
 VECTOR = msgspec.json.Decoder(list[float])
 
 
-def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str, into: Halves | None = None) -> Embedding:
+def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str) -> Embedding:
     """Read the vectors of the catalogue's items; the last file wins where two have one.
 
     The first vector says how wide they are: what ``name`` says, such as 1024 in ``emb_82_1024``, is not true of every
-    release, and is said where it is wrong. ``into``: zeros [rows, width] to fill, such as a mapped file; else memory. A
-    vector of another width, or with a number that is not finite in float16, is refused; ids that the catalogue lacks
-    and entries without a vector are counted in a line of the log.
+    release, and is said where it is wrong. A vector of another width, or with a number that is not finite in float16,
+    is refused; ids that the catalogue lacks and entries without a vector are counted in a line of the log.
     """
-    vectors = into
+    vectors: Halves | None = None
     order = np.argsort(catalogue.oid, kind="stable")
     ordered = catalogue.oid[order]
     filled, others, without = np.zeros(len(catalogue.oid), np.bool_), 0, 0

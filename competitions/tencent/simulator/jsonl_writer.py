@@ -5,7 +5,6 @@ and bears the time of the last event. Embeddings of known items stand in train/,
 whom the log lacks (``id_assignment``) have a line in eval/ alone.
 """
 
-import pickle
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,7 +19,7 @@ from competitions.tencent.simulator.ad_features import EMBEDDING
 from competitions.tencent.simulator.id_assignment import Numbers
 from competitions.tencent.simulator.topics import Codes, Ints
 from competitions.tencent.simulator.user_features import COLD_VALUE, Profile
-from competitions.tencent.simulator.writer import EmbeddingBlock, UserBatch
+from competitions.tencent.simulator.writer import EmbeddingBlock, UserBatch, dump
 
 MISPLACED = 0.3  # of the profile rows stand anywhere
 
@@ -152,7 +151,7 @@ def _write_lines(path: Path, offsets: Path, batches: Iterable[pl.Series]) -> Non
             starts += [end, *ends[:-1].tolist()]
             end = int(ends[-1])
             file.write(("\n".join(lines) + "\n").encode())
-    _dump(offsets, starts)
+    dump(offsets, starts)
 
 
 def _write_candidates(path: Path, numbers: Numbers, features: pl.Series) -> None:
@@ -164,18 +163,10 @@ def _write_candidates(path: Path, numbers: Numbers, features: pl.Series) -> None
 
 
 def _write_embeddings(train: Path, test: Path, numbers: Numbers, blocks: Iterable[EmbeddingBlock]) -> None:
-    known: dict[str, Any] = {}
-    unseen: dict[str, Any] = {}
+    vectors: dict[Path, dict[str, Any]] = {train: {}, test: {}}
     for block in blocks:
-        kept = ~block.missing | block.null
-        names = numbers.oid[block.rows[kept]].astype(str).tolist()
-        rows, nulls = block.rows[kept].tolist(), block.null[kept].tolist()
-        for name, row, vector, null in zip(names, rows, block.vectors[kept], nulls, strict=True):
-            (known if row < numbers.known else unseen)[name] = None if null else vector.copy()
-    for folder, vectors in ((train, known), (test, unseen)):
-        _dump(folder / schema.EMBEDDINGS / f"{EMBEDDING}.pkl", vectors)
-
-
-def _dump(path: Path, value: object) -> None:
-    with path.open("wb") as file:
-        pickle.dump(value, file, protocol=4)
+        names, rows = numbers.oid[block.rows].astype(str).tolist(), block.rows.tolist()
+        for name, row, vector, null in zip(names, rows, block.vectors, block.null.tolist(), strict=True):
+            vectors[train if row < numbers.known else test][name] = None if null else vector.copy()
+    for folder, named in vectors.items():
+        dump(folder / schema.EMBEDDINGS / f"{EMBEDDING}.pkl", named)

@@ -43,9 +43,9 @@ from competitions.tencent.simulator.user_features import describe_users, hide_va
 from competitions.tencent.simulator.users import OTHERS, ROUND2_OTHERS, Users, make_users
 from competitions.tencent.simulator.writer import (
     UserBatch,
+    draw_user_values,
     embed_ads,
     name_users,
-    write_actions,
     write_indexer,
     write_release,
     write_truth,
@@ -154,7 +154,9 @@ def _write_all(
         actions = None if env.conversions is None else targets.action
         truths = write_truth(folder / TRUTH, numbers, names.names, targets.ad, actions, strangers)
         if actions is not None and layout == "competition":
-            write_actions(folder / schema.EVAL / schema.USER_ACTIONS, names.names, actions)
+            # Every test user stands there, an exposure where there is no target.
+            said = json.dumps(dict(zip(names.names, actions.tolist(), strict=True)))
+            (folder / schema.EVAL / schema.USER_ACTIONS).write_text(said, encoding="utf-8")
     rows = {
         "users": sizes.users,
         "events": int(shown.sum()),
@@ -234,7 +236,7 @@ def write_files(
     numbers: Numbers,
     shown: Ints,
     names: UserNames,
-    layout_name: str,
+    layout: str,
 ) -> None:
     """Write everything but the truth."""
 
@@ -246,12 +248,11 @@ def write_files(
             labels = names.labels(group.start + np.arange(count))
             yield UserBatch(group.start, group.users, group.past, profile, labels, known)
 
-    embed = make_embedder(env.seed)
+    embed, user_values = make_embedder(env.seed), draw_user_values(env.seed)
     blocks = embed_ads(numbers, shown, lambda ads: ad_vectors(env.topics, env.inventory.ads, ads), embed, env.seed)
-    if layout_name == "release":
+    if layout == "release":
         write_release(folder, numbers, batches, blocks)
-        write_indexer(folder / schema.INDEXER, numbers, names.indexed, env.seed)
-        return
-    write_competition(folder, numbers, batches, blocks, env.seed)
-    for subfolder in (schema.TRAIN, schema.EVAL):
-        write_indexer(folder / subfolder / schema.INDEXER, numbers, names.indexed, env.seed)
+    else:
+        write_competition(folder, numbers, batches, blocks, env.seed)
+    for side in (folder,) if layout == "release" else (folder / schema.TRAIN, folder / schema.EVAL):
+        write_indexer(side / schema.INDEXER, numbers, names.indexed, user_values)
