@@ -56,10 +56,7 @@ __all__ = ["LAYOUTS", "TRUTH", "Oracle", "Simulation", "describe", "simulate"]
 VERSION = 2  # goes up when the same scale and seed give other files
 LAYOUTS = ("release", "competition")
 WRITTEN = {
-    schema.RELEASE_SEQUENCES,
-    schema.RELEASE_ITEMS,
-    schema.RELEASE_USERS,
-    schema.RELEASE_CANDIDATES,
+    *schema.RELEASE_FOLDERS.values(),
     schema.RELEASE_EMBEDDINGS,
     schema.INDEXER,
     schema.TRAIN,
@@ -95,10 +92,6 @@ class SimulatedUsers:
     past: Codes
     state: UserState
 
-    def known(self, names: UserNames) -> int:
-        """How many of them, the first ones, are in the log."""
-        return min(max(names.known - self.start, 0), len(self.users))
-
 
 def simulate(folder: Path, scale: float, seed: int, layout: str = "release", law: Law = Law.ROUND1) -> Simulation:
     """Simulate into ``folder``, replacing only an earlier simulation; the same arguments give the same bytes.
@@ -130,21 +123,15 @@ def _write_all(
     inventory = build_inventory(make_ads(topics, sizes, scale, seed))
     conversions = make_conversions(inventory.ads, seed) if law is Law.ROUND2 else None
     env = Environment(topics, inventory, seed, conversions, acceptance_slope(scale))
-    starts = range(0, sizes.users, BATCH_USERS)
-    batches = track(starts, "Simulating users")
-    groups = [simulate_users(env, start, min(BATCH_USERS, sizes.users - start)) for start in batches]
+    starts = track(range(0, sizes.users, BATCH_USERS), "Simulating users")
+    groups = [simulate_users(env, start, min(BATCH_USERS, sizes.users - start)) for start in starts]
     env, groups = convert(env, groups)
     strangers = round(STRANGERS * sizes.users) if law is Law.ROUND2 and layout == "competition" else 0
     names = UserNames(name_users(sizes.users, seed), sizes.users - strangers)
-    # Events of each ad before the reference time, those of the log and those of strangers.
-    shown, strange = (np.zeros(len(inventory.ads), np.int64) for _ in range(2))
-    for group in groups:
-        in_log = group.known(names)
-        for counts, past in ((shown, group.past[:in_log]), (strange, group.past[in_log:])):
-            counts += np.bincount(past[past >= 0], minlength=len(counts))
+    shown, strange = count_shown(groups, names, len(inventory.ads))
     candidates = choose_candidates(inventory, shown > 0, sizes.candidates, np.random.default_rng([71, seed]))
     targets = draw_all_targets(env, groups, candidates)
-    with running("Asking the oracle"):
+    with running("Scoring the oracle"):
         oracle_scores = score_oracle(env, groups, candidates, targets, shown)
     ads, known = list_ads(shown, np.union1d(candidates, np.flatnonzero(strange)), seed)
     features = describe_ads(topics, inventory.ads, ads, seed)
@@ -168,6 +155,15 @@ def _write_all(
     if law is Law.ROUND2:
         rows |= {"strangers": strangers, "conversions in the truth": int((targets.action == CONVERSION).sum())}
     return rows, oracle_scores
+
+
+def count_shown(groups: list[SimulatedUsers], names: UserNames, ads: int) -> tuple[Ints, Ints]:
+    """Events of each ad before the reference time, those of the log and those of strangers."""
+    past = np.concatenate([group.past for group in groups])
+    log, strangers = (
+        np.bincount(part[part >= 0], minlength=ads) for part in (past[: names.known], past[names.known :])
+    )
+    return log, strangers
 
 
 def simulate_users(env: Environment, start: int, count: int) -> SimulatedUsers:
@@ -220,12 +216,11 @@ def score_oracle(
     weights = oracle.weigh_candidates(env, candidates)
     parts = [oracle.NO_RANKS]
     for group in groups:
-        rows = users[(users >= group.start) & (users < group.start + len(group.users))] - group.start
-        if len(rows):
-            state, asked, past = take(group.state, rows), take(group.users, rows), group.past[rows]
-            at = group.start + rows
-            target = Targets(targets.ad[at], targets.action[at])
-            parts.append(oracle.rank_truths(env, weights, asked, state, past, target, shown > 0))
+        at = users[(users >= group.start) & (users < group.start + len(group.users))]
+        if len(at):
+            rows = at - group.start
+            state, chosen, past = take(group.state, rows), take(group.users, rows), group.past[rows]
+            parts.append(oracle.rank_truths(env, weights, chosen, state, past, take(targets, at), shown > 0))
     return oracle.summarise(join_columns(parts))
 
 
@@ -242,7 +237,8 @@ def write_files(
 
     def batches() -> Iterator[UserBatch]:
         for group in groups:
-            count, known = len(group.users), group.known(names)
+            count = len(group.users)
+            known = names.count_known(group.start, count)
             profile = describe_users(group.users, env.seed, group.start)
             profile = hide_values(profile, np.arange(known, count), env.seed, group.start)
             labels = names.labels(group.start + np.arange(count))
