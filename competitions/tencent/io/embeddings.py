@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from common.engine.errors import UserError
 from common.engine.progress import say
 from competitions.tencent.corpus import Catalogue, Embedding, Halves, Int64s
-from competitions.tencent.io.indexer import split_pairs
+from competitions.tencent.io.indexer import parse_id, to_dict
 from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_lines
 from competitions.tencent.io.parquet import Batch, numbers, read_batches
 from competitions.tencent.io.safe_pickle import brief, read_pickle
@@ -118,8 +118,8 @@ def _to_list(value: object) -> list[float] | None:
 
 def _read_pickled(path: Path, width: int | None, rows: int) -> Iterator[Block]:
     """``{id: vector}`` or pairs of them; what is neither an array nor a list of numbers is no vector."""
-    keys, values = split_pairs(str(path), read_pickle(path))
-    vectors = list(map(_to_array, values))
+    entries = to_dict(str(path), read_pickle(path))
+    keys, vectors = list(entries), list(map(_to_array, entries.values()))
     filled = [index for index, vector in enumerate(vectors) if vector is not None]
     yield np.empty(0, np.int64), np.empty((0, width or 1), np.float16), len(keys) - len(filled)
     for begin in range(0, len(filled), rows):
@@ -180,11 +180,11 @@ def _build_block(
     return oids, vectors.astype(np.float16)
 
 
-def _number(text: object) -> int:
+def _number(key: object) -> int:
     """The original id, 0 where it is none; ids are texts or numbers."""
-    if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 19:
-        return int(text)
-    return int(text) if isinstance(text, (int, np.integer)) and 0 < text < 1 << 62 else 0
+    if isinstance(key, str):
+        return parse_id(key)
+    return int(key) if isinstance(key, (int, np.integer)) and 0 < key < 1 << 62 else 0
 
 
 def _wrong_width(width_there: object, width: int) -> str:

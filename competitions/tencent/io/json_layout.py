@@ -11,7 +11,7 @@ from competitions.tencent.corpus import Int8s, Int64s, Note, RawFiles, find_rows
 from competitions.tencent.io.candidates import CandidateTable, read_candidate_lines
 from competitions.tencent.io.events import read_users
 from competitions.tencent.io.feature_encoding import LARGEST
-from competitions.tencent.io.indexer import Indexer, read_offsets
+from competitions.tencent.io.indexer import Indexer, parse_id, read_offsets
 from competitions.tencent.io.items import read_item_table
 from competitions.tencent.io.jsonl import UNREADABLE
 from competitions.tencent.io.raw_sequences import RawDataset, RawUsers, list_notes, name_users, training_users
@@ -68,13 +68,11 @@ def _read_actions(files: RawFiles, test: RawUsers, indexer: Indexer) -> tuple[In
 
 def _find_users(path: Path, users: list[str], test: RawUsers, indexer: Indexer) -> Int64s:
     """The index of each of these users, names or re-ids, among the test users."""
-    rids = [int(user) if user.isascii() and user.isdigit() and len(user) < 19 else 0 for user in users]
-    numbers = np.array(rids, np.int64)
-    names = np.where(
-        (numbers > 0) & (numbers <= indexer.users),
-        indexer.names[np.minimum(numbers, indexer.users)],
-        np.array([b"", *(user.encode("ascii", "replace") for user in users)])[1:],
-    )
+    rids = np.array([parse_id(user) for user in users], np.int64)
+    rids[rids > indexer.users] = 0
+    # Behind an empty name, which gives an array of no users its type.
+    names = np.array([b"", *(user.encode("ascii", "replace") for user in users)])[1:]
+    names = np.where(rids > 0, indexer.names[rids], names)
     rows = find_rows(names, test.names)
     unknown = np.flatnonzero(test.names[rows] != names)
     if len(unknown):

@@ -13,7 +13,6 @@ from competitions.tencent.corpus import Bools, Int8s, Int32s, Int64s, Note, Sequ
 from competitions.tencent.io.candidates import CandidateTable
 from competitions.tencent.io.indexer import Indexer
 
-GATHER_USERS = 1 << 16
 NO_EVENT = "user without an event"
 UNSORTED = "user with events out of time order: sorted"
 
@@ -109,18 +108,12 @@ def training_users(users: RawUsers) -> RawUsers:
 
 
 def take_users(sequences: Sequences, users: Int64s) -> Sequences:
-    """The events of these users in this order; memory is bounded by the result and a block of users."""
+    """The events of these users in this order."""
     lengths = np.diff(sequences.offsets)[users]
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-    columns = sequences.item, sequences.action, sequences.time
-    item, action, time = (np.empty(offsets[-1], column.dtype) for column in columns)
-    for begin in range(0, len(users), GATHER_USERS):
-        end = min(begin + GATHER_USERS, len(users))
-        shift = sequences.offsets[users[begin:end]] - offsets[begin:end]
-        into = slice(offsets[begin], offsets[end])
-        events = np.arange(offsets[begin], offsets[end]) + np.repeat(shift, lengths[begin:end])
-        item[into], action[into], time[into] = (column[events] for column in columns)
-    return Sequences(offsets, item, action, time)
+    # An event moves as far as its user's first one does.
+    events = np.arange(offsets[-1]) + np.repeat(sequences.offsets[users] - offsets[:-1], lengths)
+    return Sequences(offsets, sequences.item[events], sequences.action[events], sequences.time[events])
 
 
 def sort_events(item: Int32s, action: Int8s, time: Int64s, user: Int64s) -> tuple[Int32s, Int8s, Int64s, Int64s]:
