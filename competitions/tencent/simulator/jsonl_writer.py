@@ -35,7 +35,7 @@ def write_competition(
     train, test = folder / schema.TRAIN, folder / schema.EVAL
     for side in (train, test):
         (side / schema.EMBEDDINGS).mkdir(parents=True)
-    features = describe_items(numbers)
+    features = render_items(numbers)
     _write_lines(
         train / schema.SEQUENCES,
         train / schema.OFFSETS,
@@ -54,25 +54,14 @@ def write_competition(
     _write_embeddings(train, test, numbers, blocks)
 
 
-def describe_items(numbers: Numbers) -> pl.Series:
+def render_items(numbers: Numbers) -> pl.Series:
     """The features of every numbered ad as a JSON object; values without a code are texts."""
-    number = pl.Series(np.arange(1, len(numbers.ads) + 1))
-    own = pl.Series(numbers.oid).cast(pl.String)
-    known = number <= numbers.known
-    parts = [
-        pl.select(
-            pl.format(
-                '"{}":{}', pl.lit(CREATIVE), pl.when(known).then(number.cast(pl.String)).otherwise('"' + own + '"')
-            )
-        ).to_series()
-    ]
+    number = np.arange(1, len(numbers.ads) + 1)
+    own = np.where(number <= numbers.known, number, -1)  # as a creative an unseen ad is cold
+    values = {CREATIVE: render_codes(own, numbers.oid)}
     for at, name in enumerate(ITEM_FEATURES):
-        code = pl.Series(numbers.code[:, at])
-        cold = '"' + pl.Series(numbers.original[:, at]).cast(pl.String) + '"'
-        value = pl.when(code < 0).then(cold).otherwise(code.cast(pl.String))
-        parts.append(pl.select(pl.when(code != 0).then(pl.format('"{}":{}', pl.lit(name), value))).to_series())
-    joined = pl.concat_str([part.alias(str(at)) for at, part in enumerate(parts)], separator=",", ignore_nulls=True)
-    return pl.select(pl.concat_str(pl.lit("{"), joined, pl.lit("}"))).to_series()
+        values[name] = render_codes(numbers.code[:, at], numbers.original[:, at])
+    return join_objects(values)
 
 
 def render_batch(batch: UserBatch, numbers: Numbers, features: pl.Series, seed: int) -> pl.Series:
@@ -105,25 +94,35 @@ def render_batch(batch: UserBatch, numbers: Numbers, features: pl.Series, seed: 
 
 def render_profiles(profile: dict[str, Profile]) -> pl.Series:
     """The features of users as JSON objects."""
-    parts = []
+    values = {}
     for name, feature in profile.items():
-        texts = [render_codes(column) for column in feature.value.T]
+        texts = [render_codes(column, COLD_VALUE - column.astype(np.int64)) for column in feature.value.T]
         value = pl.concat_str([text.alias(str(at)) for at, text in enumerate(texts)], separator=",", ignore_nulls=True)
-        if name in USER_LISTS:
-            value = pl.concat_str(pl.lit("["), value, pl.lit("]"))
         filled = pl.Series(feature.length > 0)
-        parts.append(
-            pl.select(pl.when(filled).then(pl.concat_str(pl.lit(f'"{name}":'), value)).alias(name)).to_series()
-        )
-    joined = pl.concat_str(parts, separator=",", ignore_nulls=True)
-    return pl.select(pl.concat_str(pl.lit("{"), joined, pl.lit("}"))).to_series()
+        brackets = "[]" if name in USER_LISTS else ("", "")
+        values[name] = pl.select(
+            pl.when(filled).then(pl.format("{}{}{}", pl.lit(brackets[0]), value, pl.lit(brackets[1])))
+        ).to_series()
+    return join_objects(values)
 
 
-def render_codes(codes: Codes) -> pl.Series:
-    """Codes as JSON: null where there is none, a text where one is negative (``user_features``)."""
-    text = pl.Series(np.where(codes < 0, COLD_VALUE - codes.astype(np.int64), codes)).cast(pl.String)
-    cold, empty = pl.Series(codes < 0), pl.Series(codes == 0)
-    return pl.select(pl.when(cold).then('"' + text + '"').when(~empty).then(text)).to_series()
+def render_codes(codes: Codes, original: Ints) -> pl.Series:
+    """Codes as JSON: null where there is none, the original value as a text where one is cold, that is negative.
+
+    >>> render_codes(np.array([3, 0, -1]), np.array([70, 71, 72])).to_list()
+    ['3', None, '"72"']
+    """
+    cold, filled = pl.Series(codes < 0), pl.Series(codes != 0)
+    texts = pl.format('"{}"', pl.Series(original)), pl.Series(codes).cast(pl.String)
+    return pl.select(pl.when(cold).then(texts[0]).when(filled).then(texts[1])).to_series()
+
+
+def join_objects(values: dict[str, pl.Series]) -> pl.Series:
+    """JSON objects from the JSON of their values by key; a key is left out where its value is null."""
+    pairs = [pl.format('"{}":{}', pl.lit(name), value).alias(name) for name, value in values.items()]
+    return pl.select(
+        pl.concat_str(pl.lit("{"), pl.concat_str(pairs, separator=",", ignore_nulls=True), pl.lit("}"))
+    ).to_series()
 
 
 def _weave(length: Ints, rng: np.random.Generator) -> Ints:
