@@ -171,26 +171,25 @@ def test_queries_of_unequal_sizes_are_kept_apart(kind: str) -> None:
 # --- kinds ---
 
 
-def test_a_kind_of_no_family_is_refused() -> None:
-    with pytest.raises(
-        UserError, match=r"no ranker 'boost': the name of a kind begins with one of lightgbm_softmax, lig"
-    ):
-        fit_rows("boost", {}, TRAIN, None, 1, 0, 1)
+@pytest.mark.parametrize("kind", ["lightgbm_lambdarank", "lightgbm_softmax", "xgboost", "catboost", "logit"])
+def test_a_name_after_the_family_changes_nothing(kind: str) -> None:
+    named = fit_rows(f"{kind}_again", SETTINGS[kind], TRAIN, None, 5, 0, 5)
+    assert named.kind == f"{kind}_again"
+    np.testing.assert_array_equal(predict(named, FRESH.features), predict(fitted(kind, None, 5, 0), FRESH.features))
 
 
-def test_a_name_after_the_family_changes_nothing() -> None:
-    for kind in ("lightgbm_lambdarank", "lightgbm_softmax", "xgboost", "xgboost_softmax", "catboost", "logit"):
-        named = fit_rows(f"{kind}_again", SETTINGS[kind], TRAIN, None, 5, 0, 5)
-        assert named.kind == f"{kind}_again"
-        np.testing.assert_array_equal(predict(named, FRESH.features), predict(fitted(kind, None, 5, 0), FRESH.features))
-
-
-def test_the_softmax_takes_no_objective_and_the_logit_no_unknown_parameter() -> None:
-    for kind in ("lightgbm_softmax", "xgboost_softmax"):
-        with pytest.raises(UserError, match=f"{kind} has .* take `objective` out of its parameters"):
-            fit_rows(kind, {"objective": "binary"}, TRAIN, None, 1, 0, 1)
-    with pytest.raises(UserError, match="no parameter depth: it takes l2 and iterations"):
-        fit_rows("logit", {"l2": 0.1, "depth": 3}, TRAIN, None, 1, 0, 1)
+@pytest.mark.parametrize(
+    ("kind", "parameters", "sentence"),
+    [
+        ("boost", {}, r"no ranker 'boost': the name of a kind begins with one of lightgbm_softmax, lig"),
+        ("lightgbm_softmax", {"objective": "binary"}, "take `objective` out of its parameters"),
+        ("xgboost_softmax", {"objective": "binary"}, "take `objective` out of its parameters"),
+        ("logit", {"l2": 0.1, "depth": 3}, "no parameter depth: it takes l2 and iterations"),
+    ],
+)
+def test_a_wrong_kind_or_parameter_is_refused(kind: str, parameters: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        fit_rows(kind, parameters, TRAIN, None, 1, 0, 1)
 
 
 def test_the_logits_iterations_are_bounded_by_either_number() -> None:
