@@ -12,7 +12,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.engine.progress import track
-from common.engine.run import Result, Run
 from common.learning.cooccurrence import normalise_rows
 from common.learning.dataset import Matrix, to_matrix
 from common.learning.features import (
@@ -27,12 +26,8 @@ from common.learning.features import (
     take_known,
 )
 from common.learning.split import Fold
-from common.retrieval.channels import FusedLists
-from common.retrieval.item2vec import ItemVectors
-from common.retrieval.lists import Histories, Int64s, pack_pairs
 from competitions.news.io.reader import Embeddings
-from competitions.news.retrieval import FoldInputs
-from competitions.news.tables import (
+from competitions.news.lookups import (
     LIFT_CONTEXTS,
     Catalogue,
     ContextClicks,
@@ -41,12 +36,15 @@ from competitions.news.tables import (
     Pairs,
     Queries,
     UnitVectors,
+    build_feature_tables,
     count_clicks,
     index_catalogue,
-    make_feature_tables,
     read_pairs,
     read_queries,
 )
+from competitions.news.retrieval.fusion import FusedLists
+from competitions.news.retrieval.item2vec import ItemVectors
+from competitions.news.retrieval.lists import Histories, Int64s, pack_pairs
 
 SESSION_MS = 30 * 60_000
 WINDOWS_HOURS = {  # (before, after) the user's last visible click
@@ -70,21 +68,6 @@ Columns = dict[str, NDArray[Any]]  # numbers by name
 CHUNK_ROWS = 200_000  # 200 MB a gather of 250-wide vectors
 
 
-def build_blocks(
-    run: Run, inputs: FoldInputs, candidates: Result[pl.DataFrame], names: Sequence[str]
-) -> dict[str, Result[pl.DataFrame]]:
-    """The blocks of a fold as steps; those that are named, in that order."""
-    step, prefix, fold, articles = run.step, inputs.name, inputs.fold, inputs.articles
-    vectors, content = inputs.vectors, inputs.content
-    blocks = {
-        "query": step(query_block, fold, articles, name=f"{prefix}.query_block"),
-        "item": step(item_block, fold, articles, candidates, name=f"{prefix}.item_block"),
-        "pair": step(pair_block, fold, articles, candidates, vectors, content, name=f"{prefix}.pair_block"),
-        "channel": step(channel_block, candidates, name=f"{prefix}.channel_block"),
-    }
-    return {name: blocks[name] for name in names}
-
-
 def to_block(columns: Columns) -> pl.DataFrame:
     """Columns as a frame, NaN as null."""
     return pl.DataFrame(
@@ -95,11 +78,11 @@ def to_block(columns: Columns) -> pl.DataFrame:
 def query_block(fold: Fold, articles: pl.DataFrame) -> pl.DataFrame:
     """One row per query: time, device, length of the history, the session and the user's habits."""
     ids, queries = read_queries(fold)
-    block = to_block(describe_queries(queries, index_catalogue(articles)))
+    block = to_block(query_columns(queries, index_catalogue(articles)))
     return block.insert_column(0, pl.Series("query", ids))
 
 
-def describe_queries(queries: Queries, catalogue: Catalogue) -> Columns:
+def query_columns(queries: Queries, catalogue: Catalogue) -> Columns:
     """The columns of ``query_block``."""
     histories = queries.histories
     rows, clicked, height = histories.rows, histories.clicked, len(histories.times)
@@ -136,10 +119,10 @@ def item_block(fold: Fold, articles: pl.DataFrame, candidates: pl.DataFrame) -> 
     """One row per candidate: clicks on the article in windows around the query's time, its age and its life."""
     ids, queries = read_queries(fold)
     pairs = read_pairs(candidates, ids)
-    return to_block(describe_items(queries, pairs, index_catalogue(articles), count_clicks(fold.history)))
+    return to_block(item_columns(queries, pairs, index_catalogue(articles), count_clicks(fold.history)))
 
 
-def describe_items(queries: Queries, pairs: Pairs, catalogue: Catalogue, clicks: ItemClicks) -> Columns:
+def item_columns(queries: Queries, pairs: Pairs, catalogue: Catalogue, clicks: ItemClicks) -> Columns:
     """The columns of ``item_block``."""
     items, times = pairs.items, queries.histories.times[pairs.rows]
     order = np.lexsort((times, items))  # neighbouring searches hit neighbouring memory: several times faster
@@ -176,22 +159,22 @@ def pair_block(
     """One row per candidate: the article against the user's past and context."""
     ids, queries = read_queries(fold)
     return to_block(
-        compare_pairs(
-            queries, read_pairs(candidates, ids), make_feature_tables(fold.history, articles, vectors, content)
+        pair_columns(
+            queries, read_pairs(candidates, ids), build_feature_tables(fold.history, articles, vectors, content)
         )
     )
 
 
-def compare_pairs(queries: Queries, pairs: Pairs, tables: FeatureTables) -> Columns:
+def pair_columns(queries: Queries, pairs: Pairs, tables: FeatureTables) -> Columns:
     """The columns of ``pair_block``."""
-    columns = describe_pairs(queries, pairs, tables.catalogue)
-    columns |= measure_lifts(queries, pairs, tables.clicks, tables.contexts)
+    columns = taste_columns(queries, pairs, tables.catalogue)
+    columns |= lift_columns(queries, pairs, tables.clicks, tables.contexts)
     for name in (name for name in VECTORS if name in tables.vectors):
-        columns |= compare_vectors(queries.histories, pairs, tables.vectors[name], name)
+        columns |= cosine_columns(queries.histories, pairs, tables.vectors[name], name)
     return columns
 
 
-def describe_pairs(queries: Queries, pairs: Pairs, catalogue: Catalogue) -> Columns:
+def taste_columns(queries: Queries, pairs: Pairs, catalogue: Catalogue) -> Columns:
     """The article's category, length and age against those that the user read."""
     histories, height = queries.histories, len(queries.histories.times)
     article, read = lookup_rows(catalogue.items, pairs.items), lookup_rows(catalogue.items, histories.items)
@@ -216,7 +199,7 @@ def describe_pairs(queries: Queries, pairs: Pairs, catalogue: Catalogue) -> Colu
     }
 
 
-def measure_lifts(queries: Queries, pairs: Pairs, clicks: ItemClicks, contexts: Mapping[str, ContextClicks]) -> Columns:
+def lift_columns(queries: Queries, pairs: Pairs, clicks: ItemClicks, contexts: Mapping[str, ContextClicks]) -> Columns:
     """How much more often than everybody the users of one context (a device, a region) click the article: a log ratio.
 
     log of (clicks on the article in the context + 1) / (expected + 1), where expected is (clicks on the article + 10) *
@@ -234,7 +217,7 @@ def measure_lifts(queries: Queries, pairs: Pairs, clicks: ItemClicks, contexts: 
     return columns
 
 
-def compare_vectors(histories: Histories, pairs: Pairs, given: UnitVectors, name: str) -> Columns:
+def cosine_columns(histories: Histories, pairs: Pairs, given: UnitVectors, name: str) -> Columns:
     """Cosine of the article with the last click, and with the decayed mean of the last five; NaN without a vector."""
     unit, missing, height = given.vectors, len(given.items), len(histories.times)
     recent = histories.back < 5
@@ -262,10 +245,10 @@ def channel_block(candidates: pl.DataFrame) -> pl.DataFrame:
     names = [column.removeprefix("score_") for column in candidates.columns if column.startswith("score_")]
     ranks, scores = (candidates.select(f"{kind}_{name}" for name in names).to_numpy().T for kind in ("rank", "score"))
     fusion, groups = candidates["fusion"].to_numpy(), group_rows(candidates["query"].to_numpy())
-    return to_block(describe_channels(names, (fusion, ranks, scores), groups))
+    return to_block(channel_columns(names, (fusion, ranks, scores), groups))
 
 
-def describe_channels(names: Sequence[str], given: tuple[Matrix, Matrix, Matrix], groups: Groups) -> Columns:
+def channel_columns(names: Sequence[str], given: tuple[Matrix, Matrix, Matrix], groups: Groups) -> Columns:
     """The columns of ``channel_block``; ``given``: fusion (rows,), and ranks and scores (channels, rows)."""
     fusion, ranks, scores = (table.astype(np.float32, copy=False) for table in given)
     columns = {"channel_fusion": fusion}
@@ -282,7 +265,7 @@ def feature_names(blocks: Mapping[str, pl.DataFrame | Columns]) -> tuple[str, ..
     return tuple(name for block in columns for name in block if name != "query")
 
 
-def stack(queries: pl.Series, blocks: Blocks, rows: Int64s | slice) -> Matrix:
+def assemble(queries: pl.Series, blocks: Blocks, rows: Int64s | slice) -> Matrix:
     """The features of some candidate rows side by side, float32 (rows, features)."""
     matrices = []
     for name, block in blocks.items():
@@ -294,14 +277,16 @@ def stack(queries: pl.Series, blocks: Blocks, rows: Int64s | slice) -> Matrix:
     return np.hstack(matrices)
 
 
-def describe(queries: Queries, fused: FusedLists, channels: Sequence[str], tables: FeatureTables) -> dict[str, Columns]:
+def build_columns(
+    queries: Queries, fused: FusedLists, channels: Sequence[str], tables: FeatureTables
+) -> dict[str, Columns]:
     """The columns of every block for the candidates of some queries, one value a candidate."""
     rows = fused.rows
     pairs = Pairs(rows, fused.items, group_rows(rows))
-    query = describe_queries(queries, tables.catalogue)
+    query = query_columns(queries, tables.catalogue)
     return {
         "query": {name: values[rows] for name, values in query.items()},
-        "item": describe_items(queries, pairs, tables.catalogue, tables.clicks),
-        "pair": compare_pairs(queries, pairs, tables),
-        "channel": describe_channels(channels, (fused.fusion, fused.ranks, fused.scores), pairs.groups),
+        "item": item_columns(queries, pairs, tables.catalogue, tables.clicks),
+        "pair": pair_columns(queries, pairs, tables),
+        "channel": channel_columns(channels, (fused.fusion, fused.ranks, fused.scores), pairs.groups),
     }

@@ -4,15 +4,15 @@ import polars as pl
 import pytest
 
 from common.learning.split import Fold
-from common.retrieval.channels import find_popular
-from competitions.news import features, retrieval, split
-from competitions.news.competition import COMPETITION
+from competitions.news import features, split
 from competitions.news.io.reader import TIME_MAX_MS, TIME_MIN_MS
+from competitions.news.retrieval.channels import POPULAR_HOURS
+from competitions.news.retrieval.fresh import find_fresh
+from competitions.news.retrieval.popularity import find_popular
 from tests.unit.news.news_world import START, World, make_vectors, make_world
 from tests.unit.news.test_features import make_candidates
 
 WORLD = make_world()
-RECALL = COMPETITION.load_config([]).recall
 ODD = WORLD.clicks.with_row_index("row").filter(pl.col("is_target"))["row"][5]
 USER, ARTICLE = WORLD.clicks["user"][ODD], WORLD.clicks["item"][ODD]
 WRONG_TIMES = {"1973": TIME_MIN_MS, "2286": TIME_MAX_MS, "a year before": START - 366 * 86_400_000}
@@ -64,7 +64,7 @@ def test_what_is_popular_around_other_queries_stays_but_for_the_article(odd: Wor
         fold = split.test_fold(world.clicks)
         own = fold.queries.filter(user=USER)["query"].implode()
         queries, seen = (frame.filter(~pl.col("query").is_in(own)) for frame in (fold.queries, fold.seen))
-        windows = retrieval.POPULAR_HOURS.values()
+        windows = POPULAR_HOURS.values()
         found = [find_popular(fold.history, queries, seen, window, 1_000) for window in windows]
         return pl.concat(found).filter(pl.col("item") != ARTICLE)
 
@@ -77,7 +77,7 @@ def test_fresh_articles_of_other_users_stay_but_for_the_article(odd: World) -> N
     def list_fresh(world: World) -> pl.DataFrame:
         fold = split.test_fold(world.clicks)
         others = fold.queries.filter(pl.col("user") != USER)["query"].implode()
-        found = retrieval.find_fresh(fold, world.articles, RECALL.fresh, 1_000)
+        found = find_fresh(fold, world.articles, 1_000)
         return found.filter(pl.col("query").is_in(others), pl.col("item") != ARTICLE)
 
     before, after = list_fresh(WORLD), list_fresh(odd)

@@ -6,7 +6,7 @@ from polars.testing import assert_frame_equal
 
 from common.engine.errors import UserError
 from competitions.news import split
-from tests.unit.news.news_world import GAP_MS, START, TEST_FROM, label, make_log, make_world
+from tests.unit.news.news_world import START, TEST_FROM, label, make_log, make_world
 
 DAY = 86_400
 
@@ -25,7 +25,7 @@ def read_on(days: list[int], lengths: list[int], first: int = 0) -> list[tuple[i
 
 def test_validation_looks_like_the_test_where_train_does_not() -> None:
     world = make_world(train=2000, test=500)
-    pool = split.find_targets(world.clicks, GAP_MS).filter("is_last", ~pl.col("is_test"))
+    pool = split.find_targets(world.clicks).filter("is_last", ~pl.col("is_test"))
     fold = label(world.clicks, valid=300)
     valid = fold.queries.filter(role="valid")
     test = split.test_fold(world.clicks).queries
@@ -137,7 +137,7 @@ ENDS = [(4, 20, 0), (4, 21, 30)]
 
 def test_board_a_users_serve_as_targets_by_their_steps_of_the_gap_alone() -> None:
     steps = [(8, 10, 0), (8, 11, 30), (8, 12, 90), (7, 10, 0), (7, 11, 50), (7, 12, 80)]
-    targets = split.find_targets(make_log(*ENDS, *steps, test=(9,), board_a=(7, 8)), GAP_MS)
+    targets = split.find_targets(make_log(*ENDS, *steps, test=(9,), board_a=(7, 8)))
     assert targets.select("user", "item", "is_last", "is_test").rows() == [
         (4, 21, True, False),
         (7, 12, True, True),  # a step of the gap, though the last click
@@ -147,15 +147,15 @@ def test_board_a_users_serve_as_targets_by_their_steps_of_the_gap_alone() -> Non
 
 def test_board_a_users_do_not_count_in_the_share_that_ends_on_the_gap() -> None:
     log = make_log(*ENDS, (7, 10, 0), (7, 11, 50), (8, 10, 0), (8, 11, 50), board_a=(7, 8))
-    assert split.terminal_share(log, GAP_MS) == 1
+    assert split.terminal_share(log) == 1
 
 
 def test_board_a_users_are_learned_from_and_never_validated_on(board_b: pl.DataFrame) -> None:
-    fold = label(board_b, valid=10_000, per_user=3)
+    fold = label(board_b, valid=10_000)
     roles = {role[0]: set(rows["user"]) for role, rows in fold.queries.group_by("role")}
     board_a = set(board_b.filter("is_test", ~pl.col("is_target"))["user"])
     assert len(board_a) == 20
-    assert board_a & roles["train"] == board_a & set(split.find_targets(board_b, GAP_MS)["user"])
+    assert board_a & roles["train"] == board_a & set(split.find_targets(board_b)["user"])
     assert len(roles["valid"]) == 120 // 4
     assert max(roles["valid"]) < TEST_FROM
 
@@ -171,15 +171,3 @@ def test_board_a_users_are_no_queries_and_stay_in_the_history(board_b: pl.DataFr
     fold = split.test_fold(board_b)
     assert fold.queries["user"].to_list() == list(range(TEST_FROM, TEST_FROM + 40, 2))
     assert_frame_equal(fold.history, board_b)
-
-
-def test_training_queries_take_at_most_their_share_of_the_targets() -> None:
-    log = make_log(
-        *((user, 10 + step, 30 * step) for user in range(1, 81) for step in (0, 1)), (900, 5, 0), test=(900,)
-    )
-
-    def count(share: float) -> int:
-        fold = label(log, valid=4, share=share)
-        return fold.queries.filter(role="train").height
-
-    assert (count(1.0), count(0.25)) == (76, 19)

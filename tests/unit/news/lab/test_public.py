@@ -13,10 +13,10 @@ from polars.testing import assert_frame_equal
 from common.engine.errors import UserError
 from common.learning.split import Fold
 from competitions.news import split
-from competitions.news.day.rungs import __main__ as command
-from competitions.news.day.rungs import boosted, gap_pairs, marks, neighbours
+from competitions.news.lab import __main__ as command
+from competitions.news.lab import gap_pairs, marks, neighbours
 from competitions.news.simulator.simulate import simulate
-from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, TEST_FROM, make_log, make_world
+from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, make_log, make_world
 
 HOUR = 3600.0  # seconds
 
@@ -160,12 +160,11 @@ def plant_categories(users: int = 400, seed: int = 0) -> tuple[pl.DataFrame, pl.
 
 @pytest.fixture(autouse=True)
 def small_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(boosted, "ROUNDS", 30)
     monkeypatch.setattr(gap_pairs, "ROUNDS", 30)
 
 
-@pytest.mark.parametrize("rank", [gap_pairs.list_by_gap_ranker, boosted.list_by_boosting])
-def test_rankers_find_the_planted_answers_and_never_read_them(rank: marks.Rank) -> None:
+def test_the_ranker_finds_the_planted_answers_and_never_reads_them() -> None:
+    rank = gap_pairs.list_by_gap_ranker
     clicks, articles, answers = plant_categories()
     fold = make_fold(clicks)
     lists = rank(fold, articles, 0)
@@ -173,28 +172,15 @@ def test_rankers_find_the_planted_answers_and_never_read_them(rank: marks.Rank) 
     right = [set(best[query][:2]) == {30, 31} for query in fold.queries["query"]]
     assert np.mean(right) > 0.9
     assert_frame_equal(rank(fold, articles, 0), lists, check_exact=True)
-    told = replace(fold, answers=pl.DataFrame({"query": [0], "item": [40]}).cast(pl.Int32))
-    assert_frame_equal(rank(told, articles, 0), lists, check_exact=True)
+    answered = replace(fold, answers=pl.DataFrame({"query": [0], "item": [40]}).cast(pl.Int32))
+    assert_frame_equal(rank(answered, articles, 0), lists, check_exact=True)
     assert len(answers) == fold.queries.height
 
 
-@pytest.mark.parametrize("rank", [gap_pairs.list_by_gap_ranker, boosted.list_by_boosting])
-def test_rankers_without_a_training_answer_fall_back_on_the_retrieval(rank: marks.Rank) -> None:
+def test_without_a_training_answer_the_ranker_falls_back_on_the_retrieval() -> None:
     pairs = [(user, item, 30 * n) for user in (1, 2) for n, item in enumerate((5, 6))]
     fold = make_fold(make_log(*pairs, (9, 5, 0), test=(9,)))
-    assert lists_of(rank(fold, make_articles((5, 0, -5), (6, 0, -5)), 0))[0][0] == 6
-
-
-def test_training_queries_of_the_classifier_are_other_users_and_hide_their_answers() -> None:
-    world = make_world()
-    fold = make_fold(world.clicks)
-    train = boosted.cut_training_fold(fold, 50, 0)
-    assert train.answers is not None
-    assert train.queries.height == 50  # of 120
-    assert train.queries["user"].max() < TEST_FROM  # type: ignore[operator]
-    hidden = fold.history.join(train.history, on=["user", "item", "time"], how="anti")
-    own = train.queries.join(train.answers, on="query").select("user", "item").sort("user")
-    assert_frame_equal(hidden.select("user", "item").sort("user"), own)
+    assert lists_of(gap_pairs.list_by_gap_ranker(fold, make_articles((5, 0, -5), (6, 0, -5)), 0))[0][0] == 6
 
 
 def test_training_queries_of_the_third_place_are_30_s_steps() -> None:

@@ -10,8 +10,10 @@ from polars.testing import assert_frame_equal
 
 from common.learning.cooccurrence import FollowSettings, exact_sum, find_nearest, keep_top, normalise_rows
 from common.learning.features import HOUR_MS
-from common.retrieval import lists
-from common.retrieval.channels import find_popular, fuse_channels, score_neighbours
+from competitions.news.retrieval import fusion, lists
+from competitions.news.retrieval.fusion import fuse_channels
+from competitions.news.retrieval.neighbours import score_neighbours
+from competitions.news.retrieval.popularity import find_popular
 
 Click = tuple[int, int, int]  # user, item, time in ms
 Weights = dict[tuple[int, int], float]
@@ -165,13 +167,19 @@ def test_popularity_of_an_empty_moment_is_empty() -> None:
 # --- union ---
 
 
+def fuse(channels: dict[str, pl.DataFrame], constant: float, top: int) -> pl.DataFrame:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fusion, "CONSTANT", constant)
+        return fuse_channels(channels, top)
+
+
 def test_fusion_adds_reciprocal_ranks_and_keeps_every_rank_and_score() -> None:
     channels = {
         "near": frame([(0, 5, 0.9), (0, 6, 0.4), (1, 7, 0.1)], SCORED),
         "hot": frame([(0, 6, 40), (0, 8, 30), (0, 9, 20)], SCORED),
         "none": frame([], SCORED),
     }
-    union = fuse_channels(channels, constant=10.0, top=3)
+    union = fuse(channels, constant=10.0, top=3)
     assert union.columns == [
         *["query", "item", "fusion", "rank_near", "score_near", "rank_hot", "score_hot", "rank_none", "score_none"]
     ]
@@ -188,8 +196,8 @@ def test_fusion_adds_reciprocal_ranks_and_keeps_every_rank_and_score() -> None:
 
 def test_fusion_breaks_ties_by_item() -> None:
     channels = {"one": frame([(0, 30, 1), (0, 2, 0.5)], SCORED), "two": frame([(0, 4, 9), (0, 1, 8)], SCORED)}
-    assert fuse_channels(channels, constant=5.0, top=1)["item"].to_list() == [4]
-    assert fuse_channels(channels, constant=5.0, top=3)["item"].to_list() == [1, 4, 30]
+    assert fuse(channels, constant=5.0, top=1)["item"].to_list() == [4]
+    assert fuse(channels, constant=5.0, top=3)["item"].to_list() == [1, 4, 30]
 
 
 def test_the_constant_says_how_much_two_low_ranks_weigh_against_a_high_one() -> None:
@@ -197,8 +205,8 @@ def test_the_constant_says_how_much_two_low_ranks_weigh_against_a_high_one() -> 
         name: frame([(0, first, 9), (0, 50 + k, 8), (0, 60 + k, 7), (0, 7, 6)], SCORED)
         for k, (name, first) in enumerate({"one": 1, "two": 2}.items())
     }
-    assert fuse_channels(channels, constant=0.0, top=1)["item"].to_list() == [1]  # 1 / 1 against 2 / 4
-    assert fuse_channels(channels, constant=60.0, top=1)["item"].to_list() == [7]  # 1 / 61 against 2 / 64
+    assert fuse(channels, constant=0.0, top=1)["item"].to_list() == [1]  # 1 / 1 against 2 / 4
+    assert fuse(channels, constant=60.0, top=1)["item"].to_list() == [7]  # 1 / 61 against 2 / 64
 
 
 def test_fusion_gives_unique_keys_and_agrees_with_a_loop() -> None:
@@ -212,7 +220,7 @@ def test_fusion_gives_unique_keys_and_agrees_with_a_loop() -> None:
         channels[name] = frame(rows, SCORED)
         for query, item, score in rows:
             fused[query, item] += 1 / (20 + round(1 / score))
-    union = fuse_channels(channels, constant=20.0, top=10)
+    union = fuse_channels(channels, top=10)
     assert not union.select("query", "item").is_duplicated().any()
     assert_frame_equal(union, union.sort("query", "item"))
     assert union.group_by("query").len()["len"].to_list() == [10] * 30
@@ -274,7 +282,7 @@ def list_some(seen: pl.DataFrame, table: pl.DataFrame) -> dict[str, pl.DataFrame
         "near": score_neighbours(seen, table, settings, 6),
         "hot": find_popular(log, queries, seen, (2.0, 2.0), 6),
     }
-    return listed | {"union": fuse_channels(listed, 20.0, 7)}
+    return listed | {"union": fuse_channels(listed, 7)}
 
 
 def test_a_list_does_not_depend_on_the_other_queries_nor_on_the_size_of_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
