@@ -20,7 +20,6 @@ from tests.unit.news.news_world import (
     make_log,
     make_vectors,
     make_world,
-    swap_hidden,
 )
 
 Blocks = dict[str, pl.DataFrame]
@@ -137,21 +136,6 @@ def test_without_embeddings_only_their_columns_are_missing(
 
 
 # --- leaks ---
-
-
-def test_no_feature_knows_the_hidden_items(world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks) -> None:
-    other = label(swap_hidden(world.clicks, fold))
-    assert fold.answers is not None
-    assert other.answers is not None
-    assert (fold.answers["item"] != other.answers["item"]).all()
-    for name, block in build(world, other, candidates).items():
-        assert_frame_equal(block, blocks[name])
-
-
-def test_features_need_no_answers(world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks) -> None:
-    test = Fold(fold.history, fold.queries, fold.seen, None)
-    for name, block in build(world, test, candidates).items():
-        assert_frame_equal(block, blocks[name])
 
 
 # --- item ---

@@ -73,18 +73,6 @@ def test_what_is_popular_around_other_queries_stays_but_for_the_article(odd: Wor
     assert after.equals(before)
 
 
-def test_fresh_articles_of_other_users_stay_but_for_the_article(odd: World) -> None:
-    def list_fresh(world: World) -> pl.DataFrame:
-        fold = split.test_fold(world.clicks)
-        others = fold.queries.filter(pl.col("user") != USER)["query"].implode()
-        found = find_fresh(fold, world.articles, 1_000)
-        return found.filter(pl.col("query").is_in(others), pl.col("item") != ARTICLE)
-
-    before, after = list_fresh(WORLD), list_fresh(odd)
-    assert before.height > 100
-    assert after.equals(before)
-
-
 @pytest.mark.parametrize("created", [TIME_MIN_MS, TIME_MAX_MS])
 def test_an_article_created_at_a_wrong_time_moves_its_own_age_alone(created: int) -> None:
     """And that of the readers whose last or middle article it is."""

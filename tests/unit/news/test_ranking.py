@@ -1,6 +1,5 @@
 """From candidates to scores: which rows are learned from, whose features they have, chunks, the refit."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +9,8 @@ import pytest
 from common.engine.errors import UserError
 from common.learning.blending import Blend
 from common.learning.dataset import Matrix, RankingDataset
-from common.learning.fit_task import UNWATCHED, Fit, FitTask, Recipe
-from common.learning.gbdt import Ranker, fit, refit, remote_fitter
+from common.learning.fit_task import Recipe
+from common.learning.gbdt import Ranker, fit, refit
 from common.learning.split import Fold
 from competitions.news import ranking
 from competitions.news.competition import COMPETITION
@@ -181,47 +180,10 @@ def test_no_answer_retrieved_for_training_or_for_validation_is_refused(prepared:
 # --- fit and refit ---
 
 
-@pytest.fixture
-def tasks() -> Iterator[list[FitTask]]:
-    """What reaches a library's fitter, instead of a fit."""
-    caught: list[FitTask] = []
-
-    def catch(family: str, task: FitTask) -> Fit:
-        caught.append(task)
-        return None, 17, [0.0] * len(task.train.names), UNWATCHED
-
-    token = remote_fitter.set(catch)
-    yield caught
-    remote_fitter.reset(token)
-
-
 def test_a_recipe_takes_the_configured_parameters_or_those_given() -> None:
     settings = COMPETITION.load_config(["rank.rounds=50", "rank.patience=5"]).rank
     assert make_recipe(settings, "xgboost", 8) == Recipe("xgboost", settings.xgboost, 50, 5, 8)
     assert make_recipe(settings, "xgboost", 8, {"depth": 2}) == Recipe("xgboost", {"depth": 2}, 50, 5, 8)
-
-
-def test_early_fits_learn_from_training_and_stop_by_thinned_validation(
-    prepared: Prepared, tasks: list[FitTask]
-) -> None:
-    labelled, recipe = gather(prepared, 4), make_recipe(COMPETITION.load_config([]).rank, "xgboost", 8)
-    assert fit(recipe, labelled.train, labelled.stop).rounds == 17
-    (task,) = tasks
-    assert task.recipe == recipe
-    assert (task.train, task.valid) == (labelled.train, labelled.stop)
-
-
-def test_the_refit_learns_from_both_thinned_parts_for_the_rounds_of_the_early_stop(
-    prepared: Prepared, tasks: list[FitTask]
-) -> None:
-    labelled, recipe = gather(prepared, 4), make_recipe(COMPETITION.load_config([]).rank, "xgboost", 3)
-    refit(recipe, Ranker("xgboost", None, 17, {}), [labelled.train, labelled.stop])
-    (task,) = tasks
-    assert task.recipe == replace(recipe, rounds=17, patience=0)
-    assert task.valid is None
-    assert identify(task.train) == identify(labelled.train) + identify(labelled.stop)
-    assert task.train.labels.tolist() == [*labelled.train.labels, *labelled.stop.labels]
-    assert task.train.group_sizes.sum() == len(task.train.labels)
 
 
 @pytest.mark.parametrize("kind", ["lightgbm_lambdarank", "xgboost"])
@@ -261,13 +223,6 @@ def test_test_scores_are_the_blend_of_standardised_models_whatever_the_chunk(
         planted, other = ((c - c.mean(dtype=float)) / c.std(dtype=float) for c in columns)
         expected.extend(0.75 * planted + 0.25 * other)
     np.testing.assert_allclose(scored["score"], expected, atol=1e-4)
-
-
-def test_validation_scores_have_a_column_for_each_ranker(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranking, "predict", pick_column)
-    labelled = gather(prepared, 4)
-    scores = ranking.score_valid(labelled, [Ranker("x", None, column, {}) for column in (3, 0)])
-    np.testing.assert_array_equal(scores, labelled.valid.features[:, [3, 0]])
 
 
 def test_the_measure_counts_queries_without_candidates() -> None:

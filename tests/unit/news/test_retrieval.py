@@ -25,7 +25,7 @@ from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
 from competitions.news.retrieval.item2vec import learn_item2vec
 from competitions.news.retrieval.neighbours import score_neighbours
 from competitions.news.retrieval.recall import measure_recall
-from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, label, make_log, make_world, swap_hidden
+from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, label, make_log, make_world
 
 T = TypeVar("T")
 Channels = dict[str, pl.DataFrame]
@@ -100,17 +100,6 @@ def test_channels_find_the_planted_families(fold: Fold, retrieved: tuple[Channel
     for name in ("covisit_last", "next_last", "bipartite", "swing"):
         first = retrieved[0][name].group_by("query", maintain_order=True).first().join(last, on="query")
         assert (first["item"] // 4 == first["last"]).mean() > 0.35, name  # type: ignore[operator]
-
-
-def test_no_channel_knows_the_hidden_items(
-    world: World, fold: Fold, retrieved: tuple[Channels, Run], tmp_path: Path
-) -> None:
-    other = label(swap_hidden(world.clicks, fold))
-    assert fold.answers is not None
-    assert other.answers is not None
-    assert (fold.answers["item"] != other.answers["item"]).all()
-    for name, channel in run_channels(tmp_path, other, world)[0].items():
-        assert_frame_equal(channel, retrieved[0][name])
 
 
 @pytest.mark.parametrize("named", ["['fresh', 'hot']", "[]"])

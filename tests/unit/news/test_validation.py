@@ -38,30 +38,12 @@ def test_validation_looks_like_the_test_where_train_does_not() -> None:
     assert share_of_long(valid["clicks"]) == pytest.approx(share_of_long(test["clicks"]), abs=0.08)
 
 
-def test_validation_days_are_those_of_the_test_and_those_of_the_last_visible_click() -> None:
-    users = [
-        (user, item, (user % 4) * DAY + wait)
-        for user in range(400)
-        for item, wait in ((10, 0), (11, 30), (12, DAY + 60))  # the hidden click is a day later
-    ]
-    test = [(user, 10 + step, (1 + user % 2) * DAY + 50 * step) for user in range(1000, 1060) for step in range(2)]
-    fold = label(make_log(*users, *test, test=tuple(range(1000, 1060))), valid=50)
-    days = (fold.queries.filter(role="valid")["time"] - START) // (DAY * 1000)
-    assert set(days) == {1, 2}
-
-
 def test_where_train_and_test_share_no_day_validation_is_like_the_test_in_length() -> None:
     train = read_on([0] * 20, [3] * 10 + [9] * 10)  # 2 or 8 visible
     fold = label(make_log(*train, *read_on([7] * 3, [8] * 3, 900), test=(900, 901, 902)), valid=10_000)
     valid = fold.queries.filter(role="valid")
     assert valid.height == 20 // 4
     assert set(valid["clicks"]) == {8}
-
-
-def test_where_some_day_and_length_is_shared_no_other_day_is_drawn() -> None:
-    train = read_on([0] * 20 + [7], [9] * 21)
-    fold = label(make_log(*train, *read_on([7] * 3, [8] * 3, 900), test=(900, 901, 902)))
-    assert fold.queries.filter(role="valid")["user"].to_list() == [20]
 
 
 @pytest.mark.parametrize(
@@ -95,12 +77,6 @@ def test_on_a_day_without_train_users_test_users_stand_in_with_their_own_latest_
     answers = fold.answers.join(early, on="query")  # type: ignore[union-attr]
     assert set(answers["item"]) == {12}
     assert fold.history.filter(pl.col("user").is_in(early["user"].implode()), item=12).is_empty()
-
-
-def test_a_train_user_of_the_day_and_length_is_preferred_to_a_test_user() -> None:
-    train = read_on([5] * 80, [3] * 80)
-    fold = label(make_log(*train, *read_on([5] * 20, [3] * 20, 900), test=tuple(range(900, 920))))
-    assert fold.queries.filter(role="valid")["user"].max() < 900  # type: ignore[operator]
 
 
 def test_weights_bring_the_days_and_lengths_of_validation_to_those_of_the_test() -> None:
@@ -143,11 +119,6 @@ def test_board_a_users_serve_as_targets_by_their_steps_of_the_gap_alone() -> Non
         (7, 12, True, True),  # a step of the gap, though the last click
         (8, 11, False, True),
     ]
-
-
-def test_board_a_users_do_not_count_in_the_share_that_ends_on_the_gap() -> None:
-    log = make_log(*ENDS, (7, 10, 0), (7, 11, 50), (8, 10, 0), (8, 11, 50), board_a=(7, 8))
-    assert split.terminal_share(log) == 1
 
 
 def test_board_a_users_are_learned_from_and_never_validated_on(board_b: pl.DataFrame) -> None:

@@ -113,16 +113,6 @@ def test_users_are_numbered_by_arrival() -> None:
     assert numbered == [(3, 0), (4, 200_000), (5, 2), (7, 1), (9, 3)]
 
 
-def test_a_folder_without_clicks_or_articles_says_where_to_get_them(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"articles_metadata\.csv is missing from .*Kaggle"):
-        convert(write(tmp_path / "a", articles=False), tmp_path / "out")
-    write(tmp_path / "b")
-    for path in (tmp_path / "b" / "clicks").iterdir():
-        path.unlink()
-    with pytest.raises(UserError, match=r"no clicks_hour_\*\.csv is in .*Kaggle"):
-        convert(tmp_path / "b", tmp_path / "out")
-
-
 @pytest.mark.parametrize(
     ("edit", "fault"),
     [

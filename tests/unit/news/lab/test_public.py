@@ -71,16 +71,6 @@ def test_item_cf_adds_up_over_the_whole_history_and_fills_with_popular_articles(
     assert lists["score"][2] < 0 < lists["score"][1]
 
 
-def test_near_pairs_and_late_clicks_count_more() -> None:
-    chain = [(user, item, n) for user in range(1, 4) for n, item in enumerate((5, 6, 7))]
-    fold = make_fold(make_log(*chain, (9, 5, 0), test=(9,)))
-    assert lists_of(neighbours.list_by_position_cf(fold, NO_ARTICLES, 0))[0] == [6, 7]
-    pairs = [(user, item, n) for user, own in ((1, (5, 6)), (2, (7, 8))) for n, item in enumerate(own)]
-    late = make_fold(make_log(*pairs, (8, 5, 0), (8, 7, 1), (9, 7, 0), (9, 5, 1), test=(8, 9)))
-    lists = lists_of(neighbours.list_by_position_cf(late, NO_ARTICLES, 0))
-    assert (lists[0][0], lists[1][0]) == (8, 6)
-
-
 def test_only_the_last_two_clicks_are_followed() -> None:
     pairs = [(user, item, n) for user, own in ((1, (5, 6)), (2, (7, 8)), (3, (9, 10))) for n, item in enumerate(own)]
     fold = make_fold(make_log(*pairs, (99, 5, 0), (99, 7, 1), (99, 9, 2), test=(99,)))
@@ -88,15 +78,6 @@ def test_only_the_last_two_clicks_are_followed() -> None:
     # Counts with the query's own clicks: 9 and 7 have two clicks, 10 and 8 one each.
     assert lists_of(lists)[0] == [10, 8]
     assert lists["score"].to_list() == pytest.approx([1 / math.log(3) / math.sqrt(2) * trust for trust in (1.0, 0.7)])
-
-
-def test_tuned_cf_favours_popular_neighbours() -> None:
-    rare = [(user, item, n) for user in (1, 2, 3) for n, item in enumerate((5, 6))]
-    common = [(user, item, n) for user in range(11, 15) for n, item in enumerate((5, 7))]
-    crowd = [(user, 7, 0) for user in range(20, 24)]
-    fold = make_fold(make_log(*rare, *common, *crowd, (99, 5, 0), test=(99,)))
-    assert lists_of(neighbours.list_by_last_two(fold, NO_ARTICLES, 0))[0][0] == 6
-    assert lists_of(neighbours.list_by_tuned_cf(fold, NO_ARTICLES, 0))[0][0] == 7
 
 
 def test_swing_follows_what_two_users_share() -> None:
@@ -193,13 +174,6 @@ def test_training_queries_of_the_third_place_are_30_s_steps() -> None:
 
 
 # --- marks ---
-
-
-def test_measures_by_hand() -> None:
-    lists = pl.DataFrame({"query": [0] * 6 + [1, 1], "item": [1, 2, 3, 4, 5, 6, 7, 8], "score": [1.0] * 8})
-    answers = pl.DataFrame({"query": [0, 1, 2], "item": [6, 8, 9]})
-    scores = marks.measure(lists, answers)
-    assert scores == pytest.approx({"mrr@5": 0.5 / 3, "hit@5": 1 / 3, "hit@50": 2 / 3})
 
 
 def test_the_board_asks_for_the_test_users() -> None:

@@ -153,17 +153,6 @@ def test_popularity_counts_the_buckets_around_the_query(before: float, after: fl
     assert_frame_equal(find(3), full.group_by("query", maintain_order=True).head(3))
 
 
-def test_popularity_of_an_empty_moment_is_empty() -> None:
-    nothing = find_popular(
-        frame([(0, 1, START)], CLICKS),
-        frame([(0, START + 99 * HOUR_MS)], {"query": pl.Int32, "time": pl.Int64}),
-        frame([], SEEN),
-        (1.0, 1.0),
-        5,
-    )
-    assert scores_of(nothing) == {}
-
-
 # --- union ---
 
 
@@ -192,21 +181,6 @@ def test_fusion_adds_reciprocal_ranks_and_keeps_every_rank_and_score() -> None:
         (1, 7, round(1 / 11, 4), 1.0, 0.1, None, None),
     ]
     assert union["rank_none"].null_count() == union["score_none"].null_count() == union.height
-
-
-def test_fusion_breaks_ties_by_item() -> None:
-    channels = {"one": frame([(0, 30, 1), (0, 2, 0.5)], SCORED), "two": frame([(0, 4, 9), (0, 1, 8)], SCORED)}
-    assert fuse(channels, constant=5.0, top=1)["item"].to_list() == [4]
-    assert fuse(channels, constant=5.0, top=3)["item"].to_list() == [1, 4, 30]
-
-
-def test_the_constant_says_how_much_two_low_ranks_weigh_against_a_high_one() -> None:
-    channels = {
-        name: frame([(0, first, 9), (0, 50 + k, 8), (0, 60 + k, 7), (0, 7, 6)], SCORED)
-        for k, (name, first) in enumerate({"one": 1, "two": 2}.items())
-    }
-    assert fuse(channels, constant=0.0, top=1)["item"].to_list() == [1]  # 1 / 1 against 2 / 4
-    assert fuse(channels, constant=60.0, top=1)["item"].to_list() == [7]  # 1 / 61 against 2 / 64
 
 
 def test_fusion_gives_unique_keys_and_agrees_with_a_loop() -> None:
