@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,6 +17,7 @@ from competitions.news.retrieval.lists import Histories, Ints, gather_histories,
 from competitions.news.split import CONTEXT
 
 LIFT_CONTEXTS = ("device_group", "os", "region", "referrer")
+Columns = dict[str, NDArray[Any]]  # numbers by name
 Int32s = NDArray[np.int32]
 Int64s = NDArray[np.int64]
 

@@ -9,7 +9,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from common.learning.split import Fold
-from competitions.news import features, split
+from competitions.news import features, pair_features, split
 from competitions.news.io.reader import Embeddings
 from tests.unit.news.news_world import (
     ARTICLES,
@@ -120,7 +120,7 @@ def test_the_order_of_the_candidates_is_kept(
 def test_features_do_not_depend_on_the_size_of_a_chunk(
     world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(features, "CHUNK_ROWS", 7)
+    monkeypatch.setattr(pair_features, "CHUNK_ROWS", 7)
     for name, block in build(world, fold, candidates).items():
         assert_frame_equal(block, blocks[name])
 
