@@ -107,7 +107,7 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
 
     # 2. Split: hide the last click of some users, as the organiser did with the test users.
     fold = step(split.label_fold, clicks.frame, config.split, seed, name="label")
-    test = step(split.test_fold, clicks.frame, name="ask")
+    test = step(split.build_test_fold, clicks.frame, name="ask")
 
     # Settings meet the log.
     plan = step(make_plan, clicks.frame, fold, config).value

@@ -122,6 +122,10 @@ def weigh_scores(reciprocal: NDArray[np.float64], weights: NDArray[np.float64]) 
     """The weighted mean of independent queries, and its standard error; zeros where there is no query.
 
     Queries beyond those of ``reciprocal`` have no candidates and count 0.
+
+    >>> mean, error = weigh_scores(np.array([1.0, 0.5]), np.array([1.0, 1.0, 2.0]))
+    >>> mean  # (1 + 0.5 + 2 * 0) / 4
+    0.375
     """
     reciprocal = np.pad(reciprocal, (0, len(weights) - len(reciprocal)))
     total = max(float(weights.sum()), 1e-9)

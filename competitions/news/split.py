@@ -95,6 +95,11 @@ def weigh(users: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:
     """(user, weight): the test's share of the user's day and length over the share here; 1 on average.
 
     Where the two logs share no day every weight is 1.
+
+    >>> users = pl.DataFrame({"user": [1, 2, 3, 4], "day": [0, 0, 0, 1], "length": [2, 2, 2, 2]})
+    >>> test = pl.DataFrame({"user": [8, 9], "day": [0, 1], "length": [2, 2]})
+    >>> [round(weight, 2) for weight in weigh(users, test)["weight"]]  # day 0 is three quarters here, half there
+    [0.67, 0.67, 0.67, 2.0]
     """
     here, there = (frame.group_by(CELL).agg(pl.len() / frame.height) for frame in (users, test))
     shares = users.join(here, on=CELL).join(there.rename({"len": "test"}), on=CELL, how="left").sort("user")
@@ -104,7 +109,7 @@ def weigh(users: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:
     return shares.select("user", weight=weight / weight.mean())
 
 
-def test_fold(clicks: pl.DataFrame) -> Fold:
+def build_test_fold(clicks: pl.DataFrame) -> Fold:
     """The test: the next click of every test user, everything visible as history."""
     users = clicks.filter("is_target").select("user").unique().sort("user")
     numbered = users.with_row_index("query").select(pl.col("query").cast(pl.Int32), "user", role=pl.lit("test"))

@@ -78,7 +78,7 @@ METHODS = (
 
 def board_fold(clicks: pl.DataFrame, truth: pl.DataFrame) -> Fold:
     """The test users, with the answers of ``truth`` (user, item)."""
-    fold = split.test_fold(clicks)
+    fold = split.build_test_fold(clicks)
     answers = fold.queries.select("query", "user").join(truth, on="user", maintain_order="left")
     return Fold(fold.history, fold.queries, fold.seen, answers.select("query", "item"))
 

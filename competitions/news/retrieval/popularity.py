@@ -90,5 +90,9 @@ def list_popular(histories: Histories, popular: PopularLists, windows: Sequence[
 
 
 def popular_bucket_ms(window: Window) -> int:
-    """Queries whose times fall into one such bucket share a list: an eighth of the window."""
+    """Queries whose times fall into one such bucket share a list: an eighth of the window.
+
+    >>> popular_bucket_ms((1.0, 1.0)) / 60_000
+    15.0
+    """
     return int((window[0] + window[1]) * HOUR_MS / 8)

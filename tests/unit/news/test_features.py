@@ -177,7 +177,7 @@ SMALL_CANDIDATES = pl.DataFrame(
 
 
 def test_the_age_and_the_life_of_an_article_by_hand() -> None:
-    item = features.item_block(split.test_fold(SMALL), SMALL_ARTICLES, SMALL_CANDIDATES)
+    item = features.item_block(split.build_test_fold(SMALL), SMALL_ARTICLES, SMALL_CANDIDATES)
     now = 4 + 2 / 60
     assert item["item_age_hours"].to_list() == pytest.approx([now + 5, now - 2, now + 1, None, 0.0])
     assert item["item_words"].to_list() == [150, 50, 0, None, 50]
@@ -190,7 +190,7 @@ def test_the_age_and_the_life_of_an_article_by_hand() -> None:
 
 
 def test_habits_of_a_user_by_hand() -> None:
-    block = features.query_block(split.test_fold(SMALL), SMALL_ARTICLES)
+    block = features.query_block(split.build_test_fold(SMALL), SMALL_ARTICLES)
     first, second = block.to_dicts()
     expected = {
         "query": 0,
@@ -216,7 +216,7 @@ def test_habits_of_a_user_by_hand() -> None:
 
 
 def pairs(vectors: bool = False, content: bool = False) -> pl.DataFrame:
-    fold = split.test_fold(SMALL)
+    fold = split.build_test_fold(SMALL)
     learned = (
         make_vectors([12, 13, 20, 21], [[1, 0], [0, 2], [0.6, 0.8], [0, 0]]) if vectors else make_vectors([7], [[1]])
     )
@@ -247,7 +247,7 @@ def test_cosines_with_the_last_click_and_with_the_decayed_last_ones_by_hand() ->
 def test_an_article_that_is_read_more_in_a_context_than_in_the_rest_has_a_higher_lift() -> None:
     rows = [(user, 10 + user % 3, 60 * user) for user in range(90)]  # device group 0 reads item 10, 1 reads 11
     last = [(user, 50, 9000) for user in (300, 301)]
-    fold = split.test_fold(make_log(*rows, *last, test=(300, 301)))
+    fold = split.build_test_fold(make_log(*rows, *last, test=(300, 301)))
     pairs = pl.DataFrame([(q, i) for q in (0, 1) for i in (10, 11, 12)], schema=SMALL_CANDIDATES.schema, orient="row")
     lift = features.pair_block(fold, SMALL_ARTICLES, pairs, make_vectors([7], [[1]]), None)["pair_device_group_lift"]
     assert lift[0] > lift[1] == lift[2]

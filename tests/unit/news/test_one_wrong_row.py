@@ -26,7 +26,7 @@ def misdate(time: int) -> World:
 
 
 def describe(world: World, candidates: pl.DataFrame) -> tuple[Fold, dict[str, pl.DataFrame]]:
-    fold = split.test_fold(world.clicks)
+    fold = split.build_test_fold(world.clicks)
     vectors = make_vectors(list(range(100, 180)), [[float(item % 7), float(item % 5)] for item in range(80)])
     return fold, {
         "query": features.query_block(fold, world.articles).drop("query"),
@@ -35,7 +35,7 @@ def describe(world: World, candidates: pl.DataFrame) -> tuple[Fold, dict[str, pl
     }
 
 
-CANDIDATES = make_candidates(split.test_fold(WORLD.clicks), WORLD.articles["item"], 20)
+CANDIDATES = make_candidates(split.build_test_fold(WORLD.clicks), WORLD.articles["item"], 20)
 
 
 @pytest.fixture(params=WRONG_TIMES)
@@ -61,7 +61,7 @@ def test_features_of_other_users_and_articles_stay(odd: World) -> None:
 
 def test_what_is_popular_around_other_queries_stays_but_for_the_article(odd: World) -> None:
     def list_popular(world: World) -> pl.DataFrame:
-        fold = split.test_fold(world.clicks)
+        fold = split.build_test_fold(world.clicks)
         own = fold.queries.filter(user=USER)["query"].implode()
         queries, seen = (frame.filter(~pl.col("query").is_in(own)) for frame in (fold.queries, fold.seen))
         windows = POPULAR_HOURS.values()

@@ -127,7 +127,7 @@ def test_without_embeddings_the_content_channel_is_empty_and_the_union_goes_on(
 
 def test_content_neighbours_are_near_and_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     clicks = make_log((1, 10, 0), (1, 11, 30), (5, 10, 50), (5, 12, 90), test=(5,))
-    fold = split.test_fold(clicks)
+    fold = split.build_test_fold(clicks)
     old, new = START - 100 * HOUR_MS, START - 5 * HOUR_MS
     articles = pl.DataFrame(
         [(10, 1, old, 9), (11, 1, old, 9), (12, 1, new, 9), (13, 1, new, 9), (14, 1, old, 9), (15, 1, new, 9)],
@@ -165,7 +165,7 @@ def test_fresh_articles_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     articles = pl.DataFrame(rows, schema=ARTICLES, orient="row")
     for name, value in {"CATEGORIES": 2, "CATEGORY_DECAY": 0.5, "HALF_LIFE_HOURS": 6.0, "SPAN_HOURS": 10.0}.items():
         monkeypatch.setattr(fresh, name, value)
-    listed = fresh.find_fresh(split.test_fold(clicks), articles, 10)
+    listed = fresh.find_fresh(split.build_test_fold(clicks), articles, 10)
     expected = {
         30: 1.25 * 0.5 * math.log(4),
         31: 0.5 * 0.5 * math.log(3),
@@ -176,7 +176,7 @@ def test_fresh_articles_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert dict(listed.select("item", "score").rows()) == pytest.approx(expected)
     assert listed["item"].to_list() == sorted(expected, key=lambda item: -expected[item])
     monkeypatch.setattr(fresh, "CATEGORIES", 1)
-    assert fresh.find_fresh(split.test_fold(clicks), articles, 2)["item"].to_list() == [30, 32]
+    assert fresh.find_fresh(split.build_test_fold(clicks), articles, 2)["item"].to_list() == [30, 32]
 
 
 # --- recall ---

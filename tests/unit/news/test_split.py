@@ -158,7 +158,7 @@ def test_at_most_so_many_queries_and_a_quarter_of_the_train_users_for_validation
 
 
 def test_keys_are_dense_and_sorted_and_the_context_is_that_of_the_last_visible_click(log: pl.DataFrame) -> None:
-    for fold in (label(log), split.test_fold(log)):
+    for fold in (label(log), split.build_test_fold(log)):
         assert fold.queries["query"].to_list() == list(range(fold.queries.height))
         latest = fold.seen.filter(back=0)
         assert_frame_equal(fold.queries.select("query", "time", *CONTEXT), latest.select("query", "time", *CONTEXT))
@@ -210,7 +210,7 @@ def test_clicks_after_the_cut_change_neither_history_nor_past(log: pl.DataFrame)
 
 
 def test_the_test_fold_sees_everything(log: pl.DataFrame) -> None:
-    fold = split.test_fold(log)
+    fold = split.build_test_fold(log)
     assert fold.answers is None
     assert_frame_equal(fold.history, log)
     assert fold.queries["user"].to_list() == list(range(TEST_FROM, TEST_FROM + 40))
@@ -221,6 +221,6 @@ def test_the_test_fold_sees_everything(log: pl.DataFrame) -> None:
 
 
 def test_a_test_user_with_a_single_click_is_a_query_too() -> None:
-    fold = split.test_fold(make_log((1, 10, 0), (5, 11, 3), (4, 12, 9), test=(4, 5)))
+    fold = split.build_test_fold(make_log((1, 10, 0), (5, 11, 3), (4, 12, 9), test=(4, 5)))
     assert fold.queries.select("query", "user", "clicks").rows() == [(0, 4, 1), (1, 5, 1)]
     assert fold.seen.select("query", "item", "back").rows() == [(0, 12, 0), (1, 11, 0)]

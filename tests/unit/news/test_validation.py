@@ -28,7 +28,7 @@ def test_validation_looks_like_the_test_where_train_does_not() -> None:
     pool = split.find_targets(world.clicks).filter("is_last", ~pl.col("is_test"))
     fold = label(world.clicks, valid=300)
     valid = fold.queries.filter(role="valid")
-    test = split.test_fold(world.clicks).queries
+    test = split.build_test_fold(world.clicks).queries
 
     def share_of_long(clicks: pl.Series) -> float:
         return float((clicks >= 8).mean())  # type: ignore[arg-type]
@@ -82,7 +82,7 @@ def test_on_a_day_without_train_users_test_users_stand_in_with_their_own_latest_
 def test_weights_bring_the_days_and_lengths_of_validation_to_those_of_the_test() -> None:
     world = make_world(train=2000, test=500)
     fold = label(world.clicks, valid=300)
-    valid, test = fold.queries.filter(role="valid"), split.test_fold(world.clicks).queries
+    valid, test = fold.queries.filter(role="valid"), split.build_test_fold(world.clicks).queries
 
     def shares(frame: pl.DataFrame, weight: pl.Expr) -> dict[tuple[int, int], float]:
         cells = frame.select(weight.alias("w"), day=pl.col("time") // (DAY * 1000), n=pl.col("clicks").log(2).floor())
@@ -139,6 +139,6 @@ def test_validation_is_like_the_users_of_board_b_and_not_like_those_of_board_a()
 
 
 def test_board_a_users_are_no_queries_and_stay_in_the_history(board_b: pl.DataFrame) -> None:
-    fold = split.test_fold(board_b)
+    fold = split.build_test_fold(board_b)
     assert fold.queries["user"].to_list() == list(range(TEST_FROM, TEST_FROM + 40, 2))
     assert_frame_equal(fold.history, board_b)

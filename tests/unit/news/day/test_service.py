@@ -52,7 +52,7 @@ def result(value: T, key: str) -> Result[T]:
 @pytest.fixture(scope="module")
 def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
     folder, world = tmp_path_factory.mktemp("news"), make_world()
-    fold, articles, settings = split.test_fold(world.clicks), world.articles, CONFIG.recall
+    fold, articles, settings = split.build_test_fold(world.clicks), world.articles, CONFIG.recall
     run = Run(folder / "run", folder / "cache", quiet=True)
     held, content = result(fold, "fold"), result(world.content, "content")
     vectors = run.step(learn_item2vec, held.history, CONFIG.seed, name="test.vectors")

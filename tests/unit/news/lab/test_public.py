@@ -23,7 +23,7 @@ HOUR = 3600.0  # seconds
 
 def make_fold(clicks: pl.DataFrame) -> Fold:
     """The test users of a log as queries."""
-    return split.test_fold(clicks)
+    return split.build_test_fold(clicks)
 
 
 def make_articles(*rows: tuple[int, int, float]) -> pl.DataFrame:
