@@ -108,31 +108,12 @@ def test_rows_stand_beside_their_own_candidates(
             assert_frame_equal(alone[name], blocks[name].filter(mask))
 
 
-def test_the_order_of_the_candidates_is_kept(
-    world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks
-) -> None:
-    order = np.random.default_rng(2).permutation(candidates.height)
-    mixed = build(world, fold, candidates[order])
-    for name in ("item", "pair", "channel"):
-        assert_frame_equal(mixed[name], blocks[name][order])
-
-
 def test_features_do_not_depend_on_the_size_of_a_chunk(
     world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pair_features, "CHUNK_ROWS", 7)
     for name, block in build(world, fold, candidates).items():
         assert_frame_equal(block, blocks[name])
-
-
-def test_without_embeddings_only_their_columns_are_missing(
-    world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks
-) -> None:
-    less = build(world, fold, candidates, content=False)["pair"]
-    dropped = set(blocks["pair"].columns) - set(less.columns)
-    assert dropped
-    assert all("content" in name for name in dropped)
-    assert_frame_equal(blocks["pair"].select(less.columns), less)
 
 
 # --- leaks ---

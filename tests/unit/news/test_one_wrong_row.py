@@ -7,7 +7,6 @@ from common.learning.split import Fold
 from competitions.news import features, split
 from competitions.news.io.reader import TIME_MAX_MS, TIME_MIN_MS
 from competitions.news.retrieval.channels import POPULAR_HOURS
-from competitions.news.retrieval.fresh import find_fresh
 from competitions.news.retrieval.popularity import find_popular
 from tests.unit.news.news_world import START, World, make_vectors, make_world
 from tests.unit.news.test_features import make_candidates

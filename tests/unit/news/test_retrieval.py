@@ -78,11 +78,6 @@ def test_every_channel_lists_unseen_items_once_best_first(fold: Fold, retrieved:
         assert np.isfinite(channel["score"].to_numpy()).all(), name
 
 
-def test_no_two_channels_are_the_same(retrieved: tuple[Channels, Run]) -> None:
-    listed = {name: tuple(channel.select("query", "item").rows()) for name, channel in retrieved[0].items()}
-    assert len(set(listed.values())) == len(listed)
-
-
 def test_a_table_that_several_channels_follow_is_made_once(retrieved: tuple[Channels, Run]) -> None:
     records = [record for record in retrieved[1].timings if record.name == "labelled.table.covisit"]
     assert [record.kept for record in records] == [False]

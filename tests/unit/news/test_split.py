@@ -60,12 +60,6 @@ def test_a_step_from_another_user_is_no_step() -> None:
     assert targets_of(log) == [(1, 11, 1), (2, 13, 1)]
 
 
-def test_a_first_click_is_never_a_target(log: pl.DataFrame) -> None:
-    targets = split.find_targets(log)
-    assert targets["before"].min() == 1
-    assert not targets["user"].is_duplicated().any()
-
-
 # --- a labelled fold, by hand ---
 
 # One validation user is drawn, 50: only its visible history is as long as that of a test user, 60.

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.learning.cooccurrence import FollowSettings, exact_sum, find_nearest, keep_top, normalise_rows
+from common.learning.cooccurrence import FollowSettings, exact_sum, find_nearest, keep_top
 from common.learning.features import HOUR_MS
 from competitions.news.retrieval import fusion, lists
 from competitions.news.retrieval.fusion import fuse_channels
@@ -64,17 +64,6 @@ def test_an_item_is_not_its_own_neighbour_though_twins_stand_before_it() -> None
 def test_an_item_without_direction_is_near_nothing_and_breaks_nothing() -> None:
     items, vectors = np.array([1, 2, 3], np.int32), np.array([[0, 0], [1, 0], [0, 2]], np.float32)
     assert pairs_of(find_nearest(items, vectors, items[:1], top=5)) == {(1, 2): 0.0, (1, 3): 0.0}
-
-
-@pytest.mark.parametrize("items", [np.empty(0, np.int32), np.array([4, 6], np.int32)])
-def test_nobody_known_is_an_empty_table(items: np.ndarray) -> None:
-    vectors = np.ones((len(items), 3), np.float32)
-    assert pairs_of(find_nearest(items, vectors, np.array([1, 5, 9], np.int32), top=3)) == {}
-
-
-def test_rows_are_scaled_to_length_one_but_zeros_stay() -> None:
-    unit = normalise_rows(np.array([[3, 4], [0, 0], [0, -0.5]], np.float32))
-    np.testing.assert_allclose(unit, np.array([[0.6, 0.8], [0, 0], [0, -1]]), rtol=1e-6)
 
 
 # --- neighbours of a query's clicks ---
@@ -270,9 +259,3 @@ def test_a_list_does_not_depend_on_the_other_queries_nor_on_the_size_of_a_part(m
     monkeypatch.setattr(lists, "PART_ENTRIES", 30)
     for name, listed in list_some(seen, table).items():
         assert_frame_equal(listed, whole[name], check_exact=True)
-
-
-def test_neighbours_without_weight_are_not_listed() -> None:
-    table = frame([(10, 20, 0.0), (10, 21, 0.5)], TABLE)
-    scored = score_neighbours(LOG, table, FollowSettings(last=3, decay=0.5, half_life_hours=1.0), 9)
-    assert scores_of(scored) == {(0, 21): 0.5}

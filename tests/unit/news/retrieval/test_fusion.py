@@ -5,8 +5,7 @@ import polars as pl
 import pytest
 
 from common.learning.listwise_softmax import log_likelihoods
-from competitions.news.retrieval import fusion
-from competitions.news.retrieval.fusion import fuse_channels, gather_votes, learn_weights
+from competitions.news.retrieval.fusion import gather_votes, learn_weights
 
 QUERIES, ITEMS, LISTED = 400, 60, 12
 SCHEMA = {"query": pl.Int32, "item": pl.Int32, "score": pl.Float32}
@@ -47,18 +46,6 @@ def test_channels_weigh_by_what_they_know(channels: dict[str, pl.DataFrame], ans
     assert np.mean(list(weights.values())) == pytest.approx(1)
 
 
-def test_more_answers_stay_among_the_fused_than_with_equal_votes(
-    channels: dict[str, pl.DataFrame], answers: pl.DataFrame
-) -> None:
-    train, held = answers[: QUERIES // 2], answers[QUERIES // 2 :]
-    weights = learn_weights(channels, train, seed=0)
-
-    def count(weights: dict[str, float] | None) -> int:
-        return fuse_channels(channels, 3, weights).join(held, on=["query", "item"], how="semi").height
-
-    assert count(weights) > 1.1 * count(None)
-
-
 def test_votes_are_reciprocal_ranks_of_whole_unions() -> None:
     lists = {
         "a": pl.DataFrame([(0, 7, 2.0), (0, 3, 1.0), (1, 5, 1.0)], schema=SCHEMA, orient="row"),
@@ -95,14 +82,3 @@ def test_without_an_answer_every_channel_counts_alike(channels: dict[str, pl.Dat
     nowhere = pl.DataFrame({"query": [0], "item": [999]}, schema={"query": pl.Int32, "item": pl.Int32})
     assert learn_weights(channels, nowhere, seed=0) == dict.fromkeys(channels, 1.0)
     assert learn_weights(channels, nowhere.clear(), seed=0) == dict.fromkeys(channels, 1.0)
-
-
-def test_at_most_so_many_queries_teach(
-    channels: dict[str, pl.DataFrame], answers: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fusion, "LEARN_QUERIES", 50)
-    assert len(gather_votes(channels, answers, seed=0)[2]) == 50
-    first, again, other = (gather_votes(channels, answers, seed)[0] for seed in (1, 1, 2))
-    assert first.shape == again.shape
-    assert (first != again).nnz == 0
-    assert first.shape != other.shape or (first != other).nnz
