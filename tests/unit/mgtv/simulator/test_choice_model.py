@@ -82,18 +82,6 @@ def test_utilities_are_those_of_the_definition(state: SimulationState, slates: S
     np.testing.assert_allclose(utilities[rows], [utility(state, slates, row) for row in rows], rtol=1e-5, atol=1e-5)
 
 
-def test_lists_are_sane(state: SimulationState, slates: Slates) -> None:
-    sizes = np.diff(slates.first)
-    assert sizes.min() >= 1
-    assert sizes.max() <= 40
-    pairs = slates.owner * 10**6 + slates.video
-    assert len(np.unique(pairs)) == len(pairs)
-    assert state.popularity.released[slates.video].all()
-    assert slates.next.mean() > 0.05
-    within = slates.video[slates.first[3] : slates.first[60]]
-    assert (np.diff(within) < 0).any()
-
-
 def test_first_clicks_are_drawn_by_their_chances(state: SimulationState, slates: Slates) -> None:
     clicks = click_model.draw_clicks(state, slates, np.random.default_rng(3))
     np.testing.assert_allclose(np.bincount(slates.owner, clicks.chance), 1.0)
