@@ -116,7 +116,7 @@ def climb_baselines(bench: Bench, ladder: Ladder) -> None:
     none: str | None = None
     with ladder.rung("random", families.POPULARITY) as rung:
         rung.record(**bench.compare(step(rate_videos, bench.valid, none, seed, name="ladder.random").value))
-    with ladder.rung("place in the list", families.POPULARITY) as rung:
+    with ladder.rung("position in the list", families.POPULARITY) as rung:
         scores = {}
         for day in days:
             train = collect([labelled[other] for other in bench.before(day)])
