@@ -19,14 +19,14 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("features.blocks=['video', 'nope']", ["features.blocks", "nope", "sequence"]),
+        ("features.blocks=['video', 'nope']", ["features.blocks", "nope", "comment"]),
         ("features.blocks=[]", ["features.blocks", "empty"]),
         ("features.blocks=['video', 'video']", ["features.blocks", "video", "twice"]),
         ("watch.blocks=['nope']", ["watch.blocks", "nope"]),
         ("completion.blocks=['nope']", ["completion.blocks", "nope"]),
-        ("features.blocks=['video', 'device', 'list', 'profile', 'comment', 'sequence']", ["watch.blocks", "pair"]),
+        ("features.blocks=['video', 'device', 'list', 'profile', 'comment']", ["watch.blocks", "pair"]),
         (
-            "features.blocks=['video', 'device', 'pair', 'list', 'comment', 'sequence']",
+            "features.blocks=['video', 'device', 'pair', 'list', 'comment']",
             ["completion.blocks", "profile"],
         ),
         ("features.half_lives=[]", ["features.half_lives"]),
