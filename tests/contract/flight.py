@@ -26,11 +26,11 @@ from tests.contract.flight_planted import (
 )
 
 SMALL = (
-    'rank.models=["lightgbm_softmax", "xgboost_pairwise"]',
+    'rank.models=["lightgbm_softmax", "catboost_softmax"]',
     "rank.rounds=25",
     "rank.patience=10",
     "rank.seeds=2",
-    "rank.xgboost_pairwise.max_depth=3",
+    "rank.catboost_softmax.depth=3",
     "rank.lightgbm_softmax.min_data_in_leaf=10",
     "split.validation=time",
     f"split.valid_share={VALID_SHARE}",
@@ -43,7 +43,7 @@ QUICK = (
     "rank.sample.missing_share=0",
     'rank.blocks=["core", "pair", "lift", "tariff", "taste"]',  # every table of the bookings is built
 )
-MODELS = ("lightgbm_softmax", "xgboost_pairwise")
+MODELS = ("lightgbm_softmax", "catboost_softmax")
 AFTER_FITS = {"stack_scores", "find_blend", "find_penalty", "measure_all", "score_test", "rank_test"}
 AFTER_FITS |= {"insight.importance"}
 FITS = {f"{verb}.{model}" for verb in ("fit", "refit") for model in MODELS}
@@ -298,8 +298,8 @@ FLIGHT = Contract(
     answers=find_answers,
     quick=QUICK,
     model_change=Change(
-        "rank.xgboost_pairwise.max_depth=2",
-        frozenset({"make_plan", "fit.xgboost_pairwise", "refit.xgboost_pairwise"} | AFTER_FITS),
+        "rank.catboost_softmax.depth=2",
+        frozenset({"make_plan", "fit.catboost_softmax", "refit.catboost_softmax"} | AFTER_FITS),
     ),
     feature_change=Change(
         "competitions/flight/features/build.py:pair_block",

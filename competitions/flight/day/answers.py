@@ -8,9 +8,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.day.answers import Example, describe_answers, rank_answers
-from competitions.flight.day.summary import Outcome
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE
+from competitions.flight.pipeline import Outcome
 from competitions.flight.ranking.blending import blend_scores
 from competitions.flight.ranking.rerank import rerank
 

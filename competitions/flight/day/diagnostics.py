@@ -11,11 +11,11 @@ from common.learning.dataset import Matrix, to_matrix
 from common.learning.gbdt import score_rows
 from common.learning.model_diagnostics import calibrate, importance, sample_queries
 from competitions.flight.day.answers import describe_lists
-from competitions.flight.day.summary import Outcome
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF
+from competitions.flight.pipeline import Outcome
 from competitions.flight.ranking.blending import blend_scores
 from competitions.flight.ranking.cross_validation import CrossFit
 from competitions.flight.ranking.rankers import Floats

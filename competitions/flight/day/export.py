@@ -17,10 +17,11 @@ from common.learning.gbdt import Ranker
 from competitions.flight import pipeline
 from competitions.flight.config import FlightConfig
 from competitions.flight.day import service
-from competitions.flight.day.summary import Outcome
 from competitions.flight.features.booking_history import History
 from competitions.flight.io.reader import RawFiles, Searches
 from competitions.flight.metrics import CUTOFF, LARGE
+from competitions.flight.pipeline import Outcome
+from competitions.flight.ranking.rankers import BASELINE_BLOCKS
 from competitions.flight.ranking.training_data import Histories
 
 MODULE = "competitions.flight.day.service"
@@ -102,7 +103,7 @@ def list_plans(outcome: Outcome, config: FlightConfig) -> list[Variation]:
         plans.append(Variation(f"{names[best]} alone", "one", (best,), 1.0, one))
         plans.append(Variation(f"{names[best]}, half of the trees", "one-half", (best,), 0.5, one))
     if config.baseline.fit:
-        alone = mix_evenly(config.baseline.blocks, (1.0,), 0.0)
+        alone = mix_evenly(BASELINE_BLOCKS, (1.0,), 0.0)
         plans.append(Variation("baseline, no history", "baseline", (count,), 1.0, alone))
     return plans
 

@@ -12,8 +12,9 @@ from competitions.flight import submission
 from competitions.flight.config import FlightConfig
 from competitions.flight.day.console_tables import list_models, list_truth
 from competitions.flight.day.diagnostics import diagnose
-from competitions.flight.day.summary import Outcome, Validated, summarise
+from competitions.flight.day.summary import summarise
 from competitions.flight.metrics import CUTOFF, LARGE, classify_size
+from competitions.flight.pipeline import Outcome, Validated
 from competitions.flight.ranking import blending
 from competitions.flight.ranking.blending import blend_scores
 from competitions.flight.ranking.rankers import list_blocks

@@ -1,72 +1,19 @@
 """The closing summary: what was read, how validation compares with the test, what each model scores."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from common.engine.decisions import list_decisions
-from common.engine.run import Result
-from common.io.submission import Checked
-from common.learning.dataset import Matrix
 from common.learning.gbdt import Ranker
 from competitions.flight.day.look_back import count_bookings, note_look_back
-from competitions.flight.features.booking_history import BookingLog, History
-from competitions.flight.io.reader import RawFiles, Searches
 from competitions.flight.metrics import LARGE
-from competitions.flight.plan import Plan
-from competitions.flight.ranking.cross_validation import CrossFit
-from competitions.flight.ranking.rankers import Choice
+from competitions.flight.pipeline import Outcome, Validated
 from competitions.flight.ranking.size_bucket_blending import BucketBlend
-from competitions.flight.ranking.training_data import TrainingData
-from competitions.flight.split import Snapshots, Split
 
 GAINS_SHOWN = 40
-
-
-@dataclass(frozen=True)
-class Validated:
-    """What a run knows once it has validated, read from disk on access.
-
-    ``names``: the rankers, which are the columns of ``scores`` (of the validation rows, by ``crosses``). ``snapshots``:
-    what the sessions of the test look back on.
-    """
-
-    files: RawFiles
-    train: Result[Searches]
-    test: Result[Searches]
-    plan: Plan
-    choice: Choice
-    split: Result[Split]
-    log: Result[BookingLog]
-    data: Result[TrainingData]
-    names: Sequence[str]
-    crosses: Sequence[Result[CrossFit]]
-    scores: Result[NDArray[np.float64]]
-    blend: Result[BucketBlend]
-    penalty: Result[float]
-    measured: Result[list[dict[str, float]]]
-    snapshots: Result[Snapshots]
-
-    @property
-    def rungs(self) -> list[str]:
-        """What is measured, in order: every model, the baseline if asked for, the blend, the reranked blend."""
-        return [*self.names, "blend", "blend, reranked"]
-
-
-@dataclass(frozen=True)
-class Outcome(Validated):
-    """The results of a whole run: ``test_scores`` has a column for each of the ``final_rankers``; ``history``: the
-    test's.
-    """
-
-    final_rankers: Sequence[Result[Ranker]]
-    history: Result[History]
-    test_scores: Result[Matrix]
-    checked: Sequence[Checked]
 
 
 def summarise(outcome: Validated) -> dict[str, Any]:

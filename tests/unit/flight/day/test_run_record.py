@@ -13,8 +13,8 @@ from common.io.submission import Checked
 from common.learning.dataset import RankingDataset
 from competitions.flight.day.console_tables import list_models, list_truth
 from competitions.flight.day.run_record import find_booked, list_queries, score_truth
-from competitions.flight.day.summary import Outcome
 from competitions.flight.io import reader, schema
+from competitions.flight.pipeline import Outcome
 from competitions.flight.ranking.size_bucket_blending import BucketBlend
 from competitions.flight.ranking.training_data import FoldData, TrainingData
 from competitions.flight.simulator.simulate import TRUTH

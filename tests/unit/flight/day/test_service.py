@@ -20,11 +20,11 @@ from competitions.flight.competition import COMPETITION
 from competitions.flight.config import FlightConfig
 from competitions.flight.day import export
 from competitions.flight.day import service as serving
-from competitions.flight.day.summary import Outcome
 from competitions.flight.features import booking_history
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
+from competitions.flight.pipeline import Outcome
 from competitions.flight.plan import Features
 from competitions.flight.ranking import blending
 from competitions.flight.ranking import rankers as ranking
@@ -202,7 +202,7 @@ def test_a_baseline_that_was_fitted_is_a_variant_of_its_own_after_the_models() -
     names = ["lightgbm_softmax", "xgboost_softmax", "baseline"]
     *_, best, half, baseline = export.list_plans(outcome_of(BLEND, names), config)
     assert (baseline.folder, baseline.rankers, baseline.share) == ("baseline", (2,), 1.0)
-    assert (baseline.mixture.blocks, baseline.mixture.penalty) == (config.baseline.blocks, 0.0)
+    assert (baseline.mixture.blocks, baseline.mixture.penalty) == (("public",), 0.0)
     assert best.rankers == half.rankers == (1,)
 
 

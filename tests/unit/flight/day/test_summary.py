@@ -15,7 +15,6 @@ from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
 from competitions.flight.day.summary import (
     GAINS_SHOWN,
-    Outcome,
     compare_folds,
     count_sessions,
     describe_plan,
@@ -24,6 +23,7 @@ from competitions.flight.day.summary import (
     summarise,
 )
 from competitions.flight.io.reader import Note, RawFiles, Searches
+from competitions.flight.pipeline import Outcome
 from competitions.flight.plan import Features, Plan
 from competitions.flight.ranking.cross_validation import CrossFit
 from competitions.flight.ranking.rankers import Choice
