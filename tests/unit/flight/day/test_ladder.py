@@ -168,7 +168,10 @@ def test_every_fit_is_a_recipe_of_the_run(climbed: Climbed) -> None:
         "fit.baseline": ("public",),
         **{f"fit.lightgbm_softmax-{count}": added[:count] for count in range(1, 6)},
     }
-    assert {name for name, recipe in fits.items() if recipe.base_margin} == {"fit.lightgbm_softmax", "fit.catboost_softmax"}
+    assert {name for name, recipe in fits.items() if recipe.base_margin} == {
+        "fit.lightgbm_softmax",
+        "fit.catboost_softmax",
+    }
 
 
 def test_the_table_is_left_beside_the_run(climbed: Climbed) -> None:
