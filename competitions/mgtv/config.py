@@ -24,16 +24,14 @@ class HostSettings(Settings, frozen=True):
 
     ``board``: auto takes B where its files are there. ``asked`` and ``shown``: their paths, {board} stands for A or B.
     ``none_values``: values of item_cid and sid that mean none. ``several_plays``: seconds of a pair with several play
-    rows on a day. ``comment_mib``: the most that a comment workbook may be, unpacked.
+    rows on a day.
     """
 
     board: Literal["auto", "A", "B"]
     asked: str
     shown: str
-    submission: str
     none_values: tuple[str, ...]
     several_plays: Literal["first", "sum", "max"]
-    comment_mib: Positive
 
 
 class TruthSettings(Settings, frozen=True):
@@ -59,42 +57,21 @@ class SplitSettings(Settings, frozen=True):
     valid_queries: Count
 
 
-class BlockSettings(Settings, frozen=True):
-    """What the blocks of features are made with; which blocks there are is none of it, so that one more leaves the
-    others' results as they are.
-
-    ``half_lives`` in days, of the decayed counts, the longest last. ``prior``: impressions (or plays) that speak for
-    the level above in an empirical-Bayes rate. ``categories``: profile columns that are names, not amounts.
+class FeatureSettings(Settings, frozen=True):
+    """``blocks``: "auto" are all that the files have data for. ``half_lives`` in days, of the decayed counts, the
+    longest last. ``categories``: profile columns that are names, not amounts.
     """
 
-    half_lives: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1)]
-    prior: Positive
-    device_prior: Positive
-    categories: tuple[str, ...]
-    vector_size: Count
-    last_videos: Count
-    sharpness: Positive
-
-    def __post_init__(self) -> None:
-        """Refuse half-lives out of order."""
-        if any(longer <= shorter for shorter, longer in itertools.pairwise(self.half_lives)):
-            raise ValueError("features.half_lives must ascend: the longest stands last")
-
-
-class FeatureSettings(BlockSettings, frozen=True):
-    """``blocks``: "auto" are all that the files have data for."""
-
     blocks: tuple[str, ...] | Literal["auto"]
+    half_lives: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1)]
+    categories: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Refuse names that are no block."""
+        """Refuse names that are no block, and half-lives out of order."""
         if self.blocks != AUTO:
             refuse_wrong("features.blocks", tuple(self.blocks), BLOCKS)
-        super().__post_init__()
-
-    def of_blocks(self) -> BlockSettings:
-        """The settings without the names of the blocks."""
-        return BlockSettings(**{name: getattr(self, name) for name in BlockSettings.__struct_fields__})
+        if any(longer <= shorter for shorter, longer in itertools.pairwise(self.half_lives)):
+            raise ValueError("features.half_lives must ascend: the longest stands last")
 
 
 class WatchSettings(Settings, frozen=True):

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from common.day.answers import Example, describe_answers, rank_answers
-from competitions.mgtv.day.summary import Outcome
 from competitions.mgtv.models.decision import expected_score
+from competitions.mgtv.pipeline import Outcome
 
 FIRST_FEW, LISTED = 3, 5
 

@@ -13,9 +13,9 @@ from common.learning.gbdt import Ranker, score_rows
 from common.learning.listwise_softmax import log_likelihoods
 from common.learning.model_diagnostics import calibrate, curves, importance, sample_queries
 from competitions.mgtv.day.answers import describe_lists
-from competitions.mgtv.day.summary import Outcome
 from competitions.mgtv.labels import Floats, score_rates
 from competitions.mgtv.models.dataset import DayFeatures
+from competitions.mgtv.pipeline import Outcome
 
 QUERIES, ROWS, TOP = 1_000, 12_000, 15  # a few seconds
 DRIFT_ROWS, DRIFT_FEATURES = 5_000, 30

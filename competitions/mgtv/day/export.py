@@ -1,11 +1,10 @@
 """A finished run as files that ``service.py`` answers devices from, and what smaller versions of it score."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import polars as pl
 
@@ -18,20 +17,19 @@ from common.learning.gbdt import Ranker
 from competitions.mgtv import pipeline
 from competitions.mgtv.config import FeatureSettings, MgtvConfig
 from competitions.mgtv.day import service
-from competitions.mgtv.day.summary import Outcome
 from competitions.mgtv.features import profile
-from competitions.mgtv.features.build import Sources, find_date
+from competitions.mgtv.features.build import Sources
 from competitions.mgtv.features.comment import describe_comments
 from competitions.mgtv.features.device import describe_devices
 from competitions.mgtv.features.device_history import build_history
+from competitions.mgtv.features.list import describe_positions
 from competitions.mgtv.features.sequence import fit_video_vectors
-from competitions.mgtv.features.slate import describe_slates
 from competitions.mgtv.features.video import describe_videos
 from competitions.mgtv.io import reader
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models import click_ranker, decision
 from competitions.mgtv.models.completion import Completion
-from competitions.mgtv.models.day_models import DayModels
+from competitions.mgtv.pipeline import DayModels, Outcome
 from competitions.mgtv.split import Slates
 
 MODULE = "competitions.mgtv.day.service"
@@ -127,15 +125,15 @@ def write_tables(slates: Slates, sources: Sources, config: MgtvConfig, folder: P
     """Write what the blocks say of videos, devices, comments and profile names on the day of the slates."""
     settings, videos, day = config.features, sources.videos, slates.day
     history = build_history(sources.log, slates, videos)
-    devices = describe_devices(history, slates, settings)
+    devices = describe_devices(history, slates, settings.half_lives)
     own = pl.concat([slates.queries.select("device"), devices.drop("query")], how="horizontal")
     write_table(videos, folder / service.VIDEOS)
-    write_table(describe_videos(sources.tally, videos, day, settings), folder / service.ABOUT)
+    write_table(describe_videos(sources.tally, videos, day, settings.half_lives), folder / service.ABOUT)
     write_table(own, folder / service.DEVICES, "device")
     write_table(history.log, folder / service.PAST, "device")
-    write_table(describe_comments(sources.comments, videos, find_date(sources.dates, day)), folder / service.COMMENTS)
+    write_table(describe_comments(sources.comments, sources.dates, videos, day), folder / service.COMMENTS)
     write_table(count_shares(slates, videos), folder / service.SHARES)
-    vectors = fit_video_vectors(sources.log, slates, videos.height, settings, config.seed)
+    vectors = fit_video_vectors(sources.log, slates, videos.height, config.seed)
     write_array(vectors, folder / service.VECTORS)
     saved = service.Settings(
         day=day,
@@ -149,7 +147,7 @@ def write_tables(slates: Slates, sources: Sources, config: MgtvConfig, folder: P
 
 def count_shares(slates: Slates, videos: pl.DataFrame) -> pl.DataFrame:
     """The list block's share of a video in all that is shown on the day, by video code; 0 where it is not shown."""
-    listed = describe_slates(slates, videos, slates.rows.select("video")).select("list_share_today")
+    listed = describe_positions(slates, videos).select("list_share_today")
     shares = pl.concat([slates.rows.select("video"), listed], how="horizontal").unique("video")
     joined = videos.select("video").join(shares, on="video", how="left", maintain_order="left")
     return joined.with_columns(pl.col("list_share_today").fill_null(0.0))
@@ -172,8 +170,8 @@ def write_profiles(slates: Slates, sources: Sources, settings: FeatureSettings, 
     features = {}
     for name in columns:
         count = int(coded.select(pl.col(name).max().fill_null(0)).item())
-        only = msgspec.structs.replace(settings, categories=(name,))
-        table = tabulate_names(sources, only, slates.day, count, known)
+        only = {name: sources.categories[name]}
+        table = tabulate_names(only, settings.half_lives[-1], slates.day, count, known)
         array = table.to_numpy().astype(np.float32).reshape(-1, len(known), table.width)
         write_array(array, folder / f"profile-{name}.npy")
         features[name] = table.columns
@@ -181,20 +179,20 @@ def write_profiles(slates: Slates, sources: Sources, settings: FeatureSettings, 
 
 
 def tabulate_names(
-    sources: Sources, settings: FeatureSettings, day: int, names: int, channels: pl.Series
+    tallies: Mapping[str, pl.DataFrame], half_life: float, day: int, names: int, channels: pl.Series
 ) -> pl.DataFrame:
     """The profile block of the only column of names for every name (0: none) and channel, row after row.
 
     The block itself is given a made-up device for every name and a made-up video for every channel: the dense rank of
     the numbers 1, 2, ... is the number itself, so that its codes stay what they are.
     """
-    (column,) = settings.categories
+    (column,) = tallies
     codes = pl.Series(column, [None, *range(1, names + 1)], pl.Float64)
     devices = pl.DataFrame({"device": pl.Series(np.arange(names + 1), dtype=pl.Int32), column: codes})
     videos = pl.DataFrame({"video": pl.Series(np.arange(len(channels)), dtype=pl.Int32), "channel": channels})
     queries = devices.select(query="device", device="device")
     rows = queries.join(videos.select("video"), how="cross").with_columns(position=pl.lit(0, pl.Int32))
-    return profile.describe_profiles(devices, sources.categories, Slates(day, queries, rows), videos, settings)
+    return profile.describe_profiles(devices, tallies, Slates(day, queries, rows), videos, half_life)
 
 
 def write_requests(slates: Slates, queries: pl.Series, folder: Path) -> None:

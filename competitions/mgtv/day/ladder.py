@@ -17,18 +17,18 @@ from common.day import ladder as families
 from common.day.ladder import Ladder
 from common.engine.run import Result, Run, bundle, collect
 from competitions.mgtv.config import MODELS, MgtvConfig
-from competitions.mgtv.day.summary import Prepared, judge, sum_up
 from competitions.mgtv.io import reader
+from competitions.mgtv.lab import baselines
+from competitions.mgtv.lab.deep_inputs import FieldTables, NetworkDay, code_devices, code_videos, look_up
+from competitions.mgtv.lab.deep_networks import NETWORKS
+from competitions.mgtv.lab.deep_training import DeepSettings, fit_network, score_network
+from competitions.mgtv.lab.public_baseline import answer_plainly
 from competitions.mgtv.labels import Floats
-from competitions.mgtv.models import baselines, click_ranker
+from competitions.mgtv.metrics import judge, sum_up
+from competitions.mgtv.models import click_ranker
 from competitions.mgtv.models.dataset import DayFeatures
-from competitions.mgtv.models.day_models import fit_completion, fit_ranker, name_days
 from competitions.mgtv.models.decision import Predictions, expect_rewards
-from competitions.mgtv.models.deep_inputs import FieldTables, NetworkDay, code_devices, code_videos, look_up
-from competitions.mgtv.models.deep_networks import NETWORKS
-from competitions.mgtv.models.deep_training import DeepSettings, fit_network, score_network
-from competitions.mgtv.models.public_baseline import answer_plainly
-from competitions.mgtv.pipeline import prepare
+from competitions.mgtv.pipeline import Prepared, fit_completion, fit_ranker, name_days, prepare
 
 FIRST = "lightgbm_softmax"
 LAST = "DIN"

@@ -12,8 +12,9 @@ from common.io.submission import read_truth
 from competitions.mgtv import submission
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.day.diagnostics import diagnose
-from competitions.mgtv.day.summary import Outcome, Validated, measure_truth, summarise
+from competitions.mgtv.day.summary import measure_truth, summarise
 from competitions.mgtv.models import decision
+from competitions.mgtv.pipeline import Outcome, Validated
 from competitions.mgtv.simulator.simulate import TRUTH
 
 METRIC = "score"

@@ -1,136 +1,24 @@
 """The closing summary: what was read, what each model and each rung of the decision layer scores, where days differ."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.engine.decisions import Decision, list_decisions
-from common.engine.run import Result
+from common.engine.decisions import list_decisions
 from common.io.submission import Checked
-from common.learning.conditional_logit import Logit
 from common.learning.listwise_softmax import find_starts
 from common.learning.model_diagnostics import share_gains
-from competitions.mgtv.config import MgtvConfig
-from competitions.mgtv.features.build import Sources
 from competitions.mgtv.io import reader
-from competitions.mgtv.labels import Floats
+from competitions.mgtv.metrics import pool_ladder
 from competitions.mgtv.models import click_ranker, decision
 from competitions.mgtv.models.dataset import DayFeatures
-from competitions.mgtv.models.day_models import DayModels
-from competitions.mgtv.models.decision import Predictions
-from competitions.mgtv.split import Plan, Slates
+from competitions.mgtv.pipeline import Outcome, Validated
 
 GAINS_SHOWN = 40
-Scores = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Tables:
-    """What was read, as results of steps."""
-
-    codes: Result[reader.Codes]
-    videos: Result[reader.Videos]
-    profiles: Result[reader.Profiles]
-    comments: Result[reader.Comments]
-    days: Sequence[Result[reader.Day]]
-    test: Result[reader.Test]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What was read, the plan, the ``labelled`` days with features and their ``slates`` by day, and the slates of the
-    test day.
-    """
-
-    tables: Tables
-    config: MgtvConfig
-    decisions: tuple[Decision, ...]
-    sources: Result[Sources]
-    plan: Plan
-    slates: dict[int, Result[Slates]]
-    labelled: dict[int, Result[DayFeatures]]
-    test_slates: Result[Slates]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Scores on the validation days: of each model and the ``blend`` under the full decision, of the decision
-    ``ladder`` on the blend, and of the final answer by day.
-    """
-
-    models: dict[str, Scores]
-    ladder: list[dict[str, Any]]
-    days: dict[int, Scores]
-    final: Scores
-
-
-@dataclass(frozen=True)
-class Validated:
-    """What a run knows once it has validated; results are read from disk when needed.
-
-    ``early``: the models fitted before the validation days, ``valid`` their predictions of each, ``mixed`` their blend.
-    """
-
-    files: reader.RawFiles
-    config: MgtvConfig
-    ready: Prepared
-    early: DayModels
-    valid: Sequence[Result[Predictions]]
-    blend: Result[Logit]
-    mixed: Result[list[Floats]]
-    measured: Result[Measured]
-
-
-@dataclass(frozen=True)
-class Outcome(Validated):
-    """What a whole run leaves: the models fitted on every day, and their predictions of the test day."""
-
-    final: DayModels
-    test: Result[Predictions]
-    checked: Checked
-
-
-def measure(
-    valid: Sequence[Predictions], mixed: Sequence[Floats], names: Sequence[str], power: float, seed: int
-) -> Measured:
-    """Everything measured on the ``valid`` days; ``mixed``: the blend's out-of-time probabilities of each."""
-    days = [part.day for part in valid]
-    alone = {
-        name: click_ranker.mix_across(days, [part.scores[:, [i]] for part in valid], [name], 0.0)
-        for i, name in enumerate(names)
-    }
-    models = {name: judge(valid, parts, power) for name, parts in (alone | {"blend": mixed}).items()}
-    paired = list(zip(valid, mixed, strict=True))
-    by_day = {part.day.day: judge([part], [probabilities], power) for part, probabilities in paired}
-    climbed = [decision.climb(part.day, probabilities, part.rewards, seed) for part, probabilities in paired]
-    return Measured(models, pool_ladder(climbed), by_day, models["blend"])
-
-
-def judge(days: Sequence[Predictions], probabilities: Sequence[Floats], power: float) -> Scores:
-    """Score, its standard error and hit rate of the full decision, and the mean log likelihood of the answers."""
-    scored, likelihoods, sizes = [], [], []
-    for part, chances in zip(days, probabilities, strict=True):
-        rows = decision.decide(part.day, chances, part.rewards, power)
-        scored.append(decision.score_answers(part.day, rows, part.rewards.rate))
-        likelihoods.append(click_ranker.mean_log_likelihood(chances, part.day))
-        sizes.append(len(part.day.rows.group_sizes))
-    hits, scores = (np.concatenate(column) for column in zip(*scored, strict=True))
-    return sum_up(hits, scores) | {"log_likelihood": float(np.average(likelihoods, weights=sizes))}
-
-
-def sum_up(hits: Floats, scores: Floats) -> Scores:
-    """The score of some devices, its standard error, their hit rate, and the mean s of a hit."""
-    return {
-        "score": float(scores.mean()),
-        "error": float(scores.std() / max(len(scores), 1) ** 0.5),
-        "hit_rate": float(hits.mean()),
-        "score_of_hits": float(scores.sum() / max(hits.sum(), 1)),
-    }
 
 
 def measure_truth(outcome: Outcome, truth: pl.DataFrame) -> list[dict[str, Any]]:
@@ -147,18 +35,6 @@ def measure_truth(outcome: Outcome, truth: pl.DataFrame) -> list[dict[str, Any]]
     answered = np.add.reduceat(labels, find_starts(day.rows.group_sizes)) > 0
     climbed = decision.climb(day, probabilities, test.rewards, outcome.config.seed)
     return pool_ladder([{cell: (hits[answered], s[answered]) for cell, (hits, s) in climbed.items()}])
-
-
-def pool_ladder(days: Sequence[Mapping[tuple[str, str], tuple[Floats, Floats]]]) -> list[dict[str, Any]]:
-    """One row per way to pick the video, one column per way to answer the rate; devices of all days together."""
-    rows = []
-    for picked in decision.PICKS:
-        row: dict[str, Any] = {"pick": picked}
-        for answered in decision.ANSWERS:
-            hits, scores = (np.concatenate(part) for part in zip(*(day[picked, answered] for day in days), strict=True))
-            row |= {"hit_rate": float(hits.mean())} | {answered: float(scores.mean())}
-        rows.append({key: row[key] for key in ("pick", "hit_rate", *decision.ANSWERS)})
-    return rows
 
 
 def summarise(outcome: Validated) -> dict[str, Any]:

@@ -20,12 +20,10 @@ from common.engine.run import Run
 from common.learning.gbdt import fit
 from common.learning.listwise_softmax import log_likelihoods
 from competitions.mgtv.config import MgtvConfig
-from competitions.mgtv.day.summary import Prepared
 from competitions.mgtv.io import reader
 from competitions.mgtv.labels import Floats, score_rates
 from competitions.mgtv.models import click_ranker, completion, decision
-from competitions.mgtv.models.day_models import fit_models, predict_day
-from competitions.mgtv.pipeline import prepare
+from competitions.mgtv.pipeline import Prepared, fit_models, predict_day, prepare
 
 FOLDS = 3
 BLEND, COMPLETION = "blend", "completion"

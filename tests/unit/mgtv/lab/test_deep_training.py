@@ -7,8 +7,7 @@ import polars as pl
 import pytest
 import torch
 
-from competitions.mgtv.models.dataset import DayFeatures
-from competitions.mgtv.models.deep_inputs import (
+from competitions.mgtv.lab.deep_inputs import (
     MOST,
     FieldTables,
     Inputs,
@@ -17,8 +16,9 @@ from competitions.mgtv.models.deep_inputs import (
     code_videos,
     look_up,
 )
-from competitions.mgtv.models.deep_networks import NETWORKS, Batch, DeepFM, Shape, Vectors, cross
-from competitions.mgtv.models.deep_training import DeepSettings, choice_loss, fit_network, measure_scale, score_network
+from competitions.mgtv.lab.deep_networks import NETWORKS, Batch, DeepFM, Shape, Vectors, cross
+from competitions.mgtv.lab.deep_training import DeepSettings, choice_loss, fit_network, measure_scale, score_network
+from competitions.mgtv.models.dataset import DayFeatures
 from tests.unit.mgtv.mgtv_world import Floats, draw_log, make_day, make_log, make_slates, make_videos, row
 
 CHANNELS = 4
