@@ -15,9 +15,10 @@ from typing import Annotated, Any
 import typer
 
 from common.day.hosts.simulated import check_memory, is_simulated
+from common.day.judged import write_record
 from common.day.registry import find_runs
 from common.day.rerun import adds_nothing
-from common.day.run_record import RECORD, Origin, read_record, write_record
+from common.day.run_record import RECORD, Origin, read_record
 from common.day.tuning.tuned_config import list_foreign
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
@@ -93,8 +94,7 @@ def run(options: RunOptions) -> None:
     simulated = is_simulated(raw)
     truth = competition.score_truth(outcome, raw) if simulated and not until else None
     origin = Origin(options.name, raw, files, simulated, config, overrides, tuned, started, until, bool(cv_only))
-    report = competition.build_record(outcome, config, truth, work)
-    record = write_record(work, origin, report, time.perf_counter() - began)
+    record = write_record(work, origin, competition.judge(outcome, config), truth, began)
     say_kept(work)
     prune(build / "cache", config.keep_gib)
     shown = replace(options, until=None) if cv_only else options  # there is nothing to go on with

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from common.day.answers import BEYOND, Example, describe_answers
+from common.day.answers import BEYOND, Answers, Example, describe_answers
 from competitions.tencent.corpus import Catalogue
 from competitions.tencent.inference.stages import rank_targets
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP
@@ -35,7 +35,7 @@ def describe_lists(outcome: Outcome) -> dict[str, Any]:
         ranks = np.where((ranks == 0) & (answer.found > 0), BEYOND, ranks)
     else:
         ranks = np.where(ranks == 0, BEYOND, ranks)  # every candidate is ranked
-    return describe_answers(ranks, TOP, before, models, lambda query: describe(outcome, query))
+    return describe_answers(Answers(ranks, before, lambda query: describe(outcome, query), models), TOP)
 
 
 def describe(outcome: Outcome, query: int) -> Example:

@@ -1,15 +1,14 @@
 """The record of a finished Tencent run: scores by user, ways to answer, training, and what the report needs."""
 
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from common.day.hosts.simulated import read_oracle
-from common.day.run_record import RunRecord, SimulatedTruth, list_notes
-from common.engine.run import Run
+from common.day.judged import Judged
+from common.day.run_record import SimulatedTruth, list_notes
 from competitions.tencent import metrics, submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.day.diagnostics import diagnose
@@ -22,13 +21,12 @@ METRIC = "score"
 LENGTHS, LENGTH_NAMES = (5, 20, 100), ("1-5", "6-20", "21-100", "over 100")  # classes of history lengths
 
 
-def build_record(outcome: Validated, config: TencentConfig, truth: SimulatedTruth | None, run: Run) -> RunRecord:
-    """The record of a run, or of one that stopped after validation."""
+def judge(outcome: Validated, config: TencentConfig) -> Judged:
+    """What a run reports, or one that stopped after validation."""
     summary = summarise(outcome)
     ways = summary["ways"]
-    insight = diagnose(outcome, run) if isinstance(outcome, Outcome) else {}
     training = {name: {**row, "losses": format_losses(row["losses"])} for name, row in summary["training"].items()}
-    return RunRecord(
+    return Judged(
         metric=METRIC,
         queries=list_queries(outcome),
         ranking=[{"model": name, "score": row["score"], "error": row["score_error"]} for name, row in ways.items()],
@@ -41,11 +39,10 @@ def build_record(outcome: Validated, config: TencentConfig, truth: SimulatedTrut
             ("The open mode's weights", [summary["mix"]] if summary["mix"] else []),
         ],
         notes=list_notes(summary["notes"]),
-        features=list_inputs(outcome, insight),
-        truth=truth,
+        features=list_inputs(outcome),
         submissions=outcome.checked if isinstance(outcome, Outcome) else [],
         summary=summary,
-        insight=insight,
+        insight=partial(diagnose, outcome) if isinstance(outcome, Outcome) else None,
     )
 
 
@@ -68,12 +65,10 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     )
 
 
-def list_inputs(outcome: Validated, insight: Mapping[str, Any]) -> list[str]:
-    """The ranker's columns; the network's inputs, as they are measured one by one: none in a run that stopped early."""
+def list_inputs(outcome: Validated) -> list[str]:
+    """The ranker's columns; of the network none is measured alone."""
     early = outcome.early
-    if isinstance(early, RankedFold):
-        return list(early.ranker.value.names)
-    return sorted(row["feature"] for row in insight.get("importance", ()))
+    return list(early.ranker.value.names) if isinstance(early, RankedFold) else []
 
 
 def format_losses(losses: list[float]) -> str:

@@ -14,28 +14,17 @@ from common.io.submission import Checked
 from common.learning.conditional_logit import Logit
 from common.learning.gbdt import Ranker
 from competitions.mgtv.competition import COMPETITION
-from competitions.mgtv.day.summary import (
-    Measured,
-    Outcome,
-    Prepared,
-    Tables,
-    compare_days,
-    judge,
-    list_notes,
-    measure,
-    measure_truth,
-    pool_ladder,
-    sum_up,
-    summarise,
-)
+from competitions.mgtv.day.judged import compare_days, measure_truth, pool_notes, summarise
 from competitions.mgtv.io import reader
 from competitions.mgtv.labels import score_rates
+from competitions.mgtv.metrics import Measured, judge, measure, pool_ladder, sum_up
 from competitions.mgtv.models import click_ranker, decision
 from competitions.mgtv.models.completion import Bins, Completion
 from competitions.mgtv.models.dataset import DayFeatures
-from competitions.mgtv.models.day_models import DayModels
 from competitions.mgtv.models.decision import ANSWERS, PICKS, ExpectedReward, Predictions
-from competitions.mgtv.split import Plan, Slates
+from competitions.mgtv.pipeline import DayModels, Outcome, Prepared, RawTables
+from competitions.mgtv.plan import Plan
+from competitions.mgtv.split import Slates
 from tests.unit.mgtv.mgtv_world import Floats, make_day
 
 NONE = np.empty(0)
@@ -157,7 +146,7 @@ def outcome() -> Outcome:
         return reader.Note(file, what, rows, "kept")
 
     lengths = pl.DataFrame({"video": [0], "duration": [10.0]}, schema={"video": pl.Int32, "duration": pl.Float32})
-    tables = Tables(
+    tables = RawTables(
         kept(CODES),
         kept(reader.Videos(lengths, (note("blank", 1, "videos"),))),
         kept(reader.Profiles(pl.DataFrame(), (note("blank", 2, "profiles"),))),
@@ -202,7 +191,7 @@ def outcome() -> Outcome:
 
 
 def test_notes_of_all_days_are_pooled_and_others_kept(outcome: Outcome) -> None:
-    rows = [(note.file, note.what, note.rows, note.done) for note in list_notes(outcome)]
+    rows = [(note.file, note.what, note.rows, note.done) for note in pool_notes(outcome)]
     assert rows == [
         ("folder", "gap", 1, "kept"),
         ("videos", "blank", 1, "kept"),
