@@ -35,7 +35,6 @@ SMALL = (
     "split.validation=time",
     f"split.valid_share={VALID_SHARE}",
     "rerank_penalties=[0.0, 0.1]",
-    "blend.bucket_sessions=30",
 )
 QUICK = (
     "rank.rounds=1",

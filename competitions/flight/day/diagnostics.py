@@ -14,12 +14,10 @@ from competitions.flight.day.answers import describe_lists
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
-from competitions.flight.metrics import CUTOFF
 from competitions.flight.pipeline import Outcome
-from competitions.flight.ranking.blending import blend_scores
+from competitions.flight.ranking.blending import Blend, blend_scores, find_hits, mix_scores
 from competitions.flight.ranking.cross_validation import CrossFit
 from competitions.flight.ranking.rankers import Floats
-from competitions.flight.ranking.size_bucket_blending import BucketBlend, apply_buckets, hits
 from competitions.flight.ranking.training_data import FoldData
 from competitions.flight.split import Snapshots
 
@@ -60,21 +58,19 @@ def diagnose(outcome: Outcome, blocks: list[str], run: Run) -> dict[str, Any]:
     }
 
 
-def measure_importance(
-    folds: Sequence[FoldData], crosses: Sequence[CrossFit], blend: BucketBlend
-) -> list[dict[str, Any]]:
+def measure_importance(folds: Sequence[FoldData], crosses: Sequence[CrossFit], blend: Blend) -> list[dict[str, Any]]:
     """Gain, and what the blend's HitRate@3 on the last fold's validation sessions loses when a feature is shuffled."""
     sample = sample_queries(folds[-1].valid, QUERIES, ROWS, 0)
     rankers = [cross.rankers[-1] for cross in crosses]
 
     def score(features: Matrix) -> Floats:
-        return apply_buckets(blend, score_rows(sample.names, features, rankers), sample.group_sizes)
+        return mix_scores(blend, score_rows(sample.names, features, rankers), sample.group_sizes)
 
     rows = importance(
         rankers,
         score,
         sample,
-        lambda scores, rows: hits(scores, rows.labels, rows.group_sizes, CUTOFF),
+        lambda scores, rows: find_hits(scores, rows.labels, rows.group_sizes),
         top=TOP,
         queries=QUERIES,
         most=ROWS,

@@ -16,10 +16,9 @@ from competitions.flight.day.summary import summarise
 from competitions.flight.metrics import CUTOFF, LARGE, classify_size
 from competitions.flight.pipeline import Outcome, Validated
 from competitions.flight.ranking import blending
-from competitions.flight.ranking.blending import blend_scores
+from competitions.flight.ranking.blending import blend_scores, find_hits
 from competitions.flight.ranking.rankers import list_blocks
 from competitions.flight.ranking.rerank import rerank
-from competitions.flight.ranking.size_bucket_blending import hits
 from competitions.flight.simulator.simulate import TRUTH
 
 METRIC = f"HitRate@{CUTOFF}"
@@ -56,7 +55,7 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     valid = data.valid
     blended = blend_scores(outcome.blend.value, scores, valid.group_sizes)
     final = rerank(blended, data.flights, valid.group_sizes, outcome.penalty.value)
-    hit = hits(np.ascontiguousarray(final), valid.labels, valid.group_sizes, CUTOFF)
+    hit = find_hits(np.ascontiguousarray(final), valid.labels, valid.group_sizes)
     judged = pl.DataFrame({"session": data.valid_sessions, "score": hit}).cast({"session": pl.Int32})
     judged = judged.group_by("session", maintain_order=True).agg(pl.col("score").mean())
     train = outcome.train.value.sessions

@@ -11,7 +11,7 @@ from common.learning.gbdt import Ranker
 from competitions.flight.day.look_back import count_bookings, note_look_back
 from competitions.flight.metrics import LARGE
 from competitions.flight.pipeline import Outcome, Validated
-from competitions.flight.ranking.size_bucket_blending import BucketBlend
+from competitions.flight.ranking.blending import Blend
 
 GAINS_SHOWN = 40
 
@@ -58,17 +58,10 @@ def describe_plan(outcome: Validated) -> list[dict[str, str]]:
     return rows
 
 
-def describe_blend(names: Sequence[str], blend: BucketBlend) -> dict[str, Any]:
+def describe_blend(names: Sequence[str], blend: Blend) -> dict[str, Any]:
     """The blend as plain values."""
-    return {
-        "models": list(names),
-        "method": blend.method,
-        "edges": list(blend.edges),
-        "weights": [list(map(float, row)) for row in blend.weights],
-        "likelihoods": dict(blend.likelihoods),
-        "temperatures": list(map(float, blend.temperatures)),
-        "hit_rates": dict(blend.hit_rates),
-    }
+    weights = [1 / len(names)] * len(names)
+    return {"models": list(names), "weights": [weights], "temperatures": list(blend.temperatures)}
 
 
 def count_sessions(outcome: Validated) -> dict[str, int]:

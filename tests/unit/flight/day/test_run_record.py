@@ -15,13 +15,13 @@ from competitions.flight.day.console_tables import list_models, list_truth
 from competitions.flight.day.run_record import find_booked, list_queries, score_truth
 from competitions.flight.io import reader, schema
 from competitions.flight.pipeline import Outcome
-from competitions.flight.ranking.size_bucket_blending import BucketBlend
+from competitions.flight.ranking.blending import Blend
 from competitions.flight.ranking.training_data import FoldData, TrainingData
 from competitions.flight.simulator.simulate import TRUTH
 from competitions.flight.split import split_folds
 from tests.unit.flight.flight_world import make_searches, option, search
 
-ONE = BucketBlend((1.0,), (), ((1.0,),), "equal", {"equal": 0.0}, {"equal": 0.0}, 0)
+ONE = Blend((1.0,))
 ORACLE = {
     "hit_rate": {"1": 0.3, "3": 0.6, "5": 0.7, "10": 0.8},
     "hit_rate_3_by_size": {"161+": 0.2},
