@@ -67,12 +67,6 @@ class RankSettings(Settings, frozen=True):
         return parameters
 
 
-class BlendSettings(Settings, frozen=True):
-    """``bucket_sessions``: sessions that a group-size bucket has at least."""
-
-    bucket_sessions: Count
-
-
 class FlightConfig(Settings, frozen=True):
     """Everything a run depends on, but for the raw files. ``rerank_penalties`` are tried on the validation sessions."""
 
@@ -82,7 +76,6 @@ class FlightConfig(Settings, frozen=True):
     split: SplitSettings
     baseline: BaselineSettings
     rank: RankSettings
-    blend: BlendSettings
 
     def __post_init__(self) -> None:
         """Refuse names of no model or block."""

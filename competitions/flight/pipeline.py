@@ -20,7 +20,7 @@ from competitions.flight.config import FlightConfig
 from competitions.flight.features.booking_history import BookingLog, History, build_history, collect_bookings
 from competitions.flight.io.reader import RawFiles, Searches, learn_codes, read_searches, refuse_shared
 from competitions.flight.plan import Plan, make_plan
-from competitions.flight.ranking.blending import find_blend, find_penalty, measure_all, rank_test
+from competitions.flight.ranking.blending import Blend, find_blend, find_penalty, measure_all, rank_test
 from competitions.flight.ranking.cross_validation import CrossFit, cross_fit, refit_all
 from competitions.flight.ranking.rankers import (
     Choice,
@@ -32,7 +32,6 @@ from competitions.flight.ranking.rankers import (
     score_test,
     stack_scores,
 )
-from competitions.flight.ranking.size_bucket_blending import BucketBlend
 from competitions.flight.ranking.training_data import Histories, TrainingData, build_histories, build_training_data
 from competitions.flight.split import Snapshots, Split, make_split, take_test_snapshot
 
@@ -70,7 +69,7 @@ class Validated:
     names: Sequence[str]
     crosses: Sequence[Result[CrossFit]]
     scores: Result[Floats]
-    blend: Result[BucketBlend]
+    blend: Result[Blend]
     penalty: Result[float]
     measured: Result[list[dict[str, float]]]
     snapshots: Result[Snapshots]
@@ -139,9 +138,9 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
     recipes = list_recipes(config, plan, prepared.choice.value)
     crosses = [step(cross_fit, recipe, data.folds, name=f"fit.{name}") for name, recipe in recipes.items()]
 
-    # 7. Blend by group size, then the same-flight rerank; both are chosen on out-of-fold scores.
+    # 7. Blend in equal parts, then the same-flight rerank, its penalty chosen on out-of-fold scores.
     scores = step(stack_scores, collect(crosses))
-    blend = step(find_blend, data, scores, len(plan.models), config.blend)
+    blend = step(find_blend, data, scores, len(plan.models))
     penalty = step(find_penalty, data, scores, blend, config.rerank_penalties)
 
     train, test, period = prepared.train, prepared.test, config.split.stretch_days

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from common.day.serving.benchmark import Answer, Export, Variant, answer_all, spread
 from common.day.serving.feature_tables import write_struct, write_table
-from common.day.serving.model_files import find_family, write_models
+from common.day.serving.model_files import write_models
 from common.engine.run import Run
 from common.learning.gbdt import Ranker
 from competitions.flight import pipeline
@@ -73,45 +73,27 @@ def export(files: RawFiles, config: FlightConfig, run: Run, folder: Path, reques
 
 
 def list_plans(outcome: Outcome, config: FlightConfig) -> list[Variation]:
-    """The run's own blend, all models mixed evenly, fewer trees of them, one alone, and the baseline if fitted."""
-    blend, penalty = outcome.blend.value, outcome.penalty.value
-    blocks = outcome.choice.features.blocks
-    weights = np.array(blend.weights)
-    used = np.flatnonzero(weights.max(axis=0) > 0)
-    chosen = service.Mixture(
-        blocks=blocks,
-        temperatures=tuple(np.array(blend.temperatures)[used].tolist()),
-        edges=blend.edges,
-        weights=tuple(tuple(row) for row in weights[:, used].tolist()),
-        penalty=penalty,
-    )
-    names, count = outcome.names, len(blend.temperatures)
-    even, one = mix_evenly(blocks, blend.temperatures, penalty), mix_evenly(blocks, (1.0,), penalty)
-    title = f"{len(used)} models, as chosen" if len(used) > 1 else f"{names[int(used[0])]}, as chosen"
-    plans = [Variation(title, "whole", tuple(used.tolist()), 1.0, chosen)]
+    """The run's own blend, fewer trees of it, its best model alone, and the baseline if fitted."""
+    temperatures, penalty = outcome.blend.value.temperatures, outcome.penalty.value
+    blocks, names, count = outcome.choice.features.blocks, outcome.names, len(temperatures)
+    whole = service.Mixture(blocks=blocks, temperatures=temperatures, penalty=penalty)
+    one = service.Mixture(blocks=blocks, temperatures=(1.0,), penalty=penalty)
     every = tuple(range(count))
+    title = f"{count} models, as chosen" if count > 1 else f"{names[0]}, as chosen"
+    plans = [Variation(title, "whole", every, 1.0, whole)]
     if count > 1:
         plans += [
-            Variation(f"{count} models, mixed evenly", "even", every, 1.0, even),
-            Variation(f"{count} models, half of the trees", "half", every, 0.5, even),
-            Variation(f"{count} models, a quarter", "quarter", every, 0.25, even),
+            Variation(f"{count} models, half of the trees", "half", every, 0.5, whole),
+            Variation(f"{count} models, a quarter", "quarter", every, 0.25, whole),
         ]
     rates = [scores["hit_rate@3"] for scores in outcome.measured.value[:count]]
-    trees = [index for index in range(count) if find_family(names[index]) != "logit"]
-    if trees:
-        best = max(trees, key=lambda index: rates[index])
-        plans.append(Variation(f"{names[best]} alone", "one", (best,), 1.0, one))
-        plans.append(Variation(f"{names[best]}, half of the trees", "one-half", (best,), 0.5, one))
+    best = rates.index(max(rates))
+    plans.append(Variation(f"{names[best]} alone", "one", (best,), 1.0, one))
+    plans.append(Variation(f"{names[best]}, half of the trees", "one-half", (best,), 0.5, one))
     if config.baseline.fit:
-        alone = mix_evenly(BASELINE_BLOCKS, (1.0,), 0.0)
+        alone = service.Mixture(blocks=BASELINE_BLOCKS, temperatures=(1.0,), penalty=0.0)
         plans.append(Variation("baseline, no history", "baseline", (count,), 1.0, alone))
     return plans
-
-
-def mix_evenly(blocks: tuple[str, ...], temperatures: tuple[float, ...], penalty: float) -> service.Mixture:
-    """The mixture of some models, or of a single one, with equal weights in searches of any size."""
-    weights = ((1 / len(temperatures),) * len(temperatures),)
-    return service.Mixture(blocks=blocks, temperatures=temperatures, edges=(), weights=weights, penalty=penalty)
 
 
 def write_artifacts(artifacts: Artifacts, plans: Sequence[Variation], folder: Path) -> None:

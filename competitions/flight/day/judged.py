@@ -1,7 +1,6 @@
 """What a finished flight run reports: hits by session, models side by side, folds, and why the score is so."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +25,10 @@ from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE, classify_size
 from competitions.flight.pipeline import Outcome, Validated
-from competitions.flight.ranking.blending import blend_scores, measure_test
+from competitions.flight.ranking.blending import blend_scores, find_hits, measure_test, mix_scores
 from competitions.flight.ranking.cross_validation import CrossFit
 from competitions.flight.ranking.rankers import BASELINE, Floats
 from competitions.flight.ranking.rerank import rerank
-from competitions.flight.ranking.size_bucket_blending import apply_buckets, hits
 from competitions.flight.ranking.training_data import FoldData
 from competitions.flight.simulator.simulate import TRUTH
 from competitions.flight.split import Snapshots
@@ -77,7 +75,7 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     That is 0 or 1, but for repeated folds, which judge a session several times.
     """
     data, train = outcome.data.value, outcome.train.value.sessions
-    hit = hits(rerank_valid(outcome), data.valid.labels, data.valid.group_sizes, CUTOFF)
+    hit = find_hits(rerank_valid(outcome), data.valid.labels, data.valid.group_sizes)
     judged = pl.DataFrame({"session": data.valid_sessions, "score": hit}).cast({"session": pl.Int32})
     judged = judged.group_by("session", maintain_order=True).agg(pl.col("score").mean())
     sessions = judged.join(train, on="session", how="left", maintain_order="left").filter(pl.col("size") > LARGE)
@@ -114,7 +112,7 @@ def list_models(models: Mapping[str, Rates]) -> list[Row]:
 
 def summarise(outcome: Validated) -> Row:
     """Everything else as plain values, for run.json."""
-    measured, blend = outcome.measured.value, outcome.blend.value
+    measured = outcome.measured.value
     train, test = outcome.train.value, outcome.test.value
     bookings = count_bookings(outcome.split.value, outcome.snapshots.value)
     notes = [*train.notes, *test.notes, *note_look_back(train.sessions, test.sessions, outcome.split.value, bookings)]
@@ -128,12 +126,8 @@ def summarise(outcome: Validated) -> Row:
         "plan": list_plan(outcome),
         "blend": {
             "models": list(blended),
-            "method": blend.method,
-            "edges": list(blend.edges),
-            "weights": [list(map(float, row)) for row in blend.weights],
-            "likelihoods": dict(blend.likelihoods),
-            "temperatures": list(map(float, blend.temperatures)),
-            "hit_rates": dict(blend.hit_rates),
+            "weights": [[1 / len(blended)] * len(blended)],
+            "temperatures": list(outcome.blend.value.temperatures),
             "rerank_penalty": outcome.penalty.value,
         },
         "folds": [*compare_folds(outcome), bookings],
@@ -199,13 +193,12 @@ def explain(outcome: Outcome) -> Insight:
     folds, valid = outcome.data.folds, outcome.data.value.valid
     rows = derive(take_last, folds=folds)
     rankers = derive(take_rankers, crosses=collect(outcome.crosses[: len(outcome.plan.models)]))
-    metric = partial(hits, k=CUTOFF)
     reference = derive(compare_periods, folds=folds, train=outcome.train)
     first = derive(build_first, test=outcome.test, snapshots=outcome.snapshots, history=outcome.history, rows=rows)
     logs = blend_scores(outcome.blend.value, outcome.scores.value, valid.group_sizes)
     crosses = zip(outcome.names, (cross.value for cross in outcome.crosses), strict=True)
     return Insight(
-        importance=Diagnostic(measure_importance, (rows, rankers, outcome.blend, apply_buckets, metric, SAMPLE)),
+        importance=Diagnostic(measure_importance, (rows, rankers, outcome.blend, mix_scores, find_hits, SAMPLE)),
         drift=Diagnostic(measure_drift, (rows, first, reference, "earlier and later validation sessions")),
         curves=[
             Curve(name=name, metric=cross.metric, values=list(cross.curve), best=cross.rounds)

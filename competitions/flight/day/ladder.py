@@ -21,10 +21,10 @@ from common.learning.dataset import take_blocks
 from competitions.flight.config import BaselineSettings, FlightConfig
 from competitions.flight.io.reader import RawFiles
 from competitions.flight.lab.peers import PEERS, Peer, rerank_public
-from competitions.flight.metrics import CUTOFF, LARGE, measure
+from competitions.flight.metrics import LARGE, measure
 from competitions.flight.pipeline import Prepared, prepare
 from competitions.flight.plan import Features
-from competitions.flight.ranking.blending import blend_scores, find_blend, find_penalty
+from competitions.flight.ranking.blending import average_units, blend_scores, find_blend, find_hits, find_penalty
 from competitions.flight.ranking.cross_validation import cross_fit
 from competitions.flight.ranking.rankers import (
     BASELINE,
@@ -36,7 +36,6 @@ from competitions.flight.ranking.rankers import (
     stack_scores,
 )
 from competitions.flight.ranking.rerank import rerank
-from competitions.flight.ranking.size_bucket_blending import BucketBlend, average_units, hits
 from competitions.flight.ranking.training_data import FoldData, TrainingData
 
 FEATURES = ("train.history", "train.features")  # the steps behind every ranker
@@ -102,7 +101,7 @@ def measure_scores(data: TrainingData, scores: Floats, repeats: int) -> Measured
     valid, one = data.valid, np.ascontiguousarray(scores)
     counted = valid.group_sizes > LARGE
     unit = np.unique(data.valid_sessions[counted], return_inverse=True)[1]
-    hit = hits(one, valid.labels, valid.group_sizes, CUTOFF)[counted]
+    hit = find_hits(one, valid.labels, valid.group_sizes)[counted]
     return Measured(measure(one, valid.labels, valid.group_sizes, repeats), average_units(hit, unit))
 
 
@@ -207,7 +206,7 @@ def _blend(way: Climb, count: int, *, reranked: bool) -> tuple[float, Measured]:
     names = list(way.prepared.plan.models[:count])
     crosses = [run.step(cross_fit, recipes[name], data.folds, name=f"fit.{name}") for name in names]
     scores = run.step(stack_scores, collect(crosses), name=f"ladder.models-{count}")
-    blend: Result[BucketBlend] = run.step(find_blend, data, scores, count, way.config.blend)
+    blend = run.step(find_blend, data, scores, count)
     penalty = run.step(find_penalty, data, scores, blend, way.config.rerank_penalties).value if reranked else 0.0
     value = data.value
     blended = blend_scores(blend.value, scores.value, value.valid.group_sizes)

@@ -21,29 +21,21 @@ from competitions.flight.io import schema
 from competitions.flight.io.reader import Note, RawFiles, Searches
 from competitions.flight.pipeline import Outcome
 from competitions.flight.plan import Features, Plan
+from competitions.flight.ranking.blending import Blend
 from competitions.flight.ranking.cross_validation import CrossFit
 from competitions.flight.ranking.rankers import Choice
-from competitions.flight.ranking.size_bucket_blending import BucketBlend
 from competitions.flight.ranking.training_data import FoldData, TrainingData
 from competitions.flight.simulator.simulate import TRUTH
 from competitions.flight.split import DAY_MS, Split, split_by_time, split_folds, take_test_snapshot
 from tests.unit.flight.flight_world import START, Search, make_searches, option, search
 
-ONE = BucketBlend((1.0,), (), ((1.0,),), "equal", {"equal": 0.0}, {"equal": 0.0}, 0)
+ONE = Blend((1.0,))
 ORACLE = {
     "hit_rate": {"1": 0.3, "3": 0.6, "5": 0.7, "10": 0.8},
     "hit_rate_3_by_size": {"161+": 0.2},
     "standard_error": {"3": 0.02},
 }
-BLEND = BucketBlend(
-    (1.0, 2.0),
-    (27,),
-    ((1.0, 0.0), (0.25, 0.75)),
-    "buckets",
-    {"equal": -2.0, "buckets": -1.5},
-    {"equal": 0.4, "buckets": 0.5},
-    9,
-)
+BLEND = Blend((1.0, 2.0))
 PLAIN, PAST = Features("no bookings", ("core",)), Features("past bookings", ("core", "lift"), "taste_total")
 DECIDED = (Decision("split.validation", "3 folds", "few sessions"), Decision("trees", "12 leaves", "5 sessions"))
 
@@ -207,13 +199,9 @@ def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) ->
     assert summary["rounds"] == {"one": 6, "two": 7, "baseline": 5}
     assert summary["blend"] == {
         "models": ["one", "two"],
-        "method": "buckets",
-        "edges": [27],
-        "weights": [[1.0, 0.0], [0.25, 0.75]],
-        "likelihoods": {"equal": -2.0, "buckets": -1.5},
+        "weights": [[0.5, 0.5]],
         "temperatures": [1.0, 2.0],
-        "hit_rates": {"equal": 0.4, "buckets": 0.5},
-        "rerank_penalty": 0.2,
+        "rerank_penalty": outcome.penalty.value,
     }
     assert summary["gains"] == {"b": 0.75, "a": 0.25}  # the baseline has no part in it
     assert summary["submission"] == {"path": str(Path("x/submission.parquet")), "rows": 21}

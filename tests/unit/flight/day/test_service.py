@@ -28,15 +28,15 @@ from competitions.flight.pipeline import Outcome
 from competitions.flight.plan import Features
 from competitions.flight.ranking import blending
 from competitions.flight.ranking import rankers as ranking
+from competitions.flight.ranking.blending import Blend
 from competitions.flight.ranking.rankers import Choice
-from competitions.flight.ranking.size_bucket_blending import BucketBlend
 from competitions.flight.split import Snapshots
 from tests.unit.flight.flight_world import draw_searches
 from tests.unit.rankers import fit_rows
 
 BLOCKS = ("core", "public", "pair", "tariff", "lift", "taste")
 MARGIN = "taste_total"
-BLEND = BucketBlend((1.0, 0.7), (4,), ((0.6, 0.4), (0.2, 0.8)), "buckets", {}, {}, 0)
+BLEND = Blend((1.0, 0.7))
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,8 @@ def example() -> Example:
     )
 
 
-def plan_both(rankers: tuple[int, ...], blend: BucketBlend, penalty: float, share: float = 1.0) -> export.Variation:
-    mixture = serving.Mixture(
-        blocks=BLOCKS, temperatures=blend.temperatures, edges=blend.edges, weights=blend.weights, penalty=penalty
-    )
+def plan_both(rankers: tuple[int, ...], blend: Blend, penalty: float, share: float = 1.0) -> export.Variation:
+    mixture = serving.Mixture(blocks=BLOCKS, temperatures=blend.temperatures, penalty=penalty)
     return export.Variation("both", "whole", rankers, share, mixture)
 
 
@@ -91,7 +89,7 @@ def write(example: Example, folder: Path, plan: export.Variation) -> list[Search
     return serving.read_requests(folder / "requests")
 
 
-def order_of_pipeline(example: Example, penalty: float, blend: BucketBlend = BLEND) -> list[list[float]]:
+def order_of_pipeline(example: Example, penalty: float, blend: Blend = BLEND) -> list[list[float]]:
     scores = ranking.score_test(example.test, example.snapshots, example.history, example.rankers, BLOCKS)
     ranks = blending.rank_test(example.test, scores, blend, penalty)
     return export.list_expected(example.test, np.arange(example.test.sessions.height), ranks)
@@ -109,7 +107,7 @@ def test_one_search_at_a_time_is_ordered_as_by_the_pipeline(example: Example, pe
 @pytest.mark.parametrize("ranker", [0, 1, 2])
 def test_a_single_model_is_answered_as_it_scores(example: Example, ranker: int, tmp_path: Path) -> None:
     """One of two seeds, one that starts from a feature, and a logit."""
-    alone = BucketBlend((1.0,), (), ((1.0,),), "equal", {}, {}, 0)
+    alone = Blend((1.0,))
     requests = write(example, tmp_path, plan_both((ranker,), alone, 0.0))
     chosen = replace(example, rankers=[example.rankers[ranker]])
     expected = order_of_pipeline(chosen, 0.0, alone)
@@ -175,7 +173,7 @@ def test_a_missing_table_is_named_in_a_sentence(example: Example, tmp_path: Path
 # --- what is exported ---
 
 
-def outcome_of(blend: BucketBlend, names: list[str], blocks: tuple[str, ...] = BLOCKS) -> Outcome:
+def outcome_of(blend: Blend, names: list[str], blocks: tuple[str, ...] = BLOCKS) -> Outcome:
     """What ``list_plans`` asks of a run; the later a model, the more it hits, and the baseline most."""
     measured = [{"hit_rate@3": 0.1 * number} for number in range(len(names) + 2)]
     kept: dict[str, Any] = {"blend": blend, "penalty": 0.2, "measured": measured}
@@ -191,7 +189,7 @@ def settings(*given: str) -> FlightConfig:
 
 def test_without_a_baseline_the_variants_are_of_the_blended_models_alone() -> None:
     plans = export.list_plans(outcome_of(BLEND, ["lightgbm_softmax", "xgboost_softmax"]), settings())
-    assert [plan.folder for plan in plans] == ["whole", "even", "half", "quarter", "one", "one-half"]
+    assert [plan.folder for plan in plans] == ["whole", "half", "quarter", "one", "one-half"]
     assert {index for plan in plans for index in plan.rankers} == {0, 1}
     assert {plan.mixture.blocks for plan in plans} == {BLOCKS}
     assert {plan.rankers for plan in plans if plan.folder.startswith("one")} == {(1,)}  # the best alone
@@ -204,15 +202,3 @@ def test_a_baseline_that_was_fitted_is_a_variant_of_its_own_after_the_models() -
     assert (baseline.folder, baseline.rankers, baseline.share) == ("baseline", (2,), 1.0)
     assert (baseline.mixture.blocks, baseline.mixture.penalty) == (("public",), 0.0)
     assert best.rankers == half.rankers == (1,)
-
-
-def test_a_model_without_weight_is_not_served_with_the_chosen_blend() -> None:
-    alone = BucketBlend((1.0, 0.7), (), ((0.0, 1.0),), "model 1", {}, {}, 0)
-    chosen, *_ = export.list_plans(outcome_of(alone, ["lightgbm_softmax", "logit"]), settings())
-    assert (chosen.rankers, chosen.mixture.temperatures, chosen.mixture.weights) == ((1,), (0.7,), ((1.0,),))
-    assert chosen.name == "logit, as chosen"
-
-
-def test_of_logits_alone_no_fewer_trees_are_offered() -> None:
-    one = BucketBlend((1.0,), (), ((1.0,),), "equal", {}, {}, 0)
-    assert [plan.folder for plan in export.list_plans(outcome_of(one, ["logit"]), settings())] == ["whole"]

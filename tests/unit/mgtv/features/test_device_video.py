@@ -5,10 +5,10 @@ from typing import Any
 
 import polars as pl
 import pytest
-
-from competitions.mgtv.features.device_history import build_history
 from competitions.mgtv.features.device_video import LEVELS, describe_pairs
 from competitions.mgtv.features.slate import compare, describe_slates
+
+from competitions.mgtv.features.device_history import build_history
 from competitions.mgtv.split import Slates
 from tests.unit.mgtv.mgtv_world import SETTINGS, make_log, make_slates, make_videos, row
 
