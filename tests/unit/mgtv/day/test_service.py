@@ -76,8 +76,10 @@ def write(
     sources: Sources, models: tuple[list[Ranker], Completion, Logit], folder: Path, share: float = 1.0
 ) -> list[pl.DataFrame]:
     rankers, fitted, blend = models
-    subsets = [export.Subset("both", "whole", (0, 1), share, blend)]
-    export.write_export(export.ServedDay(SLATES, rankers, fitted), sources, CONFIG, subsets, folder / "export")
+    both = Variant("both", "whole", rankers=(0, 1), share=share, blend=blend)
+    export.write_tables(SLATES, sources, CONFIG, folder / "export")
+    kept = DayModels([Result(str(at), lambda one=one: one) for at, one in enumerate(rankers)], Result("", lambda: fitted))
+    export.write_models_of_day(kept, [both], folder / "export")
     export.write_requests(SLATES, SLATES.rows["query"].unique(), folder / "requests")
     return serving.read_requests(folder / "requests")
 
