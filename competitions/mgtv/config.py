@@ -12,7 +12,7 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 BLOCKS = ("video", "device", "pair", "list", "profile", "comment", "sequence")
-MODELS = ("lightgbm_softmax", "xgboost_softmax", "catboost_softmax", "logit")
+MODELS = ("lightgbm_softmax",)  # of the choice; others lost and are rungs of the ladder, see lab/peers.py
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,39 +75,33 @@ class FeatureSettings(Settings, frozen=True):
 
 
 class WatchSettings(Settings, frozen=True):
-    """``models`` are fitted on the features of ``blocks`` and mixed; ``negatives``: of each training list, at most so
-    many videos besides the answer; ``rounds`` at most, ended by ``patience``; ``blend_l2``: ridge on the weights of the
-    mix.
-
-    Each model's parameters follow under its name, in its library's words.
+    """The model of the choice, on the features of ``blocks``. ``negatives``: of each training list, at most so many
+    videos besides the answer; ``rounds`` at most, ended by ``patience``; ``lightgbm_softmax``: LightGBM's parameters.
     """
 
-    models: tuple[str, ...]
     blocks: tuple[str, ...]
     negatives: Count
     rounds: Count
     patience: Count
-    blend_l2: NotNegative
     lightgbm_softmax: dict[str, Any]
-    xgboost_softmax: dict[str, Any]
-    catboost_softmax: dict[str, Any]
-    logit: dict[str, Any]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """What is mixed: one model."""
+        return MODELS
 
     def __post_init__(self) -> None:
-        """Refuse names that are no model."""
-        refuse_wrong("watch.models", self.models, MODELS)
+        """Refuse names that are no block."""
         refuse_wrong("watch.blocks", self.blocks, BLOCKS)
 
 
 class CompletionSettings(Settings, frozen=True):
-    """``bins`` of the completion rate with about as many plays each; ``grid``: answers that are tried; ``rows`` to fit
-    on at most, the latest; ``blocks`` of features; ``parameters`` are LightGBM's.
+    """``bins`` of the completion rate with about as many plays each, from the features of ``blocks``; ``rounds`` at
+    most, ended by ``patience``; ``parameters`` are LightGBM's.
     """
 
     blocks: tuple[str, ...]
     bins: Annotated[int, msgspec.Meta(ge=2)]
-    grid: Annotated[int, msgspec.Meta(ge=10)]
-    rows: Count
     rounds: Count
     patience: Count
     parameters: dict[str, Any]

@@ -19,7 +19,7 @@ from common.learning.conditional_logit import Logit
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, refit
 from competitions.mgtv import labels, metrics, split, submission
-from competitions.mgtv.config import MgtvConfig
+from competitions.mgtv.config import MODELS, FeatureSettings, MgtvConfig
 from competitions.mgtv.features import build, comment, device, pair, profile, sequence, target_encoding, video
 from competitions.mgtv.features import list as slate_list
 from competitions.mgtv.features.build import Sources
@@ -66,7 +66,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class DayModels:
-    """The rankers of P(watch), in the order of ``watch.models``, and the completion model."""
+    """The rankers of P(watch), in the order of ``MODELS``, and the completion model."""
 
     rankers: Sequence[Result[Ranker]]
     completion: Result[Completion]
@@ -156,18 +156,18 @@ def build_day(
     config: MgtvConfig,
 ) -> Result[DayFeatures]:
     """A day's features, from the log before it; beside them, what came of the day."""
-    blocks = collect_named(build_blocks(run, day, sources, slates, config))
+    blocks = collect_named(build_blocks(run, day, sources, slates, config.features, config.seed))
     return derive(join_day, blocks=blocks, slates=slates, videos=sources.videos, outcome=outcome)
 
 
 def build_blocks(
-    run: Run, day: str, sources: Result[Sources], slates: Result[Slates], config: MgtvConfig
+    run: Run, day: str, sources: Result[Sources], slates: Result[Slates], settings: FeatureSettings, seed: int
 ) -> dict[str, Result[pl.DataFrame]]:
     """The frames of the chosen blocks by name, each a step of its own: a changed block leaves the others as they are.
 
     ``pair`` and ``list`` compare with the rates of ``video`` and ``device``, which are then built as well.
     """
-    step, chosen, half_lives = run.step, config.features.blocks, config.features.half_lives
+    step, chosen, half_lives = run.step, settings.blocks, settings.half_lives
     log, videos, longest = sources.log, sources.videos, half_lives[-1]
     history = step(build_history, log, slates, videos, name=f"{day}.history")
     frames: dict[str, Result[pl.DataFrame]] = {}
@@ -188,7 +188,7 @@ def build_blocks(
         frames["comment"] = step(comment.describe_comments, *dated, videos, slates.day, name=f"{day}.comment")
     if "sequence" in chosen:
         frames["sequence"] = step(
-            sequence.describe_similarity, history, log, slates, videos, config.seed, name=f"{day}.sequence"
+            sequence.describe_similarity, history, log, slates, videos, seed, name=f"{day}.sequence"
         )
     if "list" in chosen:
         compared = frames["video"], frames.get("pair")
@@ -203,15 +203,14 @@ def validate(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Validated:
     """Fit, predict and score each validation day; of the test day nothing is made but its slates."""
     step, ready = run.step, prepare(files, config, run)
     config, plan, labelled = ready.config, ready.plan, ready.labelled
-    watch = config.watch
 
     # 4. Watch and 5. completion: the validation days are scored by models fitted on the days before them.
     early = fit_models(run, labelled, config, plan.valid)
     valid = [predict_day(run, config, f"day{day:02d}", labelled[day], early) for day in plan.valid]
     days, scores = collect([labelled[day] for day in plan.valid]), collect([day.scores for day in valid])
-    blend = step(click_ranker.find_blend, days, scores, watch.models, watch.blend_l2)
-    mixed = step(click_ranker.mix_across, days, scores, watch.models, watch.blend_l2)
-    measured = step(metrics.measure, collect(valid), mixed, watch.models, config.decide.power, config.seed)
+    blend = step(click_ranker.find_blend, days, scores, MODELS)
+    mixed = step(click_ranker.mix_across, days, scores, MODELS)
+    measured = step(metrics.measure, collect(valid), mixed, MODELS, config.decide.power, config.seed)
     return Validated(
         files=files, config=config, ready=ready, early=early, valid=valid, blend=blend, mixed=mixed, measured=measured
     )
@@ -239,10 +238,8 @@ def fit_models(run: Run, labelled: Days, config: MgtvConfig, valid: Sequence[int
 
     A fit for each of the days, on all that lies before it, takes a fit more a day and is worth nothing: see LOG.md.
     """
-    rankers = [
-        fit_ranker(run, labelled, recipe, valid) for recipe in click_ranker.list_recipes(config.watch, config.seed)
-    ]
-    return DayModels(rankers, fit_completion(run, labelled, config, valid))
+    ranker = fit_ranker(run, labelled, click_ranker.make_recipe(config.watch, config.seed), valid)
+    return DayModels([ranker], fit_completion(run, labelled, config, valid))
 
 
 def fit_ranker(run: Run, labelled: Days, recipe: Recipe, valid: Sequence[int]) -> Result[Ranker]:
@@ -271,12 +268,11 @@ def name_days(days: Sequence[int]) -> str:
 def refit_models(run: Run, labelled: Days, config: MgtvConfig, early: DayModels) -> DayModels:
     """Fit all models on every labelled day, for the rounds that the early stops found."""
     days = list(labelled.values())
-    rows, rankers = collect([day.rows for day in days]), []
-    for recipe, stopped in zip(click_ranker.list_recipes(config.watch, config.seed), early.rankers, strict=True):
-        rankers.append(run.step(refit, recipe, stopped, rows, name=f"refit.{recipe.kind}"))
+    recipe, (stopped,) = click_ranker.make_recipe(config.watch, config.seed), early.rankers
+    ranker = run.step(refit, recipe, stopped, collect([day.rows for day in days]), name=f"refit.{recipe.kind}")
     settings, name = config.completion, "refit.completion"
     fitted = run.step(completion.refit, collect(days), early.completion, settings, config.seed, name=name)
-    return DayModels(rankers, fitted)
+    return DayModels([ranker], fitted)
 
 
 def predict_day(

@@ -54,7 +54,6 @@ FLIGHT_SETTINGS = (
 )
 MGTV_SETTINGS = (
     "seed=1",
-    'watch.models=["lightgbm_softmax", "logit"]',
     "watch.rounds=60",
     "watch.patience=15",
     "watch.lightgbm_softmax.max_bin=63",

@@ -11,7 +11,7 @@ from common.day.serving.feature_tables import write_array, write_struct, write_t
 from common.day.serving.model_files import write_logit, write_models
 from common.engine.run import Run
 from competitions.mgtv import pipeline
-from competitions.mgtv.config import FeatureSettings, MgtvConfig
+from competitions.mgtv.config import MODELS, FeatureSettings, MgtvConfig
 from competitions.mgtv.day import service
 from competitions.mgtv.features import profile
 from competitions.mgtv.features.build import Sources
@@ -77,19 +77,12 @@ def export(files: reader.RawFiles, config: MgtvConfig, run: Run, folder: Path, r
 
 
 def list_variants(outcome: Outcome) -> list[Variant]:
-    """The whole, fewer trees, and the best model alone, whose scores are calibrated by a blend of its own."""
-    models, measured = outcome.config.watch.models, outcome.measured.value.models
-    every = tuple(range(len(models)))
-    best = max(every, key=lambda i: measured[models[i]]["score"])
-    days, scores = [part.day.value for part in outcome.valid], [part.scores.value for part in outcome.valid]
-    alone = click_ranker.find_blend(days, [part[:, [best]] for part in scores], [models[best]], 0.0)
-    blend, title = outcome.blend.value, f"{len(models)} models and completion"
+    """The whole, and fewer trees."""
+    every, blend, title = tuple(range(len(MODELS))), outcome.blend.value, f"{' and '.join(MODELS)} and completion"
     return [
         Variant(title, "whole", rankers=every, blend=blend),
         Variant(f"{title}, half of the trees", "half", rankers=every, share=0.5, blend=blend),
         Variant(f"{title}, a quarter", "quarter", rankers=every, share=0.25, blend=blend),
-        Variant(f"{models[best]} alone and completion", "one", rankers=(best,), blend=alone),
-        Variant(f"{models[best]} and completion, half", "one-half", rankers=(best,), share=0.5, blend=alone),
     ]
 
 

@@ -22,7 +22,7 @@ from common.learning.dataset import RankingDataset
 from common.learning.listwise_softmax import find_starts, log_likelihoods
 from common.learning.model_diagnostics import Calibration, calibrate, curves, share_gains
 from competitions.mgtv import submission
-from competitions.mgtv.config import MgtvConfig
+from competitions.mgtv.config import MODELS, MgtvConfig
 from competitions.mgtv.io import reader
 from competitions.mgtv.labels import Floats, score_rates
 from competitions.mgtv.metrics import pool_ladder
@@ -86,9 +86,9 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
 def summarise(outcome: Validated) -> Row:
     """Everything else as plain values, for run.json."""
     measured, blend, labelled = outcome.measured.value, outcome.blend.value, outcome.ready.labelled
-    names, early = outcome.config.watch.models, outcome.early
+    early = outcome.early
     fits = [ranker.value for ranker in early.rankers]
-    rounds = {name: ranker.rounds for name, ranker in zip(names, fits, strict=True)}
+    rounds = {ranker.kind: ranker.rounds for ranker in fits}
     checked = outcome.checked if isinstance(outcome, Outcome) else None
     return {
         "notes": [note._asdict() for note in pool_notes(outcome)],
@@ -98,7 +98,7 @@ def summarise(outcome: Validated) -> Row:
         "ladder": measured.ladder,
         "by_day": {str(day): scores for day, scores in measured.days.items()},
         "rounds": rounds | {"completion": early.completion.value.rounds},
-        "blend": {"models": list(names), "weights": dict(zip(names, blend.gain(), strict=True))},
+        "blend": {"models": list(MODELS), "weights": dict(zip(MODELS, blend.gain(), strict=True))},
         "days": compare_days(outcome),
         "gains": dict(list(share_gains(fits).items())[:GAINS_SHOWN]),
         "plan": list_decisions(outcome.ready.decisions),
@@ -232,7 +232,7 @@ def calibrate_days(outcome: Outcome) -> list[Calibration]:
 
 def list_answers(outcome: Outcome) -> Answers:
     """Where the right videos are lost by P(watch) x E[s], of which the first is answered, and some slates in words."""
-    power, names = outcome.config.decide.power, outcome.config.watch.models
+    power = outcome.config.decide.power
     parts = [part.value for part in outcome.valid]
     values = [
         decision.expected_score(mixed, part.rewards, power)
@@ -240,7 +240,7 @@ def list_answers(outcome: Outcome) -> Answers:
     ]
     by_day = [
         {"": rank_answers(value, part.day.rows.labels, part.day.rows.group_sizes)}
-        | rank_models(names, part.scores, part.day.rows)
+        | rank_models(MODELS, part.scores, part.day.rows)
         for part, value in zip(parts, values, strict=True)
     ]
     ranks = {name: np.concatenate([day[name] for day in by_day]) for name in by_day[0]}
