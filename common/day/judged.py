@@ -15,18 +15,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.day.answers import Answers, describe_answers
+from common.day.record_schema import RECORD, Row, read_record
 from common.day.revision import find_revision
-from common.day.run_record import (
-    QUERIES,
-    RECORD,
-    TRUTH,
-    Origin,
-    Row,
-    SimulatedTruth,
-    describe_data,
-    describe_queries,
-    read_record,
-)
+from common.day.run_record import QUERIES, TRUTH, Origin, SimulatedTruth, describe_data, describe_queries
 from common.engine.meter import count_threads
 from common.engine.run import Run
 from common.io.submission import Checked, write_parquet

@@ -17,23 +17,12 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from common.day.hosts.public import MARKER
-from common.day.record_schema import RunFile, decode_file
-from common.engine.errors import UserError
-from common.engine.step_key import Digests
+from common.day.hosts import MARKER
+from common.day.record_schema import Row as Row
 from common.io.natural_order import natural_key
 
-RECORD = "run.json"
 QUERIES, TRUTH = "queries.parquet", "truth.parquet"
-# What a record has at least, once it was read.
-WHOLE: dict[str, "Row"] = {
-    "code": {"revision": None, "changed": False},
-    "cv": {"score": None, "error": None, "queries": 0, "folds": [], "slices": []},
-    "config": {},
-}
-LISTS = ("ranking", "features", "overrides", "steps", "notes", "tables")
 WEIGHT = "weight"  # optional column: how much a query counts in every mean
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -68,18 +57,6 @@ class Origin:
     started: datetime.datetime
     until: str | None = None
     sample: bool = False
-
-
-def read_record(path: Path) -> Row:
-    """A run.json. ``UserError`` where it is missing or not whole."""
-    try:
-        record = decode_file(path.read_bytes(), RunFile)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise UserError(f"{path} is no record of a run ({error}); run again.") from error
-    parts = {name: {**whole, **(record.get(name) or {})} for name, whole in WHOLE.items()}
-    return record | parts | {name: record.get(name) or [] for name in LISTS}
 
 
 def describe_queries(queries: pl.DataFrame) -> Row:
@@ -149,6 +126,8 @@ def describe_data(origin: Origin, cache: Path) -> Row:
 
 def digest_files(files: object, cache: Path) -> str:
     """One digest of the names and contents of all raw files; the cache keeps those of unchanged files."""
+    from common.engine.step_key import Digests
+
     digests, state = Digests(cache / "digests.json"), hashlib.blake2b(digest_size=16)
     for path in sorted(set(find_paths(files))):
         state.update(f"{path.name} {digests.digest(path)}\n".encode())

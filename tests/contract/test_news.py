@@ -1,6 +1,5 @@
 """What only the news competition has: board B, no embeddings, users of whom next to nothing is known."""
 
-import shutil
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +10,7 @@ from competitions.news.io import reader
 from tests.conftest import Call
 from tests.contract.contract import Finished, words
 from tests.contract.news import NEWS
-from tests.contract.news_planted import HOT_FROM, ONE_CLICK, READ_ONCE, TEST_FROM
+from tests.contract.news_planted import HOT_FROM, ONE_CLICK, READ_ONCE
 
 ONLY = (NEWS,)
 
@@ -58,14 +57,6 @@ def test_board_b_predicts_its_own_users_and_learns_from_board_a(folder: Path, ca
     assert READ_ONCE + 1 in answers[6000]
     assert finished.summary["board"] == "B"
     assert call("check", "news", finished.submission, "--raw", folder)[0] == 0
-
-
-def test_board_a_can_still_be_chosen(folder: Path, call: Call) -> None:
-    shutil.copy(folder / reader.TEST_A, folder / reader.TEST_B[1])
-    first = pl.read_csv(folder / reader.TEST_A).filter(pl.col("user_id") < TEST_FROM + 20)
-    first.write_csv(folder / reader.TEST_A)
-    finished = solve(call, folder, "board=A")
-    assert set(lists(finished)) == set(first["user_id"])
 
 
 def test_without_embeddings_the_run_goes_on_and_says_so(folder: Path, call: Call) -> None:

@@ -13,15 +13,18 @@ from common.day.serving.model_files import write_variants
 from common.engine.progress import track
 from common.engine.run import Run
 from common.learning.split import Fold
-from common.retrieval.channels import count_popular, index_neighbours
-from common.retrieval.lists import gather_histories
-from competitions.news import pipeline, retrieval, submission
+from competitions.news import pipeline, submission
 from competitions.news.config import NewsConfig
 from competitions.news.day import service
 from competitions.news.day.service import NewsService
 from competitions.news.io import reader
-from competitions.news.retrieval import ChannelTables, FoldInputs, list_tables, list_windows
-from competitions.news.tables import Queries, index_fresh, make_feature_tables
+from competitions.news.lookups import Queries, build_feature_tables
+from competitions.news.pipeline import FoldInputs
+from competitions.news.retrieval.channels import ChannelTables, list_windows
+from competitions.news.retrieval.fresh import index_fresh
+from competitions.news.retrieval.lists import gather_histories
+from competitions.news.retrieval.neighbours import index_neighbours
+from competitions.news.retrieval.popularity import count_popular
 
 MODULE = "competitions.news.day.service"
 DESCRIPTION = {
@@ -91,7 +94,7 @@ def write_tables(inputs: FoldInputs, fusion: dict[str, float], config: NewsConfi
     fold, articles = inputs.fold.value, inputs.articles.value
     write_arrays(make_channel_tables(inputs, config, run), folder / service.CHANNELS)
     content = None if inputs.content is None else inputs.content.value
-    write_arrays(make_feature_tables(fold.history, articles, inputs.vectors.value, content), folder / service.FEATURES)
+    write_arrays(build_feature_tables(fold.history, articles, inputs.vectors.value, content), folder / service.FEATURES)
     blocks = tuple(config.rank.blocks)
     write_struct(service.Settings(recall=config.recall, blocks=blocks, fusion=fusion), folder / service.SETTINGS)
 
@@ -99,11 +102,12 @@ def write_tables(inputs: FoldInputs, fusion: dict[str, float], config: NewsConfi
 def make_channel_tables(inputs: FoldInputs, config: NewsConfig, run: Run) -> ChannelTables:
     """What the channels look up in a fold, as its steps made it."""
     settings, fold = config.recall, inputs.fold.value
+    windows = list(list_windows(settings.channels).values())
     _, histories = gather_histories(fold.seen, fold.queries)
-    tables = [retrieval.make_table(run, inputs, name, settings, config.seed) for name in list_tables(settings)]
+    tables = pipeline.make_tables(inputs, settings.channels, run)
     return ChannelTables(
-        neighbours=index_neighbours([table.value for table in tables]),
-        popular=count_popular(fold.history, histories, list(list_windows(settings).values()), settings.per_channel),
+        neighbours=index_neighbours([table.value for table in tables.values()]),
+        popular=count_popular(fold.history, histories, windows, settings.per_channel),
         fresh=index_fresh(inputs.articles.value, fold.history),
     )
 

@@ -24,7 +24,7 @@ from common.learning.model_diagnostics import curves, number_names, share_gains
 from common.learning.split import Fold
 from competitions.news import submission
 from competitions.news.config import NewsConfig
-from competitions.news.features import feature_names, stack
+from competitions.news.features import assemble, feature_names
 from competitions.news.io import reader
 from competitions.news.pipeline import Outcome, Prepared, Validated
 from competitions.news.ranking import CUTOFF, count_rows, weigh_scores
@@ -199,7 +199,7 @@ def take_first(candidates: pl.DataFrame, blocks: Mapping[str, pl.DataFrame]) -> 
     sizes = count_rows(candidates)
     sizes = sizes[: count_first(sizes, DRIFT_ROWS)]
     part = slice(0, int(sizes.sum()))
-    features = stack(candidates["query"][part], blocks, part)
+    features = assemble(candidates["query"][part], blocks, part)
     return RankingDataset(feature_names(blocks), features, np.zeros(len(features), np.float32), sizes)
 
 

@@ -36,7 +36,6 @@ def judge(outcome: Validated, config: TencentConfig) -> Judged:
             ("Training events, queries, candidates", summary["folds"]),
             ("Training", [{"training": name, **row} for name, row in training.items()]),
             ("Targets that the first search finds", [summary["recall"]] if summary["recall"] else []),
-            ("The open mode's weights", [summary["mix"]] if summary["mix"] else []),
         ],
         notes=list_notes(summary["notes"]),
         features=list_inputs(outcome),
