@@ -13,6 +13,7 @@ import pytest
 
 from common.day import revision, run_record
 from common.day.judged import Insight, Judged, write_record
+from common.day.record_schema import Row, read_record
 from common.engine.errors import UserError
 from common.engine.meter import count_threads
 from common.engine.run import Run
@@ -39,7 +40,7 @@ class Files:
     absent: Path | None = None
 
 
-def read(run: Run, at: Path, files: Files, insight: Insight | None = None) -> run_record.Row:
+def read(run: Run, at: Path, files: Files, insight: Insight | None = None) -> Row:
     moment = datetime.datetime(2026, 1, 2, 3, 4, 5)
     origin = run_record.Origin("news", at, files, True, Settings(), ["seed=3"], False, moment)
     judged = Judged(
@@ -95,7 +96,7 @@ def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, 
     run = Run(tmp_path / "run-1", tmp_path / "cache", quiet=True)
     run.step(len, "abc", name="count")
     written = read(run, tmp_path, files)
-    assert written == run_record.read_record(tmp_path / "run-1" / "run.json")
+    assert written == read_record(tmp_path / "run-1" / "run.json")
     assert (written["name"], written["run"], written["started"]) == ("news", "run-1", "2026-01-02T03:04:05")
     assert (written["config"], written["overrides"], written["tuned"]) == ({"seed": 3}, ["seed=3"], False)
     assert [step["name"] for step in written["steps"]] == ["count"]
@@ -129,13 +130,13 @@ def test_the_digest_follows_content_and_name_but_not_the_folder(tmp_path: Path, 
 def test_what_is_no_record_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     with pytest.raises(UserError, match=r"run\.json cannot be read"):
-        run_record.read_record(path)
+        read_record(path)
     path.write_text("{")
     with pytest.raises(UserError, match="is no record of a run"):
-        run_record.read_record(path)
+        read_record(path)
     path.write_text(json.dumps({"name": "news", "run": "r"}))
     with pytest.raises(UserError, match="missing required field `config`"):
-        run_record.read_record(path)
+        read_record(path)
 
 
 def test_findings_of_every_reader_come_under_the_same_names() -> None:
