@@ -5,7 +5,7 @@ permutation importance, drift, learning curves, the funnel of right answers and 
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from common.io.submission import Checked, write_parquet
 from common.learning.adversarial_validation import Drift, find_drift, refer
 from common.learning.dataset import Matrix, RankingDataset
 from common.learning.gbdt import Ranker, score_rows
-from common.learning.model_diagnostics import Calibration, Curve, Importance, importance, sample_queries
+from common.learning.model_diagnostics import Calibration, Importance, importance, sample_queries
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.float32]
@@ -53,13 +53,14 @@ class Diagnostic(NamedTuple):
 class Insight:
     """Why the score of a whole run is what it is.
 
-    ``importance``: ``measure_importance`` of the blend, as a rule. ``drift``: ``measure_drift`` of validation rows and
-    the test's. ``answers``: where right ones are lost, of lists whose first ``cutoff`` count.
+    ``importance``: ``measure_importance`` of the blend, as a rule; None where nothing is measured. ``drift``:
+    ``measure_drift`` of validation rows and the test's. ``answers``: where right ones are lost, of lists whose first
+    ``cutoff`` count.
     """
 
-    importance: Diagnostic
+    importance: Diagnostic | None
     drift: Diagnostic
-    curves: Sequence[Curve]
+    curves: Sequence[Mapping[str, Any]]
     answers: Answers
     cutoff: int
     calibration: Sequence[Calibration] = ()
@@ -84,7 +85,7 @@ class Judged:
     notes: Sequence[Row] = ()
     tables: Sequence[tuple[str, Sequence[Row]]] = ()
     submissions: Sequence[Checked] = ()
-    insight: Insight | Callable[[Run], Row] | None = None
+    insight: Insight | None = None
 
 
 def write_record(run: Run, origin: Origin, judged: Judged, truth: SimulatedTruth | None, began: float) -> Row:
@@ -92,9 +93,7 @@ def write_record(run: Run, origin: Origin, judged: Judged, truth: SimulatedTruth
 
     ``truth``: None but for simulated data. ``began``: by ``time.perf_counter``.
     """
-    insight = {}
-    if judged.insight is not None:
-        insight = diagnose(judged.insight, run) if isinstance(judged.insight, Insight) else judged.insight(run)
+    insight = diagnose(judged.insight, run) if judged.insight else {}
     tables = [*judged.tables, *(truth.tables if truth else ())]
     write_parquet(judged.queries, run.folder / QUERIES)
     if truth is not None:
@@ -137,7 +136,7 @@ def diagnose(insight: Insight, run: Run) -> Row:
         return run.step(diagnostic.function, *diagnostic.inputs, name=f"insight.{name}").value
 
     return {
-        "importance": keep("importance", insight.importance),
+        "importance": keep("importance", insight.importance) if insight.importance else [],
         "drift": keep("drift", insight.drift),
         "curves": insight.curves,
         "answers": describe_answers(insight.answers, insight.cutoff),

@@ -9,8 +9,8 @@ from common.engine.memory import MemoryNeed
 from common.io.submission import Checked
 from competitions.tencent import submission
 from competitions.tencent.config import TencentConfig
+from competitions.tencent.day.judged import METRIC, judge, score_truth
 from competitions.tencent.day.ladder import climb
-from competitions.tencent.day.run_record import METRIC, judge, score_truth
 from competitions.tencent.io import reader
 from competitions.tencent.io.schema import CANDIDATES, PREDICT_SEQUENCES
 from competitions.tencent.pipeline import solve, validate

@@ -34,7 +34,7 @@ from competitions.news.io import reader as news_raw
 from competitions.news.simulator import simulate as news_simulation
 from competitions.tencent import competition as tencent
 from competitions.tencent import pipeline as tencent_pipeline
-from competitions.tencent.day import summary as tencent_summary
+from competitions.tencent.day import judged as tencent_judged
 from competitions.tencent.inference import stages as tencent_stages
 from competitions.tencent.inference.retrieval import TopK
 from competitions.tencent.io import reader as tencent_raw
@@ -192,7 +192,7 @@ def measure_tencent(folder: Path) -> Metrics:
     run = Run(folder / "run", folder / "cache", quiet=True)
     outcome = tencent_pipeline.solve(tencent_raw.locate(folder / "raw"), config, run)
     truth = tencent.COMPETITION.score_truth(outcome, folder / "raw")
-    summary = tencent_summary.summarise(outcome)
+    summary = tencent_judged.summarise(outcome)
     corpus, fold = outcome.ready.corpus.value, outcome.ready.valid.value
     events = np.bincount(corpus.train.item[fold.history(corpus.train).events()], minlength=len(corpus.catalogue.oid))
     ten = np.argsort(-events[fold.candidates.rows.values], kind="stable")[: tencent_stages.TOP]
