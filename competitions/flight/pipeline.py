@@ -7,22 +7,25 @@ same functions as the test's; what either may look back on is decided in one pla
 the log in another, ``plan.py``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common.engine.decisions import say_decisions
 from common.engine.run import Result, Run, collect
+from common.io.submission import Checked
+from common.learning.dataset import Matrix
+from common.learning.gbdt import Ranker
 from competitions.flight import submission
 from competitions.flight.config import FlightConfig
-from competitions.flight.day.summary import Outcome, Validated
-from competitions.flight.features.booking_history import BookingLog, build_history, collect_bookings
+from competitions.flight.features.booking_history import BookingLog, History, build_history, collect_bookings
 from competitions.flight.io.reader import RawFiles, Searches, learn_codes, read_searches, refuse_shared
 from competitions.flight.plan import Plan, make_plan
-from competitions.flight.ranking.blending import find_blend, find_penalty, measure_all, rank_test
-from competitions.flight.ranking.cross_validation import refit_all
+from competitions.flight.ranking.blending import Blend, find_blend, find_penalty, measure_all, rank_test
+from competitions.flight.ranking.cross_validation import CrossFit, cross_fit, refit_all
 from competitions.flight.ranking.rankers import (
     Choice,
+    Floats,
     choose_features,
-    cross_fit_ranker,
     list_blocks,
     list_recipes,
     make_recipe,
@@ -30,7 +33,7 @@ from competitions.flight.ranking.rankers import (
     stack_scores,
 )
 from competitions.flight.ranking.training_data import Histories, TrainingData, build_histories, build_training_data
-from competitions.flight.split import Split, make_split, take_test_snapshot
+from competitions.flight.split import Snapshots, Split, make_split, take_test_snapshot
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,48 @@ class Prepared:
     histories: Result[Histories]
     data: Result[TrainingData]
     choice: Result[Choice]
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What a run knows once it has validated, read from disk on access.
+
+    ``names``: the rankers, which are the columns of ``scores`` (of the validation rows, by ``crosses``). ``snapshots``:
+    what the sessions of the test look back on.
+    """
+
+    files: RawFiles
+    train: Result[Searches]
+    test: Result[Searches]
+    plan: Plan
+    choice: Choice
+    split: Result[Split]
+    log: Result[BookingLog]
+    data: Result[TrainingData]
+    names: Sequence[str]
+    crosses: Sequence[Result[CrossFit]]
+    scores: Result[Floats]
+    blend: Result[Blend]
+    penalty: Result[float]
+    measured: Result[list[dict[str, float]]]
+    snapshots: Result[Snapshots]
+
+    @property
+    def rungs(self) -> list[str]:
+        """What is measured, in order: every model, the baseline if asked for, the blend, the reranked blend."""
+        return [*self.names, "blend", "blend, reranked"]
+
+
+@dataclass(frozen=True)
+class Outcome(Validated):
+    """The results of a whole run: ``test_scores`` has a column for each of the ``final_rankers``; ``history``: the
+    test's.
+    """
+
+    final_rankers: Sequence[Result[Ranker]]
+    history: Result[History]
+    test_scores: Result[Matrix]
+    checked: Sequence[Checked]
 
 
 def prepare(files: RawFiles, config: FlightConfig, run: Run) -> Prepared:
@@ -78,7 +123,7 @@ def prepare(files: RawFiles, config: FlightConfig, run: Run) -> Prepared:
     # The fit on the chosen set is that of the first model: it is not done again.
     judge = config.rank.models[0]
     recipes = [make_recipe(config, plan, judge, features) for features in plan.features if len(plan.features) > 1]
-    tried = [step(cross_fit_ranker, recipe, data.folds, name=f"fit.{judge}") for recipe in recipes]
+    tried = [step(cross_fit, recipe, data.folds, name=f"fit.{judge}") for recipe in recipes]
     choice = step(choose_features, plan.features, collect(tried), data.folds, plan.folds)
     return Prepared(train, test, plan, split, log, histories, data, choice)
 
@@ -91,11 +136,11 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
 
     # 6. Rankers: the folds choose the rounds.
     recipes = list_recipes(config, plan, prepared.choice.value)
-    crosses = [step(cross_fit_ranker, recipe, data.folds, name=f"fit.{name}") for name, recipe in recipes.items()]
+    crosses = [step(cross_fit, recipe, data.folds, name=f"fit.{name}") for name, recipe in recipes.items()]
 
-    # 7. Blend by group size, then the same-flight rerank; both are chosen on out-of-fold scores.
+    # 7. Blend in equal parts, then the same-flight rerank, its penalty chosen on out-of-fold scores.
     scores = step(stack_scores, collect(crosses))
-    blend = step(find_blend, data, scores, len(plan.models), config.blend)
+    blend = step(find_blend, data, scores, len(plan.models))
     penalty = step(find_penalty, data, scores, blend, config.rerank_penalties)
 
     train, test, period = prepared.train, prepared.test, config.split.stretch_days

@@ -19,12 +19,12 @@ import polars as pl
 from common.engine.console import print_table, wide_console
 from common.learning.dataset import Matrix, RankingDataset, to_matrix
 from competitions.flight.config import SampleSettings
-from competitions.flight.day.peers import PEERS, PUBLIC, rerank_public
-from competitions.flight.day.run_record import find_booked
+from competitions.flight.day.judged import find_booked
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import mark_flights, slice_sessions
 from competitions.flight.io.reader import Searches, learn_codes, read_searches
+from competitions.flight.lab.peers import PEERS, PUBLIC, rerank_public
 from competitions.flight.metrics import CUTOFF, LARGE
 from competitions.flight.ranking.training_data import SLICE_ROWS, Histories, build_training_data
 from competitions.flight.simulator.simulate import Law, simulate

@@ -14,18 +14,17 @@ import polars as pl
 
 from common.day.serving.benchmark import Answer, Mark
 from common.day.serving.feature_tables import KeyedTable, read_keyed, read_struct, read_table
-from common.day.serving.model_files import read_models, score_models
+from common.day.serving.model_files import BLEND, read_models, score_models
 from common.learning.dataset import to_matrix
 from competitions.flight.features.booking_history import LIFTS, TARIFF_LIFTS, History
 from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import mark_flights
 from competitions.flight.features.preferences import LEVELS
 from competitions.flight.io.reader import Searches
-from competitions.flight.ranking.blending import blend_scores
+from competitions.flight.ranking.blending import Blend, blend_scores
 from competitions.flight.ranking.rerank import rerank
-from competitions.flight.ranking.size_bucket_blending import BucketBlend
 
-SETTINGS, BLEND = "settings.json", "blend.json"
+SETTINGS = "settings.json"
 SESSIONS, OPTIONS = "sessions.arrow", "options.arrow"
 EVERYBODY = "everybody"
 # By kind of table in a History: the first column of each table's key. "everybody" has none.
@@ -42,14 +41,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mixture(msgspec.Struct, frozen=True, kw_only=True):
-    """The feature ``blocks`` that a variant builds, how it mixes its models (see ``BucketBlend``), and the ``penalty``
-    of the same-flight rerank.
-    """
+    """The feature ``blocks`` that a variant builds, the temperatures of its blend, the ``penalty`` of its rerank."""
 
     blocks: tuple[str, ...]
     temperatures: tuple[float, ...]
-    edges: tuple[int, ...]
-    weights: tuple[tuple[float, ...], ...]
     penalty: float
 
 
@@ -80,7 +75,7 @@ class FlightService:
         self.snapshot = read_struct(export / SETTINGS, Settings).snapshot
         mixture = read_struct(export / variant / BLEND, Mixture)
         self.blocks, self.penalty = mixture.blocks, mixture.penalty
-        self.blend = BucketBlend(mixture.temperatures, mixture.edges, mixture.weights, "", {}, {}, 0)
+        self.blend = Blend(mixture.temperatures)
 
     def answer(self, requests: Sequence[Searches], mark: Mark) -> list[Answer]:
         """For each search the positions of its options, best first; equal ones by their position on the page."""

@@ -7,7 +7,7 @@ import msgspec
 import polars as pl
 
 from common.day.look.columns import RawTable
-from common.day.look.distributions import Curves, Picture, concentration, count_by, histogram, share_values
+from common.day.look.distributions import Curves, Picture, Sides, count_by, histogram
 from common.day.look.page import Look
 from common.day.run_record import list_notes
 from common.engine.decisions import AUTO
@@ -52,7 +52,7 @@ def draw_slates(log: pl.DataFrame, shown: Mapping[str, pl.DataFrame]) -> Picture
     return [
         histogram("Videos shown to a device on a day", "videos", slates, logarithmic=True),
         histogram("Days on which a device is seen", "days", {"log": days}),
-        concentration("How few videos hold how many impressions", pick(shown, "video"), "videos"),
+        Sides(shown).concentration("video", "How few videos hold how many impressions", "videos"),
     ]
 
 
@@ -67,20 +67,15 @@ def draw_completion(log: pl.DataFrame) -> Pictures:
 
 def draw_videos(log: pl.DataFrame, shown: Mapping[str, pl.DataFrame], videos: pl.DataFrame) -> Pictures:
     """The lengths, channels and types of what is shown; whether the table has it."""
-    known = {side: frame.join(videos, on="video", how="left") for side, frame in shown.items()}
+    known = Sides({side: frame.join(videos, on="video", how="left") for side, frame in shown.items()})
     watched = log.filter(pl.col("t").is_not_null()).join(videos, on="video")
-    lengths = {"shown": known["log"]["duration"], "watched": watched["duration"]}
+    lengths = {"shown": known.frames["log"]["duration"], "watched": watched["duration"]}
     return [
         histogram("Length", "seconds", lengths, logarithmic=True),
-        share_values("Channel", pick(known, "channel")),
-        share_values("Type", pick(known, "type")),
-        share_values("In the table of videos", pick(known, "known"), names={True: "yes", False: "no"}),
+        known.shares("channel", "Channel", missing=True),
+        known.shares("type", "Type", missing=True),
+        known.shares("known", "In the table of videos", missing=True, names={True: "yes", False: "no"}),
     ]
-
-
-def pick(sides: Mapping[str, pl.DataFrame], column: str) -> dict[str, pl.Series]:
-    """A column of the log and of the test."""
-    return {side: frame[column] for side, frame in sides.items()}
 
 
 def list_tables(files: reader.RawFiles) -> list[RawTable]:

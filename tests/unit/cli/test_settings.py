@@ -46,7 +46,7 @@ def test_every_list_can_be_given_without_quotes(name: str) -> None:
     ("name", "key", "word"),
     [
         ("news", "rank.models", "xgboost"),
-        ("flight", "rank.models", "logit"),
+        ("flight", "rank.models", "catboost_softmax"),
         ("mgtv", "watch.blocks", "pair"),
         ("tencent", "ranker.features.blocks", "search"),
     ],

@@ -11,18 +11,17 @@ from numpy.typing import NDArray
 
 from common.learning.dataset import RankingDataset
 from common.learning.listwise_softmax import log_likelihoods
-from competitions.flight.config import BlendSettings
 from competitions.flight.features.option_attributes import mark_flights
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import measure
 from competitions.flight.ranking import blending
+from competitions.flight.ranking.blending import Blend, mix_scores
 from competitions.flight.ranking.rerank import rerank
-from competitions.flight.ranking.size_bucket_blending import BucketBlend, apply_buckets
 from competitions.flight.ranking.training_data import FoldData, TrainingData
 from tests.unit.flight.flight_world import make_searches, option, search
 
-ONE = BucketBlend((1.0,), (), ((1.0,),), "equal", {"equal": 0.0}, {"equal": 0.0}, 0)
-TWO = BucketBlend((1.0, 1.0), (), ((0.5, 0.5),), "equal", {"equal": 0.0}, {"equal": 0.0}, 0)
+ONE = Blend((1.0,))
+TWO = Blend((1.0, 1.0))
 Floats = NDArray[np.float64]
 
 
@@ -103,7 +102,7 @@ def test_places_are_a_permutation_in_every_session(sizes: list[int], seed: int, 
     scores = rng.integers(0, 4, (total, 3)).astype(np.float32)
     ranks = blending.rank_test(test, scores, TWO, penalty).to_numpy()[rows]
     final = rerank(
-        np.log(apply_buckets(TWO, scores[:, :2].astype(float), np.array(sizes, np.int32))),
+        np.log(mix_scores(TWO, scores[:, :2].astype(float), np.array(sizes, np.int32))),
         mark_flights(test.options).to_numpy(),
         np.array(sizes, np.int32),
         penalty,
@@ -291,34 +290,25 @@ def test_the_test_is_measured_by_the_rows_that_were_booked() -> None:
 # --- the blend ---
 
 
-def test_the_blend_is_found_on_the_models_and_on_sessions_of_more_than_ten_options() -> None:
-    """Of two models one is right in the large sessions; the other, and the baseline, in the small ones."""
-    sizes, booked = [11, 10, 4] * 30, [5] * 90
-    booked = [min(position, size - 1) for position, size in zip(booked, sizes, strict=True)]
-    data = label(sizes, booked, range(sum(sizes)))
-    right = data.valid.labels.astype(np.float64)
-    large = np.repeat(np.array(sizes) > 10, sizes)
-    scores = np.column_stack([np.where(large, right, -right), np.where(large, -right, right), right])
-    blend = blending.find_blend(data, scores, 2, BlendSettings(bucket_sessions=20))
-    assert blend.queries == 30
-    assert len(blend.temperatures) == 2
-    assert blend.hit_rate == 1
-    mixed = blending.blend_scores(blend, scores, data.valid.group_sizes)
-    assert measure(mixed, data.valid.labels, data.valid.group_sizes)["hit_rate@3"] == 1
-
-
-def test_a_repeated_session_stays_on_one_side_of_the_blends_cross_fit() -> None:
-    """All sessions judged twice are the same evidence as once, and so the same blend."""
+def test_the_temperatures_are_of_the_models_and_of_the_sessions_of_more_than_ten_options() -> None:
+    """The scores say three times too little in the large sessions, and too much in those of ten; the baseline is left
+    out.
+    """
     rng = np.random.default_rng(3)
-    sizes, booked = [12] * 41, rng.integers(0, 12, 41).tolist()
-    scores = rng.normal(size=(12 * 41, 3))
-    scores[np.arange(41) * 12 + booked] += [1.0, 0.3, 0.0]
-    once = label(sizes, booked, range(12 * 41))
-    twice = label(sizes * 2, booked * 2, range(2 * 12 * 41), list(range(41)) * 2)
-    settings_of = BlendSettings(bucket_sessions=10**6)
-    one = blending.find_blend(once, scores, 2, settings_of)
-    other = blending.find_blend(twice, np.vstack([scores, scores]), 2, settings_of)
-    assert other.method == one.method
-    np.testing.assert_allclose(other.weights, one.weights, atol=1e-5)
-    assert other.likelihoods == pytest.approx(one.likelihoods, abs=1e-5)
-    assert other.hit_rates == pytest.approx(one.hit_rates)
+    sizes = [12, 10] * 400
+    utility = rng.normal(size=sum(sizes))
+    gumbel = utility + rng.gumbel(size=sum(sizes))
+    starts = np.cumsum(sizes) - sizes
+    booked = [int(gumbel[start : start + size].argmax()) for start, size in zip(starts, sizes, strict=True)]
+    large = np.repeat(np.array(sizes) > 10, sizes)
+    scores = np.where(large, utility / 3, 50 * utility)
+    blend = blending.find_blend(
+        label(sizes, booked, range(sum(sizes))), np.column_stack([scores, 2 * scores, scores]), 2
+    )
+    assert blend.temperatures == pytest.approx((3.0, 1.5), rel=0.15)
+
+
+def test_models_have_equal_parts_of_the_probability() -> None:
+    scores = np.log([[1.0, 9.0], [3.0, 1.0], [2.0, 5.0]])
+    mixed = mix_scores(TWO, scores, np.array([2, 1], np.int32))
+    np.testing.assert_allclose(mixed, [(1 / 4 + 9 / 10) / 2, (3 / 4 + 1 / 10) / 2, 1])

@@ -1,6 +1,7 @@
 """Devices answered from an export, one at a time: the features, the pick and the rate of the pipeline."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -8,8 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.serving.benchmark import answer_all, ignore
+from common.day.serving.benchmark import Variant, answer_all, ignore
 from common.engine.errors import UserError
+from common.engine.run import Result
 from common.learning.conditional_logit import Logit, fit_logit
 from common.learning.dataset import RankingDataset, to_matrix
 from common.learning.gbdt import Ranker
@@ -21,6 +23,7 @@ from competitions.mgtv.features.build import Sources
 from competitions.mgtv.models import click_ranker, completion, decision
 from competitions.mgtv.models.completion import Completion
 from competitions.mgtv.models.dataset import DayFeatures
+from competitions.mgtv.pipeline import DayModels
 from tests.unit.mgtv.mgtv_world import (
     SETTINGS,
     build,
@@ -79,12 +82,18 @@ def models(day: DayFeatures) -> tuple[list[Ranker], Completion, Logit]:
     return rankers, fitted, fit_logit(scored, None, 0.1)
 
 
+def pass_on(ranker: Ranker) -> Ranker:
+    return ranker
+
+
 def write(
     sources: Sources, models: tuple[list[Ranker], Completion, Logit], folder: Path, share: float = 1.0
 ) -> list[pl.DataFrame]:
     rankers, fitted, blend = models
-    subsets = [export.Subset("both", "whole", (0, 1), share, blend)]
-    export.write_export(export.ServedDay(SLATES, rankers, fitted), sources, CONFIG, subsets, folder / "export")
+    both = Variant("both", "whole", rankers=(0, 1), share=share, blend=blend)
+    export.write_tables(SLATES, sources, CONFIG, folder / "export")
+    fits = [Result(ranker.kind, partial(pass_on, ranker)) for ranker in rankers]
+    export.write_models_of_day(DayModels(fits, Result("fitted", lambda: fitted)), [both], folder / "export")
     export.write_requests(SLATES, SLATES.rows["query"].unique(), folder / "requests")
     return serving.read_requests(folder / "requests")
 

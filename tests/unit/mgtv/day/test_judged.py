@@ -14,7 +14,7 @@ from common.io.submission import Checked
 from common.learning.conditional_logit import Logit
 from common.learning.gbdt import Ranker
 from competitions.mgtv.competition import COMPETITION
-from competitions.mgtv.day.summary import compare_days, list_notes, measure_truth, summarise
+from competitions.mgtv.day.judged import compare_days, measure_truth, pool_notes, summarise
 from competitions.mgtv.io import reader
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.metrics import Measured, judge, measure, pool_ladder, sum_up
@@ -190,7 +190,7 @@ def outcome() -> Outcome:
 
 
 def test_notes_of_all_days_are_pooled_and_others_kept(outcome: Outcome) -> None:
-    rows = [(note.file, note.what, note.rows, note.done) for note in list_notes(outcome)]
+    rows = [(note.file, note.what, note.rows, note.done) for note in pool_notes(outcome)]
     assert rows == [
         ("folder", "gap", 1, "kept"),
         ("videos", "blank", 1, "kept"),

@@ -9,8 +9,8 @@ from catboost import CatBoostError
 
 from common.learning.dataset import RankingDataset, take_blocks
 from common.learning.listwise_softmax import softmax_gradients
-from competitions.flight.day import peers
-from competitions.flight.day.peers import PEERS, Peer, Scores
+from competitions.flight.lab import peers
+from competitions.flight.lab.peers import PEERS, Peer, Scores
 from competitions.flight.ranking.rerank import rerank
 
 BLOCKS = ("public", "core", "lift")
