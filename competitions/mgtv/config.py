@@ -85,11 +85,6 @@ class WatchSettings(Settings, frozen=True):
     patience: Count
     lightgbm_softmax: dict[str, Any]
 
-    @property
-    def models(self) -> tuple[str, ...]:
-        """What is mixed: one model."""
-        return MODELS
-
     def __post_init__(self) -> None:
         """Refuse names that are no block."""
         refuse_wrong("watch.blocks", self.blocks, BLOCKS)

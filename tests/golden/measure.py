@@ -171,7 +171,7 @@ def measure_mgtv(folder: Path) -> Metrics:
     measured["completion expected"] = float(np.concatenate(expected).mean())
     for name, value in zip(MGTV_ANSWERS, np.hstack(scores).mean(axis=1), strict=True):
         measured[f"completion {name}"] = float(value)
-    for name in (*config.watch.models, "blend"):
+    for name in summary["models"]:
         measured[f"likelihood {name}"] = summary["models"][name]["log_likelihood"]
         measured[f"model {name} hit_rate"] = summary["models"][name]["hit_rate"]
     measured |= {f"cv {name}": summary["cv"][name] for name in ("score", "hit_rate")}
