@@ -21,8 +21,8 @@ CLICKERS = 165_000  # a day, at the host's size
 TARGETS = {"clicks a clicker": 1.36, "pairs clicked once": 0.86, "clicked videos of a day that are new": 0.31}
 NEW_DAYS = 3  # a video is new up to so many days after its first click; assumed
 POSITIONS = (0, 1, 4, 9)
-KIND_NAMES = {1: "features", 2: "shorts", 3: "trailers", 4: "extras", 5: "side stories", 9: "digests"}
 PAIR = ["did", "vid"]
+COLLECTED = {"collections": "item_cid", "series": "sid"}
 
 
 def describe(folder: Path) -> pl.DataFrame:
@@ -45,9 +45,6 @@ def describe(folder: Path) -> pl.DataFrame:
         targets |= {"videos": VIDEOS, "collections": COLLECTIONS, "devices with a profile": DEVICES}
     rows = [(what, value, targets.get(what)) for what, value in measures.items()]
     return pl.DataFrame(rows, {"what": pl.String, "simulated": pl.Float64, "target": pl.Float64}, orient="row")
-
-
-COLLECTED = {"collections": "item_cid", "series": "sid"}
 
 
 def _measure_shows(folder: Path) -> dict[str, float]:
@@ -99,8 +96,7 @@ def _read_clicks(folder: Path, videos: pl.DataFrame) -> pl.DataFrame:
 def _measure_clicks(clicks: pl.DataFrame) -> dict[str, float]:
     first = clicks.group_by("vid").agg(first=pl.col("day").min())
     aged = clicks.join(first, on="vid").filter(pl.col("day") > 10)
-    aged = aged.select("day", "vid", new=pl.col("day") - pl.col("first") <= NEW_DAYS)
-    daily = aged.unique()
+    daily = aged.select("day", "vid", new=pl.col("day") - pl.col("first") <= NEW_DAYS).unique()
     # Against the click before in the same programme: the next episode, or the same one again.
     step = pl.col("item_serialno").diff().over("device", "item_cid")
     episodes = clicks.filter(pl.col("item_isIntact") == 1, pl.col("item_cid") > 0).select(step)
@@ -108,7 +104,6 @@ def _measure_clicks(clicks: pl.DataFrame) -> dict[str, float]:
         "pairs clicked once": _mean(clicks.group_by("device", "vid").len()["len"] == 1),
         "videos clicked a day": daily.height / max(daily["day"].n_unique(), 1),
         "clicked videos of a day that are new": _mean(daily["new"]),
-        "clicks on new videos": _mean(aged["new"]),
         "clicks on features": _mean(clicks["item_isIntact"] == 1),
         "clicks on the episode after the one before": float((episodes.to_series() == 1).sum()) / clicks.height,
         "clicks without a play": _mean(clicks["play_time"].is_null()),
@@ -121,7 +116,7 @@ def _measure_clicks(clicks: pl.DataFrame) -> dict[str, float]:
 def _measure_plays(clicks: pl.DataFrame) -> dict[str, float]:
     rate = pl.col("play_time") / pl.col("item_duration")
     known = clicks.filter(pl.col("item_duration") > 0, pl.col("play_time").is_not_null())
-    kinds, rates = known["item_isIntact"], known.select(rate).to_series()
+    rates = known.select(rate).to_series()
     return {
         **{f"completion, {level} %": float(rates.quantile(level / 100) or 0) for level in range(10, 100, 10)},
         "completion, mean": _mean(rates),
@@ -129,7 +124,6 @@ def _measure_plays(clicks: pl.DataFrame) -> dict[str, float]:
         "completion of 0": _mean(rates == 0),
         "completion above 0.9": _mean(rates > 0.9),
         "completion above 1": _mean(rates > 1),
-        **{f"completion of {name}, mean": _mean(rates.filter(kinds == code)) for code, name in KIND_NAMES.items()},
     }
 
 
