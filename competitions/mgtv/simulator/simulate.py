@@ -2,9 +2,9 @@
 
     python -m competitions simulate mgtv --out build/mgtv/simulated --scale 0.02 --seed 1
 
-A module says each part of it: ``catalogue``, ``users``, ``slates``, ``click_model``, ``watch_time_model``, ``profiles``,
-``comments``. Every click and play is drawn from a distribution that the oracle knows. Devices do not influence each other:
-they are simulated in parts, day by day, so that memory does not grow with the log.
+A module says each part of it: ``catalogue``, ``users``, ``slates``, ``click_model``, ``watch_time_model``,
+``profiles``, ``comments``. Every click and play is drawn from a distribution that the oracle knows. Devices do not
+influence each other: they are simulated in parts, day by day, so that memory does not grow with the log.
 """
 
 import json
