@@ -13,7 +13,11 @@ FLIGHTS = [f"{leg}_{name}" for leg in LEGS for name in ("departure", "arrival", 
 
 
 def slice_sessions(sessions: pl.DataFrame, rows: int) -> Iterator[tuple[int, int]]:
-    """Cut the sessions, in order, into runs [first, last) of about ``rows`` options, at least one session each."""
+    """Cut the sessions, in order, into runs [first, last) of about ``rows`` options, at least one session each.
+
+    >>> list(slice_sessions(pl.DataFrame({"first": [0, 2, 5], "size": [2, 3, 9]}), rows=4))
+    [(0, 2), (2, 3)]
+    """
     ends = (sessions["first"] + sessions["size"]).to_list()
     first, start = 0, 0
     for stop, end in enumerate(ends, 1):
