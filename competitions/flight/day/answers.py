@@ -12,7 +12,6 @@ from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE
 from competitions.flight.pipeline import Outcome
 from competitions.flight.ranking.blending import blend_scores
-from competitions.flight.ranking.rerank import rerank
 
 DAY_MINUTES, FIRST_PAGE = 1_440, 10
 
@@ -22,7 +21,7 @@ def describe_lists(outcome: Outcome) -> dict[str, Any]:
     data, scores, train = outcome.data.value, outcome.scores.value, outcome.train.value
     valid = data.valid
     blended = blend_scores(outcome.blend.value, scores, valid.group_sizes)
-    final = np.ascontiguousarray(rerank(blended, data.flights, valid.group_sizes, outcome.penalty.value))
+    final = np.ascontiguousarray(blended)
     counted = np.flatnonzero(valid.group_sizes > LARGE)
     ranks = rank_answers(final, valid.labels, valid.group_sizes)[counted]
     models = {

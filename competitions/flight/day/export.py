@@ -28,7 +28,7 @@ MODULE = "competitions.flight.day.service"
 DESCRIPTION = {
     "request": "a search with all of its options, as the reader codes them -> its options, best first",
     "computed at export": "lifts and preferences of earlier bookings, by traveller, company, route and carrier",
-    "computed in the request": "the rows of these tables under the search's keys, all features, models, blend, rerank",
+    "computed in the request": "the rows of these tables under the search's keys, all features, models, blend",
     "left out": "parsing the host's columns, network",
 }
 
@@ -74,10 +74,10 @@ def export(files: RawFiles, config: FlightConfig, run: Run, folder: Path, reques
 
 def list_plans(outcome: Outcome, config: FlightConfig) -> list[Variation]:
     """The run's own blend, fewer trees of it, its best model alone, and the baseline if fitted."""
-    temperatures, penalty = outcome.blend.value.temperatures, outcome.penalty.value
+    temperatures = outcome.blend.value.temperatures
     blocks, names, count = outcome.choice.features.blocks, outcome.names, len(temperatures)
-    whole = service.Mixture(blocks=blocks, temperatures=temperatures, penalty=penalty)
-    one = service.Mixture(blocks=blocks, temperatures=(1.0,), penalty=penalty)
+    whole = service.Mixture(blocks=blocks, temperatures=temperatures)
+    one = service.Mixture(blocks=blocks, temperatures=(1.0,))
     every = tuple(range(count))
     title = f"{count} models, as chosen" if count > 1 else f"{names[0]}, as chosen"
     plans = [Variation(title, "whole", every, 1.0, whole)]
@@ -91,7 +91,7 @@ def list_plans(outcome: Outcome, config: FlightConfig) -> list[Variation]:
     plans.append(Variation(f"{names[best]} alone", "one", (best,), 1.0, one))
     plans.append(Variation(f"{names[best]}, half of the trees", "one-half", (best,), 0.5, one))
     if config.baseline.fit:
-        alone = service.Mixture(blocks=BASELINE_BLOCKS, temperatures=(1.0,), penalty=0.0)
+        alone = service.Mixture(blocks=BASELINE_BLOCKS, temperatures=(1.0,))
         plans.append(Variation("baseline, no history", "baseline", (count,), 1.0, alone))
     return plans
 

@@ -18,7 +18,6 @@ from competitions.flight.pipeline import Outcome, Validated
 from competitions.flight.ranking import blending
 from competitions.flight.ranking.blending import blend_scores, find_hits
 from competitions.flight.ranking.rankers import list_blocks
-from competitions.flight.ranking.rerank import rerank
 from competitions.flight.simulator.simulate import TRUTH
 
 METRIC = f"HitRate@{CUTOFF}"
@@ -54,8 +53,7 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     data, scores = outcome.data.value, outcome.scores.value
     valid = data.valid
     blended = blend_scores(outcome.blend.value, scores, valid.group_sizes)
-    final = rerank(blended, data.flights, valid.group_sizes, outcome.penalty.value)
-    hit = find_hits(np.ascontiguousarray(final), valid.labels, valid.group_sizes)
+    hit = find_hits(np.ascontiguousarray(blended), valid.labels, valid.group_sizes)
     judged = pl.DataFrame({"session": data.valid_sessions, "score": hit}).cast({"session": pl.Int32})
     judged = judged.group_by("session", maintain_order=True).agg(pl.col("score").mean())
     train = outcome.train.value.sessions
@@ -81,9 +79,7 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     """The submission's and each model's scores on the truth of simulated raw files."""
     scores, oracle = submission.score_submission(outcome.checked[0].path, raw / TRUTH), read_oracle(raw)
     booked = find_booked(outcome.files.test, raw / TRUTH)
-    measured = blending.measure_test(
-        outcome.test.value, outcome.test_scores.value, booked, outcome.blend.value, outcome.penalty.value
-    )
+    measured = blending.measure_test(outcome.test.value, outcome.test_scores.value, booked, outcome.blend.value)
     rows = list_truth(dict(zip(outcome.rungs, measured, strict=True)), oracle)
     return SimulatedTruth(
         scores["hit_rate@3"],

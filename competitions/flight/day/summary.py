@@ -32,7 +32,7 @@ def summarise(outcome: Validated) -> dict[str, Any]:
         "models": models,
         "rounds": dict(zip(outcome.names, rounds, strict=True)),
         "plan": describe_plan(outcome),
-        "blend": describe_blend(blended, blend) | {"rerank_penalty": outcome.penalty.value},
+        "blend": describe_blend(blended, blend),
         "folds": [*compare_folds(outcome), bookings],
         **(describe_end(outcome, len(blended)) if isinstance(outcome, Outcome) else {}),
     }

@@ -60,14 +60,12 @@ def test_the_submission_and_each_model_are_scored_on_the_simulated_truth(tmp_pat
         return Result("key", lambda: value)
 
     checked = [Checked(tmp_path / "mine.csv", 11, ())]
-    outcome = stand(
-        tmp_path, test=kept(test), test_scores=kept(answers), blend=kept(ONE), penalty=kept(0.0), checked=checked
-    )
+    outcome = stand(tmp_path, test=kept(test), test_scores=kept(answers), blend=kept(ONE), checked=checked)
     truth = score_truth(outcome, tmp_path)
     assert (truth.score, truth.oracle, truth.scores["hit_rate@3"]) == (1, 0.6, 1)
     ((_, rows),) = truth.tables
     hits = {row["model"]: (row["@1"], row["@3"]) for row in rows}
-    models = {"logit": (0, 1), "baseline": (0, 0), "blend": (0, 1), "blend, reranked": (0, 1)}
+    models = {"logit": (0, 1), "baseline": (0, 0), "blend": (0, 1)}
     assert hits == models | {"oracle": (0.3, 0.6)}
 
 
@@ -84,7 +82,7 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
         labels = np.concatenate([np.eye(1, sizes[number], dtype=np.float32)[0] for number in order])
         own = np.array([sizes[number] for number in order], np.int32)
         rows = RankingDataset(("x",), np.zeros((len(labels), 1), np.float32), labels, own)
-        folds.append(FoldData(rows, rows, np.arange(len(labels)).astype(np.uint64), np.array(order)))
+        folds.append(FoldData(rows, rows, np.array(order)))
         scores += [np.arange(size) * (1 if last else -1) for size, last in zip(own, last_is_best, strict=True)]
     data = TrainingData(folds[0].train, np.arange(3), tuple(folds))
 
@@ -97,7 +95,6 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
         data=kept(data),
         scores=kept(np.concatenate(scores)[:, None].astype(np.float64)),
         blend=kept(ONE),
-        penalty=kept(0.0),
         split=kept(split_folds(train.sessions, 3, 2, 0)),
     )
     queries = list_queries(outcome)
