@@ -39,7 +39,7 @@ SLOW_MODULES = {
     "unit/common/day/tuning/test_tuning.py",
     "unit/common/day/test_replay.py",
     "unit/common/day/test_registry.py",
-    "unit/mgtv/models/test_deep_training.py",
+    "unit/mgtv/lab/test_deep_training.py",
     "unit/tencent/day/test_permutation_importance.py",
 }
 

@@ -11,14 +11,12 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from common.day.outcomes import count_outcomes
+from common.day.record_schema import RECORD, Row, read_record
 from common.day.revision import describe_difference as describe_code
 from common.day.run_record import (
     QUERIES,
-    RECORD,
     TRUTH,
     WEIGHT,
-    Row,
-    read_record,
     weigh_alike,
     weighted_error,
     weighted_mean,

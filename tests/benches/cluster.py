@@ -34,7 +34,7 @@ SETTINGS = {
         'baseline.model="xgboost_pairwise"',
         'rank.models=["xgboost_ndcg","lightgbm_lambdarank","lightgbm_softmax"]',
     ],
-    "mgtv": ['watch.models=["lightgbm_softmax","xgboost_softmax"]'],
+    "mgtv": [],
 }
 
 

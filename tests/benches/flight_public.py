@@ -19,7 +19,7 @@ import polars as pl
 from common.engine.console import print_table, wide_console
 from common.learning.dataset import Matrix, RankingDataset, to_matrix
 from competitions.flight.config import SampleSettings
-from competitions.flight.day.run_record import find_booked
+from competitions.flight.day.judged import find_booked
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import add_attributes, slice_sessions

@@ -11,14 +11,16 @@ from competitions.mgtv import labels, split
 from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.config import BLOCKS
 from competitions.mgtv.features import device_history, profile, sequence, target_encoding, video
-from competitions.mgtv.features.build import Sources, build, find_date, list_dates
+from competitions.mgtv.features.build import Sources
+from competitions.mgtv.features.comment import find_date, list_dates
 from competitions.mgtv.io import reader
-from competitions.mgtv.plan import Choices, settle
-from competitions.mgtv.split import Plan, Slates
+from competitions.mgtv.plan import Choices, Plan, settle
+from competitions.mgtv.split import Slates
 from tests.contract.mgtv import MGTV
 from tests.contract.mgtv_planted import DAYS, FIRST_VID
+from tests.unit.mgtv.mgtv_world import build
 
-CONFIG = settle(COMPETITION.load_config(["features.vector_size=4"]), Choices(0.0, 5, BLOCKS, {}, ()))
+CONFIG = settle(COMPETITION.load_config([]), Choices(0.0, 5, BLOCKS, {}, ()))
 DAY = 9  # that the leaks are planted for
 OF_OUTCOMES = {"video", "device", "pair", "list", "profile", "sequence"}  # every block but that of comments
 
@@ -31,7 +33,9 @@ class World:
 
     def see(self, log: pl.DataFrame) -> Sources:
         """The same with another log, and the tallies of that."""
-        categories = profile.tally_categories(log, self.sources.profiles, self.sources.videos, CONFIG.features)
+        categories = profile.tally_categories(
+            log, self.sources.profiles, self.sources.videos, CONFIG.features.categories
+        )
         return dataclasses.replace(
             self.sources, log=log, tally=target_encoding.tally_videos(log), categories=categories
         )

@@ -14,7 +14,7 @@ import polars as pl
 
 from common.day.serving.benchmark import Answer, Mark
 from common.day.serving.feature_tables import KeyedTable, read_keyed, read_struct, read_table
-from common.day.serving.model_files import read_models, score_models
+from common.day.serving.model_files import BLEND, read_models, score_models
 from common.learning.dataset import to_matrix
 from competitions.flight.features.booking_history import LIFTS, TARIFF_LIFTS, History
 from competitions.flight.features.build import build_features
@@ -22,7 +22,7 @@ from competitions.flight.features.preferences import LEVELS
 from competitions.flight.io.reader import Searches
 from competitions.flight.ranking.blending import Blend, blend_scores
 
-SETTINGS, BLEND = "settings.json", "blend.json"
+SETTINGS = "settings.json"
 SESSIONS, OPTIONS = "sessions.arrow", "options.arrow"
 EVERYBODY = "everybody"
 # By kind of table in a History: the first column of each table's key. "everybody" has none.

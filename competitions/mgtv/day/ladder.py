@@ -17,20 +17,21 @@ from common.day import ladder as families
 from common.day.ladder import Ladder
 from common.engine.run import Result, Run, bundle, collect
 from competitions.mgtv.config import MODELS, MgtvConfig
-from competitions.mgtv.day.summary import Prepared, judge, sum_up
 from competitions.mgtv.io import reader
+from competitions.mgtv.lab import baselines
+from competitions.mgtv.lab.deep_inputs import FieldTables, NetworkDay, code_devices, code_videos, look_up
+from competitions.mgtv.lab.deep_networks import NETWORKS
+from competitions.mgtv.lab.deep_training import DeepSettings, fit_network, score_network
+from competitions.mgtv.lab.peers import PEERS
+from competitions.mgtv.lab.public_baseline import answer_plainly
 from competitions.mgtv.labels import Floats
-from competitions.mgtv.models import baselines, click_ranker
+from competitions.mgtv.metrics import judge, sum_up
+from competitions.mgtv.models import click_ranker
 from competitions.mgtv.models.dataset import DayFeatures
-from competitions.mgtv.models.day_models import fit_completion, fit_ranker, name_days
 from competitions.mgtv.models.decision import Predictions, expect_rewards
-from competitions.mgtv.models.deep_inputs import FieldTables, NetworkDay, code_devices, code_videos, look_up
-from competitions.mgtv.models.deep_networks import NETWORKS
-from competitions.mgtv.models.deep_training import DeepSettings, fit_network, score_network
-from competitions.mgtv.models.public_baseline import answer_plainly
-from competitions.mgtv.pipeline import prepare
+from competitions.mgtv.pipeline import Prepared, fit_completion, fit_ranker, name_days, prepare
 
-FIRST = "lightgbm_softmax"
+(FIRST,) = MODELS
 LAST = "DIN"
 DEEP = DeepSettings()
 Row = dict[str, Any]
@@ -64,8 +65,7 @@ class Bench:
     def measure(self, scores: Scores, names: Sequence[str]) -> Row:
         """A rung's scores; the weights of its models on a validation day are found on the other one."""
         own = collect([scores[day] for day in self.ready.plan.valid])
-        l2 = self.config.watch.blend_l2
-        return self.compare(self.run.step(click_ranker.mix_across, self.valid, own, list(names), l2).value)
+        return self.compare(self.run.step(click_ranker.mix_across, self.valid, own, list(names)).value)
 
     def compare(self, probabilities: Sequence[Floats]) -> Row:
         """The full decision, and beside it what simpler decisions make of the same probabilities."""
@@ -171,13 +171,15 @@ def climb_blocks(bench: Bench, ladder: Ladder) -> None:
     for count in range(1, len(blocks) + 1):
         name = f"{FIRST} on the {blocks[0]} block" if count == 1 else f"+ {blocks[count - 1]} block"
         with ladder.rung(name, families.BOOSTING, bench.features) as rung:
-            rung.record(**bench.measure(score_models(bench, [FIRST], blocks[:count]), [FIRST]))
+            rung.record(**bench.measure(score_models(bench, (FIRST,), blocks[:count]), [FIRST]))
 
 
 def score_models(bench: Bench, models: Sequence[str], blocks: tuple[str, ...]) -> Scores:
     """Out-of-time scores of each validation day from some models on some blocks."""
     step, labelled, config, valid = bench.run.step, bench.ready.labelled, bench.config, bench.ready.plan.valid
-    recipes = [replace(click_ranker.make_recipe(kind, config.watch, config.seed), blocks=blocks) for kind in models]
+    recipe = replace(click_ranker.make_recipe(config.watch, config.seed), blocks=blocks)
+    own = {FIRST: recipe} | {kind: replace(recipe, kind=kind, parameters=peer) for kind, peer in PEERS.items()}
+    recipes = [own[kind] for kind in models]
     fits = collect([fit_ranker(bench.run, labelled, recipe, valid) for recipe in recipes])
     return {day: step(click_ranker.score, labelled[day], fits, name=f"day{day:02d}.score") for day in valid}
 
@@ -212,19 +214,19 @@ def run_network(bench: Bench, days: dict[int, Result[NetworkDay]], fields: Resul
 
 
 def climb_models(bench: Bench, ladder: Ladder, networks: dict[str, Scores]) -> None:
-    """The blend with one model more each time, as the pipeline has it; last, with the network of the history."""
-    blocks = bench.config.watch.blocks
-    for count in range(2, len(MODELS) + 1):
-        with ladder.rung(f"+ {MODELS[count - 1]}, mixed", families.BLEND, bench.features) as rung:
-            rung.record(**bench.measure(score_models(bench, MODELS[:count], blocks), MODELS[:count]))
+    """LightGBM with one model more each time, mixed by their likelihood; last, with the network of the history."""
+    blocks, models = bench.config.watch.blocks, (FIRST, *PEERS)
+    for count in range(2, len(models) + 1):
+        with ladder.rung(f"+ {models[count - 1]}, mixed", families.BLEND, bench.features) as rung:
+            rung.record(**bench.measure(score_models(bench, models[:count], blocks), models[:count]))
     needs = [*bench.features, *(step.name for step in bench.run.timings if step.name.endswith(f".{LAST}"))]
     with ladder.rung(f"+ {LAST}, mixed", families.BLEND, needs) as rung:
-        trees = score_models(bench, MODELS, blocks)
+        trees = score_models(bench, models, blocks)
         both: Scores = {}
         for day, scores in trees.items():
             pair = collect([scores, networks[LAST][day]])
             both[day] = bench.run.step(join_columns, pair, name=f"day{day:02d}.ladder.beside")
-        rung.record(**bench.measure(both, [*MODELS, LAST]))
+        rung.record(**bench.measure(both, [*models, LAST]))
 
 
 def join_columns(scores: Sequence[Floats]) -> Floats:

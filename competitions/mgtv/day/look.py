@@ -6,7 +6,7 @@ import msgspec
 import polars as pl
 
 from common.day.look.columns import RawTable
-from common.day.look.distributions import Curves, concentration, count_by, histogram, share_values
+from common.day.look.distributions import Curves, Sides, count_by, histogram
 from common.day.look.page import Look
 from common.day.run_record import list_notes
 from common.engine.decisions import AUTO
@@ -27,44 +27,36 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
     log = run.step(labels.stack_log, collect([day.frame for day in days]), videos.frame, truth, name="stack").value
     catalogue = videos.value.frame
     shown = {"log": log.filter("shown"), "test": test.value.shown}
-    known = {side: frame.join(catalogue, on="video", how="left") for side, frame in shown.items()}
+    known = Sides({side: frame.join(catalogue, on="video", how="left") for side, frame in shown.items()})
     watched = log.filter(pl.col("t").is_not_null())
     slates = {
         "log": count_by(shown["log"].select(key=pl.struct("day", "device")), "key"),
         "test": count_by(test.value.shown, "device"),
     }
-
-    def column(name: str) -> dict[str, pl.Series]:
-        return {side: frame[name] for side, frame in known.items()}
-
-    lengths = {"shown": known["log"]["duration"], "watched": watched.join(catalogue, on="video")["duration"]}
-    notes = [*videos.value.notes, *(note for day in days for note in day.value.notes), *test.value.notes]
+    lengths = {"shown": known.frames["log"]["duration"], "watched": watched.join(catalogue, on="video")["duration"]}
+    played = "t of the score. What is played to the end stands at 1, what is left at once near 0."
+    notes = [*files.notes, *videos.value.notes, *(note for day in days for note in day.value.notes), *test.value.notes]
     return Look(
         tables=list_tables(files),
         pictures={
             "Slates": [
                 histogram("Videos shown to a device on a day", "videos", slates, logarithmic=True),
                 histogram("Days on which a device is seen", "days", {"log": count_days(log)}),
-                concentration("How few videos hold how many impressions", column("video"), "videos"),
+                known.concentration("video", "How few videos hold how many impressions", "videos"),
             ],
             "Days": [count_by_day(log)],
             "Completion": [
-                histogram(
-                    "Share of a video that was played",
-                    "share",
-                    {"log": watched["t"]},
-                    note="t of the score. What is played to the end stands at 1, what is left at once near 0.",
-                ),
+                histogram("Share of a video that was played", "share", {"log": watched["t"]}, note=played),
                 histogram("Position of what was clicked", "position", {"log": log.filter("clicked")["position"]}),
             ],
             "Videos": [
                 histogram("Length", "seconds", lengths, logarithmic=True),
-                share_values("Channel", column("channel")),
-                share_values("Type", column("type")),
-                share_values("In the table of videos", column("known"), names={True: "yes", False: "no"}),
+                known.shares("channel", "Channel", missing=True),
+                known.shares("type", "Type", missing=True),
+                known.shares("known", "In the table of videos", missing=True, names={True: "yes", False: "no"}),
             ],
         },
-        notes=list_notes([note._asdict() for note in (*files.notes, *notes)]),
+        notes=list_notes([note._asdict() for note in notes]),
     )
 
 

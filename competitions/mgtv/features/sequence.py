@@ -13,24 +13,33 @@ from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from competitions.mgtv.config import BlockSettings
 from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.features.target_encoding import before_day, log_rate
 from competitions.mgtv.split import Slates
 
 SLICE_ROWS = 50_000
 DEVICE_VIDEOS = 40  # of a device's last clicked videos count towards the vectors
+VECTOR_SIZE = 32
+LAST_VIDEOS = 10  # of a device, that a candidate is compared with
+SHARPNESS = 4.0  # of the attention: a watched video weighs exp(SHARPNESS * cosine)
 Vectors = NDArray[np.float32]
 
 
-def fit_video_vectors(log: pl.DataFrame, slates: Slates, videos: int, settings: BlockSettings, seed: int) -> Vectors:
+def describe_similarity(
+    history: DeviceHistory, log: pl.DataFrame, slates: Slates, videos: pl.DataFrame, seed: int
+) -> pl.DataFrame:
+    """The block: vectors from the log before the day, and what they say of each row."""
+    return describe_sequences(history, slates, fit_video_vectors(log, slates, videos.height, seed))
+
+
+def fit_video_vectors(log: pl.DataFrame, slates: Slates, videos: int, seed: int) -> Vectors:
     """A unit vector (videos, size) for every video that two devices clicked before the day, 0 for the others."""
     clicked = before_day(log, slates).filter("clicked").select("device", "video", "day").collect()
     pairs = clicked.sort("device", "day", "video").unique(["device", "video"], keep="last", maintain_order=True)
     pairs = pairs.group_by("device", maintain_order=True).tail(DEVICE_VIDEOS)
     pairs = pairs.filter(pl.len().over("device") > 1).select(pl.col("device").rle_id(), "video")
-    size = min(settings.vector_size, videos - 1)
-    vectors = np.zeros((videos, settings.vector_size), np.float32)
+    size = min(VECTOR_SIZE, videos - 1)
+    vectors = np.zeros((videos, VECTOR_SIZE), np.float32)
     if pairs.height < 2 or size < 1:
         return vectors
     device, video = pairs["device"].to_numpy(), pairs["video"].to_numpy()
@@ -52,18 +61,16 @@ def fit_video_vectors(log: pl.DataFrame, slates: Slates, videos: int, settings: 
     return np.asarray(np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 1e-6))
 
 
-def describe_sequences(
-    history: DeviceHistory, slates: Slates, vectors: Vectors, settings: BlockSettings
-) -> pl.DataFrame:
+def describe_sequences(history: DeviceHistory, slates: Slates, vectors: Vectors) -> pl.DataFrame:
     """One row per row of the slates, in order: similarity to the device's last clicked videos, and their rates."""
-    watched, rates = _last_videos(history, slates, settings.last_videos)
+    watched, rates = _last_videos(history, slates, LAST_VIDEOS)
     query, video = slates.rows["query"].to_numpy(), slates.rows["video"].to_numpy()
     names = ("nearest", "mean", "faded", "attended_log_t", "liked")
     matrix = np.empty((len(query), len(names)), np.float32)
     for start in range(0, len(query), SLICE_ROWS):
         part = slice(start, start + SLICE_ROWS)
         own = query[part]
-        matrix[part] = _attend(vectors, video[part], watched[own], rates[own], settings.sharpness)
+        matrix[part] = _attend(vectors, video[part], watched[own], rates[own])
     return pl.DataFrame(matrix, [f"sequence_{name}" for name in names]).fill_nan(None)
 
 
@@ -85,14 +92,12 @@ def _last_videos(history: DeviceHistory, slates: Slates, most: int) -> tuple[NDA
     return videos, rates
 
 
-def _attend(
-    vectors: Vectors, video: NDArray[np.int32], watched: NDArray[np.int32], rates: Vectors, sharpness: float
-) -> Vectors:
+def _attend(vectors: Vectors, video: NDArray[np.int32], watched: NDArray[np.int32], rates: Vectors) -> Vectors:
     cosine, mask = np.einsum("nd,nkd->nk", vectors[video], vectors[watched]), watched >= 0
     cosine = np.where(mask, cosine, 0.0)
     recency = mask * 0.7 ** np.arange(watched.shape[1])
     rated = np.isfinite(rates)
-    known, weight = np.where(rated, rates, 0.0), np.where(rated, np.exp(sharpness * cosine), 0.0)
+    known, weight = np.where(rated, rates, 0.0), np.where(rated, np.exp(SHARPNESS * cosine), 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         columns = [
             np.where(mask, cosine, -1.0).max(axis=1),

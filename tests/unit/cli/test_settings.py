@@ -47,7 +47,7 @@ def test_every_list_can_be_given_without_quotes(name: str) -> None:
     [
         ("news", "rank.models", "xgboost"),
         ("flight", "rank.models", "catboost_softmax"),
-        ("mgtv", "watch.models", "logit"),
+        ("mgtv", "watch.blocks", "pair"),
         ("tencent", "ranker.features.blocks", "search"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from common.day.hosts.simulated import REPORT
 from competitions.tencent import submission as submissions
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.day.run_record import score_truth
+from competitions.tencent.day.judged import score_truth
 from competitions.tencent.ids import Oids
 from competitions.tencent.io import schema
 from tests.conftest import Call

@@ -37,12 +37,6 @@ def test_the_largest_of_each_list_is_picked_and_the_first_of_equals() -> None:
     assert pick(worth, sizes(3, 1, 4, 2)).tolist() == [1, 3, 4, 8]
 
 
-def test_lists_do_not_see_each_other() -> None:
-    """A list's largest is smaller than its neighbours' least."""
-    assert pick(np.array([9.0, 8.0, 1.0, 2.0, 9.0, 8.0]), sizes(2, 2, 2)).tolist() == [0, 3, 4]
-    assert pick(np.array([-3.0, -2.0, -2.0]), sizes(3)).tolist() == [1]
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_picks_are_those_of_a_plain_loop(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -178,10 +172,6 @@ def test_the_fallback_is_the_most_clicked_video_of_the_last_day() -> None:
     shown = [row(4, device, 0) for device in range(5)]
     assert fall_back(*earlier, *shown, row(4, 5, 3, 0.5))[0] == 3
     assert fall_back(*earlier, row(4, 0, 3))[0] == 0  # nothing clicked on the last day: that before it
-
-
-def test_of_equally_clicked_videos_the_first_code_counts() -> None:
-    assert fall_back(row(4, 0, 3, 0.5), row(4, 1, 1, 0.5), row(4, 2, 3, 0.5), row(4, 3, 1, 0.5))[0] == 1
 
 
 def test_a_video_without_a_duration_is_a_fallback_where_there_is_no_other() -> None:

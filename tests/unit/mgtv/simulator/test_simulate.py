@@ -78,20 +78,6 @@ def test_the_layout_is_whole_and_nothing_else_is_there(made: simulate.Simulation
     assert digest(made.folder).keys() == paths
 
 
-def test_the_columns_are_the_hosts(made: simulate.Simulation) -> None:
-    def header(path: str) -> tuple[str, ...]:
-        return tuple((made.folder / path).read_text(encoding="utf-8").split("\n", 1)[0].split(","))
-
-    assert header(schema.show_path(7)) == schema.SHOW_COLUMNS
-    assert header(schema.click_path(7)) == ("did", "vid", "item_cid", "click_time")
-    assert header(schema.play_path(7)) == ("did", "vid", "item_cid", "play_time")
-    assert header(schema.VIDEOS) == schema.VIDEO_COLUMNS
-    assert header(schema.PROFILES) == schema.PROFILE_COLUMNS
-    assert header(schema.ASKED.format(board="A")) == ("did",)
-    assert header(schema.SHOWN.format(board="A")) == schema.SHOW_COLUMNS
-    assert header("truth.csv") == schema.SUBMISSION_COLUMNS
-
-
 def test_the_report_counts_what_is_in_the_files(made: simulate.Simulation, videos: pl.DataFrame) -> None:
     report = json.loads((made.folder / REPORT).read_text(encoding="utf-8"))
     assert report["rows"] == made.rows
@@ -257,11 +243,6 @@ def test_a_scale_out_of_range_is_refused(tmp_path: Path, scale: float) -> None:
     with pytest.raises(UserError, match="scale is"):
         simulate.simulate(tmp_path / "raw", scale, 1)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_seed_below_0_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="seed is -1"):
-        simulate.simulate(tmp_path / "raw", SCALE, -1)
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "truth.csv", schema.SHOWS])

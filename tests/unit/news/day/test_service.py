@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.day.serving.benchmark import answer_all, ignore
+from common.day.serving.benchmark import Variant, answer_all, ignore
+from common.day.serving.model_files import write_variants
 from common.engine.errors import UserError
 from common.engine.run import Result, Run
 from common.learning.blending import Blend
@@ -67,9 +68,10 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
         "channel": features.channel_block(candidates),
     }
     rankers = fit_two(candidates, blocks)
-    models = export.Models(rankers, [export.Version("both", "whole", (0, 1), 1.0, WEIGHTS)], fusion)
     steps = len(run.timings)
-    export.write_export(inputs, models, CONFIG, run, folder / "export")
+    export.write_tables(inputs, fusion, CONFIG, run, folder / "export")
+    both = Variant("both", "whole", rankers=(0, 1), blend=service.Weights(weights=WEIGHTS))
+    write_variants(rankers, [both], folder / "export")
     assert len(run.timings) > steps
     assert all(record.kept for record in run.timings[steps:])
     export.write_requests(fold, fold.queries, folder / "requests")

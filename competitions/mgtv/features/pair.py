@@ -8,9 +8,8 @@ import polars as pl
 
 from common.learning.cooccurrence import FIXED_POINT, to_fixed_point
 from common.learning.features import attach
-from competitions.mgtv.config import BlockSettings
 from competitions.mgtv.features.device_history import DeviceHistory
-from competitions.mgtv.features.target_encoding import decay_weight, weigh_events
+from competitions.mgtv.features.target_encoding import DEVICE_PRIOR, decay_weight, weigh_events
 from competitions.mgtv.split import Slates
 
 LEVELS = ("video", "collection", "series", "channel", "type", "source", "intact", "stype")
@@ -26,19 +25,18 @@ def describe_pairs(
     videos: pl.DataFrame,
     by_video: pl.DataFrame,
     by_query: pl.DataFrame,
-    settings: BlockSettings,
+    half_life: float,
 ) -> pl.DataFrame:
     """One row per row of the slates, in order: the block's features.
 
     ``by_video`` and ``by_query`` are the video and device blocks, whose rates are what those of a pair are drawn to.
     """
-    half_life, prior = settings.half_lives[-1], settings.device_prior
     rows = attach(slates.rows, videos.select("video", *LEVELS[1:], "serial"), ["video"])
     above = _list_rates(rows, by_video, by_query, f"{half_life:g}d")
     weighed = _weigh_log(history, half_life)
     total = weighed.lazy().group_by("device").agg(total=pl.col("clicks").sum() / FIXED_POINT)
     rows = attach(rows, total.collect(), ["device"])
-    parts = [_describe_level(weighed, rows, above, level, prior) for level in LEVELS]
+    parts = [_describe_level(weighed, rows, above, level) for level in LEVELS]
     return pl.concat([*parts, _describe_episodes(history, rows)], how="horizontal").cast({pl.Float64: pl.Float32})
 
 
@@ -58,9 +56,7 @@ def _weigh_log(history: DeviceHistory, half_life: float) -> pl.DataFrame:
     return history.log.select("device", *LEVELS, *(to_fixed_point(events[name]).alias(name) for name in USED), ago=ago)
 
 
-def _describe_level(
-    weighed: pl.DataFrame, rows: pl.DataFrame, above: pl.DataFrame, level: str, prior: float
-) -> pl.DataFrame:
+def _describe_level(weighed: pl.DataFrame, rows: pl.DataFrame, above: pl.DataFrame, level: str) -> pl.DataFrame:
     """Counts and rates of (device, level); a pair without a history gets the mean of device's and level's rates."""
     counts = (
         weighed.lazy()
@@ -73,15 +69,15 @@ def _describe_level(
     filled = joined.with_columns(pl.col(*USED, "total").fill_null(0.0))
     base = {rate: (above[f"device_{rate}"] + above[f"{level}_{rate}"]) / 2 for rate in RATES}
     columns = {
-        "click": (pl.col("clicks") + prior * base["click"]) / (pl.col("shows") + prior),
-        "finish": (pl.col("finished") + prior * base["finish"]) / (pl.col("plays") + prior),
+        "click": (pl.col("clicks") + DEVICE_PRIOR * base["click"]) / (pl.col("shows") + DEVICE_PRIOR),
+        "finish": (pl.col("finished") + DEVICE_PRIOR * base["finish"]) / (pl.col("plays") + DEVICE_PRIOR),
         "shows": pl.col("shows"),
         "clicks": pl.col("clicks"),
         "clicked_ago": pl.col("clicked_ago"),
         "click_share": pl.col("clicks") / (pl.col("total") + 1.0),
     }
     if level in RESIDUAL_LEVELS:
-        columns["residual"] = pl.col("residual") / (pl.col("plays") + prior)
+        columns["residual"] = pl.col("residual") / (pl.col("plays") + DEVICE_PRIOR)
     return filled.select(value.alias(f"pair_{level}_{name}") for name, value in columns.items())
 
 

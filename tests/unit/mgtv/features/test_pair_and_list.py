@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 
 from competitions.mgtv.features.device_history import build_history
-from competitions.mgtv.features.device_video import LEVELS, describe_pairs
-from competitions.mgtv.features.slate import compare, describe_slates
+from competitions.mgtv.features.list import compare, describe_lists, describe_positions
+from competitions.mgtv.features.pair import LEVELS, describe_pairs
 from competitions.mgtv.split import Slates
-from tests.unit.mgtv.mgtv_world import SETTINGS, make_log, make_slates, make_videos, row
+from tests.unit.mgtv.mgtv_world import make_log, make_slates, make_videos, row
 
 # Two programmes of two and three episodes, and a video that belongs to nothing.
 VIDEOS = make_videos(
@@ -29,7 +29,7 @@ def describe(log: pl.DataFrame, slates: Slates, videos: pl.DataFrame = VIDEOS) -
     devices = slates.queries.select(
         "query", **{f"device_{rate}_14d": pl.lit(record[1]) for rate, record in rates.items()}
     )
-    return describe_pairs(build_history(log, slates, videos), slates, videos, about, devices, SETTINGS)
+    return describe_pairs(build_history(log, slates, videos), slates, videos, about, devices, 14.0)
 
 
 # --- counts and rates of a pair ---
@@ -74,7 +74,7 @@ def test_the_device_and_the_level_are_looked_up_each_for_itself() -> None:
     about = about.with_columns(video_own_click_14d=pl.col("video") / 10.0, video_channel_click_14d=pl.lit(0.5))
     devices = pl.DataFrame({"query": [1, 0], "device_click_14d": [0.1, 0.7], "device_finish_14d": [0.0, 0.0]})
     history = build_history(WATCHED.clear(), slates, VIDEOS)
-    described = describe_pairs(history, slates, VIDEOS, about, devices.cast({"query": pl.Int32}), SETTINGS)
+    described = describe_pairs(history, slates, VIDEOS, about, devices.cast({"query": pl.Int32}), 14.0)
     assert described["pair_video_click"].to_list() == pytest.approx([0.7 / 2, (0.7 + 0.3) / 2, (0.1 + 0.3) / 2])
     assert described["pair_channel_click"].to_list() == pytest.approx([0.6, 0.6, 0.3])
 
@@ -175,16 +175,8 @@ def test_an_episode_that_was_only_shown_was_not_watched() -> None:
 # --- slates: position and videos of the same kind ---
 
 
-def describe_list(slates: Slates, videos: pl.DataFrame = VIDEOS, **features: list[float]) -> pl.DataFrame:
-    height = slates.rows.height
-    others = pl.DataFrame(features or {"video_duration": [1.0] * height})
-    described = describe_slates(slates, videos, others)
-    assert others.columns == list(features or ["video_duration"])  # what was compared is left as it was
-    return described
-
-
 def test_position_and_videos_of_the_same_kind_by_hand() -> None:
-    described = describe_list(make_slates(9, {4: [0, 2, 3, 1, 5], 2: [0]}))
+    described = describe_positions(make_slates(9, {4: [0, 2, 3, 1, 5], 2: [0]}), VIDEOS)
     assert described["list_size"].to_list() == [5] * 5 + [1]
     assert described["list_position"].to_list() == [0, 1, 2, 3, 4, 0]
     assert described["list_position_share"].to_list() == pytest.approx([0.2, 0.4, 0.6, 0.8, 1, 1])
@@ -196,13 +188,13 @@ def test_position_and_videos_of_the_same_kind_by_hand() -> None:
 def test_positions_with_gaps_keep_their_number_and_their_share() -> None:
     shown = make_slates(9, {4: [0, 2, 3]})
     rows = shown.rows.with_columns(position=pl.Series([3, 4, 9], dtype=pl.Int16))
-    described = describe_list(Slates(9, shown.queries, rows))
+    described = describe_positions(Slates(9, shown.queries, rows), VIDEOS)
     assert described["list_position"].to_list() == [3, 4, 9]
     assert described["list_position_share"].to_list() == pytest.approx([1 / 3, 2 / 3, 1])
 
 
 def test_the_share_of_todays_rows() -> None:
-    described = describe_list(make_slates(9, {1: [0, 1], 2: [0, 2], 3: [0]}))
+    described = describe_positions(make_slates(9, {1: [0, 1], 2: [0, 2], 3: [0]}), VIDEOS)
     shares = [3 / 5, 1 / 5, 3 / 5, 1 / 5, 3 / 5]
     assert described["list_share_today"].to_list() == pytest.approx([math.log1p(1000 * share) for share in shares])
 
@@ -249,7 +241,10 @@ def test_which_features_are_compared() -> None:
 
 def test_comparisons_stand_beside_the_position_row_by_row() -> None:
     slates = make_slates(9, {4: [0, 2], 2: [0, 1]})
-    described = describe_list(slates, video_age=[1.0, 3.0, 10.0, 30.0])
-    assert described["list_video_age_off"].to_list() == [-1, 1, -10, 10]
+    by_video = VIDEOS.select("video", video_age=pl.col("video") * 10.0)
+    by_pair = pl.DataFrame({"pair_video_click": [0.5, 0.25, 0.0, 1.0]})
+    described = describe_lists(slates, VIDEOS, by_video, by_pair)
+    assert described["list_video_age_off"].to_list() == [-10, 10, -5, 5]
     assert described["list_video_age_rank"].to_list() == [2, 1, 2, 1]
+    assert described["list_pair_video_click_rank"].to_list() == [1, 2, 2, 1]
     assert described["list_size"].to_list() == [2] * 4

@@ -8,6 +8,7 @@ import re
 import polars as pl
 
 from common.learning.features import attach
+from competitions.mgtv.features.build import spread
 from competitions.mgtv.split import Slates
 
 RATE = re.compile(r"(video|pair)_.*_(click|answer)(_.*)?")  # of clicking or answering
@@ -15,19 +16,30 @@ ATTRIBUTES = ("collection", "channel", "type")
 COMPARED = ("video_duration", "video_age", "video_trend")  # beside every rate of clicking or answering
 
 
-def describe_slates(slates: Slates, videos: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
-    """One row per row of the slates, in order: the block's features. ``others``: those of the blocks before it."""
+def describe_lists(
+    slates: Slates, videos: pl.DataFrame, by_video: pl.DataFrame, by_pair: pl.DataFrame | None
+) -> pl.DataFrame:
+    """One row per row of the slates, in order: the block's features.
+
+    ``by_video`` and ``by_pair``: the blocks ``video`` and ``pair``, whose rates are compared within a slate.
+    """
+    others = [spread(by_video, slates.rows), *([] if by_pair is None else [by_pair])]
+    compared = compare(pl.concat(others, how="horizontal").with_columns(query=slates.rows["query"]))
+    return pl.concat([describe_positions(slates, videos), compared], how="horizontal")
+
+
+def describe_positions(slates: Slates, videos: pl.DataFrame) -> pl.DataFrame:
+    """The part of the block that looks at no rate: position, videos of the same kind, share of all that is shown."""
     rows = attach(slates.rows, videos.select("video", *ATTRIBUTES), ["video"])
     size = pl.len().over("query")
     same = {name: pl.when(pl.col(name).is_not_null()).then(pl.len().over("query", name) - 1) for name in ATTRIBUTES}
-    position = rows.select(
+    return rows.select(
         list_size=size.cast(pl.Float32),
         list_position=pl.col("position").cast(pl.Float32),
         list_position_share=(pl.col("position").rank("ordinal").over("query") / size).cast(pl.Float32),
         list_share_today=(pl.len().over("video") / pl.len() * 1e3).log1p().cast(pl.Float32),
         **{f"list_same_{name}": count.cast(pl.Float32) for name, count in same.items()},
     )
-    return pl.concat([position, compare(others.with_columns(query=rows["query"]))], how="horizontal")
 
 
 def compare(features: pl.DataFrame) -> pl.DataFrame:

@@ -14,28 +14,17 @@ from common.io.submission import Checked
 from common.learning.conditional_logit import Logit
 from common.learning.gbdt import Ranker
 from competitions.mgtv.competition import COMPETITION
-from competitions.mgtv.day.summary import (
-    Measured,
-    Outcome,
-    Prepared,
-    Tables,
-    compare_days,
-    judge,
-    list_notes,
-    measure,
-    measure_truth,
-    pool_ladder,
-    sum_up,
-    summarise,
-)
+from competitions.mgtv.day.judged import compare_days, measure_truth, pool_notes, summarise
 from competitions.mgtv.io import reader
 from competitions.mgtv.labels import score_rates
+from competitions.mgtv.metrics import Measured, judge, measure, pool_ladder, sum_up
 from competitions.mgtv.models import click_ranker, decision
 from competitions.mgtv.models.completion import Bins, Completion
 from competitions.mgtv.models.dataset import DayFeatures
-from competitions.mgtv.models.day_models import DayModels
 from competitions.mgtv.models.decision import ANSWERS, PICKS, ExpectedReward, Predictions
-from competitions.mgtv.split import Plan, Slates
+from competitions.mgtv.pipeline import DayModels, Outcome, Prepared, RawTables
+from competitions.mgtv.plan import Plan
+from competitions.mgtv.split import Slates
 from tests.unit.mgtv.mgtv_world import Floats, make_day
 
 NONE = np.empty(0)
@@ -157,7 +146,7 @@ def outcome() -> Outcome:
         return reader.Note(file, what, rows, "kept")
 
     lengths = pl.DataFrame({"video": [0], "duration": [10.0]}, schema={"video": pl.Int32, "duration": pl.Float32})
-    tables = Tables(
+    tables = RawTables(
         kept(CODES),
         kept(reader.Videos(lengths, (note("blank", 1, "videos"),))),
         kept(reader.Profiles(pl.DataFrame(), (note("blank", 2, "profiles"),))),
@@ -179,8 +168,7 @@ def outcome() -> Outcome:
         test_slates=kept(SLATES),
     )
     files = reader.RawFiles((), Path(), None, (), Path(), Path(), "B", (note("gap", 1, "folder"),))
-    gains = ({"a": 100.0, "b": 0.0}, {"a": 1.0, "b": 3.0})
-    rankers = [kept(Ranker("logit", None, rounds, gain)) for rounds, gain in zip((5, 6), gains, strict=True)]
+    rankers = [kept(Ranker("lightgbm_softmax", None, 5, {"a": 5.0, "b": 3.0}))]
     completion = Completion(Bins(NONE, NONE, NONE, NONE), None, (), 9)
     scores = {"score": 0.3, "error": 0.01, "hit_rate": 0.5, "score_of_hits": 0.6, "log_likelihood": -1.0}
     measured = Measured({"one": scores, "blend": scores}, [{"pick": "random"}], {6: scores}, scores)
@@ -188,13 +176,13 @@ def outcome() -> Outcome:
     early = DayModels(rankers, kept(completion))
     return Outcome(
         files=files,
-        config=COMPETITION.load_config(["watch.models=['logit', 'xgboost_softmax']"]),
+        config=COMPETITION.load_config([]),
         ready=prepared,
         early=early,
         final=early,
         valid=[],
         test=kept(predict(TEST, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [1.0] * 6, test_scores)),
-        blend=kept(blend_of(0.25, 1.5)),
+        blend=kept(blend_of(1.0)),
         mixed=kept([]),
         measured=kept(measured),
         checked=Checked(Path("x") / "result.csv", 4, ("rule",)),
@@ -202,7 +190,7 @@ def outcome() -> Outcome:
 
 
 def test_notes_of_all_days_are_pooled_and_others_kept(outcome: Outcome) -> None:
-    rows = [(note.file, note.what, note.rows, note.done) for note in list_notes(outcome)]
+    rows = [(note.file, note.what, note.rows, note.done) for note in pool_notes(outcome)]
     assert rows == [
         ("folder", "gap", 1, "kept"),
         ("videos", "blank", 1, "kept"),
@@ -246,11 +234,8 @@ def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) ->
     assert (summary["cv"]["score"], summary["cv"]["devices"]) == (0.3, 1)
     assert list(summary["models"]) == ["one", "blend"]
     assert summary["by_day"] == {"6": summary["models"]["blend"]}
-    assert summary["rounds"] == {"logit": 5, "xgboost_softmax": 6, "completion": 9}
-    assert summary["blend"] == {
-        "models": ["logit", "xgboost_softmax"],
-        "weights": {"logit": 0.25, "xgboost_softmax": 1.5},
-    }
+    assert summary["rounds"] == {"lightgbm_softmax": 5, "completion": 9}
+    assert summary["blend"] == {"models": ["lightgbm_softmax"], "weights": {"lightgbm_softmax": 1.0}}
     assert summary["gains"] == {"a": 0.625, "b": 0.375}
     assert summary["board"] == "B"
     assert summary["submission"] == {"path": str(Path("x/result.csv")), "rows": 4}
@@ -260,25 +245,19 @@ def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) ->
 # --- the simulated truth ---
 
 
-@pytest.fixture
-def one_model(outcome: Outcome) -> Outcome:
-    """The same with one model, whose scores are the mix."""
-    return replace(outcome, blend=kept(blend_of(1.0)))
-
-
-def test_the_ladder_on_a_known_truth(one_model: Outcome) -> None:
+def test_the_ladder_on_a_known_truth(outcome: Outcome) -> None:
     """d is not in the truth, a was shown nothing, b hits its first video, c is told 20 (rate .3), which it was."""
     truth = pl.DataFrame({"did": ["b", "c", "a"], "vid": [10, 20, 10], "completion_rate": [0.5, 0.3, 0.5]})
-    rows = {row["pick"]: row for row in measure_truth(one_model, truth)}
+    rows = {row["pick"]: row for row in measure_truth(outcome, truth)}
     assert rows["P(watch)"]["hit_rate"] == 1
     earned = score_rates(np.array([0.5, 0.3]), np.array([0.2, 0.6])).mean()
     assert rows["P(watch)"]["max E[s]"] == rows["P(watch) x E[s]"]["max E[s]"] == pytest.approx(earned)
     assert rows["P(watch)"]["p = 0"] == 0.5
     missed = pl.DataFrame({"did": ["b", "c"], "vid": [20, 20], "completion_rate": [0.5, 0.3]})
-    assert {row["pick"]: row for row in measure_truth(one_model, missed)}["P(watch)"]["hit_rate"] == 0.5
+    assert {row["pick"]: row for row in measure_truth(outcome, missed)}["P(watch)"]["hit_rate"] == 0.5
 
 
-def test_a_truth_of_nothing_watched_earns_nothing(one_model: Outcome) -> None:
+def test_a_truth_of_nothing_watched_earns_nothing(outcome: Outcome) -> None:
     truth = pl.DataFrame({"did": ["b"], "vid": [10], "completion_rate": [0.0]})
-    rows = {row["pick"]: row for row in measure_truth(one_model, truth)}
+    rows = {row["pick"]: row for row in measure_truth(outcome, truth)}
     assert (rows["P(watch)"]["hit_rate"], rows["P(watch)"]["max E[s]"]) == (1, 0)

@@ -7,7 +7,7 @@ import polars as pl
 
 from common.engine.run import Result
 from common.learning.split import Fold
-from competitions.news.day.summary import compare_folds
+from competitions.news.day.judged import compare_folds
 from competitions.news.pipeline import Prepared
 from tests.unit.news.news_world import START
 

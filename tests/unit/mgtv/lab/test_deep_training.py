@@ -7,8 +7,7 @@ import polars as pl
 import pytest
 import torch
 
-from competitions.mgtv.models.dataset import DayFeatures
-from competitions.mgtv.models.deep_inputs import (
+from competitions.mgtv.lab.deep_inputs import (
     MOST,
     FieldTables,
     Inputs,
@@ -17,9 +16,10 @@ from competitions.mgtv.models.deep_inputs import (
     code_videos,
     look_up,
 )
-from competitions.mgtv.models.deep_networks import NETWORKS, Batch, DeepFM, Shape, Vectors, cross
-from competitions.mgtv.models.deep_training import DeepSettings, choice_loss, fit_network, measure_scale, score_network
-from tests.unit.mgtv.mgtv_world import Floats, draw_log, make_day, make_log, make_slates, make_videos, row
+from competitions.mgtv.lab.deep_networks import NETWORKS, Batch, DeepFM, Shape, Vectors, cross
+from competitions.mgtv.lab.deep_training import DeepSettings, choice_loss, fit_network, measure_scale, score_network
+from competitions.mgtv.models.dataset import DayFeatures
+from tests.unit.mgtv.mgtv_world import Floats, draw_log, make_day, make_slates, make_videos
 
 CHANNELS = 4
 VIDEOS = 40
@@ -92,26 +92,6 @@ def test_one_seed_gives_one_result_and_leaves_the_threads_alone(kind: str) -> No
     assert torch.equal(torch.random.get_rng_state(), before[1])
 
 
-def test_two_threads_that_share_a_list_give_one_result() -> None:
-    """One list of 2,001 rows: both threads add to the gradient of what its device watched."""
-    rng, rows = np.random.default_rng(0), 2_001
-    day = make_day([rows], [5], {"video_noise": rng.normal(size=rows)})
-    watched, video = rng.integers(1, VIDEOS + 1, (1, 20)), rng.integers(1, VIDEOS + 1, rows)
-    inputs = Inputs(video, np.zeros(1, np.int64), watched, np.full((1, 20), 0.5, np.float32))
-    settings = DeepSettings(passes=2, lists=1, watched=20, threads=2)
-    fits = [fit_network([NetworkDay(day, inputs)], tables(), "DIN", ["video"], settings, 0) for _ in range(3)]
-    assert len({b"".join(weights.tobytes() for weights in fit.weights.values()) for fit in fits}) == 1
-    assert not torch.are_deterministic_algorithms_enabled()
-
-
-def test_batches_do_not_change_the_scores() -> None:
-    day, inputs = draw_day(1, 40)
-    network = fit_network([NetworkDay(day, inputs)], tables(), "DIN", ["video"], SETTINGS, 0)
-    whole = score_network(NetworkDay(day, inputs), tables(), network, SETTINGS)
-    few = score_network(NetworkDay(day, inputs), tables(), network, DeepSettings(lists=3, threads=1))
-    np.testing.assert_allclose(whole, few, atol=1e-5)
-
-
 # --- inputs ---
 
 
@@ -124,15 +104,6 @@ def test_what_happens_on_the_day_or_later_is_no_input() -> None:
         vars(look_up(log, slates, 20, 5)).values(), vars(look_up(other, slates, 20, 5)).values(), strict=True
     ):
         np.testing.assert_array_equal(one, two)
-
-
-def test_inputs_are_places_in_the_tables() -> None:
-    log = make_log(row(1, 4, 2, 0.5), row(2, 4, 0, None, clicked=True), row(1, 9, 1, 3.0))
-    inputs = look_up(log, make_slates(3, {4: [1, 2], 9: [0]}), 6, 2)
-    assert inputs.video.tolist() == [2, 3, 1]
-    assert inputs.device.tolist() == [5, 0]  # device 9 is beyond the profiles
-    assert inputs.watched.tolist() == [[1, 3], [2, 0]]
-    assert inputs.rates.tolist() == [[-1.0, 0.5], [2.0, -1.0]]
 
 
 def test_ids_begin_at_one_and_many_share() -> None:

@@ -1,12 +1,16 @@
 """The closing summary, by hand: the two folds side by side, and how a training went."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from common.engine.run import Result
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus
-from competitions.tencent.day.summary import describe_fold, describe_training, unseen_share
+from competitions.tencent.day.judged import measure_fold, summarise_fit, unseen_share
 from competitions.tencent.ids import Rows
+from competitions.tencent.outcome import FoldResult
 from competitions.tencent.split import Fold, build_test_fold
 from competitions.tencent.training.trainer import Trained, TrainingHistory
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
@@ -37,7 +41,7 @@ def valid() -> Fold:
 
 
 def test_the_hold_out_by_hand(corpus: Corpus, valid: Fold) -> None:
-    assert describe_fold("validation", corpus, valid) == {
+    assert measure_fold("validation", corpus, valid) == {
         "fold": "validation",
         "training events": 4,
         "queries": 2,
@@ -50,7 +54,7 @@ def test_the_hold_out_by_hand(corpus: Corpus, valid: Fold) -> None:
 
 def test_the_hosts_queries_by_hand(corpus: Corpus) -> None:
     test = build_test_fold(TRAIN, TEST, corpus.candidates, None, COMPETITION.load_config([]).host)
-    description = describe_fold("test", corpus, test)
+    description = measure_fold("test", corpus, test)
     assert description == {
         "fold": "test",
         "training events": 7,
@@ -64,12 +68,13 @@ def test_the_hosts_queries_by_hand(corpus: Corpus) -> None:
 
 
 def test_a_training_by_hand() -> None:
-    trained = Trained({"a": np.zeros((3, 4)), "b": np.zeros(5)}, TrainingHistory((2.5, 1.5), 3_000, 1.5))
-    assert describe_training(trained) == {
+    history = TrainingHistory((2.5, 1.5), 3_000, 1.5)
+    trained = Result("key", lambda: Trained({"a": np.zeros((3, 4)), "b": np.zeros(5)}, history))
+    fields: dict[str, Any] = dict.fromkeys(FoldResult.__dataclass_fields__) | {"trained": trained}
+    assert summarise_fit(FoldResult(**fields)) == {
         "losses": [2.5, 1.5],
         "tokens": 3_000,
         "seconds": 1.5,
         "tokens_per_second": 2_000,
         "parameters": 17,
     }
-    assert describe_training(Trained({}, TrainingHistory((), 0, 0.0)))["tokens_per_second"] == 0
