@@ -96,7 +96,6 @@ MGTV_FEATURES = (
     "list_video_own_click_14d_rank",
     "profile_f68_channel_click",
     "comment_collection_log_number",
-    "sequence_faded",
 )
 Metrics = dict[str, float]
 

@@ -1,6 +1,7 @@
 """What `make look-mgtv` shows of the raw files: slates, days, completion, popularity, videos; log beside test."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import polars as pl
@@ -15,6 +16,8 @@ from competitions.mgtv import labels
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.io import reader
 
+Pictures = Sequence[Picture | None]
+
 
 def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
     """Tables and pictures of the host's files."""
@@ -25,8 +28,7 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
     test = run.step(reader.read_test, logs, codes)
     truth = config.truth if config.truth.clip != AUTO else msgspec.structs.replace(config.truth, clip=0.0)  # as it is
     log = run.step(labels.stack_log, collect([day.frame for day in days]), videos.frame, truth, name="stack").value
-    catalogue = videos.value.frame
-    shown = {"log": log.filter("shown"), "test": test.value.shown}
+    catalogue, shown = videos.value.frame, {"log": log.filter("shown"), "test": test.value.shown}
     known = Sides({side: frame.join(catalogue, on="video", how="left") for side, frame in shown.items()})
     watched = log.filter(pl.col("t").is_not_null())
     slates = {
@@ -60,6 +62,11 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
     )
 
 
+def pick(sides: Mapping[str, pl.DataFrame], column: str) -> dict[str, pl.Series]:
+    """A column of the log and of the test."""
+    return {side: frame[column] for side, frame in sides.items()}
+
+
 def list_tables(files: reader.RawFiles) -> list[RawTable]:
     """The host's tables; comments are workbooks and stand apart."""
     parts = {
@@ -77,28 +84,16 @@ def list_tables(files: reader.RawFiles) -> list[RawTable]:
     ]
 
 
-def count_days(log: pl.DataFrame) -> pl.Series:
-    """The number of days of each device."""
-    return log.group_by("device").agg(pl.col("day").n_unique())["day"]
-
-
 def count_by_day(log: pl.DataFrame) -> Curves | None:
     """Impressions, clicks and plays by day."""
-    counts = (
-        log.group_by("day")
-        .agg(
-            shown=pl.col("shown").sum(),
-            clicked=pl.col("clicked").sum(),
-            played=pl.col("t").is_not_null().sum(),
-        )
-        .sort("day")
-    )
+    flags = {"shown": pl.col("shown"), "clicked": pl.col("clicked"), "played": pl.col("t").is_not_null()}
+    counts = log.group_by("day").agg(**{name: flag.sum() for name, flag in flags.items()}).sort("day")
     if not counts.height:
         return None
-    whole = {name: max(float(counts[name].sum()), 1.0) for name in ("shown", "clicked", "played")}
+    whole = {name: max(float(counts[name].sum()), 1.0) for name in flags}
     lines = {
         name: [(float(day), float(count) / whole[name]) for day, count in counts.select("day", name).iter_rows()]
-        for name in whole
+        for name in flags
     }
     note = f"{whole['shown']:,.0f} impressions, {whole['clicked']:,.0f} clicks, {whole['played']:,.0f} plays."
     return Curves("Each day's share of impressions, clicks and plays", "day", "share", lines, note, linear=True)
