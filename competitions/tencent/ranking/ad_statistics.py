@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from competitions.tencent.corpus import Bools, Catalogue, Int64s
+from competitions.tencent.corpus import Bools, Catalogue, Floats, Int64s
 from competitions.tencent.io import schema
-from competitions.tencent.model.sparse_history import Floats
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import HOUR_S, end_time
 
@@ -30,7 +29,7 @@ class AdStatistics:
     events: Int64s
 
 
-def describe_ads(history: Histories, catalogue: Catalogue, *, times: bool) -> AdStatistics:
+def compute_statistics(history: Histories, catalogue: Catalogue, *, times: bool) -> AdStatistics:
     """From the events of these histories, at the second behind the last of them; without ``times`` only how many
     events an ad has.
     """
@@ -50,9 +49,9 @@ def describe_ads(history: Histories, catalogue: Catalogue, *, times: bool) -> Ad
     np.minimum.at(last, item, age)
     recent = np.bincount(item[age < RECENT_H], minlength=rows).astype(np.float64)
     codes = np.asarray(catalogue.features)
-    shown = [rate_values(codes[:, at], recent, last < ALIVE_H) for at in range(codes.shape[1])]
+    shown = [mean_by_value(codes[:, at], recent, last < ALIVE_H) for at in range(codes.shape[1])]
     lasting = np.log1p(count)
-    total = [rate_values(codes[:, at], lasting, (count > 0) & (first < YOUNG_H)) for at in range(codes.shape[1])]
+    total = [mean_by_value(codes[:, at], lasting, (count > 0) & (first < YOUNG_H)) for at in range(codes.shape[1])]
     columns = [
         *(np.log(values + FLOOR) for values in faded),
         lasting,
@@ -65,7 +64,7 @@ def describe_ads(history: Histories, catalogue: Catalogue, *, times: bool) -> Ad
     return AdStatistics(names, np.column_stack(columns).astype(np.float32), values.astype(np.float32), count)
 
 
-def rate_values(codes: np.ndarray, values: np.ndarray, among: Bools) -> np.ndarray:
+def mean_by_value(codes: np.ndarray, values: np.ndarray, among: Bools) -> np.ndarray:
     """The mean of ``values`` over the ads ``among`` that share an ad's code, for every ad; few ads are pulled to the
     mean of all.
     """

@@ -1,7 +1,7 @@
 """How often an ad will be shown within the horizon: a Poisson regression by gradient-boosted trees.
 
 An ad's own past tells most; of an ad without one, the ads that share its features tell. Fitted on the candidates of
-earlier questions, whose next events are known. Weights of the search and the ranker's features rest on it.
+earlier folds, whose next events are known. Retrieval and the ranker's features rest on it.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,8 @@ import lightgbm as lgb
 import numpy as np
 
 from competitions.tencent.config import ForecastSettings
-from competitions.tencent.corpus import Corpus, Int64s
-from competitions.tencent.model.sparse_history import Floats
-from competitions.tencent.ranking.ad_statistics import AdStatistics, describe_ads
+from competitions.tencent.corpus import Corpus, Floats, Int64s
+from competitions.tencent.ranking.ad_statistics import AdStatistics, compute_statistics
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import HOUR_S, Fold, end_time
 
@@ -42,34 +41,37 @@ class Forecast:
 
 
 def fit_forecasts(
-    corpus: Corpus, fold: Fold, questions: Sequence[Fold], times: bool, horizon_h: float, settings: ForecastSettings
+    corpus: Corpus, fold: Fold, earlier: Sequence[Fold], times: bool, horizon_h: float, settings: ForecastSettings
 ) -> list[Forecast]:
-    """One forecast per question, fitted without it, and last the one for ``fold``, fitted on all questions; none
+    """One forecast per ``earlier`` fold, fitted without it, and last the one for ``fold``, fitted on all of them; none
     without ``times``.
-
-    So that the ranker learns from forecasts as good as those that it will be given, not from fitted ones.
     """
-    if not (questions and times):
-        return [Forecast("")] * (len(questions) + 1)
-    tables, counts = zip(*(count_next(corpus, fold, question, horizon_h) for question in questions), strict=True)
-    parts = [[at for at in range(len(questions)) if at % 2 != half] for half in (0, 1)]
+    if not (earlier and times):
+        return [Forecast("")] * (len(earlier) + 1)
+    tables, counts = zip(*(count_next(corpus, fold, one, horizon_h) for one in earlier), strict=True)
+    # Cross-fitted by halves, so that the ranker learns from forecasts as good as those that it will get at the end:
+    # those of the rows that trees were fitted on are better than any of tomorrow.
+    parts = [[at for at in range(len(earlier)) if at % 2 != half] for half in (0, 1)]
     whole = fit_trees(tables, counts, settings)
-    if len(questions) == 1:
+    if len(earlier) == 1:
         return [whole, whole]
     halves = [fit_trees([tables[at] for at in part], [counts[at] for at in part], settings) for part in parts]
-    return [*(halves[at % 2] for at in range(len(questions))), whole]
+    return [*(halves[at % 2] for at in range(len(earlier))), whole]
 
 
-def count_next(corpus: Corpus, fold: Fold, question: Fold, horizon_h: float) -> tuple[Floats, Int64s]:
-    """The columns of a question's candidates, and how often each was shown within the horizon behind it."""
-    train, rows = corpus.train, question.candidates.rows.values
-    history = question.history(train)
+def count_next(corpus: Corpus, fold: Fold, earlier: Fold, horizon_h: float) -> tuple[Floats, Int64s]:
+    """The columns of an earlier fold's candidates, and how often each was shown within the horizon behind its cut.
+
+    Labels end where ``fold``'s own history does: nothing behind its cut is counted.
+    """
+    train, rows = corpus.train, earlier.candidates.rows.values
+    history = earlier.history(train)
     now = end_time(history)
     behind = Histories(train, np.arange(len(train)), fold.train_ends).events()
     time = train.time[behind]
     inside = behind[(time >= now) & (time < now + horizon_h * HOUR_S)]
     counted = np.bincount(train.item[inside], minlength=len(corpus.catalogue.oid))
-    return join_columns(describe_ads(history, corpus.catalogue, times=True), rows), counted[rows]
+    return join_columns(compute_statistics(history, corpus.catalogue, times=True), rows), counted[rows]
 
 
 def join_columns(statistics: AdStatistics, rows: Int64s) -> Floats:
@@ -78,7 +80,7 @@ def join_columns(statistics: AdStatistics, rows: Int64s) -> Floats:
 
 
 def fit_trees(tables: Sequence[Floats], counts: Sequence[Int64s], settings: ForecastSettings) -> Forecast:
-    """Fit on the candidates of some questions; no trees where there is no event."""
+    """Fit on the candidates of some folds; no trees where there is no event."""
     if not tables or not any(part.any() for part in counts):
         return Forecast("")
     parameters = {

@@ -4,6 +4,7 @@ Without a hidden layer it is the conditional logit (McFadden 1974); one layer le
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,17 +12,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from competitions.tencent.config import FitSettings
-from competitions.tencent.corpus import Int64s
-from competitions.tencent.model.sparse_history import Floats
+from competitions.tencent.corpus import Floats, Int64s
 
 CLIP = 8.0  # standard deviations
-MEASURED = 64  # queries whose features are looked at at once
+MEASURED = 64  # queries whose features are read at once
 
 
 @dataclass(frozen=True)
-class Lists:
-    """Queries whose target was found: ``features`` float32 [queries, candidates, columns], ``target`` int64 [queries],
-    its place; ``names`` of the columns.
+class LabelledLists:
+    """Queries whose target was retrieved: ``features`` float32 [queries, candidates, columns], ``target`` int64
+    [queries], its index among the candidates; ``names`` of the columns.
     """
 
     features: Floats
@@ -47,6 +47,11 @@ class Ranker:
         network.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in self.weights.items()})
         return np.asarray(network(self.standardise(features)).squeeze(-1).numpy())
 
+    def summarise(self) -> dict[str, Any]:
+        """How the fit went."""
+        parameters = sum(int(value.size) for value in self.weights.values())
+        return {"losses": list(self.losses), "parameters": parameters}
+
     def standardise(self, features: Floats) -> Tensor:
         """As the network takes them."""
         return torch.from_numpy(np.clip((features - self.centre) / self.scale, -CLIP, CLIP).astype(np.float32))
@@ -70,7 +75,7 @@ def measure_columns(features: Floats) -> tuple[Floats, Floats]:
     return centre.astype(np.float32), (np.sqrt(variance) + 1e-6).astype(np.float32)
 
 
-def fit_ranker(lists: Lists, settings: FitSettings, seed: int) -> Ranker:
+def fit_ranker(lists: LabelledLists, settings: FitSettings, seed: int) -> Ranker:
     """Adam, its rate falling to 0 by a cosine."""
     centre, scale = measure_columns(lists.features)
     torch.manual_seed(seed)
