@@ -2,21 +2,16 @@
 
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
 import polars as pl
 from gensim.models import Word2Vec
 from numpy.typing import NDArray
 
+from common.learning.cooccurrence import find_nearest
+from competitions.news.retrieval.content import list_recent
 
-class Item2VecSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parameters of ``learn_item2vec``."""
-
-    size: int
-    window: int
-    epochs: int
-    min_count: int
-    negatives: int
+SIZE, WINDOW, EPOCHS, MIN_COUNT, NEGATIVES = 48, 3, 3, 3, 10
+TOP = 100
 
 
 @dataclass(frozen=True)
@@ -27,23 +22,23 @@ class ItemVectors:
     vectors: NDArray[np.float32]
 
 
-def learn_item2vec(clicks: pl.DataFrame, settings: Item2VecSettings, seed: int) -> ItemVectors:
+def learn_item2vec(clicks: pl.DataFrame, seed: int) -> ItemVectors:
     """Skip-gram with negative sampling over users' click sequences (Barkan and Koenigstein 2016).
 
-    One thread, so that a seed gives the same vectors. Items clicked fewer than ``min_count`` times get none.
+    One thread, so that a seed gives the same vectors. Items clicked fewer than MIN_COUNT times get none.
     """
     log = clicks.sort("user", "time", "item").with_columns(pl.col("item").cast(pl.String))
     sentences = log.group_by("user", maintain_order=True).agg("item").filter(pl.col("item").list.len() > 1)["item"]
-    often = sentences.explode().value_counts().filter(pl.col("count") >= settings.min_count)
+    often = sentences.explode().value_counts().filter(pl.col("count") >= MIN_COUNT)
     if often.is_empty():
-        return ItemVectors(np.empty(0, np.int32), np.empty((0, settings.size), np.float32))
+        return ItemVectors(np.empty(0, np.int32), np.empty((0, SIZE), np.float32))
     model = Word2Vec(
         sentences.to_list(),
-        vector_size=settings.size,
-        window=settings.window,
-        epochs=settings.epochs,
-        min_count=settings.min_count,
-        negative=settings.negatives,
+        vector_size=SIZE,
+        window=WINDOW,
+        epochs=EPOCHS,
+        min_count=MIN_COUNT,
+        negative=NEGATIVES,
         sg=1,
         seed=seed,
         workers=1,
@@ -51,3 +46,8 @@ def learn_item2vec(clicks: pl.DataFrame, settings: Item2VecSettings, seed: int) 
     items = np.array(model.wv.index_to_key, dtype=np.int32)
     order = np.argsort(items)
     return ItemVectors(items[order], np.ascontiguousarray(model.wv.vectors[order], dtype=np.float32))
+
+
+def find_item2vec_neighbours(vectors: ItemVectors, seen: pl.DataFrame) -> pl.DataFrame:
+    """Nearest neighbours, by item2vec, of the items that the queries have seen."""
+    return find_nearest(vectors.items, vectors.vectors, list_recent(seen), TOP)

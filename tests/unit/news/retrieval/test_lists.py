@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.retrieval import lists
-from common.retrieval.lists import (
+from competitions.news.retrieval import lists
+from competitions.news.retrieval.lists import (
     Histories,
     ScoredLists,
     count_up,

@@ -13,17 +13,17 @@ from polars.testing import assert_frame_equal
 from common.engine.errors import UserError
 from common.learning.split import Fold
 from competitions.news import split
-from competitions.news.day.rungs import __main__ as command
-from competitions.news.day.rungs import boosted, gap_pairs, marks, neighbours
+from competitions.news.lab import __main__ as command
+from competitions.news.lab import gap_pairs, marks, neighbours
 from competitions.news.simulator.simulate import simulate
-from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, TEST_FROM, make_log, make_world
+from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, make_log, make_world
 
 HOUR = 3600.0  # seconds
 
 
 def make_fold(clicks: pl.DataFrame) -> Fold:
     """The test users of a log as queries."""
-    return split.test_fold(clicks)
+    return split.build_test_fold(clicks)
 
 
 def make_articles(*rows: tuple[int, int, float]) -> pl.DataFrame:
@@ -71,16 +71,6 @@ def test_item_cf_adds_up_over_the_whole_history_and_fills_with_popular_articles(
     assert lists["score"][2] < 0 < lists["score"][1]
 
 
-def test_near_pairs_and_late_clicks_count_more() -> None:
-    chain = [(user, item, n) for user in range(1, 4) for n, item in enumerate((5, 6, 7))]
-    fold = make_fold(make_log(*chain, (9, 5, 0), test=(9,)))
-    assert lists_of(neighbours.list_by_position_cf(fold, NO_ARTICLES, 0))[0] == [6, 7]
-    pairs = [(user, item, n) for user, own in ((1, (5, 6)), (2, (7, 8))) for n, item in enumerate(own)]
-    late = make_fold(make_log(*pairs, (8, 5, 0), (8, 7, 1), (9, 7, 0), (9, 5, 1), test=(8, 9)))
-    lists = lists_of(neighbours.list_by_position_cf(late, NO_ARTICLES, 0))
-    assert (lists[0][0], lists[1][0]) == (8, 6)
-
-
 def test_only_the_last_two_clicks_are_followed() -> None:
     pairs = [(user, item, n) for user, own in ((1, (5, 6)), (2, (7, 8)), (3, (9, 10))) for n, item in enumerate(own)]
     fold = make_fold(make_log(*pairs, (99, 5, 0), (99, 7, 1), (99, 9, 2), test=(99,)))
@@ -88,15 +78,6 @@ def test_only_the_last_two_clicks_are_followed() -> None:
     # Counts with the query's own clicks: 9 and 7 have two clicks, 10 and 8 one each.
     assert lists_of(lists)[0] == [10, 8]
     assert lists["score"].to_list() == pytest.approx([1 / math.log(3) / math.sqrt(2) * trust for trust in (1.0, 0.7)])
-
-
-def test_tuned_cf_favours_popular_neighbours() -> None:
-    rare = [(user, item, n) for user in (1, 2, 3) for n, item in enumerate((5, 6))]
-    common = [(user, item, n) for user in range(11, 15) for n, item in enumerate((5, 7))]
-    crowd = [(user, 7, 0) for user in range(20, 24)]
-    fold = make_fold(make_log(*rare, *common, *crowd, (99, 5, 0), test=(99,)))
-    assert lists_of(neighbours.list_by_last_two(fold, NO_ARTICLES, 0))[0][0] == 6
-    assert lists_of(neighbours.list_by_tuned_cf(fold, NO_ARTICLES, 0))[0][0] == 7
 
 
 def test_swing_follows_what_two_users_share() -> None:
@@ -160,12 +141,11 @@ def plant_categories(users: int = 400, seed: int = 0) -> tuple[pl.DataFrame, pl.
 
 @pytest.fixture(autouse=True)
 def small_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(boosted, "ROUNDS", 30)
     monkeypatch.setattr(gap_pairs, "ROUNDS", 30)
 
 
-@pytest.mark.parametrize("rank", [gap_pairs.list_by_gap_ranker, boosted.list_by_boosting])
-def test_rankers_find_the_planted_answers_and_never_read_them(rank: marks.Rank) -> None:
+def test_the_ranker_finds_the_planted_answers_and_never_reads_them() -> None:
+    rank = gap_pairs.list_by_gap_ranker
     clicks, articles, answers = plant_categories()
     fold = make_fold(clicks)
     lists = rank(fold, articles, 0)
@@ -173,28 +153,15 @@ def test_rankers_find_the_planted_answers_and_never_read_them(rank: marks.Rank) 
     right = [set(best[query][:2]) == {30, 31} for query in fold.queries["query"]]
     assert np.mean(right) > 0.9
     assert_frame_equal(rank(fold, articles, 0), lists, check_exact=True)
-    told = replace(fold, answers=pl.DataFrame({"query": [0], "item": [40]}).cast(pl.Int32))
-    assert_frame_equal(rank(told, articles, 0), lists, check_exact=True)
+    answered = replace(fold, answers=pl.DataFrame({"query": [0], "item": [40]}).cast(pl.Int32))
+    assert_frame_equal(rank(answered, articles, 0), lists, check_exact=True)
     assert len(answers) == fold.queries.height
 
 
-@pytest.mark.parametrize("rank", [gap_pairs.list_by_gap_ranker, boosted.list_by_boosting])
-def test_rankers_without_a_training_answer_fall_back_on_the_retrieval(rank: marks.Rank) -> None:
+def test_without_a_training_answer_the_ranker_falls_back_on_the_retrieval() -> None:
     pairs = [(user, item, 30 * n) for user in (1, 2) for n, item in enumerate((5, 6))]
     fold = make_fold(make_log(*pairs, (9, 5, 0), test=(9,)))
-    assert lists_of(rank(fold, make_articles((5, 0, -5), (6, 0, -5)), 0))[0][0] == 6
-
-
-def test_training_queries_of_the_classifier_are_other_users_and_hide_their_answers() -> None:
-    world = make_world()
-    fold = make_fold(world.clicks)
-    train = boosted.cut_training_fold(fold, 50, 0)
-    assert train.answers is not None
-    assert train.queries.height == 50  # of 120
-    assert train.queries["user"].max() < TEST_FROM  # type: ignore[operator]
-    hidden = fold.history.join(train.history, on=["user", "item", "time"], how="anti")
-    own = train.queries.join(train.answers, on="query").select("user", "item").sort("user")
-    assert_frame_equal(hidden.select("user", "item").sort("user"), own)
+    assert lists_of(gap_pairs.list_by_gap_ranker(fold, make_articles((5, 0, -5), (6, 0, -5)), 0))[0][0] == 6
 
 
 def test_training_queries_of_the_third_place_are_30_s_steps() -> None:
@@ -207,13 +174,6 @@ def test_training_queries_of_the_third_place_are_30_s_steps() -> None:
 
 
 # --- marks ---
-
-
-def test_measures_by_hand() -> None:
-    lists = pl.DataFrame({"query": [0] * 6 + [1, 1], "item": [1, 2, 3, 4, 5, 6, 7, 8], "score": [1.0] * 8})
-    answers = pl.DataFrame({"query": [0, 1, 2], "item": [6, 8, 9]})
-    scores = marks.measure(lists, answers)
-    assert scores == pytest.approx({"mrr@5": 0.5 / 3, "hit@5": 1 / 3, "hit@50": 2 / 3})
 
 
 def test_the_board_asks_for_the_test_users() -> None:

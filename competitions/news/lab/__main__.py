@@ -7,14 +7,14 @@ from pathlib import Path
 import polars as pl
 
 from common.engine.errors import UserError
-from competitions.news.day.rungs.marks import METHODS, Row, board_fold, compare, offline_fold
 from competitions.news.io import reader
+from competitions.news.lab.marks import METHODS, Row, board_fold, compare, offline_fold
 from competitions.news.simulator.simulate import TRUTH
 
 
 def main() -> None:
     """Read the folder, rank, print one line a mark."""
-    parser = argparse.ArgumentParser(prog="python -m competitions.news.day.rungs", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m competitions.news.lab", description=__doc__)
     parser.add_argument("--raw", type=Path, required=True, help="a simulated folder, with its truth.csv")
     parser.add_argument("--only", default="", help="methods whose title contains this")
     parser.add_argument("--seed", type=int, default=0)

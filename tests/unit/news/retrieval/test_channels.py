@@ -8,10 +8,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.learning.cooccurrence import FollowSettings, exact_sum, find_nearest, keep_top, normalise_rows
+from common.learning.cooccurrence import FollowSettings, exact_sum, find_nearest, keep_top
 from common.learning.features import HOUR_MS
-from common.retrieval import lists
-from common.retrieval.channels import find_popular, fuse_channels, score_neighbours
+from competitions.news.retrieval import fusion, lists
+from competitions.news.retrieval.fusion import fuse_channels
+from competitions.news.retrieval.neighbours import score_neighbours
+from competitions.news.retrieval.popularity import find_popular
 
 Click = tuple[int, int, int]  # user, item, time in ms
 Weights = dict[tuple[int, int], float]
@@ -62,17 +64,6 @@ def test_an_item_is_not_its_own_neighbour_though_twins_stand_before_it() -> None
 def test_an_item_without_direction_is_near_nothing_and_breaks_nothing() -> None:
     items, vectors = np.array([1, 2, 3], np.int32), np.array([[0, 0], [1, 0], [0, 2]], np.float32)
     assert pairs_of(find_nearest(items, vectors, items[:1], top=5)) == {(1, 2): 0.0, (1, 3): 0.0}
-
-
-@pytest.mark.parametrize("items", [np.empty(0, np.int32), np.array([4, 6], np.int32)])
-def test_nobody_known_is_an_empty_table(items: np.ndarray) -> None:
-    vectors = np.ones((len(items), 3), np.float32)
-    assert pairs_of(find_nearest(items, vectors, np.array([1, 5, 9], np.int32), top=3)) == {}
-
-
-def test_rows_are_scaled_to_length_one_but_zeros_stay() -> None:
-    unit = normalise_rows(np.array([[3, 4], [0, 0], [0, -0.5]], np.float32))
-    np.testing.assert_allclose(unit, np.array([[0.6, 0.8], [0, 0], [0, -1]]), rtol=1e-6)
 
 
 # --- neighbours of a query's clicks ---
@@ -151,18 +142,13 @@ def test_popularity_counts_the_buckets_around_the_query(before: float, after: fl
     assert_frame_equal(find(3), full.group_by("query", maintain_order=True).head(3))
 
 
-def test_popularity_of_an_empty_moment_is_empty() -> None:
-    nothing = find_popular(
-        frame([(0, 1, START)], CLICKS),
-        frame([(0, START + 99 * HOUR_MS)], {"query": pl.Int32, "time": pl.Int64}),
-        frame([], SEEN),
-        (1.0, 1.0),
-        5,
-    )
-    assert scores_of(nothing) == {}
-
-
 # --- union ---
+
+
+def fuse(channels: dict[str, pl.DataFrame], constant: float, top: int) -> pl.DataFrame:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fusion, "CONSTANT", constant)
+        return fuse_channels(channels, top)
 
 
 def test_fusion_adds_reciprocal_ranks_and_keeps_every_rank_and_score() -> None:
@@ -171,7 +157,7 @@ def test_fusion_adds_reciprocal_ranks_and_keeps_every_rank_and_score() -> None:
         "hot": frame([(0, 6, 40), (0, 8, 30), (0, 9, 20)], SCORED),
         "none": frame([], SCORED),
     }
-    union = fuse_channels(channels, constant=10.0, top=3)
+    union = fuse(channels, constant=10.0, top=3)
     assert union.columns == [
         *["query", "item", "fusion", "rank_near", "score_near", "rank_hot", "score_hot", "rank_none", "score_none"]
     ]
@@ -186,21 +172,6 @@ def test_fusion_adds_reciprocal_ranks_and_keeps_every_rank_and_score() -> None:
     assert union["rank_none"].null_count() == union["score_none"].null_count() == union.height
 
 
-def test_fusion_breaks_ties_by_item() -> None:
-    channels = {"one": frame([(0, 30, 1), (0, 2, 0.5)], SCORED), "two": frame([(0, 4, 9), (0, 1, 8)], SCORED)}
-    assert fuse_channels(channels, constant=5.0, top=1)["item"].to_list() == [4]
-    assert fuse_channels(channels, constant=5.0, top=3)["item"].to_list() == [1, 4, 30]
-
-
-def test_the_constant_says_how_much_two_low_ranks_weigh_against_a_high_one() -> None:
-    channels = {
-        name: frame([(0, first, 9), (0, 50 + k, 8), (0, 60 + k, 7), (0, 7, 6)], SCORED)
-        for k, (name, first) in enumerate({"one": 1, "two": 2}.items())
-    }
-    assert fuse_channels(channels, constant=0.0, top=1)["item"].to_list() == [1]  # 1 / 1 against 2 / 4
-    assert fuse_channels(channels, constant=60.0, top=1)["item"].to_list() == [7]  # 1 / 61 against 2 / 64
-
-
 def test_fusion_gives_unique_keys_and_agrees_with_a_loop() -> None:
     rng = np.random.default_rng(4)
     channels: dict[str, pl.DataFrame] = {}
@@ -212,7 +183,7 @@ def test_fusion_gives_unique_keys_and_agrees_with_a_loop() -> None:
         channels[name] = frame(rows, SCORED)
         for query, item, score in rows:
             fused[query, item] += 1 / (20 + round(1 / score))
-    union = fuse_channels(channels, constant=20.0, top=10)
+    union = fuse_channels(channels, top=10)
     assert not union.select("query", "item").is_duplicated().any()
     assert_frame_equal(union, union.sort("query", "item"))
     assert union.group_by("query").len()["len"].to_list() == [10] * 30
@@ -274,7 +245,7 @@ def list_some(seen: pl.DataFrame, table: pl.DataFrame) -> dict[str, pl.DataFrame
         "near": score_neighbours(seen, table, settings, 6),
         "hot": find_popular(log, queries, seen, (2.0, 2.0), 6),
     }
-    return listed | {"union": fuse_channels(listed, 20.0, 7)}
+    return listed | {"union": fuse_channels(listed, 7)}
 
 
 def test_a_list_does_not_depend_on_the_other_queries_nor_on_the_size_of_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,9 +259,3 @@ def test_a_list_does_not_depend_on_the_other_queries_nor_on_the_size_of_a_part(m
     monkeypatch.setattr(lists, "PART_ENTRIES", 30)
     for name, listed in list_some(seen, table).items():
         assert_frame_equal(listed, whole[name], check_exact=True)
-
-
-def test_neighbours_without_weight_are_not_listed() -> None:
-    table = frame([(10, 20, 0.0), (10, 21, 0.5)], TABLE)
-    scored = score_neighbours(LOG, table, FollowSettings(last=3, decay=0.5, half_life_hours=1.0), 9)
-    assert scores_of(scored) == {(0, 21): 0.5}

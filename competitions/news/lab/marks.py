@@ -1,6 +1,6 @@
 """Public methods and their marks: does a simulated log reward what the host's log rewards?
 
-    python -m competitions.news.day.rungs --raw build/news/simulated/scale-1.0
+    python -m competitions.news.lab --raw build/news/simulated/scale-1.0
 
 ``board``: the host's test users, MRR@5. ``offline``: the second place's split, the last click of the users of
 50,000 random rows of the train log: the more active, the likelier.
@@ -17,7 +17,7 @@ from common.engine.progress import track
 from common.learning.metrics import evaluate_ranks
 from common.learning.split import Fold, cut_history
 from competitions.news import split
-from competitions.news.day.rungs import boosted, gap_pairs, neighbours
+from competitions.news.lab import gap_pairs, neighbours
 
 OFFLINE_SHARE = 50_000 / 1_112_623  # of the rows of the train log
 METRICS = {"mrr@5": ("mrr", 5), "hit@5": ("hit_rate", 5), "hit@50": ("hit_rate", 50)}
@@ -67,7 +67,6 @@ METHODS = (
         {"offline mrr@5": 0.214, "offline hit@5": 0.359, "offline hit@50": 0.7295},
     ),
     Method("swing", steps.NEIGHBOURS, neighbours.list_by_swing, {"offline hit@5": 0.288}),
-    Method("LightGBM on item CF and bi-network", steps.BOOSTING, boosted.list_by_boosting, {"offline hit@5": 0.44}),
     Method(
         "30 s pairs and hot articles, LightGBM on columns",
         steps.BOOSTING,
@@ -79,7 +78,7 @@ METHODS = (
 
 def board_fold(clicks: pl.DataFrame, truth: pl.DataFrame) -> Fold:
     """The test users, with the answers of ``truth`` (user, item)."""
-    fold = split.test_fold(clicks)
+    fold = split.build_test_fold(clicks)
     answers = fold.queries.select("query", "user").join(truth, on="user", maintain_order="left")
     return Fold(fold.history, fold.queries, fold.seen, answers.select("query", "item"))
 
@@ -88,11 +87,11 @@ def offline_fold(clicks: pl.DataFrame, seed: int) -> Fold:
     """The second place's split: users of randomly drawn rows of the train log, their last click hidden."""
     train = clicks.filter(~pl.col("is_test"))
     rows = train.sample(fraction=OFFLINE_SHARE, seed=seed)
-    last = split.find_targets(clicks, boosted.GAP_MS).filter(pl.col("is_last") & ~pl.col("is_test"))
+    last = split.find_targets(clicks).filter(pl.col("is_last") & ~pl.col("is_test"))
     drawn = last.join(rows.select("user"), on="user", how="semi").sort("user").with_row_index("query")
     chosen = drawn.with_columns(pl.col("query").cast(pl.Int32))
     seen = split.own_past(clicks, chosen)
-    queries = split.describe_queries(chosen.select("query", "user"), seen)
+    queries = split.add_context(chosen.select("query", "user"), seen)
     return Fold(cut_history(clicks, chosen), queries, seen, chosen.select("query", "item"))
 
 

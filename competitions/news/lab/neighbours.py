@@ -17,7 +17,7 @@ from common.learning.cooccurrence import (
     keep_top,
 )
 from common.learning.split import Fold
-from common.retrieval.channels import score_neighbours
+from competitions.news.retrieval.neighbours import score_neighbours
 
 LISTED = 50
 NEIGHBOURS = 10  # of each clicked article that the official baseline and its descendants follow

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,12 +11,13 @@ from numpy.typing import NDArray
 from common.learning.cooccurrence import normalise_rows
 from common.learning.features import Groups, WindowCounts, count_events, group_rows
 from common.learning.split import Fold
-from common.retrieval.item2vec import ItemVectors
-from common.retrieval.lists import Histories, Ints, gather_histories, pack_pairs, slice_histories
 from competitions.news.io.reader import Embeddings
+from competitions.news.retrieval.item2vec import ItemVectors
+from competitions.news.retrieval.lists import Histories, Ints, gather_histories, pack_pairs, slice_histories
 from competitions.news.split import CONTEXT
 
 LIFT_CONTEXTS = ("device_group", "os", "region", "referrer")
+Columns = dict[str, NDArray[Any]]  # numbers by name
 Int32s = NDArray[np.int32]
 Int64s = NDArray[np.int64]
 
@@ -28,18 +30,6 @@ class Catalogue:
     category: Int32s
     created: Int64s
     words: Int32s
-
-
-@dataclass(frozen=True)
-class FreshArticles:
-    """Articles and their clicks, to find by category and time of creation: ``births``, with the article of each
-    in ``order``.
-    """
-
-    catalogue: Catalogue
-    clicks: Int64s
-    births: WindowCounts
-    order: Int64s
 
 
 @dataclass(frozen=True)
@@ -84,15 +74,6 @@ def index_catalogue(articles: pl.DataFrame) -> Catalogue:
     return Catalogue(known["item"].to_numpy(), category, known["created"].to_numpy(), known["words"].to_numpy())
 
 
-def index_fresh(articles: pl.DataFrame, history: pl.DataFrame) -> FreshArticles:
-    """All articles, with their clicks in a history."""
-    catalogue = index_catalogue(articles)
-    clicks = history.group_by("item").agg(clicks=pl.len().cast(pl.Int64))
-    counted = pl.DataFrame({"item": catalogue.items}).join(clicks, on="item", how="left", maintain_order="left")
-    births, order = count_events(catalogue.category, catalogue.created)
-    return FreshArticles(catalogue, counted["clicks"].fill_null(0).to_numpy(), births, order)
-
-
 def count_clicks(history: pl.DataFrame) -> ItemClicks:
     """The clicks of a history by article."""
     time = pl.col("time")
@@ -132,7 +113,7 @@ class FeatureTables:
     vectors: dict[str, UnitVectors]
 
 
-def make_feature_tables(
+def build_feature_tables(
     history: pl.DataFrame, articles: pl.DataFrame, vectors: ItemVectors, content: Embeddings | None
 ) -> FeatureTables:
     """The tables of a fold."""

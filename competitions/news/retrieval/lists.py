@@ -165,7 +165,12 @@ def keep_unseen(
 
 
 def pack_pairs(first: Ints, second: Ints) -> Int64s:
-    """Pairs of numbers from 0 to 2^31 - 1 as one number each, in the order of the pairs."""
+    """Pairs of numbers from 0 to 2^31 - 1 as one number each, in the order of the pairs.
+
+    >>> packed = pack_pairs(np.array([0, 1, 1]), np.array([9, 2, 3]))
+    >>> (packed >> 32).tolist(), (packed & 0xFFFFFFFF).tolist()
+    ([0, 1, 1], [9, 2, 3])
+    """
     packed: Int64s = first.astype(np.int64) << 32 | second.astype(np.int64)
     return packed
 
@@ -237,7 +242,11 @@ def split_rows(work: Int64s) -> Iterator[tuple[int, int]]:
 
 
 def count_up(sizes: NDArray[Any]) -> Int64s:
-    """Where each of some lists of these sizes starts, and where the last one ends: (lists + 1,)."""
+    """Where each of some lists of these sizes starts, and where the last one ends: (lists + 1,).
+
+    >>> count_up(np.array([2, 0, 3])).tolist()
+    [0, 2, 2, 5]
+    """
     starts = np.zeros(len(sizes) + 1, np.int64)
     np.cumsum(sizes, out=starts[1:])
     return starts

@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.retrieval.item2vec import Item2VecSettings, ItemVectors, learn_item2vec
+from competitions.news.retrieval import item2vec
+from competitions.news.retrieval.item2vec import ItemVectors, learn_item2vec
 
 CLICKS = {"user": pl.Int32, "item": pl.Int32, "time": pl.Int64}
 
@@ -14,8 +15,10 @@ def log(rows: list[tuple[int, int, int]]) -> pl.DataFrame:
 
 
 def learn(clicks: pl.DataFrame, min_count: int = 1, epochs: int = 5, seed: int = 1) -> ItemVectors:
-    settings = Item2VecSettings(size=12, window=3, epochs=epochs, min_count=min_count, negatives=5)
-    return learn_item2vec(clicks, settings, seed)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"SIZE": 12, "EPOCHS": epochs, "MIN_COUNT": min_count, "NEGATIVES": 5}.items():
+            patch.setattr(item2vec, name, value)
+        return learn_item2vec(clicks, seed)
 
 
 @pytest.fixture(scope="module")

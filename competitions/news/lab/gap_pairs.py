@@ -12,10 +12,9 @@ from common.learning.cooccurrence import keep_top
 from common.learning.dataset import to_matrix
 from common.learning.features import HOUR_MS
 from common.learning.split import Fold
-from competitions.news.day.rungs.neighbours import drop_seen
-from competitions.news.split import CONTEXT, describe_queries, find_targets, own_past
+from competitions.news.lab.neighbours import drop_seen
+from competitions.news.split import CONTEXT, GAP_MS, add_context, find_targets, own_past
 
-GAP_MS = 30_000
 PAIR_LEAST, PAIR_TOP, PAIR_AGE_HOURS = 2, 25, 27.0
 HOT_TOP, HOT_FROM_HOURS, HOT_TO_HOURS = 10, 3.0, 27.0
 TRAINING_QUERIES = 100_000
@@ -63,12 +62,11 @@ def list_by_gap_ranker(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.Data
 
 def take_training_queries(fold: Fold, seed: int) -> Fold:
     """The latest 30 s step of up to TRAINING_QUERIES users of the history; nothing is hidden from the counts."""
-    steps = find_targets(fold.history, GAP_MS)
-    latest = steps.filter(nth=0).sort("user")
+    latest = find_targets(fold.history).sort("user")
     drawn = latest.sample(min(TRAINING_QUERIES, latest.height), seed=seed).sort("user").with_row_index("query")
     chosen = drawn.with_columns(pl.col("query").cast(pl.Int32))
     seen = own_past(fold.history, chosen)
-    queries = describe_queries(chosen.select("query", "user"), seen)
+    queries = add_context(chosen.select("query", "user"), seen)
     return Fold(fold.history, queries, seen, chosen.select("query", "item"))
 
 
