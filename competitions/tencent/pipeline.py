@@ -22,7 +22,7 @@ from competitions.tencent.config import HostSettings, SplitSettings, TencentConf
 from competitions.tencent.corpus import Corpus, Embedding, RawFiles
 from competitions.tencent.io import reader
 from competitions.tencent.plan import Plan, PlanSettings, make_plan
-from competitions.tencent.ranking import steps
+from competitions.tencent.ranking import ranker as ranking
 from competitions.tencent.ranking.context import FoldInputs
 from competitions.tencent.ranking.forecast import Forecast, fit_forecasts
 from competitions.tencent.ranking.ranker import Ranker
@@ -200,15 +200,15 @@ def rank(ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, n
         plan=ready.plan,
     )
     lists = [
-        step(steps.list_candidates, inputs, at, settings.features, name=f"{name}.describe{at}")
+        step(ranking.list_candidates, inputs, at, settings.features, name=f"{name}.describe{at}")
         for at in range(len(earlier.value))
     ]
-    ranker = step(steps.fit, collect(lists), settings.fit, seed, name=f"{name}.fit")
+    ranker = step(ranking.fit, collect(lists), settings.fit, seed, name=f"{name}.fit")
     parts = [
-        step(steps.answer, inputs, ranker, settings.features, part, name=f"{name}.answer{part}")
-        for part in range(steps.count_parts(fold.value))
+        step(ranking.answer, inputs, ranker, settings.features, part, name=f"{name}.answer{part}")
+        for part in range(ranking.count_parts(fold.value))
     ]
-    answers = step(steps.join_answers, collect(parts), name=f"{name}.answer")
+    answers = step(ranking.join_answers, collect(parts), name=f"{name}.answer")
     return FoldResult(name, ranker, answers, RankedFold(inputs, ranker))
 
 

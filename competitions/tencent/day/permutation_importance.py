@@ -13,9 +13,8 @@ from competitions.tencent.corpus import Floats
 from competitions.tencent.io import schema
 from competitions.tencent.ranking.context import FoldInputs, build_context
 from competitions.tencent.ranking.pair_features import pair_features
-from competitions.tencent.ranking.ranker import Ranker
+from competitions.tencent.ranking.ranker import BLOCK, Ranker, find_hits
 from competitions.tencent.ranking.retrieval import retrieve
-from competitions.tencent.ranking.steps import BLOCK, find_hits
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold, target_columns
 

@@ -23,15 +23,14 @@ from competitions.tencent.corpus import Catalogue, Floats, Int8s, Int32s, Int64s
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.ranking.action_rates import ActionRates
-from competitions.tencent.ranking.ad_statistics import AdStatistics
 from competitions.tencent.ranking.context import FoldContext, gather_content
 from competitions.tencent.ranking.counts import RANKER_COUNTS, Counts
+from competitions.tencent.ranking.forecast import AdStatistics
 from competitions.tencent.ranking.lifts import Lift
-from competitions.tencent.ranking.ranker import Ranker
+from competitions.tencent.ranking.ranker import BLOCK, Ranker, score_pairs
 from competitions.tencent.ranking.regression import Regression, RegressionSettings
 from competitions.tencent.ranking.retrieval import retrieve
 from competitions.tencent.ranking.sparse_history import Sparse
-from competitions.tencent.ranking.steps import BLOCK, score_pairs
 from competitions.tencent.ranking.top_k import Seen, TopK
 from competitions.tencent.sequences import Histories, blocks
 

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from competitions.tencent.corpus import Corpus, Int64s
-from competitions.tencent.ranking.ad_statistics import compute_statistics
-from competitions.tencent.ranking.forecast import Forecast
+from competitions.tencent.ranking.forecast import Forecast, compute_statistics
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import HOUR_S, Fold, end_time
 

@@ -18,10 +18,10 @@ from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Floats, In
 from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.plan import Plan
 from competitions.tencent.ranking.action_rates import ActionRates, fit_action_rates
-from competitions.tencent.ranking.ad_statistics import AdStatistics, compute_statistics
 from competitions.tencent.ranking.attributes import attribute_matrix
 from competitions.tencent.ranking.counts import RANKER_COUNTS, Counts, fit_counts
-from competitions.tencent.ranking.forecast import Forecast
+from competitions.tencent.ranking.forecast import AdStatistics, Forecast, compute_statistics
+from competitions.tencent.ranking.histories import WeightedHistories
 from competitions.tencent.ranking.lifts import Lift, fit_lifts
 from competitions.tencent.ranking.regression import Regression, RegressionSettings, fit_regression
 from competitions.tencent.ranking.top_k import Seen, find_seen
@@ -80,6 +80,23 @@ class FoldContext:
         """The same for other queries, of the same catalogue."""
         seen = find_seen(queries, self.rows, len(self.rate))
         return dataclasses.replace(self, queries=queries, action=action, seen=seen)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Consecutive queries and the candidates retrieved for each, best first.
+
+    ``history``, ``action`` int64 [queries]: of each query. ``candidate``, ``item``: the same ads [queries, retrieved]
+    by their index in the fold and by their row; ``scores`` of retrieval, -inf for what was seen; ``tables``: float32
+    [queries, retrieved, 3] of each table of counts and the regression, see ``retrieval.summarise_scores``.
+    """
+
+    history: WeightedHistories
+    action: Int64s
+    candidate: CandidateIndices
+    item: CatalogueRows
+    scores: Floats
+    tables: Sequence[Floats]
 
 
 def build_context(inputs: FoldInputs, fold: Fold, forecast: Forecast, settings: FeatureSettings) -> FoldContext:

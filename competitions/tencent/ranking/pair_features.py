@@ -21,9 +21,8 @@ from torch import Tensor
 from competitions.tencent.corpus import Floats
 from competitions.tencent.io import schema
 from competitions.tencent.ranking.action_rates import action_log_ratio
-from competitions.tencent.ranking.context import FoldContext
+from competitions.tencent.ranking.context import FoldContext, Pairs
 from competitions.tencent.ranking.histories import KINDS
-from competitions.tencent.ranking.retrieval import Pairs
 
 BETAS = (4.0, 12.0, 30.0)
 FLOOR = 1e-6

@@ -6,8 +6,6 @@ ad near any of the user's interests gets much (a mean of the history lies betwee
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,7 +13,7 @@ from torch import Tensor
 
 from competitions.tencent.corpus import Floats, Int64s
 from competitions.tencent.ids import CandidateIndices, CatalogueRows, PoolPositions
-from competitions.tencent.ranking.context import FoldContext
+from competitions.tencent.ranking.context import FoldContext, Pairs
 from competitions.tencent.ranking.counts import score_counts
 from competitions.tencent.ranking.histories import WeightedHistories, heaviest_events, weigh_events
 from competitions.tencent.ranking.regression import score_regression
@@ -24,23 +22,6 @@ BETA = 12.0  # the width of the content rule's kernel
 FORECAST_POWER = 0.9
 TINY = 1e-9
 CACHED = 2**19  # similarities at a time, which stay in the processor's cache: a quarter of the time of all at once
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Consecutive queries and the candidates retrieved for each, best first.
-
-    ``history``, ``action`` int64 [queries]: of each query. ``candidate``, ``item``: the same ads [queries, retrieved]
-    by their index in the fold and by their row; ``scores`` of retrieval, -inf for what was seen; ``tables``: float32
-    [queries, retrieved, 3] of each table of counts and the regression, see ``summarise_scores``.
-    """
-
-    history: WeightedHistories
-    action: Int64s
-    candidate: CandidateIndices
-    item: CatalogueRows
-    scores: Floats
-    tables: Sequence[Floats]
 
 
 @torch.inference_mode()

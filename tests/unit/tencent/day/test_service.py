@@ -18,7 +18,7 @@ from competitions.tencent.day import export, service
 from competitions.tencent.day.service import RankerService, Request, read_requests
 from competitions.tencent.ids import Rows
 from competitions.tencent.plan import Plan
-from competitions.tencent.ranking import steps
+from competitions.tencent.ranking import ranker as ranking
 from competitions.tencent.ranking.context import FoldContext, FoldInputs, build_context
 from competitions.tencent.ranking.forecast import Forecast
 from competitions.tencent.ranking.ranker import Ranker
@@ -58,7 +58,7 @@ def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     plan = Plan("click", said, "last", True, 1, channels, 60, ())
     inputs = FoldInputs(corpus, training.embeddings, fold, earlier, [Forecast("")] * 2, plan)
     features = CONFIG.ranker.features
-    ranker = steps.fit([steps.list_candidates(inputs, 0, features)], CONFIG.ranker.fit, 0)
+    ranker = ranking.fit([ranking.list_candidates(inputs, 0, features)], CONFIG.ranker.fit, 0)
     context = build_context(inputs, fold, inputs.forecasts[-1], features)
     export.write_export(context, ranker, export.list_reductions(context), folder / "export")
     export.write_requests(sequences, fold, np.arange(USERS), folder / "requests")
@@ -68,8 +68,8 @@ def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def answer_of_pipeline(tried: Tried, list_length: int = 60, **changed: Any) -> list[list[float]]:
     settings = msgspec.structs.replace(CONFIG.ranker.features, **changed)
     inputs = replace(tried.inputs, plan=replace(tried.inputs.plan, list_length=list_length))
-    parts = [steps.answer(inputs, tried.ranker, settings, at) for at in range(steps.count_parts(inputs.fold))]
-    return steps.join_answers(parts).best.columns.astype(float).tolist()
+    parts = [ranking.answer(inputs, tried.ranker, settings, at) for at in range(ranking.count_parts(inputs.fold))]
+    return ranking.join_answers(parts).best.columns.astype(float).tolist()
 
 
 def load(tried: Tried, variant: str) -> RankerService:
@@ -93,8 +93,8 @@ def test_the_action_that_is_asked_for_counts_where_it_is_said(tried: Tried) -> N
 
 def test_an_answer_in_parts_is_the_whole_answer(tried: Tried, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = answer_of_pipeline(tried)
-    monkeypatch.setattr(steps, "PART", 25)  # the last part is shorter
-    assert steps.count_parts(tried.inputs.fold) > 2
+    monkeypatch.setattr(ranking, "PART", 25)  # the last part is shorter
+    assert ranking.count_parts(tried.inputs.fold) > 2
     assert answer_of_pipeline(tried) == whole
 
 

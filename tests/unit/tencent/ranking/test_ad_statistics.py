@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from competitions.tencent.corpus import Catalogue
-from competitions.tencent.ranking.ad_statistics import FADES_H, FLOOR, AdStatistics, compute_statistics, mean_by_value
+from competitions.tencent.ranking.forecast import FADES_H, FLOOR, AdStatistics, compute_statistics, mean_by_value
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.training_inputs import make_sequences
 

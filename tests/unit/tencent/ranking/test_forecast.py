@@ -8,8 +8,14 @@ import pytest
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus
 from competitions.tencent.ids import Rows
-from competitions.tencent.ranking.ad_statistics import compute_statistics
-from competitions.tencent.ranking.forecast import MOST_STEP, Forecast, count_next, fit_forecasts, fit_trees
+from competitions.tencent.ranking.forecast import (
+    MOST_STEP,
+    Forecast,
+    compute_statistics,
+    count_next,
+    fit_forecasts,
+    fit_trees,
+)
 from competitions.tencent.sequences import whole
 from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
