@@ -1,7 +1,7 @@
 """What `make look-mgtv` shows of the raw files: slates, days, completion, popularity, videos; log beside test."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 import polars as pl
@@ -16,8 +16,6 @@ from competitions.mgtv import labels
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.io import reader
 
-Pictures = Sequence[Picture | None]
-
 
 def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
     """Tables and pictures of the host's files."""
@@ -31,6 +29,7 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
     catalogue, shown = videos.value.frame, {"log": log.filter("shown"), "test": test.value.shown}
     known = Sides({side: frame.join(catalogue, on="video", how="left") for side, frame in shown.items()})
     watched = log.filter(pl.col("t").is_not_null())
+    days_seen = log.group_by("device").agg(pl.col("day").n_unique())["day"]
     slates = {
         "log": count_by(shown["log"].select(key=pl.struct("day", "device")), "key"),
         "test": count_by(test.value.shown, "device"),
@@ -43,7 +42,11 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
         pictures={
             "Slates": [
                 histogram("Videos shown to a device on a day", "videos", slates, logarithmic=True),
-                histogram("Days on which a device is seen", "days", {"log": count_days(log)}),
+                histogram(
+                    "Days on which a device is seen",
+                    "days",
+                    {"log": days_seen},
+                ),
                 known.concentration("video", "How few videos hold how many impressions", "videos"),
             ],
             "Days": [count_by_day(log)],
