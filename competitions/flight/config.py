@@ -68,11 +68,10 @@ class RankSettings(Settings, frozen=True):
 
 
 class FlightConfig(Settings, frozen=True):
-    """Everything a run depends on, but for the raw files. ``rerank_penalties`` are tried on the validation sessions."""
+    """Everything a run depends on, but for the raw files."""
 
     seed: Seed
     keep_gib: float
-    rerank_penalties: Annotated[tuple[Annotated[float, msgspec.Meta(ge=0)], ...], msgspec.Meta(min_length=1)]
     split: SplitSettings
     baseline: BaselineSettings
     rank: RankSettings

@@ -20,7 +20,7 @@ from competitions.flight.config import FlightConfig
 from competitions.flight.features.booking_history import BookingLog, History, build_history, collect_bookings
 from competitions.flight.io.reader import RawFiles, Searches, learn_codes, read_searches, refuse_shared
 from competitions.flight.plan import Plan, make_plan
-from competitions.flight.ranking.blending import Blend, find_blend, find_penalty, measure_all, rank_test
+from competitions.flight.ranking.blending import Blend, find_blend, measure_all, rank_test
 from competitions.flight.ranking.cross_validation import CrossFit, cross_fit, refit_all
 from competitions.flight.ranking.rankers import (
     Choice,
@@ -70,14 +70,13 @@ class Validated:
     crosses: Sequence[Result[CrossFit]]
     scores: Result[Floats]
     blend: Result[Blend]
-    penalty: Result[float]
     measured: Result[list[dict[str, float]]]
     snapshots: Result[Snapshots]
 
     @property
     def rungs(self) -> list[str]:
-        """What is measured, in order: every model, the baseline if asked for, the blend, the reranked blend."""
-        return [*self.names, "blend", "blend, reranked"]
+        """What is measured, in order: every model, the baseline where it is fitted, the blend."""
+        return [*self.names, "blend"]
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ def prepare(files: RawFiles, config: FlightConfig, run: Run) -> Prepared:
 
 
 def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
-    """Fit on the folds, blend, rerank, measure; of the test no more is known than what its sessions look back on."""
+    """Fit on the folds, blend, measure; of the test no more is known than what its sessions look back on."""
     step = run.step
     prepared = prepare(files, config, run)
     data, plan, split = prepared.data, prepared.plan, prepared.split
@@ -138,10 +137,9 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
     recipes = list_recipes(config, plan, prepared.choice.value)
     crosses = [step(cross_fit, recipe, data.folds, name=f"fit.{name}") for name, recipe in recipes.items()]
 
-    # 7. Blend in equal parts, then the same-flight rerank, its penalty chosen on out-of-fold scores.
+    # 7. Blend in equal parts; the temperatures are fitted on out-of-fold scores.
     scores = step(stack_scores, collect(crosses))
     blend = step(find_blend, data, scores, len(plan.models))
-    penalty = step(find_penalty, data, scores, blend, config.rerank_penalties)
 
     train, test, period = prepared.train, prepared.test, config.split.stretch_days
     return Validated(
@@ -157,8 +155,7 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
         crosses=crosses,
         scores=scores,
         blend=blend,
-        penalty=penalty,
-        measured=step(measure_all, data, scores, blend, penalty, split.repeats),
+        measured=step(measure_all, data, scores, blend, split.repeats),
         snapshots=step(take_test_snapshot, train.sessions, test.sessions, split.cross_fitted, period, name="ask_test"),
     )
 
@@ -180,7 +177,7 @@ def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
     blocks = list_blocks(config, plan)
     history = step(build_history, judged.log, judged.snapshots, blocks, name="test.history")
     test_scores = step(score_test, test, judged.snapshots, history, collect(fits), blocks)
-    ranks = step(rank_test, test, test_scores, judged.blend, judged.penalty)
+    ranks = step(rank_test, test, test_scores, judged.blend)
     paths = submission.write_submission(ranks.value, files.test, run.folder)
     return Outcome(
         **vars(judged),

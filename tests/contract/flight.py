@@ -34,7 +34,6 @@ SMALL = (
     "rank.lightgbm_softmax.min_data_in_leaf=10",
     "split.validation=time",
     f"split.valid_share={VALID_SHARE}",
-    "rerank_penalties=[0.0, 0.1]",
 )
 QUICK = (
     "rank.rounds=1",
@@ -43,7 +42,7 @@ QUICK = (
     'rank.blocks=["core", "pair", "lift", "tariff", "taste"]',  # every table of the bookings is built
 )
 MODELS = ("lightgbm_softmax", "catboost_softmax")
-AFTER_FITS = {"stack_scores", "find_blend", "find_penalty", "measure_all", "score_test", "rank_test"}
+AFTER_FITS = {"stack_scores", "find_blend", "measure_all", "score_test", "rank_test"}
 AFTER_FITS |= {"insight.importance"}
 FITS = {f"{verb}.{model}" for verb in ("fit", "refit") for model in MODELS}
 

@@ -186,7 +186,7 @@ def test_a_baseline_is_measured_last_and_changes_no_answer(finished: Finished, c
     plain = solve(call, raw, tmp_path / "build", *quick)
     both = solve(call, raw, tmp_path / "build", *quick, "baseline.fit=true")
     models = list(plain.summary["models"])
-    assert models == ["lightgbm_softmax", "catboost_softmax", "blend", "blend, reranked"]
+    assert models == ["lightgbm_softmax", "catboost_softmax", "blend"]
     assert list(both.summary["models"]) == [*models[:2], "baseline", *models[2:]]
     assert both.submission.read_bytes() == plain.submission.read_bytes()
     assert both.summary["blend"] == plain.summary["blend"]

@@ -23,7 +23,7 @@ MODULE = "competitions.flight.day.service"
 DESCRIPTION = {
     "request": "a search with all of its options, as the reader codes them -> its options, best first",
     "computed at export": "lifts and preferences of earlier bookings, by traveller, company, route and carrier",
-    "computed in the request": "the rows of these tables under the search's keys, all features, models, blend, rerank",
+    "computed in the request": "the rows of these tables under the search's keys, all features, models, blend",
     "left out": "parsing the host's columns, network",
 }
 
@@ -61,10 +61,10 @@ def export(files: RawFiles, config: FlightConfig, run: Run, folder: Path, reques
 
 def list_variants(outcome: Outcome, config: FlightConfig) -> list[Variant]:
     """The run's own blend, fewer trees of it, its best model alone, and the baseline if fitted."""
-    temperatures, penalty = outcome.blend.value.temperatures, outcome.penalty.value
+    temperatures = outcome.blend.value.temperatures
     blocks, names, count = outcome.choice.features.blocks, outcome.names, len(temperatures)
-    whole = service.Mixture(blocks=blocks, temperatures=temperatures, penalty=penalty)
-    one = service.Mixture(blocks=blocks, temperatures=(1.0,), penalty=penalty)
+    whole = service.Mixture(blocks=blocks, temperatures=temperatures)
+    one = service.Mixture(blocks=blocks, temperatures=(1.0,))
     every = tuple(range(count))
     title = f"{count} models, as chosen" if count > 1 else f"{names[0]}, as chosen"
     variants = [Variant(title, "whole", rankers=every, blend=whole)]
@@ -80,7 +80,7 @@ def list_variants(outcome: Outcome, config: FlightConfig) -> list[Variant]:
         Variant(f"{names[best]}, half of the trees", "one-half", rankers=(best,), share=0.5, blend=one),
     ]
     if config.baseline.fit:
-        alone = service.Mixture(blocks=BASELINE_BLOCKS, temperatures=(1.0,), penalty=0.0)
+        alone = service.Mixture(blocks=BASELINE_BLOCKS, temperatures=(1.0,))
         variants.append(Variant("baseline, no history", "baseline", rankers=(count,), blend=alone))
     return variants
 

@@ -28,7 +28,6 @@ from competitions.flight.pipeline import Outcome, Validated
 from competitions.flight.ranking.blending import blend_scores, find_hits, measure_test, mix_scores
 from competitions.flight.ranking.cross_validation import CrossFit
 from competitions.flight.ranking.rankers import BASELINE, Floats
-from competitions.flight.ranking.rerank import rerank
 from competitions.flight.ranking.training_data import FoldData
 from competitions.flight.simulator.simulate import TRUTH
 from competitions.flight.split import Snapshots
@@ -62,11 +61,9 @@ def judge(outcome: Validated, config: FlightConfig) -> Judged:
     )
 
 
-def rerank_valid(outcome: Validated) -> Floats:
+def blend_valid(outcome: Validated) -> Floats:
     """What the lists of the validation sessions are sorted by, (rows,)."""
-    data, sizes = outcome.data.value, outcome.data.value.valid.group_sizes
-    blended = blend_scores(outcome.blend.value, outcome.scores.value, sizes)
-    return np.ascontiguousarray(rerank(blended, data.flights, sizes, outcome.penalty.value))
+    return blend_scores(outcome.blend.value, outcome.scores.value, outcome.data.value.valid.group_sizes)
 
 
 def list_queries(outcome: Validated) -> pl.DataFrame:
@@ -75,7 +72,7 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     That is 0 or 1, but for repeated folds, which judge a session several times.
     """
     data, train = outcome.data.value, outcome.train.value.sessions
-    hit = find_hits(rerank_valid(outcome), data.valid.labels, data.valid.group_sizes)
+    hit = find_hits(blend_valid(outcome), data.valid.labels, data.valid.group_sizes)
     judged = pl.DataFrame({"session": data.valid_sessions, "score": hit}).cast({"session": pl.Int32})
     judged = judged.group_by("session", maintain_order=True).agg(pl.col("score").mean())
     sessions = judged.join(train, on="session", how="left", maintain_order="left").filter(pl.col("size") > LARGE)
@@ -128,7 +125,6 @@ def summarise(outcome: Validated) -> Row:
             "models": list(blended),
             "weights": [[1 / len(blended)] * len(blended)],
             "temperatures": list(outcome.blend.value.temperatures),
-            "rerank_penalty": outcome.penalty.value,
         },
         "folds": [*compare_folds(outcome), bookings],
         **(summarise_end(outcome, len(blended)) if isinstance(outcome, Outcome) else {}),
@@ -162,8 +158,7 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     """The submission's and each model's scores on the truth of simulated raw files."""
     path, truth, oracle = outcome.checked[0].path, raw / TRUTH, read_oracle(raw)
     scores, booked = submission.score_submission(path, truth), find_booked(outcome.files.test, truth)
-    mixture = outcome.blend.value, outcome.penalty.value
-    measured = measure_test(outcome.test.value, outcome.test_scores.value, booked, *mixture)
+    measured = measure_test(outcome.test.value, outcome.test_scores.value, booked, outcome.blend.value)
     rates = {f"hit_rate@{k}": oracle["hit_rate"][k] for k in ("1", "3", "5", "10")}
     rates |= {f"hit_rate@3[{size}]": rate for size, rate in oracle["hit_rate_3_by_size"].items()}
     best = {"oracle": rates | {"error": oracle["standard_error"]["3"]}}
@@ -238,7 +233,7 @@ def build_first(test: Searches, snapshots: Snapshots, history: History, rows: Ra
 def list_answers(outcome: Outcome) -> Answers:
     """Where the booked options are lost, of the sessions of more than ten options, and some sessions in words."""
     data, train = outcome.data.value, outcome.train.value
-    valid, final = data.valid, rerank_valid(outcome)
+    valid, final = data.valid, blend_valid(outcome)
     counted = np.flatnonzero(valid.group_sizes > LARGE)
     ranks = rank_answers(final, valid.labels, valid.group_sizes)[counted]
     models = rank_models(outcome.names, outcome.scores.value, valid)

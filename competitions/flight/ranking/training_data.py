@@ -14,12 +14,11 @@ from common.learning.dataset import Matrix, RankingDataset, join_datasets, pick_
 from competitions.flight.config import SampleSettings
 from competitions.flight.features.booking_history import BookingLog, History, build_history
 from competitions.flight.features.build import build_features
-from competitions.flight.features.option_attributes import mark_flights, slice_sessions, take_options
+from competitions.flight.features.option_attributes import slice_sessions, take_options
 from competitions.flight.io.reader import Searches
 from competitions.flight.split import Snapshots, Split
 
 SLICE_ROWS = 200_000
-Flights = NDArray[np.uint64]
 Numbers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
@@ -36,13 +35,11 @@ class Histories:
 class FoldData:
     """Rows of a fold: ``train`` has the booked option and sampled others of each session, ``valid`` every option.
 
-    ``flights`` (rows of ``valid``,) gives each row a number that it shares with the options of its session on the same
-    flights; ``sessions`` (queries of ``valid``,): of the train file.
+    ``sessions`` (queries of ``valid``,): of the train file.
     """
 
     train: RankingDataset
     valid: RankingDataset
-    flights: Flights
     sessions: Numbers
 
 
@@ -58,11 +55,6 @@ class TrainingData:
     def valid(self) -> RankingDataset:
         """The validation rows of all folds, one fold after the other."""
         return join_datasets([fold.valid for fold in self.folds])
-
-    @property
-    def flights(self) -> Flights:
-        """By row of ``valid``, what the options on the same flights share."""
-        return np.concatenate([fold.flights for fold in self.folds])
 
     @property
     def valid_sessions(self) -> Numbers:
@@ -104,7 +96,7 @@ def build_training_data(
             learned = pick_queries(hidden, learns[final.sessions])
         refuse_none(split.name, "train session of more than 1 option", learned.group_sizes)
         refuse_none(split.name, "valid session with a booking", valid.sessions)
-        folds.append(FoldData(learned, valid.rows, valid.flights, valid.sessions))
+        folds.append(FoldData(learned, valid.rows, valid.sessions))
     return TrainingData(hidden, final.sessions, tuple(folds))
 
 
@@ -120,11 +112,10 @@ class _Selection:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows that were kept, the session of each query, and of each row what it shares with the same flights."""
+    """Rows that were kept, and the session of each query."""
 
     rows: RankingDataset
     sessions: Numbers
-    flights: Flights
 
 
 def _build_rows(
@@ -141,7 +132,7 @@ def _build_rows(
         frame = build_features(searches, first, last, selection.snapshots.assigned, selection.history, blocks)
         names, matrix = tuple(frame.columns), to_matrix(frame)
         options = take_options(searches.options, sessions, first, last)
-        marked = mark_options(options, sessions, sample.negatives, rng).with_columns(flights=mark_flights(options))
+        marked = mark_options(options, sessions, sample.negatives, rng)
         owner = marked["session"].to_numpy()
         train.add(matrix, marked, learns[owner] & marked["drawn"].to_numpy())
         valid.add(matrix, marked, judged[owner])
@@ -195,11 +186,11 @@ class _RowBuffer:
     def add(self, matrix: Matrix, marked: pl.DataFrame, mask: Mask) -> None:
         if mask.any():
             self.pieces.append(matrix[mask])
-            self.marks.append(marked.filter(mask).select("session", "label", "flights"))
+            self.marks.append(marked.filter(mask).select("session", "label"))
 
     def to_rows(self, names: tuple[str, ...]) -> _Rows:
         """Everything kept; pieces are released one by one, so that no two copies lie in memory."""
-        schema = {"session": pl.Int32, "label": pl.Float32, "flights": pl.UInt64}
+        schema = {"session": pl.Int32, "label": pl.Float32}
         marks = pl.concat(self.marks) if self.marks else pl.DataFrame(schema=schema)
         queries = marks.group_by("session", maintain_order=True).len()
         matrix: Matrix = np.empty((marks.height, len(names)), np.float32)
@@ -210,4 +201,4 @@ class _RowBuffer:
             end -= len(piece)
         sizes = queries["len"].to_numpy().astype(np.int32)
         rows = RankingDataset(names, matrix, marks["label"].to_numpy(), sizes)
-        return _Rows(rows, queries["session"].to_numpy().astype(np.int64), marks["flights"].to_numpy())
+        return _Rows(rows, queries["session"].to_numpy().astype(np.int64))

@@ -73,8 +73,7 @@ def plan(*features: Features) -> Plan:
 def judge(*sessions: list[int]) -> TrainingData:
     """Folds that judge these sessions; of all else in them there is nothing."""
     empty = RankingDataset(("x",), np.zeros((0, 1), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
-    flights = np.zeros(0, np.uint64)
-    folds = (FoldData(empty, empty, flights, np.array(numbers)) for numbers in sessions)
+    folds = (FoldData(empty, empty, np.array(numbers)) for numbers in sessions)
     return TrainingData(empty, np.array([0, 1, 3, 4, 5]), tuple(folds))
 
 
@@ -84,7 +83,7 @@ def outcome(train: Searches, test: Searches) -> Outcome:
     gains = ({"a": 1.0, "b": 3.0}, {"a": 0.0, "b": 0.0}, {"a": 100.0})
     rankers = [Ranker("logit", None, rounds, gain) for rounds, gain in zip((6, 7, 5), gains, strict=True)]
     crosses = [kept(CrossFit((ranker,), ranker.rounds, (), (), "")) for ranker in rankers]
-    measured = [{"hit_rate@3": rate, "error": rate / 10} for rate in (0.1, 0.2, 0.3, 0.4, 0.5)]
+    measured = [{"hit_rate@3": rate, "error": rate / 10} for rate in (0.1, 0.2, 0.3, 0.5)]
     checked = [Checked(Path("x") / name, 21, ("rule",)) for name in ("submission.parquet", "submission.csv")]
     return Outcome(
         files=RawFiles(Path("train.parquet"), Path("test.parquet")),
@@ -100,7 +99,6 @@ def outcome(train: Searches, test: Searches) -> Outcome:
         final_rankers=[kept(ranker) for ranker in rankers],
         scores=kept(None),
         blend=kept(BLEND),
-        penalty=kept(0.2),
         measured=kept(measured),
         snapshots=kept(take_test_snapshot(train.sessions, test.sessions, False, 7)),
         history=kept(None),
@@ -174,12 +172,12 @@ def test_every_decision_is_a_row(outcome: Outcome) -> None:
 
 
 def test_the_baseline_is_a_rung_where_it_was_fitted_and_no_part_of_the_blend(outcome: Outcome) -> None:
-    assert outcome.rungs == ["one", "two", "baseline", "blend", "blend, reranked"]
+    assert outcome.rungs == ["one", "two", "baseline", "blend"]
     measured = outcome.measured.value
     alone = replace(
         outcome, names=["one", "two"], crosses=outcome.crosses[:2], measured=kept([*measured[:2], *measured[3:]])
     )
-    assert list(summarise(alone)["models"]) == ["one", "two", "blend", "blend, reranked"]
+    assert list(summarise(alone)["models"]) == ["one", "two", "blend"]
     for each in (outcome, alone):
         assert summarise(each)["blend"]["models"] == ["one", "two"]
         assert summarise(each)["gains"] == {"b": 0.75, "a": 0.25}
@@ -194,14 +192,13 @@ def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) ->
     bookings = summary["folds"][-1]
     assert (bookings["what"], bookings["validation"], bookings["test"]) == ("bookings looked back on, mean", 2, 5)
     assert summary["cv"] == {"hit_rate@3": 0.5, "error": 0.05, "queries": count_sessions(outcome)}
-    assert list(summary["models"]) == ["one", "two", "baseline", "blend", "blend, reranked"]
-    assert summary["models"]["blend, reranked"]["hit_rate@3"] == 0.5
+    assert list(summary["models"]) == ["one", "two", "baseline", "blend"]
+    assert summary["models"]["blend"]["hit_rate@3"] == 0.5
     assert summary["rounds"] == {"one": 6, "two": 7, "baseline": 5}
     assert summary["blend"] == {
         "models": ["one", "two"],
         "weights": [[0.5, 0.5]],
         "temperatures": [1.0, 2.0],
-        "rerank_penalty": outcome.penalty.value,
     }
     assert summary["gains"] == {"b": 0.75, "a": 0.25}  # the baseline has no part in it
     assert summary["submission"] == {"path": str(Path("x/submission.parquet")), "rows": 21}
@@ -240,14 +237,12 @@ def test_the_submission_and_each_model_are_scored_on_the_simulated_truth(tmp_pat
     answers = np.column_stack([-np.arange(11), np.arange(11)]).astype(np.float32)
 
     checked = [Checked(tmp_path / "mine.csv", 11, ())]
-    outcome = stand(
-        tmp_path, test=kept(test), test_scores=kept(answers), blend=kept(ONE), penalty=kept(0.0), checked=checked
-    )
+    outcome = stand(tmp_path, test=kept(test), test_scores=kept(answers), blend=kept(ONE), checked=checked)
     truth = score_truth(outcome, tmp_path)
     assert (truth.score, truth.oracle, truth.scores["hit_rate@3"]) == (1, 0.6, 1)
     ((_, rows),) = truth.tables
     hits = {row["model"]: (row["@1"], row["@3"]) for row in rows}
-    models = {"logit": (0, 1), "baseline": (0, 0), "blend": (0, 1), "blend, reranked": (0, 1)}
+    models = {"logit": (0, 1), "baseline": (0, 0), "blend": (0, 1)}
     assert hits == models | {"oracle": (0.3, 0.6)}
     best = {"@1": 0.3, "@3": 0.6, "@5": 0.7, "@10": 0.8, "@3[161+]": 0.2}
     assert rows[-1] == {"model": "oracle", **best, "error": 0.02}
@@ -266,7 +261,7 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
         labels = np.concatenate([np.eye(1, sizes[number], dtype=np.float32)[0] for number in order])
         own = np.array([sizes[number] for number in order], np.int32)
         rows = RankingDataset(("x",), np.zeros((len(labels), 1), np.float32), labels, own)
-        folds.append(FoldData(rows, rows, np.arange(len(labels)).astype(np.uint64), np.array(order)))
+        folds.append(FoldData(rows, rows, np.array(order)))
         scores += [np.arange(size) * (1 if last else -1) for size, last in zip(own, last_is_best, strict=True)]
     data = TrainingData(folds[0].train, np.arange(3), tuple(folds))
 
@@ -276,7 +271,6 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
         data=kept(data),
         scores=kept(np.concatenate(scores)[:, None].astype(np.float64)),
         blend=kept(ONE),
-        penalty=kept(0.0),
         split=kept(split_folds(train.sessions, 3, 2, 0)),
     )
     queries = list_queries(outcome)

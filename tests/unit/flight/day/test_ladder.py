@@ -32,7 +32,6 @@ SMALL = (
     "rank.seeds=1",
     "rank.lightgbm_softmax.min_data_in_leaf=5",
     "split.validation=folds",
-    "rerank_penalties=[0.0]",
 )
 FILES = RawFiles(Path("a"), Path("b"))
 
@@ -106,12 +105,11 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Climbed]:
         yield Climbed(rows, measured, run, train)
 
 
-def test_rules_peers_baseline_blocks_models_blend_rerank(climbed: Climbed) -> None:
+def test_rules_peers_baseline_blocks_models_blend(climbed: Climbed) -> None:
     assert [row["rung"] for row in climbed.rows] == [
         "random",
         *(name for name, _, _ in RULES),
         "peer: cheapest XGBoost",
-        "peer: public XGBoost, reranked",
         "baseline: catboost_yetirank on public",
         "lightgbm_softmax on core",
         "+ pair features",
@@ -122,7 +120,6 @@ def test_rules_peers_baseline_blocks_models_blend_rerank(climbed: Climbed) -> No
         "lightgbm_softmax",
         "catboost_softmax",
         "the models, blended",
-        "+ rerank, penalty 0",
     ]
     columns = ["rung", "family", "score", "error", "HitRate@1", "HitRate@10", "blend gains", "its error"]
     assert all(list(row) == [*columns, "seconds", "peak_mib"] for row in climbed.rows)
@@ -187,7 +184,7 @@ def make_fold(features: list[list[float]], labels: list[int], sessions: list[int
     matrix = np.array(features, np.float32)
     names = (PRICE, "a", "b")[: matrix.shape[1]]
     rows = RankingDataset(names, matrix, np.array(labels, np.float32), np.full(len(sessions), size, np.int32))
-    return FoldData(rows, rows, np.arange(len(labels)).astype(np.uint64), np.array(sessions))
+    return FoldData(rows, rows, np.array(sessions))
 
 
 def test_a_session_that_two_fits_judge_counts_once() -> None:

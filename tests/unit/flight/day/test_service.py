@@ -78,8 +78,8 @@ def example() -> Example:
     )
 
 
-def take_both(rankers: tuple[int, ...], blend: Blend, penalty: float) -> Variant:
-    mixture = serving.Mixture(blocks=BLOCKS, temperatures=blend.temperatures, penalty=penalty)
+def take_both(rankers: tuple[int, ...], blend: Blend) -> Variant:
+    mixture = serving.Mixture(blocks=BLOCKS, temperatures=blend.temperatures)
     return Variant("both", "whole", rankers=rankers, blend=mixture)
 
 
@@ -91,17 +91,16 @@ def write(example: Example, folder: Path, variant: Variant) -> list[Searches]:
     return serving.read_requests(folder / "requests")
 
 
-def order_of_pipeline(example: Example, penalty: float, blend: Blend = BLEND) -> list[list[float]]:
+def order_of_pipeline(example: Example, blend: Blend = BLEND) -> list[list[float]]:
     scores = ranking.score_test(example.test, example.snapshots, example.history, example.rankers, BLOCKS)
-    ranks = blending.rank_test(example.test, scores, blend, penalty)
+    ranks = blending.rank_test(example.test, scores, blend)
     return export.list_expected(example.test, np.arange(example.test.sessions.height), ranks)
 
 
-@pytest.mark.parametrize("penalty", [0.0, 0.4])
-def test_one_search_at_a_time_is_ordered_as_by_the_pipeline(example: Example, penalty: float, tmp_path: Path) -> None:
-    requests = write(example, tmp_path, take_both((0, 1), BLEND, penalty))
+def test_one_search_at_a_time_is_ordered_as_by_the_pipeline(example: Example, tmp_path: Path) -> None:
+    requests = write(example, tmp_path, take_both((0, 1), BLEND))
     service = serving.load(tmp_path / "export", "whole")
-    expected = order_of_pipeline(example, penalty)
+    expected = order_of_pipeline(example)
     assert [service.answer([request], ignore)[0] for request in requests] == expected
     assert any(order != sorted(order) for order in expected)
 
@@ -110,24 +109,24 @@ def test_one_search_at_a_time_is_ordered_as_by_the_pipeline(example: Example, pe
 def test_a_single_model_is_answered_as_it_scores(example: Example, ranker: int, tmp_path: Path) -> None:
     """One of two seeds, one that starts from a feature, and a logit."""
     alone = Blend((1.0,))
-    requests = write(example, tmp_path, take_both((ranker,), alone, 0.0))
+    requests = write(example, tmp_path, take_both((ranker,), alone))
     chosen = replace(example, rankers=[example.rankers[ranker]])
-    expected = order_of_pipeline(chosen, 0.0, alone)
+    expected = order_of_pipeline(chosen, alone)
     assert answer_all(serving.load(tmp_path / "export", "whole"), requests, batch=1) == expected
     bare = replace(example.rankers[ranker], others=(), base_margin=None)
     if ranker < 2:  # else the seeds, or the margin, would have no say
-        assert order_of_pipeline(replace(example, rankers=[bare]), 0.0, alone) != expected
+        assert order_of_pipeline(replace(example, rankers=[bare]), alone) != expected
 
 
 def test_searches_of_a_batch_do_not_change_each_others_order(example: Example, tmp_path: Path) -> None:
-    requests = write(example, tmp_path, take_both((0, 1), BLEND, 0.0))
+    requests = write(example, tmp_path, take_both((0, 1), BLEND))
     service = serving.load(tmp_path / "export", "whole")
-    assert answer_all(service, requests, batch=7) == order_of_pipeline(example, 0.0)
-    assert answer_all(service, requests[::-1], batch=40)[::-1] == order_of_pipeline(example, 0.0)
+    assert answer_all(service, requests, batch=7) == order_of_pipeline(example)
+    assert answer_all(service, requests[::-1], batch=40)[::-1] == order_of_pipeline(example)
 
 
 def test_features_from_tables_that_were_cut_down_are_those_from_whole_ones(example: Example, tmp_path: Path) -> None:
-    requests = write(example, tmp_path, take_both((0, 1), BLEND, 0.0))
+    requests = write(example, tmp_path, take_both((0, 1), BLEND))
     known, snapshot = serving.read_history(tmp_path / "export"), pl.lit(0, pl.Int32).alias("snapshot")
     made = []
     for request in requests:
@@ -146,7 +145,7 @@ def test_features_from_tables_that_were_cut_down_are_those_from_whole_ones(examp
 
 
 def test_a_stranger_is_answered(example: Example, tmp_path: Path) -> None:
-    (request, *_) = write(example, tmp_path, take_both((0, 1), BLEND, 0.0))
+    (request, *_) = write(example, tmp_path, take_both((0, 1), BLEND))
     unknown = request.sessions.with_columns(
         *(pl.lit(value, request.sessions.schema[name]).alias(name) for name, value in
           {"profile": 999, "company": None, "route": 77}.items())
@@ -166,7 +165,7 @@ def test_only_the_snapshots_own_bookings_are_exported(example: Example, tmp_path
 
 
 def test_a_missing_table_is_named_in_a_sentence(example: Example, tmp_path: Path) -> None:
-    write(example, tmp_path, take_both((1,), BLEND, 0.0))
+    write(example, tmp_path, take_both((1,), BLEND))
     serving.table_path(tmp_path / "export", "lifts", "carrier").unlink()
     with pytest.raises(UserError, match=r"lifts-carrier.arrow cannot be read"):
         serving.load(tmp_path / "export", "whole")
@@ -178,7 +177,7 @@ def test_a_missing_table_is_named_in_a_sentence(example: Example, tmp_path: Path
 def outcome_of(blend: Blend, names: list[str], blocks: tuple[str, ...] = BLOCKS) -> Outcome:
     """What ``list_variants`` takes of a run; the later a model, the more it hits, and the baseline most."""
     measured = [{"hit_rate@3": 0.1 * number} for number in range(len(names) + 2)]
-    kept: dict[str, Any] = {"blend": blend, "penalty": 0.2, "measured": measured}
+    kept: dict[str, Any] = {"blend": blend, "measured": measured}
     values = {name: Result("key", partial(kept.__getitem__, name)) for name in kept}
     choice = Choice(Features("chosen", blocks), {})
     return cast(Outcome, SimpleNamespace(choice=choice, names=names, **values))
@@ -202,5 +201,5 @@ def test_a_baseline_that_was_fitted_is_a_variant_of_its_own_after_the_models() -
     names = ["lightgbm_softmax", "xgboost_softmax", "baseline"]
     *_, best, half, baseline = export.list_variants(outcome_of(BLEND, names), config)
     assert (baseline.folder, baseline.rankers, baseline.share) == ("baseline", (2,), 1.0)
-    assert (baseline.blend.blocks, baseline.blend.penalty) == (("public",), 0.0)
+    assert baseline.blend.blocks == ("public",)
     assert best.rankers == half.rankers == (1,)

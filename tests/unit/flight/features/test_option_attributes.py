@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from competitions.flight.features.option_attributes import add_attributes, mark_flights, slice_sessions, take_options
+from competitions.flight.features.option_attributes import add_attributes, slice_sessions, take_options
 from tests.unit.flight.flight_world import (
     NOON,
     ONE_WAY,
@@ -159,14 +159,6 @@ def test_the_fare_level_is_the_place_among_the_fares_of_the_same_flights() -> No
         option(price=70.0, out_flight=12),
     )
     assert_column(table["fare_level"], [2, 0, 0, 0, None, 1])
-
-
-def test_flights_are_marked_alike_with_and_without_the_attributes() -> None:
-    options = draw_searches(5).options
-    marks = mark_flights(options)
-    assert marks.dtype == pl.UInt64
-    assert marks.to_list() == add_attributes(options)["itinerary"].to_list()
-    assert options.group_by(marks).agg(pl.col("session").n_unique())["session"].unique().to_list() == [1]
 
 
 # --- slices ---

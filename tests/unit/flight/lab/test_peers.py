@@ -4,6 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import polars as pl
 import pytest
 from catboost import CatBoostError
 
@@ -11,7 +12,6 @@ from common.learning.dataset import RankingDataset, take_blocks
 from common.learning.listwise_softmax import softmax_gradients
 from competitions.flight.lab import peers
 from competitions.flight.lab.peers import PEERS, Peer, Scores
-from competitions.flight.ranking.rerank import rerank
 
 BLOCKS = ("public", "core", "lift")
 LIGHTGBM, CATBOOST, MIX = PEERS[2:5]
@@ -130,9 +130,8 @@ def test_the_second_derivative_is_doubled_and_never_below_the_least() -> None:
 
 
 def test_the_public_rerank_takes_a_tenth_of_the_distance() -> None:
-    scores, flights, sizes = np.array([5.0, 4.0, 3.0]), np.array([7, 7, 8], np.uint64), np.array([3], np.int32)
-    np.testing.assert_allclose(peers.rerank_public(scores, flights, sizes), [5, 3.9, 3])
-    np.testing.assert_array_equal(peers.rerank_public(scores, flights, sizes), rerank(scores, flights, sizes, 0.1))
+    scores = peers.rerank_public(np.array([5.0, 4.0, 3.0]), pl.Series([7, 7, 8]))
+    np.testing.assert_allclose(scores, [5, 3.9, 3])
 
 
 def test_titles_are_distinct_and_blocks_are_known() -> None:

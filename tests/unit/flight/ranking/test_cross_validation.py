@@ -38,7 +38,7 @@ def plant(queries: int, seed: int) -> RankingDataset:
 
 
 def make_fold(train: RankingDataset, valid: RankingDataset) -> FoldData:
-    return FoldData(train, valid, np.zeros(len(valid.labels), np.uint64), np.arange(len(valid.group_sizes)))
+    return FoldData(train, valid, np.arange(len(valid.group_sizes)))
 
 
 FOLDS = [make_fold(plant(50, 1), plant(40, 2)), make_fold(plant(60, 3), plant(10, 4))]

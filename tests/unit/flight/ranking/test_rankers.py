@@ -99,8 +99,7 @@ def plant(queries: int, seed: int, sign: float = 1.0) -> RankingDataset:
 
 
 def fold(train: RankingDataset, valid: RankingDataset) -> FoldData:
-    queries = len(valid.group_sizes)
-    return FoldData(train, valid, np.arange(len(valid.labels), dtype=np.uint64), np.arange(queries))
+    return FoldData(train, valid, np.arange(len(valid.group_sizes)))
 
 
 RECIPE = Recipe("logit", {"l2": 0.01}, 30, 0, 0, cutoff=3)

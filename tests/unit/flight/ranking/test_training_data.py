@@ -13,7 +13,6 @@ from common.learning.dataset import RankingDataset, to_matrix
 from competitions.flight.config import SampleSettings
 from competitions.flight.features.booking_history import LOOK_BACK, History, collect_bookings
 from competitions.flight.features.build import build_features
-from competitions.flight.features.option_attributes import mark_flights
 from competitions.flight.io.reader import Searches
 from competitions.flight.ranking import training_data
 from competitions.flight.ranking.training_data import (
@@ -194,7 +193,6 @@ def test_with_room_for_all_every_row_stands_in_the_files_order(
         check_rows(searches, rows.train, pick(searches, IS_TRAIN, fold.roles, 1), whole)
         judged = pick(searches, IS_VALID, fold.roles, 0)
         check_rows(searches, rows.valid, judged, whole)
-        assert rows.flights.tolist() == mark_flights(searches.options).filter(judged).to_list()
         assert rows.sessions.tolist() == searches.options.filter(judged)["session"].unique().sort().to_list()
 
 
@@ -203,7 +201,6 @@ def test_the_folds_are_joined_one_after_the_other(searches: Searches, split: Spl
     first, second = data.folds
     np.testing.assert_array_equal(data.valid.features, np.vstack([first.valid.features, second.valid.features]))
     assert data.valid_sessions.tolist() == [*first.sessions, *second.sessions]
-    assert data.flights.tolist() == [*first.flights, *second.flights]
     assert len(data.valid_sessions) == len(data.valid.group_sizes)
 
 
