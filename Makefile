@@ -20,7 +20,7 @@ INPUT = $(RAW_OPTION) $(SCALE_OPTION) --seed "$$SEED"
 STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"} --workers "$$WORKERS"
 
 .DEFAULT_GOAL := help
-.PHONY: help install all $(NAMES) runs dashboard test test-fast lint format bench clean
+.PHONY: help install all $(NAMES) runs dashboard test test-nightly test-all test-fast lint format bench clean
 .PHONY: $(foreach verb,data standin look simulate tune ladder report submit serve test,$(NAMES:%=$(verb)-%))
 
 help: ## This text
@@ -127,8 +127,13 @@ $(NAMES:%=submit-%): submit-%: $(VENV)/installed
 
 PYTEST = OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(PY) -m pytest -q -n logical --maxprocesses 4 --dist loadgroup
 
-test: $(VENV)/installed ## All tests, in as many processes as there are cores, 4 at most (ARGS="-n 0": in one)
-	@$(PYTEST) $(ARGS)
+test: $(VENV)/installed ## The tests, in as many processes as there are cores, 4 at most: five minutes (ARGS="-n 0": in one)
+	@$(PYTEST) -m "not nightly" $(ARGS)
+
+test-nightly: $(VENV)/installed ## What is too long for that
+	@$(PYTEST) -m nightly $(ARGS)
+
+test-all: test test-nightly ## Both, as CI does
 
 test-fast: $(VENV)/installed ## Unit tests without clusters, databases, hosts, simulations and trainings: in a minute
 	@$(PYTEST) tests/unit -m "not slow" $(ARGS)
