@@ -115,6 +115,6 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
 def replace_part(monkeypatch: pytest.MonkeyPatch, name: str, **parts: Any) -> Competition:
     """Put other functions into the declaration of a competition, for one test."""
     module = importlib.import_module(f"competitions.{name}.competition")
-    competition = dataclasses.replace(module.COMPETITION, **parts)
+    competition: Competition = dataclasses.replace(module.COMPETITION, **parts)
     monkeypatch.setattr(module, "COMPETITION", competition)
     return competition
