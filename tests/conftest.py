@@ -19,7 +19,7 @@ CommandResult = tuple[int, str, str]  # exit code, stdout, stderr
 Call = Callable[..., CommandResult]
 
 # A time limit on an example would make a busy machine fail the tests.
-hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.register_profile("untimed", deadline=None, max_examples=40)
 hypothesis.settings.load_profile("untimed")
 
 
@@ -31,7 +31,14 @@ QUICKEST = "news"
 # Not in `make test-fast`: what trains networks, simulates, exports, or starts a cluster, a database, a host, processes,
 # and what no default run reads.
 SLOW_ROOMS = {"cluster", "lab", "serving", "simulator", "training"}
-SLOW_FILES = {"test_ladder.py", "test_service.py", "test_rungs.py", "test_peers.py"}
+SLOW_FILES = {
+    "test_gbdt.py",
+    "test_ladder.py",
+    "test_peers.py",
+    "test_ranker_service.py",
+    "test_rungs.py",
+    "test_service.py",
+}
 SLOW_MODULES = {
     "unit/cli/test_data.py",
     "unit/cli/test_host_files.py",
@@ -45,6 +52,8 @@ SLOW_MODULES = {
     "unit/common/day/tuning/test_tuning.py",
     "unit/common/day/test_replay.py",
     "unit/common/day/test_registry.py",
+    "unit/flight/ranking/test_training_data.py",
+    "unit/mgtv/features/test_build.py",
     "unit/mgtv/models/test_deep_training.py",
     "unit/tencent/day/test_permutation_importance.py",
 }
