@@ -54,7 +54,6 @@ SLOW_MODULES = {
     "unit/common/day/test_registry.py",
     "unit/flight/ranking/test_training_data.py",
     "unit/mgtv/features/test_build.py",
-    "unit/mgtv/lab/test_deep_training.py",
     "unit/tencent/day/test_permutation_importance.py",
 }
 
