@@ -8,7 +8,7 @@ from competitions.news import features, split
 from competitions.news.io.reader import TIME_MAX_MS, TIME_MIN_MS
 from competitions.news.retrieval.channels import POPULAR_HOURS
 from competitions.news.retrieval.popularity import find_popular
-from tests.unit.news.news_world import START, World, make_vectors, make_world
+from tests.unit.news.news_world import START, World, make_world
 from tests.unit.news.test_features import make_candidates
 
 WORLD = make_world()
@@ -26,11 +26,10 @@ def misdate(time: int) -> World:
 
 def describe(world: World, candidates: pl.DataFrame) -> tuple[Fold, dict[str, pl.DataFrame]]:
     fold = split.build_test_fold(world.clicks)
-    vectors = make_vectors(list(range(100, 180)), [[float(item % 7), float(item % 5)] for item in range(80)])
     return fold, {
         "query": features.query_block(fold, world.articles).drop("query"),
         "item": features.item_block(fold, world.articles, candidates),
-        "pair": features.pair_block(fold, world.articles, candidates, vectors, world.content),
+        "pair": features.pair_block(fold, world.articles, candidates, world.content),
     }
 
 
