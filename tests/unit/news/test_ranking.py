@@ -205,6 +205,13 @@ def test_test_scores_are_the_blend_of_standardised_models_whatever_the_chunk(
     np.testing.assert_allclose(scored["score"], expected, atol=1e-4)
 
 
+def test_validation_scores_have_a_column_for_each_ranker(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranking, "predict", pick_column)
+    labelled = gather(prepared, 4)
+    scores = ranking.score_valid(labelled, [Ranker("x", None, column, {}) for column in (3, 0)])
+    np.testing.assert_array_equal(scores, labelled.valid.features[:, [3, 0]])
+
+
 def test_the_measure_counts_queries_without_candidates() -> None:
     rows = RankingDataset(
         ("x",), np.zeros((5, 1), np.float32), np.array([0, 1, 1, 0, 0], np.float32), np.array([2, 3], np.int32)

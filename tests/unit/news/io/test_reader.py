@@ -72,6 +72,11 @@ def test_board_b_is_preferred_and_reads_the_board_a_log_too(folder: Path, name: 
     assert reader.locate(folder, "a").tests == (folder / reader.TEST_A,)
 
 
+def test_missing_board_b_is_named_when_asked_for(folder: Path) -> None:
+    with pytest.raises(UserError, match=reader.TEST_B[0]):
+        reader.locate(folder, "B")
+
+
 def test_unknown_board_is_refused(folder: Path) -> None:
     with pytest.raises(UserError, match="'C'"):
         reader.locate(folder, "C")

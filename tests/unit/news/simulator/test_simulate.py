@@ -130,6 +130,13 @@ def test_a_scale_out_of_range_and_a_negative_seed_are_refused(
         simulate.simulate(tmp_path / "raw", scale, seed)
 
 
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="no simulation"):
+        simulate.simulate(tmp_path, 0.001, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
 # How far a measure may be from its target at this scale: relative for the first kind, absolute for shares.
 RELATIVE = {
     **dict.fromkeys(("train users", "train clicks", "test users", "test clicks, visible", "articles"), 0.001),
