@@ -7,7 +7,6 @@ import faiss
 import msgspec
 import numpy as np
 import polars as pl
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from common.learning.features import HOUR_MS, lookup_rows
@@ -126,27 +125,6 @@ def _normalise(weights: pl.LazyFrame, clicks: pl.DataFrame, power: float) -> pl.
     count = clicks.lazy().group_by("item").agg(count=pl.len().cast(pl.Float64))
     joined = weights.join(count, on="item").join(count.select(neighbour="item", other="count"), on="neighbour")
     return joined.select("item", "neighbour", weight=pl.col("weight") / (pl.col("count") * pl.col("other")) ** power)
-
-
-def link_bipartite(clicks: pl.DataFrame, *, top: int) -> pl.DataFrame:
-    """Bi-network: a pair gains 1 / (log(1 + item's users) * log(1 + user's items)) from every user of both items.
-
-    The resource-allocation view of the user-item graph, as a sparse matrix product.
-
-    >>> clicks = pl.DataFrame({"user": [0, 0], "item": [7, 8]})  # each item has one user, the user two items
-    >>> (link_bipartite(clicks, top=9)["weight"].cast(pl.Float64) * np.log(2) * np.log(3)).round(3).to_list()
-    [1.0, 1.0]
-    """
-    pairs = clicks.select("user", "item").unique().sort("user", "item")
-    users, items = pairs["user"].unique().sort(), pairs["item"].unique().sort()
-    rows, columns = users.search_sorted(pairs["user"]).to_numpy(), items.search_sorted(pairs["item"]).to_numpy()
-    matrix = sp.csr_matrix((np.ones(pairs.height, np.float32), (rows, columns)), (len(users), len(items)))
-    by_user = sp.diags_array((1 / np.log1p(np.bincount(rows))).astype(np.float32))
-    by_item = sp.diags_array((1 / np.log1p(np.bincount(columns))).astype(np.float32))
-    product = sp.coo_array(by_item @ (matrix.T @ (by_user @ matrix)))
-    off = product.row != product.col
-    table = {"item": items[product.row[off]], "neighbour": items[product.col[off]], "weight": product.data[off]}
-    return keep_top(pl.LazyFrame(table), "item", "neighbour", "weight", top)
 
 
 def count_swings(clicks: pl.DataFrame, settings: SwingSettings, seed: int) -> pl.DataFrame:

@@ -20,7 +20,6 @@ from competitions.news.lookups import (
 )
 from competitions.news.retrieval.lists import Histories, pack_pairs
 
-VECTORS = ("item2vec", "content")  # those that there may be
 CHUNK_ROWS = 200_000  # 200 MB a gather of 250-wide vectors
 
 
@@ -28,8 +27,8 @@ def pair_columns(queries: Queries, pairs: Pairs, tables: FeatureTables) -> Colum
     """The columns of ``pair_block``."""
     columns = taste_columns(queries, pairs, tables.catalogue)
     columns |= lift_columns(queries, pairs, tables.clicks, tables.contexts)
-    for name in (name for name in VECTORS if name in tables.vectors):
-        columns |= cosine_columns(queries.histories, pairs, tables.vectors[name], name)
+    for name, vectors in tables.vectors.items():
+        columns |= cosine_columns(queries.histories, pairs, vectors, name)
     return columns
 
 
@@ -69,9 +68,9 @@ def lift_columns(queries: Queries, pairs: Pairs, clicks: ItemClicks, contexts: M
     for name in LIFT_CONTEXTS:
         counts, value = contexts[name], queries.context[name]
         here = take_known(counts.clicks, lookup_rows(counts.values, value), missing=0)[pairs.rows]
-        found = lookup_rows(counts.pairs, pack_pairs(value[pairs.rows], pairs.items))
+        together = lookup_rows(counts.pairs, pack_pairs(value[pairs.rows], pairs.items))
         expected = (whole + 10) * (here + 10) / total
-        both = take_known(counts.pair_clicks, found, missing=0)
+        both = take_known(counts.pair_clicks, together, missing=0)
         columns[f"pair_{name}_lift"] = np.log((both + 1) / (expected + 1))
     return columns
 

@@ -17,7 +17,6 @@ from common.learning.cooccurrence import (
     count_covisits,
     count_swings,
     count_transitions,
-    link_bipartite,
 )
 
 Click = tuple[int, int, int]  # user, item, time in ms
@@ -185,19 +184,6 @@ def group(rows: Iterable[Click]) -> tuple[dict[int, set[int]], dict[int, set[int
     return users, items
 
 
-def test_bipartite_links_follow_the_formula() -> None:
-    rows = random_log(7, items=25)
-    users, items = group(rows)
-    expected = {
-        (i, j): sum(1 / math.log(1 + len(users[i])) / math.log(1 + len(items[user])) for user in users[i] & users[j])
-        for i, j in permutations(users, 2)
-        if users[i] & users[j]
-    }
-    table = link_bipartite(frame(rows, CLICKS), top=1000)
-    assert_ordered(table, "item", "neighbour", "weight")
-    assert weights_of(table) == approximately(expected)
-
-
 def swings_by_loop(rows: list[Click], alpha: float) -> Weights:
     users, items = group(rows)
     weights: Weights = defaultdict(float)
@@ -241,5 +227,4 @@ def test_every_user_of_an_item_has_the_same_chance_to_be_compared() -> None:
 
 def test_users_of_one_item_link_nothing() -> None:
     log = frame([(1, 10, 0), (2, 10, 0), (3, 11, 0)], CLICKS)
-    assert weights_of(link_bipartite(log, top=5)) == {}
     assert weights_of(count_swings(log, SwingSettings(alpha=1.0, users_per_item=5, top=5), 0)) == {}
