@@ -32,15 +32,12 @@ def explained() -> AbstractContextManager[None]:
     return download.explained("The host", lambda error, status: None)
 
 
-def test_git_does_not_see_what_waits(raw: Path) -> None:
-    partial = download.open_partial(raw, [REMOTE])
-    assert (partial / ".gitignore").read_text() == "*\n"
-
-
-def test_a_link_to_another_folder_is_followed(raw: Path, tmp_path: Path) -> None:
+def test_downloads_wait_beside_the_real_folder_out_of_sight_of_git(raw: Path, tmp_path: Path) -> None:
     (tmp_path / "large disk" / "raw").mkdir(parents=True)
     raw.symlink_to(tmp_path / "large disk" / "raw")
-    assert download.open_partial(raw, []) == (tmp_path / "large disk" / "raw.partial").resolve()
+    partial = download.open_partial(raw, [])
+    assert partial == (tmp_path / "large disk" / "raw.partial").resolve()
+    assert (partial / ".gitignore").read_text() == "*\n"
 
 
 def test_files_move_to_another_disk_whole(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
