@@ -10,25 +10,13 @@ from competitions.tencent.io.schema import ITEM_FEATURES, USER_FEATURES
 DATA_SET = "TAAC2025/TencentGR-1M"
 EMBEDDING = "emb_81_32"
 EMBEDDING_FILES = f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet/*.parquet"
-# The files of each layout by the role that the reader gives them.
-RELEASE_FILES = {
-    "sequences": f"{schema.RELEASE_SEQUENCES}/*.parquet",
-    "items": f"{schema.RELEASE_ITEMS}/*.parquet",
-    "users": f"{schema.RELEASE_USERS}/*.parquet",
-    "candidates": f"{schema.RELEASE_CANDIDATES}/*.parquet",
-    "indexer": schema.INDEXER,
-}
-TRAIN_FILES = {
-    "sequences": f"{schema.TRAIN}/{schema.SEQUENCES}",
-    "offsets": f"{schema.TRAIN}/{schema.OFFSETS}",
-    "indexer": f"{schema.TRAIN}/{schema.INDEXER}",
-    "items": f"{schema.TRAIN}/{schema.ITEM_TABLE}",
-}
+# The usual path of each file, by the role that the reader gives it.
+RELEASE_FILES = {role: f"{folder}/*.parquet" for role, folder in schema.RELEASE_FOLDERS.items()}
+RELEASE_FILES["indexer"] = schema.INDEXER
+TRAIN_FILES = {role: f"{folders[0]}/{name}" for role, (name, folders) in schema.TRAIN_FILES.items()}
 TEST_FILES = {  # the organiser's sample has none of them
-    "test_sequences": f"{schema.EVAL}/{schema.PREDICT_SEQUENCES}",
-    "test_offsets": f"{schema.EVAL}/{schema.PREDICT_OFFSETS}",
-    "candidates": f"{schema.EVAL}/{schema.CANDIDATES}",
-    "actions": f"{schema.EVAL}/{schema.USER_ACTIONS}",
+    role: f"{folders[0]}/{name}"
+    for role, (name, folders) in (schema.QUERY_FILES | {"actions": schema.ACTION_FILE}).items()
 }
 PATHS = {"release": RELEASE_FILES, "competition": TRAIN_FILES | TEST_FILES}
 # Rows, numbers of files and the digest were measured on the public release by two who published their logs; sizes are

@@ -14,20 +14,15 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from common.day.hosts.public import PublicDataset, dataset_folder, find_file, read_bytes
+from common.day.hosts.public import TRUTH, PublicDataset, dataset_folder, find_file, read_bytes
 from common.engine.errors import UserError
 from common.engine.progress import running
-from competitions.tencent.day.standin_parquet import write_release
-from competitions.tencent.io.schema import (
-    INDEXER,
-    ITEM_FEATURES,
-    RELEASE_CANDIDATES,
-    RELEASE_ITEMS,
-    RELEASE_SEQUENCES,
-    RELEASE_USERS,
-)
-from competitions.tencent.simulator.id_assignment import list_ads, number_ads
-from competitions.tencent.simulator.topics import Codes
+from competitions.tencent.io import schema
+from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, USER_FEATURES
+from competitions.tencent.simulator import writer
+from competitions.tencent.simulator.id_assignment import FIRST_USER_VALUE, Numbers, list_ads, number_ads
+from competitions.tencent.simulator.topics import DAY, Codes
+from competitions.tencent.simulator.user_features import Profile
 
 SETS = ("Beauty", "LastFM")
 HINT = (
@@ -36,6 +31,8 @@ HINT = (
 ATTRIBUTES = "{name}_item2attributes.json"
 FULL = 0.95  # a position that one value, or nothing, fills in so large a share of the items says nothing
 SEED = 0  # of the host-like numbers: the sets number items by first appearance, which would give targets away
+LAST_S = 1_748_390_400  # 2025-05-28 00:00 UTC: the last visible event of every user
+CONSTANT = "103"  # the one user feature that is filled: the sets say nothing of users
 ATTRIBUTE_TYPES = pl.Schema({"item": pl.String(), "value": pl.List(pl.Int64)})
 
 
@@ -65,10 +62,41 @@ def convert(source: Path, out: Path) -> PublicDataset:
         "truth": truth.height,
     }
     dataset = PublicDataset(path.name, rows, ())
-    names = {RELEASE_SEQUENCES, RELEASE_ITEMS, RELEASE_USERS, RELEASE_CANDIDATES, INDEXER}
-    with dataset_folder(out, dataset, names) as folder:
-        write_release(folder, history, truth, numbers, SEED)
+    with dataset_folder(out, dataset, {*schema.RELEASE_FOLDERS.values(), schema.INDEXER}) as folder:
+        write_files(folder, history, truth, numbers)
     return dataset
+
+
+def write_files(folder: Path, history: pl.DataFrame, truth: pl.DataFrame, numbers: Numbers) -> None:
+    """Write the release layout and the truth. ``history``, ``truth``: user, position, item, numbers from 0; ``truth``
+    has one row a user. Users are numbered anew, without regard to the order of the file.
+    """
+    users = truth.height
+    order = np.random.default_rng([80, SEED]).permutation(users)  # by re-id less one, the user
+    rids = pl.Series(np.argsort(order))
+    events = history.with_columns(rids.gather(history["user"]).alias("user")).sort("user", "position")
+    days_back = events.select((pl.col("position").max().over("user") - pl.col("position")).alias("days"))["days"]
+    empty, one = np.zeros(users, np.int64), np.ones((users, 1), np.int32)
+    profile = {name: Profile(one, empty + (name == CONSTANT)) for name in USER_FEATURES}
+    tables = {
+        schema.RELEASE_SEQUENCES: [
+            writer.sequence_table(
+                0,
+                np.bincount(events["user"], minlength=users),
+                numbers.row[events["item"]],
+                np.full(events.height, CLICK, np.int8),
+                LAST_S - DAY * days_back.to_numpy(),
+            )
+        ],
+        schema.RELEASE_ITEMS: writer.item_tables(numbers),
+        schema.RELEASE_USERS: [writer.user_table(0, profile)],
+        schema.RELEASE_CANDIDATES: [writer.candidate_table(numbers)],
+    }
+    writer.write_tables(folder, tables)
+    names = writer.name_users(users, SEED)
+    values = {name: np.full(int(name == CONSTANT), FIRST_USER_VALUE) for name in USER_FEATURES}
+    writer.write_indexer(folder / schema.INDEXER, numbers, names, values)
+    writer.write_truth(folder / TRUTH, numbers, names, truth["item"].to_numpy()[order])
 
 
 def find_sequences(source: Path) -> Path:

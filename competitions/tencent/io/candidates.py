@@ -8,16 +8,18 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from common.engine.errors import UserError
-from common.io.files import UNREADABLE, describe_failure
 from competitions.tencent.corpus import Bools, Int32s, Int64s, join_columns
 from competitions.tencent.io.feature_encoding import LARGEST, ItemFeatures, encode_items, encode_numbers
 from competitions.tencent.io.indexer import Indexer
 from competitions.tencent.io.jsonl import decode_lines, read_lines
+from competitions.tencent.io.parquet import Batch, numbers, open_table, read_batches
 from competitions.tencent.io.schema import ITEM_FEATURES
 
 ID: Any = Annotated[int, msgspec.Meta(ge=1, le=LARGEST)]
+RETRIEVAL, REID = "retrieval_id", "reid_creative_id"
 FLAGS = ("cold_start", "is_str")  # of the release layout and of its older files
 
 
@@ -76,72 +78,43 @@ def parse_candidates(text: bytes, sizes: tuple[int, ...]) -> _Candidates:
 
 def read_candidate_tables(paths: tuple[Path, ...], indexer: Indexer) -> CandidateTable:
     """Read the parquet files of candidate/; the older ones call the id ``creative_id``."""
-    folder = paths[0].parent
-    try:
-        frame = pl.concat([pl.read_parquet(path) for path in paths])
-    except UNREADABLE as error:
-        raise UserError(f"{folder} cannot be read: {describe_failure(error)}; download it again") from error
-    oid_name = "item_id" if "item_id" in frame.columns else "creative_id"
-    lacks = next((name for name in (oid_name, *ITEM_FEATURES) if name not in frame.columns), None)
-    if lacks:
-        raise UserError(f"{folder} lacks the column {lacks!r}; download it again")
-    oid, retrieval, rid = (_integers(folder, frame, name) for name in (oid_name, "retrieval_id", "reid_creative_id"))
-    features = np.stack(
-        [_codes(folder, frame[name], size) for name, size in zip(ITEM_FEATURES, indexer.item_sizes, strict=True)],
-        axis=1,
-    )
-    return _by_retrieval_id(folder, "row", _Candidates(oid, retrieval, np.maximum(rid, 0), features), indexer)
+    there = open_table(paths[0]).schema_arrow.names
+    oid_name = "item_id" if "item_id" in there else "creative_id"
+    names = (oid_name, *ITEM_FEATURES, *(name for name in (RETRIEVAL, REID) if name in there))
+    parts = [_parse_batch(batch, oid_name, indexer.item_sizes) for batch in read_batches(paths, names)]
+    if not parts:
+        raise UserError(f"{paths[0].parent} holds no candidate; download it again")
+    return _by_retrieval_id(paths[0].parent, "row", join_columns(parts), indexer)
 
 
-def _integers(folder: Path, frame: pl.DataFrame, name: str) -> Int64s:
-    """A column of numbers, -1 where it has none."""
-    if name not in frame.columns:
-        return np.full(frame.height, -1, np.int64)
-    column = _to_whole(frame[name])
-    if name == "reid_creative_id":
-        column = column.cast(pl.Int64, strict=False)  # unseen candidates may have a text
-    if not column.dtype.is_integer():
-        raise UserError(
-            f"{folder}, column {name!r}: {column.dtype} where whole numbers are expected; download it again"
-        )
-    return column.cast(pl.Int64).fill_null(-1).to_numpy()
+def _parse_batch(batch: Batch, oid_name: str, sizes: tuple[int, ...]) -> _Candidates:
+    columns = {name: batch.columns.get(name, pa.nulls(batch.rows)) for name in (oid_name, RETRIEVAL, REID)}
+    oid, retrieval = (numbers(batch.path, name, columns[name], -1) for name in (oid_name, RETRIEVAL))
+    rid = pl.Series(columns[REID]).cast(pl.Int64, strict=False).fill_null(0)  # unseen candidates may have a text
+    features = [_codes(batch, name, size) for name, size in zip(ITEM_FEATURES, sizes, strict=True)]
+    return _Candidates(oid, retrieval, np.maximum(rid.to_numpy(), 0), np.stack(features, axis=1))
 
 
-def _codes(folder: Path, column: pl.Series, size: int) -> Int32s:
+def _codes(batch: Batch, name: str, size: int) -> Int32s:
     """Codes of a column of structs: a flag of cold values and the value as text; plain numbers are taken as well."""
-    flag, value = _split(folder, _to_whole(column))
-    value = _to_whole(value)
-    number = value.cast(pl.Int64, strict=False) if value.dtype == pl.String else value.cast(pl.Int64)
-    wrong = ~flag & value.is_not_null() & (number.is_null() | (number < 0)).fill_null(True)
-    if wrong.any():
-        row = int(wrong.arg_max() or 0)
+    column = batch.columns[name]
+    if not pa.types.is_struct(column.type):
+        return encode_numbers(numbers(batch.path, f"feature {name}", column), size)
+    fields = pl.Series(column).struct.unnest()
+    flags = [flag for flag in FLAGS if flag in fields.columns]
+    if not flags or "feature_value" not in fields.columns:
         raise UserError(
-            f"{folder}, row {row + 1}, feature {column.name}: {value[row]!r} is not marked as cold and no number of "
-            f"the indexer; download it again"
-        )
-    return encode_numbers(number.set(flag & value.is_not_null(), LARGEST).fill_null(0).to_numpy(), size)
-
-
-def _split(folder: Path, column: pl.Series) -> tuple[pl.Series, pl.Series]:
-    if column.dtype.is_integer() or column.dtype == pl.Null:
-        return pl.repeat(False, len(column), eager=True), column.cast(pl.Int64)
-    names = [field.name for field in column.dtype.fields] if isinstance(column.dtype, pl.Struct) else []
-    flags = [name for name in FLAGS if name in names]
-    if not flags or "feature_value" not in names:
-        raise UserError(
-            f"{folder}, feature {column.name}: {column.dtype} where a struct of cold_start and feature_value is "
+            f"{batch.path}, feature {name}: {column.type} where a struct of cold_start and feature_value is "
             f"expected; download it again"
         )
-    flag = column.struct.field(flags[0]).cast(pl.Int64)  # or a truth value
-    return (flag == 1).fill_null(False), column.struct.field("feature_value")
-
-
-def _to_whole(column: pl.Series) -> pl.Series:
-    """Whole numbers that pandas made doubles, NaN where one is null, as they were; anything else as it is."""
-    if not column.dtype.is_float():
-        return column
-    column = column.fill_nan(None)
-    return column.cast(pl.Int64) if (column == column.round()).all() else column
+    value = fields["feature_value"]
+    number = value.cast(pl.Int64, strict=False)  # null for a text, and for the NaN that pandas writes for null
+    filled = value.is_not_null() & value.cast(pl.String).ne("NaN").fill_null(True)
+    cold = (fields[flags[0]].cast(pl.Int64) == 1).fill_null(False)  # or a truth value
+    wrong = (~cold & filled & (number.is_null() | (number < 0)).fill_null(True)).to_numpy()
+    reason = f"feature {name}: {value[int(np.argmax(wrong))]!r} is not marked as cold and no number of the indexer"
+    batch.refuse_any(wrong, reason)
+    return encode_numbers(number.set(cold & filled, LARGEST).fill_null(0).to_numpy(), size)
 
 
 def _by_retrieval_id(path: Path, word: str, candidates: _Candidates, indexer: Indexer) -> CandidateTable:

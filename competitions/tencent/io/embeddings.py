@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from common.engine.errors import UserError
 from common.engine.progress import say
 from competitions.tencent.corpus import Catalogue, Embedding, Halves, Int64s
-from competitions.tencent.io.indexer import split_pairs
+from competitions.tencent.io.indexer import parse_id, to_dict
 from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_lines
 from competitions.tencent.io.parquet import Batch, numbers, read_batches
 from competitions.tencent.io.safe_pickle import brief, read_pickle
@@ -35,15 +35,14 @@ LINE: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(_Line)
 VECTOR = msgspec.json.Decoder(list[float])
 
 
-def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str, into: Halves | None = None) -> Embedding:
+def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str) -> Embedding:
     """Read the vectors of the catalogue's items; the last file wins where two have one.
 
     The first vector says how wide they are: what ``name`` says, such as 1024 in ``emb_82_1024``, is not true of every
-    release, and is said where it is wrong. ``into``: zeros [rows, width] to fill, such as a mapped file; else memory. A
-    vector of another width, or with a number that is not finite in float16, is refused; ids that the catalogue lacks
-    and entries without a vector are counted in a line of the log.
+    release, and is said where it is wrong. A vector of another width, or with a number that is not finite in float16,
+    is refused; ids that the catalogue lacks and entries without a vector are counted in a line of the log.
     """
-    vectors = into
+    vectors: Halves | None = None
     order = np.argsort(catalogue.oid, kind="stable")
     ordered = catalogue.oid[order]
     filled, others, without = np.zeros(len(catalogue.oid), np.bool_), 0, 0
@@ -119,8 +118,8 @@ def _to_list(value: object) -> list[float] | None:
 
 def _read_pickled(path: Path, width: int | None, rows: int) -> Iterator[Block]:
     """``{id: vector}`` or pairs of them; what is neither an array nor a list of numbers is no vector."""
-    keys, values = split_pairs(str(path), read_pickle(path))
-    vectors = list(map(_to_array, values))
+    entries = to_dict(str(path), read_pickle(path))
+    keys, vectors = list(entries), list(map(_to_array, entries.values()))
     filled = [index for index, vector in enumerate(vectors) if vector is not None]
     yield np.empty(0, np.int64), np.empty((0, width or 1), np.float16), len(keys) - len(filled)
     for begin in range(0, len(filled), rows):
@@ -181,11 +180,11 @@ def _build_block(
     return oids, vectors.astype(np.float16)
 
 
-def _number(text: object) -> int:
+def _number(key: object) -> int:
     """The original id, 0 where it is none; ids are texts or numbers."""
-    if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 19:
-        return int(text)
-    return int(text) if isinstance(text, (int, np.integer)) and 0 < text < 1 << 62 else 0
+    if isinstance(key, str):
+        return parse_id(key)
+    return int(key) if isinstance(key, (int, np.integer)) and 0 < key < 1 << 62 else 0
 
 
 def _wrong_width(width_there: object, width: int) -> str:

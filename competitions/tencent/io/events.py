@@ -17,11 +17,11 @@ import numpy.typing as npt
 import polars as pl
 
 from common.engine.errors import UserError
-from competitions.tencent.corpus import Bools, Int64s, Sequences
+from competitions.tencent.corpus import Bools, Int32s, Int64s
 from competitions.tencent.io.feature_encoding import LARGEST, ItemFeatures, UserFeatures, encode_items, encode_users
 from competitions.tencent.io.indexer import NAME_BYTES, Indexer
 from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_lines
-from competitions.tencent.io.raw_sequences import RawUsers, Tally, UnseenItems, join_users, sort_events, tally
+from competitions.tencent.io.raw_sequences import NO_EVENT, RawUsers, UnseenItems, build_users, join_users
 
 MAX_SECONDS = 1 << 40
 USER: Any = (
@@ -38,11 +38,9 @@ ROW: Any = tuple[
 LINE: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(list[ROW])
 ITEM: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(ItemFeatures | None)
 
-NO_EVENT = "user without an event"
 NO_PROFILE = "user without a profile row"
 SEVERAL_PROFILES = "user with several profile rows: the first is taken"
 CUT = "user with a list that is longer than what is kept: cut"
-UNSORTED = "user with events out of time order: sorted"
 
 
 @dataclass(frozen=True)
@@ -70,14 +68,9 @@ def read_users(path: Path, offsets: Int64s, offset_path: Path, indexer: Indexer,
 
 
 def _move(part: RawUsers, lines: int) -> RawUsers:
-    """Places within the piece become lines of the file."""
-    tallies = {what: Tally(one.count, _line(one.first, lines)) for what, one in part.tallies.items()}
-    return replace(part, positions=part.positions + lines, tallies=tallies)
-
-
-def _line(first: str, lines: int) -> str:
-    word, _, number = first.partition(" ")
-    return f"{word} {int(number) + lines}" if number else first
+    """Lines of a piece, from 1, as lines of the file, of which so many stand before it."""
+    settled = {what: at + lines for what, at in part.settled.items()}
+    return replace(part, positions=part.positions + lines, settled=settled)
 
 
 def _check_offsets(path: Path, offset_path: Path, offsets: Int64s, starts: Int64s) -> None:
@@ -125,27 +118,18 @@ class _Lines:
         self._refuse(self._of_another_user(), "rows of different users in one line")
         event = self.item.is_not_null().to_numpy()
         self._refuse(event & self.time.is_null().to_numpy(), "an event without a time")
-        unseen = self._encode_items()
-        profiles, tallies = self._profiles()
-        user = self.row_user[event]
-        item, action, time, sorted_users = sort_events(
-            self.codes[event], self.action[event], self.time.fill_null(0).to_numpy()[event], user
-        )
-        lengths = np.bincount(user, minlength=len(self.line))
-        tallies[NO_EVENT] = self._tally(np.flatnonzero(lengths == 0), self.empty_lines)
-        tallies[UNSORTED] = self._tally(sorted_users)
-        rids, names = self._names()
-        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-        sequences = Sequences(offsets, item, action, time)
-        return RawUsers(self.line + 1, rids, names, profiles, sequences, unseen, tallies)
+        codes, unseen = self._encode_items()
+        features, settled = self._profiles()
+        events = codes[event], self.action[event], self.time.fill_null(0).to_numpy()[event]
+        lengths = np.bincount(self.row_user[event], minlength=len(self.line))
+        users = build_users(self.line + 1, self._names(), features, lengths, events, unseen)
+        settled |= users.settled | {NO_EVENT: np.sort(np.append(users.settled[NO_EVENT], self.empty_lines))}
+        return replace(users, settled=settled)
 
     def _refuse(self, wrong: Bools, reason: str) -> None:
         """Stop at the first row that is wrong."""
         if wrong.any():
             raise LineError(int(self.line[self.row_user[np.argmax(wrong)]]), reason)
-
-    def _tally(self, users: Int64s, *more: Int64s) -> Tally:
-        return tally(np.sort(np.concatenate([self.line[users] + 1, *more])), "line")
 
     def _of_another_user(self) -> Bools:
         users, user_of_line = np.empty(len(self.users), object), np.empty(len(self.user_of_line), object)
@@ -167,8 +151,8 @@ class _Lines:
             raise LineError(int(self.line[user]), f"{error.object!r} is no user name") from error
         return rids, names
 
-    def _encode_items(self) -> UnseenItems:
-        """Set ``codes``: re-ids, and -1 - index into what is returned for items that the indexer lacks."""
+    def _encode_items(self) -> tuple[Int32s, UnseenItems]:
+        """Re-ids, -1 - index into what stands beside them for items that the indexer lacks, 0 in the profile row."""
         item = self.item.fill_null(0).to_numpy()
         beyond = item > self.limits.items
         if not self.limits.unseen:
@@ -176,10 +160,10 @@ class _Lines:
             self._refuse(beyond, f"item {first} is beyond the {self.limits.items} items of the indexer")
         rows = np.flatnonzero(beyond)
         oid, first_rows, index = np.unique(item[rows], return_index=True, return_inverse=True)
-        self.codes = np.where(beyond, 0, item).astype(np.int32)
-        self.codes[rows] = -1 - index
+        codes = np.where(beyond, 0, item).astype(np.int32)
+        codes[rows] = -1 - index
         features = [self._features_at(row) for row in rows[first_rows]]
-        return UnseenItems(oid, encode_items(features, self.limits.item_sizes))
+        return codes, UnseenItems(oid, encode_items(features, self.limits.item_sizes))
 
     def _features_at(self, row: int) -> Any:
         try:
@@ -189,18 +173,14 @@ class _Lines:
                 int(self.line[self.row_user[row]]), f"features of item {self.item[int(row)]}: {error}"
             ) from error
 
-    def _profiles(self) -> tuple[Any, dict[str, Tally]]:
-        """User features as codes, of the first profile row of each user."""
+    def _profiles(self) -> tuple[Int32s, dict[str, Int64s]]:
+        """User features as codes, of the first profile row of each user, and the lines that are settled by a rule."""
         rows = np.fromiter((row for row, profile in enumerate(self.profiles) if profile is not None), np.int64)
-        owners = self.row_user[rows]
-        users, first = np.unique(owners, return_index=True)
-        first_profiles: list[Any] = [UserFeatures()] * len(self.line)
+        users, first, counts = np.unique(self.row_user[rows], return_index=True, return_counts=True)
+        profiles: list[Any] = [UserFeatures()] * len(self.line)
         for user, row in zip(users.tolist(), rows[first].tolist(), strict=True):
-            first_profiles[user] = self.profiles[row]
-        codes, cut = encode_users(first_profiles, self.limits.user_sizes)
-        counts = np.bincount(owners, minlength=len(self.line))
-        return codes, {
-            NO_PROFILE: self._tally(np.flatnonzero(counts == 0)),
-            SEVERAL_PROFILES: self._tally(np.flatnonzero(counts > 1)),
-            CUT: self._tally(cut),
-        }
+            profiles[user] = self.profiles[row]
+        codes, cut = encode_users(profiles, self.limits.user_sizes)
+        lacks = np.delete(np.arange(len(self.line)), users)
+        groups = {NO_PROFILE: lacks, SEVERAL_PROFILES: users[counts > 1], CUT: cut}
+        return codes, {what: self.line[group] + 1 for what, group in groups.items()}

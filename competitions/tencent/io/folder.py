@@ -25,25 +25,6 @@ EMBEDDING_FOLDERS = (schema.EMBEDDINGS, schema.RELEASE_EMBEDDINGS, ".")
 SILENT = re.compile(r"\..*|_SUCCESS|.+\.crc")  # of the writing system or of a desk, never data
 OURS = (schema.TRUTH, REPORT, MARKER)
 MOST_NAMED = 3
-# The folders of the competition layout that may hold each file, the first that has it wins.
-TRAIN_FOLDERS, TEST_FOLDERS, EITHER_FOLDER = (schema.TRAIN, "."), (schema.EVAL, "."), (schema.TRAIN, schema.EVAL, ".")
-COMPETITION_FILES = {
-    "sequences": (schema.SEQUENCES, TRAIN_FOLDERS),
-    "offsets": (schema.OFFSETS, TRAIN_FOLDERS),
-    "indexer": (schema.INDEXER, EITHER_FOLDER),
-    "items": (schema.ITEM_TABLE, EITHER_FOLDER),
-}
-QUERY_FILES = {
-    "test_sequences": (schema.PREDICT_SEQUENCES, TEST_FOLDERS),
-    "test_offsets": (schema.PREDICT_OFFSETS, TEST_FOLDERS),
-    "candidates": (schema.CANDIDATES, TEST_FOLDERS),
-}
-RELEASE_FOLDERS = {
-    "sequences": schema.RELEASE_SEQUENCES,
-    "items": schema.RELEASE_ITEMS,
-    "users": schema.RELEASE_USERS,
-    "candidates": schema.RELEASE_CANDIDATES,
-}
 
 
 def locate(folder: Path) -> RawFiles:
@@ -92,25 +73,23 @@ def _has_competition(folder: Path) -> bool:
 
 
 def _has_release(folder: Path) -> bool:
-    return any((folder / subfolder).is_dir() for subfolder in RELEASE_FOLDERS.values())
+    return any((folder / subfolder).is_dir() for subfolder in schema.RELEASE_FOLDERS.values())
 
 
 def _locate_competition(folder: Path) -> RawFiles:
-    roles = dict(COMPETITION_FILES)
+    roles = schema.TRAIN_FILES
     # The organiser's sample has no predict files, or the offsets of one alone.
-    if any(_find(folder, *QUERY_FILES[role]) for role in ("test_sequences", "candidates")):
-        roles |= QUERY_FILES
-    files: dict[str, tuple[Path, ...]] = {
-        role: (_require(folder, name, subfolders),) for role, (name, subfolders) in roles.items()
-    }
-    actions = _find(folder, schema.USER_ACTIONS, TEST_FOLDERS)
+    if any(_find(folder, *schema.QUERY_FILES[role]) for role in ("test_sequences", "candidates")):
+        roles = roles | schema.QUERY_FILES
+    files: dict[str, tuple[Path, ...]] = {role: (_require(folder, *file),) for role, file in roles.items()}
+    actions = _find(folder, *schema.ACTION_FILE)
     if actions is not None and "candidates" in files:
         files["actions"] = (actions,)
     return RawFiles("competition", files, _find_embeddings(folder))
 
 
 def _locate_release(folder: Path) -> RawFiles:
-    files = {role: _require_tables(folder / name) for role, name in RELEASE_FOLDERS.items()}
+    files = {role: _require_tables(folder / name) for role, name in schema.RELEASE_FOLDERS.items()}
     files["indexer"] = (_require(folder, schema.INDEXER, (".",)),)
     return RawFiles("release", files, _find_embeddings(folder))
 
@@ -140,7 +119,9 @@ def _require_tables(folder: Path) -> tuple[Path, ...]:
 def _find_embeddings(folder: Path) -> dict[str, tuple[Path, ...]]:
     """The files of each embedding by its name, such as ``emb_81_32``; those of train/ and eval/ together."""
     files_by_name: dict[str, tuple[Path, ...]] = {}
-    holders = [folder / subfolder / name for subfolder in EITHER_FOLDER for name in EMBEDDING_FOLDERS]
+    holders = [
+        folder / subfolder / name for subfolder in (schema.TRAIN, schema.EVAL, ".") for name in EMBEDDING_FOLDERS
+    ]
     for path in (path for holder in holders if holder.is_dir() for path in sorted(holder.iterdir())):
         match = EMBEDDING.fullmatch(path.name)
         files = tuple(_list_files(path, VECTORS)) if match else ()

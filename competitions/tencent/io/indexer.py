@@ -6,6 +6,7 @@ The dicts of the pickle are turned into arrays at once and dropped.
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -53,18 +54,15 @@ class Indexer:
 def read_indexer(path: Path) -> Indexer:
     """Read indexer.pkl: ``{"i": {OID: RID}, "u": {name: RID}, "f": {feature: {value: RID}}}``, or lists of pairs.
 
-    Refused: re-ids that are not 1..n, an original id or a name that occurs twice, a feature that is missing.
+    Refused: re-ids that are not 1..n, which they cannot be where a key occurs twice; a feature that is missing.
     """
-    content = read_pickle(path)
-    parts = {key: split_pairs(f"{path}, {key!r}", _get_numbering(path, content, key)) for key in ("i", "u")}
-    oid = _integers(path, "i", parts["i"][0])
-    order = _order_by_rid(path, "i", parts["i"][1])
-    names = _names(path, parts["u"][0])[_order_by_rid(path, "u", parts["u"][1])]
-    _refuse_repeated(path, "i", oid)
-    _refuse_repeated(path, "u", names)
-    features = _get_numbering(path, content, "f")
+    content = to_dict(str(path), read_pickle(path))
+    items, users = (to_dict(f"{path}, {key!r}", _get(path, content, key)) for key in ("i", "u"))
+    oid = _integers(path, "i", items)[_order_by_rid(path, "i", items.values())]
+    names = _names(path, users)[_order_by_rid(path, "u", users.values())]
+    features = to_dict(f"{path}, 'f'", _get(path, content, "f"))
     return Indexer(
-        np.concatenate([np.zeros(1, np.int64), oid[order]]),
+        np.concatenate([np.zeros(1, np.int64), oid]),
         np.concatenate([np.array([b""]), names]),
         tuple(_size(path, features, name) for name in ITEM_FEATURES),
         tuple(_size(path, features, name) for name in USER_FEATURES),
@@ -73,37 +71,35 @@ def read_indexer(path: Path) -> Indexer:
 
 def read_offsets(path: Path) -> Int64s:
     """Read the byte offset at which each line of a sequence file starts."""
-    return _integers(path, "the list", _to_list(path, read_pickle(path)))
+    offsets = read_pickle(path)
+    if not isinstance(offsets, (list, tuple, np.ndarray)):
+        raise UserError(
+            f"{path} holds a {type(offsets).__name__} where a list of byte offsets is expected; download it again"
+        )
+    return _integers(path, "the list", list(offsets))
 
 
-def _to_list(path: Path, value: object) -> list[object]:
-    if isinstance(value, (list, tuple)):
-        return list(value)
-    if isinstance(value, np.ndarray):
-        return list(value.ravel())
-    raise UserError(
-        f"{path} holds a {type(value).__name__} where a list of byte offsets is expected; download it again"
-    )
+def to_dict(where: str, value: Any) -> dict[Any, Any]:
+    """A dict, or the list of pairs of one; ``where`` is named in the refusal."""
+    try:
+        return value if isinstance(value, dict) else dict(value)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{where}: neither a dict nor a list of pairs; download it again") from error
 
 
-def _get_numbering(path: Path, content: object, key: str) -> object:
-    content = dict(content) if isinstance(content, list) and all(_is_pair(pair) for pair in content) else content
-    if not isinstance(content, dict) or key not in content:
+def parse_id(text: str) -> int:
+    """The number that a text of plain digits names, 0 for any other; ``int`` takes signs, blanks and underscores too.
+
+    >>> [parse_id(text) for text in ("20000000007", " 7", "+7", "7_0", "9" * 19)]
+    [20000000007, 0, 0, 0, 0]
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def _get(path: Path, numberings: dict[Any, Any], key: str) -> object:
+    if key not in numberings:
         raise UserError(f"{path} lacks {key!r}, one of its numberings; download it again")
-    return content[key]
-
-
-def _is_pair(value: object) -> bool:
-    return isinstance(value, (list, tuple)) and len(value) == 2 and not isinstance(value[0], (list, dict))
-
-
-def split_pairs(where: str, value: object) -> tuple[list[object], list[object]]:
-    """Keys and values of a dict or a list of pairs; ``where`` is named in the refusal."""
-    if isinstance(value, dict):
-        return list(value), list(value.values())
-    if isinstance(value, (list, tuple)) and all(map(_is_pair, value)):
-        return [pair[0] for pair in value], [pair[1] for pair in value]
-    raise UserError(f"{where}: neither a dict nor a list of pairs; download it again")
+    return numberings[key]
 
 
 def _integers(path: Path, key: str, values: Collection[object]) -> Int64s:
@@ -116,19 +112,19 @@ def _integers(path: Path, key: str, values: Collection[object]) -> Int64s:
         raise UserError(f"{path}, {key!r}: a number is beyond 64 bits; download it again") from error
 
 
-def _names(path: Path, values: list[object]) -> npt.NDArray[np.bytes_]:
+def _names(path: Path, values: Collection[object]) -> npt.NDArray[np.bytes_]:
     wrong: object = next(
         (value for value in values if not isinstance(value, str) or not 0 < len(value) <= NAME_BYTES), None
     )
     if wrong is None:
         try:
-            return np.array(values, np.bytes_) if values else np.empty(0, "S1")
+            return np.array(list(values), np.bytes_) if values else np.empty(0, "S1")
         except UnicodeEncodeError as error:
             wrong = error.object
     raise UserError(f"{path}, 'u': {brief(wrong)} is no user name; download it again")
 
 
-def _order_by_rid(path: Path, key: str, numbers: list[object]) -> Int64s:
+def _order_by_rid(path: Path, key: str, numbers: Collection[object]) -> Int64s:
     """The order of re-ids 1, 2, ...; refuses numbers that are not 1..n."""
     rids = _integers(path, key, numbers)
     order = np.argsort(rids, kind="stable")
@@ -141,15 +137,8 @@ def _order_by_rid(path: Path, key: str, numbers: list[object]) -> Int64s:
     return order
 
 
-def _refuse_repeated(path: Path, key: str, values: npt.NDArray[np.int64] | npt.NDArray[np.bytes_]) -> None:
-    ordered = np.sort(values)
-    repeated = np.flatnonzero(ordered[1:] == ordered[:-1])
-    if len(repeated):
-        raise UserError(f"{path}, {key!r}: {ordered[repeated[0]].item()!r} occurs twice; download it again")
-
-
-def _size(path: Path, features: object, name: str) -> int:
-    rids = split_pairs(f"{path}, 'f' {name}", _get_numbering(path, features, name))[1]
+def _size(path: Path, features: dict[Any, Any], name: str) -> int:
+    rids = to_dict(f"{path}, 'f' {name}", _get(path, features, name)).values()
     numbers = _integers(path, f"f {name}", rids)
     if len(numbers) and (numbers.min() != 1 or numbers.max() != len(numbers)):
         raise UserError(f"{path}, 'f' {name}: re-ids are not 1..{len(numbers)}; download it again")

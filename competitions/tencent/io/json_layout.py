@@ -11,7 +11,7 @@ from competitions.tencent.corpus import Int8s, Int64s, Note, RawFiles, find_rows
 from competitions.tencent.io.candidates import CandidateTable, read_candidate_lines
 from competitions.tencent.io.events import read_users
 from competitions.tencent.io.feature_encoding import LARGEST
-from competitions.tencent.io.indexer import Indexer, read_offsets
+from competitions.tencent.io.indexer import Indexer, parse_id, read_offsets
 from competitions.tencent.io.items import read_item_table
 from competitions.tencent.io.jsonl import UNREADABLE
 from competitions.tencent.io.raw_sequences import RawDataset, RawUsers, list_notes, name_users, training_users
@@ -43,7 +43,7 @@ def _read_users(files: RawFiles, prefix: str, indexer: Indexer) -> tuple[RawUser
     users = read_users(path, read_offsets(offset_path), offset_path, indexer, unseen=is_test)
     if not len(users.positions) or (not is_test and not users.sequences.offsets[-1]):
         raise UserError(f"{path} holds no event; download it again")
-    return name_users(path, users, indexer, allow_unknown=is_test), list_notes(path.name, users.tallies)
+    return name_users(path, users, indexer, allow_unknown=is_test), list_notes(path.name, "line", users.settled)
 
 
 def _read_actions(files: RawFiles, test: RawUsers, indexer: Indexer) -> tuple[Int8s | None, tuple[Note, ...]]:
@@ -62,22 +62,17 @@ def _read_actions(files: RawFiles, test: RawUsers, indexer: Indexer) -> tuple[In
         raise UserError(f"{path}, user {user!r}: action {action_of[user]} is not one of {ACTIONS}; download it again")
     actions = np.full(len(test.names), NULL_ACTION, np.int8)
     actions[_find_users(path, list(action_of), test, indexer)] = values
-    missing = np.flatnonzero(actions == NULL_ACTION)
-    if not len(missing):
-        return actions, ()
-    first = f"line {test.positions[missing[0]]}"
-    return actions, (Note(path.name, "asked user without an action", len(missing), first),)
+    missing = {"asked user without an action": test.positions[actions == NULL_ACTION]}
+    return actions, list_notes(path.name, "line", missing)
 
 
 def _find_users(path: Path, users: list[str], test: RawUsers, indexer: Indexer) -> Int64s:
     """The index of each of these users, names or re-ids, among the test users."""
-    rids = [int(user) if user.isascii() and user.isdigit() and len(user) < 19 else 0 for user in users]
-    numbers = np.array(rids, np.int64)
-    names = np.where(
-        (numbers > 0) & (numbers <= indexer.users),
-        indexer.names[np.minimum(numbers, indexer.users)],
-        np.array([b"", *(user.encode("ascii", "replace") for user in users)])[1:],
-    )
+    rids = np.array([parse_id(user) for user in users], np.int64)
+    rids[rids > indexer.users] = 0
+    # Behind an empty name, which gives an array of no users its type.
+    names = np.array([b"", *(user.encode("ascii", "replace") for user in users)])[1:]
+    names = np.where(rids > 0, indexer.names[rids], names)
     rows = find_rows(names, test.names)
     unknown = np.flatnonzero(test.names[rows] != names)
     if len(unknown):

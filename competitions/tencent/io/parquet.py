@@ -25,6 +25,11 @@ class Batch:
     first: int
     columns: dict[str, Any]
 
+    @property
+    def rows(self) -> int:
+        """How many."""
+        return len(next(iter(self.columns.values())))
+
     def refuse(self, row: int, reason: str) -> NoReturn:
         """Stop the reading at a row of the batch."""
         raise UserError(f"{self.path}, row {self.first + row + 1}: {reason}; download the file again")
@@ -64,8 +69,8 @@ def open_table(path: Path) -> Any:
         raise UserError(f"{path} is no parquet file: {str(error).splitlines()[0]}; download it again") from error
 
 
-def read_batches(paths: tuple[Path, ...], names: tuple[str, ...], rows: int = BATCH_ROWS) -> Iterator[Batch]:
-    """Columns of the files in their order, ``rows`` at a time; refuses a file that lacks one."""
+def read_batches(paths: tuple[Path, ...], names: tuple[str, ...], rows: int = 0) -> Iterator[Batch]:
+    """Columns of the files in their order, ``rows`` or ``BATCH_ROWS`` at a time; refuses a file that lacks one."""
     for path in paths:
         file = open_table(path)
         lacks = next((name for name in names if name not in file.schema_arrow.names), None)
@@ -73,7 +78,7 @@ def read_batches(paths: tuple[Path, ...], names: tuple[str, ...], rows: int = BA
             raise UserError(f"{path} lacks the column {lacks!r}; download it again")
         first = 0
         try:
-            for batch in file.iter_batches(rows, columns=list(names)):
+            for batch in file.iter_batches(rows or BATCH_ROWS, columns=list(names)):
                 yield Batch(path, first, {name: batch.column(name) for name in names})
                 first += batch.num_rows
         except (pa.ArrowException, OSError) as error:

@@ -1,5 +1,6 @@
 """Read the release layout: parquet folders, one set of sequences of users who are both training and test users."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,28 +8,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from common.engine.errors import UserError
-from competitions.tencent.corpus import Bools, Int32s, Int64s, Note, RawFiles, Sequences
+from competitions.tencent.corpus import Bools, Int8s, Int32s, Int64s, Note, RawFiles
+from competitions.tencent.io import raw_sequences
 from competitions.tencent.io.candidates import read_candidate_tables
-from competitions.tencent.io.events import CUT, MAX_SECONDS, NO_EVENT, NO_PROFILE, UNSORTED
+from competitions.tencent.io.events import CUT, MAX_SECONDS, NO_PROFILE
 from competitions.tencent.io.feature_encoding import USER_COLUMNS, encode_numbers, pad_lists
 from competitions.tencent.io.indexer import Indexer
 from competitions.tencent.io.items import note_items
-from competitions.tencent.io.parquet import Batch, numbers, open_table, read_batches
-from competitions.tencent.io.raw_sequences import (
-    RawDataset,
-    RawUsers,
-    Tally,
-    UnseenItems,
-    join_tallies,
-    list_notes,
-    name_users,
-    sort_events,
-    tally,
-    training_users,
-)
+from competitions.tencent.io.parquet import Batch, numbers, read_batches
+from competitions.tencent.io.raw_sequences import RawDataset, RawUsers, UnseenItems, list_notes
 from competitions.tencent.io.schema import CONVERSION, ITEM_FEATURES, NULL_ACTION, USER_FEATURES, USER_LISTS
 
 EVENT = ("item_id", "action_type", "timestamp")
+NO_UNSEEN = UnseenItems(np.empty(0, np.int64), np.empty((0, len(ITEM_FEATURES)), np.int32))
 
 
 def read_release(files: RawFiles, indexer: Indexer) -> RawDataset:
@@ -36,10 +28,12 @@ def read_release(files: RawFiles, indexer: Indexer) -> RawDataset:
     items, notes = _read_items(files.files["items"], indexer)
     profiles, has_profile, profile_notes = _read_profiles(files.files["users"], indexer)
     users = _read_users(files.files["sequences"], indexer, profiles, has_profile)
-    test = name_users(files.files["sequences"][0].parent, users, indexer, allow_unknown=False, word="row")
-    user_notes = list_notes(files.files["sequences"][0].parent.name, test.tallies)
+    test = raw_sequences.name_users(files.files["sequences"][0].parent, users, indexer, allow_unknown=False, word="row")
+    user_notes = list_notes(files.files["sequences"][0].parent.name, "row", test.settled)
     candidates = read_candidate_tables(files.files["candidates"], indexer)
-    return RawDataset(items, candidates, training_users(test), test, None, (*notes, *profile_notes, *user_notes))
+    return RawDataset(
+        items, candidates, raw_sequences.training_users(test), test, None, (*notes, *profile_notes, *user_notes)
+    )
 
 
 def _read_items(paths: tuple[Path, ...], indexer: Indexer) -> tuple[Int32s, tuple[Note, ...]]:
@@ -70,16 +64,20 @@ def _read_profiles(paths: tuple[Path, ...], indexer: Indexer) -> tuple[Int32s, B
     """User features as codes [users + 1, 17] by re-id, which re-ids have some, and what was cut."""
     table = np.zeros((indexer.users + 1, USER_COLUMNS), np.int32)
     filled = np.zeros(indexer.users + 1, np.bool_)
-    tallies, rows = [], 0
+    settled, rows = [], 0
     for batch in read_batches(paths, ("user_id", *USER_FEATURES)):
         rids = _rids(batch, "user_id", indexer.users, "users")
         columns = [_codes(batch, name, size) for name, size in zip(USER_FEATURES, indexer.user_sizes, strict=True)]
         table[rids], cut = pad_lists(columns)
         filled[rids] = True
         rows += len(rids)
-        tallies.append({CUT: tally(cut + batch.first + 1, "row")})
-    tallies.append({"row of a user who had one before: the last counts": Tally(rows - int(filled.sum()), "")})
-    return table, filled, list_notes(paths[0].parent.name, join_tallies(tallies))
+        settled.append({CUT: cut + batch.first + 1})
+    file = paths[0].parent.name
+    notes = (
+        list_notes(file, "row", raw_sequences.join_settled(settled)),
+        raw_sequences.note_repeats(file, "a user who", rows, filled),
+    )
+    return table, filled, sum(notes, ())
 
 
 def _codes(batch: Batch, name: str, size: int) -> tuple[Int32s, Int64s]:
@@ -99,32 +97,21 @@ def _codes(batch: Batch, name: str, size: int) -> tuple[Int32s, Int64s]:
 
 
 def _read_users(paths: tuple[Path, ...], indexer: Indexer, profiles: Int32s, has_profile: Bools) -> RawUsers:
-    rows = sum(open_table(path).metadata.num_rows for path in paths)
-    buffer = _EventBuffer(rows, sum(map(_count_events, paths)))
-    tallies = []
+    """The users of all files, whose rows are counted through."""
+    parts: list[RawUsers] = []
+    rows = 1
     for batch in read_batches(paths, ("user_id", "seq")):
         rids = _rids(batch, "user_id", indexer.users, "users")
-        start = buffer.users
-        sorted_users = buffer.add(rids, *_events(batch, indexer.known))
-        lengths = buffer.lengths[start : buffer.users]
-        missing = {NO_PROFILE: ~has_profile[rids], NO_EVENT: lengths == 0}
-        tallied = {what: tally(np.flatnonzero(mask) + start + 1, "row") for what, mask in missing.items()}
-        tallies.append(tallied | {UNSORTED: tally(sorted_users + start + 1, "row")})
-    if not buffer.events:
+        positions, named = rows + np.arange(len(rids)), (rids, np.zeros(len(rids), "S1"))
+        part = raw_sequences.build_users(positions, named, profiles[rids], *_events(batch, indexer.known), NO_UNSEEN)
+        parts.append(replace(part, settled={NO_PROFILE: positions[~has_profile[rids]]} | part.settled))
+        rows += len(rids)
+    if not any(len(part.sequences.item) for part in parts):
         raise UserError(f"{paths[0].parent} holds no event; download it again")
-    return buffer.to_users(profiles, join_tallies(tallies))
+    return raw_sequences.join_users(parts)
 
 
-def _count_events(path: Path) -> int:
-    """An upper bound of the events in a file: its items, nulls and empty lists among them."""
-    meta = open_table(path).metadata
-    columns = [column for column in range(meta.num_columns) if meta.schema.column(column).path.endswith(".item_id")]
-    return sum(
-        meta.row_group(group).column(column).num_values for group in range(meta.num_row_groups) for column in columns
-    )
-
-
-def _events(batch: Batch, known: int) -> tuple[Int64s, Int64s, Int64s, Int64s]:
+def _events(batch: Batch, known: int) -> tuple[Int64s, tuple[Int32s, Int8s, Int64s]]:
     """How many events each row has, and their items, actions and times end to end; checked."""
     column = batch.columns["seq"]
     kind = column.type.value_type if pa.types.is_list(column.type) or pa.types.is_large_list(column.type) else None
@@ -144,39 +131,4 @@ def _events(batch: Batch, known: int) -> tuple[Int64s, Int64s, Int64s, Int64s]:
     ):
         if wrong.any():
             batch.refuse(int(np.searchsorted(np.cumsum(lengths), np.argmax(wrong), side="right")), reason)
-    return lengths, item, action, time
-
-
-class _EventBuffer:
-    """Arrays of the final size that batches are written into."""
-
-    def __init__(self, rows: int, events: int) -> None:
-        self.rids = np.empty(rows, np.int64)
-        self.lengths = np.empty(rows, np.int64)
-        self.item = np.empty(events, np.int32)
-        self.action = np.empty(events, np.int8)
-        self.time = np.empty(events, np.int64)
-        self.users = self.events = 0
-
-    def add(self, rids: Int64s, lengths: Int64s, item: Int64s, action: Int64s, time: Int64s) -> Int64s:
-        """Append a batch, each user's events by time; the indices in it of users for whom that changed the order."""
-        user = np.repeat(np.arange(len(rids)), lengths)
-        end = self.events + len(item)
-        taken = slice(self.events, end)
-        self.item[taken], self.action[taken], self.time[taken], changed = sort_events(
-            item.astype(np.int32), action.astype(np.int8), time, user
-        )
-        self.rids[self.users : self.users + len(rids)] = rids
-        self.lengths[self.users : self.users + len(rids)] = lengths
-        self.users, self.events = self.users + len(rids), end
-        return changed
-
-    def to_users(self, profiles: Int32s, tallies: dict[str, Tally]) -> RawUsers:
-        """All of it; rows are counted over all files."""
-        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.lengths)])
-        end = self.events
-        names = np.zeros(len(self.rids), "S1")
-        none = UnseenItems(np.empty(0, np.int64), np.empty((0, len(ITEM_FEATURES)), np.int32))
-        sequences = Sequences(offsets, self.item[:end], self.action[:end], self.time[:end])
-        positions = np.arange(1, len(self.rids) + 1)
-        return RawUsers(positions, self.rids, names, profiles[self.rids], sequences, none, tallies)
+    return lengths, (item.astype(np.int32), action.astype(np.int8), time)

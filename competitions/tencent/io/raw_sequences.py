@@ -1,6 +1,6 @@
 """Users with their events while they are being read: unseen items have no row yet, users stand in file order."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,19 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from common.engine.errors import UserError
-from competitions.tencent.corpus import Int8s, Int32s, Int64s, Note, Sequences, join_columns
+from competitions.tencent.corpus import Bools, Int8s, Int32s, Int64s, Note, Sequences, join_columns
 from competitions.tencent.io.candidates import CandidateTable
 from competitions.tencent.io.indexer import Indexer
 
-GATHER_USERS = 1 << 16
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Something that a rule settled: how often, and where first, such as "line 7"."""
-
-    count: int
-    first: str
+NO_EVENT = "user without an event"
+UNSORTED = "user with events out of time order: sorted"
 
 
 @dataclass(frozen=True)
@@ -36,7 +29,8 @@ class UnseenItems:
 class RawUsers:
     """Users in file order. ``positions``: the line or row of each; ``rids`` 0 where a name is unknown to the indexer.
 
-    ``sequences.item`` is a re-id, or -1 - index into ``unseen``.
+    ``sequences.item`` is a re-id, or -1 - index into ``unseen``. ``settled``: the ascending lines or rows in which a
+    rule settled something, by what that was.
     """
 
     positions: Int64s
@@ -45,7 +39,7 @@ class RawUsers:
     features: Int32s
     sequences: Sequences
     unseen: UnseenItems
-    tallies: dict[str, Tally]
+    settled: dict[str, Int64s]
 
     def take(self, users: Int64s) -> "RawUsers":
         """These users in this order."""
@@ -73,11 +67,6 @@ class RawDataset:
     test: RawUsers
     actions: Int8s | None
     notes: tuple[Note, ...]
-
-
-def tally(positions: Int64s, word: str) -> Tally:
-    """How many positions, the first of them as ``word`` and its number."""
-    return Tally(len(positions), f"{word} {positions[0]}" if len(positions) else "")
 
 
 def name_users(path: Path, users: RawUsers, indexer: Indexer, allow_unknown: bool, word: str = "line") -> RawUsers:
@@ -119,24 +108,22 @@ def training_users(users: RawUsers) -> RawUsers:
 
 
 def take_users(sequences: Sequences, users: Int64s) -> Sequences:
-    """The events of these users in this order; memory is bounded by the result and a block of users."""
+    """The events of these users in this order."""
     lengths = np.diff(sequences.offsets)[users]
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-    columns = sequences.item, sequences.action, sequences.time
-    item, action, time = (np.empty(offsets[-1], column.dtype) for column in columns)
-    for begin in range(0, len(users), GATHER_USERS):
-        end = min(begin + GATHER_USERS, len(users))
-        shift = sequences.offsets[users[begin:end]] - offsets[begin:end]
-        into = slice(offsets[begin], offsets[end])
-        events = np.arange(offsets[begin], offsets[end]) + np.repeat(shift, lengths[begin:end])
-        item[into], action[into], time[into] = (column[events] for column in columns)
-    return Sequences(offsets, item, action, time)
+    # An event moves as far as its user's first one does.
+    events = np.arange(offsets[-1]) + np.repeat(sequences.offsets[users] - offsets[:-1], lengths)
+    return Sequences(offsets, sequences.item[events], sequences.action[events], sequences.time[events])
 
 
 def sort_events(item: Int32s, action: Int8s, time: Int64s, user: Int64s) -> tuple[Int32s, Int8s, Int64s, Int64s]:
     """Events of each user by time, equal times in file order, and the users for whom that changed the order.
 
     ``user``: the user of each event, ascending.
+
+    >>> item, action = np.array([7, 8, 9], np.int32), np.array([0, 1, 0], np.int8)
+    >>> sort_events(item, action, np.array([50, 20, 10]), np.array([0, 0, 1]))[0]
+    array([8, 7, 9], dtype=int32)
     """
     late = np.flatnonzero((time[1:] < time[:-1]) & (user[1:] == user[:-1]))
     if not len(late):
@@ -145,15 +132,31 @@ def sort_events(item: Int32s, action: Int8s, time: Int64s, user: Int64s) -> tupl
     return item[order], action[order], time[order], np.unique(user[late])
 
 
+def build_users(
+    positions: Int64s,
+    named: tuple[Int64s, npt.NDArray[np.bytes_]],
+    features: Int32s,
+    lengths: Int64s,
+    events: tuple[Int32s, Int8s, Int64s],
+    unseen: UnseenItems,
+) -> RawUsers:
+    """Users of a part of a file, each one's events put into the order of time.
+
+    ``named``: re-ids and names. ``events``: items, actions and times end to end, ``lengths`` of them a user.
+    """
+    item, action, time, changed = sort_events(*events, np.repeat(np.arange(len(lengths)), lengths))
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+    settled = {NO_EVENT: positions[lengths == 0], UNSORTED: positions[changed]}
+    return RawUsers(positions, *named, features, Sequences(offsets, item, action, time), unseen, settled)
+
+
 def join_users(parts: Sequence[RawUsers]) -> RawUsers:
     """Parts of one file, in its order, as one."""
     sequences = [part.sequences for part in parts]
-    known = np.cumsum([0, *(len(part.unseen.oid) for part in parts)])
-    item = np.empty(sum(len(part.item) for part in sequences), np.int32)
-    at = 0
-    for part, shift in zip(sequences, known, strict=False):
-        item[at : at + len(part.item)] = np.where(part.item < 0, part.item - shift, part.item)
-        at += len(part.item)
+    # Each part counts its unseen items from 0; together they stand end to end.
+    before = np.cumsum([0, *(len(part.unseen.oid) for part in parts)])
+    item = [np.where(one.item < 0, one.item - shift, one.item) for one, shift in zip(sequences, before, strict=False)]
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate([np.diff(one.offsets) for one in sequences]))])
 
     def joined(name: str) -> Any:
         return np.concatenate([getattr(part, name) for part in parts])
@@ -164,25 +167,31 @@ def join_users(parts: Sequence[RawUsers]) -> RawUsers:
         names=joined("names"),
         features=joined("features"),
         sequences=Sequences(
-            offsets=np.concatenate([[0], np.cumsum(np.concatenate([np.diff(part.offsets) for part in sequences]))]),
-            item=item,
-            action=np.concatenate([part.action for part in sequences]),
-            time=np.concatenate([part.time for part in sequences]),
+            offsets,
+            np.concatenate(item, dtype=np.int32),
+            np.concatenate([one.action for one in sequences]),
+            np.concatenate([one.time for one in sequences]),
         ),
         unseen=join_columns([part.unseen for part in parts]),
-        tallies=join_tallies([part.tallies for part in parts]),
+        settled=join_settled([part.settled for part in parts]),
     )
 
 
-def join_tallies(parts: Iterable[dict[str, Tally]]) -> dict[str, Tally]:
-    """Counts added up, the first occurrence of the first part that has one."""
-    joined: dict[str, Tally] = {}
-    for what, one in ((what, one) for part in parts for what, one in part.items() if one.count):
-        before = joined.get(what)
-        joined[what] = Tally(before.count + one.count, before.first) if before else one
-    return joined
+def join_settled(parts: Sequence[dict[str, Int64s]]) -> dict[str, Int64s]:
+    """What rules settled in the parts of a file."""
+    return {what: np.concatenate([part[what] for part in parts]) for what in (parts[0] if parts else ())}
 
 
-def list_notes(file: str, tallies: dict[str, Tally]) -> tuple[Note, ...]:
-    """The tallies of a file as notes; what never happened is left out."""
-    return tuple(Note(file, what, one.count, one.first) for what, one in tallies.items() if one.count)
+def list_notes(file: str, word: str, settled: dict[str, Int64s]) -> tuple[Note, ...]:
+    """What rules settled in a file, counted, with the first position as ``word`` and number; nothing for never.
+
+    >>> list_notes("seq.jsonl", "line", {"user without an event": np.array([4, 9]), "other": np.array([])})
+    (Note(file='seq.jsonl', what='user without an event', count=2, first='line 4'),)
+    """
+    return tuple(Note(file, what, len(at), f"{word} {at[0]}") for what, at in settled.items() if len(at))
+
+
+def note_repeats(file: str, what: str, rows: int, filled: Bools) -> tuple[Note, ...]:
+    """A note of how many of the ``rows`` of a file replaced an earlier one; ``filled``: what has a row."""
+    again = rows - int(filled.sum())
+    return (Note(file, f"row of {what} had one before: the last counts", again),) if again else ()

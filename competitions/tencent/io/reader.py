@@ -77,27 +77,27 @@ def _note_odd_times(files: RawFiles, train: Sequences, users: Users) -> Iterator
         yield Note(files.files["sequences"][0].name, what, count, f"user {users.names[odd[0]].decode()}")
 
 
-def _note_unseen(files: RawFiles, test: RawUsers) -> tuple[Note, ...]:
-    item = test.sequences.item
-    count = int((item < 0).sum())
-    if not count:
-        return ()
-    first = test.unseen.oid[-1 - item[np.argmax(item < 0)]]
-    what = "event of an item that the indexer lacks: kept by its original id"
-    return (Note(files.files["test_sequences"][0].name, what, count, f"item {first}"),)
+def _note_unseen(files: RawFiles, test: RawUsers) -> Iterator[Note]:
+    unseen = test.sequences.item[test.sequences.item < 0]
+    if len(unseen):
+        what = "event of an item that the indexer lacks: kept by its original id"
+        first = f"item {test.unseen.oid[-1 - unseen[0]]}"
+        yield Note(files.files["test_sequences"][0].name, what, len(unseen), first)
 
 
 def _note_cold(files: RawFiles, catalogue: Catalogue, users: Users) -> Iterator[Note]:
     """Values that the indexer lacks, by feature; users are the test users."""
-    file, what = files.files["indexer"][0].name, "whose feature {} has a value that the indexer lacks: cold"
-    for feature, (name, size) in enumerate(zip(ITEM_FEATURES, catalogue.sizes, strict=True)):
-        cold = catalogue.features[:, feature] > size
-        if cold.any():
-            yield Note(file, f"item {what.format(name)}", int(cold.sum()), f"item {catalogue.oid[np.argmax(cold)]}")
-    left = 0
-    for (name, width), size in zip(USER_FEATURES.items(), users.sizes, strict=True):
-        cold = np.asarray((users.features[:, left : left + width] > size).any(axis=1))
-        left += width
-        if cold.any():
-            first = users.names[np.argmax(cold)].decode()
-            yield Note(file, f"asked user {what.format(name)}", int(cold.sum()), f"user {first}")
+    first = np.cumsum(list(USER_FEATURES.values()))[:-1]
+    by_user_feature = zip(USER_FEATURES, np.split(users.features, first, axis=1), users.sizes, strict=True)
+    by_item_feature = zip(ITEM_FEATURES, catalogue.features.T[:, :, None], catalogue.sizes, strict=True)
+    for owner, word, ids, features in (
+        ("item", "item", catalogue.oid, by_item_feature),
+        ("asked user", "user", users.names, by_user_feature),
+    ):
+        for name, values, size in features:
+            rows = np.flatnonzero((values > size).any(axis=1))
+            if len(rows):
+                what = f"{owner} whose feature {name} has a value that the indexer lacks: cold"
+                one = ids[rows[0]]
+                shown = one.decode() if isinstance(one, bytes) else one
+                yield Note(files.files["indexer"][0].name, what, len(rows), f"{word} {shown}")

@@ -18,10 +18,29 @@ ITEM_TABLE = "item_feat_dict.json"
 CANDIDATES = "predict_set.jsonl"
 USER_ACTIONS = "user_action_type.json"  # round 2
 EMBEDDINGS = "creative_emb"  # emb_81_32.pkl, or emb_82_1024/part-00000, JSON lines
+# Each file by its role, with the folders that may hold it, the usual one first; the first that has it wins.
+TRAIN_FILES = {
+    "sequences": (SEQUENCES, (TRAIN, ".")),
+    "offsets": (OFFSETS, (TRAIN, ".")),
+    "indexer": (INDEXER, (TRAIN, EVAL, ".")),
+    "items": (ITEM_TABLE, (TRAIN, EVAL, ".")),
+}
+QUERY_FILES = {
+    "test_sequences": (PREDICT_SEQUENCES, (EVAL, ".")),
+    "test_offsets": (PREDICT_OFFSETS, (EVAL, ".")),
+    "candidates": (CANDIDATES, (EVAL, ".")),
+}
+ACTION_FILE = (USER_ACTIONS, (EVAL, "."))
 
 # The release layout: a folder of parquet files each.
 RELEASE_SEQUENCES, RELEASE_ITEMS, RELEASE_USERS, RELEASE_CANDIDATES = "seq", "item_feat", "user_feat", "candidate"
 RELEASE_EMBEDDINGS = "mm_emb"  # emb_81_32_parquet/
+RELEASE_FOLDERS = {
+    "sequences": RELEASE_SEQUENCES,
+    "items": RELEASE_ITEMS,
+    "users": RELEASE_USERS,
+    "candidates": RELEASE_CANDIDATES,
+}
 
 TRUTH = "truth.csv"  # user_id (re-id), user, creative_id (OID), in round 2 action; not of the host
 TOP = 10  # ads a user in a submission

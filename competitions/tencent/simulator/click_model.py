@@ -56,7 +56,7 @@ ACCEPTANCE_SLOPE, STEEPER, STEEPER_ABOVE = 2.5, 0.9, 0.01  # steeper by so much 
 ACCEPTANCE_CAP, TASTE_WEIGHT, LAST_CLICK_WEIGHT = 0.6, 0.5, 0.85
 ADOPT, PROMOTE, DRIFT = 0.08, 0.03, 0.02  # chances: by click; by visit; by visit
 
-Kind = TypeVar("Kind", "UserState", Users)
+Kind = TypeVar("Kind")
 
 
 @dataclass
@@ -94,8 +94,9 @@ class Environment:
 
 
 def take(rows: Kind, at: Ints | Bools | slice) -> Kind:
-    """The same for some of the users."""
-    return type(rows)(**{field.name: getattr(rows, field.name)[at] for field in fields(rows)})
+    """Some entries of a dataclass of arrays."""
+    columns = {field.name: getattr(rows, field.name)[at] for field in fields(rows)}  # type: ignore[arg-type]
+    return type(rows)(**columns)
 
 
 def browse(env: Environment, users: Users, rng: np.random.Generator) -> tuple[Codes, UserState]:

@@ -5,7 +5,6 @@ and bears the time of the last event. Embeddings of known items stand in train/,
 whom the log lacks (``id_assignment``) have a line in eval/ alone.
 """
 
-import pickle
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,7 +19,7 @@ from competitions.tencent.simulator.ad_features import EMBEDDING
 from competitions.tencent.simulator.id_assignment import Numbers
 from competitions.tencent.simulator.topics import Codes, Ints
 from competitions.tencent.simulator.user_features import COLD_VALUE, Profile
-from competitions.tencent.simulator.writer import EmbeddingBlock, UserBatch
+from competitions.tencent.simulator.writer import EmbeddingBlock, UserBatch, dump
 
 MISPLACED = 0.3  # of the profile rows stand anywhere
 
@@ -36,7 +35,7 @@ def write_competition(
     train, test = folder / schema.TRAIN, folder / schema.EVAL
     for side in (train, test):
         (side / schema.EMBEDDINGS).mkdir(parents=True)
-    features = describe_items(numbers)
+    features = render_items(numbers)
     _write_lines(
         train / schema.SEQUENCES,
         train / schema.OFFSETS,
@@ -55,25 +54,14 @@ def write_competition(
     _write_embeddings(train, test, numbers, blocks)
 
 
-def describe_items(numbers: Numbers) -> pl.Series:
+def render_items(numbers: Numbers) -> pl.Series:
     """The features of every numbered ad as a JSON object; values without a code are texts."""
-    number = pl.Series(np.arange(1, len(numbers.ads) + 1))
-    own = pl.Series(numbers.oid).cast(pl.String)
-    known = number <= numbers.known
-    parts = [
-        pl.select(
-            pl.format(
-                '"{}":{}', pl.lit(CREATIVE), pl.when(known).then(number.cast(pl.String)).otherwise('"' + own + '"')
-            )
-        ).to_series()
-    ]
+    number = np.arange(1, len(numbers.ads) + 1)
+    own = np.where(number <= numbers.known, number, -1)  # as a creative an unseen ad is cold
+    values = {CREATIVE: render_codes(own, numbers.oid)}
     for at, name in enumerate(ITEM_FEATURES):
-        code = pl.Series(numbers.code[:, at])
-        cold = '"' + pl.Series(numbers.original[:, at]).cast(pl.String) + '"'
-        value = pl.when(code < 0).then(cold).otherwise(code.cast(pl.String))
-        parts.append(pl.select(pl.when(code != 0).then(pl.format('"{}":{}', pl.lit(name), value))).to_series())
-    joined = pl.concat_str([part.alias(str(at)) for at, part in enumerate(parts)], separator=",", ignore_nulls=True)
-    return pl.select(pl.concat_str(pl.lit("{"), joined, pl.lit("}"))).to_series()
+        values[name] = render_codes(numbers.code[:, at], numbers.original[:, at])
+    return join_objects(values)
 
 
 def render_batch(batch: UserBatch, numbers: Numbers, features: pl.Series, seed: int) -> pl.Series:
@@ -106,25 +94,35 @@ def render_batch(batch: UserBatch, numbers: Numbers, features: pl.Series, seed: 
 
 def render_profiles(profile: dict[str, Profile]) -> pl.Series:
     """The features of users as JSON objects."""
-    parts = []
+    values = {}
     for name, feature in profile.items():
-        texts = [render_codes(column) for column in feature.value.T]
+        texts = [render_codes(column, COLD_VALUE - column.astype(np.int64)) for column in feature.value.T]
         value = pl.concat_str([text.alias(str(at)) for at, text in enumerate(texts)], separator=",", ignore_nulls=True)
-        if name in USER_LISTS:
-            value = pl.concat_str(pl.lit("["), value, pl.lit("]"))
         filled = pl.Series(feature.length > 0)
-        parts.append(
-            pl.select(pl.when(filled).then(pl.concat_str(pl.lit(f'"{name}":'), value)).alias(name)).to_series()
-        )
-    joined = pl.concat_str(parts, separator=",", ignore_nulls=True)
-    return pl.select(pl.concat_str(pl.lit("{"), joined, pl.lit("}"))).to_series()
+        brackets = "[]" if name in USER_LISTS else ("", "")
+        values[name] = pl.select(
+            pl.when(filled).then(pl.format("{}{}{}", pl.lit(brackets[0]), value, pl.lit(brackets[1])))
+        ).to_series()
+    return join_objects(values)
 
 
-def render_codes(codes: Codes) -> pl.Series:
-    """Codes as JSON: null where there is none, a text where one is negative (``user_features``)."""
-    text = pl.Series(np.where(codes < 0, COLD_VALUE - codes.astype(np.int64), codes)).cast(pl.String)
-    cold, empty = pl.Series(codes < 0), pl.Series(codes == 0)
-    return pl.select(pl.when(cold).then('"' + text + '"').when(~empty).then(text)).to_series()
+def render_codes(codes: Codes, original: Ints) -> pl.Series:
+    """Codes as JSON: null where there is none, the original value as a text where one is cold, that is negative.
+
+    >>> render_codes(np.array([3, 0, -1]), np.array([70, 71, 72])).to_list()
+    ['3', None, '"72"']
+    """
+    cold, filled = pl.Series(codes < 0), pl.Series(codes != 0)
+    texts = pl.format('"{}"', pl.Series(original)), pl.Series(codes).cast(pl.String)
+    return pl.select(pl.when(cold).then(texts[0]).when(filled).then(texts[1])).to_series()
+
+
+def join_objects(values: dict[str, pl.Series]) -> pl.Series:
+    """JSON objects from the JSON of their values by key; a key is left out where its value is null."""
+    pairs = [pl.format('"{}":{}', pl.lit(name), value).alias(name) for name, value in values.items()]
+    return pl.select(
+        pl.concat_str(pl.lit("{"), pl.concat_str(pairs, separator=",", ignore_nulls=True), pl.lit("}"))
+    ).to_series()
 
 
 def _weave(length: Ints, rng: np.random.Generator) -> Ints:
@@ -152,7 +150,7 @@ def _write_lines(path: Path, offsets: Path, batches: Iterable[pl.Series]) -> Non
             starts += [end, *ends[:-1].tolist()]
             end = int(ends[-1])
             file.write(("\n".join(lines) + "\n").encode())
-    _dump(offsets, starts)
+    dump(offsets, starts)
 
 
 def _write_candidates(path: Path, numbers: Numbers, features: pl.Series) -> None:
@@ -164,18 +162,10 @@ def _write_candidates(path: Path, numbers: Numbers, features: pl.Series) -> None
 
 
 def _write_embeddings(train: Path, test: Path, numbers: Numbers, blocks: Iterable[EmbeddingBlock]) -> None:
-    known: dict[str, Any] = {}
-    unseen: dict[str, Any] = {}
+    vectors: dict[Path, dict[str, Any]] = {train: {}, test: {}}
     for block in blocks:
-        kept = ~block.missing | block.null
-        names = numbers.oid[block.rows[kept]].astype(str).tolist()
-        rows, nulls = block.rows[kept].tolist(), block.null[kept].tolist()
-        for name, row, vector, null in zip(names, rows, block.vectors[kept], nulls, strict=True):
-            (known if row < numbers.known else unseen)[name] = None if null else vector.copy()
-    for folder, vectors in ((train, known), (test, unseen)):
-        _dump(folder / schema.EMBEDDINGS / f"{EMBEDDING}.pkl", vectors)
-
-
-def _dump(path: Path, value: object) -> None:
-    with path.open("wb") as file:
-        pickle.dump(value, file, protocol=4)
+        names, rows = numbers.oid[block.rows].astype(str).tolist(), block.rows.tolist()
+        for name, row, vector, null in zip(names, rows, block.vectors, block.null.tolist(), strict=True):
+            vectors[train if row < numbers.known else test][name] = None if null else vector.copy()
+    for folder, named in vectors.items():
+        dump(folder / schema.EMBEDDINGS / f"{EMBEDDING}.pkl", named)

@@ -43,9 +43,9 @@ from competitions.tencent.simulator.user_features import describe_users, hide_va
 from competitions.tencent.simulator.users import OTHERS, ROUND2_OTHERS, Users, make_users
 from competitions.tencent.simulator.writer import (
     UserBatch,
+    draw_user_values,
     embed_ads,
     name_users,
-    write_actions,
     write_indexer,
     write_release,
     write_truth,
@@ -56,10 +56,7 @@ __all__ = ["LAYOUTS", "TRUTH", "Oracle", "Simulation", "describe", "simulate"]
 VERSION = 2  # goes up when the same scale and seed give other files
 LAYOUTS = ("release", "competition")
 WRITTEN = {
-    schema.RELEASE_SEQUENCES,
-    schema.RELEASE_ITEMS,
-    schema.RELEASE_USERS,
-    schema.RELEASE_CANDIDATES,
+    *schema.RELEASE_FOLDERS.values(),
     schema.RELEASE_EMBEDDINGS,
     schema.INDEXER,
     schema.TRAIN,
@@ -95,10 +92,6 @@ class SimulatedUsers:
     past: Codes
     state: UserState
 
-    def known(self, names: UserNames) -> int:
-        """How many of them, the first ones, are in the log."""
-        return min(max(names.known - self.start, 0), len(self.users))
-
 
 def simulate(folder: Path, scale: float, seed: int, layout: str = "release", law: Law = Law.ROUND1) -> Simulation:
     """Simulate into ``folder``, replacing only an earlier simulation; the same arguments give the same bytes.
@@ -130,21 +123,15 @@ def _write_all(
     inventory = build_inventory(make_ads(topics, sizes, scale, seed))
     conversions = make_conversions(inventory.ads, seed) if law is Law.ROUND2 else None
     env = Environment(topics, inventory, seed, conversions, acceptance_slope(scale))
-    starts = range(0, sizes.users, BATCH_USERS)
-    batches = track(starts, "Simulating users")
-    groups = [simulate_users(env, start, min(BATCH_USERS, sizes.users - start)) for start in batches]
+    starts = track(range(0, sizes.users, BATCH_USERS), "Simulating users")
+    groups = [simulate_users(env, start, min(BATCH_USERS, sizes.users - start)) for start in starts]
     env, groups = convert(env, groups)
     strangers = round(STRANGERS * sizes.users) if law is Law.ROUND2 and layout == "competition" else 0
     names = UserNames(name_users(sizes.users, seed), sizes.users - strangers)
-    # Events of each ad before the reference time, those of the log and those of strangers.
-    shown, strange = (np.zeros(len(inventory.ads), np.int64) for _ in range(2))
-    for group in groups:
-        in_log = group.known(names)
-        for counts, past in ((shown, group.past[:in_log]), (strange, group.past[in_log:])):
-            counts += np.bincount(past[past >= 0], minlength=len(counts))
+    shown, strange = count_shown(groups, names, len(inventory.ads))
     candidates = choose_candidates(inventory, shown > 0, sizes.candidates, np.random.default_rng([71, seed]))
     targets = draw_all_targets(env, groups, candidates)
-    with running("Asking the oracle"):
+    with running("Scoring the oracle"):
         oracle_scores = score_oracle(env, groups, candidates, targets, shown)
     ads, known = list_ads(shown, np.union1d(candidates, np.flatnonzero(strange)), seed)
     features = describe_ads(topics, inventory.ads, ads, seed)
@@ -154,7 +141,9 @@ def _write_all(
         actions = None if env.conversions is None else targets.action
         truths = write_truth(folder / TRUTH, numbers, names.names, targets.ad, actions, strangers)
         if actions is not None and layout == "competition":
-            write_actions(folder / schema.EVAL / schema.USER_ACTIONS, names.names, actions)
+            # Every test user stands there, an exposure where there is no target.
+            said = json.dumps(dict(zip(names.names, actions.tolist(), strict=True)))
+            (folder / schema.EVAL / schema.USER_ACTIONS).write_text(said, encoding="utf-8")
     rows = {
         "users": sizes.users,
         "events": int(shown.sum()),
@@ -166,6 +155,15 @@ def _write_all(
     if law is Law.ROUND2:
         rows |= {"strangers": strangers, "conversions in the truth": int((targets.action == CONVERSION).sum())}
     return rows, oracle_scores
+
+
+def count_shown(groups: list[SimulatedUsers], names: UserNames, ads: int) -> tuple[Ints, Ints]:
+    """Events of each ad before the reference time, those of the log and those of strangers."""
+    past = np.concatenate([group.past for group in groups])
+    log, strangers = (
+        np.bincount(part[part >= 0], minlength=ads) for part in (past[: names.known], past[names.known :])
+    )
+    return log, strangers
 
 
 def simulate_users(env: Environment, start: int, count: int) -> SimulatedUsers:
@@ -218,12 +216,11 @@ def score_oracle(
     weights = oracle.weigh_candidates(env, candidates)
     parts = [oracle.NO_RANKS]
     for group in groups:
-        rows = users[(users >= group.start) & (users < group.start + len(group.users))] - group.start
-        if len(rows):
-            state, asked, past = take(group.state, rows), take(group.users, rows), group.past[rows]
-            at = group.start + rows
-            target = Targets(targets.ad[at], targets.action[at])
-            parts.append(oracle.rank_truths(env, weights, asked, state, past, target, shown > 0))
+        at = users[(users >= group.start) & (users < group.start + len(group.users))]
+        if len(at):
+            rows = at - group.start
+            state, chosen, past = take(group.state, rows), take(group.users, rows), group.past[rows]
+            parts.append(oracle.rank_truths(env, weights, chosen, state, past, take(targets, at), shown > 0))
     return oracle.summarise(join_columns(parts))
 
 
@@ -234,24 +231,24 @@ def write_files(
     numbers: Numbers,
     shown: Ints,
     names: UserNames,
-    layout_name: str,
+    layout: str,
 ) -> None:
     """Write everything but the truth."""
 
     def batches() -> Iterator[UserBatch]:
         for group in groups:
-            count, known = len(group.users), group.known(names)
+            count = len(group.users)
+            known = names.count_known(group.start, count)
             profile = describe_users(group.users, env.seed, group.start)
             profile = hide_values(profile, np.arange(known, count), env.seed, group.start)
             labels = names.labels(group.start + np.arange(count))
             yield UserBatch(group.start, group.users, group.past, profile, labels, known)
 
-    embed = make_embedder(env.seed)
+    embed, user_values = make_embedder(env.seed), draw_user_values(env.seed)
     blocks = embed_ads(numbers, shown, lambda ads: ad_vectors(env.topics, env.inventory.ads, ads), embed, env.seed)
-    if layout_name == "release":
+    if layout == "release":
         write_release(folder, numbers, batches, blocks)
-        write_indexer(folder / schema.INDEXER, numbers, names.indexed, env.seed)
-        return
-    write_competition(folder, numbers, batches, blocks, env.seed)
-    for subfolder in (schema.TRAIN, schema.EVAL):
-        write_indexer(folder / subfolder / schema.INDEXER, numbers, names.indexed, env.seed)
+    else:
+        write_competition(folder, numbers, batches, blocks, env.seed)
+    for side in (folder,) if layout == "release" else (folder / schema.TRAIN, folder / schema.EVAL):
+        write_indexer(side / schema.INDEXER, numbers, names.indexed, user_values)

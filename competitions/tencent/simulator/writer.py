@@ -3,11 +3,11 @@
 Users are numbered in the order they were drawn, which says nothing of them.
 """
 
-import json
 import pickle
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -24,6 +24,7 @@ from competitions.tencent.simulator.user_features import SIZES, Profile
 from competitions.tencent.simulator.users import Users
 
 PART = "train-00000-of-00001.parquet"
+EMBEDDING_FOLDER = f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet"
 ROWS = 100_000  # of a table written at once
 
 
@@ -43,28 +44,26 @@ class UserBatch:
 
 @dataclass(frozen=True)
 class EmbeddingBlock:
-    """Embeddings of the numbered ads in their order, block by block: rows, vectors, which lack one, which are null.
-
-    An ad that lacks its embedding is left out of the files, or stands there with null.
-    """
+    """The entries of some numbered ads in the files of embeddings: rows, vectors, which are null."""
 
     rows: Ints
     vectors: Singles
-    missing: Bools
     null: Bools
 
 
 def embed_ads(
     numbers: Numbers, shown: Ints, row: Callable[[Ints], Singles], embed: Callable[..., Singles], seed: int
 ) -> Iterable[EmbeddingBlock]:
-    """Embeddings of the numbered ads; ``row`` tells where ads lie, ``shown`` how often they were, by ad."""
+    """Embeddings of the numbered ads in their order, block by block: ``row`` gives where ads lie, ``shown`` how often
+    they were. An ad that lacks its embedding is left out, or stands there with null.
+    """
     for start in range(0, len(numbers.ads), ROWS):
         ads = numbers.ads[start : start + ROWS]
         rng = np.random.default_rng([63, seed, start])
         vectors, missing = embed(row(ads), rng), lack_embedding(shown[ads], rng)
-        yield EmbeddingBlock(
-            start + np.arange(len(ads)), vectors, missing, missing & (rng.random(len(ads)) < NULL_SHARE)
-        )
+        null = missing & (rng.random(len(ads)) < NULL_SHARE)
+        kept = np.flatnonzero(~missing | null)
+        yield EmbeddingBlock(start + kept, vectors[kept], null[kept])
 
 
 def name_users(count: int, seed: int) -> list[str]:
@@ -72,20 +71,29 @@ def name_users(count: int, seed: int) -> list[str]:
     return [f"user_{number:08d}" for number in (1 + draw_distinct(count, np.random.default_rng([64, seed]))).tolist()]
 
 
-def write_indexer(path: Path, numbers: Numbers, names: list[str], seed: int) -> None:
-    """Write indexer.pkl: re-ids of items and users, codes of feature values."""
+def draw_user_values(seed: int) -> dict[str, Ints]:
+    """The original value of every code of the user features."""
     rng = np.random.default_rng([65, seed])
-    items = dict(zip(numbers.oid[: numbers.known].tolist(), range(1, numbers.known + 1), strict=True))
-    values: dict[str, dict[int, int]] = {CREATIVE: dict(items)}
-    for name in ITEM_FEATURES:
-        values[name] = dict(zip(numbers.values[name].tolist(), range(1, len(numbers.values[name]) + 1), strict=True))
-    for name in USER_FEATURES:
-        drawn = FIRST_USER_VALUE + draw_distinct(SIZES[name], rng)
-        values[name] = dict(zip(drawn.tolist(), range(1, SIZES[name] + 1), strict=True))
-    users = dict(zip(names, range(1, len(names) + 1), strict=True))
-    host = {"i": items, "u": users, "f": {name: values[name] for name in sorted(values)}}
+    return {name: FIRST_USER_VALUE + draw_distinct(SIZES[name], rng) for name in USER_FEATURES}
+
+
+def write_indexer(path: Path, numbers: Numbers, names: list[str], user_values: Mapping[str, Ints]) -> None:
+    """Write indexer.pkl: re-ids of items and users, codes of feature values, each from 1 in the order given."""
+    items, users = number_from_one(numbers.oid[: numbers.known].tolist()), number_from_one(names)
+    values = {name: number_from_one(drawn.tolist()) for name, drawn in (numbers.values | user_values).items()}
+    values[CREATIVE] = dict(items)
+    dump(path, {"i": items, "u": users, "f": {name: values[name] for name in sorted(values)}})
+
+
+def number_from_one(keys: Sequence[Any]) -> dict[Any, int]:
+    """Keys in their order, numbered as the host numbers: 0 is padding."""
+    return dict(zip(keys, range(1, len(keys) + 1), strict=True))
+
+
+def dump(path: Path, value: object) -> None:
+    """Write a pickle as the host writes them."""
     with path.open("wb") as file:
-        pickle.dump(host, file, protocol=4)
+        pickle.dump(value, file, protocol=4)
 
 
 def write_truth(
@@ -113,91 +121,79 @@ def write_truth(
     return frame.height
 
 
-def write_actions(path: Path, names: list[str], actions: NDArray[np.int8]) -> None:
-    """Write user_action_type.json: what every asked user does, an exposure where there is no target."""
-    path.write_text(json.dumps(dict(zip(names, actions.tolist(), strict=True))), encoding="utf-8")
+def write_tables(folder: Path, tables: Mapping[str, Iterable[pa.Table]]) -> None:
+    """Write the folders of the release layout; tables become row groups of one file."""
+    for name, groups in tables.items():
+        (folder / name).mkdir(parents=True)
+        writer = None
+        for table in groups:
+            writer = writer or pq.ParquetWriter(folder / name / PART, table.schema)
+            writer.write_table(table)
+        if writer is not None:
+            writer.close()
 
 
 def write_release(
-    folder: Path,
-    numbers: Numbers,
-    batches: Callable[[], Iterable[UserBatch]],
-    blocks: Iterable[EmbeddingBlock],
+    folder: Path, numbers: Numbers, batches: Callable[[], Iterable[UserBatch]], blocks: Iterable[EmbeddingBlock]
 ) -> None:
     """Write the release layout, but for the indexer."""
-    for name in (
-        schema.RELEASE_SEQUENCES,
-        schema.RELEASE_ITEMS,
-        schema.RELEASE_USERS,
-        schema.RELEASE_CANDIDATES,
-        f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet",
-    ):
-        (folder / name).mkdir(parents=True)
-    _write_table(folder / schema.RELEASE_SEQUENCES / PART, (_sequence_table(batch, numbers) for batch in batches()))
-    _write_table(folder / schema.RELEASE_USERS / PART, (_user_table(batch) for batch in batches()))
-    _write_table(folder / schema.RELEASE_ITEMS / PART, _item_tables(numbers))
-    _write_table(folder / schema.RELEASE_CANDIDATES / PART, [_candidate_table(numbers)])
-    _write_table(
-        folder / schema.RELEASE_EMBEDDINGS / f"{EMBEDDING}_parquet" / PART,
-        (_embedding_table(block, numbers) for block in blocks),
+    write_tables(
+        folder,
+        {
+            schema.RELEASE_SEQUENCES: (_batch_table(batch, numbers) for batch in batches()),
+            schema.RELEASE_USERS: (user_table(batch.start, batch.profile) for batch in batches()),
+            schema.RELEASE_ITEMS: item_tables(numbers),
+            schema.RELEASE_CANDIDATES: [candidate_table(numbers)],
+            EMBEDDING_FOLDER: (_embedding_table(block, numbers) for block in blocks),
+        },
     )
 
 
-def _write_table(path: Path, tables: Iterable[pa.Table]) -> None:
-    """Write the tables as row groups of one file."""
-    writer = None
-    for table in tables:
-        writer = writer or pq.ParquetWriter(path, table.schema)
-        writer.write_table(table)
-    if writer is not None:
-        writer.close()
-
-
-def _sequence_table(batch: UserBatch, numbers: Numbers) -> pa.Table:
+def _batch_table(batch: UserBatch, numbers: Numbers) -> pa.Table:
     recorded = batch.users.recorded
-    action = batch.users.action[recorded].astype(np.int32)
-    events = pa.StructArray.from_arrays(
-        [
-            pa.array(numbers.row[batch.past[recorded]].astype(np.int64) + 1),
-            pa.array(action, mask=action == NULL_ACTION),
-            pa.array(batch.users.time[recorded]),
-        ],
-        ["item_id", "action_type", "timestamp"],
-    )
-    offsets = np.append(0, np.cumsum(batch.users.length)).astype(np.int32)
-    users = pa.array(batch.start + 1 + np.arange(len(batch.users)))
-    return pa.table({"user_id": users, "seq": pa.ListArray.from_arrays(pa.array(offsets), events)})
+    events = numbers.row[batch.past[recorded]], batch.users.action[recorded], batch.users.time[recorded]
+    return sequence_table(batch.start, batch.users.length, *events)
 
 
-def _user_table(batch: UserBatch) -> pa.Table:
-    columns = {"user_id": pa.array(batch.start + 1 + np.arange(len(batch.users)))}
-    for name, feature in batch.profile.items():
+def sequence_table(start: int, lengths: Ints, row: Codes, action: NDArray[np.int8], time: Ints) -> pa.Table:
+    """Users from ``start`` on, ``lengths`` events each; their rows of ``Numbers``, actions and times end to end."""
+    actions = pa.array(action.astype(np.int32), mask=action == NULL_ACTION)
+    items = pa.array(row.astype(np.int64) + 1)
+    events = pa.StructArray.from_arrays([items, actions, pa.array(time)], ["item_id", "action_type", "timestamp"])
+    users = pa.array(start + 1 + np.arange(len(lengths)))
+    return pa.table({"user_id": users, "seq": pa.ListArray.from_arrays(_offsets(lengths), events)})
+
+
+def _offsets(lengths: Ints) -> pa.Array:
+    return pa.array(np.append(0, np.cumsum(lengths)).astype(np.int32))
+
+
+def user_table(start: int, profile: Mapping[str, Profile]) -> pa.Table:
+    """The features of users from ``start`` on."""
+    columns = {}
+    for name, feature in profile.items():
         missing, values = feature.length == 0, feature.value.astype(np.int64)
         if name in USER_LISTS:
-            offsets = np.append(0, np.cumsum(feature.length)).astype(np.int32)
-            kept = values[np.arange(values.shape[1]) < feature.length[:, None]]
-            columns[name] = pa.ListArray.from_arrays(pa.array(offsets), pa.array(kept), mask=pa.array(missing))
+            kept = pa.array(values[np.arange(values.shape[1]) < feature.length[:, None]])
+            columns[name] = pa.ListArray.from_arrays(_offsets(feature.length), kept, mask=pa.array(missing))
         else:
             columns[name] = pa.array(values[:, 0], mask=missing)
-    return pa.table(columns)
+    users = len(next(iter(profile.values())).length)
+    return pa.table({"user_id": pa.array(start + 1 + np.arange(users)), **columns})
 
 
-def _item_tables(numbers: Numbers) -> Iterable[pa.Table]:
+def item_tables(numbers: Numbers) -> Iterable[pa.Table]:
+    """The features of known ads by re-id."""
     for start in range(0, numbers.known, ROWS):
         code = numbers.code[start : min(start + ROWS, numbers.known)].astype(np.int64)
-        columns = {"item_id": pa.array(start + 1 + np.arange(len(code)))}
-        for at, name in enumerate(ITEM_FEATURES):
-            columns[name] = pa.array(code[:, at], mask=code[:, at] == 0)
-        yield pa.table(columns)
+        columns = {name: pa.array(code[:, at], mask=code[:, at] == 0) for at, name in enumerate(ITEM_FEATURES)}
+        yield pa.table({"item_id": pa.array(start + 1 + np.arange(len(code))), **columns})
 
 
-def _candidate_table(numbers: Numbers) -> pa.Table:
+def candidate_table(numbers: Numbers) -> pa.Table:
     """Candidates by retrieval id; a missing feature is no null, but a struct without a value."""
     at = numbers.candidates
-    columns = {
-        "item_id": pa.array(numbers.oid[at]),
-        "retrieval_id": pa.array(np.arange(len(at), dtype=np.int32)),
-    }
+    columns = {"item_id": pa.array(numbers.oid[at]), "retrieval_id": pa.array(np.arange(len(at), dtype=np.int32))}
     for feature, name in enumerate(ITEM_FEATURES):
         code = numbers.code[at, feature]
         number = np.where(code < 0, numbers.original[at, feature], code)
@@ -208,9 +204,8 @@ def _candidate_table(numbers: Numbers) -> pa.Table:
 
 
 def _embedding_table(block: EmbeddingBlock, numbers: Numbers) -> pa.Table:
-    kept = ~block.missing | block.null
-    vectors, null = block.vectors[kept].astype(np.float64), block.null[kept]
-    offsets = np.arange(len(vectors) + 1, dtype=np.int32) * vectors.shape[1]
-    lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(vectors.ravel()), mask=pa.array(null))
-    names = pl.Series(numbers.oid[block.rows[kept]]).cast(pl.String).to_arrow().cast(pa.string())
+    vectors = block.vectors.astype(np.float64)
+    offsets = _offsets(np.full(len(vectors), vectors.shape[1]))
+    lists = pa.ListArray.from_arrays(offsets, pa.array(vectors.ravel()), mask=pa.array(block.null))
+    names = pl.Series(numbers.oid[block.rows]).cast(pl.String).to_arrow().cast(pa.string())
     return pa.table({"anonymous_cid": names, "emb": lists})

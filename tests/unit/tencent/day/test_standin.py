@@ -9,8 +9,7 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
-from competitions.tencent.day.standin import choose_positions, convert, read_attributes, read_sequences
-from competitions.tencent.day.standin_parquet import DAY_S, LAST_S
+from competitions.tencent.day.standin import DAY, LAST_S, choose_positions, convert, read_attributes, read_sequences
 from competitions.tencent.io import reader, schema
 
 # Item 9 is only ever a target; 5 has no attributes.
@@ -61,7 +60,7 @@ def test_times_carry_order_only(converted: Path) -> None:
     sequences = pl.read_parquet(converted / "seq/*.parquet")["seq"].to_list()
     for events in sequences:
         times = [event["timestamp"] for event in events]
-        assert times == [LAST_S - DAY_S * left for left in range(len(times) - 1, -1, -1)]
+        assert times == [LAST_S - DAY * left for left in range(len(times) - 1, -1, -1)]
         assert {event["action_type"] for event in events} == {schema.CLICK}
 
 

@@ -124,9 +124,9 @@ def changed(index: int, **cells: Any) -> list[dict[str, Any]]:
         (changed(2, item_id=None), "row 3: -1 is no original id"),
         (
             changed(1, **{"101": {"cold_start": 0, "feature_value": "x"}}),
-            "row 2, feature 101: 'x' is not marked as cold and no number of the indexer",
+            "row 2: feature 101: 'x' is not marked as cold and no number of the indexer",
         ),
-        (changed(1, **{"101": {"cold_start": 0, "feature_value": "-4"}}), "row 2, feature 101: '-4' is not marked"),
+        (changed(1, **{"101": {"cold_start": 0, "feature_value": "-4"}}), "row 2: feature 101: '-4' is not marked"),
         ([], "holds no candidate"),
     ],
 )
@@ -143,11 +143,11 @@ def test_candidate_columns_that_are_missing_or_of_another_kind(tmp_path: Path) -
     write_table(tmp_path, layouts.RELEASE_CANDIDATES, rows)
     assert "lacks the column '122'" in refusal(tmp_path)
     write_table(tmp_path, layouts.RELEASE_CANDIDATES, [row | {"122": "x"} for row in rows])
-    assert "feature 122: String where a struct of cold_start and feature_value is expected" in refusal(tmp_path)
+    assert "feature 122: string where whole numbers are expected" in refusal(tmp_path)
     write_table(tmp_path, layouts.RELEASE_CANDIDATES, [row | {"item_id": "x"} for row in candidate_rows(WORLD)])
-    assert "column 'item_id': String where whole numbers are expected" in refusal(tmp_path)
+    assert "item_id: string where whole numbers are expected" in refusal(tmp_path)
 
 
 def test_a_candidate_file_that_is_no_table(tmp_path: Path) -> None:
     next((write_release(tmp_path) / layouts.RELEASE_CANDIDATES).iterdir()).write_text("no parquet")
-    assert "cannot be read" in refusal(tmp_path)
+    assert "is no parquet file" in refusal(tmp_path)

@@ -83,13 +83,6 @@ def test_several_files_of_which_the_last_wins(tmp_path: Path) -> None:
     np.testing.assert_array_equal(embedding[[1, 2, 4]], np.array([[7, 6], [9, 8], [0.1, 65504]], np.float16))
 
 
-def test_a_table_to_fill(tmp_path: Path) -> None:
-    into = np.zeros((5, 2), np.float16)
-    embedding = reader.read_embedding((pickled(tmp_path, VECTORS),), CATALOGUE, "emb_81_2", into)
-    assert embedding.vectors is into
-    np.testing.assert_array_equal(into, EXPECTED)
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_the_vectors_say_how_wide_they_are(tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]) -> None:
     path = FORMS[form](tmp_path, {BASE + 9: None, BASE + 3: [1.0, 2.0, 3.0], BASE + 7: [4.0, 5.0, 6.0]})
