@@ -4,8 +4,8 @@ Every list metric here is a sum over the query's relevant rows, so that a metric
 ``rank`` (1 is best), ``order`` (1 for the query's best relevant row, 2 for the next) and ``positives`` (how many
 answers the query has, those that retrieval missed included). A query without a relevant row scores 0 and stays in.
 
-Ties: a tied score counts AGAINST the positive in every list metric (its rank is behind all negatives of its score), so
-a constant score gains nothing from the order of the rows. AUC and GAUC give a tie one half, which is their definition.
+Ties: in ``reciprocal_ranks`` a tied score counts AGAINST the positive (its rank is behind all negatives of its score),
+so that a constant score gains nothing from the order of the rows. AUC and GAUC give a tie one half: their definition.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -97,10 +97,10 @@ LIST_METRICS: Mapping[str, Callable[[int], pl.Expr]] = {
 }
 
 
-def _position_within(*keys: str) -> pl.Expr:
+def _position_within(key: str) -> pl.Expr:
     """1, 2, 3 … within each run of equal keys; on a frame sorted by them this needs no hash of the rows."""
     row = pl.int_range(pl.len(), dtype=pl.Int64)
-    starts = pl.any_horizontal((pl.col(key) != pl.col(key).shift()).fill_null(True) for key in keys)
+    starts = (pl.col(key) != pl.col(key).shift()).fill_null(True)
     return row - pl.when(starts).then(row).forward_fill() + 1
 
 
@@ -108,41 +108,6 @@ def _refuse_missing_scores(predictions: pl.DataFrame) -> None:
     score = pl.col("score").cast(pl.Float64)
     if predictions.select((score.is_null() | score.is_nan()).any()).item():
         raise ValueError("a prediction's score is missing or NaN")
-
-
-def evaluate(predictions: pl.DataFrame, answers: pl.DataFrame, k: Sequence[int] = CUTOFFS) -> pl.DataFrame:
-    """Score predictions (query, item, score) against answers (query, item); the result is that of ``evaluate_ranks``.
-
-    Ties are pessimistic. An answer that stands twice in the predictions is a ValueError.
-
-    >>> predicted = pl.DataFrame({"query": [0, 0, 0], "item": [7, 8, 9], "score": [0.5, 0.5, 0.1]})
-    >>> as_dict(evaluate(predicted, pl.DataFrame({"query": [0], "item": [7]}), k=[5]))["mrr@5"]  # tied with 8
-    0.5
-    """
-    _refuse_missing_scores(predictions)
-    relevant = answers.select("query", "item").unique()
-    return _summarise_hits(_rank_hits(predictions, relevant), relevant, k)
-
-
-def _rank_hits(predictions: pl.DataFrame, relevant: pl.DataFrame) -> pl.DataFrame:
-    """The predicted answers (query, item, rank): the rank is how many rows of the query score at least as much.
-
-    Answers tied with one another would all get the last rank of their tie; they share its last ranks instead.
-    """
-    scores = predictions.lazy().select("query", "item", "score")
-    hits = scores.join(relevant.lazy(), on=["query", "item"]).collect()
-    ranked = (
-        scores.select("query", "score")
-        .join(hits.lazy().select("query", "item", pl.col("score").alias("bar")), on="query")
-        .filter(pl.col("score") >= pl.col("bar"))
-        .group_by("query", "item")
-        .agg(pl.col("bar").first(), pl.len().cast(pl.Int64).alias("rank"))
-        .sort("query", "bar", "item")
-        .collect()
-    )
-    if ranked.height != hits.height:
-        raise ValueError("an answer stands twice in the predictions: (query, item) must be unique")
-    return ranked.select("query", "item", pl.col("rank") - _position_within("query", "bar") + 1)
 
 
 def evaluate_ranks(ranked: pl.DataFrame, answers: pl.DataFrame, k: Sequence[int] = CUTOFFS) -> pl.DataFrame:
@@ -195,7 +160,7 @@ def _mean_and_error(values: pl.Series, queries: int) -> tuple[float, float | Non
 
 
 def as_dict(table: pl.DataFrame) -> dict[str, float]:
-    """The result of ``evaluate`` by name and cut-off.
+    """The result of ``evaluate_ranks`` by name and cut-off.
 
     >>> as_dict(pl.DataFrame({"metric": ["mrr"], "k": [5], "value": [0.25]}))
     {'mrr@5': 0.25}

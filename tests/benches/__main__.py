@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHES = ("covisit", "metrics", "flight_features")
+BENCHES = ("covisit", "flight_features")
 
 if __name__ == "__main__":
     for bench in BENCHES:
