@@ -20,7 +20,6 @@ from competitions.news.lookups import (
 )
 from competitions.news.retrieval.lists import Histories, pack_pairs
 
-VECTORS = ("item2vec", "content")  # those that there may be
 CHUNK_ROWS = 200_000  # 200 MB a gather of 250-wide vectors
 
 
@@ -28,8 +27,8 @@ def pair_columns(queries: Queries, pairs: Pairs, tables: FeatureTables) -> Colum
     """The columns of ``pair_block``."""
     columns = taste_columns(queries, pairs, tables.catalogue)
     columns |= lift_columns(queries, pairs, tables.clicks, tables.contexts)
-    for name in (name for name in VECTORS if name in tables.vectors):
-        columns |= cosine_columns(queries.histories, pairs, tables.vectors[name], name)
+    for name, vectors in tables.vectors.items():
+        columns |= cosine_columns(queries.histories, pairs, vectors, name)
     return columns
 
 

@@ -28,15 +28,11 @@ from competitions.news.lab.marks import METHODS
 from competitions.news.pipeline import FoldInputs, Frames, retrieve, solve
 from competitions.news.ranking import CUTOFF, count_rows, list_weights, weigh_scores
 from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
-from competitions.news.retrieval.item2vec import learn_item2vec
 
 CHANNELS = (
     ("popularity around the click", ("popular_1h", "popular_3h", "popular_next3h", "popular_next24h", "popular_24h")),
     ("co-visitation", ("covisit", "covisit_all", "covisit_last", "covisit_fast")),
     ("transitions", ("next", "next_last", "previous", "gap30")),
-    ("bi-network", ("bipartite",)),
-    ("swing", ("swing",)),
-    ("item2vec", ("item2vec",)),
     ("content neighbours", ("content",)),
     ("fresh in category", ("fresh",)),
 )
@@ -78,12 +74,11 @@ def climb_alone(files: reader.RawFiles, config: NewsConfig, ladder: Ladder) -> N
     fold = step(split.label_fold, clicks.frame, config.split, seed, name="label")
 
     def list_channels(channels: list[str]) -> Frames:
-        vectors = step(learn_item2vec, fold.history, seed, name="labelled.vectors")
-        inputs = FoldInputs("labelled", fold, articles.frame, content, vectors)
+        inputs = FoldInputs("labelled", fold, articles.frame, content)
         return retrieve(inputs, msgspec.structs.replace(settings, channels=channels), ladder.run)
 
     for name, family, channel in ALONE:
-        with ladder.rung(name, family, free=("labelled.vectors",)) as rung:
+        with ladder.rung(name, family) as rung:
             score_lists(rung, fold, list_channels([channel]).value[channel])
     valid = step(take_valid, fold, name="ladder.valid")
     for number, method in enumerate(METHODS):

@@ -78,13 +78,6 @@ def test_the_reader_has_nothing_to_settle(simulated: simulate.Simulation) -> Non
     assert np.isin(embeddings.items, articles.frame["item"].to_numpy()).all()
 
 
-def test_clicks_come_after_creation(simulated: simulate.Simulation) -> None:
-    log = pl.concat([pl.read_csv(simulated.folder / name) for name in (reader.TRAIN, reader.TEST_A)])
-    dated = log.join(pl.read_csv(simulated.folder / reader.ARTICLES), left_on="click_article_id", right_on="article_id")
-    assert dated.height == log.height
-    assert (dated["click_timestamp"] > dated["created_at_ts"]).all()
-
-
 def test_every_session_ends_with_the_terminal_gap() -> None:
     simulated = sessions.make_sessions((300, 200), (1700, 2200), seed=2)
     assert np.bincount(simulated.user).tolist() == simulated.counts.tolist()
