@@ -5,12 +5,12 @@ from pathlib import Path
 import polars as pl
 
 from common.engine.errors import UserError
-from common.io.schemas import Predictions, validate
 from common.io.submission import Checked, find_ids, find_rows, read_back, refuse, write_csv
 from common.learning import metrics
 from common.learning.split import Fold
 from competitions.news.io.csv_reader import INT32_MAX, Column, read_table
 from competitions.news.io.reader import CLICK_COLUMNS, RawFiles, read_articles
+from competitions.news.schemas import Predictions, validate
 
 LENGTH = 5
 ARTICLES = tuple(f"article_{i}" for i in range(1, LENGTH + 1))

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
-from common.io.schemas import Candidates, Predictions, validate
+from competitions.news.schemas import Candidates, Predictions, validate
 
 KEYS = {"query": pl.Int32, "item": pl.Int32}
 GOOD = pl.DataFrame([(0, 1, 0.5), (0, 2, -3.0), (1, 1, 0.5)], schema={**KEYS, "score": pl.Float64}, orient="row")
