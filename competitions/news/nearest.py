@@ -6,7 +6,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.learning.cooccurrence import keep_top
-from common.learning.features import lookup_rows
+from competitions.news.arrays import lookup_rows
 
 FloatArray = NDArray[np.float32]
 

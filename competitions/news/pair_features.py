@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from common.engine.progress import track
-from common.learning.features import HOUR_MS, lookup_rows, mean_by_row, take_known
+from common.learning.features import HOUR_MS
+from competitions.news.arrays import lookup_rows, mean_by_row, take_known
 from competitions.news.lookups import (
     LIFT_CONTEXTS,
     Catalogue,

@@ -11,9 +11,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from common.learning.features import lookup_rows
 from common.learning.listwise_softmax import log_likelihoods, softmax_gradients
 from common.learning.split import Fold
+from competitions.news.arrays import lookup_rows
 from competitions.news.retrieval.lists import (
     Floats,
     Int64s,

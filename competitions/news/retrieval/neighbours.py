@@ -14,7 +14,8 @@ import polars as pl
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from common.learning.features import HOUR_MS, lookup_rows
+from common.learning.features import HOUR_MS
+from competitions.news.arrays import lookup_rows
 from competitions.news.retrieval.lists import (
     Floats,
     Histories,
