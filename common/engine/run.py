@@ -40,7 +40,6 @@ A3 = TypeVar("A3")
 A4 = TypeVar("A4")
 A5 = TypeVar("A5")
 A6 = TypeVar("A6")
-A7 = TypeVar("A7")
 
 
 class Result(Keyed, Generic[T_co]):
@@ -268,7 +267,7 @@ class Run:
 
 
 def _list_fields(kind: Any) -> frozenset[str] | None:
-    """The attributes of a value by the annotation of the function that returns it; None where that tells nothing."""
+    """The attributes of a value by the annotation of the function that returns it; None where that names no class."""
     if not inspect.isclass(kind):
         return None
     declared = getattr(kind, "__dataclass_fields__", getattr(kind, "__struct_fields__", ()))

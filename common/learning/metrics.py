@@ -259,7 +259,7 @@ def reciprocal_ranks(
     """
     if not len(sizes):
         return np.empty(0)
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    starts = np.cumsum(sizes) - sizes
     best = np.maximum.reduceat(np.where(labels > 0, score, -np.inf), starts)
     ahead = np.add.reduceat((score >= np.repeat(best, sizes)).astype(np.int64), starts)
     return np.where(np.isfinite(best) & (ahead <= k), 1 / np.maximum(ahead, 1), 0.0)
