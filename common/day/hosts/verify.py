@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from common.day.hosts.download import FileSpec, FilesRead, Layout, digest, sha256
+from common.day.hosts.download import FileSpec, FilesRead, Layout, digest
 from common.engine.errors import UserError
 from common.engine.progress import running
 from common.io.files import UNREADABLE, describe_failure
@@ -160,7 +160,7 @@ def _altered_files(folder: Path, spec: FileSpec, paths: list[Path], listed: List
             yield f"{path.name}: {path.stat().st_size} bytes, {size} listed"
             continue
         known = {value for value in (known_digest, spec.sha256) if value is not None}
-        if known and known != {sha256(path)}:
+        if known and known != {digest(path)}:
             yield f"{path.name} has another sha256"
         if spec.md5 is not None and digest(path, "md5") != spec.md5:
             yield f"{path.name} has another md5 than the one known, which a single source gives"
