@@ -165,22 +165,19 @@ def test_the_difference_on_the_truth_stands_beside_that_on_validation(make: Make
     for run, scores in zip(runs, ([0.0, 1.0, 0.5], [0.5, 1.0, 0.0]), strict=True):
         truth = pl.DataFrame({"query": ["x", "y", "z"], "fold": "truth", "score": scores})
         truth.write_parquet(run / "truth.parquet")
-    truth = compare.compare(*runs).truth
-    assert truth is not None
-    assert (truth.mean, truth.queries, truth.changed) == (0.0, 3, 2)
+    difference = compare.compare(*runs).truth
+    assert difference is not None
+    assert (difference.mean, difference.queries, difference.changed) == (0.0, 3, 2)
 
 
-@pytest.mark.parametrize(
-    ("mean", "error", "changed", "words"),
-    [
+def test_the_verdict_weighs_the_difference_by_its_error() -> None:
+    for mean, error, changed, words in (
         (0.01, 0.02, 5, "within the noise"),
         (0.03, 0.02, 5, "perhaps better (1.5)"),
         (-0.05, 0.02, 5, "clearly worse (2.5 standard errors)"),
         (0.0, 0.0, 0, "no query is answered differently"),
-    ],
-)
-def test_the_verdict_weighs_the_difference_by_its_error(mean: float, error: float, changed: int, words: str) -> None:
-    assert compare.Difference(mean, error, 10, changed).verdict == words
+    ):
+        assert compare.Difference(mean, error, 10, changed).verdict == words
 
 
 def test_settings_features_and_models_that_differ_are_named(make: Make) -> None:
