@@ -13,7 +13,7 @@ import xgboost
 from numpy.typing import NDArray
 from xgboost import dask as xgboost_dask
 
-from common.day.cluster.shards import THREADS, assign_partitions, number_queries, split_queries
+from common.day.cluster.shards import THREADS, assign_partitions, split_queries
 from common.learning.dataset import Matrix, RankingDataset
 from common.learning.fit_task import Fit, FitTask
 from common.learning.fitters import keep_xgboost, plan_xgboost
@@ -66,7 +66,7 @@ def _quantise(share: _Sharing, rows: RankingDataset, reference: Any) -> Any:
     parts: list[tuple[NDArray[Any], ...]] = []
     for part in split_queries(rows, len(share.workers)):
         margin = share.task.margin(part)
-        parts.append((part.features, part.labels, number_queries(part), *([] if margin is None else [margin])))
+        parts.append((part.features, part.labels, part.query_numbers, *([] if margin is None else [margin])))
     features, labels, queries, *margins = assign_partitions(share.client, share.workers, parts)
     return xgboost_dask.DaskQuantileDMatrix(
         share.client,

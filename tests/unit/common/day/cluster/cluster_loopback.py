@@ -15,7 +15,7 @@ import pytest
 
 from common.day.cluster import connect
 from common.day.cluster.fit import OrderedClient
-from common.day.cluster.shards import number_queries, split_queries
+from common.day.cluster.shards import split_queries
 from common.engine.errors import UserError
 from common.engine.step_key import Keys
 from common.learning.dataset import RankingDataset
@@ -148,7 +148,7 @@ def test_queries_are_split_whole_and_in_turn() -> None:
     assert first.group_sizes.tolist() == [3, 2, 2]
     assert second.features.ravel().tolist() == [3, 6, 7, 8, 9]
     assert second.group_sizes.tolist() == [1, 4]
-    assert number_queries(first).tolist() == [0, 0, 0, 1, 1, 2, 2]
+    assert first.query_numbers.tolist() == [0, 0, 0, 1, 1, 2, 2]
 
 
 # --- the key of a step ---
