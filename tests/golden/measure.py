@@ -35,8 +35,8 @@ from competitions.news.simulator import simulate as news_simulation
 from competitions.tencent import competition as tencent
 from competitions.tencent import pipeline as tencent_pipeline
 from competitions.tencent.day import summary as tencent_summary
-from competitions.tencent.lab import steps as tencent_stages
-from competitions.tencent.ranking.top_k import TopK
+from competitions.tencent.inference import stages as tencent_stages
+from competitions.tencent.inference.retrieval import TopK
 from competitions.tencent.io import reader as tencent_raw
 from competitions.tencent.simulator import simulate as tencent_simulation
 

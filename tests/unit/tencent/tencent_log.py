@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from competitions.tencent.config import ActionWeights, CountSettings, RegressionSettings
+from competitions.tencent.config import ActionWeights, CountSettings, LinearSettings
 from competitions.tencent.corpus import Catalogue, Sequences
 from competitions.tencent.sequences import Histories, whole
 
@@ -27,7 +27,7 @@ PLAIN_COUNTS = CountSettings(
     weights=EVEN,
     most_pairs=10**6,
 )
-PLAIN_LINEAR = RegressionSettings(
+PLAIN_LINEAR = LinearSettings(
     reach=50,
     past_decay=0.8,
     future_decay=0.6,

@@ -10,8 +10,8 @@ from competitions.tencent import split, submission
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus
 from competitions.tencent.ids import Oids, Rows
-from competitions.tencent.lab import steps
-from competitions.tencent.ranking.top_k import TopK
+from competitions.tencent.inference import stages
+from competitions.tencent.inference.retrieval import TopK
 from competitions.tencent.inference.stages import Answer
 from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users

@@ -18,7 +18,7 @@ from competitions.tencent.day import export, service
 from competitions.tencent.day.service import RankerService, Request, read_requests
 from competitions.tencent.ids import Rows
 from competitions.tencent.plan import Plan
-from competitions.tencent.ranking import steps
+from competitions.tencent.ranking import stages
 from competitions.tencent.ranking.forecast import Forecast
 from competitions.tencent.ranking.ranker import Ranker
 from competitions.tencent.ranking.scoring import Ready
@@ -54,7 +54,7 @@ def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     host = msgspec.structs.replace(CONFIG.host, actions=said)
     fold = split.build_test_fold(sequences, sequences, candidates, actions if said else None, host)
     last: SplitSettings = msgspec.structs.replace(CONFIG.split, kind="last", earlier=1)
-    questions = split.earlier_folds(sequences, candidates, fold, host, last, 0)
+    questions = split.ask_earlier(sequences, candidates, fold, host, last, 0)
     plan = Plan("click", said, "last", True, 1, channels, 60, ())
     inputs = stages.RankerInputs(corpus, training.embeddings, fold, questions, [Forecast("")] * 2, plan)
     features = CONFIG.ranker.features

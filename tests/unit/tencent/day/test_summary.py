@@ -8,7 +8,7 @@ from competitions.tencent.corpus import Candidates, Corpus
 from competitions.tencent.day.summary import describe_fold, describe_training, unseen_share
 from competitions.tencent.ids import Rows
 from competitions.tencent.split import Fold, build_test_fold
-from competitions.tencent.lab.training.trainer import Trained, TrainingHistory
+from competitions.tencent.training.trainer import Trained, TrainingHistory
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
 TRAIN = make_sequences([(1, 1, 10), (2, 0, 20), (3, 1, 90)], [(2, 0, 30), (3, 0, 40), (4, 1, 95)], [(5, 1, 99)])

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from common.engine.errors import UserError
-from competitions.tencent.config import ActionWeights, AttributeSettings, RegressionSettings
+from competitions.tencent.config import ActionWeights, AttributeSettings, LinearSettings
 from competitions.tencent.corpus import Catalogue
-from competitions.tencent.ranking.regression import fit_regression, score_regression
-from competitions.tencent.ranking.attributes import tabulate
+from competitions.tencent.ensemble.linear import fit_linear, score_linear
+from competitions.tencent.model.item_attributes import tabulate
 from competitions.tencent.sequences import Histories
 from tests.unit.tencent.tencent_log import PLAIN_LINEAR, change, draw_log, make_catalogue, write_log
 
@@ -16,7 +16,7 @@ BY_SHARE = AttributeSettings(power=0.5, most_values=10)
 UNEVEN = ActionWeights(exposure=0.2, click=1.0, conversion=2.5, null=0.0)
 
 
-def solve_by_rows(histories: Histories, catalogue: Catalogue, settings: RegressionSettings) -> np.ndarray:
+def solve_by_rows(histories: Histories, catalogue: Catalogue, settings: LinearSettings) -> np.ndarray:
     """B from S and T with one row for each position of each history."""
     rows = len(catalogue.oid)
     table = {-1: settings.weights.null, 0: settings.weights.exposure, 1: settings.weights.click}
@@ -46,15 +46,15 @@ def test_coefficients_equal_the_regression_written_out(prior: float, decays: tup
     histories = draw_log(40, 6, seed=1)
     catalogue = make_catalogue(6, {0: [1, 1, 2, 2, 3, 0], 3: [4, 0, 4, 1, 1, 1]})
     settings = change(PLAIN_LINEAR, prior=prior, past_decay=decays[0], future_decay=decays[1], weights=UNEVEN)
-    model = fit_regression(histories, catalogue, tabulate(catalogue, BY_SHARE), settings)
+    model = fit_linear(histories, catalogue, tabulate(catalogue, BY_SHARE), settings)
     np.testing.assert_allclose(model.coefficients, solve_by_rows(histories, catalogue, settings), rtol=1e-3, atol=1e-5)
 
 
 def test_a_planted_successor_wins_over_a_popular_item() -> None:
     users = [[1, 2, 5]] * 20 + [[3, 4, 5]] * 20 + [[6, 5]] * 60
     catalogue = make_catalogue(6)
-    model = fit_regression(write_log(*users), catalogue, tabulate(catalogue, BY_SHARE), PLAIN_LINEAR)
-    scores = score_regression(model, write_log([1], [3]), np.array([2, 4, 5]))
+    model = fit_linear(write_log(*users), catalogue, tabulate(catalogue, BY_SHARE), PLAIN_LINEAR)
+    scores = score_linear(model, write_log([1], [3]), np.array([2, 4, 5]))
     assert scores.argmax(1).tolist() == [0, 1]
     assert scores.dtype == np.float32
 
@@ -64,8 +64,8 @@ def test_an_unseen_item_speaks_as_its_like_do() -> None:
     attributes = tabulate(catalogue, BY_SHARE)
     histories = write_log(*[[1, 2]] * 10)
     for prior, heard in ((0.0, False), (2.0, True)):
-        model = fit_regression(histories, catalogue, attributes, change(PLAIN_LINEAR, prior=prior))
-        scores = score_regression(model, write_log([3]), np.array([2, 4]))
+        model = fit_linear(histories, catalogue, attributes, change(PLAIN_LINEAR, prior=prior))
+        scores = score_linear(model, write_log([3]), np.array([2, 4]))
         assert (scores[0, 0] > 0.1) == heard
         assert abs(scores[0, 1]) < 1e-6
 
@@ -74,8 +74,8 @@ def test_what_speaks_for_an_item_is_divided_by_how_often_it_occurs() -> None:
     catalogue = make_catalogue(4)
     attributes = tabulate(catalogue, BY_SHARE)
     histories = write_log([1, 2], [1, 2], [1, 3], [2, 3])
-    plain = fit_regression(histories, catalogue, attributes, PLAIN_LINEAR)
-    divided = fit_regression(histories, catalogue, attributes, change(PLAIN_LINEAR, target_power=0.5))
+    plain = fit_linear(histories, catalogue, attributes, PLAIN_LINEAR)
+    divided = fit_linear(histories, catalogue, attributes, change(PLAIN_LINEAR, target_power=0.5))
     often = np.array([1, 3, 3, 2, 1])  # an item without events counts as one
     np.testing.assert_allclose(divided.coefficients, plain.coefficients / often**0.5, rtol=1e-5)
 
@@ -86,18 +86,18 @@ def test_nothing_behind_the_end_of_a_history_is_learned() -> None:
     catalogue = make_catalogue(6)
     attributes = tabulate(catalogue, BY_SHARE)
     np.testing.assert_array_equal(
-        fit_regression(cut, catalogue, attributes, PLAIN_LINEAR).coefficients,
-        fit_regression(write_log([1, 2], [4, 5, 6]), catalogue, attributes, PLAIN_LINEAR).coefficients,
+        fit_linear(cut, catalogue, attributes, PLAIN_LINEAR).coefficients,
+        fit_linear(write_log([1, 2], [4, 5, 6]), catalogue, attributes, PLAIN_LINEAR).coefficients,
     )
 
 
 def test_a_large_catalogue_is_refused_with_a_way_out() -> None:
     catalogue = make_catalogue(6)
     with pytest.raises(UserError, match=r"7 rows and most_items allows 5: leave the model out"):
-        fit_regression(write_log([1, 2]), catalogue, tabulate(catalogue, BY_SHARE), change(PLAIN_LINEAR, most_items=5))
+        fit_linear(write_log([1, 2]), catalogue, tabulate(catalogue, BY_SHARE), change(PLAIN_LINEAR, most_items=5))
 
 
 def test_settings_name_what_is_wrong() -> None:
     plain = msgspec.to_builtins(PLAIN_LINEAR)
     with pytest.raises(msgspec.ValidationError, match="past_decay"):
-        msgspec.convert(plain | {"past_decay": 1.0}, RegressionSettings)
+        msgspec.convert(plain | {"past_decay": 1.0}, LinearSettings)

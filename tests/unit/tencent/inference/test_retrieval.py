@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from common.engine.errors import UserError
-from competitions.tencent.ranking.top_k import find_seen, search
+from competitions.tencent.inference.retrieval import find_seen, search
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.training_inputs import make_sequences
 

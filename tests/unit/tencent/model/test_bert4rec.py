@@ -4,11 +4,11 @@ import dataclasses
 
 import torch
 
-from competitions.tencent.lab.model.bert4rec import HIDDEN, LAST_ONLY, draw_hidden
-from competitions.tencent.lab.model.encoder import Batch
-from competitions.tencent.lab.model.network import Network
-from competitions.tencent.lab.training.batches import make_batch
-from competitions.tencent.lab.training.trainer import build_network
+from competitions.tencent.model.bert4rec import HIDDEN, LAST_ONLY, draw_hidden
+from competitions.tencent.model.encoder import Batch
+from competitions.tencent.model.network import Network
+from competitions.tencent.training.batches import make_batch
+from competitions.tencent.training.trainer import build_network
 from tests.unit.tencent.model.test_encoder import CLICK, make_network
 from tests.unit.tencent.training_inputs import make_training_inputs
 

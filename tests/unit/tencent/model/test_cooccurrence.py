@@ -8,10 +8,10 @@ import scipy.sparse as sp
 
 from common.engine.errors import UserError
 from competitions.tencent.config import ActionWeights, AttributeSettings, CountSettings
-from competitions.tencent.ranking import counts as cooccurrence
-from competitions.tencent.ranking.counts import Counts, fit_counts, keep_top, score_counts
-from competitions.tencent.ranking.attributes import smooth_scores, tabulate
-from competitions.tencent.ranking.sparse_history import count_neighbour_pairs, split_by_cost, weight_histories
+from competitions.tencent.model import cooccurrence
+from competitions.tencent.model.cooccurrence import Counts, fit_counts, keep_top, score_counts
+from competitions.tencent.model.item_attributes import smooth_scores, tabulate
+from competitions.tencent.model.sparse_history import count_neighbour_pairs, split_by_cost, weight_histories
 from competitions.tencent.sequences import Histories
 from tests.unit.tencent.tencent_log import PLAIN_COUNTS, change, draw_log, make_catalogue, write_log
 

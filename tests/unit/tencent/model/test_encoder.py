@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from competitions.tencent.config import ModelSettings
-from competitions.tencent.lab.model.attention import bucket_seconds
-from competitions.tencent.lab.model.encoder import Batch, FieldEmbeddings, hash_ids
-from competitions.tencent.lab.model.loss import Negatives
-from competitions.tencent.lab.model.network import Network
-from competitions.tencent.lab.training.batches import make_batch
-from competitions.tencent.lab.training.trainer import build_network
+from competitions.tencent.model.attention import bucket_seconds
+from competitions.tencent.model.encoder import Batch, FieldEmbeddings, hash_ids
+from competitions.tencent.model.loss import Negatives
+from competitions.tencent.model.network import Network
+from competitions.tencent.training.batches import make_batch
+from competitions.tencent.training.trainer import build_network
 from tests.unit.tencent.training_inputs import make_forecast, make_training_inputs
 
 CLICK = 1

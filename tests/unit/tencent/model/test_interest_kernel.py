@@ -7,12 +7,12 @@ import torch
 
 from competitions.tencent.inference.kernel import gather_content, kernel_scores
 from competitions.tencent.io.schema import CLICK
-from competitions.tencent.lab.model.encoder import Batch
-from competitions.tencent.lab.model.interest_kernel import InterestKernel
-from competitions.tencent.lab.model.network import Network
-from competitions.tencent.lab.model.score_terms import content_vectors
-from competitions.tencent.lab.training.batches import make_batch
-from competitions.tencent.lab.training.trainer import build_network
+from competitions.tencent.model.encoder import Batch
+from competitions.tencent.model.interest_kernel import InterestKernel
+from competitions.tencent.model.network import Network
+from competitions.tencent.model.score_terms import content_vectors
+from competitions.tencent.training.batches import make_batch
+from competitions.tencent.training.trainer import build_network
 from tests.unit.tencent.training_inputs import make_training_inputs
 
 INPUTS = make_training_inputs(kernel=True)

@@ -7,7 +7,7 @@ import pytest
 
 from competitions.tencent.corpus import Catalogue, Embedding
 from competitions.tencent.io import schema
-from competitions.tencent.lab.model.item_content import (
+from competitions.tencent.model.item_content import (
     COLLABORATIVE_WIDTH,
     FEATURE_SHARE,
     FEATURE_WIDTH,

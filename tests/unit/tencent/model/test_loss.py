@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from competitions.tencent.lab.model import loss
-from competitions.tencent.lab.model.loss import (
+from competitions.tencent.model import loss
+from competitions.tencent.model.loss import (
     Added,
     Negatives,
     cosine,

@@ -3,9 +3,9 @@ import dataclasses
 import numpy as np
 import torch
 
-from competitions.tencent.lab.model.encoder import DAY_S
-from competitions.tencent.lab.model.score_terms import AgeEncoding, ContentProfile, ForecastTerm, content_vectors
-from competitions.tencent.lab.training.trainer import build_network
+from competitions.tencent.model.encoder import DAY_S
+from competitions.tencent.model.score_terms import AgeEncoding, ContentProfile, ForecastTerm, content_vectors
+from competitions.tencent.training.trainer import build_network
 from tests.unit.tencent.model.test_encoder import make_network
 from tests.unit.tencent.training_inputs import make_forecast, make_training_inputs
 

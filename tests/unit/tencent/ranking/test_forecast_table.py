@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from competitions.tencent.ranking.sparse_history import Floats
+from competitions.tencent.model.sparse_history import Floats
 from competitions.tencent.ranking.ad_statistics import AdStatistics
 from competitions.tencent.ranking.forecast import Forecast, fit_forecasts
-from competitions.tencent.lab.forecast_table import FLOOR, history_before, tabulate_forecasts
+from competitions.tencent.ranking.forecast_table import FLOOR, history_before, tabulate_forecasts
 from competitions.tencent.sequences import whole
 from competitions.tencent.split import end_time
 from tests.unit.tencent.ranking.test_forecast import FORECAST, HOUR, plant

@@ -8,7 +8,7 @@ import torch
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus, Embedding
 from competitions.tencent.ids import Rows
-from competitions.tencent.ranking.retrieval import BETA, Search, Tables, open_search, search_block, stack_content
+from competitions.tencent.ranking.search import BETA, Search, Tables, open_search, search_block, stack_content
 from competitions.tencent.split import build_test_fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 

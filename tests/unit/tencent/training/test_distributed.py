@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from competitions.tencent.lab.training.distributed import MACHINES, train_anywhere
+from competitions.tencent.training.distributed import MACHINES, train_anywhere
 from tests.unit.tencent.training_inputs import make_training_inputs
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -26,7 +26,7 @@ def test_two_machines_learn_what_one_process_learns(tmp_path: Path, monkeypatch:
         "--node-rank=1",
         "--nproc-per-node=1",
         "-m",
-        "competitions.tencent.lab.training.distributed",
+        "competitions.tencent.training.distributed",
     ]
     with subprocess.Popen(
         [sys.executable, "-m", "torch.distributed.run", *joining], cwd=ROOT, stderr=subprocess.PIPE, text=True

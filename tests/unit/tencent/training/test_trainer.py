@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from common.engine.errors import UserError
-from competitions.tencent.lab.forecast_table import ForecastTable
-from competitions.tencent.lab.training import checkpoint, trainer
-from competitions.tencent.lab.training.batches import make_batch, order_batches
-from competitions.tencent.lab.training.distributed import train_anywhere
-from competitions.tencent.lab.training.inputs import TrainingInputs, end_time
-from competitions.tencent.lab.training.optimizers import build_optimizer, set_rate
-from competitions.tencent.lab.training.trainer import Trained, build_network, load_network
+from competitions.tencent.ranking.forecast_table import ForecastTable
+from competitions.tencent.training import checkpoint, trainer
+from competitions.tencent.training.batches import make_batch, order_batches
+from competitions.tencent.training.distributed import train_anywhere
+from competitions.tencent.training.inputs import TrainingInputs, end_time
+from competitions.tencent.training.optimizers import build_optimizer, set_rate
+from competitions.tencent.training.trainer import Trained, build_network, load_network
 from tests.unit.tencent.training_inputs import make_training_inputs
 
 
