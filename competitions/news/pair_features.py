@@ -69,9 +69,9 @@ def lift_columns(queries: Queries, pairs: Pairs, clicks: ItemClicks, contexts: M
     for name in LIFT_CONTEXTS:
         counts, value = contexts[name], queries.context[name]
         here = take_known(counts.clicks, lookup_rows(counts.values, value), missing=0)[pairs.rows]
-        found = lookup_rows(counts.pairs, pack_pairs(value[pairs.rows], pairs.items))
+        together = lookup_rows(counts.pairs, pack_pairs(value[pairs.rows], pairs.items))
         expected = (whole + 10) * (here + 10) / total
-        both = take_known(counts.pair_clicks, found, missing=0)
+        both = take_known(counts.pair_clicks, together, missing=0)
         columns[f"pair_{name}_lift"] = np.log((both + 1) / (expected + 1))
     return columns
 

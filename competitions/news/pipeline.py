@@ -204,7 +204,7 @@ def solve(files: reader.RawFiles, config: NewsConfig, run: Run) -> Outcome:
     validated = validate(files, config, run)
     ready, early = validated.ready, validated.early
 
-    # 6. Refit on everything, for the rounds that the early stop found.
+    # 6. Refit on everything, for the rounds of the early stop.
     pairs, parts = zip(list_recipes(config), early, strict=True), collect([ready.rows.train, ready.rows.stop])
     final = [step(refit, recipe, ranker, parts, name=f"refit.{recipe.kind}") for recipe, ranker in pairs]
 

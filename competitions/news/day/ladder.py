@@ -2,7 +2,7 @@
 
     make ladder-news        or        python -m competitions ladder news
 
-First methods that answer by themselves, and public ones that have a mark on the host's log (``lab/``), then the
+First methods without a ranker, and public ones that have a mark on the host's log (``lab/``), then the
 union of the channels, then the pipeline run again and again, one part richer each time. Candidates, features and fits
 that two rungs share are taken from the store.
 """
@@ -36,7 +36,7 @@ CHANNELS = (
     ("content neighbours", ("content",)),
     ("fresh in category", ("fresh",)),
 )
-ALONE = (  # channels that answer by themselves
+ALONE = (  # channels without a ranker
     ("popularity within an hour of the click", steps.POPULARITY, "popular_1h"),
     ("item-kNN: co-visitation of all clicks", steps.NEIGHBOURS, "covisit"),
     ("transitions from the last clicks", steps.NEIGHBOURS, "next"),

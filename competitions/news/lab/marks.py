@@ -115,6 +115,6 @@ def compare(methods: Sequence[Method], folds: Mapping[str, Fold], articles: pl.D
                 metric = mark.removeprefix(f"{name} ")
                 if metric in scores:
                     score = scores[metric]
-                    found = {"mark": value, "score": score, "ratio": score / value}
-                    rows.append({"method": method.title, "fold": name, "metric": metric, **found})
+                    figures = {"mark": value, "score": score, "ratio": score / value}
+                    rows.append({"method": method.title, "fold": name, "metric": metric, **figures})
     return rows
