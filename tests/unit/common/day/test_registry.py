@@ -57,14 +57,11 @@ def test_runs_come_newest_first_and_unfinished_ones_not_at_all(make: Make, tmp_p
     assert [row["run"] for row in rows] == ["flight/20260103-1", "news/20260102-1", "news/20260101-1"]
     assert [row["CV"] for row in rows] == [0.5, 0.25, 0.5]
     assert (rows[0]["seconds"], rows[0]["GiB"], rows[0]["data"]) == ("12", "2.0", "simulated-abcd")
-    (row,) = registry.list_runs([make("20260105-1", [0.5], until="cv", overrides=["seed=3"])])
-    assert row["settings"] == "--until cv seed=3"
-
-
-def test_a_run_that_stopped_early_has_no_submission_to_be_scored(make: Make) -> None:
-    registry.require_submission(make("20260101-1", [0.5]))
+    registry.require_submission(tmp_path / "build" / "news" / "20260101-1")
+    early = make("20260105-1", [0.5], until="cv", overrides=["seed=3"])
+    assert registry.list_runs([early])[0]["settings"] == "--until cv seed=3"
     with pytest.raises(UserError, match="stopped after validation"):
-        registry.require_submission(make("20260101-2", [0.5], until="cv"))
+        registry.require_submission(early)
 
 
 def test_a_run_is_found_by_name_end_of_name_position_and_folder(make: Make, tmp_path: Path) -> None:

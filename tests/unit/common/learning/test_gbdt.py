@@ -443,14 +443,11 @@ def test_a_whole_fit_that_is_shortened_is_the_fit_that_stopped(kind: str, early:
     assert not np.allclose(predict(whole, FRESH.features), predict(stopped, FRESH.features))
 
 
-@pytest.mark.parametrize("kind", SOFTMAX)
-def test_every_seed_is_shortened(kind: str) -> None:
-    several, expected = (fit_rows(kind, SETTINGS[kind], TRAIN, None, rounds, 0, 5, seeds=2) for rounds in (9, 4))
-    shortened = predict(shorten(several, 4), FRESH.features)
-    np.testing.assert_allclose(shortened, predict(expected, FRESH.features), rtol=1e-6, atol=1e-7)
-
-
-def test_a_logit_has_no_rounds_to_take_away(early: dict[str, Ranker]) -> None:
+def test_every_seed_is_shortened_and_a_logit_has_no_rounds_to_take_away(early: dict[str, Ranker]) -> None:
+    for kind in SOFTMAX:
+        several, expected = (fit_rows(kind, SETTINGS[kind], TRAIN, None, rounds, 0, 5, seeds=2) for rounds in (9, 4))
+        shortened = predict(shorten(several, 4), FRESH.features)
+        np.testing.assert_allclose(shortened, predict(expected, FRESH.features), rtol=1e-6, atol=1e-7)
     shortened = predict(shorten(early["logit"], 1), FRESH.features)
     np.testing.assert_array_equal(shortened, predict(early["logit"], FRESH.features))
 

@@ -70,22 +70,16 @@ def test_a_broken_download_is_taken_up_and_finished_files_are_not_sent_again(kag
     assert not (raw.parent / "raw.partial").exists()
 
 
-def test_a_file_that_the_client_has_not_finished_is_not_taken_for_whole(kaggle: Kaggle, raw: Path) -> None:
+def test_only_what_is_not_there_and_not_finished_is_sent(kaggle: Kaggle, raw: Path) -> None:
     partial = download.open_partial(raw, [])
     (partial / "train.parquet").write_bytes(b"?" * len(TRAIN))
     (partial / "train.parquet.kaggle-partial").write_text("{}")
-    (partial / "test.parquet").write_bytes(TEST)
+    raw.mkdir(parents=True)
+    (raw / "test.parquet").write_bytes(b"mine")
     kaggle_client.fetch("a-contest", NAMES, raw)
     assert {name for name, _ in kaggle.sent} == {"train.parquet"}
     assert (raw / "train.parquet").read_bytes() == TRAIN
-
-
-def test_files_that_are_there_are_neither_fetched_nor_overwritten(kaggle: Kaggle, raw: Path) -> None:
-    raw.mkdir(parents=True)
-    (raw / "train.parquet").write_bytes(b"mine")
-    kaggle_client.fetch("a-contest", NAMES, raw)
-    assert (raw / "train.parquet").read_bytes() == b"mine"
-    assert kaggle.sent == [("test.parquet", None)]
+    assert (raw / "test.parquet").read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize(
