@@ -11,8 +11,9 @@ import polars as pl
 
 from common.engine.progress import track
 from common.learning.dataset import Matrix, to_matrix
-from common.learning.features import (
-    HOUR_MS,
+from common.learning.features import HOUR_MS
+from common.learning.split import Fold
+from competitions.news.arrays import (
     Groups,
     group_rows,
     lookup_rows,
@@ -22,7 +23,6 @@ from common.learning.features import (
     share_within,
     take_known,
 )
-from common.learning.split import Fold
 from competitions.news.io.reader import Embeddings
 from competitions.news.lookups import (
     Catalogue,

@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.learning.cooccurrence import normalise_rows
-from common.learning.features import Groups, WindowCounts, count_events, group_rows
 from common.learning.split import Fold
+from competitions.news.arrays import Groups, WindowCounts, count_events, group_rows
 from competitions.news.io.reader import Embeddings
+from competitions.news.nearest import normalise_rows
 from competitions.news.retrieval.lists import Histories, Ints, gather_histories, pack_pairs, slice_histories
 from competitions.news.split import CONTEXT
 

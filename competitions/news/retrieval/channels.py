@@ -14,13 +14,12 @@ import polars as pl
 
 from common.learning.cooccurrence import (
     CovisitSettings,
-    FollowSettings,
     count_covisits,
     count_transitions,
 )
 from competitions.news.retrieval.fresh import FreshArticles, list_fresh
 from competitions.news.retrieval.lists import Histories, ScoredLists, divide_lists
-from competitions.news.retrieval.neighbours import NeighbourTables, follow
+from competitions.news.retrieval.neighbours import FollowSettings, NeighbourTables, follow
 from competitions.news.retrieval.popularity import PopularLists, Window, list_popular
 from competitions.news.split import GAP_MS
 
