@@ -29,8 +29,8 @@ from competitions.news.retrieval.popularity import count_popular
 MODULE = "competitions.news.day.service"
 DESCRIPTION = {
     "request": "what a user clicked and where he is -> five articles",
-    "computed at export": "item-to-item tables, popularity by bucket of time, item2vec, clicks by article and place",
-    "computed in the request": "18 channels from these, fusion, all features of 150 candidates, models, blend",
+    "computed at export": "item-to-item tables, popularity by bucket of time, clicks by article and place",
+    "computed in the request": "15 channels from these, fusion, all features of 150 candidates, models, blend",
     "left out": "parsing, network; the log goes on after a user's last click, as in the competition: a live service has"
     " only what came before",
     "score": "with the mixture that was found on these very validation users",
@@ -94,7 +94,7 @@ def write_tables(inputs: FoldInputs, fusion: dict[str, float], config: NewsConfi
     fold, articles = inputs.fold.value, inputs.articles.value
     write_arrays(make_channel_tables(inputs, config, run), folder / service.CHANNELS)
     content = None if inputs.content is None else inputs.content.value
-    write_arrays(build_feature_tables(fold.history, articles, inputs.vectors.value, content), folder / service.FEATURES)
+    write_arrays(build_feature_tables(fold.history, articles, content), folder / service.FEATURES)
     blocks = tuple(config.rank.blocks)
     write_struct(service.Settings(recall=config.recall, blocks=blocks, fusion=fusion), folder / service.SETTINGS)
 

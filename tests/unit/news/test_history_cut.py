@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.learning.split import cut_history, resample_to_match
+from competitions.news.split import cut_history, resample_to_match
 
 CLICKS = {"user": pl.Int32, "item": pl.Int32, "time": pl.Int64}
 CUTS = {"user": pl.Int32, "cut": pl.Int64, "item": pl.Int32}

