@@ -43,10 +43,16 @@ class Answers:
 
 
 def rank_answers(scores: NDArray[np.floating], labels: NDArray[np.float32], sizes: NDArray[np.int32]) -> Ranks:
-    """The rank of each query's one right row by falling score, ties against it; rows (n,) stand query by query."""
+    """The rank of each query's one right row by falling score, ties against it; rows (n,) stand query by query.
+
+    >>> scores, labels = np.array([3.0, 2.0, 1.0, 5.0, 5.0]), np.array([0, 1, 0, 1, 0], np.float32)
+    >>> rank_answers(scores, labels, np.array([3, 2], np.int32)).tolist()  # the second is tied with another row
+    [2, 2]
+    """
     if not len(sizes):
         return np.empty(0, np.int64)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    # The score to beat is the right row's; a query without one has none, and its rank is MISSED.
     best = np.maximum.reduceat(np.where(labels > 0, scores, -np.inf), starts)
     ahead = np.add.reduceat((scores >= np.repeat(best, sizes)).astype(np.int64), starts)
     return np.where(np.isfinite(best), ahead, MISSED)
@@ -80,6 +86,10 @@ def build_funnel(stages: Sequence[tuple[str, int]]) -> list[Row]:
     """One row per stage: its queries, their share of all, and how many are lost there.
 
     A stage that a later one exceeds is no sieve (an answer that the log lacks can be retrieved): it loses none.
+
+    >>> rows = build_funnel([("asked", 10), ("in the log", 4), ("retrieved", 9), ("first", 2)])
+    >>> [(row["stage"], row["lost"]) for row in rows]
+    [('asked', 0), ('in the log', 0), ('retrieved', 1), ('first', 7)]
     """
     counts, whole = [count for _, count in stages], max(stages[0][1], 1)
     left, rows = counts[0], []

@@ -87,7 +87,13 @@ def weighted_mean(value: pl.Expr) -> pl.Expr:
 
 
 def weighted_error(value: pl.Expr) -> pl.Expr:
-    """The standard error of ``weighted_mean``, of independent queries: for equal weights, deviation / sqrt(queries)."""
+    """The standard error of ``weighted_mean``, of independent queries: for equal weights, deviation / sqrt(queries).
+
+    >>> frame = pl.DataFrame({"score": [1.0, 0.0, 0.0], "weight": [2.0, 1.0, 1.0]})
+    >>> frame.select(weighted_mean(pl.col("score")).round(3), error=weighted_error(pl.col("score")).round(3)).row(0)
+    (0.5, 0.306)
+    """
+    # Each query's share of the weight stays as drawn: what varies is its score, so the weight stands inside the square.
     apart = (value - weighted_mean(value)) * pl.col(WEIGHT)
     return (apart**2).sum().sqrt() / pl.col(WEIGHT).sum()
 

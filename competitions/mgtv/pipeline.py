@@ -20,7 +20,7 @@ from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, refit
 from competitions.mgtv import labels, metrics, split, submission
 from competitions.mgtv.config import MODELS, FeatureSettings, MgtvConfig
-from competitions.mgtv.features import build, comment, device, pair, profile, sequence, target_encoding, video
+from competitions.mgtv.features import build, comment, device, pair, profile, target_encoding, video
 from competitions.mgtv.features import list as slate_list
 from competitions.mgtv.features.build import Sources
 from competitions.mgtv.features.device_history import build_history
@@ -156,12 +156,12 @@ def build_day(
     config: MgtvConfig,
 ) -> Result[DayFeatures]:
     """A day's features, from the log before it; beside them, what came of the day."""
-    blocks = collect_named(build_blocks(run, day, sources, slates, config.features, config.seed))
+    blocks = collect_named(build_blocks(run, day, sources, slates, config.features))
     return derive(join_day, blocks=blocks, slates=slates, videos=sources.videos, outcome=outcome)
 
 
 def build_blocks(
-    run: Run, day: str, sources: Result[Sources], slates: Result[Slates], settings: FeatureSettings, seed: int
+    run: Run, day: str, sources: Result[Sources], slates: Result[Slates], settings: FeatureSettings
 ) -> dict[str, Result[pl.DataFrame]]:
     """The frames of the chosen blocks by name, each a step of its own: a changed block leaves the others as they are.
 
@@ -186,13 +186,9 @@ def build_blocks(
     if "comment" in chosen:
         dated = sources.comments, sources.dates
         frames["comment"] = step(comment.describe_comments, *dated, videos, slates.day, name=f"{day}.comment")
-    if "sequence" in chosen:
-        frames["sequence"] = step(
-            sequence.describe_similarity, history, log, slates, videos, seed, name=f"{day}.sequence"
-        )
     if "list" in chosen:
-        compared = frames["video"], frames.get("pair")
-        frames["list"] = step(slate_list.describe_lists, slates, videos, *compared, name=f"{day}.list")
+        by_pair: Result[pl.DataFrame | None] | None = frames.get("pair")
+        frames["list"] = step(slate_list.describe_lists, slates, videos, frames["video"], by_pair, name=f"{day}.list")
     for name, describe in build.EXTRA_BLOCKS.items():
         if name in chosen:
             frames[name] = step(describe, history, slates, videos, name=f"{day}.{name}")

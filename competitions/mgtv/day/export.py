@@ -19,7 +19,6 @@ from competitions.mgtv.features.comment import describe_comments
 from competitions.mgtv.features.device import describe_devices
 from competitions.mgtv.features.device_history import build_history
 from competitions.mgtv.features.list import describe_positions
-from competitions.mgtv.features.sequence import fit_video_vectors
 from competitions.mgtv.features.video import describe_videos
 from competitions.mgtv.io import reader
 from competitions.mgtv.labels import Floats, score_rates
@@ -31,9 +30,9 @@ MODULE = "competitions.mgtv.day.service"
 NO_CHANNEL = -2  # as the profile block codes it
 NOTES = {
     "request": "a device and the videos that it is shown -> one video and the share of it that will be played",
-    "computed at export": "from the log before the day: rates of videos, devices, comments and profile names, vectors,"
+    "computed at export": "from the log before the day: rates of videos, devices, comments and profile names,"
     " each device's own past; of the day, how often each video is shown",
-    "computed in the request": "joins, pair_, list_ and sequence_ features, watch models, completion, decision",
+    "computed in the request": "joins, pair_ and list_ features, watch models, completion, decision",
     "left out": "parsing, network; a device's past grows during the day in a live service, here it ends the day before",
     "score": "of the last validation day, from models fitted on the days before it; the mixture was found on all days",
 }
@@ -112,8 +111,6 @@ def write_tables(slates: Slates, sources: Sources, config: MgtvConfig, folder: P
     write_table(history.log, folder / service.PAST, "device")
     write_table(describe_comments(sources.comments, sources.dates, videos, day), folder / service.COMMENTS)
     write_table(count_shares(slates, videos), folder / service.SHARES)
-    vectors = fit_video_vectors(sources.log, slates, videos.height, config.seed)
-    write_array(vectors, folder / service.VECTORS)
     saved = service.Settings(
         day=day,
         features=settings,

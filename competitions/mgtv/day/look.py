@@ -1,6 +1,7 @@
 """What `make look-mgtv` shows of the raw files: slates, days, completion, popularity, videos; log beside test."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import msgspec
 import polars as pl
@@ -25,10 +26,10 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
     test = run.step(reader.read_test, logs, codes)
     truth = config.truth if config.truth.clip != AUTO else msgspec.structs.replace(config.truth, clip=0.0)  # as it is
     log = run.step(labels.stack_log, collect([day.frame for day in days]), videos.frame, truth, name="stack").value
-    catalogue = videos.value.frame
-    shown = {"log": log.filter("shown"), "test": test.value.shown}
+    catalogue, shown = videos.value.frame, {"log": log.filter("shown"), "test": test.value.shown}
     known = Sides({side: frame.join(catalogue, on="video", how="left") for side, frame in shown.items()})
     watched = log.filter(pl.col("t").is_not_null())
+    days_seen = log.group_by("device").agg(pl.col("day").n_unique())["day"]
     slates = {
         "log": count_by(shown["log"].select(key=pl.struct("day", "device")), "key"),
         "test": count_by(test.value.shown, "device"),
@@ -41,7 +42,11 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
         pictures={
             "Slates": [
                 histogram("Videos shown to a device on a day", "videos", slates, logarithmic=True),
-                histogram("Days on which a device is seen", "days", {"log": count_days(log)}),
+                histogram(
+                    "Days on which a device is seen",
+                    "days",
+                    {"log": days_seen},
+                ),
                 known.concentration("video", "How few videos hold how many impressions", "videos"),
             ],
             "Days": [count_by_day(log)],
@@ -58,6 +63,11 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
         },
         notes=list_notes([note._asdict() for note in notes]),
     )
+
+
+def pick(sides: Mapping[str, pl.DataFrame], column: str) -> dict[str, pl.Series]:
+    """A column of the log and of the test."""
+    return {side: frame[column] for side, frame in sides.items()}
 
 
 def list_tables(files: reader.RawFiles) -> list[RawTable]:
@@ -77,28 +87,16 @@ def list_tables(files: reader.RawFiles) -> list[RawTable]:
     ]
 
 
-def count_days(log: pl.DataFrame) -> pl.Series:
-    """The number of days of each device."""
-    return log.group_by("device").agg(pl.col("day").n_unique())["day"]
-
-
 def count_by_day(log: pl.DataFrame) -> Curves | None:
     """Impressions, clicks and plays by day."""
-    counts = (
-        log.group_by("day")
-        .agg(
-            shown=pl.col("shown").sum(),
-            clicked=pl.col("clicked").sum(),
-            played=pl.col("t").is_not_null().sum(),
-        )
-        .sort("day")
-    )
+    flags = {"shown": pl.col("shown"), "clicked": pl.col("clicked"), "played": pl.col("t").is_not_null()}
+    counts = log.group_by("day").agg(**{name: flag.sum() for name, flag in flags.items()}).sort("day")
     if not counts.height:
         return None
-    whole = {name: max(float(counts[name].sum()), 1.0) for name in ("shown", "clicked", "played")}
+    whole = {name: max(float(counts[name].sum()), 1.0) for name in flags}
     lines = {
         name: [(float(day), float(count) / whole[name]) for day, count in counts.select("day", name).iter_rows()]
-        for name in whole
+        for name in flags
     }
     note = f"{whole['shown']:,.0f} impressions, {whole['clicked']:,.0f} clicks, {whole['played']:,.0f} plays."
     return Curves("Each day's share of impressions, clicks and plays", "day", "share", lines, note, linear=True)

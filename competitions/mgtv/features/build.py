@@ -3,7 +3,6 @@
     video     the video, and what it belongs to          device   the device's habits
     pair      the device with the video, its programme … list     the row among what was shown beside it
     profile   the host's 88 profile columns              comment  time-synced comments
-    sequence  similarity to what the device watched last
 
 A module a block, and a feature's name begins with its block. Nothing here is given what came of the day.
 """

@@ -88,7 +88,12 @@ def sum_decayed(tally: pl.DataFrame, keys: Sequence[str], day: int, half_life: f
 
 
 def shrink(counts: pl.DataFrame, above: pl.DataFrame, prior: float, rates: Sequence[str]) -> pl.DataFrame:
-    """Posterior means (rows, rates) of ``counts``, drawn to the rates in ``above``, row by row."""
+    """Posterior means (rows, rates) of ``counts``, drawn to the rates in ``above``, row by row.
+
+    >>> counts = pl.DataFrame({"clicks": [3.0, None], "shows": [5.0, None]})
+    >>> shrink(counts, pl.DataFrame({"click": [0.5, 0.25]}), 5.0, ["click"])["click"].to_list()
+    [0.55, 0.25]
+    """
     return counts.select(
         (
             (pl.col(RATES[rate][0]).fill_null(0.0) + prior * above[rate])

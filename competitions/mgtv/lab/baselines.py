@@ -1,4 +1,4 @@
-"""Baselines that pick a video out of a slate: by its position, by what was watched together, by factors.
+"""Baselines that pick a video out of a slate: by its position, by what was watched together.
 
 Each gives one score a row, (rows, 1), which ``click_ranker.mix_across`` calibrates.
 """
@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.learning.als import FactorSettings, count_matrix, factorise, find_users
 from common.learning.cooccurrence import CovisitSettings, count_covisits
 from common.learning.listwise_softmax import find_starts
 from competitions.mgtv.features.device_history import list_clicks, list_recent
@@ -19,7 +18,6 @@ from competitions.mgtv.split import Slates
 
 NEVER_FADES = 1e9  # hours
 REACH, NEIGHBOURS, LAST, FADE = 10, 200, 20, 0.9
-FACTORS = FactorSettings(size=32, ridge=10.0, alpha=10.0, rounds=12)
 
 
 def score_positions(before: Sequence[DayFeatures], day: DayFeatures, prior: float = 100.0) -> Floats:
@@ -59,16 +57,3 @@ def score_neighbours(log: pl.DataFrame, slates: Slates) -> Floats:
     # Added up one after the other in a fixed order, so that the last bit does not depend on threads.
     scores = np.bincount(scored["row"].to_numpy(), scored["score"].to_numpy(), slates.rows.height)
     return np.asarray(np.log1p(scores))[:, None]
-
-
-def score_factors(log: pl.DataFrame, slates: Slates, videos: int, seed: int) -> Floats:
-    """Matrix factorisation of devices x ``videos``: the inner product of the device's vector and the video's."""
-    clicks = list_clicks(log, slates)
-    known, device = np.unique(clicks["user"].to_numpy(), return_inverse=True)
-    weights = count_matrix(device, clicks["item"].to_numpy(), (len(known), videos))
-    items = factorise(weights, FACTORS, seed)
-    own = slates.queries.join(pl.DataFrame({"device": known}).with_row_index("row"), on="device").sort("query")
-    users = np.zeros((slates.queries.height, FACTORS.size), np.float32)
-    users[own["query"].to_numpy()] = find_users(weights[own["row"].to_numpy()], items, FACTORS)
-    query, video = slates.rows["query"].to_numpy(), slates.rows["video"].to_numpy()
-    return np.asarray(np.einsum("nd,nd->n", users[query], items[video], dtype=np.float64))[:, None]

@@ -16,11 +16,11 @@ from common.learning.adversarial_validation import Drift, find_drift, refer
 from common.learning.dataset import Matrix
 from competitions.tencent import metrics, submission
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Catalogue, Corpus
-from competitions.tencent.day.permutation_importance import measure_columns
-from competitions.tencent.inference.stages import rank_targets
+from competitions.tencent.corpus import Catalogue, Corpus, Int64s
+from competitions.tencent.day.permutation_importance import permute_columns
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP, TRUTH
-from competitions.tencent.outcome import FoldResult, Outcome, RankedFold, Validated
+from competitions.tencent.metrics import rank_targets
+from competitions.tencent.pipeline import Outcome, Validated
 from competitions.tencent.sequences import Histories, usual_times
 from competitions.tencent.split import Fold
 
@@ -35,7 +35,7 @@ FEATURES_SHOWN, RECENT = 3, 3
 def judge(outcome: Validated, config: TencentConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
     summary = summarise(outcome)
-    ways, early = summary["ways"], outcome.early
+    ways, ranked = summary["ways"], outcome.early.ranked
     training = [
         {"training": name, **row, "losses": " ".join(f"{loss:.3f}" for loss in row["losses"])}
         for name, row in summary["training"].items()
@@ -52,7 +52,7 @@ def judge(outcome: Validated, config: TencentConfig) -> Judged:
             ("Targets that the first search finds", [summary["recall"]] if summary["recall"] else []),
         ],
         notes=list_notes(summary["notes"]),
-        features=early.ranker.value.names if isinstance(early, RankedFold) else (),
+        features=ranked.ranker.value.names if ranked else (),
         submissions=outcome.checked if isinstance(outcome, Outcome) else [],
         summary=summary,
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,
@@ -62,11 +62,8 @@ def judge(outcome: Validated, config: TencentConfig) -> Judged:
 def list_queries(outcome: Validated) -> pl.DataFrame:
     """One row per held-out user: its share of the Score, weighted as the host weighs it (round 2)."""
     fold, corpus = outcome.ready.valid.value, outcome.ready.corpus.value
-    ranks = rank_targets(fold, outcome.early.top.value)
-    assert fold.target_action is not None
     assert fold.unseen is not None
-    weights = np.array(outcome.config.host.weights)[np.maximum(fold.target_action, 0)]
-    scores = metrics.weigh_scores(metrics.score_answers(ranks), weights)
+    scores = metrics.score_queries(fold, outcome.early.answers.value.best, outcome.config.host)
     histories = fold.queries(corpus.train)
     frame = pl.DataFrame({"query": pl.Series(corpus.users.names[fold.users]).cast(pl.String), "score": scores})
     return frame.select(
@@ -84,45 +81,29 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
 def summarise(outcome: Validated) -> Row:
     """Everything else as plain values, for run.json."""
     corpus, measured, early = outcome.ready.corpus.value, outcome.measured.value, outcome.early
-    best = next(measured[way] for way in ("ranker", "vectors") if way in measured)
+    best = next(iter(measured.values()))  # the way that is submitted
     valid, test = outcome.ready.valid.value, outcome.ready.test.value
     whole = outcome if isinstance(outcome, Outcome) else None
-    training = {"validation": summarise_fit(early)} | ({"test": summarise_fit(whole.final)} if whole else {})
+    fits = {"validation": early} | ({"test": whole.final} if whole else {})
     return {
         "notes": [{"file": n.file, "what": n.what, "count": n.count, "first": n.first} for n in corpus.notes],
         "plan": list_decisions(outcome.ready.plan.value.decisions),
         "cv": {"score": best["score"], "error": best["score_error"], "users": best["users"]},
         "ways": measured,
         "folds": [measure_fold("validation", corpus, valid), measure_fold("test", corpus, test)],
-        "training": training,
+        "training": {name: fit.fitted.value.summarise() for name, fit in fits.items()},
+        "recall": measure_recall(early.answers.value.retrieval_rank),
         **({"filled": whole.filled} if whole else {}),
         **({"submissions": [{"path": str(one.path), "rows": one.rows} for one in whole.checked]} if whole else {}),
-        "recall": share_found(early) if isinstance(early, RankedFold) else None,
     }
 
 
-def share_found(early: RankedFold) -> dict[str, float]:
-    """In how many of the first search's lists the target is, and among how many of the first."""
-    found = early.answer.value.found
-    assert found is not None
-    shares = {f"within {most}": float(((found > 0) & (found <= most)).mean()) for most in (10, 50, 100)}
-    return shares | {"in the list": float((found > 0).mean())}
-
-
-def summarise_fit(fitted: FoldResult | RankedFold) -> Row:
-    """How the fit of a fold went: its losses by epoch, its size, and of the network how fast it was."""
-    if isinstance(fitted, RankedFold):
-        ranker = fitted.ranker.value
-        return {"losses": list(ranker.losses), "parameters": sum(int(value.size) for value in ranker.weights.values())}
-    trained = fitted.trained.value
-    history = trained.history
-    return {
-        "losses": list(history.losses),
-        "tokens": history.tokens,
-        "seconds": history.seconds,
-        "tokens_per_second": history.tokens / max(history.seconds, 1e-9),
-        "parameters": sum(int(value.size) for value in trained.weights.values()),
-    }
+def measure_recall(rank: Int64s | None) -> dict[str, float] | None:
+    """Recall of retrieval by the length of the list; None where nothing is retrieved first."""
+    if rank is None:
+        return None
+    shares = {f"within {most}": float(((rank > 0) & (rank <= most)).mean()) for most in (10, 50, 100)}
+    return shares | {"in the list": float((rank > 0).mean())}
 
 
 def measure_fold(name: str, corpus: Corpus, fold: Fold) -> dict[str, Any]:
@@ -160,20 +141,15 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
 
 def explain(outcome: Outcome) -> Insight:
     """What the ranker goes by, how training went, how the test's users differ, where targets are lost."""
-    ready, early, config = outcome.ready, outcome.early, outcome.config
-    ranked = isinstance(early, RankedFold)
-    earlier = early.inputs.questions if isinstance(early, RankedFold) else []
-    importance = None
-    if isinstance(early, RankedFold):
-        inputs = early.inputs, early.ranker, config.ranker.features, config.seed
-        importance = Diagnostic(measure_columns, inputs)
-    losses = {"hold-out": list_losses(early), "final fit": list_losses(outcome.final)}
+    ready, ranked, config = outcome.ready, outcome.early.ranked, outcome.config
+    inputs = (ranked.inputs, ranked.ranker, config.ranker.features, config.seed) if ranked else ()
+    losses = {"hold-out": outcome.early.fitted.value.losses, "final fit": outcome.final.fitted.value.losses}
+    earlier = ranked.inputs.earlier if ranked else []
     return Insight(
-        importance=importance,
+        importance=Diagnostic(permute_columns, inputs) if ranked else None,
         drift=Diagnostic(compare_users, (ready.corpus, ready.valid, ready.test, earlier)),
         curves=[
-            {"name": f"{'ranker' if ranked else 'network'}, {fold}", "metric": "training loss", "falls": True}
-            | {"values": list(map(float, values))}
+            {"name": f"{config.method}, {fold}", "metric": "training loss", "values": [*values], "falls": True}
             for fold, values in losses.items()
             if len(values) > 1
         ],
@@ -182,15 +158,10 @@ def explain(outcome: Outcome) -> Insight:
     )
 
 
-def list_losses(fitted: RankedFold | FoldResult) -> Sequence[float]:
-    """The losses of a fit, epoch by epoch."""
-    return fitted.ranker.value.losses if isinstance(fitted, RankedFold) else fitted.trained.value.history.losses
-
-
 def compare_users(corpus: Corpus, valid: Fold, test: Fold, earlier: Sequence[Fold]) -> Drift | None:
     """The histories of held-out users against those of the test users.
 
-    Beside it those of the question asked ``earlier`` against the held-out ones: a later question sees more.
+    Beside it those of an ``earlier`` fold against the held-out ones: a later cut sees more.
     """
     held_out, tested = measure_histories(valid.queries(corpus.train)), measure_histories(test.queries(corpus.test))
     drift = find_drift(DRIFTING, held_out, tested, most=DRIFT_QUERIES)
@@ -220,23 +191,21 @@ def measure_histories(histories: Histories) -> Matrix:
 
 def list_answers(outcome: Outcome) -> Answers:
     """Where the targets of the held-out users are lost, and some users' lists in words."""
-    fold, early = outcome.ready.valid.value, outcome.early
+    fold, answers = outcome.ready.valid.value, outcome.early.answers.value
     assert fold.target is not None
     assert fold.unseen is not None
-    ranks, models = rank_targets(fold, early.top.value), {}
+    ranks, models = rank_targets(fold, answers.best), {}
     before = [
         ("asked", len(fold.users)),
         ("shown in the log before", int((~fold.unseen).sum())),
         ("among the candidates", int(np.isin(fold.target, fold.candidates.rows.values).sum())),
     ]
-    listed = np.ones(len(ranks), bool)  # the network ranks every candidate
-    if isinstance(early, RankedFold):
-        answer = early.answer.value
-        assert answer.found is not None
-        listed = answer.found > 0
-        before.append(("found by the first search", int(listed.sum())))
-        models = {"ranker": ranks, "first search": rank_targets(fold, answer.search)}
-    ranks = np.where((ranks == 0) & listed, BEYOND, ranks)
+    retrieved = np.ones(len(ranks), bool)  # where every candidate is ranked
+    if answers.retrieval_rank is not None:
+        retrieved = answers.retrieval_rank > 0
+        before.append(("found by the first search", int(retrieved.sum())))
+        models = {name: rank_targets(fold, top) for name, top in answers.ways.items()}
+    ranks = np.where((ranks == 0) & retrieved, BEYOND, ranks)
     return Answers(ranks, before, lambda query: describe_user(outcome, query), models)
 
 
@@ -249,7 +218,7 @@ def describe_user(outcome: Outcome, query: int) -> Example:
     clicked = events[corpus.train.action[events] >= CLICK][-RECENT:][::-1]
     last = "; ".join(name_ad(corpus.catalogue, int(corpus.train.item[event])) for event in clicked)
     context = f"{len(events)} events before, the last clicks: {last or 'none'}"
-    columns = outcome.early.top.value.columns[query]
+    columns = outcome.early.answers.value.best.columns[query]
     rows = fold.candidates.rows.values[columns[columns >= 0]]
     listed = [name_ad(corpus.catalogue, int(row)) for row in rows]
     return Example(f"{user},", context, listed, name_ad(corpus.catalogue, int(fold.target[query])))

@@ -172,10 +172,10 @@ class DirectRun:
         return Result(name, lambda: value)
 
 
-def describe(sources: Sources, slates: Slates, settings: FeatureSettings, seed: int) -> dict[str, pl.DataFrame]:
+def describe(sources: Sources, slates: Slates, settings: FeatureSettings) -> dict[str, pl.DataFrame]:
     """The frames of the chosen blocks, as the pipeline builds them."""
     given = bundle(Sources, **{name: as_result(name, value) for name, value in vars(sources).items()})
-    blocks = build_blocks(cast(Run, DirectRun()), "day", given, as_result("slates", slates), settings, seed)
+    blocks = build_blocks(cast(Run, DirectRun()), "day", given, as_result("slates", slates), settings)
     return {name: frame.value for name, frame in blocks.items()}
 
 
@@ -183,9 +183,9 @@ def as_result(name: str, value: Any) -> Result[Any]:
     return Result(name, lambda: value)
 
 
-def build(sources: Sources, slates: Slates, settings: FeatureSettings = SETTINGS, seed: int = 0) -> pl.DataFrame:
+def build(sources: Sources, slates: Slates, settings: FeatureSettings = SETTINGS) -> pl.DataFrame:
     """One row per row of the slates, in order: the features of the chosen blocks."""
-    return join_blocks(describe(sources, slates, settings, seed), slates.rows)
+    return join_blocks(describe(sources, slates, settings), slates.rows)
 
 
 def build_day(
@@ -193,4 +193,4 @@ def build_day(
 ) -> DayFeatures:
     """A day with its outcome; None: as the test."""
     outcome = hide_outcome(slates) if outcome is None else outcome
-    return join_day(describe(sources, slates, settings, 0), slates, sources.videos, outcome)
+    return join_day(describe(sources, slates, settings), slates, sources.videos, outcome)

@@ -19,14 +19,14 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("features.blocks=['video', 'nope']", ["features.blocks", "nope", "sequence"]),
+        ("features.blocks=['video', 'nope']", ["features.blocks", "nope", "comment"]),
         ("features.blocks=[]", ["features.blocks", "empty"]),
         ("features.blocks=['video', 'video']", ["features.blocks", "video", "twice"]),
         ("watch.blocks=['nope']", ["watch.blocks", "nope"]),
         ("completion.blocks=['nope']", ["completion.blocks", "nope"]),
-        ("features.blocks=['video', 'device', 'list', 'profile', 'comment', 'sequence']", ["watch.blocks", "pair"]),
+        ("features.blocks=['video', 'device', 'list', 'profile', 'comment']", ["watch.blocks", "pair"]),
         (
-            "features.blocks=['video', 'device', 'pair', 'list', 'comment', 'sequence']",
+            "features.blocks=['video', 'device', 'pair', 'list', 'comment']",
             ["completion.blocks", "profile"],
         ),
         ("features.half_lives=[]", ["features.half_lives"]),
@@ -46,7 +46,7 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
         ("decide.power=-1", ["decide.power", ">= 0"]),
         ("seed=-1", ["seed", "-1"]),
         ("watch.nope=1", ["watch.nope"]),
-        ("watch.models=['logit']", ["watch.models"]),  # one model is fitted, the others are rungs of the ladder
+        ("watch.models=['logit']", ["watch.models"]),  # one model is fitted
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(override: str, words: list[str]) -> None:

@@ -177,12 +177,3 @@ def test_the_outcome_follows_the_rows() -> None:
         (True, False, 0.25),
         (True, True, 0.75),
     ]
-
-
-def test_what_the_log_does_not_know_is_null() -> None:
-    slates = build_slates(
-        7,
-        frame_of(1),
-        pl.DataFrame({"device": [1], "video": [3], "position": [0]}).cast(pl.Int32),
-    )
-    assert look_up_outcome(CROWD, slates).rows() == [(None, None, None)]

@@ -24,11 +24,6 @@ def test_the_funnel_says_where_they_are_lost() -> None:
     assert made["funnel"][1]["share"] == 5 / 8
 
 
-def test_a_stage_that_a_later_one_exceeds_loses_none() -> None:
-    rows = answers.build_funnel([("asked", 10), ("in the log", 4), ("retrieved", 9), ("first", 2)])
-    assert [row["lost"] for row in rows] == [0, 0, 1, 7]
-
-
 def test_ranks_are_counted_in_classes_without_empty_ones_at_the_end() -> None:
     rows = answers.count_ranks(np.array([1, 1, 3, 4, 5, 7, 0]))
     expected = {"1": 2, "2": 0, "3": 1, "4-5": 2, "6-10": 1, "not among the candidates": 1}

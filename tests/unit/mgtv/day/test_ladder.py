@@ -29,7 +29,6 @@ def draw_tastes(seed: int = 0) -> pl.DataFrame:
 
 METHODS: dict[str, Callable[[pl.DataFrame, Slates], Floats]] = {
     "neighbours": baselines.score_neighbours,
-    "factors": lambda log, slates: baselines.score_factors(log, slates, VIDEOS, 0),
 }
 
 

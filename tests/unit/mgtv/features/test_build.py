@@ -74,8 +74,8 @@ def test_a_row_for_each_of_the_slates_and_names_that_begin_with_their_block(feat
 
 
 def test_blocks_stand_in_the_order_chosen(sources: Sources, features: pl.DataFrame) -> None:
-    described = build(sources, SLATES, choose("sequence", "device"))
-    assert described.equals(features.select(pl.col("^sequence_.*$"), pl.col("^device_.*$")))
+    described = build(sources, SLATES, choose("comment", "device"))
+    assert described.equals(features.select(pl.col("^comment_.*$"), pl.col("^device_.*$")))
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block != "list"])
@@ -96,7 +96,7 @@ def test_features_follow_their_rows(sources: Sources, features: pl.DataFrame) ->
     """A device asked alone is told the same by all blocks that look at no other device."""
     alone = make_slates(DAY, {6: SLATES.rows.filter(device=6)["video"].to_list()})
     own = features.filter(SLATES.rows["device"] == 6)
-    described = build(sources, alone, choose("video", "profile", "comment", "sequence"))
+    described = build(sources, alone, choose("video", "profile", "comment"))
     assert described.equals(own.select(described.columns))
     episodes = build(sources, alone, choose("pair")).select(pl.col("^pair_episode.*$"), pl.col("^pair_.*_clicks$"))
     assert episodes.equals(own.select(episodes.columns))
@@ -104,9 +104,7 @@ def test_features_follow_their_rows(sources: Sources, features: pl.DataFrame) ->
 
 def test_a_device_without_a_past_has_one_of_nulls_and_usual_rates(features: pl.DataFrame) -> None:
     own = features.filter(SLATES.rows["device"] == 77)
-    assert (
-        own["device_days"].to_list() == own["sequence_nearest"].to_list() == own["profile_f3"].to_list() == [None] * 2
-    )
+    assert own["device_days"].to_list() == own["profile_f3"].to_list() == [None] * 2
     assert own["device_click_2d"].null_count() == own["pair_video_click"].null_count() == 0
     assert own["pair_video_clicks"].to_list() == [0, 0]
 
@@ -123,7 +121,7 @@ def test_another_block_leaves_the_others_as_they_are(tmp_path: Path) -> None:
     def compute(*blocks: str) -> list[str]:
         run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
         given, slates = run.step(draw_sources, 0), run.step(give_slates)
-        build_blocks(run, "day", given, slates, choose(*blocks), 0)
+        build_blocks(run, "day", given, slates, choose(*blocks))
         return [record.name for record in run.timings if not record.kept]
 
     assert {"day.history", "day.video", "day.pair", "day.device"} <= {*compute("video", "pair")}

@@ -158,10 +158,6 @@ def test_the_last_episode_is_the_last_clicked_of_the_last_day() -> None:
     assert (described[0]["episode_gap"], described[0]["episode_last_t"]) == (0, 0.25)
 
 
-def test_an_episode_watched_twice_is_one() -> None:
-    assert follow((8, 3, 1.0), (9, 3, 0.5), slates=[3])[0]["episodes"] == 1
-
-
 def test_an_episode_that_was_only_shown_was_not_watched() -> None:
     log = make_log(row(9, 1, 0), row(9, 2, 0, 1.0))
     described = describe(log, make_slates(10, {1: [1]}), SERIES).row(0, named=True)
@@ -183,14 +179,6 @@ def test_position_and_videos_of_the_same_kind_by_hand() -> None:
     assert described["list_same_collection"].to_list() == [1, 1, 1, 1, None, 0]
     assert described["list_same_channel"].to_list() == [2, 2, 1, 2, 1, 0]
     assert described["list_same_type"].to_list() == [1, 1, 2, 2, 2, 0]
-
-
-def test_positions_with_gaps_keep_their_number_and_their_share() -> None:
-    shown = make_slates(9, {4: [0, 2, 3]})
-    rows = shown.rows.with_columns(position=pl.Series([3, 4, 9], dtype=pl.Int16))
-    described = describe_positions(Slates(9, shown.queries, rows), VIDEOS)
-    assert described["list_position"].to_list() == [3, 4, 9]
-    assert described["list_position_share"].to_list() == pytest.approx([1 / 3, 2 / 3, 1])
 
 
 def test_the_share_of_todays_rows() -> None:

@@ -103,22 +103,10 @@ def test_many_names_are_not_crossed_with_channels(monkeypatch: pytest.MonkeyPatc
     assert set(describe(PROFILES, {2: [0]}).columns) == names
 
 
-def test_all_names_null_are_worth_nothing_and_break_nothing() -> None:
-    profiles = PROFILES.with_columns(f0=pl.lit(None, pl.Float32))
-    described = describe(profiles, {2: [0], 5: [1]})
-    assert described["profile_f0_click"].to_list() == [0, 0]
-    assert described["profile_f1"].to_list() == [None, None]
-
-
 def test_without_a_profile_table_there_are_no_features() -> None:
     nobody = pl.DataFrame(schema={"device": pl.Int32})
     assert tally_categories(LOG, nobody, VIDEOS, ("f0", "f87")) == {}
     assert describe(nobody, {2: [0]}).width == 0
-
-
-def test_columns_of_names_that_the_table_lacks_are_passed_over() -> None:
-    other = describe(PROFILES, {2: [0]}, LOG, 10, "f68", "f0")
-    assert other.columns == describe(PROFILES, {2: [0]}).columns
 
 
 def test_the_features_are_the_same_on_every_day() -> None:

@@ -116,23 +116,6 @@ def test_of_several_clicks_of_a_pair_the_earliest_is_taken(tmp_path: Path) -> No
     assert counted(day.notes) == {"click_time blank": 1, "further click of a pair": 3}
 
 
-def test_a_click_at_an_unknown_time_is_a_click(tmp_path: Path) -> None:
-    day = read_day(tmp_path, click=clicks("a,10,"), play=plays("a,10,5"))
-    assert (only(day)["clicked"], only(day)["click_ms"], day.date) == (True, None, None)
-    assert counted(day.notes) == {"click_time blank": 1}
-
-
-def test_a_negative_play_is_one_of_unknown_length(tmp_path: Path) -> None:
-    day = read_day(
-        tmp_path,
-        show=shows("a,10", "a,11"),
-        click=clicks(f"a,10,{MIDNIGHT}", f"a,11,{MIDNIGHT}"),
-        play=plays("a,10,-0.5", "a,11,0"),
-    )
-    assert day.frame["play"].to_list() == [None, 0.0]
-    assert counted(day.notes) == {"play_time negative": 1}
-
-
 def test_a_play_repeated_is_counted_once(tmp_path: Path) -> None:
     day = read_day(tmp_path, click=clicks(f"a,10,{MIDNIGHT}"), play=plays("a,10,5", "a,10,5.0"))
     assert only(day)["play"] == 5.0
@@ -146,12 +129,6 @@ def test_several_plays_of_a_pair(tmp_path: Path, rule: Literal["first", "sum", "
     day = read_day(tmp_path, host, click=clicks(f"a,10,{MIDNIGHT}"), play=lines)
     assert only(day)["play"] == seconds
     assert counted(day.notes) == {"play_time negative": 1, "play repeated": 1, "further play of a pair": 3}
-
-
-def test_no_play_file(tmp_path: Path) -> None:
-    day = read_day(tmp_path, click=clicks(f"a,10,{MIDNIGHT}"), play=None)
-    assert (only(day)["clicked"], only(day)["play"]) == (True, None)
-    assert day.notes == ()
 
 
 def test_the_date_is_that_of_most_clicks(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -62,7 +63,7 @@ def learn(kind: str, settings: DeepSettings = SETTINGS, seed: int = 0) -> tuple[
 def test_only_the_network_that_reads_the_history_finds_the_channel_watched_last() -> None:
     assert learn("DIN")[0] > 0.9
     for kind in ("wide and deep", "DeepFM"):
-        assert learn(kind)[0] < 0.45  # chance is a quarter
+        assert learn(kind, msgspec.structs.replace(SETTINGS, passes=2))[0] < 0.45  # chance is a quarter
 
 
 @pytest.mark.parametrize("kind", NETWORKS)

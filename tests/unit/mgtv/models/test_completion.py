@@ -128,19 +128,6 @@ def test_of_two_rates_one_is_the_answer_and_never_the_mean(share: float) -> None
     assert expect(np.array([0.1] * round(100 * (1 - share)) + [1.0] * round(100 * share)), float(mean[0])) < expected[0]
 
 
-def test_an_answer_of_0_earns_half_of_whatever_distribution() -> None:
-    made = make_bins(draw_rates(2), 10, 50)
-    assert made.answers[0] == 0
-    np.testing.assert_allclose(made.table[:, 0], 0.5)
-    assert made.table.min() >= 0
-    assert made.table.max() <= 1
-
-
-def test_a_rate_of_nothing_earns_nothing() -> None:
-    earned = mean_scores(np.array([0.0, 0.5]), np.array([0.0, 0.5, 1.0]))
-    assert earned.tolist() == [0.25, 0.5, 0.25]
-
-
 def test_many_plays_are_represented_by_even_quantiles(monkeypatch: pytest.MonkeyPatch) -> None:
     rates = np.sort(np.random.default_rng(3).random(999))
     answers = np.array([0.1, 0.4, 0.8])

@@ -20,7 +20,7 @@ from competitions.mgtv.models.decision import (
     pick,
     score_answers,
 )
-from tests.unit.mgtv.mgtv_world import Floats, draw_log, make_day, make_log, row
+from tests.unit.mgtv.mgtv_world import Floats, make_day, make_log, row
 
 NONE = np.empty(0)
 
@@ -48,10 +48,6 @@ def test_picks_are_those_of_a_plain_loop(seed: int) -> None:
         expected.append(start + own.index(max(own)))
         start += int(length)
     assert pick(worth, lengths).tolist() == expected
-
-
-def test_of_no_lists_nothing_is_picked() -> None:
-    assert pick(NONE, sizes()).tolist() == []
 
 
 def test_worth_is_the_probability_times_a_power_of_what_is_expected() -> None:
@@ -196,15 +192,3 @@ def test_without_own_plays_its_rate_is_the_best_for_all() -> None:
     assert rate == pytest.approx(0.7)
     assert fall_back(*clicked) == (1, 1.0)
     assert fall_back(row(4, 0, 3)) == (0, 1.0)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_the_fallbacks_rate_is_that_of_a_fine_search(seed: int) -> None:
-    log = draw_log(seed, devices=40)
-    videos = pl.DataFrame({"duration": [10.0] * 15})
-    video, answer = find_fallback(log, videos)
-    rates = log.filter((pl.col("video") == video) & (pl.col("t") > 0))["t"].cast(pl.Float64).to_numpy()
-    tried = np.concatenate([np.linspace(0, rates.max(), 3001), rates])
-    best = score_rates(rates[None, :], tried[:, None]).mean(axis=1).max()
-    earned = score_rates(rates, np.array(answer)).mean()
-    assert best - 0.01 < earned <= best + 1e-9
