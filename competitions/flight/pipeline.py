@@ -137,7 +137,7 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
     recipes = list_recipes(config, plan, prepared.choice.value)
     crosses = [step(cross_fit, recipe, data.folds, name=f"fit.{name}") for name, recipe in recipes.items()]
 
-    # 7. Blend in equal parts; the temperatures are fitted on out-of-fold scores.
+    # 7. Blend: temperatures, and weights where these pay, are fitted on out-of-fold scores.
     scores = step(stack_scores, collect(crosses))
     blend = step(find_blend, data, scores, len(plan.models))
 

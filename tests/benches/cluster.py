@@ -30,10 +30,7 @@ PIPELINES: dict[str, tuple[Competition, Any]] = {
 }
 # The models that a cluster takes.
 SETTINGS = {
-    "flight": [
-        'baseline.model="xgboost_pairwise"',
-        'rank.models=["xgboost_ndcg","lightgbm_lambdarank","lightgbm_softmax"]',
-    ],
+    "flight": ['rank.models=["lightgbm_softmax"]'],
     "mgtv": [],
 }
 

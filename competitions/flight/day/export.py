@@ -61,10 +61,10 @@ def export(files: RawFiles, config: FlightConfig, run: Run, folder: Path, reques
 
 def list_variants(outcome: Outcome, config: FlightConfig) -> list[Variant]:
     """The run's own blend, fewer trees of it, its best model alone, and the baseline if fitted."""
-    temperatures = outcome.blend.value.temperatures
+    temperatures, weights = outcome.blend.value.temperatures, outcome.blend.value.weights
     blocks, names, count = outcome.choice.features.blocks, outcome.names, len(temperatures)
-    whole = service.Mixture(blocks=blocks, temperatures=temperatures)
-    one = service.Mixture(blocks=blocks, temperatures=(1.0,))
+    whole = service.Mixture(blocks=blocks, temperatures=temperatures, weights=weights)
+    one = service.Mixture(blocks=blocks, temperatures=(1.0,), weights=(1.0,))
     every = tuple(range(count))
     title = f"{count} models, as chosen" if count > 1 else f"{names[0]}, as chosen"
     variants = [Variant(title, "whole", rankers=every, blend=whole)]
@@ -80,7 +80,7 @@ def list_variants(outcome: Outcome, config: FlightConfig) -> list[Variant]:
         Variant(f"{names[best]}, half of the trees", "one-half", rankers=(best,), share=0.5, blend=one),
     ]
     if config.baseline.fit:
-        alone = service.Mixture(blocks=BASELINE_BLOCKS, temperatures=(1.0,))
+        alone = service.Mixture(blocks=BASELINE_BLOCKS, temperatures=(1.0,), weights=(1.0,))
         variants.append(Variant("baseline, no history", "baseline", rankers=(count,), blend=alone))
     return variants
 

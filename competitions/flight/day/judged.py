@@ -109,7 +109,7 @@ def list_models(models: Mapping[str, Rates]) -> list[Row]:
 
 def summarise(outcome: Validated) -> Row:
     """Everything else as plain values, for run.json."""
-    measured = outcome.measured.value
+    measured, blend = outcome.measured.value, outcome.blend.value
     train, test = outcome.train.value, outcome.test.value
     bookings = count_bookings(outcome.split.value, outcome.snapshots.value)
     notes = [*train.notes, *test.notes, *note_look_back(train.sessions, test.sessions, outcome.split.value, bookings)]
@@ -123,8 +123,10 @@ def summarise(outcome: Validated) -> Row:
         "plan": list_plan(outcome),
         "blend": {
             "models": list(blended),
-            "weights": [[1 / len(blended)] * len(blended)],
-            "temperatures": list(outcome.blend.value.temperatures),
+            "method": blend.method,
+            "weights": [list(blend.weights)],
+            "likelihoods": dict(blend.likelihoods),
+            "temperatures": list(blend.temperatures),
         },
         "folds": [*compare_folds(outcome), bookings],
         **(summarise_end(outcome, len(blended)) if isinstance(outcome, Outcome) else {}),

@@ -39,10 +39,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mixture(msgspec.Struct, frozen=True, kw_only=True):
-    """The feature ``blocks`` that a variant builds, and the temperatures of its blend."""
+    """The feature ``blocks`` that a variant builds, and its blend."""
 
     blocks: tuple[str, ...]
     temperatures: tuple[float, ...]
+    weights: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class FlightService:
         self.snapshot = read_struct(export / SETTINGS, Settings).snapshot
         mixture = read_struct(export / variant / BLEND, Mixture)
         self.blocks = mixture.blocks
-        self.blend = Blend(mixture.temperatures)
+        self.blend = Blend(mixture.temperatures, mixture.weights)
 
     def answer(self, requests: Sequence[Searches], mark: Mark) -> list[Answer]:
         """For each search the positions of its options, best first; equal ones by their position on the page."""

@@ -1,10 +1,10 @@
-"""From several rankers' scores to one list a session: equal parts of their probabilities, then ranks.
+"""From several rankers' scores to one list a session: a mixture of their probabilities, then ranks.
 
 Only the first columns of scores are blended, one for each temperature of the blend; the named baseline, where it is
 fitted, comes last and is only measured.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from common.learning.blending import take_queries
 from common.learning.dataset import Matrix
-from common.learning.listwise_softmax import fit_temperatures, softmax_within
+from common.learning.listwise_softmax import fit_temperatures, log_likelihoods, softmax_within
 from common.learning.metrics import reciprocal_ranks
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE, measure
@@ -20,36 +20,89 @@ from competitions.flight.ranking.rankers import Floats
 from competitions.flight.ranking.training_data import TrainingData
 
 FLOOR = 1e-12  # of a probability
+MIN_ERRORS = 2.0
+ITERATIONS, TOLERANCE = 500, 1e-6  # of the weights
 Labels = NDArray[np.float32]
 Sizes = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class Blend:
-    """Equal parts of the models' softmax probabilities; ``temperatures`` (models) multiply the scores before that.
+    """A mixture of the models' softmax probabilities: ``temperatures`` (models) multiply the scores before the softmax,
+    ``weights`` (models) sum to 1.
 
-    Weights that validation chose, overall or by the size of the session, did not beat equal ones (LOG.md).
+    ``likelihoods``: the mean log likelihood of a booking under "equal" and under "fitted" weights where these were not
+    fitted.
     """
 
     temperatures: tuple[float, ...]
+    weights: tuple[float, ...]
+    likelihoods: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def method(self) -> str:
+        """Which weights were taken."""
+        return "equal" if len(set(self.weights)) == 1 else "fitted"
 
 
 def find_blend(data: TrainingData, scores: Floats, models: int) -> Blend:
-    """The temperature of each of the first ``models`` columns of out-of-fold scores, from the scored sessions."""
-    valid = data.valid
-    counted = take_queries(scores[:, :models], valid.labels, valid.group_sizes, valid.group_sizes > LARGE)
-    return Blend(tuple(fit_temperatures(*counted).tolist()))
+    """The blend of the first ``models`` columns of out-of-fold scores, from the scored sessions.
+
+    Fitted weights are judged on the half of the sessions that they were not fitted on, and taken where they beat equal
+    ones by ``MIN_ERRORS`` standard errors of the difference. A session that repeated folds judge
+    several times stays in one half and counts as one in the error.
+    """
+    counted = data.valid.group_sizes > LARGE
+    valid = take_queries(scores[:, :models], data.valid.labels, data.valid.group_sizes, counted)
+    equal = np.full(models, 1 / models)
+    temperatures = fit_temperatures(*valid)
+    if not counted.any():
+        return Blend(tuple(temperatures.tolist()), tuple(equal.tolist()))
+    unit = np.unique(data.valid_sessions[counted], return_inverse=True)[1]
+    likelihoods = {name: np.zeros(len(unit)) for name in ("equal", "fitted")}
+    for half in (unit % 2 == 0, unit % 2 == 1):
+        fitted = take_queries(*valid, half)
+        own = fit_temperatures(*fitted)
+        for name, weights in (("equal", equal), ("fitted", fit_weights(own, *fitted))):
+            rest = take_queries(*valid, ~half)
+            logs = blend_scores(Blend(tuple(own), tuple(weights)), rest[0], rest[2])
+            likelihoods[name][~half] = log_likelihoods(logs, rest[1], rest[2])
+    gain = likelihoods["fitted"] - likelihoods["equal"]
+    gain = np.bincount(unit, gain) / np.bincount(unit)
+    clear = gain.mean() > MIN_ERRORS * gain.std() / len(gain) ** 0.5
+    weights = fit_weights(temperatures, *valid) if clear else equal
+    means = {name: float(values.mean()) for name, values in likelihoods.items()}
+    return Blend(tuple(temperatures.tolist()), tuple(weights.tolist()), means)
+
+
+def fit_weights(temperatures: Floats, scores: Floats, labels: Labels, sizes: Sizes) -> Floats:
+    """The weights (models,) of the mixture that gives the booked options the highest likelihood.
+
+    Found by expectation maximisation (Dempster, Laird and Rubin 1977). The likelihood is concave in the weights of a
+    mixture, so that it climbs to the only maximum.
+    """
+    known = np.maximum(softmax_within(scores * temperatures, sizes)[labels > 0], FLOOR)
+    weights = np.full(scores.shape[1], 1 / scores.shape[1])
+    for _ in range(ITERATIONS if len(known) else 0):
+        shares = known * weights
+        moved = (shares / shares.sum(axis=1, keepdims=True)).mean(axis=0)
+        done = np.abs(moved - weights).max() < TOLERANCE
+        weights = moved
+        if done:
+            break
+    return np.asarray(weights)
 
 
 def mix_scores(blend: Blend, scores: Floats, sizes: Sizes) -> Floats:
     """Every row's mixed probability within its session, (n,), from raw scores (n, models).
 
-    >>> mix_scores(Blend((1.0, 2.0)), np.log([[1.0, 1.0], [3.0, 2.0]]), np.array([2], np.int32)).round(3).tolist()
+    >>> blend = Blend(temperatures=(1.0, 2.0), weights=(0.5, 0.5))
+    >>> mix_scores(blend, np.log([[1.0, 1.0], [3.0, 2.0]]), np.array([2], np.int32)).round(3).tolist()
     [0.225, 0.775]
     """
     mixed = np.zeros(len(scores))
-    for model, temperature in enumerate(blend.temperatures):
-        mixed += softmax_within(scores[:, model] * temperature, sizes) * (1 / len(blend.temperatures))
+    for model, (temperature, weight) in enumerate(zip(blend.temperatures, blend.weights, strict=True)):
+        mixed += softmax_within(scores[:, model] * temperature, sizes) * weight
     return mixed
 
 

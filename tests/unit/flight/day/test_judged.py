@@ -29,13 +29,13 @@ from competitions.flight.simulator.simulate import TRUTH
 from competitions.flight.split import DAY_MS, Split, split_by_time, split_folds, take_test_snapshot
 from tests.unit.flight.flight_world import START, Search, make_searches, option, search
 
-ONE = Blend((1.0,))
+ONE = Blend((1.0,), (1.0,))
 ORACLE = {
     "hit_rate": {"1": 0.3, "3": 0.6, "5": 0.7, "10": 0.8},
     "hit_rate_3_by_size": {"161+": 0.2},
     "standard_error": {"3": 0.02},
 }
-BLEND = Blend((1.0, 2.0))
+BLEND = Blend((1.0, 2.0), (0.25, 0.75), {"equal": -2.0, "fitted": -1.5})
 PLAIN, PAST = Features("no bookings", ("core",)), Features("past bookings", ("core", "lift"), "taste_total")
 DECIDED = (Decision("split.validation", "3 folds", "few sessions"), Decision("trees", "12 leaves", "5 sessions"))
 
@@ -197,7 +197,9 @@ def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) ->
     assert summary["rounds"] == {"one": 6, "two": 7, "baseline": 5}
     assert summary["blend"] == {
         "models": ["one", "two"],
-        "weights": [[0.5, 0.5]],
+        "method": "fitted",
+        "weights": [[0.25, 0.75]],
+        "likelihoods": {"equal": -2.0, "fitted": -1.5},
         "temperatures": [1.0, 2.0],
     }
     assert summary["gains"] == {"b": 0.75, "a": 0.25}  # the baseline has no part in it

@@ -37,7 +37,7 @@ from tests.unit.rankers import fit_rows
 
 BLOCKS = ("core", "public", "pair", "tariff", "lift", "taste")
 MARGIN = "taste_total"
-BLEND = Blend((1.0, 0.7))
+BLEND = Blend((1.0, 0.7), (0.6, 0.4))
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def example() -> Example:
 
 
 def take_both(rankers: tuple[int, ...], blend: Blend) -> Variant:
-    mixture = serving.Mixture(blocks=BLOCKS, temperatures=blend.temperatures)
+    mixture = serving.Mixture(blocks=BLOCKS, temperatures=blend.temperatures, weights=blend.weights)
     return Variant("both", "whole", rankers=rankers, blend=mixture)
 
 
@@ -108,7 +108,7 @@ def test_one_search_at_a_time_is_ordered_as_by_the_pipeline(example: Example, tm
 @pytest.mark.parametrize("ranker", [0, 1, 2])
 def test_a_single_model_is_answered_as_it_scores(example: Example, ranker: int, tmp_path: Path) -> None:
     """One of two seeds, one that starts from a feature, and a logit."""
-    alone = Blend((1.0,))
+    alone = Blend((1.0,), (1.0,))
     requests = write(example, tmp_path, take_both((ranker,), alone))
     chosen = replace(example, rankers=[example.rankers[ranker]])
     expected = order_of_pipeline(chosen, alone)

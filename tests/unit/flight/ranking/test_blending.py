@@ -17,7 +17,7 @@ from competitions.flight.ranking.blending import Blend, mix_scores
 from competitions.flight.ranking.training_data import FoldData, TrainingData
 from tests.unit.flight.flight_world import make_searches, option, search
 
-ONE, TWO = Blend((1.0,)), Blend((1.0, 1.0))
+ONE, TWO = Blend((1.0,), (1.0,)), Blend((1.0, 1.0), (0.5, 0.5))
 Floats = NDArray[np.float64]
 
 
@@ -100,14 +100,52 @@ def test_the_temperatures_are_of_the_models_and_of_the_sessions_of_more_than_ten
     blend = blending.find_blend(label(sizes, booked), np.column_stack([scores, 2 * scores, scores]), 2)
     assert blend.temperatures == pytest.approx((3.0, 1.5), rel=0.15)
 
+    assert blend.method == "equal"  # the models say the same
 
-def test_models_have_equal_parts_of_the_probability() -> None:
+
+def draw(count: int, strength: tuple[float, float], repeats: int = 1) -> tuple[TrainingData, Floats]:
+    """Sessions of twelve whose bookings follow two models by so much each, and the models' scores; a third misleads."""
+    rng = np.random.default_rng(count)
+    utility = rng.normal(size=(12 * count, 2))
+    noisy = (utility @ strength + rng.gumbel(size=12 * count)).reshape(count, 12)
+    booked, sessions = noisy.argmax(axis=1).tolist(), list(range(count))
+    data = label([12] * count * repeats, booked * repeats, sessions * repeats)
+    return data, np.vstack([np.column_stack([utility, -utility[:, :1]])] * repeats)
+
+
+def test_weights_are_fitted_where_they_are_clearly_likelier_where_they_were_not_fitted() -> None:
+    one_sided = blending.find_blend(*draw(300, (2.0, 0.0)), 2)
+    assert one_sided.method == "fitted"
+    assert one_sided.weights[0] > 0.9
+    assert sum(one_sided.weights) == pytest.approx(1)
+    assert one_sided.likelihoods["fitted"] > one_sided.likelihoods["equal"]
+    assert blending.find_blend(*draw(300, (1.0, 1.0)), 2).weights == (0.5, 0.5)
+    assert blending.find_blend(*draw(4, (2.0, 0.0)), 2).weights == (0.5, 0.5)  # too few to tell
+
+
+def test_a_session_that_is_judged_again_is_no_further_evidence() -> None:
+    count = next(n for n in range(6, 60) if (blending.find_blend(*draw(n, (1.0, 0.3)), 2).method == "equal"))
+    once, thrice = (blending.find_blend(*draw(count, (1.0, 0.3), repeats), 2) for repeats in (1, 3))
+    assert thrice.weights == once.weights
+    assert thrice.likelihoods == pytest.approx(once.likelihoods, abs=1e-5)
+
+
+def test_weights_maximise_the_likelihood_of_the_booked_options() -> None:
+    """Of three sessions of two options the first model is sure of two, the second of one."""
+    sure = 40.0
+    scores = np.array([[sure, 0], [0, sure], [sure, 0], [0, sure], [0, sure], [sure, 0]])
+    labels = np.array([1, 0, 1, 0, 1, 0], np.float32)
+    weights = blending.fit_weights(np.ones(2), scores, labels, np.array([2, 2, 2], np.int32))
+    np.testing.assert_allclose(weights, [2 / 3, 1 / 3], atol=1e-4)
+
+
+def test_models_have_their_weights_of_the_probability() -> None:
     scores = np.log([[1.0, 9.0], [3.0, 1.0], [2.0, 5.0]])
-    sizes = np.array([2, 1], np.int32)
-    expected = np.array([(1 / 4 + 9 / 10) / 2, (3 / 4 + 1 / 10) / 2, 1])
-    np.testing.assert_allclose(mix_scores(TWO, scores, sizes), expected)
-    np.testing.assert_allclose(blending.blend_scores(TWO, scores, sizes), np.log(expected))
-    assert np.isfinite(blending.blend_scores(TWO, scores * 1e4, sizes)).all()
+    sizes, blend = np.array([2, 1], np.int32), Blend((1.0, 1.0), (0.25, 0.75))
+    expected = np.array([1 / 16 + 27 / 40, 3 / 16 + 3 / 40, 1])
+    np.testing.assert_allclose(mix_scores(blend, scores, sizes), expected)
+    np.testing.assert_allclose(blending.blend_scores(blend, scores, sizes), np.log(expected))
+    assert np.isfinite(blending.blend_scores(blend, scores * 1e4, sizes)).all()
 
 
 # --- what is measured ---
