@@ -20,8 +20,8 @@ from competitions.tencent.corpus import Sequences, Users
 from competitions.tencent.io import reader, schema
 from tests.contract.host_forms import Form
 from tests.contract.tencent_faults import edit_users
-from tests.contract.tencent_planted import EMBEDDING, plant, write_release
-from tests.unit.tencent.tencent_files import write_pickle
+from tests.contract.tencent_planted import plant, write_release
+from tests.unit.tencent.tencent_files import EMBEDDING, write_pickle
 
 Edit = Callable[[Path], None]
 TRAIN, EVAL = schema.TRAIN, schema.EVAL

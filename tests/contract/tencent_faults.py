@@ -12,8 +12,8 @@ import numpy as np
 
 from competitions.tencent.io import schema
 from tests.contract.contract import BadInput
-from tests.contract.tencent_planted import EMBEDDING, KNOWN, PERSONS, SILENT, read_sequences, write_sequences
-from tests.unit.tencent.tencent_files import write_pickle
+from tests.contract.tencent_planted import KNOWN, PERSONS, SILENT, read_sequences, write_sequences
+from tests.unit.tencent.tencent_files import EMBEDDING, write_pickle
 
 TRAIN = f"{schema.TRAIN}/{schema.SEQUENCES}"
 TEST = f"{schema.EVAL}/{schema.PREDICT_SEQUENCES}"
