@@ -3,10 +3,12 @@
 import importlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from common.competition import Competition
 from common.engine.errors import UserError
+
+if TYPE_CHECKING:  # a verb imports a competition when it is called
+    from common.competition import Competition
 
 # Threads of OpenMP that wait for one another sleep. By default they spin, and take the cores from whatever else runs:
 # beside two other programs on two cores a fit of LightGBM took 29 s in place of 1. Read when the library is loaded.
@@ -16,7 +18,7 @@ NAMES = ("news", "flight", "mgtv", "tencent")
 ROOM = Path(__file__).parent  # a competition lives in the folder of its name
 
 
-def find_competition(name: str) -> Competition:
+def find_competition(name: str) -> "Competition":
     """The declaration of a competition; the others are not even imported, which takes seconds."""
     competition: Competition = find_room(name, "competition").COMPETITION
     return competition

@@ -10,8 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from common.day.hosts.public import MARKER
-from common.day.hosts.simulated import REPORT
+from common.day.hosts import MARKER, REPORT
 from common.engine.errors import UserError
 
 FILE = "board.toml"

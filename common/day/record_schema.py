@@ -4,13 +4,25 @@ This code wrote them; what is damaged or of another make is refused here. A part
 earlier versions, and may hold more than is named.
 """
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from common.engine.errors import UserError
+
 Number = float | None
 Row = dict[str, Any]
 Rows = list[Row]
+
+RECORD = "run.json"
+# What a record has at least, once it was read.
+WHOLE: dict[str, Row] = {
+    "code": {"revision": None, "changed": False},
+    "cv": {"score": None, "error": None, "queries": 0, "folds": [], "slices": []},
+    "config": {},
+}
+LISTS = ("ranking", "features", "overrides", "steps", "notes", "tables")
 
 
 class Scored(msgspec.Struct):
@@ -64,3 +76,15 @@ def decode_file(content: bytes, kind: type[msgspec.Struct]) -> Row:
     plain: Row = msgspec.json.decode(content)
     msgspec.convert(plain, kind)
     return plain
+
+
+def read_record(path: Path) -> Row:
+    """A run.json. ``UserError`` where it is missing or not whole."""
+    try:
+        record = decode_file(path.read_bytes(), RunFile)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise UserError(f"{path} is no record of a run ({error}); run again.") from error
+    parts = {name: {**whole, **(record.get(name) or {})} for name, whole in WHOLE.items()}
+    return record | parts | {name: record.get(name) or [] for name in LISTS}

@@ -2,17 +2,14 @@
 
 import datetime
 import json
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from scipy import stats
-
 from common.day.board import find_board, find_other_basis, place_briefly
-from common.day.run_record import RECORD, Row, read_record
+from common.day.record_schema import RECORD, Row, read_record
 from common.engine.errors import UserError
-from common.io.submission import write_text
 
 LEADERBOARD = "lb.json"
 SETTINGS_SHOWN = 32  # characters
@@ -111,8 +108,10 @@ def _shorten(text: str) -> str:
 
 def note_leaderboard(folder: Path, score: float) -> Row:
     """Note a leaderboard score of a run's submission; earlier ones are kept."""
-    if not np.isfinite(score):
+    if not math.isfinite(score):
         raise UserError(f"{score} is no score: give the number that the leaderboard shows.")
+    from common.io.submission import write_text
+
     record = read_record(folder / RECORD)
     noted = [*read_leaderboard(folder), {"score": score, "when": f"{datetime.datetime.now():%Y-%m-%d %H:%M}"}]
     write_text(folder / LEADERBOARD, json.dumps(noted, indent=2) + "\n")
@@ -155,6 +154,9 @@ def judge_agreement(rows: Sequence[Row]) -> list[Row]:
 
 
 def _describe_agreement(name: str, data: str, noted: Sequence[Row]) -> Row:
+    import numpy as np  # both libraries take longer to import than the ledger to list
+    from scipy import stats
+
     cv, board = (np.array([row[key] for row in noted], float) for key in ("CV", "leaderboard"))
     shift = board - cv
     order = float(stats.kendalltau(cv, board).statistic)

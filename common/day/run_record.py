@@ -12,32 +12,25 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import polars as pl
 
-from common.day.hosts.public import MARKER
-from common.day.record_schema import RunFile, decode_file
+from common.day.hosts import MARKER
+from common.day.record_schema import RECORD as RECORD
+from common.day.record_schema import Row as Row
+from common.day.record_schema import read_record as read_record
 from common.day.revision import find_revision
-from common.engine.errors import UserError
 from common.engine.meter import count_threads
-from common.engine.run import Run
-from common.engine.step_key import Digests
 from common.io.natural_order import natural_key
-from common.io.submission import Checked, write_parquet
 
-RECORD = "run.json"
+if TYPE_CHECKING:  # `compare` only reads
+    from common.engine.run import Run
+    from common.io.submission import Checked
+
 QUERIES, TRUTH = "queries.parquet", "truth.parquet"
-# What a record has at least, once it was read.
-WHOLE: dict[str, "Row"] = {
-    "code": {"revision": None, "changed": False},
-    "cv": {"score": None, "error": None, "queries": 0, "folds": [], "slices": []},
-    "config": {},
-}
-LISTS = ("ranking", "features", "overrides", "steps", "notes", "tables")
 WEIGHT = "weight"  # optional column: how much a query counts in every mean
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -73,7 +66,7 @@ class RunRecord:
     notes: Sequence[Row]
     features: Sequence[str]
     truth: SimulatedTruth | None
-    submissions: Sequence[Checked]
+    submissions: Sequence["Checked"]
     summary: Row
     insight: Row = field(default_factory=dict)
 
@@ -96,8 +89,10 @@ class Origin:
     sample: bool = False
 
 
-def write_record(run: Run, origin: Origin, record: RunRecord, wall_seconds: float) -> Row:
+def write_record(run: "Run", origin: Origin, record: RunRecord, wall_seconds: float) -> Row:
     """Write queries.parquet and run.json into the run's folder; returns what the latter holds."""
+    from common.io.submission import write_parquet
+
     write_parquet(record.queries, run.folder / QUERIES)
     if record.truth is not None:
         write_parquet(record.truth.queries.with_columns(fold=pl.lit("truth")), run.folder / TRUTH)
@@ -140,18 +135,6 @@ def _describe_truth(truth: SimulatedTruth | None) -> Row | None:
 
 def _list_tables(record: RunRecord) -> list[tuple[str, Sequence[Row]]]:
     return [*record.tables, *(record.truth.tables if record.truth else ())]
-
-
-def read_record(path: Path) -> Row:
-    """A run.json. ``UserError`` where it is missing or not whole."""
-    try:
-        record = decode_file(path.read_bytes(), RunFile)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise UserError(f"{path} is no record of a run ({error}); run again.") from error
-    parts = {name: {**whole, **(record.get(name) or {})} for name, whole in WHOLE.items()}
-    return record | parts | {name: record.get(name) or [] for name in LISTS}
 
 
 def describe_queries(queries: pl.DataFrame) -> Row:
@@ -221,6 +204,8 @@ def describe_data(origin: Origin, cache: Path) -> Row:
 
 def digest_files(files: object, cache: Path) -> str:
     """One digest of the names and contents of all raw files; the cache keeps those of unchanged files."""
+    from common.engine.step_key import Digests
+
     digests, state = Digests(cache / "digests.json"), hashlib.blake2b(digest_size=16)
     for path in sorted(set(find_paths(files))):
         state.update(f"{path.name} {digests.digest(path)}\n".encode())

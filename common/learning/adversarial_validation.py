@@ -76,6 +76,11 @@ def find_drift(
     At most ``most`` rows a side are drawn. The classifier is fitted on one half and judged on the other, and the other
     way about; with ``sizes`` (rows of each query) whole queries are drawn and stay in one half, since the rows of a
     query are alike whatever side it is on. None where a side has fewer than ``FEWEST_ROWS`` rows, or one query.
+
+    >>> train, test = np.arange(60, dtype=np.float32)[:, None], np.arange(100, 160, dtype=np.float32)[:, None]
+    >>> drift = find_drift(("age",), train, test)
+    >>> round(drift["auc"], 2), drift["features"][0]["train"], drift["features"][0]["test"]
+    (1.0, 29.5, 129.5)
     """
     rng = np.random.default_rng(SEED)
     sides = [_draw(train, train_sizes, most, rng), _draw(test, test_sizes, most, rng)]
@@ -97,6 +102,10 @@ def refer(drift: Drift | None, reference: Drift | None, between: str) -> Drift |
 
     A statistic of a day has one value for all rows of it, and tells any two days apart; that warns of nothing.
     ``reference`` should list every feature (``top``).
+
+    >>> drift = Drift(auc=0.9, rows=100, features=[])
+    >>> refer(drift, Drift(auc=0.8, rows=100, features=[]), "two halves")["reference"]
+    0.8
     """
     if drift is None or reference is None:
         return drift
@@ -109,7 +118,13 @@ def refer(drift: Drift | None, reference: Drift | None, between: str) -> Drift |
 
 
 def compare_halves(rows: RankingDataset, times: NDArray[np.int64], *, most: int = 10_000) -> Drift | None:
-    """The earlier half of labelled queries against the later one: ``times`` (queries,). All features are listed."""
+    """The earlier half of labelled queries against the later one: ``times`` (queries,). All features are listed.
+
+    >>> features = np.arange(120, dtype=np.float32)[:, None]  # grows with time
+    >>> rows = RankingDataset(("day",), features, np.zeros(120), np.ones(120, np.int32))
+    >>> round(compare_halves(rows, np.arange(120))["auc"], 2)
+    1.0
+    """
     late = times >= np.median(times) if len(times) else np.zeros(0, bool)
     one, other = pick_queries(rows, ~late), pick_queries(rows, late)
     sizes = one.group_sizes, other.group_sizes
@@ -158,9 +173,13 @@ def _compare(name: str, values: Matrix, from_test: NDArray[np.bool_]) -> Feature
 def feature_auc(train: Matrix, test: Matrix) -> float:
     """How well one feature tells the sides apart, .5 to 1, whichever side has the larger values.
 
-    A missing value counts as the lowest or as the highest, whichever tells more, so that a feature that is only
+    A missing value counts as the lowest or as the highest, whichever separates more, so that a feature that is only
     missing more often drifts as well.
+
+    >>> feature_auc(np.array([1, 2], np.float32), np.array([3, np.nan], np.float32))  # 2 of 2 and, missing last, 2 of 2
+    1.0
     """
+    # AUC over all pairs, by their four kinds: both known, one missing on either side, both missing (a tie).
     absent_train, absent_test = float(np.isnan(train).mean()), float(np.isnan(test).mean())
     known_train, known_test = train[~np.isnan(train)], test[~np.isnan(test)]
     both_known = (1 - absent_train) * (1 - absent_test)

@@ -1,9 +1,9 @@
 """Matrix factorisation of what users did: every user and every item a vector, their inner product the score.
 
 Weighted alternating least squares (Hu, Koren and Volinsky 2008, "Collaborative filtering for implicit feedback
-datasets") by the library ``implicit``: what a user did counts 1 with confidence 1 + alpha * weight, everything that he
-did not do counts 0 with confidence 1. Minimised is the weighted squared error plus ``ridge`` * |vectors|^2, in turn for
-all users and for all items.
+datasets") by the library ``implicit``: what a user did counts 1 with confidence 1 + alpha * weight, all else counts 0
+with confidence 1. Minimised is the weighted squared error plus ``ridge`` * |vectors|^2, in turn for all users
+and for all items.
 """
 
 from typing import Any
@@ -31,8 +31,14 @@ class FactorSettings(msgspec.Struct, frozen=True, kw_only=True):
 def factorise(weights: Sparse, settings: FactorSettings, seed: int) -> Vectors:
     """Vectors (items, size) from what each user (row) did with each item (column), csr with weights above 0.
 
-    An item that nobody touched gets zeros. The users' vectors are found by ``find_users``, for those of the log and
+    An item that nobody touched gets zeros. The users' vectors come from ``find_users``, for those of the log and
     for others alike. The same seed gives the same vectors, however many threads there are.
+
+    >>> clicks = count_matrix(np.array([0, 0, 1, 1, 2]), np.array([0, 1, 2, 3, 0]), (3, 4))
+    >>> items = factorise(clicks, FactorSettings(size=2), seed=0)
+    >>> scores = find_users(clicks, items, FactorSettings(size=2)) @ items.T
+    >>> scores[2].argsort()[::-1][:2].tolist()  # user 2 clicked item 0, as user 0 did, who clicked item 1 as well
+    [0, 1]
     """
     if not weights.nnz:
         return np.zeros((weights.shape[1], settings.size), np.float32)
@@ -43,7 +49,13 @@ def factorise(weights: Sparse, settings: FactorSettings, seed: int) -> Vectors:
 
 
 def find_users(weights: Sparse, items: Vectors, settings: FactorSettings) -> Vectors:
-    """Vectors (users, size) that fit best, exactly, what each user (row) did, given the items' vectors."""
+    """Vectors (users, size) that fit best, exactly, what each user (row) did, given the items' vectors.
+
+    >>> settings = FactorSettings(size=1, ridge=0.5, alpha=3.0)  # confidence 1 + 3 of the click, 1 of the other item
+    >>> clicks, items = count_matrix(np.array([0]), np.array([0]), (1, 2)), np.ones((2, 1), np.float32)
+    >>> round(float(find_users(clicks, items, settings).item()), 4)  # 4 / (4 + 1 + 0.5)
+    0.7273
+    """
     if not weights.nnz:
         return np.zeros((weights.shape[0], items.shape[1]), np.float32)
     model = _make(settings, 0)
@@ -72,7 +84,11 @@ def _trust(weights: Sparse, settings: FactorSettings) -> sp.csr_matrix:
 def count_matrix(
     users: NDArray[np.integer[Any]], items: NDArray[np.integer[Any]], shape: tuple[int, int], weights: Any = None
 ) -> sp.csr_matrix:
-    """Events as a csr matrix (users, items) of float32: how often, or the sum of their ``weights``."""
+    """Events as a csr matrix (users, items) of float32: how often, or the sum of their ``weights``.
+
+    >>> count_matrix(np.array([0, 0, 1]), np.array([2, 2, 0]), (2, 3)).toarray().tolist()
+    [[0.0, 0.0, 2.0], [1.0, 0.0, 0.0]]
+    """
     worth = np.ones(len(users), np.float32) if weights is None else np.asarray(weights, np.float32)
     matrix = sp.csr_matrix((worth, (users, items)), shape)
     matrix.sum_duplicates()

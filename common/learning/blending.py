@@ -24,7 +24,11 @@ class Blend:
 
 
 def standardise(scores: Scores, sizes: Sizes) -> Scores:
-    """Scores (n, models) with mean 0 and deviation 1 within each query; rankers' scales mean nothing across queries."""
+    """Scores (n, models) with mean 0 and deviation 1 within each query; rankers' scales mean nothing across queries.
+
+    >>> standardise(np.array([[1.0], [3.0], [500.0], [400.0]]), np.array([2, 2])).ravel().tolist()
+    [-1.0, 1.0, 1.0, -1.0]
+    """
     if not len(scores):
         return scores
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -42,12 +46,18 @@ def search_weights(
     ``answers``: how many queries there are in all; those without candidates or positive count as 0. The search runs on
     either half of the queries and is judged on the other, so ``mrr`` is free of its own optimism. One model alone is
     taken as it is.
+
+    >>> right, wrong = [2.0, 1.0], [1.0, 2.0]
+    >>> scores, labels = np.column_stack([right * 4, wrong * 4]), np.array([1, 0] * 4)
+    >>> blend = search_weights(scores, labels, np.full(4, 2), answers=5, trials=3, seed=0, k=5)
+    >>> blend.weights, blend.mrr  # a fifth query has no candidate
+    ((1.0, 0.0), 0.8)
     """
     if scores.shape[1] == 1:
         reciprocal = reciprocal_ranks(np.ascontiguousarray(scores[:, 0]), labels, sizes, k)
         return Blend((1.0,), float(reciprocal.sum()) / max(answers, 1), reciprocal)
     standard = standardise(scores, sizes)
-    half = np.arange(len(sizes)) % 2 == 0
+    half = np.arange(len(sizes)) % 2 == 0  # every other query: halves of a log by time would differ by the time
     reciprocal = np.zeros(len(sizes))
     for part in (half, ~half):
         weights = _search_mrr(*take_queries(standard, labels, sizes, part), trials, seed, k)
@@ -65,18 +75,31 @@ def _search_mrr(scores: Scores, labels: Labels, sizes: Sizes, trials: int, seed:
 
 
 def take_queries(scores: Scores, labels: Labels, sizes: Sizes, part: NDArray[np.bool_]) -> tuple[Scores, Labels, Sizes]:
-    """The rows of those queries that ``part`` (queries,) names."""
+    """The rows of those queries that ``part`` (queries,) marks.
+
+    >>> scores, labels, sizes = take_queries(np.eye(3), np.array([1, 0, 1]), np.array([2, 1]), np.array([False, True]))
+    >>> scores.tolist(), labels.tolist(), sizes.tolist()
+    ([[0.0, 0.0, 1.0]], [1], [1])
+    """
     rows = np.repeat(part, sizes)
     return scores[rows], labels[rows], sizes[part]
 
 
 def plain_starts(models: int) -> list[Scores]:
-    """Equal weights, then each model alone."""
+    """Equal weights, then each model alone.
+
+    >>> [start.tolist() for start in plain_starts(2)]
+    [[1.0, 1.0], [1.0, 0.0], [0.0, 1.0]]
+    """
     return [np.ones(models), *np.eye(models)]
 
 
 def search_shares(judge: Callable[[Scores], float], starts: Sequence[Scores], trials: int, seed: int) -> Scores:
-    """The weights, summing to 1, that ``judge`` finds best among ``starts`` and what Optuna's TPE proposes."""
+    """The weights, summing to 1, that ``judge`` finds best among ``starts`` and what Optuna's TPE proposes.
+
+    >>> search_shares(lambda weights: float(weights[0] - weights[1]), plain_starts(2), trials=3, seed=0).tolist()
+    [1.0, 0.0]
+    """
     names = [f"weight_{model}" for model in range(len(starts[0]))]
 
     def judge_trial(trial: optuna.Trial) -> float:

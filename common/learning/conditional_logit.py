@@ -62,6 +62,12 @@ def fit_logit(
     ``patience`` iterations later; l2 needs no search then. Features are standardised and clipped to +-5; a missing or
     infinite value counts as the mean, and an indicator says so where the training rows have any. A column that is
     constant within every query cancels out of every probability: it is dropped, as are queries without a positive.
+
+    >>> features, labels = np.tile(np.float32([[1], [0]]), (4, 1)), np.float32([1, 0, 1, 0, 1, 0, 0, 1])
+    >>> model = fit_logit(RankingDataset(("marked",), features, labels, np.full(4, 2, np.int32)), None, l2=0.0)
+    >>> marked, plain = model.predict(np.float32([[1], [0]]))
+    >>> round(float(marked - plain), 2)  # three of four queries choose the marked row: log(3 / 1)
+    1.1
     """
     if l2 < 0:
         raise UserError(f"The logit's l2 must be 0 or more, not {l2}.")
@@ -94,7 +100,8 @@ class _Choices:
     def parts(self) -> Iterator[tuple[Matrix, NDArray[np.float32], NDArray[np.int32]]]:
         """Matrix, labels and sizes of some 1,000 rows at a time."""
         ends = np.cumsum(self.sizes, dtype=np.int64)
-        cuts = np.flatnonzero(np.diff(ends // CHUNK_ROWS, append=-1)) + 1  # a query stays whole
+        # Behind every query in which a further thousand of rows is filled: a query stays whole, however long it is.
+        cuts = np.flatnonzero(np.diff(ends // CHUNK_ROWS, append=-1)) + 1
         first = 0
         for cut in cuts.tolist():
             rows = slice(ends[first] - self.sizes[first], ends[cut - 1])

@@ -52,6 +52,14 @@ def count_covisits(clicks: pl.DataFrame, settings: CovisitSettings) -> pl.DataFr
     The sum is divided by (clicks of both, multiplied)^power: 0.5 is the cosine, 0.25 favours popular neighbours.
 
     One row per (item, neighbour), at most ``top`` an item, by falling weight. Memory grows with clicks * reach.
+
+    >>> settings = CovisitSettings(
+    ...     reach=2, forward=1.0, reverse=0.5, decay=0.5, half_life_hours=1e9, power=0.0, top=9
+    ... )
+    >>> clicks = pl.DataFrame({"user": [0, 0, 0], "item": [7, 8, 9], "time": [1, 2, 3]})
+    >>> pairs = count_covisits(clicks, settings).with_columns(unit=pl.col("weight") * np.log(4))
+    >>> pairs.select("item", "neighbour", pl.col("unit").round(3)).rows()[:2]  # 7 before 8, and 7 two before 9
+    [(7, 8, 1.0), (7, 9, 0.5)]
     """
     log = clicks.sort("user", "time", "item").select("user", "item", "time", n=pl.len().over("user"))
     pairs = [
@@ -66,12 +74,20 @@ def count_covisits(clicks: pl.DataFrame, settings: CovisitSettings) -> pl.DataFr
 
 
 def exact_sum(value: pl.Expr) -> pl.Expr:
-    """Sum in fixed point, to 2^-32: whole numbers add up to the same bits in whatever order threads take the rows."""
+    """Sum in fixed point, to 2^-32: whole numbers add up to the same bits in whatever order threads take the rows.
+
+    >>> pl.DataFrame({"x": [0.5, 0.25]}).select(exact_sum(pl.col("x"))).item()
+    0.75
+    """
     return to_fixed_point(value).sum() / FIXED_POINT
 
 
 def to_fixed_point(value: pl.Expr) -> pl.Expr:
-    """The whole number of 2^-32 nearest to each value: to be added up, then divided by ``FIXED_POINT``."""
+    """The whole number of 2^-32 nearest to each value: to be added up, then divided by ``FIXED_POINT``.
+
+    >>> pl.DataFrame({"x": [0.5]}).select(to_fixed_point(pl.col("x"))).item() == FIXED_POINT // 2
+    True
+    """
     return (value.cast(pl.Float64) * FIXED_POINT).round().cast(pl.Int64)
 
 
@@ -89,6 +105,10 @@ def count_transitions(
     """How often ``neighbour`` is the very next click after ``item`` (the one before it where ``reverse``).
 
     With ``gap_ms`` only steps of exactly that many milliseconds count. Normalised and cut as in ``count_covisits``.
+
+    >>> clicks = pl.DataFrame({"user": [0, 0, 0, 1, 1], "item": [7, 8, 9, 7, 8], "time": [1, 2, 3, 4, 5]})
+    >>> count_transitions(clicks, power=0.5, top=9).rows()  # 2 / sqrt(2 * 2), 1 / sqrt(2 * 1)
+    [(7, 8, 1.0), (8, 9, 0.7071067690849304)]
     """
     log = clicks.sort("user", "time", "item").lazy()
     step = -1 if not reverse else 1
@@ -112,6 +132,10 @@ def link_bipartite(clicks: pl.DataFrame, *, top: int) -> pl.DataFrame:
     """Bi-network: a pair gains 1 / (log(1 + item's users) * log(1 + user's items)) from every user of both items.
 
     The resource-allocation view of the user-item graph, as a sparse matrix product.
+
+    >>> clicks = pl.DataFrame({"user": [0, 0], "item": [7, 8]})  # each item has one user, the user two items
+    >>> (link_bipartite(clicks, top=9)["weight"].cast(pl.Float64) * np.log(2) * np.log(3)).round(3).to_list()
+    [1.0, 1.0]
     """
     pairs = clicks.select("user", "item").unique().sort("user", "item")
     users, items = pairs["user"].unique().sort(), pairs["item"].unique().sort()
@@ -131,12 +155,18 @@ def count_swings(clicks: pl.DataFrame, settings: SwingSettings, seed: int) -> pl
     weight(i, j) = sum over pairs of users of both, of 1 / (alpha + items that the two users share), divided by
     sqrt(users of j). At most ``users_per_item`` users of an item are compared: the number of user pairs grows with its
     square. They are the first in one random order of all users (by ``seed``), so that popular items keep their overlap.
+
+    >>> clicks = pl.DataFrame({"user": [0, 0, 1, 1, 2], "item": [7, 8, 7, 8, 8]})  # 0 and 1 share both items
+    >>> swings = count_swings(clicks, SwingSettings(alpha=2.0, users_per_item=9, top=9), seed=0)
+    >>> (1 / swings["weight"].cast(pl.Float64) ** 2).round(3).to_list()  # 1 / (2 + 2) / sqrt(users): 3 of 8, 2 of 7
+    [48.0, 32.0]
     """
     pairs = clicks.select("user", "item").unique().sort("item", "user")
     users = pairs["user"].unique().sort()
     turn = np.random.default_rng(seed).permutation(len(users))
     turned = pairs.join(pl.DataFrame({"user": users, "turn": turn}), on="user").sort("item", "turn")
     some = turned.group_by("item", maintain_order=True).head(settings.users_per_item).select("item", "user").lazy()
+    # Two users who share one item only link it to nothing: pairs with a single row are dropped before the large join.
     couples = some.join(some, on="item", suffix="_2").filter(pl.col("user") < pl.col("user_2"))
     shared = couples.with_columns(n=pl.len().over("user", "user_2")).filter(pl.col("n") > 1)
     triples = shared.join(shared.select("user", "user_2", neighbour="item"), on=["user", "user_2"])
@@ -152,6 +182,10 @@ def find_nearest(items: NDArray[np.int32], vectors: FloatArray, queries: NDArray
     """Nearest neighbours by cosine, exact: for each item of ``queries`` that has a vector, its ``top`` nearest others.
 
     ``vectors`` (n, d) belongs to ``items`` (n,), ascending. Memory: one normalised copy of the vectors.
+
+    >>> vectors = np.array([[1, 0], [5, 0], [0, 1]], np.float32)
+    >>> find_nearest(np.array([7, 8, 9], np.int32), vectors, np.array([7], np.int32), top=1).rows()
+    [(7, 8, 1.0)]
     """
     rows = lookup_rows(items, queries)
     rows = rows[rows >= 0]
@@ -168,13 +202,22 @@ def find_nearest(items: NDArray[np.int32], vectors: FloatArray, queries: NDArray
 
 
 def normalise_rows(vectors: FloatArray) -> FloatArray:
-    """Rows scaled to length 1, as contiguous float32; a row of zeros stays zero."""
+    """Rows scaled to length 1, as contiguous float32; a row of zeros stays zero.
+
+    >>> normalise_rows(np.array([[3, 4], [0, 0]], np.float32)).round(3).tolist()
+    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    """
     length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
     return np.ascontiguousarray(vectors / np.maximum(length, 1e-12), dtype=np.float32)
 
 
 def keep_top(frame: pl.LazyFrame, group: str, item: str, value: str, top: int) -> pl.DataFrame:
-    """The ``top`` rows of each group by falling value, ties by ``item``; sorted by group, then best first."""
+    """The ``top`` rows of each group by falling value, ties by ``item``; sorted by group, then best first.
+
+    >>> table = pl.LazyFrame({"item": [1, 1, 1], "neighbour": [9, 8, 7], "weight": [0.5, 0.5, 0.1]})
+    >>> keep_top(table, "item", "neighbour", "weight", top=2).rows()
+    [(1, 8, 0.5), (1, 9, 0.5)]
+    """
     order = pl.struct(-pl.col(value), pl.col(item)).rank("ordinal").over(group)
     kept = frame.with_columns(pl.col(value).cast(pl.Float32)).filter(order <= top)
     return kept.sort([group, value, item], descending=[False, True, False]).collect(engine="streaming")

@@ -26,7 +26,12 @@ class RankingDataset:
 
 
 def to_matrix(frame: pl.DataFrame) -> Matrix:
-    """The frame as float32, null as NaN; a column that is not a number is refused by name."""
+    """The frame as float32, null as NaN; a column that is not a number is refused by name.
+
+    >>> to_matrix(pl.DataFrame({"clicks": [2, None], "is_new": [True, False]}, schema_overrides={"clicks": pl.Int32}))
+    array([[ 2.,  1.],
+           [nan,  0.]], dtype=float32)
+    """
     wrong = [f"{name} ({dtype})" for name, dtype in frame.schema.items() if dtype not in ALLOWED]
     if wrong:
         raise TypeError(f"features must be numbers of at most 32 bits or floats; encode {', '.join(wrong)}")
@@ -35,7 +40,12 @@ def to_matrix(frame: pl.DataFrame) -> Matrix:
 
 
 def take_blocks(rows: RankingDataset, blocks: Sequence[str]) -> RankingDataset:
-    """The rows with the features of some blocks only; no copy where those are all."""
+    """The rows with the features of some blocks only; no copy where those are all.
+
+    >>> rows = RankingDataset(("user_age", "item_price"), np.ones((2, 2), np.float32), np.zeros(2), np.array([2]))
+    >>> take_blocks(rows, ["item"]).names
+    ('item_price',)
+    """
     chosen = find_columns(rows.names, blocks)
     if len(chosen) == len(rows.names):
         return rows
@@ -43,12 +53,21 @@ def take_blocks(rows: RankingDataset, blocks: Sequence[str]) -> RankingDataset:
 
 
 def find_columns(names: Sequence[str], blocks: Sequence[str]) -> list[int]:
-    """The columns of the features that belong to the blocks: a feature's name begins with its block."""
+    """The columns of the features that belong to the blocks: a feature's name begins with its block.
+
+    >>> find_columns(["user_age", "users_count", "item_price"], ["user", "item"])
+    [0, 2]
+    """
     return [column for column, name in enumerate(names) if name.partition("_")[0] in blocks]
 
 
 def join_datasets(parts: Sequence[RankingDataset]) -> RankingDataset:
-    """The rows of all parts, which have the same features, one after the other."""
+    """The rows of all parts, which have the same features, one after the other.
+
+    >>> part = RankingDataset(("x",), np.zeros((3, 1), np.float32), np.zeros(3), np.array([1, 2]))
+    >>> join_datasets([part, part]).group_sizes.tolist()
+    [1, 2, 1, 2]
+    """
     if len(parts) == 1:
         return parts[0]
     return RankingDataset(
@@ -69,8 +88,12 @@ def gather(
     """What a model learns from, as one data set: the rows of all parts, which have the same features.
 
     Only the features of ``blocks``, the queries of at least ``min_size`` rows and, beside the positives of a query, at
-    most so many ``negatives``. Features are copied once, into their place, and not at all where a single part is taken
-    as it is.
+    most so many ``negatives``. Features are copied once, and not at all where a single part is taken as it is.
+
+    >>> features, labels = np.arange(6, dtype=np.float32)[:, None], np.array([1, 0, 0, 0, 0, 1], np.float32)
+    >>> rows = gather([RankingDataset(("x",), features, labels, np.array([1, 3, 2]))], min_size=2, negatives=2)
+    >>> rows.group_sizes.tolist(), rows.labels.tolist()  # the query of one row is gone, and a negative of the second
+    ([2, 2], [0.0, 0.0, 0.0, 1.0])
     """
     names = parts[0].names
     columns = list(range(len(names))) if blocks is None else find_columns(names, blocks)
@@ -80,6 +103,7 @@ def gather(
     if negatives is not None and len(labels) and sizes.max() > negatives:
         drawn = draw_negatives(labels, sizes, negatives, seed)
         sizes, labels = count_kept(drawn, sizes), labels[drawn]
+        # The draw is over the rows of all parts that are left: it goes back to the part that each row came from.
         ends = np.cumsum([np.count_nonzero(rows) for rows in kept])[:-1]
         for rows, own in zip(kept, np.split(drawn, ends), strict=True):
             rows[rows] = own
@@ -95,7 +119,7 @@ def gather(
 
 
 def _list_runs(columns: Sequence[int]) -> list[tuple[int, range]]:
-    """Ascending columns as runs of neighbours, each with its place: a run is copied as a whole, not value by value."""
+    """Ascending columns as runs of neighbours, each with its first index: a run is copied as a whole."""
     breaks = [i for i in range(1, len(columns)) if columns[i] != columns[i - 1] + 1]
     bounds = pairwise([0, *breaks, len(columns)])
     return [(begin, range(columns[begin], columns[end - 1] + 1)) for begin, end in bounds if end > begin]
@@ -108,25 +132,40 @@ def draw_negatives(
 
     A softmax within queries learns the same weights from such a draw (McFadden 1978, "Modelling the choice of
     residential location").
+
+    >>> labels, sizes = np.array([0, 1, 0, 0, 0], np.float32), np.array([3, 2])
+    >>> kept = draw_negatives(labels, sizes, negatives=1, seed=0)
+    >>> kept.tolist(), count_kept(kept, sizes).tolist()
+    ([False, True, True, True, False], [2, 1])
     """
     query = np.repeat(np.arange(len(sizes)), sizes)
+    # Positives sort before every draw of their query; a row's rank among the negatives then begins at 0 behind them.
     draw = np.where(labels > 0, -1.0, np.random.default_rng(seed).random(len(query)))
     order = np.lexsort((draw, query))
     first = np.cumsum(sizes) - sizes
     positives = np.bincount(query, labels > 0, len(first)).astype(np.int64)
-    place = np.empty(len(query), np.int64)
-    place[order] = np.arange(len(query)) - (first + positives)[query]
-    return place < negatives
+    rank = np.empty(len(query), np.int64)
+    rank[order] = np.arange(len(query)) - (first + positives)[query]
+    return rank < negatives
 
 
 def count_kept(kept: NDArray[np.bool_], sizes: NDArray[np.int32]) -> NDArray[np.int32]:
-    """How many rows of each query are kept."""
+    """How many rows of each query are kept: ``kept`` (n,).
+
+    >>> count_kept(np.array([True, False, False, True]), np.array([2, 1, 1])).tolist()
+    [1, 0, 1]
+    """
     query = np.repeat(np.arange(len(sizes)), sizes)
     return np.bincount(query[kept], minlength=len(sizes)).astype(sizes.dtype)
 
 
 def pick_queries(rows: RankingDataset, chosen: NDArray[np.bool_]) -> RankingDataset:
-    """The rows of some queries: ``chosen`` (queries,)."""
+    """The rows of some queries: ``chosen`` (queries,).
+
+    >>> rows = RankingDataset(("x",), np.array([[1], [2], [3]], np.float32), np.zeros(3), np.array([2, 1]))
+    >>> pick_queries(rows, np.array([False, True])).features.tolist()
+    [[3.0]]
+    """
     kept = np.repeat(chosen, rows.group_sizes)
     return RankingDataset(rows.names, rows.features[kept], rows.labels[kept], rows.group_sizes[chosen])
 
@@ -134,11 +173,18 @@ def pick_queries(rows: RankingDataset, chosen: NDArray[np.bool_]) -> RankingData
 def cut_by_time(
     rows: RankingDataset, times: NDArray[np.int64], folds: int, first: float = 0.4
 ) -> list[tuple[RankingDataset, RankingDataset]]:
-    """Folds of an expanding window: earlier queries to learn from, the next ones to judge by.
+    """Folds of an expanding window: (training, validation) rows, earlier queries and those that come next.
 
     ``times`` (queries,): when each was made. The first fold learns from the earliest ``first`` of all queries; what is
     left is judged in ``folds`` parts of as many queries each. Queries of one moment fall on one side.
+
+    >>> times = np.array([1, 2, 3, 4, 4, 5])
+    >>> rows = RankingDataset(("time",), times[:, None].astype(np.float32), np.zeros(6), np.ones(6, np.int32))
+    >>> folds = cut_by_time(rows, times, folds=2)
+    >>> [(train.features.ravel().tolist(), valid.features.ravel().tolist()) for train, valid in folds]
+    [([1.0, 2.0], [3.0]), ([1.0, 2.0, 3.0], [4.0, 4.0, 5.0])]
     """
+    # Only the last fold takes its upper edge in: an edge between two folds begins the later one.
     edges = np.quantile(times, np.linspace(first, 1.0, folds + 1), method="higher")
     cut = []
     for begin, end in pairwise(edges):

@@ -20,22 +20,36 @@ SCALES = (1e-3, 1e3)  # the bounds of a temperature's search, for scores of devi
 
 
 def find_starts(sizes: Sizes) -> NDArray[np.int64]:
-    """The first row of each query."""
+    """The first row of each query.
+
+    >>> find_starts(np.array([3, 1, 2])).tolist()
+    [0, 3, 4]
+    """
     ends: NDArray[np.int64] = np.cumsum(sizes, dtype=np.int64)
     return ends - sizes
 
 
 def softmax_within(scores: Scores, sizes: Sizes) -> Scores:
-    """Probabilities that sum to 1 in each query, for scores (n,) or (n, models); no score is too large for it."""
+    """Probabilities that sum to 1 in each query, for scores (n,) or (n, models); no score is too large for it.
+
+    >>> softmax_within(np.log([1.0, 3.0, 7.0]), np.array([2, 1])).round(3).tolist()
+    [0.25, 0.75, 1.0]
+    """
     if not len(scores):
         return scores
     starts = find_starts(sizes)
+    # Of a query's largest score, so that no power overflows: a constant changes nothing.
     powers = np.exp(scores - np.repeat(np.maximum.reduceat(scores, starts), sizes, axis=0))
     return np.asarray(powers / np.repeat(np.add.reduceat(powers, starts), sizes, axis=0))
 
 
 def log_likelihoods(scores: Scores, labels: Labels, sizes: Sizes) -> Scores:
-    """Per query the log of its positive's probability, 0 without a positive (and the sum over several of them)."""
+    """Per query the log of its positive's probability, 0 without a positive (and the sum over several of them).
+
+    >>> scores, sizes = np.log([1.0, 3.0, 7.0]), np.array([2, 1])
+    >>> np.exp(log_likelihoods(scores, np.array([1, 0, 0]), sizes)).round(3).tolist()
+    [0.25, 1.0]
+    """
     if not len(sizes):
         return np.empty(0)
     starts = find_starts(sizes)
@@ -50,6 +64,11 @@ def softmax_gradients(scores: Scores, labels: Labels, sizes: Sizes) -> tuple[Sco
 
     Both are multiplied by the query's number of positives, so that a query without one pulls nowhere and weighs
     nothing. The second derivative is the diagonal of the full one, as boosting needs it.
+
+    >>> scores, sizes = np.log([1.0, 3.0, 5.0, 5.0]), np.array([2, 2])
+    >>> first, second = softmax_gradients(scores, np.array([1, 0, 0, 0]), sizes)
+    >>> first.round(4).tolist(), second.round(4).tolist()
+    ([-0.75, 0.75, 0.0, 0.0], [0.1875, 0.1875, 0.0, 0.0])
     """
     probabilities = softmax_within(scores, sizes)
     positives = np.repeat(np.add.reduceat(labels, find_starts(sizes), dtype=np.float64), sizes)
@@ -58,7 +77,7 @@ def softmax_gradients(scores: Scores, labels: Labels, sizes: Sizes) -> tuple[Sco
 
 
 def lightgbm_softmax(scores: Scores, data: Any) -> tuple[Scores, Scores]:
-    """``softmax_gradients`` as an objective for LightGBM: ``data`` is its training set, with labels and groups."""
+    """``softmax_gradients`` as LightGBM calls an objective: ``data`` is its training set, with labels and groups."""
     return softmax_gradients(scores, data.get_label(), data.get_group())
 
 
@@ -74,6 +93,10 @@ def fit_temperatures(scores: Scores, labels: Labels, sizes: Sizes) -> Scores:
     The likelihood has one peak in the factor, which is sought on a log scale between bounds relative to the scores'
     spread within queries. A model that knows nothing, or the opposite, gets the lower bound: almost even
     probabilities.
+
+    >>> sure = np.tile([[1.0], [0.0]], (4, 1))  # three of four queries choose the row with the higher score
+    >>> fit_temperatures(sure, np.array([1, 0, 1, 0, 1, 0, 0, 1]), np.full(4, 2)).round(2).tolist()  # log(3 / 1)
+    [1.1]
     """
     return np.array([_fit_temperature(np.ascontiguousarray(column), labels, sizes) for column in scores.T])
 

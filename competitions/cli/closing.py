@@ -6,7 +6,6 @@ from typing import Any
 
 from common.day.board import describe_place, find_board
 from common.day.compare import Difference, describe_difference, pair_queries, read_records
-from common.day.report.page import PAGE
 from common.engine.console import print_table, shorten_steps, wide_console
 from common.engine.errors import UserError
 from competitions import ROOM
@@ -39,6 +38,8 @@ def show_tables(record: Record) -> None:
 
 def show_end(closing: Closing) -> None:
     """Print the last lines of a run: the score with its error and its change, the submission, the report."""
+    from common.day.report.page import PAGE  # `compare` needs no report
+
     record = closing.record
     cv, truth, metric = record["cv"], record["truth"], record["metric"]
     print_table(wide_console(), f"Models: {metric} on validation", record["ranking"])

@@ -6,21 +6,20 @@ from typing import Annotated
 
 import typer
 
-from common.day.tuning import study as studies
 from common.engine.errors import UserError
 from competitions import NAMES, check_name
-from competitions.cli.options import Build
+from competitions.cli.options import BUILD, STORAGE, Build
 
 
 def dashboard(
     name: Annotated[str | None, typer.Argument(help="The competition; default: what was tuned last.")] = None,
-    storage: Annotated[
-        str | None, typer.Option(envvar=studies.STORAGE, help="Database URL; default: a journal.")
-    ] = None,
+    storage: Annotated[str | None, typer.Option(envvar=STORAGE, help="Database URL; default: a journal.")] = None,
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port on this machine.")] = 8080,
-    build: Build = Path("build"),
+    build: Build = BUILD,
 ) -> None:
     """Open optuna-dashboard on the studies: every trial, what each parameter is worth, while they run."""
+    from common.day.tuning import study as studies
+
     names = [check_name(name)] if name else list(NAMES)
     folder = None if storage else find_journal(build, names).parent
     try:
@@ -38,7 +37,9 @@ def dashboard(
 
 def find_journal(build: Path, names: list[str]) -> Path:
     """The journal that was written last. ``UserError`` where nothing was tuned yet."""
-    journals = [path for name in names if (path := build / name / "tuning" / studies.JOURNAL).is_file()]
+    from common.day.tuning.study import JOURNAL
+
+    journals = [path for name in names if (path := build / name / "tuning" / JOURNAL).is_file()]
     if not journals:
         raise UserError(f"No study of {' or '.join(names)} in {build} yet: make tune-{names[0]} makes one.")
     return max(journals, key=lambda path: path.stat().st_mtime)

@@ -8,16 +8,13 @@ import typer
 from common.day.board import find_other_basis
 from common.day.hosts import huggingface, kaggle
 from common.day.hosts.download import Source, read_origin
-from common.day.hosts.verify import MISSING, OK, check_files, check_reading, require_valid
+from common.day.record_schema import RECORD, read_record
 from common.day.registry import find_run, find_runs, require_submission
-from common.day.run_record import RECORD, read_record
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
-from competitions import NAMES, check_name, find_competition, find_room
-from competitions.cli.options import Name
-
-SOURCES: dict[str, Source] = {name: find_room(name, "day.host_files").SOURCE for name in NAMES}
+from competitions import find_competition, find_room
+from competitions.cli.options import BUILD, Name
 
 
 def data(
@@ -26,7 +23,9 @@ def data(
     check: Annotated[bool, typer.Option("--check", help="Fetch nothing, only check what is there.")] = False,
 ) -> None:
     """Fetch the host's files where that can be done, say how where not, and check what is there."""
-    source = SOURCES[check_name(name)]
+    from common.day.hosts.verify import MISSING, OK, check_files, check_reading, require_valid
+
+    source = find_source(name)
     folder = raw or Path("data") / name / "raw"
     checks = check_files(folder, source.layouts, read_origin(folder), source.list_read)
     if not check and source.host == "login":
@@ -47,11 +46,11 @@ def submit(
     run: Annotated[str | None, typer.Argument(help="The run, a folder of build/NAME; default the newest.")] = None,
     message: Annotated[str | None, typer.Option(help="What the host shows beside it; default run and score.")] = None,
     raw: Annotated[Path | None, typer.Option(help="Folder with the host's files; default the run's.")] = None,
-    build: Annotated[Path, typer.Option(help="Where runs are.")] = Path("build"),
+    build: Annotated[Path, typer.Option(help="Where runs are.")] = BUILD,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command, hand in nothing.")] = False,
 ) -> None:
     """Check a run's submission once more and hand it in, or say where to."""
-    source = SOURCES[check_name(name)]
+    source = find_source(name)
     submission = find_submission(build, source, run)
     record = read_record(submission.parent / RECORD)
     require_host_files(record, name, submission.parent)
@@ -63,6 +62,12 @@ def submit(
     print(f"{checked.path}: {checked.rows:,} rows, valid.")
     upload = kaggle.submit_command if dry_run else kaggle.submit
     print(upload(source.dataset, submission, message or describe(record, submission.parent.name)))
+
+
+def find_source(name: str) -> Source:
+    """Where the organiser of a competition keeps its files, and what they are."""
+    source: Source = find_room(name, "day.host_files").SOURCE
+    return source
 
 
 def fetched_paths(source: Source) -> list[str]:

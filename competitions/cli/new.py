@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from common.day.scaffold import make_competition
 from common.engine.code_fingerprint import PROJECT_ROOT
 from competitions import NAMES
 
@@ -17,6 +16,8 @@ def new(
     root: Annotated[Path, typer.Option(help="The checkout to write into.", show_default="this one")] = PROJECT_ROOT,
 ) -> None:
     """Write a competition that runs: simulator, reader, split, ranker, submission, contract; yours to change."""
+    from common.day.scaffold import make_competition
+
     made = make_competition(root, name, NAMES)
     # A name of another length fills lines otherwise; without ruff the source is as right, and `make format` mends it.
     source = [str(path) for path in made if path.suffix == ".py" or (path / "__init__.py").exists()]

@@ -9,10 +9,9 @@ from typing import Annotated
 
 import typer
 
-from common.day.hosts.public import TRUTH
 from common.engine.errors import UserError
 from competitions import find_room
-from competitions.cli.options import Build, Name
+from competitions.cli.options import BUILD, Build, Name
 
 
 def standin(
@@ -26,9 +25,11 @@ def standin(
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; default build/NAME/standin.")] = None,
-    build: Build = Path("build"),
+    build: Build = BUILD,
 ) -> None:
     """Lay a public data set out in the host's layout, with its truth: real behaviour without the host's login."""
+    from common.day.hosts.public import TRUTH
+
     public = find_room(name, "day.standin")
     if source is None:
         raise UserError(f"Say where the public data set lies, make standin-{name} FROM=DIR: {public.HINT}.")
@@ -37,7 +38,7 @@ def standin(
     counts = ", ".join(f"{count:,} {part}" for part, count in dataset.rows.items())
     print(f"{folder}, from {dataset.source}: {counts}")
     settings = [word for setting in dataset.settings for word in ("--set", setting)]
-    build_option = [] if build == Path("build") else ["--build", str(build)]
+    build_option = [] if build == BUILD else ["--build", str(build)]
     start = ["python", "-m", "competitions"]
     # What was tuned on simulated data says nothing of these, and the figures were made without it.
     print("Run:  ", shlex.join([*start, "run", name, "--untuned", "--raw", str(folder), *build_option, *settings]))

@@ -6,10 +6,9 @@ from typing import Any
 import msgspec
 
 from common.day.board import find_board
-from common.day.record_schema import FiguresFile, decode_file
+from common.day.record_schema import RECORD, FiguresFile, decode_file, read_record
 from common.day.registry import read_leaderboard
 from common.day.report.page import write_report
-from common.day.run_record import RECORD, read_record
 from competitions import ROOM
 
 

@@ -1,26 +1,22 @@
 """The verbs that read what runs left: ``runs`` lists them, ``compare`` sets two side by side, ``lb`` notes a score."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from common.day import compare as comparing
 from common.day import registry
 from common.day.board import find_board, place
-from common.day.run_record import RECORD, read_record
+from common.day.record_schema import RECORD, read_record
 from common.engine.console import print_table, wide_console
 from competitions import NAMES, ROOM
-from competitions.cli.closing import describe_gain
 from competitions.cli.data import require_host_files
-from competitions.cli.options import Build, RunName
-from competitions.cli.report import write_page
+from competitions.cli.options import BUILD, Build, RunName
 
 
 def runs(
     name: Annotated[str | None, typer.Argument(help="One competition only.")] = None,
     most: Annotated[int, typer.Option(help="At most so many, newest first.")] = 20,
-    build: Build = Path("build"),
+    build: Build = BUILD,
 ) -> None:
     """The ledger: every finished run, newest first, and how CV and leaderboard agree."""
     rows = registry.list_runs(registry.find_runs(build, [name] if name else NAMES), ROOM)
@@ -38,8 +34,11 @@ def runs(
     )
 
 
-def compare(first: RunName, second: RunName, build: Build = Path("build")) -> None:
+def compare(first: RunName, second: RunName, build: Build = BUILD) -> None:
     """What changed from run A to run B: settings, features, scores with the noise of their difference."""
+    from common.day import compare as comparing
+    from competitions.cli.closing import describe_gain
+
     one, other = (registry.find_run(build, NAMES, run) for run in (first, second))
     comparison = comparing.compare(one, other)
     console = wide_console()
@@ -61,9 +60,11 @@ def compare(first: RunName, second: RunName, build: Build = Path("build")) -> No
 def lb(
     run: RunName,
     score: Annotated[float, typer.Argument(help="The score that the leaderboard shows.")],
-    build: Build = Path("build"),
+    build: Build = BUILD,
 ) -> None:
     """Note the leaderboard score of a run's submission beside its CV, and say between which known marks it lies."""
+    from competitions.cli.report import write_page
+
     folder = registry.find_run(build, NAMES, run)
     registry.require_submission(folder)
     before = read_record(folder / RECORD)
@@ -80,8 +81,8 @@ def lb(
         print(f"{score:.4f} lies {place(score, board)}")
 
 
-def report(
-    run: Annotated[str, typer.Argument(help="A run, as for compare.")] = "last", build: Build = Path("build")
-) -> None:
+def report(run: Annotated[str, typer.Argument(help="A run, as for compare.")] = "last", build: Build = BUILD) -> None:
     """Write the report of a run anew, with what was tuned and climbed since."""
+    from competitions.cli.report import write_page
+
     print(write_page(registry.find_run(build, NAMES, run)))

@@ -3,22 +3,22 @@
 import os
 import shutil
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
 from common.day import registry
-from common.day import replay as comparing
-from common.day.run_record import RECORD, read_record
-from common.day.serving.benchmark import Export, measure_export
+from common.day.record_schema import RECORD, read_record
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
-from common.engine.run import Run
-from common.io.submission import write_text
 from competitions import check_name, find_competition, find_room
-from competitions.cli.options import Build, Name, RunName
+from competitions.cli.options import BUILD, Build, Name, RunName
+
+if TYPE_CHECKING:
+    from common.day.replay import Interval, Replay
+    from common.day.serving.benchmark import Export
 
 FIGURES = "serving.json"
 SCRATCH = f".serving-{os.getpid()}"  # beside the runs: a training's key has the name of the folder that holds them
@@ -43,9 +43,12 @@ def serve(
     run: Annotated[str | None, typer.Argument(help="A run, by the name of its folder; default the latest.")] = None,
     raw: Annotated[Path | None, typer.Option(help="The run's raw files, where they have moved.")] = None,
     requests: Annotated[int, typer.Option(min=1, help="Requests that are timed.")] = 500,
-    build: Build = Path("build"),
+    build: Build = BUILD,
 ) -> None:
     """Export a run's models, answer requests from the export, and print what one costs."""
+    from common.day.serving.benchmark import measure_export
+    from common.io.submission import write_text
+
     folder, record = find_run(build, name, run or "last")
     exported, again = export_run(name, record, folder, raw, build / name, requests)
     rows = measure_export(exported)
@@ -67,8 +70,10 @@ def find_run(build: Path, name: str, run: str) -> tuple[Path, dict[str, Any]]:
 
 def export_run(
     name: str, record: dict[str, Any], folder: Path, raw_folder: Path | None, build: Path, requests: int
-) -> tuple[Export, list[str]]:
+) -> tuple["Export", list[str]]:
     """The export of a run, and the steps that had to be computed again because code or files have changed since."""
+    from common.engine.run import Run
+
     competition = find_competition(name)
     config = read_config(competition.config, record)
     files = competition.locate(raw_folder or Path(record["data"]["folder"]), config)
@@ -94,7 +99,7 @@ def read_config(kind: type[Any], record: dict[str, Any]) -> Any:
 
 
 def show_figures(
-    record: dict[str, Any], exported: Export, rows: list[dict[str, Any]], again: list[str], path: Path
+    record: dict[str, Any], exported: "Export", rows: list[dict[str, Any]], again: list[str], path: Path
 ) -> None:
     """Print the table, what a request is, and where its time goes."""
     console = wide_console()
@@ -122,14 +127,16 @@ def replay(
     second: RunName,
     requests: Annotated[int | None, typer.Option(min=4, help="At most so many requests; default all.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Salt of the assignment, and seed of the bootstrap.")] = 0,
-    build: Build = Path("build"),
+    build: Build = BUILD,
 ) -> None:
     """A simulated A/B comparison: validation queries as traffic, split between run A and run B."""
+    from common.day.replay import replay as replay_runs
+
     folders = [find_run(build, name, run)[0] for run in (first, second)]
-    show_replay(folders, comparing.replay(folders[0], folders[1], requests, seed))
+    show_replay(folders, replay_runs(folders[0], folders[1], requests, seed))
 
 
-def show_replay(folders: list[Path], result: comparing.Replay) -> None:
+def show_replay(folders: list[Path], result: "Replay") -> None:
     """Print the difference as a live test would see it, and as measured on the same queries."""
     console = wide_console()
     print(f"A = {folders[0]}\nB = {folders[1]}")
@@ -157,14 +164,16 @@ def show_replay(folders: list[Path], result: comparing.Replay) -> None:
         print(line)
 
 
-def interval_columns(interval: comparing.Interval) -> dict[str, Any]:
+def interval_columns(interval: "Interval") -> dict[str, Any]:
     """A difference as columns."""
     verdict = "clear" if interval.excludes_zero else "not told apart"
     return {"B - A": interval.mean, "95 % from": interval.low, "to": interval.high, "verdict": verdict}
 
 
-def describe_needed(result: comparing.Replay) -> list[str]:
+def describe_needed(result: "Replay") -> list[str]:
     """What a live test would take, and how often splits err."""
+    from common.day.replay import SALTS
+
     lines = []
     if result.needed is None:
         lines.append("No difference on the same queries: no number of requests would show one.")
@@ -174,6 +183,6 @@ def describe_needed(result: comparing.Replay) -> list[str]:
             f"A live test needs about {result.needed:,.0f} requests to see {result.paired.mean:+.4f} with a chance of"
             f" 80 % ({result.needed_low:,.0f} to {high} over the interval of the same queries)."
         )
-        lines.append(f"With these {result.requests} requests, {result.power:.1%} of {comparing.SALTS} splits see it.")
-    alarms = f"{result.false_alarms:.1%} of {comparing.SALTS} splits"
+        lines.append(f"With these {result.requests} requests, {result.power:.1%} of {SALTS} splits see it.")
+    alarms = f"{result.false_alarms:.1%} of {SALTS} splits"
     return [*lines, f"Run A against itself: {alarms} seem to differ, 5 % would by chance."]

@@ -5,12 +5,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from common.engine.config import Seed
-from common.learning.cooccurrence import CovisitSettings, FollowSettings, SwingSettings
-from common.retrieval.item2vec import Item2VecSettings
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
-MODELS = ("lightgbm_lambdarank", "lightgbm_binary", "xgboost", "catboost")
+MODELS = ("lightgbm_lambdarank", "xgboost")
 BLOCKS = ("query", "item", "pair", "channel")
+CHANNELS = (
+    *("covisit", "covisit_all", "covisit_last", "covisit_fast", "next", "next_last", "previous", "gap30"),
+    *("bipartite", "swing", "item2vec", "content"),
+    *("popular_1h", "popular_3h", "popular_next3h", "popular_next24h", "popular_24h", "fresh"),
+)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -18,29 +21,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class SplitSettings(Settings, frozen=True):
-    """``gap_ms``: the step that ends a session. ``per_user``: training targets taken of one user's log."""
+    """How many users are queries of the labelled fold: each one's click is hidden from the history of all."""
 
-    gap_ms: int
     train_queries: Count
-    train_share: Annotated[float, msgspec.Meta(gt=0, le=1)]
     valid_queries: Count
-    per_user: Count
-
-
-class FreshSettings(Settings, frozen=True):
-    """The user's best ``categories``; articles' ``half_life_hours``; ``span_hours`` before and after the last click."""
-
-    categories: int
-    decay: float
-    half_life_hours: float
-    span_hours: float
-
-
-class ContentSettings(Settings, frozen=True):
-    """``top`` nearest articles by embedding, among those created within ``span_hours`` of the log."""
-
-    top: int
-    span_hours: float
 
 
 class RecallSettings(Settings, frozen=True):
@@ -49,21 +33,14 @@ class RecallSettings(Settings, frozen=True):
     ``fusion``: whether channels vote with weights learned on training queries, or all alike.
     """
 
-    channels: Annotated[list[str], msgspec.Meta(min_length=1)]
+    channels: list[str]
     per_channel: Count
     candidates: Count
     fusion: Literal["learned", "equal"]
-    fusion_constant: float
-    transition_power: float
-    covisit: CovisitSettings
-    covisit_fast: CovisitSettings
-    follow: FollowSettings
-    follow_all: FollowSettings
-    follow_last: FollowSettings
-    swing: SwingSettings
-    item2vec: Item2VecSettings
-    content: ContentSettings
-    fresh: FreshSettings
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown channel."""
+        _refuse_unknown("recall.channels", self.channels, CHANNELS)
 
 
 class RankSettings(Settings, frozen=True):
@@ -75,21 +52,12 @@ class RankSettings(Settings, frozen=True):
     rounds: Count
     patience: Count
     lightgbm_lambdarank: dict[str, Any]
-    lightgbm_binary: dict[str, Any]
     xgboost: dict[str, Any]
-    catboost: dict[str, Any]
 
     def __post_init__(self) -> None:
         """Refuse an unknown model or block."""
-        for key, names, known in (("models", self.models, MODELS), ("blocks", self.blocks, BLOCKS)):
-            if not names or not set(names) <= set(known):
-                raise ValueError(f"rank.{key} is {names}; name one or more of {', '.join(known)}")
-
-
-class BlendSettings(Settings, frozen=True):
-    """``trials`` of the weight search."""
-
-    trials: Count
+        _refuse_unknown("rank.models", self.models, MODELS)
+        _refuse_unknown("rank.blocks", self.blocks, BLOCKS)
 
 
 class NewsConfig(Settings, frozen=True):
@@ -101,4 +69,8 @@ class NewsConfig(Settings, frozen=True):
     split: SplitSettings
     recall: RecallSettings
     rank: RankSettings
-    blend: BlendSettings
+
+
+def _refuse_unknown(key: str, names: list[str], known: tuple[str, ...]) -> None:
+    if not names or not set(names) <= set(known):
+        raise ValueError(f"{key} is {names}; name one or more of {', '.join(known)}")

@@ -5,15 +5,11 @@ of the candidates, so that blocks stand side by side without a join.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from common.engine.progress import track
-from common.engine.run import Result, Run
-from common.learning.cooccurrence import normalise_rows
 from common.learning.dataset import Matrix, to_matrix
 from common.learning.features import (
     HOUR_MS,
@@ -27,26 +23,24 @@ from common.learning.features import (
     take_known,
 )
 from common.learning.split import Fold
-from common.retrieval.channels import FusedLists
-from common.retrieval.item2vec import ItemVectors
-from common.retrieval.lists import Histories, Int64s, pack_pairs
 from competitions.news.io.reader import Embeddings
-from competitions.news.retrieval import FoldInputs
-from competitions.news.tables import (
-    LIFT_CONTEXTS,
+from competitions.news.lookups import (
     Catalogue,
-    ContextClicks,
+    Columns,
     FeatureTables,
     ItemClicks,
     Pairs,
     Queries,
-    UnitVectors,
+    build_feature_tables,
     count_clicks,
     index_catalogue,
-    make_feature_tables,
     read_pairs,
     read_queries,
 )
+from competitions.news.pair_features import pair_columns
+from competitions.news.retrieval.fusion import FusedLists
+from competitions.news.retrieval.item2vec import ItemVectors
+from competitions.news.retrieval.lists import Int64s, pack_pairs
 
 SESSION_MS = 30 * 60_000
 WINDOWS_HOURS = {  # (before, after) the user's last visible click
@@ -65,24 +59,6 @@ WINDOWS_HOURS = {  # (before, after) the user's last visible click
 }
 RANKED_WINDOWS = ("item_clicks_p1h", "item_clicks_m6h", "item_clicks_p24h", "item_clicks_all")
 Blocks = Mapping[str, pl.DataFrame]  # "query": one row per query; the others: one row per candidate, in order
-VECTORS = ("item2vec", "content")  # those that there may be
-Columns = dict[str, NDArray[Any]]  # numbers by name
-CHUNK_ROWS = 200_000  # 200 MB a gather of 250-wide vectors
-
-
-def build_blocks(
-    run: Run, inputs: FoldInputs, candidates: Result[pl.DataFrame], names: Sequence[str]
-) -> dict[str, Result[pl.DataFrame]]:
-    """The blocks of a fold as steps; those that are named, in that order."""
-    step, prefix, fold, articles = run.step, inputs.name, inputs.fold, inputs.articles
-    vectors, content = inputs.vectors, inputs.content
-    blocks = {
-        "query": step(query_block, fold, articles, name=f"{prefix}.query_block"),
-        "item": step(item_block, fold, articles, candidates, name=f"{prefix}.item_block"),
-        "pair": step(pair_block, fold, articles, candidates, vectors, content, name=f"{prefix}.pair_block"),
-        "channel": step(channel_block, candidates, name=f"{prefix}.channel_block"),
-    }
-    return {name: blocks[name] for name in names}
 
 
 def to_block(columns: Columns) -> pl.DataFrame:
@@ -95,11 +71,11 @@ def to_block(columns: Columns) -> pl.DataFrame:
 def query_block(fold: Fold, articles: pl.DataFrame) -> pl.DataFrame:
     """One row per query: time, device, length of the history, the session and the user's habits."""
     ids, queries = read_queries(fold)
-    block = to_block(describe_queries(queries, index_catalogue(articles)))
+    block = to_block(query_columns(queries, index_catalogue(articles)))
     return block.insert_column(0, pl.Series("query", ids))
 
 
-def describe_queries(queries: Queries, catalogue: Catalogue) -> Columns:
+def query_columns(queries: Queries, catalogue: Catalogue) -> Columns:
     """The columns of ``query_block``."""
     histories = queries.histories
     rows, clicked, height = histories.rows, histories.clicked, len(histories.times)
@@ -136,10 +112,10 @@ def item_block(fold: Fold, articles: pl.DataFrame, candidates: pl.DataFrame) -> 
     """One row per candidate: clicks on the article in windows around the query's time, its age and its life."""
     ids, queries = read_queries(fold)
     pairs = read_pairs(candidates, ids)
-    return to_block(describe_items(queries, pairs, index_catalogue(articles), count_clicks(fold.history)))
+    return to_block(item_columns(queries, pairs, index_catalogue(articles), count_clicks(fold.history)))
 
 
-def describe_items(queries: Queries, pairs: Pairs, catalogue: Catalogue, clicks: ItemClicks) -> Columns:
+def item_columns(queries: Queries, pairs: Pairs, catalogue: Catalogue, clicks: ItemClicks) -> Columns:
     """The columns of ``item_block``."""
     items, times = pairs.items, queries.histories.times[pairs.rows]
     order = np.lexsort((times, items))  # neighbouring searches hit neighbouring memory: several times faster
@@ -176,85 +152,10 @@ def pair_block(
     """One row per candidate: the article against the user's past and context."""
     ids, queries = read_queries(fold)
     return to_block(
-        compare_pairs(
-            queries, read_pairs(candidates, ids), make_feature_tables(fold.history, articles, vectors, content)
+        pair_columns(
+            queries, read_pairs(candidates, ids), build_feature_tables(fold.history, articles, vectors, content)
         )
     )
-
-
-def compare_pairs(queries: Queries, pairs: Pairs, tables: FeatureTables) -> Columns:
-    """The columns of ``pair_block``."""
-    columns = describe_pairs(queries, pairs, tables.catalogue)
-    columns |= measure_lifts(queries, pairs, tables.clicks, tables.contexts)
-    for name in (name for name in VECTORS if name in tables.vectors):
-        columns |= compare_vectors(queries.histories, pairs, tables.vectors[name], name)
-    return columns
-
-
-def describe_pairs(queries: Queries, pairs: Pairs, catalogue: Catalogue) -> Columns:
-    """The article's category, length and age against those that the user read."""
-    histories, height = queries.histories, len(queries.histories.times)
-    article, read = lookup_rows(catalogue.items, pairs.items), lookup_rows(catalogue.items, histories.items)
-    category = take_known(catalogue.category, article)
-    last = np.full(height, -1)
-    last[histories.rows[histories.back == 0]] = read[histories.back == 0]
-    last_category = take_known(catalogue.category, last)[pairs.rows]
-    known, rows = read >= 0, histories.rows
-    habit, group = np.unique(pack_pairs(rows[known], catalogue.category[read[known]]), return_inverse=True)
-    own = lookup_rows(habit, pack_pairs(pairs.rows, take_known(catalogue.category, article, missing=-1)))
-    own[article < 0] = -1
-    recent = np.bincount(group, 0.8 ** histories.back[known], len(habit))
-    mean_words = mean_by_row(rows, take_known(catalogue.words, read), height)
-    same = np.where(np.isnan(category - last_category), np.nan, category == last_category)
-    last_created = take_known(catalogue.created, last)[pairs.rows]
-    return {
-        "pair_same_category": same,
-        "pair_category_share": take_known(np.bincount(group, minlength=len(habit)), own) / histories.sizes[pairs.rows],
-        "pair_category_recent": take_known(recent, own),
-        "pair_words_difference": take_known(catalogue.words, article) - mean_words[pairs.rows],
-        "pair_created_difference_hours": (take_known(catalogue.created, article) - last_created) / HOUR_MS,
-    }
-
-
-def measure_lifts(queries: Queries, pairs: Pairs, clicks: ItemClicks, contexts: Mapping[str, ContextClicks]) -> Columns:
-    """How much more often than everybody the users of one context (a device, a region) click the article: a log ratio.
-
-    log of (clicks on the article in the context + 1) / (expected + 1), where expected is (clicks on the article + 10) *
-    (clicks in the context + 10) / all clicks. The smoothing pulls articles with few clicks towards the same value.
-    """
-    whole = take_known(clicks.clicks, lookup_rows(clicks.items, pairs.items), missing=0)
-    total, columns = max(int(clicks.clicks.sum()), 1), {}
-    for name in LIFT_CONTEXTS:
-        counts, value = contexts[name], queries.context[name]
-        here = take_known(counts.clicks, lookup_rows(counts.values, value), missing=0)[pairs.rows]
-        found = lookup_rows(counts.pairs, pack_pairs(value[pairs.rows], pairs.items))
-        expected = (whole + 10) * (here + 10) / total
-        both = take_known(counts.pair_clicks, found, missing=0)
-        columns[f"pair_{name}_lift"] = np.log((both + 1) / (expected + 1))
-    return columns
-
-
-def compare_vectors(histories: Histories, pairs: Pairs, given: UnitVectors, name: str) -> Columns:
-    """Cosine of the article with the last click, and with the decayed mean of the last five; NaN without a vector."""
-    unit, missing, height = given.vectors, len(given.items), len(histories.times)
-    recent = histories.back < 5
-    rows, back = histories.rows[recent], histories.back[recent]
-    clicked = lookup_rows(given.items, histories.items[recent], missing)
-    last, mean = np.full(height, missing), np.zeros((height, unit.shape[1]), np.float32)
-    last[rows[back == 0]] = clicked[back == 0]
-    for step in range(5):
-        at = back == step
-        mean[rows[at]] += np.float32(0.7**step) * unit[clicked[at]]
-    mean = normalise_rows(mean)
-    article = lookup_rows(given.items, pairs.items, missing)
-    cosines = {f"pair_{name}_{kind}": np.empty(len(article), np.float32) for kind in ("last", "mean")}
-    for start in track(range(0, len(article), CHUNK_ROWS), f"pair_{name}"):
-        part = slice(start, start + CHUNK_ROWS)
-        own, of = unit[article[part]], pairs.rows[part]
-        for column, table, others in zip(cosines.values(), (unit, mean), (last[of], of), strict=True):
-            column[part] = np.einsum("ij,ij->i", own, table[others])
-            column[part][article[part] == missing] = np.nan
-    return cosines
 
 
 def channel_block(candidates: pl.DataFrame) -> pl.DataFrame:
@@ -262,10 +163,10 @@ def channel_block(candidates: pl.DataFrame) -> pl.DataFrame:
     names = [column.removeprefix("score_") for column in candidates.columns if column.startswith("score_")]
     ranks, scores = (candidates.select(f"{kind}_{name}" for name in names).to_numpy().T for kind in ("rank", "score"))
     fusion, groups = candidates["fusion"].to_numpy(), group_rows(candidates["query"].to_numpy())
-    return to_block(describe_channels(names, (fusion, ranks, scores), groups))
+    return to_block(channel_columns(names, (fusion, ranks, scores), groups))
 
 
-def describe_channels(names: Sequence[str], given: tuple[Matrix, Matrix, Matrix], groups: Groups) -> Columns:
+def channel_columns(names: Sequence[str], given: tuple[Matrix, Matrix, Matrix], groups: Groups) -> Columns:
     """The columns of ``channel_block``; ``given``: fusion (rows,), and ranks and scores (channels, rows)."""
     fusion, ranks, scores = (table.astype(np.float32, copy=False) for table in given)
     columns = {"channel_fusion": fusion}
@@ -282,7 +183,7 @@ def feature_names(blocks: Mapping[str, pl.DataFrame | Columns]) -> tuple[str, ..
     return tuple(name for block in columns for name in block if name != "query")
 
 
-def stack(queries: pl.Series, blocks: Blocks, rows: Int64s | slice) -> Matrix:
+def assemble(queries: pl.Series, blocks: Blocks, rows: Int64s | slice) -> Matrix:
     """The features of some candidate rows side by side, float32 (rows, features)."""
     matrices = []
     for name, block in blocks.items():
@@ -294,14 +195,16 @@ def stack(queries: pl.Series, blocks: Blocks, rows: Int64s | slice) -> Matrix:
     return np.hstack(matrices)
 
 
-def describe(queries: Queries, fused: FusedLists, channels: Sequence[str], tables: FeatureTables) -> dict[str, Columns]:
+def build_columns(
+    queries: Queries, fused: FusedLists, channels: Sequence[str], tables: FeatureTables
+) -> dict[str, Columns]:
     """The columns of every block for the candidates of some queries, one value a candidate."""
     rows = fused.rows
     pairs = Pairs(rows, fused.items, group_rows(rows))
-    query = describe_queries(queries, tables.catalogue)
+    query = query_columns(queries, tables.catalogue)
     return {
         "query": {name: values[rows] for name, values in query.items()},
-        "item": describe_items(queries, pairs, tables.catalogue, tables.clicks),
-        "pair": compare_pairs(queries, pairs, tables),
-        "channel": describe_channels(channels, (fused.fusion, fused.ranks, fused.scores), pairs.groups),
+        "item": item_columns(queries, pairs, tables.catalogue, tables.clicks),
+        "pair": pair_columns(queries, pairs, tables),
+        "channel": channel_columns(channels, (fused.fusion, fused.ranks, fused.scores), pairs.groups),
     }

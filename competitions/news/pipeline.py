@@ -6,6 +6,7 @@ Two folds go through the same functions: ``labelled`` (queries whose hidden clic
 ``test`` (the organiser's). Each call of ``run.step`` is kept on disk until something that it depends on changes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,14 +20,32 @@ from common.learning.blending import Blend
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, refit
 from common.learning.split import Fold
-from common.retrieval.channels import fuse_channels
-from common.retrieval.item2vec import learn_item2vec
-from competitions.news import features, ranking, retrieval, split, submission
-from competitions.news.config import NewsConfig
+from competitions.news import features, ranking, split, submission
+from competitions.news.config import NewsConfig, RecallSettings
 from competitions.news.io import reader
 from competitions.news.plan import Plan, make_plan
 from competitions.news.ranking import Labelled
-from competitions.news.retrieval import FoldInputs
+from competitions.news.retrieval.channels import CLICK_TABLES, NEIGHBOURS, POPULAR_HOURS, list_tables
+from competitions.news.retrieval.content import find_content_neighbours
+from competitions.news.retrieval.fresh import find_fresh
+from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
+from competitions.news.retrieval.item2vec import ItemVectors, find_item2vec_neighbours, learn_item2vec
+from competitions.news.retrieval.neighbours import score_neighbours
+from competitions.news.retrieval.popularity import find_popular
+from competitions.news.retrieval.recall import measure_recall
+
+Frames = Result[dict[str, pl.DataFrame]]
+
+
+@dataclass(frozen=True)
+class FoldInputs:
+    """What retrieval and features of a fold read; ``name`` is the prefix of its steps' names."""
+
+    name: str
+    fold: Result[Fold]
+    articles: Result[pl.DataFrame]
+    content: Result[reader.Embeddings] | None
+    vectors: Result[ItemVectors]
 
 
 @dataclass(frozen=True)
@@ -34,9 +53,9 @@ class FoldCandidates:
     """The candidates of one fold, the channels that list them, and their features by block."""
 
     inputs: FoldInputs
-    channels: Result[dict[str, pl.DataFrame]]
+    channels: Frames
     candidates: Result[pl.DataFrame]
-    blocks: Result[dict[str, pl.DataFrame]]
+    blocks: Frames
 
 
 @dataclass(frozen=True)
@@ -79,7 +98,7 @@ class Outcome(Validated):
 
 def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
     """From raw files to labelled rows."""
-    step, settings, seed = run.step, config.recall, config.seed
+    step, seed = run.step, config.seed
 
     # 1. Read and check. What a rule settles is counted in the notes, anything else stops the run.
     articles = step(reader.read_articles, files.articles)
@@ -88,20 +107,20 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
 
     # 2. Split: hide the last click of some users, as the organiser did with the test users.
     fold = step(split.label_fold, clicks.frame, config.split, seed, name="label")
-    test = step(split.test_fold, clicks.frame, name="ask")
+    test = step(split.build_test_fold, clicks.frame, name="ask")
 
     # Settings meet the log.
     plan = step(make_plan, clicks.frame, fold, config).value
     say_decisions(plan.decisions)
 
     # 3. Retrieval: eighteen channels, and the weight of each one's vote.
-    vectors = step(learn_item2vec, fold.history, settings.item2vec, seed, name="labelled.vectors")
+    vectors = step(learn_item2vec, fold.history, seed, name="labelled.vectors")
     inputs = FoldInputs("labelled", fold, articles.frame, content, vectors)
-    channels = collect_named(retrieval.retrieve(run, inputs, settings, seed))
-    fusion = step(retrieval.learn_fusion, fold, channels, settings, seed)
+    channels = retrieve(inputs, config.recall, run)
+    fusion = step(learn_fusion, fold, channels, config.recall.fusion, seed)
 
     # 4. Features of every candidate, and the rows to learn from.
-    labelled = describe_candidates(inputs, channels, fusion, config, run)
+    labelled = build_candidates(inputs, channels, fusion, config, run)
     rows = step(ranking.gather_rows, fold, labelled.candidates, labelled.blocks, plan.negatives, seed)
     return Prepared(
         articles=articles,
@@ -115,18 +134,53 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
     )
 
 
-def describe_candidates(
-    inputs: FoldInputs,
-    channels: Result[dict[str, pl.DataFrame]],
-    fusion: Result[dict[str, float]],
-    config: NewsConfig,
-    run: Run,
+def make_tables(inputs: FoldInputs, channels: Sequence[str], run: Run) -> dict[str, Result[pl.DataFrame]]:
+    """The item-to-item tables (item, neighbour, weight) that some channels follow, each made once."""
+    step, fold, tables = run.step, inputs.fold, {}
+    for name in list_tables(channels):
+        title = f"{inputs.name}.table.{name}"
+        if name == "item2vec":
+            tables[name] = step(find_item2vec_neighbours, inputs.vectors, fold.seen, name=title)
+        elif name == "content":
+            tables[name] = step(find_content_neighbours, inputs.content, inputs.articles, fold, name=title)
+        else:
+            tables[name] = step(CLICK_TABLES[name], fold.history, name=title)
+    return tables
+
+
+def retrieve(inputs: FoldInputs, settings: RecallSettings, run: Run) -> Frames:
+    """The lists of every channel of ``settings.channels``: one row per (query, item) with a score, best first."""
+    step, fold, top = run.step, inputs.fold, settings.per_channel
+    tables, lists = make_tables(inputs, settings.channels, run), {}
+    for name in settings.channels:
+        title = f"{inputs.name}.{name}"
+        if name in NEIGHBOURS:
+            table, weights = NEIGHBOURS[name]
+            lists[name] = step(score_neighbours, fold.seen, tables[table], weights, top, name=title)
+        elif name in POPULAR_HOURS:
+            window = POPULAR_HOURS[name]
+            lists[name] = step(find_popular, fold.history, fold.queries, fold.seen, window, top, name=title)
+        else:
+            lists[name] = step(find_fresh, fold, inputs.articles, top, name=title)
+    return collect_named(lists)
+
+
+def build_candidates(
+    inputs: FoldInputs, channels: Frames, fusion: Result[dict[str, float]], config: NewsConfig, run: Run
 ) -> FoldCandidates:
     """The channels' lists fused into one list of candidates a query, and every candidate's features in blocks."""
-    constant, top = config.recall.fusion_constant, config.recall.candidates
-    candidates = run.step(fuse_channels, channels, constant, top, fusion, name=f"{inputs.name}.unite")
-    blocks = collect_named(features.build_blocks(run, inputs, candidates, config.rank.blocks))
-    return FoldCandidates(inputs, channels, candidates, blocks)
+    step, prefix, fold, articles = run.step, inputs.name, inputs.fold, inputs.articles
+    candidates = step(fuse_channels, channels, config.recall.candidates, fusion, name=f"{prefix}.unite")
+    vectors, content = inputs.vectors, inputs.content
+    blocks = {
+        "query": step(features.query_block, fold, articles, name=f"{prefix}.query_block"),
+        "item": step(features.item_block, fold, articles, candidates, name=f"{prefix}.item_block"),
+        "pair": step(features.pair_block, fold, articles, candidates, vectors, content, name=f"{prefix}.pair_block"),
+        "channel": step(features.channel_block, candidates, name=f"{prefix}.channel_block"),
+    }
+    return FoldCandidates(
+        inputs, channels, candidates, collect_named({name: blocks[name] for name in config.rank.blocks})
+    )
 
 
 def validate(files: reader.RawFiles, config: NewsConfig, run: Run) -> Validated:
@@ -139,9 +193,9 @@ def validate(files: reader.RawFiles, config: NewsConfig, run: Run) -> Validated:
     recipes = list_recipes(config)
     early = [step(fit, recipe, rows.train, rows.stop, name=f"fit.{recipe.kind}") for recipe in recipes]
     out_of_fold = step(ranking.score_valid, rows, collect(early))
-    blend = step(ranking.find_blend, rows, out_of_fold, config.blend.trials, seed)
-    recall = step(retrieval.measure_recall, labelled.inputs.fold, labelled.channels, labelled.candidates)
-    scores = step(ranking.measure, rows, out_of_fold)
+    blend = step(ranking.find_blend, rows, out_of_fold, seed)
+    recall = step(measure_recall, labelled.inputs.fold, labelled.channels, labelled.candidates)
+    scores = step(ranking.evaluate_models, rows, out_of_fold, name="measure")
     return Validated(files, ready, early, out_of_fold, blend, recall, scores)
 
 
@@ -161,10 +215,10 @@ def solve(files: reader.RawFiles, config: NewsConfig, run: Run) -> Outcome:
     final = [step(refit, recipe, ranker, parts, name=f"refit.{recipe.kind}") for recipe, ranker in pairs]
 
     # 7. The test through the same functions; write the submission, read it back from disk and check it.
-    vectors = step(learn_item2vec, ready.test.history, config.recall.item2vec, seed, name="test.vectors")
+    vectors = step(learn_item2vec, ready.test.history, seed, name="test.vectors")
     inputs = FoldInputs("test", ready.test, ready.articles.frame, ready.content, vectors)
-    channels = collect_named(retrieval.retrieve(run, inputs, config.recall, seed))
-    test = describe_candidates(inputs, channels, ready.fusion, config, run)
+    channels = retrieve(inputs, config.recall, run)
+    test = build_candidates(inputs, channels, ready.fusion, config, run)
     predictions = step(ranking.score_test, test.candidates, test.blocks, collect(final), validated.blend)
     lists = step(submission.recommend, inputs.fold, predictions, ready.articles.frame, name="answer")
     path = submission.write_submission(lists.value, run.folder / "submission.csv")

@@ -11,7 +11,7 @@ import polars as pl
 from common.engine.decisions import AUTO, Decision
 from common.learning.split import Fold
 from competitions.news.config import NewsConfig
-from competitions.news.split import describe_test, ends_on_gap, terminal_share
+from competitions.news.split import GAP_MS, ends_on_gap, stratify_test, terminal_share
 
 MOST_ROWS = 3_000_000  # of candidates of training queries: 1.5 GB of features, and minutes of a fit
 LEAST_NEGATIVES = 20
@@ -32,8 +32,8 @@ def make_plan(clicks: pl.DataFrame, fold: Fold, config: NewsConfig) -> Plan:
     return Plan(
         negatives,
         (
-            describe_targets(clicks, config),
-            describe_validation(clicks, fold),
+            explain_targets(clicks),
+            explain_validation(clicks, fold),
             Decision("rank.negatives", str(negatives), why),
         ),
     )
@@ -49,16 +49,16 @@ def decide_negatives(queries: int, config: NewsConfig) -> tuple[int, str]:
     return negatives, f"{queries:,} training queries: {left}"
 
 
-def describe_targets(clicks: pl.DataFrame, config: NewsConfig) -> Decision:
+def explain_targets(clicks: pl.DataFrame) -> Decision:
     """Which clicks are targets, as ``find_targets`` takes them."""
-    gap, share = config.split.gap_ms, terminal_share(clicks, config.split.gap_ms)
-    value = f"steps of {gap / 1000:g} s" if ends_on_gap(clicks, gap) else "last clicks"
-    return Decision("targets", value, f"{share:.0%} of the train users end on a step of {gap / 1000:g} s")
+    value = f"steps of {GAP_MS / 1000:g} s" if ends_on_gap(clicks) else "last clicks"
+    share = terminal_share(clicks)
+    return Decision("targets", value, f"{share:.0%} of the train users end on a step of {GAP_MS / 1000:g} s")
 
 
-def describe_validation(clicks: pl.DataFrame, fold: Fold) -> Decision:
+def explain_validation(clicks: pl.DataFrame, fold: Fold) -> Decision:
     """How many users validate, and what share of the test they stand for."""
-    valid, test = fold.queries.filter(role="valid"), describe_test(clicks)
+    valid, test = fold.queries.filter(role="valid"), stratify_test(clicks)
     own = valid["user"].is_in(test["user"].implode()).sum()
     value = f"{valid.height:,} users"
     why = f"a quarter of the train users at most; {own:,} test users stand in where no train user ends"

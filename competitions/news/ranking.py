@@ -17,10 +17,11 @@ from common.learning.gbdt import Ranker, predict
 from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold
 from competitions.news.config import RankSettings
-from competitions.news.features import Blocks, feature_names, stack
+from competitions.news.features import Blocks, assemble, feature_names
 
 CHUNK_ROWS = 500_000
 CUTOFF = 5  # of the competition's MRR
+BLEND_TRIALS = 200  # of the weight search
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, negatives:
     train, stop, valid = thin.filter(role="train"), thin.filter(role="valid"), marked.filter(role="valid")
     if not train.height or not stop.height:
         raise UserError(
-            "Recall found no answer of the training or of the validation queries: the log is too small to learn from, "
-            "or recall.channels names too few channels."
+            "Retrieval listed no answer of the training or of the validation queries: the log is too small to learn "
+            "from, or recall.channels names too few channels."
         )
     return Labelled(
         train=_take(train, candidates, blocks),
@@ -69,9 +70,9 @@ def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, negatives:
 
 def list_weights(fold: Fold, valid: pl.DataFrame) -> NDArray[np.float64]:
     """The weights of the validation queries, those that have rows first, in the rows' order."""
-    listed = valid.select("query").unique(maintain_order=True).with_row_index("place")
+    listed = valid.select("query").unique(maintain_order=True).with_row_index("index")
     queries = fold.queries.filter(role="valid").join(listed, on="query", how="left", maintain_order="left")
-    return queries.sort("place", nulls_last=True, maintain_order=True)["weight"].to_numpy()
+    return queries.sort("index", nulls_last=True, maintain_order=True)["weight"].to_numpy()
 
 
 def _take(marked: pl.DataFrame, candidates: pl.DataFrame, blocks: Blocks) -> RankingDataset:
@@ -80,7 +81,7 @@ def _take(marked: pl.DataFrame, candidates: pl.DataFrame, blocks: Blocks) -> Ran
     for start in range(0, marked.height, CHUNK_ROWS):
         part = slice(start, start + CHUNK_ROWS)
         rows = marked["row"][part].to_numpy()
-        features[part] = stack(candidates["query"][rows], blocks, rows)
+        features[part] = assemble(candidates["query"][rows], blocks, rows)
     return RankingDataset(names, features, marked["label"].to_numpy(), count_rows(marked))
 
 
@@ -100,25 +101,31 @@ def score_valid(labelled: Labelled, rankers: Sequence[Ranker]) -> NDArray[np.flo
     return np.column_stack([predict(ranker, labelled.valid.features) for ranker in rankers])
 
 
-def find_blend(labelled: Labelled, scores: NDArray[np.float64], trials: int, seed: int) -> Blend:
+def find_blend(labelled: Labelled, scores: NDArray[np.float64], seed: int) -> Blend:
     """Blend weights from the out-of-fold scores of the validation queries."""
     valid, answers = labelled.valid, len(labelled.weights)
-    return search_weights(scores, valid.labels, valid.group_sizes, answers=answers, trials=trials, seed=seed, k=CUTOFF)
+    return search_weights(
+        scores, valid.labels, valid.group_sizes, answers=answers, trials=BLEND_TRIALS, seed=seed, k=CUTOFF
+    )
 
 
-def measure(labelled: Labelled, scores: NDArray[np.float64]) -> list[tuple[float, float]]:
+def evaluate_models(labelled: Labelled, scores: NDArray[np.float64]) -> list[tuple[float, float]]:
     """(MRR@5, its standard error) of each column of validation scores, weighted; no retrieved answer counts 0."""
-    valid, measured = labelled.valid, []
+    valid, scored = labelled.valid, []
     for column in scores.T:
         ranks = reciprocal_ranks(column, valid.labels, valid.group_sizes, CUTOFF)
-        measured.append(weigh_scores(ranks, labelled.weights))
-    return measured
+        scored.append(weigh_scores(ranks, labelled.weights))
+    return scored
 
 
 def weigh_scores(reciprocal: NDArray[np.float64], weights: NDArray[np.float64]) -> tuple[float, float]:
     """The weighted mean of independent queries, and its standard error; zeros where there is no query.
 
     Queries beyond those of ``reciprocal`` have no candidates and count 0.
+
+    >>> mean, error = weigh_scores(np.array([1.0, 0.5]), np.array([1.0, 1.0, 2.0]))
+    >>> mean  # (1 + 0.5 + 2 * 0) / 4
+    0.375
     """
     reciprocal = np.pad(reciprocal, (0, len(weights) - len(reciprocal)))
     total = max(float(weights.sum()), 1e-9)
@@ -131,7 +138,7 @@ def score_test(candidates: pl.DataFrame, blocks: Blocks, rankers: Sequence[Ranke
     scores = np.empty((candidates.height, len(rankers)))
     for start in track(range(0, candidates.height, CHUNK_ROWS), "score_test"):
         part = slice(start, min(start + CHUNK_ROWS, candidates.height))
-        features = stack(candidates["query"][part], blocks, part)
+        features = assemble(candidates["query"][part], blocks, part)
         for column, ranker in enumerate(rankers):
             scores[part, column] = predict(ranker, features)
     blended = standardise(scores, count_rows(candidates)) @ np.array(blend.weights)

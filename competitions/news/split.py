@@ -10,17 +10,18 @@ from common.engine.errors import UserError
 from common.learning.split import Fold, cut_history, resample_to_match
 from competitions.news.config import SplitSettings
 
+GAP_MS = 30_000  # the step with which a session ends in the host's log: the hidden click is nearly always after it
 DAY_MS = 86_400_000
 CELL = ["day", "length"]  # of the last visible click, and of the visible history
 CONTEXT = ("environment", "device_group", "os", "country", "region", "referrer")
 
 
-def find_targets(clicks: pl.DataFrame, gap_ms: int) -> pl.DataFrame:
-    """The clicks that can serve as targets, each with at least one earlier click of its user.
+def find_targets(clicks: pl.DataFrame) -> pl.DataFrame:
+    """Each user's latest click that can serve as a target, with at least one earlier click of the user.
 
-    One row per target: user, item, cut (its time in ms), before (clicks before it), nth (0 = the user's latest target),
-    is_last (the user's last click), is_test. Targets are the steps of exactly ``gap_ms`` and the train users' last
-    clicks; if under half of the train users end on such a step the log does not have it, and every last click serves.
+    One row per user: user, item, cut (its time in ms), before (clicks before it), is_last (the user's last click),
+    is_test. Targets are the steps of exactly ``GAP_MS`` and the train users' last clicks; if under half of the train
+    users end on such a step the log does not have it, and every last click serves.
     """
     before = pl.int_range(pl.len()).over("user")
     log = clicks.sort("user", "time", "item").with_columns(
@@ -28,24 +29,24 @@ def find_targets(clicks: pl.DataFrame, gap_ms: int) -> pl.DataFrame:
         wait=(pl.col("time") - pl.col("time").shift(1)).over("user"),
         is_last=before == pl.len().over("user") - 1,
     )
-    by_gap = ends_on_gap(clicks, gap_ms)
-    is_step = pl.col("wait") == gap_ms
+    by_gap = ends_on_gap(clicks)
+    is_step = pl.col("wait") == GAP_MS
     is_target = is_step | (pl.col("is_last") & ~pl.col("is_test")) if by_gap else pl.col("is_last")
     targets = log.filter(is_target & (pl.col("before") > 0))
-    nth = pl.int_range(pl.len(), 0, -1).over("user") - 1
-    return targets.select("user", "item", "before", "is_last", "is_test", cut="time", nth=nth)
+    latest = targets.unique("user", keep="last", maintain_order=True)
+    return latest.select("user", "item", "before", "is_last", "is_test", cut="time")
 
 
-def ends_on_gap(clicks: pl.DataFrame, gap_ms: int) -> bool:
-    """Whether sessions end on a step of ``gap_ms``, as in the host's log: half of the train users do."""
-    return terminal_share(clicks, gap_ms) >= 0.5
+def ends_on_gap(clicks: pl.DataFrame) -> bool:
+    """Whether sessions end on a step of ``GAP_MS``, as in the host's log: half of the train users do."""
+    return terminal_share(clicks) >= 0.5
 
 
-def terminal_share(clicks: pl.DataFrame, gap_ms: int) -> float:
-    """The share of train users whose last step takes exactly ``gap_ms``."""
+def terminal_share(clicks: pl.DataFrame) -> float:
+    """The share of train users whose last step takes exactly ``GAP_MS``."""
     ends = clicks.filter(~pl.col("is_test")).sort("user", "time", "item").group_by("user", maintain_order=True)
     last = ends.agg(wait=pl.col("time").diff().last())
-    return float((last["wait"] == gap_ms).fill_null(value=False).mean() or 0.0)  # type: ignore[arg-type]
+    return float((last["wait"] == GAP_MS).fill_null(value=False).mean() or 0.0)  # type: ignore[arg-type]
 
 
 def label_fold(clicks: pl.DataFrame, settings: SplitSettings, seed: int) -> Fold:
@@ -54,32 +55,28 @@ def label_fold(clicks: pl.DataFrame, settings: SplitSettings, seed: int) -> Fold
     Validation: the last click of train users, drawn so that day of the last visible click and length of the visible
     history are distributed as for the test users; at most a quarter of the train users. On days and lengths that no
     train user has, a test user's own latest visible target stands in. ``weight`` of a validation query: the test's
-    share of its day and length over validation's, 1 on average. Training: up to ``per_user``
-    latest targets of other users, train and test alike, ``train_queries`` and ``train_share`` of them at most: each one
-    thins the history that all rows' features are computed from. ``queries`` carries ``role`` ("train" or "valid").
+    share of its day and length over validation's, 1 on average. Training: the latest targets of other users, train and
+    test alike, at most ``train_queries``. ``queries`` carries ``role`` ("train" or "valid").
     """
-    targets = find_targets(clicks, settings.gap_ms)
-    test = describe_test(clicks)
-    own = describe_ends(clicks, targets.filter(pl.col("is_last") & ~pl.col("is_test")))
-    latest = describe_ends(clicks, targets.filter((pl.col("nth") == 0) & pl.col("is_test")))
+    targets = find_targets(clicks)
+    test = stratify_test(clicks)
+    own = stratify_targets(clicks, targets.filter(pl.col("is_last") & ~pl.col("is_test")))
+    latest = stratify_targets(clicks, targets.filter("is_test"))
     pool = pl.concat([own, latest.join(own, on=CELL, how="anti")]).sort("user")
     size = min(settings.valid_queries, own.height // 4)
     users = _draw_valid(pool, test, size, seed, own.height)
-    rest = targets.join(users, on="user", how="anti").filter(pl.col("nth") < settings.per_user)
-    count = min(settings.train_queries, int(settings.train_share * rest.height))
+    rest = targets.join(users, on="user", how="anti", maintain_order="left")
+    count = min(settings.train_queries, rest.height)
     train = rest.sample(count, seed=seed, shuffle=True).with_columns(role=pl.lit("train"))
-    valid = targets.filter(nth=0).join(users, on="user", how="semi").with_columns(role=pl.lit("valid"))
+    valid = targets.join(users, on="user", how="semi", maintain_order="left").with_columns(role=pl.lit("valid"))
     chosen = pl.concat([train, valid]).sort("user", "cut", "item")
-    cuts = chosen.group_by("user", maintain_order=True).first()
-    hidden = chosen.select("user", "item", time="cut")
-    # Two targets of a user can share a millisecond, at which a cut hides the first alone.
-    history = cut_history(clicks, cuts).join(hidden, on=["user", "item", "time"], how="anti", maintain_order="left")
+    history = cut_history(clicks, chosen)
     numbered = chosen.with_row_index("query").with_columns(pl.col("query").cast(pl.Int32))
     seen = own_past(clicks, numbered)
     answers = numbered.select("query", "item")
     weighed = numbered.join(weigh(users, test), on="user", how="left", maintain_order="left")
     roles = weighed.select("query", "user", "role", pl.col("weight").fill_null(1.0))
-    return Fold(history, describe_queries(roles, seen), seen, answers)
+    return Fold(history, add_context(roles, seen), seen, answers)
 
 
 def _draw_valid(pool: pl.DataFrame, target: pl.DataFrame, size: int, seed: int, known: int) -> pl.DataFrame:
@@ -98,6 +95,11 @@ def weigh(users: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:
     """(user, weight): the test's share of the user's day and length over the share here; 1 on average.
 
     Where the two logs share no day every weight is 1.
+
+    >>> users = pl.DataFrame({"user": [1, 2, 3, 4], "day": [0, 0, 0, 1], "length": [2, 2, 2, 2]})
+    >>> test = pl.DataFrame({"user": [8, 9], "day": [0, 1], "length": [2, 2]})
+    >>> [round(weight, 2) for weight in weigh(users, test)["weight"]]  # day 0 is three quarters here, half there
+    [0.67, 0.67, 0.67, 2.0]
     """
     here, there = (frame.group_by(CELL).agg(pl.len() / frame.height) for frame in (users, test))
     shares = users.join(here, on=CELL).join(there.rename({"len": "test"}), on=CELL, how="left").sort("user")
@@ -107,13 +109,13 @@ def weigh(users: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:
     return shares.select("user", weight=weight / weight.mean())
 
 
-def test_fold(clicks: pl.DataFrame) -> Fold:
+def build_test_fold(clicks: pl.DataFrame) -> Fold:
     """The test: the next click of every test user, everything visible as history."""
     users = clicks.filter("is_target").select("user").unique().sort("user")
     numbered = users.with_row_index("query").select(pl.col("query").cast(pl.Int32), "user", role=pl.lit("test"))
     everything = numbered.with_columns(before=pl.lit(2**31 - 1))
     seen = own_past(clicks, everything)
-    return Fold(clicks, describe_queries(numbered, seen), seen, None)
+    return Fold(clicks, add_context(numbered, seen), seen, None)
 
 
 def own_past(clicks: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
@@ -125,20 +127,20 @@ def own_past(clicks: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
     return ordered.select("query", "item", "time", "back", *CONTEXT)
 
 
-def describe_queries(queries: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
+def add_context(queries: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
     """Add time (ms) and device context of the last visible click, and the number of visible clicks."""
     latest = seen.filter(pl.col("back") == 0).drop("item", "back")
     size = seen.group_by("query").agg(clicks=pl.len().cast(pl.Int32))
     return queries.join(latest, on="query", how="left").join(size, on="query", how="left").sort("query")
 
 
-def describe_test(clicks: pl.DataFrame) -> pl.DataFrame:
+def stratify_test(clicks: pl.DataFrame) -> pl.DataFrame:
     """One row per test user: day of the last visible click, and length class (log2) of the visible history."""
     ends = clicks.filter("is_target").group_by("user").agg(visible=pl.len(), until=pl.col("time").max()).sort("user")
     return ends.select("user", **_strata(pl.col("visible")))
 
 
-def describe_ends(clicks: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFrame:
+def stratify_targets(clicks: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFrame:
     """The same columns of what stays visible of each target's user once it is hidden; one target a user."""
     log = clicks.sort("user", "time", "item").select(
         "user", until="time", before=pl.int_range(1, pl.len() + 1).over("user")

@@ -64,7 +64,7 @@ class ModelSettings(Settings, frozen=True):
 
     ``score``: the "cosine" of hidden vector and ad's vector, with the ad's popularity, age and content beside it; or
     their "dot" product and nothing else, as SASRec has it. ``deep_tower``: a hidden layer behind an ad's vector.
-    ``dropout`` in the encoder. ``memory``: the wide part, see model/cooccurrence_term.py.
+    ``dropout`` in the encoder.
     """
 
     encoder: Literal["hstu", "transformer", "bert4rec", "two_tower"]
@@ -88,7 +88,6 @@ class ModelSettings(Settings, frozen=True):
     kernel: bool
     deep_tower: bool
     dropout: Share
-    memory: bool
 
 
 class ActionWeights(Settings, frozen=True):
@@ -103,13 +102,6 @@ class ActionWeights(Settings, frozen=True):
         """Refuse weights that leave nothing (``ValueError``)."""
         if not (self.exposure or self.click or self.conversion or self.null):
             raise ValueError("the weights of all actions are 0: no event counts")
-
-
-class PopularitySettings(Settings, frozen=True):
-    """Events of the last ``window_days`` before the end of the log count, 0 for all of them."""
-
-    window_days: NotNegative
-    weights: ActionWeights
 
 
 class AttributeSettings(Settings, frozen=True):
@@ -171,36 +163,21 @@ class LinearSettings(Settings, frozen=True):
     most_items: Count
 
 
-class MemorySettings(Settings, frozen=True):
-    """The wide part, where ``model.memory`` is set: ``counts`` as in the open mode, users in ``parts`` (a user is
-    trained with what the other parts did); a catalogue of more than ``most_items`` is refused.
-    """
-
-    parts: Annotated[int, msgspec.Meta(ge=2)]
-    most_items: Count
-    counts: CountSettings
-
-
 class TrainSettings(Settings, frozen=True):
-    """Training. ``batch`` histories a step, ``epochs`` over all of them. ``optimizer``: AdamW, or Muon for the matrices
-    inside the network and AdamW for the rest. ``rate``: the peak of the learning rate, after ``warmup`` (share of all
-    steps), falling to 0 by a cosine; ``muon_rate``: of the matrices; ``decay`` of weights, ``clip`` of the gradient.
+    """Training. ``batch`` histories a step, ``epochs`` over all of them. ``rate``: the peak of AdamW's learning rate,
+    after ``warmup`` (share of all steps), falling to 0 by a cosine; ``decay`` of weights, ``clip`` of the gradient.
 
     ``loss``: sampled softmax, or the binary cross-entropy of the target and "one_negative" a position. ``temperature``
     of the cosine. ``negatives``: a share ``even_share`` of them drawn evenly, the others ads of the batch; 0 for every
     ad that was seen. ``click_weight``: of a click in the loss; any other event has ``exposure_weight``, and is a
     target in a share ``exposure_share`` of the steps only. ``word_weight``: of the
     loss of semantic ids, of ``levels`` with ``codes`` values each; 0 levels for none.
-    ``final``: for the host's queries, train on everything "again", or "continue" from the weights of the hold-out for
-    ``final_epochs`` at a peak of ``final_rate``. ``precision``: bf16 autocast, or auto: where the device is a GPU.
     ``processes``: of torchrun, 0 for one a GPU. ``checkpoint_s``: seconds between checkpoints.
     """
 
     batch: Count
     epochs: Count
-    optimizer: Literal["adamw", "muon"]
     rate: Positive
-    muon_rate: Positive
     decay: NotNegative
     warmup: Share
     clip: Positive
@@ -214,25 +191,16 @@ class TrainSettings(Settings, frozen=True):
     word_weight: NotNegative
     levels: NotNegativeInt
     codes: Count
-    precision: Literal["auto", "fp32", "bf16"]
-    final: Literal["again", "continue"]
-    final_epochs: Count
-    final_rate: Positive
     processes: NotNegativeInt
     checkpoint_s: Positive
 
 
 class RetrieveSettings(Settings, frozen=True):
-    """``query_block`` x ``candidate_block`` scores are held at once. ``beam``: semantic IDs followed at a time.
-    ``approximate``: look through faiss's inverted lists as well, ``probes`` of ``lists``, and report their recall.
-    """
+    """``query_block`` x ``candidate_block`` scores are held at once. ``beam``: semantic IDs followed at a time."""
 
     query_block: Count
     candidate_block: Count
     beam: Count
-    approximate: bool
-    lists: Count
-    probes: Count
 
 
 class ForecastSettings(Settings, frozen=True):
@@ -283,33 +251,6 @@ class RankerSettings(Settings, frozen=True):
     forecast: ForecastSettings
 
 
-class MixSettings(Settings, frozen=True):
-    """Weights are searched in ``trials``, among the ``top`` candidates of each model and query."""
-
-    trials: Count
-    top: Count
-
-
-class StackSettings(ForecastSettings, frozen=True):
-    """The boosted trees of the ranker's open mode; ``l2`` draws their leaves to 0."""
-
-    l2: NotNegative
-
-
-class OpenSettings(Settings, frozen=True):
-    """All settings of the open mode; ``enabled``: mix, and submit the mix. ``trees``: of the ranker's; the others: of
-    the network's.
-    """
-
-    enabled: bool
-    trees: StackSettings
-    attributes: AttributeSettings
-    popularity: PopularitySettings
-    counts: CountSettings
-    linear: LinearSettings
-    mix: MixSettings
-
-
 class TencentConfig(Settings, frozen=True):
     """All settings."""
 
@@ -320,10 +261,8 @@ class TencentConfig(Settings, frozen=True):
     split: SplitSettings
     ranker: RankerSettings
     model: ModelSettings
-    memory: MemorySettings
     train: TrainSettings
     retrieve: RetrieveSettings
-    open: OpenSettings
 
     def __post_init__(self) -> None:
         """Refuse what does not go together (``ValueError``)."""
@@ -335,9 +274,5 @@ class TencentConfig(Settings, frozen=True):
             raise ValueError("model.ids, model.features and model.embeddings are all false: an ad has no vector")
         if not (self.train.click_weight or self.train.exposure_weight):
             raise ValueError("train.click_weight and train.exposure_weight are both 0: nothing is learned")
-        if self.model.memory and self.model.score == "dot":
-            raise ValueError('model.memory needs model.score = "cosine": it adds to its scores')
-        if (self.model.memory or self.model.kernel) and self.train.loss == "one_negative":
-            raise ValueError('train.loss = "one_negative" needs model.memory and model.kernel = false')
-        if self.model.kernel and self.retrieve.approximate:
-            raise ValueError("retrieve.approximate needs model.kernel = false: an index finds inner products alone")
+        if self.model.kernel and self.train.loss == "one_negative":
+            raise ValueError('train.loss = "one_negative" needs model.kernel = false')

@@ -7,8 +7,6 @@ from common.engine.run import Result
 from common.io.submission import Checked
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Corpus, Embedding, Int64s
-from competitions.tencent.ensemble.ensemble import Mixed
-from competitions.tencent.ensemble.stacking import Stacked
 from competitions.tencent.inference.retrieval import TopK
 from competitions.tencent.inference.stages import Answer
 from competitions.tencent.plan import Plan
@@ -32,28 +30,23 @@ class Prepared:
 
 @dataclass(frozen=True)
 class RankedFold:
-    """What was fitted for a fold by ``method = "ranker"``, and its recommendations; ``stacked``: of the open mode, None
-    where that is off.
-    """
+    """What was fitted for a fold by ``method = "ranker"``, and its recommendations."""
 
     name: str
     inputs: Result[RankerInputs]
     ranker: Result[Ranker]
     answer: Result[RankedAnswer]
-    stacked: Result[Stacked] | None = None
 
     @property
     def top(self) -> Result[TopK]:
         """The ten best of every query."""
-        top: Result[TopK] = self.stacked.top if self.stacked else self.answer.ranker
+        top: Result[TopK] = self.answer.ranker
         return top
 
 
 @dataclass(frozen=True)
 class FoldResult:
-    """What was fitted for a fold by ``method = "network"``, and its recommendations; ``mixed``: of the open mode, None
-    where that is off.
-    """
+    """What was fitted for a fold by ``method = "network"``, and its recommendations."""
 
     name: str
     corpus: Result[Corpus]
@@ -63,12 +56,11 @@ class FoldResult:
     settings: NetworkSettings
     trained: Result[Trained]
     answer: Result[Answer]
-    mixed: Result[Mixed] | None = None
 
     @property
     def top(self) -> Result[TopK]:
         """The ten best of every query."""
-        top: Result[TopK] = self.mixed.top if self.mixed else self.answer.vectors
+        top: Result[TopK] = self.answer.vectors
         return top
 
 

@@ -17,8 +17,6 @@ from common.engine.run import Result, Run, bundle, collect, derive
 from competitions.tencent import split, submission
 from competitions.tencent.config import HostSettings, SplitSettings, TencentConfig
 from competitions.tencent.corpus import RawFiles
-from competitions.tencent.ensemble import ensemble, stacking
-from competitions.tencent.ensemble.stacking import OpenInputs
 from competitions.tencent.inference import stages
 from competitions.tencent.io import reader
 from competitions.tencent.outcome import FoldResult, Outcome, Prepared, RankedFold, Validated
@@ -38,15 +36,11 @@ def validate(files: RawFiles, config: TencentConfig, run: Run) -> Validated:
     fold, host = ready.valid, config.host
     # 3. Learn from the same question at earlier times, answer the held-out queries.
     if config.method == "ranker":
-        ranked = stack(ready, fold, rank(ready, fold, config, run, "valid"), config, run)
-        top = ranked.stacked.top if ranked.stacked else None
-        measured = run.step(ranking.evaluate_answers, fold, ranked.answer, top, host, name="measure")
+        ranked = rank(ready, fold, config, run, "valid")
+        measured = run.step(ranking.evaluate_answers, fold, ranked.answer, host, name="measure")
         return Validated(config, ready, ranked, measured)
-    early = answer_open(fit_and_answer(ready, fold, config, run, "valid"), config, run)
-    top = early.mixed.top if early.mixed else None
-    return Validated(
-        config, ready, early, run.step(stages.evaluate_answers, fold, early.answer, top, host, name="measure")
-    )
+    early = fit_and_answer(ready, fold, config, run, "valid")
+    return Validated(config, ready, early, run.step(stages.evaluate_answers, fold, early.answer, host, name="measure"))
 
 
 def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
@@ -56,9 +50,9 @@ def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
     final: RankedFold | FoldResult
     # 4. Learn again from everything, answer the host's queries.
     if isinstance(early, RankedFold):
-        final = stack(ready, ready.test, rank(ready, ready.test, config, run, "test"), config, run, early)
+        final = rank(ready, ready.test, config, run, "test")
     else:
-        final = answer_open(fit_and_answer(ready, ready.test, config, run, "test", early), config, run, early)
+        final = fit_and_answer(ready, ready.test, config, run, "test")
 
     # 5. Write the three forms, read each back from disk and check it.
     ads, filled = run.step(submission.choose_ads, ready.corpus, ready.test, final.top, name="choose").value
@@ -165,70 +159,21 @@ def rank(ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, n
     return RankedFold(name, inputs, ranker, answer)
 
 
-def stack(
-    ready: Prepared,
-    fold: Result[Fold],
-    ranked: RankedFold,
-    config: TencentConfig,
-    run: Run,
-    early: RankedFold | None = None,
-) -> RankedFold:
-    """The open mode of the ranker, where it is on: trees over its lists and the network's scores, those of ``early`` or
-    fitted here.
-    """
-    if not config.open.enabled:
-        return ranked
-    network, features = fit_and_answer(ready, fold, config, run, ranked.name), config.ranker.features
-    given = bundle(
-        OpenInputs, lists=ranked.inputs, ranker=ranked.ranker, network=network.inputs, trained=network.trained
-    )
-    name = f"{ranked.name}.open"
-    if early is None:
-        stacked = run.step(stacking.fit_and_answer, given, features, network.settings, config.open.trees, name=name)
-    else:
-        assert early.stacked is not None
-        stacked = run.step(stacking.answer, given, features, network.settings, early.stacked.trees, name=name)
-    return dataclasses.replace(ranked, stacked=stacked)
-
-
-def fit_and_answer(
-    ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str, early: FoldResult | None = None
-) -> FoldResult:
-    """Train on what a fold shows, and answer its queries. With ``train.final = "continue"`` a training behind an
-    ``early`` one goes on from its weights: semantic IDs then stay what they were.
-    """
+def fit_and_answer(ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str) -> FoldResult:
+    """Train on what a fold shows, and answer its queries."""
     corpus, embeddings, train, seed = ready.corpus, ready.embeddings, config.train, config.seed
-    before = early if train.final == "continue" else None
-    if before is None:
-        levels, codes, label = train.levels, train.codes, f"{name}.spell"
-        semantic_ids = run.step(stages.build_semantic_ids, corpus, embeddings, fold, levels, codes, seed, name=label)
-    else:
-        semantic_ids = before.semantic_ids
-        train = msgspec.structs.replace(train, epochs=train.final_epochs, rate=train.final_rate)
-    wide, memory = config.model.memory, config.memory
-    term = run.step(stages.fit_cooccurrence_term, corpus, fold, wide, memory, seed, name=f"{name}.recollect")
+    levels, codes, label = train.levels, train.codes, f"{name}.spell"
+    semantic_ids = run.step(stages.build_semantic_ids, corpus, embeddings, fold, levels, codes, seed, name=label)
     inputs = bundle(
         ModelInputs,
         corpus=corpus,
         embeddings=embeddings,
         fold=fold,
         semantic_ids=semantic_ids,
-        cooccurrence=term,
         forecast=tabulate(ready, fold, config, run, name),
     )
     settings = NetworkSettings(config.model, train, seed)
-    start, folder = before.trained if before else None, str(run.folder.parent / "checkpoints")
-    trained = run.step(stages.fit, inputs, settings, start, folder, name=f"{name}.fit")
+    folder = str(run.folder.parent / "checkpoints")
+    trained = run.step(stages.fit, inputs, settings, folder, name=f"{name}.fit")
     answer = run.step(stages.answer, inputs, trained, settings, config.retrieve, name=f"{name}.answer")
     return FoldResult(name, corpus, fold, semantic_ids, inputs, settings, trained, answer)
-
-
-def answer_open(result: FoldResult, config: TencentConfig, run: Run, early: FoldResult | None = None) -> FoldResult:
-    """The open mode, where it is on: counts and regression mixed in, by the weights of ``early`` or fitted here."""
-    if not config.open.enabled:
-        return result
-    tables = run.step(ensemble.fit_tables, result.corpus, result.fold, config.open, name=f"{result.name}.tables")
-    weights = early.mixed.value.weights if early and early.mixed else None
-    inputs, trained, settings, name = result.inputs, result.trained, result.settings, f"{result.name}.open"
-    mixed = run.step(ensemble.answer, inputs, trained, tables, settings, config.open, weights, name=name)
-    return dataclasses.replace(result, mixed=mixed)

@@ -21,8 +21,6 @@ SMALL = (
     "rank.rounds=30",
     "rank.patience=10",
     "recall.candidates=40",
-    "recall.item2vec.epochs=1",
-    "blend.trials=8",
 )
 AFTER_FITS = {"score_valid", "find_blend", "score_test", "answer", "measure", "insight.importance"}
 FITS = {"fit.lightgbm_lambdarank", "fit.xgboost", "refit.lightgbm_lambdarank", "refit.xgboost"}
@@ -178,7 +176,7 @@ NEWS = Contract(
     earlier=list_earlier,
     answers=find_answers,
     # The votes' weights are learned from training answers, as a model is: test_retrieval.py says from these alone.
-    quick=("rank.rounds=1", "blend.trials=1", 'recall.fusion="equal"'),
+    quick=("rank.rounds=1", 'recall.fusion="equal"'),
     model_change=Change(
         "rank.xgboost.max_depth=2", frozenset({"make_plan", "fit.xgboost", "refit.xgboost"} | AFTER_FITS)
     ),

@@ -60,14 +60,6 @@ def test_board_b_predicts_its_own_users_and_learns_from_board_a(folder: Path, ca
     assert call("check", "news", finished.submission, "--raw", folder)[0] == 0
 
 
-def test_board_a_can_still_be_chosen(folder: Path, call: Call) -> None:
-    shutil.copy(folder / reader.TEST_A, folder / reader.TEST_B[1])
-    first = pl.read_csv(folder / reader.TEST_A).filter(pl.col("user_id") < TEST_FROM + 20)
-    first.write_csv(folder / reader.TEST_A)
-    finished = solve(call, folder, "board=A")
-    assert set(lists(finished)) == set(first["user_id"])
-
-
 def test_without_embeddings_the_run_goes_on_and_says_so(folder: Path, call: Call) -> None:
     (folder / reader.EMBEDDINGS).unlink()
     finished = solve(call, folder)

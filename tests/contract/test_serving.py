@@ -34,9 +34,6 @@ SMALL = [
         ("seed=1", "split.valid_share=0.2", "ranker.forecast.rounds=50", "ranker.fit.epochs=3"),
         id="tencent",
     ),
-    pytest.param(
-        "tencent", 0.001, (*measure.TENCENT_SETTINGS, 'method="network"', "train.epochs=1"), id="tencent network"
-    ),
 ]
 
 

@@ -43,7 +43,7 @@ from competitions.tencent.simulator import simulate as tencent_simulation
 HERE = Path(__file__).parent
 SEED = 1
 NEWS_SCALE, FLIGHT_SCALE, MGTV_SCALE, TENCENT_SCALE = 0.005, 0.006, 0.004, 0.001
-NEWS_SETTINGS = ("seed=1", "recall.candidates=80", "rank.rounds=40", "rank.patience=20", "blend.trials=30")
+NEWS_SETTINGS = ("seed=1", "recall.candidates=80", "rank.rounds=40", "rank.patience=20")
 FLIGHT_SETTINGS = (
     "seed=1",
     'rank.models=["xgboost_pairwise", "lightgbm_softmax", "logit"]',

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import polars as pl
 
+from common.day.hosts import MARKER as MARKER
 from common.day.hosts.simulated import written_at_once
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
 
-MARKER = "standin.json"  # written last: a folder that has it is ours to replace
 TRUTH = "truth.csv"
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from common.day.hosts import REPORT as REPORT
 from common.engine.errors import UserError
 from common.engine.memory import MemoryNeed, refuse_too_large
 from common.engine.progress import say
 
 LARGEST = 4.0  # the largest scale of any simulator
-REPORT = "simulation.json"  # written last: a folder that has it is a finished simulation
 
 
 Writer: TypeAlias = Callable[[Path, float, int], object]

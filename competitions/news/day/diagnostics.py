@@ -15,7 +15,7 @@ from common.learning.metrics import reciprocal_ranks
 from common.learning.model_diagnostics import Importance, curves, importance, number_names, sample_queries
 from common.learning.split import Fold
 from competitions.news.day.answers import describe_lists
-from competitions.news.features import feature_names, stack
+from competitions.news.features import assemble, feature_names
 from competitions.news.pipeline import Outcome
 from competitions.news.ranking import CUTOFF, Labelled, count_rows
 
@@ -71,6 +71,6 @@ def compare_rows(
     valid, sizes = labelled.valid, count_rows(candidates)
     sizes = sizes[: int(np.searchsorted(np.cumsum(sizes), 4 * DRIFT_ROWS)) + 1]
     part = slice(0, int(sizes.sum()))
-    test = stack(candidates["query"][part], blocks, part)
+    test = assemble(candidates["query"][part], blocks, part)
     drift = find_drift(feature_names(blocks), valid.features, test, valid.group_sizes, sizes, most=DRIFT_ROWS)
     return refer(drift, compare_halves(valid, times, most=DRIFT_ROWS), "earlier and later validation users")

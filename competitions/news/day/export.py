@@ -15,14 +15,17 @@ from common.engine.progress import track
 from common.engine.run import Run
 from common.learning.gbdt import Ranker
 from common.learning.split import Fold
-from common.retrieval.channels import count_popular, index_neighbours
-from common.retrieval.lists import gather_histories
-from competitions.news import pipeline, retrieval, submission
+from competitions.news import pipeline, submission
 from competitions.news.config import NewsConfig
 from competitions.news.day import service
 from competitions.news.io import reader
-from competitions.news.retrieval import ChannelTables, FoldInputs, list_tables, list_windows
-from competitions.news.tables import index_fresh, make_feature_tables
+from competitions.news.lookups import build_feature_tables
+from competitions.news.pipeline import FoldInputs
+from competitions.news.retrieval.channels import ChannelTables, list_windows
+from competitions.news.retrieval.fresh import index_fresh
+from competitions.news.retrieval.lists import gather_histories
+from competitions.news.retrieval.neighbours import index_neighbours
+from competitions.news.retrieval.popularity import count_popular
 
 MODULE = "competitions.news.day.service"
 DESCRIPTION = {
@@ -97,7 +100,7 @@ def write_export(inputs: FoldInputs, models: Models, config: NewsConfig, run: Ru
     fold, articles = inputs.fold.value, inputs.articles.value
     write_arrays(make_channel_tables(inputs, config, run), folder / service.CHANNELS)
     content = None if inputs.content is None else inputs.content.value
-    write_arrays(make_feature_tables(fold.history, articles, inputs.vectors.value, content), folder / service.FEATURES)
+    write_arrays(build_feature_tables(fold.history, articles, inputs.vectors.value, content), folder / service.FEATURES)
     blocks, fusion = tuple(config.rank.blocks), dict(models.fusion)
     write_struct(service.Settings(recall=config.recall, blocks=blocks, fusion=fusion), folder / service.SETTINGS)
     for version in models.versions:
@@ -109,11 +112,12 @@ def write_export(inputs: FoldInputs, models: Models, config: NewsConfig, run: Ru
 def make_channel_tables(inputs: FoldInputs, config: NewsConfig, run: Run) -> ChannelTables:
     """What the channels look up in a fold, as its steps made it."""
     settings, fold = config.recall, inputs.fold.value
+    windows = list(list_windows(settings.channels).values())
     _, histories = gather_histories(fold.seen, fold.queries)
-    tables = [retrieval.make_table(run, inputs, name, settings, config.seed) for name in list_tables(settings)]
+    tables = pipeline.make_tables(inputs, settings.channels, run)
     return ChannelTables(
-        neighbours=index_neighbours([table.value for table in tables]),
-        popular=count_popular(fold.history, histories, list(list_windows(settings).values()), settings.per_channel),
+        neighbours=index_neighbours([table.value for table in tables.values()]),
+        popular=count_popular(fold.history, histories, windows, settings.per_channel),
         fresh=index_fresh(inputs.articles.value, fold.history),
     )
 

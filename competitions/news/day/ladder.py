@@ -2,7 +2,7 @@
 
     make ladder-news        or        python -m competitions ladder news
 
-First methods that answer by themselves, and public ones that have a mark on the host's log (``rungs/``), then the
+First methods that answer by themselves, and public ones that have a mark on the host's log (``lab/``), then the
 union of the channels, then the pipeline run again and again, one part richer each time. Candidates, features and fits
 that two rungs share are taken from the store.
 """
@@ -17,19 +17,18 @@ import polars as pl
 from common.day import ladder as steps
 from common.day.ladder import Ladder, Rung
 from common.engine.progress import track
-from common.engine.run import Result, Run, collect_named
+from common.engine.run import Result, Run
 from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold
-from common.retrieval.channels import fuse_channels
-from common.retrieval.item2vec import learn_item2vec
-from competitions.news import retrieval, split
+from competitions.news import split
 from competitions.news.config import BLOCKS, MODELS, NewsConfig
-from competitions.news.day.rungs.marks import METHODS
 from competitions.news.io import reader
-from competitions.news.models import als, gru4rec
-from competitions.news.pipeline import solve
+from competitions.news.lab import als, gru4rec
+from competitions.news.lab.marks import METHODS
+from competitions.news.pipeline import FoldInputs, Frames, retrieve, solve
 from competitions.news.ranking import CUTOFF, count_rows, list_weights, weigh_scores
-from competitions.news.retrieval import FoldInputs
+from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
+from competitions.news.retrieval.item2vec import learn_item2vec
 
 CHANNELS = (
     ("popularity around the click", ("popular_1h", "popular_3h", "popular_next3h", "popular_next24h", "popular_24h")),
@@ -78,14 +77,14 @@ def climb_alone(files: reader.RawFiles, config: NewsConfig, ladder: Ladder) -> N
     content = step(reader.read_embeddings, files.embeddings) if files.embeddings else None
     fold = step(split.label_fold, clicks.frame, config.split, seed, name="label")
 
-    def retrieve(channels: list[str]) -> dict[str, Result[pl.DataFrame]]:
-        vectors = step(learn_item2vec, fold.history, settings.item2vec, seed, name="labelled.vectors")
+    def list_channels(channels: list[str]) -> Frames:
+        vectors = step(learn_item2vec, fold.history, seed, name="labelled.vectors")
         inputs = FoldInputs("labelled", fold, articles.frame, content, vectors)
-        return retrieval.retrieve(ladder.run, inputs, msgspec.structs.replace(settings, channels=channels), seed)
+        return retrieve(inputs, msgspec.structs.replace(settings, channels=channels), ladder.run)
 
     for name, family, channel in ALONE:
         with ladder.rung(name, family, free=("labelled.vectors",)) as rung:
-            score_lists(rung, fold, retrieve([channel])[channel].value)
+            score_lists(rung, fold, list_channels([channel]).value[channel])
     valid = step(take_valid, fold, name="ladder.valid")
     for number, method in enumerate(METHODS):
         with ladder.rung(method.title, method.family) as rung:
@@ -95,14 +94,13 @@ def climb_alone(files: reader.RawFiles, config: NewsConfig, ladder: Ladder) -> N
         factors = step(als.list_by_factors, fold, settings.per_channel, seed, name="ladder.factors")
         score_lists(rung, fold, factors.value)
     channels = [channel for _, more in CHANNELS for channel in more]
-    constant, top = settings.fusion_constant, settings.candidates
     with ladder.rung("all channels, fused by reciprocal ranks", steps.BLEND) as rung:
-        channel_lists = collect_named(retrieve(channels))
-        union = step(fuse_channels, channel_lists, constant, top, name="ladder.unite")
+        channel_lists = list_channels(channels)
+        union = step(fuse_channels, channel_lists, settings.candidates, name="ladder.unite")
         score_lists(rung, fold, union.value.select("query", "item", score="fusion"))
     with ladder.rung("all channels, their votes weighed", steps.BLEND) as rung:
-        fusion = step(retrieval.learn_fusion, fold, channel_lists, settings, seed)
-        union = step(fuse_channels, channel_lists, constant, top, fusion, name="labelled.unite")
+        fusion = step(learn_fusion, fold, channel_lists, "learned", seed)
+        union = step(fuse_channels, channel_lists, settings.candidates, fusion, name="labelled.unite")
         score_lists(rung, fold, union.value.select("query", "item", score="fusion"))
     needs = [record.name for record in ladder.run.timings if record.name.startswith("labelled.")]
     with ladder.rung("GRU over these candidates", steps.SEQUENCE, needs) as rung:

@@ -19,14 +19,14 @@ from common.day.serving.model_files import read_models, score_models
 from common.learning.blending import standardise
 from common.learning.dataset import Matrix
 from common.learning.split import Fold
-from common.retrieval.channels import FusedLists, fuse_lists
-from common.retrieval.lists import Histories, count_up
 from competitions.news.config import RecallSettings
-from competitions.news.features import describe, feature_names
-from competitions.news.retrieval import ChannelTables, list_channels
+from competitions.news.features import build_columns, feature_names
+from competitions.news.lookups import FeatureTables, Queries, read_queries, take_query
+from competitions.news.retrieval.channels import ChannelTables, list_channels
+from competitions.news.retrieval.fusion import FusedLists, fuse_lists
+from competitions.news.retrieval.lists import Histories, count_up
 from competitions.news.split import CONTEXT
 from competitions.news.submission import LENGTH
-from competitions.news.tables import FeatureTables, Queries, read_queries, take_query
 
 SETTINGS, BLEND = "settings.json", "blend.json"
 CHANNELS, FEATURES = "channels", "features"
@@ -69,8 +69,8 @@ class Tables:
     def retrieve(self, histories: Histories) -> FusedLists:
         """The candidates of all queries, as the pipeline retrieves them."""
         recall = self.settings.recall
-        lists = list_channels(histories, self.channels, recall)
-        return fuse_lists(lists, recall.fusion_constant, recall.candidates, self.votes)
+        lists = list_channels(histories, self.channels, recall.channels, recall.per_channel)
+        return fuse_lists(lists, recall.candidates, self.votes)
 
 
 class NewsService:
@@ -90,8 +90,8 @@ class NewsService:
         queries, settings = join_requests(requests), self.tables.settings
         candidates = self.tables.retrieve(queries.histories)
         mark("recall")
-        described = describe(queries, candidates, settings.recall.channels, self.tables.features)
-        blocks = {name: described[name] for name in settings.blocks}
+        columns_by_block = build_columns(queries, candidates, settings.recall.channels, self.tables.features)
+        blocks = {name: columns_by_block[name] for name in settings.blocks}
         columns = [values for block in blocks.values() for values in block.values()]
         mark("features")
         features = np.empty((len(candidates.items), len(columns)), np.float32)

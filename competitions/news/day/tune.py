@@ -26,7 +26,7 @@ from competitions.news import ranking
 from competitions.news.config import NewsConfig
 from competitions.news.io import reader
 from competitions.news.pipeline import Prepared, prepare
-from competitions.news.ranking import CUTOFF, Labelled, make_recipe
+from competitions.news.ranking import BLEND_TRIALS, CUTOFF, Labelled, make_recipe
 
 FOLDS = 3
 BLEND = "blend"
@@ -99,7 +99,7 @@ def _blend_task(ready: Prepared, folds: TimeFolds, scores: list[Scores], config:
     def blend(columns: Scores, chosen: object, valid: RankingDataset, answers: int) -> Scores:
         """The reciprocal rank of each query with weights searched on the other half of the queries."""
         kept = columns[:, [models.index(name) for name in str(chosen).split("+")]]
-        options = {"answers": answers, "trials": config.blend.trials, "seed": config.seed, "k": CUTOFF}
+        options = {"answers": answers, "trials": BLEND_TRIALS, "seed": config.seed, "k": CUTOFF}
         return search_weights(kept, valid.labels, valid.group_sizes, **options).reciprocal
 
     def score(settings: Settings, fold: int) -> float:

@@ -253,7 +253,12 @@ def _find_neighbours(latent: NDArray[np.float32], time: Floats, evergreen: NDArr
 
 
 def top_columns(values: NDArray[Any], width: int) -> tuple[Ints, NDArray[Any]]:
-    """Of each row, the columns of the ``width`` largest values and these values, largest first."""
+    """Of each row, the columns of the ``width`` largest values and these values, largest first.
+
+    >>> columns, values = top_columns(np.array([[1, 9, 5]]), 2)
+    >>> columns.tolist(), values.tolist()
+    ([[1, 2]], [[9, 5]])
+    """
     best = np.argpartition(-values, width - 1, axis=1)[:, :width]
     order = np.lexsort((best, -np.take_along_axis(values, best, axis=1)), axis=1)
     best = np.take_along_axis(best, order, axis=1)

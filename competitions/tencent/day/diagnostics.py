@@ -10,9 +10,9 @@ from common.learning.adversarial_validation import Drift, find_drift, refer
 from common.learning.dataset import Matrix
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.day.answers import describe_lists
-from competitions.tencent.day.permutation_importance import measure_columns, measure_inputs
+from competitions.tencent.day.permutation_importance import measure_columns
 from competitions.tencent.io import schema
-from competitions.tencent.outcome import Outcome, RankedFold
+from competitions.tencent.outcome import FoldResult, Outcome, RankedFold
 from competitions.tencent.sequences import Histories, usual_times
 from competitions.tencent.split import Fold
 
@@ -26,13 +26,12 @@ def diagnose(outcome: Outcome, run: Run) -> dict[str, Any]:
     ready, early = outcome.ready, outcome.early
     earlier = early.inputs.questions if isinstance(early, RankedFold) else []
     drift = run.step(compare_users, ready.corpus, ready.valid, ready.test, earlier, name="insight.drift").value
+    measured, kind = [], "network"
     if isinstance(early, RankedFold):
         settings, seed = outcome.config.ranker.features, outcome.config.seed
-        measured = run.step(measure_columns, early.inputs, early.ranker, settings, seed, name="insight.importance")
-        kind, losses = "ranker", (early.ranker.value.losses, final_losses(outcome))
-    else:
-        measured = run.step(measure_inputs, early.inputs, early.trained, early.settings, name="insight.importance")
-        kind, losses = "network", (early.trained.value.history.losses, final_losses(outcome))
+        step = run.step(measure_columns, early.inputs, early.ranker, settings, seed, name="insight.importance")
+        measured, kind = step.value, "ranker"
+    losses = (list_losses(early), list_losses(outcome.final))
     curves = [
         {"name": f"{kind}, {fold}", "metric": "training loss", "values": list(map(float, values)), "falls": True}
         for fold, values in zip(("hold-out", "final fit"), losses, strict=True)
@@ -41,15 +40,14 @@ def diagnose(outcome: Outcome, run: Run) -> dict[str, Any]:
     return {
         "drift": drift,
         "curves": curves,
-        "importance": measured.value,
+        "importance": measured,
         "answers": describe_lists(outcome),
     }
 
 
-def final_losses(outcome: Outcome) -> Sequence[float]:
-    """The losses, epoch by epoch, of the fit that answers the host's queries."""
-    final = outcome.final
-    return final.ranker.value.losses if isinstance(final, RankedFold) else final.trained.value.history.losses
+def list_losses(fitted: RankedFold | FoldResult) -> Sequence[float]:
+    """The losses of a fit, epoch by epoch."""
+    return fitted.ranker.value.losses if isinstance(fitted, RankedFold) else fitted.trained.value.history.losses
 
 
 def compare_users(corpus: Corpus, valid: Fold, test: Fold, earlier: Sequence[Fold]) -> Drift | None:

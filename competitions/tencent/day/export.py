@@ -1,172 +1,173 @@
-"""Export a finished run as files that ``service.py`` answers from; the scores of fewer bits and a smaller network."""
+"""Export a finished run as files that ``service.py`` answers from; the scores of fewer bits and of shorter lists."""
 
-import dataclasses
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypeVar
 
-import faiss
-import msgspec
 import numpy as np
-import torch
 
-from common.day.serving.benchmark import Export, spread
-from common.day.serving.feature_tables import write_array, write_struct
+from common.day.serving.benchmark import Export, Variant, answer_all, spread
+from common.day.serving.feature_tables import write_array, write_arrays, write_struct
 from common.engine.errors import UserError
 from common.engine.run import Run
 from competitions.tencent import pipeline
-from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import RawFiles
-from competitions.tencent.day import ranker_export, service
-from competitions.tencent.day.judging import judge_variants
-from competitions.tencent.day.requests import write_requests
-from competitions.tencent.inference import stages
-from competitions.tencent.model.network import Network
-from competitions.tencent.outcome import FoldResult
-from competitions.tencent.training.checkpoint import restore
-from competitions.tencent.training.inputs import ModelInputs, NetworkSettings, build_training_inputs
-from competitions.tencent.training.trainer import Trained, build_network
+from competitions.tencent.config import HostSettings, TencentConfig
+from competitions.tencent.corpus import Corpus, Int64s, RawFiles, Sequences
+from competitions.tencent.day import service
+from competitions.tencent.day.service import ServedFold, SparseTable
+from competitions.tencent.inference.retrieval import TopK
+from competitions.tencent.inference.stages import evaluate
+from competitions.tencent.model.sparse_history import Sparse
+from competitions.tencent.outcome import RankedFold
+from competitions.tencent.ranking.ranker import Ranker
+from competitions.tencent.ranking.scoring import Ready
+from competitions.tencent.ranking.stages import prepare_fold
+from competitions.tencent.split import Fold
 
+T = TypeVar("T")
 MODULE = "competitions.tencent.day.service"
-CODES = 256  # of a subspace of product quantisation, which is learned on so many candidates at least
-HEAD = "head."  # its weights begin with this
-SUBSPACE = 4  # dimensions that share a byte
 DESCRIPTION = {
-    "request": "what a user did and his features -> ten candidates, seen ones left out",
-    "computed at export": "the vector of every candidate",
-    "computed in the request": "the vectors of the history's ads, the encoder, the product with all candidates",
-    "left out": "parsing, network; the open mode and generative answers are not exported",
-    "product codes": f"product quantisation, {SUBSPACE} dimensions a byte",
-    "half": "the network of half the width was trained on the hold-out alone; its latency is that network's",
+    "request": "what a user did -> ten candidates, seen ones left out",
+    "computed at export": "content vectors, forecast, statistics and lifts of all ads, tables of the first search",
+    "computed in the request": "the search over all candidates, the features of those found, their scores",
+    "left out": "parsing, network; the tables stay those of the run until the next export",
+    "half": "the ranker is the same, learned from whole lists",
 }
 
 
 @dataclass(frozen=True)
-class Compression:
-    """A variant: ``codes`` of the candidates (float32, float16, int8 or product), the network's bits and size."""
+class Reduction:
+    """A variant: the bits of the content vectors, the share of the list that is ranked."""
 
     name: str
     folder: str
-    codes: str = "float32"
-    int8: bool = False
-    half: bool = False
+    content: Literal["float32", "float16"] = "float32"
+    share: float = 1.0
 
 
-COMPRESSIONS = (
-    Compression("float32", "whole"),
-    Compression("candidates in float16", "float16", "float16"),
-    Compression("candidates in int8", "int8", "int8"),
-    Compression("candidates by product codes", "product", "product"),
-    Compression("linear layers in int8", "layers", "float32", int8=True),
-    Compression("a network of half the width", "half", "float32", half=True),
+REDUCTIONS = (
+    Reduction("ranker in float32", "whole"),
+    Reduction("content in float16", "float16", "float16"),
+    Reduction("lists of half the length", "half", share=0.5),
 )
 
 
-@dataclass(frozen=True)
-class ExportedFold:
-    """A fold with its networks: ``trained`` and ``settings`` by size (half or not)."""
-
-    inputs: ModelInputs
-    trained: dict[bool, Trained]
-    settings: dict[bool, NetworkSettings]
-
-
 def export(files: RawFiles, config: TencentConfig, run: Run, folder: Path, requests: int) -> Export:
-    """Export the final ranker, or network, below ``folder``, with so many ``requests`` of the host's queries.
+    """Export the final ranker below ``folder``, with so many ``requests`` of the host's queries.
 
-    The variants are judged on the hold-out: the early network, exported in the same way to a folder that does not stay,
-    answers its queries.
+    The variants are judged on the hold-out, with the ranker that was learned for it. ``UserError`` for the network.
     """
-    if config.method == "ranker":
-        return ranker_export.export(files, config, run, folder, requests)
-    if config.model.memory:
-        raise UserError("A model with a wide part (model.memory) cannot be exported: scores are no inner products.")
-    ready, heads = pipeline.prepare(files, config, run), config.model.heads
-    early = pipeline.fit_and_answer(ready, ready.valid, config, run, "valid")
-    final = pipeline.fit_and_answer(ready, ready.test, config, run, "test", early)
-    width = max(heads, config.model.width // 2 // heads * heads)
-    small = msgspec.structs.replace(config, model=msgspec.structs.replace(config.model, width=width))
-    half = pipeline.fit_and_answer(ready, ready.valid, small, run, "valid.half")
-    least = min(len(fold.value.candidates.rows) for fold in (ready.valid, ready.test))
-    compressions = [each for each in COMPRESSIONS if each.codes != "product" or least >= CODES]
-    if config.model.kernel and ready.embeddings.value:  # scores are no inner products: nothing to search codes by
-        compressions = [each for each in compressions if each.codes == "float32"]
-
-    def gather(result: FoldResult) -> ExportedFold:
-        settings = {False: result.settings, True: half.settings}
-        trained = {False: result.trained.value, True: half.trained.value}
-        return ExportedFold(dataclasses.replace(result.inputs.value, semantic_ids=None), trained, settings)
-
-    exported = gather(final)
-    write_export(exported, compressions, folder / "export")
-    chosen = spread(len(exported.inputs.fold.users), requests)
-    inputs = exported.inputs
-    write_requests(*inputs.query_source, inputs.fold, chosen, folder / "requests")
-    expected = final.answer.value.vectors.columns[chosen].astype(float).tolist()
-    held_out = gather(early)
-    names = [(compression.name, compression.folder) for compression in compressions]
-    variants = judge_variants(
-        held_out.inputs.corpus,
-        held_out.inputs.fold,
-        config.host,
-        names,
-        lambda target: write_export(held_out, compressions, target),
-        service.load,
-    )
+    if config.method != "ranker":
+        raise UserError('The network is not served: leave out --set method="network".')
+    prepared = pipeline.prepare(files, config, run)
+    early = pipeline.rank(prepared, prepared.valid, config, run, "valid")
+    final = pipeline.rank(prepared, prepared.test, config, run, "test")
+    corpus, fold = prepared.corpus.value, prepared.test.value
+    ready, ranker = open_fold(final, config)
+    reductions = list_reductions(ready)
+    write_export(ready, ranker, reductions, folder / "export")
+    chosen = spread(len(fold.users), requests)
+    write_requests(corpus.test, fold, chosen, folder / "requests")
+    expected = final.top.value.columns[chosen].astype(float).tolist()
+    with tempfile.TemporaryDirectory() as name:
+        write_export(*open_fold(early, config), reductions, Path(name) / "export")
+        variants = judge_variants(corpus, prepared.valid.value, config.host, reductions, Path(name))
     return Export(MODULE, folder / "export", folder / "requests", variants, expected, DESCRIPTION)
 
 
-def write_export(exported: ExportedFold, compressions: Sequence[Compression], folder: Path) -> None:
-    """Write the content of all ads, and each variant's network and candidates."""
-    networks = {half: load_cpu_network(exported, half) for half in {compression.half for compression in compressions}}
-    content, rows = networks[False].tower.content, exported.inputs.fold.candidates.rows.values
-    arrays = {service.FEATURES: content.features, service.TRAINED: content.trained, service.BIRTH: content.birth}
-    arrays[service.FORECAST] = content.forecast
-    arrays |= {service.name_vectors(at): vectors for at, vectors in enumerate(content.vectors)}
-    for name, array in arrays.items():
-        write_array(array.cpu().numpy(), folder / name)
-    write_array(rows, folder / service.ROWS)
-    sizes, user_sizes, embeddings = content.sizes, content.user_sizes, len(content.vectors)
+def open_fold(result: RankedFold, config: TencentConfig) -> tuple[Ready, Ranker]:
+    """A fold's search and knowledge as they answered its queries, and its ranker."""
+    inputs = result.inputs.value
+    return prepare_fold(inputs, inputs.fold, inputs.forecasts[-1], config.ranker.features), result.ranker.value
+
+
+def list_reductions(ready: Ready) -> list[Reduction]:
+    """The variants that there are: without content vectors none of fewer bits."""
+    return [each for each in REDUCTIONS if ready.search.content is not None or each.content == "float32"]
+
+
+def write_export(ready: Ready, ranker: Ranker, reductions: Sequence[Reduction], folder: Path) -> None:
+    """Write what the variants share, and each one's own."""
+    search = ready.search
+    write_arrays(gather_fold(ready, ranker), folder / service.FOLD)
     settings = service.Settings(
-        reference=exported.inputs.query_time, sizes=sizes, user_sizes=user_sizes, embeddings=embeddings
+        features=search.settings,
+        statistics=ready.knowledge.statistics.names,
+        columns=ranker.names,
+        hidden=ranker.hidden,
     )
     write_struct(settings, folder / service.SETTINGS)
-    vectors = {half: stages.encode_candidates(network, rows).cpu().numpy() for half, network in networks.items()}
-    for compression in compressions:
-        built = exported.settings[compression.half]
-        variant = service.NetworkVariant(model=built.model, train=built.train, int8=compression.int8)
-        write_struct(variant, folder / compression.folder / service.MODEL)
-        network = networks[compression.half]
-        served = service.narrow(network) if compression.int8 else network
-        torch.save(served.state_dict(), folder / compression.folder / service.WEIGHTS)
-        write_candidates(vectors[compression.half], compression.codes, folder / compression.folder)
+    for reduction in reductions:
+        content, own = search.content, folder / reduction.folder
+        length = max(1, round(reduction.share * search.list_length))
+        bits = None if content is None else reduction.content
+        write_struct(service.VariantSettings(content=bits, list_length=length), own / service.VARIANT)
+        if content is not None:
+            write_array(content.numpy().astype(reduction.content), own / service.CONTENT)
 
 
-def load_cpu_network(exported: ExportedFold, half: bool) -> Network:
-    """A trained network, on the CPU, without the generative head, which is not served."""
-    network = build_network(build_training_inputs(exported.inputs, exported.settings[half])).eval()
-    network.tower.content = network.tower.content.at_end()
-    weights = exported.trained[half].weights.items()
-    restore({name: value for name, value in weights if not name.startswith(HEAD)}, network)
-    return network
+def gather_fold(ready: Ready, ranker: Ranker) -> ServedFold:
+    """A fold as arrays."""
+    search, knowledge = ready.search, ready.knowledge
+    catalogue, tables, rates = knowledge.catalogue, search.tables, knowledge.rates
+    attributes = [table.attributes for table in (*tables.counts, tables.linear) if table is not None]
+    return ServedFold(
+        oid=catalogue.oid,
+        features=catalogue.features,
+        known=catalogue.known,
+        sizes=np.array(catalogue.sizes),
+        pool=search.pool,
+        rows=search.rows,
+        rate=search.rate,
+        statistics=knowledge.statistics.own,
+        events=knowledge.statistics.events,
+        lifts=number(knowledge.lifts),
+        rates={} if rates is None else number([rates.own, *rates.values]),
+        counts=number([gather_sparse(table.neighbours) for table in tables.counts]),
+        by_value={
+            name: gather_sparse(table.by_value)
+            for name, table in number(tables.counts).items()
+            if table.by_value is not None
+        },
+        attributes=number([gather_sparse(table) for table in attributes[:1]]),
+        regression={} if tables.linear is None else number([tables.linear.coefficients]),
+        centre=ranker.centre,
+        scale=ranker.scale,
+        weights=ranker.weights,
+    )
 
 
-def write_candidates(vectors: np.ndarray, codes: str, folder: Path) -> None:
-    """Write the candidates' vectors, or faiss's codes of them."""
-    if codes == "float32":
-        write_array(vectors, folder / service.VECTORS)
-        return
-    width = vectors.shape[1]
-    if codes == "product":
-        width = -(-width // SUBSPACE) * SUBSPACE
-        index: Any = faiss.IndexPQ(width, width // SUBSPACE, 8, faiss.METRIC_INNER_PRODUCT)
-        index.pq.cp.min_points_per_centroid = 1  # few candidates have fewer codes, which is no reason to warn
-    else:
-        kind = {"float16": faiss.ScalarQuantizer.QT_fp16, "int8": faiss.ScalarQuantizer.QT_8bit}[codes]
-        index = faiss.IndexScalarQuantizer(width, kind, faiss.METRIC_INNER_PRODUCT)
-    padded = np.zeros((len(vectors), width), np.float32)
-    padded[:, : vectors.shape[1]] = vectors
-    index.train(padded)
-    index.add(padded)
-    faiss.write_index(index, str(folder / service.INDEX))
+def number(parts: Sequence[T]) -> dict[str, T]:
+    """Parts by names that sort as they stand."""
+    return {f"{at:02d}": part for at, part in enumerate(parts)}
+
+
+def gather_sparse(table: Sparse) -> SparseTable:
+    """A csr table as arrays."""
+    return SparseTable(table.data, table.indices, table.indptr, table.shape[1])
+
+
+def write_requests(sequences: Sequences, fold: Fold, chosen: Int64s, folder: Path) -> None:
+    """Write the histories of the ``chosen`` queries of a fold; ``sequences``: those of its queries."""
+    histories = fold.queries(sequences).take(chosen)
+    events = histories.events()
+    columns = [column[events] for column in (sequences.item, sequences.action, sequences.time)]
+    offsets = np.concatenate([[0], np.cumsum(histories.lengths)])
+    write_arrays(service.Requests(offsets, *columns, fold.condition[chosen]), folder)
+
+
+def judge_variants(
+    corpus: Corpus, fold: Fold, host: HostSettings, reductions: Sequence[Reduction], folder: Path
+) -> list[Variant]:
+    """The Score of each variant of the hold-out's export below ``folder``: it answers all queries of ``fold``."""
+    write_requests(corpus.train, fold, np.arange(len(fold.users)), folder / "requests")
+    requests = service.read_requests(folder / "requests")
+    variants = []
+    for reduction in reductions:
+        answers = answer_all(service.load(folder / "export", reduction.folder), requests)
+        columns = np.array(answers).astype(np.int64)
+        scores = evaluate(fold, TopK(columns, np.zeros(columns.shape, np.float32)), host)
+        variants.append(Variant(reduction.name, reduction.folder, scores["score"], scores["score_error"]))
+    return variants

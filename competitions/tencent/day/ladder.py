@@ -12,7 +12,7 @@ from common.day import ladder as steps
 from common.day.ladder import Ladder, Rung
 from common.engine.run import Run
 from common.learning.als import FactorSettings, factorise, find_users
-from competitions.tencent.config import OpenSettings, TencentConfig
+from competitions.tencent.config import FeatureSettings, TencentConfig
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.day.plain_rules import CONTENT_RUNGS, answer_by_content
 from competitions.tencent.ensemble import linear
@@ -24,14 +24,14 @@ from competitions.tencent.model import cooccurrence
 from competitions.tencent.model.item_attributes import tabulate
 from competitions.tencent.model.sparse_history import Floats, weight_histories
 from competitions.tencent.outcome import Prepared
-from competitions.tencent.pipeline import answer_open, fit_and_answer, prepare, rank
+from competitions.tencent.pipeline import fit_and_answer, prepare, rank
 from competitions.tencent.ranking.stages import evaluate_answers as evaluate_ranked
-from competitions.tencent.sequences import Histories
+from competitions.tencent.sequences import DAY_S, Histories, usual_times
 from competitions.tencent.split import Fold
 
 Row = dict[str, Any]
 PLAIN = {"embeddings": False, "features": False, "actions": False, "condition": False, "times": False}
-PLAIN |= {"forecast": False, "kernel": False, "memory": False}
+PLAIN |= {"forecast": False, "kernel": False}
 # As both published recipes have it: a dot product of one block's output, every event a target, even negatives.
 SASREC = {"encoder": "transformer", "score": "dot", "blocks": 1, "heads": 1, "deep_tower": False, "dropout": 0.2}
 EVERY_EVENT = {"click_weight": 1.0, "exposure_weight": 1.0, "exposure_share": 1.0, "even_share": 1.0, "epochs": 3}
@@ -48,7 +48,12 @@ PLAIN_RUNGS = {
 }
 MOST_EVENTS = 20_000_000  # of a factorisation
 FACTORS = FactorSettings(size=64, ridge=1.0, alpha=5.0, rounds=10)
+# Where these differ from what the ranker counts: chosen for each method alone.
+COUNTS = {"reach": 20, "top": 1_000, "from_attributes": 0.0}
+LINEAR = {"past_decay": 0.5, "future_decay": 0.2, "to_attributes": 1.0}
 TRANSITIONS = {"reach": 2, "backward": 0.0, "source_power": 0.0, "target_power": 0.0, "concavity": 1.0, "history": 2}
+TRANSITIONS |= {"to_attributes": 0.0}
+POPULAR_S = 3 * DAY_S  # events of these last days count
 
 
 def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
@@ -57,12 +62,12 @@ def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
     ladder = Ladder(run, "Tencent: the next ad, on the hold-out", "Score")
     ads = len(ready.corpus.value.catalogue.oid)
     for name, family in PLAIN_RUNGS.items():
-        if name == "linear" and ads > config.open.linear.most_items:
+        if name == "linear" and ads > config.ranker.features.linear.most_items:
             continue  # it inverts a table of ads x ads
         if name == "ALS" and len(ready.corpus.value.train.item) > MOST_EVENTS:
             continue  # hours on a laptop
         with ladder.rung(name, family) as rung:
-            corpus, valid, settings = ready.corpus, ready.valid, config.open
+            corpus, valid, settings = ready.corpus, ready.valid, config.ranker.features
             top = run.step(answer_baseline, corpus, valid, name, settings, config.seed, name=f"ladder.{name}")
             _record(rung, stages.evaluate(valid.value, top.value, config.host))
     content_rungs(ready, config, ladder)
@@ -89,7 +94,7 @@ def rank_rungs(ready: Prepared, config: TencentConfig, ladder: Ladder) -> None:
     run = ladder.run
     with ladder.rung("first search: content or counts, by forecast", steps.NEIGHBOURS) as rung:
         ranked = rank(ready, ready.valid, config, run, "valid")
-        scores = run.step(evaluate_ranked, ready.valid, ranked.answer, None, config.host, name="measure").value
+        scores = run.step(evaluate_ranked, ready.valid, ranked.answer, config.host, name="measure").value
         _record(rung, scores["first search"])
     needs = {record.name for record in run.timings if record.name.startswith("valid.")}
     with ladder.rung("+ ranker", steps.DEEP, needs) as rung:
@@ -124,7 +129,6 @@ def list_networks(config: TencentConfig) -> list[NetworkRung]:
         ("time", ("times",)),
         ("forecast", ("forecast",)),
         ("kernel over the history", ("kernel",)),
-        ("wide part", ("memory",)),
     ):
         inputs = {switch: getattr(model, switch) for switch in switches}
         if any(inputs.values()):
@@ -155,23 +159,15 @@ def train_rung(ready: Prepared, config: TencentConfig, ladder: Ladder, name: str
     needs = {f"embedding.{name}" for name in config.host.embeddings} if config.model.embeddings else set()
     with ladder.rung(name, steps.SEQUENCE, needs) as rung:
         result = fit_and_answer(ready, ready.valid, config, run, step)
-        scores = run.step(stages.evaluate_answers, ready.valid, result.answer, None, config.host, name="measure").value
+        scores = run.step(stages.evaluate_answers, ready.valid, result.answer, config.host, name="measure").value
         _record(rung, scores["vectors"])
     needs |= {record.name for record in run.timings if record.name.startswith(f"{step}.")}
     if "words" in scores:
         with ladder.rung("generative, the same network", steps.GENERATIVE, needs) as rung:
             _record(rung, scores["words"])
-    if config.train.levels and config.open.enabled:
-        with ladder.rung("open mode: + counts + linear", steps.BLEND, needs) as rung:
-            mixed = answer_open(result, config, run).mixed
-            assert mixed is not None
-            measured = run.step(
-                stages.evaluate_answers, ready.valid, result.answer, mixed.top, config.host, name="measure"
-            )
-            _record(rung, measured.value["open mode"])
 
 
-def answer_baseline(corpus: Corpus, fold: Fold, name: str, settings: OpenSettings, seed: int) -> TopK:
+def answer_baseline(corpus: Corpus, fold: Fold, name: str, settings: FeatureSettings, seed: int) -> TopK:
     """The answer of a method without a network."""
     history, queries, rows = fold.history(corpus.train), fold.queries(corpus.train), fold.candidates.rows.values
     seen = find_seen(queries, rows, len(corpus.catalogue.oid))
@@ -180,29 +176,43 @@ def answer_baseline(corpus: Corpus, fold: Fold, name: str, settings: OpenSetting
 
 
 def plan_scores(
-    corpus: Corpus, history: Histories, queries: Histories, rows: Int64s, name: str, settings: OpenSettings, seed: int
+    corpus: Corpus,
+    history: Histories,
+    queries: Histories,
+    rows: Int64s,
+    name: str,
+    settings: FeatureSettings,
+    seed: int,
 ) -> Callable[[Int64s], Floats]:
     """A function from indices of queries to the scores of the candidates, float32 [block, candidates]."""
     catalogue = corpus.catalogue
     attributes = tabulate(catalogue, settings.attributes)
+    counts = msgspec.structs.replace(settings.counts, **COUNTS)
     if name == "popularity":
-        popular = cooccurrence.count_popularity(history, catalogue, settings.popularity)[rows]
+        popular = count_recent(history, len(catalogue.oid))[rows]
         return lambda block: np.tile(popular, (len(block), 1))
     if name == "ALS":
-        even = msgspec.structs.replace(settings.counts, history=0, recency=0.0, fade=1.0)  # every event alike
+        even = msgspec.structs.replace(counts, history=0, recency=0.0, fade=1.0)  # every event alike
         seen = weight_histories(history, len(catalogue.oid), even)
         items = factorise(seen, FACTORS, seed)
         return lambda block: (
             find_users(weight_histories(queries.take(block), len(catalogue.oid), even), items, FACTORS) @ items[rows].T
         )
     if name == "linear":
-        regressed = linear.fit_linear(history, catalogue, attributes, settings.linear)
+        regression = msgspec.structs.replace(settings.linear, **LINEAR)
+        regressed = linear.fit_linear(history, catalogue, attributes, regression)
         return lambda block: linear.score_linear(regressed, queries.take(block), rows)
-    chosen = settings.counts
     if name == "transitions":
-        chosen = msgspec.structs.replace(chosen, **TRANSITIONS, from_attributes=0.0, to_attributes=0.0)
-    counted = cooccurrence.fit_counts(history, catalogue, attributes, chosen)
+        counts = msgspec.structs.replace(counts, **TRANSITIONS)
+    counted = cooccurrence.fit_counts(history, catalogue, attributes, counts)
     return lambda block: cooccurrence.score_counts(counted, queries.take(block), rows)
+
+
+def count_recent(history: Histories, rows: int) -> Floats:
+    """The events of each row of the catalogue within ``POPULAR_S`` of the last, float32 [rows]."""
+    events, sequences = history.events(), history.sequences
+    recent = sequences.time[events] > usual_times(history)[1] - POPULAR_S
+    return np.bincount(sequences.item[events], recent, rows).astype(np.float32)
 
 
 def _record(rung: Rung, scores: dict[str, Any]) -> None:

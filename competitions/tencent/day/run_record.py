@@ -1,8 +1,6 @@
 """The record of a finished Tencent run: scores by user, ways to answer, training, and what the report needs."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -38,10 +36,9 @@ def build_record(outcome: Validated, config: TencentConfig, truth: SimulatedTrut
             ("Training events, queries, candidates", summary["folds"]),
             ("Training", [{"training": name, **row} for name, row in training.items()]),
             ("Targets that the first search finds", [summary["recall"]] if summary["recall"] else []),
-            ("The open mode's weights", [summary["mix"]] if summary["mix"] else []),
         ],
         notes=list_notes(summary["notes"]),
-        features=list_inputs(outcome, insight),
+        features=list_inputs(outcome),
         truth=truth,
         submissions=outcome.checked if isinstance(outcome, Outcome) else [],
         summary=summary,
@@ -68,12 +65,10 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     )
 
 
-def list_inputs(outcome: Validated, insight: Mapping[str, Any]) -> list[str]:
-    """The ranker's columns; the network's inputs, as they are measured one by one: none in a run that stopped early."""
+def list_inputs(outcome: Validated) -> list[str]:
+    """The ranker's columns; of the network none is measured alone."""
     early = outcome.early
-    if isinstance(early, RankedFold):
-        return list(early.ranker.value.names)
-    return sorted(row["feature"] for row in insight.get("importance", ()))
+    return list(early.ranker.value.names) if isinstance(early, RankedFold) else []
 
 
 def format_losses(losses: list[float]) -> str:

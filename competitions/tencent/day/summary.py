@@ -6,7 +6,6 @@ import numpy as np
 
 from common.engine.decisions import list_decisions
 from competitions.tencent.corpus import Corpus
-from competitions.tencent.ensemble.ensemble import MODELS
 from competitions.tencent.outcome import FoldResult, Outcome, RankedFold, Validated
 from competitions.tencent.split import Fold
 from competitions.tencent.training.trainer import Trained
@@ -15,7 +14,7 @@ from competitions.tencent.training.trainer import Trained
 def summarise(outcome: Validated) -> dict[str, Any]:
     """Everything of the closing summary as plain values, for run.json."""
     corpus, measured, early = outcome.ready.corpus.value, outcome.measured.value, outcome.early
-    best = next(measured[way] for way in ("open mode", "ranker", "vectors") if way in measured)
+    best = next(measured[way] for way in ("ranker", "vectors") if way in measured)
     decisions = outcome.ready.plan.value.decisions
     return {
         "notes": [{"file": n.file, "what": n.what, "count": n.count, "first": n.first} for n in corpus.notes],
@@ -28,7 +27,7 @@ def summarise(outcome: Validated) -> dict[str, Any]:
         ],
         "training": {"validation": describe_fit(early)},
         **(describe_end(outcome, early) if isinstance(outcome, Outcome) else {}),
-        **(describe_ranked(early) if isinstance(early, RankedFold) else describe_network(early)),
+        **(describe_ranked(early) if isinstance(early, RankedFold) else {"recall": None}),
     }
 
 
@@ -46,14 +45,7 @@ def describe_ranked(early: RankedFold) -> dict[str, Any]:
     found = early.answer.value.found
     assert found is not None
     shares = {f"within {most}": float(((found > 0) & (found <= most)).mean()) for most in (10, 50, 100)}
-    return {"mix": None, "recall_of_index": None, "recall": shares | {"in the list": float((found > 0).mean())}}
-
-
-def describe_network(early: FoldResult) -> dict[str, Any]:
-    """The weights of the open mode and the recall of the approximate index, None where these are off."""
-    mixed = early.mixed
-    mix = dict(zip(MODELS, mixed.value.weights, strict=True)) if mixed else None
-    return {"mix": mix, "recall_of_index": early.answer.value.index_recall, "recall": None}
+    return {"recall": shares | {"in the list": float((found > 0).mean())}}
 
 
 def describe_fit(fitted: FoldResult | RankedFold) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What `make tune-tencent` searches: how the ranker is fitted, or the network is trained.
+"""What `make tune-tencent` searches: how the forecast and the ranker are fitted.
 
 Studies see only what lies before the hold-out: the same hold-out is made again inside it, once at its own cut and once
 more before that. The hold-out judges the best settings.
@@ -20,40 +20,27 @@ from competitions.tencent.corpus import Corpus, Sequences
 from competitions.tencent.inference import stages
 from competitions.tencent.io import reader
 from competitions.tencent.outcome import Prepared
-from competitions.tencent.pipeline import fit_and_answer, plan_host, plan_split, prepare, rank
+from competitions.tencent.pipeline import plan_host, plan_split, prepare, rank
 from competitions.tencent.split import Fold
 
 FOLDS = 2
-NETWORK, RANKER = "network", "ranker"
-SPACES: dict[str, search_space.Space] = {
-    RANKER: {
-        "ranker.fit.rate": search_space.Floats(5e-4, 1e-2, log=True),
-        "ranker.fit.decay": search_space.Floats(1e-3, 1.0, log=True),
-        "ranker.fit.hidden": search_space.Ints(8, 128, log=True),
-        "ranker.fit.epochs": search_space.Ints(3, 20),
-        "ranker.forecast.rounds": search_space.Ints(100, 600, log=True),
-        "ranker.forecast.leaves": search_space.Ints(8, 64, log=True),
-    },
-    NETWORK: {
-        "train.rate": search_space.Floats(5e-4, 2e-2, log=True),
-        "train.temperature": search_space.Floats(0.02, 0.2, log=True),
-        "train.decay": search_space.Floats(1e-4, 0.1, log=True),
-        "model.dropout": search_space.Floats(0.0, 0.4),
-        "model.id_dropout": search_space.Floats(0.0, 0.9),
-        "model.feature_dropout": search_space.Floats(0.0, 0.5),
-    },
+SPACE: search_space.Space = {
+    "ranker.fit.rate": search_space.Floats(5e-4, 1e-2, log=True),
+    "ranker.fit.decay": search_space.Floats(1e-3, 1.0, log=True),
+    "ranker.fit.hidden": search_space.Ints(8, 128, log=True),
+    "ranker.fit.epochs": search_space.Ints(3, 20),
+    "ranker.forecast.rounds": search_space.Ints(100, 600, log=True),
+    "ranker.forecast.leaves": search_space.Ints(8, 64, log=True),
 }
 
 
 def list_tasks(config: TencentConfig) -> list[str]:
-    """Names of what can be tuned: the method that is set."""
-    return [config.method]
+    """The ranker, whatever ``method`` says."""
+    return ["ranker"]
 
 
 def make_task(name: str, files: reader.RawFiles, config: TencentConfig, run: Run) -> Task:
-    """The task of the ranker or the network."""
-    space = SPACES[name]
-    config = msgspec.structs.replace(config, method=name)
+    """The task of the ranker."""
     ready = prepare(files, config, run)
     inner: list[Prepared] = []
     corpus, fold = ready.corpus, ready.valid
@@ -76,8 +63,8 @@ def make_task(name: str, files: reader.RawFiles, config: TencentConfig, run: Run
     def judge(settings: Settings) -> Scores:
         return _score_queries(ready, change(config, settings), run, "valid")
 
-    current = {key: read(config, key) for key in space}
-    return Task(name, "score", space, current, FOLDS, score, judge)
+    current = {key: read(config, key) for key in SPACE}
+    return Task(name, "score", SPACE, current, FOLDS, score, judge)
 
 
 def read(config: TencentConfig, key: str) -> Any:
@@ -112,8 +99,8 @@ def _replace(table: Any, path: list[str], value: Any) -> Any:
 
 def _score_queries(ready: Prepared, config: TencentConfig, run: Run, name: str) -> Scores:
     """The Score of every query, weighted by its action, with a model that learned from what its fold shows."""
-    fit, fold = rank if config.method == RANKER else fit_and_answer, ready.valid.value
-    ranks = stages.rank_targets(fold, fit(ready, ready.valid, config, run, name).top.value)
+    fold = ready.valid.value
+    ranks = stages.rank_targets(fold, rank(ready, ready.valid, config, run, name).top.value)
     assert fold.target_action is not None
     weights = np.array(config.host.weights)[np.maximum(fold.target_action, 0)]
     return metrics.weigh_scores(metrics.score_answers(ranks), weights)

@@ -41,7 +41,7 @@ def fit_linear(histories: Histories, catalogue: Catalogue, attributes: Sparse, s
     if rows > settings.most_items:
         raise UserError(
             f"The linear model inverts a matrix of items x items; the catalogue has {rows:,} rows and"
-            f" open.linear.most_items allows {settings.most_items:,}: leave the model out, or set most_items higher"
+            f" most_items allows {settings.most_items:,}: leave the model out, or set most_items higher"
             f" ({12 * rows**2 / 2**30:,.0f} GiB of memory)."
         )
     log = flatten_log(histories, settings.weights)
@@ -51,7 +51,7 @@ def fit_linear(histories: Histories, catalogue: Catalogue, attributes: Sparse, s
     try:
         factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
     except LinAlgError as error:
-        raise UserError("The linear model has no solution in float32: set open.linear.ridge higher.") from error
+        raise UserError("The linear model has no solution in float32: set its ridge higher.") from error
     solved = cho_solve(factor, future.toarray(order="F"), overwrite_b=True, check_finite=False)
     events_of_row = np.maximum(np.bincount(log.item, minlength=rows), 1)
     solved *= (events_of_row**-settings.target_power).astype(np.float32)

@@ -1,9 +1,8 @@
-"""The best candidates of each query by inner product: exact and in blocks, or through an approximate index."""
+"""The best candidates of each query by inner product, exact and in blocks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import faiss
 import numpy as np
 import torch
 from torch import Tensor
@@ -139,37 +138,10 @@ def _search_block(queries: Tensor, candidates: Tensor, seen: Pairs, start: int, 
     return best.values, columns.gather(1, best.indices) + start
 
 
-def search_approximately(queries: Tensor, candidates: Tensor, seen: Seen, top: int, lists: int, probes: int) -> TopK:
-    """Through faiss's inverted lists: ``probes`` of ``lists`` clusters are looked at. Seen ads are dropped afterwards,
-    so that as many more are fetched as the longest history holds.
-    """
-    check_finite(queries, candidates)
-    lists = max(1, min(lists, len(candidates) // 39))  # faiss asks for 39 points a cluster
-    quantizer = faiss.IndexFlatIP(candidates.shape[1])
-    index = faiss.IndexIVFFlat(quantizer, candidates.shape[1], lists, faiss.METRIC_INNER_PRODUCT)
-    vectors = candidates.float().cpu().numpy()
-    index.train(vectors)
-    index.add(vectors)
-    index.nprobe = probes
-    best = TopK.empty(len(queries), top)
-    for block in blocks(len(queries), 4096):
-        pairs = seen.of(block)
-        fetched = min(top + int(np.bincount(pairs[0], minlength=1).max()), len(candidates))
-        scores, columns = index.search(queries[block[0] : block[-1] + 1].float().cpu().numpy(), fetched)
-        best.put(block, columns, mask_seen(scores, columns, pairs, len(candidates)))
-    return best
-
-
 def check_finite(*vectors: Tensor) -> None:
     """Refuse what is no number: a ranking of NaNs would look like a perfect one."""
     if not all(bool(torch.isfinite(part).all()) for part in vectors):
         raise UserError(
             "The model gives vectors that are no numbers, so that nothing can be ranked: training diverged. Lower"
-            " train.rate or set train.precision to fp32."
+            " train.rate."
         )
-
-
-def index_recall(approximate: TopK, exact: TopK) -> float:
-    """The share of the exact top k that an approximate index returns."""
-    same = (approximate.columns[:, :, None] == exact.columns[:, None, :]) & (exact.columns >= 0)[:, None, :]
-    return float(same.any(1).sum() / max(1, (exact.columns >= 0).sum()))

@@ -10,22 +10,13 @@ import torch
 
 from common.engine.step_key import Keys
 from competitions.tencent import metrics
-from competitions.tencent.config import HostSettings, MemorySettings, RetrieveSettings
+from competitions.tencent.config import HostSettings, RetrieveSettings
 from competitions.tencent.corpus import Corpus, Embedding, Int64s, Users
 from competitions.tencent.inference.beam_search import beam_search
 from competitions.tencent.inference.kernel import gather_content, kernel_scores
-from competitions.tencent.inference.retrieval import (
-    Seen,
-    TopK,
-    find_seen,
-    index_recall,
-    search,
-    search_approximately,
-    search_scores,
-)
+from competitions.tencent.inference.retrieval import Seen, TopK, find_seen, search, search_scores
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.model import item_content
-from competitions.tencent.model.cooccurrence_term import CooccurrenceTerm, cooccurrence_scores, fit_cooccurrence
 from competitions.tencent.model.network import Network
 from competitions.tencent.model.semantic_ids import build_trie
 from competitions.tencent.sequences import Histories, blocks
@@ -41,14 +32,10 @@ ITEM_BLOCK = 65_536
 
 @dataclass(frozen=True)
 class Answer:
-    """The top ten of a fold's queries: by ``vectors``, ``generative`` (None without semantic IDs), and by the
-    ``approximate`` index (None where that is off) with its recall of the exact answer.
-    """
+    """The top ten of a fold's queries: by ``vectors``, and ``generative`` (None without semantic IDs)."""
 
     vectors: TopK
     generative: TopK | None
-    approximate: TopK | None
-    index_recall: float | None
 
 
 def build_semantic_ids(
@@ -61,20 +48,12 @@ def build_semantic_ids(
     return item_content.build_semantic_ids(corpus.catalogue, embeddings, history, levels, codes, seed)
 
 
-def fit_cooccurrence_term(
-    corpus: Corpus, fold: Fold, enabled: bool, settings: MemorySettings, seed: int
-) -> CooccurrenceTerm | None:
-    """The wide part from what the fold shows; None where it is not ``enabled``."""
-    return fit_cooccurrence(fold.history(corpus.train), corpus.catalogue, settings, seed) if enabled else None
-
-
-def fit(inputs: ModelInputs, settings: NetworkSettings, start: Trained | None, folder: str) -> Trained:
-    """Train on what the fold shows, from the weights of ``start`` where they are given. The checkpoint lies in
-    ``folder`` until training is done.
+def fit(inputs: ModelInputs, settings: NetworkSettings, folder: str) -> Trained:
+    """Train on what the fold shows. The checkpoint lies in ``folder`` until training is done.
 
     It is named by all that decides the training, data, settings and code: that of another is never taken.
     """
-    training = build_training_inputs(inputs, settings, None if start is None else start.weights)
+    training = build_training_inputs(inputs, settings)
     key = Keys(Path(folder)).key(train, [settings, hash_inputs(training)])
     path = Path(folder) / f"{key[:16]}.pt"
     trained = distributed.train_anywhere(training, path)
@@ -90,7 +69,6 @@ class EncodedQueries:
     """
 
     network: Network
-    cooccurrence: CooccurrenceTerm | None
     histories: Histories
     rows: Int64s
     hidden: torch.Tensor
@@ -102,18 +80,15 @@ class EncodedQueries:
     @torch.inference_mode()
     def score(self, block: Int64s) -> torch.Tensor:
         """The whole model's scores of every candidate for a block of queries: float32 [block, candidates]."""
-        device, term = self.queries.device, self.cooccurrence
+        device = self.queries.device
         scores = self.queries[torch.from_numpy(block).to(device)] @ self.candidates.T
         if self.content is not None:
             scores += kernel_scores(self.network, self.histories.take(block), self.content).to(device)
-        if term is None:
-            return scores
-        counts = cooccurrence_scores(term.whole, term.scale, self.histories.take(block), self.rows)
-        return scores + self.network.cooccurrence_logit(torch.from_numpy(counts).to(device))
+        return scores
 
     def search(self, query_block: int = 1024, candidate_block: int = 16_384) -> TopK:
         """The ten best candidates of every query, seen ads masked, exactly."""
-        if self.content is None and self.cooccurrence is None:
+        if self.content is None:
             return search(self.queries, self.candidates, self.seen, TOP, query_block, candidate_block)
         return search_scores(self.score, len(self.queries), self.seen, TOP)
 
@@ -126,7 +101,6 @@ def encode_fold(inputs: ModelInputs, trained: Trained, settings: NetworkSettings
     hidden, queries = encode_queries(network, histories, users, fold.condition, inputs.query_time)
     return EncodedQueries(
         network=network,
-        cooccurrence=inputs.cooccurrence,
         histories=histories,
         rows=rows,
         hidden=hidden,
@@ -140,17 +114,12 @@ def encode_fold(inputs: ModelInputs, trained: Trained, settings: NetworkSettings
 def answer(inputs: ModelInputs, trained: Trained, settings: NetworkSettings, retrieve: RetrieveSettings) -> Answer:
     """The ten best candidates of every query, seen ads masked."""
     encoded = encode_fold(inputs, trained, settings)
-    queries, candidates, seen = encoded.queries, encoded.candidates, encoded.seen
     exact = encoded.search(retrieve.query_block, retrieve.candidate_block)
-    approximate, recall = None, None
-    if retrieve.approximate:
-        approximate = search_approximately(queries, candidates, seen, TOP, retrieve.lists, retrieve.probes)
-        recall = index_recall(approximate, exact)
     generative, head = None, encoded.network.head
     if head is not None and inputs.semantic_ids is not None:
         trie = build_trie(inputs.semantic_ids[encoded.rows])
-        generative = beam_search(head, encoded.hidden, trie, seen, TOP, retrieve.beam)
-    return Answer(exact, generative, approximate, recall)
+        generative = beam_search(head, encoded.hidden, trie, encoded.seen, TOP, retrieve.beam)
+    return Answer(exact, generative)
 
 
 @torch.inference_mode()
@@ -191,12 +160,9 @@ def evaluate(fold: Fold, top: TopK, host: HostSettings) -> dict[str, Any]:
     return scores
 
 
-def evaluate_answers(
-    fold: Fold, answer: Answer, open_mode: TopK | None, host: HostSettings
-) -> dict[str, dict[str, Any]]:
+def evaluate_answers(fold: Fold, answer: Answer, host: HostSettings) -> dict[str, dict[str, Any]]:
     """The scores of each way to answer."""
-    ways = {"vectors": answer.vectors, "words": answer.generative, "approximate index": answer.approximate}
-    ways["open mode"] = open_mode
+    ways = {"vectors": answer.vectors, "words": answer.generative}
     return {name: evaluate(fold, top, host) for name, top in ways.items() if top is not None}
 
 

@@ -1,4 +1,4 @@
-"""Popularity, and counts of which ad stands near which in a history: tables without anything learned.
+"""Counts of which ad stands near which in a history: tables without anything learned.
 
 The counts are those of item-based neighbourhood methods (Sarwar et al. 2001, "Item-based collaborative filtering
 recommendation algorithms"; for sequences: Garg et al. 2019, "Sequence and time aware neighborhood for session-based
@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from common.engine.errors import UserError
 from common.engine.progress import track
-from competitions.tencent.config import CountSettings, PopularitySettings
+from competitions.tencent.config import CountSettings
 from competitions.tencent.corpus import Catalogue, Int64s
 from competitions.tencent.model.item_attributes import smooth_scores
 from competitions.tencent.model.sparse_history import (
@@ -22,10 +22,9 @@ from competitions.tencent.model.sparse_history import (
     count_neighbour_pairs,
     flatten_log,
     split_by_cost,
-    weight_actions,
     weight_histories,
 )
-from competitions.tencent.sequences import DAY_S, Histories, usual_times
+from competitions.tencent.sequences import Histories
 
 PART_PAIRS = 20_000_000  # pairs that are held at once, 16 bytes each and as much while they are added up
 
@@ -44,20 +43,6 @@ class Counts:
     settings: CountSettings
 
 
-def count_popularity(histories: Histories, catalogue: Catalogue, settings: PopularitySettings) -> Floats:
-    """How much was done with each row of the catalogue within the window, float32 [rows].
-
-    The window ends with the last event of all these histories that does not lie apart from the others.
-    """
-    events = histories.events()
-    sequences = histories.sequences
-    weight = weight_actions(sequences.action[events], settings.weights)
-    if settings.window_days and len(events):
-        time = sequences.time[events]
-        weight *= time > usual_times(histories)[1] - settings.window_days * DAY_S
-    return np.bincount(sequences.item[events], weight, len(catalogue.oid)).astype(np.float32)
-
-
 def fit_counts(histories: Histories, catalogue: Catalogue, attributes: Sparse, settings: CountSettings) -> Counts:
     """Count the pairs of these histories.
 
@@ -68,8 +53,8 @@ def fit_counts(histories: Histories, catalogue: Catalogue, attributes: Sparse, s
     pairs = count_neighbour_pairs(log.offsets, settings.reach) * (2 if settings.backward else 1)
     if pairs > settings.most_pairs:
         raise UserError(
-            f"The counts would go through {pairs:,} pairs of events, and open.counts.most_pairs allows"
-            f" {settings.most_pairs:,}: set open.counts.reach = {settings.reach} lower, or most_pairs higher."
+            f"The counts would go through {pairs:,} pairs of events, and most_pairs allows"
+            f" {settings.most_pairs:,}: set reach = {settings.reach} lower, or most_pairs higher."
         )
     rows = len(catalogue.oid)
     order = np.argsort(log.item, kind="stable")

@@ -24,13 +24,10 @@ POSITIONS = 256  # whose scores are held at once: they stay in the processor's c
 class Negatives:
     """The negatives of a batch: ``rows`` int64 [negatives], ascending without repeats, and the ``log_inclusion``
     probability of each, float [negatives].
-
-    ``counts`` float [events of the batch, negatives]: their co-occurrence, None in a model without that term.
     """
 
     rows: Tensor
     log_inclusion: Tensor
-    counts: Tensor | None = None
 
 
 class Added(NamedTuple):
@@ -47,19 +44,17 @@ def sample_negatives(
     rng: Generator,
     *,
     even_share: float = 0.5,
-    whole_batch: bool = False,
 ) -> Negatives:
     """The negatives of a batch. ``events``: the ads of the batch's events, repeats included.
 
     A share ``even_share`` of them are drawn evenly from those that training has seen (``shares`` of all events above
-    0), the others are ads of the batch (all of these with ``whole_batch``). 0 negatives: all that training has seen,
-    pi = 1.
+    0), the others are ads of the batch. 0 negatives: all that training has seen, pi = 1.
     """
     seen = np.flatnonzero(shares.numpy() > 0)
     if not negatives or negatives >= len(seen):
         return Negatives(torch.from_numpy(seen), torch.zeros(len(seen)))
     even = math.ceil(negatives * even_share)
-    in_batch = events if whole_batch else rng.choice(events, min(negatives - even, len(events)), replace=False)
+    in_batch = rng.choice(events, min(negatives - even, len(events)), replace=False)
     drawn = seen[rng.integers(0, len(seen), even)]
     rows = torch.from_numpy(np.unique(np.concatenate([in_batch, drawn])))
     return Negatives(rows, log_inclusion(shares[rows], len(in_batch), even, len(seen)))

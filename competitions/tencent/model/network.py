@@ -1,7 +1,5 @@
 """Item tower, encoder and semantic-ID head as one module, whose ``forward`` is the loss of a batch: what DDP wraps."""
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -46,8 +44,6 @@ class Network(nn.Module):
             self.content_profile = ContentProfile(model.length)
         if self.uses_kernel:
             self.interests = InterestKernel()
-        if model.memory:
-            self.gain, self.floor = nn.Parameter(torch.tensor(0.5)), nn.Parameter(torch.tensor(math.log(0.1)))
         self.head = None
         if semantic_ids is not None:
             self.head = SemanticIdHead(model.width, tuple(int(most) + 1 for most in semantic_ids.max(0)))
@@ -80,18 +76,12 @@ class Network(nn.Module):
         return loss
 
     def add_terms(self, batch: Batch, targets: Tensor, negatives: Negatives) -> Added | None:
-        """The terms of the scores that are no inner products: the wide part, the kernel over the history."""
-        rows, vectors = batch.item[targets], self.tower.content.vectors
-        added = Added(torch.zeros((), device=rows.device), torch.zeros((), device=rows.device))
-        if negatives.counts is not None:  # all targets are negatives, too
-            wide = self.cooccurrence_logit(negatives.counts[targets[batch.mask]])
-            column = torch.searchsorted(negatives.rows, rows)
-            added = Added(wide.gather(1, column.unsqueeze(1)).squeeze(1), wide)
-        if self.uses_kernel:
-            history, ads = content_vectors(vectors, batch.item), content_vectors(vectors, negatives.rows)
-            own, others = self.interests(history, ads, batch, targets)
-            added = Added(added.targets + own, added.negatives + others)
-        return added if negatives.counts is not None or self.uses_kernel else None
+        """The term of the scores that is no inner product: the kernel over the history."""
+        if not self.uses_kernel:
+            return None
+        vectors = self.tower.content.vectors
+        history, ads = content_vectors(vectors, batch.item), content_vectors(vectors, negatives.rows)
+        return Added(*self.interests(history, ads, batch, targets))
 
     def encode_events(self, items: Tensor, batch: Batch, weights: Tensor) -> tuple[Tensor, Tensor]:
         """The hidden vectors of the batch's tokens, and the weights of what they are to predict: BERT4Rec learns from
@@ -145,7 +135,3 @@ class Network(nn.Module):
         last = batch.mask.sum(1)
         tokens = torch.arange(hidden.shape[1], device=last.device) == last.unsqueeze(1)
         return hidden[tokens], self.encode_query(hidden, batch, tokens)
-
-    def cooccurrence_logit(self, counts: Tensor) -> Tensor:
-        """What co-occurrence adds to the scores: its logarithm, so that odds are multiplied by a power of it."""
-        return self.gain * torch.log(counts + self.floor.exp())

@@ -138,9 +138,7 @@ def join_answers(parts: Sequence[RankedAnswer]) -> RankedAnswer:
     )
 
 
-def evaluate_answers(
-    fold: Fold, answer: RankedAnswer, open_mode: TopK | None, host: HostSettings
-) -> dict[str, dict[str, Any]]:
-    """The scores of the ranker, of the first search alone, and of the open mode where it is on."""
-    ways = {"ranker": answer.ranker, "first search": answer.search, "open mode": open_mode}
-    return {name: evaluate(fold, top, host) for name, top in ways.items() if top is not None}
+def evaluate_answers(fold: Fold, answer: RankedAnswer, host: HostSettings) -> dict[str, dict[str, Any]]:
+    """The scores of the ranker, and of the first search alone."""
+    ways = {"ranker": answer.ranker, "first search": answer.search}
+    return {name: evaluate(fold, top, host) for name, top in ways.items()}

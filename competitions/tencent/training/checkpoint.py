@@ -16,12 +16,12 @@ from common.engine.progress import say
 from common.engine.result_store import writing
 
 
-def save(path: Path, network: nn.Module, optimizers: list[torch.optim.Optimizer], progress: dict[str, Any]) -> None:
+def save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, progress: dict[str, Any]) -> None:
     """Write beside, then rename: a partial file is never taken for a checkpoint."""
     temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     state = {
         "network": network.state_dict(),
-        "optimizers": [optimizer.state_dict() for optimizer in optimizers],
+        "optimizer": optimizer.state_dict(),
         "progress": progress,
     }
     with writing(path.parent):
@@ -33,15 +33,14 @@ def save(path: Path, network: nn.Module, optimizers: list[torch.optim.Optimizer]
             temporary.unlink(missing_ok=True)
 
 
-def load(path: Path, network: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Any] | None:
+def load(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
     """Restore all of it and return the progress; None where there is no checkpoint, or none that can be read."""
     if not path.exists():
         return None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict(state["network"])
-        for optimizer, kept in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(kept)
+        optimizer.load_state_dict(state["optimizer"])
     except (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError):
         say(f"  the checkpoint {path} cannot be read: training begins anew")
         return None

@@ -10,7 +10,6 @@ import numpy as np
 from common.engine.errors import UserError
 from competitions.tencent.config import ModelSettings, TrainSettings
 from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Int64s, Sequences, Users
-from competitions.tencent.model.cooccurrence_term import CooccurrenceTerm
 from competitions.tencent.ranking.forecast_table import ForecastTable
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold, end_time
@@ -28,14 +27,13 @@ class NetworkSettings:
 @dataclass(frozen=True)
 class ModelInputs:
     """What training and answering of one fold read. ``semantic_ids`` int64 [rows, levels + 1], None without levels;
-    ``cooccurrence`` is the wide part of the model, None without it; ``forecast`` of all ads, None without one.
+    ``forecast`` of all ads, None without one.
     """
 
     corpus: Corpus
     embeddings: Sequence[Embedding]
     fold: Fold
     semantic_ids: Int64s | None
-    cooccurrence: CooccurrenceTerm | None
     forecast: ForecastTable | None = None
 
     @property
@@ -52,24 +50,20 @@ class ModelInputs:
 
 @dataclass(frozen=True)
 class TrainingInputs:
-    """Everything that a training is given; ``start``: the weights that it goes on from, None to begin anew."""
+    """Everything that a training is given."""
 
     history: Histories
     users: Users
     catalogue: Catalogue
     embeddings: Sequence[Embedding]
     semantic_ids: Int64s | None
-    cooccurrence: CooccurrenceTerm | None
     model: ModelSettings
     train: TrainSettings
     seed: int
-    start: dict[str, np.ndarray] | None = None
     forecast: ForecastTable | None = None
 
 
-def build_training_inputs(
-    inputs: ModelInputs, settings: NetworkSettings, start: dict[str, np.ndarray] | None = None
-) -> TrainingInputs:
+def build_training_inputs(inputs: ModelInputs, settings: NetworkSettings) -> TrainingInputs:
     """What a training is given: nothing behind the fold's cut."""
     corpus, history = inputs.corpus, inputs.fold.history(inputs.corpus.train)
     if not history.lengths.any():
@@ -80,11 +74,9 @@ def build_training_inputs(
         catalogue=corpus.catalogue,
         embeddings=inputs.embeddings,
         semantic_ids=inputs.semantic_ids,
-        cooccurrence=inputs.cooccurrence,
         model=settings.model,
         train=settings.train,
         seed=settings.seed,
-        start=start,
         forecast=inputs.forecast,
     )
 
@@ -92,14 +84,12 @@ def build_training_inputs(
 def hash_inputs(inputs: TrainingInputs) -> str:
     """A hash of the arrays that a training is given."""
     digest = hashlib.blake2b()
-    history, catalogue, term = inputs.history, inputs.catalogue, inputs.cooccurrence
+    history, catalogue = inputs.history, inputs.catalogue
     arrays: list[Any] = [history.ends, history.sequences.offsets, history.sequences.item, history.sequences.action]
     arrays += [history.sequences.time, catalogue.features, inputs.users.features]
     arrays += [embedding.vectors for embedding in inputs.embeddings]
     arrays += [] if inputs.semantic_ids is None else [inputs.semantic_ids]
-    arrays += [] if term is None else [term.part, term.whole.neighbours.data]
     arrays += [] if inputs.forecast is None else [inputs.forecast.times, inputs.forecast.log_rate]
-    arrays += [] if inputs.start is None else list(inputs.start.values())
     for array in arrays:
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

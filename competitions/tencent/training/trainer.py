@@ -20,7 +20,6 @@ from common.engine.progress import track
 from competitions.tencent.config import TrainSettings
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.io import schema
-from competitions.tencent.model.cooccurrence_term import cooccurrence_scores, list_prefixes
 from competitions.tencent.model.encoder import ItemContent
 from competitions.tencent.model.loss import Negatives, sample_negatives
 from competitions.tencent.model.network import Network
@@ -28,7 +27,7 @@ from competitions.tencent.sequences import pad
 from competitions.tencent.training import checkpoint
 from competitions.tencent.training.batches import make_batch, order_batches
 from competitions.tencent.training.inputs import TrainingInputs, event_shares, first_event_times
-from competitions.tencent.training.optimizers import build_optimizers, set_rate
+from competitions.tencent.training.optimizers import build_optimizer, set_rate
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Trainer:
 
     inputs: TrainingInputs
     network: nn.Module
-    optimizers: list[torch.optim.Optimizer]
+    optimizer: torch.optim.Optimizer
     shares: Tensor
     device: torch.device
     ranks: int = 1
@@ -102,20 +101,18 @@ def move_network(network: Network, device: torch.device) -> Network:
 def train(inputs: TrainingInputs, path: Path, every_s: float = 60.0) -> Trained:
     """Train from the checkpoint at ``path``, or from the start; a checkpoint is written every so many seconds."""
     network = build_network(inputs)
-    if inputs.start is not None:
-        checkpoint.restore(inputs.start, network)
     device = choose_device()
-    optimizers = build_optimizers(move_network(network, device), inputs.train)
-    progress = checkpoint.load(path, network, optimizers) or {"step": 0, "losses": [], "sum": 0.0, "weight": 0.0}
+    optimizer = build_optimizer(move_network(network, device), inputs.train)
+    progress = checkpoint.load(path, network, optimizer) or {"step": 0, "losses": [], "sum": 0.0, "weight": 0.0}
     rank, ranks = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-    trainer = Trainer(inputs, network, optimizers, torch.from_numpy(event_shares(inputs)), device, ranks)
+    trainer = Trainer(inputs, network, optimizer, torch.from_numpy(event_shares(inputs)), device, ranks)
     if ranks > 1:
         trainer = replace(trainer, network=DistributedDataParallel(network, broadcast_buffers=False))
     network.train()
     steps = count_steps(inputs)
     started, saved, tokens = time.perf_counter(), time.perf_counter(), 0
     for step, histories, last in track(list_steps(inputs, progress["step"]), "training"):
-        set_rate(optimizers, step, steps, inputs.train.warmup)
+        set_rate(optimizer, step, steps, inputs.train)
         own = histories[rank::ranks]
         loss, weight = take_step(trainer, step, histories, own)
         tokens += int(np.minimum(inputs.history.take(own).lengths, inputs.model.length).sum())
@@ -126,7 +123,7 @@ def train(inputs: TrainingInputs, path: Path, every_s: float = 60.0) -> Trained:
             progress["losses"].append(progress["sum"] / max(progress["weight"], 1e-9))
             progress["sum"] = progress["weight"] = 0.0
         if rank == 0 and time.perf_counter() - saved > every_s:
-            checkpoint.save(path, network, optimizers, progress)
+            checkpoint.save(path, network, optimizer, progress)
             saved = time.perf_counter()
     seconds = time.perf_counter() - started
     weights = {name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}
@@ -139,16 +136,8 @@ def count_steps(inputs: TrainingInputs) -> int:
 
 
 def order_epoch(inputs: TrainingInputs, epoch: int) -> list[Int64s]:
-    """The histories of each batch of an epoch; with a wide part, those of one part together, which share a table."""
-    length, size, seed = inputs.model.length, inputs.train.batch, inputs.seed
-    if inputs.cooccurrence is None:
-        return order_batches(inputs.history, length, size, seed, epoch)
-    batches = []
-    for part in range(len(inputs.cooccurrence.without)):
-        members = np.flatnonzero(inputs.cooccurrence.part == part)
-        ordered = order_batches(inputs.history.take(members), length, size, seed + part, epoch)
-        batches += [members[rows] for rows in ordered]
-    return [batches[index] for index in np.random.default_rng([seed, epoch, 3]).permutation(len(batches))]
+    """The histories of each batch of an epoch."""
+    return order_batches(inputs.history, inputs.model.length, inputs.train.batch, inputs.seed, epoch)
 
 
 def list_steps(inputs: TrainingInputs, start: int) -> Iterator[tuple[int, Int64s, bool]]:
@@ -170,42 +159,29 @@ def take_step(trainer: Trainer, step: int, histories: Int64s, own: Int64s) -> tu
     settings, length = inputs.train, inputs.model.length
     rng = np.random.default_rng([inputs.seed, step, 2])
     torch.manual_seed(int(rng.integers(2**62)))  # dropout: the step decides, not what ran before
-    padded, wide = pad(inputs.history.take(histories), length), inputs.cooccurrence is not None
+    padded = pad(inputs.history.take(histories), length)
     events, share = padded.item[padded.mask], settings.even_share
-    negatives = sample_negatives(events, trainer.shares, settings.negatives, rng, even_share=share, whole_batch=wide)
+    negatives = sample_negatives(events, trainer.shares, settings.negatives, rng, even_share=share)
     total_weight = weight_positions(torch.from_numpy(padded.action), torch.from_numpy(padded.mask), settings).sum()
     weight = float(total_weight)
     rows = own if len(own) else histories[:1]  # every process takes part in every step, if only with a weight of 0
     batch = make_batch(inputs.history.take(rows), inputs.users.features, length, schema.CLICK, 0).to(device)
     weights = weight_positions(batch.action, batch.mask, settings)
     weights = sample_exposures(weights, batch.action, settings) * bool(len(own))
-    negatives = Negatives(
-        negatives.rows.to(device), negatives.log_inclusion.to(device), count_negatives(trainer, rows, negatives.rows)
-    )
-    with autocast(device, settings):
+    negatives = Negatives(negatives.rows.to(device), negatives.log_inclusion.to(device))
+    with autocast(device):
         loss = trainer.network(batch, negatives, weights)
     (loss * ranks / max(weight, 1e-9)).backward()  # DDP takes the mean over processes
     total = loss.detach().float().cpu().reshape(1)
-    groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
+    groups = trainer.optimizer.param_groups
     nn.utils.clip_grad_norm_([parameter for group in groups for parameter in group["params"]], settings.clip)
-    for optimizer in trainer.optimizers:
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+    trainer.optimizer.step()
+    trainer.optimizer.zero_grad(set_to_none=True)
     if ranks > 1:
         shared = total.to(device)
         dist.all_reduce(shared)
         total = shared.cpu()
     return float(total), weight
-
-
-def count_negatives(trainer: Trainer, histories: Int64s, rows: Tensor) -> Tensor | None:
-    """The co-occurrence of these histories' events, all of one part, with these rows; None without a wide part."""
-    inputs, term = trainer.inputs, trainer.inputs.cooccurrence
-    if term is None:
-        return None
-    prefixes = list_prefixes(inputs.history.take(histories), inputs.model.length)
-    counts = term.without[int(term.part[histories[0]])]
-    return torch.from_numpy(cooccurrence_scores(counts, term.scale, prefixes, rows.numpy())).to(trainer.device)
 
 
 def weight_positions(action: Tensor, mask: Tensor, settings: TrainSettings) -> Tensor:
@@ -222,8 +198,6 @@ def sample_exposures(weights: Tensor, action: Tensor, settings: TrainSettings) -
     return torch.where(action >= schema.CLICK, weights, weights * drawn)
 
 
-def autocast(device: torch.device, settings: TrainSettings) -> contextlib.AbstractContextManager[object]:
-    """bf16 for the products where the settings say so, or it helps; weights and losses stay in float32."""
-    if settings.precision == "bf16" or (settings.precision == "auto" and device.type == "cuda"):
-        return torch.autocast(device.type, torch.bfloat16)
-    return contextlib.nullcontext()
+def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """bf16 for the products on a GPU; weights and losses stay in float32."""
+    return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else contextlib.nullcontext()

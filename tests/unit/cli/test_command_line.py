@@ -68,8 +68,8 @@ def test_an_unknown_competition_is_named_with_the_known_ones(call: Call, words: 
     [
         ("recall.nope=1", ["recall.nope", "--set recall.nope=1"]),
         ("recal.candidates=1", ["recal", "nearest is recall"]),
-        ("rank.models=['xgboost', 'magic']", ["rank.models", "'magic'", "lightgbm_binary"]),
-        ("blend.trials=0", ["blend.trials", ">= 1"]),
+        ("rank.models=['xgboost', 'magic']", ["rank.models", "'magic'", "lightgbm_lambdarank"]),
+        ("rank.rounds=0", ["rank.rounds", ">= 1"]),
     ],
 )
 def test_a_wrong_setting_is_named(call: Call, simulated: Path, override: str, words: list[str]) -> None:

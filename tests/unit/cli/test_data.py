@@ -40,9 +40,9 @@ def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kaggle]:
 def replace_source(
     monkeypatch: pytest.MonkeyPatch, name: str, host: str, dataset: str, files: tuple[FileSpec, ...]
 ) -> None:
-    known = data_verbs.SOURCES[name]
+    known = data_verbs.find_source(name)
     source = Source(name, host, dataset, (Layout("files", ("*",), files),), known.submission_files, known.upload)
-    monkeypatch.setitem(data_verbs.SOURCES, name, source)
+    monkeypatch.setattr(f"competitions.{name}.day.host_files.SOURCE", source)
 
 
 def write_clicks(path: Path, rows: int) -> None:
@@ -96,8 +96,8 @@ def test_what_a_run_would_leave_unread_is_told(
     write_clicks(folder / "clicks.parquet", 3)
     (folder / "more.json").touch()
     read = FilesRead({"clicks": [folder / "clicks.parquet"]}, [folder / "more.json"])
-    source = dataclasses.replace(data_verbs.SOURCES["flight"], list_read=lambda _: read)
-    monkeypatch.setitem(data_verbs.SOURCES, "flight", source)
+    source = dataclasses.replace(data_verbs.find_source("flight"), list_read=lambda _: read)
+    monkeypatch.setattr("competitions.flight.day.host_files.SOURCE", source)
     data_verbs.data("flight", check=True)
     printed = " ".join(capsys.readouterr().out.split())
     assert "clicks read by a run 1 files ok" in printed
@@ -130,7 +130,7 @@ def test_a_host_with_a_login_gets_a_page_of_steps(
     with pytest.raises(UserError, match=f"files in data/{name}/raw are missing.*follow the steps of make data-{name}"):
         data_verbs.data(name)
     printed = capsys.readouterr().out
-    source = data_verbs.SOURCES[name]
+    source = data_verbs.find_source(name)
     assert all(f"{number}. {step}" in printed for number, step in enumerate(source.steps, 1))
     assert all(spec.path in printed for spec in source.layouts[0].files)
     with pytest.raises(UserError):
@@ -263,7 +263,7 @@ def test_no_run_at_all_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["news", "mgtv", "tencent"])
 def test_other_hosts_say_where_to_upload(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    source = data_verbs.SOURCES[name]
+    source = data_verbs.find_source(name)
     folder = tmp_path / name / "20260101-000000-000"
     folder.mkdir(parents=True)
     submission = folder / source.submission_files[0]

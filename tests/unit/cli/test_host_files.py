@@ -8,7 +8,8 @@ import pytest
 
 from common.day.hosts.download import Source
 from common.day.hosts.verify import ABSENT, DIFFERS, MISSING, OK, UNREAD, check_files, check_reading
-from competitions.cli.data import SOURCES, fetched_paths
+from competitions import NAMES
+from competitions.cli.data import fetched_paths, find_source
 from competitions.mgtv.simulator.simulate import simulate as simulate_mgtv
 from competitions.news.simulator.simulate import simulate as simulate_news
 from competitions.tencent.simulator.simulate import simulate as simulate_tencent
@@ -16,17 +17,17 @@ from tests.unit.flight.flight_rows import option, two_sessions, write_test, writ
 
 
 def states(folder: Path, name: str) -> dict[str, str]:
-    source = SOURCES[name]
+    source = find_source(name)
     return {row.file: row.state for row in check_files(folder, source.layouts, {}, source.list_read)}
 
 
 def faults(folder: Path, name: str) -> list[str]:
     """What differs other than numbers, which a small set cannot have."""
-    actual = [row.actual for row in check_files(folder, SOURCES[name].layouts, {})]
+    actual = [row.actual for row in check_files(folder, find_source(name).layouts, {})]
     return [text for text in actual if "lacks the column" in text or "cannot be read" in text]
 
 
-@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+@pytest.mark.parametrize("source", [find_source(name) for name in NAMES], ids=NAMES)
 def test_a_source_says_what_to_do(source: Source) -> None:
     assert bool(source.steps) == (source.host == "login")
     assert source.upload
@@ -42,8 +43,8 @@ def test_a_source_says_what_to_do(source: Source) -> None:
 
 
 def test_only_what_is_read_is_fetched() -> None:
-    assert fetched_paths(SOURCES["flight"]) == ["train.parquet", "test.parquet"]
-    assert fetched_paths(SOURCES["tencent"]) == [
+    assert fetched_paths(find_source("flight")) == ["train.parquet", "test.parquet"]
+    assert fetched_paths(find_source("tencent")) == [
         "seq/*.parquet",
         "item_feat/*.parquet",
         "user_feat/*.parquet",
@@ -76,7 +77,7 @@ def test_news_files_have_the_columns_and_board_b_replaces_board_a(tmp_path: Path
 
 
 def test_the_embeddings_of_news_have_the_md5_that_one_source_gives(tmp_path: Path) -> None:
-    (row,) = [row for row in check_files(tmp_path, SOURCES["news"].layouts, {}) if row.file == "articles_emb.csv"]
+    (row,) = [row for row in check_files(tmp_path, find_source("news").layouts, {}) if row.file == "articles_emb.csv"]
     assert "md5 1f8a7fc79e0a.. (of a single source)" in row.expected
     assert "973 MB" in row.expected
 
@@ -120,7 +121,7 @@ def test_the_organisers_sample_passes_the_check(tmp_path: Path) -> None:
     by_file = states(tmp_path / "outer", "tencent")
     assert {by_file[f"train/{name}"] for name in ("seq.jsonl", "indexer.pkl")} == {OK}
     assert by_file["eval/predict_set.jsonl"] == ABSENT
-    list_read = SOURCES["tencent"].list_read
+    list_read = find_source("tencent").list_read
     rows = {row.file: row.state for row in check_reading(tmp_path / "outer", list_read)}
     assert rows["emb_81_32"] == OK
     assert rows["TencentGR_1k/TencentGR_1k/README.md"] == UNREAD

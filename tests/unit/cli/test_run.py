@@ -14,8 +14,7 @@ from common.engine.errors import UserError
 from common.engine.run import Run
 from common.io.submission import Checked
 from competitions import NAMES, find_competition
-from competitions.cli import closing
-from competitions.cli import run as verbs
+from competitions.cli import closing, execution
 from tests.conftest import Call, replace_part
 
 RECORD = {
@@ -194,12 +193,12 @@ def test_the_ladder_prints_its_rungs(call: Call, monkeypatch: pytest.MonkeyPatch
 
 def test_a_run_that_begins_after_the_clock_went_back_is_the_last(tmp_path: Path) -> None:
     moment = datetime.datetime(2026, 1, 2, 3, 4, 5, 678_000)
-    assert verbs.name_run(moment, tmp_path) == "20260102-030405-678"
+    assert execution.name_run(moment, tmp_path) == "20260102-030405-678"
     for name, run in (("news", "20260102-030405-678"), ("flight", "20260301-235959-999"), ("mgtv", "kept-for-later")):
         (tmp_path / name / run).mkdir(parents=True)
         (tmp_path / name / run / "run.json").write_text("{}")
-    assert verbs.name_run(moment, tmp_path) == "20260302-000000-000"
-    assert verbs.name_run(datetime.datetime(2026, 4, 1), tmp_path) == "20260401-000000-000"
+    assert execution.name_run(moment, tmp_path) == "20260302-000000-000"
+    assert execution.name_run(datetime.datetime(2026, 4, 1), tmp_path) == "20260401-000000-000"
 
 
 def test_a_run_that_is_killed_before_it_has_outputs_leaves_no_folder(tmp_path: Path) -> None:

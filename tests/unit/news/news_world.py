@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 
 from common.learning.split import Fold
-from common.retrieval.item2vec import ItemVectors
 from competitions.news import split
 from competitions.news.config import SplitSettings
 from competitions.news.io.reader import Embeddings
+from competitions.news.retrieval.item2vec import ItemVectors
 
 START = 1_507_000_000_000
 GAP_MS = 30_000
@@ -94,19 +94,9 @@ def make_world(train: int = 120, test: int = 40, items: int = 80, seed: int = 0)
     return World(make_log(*rows, test=test_users), articles, Embeddings(embedded, vectors.astype(np.float32)))
 
 
-def label(
-    clicks: pl.DataFrame,
-    train: int = 10_000,
-    valid: int = 25,
-    per_user: int = 1,
-    seed: int = 0,
-    share: float = 1.0,
-) -> Fold:
+def label(clicks: pl.DataFrame, train: int = 10_000, valid: int = 25, seed: int = 0) -> Fold:
     """The labelled fold of a log."""
-    settings = SplitSettings(
-        gap_ms=GAP_MS, train_queries=train, train_share=share, valid_queries=valid, per_user=per_user
-    )
-    return split.label_fold(clicks, settings, seed)
+    return split.label_fold(clicks, SplitSettings(train_queries=train, valid_queries=valid), seed)
 
 
 def make_vectors(items: list[int], rows: list[list[float]]) -> ItemVectors:

@@ -9,7 +9,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from common.learning.split import Fold
-from competitions.news import features, split
+from competitions.news import features, pair_features, split
 from competitions.news.io.reader import Embeddings
 from tests.unit.news.news_world import (
     ARTICLES,
@@ -20,7 +20,6 @@ from tests.unit.news.news_world import (
     make_log,
     make_vectors,
     make_world,
-    swap_hidden,
 )
 
 Blocks = dict[str, pl.DataFrame]
@@ -109,49 +108,15 @@ def test_rows_stand_beside_their_own_candidates(
             assert_frame_equal(alone[name], blocks[name].filter(mask))
 
 
-def test_the_order_of_the_candidates_is_kept(
-    world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks
-) -> None:
-    order = np.random.default_rng(2).permutation(candidates.height)
-    mixed = build(world, fold, candidates[order])
-    for name in ("item", "pair", "channel"):
-        assert_frame_equal(mixed[name], blocks[name][order])
-
-
 def test_features_do_not_depend_on_the_size_of_a_chunk(
     world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(features, "CHUNK_ROWS", 7)
+    monkeypatch.setattr(pair_features, "CHUNK_ROWS", 7)
     for name, block in build(world, fold, candidates).items():
         assert_frame_equal(block, blocks[name])
 
 
-def test_without_embeddings_only_their_columns_are_missing(
-    world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks
-) -> None:
-    less = build(world, fold, candidates, content=False)["pair"]
-    dropped = set(blocks["pair"].columns) - set(less.columns)
-    assert dropped
-    assert all("content" in name for name in dropped)
-    assert_frame_equal(blocks["pair"].select(less.columns), less)
-
-
 # --- leaks ---
-
-
-def test_no_feature_knows_the_hidden_items(world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks) -> None:
-    other = label(swap_hidden(world.clicks, fold))
-    assert fold.answers is not None
-    assert other.answers is not None
-    assert (fold.answers["item"] != other.answers["item"]).all()
-    for name, block in build(world, other, candidates).items():
-        assert_frame_equal(block, blocks[name])
-
-
-def test_features_need_no_answers(world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks) -> None:
-    test = Fold(fold.history, fold.queries, fold.seen, None)
-    for name, block in build(world, test, candidates).items():
-        assert_frame_equal(block, blocks[name])
 
 
 # --- item ---
@@ -193,7 +158,7 @@ SMALL_CANDIDATES = pl.DataFrame(
 
 
 def test_the_age_and_the_life_of_an_article_by_hand() -> None:
-    item = features.item_block(split.test_fold(SMALL), SMALL_ARTICLES, SMALL_CANDIDATES)
+    item = features.item_block(split.build_test_fold(SMALL), SMALL_ARTICLES, SMALL_CANDIDATES)
     now = 4 + 2 / 60
     assert item["item_age_hours"].to_list() == pytest.approx([now + 5, now - 2, now + 1, None, 0.0])
     assert item["item_words"].to_list() == [150, 50, 0, None, 50]
@@ -206,7 +171,7 @@ def test_the_age_and_the_life_of_an_article_by_hand() -> None:
 
 
 def test_habits_of_a_user_by_hand() -> None:
-    block = features.query_block(split.test_fold(SMALL), SMALL_ARTICLES)
+    block = features.query_block(split.build_test_fold(SMALL), SMALL_ARTICLES)
     first, second = block.to_dicts()
     expected = {
         "query": 0,
@@ -232,7 +197,7 @@ def test_habits_of_a_user_by_hand() -> None:
 
 
 def pairs(vectors: bool = False, content: bool = False) -> pl.DataFrame:
-    fold = split.test_fold(SMALL)
+    fold = split.build_test_fold(SMALL)
     learned = (
         make_vectors([12, 13, 20, 21], [[1, 0], [0, 2], [0.6, 0.8], [0, 0]]) if vectors else make_vectors([7], [[1]])
     )
@@ -263,7 +228,7 @@ def test_cosines_with_the_last_click_and_with_the_decayed_last_ones_by_hand() ->
 def test_an_article_that_is_read_more_in_a_context_than_in_the_rest_has_a_higher_lift() -> None:
     rows = [(user, 10 + user % 3, 60 * user) for user in range(90)]  # device group 0 reads item 10, 1 reads 11
     last = [(user, 50, 9000) for user in (300, 301)]
-    fold = split.test_fold(make_log(*rows, *last, test=(300, 301)))
+    fold = split.build_test_fold(make_log(*rows, *last, test=(300, 301)))
     pairs = pl.DataFrame([(q, i) for q in (0, 1) for i in (10, 11, 12)], schema=SMALL_CANDIDATES.schema, orient="row")
     lift = features.pair_block(fold, SMALL_ARTICLES, pairs, make_vectors([7], [[1]]), None)["pair_device_group_lift"]
     assert lift[0] > lift[1] == lift[2]

@@ -4,15 +4,14 @@ import polars as pl
 import pytest
 
 from common.learning.split import Fold
-from common.retrieval.channels import find_popular
-from competitions.news import features, retrieval, split
-from competitions.news.competition import COMPETITION
+from competitions.news import features, split
 from competitions.news.io.reader import TIME_MAX_MS, TIME_MIN_MS
+from competitions.news.retrieval.channels import POPULAR_HOURS
+from competitions.news.retrieval.popularity import find_popular
 from tests.unit.news.news_world import START, World, make_vectors, make_world
 from tests.unit.news.test_features import make_candidates
 
 WORLD = make_world()
-RECALL = COMPETITION.load_config([]).recall
 ODD = WORLD.clicks.with_row_index("row").filter(pl.col("is_target"))["row"][5]
 USER, ARTICLE = WORLD.clicks["user"][ODD], WORLD.clicks["item"][ODD]
 WRONG_TIMES = {"1973": TIME_MIN_MS, "2286": TIME_MAX_MS, "a year before": START - 366 * 86_400_000}
@@ -26,7 +25,7 @@ def misdate(time: int) -> World:
 
 
 def describe(world: World, candidates: pl.DataFrame) -> tuple[Fold, dict[str, pl.DataFrame]]:
-    fold = split.test_fold(world.clicks)
+    fold = split.build_test_fold(world.clicks)
     vectors = make_vectors(list(range(100, 180)), [[float(item % 7), float(item % 5)] for item in range(80)])
     return fold, {
         "query": features.query_block(fold, world.articles).drop("query"),
@@ -35,7 +34,7 @@ def describe(world: World, candidates: pl.DataFrame) -> tuple[Fold, dict[str, pl
     }
 
 
-CANDIDATES = make_candidates(split.test_fold(WORLD.clicks), WORLD.articles["item"], 20)
+CANDIDATES = make_candidates(split.build_test_fold(WORLD.clicks), WORLD.articles["item"], 20)
 
 
 @pytest.fixture(params=WRONG_TIMES)
@@ -61,27 +60,15 @@ def test_features_of_other_users_and_articles_stay(odd: World) -> None:
 
 def test_what_is_popular_around_other_queries_stays_but_for_the_article(odd: World) -> None:
     def list_popular(world: World) -> pl.DataFrame:
-        fold = split.test_fold(world.clicks)
+        fold = split.build_test_fold(world.clicks)
         own = fold.queries.filter(user=USER)["query"].implode()
         queries, seen = (frame.filter(~pl.col("query").is_in(own)) for frame in (fold.queries, fold.seen))
-        windows = retrieval.POPULAR_HOURS.values()
+        windows = POPULAR_HOURS.values()
         found = [find_popular(fold.history, queries, seen, window, 1_000) for window in windows]
         return pl.concat(found).filter(pl.col("item") != ARTICLE)
 
     before, after = list_popular(WORLD), list_popular(odd)
     assert before.height > 5_000
-    assert after.equals(before)
-
-
-def test_fresh_articles_of_other_users_stay_but_for_the_article(odd: World) -> None:
-    def list_fresh(world: World) -> pl.DataFrame:
-        fold = split.test_fold(world.clicks)
-        others = fold.queries.filter(pl.col("user") != USER)["query"].implode()
-        found = retrieval.find_fresh(fold, world.articles, RECALL.fresh, 1_000)
-        return found.filter(pl.col("query").is_in(others), pl.col("item") != ARTICLE)
-
-    before, after = list_fresh(WORLD), list_fresh(odd)
-    assert before.height > 100
     assert after.equals(before)
 
 

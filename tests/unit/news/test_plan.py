@@ -44,7 +44,7 @@ def decide(clicks: pl.DataFrame, fold: Fold) -> dict[str, Decision]:
 def test_a_log_with_the_hosts_steps_says_so() -> None:
     clicks = make_world().clicks
     decided = decide(clicks, label(clicks))
-    share = split.terminal_share(clicks, CONFIG.split.gap_ms)
+    share = split.terminal_share(clicks)
     assert decided["targets"].value == "steps of 30 s"
     assert decided["targets"].reason.startswith(f"{share:.0%} of the train users")
 

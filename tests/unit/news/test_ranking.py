@@ -1,6 +1,5 @@
 """From candidates to scores: which rows are learned from, whose features they have, chunks, the refit."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +9,8 @@ import pytest
 from common.engine.errors import UserError
 from common.learning.blending import Blend
 from common.learning.dataset import Matrix, RankingDataset
-from common.learning.fit_task import UNWATCHED, Fit, FitTask, Recipe
-from common.learning.gbdt import Ranker, fit, refit, remote_fitter
+from common.learning.fit_task import Recipe
+from common.learning.gbdt import Ranker, fit, refit
 from common.learning.split import Fold
 from competitions.news import ranking
 from competitions.news.competition import COMPETITION
@@ -174,57 +173,20 @@ def test_no_answer_retrieved_for_training_or_for_validation_is_refused(prepared:
         "query", item=pl.when(pl.col("role") == role).then(1000).otherwise("item").cast(pl.Int32)
     )
     missed = Fold(fold.history, fold.queries, fold.seen, lost)
-    with pytest.raises(UserError, match=r"^Recall found no answer of the training or .*recall\.channels.*\.$"):
+    with pytest.raises(UserError, match=r"^Retrieval listed no answer of the training or .*recall\.channels.*\.$"):
         ranking.gather_rows(missed, candidates, blocks, 3, seed=1)
 
 
 # --- fit and refit ---
 
 
-@pytest.fixture
-def tasks() -> Iterator[list[FitTask]]:
-    """What reaches a library's fitter, instead of a fit."""
-    caught: list[FitTask] = []
-
-    def catch(family: str, task: FitTask) -> Fit:
-        caught.append(task)
-        return None, 17, [0.0] * len(task.train.names), UNWATCHED
-
-    token = remote_fitter.set(catch)
-    yield caught
-    remote_fitter.reset(token)
-
-
 def test_a_recipe_takes_the_configured_parameters_or_those_given() -> None:
     settings = COMPETITION.load_config(["rank.rounds=50", "rank.patience=5"]).rank
     assert make_recipe(settings, "xgboost", 8) == Recipe("xgboost", settings.xgboost, 50, 5, 8)
-    assert make_recipe(settings, "catboost", 8, {"depth": 2}) == Recipe("catboost", {"depth": 2}, 50, 5, 8)
+    assert make_recipe(settings, "xgboost", 8, {"depth": 2}) == Recipe("xgboost", {"depth": 2}, 50, 5, 8)
 
 
-def test_early_fits_learn_from_training_and_stop_by_thinned_validation(
-    prepared: Prepared, tasks: list[FitTask]
-) -> None:
-    labelled, recipe = gather(prepared, 4), make_recipe(COMPETITION.load_config([]).rank, "catboost", 8)
-    assert fit(recipe, labelled.train, labelled.stop).rounds == 17
-    (task,) = tasks
-    assert task.recipe == recipe
-    assert (task.train, task.valid) == (labelled.train, labelled.stop)
-
-
-def test_the_refit_learns_from_both_thinned_parts_for_the_rounds_of_the_early_stop(
-    prepared: Prepared, tasks: list[FitTask]
-) -> None:
-    labelled, recipe = gather(prepared, 4), make_recipe(COMPETITION.load_config([]).rank, "xgboost", 3)
-    refit(recipe, Ranker("xgboost", None, 17, {}), [labelled.train, labelled.stop])
-    (task,) = tasks
-    assert task.recipe == replace(recipe, rounds=17, patience=0)
-    assert task.valid is None
-    assert identify(task.train) == identify(labelled.train) + identify(labelled.stop)
-    assert task.train.labels.tolist() == [*labelled.train.labels, *labelled.stop.labels]
-    assert task.train.group_sizes.sum() == len(task.train.labels)
-
-
-@pytest.mark.parametrize("kind", ["lightgbm_lambdarank", "lightgbm_binary", "xgboost", "catboost"])
+@pytest.mark.parametrize("kind", ["lightgbm_lambdarank", "xgboost"])
 def test_the_configured_parameters_are_accepted_by_each_library(prepared: Prepared, kind: str) -> None:
     recipe = make_recipe(COMPETITION.load_config(["rank.rounds=5", "rank.patience=5"]).rank, kind, 0)
     labelled = gather(prepared, 10)
@@ -232,10 +194,6 @@ def test_the_configured_parameters_are_accepted_by_each_library(prepared: Prepar
     final = refit(recipe, early, [labelled.train, labelled.stop])
     assert 1 <= final.rounds == early.rounds <= 5
     assert ranking.score_valid(labelled, [early, final]).shape == (len(labelled.valid.labels), 2)
-
-
-def test_the_configuration_fixes_what_catboost_would_derive_from_the_number_of_rounds() -> None:
-    assert {"learning_rate", "leaf_estimation_iterations"} <= COMPETITION.load_config([]).rank.catboost.keys()
 
 
 # --- scores ---
@@ -267,13 +225,6 @@ def test_test_scores_are_the_blend_of_standardised_models_whatever_the_chunk(
     np.testing.assert_allclose(scored["score"], expected, atol=1e-4)
 
 
-def test_validation_scores_have_a_column_for_each_ranker(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranking, "predict", pick_column)
-    labelled = gather(prepared, 4)
-    scores = ranking.score_valid(labelled, [Ranker("x", None, column, {}) for column in (3, 0)])
-    np.testing.assert_array_equal(scores, labelled.valid.features[:, [3, 0]])
-
-
 def test_the_measure_counts_queries_without_candidates() -> None:
     rows = RankingDataset(
         ("x",), np.zeros((5, 1), np.float32), np.array([0, 1, 1, 0, 0], np.float32), np.array([2, 3], np.int32)
@@ -281,11 +232,11 @@ def test_the_measure_counts_queries_without_candidates() -> None:
     labelled = ranking.Labelled(rows, rows, rows, np.ones(4))
     scores = np.array([[2.0, 0.0], [1.0, 5.0], [9.0, 1.0], [0.0, 1.0], [0.0, 2.0]])
     # Reciprocal ranks 1/2, 1, and 0, 0 for two queries without candidates; then 1, 1/3, 0, 0.
-    first, second = ranking.measure(labelled, scores)
+    first, second = ranking.evaluate_models(labelled, scores)
     assert first == pytest.approx((1.5 / 4, np.std([0.5, 1, 0, 0]) / 2))
     assert second == pytest.approx((4 / 3 / 4, np.std([1, 1 / 3, 0, 0]) / 2))
     # The first query counts three times as much, which is not the same as being there three times.
-    heavy, _ = ranking.measure(replace(labelled, weights=np.array([3.0, 1, 1, 1])), scores)
+    heavy, _ = ranking.evaluate_models(replace(labelled, weights=np.array([3.0, 1, 1, 1])), scores)
     mean = (3 * 0.5 + 1) / 6
     spread = [3 * (0.5 - mean), 1 - mean, mean, mean]
     assert heavy == pytest.approx((mean, np.sqrt(np.square(spread).sum()) / 6))
@@ -296,8 +247,8 @@ def test_the_blend_is_fitted_on_validation_rows(prepared: Prepared) -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(len(labelled.valid.labels), 2))
     scores = np.column_stack([noise[:, 0], noise[:, 1] + 9 * labelled.valid.labels])
-    blend = ranking.find_blend(labelled, scores, 20, 0)
+    blend = ranking.find_blend(labelled, scores, 0)
     assert blend.weights[1] > 0.5
     hits = float(labelled.valid.labels.sum())
     assert 0.9 * hits / 14 < blend.mrr <= hits / 14
-    assert ranking.find_blend(replace(labelled, weights=np.ones(28)), scores, 20, 0).mrr == pytest.approx(blend.mrr / 2)
+    assert ranking.find_blend(replace(labelled, weights=np.ones(28)), scores, 0).mrr == pytest.approx(blend.mrr / 2)

@@ -14,20 +14,23 @@ from common.engine.errors import UserError
 from common.engine.run import Result, Run
 from common.learning.cooccurrence import count_covisits
 from common.learning.split import Fold
-from common.retrieval.channels import fuse_channels, score_neighbours
-from common.retrieval.item2vec import learn_item2vec
-from competitions.news import retrieval, split
+from competitions.news import split
 from competitions.news.competition import COMPETITION
-from competitions.news.config import ContentSettings, FreshSettings, RecallSettings
+from competitions.news.config import CHANNELS, RecallSettings
 from competitions.news.io.reader import Embeddings
-from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, label, make_log, make_world, swap_hidden
+from competitions.news.pipeline import FoldInputs, retrieve
+from competitions.news.retrieval import channels as listing
+from competitions.news.retrieval import content, fresh
+from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
+from competitions.news.retrieval.item2vec import learn_item2vec
+from competitions.news.retrieval.neighbours import score_neighbours
+from competitions.news.retrieval.recall import measure_recall
+from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, label, make_log, make_world
 
 T = TypeVar("T")
 Channels = dict[str, pl.DataFrame]
 SCORED = {"query": pl.Int32, "item": pl.Int32, "score": pl.Float32}
-SETTINGS: RecallSettings = COMPETITION.load_config(
-    ["recall.per_channel=30", "recall.item2vec.size=8", "recall.item2vec.epochs=2"]
-).recall
+SETTINGS: RecallSettings = COMPETITION.load_config(["recall.per_channel=30"]).recall
 
 
 def result(value: T) -> Result[T]:
@@ -35,14 +38,13 @@ def result(value: T) -> Result[T]:
 
 
 def run_channels(
-    folder: Path, fold: Fold, world: World, settings: RecallSettings = SETTINGS, content: bool = True
+    folder: Path, fold: Fold, world: World, settings: RecallSettings = SETTINGS, embedded: bool = True
 ) -> tuple[Channels, Run]:
     run = Run(folder / "run", folder / "cache", quiet=True)
-    vectors = result(learn_item2vec(fold.history, settings.item2vec, 0))
-    given = result(world.content) if content else None
-    inputs = retrieval.FoldInputs("labelled", result(fold), result(world.articles), given, vectors)
-    channels = retrieval.retrieve(run, inputs, settings, 0)
-    return {name: channel.value for name, channel in channels.items()}, run
+    vectors = result(learn_item2vec(fold.history, 0))
+    given = result(world.content) if embedded else None
+    inputs = FoldInputs("labelled", result(fold), result(world.articles), given, vectors)
+    return retrieve(inputs, settings, run).value, run
 
 
 @pytest.fixture(scope="module")
@@ -76,19 +78,14 @@ def test_every_channel_lists_unseen_items_once_best_first(fold: Fold, retrieved:
         assert np.isfinite(channel["score"].to_numpy()).all(), name
 
 
-def test_no_two_channels_are_the_same(retrieved: tuple[Channels, Run]) -> None:
-    listed = {name: tuple(channel.select("query", "item").rows()) for name, channel in retrieved[0].items()}
-    assert len(set(listed.values())) == len(listed)
-
-
 def test_a_table_that_several_channels_follow_is_made_once(retrieved: tuple[Channels, Run]) -> None:
     records = [record for record in retrieved[1].timings if record.name == "labelled.table.covisit"]
     assert [record.kept for record in records] == [False]
 
 
 def test_a_channel_is_its_table_followed_from_the_users_own_clicks(fold: Fold, retrieved: tuple[Channels, Run]) -> None:
-    table = count_covisits(fold.history, SETTINGS.covisit_fast)
-    expected = score_neighbours(fold.seen, table, SETTINGS.follow, 30)
+    table = count_covisits(fold.history, listing.COVISIT_FAST)
+    expected = score_neighbours(fold.seen, table, listing.RECENT, 30)
     assert_frame_equal(retrieved[0]["covisit_fast"], expected)
 
 
@@ -100,44 +97,32 @@ def test_channels_find_the_planted_families(fold: Fold, retrieved: tuple[Channel
         assert (first["item"] // 4 == first["last"]).mean() > 0.35, name  # type: ignore[operator]
 
 
-def test_no_channel_knows_the_hidden_items(
-    world: World, fold: Fold, retrieved: tuple[Channels, Run], tmp_path: Path
-) -> None:
-    other = label(swap_hidden(world.clicks, fold))
-    assert fold.answers is not None
-    assert other.answers is not None
-    assert (fold.answers["item"] != other.answers["item"]).all()
-    for name, channel in run_channels(tmp_path, other, world)[0].items():
-        assert_frame_equal(channel, retrieved[0][name])
+@pytest.mark.parametrize("named", ["['fresh', 'hot']", "[]"])
+def test_an_unknown_channel_or_none_at_all_is_refused_with_the_known_ones(named: str) -> None:
+    with pytest.raises(UserError, match=r"recall\.channels is .*covisit.*popular_1h.*fresh"):
+        COMPETITION.load_config([f"recall.channels={named}"])
 
 
-def test_an_unknown_channel_is_named_with_the_known_ones(world: World, fold: Fold, tmp_path: Path) -> None:
-    settings = COMPETITION.load_config(["recall.channels=['fresh', 'hot']"]).recall
-    with pytest.raises(UserError, match=r"recall\.channels .*hot.*covisit.*popular_1h.*fresh"):
-        run_channels(tmp_path, fold, world, settings)
-
-
-def test_no_channel_at_all_is_refused() -> None:
-    with pytest.raises(UserError, match=r"recall\.channels"):
-        COMPETITION.load_config(["recall.channels=[]"])
+def test_every_channel_of_the_settings_has_its_table_or_window() -> None:
+    assert set(CHANNELS) == {*listing.NEIGHBOURS, *listing.POPULAR_HOURS, "fresh"}
 
 
 def test_without_embeddings_the_content_channel_is_empty_and_the_union_goes_on(
     world: World, fold: Fold, tmp_path: Path
 ) -> None:
     settings = COMPETITION.load_config(["recall.channels=['content', 'next']"]).recall
-    channels = run_channels(tmp_path, fold, world, settings, content=False)[0]
+    channels = run_channels(tmp_path, fold, world, settings, embedded=False)[0]
     assert channels["content"].is_empty()
-    union = fuse_channels(channels, 10.0, 5)
+    union = fuse_channels(channels, 5)
     assert union["score_content"].null_count() == union.height > 0
 
 
 # --- content neighbours ---
 
 
-def test_content_neighbours_are_near_and_alive() -> None:
+def test_content_neighbours_are_near_and_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     clicks = make_log((1, 10, 0), (1, 11, 30), (5, 10, 50), (5, 12, 90), test=(5,))
-    fold = split.test_fold(clicks)
+    fold = split.build_test_fold(clicks)
     old, new = START - 100 * HOUR_MS, START - 5 * HOUR_MS
     articles = pl.DataFrame(
         [(10, 1, old, 9), (11, 1, old, 9), (12, 1, new, 9), (13, 1, new, 9), (14, 1, old, 9), (15, 1, new, 9)],
@@ -145,18 +130,21 @@ def test_content_neighbours_are_near_and_alive() -> None:
         orient="row",
     )
     vectors = np.array([[1, 0], [0.5, 0.5], [0, 1], [1, 0.1], [1, 0.01]], np.float32)
-    content = Embeddings(np.array([10, 11, 12, 13, 14], np.int32), vectors)  # 15 has none
-    table = retrieval.find_content_neighbours(content, articles, fold, ContentSettings(top=9, span_hours=24.0))
+    given = Embeddings(np.array([10, 11, 12, 13, 14], np.int32), vectors)  # 15 has none
+    monkeypatch.setattr(content, "SPAN_HOURS", 24.0)
+    table = content.find_content_neighbours(given, articles, fold)
     # 14 is nearest to 10 but old and never clicked; 11 is old too, but clicked. 11 is in no query's past.
     assert table.select("item", "neighbour").rows() == [(10, 13), (10, 11), (10, 12), (12, 11), (12, 13), (12, 10)]
-    wide = retrieval.find_content_neighbours(content, articles, fold, ContentSettings(top=1, span_hours=500.0))
+    monkeypatch.setattr(content, "SPAN_HOURS", 500.0)
+    monkeypatch.setattr(content, "TOP", 1)
+    wide = content.find_content_neighbours(given, articles, fold)
     assert wide.select("item", "neighbour").rows() == [(10, 14), (12, 11)]
 
 
 # --- fresh articles ---
 
 
-def test_fresh_articles_by_hand() -> None:
+def test_fresh_articles_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     clicks = make_log((1, 30, 0), (1, 30, 1), (2, 31, 2), (5, 20, 0), (5, 21, 3600), (5, 22, 7200), test=(5,))
     now = START + 2 * HOUR_MS
     rows = [
@@ -170,8 +158,9 @@ def test_fresh_articles_by_hand() -> None:
         (37, 1, now + 10 * HOUR_MS + 1, 0),
     ]
     articles = pl.DataFrame(rows, schema=ARTICLES, orient="row")
-    settings = FreshSettings(categories=2, decay=0.5, half_life_hours=6.0, span_hours=10.0)
-    fresh = retrieval.find_fresh(split.test_fold(clicks), articles, settings, 10)
+    for name, value in {"CATEGORIES": 2, "CATEGORY_DECAY": 0.5, "HALF_LIFE_HOURS": 6.0, "SPAN_HOURS": 10.0}.items():
+        monkeypatch.setattr(fresh, name, value)
+    listed = fresh.find_fresh(split.build_test_fold(clicks), articles, 10)
     expected = {
         30: 1.25 * 0.5 * math.log(4),
         31: 0.5 * 0.5 * math.log(3),
@@ -179,15 +168,10 @@ def test_fresh_articles_by_hand() -> None:
         35: 1.25 * 0.5 ** (10 / 6) * math.log(2),
         36: 1.25 * 0.5 ** (10 / 6) * math.log(2),
     }
-    assert dict(fresh.select("item", "score").rows()) == pytest.approx(expected)
-    assert fresh["item"].to_list() == sorted(expected, key=lambda item: -expected[item])
-    one = retrieval.find_fresh(
-        split.test_fold(clicks),
-        articles,
-        FreshSettings(categories=1, decay=0.5, half_life_hours=6.0, span_hours=10.0),
-        2,
-    )
-    assert one["item"].to_list() == [30, 32]
+    assert dict(listed.select("item", "score").rows()) == pytest.approx(expected)
+    assert listed["item"].to_list() == sorted(expected, key=lambda item: -expected[item])
+    monkeypatch.setattr(fresh, "CATEGORIES", 1)
+    assert fresh.find_fresh(split.build_test_fold(clicks), articles, 2)["item"].to_list() == [30, 32]
 
 
 # --- recall ---
@@ -223,7 +207,7 @@ def measured(answered: Fold) -> dict[str, dict[str, float]]:
         schema={"query": pl.Int32, "item": pl.Int32, "fusion": pl.Float32},
         orient="row",
     )
-    table = retrieval.measure_recall(answered, channels, fused)
+    table = measure_recall(answered, channels, fused)
     assert table["channel"].to_list() == ["near", "hot", "none", "union"]
     return {row.pop("channel"): row for row in table.to_dicts()}
 
@@ -246,7 +230,7 @@ def test_recall_of_the_union_goes_by_fusion_with_ties_by_item(measured: dict[str
 def test_recall_at_a_cut_counts_the_cut_itself(answered: Fold) -> None:
     lists = [[*range(100, 100 + before), 7] for before in (4, 5, 9)]
     fused = channel(*lists, [], [*range(100, 149), 7]).rename({"score": "fusion"})
-    union = retrieval.measure_recall(answered, {"x": channel([1])}, fused).filter(channel="union").to_dicts()[0]
+    union = measure_recall(answered, {"x": channel([1])}, fused).filter(channel="union").to_dicts()[0]
     assert [union[f"recall@{k}"] for k in (5, 10, 50, 100)] == [1 / 4, 3 / 4, 1, 1]
     assert union["mrr@5"] == pytest.approx(1 / 5 / 4)
 
@@ -258,7 +242,7 @@ def test_votes_are_weighed_by_the_answers_of_training_queries_alone(
     retrieved: tuple[Channels, Run], fold: Fold
 ) -> None:
     channels = retrieved[0]
-    weights = retrieval.learn_fusion(fold, channels, SETTINGS, 0)
+    weights = learn_fusion(fold, channels, "learned", 0)
     assert list(weights) == list(channels)
     assert len(set(weights.values())) > 1
     roles = fold.queries.select("query", "role")
@@ -266,10 +250,9 @@ def test_votes_are_weighed_by_the_answers_of_training_queries_alone(
         assert fold.answers is not None
         other = pl.when(pl.col("role") == role).then(pl.col("item").reverse()).otherwise("item")
         answers = fold.answers.join(roles, on="query").select("query", item=other.cast(pl.Int32))
-        changed = retrieval.learn_fusion(replace(fold, answers=answers), channels, SETTINGS, 0)
+        changed = learn_fusion(replace(fold, answers=answers), channels, "learned", 0)
         assert (changed == weights) is same
 
 
 def test_equal_votes_on_request(retrieved: tuple[Channels, Run], fold: Fold) -> None:
-    settings = COMPETITION.load_config(['recall.fusion="equal"']).recall
-    assert set(retrieval.learn_fusion(fold, retrieved[0], settings, 0).values()) == {1.0}
+    assert set(learn_fusion(fold, retrieved[0], "equal", 0).values()) == {1.0}

@@ -7,13 +7,13 @@ from polars.testing import assert_frame_equal
 
 from common.learning.split import Fold, cut_history
 from competitions.news import split
-from tests.unit.news.news_world import CONTEXT, GAP_MS, START, TEST_FROM, label, make_log, make_world, swap_hidden
+from tests.unit.news.news_world import CONTEXT, START, TEST_FROM, label, make_log, make_world, swap_hidden
 
-Target = tuple[int, int, int, int]  # user, item, before, nth
+Target = tuple[int, int, int]  # user, item, before
 
 
 def targets_of(log: pl.DataFrame) -> list[Target]:
-    return split.find_targets(log, GAP_MS).select("user", "item", "before", "nth").rows()
+    return split.find_targets(log).select("user", "item", "before").rows()
 
 
 @pytest.fixture(scope="module")
@@ -33,38 +33,31 @@ ENDS = [(4, 20, 0), (4, 21, 30)]
 
 
 def test_targets_are_the_steps_of_the_gap_and_the_last_clicks_of_train_users() -> None:
-    targets = split.find_targets(make_log(*MIXED, *ENDS, test=(9,)), GAP_MS)
-    assert targets.select("user", "item", "before", "nth", "is_last", "is_test").rows() == [
-        (1, 11, 1, 1, False, False),
-        (1, 13, 3, 0, True, False),
-        (2, 11, 1, 0, True, False),
-        (4, 21, 1, 0, True, False),
-        (9, 11, 1, 0, False, True),
+    targets = split.find_targets(make_log(*MIXED, *ENDS, test=(9,)))
+    assert targets.select("user", "item", "before", "is_last", "is_test").rows() == [
+        (1, 13, 3, True, False),
+        (2, 11, 1, True, False),
+        (4, 21, 1, True, False),
+        (9, 11, 1, False, True),
     ]
-    assert targets["cut"].to_list() == [START + 1000 * second for second in (30, 130, 50, 30, 30)]
+    assert targets["cut"].to_list() == [START + 1000 * second for second in (130, 50, 30, 30)]
 
 
 def test_where_under_half_of_the_train_users_end_on_the_gap_every_last_click_serves() -> None:
     log = make_log(*MIXED, test=(9,))
-    assert split.terminal_share(log, GAP_MS) == pytest.approx(1 / 3)
-    assert targets_of(log) == [(1, 13, 3, 0), (2, 11, 1, 0), (9, 13, 3, 0)]
+    assert split.terminal_share(log) == pytest.approx(1 / 3)
+    assert targets_of(log) == [(1, 13, 3), (2, 11, 1), (9, 13, 3)]
 
 
 def test_the_share_is_of_train_users_with_single_clicks_among_them() -> None:
-    assert split.terminal_share(make_log(*MIXED, *ENDS, test=(9,)), GAP_MS) == 2 / 4
-    assert split.terminal_share(make_log(*MIXED, *ENDS, test=(2, 9)), GAP_MS) == 2 / 3
-    assert split.terminal_share(make_log(*MIXED, test=(1, 2, 3, 9)), GAP_MS) == 0
+    assert split.terminal_share(make_log(*MIXED, *ENDS, test=(9,))) == 2 / 4
+    assert split.terminal_share(make_log(*MIXED, *ENDS, test=(2, 9))) == 2 / 3
+    assert split.terminal_share(make_log(*MIXED, test=(1, 2, 3, 9))) == 0
 
 
 def test_a_step_from_another_user_is_no_step() -> None:
     log = make_log((1, 10, 0), (1, 11, 30), (2, 12, 60), (2, 13, 90))
-    assert targets_of(log) == [(1, 11, 1, 0), (2, 13, 1, 0)]
-
-
-def test_a_first_click_is_never_a_target(log: pl.DataFrame) -> None:
-    targets = split.find_targets(log, GAP_MS)
-    assert targets["before"].min() == 1
-    assert targets.height > log["user"].n_unique()
+    assert targets_of(log) == [(1, 11, 1), (2, 13, 1)]
 
 
 # --- a labelled fold, by hand ---
@@ -77,9 +70,9 @@ FILL = [
 ]
 
 
-def label_by_hand(*rows: tuple[int, int, float], per_user: int = 1, test: tuple[int, ...] = ()) -> Fold:
+def label_by_hand(*rows: tuple[int, int, float], test: tuple[int, ...] = ()) -> Fold:
     """The labelled fold of these users (ids under 50), with the filling taken out again."""
-    fold = label(make_log(*rows, *FILL, test=(*test, 60)), per_user=per_user)
+    fold = label(make_log(*rows, *FILL, test=(*test, 60)))
     assert fold.answers is not None
     assert fold.queries.filter(role="valid")["user"].to_list() == [50]
     queries = fold.queries.filter(pl.col("user") < 50)
@@ -106,28 +99,18 @@ def test_what_a_training_query_sees_and_what_the_history_keeps() -> None:
     assert fold.history.select("user", "item").rows() == [(1, 10), (1, 11), (1, 12), (1, 13), (2, 10), (7, 50)]
 
 
-def test_an_earlier_target_of_a_user_hides_all_that_follows_it() -> None:
-    rows = [(1, 10, 0), (1, 11, 30), (1, 12, 100), (1, 13, 130), (2, 10, 0), (2, 11, 30)]
-    fold = label_by_hand(*rows, per_user=2)
+def test_of_two_targets_of_one_millisecond_the_later_one_is_hidden() -> None:
+    fold = label_by_hand((1, 10, 0), (1, 11, 30), (1, 12, 30), (2, 10, 0), (2, 11, 30))
     assert fold.answers is not None
-    assert fold.queries.select("user", "clicks").rows() == [(1, 1), (1, 3), (2, 1)]
-    assert fold.answers["item"].to_list() == [11, 13, 11]
-    assert fold.history.select("user", "item").rows() == [(1, 10), (2, 10)]
-
-
-def test_two_targets_of_one_millisecond_are_both_hidden() -> None:
-    fold = label_by_hand((1, 10, 0), (1, 11, 30), (1, 12, 30), (2, 10, 0), (2, 11, 30), per_user=2)
-    assert fold.answers is not None
-    assert fold.answers["item"].to_list() == [11, 12, 11]
-    assert fold.history.select("user", "item").rows() == [(1, 10), (2, 10)]
+    assert fold.answers["item"].to_list() == [12, 11]
+    assert fold.history.select("user", "item").rows() == [(1, 10), (1, 11), (2, 10)]
 
 
 # --- a labelled fold, at large ---
 
 
-@pytest.mark.parametrize("per_user", [1, 3])
-def test_no_click_from_a_target_on_is_in_the_history_or_in_its_querys_past(log: pl.DataFrame, per_user: int) -> None:
-    fold = label(log, per_user=per_user)
+def test_no_click_from_a_target_on_is_in_the_history_or_in_its_querys_past(log: pl.DataFrame) -> None:
+    fold = label(log)
     assert fold.answers is not None
     targets = fold.queries.join(fold.answers, on="query").select("query", "user", "item", last="time")
     logs = {user[0]: rows.select("time", "item").rows() for user, rows in log.group_by("user", maintain_order=True)}
@@ -143,11 +126,11 @@ def test_no_click_from_a_target_on_is_in_the_history_or_in_its_querys_past(log: 
         user[0]: rows.select("time", "item").rows() for user, rows in fold.history.group_by("user", maintain_order=True)
     }
     assert kept == {user: rows[: first.get(user, len(rows))] for user, rows in logs.items()}
-    assert targets.group_by("user").len()["len"].max() == per_user
+    assert not targets["user"].is_duplicated().any()
 
 
 def test_training_and_validation_users_are_disjoint_and_validation_targets_are_last_clicks(log: pl.DataFrame) -> None:
-    fold = label(log, per_user=3)
+    fold = label(log)
     assert fold.answers is not None
     roles = {role[0]: set(rows["user"]) for role, rows in fold.queries.group_by("role")}
     assert not roles["train"] & roles["valid"]
@@ -160,7 +143,7 @@ def test_training_and_validation_users_are_disjoint_and_validation_targets_are_l
 
 
 def without_target(log: pl.DataFrame) -> set[int]:
-    return set(log["user"].unique()) - set(split.find_targets(log, GAP_MS)["user"])
+    return set(log["user"].unique()) - set(split.find_targets(log)["user"])
 
 
 def test_at_most_so_many_queries_and_a_quarter_of_the_train_users_for_validation(log: pl.DataFrame) -> None:
@@ -169,7 +152,7 @@ def test_at_most_so_many_queries_and_a_quarter_of_the_train_users_for_validation
 
 
 def test_keys_are_dense_and_sorted_and_the_context_is_that_of_the_last_visible_click(log: pl.DataFrame) -> None:
-    for fold in (label(log), split.test_fold(log)):
+    for fold in (label(log), split.build_test_fold(log)):
         assert fold.queries["query"].to_list() == list(range(fold.queries.height))
         latest = fold.seen.filter(back=0)
         assert_frame_equal(fold.queries.select("query", "time", *CONTEXT), latest.select("query", "time", *CONTEXT))
@@ -200,7 +183,7 @@ def test_another_hidden_item_changes_the_answer_and_nothing_else(log: pl.DataFra
 
 
 def test_clicks_after_the_cut_change_neither_history_nor_past(log: pl.DataFrame) -> None:
-    targets = split.find_targets(log, GAP_MS).filter(pl.col("nth") == 0).with_row_index("query")
+    targets = split.find_targets(log).with_row_index("query")
     rng = np.random.default_rng(0)
     later = targets.select(
         "user",
@@ -221,7 +204,7 @@ def test_clicks_after_the_cut_change_neither_history_nor_past(log: pl.DataFrame)
 
 
 def test_the_test_fold_sees_everything(log: pl.DataFrame) -> None:
-    fold = split.test_fold(log)
+    fold = split.build_test_fold(log)
     assert fold.answers is None
     assert_frame_equal(fold.history, log)
     assert fold.queries["user"].to_list() == list(range(TEST_FROM, TEST_FROM + 40))
@@ -232,6 +215,6 @@ def test_the_test_fold_sees_everything(log: pl.DataFrame) -> None:
 
 
 def test_a_test_user_with_a_single_click_is_a_query_too() -> None:
-    fold = split.test_fold(make_log((1, 10, 0), (5, 11, 3), (4, 12, 9), test=(4, 5)))
+    fold = split.build_test_fold(make_log((1, 10, 0), (5, 11, 3), (4, 12, 9), test=(4, 5)))
     assert fold.queries.select("query", "user", "clicks").rows() == [(0, 4, 1), (1, 5, 1)]
     assert fold.seen.select("query", "item", "back").rows() == [(0, 12, 0), (1, 11, 0)]

@@ -6,7 +6,7 @@ from polars.testing import assert_frame_equal
 
 from common.engine.errors import UserError
 from competitions.news import split
-from tests.unit.news.news_world import GAP_MS, START, TEST_FROM, label, make_log, make_world
+from tests.unit.news.news_world import START, TEST_FROM, label, make_log, make_world
 
 DAY = 86_400
 
@@ -25,10 +25,10 @@ def read_on(days: list[int], lengths: list[int], first: int = 0) -> list[tuple[i
 
 def test_validation_looks_like_the_test_where_train_does_not() -> None:
     world = make_world(train=2000, test=500)
-    pool = split.find_targets(world.clicks, GAP_MS).filter("is_last", ~pl.col("is_test"))
+    pool = split.find_targets(world.clicks).filter("is_last", ~pl.col("is_test"))
     fold = label(world.clicks, valid=300)
     valid = fold.queries.filter(role="valid")
-    test = split.test_fold(world.clicks).queries
+    test = split.build_test_fold(world.clicks).queries
 
     def share_of_long(clicks: pl.Series) -> float:
         return float((clicks >= 8).mean())  # type: ignore[arg-type]
@@ -38,30 +38,12 @@ def test_validation_looks_like_the_test_where_train_does_not() -> None:
     assert share_of_long(valid["clicks"]) == pytest.approx(share_of_long(test["clicks"]), abs=0.08)
 
 
-def test_validation_days_are_those_of_the_test_and_those_of_the_last_visible_click() -> None:
-    users = [
-        (user, item, (user % 4) * DAY + wait)
-        for user in range(400)
-        for item, wait in ((10, 0), (11, 30), (12, DAY + 60))  # the hidden click is a day later
-    ]
-    test = [(user, 10 + step, (1 + user % 2) * DAY + 50 * step) for user in range(1000, 1060) for step in range(2)]
-    fold = label(make_log(*users, *test, test=tuple(range(1000, 1060))), valid=50)
-    days = (fold.queries.filter(role="valid")["time"] - START) // (DAY * 1000)
-    assert set(days) == {1, 2}
-
-
 def test_where_train_and_test_share_no_day_validation_is_like_the_test_in_length() -> None:
     train = read_on([0] * 20, [3] * 10 + [9] * 10)  # 2 or 8 visible
     fold = label(make_log(*train, *read_on([7] * 3, [8] * 3, 900), test=(900, 901, 902)), valid=10_000)
     valid = fold.queries.filter(role="valid")
     assert valid.height == 20 // 4
     assert set(valid["clicks"]) == {8}
-
-
-def test_where_some_day_and_length_is_shared_no_other_day_is_drawn() -> None:
-    train = read_on([0] * 20 + [7], [9] * 21)
-    fold = label(make_log(*train, *read_on([7] * 3, [8] * 3, 900), test=(900, 901, 902)))
-    assert fold.queries.filter(role="valid")["user"].to_list() == [20]
 
 
 @pytest.mark.parametrize(
@@ -97,16 +79,10 @@ def test_on_a_day_without_train_users_test_users_stand_in_with_their_own_latest_
     assert fold.history.filter(pl.col("user").is_in(early["user"].implode()), item=12).is_empty()
 
 
-def test_a_train_user_of_the_day_and_length_is_preferred_to_a_test_user() -> None:
-    train = read_on([5] * 80, [3] * 80)
-    fold = label(make_log(*train, *read_on([5] * 20, [3] * 20, 900), test=tuple(range(900, 920))))
-    assert fold.queries.filter(role="valid")["user"].max() < 900  # type: ignore[operator]
-
-
 def test_weights_bring_the_days_and_lengths_of_validation_to_those_of_the_test() -> None:
     world = make_world(train=2000, test=500)
     fold = label(world.clicks, valid=300)
-    valid, test = fold.queries.filter(role="valid"), split.test_fold(world.clicks).queries
+    valid, test = fold.queries.filter(role="valid"), split.build_test_fold(world.clicks).queries
 
     def shares(frame: pl.DataFrame, weight: pl.Expr) -> dict[tuple[int, int], float]:
         cells = frame.select(weight.alias("w"), day=pl.col("time") // (DAY * 1000), n=pl.col("clicks").log(2).floor())
@@ -137,7 +113,7 @@ ENDS = [(4, 20, 0), (4, 21, 30)]
 
 def test_board_a_users_serve_as_targets_by_their_steps_of_the_gap_alone() -> None:
     steps = [(8, 10, 0), (8, 11, 30), (8, 12, 90), (7, 10, 0), (7, 11, 50), (7, 12, 80)]
-    targets = split.find_targets(make_log(*ENDS, *steps, test=(9,), board_a=(7, 8)), GAP_MS)
+    targets = split.find_targets(make_log(*ENDS, *steps, test=(9,), board_a=(7, 8)))
     assert targets.select("user", "item", "is_last", "is_test").rows() == [
         (4, 21, True, False),
         (7, 12, True, True),  # a step of the gap, though the last click
@@ -145,17 +121,12 @@ def test_board_a_users_serve_as_targets_by_their_steps_of_the_gap_alone() -> Non
     ]
 
 
-def test_board_a_users_do_not_count_in_the_share_that_ends_on_the_gap() -> None:
-    log = make_log(*ENDS, (7, 10, 0), (7, 11, 50), (8, 10, 0), (8, 11, 50), board_a=(7, 8))
-    assert split.terminal_share(log, GAP_MS) == 1
-
-
 def test_board_a_users_are_learned_from_and_never_validated_on(board_b: pl.DataFrame) -> None:
-    fold = label(board_b, valid=10_000, per_user=3)
+    fold = label(board_b, valid=10_000)
     roles = {role[0]: set(rows["user"]) for role, rows in fold.queries.group_by("role")}
     board_a = set(board_b.filter("is_test", ~pl.col("is_target"))["user"])
     assert len(board_a) == 20
-    assert board_a & roles["train"] == board_a & set(split.find_targets(board_b, GAP_MS)["user"])
+    assert board_a & roles["train"] == board_a & set(split.find_targets(board_b)["user"])
     assert len(roles["valid"]) == 120 // 4
     assert max(roles["valid"]) < TEST_FROM
 
@@ -168,18 +139,6 @@ def test_validation_is_like_the_users_of_board_b_and_not_like_those_of_board_a()
 
 
 def test_board_a_users_are_no_queries_and_stay_in_the_history(board_b: pl.DataFrame) -> None:
-    fold = split.test_fold(board_b)
+    fold = split.build_test_fold(board_b)
     assert fold.queries["user"].to_list() == list(range(TEST_FROM, TEST_FROM + 40, 2))
     assert_frame_equal(fold.history, board_b)
-
-
-def test_training_queries_take_at_most_their_share_of_the_targets() -> None:
-    log = make_log(
-        *((user, 10 + step, 30 * step) for user in range(1, 81) for step in (0, 1)), (900, 5, 0), test=(900,)
-    )
-
-    def count(share: float) -> int:
-        fold = label(log, valid=4, share=share)
-        return fold.queries.filter(role="train").height
-
-    assert (count(1.0), count(0.25)) == (76, 19)

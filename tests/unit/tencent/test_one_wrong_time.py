@@ -9,16 +9,13 @@ import pytest
 
 from competitions.tencent import split
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.config import PopularitySettings
 from competitions.tencent.corpus import Candidates, Int64s, Sequences
 from competitions.tencent.ids import Rows
 from competitions.tencent.io import schema
-from competitions.tencent.model.cooccurrence import count_popularity
 from competitions.tencent.ranking.ad_statistics import AdStatistics, describe_ads
 from competitions.tencent.sequences import usual_times, whole
 from competitions.tencent.split import Fold, end_time
 from tests.unit.tencent.tencent_files import World, counts, read, write_competition, write_release
-from tests.unit.tencent.tencent_log import EVEN
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences
 
 DAY = 86_400
@@ -80,14 +77,6 @@ def test_an_ad_that_others_see_is_described_as_before(odd: Sequences) -> None:
     np.testing.assert_allclose(after.values, before.values, atol=0.2)
     name = before.names.index("events faded by 2 h")
     assert after.own[AD, name] <= np.log(np.exp(before.own[AD, name]) + 1) + 1e-6  # one event at most
-
-
-def test_what_is_popular_lately_stays(odd: Sequences) -> None:
-    settings = PopularitySettings(window_days=2, weights=EVEN)
-    before, after = (count_popularity(whole(log), CATALOGUE, settings) for log in (SOUND, odd))
-    assert before.sum() > 100
-    np.testing.assert_array_equal(others(after, AD), others(before, AD))
-    assert abs(after[AD] - before[AD]) <= 1
 
 
 def lengths(fold: Fold, log: Sequences) -> Int64s:

@@ -92,8 +92,8 @@ def test_ways_are_measured_side_by_side_and_those_without_an_answer_left_out() -
         unseen=np.array([False, True]),
         target_action=np.array([1, 2], np.int8),
     )
-    answer = Answer(top_by([[5, 1], [11, 2]]), top_by([[1, 0], [0, 1]]), None, None)
-    measured = stages.evaluate_answers(fold, answer, None, CONFIG.host)
+    answer = Answer(top_by([[5, 1], [11, 2]]), top_by([[1, 0], [0, 1]]))
+    measured = stages.evaluate_answers(fold, answer, CONFIG.host)
     assert list(measured) == ["vectors", "words"]
     gain = 1 / np.log2(3)
     assert measured["vectors"]["seen"] == pytest.approx(0.31 + 0.69 * gain)

@@ -33,14 +33,11 @@ MODEL = ModelSettings(
     kernel=False,
     deep_tower=True,
     dropout=0.0,
-    memory=False,
 )
 TRAIN = TrainSettings(
     batch=8,
     epochs=3,
-    optimizer="adamw",
     rate=5e-3,
-    muon_rate=5e-3,
     decay=0.0,
     warmup=0.1,
     clip=1.0,
@@ -54,10 +51,6 @@ TRAIN = TrainSettings(
     word_weight=0.5,
     levels=0,
     codes=4,
-    precision="fp32",
-    final="again",
-    final_epochs=1,
-    final_rate=1e-3,
     processes=1,
     checkpoint_s=1e9,
 )
@@ -114,7 +107,6 @@ def make_training_inputs(users: int = 24, items: int = 10, seed: int = 0, **sett
         catalogue=catalogue,
         embeddings=(Embedding("81", vectors),),
         semantic_ids=None,
-        cooccurrence=None,
         model=msgspec.structs.replace(MODEL, **model),
         train=msgspec.structs.replace(TRAIN, **train),
         seed=seed,
@@ -130,5 +122,5 @@ def make_forecast(items: int, seed: int = 0) -> ForecastTable:
 def make_model_inputs(
     corpus: Corpus, fold: Fold, embeddings: tuple[Embedding, ...] = (), semantic_ids: Int64s | None = None
 ) -> ModelInputs:
-    """The inputs of a fold without a wide part."""
-    return ModelInputs(corpus, embeddings, fold, semantic_ids, None)
+    """The inputs of a fold."""
+    return ModelInputs(corpus, embeddings, fold, semantic_ids)

@@ -25,10 +25,6 @@ def test_a_table_has_its_title_its_columns_and_its_rows(capsys: pytest.CaptureFi
     assert len(first) == len(second) == len(names)  # numbers to the right
 
 
-def test_no_rows_print_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert printed(capsys, "Models", []) == []
-
-
 @pytest.mark.parametrize(
     ("value", "text"),
     [
@@ -48,15 +44,14 @@ def test_a_value_is_printed_by_its_kind(capsys: pytest.CaptureFixture[str], valu
     assert printed(capsys, "T", [{"name": "x", "value": value}])[-1].strip().removeprefix("x").strip() == text
 
 
-def test_brackets_are_text(capsys: pytest.CaptureFixture[str]) -> None:
+def test_brackets_are_text_and_a_file_gets_wide_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed(capsys, "Models", []) == []
     lines = printed(capsys, "Of [all]", [{"@3[all sizes]": "in [seconds]"}])
     assert [line.strip() for line in lines[1:]] == ["Of [all]", "@3[all sizes]", "in [seconds]"]
-
-
-def test_a_file_gets_wide_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = printed(capsys, "Wide", [{f"column {number:02d}": 0.5 for number in range(11)}])
+    wide = [f"column {number:02d}" for number in range(11)]
+    lines = printed(capsys, "Wide", [dict.fromkeys(wide, 0.5)])
     assert len(lines) == 4
-    assert all(f"column {number:02d}" in lines[2] for number in range(11))
+    assert all(name in lines[2] for name in wide)
 
 
 def step(name: str, seconds: float, peak: float = 1.0, kept: bool = False) -> dict[str, Any]:
@@ -66,10 +61,7 @@ def step(name: str, seconds: float, peak: float = 1.0, kept: bool = False) -> di
 def test_short_steps_share_a_row_at_the_end() -> None:
     steps = [step("a", 0.25, 3.0, kept=True), step("b", 1.0), step("c", 0.5, 9.0, kept=True), step("d", 5.0, 2.0)]
     assert shorten_steps(steps) == [step("b", 1.0), step("d", 5.0, 2.0), step("2 shorter steps", 0.75, 9.0, kept=True)]
-    steps.append(step("e", 0.1))
-    assert shorten_steps(steps)[-1]["kept"] is False
-
-
-def test_without_short_steps_there_is_no_such_row() -> None:
     assert shorten_steps([step("b", 1.0)]) == [step("b", 1.0)]
     assert shorten_steps([]) == []
+    steps.append(step("e", 0.1))
+    assert shorten_steps(steps)[-1]["kept"] is False

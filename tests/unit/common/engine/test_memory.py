@@ -18,14 +18,11 @@ def limit_room(monkeypatch: pytest.MonkeyPatch, gib: float) -> None:
     monkeypatch.setattr(memory, "find_room", lambda: (gib, "the container's limit"))
 
 
-@pytest.mark.parametrize(("scale", "gib"), [(0, 0.5), (0.05, 1.0), (0.1, 1.5), (0.55, 3.75), (1, 6.0), (2, 11.0)])
-def test_between_the_sizes_that_were_measured_memory_grows_evenly(scale: float, gib: float) -> None:
-    assert NEED.at(scale) == pytest.approx(gib)
-
-
-@pytest.mark.parametrize(("gib", "scale"), [(0.2, 0.0), (1.0, 0.05), (3.75, 0.55), (64.0, 1.0)])
-def test_the_largest_scale_that_fits(gib: float, scale: float) -> None:
-    assert NEED.fits(gib) == pytest.approx(scale, abs=1.1e-3)
+def test_between_the_sizes_that_were_measured_memory_grows_evenly() -> None:
+    for scale, gib in ((0, 0.5), (0.05, 1.0), (0.1, 1.5), (0.55, 3.75), (1, 6.0), (2, 11.0)):
+        assert NEED.at(scale) == pytest.approx(gib)
+    for gib, scale in ((0.2, 0.0), (1.0, 0.05), (3.75, 0.55), (64.0, 1.0)):
+        assert NEED.fits(gib) == pytest.approx(scale, abs=1.1e-3)
 
 
 def test_the_scale_of_a_folder_is_that_of_its_bytes_in_whatever_folder(tmp_path: Path) -> None:
@@ -57,14 +54,10 @@ def test_a_limit_of_addresses_counts_without_those_that_are_taken(monkeypatch: p
     assert what == "the limit of this process (ulimit -v)"
 
 
-def test_where_there_is_enough_nothing_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_raw_files_that_are_too_many_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     limit_room(monkeypatch, 2.0)
     refuse_too_large(NEED, None, 0.1)
     refuse_too_large(NEED, tmp_path, 5.0)  # a folder counts, and not the scale
-
-
-def test_raw_files_that_are_too_many_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    limit_room(monkeypatch, 2.0)
     (tmp_path / "a.csv").write_bytes(bytes(2 << 20))
     with pytest.raises(UserError, match=r"these files takes about 6\.0 GiB .* limit is 2\.0 GiB: .* fewer rows"):
         refuse_too_large(NEED, tmp_path, 0.1)

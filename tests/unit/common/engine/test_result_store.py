@@ -96,18 +96,15 @@ def test_containers_dataclasses_and_sparse_matrices_come_back(tmp_path: Path) ->
     assert back["ragged"].tolist() == [1, "a", None]
 
 
-def test_large_arrays_are_mapped_and_read_only(tmp_path: Path) -> None:
-    array = round_trip(tmp_path, np.zeros((1000, 200), order="F"))
+def test_large_arrays_are_mapped_and_read_only_and_a_lazy_frame_is_refused(tmp_path: Path) -> None:
+    array = round_trip(tmp_path / "array", np.zeros((1000, 200), order="F"))
     assert isinstance(array, np.memmap)
     assert array.flags.f_contiguous
     with pytest.raises(ValueError, match="read-only"):
         array[0] = 1
-
-
-def test_a_lazy_frame_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="collect it first"):
-        round_trip(tmp_path, [pl.LazyFrame({"a": [1]})])
-    assert list(tmp_path.iterdir()) == []
+        round_trip(tmp_path / "lazy", [pl.LazyFrame({"a": [1]})])
+    assert list((tmp_path / "lazy").iterdir()) == []
 
 
 def test_an_entry_is_found_only_once_published(tmp_path: Path) -> None:
@@ -119,6 +116,7 @@ def test_an_entry_is_found_only_once_published(tmp_path: Path) -> None:
     assert store.find("step", KEY) == record()
     assert store.find("step", "f" * 64) is None
     assert store.find("step", KEY[:16] + "f" * 48) is None  # the same folder, another key
+    assert store.path("fit a/b: LightGBM", KEY).name == f"fit_a_b_LightGBM-{KEY[:16]}"
 
 
 def test_of_two_runs_with_one_step_the_first_entry_stays(tmp_path: Path) -> None:
@@ -131,29 +129,26 @@ def test_of_two_runs_with_one_step_the_first_entry_stays(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == [f"step-{KEY[:16]}"]
 
 
-def test_names_become_safe_folder_names(tmp_path: Path) -> None:
-    assert Store(tmp_path).path("fit a/b: LightGBM", KEY).name == f"fit_a_b_LightGBM-{KEY[:16]}"
-
-
 @pytest.mark.parametrize("file", ["entry.json", "value.pkl", "0.arrow"])
 @pytest.mark.parametrize("damage", ["cut", "deleted"])
-def test_a_damaged_entry_is_not_found_and_is_cleared_away(tmp_path: Path, file: str, damage: str) -> None:
+def test_a_damaged_entry_is_said_to_be_that_and_cleared_away(
+    tmp_path: Path, file: str, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     store = Store(tmp_path)
+    assert store.find("step", KEY) is None
+    assert capsys.readouterr().err == ""
     path = save(store, pl.DataFrame({"a": [1]})) / file
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-5])
     else:
         path.unlink()
     assert store.find("step", KEY) is None
+    assert "step: its kept result is damaged" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
 KINDS: dict[str, Callable[[], Any]] = {
-    "frame": lambda: pl.DataFrame({"a": range(50), "s": [f"a text of {row} and more" for row in range(50)]}),
     "frame that Arrow has not": lambda: pl.DataFrame({"w": pl.Series(range(50), dtype=pl.Int128)}),
-    "large array": lambda: np.arange(300_000.0),
-    "small array": lambda: np.arange(20),
-    "sparse matrix": lambda: scipy.sparse.random(400, 400, density=0.9, format="csr", random_state=1),
     "plain values": lambda: {"a": [1, 2.5, "text"], "b": (None, True, b"bytes")},
     "several": lambda: [pl.DataFrame({"a": [1, 2]}), np.zeros(200_000), pl.DataFrame({"b": ["x"]})],
 }
@@ -172,36 +167,18 @@ def flip(file: Path, position: int, bit: int) -> bytes:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_flipped_bit_in_any_file_of_any_kind_of_entry_is_noticed_before_it_is_read(tmp_path: Path, kind: str) -> None:
     path = save(Store(tmp_path), KINDS[kind]())
-    files = sorted(file for file in path.iterdir() if file.name != "entry.json")
-    assert files
-    draw = np.random.default_rng(1)
-    for file in files:
+    for file in sorted(file for file in path.iterdir() if file.name != "entry.json"):
         size = file.stat().st_size
-        for position in {0, size // 2, size - 1, *draw.integers(0, size, 12).tolist()}:
-            before = flip(file, position, int(draw.integers(8)))
+        for position in (0, size // 2, size - 1):
+            before = flip(file, position, position % 8)
             with pytest.raises(DamagedEntryError, match=re.escape(file.name)):
                 Store(tmp_path).load("step", KEY)
             file.write_bytes(before)
-    Store(tmp_path).load("step", KEY)
-
-
-def test_a_file_damaged_after_it_was_loaded_is_noticed(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    path = save(store, "value")
-    assert store.load("step", KEY) == "value"
-    flip(path / "value.pkl", 5, 0)
+    store.load("step", KEY)
+    flip(path / "value.pkl", 5, 0)  # after it was loaded
     with pytest.raises(DamagedEntryError):
         store.load("step", KEY)
-
-
-def test_a_damaged_entry_is_told_when_it_is_looked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store = Store(tmp_path)
-    assert store.find("step", KEY) is None
-    assert capsys.readouterr().err == ""
-    path = save(store, 1)
-    flip(path / "entry.json", 10, 1)
-    assert store.find("step", KEY) is None
-    assert "step: its kept result is damaged" in capsys.readouterr().err
 
 
 def test_a_store_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,18 +209,15 @@ def test_temporary_folders_of_dead_processes_are_removed_and_of_living_ones_kept
     assert {path.name for path in tmp_path.iterdir()} == {names["living"], names["other, new"], names["foreign"]}
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS])
 @pytest.mark.parametrize("target", ["numpy.save", "polars.DataFrame.write_ipc", "pathlib.Path.rename"])
-def test_what_the_disk_refuses_is_a_user_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, target: str
-) -> None:
+def test_what_the_disk_refuses_is_a_user_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
     def refuse(*_: object, **__: object) -> None:
-        raise OSError(number, os.strerror(number))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     store = Store(tmp_path)
     save(store, "kept", "e" * 64)
     monkeypatch.setattr(target, refuse)
-    with pytest.raises(UserError, match=f"{tmp_path}: {os.strerror(number)}.*run again"):
+    with pytest.raises(UserError, match=f"{tmp_path}: {os.strerror(errno.ENOSPC)}.*run again"):
         save(store, [pl.DataFrame({"a": [1]}), np.zeros(1_000_000)])
     monkeypatch.undo()
     assert store.load("step", "e" * 64) == "kept"

@@ -1,7 +1,6 @@
 """Run.step: what is computed, what is kept, and what survives an edit, a damaged entry and a kill."""
 
 import gc
-import importlib
 import json
 import os
 import signal
@@ -19,7 +18,7 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
-from common.engine.run import Result, Run, collect, collect_named, prune
+from common.engine.run import Run, collect, collect_named, prune
 
 CALLS: list[str] = []
 PROJECT = Path(__file__).parents[4]
@@ -58,11 +57,6 @@ def sum_all(frames: list[Any], more: dict[str, Any]) -> int:
     CALLS.append("sum_all")
     frames = [*frames, *more.values()]
     return sum(int(frame["a"].sum()) for frame in frames)
-
-
-def read(file: Path) -> str:
-    CALLS.append("read")
-    return file.read_text()
 
 
 def fail(error: type[BaseException]) -> None:
@@ -105,31 +99,20 @@ def test_peak_memory_is_that_of_the_process_during_the_step(tmp_path: Path) -> N
     assert large.seconds > 0
 
 
-def test_results_are_passed_by_value_wherever_they_stand(tmp_path: Path) -> None:
+def test_a_step_may_take_results_wherever_they_stand_a_field_of_one_or_several_as_one(tmp_path: Path) -> None:
     run = new_run(tmp_path)
-    two, three = run.step(make_frame, 2), run.step(make_frame, 3)
-    more = run.step(add, two, 10)
-    assert run.step(sum_all, [two, three], {"x": more}).value == 1 + 3 + 21
-
-
-def test_a_step_may_take_a_field_of_a_result_or_several_results_as_one(tmp_path: Path) -> None:
-    run = new_run(tmp_path)
-    pair = run.step(make_pair, 2)
+    pair, two, three = run.step(make_pair, 2), run.step(make_frame, 2), run.step(make_frame, 3)
+    assert run.step(sum_all, [two, three], {"x": run.step(add, two, 10)}).value == 1 + 3 + 21
     assert run.step(add, pair.frame, 10).value["a"].to_list() == [10, 11]
-    assert run.step(sum_all, collect([pair.frame, run.step(make_frame, 3)]), {}).value == 1 + 3
     assert new_run(tmp_path).step(add, pair.frame, 10).key == run.step(add, pair.frame, 10).key
     assert run.step(identity, pair.frame).key != run.step(identity, pair.size).key
     with pytest.raises(AttributeError, match="no field 'frmae'"):
         run.step(add, pair.frmae, 10)
-
-
-def test_named_results_are_one_argument_whose_key_knows_names_and_order(tmp_path: Path) -> None:
-    run = new_run(tmp_path)
-    small, large = run.step(make_frame, 2), run.step(make_frame, 3)
-    named = collect_named({"small": small, "large": large})
-    assert {name: frame.height for name, frame in named.value.items()} == {"small": 2, "large": 3}
-    for other in ({"large": large, "small": small}, {"small": large, "large": small}, {"a": small, "b": large}):
-        assert collect_named(other).key != named.key
+    assert run.step(sum_all, collect([pair.frame, three]), {}).value == 1 + 3
+    named = {"small": two, "large": three}
+    assert run.step(sum_all, [], collect_named(named)).value == 1 + 3
+    for other in ({"large": three, "small": two}, {"small": three, "large": two}, {"a": two, "b": three}):
+        assert collect_named(other).key != collect_named(named).key
 
 
 def test_wrong_arguments_are_refused_before_anything_is_computed(tmp_path: Path) -> None:
@@ -154,16 +137,6 @@ def test_a_changed_parameter_reaches_every_later_step_and_no_other(tmp_path: Pat
     assert len(CALLS) == 5
 
 
-def test_a_changed_raw_file_is_read_again(tmp_path: Path) -> None:
-    file = tmp_path / "raw.csv"
-    values = []
-    for content in ("a", "b", "b"):
-        file.write_text(content)
-        values.append(new_run(tmp_path).step(read, file).value)
-    assert values == ["a", "b", "b"]
-    assert CALLS == ["read", "read"]
-
-
 def test_a_value_lives_only_as_long_as_it_is_used(tmp_path: Path) -> None:
     result = new_run(tmp_path).step(make_frame, 3)
     frame = result.value
@@ -184,22 +157,16 @@ def test_a_step_that_raises_leaves_nothing(tmp_path: Path, error: type[BaseExcep
     assert run.timings == []
 
 
-def damage(tmp_path: Path, file: str) -> None:
-    (path,) = (tmp_path / "cache").glob(f"make_frame-*/{file}")
-    path.write_bytes(b"?" * path.stat().st_size)  # the size stays right: found out only by reading
-
-
-@pytest.mark.parametrize("file", ["value.pkl", "0.arrow"])
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_an_unreadable_entry_is_computed_again(tmp_path: Path, file: str, when: str) -> None:
-    result: Result[pl.DataFrame] = new_run(tmp_path).step(make_frame, 3)
-    damage(tmp_path, file)
-    if when == "before":
-        result = new_run(tmp_path).step(make_frame, 3)
-    assert result.value["a"].to_list() == [0, 1, 2]
-    assert CALLS == ["make_frame", "make_frame"]
-    assert new_run(tmp_path).step(make_frame, 3).value.height == 3
-    assert len(CALLS) == 2
+def test_an_entry_damaged_or_pruned_during_the_run_is_computed_again_with_its_inputs(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    added = run.step(add, run.step(make_frame, 3), 1)
+    (path,) = (tmp_path / "cache").glob("add-*/0.arrow")
+    path.write_bytes(b"?" * path.stat().st_size)  # the size stays right: only reading shows it
+    assert added.value["a"].to_list() == [1, 2, 3]
+    assert prune(tmp_path / "cache", 0) == 2
+    gc.collect()
+    assert added.value["a"].to_list() == [1, 2, 3]
+    assert CALLS == ["make_frame", "add", "add", "make_frame", "add"]
 
 
 @pytest.mark.parametrize("file", ["value.pkl", "0.arrow", "1.npy", "entry.json"])
@@ -224,21 +191,7 @@ def test_a_flipped_bit_costs_one_line_and_the_step(
     assert CALLS == ["make_parts", "make_parts"]
 
 
-def test_an_entry_pruned_during_the_run_is_computed_again_with_its_inputs(tmp_path: Path) -> None:
-    run = new_run(tmp_path)
-    added = run.step(add, run.step(make_frame, 3), 1)
-    assert prune(tmp_path / "cache", 0) == 2
-    assert added.value["a"].to_list() == [1, 2, 3]
-    assert CALLS == ["make_frame", "add", "make_frame", "add"]
-
-
-def test_an_unwritable_run_folder_is_a_user_error(tmp_path: Path) -> None:
-    (tmp_path / "run").write_text("")
-    with pytest.raises(UserError, match=r"Cannot write to .*run: File exists"):
-        new_run(tmp_path)
-
-
-def test_write_json(tmp_path: Path) -> None:
+def test_json_is_written_whole_and_what_the_disk_refuses_is_a_user_error(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     run.step(make_frame, 1)
     path = run.write_json("summary.json", {"score": np.float64(0.5), "from": Path("a"), "timings": run.timings})
@@ -249,6 +202,8 @@ def test_write_json(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="Cannot write"):
         run.write_json("taken", {})
     assert sorted(file.name for file in (tmp_path / "run").iterdir()) == ["summary.json", "taken"]
+    with pytest.raises(UserError, match=r"Cannot write to .*summary.json: File exists"):
+        Run(path, tmp_path / "cache", quiet=True)
 
 
 def test_a_step_that_is_computed_prints_one_line_unless_quiet(
@@ -261,47 +216,6 @@ def test_a_step_that_is_computed_prints_one_line_unless_quiet(
     assert line.split()[0] == "make_frame"
     assert line.split()[-1] == "MiB"
     assert shown.out == ""
-
-
-SHOP = {
-    "helpers": "def scale(x):\n    return 2 * x\n\ndef unrelated(x):\n    return x\n",
-    "steps": "from {name}.helpers import scale\n\ndef double(x):\n    # why\n    return scale(x)\n",
-}
-
-
-@pytest.mark.parametrize(
-    ("module", "old", "new", "kept"),
-    [
-        ("steps", "# why", "# because", True),
-        ("helpers", "    return x\n", "    return -x\n", True),
-        ("helpers", "2 * x", "3 * x", False),
-    ],
-    ids=["comment", "unrelated", "helper"],
-)
-def test_a_run_after_an_edit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, old: str, new: str, kept: bool
-) -> None:
-    monkeypatch.syspath_prepend(tmp_path)
-
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    sources = {each: source.format(name="edited_shop") for each, source in SHOP.items()}
-    assert run_source(tmp_path, sources)[0] == 2
-    value, again = run_source(tmp_path, sources | {module: sources[module].replace(old, new)})
-    assert again is kept
-    assert value == (2 if kept else 3)
-
-
-def run_source(root: Path, sources: dict[str, str]) -> tuple[int, bool]:
-    """Write the package, import it afresh, run one step of it: its value, and whether that was kept."""
-    for each, source in sources.items():
-        (root / "edited_shop").mkdir(exist_ok=True)
-        (root / "edited_shop" / f"{each}.py").write_text(source)
-    for loaded in [name for name in sys.modules if name.partition(".")[0] == "edited_shop"]:
-        del sys.modules[loaded]
-    importlib.invalidate_caches()
-    run = Run(root / "run", root / "cache", quiet=True, root=root)
-    value: int = run.step(importlib.import_module("edited_shop.steps").double, 1).value
-    return value, run.timings[0].kept
 
 
 JOB = """

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
-from common.engine.step_key import Keys
+from common.engine.step_key import Digests, Keys
 
 
 class Colour(enum.Enum):
@@ -91,27 +91,23 @@ VALUES: list[Callable[[], Any]] = [
 
 
 def test_equal_parameters_agree_and_different_ones_differ(tmp_path: Path) -> None:
-    once = [parameter_key(tmp_path, value()) for value in VALUES]
-    assert once == [parameter_key(tmp_path, value()) for value in VALUES]
+    keys, again = Keys(tmp_path), Keys(tmp_path)
+    once = [keys.key(identity, [value()]) for value in VALUES]
+    assert once == [again.key(identity, [value()]) for value in VALUES]
     assert len(set(once)) == len(VALUES)
 
 
-@pytest.mark.parametrize(
-    "value",
-    [np.zeros(3), pl.DataFrame({"a": [1]}), object(), lambda: 1, [object()], {"a": pl.col("a")}, Shape(1).__repr__],
-    ids=["array", "frame", "object", "lambda", "nested", "expression", "bound method"],
-)
-def test_what_cannot_be_hashed_is_refused_by_name(tmp_path: Path, value: object) -> None:
-    with pytest.raises(TypeError, match=r"argument 0 of step identity: .* cannot enter a key"):
-        parameter_key(tmp_path, value)
-
-
-def test_a_function_inside_a_function_is_refused(tmp_path: Path) -> None:
+def test_what_cannot_be_hashed_is_refused_by_name(tmp_path: Path) -> None:
     def inner() -> int:
         return 1
 
+    keys = Keys(tmp_path)
+    frame, expression, method = pl.DataFrame({"a": [1]}), {"a": pl.col("a")}, Shape(1).__repr__
+    for value in (np.zeros(3), frame, object(), lambda: 1, [object()], expression, method, inner):
+        with pytest.raises(TypeError, match=r"argument 0 of step identity: .* cannot enter a key"):
+            keys.key(identity, [value])
     with pytest.raises(TypeError, match="cannot enter a key"):
-        Keys(tmp_path).key(inner, ())
+        keys.key(inner, ())
 
 
 def test_a_file_counts_by_name_and_content(tmp_path: Path) -> None:
@@ -126,41 +122,32 @@ def test_a_file_counts_by_name_and_content(tmp_path: Path) -> None:
 
 def test_a_settled_file_is_read_once_and_again_after_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("common.engine.step_key.SETTLED_NS", -1)
-    file = tmp_path / "clicks.csv"
+    file, kept = tmp_path / "clicks.csv", tmp_path / "digests.json"
     file.write_text("1,2\n")
-    before = parameter_key(tmp_path, file)
-    assert parameter_key(tmp_path, file) == before
+    before = Digests(kept).digest(file)
     with monkeypatch.context() as patch:
         patch.setattr("common.engine.step_key._digest_file", lambda path: pytest.fail("it was read again"))
-        assert parameter_key(tmp_path, file) == before
+        assert Digests(kept).digest(file) == before
+    kept.write_text('{"a": 1')
+    assert Digests(kept).digest(file) == before
     file.write_text("1,3\n")
     os.utime(file, ns=(1, 1))
-    assert parameter_key(tmp_path, file) != before
+    assert Digests(kept).digest(file) != before
 
 
 def test_a_file_just_written_is_not_trusted_to_stay(tmp_path: Path) -> None:
-    file = tmp_path / "clicks.csv"
+    file, digests = tmp_path / "clicks.csv", Digests(tmp_path / "digests.json")
     file.write_text("1,2\n")
-    before = parameter_key(tmp_path, file)
-    state = file.stat()
+    before, state = digests.digest(file), file.stat()
     file.write_text("1,3\n")
     os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
-    assert parameter_key(tmp_path, file) != before
-
-
-def test_damaged_digests_are_worked_out_again(tmp_path: Path) -> None:
-    file = tmp_path / "clicks.csv"
-    file.write_text("1,2\n")
-    before = parameter_key(tmp_path, file)
-    (tmp_path / "digests.json").write_text('{"a": 1')
-    assert parameter_key(tmp_path, file) == before
+    assert digests.digest(file) != before
 
 
 def test_a_missing_file_and_a_folder_are_user_errors(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"absent\.csv does not exist"):
-        parameter_key(tmp_path, tmp_path / "absent.csv")
-    with pytest.raises(UserError, match="is a directory"):
-        parameter_key(tmp_path, tmp_path)
+    for path, words in ((tmp_path / "absent.csv", r"absent\.csv does not exist"), (tmp_path, "is a directory")):
+        with pytest.raises(UserError, match=words):
+            Digests(tmp_path / "digests.json").digest(path)
 
 
 def test_a_package_version_changes_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

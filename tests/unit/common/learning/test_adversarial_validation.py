@@ -50,18 +50,14 @@ def test_what_moves_every_day_is_known_from_two_times_of_the_labelled_data() -> 
     assert refer(None, alone, "two halves") is None
 
 
-def test_without_drift_the_auc_is_one_half() -> None:
-    drift = find_drift(NAMES, draw(1), draw(2))
-    assert drift is not None
-    assert drift["auc"] == pytest.approx(0.5, abs=0.06)
-    assert all(row["auc"] < 0.57 for row in drift["features"])
-
-
 def test_drift_in_how_two_features_go_together_is_seen_by_the_classifier_alone() -> None:
     train, test = draw(1, 1500), draw(2, 1500)
+    same = find_drift(NAMES, train, test)
     train[:, 1] = np.abs(train[:, 1]) * np.sign(train[:, 0])
     drift = find_drift(NAMES, train, test)
+    assert same is not None
     assert drift is not None
+    assert same["auc"] == pytest.approx(0.5, abs=0.06)
     assert drift["auc"] > 0.65
     assert all(row["auc"] < 0.56 for row in drift["features"])
 
@@ -95,26 +91,13 @@ def test_constant_empty_and_infinite_features() -> None:
     test[:, 2] = np.inf
     drift = find_drift(("constant", "empty", "gone"), train, test)
     assert drift is not None
-    rows = {row["feature"]: row for row in drift["features"]}
-    assert rows["constant"] == {
-        "feature": "constant",
-        "auc": 0.5,
-        "train": 0.0,
-        "test": 0.0,
-        "train_missing": 0.0,
-        "test_missing": 0.0,
-    }
-    assert rows["empty"]["auc"] == 0.5
-    assert rows["empty"]["train"] is None
-    assert rows["gone"] == {
-        "feature": "gone",
-        "auc": 1.0,
-        "train": 0.0,
-        "test": None,
-        "train_missing": 0.0,
-        "test_missing": 1.0,
-    }
     assert drift["auc"] == 1.0
+    assert {tuple(row.values()) for row in drift["features"]} == {
+        # feature, AUC, mean in train and test, share missing in train and test
+        ("constant", 0.5, 0.0, 0.0, 0.0, 0.0),
+        ("empty", 0.5, None, None, 1.0, 1.0),
+        ("gone", 1.0, 0.0, None, 0.0, 1.0),
+    }
 
 
 def test_nothing_that_differs_and_no_feature_at_all() -> None:
@@ -126,16 +109,13 @@ def test_nothing_that_differs_and_no_feature_at_all() -> None:
     assert none == {"auc": 0.5, "rows": 2 * FEWEST_ROWS, "features": []}
 
 
-@pytest.mark.parametrize("rows", [0, 1, FEWEST_ROWS - 1])
-def test_too_little_data_is_no_drift_and_no_error(rows: int) -> None:
-    assert find_drift(NAMES, draw(1), draw(2, rows)) is None
-    assert find_drift(NAMES, draw(1, rows), draw(2)) is None
-
-
-def test_one_query_on_a_side_cannot_be_split() -> None:
-    whole = np.array([ROWS], np.int32)
-    assert find_drift(NAMES, draw(1), draw(2), None, whole) is None
-    assert find_drift(NAMES, draw(1), draw(2), whole, None, most=10) is None
+def test_too_little_data_is_no_drift_and_no_error() -> None:
+    for rows in (0, 1, FEWEST_ROWS - 1):
+        assert find_drift(NAMES, draw(1), draw(2, rows)) is None
+        assert find_drift(NAMES, draw(1, rows), draw(2)) is None
+    one_query = np.array([ROWS], np.int32)
+    assert find_drift(NAMES, draw(1), draw(2), None, one_query) is None
+    assert find_drift(NAMES, draw(1), draw(2), one_query, None, most=10) is None
 
 
 def test_auc_of_a_feature_is_that_of_all_pairs() -> None:
@@ -152,9 +132,3 @@ def count_pairs(train: Matrix, test: Matrix, fill: float) -> float:
     low, high = np.nan_to_num(train, nan=fill), np.nan_to_num(test, nan=fill)
     auc = float(np.mean((high[:, None] > low) + 0.5 * (high[:, None] == low)))
     return max(auc, 1 - auc)
-
-
-def test_a_feature_missing_more_often_drifts_though_its_values_do_not() -> None:
-    values = np.arange(100, dtype=np.float32)
-    gone = np.where(values % 2 == 0, np.nan, values).astype(np.float32)
-    assert feature_auc(values, gone) == pytest.approx(0.75, abs=0.01)

@@ -25,14 +25,10 @@ def test_scores_get_mean_zero_and_deviation_one_in_each_query_and_model() -> Non
     np.testing.assert_allclose(standard, np.column_stack([[-1, 1, *third], [0, 0, *second]]))
 
 
-def test_a_single_row_and_no_row_at_all_are_zero() -> None:
+def test_a_single_row_and_no_row_at_all_are_zero_and_scale_and_shift_do_not_matter() -> None:
     assert standardise(np.array([[7.0, -3.0]]), sizes(1)).tolist() == [[0, 0]]
     assert standardise(np.empty((0, 2)), sizes()).shape == (0, 2)
-
-
-def test_scale_and_shift_of_a_model_do_not_matter() -> None:
-    rng = np.random.default_rng(0)
-    scores, split = rng.normal(size=(60, 3)), sizes(10, 20, 1, 29)
+    scores, split = np.random.default_rng(0).normal(size=(60, 3)), sizes(10, 20, 1, 29)
     moved = scores * [0.01, 5.0, 1000.0] + [100.0, -3.0, 0.0]
     np.testing.assert_allclose(standardise(moved, split), standardise(scores, split), atol=1e-9)
 
@@ -54,14 +50,14 @@ def search(data: tuple[Array, NDArray[np.float32], NDArray[np.int32]], answers: 
     return search_weights(scores, marks, split, answers=answers, trials=trials, seed=seed, k=5)
 
 
-def test_the_informative_model_gets_the_weight() -> None:
-    blend = search(plant(300, [0.0, 2.5, 0.0], 1), 300)
+def test_the_informative_model_gets_the_weight_and_a_seed_gives_the_same() -> None:
+    data = plant(300, [0.0, 2.5, 0.0], 1)
+    blend = search(data, 300)
+    assert blend == search(data, 300)
     assert sum(blend.weights) == pytest.approx(1)
     assert min(blend.weights) >= 0
     assert blend.weights[1] > 0.75
-    alone = plant(300, [2.5], 1)
     assert blend.mrr > 0.6
-    assert search(alone, 300).weights == (1.0,)
 
 
 def test_two_models_that_know_different_things_are_better_together() -> None:
@@ -71,13 +67,6 @@ def test_two_models_that_know_different_things_are_better_together() -> None:
     alone = max(reciprocal_ranks(scores[:, model].copy(), marks, split, 5).mean() for model in (0, 1))
     assert blend.mrr > alone + 0.05
     assert min(blend.weights) > 0.2
-
-
-def test_a_model_whose_scale_is_larger_gets_no_more_weight() -> None:
-    scores, marks, split = plant(300, [1.5, 1.5], 3)
-    np.testing.assert_allclose(
-        search((scores * [1.0, 1e4], marks, split), 300).weights, search((scores, marks, split), 300).weights
-    )
 
 
 def test_queries_that_recall_missed_stay_in_the_mean() -> None:
@@ -90,8 +79,7 @@ def test_queries_that_recall_missed_stay_in_the_mean() -> None:
 
 def test_one_model_is_taken_as_it_is() -> None:
     scores, marks, split = plant(50, [1.0], 4)
-    blend = search((scores, marks, split), 60)
-    ranks = reciprocal_ranks(scores[:, 0], marks, split, 5)
+    blend, ranks = search((scores, marks, split), 60), reciprocal_ranks(scores[:, 0], marks, split, 5)
     assert blend.weights == (1.0,)
     np.testing.assert_array_equal(blend.reciprocal, ranks)
     assert blend.mrr == pytest.approx(ranks.sum() / 60)
@@ -100,7 +88,7 @@ def test_one_model_is_taken_as_it_is() -> None:
 def test_the_score_is_free_of_the_searchs_own_optimism() -> None:
     """On pure noise the searched weights look better than chance where they were found, not where they are judged."""
     scored, looked = [], []
-    for seed in range(6):
+    for seed in range(4):
         scores, marks, split = plant(60, [0.0] * 4, 10 + seed)
         blend = search((scores, marks, split), 60, trials=30)
         scored.append(blend.mrr)
@@ -108,11 +96,6 @@ def test_the_score_is_free_of_the_searchs_own_optimism() -> None:
     chance = sum(1 / rank for rank in range(1, 6)) / 10
     assert np.mean(scored) == pytest.approx(chance, abs=0.035)  # standard error 0.015
     assert np.mean(looked) > np.mean(scored) + 0.02
-
-
-def test_a_seed_gives_the_same_weights() -> None:
-    data = plant(100, [1.0, 1.0, 0.5], 5)
-    assert search(data, 100, seed=3) == search(data, 100, seed=3)
 
 
 def test_one_query_and_hopeless_scores_still_give_weights() -> None:

@@ -113,24 +113,7 @@ def test_covisits_agree_with_a_dictionary_loop(reach: int, changes: Settings) ->
     assert weights_of(table) == approximately(covisits_by_loop(rows, reach, PLAIN | changes))
 
 
-def test_covisits_by_hand() -> None:
-    rows = [(7, 1, 0), (7, 2, HOUR_MS), (7, 3, 3 * HOUR_MS)]
-    table = covisits(rows, 2, reverse=0.5, decay=0.8, half_life_hours=1.0)
-    norm = math.log(4)
-    expected = {
-        (1, 2): 0.5 / norm,
-        (2, 1): 0.25 / norm,
-        (2, 3): 0.25 / norm,
-        (3, 2): 0.125 / norm,
-        (1, 3): 0.8 * 0.125 / norm,
-        (3, 1): 0.4 * 0.125 / norm,
-    }
-    assert weights_of(table) == approximately(expected)
-    near = covisits(rows, 1, reverse=0.5, half_life_hours=1.0)
-    assert (1, 3) not in weights_of(near)
-
-
-def test_covisits_of_two_users_do_not_touch_and_an_item_is_no_neighbour_of_itself() -> None:
+def test_covisits_cross_no_user_and_an_item_is_no_neighbour_of_itself() -> None:
     rows = [(1, 10, 0), (1, 11, 1), (2, 12, 2), (2, 12, 3), (2, 13, 4), (3, 14, 5)]
     assert weights_of(covisits(rows, 9)).keys() == {(10, 11), (11, 10), (12, 13), (13, 12)}
 
@@ -165,58 +148,46 @@ STEPS = [
 ]
 
 
-def transitions(power: float = 0.0, gap_ms: int | None = None, reverse: bool = False, top: int = 100) -> pl.DataFrame:
-    return count_transitions(frame(STEPS[::-1], CLICKS), power=power, top=top, gap_ms=gap_ms, reverse=reverse)
-
-
-def test_transitions_are_steps_of_one_user_to_another_item() -> None:
-    assert weights_of(transitions()) == {(1, 2): 2, (2, 3): 1, (3, 4): 1}
-    assert weights_of(transitions(reverse=True)) == {(2, 1): 2, (3, 2): 1, (4, 3): 1}
-
-
-def test_only_steps_of_exactly_the_gap_count() -> None:
-    assert weights_of(transitions(gap_ms=30_000)) == {(1, 2): 1, (3, 4): 1}
-    assert weights_of(transitions(gap_ms=30_000, reverse=True)) == {(2, 1): 1, (4, 3): 1}
-    assert weights_of(transitions(gap_ms=30_001)) == {(2, 3): 1}
-    assert weights_of(transitions(gap_ms=1)) == {(1, 2): 1}
-
-
-def test_transitions_are_divided_by_the_power_of_all_clicks_of_both() -> None:
-    assert weights_of(transitions(power=0.5)) == approximately(
-        {(1, 2): 2 / math.sqrt(2 * 2), (2, 3): 1 / math.sqrt(2 * 2), (3, 4): 1 / math.sqrt(2)}
-    )
-    assert weights_of(transitions(power=1.0, gap_ms=30_000)) == approximately({(1, 2): 1 / 4, (3, 4): 1 / 2})
+@pytest.mark.parametrize(
+    ("power", "gap_ms", "reverse", "expected"),
+    [
+        (0.0, None, False, {(1, 2): 2, (2, 3): 1, (3, 4): 1}),
+        (0.0, None, True, {(2, 1): 2, (3, 2): 1, (4, 3): 1}),
+        (0.0, 30_000, False, {(1, 2): 1, (3, 4): 1}),
+        (0.0, 30_000, True, {(2, 1): 1, (4, 3): 1}),
+        (0.0, 30_001, False, {(2, 3): 1}),
+        (1.0, 30_000, False, {(1, 2): 1 / 4, (3, 4): 1 / 2}),
+    ],
+)
+def test_transitions_are_steps_of_one_user_to_another_item(
+    power: float, gap_ms: int | None, reverse: bool, expected: Weights
+) -> None:
+    log = frame(STEPS[::-1], CLICKS)
+    table = count_transitions(log, power=power, top=100, gap_ms=gap_ms, reverse=reverse)
+    assert weights_of(table) == approximately(expected)
 
 
 def test_transitions_keep_the_best_of_each_item() -> None:
-    rows = [(user, item, time) for user in range(6) for time, item in enumerate((5, 20 + user % 3))] + [
-        (8, 5, 0),
-        (8, 22, 1),
-    ]
-    table = count_transitions(frame(rows, CLICKS), power=0.0, top=2)
+    rows = [(user, item, time) for user in range(6) for time, item in enumerate((5, 20 + user % 3))]
+    table = count_transitions(frame([*rows, (8, 5, 0), (8, 22, 1)], CLICKS), power=0.0, top=2)
     assert table.rows() == [(5, 22, 3.0), (5, 20, 2.0)]
 
 
 # --- bi-network and swing ---
 
 
-def users_by_item(rows: Iterable[Click]) -> dict[int, set[int]]:
-    users = defaultdict(set)
+def group(rows: Iterable[Click]) -> tuple[dict[int, set[int]], dict[int, set[int]]]:
+    """Users by item, and items by user."""
+    users, items = defaultdict(set), defaultdict(set)
     for user, item, _ in rows:
         users[item].add(user)
-    return users
-
-
-def items_by_user(rows: Iterable[Click]) -> dict[int, set[int]]:
-    items = defaultdict(set)
-    for user, item, _ in rows:
         items[user].add(item)
-    return items
+    return users, items
 
 
 def test_bipartite_links_follow_the_formula() -> None:
     rows = random_log(7, items=25)
-    users, items = users_by_item(rows), items_by_user(rows)
+    users, items = group(rows)
     expected = {
         (i, j): sum(1 / math.log(1 + len(users[i])) / math.log(1 + len(items[user])) for user in users[i] & users[j])
         for i, j in permutations(users, 2)
@@ -227,21 +198,8 @@ def test_bipartite_links_follow_the_formula() -> None:
     assert weights_of(table) == approximately(expected)
 
 
-def test_bipartite_links_by_hand_and_a_repeated_click_counts_once() -> None:
-    rows = [(1, 10, 0), (1, 10, 5), (1, 20, 6), (2, 10, 7), (2, 20, 8), (2, 30, 9)]
-    table = link_bipartite(frame(rows, CLICKS), top=1)
-    two, three = math.log(3), math.log(4)
-    assert weights_of(table) == approximately(
-        {
-            (10, 20): (1 / two + 1 / three) / two,
-            (20, 10): (1 / two + 1 / three) / two,
-            (30, 10): 1 / three / math.log(2),  # a tie with 20
-        }
-    )
-
-
 def swings_by_loop(rows: list[Click], alpha: float) -> Weights:
-    users, items = users_by_item(rows), items_by_user(rows)
+    users, items = group(rows)
     weights: Weights = defaultdict(float)
     for i, j in permutations(users, 2):
         for one, other in combinations(users[i] & users[j], 2):
@@ -257,15 +215,6 @@ def test_swings_follow_the_formula(alpha: float) -> None:
     assert weights_of(table) == approximately(swings_by_loop(rows, alpha))
 
 
-def test_swings_by_hand() -> None:
-    rows = [(u, item, item) for u, items in enumerate([(1, 2), (1, 2), (1, 2, 3), (3,), (2, 3)]) for item in items]
-    table = count_swings(frame(rows, CLICKS), SwingSettings(alpha=1.0, users_per_item=9, top=1), 0)
-    # Users 0, 1 and 2 share items 1 and 2 pairwise; users 2 and 4 share items 2 and 3.
-    assert weights_of(table) == approximately(
-        {(1, 2): 3 / 3 / math.sqrt(4), (2, 1): 3 / 3 / math.sqrt(3), (3, 2): 1 / 3 / math.sqrt(4)}
-    )
-
-
 def few_swings(rows: list[Click], seed: int, users_per_item: int = 12) -> pl.DataFrame:
     return count_swings(frame(rows, CLICKS), SwingSettings(alpha=0.0, users_per_item=users_per_item, top=99), seed)
 
@@ -277,17 +226,9 @@ def test_swings_compare_a_limited_number_of_users_drawn_by_seed() -> None:
     assert_frame_equal(first, few_swings(rows[::-1], 1, 6))
     assert not first.equals(other)
     # At most all pairs of six users, who share two items at least, over the root of the neighbour's users.
-    users = users_by_item(rows)
+    users, _ = group(rows)
     for (_, neighbour), weight in weights_of(first).items():
         assert 0 < weight <= 15 / 2 / math.sqrt(len(users[neighbour])) + 1e-6
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_items_of_the_same_users_are_compared_by_the_same_ones(seed: int) -> None:
-    rows = [(user, item, 0) for user in range(40) for item in (1, 2)]
-    # All pairs of 12 users, each sharing two items, over the root of all 40 users.
-    expected = 12 * 11 / 2 / 2 / math.sqrt(40)
-    assert weights_of(few_swings(rows, seed)) == approximately({(1, 2): expected, (2, 1): expected})
 
 
 def test_every_user_of_an_item_has_the_same_chance_to_be_compared() -> None:

@@ -9,12 +9,11 @@ import pytest
 import pytrec_eval
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from common.learning import metrics
 
-Row = tuple[int, int, float]
+Row = tuple[int, int, float | None]
 IDS = {"query": pl.Int32, "item": pl.Int32}
 CUTS = (1, 2, 3, 5, 10)
 
@@ -62,11 +61,6 @@ def test_list_metrics_on_a_hand_computed_table(metric: str, expected: float) -> 
     assert set(table["queries"]) == {3}
 
 
-def test_the_cut_off_is_inclusive() -> None:
-    table = metrics.evaluate_ranks(ranked([1, 2, 3]), answers((0, 3)), k=(2, 3))
-    assert (value(table, "mrr", 2), value(table, "mrr", 3)) == (0, pytest.approx(1 / 3))
-
-
 def test_a_tie_counts_against_the_positive_wherever_its_row_stands() -> None:
     tied = [(0, item, 0.5) for item in range(4)]
     for item in range(4):
@@ -89,46 +83,30 @@ def test_standard_error_counts_the_missed_queries() -> None:
     assert metrics.evaluate_ranks(ranked([1]), answers((0, 1)))["error"].null_count() == len(metrics.LIST_METRICS) * 4
 
 
-def test_as_dict_names_each_metric_with_its_cut_off() -> None:
-    scores = metrics.as_dict(metrics.evaluate_ranks(ranked([1, 2]), answers((0, 2)), k=(1, 5)))
-    assert (scores["mrr@1"], scores["mrr@5"], len(scores)) == (0, 0.5, 14)
+@pytest.mark.parametrize(
+    ("scored", "relevant", "words"),
+    [
+        (predictions((0, 1, math.nan)), answers((0, 1)), "missing or NaN"),
+        (predictions((0, 1, None)), answers((0, 1)), "missing or NaN"),
+        (predictions((0, 1, 0.5), (0, 1, 0.4)), answers((0, 1)), "twice"),
+        (predictions((0, 1, 0.5)), answers(), "no answers"),
+    ],
+)
+def test_bad_tables_are_refused(scored: pl.DataFrame, relevant: pl.DataFrame, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        metrics.evaluate(scored, relevant)
 
 
-def test_bad_scores_repeated_rows_and_no_answers_are_refused() -> None:
-    relevant = answers((0, 1))
-    with pytest.raises(ValueError, match="missing or NaN"):
-        metrics.evaluate(predictions((0, 1, math.nan)), relevant)
-    with pytest.raises(ValueError, match="missing or NaN"):
-        metrics.evaluate(pl.DataFrame({"query": [0], "item": [1], "score": [None]}), relevant)
-    with pytest.raises(ValueError, match="twice"):
-        metrics.evaluate(predictions((0, 1, 0.5), (0, 1, 0.4)), relevant)
-    with pytest.raises(ValueError, match="no answers"):
-        metrics.evaluate(predictions((0, 1, 0.5)), answers())
-
-
-def test_a_repeated_answer_counts_once() -> None:
-    table = metrics.evaluate_ranks(ranked([1]), answers((0, 1), (0, 1)), k=(1,))
-    assert (value(table, "recall", 1), value(table, "precision", 1)) == (1, 1)
-
-
-def test_coverage_novelty_and_diversity_by_hand() -> None:
+def test_coverage_novelty_and_diversity_look_at_the_first_k() -> None:
     lists = ranked([1, 2, 3, 9], [1, 4], [5])
     assert metrics.coverage(lists, 10, 2) == 4 / 10
     clicks = pl.DataFrame({"item": [1, 1, 2, 2, 4, 4, 4, 4]}, schema={"item": pl.Int32})
     # Shares at k = 2: 1 and 2 have 1/4, 4 has 1/2; 5 was never clicked and counts as one click of 8.
     assert metrics.novelty(lists, clicks, 2) == pytest.approx((2 + 2 + 2 + 1 + 3) / 5)
     categories = pl.DataFrame({"item": [1, 2, 3, 4], "category": [7, 7, 8, 7]}, schema_overrides={"item": pl.Int32})
-    # Query 0: of three pairs (9 has no category) two differ; query 1: none of one; query 2 has no pair.
+    assert metrics.category_diversity(lists, categories, 2) == 0
     assert metrics.category_diversity(lists, categories, 4) == pytest.approx((2 / 3 + 0) / 2)
-
-
-def test_nothing_to_compare_gives_none() -> None:
-    single = ranked([5])
-    categories = pl.DataFrame({"item": [5], "category": [1]}, schema_overrides={"item": pl.Int32})
-    assert metrics.category_diversity(single, categories, 5) is None
-    one_class = pl.DataFrame({"query": [0, 0], "score": [0.1, 0.2], "relevant": [True, True]})
-    assert metrics.auc(one_class) is None
-    assert metrics.gauc(one_class) is None
+    assert metrics.category_diversity(ranked([5]), categories, 5) is None
 
 
 # --- independent implementations ---
@@ -212,54 +190,26 @@ def _area(group: pl.DataFrame) -> Any:
     return roc_auc_score(group["relevant"].to_numpy(), group["score"].to_numpy())
 
 
+def test_one_class_has_no_area() -> None:
+    one_class = pl.DataFrame({"query": [0, 0], "score": [0.1, 0.2], "relevant": [True, True]})
+    assert metrics.auc(one_class) is metrics.gauc(one_class) is None
+
+
 # --- reciprocal ranks of rows that stand query by query ---
 
 
-def sizes(*values: int) -> NDArray[np.int32]:
-    return np.array(values, np.int32)
-
-
-def labels(*values: int) -> NDArray[np.float32]:
-    return np.array(values, np.float32)
-
-
-def test_reciprocal_ranks_by_hand() -> None:
-    score = np.array([0.1, 0.9, 0.5, 3.0, 2.0, 1.0, 0.0, 7.0, 7.0])
-    values = metrics.reciprocal_ranks(score, labels(0, 0, 1, 0, 0, 0, 1, 1, 0), sizes(3, 4, 1, 1), 3)
-    # 2nd of three; 4th of four, beyond 3; alone and right; alone and wrong.
-    assert values.tolist() == [1 / 2, 0, 1, 0]
-    assert metrics.reciprocal_ranks(score, labels(0, 0, 1, 0, 0, 0, 1, 1, 0), sizes(3, 4, 1, 1), 4).tolist() == [
-        0.5,
-        0.25,
-        1,
-        0,
-    ]
-
-
-def test_a_tie_counts_against_the_positive() -> None:
-    score = np.array([5.0, 5.0, 5.0, 9.0, 1.0, 1.0])
-    assert metrics.reciprocal_ranks(score, labels(1, 0, 0, 0, 0, 1), sizes(3, 3), 5).tolist() == [1 / 3, 1 / 3]
-    assert metrics.reciprocal_ranks(np.zeros(6), labels(1, 0, 0, 0, 0, 1), sizes(3, 3), 2).tolist() == [0, 0]
-
-
-def test_a_query_without_a_positive_counts_zero() -> None:
-    assert metrics.reciprocal_ranks(np.array([1.0, 2.0, 3.0]), labels(0, 0, 1), sizes(2, 1), 5).tolist() == [0, 1]
-
-
-def test_no_query_has_no_ranks() -> None:
-    assert metrics.reciprocal_ranks(np.empty(0), labels(), sizes(), 5).shape == (0,)
-
-
 def test_reciprocal_ranks_agree_with_a_loop() -> None:
+    """Scores on four levels tie; every other query has no positive."""
     rng = np.random.default_rng(2)
-    split = rng.integers(1, 9, 200).astype(np.int32)
-    ends = np.cumsum(split)
+    sizes = rng.integers(1, 9, 200).astype(np.int32)
+    ends = np.cumsum(sizes)
     score = rng.integers(0, 4, ends[-1]).astype(np.float64)
-    marks = np.zeros(ends[-1], np.float32)
-    marks[(ends - split + rng.integers(0, split))[::2]] = 1
+    labels = np.zeros(ends[-1], np.float32)
+    labels[(ends - sizes + rng.integers(0, sizes))[::2]] = 1
     expected = []
-    for end, size in zip(ends, split, strict=True):
-        own, mark = score[end - size : end], marks[end - size : end]
-        rank = int((own >= own[mark == 1][0]).sum()) if mark.any() else 99
+    for end, size in zip(ends, sizes, strict=True):
+        own, label = score[end - size : end], labels[end - size : end]
+        rank = int((own >= own[label == 1][0]).sum()) if label.any() else 99
         expected.append(1 / rank if rank <= 3 else 0)
-    assert metrics.reciprocal_ranks(score, marks, split, 3).tolist() == expected
+    assert metrics.reciprocal_ranks(score, labels, sizes, 3).tolist() == expected
+    assert metrics.reciprocal_ranks(score[:0], labels[:0], sizes[:0], 5).shape == (0,)

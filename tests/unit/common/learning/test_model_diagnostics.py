@@ -38,33 +38,32 @@ def ranker(kind: str, gain: dict[str, float], curve: tuple[float, ...] = (), rou
 # --- gain ---
 
 
-def test_gain_is_the_mean_of_the_models_own_shares() -> None:
-    models = [ranker("a", {"x": 30.0, "y": 10.0}), ranker("b", {"y": 1.0, "z": 1.0})]
-    assert share_gains(models) == pytest.approx({"x": 0.375, "y": 0.375, "z": 0.25})
-    assert list(share_gains(models)) == ["x", "y", "z"]
-
-
-def test_gain_shares_sum_to_one_beside_a_model_that_has_learned_nothing() -> None:
-    models = [ranker("a", {"x": 3.0, "y": 1.0}), ranker("b", {"x": 0.0, "w": 0.0})]
-    shares = share_gains(models)
-    assert sum(shares.values()) == pytest.approx(1.0)
-    assert shares == pytest.approx({"x": 0.75, "y": 0.25, "w": 0.0})
-
-
-def test_gain_of_no_model_and_of_models_without_gain() -> None:
-    assert share_gains([]) == {}
-    assert share_gains([ranker("a", {"x": 0.0})]) == {"x": 0.0}
+@pytest.mark.parametrize(
+    ("gains", "shares"),
+    [
+        ([{"x": 30.0, "y": 10.0}, {"y": 1.0, "z": 1.0}], {"x": 0.375, "y": 0.375, "z": 0.25}),
+        ([{"x": 3.0, "y": 1.0}, {"x": 0.0, "w": 0.0}], {"x": 0.75, "y": 0.25, "w": 0.0}),  # it has learned nothing
+        ([{"x": 0.0}], {"x": 0.0}),
+        ([], {}),
+    ],
+)
+def test_gain_is_the_mean_of_the_models_own_shares(gains: list[dict[str, float]], shares: dict[str, float]) -> None:
+    found = share_gains([ranker("a", gain) for gain in gains])
+    assert found == pytest.approx(shares)
+    assert list(found) == list(shares)
 
 
 # --- permutation ---
 
 
 def test_planted_feature_loses_the_score_and_noise_nothing() -> None:
-    lost = permute(score, plant(), metric, NAMES)
+    rows = plant()
+    lost = permute(score, rows, metric, NAMES)
     chance = sum(1 / rank for rank in range(1, 6)) / PER_QUERY  # MRR@5 of a random order
     assert lost["planted"].mean == pytest.approx(1 - chance, abs=0.15)
     assert 0 < lost["planted"].error < 0.1
     assert lost["noise"] == (0.0, 0.0)
+    assert (rows.features == plant().features).all()
 
 
 def test_a_feature_of_the_query_stays_one_when_it_is_shuffled() -> None:
@@ -83,12 +82,6 @@ def test_a_feature_of_the_query_stays_one_when_it_is_shuffled() -> None:
     assert (seen[1] != rows.features[:, 2]).mean() > 0.8
 
 
-def test_permuting_leaves_the_rows_as_they_were() -> None:
-    rows, before = plant(), plant().features
-    permute(score, rows, metric, NAMES)
-    assert (rows.features == before).all()
-
-
 def test_a_feature_that_is_missing_in_whole_queries_is_one_of_the_query() -> None:
     rows = plant()
     rows.features[: PER_QUERY * 20, 2] = np.nan
@@ -102,11 +95,6 @@ def test_importance_measures_the_strongest_features_only() -> None:
     assert ranked[0]["permutation"] is not None
     assert ranked[0]["permutation"] > 0.5
     assert ranked[1] == {"feature": "noise", "gain": 0.25, "permutation": None, "error": None}
-
-
-def test_importance_without_a_score_is_gain_alone() -> None:
-    ranked = importance([ranker("a", {"x": 2.0})])
-    assert ranked == [{"feature": "x", "gain": 1.0, "permutation": None, "error": None}]
 
 
 # --- drawing queries ---
@@ -135,14 +123,13 @@ def test_sampled_queries_stop_before_too_many_rows_but_one_stays() -> None:
 # --- calibration ---
 
 
-def test_calibration_bins_by_hand() -> None:
-    predicted = np.array([0.4, 0.1, 0.2, 0.3])
-    observed = np.array([1.0, 0.0, 0.0, 1.0])
-    calibration = calibrate("P", predicted, observed, bins=2)
-    assert calibration["title"] == "P"
-    low, high = calibration["bins"]
+def test_calibration_bins_by_hand_and_of_about_one_size() -> None:
+    low, high = calibrate("P", np.array([0.4, 0.1, 0.2, 0.3]), np.array([1.0, 0.0, 0.0, 1.0]), bins=2)["bins"]
     assert low == pytest.approx({"predicted": 0.15, "observed": 0.0, "count": 2})
     assert high == pytest.approx({"predicted": 0.35, "observed": 1.0, "count": 2})
+    counts = [row["count"] for row in calibrate("P", np.linspace(0, 1, 103), np.linspace(0, 1, 103), bins=10)["bins"]]
+    assert (len(counts), sum(counts)) == (10, 103)
+    assert max(counts) - min(counts) <= 1
 
 
 def test_calibration_keeps_equal_predictions_together_and_leaves_out_missing_ones() -> None:
@@ -152,13 +139,6 @@ def test_calibration_keeps_equal_predictions_together_and_leaves_out_missing_one
     assert [row["count"] for row in bins] == [4, 1]
     assert [row["observed"] for row in bins] == [0.5, 1.0]
     assert calibrate("P", np.empty(0), np.empty(0))["bins"] == []
-
-
-def test_calibration_has_the_given_number_of_bins_where_predictions_differ() -> None:
-    bins = calibrate("P", np.linspace(0, 1, 103), np.linspace(0, 1, 103), bins=10)["bins"]
-    assert len(bins) == 10
-    assert sum(row["count"] for row in bins) == 103
-    assert max(row["count"] for row in bins) - min(row["count"] for row in bins) <= 1
 
 
 # --- curves ---

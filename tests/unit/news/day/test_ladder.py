@@ -12,8 +12,8 @@ from common.learning.split import Fold
 from competitions.news.competition import COMPETITION
 from competitions.news.day import ladder
 from competitions.news.day.ladder import CHANNELS, list_rungs, score_lists
-from competitions.news.models.als import list_by_factors
-from competitions.news.models.gru4rec import SequenceSettings, encode, list_sequences, pad, score_next
+from competitions.news.lab.als import list_by_factors
+from competitions.news.lab.gru4rec import SequenceSettings, encode, list_sequences, pad, score_next
 from tests.unit.news.news_world import START, label, make_log, make_world, swap_hidden
 
 QUICK = SequenceSettings(size=16, length=6, steps=150, batch=16, rate=0.02, negatives=40, least=1, threads=1)
@@ -42,18 +42,18 @@ def test_rungs_add_channels_then_blocks_then_models_up_to_the_pipeline_itself() 
     counts = [(len(c.recall.channels), len(c.rank.blocks), len(c.rank.models)) for _, _, c in rungs]
     assert counts == sorted(counts)
     assert counts[0] == (len(CHANNELS[0][1]), 1, 1)
-    assert counts[-1] == (len(config.recall.channels), 4, 4)
+    assert counts[-1] == (len(config.recall.channels), 4, 2)
     last = rungs[-1][2]
     assert set(last.recall.channels) == set(config.recall.channels)
     assert set(last.rank.blocks) == set(config.rank.blocks)
-    own = rungs[-1 - (4 - len(config.rank.models))][2]  # further models are asked for by name
+    own = rungs[-2][2]  # further models are asked for by name
     assert own.rank.models == config.rank.models
     assert len(own.rank.blocks) == 4
     assert [name for name, _, _ in rungs[:2]] == [
         "lightgbm_lambdarank on the scores of popularity around the click",
         "+ co-visitation",
     ]
-    assert len({name for name, _, _ in rungs}) == len(rungs) == len(CHANNELS) + 3 + 3
+    assert len({name for name, _, _ in rungs}) == len(rungs) == len(CHANNELS) + 3 + 1
 
 
 def test_channels_that_stand_alone_are_channels_of_the_pipeline() -> None:

@@ -16,20 +16,20 @@ from common.learning.blending import Blend
 from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
 from common.learning.split import Fold
-from common.retrieval.channels import fuse_channels, fused_to_frame
-from common.retrieval.item2vec import ItemVectors, learn_item2vec
-from common.retrieval.lists import gather_histories, lists_to_frame
-from competitions.news import features, ranking, retrieval, split, submission
+from competitions.news import features, ranking, split, submission
 from competitions.news.competition import COMPETITION
 from competitions.news.config import NewsConfig
 from competitions.news.day import export, service
+from competitions.news.pipeline import FoldInputs, retrieve
+from competitions.news.retrieval.channels import list_channels
+from competitions.news.retrieval.fusion import fuse_channels, fused_to_frame
+from competitions.news.retrieval.item2vec import ItemVectors, learn_item2vec
+from competitions.news.retrieval.lists import gather_histories, lists_to_frame
 from tests.unit.news.news_world import World, make_world
 from tests.unit.rankers import fit_rows
 
 T = TypeVar("T")
-CONFIG: NewsConfig = COMPETITION.load_config(
-    ["recall.per_channel=12", "recall.candidates=20", "recall.item2vec.size=8", "recall.item2vec.epochs=2"]
-)
+CONFIG: NewsConfig = COMPETITION.load_config(["recall.per_channel=12", "recall.candidates=20"])
 WEIGHTS = (0.7, 0.3)
 
 
@@ -52,15 +52,14 @@ def result(value: T, key: str) -> Result[T]:
 @pytest.fixture(scope="module")
 def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
     folder, world = tmp_path_factory.mktemp("news"), make_world()
-    fold, articles, settings = split.test_fold(world.clicks), world.articles, CONFIG.recall
+    fold, articles, settings = split.build_test_fold(world.clicks), world.articles, CONFIG.recall
     run = Run(folder / "run", folder / "cache", quiet=True)
     held, content = result(fold, "fold"), result(world.content, "content")
-    vectors = run.step(learn_item2vec, held.history, settings.item2vec, CONFIG.seed, name="test.vectors")
-    inputs = retrieval.FoldInputs("test", held, result(articles, "articles"), content, vectors)
-    channels = retrieval.retrieve(run, inputs, settings, CONFIG.seed)
-    lists = {name: channel.value for name, channel in channels.items()}
+    vectors = run.step(learn_item2vec, held.history, CONFIG.seed, name="test.vectors")
+    inputs = FoldInputs("test", held, result(articles, "articles"), content, vectors)
+    lists = retrieve(inputs, settings, run).value
     fusion = {name: 0.25 + 0.5 * number for number, name in enumerate(lists)}
-    candidates = fuse_channels(lists, settings.fusion_constant, settings.candidates, fusion)
+    candidates = fuse_channels(lists, settings.candidates, fusion)
     blocks = {
         "query": features.query_block(fold, articles),
         "item": features.item_block(fold, articles, candidates),
@@ -79,7 +78,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
 
 def fit_two(candidates: pl.DataFrame, blocks: dict[str, pl.DataFrame]) -> list[Ranker]:
     """Rankers of drawn answers: what they learn is nothing, but they tell rows apart."""
-    matrix = features.stack(candidates["query"], blocks, slice(None))
+    matrix = features.assemble(candidates["query"], blocks, slice(None))
     sizes = candidates.group_by("query", maintain_order=True).len()["len"].to_numpy().astype(np.int32)
     labels = np.zeros(len(matrix), np.float32)
     labels[np.cumsum(sizes) - 1 - np.random.default_rng(0).integers(0, 5, len(sizes))] = 1
@@ -111,19 +110,19 @@ def test_some_channels_alone_list_what_the_pipeline_lists(tried: Tried, channels
     run, settings = Run(tried.folder / "some", tried.folder / "cache", quiet=True), config.recall
     held, articles = result(tried.fold, "fold"), result(tried.world.articles, "articles")
     vectors = result(ItemVectors(np.empty(0, np.int32), np.empty((0, 4), np.float32)), "vectors")
-    inputs = retrieval.FoldInputs("test", held, articles, None, vectors)  # and no embeddings
-    stepped = retrieval.retrieve(run, inputs, settings, config.seed)
+    inputs = FoldInputs("test", held, articles, None, vectors)  # and no embeddings
+    stepped = retrieve(inputs, settings, run).value
     ids, histories = gather_histories(tried.fold.seen, tried.fold.queries)
-    lists = retrieval.list_channels(histories, export.make_channel_tables(inputs, config, run), settings)
+    lists = list_channels(histories, export.make_channel_tables(inputs, config, run), channels, 12)
     for name, listed in zip(channels, lists, strict=True):
-        assert_frame_equal(lists_to_frame(ids, listed), stepped[name].value, check_exact=True)
+        assert_frame_equal(lists_to_frame(ids, listed), stepped[name], check_exact=True)
 
 
 def test_the_features_of_one_user_are_those_of_the_whole_fold(tried: Tried) -> None:
     loaded = service.load(tried.folder / "export", "whole")
     gathered = [loaded.gather([request], ignore) for request in service.read_requests(tried.folder / "requests")]
     assert gathered[0].names == features.feature_names(tried.blocks)
-    whole = features.stack(tried.candidates["query"], tried.blocks, slice(None))
+    whole = features.assemble(tried.candidates["query"], tried.blocks, slice(None))
     np.testing.assert_array_equal(np.vstack([one.features for one in gathered]), whole)
 
 

@@ -1,6 +1,5 @@
 """The reader of the click logs: what it accepts, what it counts, what it refuses and how it says so."""
 
-import gzip
 from pathlib import Path
 
 import numpy as np
@@ -80,21 +79,9 @@ def test_missing_file_says_which_where_and_whence(folder: Path, name: str) -> No
         reader.locate(folder)
 
 
-def test_missing_board_b_is_named_when_asked_for(folder: Path) -> None:
-    with pytest.raises(UserError, match=reader.TEST_B[0]):
-        reader.locate(folder, "B")
-
-
 def test_unknown_board_is_refused(folder: Path) -> None:
     with pytest.raises(UserError, match="'C'"):
         reader.locate(folder, "C")
-
-
-def test_directory_in_place_of_a_file_is_refused(folder: Path) -> None:
-    (folder / reader.ARTICLES).unlink()
-    (folder / reader.ARTICLES).mkdir()
-    with pytest.raises(UserError, match=r"articles\.csv is a directory"):
-        reader.locate(folder)
 
 
 # --- clicks: accepted and counted ---
@@ -132,13 +119,6 @@ def test_on_board_b_only_its_own_users_are_predicted_and_those_of_board_a_are_te
     ]
 
 
-def test_on_board_a_the_board_b_log_is_not_read(folder: Path) -> None:
-    add_board_b(folder)
-    frame = read(folder, "A").frame
-    assert set(frame["user"]) == {0, 1, 5, 6}
-    assert frame.filter("is_target")["user"].unique().sort().to_list() == [5, 6]
-
-
 def test_a_single_click_counts_only_for_users_to_predict(folder: Path) -> None:
     add_board_b(folder)
     assert list_counts(read(folder).notes, "single click") == []
@@ -160,29 +140,12 @@ def test_repeated_clicks_are_dropped_and_counted(folder: Path) -> None:
     assert list_counts(clicks.notes, "repeated") == [(reader.TEST_A, 2)]
 
 
-def test_columns_in_another_order_quotes_crlf_and_no_last_newline_are_read(folder: Path) -> None:
-    plain = read(folder).frame
-    header = ",".join(f'"{name}"' for name in reversed(CLICK_HEADER.split(",")))
-    lines = [",".join(f'"{cell}"' for cell in reversed(click(*c).split(","))) for c in [(5, 99), (5, 10, 30), (6, 11)]]
-    path = write(folder / reader.TEST_A, header, *lines, end="\r\n")
-    path.write_bytes(path.read_bytes().removesuffix(b"\r\n"))
-    assert read(folder).frame.equals(plain)
-
-
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_blank_lines_are_skipped_and_counted(folder: Path, end: str) -> None:
     path = write(folder / reader.TRAIN, CLICK_HEADER, "", click(0, 10), "", click(1, 10), "", end=end)
     frame, notes = csv_reader.read_table(path, reader.CLICK_COLUMNS)
     assert frame["line"].to_list() == [3, 5]
     assert list_counts(notes, "blank") == [(reader.TRAIN, 3)]
-
-
-def test_blocks_smaller_than_the_file_give_the_same_rows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = csv_reader.read_table(folder / reader.TRAIN, reader.CLICK_COLUMNS)
-    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 7)
-    parts = csv_reader.read_table(folder / reader.TRAIN, reader.CLICK_COLUMNS)
-    assert parts[0].equals(whole[0])
-    assert parts[1] == whole[1]
 
 
 def test_further_columns_are_noted_and_not_read(folder: Path) -> None:
@@ -226,34 +189,6 @@ def test_bad_row_is_refused_with_its_line(
 ) -> None:
     monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", block_bytes)
     assert said in refusal(write(folder / reader.TRAIN, CLICK_HEADER, click(1, 10), click(2, 10), row, click(4, 10)))
-
-
-def test_bad_last_row_after_a_blank_line_has_the_files_line_number(folder: Path) -> None:
-    path = write(folder / reader.TRAIN, CLICK_HEADER, click(1, 10), "", click(2, 10) + ",")
-    assert "line 4: 10 fields" in refusal(path)
-
-
-def test_bytes_outside_utf8_are_refused_with_their_line(folder: Path) -> None:
-    path = write(folder / reader.TRAIN, CLICK_HEADER, click(1, 10))
-    path.write_bytes(path.read_bytes() + b"3,1\xff0," + click(3, 1).encode()[4:] + b"\n")
-    assert "line 3: bytes that are not UTF-8" in refusal(path)
-    path.write_bytes((CLICK_HEADER + "\n" + click(1, 10) + "\n").encode("utf-16"))
-    assert "line 1: the header is not UTF-8" in refusal(path)
-
-
-def test_archive_named_csv_is_refused(folder: Path) -> None:
-    path = folder / reader.TRAIN
-    path.write_bytes(gzip.compress(path.read_bytes()))
-    assert "compressed archive" in refusal(path)
-
-
-def test_empty_and_header_only_files_are_refused(folder: Path) -> None:
-    path = folder / reader.TRAIN
-    path.write_bytes(b"")
-    assert "is empty (0 bytes)" in refusal(path)
-    for text in (CLICK_HEADER, CLICK_HEADER + "\n", CLICK_HEADER + "\r\n\r\n"):
-        path.write_bytes(text.encode())
-        assert "a header and no rows" in refusal(path)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,6 @@ from competitions.news.simulator.users import (
     make_users,
     rank_best,
     score_hour,
-    take,
 )
 
 LATE_HOUR = 900  # long after the main days: few articles but the evergreens
@@ -125,17 +124,6 @@ def test_the_exactness_test_reaches_every_case_of_the_distribution(
     assert sum(map(bool, again)) > 10
 
 
-def test_the_parts_of_the_distribution_add_up_to_one(
-    tiny: tuple[LiveCatalogue, Queries, np.ndarray], hard: Queries
-) -> None:
-    newspaper, context = tiny[0], hard.context
-    distribution = click_distribution(newspaper, context)
-    ends = newspaper.cumulative[newspaper.bounds[context.hour]]
-    tasted = (distribution.taste * articles.category_mass(newspaper, context)).sum(axis=1)
-    total = distribution.hot * (ends[:, -1] - ends[:, 0]) + tasted + distribution.link.sum(axis=1)
-    np.testing.assert_allclose(total, 1.0)
-
-
 def test_clicks_are_drawn_from_the_distribution_of_the_oracle() -> None:
     """20,000 users with one history and one context: their next clicks against the chances, by chi-square."""
     newspaper = make_live_catalogue(make_catalogue(900, 400, 12, seed=5), seed=5)
@@ -159,22 +147,6 @@ def test_clicks_are_drawn_from_the_distribution_of_the_oracle() -> None:
     assert chi_square < freedom + 4 * (2 * freedom) ** 0.5
     unseen = score_hour(newspaper, Queries(one, np.full((1, 1), -1)), members)[0]
     assert 0 < np.isin(drawn, known).mean() < unseen[np.isin(members, known)].sum() / 2
-
-
-def test_a_ranking_that_knows_less_scores_less(tiny: tuple[LiveCatalogue, Queries, np.ndarray]) -> None:
-    newspaper, queries, hidden = tiny
-    unknown = np.full_like(queries.context.previous, -1)
-    blind = replace(queries, context=replace(queries.context, previous=unknown))
-    best, worse = (judge(rank_best(newspaper, given), hidden).mrr5 for given in (queries, blind))
-    assert best > worse + 0.05
-
-
-def test_each_query_is_scored_alone(tiny: tuple[LiveCatalogue, Queries, np.ndarray]) -> None:
-    newspaper, queries, _ = tiny
-    whole, some = rank_best(newspaper, queries), np.array([7, 3])
-    part = rank_best(newspaper, take(queries, some))
-    np.testing.assert_array_equal(part.items, whole.items[some])
-    np.testing.assert_allclose(part.chances, whole.chances[some])
 
 
 def test_judge_by_hand() -> None:

@@ -60,10 +60,10 @@ def test_the_published_recipes_score_by_a_dot_product_and_learn_from_every_event
 
 
 def test_inputs_that_the_settings_leave_out_are_no_rungs() -> None:
-    config = COMPETITION.load_config(["model.times=false", "model.memory=true", "train.levels=0"])
+    config = COMPETITION.load_config(["model.times=false", "train.levels=0"])
     names = [rung.name for rung in list_networks(config)]
     assert "+ time" not in names
-    assert names[-1] == "+ wide part"
+    assert names[-1] == "+ kernel over the history"
 
 
 def test_plain_methods_answer_on_a_log_and_factors_find_the_shared_taste() -> None:
@@ -73,7 +73,7 @@ def test_plain_methods_answer_on_a_log_and_factors_find_the_shared_taste() -> No
     histories = write_log(*lists)
     corpus = SimpleNamespace(catalogue=make_catalogue(12))
     rows = np.arange(1, 13)
-    settings = COMPETITION.load_config([]).open
+    settings = COMPETITION.load_config([]).ranker.features
     score = plan_scores(corpus, histories, histories, rows, "ALS", settings, 0)  # type: ignore[arg-type]
     scores = score(np.array([0, 1]))
     assert scores.shape == (2, 12)

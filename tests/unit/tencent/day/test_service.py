@@ -1,146 +1,161 @@
-"""Histories answered from an export, one at a time: the ads of the pipeline, in fewer bits nearly the same ones."""
+"""Histories answered by an exported ranker, one at a time: the ads of the pipeline, by every channel of the search."""
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
-import torch
 
 from common.day.serving.benchmark import answer_all, ignore
 from common.engine.errors import UserError
 from competitions.tencent import split
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.config import TencentConfig
+from competitions.tencent.config import SplitSettings, TencentConfig
 from competitions.tencent.corpus import Candidates, Corpus
-from competitions.tencent.day import export
-from competitions.tencent.day import service as serving
-from competitions.tencent.day.requests import Request, write_requests
+from competitions.tencent.day import export, service
+from competitions.tencent.day.service import RankerService, Request, read_requests
 from competitions.tencent.ids import Rows
-from competitions.tencent.inference import stages
-from competitions.tencent.training.inputs import ModelInputs, NetworkSettings
-from competitions.tencent.training.trainer import Trained, train
-from tests.unit.tencent.training_inputs import MODEL, TRAIN, make_forecast, make_model_inputs, make_training_inputs
+from competitions.tencent.plan import Plan
+from competitions.tencent.ranking import stages
+from competitions.tencent.ranking.forecast import Forecast
+from competitions.tencent.ranking.ranker import Ranker
+from competitions.tencent.ranking.scoring import Ready
+from tests.unit.tencent.training_inputs import make_training_inputs
 
-ITEMS = 300
-CONFIG: TencentConfig = msgspec.structs.replace(COMPETITION.load_config([]), method="network", model=MODEL, train=TRAIN)
-SETTINGS = NetworkSettings(MODEL, TRAIN, CONFIG.seed)
+ITEMS, USERS = 300, 70
+CONFIG: TencentConfig = COMPETITION.load_config(["ranker.fit.epochs=3", "ranker.fit.hidden=4"])
+CHANNELS = {"content": ("content",), "tables": ("counts", "linear"), "all": ("content", "counts", "linear")}
 
 
 @dataclass(frozen=True)
 class Tried:
-    """The inputs of a tiny fold, a network trained on it, and its export."""
+    """The inputs of a tiny fold, a ranker learned from it, the fold made ready, and its export."""
 
-    inputs: ModelInputs
-    trained: Trained
+    inputs: stages.RankerInputs
+    ranker: Ranker
+    ready: Ready
     folder: Path
 
 
-@pytest.fixture(scope="module")
-def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
-    folder = tmp_path_factory.mktemp("tencent")
-    training = make_training_inputs(users=40, items=ITEMS, epochs=2)
+@pytest.fixture(scope="module", params=CHANNELS)
+def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tried:
+    folder, channels = tmp_path_factory.mktemp("ranker"), CHANNELS[request.param]
+    training = make_training_inputs(users=USERS, items=ITEMS)
     candidates = Candidates(Rows(np.random.default_rng(0).permutation(np.arange(1, ITEMS))))  # one is no candidate
     sequences, users = training.history.sequences, training.users
+    said, actions = (
+        request.param != "tables",
+        np.where(np.arange(USERS) % 3, 2, 1).astype(np.int8),
+    )  # of round 2, or not
+    sequences.action[::5] = np.where(sequences.action[::5] > 0, 2, 0)  # conversions
     corpus = Corpus(training.catalogue, sequences, users, sequences, users, candidates, None, ())
-    fold = split.build_test_fold(sequences, sequences, candidates, None, CONFIG.host)
-    forecast = make_forecast(ITEMS)
-    training = dataclasses.replace(training, forecast=forecast)
-    inputs = dataclasses.replace(make_model_inputs(corpus, fold, training.embeddings), forecast=forecast)
-    trained = train(training, folder / "point.pt")
-    half = NetworkSettings(msgspec.structs.replace(MODEL, width=8), TRAIN, CONFIG.seed)
-    halved = make_training_inputs(users=40, items=ITEMS, epochs=1, width=8)
-    small = train(dataclasses.replace(halved, forecast=forecast), folder / "half.pt")
-    exported = export.ExportedFold(inputs, {False: trained, True: small}, {False: SETTINGS, True: half})
-    export.write_export(exported, export.COMPRESSIONS, folder / "export")
-    write_requests(*inputs.query_source, fold, np.arange(len(fold.users)), folder / "requests")
-    return Tried(inputs, trained, folder)
+    host = msgspec.structs.replace(CONFIG.host, actions=said)
+    fold = split.build_test_fold(sequences, sequences, candidates, actions if said else None, host)
+    last: SplitSettings = msgspec.structs.replace(CONFIG.split, kind="last", earlier=1)
+    questions = split.ask_earlier(sequences, candidates, fold, host, last, 0)
+    plan = Plan("click", said, "last", True, 1, channels, 60, ())
+    inputs = stages.RankerInputs(corpus, training.embeddings, fold, questions, [Forecast("")] * 2, plan)
+    features = CONFIG.ranker.features
+    ranker = stages.learn([stages.describe_question(inputs, 0, features)], CONFIG.ranker.fit, 0)
+    ready = stages.prepare_fold(inputs, fold, inputs.forecasts[-1], features)
+    export.write_export(ready, ranker, export.list_reductions(ready), folder / "export")
+    export.write_requests(sequences, fold, np.arange(USERS), folder / "requests")
+    return Tried(inputs, ranker, ready, folder)
 
 
-def answer_of_pipeline(tried: Tried) -> list[list[float]]:
-    answer = stages.answer(tried.inputs, tried.trained, SETTINGS, CONFIG.retrieve)
-    return answer.vectors.columns.astype(float).tolist()
+def answer_of_pipeline(tried: Tried, list_length: int = 60, **changed: Any) -> list[list[float]]:
+    settings = msgspec.structs.replace(CONFIG.ranker.features, **changed)
+    inputs = replace(tried.inputs, plan=replace(tried.inputs.plan, list_length=list_length))
+    parts = [stages.answer(inputs, tried.ranker, settings, at) for at in range(stages.count_parts(inputs.fold))]
+    return stages.join_answers(parts).ranker.columns.astype(float).tolist()
 
 
-def load(tried: Tried, variant: str) -> tuple[serving.TencentService, list[Request]]:
-    service = serving.load(tried.folder / "export", variant)
-    assert isinstance(service, serving.TencentService)
-    return service, serving.read_requests(tried.folder / "requests")
+def load(tried: Tried, variant: str) -> RankerService:
+    return service.load(tried.folder / "export", variant)
 
 
 def test_one_history_at_a_time_is_answered_as_by_the_pipeline(tried: Tried) -> None:
-    service, requests = load(tried, "whole")
+    served, requests = load(tried, "whole"), read_requests(tried.folder / "requests")
     expected = answer_of_pipeline(tried)
-    assert [service.answer([request], ignore)[0] for request in requests] == expected
-    assert answer_all(service, requests, batch=7) == expected
+    assert [served.answer([request], ignore)[0] for request in requests] == expected
+    assert answer_all(served, requests, batch=64) == expected  # two blocks
     assert len({tuple(answer) for answer in expected}) > 5
 
 
-def test_a_kernel_over_the_history_is_served_as_well(tried: Tried, tmp_path: Path) -> None:
-    settings = NetworkSettings(msgspec.structs.replace(MODEL, kernel=True), TRAIN, CONFIG.seed)
-    training = make_training_inputs(users=40, items=ITEMS, epochs=1, kernel=True)
-    trained = train(dataclasses.replace(training, forecast=tried.inputs.forecast), tmp_path / "point.pt")
-    exported = export.ExportedFold(tried.inputs, {False: trained}, {False: settings})
-    export.write_export(exported, export.COMPRESSIONS[:1], tmp_path / "export")
-    expected = stages.answer(tried.inputs, trained, settings, CONFIG.retrieve).vectors.columns.astype(float).tolist()
-    service = serving.load(tmp_path / "export", "whole")
-    assert answer_all(service, serving.read_requests(tried.folder / "requests"), batch=7) == expected
+def test_the_action_that_is_asked_for_counts_where_it_is_said(tried: Tried) -> None:
+    served, requests = load(tried, "whole"), read_requests(tried.folder / "requests")
+    other = [replace(request, condition=3 - request.condition) for request in requests]
+    changed = answer_all(served, other) != answer_all(served, requests)
+    assert changed == tried.inputs.plan.actions == ("ends so" in tried.ranker.names)
 
 
-def share_of_ten(one: list[list[float]], other: list[list[float]]) -> float:
-    return float(np.mean([len({*a} & {*b}) / 10 for a, b in zip(one, other, strict=True)]))
+def test_an_answer_in_parts_is_the_whole_answer(tried: Tried, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = answer_of_pipeline(tried)
+    monkeypatch.setattr(stages, "PART", 25)  # the last part is shorter
+    assert stages.count_parts(tried.inputs.fold) > 2
+    assert answer_of_pipeline(tried) == whole
+
+
+def test_shorter_lists_are_those_of_a_run_with_shorter_lists(tried: Tried) -> None:
+    served, requests = load(tried, "half"), read_requests(tried.folder / "requests")
+    assert answer_all(served, requests) == answer_of_pipeline(tried, list_length=30)
+
+
+def test_content_of_fewer_bits_finds_nearly_the_same_ads_in_half_the_room(tried: Tried) -> None:
+    names = [reduction.folder for reduction in export.list_reductions(tried.ready)]
+    if tried.ready.search.content is None:
+        assert names == ["whole", "half"]
+        return
+    assert names == ["whole", "float16", "half"]
+    answers = answer_all(load(tried, "float16"), read_requests(tried.folder / "requests"))
+    both = zip(answers, answer_of_pipeline(tried), strict=True)
+    assert np.mean([len({*one} & {*other}) / 10 for one, other in both]) > 0.95
+    sizes = [(tried.folder / "export" / name / "content.npy").stat().st_size for name in ("float16", "whole")]
+    assert sizes[0] < 0.6 * sizes[1]
+
+
+def test_seen_ads_are_left_out_and_who_has_seen_nearly_everything_is_given_the_rest(tried: Tried) -> None:
+    rows = tried.inputs.fold.candidates.rows.values
+    served, requests = load(tried, "whole"), read_requests(tried.folder / "requests")
+    for request, answer in zip(requests, answer_all(served, requests), strict=True):
+        assert len({*answer}) == 10
+        assert not {*rows[np.array(answer, int)].tolist()} & {*request.item.tolist()}
+    item = rows[4:].astype(np.int32)
+    first = requests[0]
+    many = Request(item, np.zeros(len(item), np.int8), np.arange(len(item)), first.condition)
+    assert sorted(served.answer([many], ignore)[0]) == [-1] * 6 + [0, 1, 2, 3]
+
+
+def test_who_did_nothing_is_answered(tried: Tried) -> None:
+    first = read_requests(tried.folder / "requests")[0]
+    nothing = Request(first.item[:0], first.action[:0], first.time[:0], first.condition)
+    assert len({*load(tried, "whole").answer([nothing], ignore)[0]} - {-1}) == 10
+
+
+def test_a_search_of_part_of_the_candidates_answers_with_columns_of_all(tried: Tried, tmp_path: Path) -> None:
+    features = msgspec.structs.replace(CONFIG.ranker.features, pool=100)
+    ready = stages.prepare_fold(tried.inputs, tried.inputs.fold, tried.inputs.forecasts[-1], features)
+    export.write_export(ready, tried.ranker, export.REDUCTIONS[:1], tmp_path)
+    requests = read_requests(tried.folder / "requests")
+    answers = answer_all(service.load(tmp_path, "whole"), requests)
+    assert answers == answer_of_pipeline(tried, pool=100)
+    assert {column for answer in answers for column in answer} <= {-1, *ready.search.pool.tolist()}
 
 
 @pytest.mark.parametrize(
-    ("variant", "least"), [("float16", 0.99), ("int8", 0.9), ("product", 0.5), ("layers", 0.8), ("half", 0.0)]
+    "name", ["settings.json", "fold/pool.npy", "fold/lifts/00/keys.npy", "fold/weights/0.weight.npy"]
 )
-def test_fewer_bits_find_nearly_the_same_ads_and_never_seen_ones(variant: str, least: float, tried: Tried) -> None:
-    service, requests = load(tried, variant)
-    answers = answer_all(service, requests)
-    assert share_of_ten(answers, answer_of_pipeline(tried)) >= least
-    rows = tried.inputs.fold.candidates.rows.values
-    for request, answer in zip(requests, answers, strict=True):
-        assert len({*answer}) == 10
-        assert not {*rows[np.array(answer, int)].tolist()} & {*request.item.tolist()}
+def test_a_damaged_file_is_told_in_a_sentence(name: str, tried: Tried) -> None:
+    file = tried.folder / "export" / name
+    kept = file.read_bytes()
+    file.write_bytes(b"nothing")
+    with pytest.raises(UserError, match=rf"{name} cannot be read.*export the run again"):
+        service.load(tried.folder / "export", "whole")
+    file.write_bytes(kept)
 
 
-def test_fewer_bits_take_less_room(tried: Tried) -> None:
-    def weigh(variant: str, file: str) -> int:
-        return (tried.folder / "export" / variant / file).stat().st_size
-
-    whole = weigh("whole", serving.VECTORS)
-    assert weigh("float16", serving.INDEX) < 0.6 * whole
-    assert weigh("int8", serving.INDEX) < 0.4 * whole
-    assert len(torch.load(tried.folder / "export" / "whole" / serving.WEIGHTS, weights_only=True)) > 10
-    assert not any(
-        "head" in name for name in torch.load(tried.folder / "export/whole" / serving.WEIGHTS, weights_only=True)
-    )
-
-
-def test_who_has_seen_nearly_everything_is_given_what_is_left(tried: Tried) -> None:
-    rows = tried.inputs.fold.candidates.rows.values
-    request = serving.read_requests(tried.folder / "requests")[0]
-    item = rows[4:].astype(np.int32)
-    many = Request(item, np.zeros(len(item), np.int8), np.full(len(item), 10**6), request.features, request.condition)
-    for variant in ("whole", "int8"):
-        service, _ = load(tried, variant)
-        (answer,) = service.answer([many], ignore)
-        assert sorted(answer) == [-1] * 6 + [0, 1, 2, 3]
-
-
-def test_a_damaged_file_is_told_in_a_sentence(tried: Tried, tmp_path: Path) -> None:
-    folder = tried.folder / "export" / "int8"
-    for name in (serving.WEIGHTS, serving.INDEX):
-        kept = (folder / name).read_bytes()
-        (folder / name).write_bytes(b"nothing")
-        with pytest.raises(UserError, match=rf"{name} cannot be read.*export the run again"):
-            serving.load(tried.folder / "export", "int8")
-        (folder / name).write_bytes(kept)
-
-
-def test_a_model_with_a_wide_part_is_refused(tmp_path: Path) -> None:
-    wide = msgspec.structs.replace(CONFIG, model=msgspec.structs.replace(MODEL, memory=True))
-    with pytest.raises(UserError, match=r"wide part \(model.memory\) cannot be exported"):
-        export.export(None, wide, None, tmp_path, 5)  # type: ignore[arg-type]
+def test_nothing_is_pickled(tried: Tried) -> None:
+    endings = {file.suffix for file in (tried.folder / "export").rglob("*") if file.is_file()}
+    assert endings == {".json", ".npy"}

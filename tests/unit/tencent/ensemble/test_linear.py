@@ -1,22 +1,19 @@
-"""The linear model against S and T written out row by row, and the mix of several models' scores."""
+"""The linear model against S and T written out row by row."""
 
 import msgspec
 import numpy as np
 import pytest
 
 from common.engine.errors import UserError
-from competitions.tencent.config import ActionWeights, AttributeSettings, LinearSettings, MixSettings
-from competitions.tencent.corpus import Catalogue, join_columns
-from competitions.tencent.ensemble import weights as mixing
+from competitions.tencent.config import ActionWeights, AttributeSettings, LinearSettings
+from competitions.tencent.corpus import Catalogue
 from competitions.tencent.ensemble.linear import fit_linear, score_linear
-from competitions.tencent.ensemble.weights import fit_weights, rank_shortlisted, shortlist, standardise
 from competitions.tencent.model.item_attributes import tabulate
 from competitions.tencent.sequences import Histories
 from tests.unit.tencent.tencent_log import PLAIN_LINEAR, change, draw_log, make_catalogue, write_log
 
 BY_SHARE = AttributeSettings(power=0.5, most_values=10)
 UNEVEN = ActionWeights(exposure=0.2, click=1.0, conversion=2.5, null=0.0)
-SEARCH = MixSettings(trials=30, top=5)
 
 
 def solve_by_rows(histories: Histories, catalogue: Catalogue, settings: LinearSettings) -> np.ndarray:
@@ -96,65 +93,8 @@ def test_nothing_behind_the_end_of_a_history_is_learned() -> None:
 
 def test_a_large_catalogue_is_refused_with_a_way_out() -> None:
     catalogue = make_catalogue(6)
-    with pytest.raises(UserError, match=r"7 rows and open.linear.most_items allows 5: leave the model out"):
+    with pytest.raises(UserError, match=r"7 rows and most_items allows 5: leave the model out"):
         fit_linear(write_log([1, 2]), catalogue, tabulate(catalogue, BY_SHARE), change(PLAIN_LINEAR, most_items=5))
-
-
-def test_standard_scores_have_mean_0_and_deviation_1() -> None:
-    scores = np.array([[1, 2, 3], [5, 5, 5]], np.float32)
-    np.testing.assert_allclose(standardise(scores), [[-(1.5**0.5), 0, 1.5**0.5], [0, 0, 0]], rtol=1e-6)
-
-
-def test_scores_that_are_no_numbers_are_refused() -> None:
-    with pytest.raises(UserError, match="query 1 are not finite"):
-        standardise(np.array([[1, 2], [np.nan, 1]], np.float32))
-
-
-def draw_scores(queries: int, candidates: int, seed: int) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """Two models of which the first knows the target somewhat; what was seen, as a mask without the target."""
-    rng = np.random.default_rng(seed)
-    target = rng.integers(0, candidates, queries)
-    good, bad = rng.normal(size=(2, queries, candidates)).astype(np.float32)
-    good[np.arange(queries), target] += 2
-    seen = rng.random((queries, candidates)) < 0.2
-    seen[np.arange(queries), target] = False
-    return [good, bad], seen, target
-
-
-@pytest.mark.parametrize("weights", [(1.0, 0.0), (0.5, 0.5), (0.0, 1.0)])
-def test_places_equal_a_full_ranking_without_seen_candidates(weights: tuple[float, float]) -> None:
-    scores, seen, target = draw_scores(50, 40, seed=2)
-    mixed = np.where(seen, -np.inf, mixing.mix(scores, weights))
-    full = (mixed >= mixed[np.arange(50), target][:, None]).sum(1)
-    short = shortlist(scores, np.nonzero(seen), target, top=40)
-    np.testing.assert_array_equal(rank_shortlisted(short, np.array(weights)), np.where(full <= 10, full, 0))
-
-
-def test_a_short_list_is_enough_for_a_single_model() -> None:
-    scores, seen, target = draw_scores(50, 40, seed=4)
-    few, all_ = (shortlist(scores, np.nonzero(seen), target, top=top) for top in (10, 40))
-    assert few.rivals.shape == (50, 20, 2)
-    np.testing.assert_array_equal(
-        rank_shortlisted(few, np.array([1.0, 0.0])), rank_shortlisted(all_, np.array([1.0, 0.0]))
-    )
-
-
-def test_ties_count_against_the_right_answer_and_what_is_no_candidate_has_no_place() -> None:
-    scores = [np.array([[1, 1, 0], [1, 1, 0]], np.float32)]
-    none = (np.empty(0, np.int64), np.empty(0, np.int64))
-    short = shortlist(scores, none, np.array([0, -1]), top=3)
-    assert rank_shortlisted(short, np.array([1.0])).tolist() == [2, 0]
-
-
-def test_weights_go_to_the_model_that_knows() -> None:
-    parts = []
-    for seed in (5, 6):
-        scores, seen, target = draw_scores(100, 60, seed)
-        parts.append(shortlist(scores, np.nonzero(seen), target, top=30))
-    weights = fit_weights(join_columns(parts), SEARCH, seed=0)
-    assert weights[0] > 0.6
-    assert sum(weights) == pytest.approx(1)
-    assert weights == fit_weights(join_columns(parts), SEARCH, seed=0)
 
 
 def test_settings_name_what_is_wrong() -> None:

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from common.engine.errors import UserError
-from competitions.tencent.inference.retrieval import TopK, find_seen, index_recall, search, search_approximately
+from competitions.tencent.inference.retrieval import find_seen, search
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.training_inputs import make_sequences
 
@@ -59,27 +59,3 @@ def test_no_numbers_are_refused() -> None:
     for broken in (float("nan"), float("inf")):
         with pytest.raises(UserError, match="no numbers"):
             search(torch.ones(1, 1), torch.tensor([[1.0], [broken]]), seen, 2)
-
-
-def test_the_approximate_index_that_looks_everywhere_is_exact(
-    encoded: tuple[torch.Tensor, torch.Tensor, Histories],
-) -> None:
-    queries, candidates, histories = encoded
-    seen = find_seen(histories, CANDIDATES, 500)
-    exact = search(queries, candidates, seen, 10)
-    assert index_recall(search_approximately(queries, candidates, seen, 10, 8, 8), exact) == 1.0
-    few = search_approximately(queries, candidates, seen, 10, 8, 1)
-    assert 0.1 < index_recall(few, exact) < 1.0
-    for query in range(len(queries)):
-        start, stop = histories.starts[query], histories.ends[query]
-        assert not set(CANDIDATES[few.columns[query][few.columns[query] >= 0]]) & set(
-            histories.sequences.item[start:stop].tolist()
-        )
-
-
-def test_index_recall_counts_what_both_return() -> None:
-    def top(*columns: int) -> TopK:
-        return TopK(np.array([columns]), np.zeros((1, len(columns)), np.float32))
-
-    assert index_recall(top(3, 1, 9), top(1, 2, 3)) == pytest.approx(2 / 3)
-    assert index_recall(top(3, -1, -1), top(3, -1, -1)) == 1.0

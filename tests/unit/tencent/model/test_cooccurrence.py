@@ -1,4 +1,4 @@
-"""Counts of neighbours, popularity and attributes, against tables by hand and against plain loops."""
+"""Counts of neighbours, and attributes, against tables by hand and against plain loops."""
 
 import itertools
 
@@ -7,13 +7,13 @@ import pytest
 import scipy.sparse as sp
 
 from common.engine.errors import UserError
-from competitions.tencent.config import ActionWeights, AttributeSettings, CountSettings, PopularitySettings
+from competitions.tencent.config import ActionWeights, AttributeSettings, CountSettings
 from competitions.tencent.model import cooccurrence
-from competitions.tencent.model.cooccurrence import Counts, count_popularity, fit_counts, keep_top, score_counts
+from competitions.tencent.model.cooccurrence import Counts, fit_counts, keep_top, score_counts
 from competitions.tencent.model.item_attributes import smooth_scores, tabulate
 from competitions.tencent.model.sparse_history import count_neighbour_pairs, split_by_cost, weight_histories
 from competitions.tencent.sequences import Histories
-from tests.unit.tencent.tencent_log import EVEN, PLAIN_COUNTS, change, draw_log, make_catalogue, write_log
+from tests.unit.tencent.tencent_log import PLAIN_COUNTS, change, draw_log, make_catalogue, write_log
 
 BY_SHARE = AttributeSettings(power=0.5, most_values=10)
 UNEVEN = ActionWeights(exposure=0.2, click=1.0, conversion=2.5, null=0.0)
@@ -165,15 +165,6 @@ def test_spreading_is_the_same_for_sparse_and_dense_scores() -> None:
     expected = (scores + 0.3 * scores @ attributes.toarray() @ attributes.toarray().T)[:, columns]
     np.testing.assert_allclose(smooth_scores(scores, attributes, 0.3, columns), expected, rtol=1e-5)
     np.testing.assert_allclose(smooth_scores(sp.csr_array(scores), attributes, 0.3, columns), expected, rtol=1e-5)
-
-
-def test_popularity_counts_actions_of_the_window() -> None:
-    histories = write_log([1, 2, 1], [2, 3], action=[[1, 0, 2], [2, -1]], days=[[0, 6, 9], [1, 8]])
-    catalogue = make_catalogue(3)
-    everything = count_popularity(histories, catalogue, PopularitySettings(window_days=0, weights=UNEVEN))
-    np.testing.assert_allclose(everything, [0, 1 + 2.5, 0.2 + 2.5, 0], rtol=1e-6)
-    window = count_popularity(histories, catalogue, PopularitySettings(window_days=3, weights=EVEN))
-    np.testing.assert_allclose(window, [0, 1, 0, 1])  # day 6 lies three days before the last event: outside
 
 
 def test_weights_that_leave_nothing_are_refused() -> None:

@@ -15,7 +15,8 @@ from common.day.tuning import tuned_config
 from common.day.tuning.search_space import Choices, Floats, Settings
 from common.day.tuning.task import FOLDS, WORKER, Scores, Task, Verdict, judge_study, run_trial
 from common.engine.errors import UserError
-from competitions.cli.tune import TuneOptions, _worker_arguments
+from competitions.cli.tune import TuneOptions
+from competitions.cli.tuning import _worker_arguments
 from tests.conftest import Call
 
 RUNNING, FAIL = optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.FAIL
@@ -265,7 +266,7 @@ def test_the_address_may_be_given_by_the_environment(monkeypatch: pytest.MonkeyP
         seen.append(options.storage)
         raise UserError("stopped here")
 
-    monkeypatch.setattr("competitions.cli.tune._load_inputs", stop)
+    monkeypatch.setattr("competitions.cli.tuning._load_inputs", stop)
     assert call("tune", "news") == (1, "", "error: stopped here\n")
     assert seen == ["postgresql+psycopg://me:hidden-word@127.0.0.1:1/none"]
 

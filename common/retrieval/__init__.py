@@ -1,1 +1,0 @@
-"""Candidate generation: co-visitation and its kin, matrix factorisation, item2vec."""

@@ -1,0 +1,117 @@
+"""What ``run`` does: the pipeline on the raw files, its record, its report, and the closing lines."""
+
+import contextlib
+import datetime
+import os
+import re
+import shlex
+import shutil
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from common.day.cluster import connect
+from common.day.hosts.simulated import check_memory, is_simulated
+from common.day.record_schema import RECORD, read_record
+from common.day.registry import find_runs
+from common.day.rerun import adds_nothing
+from common.day.run_record import Origin, write_record
+from common.day.tuning.tuned_config import list_foreign
+from common.engine.errors import UserError
+from common.engine.progress import say
+from common.engine.run import Run, prune
+from competitions import NAMES, find_competition
+from competitions.cli.closing import Closing, describe_change, show_end, show_tables
+from competitions.cli.options import BUILD
+from competitions.cli.report import write_page
+from competitions.cli.run import CV, RunOptions
+from competitions.cli.settings import load_inputs
+
+STAMP = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}")
+
+
+def execute(options: RunOptions) -> None:
+    """Run the pipeline, whole or up to the score on validation, and say what came of it."""
+    began, started = time.perf_counter(), datetime.datetime.now()
+    if options.until not in (None, CV):
+        raise UserError(f"There is no stage {options.until!r} to stop after: leave --until out, or say --until {CV}.")
+    if not options.any_memory:
+        check_memory(find_competition(options.name).host, options.raw, options.scale)
+    inputs = load_inputs(options, options.untuned)
+    competition, config, files = inputs.competition, inputs.config, inputs.files
+    cv_only = competition.explain_cv_only(files)
+    until = CV if cv_only else options.until
+    before = next(iter(find_runs(options.build, [options.name])), None)
+    build = options.build / options.name
+    work = Run(build / name_run(started, options.build), build / "cache")
+    try:
+        with connect.use(options.cluster):
+            outcome = (competition.validate if until else competition.solve)(files, config, work)
+    finally:
+        with contextlib.suppress(OSError):
+            work.folder.rmdir()  # goes only while it is empty: a run that was refused leaves nothing
+    # A real truth file is read by ``score`` alone: only the simulator's is scored against here.
+    simulated = is_simulated(inputs.folder)
+    truth = competition.score_truth(outcome, inputs.folder) if simulated and not until else None
+    overrides = options.overrides or []
+    origin = Origin(
+        options.name, inputs.folder, files, simulated, config, overrides, inputs.tuned, started, until, bool(cv_only)
+    )
+    report = competition.build_record(outcome, config, truth, work)
+    record = write_record(work, origin, report, time.perf_counter() - began)
+    if kept := sum(step.kept for step in work.timings):
+        say(f"  {kept} {'step' if kept == 1 else 'steps'} kept")
+    prune(build / "cache", config.keep_gib)
+    shown = replace(options, until=None) if cv_only else options  # there is nothing to go on with
+    closing = close(record, work.folder, before, competition.queries, shown)
+    write_page(closing.folder)
+    if options.tables:
+        show_tables(record)
+    show_end(closing)
+    if cv_only:
+        print(f"Stopped after validation: {cv_only}")
+    foreign = list_foreign(competition.tuned, record["data"]["digest"]) if inputs.tuned and not simulated else []
+    if foreign:
+        print(
+            f"tuned.toml holds settings that were found on other files ({', '.join(foreign)}): "
+            f"`make tune-{options.name}` searches on these, --untuned leaves it aside."
+        )
+
+
+def close(record: dict[str, Any], folder: Path, before: Path | None, queries: str, options: RunOptions) -> Closing:
+    """What the console says at the end. A run that adds nothing to the one before leaves no folder."""
+    python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable
+    again = shlex.join([python, "-m", "competitions", *list_words(options)]) if options.until else None
+    if before is not None and adds_nothing(before, folder):
+        shutil.rmtree(folder)
+        earlier = read_record(before / RECORD)
+        shown = earlier | {key: record[key] for key in ("wall_seconds", "peak_mib")}
+        on = again if earlier.get("until") else None
+        return Closing(shown, before, queries, on=on, unchanged=f"{before.parent.name}/{before.name}")
+    change = None if before is None else describe_change(before, folder)
+    return Closing(record, folder, queries, change, again)
+
+
+def list_words(options: RunOptions) -> list[str]:
+    """The words of the command line that ask for the same run, whole."""
+    words = ["run", options.name]
+    given = {"--raw": options.raw, "--scale": options.scale, "--law": options.law, "--cluster": options.cluster}
+    given |= {"--seed": options.seed or None, "--build": options.build if options.build != BUILD else None}
+    words += [word for option, value in given.items() if value is not None for word in (option, str(value))]
+    words += [word for setting in options.overrides or [] for word in ("--set", setting)]
+    return words + ["--untuned"] * options.untuned
+
+
+def name_run(started: datetime.datetime, build: Path) -> str:
+    """The stamp of a run, behind that of every other: after a clock went back, the newest run is still the last."""
+    newest = max((folder.name for folder in find_runs(build, NAMES) if STAMP.fullmatch(folder.name)), default="")
+    if stamp(started) > newest:
+        return stamp(started)
+    return stamp(datetime.datetime.strptime(newest, "%Y%m%d-%H%M%S-%f") + datetime.timedelta(milliseconds=1))
+
+
+def stamp(moment: datetime.datetime) -> str:
+    """The name of a run: its time to the millisecond, so that two runs have two folders."""
+    return moment.strftime("%Y%m%d-%H%M%S-%f")[:-3]

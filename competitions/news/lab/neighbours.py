@@ -1,0 +1,102 @@
+"""Popularity, item-based collaborative filtering and swing, as public solutions describe them.
+
+Each method is a function (fold, articles, seed) -> lists (query, item, score), best first within a query, the query's
+own articles left out. It reads ``fold.history`` and ``fold.seen``, never ``fold.answers``.
+"""
+
+import numpy as np
+import polars as pl
+import scipy.sparse as sp
+
+from common.learning.cooccurrence import (
+    CovisitSettings,
+    FollowSettings,
+    SwingSettings,
+    count_covisits,
+    count_swings,
+    keep_top,
+)
+from common.learning.split import Fold
+from competitions.news.retrieval.neighbours import score_neighbours
+
+LISTED = 50
+NEIGHBOURS = 10  # of each clicked article that the official baseline and its descendants follow
+FOLLOWED = 200  # of each of the last two clicks
+FAR_HOURS = 1e9  # a half-life that leaves time out
+EVERY_CLICK = FollowSettings(last=10_000, decay=1.0, half_life_hours=FAR_HOURS)
+FADING = FollowSettings(last=100, decay=0.9, half_life_hours=FAR_HOURS)
+LAST_TWO = FollowSettings(last=2, decay=0.7, half_life_hours=FAR_HOURS)
+# A pair further apart than the reach would weigh under 0.9^39 = 0.016.
+BY_POSITION = CovisitSettings(
+    reach=40, forward=1.0, reverse=0.7, decay=0.9, half_life_hours=FAR_HOURS, power=0.5, top=FOLLOWED
+)
+LESS_NORMALISED = CovisitSettings(
+    reach=40, forward=1.0, reverse=0.7, decay=0.9, half_life_hours=FAR_HOURS, power=0.25, top=FOLLOWED
+)
+RECENT = FollowSettings(last=16, decay=0.75, half_life_hours=10.0)
+SWING = SwingSettings(alpha=1.0, users_per_item=100, top=100)
+
+
+def list_popular(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """The most clicked articles of the whole log, the same for everybody."""
+    del articles, seed
+    counts = fold.history["item"].value_counts(name="score").sort(["score", "item"], descending=[True, False])
+    popular = counts.head(2 * LISTED).lazy().with_columns(pl.col("score").cast(pl.Float64))
+    everybody = fold.queries.lazy().select("query").join(popular, how="cross")
+    return keep_top(drop_seen(everybody, fold.seen), "query", "item", "score", LISTED)
+
+
+def list_by_item_cf(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """The official baseline: cosine over all pairs of a user's log, over the user's whole history."""
+    table = count_together(fold.history, NEIGHBOURS)
+    return fill(score_neighbours(fold.seen, table, EVERY_CLICK, LISTED), list_popular(fold, articles, seed))
+
+
+def list_by_position_cf(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Near pairs count more (0.9 a position, 0.7 backwards), and so do late clicks of the history (0.9 a click)."""
+    table = keep_top(count_covisits(fold.history, BY_POSITION).lazy(), "item", "neighbour", "weight", NEIGHBOURS)
+    return fill(score_neighbours(fold.seen, table, FADING, LISTED), list_popular(fold, articles, seed))
+
+
+def list_by_last_two(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """The second place's retrieval: the pairs weighed by position, followed from the last two clicks alone."""
+    del articles, seed
+    return score_neighbours(fold.seen, count_covisits(fold.history, BY_POSITION), LAST_TWO, LISTED)
+
+
+def list_by_tuned_cf(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """The same with the counts' product to the power 0.25 in place of 0.5, and clicks that fade by position and age."""
+    del articles, seed
+    return score_neighbours(fold.seen, count_covisits(fold.history, LESS_NORMALISED), RECENT, LISTED)
+
+
+def list_by_swing(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Swing, followed from the last two clicks."""
+    del articles
+    return score_neighbours(fold.seen, count_swings(fold.history, SWING, seed), LAST_TWO, LISTED)
+
+
+def count_together(clicks: pl.DataFrame, top: int) -> pl.DataFrame:
+    """(item, neighbour, weight): sum over common users of 1 / log(1 + user's clicks), over sqrt(users of both)."""
+    pairs = clicks.select("user", "item").unique().sort("user", "item")
+    users, items = pairs["user"].unique().sort(), pairs["item"].unique().sort()
+    row, column = users.search_sorted(pairs["user"]).to_numpy(), items.search_sorted(pairs["item"]).to_numpy()
+    clicked = sp.csr_array((np.ones(pairs.height, np.float32), (row, column)), shape=(len(users), len(items)))
+    by_user = sp.diags_array((1 / np.log1p(np.bincount(row))).astype(np.float32))
+    by_item = sp.diags_array((1 / np.sqrt(np.bincount(column))).astype(np.float32))
+    product = sp.coo_array(by_item @ (clicked.T @ (by_user @ clicked)) @ by_item)
+    off = product.row != product.col
+    table = {"item": items[product.row[off]], "neighbour": items[product.col[off]], "weight": product.data[off]}
+    return keep_top(pl.LazyFrame(table), "item", "neighbour", "weight", top)
+
+
+def fill(lists: pl.DataFrame, spare: pl.DataFrame) -> pl.DataFrame:
+    """``spare`` behind the lists, up to LISTED a query: scores below 0 in its order."""
+    known = spare.join(lists.select("query", "item"), on=["query", "item"], how="anti", maintain_order="left")
+    behind = known.with_columns(score=(-1.0 - pl.int_range(pl.len()).over("query")).cast(pl.Float32))
+    return keep_top(pl.concat([lists, behind]).lazy(), "query", "item", "score", LISTED)
+
+
+def drop_seen(scored: pl.LazyFrame, seen: pl.DataFrame) -> pl.LazyFrame:
+    """Leave out the items that a query has already seen."""
+    return scored.join(seen.lazy().select("query", "item"), on=["query", "item"], how="anti")

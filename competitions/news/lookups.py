@@ -1,0 +1,158 @@
+"""Queries and candidates as arrays, and what retrieval and features look up for them, sorted: made once a fold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from common.learning.cooccurrence import normalise_rows
+from common.learning.features import Groups, WindowCounts, count_events, group_rows
+from common.learning.split import Fold
+from competitions.news.io.reader import Embeddings
+from competitions.news.retrieval.item2vec import ItemVectors
+from competitions.news.retrieval.lists import Histories, Ints, gather_histories, pack_pairs, slice_histories
+from competitions.news.split import CONTEXT
+
+LIFT_CONTEXTS = ("device_group", "os", "region", "referrer")
+Columns = dict[str, NDArray[Any]]  # numbers by name
+Int32s = NDArray[np.int32]
+Int64s = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Every article: ``items`` (ids, ascending), ``category`` (numbered from 0 on), ``created`` (ms), ``words``."""
+
+    items: Int32s
+    category: Int32s
+    created: Int64s
+    words: Int32s
+
+
+@dataclass(frozen=True)
+class ItemClicks:
+    """The clicks of a history by article: their number, first, last and median time (ms); ``events`` counts windows."""
+
+    items: Int32s
+    clicks: Int64s
+    first: Int64s
+    last: Int64s
+    middle: NDArray[np.float64]
+    events: WindowCounts
+
+
+@dataclass(frozen=True)
+class ContextClicks:
+    """Clicks by one column of the context, such as a region: of each of its ``values`` (ascending), ``clicks``.
+
+    Those of a value on an article: ``pair_clicks`` of ``pairs`` (value and article, packed; ascending).
+    """
+
+    values: Int64s
+    clicks: Int64s
+    pairs: Int64s
+    pair_clicks: Int64s
+
+
+@dataclass(frozen=True)
+class UnitVectors:
+    """Vectors of length 1 of ``items`` (ids, ascending), and last a row of zeros for those without: (items + 1, d)."""
+
+    items: Int32s
+    vectors: NDArray[np.float32]
+
+
+def index_catalogue(articles: pl.DataFrame) -> Catalogue:
+    """The articles by id. ``ValueError`` where an id is there twice."""
+    known = articles.sort("item")
+    if known["item"].is_duplicated().any():
+        raise ValueError("index_catalogue: an article is there twice")
+    category = np.unique(known["category"].to_numpy(), return_inverse=True)[1].astype(np.int32)
+    return Catalogue(known["item"].to_numpy(), category, known["created"].to_numpy(), known["words"].to_numpy())
+
+
+def count_clicks(history: pl.DataFrame) -> ItemClicks:
+    """The clicks of a history by article."""
+    time = pl.col("time")
+    life = history.group_by("item").agg(
+        clicks=pl.len().cast(pl.Int64), first=time.min(), last=time.max(), middle=time.median()
+    )
+    columns = {column.name: column.to_numpy() for column in life.rename({"item": "items"}).sort("items")}
+    return ItemClicks(**columns, events=count_events(history["item"].to_numpy(), history["time"].to_numpy())[0])
+
+
+def count_context(history: pl.DataFrame, context: str) -> ContextClicks:
+    """Clicks by one column of the context: a device, a region."""
+    both = _count(history, [context, "item"])
+    pairs = pack_pairs(both[context].to_numpy(), both["item"].to_numpy())
+    here = _count(history, [context])
+    values, clicks = here[context].cast(pl.Int64).to_numpy(), here["clicks"].to_numpy()
+    return ContextClicks(values, clicks, pairs, both["clicks"].to_numpy())
+
+
+def _count(history: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    return history.drop_nulls(keys).group_by(keys).agg(clicks=pl.len().cast(pl.Int64)).sort(keys)
+
+
+def scale_vectors(given: ItemVectors | Embeddings) -> UnitVectors:
+    """The vectors, each scaled to length 1."""
+    none = np.zeros((1, given.vectors.shape[1]), np.float32)
+    return UnitVectors(given.items, np.vstack([normalise_rows(given.vectors), none]))
+
+
+@dataclass(frozen=True)
+class FeatureTables:
+    """What the blocks look up: the articles, their clicks, the clicks by column of the context, vectors by name."""
+
+    catalogue: Catalogue
+    clicks: ItemClicks
+    contexts: dict[str, ContextClicks]
+    vectors: dict[str, UnitVectors]
+
+
+def build_feature_tables(
+    history: pl.DataFrame, articles: pl.DataFrame, vectors: ItemVectors, content: Embeddings | None
+) -> FeatureTables:
+    """The tables of a fold."""
+    scaled = {"item2vec": scale_vectors(vectors)} | ({"content": scale_vectors(content)} if content else {})
+    contexts = {name: count_context(history, name) for name in LIFT_CONTEXTS}
+    return FeatureTables(index_catalogue(articles), count_clicks(history), contexts, scaled)
+
+
+@dataclass(frozen=True)
+class Queries:
+    """The queries of a fold or of a request: what each has clicked, and its ``context`` (rows,) at the last click."""
+
+    histories: Histories
+    context: Mapping[str, NDArray[np.integer]]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Candidates: the ``rows`` of their queries, their ``items``, and which of them belong to one query."""
+
+    rows: Int64s
+    items: Ints
+    groups: Groups
+
+
+def read_queries(fold: Fold) -> tuple[NDArray[np.int32], Queries]:
+    """The ids of a fold's queries, ascending, and the queries."""
+    ids, histories = gather_histories(fold.seen, fold.queries)
+    ordered = fold.queries.sort("query")
+    return ids, Queries(histories, {name: ordered[name].fill_null(-1).to_numpy() for name in CONTEXT})
+
+
+def read_pairs(candidates: pl.DataFrame, ids: NDArray[np.int32]) -> Pairs:
+    """The candidates of queries whose ids are ``ids``."""
+    query, item = candidates["query"].to_numpy(), candidates["item"].to_numpy()
+    return Pairs(np.searchsorted(ids, query), item, group_rows(query))
+
+
+def take_query(queries: Queries, row: int) -> Queries:
+    """One query alone."""
+    context = {name: values[row : row + 1] for name, values in queries.context.items()}
+    return Queries(slice_histories(queries.histories, row, row + 1), context)

@@ -1,1 +1,0 @@
-"""Models beside the rankers: GRU4Rec and matrix factorisation."""

@@ -1,0 +1,122 @@
+"""The channels: the item-to-item tables that they follow, the windows that they count, their lists for some queries.
+
+All of them read ``fold.history``, from which every labelled click is gone, and the queries' own past. The pipeline
+makes a step of each table and of each channel; a service lists all channels of a request at once, from tables made
+before.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import polars as pl
+
+from common.learning.cooccurrence import (
+    CovisitSettings,
+    FollowSettings,
+    SwingSettings,
+    count_covisits,
+    count_swings,
+    count_transitions,
+    link_bipartite,
+)
+from competitions.news.retrieval.fresh import FreshArticles, list_fresh
+from competitions.news.retrieval.lists import Histories, ScoredLists, divide_lists
+from competitions.news.retrieval.neighbours import NeighbourTables, follow
+from competitions.news.retrieval.popularity import PopularLists, Window, list_popular
+from competitions.news.split import GAP_MS
+
+NEVER_HOURS = 1e6  # a half-life that leaves time out
+TABLE_TOP = 200  # neighbours of an item
+TRANSITION_POWER = 0.25  # as in co-visitation: .25 favours popular neighbours, .5 is the cosine
+COVISIT = CovisitSettings(
+    reach=30, forward=1.0, reverse=0.7, decay=0.9, half_life_hours=NEVER_HOURS, power=0.25, top=TABLE_TOP
+)
+COVISIT_FAST = CovisitSettings(
+    reach=10, forward=1.0, reverse=0.5, decay=0.7, half_life_hours=1.0, power=0.25, top=TABLE_TOP
+)
+SWING = SwingSettings(alpha=1.0, users_per_item=50, top=100)
+RECENT = FollowSettings(last=16, decay=0.75, half_life_hours=10.0)
+LASTING = FollowSettings(last=30, decay=0.95, half_life_hours=NEVER_HOURS)  # a slower forgetting: the lasting taste
+LAST = FollowSettings(last=1, decay=1.0, half_life_hours=NEVER_HOURS)  # the last click alone
+POPULAR_HOURS: dict[str, Window] = {  # hours before and after the user's last click
+    "popular_1h": (1.0, 1.0),
+    "popular_3h": (3.0, 3.0),
+    "popular_next3h": (0.0, 3.0),
+    "popular_next24h": (0.0, 24.0),
+    "popular_24h": (24.0, 24.0),
+}
+
+
+class Neighbours(NamedTuple):
+    """A channel of neighbours of the user's clicks: the item-to-item ``table``, and how clicks are weighted."""
+
+    table: str
+    weights: FollowSettings
+
+
+NEIGHBOURS = {
+    "covisit": Neighbours("covisit", RECENT),
+    "covisit_all": Neighbours("covisit", LASTING),
+    "covisit_last": Neighbours("covisit", LAST),
+    "covisit_fast": Neighbours("fast", RECENT),
+    "next": Neighbours("next", RECENT),
+    "next_last": Neighbours("next_raw", LAST),
+    "previous": Neighbours("previous", RECENT),
+    "gap30": Neighbours("gap30", RECENT),
+    "bipartite": Neighbours("bipartite", RECENT),
+    "swing": Neighbours("swing", RECENT),
+    "item2vec": Neighbours("item2vec", RECENT),
+    "content": Neighbours("content", RECENT),
+}
+# Item-to-item tables that are counted in the clicks of a history: history -> item, neighbour, weight.
+CLICK_TABLES: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
+    "covisit": partial(count_covisits, settings=COVISIT),
+    "fast": partial(count_covisits, settings=COVISIT_FAST),
+    "next": partial(count_transitions, power=TRANSITION_POWER, top=TABLE_TOP),
+    "next_raw": partial(count_transitions, power=0.0, top=TABLE_TOP),
+    "previous": partial(count_transitions, power=0.0, top=TABLE_TOP, reverse=True),
+    "gap30": partial(count_transitions, power=TRANSITION_POWER, top=TABLE_TOP, gap_ms=GAP_MS),
+    "bipartite": partial(link_bipartite, top=TABLE_TOP),
+    "swing": partial(count_swings, settings=SWING, seed=0),
+}
+
+
+@dataclass(frozen=True)
+class ChannelTables:
+    """What the channels look up: item-to-item tables, popularity by bucket of time, articles by time of creation.
+
+    In the order of ``list_tables`` and of ``list_windows``.
+    """
+
+    neighbours: NeighbourTables
+    popular: PopularLists
+    fresh: FreshArticles
+
+
+def list_tables(channels: Sequence[str]) -> list[str]:
+    """The item-to-item tables that some channels follow."""
+    return sorted({NEIGHBOURS[name].table for name in channels if name in NEIGHBOURS})
+
+
+def list_windows(channels: Sequence[str]) -> dict[str, Window]:
+    """The windows of those channels that count popularity."""
+    return {name: POPULAR_HOURS[name] for name in channels if name in POPULAR_HOURS}
+
+
+def list_channels(histories: Histories, tables: ChannelTables, channels: Sequence[str], top: int) -> list[ScoredLists]:
+    """Every channel for some queries, from tables that were made before: what its step in the pipeline lists."""
+    names = list_tables(channels)
+    near = {name: NEIGHBOURS[name] for name in channels if name in NEIGHBOURS}
+    windows, lists = list_windows(channels), dict[str, ScoredLists]()
+    if near:
+        followed = [(names.index(channel.table), channel.weights) for channel in near.values()]
+        listed = follow(histories, tables.neighbours, followed, top)
+        lists |= dict(zip(near, divide_lists(listed, len(near)), strict=True))
+    if windows:
+        listed = list_popular(histories, tables.popular, list(windows.values()), top)
+        lists |= dict(zip(windows, divide_lists(listed, len(windows)), strict=True))
+    if "fresh" in channels:
+        lists["fresh"] = list_fresh(histories, tables.fresh, top)
+    return [lists[name] for name in channels]

@@ -1,0 +1,86 @@
+"""New articles of the user's favourite categories."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from common.learning.features import HOUR_MS, WindowCounts, count_events, expand_spans, lookup_rows
+from common.learning.split import Fold
+from competitions.news.lookups import Catalogue, index_catalogue
+from competitions.news.retrieval.lists import (
+    Histories,
+    Int64s,
+    ScoredLists,
+    count_up,
+    gather_histories,
+    join_lists,
+    keep_best,
+    keep_unseen,
+    lists_to_frame,
+    pack_pairs,
+    slice_histories,
+    split_rows,
+    take_range,
+)
+
+CATEGORIES, CATEGORY_DECAY = 3, 0.8  # the user's best; the weight of a click against the one after it
+HALF_LIFE_HOURS, SPAN_HOURS = 12.0, 27.0  # of an article's age; before and after the last click
+
+
+@dataclass(frozen=True)
+class FreshArticles:
+    """Articles and their clicks, to find by category and time of creation: ``births``, with the article of each
+    in ``order``.
+    """
+
+    catalogue: Catalogue
+    clicks: Int64s
+    births: WindowCounts
+    order: Int64s
+
+
+def index_fresh(articles: pl.DataFrame, history: pl.DataFrame) -> FreshArticles:
+    """All articles, with their clicks in a history."""
+    catalogue = index_catalogue(articles)
+    clicks = history.group_by("item").agg(clicks=pl.len().cast(pl.Int64))
+    counted = pl.DataFrame({"item": catalogue.items}).join(clicks, on="item", how="left", maintain_order="left")
+    births, order = count_events(catalogue.category, catalogue.created)
+    return FreshArticles(catalogue, counted["clicks"].fill_null(0).to_numpy(), births, order)
+
+
+def find_fresh(fold: Fold, articles: pl.DataFrame, top: int) -> pl.DataFrame:
+    """``list_fresh`` for the queries of a fold."""
+    ids, histories = gather_histories(fold.seen, fold.queries)
+    return lists_to_frame(ids, list_fresh(histories, index_fresh(articles, fold.history), top))
+
+
+def list_fresh(histories: Histories, articles: FreshArticles, top: int) -> ScoredLists:
+    """New articles of the user's favourite categories: category share * 0.5^(age / half-life) * log(2 + clicks).
+
+    An article counts from SPAN_HOURS before the last click to SPAN_HOURS after it, clicked or not.
+    """
+    favourite, span_ms = _find_favourites(histories, articles), int(SPAN_HOURS * HOUR_MS)
+    times = histories.times[favourite.rows]
+    low, high = articles.births.find(favourite.items, times, span_ms + 1, span_ms)
+    parts = []
+    for first, last in split_rows(count_up(high - low)[favourite.starts]):
+        part, own = take_range(favourite, first, last), slice(favourite.starts[first], favourite.starts[last])
+        near, which = expand_spans(low[own], (high - low)[own])
+        article = articles.order[near]
+        hours = np.abs(times[own][which] - articles.catalogue.created[article]) / HOUR_MS
+        scores = part.scores[which] * 0.5 ** (hours / HALF_LIFE_HOURS) * np.log(articles.clicks[article] + 2.0)
+        entries = part.rows[which], article, scores
+        parts.append(keep_unseen(entries, articles.catalogue.items, slice_histories(histories, first, last), top))
+    return join_lists(parts)
+
+
+def _find_favourites(histories: Histories, articles: FreshArticles) -> ScoredLists:
+    """The best categories of each query's clicks, those of later clicks weighing more."""
+    known = lookup_rows(articles.catalogue.items, histories.items)
+    clicks = known >= 0
+    pairs = pack_pairs(histories.rows[clicks], articles.catalogue.category[known[clicks]])
+    distinct, group = np.unique(pairs, return_inverse=True)
+    taste = np.bincount(group, CATEGORY_DECAY ** histories.back[clicks].astype(np.float64), len(distinct))
+    rows, category = distinct >> 32, distinct & (2**32 - 1)
+    return keep_best(rows, category, taste, CATEGORIES, len(histories.times))

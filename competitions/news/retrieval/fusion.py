@@ -1,0 +1,167 @@
+"""Reciprocal-rank fusion of the channels, and how much each channel's vote counts in it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import polars as pl
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from common.io.schemas import Candidates, validate
+from common.learning.features import lookup_rows
+from common.learning.listwise_softmax import log_likelihoods, softmax_gradients
+from common.learning.split import Fold
+from competitions.news.retrieval.lists import (
+    Floats,
+    Int64s,
+    Ints,
+    ScoredLists,
+    count_up,
+    frame_to_lists,
+    keep_best,
+    pack_pairs,
+    split_rows,
+    take_range,
+)
+
+CONSTANT = 20.0  # of reciprocal ranks: the larger, the less the first ranks count
+LEARN_QUERIES = 3_000  # more change the weights by less than they change the lists
+RIDGE = 1e-3  # on weights of votes between 0 and 1
+
+
+@dataclass(frozen=True)
+class FusedLists:
+    """The union of channels: each row's ``items`` (ids, ascending) and ``fusion``, and of each channel (rows of
+    ``ranks`` and ``scores``) the rank, 1 = best, and the score that it gave an item; NaN where it did not name it.
+    """
+
+    starts: Int64s
+    items: Ints
+    fusion: NDArray[np.float32]
+    ranks: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+    @cached_property
+    def rows(self) -> Int64s:
+        """The row of each item."""
+        return np.repeat(np.arange(len(self.starts) - 1), self.starts[1:] - self.starts[:-1])
+
+
+def fuse_channels(
+    channels: Mapping[str, pl.DataFrame], top: int, weights: Mapping[str, float] | None = None
+) -> pl.DataFrame:
+    """``fuse_lists`` of channels' frames; ``weights`` by channel, each 1 where there are none.
+
+    One row per (query, item), sorted by both: ``fusion``, and of each channel ``rank_NAME`` (1 = best) and
+    ``score_NAME``, null where the channel did not name the item.
+    """
+    ids = pl.concat([channel.select("query") for channel in channels.values()])["query"].unique().sort().to_numpy()
+    lists = [frame_to_lists(ids, channel) for channel in channels.values()]
+    votes = np.array([(weights or {}).get(name, 1.0) for name in channels])
+    fused = fuse_lists(lists, top, votes)
+    candidates = fused_to_frame(ids, fused, list(channels))
+    return validate(candidates, Candidates, "the union of the recall channels")
+
+
+def fused_to_frame(ids: NDArray[np.int32], fused: FusedLists, channels: Sequence[str]) -> pl.DataFrame:
+    """The union as ``fuse_channels`` returns it."""
+    columns = {"query": np.repeat(ids, np.diff(fused.starts)), "item": fused.items, "fusion": fused.fusion}
+    for name, ranks, scores in zip(channels, fused.ranks, fused.scores, strict=True):
+        columns |= {f"rank_{name}": ranks, f"score_{name}": scores}
+    return pl.DataFrame(columns, nan_to_null=True)
+
+
+def fuse_lists(channels: Sequence[ScoredLists], top: int, weights: Floats) -> FusedLists:
+    """The best ``top`` a row by reciprocal-rank fusion: sum of weight / (CONSTANT + rank), ties by item.
+
+    ``weights`` (channels,) of the votes (``learn_weights``). (Cormack, Clarke and Buettcher 2009.)
+    """
+    entries = np.sum([channel.starts for channel in channels], axis=0)
+    parts = []
+    for first, last in split_rows(entries):
+        part = [take_range(channel, first, last) for channel in channels]
+        parts.append(_fuse_part(part, top, weights))
+    if len(parts) == 1:
+        return parts[0]
+    items, fusion = (np.concatenate([getattr(part, name) for part in parts]) for name in ("items", "fusion"))
+    ranks, scores = (np.hstack([getattr(part, name) for part in parts]) for name in ("ranks", "scores"))
+    return FusedLists(count_up(np.concatenate([np.diff(part.starts) for part in parts])), items, fusion, ranks, scores)
+
+
+def _fuse_part(channels: Sequence[ScoredLists], top: int, weights: Floats) -> FusedLists:
+    height, sizes = len(channels[0].starts) - 1, [len(channel.items) for channel in channels]
+    items, scores, rows, positions = (
+        np.concatenate([getattr(channel, name) for channel in channels])
+        for name in ("items", "scores", "rows", "positions")
+    )
+    ranks = positions + 1
+    votes = np.repeat(weights, sizes) / (CONSTANT + ranks)
+    width = int(items.max()) + 1 if len(items) else 1
+    sums = sp.coo_array((votes, (rows, items)), shape=(height, width)).tocsr()
+    best = keep_best(np.repeat(np.arange(height), np.diff(sums.indptr)), sums.indices, sums.data, top, height)
+    keys = pack_pairs(best.rows, best.items)
+    order = np.argsort(keys)
+    entries = lookup_rows(keys[order], pack_pairs(rows, items))
+    kept = entries >= 0
+    cells = np.repeat(np.arange(len(channels)), sizes)[kept], entries[kept]
+    tables = np.full((2, len(channels), len(keys)), np.nan, np.float32)
+    tables[0][cells], tables[1][cells] = ranks[kept], scores[kept]
+    return FusedLists(best.starts, best.items[order], best.scores[order], tables[0], tables[1])
+
+
+def learn_fusion(
+    fold: Fold, channels: Mapping[str, pl.DataFrame], kind: Literal["learned", "equal"], seed: int
+) -> dict[str, float]:
+    """The weight of each channel's vote, from the training queries; 1 each where fusion is to be equal."""
+    if kind == "equal":
+        return dict.fromkeys(channels, 1.0)
+    assert fold.answers is not None
+    train = fold.queries.filter(role="train").select("query")
+    return learn_weights(channels, fold.answers.join(train, on="query", how="semi"), seed)
+
+
+def learn_weights(channels: Mapping[str, pl.DataFrame], answers: pl.DataFrame, seed: int) -> dict[str, float]:
+    """A weight of 0 or more for each channel, 1 on average, under which the answers are likeliest.
+
+    ``channels`` as ``fuse_channels`` takes them; ``answers`` (query, item) of queries to learn from, at most
+    ``LEARN_QUERIES`` of those whose answer a channel names. A conditional logit over the union, whose features are
+    the channels' votes (CONSTANT + 1) / (CONSTANT + rank). Without any such answer every weight is 1.
+    """
+    votes, labels, sizes = gather_votes(channels, answers, seed)
+    if not len(sizes):
+        return dict.fromkeys(channels, 1.0)
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        scores = votes @ weights
+        gradient, _ = softmax_gradients(scores, labels, sizes)
+        likelihood = float(log_likelihoods(scores, labels, sizes).sum())
+        penalty = RIDGE * len(sizes) * weights
+        return float(penalty @ weights) / 2 - likelihood, votes.T @ gradient + penalty
+
+    start = np.ones(votes.shape[1])
+    solution = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(start)).x
+    scale = solution.mean() or 1.0
+    return {name: float(weight / scale) for name, weight in zip(channels, solution, strict=True)}
+
+
+def gather_votes(
+    channels: Mapping[str, pl.DataFrame], answers: pl.DataFrame, seed: int
+) -> tuple[sp.csr_array, NDArray[np.float32], NDArray[np.int32]]:
+    """The union of the channels of some queries: votes (rows, channels), labels (rows,), rows of each query."""
+    right = np.sort(pack_pairs(answers["query"].to_numpy(), answers["item"].to_numpy()))
+    named = [pack_pairs(channel["query"].to_numpy(), channel["item"].to_numpy()) for channel in channels.values()]
+    hits = np.unique(np.concatenate([pairs[lookup_rows(right, pairs) >= 0] for pairs in named]) >> 32)
+    known = pl.Series("query", hits, pl.Int32)
+    drawn = known.sample(min(LEARN_QUERIES, len(known)), seed=seed).sort().to_numpy()
+    lists = [frame_to_lists(drawn, channel) for channel in channels.values()]
+    listed = np.concatenate([pack_pairs(drawn[each.rows], each.items) for each in lists])
+    votes = np.concatenate([(CONSTANT + 1) / (CONSTANT + each.positions + 1) for each in lists])
+    pairs, row = np.unique(listed, return_inverse=True)
+    channel = np.repeat(np.arange(len(lists)), [len(each.items) for each in lists])
+    labels = (lookup_rows(right, pairs) >= 0).astype(np.float32)
+    sizes = np.bincount(np.searchsorted(drawn, pairs >> 32), minlength=len(drawn)).astype(np.int32)
+    return sp.csr_array((votes, (row, channel)), (len(pairs), len(lists))), labels, sizes

@@ -1,0 +1,252 @@
+"""Lists of items for many queries at once, as flat arrays: what queries clicked, and what channels list for them.
+
+The lists of all rows stand one after the other, ``starts[i]:starts[i + 1]`` those of row ``i`` (the layout of a sparse
+matrix). Fifty thousand queries of a fold and the one query of a request go through the same functions.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from common.learning.features import expand_spans, falling_bits, from_falling_bits, lookup_rows
+
+Ints = NDArray[np.integer]
+Int64s = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+HALF = np.uint64(32)
+PART_ENTRIES = 4_000_000  # that are held at once: some 200 MB
+PART_ROWS = 8_192  # rows whose numbers fit beside those of half a million items in ``keep_best``
+ALL_BITS = np.uint64((1 << 32) - 1)
+
+
+@dataclass(frozen=True)
+class Histories:
+    """What each query saw: ``times`` (rows,) of the queries in ms; ``items``, ``clicked`` (ms) and ``back`` by click.
+
+    ``back`` counts from 0 = the latest click; the clicks of a row stand in the order of time.
+    """
+
+    times: Int64s
+    starts: Int64s
+    items: Ints
+    clicked: Int64s
+    back: Ints
+
+    @cached_property
+    def sizes(self) -> Int64s:
+        """The clicks of each row."""
+        return self.starts[1:] - self.starts[:-1]
+
+    @cached_property
+    def rows(self) -> Int64s:
+        """The row of each click."""
+        return np.repeat(np.arange(len(self.times)), self.sizes)
+
+    @cached_property
+    def seen(self) -> Int64s:
+        """Row and item of each click, packed, ascending."""
+        return np.sort(pack_pairs(self.rows, self.items))
+
+
+@dataclass(frozen=True)
+class ScoredLists:
+    """Each row's ``items``, best first, and their ``scores`` (float32, higher is better)."""
+
+    starts: Int64s
+    items: Ints
+    scores: NDArray[np.float32]
+
+    @cached_property
+    def sizes(self) -> Int64s:
+        """The entries of each row."""
+        return self.starts[1:] - self.starts[:-1]
+
+    @cached_property
+    def rows(self) -> Int64s:
+        """The row of each entry."""
+        return np.repeat(np.arange(len(self.starts) - 1), self.sizes)
+
+    @cached_property
+    def positions(self) -> Int64s:
+        """The position of each entry in its list, 0 = best."""
+        return np.arange(len(self.items)) - np.repeat(self.starts[:-1], self.sizes)
+
+    def keep(self, mask: Bools) -> "ScoredLists":
+        """The entries of ``mask`` alone."""
+        kept = count_up(mask)
+        return ScoredLists(kept[self.starts], self.items[mask], self.scores[mask])
+
+    def head(self, top: int | Ints) -> "ScoredLists":
+        """The first ``top`` of each list: one number for all rows, or one a row."""
+        limit = top if isinstance(top, int) else np.repeat(top, self.sizes)
+        return self.keep(self.positions < limit)
+
+
+def gather_histories(seen: pl.DataFrame, queries: pl.DataFrame | None = None) -> tuple[NDArray[np.int32], Histories]:
+    """The ids of the queries, ascending, and their clicks; without ``queries`` (query, time) those of ``seen``."""
+    ordered = seen.select("query", "item", "time", "back").sort("query", "back", descending=[False, True])
+    if queries is None:
+        queries = ordered.group_by("query", maintain_order=True).agg(pl.col("time").max())
+    chosen = queries.select("query", "time").sort("query")
+    ids = chosen["query"].to_numpy()
+    rows = lookup_rows(ids, ordered["query"].to_numpy())
+    if (rows < 0).any():
+        raise ValueError("gather_histories: there are clicks of a query that is not among the queries")
+    starts = count_up(np.bincount(rows, minlength=len(ids)))
+    columns = (ordered[name].to_numpy() for name in ("item", "time", "back"))
+    return ids, Histories(chosen["time"].to_numpy(), starts, *columns)
+
+
+def lists_to_frame(ids: NDArray[np.int32], lists: ScoredLists) -> pl.DataFrame:
+    """One row per (query, item) with its score, sorted by query, best first."""
+    query = np.repeat(ids, lists.sizes)
+    return pl.DataFrame({"query": query, "item": lists.items.astype(np.int32), "score": lists.scores})
+
+
+def frame_to_lists(ids: NDArray[np.int32], listed: pl.DataFrame) -> ScoredLists:
+    """The lists of some queries from a frame of ``lists_to_frame``; an empty one for an id that is not in it."""
+    owner = listed["query"].to_numpy()
+    low, high = np.searchsorted(owner, ids, "left"), np.searchsorted(owner, ids, "right")
+    items, scores, starts = listed["item"].to_numpy(), listed["score"].to_numpy(), count_up(high - low)
+    if starts[-1] < len(owner):
+        entries, _ = expand_spans(low, high - low)
+        items, scores = items[entries], scores[entries]
+    return ScoredLists(starts, items, scores)
+
+
+def keep_best(rows: Ints, items: Ints, scores: NDArray[Any], top: int | Ints, height: int) -> ScoredLists:
+    """The ``top`` entries of each of ``height`` rows by falling score as 32 bits, ties by item (both >= 0).
+
+    Row, score and item are packed into one 64-bit number each where they fit, and these are sorted: seven times as fast
+    as sorting by three keys.
+    """
+    short = scores.astype(np.float32)
+    bits = int(items.max()).bit_length() if len(items) else 0
+    if bits + max(height - 1, 0).bit_length() <= int(HALF):
+        rows, items, short = _sort_packed(rows, items, short, np.uint64(bits))
+    else:
+        order = np.lexsort((items, -short, rows))
+        rows, items, short = rows[order], items[order], short[order]
+    starts = count_up(np.bincount(rows, minlength=height))
+    return ScoredLists(starts, items, short).head(top)
+
+
+def _sort_packed(
+    rows: Ints, items: Ints, scores: NDArray[np.float32], bits: np.uint64
+) -> tuple[Ints, Ints, NDArray[np.float32]]:
+    code = rows.astype(np.uint64) << (HALF + bits) | falling_bits(scores).astype(np.uint64) << bits
+    code |= items.astype(np.uint64)
+    code.sort()
+    item = (code & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int32)
+    short = from_falling_bits((code >> bits & ALL_BITS).astype(np.uint32))
+    return (code >> (HALF + bits)).astype(np.int64), item, short
+
+
+def drop_seen(lists: ScoredLists, histories: Histories) -> ScoredLists:
+    """Leave out the items that a query has already seen: repeats are under 1 % of all targets."""
+    return lists.keep(lookup_rows(histories.seen, pack_pairs(lists.rows, lists.items)) < 0)
+
+
+def keep_unseen(
+    entries: tuple[Ints, Ints, Floats], ids: NDArray[np.int32], histories: Histories, top: int
+) -> ScoredLists:
+    """``keep_best`` of what a query has not seen; ``entries``: row, index in ``ids`` and score of each.
+
+    As many more than ``top`` are kept first as the query has clicks, so that these can leave.
+    """
+    best = keep_best(*entries, top + histories.sizes, len(histories.times))
+    return drop_seen(ScoredLists(best.starts, ids[best.items], best.scores), histories).head(top)
+
+
+def pack_pairs(first: Ints, second: Ints) -> Int64s:
+    """Pairs of numbers from 0 to 2^31 - 1 as one number each, in the order of the pairs.
+
+    >>> packed = pack_pairs(np.array([0, 1, 1]), np.array([9, 2, 3]))
+    >>> (packed >> 32).tolist(), (packed & 0xFFFFFFFF).tolist()
+    ([0, 1, 1], [9, 2, 3])
+    """
+    packed: Int64s = first.astype(np.int64) << 32 | second.astype(np.int64)
+    return packed
+
+
+def take_lists(lists: ScoredLists, chosen: Ints) -> ScoredLists:
+    """Some of the lists, one a row of ``chosen``; -1 is an empty one."""
+    low = np.where(chosen < 0, 0, lists.starts[chosen])
+    lengths = np.where(chosen < 0, 0, lists.starts[chosen + 1] - low)
+    entries, _ = expand_spans(low, lengths)
+    return ScoredLists(count_up(lengths), lists.items[entries], lists.scores[entries])
+
+
+def take_range(lists: ScoredLists, first: int, last: int) -> ScoredLists:
+    """The lists of some rows, one after the other."""
+    low, high = lists.starts[first], lists.starts[last]
+    return ScoredLists(lists.starts[first : last + 1] - low, lists.items[low:high], lists.scores[low:high])
+
+
+def join_lists(parts: Sequence[ScoredLists]) -> ScoredLists:
+    """The lists of all parts, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    sizes = np.concatenate([part.sizes for part in parts])
+    items, scores = (np.concatenate([getattr(part, name) for part in parts]) for name in ("items", "scores"))
+    return ScoredLists(count_up(sizes), items, scores)
+
+
+def slice_histories(histories: Histories, first: int, last: int) -> Histories:
+    """Some rows, one after the other."""
+    if first == 0 and last == len(histories.times):
+        return histories
+    clicks = slice(histories.starts[first], histories.starts[last])
+    starts = histories.starts[first : last + 1] - histories.starts[first]
+    clicked, back = histories.clicked[clicks], histories.back[clicks]
+    return Histories(histories.times[first:last], starts, histories.items[clicks], clicked, back)
+
+
+def repeat_histories(histories: Histories, times: int) -> Histories:
+    """All rows, so many times one after the other."""
+    if times == 1:
+        return histories
+    starts = np.add.outer(np.arange(times) * len(histories.items), histories.starts[:-1]).ravel()
+    return Histories(
+        times=np.tile(histories.times, times),
+        starts=np.append(starts, times * len(histories.items)),
+        items=np.tile(histories.items, times),
+        clicked=np.tile(histories.clicked, times),
+        back=np.tile(histories.back, times),
+    )
+
+
+def divide_lists(lists: ScoredLists, parts: int) -> list[ScoredLists]:
+    """The lists as so many parts of as many rows each."""
+    height = (len(lists.starts) - 1) // max(parts, 1)
+    return [take_range(lists, part * height, (part + 1) * height) for part in range(parts)]
+
+
+def split_rows(work: Int64s) -> Iterator[tuple[int, int]]:
+    """Ranges of rows of at most ``PART_ROWS`` and, but for a row that is larger, ``PART_ENTRIES``.
+
+    ``work`` (rows + 1,): the entries of all rows before each. There is always a range, if an empty one.
+    """
+    first, height = 0, len(work) - 1
+    while first < height or not first:
+        reached = int(np.searchsorted(work, work[first] + PART_ENTRIES, "right")) - 1
+        last = min(max(reached, first + 1), first + PART_ROWS, height)
+        yield first, last
+        first = max(last, 1)
+
+
+def count_up(sizes: NDArray[Any]) -> Int64s:
+    """Where each of some lists of these sizes starts, and where the last one ends: (lists + 1,).
+
+    >>> count_up(np.array([2, 0, 3])).tolist()
+    [0, 2, 2, 5]
+    """
+    starts = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=starts[1:])
+    return starts

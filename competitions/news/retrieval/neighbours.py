@@ -1,0 +1,122 @@
+"""Neighbours of what a query clicked: item-to-item tables, followed from the clicks.
+
+``follow`` works on arrays, as a service calls it for one request; ``score_neighbours`` calls it for the queries of a
+fold.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from common.learning.cooccurrence import FollowSettings
+from common.learning.features import HOUR_MS, lookup_rows
+from competitions.news.retrieval.lists import (
+    Floats,
+    Histories,
+    Int64s,
+    Ints,
+    ScoredLists,
+    count_up,
+    gather_histories,
+    join_lists,
+    keep_unseen,
+    lists_to_frame,
+    pack_pairs,
+    repeat_histories,
+    slice_histories,
+    split_rows,
+)
+
+NO_NEIGHBOURS = pl.DataFrame(schema={"item": pl.Int32, "neighbour": pl.Int32, "weight": pl.Float32})
+
+
+@dataclass(frozen=True)
+class NeighbourTables:
+    """Item-to-item tables, numbered from 0 on, as one sparse matrix with a row per table and item.
+
+    ``sources`` (ascending): number of the table and item, packed. The neighbours of source i are
+    ``neighbours[columns[j]]`` (ids, ascending), of ``weights[j]``, j from ``starts[i]`` to ``starts[i + 1]``.
+    """
+
+    sources: Int64s
+    neighbours: NDArray[np.int32]
+    starts: NDArray[np.int32]
+    columns: NDArray[np.int32]
+    weights: Floats
+
+    @cached_property
+    def matrix(self) -> sp.csr_array:
+        """(sources, neighbours)."""
+        shape = len(self.sources), len(self.neighbours)
+        return sp.csr_array((self.weights, self.columns, self.starts), shape=shape)
+
+
+def index_neighbours(tables: Sequence[pl.DataFrame]) -> NeighbourTables:
+    """Frames of one row per (item, neighbour) with its weight."""
+    ordered = pl.concat([NO_NEIGHBOURS, *(table.sort("item", maintain_order=True) for table in tables)])
+    numbers = np.repeat(np.arange(len(tables)), np.array([table.height for table in tables], np.int64))
+    owner, reached = pack_pairs(numbers, ordered["item"].to_numpy()), ordered["neighbour"].to_numpy()
+    sources, neighbours = np.unique(owner), np.unique(reached)
+    starts = np.append(np.searchsorted(owner, sources), len(owner)).astype(np.int32)
+    columns = np.searchsorted(neighbours, reached).astype(np.int32)
+    return NeighbourTables(sources, neighbours, starts, columns, ordered["weight"].cast(pl.Float64).to_numpy())
+
+
+def score_neighbours(seen: pl.DataFrame, table: pl.DataFrame, settings: FollowSettings, top: int) -> pl.DataFrame:
+    """``follow`` for the queries of ``seen`` (query, item, time, back) with a table of (item, neighbour, weight)."""
+    ids, histories = gather_histories(seen)
+    return lists_to_frame(ids, follow(histories, index_neighbours([table]), [(0, settings)], top))
+
+
+def follow(
+    histories: Histories, tables: NeighbourTables, channels: Sequence[tuple[int, FollowSettings]], top: int
+) -> ScoredLists:
+    """Score the neighbours of what a query saw: sum of weight * decay^back * 0.5^(hours before the last / half-life).
+
+    Only the ``last`` clicks count. Items that the query has seen and those whose score is 0 are left out; the best
+    ``top`` a query stay. ``channels``: each one's table and settings; the lists of all queries by the first channel
+    come first, then those by the second. In one pass they cost a request what one of them costs.
+    """
+    table, last, decay, half_life = np.array([(number, *_list_weights(one)) for number, one in channels]).T[:, :, None]
+    every = repeat_histories(histories, len(channels))
+    hours = (_last_clicks(histories)[histories.rows] - histories.clicked) / HOUR_MS
+    keys = pack_pairs(table, histories.items)
+    used = histories.back < last
+    sources = np.full(used.shape, -1)
+    sources[used] = lookup_rows(tables.sources, keys[used])
+    used = sources >= 0
+    trust = (decay**histories.back * 0.5 ** (hours / half_life))[used]
+    starts, sources = count_up(used.ravel())[every.starts], sources[used].astype(np.int32)
+    work = count_up((tables.starts[1:] - tables.starts[:-1])[sources])[starts]
+    parts = []
+    for first, end in split_rows(work):
+        own = slice(starts[first], starts[end])
+        sums = _add_up((trust[own], sources[own], starts[first : end + 1]), tables.matrix)
+        parts.append(keep_unseen(sums, tables.neighbours, slice_histories(every, first, end), top))
+    return join_lists(parts)
+
+
+def _list_weights(settings: FollowSettings) -> tuple[float, float, float]:
+    return settings.last, settings.decay, settings.half_life_hours
+
+
+def _last_clicks(histories: Histories) -> Int64s:
+    """The time of each row's latest click; that of the query where it has none."""
+    clicked = np.append(histories.clicked, 0)
+    return np.where(histories.sizes > 0, clicked[histories.starts[1:] - 1], histories.times)
+
+
+def _add_up(sources: tuple[Floats, Ints, Int64s], matrix: sp.csr_array) -> tuple[Int64s, Ints, Floats]:
+    """The sums of the matrix' rows by trust: row, column and value of each. ``sources``: trust, rows, and their starts.
+
+    The sums of a row are made in the order of its sources, so they do not depend on the other rows.
+    """
+    trust, chosen, starts = sources
+    own = sp.csr_array((trust, chosen, (starts - starts[0]).astype(np.int32)), shape=(len(starts) - 1, matrix.shape[0]))
+    sums = own @ matrix
+    return np.repeat(np.arange(len(starts) - 1), sums.indptr[1:] - sums.indptr[:-1]), sums.indices, sums.data

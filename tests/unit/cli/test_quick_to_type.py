@@ -1,0 +1,31 @@
+"""What a person types often does not import what only a run needs: together those libraries take two seconds."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from competitions import NAMES
+from tests.unit.cli.test_serve import write_run
+
+HEAVY = ("catboost", "lightgbm", "matplotlib", "optuna", "scipy", "sklearn", "sqlalchemy", "torch", "xgboost")
+SCRIPT = """
+import sys
+from competitions.__main__ import app
+app(sys.argv[2:], standalone_mode=False)
+print("imported:", *sorted(set(sys.argv[1].split(",")) & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize("words", ["--help", "run --help", "runs", "compare last~1 last"])
+def test_no_heavy_library_is_imported(tmp_path: Path, words: str) -> None:
+    for run in ("20260101-000000-000", "20260102-000000-000"):
+        write_run(tmp_path, "news", run, np.zeros(5))
+    unwanted = [*HEAVY, *(f"competitions.{name}" for name in NAMES)]
+    unwanted += [] if words.startswith("compare") else ["polars"]
+    build = [] if words.endswith("--help") else ["--build", str(tmp_path)]
+    command = [sys.executable, "-c", SCRIPT, ",".join(unwanted), *words.split(), *build]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines()[-1] == "imported:"

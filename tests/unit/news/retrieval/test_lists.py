@@ -1,0 +1,112 @@
+"""Flat lists: the best of each row, what was seen, and ranges of rows."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from competitions.news.retrieval import lists
+from competitions.news.retrieval.lists import (
+    Histories,
+    ScoredLists,
+    count_up,
+    drop_seen,
+    frame_to_lists,
+    gather_histories,
+    join_lists,
+    keep_best,
+    lists_to_frame,
+    slice_histories,
+    split_rows,
+    take_lists,
+    take_range,
+)
+
+SEEN = pl.DataFrame(
+    [(4, 12, 100, 1), (4, 10, 300, 0), (7, 11, 50, 0)], schema=["query", "item", "time", "back"], orient="row"
+).cast({"query": pl.Int32, "item": pl.Int32, "back": pl.Int32})
+
+
+def make_lists(*rows: list[tuple[int, float]]) -> ScoredLists:
+    entries = [entry for row in rows for entry in row]
+    items, scores = ([entry[side] for entry in entries] for side in (0, 1))
+    starts = count_up(np.array([len(row) for row in rows], np.int64))
+    return ScoredLists(starts, np.array(items, np.int32), np.array(scores, np.float32))
+
+
+def entries_of(listed: ScoredLists) -> list[tuple[int, int, float]]:
+    return list(zip(listed.rows.tolist(), listed.items.tolist(), listed.scores.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("largest", [40, 2**31 - 1])  # packed into 64 bits, and too large for that
+def test_the_best_of_a_row_are_those_of_a_sort_with_ties_by_item(largest: int) -> None:
+    rng = np.random.default_rng(0)
+    rows, scores = rng.integers(0, 6, 400), rng.integers(-3, 4, 400) / 2
+    items = rng.permutation(400) % 41
+    items[items == 40] = largest
+    rows[rows == 3] = 2  # a row without entries
+    best = entries_of(keep_best(rows, items, scores, 9, 6))
+    for row in range(6):
+        own = sorted((-s, i) for r, i, s in zip(rows, items, scores, strict=True) if r == row)[:9]
+        assert [(i, s) for r, i, s in best if r == row] == [(i, -s) for s, i in own]
+    tops = np.array([0, 1, 2, 3, 4, 5])
+    assert np.diff(keep_best(rows, items, scores, tops, 6).starts).tolist() == [0, 1, 2, 0, 4, 5]
+
+
+def test_nothing_has_no_best() -> None:
+    none = np.empty(0, np.int64)
+    assert keep_best(none, none, np.empty(0), 5, 3).starts.tolist() == [0, 0, 0, 0]
+
+
+def test_clicks_stand_by_query_in_the_order_of_time() -> None:
+    ids, histories = gather_histories(SEEN)
+    assert ids.tolist() == [4, 7]
+    assert (histories.times.tolist(), histories.items.tolist()) == ([300, 50], [12, 10, 11])
+    assert histories.rows.tolist() == [0, 0, 1]
+    queries = pl.DataFrame({"query": [7, 5, 4], "time": [9, 8, 7]}, schema_overrides={"query": pl.Int32})
+    ids, histories = gather_histories(SEEN, queries)
+    assert (ids.tolist(), histories.times.tolist()) == ([4, 5, 7], [7, 8, 9])
+    assert histories.starts.tolist() == [0, 2, 2, 3]
+    with pytest.raises(ValueError, match="not among the queries"):
+        gather_histories(SEEN, queries.filter(pl.col("query") < 6))
+
+
+def test_some_rows_of_histories_are_those_of_the_whole() -> None:
+    _, histories = gather_histories(SEEN)
+    part = slice_histories(histories, 1, 2)
+    assert (part.times.tolist(), part.items.tolist(), part.starts.tolist()) == ([50], [11], [0, 1])
+    assert slice_histories(histories, 0, 2) is histories
+
+
+def test_seen_items_leave_their_own_list_alone() -> None:
+    _, histories = gather_histories(SEEN)
+    listed = make_lists([(11, 3.0), (10, 2.0), (13, 1.0)], [(11, 3.0), (10, 2.0)])
+    assert entries_of(drop_seen(listed, histories)) == [(0, 11, 3.0), (0, 13, 1.0), (1, 10, 2.0)]
+    empty = Histories(np.zeros(2, np.int64), np.zeros(3, np.int64), *[np.empty(0, np.int64)] * 3)
+    assert entries_of(drop_seen(listed, empty)) == entries_of(listed)
+
+
+def test_lists_become_frames_and_come_back() -> None:
+    listed, ids = make_lists([(5, 0.5)], [], [(6, 2.0), (5, 1.0)]), np.array([2, 3, 9], np.int32)
+    frame = lists_to_frame(ids, listed)
+    assert frame.rows() == [(2, 5, 0.5), (9, 6, 2.0), (9, 5, 1.0)]
+    assert frame.schema == {"query": pl.Int32, "item": pl.Int32, "score": pl.Float32}
+    assert entries_of(frame_to_lists(ids, frame)) == entries_of(listed)
+
+
+def test_lists_are_cut_taken_and_joined_by_row() -> None:
+    listed = make_lists([(5, 3.0), (6, 2.0)], [], [(7, 2.0), (8, 1.0), (9, 0.0)])
+    assert entries_of(listed.head(1)) == [(0, 5, 3.0), (2, 7, 2.0)]
+    assert entries_of(listed.head(np.array([0, 4, 2]))) == [(2, 7, 2.0), (2, 8, 1.0)]
+    taken = take_lists(listed, np.array([2, -1, 0, 2]))
+    assert np.diff(taken.starts).tolist() == [3, 0, 2, 3]
+    assert taken.items.tolist() == [7, 8, 9, 5, 6, 7, 8, 9]
+    halves = [take_range(listed, 0, 2), take_range(listed, 2, 3)]
+    assert entries_of(join_lists(halves)) == entries_of(listed)
+
+
+def test_ranges_of_rows_hold_so_many_entries_or_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "PART_ENTRIES", 10)
+    monkeypatch.setattr(lists, "PART_ROWS", 3)
+    work = count_up(np.array([4, 6, 1, 50, 2, 2, 0, 0, 3]))
+    assert list(split_rows(work)) == [(0, 2), (2, 3), (3, 4), (4, 7), (7, 9)]
+    assert list(split_rows(np.zeros(1, np.int64))) == [(0, 0)]
