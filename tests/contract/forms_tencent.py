@@ -19,7 +19,7 @@ from competitions.tencent.competition import COMPETITION, explain_cv_only
 from competitions.tencent.corpus import Sequences, Users
 from competitions.tencent.io import reader, schema
 from tests.contract.host_forms import Form
-from tests.contract.tencent_faults import edit_users
+from tests.contract.tencent_faults import edit_users, void
 from tests.contract.tencent_planted import plant, write_release
 from tests.unit.tencent.tencent_files import EMBEDDING, write_pickle
 
@@ -78,10 +78,6 @@ def on_pickle(name: str, edit: Callable[[Any], Any], protocol: int = 4) -> Edit:
 def on_feature_rids(edit: Callable[[Any], Any]) -> Edit:
     """An edit of the values' numberings in indexer.pkl."""
     return on_pickle(INDEXER, lambda content: content | {"f": edit(content["f"])})
-
-
-def void(_: object) -> None:
-    """An edit returns nothing."""
 
 
 def nest(kind: Callable[[Any], Any]) -> Callable[[Any], Any]:
