@@ -37,8 +37,8 @@ TRIES = 200  # a user who has accepted no candidate after so many has no truth
 
 @dataclass(frozen=True)
 class Targets:
-    """One entry a user: ``ad`` int64, what is asked for, -1 for none; ``action`` int8, what the user does with it,
-    an exposure where nothing is asked for.
+    """One entry a user: ``ad`` int64, the target, -1 for none; ``action`` int8, what the user does with it, an exposure
+    where there is none.
     """
 
     ad: Ints
@@ -60,24 +60,17 @@ def choose_candidates(inventory: AdInventory, seen: Bools, count: int, rng: np.r
     return np.sort(np.concatenate(chosen))
 
 
-def draw_truth(
-    env: Environment, users: Users, state: UserState, past: Codes, allowed: Bools, rng: np.random.Generator
-) -> Ints:
-    """The ad that each user clicks first within the horizon, -1 for none; ``allowed`` by ad: it is a candidate."""
-    truth = np.full(len(users), -1)
-    rows = np.flatnonzero(rng.random(len(users)) < 1.0 - np.exp(-users.pace * users.clicks))
-    truth[rows] = _draw_clicked(env, users, state, past, rows, allowed, rng)
-    return truth
-
-
 def draw_targets(
     env: Environment, users: Users, state: UserState, past: Codes, allowed: Bools, rng: np.random.Generator
 ) -> Targets:
-    """What each user is asked for, by the rule of the round of ``env``; ``allowed`` by ad: it is a candidate."""
+    """What each user does within the horizon, by the rule of the round of ``env``; ``allowed`` by ad: a candidate."""
+    expected = users.pace * users.clicks
     if env.conversions is None:
-        ad = draw_truth(env, users, state, past, allowed, rng)
+        ad = np.full(len(users), -1)
+        rows = np.flatnonzero(rng.random(len(users)) < 1.0 - np.exp(-expected))
+        ad[rows] = _draw_clicked(env, users, state, past, rows, allowed, rng)
         return Targets(ad, np.where(ad >= 0, CLICK, EXPOSURE).astype(np.int8))
-    user = np.repeat(np.arange(len(users)), rng.poisson(users.pace * users.clicks))
+    user = np.repeat(np.arange(len(users)), rng.poisson(expected))
     ad = _draw_clicked(env, users, state, past, user, allowed, rng)
     user, ad = user[ad >= 0], ad[ad >= 0]
     return choose_targets(user, ad, draw_conversions(env.conversions, users.willing[user], ad, rng), len(users))

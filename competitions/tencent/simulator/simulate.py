@@ -28,7 +28,7 @@ from competitions.tencent.corpus import join_columns
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CLICK, CONVERSION, TRUTH
 from competitions.tencent.simulator import oracle
-from competitions.tencent.simulator.ad_features import ad_vectors, describe_ads, make_embedder
+from competitions.tencent.simulator.ad_features import describe_ads
 from competitions.tencent.simulator.ad_inventory import build_inventory
 from competitions.tencent.simulator.ads import make_ads
 from competitions.tencent.simulator.calibration import describe
@@ -244,8 +244,8 @@ def write_files(
             labels = names.labels(group.start + np.arange(count))
             yield UserBatch(group.start, group.users, group.past, profile, labels, known)
 
-    embed, user_values = make_embedder(env.seed), draw_user_values(env.seed)
-    blocks = embed_ads(numbers, shown, lambda ads: ad_vectors(env.topics, env.inventory.ads, ads), embed, env.seed)
+    user_values = draw_user_values(env.seed)
+    blocks = embed_ads(env.topics, env.inventory.ads, numbers, shown, env.seed)
     if layout == "release":
         write_release(folder, numbers, batches, blocks)
     else:

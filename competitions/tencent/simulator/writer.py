@@ -17,9 +17,17 @@ from numpy.typing import NDArray
 
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION, USER_FEATURES, USER_LISTS
-from competitions.tencent.simulator.ad_features import EMBEDDING, NULL_SHARE, lack_embedding
+from competitions.tencent.simulator.ad_features import (
+    EMBEDDING,
+    NULL_SHARE,
+    ad_vectors,
+    draw_image,
+    embed,
+    lack_embedding,
+)
+from competitions.tencent.simulator.ads import Ads
 from competitions.tencent.simulator.id_assignment import FIRST_USER_VALUE, Numbers, draw_distinct
-from competitions.tencent.simulator.topics import Bools, Codes, Ints, Singles
+from competitions.tencent.simulator.topics import Bools, Codes, Ints, Singles, Topics
 from competitions.tencent.simulator.user_features import SIZES, Profile
 from competitions.tencent.simulator.users import Users
 
@@ -51,17 +59,16 @@ class EmbeddingBlock:
     null: Bools
 
 
-def embed_ads(
-    numbers: Numbers, shown: Ints, row: Callable[[Ints], Singles], embed: Callable[..., Singles], seed: int
-) -> Iterable[EmbeddingBlock]:
-    """Embeddings of the numbered ads in their order, block by block: ``row`` gives where ads lie, ``shown`` how often
-    they were. An ad that lacks its embedding is left out, or stands there with null.
+def embed_ads(topics: Topics, ads: Ads, numbers: Numbers, shown: Ints, seed: int) -> Iterable[EmbeddingBlock]:
+    """Embeddings of the numbered ads in their order, block by block; ``shown`` by ad: how often it was. An ad that
+    lacks its embedding is left out, or stands there with null.
     """
+    image = draw_image(seed)
     for start in range(0, len(numbers.ads), ROWS):
-        ads = numbers.ads[start : start + ROWS]
+        which = numbers.ads[start : start + ROWS]
         rng = np.random.default_rng([63, seed, start])
-        vectors, missing = embed(row(ads), rng), lack_embedding(shown[ads], rng)
-        null = missing & (rng.random(len(ads)) < NULL_SHARE)
+        vectors, missing = embed(ad_vectors(topics, ads, which), image, rng), lack_embedding(shown[which], rng)
+        null = missing & (rng.random(len(which)) < NULL_SHARE)
         kept = np.flatnonzero(~missing | null)
         yield EmbeddingBlock(start + kept, vectors[kept], null[kept])
 

@@ -11,7 +11,7 @@ from competitions.tencent.metrics import score_answers
 from competitions.tencent.simulator import ad_inventory, click_model, oracle, simulate
 from competitions.tencent.simulator.ads import CAMPAIGNS, EVERGREEN, make_ads
 from competitions.tencent.simulator.click_model import CLICKED, VISIT_TOPIC_FROM, Environment, UserState
-from competitions.tencent.simulator.ground_truth import Targets, choose_candidates, draw_truth
+from competitions.tencent.simulator.ground_truth import Targets, choose_candidates, draw_targets
 from competitions.tencent.simulator.topics import (
     BAND_SHARE,
     BANDS,
@@ -55,7 +55,8 @@ def world() -> World:
     past, state = click_model.browse(env, users, np.random.default_rng(1))
     seen = np.bincount(past[past >= 0], minlength=len(env.inventory.ads)) > 0
     candidates = choose_candidates(env.inventory, seen, sizes.candidates, np.random.default_rng(2))
-    truth = draw_truth(env, users, state, past, np.isin(np.arange(len(seen)), candidates), np.random.default_rng(3))
+    allowed = np.isin(np.arange(len(seen)), candidates)
+    truth = draw_targets(env, users, state, past, allowed, np.random.default_rng(3)).ad
     return World(env, users, past, state, seen, candidates, truth)
 
 
@@ -262,7 +263,7 @@ def test_first_clicks_are_drawn_by_the_oracles_chances(world: World) -> None:
     users = replace(click_model.take(world.users, rows), pace=np.full(len(rows), 1e9))  # everyone clicks
     state, past = click_model.take(world.state, rows), world.past[rows]
     allowed = np.isin(np.arange(len(world.seen)), world.candidates)
-    truth = draw_truth(world.env, users, state, past, allowed, np.random.default_rng(8))
+    truth = draw_targets(world.env, users, state, past, allowed, np.random.default_rng(8)).ad
     assert (truth >= 0).all()
     weights = oracle.weigh_candidates(world.env, world.candidates)
     chance = oracle.click_probabilities(
