@@ -62,17 +62,14 @@ Answer = dict[str, Any]  # the JSON form
 
 
 def edit_lines(edit: Callable[[Lines], Lines]) -> Callable[[bytes], bytes]:
-    """An edit of the lines of the CSV."""
     return lambda content: ("\n".join(edit(content.decode().splitlines())) + "\n").encode()
 
 
 def edit_row(edit: Callable[[Lines], Lines]) -> Callable[[bytes], bytes]:
-    """An edit of the fields of the third line."""
     return edit_lines(lambda lines: [*lines[:2], ",".join(edit(lines[2].split(","))), *lines[3:]])
 
 
 def edit_json(edit: Callable[[Answer], object]) -> Callable[[bytes], bytes]:
-    """An edit in place of what the JSON form holds."""
 
     def change(content: bytes) -> bytes:
         answer = json.loads(content)
@@ -83,13 +80,11 @@ def edit_json(edit: Callable[[Answer], object]) -> Callable[[bytes], bytes]:
 
 
 def edit_ids(index: int, value: int) -> Callable[[bytes], bytes]:
-    """Another id at a place of the binary form."""
     at = 8 + 8 * index
     return lambda content: content[:at] + struct.pack("<Q", value) + content[at + 8 :]
 
 
 def repeat_ids(content: bytes) -> bytes:
-    """The first id of the second user twice."""
     (first,) = struct.unpack_from("<Q", content, 88)
     return edit_ids(19, first)(content)
 
@@ -101,17 +96,14 @@ def drop_user(content: bytes) -> bytes:
 
 
 def in_json(rule: str, edit: Callable[[Answer], object], *examples: str) -> Mutation:
-    """A mutation of the JSON form."""
     return Mutation(rule, edit_json(edit), examples, ".json")
 
 
 def in_binary(rule: str, edit: Callable[[bytes], bytes], *examples: str) -> Mutation:
-    """A mutation of the binary form."""
     return Mutation(rule, edit, examples, ".u64bin")
 
 
 def swap_last(rows: list[Any]) -> None:
-    """The last two in each other's place."""
     rows[-2], rows[-1] = rows[-1], rows[-2]
 
 
@@ -193,7 +185,6 @@ BINARY_MUTATIONS = {
 
 
 def take(results: Results, name: str) -> Any:
-    """What the step of this name returned."""
     (matches,) = [value for step, value in results if step == name]
     return matches
 
@@ -227,7 +218,6 @@ def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
 
 
 def lay(values: Any) -> pl.DataFrame:
-    """An array as a table of as many rows."""
     flat = np.asarray(values).reshape(len(values), -1) if np.ndim(values) else np.asarray(values).reshape(1, 1)
     return pl.DataFrame(flat)
 

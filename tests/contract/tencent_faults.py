@@ -30,23 +30,19 @@ class Runs:
     """Something that a pickle must not make: reading it would run a command."""
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
-        """What the pickle calls."""
         return os.system, ("false",)
 
 
 def unlink(name: str) -> Edit:
-    """Without a raw file."""
     return lambda folder: (folder / name).unlink()
 
 
 def remove_all(folder: Path) -> None:
-    """No file at all."""
     shutil.rmtree(folder / schema.TRAIN)
     shutil.rmtree(folder / schema.EVAL)
 
 
 def empty(name: str) -> Edit:
-    """A file of 0 bytes."""
     return lambda folder: os.truncate(folder / name, 0)
 
 
@@ -82,7 +78,6 @@ def cut_line(name: str, line: int) -> Edit:
 
 
 def edit_pickle(name: str, edit: Callable[[Any], object]) -> Edit:
-    """An edit in place of what a pickle holds."""
 
     def change(folder: Path) -> None:
         value = pickle.loads((folder / name).read_bytes())
@@ -93,7 +88,6 @@ def edit_pickle(name: str, edit: Callable[[Any], object]) -> Edit:
 
 
 def edit_candidate(line: int, **values: object) -> Edit:
-    """Other values in a line of the candidates."""
 
     def change(folder: Path) -> None:
         lines = (folder / CANDIDATES).read_text().splitlines()
@@ -104,13 +98,11 @@ def edit_candidate(line: int, **values: object) -> Edit:
 
 
 def keep_nine(folder: Path) -> None:
-    """Too few candidates for a list of ten."""
     lines = [json.loads(line) | {"retrieval_id": None} for line in (folder / CANDIDATES).read_text().splitlines()]
     (folder / CANDIDATES).write_text("".join(f"{json.dumps(line)}\n" for line in lines[:9]))
 
 
 def no_clicks(lines: list[Sequence]) -> None:
-    """Nobody ever clicks."""
     for row in (row for line in lines for row in line):
         row[4] = row[4] and 0
 

@@ -59,7 +59,6 @@ class Planted:
     order: list[int]  # of the predict file, indices into persons and, behind them, strangers
 
     def test_persons(self) -> list[Person]:
-        """The test users, in order."""
         return [(*self.persons, *self.strangers)[position] for position in self.order]
 
 
@@ -78,7 +77,6 @@ def plant(strangers: int = STRANGERS) -> Planted:
 
 
 def live(rng: np.random.Generator, number: int, start: int, position: list[int]) -> Person:
-    """A user from its start to the first click behind the reference time."""
     count = int(rng.integers(14, 25))
     times = np.sort(rng.integers(REFERENCE - DAYS * DAY_S, REFERENCE, count)).tolist()
     events = [(ad_at(start + step, time, position), draw_action(rng), time) for step, time in enumerate(times)]
@@ -89,7 +87,6 @@ def live(rng: np.random.Generator, number: int, start: int, position: list[int])
 
 
 def ad_at(position: int, time: int, positions: list[int]) -> int:
-    """The ad that stands at a place at a time."""
     position %= POSITIONS
     changed = positions[POSITIONS:]
     if time >= RENEWED_AT and position in changed[:RENEWED]:
@@ -100,20 +97,17 @@ def ad_at(position: int, time: int, positions: list[int]) -> int:
 
 
 def draw_action(rng: np.random.Generator) -> int | None:
-    """Clicks, a tenth of them conversions; of the others some are unknown."""
     if rng.random() < CLICKS:
         return schema.CONVERSION if rng.random() < 0.1 else schema.CLICK
     return None if rng.random() < 0.1 else schema.EXPOSURE
 
 
 def describe(ad: int, position: int) -> dict[str, Any]:
-    """The features of an ad; ads that the indexer lacks have a value that it lacks as well."""
     cold: int | str = "9000" if ad >= KNOWN else 1 + position % 3
     return {"100": 1 + position // 10, "101": cold, "122": 1 + ad}
 
 
 def embed(positions: list[int]) -> np.ndarray:
-    """Where an ad stands, as waves round the circle, float32 [ads, 32]; near places have vectors that are alike."""
     angles = 2 * np.pi * np.array(positions)[:, None] * np.arange(1, WIDTH // 2 + 1) / POSITIONS
     waves = np.concatenate([np.cos(angles), np.sin(angles)], axis=1) / np.tile(np.arange(1, WIDTH // 2 + 1), 2) ** 0.5
     noise = 0.02 * np.random.default_rng(8).standard_normal(waves.shape)
@@ -153,12 +147,10 @@ def to_files(world: Planted) -> World:
 
 
 def write_raw(folder: Path, truth: Path) -> None:
-    """The planted files in the competition layout, and the answers of the test."""
     write_competition(folder, truth, plant())
 
 
 def write_competition(folder: Path, truth: Path, world: Planted) -> None:
-    """The competition layout and the truth."""
     tencent_files.write_competition(folder, to_files(world))
     write_truth(truth, world)
 
@@ -170,19 +162,16 @@ def write_release(folder: Path, truth: Path, world: Planted) -> None:
 
 
 def write_sequences(path: Path, lines: list[list[list[Any]]]) -> None:
-    """Lines with the offsets beside them."""
     write_lines(path, lines, path.with_name(path.name.replace(".jsonl", "_offsets.pkl")))
 
 
 def write_truth(path: Path, world: Planted) -> None:
-    """The first click of everybody who is asked about and clicks at all."""
     rows = [(one.name, world.oid[one.answer]) for one in world.test_persons() if one.answer is not None]
     path.parent.mkdir(parents=True, exist_ok=True)
     pl.DataFrame(rows, schema=["user", "creative_id"], orient="row").write_csv(path)
 
 
 def write_popular(folder: Path, path: Path) -> None:
-    """The baseline that looks at nobody: the ten ads with most events, for everybody."""
     numbers = pickle.loads((folder / schema.TRAIN / schema.INDEXER).read_bytes())
     names, oids = ({rid: key for key, rid in numbers[kind].items()} for kind in ("u", "i"))
     lines = read_sequences(folder / schema.TRAIN / schema.SEQUENCES)
@@ -195,7 +184,6 @@ def write_popular(folder: Path, path: Path) -> None:
 
 
 def read_sequences(path: Path) -> list[list[list[Any]]]:
-    """The lines of a sequence file."""
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
@@ -207,7 +195,6 @@ def find_cut(folder: Path) -> int:
 
 
 def list_files(folder: Path) -> list[tuple[Path, list[list[list[Any]]]]]:
-    """Both sequence files, and what they hold."""
     paths = (folder / schema.TRAIN / schema.SEQUENCES, folder / schema.EVAL / schema.PREDICT_SEQUENCES)
     return [(path, read_sequences(path)) for path in paths]
 
