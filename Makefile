@@ -20,12 +20,13 @@ INPUT = $(RAW_OPTION) $(SCALE_OPTION) --seed "$$SEED"
 STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"} --workers "$$WORKERS"
 
 .DEFAULT_GOAL := help
-.PHONY: help install all $(NAMES) runs dashboard test test-fast lint format bench clean
+.PHONY: help install all $(NAMES) runs dashboard test test-nightly test-all test-fast lint format bench clean
 .PHONY: $(foreach verb,data standin look simulate tune ladder report submit serve test,$(NAMES:%=$(verb)-%))
 
 help: ## This text
-	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
+	@grep -E '^(# )?[a-zA-Z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed 's/^# //' | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 	@echo
+	@echo "  NAME is one of: $(NAMES)"
 	@echo "  RAW=DIR the host's files   SCALE=0.1 size of simulated data   SEED=0   ARGS=\"--set a.b=c\" any setting"
 	@echo "  TRIALS=20 MINUTES=20 WORKERS=2 STORAGE=postgresql+psycopg://... for tune-*   CLUSTER=tcp://host:8786 a Dask cluster"
 	@echo "  LAW=screening for flight, simulate-flight, ladder-flight: travellers who choose by rules, not by a logit"
@@ -46,97 +47,69 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock "$(TORCH)" 2> $(VENV)/pip.log || { $(EXPLAIN); exit 1; }
 	@touch $@
 
-news: ## News: raw files to a checked submission and a report (RAW= SCALE= SEED= ARGS=)
-flight: ## Flight: the same
-mgtv: ## MGTV: the same
-tencent: ## Tencent: the same
+# NAME: ## Raw files to a checked submission and a report (RAW= SCALE= SEED= ARGS=)
 $(NAMES): $(VENV)/installed
 	@$(if $(CLUSTER),RECSYS_CLUSTER="$$CLUSTER") $(RUN) run $@ $(INPUT) $(LAW_OPTION) $(ARGS)
 
 all: $(VENV)/installed ## The four pipelines, one after the other
 	@for name in $(NAMES); do echo "== $$name"; $(RUN) run $$name $(INPUT) || exit 1; done
 
-data-news: ## News: how to get the host's files, and a check of what is there (ARGS=--check)
-data-flight: ## Flight: fetch the files with Kaggle's client and check them
-data-mgtv: ## MGTV: how to get the host's files, and a check of what is there
-data-tencent: ## Tencent: fetch the files with the model hub's client and check them
+# data-NAME: ## Fetch the host's files, or how to get them, and a check of what is there (ARGS=--check)
 $(NAMES:%=data-%): data-%: $(VENV)/installed
 	@$(RUN) data $* $(RAW_OPTION) $(ARGS)
 
-standin-news: ## News: lay a public data set out in the host's layout, with its truth (FROM=DIR)
-standin-flight: ## Flight: the same, of the itineraries that the Python package larch comes with
-standin-mgtv: ## MGTV: the same
-standin-tencent: ## Tencent: the same
+# standin-NAME: ## Lay a public data set out in the host's layout, with its truth (FROM=DIR)
 $(NAMES:%=standin-%): standin-%: $(VENV)/installed
 	@$(RUN) standin $* $${FROM:+--from "$$FROM"} $(ARGS)
 
-look-news: ## News: one offline page on the raw files, before any model: rows, missing, distributions (RAW= SCALE=)
-look-flight: ## Flight: the same
-look-mgtv: ## MGTV: the same
-look-tencent: ## Tencent: the same
+# look-NAME: ## One offline page on the raw files, before any model: rows, missing, distributions (RAW= SCALE=)
 $(NAMES:%=look-%): look-%: $(VENV)/installed
 	@$(RUN) look $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
-simulate-news: ## News: write simulated raw files and print how they compare with the host's (SCALE= SEED=)
-simulate-flight: ## Flight: the same
-simulate-mgtv: ## MGTV: the same
-simulate-tencent: ## Tencent: the same
+# simulate-NAME: ## Write simulated raw files and print how they compare with the host's (SCALE= SEED=)
 $(NAMES:%=simulate-%): simulate-%: $(VENV)/installed
 	@$(RUN) simulate $* $(SCALE_OPTION) --seed "$$SEED" $(LAW_OPTION) --describe $(ARGS)
 
-tune-news: ## News: search each ranker's parameters and the blend; gains go to tuned.toml (TRIALS= MINUTES= WORKERS=)
-tune-flight: ## Flight: the same
-tune-mgtv: ## MGTV: the same
-tune-tencent: ## Tencent: search how the network is trained
+# tune-NAME: ## Search each ranker's parameters and the blend; gains go to tuned.toml (TRIALS= MINUTES= WORKERS=)
 $(NAMES:%=tune-%): tune-%: $(VENV)/installed
 	@$(if $(STORAGE),RECSYS_STORAGE="$$STORAGE") $(RUN) tune $* $(STUDY) $(INPUT) $(ARGS)
 
 dashboard: $(VENV)/installed ## The studies in optuna-dashboard, which is optional (ARGS=news: of one competition)
 	@$(if $(STORAGE),RECSYS_STORAGE="$$STORAGE") $(RUN) dashboard $(ARGS)
 
-ladder-news: ## News: from popularity to the full pipeline, rung by rung, with score, time and memory (minutes)
-ladder-flight: ## Flight: the same
-ladder-mgtv: ## MGTV: the same, with wide-and-deep, DeepFM and DIN
-ladder-tencent: ## Tencent: the same, up to generative retrieval
+# ladder-NAME: ## From popularity to the full pipeline, rung by rung, with score, time and memory (minutes)
 $(NAMES:%=ladder-%): ladder-%: $(VENV)/installed
 	@$(RUN) ladder $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
 runs: $(VENV)/installed ## Every run, newest first, with CV, leaderboard and how they agree
 	@$(RUN) runs $(ARGS)
 
-report-news: ## News: write the newest run's report.html anew, with what was tuned and climbed since
-report-flight: ## Flight: the same
-report-mgtv: ## MGTV: the same
-report-tencent: ## Tencent: the same
+# report-NAME: ## Write the newest run's report.html anew, with what was tuned and climbed since
 $(NAMES:%=report-%): report-%: $(VENV)/installed
 	@$(RUN) report $*/last $(ARGS)
 
-serve-news: ## News: export the newest run's models; latency, requests a second, what a smaller model costs
-serve-flight: ## Flight: the same
-serve-mgtv: ## MGTV: the same
-serve-tencent: ## Tencent: the same
+# serve-NAME: ## Export the newest run's models; latency, requests a second, what a smaller model costs
 $(NAMES:%=serve-%): serve-%: $(VENV)/installed
 	@$(RUN) serve $* $(RAW_OPTION) $(ARGS)
 
-submit-news: ## News: check the newest run's submission once more, and say where to upload it
-submit-flight: ## Flight: check it, and hand it in with Kaggle's client (ARGS="--message ... --dry-run")
-submit-mgtv: ## MGTV: check it, and say where to upload it
-submit-tencent: ## Tencent: the same
+# submit-NAME: ## Check the newest run's submission once more; hand it in (flight), or say where to upload it
 $(NAMES:%=submit-%): submit-%: $(VENV)/installed
 	@$(RUN) submit $* $(RAW_OPTION) $(ARGS)
 
 PYTEST = OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(PY) -m pytest -q -n logical --maxprocesses 4 --dist loadgroup
 
-test: $(VENV)/installed ## All tests, in as many processes as there are cores, 4 at most (ARGS="-n 0": in one)
-	@$(PYTEST) $(ARGS)
+test: $(VENV)/installed ## The tests, in as many processes as there are cores, 4 at most: five minutes (ARGS="-n 0": in one)
+	@$(PYTEST) -m "not nightly" $(ARGS)
+
+test-nightly: $(VENV)/installed ## What is too long for that
+	@$(PYTEST) -m nightly $(ARGS)
+
+test-all: test test-nightly ## Both, as CI does
 
 test-fast: $(VENV)/installed ## Unit tests without clusters, databases, hosts, simulations and trainings: in a minute
 	@$(PYTEST) tests/unit -m "not slow" $(ARGS)
 
-test-news: ## News: its unit tests, contract and golden numbers
-test-flight: ## Flight: the same
-test-mgtv: ## MGTV: the same
-test-tencent: ## Tencent: the same
+# test-NAME: ## One competition: unit tests, contract and golden numbers, the nightly ones too
 $(NAMES:%=test-%): test-%: $(VENV)/installed
 	@$(PYTEST) -m $* $(ARGS)
 

@@ -19,19 +19,32 @@ CommandResult = tuple[int, str, str]  # exit code, stdout, stderr
 Call = Callable[..., CommandResult]
 
 # A time limit on an example would make a busy machine fail the tests.
-hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.register_profile("untimed", deadline=None, max_examples=40)
 hypothesis.settings.load_profile("untimed")
 
 
 TESTS = Path(__file__).parent
-# Not in `make test-fast`: what trains networks, simulates, exports, or starts a cluster, a database, a host, processes.
-SLOW_ROOMS = {"cluster", "serving", "simulator", "training"}
-SLOW_FILES = {"test_ladder.py", "test_service.py", "test_rungs.py", "test_peers.py"}
+# Not in `make test`, which is to take five minutes: what `make test-all` and CI run as well.
+NIGHTLY_MODULES = {"unit/cli/test_new.py", "unit/common/day/cluster/test_cluster.py"}
+# A promise of the common engine (mark ``engine``) is asked of this competition alone in `make test`.
+QUICKEST = "news"
+# Not in `make test-fast`: what trains networks, simulates, exports, or starts a cluster, a database, a host, processes,
+# and what no default run reads.
+SLOW_ROOMS = {"cluster", "lab", "serving", "simulator", "training"}
+SLOW_FILES = {
+    "test_gbdt.py",
+    "test_ladder.py",
+    "test_peers.py",
+    "test_ranker_service.py",
+    "test_rungs.py",
+    "test_service.py",
+}
 SLOW_MODULES = {
     "unit/cli/test_data.py",
     "unit/cli/test_host_files.py",
     "unit/cli/test_make_install.py",
     "unit/cli/test_new.py",
+    "unit/test_makefile.py",
     "unit/common/day/hosts/test_huggingface.py",
     "unit/common/day/hosts/test_kaggle.py",
     "unit/common/engine/test_run_types.py",
@@ -39,9 +52,23 @@ SLOW_MODULES = {
     "unit/common/day/tuning/test_tuning.py",
     "unit/common/day/test_replay.py",
     "unit/common/day/test_registry.py",
+    "unit/flight/ranking/test_training_data.py",
+    "unit/mgtv/features/test_build.py",
     "unit/mgtv/models/test_deep_training.py",
     "unit/tencent/day/test_permutation_importance.py",
 }
+
+
+def is_slow(where: Path) -> bool:
+    """Whether `make test-fast` leaves out a file, by its path below tests/."""
+    return bool(SLOW_ROOMS & set(where.parts)) or where.name in SLOW_FILES or str(where) in SLOW_MODULES
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not import what would be left out whole: each process of a run imports every module that it collects."""
+    where = collection_path.relative_to(TESTS) if collection_path.is_relative_to(TESTS) else Path()
+    left_out = {"not slow": is_slow(where), "not nightly": str(where) in NIGHTLY_MODULES}
+    return left_out.get(config.option.markexpr) or None
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,8 +90,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(where.parts[0])
         if name:
             item.add_marker(name)
-        if SLOW_ROOMS & set(where.parts) or where.name in SLOW_FILES or str(where) in SLOW_MODULES:
+        if is_slow(where):
             item.add_marker("slow")
+        if str(where) in NIGHTLY_MODULES or (item.get_closest_marker("engine") and contract != QUICKEST):
+            item.add_marker("nightly")
         item.add_marker(pytest.mark.xdist_group(contract or str(where)))
 
 
@@ -95,6 +124,6 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
 def replace_part(monkeypatch: pytest.MonkeyPatch, name: str, **parts: Any) -> Competition:
     """Put other functions into the declaration of a competition, for one test."""
     module = importlib.import_module(f"competitions.{name}.competition")
-    competition = dataclasses.replace(module.COMPETITION, **parts)
+    competition: Competition = dataclasses.replace(module.COMPETITION, **parts)
     monkeypatch.setattr(module, "COMPETITION", competition)
     return competition

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,6 @@ from common.engine.progress import say
 from common.engine.run import Run, prune
 from competitions import NAMES, find_competition
 from competitions.cli.closing import Closing, describe_change, show_end, show_tables
-from competitions.cli.options import BUILD
 from competitions.cli.report import write_page
 from competitions.cli.run import CV, RunOptions
 from competitions.cli.settings import load_inputs
@@ -83,7 +83,7 @@ def execute(options: RunOptions) -> None:
 def close(record: dict[str, Any], folder: Path, before: Path | None, queries: str, options: RunOptions) -> Closing:
     """What the console says at the end. A run that adds nothing to the one before leaves no folder."""
     python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable
-    again = shlex.join([python, "-m", "competitions", *list_words(options)]) if options.until else None
+    again = shlex.join([python, "-m", "competitions", *list_words(sys.argv[1:])]) if options.until else None
     if before is not None and adds_nothing(before, folder):
         shutil.rmtree(folder)
         earlier = read_record(before / RECORD)
@@ -94,14 +94,13 @@ def close(record: dict[str, Any], folder: Path, before: Path | None, queries: st
     return Closing(record, folder, queries, change, again)
 
 
-def list_words(options: RunOptions) -> list[str]:
-    """The words of the command line that ask for the same run, whole."""
-    words = ["run", options.name]
-    given = {"--raw": options.raw, "--scale": options.scale, "--law": options.law, "--cluster": options.cluster}
-    given |= {"--seed": options.seed or None, "--build": options.build if options.build != BUILD else None}
-    words += [word for option, value in given.items() if value is not None for word in (option, str(value))]
-    words += [word for setting in options.overrides or [] for word in ("--set", setting)]
-    return words + ["--untuned"] * options.untuned
+def list_words(typed: Sequence[str]) -> list[str]:
+    """The words of a command line without ``--until`` and its stage: those of the same run, whole."""
+    return [
+        word
+        for before, word in zip(["", *typed], typed, strict=False)
+        if before != "--until" and not word.startswith("--until")
+    ]
 
 
 def name_run(started: datetime.datetime, build: Path) -> str:

@@ -5,7 +5,7 @@ import importlib
 import pytest
 
 from competitions import NAMES
-from tests.contract.contract import Contract, Finished, run
+from tests.contract.contract import Contract, Finished, run, start, words
 
 # Each name's contract stands in the module of that name: NEWS in tests/contract/news.py.
 COMPETITIONS: tuple[Contract, ...] = tuple(
@@ -58,3 +58,13 @@ def finished(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Fi
     folder = tmp_path_factory.mktemp(contract.name)
     contract.write_raw(folder / "raw", folder / "truth.csv")
     return run(contract, folder / "raw", folder / "build")
+
+
+@pytest.fixture(scope="session")
+def changed(contract: Contract, finished: Finished) -> tuple[Finished, str]:
+    """A run with other settings after ``finished``, and what it printed."""
+    known = set(finished.build.glob("*/*/run.json"))
+    out, err = start(*words(contract, finished.raw, finished.build, *contract.quick)).communicate()
+    made = set(finished.build.glob("*/*/run.json")) - known
+    assert len(made) == 1, out + err
+    return Finished(finished.raw, finished.truth, finished.build, made.pop().parent), out

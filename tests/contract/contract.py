@@ -166,7 +166,7 @@ def words(contract: Contract, raw: Path, build: Path, *settings: str) -> list[st
 
 def start(*line: str, root: Path = ROOT, more: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
     """Start ``python -m competitions`` in a process of its own, with ``more`` in its environment."""
-    environment = os.environ | {"PYTHONHASHSEED": "0"} | (more or {})
+    environment = {**os.environ, "PYTHONHASHSEED": "0", **(more or {})}
     command = [sys.executable, "-m", "competitions", *line]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=root, env=environment, stdout=pipe, stderr=pipe, text=True)

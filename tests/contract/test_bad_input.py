@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Call
 from tests.contract.contract import ROOT, SUBMISSIONS, BadInput, Contract, Finished, refusal, words
 
@@ -52,6 +54,7 @@ def test_a_wrong_setting_is_named_before_anything_is_made(
     assert not (tmp_path / "build").exists()
 
 
+@pytest.mark.engine
 def test_a_disk_that_takes_no_more_is_named_and_finished_steps_are_kept(
     contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:
@@ -65,6 +68,7 @@ def test_a_disk_that_takes_no_more_is_named_and_finished_steps_are_kept(
     assert_nothing_half_written(tmp_path / "build")
 
 
+@pytest.mark.engine
 def test_a_build_folder_on_a_disk_that_is_read_only_is_named(
     contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:

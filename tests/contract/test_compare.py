@@ -6,7 +6,7 @@ from common.day.compare import compare
 from common.io.natural_order import natural_key
 from competitions import find_room
 from tests.conftest import Call
-from tests.contract.contract import Contract, Finished, run
+from tests.contract.contract import Contract, Finished
 
 
 def test_the_score_of_a_submission_is_the_mean_over_its_queries(contract: Contract, finished: Finished) -> None:
@@ -17,8 +17,10 @@ def test_the_score_of_a_submission_is_the_mean_over_its_queries(contract: Contra
     assert queries["score"].mean() == pytest.approx(whole)
 
 
-def test_compare_counts_every_query_once_in_every_slice(contract: Contract, finished: Finished, call: Call) -> None:
-    after = run(contract, finished.raw, finished.build, *contract.quick)
+def test_compare_counts_every_query_once_in_every_slice(
+    contract: Contract, finished: Finished, changed: tuple[Finished, str], call: Call
+) -> None:
+    after, printed = changed
     comparison = compare(finished.folder, after.folder)
     whole, *slices = comparison.outcomes
     queries = whole["won"] + whole["lost"] + whole["equal"]
@@ -40,3 +42,9 @@ def test_compare_counts_every_query_once_in_every_slice(contract: Contract, fini
     code, out, err = call("compare", finished.folder.name, after.folder.name, "--build", finished.build)
     assert code == 0, err
     assert "Queries that B answers better (won), worse and alike" in out
+    # The run has told its change against the run before it in the same words.
+    (gain,) = [line for line in out.splitlines() if line.startswith("B - A = ")]
+    (change,) = [line for line in printed.splitlines() if line.startswith("Against ")]
+    assert change.startswith(f"Against {contract.name}/{finished.folder.name}, ")
+    assert change.partition(": ")[2] == gain.removeprefix("B - A = ")
+    assert [line.partition(":")[0] for line in printed.splitlines()[-2:]] == ["Submission", "Report"]

@@ -96,6 +96,7 @@ def test_no_study_sees_the_split_that_judges_it(
         assert not np.array_equal(ruined, judged), name
 
 
+@pytest.mark.engine
 def test_every_parameter_set_is_tuned_and_the_report_shows_it(
     contract: Contract, finished: Finished, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +130,7 @@ def test_every_parameter_set_is_tuned_and_the_report_shows_it(
 # --- the ladder, the ledger, the hosts ---
 
 
+@pytest.mark.engine
 def test_the_ladder_leaves_a_table_and_a_plot_of_falling_simplicity(
     contract: Contract, finished: Finished, call: Call
 ) -> None:

@@ -1,6 +1,5 @@
 """What only the news competition has: board B, no embeddings, users of whom next to nothing is known."""
 
-import shutil
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +10,7 @@ from competitions.news.io import reader
 from tests.conftest import Call
 from tests.contract.contract import Finished, words
 from tests.contract.news import NEWS
-from tests.contract.news_planted import HOT_FROM, ONE_CLICK, READ_ONCE, TEST_FROM
+from tests.contract.news_planted import HOT_FROM, ONE_CLICK, READ_ONCE
 
 ONLY = (NEWS,)
 

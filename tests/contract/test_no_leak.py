@@ -32,19 +32,14 @@ def test_another_future_changes_no_feature(
 ) -> None:
     shutil.copytree(finished.raw, tmp_path / "raw")
     assert future(tmp_path / "raw") > 20
-    made = contract.earlier(prepare(contract, tmp_path / "raw", tmp_path))
-    assert list(made) == list(untouched[0])
-    for name, frame in made.items():
+    results = prepare(contract, tmp_path / "raw", tmp_path)
+    frames, before = contract.earlier(results), untouched[1]
+    assert list(frames) == list(untouched[0])
+    for name, frame in frames.items():
         assert frame.height > 0, name
         assert frame.equals(untouched[0][name]), name
-
-
-def test_the_replaced_future_is_what_is_asked(
-    contract: Contract, finished: Finished, untouched: Untouched, tmp_path: Path
-) -> None:
-    shutil.copytree(finished.raw, tmp_path / "raw")
-    contract.futures["replaced"](tmp_path / "raw")
-    answers = contract.answers(prepare(contract, tmp_path / "raw", tmp_path))
-    both = answers.join(untouched[1], on="query", suffix="_before")
-    assert both.height == untouched[1].height == answers.height > 20
-    assert both.filter(pl.col("item") == pl.col("item_before")).is_empty()
+    if future is contract.futures["replaced"]:  # which holds the answers: else the test would see nothing
+        answers = contract.answers(results)
+        both = answers.join(before, on="query", suffix="_before")
+        assert both.height == before.height == answers.height > 20
+        assert both.filter(pl.col("item") == pl.col("item_before")).is_empty()

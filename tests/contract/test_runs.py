@@ -39,6 +39,7 @@ def test_two_cold_runs_give_the_same_bytes_with_however_many_threads(
     assert again.computed() == finished.computed()
 
 
+@pytest.mark.engine
 def test_a_killed_run_goes_on_from_its_last_finished_step(
     contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:
@@ -99,19 +100,6 @@ def test_an_unchanged_rerun_says_so_and_does_not_become_the_last(
         assert len([line for line in err.splitlines() if line.endswith(" kept")]) == 1
 
 
-def test_a_run_tells_its_change_against_the_run_before(contract: Contract, finished: Finished, call: Call) -> None:
-    last = run(contract, finished.raw, finished.build)
-    code, out, err = call(*words(contract, finished.raw, finished.build, *contract.quick))
-    assert code == 0, err
-    (change,) = [line for line in out.splitlines() if line.startswith("Against ")]
-    code, compared, err = call("compare", last.folder.name, f"{contract.name}/last", "--build", finished.build)
-    assert code == 0, err
-    (gain,) = [line for line in compared.splitlines() if line.startswith("B - A = ")]
-    assert change.partition(": ")[2] == gain.removeprefix("B - A = ")
-    ends = [line.partition(":")[0] for line in out.splitlines()[-2:]]
-    assert ends == ["Submission", "Report"]
-
-
 @pytest.fixture
 def project(contract: Contract, tmp_path: Path) -> tuple[Path, Path, str]:
     """A copy of the source, the copied module of the feature to edit, and the feature's function."""
@@ -121,6 +109,7 @@ def project(contract: Contract, tmp_path: Path) -> tuple[Path, Path, str]:
     return tmp_path / "project", tmp_path / "project" / module, function
 
 
+@pytest.mark.engine
 def test_an_edited_comment_computes_nothing(
     contract: Contract, finished: Finished, project: tuple[Path, Path, str]
 ) -> None:
@@ -135,6 +124,7 @@ def test_an_edited_comment_computes_nothing(
     assert_same_submission(after, finished)
 
 
+@pytest.mark.engine
 def test_an_edited_feature_computes_its_block_and_what_follows(
     contract: Contract, finished: Finished, project: tuple[Path, Path, str]
 ) -> None:

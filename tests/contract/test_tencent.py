@@ -29,9 +29,9 @@ from tests.contract.tencent_planted import (
 )
 
 ONLY = (TENCENT,)
-FAST = ("ranker.fit.epochs=1", "train.epochs=1")
+FAST = ("ranker.fit.epochs=1", "network.train.epochs=1")
 NETWORK = "method=network"
-INDEXED = (NETWORK, "model.kernel=false")  # scores that an index can find
+INDEXED = (NETWORK, "network.model.kernel=false")  # scores that an index can find
 
 
 @pytest.fixture
@@ -191,10 +191,10 @@ def test_without_an_embedding_that_is_read_the_features_are_enough(finished: Fin
 @pytest.mark.parametrize(
     "settings",
     [
-        (NETWORK, "model.encoder=bert4rec"),
-        (NETWORK, "model.encoder=two_tower"),
+        (NETWORK, "network.model.encoder=bert4rec"),
+        (NETWORK, "network.model.encoder=two_tower"),
         ("split.kind=last",),
-        ('ranker.channels=["content","counts","linear"]', "ranker.features.linear.reach=5"),
+        ('ranker.channels=["content","counts","linear"]',),
     ],
     ids=" ".join,
 )
@@ -215,12 +215,12 @@ def networked(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 def test_words_answer_too(networked: Finished, call: Call) -> None:
     ways = networked.summary["ways"]
     assert TENCENT.ceiling < ways["words"]["score"]
-    bare = solve(call, networked.raw, networked.build, *INDEXED, "train.levels=0", *FAST)
+    bare = solve(call, networked.raw, networked.build, *INDEXED, "network.train.levels=0", *FAST)
     assert "words" not in bare.summary["ways"]
 
 
 def test_a_killed_training_goes_on_from_its_checkpoint_to_the_same_bytes(networked: Finished, tmp_path: Path) -> None:
-    build, settings = tmp_path / "build", (*INDEXED, "train.checkpoint_s=1e-6")
+    build, settings = tmp_path / "build", (*INDEXED, "network.train.checkpoint_s=1e-6")
     process = start(*words(TENCENT, networked.raw, build, *settings))
     while not list(build.glob("tencent/checkpoints/*.pt")):
         assert process.poll() is None, process.communicate()

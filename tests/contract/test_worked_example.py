@@ -27,6 +27,7 @@ def test_it_takes_under_ten_lines() -> None:
     assert 0 < len(added) < 10
 
 
+@pytest.mark.nightly
 def test_a_new_block_is_built_and_compare_reads_its_difference(
     contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:

@@ -16,7 +16,9 @@ def test_continuous_integration_calls_the_targets_that_a_person_calls() -> None:
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
     steps = [step.get("run") for job in workflow["jobs"].values() for step in job["steps"]]
     assert "make lint test" in steps
-    assert steps.index("make install") < steps.index("make lint test")
+    assert steps.index("make install") < steps.index("make lint test") < steps.index("make test-nightly")
+    clean_clone = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert clean_clone[-3:] == ["make lint", "make test", "make test-nightly"]
 
 
 def test_the_container_is_short_and_runs_everything() -> None:

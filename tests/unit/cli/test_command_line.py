@@ -63,19 +63,6 @@ def test_an_unknown_competition_is_named_with_the_known_ones(call: Call, words: 
     assert_refused(call(verb, "chess", *rest), "chess", "news")
 
 
-@pytest.mark.parametrize(
-    ("override", "words"),
-    [
-        ("recall.nope=1", ["recall.nope", "--set recall.nope=1"]),
-        ("recal.candidates=1", ["recal", "nearest is recall"]),
-        ("rank.models=['xgboost', 'magic']", ["rank.models", "'magic'", "lightgbm_lambdarank"]),
-        ("rank.rounds=0", ["rank.rounds", ">= 1"]),
-    ],
-)
-def test_a_wrong_setting_is_named(call: Call, simulated: Path, override: str, words: list[str]) -> None:
-    assert_refused(call("run", "news", "--raw", simulated, "--set", override), *words)
-
-
 def test_a_wrong_setting_is_told_before_anything_is_made(call: Call, tmp_path: Path) -> None:
     assert_refused(call("run", "news", "--scale", 0.0005, "--set", "recall.nope=1"), "recall.nope")
     assert list(tmp_path.iterdir()) == []
@@ -84,14 +71,6 @@ def test_a_wrong_setting_is_told_before_anything_is_made(call: Call, tmp_path: P
 def test_raw_and_scale_exclude_each_other(call: Call, simulated: Path, tmp_path: Path) -> None:
     assert_refused(call("run", "news", "--raw", simulated, "--scale", 0.01), "RAW", "SCALE")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_missing_folder_or_file_says_what_belongs_where(call: Call, simulated: Path, tmp_path: Path) -> None:
-    assert_refused(call("run", "news", "--raw", tmp_path / "nowhere"), reader.TRAIN, "nowhere", "data/news/raw")
-    part = tmp_path / "part"
-    shutil.copytree(simulated, part)
-    (part / reader.ARTICLES).unlink()
-    assert_refused(call("run", "news", "--raw", part), reader.ARTICLES, str(part))
 
 
 def test_an_unknown_board_is_refused(call: Call, simulated: Path) -> None:
@@ -149,22 +128,6 @@ def test_whatever_a_name_holds_the_sentence_stands_on_one_line(call: Call, odd: 
     code, out, err = call("run", "news", "--raw", f"nowhere-{odd}")
     assert_refused((code, out, err), "nowhere-")
     assert err.rstrip("\n").isprintable()
-
-
-# --- check ---
-
-
-def test_check_passes_a_valid_file(call: Call, simulated: Path, submission: Path) -> None:
-    code, out, err = call("check", "news", submission, "--raw", simulated)
-    assert (code, err) == (0, "")
-    assert f"{submission}: 25 rows, valid" in out
-    for rule in submissions.RULES:
-        assert rule in out
-
-
-def test_check_names_a_missing_file_or_folder(call: Call, simulated: Path, submission: Path) -> None:
-    assert_refused(call("check", "news", "none.csv", "--raw", simulated), "none.csv")
-    assert_refused(call("check", "news", submission), reader.TRAIN, "data/news/raw")
 
 
 # --- score ---

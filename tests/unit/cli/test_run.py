@@ -201,6 +201,12 @@ def test_a_run_that_begins_after_the_clock_went_back_is_the_last(tmp_path: Path)
     assert execution.name_run(datetime.datetime(2026, 4, 1), tmp_path) == "20260401-000000-000"
 
 
+@pytest.mark.parametrize("until", [["--until", "cv"], ["--until=cv"]])
+def test_the_words_that_go_on_are_those_typed_but_for_the_stage(until: list[str]) -> None:
+    typed = ["run", "news", "--set", "a.b=[1, 2]", *until, "--untuned"]
+    assert execution.list_words(typed) == ["run", "news", "--set", "a.b=[1, 2]", "--untuned"]
+
+
 def test_a_run_that_is_killed_before_it_has_outputs_leaves_no_folder(tmp_path: Path) -> None:
     work = Run(tmp_path / "build" / "a run", tmp_path / "build" / "cache", quiet=True)
     assert not work.folder.exists()
