@@ -78,10 +78,10 @@ def test_several_profile_rows_and_none(tmp_path: Path) -> None:
 
 def test_events_out_of_order_are_sorted_stably(tmp_path: Path) -> None:
     events = [(3, 0, 50), (1, 1, 20), (2, 2, 50), (3, None, 20), (1, 0, 10)]
-    result = train(tmp_path, [row(2, 1, 0, 5)], [row(1, *event) for event in events], [])
+    result = train(tmp_path, [row(2, 1, 0, 30)], [row(1, *event) for event in events], [])
     assert result.train.item.tolist() == [1, 1, 3, 3, 2, 1]
     assert result.train.action.tolist() == [0, 1, -1, 0, 2, 0]
-    assert result.train.time.tolist() == [10, 20, 20, 50, 50, 5]
+    assert result.train.time.tolist() == [10, 20, 20, 50, 50, 30]
     assert counts(result)["user with events out of time order: sorted"] == (1, "line 2")
 
 
