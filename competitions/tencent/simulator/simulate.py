@@ -15,7 +15,6 @@ actions are those of the 10M release; sizes, lengths and times stay those of the
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -235,15 +234,14 @@ def write_files(
 ) -> None:
     """Write everything but the truth."""
 
-    def batches() -> Iterator[UserBatch]:
-        for group in groups:
-            count = len(group.users)
-            known = names.count_known(group.start, count)
-            profile = describe_users(group.users, env.seed, group.start)
-            profile = hide_values(profile, np.arange(known, count), env.seed, group.start)
-            labels = names.labels(group.start + np.arange(count))
-            yield UserBatch(group.start, group.users, group.past, profile, labels, known)
-
+    batches = []
+    for group in groups:
+        count = len(group.users)
+        known = names.count_known(group.start, count)
+        profile = describe_users(group.users, env.seed, group.start)
+        profile = hide_values(profile, np.arange(known, count), env.seed, group.start)
+        labels = names.labels(group.start + np.arange(count))
+        batches.append(UserBatch(group.start, group.users, group.past, profile, labels, known))
     user_values = draw_user_values(env.seed)
     blocks = embed_ads(env.topics, env.inventory.ads, numbers, shown, env.seed)
     if layout == "release":

@@ -4,7 +4,7 @@ Users are numbered in the order they were drawn, which says nothing of them.
 """
 
 import pickle
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,14 +141,14 @@ def write_tables(folder: Path, tables: Mapping[str, Iterable[pa.Table]]) -> None
 
 
 def write_release(
-    folder: Path, numbers: Numbers, batches: Callable[[], Iterable[UserBatch]], blocks: Iterable[EmbeddingBlock]
+    folder: Path, numbers: Numbers, batches: Sequence[UserBatch], blocks: Iterable[EmbeddingBlock]
 ) -> None:
     """Write the release layout, but for the indexer."""
     write_tables(
         folder,
         {
-            schema.RELEASE_SEQUENCES: (_batch_table(batch, numbers) for batch in batches()),
-            schema.RELEASE_USERS: (user_table(batch.start, batch.profile) for batch in batches()),
+            schema.RELEASE_SEQUENCES: (_batch_table(batch, numbers) for batch in batches),
+            schema.RELEASE_USERS: (user_table(batch.start, batch.profile) for batch in batches),
             schema.RELEASE_ITEMS: item_tables(numbers),
             schema.RELEASE_CANDIDATES: [candidate_table(numbers)],
             EMBEDDING_FOLDER: (_embedding_table(block, numbers) for block in blocks),
