@@ -19,7 +19,7 @@ from competitions.tencent.competition import COMPETITION, explain_cv_only
 from competitions.tencent.corpus import Sequences, Users
 from competitions.tencent.io import reader, schema
 from tests.contract.host_forms import Form
-from tests.contract.tencent_faults import edit_users, void
+from tests.contract.tencent_faults import edit_users, on_folder, void
 from tests.contract.tencent_planted import plant, write_release
 from tests.unit.tencent.tencent_files import EMBEDDING, write_pickle
 
@@ -113,14 +113,11 @@ def write_json(path: Path, vectors: dict[str, Any], packed: bool = False) -> Non
     path.write_bytes(gzip.compress(text) if packed else text)
 
 
-def in_parts(folder: str, *names: str, packed: bool = False) -> Edit:
-
-    def apply(raw: Path) -> None:
-        vectors = list(take_vectors(raw).items())
-        for number, name in enumerate(names):
-            write_json(raw / folder / name, dict(vectors[number :: len(names)]), packed)
-
-    return apply
+@on_folder
+def in_parts(raw: Path, folder: str, *names: str, packed: bool = False) -> None:
+    vectors = list(take_vectors(raw).items())
+    for number, name in enumerate(names):
+        write_json(raw / folder / name, dict(vectors[number :: len(names)]), packed)
 
 
 def as_spark(raw: Path) -> None:
@@ -142,13 +139,10 @@ def without_lists(raw: Path) -> None:
     path.write_text("\n".join([*lines, " ", ""]))
 
 
-def in_parquet(name: str, column: Callable[[dict[str, Any]], dict[str, Any]]) -> Edit:
-
-    def apply(raw: Path) -> None:
-        (raw / name).parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.table(column(take_vectors(raw))), raw / name)
-
-    return apply
+@on_folder
+def in_parquet(raw: Path, name: str, column: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    (raw / name).parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(column(take_vectors(raw))), raw / name)
 
 
 def list_columns(vectors: dict[str, Any]) -> dict[str, Any]:
@@ -165,31 +159,22 @@ def float_columns(vectors: dict[str, Any]) -> dict[str, Any]:
     return {"anonymous_cid": list(kept), "emb": pa.array(kept.values(), pa.list_(pa.float32(), 32))}
 
 
-def move(source: str, target: str) -> Edit:
-
-    def apply(raw: Path) -> None:
-        (raw / target).parent.mkdir(parents=True, exist_ok=True)
-        (raw / source).rename(raw / target)
-
-    return apply
+@on_folder
+def move(raw: Path, source: str, target: str) -> None:
+    (raw / target).parent.mkdir(parents=True, exist_ok=True)
+    (raw / source).rename(raw / target)
 
 
-def add(name: str, content: bytes = b"") -> Edit:
-
-    def apply(raw: Path) -> None:
-        (raw / name).parent.mkdir(parents=True, exist_ok=True)
-        (raw / name).write_bytes(content)
-
-    return apply
+@on_folder
+def add(raw: Path, name: str, content: bytes = b"") -> None:
+    (raw / name).parent.mkdir(parents=True, exist_ok=True)
+    (raw / name).write_bytes(content)
 
 
-def both(*edits: Edit) -> Edit:
-
-    def apply(raw: Path) -> None:
-        for edit in edits:
-            edit(raw)
-
-    return apply
+@on_folder
+def both(raw: Path, *edits: Edit) -> None:
+    for edit in edits:
+        edit(raw)
 
 
 def drop_folder(name: str) -> Edit:
@@ -220,14 +205,11 @@ def profile_last(lines: list[list[list[Any]]]) -> None:
         line.sort(key=lambda row: row[1] is None)
 
 
-def on_candidates(edit: Callable[[dict[str, Any]], dict[str, Any]]) -> Edit:
-
-    def apply(raw: Path) -> None:
-        path = raw / EVAL / schema.CANDIDATES
-        lines = [edit(json.loads(line)) for line in path.read_text().splitlines()]
-        path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-
-    return apply
+@on_folder
+def on_candidates(raw: Path, edit: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    path = raw / EVAL / schema.CANDIDATES
+    lines = [edit(json.loads(line)) for line in path.read_text().splitlines()]
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
 
 
 def fill_nulls(features: dict[str, Any]) -> dict[str, Any]:
@@ -248,24 +230,18 @@ def null_items(raw: Path) -> None:
     path.write_text(json.dumps({rid: fill_nulls(features) for rid, features in json.loads(path.read_text()).items()}))
 
 
-def as_release(*edits: Edit) -> Edit:
-
-    def apply(raw: Path) -> None:
-        for side in (TRAIN, EVAL):
-            shutil.rmtree(raw / side)
-        write_release(raw, raw.parent / "release.csv", plant(0))
-        both(*edits)(raw)
-
-    return apply
+@on_folder
+def as_release(raw: Path, *edits: Edit) -> None:
+    for side in (TRAIN, EVAL):
+        shutil.rmtree(raw / side)
+    write_release(raw, raw.parent / "release.csv", plant(0))
+    both(*edits)(raw)
 
 
-def on_table(name: str, edit: Callable[[pa.Table], pa.Table]) -> Edit:
-
-    def apply(raw: Path) -> None:
-        (path,) = (raw / name).rglob("*.parquet")
-        pq.write_table(edit(pq.read_table(path)), path)
-
-    return apply
+@on_folder
+def on_table(raw: Path, name: str, edit: Callable[[pa.Table], pa.Table]) -> None:
+    (path,) = (raw / name).rglob("*.parquet")
+    pq.write_table(edit(pq.read_table(path)), path)
 
 
 def to_doubles(table: pa.Table) -> pa.Table:

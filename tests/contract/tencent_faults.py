@@ -26,6 +26,11 @@ Edit = Callable[[Path], None]
 Sequence = list[list[Any]]  # the rows of a user
 
 
+def on_folder(function: Callable[..., None]) -> Callable[..., Edit]:
+    """``function(folder, ...)`` as a maker of edits: called with what follows, it gives one that takes the folder."""
+    return lambda *values, **named: lambda folder: function(folder, *values, **named)
+
+
 class Runs:
     """Something that a pickle must not make: reading it would run a command."""
 
@@ -46,15 +51,12 @@ def empty(name: str) -> Edit:
     return lambda folder: os.truncate(folder / name, 0)
 
 
-def edit_users(name: str, edit: Callable[[list[Sequence]], object]) -> Edit:
+@on_folder
+def edit_users(folder: Path, name: str, edit: Callable[[list[Sequence]], object]) -> None:
     """An edit in place of the lines of a sequence file, offsets as they then are."""
-
-    def change(folder: Path) -> None:
-        lines = read_sequences(folder / name)
-        edit(lines)
-        write_sequences(folder / name, lines)
-
-    return change
+    lines = read_sequences(folder / name)
+    edit(lines)
+    write_sequences(folder / name, lines)
 
 
 def edit_row(name: str, field: int, value: object, line: int = 4) -> Edit:
@@ -66,35 +68,26 @@ def edit_row(name: str, field: int, value: object, line: int = 4) -> Edit:
     return edit_users(name, edit)
 
 
-def cut_line(name: str, line: int) -> Edit:
+@on_folder
+def cut_line(folder: Path, name: str, line: int) -> None:
     """A line that ends too early; as many bytes, so that the offsets still hold."""
-
-    def change(folder: Path) -> None:
-        lines = (folder / name).read_bytes().splitlines()
-        lines[line - 1] = lines[line - 1][:-20] + b" " * 20
-        (folder / name).write_bytes(b"\n".join(lines) + b"\n")
-
-    return change
+    lines = (folder / name).read_bytes().splitlines()
+    lines[line - 1] = lines[line - 1][:-20] + b" " * 20
+    (folder / name).write_bytes(b"\n".join(lines) + b"\n")
 
 
-def edit_pickle(name: str, edit: Callable[[Any], object]) -> Edit:
-
-    def change(folder: Path) -> None:
-        value = pickle.loads((folder / name).read_bytes())
-        edit(value)
-        write_pickle(folder / name, value)
-
-    return change
+@on_folder
+def edit_pickle(folder: Path, name: str, edit: Callable[[Any], object]) -> None:
+    value = pickle.loads((folder / name).read_bytes())
+    edit(value)
+    write_pickle(folder / name, value)
 
 
-def edit_candidate(line: int, **values: object) -> Edit:
-
-    def change(folder: Path) -> None:
-        lines = (folder / CANDIDATES).read_text().splitlines()
-        lines[line - 1] = json.dumps(json.loads(lines[line - 1]) | values)
-        (folder / CANDIDATES).write_text("\n".join(lines) + "\n")
-
-    return change
+@on_folder
+def edit_candidate(folder: Path, line: int, **values: object) -> None:
+    lines = (folder / CANDIDATES).read_text().splitlines()
+    lines[line - 1] = json.dumps(json.loads(lines[line - 1]) | values)
+    (folder / CANDIDATES).write_text("\n".join(lines) + "\n")
 
 
 def keep_nine(folder: Path) -> None:
