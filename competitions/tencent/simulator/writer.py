@@ -84,7 +84,7 @@ def draw_user_values(seed: int) -> dict[str, Ints]:
     return {name: FIRST_USER_VALUE + draw_distinct(SIZES[name], rng) for name in USER_FEATURES}
 
 
-def write_indexer(path: Path, numbers: Numbers, names: list[str], user_values: Mapping[str, Ints]) -> None:
+def write_indexer(path: Path, numbers: Numbers, names: list[str], user_values: dict[str, Ints]) -> None:
     """Write indexer.pkl: re-ids of items and users, codes of feature values, each from 1 in the order given."""
     items, users = number_from_one(numbers.oid[: numbers.known].tolist()), number_from_one(names)
     values = {name: number_from_one(drawn.tolist()) for name, drawn in (numbers.values | user_values).items()}
