@@ -62,7 +62,7 @@ def read_answers(finished: Finished) -> dict[str, tuple[int, ...]]:
 
 
 def read_seen(finished: Finished) -> dict[str, set[int]]:
-    """The original ids of each asked user's history."""
+    """The original ids of each test user's history."""
     world = plant()
     seen = {one.name: {world.oid[ad] for ad, *_ in one.events} for one in world.test_persons()}
     for one in world.strangers:
@@ -122,7 +122,7 @@ def test_what_a_rule_settles_while_reading_is_counted_and_the_run_goes_on(
     assert count(after, "predict_seq.jsonl", "the indexer lacks") == STRANGERS
     assert count(after, "indexer.pkl", "item whose feature 101 has a value that the indexer lacks") == NEW
     with_profile = sum(one.features is not None for one in strangers)
-    assert count(after, "indexer.pkl", "asked user whose feature 105") == with_profile
+    assert count(after, "indexer.pkl", "test user whose feature 105") == with_profile
     assert call("check", "tencent", after.submission, "--raw", folder)[0] == 0
 
 

@@ -15,7 +15,7 @@ SHOWN = 40  # characters of a value
 
 
 class ForbiddenError(pickle.UnpicklingError):
-    """A pickle asks for what is not plain data."""
+    """A pickle calls for what is not plain data."""
 
 
 class _Dtype:

@@ -6,7 +6,7 @@ click the state stays as it was; the click begins a visit. It is drawn like any 
 from the day's distribution, and drawn anew as a whole until it is a candidate, not shown to the user before, and
 accepted.
 
-Round 2 asks for the first conversion within the horizon where there is one, else for the first click. All that a user
+Round 2's target is the first conversion within the horizon where there is one, else the first click. All that a user
 accepts within the horizon is drawn from the state at the reference time, each event for itself, and converts by
 ``conversions``.
 """

@@ -9,8 +9,8 @@ are shown and click (``click_model``). What each clicks first after the referenc
 oracle knows (``ground_truth``, ``oracle``), so the ceiling is known. Users do not influence each other and are
 simulated batch by batch.
 
-``--law round2`` makes the same world one of round 2: users convert (``conversions``), the host asks for the conversion
-if there is one and says by user what is asked for, and some users are strangers (``id_assignment``). The shares of the
+``--law round2`` makes the same world one of round 2: users convert (``conversions``), the target is the conversion
+if there is one and the host says by user which of the two it is, and some users are strangers (``id_assignment``). The shares of the
 actions are those of the 10M release; sizes, lengths and times stay those of the 1M release.
 """
 
@@ -195,7 +195,7 @@ def convert(env: Environment, groups: list[SimulatedUsers]) -> tuple[Environment
 
 
 def draw_all_targets(env: Environment, groups: list[SimulatedUsers], candidates: Ints) -> Targets:
-    """What each user is asked for after the reference time."""
+    """The target of each user after the reference time."""
     allowed = np.zeros(len(env.inventory.ads), bool)
     allowed[candidates] = True
     targets = []

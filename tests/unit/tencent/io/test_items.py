@@ -31,11 +31,11 @@ def test_actions_of_round_two(tmp_path: Path, users: tuple[str, str]) -> None:
     assert corpus.actions.tolist() == [1, 2]
 
 
-def test_an_asked_user_without_an_action(tmp_path: Path) -> None:
+def test_a_test_user_without_an_action(tmp_path: Path) -> None:
     corpus = read(write_actions(tmp_path, {"user_00000005": 0}))
     assert corpus.actions is not None
     assert corpus.actions.tolist() == [-1, 0]
-    assert counts(corpus)["asked user without an action"] == (1, "line 1")
+    assert counts(corpus)["test user without an action"] == (1, "line 1")
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def assert_same(one: Any, other: Any, subfolder: str = "corpus") -> None:
 
 
 def by_name(corpus: Corpus) -> Corpus:
-    """Asked users in the order of their names: the two layouts have them in different orders."""
+    """Test users in the order of their names: the two layouts have them in different orders."""
     order = np.argsort(corpus.test_users.names)
     users = corpus.test_users
     return replace(
@@ -164,7 +164,7 @@ def test_rules_are_counted(tmp_path: Path, layout_name: str) -> None:
     assert files["user with events out of time order: sorted"][0] == 1
     assert files["user with a list that is longer than what is kept: cut"][0] == 1
     assert files["item whose feature 100 has a value that the indexer lacks: cold"] == (2, f"item {BASE + 9}")
-    assert files["asked user whose feature 104 has a value that the indexer lacks: cold"] == (1, "user user_00000005")
+    assert files["test user whose feature 104 has a value that the indexer lacks: cold"] == (1, "user user_00000005")
     assert corpus.train.item.tolist() == [1, 2]
     assert len(corpus.train) == 1
     assert len(corpus.test) == 2
