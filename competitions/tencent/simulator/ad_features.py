@@ -43,7 +43,7 @@ LACKING_UNSEEN, LACKING_ONCE, LACKING_SLOPE, LACKING_MOST = 0.0277, 0.029, 0.009
 NULL_SHARE = 0.05  # of the ads without an embedding that stand in the file nevertheless
 
 
-def describe_ads(topics: Topics, ads: Ads, which: Ints, seed: int) -> Codes:
+def draw_ad_features(topics: Topics, ads: Ads, which: Ints, seed: int) -> Codes:
     """The value of each feature of some ads (ads, 13), numbered from 0 within the feature; -1 where it is missing."""
     rng = np.random.default_rng([41, seed])
     advertiser = np.arange(len(ads.advertiser_topic))
