@@ -135,6 +135,7 @@ def begin_visits(
     state.interest[who, 0], state.interest[who, where] = state.interest[who, where], state.interest[who, 0]
     lost = rng.random(count) < DRIFT
     who, segment = rows[lost], users.segment[rows[lost]]
+    # One search for all segments: the cumulative shares of segment s lie between s and s + 1.
     steps = np.cumsum(topic_shares, axis=1) + np.arange(SEGMENTS)[:, None]
     drawn = np.searchsorted(steps.ravel(), segment + rng.random(len(who))) - segment * TOPICS
     state.interest[who, interest_index[lost]] = np.clip(drawn, 0, TOPICS - 1)

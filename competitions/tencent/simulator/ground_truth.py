@@ -79,6 +79,9 @@ def draw_targets(
 def choose_targets(user: Ints, ad: Ints, converted: Bools, users: int) -> Targets:
     """The first conversion of each of so many ``users``, else the first click. One entry an event, in the order of
     time: its user, the ad, whether it is a conversion.
+
+    >>> choose_targets(np.array([0, 0, 2]), np.array([7, 8, 9]), np.array([False, True, False]), 3).ad.tolist()
+    [8, -1, 9]
     """
     order = np.lexsort((~converted, user))  # stable: events of a kind stay in their order
     first = order[np.unique(user[order], return_index=True)[1]]

@@ -115,6 +115,7 @@ def _weave(length: Ints, rng: np.random.Generator) -> Ints:
     """The order that puts each user's profile row, which stand behind all events, among its events."""
     users, events = len(length), int(length.sum())
     at = np.where(rng.random(users) < MISPLACED, np.floor(rng.random(users) * (length + 1)).astype(np.int64), length)
+    # A user's rows begin behind those of the users before, which have one row more than events.
     profile = np.zeros(events + users, bool)
     profile[np.cumsum(length + 1) - (length + 1) + at] = True
     order = np.empty(events + users, np.int64)
