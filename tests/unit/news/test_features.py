@@ -12,15 +12,7 @@ from polars.testing import assert_frame_equal
 from common.learning.split import Fold
 from competitions.news import features, pair_features, split
 from competitions.news.io.reader import Embeddings
-from tests.unit.news.news_world import (
-    ARTICLES,
-    HOUR_MS,
-    START,
-    World,
-    label,
-    make_log,
-    make_world,
-)
+from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, make_log
 
 Blocks = dict[str, pl.DataFrame]
 
@@ -42,24 +34,13 @@ def make_candidates(fold: Fold, items: pl.Series, each: int = 12) -> pl.DataFram
     )
 
 
-def build(world: World, fold: Fold, candidates: pl.DataFrame, content: bool = True) -> Blocks:
-    given = world.content if content else None
+def build(world: World, fold: Fold, candidates: pl.DataFrame) -> Blocks:
     return {
         "query": features.query_block(fold, world.articles),
         "item": features.item_block(fold, world.articles, candidates),
-        "pair": features.pair_block(fold, world.articles, candidates, given),
+        "pair": features.pair_block(fold, world.articles, candidates, world.content),
         "channel": features.channel_block(candidates),
     }
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return make_world()
-
-
-@pytest.fixture(scope="module")
-def fold(world: World) -> Fold:
-    return label(world.clicks)
 
 
 @pytest.fixture(scope="module")
@@ -96,26 +77,18 @@ def test_every_feature_varies(blocks: Blocks) -> None:
             assert column in constant or block[column].n_unique() > 1, (name, column)
 
 
-def test_rows_stand_beside_their_own_candidates(
-    world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks
+def test_rows_stand_beside_their_own_candidates_whatever_the_size_of_a_chunk(
+    world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A query's candidates alone give the rows that they have in the whole."""
-    for query in (0, 7, fold.queries.height - 1):
+    for query in (0, fold.queries.height - 1):
         mask = candidates["query"] == query
         alone = build(world, fold, candidates.filter(mask))
         for name in ("item", "pair", "channel"):
             assert_frame_equal(alone[name], blocks[name].filter(mask))
-
-
-def test_features_do_not_depend_on_the_size_of_a_chunk(
-    world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks, monkeypatch: pytest.MonkeyPatch
-) -> None:
     monkeypatch.setattr(pair_features, "CHUNK_ROWS", 7)
     for name, block in build(world, fold, candidates).items():
         assert_frame_equal(block, blocks[name])
-
-
-# --- leaks ---
 
 
 # --- item ---

@@ -6,7 +6,7 @@ from polars.testing import assert_frame_equal
 
 from common.engine.errors import UserError
 from competitions.news import split
-from tests.unit.news.news_world import START, TEST_FROM, label, make_log, make_world
+from tests.unit.news.news_world import START, TEST_FROM, World, label, make_log, make_world
 
 DAY = 86_400
 
@@ -23,12 +23,11 @@ def read_on(days: list[int], lengths: list[int], first: int = 0) -> list[tuple[i
 # --- like the test ---
 
 
-def test_validation_looks_like_the_test_where_train_does_not() -> None:
+def test_validation_looks_like_the_test_where_train_does_not_and_weights_do_the_rest() -> None:
     world = make_world(train=2000, test=500)
     pool = split.find_targets(world.clicks).filter("is_last", ~pl.col("is_test"))
     fold = label(world.clicks, valid=300)
-    valid = fold.queries.filter(role="valid")
-    test = split.build_test_fold(world.clicks).queries
+    valid, test = fold.queries.filter(role="valid"), split.build_test_fold(world.clicks).queries
 
     def share_of_long(clicks: pl.Series) -> float:
         return float((clicks >= 8).mean())  # type: ignore[arg-type]
@@ -37,19 +36,30 @@ def test_validation_looks_like_the_test_where_train_does_not() -> None:
     assert share_of_long(pool["before"]) < 0.45
     assert share_of_long(valid["clicks"]) == pytest.approx(share_of_long(test["clicks"]), abs=0.08)
 
+    def shares(frame: pl.DataFrame, weight: pl.Expr) -> dict[tuple[int, int], float]:
+        cells = frame.select(weight.alias("w"), day=pl.col("time") // (DAY * 1000), n=pl.col("clicks").log(2).floor())
+        total = float(cells["w"].sum())
+        return {(day, n): w / total for day, n, w in cells.group_by("day", "n").agg(pl.col("w").sum()).rows()}
 
-def test_where_train_and_test_share_no_day_validation_is_like_the_test_in_length() -> None:
+    weighted, target = shares(valid, pl.col("weight")), shares(test.with_columns(weight=1.0), pl.col("weight"))
+    common = weighted.keys() & target.keys()
+    assert len(common) > 5
+    covered = sum(target[cell] for cell in common)
+    for cell in common:
+        assert weighted[cell] == pytest.approx(target[cell] / covered)
+    assert valid["weight"].mean() == pytest.approx(1)
+    assert set(fold.queries.filter(role="train")["weight"]) == {1.0}
+
+
+def test_validation_is_like_the_test_in_day_and_length_or_where_no_day_is_shared_in_length() -> None:
+    test = read_on([7] * 3, [8] * 3, 900)
     train = read_on([0] * 20, [3] * 10 + [9] * 10)  # 2 or 8 visible
-    fold = label(make_log(*train, *read_on([7] * 3, [8] * 3, 900), test=(900, 901, 902)), valid=10_000)
-    valid = fold.queries.filter(role="valid")
+    valid = label(make_log(*train, *test, test=(900, 901, 902)), valid=10_000).queries.filter(role="valid")
     assert valid.height == 20 // 4
     assert set(valid["clicks"]) == {8}
-
-
-def test_where_some_day_and_length_is_shared_no_other_day_is_drawn() -> None:
-    train = read_on([0] * 20 + [7], [9] * 21)
-    fold = label(make_log(*train, *read_on([7] * 3, [8] * 3, 900), test=(900, 901, 902)))
-    assert fold.queries.filter(role="valid")["user"].to_list() == [20]
+    train = read_on([0] * 20 + [7], [9] * 21)  # one of that day
+    valid = label(make_log(*train, *test, test=(900, 901, 902))).queries.filter(role="valid")
+    assert valid["user"].to_list() == [20]
 
 
 @pytest.mark.parametrize(
@@ -85,41 +95,18 @@ def test_on_a_day_without_train_users_test_users_stand_in_with_their_own_latest_
     assert fold.history.filter(pl.col("user").is_in(early["user"].implode()), item=12).is_empty()
 
 
-def test_weights_bring_the_days_and_lengths_of_validation_to_those_of_the_test() -> None:
-    world = make_world(train=2000, test=500)
-    fold = label(world.clicks, valid=300)
-    valid, test = fold.queries.filter(role="valid"), split.build_test_fold(world.clicks).queries
-
-    def shares(frame: pl.DataFrame, weight: pl.Expr) -> dict[tuple[int, int], float]:
-        cells = frame.select(weight.alias("w"), day=pl.col("time") // (DAY * 1000), n=pl.col("clicks").log(2).floor())
-        total = float(cells["w"].sum())
-        return {(day, n): w / total for day, n, w in cells.group_by("day", "n").agg(pl.col("w").sum()).rows()}
-
-    weighted, target = shares(valid, pl.col("weight")), shares(test.with_columns(weight=1.0), pl.col("weight"))
-    common = weighted.keys() & target.keys()
-    assert len(common) > 5
-    covered = sum(target[cell] for cell in common)
-    for cell in common:
-        assert weighted[cell] == pytest.approx(target[cell] / covered)
-    assert valid["weight"].mean() == pytest.approx(1)
-    assert set(fold.queries.filter(role="train")["weight"]) == {1.0}
-
-
 # --- board B: the users of board A have a hidden click too, and are not predicted ---
 
 
-@pytest.fixture(scope="module")
-def board_b() -> pl.DataFrame:
+@pytest.fixture
+def board_b(world: World) -> pl.DataFrame:
     """Every second test user is one of board A."""
-    return make_world().clicks.with_columns(is_target=pl.col("is_target") & (pl.col("user") % 2 == 0))
-
-
-ENDS = [(4, 20, 0), (4, 21, 30)]
+    return world.clicks.with_columns(is_target=pl.col("is_target") & (pl.col("user") % 2 == 0))
 
 
 def test_board_a_users_serve_as_targets_by_their_steps_of_the_gap_alone() -> None:
     steps = [(8, 10, 0), (8, 11, 30), (8, 12, 90), (7, 10, 0), (7, 11, 50), (7, 12, 80)]
-    targets = split.find_targets(make_log(*ENDS, *steps, test=(9,), board_a=(7, 8)))
+    targets = split.find_targets(make_log((4, 20, 0), (4, 21, 30), *steps, test=(9,), board_a=(7, 8)))
     assert targets.select("user", "item", "is_last", "is_test").rows() == [
         (4, 21, True, False),
         (7, 12, True, True),  # a step of the gap, though the last click
@@ -135,6 +122,9 @@ def test_board_a_users_are_learned_from_and_never_validated_on(board_b: pl.DataF
     assert board_a & roles["train"] == board_a & set(split.find_targets(board_b)["user"])
     assert len(roles["valid"]) == 120 // 4
     assert max(roles["valid"]) < TEST_FROM
+    test = split.build_test_fold(board_b)  # where they are no queries, and stay in the history
+    assert test.queries["user"].to_list() == list(range(TEST_FROM, TEST_FROM + 40, 2))
+    assert_frame_equal(test.history, board_b)
 
 
 def test_validation_is_like_the_users_of_board_b_and_not_like_those_of_board_a() -> None:
@@ -142,9 +132,3 @@ def test_validation_is_like_the_users_of_board_b_and_not_like_those_of_board_a()
     tests = [*read_on([0] * 3, [8] * 3, 900), *read_on([0] * 30, [2] * 30, 910)]
     fold = label(make_log(*train, *tests, test=(900, 901, 902), board_a=tuple(range(910, 940))))
     assert fold.queries.filter(role="valid")["clicks"].to_list() == [8] * 5
-
-
-def test_board_a_users_are_no_queries_and_stay_in_the_history(board_b: pl.DataFrame) -> None:
-    fold = split.build_test_fold(board_b)
-    assert fold.queries["user"].to_list() == list(range(TEST_FROM, TEST_FROM + 40, 2))
-    assert_frame_equal(fold.history, board_b)
