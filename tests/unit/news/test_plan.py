@@ -1,6 +1,5 @@
 """What is decided from the log: negatives by its size, and what the split took from it, in words."""
 
-import msgspec
 import polars as pl
 import pytest
 
@@ -10,30 +9,28 @@ from competitions.news import plan, split
 from competitions.news.competition import COMPETITION
 from competitions.news.config import NewsConfig
 from competitions.news.plan import Plan, decide_negatives, make_plan
-from tests.unit.news.news_world import label, make_log, make_world
+from tests.unit.news.news_world import World, label, make_log
 from tests.unit.news.test_validation import read_on
 
 CONFIG: NewsConfig = COMPETITION.load_config([], tuned=False)
 
 
 @pytest.mark.parametrize(
-    ("queries", "negatives"),
-    [(1, 149), (plan.MOST_ROWS // 149, 149), (plan.MOST_ROWS // 100, 100), (10**9, plan.LEAST_NEGATIVES), (0, 149)],
+    ("queries", "settings", "negatives"),
+    [
+        (1, [], 149),
+        (plan.MOST_ROWS // 149, [], 149),
+        (plan.MOST_ROWS // 100, [], 100),
+        (10**9, [], plan.LEAST_NEGATIVES),
+        (0, [], 149),
+        (5, ["rank.negatives=7"], 7),
+        (5, ["recall.candidates=30"], 29),
+    ],
 )
 def test_a_small_log_takes_all_candidates_and_a_large_one_as_many_as_there_is_room_for(
-    queries: int, negatives: int
+    queries: int, settings: list[str], negatives: int
 ) -> None:
-    assert decide_negatives(queries, CONFIG)[0] == negatives
-
-
-def test_what_is_set_stays() -> None:
-    config = msgspec.structs.replace(CONFIG, rank=msgspec.structs.replace(CONFIG.rank, negatives=7))
-    assert decide_negatives(5, config) == (7, "set")
-
-
-def test_fewer_candidates_leave_fewer_negatives() -> None:
-    config = msgspec.structs.replace(CONFIG, recall=msgspec.structs.replace(CONFIG.recall, candidates=30))
-    assert decide_negatives(5, config)[0] == 29
+    assert decide_negatives(queries, COMPETITION.load_config(settings, tuned=False))[0] == negatives
 
 
 def decide(clicks: pl.DataFrame, fold: Fold) -> dict[str, Decision]:
@@ -41,10 +38,9 @@ def decide(clicks: pl.DataFrame, fold: Fold) -> dict[str, Decision]:
     return {each.setting: each for each in made.decisions}
 
 
-def test_a_log_with_the_hosts_steps_says_so() -> None:
-    clicks = make_world().clicks
-    decided = decide(clicks, label(clicks))
-    share = split.terminal_share(clicks)
+def test_a_log_with_the_hosts_steps_says_so(world: World, fold: Fold) -> None:
+    decided = decide(world.clicks, fold)
+    share = split.terminal_share(world.clicks)
     assert decided["targets"].value == "steps of 30 s"
     assert decided["targets"].reason.startswith(f"{share:.0%} of the train users")
 
