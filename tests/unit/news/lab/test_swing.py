@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from itertools import combinations, permutations
 
 import numpy as np
-import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
@@ -49,30 +48,15 @@ def test_swings_follow_the_formula(alpha: float) -> None:
     assert weights_of(table) == approximately(swings_by_loop(rows, alpha))
 
 
-def few_swings(rows: list[Click], seed: int, users_per_item: int = 12) -> pl.DataFrame:
-    return count_swings(frame(rows, CLICKS), SwingSettings(alpha=0.0, users_per_item=users_per_item, top=99), seed)
-
-
-def test_swings_compare_a_limited_number_of_users_drawn_by_seed() -> None:
-    rows = random_log(11)
-    first, again, other = (few_swings(rows, seed, 6) for seed in (1, 1, 2))
-    assert_frame_equal(first, again)
-    assert_frame_equal(first, few_swings(rows[::-1], 1, 6))
-    assert not first.equals(other)
-    # At most all pairs of six users, who share two items at least, over the root of the neighbour's users.
-    users, _ = group(rows)
-    for (_, neighbour), weight in weights_of(first).items():
-        assert 0 < weight <= 15 / 2 / math.sqrt(len(users[neighbour])) + 1e-6
-
-
-def test_every_user_of_an_item_has_the_same_chance_to_be_compared() -> None:
+def test_swings_compare_a_limited_number_of_users_who_have_the_same_chance_by_seed() -> None:
     """Users 0 to 19 read items 1 and 2, users 20 to 39 items 1 and 3."""
-    rows = [(user, item, 0) for user in range(40) for item in (1, 2 + user // 20)]
-    drawn = [weights_of(few_swings(rows, seed)) for seed in range(60)]
-    low, high = (np.mean([weights.get((1, other), 0.0) for weights in drawn]) for other in (2, 3))
-    assert low == pytest.approx(high, rel=0.25)  # of the twelve, six from each half: standard error 5 % each
-
-
-def test_users_of_one_item_link_nothing() -> None:
-    log = frame([(1, 10, 0), (2, 10, 0), (3, 11, 0)], CLICKS)
-    assert weights_of(count_swings(log, SwingSettings(alpha=1.0, users_per_item=5, top=5), 0)) == {}
+    log = frame([(user, item, 0) for user in range(40) for item in (1, 2 + user // 20)], CLICKS)
+    settings = SwingSettings(alpha=0.0, users_per_item=12, top=99)
+    tables = [count_swings(log, settings, seed) for seed in range(60)]
+    assert_frame_equal(tables[0], count_swings(log.reverse(), settings, 0))
+    assert len({tuple(table["weight"]) for table in tables}) > 5
+    drawn = [weights_of(table) for table in tables]
+    low, high = (np.array([weights.get((1, other), 0.0) for weights in drawn]) for other in (2, 3))
+    # At most all pairs of twelve users, who share two items, over the root of the neighbour's users.
+    assert (low + high <= 66 / 2 / math.sqrt(20) + 1e-6).all()
+    assert low.mean() == pytest.approx(high.mean(), rel=0.25)  # six of each half: standard error 5 % each
