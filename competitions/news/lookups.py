@@ -65,10 +65,8 @@ class UnitVectors:
 
 
 def index_catalogue(articles: pl.DataFrame) -> Catalogue:
-    """The articles by id. ``ValueError`` where an id is there twice."""
+    """The articles by id."""
     known = articles.sort("item")
-    if known["item"].is_duplicated().any():
-        raise ValueError("index_catalogue: an article is there twice")
     category = np.unique(known["category"].to_numpy(), return_inverse=True)[1].astype(np.int32)
     return Catalogue(known["item"].to_numpy(), category, known["created"].to_numpy(), known["words"].to_numpy())
 

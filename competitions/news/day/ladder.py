@@ -9,7 +9,7 @@ that two rungs share are taken from the store.
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import polars as pl
@@ -45,6 +45,7 @@ ORDER = ("channel", "item", "pair", "query")
 SEQUENCE = gru4rec.SequenceSettings()
 # What a pipeline does beside answering the validation users is no cost of a rung.
 FREE = ("read_", "label", "ask", "test.", "refit.", "score_test", "answer", "measure", "measure_recall")
+LEARNED: Literal["learned"] = "learned"
 Row = dict[str, Any]
 Judge = Callable[[Path], float | None]  # a submission's score on a known truth
 
@@ -94,7 +95,7 @@ def climb_alone(files: reader.RawFiles, config: NewsConfig, ladder: Ladder) -> N
         union = step(fuse_channels, channel_lists, settings.candidates, name="ladder.unite")
         score_lists(rung, fold, union.value.select("query", "item", score="fusion"))
     with ladder.rung("all channels, their votes weighed", steps.BLEND) as rung:
-        fusion = step(learn_fusion, fold, channel_lists, "learned", seed)
+        fusion = step(learn_fusion, fold, channel_lists, LEARNED, seed)
         union = step(fuse_channels, channel_lists, settings.candidates, fusion, name="labelled.unite")
         score_lists(rung, fold, union.value.select("query", "item", score="fusion"))
     needs = [record.name for record in ladder.run.timings if record.name.startswith("labelled.")]

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
+from common.learning.split import Fold
 from competitions.news import submission
 from competitions.news.io import reader
 
@@ -50,6 +51,13 @@ def test_lists_are_cut_to_five_or_padded(
 def test_fewer_than_five_articles_are_refused() -> None:
     with pytest.raises(UserError, match=r"lists 4 articles.*at least 5"):
         submission.build_submission(lists(), pl.Series([2]), POPULAR, NOTHING, CATALOGUE.head(4))
+
+
+@pytest.mark.parametrize("score", [None, math.nan, -math.inf])
+def test_a_score_that_is_no_finite_number_is_refused(fold: Fold, score: float | None) -> None:
+    predictions = pl.DataFrame({"query": [0, 0], "item": [1, 2], "score": [0.5, score]})
+    with pytest.raises(UserError, match="not a finite number"):
+        submission.recommend(fold, predictions, CATALOGUE)
 
 
 # --- check ---
