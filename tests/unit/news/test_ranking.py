@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
-from common.learning.blending import Blend
 from common.learning.dataset import Matrix, RankingDataset
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker
 from common.learning.split import Fold
 from competitions.news import ranking
+from competitions.news.blending import Blend
 from competitions.news.competition import COMPETITION
 from competitions.news.ranking import make_recipe
 

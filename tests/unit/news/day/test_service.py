@@ -13,11 +13,11 @@ from common.day.serving.benchmark import Variant, answer_all, ignore
 from common.day.serving.model_files import write_variants
 from common.engine.errors import UserError
 from common.engine.run import Result, Run
-from common.learning.blending import Blend
 from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
 from common.learning.split import Fold
 from competitions.news import features, ranking, split, submission
+from competitions.news.blending import Blend
 from competitions.news.competition import COMPETITION
 from competitions.news.config import NewsConfig
 from competitions.news.day import export, service
