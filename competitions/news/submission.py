@@ -81,23 +81,18 @@ def _order_padding(popular: pl.DataFrame, catalogue: pl.Series) -> pl.DataFrame:
 
 def _pad(kept: pl.DataFrame, users: pl.DataFrame, padding: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
     """For each user with a short list, more than enough articles (user, item), in the order in which to take them."""
-    listed = kept.group_by("user").agg(pl.len().cast(pl.Int64).alias("listed"))
-    short = users.join(listed, on="user", how="left").filter(pl.col("listed").fill_null(0) < LENGTH)
-    clicked = seen.select(pl.col("user", "item").cast(pl.Int32)).unique().join(short, on="user", how="semi")
-    counts = clicked.group_by("user").agg(pl.len().cast(pl.Int64).alias("clicked"))
-    # At most the listed and the clicked articles are taken among the first so many, which leaves five free ones.
-    count = pl.sum_horizontal(pl.col("listed", "clicked").fill_null(0)) + LENGTH
-    indices = (
-        short.join(counts, on="user", how="left")
-        .select("user", pl.int_ranges(0, count.clip(upper_bound=padding.height)).alias("index"))
-        .explode("index", empty_as_null=False)
-        .with_columns(pl.col("index").cast(pl.UInt32))
-    )
+    full = kept.group_by("user").len().filter(pl.col("len") >= LENGTH)
+    short = users.join(full, on="user", how="anti")
+    clicked = seen.select(pl.col("user", "item").cast(pl.Int32), clicked=pl.lit(True)).unique()
+    clicked = clicked.join(short, on="user", how="semi")
+    most = int(clicked.group_by("user").len()["len"].max() or 0)  # type: ignore[arg-type]
+    # Of the first so many at most LENGTH are listed and ``most`` clicked, which leaves five free ones.
+    reach = padding.head(2 * LENGTH + most)
     return (
-        indices.join(padding, on="index")
+        short.join(reach, how="cross")
         .join(kept, on=["user", "item"], how="anti")
-        .join(clicked.with_columns(clicked=pl.lit(True)), on=["user", "item"], how="left")
-        .sort(pl.col("user"), pl.col("clicked").fill_null(False), pl.col("index"))
+        .join(clicked, on=["user", "item"], how="left")
+        .sort("user", pl.col("clicked").fill_null(False), "index")
         .select("user", "item")
     )
 
