@@ -1,7 +1,7 @@
 """The news competition under contract."""
 
 import os
-import zipfile
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,16 +38,6 @@ def edit_row(edit: Callable[[list[str]], list[str]]) -> Callable[[bytes], bytes]
     return change
 
 
-def repeat_row(content: bytes) -> bytes:
-    """The last row twice."""
-    return content + content.splitlines(keepends=True)[-1]
-
-
-def drop_row(content: bytes) -> bytes:
-    """The last row left out."""
-    return b"".join(content.splitlines(keepends=True)[:-1])
-
-
 MUTATIONS = {
     "byte-order mark": Mutation(UTF8, lambda content: b"\xef\xbb\xbf" + content, ("byte-order mark",)),
     "latin-1": Mutation(UTF8, lambda content: content + "1000,\u00e9,2,3,4,5\n".encode("latin-1"), ("UTF-8",)),
@@ -58,9 +48,15 @@ MUTATIONS = {
     "a blank": Mutation(submission.INTEGERS, edit_row(lambda row: [*row[:-1], ""]), (submission.INTEGERS, "line 3")),
     "NaN": Mutation(submission.INTEGERS, edit_row(lambda row: [*row[:-1], "NaN"]), (submission.INTEGERS, "line 3")),
     "a float": Mutation(submission.INTEGERS, edit_row(lambda row: [*row[:-1], "7.0"]), (submission.INTEGERS, "line 3")),
-    "a user twice": Mutation(submission.ONE_ROW, repeat_row, (submission.ONE_ROW,)),
+    "a user twice": Mutation(
+        submission.ONE_ROW, lambda content: content + content.splitlines(keepends=True)[-1], (submission.ONE_ROW,)
+    ),
     "a train user": Mutation(submission.NO_EXTRA, lambda content: content + b"0,1,2,3,4,5\n", (submission.NO_EXTRA,)),
-    "a user left out": Mutation(submission.NO_MISSING, drop_row, (submission.NO_MISSING,)),
+    "a user left out": Mutation(
+        submission.NO_MISSING,
+        lambda content: b"".join(content.splitlines(keepends=True)[:-1]),
+        (submission.NO_MISSING,),
+    ),
     "an article twice": Mutation(
         submission.DISTINCT, edit_row(lambda row: [*row[:-1], row[1]]), (submission.DISTINCT, "line 3")
     ),
@@ -94,10 +90,8 @@ def share_user(folder: Path) -> None:
 
 def pack(folder: Path) -> None:
     """The train log in the archive that it came in."""
-    path = folder / reader.TRAIN
-    with zipfile.ZipFile(folder / f"{reader.TRAIN}.zip", "w") as archive:
-        archive.write(path, path.name)
-    path.unlink()
+    shutil.make_archive(str(folder / reader.TRAIN), "zip", folder, reader.TRAIN)
+    (folder / reader.TRAIN).unlink()
 
 
 def move_deeper(folder: Path) -> None:
@@ -132,8 +126,7 @@ BAD_INPUTS = {
 
 def find_fold(results: Results) -> Fold:
     """The labelled fold."""
-    (fold,) = [value for name, value in results if name == "label"]
-    assert isinstance(fold, Fold)
+    fold: Fold = dict(results)["label"]
     return fold
 
 

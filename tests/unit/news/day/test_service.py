@@ -31,7 +31,7 @@ from tests.unit.rankers import fit_rows
 
 T = TypeVar("T")
 CONFIG: NewsConfig = COMPETITION.load_config(["recall.per_channel=12", "recall.candidates=20"])
-WEIGHTS = (0.7, 0.3)
+CHANNELS, WEIGHTS = CONFIG.recall.channels, (0.7, 0.3)
 
 
 @dataclass(frozen=True)
@@ -73,30 +73,14 @@ def tried(world: World, tmp_path_factory: pytest.TempPathFactory) -> Tried:
 
 def fit_two(candidates: pl.DataFrame, blocks: dict[str, pl.DataFrame]) -> list[Ranker]:
     """Rankers of drawn answers: what they learn is nothing, but they tell rows apart."""
-    matrix = features.assemble(candidates["query"], blocks, slice(None))
-    sizes = candidates.group_by("query", maintain_order=True).len()["len"].to_numpy().astype(np.int32)
+    matrix, sizes = features.assemble(candidates["query"], blocks, slice(None)), ranking.count_rows(candidates)
     labels = np.zeros(len(matrix), np.float32)
     labels[np.cumsum(sizes) - 1 - np.random.default_rng(0).integers(0, 5, len(sizes))] = 1
     rows = RankingDataset(features.feature_names(blocks), matrix, labels, sizes)
     lightgbm = {"num_leaves": 5, "min_data_in_leaf": 5, "num_threads": 1, "objective": "lambdarank"}
     xgboost = {"objective": "rank:ndcg", "max_depth": 3, "nthread": 1}
-    return [
-        fit_rows("lightgbm_lambdarank", lightgbm, rows, None, 10, 0, 0),
-        fit_rows("xgboost", xgboost, rows, None, 10, 0, 0),
-    ]
-
-
-def test_the_candidates_of_one_user_are_those_of_the_whole_fold(tried: Tried) -> None:
-    tables = service.Tables(tried.folder / "export")
-    parts = []
-    for query, request in enumerate(service.read_requests(tried.folder / "requests")):
-        fused = tables.retrieve(service.join_requests([request]).histories)
-        parts.append(fused_to_frame(np.array([query], np.int32), fused, CONFIG.recall.channels))
-    assert len(parts) == 40
-    assert_frame_equal(pl.concat(parts), tried.candidates, check_exact=True)
-    scores = [f"score_{name}" for name in CONFIG.recall.channels]
-    assert len(scores) == 15
-    assert all(tried.candidates[name].is_not_null().any() for name in scores)
+    parameters = {"lightgbm_lambdarank": lightgbm, "xgboost": xgboost}
+    return [fit_rows(kind, values, rows, None, 10, 0, 0) for kind, values in parameters.items()]
 
 
 @pytest.mark.parametrize("channels", [["fresh"], ["popular_24h", "fresh"], ["next_last", "content", "covisit"]])
@@ -118,6 +102,10 @@ def test_the_features_of_one_user_are_those_of_the_whole_fold(tried: Tried) -> N
     assert gathered[0].names == features.feature_names(tried.blocks)
     whole = features.assemble(tried.candidates["query"], tried.blocks, slice(None))
     np.testing.assert_array_equal(np.vstack([one.features for one in gathered]), whole)
+    fused = [fused_to_frame(np.array([n], np.int32), one.candidates, CHANNELS) for n, one in enumerate(gathered)]
+    assert_frame_equal(pl.concat(fused), tried.candidates, check_exact=True)
+    assert len(gathered) == 40
+    assert all(tried.candidates[f"score_{name}"].is_not_null().any() for name in CHANNELS)
 
 
 def test_one_user_at_a_time_is_answered_as_by_the_pipeline(world: World, tried: Tried) -> None:
