@@ -76,14 +76,6 @@ def test_a_channel_is_its_table_made_once_and_followed_from_the_users_own_clicks
     assert_frame_equal(retrieved[0]["covisit_fast"], expected)
 
 
-def test_channels_find_the_planted_families(fold: Fold, retrieved: tuple[Channels, Run]) -> None:
-    """After an item, 70 % of the clicks go to its family of four; by chance the first item is there 4 times in 100."""
-    last = fold.seen.filter(back=0).select("query", last=pl.col("item") // 4)
-    for name in ("covisit_last", "next_last"):
-        first = retrieved[0][name].group_by("query", maintain_order=True).first().join(last, on="query")
-        assert (first["item"] // 4 == first["last"]).mean() > 0.35, name  # type: ignore[operator]
-
-
 @pytest.mark.parametrize("named", ["['fresh', 'hot']", "[]"])
 def test_an_unknown_channel_or_none_at_all_is_refused_with_the_known_ones(named: str) -> None:
     with pytest.raises(UserError, match=r"recall\.channels is .*covisit.*popular_1h.*fresh"):

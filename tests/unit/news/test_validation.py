@@ -1,5 +1,6 @@
 """Who is drawn for validation, and on board B the users of board A: learned from, never validated on or predicted."""
 
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -9,6 +10,7 @@ from competitions.news import split
 from tests.unit.news.news_world import START, TEST_FROM, World, label, make_log, make_world
 
 DAY = 86_400
+CELL = ["day", "length"]
 
 
 def read_on(days: list[int], lengths: list[int], first: int = 0) -> list[tuple[int, int, float]]:
@@ -18,6 +20,49 @@ def read_on(days: list[int], lengths: list[int], first: int = 0) -> list[tuple[i
         for user, (day, length) in enumerate(zip(days, lengths, strict=True), first)
         for step in range(length)
     ]
+
+
+# --- a drawn sample that looks like its target ---
+
+# 60,000 rows over 12 cells, most of them in the first ones; a target of 5,000, most in the last, none in the very last.
+POOL_CELLS = np.random.default_rng(1).choice(12, 60_000, p=np.arange(16, 4, -1) / 126)
+POOL = pl.DataFrame({"id": np.arange(60_000), "day": POOL_CELLS // 3, "length": POOL_CELLS % 3})
+TARGET_CELLS = np.random.default_rng(2).choice(12, 5_000, p=[*(np.arange(1, 12) / 66), 0])
+TARGET = pl.DataFrame({"day": TARGET_CELLS // 3, "length": TARGET_CELLS % 3})
+
+
+def distance(drawn: pl.DataFrame, target: pl.DataFrame) -> float:
+    """Chi-square of the drawn cells against the target's shares."""
+    share = target.group_by(CELL).agg(share=pl.len() / target.height)
+    both = share.join(drawn.group_by(CELL).agg(count=pl.len()), on=CELL, how="left").fill_null(0)
+    expected = pl.col("share") * drawn.height
+    return float(both.select(((pl.col("count") - expected) ** 2 / expected).sum()).item())
+
+
+def test_a_drawn_sample_has_the_cells_of_the_target_and_each_row_once_in_order() -> None:
+    drawn, again, other = (split.resample_to_match(POOL, TARGET, CELL, 1_000, seed) for seed in (3, 3, 4))
+    assert distance(drawn, TARGET) < 30  # 10 degrees of freedom: 0.1 % of fair samples are farther
+    assert distance(POOL.head(1_000), TARGET) > 500
+    assert_frame_equal(drawn, again)
+    assert not drawn.equals(other)
+    assert drawn["id"].is_sorted()
+    assert drawn["id"].n_unique() == drawn.height == 1_000
+    assert_frame_equal(drawn, POOL[drawn["id"].to_list()])
+
+
+def test_a_cell_that_the_target_lacks_is_never_drawn_whatever_the_size() -> None:
+    drawn = split.resample_to_match(POOL, TARGET, CELL, POOL.height, seed=3)
+    assert_frame_equal(drawn, POOL.filter((pl.col("day") != 3) | (pl.col("length") != 2)))
+    assert split.resample_to_match(POOL, TARGET.clear(), CELL, 10, seed=3).is_empty()
+    assert split.resample_to_match(POOL.clear(), TARGET, CELL, 10, seed=3).is_empty()
+
+
+def test_within_a_cell_every_row_has_the_same_chance() -> None:
+    pool = pl.DataFrame({"id": range(8), "day": [0] * 8, "length": [0] * 8})
+    drawn = [split.resample_to_match(pool, pool, CELL, 2, seed)["id"].to_list() for seed in range(400)]
+    counts = np.bincount(np.concatenate(drawn), minlength=8)  # 100 expected of each, standard deviation 9
+    assert counts.min() > 64
+    assert counts.max() < 136
 
 
 # --- like the test ---

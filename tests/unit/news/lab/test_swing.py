@@ -2,7 +2,6 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
 from itertools import combinations, permutations
 
 import numpy as np
@@ -22,17 +21,11 @@ from tests.unit.common.learning.test_cooccurrence import (
 )
 
 
-def group(rows: Iterable[Click]) -> tuple[dict[int, set[int]], dict[int, set[int]]]:
-    """Users by item, and items by user."""
+def swings_by_loop(rows: list[Click], alpha: float) -> Weights:
     users, items = defaultdict(set), defaultdict(set)
     for user, item, _ in rows:
         users[item].add(user)
         items[user].add(item)
-    return users, items
-
-
-def swings_by_loop(rows: list[Click], alpha: float) -> Weights:
-    users, items = group(rows)
     weights: Weights = defaultdict(float)
     for i, j in permutations(users, 2):
         for one, other in combinations(users[i] & users[j], 2):

@@ -16,7 +16,6 @@ from competitions.news.retrieval.fusion import fuse_channels
 from competitions.news.retrieval.neighbours import FollowSettings, score_neighbours
 from competitions.news.retrieval.popularity import find_popular
 
-Click = tuple[int, int, int]  # user, item, time in ms
 Weights = dict[tuple[int, int], float]
 CLICKS = {"user": pl.Int32, "item": pl.Int32, "time": pl.Int64}
 TABLE = {"item": pl.Int32, "neighbour": pl.Int32, "weight": pl.Float32}
@@ -99,20 +98,6 @@ def test_scores_add_up_decayed_weights_and_leave_out_what_was_seen(
 # --- popularity ---
 
 
-def popular_by_loop(
-    history: list[Click], queries: list[tuple[int, int]], seen: set[tuple[int, int]], before: float, after: float
-) -> Weights:
-    width = int((before + after) * HOUR_MS / 8)
-    counted: Weights = defaultdict(float)
-    for query, time in queries:
-        own = time // width
-        for _, item, moment in history:
-            first, last = own - round(before * HOUR_MS / width), own + round(after * HOUR_MS / width)
-            if first <= moment // width <= last and (query, item) not in seen:
-                counted[query, item] += 1
-    return counted
-
-
 @pytest.mark.parametrize(("before", "after"), [(1.0, 1.0), (0.0, 3.0), (3.0, 0.0), (24.0, 24.0), (2.0, 6.0)])
 def test_popularity_counts_the_buckets_around_the_query(before: float, after: float) -> None:
     rng = np.random.default_rng(1)
@@ -120,20 +105,18 @@ def test_popularity_counts_the_buckets_around_the_query(before: float, after: fl
     queries = [(query, START + int(rng.integers(-HOUR_MS, 73 * HOUR_MS))) for query in range(40)]
     queries += [(query + 40, time) for query, time in queries[:5]]  # two queries of one moment
     seen = {(query, int(rng.integers(12))) for query in range(45) for _ in range(2)}
-    expected = popular_by_loop(history, queries, seen, before, after)
-
-    def find(top: int) -> pl.DataFrame:
-        return find_popular(
-            frame(history, CLICKS),
-            frame(queries, {"query": pl.Int32, "time": pl.Int64}),
-            frame([(q, i, 0, 0) for q, i in seen], SEEN),
-            (before, after),
-            top,
-        )
-
-    full = find(100)
+    width = int((before + after) * HOUR_MS / 8)
+    first, last = round(-before * HOUR_MS / width), round(after * HOUR_MS / width)
+    expected: Weights = defaultdict(float)
+    for query, time in queries:
+        for _, item, moment in history:
+            if first <= moment // width - time // width <= last and (query, item) not in seen:
+                expected[query, item] += 1
+    log, times = frame(history, CLICKS), frame(queries, {"query": pl.Int32, "time": pl.Int64})
+    known = frame([(q, i, 0, 0) for q, i in seen], SEEN)
+    full, short = (find_popular(log, times, known, (before, after), top) for top in (100, 3))
     assert scores_of(full) == expected
-    assert_frame_equal(find(3), full.group_by("query", maintain_order=True).head(3))
+    assert_frame_equal(short, full.group_by("query", maintain_order=True).head(3))
 
 
 # --- union ---
