@@ -18,11 +18,8 @@ from common.engine.progress import track
 from competitions.news.io.reader import ARTICLES, EMBEDDINGS, TEST_A, TRAIN
 from competitions.news.simulator import articles
 from competitions.news.simulator.articles import EMBEDDED_SHARE, EMBEDDING_WIDTH, Catalogue, Floats, Ints
-from competitions.news.simulator.calibration import describe
 from competitions.news.simulator.sessions import Sessions, make_sessions
 from competitions.news.simulator.users import Ranking, draw_devices, draw_items, make_queries, make_users, rank_best
-
-__all__ = ["Oracle", "Simulation", "Sizes", "describe", "judge", "measure", "simulate"]
 
 VERSION = 2  # goes up when the same scale and seed give other files
 TRUTH = "truth.csv"

@@ -176,9 +176,8 @@ def score_hour(live: LiveCatalogue, queries: Queries, members: Ints) -> Floats:
 
 def take(queries: Queries, rows: Ints) -> Queries:
     """Some of the queries."""
-    context = queries.context
-    hour, previous = context.hour[rows], context.previous[rows]
-    return Queries(ClickContext(hour, previous, context.tastes[rows], context.taste_weights[rows]), queries.seen[rows])
+    context = ClickContext(*(part[rows] for part in vars(queries.context).values()))
+    return Queries(context, queries.seen[rows])
 
 
 def draw_devices(sessions: Sessions, seed: int) -> pl.DataFrame:

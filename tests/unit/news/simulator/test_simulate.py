@@ -119,7 +119,7 @@ def test_a_folder_without_a_simulation_is_left_alone_and_not_described(tmp_path:
     with pytest.raises(UserError, match="no simulation"):
         simulate.simulate(tmp_path, 0.001, 1)
     with pytest.raises(UserError, match="no finished simulation"):
-        simulate.describe(tmp_path)
+        calibration.describe(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
@@ -157,7 +157,7 @@ ABSOLUTE = {
 
 
 def test_marginals_are_near_the_published_ones(simulated: simulate.Simulation) -> None:
-    table = simulate.describe(simulated.folder)
+    table = calibration.describe(simulated.folder)
     known = {row["measure"]: row for row in table.filter(pl.col("target").is_not_null()).to_dicts()}
     assert known.keys() == RELATIVE.keys() | ABSOLUTE.keys()
     allowed = {name: share * known[name]["target"] for name, share in RELATIVE.items()} | ABSOLUTE
