@@ -65,11 +65,6 @@ def identify(rows: RankingDataset) -> list[tuple[int, int]]:
     return list(zip(query.tolist(), item.tolist(), strict=True))
 
 
-def right(fold: Fold) -> set[tuple[int, int]]:
-    assert fold.answers is not None
-    return set(fold.answers.rows())
-
-
 # --- rows ---
 
 
@@ -80,11 +75,12 @@ def gather(prepared: Rows, negatives: int, seed: int = 1) -> ranking.Labelled:
 @pytest.mark.parametrize("negatives", [1, 6, 100])
 def test_a_thinned_query_keeps_its_answer_and_some_others(prepared: Rows, negatives: int) -> None:
     fold, candidates, _ = prepared
-    labelled = gather(prepared, negatives)
+    assert fold.answers is not None
+    labelled, right = gather(prepared, negatives), set(fold.answers.rows())
     listed = set(candidates.select("query", "item").rows())
     for rows, valid in ((labelled.train, False), (labelled.stop, True)):
         keys = identify(rows)
-        hits = {key for key in right(fold) & listed if (key[0] % 3 == 0) == valid}
+        hits = {key for key in right & listed if (key[0] % 3 == 0) == valid}
         assert {key for key, label in zip(keys, rows.labels, strict=True) if label == 1} == hits
         assert set(rows.labels) == {0, 1}
         assert len(set(keys)) == len(keys)
@@ -96,14 +92,13 @@ def test_a_thinned_query_keeps_its_answer_and_some_others(prepared: Rows, negati
 
 def test_validation_keeps_every_candidate_of_every_query(prepared: Rows) -> None:
     fold, candidates, _ = prepared
-    labelled = gather(prepared, 2)
+    assert fold.answers is not None
+    labelled, right = gather(prepared, 2), set(fold.answers.rows())
     valid = labelled.valid
-    with_rows = fold.queries.filter(pl.col("query") % 3 == 0)
-    assert len(labelled.weights) == 14
-    assert labelled.weights.tolist() == with_rows["weight"].to_list()
+    assert labelled.weights.tolist() == fold.queries.filter(role="valid")["weight"].to_list()
     expected = [key for key in candidates.select("query", "item").rows() if key[0] % 3 == 0]
     assert identify(valid) == expected
-    assert valid.labels.tolist() == [float(key in right(fold)) for key in expected]
+    assert valid.labels.tolist() == [float(key in right) for key in expected]
     assert valid.group_sizes.tolist() == [*[EACH] * 13, 3]
     assert 0 < valid.labels.sum() < 14
 

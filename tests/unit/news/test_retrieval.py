@@ -159,18 +159,13 @@ def channel(*lists: list[int]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SCORED, orient="row")
 
 
-@pytest.fixture
-def answered() -> Fold:
-    """Validation queries 0, 1, 2 and 4, query 3 for training; item 7 is always right."""
-    queries = pl.DataFrame(
-        {"query": range(5), "role": ["valid", "valid", "valid", "train", "valid"]},
-        schema={"query": pl.Int32, "role": pl.String},
-    )
-    answers = queries.select("query", item=pl.lit(7, pl.Int32))
-    return Fold(pl.DataFrame(), queries, pl.DataFrame(), answers)
+# Validation queries 0, 1, 2 and 4, query 3 for training; item 7 is always right.
+ROLES = pl.DataFrame({"query": range(5), "role": ["valid", "valid", "valid", "train", "valid"]})
+QUERIES = ROLES.with_columns(pl.col("query").cast(pl.Int32))
+ANSWERED = Fold(pl.DataFrame(), QUERIES, pl.DataFrame(), QUERIES.select("query", item=pl.lit(7, pl.Int32)))
 
 
-def test_recall_of_channels_and_of_their_union_by_hand(answered: Fold) -> None:
+def test_recall_of_channels_and_of_their_union_by_hand() -> None:
     channels = {
         "near": channel([7, 1], [1, 2, 3, 4, 5, 7], [1], [7], [2]),
         "hot": channel([1, 7], [8], [*range(100, 111), 7], [7], [9]),
@@ -181,7 +176,7 @@ def test_recall_of_channels_and_of_their_union_by_hand(answered: Fold) -> None:
         schema={"query": pl.Int32, "item": pl.Int32, "fusion": pl.Float32},
         orient="row",
     )
-    table = measure_recall(answered, channels, fused)
+    table = measure_recall(ANSWERED, channels, fused)
     assert table["channel"].to_list() == ["near", "hot", "none", "union"]
     near, hot, none, union = table.drop("channel").to_dicts()
     # Four answers count; query 3 is for training and does not.
@@ -194,10 +189,10 @@ def test_recall_of_channels_and_of_their_union_by_hand(answered: Fold) -> None:
     assert union["only"] == 0
 
 
-def test_recall_at_a_cut_counts_the_cut_itself(answered: Fold) -> None:
+def test_recall_at_a_cut_counts_the_cut_itself() -> None:
     lists = [[*range(100, 100 + before), 7] for before in (4, 5, 9)]
     fused = channel(*lists, [], [*range(100, 149), 7]).rename({"score": "fusion"})
-    union = measure_recall(answered, {"x": channel([1])}, fused).filter(channel="union").to_dicts()[0]
+    union = measure_recall(ANSWERED, {"x": channel([1])}, fused).filter(channel="union").to_dicts()[0]
     assert [union[f"recall@{k}"] for k in (5, 10, 50, 100)] == [1 / 4, 3 / 4, 1, 1]
     assert union["mrr@5"] == pytest.approx(1 / 5 / 4)
 
