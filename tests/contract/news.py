@@ -124,25 +124,18 @@ BAD_INPUTS = {
 }
 
 
-def find_fold(results: Results) -> Fold:
-    """The labelled fold."""
-    fold: Fold = dict(results)["label"]
-    return fold
-
-
 def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
     """The labelled fold, and every frame made of it before the fits: tables, channels, candidates, feature blocks."""
-    fold = find_fold(results)
-    frames = [
-        (name, value) for name, value in results if name.startswith("labelled.") and isinstance(value, pl.DataFrame)
-    ]
-    assert len([name for name, _ in frames if name.endswith("_block")]) > 1
-    return {"history": fold.history, "queries": fold.queries, "seen": fold.seen, **dict(frames)}
+    fold: Fold = dict(results)["label"]
+    made = [(name, value) for name, value in results if name.startswith("labelled.")]
+    frames = {name: value for name, value in made if isinstance(value, pl.DataFrame)}
+    assert len([name for name in frames if name.endswith("_block")]) > 1
+    return {"history": fold.history, "queries": fold.queries, "seen": fold.seen, **frames}
 
 
 def find_answers(results: Results) -> pl.DataFrame:
     """The hidden click of every labelled query."""
-    fold = find_fold(results)
+    fold: Fold = dict(results)["label"]
     assert fold.answers is not None
     assert fold.answers.height == fold.queries.height
     return fold.answers

@@ -21,17 +21,13 @@ Blocks = dict[str, pl.DataFrame]
 def make_candidates(fold: Fold, items: pl.Series, each: int = 12) -> pl.DataFrame:
     """Some items for each query, with two channels."""
     rng = np.random.default_rng(0)
-    queries = fold.queries["query"]
-    drawn = np.concatenate([np.sort(rng.choice(items.to_numpy(), each, replace=False)) for _ in queries])
-    frame = pl.DataFrame({"query": queries.to_numpy().repeat(each), "item": drawn})
-    score = [
-        None if hole else value
-        for hole, value in zip(rng.random(len(drawn)) < 0.3, rng.random(len(drawn)), strict=True)
-    ]
+    drawn = [np.sort(rng.choice(items.to_numpy(), each, replace=False)) for _ in fold.queries["query"]]
+    frame = pl.DataFrame({"query": fold.queries["query"].to_numpy().repeat(each), "item": np.concatenate(drawn)})
+    score = np.where(rng.random(frame.height) < 0.3, np.nan, rng.random(frame.height))
     return frame.cast(pl.Int32).with_columns(
-        fusion=pl.Series(rng.random(len(drawn)), dtype=pl.Float32),
+        fusion=pl.Series(rng.random(frame.height), dtype=pl.Float32),
         rank_near=pl.int_range(pl.len()).cast(pl.Float32),
-        score_near=pl.Series(score, dtype=pl.Float32),
+        score_near=pl.Series(score, dtype=pl.Float32).fill_nan(None),
     )
 
 
