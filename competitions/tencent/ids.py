@@ -1,16 +1,25 @@
 """Numberings of ads that nobody may confuse, as types.
 
-``Oids``: the host's own numbers of creatives, about 20 billion; embeddings and submissions use them. ``Rows``: rows of
-the ``Catalogue``; a known item's row is its re-id (1 to the number of known items, the number in sequences and
-indexer), unseen items stand behind them, row 0 is padding.
+Of single ads, checked when mypy reads and when a function runs: ``Oids``, the host's own numbers of creatives, about 20
+billion, in embeddings and submissions; ``Rows``, rows of the ``Catalogue``: a known item's row is its re-id (1 to the
+number of known items, the number in sequences and indexer), unseen items stand behind them, row 0 is padding.
 
-A function that takes ``Rows`` refuses ``Oids``, when mypy reads it and when it runs.
+Of arrays of any shape, checked by mypy where one space hands over to the next:
+
+    PoolPositions     index into ``FoldContext.pool``: the candidates that are searched, the most promising of all
+    CandidateIndices  index into ``Fold.candidates``, the host's order; -1 for none. ``pool[positions]`` gives it
+    CatalogueRows     index into ``Catalogue``. ``candidates.rows.values[indices]`` gives it, and ``oid[rows]`` the OID
 """
 
 from dataclasses import dataclass
+from typing import NewType
 
 import numpy as np
 import numpy.typing as npt
+
+PoolPositions = NewType("PoolPositions", npt.NDArray[np.int64])
+CandidateIndices = NewType("CandidateIndices", npt.NDArray[np.int64])
+CatalogueRows = NewType("CatalogueRows", npt.NDArray[np.int64])
 
 
 @dataclass(frozen=True)

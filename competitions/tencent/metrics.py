@@ -1,9 +1,14 @@
 """Score = 0.31 x HitRate@10 + 0.69 x NDCG@10, with one right ad a query: NDCG = 1 / log2(rank + 1)."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+from competitions.tencent.config import HostSettings
 from competitions.tencent.corpus import Int64s
+from competitions.tencent.ranking.top_k import FoldAnswers, TopK
+from competitions.tencent.split import Fold, target_columns
 
 HIT_WEIGHT, NDCG_WEIGHT = 0.31, 0.69
 ACTION_WEIGHTS = (0.0, 1.0, 2.5)  # of round 2: exposure, click, conversion; the setting host.weights
@@ -49,3 +54,33 @@ def mean_scores(ranks: Int64s, weights: Floats | None = None) -> dict[str, float
         "ndcg@10": float((weight * ndcg).sum() / total),
         "users": float(len(ranks)),
     }
+
+
+def rank_targets(fold: Fold, top: TopK) -> Int64s:
+    """The rank 1..10 of each query's target in its list, 0 where it is missing. ``ValueError`` without targets."""
+    return target_ranks(top.columns, target_columns(fold))
+
+
+def evaluate(fold: Fold, top: TopK, host: HostSettings) -> dict[str, Any]:
+    """The metrics of an answer on a fold with known targets; seen and unseen targets apart."""
+    if fold.unseen is None or fold.target_action is None:
+        raise ValueError("the host has the answers")
+    ranks = rank_targets(fold, top)
+    weights = np.array(host.weights)[np.maximum(fold.target_action, 0)]
+    scores: dict[str, Any] = mean_scores(ranks, weights)
+    for name, part in (("seen", ~fold.unseen), ("unseen", fold.unseen)):
+        scores[name] = mean_scores(ranks[part], weights[part])["score"] if part.any() else None
+    scores["unseen_share"] = float(fold.unseen.mean())
+    return scores
+
+
+def evaluate_ways(fold: Fold, answers: FoldAnswers, host: HostSettings) -> dict[str, dict[str, Any]]:
+    """The scores of each way to answer."""
+    return {name: evaluate(fold, top, host) for name, top in answers.ways.items()}
+
+
+def score_queries(fold: Fold, top: TopK, host: HostSettings) -> Floats:
+    """What each query of a fold with known targets adds to the Score, weighted by its action (round 2)."""
+    assert fold.target_action is not None
+    weights = np.array(host.weights)[np.maximum(fold.target_action, 0)]
+    return weigh_scores(score_answers(rank_targets(fold, top)), weights)

@@ -2,90 +2,157 @@
 
     make tencent        or        python -m competitions run tencent --raw data/tencent/raw
 
-Each call of ``run.step`` is kept on disk until something that it depends on changes. The hold-out and the host's own
-queries go through the same functions; training histories end at ``Fold.train_ends``. By default plain rules find a few
-hundred candidates, which a ranker orders (``rank``); ``method = "network"`` trains a sequence model instead.
+Each call of ``run.step`` is kept on disk until something that it depends on changes. The hold-out and the organiser's
+own queries go through the same functions; training histories end at ``Fold.train_ends``. Plain rules retrieve a few
+hundred candidates, which a ranker orders. ``method = "network"`` has the sequence model of lab/ answer in its stead.
 """
 
 import dataclasses
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import msgspec
 
 from common.engine.decisions import say_decisions
 from common.engine.progress import say
-from common.engine.run import Result, Run, bundle, collect, derive
-from competitions.tencent import split, submission
+from common.engine.run import Result, Run, bundle, collect
+from common.io.submission import Checked
+from competitions.tencent import metrics, split, submission
 from competitions.tencent.config import HostSettings, SplitSettings, TencentConfig
-from competitions.tencent.corpus import RawFiles
-from competitions.tencent.inference import stages
+from competitions.tencent.corpus import Corpus, Embedding, RawFiles
 from competitions.tencent.io import reader
-from competitions.tencent.outcome import FoldResult, Outcome, Prepared, RankedFold, Validated
-from competitions.tencent.plan import Given, Plan, make_plan
-from competitions.tencent.ranking import stages as ranking
+from competitions.tencent.plan import Plan, PlanSettings, make_plan
+from competitions.tencent.ranking import ranker as ranking
+from competitions.tencent.ranking.context import FoldInputs
 from competitions.tencent.ranking.forecast import Forecast, fit_forecasts
-from competitions.tencent.ranking.forecast_table import ForecastTable, tabulate_forecasts
-from competitions.tencent.ranking.stages import RankerInputs
+from competitions.tencent.ranking.ranker import Ranker
+from competitions.tencent.ranking.top_k import FoldAnswers
 from competitions.tencent.split import Fold
-from competitions.tencent.training.inputs import ModelInputs, NetworkSettings
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What was read, and the two folds: ``valid`` with known targets, ``test`` the organiser's."""
+
+    corpus: Result[Corpus]
+    embeddings: Result[list[Embedding]]
+    plan: Result[Plan]
+    valid: Result[Fold]
+    test: Result[Fold]
+
+
+class Fitted(Protocol):
+    """A model of either method: ``losses`` epoch by epoch, and how the fit went for the record."""
+
+    @property
+    def losses(self) -> tuple[float, ...]:
+        """The training loss of each epoch."""
+
+    def summarise(self) -> dict[str, Any]:
+        """Losses, parameters, and what else the method counts."""
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What was fitted for a fold, and its recommendations. ``ranked``: what the ranker itself was fitted on, None where
+    another method answered.
+    """
+
+    name: str
+    fitted: Result[Any]  # of a ``Fitted``
+    answers: Result[FoldAnswers]
+    ranked: "RankedFold | None" = None
+
+
+@dataclass(frozen=True)
+class RankedFold:
+    """The inputs of a fold that the ranker answered, and the ranker."""
+
+    inputs: Result[FoldInputs]
+    ranker: Result[Ranker]
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What a run knows once it has validated; results are read from disk when needed. ``early``: of the hold-out."""
+
+    config: TencentConfig
+    ready: Prepared
+    early: FoldResult
+    measured: Result[dict[str, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Outcome(Validated):
+    """What a whole run leaves: the ``final`` fit on everything, how many ads were ``filled`` in, the submission."""
+
+    final: FoldResult
+    filled: int
+    checked: list[Checked]
 
 
 def validate(files: RawFiles, config: TencentConfig, run: Run) -> Validated:
-    """Learn from what the hold-out shows, answer its queries, evaluate."""
+    """Train on what the hold-out shows, answer its queries, evaluate."""
     # 1. and 2. Read either layout into arrays; hold out the first clicks behind a cut.
     ready = prepare(files, config, run)
-    fold, host = ready.valid, config.host
-    # 3. Learn from the same question at earlier times, answer the held-out queries.
-    if config.method == "ranker":
-        ranked = rank(ready, fold, config, run, "valid")
-        measured = run.step(ranking.evaluate_answers, fold, ranked.answer, host, name="measure")
-        return Validated(config, ready, ranked, measured)
-    early = fit_and_answer(ready, fold, config, run, "valid")
-    return Validated(config, ready, early, run.step(stages.evaluate_answers, fold, early.answer, host, name="measure"))
+    # 3. Train on earlier cuts of the log, answer the held-out queries.
+    early = answer_fold(ready, ready.valid, config, run, "valid")
+    measured = run.step(metrics.evaluate_ways, ready.valid, early.answers, config.host, name="measure")
+    return Validated(config, ready, early, measured)
 
 
 def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
     """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
-    judged = validate(files, config, run)
-    ready, early = judged.ready, judged.early
-    final: RankedFold | FoldResult
-    # 4. Learn again from everything, answer the host's queries.
-    if isinstance(early, RankedFold):
-        final = rank(ready, ready.test, config, run, "test")
-    else:
-        final = fit_and_answer(ready, ready.test, config, run, "test")
-
+    validated = validate(files, config, run)
+    ready = validated.ready
+    # 4. Train again on everything, answer the organiser's queries.
+    final = answer_fold(ready, ready.test, config, run, "test")
     # 5. Write the three forms, read each back from disk and check it.
-    ads, filled = run.step(submission.choose_ads, ready.corpus, ready.test, final.top, name="choose").value
+    ads, filled = run.step(submission.choose_ads, ready.corpus, ready.test, final.answers, name="choose").value
     checked = submission.write_and_check(ready.corpus.value, ads, run.folder)
-    return Outcome(**vars(judged), final=final, filled=filled, checked=checked)
+    return Outcome(**vars(validated), final=final, filled=filled, checked=checked)
 
 
 def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
     """From raw files to the two folds."""
-    host, step = config.host, run.step
+    step = run.step
     for note in reader.note_unread(files):
         say(f"  {note.file}: {note.count} {note.what}: {note.first}")
     corpus = step(reader.read_corpus, dataclasses.replace(files, embeddings={}))  # another embedding is no other corpus
-    embeddings = []
-    names = {wanted: files.find_embedding(wanted) for wanted in host.embeddings}
-    for other in sorted(set(files.embeddings) - set(names.values())):
-        say(f"  {other} is among the files and not read: host.embeddings does not name it")
-    for wanted, name in names.items():
-        if name:
-            paths = files.embeddings[name]
-            embeddings.append(step(reader.read_embedding, paths, corpus.catalogue, name, name=f"embedding.{name}"))
-        else:
-            say(f"  {wanted} is not among the files: an ad's content is its features without it")
-    divided, ranker = config.split, config.ranker
-    most = ranker.features.linear.most_items
-    given = Given(host.target, host.actions, divided.kind, divided.earlier, ranker.channels, most, ranker.list_length)
-    plan = step(make_plan, corpus, len(embeddings), given)
+    embeddings = read_embeddings(files, corpus, config, run)
+
+    settings = PlanSettings(
+        target=config.host.target,
+        actions=config.host.actions,
+        kind=config.split.kind,
+        earlier=config.split.earlier,
+        channels=config.ranker.channels,
+        list_length=config.ranker.list_length,
+    )
+    plan = step(make_plan, corpus, len(embeddings), settings)
     say_decisions(plan.value.decisions)
-    host = plan_host(config, plan.value)
+    host, division = plan_host(config, plan.value), plan_split(config, plan.value)
+
     train, candidates, actions = corpus.train, corpus.candidates, corpus.actions
-    valid = step(split.hold_out, train, candidates, host, plan_split(config, plan.value), config.seed)
+    valid = step(split.hold_out, train, candidates, host, division, config.seed)
     test = step(split.build_test_fold, train, corpus.test, candidates, actions, host, name="ask_test")
     return Prepared(corpus, collect(embeddings), plan, valid, test)
+
+
+def read_embeddings(
+    files: RawFiles, corpus: Result[Corpus], config: TencentConfig, run: Run
+) -> list[Result[Embedding]]:
+    """The embeddings that ``host.embeddings`` names and that are there."""
+    names = {wanted: files.find_embedding(wanted) for wanted in config.host.embeddings}
+    for other in sorted(set(files.embeddings) - set(names.values())):
+        say(f"  {other} is among the files and not read: host.embeddings does not name it")
+    for wanted in (wanted for wanted, name in names.items() if name is None):
+        say(f"  {wanted} is not among the files: an ad's content is its features without it")
+    return [
+        run.step(reader.read_embedding, files.embeddings[name], corpus.catalogue, name, name=f"embedding.{name}")
+        for name in names.values()
+        if name is not None
+    ]
 
 
 def plan_host(config: TencentConfig, plan: Plan) -> HostSettings:
@@ -98,82 +165,63 @@ def plan_split(config: TencentConfig, plan: Plan) -> SplitSettings:
     return msgspec.structs.replace(config.split, kind=plan.kind, earlier=plan.earlier)
 
 
+def answer_fold(ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str) -> FoldResult:
+    """Train on what a fold shows, answer its queries: by the ranker, or by the one other method."""
+    if config.method == "network":
+        from competitions.tencent.lab.pipeline import answer_by_network  # lazily: torch modules nobody else needs
+
+        return answer_by_network(ready, fold, config, run, name)
+    return rank(ready, fold, config, run, name)
+
+
 def forecast(
     ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str
 ) -> tuple[Result[list[Fold]], Result[list[Forecast]]]:
-    """A fold's question asked at earlier times, and from these how often each ad will be shown."""
+    """Folds at earlier cuts of a fold's history, and from these how often each ad will be shown."""
     step, corpus, plan, seed = run.step, ready.corpus, ready.plan.value, config.seed
-    host, divided, horizon = plan_host(config, plan), plan_split(config, plan), config.split.horizon_hours
-    questions = step(split.ask_earlier, corpus.train, corpus.candidates, fold, host, divided, seed, name=f"{name}.ask")
-    return questions, step(
-        fit_forecasts,
-        corpus,
-        fold,
-        questions,
-        plan.times,
-        horizon,
-        config.ranker.forecast,
-        name=f"{name}.forecast",
-    )
+    host, division, horizon_h = plan_host(config, plan), plan_split(config, plan), config.split.horizon_hours
+    train, candidates = corpus.train, corpus.candidates
+    earlier = step(split.earlier_folds, train, candidates, fold, host, division, seed, name=f"{name}.ask")
+    trees, times = config.ranker.forecast, plan.times
+    return earlier, step(fit_forecasts, corpus, fold, earlier, times, horizon_h, trees, name=f"{name}.forecast")
 
 
-def tabulate(
-    ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str
-) -> Result[ForecastTable | None]:
-    """The network's input ``forecast``; None where ``model.forecast`` is off or times say nothing."""
-    if not (config.model.forecast and ready.plan.value.times):
-        return derive(leave_out_forecasts)
-    questions, forecasts = forecast(ready, fold, config, run, name)
-    horizon, label = config.split.horizon_hours, f"{name}.tabulate"
-    return run.step(tabulate_forecasts, ready.corpus, fold, questions, forecasts, horizon, name=label)
-
-
-def leave_out_forecasts() -> ForecastTable | None:
-    """No table."""
-    return None
-
-
-def rank(ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str) -> RankedFold:
-    """Ask a fold's question at earlier times, learn to rank from these, and rank the fold's own candidates."""
-    step, corpus, plan, settings, seed = run.step, ready.corpus, ready.plan, config.ranker, config.seed
-    questions, forecasts = forecast(ready, fold, config, run, name)
+def rank(ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str) -> FoldResult:
+    """Retrieve and describe the candidates of earlier folds, train the ranker on these, rank the fold's own."""
+    step, settings, seed = run.step, config.ranker, config.seed
+    earlier, forecasts = forecast(ready, fold, config, run, name)
     inputs = bundle(
-        RankerInputs,
-        corpus=corpus,
+        FoldInputs,
+        corpus=ready.corpus,
         embeddings=ready.embeddings,
         fold=fold,
-        questions=questions,
+        earlier=earlier,
         forecasts=forecasts,
-        plan=plan,
+        plan=ready.plan,
     )
     lists = [
-        step(ranking.describe_question, inputs, at, settings.features, name=f"{name}.describe{at}")
-        for at in range(len(questions.value))
+        step(ranking.list_candidates, inputs, at, settings.features, name=f"{name}.describe{at}")
+        for at in range(len(earlier.value))
     ]
-    ranker = step(ranking.learn, collect(lists), settings.fit, seed, name=f"{name}.fit")
+    ranker = step(ranking.fit, collect(lists), settings.fit, seed, name=f"{name}.fit")
     parts = [
         step(ranking.answer, inputs, ranker, settings.features, part, name=f"{name}.answer{part}")
         for part in range(ranking.count_parts(fold.value))
     ]
-    answer = step(ranking.join_answers, collect(parts), name=f"{name}.answer")
-    return RankedFold(name, inputs, ranker, answer)
+    answers = step(ranking.join_answers, collect(parts), name=f"{name}.answer")
+    return FoldResult(name, ranker, answers, RankedFold(inputs, ranker))
 
 
-def fit_and_answer(ready: Prepared, fold: Result[Fold], config: TencentConfig, run: Run, name: str) -> FoldResult:
-    """Train on what a fold shows, and answer its queries."""
-    corpus, embeddings, train, seed = ready.corpus, ready.embeddings, config.train, config.seed
-    levels, codes, label = train.levels, train.codes, f"{name}.spell"
-    semantic_ids = run.step(stages.build_semantic_ids, corpus, embeddings, fold, levels, codes, seed, name=label)
-    inputs = bundle(
-        ModelInputs,
-        corpus=corpus,
-        embeddings=embeddings,
-        fold=fold,
-        semantic_ids=semantic_ids,
-        forecast=tabulate(ready, fold, config, run, name),
-    )
-    settings = NetworkSettings(config.model, train, seed)
-    folder = str(run.folder.parent / "checkpoints")
-    trained = run.step(stages.fit, inputs, settings, folder, name=f"{name}.fit")
-    answer = run.step(stages.answer, inputs, trained, settings, config.retrieve, name=f"{name}.answer")
-    return FoldResult(name, corpus, fold, semantic_ids, inputs, settings, trained, answer)
+def hold_out_again(ready: Prepared, config: TencentConfig, run: Run, times: int) -> list[Prepared]:
+    """The hold-out made again inside itself, so many times, each without the targets of the one before: for studies,
+    which must not see the hold-out.
+    """
+    inner, plan = [], ready.plan.value
+    corpus, fold = ready.corpus, ready.valid
+    host, division, seed = plan_host(config, plan), plan_split(config, plan), config.seed
+    for depth in range(times):
+        corpus = run.step(split.end_corpus, corpus, fold, name=f"tune.corpus{depth}")
+        label = f"tune.hold_out{depth}"
+        fold = run.step(split.hold_out, corpus.train, corpus.candidates, host, division, seed, name=label)
+        inner.append(dataclasses.replace(ready, corpus=corpus, valid=fold))
+    return inner

@@ -10,17 +10,18 @@ import numpy as np
 from common.engine.decisions import AUTO, Decision
 from competitions.tencent.corpus import Corpus, Int8s, Sequences
 from competitions.tencent.io import schema
+from competitions.tencent.ranking.regression import MOST_ITEMS
 
 DAYS, STEPS = 4, 2
-SHORT, LONG, MANY = 200, 600, 30_000  # lists; of more candidates than MANY a short one holds too few answers
-ORDER_ONLY = 0.95  # of all steps of one length: the times are places in the order
+SHORT, LONG, MANY = 200, 600, 30_000  # lists; of more candidates than MANY a short one holds too few targets
+ORDER_ONLY = 0.95  # of all steps of one length: the times are ranks in the order
 
 
 @dataclass(frozen=True)
 class Plan:
-    """``target``: what is asked for; ``actions``: whether queries say what is done with it; ``kind`` of the split;
-    ``times``: whether times say more than the order; how often a question is asked ``earlier``; ``channels`` of the
-    first search, and the ``list_length`` that it finds; what was decided, and why.
+    """``target``: the event to predict; ``actions``: whether queries say what is done with it; ``kind`` of the split;
+    ``times``: whether times say more than the order; how many ``earlier`` folds the ranker is trained on; ``channels``
+    of retrieval, and the ``list_length`` that it returns; what was decided, and why.
     """
 
     target: str
@@ -34,37 +35,36 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Given:
-    """What config.toml, or ``--set``, gives of that which the files can decide; ``most_items`` of the regression."""
+class PlanSettings:
+    """What config.toml, or ``--set``, gives of that which the files can decide: a value, or "auto"."""
 
     target: str
     actions: str | bool
     kind: str
     earlier: str | int
     channels: str | tuple[str, ...]
-    most_items: int
     list_length: str | int
 
 
-def make_plan(corpus: Corpus, embeddings: int, given: Given) -> Plan:
+def make_plan(corpus: Corpus, embeddings: int, settings: PlanSettings) -> Plan:
     """Decide what is left to the files. ``embeddings``: how many there are."""
-    target, why = decide_target(corpus.train, corpus.actions, given.target)
+    target, why = decide_target(corpus.train, corpus.actions, settings.target)
     decisions = [Decision("host.target", target, why)]
-    actions, why = decide_actions(corpus.actions, given.actions)
+    actions, why = decide_actions(corpus.actions, settings.actions)
     decisions.append(Decision("host.actions", str(actions).lower(), why))
-    kind, why = decide_kind(corpus.train, given.kind)
+    kind, why = decide_kind(corpus.train, settings.kind)
     decisions.append(Decision("split.kind", kind, why))
-    earlier, why = decide_earlier(kind, given.earlier)
+    earlier, why = decide_earlier(kind, settings.earlier)
     decisions.append(Decision("split.earlier", str(earlier), why))
-    channels, why = decide_channels(len(corpus.catalogue.oid), embeddings, given.channels, given.most_items)
+    channels, why = decide_channels(len(corpus.catalogue.oid), embeddings, settings.channels)
     decisions.append(Decision("ranker.channels", ", ".join(channels), why))
-    length, why = decide_list_length(len(corpus.candidates.rows.values), given.list_length)
+    length, why = decide_list_length(len(corpus.candidates.rows.values), settings.list_length)
     decisions.append(Decision("ranker.list_length", str(length), why))
     return Plan(target, actions, kind, kind == "time", earlier, channels, length, tuple(decisions))
 
 
 def decide_target(train: Sequences, actions: Int8s | None, given: str) -> tuple[str, str]:
-    """Round 2's target where the host says what each asked user will do, or anything in the log is a conversion."""
+    """Round 2's target where the host says what each test user will do, or anything in the log is a conversion."""
     if given != AUTO:
         return given, "set"
     conversions = int((train.action == schema.CONVERSION).sum())
@@ -77,7 +77,7 @@ def decide_target(train: Sequences, actions: Int8s | None, given: str) -> tuple[
 
 
 def decide_actions(actions: Int8s | None, given: str | bool) -> tuple[bool, str]:
-    """Where the host says what each asked user will do, the hold-out's queries say it as well, and else not."""
+    """Where the host says what each test user will do, the hold-out's queries say it as well, and else not."""
     if not isinstance(given, str):
         return given, "set"
     if actions is None:
@@ -115,21 +115,19 @@ def decide_earlier(kind: str, given: str | int) -> tuple[int, str]:
     return (DAYS, "days before") if kind == "time" else (STEPS, "events before the last")
 
 
-def decide_channels(
-    ads: int, embeddings: int, given: str | tuple[str, ...], most_items: int
-) -> tuple[tuple[str, ...], str]:
+def decide_channels(ads: int, embeddings: int, given: str | tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     """Content where there are embeddings, else counts, and the regression where a matrix of ads x ads can be solved."""
     if not isinstance(given, str):
         return tuple(given), "set"
     if embeddings:
         return ("content",), "there are embeddings"
-    if ads > most_items:
-        return ("counts",), f"no embeddings; {ads:,} ads are too many for the regression ({most_items:,})"
+    if ads > MOST_ITEMS:
+        return ("counts",), f"no embeddings; {ads:,} ads are too many for the regression ({MOST_ITEMS:,})"
     return ("counts", "linear"), f"no embeddings; {ads:,} ads"
 
 
 def decide_list_length(candidates: int, given: str | int) -> tuple[int, str]:
-    """The more candidates there are, the further down the first search has the answer (FIGURES.md)."""
+    """The more candidates there are, the further down retrieval has the target (FIGURES.md)."""
     if not isinstance(given, str):
         return given, "set"
     return (LONG if candidates > MANY else SHORT), f"{candidates:,} candidates"

@@ -1,14 +1,14 @@
 """The hold-out that stands in for the answers nobody was given: what is hidden, the queries, the candidates.
 
-The host asks for the first ad clicked after a reference time, attributed to its exposure, from everything before. Here
-the same question is put at a cut that lies ``valid_share`` of all clicks before the end: events from the cut on are
-hidden, the target is the first click behind it, and the candidates are ads that were alive then, as many of them
-unseen before the cut as among the host's candidates. In round 2 the target is the first conversion where there is one,
-else the first click; the query says which of the two where the host says it. Where times say nothing, each user's last
-event is the target.
+The organiser's target is the first ad clicked after a reference time, attributed to its exposure. Here the reference is
+a cut that lies ``valid_share`` of all clicks before the end: events from the cut on are hidden, the target is the first
+click behind it, and the candidates are ads that were alive then, as many of them unseen before the cut as among the
+organiser's. In round 2 the target is the first conversion where there is one, else the first click; the query says
+which of the two where the files say it. Where times say nothing, each user's last event is the target.
 """
 
 import contextlib
+import dataclasses
 from dataclasses import dataclass
 
 import msgspec
@@ -16,7 +16,7 @@ import numpy as np
 
 from common.engine.errors import UserError
 from competitions.tencent.config import HostSettings, SplitSettings
-from competitions.tencent.corpus import Bools, Candidates, Int8s, Int64s, Sequences
+from competitions.tencent.corpus import Bools, Candidates, Corpus, Int8s, Int64s, Sequences
 from competitions.tencent.ids import Rows
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import Histories, usual_times
@@ -66,7 +66,7 @@ def target_columns(fold: Fold) -> Int64s:
 def build_test_fold(
     train: Sequences, test: Sequences, candidates: Candidates, actions: Int8s | None, host: HostSettings
 ) -> Fold:
-    """The host's own queries: everything may be learned from, all test users are answered.
+    """The organiser's own queries: everything may be learned from, all test users are answered.
 
     ``UserError`` where no list of ten can be made.
     """
@@ -92,44 +92,53 @@ def hold_out(train: Sequences, candidates: Candidates, host: HostSettings, setti
     rng = np.random.default_rng([seed, 11])
     everything = train.offsets[1:]
     if settings.kind == "last":
-        return _ask_last(train, everything, candidates, 1, host, settings, rng)
+        return _last_event_fold(train, everything, candidates, 1, host, settings, rng)
     eligible = _eligible(train, host)
     if not eligible.any():
         raise UserError(f"No event of the sequences is a {_target_name(host)}: nothing can be held out for validation.")
     cut = int(np.quantile(train.time[eligible], 1 - settings.valid_share))
-    return _ask_at(train, everything, candidates, cut, host, settings, rng)
+    return _cut_fold(train, everything, candidates, cut, host, settings, rng)
 
 
-def ask_earlier(
+def earlier_folds(
     train: Sequences, candidates: Candidates, fold: Fold, host: HostSettings, settings: SplitSettings, seed: int
 ) -> list[Fold]:
-    """The question of ``fold`` asked before, ``settings.earlier`` times: what a ranker learns from, latest first.
+    """Folds at ``settings.earlier`` earlier cuts of what ``fold`` shows: what a ranker learns from, latest first.
 
-    Each time one horizon (or less, so that all lie in the later half of the log; one event of every user, where times
-    say nothing) further back. Answers lie before the end of what ``fold`` shows; nothing behind that end is read. Times
+    Each lies one horizon (or less, so that all lie in the later half of the log; one event of every user, where times
+    say nothing) further back. Targets lie before the end of what ``fold`` shows; nothing behind that end is read. Cuts
     that leave no query are left out.
     """
-    asked = settings.earlier
-    assert isinstance(asked, int), "the plan decides"
+    count = settings.earlier
+    assert isinstance(count, int), "the plan decides"
     settings = msgspec.structs.replace(settings, queries=settings.earlier_queries)
     folds, history = [], fold.history(train)
     events = history.events()
     if not len(events):
         return []
     now, first = end_time(history), usual_times(history)[0]
-    step = min(round(settings.horizon_hours * HOUR_S), (now - first) // (2 * asked))
-    for back in range(1, asked + 1):
+    step = min(round(settings.horizon_hours * HOUR_S), (now - first) // (2 * count))
+    for back in range(1, count + 1):
         rng = np.random.default_rng([seed, 11, back])
-        with contextlib.suppress(NothingToAskError):
+        with contextlib.suppress(EmptyFoldError):
             if settings.kind == "last":
-                folds.append(_ask_last(train, fold.train_ends, candidates, back, host, settings, rng))
+                folds.append(_last_event_fold(train, fold.train_ends, candidates, back, host, settings, rng))
             else:
-                folds.append(_ask_at(train, fold.train_ends, candidates, now - back * step, host, settings, rng))
+                folds.append(_cut_fold(train, fold.train_ends, candidates, now - back * step, host, settings, rng))
     return folds
 
 
-class NothingToAskError(UserError):
-    """No user can be asked at this time."""
+def end_corpus(corpus: Corpus, fold: Fold) -> Corpus:
+    """The corpus as it was where the fold's history ends: without the fold's targets."""
+    history, train = fold.history(corpus.train), corpus.train
+    events = history.events()
+    offsets = np.concatenate([[0], np.cumsum(history.lengths)])
+    ended = Sequences(offsets, train.item[events], train.action[events], train.time[events])
+    return dataclasses.replace(corpus, train=ended)
+
+
+class EmptyFoldError(UserError):
+    """No user has a target behind this cut."""
 
 
 def end_time(history: Histories) -> int:
@@ -147,7 +156,7 @@ def _target_name(host: HostSettings) -> str:
     return "conversion" if host.target == "conversion" else "click"
 
 
-def _ask_last(
+def _last_event_fold(
     train: Sequences,
     visible: Int64s,
     candidates: Candidates,
@@ -163,13 +172,13 @@ def _ask_last(
     history = Histories(train, np.arange(len(train)), np.maximum(visible - back, train.offsets[:-1]))
     users = np.flatnonzero(lengths > back)
     if not len(users):
-        raise NothingToAskError(
+        raise EmptyFoldError(
             "No user has two events: nothing can be held out for validation. Are the sequences complete?"
         )
     user, event = _drop_seen_targets(train, users, history.ends[users], history.ends)
     keep = np.isin(train.item[event], candidates.rows.values)  # an ad that is no candidate can never be right
     if not keep.any():
-        raise NothingToAskError(
+        raise EmptyFoldError(
             "No user ends on a candidate that is new to the user: nothing can be held out for"
             " validation. Are sequences and candidates of one download?"
         )
@@ -177,7 +186,7 @@ def _ask_last(
     return _build_fold(history, queries, candidates, queries.ends, host)
 
 
-def _ask_at(
+def _cut_fold(
     train: Sequences,
     visible: Int64s,
     candidates: Candidates,
@@ -204,7 +213,7 @@ def _ask_at(
     user, event = _drop_seen_targets(train, users, events[first], ends)
     chosen = _sample(np.flatnonzero(ends[user] > train.offsets[user]), settings.queries, rng)
     if not len(chosen):
-        raise NothingToAskError(
+        raise EmptyFoldError(
             f"No user has a {_target_name(host)} within split.horizon_hours = {settings.horizon_hours:g} after the cut"
             " and a history before it: set split.valid_share or split.horizon_hours higher."
         )

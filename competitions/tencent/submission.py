@@ -1,6 +1,6 @@
 """The Tencent submission in three forms: write them, check each file on disk, score one against a truth file.
 
-``submission.csv``: user, ad_1 .. ad_10. ``result.json``: what the host makes of an answer, {"time", "top10s", "user"}.
+``submission.csv``: user, ad_1 .. ad_10. ``result.json``: what the organiser reads, {"time", "top10s", "user"}.
 ``result.u64bin``: uint32 users, uint32 ads each, then uint64 original ids, users in the host's order.
 """
 
@@ -30,9 +30,9 @@ from common.io.submission import (
 from common.io.submission import read_back as read_csv_back
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.ids import Oids
-from competitions.tencent.inference.retrieval import TopK
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.metrics import ACTION_WEIGHTS, mean_scores, score_answers, weigh_scores
+from competitions.tencent.ranking.top_k import FoldAnswers
 from competitions.tencent.split import Fold
 
 COLUMNS = ("user", *(f"ad_{rank}" for rank in range(1, TOP + 1)))
@@ -76,7 +76,7 @@ def list_expected(corpus: Corpus) -> Expected:
     return Expected(corpus.test_users.names, Oids(corpus.catalogue.oid[corpus.candidates.rows.values]))
 
 
-def choose_ads(corpus: Corpus, fold: Fold, top: TopK) -> tuple[Int64s, int]:
+def choose_ads(corpus: Corpus, fold: Fold, answers: FoldAnswers) -> tuple[Int64s, int]:
     """Ten original ids a user, user after user, and how many users' lists were filled up.
 
     A user who has seen nearly every candidate has fewer than ten left: the most popular others fill the list, seen ones
@@ -85,7 +85,7 @@ def choose_ads(corpus: Corpus, fold: Fold, top: TopK) -> tuple[Int64s, int]:
     rows = fold.candidates.rows.values
     popularity = np.bincount(corpus.train.item, minlength=len(corpus.catalogue.oid))[rows]
     popular = np.argsort(-popularity, kind="stable")
-    columns = top.columns.copy()
+    columns = answers.best.columns.copy()
     short = np.flatnonzero((columns < 0).any(axis=1))
     for query in short:
         kept = columns[query][columns[query] >= 0]

@@ -12,7 +12,6 @@ from pathlib import Path
 from common.engine.console import print_table, wide_console
 from common.engine.run import Run
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.inference import stages
 from competitions.tencent.io import reader
 from competitions.tencent.pipeline import prepare
 
@@ -24,11 +23,7 @@ def main() -> None:
     parser.add_argument("--build", type=Path, required=True, help="an empty folder for the results")
     options = parser.parse_args()
     config, run = COMPETITION.load_config([]), Run(options.build / "run", options.build / "cache")
-    ready = prepare(reader.locate(options.raw), config, run)
-    levels, codes = config.train.levels, config.train.codes
-    run.step(
-        stages.build_semantic_ids, ready.corpus, ready.embeddings, ready.valid, levels, codes, config.seed, name="spell"
-    )
+    prepare(reader.locate(options.raw), config, run)
     steps = [{"step": step.name, "seconds": step.seconds, "peak MiB": step.peak_mib} for step in run.timings]
     seconds = sum(step.seconds for step in run.timings)
     peak = max(step.peak_mib for step in run.timings)

@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 
 from competitions.tencent.io import schema
-from competitions.tencent.io.events import NO_EVENT, NO_PROFILE, SEVERAL_PROFILES, UNSORTED
+from competitions.tencent.io.events import NO_EVENT, NO_PROFILE, SEVERAL_PROFILES
+from competitions.tencent.io.raw_sequences import UNSORTED
 from tests.conftest import Call
 from tests.contract.contract import Finished, run, start, words
 from tests.contract.tencent import TENCENT
@@ -30,9 +31,9 @@ from tests.contract.tencent_planted import (
 )
 
 ONLY = (TENCENT,)
-FAST = ("ranker.fit.epochs=1", "train.epochs=1")
+FAST = ("ranker.fit.epochs=1", "network.train.epochs=1")
 NETWORK = "method=network"
-INDEXED = (NETWORK, "model.kernel=false")  # scores that an index can find
+INDEXED = (NETWORK, "network.model.kernel=false")  # scores that an index can find
 
 
 @pytest.fixture
@@ -232,14 +233,14 @@ def test_an_embedding_that_is_not_asked_for_is_not_read(finished: Finished, call
     "settings",
     [
         (NETWORK,),
-        (NETWORK, "model.encoder=transformer"),
-        (NETWORK, "model.encoder=bert4rec"),
-        (NETWORK, "model.encoder=two_tower"),
-        (NETWORK, "train.negatives=64"),
+        (NETWORK, "network.model.encoder=transformer"),
+        (NETWORK, "network.model.encoder=bert4rec"),
+        (NETWORK, "network.model.encoder=two_tower"),
+        (NETWORK, "network.train.negatives=64"),
         (NETWORK, "split.kind=last"),
         ("split.kind=last",),
         ("ranker.fit.hidden=0",),
-        ('ranker.channels=["content","counts","linear"]', "ranker.features.linear.reach=5"),
+        ('ranker.channels=["content","counts","linear"]'),
     ],
     ids=" ".join,
 )
@@ -260,12 +261,12 @@ def networked(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 def test_words_answer_too(networked: Finished, call: Call) -> None:
     ways = networked.summary["ways"]
     assert TENCENT.ceiling < ways["words"]["score"]
-    bare = solve(call, networked.raw, networked.build, *INDEXED, "train.levels=0", *FAST)
+    bare = solve(call, networked.raw, networked.build, *INDEXED, "network.train.levels=0", *FAST)
     assert "words" not in bare.summary["ways"]
 
 
 def test_a_killed_training_goes_on_from_its_checkpoint_to_the_same_bytes(networked: Finished, tmp_path: Path) -> None:
-    build, settings = tmp_path / "build", (*INDEXED, "train.checkpoint_s=1e-6")
+    build, settings = tmp_path / "build", (*INDEXED, "network.train.checkpoint_s=1e-6")
     process = start(*words(TENCENT, networked.raw, build, *settings))
     while not list(build.glob("tencent/checkpoints/*.pt")):
         assert process.poll() is None, process.communicate()

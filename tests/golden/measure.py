@@ -33,11 +33,13 @@ from competitions.news.day import summary as news_summary
 from competitions.news.io import reader as news_raw
 from competitions.news.simulator import simulate as news_simulation
 from competitions.tencent import competition as tencent
+from competitions.tencent import metrics as tencent_metrics
 from competitions.tencent import pipeline as tencent_pipeline
 from competitions.tencent.day import summary as tencent_summary
-from competitions.tencent.inference import stages as tencent_stages
-from competitions.tencent.inference.retrieval import TopK
+from competitions.tencent.ids import CandidateIndices
 from competitions.tencent.io import reader as tencent_raw
+from competitions.tencent.io.schema import TOP
+from competitions.tencent.ranking.top_k import TopK
 from competitions.tencent.simulator import simulate as tencent_simulation
 
 HERE = Path(__file__).parent
@@ -197,9 +199,11 @@ def measure_tencent(folder: Path) -> Metrics:
     summary = tencent_summary.summarise(outcome)
     corpus, fold = outcome.ready.corpus.value, outcome.ready.valid.value
     events = np.bincount(corpus.train.item[fold.history(corpus.train).events()], minlength=len(corpus.catalogue.oid))
-    ten = np.argsort(-events[fold.candidates.rows.values], kind="stable")[: tencent_stages.TOP]
-    popular = TopK(np.tile(ten, (len(fold.users), 1)), np.zeros((len(fold.users), len(ten)), np.float32))
-    ways = {**summary["ways"], "popularity": tencent_stages.evaluate(fold, popular, config.host)}
+    ten = np.argsort(-events[fold.candidates.rows.values], kind="stable")[:TOP]
+    popular = TopK(
+        CandidateIndices(np.tile(ten, (len(fold.users), 1))), np.zeros((len(fold.users), len(ten)), np.float32)
+    )
+    ways = {**summary["ways"], "popularity": tencent_metrics.evaluate(fold, popular, config.host)}
     measured: Metrics = {}
     for way, scores in ways.items():
         measured |= {f"cv {way} {name}": scores[name] for name in ("score", "hit_rate@10", "seen", "unseen")}

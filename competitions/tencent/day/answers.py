@@ -6,35 +6,32 @@ import numpy as np
 
 from common.day.answers import BEYOND, Example, describe_answers
 from competitions.tencent.corpus import Catalogue
-from competitions.tencent.inference.stages import rank_targets
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP
-from competitions.tencent.outcome import Outcome, RankedFold
+from competitions.tencent.metrics import rank_targets
+from competitions.tencent.pipeline import Outcome
 
 FEATURES_SHOWN, RECENT = 3, 3
 
 
 def describe_lists(outcome: Outcome) -> dict[str, Any]:
     """The part ``answers`` of a run's insight."""
-    fold, early = outcome.ready.valid.value, outcome.early
+    fold = outcome.ready.valid.value
     assert fold.target is not None
     assert fold.unseen is not None
-    ranks = rank_targets(fold, early.top.value)
-    asked = len(fold.users)
-    offered = int(np.isin(fold.target, fold.candidates.rows.values).sum())
+    answers = outcome.early.answers.value
+    ranks = rank_targets(fold, answers.best)
     before = [
-        ("asked", asked),
+        ("asked", len(fold.users)),
         ("shown in the log before", int((~fold.unseen).sum())),
-        ("among the candidates", offered),
+        ("among the candidates", int(np.isin(fold.target, fold.candidates.rows.values).sum())),
     ]
     models = {}
-    if isinstance(early, RankedFold):
-        answer = early.answer.value
-        assert answer.found is not None
-        before.append(("found by the first search", int((answer.found > 0).sum())))
-        models = {"ranker": ranks, "first search": rank_targets(fold, answer.search)}
-        ranks = np.where((ranks == 0) & (answer.found > 0), BEYOND, ranks)
-    else:
-        ranks = np.where(ranks == 0, BEYOND, ranks)  # every candidate is ranked
+    retrieved = np.ones(len(ranks), bool)  # where every candidate is ranked
+    if answers.retrieval_rank is not None:
+        retrieved = answers.retrieval_rank > 0
+        before.append(("found by the first search", int(retrieved.sum())))
+        models = {name: rank_targets(fold, top) for name, top in answers.ways.items()}
+    ranks = np.where((ranks == 0) & retrieved, BEYOND, ranks)
     return describe_answers(ranks, TOP, before, models, lambda query: describe(outcome, query))
 
 
@@ -47,7 +44,7 @@ def describe(outcome: Outcome, query: int) -> Example:
     clicked = events[corpus.train.action[events] >= CLICK][-RECENT:][::-1]
     last = "; ".join(name_ad(corpus.catalogue, int(corpus.train.item[event])) for event in clicked)
     context = f"{len(events)} events before, the last clicks: {last or 'none'}"
-    columns = outcome.early.top.value.columns[query]
+    columns = outcome.early.answers.value.best.columns[query]
     rows = fold.candidates.rows.values[columns[columns >= 0]]
     listed = [name_ad(corpus.catalogue, int(row)) for row in rows]
     return Example(f"{user},", context, listed, name_ad(corpus.catalogue, int(fold.target[query])))

@@ -10,9 +10,9 @@ from common.learning.adversarial_validation import Drift, find_drift, refer
 from common.learning.dataset import Matrix
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.day.answers import describe_lists
-from competitions.tencent.day.permutation_importance import measure_columns
+from competitions.tencent.day.permutation_importance import permute_columns
 from competitions.tencent.io import schema
-from competitions.tencent.outcome import FoldResult, Outcome, RankedFold
+from competitions.tencent.pipeline import Outcome
 from competitions.tencent.sequences import Histories, usual_times
 from competitions.tencent.split import Fold
 
@@ -24,16 +24,21 @@ HOUR_S = 3_600
 def diagnose(outcome: Outcome, run: Run) -> dict[str, Any]:
     """The insight of a run's record."""
     ready, early = outcome.ready, outcome.early
-    earlier = early.inputs.questions if isinstance(early, RankedFold) else []
+    ranked, measured = early.ranked, []
+    earlier = ranked.inputs.earlier if ranked else []
     drift = run.step(compare_users, ready.corpus, ready.valid, ready.test, earlier, name="insight.drift").value
-    measured, kind = [], "network"
-    if isinstance(early, RankedFold):
+    if ranked:
         settings, seed = outcome.config.ranker.features, outcome.config.seed
-        step = run.step(measure_columns, early.inputs, early.ranker, settings, seed, name="insight.importance")
-        measured, kind = step.value, "ranker"
-    losses = (list_losses(early), list_losses(outcome.final))
+        step = run.step(permute_columns, ranked.inputs, ranked.ranker, settings, seed, name="insight.importance")
+        measured = step.value
+    losses = [fit.fitted.value.losses for fit in (early, outcome.final)]
     curves = [
-        {"name": f"{kind}, {fold}", "metric": "training loss", "values": list(map(float, values)), "falls": True}
+        {
+            "name": f"{outcome.config.method}, {fold}",
+            "metric": "training loss",
+            "values": list(map(float, values)),
+            "falls": True,
+        }
         for fold, values in zip(("hold-out", "final fit"), losses, strict=True)
         if len(values) > 1
     ]
@@ -45,15 +50,10 @@ def diagnose(outcome: Outcome, run: Run) -> dict[str, Any]:
     }
 
 
-def list_losses(fitted: RankedFold | FoldResult) -> Sequence[float]:
-    """The losses of a fit, epoch by epoch."""
-    return fitted.ranker.value.losses if isinstance(fitted, RankedFold) else fitted.trained.value.history.losses
-
-
 def compare_users(corpus: Corpus, valid: Fold, test: Fold, earlier: Sequence[Fold]) -> Drift | None:
     """The histories of held-out users against those of the test users.
 
-    Beside it those of the question asked ``earlier`` against the held-out ones: a later question sees more.
+    Beside it those of an ``earlier`` fold against the held-out ones: a later cut sees more.
     """
     held_out, tested = describe(valid.queries(corpus.train)), describe(test.queries(corpus.test))
     drift = find_drift(NAMES, held_out, tested, most=DRIFT_QUERIES)

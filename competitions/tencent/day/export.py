@@ -17,13 +17,13 @@ from competitions.tencent.config import HostSettings, TencentConfig
 from competitions.tencent.corpus import Corpus, Int64s, RawFiles, Sequences
 from competitions.tencent.day import service
 from competitions.tencent.day.service import ServedFold, SparseTable
-from competitions.tencent.inference.retrieval import TopK
-from competitions.tencent.inference.stages import evaluate
-from competitions.tencent.model.sparse_history import Sparse
-from competitions.tencent.outcome import RankedFold
+from competitions.tencent.ids import CandidateIndices
+from competitions.tencent.metrics import evaluate
+from competitions.tencent.pipeline import RankedFold
+from competitions.tencent.ranking.context import FoldContext, build_context
 from competitions.tencent.ranking.ranker import Ranker
-from competitions.tencent.ranking.scoring import Ready
-from competitions.tencent.ranking.stages import prepare_fold
+from competitions.tencent.ranking.sparse_history import Sparse
+from competitions.tencent.ranking.top_k import TopK
 from competitions.tencent.split import Fold
 
 T = TypeVar("T")
@@ -65,74 +65,74 @@ def export(files: RawFiles, config: TencentConfig, run: Run, folder: Path, reque
     early = pipeline.rank(prepared, prepared.valid, config, run, "valid")
     final = pipeline.rank(prepared, prepared.test, config, run, "test")
     corpus, fold = prepared.corpus.value, prepared.test.value
-    ready, ranker = open_fold(final, config)
-    reductions = list_reductions(ready)
-    write_export(ready, ranker, reductions, folder / "export")
+    assert early.ranked is not None
+    assert final.ranked is not None
+    context, ranker = open_fold(final.ranked, config)
+    reductions = list_reductions(context)
+    write_export(context, ranker, reductions, folder / "export")
     chosen = spread(len(fold.users), requests)
     write_requests(corpus.test, fold, chosen, folder / "requests")
-    expected = final.top.value.columns[chosen].astype(float).tolist()
+    expected = final.answers.value.best.columns[chosen].astype(float).tolist()
     with tempfile.TemporaryDirectory() as name:
-        write_export(*open_fold(early, config), reductions, Path(name) / "export")
+        write_export(*open_fold(early.ranked, config), reductions, Path(name) / "export")
         variants = judge_variants(corpus, prepared.valid.value, config.host, reductions, Path(name))
     return Export(MODULE, folder / "export", folder / "requests", variants, expected, DESCRIPTION)
 
 
-def open_fold(result: RankedFold, config: TencentConfig) -> tuple[Ready, Ranker]:
-    """A fold's search and knowledge as they answered its queries, and its ranker."""
+def open_fold(result: RankedFold, config: TencentConfig) -> tuple[FoldContext, Ranker]:
+    """A fold's context as its queries were answered, and its ranker."""
     inputs = result.inputs.value
-    return prepare_fold(inputs, inputs.fold, inputs.forecasts[-1], config.ranker.features), result.ranker.value
+    return build_context(inputs, inputs.fold, inputs.forecasts[-1], config.ranker.features), result.ranker.value
 
 
-def list_reductions(ready: Ready) -> list[Reduction]:
+def list_reductions(context: FoldContext) -> list[Reduction]:
     """The variants that there are: without content vectors none of fewer bits."""
-    return [each for each in REDUCTIONS if ready.search.content is not None or each.content == "float32"]
+    return [each for each in REDUCTIONS if context.content is not None or each.content == "float32"]
 
 
-def write_export(ready: Ready, ranker: Ranker, reductions: Sequence[Reduction], folder: Path) -> None:
+def write_export(context: FoldContext, ranker: Ranker, reductions: Sequence[Reduction], folder: Path) -> None:
     """Write what the variants share, and each one's own."""
-    search = ready.search
-    write_arrays(gather_fold(ready, ranker), folder / service.FOLD)
+    write_arrays(gather_fold(context, ranker), folder / service.FOLD)
     settings = service.Settings(
-        features=search.settings,
-        statistics=ready.knowledge.statistics.names,
+        features=context.settings,
+        statistics=context.statistics.names,
         columns=ranker.names,
         hidden=ranker.hidden,
     )
     write_struct(settings, folder / service.SETTINGS)
     for reduction in reductions:
-        content, own = search.content, folder / reduction.folder
-        length = max(1, round(reduction.share * search.list_length))
+        content, own = context.content, folder / reduction.folder
+        length = max(1, round(reduction.share * context.list_length))
         bits = None if content is None else reduction.content
         write_struct(service.VariantSettings(content=bits, list_length=length), own / service.VARIANT)
         if content is not None:
             write_array(content.numpy().astype(reduction.content), own / service.CONTENT)
 
 
-def gather_fold(ready: Ready, ranker: Ranker) -> ServedFold:
+def gather_fold(context: FoldContext, ranker: Ranker) -> ServedFold:
     """A fold as arrays."""
-    search, knowledge = ready.search, ready.knowledge
-    catalogue, tables, rates = knowledge.catalogue, search.tables, knowledge.rates
-    attributes = [table.attributes for table in (*tables.counts, tables.linear) if table is not None]
+    catalogue, rates, regression = context.catalogue, context.action_rates, context.regression
+    attributes = [table.attributes for table in (*context.counts, regression) if table is not None]
     return ServedFold(
         oid=catalogue.oid,
         features=catalogue.features,
         known=catalogue.known,
         sizes=np.array(catalogue.sizes),
-        pool=search.pool,
-        rows=search.rows,
-        rate=search.rate,
-        statistics=knowledge.statistics.own,
-        events=knowledge.statistics.events,
-        lifts=number(knowledge.lifts),
+        pool=context.pool,
+        rows=context.rows,
+        rate=context.rate,
+        statistics=context.statistics.own,
+        events=context.statistics.events,
+        lifts=number(context.lifts),
         rates={} if rates is None else number([rates.own, *rates.values]),
-        counts=number([gather_sparse(table.neighbours) for table in tables.counts]),
+        counts=number([gather_sparse(table.neighbours) for table in context.counts]),
         by_value={
             name: gather_sparse(table.by_value)
-            for name, table in number(tables.counts).items()
+            for name, table in number(context.counts).items()
             if table.by_value is not None
         },
         attributes=number([gather_sparse(table) for table in attributes[:1]]),
-        regression={} if tables.linear is None else number([tables.linear.coefficients]),
+        regression={} if regression is None else number([regression.coefficients]),
         centre=ranker.centre,
         scale=ranker.scale,
         weights=ranker.weights,
@@ -167,7 +167,7 @@ def judge_variants(
     variants = []
     for reduction in reductions:
         answers = answer_all(service.load(folder / "export", reduction.folder), requests)
-        columns = np.array(answers).astype(np.int64)
+        columns = CandidateIndices(np.array(answers).astype(np.int64))
         scores = evaluate(fold, TopK(columns, np.zeros(columns.shape, np.float32)), host)
         variants.append(Variant(reduction.name, reduction.folder, scores["score"], scores["score_error"]))
     return variants

@@ -9,28 +9,31 @@ import numpy as np
 from common.learning.model_diagnostics import Importance
 from competitions.tencent import metrics
 from competitions.tencent.config import FeatureSettings
+from competitions.tencent.corpus import Floats
 from competitions.tencent.io import schema
-from competitions.tencent.model.sparse_history import Floats
-from competitions.tencent.ranking.ranker import Ranker
-from competitions.tencent.ranking.scoring import BLOCK, describe_block
-from competitions.tencent.ranking.stages import RankerInputs, prepare_fold
+from competitions.tencent.ranking.context import FoldInputs, build_context
+from competitions.tencent.ranking.pair_features import pair_features
+from competitions.tencent.ranking.ranker import BLOCK, Ranker, find_hits
+from competitions.tencent.ranking.retrieval import retrieve
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold, target_columns
 
-PAIR_QUERIES = 400
+MOST_QUERIES = 400
 
 
-def measure_columns(inputs: RankerInputs, ranker: Ranker, settings: FeatureSettings, seed: int) -> list[Importance]:
-    """Each column of the ranker, the one that the score misses most first: its values are shuffled between pairs.
+def permute_columns(inputs: FoldInputs, ranker: Ranker, settings: FeatureSettings, seed: int) -> list[Importance]:
+    """Each column of the ranker, the one that the score misses most first.
 
-    Measured on ``PAIR_QUERIES`` queries at most, among what the first search finds.
+    Measured on ``MOST_QUERIES`` queries at most, among what is retrieved.
     """
     rng = np.random.default_rng([seed, 31])
-    fold = _sample_queries(inputs.fold, rng, PAIR_QUERIES)
-    ready = prepare_fold(inputs, fold, inputs.forecasts[-1], settings)
-    parts = [describe_block(ready, block) for block in blocks(len(fold.users), BLOCK)]
-    columns, scores, features = (np.concatenate([part[at] for part in parts]) for at in range(3))
-    hit = (columns == target_columns(fold)[:, None]) & np.isfinite(scores)
+    fold = sample_queries(inputs.fold, rng, MOST_QUERIES)
+    context = build_context(inputs, fold, inputs.forecasts[-1], settings)
+    target, parts = target_columns(fold), []
+    for block in blocks(len(fold.users), BLOCK):
+        pairs = retrieve(context, block)
+        parts.append((pair_features(context, pairs)[0], pairs.scores, find_hits(pairs, target[block])))
+    features, scores, hit = (np.concatenate(column) for column in zip(*parts, strict=True))
 
     def score(features: Floats) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         given = np.where(np.isfinite(scores), ranker.score(features), -np.inf)
@@ -50,7 +53,7 @@ def measure_columns(inputs: RankerInputs, ranker: Ranker, settings: FeatureSetti
     return sorted(measured, key=lambda importance: -(importance["permutation"] or 0.0))
 
 
-def _sample_queries(fold: Fold, rng: np.random.Generator, most: int) -> Fold:
+def sample_queries(fold: Fold, rng: np.random.Generator, most: int) -> Fold:
     """The fold with at most so many of its queries."""
     assert fold.target is not None
     if len(fold.target) <= most:

@@ -12,9 +12,8 @@ from competitions.tencent import metrics, submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.day.diagnostics import diagnose
 from competitions.tencent.day.summary import summarise
-from competitions.tencent.inference.stages import rank_targets
 from competitions.tencent.io.schema import TRUTH
-from competitions.tencent.outcome import Outcome, RankedFold, Validated
+from competitions.tencent.pipeline import Outcome, Validated
 
 METRIC = "score"
 LENGTHS, LENGTH_NAMES = (5, 20, 100), ("1-5", "6-20", "21-100", "over 100")  # classes of history lengths
@@ -49,11 +48,8 @@ def build_record(outcome: Validated, config: TencentConfig, truth: SimulatedTrut
 def list_queries(outcome: Validated) -> pl.DataFrame:
     """One row per held-out user: its share of the Score, weighted as the host weighs it (round 2)."""
     fold, corpus = outcome.ready.valid.value, outcome.ready.corpus.value
-    ranks = rank_targets(fold, outcome.early.top.value)
-    assert fold.target_action is not None
     assert fold.unseen is not None
-    weights = np.array(outcome.config.host.weights)[np.maximum(fold.target_action, 0)]
-    scores = metrics.weigh_scores(metrics.score_answers(ranks), weights)
+    scores = metrics.score_queries(fold, outcome.early.answers.value.best, outcome.config.host)
     histories = fold.queries(corpus.train)
     frame = pl.DataFrame({"query": pl.Series(corpus.users.names[fold.users]).cast(pl.String), "score": scores})
     return frame.select(
@@ -67,8 +63,8 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
 
 def list_inputs(outcome: Validated) -> list[str]:
     """The ranker's columns; of the network none is measured alone."""
-    early = outcome.early
-    return list(early.ranker.value.names) if isinstance(early, RankedFold) else []
+    ranked = outcome.early.ranked
+    return list(ranked.ranker.value.names) if ranked else []
 
 
 def format_losses(losses: list[float]) -> str:

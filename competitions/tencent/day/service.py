@@ -19,26 +19,19 @@ import torch
 from common.day.serving.benchmark import Answer, Mark
 from common.day.serving.feature_tables import read_array, read_arrays, read_struct
 from competitions.tencent.config import FeatureSettings
-from competitions.tencent.corpus import Catalogue, Int8s, Int32s, Int64s, Sequences
-from competitions.tencent.ensemble.linear import Linear
-from competitions.tencent.inference.retrieval import Seen, TopK
+from competitions.tencent.corpus import Catalogue, Floats, Int8s, Int32s, Int64s, Sequences
+from competitions.tencent.ids import CandidateIndices, CatalogueRows
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.model.cooccurrence import Counts
-from competitions.tencent.model.sparse_history import Floats, Sparse
 from competitions.tencent.ranking.action_rates import ActionRates
-from competitions.tencent.ranking.ad_statistics import AdStatistics
+from competitions.tencent.ranking.context import FoldContext, gather_content
+from competitions.tencent.ranking.counts import RANKER_COUNTS, Counts
+from competitions.tencent.ranking.forecast import AdStatistics
 from competitions.tencent.ranking.lifts import Lift
-from competitions.tencent.ranking.pair_features import Knowledge
-from competitions.tencent.ranking.ranker import Ranker
-from competitions.tencent.ranking.scoring import BLOCK, Ready, describe_found, score_found
-from competitions.tencent.ranking.search import (
-    Search,
-    Tables,
-    gather_content,
-    replace_queries,
-    search_block,
-    vary_counts,
-)
+from competitions.tencent.ranking.ranker import BLOCK, Ranker, score_pairs
+from competitions.tencent.ranking.regression import Regression, RegressionSettings
+from competitions.tencent.ranking.retrieval import retrieve
+from competitions.tencent.ranking.sparse_history import Sparse
+from competitions.tencent.ranking.top_k import Seen, TopK
 from competitions.tencent.sequences import Histories, blocks
 
 SETTINGS, VARIANT, CONTENT = "settings.json", "variant.json", "content.npy"
@@ -122,7 +115,7 @@ class Request:
 
 
 class RankerService:
-    """The first search, what is known of every ad, and the ranker."""
+    """The context of a fold, and the ranker."""
 
     def __init__(self, export: Path, variant: str) -> None:
         """Map what one variant needs."""
@@ -132,23 +125,21 @@ class RankerService:
         )
         fold = read_arrays(export / FOLD, ServedFold)
         content = None if own.content is None else read_content(export / variant / CONTENT)
-        self.ready = restore_fold(fold, settings, content, own.list_length)
+        self.context = restore_context(fold, settings, content, own.list_length)
         self.ranker = Ranker(settings.columns, fold.centre, fold.scale, fold.weights, settings.hidden, ())
 
     def answer(self, requests: Sequence[Request], mark: Mark) -> list[Answer]:
         """For each history the columns of ten candidates, best first; -1 where none is left."""
-        search = replace_queries(self.ready.search, join_histories(requests))
         action = np.array([request.condition for request in requests])
-        ready = Ready(search, self.ready.knowledge, self.ready.blocks, action)
+        context = self.context.with_queries(join_histories(requests), action)
         top = TopK.empty(len(requests), TOP)
         mark("histories")
         for block in blocks(len(requests), BLOCK):
-            found = search_block(search, block)
+            pairs = retrieve(context, block)
             mark("search")
-            features, _ = describe_found(ready, block, found)
-            mark("features")
-            top.put(block, search.pool[found[0]], score_found(self.ranker, found[1], features))
-            mark("ranker")
+            scores = score_pairs(self.ranker, context, pairs)
+            mark("features and ranker")
+            top.put(block, pairs.candidate, scores)
         answers: list[Answer] = top.columns.astype(np.float64).tolist()
         return answers
 
@@ -178,39 +169,38 @@ def join_histories(requests: Sequence[Request]) -> Histories:
     return Histories(Sequences(offsets, item, action, time), np.arange(len(requests)), offsets[1:])
 
 
-def restore_fold(fold: ServedFold, settings: Settings, content: torch.Tensor | None, list_length: int) -> Ready:
-    """The fold of an export as ``prepare_fold`` made it, without queries."""
-    search = Search(
+def restore_context(
+    fold: ServedFold, settings: Settings, content: torch.Tensor | None, list_length: int
+) -> FoldContext:
+    """The context of an export as ``build_context`` made it, without queries."""
+    rows = CatalogueRows(np.array(fold.rows))
+    nothing = np.empty((len(fold.oid), 0), np.float32)  # the forecast alone, exported itself, takes values of features
+    own, *values = list(fold.rates.values()) or [None]
+    # Counts and regression share one table of attributes.
+    attributes = next(map(restore_sparse, fold.attributes.values()), None)
+    by_value = {name: restore_sparse(table) for name, table in fold.by_value.items()}
+    counts = zip(fold.counts.items(), RANKER_COUNTS, strict=False)
+    regression = [Regression(table, attributes, RegressionSettings()) for table in fold.regression.values()]
+    return FoldContext(
         queries=join_histories([]),
-        pool=fold.pool,
-        rows=fold.rows,
+        action=np.empty(0, np.int64),
+        pool=CandidateIndices(fold.pool),
+        rows=rows,
         seen=Seen(np.zeros(1, np.int64), np.empty(0, np.int64)),
-        content=content,
-        pool_content=gather_content(content, np.array(fold.rows)),
         rate=fold.rate,
-        tables=restore_tables(fold, settings.features),
+        content=content,
+        pool_content=gather_content(content, rows),
+        counts=tuple(
+            Counts(restore_sparse(table), attributes, by_value.get(name), each) for (name, table), each in counts
+        ),
+        regression=regression[0] if regression else None,
+        catalogue=Catalogue(fold.oid, fold.features, fold.known, tuple(fold.sizes.tolist())),
+        statistics=AdStatistics(settings.statistics, fold.statistics, nothing, fold.events),
+        lifts=list(fold.lifts.values()),
+        action_rates=None if own is None else ActionRates(own, tuple(values)),
         settings=settings.features,
         list_length=list_length,
     )
-    catalogue = Catalogue(fold.oid, fold.features, fold.known, tuple(fold.sizes.tolist()))
-    nothing = np.empty((len(fold.oid), 0), np.float32)  # the forecast alone, exported itself, takes values of features
-    statistics = AdStatistics(settings.statistics, fold.statistics, nothing, fold.events)
-    own, *values = list(fold.rates.values()) or [None]
-    rates = None if own is None else ActionRates(own, tuple(values))
-    knowledge = Knowledge(catalogue, statistics, list(fold.lifts.values()), rates)
-    return Ready(search, knowledge, settings.features.blocks, np.empty(0, np.int64))
-
-
-def restore_tables(fold: ServedFold, features: FeatureSettings) -> Tables:
-    """Counts and regression, where there are any; they share one table of attributes."""
-    attributes = next(map(restore_sparse, fold.attributes.values()), None)
-    by_value = {name: restore_sparse(table) for name, table in fold.by_value.items()}
-    counts = tuple(
-        Counts(restore_sparse(table), attributes, by_value.get(name), own)
-        for (name, table), own in zip(fold.counts.items(), vary_counts(features), strict=False)
-    )
-    linear = [Linear(table, attributes, features.linear) for table in fold.regression.values()]
-    return Tables(counts, linear[0] if linear else None)
 
 
 def restore_sparse(table: SparseTable) -> Sparse:

@@ -4,24 +4,18 @@ Studies see only what lies before the hold-out: the same hold-out is made again 
 more before that. The hold-out judges the best settings.
 """
 
-import dataclasses
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from common.day.tuning import search_space
 from common.day.tuning.search_space import Settings
 from common.day.tuning.task import Scores, Task
 from common.engine.run import Run
-from competitions.tencent import metrics, split
+from competitions.tencent import metrics
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Corpus, Sequences
-from competitions.tencent.inference import stages
 from competitions.tencent.io import reader
-from competitions.tencent.outcome import Prepared
-from competitions.tencent.pipeline import plan_host, plan_split, prepare, rank
-from competitions.tencent.split import Fold
+from competitions.tencent.pipeline import Prepared, hold_out_again, prepare, rank
 
 FOLDS = 2
 SPACE: search_space.Space = {
@@ -42,20 +36,7 @@ def list_tasks(config: TencentConfig) -> list[str]:
 def make_task(name: str, files: reader.RawFiles, config: TencentConfig, run: Run) -> Task:
     """The task of the ranker."""
     ready = prepare(files, config, run)
-    inner: list[Prepared] = []
-    corpus, fold = ready.corpus, ready.valid
-    for depth in range(FOLDS):
-        corpus = run.step(end_at, corpus, fold, name=f"tune.corpus{depth}")
-        fold = run.step(
-            split.hold_out,
-            corpus.train,
-            corpus.candidates,
-            plan_host(config, ready.plan.value),
-            plan_split(config, ready.plan.value),
-            config.seed,
-            name=f"tune.hold_out{depth}",
-        )
-        inner.append(dataclasses.replace(ready, corpus=corpus, valid=fold))
+    inner = hold_out_again(ready, config, run, FOLDS)
 
     def score(settings: Settings, index: int) -> float:
         return float(_score_queries(inner[index], change(config, settings), run, f"tune{index}").mean())
@@ -75,15 +56,6 @@ def read(config: TencentConfig, key: str) -> Any:
     return value
 
 
-def end_at(corpus: Corpus, fold: Fold) -> Corpus:
-    """The corpus as it was where the fold's history ends: without the fold's targets."""
-    history = fold.history(corpus.train)
-    events, train = history.events(), corpus.train
-    offsets = np.concatenate([[0], np.cumsum(history.lengths)])
-    ended = Sequences(offsets, train.item[events], train.action[events], train.time[events])
-    return dataclasses.replace(corpus, train=ended)
-
-
 def change(config: TencentConfig, settings: Settings) -> TencentConfig:
     """The configuration with other values."""
     for key, value in settings.items():
@@ -99,8 +71,5 @@ def _replace(table: Any, path: list[str], value: Any) -> Any:
 
 def _score_queries(ready: Prepared, config: TencentConfig, run: Run, name: str) -> Scores:
     """The Score of every query, weighted by its action, with a model that learned from what its fold shows."""
-    fold = ready.valid.value
-    ranks = stages.rank_targets(fold, rank(ready, ready.valid, config, run, name).top.value)
-    assert fold.target_action is not None
-    weights = np.array(config.host.weights)[np.maximum(fold.target_action, 0)]
-    return metrics.weigh_scores(metrics.score_answers(ranks), weights)
+    answers = rank(ready, ready.valid, config, run, name).answers.value
+    return metrics.score_queries(ready.valid.value, answers.best, config.host)

@@ -1,15 +1,14 @@
 """What a user will do says which ads it is about: how often clicks on an ad, or on ads of a value, are conversions.
 
-For round 2, whose host says of each asked user whether the target is a conversion or a click that is none.
+For round 2, whose host says of each test user whether the target is a conversion or a click that is none.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from competitions.tencent.corpus import Catalogue, Int64s
+from competitions.tencent.corpus import Catalogue, Floats, Int64s
 from competitions.tencent.io import schema
-from competitions.tencent.model.sparse_history import Floats
 from competitions.tencent.sequences import Histories
 
 SHRINK = 10.0  # clicks that are added with the share of conversions of all
@@ -26,20 +25,20 @@ class ActionRates:
     values: tuple[Floats, ...]
 
 
-def count_actions(history: Histories, catalogue: Catalogue) -> ActionRates:
+def fit_action_rates(history: Histories, catalogue: Catalogue) -> ActionRates:
     """From the clicks and conversions of these histories."""
     events = history.events()
     action = history.sequences.action[events]
     item = history.sequences.item[events][action >= schema.CLICK]
     converted = action[action >= schema.CLICK] == schema.CONVERSION
     codes = catalogue.features
-    values = [rate_actions(codes[item, at], converted, size + 2) for at, size in enumerate(catalogue.sizes) if size]
+    values = [_log_ratios(codes[item, at], converted, size + 2) for at, size in enumerate(catalogue.sizes) if size]
     for table in values:
         table[:, 0] = 0.0  # no value
-    return ActionRates(rate_actions(item, converted, len(catalogue.oid)), tuple(values))
+    return ActionRates(_log_ratios(item, converted, len(catalogue.oid)), tuple(values))
 
 
-def rate_actions(codes: np.ndarray, converted: np.ndarray, size: int) -> Floats:
+def _log_ratios(codes: np.ndarray, converted: np.ndarray, size: int) -> Floats:
     """float32 [2, ``size``] of clicks with these codes, of which some are conversions."""
     clicks = np.bincount(codes, minlength=size)
     conversions = np.bincount(codes[converted], minlength=size)
@@ -48,7 +47,7 @@ def rate_actions(codes: np.ndarray, converted: np.ndarray, size: int) -> Floats:
     return np.asarray(np.log(np.stack([(1.0 - rate) / (1.0 - mean), rate / mean])), np.float32)
 
 
-def look_up(table: Floats, codes: Int64s, action: Int64s) -> Floats:
-    """The rates of ``codes`` [queries, found] for each query's ``action`` [queries]; 0 for one that is neither."""
+def action_log_ratio(table: Floats, codes: Int64s, action: Int64s) -> Floats:
+    """The rates of ``codes`` [queries, candidates] for each query's ``action`` [queries]; 0 for one that is neither."""
     rates = table[(action == schema.CONVERSION).astype(np.int64)[:, None], codes]
     return np.asarray(np.where((action >= schema.CLICK)[:, None], rates, 0.0), np.float32)

@@ -1,7 +1,8 @@
-"""How often an ad will be shown within the horizon: a Poisson regression by gradient-boosted trees.
+"""What is known of every ad at a time: how much it is shown lately, how long it has run, how ads of its features do;
+and from this how often it will be shown within the horizon: a Poisson regression by gradient-boosted trees.
 
 An ad's own past tells most; of an ad without one, the ads that share its features tell. Fitted on the candidates of
-earlier questions, whose next events are known. Weights of the search and the ranker's features rest on it.
+earlier folds, whose next events are known. Retrieval and the ranker's features rest on it.
 """
 
 from collections.abc import Sequence
@@ -11,15 +12,77 @@ import lightgbm as lgb
 import numpy as np
 
 from competitions.tencent.config import ForecastSettings
-from competitions.tencent.corpus import Corpus, Int64s
-from competitions.tencent.model.sparse_history import Floats
-from competitions.tencent.ranking.ad_statistics import AdStatistics, describe_ads
+from competitions.tencent.corpus import Bools, Catalogue, Corpus, Floats, Int64s
+from competitions.tencent.io import schema
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import HOUR_S, Fold, end_time
 
+FADES_H = (2.0, 8.4, 30.0, 120.0)  # an event counts exp(-age / fade)
+CLICK_FADE_H = 30.0
+ALIVE_H, YOUNG_H, RECENT_H = 72.0, 240.0, 24.0
+FLOOR = 0.05  # of faded events, below one event of yesterday
+SHRINK = 5.0  # ads that a value's rate is pulled to the mean by
 # Nats that a leaf may add before the learning rate. Unbounded, a leaf of ads that hardly anybody is shown, and one that
 # everybody is, multiplies its rate a thousandfold: at the host's size some ads were forecast 10^8 events a day.
 MOST_STEP = 1.0
+
+
+@dataclass(frozen=True)
+class AdStatistics:
+    """One row per row of the catalogue. ``own`` float32 [rows, columns of ``names``]: of the ad; ``values`` float32
+    [rows, 2 x features]: logarithm of the mean events of the last day, and of the events in all, of the ads with its
+    value. ``events`` int64 [rows] of each ad.
+    """
+
+    names: tuple[str, ...]
+    own: Floats
+    values: Floats
+    events: Int64s
+
+
+def compute_statistics(history: Histories, catalogue: Catalogue, *, times: bool) -> AdStatistics:
+    """From the events of these histories, at the second behind the last of them; without ``times`` only how many
+    events an ad has.
+    """
+    rows, sequences, events = len(catalogue.oid), history.sequences, history.events()
+    item = sequences.item[events]
+    count = np.bincount(item, minlength=rows)
+    if not times:
+        counted = np.log1p(count).astype(np.float32)[:, None]
+        return AdStatistics(("events",), counted, np.empty((rows, 0), np.float32), count)
+    now = end_time(history)
+    age = np.maximum(now - sequences.time[events], 0) / HOUR_S  # a date from behind the end is wrong: it counts once
+    clicked = sequences.action[events] >= schema.CLICK
+    faded = [np.bincount(item, np.exp(-age / fade), rows) for fade in FADES_H]
+    faded.append(np.bincount(item, np.exp(-age / CLICK_FADE_H) * clicked, rows))
+    first, last = np.full(rows, 0.0), np.full(rows, np.inf)
+    np.maximum.at(first, item, age)
+    np.minimum.at(last, item, age)
+    recent = np.bincount(item[age < RECENT_H], minlength=rows).astype(np.float64)
+    codes = np.asarray(catalogue.features)
+    shown = [mean_by_value(codes[:, at], recent, last < ALIVE_H) for at in range(codes.shape[1])]
+    lasting = np.log1p(count)
+    total = [mean_by_value(codes[:, at], lasting, (count > 0) & (first < YOUNG_H)) for at in range(codes.shape[1])]
+    columns = [
+        *(np.log(values + FLOOR) for values in faded),
+        lasting,
+        np.log1p(first),
+        np.log1p(np.where(count > 0, last, 0.0)),
+        count == 0,
+    ]
+    names = (*(f"events faded by {fade:g} h" for fade in FADES_H), "clicks faded", "events", "age", "idle", "unseen")
+    values = np.log(np.column_stack([*shown, *total]) + 1e-3)
+    return AdStatistics(names, np.column_stack(columns).astype(np.float32), values.astype(np.float32), count)
+
+
+def mean_by_value(codes: np.ndarray, values: np.ndarray, among: Bools) -> np.ndarray:
+    """The mean of ``values`` over the ads ``among`` that share an ad's code, for every ad; few ads are pulled to the
+    mean of all.
+    """
+    mean = float(values[among].mean()) if among.any() else 0.0
+    ads = np.bincount(codes[among], minlength=int(codes.max(initial=0)) + 1)
+    total = np.bincount(codes[among], values[among], len(ads))
+    return np.asarray(((total + SHRINK * mean) / (ads + SHRINK))[codes])
 
 
 @dataclass(frozen=True)
@@ -42,34 +105,37 @@ class Forecast:
 
 
 def fit_forecasts(
-    corpus: Corpus, fold: Fold, questions: Sequence[Fold], times: bool, horizon_h: float, settings: ForecastSettings
+    corpus: Corpus, fold: Fold, earlier: Sequence[Fold], times: bool, horizon_h: float, settings: ForecastSettings
 ) -> list[Forecast]:
-    """One forecast per question, fitted without it, and last the one for ``fold``, fitted on all questions; none
+    """One forecast per ``earlier`` fold, fitted without it, and last the one for ``fold``, fitted on all of them; none
     without ``times``.
-
-    So that the ranker learns from forecasts as good as those that it will be given, not from fitted ones.
     """
-    if not (questions and times):
-        return [Forecast("")] * (len(questions) + 1)
-    tables, counts = zip(*(count_next(corpus, fold, question, horizon_h) for question in questions), strict=True)
-    parts = [[at for at in range(len(questions)) if at % 2 != half] for half in (0, 1)]
+    if not (earlier and times):
+        return [Forecast("")] * (len(earlier) + 1)
+    tables, counts = zip(*(count_next(corpus, fold, one, horizon_h) for one in earlier), strict=True)
+    # Cross-fitted by halves, so that the ranker learns from forecasts as good as those that it will get at the end:
+    # those of the rows that trees were fitted on are better than any of tomorrow.
+    parts = [[at for at in range(len(earlier)) if at % 2 != half] for half in (0, 1)]
     whole = fit_trees(tables, counts, settings)
-    if len(questions) == 1:
+    if len(earlier) == 1:
         return [whole, whole]
     halves = [fit_trees([tables[at] for at in part], [counts[at] for at in part], settings) for part in parts]
-    return [*(halves[at % 2] for at in range(len(questions))), whole]
+    return [*(halves[at % 2] for at in range(len(earlier))), whole]
 
 
-def count_next(corpus: Corpus, fold: Fold, question: Fold, horizon_h: float) -> tuple[Floats, Int64s]:
-    """The columns of a question's candidates, and how often each was shown within the horizon behind it."""
-    train, rows = corpus.train, question.candidates.rows.values
-    history = question.history(train)
+def count_next(corpus: Corpus, fold: Fold, earlier: Fold, horizon_h: float) -> tuple[Floats, Int64s]:
+    """The columns of an earlier fold's candidates, and how often each was shown within the horizon behind its cut.
+
+    Labels end where ``fold``'s own history does: nothing behind its cut is counted.
+    """
+    train, rows = corpus.train, earlier.candidates.rows.values
+    history = earlier.history(train)
     now = end_time(history)
     behind = Histories(train, np.arange(len(train)), fold.train_ends).events()
     time = train.time[behind]
     inside = behind[(time >= now) & (time < now + horizon_h * HOUR_S)]
     counted = np.bincount(train.item[inside], minlength=len(corpus.catalogue.oid))
-    return join_columns(describe_ads(history, corpus.catalogue, times=True), rows), counted[rows]
+    return join_columns(compute_statistics(history, corpus.catalogue, times=True), rows), counted[rows]
 
 
 def join_columns(statistics: AdStatistics, rows: Int64s) -> Floats:
@@ -78,7 +144,7 @@ def join_columns(statistics: AdStatistics, rows: Int64s) -> Floats:
 
 
 def fit_trees(tables: Sequence[Floats], counts: Sequence[Int64s], settings: ForecastSettings) -> Forecast:
-    """Fit on the candidates of some questions; no trees where there is no event."""
+    """Fit on the candidates of some folds; no trees where there is no event."""
     if not tables or not any(part.any() for part in counts):
         return Forecast("")
     parameters = {

@@ -6,9 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from competitions.tencent.corpus import Bools, Int64s
+from competitions.tencent.corpus import Bools, Floats, Int64s
 from competitions.tencent.io import schema
-from competitions.tencent.model.sparse_history import Floats
 from competitions.tencent.sequences import Histories, pad
 
 RECENT, LASTING = 0.9, 0.97  # what an event counts for each event behind it
@@ -16,11 +15,11 @@ CLICKED = 60.0  # a click, in events that were shown only
 
 
 @dataclass(frozen=True)
-class Past:
+class WeightedHistories:
     """The last events of queries: ``item`` int64 [queries, events], rows of the catalogue, 0 for none.
 
     ``weights`` float32 [queries, kinds, events] of ``KINDS``; ``last_click`` int64 [queries]: the row of the ad
-    clicked last, 0 for none; ``last_place`` its place among the events, -1 for none.
+    clicked last, 0 for none; ``last_position`` its index among the events, -1 for none.
     """
 
     item: Int64s
@@ -28,13 +27,13 @@ class Past:
     clicked: Bools
     weights: Tensor
     last_click: Int64s
-    last_place: Int64s
+    last_position: Int64s
 
 
 KINDS = ("recent", "clicked", "shown")
 
 
-def gather_past(queries: Histories, events: int) -> Past:
+def weigh_events(queries: Histories, events: int) -> WeightedHistories:
     """The last ``events`` events of each query."""
     padded = pad(queries, events)
     mask, clicked = padded.mask, (padded.action >= schema.CLICK) & padded.mask
@@ -43,15 +42,15 @@ def gather_past(queries: Histories, events: int) -> Past:
     recent = RECENT**back * np.where(clicked, CLICKED, 1.0) * mask
     lasting = LASTING**back
     weights = np.stack([recent, lasting * clicked, lasting * (mask & ~clicked)], 1).astype(np.float32)
-    place = np.where(clicked.any(1), width - 1 - clicked[:, ::-1].argmax(1), -1)
-    last = np.where(place >= 0, padded.item[np.arange(len(place)), np.maximum(place, 0)], 0)
-    return Past(padded.item, mask, clicked, torch.from_numpy(weights), last, place)
+    position = np.where(clicked.any(1), width - 1 - clicked[:, ::-1].argmax(1), -1)
+    last = np.where(position >= 0, padded.item[np.arange(len(position)), np.maximum(position, 0)], 0)
+    return WeightedHistories(padded.item, mask, clicked, torch.from_numpy(weights), last, position)
 
 
-def heaviest(past: Past, events: int) -> tuple[Int64s, Floats]:
+def heaviest_events(history: WeightedHistories, events: int) -> tuple[Int64s, Floats]:
     """The events that weigh most by "recent": their rows and weights, [queries, at most ``events``]."""
-    weights = past.weights[:, 0].numpy()
+    weights = history.weights[:, 0].numpy()
     if weights.shape[1] <= events:
-        return past.item, weights
+        return history.item, weights
     chosen = np.argpartition(-weights, events - 1, 1)[:, :events]
-    return np.take_along_axis(past.item, chosen, 1), np.take_along_axis(weights, chosen, 1)
+    return np.take_along_axis(history.item, chosen, 1), np.take_along_axis(weights, chosen, 1)

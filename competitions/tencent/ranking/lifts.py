@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from competitions.tencent.corpus import Bools, Catalogue, Int64s
+from competitions.tencent.corpus import Bools, Catalogue, Floats, Int64s
 from competitions.tencent.io import schema
-from competitions.tencent.model.sparse_history import Floats
 from competitions.tencent.sequences import Histories
 
 SHRINK = 20.0  # pairs that are added as chance would have them
@@ -52,7 +51,7 @@ class Lift:
         return np.where(keys[at] == wanted, self.counts[pairs][at], 0)
 
 
-def count_lifts(history: Histories, catalogue: Catalogue) -> list[Lift]:
+def fit_lifts(history: Histories, catalogue: Catalogue) -> list[Lift]:
     """One per feature, from consecutive clicks of these histories."""
     events = history.events()
     owner = np.repeat(np.arange(len(history)), history.lengths)
@@ -61,12 +60,10 @@ def count_lifts(history: Histories, catalogue: Catalogue) -> list[Lift]:
     same = owner[1:] == owner[:-1]
     before, after = item[:-1][same], item[1:][same]
     codes = catalogue.features
-    return [
-        count_lift(codes[before, at], codes[after, at], size + 2) for at, size in enumerate(catalogue.sizes) if size
-    ]
+    return [fit_lift(codes[before, at], codes[after, at], size + 2) for at, size in enumerate(catalogue.sizes) if size]
 
 
-def count_lift(before: Int64s, after: Int64s, size: int) -> Lift:
+def fit_lift(before: Int64s, after: Int64s, size: int) -> Lift:
     """Of pairs of codes below ``size``; 0 is missing and does not count."""
     known = (before > 0) & (after > 0)
     before, after = before[known].astype(np.int64), after[known].astype(np.int64)

@@ -1,50 +1,45 @@
-"""Small logs and catalogues for the tests of the open mode, and settings that change nothing."""
+"""Small logs and catalogues for the tests of counts and regression, and settings that change nothing."""
 
+import dataclasses
 from typing import Any
 
-import msgspec
 import numpy as np
 
-from competitions.tencent.config import ActionWeights, CountSettings, LinearSettings
 from competitions.tencent.corpus import Catalogue, Sequences
+from competitions.tencent.ranking.counts import CountSettings
+from competitions.tencent.ranking.regression import RegressionSettings
+from competitions.tencent.ranking.sparse_history import ActionWeights
 from competitions.tencent.sequences import Histories, whole
 
 EVEN = ActionWeights(exposure=1.0, click=1.0, conversion=1.0, null=1.0)
 PLAIN_COUNTS = CountSettings(
     reach=3,
     gap_decay=0.0,
-    gap_shift=0.0,
     backward=0.0,
     source_power=0.0,
     target_power=0.0,
     concavity=1.0,
     top=100,
     history=0,
-    recency=0.0,
     fade=1.0,
     from_attributes=0.0,
     to_attributes=0.0,
     weights=EVEN,
-    most_pairs=10**6,
 )
-PLAIN_LINEAR = LinearSettings(
+PLAIN_LINEAR = RegressionSettings(
     reach=50,
     past_decay=0.8,
     future_decay=0.6,
     ridge=2.0,
     prior=0.0,
-    target_power=0.0,
-    history=0,
-    recency=0.0,
     fade=1.0,
     to_attributes=0.0,
     weights=EVEN,
-    most_items=100,
 )
 
 
 def change(settings: Any, **values: object) -> Any:
-    return msgspec.structs.replace(settings, **values)
+    return dataclasses.replace(settings, **values)
 
 
 def write_log(

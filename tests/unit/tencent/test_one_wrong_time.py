@@ -12,7 +12,7 @@ from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Int64s, Sequences
 from competitions.tencent.ids import Rows
 from competitions.tencent.io import schema
-from competitions.tencent.ranking.ad_statistics import AdStatistics, describe_ads
+from competitions.tencent.ranking.forecast import AdStatistics, compute_statistics
 from competitions.tencent.sequences import usual_times, whole
 from competitions.tencent.split import Fold, end_time
 from tests.unit.tencent.tencent_files import World, counts, read, write_competition, write_release
@@ -68,7 +68,7 @@ def test_the_ends_of_the_log_stay(odd: Sequences) -> None:
 
 def test_an_ad_that_others_see_is_described_as_before(odd: Sequences) -> None:
     def describe(log: Sequences) -> AdStatistics:
-        return describe_ads(whole(log), CATALOGUE, times=True)
+        return compute_statistics(whole(log), CATALOGUE, times=True)
 
     before, after = describe(SOUND), describe(odd)
     np.testing.assert_array_equal(others(after.own, AD), others(before.own, AD))
@@ -93,7 +93,7 @@ def test_the_hold_out_and_the_earlier_questions_stay_where_they_are(odd: Sequenc
         return [
             fold
             for asked in (valid, test)
-            for fold in (asked, *split.ask_earlier(log, CANDIDATES, asked, CONFIG.host, settings, 0))
+            for fold in (asked, *split.earlier_folds(log, CANDIDATES, asked, CONFIG.host, settings, 0))
         ]
 
     before, after = ask(SOUND), ask(odd)

@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 
 from common.engine.errors import UserError
-from competitions.tencent import split, submission
+from competitions.tencent import metrics, split, submission
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus
-from competitions.tencent.ids import Oids, Rows
-from competitions.tencent.inference import stages
-from competitions.tencent.inference.retrieval import TopK
-from competitions.tencent.inference.stages import Answer
+from competitions.tencent.ids import CandidateIndices, Oids, Rows
+from competitions.tencent.ranking.top_k import FoldAnswers, TopK
 from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
@@ -29,7 +27,7 @@ def corpus() -> Corpus:
 
 
 def top_by(columns: list[list[int]]) -> TopK:
-    return TopK(np.array(columns), np.zeros(np.shape(columns), np.float32))
+    return TopK(CandidateIndices(np.array(columns)), np.zeros(np.shape(columns), np.float32))
 
 
 def fold_of_test(corpus: Corpus) -> Fold:
@@ -38,7 +36,7 @@ def fold_of_test(corpus: Corpus) -> Fold:
 
 def test_answers_are_original_ids_user_after_user(corpus: Corpus) -> None:
     columns = [[*range(10)], [*range(11, 1, -1)]]
-    chosen, filled = submission.choose_ads(corpus, fold_of_test(corpus), top_by(columns))
+    chosen, filled = submission.choose_ads(corpus, fold_of_test(corpus), FoldAnswers({"ranker": top_by(columns)}))
     assert filled == 0
     expected = [[int(corpus.catalogue.oid[ROWS[column]]) for column in row] for row in columns]
     assert chosen.tolist() == [*expected[0], *expected[1]]
@@ -47,7 +45,7 @@ def test_answers_are_original_ids_user_after_user(corpus: Corpus) -> None:
 def test_a_list_that_is_short_is_filled_with_the_most_popular_others(corpus: Corpus) -> None:
     """Events: ad 3 thrice, ad 2 twice, ads 1 and 4 once; the others as the candidates stand."""
     top = top_by([[*range(10)], [4, 1, *[-1] * 8]])
-    chosen, filled = submission.choose_ads(corpus, fold_of_test(corpus), top)
+    chosen, filled = submission.choose_ads(corpus, fold_of_test(corpus), FoldAnswers({"ranker": top}))
     assert filled == 1
     rows = corpus.catalogue.rows_of(Oids(chosen)).values.reshape(2, 10)
     assert rows[0].tolist() == ROWS[:10].tolist()
@@ -56,7 +54,9 @@ def test_a_list_that_is_short_is_filled_with_the_most_popular_others(corpus: Cor
 
 
 def test_nobody_is_left_without_ten_even_where_everything_is_seen(corpus: Corpus) -> None:
-    chosen, filled = submission.choose_ads(corpus, fold_of_test(corpus), top_by([[-1] * 10, [-1] * 10]))
+    chosen, filled = submission.choose_ads(
+        corpus, fold_of_test(corpus), FoldAnswers({"ranker": top_by([[-1] * 10, [-1] * 10])})
+    )
     assert filled == 2
     assert [len(set(row)) for row in chosen.reshape(2, 10).tolist()] == [10, 10]
 
@@ -81,7 +81,7 @@ def test_fewer_than_ten_candidates_are_refused_before_anything_is_learned(corpus
         fold_of_test(few)
 
 
-def test_ways_are_measured_side_by_side_and_those_without_an_answer_left_out() -> None:
+def test_ways_are_measured_side_by_side() -> None:
     fold = Fold(
         train_ends=TRAIN.offsets[1:],
         users=np.array([0, 1]),
@@ -92,8 +92,8 @@ def test_ways_are_measured_side_by_side_and_those_without_an_answer_left_out() -
         unseen=np.array([False, True]),
         target_action=np.array([1, 2], np.int8),
     )
-    answer = Answer(top_by([[5, 1], [11, 2]]), top_by([[1, 0], [0, 1]]))
-    measured = stages.evaluate_answers(fold, answer, CONFIG.host)
+    ways = {"vectors": top_by([[5, 1], [11, 2]]), "words": top_by([[1, 0], [0, 1]])}
+    measured = metrics.evaluate_ways(fold, FoldAnswers(ways), CONFIG.host)
     assert list(measured) == ["vectors", "words"]
     gain = 1 / np.log2(3)
     assert measured["vectors"]["seen"] == pytest.approx(0.31 + 0.69 * gain)
@@ -108,4 +108,4 @@ def test_ways_are_measured_side_by_side_and_those_without_an_answer_left_out() -
 
 def test_the_hosts_queries_cannot_be_evaluated(corpus: Corpus) -> None:
     with pytest.raises(ValueError, match="the host has the answers"):
-        stages.evaluate(fold_of_test(corpus), top_by([[1], [2]]), CONFIG.host)
+        metrics.evaluate(fold_of_test(corpus), top_by([[1], [2]]), CONFIG.host)

@@ -213,7 +213,7 @@ def test_what_the_host_says_of_a_users_action_goes_before_the_setting() -> None:
 
 def earlier(sequences: Sequences, fold: Fold, **changed: object) -> list[Fold]:
     changed = {"earlier": 2, "horizon_hours": 100 / 3600, **changed}
-    return split.ask_earlier(sequences, SIX, fold, CONFIG.host, settings(**changed), 0)
+    return split.earlier_folds(sequences, SIX, fold, CONFIG.host, settings(**changed), 0)
 
 
 def test_earlier_questions_are_asked_a_horizon_apart_before_the_end_of_what_a_fold_shows() -> None:

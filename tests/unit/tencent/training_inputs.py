@@ -3,13 +3,13 @@
 import msgspec
 import numpy as np
 
-from competitions.tencent.config import ModelSettings, TrainSettings
 from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Int64s, Sequences, Users
 from competitions.tencent.io import schema
-from competitions.tencent.ranking.forecast_table import ForecastTable
+from competitions.tencent.lab.config import ModelSettings, TrainSettings
+from competitions.tencent.lab.forecast_table import ForecastTable
+from competitions.tencent.lab.training.inputs import ModelInputs, TrainingInputs
 from competitions.tencent.sequences import whole
 from competitions.tencent.split import Fold
-from competitions.tencent.training.inputs import ModelInputs, TrainingInputs
 
 MODEL = ModelSettings(
     encoder="hstu",

@@ -1,26 +1,17 @@
-"""The rungs of the ladder in order, and the methods without a network."""
+"""The rungs of the ladder in order."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
-
-from common.day.ladder import Ladder
-from common.engine.run import Run
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.day.ladder import (
-    PLAIN_RUNGS,
-    content_rungs,
-    list_networks,
-    plan_scores,
-    replace_settings,
-)
-from tests.unit.tencent.tencent_log import make_catalogue, write_log
+from competitions.tencent.day.ladder import PLAIN_RUNGS, list_rules
+from competitions.tencent.lab.config import load_network
+from competitions.tencent.lab.plain_rules import CONTENT_RULES
+from competitions.tencent.lab.rungs import list_networks, replace_settings
 
 
 def test_each_rung_adds_one_kind_of_input_and_the_last_is_the_pipeline_itself() -> None:
     config = COMPETITION.load_config([])
-    rungs = list_networks(config)
+    rungs = list_networks(load_network({}))
     names = [rung.name for rung in rungs]
     assert names == [
         "official baseline",
@@ -36,16 +27,20 @@ def test_each_rung_adds_one_kind_of_input_and_the_last_is_the_pipeline_itself() 
         "+ kernel over the history",
         "+ semantic ids",
     ]
-    first = replace_settings(config, rungs[names.index("HSTU, ids only")])
+    first = load_network(replace_settings(config, rungs[names.index("HSTU, ids only")]).network)
     assert not any((first.model.features, first.model.embeddings, first.model.times, first.model.condition))
     assert first.model.id_dropout == 0.0
     assert first.train.levels == 0
-    assert replace_settings(config, rungs[-1]) == config
+    last = replace_settings(config, rungs[-1])
+    assert last.method == "network"
+    assert load_network(last.network) == load_network({})
 
 
 def test_the_published_recipes_score_by_a_dot_product_and_learn_from_every_event() -> None:
     config = COMPETITION.load_config([])
-    rungs = {rung.name: replace_settings(config, rung) for rung in list_networks(config)}
+    rungs = {
+        rung.name: load_network(replace_settings(config, rung).network) for rung in list_networks(load_network({}))
+    }
     official, sasrec = rungs["official baseline"], rungs["SASRec with sampled softmax, ids only"]
     for settings in (official, sasrec):
         assert (settings.model.encoder, settings.model.score, settings.model.blocks) == ("transformer", "dot", 1)
@@ -60,34 +55,19 @@ def test_the_published_recipes_score_by_a_dot_product_and_learn_from_every_event
 
 
 def test_inputs_that_the_settings_leave_out_are_no_rungs() -> None:
-    config = COMPETITION.load_config(["model.times=false", "train.levels=0"])
-    names = [rung.name for rung in list_networks(config)]
+    config = COMPETITION.load_config(["network.model.times=false", "network.train.levels=0"])
+    names = [rung.name for rung in list_networks(load_network(config.network))]
     assert "+ time" not in names
     assert names[-1] == "+ kernel over the history"
 
 
-def test_plain_methods_answer_on_a_log_and_factors_find_the_shared_taste() -> None:
-    """Even users see ads 1..6, odd ones 7..12: each is scored highest what others of his kind saw."""
-    rng = np.random.default_rng(0)
-    lists = [[int(ad) for ad in rng.permutation(6)[:3] + 1 + 6 * (user % 2)] for user in range(40)]
-    histories = write_log(*lists)
-    corpus = SimpleNamespace(catalogue=make_catalogue(12))
-    rows = np.arange(1, 13)
-    settings = COMPETITION.load_config([]).ranker.features
-    score = plan_scores(corpus, histories, histories, rows, "ALS", settings, 0)  # type: ignore[arg-type]
-    scores = score(np.array([0, 1]))
-    assert scores.shape == (2, 12)
-    assert scores[0, :6].min() > scores[0, 6:].max()
-    assert scores[1, 6:].min() > scores[1, :6].max()
-    for name in PLAIN_RUNGS:
-        plain = plan_scores(corpus, histories, histories, rows, name, settings, 0)(np.array([3]))  # type: ignore[arg-type]
-        assert plain.shape == (1, 12)
-        assert np.isfinite(plain).all()
-        assert plain.max() > plain.min()
+def test_rules_that_the_files_do_not_allow_are_no_rungs() -> None:
+    def rules(ads: int, events: int, embeddings: int) -> list[str]:
+        sizes = SimpleNamespace(catalogue=SimpleNamespace(oid=range(ads)), train=SimpleNamespace(item=range(events)))
+        ready = SimpleNamespace(
+            corpus=SimpleNamespace(value=sizes), embeddings=SimpleNamespace(value=[None] * embeddings)
+        )
+        return list(list_rules(ready))  # type: ignore[arg-type]
 
-
-def test_without_embeddings_there_are_no_rungs_on_content(tmp_path: Path) -> None:
-    ladder = Ladder(Run(tmp_path / "run", tmp_path / "cache"), "no content", "Score")
-    ready = SimpleNamespace(embeddings=SimpleNamespace(value=[]))
-    content_rungs(ready, COMPETITION.load_config([]), ladder)  # type: ignore[arg-type]
-    assert ladder.rows == []
+    assert rules(20_000, 20_000_000, 1) == [*PLAIN_RUNGS, *CONTENT_RULES]
+    assert rules(20_001, 20_000_001, 0) == ["popularity", "transitions", "counts"]

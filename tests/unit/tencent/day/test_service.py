@@ -18,10 +18,10 @@ from competitions.tencent.day import export, service
 from competitions.tencent.day.service import RankerService, Request, read_requests
 from competitions.tencent.ids import Rows
 from competitions.tencent.plan import Plan
-from competitions.tencent.ranking import stages
+from competitions.tencent.ranking import ranker as ranking
+from competitions.tencent.ranking.context import FoldContext, FoldInputs, build_context
 from competitions.tencent.ranking.forecast import Forecast
 from competitions.tencent.ranking.ranker import Ranker
-from competitions.tencent.ranking.scoring import Ready
 from tests.unit.tencent.training_inputs import make_training_inputs
 
 ITEMS, USERS = 300, 70
@@ -33,9 +33,9 @@ CHANNELS = {"content": ("content",), "tables": ("counts", "linear"), "all": ("co
 class Tried:
     """The inputs of a tiny fold, a ranker learned from it, the fold made ready, and its export."""
 
-    inputs: stages.RankerInputs
+    inputs: FoldInputs
     ranker: Ranker
-    ready: Ready
+    context: FoldContext
     folder: Path
 
 
@@ -54,22 +54,22 @@ def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     host = msgspec.structs.replace(CONFIG.host, actions=said)
     fold = split.build_test_fold(sequences, sequences, candidates, actions if said else None, host)
     last: SplitSettings = msgspec.structs.replace(CONFIG.split, kind="last", earlier=1)
-    questions = split.ask_earlier(sequences, candidates, fold, host, last, 0)
+    earlier = split.earlier_folds(sequences, candidates, fold, host, last, 0)
     plan = Plan("click", said, "last", True, 1, channels, 60, ())
-    inputs = stages.RankerInputs(corpus, training.embeddings, fold, questions, [Forecast("")] * 2, plan)
+    inputs = FoldInputs(corpus, training.embeddings, fold, earlier, [Forecast("")] * 2, plan)
     features = CONFIG.ranker.features
-    ranker = stages.learn([stages.describe_question(inputs, 0, features)], CONFIG.ranker.fit, 0)
-    ready = stages.prepare_fold(inputs, fold, inputs.forecasts[-1], features)
-    export.write_export(ready, ranker, export.list_reductions(ready), folder / "export")
+    ranker = ranking.fit([ranking.list_candidates(inputs, 0, features)], CONFIG.ranker.fit, 0)
+    context = build_context(inputs, fold, inputs.forecasts[-1], features)
+    export.write_export(context, ranker, export.list_reductions(context), folder / "export")
     export.write_requests(sequences, fold, np.arange(USERS), folder / "requests")
-    return Tried(inputs, ranker, ready, folder)
+    return Tried(inputs, ranker, context, folder)
 
 
 def answer_of_pipeline(tried: Tried, list_length: int = 60, **changed: Any) -> list[list[float]]:
     settings = msgspec.structs.replace(CONFIG.ranker.features, **changed)
     inputs = replace(tried.inputs, plan=replace(tried.inputs.plan, list_length=list_length))
-    parts = [stages.answer(inputs, tried.ranker, settings, at) for at in range(stages.count_parts(inputs.fold))]
-    return stages.join_answers(parts).ranker.columns.astype(float).tolist()
+    parts = [ranking.answer(inputs, tried.ranker, settings, at) for at in range(ranking.count_parts(inputs.fold))]
+    return ranking.join_answers(parts).best.columns.astype(float).tolist()
 
 
 def load(tried: Tried, variant: str) -> RankerService:
@@ -93,8 +93,8 @@ def test_the_action_that_is_asked_for_counts_where_it_is_said(tried: Tried) -> N
 
 def test_an_answer_in_parts_is_the_whole_answer(tried: Tried, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = answer_of_pipeline(tried)
-    monkeypatch.setattr(stages, "PART", 25)  # the last part is shorter
-    assert stages.count_parts(tried.inputs.fold) > 2
+    monkeypatch.setattr(ranking, "PART", 25)  # the last part is shorter
+    assert ranking.count_parts(tried.inputs.fold) > 2
     assert answer_of_pipeline(tried) == whole
 
 
@@ -104,8 +104,8 @@ def test_shorter_lists_are_those_of_a_run_with_shorter_lists(tried: Tried) -> No
 
 
 def test_content_of_fewer_bits_finds_nearly_the_same_ads_in_half_the_room(tried: Tried) -> None:
-    names = [reduction.folder for reduction in export.list_reductions(tried.ready)]
-    if tried.ready.search.content is None:
+    names = [reduction.folder for reduction in export.list_reductions(tried.context)]
+    if tried.context.content is None:
         assert names == ["whole", "half"]
         return
     assert names == ["whole", "float16", "half"]
@@ -136,12 +136,12 @@ def test_who_did_nothing_is_answered(tried: Tried) -> None:
 
 def test_a_search_of_part_of_the_candidates_answers_with_columns_of_all(tried: Tried, tmp_path: Path) -> None:
     features = msgspec.structs.replace(CONFIG.ranker.features, pool=100)
-    ready = stages.prepare_fold(tried.inputs, tried.inputs.fold, tried.inputs.forecasts[-1], features)
-    export.write_export(ready, tried.ranker, export.REDUCTIONS[:1], tmp_path)
+    context = build_context(tried.inputs, tried.inputs.fold, tried.inputs.forecasts[-1], features)
+    export.write_export(context, tried.ranker, export.REDUCTIONS[:1], tmp_path)
     requests = read_requests(tried.folder / "requests")
     answers = answer_all(service.load(tmp_path, "whole"), requests)
     assert answers == answer_of_pipeline(tried, pool=100)
-    assert {column for answer in answers for column in answer} <= {-1, *ready.search.pool.tolist()}
+    assert {column for answer in answers for column in answer} <= {-1, *context.pool.tolist()}
 
 
 @pytest.mark.parametrize(

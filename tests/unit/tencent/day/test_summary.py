@@ -5,10 +5,10 @@ import pytest
 
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus
-from competitions.tencent.day.summary import describe_fold, describe_training, unseen_share
+from competitions.tencent.day.summary import describe_fold, measure_recall, unseen_share
 from competitions.tencent.ids import Rows
+from competitions.tencent.lab.training.trainer import Trained, TrainingHistory
 from competitions.tencent.split import Fold, build_test_fold
-from competitions.tencent.training.trainer import Trained, TrainingHistory
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
 TRAIN = make_sequences([(1, 1, 10), (2, 0, 20), (3, 1, 90)], [(2, 0, 30), (3, 0, 40), (4, 1, 95)], [(5, 1, 99)])
@@ -65,11 +65,17 @@ def test_the_hosts_queries_by_hand(corpus: Corpus) -> None:
 
 def test_a_training_by_hand() -> None:
     trained = Trained({"a": np.zeros((3, 4)), "b": np.zeros(5)}, TrainingHistory((2.5, 1.5), 3_000, 1.5))
-    assert describe_training(trained) == {
+    assert trained.summarise() == {
         "losses": [2.5, 1.5],
         "tokens": 3_000,
         "seconds": 1.5,
         "tokens_per_second": 2_000,
         "parameters": 17,
     }
-    assert describe_training(Trained({}, TrainingHistory((), 0, 0.0)))["tokens_per_second"] == 0
+    assert Trained({}, TrainingHistory((), 0, 0.0)).summarise()["tokens_per_second"] == 0
+
+
+def test_recall_is_by_the_length_of_the_list() -> None:
+    recall = measure_recall(np.array([0, 1, 10, 11, 50, 51, 100, 101, 0, 200]))
+    assert recall == {"within 10": 0.2, "within 50": 0.4, "within 100": 0.6, "in the list": 0.8}
+    assert measure_recall(None) is None

@@ -3,7 +3,7 @@
 import numpy as np
 
 from competitions.tencent.corpus import Catalogue
-from competitions.tencent.ranking.action_rates import SHRINK, count_actions, look_up
+from competitions.tencent.ranking.action_rates import SHRINK, action_log_ratio, fit_action_rates
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.training_inputs import make_sequences
 
@@ -22,7 +22,7 @@ def lift(conversions: int, clicks: int) -> tuple[float, float]:
 
 
 def test_rates_by_hand() -> None:
-    rates = count_actions(whole(LOG), CATALOGUE)
+    rates = fit_action_rates(whole(LOG), CATALOGUE)
     expected = np.array([lift(0, 0), lift(2, 2), lift(0, 1), lift(0, 1), lift(1, 1)])
     np.testing.assert_allclose(rates.own.T, expected, atol=1e-6)
     (first,) = rates.values
@@ -31,8 +31,8 @@ def test_rates_by_hand() -> None:
 
 
 def test_each_query_looks_up_its_own_action() -> None:
-    rates = count_actions(whole(LOG), CATALOGUE)
-    found = look_up(rates.own, np.array([[1, 2], [1, 2], [1, 2]]), np.array([2, 1, 0]))
+    rates = fit_action_rates(whole(LOG), CATALOGUE)
+    found = action_log_ratio(rates.own, np.array([[1, 2], [1, 2], [1, 2]]), np.array([2, 1, 0]))
     np.testing.assert_allclose(found[0], rates.own[1, 1:3])
     np.testing.assert_allclose(found[1], rates.own[0, 1:3])
     assert found[2].tolist() == [0.0, 0.0]  # an exposure: nothing is asked for
@@ -41,12 +41,12 @@ def test_each_query_looks_up_its_own_action() -> None:
 
 def test_events_behind_the_end_are_not_counted() -> None:
     before = Histories(LOG, np.arange(2), LOG.offsets[:-1] + 1)  # the first event of each
-    rates = count_actions(before, CATALOGUE)
+    rates = fit_action_rates(before, CATALOGUE)
     changed = make_sequences([(1, 2, 0), (2, 2, 1), (3, 2, 2)], [(1, 2, 0), (4, 1, 1)])
-    other = count_actions(Histories(changed, np.arange(2), changed.offsets[:-1] + 1), CATALOGUE)
+    other = fit_action_rates(Histories(changed, np.arange(2), changed.offsets[:-1] + 1), CATALOGUE)
     np.testing.assert_array_equal(rates.own, other.own)
 
 
 def test_a_log_without_clicks_knows_nothing() -> None:
-    rates = count_actions(whole(make_sequences([(1, 0, 0)])), CATALOGUE)
+    rates = fit_action_rates(whole(make_sequences([(1, 0, 0)])), CATALOGUE)
     np.testing.assert_allclose(rates.own, 0.0, atol=1e-6)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from competitions.tencent.corpus import Catalogue
-from competitions.tencent.ranking.ad_statistics import FADES_H, FLOOR, AdStatistics, describe_ads, rate_values
+from competitions.tencent.ranking.forecast import FADES_H, FLOOR, AdStatistics, compute_statistics, mean_by_value
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.training_inputs import make_sequences
 
@@ -29,7 +29,7 @@ def rounded(*values: float) -> list[float]:
 
 @pytest.fixture(scope="module")
 def statistics() -> AdStatistics:
-    return describe_ads(whole(LOG), CATALOGUE, times=True)
+    return compute_statistics(whole(LOG), CATALOGUE, times=True)
 
 
 @pytest.mark.parametrize("fade", FADES_H)
@@ -69,13 +69,13 @@ def test_ads_of_a_value_tell_of_each_other(statistics: AdStatistics) -> None:
 
 def test_a_rate_is_pulled_to_the_mean_of_all() -> None:
     codes, values = np.array([1, 1, 2, 3]), np.array([4.0, 2.0, 0.0, 9.0])
-    rates = rate_values(codes, values, np.array([True, True, True, False]))
+    rates = mean_by_value(codes, values, np.array([True, True, True, False]))
     np.testing.assert_allclose(rates, [16 / 7, 16 / 7, 10 / 6, 2.0])  # the mean of the first three is 2
-    assert rate_values(codes, values, np.zeros(4, bool)).tolist() == [0.0] * 4
+    assert mean_by_value(codes, values, np.zeros(4, bool)).tolist() == [0.0] * 4
 
 
 def test_without_times_only_events_count() -> None:
-    plain = describe_ads(whole(LOG), CATALOGUE, times=False)
+    plain = compute_statistics(whole(LOG), CATALOGUE, times=False)
     assert plain.names == ("events",)
     assert own_of(plain, "events") == rounded(0, np.log(4), np.log(3), 0, np.log(2))
     assert plain.values.shape == (5, 0)
@@ -83,8 +83,8 @@ def test_without_times_only_events_count() -> None:
 
 
 def test_nothing_behind_the_histories_is_known() -> None:
-    cut = describe_ads(Histories(LOG, np.arange(3), np.array([2, 4, 5])), CATALOGUE, times=True)
+    cut = compute_statistics(Histories(LOG, np.arange(3), np.array([2, 4, 5])), CATALOGUE, times=True)
     shorter = make_sequences([(4, 0, NOW - 100 * HOUR), (1, 0, NOW - 10 * HOUR)], [(2, -1, NOW - 5 * HOUR)], [])
-    expected = describe_ads(whole(shorter), CATALOGUE, times=True)
+    expected = compute_statistics(whole(shorter), CATALOGUE, times=True)
     np.testing.assert_array_equal(cut.own, expected.own)
     np.testing.assert_array_equal(cut.values, expected.values)

@@ -8,8 +8,14 @@ import pytest
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus
 from competitions.tencent.ids import Rows
-from competitions.tencent.ranking.ad_statistics import describe_ads
-from competitions.tencent.ranking.forecast import MOST_STEP, Forecast, count_next, fit_forecasts, fit_trees
+from competitions.tencent.ranking.forecast import (
+    MOST_STEP,
+    Forecast,
+    compute_statistics,
+    count_next,
+    fit_forecasts,
+    fit_trees,
+)
 from competitions.tencent.sequences import whole
 from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
@@ -73,7 +79,7 @@ def test_a_new_ads_worth_is_known_from_its_features() -> None:
     corpus, fold, questions = plant()
     *early, final = fit_forecasts(corpus, fold, questions, True, 24.0, FORECAST)
     assert len(early) == 2
-    statistics = describe_ads(fold.history(corpus.train), corpus.catalogue, times=True)
+    statistics = compute_statistics(fold.history(corpus.train), corpus.catalogue, times=True)
     rate = final.rate(statistics, fold.candidates.rows.values)
     new = np.flatnonzero(statistics.events[1:] == 0) + 1
     often, seldom = (rate[new[corpus.catalogue.features[new, 0] == value]].mean() for value in (1, 2))
@@ -84,7 +90,7 @@ def test_without_times_or_questions_the_events_so_far_are_the_forecast() -> None
     corpus, fold, questions = plant()
     assert fit_forecasts(corpus, fold, questions, False, 24.0, FORECAST) == [Forecast("")] * 3
     assert fit_forecasts(corpus, fold, [], True, 24.0, FORECAST) == [Forecast("")]
-    statistics = describe_ads(whole(corpus.train), corpus.catalogue, times=False)
+    statistics = compute_statistics(whole(corpus.train), corpus.catalogue, times=False)
     assert statistics.values.shape == (ADS + 1, 0)
     every = np.arange(ADS + 1)
     assert Forecast("").rate(statistics, every).tolist() == (statistics.events + 0.5).tolist()

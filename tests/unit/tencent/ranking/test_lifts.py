@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from competitions.tencent.corpus import Catalogue
-from competitions.tencent.ranking.lifts import Lift, count_lift, count_lifts
+from competitions.tencent.ranking.lifts import Lift, fit_lift, fit_lifts
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.training_inputs import make_sequences
 
@@ -19,12 +19,12 @@ CLICKS = make_sequences(
 
 
 def lift_of(before: int, after: int) -> float:
-    (lift,) = count_lifts(whole(CLICKS), CATALOGUE)
+    (lift,) = fit_lifts(whole(CLICKS), CATALOGUE)
     return float(lift.of(np.array([before]), np.array([[after]]))[0, 0])
 
 
 def test_pairs_of_consecutive_clicks_are_counted() -> None:
-    (lift,) = count_lifts(whole(CLICKS), CATALOGUE)
+    (lift,) = fit_lifts(whole(CLICKS), CATALOGUE)
     assert lift.size == 5  # missing, three values, cold
     assert dict(zip(lift.keys.tolist(), lift.counts.tolist(), strict=True)) == {1 * 5 + 3: 2, 3 * 5 + 2: 1}
     assert lift.first.tolist() == [0, 2, 0, 1, 0]
@@ -51,7 +51,7 @@ def test_a_lift_is_shrunk_to_chance(before: int, after: int, expected: float) ->
 
 
 def test_each_query_has_a_row() -> None:
-    (lift,) = count_lifts(whole(CLICKS), CATALOGUE)
+    (lift,) = fit_lifts(whole(CLICKS), CATALOGUE)
     table = lift.of(np.array([1, 3]), np.array([[3, 2], [3, 2]]))
     assert table.dtype == np.float32
     np.testing.assert_allclose(table, [[lift_of(1, 3), lift_of(1, 2)], [lift_of(3, 3), lift_of(3, 2)]])
@@ -59,7 +59,7 @@ def test_each_query_has_a_row() -> None:
 
 def test_nothing_behind_a_history_is_counted() -> None:
     ends = np.array([1, 5, 7, 9])  # of the second user only the first click is left
-    (lift,) = count_lifts(Histories(CLICKS, np.arange(4), ends), CATALOGUE)
+    (lift,) = fit_lifts(Histories(CLICKS, np.arange(4), ends), CATALOGUE)
     assert not len(lift.keys)
     assert lift.of(np.array([1, 2]), np.array([[3], [3]])).tolist() == [[0.0], [0.0]]
 
@@ -68,7 +68,7 @@ def test_what_follows_more_often_than_chance_has_the_larger_lift() -> None:
     rng = np.random.default_rng(0)
     before = rng.integers(1, 4, 3_000)
     after = np.where(rng.random(3_000) < 0.5, before, rng.integers(1, 4, 3_000))  # half of them repeat
-    lift: Lift = count_lift(before, after, 5)
+    lift: Lift = fit_lift(before, after, 5)
     codes = np.arange(1, 4)
     table = lift.of(codes, np.tile(codes, (3, 1)))
     np.testing.assert_allclose(np.diag(table), np.log(2.0), atol=0.1)  # 2/3 where chance has 1/3
@@ -77,7 +77,7 @@ def test_what_follows_more_often_than_chance_has_the_larger_lift() -> None:
 
 def test_pairs_are_counted_as_one_by_one() -> None:
     rng = np.random.default_rng(1)
-    lift = count_lift(rng.integers(0, 30, 400), rng.integers(0, 30, 400), 32)
+    lift = fit_lift(rng.integers(0, 30, 400), rng.integers(0, 30, 400), 32)
     before, after = rng.integers(0, 32, 50), rng.integers(0, 32, (50, 7))
     pairs = dict(zip(lift.keys.tolist(), lift.counts.tolist(), strict=True))
     wanted = [[pairs.get(b * 32 + a, 0) for a in row] for b, row in zip(before.tolist(), after.tolist(), strict=True)]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.ranking.ranker import Lists, fit_ranker, measure_columns
+from competitions.tencent.ranking.ranker import LabelledLists, fit_ranker, measure_columns
 
 FIT = COMPETITION.load_config([]).ranker.fit
 RNG = np.random.default_rng(0)
@@ -14,7 +14,7 @@ NAMES = ("a", "b", "c", "d")
 
 
 def top1(features: np.ndarray, target: np.ndarray, hidden: int, train: slice, held: slice) -> float:
-    lists = Lists(features[train], target[train], NAMES)
+    lists = LabelledLists(features[train], target[train], NAMES)
     ranker = fit_ranker(lists, msgspec.structs.replace(FIT, hidden=hidden, epochs=40, rate=3e-2), 0)
     return float((ranker.score(features[held]).argmax(1) == target[held]).mean())
 
@@ -34,8 +34,8 @@ def test_only_a_hidden_layer_lets_columns_act_together() -> None:
 def test_scale_and_place_of_a_column_mean_nothing_and_two_fits_are_the_same() -> None:
     target = FEATURES[:, :, 2].argmax(1)
     moved = FEATURES * np.array([1, 1, 1e3, 1], np.float32) + np.array([0, 0, 5e3, 0], np.float32)
-    one, other = (fit_ranker(Lists(features, target, NAMES), FIT, 3) for features in (FEATURES, moved))
-    again = fit_ranker(Lists(FEATURES, target, NAMES), FIT, 3)
+    one, other = (fit_ranker(LabelledLists(features, target, NAMES), FIT, 3) for features in (FEATURES, moved))
+    again = fit_ranker(LabelledLists(FEATURES, target, NAMES), FIT, 3)
     assert one.score(FEATURES).tolist() == again.score(FEATURES).tolist()
     scores, same = one.score(FEATURES), other.score(moved)
     # The softmax is blind to a constant, so that rounding alone moves the last layer's bias.
@@ -47,7 +47,7 @@ def test_scale_and_place_of_a_column_mean_nothing_and_two_fits_are_the_same() ->
 def test_a_constant_column_changes_nothing() -> None:
     constant = FEATURES.copy()
     constant[:, :, 3] = 7.0
-    ranker = fit_ranker(Lists(constant, constant[:, :, 2].argmax(1), NAMES), FIT, 0)
+    ranker = fit_ranker(LabelledLists(constant, constant[:, :, 2].argmax(1), NAMES), FIT, 0)
     assert np.isfinite(ranker.score(constant)).all()
 
 

@@ -1,1 +1,0 @@
-"""Encoding queries, retrieval of the top ten, beam search over semantic IDs."""

@@ -1,0 +1,64 @@
+"""Generative retrieval: a beam search over the codes of semantic IDs, along the trie of the candidates' own."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from competitions.tencent.corpus import Int64s
+from competitions.tencent.ids import CandidateIndices
+from competitions.tencent.lab.model.semantic_ids import SemanticIdHead, Trie
+from competitions.tencent.ranking.top_k import Seen, SeenPairs, TopK
+
+BEAM = 32  # semantic IDs followed at a time
+
+
+@torch.inference_mode()
+def beam_search(
+    head: SemanticIdHead, hidden: Tensor, trie: Trie, seen: Seen, top: int, beam: int = BEAM, block: int = 256
+) -> TopK:
+    """The likeliest semantic IDs of each query among the candidates' own; seen ads are dropped at the last code.
+
+    Memory: ``block`` x ``beam`` x codes floats.
+    """
+    best = TopK.empty(len(hidden), top)
+    for start in range(0, len(hidden), block):
+        queries = np.arange(start, min(start + block, len(hidden)))
+        nodes, scores = _search_block(head, hidden[queries[0] : queries[-1] + 1], trie, beam)
+        columns = np.where(nodes >= 0, trie.candidate[nodes], -1)
+        masked = mask_seen(scores, columns, seen.of(queries), len(trie.candidate))
+        best.put(queries, CandidateIndices(columns), masked)
+    return best
+
+
+def _search_block(head: SemanticIdHead, hidden: Tensor, trie: Trie, beam: int) -> tuple[Int64s, np.ndarray]:
+    """The best nodes of the last level, [queries, beam], -1 where there are fewer, and their log probabilities."""
+    queries = len(hidden)
+    nodes = torch.zeros(queries, 1, dtype=torch.int64)  # the root
+    scores = torch.zeros(queries, 1)
+    codes = torch.zeros(queries, 1, 0, dtype=torch.int64)
+    for level in range(len(trie.code)):
+        width = nodes.shape[1]
+        repeated = hidden.repeat_interleave(width, 0)
+        log_p = head.log_probabilities(repeated, codes.flatten(0, 1).to(hidden.device)).cpu()
+        log_p = log_p.view(queries, width, -1)
+        first_child = torch.from_numpy(trie.children[level])
+        first, last = first_child[nodes.clamp(min=0)], first_child[nodes.clamp(min=0) + 1]
+        most = int((last - first).max())
+        child = first.unsqueeze(2) + torch.arange(most)
+        mask = (child < last.unsqueeze(2)) & (nodes >= 0).unsqueeze(2)
+        child = torch.where(mask, child, 0)
+        code = torch.from_numpy(trie.code[level])[child]
+        extended = torch.where(mask, scores.unsqueeze(2) + log_p.gather(2, code), -torch.inf).flatten(1)
+        best = extended.topk(min(beam, extended.shape[1]), 1)
+        scores, parent = best.values, best.indices // most
+        code = code.flatten(1).gather(1, best.indices)
+        codes = torch.cat([codes.gather(1, parent.unsqueeze(2).expand(-1, -1, level)), code.unsqueeze(2)], 2)
+        nodes = torch.where(torch.isfinite(scores), child.flatten(1).gather(1, best.indices), -1)
+    return nodes.numpy(), scores.numpy()
+
+
+def mask_seen(scores: np.ndarray, columns: Int64s, seen: SeenPairs, candidates: int) -> np.ndarray:
+    """Scores [block, n] of candidates ``columns``, -inf where one was seen or is none (-1)."""
+    row, column = seen
+    known = np.isin(np.arange(len(columns))[:, None] * candidates + columns, row * candidates + column)
+    return np.where(known | (columns < 0), -np.inf, scores)

@@ -1,0 +1,130 @@
+"""Plain rungs of the ladder: what is popular, which ad stands near which, an ad's content against the history's."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from common.learning.als import FactorSettings, factorise, find_users
+from competitions.tencent.corpus import Corpus, Embedding, Floats, Int64s
+from competitions.tencent.io import schema
+from competitions.tencent.io.schema import TOP
+from competitions.tencent.ranking.attributes import attribute_matrix
+from competitions.tencent.ranking.context import stack_content
+from competitions.tencent.ranking.counts import WHOLE, fit_counts, score_counts
+from competitions.tencent.ranking.histories import RECENT, weigh_events
+from competitions.tencent.ranking.regression import RegressionSettings, fit_regression, score_regression
+from competitions.tencent.ranking.retrieval import score_kernel
+from competitions.tencent.ranking.sparse_history import RANKER_WEIGHTS, weight_histories
+from competitions.tencent.ranking.top_k import TopK, find_seen, rank_all
+from competitions.tencent.sequences import Histories, blocks, pad
+from competitions.tencent.split import HOUR_S, Fold, end_time
+
+POPULARITY, TRANSITIONS, COUNTS, ALS, LINEAR = "popularity", "transitions", "counts", "ALS", "linear"
+NEAREST, MEAN, KERNEL = "nearest by content", "mean content x faded popularity", "kernel x faded popularity"
+CONTENT_RULES = (NEAREST, MEAN, KERNEL)
+# Where these differ from the ranker's tables: each was chosen for the rung alone.
+COUNT_SETTINGS = replace(WHOLE, reach=20, top=1_000, from_attributes=0.0)
+TRANSITION_SETTINGS = replace(
+    COUNT_SETTINGS,
+    reach=2,
+    backward=0.0,
+    source_power=0.0,
+    target_power=0.0,
+    concavity=1.0,
+    history=2,
+    to_attributes=0.0,
+)
+REGRESSION = RegressionSettings(past_decay=0.5, future_decay=0.2, to_attributes=1.0)
+FACTORS = FactorSettings(size=64, ridge=1.0, alpha=5.0, rounds=10)
+POPULAR_H = 72.0  # events of the last hours count
+EVENTS = 100  # of a history, the last
+CLICKED = 5.0  # a click, in events that were shown only, in the mean of a history
+MEAN_GAIN = 15.0  # of the cosine to that mean, beside the logarithm of an ad's events
+WINDOW_H, WINDOW_FLOOR = 12.0, 0.3
+FADE_H, FADE_FLOOR = 8.4, 0.2  # an event counts exp(-age / fade)
+BLOCK = 8  # queries whose kernels are held at once: events x candidates each
+Score = Callable[[Histories], Tensor]  # histories -> float32 [histories, candidates]
+
+
+def answer_by_rule(corpus: Corpus, embeddings: Sequence[Embedding], fold: Fold, name: str, seed: int) -> TopK:
+    """The answer of the rung of this ``name``. ``embeddings``: at least one for ``CONTENT_RULES``."""
+    queries, rows = fold.queries(corpus.train), fold.candidates.rows.values
+    seen = find_seen(queries, rows, len(corpus.catalogue.oid))
+    if name in CONTENT_RULES:
+        content = stack_content(embeddings)
+        assert content is not None
+        score = fit_content_rule(content, fold.history(corpus.train), rows, name)
+    else:
+        score = fit_rule(corpus, fold.history(corpus.train), rows, name, seed)
+    return rank_all(lambda block: score(queries.take(block)), len(queries), seen, TOP)
+
+
+def fit_rule(corpus: Corpus, history: Histories, rows: Int64s, name: str, seed: int) -> Score:
+    """A rule without content, for the candidates in these ``rows``."""
+    catalogue, ads = corpus.catalogue, len(corpus.catalogue.oid)
+    if name == POPULARITY:
+        popular = torch.from_numpy(count_events(history, ads, lambda age: age < POPULAR_H)[rows])
+        return lambda queries: popular.repeat(len(queries), 1)
+    if name == ALS:
+        items = factorise(weight_histories(history, ads, RANKER_WEIGHTS), FACTORS, seed)
+        return lambda queries: torch.from_numpy(
+            find_users(weight_histories(queries, ads, RANKER_WEIGHTS), items, FACTORS) @ items[rows].T
+        )
+    attributes = attribute_matrix(catalogue)
+    if name == LINEAR:
+        regression = fit_regression(history, catalogue, attributes, REGRESSION)
+        return lambda queries: torch.from_numpy(score_regression(regression, queries, rows))
+    settings = {COUNTS: COUNT_SETTINGS, TRANSITIONS: TRANSITION_SETTINGS}[name]
+    counts = fit_counts(history, catalogue, attributes, settings)
+    return lambda queries: torch.from_numpy(score_counts(counts, queries, rows))
+
+
+def fit_content_rule(content: Tensor, history: Histories, rows: Int64s, name: str) -> Score:
+    """A rule on ``content`` float32 [rows of the catalogue, dimensions], of length 1 or 0."""
+    if name == NEAREST:
+        return lambda queries: score_mean(content, queries, rows)
+    if name == MEAN:
+        recent = count_events(history, len(content), lambda age: age < WINDOW_H)[rows]
+        popular = torch.from_numpy(np.log(recent + WINDOW_FLOOR))
+        return lambda queries: MEAN_GAIN * score_mean(content, queries, rows) + popular
+    faded = count_events(history, len(content), lambda age: np.exp(-age / FADE_H))[rows]
+    promising = torch.from_numpy(np.log(faded + FADE_FLOOR))
+    return lambda queries: score_interests(content, queries, rows) + promising
+
+
+def score_mean(content: Tensor, queries: Histories, rows: Int64s) -> Tensor:
+    """The cosine of each candidate and the mean of a history: an event weighs ``RECENT`` for each event behind it, a
+    click ``CLICKED`` times as much. 0 where either has no content.
+    """
+    padded = pad(queries, EVENTS)
+    back = np.maximum(padded.mask.sum(1)[:, None] - 1 - np.arange(padded.mask.shape[1]), 0)
+    weights = RECENT**back * np.where(padded.action >= schema.CLICK, CLICKED, 1.0) * padded.mask
+    seen = content[torch.from_numpy(padded.item)]
+    mean = torch.einsum("qe,qed->qd", torch.from_numpy(weights.astype(np.float32)), seen)
+    return functional.normalize(mean, dim=1) @ content[torch.from_numpy(rows)].T
+
+
+def score_interests(content: Tensor, queries: Histories, rows: Int64s) -> Tensor:
+    """The kernel over the whole history, see ``score_kernel``, in blocks of queries."""
+    parts, candidates = [], content[torch.from_numpy(rows)]
+    for block in blocks(len(queries), BLOCK):
+        past = weigh_events(queries.take(block), EVENTS)
+        history = content[torch.from_numpy(past.item.reshape(-1))]
+        parts.append(score_kernel(history, past.weights[:, 0].numpy(), candidates))
+    return torch.cat(parts)
+
+
+def count_events(
+    history: Histories, rows: int, weigh: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.generic]]
+) -> Floats:
+    """The events of every row of the catalogue, each counting what ``weigh`` makes of its age in hours at the second
+    behind the last of them; float32 [rows].
+    """
+    events = history.events()
+    age = np.maximum(end_time(history) - history.sequences.time[events], 0) / HOUR_S
+    return np.bincount(history.sequences.item[events], weigh(age), rows).astype(np.float32)

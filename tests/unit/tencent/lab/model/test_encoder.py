@@ -1,0 +1,209 @@
+import dataclasses
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from competitions.tencent.lab.config import ModelSettings
+from competitions.tencent.lab.model.attention import bucket_seconds
+from competitions.tencent.lab.model.encoder import Batch, FieldEmbeddings, hash_ids
+from competitions.tencent.lab.model.loss import Negatives
+from competitions.tencent.lab.model.network import Network
+from competitions.tencent.lab.training.batches import make_batch
+from competitions.tencent.lab.training.trainer import build_network
+from tests.unit.tencent.training_inputs import make_forecast, make_training_inputs
+
+CLICK = 1
+
+
+def make_network(**settings: object) -> tuple[Network, Batch]:
+    inputs = make_training_inputs(**settings)  # type: ignore[arg-type]
+    network = build_network(inputs).eval()
+    for part in network.parameters():  # biases start at zero: give every path something to say
+        if part.ndim == 1 or (part.ndim == 2 and part.shape[1] == 4):
+            torch.nn.init.normal_(part, std=0.3)
+    return network, make_batch(inputs.history, inputs.users.features, 8, CLICK, 2_000_000)
+
+
+def encode(network: Network, batch: Batch) -> torch.Tensor:
+    with torch.no_grad():
+        items = network.tower(batch.item.reshape(-1)).view(*batch.item.shape, -1)
+        hidden: torch.Tensor = network.encoder(items, batch)
+    return hidden
+
+
+@pytest.mark.parametrize("encoder", ["hstu", "transformer", "two_tower"])
+def test_no_token_sees_a_later_event(encoder: str) -> None:
+    network, batch = make_network(encoder=encoder)
+    before = encode(network, batch)
+    item, action, time = batch.item.clone(), batch.action.clone(), batch.time.clone()
+    item[:, 4:], action[:, 4:], time[:, 4:] = 1, 1 - action[:, 4:], time[:, 4:] + 10**6
+    after = encode(network, dataclasses.replace(batch, item=item, action=action, time=time))
+    torch.testing.assert_close(after[:, :5], before[:, :5])
+    assert (after[:, 5] != before[:, 5]).any()
+
+
+@pytest.mark.parametrize("encoder", ["hstu", "transformer", "bert4rec", "two_tower"])
+def test_what_stands_behind_the_end_changes_nothing(encoder: str) -> None:
+    network, batch = make_network(encoder=encoder, length=12)
+    longer = dataclasses.replace(
+        batch,
+        **{
+            name: torch.cat([getattr(batch, name), getattr(batch, name)[:, :2]], 1)
+            for name in ("item", "action", "time", "next_action", "query_time")
+        },
+        mask=torch.cat([batch.mask, torch.zeros_like(batch.mask[:, :2])], 1),
+    )
+    last = batch.mask.sum(1)
+    rows = torch.arange(len(last))
+    torch.testing.assert_close(encode(network, longer)[rows, last], encode(network, batch)[rows, last])
+
+
+def test_the_users_token_carries_no_time() -> None:
+    network, batch = make_network()
+    moved = dataclasses.replace(batch, time=batch.time * 3 + 7_777)
+    before, after = encode(network, batch), encode(network, moved)
+    torch.testing.assert_close(after[:, 0], before[:, 0])
+    assert (after[:, 1] != before[:, 1]).any()
+
+
+def test_the_condition_counts_from_its_own_token_on() -> None:
+    network, batch = make_network()
+    next_action = batch.next_action.clone()
+    next_action[:, 3] = 2
+    before, after = encode(network, batch), encode(network, dataclasses.replace(batch, next_action=next_action))
+    torch.testing.assert_close(after[:, :3], before[:, :3])
+    assert (after[:, 3] != before[:, 3]).any()
+
+
+def test_a_null_action_is_a_kind_of_its_own() -> None:
+    network, batch = make_network()
+    encoded = [
+        encode(network, dataclasses.replace(batch, action=torch.full_like(batch.action, a))) for a in (-1, 0, 1, 2)
+    ]
+    for one in range(4):
+        for other in range(one):
+            assert (encoded[one] != encoded[other]).any()
+
+
+@pytest.mark.parametrize("switch", ["actions", "condition", "times"])
+def test_an_input_that_is_switched_off_changes_nothing(switch: str) -> None:
+    network, batch = make_network(**{switch: False})
+    edits = {
+        "actions": dataclasses.replace(batch, action=1 - batch.action),
+        "condition": dataclasses.replace(batch, next_action=1 - batch.next_action),
+        "times": dataclasses.replace(batch, time=batch.time * 5 + 100_000),
+    }
+    torch.testing.assert_close(encode(network, edits[switch]), encode(network, batch))
+    for other in edits.keys() - {switch}:
+        assert (encode(network, edits[other]) != encode(network, batch)).any()
+
+
+def test_order_in_time_is_in_the_bias() -> None:
+    network, batch = make_network()
+    apart = dataclasses.replace(batch, time=torch.arange(8).expand_as(batch.time) * 86_400 * 7 + batch.time[:, :1])
+    close = dataclasses.replace(batch, time=torch.arange(8).expand_as(batch.time) * 0 + batch.time[:, :1])
+    assert (encode(network, apart)[:, 3:] != encode(network, close)[:, 3:]).any()
+
+
+def test_an_ad_that_training_has_not_seen_is_its_content() -> None:
+    inputs = make_training_inputs(items=10)
+    features = inputs.catalogue.features.copy()
+    vectors = inputs.embeddings[0].vectors.copy()
+    features[10], vectors[10] = features[9], vectors[9]
+    history = dataclasses.replace(inputs.history, ends=inputs.history.starts + 1)
+    known = np.unique(history.sequences.item[history.events()])
+    history = history.take(np.flatnonzero(~np.isin(history.sequences.item[history.starts], [9, 10])))
+    assert len(known) > 3
+    inputs = dataclasses.replace(
+        inputs,
+        history=history,
+        catalogue=dataclasses.replace(inputs.catalogue, features=features),
+        embeddings=(dataclasses.replace(inputs.embeddings[0], vectors=vectors),),
+    )
+    network = build_network(inputs).eval()
+    with torch.no_grad():
+        nine, ten = network.encode_rows(torch.tensor([9, 10]))
+        torch.testing.assert_close(nine, ten)
+        network.tower.content.trained[9] = True
+        assert (network.encode_rows(torch.tensor([9]))[0] != ten).any()
+
+
+def test_hidden_ids_in_training_leave_the_content() -> None:
+    inputs = make_training_inputs(id_dropout=0.999)
+    network = build_network(inputs).train()
+    with torch.no_grad():
+        first = network.encode_rows(torch.tensor([3]))
+        network.tower.ids.weight += 1.0
+        torch.testing.assert_close(network.encode_rows(torch.tensor([3])), first)
+
+
+def test_the_length_of_an_embedding_changes_nothing_and_a_missing_one_is_nothing() -> None:
+    inputs = make_training_inputs(ids=False, features=False)
+    vectors = inputs.embeddings[0].vectors.copy()
+    vectors[4] = 0
+    twice = tuple(dataclasses.replace(inputs.embeddings[0], vectors=v) for v in (vectors, (vectors * 2)))
+    first, second = (build_network(dataclasses.replace(inputs, embeddings=(one,))).eval() for one in twice)
+    rows = torch.arange(1, 11)
+    with torch.no_grad():
+        torch.testing.assert_close(first.encode_rows(rows), second.encode_rows(rows), atol=1e-3, rtol=1e-3)
+    assert torch.isfinite(first.encode_rows(rows)).all()
+
+
+def test_a_missing_feature_is_a_zero_vector_and_large_values_are_hashed_into_the_cap() -> None:
+    fields = FieldEmbeddings((5, 1000), 3, 10)
+    vectors = fields(torch.tensor([[0, 0], [5, 1000], [5, 999]]))
+    assert (vectors[0] == 0).all()
+    assert (vectors[1:] != 0).all()
+    assert fields.table.weight.shape == (6 + 11, 3)
+    distinct = {int(fields(torch.tensor([[0, value]]))[0, 3:].sum() * 1e6) for value in range(11, 1000)}
+    assert 5 <= len(distinct) <= 10
+
+
+def test_hashed_ids_share_a_table_and_keep_ads_apart() -> None:
+    inputs = make_training_inputs(items=200, users=120, id_buckets=40)
+    network = build_network(inputs).eval()
+    assert network.tower.ids.weight.shape[0] == 40
+    with torch.no_grad():
+        vectors = network.tower.embed_ids(torch.arange(1, 201))
+    assert len(torch.unique((vectors * 1e5).long(), dim=0)) > 165  # of 820 pairs of rows, 200 drawn hit about 177
+
+
+def test_the_hash_spreads_evenly_and_differs_by_salt() -> None:
+    values = torch.arange(100_000)
+    counts = torch.bincount(hash_ids(values, 1) % 100, minlength=100)
+    assert counts.min() > 850
+    assert counts.max() < 1150
+    assert ((hash_ids(values, 1) % 100) == (hash_ids(values, 2) % 100)).float().mean() < 0.02
+    assert (hash_ids(torch.tensor([4_783_154 * 2]), 2) >= 0).all()
+
+
+def test_gaps_are_powers_of_two() -> None:
+    assert bucket_seconds(torch.tensor([0, 1, 2, 3, 4, 1023, 1024, 2**40])).tolist() == [0, 0, 1, 1, 2, 9, 10, 25]
+
+
+@pytest.mark.parametrize("changes", [{}, {"score": "dot"}, {"score": "dot", "loss": "one_negative"}])
+def test_every_parameter_learns(changes: dict[str, str]) -> None:
+    inputs = dataclasses.replace(make_training_inputs(**changes), forecast=make_forecast(10))
+    network = build_network(inputs).train()
+    batch = make_batch(inputs.history, inputs.users.features, 8, CLICK, 2_000_000)
+    negatives = Negatives(torch.arange(1, 11), torch.zeros(10))
+    network(batch, negatives, torch.ones(batch.item.shape) * batch.mask).backward()
+    assert [name for name, part in network.named_parameters() if part.grad is None or not part.grad.any()] == []
+
+
+def test_a_dot_product_is_of_the_hidden_vector_and_the_tower_s_alone() -> None:
+    inputs = make_training_inputs(score="dot")
+    network = build_network(inputs).eval()
+    rows = torch.arange(1, 11)
+    hidden, queries = network.encode_histories(make_batch(inputs.history, inputs.users.features, 8, CLICK, 2_000_000))
+    torch.testing.assert_close(queries, hidden)
+    torch.testing.assert_close(network.encode_rows(rows), network.tower(rows))
+    lengths = network.tower(rows).norm(dim=1)
+    assert lengths.max() > 1.01 * lengths.min()  # not normalised: a popular ad can have a longer vector
+
+
+def test_settings_are_a_struct_that_refuses_unknown_keys() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"encoder": "lstm"}, ModelSettings)

@@ -1,0 +1,80 @@
+import dataclasses
+
+import numpy as np
+import torch
+
+from competitions.tencent.lab.model.encoder import DAY_S
+from competitions.tencent.lab.model.score_terms import AgeEncoding, ContentProfile, ForecastTerm, content_vectors
+from competitions.tencent.lab.training.trainer import build_network
+from tests.unit.tencent.lab.model.test_encoder import make_network
+from tests.unit.tencent.training_inputs import make_forecast, make_training_inputs
+
+
+def test_the_age_encoding_depends_on_the_age_alone() -> None:
+    age = AgeEncoding()
+    torch.nn.init.normal_(age.amplitudes, generator=torch.Generator().manual_seed(0))
+    births = torch.tensor([0, 10, 40, 41]) * DAY_S + 1_700_000_000
+    with torch.no_grad():
+        scores = age.encode_query(births + 3 * DAY_S) @ age.encode_item(births).T
+        later = age.encode_query(births + 500 * DAY_S + 3 * DAY_S) @ age.encode_item(births + 500 * DAY_S).T
+    torch.testing.assert_close(scores.diagonal(), scores[0, 0].expand(4), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(later, scores, atol=1e-4, rtol=1e-4)
+    assert (scores[0, 1:] - scores[0, 0]).abs().min() > 1e-3
+
+
+def test_the_age_encoding_by_hand() -> None:
+    age = AgeEncoding()
+    with torch.no_grad():
+        age.amplitudes[0] = torch.tensor([2.0, 3.0])  # period two days: half a day is a quarter turn
+        queries = age.encode_query(torch.tensor([DAY_S // 2, DAY_S, 0]))
+        scores = queries @ age.encode_item(torch.tensor([0])).T
+    torch.testing.assert_close(scores.squeeze(1), torch.tensor([3.0, -2.0, 2.0]), atol=1e-5, rtol=0)
+
+
+def test_a_query_takes_the_latest_forecast_before_it_and_an_answer_the_last() -> None:
+    """One before all of them takes the first: it knows nothing of later ones that matter, it is far away."""
+    forecast = make_forecast(10)
+    content = build_network(dataclasses.replace(make_training_inputs(), forecast=forecast)).tower.content
+    term, rows = ForecastTerm(), torch.tensor([3, 7])
+    times = torch.tensor([999_999, 1_000_000, 1_001_999, 1_002_000, 9_000_000])
+    with torch.no_grad():
+        scores = term.encode_query(times, content) @ term.encode_item(rows, content).T
+        last = term.encode_query(times[-1:], content.at_end()) @ term.encode_item(rows, content.at_end()).T
+    expected = 0.9 * torch.from_numpy(forecast.log_rate).float()[[0, 0, 0, 1, 2]][:, rows]
+    torch.testing.assert_close(scores, expected)
+    torch.testing.assert_close(last, expected[-1:])
+
+
+def test_the_profile_is_the_decayed_mean_with_clicks_counted_more() -> None:
+    _, batch = make_network()
+    profile = ContentProfile(8)
+    content = torch.eye(8)[: batch.item.shape[1]].expand(len(batch.item), -1, -1)
+    with torch.no_grad():
+        profiles = profile(content, batch)
+    assert (profiles[:, 0] == 0).all()
+    history = int(batch.mask.sum(1).argmax())
+    weights = np.array([0.9 ** (2 - step) for step in range(3)]) * np.where(batch.action[history, :3] == 1, 5.0, 1.0)
+    expected = 5.0 * weights / np.linalg.norm(weights)
+    np.testing.assert_allclose(profiles[history, 3, :3], expected, rtol=1e-5)
+    assert (profiles[history, 3, 3:] == 0).all()
+
+
+def test_the_profile_has_nothing_of_later_events() -> None:
+    network, batch = make_network()
+    content = content_vectors(network.tower.content.vectors, batch.item)
+    changed = content.clone()
+    changed[:, 4:] = 1.0
+    with torch.no_grad():
+        before = network.content_profile(content, batch)
+        after = network.content_profile(
+            changed, dataclasses.replace(batch, action=batch.action.clone().index_fill_(1, torch.tensor([4]), 2))
+        )
+    torch.testing.assert_close(after[:, :5], before[:, :5])
+    assert (after[:, 5] != before[:, 5]).any()
+
+
+def test_embeddings_side_by_side_are_of_length_one_and_a_missing_one_is_zero() -> None:
+    vectors = (torch.tensor([[0.0, 0.0], [3.0, 4.0]]).half(), torch.tensor([[0.0], [-2.0]]).half())
+    content = content_vectors(vectors, torch.tensor([1, 0]))
+    expected = torch.tensor([[0.6, 0.8, -1.0], [0.0, 0.0, 0.0]]) / 2**0.5
+    torch.testing.assert_close(content, expected, atol=1e-3, rtol=1e-3)

@@ -1,0 +1,202 @@
+"""Semantic ids and the generative answer: codebooks on planted clusters, words told apart, the tree, the beam."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from competitions.tencent.corpus import Int64s
+from competitions.tencent.lab.beam_search import SemanticIdHead, beam_search
+from competitions.tencent.lab.model.semantic_ids import Codebooks, add_tie_digit, build_trie, encode, fit_codebooks
+from competitions.tencent.ranking.top_k import Seen
+
+WIDTH, SIZES = 6, (4, 3, 5)
+
+
+# --- codebooks ---
+
+
+@pytest.fixture(scope="module")
+def clusters() -> np.ndarray:
+    """Four far clusters of three near ones each, five vectors a near one."""
+    rng = np.random.default_rng(0)
+    far = 100 * np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    near = 10 * np.array([[1, 0, 0, -1], [0, 1, -1, 0], [-1, -1, 1, 1]])
+    centres = (far[:, None] + near).reshape(-1, 4).repeat(5, axis=0)
+    vectors: np.ndarray = (centres + rng.normal(0, 0.1, centres.shape)).astype(np.float32)
+    return vectors
+
+
+def test_the_first_level_tells_far_clusters_and_the_second_near_ones(clusters: np.ndarray) -> None:
+    """More codes than clusters, since k-means may split one of them and leave two others together."""
+    books = fit_codebooks(clusters, 2, 8, 0)
+    codes = encode(clusters, books)
+    far = np.repeat(np.arange(4), 15)
+    assert all(len(set(far[codes[:, 0] == code].tolist())) == 1 for code in set(codes[:, 0].tolist()))
+    first = books.tables[0][codes[:, 0]]
+    errors = [
+        np.linalg.norm(clusters - expected, axis=1).mean() for expected in (first, first + books.tables[1][codes[:, 1]])
+    ]
+    assert errors[1] < errors[0] / 3 < 20 / 3  # near clusters are 10 to 20 apart
+
+
+def test_codes_are_the_nearest_centroids_of_what_is_left() -> None:
+    first = np.array([[0, 0], [10, 0]], np.float32)
+    second = np.array([[1, 1], [-1, -1]], np.float32)
+    vectors = np.array([[0.9, 0.8], [9.2, -0.7], [-1, -1]], np.float32)
+    assert encode(vectors, Codebooks((first, second))).tolist() == [[0, 0], [1, 1], [0, 1]]
+    assert encode(vectors, Codebooks((first,))).tolist() == [[0], [1], [0]]
+
+
+def test_more_levels_leave_less_and_a_seed_gives_the_same(clusters: np.ndarray) -> None:
+    noise = np.random.default_rng(1).standard_normal((400, 8)).astype(np.float32)
+    left = []
+    for levels in (1, 2, 3):
+        books = fit_codebooks(noise, levels, 16, 3)
+        codes = encode(noise, books)
+        expected = sum(table[codes[:, level]] for level, table in enumerate(books.tables))
+        left.append(float(((noise - expected) ** 2).sum()))
+    assert left == sorted(left, reverse=True)
+    for one, same in zip(books.tables, fit_codebooks(noise, 3, 16, 3).tables, strict=True):
+        np.testing.assert_array_equal(one, same)
+
+
+def test_fewer_vectors_than_codes_are_a_code_each() -> None:
+    vectors = np.eye(3, dtype=np.float32)
+    codes = encode(vectors, fit_codebooks(vectors, 1, 256, 0))
+    assert sorted(codes[:, 0].tolist()) == [0, 1, 2]
+
+
+# --- words ---
+
+
+def test_equal_codes_are_told_apart_by_frequency() -> None:
+    codes = np.array([[1, 2], [0, 5], [1, 2], [1, 2], [0, 4], [0, 5]])
+    top = add_tie_digit(codes, np.array([1.0, 3.0, 9.0, 1.0, 0.0, 3.0]))
+    assert top[:, :2].tolist() == codes.tolist()
+    assert top[:, 2].tolist() == [1, 0, 0, 2, 0, 1]  # ties as they stand
+    assert len({tuple(semantic_id) for semantic_id in top.tolist()}) == len(codes)
+
+
+def test_the_tree_by_hand() -> None:
+    semantic_ids = np.array([[2, 0, 1], [0, 3, 0], [2, 0, 0], [0, 1, 2]])
+    trie = build_trie(semantic_ids)
+    assert [level.tolist() for level in trie.code] == [[0, 2], [1, 3, 0], [2, 0, 0, 1]]
+    assert [level.tolist() for level in trie.children] == [[0, 2], [0, 2, 3], [0, 1, 2, 4]]
+    assert trie.candidate.tolist() == [3, 1, 2, 0]
+
+
+def test_two_candidates_of_one_semantic_id_are_refused() -> None:
+    with pytest.raises(ValueError, match="the same semantic ID"):
+        build_trie(np.array([[1, 2], [0, 0], [1, 2]]))
+
+
+def test_a_walk_down_the_tree_spells_every_word_and_no_other() -> None:
+    semantic_ids = draw_semantic_ids(40, 5)
+    trie = build_trie(semantic_ids)
+    nodes = [(0, ())]
+    for level in range(semantic_ids.shape[1]):
+        nodes = [
+            (child, (*codes, int(trie.code[level][child])))
+            for node, codes in nodes
+            for child in range(trie.children[level][node], trie.children[level][node + 1])
+        ]
+    assert {codes: int(trie.candidate[node]) for node, codes in nodes} == {
+        tuple(semantic_id): index for index, semantic_id in enumerate(semantic_ids.tolist())
+    }
+
+
+# --- the generative answer ---
+
+
+def draw_semantic_ids(count: int, seed: int) -> Int64s:
+    """Distinct words in any order."""
+    every = np.array(list(itertools.product(*map(range, SIZES))))
+    return np.random.default_rng(seed).permutation(every)[:count]
+
+
+@pytest.fixture(scope="module")
+def head() -> SemanticIdHead:
+    torch.manual_seed(0)
+    return SemanticIdHead(WIDTH, SIZES).eval()
+
+
+@pytest.fixture(scope="module")
+def hidden() -> torch.Tensor:
+    return 3 * torch.randn(7, WIDTH, generator=torch.Generator().manual_seed(1))
+
+
+NOBODY = Seen(np.zeros(8, np.int64), np.empty(0, np.int64))
+
+
+@torch.inference_mode()
+def log_probabilities(head: SemanticIdHead, hidden: torch.Tensor, semantic_ids: Int64s) -> np.ndarray:
+    """The log probability of every word, one code after the other: [queries, words]."""
+    top = np.zeros((len(hidden), len(semantic_ids)))
+    for column, semantic_id in enumerate(semantic_ids.tolist()):
+        for level, code in enumerate(semantic_id):
+            codes = torch.tensor([semantic_id[:level]] * len(hidden), dtype=torch.int64).reshape(len(hidden), level)
+            top[:, column] += head.log_probabilities(hidden, codes)[:, code].numpy()
+    return top
+
+
+def test_all_words_together_have_a_probability_of_one(head: SemanticIdHead, hidden: torch.Tensor) -> None:
+    chances = np.exp(log_probabilities(head, hidden, draw_semantic_ids(60, 0)))
+    np.testing.assert_allclose(chances.sum(1), 1.0, rtol=1e-5)
+
+
+def test_the_loss_is_the_mean_over_levels_of_the_log_probability(head: SemanticIdHead, hidden: torch.Tensor) -> None:
+    semantic_ids = draw_semantic_ids(7, 4)
+    with torch.inference_mode():
+        losses = head.loss(hidden, torch.from_numpy(semantic_ids)).numpy()
+    every = log_probabilities(head, hidden, semantic_ids)
+    np.testing.assert_allclose(losses, -np.diag(every) / 3, rtol=1e-5)
+
+
+@pytest.mark.parametrize("block", [2, 256])
+def test_a_beam_of_all_words_is_the_exact_ranking(head: SemanticIdHead, hidden: torch.Tensor, block: int) -> None:
+    semantic_ids = draw_semantic_ids(33, 2)
+    top = beam_search(head, hidden, build_trie(semantic_ids), NOBODY, 10, len(semantic_ids), block)
+    scores = log_probabilities(head, hidden, semantic_ids)
+    order_batches = np.argsort(-scores, axis=1)[:, :10]
+    np.testing.assert_array_equal(top.columns, order_batches)
+    np.testing.assert_allclose(top.scores, np.take_along_axis(scores, order_batches, 1), rtol=1e-5)
+
+
+def test_seen_candidates_are_left_out(head: SemanticIdHead, hidden: torch.Tensor) -> None:
+    semantic_ids = draw_semantic_ids(33, 2)
+    scores = log_probabilities(head, hidden, semantic_ids)
+    rng = np.random.default_rng(3)
+    expected = [np.sort(rng.choice(33, count, replace=False)) for count in (0, 5, 20, 33, 1, 12, 30)]
+    for query, columns in enumerate(expected):
+        scores[query, columns] = -np.inf
+    seen = Seen(np.cumsum([0, *map(len, expected)]), np.concatenate(expected))
+    top = beam_search(head, hidden, build_trie(semantic_ids), seen, 10, len(semantic_ids), 3)
+    order_batches = np.argsort(-scores, axis=1)[:, :10]
+    left = np.isfinite(np.take_along_axis(scores, order_batches, 1))
+    np.testing.assert_array_equal(top.columns, np.where(left, order_batches, -1))
+    assert (top.columns[3] == -1).all()
+    assert (top.columns[6] >= 0).sum() == 3
+
+
+def test_a_narrow_beam_returns_candidates_alone_and_scores_them_rightly(
+    head: SemanticIdHead, hidden: torch.Tensor
+) -> None:
+    semantic_ids = draw_semantic_ids(33, 2)
+    scores = log_probabilities(head, hidden, semantic_ids)
+    top = beam_search(head, hidden, build_trie(semantic_ids), NOBODY, 10, 4)
+    assert (top.columns[:, 4:] == -1).all()
+    kept = top.columns[:, :4]
+    assert (kept >= 0).all()
+    assert all(len(set(row)) == 4 for row in kept.tolist())
+    np.testing.assert_allclose(top.scores[:, :4], np.take_along_axis(scores, kept, 1), rtol=1e-5)
+    assert (np.diff(top.scores[:, :4], axis=1) <= 0).all()
+
+
+def test_fewer_candidates_than_places_leave_the_rest_empty(head: SemanticIdHead, hidden: torch.Tensor) -> None:
+    semantic_ids = draw_semantic_ids(3, 6)
+    top = beam_search(head, hidden, build_trie(semantic_ids), NOBODY, 10, 16)
+    assert (np.sort(top.columns[:, :3], axis=1) == [0, 1, 2]).all()
+    assert (top.columns[:, 3:] == -1).all()
+    assert np.isneginf(top.scores[:, 3:]).all()

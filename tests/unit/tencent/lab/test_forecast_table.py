@@ -1,0 +1,67 @@
+"""A network is told of each time what was known then, by trees that were not fitted to what it is to predict."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from competitions.tencent.lab.forecast_table import FLOOR, history_before, tabulate_forecasts
+from competitions.tencent.ranking.forecast import AdStatistics, Forecast, fit_forecasts
+from competitions.tencent.ranking.sparse_history import Floats
+from competitions.tencent.sequences import whole
+from competitions.tencent.split import end_time
+from tests.unit.tencent.ranking.test_forecast import FORECAST, HOUR, plant
+from tests.unit.tencent.training_inputs import make_sequences
+
+
+def test_what_lies_before_a_time_by_hand() -> None:
+    histories = whole(make_sequences([(1, 0, 10), (2, 0, 20), (3, 0, 30)], [(4, 0, 20)], [(5, 0, 5)]))
+    assert history_before(histories, 20).lengths.tolist() == [1, 0, 1]
+    assert history_before(histories, 21).lengths.tolist() == [2, 1, 1]
+    assert history_before(histories.take(np.array([2, 0])), 25).lengths.tolist() == [1, 2]
+
+
+def test_events_behind_a_time_do_not_change_what_is_known_then() -> None:
+    corpus, fold, questions = plant()
+    forecasts = fit_forecasts(corpus, fold, questions, True, 24.0, FORECAST)
+    table = tabulate_forecasts(corpus, fold, questions, forecasts, 24.0)
+    assert table is not None
+    assert (np.diff(table.times) > 0).all()
+    assert table.times[-1] == end_time(fold.history(corpus.train))
+    assert np.isfinite(table.log_rate).all()
+    middle = int(table.times[len(table.times) // 2])
+    train = corpus.train
+    moved = dataclasses.replace(train, item=np.where(train.time >= middle, 1, train.item).astype(np.int32))
+    other = tabulate_forecasts(dataclasses.replace(corpus, train=moved), fold, questions, forecasts, 24.0)
+    assert other is not None
+    early = table.times <= middle
+    np.testing.assert_array_equal(other.log_rate[early], table.log_rate[early])
+    assert (other.log_rate[~early] != table.log_rate[~early]).any()
+
+
+class Constant(Forecast):
+    """The same for every ad: says which trees were asked."""
+
+    def rate(self, statistics: AdStatistics, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Floats:
+        """What the text says."""
+        return np.full(len(statistics.events), float(self.trees), np.float32)
+
+
+def test_a_time_within_a_question_takes_the_trees_that_did_not_see_it() -> None:
+    corpus, fold, questions = plant()  # the fold ends with day 4, the questions with days 3 and 2
+    table = tabulate_forecasts(corpus, fold, questions, [Constant("1"), Constant("2"), Constant("3")], 24.0)
+    assert table is not None
+    rate = np.round(np.exp(table.log_rate[:, 1].astype(float)) - FLOOR)
+    hours = (table.times[-1] - table.times) / HOUR
+    chosen = dict(zip(hours.round().tolist(), rate.tolist(), strict=True))
+    assert chosen[0] == 3
+    assert chosen[12] == 1
+    assert chosen[36] == 2
+    assert chosen[66] == 3
+
+
+@pytest.mark.parametrize("times", [False])
+def test_without_trees_there_is_no_table(times: bool) -> None:
+    corpus, fold, questions = plant()
+    forecasts = fit_forecasts(corpus, fold, questions, times, 24.0, FORECAST)
+    assert tabulate_forecasts(corpus, fold, questions, forecasts, 24.0) is None

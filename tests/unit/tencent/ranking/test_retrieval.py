@@ -1,0 +1,93 @@
+"""Retrieval: several interests at once, the forecast, what was seen, the pool; the same by one query or many."""
+
+from types import SimpleNamespace
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from competitions.tencent.competition import COMPETITION
+from competitions.tencent.corpus import Candidates, Corpus, Embedding
+from competitions.tencent.ids import Rows
+from competitions.tencent.plan import Plan
+from competitions.tencent.ranking.context import FoldContext, FoldInputs, build_context, stack_content
+from competitions.tencent.ranking.retrieval import BETA, retrieve
+from competitions.tencent.split import build_test_fold
+from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
+
+CONFIG = COMPETITION.load_config([])
+SETTINGS = CONFIG.ranker.features
+# Ads 1 and 2 are two interests; 3 is near 1, 4 near 2, 5 between both, the others far from either.
+CONTENT = torch.nn.functional.normalize(
+    torch.tensor([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 0.05, 0], [0.05, 1, 0], [1, 1, 0], *[[0, 0, 1.0]] * 5]), dim=1
+)
+HISTORY = make_sequences([(1, 1, 10), (2, 1, 20)], [(1, 1, 10), (3, 0, 20)])
+
+
+def context(rate: list[float] | None = None, **changed: object) -> FoldContext:
+    candidates = Candidates(Rows(np.arange(10, 0, -1)))
+    corpus = Corpus(make_catalogue(10), HISTORY, make_users(2), HISTORY, make_users(2), candidates, None, ())
+    fold = build_test_fold(HISTORY, HISTORY, candidates, None, CONFIG.host)
+    rates = np.array(rate or [1.0] * 11, np.float32)
+    forecast = SimpleNamespace(rate=lambda statistics, rows: rates)
+    plan = Plan("click", False, "time", True, 1, ("content",), 200, ())
+    inputs = FoldInputs(corpus, [Embedding("81", CONTENT.numpy())], fold, [], [], plan)
+    return build_context(inputs, fold, forecast, msgspec.structs.replace(SETTINGS, **changed))  # type: ignore[arg-type]
+
+
+def ranked(made: FoldContext, query: int) -> list[int]:
+    pairs = retrieve(made, np.arange(2))
+    return pairs.item[query][np.isfinite(pairs.scores[query])].tolist()
+
+
+def test_ads_near_any_interest_stand_before_what_lies_between_them() -> None:
+    best = ranked(context(), 0)
+    assert best[:3] == [4, 3, 5]  # the later click weighs more
+    assert len(best) == 8  # what was seen is not among them
+
+
+def test_the_scores_are_the_sum_over_the_history_by_hand() -> None:
+    scores = retrieve(context(), np.arange(2)).scores
+    weights = np.array([0.9 * 60, 60.0])
+    near = np.exp(BETA * (CONTENT[[1, 2]] @ CONTENT[4] - 1).numpy())
+    assert scores[0, 0] == pytest.approx(np.log(weights @ near) + 0.9 * np.log(1.001), abs=1e-4)
+
+
+def test_an_ad_that_is_shown_often_comes_forward() -> None:
+    rate = [1.0] * 11
+    rate[6] = 1e9
+    assert ranked(context(rate), 0)[0] == 6
+
+
+def test_of_a_large_pool_only_the_most_promising_are_searched() -> None:
+    made = context([*range(11)], pool=2)
+    assert sorted(made.rows.tolist()) == [9, 10]
+    assert made.pool.tolist() == [0, 1]
+
+
+def test_candidates_and_rows_name_the_same_ads() -> None:
+    for pool in (10, 4):
+        pairs = retrieve(context([*range(11)], pool=pool), np.arange(2))
+        np.testing.assert_array_equal(np.arange(10, 0, -1)[pairs.candidate], pairs.item)
+
+
+def test_a_query_alone_gets_what_it_gets_among_others() -> None:
+    made = context()
+    both = retrieve(made, np.arange(2))
+    for query in range(2):
+        alone = retrieve(made, np.array([query]))
+        assert alone.item[0].tolist() == both.item[query].tolist()
+        assert np.allclose(alone.scores[0], both.scores[query])
+
+
+def test_content_has_length_one_or_zero() -> None:
+    halves = [
+        Embedding("one", np.array([[0, 0], [3, 4], [0, 0]], np.float16)),
+        Embedding("two", np.array([[0], [-2], [5]], np.float16)),
+    ]
+    content = stack_content(halves)
+    assert content is not None
+    half = 0.5**0.5
+    assert np.allclose(content.numpy(), [[0, 0, 0], [0.6 * half, 0.8 * half, -half], [0, 0, 1]], atol=1e-3)
+    assert stack_content([]) is None
