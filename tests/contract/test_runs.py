@@ -28,6 +28,7 @@ def assert_same_submission(one: Finished, other: Finished) -> None:
         assert mine.read_bytes() == expected.read_bytes()
 
 
+@pytest.mark.each_nightly
 def test_two_cold_runs_give_the_same_bytes_with_however_many_threads(
     contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:
@@ -39,7 +40,7 @@ def test_two_cold_runs_give_the_same_bytes_with_however_many_threads(
     assert again.computed() == finished.computed()
 
 
-@pytest.mark.engine
+@pytest.mark.each_nightly
 def test_a_killed_run_goes_on_from_its_last_finished_step(
     contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:
@@ -80,6 +81,7 @@ def halt_in_step(process: "subprocess.Popen[str]", build: Path) -> bool:
     return bool(list(build.glob("*/cache/.tmp-*")))
 
 
+@pytest.mark.each_nightly
 def test_another_model_parameter_keeps_recall_and_features(contract: Contract, finished: Finished) -> None:
     after = run(contract, finished.raw, finished.build, contract.model_change.what)
     assert after.computed() == contract.model_change.steps
@@ -109,7 +111,7 @@ def project(contract: Contract, tmp_path: Path) -> tuple[Path, Path, str]:
     return tmp_path / "project", tmp_path / "project" / module, function
 
 
-@pytest.mark.engine
+@pytest.mark.each_nightly
 def test_an_edited_comment_computes_nothing(
     contract: Contract, finished: Finished, project: tuple[Path, Path, str]
 ) -> None:
@@ -124,7 +126,7 @@ def test_an_edited_comment_computes_nothing(
     assert_same_submission(after, finished)
 
 
-@pytest.mark.engine
+@pytest.mark.each_nightly
 def test_an_edited_feature_computes_its_block_and_what_follows(
     contract: Contract, finished: Finished, project: tuple[Path, Path, str]
 ) -> None:
