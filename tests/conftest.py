@@ -54,8 +54,6 @@ SLOW_MODULES = {
     "unit/common/day/test_registry.py",
     "unit/flight/ranking/test_training_data.py",
     "unit/mgtv/features/test_build.py",
-    "unit/mgtv/models/test_deep_training.py",
-    "unit/tencent/day/test_permutation_importance.py",
 }
 
 
