@@ -9,7 +9,8 @@ import msgspec
 import polars as pl
 
 from common.day.hosts.simulated import HostFiles, choose_files
-from common.day.run_record import RunRecord, SimulatedTruth
+from common.day.judged import Judged
+from common.day.run_record import SimulatedTruth
 from common.engine import config as configuration
 from common.engine.run import Run
 from common.io.submission import Checked
@@ -23,9 +24,9 @@ class Competition:
     mean over, in plain words.
 
     ``locate(raw, config)`` finds the raw files; ``solve(files, config, run)`` is the pipeline, its outcome is what
-    ``build_record(outcome, config, truth, run)`` reports and ``score_truth(outcome, raw)`` scores on simulated data.
+    ``judge(outcome, config)`` reports and ``score_truth(outcome, raw)`` scores on simulated data.
     ``validate(files, config, run)`` is the pipeline up to the score on validation: no refit, no test, no submission;
-    ``build_record`` reports its outcome as well.
+    ``judge`` reports its outcome as well.
     ``explain_cv_only(files)`` says why a run on these files must end with the score on validation; None: it need not.
     ``check(submission, files)`` refuses a wrong file; ``score(submission, truth, files)`` gives every metric (files may
     be None). ``climb(files, config, run)`` runs the ladder and returns a row a rung. ``describe(raw)`` compares
@@ -42,7 +43,7 @@ class Competition:
     explain_cv_only: Callable[[Any], str | None] = lambda files: None
     validate: Callable[[Any, Any, Run], Any]
     solve: Callable[[Any, Any, Run], Any]
-    build_record: Callable[[Any, Any, SimulatedTruth | None, Run], RunRecord]
+    judge: Callable[[Any, Any], Judged]
     score_truth: Callable[[Any, Path], SimulatedTruth]
     check: Callable[[Path, Any], Checked]
     score: Callable[[Path, Path, Any], Mapping[str, float]]

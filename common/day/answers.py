@@ -4,10 +4,13 @@ A rank counts from 1; 0: the right answer is not among the candidates; ``BEYOND`
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from common.learning.dataset import RankingDataset
 
 Ranks = NDArray[np.int64]
 Row = dict[str, Any]
@@ -17,7 +20,7 @@ EXAMPLES = 3  # of each kind
 
 
 class Example(NamedTuple):
-    """A query for a person to read: who asks, the list that was given, and the right answer."""
+    """A query for a person to read: the user, the list that was handed in, and the right answer."""
 
     query: str
     context: str
@@ -25,39 +28,57 @@ class Example(NamedTuple):
     answer: str
 
 
+@dataclass(frozen=True)
+class Answers:
+    """Where the right answer of each validation query stands.
+
+    ``ranks``: in the list that is handed in. ``before``: (stage, queries) of what comes before ranking, from all
+    queries on. ``models``: the ranks by each model alone. ``example``: a query by its number, in words.
+    """
+
+    ranks: Ranks
+    before: Sequence[tuple[str, int]]
+    example: Callable[[int], Example]
+    models: Mapping[str, Ranks]
+
+
 def rank_answers(scores: NDArray[np.floating], labels: NDArray[np.float32], sizes: NDArray[np.int32]) -> Ranks:
-    """The rank of each query's one right row by falling score, ties against it; rows (n,) stand query by query."""
+    """The rank of each query's one right row by falling score, ties against it; rows (n,) stand query by query.
+
+    >>> scores, labels = np.array([3.0, 2.0, 1.0, 5.0, 5.0]), np.array([0, 1, 0, 1, 0], np.float32)
+    >>> rank_answers(scores, labels, np.array([3, 2], np.int32)).tolist()  # the second is tied with another row
+    [2, 2]
+    """
     if not len(sizes):
         return np.empty(0, np.int64)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    # The score to beat is the right row's; a query without one has none, and its rank is MISSED.
     best = np.maximum.reduceat(np.where(labels > 0, scores, -np.inf), starts)
     ahead = np.add.reduceat((scores >= np.repeat(best, sizes)).astype(np.int64), starts)
     return np.where(np.isfinite(best), ahead, MISSED)
 
 
-def describe_answers(
-    ranks: Ranks,
-    cutoff: int,
-    before: Sequence[tuple[str, int]],
-    models: Mapping[str, Ranks] | None = None,
-    example: Callable[[int], Example] | None = None,
-) -> Row:
-    """The part ``answers`` of a record's insight.
+def rank_models(names: Sequence[str], scores: NDArray[np.floating], rows: RankingDataset) -> dict[str, Ranks]:
+    """``rank_answers`` by each model: ``scores`` (rows, models), a column each of ``names``."""
+    columns = zip(names, scores.T, strict=True)
+    return {name: rank_answers(np.ascontiguousarray(one), rows.labels, rows.group_sizes) for name, one in columns}
 
-    ``ranks``: by query, of the list that is handed in, whose first ``cutoff`` count. ``before``: (stage, queries) of
-    what comes before ranking, from all queries on. ``models``: the ranks by each model alone. ``example``: a query by
-    its number, in words.
-    """
-    stages = [
-        *before,
-        (f"in the first {cutoff}" if cutoff > 1 else "first", int(((ranks > 0) & (ranks <= cutoff)).sum())),
-        *([("first", int((ranks == 1).sum()))] if cutoff > 1 else []),
-    ]
+
+def count_within(ranks: Ranks, cutoff: int) -> int:
+    """How many right answers are among the first ``cutoff``."""
+    return int(((ranks > 0) & (ranks <= cutoff)).sum())
+
+
+def describe_answers(answers: Answers, cutoff: int) -> Row:
+    """The part ``answers`` of a record's insight, of lists whose first ``cutoff`` count."""
+    ranks = answers.ranks
+    stages = [*answers.before, (f"in the first {cutoff}" if cutoff > 1 else "first", count_within(ranks, cutoff))]
+    stages += [("first", count_within(ranks, 1))] if cutoff > 1 else []
     return {
         "funnel": build_funnel(stages),
         "ranks": count_ranks(ranks),
-        "correlation": correlate_errors(models or {}),
-        "examples": [] if example is None else pick_examples(ranks, cutoff, example),
+        "correlation": correlate_errors(answers.models),
+        "examples": pick_examples(ranks, cutoff, answers.example),
     }
 
 
@@ -65,6 +86,10 @@ def build_funnel(stages: Sequence[tuple[str, int]]) -> list[Row]:
     """One row per stage: its queries, their share of all, and how many are lost there.
 
     A stage that a later one exceeds is no sieve (an answer that the log lacks can be retrieved): it loses none.
+
+    >>> rows = build_funnel([("asked", 10), ("in the log", 4), ("retrieved", 9), ("first", 2)])
+    >>> [(row["stage"], row["lost"]) for row in rows]
+    [('asked', 0), ('in the log', 0), ('retrieved', 1), ('first', 7)]
     """
     counts, whole = [count for _, count in stages], max(stages[0][1], 1)
     left, rows = counts[0], []
@@ -78,7 +103,7 @@ def build_funnel(stages: Sequence[tuple[str, int]]) -> list[Row]:
 def count_ranks(ranks: Ranks) -> list[Row]:
     """How many right answers stand at each rank, in classes from the first on; then those that no list holds."""
     rows = [
-        (str(low) if low == high else f"{low}-{high}", int(((ranks >= low) & (ranks <= high)).sum()))
+        (str(low) if low == high else f"{low}-{high}", count_within(ranks, high) - count_within(ranks, low - 1))
         for low, high in RANK_CLASSES
     ]
     last = RANK_CLASSES[-1][1]

@@ -73,7 +73,7 @@ def find_board(record: Mapping[str, Any], folder: Path) -> Board | None:
     return board if board is not None and board.metric == record.get("metric") else None
 
 
-def place(score: float, board: Board) -> str:
+def position(score: float, board: Board) -> str:
     """Between which marks a score lies: "between .5308 (8th place) and .53672 (4th place)"."""
     above = [mark for mark in board.marks if mark.score > score]
     below = [mark for mark in board.marks if mark.score <= score]
@@ -84,7 +84,7 @@ def place(score: float, board: Board) -> str:
     return f"between {name_mark(below[0])} and {name_mark(above[-1])}"
 
 
-def place_briefly(score: float, board: Board) -> str:
+def position_briefly(score: float, board: Board) -> str:
     """The same for a column: the next mark below and the next above."""
     above = [mark.name for mark in board.marks if mark.score > score]
     below = [mark.name for mark in board.marks if mark.score <= score]
@@ -98,9 +98,9 @@ def name_mark(mark: Mark) -> str:
     return f"{mark.score:.5f}".rstrip("0").removeprefix("0") + f" ({mark.name})"
 
 
-def describe_place(record: Mapping[str, Any], board: Board) -> str | None:
+def describe_position(record: Mapping[str, Any], board: Board) -> str | None:
     """The sentence of a run's closing summary; None where the run has no score."""
     score = record["cv"].get("score")
     if not isinstance(score, float):
         return None
-    return f"On the board ({board.title}) a {board.metric} of {score:.4f} lies {place(score, board)}"
+    return f"On the board ({board.title}) a {board.metric} of {score:.4f} lies {position(score, board)}"

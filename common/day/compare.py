@@ -11,14 +11,12 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from common.day.outcomes import count_outcomes
+from common.day.record_schema import RECORD, Row, read_record
 from common.day.revision import describe_difference as describe_code
 from common.day.run_record import (
     QUERIES,
-    RECORD,
     TRUTH,
     WEIGHT,
-    Row,
-    read_record,
     weigh_alike,
     weighted_error,
     weighted_mean,
@@ -75,8 +73,8 @@ def compare(first: Path, second: Path) -> Comparison:
         list_scores(one, other),
         list_slices(joined),
         count_outcomes(joined, ["fold", *_list_slice_names(joined)]),
-        describe_difference(joined),
-        None if truth is None else describe_difference(truth),
+        compute_difference(joined),
+        None if truth is None else compute_difference(truth),
         list_warnings(one, other, joined.height),
     )
 
@@ -131,7 +129,7 @@ def _read_queries(path: Path) -> pl.DataFrame:
         raise UserError(f"{path} cannot be read ({describe_failure(error)}): run again.") from error
 
 
-def describe_difference(joined: pl.DataFrame) -> Difference:
+def compute_difference(joined: pl.DataFrame) -> Difference:
     """The paired difference of some queries."""
     gain = pl.col("after") - pl.col("before")
     figures = weighted_mean(gain).alias("mean"), weighted_error(gain).alias("error"), (gain != 0).sum().alias("changed")
@@ -224,8 +222,8 @@ def list_warnings(one: Row, other: Row, shared: int) -> list[str]:
         warnings.append("the raw files differ: the scores are of different data")
     if shared < max(record["cv"]["queries"] or 0 for record in (one, other)):
         warnings.append(f"only {shared} of the validation queries are common to both runs; the difference is of these")
-    if told := describe_code(one["code"], other["code"]):
-        warnings.append(told)
+    if difference := describe_code(one["code"], other["code"]):
+        warnings.append(difference)
     before, after = (record.get("threads") for record in (one, other))
     if before and after and before != after:
         names = [", ".join(f"{name} {count}" for name, count in threads.items()) for threads in (before, after)]

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.day.board import find_board, find_other_basis, place_briefly
+from common.day.board import find_board, find_other_basis, position_briefly
 from common.day.record_schema import RECORD, Row, read_record
 from common.engine.errors import UserError
 
@@ -54,17 +54,17 @@ def list_runs(folders: Sequence[Path], boards: Path | None = None) -> list[Row]:
     the leaderboard's score lies, else the CV of a run on the host's files. A run whose record or whose noted scores are
     damaged has a row that says so.
     """
-    return [_list_or_tell(folder, boards) for folder in folders]
+    return [_list_or_name_fault(folder, boards) for folder in folders]
 
 
-def _list_or_tell(folder: Path, boards: Path | None) -> Row:
+def _list_or_name_fault(folder: Path, boards: Path | None) -> Row:
     try:
         return _list_run(folder, read_record(folder / RECORD), boards)
     except UserError as error:
-        told = str(error).replace(f"{folder}/", "")
+        fault = str(error).replace(f"{folder}/", "")
         return dict.fromkeys(COLUMNS) | {
             "run": f"{folder.parent.name}/{folder.name}",
-            "settings": f"DAMAGED: {told[:80]}",
+            "settings": f"DAMAGED: {fault[:80]}",
         }
 
 
@@ -91,7 +91,7 @@ def _list_run(folder: Path, record: Row, boards: Path | None) -> Row:
 def _rank(record: Row, noted: Sequence[Row], boards: Path | None) -> str | None:
     board = None if boards is None else find_board(record, boards / record["name"])
     score = noted[-1]["score"] if noted else record["cv"]["score"]
-    return None if board is None or score is None else place_briefly(score, board)
+    return None if board is None or score is None else position_briefly(score, board)
 
 
 def _name_basis(record: Row) -> str:
@@ -150,21 +150,22 @@ def judge_agreement(rows: Sequence[Row]) -> list[Row]:
     for row in rows:
         if row["leaderboard"] is not None:
             groups.setdefault((row["run"].partition("/")[0], row["data"]), []).append(row)
-    return [_describe_agreement(name, data, noted) for (name, data), noted in groups.items() if len(noted) > 1]
+    return [_compute_agreement(name, data, noted) for (name, data), noted in groups.items() if len(noted) > 1]
 
 
-def _describe_agreement(name: str, data: str, noted: Sequence[Row]) -> Row:
+def _compute_agreement(name: str, data: str, noted: Sequence[Row]) -> Row:
     import numpy as np  # both libraries take longer to import than the ledger to list
-    from scipy import stats
 
     cv, board = (np.array([row[key] for row in noted], float) for key in ("CV", "leaderboard"))
     shift = board - cv
-    order = float(stats.kendalltau(cv, board).statistic)
+    # Kendall's tau-b: pairs in the same order less those in the opposite one, over the root of the untied ones of both.
+    cv_order, board_order = np.sign(cv[:, None] - cv), np.sign(board[:, None] - board)
+    untied = float(np.sqrt((cv_order**2).sum() * (board_order**2).sum()))
     return {
         "competition": name,
         "data": data,
         "runs": len(noted),
         "shift": float(shift.mean()),
         "spread": float(shift.std()),
-        "order": None if np.isnan(order) else order,
+        "order": float((cv_order * board_order).sum()) / untied if untied else None,
     }

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from common.day.run_record import QUERIES, RECORD, Row, read_record
+from common.day.record_schema import RECORD, Row, read_record
+from common.day.run_record import QUERIES
 from common.engine.errors import UserError
 
 # What is the same in two runs of the same files by the same settings and code, whatever they cost.

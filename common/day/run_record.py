@@ -10,24 +10,16 @@ import dataclasses
 import datetime
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import polars as pl
 
 from common.day.hosts import MARKER
-from common.day.record_schema import RECORD as RECORD
 from common.day.record_schema import Row as Row
-from common.day.record_schema import read_record as read_record
-from common.day.revision import find_revision
-from common.engine.meter import count_threads
 from common.io.natural_order import natural_key
-
-if TYPE_CHECKING:  # `compare` only reads
-    from common.engine.run import Run
-    from common.io.submission import Checked
 
 QUERIES, TRUTH = "queries.parquet", "truth.parquet"
 WEIGHT = "weight"  # optional column: how much a query counts in every mean
@@ -50,28 +42,6 @@ class SimulatedTruth:
 
 
 @dataclass(frozen=True)
-class RunRecord:
-    """What a competition reports of a finished run.
-
-    ``queries``: one row per validation query: query and fold (text), score (what the query earns under ``metric``),
-    then any number of slices (text). ``ranking``: the models side by side, as rows of model, score, error. ``truth``:
-    None but for simulated data. ``tables``: (title, rows) of the competition's own. ``notes``: where, what, rows, done.
-    ``summary``: everything else that is worth keeping.
-    """
-
-    metric: str
-    queries: pl.DataFrame
-    ranking: Sequence[Row]
-    tables: Sequence[tuple[str, Sequence[Row]]]
-    notes: Sequence[Row]
-    features: Sequence[str]
-    truth: SimulatedTruth | None
-    submissions: Sequence["Checked"]
-    summary: Row
-    insight: Row = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Origin:
     """Where a run came from: the raw ``files`` (any structure that holds their paths) in ``folder``, the settings, and
     the stage after which it stopped, None for a whole run; ``sample``: the files pose no queries, as a sample's do.
@@ -87,54 +57,6 @@ class Origin:
     started: datetime.datetime
     until: str | None = None
     sample: bool = False
-
-
-def write_record(run: "Run", origin: Origin, record: RunRecord, wall_seconds: float) -> Row:
-    """Write queries.parquet and run.json into the run's folder; returns what the latter holds."""
-    from common.io.submission import write_parquet
-
-    write_parquet(record.queries, run.folder / QUERIES)
-    if record.truth is not None:
-        write_parquet(record.truth.queries.with_columns(fold=pl.lit("truth")), run.folder / TRUTH)
-    content = {
-        "name": origin.name,
-        "run": run.folder.name,
-        "started": origin.started.isoformat(timespec="seconds"),
-        "data": describe_data(origin, run.cache),
-        "code": find_revision(),
-        "threads": count_threads(),
-        "config": msgspec.to_builtins(origin.config),
-        "overrides": list(origin.overrides),
-        "tuned": origin.tuned,
-        "until": origin.until,
-        "metric": record.metric,
-        "cv": describe_queries(record.queries),
-        "ranking": record.ranking,
-        "truth": _describe_truth(record.truth),
-        "notes": record.notes,
-        "tables": [{"title": title, "rows": rows} for title, rows in _list_tables(record) if rows],
-        "features": list(record.features),
-        "insight": record.insight,
-        "steps": run.timings,
-        "wall_seconds": wall_seconds,
-        "peak_mib": max((step.peak_mib for step in run.timings), default=0.0),
-        "submission": {
-            "paths": [str(checked.path) for checked in record.submissions],
-            "rows": record.submissions[0].rows if record.submissions else 0,
-        },
-        "summary": record.summary,
-    }
-    return read_record(run.write_json(RECORD, content))
-
-
-def _describe_truth(truth: SimulatedTruth | None) -> Row | None:
-    if truth is None:
-        return None
-    return {"score": truth.score, "error": truth.error, "oracle": truth.oracle, "scores": dict(truth.scores)}
-
-
-def _list_tables(record: RunRecord) -> list[tuple[str, Sequence[Row]]]:
-    return [*record.tables, *(record.truth.tables if record.truth else ())]
 
 
 def describe_queries(queries: pl.DataFrame) -> Row:
@@ -165,7 +87,13 @@ def weighted_mean(value: pl.Expr) -> pl.Expr:
 
 
 def weighted_error(value: pl.Expr) -> pl.Expr:
-    """The standard error of ``weighted_mean``, of independent queries: for equal weights, deviation / sqrt(queries)."""
+    """The standard error of ``weighted_mean``, of independent queries: for equal weights, deviation / sqrt(queries).
+
+    >>> frame = pl.DataFrame({"score": [1.0, 0.0, 0.0], "weight": [2.0, 1.0, 1.0]})
+    >>> frame.select(weighted_mean(pl.col("score")).round(3), error=weighted_error(pl.col("score")).round(3)).row(0)
+    (0.5, 0.306)
+    """
+    # Each query's share of the weight stays as drawn: what varies is its score, so the weight stands inside the square.
     apart = (value - weighted_mean(value)) * pl.col(WEIGHT)
     return (apart**2).sum().sqrt() / pl.col(WEIGHT).sum()
 

@@ -129,7 +129,7 @@ class SourceTree:
         if file is None:
             return None
         is_package = file.name == "__init__.py"
-        # a module that runs as __main__ knows its package, its name does not tell
+        # a module that runs as __main__ knows its package, its name is no help
         package = getattr(sys.modules.get(name), "__package__", None)
         module = Module(name, package or (name if is_package else name.rpartition(".")[0]))
         for statement in ast.parse(self._snapshot(name)).body:
@@ -249,7 +249,7 @@ def _chains(node: ast.AST) -> Iterator[Chain]:
 
 
 def _global_names(text: str) -> set[str]:
-    """The names that the statement looks up at module level, as the compiler's own scope analysis tells."""
+    """The names that the statement looks up at module level, by the compiler's own scope analysis."""
     top = symtable.symtable(text, "<definition>", "exec")
     names = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}
     tables: list[symtable.SymbolTable] = list(top.get_children())

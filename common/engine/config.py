@@ -26,7 +26,7 @@ ERROR = re.compile(r"(.*?)(?: - at `\$\.?([^`\[]*)([^`]*)`)?", re.DOTALL)
 FIELD = re.compile(r"Object (?P<fault>contains unknown|missing required) field `(?P<name>.*)`")
 T = TypeVar("T", bound=msgspec.Struct)
 Table = dict[str, Any]
-PROVENANCE = "provenance"  # a table of tuned.toml that tells where its settings come from, and is none itself
+PROVENANCE = "provenance"  # a table of tuned.toml: where its settings come from; none itself
 SHOWN = 80  # characters of what a person typed
 Seed = Annotated[int, msgspec.Meta(ge=0, le=(1 << 31) - 1)]  # what every library takes
 Origins = dict[str, str]  # dotted key -> the file or --set that gave its value
@@ -108,8 +108,8 @@ def _describe(error: msgspec.ValidationError, schema: type[msgspec.Struct], merg
     if (choices := list_choices(expected)) and problem.startswith("Invalid enum value"):
         problem = f"expected one of {', '.join(map(repr, choices))}"
     problem = problem[:1].lower() + problem[1:].replace("`", "").replace("object", "table")
-    place = inside and f" at {inside}"
-    return f"{key} in {_origin(origins, key, value)} cannot be {_shorten(repr(value))}: {problem}{place}."
+    where = inside and f" at {inside}"
+    return f"{key} in {_origin(origins, key, value)} cannot be {_shorten(repr(value))}: {problem}{where}."
 
 
 def _suggest(error: msgspec.ValidationError, schema: type[msgspec.Struct], given: Table) -> str:

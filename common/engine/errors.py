@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """Bad input or a bad environment, told in one sentence: what is wrong, where, and what to do.
+    """Bad input or a bad environment, in one sentence: what is wrong, where, and what to do.
 
     The command line prints the sentence and exits with 1; a traceback would be a bug.
     """

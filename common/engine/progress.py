@@ -24,7 +24,9 @@ LINE_S = 60.0  # seconds between the lines of a bar that cannot be drawn
 def track(iterable: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
     """The items of ``iterable``, counted on a bar with rate and time left; give ``total`` where it has no length."""
     with _DISPLAY.task(label) as (progress, task):
-        yield from _tell(iterable, label, total) if progress is None else progress.track(iterable, total, task_id=task)
+        yield from (
+            _report_lines(iterable, label, total) if progress is None else progress.track(iterable, total, task_id=task)
+        )
 
 
 def running(label: str) -> contextlib.AbstractContextManager[object]:
@@ -42,14 +44,14 @@ def set_quiet(quiet: bool) -> None:
     _DISPLAY.quiet = quiet
 
 
-def _tell(iterable: Iterable[T], label: str, total: int | None) -> Iterator[T]:
-    """The items, and now and then a line: how many are done, how many a second, the time left."""
+def _report_lines(iterable: Iterable[T], label: str, total: int | None) -> Iterator[T]:
+    """The items; every ``LINE_S`` a line with how many are done, how many a second, the time left."""
     total = len(iterable) if total is None and isinstance(iterable, Sized) else total
-    began = told = time.monotonic()
+    began = last_line = time.monotonic()
     for done, item in enumerate(iterable, 1):
         yield item
-        if (now := time.monotonic()) - told >= LINE_S:
-            speed, told = done / max(now - began, 1e-9), now
+        if (now := time.monotonic()) - last_line >= LINE_S:
+            speed, last_line = done / max(now - began, 1e-9), now
             left = f", {datetime.timedelta(seconds=int((total - done) / speed))} left" if total else ""
             say(f"  {label}: {done:,}{f'/{total:,}' if total else ''}, {speed:,.3g}/s{left}")
 

@@ -17,7 +17,7 @@ import inspect
 import os
 import uuid
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
@@ -27,7 +27,7 @@ import numpy as np
 from common.engine import progress
 from common.engine.code_fingerprint import PROJECT_ROOT
 from common.engine.meter import Meter
-from common.engine.result_store import Draft, StepRecord, Store, prune, writing
+from common.engine.result_store import StepRecord, Store, prune, writing
 from common.engine.step_key import Keyed, Keys, function_name
 
 __all__ = ["Result", "Run", "StepRecord", "bundle", "collect", "collect_named", "derive", "prune"]
@@ -40,7 +40,6 @@ A3 = TypeVar("A3")
 A4 = TypeVar("A4")
 A5 = TypeVar("A5")
 A6 = TypeVar("A6")
-A7 = TypeVar("A7")
 
 
 class Result(Keyed, Generic[T_co]):
@@ -220,9 +219,7 @@ class Run:
         if record is not None:
             self._note(msgspec.structs.replace(record, kept=True))
         else:
-            values = [_resolve(arg) for arg in args]
-            with self._computing(name, key) as draft:
-                draft.write(f(*values))
+            self._compute(name, key, f, args)
         load = functools.partial(self._load, name, key, f, args)
         return Result(key, load, _list_fields(signature.return_annotation))
 
@@ -240,12 +237,12 @@ class Run:
                 temporary.unlink(missing_ok=True)
         return path
 
-    @contextlib.contextmanager
-    def _computing(self, name: str, key: str) -> Iterator[Draft]:
-        """Keeps what is written to the draft as the step's result, with what it cost, unless the block fails."""
+    def _compute(self, name: str, key: str, f: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """Keep the step's result with what it cost; nothing of it where the function or the disk fails."""
+        values = [_resolve(arg) for arg in args]
         with self._store.draft() as draft:
             with progress.running(name), Meter() as meter:
-                yield draft
+                draft.write(f(*values))
             record = StepRecord(name=name, seconds=meter.seconds, peak_mib=meter.peak_mib)
             draft.publish(key, record)
         self._note(record)
@@ -256,9 +253,7 @@ class Run:
         except Exception:  # whatever a damaged file raises, the step can be done again
             progress.say(f"  {name}: its kept result cannot be read and is computed again")
             self._store.remove(name, key)
-            values = [_resolve(arg) for arg in args]
-            with self._computing(name, key) as draft:
-                draft.write(f(*values))
+            self._compute(name, key, f, args)
             return self._store.load(name, key)
 
     def _note(self, record: StepRecord) -> None:
@@ -268,7 +263,7 @@ class Run:
 
 
 def _list_fields(kind: Any) -> frozenset[str] | None:
-    """The attributes of a value by the annotation of the function that returns it; None where that tells nothing."""
+    """The attributes of a value by the annotation of the function that returns it; None where that names no class."""
     if not inspect.isclass(kind):
         return None
     declared = getattr(kind, "__dataclass_fields__", getattr(kind, "__struct_fields__", ()))

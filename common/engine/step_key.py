@@ -53,63 +53,63 @@ class Keys:
     def key(self, function: Callable[..., Any], args: Sequence[Any]) -> str:
         """The key of ``function(*args)``: 64 hexadecimal digits.
 
-        Raises ``TypeError`` for a function or a parameter that cannot be told apart from another by its content.
+        Raises ``TypeError`` for a function or a parameter that has no content that sets it apart.
         """
-        parts = [f"python {sys.version_info.major}.{sys.version_info.minor}", *self._describe(function)]
+        parts = [f"python {sys.version_info.major}.{sys.version_info.minor}", *self._list_parts(function)]
         for position, value in enumerate(args):
             try:
-                parts.extend((f"argument {position}", *self._describe(value)))
+                parts.extend((f"argument {position}", *self._list_parts(value)))
             except TypeError as error:
                 raise TypeError(f"argument {position} of step {function_name(function)}: {error}") from error
         return _hash(parts)
 
-    def _describe(self, value: Any) -> Iterator[str]:
+    def _list_parts(self, value: Any) -> Iterator[str]:
         """A value as strings: equal for equal values, different for different ones."""
         if isinstance(value, Keyed):
             yield f"result {value.key}"
             for kind in value.kinds:
-                yield from self._describe_definition(kind)
+                yield from self._list_definition(kind)
         elif isinstance(value, Path):
             yield f"file {value.name} {self.digests.digest(value)}"
         elif isinstance(value, enum.Enum):
-            yield from self._describe_definition(type(value))
+            yield from self._list_definition(type(value))
             yield f"member {value.name}"
         elif value is None or isinstance(value, PLAIN):
             yield f"{type(value).__name__} {value!r}"
         elif isinstance(value, np.generic):
             yield f"{value.dtype} {value.item()!r}"
         elif isinstance(value, functools.partial):
-            yield from self._describe([value.func, value.args, value.keywords])
+            yield from self._list_parts([value.func, value.args, value.keywords])
         elif callable(value):
-            yield from self._describe_definition(value)
+            yield from self._list_definition(value)
         else:
-            yield from self._describe_container(value)
+            yield from self._list_container(value)
 
-    def _describe_container(self, value: Any) -> Iterator[str]:
+    def _list_container(self, value: Any) -> Iterator[str]:
         if isinstance(value, list | tuple):
-            yield from self._describe_all(f"{type(value).__name__} {len(value)}", value)
+            yield from self._list_all(f"{type(value).__name__} {len(value)}", value)
         elif isinstance(value, set | frozenset):
-            yield f"{type(value).__name__} {sorted(_hash(self._describe(item)) for item in value)}"
+            yield f"{type(value).__name__} {sorted(_hash(self._list_parts(item)) for item in value)}"
         elif isinstance(value, dict):  # in its own order, which may decide the order of columns
-            yield from self._describe_all(f"dict {len(value)}", (part for item in value.items() for part in item))
+            yield from self._list_all(f"dict {len(value)}", (part for item in value.items() for part in item))
         elif isinstance(value, msgspec.Struct):
-            yield from self._describe_fields(value, value.__struct_fields__)
+            yield from self._list_fields(value, value.__struct_fields__)
         elif dataclasses.is_dataclass(value):
-            yield from self._describe_fields(value, [field.name for field in dataclasses.fields(value)])
+            yield from self._list_fields(value, [field.name for field in dataclasses.fields(value)])
         else:
             kind = type(value).__name__
             raise TypeError(f"a {kind} cannot enter a key: pass plain values, structs, paths or the Result of a step")
 
-    def _describe_all(self, head: str, values: Any) -> Iterator[str]:
+    def _list_all(self, head: str, values: Any) -> Iterator[str]:
         yield head
         for value in values:
-            yield from self._describe(value)
+            yield from self._list_parts(value)
 
-    def _describe_fields(self, value: Any, names: Sequence[str]) -> Iterator[str]:
-        yield from self._describe_definition(type(value))  # its methods and properties may be used
-        yield from self._describe_all("fields", (part for name in names for part in (name, getattr(value, name))))
+    def _list_fields(self, value: Any, names: Sequence[str]) -> Iterator[str]:
+        yield from self._list_definition(type(value))  # its methods and properties may be used
+        yield from self._list_all("fields", (part for name in names for part in (name, getattr(value, name))))
 
-    def _describe_definition(self, value: Any) -> Iterator[str]:
+    def _list_definition(self, value: Any) -> Iterator[str]:
         module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
         owner = getattr(value, "__self__", None)
         if (

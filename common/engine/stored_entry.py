@@ -1,6 +1,6 @@
 """What entry.json says of a kept result: its key, its cost, and the size and the digest of every file.
 
-A disk may give back other bits than it was given. In a mapped array they would be other values, told to nobody; in a
+A disk may give back other bits than it was given. In a mapped array they would be other values, unnoticed; in a
 mapped frame they may end the process, since a library trusts its own format. blake2b goes through 0.4 to 0.9 GB/s on
 one core.
 """
@@ -16,7 +16,7 @@ DIGEST_BYTES = 16
 
 
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a step cost when it was computed; ``kept`` when this run found its result in the store."""
+    """What a step cost when it was computed; ``kept`` when its result was in the store already."""
 
     name: str
     seconds: float

@@ -1,10 +1,10 @@
-"""What a reader found and settled without stopping."""
+"""What is odd in raw files and does not stop their reading."""
 
 from typing import NamedTuple
 
 
 class Note(NamedTuple):
-    """A finding that did not stop the reading: the file, what was found, how often (``rows``), and what was done."""
+    """An oddity of a raw file: what it is, in how many ``rows``, and what was done about it."""
 
     file: str
     what: str

@@ -91,7 +91,7 @@ def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:
         frame = pl.read_csv(text, infer_schema=False, empty_string_is_null=False, quote_char=None)
     except UNREADABLE as error:
         _refuse_width(path, body, len(header), describe_failure(error))
-    # polars fills a short row with blanks in silence; ids and numbers hold no comma, so that the count of commas tells.
+    # polars fills a short row with blanks in silence; ids and numbers hold no comma, so the commas are counted.
     if body.count(b",") != frame.height * (len(header) - 1) or frame.height != len(
         body.removesuffix(b"\n").split(b"\n")
     ):

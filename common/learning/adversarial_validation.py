@@ -1,7 +1,7 @@
 """Adversarial validation: a classifier that separates training from test rows, and every feature on its own.
 
-A model can only be as good on the test as the test is like what it was fitted on. AUC .5: nothing tells the two apart;
-1: one look at a row says where it is from.
+A model can only be as good on the test as the test is like what it was fitted on. AUC .5: nothing separates the two;
+1: one row shows which side it is from.
 """
 
 from typing import NotRequired, TypedDict
@@ -100,7 +100,7 @@ def find_drift(
 def refer(drift: Drift | None, reference: Drift | None, between: str) -> Drift | None:
     """The drift with how far two times of the labelled data, ``between`` in words, differ from each other.
 
-    A statistic of a day has one value for all rows of it, and tells any two days apart; that warns of nothing.
+    A statistic of a day has one value for all rows of it, and separates any two days; that warns of nothing.
     ``reference`` should list every feature (``top``).
 
     >>> drift = Drift(auc=0.9, rows=100, features=[])
@@ -171,7 +171,7 @@ def _compare(name: str, values: Matrix, from_test: NDArray[np.bool_]) -> Feature
 
 
 def feature_auc(train: Matrix, test: Matrix) -> float:
-    """How well one feature tells the sides apart, .5 to 1, whichever side has the larger values.
+    """How well one feature separates the sides, .5 to 1, whichever side has the larger values.
 
     A missing value counts as the lowest or as the highest, whichever separates more, so that a feature that is only
     missing more often drifts as well.

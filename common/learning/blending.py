@@ -1,4 +1,4 @@
-"""Blending rankers: their scores, standardised within each query, added up with weights found by search."""
+"""Blending rankers: their scores, standardised within each query, added up with searched weights."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
-from common.learning.listwise_softmax import Labels, Scores, Sizes
+from common.learning.listwise_softmax import Labels, Scores, Sizes, find_starts
 from common.learning.metrics import reciprocal_ranks
 
 
@@ -31,7 +31,7 @@ def standardise(scores: Scores, sizes: Sizes) -> Scores:
     """
     if not len(scores):
         return scores
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    starts = find_starts(sizes)
     count = np.repeat(sizes, sizes)[:, None]
     centred = scores - np.repeat(np.add.reduceat(scores, starts), sizes, axis=0) / count
     spread = np.sqrt(np.repeat(np.add.reduceat(centred**2, starts), sizes, axis=0) / count)

@@ -163,7 +163,7 @@ def _design(model: Logit, features: Matrix) -> Matrix:
 
 def _standardise(train: RankingDataset) -> Logit:
     """The model before it has weights: means, deviations, and which columns say anything within a query."""
-    centre, scale, known = _measure(train.features)
+    centre, scale, known = _compute_moments(train.features)
     flagged = np.flatnonzero(known < len(train.features))
     every = Logit(centre, scale, np.arange(len(centre)), flagged, np.zeros(len(centre) + len(flagged)), 0)
     varies = _vary_within(every, train)
@@ -171,7 +171,7 @@ def _standardise(train: RankingDataset) -> Logit:
     return Logit(centre, scale, valued, flagged, np.zeros(len(valued) + len(flagged)), 0)
 
 
-def _measure(features: Matrix) -> tuple[Matrix, Matrix, NDArray[np.int64]]:
+def _compute_moments(features: Matrix) -> tuple[Matrix, Matrix, NDArray[np.int64]]:
     """Per column mean, deviation and number of the finite values."""
     known = np.zeros(features.shape[1], np.int64)
     total, square = np.zeros(features.shape[1]), np.zeros(features.shape[1])

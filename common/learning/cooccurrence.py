@@ -1,19 +1,11 @@
-"""Item-to-item tables: one row per ordered pair, with item, neighbour and weight, counted in what users did.
+"""Item-to-item tables: one row per ordered pair, with item, neighbour and weight, counted in what users did."""
 
-``channels.py`` follows them. Nothing here knows a competition; every number is a parameter.
-"""
-
-import faiss
 import msgspec
-import numpy as np
 import polars as pl
-import scipy.sparse as sp
-from numpy.typing import NDArray
 
-from common.learning.features import HOUR_MS, lookup_rows
+from common.learning.features import HOUR_MS
 
 FIXED_POINT = 2**32
-FloatArray = NDArray[np.float32]
 
 
 class CovisitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,22 +18,6 @@ class CovisitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     half_life_hours: float
     power: float
     top: int
-
-
-class SwingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parameters of ``count_swings``."""
-
-    alpha: float
-    users_per_item: int
-    top: int
-
-
-class FollowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which clicks of a user's past ``channels.follow`` starts from, and the weight of each by rank and by age."""
-
-    last: int
-    decay: float
-    half_life_hours: float
 
 
 def count_covisits(clicks: pl.DataFrame, settings: CovisitSettings) -> pl.DataFrame:
@@ -57,9 +33,9 @@ def count_covisits(clicks: pl.DataFrame, settings: CovisitSettings) -> pl.DataFr
     ...     reach=2, forward=1.0, reverse=0.5, decay=0.5, half_life_hours=1e9, power=0.0, top=9
     ... )
     >>> clicks = pl.DataFrame({"user": [0, 0, 0], "item": [7, 8, 9], "time": [1, 2, 3]})
-    >>> pairs = count_covisits(clicks, settings).with_columns(unit=pl.col("weight") * np.log(4))
-    >>> pairs.select("item", "neighbour", pl.col("unit").round(3)).rows()[:2]  # 7 before 8, and 7 two before 9
-    [(7, 8, 1.0), (7, 9, 0.5)]
+    >>> pairs = count_covisits(clicks, settings).cast({"weight": pl.Float64})
+    >>> pairs.with_columns(pl.col("weight").round(3)).rows()[:2]  # 1 / log(4), and with the decay half of it
+    [(7, 8, 0.721), (7, 9, 0.361)]
     """
     log = clicks.sort("user", "time", "item").select("user", "item", "time", n=pl.len().over("user"))
     pairs = [
@@ -126,89 +102,6 @@ def _normalise(weights: pl.LazyFrame, clicks: pl.DataFrame, power: float) -> pl.
     count = clicks.lazy().group_by("item").agg(count=pl.len().cast(pl.Float64))
     joined = weights.join(count, on="item").join(count.select(neighbour="item", other="count"), on="neighbour")
     return joined.select("item", "neighbour", weight=pl.col("weight") / (pl.col("count") * pl.col("other")) ** power)
-
-
-def link_bipartite(clicks: pl.DataFrame, *, top: int) -> pl.DataFrame:
-    """Bi-network: a pair gains 1 / (log(1 + item's users) * log(1 + user's items)) from every user of both items.
-
-    The resource-allocation view of the user-item graph, as a sparse matrix product.
-
-    >>> clicks = pl.DataFrame({"user": [0, 0], "item": [7, 8]})  # each item has one user, the user two items
-    >>> (link_bipartite(clicks, top=9)["weight"].cast(pl.Float64) * np.log(2) * np.log(3)).round(3).to_list()
-    [1.0, 1.0]
-    """
-    pairs = clicks.select("user", "item").unique().sort("user", "item")
-    users, items = pairs["user"].unique().sort(), pairs["item"].unique().sort()
-    rows, columns = users.search_sorted(pairs["user"]).to_numpy(), items.search_sorted(pairs["item"]).to_numpy()
-    matrix = sp.csr_matrix((np.ones(pairs.height, np.float32), (rows, columns)), (len(users), len(items)))
-    by_user = sp.diags_array((1 / np.log1p(np.bincount(rows))).astype(np.float32))
-    by_item = sp.diags_array((1 / np.log1p(np.bincount(columns))).astype(np.float32))
-    product = sp.coo_array(by_item @ (matrix.T @ (by_user @ matrix)))
-    off = product.row != product.col
-    table = {"item": items[product.row[off]], "neighbour": items[product.col[off]], "weight": product.data[off]}
-    return keep_top(pl.LazyFrame(table), "item", "neighbour", "weight", top)
-
-
-def count_swings(clicks: pl.DataFrame, settings: SwingSettings, seed: int) -> pl.DataFrame:
-    """Swing: two users who share items i and j are better evidence for (i, j) the fewer items they share in all.
-
-    weight(i, j) = sum over pairs of users of both, of 1 / (alpha + items that the two users share), divided by
-    sqrt(users of j). At most ``users_per_item`` users of an item are compared: the number of user pairs grows with its
-    square. They are the first in one random order of all users (by ``seed``), so that popular items keep their overlap.
-
-    >>> clicks = pl.DataFrame({"user": [0, 0, 1, 1, 2], "item": [7, 8, 7, 8, 8]})  # 0 and 1 share both items
-    >>> swings = count_swings(clicks, SwingSettings(alpha=2.0, users_per_item=9, top=9), seed=0)
-    >>> (1 / swings["weight"].cast(pl.Float64) ** 2).round(3).to_list()  # 1 / (2 + 2) / sqrt(users): 3 of 8, 2 of 7
-    [48.0, 32.0]
-    """
-    pairs = clicks.select("user", "item").unique().sort("item", "user")
-    users = pairs["user"].unique().sort()
-    turn = np.random.default_rng(seed).permutation(len(users))
-    turned = pairs.join(pl.DataFrame({"user": users, "turn": turn}), on="user").sort("item", "turn")
-    some = turned.group_by("item", maintain_order=True).head(settings.users_per_item).select("item", "user").lazy()
-    # Two users who share one item only link it to nothing: pairs with a single row are dropped before the large join.
-    couples = some.join(some, on="item", suffix="_2").filter(pl.col("user") < pl.col("user_2"))
-    shared = couples.with_columns(n=pl.len().over("user", "user_2")).filter(pl.col("n") > 1)
-    triples = shared.join(shared.select("user", "user_2", neighbour="item"), on=["user", "user_2"])
-    weights = triples.filter(pl.col("item") != pl.col("neighbour")).group_by("item", "neighbour")
-    scored = weights.agg(weight=exact_sum(1 / (settings.alpha + pl.col("n"))))
-    count = pairs.lazy().group_by("item").agg(count=pl.len())
-    joined = scored.join(count.rename({"item": "neighbour"}), on="neighbour")
-    scaled = joined.select("item", "neighbour", weight=pl.col("weight") / pl.col("count").sqrt())
-    return keep_top(scaled, "item", "neighbour", "weight", settings.top)
-
-
-def find_nearest(items: NDArray[np.int32], vectors: FloatArray, queries: NDArray[np.int32], top: int) -> pl.DataFrame:
-    """Nearest neighbours by cosine, exact: for each item of ``queries`` that has a vector, its ``top`` nearest others.
-
-    ``vectors`` (n, d) belongs to ``items`` (n,), ascending. Memory: one normalised copy of the vectors.
-
-    >>> vectors = np.array([[1, 0], [5, 0], [0, 1]], np.float32)
-    >>> find_nearest(np.array([7, 8, 9], np.int32), vectors, np.array([7], np.int32), top=1).rows()
-    [(7, 8, 1.0)]
-    """
-    rows = lookup_rows(items, queries)
-    rows = rows[rows >= 0]
-    if not len(rows):
-        return pl.DataFrame(schema={"item": pl.Int32, "neighbour": pl.Int32, "weight": pl.Float32})
-    unit = normalise_rows(vectors)
-    index = faiss.IndexFlatIP(unit.shape[1])
-    index.add(unit)
-    weight, near = index.search(unit[rows], min(top + 1, len(items)))
-    table = pl.DataFrame(
-        {"item": np.repeat(items[rows], near.shape[1]), "neighbour": items[near.ravel()], "weight": weight.ravel()}
-    )
-    return keep_top(table.lazy().filter(pl.col("item") != pl.col("neighbour")), "item", "neighbour", "weight", top)
-
-
-def normalise_rows(vectors: FloatArray) -> FloatArray:
-    """Rows scaled to length 1, as contiguous float32; a row of zeros stays zero.
-
-    >>> normalise_rows(np.array([[3, 4], [0, 0]], np.float32)).round(3).tolist()
-    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
-    """
-    length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
-    return np.ascontiguousarray(vectors / np.maximum(length, 1e-12), dtype=np.float32)
 
 
 def keep_top(frame: pl.LazyFrame, group: str, item: str, value: str, top: int) -> pl.DataFrame:

@@ -24,6 +24,15 @@ class RankingDataset:
     labels: NDArray[np.float32]
     group_sizes: NDArray[np.int32]
 
+    @property
+    def query_numbers(self) -> NDArray[np.int64]:
+        """The number of each row's query, from 0 on: (n,).
+
+        >>> RankingDataset(("x",), np.zeros((3, 1)), np.zeros(3), np.array([2, 1])).query_numbers.tolist()
+        [0, 0, 1]
+        """
+        return np.repeat(np.arange(len(self.group_sizes)), self.group_sizes)
+
 
 def to_matrix(frame: pl.DataFrame) -> Matrix:
     """The frame as float32, null as NaN; a column that is not a number is refused by name.

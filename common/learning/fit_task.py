@@ -1,4 +1,4 @@
-"""What a fit of a ranker is told and gives back, whichever library does it."""
+"""The inputs and the result of a ranker's fit, whichever library does it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

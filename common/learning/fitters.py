@@ -145,10 +145,14 @@ def _softmax_gradients(
 def _quantise(
     rows: RankingDataset, margin: NDArray[np.float64] | None, settings: Mapping[str, Any], reference: Any
 ) -> Any:
-    groups, bins = np.repeat(np.arange(len(rows.group_sizes)), rows.group_sizes), settings.get("max_bin", 256)
-    names = list(rows.names)
     return xgboost.QuantileDMatrix(
-        rows.features, rows.labels, base_margin=margin, qid=groups, feature_names=names, max_bin=bins, ref=reference
+        rows.features,
+        rows.labels,
+        base_margin=margin,
+        qid=rows.query_numbers,
+        feature_names=list(rows.names),
+        max_bin=settings.get("max_bin", 256),
+        ref=reference,
     )
 
 
@@ -176,9 +180,8 @@ def fit_catboost(task: FitTask) -> Fit:
 
 
 def _pool(rows: RankingDataset, margin: NDArray[np.float64] | None) -> Any:
-    groups = np.repeat(np.arange(len(rows.group_sizes)), rows.group_sizes)
     names = list(rows.names)
-    return catboost.Pool(rows.features, rows.labels, group_id=groups, baseline=margin, feature_names=names)
+    return catboost.Pool(rows.features, rows.labels, group_id=rows.query_numbers, baseline=margin, feature_names=names)
 
 
 def fit_logit(task: FitTask) -> Fit:

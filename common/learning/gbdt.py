@@ -26,7 +26,7 @@ from common.learning.fit_task import Fit, FitTask, Recipe, read_margin
 LONGEST_MESSAGE = 200
 LIBRARY_ERRORS = (lightgbm.basic.LightGBMError, xgboost.core.XGBoostError, catboost.CatBoostError)
 # Where in the library's own code a message comes from: before the message, or behind it.
-SOURCE_PLACE = re.compile(r"^(\[[\d:]+\] )?\S+\.(cc|cpp|h|hpp):\d+: | at \S+, line \d+[ .]*$")
+SOURCE_LOCATION = re.compile(r"^(\[[\d:]+\] )?\S+\.(cc|cpp|h|hpp):\d+: | at \S+, line \d+[ .]*$")
 Datasets = RankingDataset | Sequence[RankingDataset]  # several parts are learned from as one
 
 
@@ -92,8 +92,8 @@ def _fit_one(family: str, fitter: Callable[[FitTask], Fit], task: FitTask) -> Ra
 
 
 def _first_line(error: Exception) -> str:
-    """What a library complains of, without the place in its source code and without its stack."""
-    return SOURCE_PLACE.sub("", str(error).strip().partition("\n")[0]).rstrip(" .")[:LONGEST_MESSAGE]
+    """A library's message, without its own file and line and without its stack."""
+    return SOURCE_LOCATION.sub("", str(error).strip().partition("\n")[0]).rstrip(" .")[:LONGEST_MESSAGE]
 
 
 def shorten(ranker: Ranker, rounds: int) -> Ranker:

@@ -4,8 +4,8 @@ Every list metric here is a sum over the query's relevant rows, so that a metric
 ``rank`` (1 is best), ``order`` (1 for the query's best relevant row, 2 for the next) and ``positives`` (how many
 answers the query has, those that retrieval missed included). A query without a relevant row scores 0 and stays in.
 
-Ties: a tied score counts AGAINST the positive in every list metric (its rank is behind all negatives of its score), so
-a constant score gains nothing from the order of the rows. AUC and GAUC give a tie one half, which is their definition.
+Ties: in ``reciprocal_ranks`` a tied score counts AGAINST the positive (its rank is behind all negatives of its score),
+so that a constant score gains nothing from the order of the rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -97,52 +97,11 @@ LIST_METRICS: Mapping[str, Callable[[int], pl.Expr]] = {
 }
 
 
-def _position_within(*keys: str) -> pl.Expr:
+def _position_within(key: str) -> pl.Expr:
     """1, 2, 3 … within each run of equal keys; on a frame sorted by them this needs no hash of the rows."""
     row = pl.int_range(pl.len(), dtype=pl.Int64)
-    starts = pl.any_horizontal((pl.col(key) != pl.col(key).shift()).fill_null(True) for key in keys)
+    starts = (pl.col(key) != pl.col(key).shift()).fill_null(True)
     return row - pl.when(starts).then(row).forward_fill() + 1
-
-
-def _refuse_missing_scores(predictions: pl.DataFrame) -> None:
-    score = pl.col("score").cast(pl.Float64)
-    if predictions.select((score.is_null() | score.is_nan()).any()).item():
-        raise ValueError("a prediction's score is missing or NaN")
-
-
-def evaluate(predictions: pl.DataFrame, answers: pl.DataFrame, k: Sequence[int] = CUTOFFS) -> pl.DataFrame:
-    """Score predictions (query, item, score) against answers (query, item); the result is that of ``evaluate_ranks``.
-
-    Ties are pessimistic. An answer that stands twice in the predictions is a ValueError.
-
-    >>> predicted = pl.DataFrame({"query": [0, 0, 0], "item": [7, 8, 9], "score": [0.5, 0.5, 0.1]})
-    >>> as_dict(evaluate(predicted, pl.DataFrame({"query": [0], "item": [7]}), k=[5]))["mrr@5"]  # tied with 8
-    0.5
-    """
-    _refuse_missing_scores(predictions)
-    relevant = answers.select("query", "item").unique()
-    return _summarise_hits(_rank_hits(predictions, relevant), relevant, k)
-
-
-def _rank_hits(predictions: pl.DataFrame, relevant: pl.DataFrame) -> pl.DataFrame:
-    """The predicted answers (query, item, rank): the rank is how many rows of the query score at least as much.
-
-    Answers tied with one another would all get the last rank of their tie; they share its last ranks instead.
-    """
-    scores = predictions.lazy().select("query", "item", "score")
-    hits = scores.join(relevant.lazy(), on=["query", "item"]).collect()
-    ranked = (
-        scores.select("query", "score")
-        .join(hits.lazy().select("query", "item", pl.col("score").alias("bar")), on="query")
-        .filter(pl.col("score") >= pl.col("bar"))
-        .group_by("query", "item")
-        .agg(pl.col("bar").first(), pl.len().cast(pl.Int64).alias("rank"))
-        .sort("query", "bar", "item")
-        .collect()
-    )
-    if ranked.height != hits.height:
-        raise ValueError("an answer stands twice in the predictions: (query, item) must be unique")
-    return ranked.select("query", "item", pl.col("rank") - _position_within("query", "bar") + 1)
 
 
 def evaluate_ranks(ranked: pl.DataFrame, answers: pl.DataFrame, k: Sequence[int] = CUTOFFS) -> pl.DataFrame:
@@ -195,89 +154,12 @@ def _mean_and_error(values: pl.Series, queries: int) -> tuple[float, float | Non
 
 
 def as_dict(table: pl.DataFrame) -> dict[str, float]:
-    """The result of ``evaluate`` by name and cut-off.
+    """The result of ``evaluate_ranks`` by name and cut-off.
 
     >>> as_dict(pl.DataFrame({"metric": ["mrr"], "k": [5], "value": [0.25]}))
     {'mrr@5': 0.25}
     """
     return {f"{name}@{k}": value for name, k, value in table.select("metric", "k", "value").iter_rows()}
-
-
-def auc(scored: pl.DataFrame) -> float | None:
-    """Area under the ROC curve of all rows (score, relevant) together; a tie counts one half; None with one class.
-
-    >>> auc(pl.DataFrame({"score": [0.9, 0.4, 0.4], "relevant": [True, True, False]}))  # one pair right, one tied
-    0.75
-    """
-    return gauc(scored.select("score", "relevant", pl.lit(0).alias("query")))
-
-
-def gauc(scored: pl.DataFrame) -> float | None:
-    """AUC per query of (query, score, relevant), averaged with the query's number of rows as weight.
-
-    Queries with one class only have no AUC and are left out; None where that leaves nothing. The weighting is that of
-    Zhou et al. 2018 (Deep Interest Network), the ranks are the Mann-Whitney form of the area.
-
-    >>> rows = {"query": [0, 0, 1, 1], "score": [2.0, 1.0, 5.0, 6.0], "relevant": [True, False, True, False]}
-    >>> gauc(pl.DataFrame(rows))  # query 0 is right, query 1 is wrong
-    0.5
-    """
-    _refuse_missing_scores(scored)
-    relevant = pl.col("relevant").cast(pl.Float64)
-    above = pl.col("score").rank("average").over("query")
-    per_query = (
-        scored.lazy()
-        .select("query", relevant.alias("relevant"), (above * relevant).alias("ranks"))
-        .group_by("query")
-        .agg(pl.len().cast(pl.Float64).alias("rows"), pl.col("relevant").sum().alias("good"), pl.col("ranks").sum())
-        .filter((pl.col("good") > 0) & (pl.col("good") < pl.col("rows")))
-        .sort("query")
-    )
-    good, bad = pl.col("good"), pl.col("rows") - pl.col("good")
-    area = (pl.col("ranks") - good * (good + 1) / 2) / (good * bad)
-    result: float | None = per_query.select((area * pl.col("rows")).sum() / pl.col("rows").sum()).collect().item()
-    return None if result is None or np.isnan(result) else result
-
-
-def coverage(ranked: pl.DataFrame, catalogue: int, k: int) -> float:
-    """Share of a catalogue of that many items that stands in the first k of at least one list.
-
-    >>> coverage(pl.DataFrame({"item": [7, 8, 7], "rank": [1, 2, 1]}), 10, k=2)
-    0.2
-    """
-    return ranked.filter(pl.col("rank") <= k)["item"].n_unique() / catalogue
-
-
-def novelty(ranked: pl.DataFrame, clicks: pl.DataFrame, k: int) -> float | None:
-    """Mean of -log2(an item's share of all clicks) over the first k ranks of all lists (Vargas and Castells 2011).
-
-    ``clicks`` has one row per click (item). An item never clicked counts as clicked once, so that the mean is finite.
-
-    >>> novelty(pl.DataFrame({"item": [7, 8], "rank": [1, 2]}), pl.DataFrame({"item": [7, 7, 8, 9]}), k=2)
-    1.5
-    """
-    counts = clicks.group_by("item").agg(pl.len().alias("count"))
-    listed = ranked.filter(pl.col("rank") <= k).join(counts, on="item", how="left", maintain_order="left")
-    share = pl.col("count").fill_null(1) / max(clicks.height, 1)
-    result: float | None = listed.select((-share.log(2)).mean()).item()
-    return result
-
-
-def category_diversity(ranked: pl.DataFrame, categories: pl.DataFrame, k: int) -> float | None:
-    """Mean over lists of the share of pairs in the first k whose categories differ (Ziegler et al. 2005).
-
-    ``categories`` maps item to category; items without one, and lists with fewer than two items, are left out.
-
-    >>> lists = pl.DataFrame({"query": [0, 0, 0], "item": [7, 8, 9], "rank": [1, 2, 3]})
-    >>> category_diversity(lists, pl.DataFrame({"item": [7, 8, 9], "category": ["a", "a", "b"]}), k=3)
-    0.6666666666666667
-    """
-    listed = ranked.filter(pl.col("rank") <= k).join(categories.select("item", "category"), on="item")
-    alike = listed.group_by("query", "category").len().with_columns(pl.col("len").cast(pl.Float64))
-    per_query = alike.group_by("query").agg(pl.col("len").sum(), same=(pl.col("len") * (pl.col("len") - 1)).sum())
-    pairs = per_query.filter(pl.col("len") > 1).sort("query")
-    result: float | None = pairs.select((1 - pl.col("same") / (pl.col("len") * (pl.col("len") - 1))).mean()).item()
-    return result
 
 
 def reciprocal_ranks(
@@ -294,7 +176,7 @@ def reciprocal_ranks(
     """
     if not len(sizes):
         return np.empty(0)
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    starts = np.cumsum(sizes) - sizes
     best = np.maximum.reduceat(np.where(labels > 0, score, -np.inf), starts)
     ahead = np.add.reduceat((score >= np.repeat(best, sizes)).astype(np.int64), starts)
     return np.where(np.isfinite(best) & (ahead <= k), 1 / np.maximum(ahead, 1), 0.0)

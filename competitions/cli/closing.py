@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.day.board import describe_place, find_board
-from common.day.compare import Difference, describe_difference, pair_queries, read_records
+from common.day.board import describe_position, find_board
+from common.day.compare import Difference, compute_difference, pair_queries, read_records
 from common.engine.console import print_table, shorten_steps, wide_console
 from common.engine.errors import UserError
 from competitions import ROOM
@@ -54,7 +54,7 @@ def show_end(closing: Closing) -> None:
     if closing.change and not closing.unchanged:
         print(closing.change)
     if board := find_board(record, ROOM / str(record.get("name"))):
-        print(describe_place(record, board))
+        print(describe_position(record, board))
     if truth:
         share = truth["score"] / truth["oracle"]
         print(
@@ -74,7 +74,7 @@ def describe_change(before: Path, after: Path) -> str | None:
     """The change of the score against the run before, query by query; None where the two cannot be compared."""
     try:
         one, other = read_records(before, after)
-        gain = describe_difference(pair_queries(before, after)) if one["metric"] == other["metric"] else None
+        gain = compute_difference(pair_queries(before, after)) if one["metric"] == other["metric"] else None
     except UserError:  # other files, other queries, a damaged record
         gain = None
     if gain is None:

@@ -15,10 +15,11 @@ from typing import Any
 
 from common.day.cluster import connect
 from common.day.hosts.simulated import check_memory, is_simulated
+from common.day.judged import write_record
 from common.day.record_schema import RECORD, read_record
 from common.day.registry import find_runs
 from common.day.rerun import adds_nothing
-from common.day.run_record import Origin, write_record
+from common.day.run_record import Origin
 from common.day.tuning.tuned_config import list_foreign
 from common.engine.errors import UserError
 from common.engine.progress import say
@@ -59,8 +60,7 @@ def execute(options: RunOptions) -> None:
     origin = Origin(
         options.name, inputs.folder, files, simulated, config, overrides, inputs.tuned, started, until, bool(cv_only)
     )
-    report = competition.build_record(outcome, config, truth, work)
-    record = write_record(work, origin, report, time.perf_counter() - began)
+    record = write_record(work, origin, competition.judge(outcome, config), truth, began)
     if kept := sum(step.kept for step in work.timings):
         say(f"  {kept} {'step' if kept == 1 else 'steps'} kept")
     prune(build / "cache", config.keep_gib)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from common.day import registry
-from common.day.board import find_board, place
+from common.day.board import find_board, position
 from common.day.record_schema import RECORD, read_record
 from common.engine.console import print_table, wide_console
 from competitions import NAMES, ROOM
@@ -78,7 +78,7 @@ def lb(
     )
     board = find_board(record, ROOM / record["name"])
     if board is not None:
-        print(f"{score:.4f} lies {place(score, board)}")
+        print(f"{score:.4f} lies {position(score, board)}")
 
 
 def report(run: Annotated[str, typer.Argument(help="A run, as for compare.")] = "last", build: Build = BUILD) -> None:

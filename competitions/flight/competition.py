@@ -8,7 +8,7 @@ from common.day.hosts.simulated import HostFiles
 from common.engine.memory import MemoryNeed
 from competitions.flight.config import FlightConfig
 from competitions.flight.day import ladder
-from competitions.flight.day.run_record import METRIC, build_record, score_truth
+from competitions.flight.day.judged import METRIC, judge, score_truth
 from competitions.flight.io import reader
 from competitions.flight.pipeline import solve, validate
 from competitions.flight.simulator.simulate import Law, Simulation, describe, simulate
@@ -50,7 +50,7 @@ COMPETITION = Competition(
     locate=locate,
     validate=validate,
     solve=solve,
-    build_record=build_record,
+    judge=judge,
     score_truth=score_truth,
     check=check_submission,
     score=score_submission,

@@ -10,16 +10,7 @@ from common.engine.decisions import AUTO
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 BLOCKS = ("core", "public", "pair", "tariff", "lift", "taste")
-MODELS = (
-    "catboost_yetirank",
-    "catboost_softmax",
-    "xgboost_softmax",
-    "xgboost_pairwise",
-    "xgboost_ndcg",
-    "lightgbm_lambdarank",
-    "lightgbm_softmax",
-    "logit",
-)
+MODELS = ("lightgbm_softmax", "catboost_softmax")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,11 +30,9 @@ class SplitSettings(Settings, frozen=True):
 
 
 class BaselineSettings(Settings, frozen=True):
-    """The named baseline, ``fit`` on request: one model on the public notebooks' blocks, which is not blended."""
+    """``fit``: the named baseline (``ranking/rankers.py``) is fitted and measured beside the others, not blended."""
 
     fit: bool
-    model: str
-    blocks: tuple[str, ...]
 
 
 class SampleSettings(Settings, frozen=True):
@@ -59,25 +48,18 @@ class SampleSettings(Settings, frozen=True):
 class RankSettings(Settings, frozen=True):
     """``models``: what is fitted and blended; ``patience`` 0: no early stop; ``seeds``: fits of each, averaged.
 
-    ``blocks``: of features, or auto alone; ``base_margin``: the feature that scores start from, "" for none. Each
-    model's parameters follow under its name, in its library's words; auto is decided by the size of the log.
+    ``blocks``: of features, or auto alone. Each model's parameters follow under its name, in its library's words; auto
+    is decided by the size of the log.
     """
 
     models: tuple[str, ...]
     blocks: tuple[str, ...]
-    base_margin: str
     seeds: Count | Literal["auto"]
     sample: SampleSettings
     rounds: Count
     patience: Annotated[int, msgspec.Meta(ge=0)] | Literal["auto"]
-    catboost_yetirank: dict[str, Any]
-    catboost_softmax: dict[str, Any]
-    xgboost_softmax: dict[str, Any]
-    xgboost_pairwise: dict[str, Any]
-    xgboost_ndcg: dict[str, Any]
-    lightgbm_lambdarank: dict[str, Any]
     lightgbm_softmax: dict[str, Any]
-    logit: dict[str, Any]
+    catboost_softmax: dict[str, Any]
 
     def parameters_of(self, model: str) -> dict[str, Any]:
         """The parameters of one of ``MODELS``."""
@@ -85,30 +67,20 @@ class RankSettings(Settings, frozen=True):
         return parameters
 
 
-class BlendSettings(Settings, frozen=True):
-    """``bucket_sessions``: sessions that a group-size bucket has at least."""
-
-    bucket_sessions: Count
-
-
 class FlightConfig(Settings, frozen=True):
-    """Everything a run depends on, but for the raw files. ``rerank_penalties`` are tried on the validation sessions."""
+    """Everything a run depends on, but for the raw files."""
 
     seed: Seed
     keep_gib: float
-    rerank_penalties: Annotated[tuple[Annotated[float, msgspec.Meta(ge=0)], ...], msgspec.Meta(min_length=1)]
     split: SplitSettings
     baseline: BaselineSettings
     rank: RankSettings
-    blend: BlendSettings
 
     def __post_init__(self) -> None:
         """Refuse names of no model or block."""
         refuse_unknown("rank.models", self.rank.models, MODELS)
         if self.rank.blocks != (AUTO,):
             refuse_unknown("rank.blocks", self.rank.blocks, BLOCKS)
-        refuse_unknown("baseline.model", (self.baseline.model,), MODELS)
-        refuse_unknown("baseline.blocks", self.baseline.blocks, BLOCKS)
 
 
 def refuse_unknown(where: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:

@@ -7,22 +7,25 @@ same functions as the test's; what either may look back on is decided in one pla
 the log in another, ``plan.py``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common.engine.decisions import say_decisions
 from common.engine.run import Result, Run, collect
+from common.io.submission import Checked
+from common.learning.dataset import Matrix
+from common.learning.gbdt import Ranker
 from competitions.flight import submission
 from competitions.flight.config import FlightConfig
-from competitions.flight.day.summary import Outcome, Validated
-from competitions.flight.features.booking_history import BookingLog, build_history, collect_bookings
+from competitions.flight.features.booking_history import BookingLog, History, build_history, collect_bookings
 from competitions.flight.io.reader import RawFiles, Searches, learn_codes, read_searches, refuse_shared
 from competitions.flight.plan import Plan, make_plan
-from competitions.flight.ranking.blending import find_blend, find_penalty, measure_all, rank_test
-from competitions.flight.ranking.cross_validation import refit_all
+from competitions.flight.ranking.blending import Blend, find_blend, measure_all, rank_test
+from competitions.flight.ranking.cross_validation import CrossFit, cross_fit, refit_all
 from competitions.flight.ranking.rankers import (
     Choice,
+    Floats,
     choose_features,
-    cross_fit_ranker,
     list_blocks,
     list_recipes,
     make_recipe,
@@ -30,7 +33,7 @@ from competitions.flight.ranking.rankers import (
     stack_scores,
 )
 from competitions.flight.ranking.training_data import Histories, TrainingData, build_histories, build_training_data
-from competitions.flight.split import Split, make_split, take_test_snapshot
+from competitions.flight.split import Snapshots, Split, make_split, take_test_snapshot
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,47 @@ class Prepared:
     histories: Result[Histories]
     data: Result[TrainingData]
     choice: Result[Choice]
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What a run knows once it has validated, read from disk on access.
+
+    ``names``: the rankers, which are the columns of ``scores`` (of the validation rows, by ``crosses``). ``snapshots``:
+    what the sessions of the test look back on.
+    """
+
+    files: RawFiles
+    train: Result[Searches]
+    test: Result[Searches]
+    plan: Plan
+    choice: Choice
+    split: Result[Split]
+    log: Result[BookingLog]
+    data: Result[TrainingData]
+    names: Sequence[str]
+    crosses: Sequence[Result[CrossFit]]
+    scores: Result[Floats]
+    blend: Result[Blend]
+    measured: Result[list[dict[str, float]]]
+    snapshots: Result[Snapshots]
+
+    @property
+    def rungs(self) -> list[str]:
+        """What is measured, in order: every model, the baseline where it is fitted, the blend."""
+        return [*self.names, "blend"]
+
+
+@dataclass(frozen=True)
+class Outcome(Validated):
+    """The results of a whole run: ``test_scores`` has a column for each of the ``final_rankers``; ``history``: the
+    test's.
+    """
+
+    final_rankers: Sequence[Result[Ranker]]
+    history: Result[History]
+    test_scores: Result[Matrix]
+    checked: Sequence[Checked]
 
 
 def prepare(files: RawFiles, config: FlightConfig, run: Run) -> Prepared:
@@ -78,25 +122,24 @@ def prepare(files: RawFiles, config: FlightConfig, run: Run) -> Prepared:
     # The fit on the chosen set is that of the first model: it is not done again.
     judge = config.rank.models[0]
     recipes = [make_recipe(config, plan, judge, features) for features in plan.features if len(plan.features) > 1]
-    tried = [step(cross_fit_ranker, recipe, data.folds, name=f"fit.{judge}") for recipe in recipes]
+    tried = [step(cross_fit, recipe, data.folds, name=f"fit.{judge}") for recipe in recipes]
     choice = step(choose_features, plan.features, collect(tried), data.folds, plan.folds)
     return Prepared(train, test, plan, split, log, histories, data, choice)
 
 
 def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
-    """Fit on the folds, blend, rerank, measure; of the test no more is known than what its sessions look back on."""
+    """Fit on the folds, blend, measure; of the test no more is known than what its sessions look back on."""
     step = run.step
     prepared = prepare(files, config, run)
     data, plan, split = prepared.data, prepared.plan, prepared.split
 
     # 6. Rankers: the folds choose the rounds.
     recipes = list_recipes(config, plan, prepared.choice.value)
-    crosses = [step(cross_fit_ranker, recipe, data.folds, name=f"fit.{name}") for name, recipe in recipes.items()]
+    crosses = [step(cross_fit, recipe, data.folds, name=f"fit.{name}") for name, recipe in recipes.items()]
 
-    # 7. Blend by group size, then the same-flight rerank; both are chosen on out-of-fold scores.
+    # 7. Blend: temperatures, and weights where these pay, are fitted on out-of-fold scores.
     scores = step(stack_scores, collect(crosses))
-    blend = step(find_blend, data, scores, len(plan.models), config.blend)
-    penalty = step(find_penalty, data, scores, blend, config.rerank_penalties)
+    blend = step(find_blend, data, scores, len(plan.models))
 
     train, test, period = prepared.train, prepared.test, config.split.stretch_days
     return Validated(
@@ -112,8 +155,7 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
         crosses=crosses,
         scores=scores,
         blend=blend,
-        penalty=penalty,
-        measured=step(measure_all, data, scores, blend, penalty, split.repeats),
+        measured=step(measure_all, data, scores, blend, split.repeats),
         snapshots=step(take_test_snapshot, train.sessions, test.sessions, split.cross_fitted, period, name="ask_test"),
     )
 
@@ -135,7 +177,7 @@ def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
     blocks = list_blocks(config, plan)
     history = step(build_history, judged.log, judged.snapshots, blocks, name="test.history")
     test_scores = step(score_test, test, judged.snapshots, history, collect(fits), blocks)
-    ranks = step(rank_test, test, test_scores, judged.blend, judged.penalty)
+    ranks = step(rank_test, test, test_scores, judged.blend)
     paths = submission.write_submission(ranks.value, files.test, run.folder)
     return Outcome(
         **vars(judged),

@@ -12,7 +12,7 @@ import polars as pl
 
 from common.engine.decisions import AUTO, Decision
 from common.engine.errors import UserError
-from competitions.flight.config import MODELS, FlightConfig
+from competitions.flight.config import FlightConfig
 from competitions.flight.metrics import LARGE
 
 ENOUGH_SESSIONS = 2_000  # scored ones: fewer leave a standard error of the hit rate above .011
@@ -28,14 +28,12 @@ MARGIN = "taste_total"
 SMALL_TREES: Mapping[str, Any] = {
     "num_leaves": 12,
     "depth": 4,
-    "max_depth": 4,
     "extra_trees": True,
     "learning_rate": 0.05,
 }
 LARGE_TREES: Mapping[str, Any] = {
     "num_leaves": 31,
     "depth": 6,
-    "max_depth": 6,
     "extra_trees": False,
     "learning_rate": 0.1,
 }
@@ -72,8 +70,8 @@ class Features:
 @dataclass(frozen=True)
 class Plan:
     """``validation``: time, blocks or folds; ``folds`` of it, ``repeats``. ``features``: the sets that validation is to
-    choose from, one where there is nothing to choose. ``models`` are blended; ``parameters`` of every model, and
-    ``seeds`` fits of each.
+    choose from, one where there is nothing to choose. ``models`` are blended; ``parameters`` of each, and ``seeds``
+    fits of it.
     """
 
     validation: str
@@ -101,9 +99,7 @@ def make_plan(train: pl.DataFrame, test: pl.DataFrame, config: FlightConfig) -> 
     survey = survey_log(train, test)
     validation, folds, repeats, way = decide_validation(survey, config)
     features, why = decide_features(survey, config)
-    models = config.rank.models
-    parameters, _ = decide_parameters(survey, config, MODELS)
-    _, size = decide_parameters(survey, config, models)
+    parameters, size = decide_parameters(survey, config)
     patience, seeds, seeding = decide_fits(survey, config)
     decisions = (
         Decision("split.validation", way[0], way[1]),
@@ -111,7 +107,7 @@ def make_plan(train: pl.DataFrame, test: pl.DataFrame, config: FlightConfig) -> 
         Decision("trees", size[0], size[1]),
         Decision("rank.seeds, rank.patience", f"{seeds}, {patience}", seeding),
     )
-    return Plan(validation, folds, repeats, features, models, parameters, patience, seeds, decisions)
+    return Plan(validation, folds, repeats, features, config.rank.models, parameters, patience, seeds, decisions)
 
 
 def decide_validation(survey: Survey, config: FlightConfig) -> tuple[str, int, int, tuple[str, str]]:
@@ -138,23 +134,20 @@ def decide_validation(survey: Survey, config: FlightConfig) -> tuple[str, int, i
 
 def decide_features(survey: Survey, config: FlightConfig) -> tuple[tuple[Features, ...], str]:
     """The sets of features that come into question, and why these."""
-    blocks, margin = config.rank.blocks, config.rank.base_margin
+    blocks = config.rank.blocks
     if blocks != (AUTO,):
-        start = MARGIN if "taste" in blocks and survey.has_memory else None
-        return (Features("as set", blocks, start if margin == AUTO else margin or None),), "set"
+        return (Features("as set", blocks, MARGIN if "taste" in blocks and survey.has_memory else None),), "set"
     if survey.has_memory:
-        start = MARGIN if margin == AUTO else margin or None
-        past = Features("past bookings", ("core", "pair", "lift", "taste"), start)
+        past = Features("past bookings", ("core", "pair", "lift", "taste"), MARGIN)
         return offer_tariffs((past,), survey, "people come back")
     plain, encoded = ("core", "pair"), ("core", "pair", "lift")
     offered = (
         Features("no bookings", plain),
         Features("encodings", encoded),
-        Features("encodings, from a logit", (*encoded, "taste"), MARGIN if margin == AUTO else margin or None),
+        Features("encodings, from a logit", (*encoded, "taste"), MARGIN),
     )
-    return offer_tariffs(
-        offered, survey, "nobody comes back: encodings of carriers and routes where validation says so"
-    )
+    why = "nobody comes back: encodings of carriers and routes where validation says so"
+    return offer_tariffs(offered, survey, why)
 
 
 def offer_tariffs(sets: tuple[Features, ...], survey: Survey, why: str) -> tuple[tuple[Features, ...], str]:
@@ -168,22 +161,19 @@ def offer_tariffs(sets: tuple[Features, ...], survey: Survey, why: str) -> tuple
     return (*extended, *sets), reason
 
 
-def decide_parameters(
-    survey: Survey, config: FlightConfig, models: tuple[str, ...]
-) -> tuple[dict[str, dict[str, Any]], tuple[str, str]]:
+def decide_parameters(survey: Survey, config: FlightConfig) -> tuple[dict[str, dict[str, Any]], tuple[str, str]]:
     """Every model's parameters with the size of its trees, and in words."""
-    large = survey.sessions >= LARGE_LOG
-    auto = LARGE_TREES if large else SMALL_TREES
-    given = {model: config.rank.parameters_of(model) for model in models}
+    auto = LARGE_TREES if survey.sessions >= LARGE_LOG else SMALL_TREES
+    given = {model: config.rank.parameters_of(model) for model in config.rank.models}
     for model, own in given.items():
         refuse_auto(model, [key for key, value in own.items() if value == AUTO and key not in auto])
     parameters = {
         model: {key: auto[key] if value == AUTO else value for key, value in own.items()}
         for model, own in given.items()
     }
-    left = any(AUTO in own.values() for own in given.values())
-    size = f"{auto['num_leaves']} leaves" if left else "as set"
-    return parameters, (size, f"{survey.sessions:,} sessions with a booking" if left else "set")
+    if not any(AUTO in own.values() for own in given.values()):
+        return parameters, ("as set", "set")
+    return parameters, (f"{auto['num_leaves']} leaves", f"{survey.sessions:,} sessions with a booking")
 
 
 def refuse_auto(model: str, unknown: list[str]) -> None:

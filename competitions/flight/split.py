@@ -69,18 +69,10 @@ def make_split(
     """The split of a plan: its way of ``validation`` (time, blocks or folds), the number of folds and of repeats."""
     if validation == "folds":
         return split_folds(sessions, folds, repeats, seed)
-    return split_blocks(sessions, settings, folds) if validation == "blocks" else split_last(sessions, settings)
-
-
-def split_last(sessions: pl.DataFrame, settings: SplitSettings) -> Split:
-    """The last share of the sessions validates."""
-    return split_by_time(sessions, [find_cut(sessions, settings.valid_share)], settings.stretch_days, "last sessions")
-
-
-def split_blocks(sessions: pl.DataFrame, settings: SplitSettings, folds: int) -> Split:
-    """The last shares of the sessions validate one after the other, each by what was learned before it."""
+    # The last shares of the sessions, one after the other; each is judged by what was learned before it.
     cuts = [find_cut(sessions, settings.valid_share * count) for count in range(folds, 0, -1)]
-    return split_by_time(sessions, cuts, settings.stretch_days, "successive blocks of time")
+    name = "last sessions" if validation == "time" else "successive blocks of time"
+    return split_by_time(sessions, cuts, settings.stretch_days, name)
 
 
 def find_cut(sessions: pl.DataFrame, share: float) -> int:

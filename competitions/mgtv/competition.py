@@ -8,7 +8,7 @@ from common.day.hosts.simulated import HostFiles
 from common.engine.memory import MemoryNeed
 from common.engine.run import Run
 from competitions.mgtv.config import MgtvConfig
-from competitions.mgtv.day.run_record import METRIC, build_record, score_truth
+from competitions.mgtv.day.judged import METRIC, judge, score_truth
 from competitions.mgtv.io import reader
 from competitions.mgtv.pipeline import solve, validate
 from competitions.mgtv.simulator.simulate import Simulation, describe, simulate
@@ -45,7 +45,7 @@ COMPETITION = Competition(
     locate=locate,
     validate=validate,
     solve=solve,
-    build_record=build_record,
+    judge=judge,
     score_truth=score_truth,
     check=check_submission,
     score=score_submission,

@@ -11,8 +11,8 @@ from common.engine.decisions import AUTO
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
-BLOCKS = ("video", "device", "pair", "list", "profile", "comment", "sequence")
-MODELS = ("lightgbm_softmax", "xgboost_softmax", "catboost_softmax", "logit")
+BLOCKS = ("video", "device", "pair", "list", "profile", "comment")
+MODELS = ("lightgbm_softmax",)  # of the choice; what was mixed in never raised the score, see LOG.md
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,16 +24,14 @@ class HostSettings(Settings, frozen=True):
 
     ``board``: auto takes B where its files are there. ``asked`` and ``shown``: their paths, {board} stands for A or B.
     ``none_values``: values of item_cid and sid that mean none. ``several_plays``: seconds of a pair with several play
-    rows on a day. ``comment_mib``: the most that a comment workbook may be, unpacked.
+    rows on a day.
     """
 
     board: Literal["auto", "A", "B"]
     asked: str
     shown: str
-    submission: str
     none_values: tuple[str, ...]
     several_plays: Literal["first", "sum", "max"]
-    comment_mib: Positive
 
 
 class TruthSettings(Settings, frozen=True):
@@ -59,78 +57,46 @@ class SplitSettings(Settings, frozen=True):
     valid_queries: Count
 
 
-class BlockSettings(Settings, frozen=True):
-    """What the blocks of features are made with; which blocks there are is none of it, so that one more leaves the
-    others' results as they are.
-
-    ``half_lives`` in days, of the decayed counts, the longest last. ``prior``: impressions (or plays) that speak for
-    the level above in an empirical-Bayes rate. ``categories``: profile columns that are names, not amounts.
+class FeatureSettings(Settings, frozen=True):
+    """``blocks``: "auto" are all that the files have data for. ``half_lives`` in days, of the decayed counts, the
+    longest last. ``categories``: profile columns that are names, not amounts.
     """
 
+    blocks: tuple[str, ...] | Literal["auto"]
     half_lives: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1)]
-    prior: Positive
-    device_prior: Positive
     categories: tuple[str, ...]
-    vector_size: Count
-    last_videos: Count
-    sharpness: Positive
 
     def __post_init__(self) -> None:
-        """Refuse half-lives out of order."""
+        """Refuse names that are no block, and half-lives out of order."""
+        if self.blocks != AUTO:
+            refuse_wrong("features.blocks", tuple(self.blocks), BLOCKS)
         if any(longer <= shorter for shorter, longer in itertools.pairwise(self.half_lives)):
             raise ValueError("features.half_lives must ascend: the longest stands last")
 
 
-class FeatureSettings(BlockSettings, frozen=True):
-    """``blocks``: "auto" are all that the files have data for."""
-
-    blocks: tuple[str, ...] | Literal["auto"]
-
-    def __post_init__(self) -> None:
-        """Refuse names that are no block."""
-        if self.blocks != AUTO:
-            refuse_wrong("features.blocks", tuple(self.blocks), BLOCKS)
-        super().__post_init__()
-
-    def of_blocks(self) -> BlockSettings:
-        """The settings without the names of the blocks."""
-        return BlockSettings(**{name: getattr(self, name) for name in BlockSettings.__struct_fields__})
-
-
 class WatchSettings(Settings, frozen=True):
-    """``models`` are fitted on the features of ``blocks`` and mixed; ``negatives``: of each training list, at most so
-    many videos besides the answer; ``rounds`` at most, ended by ``patience``; ``blend_l2``: ridge on the weights of the
-    mix.
-
-    Each model's parameters follow under its name, in its library's words.
+    """The model of the choice, on the features of ``blocks``. ``negatives``: of each training list, at most so many
+    videos besides the answer; ``rounds`` at most, ended by ``patience``; ``lightgbm_softmax``: LightGBM's parameters.
     """
 
-    models: tuple[str, ...]
     blocks: tuple[str, ...]
     negatives: Count
     rounds: Count
     patience: Count
-    blend_l2: NotNegative
     lightgbm_softmax: dict[str, Any]
-    xgboost_softmax: dict[str, Any]
-    catboost_softmax: dict[str, Any]
-    logit: dict[str, Any]
 
     def __post_init__(self) -> None:
-        """Refuse names that are no model."""
-        refuse_wrong("watch.models", self.models, MODELS)
+        """Refuse names that are no block."""
         refuse_wrong("watch.blocks", self.blocks, BLOCKS)
 
 
 class CompletionSettings(Settings, frozen=True):
-    """``bins`` of the completion rate with about as many plays each; ``grid``: answers that are tried; ``rows`` to fit
-    on at most, the latest; ``blocks`` of features; ``parameters`` are LightGBM's.
+    """``bins`` of the completion rate with about as many plays each, from the features of ``blocks``; ``rounds`` at
+    most, ended by ``patience``; ``parameters`` are LightGBM's.
     """
 
     blocks: tuple[str, ...]
     bins: Annotated[int, msgspec.Meta(ge=2)]
-    grid: Annotated[int, msgspec.Meta(ge=10)]
-    rows: Count
     rounds: Count
     patience: Count
     parameters: dict[str, Any]

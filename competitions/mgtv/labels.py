@@ -15,7 +15,11 @@ Floats = NDArray[np.float64]
 
 
 def score_rates(truth: Floats, answer: Floats) -> Floats:
-    """s(t, p), element by element with broadcasting; 0 where ``truth`` is not above 0 or unknown (NaN)."""
+    """s(t, p), element by element with broadcasting; 0 where ``truth`` is not above 0 or unknown (NaN).
+
+    >>> score_rates(np.array([0.5, 0.5, 0.0]), np.array([0.5, 0.0, 0.0])).tolist()
+    [1.0, 0.5, 0.0]
+    """
     known = truth > 0
     t = np.where(known, truth, 1.0)
     return np.where(known, 1.0 / (1.0 + np.sqrt(np.abs(t - answer) / t)), 0.0)

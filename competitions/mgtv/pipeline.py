@@ -7,60 +7,95 @@ the test day go through the same functions; each sees the log strictly before it
 """
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
-from common.engine.decisions import say_decisions
+from common.engine.decisions import Decision, say_decisions
 from common.engine.run import Result, Run, bundle, collect, collect_named, derive
-from common.io.submission import write_csv
-from competitions.mgtv import labels, split, submission
-from competitions.mgtv.config import MgtvConfig
-from competitions.mgtv.day.summary import Outcome, Prepared, Tables, Validated, measure
-from competitions.mgtv.features import profile, target_encoding
-from competitions.mgtv.features.build import Sources, describe_blocks, list_dates
+from common.io.submission import Checked, write_csv
+from common.learning.conditional_logit import Logit
+from common.learning.fit_task import Recipe
+from common.learning.gbdt import Ranker, fit, refit
+from competitions.mgtv import labels, metrics, split, submission
+from competitions.mgtv.config import MODELS, FeatureSettings, MgtvConfig
+from competitions.mgtv.features import build, comment, device, pair, profile, target_encoding, video
+from competitions.mgtv.features import list as slate_list
+from competitions.mgtv.features.build import Sources
+from competitions.mgtv.features.device_history import build_history
 from competitions.mgtv.io import reader
-from competitions.mgtv.models import click_ranker, decision
+from competitions.mgtv.labels import Floats
+from competitions.mgtv.models import click_ranker, completion, decision
+from competitions.mgtv.models.completion import Completion
 from competitions.mgtv.models.dataset import DayFeatures, join_day
-from competitions.mgtv.models.day_models import fit_models, predict_day, refit_models
-from competitions.mgtv.plan import choose_settings, list_asked, settle
+from competitions.mgtv.models.decision import Predictions
+from competitions.mgtv.plan import Plan, choose_settings, list_open, plan_days, settle
 from competitions.mgtv.split import Slates
 
-
-def validate(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Validated:
-    """Fit, predict and score each validation day; of the test day nothing is made but its slates."""
-    step, ready = run.step, prepare(files, config, run)
-    config, plan, labelled = ready.config, ready.plan, ready.labelled
-    watch = config.watch
-
-    # 4. Watch and 5. completion: the validation days are scored by models fitted on the days before them.
-    early = fit_models(run, labelled, config, plan.valid)
-    valid = [predict_day(run, config, f"day{day:02d}", labelled[day], early) for day in plan.valid]
-    days, scores = collect([labelled[day] for day in plan.valid]), collect([day.scores for day in valid])
-    blend = step(click_ranker.find_blend, days, scores, watch.models, watch.blend_l2)
-    mixed = step(click_ranker.mix_across, days, scores, watch.models, watch.blend_l2)
-    measured = step(measure, collect(valid), mixed, watch.models, config.decide.power, config.seed)
-    return Validated(
-        files=files, config=config, ready=ready, early=early, valid=valid, blend=blend, mixed=mixed, measured=measured
-    )
+Days = Mapping[int, Result[DayFeatures]]  # by number, ascending
 
 
-def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
-    """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
-    step, judged = run.step, validate(files, config, run)
-    config, ready, videos = judged.config, judged.ready, judged.ready.tables.videos
+@dataclass(frozen=True)
+class RawTables:
+    """What was read, as results of steps."""
 
-    # 6. The final fits use every labelled day; the test is answered, written, read back from disk and checked.
-    slates = ready.test_slates
-    outcome = step(split.hide_outcome, slates, name="test.outcome")
-    day = describe_day(run, "test", ready.sources, slates, outcome, config)
-    fallback = step(decision.find_fallback, ready.sources.log, videos.frame)
-    final = refit_models(run, ready.labelled, config, judged.early)
-    test = predict_day(run, config, "test", day, final)
-    answers = step(submission.answer, slates, test, judged.blend, config.decide.power, fallback, ready.tables.codes)
-    path = write_csv(answers.value, run.folder / config.host.submission)
-    return Outcome(**vars(judged), final=final, test=test, checked=submission.check_submission(path, files))
+    codes: Result[reader.Codes]
+    videos: Result[reader.Videos]
+    profiles: Result[reader.Profiles]
+    comments: Result[reader.Comments]
+    days: Sequence[Result[reader.Day]]
+    test: Result[reader.Test]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """From raw files to features: the plan, the ``labelled`` days with their ``slates`` by number, and the slates of
+    the test day. ``config``: with the ``decisions`` in place of ``auto``.
+    """
+
+    tables: RawTables
+    config: MgtvConfig
+    decisions: tuple[Decision, ...]
+    sources: Result[Sources]
+    plan: Plan
+    slates: dict[int, Result[Slates]]
+    labelled: dict[int, Result[DayFeatures]]
+    test_slates: Result[Slates]
+
+
+@dataclass(frozen=True)
+class DayModels:
+    """The rankers of P(watch), in the order of ``MODELS``, and the completion model."""
+
+    rankers: Sequence[Result[Ranker]]
+    completion: Result[Completion]
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What a run knows once it has validated; results are read from disk when needed.
+
+    ``early``: the models fitted before the validation days, ``valid`` their predictions of each, ``mixed`` their blend.
+    """
+
+    files: reader.RawFiles
+    config: MgtvConfig
+    ready: Prepared
+    early: DayModels
+    valid: Sequence[Result[Predictions]]
+    blend: Result[Logit]
+    mixed: Result[list[Floats]]
+    measured: Result[metrics.Measured]
+
+
+@dataclass(frozen=True)
+class Outcome(Validated):
+    """What a whole run leaves: the models fitted on every day, and their predictions of the test day."""
+
+    final: DayModels
+    test: Result[Predictions]
+    checked: Checked
 
 
 def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
@@ -76,35 +111,34 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
     days = [step(reader.read_day, day, codes, config.host, name=f"day{day.day:02d}.read") for day in files.days]
     test = step(reader.read_test, logs, codes)
     frames, tables = collect([day.frame for day in days]), (videos.frame, profiles.frame, comments.frame)
-    choices = step(choose_settings, frames, *tables, list_asked(config)).value
+    choices = step(choose_settings, frames, *tables, list_open(config)).value
     say_decisions(choices.decisions)
     config = settle(config, choices)
     log = step(labels.stack_log, frames, videos.frame, config.truth, name="stack")
-    own = config.features.of_blocks()
     sources = bundle(
         Sources,
         log=log,
         tally=step(target_encoding.tally_videos, log),
-        categories=step(profile.tally_categories, log, profiles.frame, videos.frame, own),
+        categories=step(profile.tally_categories, log, profiles.frame, videos.frame, config.features.categories),
         videos=videos.frame,
         profiles=profiles.frame,
         comments=comments.frame,
-        dates=step(list_dates, [day.day for day in files.days], collect([day.date for day in days])),
+        dates=step(comment.list_dates, [day.day for day in files.days], collect([day.date for day in days])),
     )
 
     # 2. Split by day: the last days validate, the days before them train.
-    plan = step(split.plan_days, log, test.shown, config.split).value
+    plan = step(plan_days, log, test.shown, config.split).value
     # 3. Features of every row that is shown, from the log before its day; then what came of it.
     labelled, slates = {}, {}
     for day in plan.days:
         name = f"day{day:02d}"
         slates[day] = step(split.draw_slates, log, plan, day, config.split, seed, name=f"{name}.ask")
         outcome = step(split.look_up_outcome, log, slates[day], name=f"{name}.outcome")
-        labelled[day] = describe_day(run, name, sources, slates[day], outcome, config)
+        labelled[day] = build_day(run, name, sources, slates[day], outcome, config)
     return Prepared(
         config=config,
         decisions=choices.decisions,
-        tables=Tables(codes=codes, videos=videos, profiles=profiles, comments=comments, days=days, test=test),
+        tables=RawTables(codes=codes, videos=videos, profiles=profiles, comments=comments, days=days, test=test),
         sources=sources,
         plan=plan,
         slates=slates,
@@ -113,7 +147,7 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
     )
 
 
-def describe_day(
+def build_day(
     run: Run,
     day: str,
     sources: Result[Sources],
@@ -121,10 +155,126 @@ def describe_day(
     outcome: Result[pl.DataFrame],
     config: MgtvConfig,
 ) -> Result[DayFeatures]:
-    """A day's features, block by block, from the log before it; beside them, what came of the day."""
+    """A day's features, from the log before it; beside them, what came of the day."""
+    blocks = collect_named(build_blocks(run, day, sources, slates, config.features))
+    return derive(join_day, blocks=blocks, slates=slates, videos=sources.videos, outcome=outcome)
 
-    def step(function: Callable[..., Any], *arguments: Any, name: str) -> Any:
-        return run.step(function, *arguments, name=f"{day}.{name}")
 
-    blocks = describe_blocks(step, sources, slates, config.features, config.seed)
-    return derive(join_day, blocks=collect_named(blocks), slates=slates, videos=sources.videos, outcome=outcome)
+def build_blocks(
+    run: Run, day: str, sources: Result[Sources], slates: Result[Slates], settings: FeatureSettings
+) -> dict[str, Result[pl.DataFrame]]:
+    """The frames of the chosen blocks by name, each a step of its own: a changed block leaves the others as they are.
+
+    ``pair`` and ``list`` compare with the rates of ``video`` and ``device``, which are then built as well.
+    """
+    step, chosen, half_lives = run.step, settings.blocks, settings.half_lives
+    log, videos, longest = sources.log, sources.videos, half_lives[-1]
+    history = step(build_history, log, slates, videos, name=f"{day}.history")
+    frames: dict[str, Result[pl.DataFrame]] = {}
+    if {"video", "pair", "list"} & {*chosen}:
+        frames["video"] = step(
+            video.describe_videos, sources.tally, videos, slates.day, half_lives, name=f"{day}.video"
+        )
+    if {"device", "pair", "list"} & {*chosen}:
+        frames["device"] = step(device.describe_devices, history, slates, half_lives, name=f"{day}.device")
+    if "pair" in chosen:
+        above = frames["video"], frames["device"]
+        frames["pair"] = step(pair.describe_pairs, history, slates, videos, *above, longest, name=f"{day}.pair")
+    if "profile" in chosen:
+        known = sources.profiles, sources.categories
+        frames["profile"] = step(profile.describe_profiles, *known, slates, videos, longest, name=f"{day}.profile")
+    if "comment" in chosen:
+        dated = sources.comments, sources.dates
+        frames["comment"] = step(comment.describe_comments, *dated, videos, slates.day, name=f"{day}.comment")
+    if "list" in chosen:
+        by_pair: Result[pl.DataFrame | None] | None = frames.get("pair")
+        frames["list"] = step(slate_list.describe_lists, slates, videos, frames["video"], by_pair, name=f"{day}.list")
+    for name, describe in build.EXTRA_BLOCKS.items():
+        if name in chosen:
+            frames[name] = step(describe, history, slates, videos, name=f"{day}.{name}")
+    return {name: frames[name] for name in chosen}
+
+
+def validate(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Validated:
+    """Fit, predict and score each validation day; of the test day nothing is made but its slates."""
+    step, ready = run.step, prepare(files, config, run)
+    config, plan, labelled = ready.config, ready.plan, ready.labelled
+
+    # 4. Watch and 5. completion: the validation days are scored by models fitted on the days before them.
+    early = fit_models(run, labelled, config, plan.valid)
+    valid = [predict_day(run, config, f"day{day:02d}", labelled[day], early) for day in plan.valid]
+    days, scores = collect([labelled[day] for day in plan.valid]), collect([day.scores for day in valid])
+    blend = step(click_ranker.find_blend, days, scores, MODELS)
+    mixed = step(click_ranker.mix_across, days, scores, MODELS)
+    measured = step(metrics.measure, collect(valid), mixed, MODELS, config.decide.power, config.seed)
+    return Validated(
+        files=files, config=config, ready=ready, early=early, valid=valid, blend=blend, mixed=mixed, measured=measured
+    )
+
+
+def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
+    """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
+    step, judged = run.step, validate(files, config, run)
+    config, ready, videos = judged.config, judged.ready, judged.ready.tables.videos
+
+    # 6. The final fits use every labelled day; the test is answered, written, read back from disk and checked.
+    slates = ready.test_slates
+    outcome = step(split.hide_outcome, slates, name="test.outcome")
+    day = build_day(run, "test", ready.sources, slates, outcome, config)
+    fallback = step(decision.find_fallback, ready.sources.log, videos.frame)
+    final = refit_models(run, ready.labelled, config, judged.early)
+    test = predict_day(run, config, "test", day, final)
+    answers = step(submission.answer, slates, test, judged.blend, config.decide.power, fallback, ready.tables.codes)
+    path = write_csv(answers.value, run.folder / submission.FILE)
+    return Outcome(**vars(judged), final=final, test=test, checked=submission.check_submission(path, files))
+
+
+def fit_models(run: Run, labelled: Days, config: MgtvConfig, valid: Sequence[int]) -> DayModels:
+    """Fit all models on the days before the first of the validation days, until these stop them, all together.
+
+    A fit for each of the days, on all that lies before it, takes a fit more a day and is worth nothing: see LOG.md.
+    """
+    ranker = fit_ranker(run, labelled, click_ranker.make_recipe(config.watch, config.seed), valid)
+    return DayModels([ranker], fit_completion(run, labelled, config, valid))
+
+
+def fit_ranker(run: Run, labelled: Days, recipe: Recipe, valid: Sequence[int]) -> Result[Ranker]:
+    """Fit one model of P(watch) on the days before the validation days."""
+    train, held = ([day.rows for day in days] for days in cut_days(labelled, valid))
+    return run.step(fit, recipe, collect(train), collect(held), name=f"{name_days(valid)}.fit.{recipe.kind}")
+
+
+def fit_completion(run: Run, labelled: Days, config: MgtvConfig, valid: Sequence[int]) -> Result[Completion]:
+    """Fit the completion model on the plays of the days before the validation days."""
+    train, held = cut_days(labelled, valid)
+    settings, name = config.completion, f"{name_days(valid)}.fit.completion"
+    return run.step(completion.fit_early, collect(train), collect(held), settings, config.seed, name=name)
+
+
+def cut_days(labelled: Days, valid: Sequence[int]) -> tuple[list[Result[DayFeatures]], list[Result[DayFeatures]]]:
+    """The days before the first of the validation days, and these."""
+    return [labelled[day] for day in labelled if day < min(valid)], [labelled[day] for day in valid]
+
+
+def name_days(days: Sequence[int]) -> str:
+    """Of what is about some days, in the names of steps."""
+    return f"day{days[0]:02d}" if len(days) == 1 else f"day{days[0]:02d}-{days[-1]:02d}"
+
+
+def refit_models(run: Run, labelled: Days, config: MgtvConfig, early: DayModels) -> DayModels:
+    """Fit all models on every labelled day, for the rounds that the early stops found."""
+    days = list(labelled.values())
+    recipe, (stopped,) = click_ranker.make_recipe(config.watch, config.seed), early.rankers
+    ranker = run.step(refit, recipe, stopped, collect([day.rows for day in days]), name=f"refit.{recipe.kind}")
+    settings, name = config.completion, "refit.completion"
+    fitted = run.step(completion.refit, collect(days), early.completion, settings, config.seed, name=name)
+    return DayModels([ranker], fitted)
+
+
+def predict_day(
+    run: Run, config: MgtvConfig, name: str, day: Result[DayFeatures], models: DayModels
+) -> Result[Predictions]:
+    """The rankers' scores of a day's rows, and the expected reward of each row."""
+    scores = run.step(click_ranker.score, day, collect(models.rankers), name=f"{name}.score")
+    rewards = run.step(decision.expect_rewards, day, models.completion, config.truth.no_duration, name=f"{name}.value")
+    return bundle(Predictions, day=day, scores=scores, rewards=rewards)

@@ -11,7 +11,9 @@ import numpy as np
 import polars as pl
 
 from common.engine.decisions import AUTO, Decision
-from competitions.mgtv.config import BLOCKS, MgtvConfig
+from common.engine.errors import UserError
+from competitions.mgtv.config import BLOCKS, MgtvConfig, SplitSettings
+from competitions.mgtv.io.schema import PLAYS
 
 LOOPED, LOOPING = 1.5, 0.02  # a play of so many durations was a loop; of so many plays: the videos loop
 LISTS, FEWEST_DAYS, MOST_DAYS = 60_000, 5, 12
@@ -22,7 +24,24 @@ LARGE_STEPS = {"learning_rate": 0.2, "lambda_l2": 100.0}
 
 
 @dataclass(frozen=True)
-class Asked:
+class Plan:
+    """``train`` and ``valid`` days, ascending, and the day that the ``test`` is about; ``least``: the shortest list of
+    the test, and so of every day.
+    """
+
+    train: tuple[int, ...]
+    valid: tuple[int, ...]
+    test: int
+    least: int
+
+    @property
+    def days(self) -> tuple[int, ...]:
+        """Every day with labels."""
+        return (*self.train, *self.valid)
+
+
+@dataclass(frozen=True)
+class OpenSettings:
     """The settings that may be left to the files, as they are set; ``most_lists`` of a training day.
 
     ``steps``: those of ``SMALL_STEPS`` that are left to the files. Of the days, ``valid_days`` are kept from learning.
@@ -49,25 +68,29 @@ class Choices:
     decisions: tuple[Decision, ...]
 
 
-def list_asked(config: MgtvConfig) -> Asked:
+def list_open(config: MgtvConfig) -> OpenSettings:
     """What a config leaves to the files."""
     parameters, split = getattr(config.watch, BOOSTED), config.split
     steps = tuple(name for name in SMALL_STEPS if parameters.get(name) == AUTO)
     blocks, most = config.features.blocks, split.train_queries
-    return Asked(config.truth.clip, split.train_days, blocks, most, steps, split.valid_days)
+    return OpenSettings(config.truth.clip, split.train_days, blocks, most, steps, split.valid_days)
 
 
 def choose_settings(
-    days: Sequence[pl.DataFrame], videos: pl.DataFrame, profiles: pl.DataFrame, comments: pl.DataFrame, asked: Asked
+    days: Sequence[pl.DataFrame],
+    videos: pl.DataFrame,
+    profiles: pl.DataFrame,
+    comments: pl.DataFrame,
+    given: OpenSettings,
 ) -> Choices:
     """Decide what is left to the files: the log by day (device, video, clicked, play), the tables by code."""
-    clip, why = decide_clip(days, videos["duration"], asked.clip)
+    clip, why = decide_clip(days, videos["duration"], given.clip)
     decisions = [Decision("truth.clip", f"{clip:g}", why)]
-    count, why = decide_train_days(days, asked.train_days, asked.most_lists)
+    count, why = decide_train_days(days, given.train_days, given.most_lists)
     decisions.append(Decision("split.train_days", str(count), why))
-    blocks, why = decide_blocks(asked.blocks, profiles.height > 0, comments.height > 0)
+    blocks, why = decide_blocks(given.blocks, profiles.height > 0, comments.height > 0)
     decisions.append(Decision("features.blocks", ", ".join(blocks), why))
-    steps, why = decide_steps(days, count, asked)
+    steps, why = decide_steps(days, count, given)
     decisions += [Decision(f"watch.{BOOSTED}.{name}", f"{value:g}", why) for name, value in steps.items()]
     return Choices(clip, count, blocks, steps, tuple(decisions))
 
@@ -98,14 +121,14 @@ def count_lists(days: Sequence[pl.DataFrame], most: int) -> float:
     return min(float(np.median(clicking or [1])), most)
 
 
-def decide_steps(days: Sequence[pl.DataFrame], train_days: int, asked: Asked) -> tuple[dict[str, float], str]:
+def decide_steps(days: Sequence[pl.DataFrame], train_days: int, given: OpenSettings) -> tuple[dict[str, float], str]:
     """How boldly the boosted choice learns: from many lists in large steps, from few in small ones, which stop late
     enough to be stopped well.
     """
-    learned = min(train_days, max(len(days) - 1 - asked.valid_days, 0))  # the first day has no past
-    lists = count_lists(days, asked.most_lists) * learned
+    learned = min(train_days, max(len(days) - 1 - given.valid_days, 0))  # the first day has no past
+    lists = count_lists(days, given.most_lists) * learned
     steps = LARGE_STEPS if lists >= MANY_LISTS else SMALL_STEPS
-    return {name: steps[name] for name in asked.steps}, f"about {lists:,.0f} lists to learn from"
+    return {name: steps[name] for name in given.steps}, f"about {lists:,.0f} lists to learn from"
 
 
 def decide_blocks(given: tuple[str, ...] | str, profiles: bool, comments: bool) -> tuple[tuple[str, ...], str]:
@@ -134,3 +157,20 @@ def settle(config: MgtvConfig, choices: Choices) -> MgtvConfig:
         watch=replace(config.watch, blocks=watch, **{BOOSTED: boosted}),
         completion=replace(config.completion, blocks=completion),
     )
+
+
+def plan_days(log: pl.DataFrame, shown: pl.DataFrame, settings: SplitSettings) -> Plan:
+    """The last days validate, the days before them train; the first day of the log has no past and is left out."""
+    answered = log.filter(pl.col("answer") & pl.col("shown") & (pl.col("t") > 0))["day"].unique().sort().to_list()
+    assert isinstance(settings.train_days, int), "the plan decides"
+    days = [day for day in answered if day > log["day"].min()]
+    valid = days[-settings.valid_days :]
+    train = days[: -settings.valid_days][-settings.train_days :]
+    if not train or not valid:
+        raise UserError(
+            f"The log has {len(answered)} day(s) with clicks; {settings.valid_days + 2} are needed (a past, a day to "
+            f"train on, {settings.valid_days} to validate), each with an answer whose seconds ({PLAYS}) and "
+            "item_duration are known: add days, or lower split.valid_days."
+        )
+    least = shown.group_by("device").len()["len"].min() if shown.height else 1
+    return Plan(tuple(train), tuple(valid), int(log["day"].max()) + 1, int(least or 1))  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from common.engine.memory import MemoryNeed
 from common.engine.run import Run
 from competitions.news import submission
 from competitions.news.config import NewsConfig
-from competitions.news.day.run_record import METRIC, build_record, score_truth
+from competitions.news.day.judged import METRIC, judge, score_truth
 from competitions.news.io import reader
 from competitions.news.pipeline import solve, validate
 from competitions.news.simulator.simulate import TRUTH, Simulation, describe, simulate
@@ -60,7 +60,7 @@ COMPETITION = Competition(
     locate=locate,
     validate=validate,
     solve=solve,
-    build_record=build_record,
+    judge=judge,
     score_truth=score_truth,
     check=submission.check_submission,
     score=score,

@@ -11,8 +11,7 @@ MODELS = ("lightgbm_lambdarank", "xgboost")
 BLOCKS = ("query", "item", "pair", "channel")
 CHANNELS = (
     *("covisit", "covisit_all", "covisit_last", "covisit_fast", "next", "next_last", "previous", "gap30"),
-    *("bipartite", "swing", "item2vec", "content"),
-    *("popular_1h", "popular_3h", "popular_next3h", "popular_next24h", "popular_24h", "fresh"),
+    *("content", "popular_1h", "popular_3h", "popular_next3h", "popular_next24h", "popular_24h", "fresh"),
 )
 
 

@@ -11,8 +11,9 @@ import polars as pl
 
 from common.engine.progress import track
 from common.learning.dataset import Matrix, to_matrix
-from common.learning.features import (
-    HOUR_MS,
+from common.learning.features import HOUR_MS
+from common.learning.split import Fold
+from competitions.news.arrays import (
     Groups,
     group_rows,
     lookup_rows,
@@ -22,7 +23,6 @@ from common.learning.features import (
     share_within,
     take_known,
 )
-from common.learning.split import Fold
 from competitions.news.io.reader import Embeddings
 from competitions.news.lookups import (
     Catalogue,
@@ -39,7 +39,6 @@ from competitions.news.lookups import (
 )
 from competitions.news.pair_features import pair_columns
 from competitions.news.retrieval.fusion import FusedLists
-from competitions.news.retrieval.item2vec import ItemVectors
 from competitions.news.retrieval.lists import Int64s, pack_pairs
 
 SESSION_MS = 30 * 60_000
@@ -143,19 +142,12 @@ def item_columns(queries: Queries, pairs: Pairs, catalogue: Catalogue, clicks: I
 
 
 def pair_block(
-    fold: Fold,
-    articles: pl.DataFrame,
-    candidates: pl.DataFrame,
-    vectors: ItemVectors,
-    content: Embeddings | None,
+    fold: Fold, articles: pl.DataFrame, candidates: pl.DataFrame, content: Embeddings | None
 ) -> pl.DataFrame:
     """One row per candidate: the article against the user's past and context."""
     ids, queries = read_queries(fold)
-    return to_block(
-        pair_columns(
-            queries, read_pairs(candidates, ids), build_feature_tables(fold.history, articles, vectors, content)
-        )
-    )
+    tables = build_feature_tables(fold.history, articles, content)
+    return to_block(pair_columns(queries, read_pairs(candidates, ids), tables))
 
 
 def channel_block(candidates: pl.DataFrame) -> pl.DataFrame:

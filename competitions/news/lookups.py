@@ -8,11 +8,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.learning.cooccurrence import normalise_rows
-from common.learning.features import Groups, WindowCounts, count_events, group_rows
 from common.learning.split import Fold
+from competitions.news.arrays import Groups, WindowCounts, count_events, group_rows
 from competitions.news.io.reader import Embeddings
-from competitions.news.retrieval.item2vec import ItemVectors
+from competitions.news.nearest import normalise_rows
 from competitions.news.retrieval.lists import Histories, Ints, gather_histories, pack_pairs, slice_histories
 from competitions.news.split import CONTEXT
 
@@ -97,7 +96,7 @@ def _count(history: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     return history.drop_nulls(keys).group_by(keys).agg(clicks=pl.len().cast(pl.Int64)).sort(keys)
 
 
-def scale_vectors(given: ItemVectors | Embeddings) -> UnitVectors:
+def scale_vectors(given: Embeddings) -> UnitVectors:
     """The vectors, each scaled to length 1."""
     none = np.zeros((1, given.vectors.shape[1]), np.float32)
     return UnitVectors(given.items, np.vstack([normalise_rows(given.vectors), none]))
@@ -105,7 +104,7 @@ def scale_vectors(given: ItemVectors | Embeddings) -> UnitVectors:
 
 @dataclass(frozen=True)
 class FeatureTables:
-    """What the blocks look up: the articles, their clicks, the clicks by column of the context, vectors by name."""
+    """What the blocks look up: the articles, their clicks, those by column of the context, ``content`` vectors."""
 
     catalogue: Catalogue
     clicks: ItemClicks
@@ -113,11 +112,9 @@ class FeatureTables:
     vectors: dict[str, UnitVectors]
 
 
-def build_feature_tables(
-    history: pl.DataFrame, articles: pl.DataFrame, vectors: ItemVectors, content: Embeddings | None
-) -> FeatureTables:
+def build_feature_tables(history: pl.DataFrame, articles: pl.DataFrame, content: Embeddings | None) -> FeatureTables:
     """The tables of a fold."""
-    scaled = {"item2vec": scale_vectors(vectors)} | ({"content": scale_vectors(content)} if content else {})
+    scaled = {"content": scale_vectors(content)} if content else {}
     contexts = {name: count_context(history, name) for name in LIFT_CONTEXTS}
     return FeatureTables(index_catalogue(articles), count_clicks(history), contexts, scaled)
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from common.engine.progress import track
-from common.learning.cooccurrence import normalise_rows
-from common.learning.features import HOUR_MS, lookup_rows, mean_by_row, take_known
+from common.learning.features import HOUR_MS
+from competitions.news.arrays import lookup_rows, mean_by_row, take_known
 from competitions.news.lookups import (
     LIFT_CONTEXTS,
     Catalogue,
@@ -18,9 +18,9 @@ from competitions.news.lookups import (
     Queries,
     UnitVectors,
 )
+from competitions.news.nearest import normalise_rows
 from competitions.news.retrieval.lists import Histories, pack_pairs
 
-VECTORS = ("item2vec", "content")  # those that there may be
 CHUNK_ROWS = 200_000  # 200 MB a gather of 250-wide vectors
 
 
@@ -28,8 +28,8 @@ def pair_columns(queries: Queries, pairs: Pairs, tables: FeatureTables) -> Colum
     """The columns of ``pair_block``."""
     columns = taste_columns(queries, pairs, tables.catalogue)
     columns |= lift_columns(queries, pairs, tables.clicks, tables.contexts)
-    for name in (name for name in VECTORS if name in tables.vectors):
-        columns |= cosine_columns(queries.histories, pairs, tables.vectors[name], name)
+    for name, vectors in tables.vectors.items():
+        columns |= cosine_columns(queries.histories, pairs, vectors, name)
     return columns
 
 
@@ -69,9 +69,9 @@ def lift_columns(queries: Queries, pairs: Pairs, clicks: ItemClicks, contexts: M
     for name in LIFT_CONTEXTS:
         counts, value = contexts[name], queries.context[name]
         here = take_known(counts.clicks, lookup_rows(counts.values, value), missing=0)[pairs.rows]
-        found = lookup_rows(counts.pairs, pack_pairs(value[pairs.rows], pairs.items))
+        together = lookup_rows(counts.pairs, pack_pairs(value[pairs.rows], pairs.items))
         expected = (whole + 10) * (here + 10) / total
-        both = take_known(counts.pair_clicks, found, missing=0)
+        both = take_known(counts.pair_clicks, together, missing=0)
         columns[f"pair_{name}_lift"] = np.log((both + 1) / (expected + 1))
     return columns
 

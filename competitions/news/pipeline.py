@@ -29,7 +29,6 @@ from competitions.news.retrieval.channels import CLICK_TABLES, NEIGHBOURS, POPUL
 from competitions.news.retrieval.content import find_content_neighbours
 from competitions.news.retrieval.fresh import find_fresh
 from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
-from competitions.news.retrieval.item2vec import ItemVectors, find_item2vec_neighbours, learn_item2vec
 from competitions.news.retrieval.neighbours import score_neighbours
 from competitions.news.retrieval.popularity import find_popular
 from competitions.news.retrieval.recall import measure_recall
@@ -45,7 +44,6 @@ class FoldInputs:
     fold: Result[Fold]
     articles: Result[pl.DataFrame]
     content: Result[reader.Embeddings] | None
-    vectors: Result[ItemVectors]
 
 
 @dataclass(frozen=True)
@@ -113,9 +111,8 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
     plan = step(make_plan, clicks.frame, fold, config).value
     say_decisions(plan.decisions)
 
-    # 3. Retrieval: eighteen channels, and the weight of each one's vote.
-    vectors = step(learn_item2vec, fold.history, seed, name="labelled.vectors")
-    inputs = FoldInputs("labelled", fold, articles.frame, content, vectors)
+    # 3. Retrieval: fifteen channels, and the weight of each one's vote.
+    inputs = FoldInputs("labelled", fold, articles.frame, content)
     channels = retrieve(inputs, config.recall, run)
     fusion = step(learn_fusion, fold, channels, config.recall.fusion, seed)
 
@@ -139,9 +136,7 @@ def make_tables(inputs: FoldInputs, channels: Sequence[str], run: Run) -> dict[s
     step, fold, tables = run.step, inputs.fold, {}
     for name in list_tables(channels):
         title = f"{inputs.name}.table.{name}"
-        if name == "item2vec":
-            tables[name] = step(find_item2vec_neighbours, inputs.vectors, fold.seen, name=title)
-        elif name == "content":
+        if name == "content":
             tables[name] = step(find_content_neighbours, inputs.content, inputs.articles, fold, name=title)
         else:
             tables[name] = step(CLICK_TABLES[name], fold.history, name=title)
@@ -171,11 +166,10 @@ def build_candidates(
     """The channels' lists fused into one list of candidates a query, and every candidate's features in blocks."""
     step, prefix, fold, articles = run.step, inputs.name, inputs.fold, inputs.articles
     candidates = step(fuse_channels, channels, config.recall.candidates, fusion, name=f"{prefix}.unite")
-    vectors, content = inputs.vectors, inputs.content
     blocks = {
         "query": step(features.query_block, fold, articles, name=f"{prefix}.query_block"),
         "item": step(features.item_block, fold, articles, candidates, name=f"{prefix}.item_block"),
-        "pair": step(features.pair_block, fold, articles, candidates, vectors, content, name=f"{prefix}.pair_block"),
+        "pair": step(features.pair_block, fold, articles, candidates, inputs.content, name=f"{prefix}.pair_block"),
         "channel": step(features.channel_block, candidates, name=f"{prefix}.channel_block"),
     }
     return FoldCandidates(
@@ -206,17 +200,16 @@ def list_recipes(config: NewsConfig) -> list[Recipe]:
 
 def solve(files: reader.RawFiles, config: NewsConfig, run: Run) -> Outcome:
     """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
-    step, seed = run.step, config.seed
+    step = run.step
     validated = validate(files, config, run)
     ready, early = validated.ready, validated.early
 
-    # 6. Refit on everything, for the rounds that the early stop found.
+    # 6. Refit on everything, for the rounds of the early stop.
     pairs, parts = zip(list_recipes(config), early, strict=True), collect([ready.rows.train, ready.rows.stop])
     final = [step(refit, recipe, ranker, parts, name=f"refit.{recipe.kind}") for recipe, ranker in pairs]
 
     # 7. The test through the same functions; write the submission, read it back from disk and check it.
-    vectors = step(learn_item2vec, ready.test.history, seed, name="test.vectors")
-    inputs = FoldInputs("test", ready.test, ready.articles.frame, ready.content, vectors)
+    inputs = FoldInputs("test", ready.test, ready.articles.frame, ready.content)
     channels = retrieve(inputs, config.recall, run)
     test = build_candidates(inputs, channels, ready.fusion, config, run)
     predictions = step(ranking.score_test, test.candidates, test.blocks, collect(final), validated.blend)

@@ -5,12 +5,13 @@ from pathlib import Path
 import polars as pl
 
 from common.engine.errors import UserError
-from common.io.schemas import Predictions, validate
 from common.io.submission import Checked, find_ids, find_rows, read_back, refuse, write_csv
 from common.learning import metrics
 from common.learning.split import Fold
+from competitions.news import list_metrics
 from competitions.news.io.csv_reader import INT32_MAX, Column, read_table
 from competitions.news.io.reader import CLICK_COLUMNS, RawFiles, read_articles
+from competitions.news.schemas import Predictions, validate
 
 LENGTH = 5
 ARTICLES = tuple(f"article_{i}" for i in range(1, LENGTH + 1))
@@ -152,12 +153,12 @@ def score_submission(
     scores: dict[str, float | None] = {**metrics.as_dict(table), f"mrr@{LENGTH}_error": error}
     relevant = answered.join(answers.with_columns(relevant=pl.lit(True)), on=["query", "item"], how="left")
     scored = relevant.select("query", (-pl.col("rank")).alias("score"), pl.col("relevant").fill_null(False))
-    scores |= {"auc": metrics.auc(scored), "gauc": metrics.gauc(scored)}
+    scores |= {"auc": list_metrics.auc(scored), "gauc": list_metrics.gauc(scored)}
     if articles is not None:
-        scores[f"coverage@{LENGTH}"] = metrics.coverage(answered, articles.height, LENGTH)
-        scores[f"category_diversity@{LENGTH}"] = metrics.category_diversity(answered, articles, LENGTH)
+        scores[f"coverage@{LENGTH}"] = list_metrics.coverage(answered, articles.height, LENGTH)
+        scores[f"category_diversity@{LENGTH}"] = list_metrics.category_diversity(answered, articles, LENGTH)
     if clicks is not None:
-        scores[f"novelty@{LENGTH}"] = metrics.novelty(answered, clicks, LENGTH)
+        scores[f"novelty@{LENGTH}"] = list_metrics.novelty(answered, clicks, LENGTH)
     return {name: value for name, value in scores.items() if value is not None}
 
 

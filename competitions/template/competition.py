@@ -6,8 +6,8 @@ from common.competition import Competition
 from common.day.hosts.simulated import HostFiles
 from competitions.template import submission
 from competitions.template.config import TemplateConfig
+from competitions.template.day.judged import METRIC, judge, score_truth
 from competitions.template.day.ladder import climb
-from competitions.template.day.run_record import METRIC, build_record, score_truth
 from competitions.template.io import reader
 from competitions.template.pipeline import solve, validate
 from competitions.template.simulator.simulate import Simulation, describe, simulate
@@ -38,7 +38,7 @@ COMPETITION = Competition(
     locate=locate,
     solve=solve,
     validate=validate,
-    build_record=build_record,
+    judge=judge,
     score_truth=score_truth,
     check=submission.check_submission,
     score=score,

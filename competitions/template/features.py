@@ -29,7 +29,7 @@ def find_candidates(fold: Fold, settings: CandidateSettings) -> pl.DataFrame:
     return pl.concat([popular, near]).unique().sort("query", "item")
 
 
-def describe(fold: Fold, candidates: pl.DataFrame, settings: CandidateSettings) -> pl.DataFrame:
+def build_features(fold: Fold, candidates: pl.DataFrame, settings: CandidateSettings) -> pl.DataFrame:
     """The features of every candidate, a column each; a name begins with its grain: item or pair."""
     items = count_items(fold.history)
     last = fold.seen.filter(back=0).select("query", last="item")

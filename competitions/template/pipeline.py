@@ -65,16 +65,16 @@ def prepare(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Prepare
     events = step(reader.read_events, files.events)
     users = step(reader.read_users, files.users, events)
     fold = step(split.label_fold, events, config.split, config.seed, name="label")
-    labelled = describe_candidates(fold, config, run, "labelled")
+    labelled = build_fold(fold, config, run, "labelled")
     rows = step(ranking.gather_rows, fold, labelled.candidates, labelled.features)
-    return Prepared(labelled, step(split.ask, events, users, name="ask"), rows)
+    return Prepared(labelled, step(split.list_queries, events, users, name="ask"), rows)
 
 
-def describe_candidates(fold: Result[Fold], config: TemplateConfig, run: Run, name: str) -> FoldCandidates:
+def build_fold(fold: Result[Fold], config: TemplateConfig, run: Run, name: str) -> FoldCandidates:
     """A fold's candidates with features."""
     candidates = run.step(features.find_candidates, fold, config.candidates, name=f"{name}.candidates")
-    described = run.step(features.describe, fold, candidates, config.candidates, name=f"{name}.features")
-    return FoldCandidates(fold, candidates, described)
+    built = run.step(features.build_features, fold, candidates, config.candidates, name=f"{name}.features")
+    return FoldCandidates(fold, candidates, built)
 
 
 def validate(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Validated:
@@ -88,7 +88,7 @@ def solve(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Outcome:
     """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
     step, judged = run.step, validate(files, config, run)
     final = step(refit, ranking.make_recipe(config), judged.early, judged.ready.rows.train, name="refit")
-    test = describe_candidates(judged.ready.test, config, run, "test")
+    test = build_fold(judged.ready.test, config, run, "test")
     scored = step(ranking.score_test, test.candidates, test.features, final)
     lists = step(submission.recommend, test.fold, scored, name="answer")
     path = submission.write_submission(lists.value, run.folder / "submission.csv")

@@ -9,8 +9,8 @@ from common.engine.memory import MemoryNeed
 from common.io.submission import Checked
 from competitions.tencent import submission
 from competitions.tencent.config import TencentConfig
+from competitions.tencent.day.judged import METRIC, judge, score_truth
 from competitions.tencent.day.ladder import climb
-from competitions.tencent.day.run_record import METRIC, build_record, score_truth
 from competitions.tencent.io import reader
 from competitions.tencent.io.schema import CANDIDATES, PREDICT_SEQUENCES
 from competitions.tencent.pipeline import solve, validate
@@ -67,7 +67,7 @@ COMPETITION = Competition(
     explain_cv_only=explain_cv_only,
     validate=validate,
     solve=solve,
-    build_record=build_record,
+    judge=judge,
     score_truth=score_truth,
     check=check,
     score=score,

@@ -100,7 +100,7 @@ class Users:
 
 @dataclass(frozen=True)
 class Candidates:
-    """What may be answered: ``rows`` of the catalogue, one a retrieval id (the position 0..N-1 is the retrieval id)."""
+    """What may be recommended: ``rows`` of the catalogue, one a retrieval id, which is the position 0..N-1."""
 
     rows: Rows
 

@@ -59,7 +59,7 @@ class FoldResult:
     """
 
     name: str
-    fitted: Result[Any]  # of a ``Fitted``
+    fitted: Result[Fitted]
     answers: Result[FoldAnswers]
     ranked: "RankedFold | None" = None
 

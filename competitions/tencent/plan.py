@@ -70,7 +70,7 @@ def decide_target(train: Sequences, actions: Int8s | None, given: str) -> tuple[
     conversions = int((train.action == schema.CONVERSION).sum())
     share = f"{conversions / max(len(train.action), 1):.2%} of the events are conversions"
     if actions is not None:
-        return "conversion_or_click", f"round 2: {schema.USER_ACTIONS} says what each asked user will do, {share}"
+        return "conversion_or_click", f"round 2: {schema.USER_ACTIONS} says what each test user will do, {share}"
     if conversions:
         return "conversion_or_click", f"round 2: {share}"
     return "click", "round 1: no event is a conversion"

@@ -10,7 +10,7 @@ from competitions.tencent.corpus import Bools, Int64s, Sequences
 
 DAY_S = 86_400
 ODD_SHARE, ODD_USERS = 0.001, 3  # of the users, and at least so many, whose dates may lie apart from all others
-FEWEST = 20  # users, of whom one can be told from the rest
+FEWEST = 20  # users, of whom one can stand apart from the rest
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def whole(sequences: Sequences) -> Histories:
 def usual_times(histories: Histories) -> tuple[int, int]:
     """The seconds of the first and the last event, without those that a few users have far apart from all others.
 
-    One event that is dated years ahead else moves every question that is asked behind the last event. ``(0, -1)``
+    One event that is dated years ahead else moves every cut that is made behind the last event. ``(0, -1)``
     where there is no event.
     """
     filled = histories.lengths > 0

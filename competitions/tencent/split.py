@@ -202,6 +202,7 @@ def _cut_fold(
     shown[Histories(train, np.arange(len(train)), visible).events()] = True
     earlier = np.concatenate([[0], np.cumsum(shown & (train.time < cut))])
     ends = train.offsets[:-1] + earlier[train.offsets[1:]] - earlier[train.offsets[:-1]]
+    # Events are in order of time within a user, so that the visible ones before the cut are a prefix.
     history = Histories(train, np.arange(len(train)), ends)
     behind = shown & (train.time >= cut)
     events = np.flatnonzero(behind & _eligible(train, host) & (train.time < cut + settings.horizon_hours * HOUR_S))
@@ -228,14 +229,14 @@ def _build_fold(
     """``event``: the target's, of each query."""
     train = history.sequences
     target = train.item[event].astype(np.int64)
-    told = train.action[event] if host.actions is True else None
+    action = train.action[event] if host.actions is True else None
     seen = np.unique(train.item[history.events()])
     return Fold(
         train_ends=history.ends,
         users=queries.users,
         query_ends=queries.ends,
         candidates=candidates,
-        condition=_condition(len(queries), told, host),
+        condition=_condition(len(queries), action, host),
         target=target,
         unseen=~np.isin(target, seen),
         target_action=train.action[event],
@@ -276,6 +277,7 @@ def _sample_candidates(
     unseen = np.setdiff1d(np.flatnonzero(after & ~before), chosen)
     seen = np.setdiff1d(np.flatnonzero(before), chosen)
     total = min(settings.candidates or len(candidates.rows), len(unseen) + len(seen) + len(chosen))
+    # Unseen targets are among the candidates already, and count towards the share.
     fresh = round(total * settings.unseen_share) - int((~before[chosen]).sum())
     fresh = min(max(fresh, 0), len(unseen))
     rest = min(max(total - len(chosen) - fresh, 0), len(seen))

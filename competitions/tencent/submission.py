@@ -37,7 +37,7 @@ from competitions.tencent.split import Fold
 
 COLUMNS = ("user", *(f"ad_{rank}" for rank in range(1, TOP + 1)))
 FORMAT = "user, ad_1 .. ad_10 as CSV; time, top10s, user as JSON; or users, ads, then uint64 ids as binary"
-SAME_ORDER = "the users that are asked about, all of them, in their order"
+SAME_ORDER = "the test users, all of them, in their order"
 ONCE = "one row per user: no user stands twice"
 TEN = "ten different ads per user"
 KNOWN = "every ad is a candidate, by its original id"

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHES = ("covisit", "embeddings", "metrics", "flight_features")
+BENCHES = ("covisit",)
 
 if __name__ == "__main__":
     for bench in BENCHES:

@@ -30,11 +30,8 @@ PIPELINES: dict[str, tuple[Competition, Any]] = {
 }
 # The models that a cluster takes.
 SETTINGS = {
-    "flight": [
-        'baseline.model="xgboost_pairwise"',
-        'rank.models=["xgboost_ndcg","lightgbm_lambdarank","lightgbm_softmax"]',
-    ],
-    "mgtv": ['watch.models=["lightgbm_softmax","xgboost_softmax"]'],
+    "flight": ['rank.models=["lightgbm_softmax"]'],
+    "mgtv": [],
 }
 
 

@@ -17,26 +17,20 @@ import polars as pl
 import scipy.sparse as sp
 
 from common.learning.cooccurrence import HOUR_MS, CovisitSettings, count_covisits
-from competitions.news.simulator.articles import make_catalogue, make_live_catalogue
-from competitions.news.simulator.sessions import make_sessions
-from competitions.news.simulator.simulate import measure as measure_sizes
-from competitions.news.simulator.users import draw_items, make_users
 from tests.benches.side_by_side import Ready, main
 
 SETTINGS = CovisitSettings(reach=30, forward=1.0, reverse=0.7, decay=0.9, half_life_hours=24.0, power=0.25, top=100)
-SEED = 0
 
 
 def prepare(folder: Path, scale: float) -> str:
-    """The clicks of a simulated log, hidden ones included."""
-    sizes = measure_sizes(scale)
-    live = make_live_catalogue(make_catalogue(sizes.articles, sizes.live_articles, sizes.categories, SEED), SEED)
-    clicks = (sizes.train_clicks, sizes.test_clicks + sizes.test_users)
-    sessions = make_sessions((sizes.train_users, sizes.test_users), clicks, SEED)
-    items = draw_items(live, make_users(live, len(sessions.counts), SEED), sessions, SEED)
-    log = pl.DataFrame({"user": sessions.user, "item": items, "time": sessions.time})
-    log.cast({"user": pl.Int32, "item": pl.Int32}).sort("user", "time", "item").write_parquet(folder / "clicks.parquet")
-    return f"{log.height:,} clicks of {len(sessions.counts):,} users on {log['item'].n_unique():,} articles"
+    """Random clicks: articles by Zipf's law, users of 2 to 60 clicks; at full scale as many as the host's log has."""
+    rng = np.random.default_rng(0)
+    lengths = np.minimum(2 + rng.geometric(0.2, max(round(250_000 * scale), 10)), 60)
+    users = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+    items = (30_000 * rng.random(len(users)) ** 3).astype(np.int32)
+    log = pl.DataFrame({"user": users, "item": items, "time": rng.integers(0, 14 * 24 * HOUR_MS, len(users))})
+    log.sort("user", "time", "item").write_parquet(folder / "clicks.parquet")
+    return f"{log.height:,} clicks of {len(lengths):,} users on {log['item'].n_unique():,} articles"
 
 
 def read(folder: Path) -> pl.DataFrame:

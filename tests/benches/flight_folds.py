@@ -26,14 +26,13 @@ from common.engine.run import Run
 from common.learning.dataset import RankingDataset, take_blocks, to_matrix
 from competitions.flight.competition import COMPETITION
 from competitions.flight.config import FlightConfig
-from competitions.flight.day.peers import COMPARISONS as PEER_BLOCKS
-from competitions.flight.day.peers import PEERS, Scores
-from competitions.flight.day.summary import Outcome
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import locate
 from competitions.flight.io.schema import LEGS, SELECTED, TEST, TRAIN
+from competitions.flight.lab.peers import COMPARISONS as PEER_BLOCKS
+from competitions.flight.lab.peers import PEERS, Scores
 from competitions.flight.metrics import CUTOFF, LARGE
-from competitions.flight.pipeline import solve
+from competitions.flight.pipeline import Outcome, solve
 from tests.benches.side_by_side import print_machine
 
 PIPELINE, PROMISED = "pipeline", "cv"

@@ -19,12 +19,12 @@ import polars as pl
 from common.engine.console import print_table, wide_console
 from common.learning.dataset import Matrix, RankingDataset, to_matrix
 from competitions.flight.config import SampleSettings
-from competitions.flight.day.peers import PEERS, PUBLIC, rerank_public
-from competitions.flight.day.run_record import find_booked
+from competitions.flight.day.judged import find_booked
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
-from competitions.flight.features.option_attributes import mark_flights, slice_sessions
+from competitions.flight.features.option_attributes import add_attributes, slice_sessions
 from competitions.flight.io.reader import Searches, learn_codes, read_searches
+from competitions.flight.lab.peers import PEERS, PUBLIC, rerank_public
 from competitions.flight.metrics import CUTOFF, LARGE
 from competitions.flight.ranking.training_data import SLICE_ROWS, Histories, build_training_data
 from competitions.flight.simulator.simulate import Law, simulate
@@ -62,7 +62,7 @@ def rank(train: Searches, test: Searches, booked: pl.Series, names: list[str]) -
     unseen = _see_nothing(train.sessions)
     known = build_training_data(train, Split("all", (), unseen), Histories(NOTHING, ()), PUBLIC, SAMPLE, 0).final
     served = _build_test(test)
-    flights, sizes = mark_flights(test.options).to_numpy(), test.sessions["size"].to_numpy()
+    itineraries = add_attributes(test.options)["itinerary"]
     is_booked = test.options["row"].is_in(booked.implode())
     lines = []
     for peer in (peer for peer in PEERS if peer.title in names):
@@ -70,7 +70,7 @@ def rank(train: Searches, test: Searches, booked: pl.Series, names: list[str]) -
         hits = find_hits(test, is_booked, scores)
         lines.append(_line(peer.title, hits, BOARD[peer.title]))
         if peer.title == RERANKED:
-            reranked = find_hits(test, is_booked, rerank_public(scores, flights, sizes))
+            reranked = find_hits(test, is_booked, rerank_public(scores, itineraries))
             gain = _line("rerank", reranked - hits, RERANKED_BOARD - BOARD[RERANKED])
             lines += [_line(f"{peer.title}, reranked", reranked, RERANKED_BOARD), gain]
     return lines

@@ -19,9 +19,9 @@ from competitions.tencent.competition import COMPETITION, explain_cv_only
 from competitions.tencent.corpus import Sequences, Users
 from competitions.tencent.io import reader, schema
 from tests.contract.host_forms import Form
-from tests.contract.tencent_faults import edit_users
-from tests.contract.tencent_planted import EMBEDDING, plant, write_release
-from tests.unit.tencent.tencent_files import write_pickle
+from tests.contract.tencent_faults import edit_users, on_folder, void
+from tests.contract.tencent_planted import plant, write_release
+from tests.unit.tencent.tencent_files import EMBEDDING, write_pickle
 
 Edit = Callable[[Path], None]
 TRAIN, EVAL = schema.TRAIN, schema.EVAL
@@ -66,26 +66,18 @@ def lay(side: str, sequences: Sequences, users: Users) -> dict[str, pl.DataFrame
 
 
 def load(path: Path) -> Any:
-    """What a planted pickle holds."""
     return pickle.loads(path.read_bytes())
 
 
 def on_pickle(name: str, edit: Callable[[Any], Any], protocol: int = 4) -> Edit:
-    """A pickle written again with other containers or numbers."""
     return lambda raw: void(write_pickle(raw / name, edit(load(raw / name)), protocol))
 
 
 def on_feature_rids(edit: Callable[[Any], Any]) -> Edit:
-    """An edit of the values' numberings in indexer.pkl."""
     return on_pickle(INDEXER, lambda content: content | {"f": edit(content["f"])})
 
 
-def void(_: object) -> None:
-    """An edit returns nothing."""
-
-
 def nest(kind: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Every dict as another container."""
 
     def change(value: Any) -> Any:
         return kind({key: change(inner) for key, inner in value.items()}) if isinstance(value, dict) else value
@@ -94,24 +86,20 @@ def nest(kind: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def to_numpy(value: Any) -> Any:
-    """Whole numbers as numpy's, as keys and values."""
     if isinstance(value, dict):
         return {to_numpy(key): to_numpy(inner) for key, inner in value.items()}
     return np.int64(value) if isinstance(value, int) else value
 
 
 def with_default(value: dict[Any, Any]) -> dict[Any, Any]:
-    """A dict as a defaultdict(dict)."""
     return collections.defaultdict(dict, value)
 
 
 def to_lists(vectors: dict[str, Any]) -> dict[str, Any]:
-    """Lists for arrays."""
     return {key: None if value is None else value.tolist() for key, value in vectors.items()}
 
 
 def take_vectors(raw: Path) -> dict[str, Any]:
-    """The planted vectors as lists, None where there is none; their file is gone."""
     path = raw / TRAIN / f"{VECTORS}.pkl"
     content = load(path)
     path.unlink()
@@ -119,22 +107,17 @@ def take_vectors(raw: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, vectors: dict[str, Any], packed: bool = False) -> None:
-    """JSON lines; an entry without a vector lacks the key."""
     lines = [json.dumps({"anonymous_cid": key} | ({"emb": emb} if emb else {})) for key, emb in vectors.items()]
     text = "".join(f"{line}\n" for line in lines).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(text) if packed else text)
 
 
-def in_parts(folder: str, *names: str, packed: bool = False) -> Edit:
-    """The vectors as JSON lines, a piece of them in each of these files."""
-
-    def apply(raw: Path) -> None:
-        vectors = list(take_vectors(raw).items())
-        for number, name in enumerate(names):
-            write_json(raw / folder / name, dict(vectors[number :: len(names)]), packed)
-
-    return apply
+@on_folder
+def in_parts(raw: Path, folder: str, *names: str, packed: bool = False) -> None:
+    vectors = list(take_vectors(raw).items())
+    for number, name in enumerate(names):
+        write_json(raw / folder / name, dict(vectors[number :: len(names)]), packed)
 
 
 def as_spark(raw: Path) -> None:
@@ -156,70 +139,49 @@ def without_lists(raw: Path) -> None:
     path.write_text("\n".join([*lines, " ", ""]))
 
 
-def in_parquet(name: str, column: Callable[[dict[str, Any]], dict[str, Any]]) -> Edit:
-    """The vectors as a parquet file; ``column`` makes its two columns."""
-
-    def apply(raw: Path) -> None:
-        (raw / name).parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.table(column(take_vectors(raw))), raw / name)
-
-    return apply
+@on_folder
+def in_parquet(raw: Path, name: str, column: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    (raw / name).parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(column(take_vectors(raw))), raw / name)
 
 
 def list_columns(vectors: dict[str, Any]) -> dict[str, Any]:
-    """Texts and lists of doubles."""
     return {"anonymous_cid": list(vectors), "emb": pa.array(vectors.values(), pa.list_(pa.float64()))}
 
 
 def text_columns(vectors: dict[str, Any]) -> dict[str, Any]:
-    """Whole numbers and the JSON texts of the lists."""
     texts = [None if emb is None else json.dumps(emb) for emb in vectors.values()]
     return {"anonymous_cid": list(map(int, vectors)), "emb": texts}
 
 
 def float_columns(vectors: dict[str, Any]) -> dict[str, Any]:
-    """Lists of single precision, all of one length by their type."""
     kept = {key: emb for key, emb in vectors.items() if emb}
     return {"anonymous_cid": list(kept), "emb": pa.array(kept.values(), pa.list_(pa.float32(), 32))}
 
 
-def move(source: str, target: str) -> Edit:
-    """A file or a folder elsewhere."""
-
-    def apply(raw: Path) -> None:
-        (raw / target).parent.mkdir(parents=True, exist_ok=True)
-        (raw / source).rename(raw / target)
-
-    return apply
+@on_folder
+def move(raw: Path, source: str, target: str) -> None:
+    (raw / target).parent.mkdir(parents=True, exist_ok=True)
+    (raw / source).rename(raw / target)
 
 
-def add(name: str, content: bytes = b"") -> Edit:
-    """A file beside the others."""
-
-    def apply(raw: Path) -> None:
-        (raw / name).parent.mkdir(parents=True, exist_ok=True)
-        (raw / name).write_bytes(content)
-
-    return apply
+@on_folder
+def add(raw: Path, name: str, content: bytes = b"") -> None:
+    (raw / name).parent.mkdir(parents=True, exist_ok=True)
+    (raw / name).write_bytes(content)
 
 
-def both(*edits: Edit) -> Edit:
-    """One edit after the other."""
-
-    def apply(raw: Path) -> None:
-        for edit in edits:
-            edit(raw)
-
-    return apply
+@on_folder
+def both(raw: Path, *edits: Edit) -> None:
+    for edit in edits:
+        edit(raw)
 
 
 def drop_folder(name: str) -> Edit:
-    """Without an empty folder."""
     return lambda raw: (raw / name).rmdir()
 
 
 def at_root(raw: Path) -> None:
-    """All files in one folder."""
     for side in (path for path in (raw / TRAIN, raw / EVAL) if path.is_dir()):
         for path in list(side.iterdir()):
             path.rename(raw / path.name)
@@ -235,25 +197,19 @@ def in_folder(raw: Path) -> None:
 
 
 def drop_queries(raw: Path) -> None:
-    """Without predict files."""
     shutil.rmtree(raw / EVAL)
 
 
 def profile_last(lines: list[list[list[Any]]]) -> None:
-    """The profile row behind the events."""
     for line in lines:
         line.sort(key=lambda row: row[1] is None)
 
 
-def on_candidates(edit: Callable[[dict[str, Any]], dict[str, Any]]) -> Edit:
-    """Each line of the candidates."""
-
-    def apply(raw: Path) -> None:
-        path = raw / EVAL / schema.CANDIDATES
-        lines = [edit(json.loads(line)) for line in path.read_text().splitlines()]
-        path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-
-    return apply
+@on_folder
+def on_candidates(raw: Path, edit: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    path = raw / EVAL / schema.CANDIDATES
+    lines = [edit(json.loads(line)) for line in path.read_text().splitlines()]
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
 
 
 def fill_nulls(features: dict[str, Any]) -> dict[str, Any]:
@@ -262,45 +218,33 @@ def fill_nulls(features: dict[str, Any]) -> dict[str, Any]:
 
 
 def fill_features(line: dict[str, Any]) -> dict[str, Any]:
-    """Nulls in a candidate's features."""
     return line | {"features": fill_nulls(line["features"])}
 
 
 def name_twice(line: dict[str, Any]) -> dict[str, Any]:
-    """A re-id that is a text."""
     return {"reid_creative_id": str(line["creative_id"]), **line}
 
 
 def null_items(raw: Path) -> None:
-    """Nulls in the table of items."""
     path = raw / TRAIN / schema.ITEM_TABLE
     path.write_text(json.dumps({rid: fill_nulls(features) for rid, features in json.loads(path.read_text()).items()}))
 
 
-def as_release(*edits: Edit) -> Edit:
-    """The release layout of the same data."""
-
-    def apply(raw: Path) -> None:
-        for side in (TRAIN, EVAL):
-            shutil.rmtree(raw / side)
-        write_release(raw, raw.parent / "release.csv", plant(0))
-        both(*edits)(raw)
-
-    return apply
+@on_folder
+def as_release(raw: Path, *edits: Edit) -> None:
+    for side in (TRAIN, EVAL):
+        shutil.rmtree(raw / side)
+    write_release(raw, raw.parent / "release.csv", plant(0))
+    both(*edits)(raw)
 
 
-def on_table(name: str, edit: Callable[[pa.Table], pa.Table]) -> Edit:
-    """A parquet file written again with other types."""
-
-    def apply(raw: Path) -> None:
-        (path,) = (raw / name).rglob("*.parquet")
-        pq.write_table(edit(pq.read_table(path)), path)
-
-    return apply
+@on_folder
+def on_table(raw: Path, name: str, edit: Callable[[pa.Table], pa.Table]) -> None:
+    (path,) = (raw / name).rglob("*.parquet")
+    pq.write_table(edit(pq.read_table(path)), path)
 
 
 def to_doubles(table: pa.Table) -> pa.Table:
-    """Whole numbers as doubles, NaN for null, in lists and structs as well."""
     frame = pl.DataFrame(table)
 
     def change(kind: Any) -> Any:
@@ -316,7 +260,6 @@ def to_doubles(table: pa.Table) -> pa.Table:
 
 
 def on_structs(edit: Callable[[pl.Expr, pl.Expr], list[pl.Expr]]) -> Callable[[pa.Table], pa.Table]:
-    """The structs of the candidates' features, made again from flag and value."""
 
     def apply(table: pa.Table) -> pa.Table:
         columns = []
@@ -329,17 +272,14 @@ def on_structs(edit: Callable[[pl.Expr, pl.Expr], list[pl.Expr]]) -> Callable[[p
 
 
 def as_truth(flag: pl.Expr, value: pl.Expr) -> list[pl.Expr]:
-    """The flag as a truth value."""
     return [flag.cast(pl.Boolean), value]
 
 
 def as_text(flag: pl.Expr, value: pl.Expr) -> list[pl.Expr]:
-    """The flag by its older name, behind the value."""
     return [value, flag.alias("is_str")]
 
 
 def older_names(table: pa.Table) -> pa.Table:
-    """The names of older candidate files."""
     return table.rename_columns(["creative_id" if name == "item_id" else name for name in table.column_names])
 
 
@@ -367,7 +307,6 @@ on_queries = partial(on_table, schema.RELEASE_CANDIDATES)
 
 
 def list_forms(known_from: str, edits: dict[str, Edit], says: str = "", real: bool = False) -> list[Form]:
-    """Forms from one source, by file and variant."""
     names = [key.split(": ", 1) for key in edits]
     texts = [SAYS.get(key, says) for key in edits]
     rows = zip(names, edits.values(), texts, strict=True)

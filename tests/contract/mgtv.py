@@ -23,8 +23,6 @@ from tests.contract.mgtv_planted import (
 
 TRAIN_DAYS, VALID_DAYS = 2, 2
 SMALL = (
-    'watch.models=["lightgbm_softmax", "logit"]',
-    'watch.models=["lightgbm_softmax", "logit"]',
     "watch.rounds=20",
     "watch.patience=10",
     "watch.lightgbm_softmax.min_data_in_leaf=5",
@@ -32,7 +30,6 @@ SMALL = (
     "watch.lightgbm_softmax.max_bin=31",
     "watch.lightgbm_softmax.num_threads=1",
     "completion.bins=6",
-    "completion.grid=61",
     "completion.rounds=20",
     "completion.patience=10",
     "completion.parameters.min_data_in_leaf=5",
@@ -42,20 +39,15 @@ SMALL = (
     f"split.train_days={TRAIN_DAYS}",
     f"split.valid_days={VALID_DAYS}",
     "features.half_lives=[4.0]",
-    "features.vector_size=4",
 )
-QUICK = ('watch.models=["logit"]', "watch.rounds=1", "completion.rounds=1")
+QUICK = ("watch.rounds=1", "completion.rounds=1")
 VALID = tuple(f"day{day}" for day in range(DAYS - VALID_DAYS + 1, DAYS + 1))
 LABELLED = tuple(f"day{day:02d}" for day in range(DAYS - VALID_DAYS - TRAIN_DAYS + 1, DAYS + 1))
 AFTER_FITS = {f"{day}.score" for day in VALID} | {"find_blend", "mix_across", "measure", "test.score", "answer"}
 AFTER_FITS |= {"insight.importance"}
 EARLY = f"{VALID[0]}-{VALID[-1][3:]}"
-LOGITS = {f"{EARLY}.fit.logit", "refit.logit"}
-FITS = {f"{EARLY}.fit.{model}" for model in ("lightgbm_softmax", "completion")} | {
-    "refit.lightgbm_softmax",
-    "refit.completion",
-    *LOGITS,
-}
+WATCH = {f"{EARLY}.fit.lightgbm_softmax", "refit.lightgbm_softmax"}
+FITS = {f"{EARLY}.fit.completion", "refit.completion", *WATCH}
 
 Lines = list[str]
 
@@ -203,7 +195,7 @@ MGTV = Contract(
         "watch.nope=1": ("watch.nope",),
         "wach.rounds=9": ("wach", "watch"),
         "watch.rounds=many": ("watch.rounds", "'many'", "int"),
-        'watch.models=["lightgbm_softmx"]': ("watch.models", "lightgbm_softmx", "lightgbm_softmax"),
+        'watch.models=["logit"]': ("watch.models",),
         "truth.rule=first": ("truth.rule", "first"),
         'features.blocks=["video", "device"]': ("watch.blocks", "pair"),
         "completion.bins=1": ("completion.bins",),
@@ -212,9 +204,9 @@ MGTV = Contract(
     earlier=list_earlier,
     answers=find_answers,
     quick=QUICK,
-    model_change=Change("watch.logit.l2=0.5", frozenset(LOGITS | AFTER_FITS)),
+    model_change=Change("watch.lightgbm_softmax.num_leaves=9", frozenset(WATCH | AFTER_FITS)),
     feature_change=Change(
-        "competitions/mgtv/features/device_video.py:describe_pairs",
+        "competitions/mgtv/features/pair.py:describe_pairs",
         frozenset(
             {f"{day}.{block}" for day in (*LABELLED, "test") for block in ("pair", "list")}
             | {f"{day}.value" for day in (*VALID, "test")}

@@ -151,7 +151,7 @@ TEMPLATE = Contract(
         "rank.lightgbm_lambdarank.num_leaves=4", frozenset((AFTER_FEATURES - {"gather_rows"}) | {"insight.importance"})
     ),
     feature_change=Change(
-        "competitions/template/features.py:describe",
+        "competitions/template/features.py:build_features",
         frozenset({"labelled.features", "test.features"} | AFTER_FEATURES | INSIGHT),
     ),
     kill_after="labelled.features",

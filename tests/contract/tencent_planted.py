@@ -17,7 +17,8 @@ import polars as pl
 
 from competitions.tencent import submission
 from competitions.tencent.io import schema
-from tests.unit.tencent.tencent_files import ITEMS, SEQ, USERS, candidate_schema, write_lines, write_pickle, write_table
+from tests.unit.tencent import tencent_files
+from tests.unit.tencent.tencent_files import FEATURES, World, write_lines
 
 POSITIONS, RENEWED, NEW = 120, 6, 6  # places; those with a new ad in the log, and after the reference time
 ADS = POSITIONS + RENEWED + NEW
@@ -32,7 +33,6 @@ WIDTH = 32
 VALUES = {"122": 40_000}  # many, so that the largest file of a run is a model's
 FEW_VALUES = 20
 VALID_SHARE = 0.1
-EMBEDDING = "emb_81_32"
 
 Event = tuple[int, int | None, int]  # ad, action, seconds
 
@@ -59,7 +59,6 @@ class Planted:
     order: list[int]  # of the predict file, indices into persons and, behind them, strangers
 
     def test_persons(self) -> list[Person]:
-        """The test users, in order."""
         return [(*self.persons, *self.strangers)[position] for position in self.order]
 
 
@@ -78,7 +77,6 @@ def plant(strangers: int = STRANGERS) -> Planted:
 
 
 def live(rng: np.random.Generator, number: int, start: int, position: list[int]) -> Person:
-    """A user from its start to the first click behind the reference time."""
     count = int(rng.integers(14, 25))
     times = np.sort(rng.integers(REFERENCE - DAYS * DAY_S, REFERENCE, count)).tolist()
     events = [(ad_at(start + step, time, position), draw_action(rng), time) for step, time in enumerate(times)]
@@ -89,7 +87,6 @@ def live(rng: np.random.Generator, number: int, start: int, position: list[int])
 
 
 def ad_at(position: int, time: int, positions: list[int]) -> int:
-    """The ad that stands at a place at a time."""
     position %= POSITIONS
     changed = positions[POSITIONS:]
     if time >= RENEWED_AT and position in changed[:RENEWED]:
@@ -100,137 +97,81 @@ def ad_at(position: int, time: int, positions: list[int]) -> int:
 
 
 def draw_action(rng: np.random.Generator) -> int | None:
-    """Clicks, a tenth of them conversions; of the others some are unknown."""
     if rng.random() < CLICKS:
         return schema.CONVERSION if rng.random() < 0.1 else schema.CLICK
     return None if rng.random() < 0.1 else schema.EXPOSURE
 
 
 def describe(ad: int, position: int) -> dict[str, Any]:
-    """The features of an ad; ads that the indexer lacks have a value that it lacks as well."""
     cold: int | str = "9000" if ad >= KNOWN else 1 + position % 3
     return {"100": 1 + position // 10, "101": cold, "122": 1 + ad}
 
 
 def embed(positions: list[int]) -> np.ndarray:
-    """Where an ad stands, as waves round the circle, float32 [ads, 32]; near places have vectors that are alike."""
     angles = 2 * np.pi * np.array(positions)[:, None] * np.arange(1, WIDTH // 2 + 1) / POSITIONS
     waves = np.concatenate([np.cos(angles), np.sin(angles)], axis=1) / np.tile(np.arange(1, WIDTH // 2 + 1), 2) ** 0.5
     noise = 0.02 * np.random.default_rng(8).standard_normal(waves.shape)
     return np.asarray(waves + noise, np.float32)
 
 
-def number_all(world: Planted) -> dict[str, Any]:
-    """The content of indexer.pkl."""
-    rids = sorted((rid, oid) for rid, oid in zip(world.rid, world.oid, strict=True) if rid)
-    silent = [f"user_{number:08d}" for number in range(SILENT)]
-    features = (*schema.ITEM_FEATURES, *schema.USER_FEATURES, schema.CREATIVE)
-    return {
-        "i": {oid: rid for rid, oid in rids},
-        "u": {name: rid for rid, name in enumerate([*(one.name for one in world.persons), *silent], 1)},
-        "f": {name: {7 * code: code for code in range(1, VALUES.get(name, FEW_VALUES) + 1)} for name in features},
+def to_files(world: Planted) -> World:
+    """What the files say. Strangers bear a name for a re-id, and have an ad in their history that the indexer lacks."""
+    rids = {one.name: rid for rid, one in enumerate(world.persons, 1)}
+    everybody = {rids.get(one.name, one.name): one for one in (*world.persons, *world.strangers)}
+    features = {world.rid[ad] or world.oid[ad]: describe(ad, world.position[ad]) for ad in range(ADS)}
+    events = {
+        user: [(world.rid[ad] or world.oid[ad], *rest) for ad, *rest in one.events] for user, one in everybody.items()
     }
+    profiles = {user: dict(one.features) for user, one in everybody.items() if one.features}
+    for user in rids.keys() ^ (one.name for one in everybody.values()):
+        events[user][0] = (world.oid[ADS - 1], *events[user][0][1:])
+        if user in profiles:
+            profiles[user]["105"] = "8000"
+    known = sorted((rid, oid) for rid, oid in zip(world.rid, world.oid, strict=True) if rid)
+    vectors: dict[int, np.ndarray | None] = dict(zip(world.oid, embed(world.position), strict=True))
+    vectors[world.oid[5]] = None
+    return World(
+        items=tuple(oid for _, oid in known),
+        users=(*rids, *(f"user_{number:08d}" for number in range(SILENT))),
+        item_features=features,
+        user_features=profiles,
+        events={user: tuple(rows) for user, rows in events.items()},
+        candidates=tuple(
+            (world.oid[ad], describe(ad, world.position[ad]))
+            for ad in np.random.default_rng(9).permutation(ADS).tolist()
+        ),
+        order=tuple(rids.get(one.name, one.name) for one in world.test_persons()),
+        vectors=vectors,
+        sizes={name: VALUES.get(name, FEW_VALUES) for name in FEATURES},
+    )
 
 
 def write_raw(folder: Path, truth: Path) -> None:
-    """The planted files in the competition layout, and the answers of the test."""
     write_competition(folder, truth, plant())
 
 
 def write_competition(folder: Path, truth: Path, world: Planted) -> None:
-    """Strangers have a text in the place of a re-id, and an ad that the indexer lacks in their history."""
-    rids = {one.name: rid for rid, one in enumerate(world.persons, 1)}
-    train, test = folder / schema.TRAIN, folder / schema.EVAL
-    write_sequences(train / schema.SEQUENCES, [list_rows(world, one, rids[one.name]) for one in world.persons])
-    write_sequences(
-        test / schema.PREDICT_SEQUENCES,
-        [list_rows(world, one, rids.get(one.name, one.name)) for one in world.test_persons()],
-    )
-    write_pickle(train / schema.INDEXER, number_all(world))
-    items = {str(world.rid[ad]): {**describe(ad, world.position[ad]), "111": 3} for ad in range(KNOWN)}
-    (train / schema.ITEM_TABLE).write_text(json.dumps(items))
-    positions = np.random.default_rng(9).permutation(ADS).tolist()
-    lines = [
-        {"creative_id": world.oid[ad], "retrieval_id": position, "features": describe(ad, world.position[ad])}
-        for position, ad in enumerate(positions)
-    ]
-    write_lines(test / schema.CANDIDATES, lines[::-1])
-    vectors: dict[str, np.ndarray | None] = {
-        str(oid): vector for oid, vector in zip(world.oid, embed(world.position), strict=True)
-    }
-    vectors[str(world.oid[5])] = None
-    write_pickle(train / schema.EMBEDDINGS / f"{EMBEDDING}.pkl", vectors)
+    tencent_files.write_competition(folder, to_files(world))
     write_truth(truth, world)
-
-
-def write_sequences(path: Path, lines: list[list[list[Any]]]) -> None:
-    """Lines with the offsets beside them."""
-    write_lines(path, lines, path.with_name(path.name.replace(".jsonl", "_offsets.pkl")))
-
-
-def list_rows(world: Planted, person: Person, user: int | str) -> list[list[Any]]:
-    """The line of a user; the profile stands anywhere."""
-    rows: list[list[Any]] = []
-    for ad, action, time in person.events:
-        item = world.rid[ad] or world.oid[ad]
-        rows.append([user, item, None, describe(ad, world.position[ad]), action, time])
-    if isinstance(user, str):
-        rows[0][1:4] = [world.oid[ADS - 1], None, describe(ADS - 1, world.position[ADS - 1])]
-    if person.features is not None:
-        features = {**person.features, "105": "8000"} if isinstance(user, str) else person.features
-        rows.insert(person.events[0][2] % (len(rows) + 1), [user, None, features, None, None, REFERENCE])
-    return rows
 
 
 def write_release(folder: Path, truth: Path, world: Planted) -> None:
     """The same data in the release layout, users in the order of the predict file. There must be no strangers."""
-    rids = {one.name: rid for rid, one in enumerate(world.persons, 1)}
-    names = ("item_id", "action_type", "timestamp")
-    rows = [
-        {
-            "user_id": rids[one.name],
-            "seq": [dict(zip(names, (world.rid[ad], *rest), strict=True)) for ad, *rest in one.events],
-        }
-        for one in world.test_persons()
-    ]
-    write_table(folder, schema.RELEASE_SEQUENCES, rows, SEQ)
-    items = [{"item_id": world.rid[ad], **describe(ad, world.position[ad])} for ad in range(KNOWN)]
-    write_table(folder, schema.RELEASE_ITEMS, items, ITEMS)
-    users = [{"user_id": rids[one.name], **one.features} for one in world.persons if one.features]
-    write_table(folder, schema.RELEASE_USERS, users, USERS)
-    positions = np.random.default_rng(9).permutation(ADS).tolist()
-    candidates = [
-        {"item_id": world.oid[ad], "retrieval_id": position, **list_cells(describe(ad, world.position[ad]))}
-        for position, ad in enumerate(positions)
-    ]
-    write_table(folder, schema.RELEASE_CANDIDATES, candidates, candidate_schema())
-    vectors = embed(world.position)
-    rows = [{"anonymous_cid": str(world.oid[ad]), "emb": vectors[ad].tolist()} for ad in range(ADS) if ad != 5]
-    write_table(folder / schema.RELEASE_EMBEDDINGS, f"{EMBEDDING}_parquet", rows)
-    write_pickle(folder / schema.INDEXER, number_all(world))
+    tencent_files.write_release(folder, to_files(world))
     write_truth(truth, world)
 
 
-def list_cells(features: dict[str, Any]) -> dict[str, Any]:
-    """Features as the structs of the release."""
-    return {
-        name: {
-            "cold_start": int(isinstance(features.get(name), str)),
-            "feature_value": None if name not in features else str(features[name]),
-        }
-        for name in schema.ITEM_FEATURES
-    }
+def write_sequences(path: Path, lines: list[list[list[Any]]]) -> None:
+    write_lines(path, lines, path.with_name(path.name.replace(".jsonl", "_offsets.pkl")))
 
 
 def write_truth(path: Path, world: Planted) -> None:
-    """The first click of everybody who is asked about and clicks at all."""
     rows = [(one.name, world.oid[one.answer]) for one in world.test_persons() if one.answer is not None]
     path.parent.mkdir(parents=True, exist_ok=True)
     pl.DataFrame(rows, schema=["user", "creative_id"], orient="row").write_csv(path)
 
 
 def write_popular(folder: Path, path: Path) -> None:
-    """The baseline that looks at nobody: the ten ads with most events, for everybody."""
     numbers = pickle.loads((folder / schema.TRAIN / schema.INDEXER).read_bytes())
     names, oids = ({rid: key for key, rid in numbers[kind].items()} for kind in ("u", "i"))
     lines = read_sequences(folder / schema.TRAIN / schema.SEQUENCES)
@@ -243,7 +184,6 @@ def write_popular(folder: Path, path: Path) -> None:
 
 
 def read_sequences(path: Path) -> list[list[list[Any]]]:
-    """The lines of a sequence file."""
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
@@ -255,7 +195,6 @@ def find_cut(folder: Path) -> int:
 
 
 def list_files(folder: Path) -> list[tuple[Path, list[list[list[Any]]]]]:
-    """Both sequence files, and what they hold."""
     paths = (folder / schema.TRAIN / schema.SEQUENCES, folder / schema.EVAL / schema.PREDICT_SEQUENCES)
     return [(path, read_sequences(path)) for path in paths]
 

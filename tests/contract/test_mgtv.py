@@ -3,7 +3,6 @@
 import shutil
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -16,7 +15,6 @@ from tests.contract.mgtv_planted import (
     ASKED,
     DAYS,
     DEVICES,
-    EPISODES,
     EXTRA_VID,
     FIRST_VID,
     NEW_DEVICES,
@@ -157,49 +155,6 @@ def test_board_b_is_answered_where_its_files_are_and_the_order_of_the_question_i
     assert call("check", "mgtv", after.submission, "--raw", folder)[0] == 0
 
 
-def test_a_cap_on_the_completion_rate_caps_the_answers(dirty: Path, call: Call) -> None:
-    free, capped = (
-        {did: rate for did, (_, rate) in read_answers(solve(call, dirty, dirty.with_name("build"), *setting)).items()}
-        for setting in ((*FAST, "truth.clip=0"), (*FAST, "truth.clip=1"))
-    )
-    assert max(free.values()) > 1.2
-    assert max(capped.values()) == 1.0
-    low = [did for did, rate in free.items() if rate < 0.6]
-    assert len(low) > 20
-    assert np.mean([abs(capped[did] - free[did]) for did in low]) < 0.1
-
-
-def test_the_power_of_the_worth_moves_the_choice_alone(finished: Finished, call: Call) -> None:
-    likeliest, dearest = (solve(call, finished.raw, finished.build, f"decide.power={power}") for power in (0, 30))
-    assert likeliest.computed() == dearest.computed() == {"measure", "answer"}
-    picks = [{did: vid for did, (vid, _) in read_answers(run).items()} for run in (likeliest, finished, dearest)]
-    assert picks[0] != picks[2]
-    assert read_score(call, dearest, finished.truth) < read_score(call, likeliest, finished.truth)
-    ladders = [run.summary["ladder"] for run in (likeliest, finished, dearest)]
-    assert ladders[0] == ladders[1] == ladders[2]
-
-
-def test_days_that_are_missing_or_have_no_play_file_are_passed_over(folder: Path, call: Call, tmp_path: Path) -> None:
-    for kind in (schema.SHOWS, schema.CLICKS, schema.PLAYS):
-        shutil.rmtree(folder / kind / "day09")
-    (folder / schema.play_path(DAYS)).unlink()
-    finished = solve(call, folder, tmp_path / "build", *FAST)
-    assert count(finished, schema.SHOWS, f"day missing between day 1 and day {DAYS}") == 1
-    assert count(finished, f"{schema.PLAYS}/day{DAYS}", "no such file") == 1
-    served = {name for name in finished.computed() if name.endswith(".video")}
-    assert served == {f"{day}.video" for day in ("day06", "day07", "day08", "day10", "test")}
-    assert list(finished.summary["by_day"]) == ["8", "10"]
-    assert call("check", "mgtv", finished.submission, "--raw", folder)[0] == 0
-
-
-def test_lists_of_the_test_may_be_longer_than_any_of_the_log(folder: Path, call: Call, tmp_path: Path) -> None:
-    shown = read_text(folder / SHOWN)["did"].unique(maintain_order=True)
-    add_rows(folder / SHOWN, *((did, vid_of(programme, EPISODES - 1)) for did in shown for programme in range(6)))
-    finished = solve(call, folder, tmp_path / "build", *FAST)
-    assert finished.summary["cv"]["score"] > MGTV.ceiling
-    assert call("check", "mgtv", finished.submission, "--raw", folder)[0] == 0
-
-
 def test_without_comments_and_profiles_the_run_goes_on(
     folder: Path, finished: Finished, call: Call, tmp_path: Path
 ) -> None:
@@ -219,23 +174,3 @@ def test_comments_that_are_all_lost_are_warned_of_at_the_end(folder: Path, call:
     assert line.startswith(f"WARNING: no comment in {schema.COMMENTS} is read, features of comments know nothing")
     assert "comment with a ctime that is blank or no date: 6" in line
     assert "ctime 'the first day'" in line
-
-
-def test_days_and_blocks_can_be_cut_down(finished: Finished, call: Call) -> None:
-    blocks = [f'{part}.blocks=["pair", "list", "device"]' for part in ("features", "watch", "completion")]
-    sizes = ("split.train_queries=60", "split.valid_queries=50", "split.valid_days=1")
-    small = solve(call, finished.raw, finished.build, *blocks, *sizes, *FAST)
-    (days,) = [row for row in small.summary["days"] if row["what"] == "devices"]
-    assert {day: size for day, size in days.items() if day != "test"} == {
-        "what": "devices",
-        "day 9": 60.0,
-        "day 10": 60.0,
-        "day 11": 50.0,
-    }
-    assert small.summary["cv"]["devices"] == 50
-    assert {name.partition("_")[0] for name in small.summary["gains"]} <= {"pair", "list", "device"}
-
-
-def test_another_rule_of_the_truth_is_learned_as_well(finished: Finished, call: Call) -> None:
-    other = solve(call, finished.raw, finished.build, "truth.rule=last_click", *FAST)
-    assert MGTV.ceiling < other.summary["cv"]["score"] < finished.summary["cv"]["score"]

@@ -10,17 +10,19 @@ import pytest
 from competitions.mgtv import labels, split
 from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.config import BLOCKS
-from competitions.mgtv.features import device_history, profile, sequence, target_encoding, video
-from competitions.mgtv.features.build import Sources, build, find_date, list_dates
+from competitions.mgtv.features import device_history, profile, target_encoding, video
+from competitions.mgtv.features.build import Sources
+from competitions.mgtv.features.comment import find_date, list_dates
 from competitions.mgtv.io import reader
-from competitions.mgtv.plan import Choices, settle
-from competitions.mgtv.split import Plan, Slates
+from competitions.mgtv.plan import Choices, Plan, settle
+from competitions.mgtv.split import Slates
 from tests.contract.mgtv import MGTV
 from tests.contract.mgtv_planted import DAYS, FIRST_VID
+from tests.unit.mgtv.mgtv_world import build
 
-CONFIG = settle(COMPETITION.load_config(["features.vector_size=4"]), Choices(0.0, 5, BLOCKS, {}, ()))
+CONFIG = settle(COMPETITION.load_config([]), Choices(0.0, 5, BLOCKS, {}, ()))
 DAY = 9  # that the leaks are planted for
-OF_OUTCOMES = {"video", "device", "pair", "list", "profile", "sequence"}  # every block but that of comments
+OF_OUTCOMES = {"video", "device", "pair", "list", "profile"}  # every block but that of comments
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +33,9 @@ class World:
 
     def see(self, log: pl.DataFrame) -> Sources:
         """The same with another log, and the tallies of that."""
-        categories = profile.tally_categories(log, self.sources.profiles, self.sources.videos, CONFIG.features)
+        categories = profile.tally_categories(
+            log, self.sources.profiles, self.sources.videos, CONFIG.features.categories
+        )
         return dataclasses.replace(
             self.sources, log=log, tally=target_encoding.tally_videos(log), categories=categories
         )
@@ -59,7 +63,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 def describe(sources: Sources, slates: Slates) -> pl.DataFrame:
     """Every feature of the rows."""
-    return build(sources, slates, CONFIG.features, CONFIG.seed)
+    return build(sources, slates, CONFIG.features)
 
 
 def turn(log: pl.DataFrame, day: int) -> pl.DataFrame:
@@ -109,8 +113,7 @@ def weigh_the_day(tally: pl.DataFrame, keys: list[str], day: int, half_life: flo
 
 
 LEAKS: Mapping[str, tuple[object, str, object, set[str]]] = {
-    "the device's day": (device_history, "before_day", include_the_day, {"device", "pair", "list", "sequence"}),
-    "vectors of the day": (sequence, "before_day", include_the_day, {"sequence"}),
+    "the device's day": (device_history, "before_day", include_the_day, {"device", "pair", "list"}),
     "counts of the day": (video, "sum_decayed", weigh_the_day, {"video", "pair", "list"}),
     "categories of the day": (profile, "sum_decayed", weigh_the_day, {"profile"}),
 }

@@ -43,7 +43,7 @@ def test_a_new_block_is_built_and_compare_reads_its_difference(
     assert "length_ratio" in after.record["features"]
     assert "length_ratio" not in finished.record["features"]
     kept = {name.rpartition(".")[2] for name in after.kept()}  # only what the change reaches is computed again
-    assert {"read", "history", "video", "device", "pair", "list", "comment", "sequence", "profile"} <= kept
+    assert {"read", "history", "video", "device", "pair", "list", "comment", "profile"} <= kept
     assert "length" not in kept
     process = start("compare", str(finished.folder), str(after.folder), root=tmp_path)
     out, err = process.communicate()

@@ -16,7 +16,7 @@ from tests.fuzz.mutations import damage
 BEHIND_READING = {
     "news": "labelled.vectors",
     "flight": "train.history",
-    "mgtv": ".features",
+    "mgtv": ".history",
     "tencent": "valid.forecast",
 }
 FIRST_FIT = "fit"

@@ -17,25 +17,25 @@ from common.day.hosts.simulated import read_oracle
 from common.engine.run import Run
 from competitions.flight import competition as flight
 from competitions.flight import pipeline as flight_pipeline
-from competitions.flight.day import summary as flight_summary
-from competitions.flight.day.run_record import find_booked
+from competitions.flight.day import judged as flight_judged
+from competitions.flight.day.judged import find_booked
 from competitions.flight.io import reader as flight_raw
 from competitions.flight.simulator import simulate as flight_simulation
 from competitions.mgtv import competition as mgtv
 from competitions.mgtv import pipeline as mgtv_pipeline
-from competitions.mgtv.day import summary as mgtv_summary
+from competitions.mgtv.day import judged as mgtv_judged
 from competitions.mgtv.io import reader as mgtv_raw
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.simulator import simulate as mgtv_simulation
 from competitions.news import competition as news
 from competitions.news import pipeline as news_pipeline
-from competitions.news.day import summary as news_summary
+from competitions.news.day import judged as news_judged
 from competitions.news.io import reader as news_raw
 from competitions.news.simulator import simulate as news_simulation
 from competitions.tencent import competition as tencent
 from competitions.tencent import metrics as tencent_metrics
 from competitions.tencent import pipeline as tencent_pipeline
-from competitions.tencent.day import summary as tencent_summary
+from competitions.tencent.day import judged as tencent_judged
 from competitions.tencent.ids import CandidateIndices
 from competitions.tencent.io import reader as tencent_raw
 from competitions.tencent.io.schema import TOP
@@ -48,7 +48,6 @@ NEWS_SCALE, FLIGHT_SCALE, MGTV_SCALE, TENCENT_SCALE = 0.005, 0.006, 0.004, 0.001
 NEWS_SETTINGS = ("seed=1", "recall.candidates=80", "rank.rounds=40", "rank.patience=20")
 FLIGHT_SETTINGS = (
     "seed=1",
-    'rank.models=["xgboost_pairwise", "lightgbm_softmax", "logit"]',
     "rank.rounds=40",
     "rank.patience=20",
     "rank.seeds=1",
@@ -57,7 +56,6 @@ FLIGHT_SETTINGS = (
 )
 MGTV_SETTINGS = (
     "seed=1",
-    'watch.models=["lightgbm_softmax", "logit"]',
     "watch.rounds=60",
     "watch.patience=15",
     "watch.lightgbm_softmax.max_bin=63",
@@ -100,7 +98,6 @@ MGTV_FEATURES = (
     "list_video_own_click_14d_rank",
     "profile_f68_channel_click",
     "comment_collection_log_number",
-    "sequence_faded",
 )
 Metrics = dict[str, float]
 
@@ -111,7 +108,7 @@ def measure_news(folder: Path) -> Metrics:
     config = news.COMPETITION.load_config(NEWS_SETTINGS, tuned=False)
     run = Run(folder / "run", folder / "cache", quiet=True)
     outcome = news_pipeline.solve(news_raw.locate(folder / "raw", config.board), config, run)
-    summary = news_summary.summarise(outcome, config.rank.models)
+    summary = news_judged.summarise(outcome)
     truth = news.COMPETITION.score_truth(outcome, folder / "raw")
     union = next(row for row in summary["recall"] if row["channel"] == "union")
     measured = {f"channel {row['channel']} mrr@5": row["mrr@5"] for row in summary["recall"]}
@@ -144,7 +141,7 @@ def measure_flight(folder: Path) -> Metrics:
         measured[f"model {name} auc"] = _auc(scores[:, column], valid.labels, valid.group_sizes)
         measured[f"truth {name} auc"] = _auc(outcome.test_scores.value[:, column], labels, sizes)
     measured["truth submission auc"] = _auc(-ranks, labels, sizes)
-    summary = flight_summary.summarise(outcome)
+    summary = flight_judged.summarise(outcome)
     rates = {"cv": summary["cv"], "truth": truth.scores}
     measured |= {f"hit_rate@3 {name}": found["hit_rate@3"] for name, found in rates.items()}
     return measured | {"oracle hit_rate@3": truth.oracle}
@@ -160,7 +157,7 @@ def measure_mgtv(folder: Path) -> Metrics:
     config = mgtv.COMPETITION.load_config(MGTV_SETTINGS, tuned=False)
     run = Run(folder / "run", folder / "cache", quiet=True)
     outcome = mgtv_pipeline.solve(mgtv_raw.locate(folder / "raw", config.host), config, run)
-    summary, truth = mgtv_summary.summarise(outcome), mgtv.COMPETITION.score_truth(outcome, folder / "raw")
+    summary, truth = mgtv_judged.summarise(outcome), mgtv.COMPETITION.score_truth(outcome, folder / "raw")
     valid = [predictions.value for predictions in outcome.valid]
     last = valid[-1].day.rows
     measured = {
@@ -176,7 +173,7 @@ def measure_mgtv(folder: Path) -> Metrics:
     measured["completion expected"] = float(np.concatenate(expected).mean())
     for name, value in zip(MGTV_ANSWERS, np.hstack(scores).mean(axis=1), strict=True):
         measured[f"completion {name}"] = float(value)
-    for name in (*config.watch.models, "blend"):
+    for name in summary["models"]:
         measured[f"likelihood {name}"] = summary["models"][name]["log_likelihood"]
         measured[f"model {name} hit_rate"] = summary["models"][name]["hit_rate"]
     measured |= {f"cv {name}": summary["cv"][name] for name in ("score", "hit_rate")}
@@ -196,7 +193,7 @@ def measure_tencent(folder: Path) -> Metrics:
     run = Run(folder / "run", folder / "cache", quiet=True)
     outcome = tencent_pipeline.solve(tencent_raw.locate(folder / "raw"), config, run)
     truth = tencent.COMPETITION.score_truth(outcome, folder / "raw")
-    summary = tencent_summary.summarise(outcome)
+    summary = tencent_judged.summarise(outcome)
     corpus, fold = outcome.ready.corpus.value, outcome.ready.valid.value
     events = np.bincount(corpus.train.item[fold.history(corpus.train).events()], minlength=len(corpus.catalogue.oid))
     ten = np.argsort(-events[fold.candidates.rows.values], kind="stable")[:TOP]

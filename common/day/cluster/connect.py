@@ -87,10 +87,10 @@ def _find_workers(client: Any, address: str) -> list[str]:
 
 def _compare(client: Any) -> None:
     """Refuse a cluster of which a machine would compute something else."""
-    here = describe()
-    machines = client.run(describe, on_error="return")
+    here = list_versions()
+    machines = client.run(list_versions, on_error="return")
     with contextlib.suppress(Exception):  # what the scheduler cannot run, the workers cannot either
-        machines["the scheduler"] = client.run_on_scheduler(describe)
+        machines["the scheduler"] = client.run_on_scheduler(list_versions)
     for machine, there in sorted(machines.items()):
         if isinstance(there, BaseException):
             raise UserError(
@@ -105,7 +105,7 @@ def _compare(client: Any) -> None:
                 )
 
 
-def describe() -> dict[str, str]:
+def list_versions() -> dict[str, str]:
     """What must be the same on all machines: Python, the libraries of a fit, and this package's source (a digest)."""
     versions = {"Python": ".".join(platform.python_version_tuple()[:2])}
     versions |= {name: importlib.import_module(name).__version__ for name in SHARED}

@@ -33,7 +33,7 @@ def fit(client: Any, workers: Sequence[str], family: str, task: FitTask) -> Fit:
     lightgbm.register_logger(_quiet_logger())
     settings = {name: value for name, value in plan_lightgbm(task).items() if name not in THREADS}
     if family.endswith("_softmax"):
-        settings["objective"] = _softmax_slopes
+        settings["objective"] = _softmax_gradients
     likelihood = task.recipe.likelihood and task.valid is not None and family.endswith("_softmax")
     if likelihood:
         settings["metric"] = "none"
@@ -67,7 +67,7 @@ def _arrays(task: FitTask, rows: RankingDataset) -> tuple[NDArray[Any], ...]:
     return rows.features, rows.labels, rows.group_sizes, *([] if margin is None else [margin])
 
 
-def _softmax_slopes(
+def _softmax_gradients(
     labels: NDArray[np.float32], scores: NDArray[np.float64], _: Any, sizes: NDArray[np.int32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return softmax_gradients(scores, labels, sizes)

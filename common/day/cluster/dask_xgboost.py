@@ -13,7 +13,7 @@ import xgboost
 from numpy.typing import NDArray
 from xgboost import dask as xgboost_dask
 
-from common.day.cluster.shards import THREADS, assign_partitions, number_queries, split_queries
+from common.day.cluster.shards import THREADS, assign_partitions, split_queries
 from common.learning.dataset import Matrix, RankingDataset
 from common.learning.fit_task import Fit, FitTask
 from common.learning.fitters import keep_xgboost, plan_xgboost
@@ -21,7 +21,7 @@ from common.learning.listwise_softmax import log_likelihoods, softmax_gradients
 from common.learning.metrics import reciprocal_ranks
 
 Floats = NDArray[np.float64]
-Measure = Callable[[Floats, NDArray[np.float32], NDArray[np.int32]], Floats]
+QueryMetric = Callable[[Floats, NDArray[np.float32], NDArray[np.int32]], Floats]
 
 
 def fit(client: Any, workers: Sequence[str], family: str, task: FitTask) -> Fit:
@@ -43,7 +43,7 @@ def fit(client: Any, workers: Sequence[str], family: str, task: FitTask) -> Fit:
         train,
         task.recipe.rounds,
         evals=held,
-        obj=_softmax_slopes if softmax else None,
+        obj=_softmax_gradients if softmax else None,
         custom_metric=watch,
         callbacks=callbacks,
         verbose_eval=False,
@@ -66,7 +66,7 @@ def _quantise(share: _Sharing, rows: RankingDataset, reference: Any) -> Any:
     parts: list[tuple[NDArray[Any], ...]] = []
     for part in split_queries(rows, len(share.workers)):
         margin = share.task.margin(part)
-        parts.append((part.features, part.labels, number_queries(part), *([] if margin is None else [margin])))
+        parts.append((part.features, part.labels, part.query_numbers, *([] if margin is None else [margin])))
     features, labels, queries, *margins = assign_partitions(share.client, share.workers, parts)
     return xgboost_dask.DaskQuantileDMatrix(
         share.client,
@@ -80,7 +80,7 @@ def _quantise(share: _Sharing, rows: RankingDataset, reference: Any) -> Any:
     )
 
 
-def _softmax_slopes(scores: Matrix, data: Any) -> tuple[Floats, Floats]:
+def _softmax_gradients(scores: Matrix, data: Any) -> tuple[Floats, Floats]:
     return softmax_gradients(scores.astype(np.float64), data.get_label(), data.get_group().astype(np.int32))
 
 
@@ -88,9 +88,9 @@ def _watch_mrr(cutoff: int, scores: Matrix, data: Any) -> tuple[str, float]:
     return _watch(f"mrr@{cutoff}", functools.partial(reciprocal_ranks, k=cutoff), scores, data)
 
 
-def _watch(name: str, measure: Measure, scores: Matrix, data: Any) -> tuple[str, float]:
-    """The mean of a measure over the queries of all workers."""
-    values = measure(scores.astype(np.float64), data.get_label(), data.get_group().astype(np.int32))
+def _watch(name: str, metric: QueryMetric, scores: Matrix, data: Any) -> tuple[str, float]:
+    """The mean of a metric over the queries of all workers."""
+    values = metric(scores.astype(np.float64), data.get_label(), data.get_group().astype(np.int32))
     own = np.array([values.sum(), len(values)], np.float64)
     total, count = xgboost.collective.allreduce(own, xgboost.collective.Op.SUM)
     return name, float(total / count)

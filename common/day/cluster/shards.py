@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import dask.array
-import numpy as np
 from dask.delayed import delayed
 from numpy.typing import NDArray
 
@@ -15,18 +14,13 @@ THREADS = {"num_threads", "num_thread", "nthread", "nthreads", "n_jobs"}  # a wo
 
 def split_queries(rows: RankingDataset, count: int) -> list[RankingDataset]:
     """Every ``count``-th query to the same part: in rows sorted by time, no part is a period of its own."""
-    part = np.repeat(np.arange(len(rows.group_sizes)) % count, rows.group_sizes)
+    part = rows.query_numbers % count
     return [
         RankingDataset(
             rows.names, rows.features[part == number], rows.labels[part == number], rows.group_sizes[number::count]
         )
         for number in range(count)
     ]
-
-
-def number_queries(rows: RankingDataset) -> NDArray[np.int64]:
-    """The number of each row's query: (n,)."""
-    return np.repeat(np.arange(len(rows.group_sizes)), rows.group_sizes)
 
 
 def assign_partitions(client: Any, workers: Sequence[str], parts: Sequence[Sequence[NDArray[Any]]]) -> list[Any]:

@@ -135,7 +135,7 @@ def open_partial(raw: Path, files: Sequence[RemoteFile]) -> Path:
 def _check_download(path: Path, file: RemoteFile) -> None:
     """Refuse, and remove, a download that is not what the host lists."""
     size = _size(path)
-    if size == file.size and file.sha256 in (None, sha256(path)):
+    if size == file.size and file.sha256 in (None, digest(path)):
         return
     path.unlink(missing_ok=True)
     raise UserError(f"{file.path} did not arrive as the host lists it ({size} of {file.size} bytes); run this again.")
@@ -178,12 +178,7 @@ def read_origin(raw: Path) -> dict[str, tuple[int, str | None]]:
         ) from error
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal."""
-    return digest(path, "sha256")
-
-
-def digest(path: Path, algorithm: str) -> str:
+def digest(path: Path, algorithm: str = "sha256") -> str:
     """A file's digest in hexadecimal."""
     import pooch  # imported here: no other command should wait for it
 

@@ -25,7 +25,7 @@ class HostFiles:
     """The folder of a host's files, the pattern that they fit, their name in a sentence, and their simulator.
 
     ``write`` (folder, scale, seed) simulates them; ``scale`` is its default. ``laws``: writers by the name of the law
-    by which people behave, the default first; none where there is one alone. ``law``: the one asked for, "" if none.
+    by which people behave, the default first; none where there is one alone. ``law``: the chosen one, "" if none.
     ``need``: the memory of a run, None where nobody measured it.
     """
 
@@ -39,7 +39,7 @@ class HostFiles:
     need: MemoryNeed | None = None
 
     def under_law(self, law: str | None) -> "HostFiles":
-        """The same with the simulator of this law; None asks for none. ``UserError`` names the laws that there are."""
+        """The same with the simulator of this law; None chooses none. ``UserError`` names the laws that there are."""
         if law is None:
             return self
         if not self.laws:
@@ -118,7 +118,7 @@ def written_at_once(
     partial = out.absolute().with_name(f".{out.absolute().name}.partial-{os.getpid()}")
     try:
         present = {path.name for path in out.iterdir()} if out.exists() else set()
-        # The host's own files bear the same names: only the marker tells that a folder is ours to replace.
+        # The host's own files bear the same names: only the marker shows that a folder is ours to replace.
         if present and (marker not in present or present - set(names) - {marker}):
             raise UserError(f"The folder {out} holds files that are no {kind}; name another folder.")
         shutil.rmtree(partial, ignore_errors=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from common.day.hosts.download import FileSpec, FilesRead, Layout, digest, sha256
+from common.day.hosts.download import FileSpec, FilesRead, Layout, digest
 from common.engine.errors import UserError
 from common.engine.progress import running
 from common.io.files import UNREADABLE, describe_failure
@@ -73,7 +73,7 @@ def _check(folder: Path, spec: FileSpec, paths: list[Path], listed: Listed) -> F
         needed = spec.needed and not (spec.unless and _list(folder, spec.unless))
         return FileCheck(spec.path, expected, "nothing", MISSING if needed else ABSENT)
     try:
-        facts, faults = _measure(folder, spec, paths, listed)
+        facts, faults = _compare(folder, spec, paths, listed)
     except UNREADABLE as error:
         return FileCheck(spec.path, expected, f"cannot be read: {describe_failure(error)}", DIFFERS)
     return FileCheck(spec.path, expected, "; ".join([*facts, *faults]), DIFFERS if faults else OK)
@@ -83,9 +83,9 @@ def _list(folder: Path, pattern: str) -> list[Path]:
     """The files of a pattern; where there is none, those of an archive unpacked into a folder of its own name."""
     if not folder.is_dir():
         return []
-    found = [path for path in folder.glob(pattern) if path.is_file()]
+    paths = [path for path in folder.glob(pattern) if path.is_file()]
     again = pattern.partition("/")[0] if "/" in pattern else ""
-    return sorted(found or [path for path in (folder / again).glob(pattern) if again and path.is_file()])
+    return sorted(paths or [path for path in (folder / again).glob(pattern) if again and path.is_file()])
 
 
 def _is_table(path: str) -> bool:
@@ -103,7 +103,7 @@ def _describe(spec: FileSpec) -> str:
     return ", ".join(facts)
 
 
-def _measure(folder: Path, spec: FileSpec, paths: list[Path], listed: Listed) -> tuple[list[str], list[str]]:
+def _compare(folder: Path, spec: FileSpec, paths: list[Path], listed: Listed) -> tuple[list[str], list[str]]:
     """What is there, and what of it is wrong."""
     size = sum(path.stat().st_size for path in paths)
     facts = [f"{len(paths)} files"] if spec.files is not None or len(paths) > 1 else []
@@ -160,7 +160,7 @@ def _altered_files(folder: Path, spec: FileSpec, paths: list[Path], listed: List
             yield f"{path.name}: {path.stat().st_size} bytes, {size} listed"
             continue
         known = {value for value in (known_digest, spec.sha256) if value is not None}
-        if known and known != {sha256(path)}:
+        if known and known != {digest(path)}:
             yield f"{path.name} has another sha256"
         if spec.md5 is not None and digest(path, "md5") != spec.md5:
             yield f"{path.name} has another md5 than the one known, which a single source gives"

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,7 @@ CLIPPED = 0.005  # of the values at either end are put into the outermost bins
 POINTS = 60
 MOST_VALUES = 5_000_000  # of a longer log values are taken evenly
 DAY_MS = 86_400_000
-Sides = Mapping[str, ArrayLike]
+Columns = Mapping[str, ArrayLike]
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Curves:
 Picture = Histogram | Shares | Curves
 
 
-def histogram(title: str, unit: str, sides: Sides, *, logarithmic: bool = False, note: str = "") -> Histogram | None:
+def histogram(title: str, unit: str, sides: Columns, *, logarithmic: bool = False, note: str = "") -> Histogram | None:
     """A histogram on common edges; None where no side has a value. Whole numbers of a short range get a bin each."""
     known = {side: _finite(values, logarithmic) for side, values in sides.items()}
     known = {side: values for side, values in known.items() if len(values)}
@@ -100,7 +101,7 @@ def _find_log_edges(sides: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]
     return np.log10(np.unique(np.geomspace(np.floor(low), np.ceil(high) + 1, BINS + 1).round()) - 0.5)
 
 
-def timeline(title: str, sides: Sides, *, note: str = "") -> Histogram | None:
+def timeline(title: str, sides: Columns, *, note: str = "") -> Histogram | None:
     """When events happened: ``sides`` in ms since 1970; a bin a day, or one of equal parts of a long log."""
     known = {side: _finite(values, False) for side, values in sides.items()}
     known = {side: values for side, values in known.items() if len(values)}
@@ -158,3 +159,34 @@ def concentration(title: str, sides: Mapping[str, pl.Series], what: str, *, note
 def count_by(frame: pl.DataFrame, key: str) -> NDArray[np.float64]:
     """How many rows each value of a column has."""
     return frame.group_by(key).len()["len"].cast(pl.Float64).to_numpy()
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A frame by side ("train", "test"), whose columns are drawn beside each other; nulls are left out."""
+
+    frames: Mapping[str, pl.DataFrame]
+
+    def column(self, name: str, missing: bool = False) -> dict[str, pl.Series]:
+        """A column of every side; with its nulls where these are ``missing`` values to be shown."""
+        return {side: frame[name] if missing else frame[name].drop_nulls() for side, frame in self.frames.items()}
+
+    def histogram(self, name: str, title: str, unit: str, **options: Any) -> Histogram | None:
+        """Of a column."""
+        return histogram(title, unit, self.column(name), **options)
+
+    def counts(self, key: str, title: str, unit: str, **options: Any) -> Histogram | None:
+        """Of how many rows each value of a column has."""
+        return histogram(title, unit, {side: count_by(frame, key) for side, frame in self.frames.items()}, **options)
+
+    def shares(self, name: str, title: str, *, missing: bool = False, **options: Any) -> Shares | None:
+        """Of the most frequent values of a column."""
+        return share_values(title, self.column(name, missing), **options)
+
+    def concentration(self, name: str, title: str, what: str) -> Curves | None:
+        """Of a column of items."""
+        return concentration(title, self.column(name), what)
+
+    def timeline(self, name: str, title: str) -> Histogram | None:
+        """Of a column of times."""
+        return timeline(title, self.column(name))

@@ -4,13 +4,14 @@ A service is loaded from an export folder by a process of its own with one threa
 and then in batches. Nothing here knows a competition.
 """
 
+import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -71,12 +72,28 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to serve a run: its name in the table, the folder of its own inside the export, its validation score."""
+    """One way to serve a run: its name in the table, the folder of its own inside the export, its validation score.
+
+    What it is made of: which ``rankers`` (indices), the ``share`` of their trees that is kept, how they are blended.
+    """
 
     name: str
     folder: str
-    score: float
-    error: float
+    score: float = math.nan
+    error: float = math.nan
+    rankers: tuple[int, ...] = ()
+    share: float = 1.0
+    blend: Any = None
+
+
+class ServiceModule(Protocol):
+    """The module of a service."""
+
+    def load(self, export: Path, variant: str, /) -> Service:
+        """The service of a variant of an export."""
+
+    def read_requests(self, path: Path, /) -> Sequence[Any]:
+        """The requests of a folder or file of them."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +176,33 @@ def answer_all(service: Service, requests: Sequence[Any], batch: int = BATCH) ->
     """The answers to all requests, ``batch`` at a time."""
     starts = range(0, len(requests), batch)
     return [answer for start in starts for answer in service.answer(requests[start : start + batch], ignore)]
+
+
+def answer_each(services: Sequence[Any], requests: Sequence[Any]) -> list[list[Answer]]:
+    """Each service's answers to all requests."""
+    return [answer_all(service, requests) for service in services]
+
+
+def judge_variants(
+    module: ServiceModule,
+    variants: Sequence[Variant],
+    write: Callable[[Path, Path], None],
+    score: Callable[[list[Answer]], NDArray[np.float64]],
+    answer: Callable[[Sequence[Any], Sequence[Any]], list[list[Answer]]] = answer_each,
+) -> list[Variant]:
+    """The variants with their scores on validation: as the run is served, so are the fits that validation judges.
+
+    ``write(export, requests)`` leaves both in folders that do not stay; ``score`` gives what each answer earns.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        exported, asked = Path(name) / "export", Path(name) / "requests"
+        write(exported, asked)
+        answers = answer([module.load(exported, one.folder) for one in variants], module.read_requests(asked))
+    earned = [score(one) for one in answers]
+    return [
+        replace(variant, score=float(own.mean()), error=float(own.std() / len(own) ** 0.5))
+        for variant, own in zip(variants, earned, strict=True)
+    ]
 
 
 def measure_apart(export: Export, variant: Variant) -> Figures:

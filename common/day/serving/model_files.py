@@ -12,13 +12,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from common.day.serving.feature_tables import write_struct
 from common.engine.errors import UserError
 from common.engine.result_store import writing
 
 if TYPE_CHECKING:
+    from common.day.serving.benchmark import Variant
     from common.learning.gbdt import Ranker
 
-INDEX = "models.json"
+INDEX, BLEND = "models.json", "blend.json"
 ENDINGS = {"lightgbm": "txt", "xgboost": "ubj", "catboost": "cbm", "logit": "npz"}
 ARRAYS = ("centre", "scale", "valued", "flagged", "weights")  # of a logit
 Matrix = NDArray[np.float32]
@@ -77,6 +79,14 @@ def write_models(rankers: Sequence["Ranker"], folder: Path, share: float = 1.0) 
                 )
             )
         (folder / INDEX).write_bytes(msgspec.json.format(msgspec.json.encode(entries)))
+
+
+def write_variants(rankers: Sequence["Ranker"], variants: Sequence["Variant"], folder: Path) -> None:
+    """Write each variant's rankers and, as JSON, its blend into its own folder below ``folder``."""
+    for variant in variants:
+        own = folder / variant.folder
+        write_models([rankers[index] for index in variant.rankers], own, variant.share)
+        write_struct(variant.blend, own / BLEND)
 
 
 def read_models(folder: Path) -> list[Model]:

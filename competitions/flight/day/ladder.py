@@ -1,4 +1,4 @@
-"""What each part is worth: from a random order to the reranked blend, on the same validation sessions.
+"""What each part is worth: from a random order to the blend, on the same validation sessions.
 
     make ladder-flight        or        python -m competitions ladder flight
 
@@ -18,23 +18,23 @@ import numpy as np
 from common.day.ladder import BLEND, BOOSTING, LOGIT, NEIGHBOURS, POPULARITY, RULE, Ladder, Rung
 from common.engine.run import Result, Run, collect
 from common.learning.dataset import take_blocks
-from competitions.flight.config import FlightConfig
-from competitions.flight.day.peers import PEERS, Peer, rerank_public
+from competitions.flight.config import BaselineSettings, FlightConfig
 from competitions.flight.io.reader import RawFiles
-from competitions.flight.metrics import CUTOFF, LARGE, measure
+from competitions.flight.lab.peers import PEERS, Peer
+from competitions.flight.metrics import LARGE, measure
 from competitions.flight.pipeline import Prepared, prepare
 from competitions.flight.plan import Features
-from competitions.flight.ranking.blending import blend_scores, find_blend, find_penalty
+from competitions.flight.ranking.blending import blend_scores, find_blend, find_hits
+from competitions.flight.ranking.cross_validation import cross_fit
 from competitions.flight.ranking.rankers import (
     BASELINE,
+    BASELINE_BLOCKS,
+    BASELINE_MODEL,
     Floats,
-    cross_fit_ranker,
     list_recipes,
     make_recipe,
     stack_scores,
 )
-from competitions.flight.ranking.rerank import rerank
-from competitions.flight.ranking.size_bucket_blending import BucketBlend, average_units, hits
 from competitions.flight.ranking.training_data import FoldData, TrainingData
 
 FEATURES = ("train.history", "train.features")  # the steps behind every ranker
@@ -83,12 +83,11 @@ class Measured:
 
 def climb(files: RawFiles, config: FlightConfig, run: Run) -> list[Row]:
     """One row per rung: HitRate@3 on the validation sessions, its standard error, and the hit rates at 1 and 10."""
-    baseline = msgspec.structs.replace(config.baseline, fit=True)
-    config = msgspec.structs.replace(config, baseline=baseline)
+    config = msgspec.structs.replace(config, baseline=BaselineSettings(fit=True))
     prepared = prepare(files, config, run)
     title = f"Flight: the booked option of a search, on {prepared.split.value.name}"
     way = Climb(Ladder(run, title, "HitRate@3"), config, prepared, prepared.split.value.repeats)
-    final = _blend(way, len(prepared.plan.models), reranked=True)[1]
+    final = _blend(way)
     _climb_rules(way, final)
     _climb_peers(way, final)
     _climb_blocks(way, final)
@@ -101,8 +100,10 @@ def measure_scores(data: TrainingData, scores: Floats, repeats: int) -> Measured
     valid, one = data.valid, np.ascontiguousarray(scores)
     counted = valid.group_sizes > LARGE
     unit = np.unique(data.valid_sessions[counted], return_inverse=True)[1]
-    hit = hits(one, valid.labels, valid.group_sizes, CUTOFF)[counted]
-    return Measured(measure(one, valid.labels, valid.group_sizes, repeats), average_units(hit, unit))
+    hit = find_hits(one, valid.labels, valid.group_sizes)[counted]
+    # A session that several fits judge counts once.
+    share = np.bincount(unit, hit) / np.bincount(unit)
+    return Measured(measure(one, valid.labels, valid.group_sizes, repeats), share)
 
 
 def _climb_rules(way: Climb, final: Measured) -> None:
@@ -134,24 +135,16 @@ def score_by_rule(folds: Sequence[FoldData], weights: dict[str, float], seed: in
 
 def _climb_peers(way: Climb, final: Measured) -> None:
     """Models of one page, and the public notebooks' ones, on the rows of the same folds."""
-    last: Floats | None = None
     for number, peer in enumerate(peer for peer in PEERS if all(_has_block(way, block) for block in peer.blocks)):
         family = LOGIT if "logit" in peer.title else BOOSTING
         with way.ladder.rung(f"peer: {peer.title}", family, FEATURES) as rung:
             scores = way.run.step(score_peer, peer, way.data.folds, way.config.seed, name=f"ladder.peer-{number}").value
             _record(rung, measure_scores(way.data.value, scores, way.repeats), final)
-        if "XGBoost" in peer.title:
-            last = scores
-    if last is not None:
-        with way.ladder.rung("peer: public XGBoost, reranked", BOOSTING, FEATURES) as rung:
-            data = way.data.value
-            reranked = rerank_public(last, data.flights, data.valid.group_sizes)
-            _record(rung, measure_scores(data, reranked, way.repeats), final)
 
 
 def _has_block(way: Climb, block: str) -> bool:
     plan = way.prepared.plan.features
-    return block in way.config.baseline.blocks or any(block in features.blocks for features in plan)
+    return block in BASELINE_BLOCKS or any(block in features.blocks for features in plan)
 
 
 def score_peer(peer: Peer, folds: Sequence[FoldData], seed: int) -> Floats:
@@ -166,7 +159,7 @@ def _climb_blocks(way: Climb, final: Measured) -> None:
     """The named baseline, then the first model on block after block."""
     config, plan = way.config, way.prepared.plan
     recipes = list_recipes(config, plan, way.prepared.choice.value)
-    rungs = [(f"baseline: {config.baseline.model} on {', '.join(config.baseline.blocks)}", BASELINE, recipes[BASELINE])]
+    rungs = [(f"baseline: {BASELINE_MODEL} on {', '.join(BASELINE_BLOCKS)}", BASELINE, recipes[BASELINE])]
     first, blocks = (
         config.rank.models[0],
         [block for block in ORDER if _has_block(way, block)] or list(way.prepared.plan.features[0].blocks),
@@ -179,39 +172,30 @@ def _climb_blocks(way: Climb, final: Measured) -> None:
         rungs.append((f"from the score {chosen.base_margin}", first, recipes[first]))
     for title, name, recipe in rungs:
         with way.ladder.rung(title, BOOSTING, FEATURES) as rung:
-            cross = way.run.step(cross_fit_ranker, recipe, way.data.folds, name=f"fit.{name}")
+            cross = way.run.step(cross_fit, recipe, way.data.folds, name=f"fit.{name}")
             scores = np.concatenate(cross.value.scores)
             _record(rung, measure_scores(way.data.value, scores, way.repeats), final)
 
 
 def _add_models(way: Climb, final: Measured) -> None:
-    """Every model alone, the blend of them, then the rerank."""
-    plan = way.prepared.plan
-    recipes = list_recipes(way.config, plan, way.prepared.choice.value)
-    for name in plan.models:
-        with way.ladder.rung(name, BOOSTING, FEATURES) as rung:
-            cross = way.run.step(cross_fit_ranker, recipes[name], way.data.folds, name=f"fit.{name}")
-            _record(rung, measure_scores(way.data.value, np.concatenate(cross.value.scores), way.repeats), final)
-    for reranked in (False, True):
-        with way.ladder.rung("the models, blended", BLEND, FEATURES) as rung:
-            penalty, measured = _blend(way, len(plan.models), reranked=reranked)
-            rung.name = f"+ rerank, penalty {penalty:g}" if reranked else rung.name
-            _record(rung, measured, final)
-
-
-def _blend(way: Climb, count: int, *, reranked: bool) -> tuple[float, Measured]:
-    """The chosen penalty, and the blend of the first models, with it or without."""
-    run, data = way.run, way.data
+    """Every model alone, then the blend of them."""
     recipes = list_recipes(way.config, way.prepared.plan, way.prepared.choice.value)
-    names = list(way.prepared.plan.models[:count])
-    crosses = [run.step(cross_fit_ranker, recipes[name], data.folds, name=f"fit.{name}") for name in names]
-    scores = run.step(stack_scores, collect(crosses), name=f"ladder.models-{count}")
-    blend: Result[BucketBlend] = run.step(find_blend, data, scores, count, way.config.blend)
-    penalty = run.step(find_penalty, data, scores, blend, way.config.rerank_penalties).value if reranked else 0.0
-    value = data.value
-    blended = blend_scores(blend.value, scores.value, value.valid.group_sizes)
-    final = rerank(blended, value.flights, value.valid.group_sizes, penalty)
-    return penalty, measure_scores(value, final, way.repeats)
+    for name in way.prepared.plan.models:
+        with way.ladder.rung(name, BOOSTING, FEATURES) as rung:
+            cross = way.run.step(cross_fit, recipes[name], way.data.folds, name=f"fit.{name}")
+            _record(rung, measure_scores(way.data.value, np.concatenate(cross.value.scores), way.repeats), final)
+    with way.ladder.rung("the models, blended", BLEND, FEATURES) as rung:
+        _record(rung, _blend(way), final)
+
+
+def _blend(way: Climb) -> Measured:
+    """The blend of the models of the plan."""
+    run, data, names = way.run, way.data, way.prepared.plan.models
+    recipes = list_recipes(way.config, way.prepared.plan, way.prepared.choice.value)
+    crosses = [run.step(cross_fit, recipes[name], data.folds, name=f"fit.{name}") for name in names]
+    scores = run.step(stack_scores, collect(crosses), name=f"ladder.models-{len(names)}")
+    blend = run.step(find_blend, data, scores, len(names)).value
+    return measure_scores(data.value, blend_scores(blend, scores.value, data.value.valid.group_sizes), way.repeats)
 
 
 def _record(rung: Rung, measured: Measured, final: Measured) -> None:

@@ -3,7 +3,7 @@
 import polars as pl
 
 from common.day.look.columns import RawTable
-from common.day.look.distributions import concentration, count_by, histogram, share_values, timeline
+from common.day.look.distributions import Sides, histogram, share_values
 from common.day.look.page import Look
 from common.day.run_record import list_notes
 from common.engine.run import Run
@@ -19,74 +19,56 @@ def look(files: RawFiles, config: FlightConfig, run: Run) -> Look:
     codes = run.step(learn_codes, files.train)
     train = run.step(read_searches, files.train, codes, True, name="train.read").value
     test = run.step(read_searches, files.test, codes, False, name="test.read").value
-    sides = {"train": train, "test": test}
-    sessions = {side: searches.sessions for side, searches in sides.items()}
-    options = {side: describe_options(searches) for side, searches in sides.items()}
-
-    def session(name: str) -> dict[str, pl.Series]:
-        return {side: frame[name] for side, frame in sessions.items()}
-
-    def option(name: str) -> dict[str, pl.Series]:
-        return {side: frame[name].drop_nulls() for side, frame in options.items()}
-
-    profiles = {side: count_by(frame, "profile") for side, frame in sessions.items()}
-    booked = options["train"].filter("booked")
-    direct = {"all options": options["train"]["out_segments"], "booked": booked["out_segments"]}
+    sessions = Sides({"train": train.sessions, "test": test.sessions})
+    options = Sides({"train": list_options(train), "test": list_options(test)})
+    every = options.frames["train"]
+    booked = every.filter("booked")
+    direct = {"all options": every["out_segments"], "booked": booked["out_segments"]}
+    ratio = {"all options": every["ratio"], "booked": booked["ratio"]}
+    unknown = "Missing: a route that the train file lacks."
+    wins = "The labels of the train file: how often the cheapest wins."
+    again = "Where everybody stands at 1, nobody comes back and history is worth nothing."
     return Look(
         tables=[RawTable("options", {"train": [files.train], "test": [files.test]})],
         pictures={
             "Searches": [
-                histogram("Options of a session", "options", session("size"), logarithmic=True),
-                timeline("Searches by day", session("time")),
-                share_values(
-                    "Route, by its rank in the train file",
-                    session("route"),
-                    note="Missing: a route that the train file lacks.",
-                ),
-                share_values("Booked by oneself", session("by_self"), names=YES_NO),
+                sessions.histogram("size", "Options of a session", "options", logarithmic=True),
+                sessions.timeline("time", "Searches by day"),
+                sessions.shares("route", "Route, by its rank in the train file", missing=True, note=unknown),
+                sessions.shares("by_self", "Booked by oneself", missing=True, names=YES_NO),
             ],
             "Prices": [
-                histogram("Price", "price", option("price"), logarithmic=True),
-                histogram(
-                    "Price beside the cheapest of the session", "times the cheapest", option("ratio"), logarithmic=True
+                options.histogram("price", "Price", "price", logarithmic=True),
+                options.histogram(
+                    "ratio", "Price beside the cheapest of the session", "times the cheapest", logarithmic=True
                 ),
                 histogram(
                     "Price rank of what is booked",
                     "rank, 1 the cheapest",
                     {"train": booked["price_rank"]},
                     logarithmic=True,
-                    note="The labels of the train file: how often the cheapest wins.",
+                    note=wins,
                 ),
-                histogram(
-                    "Price of what is booked",
-                    "times the cheapest",
-                    {"all options": options["train"]["ratio"], "booked": booked["ratio"]},
-                    logarithmic=True,
-                ),
+                histogram("Price of what is booked", "times the cheapest", ratio, logarithmic=True),
             ],
             "Trips": [
-                histogram("Days from search to departure", "days", option("days_ahead"), logarithmic=True),
-                histogram("Hour of departure", "hour", option("hour")),
-                histogram("Duration of the way out", "minutes", option("out_duration")),
+                options.histogram("days_ahead", "Days from search to departure", "days", logarithmic=True),
+                options.histogram("hour", "Hour of departure", "hour"),
+                options.histogram("out_duration", "Duration of the way out", "minutes"),
                 share_values("Flights on the way out", direct, note="Train: all options beside what is booked."),
             ],
             "Travellers and carriers": [
-                histogram(
-                    "Searches of a traveller",
-                    "searches",
-                    profiles,
-                    note="Where everybody stands at 1, nobody comes back and history is worth nothing.",
-                ),
-                concentration("How few carriers hold how many options", option("out_carrier"), "carriers"),
-                share_values("Cabin of the first flight", option("out_cabin")),
-                share_values("Within the company's travel policy", option("access_tp"), names=YES_NO),
+                sessions.counts("profile", "Searches of a traveller", "searches", note=again),
+                options.concentration("out_carrier", "How few carriers hold how many options", "carriers"),
+                options.shares("out_cabin", "Cabin of the first flight"),
+                options.shares("access_tp", "Within the company's travel policy", names=YES_NO),
             ],
         },
         notes=list_notes([note._asdict() for note in (*train.notes, *test.notes)]),
     )
 
 
-def describe_options(searches: Searches) -> pl.DataFrame:
+def list_options(searches: Searches) -> pl.DataFrame:
     """The options with what is shown of them: ratio to the cheapest, price rank, days ahead, hour, booked or not."""
     price = pl.col("price")
     joined = searches.options.lazy().join(searches.sessions.lazy().select("session", "time", "booked"), on="session")

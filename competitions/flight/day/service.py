@@ -1,7 +1,7 @@
 """A service of the flight competition: one search with its options -> the options, best first.
 
 A request is a search as the reader codes it. The history (lifts, preferences) was tabulated at export; the
-features of the options, the models, blend and rerank are computed in the request, by the pipeline's own functions.
+features of the options, the models, and the blend are computed in the request, by the pipeline's own functions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,18 +14,15 @@ import polars as pl
 
 from common.day.serving.benchmark import Answer, Mark
 from common.day.serving.feature_tables import KeyedTable, read_keyed, read_struct, read_table
-from common.day.serving.model_files import read_models, score_models
+from common.day.serving.model_files import BLEND, read_models, score_models
 from common.learning.dataset import to_matrix
 from competitions.flight.features.booking_history import LIFTS, TARIFF_LIFTS, History
 from competitions.flight.features.build import build_features
-from competitions.flight.features.option_attributes import mark_flights
 from competitions.flight.features.preferences import LEVELS
 from competitions.flight.io.reader import Searches
-from competitions.flight.ranking.blending import blend_scores
-from competitions.flight.ranking.rerank import rerank
-from competitions.flight.ranking.size_bucket_blending import BucketBlend
+from competitions.flight.ranking.blending import Blend, blend_scores
 
-SETTINGS, BLEND = "settings.json", "blend.json"
+SETTINGS = "settings.json"
 SESSIONS, OPTIONS = "sessions.arrow", "options.arrow"
 EVERYBODY = "everybody"
 # By kind of table in a History: the first column of each table's key. "everybody" has none.
@@ -42,15 +39,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mixture(msgspec.Struct, frozen=True, kw_only=True):
-    """The feature ``blocks`` that a variant builds, how it mixes its models (see ``BucketBlend``), and the ``penalty``
-    of the same-flight rerank.
-    """
+    """The feature ``blocks`` that a variant builds, and its blend."""
 
     blocks: tuple[str, ...]
     temperatures: tuple[float, ...]
-    edges: tuple[int, ...]
-    weights: tuple[tuple[float, ...], ...]
-    penalty: float
+    weights: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -79,8 +72,8 @@ class FlightService:
         self.history, self.models = read_history(export), read_models(export / variant)
         self.snapshot = read_struct(export / SETTINGS, Settings).snapshot
         mixture = read_struct(export / variant / BLEND, Mixture)
-        self.blocks, self.penalty = mixture.blocks, mixture.penalty
-        self.blend = BucketBlend(mixture.temperatures, mixture.edges, mixture.weights, "", {}, {}, 0)
+        self.blocks = mixture.blocks
+        self.blend = Blend(mixture.temperatures, mixture.weights)
 
     def answer(self, requests: Sequence[Searches], mark: Mark) -> list[Answer]:
         """For each search the positions of its options, best first; equal ones by their position on the page."""
@@ -94,9 +87,7 @@ class FlightService:
         mark("models")
         sizes = searches.sessions["size"].to_numpy()
         blended = blend_scores(self.blend, scores.astype(np.float64), sizes)
-        flights = mark_flights(searches.options).to_numpy() if self.penalty else np.empty(0, np.uint64)
-        final = rerank(blended, flights, sizes, self.penalty)
-        lists = np.split(final, np.cumsum(sizes)[:-1])
+        lists = np.split(blended, np.cumsum(sizes)[:-1])
         answers = [[float(position) for position in np.argsort(-one, kind="stable")] for one in lists]
         mark("ranking")
         return answers

@@ -29,7 +29,7 @@ def core_block(chunk: SessionChunk, _: History) -> pl.DataFrame:
         size=pl.len().over("session"),
         dominated=count_dominating(chunk.options["session"], chunk.options["price"], chunk.options["duration"]),
     )
-    return options.select(*list_prices(), *list_times(), *list_terms(), *describe_offer())
+    return options.select(*list_prices(), *list_times(), *list_terms(), *list_offer())
 
 
 def list_prices() -> list[pl.Expr]:
@@ -39,7 +39,7 @@ def list_prices() -> list[pl.Expr]:
     return [
         price.log1p().alias("log_price"),
         pl.col("price_ratio"),
-        _place("price").alias("price_place"),
+        _rank_share("price").alias("price_place"),
         (price / price.median().over("session")).log().alias("price_from_median"),
         fewest.rank("average").over("session").alias("price_rank_of_fewest"),
         (price / price.min().over("session", "segments")).log().alias("price_ratio_of_equal_stops"),
@@ -50,14 +50,14 @@ def list_prices() -> list[pl.Expr]:
 
 
 def list_times() -> list[pl.Expr]:
-    """How long it takes and when it goes: excess over the session's shortest, each way, and places among the hours."""
+    """How long it takes and when it goes: excess over the session's shortest, each way, and ranks among the hours."""
     durations = ("duration", "out_duration", "back_duration")
     return [
         *map(pl.col, (*durations, "duration_ratio", "segments", "out_segments", "back_segments", "segments_more")),
-        _place("duration").alias("duration_place"),
+        _rank_share("duration").alias("duration_place"),
         *[_excess(name).alias(f"{name}_excess") for name in ("out_duration", "back_duration", "out_segments")],
         *map(pl.col, ("out_hour", "out_arrival_hour", "back_hour", "back_arrival_hour")),
-        *[_place(name).alias(f"{name}_place") for name in ("out_hour", "out_arrival_hour", "back_hour")],
+        *[_rank_share(name).alias(f"{name}_place") for name in ("out_hour", "out_arrival_hour", "back_hour")],
         pl.col("stay"),
         (pl.col("stay") - pl.col("stay").median().over("session")).alias("stay_from_median"),
         _nights("out_departure", "out_arrival").alias("out_nights"),
@@ -87,7 +87,7 @@ def list_terms() -> list[pl.Expr]:
     ]
 
 
-def describe_offer() -> list[pl.Expr]:
+def list_offer() -> list[pl.Expr]:
     """The search as a whole: it decides what the rest is worth."""
     return [
         pl.col("round_trip"),
@@ -98,7 +98,7 @@ def describe_offer() -> list[pl.Expr]:
     ]
 
 
-def _place(column: str) -> pl.Expr:
+def _rank_share(column: str) -> pl.Expr:
     """The rank within the session as a share of its options."""
     return pl.col(column).rank("average").over("session") / pl.col("size")
 

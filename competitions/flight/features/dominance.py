@@ -11,14 +11,18 @@ def count_dominating(sessions: pl.Series, first: pl.Series, second: pl.Series) -
     """For each row the rows of its session that are at most as large in both columns and smaller in one of them.
 
     The rows of a session stand together. A row with a missing value dominates none, and its own count is missing.
+
+    >>> price, minutes = pl.Series([100, 120, 120, 90]), pl.Series([60, 60, 90, None])
+    >>> count_dominating(pl.Series([0, 0, 0, 0]), price, minutes).to_list()
+    [0.0, 1.0, 2.0, None]
     """
     frame = pl.DataFrame({"session": sessions, "first": first, "second": second}).with_row_index("row")
     known = frame.drop_nulls().sort("session", "first", "second", maintain_order=True)
     rank = known.select(pl.col("second").rank("max").over("session").cast(pl.Int64))["second"].to_numpy()
-    starts = known.with_row_index("place").select(pl.col("place").first().over("session").cast(pl.Int64))["place"]
+    starts = known.with_row_index("index").select(pl.col("index").first().over("session").cast(pl.Int64))["index"]
     # In this order every row that is as small in both stands before, but for its equals, which stand on either side.
     ahead = count_not_above_before(rank, starts.to_numpy())
-    equals = known.select(place=pl.int_range(pl.len()).over("session", "first", "second"))["place"].to_numpy()
+    equals = known.select(rank=pl.int_range(pl.len()).over("session", "first", "second"))["rank"].to_numpy()
     counts = known.select("row", count=pl.Series(ahead - equals, dtype=pl.Float32))
     return frame.select("row").join(counts, on="row", how="left", maintain_order="left")["count"]
 
@@ -40,9 +44,9 @@ def count_not_above_before(ranks: Ranks, starts: Ranks) -> Ranks:
         counts[order] += has * before
         zeros = np.repeat(np.add.reduceat(1 - has, opens), size) if len(opens) else before
         first = np.repeat(opens, size)
-        place = np.where(has == 1, first + zeros + (np.arange(len(group)) - first - before), first + before)
+        target = np.where(has == 1, first + zeros + (np.arange(len(group)) - first - before), first + before)
         shuffled, head = np.empty_like(order), np.empty_like(group)
-        shuffled[place], head[place] = order, np.where(has == 1, first + zeros, first)
+        shuffled[target], head[target] = order, np.where(has == 1, first + zeros, first)
         order, group = shuffled, head
     opens = np.flatnonzero(np.diff(group, prepend=-1))
     size = np.diff(np.append(opens, len(group)))

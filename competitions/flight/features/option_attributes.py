@@ -13,7 +13,11 @@ FLIGHTS = [f"{leg}_{name}" for leg in LEGS for name in ("departure", "arrival", 
 
 
 def slice_sessions(sessions: pl.DataFrame, rows: int) -> Iterator[tuple[int, int]]:
-    """Cut the sessions, in order, into runs [first, last) of about ``rows`` options, at least one session each."""
+    """Cut the sessions, in order, into runs [first, last) of about ``rows`` options, at least one session each.
+
+    >>> list(slice_sessions(pl.DataFrame({"first": [0, 2, 5], "size": [2, 3, 9]}), rows=4))
+    [(0, 2), (2, 3)]
+    """
     ends = (sessions["first"] + sessions["size"]).to_list()
     first, start = 0, 0
     for stop, end in enumerate(ends, 1):
@@ -48,7 +52,7 @@ def add_attributes(options: pl.DataFrame) -> pl.DataFrame:
         bags=pl.min_horizontal(_pieces("out"), _pieces("back")),
         free_exchange=_free("exchange"),
         free_cancel=_free("cancel"),
-        itinerary=_flights(),
+        itinerary=pl.struct("session", *FLIGHTS).hash(),
         position=pl.int_range(pl.len(), dtype=pl.Int32).over("session").cast(pl.Float32),
     )
     return own.with_columns(
@@ -79,12 +83,3 @@ def _free(action: str) -> pl.Expr:
 def _log_ratio(column: str) -> pl.Expr:
     lowest = pl.col(column).min().over("session")
     return (pl.col(column).clip(lower_bound=1) / lowest.clip(lower_bound=1)).log().cast(pl.Float32)
-
-
-def _flights() -> pl.Expr:
-    return pl.struct("session", *FLIGHTS).hash()
-
-
-def mark_flights(options: pl.DataFrame) -> pl.Series:
-    """For each option a number that only the options of its session on the same flights share."""
-    return options.select(flights=_flights()).to_series()

@@ -37,7 +37,7 @@ def public_block(chunk: SessionChunk, _: History) -> pl.DataFrame:
     columns = [f"{leg}_{name}" for leg in LEGS for name in LEG_COLUMNS]
     features = options.select(
         *(*SESSION, "programmes", *columns, *RULES, "taxes", "tariff", "coded", "segments", "cabin"),
-        *(name for time in TIMES for name in _tell_time(time)),
+        *(name for time in TIMES for name in _split_time(time)),
         *("free_cancel", "free_exchange", "price_rank", "duration"),
         log_price=price.log1p(),
         tax_rate=pl.col("taxes") / (price + 1),
@@ -55,7 +55,7 @@ def public_block(chunk: SessionChunk, _: History) -> pl.DataFrame:
     return features.select(pl.all().cast(pl.Float32).fill_null(0.0))
 
 
-def _tell_time(column: str) -> list[pl.Expr]:
+def _split_time(column: str) -> list[pl.Expr]:
     """Hour (12 where there is none), day of the week, and whether it lies in the hours that people travel to work."""
     hour = pl.col(column) % DAY_MINUTES // 60
     weekday = (pl.col(column) // DAY_MINUTES + 3) % 7 + 1  # 1970-01-01 was a Thursday; 1 = Monday

@@ -95,7 +95,11 @@ def _narrow(column: str, most: int = INT8_MAX) -> pl.Expr:
 
 
 def parse_duration(text: pl.Expr) -> pl.Expr:
-    """Whole minutes (Int16) of ``HH:MM:SS`` or ``D.HH:MM:SS``; null where it is neither, or above 22 days or so."""
+    """Whole minutes (Int16) of ``HH:MM:SS`` or ``D.HH:MM:SS``; null where it is neither, or above 22 days or so.
+
+    >>> pl.select(parse_duration(pl.Series(["01:30:00", "1.02:00:59", "90"]))).to_series().to_list()
+    [90, 1560, None]
+    """
     days = pl.when(text.str.len_bytes() > CLOCK_LENGTH).then(text.str.head(-CLOCK_LENGTH - 1)).otherwise(pl.lit("0"))
     parts = (days, text.str.slice(-CLOCK_LENGTH, 2), text.str.slice(-CLOCK_LENGTH + 3, 2))
     day, hour, minute = (part.cast(pl.Int32, strict=False) for part in parts)

@@ -15,7 +15,7 @@ from competitions.flight.io.encoding import Codes, learn_codes
 from competitions.flight.io.options import read_fares, read_leg
 from competitions.flight.io.parquet import open_source, require_file
 from competitions.flight.io.schema import LEGS, TEST, TRAIN
-from competitions.flight.io.sessions import describe_sessions, group_rows, mark_booked, refuse_repeated_ids
+from competitions.flight.io.sessions import build_sessions, group_rows, mark_booked, refuse_repeated_ids
 
 __all__ = ["Codes", "Note", "RawFiles", "Searches", "learn_codes", "locate", "read_searches", "refuse_shared"]
 
@@ -57,10 +57,10 @@ def read_searches(path: Path, codes: Codes, labelled: bool) -> Searches:
     if grouping.order is not None:
         columns, row = columns[grouping.order], grouping.order
     options = columns.insert_column(0, row).insert_column(0, grouping.session)
-    sessions, described = describe_sessions(source, grouping, codes, options["back_segments"])
+    sessions, built = build_sessions(source, grouping, codes, options["back_segments"])
     coded = options.group_by("session", maintain_order=True).agg(pl.col("coded").sum().cast(pl.Int32))["coded"]
     sessions, booked = mark_booked(source, grouping, sessions.with_columns(coded), labelled)
-    notes = [*source.notes, *grouped, *described, *(note for _, faults in parts for note in faults), *booked]
+    notes = [*source.notes, *grouped, *built, *(note for _, faults in parts for note in faults), *booked]
     return Searches(sessions, options, tuple(note for note in notes if note.rows))
 
 

@@ -96,7 +96,7 @@ LAYOUT: dict[str, Kind] = {
     SELECTED: Kind.INTEGER,
     INDEX: Kind.INTEGER,
 }
-# A null in one of these leaves a row without its place: it is refused. Elsewhere a null is a missing value.
+# A null in one of these is refused: the row belongs to no session. Elsewhere a null is a missing value.
 NEVER_NULL = ("Id", "companyID", "profileId", "ranker_id", "requestDate")
 
 

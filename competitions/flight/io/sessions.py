@@ -109,10 +109,10 @@ def _mark_starts(column: pl.Series) -> pl.Series:
     return column.ne_missing(column.shift()) | (pl.int_range(len(column), eager=True) == 0)
 
 
-def describe_sessions(
+def build_sessions(
     source: Source, grouping: Grouping, codes: Codes, back_segments: pl.Series
 ) -> tuple[pl.DataFrame, list[Note]]:
-    """Make the frame ``Searches.sessions`` without ``booked``: each constant is that of the session's first option.
+    """The frame ``Searches.sessions`` without ``booked``: each constant is that of the session's first option.
 
     ``back_segments``, by option, says whether there is a leg 1; it decides round_trip where the route is missing.
     """

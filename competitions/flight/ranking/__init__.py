@@ -1,1 +1,1 @@
-"""Training rows, rankers, blend and rerank."""
+"""Training rows, rankers, blend."""

@@ -1,115 +1,145 @@
-"""From several rankers' scores to one list a session: blend by group size, same-flight rerank, ranks.
+"""From several rankers' scores to one list a session: a mixture of their probabilities, then ranks.
 
-Only the first columns of scores are blended, one for each weight of the blend; the named baseline, where it is asked
-for, comes last and is only measured.
+Only the first columns of scores are blended, one for each temperature of the blend; the named baseline, where it is
+fitted, comes last and is only measured.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.learning.blending import take_queries
 from common.learning.dataset import Matrix
-from common.learning.listwise_softmax import log_likelihoods
-from competitions.flight.config import BlendSettings
-from competitions.flight.features.option_attributes import mark_flights
+from common.learning.listwise_softmax import fit_temperatures, log_likelihoods, softmax_within
+from common.learning.metrics import reciprocal_ranks
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE, measure
 from competitions.flight.ranking.rankers import Floats
-from competitions.flight.ranking.rerank import rerank
-from competitions.flight.ranking.size_bucket_blending import (
-    BucketBlend,
-    BucketSearch,
-    apply_buckets,
-    average_units,
-    hits,
-    search_buckets,
-)
 from competitions.flight.ranking.training_data import TrainingData
 
 FLOOR = 1e-12  # of a probability
-MIN_ERRORS = 2.0  # by which a rerank must beat the blend, in standard errors of the difference
+MIN_ERRORS = 2.0
+ITERATIONS, TOLERANCE = 500, 1e-6  # of the weights
 Labels = NDArray[np.float32]
 Sizes = NDArray[np.int32]
 
 
-def find_blend(data: TrainingData, scores: Floats, models: int, settings: BlendSettings) -> BucketBlend:
-    """Temperatures and weights, by group size, from the out-of-fold scores of the validation sessions.
+@dataclass(frozen=True)
+class Blend:
+    """A mixture of the models' softmax probabilities: ``temperatures`` (models) multiply the scores before the softmax,
+    ``weights`` (models) sum to 1.
 
-    ``models``: how many columns take part, from the first on.
+    ``likelihoods``: the mean log likelihood of a booking under "equal" and under "fitted" weights where these were not
+    fitted.
     """
-    valid = data.valid
-    search = BucketSearch(CUTOFF, settings.bucket_sessions, min_size=LARGE)
-    return search_buckets(scores[:, :models], valid.labels, valid.group_sizes, search, data.valid_sessions)
+
+    temperatures: tuple[float, ...]
+    weights: tuple[float, ...]
+    likelihoods: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def method(self) -> str:
+        """Which weights were taken."""
+        return "equal" if len(set(self.weights)) == 1 else "fitted"
 
 
-def blend_scores(blend: BucketBlend, scores: Floats, sizes: Sizes) -> Floats:
-    """The log of every row's mixed probability."""
-    mixed = apply_buckets(blend, scores[:, : len(blend.temperatures)], sizes)
-    return np.asarray(np.log(np.maximum(mixed, FLOOR)))
+def find_blend(data: TrainingData, scores: Floats, models: int) -> Blend:
+    """The blend of the first ``models`` columns of out-of-fold scores, from the scored sessions.
 
-
-def find_penalty(data: TrainingData, scores: Floats, blend: BucketBlend, penalties: Sequence[float]) -> float:
-    """The same-flight penalty that gives the validation bookings the highest likelihood; the smallest of equals.
-
-    The best of several penalties is partly luck: one that does not beat the blend's own order by more than
-    ``MIN_ERRORS`` standard errors of the difference, or that loses hits, is not taken, but 0.
+    Fitted weights are judged on the half of the sessions that they were not fitted on, and taken where they beat equal
+    ones by ``MIN_ERRORS`` standard errors of the difference. A session that repeated folds judge
+    several times stays in one half and counts as one in the error.
     """
-    valid, flights = data.valid, data.flights
-    blended, counted = blend_scores(blend, scores, valid.group_sizes), valid.group_sizes > LARGE
+    counted = data.valid.group_sizes > LARGE
+    valid = take_queries(scores[:, :models], data.valid.labels, data.valid.group_sizes, counted)
+    equal = np.full(models, 1 / models)
+    temperatures = fit_temperatures(*valid)
     if not counted.any():
-        return 0.0
+        return Blend(tuple(temperatures.tolist()), tuple(equal.tolist()))
     unit = np.unique(data.valid_sessions[counted], return_inverse=True)[1]
-
-    def judge(penalty: float) -> tuple[Floats, Floats]:
-        final = rerank(blended, flights, valid.group_sizes, penalty)
-        likelihood = log_likelihoods(final, valid.labels, valid.group_sizes)[counted]
-        return likelihood, hits(final, valid.labels, valid.group_sizes, CUTOFF)[counted]
-
-    plain, gains = judge(0.0), {0.0: 0.0}
-    for penalty in sorted(penalties):
-        likelihood, hit = judge(penalty)
-        gain = average_units(likelihood - plain[0], unit)
-        if gain.mean() > MIN_ERRORS * gain.std() / len(gain) ** 0.5 and hit.mean() >= plain[1].mean():
-            gains[penalty] = float(gain.mean())
-    return max(gains, key=lambda penalty: gains[penalty])
-
-
-def measure_all(
-    data: TrainingData, scores: Floats, blend: BucketBlend, penalty: float, repeats: int
-) -> list[dict[str, float]]:
-    """``measure`` on the validation sessions of every column of scores, of the blend, and of the reranked blend."""
-    valid = data.valid
-    return _measure_columns(scores, valid.labels, valid.group_sizes, data.flights, (blend, penalty, repeats))
+    likelihoods = {name: np.zeros(len(unit)) for name in ("equal", "fitted")}
+    for half in (unit % 2 == 0, unit % 2 == 1):
+        fitted = take_queries(*valid, half)
+        own = fit_temperatures(*fitted)
+        for name, weights in (("equal", equal), ("fitted", fit_weights(own, *fitted))):
+            rest = take_queries(*valid, ~half)
+            logs = blend_scores(Blend(tuple(own), tuple(weights)), rest[0], rest[2])
+            likelihoods[name][~half] = log_likelihoods(logs, rest[1], rest[2])
+    gain = likelihoods["fitted"] - likelihoods["equal"]
+    gain = np.bincount(unit, gain) / np.bincount(unit)
+    clear = gain.mean() > MIN_ERRORS * gain.std() / len(gain) ** 0.5
+    weights = fit_weights(temperatures, *valid) if clear else equal
+    means = {name: float(values.mean()) for name, values in likelihoods.items()}
+    return Blend(tuple(temperatures.tolist()), tuple(weights.tolist()), means)
 
 
-def measure_test(
-    test: Searches, scores: Matrix, booked: pl.Series, blend: BucketBlend, penalty: float
-) -> list[dict[str, float]]:
+def fit_weights(temperatures: Floats, scores: Floats, labels: Labels, sizes: Sizes) -> Floats:
+    """The weights (models,) of the mixture that gives the booked options the highest likelihood.
+
+    Found by expectation maximisation (Dempster, Laird and Rubin 1977). The likelihood is concave in the weights of a
+    mixture, so that it climbs to the only maximum.
+    """
+    known = np.maximum(softmax_within(scores * temperatures, sizes)[labels > 0], FLOOR)
+    weights = np.full(scores.shape[1], 1 / scores.shape[1])
+    for _ in range(ITERATIONS if len(known) else 0):
+        shares = known * weights
+        moved = (shares / shares.sum(axis=1, keepdims=True)).mean(axis=0)
+        done = np.abs(moved - weights).max() < TOLERANCE
+        weights = moved
+        if done:
+            break
+    return np.asarray(weights)
+
+
+def mix_scores(blend: Blend, scores: Floats, sizes: Sizes) -> Floats:
+    """Every row's mixed probability within its session, (n,), from raw scores (n, models).
+
+    >>> blend = Blend(temperatures=(1.0, 2.0), weights=(0.5, 0.5))
+    >>> mix_scores(blend, np.log([[1.0, 1.0], [3.0, 2.0]]), np.array([2], np.int32)).round(3).tolist()
+    [0.225, 0.775]
+    """
+    mixed = np.zeros(len(scores))
+    for model, (temperature, weight) in enumerate(zip(blend.temperatures, blend.weights, strict=True)):
+        mixed += softmax_within(scores[:, model] * temperature, sizes) * weight
+    return mixed
+
+
+def blend_scores(blend: Blend, scores: Floats, sizes: Sizes) -> Floats:
+    """The log of every row's mixed probability."""
+    return np.asarray(np.log(np.maximum(mix_scores(blend, scores, sizes), FLOOR)))
+
+
+def find_hits(scores: Floats, labels: Labels, sizes: Sizes) -> Floats:
+    """By session 1 where the booked option is among the first three, else 0; ties count against it."""
+    return (reciprocal_ranks(scores, labels, sizes, CUTOFF) > 0).astype(np.float64)
+
+
+def measure_all(data: TrainingData, scores: Floats, blend: Blend, repeats: int) -> list[dict[str, float]]:
+    """``measure`` on the validation sessions of every column of scores, then of the blend."""
+    return _measure_columns(scores, data.valid.labels, data.valid.group_sizes, blend, repeats)
+
+
+def measure_test(test: Searches, scores: Matrix, booked: pl.Series, blend: Blend) -> list[dict[str, float]]:
     """The same on the test, where a simulation knows ``booked``: the file rows of the booked options."""
     labels = test.options["row"].is_in(booked.implode()).cast(pl.Float32).to_numpy()
-    sizes, flights = test.sessions["size"].to_numpy(), mark_flights(test.options).to_numpy()
-    return _measure_columns(scores.astype(np.float64), labels, sizes, flights, (blend, penalty, 1))
+    return _measure_columns(scores.astype(np.float64), labels, test.sessions["size"].to_numpy(), blend, 1)
 
 
 def _measure_columns(
-    scores: Floats, labels: Labels, sizes: Sizes, flights: NDArray[np.uint64], rule: tuple[BucketBlend, float, int]
+    scores: Floats, labels: Labels, sizes: Sizes, blend: Blend, repeats: int
 ) -> list[dict[str, float]]:
-    blend, penalty, repeats = rule
-    blended = blend_scores(blend, scores, sizes)
-    columns = [*scores.T, blended, rerank(blended, flights, sizes, penalty)]
+    columns = [*scores.T, blend_scores(blend, scores, sizes)]
     return [measure(np.ascontiguousarray(column), labels, sizes, repeats) for column in columns]
 
 
-def rank_test(test: Searches, scores: Matrix, blend: BucketBlend, penalty: float) -> pl.Series:
+def rank_test(test: Searches, scores: Matrix, blend: Blend) -> pl.Series:
     """The rank of every option within its session, 1 the best, in the order of the test file's rows.
 
     Equal scores go by the position on the page, so that a list is reproducible.
     """
-    sizes = test.sessions["size"].to_numpy()
-    blended = blend_scores(blend, scores.astype(np.float64), sizes)
-    final = rerank(blended, mark_flights(test.options).to_numpy(), sizes, penalty)
-    options = test.options.select("session", "row", score=pl.Series(final))
+    blended = blend_scores(blend, scores.astype(np.float64), test.sessions["size"].to_numpy())
+    options = test.options.select("session", "row", score=pl.Series(blended))
     rank = pl.col("score").rank("ordinal", descending=True).over("session").cast(pl.Int64)
     return options.select("row", selected=rank).sort("row")["selected"]

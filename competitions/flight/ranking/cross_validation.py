@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from common.engine.progress import track
 from common.learning.dataset import RankingDataset
 from common.learning.fit_task import Recipe
-from common.learning.gbdt import Datasets, Ranker, fit, score_rows, shorten
+from common.learning.gbdt import Ranker, fit, score_rows, shorten
+from competitions.flight.ranking.training_data import FoldData
 
 ROWS = 200_000  # scored at a time
 Floats = NDArray[np.float64]
@@ -33,37 +34,39 @@ class CrossFit:
     metric: str
 
 
-def cross_fit(recipe: Recipe, folds: Sequence[tuple[Datasets, RankingDataset]]) -> CrossFit:
-    """Fit a recipe on each fold (train, valid) and choose the rounds by the mean curve, weighed by queries.
+def cross_fit(recipe: Recipe, folds: Sequence[FoldData]) -> CrossFit:
+    """Fit a recipe on each fold and choose the rounds by the mean curve, weighed by queries.
 
-    A fit ends ``recipe.patience`` rounds after its own best. Without a curve (patience 0, a logit) the mean of the
-    fits' own rounds is taken. One seed a fold: only ``refit_all`` averages over seeds.
+    A fit ends ``recipe.patience`` rounds after its own best; with patience 0 there is no curve, and all rounds are
+    taken. One seed a fold: only ``refit_all`` averages over seeds.
     """
     one = replace(recipe, seeds=1)
-    grown = [fit(one, train, valid, whole=True) for train, valid in track(folds, recipe.kind)]
-    curve = average_curves([ranker.curve for ranker in grown], [len(valid.group_sizes) for _, valid in folds])
-    rounds = (
-        int(np.argmax(curve)) + 1 if len(curve) else max(round(float(np.mean([ranker.rounds for ranker in grown]))), 1)
-    )
-    rankers = tuple(shorten(ranker, rounds) for ranker in grown)
-    scores = tuple(score_valid(valid, [ranker])[:, 0] for ranker, (_, valid) in zip(rankers, folds, strict=True))
-    return CrossFit(rankers, rounds, scores, tuple(curve.tolist()), grown[0].metric)
+    fitted = [fit(one, fold.train, fold.valid, whole=True) for fold in track(folds, recipe.kind)]
+    curve = average_curves([ranker.curve for ranker in fitted], [len(fold.valid.group_sizes) for fold in folds])
+    rounds = int(np.argmax(curve)) + 1 if len(curve) else fitted[0].rounds
+    rankers = tuple(shorten(ranker, rounds) for ranker in fitted)
+    scores = tuple(score_valid(fold.valid, ranker) for ranker, fold in zip(rankers, folds, strict=True))
+    return CrossFit(rankers, rounds, scores, tuple(curve.tolist()), fitted[0].metric)
 
 
-def refit_all(recipe: Recipe, cross: CrossFit, rows: Datasets) -> Ranker:
+def refit_all(recipe: Recipe, cross: CrossFit, rows: RankingDataset) -> Ranker:
     """Fit on everything, for the rounds that the folds chose."""
     return fit(replace(recipe, rounds=cross.rounds, patience=0), rows)
 
 
-def score_valid(valid: RankingDataset, rankers: Sequence[Ranker]) -> Floats:
-    """Each ranker's scores of the rows, (rows, rankers), some rows at a time."""
+def score_valid(valid: RankingDataset, ranker: Ranker) -> Floats:
+    """A ranker's scores of the rows, some rows at a time."""
     starts = range(0, len(valid.features), ROWS)
     slices = (np.asarray(valid.features[start : start + ROWS]) for start in starts)
-    return np.vstack([score_rows(valid.names, features, rankers) for features in slices])
+    return np.concatenate([score_rows(valid.names, features, [ranker])[:, 0] for features in slices])
 
 
 def average_curves(curves: Sequence[Sequence[float]], weights: Sequence[int]) -> Floats:
-    """The weighted mean after each round that every curve has; empty where one of them is."""
+    """The weighted mean after each round that every curve has; empty where one of them is.
+
+    >>> average_curves([[-2.0, -1.0], [-4.0, -3.0, -1.0]], weights=[3, 1]).tolist()
+    [-2.5, -1.5]
+    """
     length = min(len(curve) for curve in curves)
     return np.average(
         np.array([curve[:length] for curve in curves]).reshape(len(curves), length), axis=0, weights=weights

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.engine.progress import track
-from common.learning.dataset import Matrix, RankingDataset, to_matrix
+from common.learning.dataset import Matrix, to_matrix
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, score_rows
 from common.learning.listwise_softmax import log_likelihoods
@@ -19,12 +19,14 @@ from competitions.flight.features.option_attributes import slice_sessions
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF
 from competitions.flight.plan import Features, Plan
-from competitions.flight.ranking.cross_validation import CrossFit, cross_fit
+from competitions.flight.ranking.cross_validation import CrossFit
 from competitions.flight.ranking.training_data import SLICE_ROWS, FoldData
 from competitions.flight.split import Snapshots
 
 Floats = NDArray[np.float64]
-BASELINE = "baseline"
+# The model of the public CatBoost notebook, on what that learns from.
+BASELINE, BASELINE_MODEL, BASELINE_BLOCKS = "baseline", "catboost_yetirank", ("public",)
+BASELINE_PARAMETERS = {"loss_function": "YetiRank", "learning_rate": 0.1, "depth": 6}
 
 
 @dataclass(frozen=True)
@@ -39,29 +41,24 @@ def make_recipe(
     config: FlightConfig, plan: Plan, kind: str, features: Features, parameters: Mapping[str, Any] | None = None
 ) -> Recipe:
     """How a ranker of a kind is fitted: with the plan's parameters unless others are given."""
-    settings = config.rank
-    own = plan.parameters.get(kind, settings.parameters_of(kind)) if parameters is None else parameters
     return Recipe(
         kind,
-        own,
-        settings.rounds,
+        plan.parameters[kind] if parameters is None else parameters,
+        config.rank.rounds,
         plan.patience,
         config.seed,
         CUTOFF,
         likelihood=True,
         blocks=features.blocks,
         base_margin=features.base_margin,
-        seeds=1 if kind == "logit" else plan.seeds,
+        seeds=plan.seeds,
     )
 
 
 def make_baseline(config: FlightConfig, plan: Plan) -> Recipe:
     """The named baseline, on the blocks of the public notebooks."""
-    features = Features(BASELINE, config.baseline.blocks)
-    recipe = make_recipe(config, plan, config.baseline.model, features)
-    return Recipe(
-        recipe.kind, recipe.parameters, recipe.rounds, recipe.patience, recipe.seed, CUTOFF, blocks=recipe.blocks
-    )
+    rounds, patience = config.rank.rounds, plan.patience
+    return Recipe(BASELINE_MODEL, BASELINE_PARAMETERS, rounds, patience, config.seed, CUTOFF, blocks=BASELINE_BLOCKS)
 
 
 def list_recipes(config: FlightConfig, plan: Plan, choice: Choice) -> dict[str, Recipe]:
@@ -73,7 +70,7 @@ def list_recipes(config: FlightConfig, plan: Plan, choice: Choice) -> dict[str, 
 def list_blocks(config: FlightConfig, plan: Plan) -> list[str]:
     """Every block that a run may need, each once."""
     blocks = [block for features in plan.features for block in features.blocks]
-    return list(dict.fromkeys([*blocks, *(config.baseline.blocks if config.baseline.fit else ())]))
+    return list(dict.fromkeys([*blocks, *(BASELINE_BLOCKS if config.baseline.fit else ())]))
 
 
 def choose_features(
@@ -94,17 +91,11 @@ def choose_features(
     return Choice(best, likelihoods)
 
 
-def cross_fit_ranker(recipe: Recipe, folds: Sequence[FoldData]) -> CrossFit:
-    """A ranker fitted on every fold."""
-    return cross_fit(recipe, [(fold.train, fold.valid) for fold in folds])
-
-
 def measure_likelihood(fold_scores: Sequence[Floats], folds: Sequence[FoldData]) -> float:
     """The mean log likelihood of a validation session's booking, from the scores of each fold's validation rows."""
-    rows: list[RankingDataset] = [fold.valid for fold in folds]
     parts = [
-        log_likelihoods(scores, valid.labels, valid.group_sizes)
-        for scores, valid in zip(fold_scores, rows, strict=True)
+        log_likelihoods(scores, fold.valid.labels, fold.valid.group_sizes)
+        for scores, fold in zip(fold_scores, folds, strict=True)
     ]
     return float(np.concatenate(parts).mean())
 

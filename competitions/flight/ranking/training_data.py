@@ -14,13 +14,13 @@ from common.learning.dataset import Matrix, RankingDataset, join_datasets, pick_
 from competitions.flight.config import SampleSettings
 from competitions.flight.features.booking_history import BookingLog, History, build_history
 from competitions.flight.features.build import build_features
-from competitions.flight.features.option_attributes import mark_flights, slice_sessions, take_options
+from competitions.flight.features.option_attributes import slice_sessions, take_options
 from competitions.flight.io.reader import Searches
-from competitions.flight.split import Fold, Split
+from competitions.flight.split import Snapshots, Split
 
 SLICE_ROWS = 200_000
-Flights = NDArray[np.uint64]
 Numbers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,11 @@ class Histories:
 class FoldData:
     """Rows of a fold: ``train`` has the booked option and sampled others of each session, ``valid`` every option.
 
-    ``flights`` (rows of ``valid``,) gives each row a number that it shares with the options of its session on the same
-    flights; ``sessions`` (queries of ``valid``,): of the train file.
+    ``sessions`` (queries of ``valid``,): of the train file.
     """
 
     train: RankingDataset
     valid: RankingDataset
-    flights: Flights
     sessions: Numbers
 
 
@@ -57,11 +55,6 @@ class TrainingData:
     def valid(self) -> RankingDataset:
         """The validation rows of all folds, one fold after the other."""
         return join_datasets([fold.valid for fold in self.folds])
-
-    @property
-    def flights(self) -> Flights:
-        """By row of ``valid``, what the options on the same flights share."""
-        return np.concatenate([fold.flights for fold in self.folds])
 
     @property
     def valid_sessions(self) -> Numbers:
@@ -84,63 +77,65 @@ def build_training_data(
     models know what to do where the test has a category that the train file lacks.
     """
     rng = np.random.default_rng(seed)
-    booked = searches.sessions["booked"].is_not_null()
-    everyone = searches.sessions.select(
-        "session", role=pl.when(booked).then(pl.lit("train")).otherwise(pl.lit("unused"))
-    )
-    whole = Fold(everyone, split.final)
-    final, _ = _build_rows(searches, whole, histories.final, blocks, sample, rng)
+    booked = searches.sessions["booked"].is_not_null().to_numpy()
+    nobody = np.zeros(len(booked), bool)
+    final, _ = _build_rows(searches, _Selection(split.final, histories.final, booked, nobody), blocks, sample, rng)
     refuse_none(split.name, "train session of more than 1 option", final.sessions)
     hidden = hide_values(final.rows, sample.missing_share, rng)
     folds = []
     for fold, history in zip(split.folds, histories.folds, strict=True):
+        learns, judged = (fold.roles["role"].eq(role).to_numpy() for role in ("train", "valid"))
         if split.cross_fitted:
-            train, valid = _build_rows(searches, fold, history, blocks, sample, rng)
+            selection = _Selection(fold.snapshots, history, learns, judged)
+            train, valid = _build_rows(searches, selection, blocks, sample, rng)
             learned = hide_values(train.rows, sample.missing_share, rng)
         else:
-            roles = fold.roles.with_columns(
-                role=pl.when(pl.col("role") == "valid").then("role").otherwise(pl.lit("unused"))
-            )
-            _, valid = _build_rows(searches, Fold(roles, fold.snapshots), history, blocks, sample, rng)
-            known = fold.roles.filter(role="train")["session"].to_numpy()
-            learned = pick_queries(hidden, np.isin(final.sessions, known))
+            # By time a training session looks back on the same bookings in every fold: its rows of the final fit do.
+            selection = _Selection(fold.snapshots, history, nobody, judged)
+            _, valid = _build_rows(searches, selection, blocks, sample, rng)
+            learned = pick_queries(hidden, learns[final.sessions])
         refuse_none(split.name, "train session of more than 1 option", learned.group_sizes)
         refuse_none(split.name, "valid session with a booking", valid.sessions)
-        folds.append(FoldData(learned, valid.rows, valid.flights, valid.sessions))
+        folds.append(FoldData(learned, valid.rows, valid.sessions))
     return TrainingData(hidden, final.sessions, tuple(folds))
 
 
 @dataclass(frozen=True)
+class _Selection:
+    """By session of the train file whether it ``learns`` and whether it is ``judged``, and what it looks back on."""
+
+    snapshots: Snapshots
+    history: History
+    learns: Mask
+    judged: Mask
+
+
+@dataclass(frozen=True)
 class _Rows:
-    """Rows that were kept, the session of each query, and of each row what it shares with the same flights."""
+    """Rows that were kept, and the session of each query."""
 
     rows: RankingDataset
     sessions: Numbers
-    flights: Flights
 
 
 def _build_rows(
-    searches: Searches,
-    fold: Fold,
-    history: History,
-    blocks: Sequence[str],
-    sample: SampleSettings,
-    rng: np.random.Generator,
+    searches: Searches, selection: _Selection, blocks: Sequence[str], sample: SampleSettings, rng: np.random.Generator
 ) -> tuple[_Rows, _Rows]:
-    """The drawn rows of the fold's training sessions, and all rows of its validation sessions."""
-    plan = plan_sessions(searches.sessions, fold.roles, sample)
+    """The drawn rows of the sessions that learn, and all rows of those that are judged."""
+    sessions, judged = searches.sessions, selection.judged
+    learns = cap_sessions(sessions, selection.learns, sample)
     train, valid = _RowBuffer(), _RowBuffer()
     names: tuple[str, ...] = ()
-    for first, last in track(list(slice_sessions(searches.sessions, SLICE_ROWS)), "features"):
-        roles = plan[first:last]
-        if (roles["role"] == "unused").all():
+    for first, last in track(list(slice_sessions(sessions, SLICE_ROWS)), "features"):
+        if not (learns | judged)[first:last].any():
             continue
-        frame = build_features(searches, first, last, fold.snapshots.assigned, history, blocks)
+        frame = build_features(searches, first, last, selection.snapshots.assigned, selection.history, blocks)
         names, matrix = tuple(frame.columns), to_matrix(frame)
-        options = take_options(searches.options, searches.sessions, first, last)
-        marked = mark_options(options, roles, sample.negatives, rng).with_columns(flights=mark_flights(options))
-        train.add(matrix, marked, (pl.col("role") == "train") & pl.col("drawn"))
-        valid.add(matrix, marked, pl.col("role") == "valid")
+        options = take_options(searches.options, sessions, first, last)
+        marked = mark_options(options, sessions, sample.negatives, rng)
+        owner = marked["session"].to_numpy()
+        train.add(matrix, marked, learns[owner] & marked["drawn"].to_numpy())
+        valid.add(matrix, marked, judged[owner])
     return train.to_rows(names), valid.to_rows(names)
 
 
@@ -150,25 +145,28 @@ def refuse_none(split: str, what: str, queries: NDArray[Any]) -> None:
         raise UserError(f"The split ({split}) leaves no {what}: the train file is too small.")
 
 
-def plan_sessions(sessions: pl.DataFrame, roles: pl.DataFrame, sample: SampleSettings) -> pl.DataFrame:
-    """One row per session (role, size, booked): training sessions beyond ``sample.rows``, or of one, are unused."""
-    known = sessions.join(roles, on="session", how="left", maintain_order="left")
-    learns = (pl.col("role") == "train") & (pl.col("size") > 1)
-    cost = pl.when(learns).then(pl.col("size").clip(upper_bound=sample.negatives + 1)).otherwise(0)
-    latest_first = known.sort("time", "session", descending=True).with_columns(used=cost.cum_sum() - cost)
-    kept = latest_first.sort("session").with_columns(keep=learns & (pl.col("used") < sample.rows))
-    role = pl.when((pl.col("role") == "train") & ~pl.col("keep")).then(pl.lit("unused")).otherwise("role")
-    return kept.select("session", "size", "booked", role=role)
+def cap_sessions(sessions: pl.DataFrame, learns: Mask, sample: SampleSettings) -> Mask:
+    """Of the sessions that learn (n,) those of several options, the latest up to ``sample.rows`` drawn rows."""
+    time, size = sessions["time"].to_numpy(), sessions["size"].to_numpy()
+    able = learns & (size > 1)
+    cost = np.where(able, np.minimum(size, sample.negatives + 1), 0).astype(np.int64)
+    latest_first = np.lexsort((np.arange(len(time)), time))[::-1]
+    later = np.empty_like(cost)  # rows of the sessions behind each one
+    later[latest_first] = np.cumsum(cost[latest_first]) - cost[latest_first]
+    return np.asarray(able & (later < sample.rows))
 
 
-def mark_options(options: pl.DataFrame, roles: pl.DataFrame, negatives: int, rng: np.random.Generator) -> pl.DataFrame:
-    """One row per option: session, role, size, label, and ``drawn``: the booked one and ``negatives`` drawn others."""
-    marked = options.select("session").join(roles, on="session", how="left", maintain_order="left")
+def mark_options(
+    options: pl.DataFrame, sessions: pl.DataFrame, negatives: int, rng: np.random.Generator
+) -> pl.DataFrame:
+    """One row per option: session, label, and ``drawn``: the booked one and ``negatives`` drawn others."""
+    booked = sessions.select("session", "booked")
+    marked = options.select("session").join(booked, on="session", how="left", maintain_order="left")
     position = pl.int_range(pl.len(), dtype=pl.Int32).over("session")
     marked = marked.with_columns(label=(position == pl.col("booked")).fill_null(False).cast(pl.Float32))
     marked = marked.with_columns(draw=pl.Series(rng.random(marked.height)))
     rank = (pl.col("draw") - pl.col("label")).rank("ordinal").over("session")  # the booked option comes first
-    return marked.select("session", "role", "size", "label", drawn=rank <= negatives + 1)
+    return marked.select("session", "label", drawn=rank <= negatives + 1)
 
 
 def hide_values(rows: RankingDataset, share: float, rng: np.random.Generator) -> RankingDataset:
@@ -185,15 +183,14 @@ class _RowBuffer:
         self.pieces: list[Matrix] = []
         self.marks: list[pl.DataFrame] = []
 
-    def add(self, matrix: Matrix, marked: pl.DataFrame, chosen: pl.Expr) -> None:
-        mask = marked.select(chosen).to_series()
+    def add(self, matrix: Matrix, marked: pl.DataFrame, mask: Mask) -> None:
         if mask.any():
-            self.pieces.append(matrix[mask.to_numpy()])
-            self.marks.append(marked.filter(mask).select("session", "label", "flights"))
+            self.pieces.append(matrix[mask])
+            self.marks.append(marked.filter(mask).select("session", "label"))
 
     def to_rows(self, names: tuple[str, ...]) -> _Rows:
         """Everything kept; pieces are released one by one, so that no two copies lie in memory."""
-        schema = {"session": pl.Int32, "label": pl.Float32, "flights": pl.UInt64}
+        schema = {"session": pl.Int32, "label": pl.Float32}
         marks = pl.concat(self.marks) if self.marks else pl.DataFrame(schema=schema)
         queries = marks.group_by("session", maintain_order=True).len()
         matrix: Matrix = np.empty((marks.height, len(names)), np.float32)
@@ -204,4 +201,4 @@ class _RowBuffer:
             end -= len(piece)
         sizes = queries["len"].to_numpy().astype(np.int32)
         rows = RankingDataset(names, matrix, marks["label"].to_numpy(), sizes)
-        return _Rows(rows, queries["session"].to_numpy().astype(np.int64), marks["flights"].to_numpy())
+        return _Rows(rows, queries["session"].to_numpy().astype(np.int64))

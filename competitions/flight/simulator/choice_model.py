@@ -211,7 +211,11 @@ def softmax(value: Floats, first: Ints) -> Floats:
 
 
 def draw(probability: Floats, first: Ints, uniform: Floats) -> Ints:
-    """Position drawn in each run of rows, by inverting its distribution at ``uniform`` (0 to 1, one a run)."""
+    """Position drawn in each run of rows, by inverting its distribution at ``uniform`` (0 to 1, one a run).
+
+    >>> draw(np.array([0.2, 0.5, 0.3, 1.0]), np.array([0, 3, 4]), np.array([0.6, 0.9])).tolist()
+    [1, 0]
+    """
     total = np.cumsum(probability)
     before = np.append(0.0, total)[first[:-1]]
     row = np.searchsorted(total, before + uniform * (total[first[1:] - 1] - before), side="right")

@@ -109,7 +109,11 @@ def _triangular(share: Floats) -> Floats:
 
 
 def ranges(first: Ints, counts: Ints) -> Ints:
-    """first[0], first[0] + 1 ... counts[0] of them, then the same from first[1], and so on."""
+    """first[0], first[0] + 1 ... counts[0] of them, then the same from first[1], and so on.
+
+    >>> ranges(np.array([5, 20]), np.array([3, 2])).tolist()
+    [5, 6, 7, 20, 21]
+    """
     ends = np.cumsum(counts)
     flat: Ints = np.arange(counts.sum()) + np.repeat(first - (ends - counts), counts)
     return flat

@@ -41,7 +41,7 @@ FORWARD = 0.78  # of trips start at the usual end of the pair
 
 @dataclass(frozen=True)
 class Searches:
-    """One entry a search: where, when, and what was asked of the site; times are minutes and days since 1970."""
+    """One entry a search: where, when, and on which terms; times are minutes and days since 1970."""
 
     user: Ints
     pair: Ints

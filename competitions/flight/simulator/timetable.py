@@ -50,7 +50,7 @@ class Legs:
     """One entry a leg, sorted by direction (pair * 2, or pair * 2 + 1 the other way) then carrier.
 
     ``departure`` is a local minute of the day, ``duration`` minutes, ``shift`` the minutes by which local time changes.
-    Segment arrays have shape (legs, 4), -1 where there is no segment; ``wait`` is the minutes on the ground before one.
+    Segment arrays have shape (legs, 4), -1 where there is no segment.
     """
 
     first: Ints  # by direction: where its legs begin; one more entry than directions

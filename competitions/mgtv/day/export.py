@@ -1,142 +1,116 @@
-"""A finished run as files that ``service.py`` answers devices from, and what smaller versions of it score."""
+"""A finished run as files that ``service.py`` answers devices from, and what smaller variants of it score."""
 
-import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import polars as pl
 
-from common.day.serving.benchmark import Answer, Export, Variant, answer_all, spread
+from common.day.serving.benchmark import Answer, Export, Variant, judge_variants, spread
 from common.day.serving.feature_tables import write_array, write_struct, write_table
 from common.day.serving.model_files import write_logit, write_models
 from common.engine.run import Run
-from common.learning.conditional_logit import Logit
-from common.learning.gbdt import Ranker
 from competitions.mgtv import pipeline
-from competitions.mgtv.config import FeatureSettings, MgtvConfig
+from competitions.mgtv.config import MODELS, FeatureSettings, MgtvConfig
 from competitions.mgtv.day import service
-from competitions.mgtv.day.summary import Outcome
 from competitions.mgtv.features import profile
-from competitions.mgtv.features.build import Sources, find_date
+from competitions.mgtv.features.build import Sources
 from competitions.mgtv.features.comment import describe_comments
 from competitions.mgtv.features.device import describe_devices
 from competitions.mgtv.features.device_history import build_history
-from competitions.mgtv.features.sequence import fit_video_vectors
-from competitions.mgtv.features.slate import describe_slates
+from competitions.mgtv.features.list import describe_positions
 from competitions.mgtv.features.video import describe_videos
 from competitions.mgtv.io import reader
-from competitions.mgtv.labels import score_rates
+from competitions.mgtv.labels import Floats, score_rates
 from competitions.mgtv.models import click_ranker, decision
-from competitions.mgtv.models.completion import Completion
-from competitions.mgtv.models.day_models import DayModels
+from competitions.mgtv.pipeline import DayModels, Outcome
 from competitions.mgtv.split import Slates
 
 MODULE = "competitions.mgtv.day.service"
 NO_CHANNEL = -2  # as the profile block codes it
 NOTES = {
     "request": "a device and the videos that it is shown -> one video and the share of it that will be played",
-    "computed at export": "from the log before the day: rates of videos, devices, comments and profile names, vectors,"
+    "computed at export": "from the log before the day: rates of videos, devices, comments and profile names,"
     " each device's own past; of the day, how often each video is shown",
-    "computed in the request": "joins, pair_, list_ and sequence_ features, watch models, completion, decision",
+    "computed in the request": "joins, pair_ and list_ features, watch models, completion, decision",
     "left out": "parsing, network; a device's past grows during the day in a live service, here it ends the day before",
     "score": "of the last validation day, from models fitted on the days before it; the mixture was found on all days",
 }
 
 
-@dataclass(frozen=True)
-class ServedDay:
-    """What is served on a day: its ``slates``, the watch models, the completion model."""
-
-    slates: Slates
-    rankers: Sequence[Ranker]
-    completion: Completion
-
-
-@dataclass(frozen=True)
-class Subset:
-    """A variant: which ``rankers`` (indices), the ``share`` of all trees, the blend."""
-
-    name: str
-    folder: str
-    rankers: tuple[int, ...]
-    share: float
-    blend: Logit
-
-
 def export(files: reader.RawFiles, config: MgtvConfig, run: Run, folder: Path, requests: int) -> Export:
     """Export the final fits below ``folder``, with so many ``requests`` of the test day.
 
-    The variants are judged on the last validation day: its early fits, exported in the same way to a folder that does
-    not stay, answer its devices.
+    The variants are judged on the last validation day: its early fits, exported in the same way, answer its devices.
     """
     outcome = pipeline.solve(files, config, run)
-    config = outcome.config
-    sources, subsets = outcome.ready.sources.value, list_subsets(outcome)
-    slates, test = outcome.ready.test_slates.value, outcome.test.value
-    write_export(load_day(slates, outcome.final), sources, config, subsets, folder / "export")
+    ready, config, variants = outcome.ready, outcome.config, list_variants(outcome)
+    sources, slates, test = ready.sources.value, ready.test_slates.value, outcome.test.value
+    write_tables(slates, sources, config, folder / "export")
+    write_models_of_day(outcome.final, variants, folder / "export")
     queries = slates.rows["query"].unique(maintain_order=True)
     chosen = spread(len(queries), requests)
     write_requests(slates, queries[chosen], folder / "requests")
     probabilities = click_ranker.mix(outcome.blend.value, test.scores, test.day)
     rows = decision.decide(test.day, probabilities, test.rewards, config.decide.power)[chosen]
     expected: list[Answer] = np.column_stack([slates.rows["video"].to_numpy()[rows], test.rewards.rate[rows]]).tolist()
-    variants = judge(outcome, sources, subsets)
-    return Export(MODULE, folder / "export", folder / "requests", variants, expected, NOTES)
+    last = ready.plan.valid[-1]
+    shown, day = ready.slates[last].value, ready.labelled[last].value
+    asked = shown.rows["query"].unique(maintain_order=True)
+    truth = shown.rows.select("query", pl.col("video").cast(pl.Int64), t=pl.Series(day.rates))
+    truth = truth.filter(pl.Series(day.rows.labels) > 0)
+
+    def write(exported: Path, devices: Path) -> None:
+        write_tables(shown, sources, config, exported)
+        write_models_of_day(outcome.early, variants, exported)
+        write_requests(shown, asked, devices)
+
+    def score(answers: list[Answer]) -> Floats:
+        video, rate = np.array(answers).T
+        picked = pl.DataFrame({"query": asked, "video": video.astype(np.int64)})
+        rates = picked.join(truth, on=["query", "video"], how="left", maintain_order="left")["t"].fill_null(np.nan)
+        return score_rates(rates.to_numpy(), rate)
+
+    judged = judge_variants(service, variants, write, score)
+    return Export(MODULE, folder / "export", folder / "requests", judged, expected, NOTES)
 
 
-def load_day(slates: Slates, models: DayModels) -> ServedDay:
-    """A day and its fitted models."""
-    return ServedDay(slates, [ranker.value for ranker in models.rankers], models.completion.value)
-
-
-def list_subsets(outcome: Outcome) -> list[Subset]:
-    """The whole, fewer trees, and the best model alone, whose scores are calibrated by a blend of its own."""
-    models, measured = outcome.config.watch.models, outcome.measured.value.models
-    every = tuple(range(len(models)))
-    best = max(every, key=lambda i: measured[models[i]]["score"])
-    days, scores = [part.day.value for part in outcome.valid], [part.scores.value for part in outcome.valid]
-    alone = click_ranker.find_blend(days, [part[:, [best]] for part in scores], [models[best]], 0.0)
-    blend, title = outcome.blend.value, f"{len(models)} models and completion"
+def list_variants(outcome: Outcome) -> list[Variant]:
+    """The whole, and fewer trees."""
+    every, blend, title = tuple(range(len(MODELS))), outcome.blend.value, f"{' and '.join(MODELS)} and completion"
     return [
-        Subset(title, "whole", every, 1.0, blend),
-        Subset(f"{title}, half of the trees", "half", every, 0.5, blend),
-        Subset(f"{title}, a quarter", "quarter", every, 0.25, blend),
-        Subset(f"{models[best]} alone and completion", "one", (best,), 1.0, alone),
-        Subset(f"{models[best]} and completion, half", "one-half", (best,), 0.5, alone),
+        Variant(title, "whole", rankers=every, blend=blend),
+        Variant(f"{title}, half of the trees", "half", rankers=every, share=0.5, blend=blend),
+        Variant(f"{title}, a quarter", "quarter", rankers=every, share=0.25, blend=blend),
     ]
 
 
-def write_export(day: ServedDay, sources: Sources, config: MgtvConfig, subsets: Sequence[Subset], folder: Path) -> None:
-    """Write what is known before the day, and each variant's models."""
-    write_tables(day.slates, sources, config, folder)
-    bins = day.completion.bins
+def write_models_of_day(models: DayModels, variants: Sequence[Variant], folder: Path) -> None:
+    """Write each variant's watch models and blend, and its completion model, whose bins all variants share."""
+    rankers, completion = [ranker.value for ranker in models.rankers], models.completion.value
+    bins = completion.bins
     np.savez(folder / service.BINS, edges=bins.edges, answers=bins.answers, table=bins.table, means=bins.means)
-    for subset in subsets:
-        own = folder / subset.folder
-        write_models([day.rankers[i] for i in subset.rankers], own, subset.share)
-        write_logit(subset.blend, own / service.BLEND)
-        if day.completion.model is not None:
-            rounds = max(1, round(subset.share * day.completion.rounds))
-            day.completion.model.save_model(own / service.COMPLETION, num_iteration=rounds)
+    for variant in variants:
+        own = folder / variant.folder
+        write_models([rankers[i] for i in variant.rankers], own, variant.share)
+        write_logit(variant.blend, own / service.BLEND)
+        if completion.model is not None:
+            rounds = max(1, round(variant.share * completion.rounds))
+            completion.model.save_model(own / service.COMPLETION, num_iteration=rounds)
 
 
 def write_tables(slates: Slates, sources: Sources, config: MgtvConfig, folder: Path) -> None:
     """Write what the blocks say of videos, devices, comments and profile names on the day of the slates."""
     settings, videos, day = config.features, sources.videos, slates.day
     history = build_history(sources.log, slates, videos)
-    devices = describe_devices(history, slates, settings)
+    devices = describe_devices(history, slates, settings.half_lives)
     own = pl.concat([slates.queries.select("device"), devices.drop("query")], how="horizontal")
     write_table(videos, folder / service.VIDEOS)
-    write_table(describe_videos(sources.tally, videos, day, settings), folder / service.ABOUT)
+    write_table(describe_videos(sources.tally, videos, day, settings.half_lives), folder / service.ABOUT)
     write_table(own, folder / service.DEVICES, "device")
     write_table(history.log, folder / service.PAST, "device")
-    write_table(describe_comments(sources.comments, videos, find_date(sources.dates, day)), folder / service.COMMENTS)
+    write_table(describe_comments(sources.comments, sources.dates, videos, day), folder / service.COMMENTS)
     write_table(count_shares(slates, videos), folder / service.SHARES)
-    vectors = fit_video_vectors(sources.log, slates, videos.height, settings, config.seed)
-    write_array(vectors, folder / service.VECTORS)
     saved = service.Settings(
         day=day,
         features=settings,
@@ -149,7 +123,7 @@ def write_tables(slates: Slates, sources: Sources, config: MgtvConfig, folder: P
 
 def count_shares(slates: Slates, videos: pl.DataFrame) -> pl.DataFrame:
     """The list block's share of a video in all that is shown on the day, by video code; 0 where it is not shown."""
-    listed = describe_slates(slates, videos, slates.rows.select("video")).select("list_share_today")
+    listed = describe_positions(slates, videos).select("list_share_today")
     shares = pl.concat([slates.rows.select("video"), listed], how="horizontal").unique("video")
     joined = videos.select("video").join(shares, on="video", how="left", maintain_order="left")
     return joined.with_columns(pl.col("list_share_today").fill_null(0.0))
@@ -172,8 +146,8 @@ def write_profiles(slates: Slates, sources: Sources, settings: FeatureSettings, 
     features = {}
     for name in columns:
         count = int(coded.select(pl.col(name).max().fill_null(0)).item())
-        only = msgspec.structs.replace(settings, categories=(name,))
-        table = tabulate_names(sources, only, slates.day, count, known)
+        only = {name: sources.categories[name]}
+        table = tabulate_names(only, settings.half_lives[-1], slates.day, count, known)
         array = table.to_numpy().astype(np.float32).reshape(-1, len(known), table.width)
         write_array(array, folder / f"profile-{name}.npy")
         features[name] = table.columns
@@ -181,48 +155,22 @@ def write_profiles(slates: Slates, sources: Sources, settings: FeatureSettings, 
 
 
 def tabulate_names(
-    sources: Sources, settings: FeatureSettings, day: int, names: int, channels: pl.Series
+    tallies: Mapping[str, pl.DataFrame], half_life: float, day: int, names: int, channels: pl.Series
 ) -> pl.DataFrame:
     """The profile block of the only column of names for every name (0: none) and channel, row after row.
 
     The block itself is given a made-up device for every name and a made-up video for every channel: the dense rank of
     the numbers 1, 2, ... is the number itself, so that its codes stay what they are.
     """
-    (column,) = settings.categories
+    (column,) = tallies
     codes = pl.Series(column, [None, *range(1, names + 1)], pl.Float64)
     devices = pl.DataFrame({"device": pl.Series(np.arange(names + 1), dtype=pl.Int32), column: codes})
     videos = pl.DataFrame({"video": pl.Series(np.arange(len(channels)), dtype=pl.Int32), "channel": channels})
     queries = devices.select(query="device", device="device")
     rows = queries.join(videos.select("video"), how="cross").with_columns(position=pl.lit(0, pl.Int32))
-    return profile.describe_profiles(devices, sources.categories, Slates(day, queries, rows), videos, settings)
+    return profile.describe_profiles(devices, tallies, Slates(day, queries, rows), videos, half_life)
 
 
 def write_requests(slates: Slates, queries: pl.Series, folder: Path) -> None:
     """Write the slates of some queries for ``service.read_requests``."""
     write_table(slates.rows.filter(pl.col("query").is_in(queries.implode())), folder / service.REQUESTS)
-
-
-def judge(outcome: Outcome, sources: Sources, subsets: Sequence[Subset]) -> list[Variant]:
-    """Each variant's score on the last validation day, from its early fits served."""
-    ready = outcome.ready
-    last = ready.plan.valid[-1]
-    slates, day = ready.slates[last].value, ready.labelled[last].value
-    queries = slates.rows["query"].unique(maintain_order=True)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        served = load_day(slates, outcome.early)
-        write_export(served, sources, outcome.config, subsets, folder / "export")
-        write_requests(slates, queries, folder / "requests")
-        requests = service.read_requests(folder / "requests")
-        answers = [answer_all(service.load(folder / "export", subset.folder), requests) for subset in subsets]
-    truth = slates.rows.select("query", pl.col("video").cast(pl.Int64), t=pl.Series(day.rates))
-    truth = truth.filter(pl.Series(day.rows.labels) > 0)
-    variants = []
-    for subset, answered in zip(subsets, answers, strict=True):
-        video, rate = np.array(answered).T
-        picked = pl.DataFrame({"query": queries, "video": video.astype(np.int64)})
-        rates = picked.join(truth, on=["query", "video"], how="left", maintain_order="left")["t"].fill_null(np.nan)
-        scores = score_rates(rates.to_numpy(), rate)
-        error = float(scores.std() / len(scores) ** 0.5)
-        variants.append(Variant(subset.name, subset.folder, float(scores.mean()), error))
-    return variants

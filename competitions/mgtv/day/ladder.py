@@ -1,4 +1,4 @@
-"""What each part is worth: from a random pick to the mix of all models, on the same validation days.
+"""What each part is worth: from a random pick to the ranker on all blocks, on the same validation days.
 
     make ladder-mgtv        or        python -m competitions ladder mgtv
 
@@ -17,21 +17,20 @@ from common.day import ladder as families
 from common.day.ladder import Ladder
 from common.engine.run import Result, Run, bundle, collect
 from competitions.mgtv.config import MODELS, MgtvConfig
-from competitions.mgtv.day.summary import Prepared, judge, sum_up
 from competitions.mgtv.io import reader
+from competitions.mgtv.lab import baselines
+from competitions.mgtv.lab.deep_inputs import FieldTables, NetworkDay, code_devices, code_videos, look_up
+from competitions.mgtv.lab.deep_networks import NETWORKS
+from competitions.mgtv.lab.deep_training import DeepSettings, fit_network, score_network
+from competitions.mgtv.lab.public_baseline import answer_plainly
 from competitions.mgtv.labels import Floats
-from competitions.mgtv.models import baselines, click_ranker
+from competitions.mgtv.metrics import judge, sum_up
+from competitions.mgtv.models import click_ranker
 from competitions.mgtv.models.dataset import DayFeatures
-from competitions.mgtv.models.day_models import fit_completion, fit_ranker, name_days
 from competitions.mgtv.models.decision import Predictions, expect_rewards
-from competitions.mgtv.models.deep_inputs import FieldTables, NetworkDay, code_devices, code_videos, look_up
-from competitions.mgtv.models.deep_networks import NETWORKS
-from competitions.mgtv.models.deep_training import DeepSettings, fit_network, score_network
-from competitions.mgtv.models.public_baseline import answer_plainly
-from competitions.mgtv.pipeline import prepare
+from competitions.mgtv.pipeline import Prepared, fit_completion, fit_ranker, name_days, prepare
 
-FIRST = "lightgbm_softmax"
-LAST = "DIN"
+(FIRST,) = MODELS
 DEEP = DeepSettings()
 Row = dict[str, Any]
 Scores = dict[int, Result[Floats]]  # by validation day: (rows, models)
@@ -61,11 +60,10 @@ class Bench:
         """The labelled days before a day."""
         return [other for other in self.ready.plan.days if other < day]
 
-    def measure(self, scores: Scores, names: Sequence[str]) -> Row:
-        """A rung's scores; the weights of its models on a validation day are found on the other one."""
+    def measure(self, scores: Scores, name: str) -> Row:
+        """A rung's scores, calibrated on a validation day by the other one."""
         own = collect([scores[day] for day in self.ready.plan.valid])
-        l2 = self.config.watch.blend_l2
-        return self.compare(self.run.step(click_ranker.mix_across, self.valid, own, list(names), l2).value)
+        return self.compare(self.run.step(click_ranker.mix_across, self.valid, own, [name]).value)
 
     def compare(self, probabilities: Sequence[Floats]) -> Row:
         """The full decision, and beside it what simpler decisions make of the same probabilities."""
@@ -94,8 +92,7 @@ def climb(files: reader.RawFiles, config: MgtvConfig, run: Run) -> list[Row]:
     ladder = Ladder(run, "MGTV: which video is watched, on the validation days", "score")
     climb_baselines(bench, ladder)
     climb_blocks(bench, ladder)
-    networks = climb_networks(bench, ladder)
-    climb_models(bench, ladder, networks)
+    climb_networks(bench, ladder)
     return ladder.write()
 
 
@@ -112,19 +109,19 @@ def prepare_bench(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Bench
 
 
 def climb_baselines(bench: Bench, ladder: Ladder) -> None:
-    """Rungs without a ranker: by chance, by position, by click rate, by neighbours, by factors."""
+    """Rungs without a ranker: by chance, by position, by click rate, by neighbours."""
     step, seed, ready = bench.run.step, bench.config.seed, bench.ready
     log, days, labelled, slates = ready.sources.log, ready.plan.valid, ready.labelled, ready.slates
     rate = f"video_own_click_{bench.config.features.half_lives[-1]:g}d"
     none: str | None = None
     with ladder.rung("random", families.POPULARITY) as rung:
         rung.record(**bench.compare(step(rate_videos, bench.valid, none, seed, name="ladder.random").value))
-    with ladder.rung("place in the list", families.POPULARITY) as rung:
+    with ladder.rung("position in the list", families.POPULARITY) as rung:
         scores = {}
         for day in days:
             train = collect([labelled[other] for other in bench.before(day)])
             scores[day] = step(baselines.score_positions, train, labelled[day], name=f"day{day:02d}.ladder.places")
-        rung.record(**bench.measure(scores, ["place"]))
+        rung.record(**bench.measure(scores, "position"))
     with ladder.rung("smoothed click rate of the video", families.POPULARITY) as rung:
         rung.record(**bench.compare(step(rate_videos, bench.valid, rate, seed, name="ladder.rate").value))
     with ladder.rung("the public baseline's design, its own answers", families.POPULARITY) as rung:
@@ -132,14 +129,7 @@ def climb_baselines(bench: Bench, ladder: Ladder) -> None:
     with ladder.rung("item-kNN: clicked near the last clicks", families.NEIGHBOURS) as rung:
         kind = "ladder.neighbours"
         scores = {day: step(baselines.score_neighbours, log, slates[day], name=f"day{day:02d}.{kind}") for day in days}
-        rung.record(**bench.measure(scores, ["neighbours"]))
-    with ladder.rung("ALS: devices x videos", families.FACTORS) as rung:
-        videos, kind = ready.sources.videos.value.height, "ladder.factors"
-        scores = {
-            day: step(baselines.score_factors, log, slates[day], videos, seed, name=f"day{day:02d}.{kind}")
-            for day in days
-        }
-        rung.record(**bench.measure(scores, ["factors"]))
+        rung.record(**bench.measure(scores, "neighbours"))
 
 
 def rate_videos(days: Sequence[DayFeatures], rate: str | None, seed: int) -> list[Floats]:
@@ -171,19 +161,19 @@ def climb_blocks(bench: Bench, ladder: Ladder) -> None:
     for count in range(1, len(blocks) + 1):
         name = f"{FIRST} on the {blocks[0]} block" if count == 1 else f"+ {blocks[count - 1]} block"
         with ladder.rung(name, families.BOOSTING, bench.features) as rung:
-            rung.record(**bench.measure(score_models(bench, [FIRST], blocks[:count]), [FIRST]))
+            rung.record(**bench.measure(score_blocks(bench, blocks[:count]), FIRST))
 
 
-def score_models(bench: Bench, models: Sequence[str], blocks: tuple[str, ...]) -> Scores:
-    """Out-of-time scores of each validation day from some models on some blocks."""
+def score_blocks(bench: Bench, blocks: tuple[str, ...]) -> Scores:
+    """Out-of-time scores of each validation day from LightGBM on some blocks."""
     step, labelled, config, valid = bench.run.step, bench.ready.labelled, bench.config, bench.ready.plan.valid
-    recipes = [replace(click_ranker.make_recipe(kind, config.watch, config.seed), blocks=blocks) for kind in models]
-    fits = collect([fit_ranker(bench.run, labelled, recipe, valid) for recipe in recipes])
+    recipe = replace(click_ranker.make_recipe(config.watch, config.seed), blocks=blocks)
+    fits = collect([fit_ranker(bench.run, labelled, recipe, valid)])
     return {day: step(click_ranker.score, labelled[day], fits, name=f"day{day:02d}.score") for day in valid}
 
 
-def climb_networks(bench: Bench, ladder: Ladder) -> dict[str, Scores]:
-    """The networks, each on the ids and on all numeric features of the pipeline; returns their scores."""
+def climb_networks(bench: Bench, ladder: Ladder) -> None:
+    """The networks, each on the ids and on all numeric features of the pipeline."""
     ready, step, names = bench.ready, bench.run.step, bench.config.features.categories
     videos = step(code_videos, ready.sources.videos, name="ladder.videos")
     devices = step(code_devices, ready.sources.profiles, names, name="ladder.devices")
@@ -193,12 +183,9 @@ def climb_networks(bench: Bench, ladder: Ladder) -> dict[str, Scores]:
         inputs = step(look_up, log, slates, height, DEEP.watched, name=f"day{day:02d}.ladder.inputs")
         days[day] = bundle(NetworkDay, features=ready.labelled[day], inputs=inputs)
     needs = [*bench.features, *(f"day{day:02d}.ladder.inputs" for day in days)]
-    scores = {}
     for kind in NETWORKS:
         with ladder.rung(kind, families.DEEP, needs) as rung:
-            scores[kind] = run_network(bench, days, fields, kind)
-            rung.record(**bench.measure(scores[kind], [kind]))
-    return scores
+            rung.record(**bench.measure(run_network(bench, days, fields, kind), kind))
 
 
 def run_network(bench: Bench, days: dict[int, Result[NetworkDay]], fields: Result[FieldTables], kind: str) -> Scores:
@@ -209,24 +196,3 @@ def run_network(bench: Bench, days: dict[int, Result[NetworkDay]], fields: Resul
     return {
         day: step(score_network, days[day], fields, network, DEEP, name=f"day{day:02d}.score.{kind}") for day in valid
     }
-
-
-def climb_models(bench: Bench, ladder: Ladder, networks: dict[str, Scores]) -> None:
-    """The blend with one model more each time, as the pipeline has it; last, with the network of the history."""
-    blocks = bench.config.watch.blocks
-    for count in range(2, len(MODELS) + 1):
-        with ladder.rung(f"+ {MODELS[count - 1]}, mixed", families.BLEND, bench.features) as rung:
-            rung.record(**bench.measure(score_models(bench, MODELS[:count], blocks), MODELS[:count]))
-    needs = [*bench.features, *(step.name for step in bench.run.timings if step.name.endswith(f".{LAST}"))]
-    with ladder.rung(f"+ {LAST}, mixed", families.BLEND, needs) as rung:
-        trees = score_models(bench, MODELS, blocks)
-        both: Scores = {}
-        for day, scores in trees.items():
-            pair = collect([scores, networks[LAST][day]])
-            both[day] = bench.run.step(join_columns, pair, name=f"day{day:02d}.ladder.beside")
-        rung.record(**bench.measure(both, [*MODELS, LAST]))
-
-
-def join_columns(scores: Sequence[Floats]) -> Floats:
-    """Scores of several models side by side."""
-    return np.hstack(scores)

@@ -1,12 +1,13 @@
 """What `make look-mgtv` shows of the raw files: slates, days, completion, popularity, videos; log beside test."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import polars as pl
 
 from common.day.look.columns import RawTable
-from common.day.look.distributions import Curves, concentration, count_by, histogram, share_values
+from common.day.look.distributions import Curves, Picture, Sides, count_by, histogram
 from common.day.look.page import Look
 from common.day.run_record import list_notes
 from common.engine.decisions import AUTO
@@ -14,6 +15,8 @@ from common.engine.run import Run, collect
 from competitions.mgtv import labels
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.io import reader
+
+Pictures = Sequence[Picture | None]
 
 
 def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
@@ -25,47 +28,54 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
     test = run.step(reader.read_test, logs, codes)
     truth = config.truth if config.truth.clip != AUTO else msgspec.structs.replace(config.truth, clip=0.0)  # as it is
     log = run.step(labels.stack_log, collect([day.frame for day in days]), videos.frame, truth, name="stack").value
-    catalogue = videos.value.frame
     shown = {"log": log.filter("shown"), "test": test.value.shown}
-    known = {side: frame.join(catalogue, on="video", how="left") for side, frame in shown.items()}
-    watched = log.filter(pl.col("t").is_not_null())
-    slates = {
-        "log": count_by(shown["log"].select(key=pl.struct("day", "device")), "key"),
-        "test": count_by(test.value.shown, "device"),
-    }
-
-    def column(name: str) -> dict[str, pl.Series]:
-        return {side: frame[name] for side, frame in known.items()}
-
-    lengths = {"shown": known["log"]["duration"], "watched": watched.join(catalogue, on="video")["duration"]}
-    notes = [*videos.value.notes, *(note for day in days for note in day.value.notes), *test.value.notes]
+    notes = [*files.notes, *videos.value.notes, *(note for day in days for note in day.value.notes), *test.value.notes]
     return Look(
         tables=list_tables(files),
         pictures={
-            "Slates": [
-                histogram("Videos shown to a device on a day", "videos", slates, logarithmic=True),
-                histogram("Days on which a device is seen", "days", {"log": count_days(log)}),
-                concentration("How few videos hold how many impressions", column("video"), "videos"),
-            ],
+            "Slates": draw_slates(log, shown),
             "Days": [count_by_day(log)],
-            "Completion": [
-                histogram(
-                    "Share of a video that was played",
-                    "share",
-                    {"log": watched["t"]},
-                    note="t of the score. What is played to the end stands at 1, what is left at once near 0.",
-                ),
-                histogram("Position of what was clicked", "position", {"log": log.filter("clicked")["position"]}),
-            ],
-            "Videos": [
-                histogram("Length", "seconds", lengths, logarithmic=True),
-                share_values("Channel", column("channel")),
-                share_values("Type", column("type")),
-                share_values("In the table of videos", column("known"), names={True: "yes", False: "no"}),
-            ],
+            "Completion": draw_completion(log),
+            "Videos": draw_videos(log, shown, videos.value.frame),
         },
-        notes=list_notes([note._asdict() for note in (*files.notes, *notes)]),
+        notes=list_notes([note._asdict() for note in notes]),
     )
+
+
+def draw_slates(log: pl.DataFrame, shown: Mapping[str, pl.DataFrame]) -> Pictures:
+    """How many videos a device is shown, how often it is seen, how few videos are shown most."""
+    slates = {
+        "log": count_by(shown["log"].select(key=pl.struct("day", "device")), "key"),
+        "test": count_by(shown["test"], "device"),
+    }
+    days = log.group_by("device").agg(pl.col("day").n_unique())["day"]
+    return [
+        histogram("Videos shown to a device on a day", "videos", slates, logarithmic=True),
+        histogram("Days on which a device is seen", "days", {"log": days}),
+        Sides(shown).concentration("video", "How few videos hold how many impressions", "videos"),
+    ]
+
+
+def draw_completion(log: pl.DataFrame) -> Pictures:
+    """How much of a video is played, and where in its slate a clicked video stands."""
+    note = "t of the score. What is played to the end stands at 1, what is left at once near 0."
+    return [
+        histogram("Share of a video that was played", "share", {"log": log["t"].drop_nulls()}, note=note),
+        histogram("Position of what was clicked", "position", {"log": log.filter("clicked")["position"]}),
+    ]
+
+
+def draw_videos(log: pl.DataFrame, shown: Mapping[str, pl.DataFrame], videos: pl.DataFrame) -> Pictures:
+    """The lengths, channels and types of what is shown; whether the table has it."""
+    known = Sides({side: frame.join(videos, on="video", how="left") for side, frame in shown.items()})
+    watched = log.filter(pl.col("t").is_not_null()).join(videos, on="video")
+    lengths = {"shown": known.frames["log"]["duration"], "watched": watched["duration"]}
+    return [
+        histogram("Length", "seconds", lengths, logarithmic=True),
+        known.shares("channel", "Channel", missing=True),
+        known.shares("type", "Type", missing=True),
+        known.shares("known", "In the table of videos", missing=True, names={True: "yes", False: "no"}),
+    ]
 
 
 def list_tables(files: reader.RawFiles) -> list[RawTable]:
@@ -85,28 +95,16 @@ def list_tables(files: reader.RawFiles) -> list[RawTable]:
     ]
 
 
-def count_days(log: pl.DataFrame) -> pl.Series:
-    """The number of days of each device."""
-    return log.group_by("device").agg(pl.col("day").n_unique())["day"]
-
-
 def count_by_day(log: pl.DataFrame) -> Curves | None:
     """Impressions, clicks and plays by day."""
-    counts = (
-        log.group_by("day")
-        .agg(
-            shown=pl.col("shown").sum(),
-            clicked=pl.col("clicked").sum(),
-            played=pl.col("t").is_not_null().sum(),
-        )
-        .sort("day")
-    )
+    flags = {"shown": pl.col("shown"), "clicked": pl.col("clicked"), "played": pl.col("t").is_not_null()}
+    counts = log.group_by("day").agg(**{name: flag.sum() for name, flag in flags.items()}).sort("day")
     if not counts.height:
         return None
-    whole = {name: max(float(counts[name].sum()), 1.0) for name in ("shown", "clicked", "played")}
+    whole = {name: max(float(counts[name].sum()), 1.0) for name in flags}
     lines = {
         name: [(float(day), float(count) / whole[name]) for day, count in counts.select("day", name).iter_rows()]
-        for name in whole
+        for name in flags
     }
     note = f"{whole['shown']:,.0f} impressions, {whole['clicked']:,.0f} clicks, {whole['played']:,.0f} plays."
     return Curves("Each day's share of impressions, clicks and plays", "day", "share", lines, note, linear=True)

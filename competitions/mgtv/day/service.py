@@ -2,7 +2,7 @@
 
 The clock of this competition is the day, so that most of what is known was tabulated at export, from the log before
 the day: what describes a video, a device, a comment stream, a profile name within a channel, and the device's own past.
-A request joins these and computes what depends on the list: pair_, list_ and sequence_ features, models, decision.
+A request joins these and computes what depends on the list: pair_ and list_ features, models, decision.
 """
 
 from collections.abc import Sequence
@@ -23,9 +23,8 @@ from common.learning.dataset import Matrix, to_matrix
 from common.learning.listwise_softmax import softmax_within
 from competitions.mgtv.config import FeatureSettings
 from competitions.mgtv.features.device_history import DeviceHistory
-from competitions.mgtv.features.device_video import describe_pairs
-from competitions.mgtv.features.sequence import describe_sequences
-from competitions.mgtv.features.slate import describe_slates
+from competitions.mgtv.features.list import describe_lists
+from competitions.mgtv.features.pair import describe_pairs
 from competitions.mgtv.labels import Floats
 from competitions.mgtv.models.completion import Bins, best_answers
 from competitions.mgtv.models.decision import pick
@@ -34,7 +33,7 @@ from competitions.mgtv.split import Slates
 SETTINGS, BLEND, COMPLETION, REQUESTS = "settings.json", "blend.npz", "completion.txt", "requests.arrow"
 VIDEOS, ABOUT, COMMENTS, SHARES = "videos.arrow", "about.arrow", "comments.arrow", "shares.arrow"
 DEVICES, PAST, PROFILES = "devices.arrow", "past.arrow", "profiles.arrow"
-VECTORS, CHANNELS, BINS = "vectors.npy", "channels.npy", "bins.npz"
+CHANNELS, BINS = "channels.npy", "bins.npz"
 Codes = NDArray[np.int64]
 
 
@@ -59,11 +58,11 @@ class Tables:
         self.devices, self.history, self.profiles = (
             read_keyed(export / name, "device") for name in (DEVICES, PAST, PROFILES)
         )
-        self.vectors, self.channels = read_array(export / VECTORS), read_array(export / CHANNELS)
+        self.channels = read_array(export / CHANNELS)
         self.named = {name: read_array(export / f"profile-{name}.npy") for name in self.settings.names}
 
     def describe(self, slates: Slates, mark: Mark) -> pl.DataFrame:
-        """The features of every row of the slates, as ``features.build.build`` makes them from the whole log."""
+        """The features of every row of the slates, as ``pipeline.build_blocks`` makes them from the whole log."""
         settings, rows, queries = self.settings.features, slates.rows, slates.queries
         video = rows["video"].to_numpy()
         shown = np.unique(video)
@@ -77,13 +76,11 @@ class Tables:
             "comment": self.comments[video].drop("video"),
         }
         mark("look up")
-        blocks["pair"] = describe_pairs(history, slates, videos, by_video, by_query, settings)
+        blocks["pair"] = describe_pairs(history, slates, videos, by_video, by_query, settings.half_lives[-1])
         mark("pair")
         blocks["profile"] = self.describe_profiles(rows)
         mark("profile")
-        blocks["sequence"] = describe_sequences(history, slates, self.vectors, settings)
-        mark("sequence")
-        lists = describe_slates(slates, videos, pl.concat([blocks["video"], blocks["pair"]], how="horizontal"))
+        lists = describe_lists(slates, videos, by_video, blocks["pair"])
         blocks["list"] = lists.with_columns(self.shares[video]["list_share_today"])
         mark("list")
         return pl.concat([blocks[name] for name in settings.blocks], how="horizontal")

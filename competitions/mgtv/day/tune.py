@@ -1,123 +1,86 @@
-"""What `make tune-mgtv` searches: each watch model, the completion model, and which models the mix takes.
+"""What `make tune-mgtv` searches: the parameters of the watch model, and those of the completion model.
 
 Studies see the training days only: each of the last of them is predicted by what was fitted on the days before it. The
-validation days judge the best settings. Watch models go by the log likelihood of the answers, which moves with every
-slate; the completion model by the score of the right videos' answers; the blend by the score itself.
+validation days judge the best settings. The watch model goes by the log likelihood of the answers, which moves with
+every slate; the completion model by the score of the right videos' answers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from common.day.tuning import search_space
 from common.day.tuning.gbdt_task import tune_ranker
-from common.day.tuning.search_space import Settings
 from common.day.tuning.task import Task
 from common.engine.run import Run
 from common.learning.gbdt import fit
 from common.learning.listwise_softmax import log_likelihoods
-from competitions.mgtv.config import MgtvConfig
-from competitions.mgtv.day.summary import Prepared
+from competitions.mgtv.config import MODELS, MgtvConfig
 from competitions.mgtv.io import reader
 from competitions.mgtv.labels import Floats, score_rates
 from competitions.mgtv.models import click_ranker, completion, decision
-from competitions.mgtv.models.day_models import fit_models, predict_day
-from competitions.mgtv.pipeline import prepare
+from competitions.mgtv.models.dataset import DayFeatures
+from competitions.mgtv.pipeline import Prepared, prepare
 
 FOLDS = 3
-BLEND, COMPLETION = "blend", "completion"
+COMPLETION = "completion"
 Parameters = Mapping[str, Any]
 
 
 def list_tasks(config: MgtvConfig) -> list[str]:
     """Names of what can be tuned."""
-    return [*config.watch.models, COMPLETION, *([BLEND] if len(config.watch.models) > 1 else [])]
+    return [*MODELS, COMPLETION]
 
 
 def make_task(name: str, files: reader.RawFiles, config: MgtvConfig, run: Run) -> Task:
     """The task of a name, on cached features."""
-    ready = prepare(files, config, run)
-    config = ready.config
-    study = Study(ready, config)
-    if name == BLEND:
-        return _blend_task(study, run)
+    study = Study(prepare(files, config, run))
+    config = study.config
+    kind, table, parameters, metric = (
+        ("lightgbm", "completion.parameters", config.completion.parameters, "s of the right video")
+        if name == COMPLETION
+        else (name, f"watch.{name}", config.watch.lightgbm_softmax, "log likelihood")
+    )
+    score = study.score_completion if name == COMPLETION else study.score_watch
     return tune_ranker(
-        "lightgbm" if name == COMPLETION else name,
-        "completion.parameters" if name == COMPLETION else f"watch.{name}",
-        config.completion.parameters if name == COMPLETION else getattr(config.watch, name),
-        "s of the right video" if name == COMPLETION else "log likelihood",
+        kind,
+        table,
+        parameters,
+        metric,
         study.folds,
-        lambda parameters, fold: float(study.score(name, parameters, study.days[fold]).mean()),
-        lambda parameters: np.concatenate([study.score(name, parameters, day) for day in study.ready.plan.valid]),
+        lambda tried, fold: float(score(tried, study.days[fold]).mean()),
+        lambda tried: np.concatenate([score(tried, day) for day in study.valid]),
     )
 
 
 class Study:
     """The days with features, and which of the training days a study is scored on."""
 
-    def __init__(self, ready: Prepared, config: MgtvConfig) -> None:
+    def __init__(self, ready: Prepared) -> None:
         """As many training days as have one before them, ``FOLDS`` at most."""
-        self.ready, self.config = ready, config
+        self.config, self.valid = ready.config, ready.plan.valid
         self.labelled = {number: day.value for number, day in ready.labelled.items()}
         self.folds = max(min(FOLDS, len(ready.plan.train) - 1), 1)
         self.days = ready.plan.train[-self.folds :]
 
-    def score(self, name: str, parameters: Parameters, day: int) -> Floats:
-        """What a model with these parameters scores on each slate of a day, fitted on the days before it.
+    def before(self, day: int) -> list[DayFeatures]:
+        """The labelled days before a day; the first training day has only itself to learn from."""
+        return [self.labelled[other] for other in self.labelled if other < day] or [self.labelled[day]]
 
-        The first training day has only itself to learn from.
-        """
+    def score_completion(self, parameters: Parameters, day: int) -> Floats:
+        """s of the right videos of a day, answered by what these parameters make of the days before it."""
         config, valid = self.config, self.labelled[day]
-        train = [self.labelled[other] for other in self.ready.plan.days if other < day] or [valid]
-        if name == COMPLETION:
-            settings = msgspec.structs.replace(config.completion, parameters=dict(parameters))
-            model = completion.fit_early(train, [valid], settings, config.seed)
-            rewards = decision.expect_rewards(valid, model, config.truth.no_duration)
-            right = (valid.rows.labels > 0) & (valid.rates > 0)
-            return np.asarray(score_rates(valid.rates[right], rewards.rate[right]))
-        recipe = replace(click_ranker.make_recipe(name, config.watch, config.seed), parameters=parameters)
-        scores = click_ranker.score(valid, [fit(recipe, [part.rows for part in train], valid.rows)])
+        settings = msgspec.structs.replace(config.completion, parameters=dict(parameters))
+        model = completion.fit_early(self.before(day), [valid], settings, config.seed)
+        rewards = decision.expect_rewards(valid, model, config.truth.no_duration)
+        right = (valid.rows.labels > 0) & (valid.rates > 0)
+        return np.asarray(score_rates(valid.rates[right], rewards.rate[right]))
+
+    def score_watch(self, parameters: Parameters, day: int) -> Floats:
+        """The log likelihood of each answer of a day, likewise."""
+        valid, recipe = self.labelled[day], click_ranker.make_recipe(self.config.watch, self.config.seed)
+        ranker = fit(replace(recipe, parameters=parameters), [part.rows for part in self.before(day)], valid.rows)
+        scores = click_ranker.score(valid, [ranker])
         return np.asarray(log_likelihoods(scores[:, 0], valid.rows.labels, valid.rows.group_sizes))
-
-
-def _blend_task(study: Study, run: Run) -> Task:
-    """The blend of a study's days is found on the other study days, that of the validation days likewise."""
-    ready, config = study.ready, study.config
-    models, predictions = config.watch.models, {}
-    for day in (*study.days, *ready.plan.valid):
-        fitted = fit_models(run, ready.labelled, config, [day])
-        predictions[day] = predict_day(run, config, f"day{day:02d}", ready.labelled[day], fitted).value
-
-    def score(settings: Settings, among: Sequence[int]) -> list[Floats]:
-        chosen = [models.index(name) for name in str(settings["watch.models"]).split("+")]
-        parts = [predictions[day] for day in among]
-        days, scores = [part.day for part in parts], [part.scores[:, chosen] for part in parts]
-        names, l2, power = [models[i] for i in chosen], settings["watch.blend_l2"], settings["decide.power"]
-        scored = []
-        for part, probabilities in zip(parts, click_ranker.mix_across(days, scores, names, l2), strict=True):
-            rows = decision.decide(part.day, probabilities, part.rewards, power)
-            scored.append(decision.score_answers(part.day, rows, part.rewards.rate)[1])
-        return scored
-
-    current = {
-        "watch.models": "+".join(models),
-        "watch.blend_l2": config.watch.blend_l2,
-        "decide.power": config.decide.power,
-    }
-    return Task(
-        BLEND,
-        "score",
-        {
-            "watch.models": search_space.subsets(models),
-            "watch.blend_l2": search_space.Floats(1e-4, 1.0, log=True),
-            "decide.power": search_space.Floats(0.0, 2.0),
-        },
-        current,
-        study.folds,
-        lambda settings, fold: float(score(settings, study.days)[fold].mean()),
-        lambda settings: np.concatenate(score(settings, ready.plan.valid)),
-        lambda settings: {**settings, "watch.models": str(settings["watch.models"]).split("+")},
-    )

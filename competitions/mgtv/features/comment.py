@@ -1,6 +1,7 @@
 """Time-synced comments written before the day: number, density, sentiment, and offset in the video."""
 
 import datetime
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -10,11 +11,31 @@ from common.learning.features import attach
 COUNTED = ("comments", "sentiment", "offset_s", "length")
 
 
-def describe_comments(comments: pl.DataFrame, videos: pl.DataFrame, until: datetime.date | None) -> pl.DataFrame:
-    """One row per video code, in code order: video, and the block's features from comments dated before ``until``.
+def list_dates(days: Sequence[int], dates: Sequence[datetime.date | None]) -> dict[int, datetime.date]:
+    """The date of every day that has clicks."""
+    return {day: date for day, date in zip(days, dates, strict=True) if date is not None}
+
+
+def find_date(dates: Mapping[int, datetime.date], day: int) -> datetime.date | None:
+    """The date of a day, counted on from the nearest day of the log that has one.
+
+    >>> find_date({3: datetime.date(2025, 4, 3)}, 5)
+    datetime.date(2025, 4, 5)
+    """
+    if not dates:
+        return None
+    known = min(dates, key=lambda other: (abs(other - day), other))
+    return dates[known] + datetime.timedelta(days=day - known)
+
+
+def describe_comments(
+    comments: pl.DataFrame, dates: Mapping[int, datetime.date], videos: pl.DataFrame, day: int
+) -> pl.DataFrame:
+    """One row per video code, in code order: video, and the block's features from comments dated before ``day``.
 
     Without a date no comment is known to be older than the day, and none counts.
     """
+    until = find_date(dates, day)
     before = comments.filter(pl.col("date") < until) if until else comments.clear()
     sums = before.group_by("video").agg(exact_sum(pl.col(name)).alias(name) for name in COUNTED)
     frame = attach(videos.select("video", "collection", "duration"), sums, ["video"])

@@ -1,13 +1,15 @@
 """A device before the day: how often it clicks, how much it watches, when it was last seen."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from common.learning.cooccurrence import exact_sum
 from common.learning.features import attach
-from competitions.mgtv.config import BlockSettings
 from competitions.mgtv.features.device_history import DeviceHistory
 from competitions.mgtv.features.target_encoding import (
     COUNTS,
+    DEVICE_PRIOR,
     count_events,
     decay_weight,
     log_rate,
@@ -20,20 +22,20 @@ RATES = ("click", "answer", "finish", "abandon", "log_t", "residual")
 LAST = 3
 
 
-def describe_devices(history: DeviceHistory, slates: Slates, settings: BlockSettings) -> pl.DataFrame:
+def describe_devices(history: DeviceHistory, slates: Slates, half_lives: Sequence[float]) -> pl.DataFrame:
     """One row per query, in order: query, and the block's features."""
-    queries, prior = slates.queries, settings.device_prior
-    parts = [_describe_rates(history, queries, half_life, prior) for half_life in settings.half_lives]
+    queries = slates.queries
+    parts = [_describe_rates(history, queries, half_life) for half_life in half_lives]
     recent = attach(queries, _describe_recent(history), ["device"]).drop("device")
     return pl.concat([recent, *parts], how="horizontal").cast({pl.Float64: pl.Float32})
 
 
-def _describe_rates(history: DeviceHistory, queries: pl.DataFrame, half_life: float, prior: float) -> pl.DataFrame:
+def _describe_rates(history: DeviceHistory, queries: pl.DataFrame, half_life: float) -> pl.DataFrame:
     tag = f"{half_life:g}d"
     events = count_events(decay_weight(history.day, half_life))
     counts = history.log.lazy().group_by("device").agg(events).sort("device").collect()
     own = attach(queries, counts, ["device"])
-    rates = shrink(own, repeat_rates(counts, RATES, own.height), prior, RATES)
+    rates = shrink(own, repeat_rates(counts, RATES, own.height), DEVICE_PRIOR, RATES)
     sizes = own.select(pl.col(name).fill_null(0.0).log1p().alias(f"device_log_{name}_{tag}") for name in COUNTS[:4])
     return pl.concat([rates.rename({rate: f"device_{rate}_{tag}" for rate in RATES}), sizes], how="horizontal")
 

@@ -12,6 +12,8 @@ import polars as pl
 from common.learning.cooccurrence import exact_sum
 from competitions.mgtv.split import Slates
 
+# Impressions (or plays) that the level above speaks for: of videos and profile names; of devices and their pairs.
+PRIOR, DEVICE_PRIOR = 20.0, 4.0
 FINISHED, ABANDONED = 0.95, 0.15
 LOWEST, HIGHEST = 0.01, 2.0  # log t is taken of t within these: one play of 50 rounds is not 50 viewers
 COUNTS = ("shows", "clicks", "answers", "plays", "finished", "abandoned", "log_t", "residual")
@@ -86,7 +88,12 @@ def sum_decayed(tally: pl.DataFrame, keys: Sequence[str], day: int, half_life: f
 
 
 def shrink(counts: pl.DataFrame, above: pl.DataFrame, prior: float, rates: Sequence[str]) -> pl.DataFrame:
-    """Posterior means (rows, rates) of ``counts``, drawn to the rates in ``above``, row by row."""
+    """Posterior means (rows, rates) of ``counts``, drawn to the rates in ``above``, row by row.
+
+    >>> counts = pl.DataFrame({"clicks": [3.0, None], "shows": [5.0, None]})
+    >>> shrink(counts, pl.DataFrame({"click": [0.5, 0.25]}), 5.0, ["click"])["click"].to_list()
+    [0.55, 0.25]
+    """
     return counts.select(
         (
             (pl.col(RATES[rate][0]).fill_null(0.0) + prior * above[rate])

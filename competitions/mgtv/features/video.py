@@ -6,8 +6,7 @@ import polars as pl
 
 from common.learning.cooccurrence import exact_sum
 from common.learning.features import attach
-from competitions.mgtv.config import BlockSettings
-from competitions.mgtv.features.target_encoding import COUNTS, repeat_rates, shrink, sum_decayed
+from competitions.mgtv.features.target_encoding import COUNTS, PRIOR, repeat_rates, shrink, sum_decayed
 
 LEVELS = ("channel", "type", "source", "intact", "stype", "series", "collection")
 ABOVE = {"collection": "channel", "series": "channel"}  # a level's rates are drawn to those of the level above it
@@ -15,13 +14,13 @@ RATES = ("click", "answer", "finish", "abandon", "log_t")
 BROAD = ("type", "source", "intact", "stype")  # few values: the long half-life alone is enough
 
 
-def describe_videos(tally: pl.DataFrame, videos: pl.DataFrame, day: int, settings: BlockSettings) -> pl.DataFrame:
+def describe_videos(tally: pl.DataFrame, videos: pl.DataFrame, day: int, half_lives: Sequence[float]) -> pl.DataFrame:
     """One row per video code, in code order: video, and the block's features as of the start of ``day``."""
     parts = [videos.select("video"), _describe_facts(videos), _describe_age(tally, videos, day)]
-    for half_life in settings.half_lives:
-        levels = [level for level in LEVELS if half_life == settings.half_lives[-1] or level not in BROAD]
-        parts.append(_describe_rates(tally, videos, day, half_life, settings.prior, levels))
-    short, long = (f"video_own_log_shows_{_tag(settings.half_lives[i])}" for i in (0, -1))
+    for half_life in half_lives:
+        levels = [level for level in LEVELS if half_life == half_lives[-1] or level not in BROAD]
+        parts.append(_describe_rates(tally, videos, day, half_life, levels))
+    short, long = (f"video_own_log_shows_{_tag(half_lives[i])}" for i in (0, -1))
     frame = pl.concat(parts, how="horizontal")
     return frame.with_columns(video_trend=pl.col(short) - pl.col(long)).cast({pl.Float64: pl.Float32})
 
@@ -68,7 +67,7 @@ def _describe_age(tally: pl.DataFrame, videos: pl.DataFrame, day: int) -> pl.Dat
 
 
 def _describe_rates(
-    tally: pl.DataFrame, videos: pl.DataFrame, day: int, half_life: float, prior: float, levels: Sequence[str]
+    tally: pl.DataFrame, videos: pl.DataFrame, day: int, half_life: float, levels: Sequence[str]
 ) -> pl.DataFrame:
     """Posterior rates of each level: a level without one above is drawn to the overall rate."""
     tag = _tag(half_life)
@@ -82,10 +81,10 @@ def _describe_rates(
         sums = grouped.agg(exact_sum(pl.col(name)).alias(name) for name in COUNTS).sort(level)
         counts = attach(videos.select(level), sums, [level])
         above = posterior.get(ABOVE.get(level, ""), root)
-        posterior[level] = shrink(counts, above, prior, RATES)
+        posterior[level] = shrink(counts, above, PRIOR, RATES)
         parts.append(_name(posterior[level], counts, level, tag))
     counts = attach(videos.select("video"), by_video, ["video"])
-    own = shrink(counts, posterior["collection"], prior, RATES)
+    own = shrink(counts, posterior["collection"], PRIOR, RATES)
     return pl.concat([*parts, _name(own, counts, "own", tag)], how="horizontal")
 
 

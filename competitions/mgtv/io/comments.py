@@ -57,7 +57,7 @@ def read_comments(files: RawFiles, codes: Codes, host: HostSettings) -> Comments
     parts = [pl.DataFrame(schema=schema | {"offset_ms": pl.Int64, "length": pl.Int64})]
     counts: Counter[str] = Counter()
     sample: dict[str, str | None] = {}
-    for table in read_sheets(files.comments, COMMENT_SHEET, COMMENT_COLUMNS, host.comment_mib):
+    for table in read_sheets(files.comments, COMMENT_SHEET, COMMENT_COLUMNS):
         part, faults = _add_up(table, lengths)
         parts.append(part)
         counts.update(faults)

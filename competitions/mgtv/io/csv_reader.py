@@ -3,12 +3,12 @@
 polars splits each block of lines into texts, which are cast column by column.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum, auto
 from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
 
@@ -20,6 +20,7 @@ from competitions.mgtv.io import nulls
 from competitions.mgtv.io.schema import WHERE
 from competitions.mgtv.io.timestamps import parse_moments
 
+BLANK, KEYLESS = "blank line", "row whose {keys} is blank"
 DIGITS_BEFORE_POINT = r"^([+-]?[0-9]+)[.]0+$"  # a whole number that pandas made a double
 
 
@@ -48,17 +49,6 @@ class Table:
     notes: tuple[Note, ...]
 
 
-class Block(NamedTuple):
-    """Some rows of a file; how many blank lines stood between them, how many rows were left out for the lack of a key
-    or whole number, and how many cells said a word for nothing.
-    """
-
-    frame: pl.DataFrame
-    blank: int
-    keyless: int
-    words: int
-
-
 def short_name(path: Path) -> str:
     """The path as the host's layout has it: clicks and plays of a day have one file name, their folders tell them."""
     return "/".join(path.parts[-3 if path.parent.name.startswith("day") else -2 :])
@@ -71,18 +61,16 @@ def require_file(path: Path) -> None:
 
 def read_table(path: Path, columns: Mapping[str, Kind]) -> Table:
     """Read columns of a whole file by name; a file with a header only has no rows."""
-    blocks = list(read_blocks(path, columns))
-    frame = pl.concat([block.frame for block in blocks])
-    blank, keyless, words = (sum(counts) for counts in list(zip(*blocks, strict=True))[1:])
-    keys = " or ".join(list_keys(columns))
-    if keyless and frame.is_empty():
+    frames: list[pl.DataFrame] = []
+    counts: Counter[str] = Counter()
+    for block, settled in read_blocks(path, columns):
+        frames.append(block)
+        counts.update(settled)
+    frame, keys = pl.concat(frames), " or ".join(list_keys(columns))
+    if counts[KEYLESS] and frame.is_empty():
         raise UserError(f"{path}: {keys} is blank in every row; download the file again")
-    name = short_name(path)
-    notes = (
-        Note(name, "blank line", blank, "skipped"),
-        Note(name, f"row whose {keys} is blank", keyless, "left out"),
-        Note(name, nulls.WHAT, words, nulls.DONE),
-    )
+    done = {BLANK: "skipped", KEYLESS: "left out", nulls.WHAT: nulls.DONE}
+    notes = (Note(short_name(path), what.format(keys=keys), counts[what], text) for what, text in done.items())
     return Table(frame, tuple(note for note in notes if note.rows))
 
 
@@ -95,11 +83,6 @@ def read_header(path: Path, columns: Mapping[str, Kind]) -> list[str]:
     """The names on the first line; refuses a file without one, or without one of ``columns``."""
     require_file(path)
     names, _ = csv_blocks.read_header(path)
-    _refuse_other_names(path, names, columns)
-    return names
-
-
-def _refuse_other_names(path: Path, names: list[str], columns: Mapping[str, Kind]) -> None:
     for name in columns:
         if name not in names:
             nearest = get_close_matches(name, [other for other in names if other not in columns], 1)
@@ -107,10 +90,13 @@ def _refuse_other_names(path: Path, names: list[str], columns: Mapping[str, Kind
             raise UserError(f"{path}, line 1: the header lacks {name!r}{hint}; rename it, or download the file again")
         if names.count(name) > 1:
             raise UserError(f"{path}, line 1: the header has {name!r} twice; remove one of the two columns")
+    return names
 
 
-def read_blocks(path: Path, columns: Mapping[str, Kind]) -> Iterator[Block]:
-    """Yield the rows below the header, checked and cast, a block of lines a frame; at least one frame."""
+def read_blocks(path: Path, columns: Mapping[str, Kind]) -> Iterator[tuple[pl.DataFrame, dict[str, int]]]:
+    """Yield the rows below the header, checked and cast, a block of lines a frame, at least one; and how many blank
+    lines, rows without a key or whole number, and words for nothing stood among them.
+    """
     names = read_header(path, columns)
     numbered = [f"c{index}" for index in range(len(names))]  # names in the file may repeat or be missing
     for block in csv_blocks.read_blocks(path):
@@ -118,12 +104,13 @@ def read_blocks(path: Path, columns: Mapping[str, Kind]) -> Iterator[Block]:
         cast = [_cast(block, texts[numbered[names.index(name)]].rename(name), kind) for name, kind in columns.items()]
         frame = pl.DataFrame([value for value, _ in cast])
         kept = frame.drop_nulls(list_keys(columns))
-        yield Block(kept, block.blank, frame.height - kept.height, sum(words for _, words in cast))
+        words = sum(count for _, count in cast)
+        yield kept, {BLANK: block.blank, KEYLESS: frame.height - kept.height, nulls.WHAT: words}
 
 
 def _cast(block: LineBlock, text: pl.Series, kind: Kind) -> tuple[pl.Series, int]:
     """Cast a column, and count the words for nothing in it; refuses the first value that does not fit."""
-    if kind in EXPECTED:
+    if kind in EXPECTED:  # a column of ids or numbers holds hardly a word for nothing: cast first, look for them after
         value = CASTS[kind](text)
         if value.null_count() == text.null_count():
             return value, 0

@@ -33,7 +33,7 @@ def learn_codes(files: RawFiles) -> Codes:
 
 
 def _list_distinct(path: Path, columns: dict[str, Kind]) -> dict[str, pl.Series]:
-    blocks = [block.frame for block in read_blocks(path, columns)]
+    blocks = [frame for frame, _ in read_blocks(path, columns)]
     return {name: pl.concat([block[name].unique() for block in blocks]).unique() for name in columns}
 
 

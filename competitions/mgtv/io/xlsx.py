@@ -12,35 +12,36 @@ from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
 
 MIB = 1 << 20
+MOST_MIB = 256  # that a workbook may be, unpacked
 BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError)
 
 
-def read_sheets(paths: Sequence[Path], sheet: str, columns: Sequence[str], most_mib: float) -> Iterator[pl.DataFrame]:
+def read_sheets(paths: Sequence[Path], sheet: str, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
     """Read ``columns`` of ``sheet`` (or of the only sheet) of each workbook as texts, null where a cell is empty.
 
-    Refused, before the first is read: what is no whole archive, or is larger than ``most_mib`` MiB unpacked. Then: no
+    Refused, before the first is read: what is no whole archive, or is larger than ``MOST_MIB`` unpacked. Then: no
     such sheet, no such column.
     """
     for path in paths:
-        if fault := _find_damage(path, most_mib):
+        if fault := _find_damage(path):
             raise UserError(f"{path} {fault}; save it again as .xlsx, or take it out of the folder")
     return (_read_sheet(path, sheet, columns) for path in paths)
 
 
-def _find_damage(path: Path, most_mib: float) -> str | None:
+def _find_damage(path: Path) -> str | None:
     """What is wrong with the archive, of which nothing is kept: a broken download, or more than fits the memory."""
     try:
         size = path.stat().st_size
-        if size <= most_mib * MIB:
+        if size <= MOST_MIB * MIB:
             with zipfile.ZipFile(path) as archive:
                 size = sum(member.file_size for member in archive.infolist())
-                damaged = archive.testzip() if size <= most_mib * MIB else None
+                damaged = archive.testzip() if size <= MOST_MIB * MIB else None
             if damaged:
                 return f"is damaged ({damaged!r} in it is not what its checksum says)"
     except BROKEN as error:
         return f"is not a workbook ({error})"
-    if size > most_mib * MIB:
-        return f"is {size / MIB:.1f} MiB unpacked, more than the {most_mib:g} of host.comment_mib"
+    if size > MOST_MIB * MIB:
+        return f"is {size / MIB:.1f} MiB unpacked, more than the {MOST_MIB} that is read"
     return None
 
 

@@ -1,1 +1,1 @@
-"""Click rankers, the completion distribution, the decision, baselines and deep models."""
+"""The click ranker, the completion distribution, the decision."""

@@ -9,25 +9,22 @@ from common.learning.dataset import RankingDataset, join_datasets
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, score_rows
 from common.learning.listwise_softmax import find_starts, log_likelihoods, softmax_within
-from competitions.mgtv.config import WatchSettings
+from competitions.mgtv.config import MODELS, WatchSettings
 from competitions.mgtv.labels import Floats
 from competitions.mgtv.models.dataset import DayFeatures
 
 SLICE_ROWS = 100_000
 MIN_SLATE = 2  # videos: a slate of one says nothing about choice
 CUTOFF = 5  # for models that stop by a ranking metric: at 1 it is as noisy as the score
+BLEND_L2 = 0.03  # with hardly any, weights of nearly equal scores run away, see LOG.md
 
 
-def list_recipes(settings: WatchSettings, seed: int) -> list[Recipe]:
-    """How each of the models is fitted."""
-    return [make_recipe(kind, settings, seed) for kind in settings.models]
-
-
-def make_recipe(kind: str, settings: WatchSettings, seed: int) -> Recipe:
-    """How a model of a kind is fitted: its own parameters, and what all models share."""
+def make_recipe(settings: WatchSettings, seed: int) -> Recipe:
+    """How the model is fitted."""
+    (kind,) = MODELS
     return Recipe(
         kind=kind,
-        parameters=getattr(settings, kind),
+        parameters=settings.lightgbm_softmax,
         rounds=settings.rounds,
         patience=settings.patience,
         seed=seed,
@@ -48,7 +45,9 @@ def score(day: DayFeatures, rankers: Sequence[Ranker]) -> Floats:
     return np.vstack(parts)
 
 
-def find_blend(days: Sequence[DayFeatures], scores: Sequence[Floats], names: Sequence[str], l2: float) -> Logit:
+def find_blend(
+    days: Sequence[DayFeatures], scores: Sequence[Floats], names: Sequence[str], l2: float = BLEND_L2
+) -> Logit:
     """Mix the models: a conditional logit whose features are their scores, so that its softmax is calibrated.
 
     A few weights on thousands of lists; a model that adds nothing gets about 0.
@@ -65,7 +64,9 @@ def mix(blend: Logit, scores: Floats, day: DayFeatures) -> Floats:
     return softmax_within(blend.predict(scores.astype(np.float32)), day.rows.group_sizes)
 
 
-def mix_across(days: Sequence[DayFeatures], scores: Sequence[Floats], names: Sequence[str], l2: float) -> list[Floats]:
+def mix_across(
+    days: Sequence[DayFeatures], scores: Sequence[Floats], names: Sequence[str], l2: float = BLEND_L2
+) -> list[Floats]:
     """``mix`` of every day by weights found on the other days, for measuring; a single day has to judge itself."""
     mixed = []
     for i, (day, score) in enumerate(zip(days, scores, strict=True)):

@@ -26,6 +26,8 @@ from competitions.mgtv.labels import Floats, score_rates
 from competitions.mgtv.models.dataset import DayFeatures
 
 SLICE_ROWS = 100_000
+GRID = 241  # answers that are tried
+MOST_PLAYS = 400_000  # to fit on, the latest
 SAMPLE = 4_000  # plays of a bin that its row of the table averages over
 FIXED: Mapping[str, Any] = {
     "objective": "multiclass",
@@ -72,7 +74,7 @@ class Completion:
     rounds: int
 
 
-def make_bins(rates: Floats, bins: int, grid: int) -> Bins:
+def make_bins(rates: Floats, bins: int, grid: int = GRID) -> Bins:
     """Bins with about as many of the ``rates`` (n,), all above 0, in each; a frequent value has a bin of its own.
 
     The answers tried are quantiles of the rates and an even grid up to their 99.5 %, half of each.
@@ -113,15 +115,20 @@ def best_answers(probabilities: Floats, bins: Bins) -> tuple[Floats, Floats]:
 
 
 def mean_and_median(probabilities: Floats, bins: Bins) -> tuple[Floats, Floats]:
-    """Mean and median of the same distributions: the answers that the ladder compares with."""
+    """Mean and median of the same distributions: the answers that the ladder compares with.
+
+    >>> bins = Bins(np.array([0.5]), np.zeros(1), np.zeros((2, 1)), np.array([0.25, 0.75]))
+    >>> [float(value[0]) for value in mean_and_median(np.array([[0.75, 0.25]]), bins)]
+    [0.375, 0.25]
+    """
     mean = probabilities @ bins.means
     middle = (np.cumsum(probabilities, axis=1) < 0.5).sum(axis=1)
     return mean, bins.means[np.minimum(middle, len(bins.means) - 1)]
 
 
-def gather_plays(days: Sequence[DayFeatures], blocks: Sequence[str], most: int) -> Plays:
-    """The clicked rows with a known rate above 0, of the latest days, ``most`` rows at most."""
-    parts, left = [], most
+def gather_plays(days: Sequence[DayFeatures], blocks: Sequence[str]) -> Plays:
+    """The clicked rows with a known rate above 0, of the latest days, ``MOST_PLAYS`` at most."""
+    parts, left = [], MOST_PLAYS
     for day in reversed(days):
         rows = np.flatnonzero(day.clicked & (day.rates > 0))[-left:] if left else np.empty(0, np.int64)
         parts.append(take_plays(day, rows, blocks))
@@ -148,13 +155,13 @@ def fit_early(
     """Fit on the plays of the training days; the answers' plays of the validation days stop it."""
     answered = [np.flatnonzero((day.rows.labels > 0) & (day.rates > 0)) for day in valid]
     held = [take_plays(day, rows, settings.blocks) for day, rows in zip(valid, answered, strict=True)]
-    plays = gather_plays(train, settings.blocks, settings.rows)
+    plays = gather_plays(train, settings.blocks)
     return fit(plays, join_plays(held), settings, seed)
 
 
 def refit(days: Sequence[DayFeatures], early: Completion, settings: CompletionSettings, seed: int) -> Completion:
     """Fit on all days, for the rounds that the early stop found."""
-    plays = gather_plays(days, settings.blocks, settings.rows)
+    plays = gather_plays(days, settings.blocks)
     return fit(plays, None, msgspec.structs.replace(settings, rounds=max(early.rounds, 1)), seed)
 
 
@@ -163,7 +170,7 @@ def fit(train: Plays, valid: Plays | None, settings: CompletionSettings, seed: i
 
     With ``valid`` plays the fit ends where their likelihood has not risen for ``patience`` rounds.
     """
-    bins, names = make_bins(train.rates, settings.bins, settings.grid), train.names
+    bins, names = make_bins(train.rates, settings.bins), train.names
     if len(bins.table) == 1:
         return Completion(bins, None, names, 0)
     parameters = {**FIXED, "num_class": len(bins.table), "seed": seed, **settings.parameters}

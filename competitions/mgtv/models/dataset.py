@@ -8,10 +8,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.learning.dataset import RankingDataset, to_matrix
-from competitions.mgtv.config import FeatureSettings
-from competitions.mgtv.features.build import Sources, call, describe_blocks, join_blocks
+from competitions.mgtv.features.build import join_blocks
 from competitions.mgtv.labels import Floats
-from competitions.mgtv.split import Slates, hide_outcome
+from competitions.mgtv.split import Slates
 
 
 @dataclass(frozen=True)
@@ -27,14 +26,6 @@ class DayFeatures:
     clicked: NDArray[np.bool_]
     scorable: NDArray[np.bool_]
     queries: int
-
-
-def build_day(
-    sources: Sources, slates: Slates, outcome: pl.DataFrame | None, settings: FeatureSettings, seed: int
-) -> DayFeatures:
-    """A day in one go: features, then, beside them, the outcome (None for the test)."""
-    outcome = hide_outcome(slates) if outcome is None else outcome
-    return join_day(describe_blocks(call, sources, slates, settings, seed), slates, sources.videos, outcome)
 
 
 def join_day(

@@ -60,7 +60,11 @@ def decide(day: DayFeatures, probabilities: Floats, rewards: ExpectedReward, pow
 
 
 def pick(values: Floats, sizes: NDArray[np.int32]) -> NDArray[np.int64]:
-    """The row with the largest value of each slate, the first of equals: one row number a slate."""
+    """The row with the largest value of each slate, the first of equals: one row number a slate.
+
+    >>> pick(np.array([0.1, 0.7, 0.2, 0.5, 0.5]), np.array([3, 2], np.int32)).tolist()
+    [1, 3]
+    """
     starts = find_starts(sizes)
     if not len(starts):
         return np.empty(0, np.int64)

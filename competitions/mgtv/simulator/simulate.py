@@ -2,11 +2,9 @@
 
     python -m competitions simulate mgtv --out build/mgtv/simulated --scale 0.02 --seed 1
 
-What is planted, and can be learned from the days before: the programmes and how popular their videos are
-(``catalogue``), what devices like, follow and remember (``users``), what they are shown and in which order
-(``slates``), what they click (``click_model``), how much of it they watch (``watch_time_model``), and what profiles and
-comments say of it. Every click and play is drawn from a distribution that the oracle knows, so the ceiling is known.
-Devices do not influence each other, so they are simulated in parts, day by day, and memory does not grow with the log.
+A module says each part of it: ``catalogue``, ``users``, ``slates``, ``click_model``, ``watch_time_model``,
+``profiles``, ``comments``. Every click and play is drawn from a distribution that the oracle knows. Devices do not
+influence each other: they are simulated in parts, day by day, so that memory does not grow with the log.
 """
 
 import json

@@ -2,7 +2,7 @@
 
     make ladder-news        or        python -m competitions ladder news
 
-First methods that answer by themselves, and public ones that have a mark on the host's log (``lab/``), then the
+First methods without a ranker, and public ones that have a mark on the host's log (``lab/``), then the
 union of the channels, then the pipeline run again and again, one part richer each time. Candidates, features and fits
 that two rungs share are taken from the store.
 """
@@ -28,19 +28,15 @@ from competitions.news.lab.marks import METHODS
 from competitions.news.pipeline import FoldInputs, Frames, retrieve, solve
 from competitions.news.ranking import CUTOFF, count_rows, list_weights, weigh_scores
 from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
-from competitions.news.retrieval.item2vec import learn_item2vec
 
 CHANNELS = (
     ("popularity around the click", ("popular_1h", "popular_3h", "popular_next3h", "popular_next24h", "popular_24h")),
     ("co-visitation", ("covisit", "covisit_all", "covisit_last", "covisit_fast")),
     ("transitions", ("next", "next_last", "previous", "gap30")),
-    ("bi-network", ("bipartite",)),
-    ("swing", ("swing",)),
-    ("item2vec", ("item2vec",)),
     ("content neighbours", ("content",)),
     ("fresh in category", ("fresh",)),
 )
-ALONE = (  # channels that answer by themselves
+ALONE = (  # channels without a ranker
     ("popularity within an hour of the click", steps.POPULARITY, "popular_1h"),
     ("item-kNN: co-visitation of all clicks", steps.NEIGHBOURS, "covisit"),
     ("transitions from the last clicks", steps.NEIGHBOURS, "next"),
@@ -78,12 +74,11 @@ def climb_alone(files: reader.RawFiles, config: NewsConfig, ladder: Ladder) -> N
     fold = step(split.label_fold, clicks.frame, config.split, seed, name="label")
 
     def list_channels(channels: list[str]) -> Frames:
-        vectors = step(learn_item2vec, fold.history, seed, name="labelled.vectors")
-        inputs = FoldInputs("labelled", fold, articles.frame, content, vectors)
+        inputs = FoldInputs("labelled", fold, articles.frame, content)
         return retrieve(inputs, msgspec.structs.replace(settings, channels=channels), ladder.run)
 
     for name, family, channel in ALONE:
-        with ladder.rung(name, family, free=("labelled.vectors",)) as rung:
+        with ladder.rung(name, family) as rung:
             score_lists(rung, fold, list_channels([channel]).value[channel])
     valid = step(take_valid, fold, name="ladder.valid")
     for number, method in enumerate(METHODS):

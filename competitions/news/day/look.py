@@ -3,7 +3,7 @@
 import polars as pl
 
 from common.day.look.columns import RawTable
-from common.day.look.distributions import Picture, concentration, count_by, histogram, share_values, timeline
+from common.day.look.distributions import Sides
 from common.day.look.page import Look
 from common.day.run_record import list_notes
 from common.engine.run import Run
@@ -18,6 +18,14 @@ def look(files: reader.RawFiles, config: NewsConfig, run: Run) -> Look:
     """Tables and pictures of the host's files."""
     articles = run.step(reader.read_articles, files.articles)
     clicks = run.step(reader.read_clicks, files.train, files.tests, files.target, articles.frame)
+    log = clicks.value.frame.join(articles.value.frame, on="item", how="left").with_columns(
+        wait=pl.col("time").diff().over("user", order_by="time") / MINUTE_MS,
+        age=(pl.col("time") - pl.col("created")) / HOUR_MS,
+        hour=pl.col("time") % DAY_MS // HOUR_MS,
+    )
+    sides = Sides({"train": log.filter(~pl.col("is_test")), "test": log.filter("is_test")})
+    hidden, ends = "The test users' last click is hidden.", "A peak at half a minute is how the host's sessions end."
+    places = ("device_group", "os", "region", "referrer")
     embeddings = [RawTable("embeddings", {"all": [files.embeddings]})] if files.embeddings else []
     return Look(
         tables=[
@@ -25,46 +33,25 @@ def look(files: reader.RawFiles, config: NewsConfig, run: Run) -> Look:
             RawTable("articles", {"all": [files.articles]}),
             *embeddings,
         ],
-        pictures=draw_log(clicks.value.frame, articles.value.frame),
+        pictures={
+            "Histories": [
+                sides.counts("user", "Clicks of a user", "clicks", note=hidden),
+                sides.histogram("wait", "Minutes between two clicks", "minutes", logarithmic=True, note=ends),
+            ],
+            "Times": [
+                sides.timeline("time", "Clicks by day"),
+                sides.histogram("hour", "Hour of the day", "hour (UTC)"),
+            ],
+            "Popularity": [
+                sides.concentration("item", "How few articles hold how many clicks", "articles"),
+                sides.counts("item", "Clicks of an article", "clicks", logarithmic=True),
+            ],
+            "Articles": [
+                sides.histogram("age", "Age when clicked", "hours", logarithmic=True),
+                sides.histogram("words", "Words of what is clicked", "words"),
+                sides.shares("category", "Category of what is clicked"),
+            ],
+            "Devices and places": [sides.shares(name, name.replace("_", " ")) for name in places],
+        },
         notes=list_notes([note._asdict() for note in (*files.notes, *articles.value.notes, *clicks.value.notes)]),
     )
-
-
-def draw_log(clicks: pl.DataFrame, articles: pl.DataFrame) -> dict[str, list[Picture | None]]:
-    """The pictures by heading, the train log beside the test log in each."""
-    log = clicks.join(articles, on="item", how="left").with_columns(
-        wait=pl.col("time").diff().over("user", order_by="time") / MINUTE_MS,
-        age=(pl.col("time") - pl.col("created")) / HOUR_MS,
-        hour=(pl.col("time") % DAY_MS) // HOUR_MS,
-    )
-    sides = {"train": log.filter(~pl.col("is_test")), "test": log.filter("is_test")}
-
-    def column(name: str) -> dict[str, pl.Series]:
-        return {side: frame[name].drop_nulls() for side, frame in sides.items()}
-
-    def clicks_by(name: str) -> dict[str, pl.Series]:
-        return {side: count_by(frame, name) for side, frame in sides.items()}
-
-    hidden, step = "The test users' last click is hidden.", "A peak at half a minute is how the host's sessions end."
-    return {
-        "Histories": [
-            histogram("Clicks of a user", "clicks", clicks_by("user"), note=hidden),
-            histogram("Minutes between two clicks", "minutes", column("wait"), logarithmic=True, note=step),
-        ],
-        "Times": [
-            timeline("Clicks by day", column("time")),
-            histogram("Hour of the day", "hour (UTC)", column("hour")),
-        ],
-        "Popularity": [
-            concentration("How few articles hold how many clicks", column("item"), "articles"),
-            histogram("Clicks of an article", "clicks", clicks_by("item"), logarithmic=True),
-        ],
-        "Articles": [
-            histogram("Age when clicked", "hours", column("age"), logarithmic=True),
-            histogram("Words of what is clicked", "words", column("words")),
-            share_values("Category of what is clicked", column("category")),
-        ],
-        "Devices and places": [
-            share_values(name.replace("_", " "), column(name)) for name in ("device_group", "os", "region", "referrer")
-        ],
-    }

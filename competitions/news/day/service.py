@@ -15,7 +15,7 @@ import polars as pl
 
 from common.day.serving.benchmark import Answer, Mark
 from common.day.serving.feature_tables import read_arrays, read_struct, read_table
-from common.day.serving.model_files import read_models, score_models
+from common.day.serving.model_files import BLEND, read_models, score_models
 from common.learning.blending import standardise
 from common.learning.dataset import Matrix
 from common.learning.split import Fold
@@ -28,7 +28,7 @@ from competitions.news.retrieval.lists import Histories, count_up
 from competitions.news.split import CONTEXT
 from competitions.news.submission import LENGTH
 
-SETTINGS, BLEND = "settings.json", "blend.json"
+SETTINGS = "settings.json"
 CHANNELS, FEATURES = "channels", "features"
 QUERIES, SEEN = "queries.arrow", "seen.arrow"
 

@@ -1,7 +1,7 @@
 """What `make tune-news` searches: the parameters of each ranker, and which rankers the blend takes.
 
 Studies see the training queries only, in an expanding window by the time of their visible clicks; the validation
-queries judge what was found.
+queries judge the result.
 """
 
 from collections.abc import Mapping

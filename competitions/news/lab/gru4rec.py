@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from common.engine.determinism import deterministic_torch
 from common.engine.progress import track
-from common.learning.features import lookup_rows
 from common.learning.split import Fold
+from competitions.news.arrays import lookup_rows
 
 Ids = NDArray[np.int64]
 INIT_STD = 0.05

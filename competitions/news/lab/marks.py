@@ -15,9 +15,10 @@ import polars as pl
 from common.day import ladder as steps
 from common.engine.progress import track
 from common.learning.metrics import evaluate_ranks
-from common.learning.split import Fold, cut_history
+from common.learning.split import Fold
 from competitions.news import split
 from competitions.news.lab import gap_pairs, neighbours
+from competitions.news.split import cut_history
 
 OFFLINE_SHARE = 50_000 / 1_112_623  # of the rows of the train log
 METRICS = {"mrr@5": ("mrr", 5), "hit@5": ("hit_rate", 5), "hit@50": ("hit_rate", 50)}
@@ -114,6 +115,6 @@ def compare(methods: Sequence[Method], folds: Mapping[str, Fold], articles: pl.D
                 metric = mark.removeprefix(f"{name} ")
                 if metric in scores:
                     score = scores[metric]
-                    found = {"mark": value, "score": score, "ratio": score / value}
-                    rows.append({"method": method.title, "fold": name, "metric": metric, **found})
+                    figures = {"mark": value, "score": score, "ratio": score / value}
+                    rows.append({"method": method.title, "fold": name, "metric": metric, **figures})
     return rows

@@ -4,20 +4,19 @@ Each method is a function (fold, articles, seed) -> lists (query, item, score), 
 own articles left out. It reads ``fold.history`` and ``fold.seen``, never ``fold.answers``.
 """
 
+import msgspec
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
 from common.learning.cooccurrence import (
     CovisitSettings,
-    FollowSettings,
-    SwingSettings,
     count_covisits,
-    count_swings,
+    exact_sum,
     keep_top,
 )
 from common.learning.split import Fold
-from competitions.news.retrieval.neighbours import score_neighbours
+from competitions.news.retrieval.neighbours import FollowSettings, score_neighbours
 
 LISTED = 50
 NEIGHBOURS = 10  # of each clicked article that the official baseline and its descendants follow
@@ -34,6 +33,16 @@ LESS_NORMALISED = CovisitSettings(
     reach=40, forward=1.0, reverse=0.7, decay=0.9, half_life_hours=FAR_HOURS, power=0.25, top=FOLLOWED
 )
 RECENT = FollowSettings(last=16, decay=0.75, half_life_hours=10.0)
+
+
+class SwingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Parameters of ``count_swings``."""
+
+    alpha: float
+    users_per_item: int
+    top: int
+
+
 SWING = SwingSettings(alpha=1.0, users_per_item=100, top=100)
 
 
@@ -100,3 +109,32 @@ def fill(lists: pl.DataFrame, spare: pl.DataFrame) -> pl.DataFrame:
 def drop_seen(scored: pl.LazyFrame, seen: pl.DataFrame) -> pl.LazyFrame:
     """Leave out the items that a query has already seen."""
     return scored.join(seen.lazy().select("query", "item"), on=["query", "item"], how="anti")
+
+
+def count_swings(clicks: pl.DataFrame, settings: SwingSettings, seed: int) -> pl.DataFrame:
+    """Swing: two users who share items i and j are better evidence for (i, j) the fewer items they share in all.
+
+    weight(i, j) = sum over pairs of users of both, of 1 / (alpha + items that the two users share), divided by
+    sqrt(users of j). At most ``users_per_item`` users of an item are compared: the number of user pairs grows with its
+    square. They are the first in one random order of all users (by ``seed``), so that popular items keep their overlap.
+
+    >>> clicks = pl.DataFrame({"user": [0, 0, 1, 1, 2], "item": [7, 8, 7, 8, 8]})  # 0 and 1 share both items
+    >>> swings = count_swings(clicks, SwingSettings(alpha=2.0, users_per_item=9, top=9), seed=0)
+    >>> (1 / swings["weight"].cast(pl.Float64) ** 2).round(3).to_list()  # 1 / (2 + 2) / sqrt(users): 3 of 8, 2 of 7
+    [48.0, 32.0]
+    """
+    pairs = clicks.select("user", "item").unique().sort("item", "user")
+    users = pairs["user"].unique().sort()
+    turn = np.random.default_rng(seed).permutation(len(users))
+    turned = pairs.join(pl.DataFrame({"user": users, "turn": turn}), on="user").sort("item", "turn")
+    some = turned.group_by("item", maintain_order=True).head(settings.users_per_item).select("item", "user").lazy()
+    # Two users who share one item only link it to nothing: pairs with a single row are dropped before the large join.
+    couples = some.join(some, on="item", suffix="_2").filter(pl.col("user") < pl.col("user_2"))
+    shared = couples.with_columns(n=pl.len().over("user", "user_2")).filter(pl.col("n") > 1)
+    triples = shared.join(shared.select("user", "user_2", neighbour="item"), on=["user", "user_2"])
+    weights = triples.filter(pl.col("item") != pl.col("neighbour")).group_by("item", "neighbour")
+    scored = weights.agg(weight=exact_sum(1 / (settings.alpha + pl.col("n"))))
+    count = pairs.lazy().group_by("item").agg(count=pl.len())
+    joined = scored.join(count.rename({"item": "neighbour"}), on="neighbour")
+    scaled = joined.select("item", "neighbour", weight=pl.col("weight") / pl.col("count").sqrt())
+    return keep_top(scaled, "item", "neighbour", "weight", settings.top)

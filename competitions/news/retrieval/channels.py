@@ -14,16 +14,12 @@ import polars as pl
 
 from common.learning.cooccurrence import (
     CovisitSettings,
-    FollowSettings,
-    SwingSettings,
     count_covisits,
-    count_swings,
     count_transitions,
-    link_bipartite,
 )
 from competitions.news.retrieval.fresh import FreshArticles, list_fresh
 from competitions.news.retrieval.lists import Histories, ScoredLists, divide_lists
-from competitions.news.retrieval.neighbours import NeighbourTables, follow
+from competitions.news.retrieval.neighbours import FollowSettings, NeighbourTables, follow
 from competitions.news.retrieval.popularity import PopularLists, Window, list_popular
 from competitions.news.split import GAP_MS
 
@@ -36,7 +32,6 @@ COVISIT = CovisitSettings(
 COVISIT_FAST = CovisitSettings(
     reach=10, forward=1.0, reverse=0.5, decay=0.7, half_life_hours=1.0, power=0.25, top=TABLE_TOP
 )
-SWING = SwingSettings(alpha=1.0, users_per_item=50, top=100)
 RECENT = FollowSettings(last=16, decay=0.75, half_life_hours=10.0)
 LASTING = FollowSettings(last=30, decay=0.95, half_life_hours=NEVER_HOURS)  # a slower forgetting: the lasting taste
 LAST = FollowSettings(last=1, decay=1.0, half_life_hours=NEVER_HOURS)  # the last click alone
@@ -65,9 +60,6 @@ NEIGHBOURS = {
     "next_last": Neighbours("next_raw", LAST),
     "previous": Neighbours("previous", RECENT),
     "gap30": Neighbours("gap30", RECENT),
-    "bipartite": Neighbours("bipartite", RECENT),
-    "swing": Neighbours("swing", RECENT),
-    "item2vec": Neighbours("item2vec", RECENT),
     "content": Neighbours("content", RECENT),
 }
 # Item-to-item tables that are counted in the clicks of a history: history -> item, neighbour, weight.
@@ -78,8 +70,6 @@ CLICK_TABLES: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
     "next_raw": partial(count_transitions, power=0.0, top=TABLE_TOP),
     "previous": partial(count_transitions, power=0.0, top=TABLE_TOP, reverse=True),
     "gap30": partial(count_transitions, power=TRANSITION_POWER, top=TABLE_TOP, gap_ms=GAP_MS),
-    "bipartite": partial(link_bipartite, top=TABLE_TOP),
-    "swing": partial(count_swings, settings=SWING, seed=0),
 }
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.learning.cooccurrence import find_nearest
 from common.learning.features import HOUR_MS
 from common.learning.split import Fold
 from competitions.news.io.reader import Embeddings
+from competitions.news.nearest import find_nearest
 from competitions.news.retrieval.neighbours import NO_NEIGHBOURS
 
 TOP, SPAN_HOURS = 50, 72.0

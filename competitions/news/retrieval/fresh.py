@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from common.learning.features import HOUR_MS, WindowCounts, count_events, expand_spans, lookup_rows
+from common.learning.features import HOUR_MS, expand_spans
 from common.learning.split import Fold
+from competitions.news.arrays import WindowCounts, count_events, lookup_rows
 from competitions.news.lookups import Catalogue, index_catalogue
 from competitions.news.retrieval.lists import (
     Histories,

@@ -11,10 +11,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from common.io.schemas import Candidates, validate
-from common.learning.features import lookup_rows
 from common.learning.listwise_softmax import log_likelihoods, softmax_gradients
 from common.learning.split import Fold
+from competitions.news.arrays import lookup_rows
 from competitions.news.retrieval.lists import (
     Floats,
     Int64s,
@@ -27,6 +26,7 @@ from competitions.news.retrieval.lists import (
     split_rows,
     take_range,
 )
+from competitions.news.schemas import Candidates, validate
 
 CONSTANT = 20.0  # of reciprocal ranks: the larger, the less the first ranks count
 LEARN_QUERIES = 3_000  # more change the weights by less than they change the lists

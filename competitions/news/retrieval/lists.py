@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.learning.features import expand_spans, falling_bits, from_falling_bits, lookup_rows
+from common.learning.features import expand_spans
+from competitions.news.arrays import falling_bits, from_falling_bits, lookup_rows
 
 Ints = NDArray[np.integer]
 Int64s = NDArray[np.int64]

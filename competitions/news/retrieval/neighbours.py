@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from common.learning.cooccurrence import FollowSettings
-from common.learning.features import HOUR_MS, lookup_rows
+from common.learning.features import HOUR_MS
+from competitions.news.arrays import lookup_rows
 from competitions.news.retrieval.lists import (
     Floats,
     Histories,
@@ -33,6 +34,14 @@ from competitions.news.retrieval.lists import (
 )
 
 NO_NEIGHBOURS = pl.DataFrame(schema={"item": pl.Int32, "neighbour": pl.Int32, "weight": pl.Float32})
+
+
+class FollowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which clicks of a user's past ``follow`` starts from, and the weight of each by rank and by age."""
+
+    last: int
+    decay: float
+    half_life_hours: float
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.learning.cooccurrence import keep_top
-from common.learning.features import HOUR_MS, lookup_rows
+from common.learning.features import HOUR_MS
+from competitions.news.arrays import lookup_rows
 from competitions.news.retrieval.lists import (
     Histories,
     Int64s,
@@ -47,7 +48,7 @@ def count_popular(history: pl.DataFrame, histories: Histories, windows: Sequence
     """The most clicked items in windows around each query's time, in buckets of ``popular_bucket_ms``.
 
     Hours after the query's time look past it: the log of the other users is given whole, so this is legal in the
-    competition, and tells nothing about what a live system could do. The lists are as much longer than ``top`` as the
+    competition, and says nothing of what a live system could do. The lists are as much longer than ``top`` as the
     99 % quantile of what queries have seen, so that seen items can leave them.
     """
     sizes = histories.sizes[histories.sizes > 0]

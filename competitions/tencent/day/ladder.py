@@ -40,9 +40,9 @@ def climb(files: reader.RawFiles, config: TencentConfig, run: Run) -> list[Row]:
     for name, family in list_rules(ready).items():
         needs = {f"embedding.{one}" for one in config.host.embeddings} if name in CONTENT_RULES else set()
         with ladder.rung(name, family, needs) as rung:
-            inputs = (ready.corpus, ready.embeddings, ready.valid, name, config.seed)
-            top = run.step(answer_by_rule, *inputs, name=f"ladder.{name}")
-            _record(rung, metrics.evaluate(ready.valid.value, top.value, config.host))
+            corpus, embeddings, valid = ready.corpus, ready.embeddings, ready.valid
+            top = run.step(answer_by_rule, corpus, embeddings, valid, name, config.seed, name=f"ladder.{name}")
+            _record(rung, metrics.evaluate(valid.value, top.value, config.host))
     rank_rungs(ready, config, ladder)
     for network in list_networks(load_network(config.network)):
         train_rung(ready, replace_settings(config, network), ladder, network.name)

@@ -9,7 +9,7 @@ import numpy as np
 from common.learning.model_diagnostics import Importance
 from competitions.tencent import metrics
 from competitions.tencent.config import FeatureSettings
-from competitions.tencent.corpus import Floats
+from competitions.tencent.corpus import Bools, Floats
 from competitions.tencent.io import schema
 from competitions.tencent.ranking.context import FoldInputs, build_context
 from competitions.tencent.ranking.pair_features import pair_features
@@ -29,7 +29,8 @@ def permute_columns(inputs: FoldInputs, ranker: Ranker, settings: FeatureSetting
     rng = np.random.default_rng([seed, 31])
     fold = sample_queries(inputs.fold, rng, MOST_QUERIES)
     context = build_context(inputs, fold, inputs.forecasts[-1], settings)
-    target, parts = target_columns(fold), []
+    target = target_columns(fold)
+    parts: list[tuple[Floats, Floats, Bools]] = []
     for block in blocks(len(fold.users), BLOCK):
         pairs = retrieve(context, block)
         parts.append((pair_features(context, pairs)[0], pairs.scores, find_hits(pairs, target[block])))

@@ -175,7 +175,7 @@ def restore_context(
     """The context of an export as ``build_context`` made it, without queries."""
     rows = CatalogueRows(np.array(fold.rows))
     nothing = np.empty((len(fold.oid), 0), np.float32)  # the forecast alone, exported itself, takes values of features
-    own, *values = list(fold.rates.values()) or [None]
+    rates = list(fold.rates.values())
     # Counts and regression share one table of attributes.
     attributes = next(map(restore_sparse, fold.attributes.values()), None)
     by_value = {name: restore_sparse(table) for name, table in fold.by_value.items()}
@@ -197,7 +197,7 @@ def restore_context(
         catalogue=Catalogue(fold.oid, fold.features, fold.known, tuple(fold.sizes.tolist())),
         statistics=AdStatistics(settings.statistics, fold.statistics, nothing, fold.events),
         lifts=list(fold.lifts.values()),
-        action_rates=None if own is None else ActionRates(own, tuple(values)),
+        action_rates=ActionRates(rates[0], tuple(rates[1:])) if rates else None,
         settings=settings.features,
         list_length=list_length,
     )

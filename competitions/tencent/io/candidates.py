@@ -1,4 +1,4 @@
-"""Read what may be answered: predict_set.jsonl of the competition layout, candidate/ of the release layout."""
+"""Read the candidates: predict_set.jsonl of the competition layout, candidate/ of the release layout."""
 
 from dataclasses import dataclass
 from functools import partial

@@ -79,7 +79,7 @@ def read_width(name: str) -> int | None:
 
 
 def _read_blocks(path: Path, width: int | None) -> Iterator[Block]:
-    """The vectors of a file, block by block, whose form its first bytes tell, else its suffix.
+    """The vectors of a file, block by block, whose form is known by its first bytes, else by its suffix.
 
     ``width``: None where the first vector of a block is to say it.
     """

@@ -75,6 +75,7 @@ def pad_lists(columns: Sequence[tuple[Int32s, Int64s]]) -> tuple[Int32s, Int64s]
     cut = np.zeros(rows, np.bool_)
     left = 0
     for (flat, lengths), width in zip(columns, WIDTHS, strict=True):
+        # Each value's row and its position in the row's list, from the lengths alone.
         row = np.repeat(np.arange(rows), lengths)
         within = np.arange(len(flat)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         kept = within < width

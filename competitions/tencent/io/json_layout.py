@@ -62,7 +62,7 @@ def _read_actions(files: RawFiles, test: RawUsers, indexer: Indexer) -> tuple[In
         raise UserError(f"{path}, user {user!r}: action {action_of[user]} is not one of {ACTIONS}; download it again")
     actions = np.full(len(test.names), NULL_ACTION, np.int8)
     actions[_find_users(path, list(action_of), test, indexer)] = values
-    missing = {"asked user without an action": test.positions[actions == NULL_ACTION]}
+    missing = {"test user without an action": test.positions[actions == NULL_ACTION]}
     return actions, list_notes(path.name, "line", missing)
 
 

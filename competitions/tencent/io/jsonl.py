@@ -67,8 +67,8 @@ def map_parallel(function: Callable[[S], T], tasks: Sequence[S], size: int) -> I
 def read_lines(path: Path, parse: Callable[[bytes], T]) -> Iterator[Piece[T]]:
     """Apply ``parse`` to the bytes of some whole lines at a time; its ``LineError`` becomes a ``UserError``.
 
-    ``parse`` must be importable, with its arguments bound by ``functools.partial``. A gzipped file is told by its first
-    bytes, whatever its name, and read by this process alone.
+    ``parse`` must be importable, with its arguments bound by ``functools.partial``. A gzipped file is known by its
+    first bytes, whatever its name, and read by this process alone.
     """
     first, size = 0, path.stat().st_size
     results: Iterator[tuple[Int64s, T | LineError]]

@@ -129,6 +129,6 @@ def _events(batch: Batch, known: int) -> tuple[Int64s, tuple[Int32s, Int8s, Int6
         ((time < 0) | (time > MAX_SECONDS), "an event without a time, or with one that is no time in seconds"),
         ((action < NULL_ACTION) | (action > CONVERSION), "an action that is not 0, 1, 2 or null"),
     ):
-        if wrong.any():
+        if wrong.any():  # the row that holds the event: the first whose lists end behind it
             batch.refuse(int(np.searchsorted(np.cumsum(lengths), np.argmax(wrong), side="right")), reason)
     return lengths, (item.astype(np.int32), action.astype(np.int8), time)

@@ -92,7 +92,7 @@ def _note_cold(files: RawFiles, catalogue: Catalogue, users: Users) -> Iterator[
     by_item_feature = zip(ITEM_FEATURES, catalogue.features.T[:, :, None], catalogue.sizes, strict=True)
     for owner, word, ids, features in (
         ("item", "item", catalogue.oid, by_item_feature),
-        ("asked user", "user", users.names, by_user_feature),
+        ("test user", "user", users.names, by_user_feature),
     ):
         for name, values, size in features:
             rows = np.flatnonzero((values > size).any(axis=1))

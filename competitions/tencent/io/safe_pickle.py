@@ -15,7 +15,7 @@ SHOWN = 40  # characters of a value
 
 
 class ForbiddenError(pickle.UnpicklingError):
-    """A pickle asks for what is not plain data."""
+    """A pickle calls for what is not plain data."""
 
 
 class _Dtype:
@@ -38,10 +38,6 @@ class _Array(np.ndarray[Any, Any]):
         super().__setstate__((version, shape, kind.dtype, is_fortran, data))
 
 
-def _empty_array(*_: object) -> _Array:
-    return _Array(0, np.int8)
-
-
 def _from_buffer(buffer: bytes, kind: _Dtype, shape: Any, order: Any = "C") -> "np.ndarray[Any, Any]":
     return np.frombuffer(buffer, kind.dtype).reshape(shape, order=order)
 
@@ -50,28 +46,18 @@ def _scalar(kind: _Dtype, data: bytes) -> object:
     return np.frombuffer(data, kind.dtype, 1)[0]
 
 
-def _encode(text: str, _: str) -> bytes:
-    """``_codecs.encode``, in which old pickles write bytes, always as latin-1."""
-    return text.encode("latin-1")
-
-
-def _default_dict(*_: object) -> dict[object, object]:
-    """Without its factory: a key that is missing stays missing."""
-    return {}
-
-
 CONTAINERS = (dict, list, set, frozenset, tuple, str, bytes, int, float, bool)
 ALLOWED: dict[tuple[str, str], Any] = {
-    ("collections", "defaultdict"): _default_dict,
+    ("collections", "defaultdict"): lambda *_: {},  # without its factory: a key that is missing stays missing
     ("collections", "OrderedDict"): dict,
-    ("_codecs", "encode"): _encode,
+    ("_codecs", "encode"): lambda text, _: text.encode("latin-1"),  # in which old pickles write bytes
     ("numpy", "ndarray"): None,  # named alone, as the class of an empty array
     ("numpy", "dtype"): _Dtype,
 }
 ALLOWED |= {(module, kind.__name__): kind for module in ("builtins", "__builtin__") for kind in CONTAINERS}
 ALLOWED |= {("__builtin__", "long"): int, ("__builtin__", "unicode"): str}  # as Python 2 and old protocols have them
 for _core in ("numpy.core", "numpy._core"):  # before and since numpy 2
-    ALLOWED[f"{_core}.multiarray", "_reconstruct"] = _empty_array
+    ALLOWED[f"{_core}.multiarray", "_reconstruct"] = lambda *_: _Array(0, np.int8)
     ALLOWED[f"{_core}.multiarray", "scalar"] = _scalar
     ALLOWED[f"{_core}.numeric", "_frombuffer"] = _from_buffer
 

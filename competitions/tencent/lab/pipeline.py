@@ -1,4 +1,4 @@
-"""The sequence model in the place of the ranker: semantic IDs, forecasts over time, training, two ways to answer."""
+"""The sequence model in the ranker's stead: semantic IDs, forecasts over time, training, two ways to answer."""
 
 from common.engine.run import Result, Run, bundle, derive
 from competitions.tencent.config import TencentConfig

@@ -1,7 +1,7 @@
 """What is known of every ad at a time: how much it is shown lately, how long it has run, how ads of its features do;
 and from this how often it will be shown within the horizon: a Poisson regression by gradient-boosted trees.
 
-An ad's own past tells most; of an ad without one, the ads that share its features tell. Fitted on the candidates of
+An ad's own past predicts most; of an ad without one, the ads that share its features do. Fitted on the candidates of
 earlier folds, whose next events are known. Retrieval and the ranker's features rest on it.
 """
 
@@ -131,6 +131,7 @@ def count_next(corpus: Corpus, fold: Fold, earlier: Fold, horizon_h: float) -> t
     train, rows = corpus.train, earlier.candidates.rows.values
     history = earlier.history(train)
     now = end_time(history)
+    # ``fold.train_ends``, not the end of the log: what is hidden from the fold is no label either.
     behind = Histories(train, np.arange(len(train)), fold.train_ends).events()
     time = train.time[behind]
     inside = behind[(time >= now) & (time < now + horizon_h * HOUR_S)]

@@ -31,6 +31,7 @@ class Lift:
         """
         seen = self.count(before.astype(np.int64), after.astype(np.int64))
         share = self.share[after]
+        # SHRINK pairs more, as chance would have them: P = (seen + SHRINK x share) / (first + SHRINK).
         lift = np.log((seen + SHRINK * share) / (self.first[before][:, None] + SHRINK) / share)
         return np.where((before > 0)[:, None] & (after > 0) & self.known[after], lift, 0.0).astype(np.float32)
 
@@ -45,6 +46,7 @@ class Lift:
         pairs = np.arange(len(row)) - begins[row] + low[row]
         if not len(pairs):
             return np.zeros(after.shape, np.int64)
+        # Of sorted pairs a x size + b those of one a lie side by side, sorted by b: numbered by query they stay sorted.
         keys = row * self.size + self.keys[pairs] % self.size
         wanted = np.arange(len(before))[:, None] * self.size + after
         at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)

@@ -24,9 +24,9 @@ from competitions.tencent.ranking.action_rates import action_log_ratio
 from competitions.tencent.ranking.context import FoldContext, Pairs
 from competitions.tencent.ranking.histories import KINDS
 
-BETAS = (4.0, 12.0, 30.0)
+BETAS = (4.0, 12.0, 30.0)  # of the kernel: the larger, the nearer an ad must be to count
 FLOOR = 1e-6
-DIRECT_CODES = 5_000
+DIRECT_CODES = 5_000  # up to so many, a code is an index into the table of sums
 Columns = dict[str, Floats]
 
 
@@ -41,6 +41,7 @@ def pair_features(context: FoldContext, pairs: Pairs) -> tuple[Floats, tuple[str
 def search_columns(context: FoldContext, pairs: Pairs) -> Columns:
     """The block ``search``."""
     scores = pairs.scores
+    # Seen ads have -inf: far below any other, but finite, or no column of the query could be standardised.
     finite = np.where(np.isfinite(scores), scores, scores[:, :1] - 100.0)
     rank = np.broadcast_to(np.log1p(np.arange(scores.shape[1])), scores.shape)
     columns = {"search score": finite - finite[:, :1], "search place": rank}
@@ -62,6 +63,7 @@ def content_columns(context: FoldContext, pairs: Pairs) -> Columns:
         near = torch.log(torch.bmm(past.weights, torch.exp(beta * (cosine - 1.0))) + FLOOR)
         for at, kind in enumerate(KINDS):
             columns[f"content {beta:g} {kind}"] = near[:, at].numpy()
+    # Padding, and events of another kind, have -1 below: no cosine is smaller, so that they are never the largest.
     near_events = cosine.numpy()
     rows = np.arange(len(past.item))
     last = near_events[rows, np.maximum(past.last_position, 0)]

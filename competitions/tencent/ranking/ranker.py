@@ -91,6 +91,7 @@ def measure_columns(features: Floats) -> tuple[Floats, Floats]:
 
 def fit_ranker(lists: LabelledLists, settings: FitSettings, seed: int) -> Ranker:
     """Adam, its rate falling to 0 by a cosine."""
+    # Measured on the lists to learn from alone; a fold's own are scaled by the same numbers.
     centre, scale = measure_columns(lists.features)
     torch.manual_seed(seed)
     network = build(len(centre), settings.hidden)

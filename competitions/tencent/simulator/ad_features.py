@@ -7,14 +7,11 @@ uninformative. Categories are wrong now and then. The embedding is a linear imag
 space, with noise, at a length of its own.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 
 from competitions.tencent.io.schema import ITEM_FEATURES
 from competitions.tencent.simulator.ads import CAMPAIGNS, CHANNELS, LEAVES, STYLES, Ads
-from competitions.tencent.simulator.topics import DIMENSIONS, TOPICS, Codes, Ints, Singles, Topics
+from competitions.tencent.simulator.topics import DIMENSIONS, TOPICS, Bools, Codes, Ints, Singles, Topics
 
 # Values that a feature may take in the world; 102, 121 and 122 have as many as there are.
 SIZES = {"100": 6, "101": 51, "112": 30, "114": 20, "115": 691, "116": STYLES, "117": 500, "118": 1400, "119": 4200}
@@ -46,19 +43,13 @@ LACKING_UNSEEN, LACKING_ONCE, LACKING_SLOPE, LACKING_MOST = 0.0277, 0.029, 0.009
 NULL_SHARE = 0.05  # of the ads without an embedding that stand in the file nevertheless
 
 
-@dataclass(frozen=True)
-class AdvertiserTraits:
-    """What every ad of an advertiser shares, one entry an advertiser."""
-
-    account: Ints
-    form: Ints
-    goal: Ints
-
-
-def describe_ads(topics: Topics, ads: Ads, which: Ints, seed: int) -> Codes:
+def draw_ad_features(topics: Topics, ads: Ads, which: Ints, seed: int) -> Codes:
     """The value of each feature of some ads (ads, 13), numbered from 0 within the feature; -1 where it is missing."""
     rng = np.random.default_rng([41, seed])
-    traits = _draw_traits(len(ads.advertiser_topic), rng)
+    advertiser = np.arange(len(ads.advertiser_topic))
+    account = advertiser - ((advertiser % SHARED_ACCOUNT == 0) & (advertiser > 0))
+    form = rng.integers(SIZES["100"], size=len(advertiser))
+    goal = np.floor(SIZES["115"] * rng.random(len(advertiser)) ** 3).astype(np.int64)
     owner, topic = ads.advertiser[which], ads.topic[which].astype(np.int64)
     leaf = np.where(rng.random(len(which)) < WRONG, rng.integers(TOPICS * LEAVES, size=len(which)), ads.leaf[which])
     group, kind = rng.integers(30, size=TOPICS), rng.integers(51, size=TOPICS)
@@ -66,12 +57,12 @@ def describe_ads(topics: Topics, ads: Ads, which: Ints, seed: int) -> Codes:
     campaign = np.minimum(ads.campaign[which], len(CAMPAIGNS) - 2)
     above, within = np.divmod(leaf, LEAVES)
     values = {
-        "100": traits.form[owner],
+        "100": form[owner],
         "101": kind[topic],
-        "102": traits.account[owner],
+        "102": account[owner],
         "112": group[above],
         "114": np.minimum(campaign * CHANNELS + ads.channel[which], SIZES["114"] - 1),
-        "115": traits.goal[owner],
+        "115": goal[owner],
         "116": ads.style[which],
         "117": above * 5 + within * 5 // LEAVES,
         "118": above * 14 + within // 3,
@@ -90,34 +81,25 @@ def ad_vectors(topics: Topics, ads: Ads, which: Ints) -> Singles:
     return np.asarray(topics.center[ads.topic[which]] + ads.delta[which])
 
 
-def make_embedder(seed: int) -> Callable[[Singles, np.random.Generator], Singles]:
-    """The function from latent vectors (ads, dimensions) to embeddings (ads, 32); noise comes from a generator."""
+def draw_image(seed: int) -> Singles:
+    """The linear map from interest space to embeddings (dimensions, 32)."""
     mixed = np.random.default_rng([42, seed]).standard_normal((EMBEDDED, DIMENSIONS))
-    image = np.linalg.qr(mixed)[0].T.astype(np.float32)
-
-    def embed(latent: Singles, rng: np.random.Generator) -> Singles:
-        drawn = latent @ image
-        drawn += np.float32(NOISE) * rng.standard_normal(drawn.shape, dtype=np.float32)
-        drawn *= np.float32(LENGTH) * np.exp(LENGTH_SIGMA * rng.standard_normal((len(latent), 1), dtype=np.float32))
-        return np.asarray(drawn)
-
-    return embed
+    return np.asarray(np.linalg.qr(mixed)[0].T.astype(np.float32))
 
 
-def lack_embedding(shown: Ints, rng: np.random.Generator) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def embed(latent: Singles, image: Singles, rng: np.random.Generator) -> Singles:
+    """Embeddings (ads, 32) of latent vectors (ads, dimensions), with noise and a length of their own."""
+    drawn = latent @ image
+    drawn += np.float32(NOISE) * rng.standard_normal(drawn.shape, dtype=np.float32)
+    drawn *= np.float32(LENGTH) * np.exp(LENGTH_SIGMA * rng.standard_normal((len(latent), 1), dtype=np.float32))
+    return np.asarray(drawn)
+
+
+def lack_embedding(shown: Ints, rng: np.random.Generator) -> Bools:
     """Which ads have no embedding; those shown most lack it most often. ``shown``: events before the reference time."""
     chance = LACKING_ONCE + LACKING_SLOPE * np.log(np.maximum(shown, 1))
     chance = np.where(shown > 0, np.minimum(chance, LACKING_MOST), LACKING_UNSEEN)
     return np.asarray(rng.random(len(shown)) < chance)
-
-
-def _draw_traits(count: int, rng: np.random.Generator) -> AdvertiserTraits:
-    number = np.arange(count)
-    return AdvertiserTraits(
-        account=number - ((number % SHARED_ACCOUNT == 0) & (number > 0)),
-        form=rng.integers(SIZES["100"], size=count),
-        goal=np.floor(SIZES["115"] * rng.random(count) ** 3).astype(np.int64),
-    )
 
 
 def _leave_out(table: Codes, rng: np.random.Generator) -> None:

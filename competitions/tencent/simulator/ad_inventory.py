@@ -85,7 +85,7 @@ def advertiser_weights(inventory: AdInventory, slot: Ints, advertiser: Ints) -> 
 
 
 def draw_by_advertiser(inventory: AdInventory, before: Floats, weight: Floats, at: Floats) -> Ints:
-    """An ad of a range that ``advertiser_weights`` found, its ``weight`` above 0."""
+    """An ad of a range that ``advertiser_weights`` gives, its ``weight`` above 0."""
     return np.asarray(inventory.by_advertiser[_search(inventory.owned, before + at * weight)], np.int64)
 
 

@@ -97,8 +97,8 @@ def describe(folder: Path) -> pl.DataFrame:
         raise UserError(f"There is no finished simulation in {folder}; make one with simulate first.") from error
     files = reader.locate(folder)
     corpus = reader.read_corpus(files)
-    name = ad_features.EMBEDDING
-    vectors = reader.read_embedding(files.embeddings[name], corpus.catalogue, name).vectors
+    paths = files.embeddings[ad_features.EMBEDDING]
+    vectors = reader.read_embedding(paths, corpus.catalogue, ad_features.EMBEDDING).vectors
     measures: dict[str, float] = {
         "users": len(corpus.train),
         "events": len(corpus.train.item),
@@ -106,10 +106,11 @@ def describe(folder: Path) -> pl.DataFrame:
         "candidates": len(corpus.candidates.rows),
     }
     sizes = (USERS, EVENTS, ITEMS, CANDIDATES)
-    documented = dict(zip(measures, (float(report["scale"]) * size for size in sizes), strict=True)) | DOCUMENTED
+    documented: dict[str, float | None] = {**DOCUMENTED}
+    documented |= {name: float(report["scale"]) * size for name, size in zip(measures, sizes, strict=True)}
     # Of round 2 only the shares of the actions are documented.
-    clicks = [key for key in documented if "click" in key]
-    documented |= dict.fromkeys(clicks) | ROUND2 if "law" in report else ROUND1
+    unknown: dict[str, float | None] = dict.fromkeys(key for key in documented if "click" in key)
+    documented |= {**unknown, **ROUND2} if "law" in report else ROUND1
     measures |= measure_users(corpus.train) | measure_actions(corpus.train) | measure_times(corpus.train)
     measures |= measure_items(corpus, np.asarray((vectors != 0).any(axis=1))) | measure_profiles(corpus.users)
     measures |= measure_truth(corpus, folder)

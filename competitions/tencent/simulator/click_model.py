@@ -19,7 +19,7 @@ reasons times exp(slope * x): logistic in the affinity.
 
 import math
 from dataclasses import dataclass, fields
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -48,6 +48,7 @@ from competitions.tencent.simulator.users import INTERESTS, LONGEST, SEGMENTS, V
 INTEREST, VISIT_TOPIC, LAST, NEXT, ADVERTISER, BACKGROUND = range(6)
 SHOWN = (0.12, 0.14, 0.04, 0.02, 0.04, 0.64)
 CLICKED = (0.24, 0.25, 0.07, 0.10, 0.09, 0.25)
+SHOWN_TRIES, CLICK_TRIES = 2, 12
 VISIT_TOPIC_FROM = (0.7, 0.1, 0.2)  # a new visit's topic: an interest, the topic clicked last, the one that follows it
 INTEREST_WEIGHT = np.array([0.50, 0.26, 0.15, 0.09], np.float32)  # of each interest, before the topic's rhythm
 # With one slope at every scale, a hundred times the ads would leave a third of the oracle's score (.333, .111), less
@@ -68,16 +69,6 @@ class UserState:
     topic: Ints
     advertiser: Ints
     last: Ints
-
-
-class Draw(NamedTuple):
-    """How an event of the past is drawn: chances of the reasons, and how many ads are drawn; the last one stands."""
-
-    reasons: tuple[float, ...]
-    tries: int
-
-
-EXPOSURE_DRAW, CLICK_DRAW = Draw(SHOWN, 2), Draw(CLICKED, 12)
 
 
 @dataclass(frozen=True)
@@ -117,9 +108,10 @@ def browse(env: Environment, users: Users, rng: np.random.Generator) -> tuple[Co
         begin_visits(env, users, state, np.flatnonzero(users.time[:, at] - before > VISIT), slot, topic_shares, rng)
         clicked = users.action[:, at] == CLICK
         ad = np.empty(count, np.int64)
-        for mask, draw in ((~clicked, EXPOSURE_DRAW), (clicked, CLICK_DRAW)):
-            rows = np.flatnonzero(mask)
-            ad[rows] = _draw_accepted(env, take(users, rows), take(state, rows), past[rows, :at], slot[rows], draw, rng)
+        for is_click in (False, True):
+            rows = np.flatnonzero(clicked == is_click)
+            chosen = take(users, rows), take(state, rows), past[rows, :at], slot[rows]
+            ad[rows] = _draw_accepted(env, *chosen, is_click, rng)
         past[:, at] = ad
         update_clicked(env, state, np.flatnonzero(clicked), ad, rng)
     past[~users.recorded] = -1
@@ -143,6 +135,7 @@ def begin_visits(
     state.interest[who, 0], state.interest[who, where] = state.interest[who, where], state.interest[who, 0]
     lost = rng.random(count) < DRIFT
     who, segment = rows[lost], users.segment[rows[lost]]
+    # One search for all segments: the cumulative shares of segment s lie between s and s + 1.
     steps = np.cumsum(topic_shares, axis=1) + np.arange(SEGMENTS)[:, None]
     drawn = np.searchsorted(steps.ravel(), segment + rng.random(len(who))) - segment * TOPICS
     state.interest[who, interest_index[lost]] = np.clip(drawn, 0, TOPICS - 1)
@@ -226,18 +219,18 @@ def _draw_accepted(
     state: UserState,
     past: Codes,
     slot: Ints,
-    draw: Draw,
+    is_click: bool,
     rng: np.random.Generator,
 ) -> Ints:
-    """Propose to each user until one is accepted, ``draw.tries`` times at most."""
+    """An ad for each user: proposed until it is new to the user, and for a click accepted. The last try stands."""
     ad = np.empty(len(slot), np.int64)
     rows = np.arange(len(slot))
-    preference = preference_direction(env, users.taste, state.last) if draw is CLICK_DRAW else None
-    for _ in range(draw.tries):
-        ad[rows] = propose_ads(env, take(state, rows), slot[rows], draw.reasons, rng)
+    for _ in range(CLICK_TRIES if is_click else SHOWN_TRIES):
+        ad[rows] = propose_ads(env, take(state, rows), slot[rows], CLICKED if is_click else SHOWN, rng)
         rejected = (past[rows] == ad[rows, None]).any(axis=1)
-        if preference is not None:
-            x = np.einsum("ij,ij->i", preference[rows], env.inventory.ads.delta[ad[rows]])
+        if is_click:
+            preference = preference_direction(env, users.taste[rows], state.last[rows])
+            x = np.einsum("ij,ij->i", preference, env.inventory.ads.delta[ad[rows]])
             rejected |= rng.random(len(rows), dtype=np.float32) >= acceptance_probability(x, env.slope)
         rows = rows[rejected]
         if not len(rows):

@@ -6,7 +6,7 @@ click the state stays as it was; the click begins a visit. It is drawn like any 
 from the day's distribution, and drawn anew as a whole until it is a candidate, not shown to the user before, and
 accepted.
 
-Round 2 asks for the first conversion within the horizon where there is one, else for the first click. All that a user
+Round 2's target is the first conversion within the horizon where there is one, else the first click. All that a user
 accepts within the horizon is drawn from the state at the reference time, each event for itself, and converts by
 ``conversions``.
 """
@@ -37,8 +37,8 @@ TRIES = 200  # a user who has accepted no candidate after so many has no truth
 
 @dataclass(frozen=True)
 class Targets:
-    """One entry a user: ``ad`` int64, what is asked for, -1 for none; ``action`` int8, what the user does with it,
-    an exposure where nothing is asked for.
+    """One entry a user: ``ad`` int64, the target, -1 for none; ``action`` int8, what the user does with it, an exposure
+    where there is none.
     """
 
     ad: Ints
@@ -60,24 +60,17 @@ def choose_candidates(inventory: AdInventory, seen: Bools, count: int, rng: np.r
     return np.sort(np.concatenate(chosen))
 
 
-def draw_truth(
-    env: Environment, users: Users, state: UserState, past: Codes, allowed: Bools, rng: np.random.Generator
-) -> Ints:
-    """The ad that each user clicks first within the horizon, -1 for none; ``allowed`` by ad: it is a candidate."""
-    truth = np.full(len(users), -1)
-    rows = np.flatnonzero(rng.random(len(users)) < 1.0 - np.exp(-users.pace * users.clicks))
-    truth[rows] = _draw_clicked(env, users, state, past, rows, allowed, rng)
-    return truth
-
-
 def draw_targets(
     env: Environment, users: Users, state: UserState, past: Codes, allowed: Bools, rng: np.random.Generator
 ) -> Targets:
-    """What each user is asked for, by the rule of the round of ``env``; ``allowed`` by ad: it is a candidate."""
+    """What each user does within the horizon, by the rule of the round of ``env``; ``allowed`` by ad: a candidate."""
+    expected = users.pace * users.clicks
     if env.conversions is None:
-        ad = draw_truth(env, users, state, past, allowed, rng)
+        ad = np.full(len(users), -1)
+        rows = np.flatnonzero(rng.random(len(users)) < 1.0 - np.exp(-expected))
+        ad[rows] = _draw_clicked(env, users, state, past, rows, allowed, rng)
         return Targets(ad, np.where(ad >= 0, CLICK, EXPOSURE).astype(np.int8))
-    user = np.repeat(np.arange(len(users)), rng.poisson(users.pace * users.clicks))
+    user = np.repeat(np.arange(len(users)), rng.poisson(expected))
     ad = _draw_clicked(env, users, state, past, user, allowed, rng)
     user, ad = user[ad >= 0], ad[ad >= 0]
     return choose_targets(user, ad, draw_conversions(env.conversions, users.willing[user], ad, rng), len(users))
@@ -86,6 +79,9 @@ def draw_targets(
 def choose_targets(user: Ints, ad: Ints, converted: Bools, users: int) -> Targets:
     """The first conversion of each of so many ``users``, else the first click. One entry an event, in the order of
     time: its user, the ad, whether it is a conversion.
+
+    >>> choose_targets(np.array([0, 0, 2]), np.array([7, 8, 9]), np.array([False, True, False]), 3).ad.tolist()
+    [8, -1, 9]
     """
     order = np.lexsort((~converted, user))  # stable: events of a kind stay in their order
     first = order[np.unique(user[order], return_index=True)[1]]

@@ -6,7 +6,7 @@ whom the log lacks (``id_assignment``) have a line in eval/ alone.
 """
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,29 +25,19 @@ MISPLACED = 0.3  # of the profile rows stand anywhere
 
 
 def write_competition(
-    folder: Path,
-    numbers: Numbers,
-    batches: Callable[[], Iterable[UserBatch]],
-    blocks: Iterable[EmbeddingBlock],
-    seed: int,
+    folder: Path, numbers: Numbers, batches: Sequence[UserBatch], blocks: Iterable[EmbeddingBlock], seed: int
 ) -> None:
     """Write the competition layout, but for the indexers."""
     train, test = folder / schema.TRAIN, folder / schema.EVAL
     for side in (train, test):
         (side / schema.EMBEDDINGS).mkdir(parents=True)
     features = render_items(numbers)
-    _write_lines(
-        train / schema.SEQUENCES,
-        train / schema.OFFSETS,
-        (render_batch(batch, numbers, features, seed).head(batch.known) for batch in batches() if batch.known),
-    )
-    shuffled = (
-        _shuffle(batch, render_batch(batch, numbers, features, seed), seed) for batch in reversed(list(batches()))
-    )
+    in_log = (render_batch(batch, numbers, features, seed).head(batch.known) for batch in batches if batch.known)
+    _write_lines(train / schema.SEQUENCES, train / schema.OFFSETS, in_log)
+    shuffled = (_shuffle(batch, render_batch(batch, numbers, features, seed), seed) for batch in reversed(batches))
     _write_lines(test / schema.PREDICT_SEQUENCES, test / schema.PREDICT_OFFSETS, shuffled)
-    known = features.head(numbers.known)
     rid = pl.Series(np.arange(1, numbers.known + 1))
-    entries = pl.select(pl.format('"{}":{}', rid, known)).to_series()
+    entries = pl.select(pl.format('"{}":{}', rid, features.head(numbers.known))).to_series()
     (train / schema.ITEM_TABLE).write_text("{" + ",".join(entries) + "}", encoding="utf-8")
     shutil.copy(train / schema.ITEM_TABLE, test / schema.ITEM_TABLE)
     _write_candidates(test / schema.CANDIDATES, numbers, features)
@@ -79,13 +69,9 @@ def render_batch(batch: UserBatch, numbers: Numbers, features: pl.Series, seed: 
             "time": users.time[recorded],
         }
     ).select(pl.format("[{},{},null,{},{},{}]", "user", "item", "features", "action", "time"))
-    profiles = pl.DataFrame({"user": user, "features": render_profiles(batch.profile), "time": users.time[:, -1]})
-    rows = pl.concat(
-        [
-            events.to_series(),
-            profiles.select(pl.format("[{},null,{},null,null,{}]", "user", "features", "time")).to_series(),
-        ]
-    )
+    last = users.time[:, -1]
+    profiles = pl.select(pl.format("[{},null,{},null,null,{}]", user, render_profiles(batch.profile), pl.Series(last)))
+    rows = pl.concat([events.to_series(), profiles.to_series()])
     order = _weave(users.length, np.random.default_rng([66, seed, batch.start]))
     frame = pl.DataFrame({"user": np.repeat(np.arange(len(users)), users.length + 1), "row": rows.gather(order)})
     joined = frame.group_by("user", maintain_order=True).agg(pl.col("row").str.join(","))
@@ -129,6 +115,7 @@ def _weave(length: Ints, rng: np.random.Generator) -> Ints:
     """The order that puts each user's profile row, which stand behind all events, among its events."""
     users, events = len(length), int(length.sum())
     at = np.where(rng.random(users) < MISPLACED, np.floor(rng.random(users) * (length + 1)).astype(np.int64), length)
+    # A user's rows begin behind those of the users before, which have one row more than events.
     profile = np.zeros(events + users, bool)
     profile[np.cumsum(length + 1) - (length + 1) + at] = True
     order = np.empty(events + users, np.int64)

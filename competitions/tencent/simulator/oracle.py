@@ -115,6 +115,7 @@ def click_probabilities(
     """The chance of each candidate to be clicked first, up to a factor a user (users, candidates)."""
     topic, by_owner = topic_probabilities(env, state)
     chance = np.ascontiguousarray((weights.share.T @ topic.reshape(len(topic), -1).T.astype(np.float32)).T)
+    # Each user's candidates of its advertiser, of any number, end to end: row is the user, column the candidate.
     low = np.searchsorted(weights.advertiser, state.advertiser)
     size = np.searchsorted(weights.advertiser, state.advertiser, side="right") - low
     row = np.repeat(np.arange(len(low)), size)
@@ -123,7 +124,7 @@ def click_probabilities(
     chance[row, column] += (by_owner[row] * weights.owned[column]).sum(axis=1)
     preference = preference_direction(env, taste, state.last)
     chance *= acceptance_probability(preference @ env.inventory.ads.delta[weights.ads].T, env.slope)
-    row, at = np.nonzero(past >= 0)
+    row, at = np.nonzero(past >= 0)  # what was shown is never the target
     column = weights.column[past[row, at]]
     chance[row[column >= 0], column[column >= 0]] = 0.0
     return np.asarray(chance)

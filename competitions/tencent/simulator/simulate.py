@@ -9,13 +9,12 @@ are shown and click (``click_model``). What each clicks first after the referenc
 oracle knows (``ground_truth``, ``oracle``), so the ceiling is known. Users do not influence each other and are
 simulated batch by batch.
 
-``--law round2`` makes the same world one of round 2: users convert (``conversions``), the host asks for the conversion
-if there is one and says by user what is asked for, and some users are strangers (``id_assignment``). The shares of the
-actions are those of the 10M release; sizes, lengths and times stay those of the 1M release.
+``--law round2`` makes the same world one of round 2: users convert (``conversions``), the target is the conversion
+if there is one and the host says by user which of the two it is, and some users are strangers (``id_assignment``). The
+shares of the actions are those of the 10M release; sizes, lengths and times stay those of the 1M release.
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from competitions.tencent.corpus import join_columns
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CLICK, CONVERSION, TRUTH
 from competitions.tencent.simulator import oracle
-from competitions.tencent.simulator.ad_features import ad_vectors, describe_ads, make_embedder
+from competitions.tencent.simulator.ad_features import draw_ad_features
 from competitions.tencent.simulator.ad_inventory import build_inventory
 from competitions.tencent.simulator.ads import make_ads
 from competitions.tencent.simulator.calibration import describe
@@ -39,7 +38,7 @@ from competitions.tencent.simulator.id_assignment import STRANGERS, Numbers, Use
 from competitions.tencent.simulator.jsonl_writer import write_competition
 from competitions.tencent.simulator.oracle import Oracle
 from competitions.tencent.simulator.topics import DAY, REFERENCE, Codes, Ints, Sizes, make_topics, sizes_at_scale
-from competitions.tencent.simulator.user_features import describe_users, hide_values
+from competitions.tencent.simulator.user_features import draw_profiles, hide_values
 from competitions.tencent.simulator.users import OTHERS, ROUND2_OTHERS, Users, make_users
 from competitions.tencent.simulator.writer import (
     UserBatch,
@@ -134,7 +133,7 @@ def _write_all(
     with running("Scoring the oracle"):
         oracle_scores = score_oracle(env, groups, candidates, targets, shown)
     ads, known = list_ads(shown, np.union1d(candidates, np.flatnonzero(strange)), seed)
-    features = describe_ads(topics, inventory.ads, ads, seed)
+    features = draw_ad_features(topics, inventory.ads, ads, seed)
     numbers = number_ads(ads, known, candidates, features, len(inventory.ads), seed)
     with running("Writing the files"):
         write_files(folder, env, groups, numbers, shown, names, layout)
@@ -196,7 +195,7 @@ def convert(env: Environment, groups: list[SimulatedUsers]) -> tuple[Environment
 
 
 def draw_all_targets(env: Environment, groups: list[SimulatedUsers], candidates: Ints) -> Targets:
-    """What each user is asked for after the reference time."""
+    """The target of each user after the reference time."""
     allowed = np.zeros(len(env.inventory.ads), bool)
     allowed[candidates] = True
     targets = []
@@ -235,17 +234,16 @@ def write_files(
 ) -> None:
     """Write everything but the truth."""
 
-    def batches() -> Iterator[UserBatch]:
-        for group in groups:
-            count = len(group.users)
-            known = names.count_known(group.start, count)
-            profile = describe_users(group.users, env.seed, group.start)
-            profile = hide_values(profile, np.arange(known, count), env.seed, group.start)
-            labels = names.labels(group.start + np.arange(count))
-            yield UserBatch(group.start, group.users, group.past, profile, labels, known)
-
-    embed, user_values = make_embedder(env.seed), draw_user_values(env.seed)
-    blocks = embed_ads(numbers, shown, lambda ads: ad_vectors(env.topics, env.inventory.ads, ads), embed, env.seed)
+    batches = []
+    for group in groups:
+        count = len(group.users)
+        known = names.count_known(group.start, count)
+        profile = draw_profiles(group.users, env.seed, group.start)
+        profile = hide_values(profile, np.arange(known, count), env.seed, group.start)
+        labels = names.labels(group.start + np.arange(count))
+        batches.append(UserBatch(group.start, group.users, group.past, profile, labels, known))
+    user_values = draw_user_values(env.seed)
+    blocks = embed_ads(env.topics, env.inventory.ads, numbers, shown, env.seed)
     if layout == "release":
         write_release(folder, numbers, batches, blocks)
     else:

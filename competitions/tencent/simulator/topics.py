@@ -136,7 +136,11 @@ def _walk(rng: np.random.Generator) -> Floats:
 
 
 def pick(weights: NDArray[np.floating], at: NDArray[np.floating]) -> Ints:
-    """The column drawn in each row of ``weights`` (rows, columns) at ``at`` (rows), uniform numbers."""
+    """The column drawn in each row of ``weights`` (rows, columns) at ``at`` (rows), uniform numbers.
+
+    >>> pick(np.array([[1.0, 3.0], [1.0, 3.0]]), np.array([0.2, 0.3])).tolist()
+    [0, 1]
+    """
     steps = np.cumsum(weights, axis=1)
     drawn = (steps <= (at * steps[:, -1])[:, None]).sum(axis=1)
     return np.asarray(np.minimum(drawn, weights.shape[1] - 1))

@@ -1,9 +1,9 @@
-"""What the host tells of a user: eight features; some tell of the segment, some of the interests, some nothing.
+"""The host's eight features of a user: some depend on the segment, some on the interests, some on nothing.
 
 103 (age) and 105 lie around a middle of the segment, 104 is the segment's gender in seven of ten; 106 lists groups of
-the user's interests, now and then a wrong one; 107 tells of the first interest where it is there. 108, 109 and 110
-tell nothing. Fill rates and lengths of the lists are the release's. Of a stranger's values (``id_assignment``) some are
-unknown to the indexer.
+the user's interests, now and then a wrong one; 107 is that of the first interest where it is there. 108, 109 and 110
+depend on nothing. Fill rates and lengths of the lists are the release's. Of a stranger's values (``id_assignment``)
+some are unknown to the indexer.
 """
 
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ class Profile:
     length: Ints
 
 
-def describe_users(users: Users, seed: int, number: int) -> dict[str, Profile]:
+def draw_profiles(users: Users, seed: int, number: int) -> dict[str, Profile]:
     """Every feature of the ``number``-th batch of users."""
     shared = np.random.default_rng([51, seed])
     middle, other = shared.integers(15, 70, SEGMENTS), shared.integers(1, SIZES["105"] + 1, SEGMENTS)

@@ -4,7 +4,7 @@ Users are numbered in the order they were drawn, which says nothing of them.
 """
 
 import pickle
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,17 @@ from numpy.typing import NDArray
 
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION, USER_FEATURES, USER_LISTS
-from competitions.tencent.simulator.ad_features import EMBEDDING, NULL_SHARE, lack_embedding
+from competitions.tencent.simulator.ad_features import (
+    EMBEDDING,
+    NULL_SHARE,
+    ad_vectors,
+    draw_image,
+    embed,
+    lack_embedding,
+)
+from competitions.tencent.simulator.ads import Ads
 from competitions.tencent.simulator.id_assignment import FIRST_USER_VALUE, Numbers, draw_distinct
-from competitions.tencent.simulator.topics import Bools, Codes, Ints, Singles
+from competitions.tencent.simulator.topics import Bools, Codes, Ints, Singles, Topics
 from competitions.tencent.simulator.user_features import SIZES, Profile
 from competitions.tencent.simulator.users import Users
 
@@ -51,17 +59,16 @@ class EmbeddingBlock:
     null: Bools
 
 
-def embed_ads(
-    numbers: Numbers, shown: Ints, row: Callable[[Ints], Singles], embed: Callable[..., Singles], seed: int
-) -> Iterable[EmbeddingBlock]:
-    """Embeddings of the numbered ads in their order, block by block: ``row`` gives where ads lie, ``shown`` how often
-    they were. An ad that lacks its embedding is left out, or stands there with null.
+def embed_ads(topics: Topics, ads: Ads, numbers: Numbers, shown: Ints, seed: int) -> Iterable[EmbeddingBlock]:
+    """Embeddings of the numbered ads in their order, block by block; ``shown`` by ad: how often it was. An ad that
+    lacks its embedding is left out, or stands there with null.
     """
+    image = draw_image(seed)
     for start in range(0, len(numbers.ads), ROWS):
-        ads = numbers.ads[start : start + ROWS]
+        which = numbers.ads[start : start + ROWS]
         rng = np.random.default_rng([63, seed, start])
-        vectors, missing = embed(row(ads), rng), lack_embedding(shown[ads], rng)
-        null = missing & (rng.random(len(ads)) < NULL_SHARE)
+        vectors, missing = embed(ad_vectors(topics, ads, which), image, rng), lack_embedding(shown[which], rng)
+        null = missing & (rng.random(len(which)) < NULL_SHARE)
         kept = np.flatnonzero(~missing | null)
         yield EmbeddingBlock(start + kept, vectors[kept], null[kept])
 
@@ -77,7 +84,7 @@ def draw_user_values(seed: int) -> dict[str, Ints]:
     return {name: FIRST_USER_VALUE + draw_distinct(SIZES[name], rng) for name in USER_FEATURES}
 
 
-def write_indexer(path: Path, numbers: Numbers, names: list[str], user_values: Mapping[str, Ints]) -> None:
+def write_indexer(path: Path, numbers: Numbers, names: list[str], user_values: dict[str, Ints]) -> None:
     """Write indexer.pkl: re-ids of items and users, codes of feature values, each from 1 in the order given."""
     items, users = number_from_one(numbers.oid[: numbers.known].tolist()), number_from_one(names)
     values = {name: number_from_one(drawn.tolist()) for name, drawn in (numbers.values | user_values).items()}
@@ -134,14 +141,14 @@ def write_tables(folder: Path, tables: Mapping[str, Iterable[pa.Table]]) -> None
 
 
 def write_release(
-    folder: Path, numbers: Numbers, batches: Callable[[], Iterable[UserBatch]], blocks: Iterable[EmbeddingBlock]
+    folder: Path, numbers: Numbers, batches: Sequence[UserBatch], blocks: Iterable[EmbeddingBlock]
 ) -> None:
     """Write the release layout, but for the indexer."""
     write_tables(
         folder,
         {
-            schema.RELEASE_SEQUENCES: (_batch_table(batch, numbers) for batch in batches()),
-            schema.RELEASE_USERS: (user_table(batch.start, batch.profile) for batch in batches()),
+            schema.RELEASE_SEQUENCES: (_batch_table(batch, numbers) for batch in batches),
+            schema.RELEASE_USERS: (user_table(batch.start, batch.profile) for batch in batches),
             schema.RELEASE_ITEMS: item_tables(numbers),
             schema.RELEASE_CANDIDATES: [candidate_table(numbers)],
             EMBEDDING_FOLDER: (_embedding_table(block, numbers) for block in blocks),

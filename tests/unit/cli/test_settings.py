@@ -46,8 +46,8 @@ def test_every_list_can_be_given_without_quotes(name: str) -> None:
     ("name", "key", "word"),
     [
         ("news", "rank.models", "xgboost"),
-        ("flight", "rank.models", "logit"),
-        ("mgtv", "watch.models", "logit"),
+        ("flight", "rank.models", "catboost_softmax"),
+        ("mgtv", "watch.blocks", "pair"),
         ("tencent", "ranker.features.blocks", "search"),
     ],
 )

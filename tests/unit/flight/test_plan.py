@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from common.engine.errors import UserError
 from competitions.flight.competition import COMPETITION
 from competitions.flight.config import FlightConfig
 from competitions.flight.plan import (
@@ -155,32 +156,18 @@ def test_where_nobody_does_validation_chooses_among_sets_that_grow() -> None:
 
 
 @pytest.mark.parametrize(
-    ("blocks", "returning", "margin", "expected"),
+    ("blocks", "returning", "expected"),
     [
-        (("core", "taste"), 0.5, "auto", "taste_total"),
-        (("core", "taste"), 0.0, "auto", None),  # what cannot be known from the past is no start
-        (("core", "pair"), 0.5, "auto", None),
-        (("core", "taste"), 0.5, "", None),
-        (("core", "taste"), 0.0, "taste_everybody", "taste_everybody"),
-        (("core", "pair"), 0.5, "core_log_price", "core_log_price"),
+        (("core", "taste"), 0.5, "taste_total"),
+        (("core", "taste"), 0.0, None),  # what cannot be known from the past is no start
+        (("core", "pair"), 0.5, None),
     ],
 )
-def test_blocks_that_are_set_are_kept_alone(
-    blocks: tuple[str, ...], returning: float, margin: str, expected: str | None
-) -> None:
-    config = load(f"rank.blocks={list(blocks)}", f"rank.base_margin='{margin}'")
-    assert decide_features(survey(returning=returning), config) == ((Features("as set", blocks, expected),), "set")
-
-
-@pytest.mark.parametrize(("margin", "expected"), [("", None), ("lift_carrier", "lift_carrier")])
-def test_a_margin_that_is_set_is_kept_where_people_come_back(margin: str, expected: str | None) -> None:
-    (only,), _ = decide_features(survey(returning=0.5), load(f"rank.base_margin='{margin}'"))
-    assert (only.blocks, only.base_margin) == (PAST.blocks, expected)
-
-
-def test_no_margin_is_kept_where_nobody_comes_back() -> None:
-    offered, _ = decide_features(survey(), load("rank.base_margin=''"))
-    assert {each.base_margin for each in offered} == {None}
+def test_blocks_that_are_set_are_kept_alone(blocks: tuple[str, ...], returning: float, expected: str | None) -> None:
+    """Also where the log has codes."""
+    config = load(f"rank.blocks={list(blocks)}")
+    decided = decide_features(survey(returning=returning, coded=1.0), config)
+    assert decided == ((Features("as set", blocks, expected),), "set")
 
 
 @pytest.mark.parametrize("returning", [0.0, 0.5])
@@ -196,44 +183,40 @@ def test_where_the_log_has_codes_each_set_is_offered_with_their_block_and_withou
     assert reason == f"{why}; 49% of the sessions offer corporate fares: with their block where validation says so"
 
 
-def test_blocks_that_are_set_are_kept_where_the_log_has_codes() -> None:
-    decided, reason = decide_features(survey(coded=1.0), load("rank.blocks=['core']"))
-    assert (decided, reason) == ((Features("as set", ("core",)),), "set")
-
-
 # --- the models ---
 
 
 @pytest.mark.parametrize(("sessions", "trees"), [(19_999, SMALL_TREES), (20_000, LARGE_TREES)])
 def test_auto_is_replaced_by_the_size_of_the_log(sessions: int, trees: dict[str, Any]) -> None:
-    config = load("rank.models=['lightgbm_softmax', 'catboost_softmax', 'xgboost_softmax']")
-    parameters, (size, reason) = decide_parameters(survey(sessions), config, config.rank.models)
+    config = load("rank.lightgbm_softmax.extra_trees=false")  # what is set stays
+    parameters, (size, reason) = decide_parameters(survey(sessions), config)
     assert list(parameters) == list(config.rank.models)
     for model, decided in parameters.items():
         given = config.rank.parameters_of(model)
-        assert list(decided) == list(given)
         assert decided == {key: trees[key] if value == "auto" else value for key, value in given.items()}
     assert parameters["lightgbm_softmax"]["num_leaves"] == trees["num_leaves"]
     assert parameters["catboost_softmax"]["depth"] == trees["depth"]
+    assert not parameters["lightgbm_softmax"]["extra_trees"]
     assert (size, reason) == (f"{trees['num_leaves']} leaves", f"{sessions:,} sessions with a booking")
 
 
 def test_a_large_log_grows_larger_trees_faster() -> None:
-    for name in ("num_leaves", "depth", "max_depth", "learning_rate"):
+    for name in ("num_leaves", "depth", "learning_rate"):
         assert LARGE_TREES[name] > SMALL_TREES[name], name
     assert SMALL_TREES["extra_trees"] > LARGE_TREES["extra_trees"]
 
 
-def test_a_parameter_that_is_set_is_kept_beside_others_that_are_not() -> None:
-    config = load("rank.lightgbm_softmax.num_leaves=7", "rank.lightgbm_softmax.extra_trees=false")
-    decided = decide_parameters(survey(100), config, ("lightgbm_softmax",))[0]["lightgbm_softmax"]
-    assert (decided["num_leaves"], decided["extra_trees"]) == (7, False)
-    assert decided["learning_rate"] == SMALL_TREES["learning_rate"]
-
-
 def test_where_nothing_was_left_the_trees_are_as_set() -> None:
-    config = load("rank.models=['logit']")
-    assert decide_parameters(survey(100), config, config.rank.models) == ({"logit": {"l2": 0.03}}, ("as set", "set"))
+    config = load("rank.models=['catboost_softmax']", "rank.catboost_softmax.depth=3")
+    assert decide_parameters(survey(100), config) == (
+        {"catboost_softmax": config.rank.catboost_softmax},
+        ("as set", "set"),
+    )
+
+
+def test_a_parameter_that_nobody_decides_cannot_be_auto() -> None:
+    with pytest.raises(UserError, match=r"rank\.catboost_softmax\.rsm cannot be auto"):
+        decide_parameters(survey(100), load("rank.catboost_softmax.rsm=auto"))
 
 
 @pytest.mark.parametrize(("sessions", "patience", "seeds"), [(100, 200, 3), (1_999, 200, 3), (2_000, 40, 1)])
@@ -252,21 +235,18 @@ def test_patience_and_seeds_that_are_set_are_kept() -> None:
 
 
 def test_a_plan_has_every_decision_with_its_reason() -> None:
-    models = ("lightgbm_softmax", "xgboost_softmax")
-    plan = make_plan(log(range(40)), log(range(100, 110)), load(f"rank.models={list(models)}"))
+    plan = make_plan(log(range(40)), log(range(100, 110)), load())
     assert (plan.validation, plan.folds, plan.repeats) == ("folds", 5, 2)
     assert [each.blocks[-1] for each in plan.features] == ["pair", "lift", "taste"]
-    assert (plan.patience, plan.seeds) == (200, 3)
-    assert plan.models == models
-    assert plan.parameters["xgboost_softmax"]["max_depth"] == SMALL_TREES["max_depth"]
+    assert (plan.patience, plan.seeds, plan.models) == (200, 3, load().rank.models)
+    assert plan.parameters["catboost_softmax"]["depth"] == SMALL_TREES["depth"]
     assert [(each.setting, each.value) for each in plan.decisions] == [
         ("split.validation", "5 folds of whole sessions, 2 times"),
         ("rank.blocks", "core pair or core pair lift or core pair lift taste"),
         ("trees", "12 leaves"),
         ("rank.seeds, rank.patience", "3, 200"),
     ]
-    assert all(each.reason for each in plan.decisions)
-    assert not any(each.reason == "set" for each in plan.decisions)
+    assert not any(each.reason in ("", "set") for each in plan.decisions)
 
 
 def test_a_plan_of_a_log_with_codes_names_its_sets_with_them() -> None:
@@ -274,7 +254,6 @@ def test_a_plan_of_a_log_with_codes_names_its_sets_with_them() -> None:
     assert plan.features == (Features("past bookings, tariffs", (*PAST.blocks, "tariff"), "taste_total"), PAST)
     (blocks,) = [each for each in plan.decisions if each.setting == "rank.blocks"]
     assert blocks.value == "core pair lift taste tariff or core pair lift taste"
-    assert blocks.reason.startswith("people come back; 100% of the sessions offer corporate fares")
 
 
 def test_a_plan_by_the_test_file_alone() -> None:
@@ -289,13 +268,12 @@ def test_what_is_set_in_full_is_planned_as_it_is_set() -> None:
         "rank.blocks=['core', 'public']",
         "rank.seeds=2",
         "rank.patience=9",
-        "rank.models=['logit', 'catboost_yetirank']",
+        "rank.models=['catboost_softmax']",
+        "rank.catboost_softmax.depth=3",
     )
     plan = make_plan(log(range(40)), log([1]), config)
     assert (plan.validation, plan.folds, plan.repeats) == ("time", 1, 1)
     assert plan.features == (Features("as set", ("core", "public")),)
-    assert (plan.models, plan.seeds, plan.patience) == (("logit", "catboost_yetirank"), 2, 9)
-    assert {model: plan.parameters[model] for model in plan.models} == {
-        model: config.rank.parameters_of(model) for model in plan.models
-    }
+    assert (plan.models, plan.seeds, plan.patience) == (("catboost_softmax",), 2, 9)
+    assert plan.parameters == {"catboost_softmax": config.rank.catboost_softmax}
     assert {each.reason for each in plan.decisions} == {"set"}

@@ -17,10 +17,8 @@ from competitions.flight.split import (
     Split,
     find_cut,
     make_split,
-    split_blocks,
     split_by_time,
     split_folds,
-    split_last,
     take_snapshots,
     take_test_snapshot,
 )
@@ -230,31 +228,22 @@ def test_whatever_is_seen_was_booked_strictly_earlier(seed: int, period: float, 
 # --- which split ---
 
 
-def test_the_last_share_validates() -> None:
-    split = split_last(sessions(*range(10)), configure(0.2, stretch=1))
-    assert [roles_of(fold) for fold in split.folds] == [["train"] * 8 + ["valid"] * 2]
-    assert split.name == "last sessions"
-    assert list_visible(split.final)[9] == set(range(9))
-
-
-def test_successive_shares_validate_one_after_the_other() -> None:
-    split = split_blocks(sessions(*range(20)), configure(0.1), 3)
-    assert [sorted(with_role(fold, "valid")) for fold in split.folds] == [[14, 15], [16, 17], [18, 19]]
-    assert [len(with_role(fold, "train")) for fold in split.folds] == [14, 16, 18]
-    assert split.name == "successive blocks of time"
-
-
-def test_a_plans_way_of_validation_is_taken() -> None:
+@pytest.mark.parametrize(
+    ("way", "folds", "name", "valid"),
+    [
+        ("time", 1, "last sessions", [[18, 19]]),
+        ("blocks", 3, "successive blocks of time", [[14, 15], [16, 17], [18, 19]]),
+    ],
+)
+def test_a_plans_way_of_validation_is_taken(way: str, folds: int, name: str, valid: list[list[int]]) -> None:
     table = sessions(*range(20))
-
-    def make(validation: str, folds: int, repeats: int) -> Split:
-        return make_split(table, configure(0.1), validation, folds, repeats, 4)
-
-    assert [len(with_role(fold, "valid")) for fold in make("time", 1, 1).folds] == [2]
-    assert [len(with_role(fold, "valid")) for fold in make("blocks", 3, 1).folds] == [2, 2, 2]
-    dealt = make("folds", 4, 2)
-    assert [len(with_role(fold, "valid")) for fold in dealt.folds] == [5] * 8
-    assert (dealt.cross_fitted, dealt.repeats) == (True, 2)
+    split = make_split(table, configure(0.1, stretch=1), way, folds, 1, 4)
+    assert split.name == name
+    assert [sorted(with_role(fold, "valid")) for fold in split.folds] == valid
+    assert [len(with_role(fold, "train")) for fold in split.folds] == [own[0] for own in valid]
+    assert list_visible(split.final)[9] == set(range(9))
+    dealt = make_split(table, configure(0.1), "folds", 4, 2, 4)
+    assert (dealt.cross_fitted, dealt.repeats, len(dealt.folds)) == (True, 2, 8)
     assert roles_of(dealt.folds[0]) == roles_of(split_folds(table, 4, 2, 4).folds[0])
 
 

@@ -1,7 +1,5 @@
 """The flight submission: the files on disk, one mutation per rule, the score against a table computed by hand."""
 
-import errno
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,26 +48,6 @@ def test_both_files_are_exact_and_pass(files: reader.RawFiles, written: tuple[Pa
 def test_ranks_of_another_length_are_a_mistake_in_the_code(files: reader.RawFiles, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="4 ranks for the 5 rows"):
         submission.write_submission(RANKS.head(4), files.test, tmp_path)
-
-
-def test_a_full_disk_keeps_the_old_files_and_leaves_no_part(
-    files: reader.RawFiles, written: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(_: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    before = [path.read_bytes() for path in written]
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(UserError, match=r"submission\.parquet cannot be written: No space left.*free some space"):
-        submission.write_submission(pl.Series([1, 2, 3, 1, 1]), files.test, written[0].parent)
-    assert [path.read_bytes() for path in written] == before
-    assert sorted(written[0].parent.iterdir()) == sorted(written)
-
-
-def test_a_folder_that_cannot_be_made_is_a_user_error(files: reader.RawFiles, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"submission\.parquet cannot be written"):
-        submission.write_submission(RANKS, files.test, tmp_path / "file" / "run")
 
 
 # --- check ---

@@ -2,10 +2,6 @@
 
 from pathlib import Path
 
-import polars as pl
-import pytest
-
-from common.engine.errors import UserError
 from competitions.mgtv.config import HostSettings
 from competitions.mgtv.io import reader, schema
 
@@ -13,10 +9,8 @@ HOST = HostSettings(
     board="auto",
     asked=schema.ASKED,
     shown=schema.SHOWN,
-    submission="result.csv",
     none_values=("0", "-1"),
     several_plays="sum",
-    comment_mib=256,
 )
 ASKED, SHOWN = schema.ASKED.format(board="A"), schema.SHOWN.format(board="A")
 SHOW, CLICK, PLAY = schema.show_path(1), schema.click_path(1), schema.play_path(1)
@@ -94,16 +88,6 @@ def profiles(*lines: str) -> str:
 def read_day(folder: Path, host: HostSettings = HOST, **texts: str | bytes | None) -> reader.Day:
     files = locate(folder, **texts)
     return reader.read_day(files.days[0], reader.learn_codes(files), host)
-
-
-def refuse_day(folder: Path, **texts: str | bytes | None) -> str:
-    """The sentence that refuses the first day."""
-    files = locate(folder, **texts)
-    codes = reader.Codes(pl.DataFrame({"did": ["a"]}), pl.DataFrame({"vid": [10]}))
-    with pytest.raises(UserError) as caught:
-        reader.read_day(files.days[0], codes, HOST)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def counted(notes: tuple[reader.Note, ...]) -> dict[str, int]:

@@ -1,30 +1,27 @@
 """Tiny MGTV logs, tables and served days for the tests of features and decisions: written row by row, or drawn."""
 
 import datetime
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.engine.run import Result, Run, bundle
 from common.learning.dataset import RankingDataset
 from competitions.mgtv.config import BLOCKS, FeatureSettings, SplitSettings
-from competitions.mgtv.features.build import Sources
+from competitions.mgtv.features.build import Sources, join_blocks
 from competitions.mgtv.features.profile import tally_categories
 from competitions.mgtv.features.target_encoding import tally_videos
-from competitions.mgtv.models.dataset import DayFeatures
-from competitions.mgtv.split import Slates, build_slates
+from competitions.mgtv.models.dataset import DayFeatures, join_day
+from competitions.mgtv.pipeline import build_blocks
+from competitions.mgtv.split import Slates, build_slates, hide_outcome
 
 SETTINGS = FeatureSettings(
     blocks=BLOCKS,
     half_lives=(2.0, 14.0),
-    prior=20.0,
-    device_prior=4.0,
     categories=("f0", "f87"),
-    vector_size=4,
-    last_videos=3,
-    sharpness=4.0,
 )
 SPLIT = SplitSettings(valid_days=2, train_days=3, train_queries=100, valid_queries=100)
 LOG = {
@@ -163,5 +160,37 @@ def make_sources(
     """The sources that belong to a log: its tallies, and tables that are empty unless given."""
     profiles = pl.DataFrame(schema={"device": pl.Int32}) if profiles is None else profiles
     comments = pl.DataFrame(schema=COMMENTS) if comments is None else comments
-    categories = tally_categories(log, profiles, videos, settings)
+    categories = tally_categories(log, profiles, videos, settings.categories)
     return Sources(log, tally_videos(log), categories, videos, profiles, comments, {1: date_of(1)})
+
+
+class DirectRun:
+    """A run that calls every step and keeps nothing."""
+
+    def step(self, f: Callable[..., Any], /, *args: Any, name: str) -> Result[Any]:
+        value = f(*(arg.value if isinstance(arg, Result) else arg for arg in args))
+        return Result(name, lambda: value)
+
+
+def describe(sources: Sources, slates: Slates, settings: FeatureSettings) -> dict[str, pl.DataFrame]:
+    """The frames of the chosen blocks, as the pipeline builds them."""
+    given = bundle(Sources, **{name: as_result(name, value) for name, value in vars(sources).items()})
+    blocks = build_blocks(cast(Run, DirectRun()), "day", given, as_result("slates", slates), settings)
+    return {name: frame.value for name, frame in blocks.items()}
+
+
+def as_result(name: str, value: Any) -> Result[Any]:
+    return Result(name, lambda: value)
+
+
+def build(sources: Sources, slates: Slates, settings: FeatureSettings = SETTINGS) -> pl.DataFrame:
+    """One row per row of the slates, in order: the features of the chosen blocks."""
+    return join_blocks(describe(sources, slates, settings), slates.rows)
+
+
+def build_day(
+    sources: Sources, slates: Slates, outcome: pl.DataFrame | None = None, settings: FeatureSettings = SETTINGS
+) -> DayFeatures:
+    """A day with its outcome; None: as the test."""
+    outcome = hide_outcome(slates) if outcome is None else outcome
+    return join_day(describe(sources, slates, settings), slates, sources.videos, outcome)

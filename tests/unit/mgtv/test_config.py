@@ -4,43 +4,35 @@ import pytest
 
 from common.engine.errors import UserError
 from competitions.mgtv.competition import COMPETITION
-from competitions.mgtv.config import MODELS
 
 
 def test_the_files_settings_hold_until_a_set_changes_them() -> None:
-    config = COMPETITION.load_config(["seed=4", "watch.models=['logit']", "watch.logit.l2=0.5", "truth.clip=1"])
+    config = COMPETITION.load_config(["seed=4", "watch.lightgbm_softmax.lambda_l2=0.5", "truth.clip=1"])
     plain = COMPETITION.load_config([])
-    assert (config.seed, config.watch.models, config.watch.logit) == (4, ("logit",), {"l2": 0.5})
+    assert (config.seed, config.watch.lightgbm_softmax["lambda_l2"]) == (4, 0.5)
     assert (config.truth.clip, config.truth.rule) == (1, plain.truth.rule)
     assert config.split == plain.split
     assert (plain.features.blocks, plain.truth.clip, plain.split.train_days) == ("auto", "auto", "auto")
-    assert set(plain.watch.models) <= set(MODELS)
     assert plain.features.half_lives == tuple(sorted(set(plain.features.half_lives)))
-    assert plain.watch.catboost_softmax["loss_function"] == "QuerySoftMax"
 
 
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("features.blocks=['video', 'nope']", ["features.blocks", "nope", "sequence"]),
+        ("features.blocks=['video', 'nope']", ["features.blocks", "nope", "comment"]),
         ("features.blocks=[]", ["features.blocks", "empty"]),
         ("features.blocks=['video', 'video']", ["features.blocks", "video", "twice"]),
-        ("watch.models=['magic']", ["watch.models", "magic", "lightgbm_softmax"]),
-        ("watch.models=[]", ["watch.models", "empty"]),
-        ("watch.models=['logit', 'logit']", ["watch.models", "logit", "twice"]),
         ("watch.blocks=['nope']", ["watch.blocks", "nope"]),
         ("completion.blocks=['nope']", ["completion.blocks", "nope"]),
-        ("features.blocks=['video', 'device', 'list', 'profile', 'comment', 'sequence']", ["watch.blocks", "pair"]),
+        ("features.blocks=['video', 'device', 'list', 'profile', 'comment']", ["watch.blocks", "pair"]),
         (
-            "features.blocks=['video', 'device', 'pair', 'list', 'comment', 'sequence']",
+            "features.blocks=['video', 'device', 'pair', 'list', 'comment']",
             ["completion.blocks", "profile"],
         ),
         ("features.half_lives=[]", ["features.half_lives"]),
         ("features.half_lives=[0.0]", ["features.half_lives", "> 0"]),
         ("features.half_lives=[14.0, 2.0]", ["features.half_lives", "ascend"]),
         ("features.half_lives=[2.0, 2.0]", ["features.half_lives", "ascend"]),
-        ("features.prior=0.0", ["features.prior", "> 0"]),
-        ("features.last_videos=0", ["features.last_videos", ">= 1"]),
         ("truth.rule=best", ["truth.rule", "first_click"]),
         ("truth.clip=-1", ["truth.clip", ">= 0"]),
         ("truth.no_duration=perhaps", ["truth.no_duration", "nothing"]),
@@ -50,12 +42,11 @@ def test_the_files_settings_hold_until_a_set_changes_them() -> None:
         ("split.train_days=0", ["split.train_days", ">= 1"]),
         ("split.valid_queries=0", ["split.valid_queries", ">= 1"]),
         ("watch.rounds=0", ["watch.rounds", ">= 1"]),
-        ("watch.blend_l2=-0.1", ["watch.blend_l2", ">= 0"]),
         ("completion.bins=1", ["completion.bins", ">= 2"]),
-        ("completion.grid=9", ["completion.grid", ">= 10"]),
         ("decide.power=-1", ["decide.power", ">= 0"]),
         ("seed=-1", ["seed", "-1"]),
         ("watch.nope=1", ["watch.nope"]),
+        ("watch.models=['logit']", ["watch.models"]),  # one model is fitted
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(override: str, words: list[str]) -> None:

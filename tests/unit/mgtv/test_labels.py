@@ -77,13 +77,6 @@ def test_each_rule_finds_its_video(rule: str, video: int) -> None:
     assert find_answers(day, rule) == [(7, video)]
 
 
-def test_every_device_has_an_answer_of_its_own() -> None:
-    day = make_day((4, 0, 0, 30, 8.0), (4, 1, 1, 10, 5.0), (5, 0, 0, 1, 1.0), (5, 1, 1, 2, 2.0))
-    assert find_answers(day, "first_click") == [(4, 1), (5, 0)]
-    assert find_answers(day, "last_click") == [(4, 0), (5, 1)]
-    assert find_answers(day, "longest_play") == [(4, 0), (5, 1)]
-
-
 @pytest.mark.parametrize(("rule", "video"), [("first_click", 3), ("last_click", 0)])
 def test_of_clicks_at_one_time_the_first_or_last_position_counts(rule: str, video: int) -> None:
     """The higher code stands first in the list."""
@@ -137,11 +130,6 @@ def test_a_rate_is_seconds_by_duration_and_unknown_where_either_is() -> None:
 def test_a_clip_bounds_the_rate_and_0_leaves_it() -> None:
     assert rates(2.0) == [2, 0.25, None, 0, None]
     assert rates(0.125) == [0.125, 0.125, None, 0, None]
-
-
-def test_a_video_without_a_duration_can_be_the_answer() -> None:
-    marked = label_day(make_day((7, 2, 0, 1, 30.0), (7, 0, 1, 2, 5.0)), DURATIONS, settings())
-    assert marked.filter("answer").select("video", "t").rows() == [(2, None)]
 
 
 def test_the_log_is_all_days_each_with_its_own_answers() -> None:

@@ -23,7 +23,7 @@ def day(play: list[float], devices: int = 1) -> pl.DataFrame:
 
 
 def choose(days: list[pl.DataFrame], *settings: str) -> plan.Choices:
-    asked = plan.list_asked(COMPETITION.load_config(settings, tuned=False))
+    asked = plan.list_open(COMPETITION.load_config(settings, tuned=False))
     return plan.choose_settings(days, VIDEOS, SOME, SOME, asked)
 
 
@@ -44,7 +44,7 @@ def test_where_a_day_gives_few_lists_more_days_are_learned_from(lists: int, days
 
 
 def test_blocks_without_data_are_left_out_of_every_model() -> None:
-    choices = plan.choose_settings([day([5.0])], VIDEOS, NONE, NONE, plan.list_asked(PLAIN))
+    choices = plan.choose_settings([day([5.0])], VIDEOS, NONE, NONE, plan.list_open(PLAIN))
     assert set(BLOCKS) - set(choices.blocks) == {"profile", "comment"}
     settled = plan.settle(PLAIN, choices)
     assert settled.watch.blocks == tuple(block for block in PLAIN.watch.blocks if block != "comment")

@@ -77,19 +77,9 @@ def replace(old: str, new: str) -> Callable[[str], str]:
 @pytest.mark.parametrize(
     ("change", "rule", "message"),
     [
-        (replace("20,", "20.0,"), submissions.INTEGERS, "line 2: 'c,20.0,0.25'"),
-        (replace("20,", ","), submissions.INTEGERS, "line 2: 'c,,0.25'"),
         (replace("20,", "9999999999999999999,"), submissions.INTEGERS, "line 2"),
-        (replace("1.123457", ""), submissions.RATES, "line 3: 'a,30,'"),
-        (replace("1.123457", "-0.1"), submissions.RATES, "line 3: 'a,30,-0.1'"),
-        (replace("1.123457", "NaN"), submissions.RATES, "line 3: 'a,30,NaN'"),
-        (replace("1.123457", "inf"), submissions.RATES, "line 3: 'a,30,inf'"),
-        (replace("1.123457", "much"), submissions.RATES, "line 3: 'a,30,much'"),
         (replace("1.123457", "50%"), submissions.RATES, "line 3: 'a,30,50%'"),
-        (replace("b,40,0.5\n", ""), submissions.SAME_ORDER, "broken 1 time(s), first: missing b"),
         (replace("b,40", "x,40"), submissions.SAME_ORDER, "broken 2 time(s), first: missing b; unknown x"),
-        (replace("b,40", "B,40"), submissions.SAME_ORDER, "missing b; unknown B"),
-        (replace("b,40", "b ,40"), submissions.SAME_ORDER, "missing b; unknown b "),
         (
             replace("c,20,0.25\na,30,1.123457\n", "a,30,1.123457\nc,20,0.25\n"),
             submissions.SAME_ORDER,
@@ -97,7 +87,6 @@ def replace(old: str, new: str) -> Callable[[str], str]:
         ),
         (replace("c,20", "c,30"), submissions.SHOWN, "broken 1 time(s), first: line 2: 'c,30,0.25'"),
         (replace("a,30", "a,40"), submissions.SHOWN, "line 3: 'a,40,1.123457'"),
-        (replace("a,30", "a,99"), submissions.SHOWN, "line 3: 'a,99,1.123457'"),
         (lambda text: text + "a,10,0.5\n", submissions.ONCE, "broken 1 time(s), first: a"),
     ],
 )
@@ -118,25 +107,6 @@ def test_rules_that_are_broken_together_are_named_together(files: reader.RawFile
         submissions.SAME_ORDER,
         submissions.SHOWN,
     ]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (replace("did,vid", "vid,did"), "the header is 'vid,did,completion_rate'"),
-        (replace("completion_rate", "rate"), "line 1: the header is 'did,vid,rate'"),
-        (replace("c,20,0.25", "c,20"), "line 2: 2 fields where 3 are expected"),
-        (replace("c,20,0.25", "c,20,0.25,1"), "line 2: 4 fields where 3 are expected"),
-        (replace("did", "\ufeffdid"), "a byte-order mark"),
-        (lambda _: "", "is empty"),
-        (lambda text: text.splitlines()[0] + "\n", "a header and no rows"),
-    ],
-)
-def test_a_file_of_another_form_is_refused(
-    files: reader.RawFiles, written: Path, change: Callable[[str], str], message: str
-) -> None:
-    written.write_text(change(EXACT))
-    assert message in refusal(written, files)
 
 
 @pytest.mark.parametrize("rate", ["0", "1e-3", " 0.25", "7.5"])
@@ -186,38 +156,13 @@ def test_answers_that_no_truth_row_asks_for_count_for_nothing(scored: tuple[Path
     assert submissions.score_submission(submission, truth) == before
 
 
-def test_without_a_hit_the_score_is_0(scored: tuple[Path, Path]) -> None:
-    submission, truth = scored
-    truth.write_text("did,vid,completion_rate\na,10,1.0\n")
-    assert submissions.score_submission(submission, truth) == {
-        "score": 0,
-        "score_error": 0,
-        "hit_rate": 0,
-        "score_of_hits": 0,
-        "devices": 1,
-    }
-
-
-def test_further_columns_and_any_order_of_the_truth_are_taken(scored: tuple[Path, Path]) -> None:
-    submission, truth = scored
-    before = submissions.score_submission(submission, truth)
-    pl.read_csv(truth).with_columns(x=1).select("x", "completion_rate", "vid", "did").reverse().write_csv(truth)
-    assert submissions.score_submission(submission, truth) == pytest.approx(before)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (replace("did,vid", "did,video"), "must have the columns did,vid,completion_rate"),
-        (lambda text: text.splitlines()[0] + "\n", "a row for each answer"),
-        (replace("a,30,1.0", "a,x,1.0"), "line 2: a value is missing or not a number"),
-        (replace("c,10,0.5", "c,,0.5"), "line 3: a value is missing or not a number"),
         (replace("c,10,0.5", "c,10,"), "line 3: a value is missing or not a number"),
-        (replace("c,10,0.5", "c,10,nan"), "line 3: a value is missing or not a number"),
-        (replace("c,10,0.5", ",10,0.5"), "line 3: a value is missing or not a number"),
         (replace("c,10", "a,10"), "did a is on the lines 2 and 3; keep one"),
         (lambda _: "did,vid,completion_rate\nq,10,0.5\n", "none of its 1 devices is in"),
-        (lambda _: "", "cannot be read as CSV"),
     ],
 )
 def test_a_truth_that_does_not_fit_is_refused(
@@ -229,16 +174,6 @@ def test_a_truth_that_does_not_fit_is_refused(
         submissions.score_submission(submission, truth)
     assert message in str(caught.value)
     assert str(truth) in str(caught.value)
-
-
-@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
-def test_a_truth_that_cannot_be_read_is_refused(scored: tuple[Path, Path], content: bytes | None) -> None:
-    submission, truth = scored
-    truth.unlink()
-    if content is not None:
-        truth.write_bytes(content)
-    with pytest.raises(UserError, match=r"truth\.csv"):
-        submissions.score_submission(submission, truth)
 
 
 @pytest.mark.parametrize(

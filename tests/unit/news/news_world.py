@@ -9,7 +9,6 @@ from common.learning.split import Fold
 from competitions.news import split
 from competitions.news.config import SplitSettings
 from competitions.news.io.reader import Embeddings
-from competitions.news.retrieval.item2vec import ItemVectors
 
 START = 1_507_000_000_000
 GAP_MS = 30_000
@@ -97,11 +96,6 @@ def make_world(train: int = 120, test: int = 40, items: int = 80, seed: int = 0)
 def label(clicks: pl.DataFrame, train: int = 10_000, valid: int = 25, seed: int = 0) -> Fold:
     """The labelled fold of a log."""
     return split.label_fold(clicks, SplitSettings(train_queries=train, valid_queries=valid), seed)
-
-
-def make_vectors(items: list[int], rows: list[list[float]]) -> ItemVectors:
-    """Item vectors by hand."""
-    return ItemVectors(np.array(items, np.int32), np.array(rows, np.float32))
 
 
 def swap_hidden(clicks: pl.DataFrame, fold: Fold) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -18,7 +19,6 @@ from tests.unit.news.news_world import (
     World,
     label,
     make_log,
-    make_vectors,
     make_world,
 )
 
@@ -43,12 +43,11 @@ def make_candidates(fold: Fold, items: pl.Series, each: int = 12) -> pl.DataFram
 
 
 def build(world: World, fold: Fold, candidates: pl.DataFrame, content: bool = True) -> Blocks:
-    vectors = make_vectors(list(range(100, 180, 2)), np.random.default_rng(1).normal(size=(40, 4)).tolist())
     given = world.content if content else None
     return {
         "query": features.query_block(fold, world.articles),
         "item": features.item_block(fold, world.articles, candidates),
-        "pair": features.pair_block(fold, world.articles, candidates, vectors, given),
+        "pair": features.pair_block(fold, world.articles, candidates, given),
         "channel": features.channel_block(candidates),
     }
 
@@ -196,13 +195,9 @@ def test_habits_of_a_user_by_hand() -> None:
 # --- pair ---
 
 
-def pairs(vectors: bool = False, content: bool = False) -> pl.DataFrame:
-    fold = split.build_test_fold(SMALL)
-    learned = (
-        make_vectors([12, 13, 20, 21], [[1, 0], [0, 2], [0.6, 0.8], [0, 0]]) if vectors else make_vectors([7], [[1]])
-    )
-    given = Embeddings(np.array([10, 22], np.int32), np.array([[1, 1], [0, 3]], np.float32)) if content else None
-    return features.pair_block(fold, SMALL_ARTICLES, SMALL_CANDIDATES, learned, given)
+def pairs(items: Sequence[int] = (), vectors: Sequence[Sequence[float]] = ()) -> pl.DataFrame:
+    given = Embeddings(np.array(items, np.int32), np.array(vectors, np.float32)) if items else None
+    return features.pair_block(split.build_test_fold(SMALL), SMALL_ARTICLES, SMALL_CANDIDATES, given)
 
 
 def test_an_article_against_what_the_user_read_by_hand() -> None:
@@ -215,11 +210,11 @@ def test_an_article_against_what_the_user_read_by_hand() -> None:
 
 
 def test_cosines_with_the_last_click_and_with_the_decayed_last_ones_by_hand() -> None:
-    pair = pairs(vectors=True)
-    assert pair["pair_item2vec_last"].to_list() == pytest.approx([0.8, 0, None, None, 0])
+    pair = pairs([12, 13, 20, 21], [[1, 0], [0, 2], [0.6, 0.8], [0, 0]])
+    assert pair["pair_content_last"].to_list() == pytest.approx([0.8, 0, None, None, 0])
     mean = np.array([0.7, 1.0]) / math.hypot(0.7, 1.0)  # 13 last, 12 before it; 10 and 11 have no vector
-    assert pair["pair_item2vec_mean"].to_list() == pytest.approx([float(mean @ [0.6, 0.8]), 0, None, None, 0])
-    content = pairs(content=True)
+    assert pair["pair_content_mean"].to_list() == pytest.approx([float(mean @ [0.6, 0.8]), 0, None, None, 0])
+    content = pairs([10, 22], [[1, 1], [0, 3]])
     assert content["pair_content_last"].to_list()[2] == 0  # the last click has no embedding
     assert content["pair_content_mean"].to_list()[2] == pytest.approx(math.sqrt(0.5))
     assert np.isnan(content["pair_content_mean"].to_numpy()[[0, 1, 3, 4]]).all()
@@ -230,7 +225,7 @@ def test_an_article_that_is_read_more_in_a_context_than_in_the_rest_has_a_higher
     last = [(user, 50, 9000) for user in (300, 301)]
     fold = split.build_test_fold(make_log(*rows, *last, test=(300, 301)))
     pairs = pl.DataFrame([(q, i) for q in (0, 1) for i in (10, 11, 12)], schema=SMALL_CANDIDATES.schema, orient="row")
-    lift = features.pair_block(fold, SMALL_ARTICLES, pairs, make_vectors([7], [[1]]), None)["pair_device_group_lift"]
+    lift = features.pair_block(fold, SMALL_ARTICLES, pairs, None)["pair_device_group_lift"]
     assert lift[0] > lift[1] == lift[2]
     assert lift[4] > lift[3] == lift[5]
     assert lift[0] > 0 > lift[1]

@@ -6,9 +6,7 @@ import pytest
 from common.learning.split import Fold
 from competitions.news import features, split
 from competitions.news.io.reader import TIME_MAX_MS, TIME_MIN_MS
-from competitions.news.retrieval.channels import POPULAR_HOURS
-from competitions.news.retrieval.popularity import find_popular
-from tests.unit.news.news_world import START, World, make_vectors, make_world
+from tests.unit.news.news_world import START, World, make_world
 from tests.unit.news.test_features import make_candidates
 
 WORLD = make_world()
@@ -26,11 +24,10 @@ def misdate(time: int) -> World:
 
 def describe(world: World, candidates: pl.DataFrame) -> tuple[Fold, dict[str, pl.DataFrame]]:
     fold = split.build_test_fold(world.clicks)
-    vectors = make_vectors(list(range(100, 180)), [[float(item % 7), float(item % 5)] for item in range(80)])
     return fold, {
         "query": features.query_block(fold, world.articles).drop("query"),
         "item": features.item_block(fold, world.articles, candidates),
-        "pair": features.pair_block(fold, world.articles, candidates, vectors, world.content),
+        "pair": features.pair_block(fold, world.articles, candidates, world.content),
     }
 
 
@@ -56,20 +53,6 @@ def test_features_of_other_users_and_articles_stay(odd: World) -> None:
         own = [name for name in before[block].columns if not name.endswith(("_share", "_rank")) or block == "pair"]
         assert len(own) > 8
         assert after[block].select(own).filter(rows).equals(before[block].select(own).filter(rows))
-
-
-def test_what_is_popular_around_other_queries_stays_but_for_the_article(odd: World) -> None:
-    def list_popular(world: World) -> pl.DataFrame:
-        fold = split.build_test_fold(world.clicks)
-        own = fold.queries.filter(user=USER)["query"].implode()
-        queries, seen = (frame.filter(~pl.col("query").is_in(own)) for frame in (fold.queries, fold.seen))
-        windows = POPULAR_HOURS.values()
-        found = [find_popular(fold.history, queries, seen, window, 1_000) for window in windows]
-        return pl.concat(found).filter(pl.col("item") != ARTICLE)
-
-    before, after = list_popular(WORLD), list_popular(odd)
-    assert before.height > 5_000
-    assert after.equals(before)
 
 
 @pytest.mark.parametrize("created", [TIME_MIN_MS, TIME_MAX_MS])

@@ -22,7 +22,6 @@ from competitions.news.pipeline import FoldInputs, retrieve
 from competitions.news.retrieval import channels as listing
 from competitions.news.retrieval import content, fresh
 from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
-from competitions.news.retrieval.item2vec import learn_item2vec
 from competitions.news.retrieval.neighbours import score_neighbours
 from competitions.news.retrieval.recall import measure_recall
 from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, label, make_log, make_world
@@ -41,9 +40,8 @@ def run_channels(
     folder: Path, fold: Fold, world: World, settings: RecallSettings = SETTINGS, embedded: bool = True
 ) -> tuple[Channels, Run]:
     run = Run(folder / "run", folder / "cache", quiet=True)
-    vectors = result(learn_item2vec(fold.history, 0))
     given = result(world.content) if embedded else None
-    inputs = FoldInputs("labelled", result(fold), result(world.articles), given, vectors)
+    inputs = FoldInputs("labelled", result(fold), result(world.articles), given)
     return retrieve(inputs, settings, run).value, run
 
 
@@ -92,7 +90,7 @@ def test_a_channel_is_its_table_followed_from_the_users_own_clicks(fold: Fold, r
 def test_channels_find_the_planted_families(fold: Fold, retrieved: tuple[Channels, Run]) -> None:
     """After an item, 70 % of the clicks go to its family of four; by chance the first item is there 4 times in 100."""
     last = fold.seen.filter(back=0).select("query", last=pl.col("item") // 4)
-    for name in ("covisit_last", "next_last", "bipartite", "swing"):
+    for name in ("covisit_last", "next_last"):
         first = retrieved[0][name].group_by("query", maintain_order=True).first().join(last, on="query")
         assert (first["item"] // 4 == first["last"]).mean() > 0.35, name  # type: ignore[operator]
 

@@ -1,11 +1,10 @@
 """Which clicks are targets, what a fold hides, and that nothing of what it hides is left anywhere in it."""
 
-import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.learning.split import Fold, cut_history
+from common.learning.split import Fold
 from competitions.news import split
 from tests.unit.news.news_world import CONTEXT, START, TEST_FROM, label, make_log, make_world, swap_hidden
 
@@ -180,24 +179,6 @@ def test_another_hidden_item_changes_the_answer_and_nothing_else(log: pl.DataFra
     assert (fold.answers["item"] != other.answers["item"]).all()
     for name in ("history", "queries", "seen"):
         assert_frame_equal(getattr(fold, name), getattr(other, name))
-
-
-def test_clicks_after_the_cut_change_neither_history_nor_past(log: pl.DataFrame) -> None:
-    targets = split.find_targets(log).with_row_index("query")
-    rng = np.random.default_rng(0)
-    later = targets.select(
-        "user",
-        "is_test",
-        is_target="is_test",
-        item=pl.lit(101, pl.Int32),
-        time=pl.col("cut") + int(rng.integers(1, 10**7)),
-    )
-    more = pl.concat([log, later.with_columns(pl.lit(1, pl.Int16).alias(name) for name in CONTEXT).select(log.columns)])
-    more = more.sort("user", "time", "item")
-    assert more.height > log.height
-    cuts = targets.select("user", "cut", "item")
-    assert_frame_equal(cut_history(more, cuts), cut_history(log, cuts))
-    assert_frame_equal(split.own_past(more, targets), split.own_past(log, targets))
 
 
 # --- the test ---

@@ -1,8 +1,6 @@
 """The news submission: padding, the file on disk, one mutation per rule, the score."""
 
-import errno
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +8,6 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
-from common.io.submission import write_csv
 from competitions.news import submission
 from competitions.news.io import reader
 
@@ -64,19 +61,6 @@ def test_fewer_than_five_articles_are_refused() -> None:
 
 
 # --- write ---
-
-
-def test_failed_write_keeps_the_old_file_and_leaves_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_csv(pl.DataFrame({"a": [1]}), tmp_path / "new" / "s.csv")
-
-    def fail(_: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(UserError, match=r"s\.csv cannot be written: No space left"):
-        write_csv(pl.DataFrame({"a": [2]}), path)
-    assert path.read_text() == "a\n1\n"
-    assert list(path.parent.iterdir()) == [path]
 
 
 # --- check ---

@@ -46,6 +46,12 @@ def test_where_train_and_test_share_no_day_validation_is_like_the_test_in_length
     assert set(valid["clicks"]) == {8}
 
 
+def test_where_some_day_and_length_is_shared_no_other_day_is_drawn() -> None:
+    train = read_on([0] * 20 + [7], [9] * 21)
+    fold = label(make_log(*train, *read_on([7] * 3, [8] * 3, 900), test=(900, 901, 902)))
+    assert fold.queries.filter(role="valid")["user"].to_list() == [20]
+
+
 @pytest.mark.parametrize(
     ("train", "counted"),
     [

@@ -1,4 +1,4 @@
-"""Tiny raw folders in both layouts of the Tencent competition, for the tests of its reader."""
+"""Raw folders in both layouts of the Tencent competition, from one description of what they say."""
 
 import json
 import pickle
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,33 +18,40 @@ from competitions.tencent.io import reader
 from competitions.tencent.io import schema as layouts
 
 BASE = 20_000_000_000
-SIZES = {name: 9 for name in (*layouts.ITEM_FEATURES, *layouts.USER_FEATURES, layouts.CREATIVE)}
+SIZE = 9  # values of a feature in the indexer
+FEATURES = (*layouts.ITEM_FEATURES, *layouts.USER_FEATURES, layouts.CREATIVE)
+EMBEDDING = "emb_81_32"
 Event = tuple[int, int | None, int]  # item, action, seconds
+User = int | str  # a re-id, or a name that the indexer lacks
 
 
 @dataclass(frozen=True)
 class World:
-    """What both layouts say. ``items``: original ids by re-id; ``users``: names by re-id; ``events`` by user's re-id.
+    """What both layouts say. ``items``: original ids by re-id; ``users``: names by re-id.
 
-    Features by re-id; ``candidates``: original id and features in the order of retrieval ids, a text being cold.
+    Features of items by re-id, or by original id where the indexer lacks them. ``candidates``: original id and
+    features in the order of retrieval ids, a text being cold. ``order``: the test users, else all in reverse.
     """
 
     items: tuple[int, ...] = (BASE + 7, BASE + 3, BASE + 9)
     users: tuple[str, ...] = ("user_00000005", "user_00000002")
-    item_features: dict[int, dict[str, int]] = field(
+    item_features: dict[int, dict[str, Any]] = field(
         default_factory=lambda: {1: {"100": 1, "122": 2}, 2: {"100": 3}, 3: {"101": 4}}
     )
-    user_features: dict[int, dict[str, Any]] = field(
+    user_features: dict[User, dict[str, Any]] = field(
         default_factory=lambda: {1: {"103": 5, "106": [1, 2]}, 2: {"109": 3}}
     )
-    events: dict[int, tuple[Event, ...]] = field(
+    events: dict[User, tuple[Event, ...]] = field(
         default_factory=lambda: {1: ((2, 0, 100), (1, 1, 200), (3, None, 300)), 2: ((3, 2, 50),)}
     )
-    candidates: tuple[tuple[int, dict[str, int | str]], ...] = (
+    candidates: tuple[tuple[int, dict[str, Any]], ...] = (
         (BASE + 8, {"100": 2, "121": "77001"}),
         (BASE + 7, {"100": 9}),
         (BASE + 1, {"100": "cold", "101": 3}),
     )
+    order: tuple[User, ...] = ()
+    vectors: dict[int, np.ndarray | None] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)  # of features of other than ``SIZE`` values
 
 
 WORLD = World()
@@ -52,27 +60,29 @@ WORLD = World()
 def indexer(world: World, pairs: bool = False) -> dict[str, Any]:
     """The content of indexer.pkl."""
     kind: Callable[[dict[Any, int]], Any] = (lambda numbers: list(numbers.items())) if pairs else dict
+    sizes = {name: world.sizes.get(name, SIZE) for name in FEATURES}
     return {
         "i": kind({oid: rid for rid, oid in enumerate(world.items, 1)}),
         "u": kind({name: rid for rid, name in enumerate(world.users, 1)}),
-        "f": {name: kind({1000 + rid: rid for rid in range(1, size + 1)}) for name, size in SIZES.items()},
+        "f": {name: kind({1000 + rid: rid for rid in range(1, size + 1)}) for name, size in sizes.items()},
     }
 
 
-def row(user: int | str, item: int, action: int | None, seconds: int, features: Any = None) -> list[Any]:
+def row(user: User, item: int, action: int | None, seconds: int, features: Any = None) -> list[Any]:
     return [user, item, None, features, action, seconds]
 
 
-def profile(user: int | str, features: Any, seconds: int = 1) -> list[Any]:
+def profile(user: User, features: Any, seconds: int = 1) -> list[Any]:
     return [user, None, features, None, None, seconds]
 
 
-def user_line(world: World, user: int) -> list[Any]:
-    """The line of a user: events, then the profile."""
-    events = [
-        row(user, item, action, seconds, world.item_features.get(item)) for item, action, seconds in world.events[user]
-    ]
-    return [*events, profile(user, world.user_features[user])] if user in world.user_features else events
+def user_line(world: World, user: User) -> list[Any]:
+    """The line of a user; the profile stands anywhere."""
+    rows = [row(user, item, *rest, world.item_features.get(item)) for item, *rest in world.events[user]]
+    if user in world.user_features:
+        at = world.events[user][0][2] % (len(rows) + 1) if rows else 0
+        rows.insert(at, profile(user, world.user_features[user]))
+    return rows
 
 
 def write_lines(path: Path, lines: Sequence[Any], offsets: Path | None = None) -> Path:
@@ -81,7 +91,7 @@ def write_lines(path: Path, lines: Sequence[Any], offsets: Path | None = None) -
     texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
     path.write_text("".join(f"{text}\n" for text in texts))
     if offsets:
-        write_pickle(offsets, [sum(len(text) + 1 for text in texts[:place]) for place in range(len(texts))])
+        write_pickle(offsets, np.cumsum([0, *(len(text) + 1 for text in texts)])[:-1].tolist())
     return path
 
 
@@ -111,19 +121,21 @@ def write_items(folder: Path, items: Any) -> Path:
 
 
 def write_competition(folder: Path, world: World = WORLD, pairs: bool = False) -> Path:
-    """The competition layout: users by re-id in train, in the reverse order in the predict file."""
-    users = sorted(world.events)
+    """The competition layout: users by re-id in train, the lines of candidates in reverse."""
+    users = sorted(user for user in world.events if isinstance(user, int))
     write_train(folder, [user_line(world, user) for user in users])
-    write_test(folder, [user_line(world, user) for user in reversed(users)])
+    write_test(folder, [user_line(world, user) for user in world.order or users[::-1]])
     write_pickle(folder / "train" / layouts.INDEXER, indexer(world, pairs))
-    write_items(folder, {str(rid): {**values, "111": rid} for rid, values in world.item_features.items()})
-    write_candidates(
-        folder,
-        [
-            {"creative_id": oid, "retrieval_id": place, "features": features}
-            for place, (oid, features) in enumerate(world.candidates)
-        ],
-    )
+    known = {rid: values for rid, values in world.item_features.items() if rid <= len(world.items)}
+    write_items(folder, {str(rid): {**values, "111": rid} for rid, values in known.items()})
+    lines = [
+        {"creative_id": oid, "retrieval_id": at, "features": values}
+        for at, (oid, values) in enumerate(world.candidates)
+    ]
+    write_candidates(folder, lines[::-1])
+    if world.vectors:
+        named = {str(oid): vector for oid, vector in world.vectors.items()}
+        write_pickle(folder / "train" / layouts.EMBEDDINGS / f"{EMBEDDING}.pkl", named)
     return folder
 
 
@@ -170,20 +182,24 @@ def candidate_rows(world: World, flag: str = "cold_start", oid: str = "item_id")
 def seq_rows(world: World) -> list[dict[str, Any]]:
     names = ("item_id", "action_type", "timestamp")
     return [
-        {"user_id": user, "seq": [dict(zip(names, event, strict=True)) for event in events]}
-        for user, events in world.events.items()
+        {"user_id": user, "seq": [dict(zip(names, event, strict=True)) for event in world.events[user]]}
+        for user in world.order or world.events
     ]
 
 
 def write_release(folder: Path, world: World = WORLD, pairs: bool = False) -> Path:
-    """The release layout, users in the order of ``world.events``."""
+    """The release layout, whose users are all in the indexer."""
     write_table(folder, layouts.RELEASE_SEQUENCES, seq_rows(world), SEQ)
-    items = [{"item_id": rid, **values} for rid, values in world.item_features.items()]
-    write_table(folder, layouts.RELEASE_ITEMS, items, ITEMS)
+    known = {rid: values for rid, values in world.item_features.items() if rid <= len(world.items)}
+    write_table(folder, layouts.RELEASE_ITEMS, [{"item_id": rid, **values} for rid, values in known.items()], ITEMS)
     users = [{"user_id": rid, **values} for rid, values in world.user_features.items()]
     write_table(folder, layouts.RELEASE_USERS, users, USERS)
     write_table(folder, layouts.RELEASE_CANDIDATES, candidate_rows(world), candidate_schema())
     write_pickle(folder / layouts.INDEXER, indexer(world, pairs))
+    if world.vectors:
+        vectors = {str(oid): vector for oid, vector in world.vectors.items() if vector is not None}
+        rows = [{"anonymous_cid": oid, "emb": vector.tolist()} for oid, vector in vectors.items()]
+        write_table(folder / layouts.RELEASE_EMBEDDINGS, f"{EMBEDDING}_parquet", rows)
     return folder
 
 

@@ -11,7 +11,7 @@ import pytest
 from common.day.hosts.simulated import REPORT
 from competitions.tencent import submission as submissions
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.day.run_record import score_truth
+from competitions.tencent.day.judged import score_truth
 from competitions.tencent.ids import Oids
 from competitions.tencent.io import schema
 from tests.conftest import Call
@@ -30,49 +30,12 @@ def submission(tmp_path: Path) -> Path:
     return submissions.write_submissions(NAMES, Oids(ADS.reshape(-1)), tmp_path)[0]
 
 
-# --- check and score ---
-
-
-def test_a_valid_submission_is_said_to_be_valid_by_every_rule(submission: Path, call: Call, tmp_path: Path) -> None:
-    for name in submissions.NAMES:
-        code, out, err = call("check", "tencent", tmp_path / name, "--raw", tmp_path / "raw")
-        assert (code, err) == (0, "")
-        assert f"{tmp_path / name}: 2 rows, valid" in out
-        assert [rule for rule in submissions.RULES if rule not in out] == []
-
-
-def test_a_broken_one_ends_in_one_sentence(submission: Path, call: Call, tmp_path: Path) -> None:
-    submission.write_text(submission.read_text().replace(f"{BASE + 19}", "19"))
-    code, out, err = call("check", "tencent", submission, "--raw", tmp_path / "raw")
-    assert (code, out) == (1, "")
-    assert err.startswith("error: ")
-    assert err.count("\n") == 1
-    assert submissions.KNOWN in err
-    truth = tmp_path / schema.TRUTH
-    assert call("score", "tencent", submission, "--truth", truth)[0] == 0
-    assert call("score", "tencent", submission, "--truth", truth, "--raw", tmp_path / "raw")[0] == 1
-
-
-def test_the_score_is_printed_by_metric(submission: Path, call: Call, tmp_path: Path) -> None:
-    code, out, err = call("score", "tencent", submission, "--truth", tmp_path / schema.TRUTH)
-    assert (code, err) == (0, "")
-    scores = {name: float(value) for name, value in (line.split() for line in out.splitlines())}
-    expected = 1 / np.log2(3)
-    assert scores["hit_rate@10"] == 1
-    assert scores["ndcg@10"] == pytest.approx(expected, abs=1e-4)
-    assert scores["score"] == pytest.approx(0.31 + 0.69 * expected, abs=1e-4)
-    assert scores["users"] == 1
-
-
 def test_the_submission_is_scored_on_the_simulated_truth(submission: Path, tmp_path: Path) -> None:
     (tmp_path / REPORT).write_text(json.dumps({"oracle": {"score": 0.9}}))
     outcome: Any = SimpleNamespace(checked=[SimpleNamespace(path=submission)], config=COMPETITION.load_config([]))
     truth = score_truth(outcome, tmp_path)
     assert (truth.oracle, truth.scores["hit_rate@10"]) == (0.9, 1)
     assert truth.score == truth.scores["score"]
-
-
-# --- run ---
 
 
 def test_a_run_that_is_refused_leaves_no_folder(call: Call, tmp_path: Path) -> None:

@@ -43,6 +43,12 @@ def events(fold: Fold) -> list[list[int]]:
     return [SEQUENCES.item[start:stop].tolist() for start, stop in zip(history.starts, history.ends, strict=True)]
 
 
+def targets(fold: Fold) -> tuple[list[int], list[int]]:
+    """The users that are queries, and the target of each."""
+    assert fold.target is not None
+    return fold.users.tolist(), fold.target.tolist()
+
+
 # --- by time ---
 
 
@@ -53,9 +59,7 @@ def test_what_lies_before_the_cut_may_be_learned_from() -> None:
 def test_the_first_click_behind_the_cut_is_asked_for_from_all_that_lies_before_it() -> None:
     fold = hold_out()
     queries = fold.queries(SEQUENCES)
-    assert fold.target is not None
-    assert fold.target_action is not None
-    assert (fold.users.tolist(), fold.target.tolist()) == ([0, 1], [3, 6])  # not 4, the second; not 7, not clicked
+    assert targets(fold) == ([0, 1], [3, 6])  # not 4, the second; not 7, not clicked
     assert queries.ends.tolist() == fold.train_ends[[0, 1]].tolist()
     assert fold.target_action.tolist() == [1, 1]
     assert fold.condition.tolist() == [schema.CLICK] * 2
@@ -85,9 +89,7 @@ def test_targets_are_among_the_candidates_and_the_rest_is_drawn_in_the_share_ask
 def test_targets_that_training_has_not_seen_are_told_from_others() -> None:
     seen = make_sequences(*[[(1, 1, 100), (3, 1, 200)], [(2, 1, 110), (1, 1, 300)], [(5, 1, 120), (6, 1, 310)]])
     fold = hold_out(seen, valid_share=0.45)  # the cut is at 200
-    assert fold.target is not None
-    assert fold.unseen is not None
-    assert fold.target.tolist() == [3, 1, 6]
+    assert targets(fold)[1] == [3, 1, 6]
     assert fold.unseen.tolist() == [True, False, True]
 
 
@@ -105,9 +107,7 @@ def test_round_two_asks_for_conversions_alone() -> None:
         [(1, 2, 100), (2, 1, 250), (3, 2, 260)], [(1, 0, 120), (4, 1, 210), (5, 2, 240)], [(2, 2, 200), (6, 1, 300)]
     )
     fold = split.hold_out(sequences, SIX, ROUND_TWO, settings(), 0)  # conversions at 100, 200, 240, 260
-    assert fold.target is not None
-    assert fold.target_action is not None
-    assert (fold.users.tolist(), fold.target.tolist()) == ([0, 1], [3, 5])
+    assert targets(fold) == ([0, 1], [3, 5])
     assert fold.target_action.tolist() == [2, 2]
     assert fold.condition.tolist() == [schema.CONVERSION] * 2
     assert (fold.train_ends - sequences.offsets[:-1]).tolist() == [1, 2, 1]  # the cut is at 220
@@ -123,17 +123,14 @@ def test_round_two_asks_for_the_first_conversion_else_the_first_click() -> None:
     )
     changed = settings(horizon_hours=100 / 3_600, valid_share=0.7)
     fold = split.hold_out(sequences, SIX, EITHER, changed, 0)
-    assert fold.target is not None
-    assert fold.target_action is not None
-    assert (fold.users.tolist(), fold.target.tolist()) == ([0, 1, 2], [3, 5, 6])
+    assert targets(fold) == ([0, 1, 2], [3, 5, 6])
     assert fold.target_action.tolist() == [2, 1, 1]
     assert fold.condition.tolist() == [2, 1, 1]  # as the host says it of the asked users
     assert (fold.train_ends - sequences.offsets[:-1]).tolist() == [1, 1, 1, 1]
     unsaid = split.hold_out(sequences, SIX, msgspec.structs.replace(EITHER, actions=False), changed, 0)
     assert unsaid.condition.tolist() == [1, 1, 1]  # as of the asked users, of whom nothing is said
     one = split.hold_out(sequences, SIX, CONFIG.host, changed, 0)
-    assert one.target is not None
-    assert one.target.tolist() == [2, 5, 6]
+    assert targets(one)[1] == [2, 5, 6]
     assert one.condition.tolist() == [1, 1, 1]
 
 
@@ -169,10 +166,8 @@ def test_where_nothing_can_be_held_out_the_setting_is_named(sequences: Sequences
 def test_where_times_say_nothing_the_last_event_of_each_is_asked_for() -> None:
     fold = hold_out(kind="last")
     assert events(fold) == [[1, 2, 3], [2, 5, 7], [], [1, 2], [8]]
-    assert fold.target is not None
-    assert (fold.users.tolist(), fold.target.tolist()) == ([0, 1], [4, 6])  # 2 is seen already, 9 no candidate
+    assert targets(fold) == ([0, 1], [4, 6])  # 2 is seen already, 9 no candidate
     assert fold.candidates is SIX
-    assert fold.unseen is not None
     assert fold.unseen.tolist() == [True, True]
 
 
@@ -234,8 +229,6 @@ def test_earlier_questions_are_asked_a_horizon_apart_before_the_end_of_what_a_fo
         target_action=None,
     )
     later, before = earlier(sequences, fold)
-    assert later.target is not None
-    assert before.target is not None
     assert (later.users.tolist(), later.target.tolist(), later.query_ends.tolist()) == ([0, 1], [3, 1], [2, 6])
     assert (before.users.tolist(), before.target.tolist(), before.query_ends.tolist()) == ([0, 1], [2, 6], [1, 5])
     for question in (later, before):
@@ -255,8 +248,6 @@ def test_earlier_questions_read_nothing_behind_the_fold() -> None:
         made = [earlier(log, fold, kind=kind, horizon_hours=1.0) for log in (SEQUENCES, changed)]
         assert made[0]
         for one, other in zip(*made, strict=True):
-            assert one.target is not None
-            assert other.target is not None
             assert one.users.tolist() == other.users.tolist()
             assert one.target.tolist() == other.target.tolist()
             assert one.candidates.rows.values.tolist() == other.candidates.rows.values.tolist()
@@ -266,13 +257,10 @@ def test_earlier_questions_read_nothing_behind_the_fold() -> None:
 def test_where_times_say_nothing_the_earlier_question_is_for_the_event_before() -> None:
     sequences = make_sequences([(1, 1, 1), (2, 1, 2), (3, 1, 3), (4, 1, 4)], [(5, 1, 1), (6, 1, 2)])
     fold = split.hold_out(sequences, SIX, CONFIG.host, settings(kind="last"), 0)
-    assert fold.target is not None
-    assert fold.target.tolist() == [4, 6]
+    assert targets(fold)[1] == [4, 6]
     first, second = earlier(sequences, fold, kind="last")
-    assert first.target is not None
-    assert second.target is not None
-    assert (first.users.tolist(), first.target.tolist()) == ([0], [3])
-    assert (second.users.tolist(), second.target.tolist()) == ([0], [2])
+    assert targets(first) == ([0], [3])
+    assert targets(second) == ([0], [2])
 
 
 def test_a_log_without_events_has_no_earlier_question() -> None:

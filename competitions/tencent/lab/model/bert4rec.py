@@ -34,11 +34,11 @@ class Bert4Rec(Encoder):
         slot = torch.arange(mask.shape[1], device=mask.device)
         if hidden is None:
             hidden = slot == mask.sum(1, keepdim=True)
-        question = self.mask.expand(*mask.shape, -1)
+        query = self.mask.expand(*mask.shape, -1)
         if self.settings.condition:
-            question = question + self.next_action(batch.next_action % ACTIONS)
+            query = query + self.next_action(batch.next_action % ACTIONS)
         slots = functional.pad(self.embed_events(items, batch), (0, 0, 0, 1))
-        slots = torch.where(hidden.unsqueeze(-1), question, slots)
+        slots = torch.where(hidden.unsqueeze(-1), query, slots)
         used = mask | hidden
         back = (used.sum(1, keepdim=True) - 1 - slot).clamp(0, self.settings.length - 1)
         tokens = self.dropout(torch.cat([self.embed_users(batch), slots + self.positions(back)], 1))

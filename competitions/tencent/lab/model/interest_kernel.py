@@ -39,8 +39,8 @@ class InterestKernel(nn.Module):
         ``history`` [histories, length, dimensions] and ``ads`` [ads, dimensions]: content of length 1 or 0. A target's
         weights are those of the events before it.
         """
-        place = torch.arange(history.shape[1], device=history.device)
-        weights = self.weigh(place[:, None] - 1 - place, batch.action.unsqueeze(1), batch.mask.unsqueeze(1))
+        position = torch.arange(history.shape[1], device=history.device)
+        weights = self.weigh(position[:, None] - 1 - position, batch.action.unsqueeze(1), batch.mask.unsqueeze(1))
         own = (weights * self.near(history, history)).sum(2)[targets]
         others = (weights @ self.near(history, ads))[targets]
         return self.power * torch.log(own + FLOOR), self.power * torch.log(others + FLOOR)

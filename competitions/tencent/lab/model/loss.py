@@ -100,7 +100,7 @@ def one_negative(
     negatives: Negatives,
     weights: Tensor,
 ) -> Tensor:
-    """The sum of the positions' binary cross-entropies times ``weights``: the target is to be told from one negative,
+    """The sum of the positions' binary cross-entropies times ``weights``: the target against one negative,
     drawn for each position among ``negatives``, whose probabilities are not corrected for (Kang and McAuley 2018).
 
     Arguments as in ``sampled_softmax``. A negative that is the target counts nothing.

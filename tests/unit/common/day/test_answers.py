@@ -17,15 +17,11 @@ def test_the_rank_counts_what_is_at_least_as_good() -> None:
 
 def test_the_funnel_says_where_they_are_lost() -> None:
     ranks = np.array([1, 1, 4, 9, 0, 0, 0, 2])
-    made = answers.describe_answers(ranks, 5, [("asked", 8), ("retrieved", 5)])
+    known = answers.Answers(ranks, [("asked", 8), ("retrieved", 5)], lambda _: Example("", "", [], ""), {})
+    made = answers.describe_answers(known, 5)
     rows = [(row["stage"], row["queries"], row["lost"]) for row in made["funnel"]]
     assert rows == [("asked", 8, 0), ("retrieved", 5, 3), ("in the first 5", 4, 1), ("first", 2, 2)]
     assert made["funnel"][1]["share"] == 5 / 8
-
-
-def test_a_stage_that_a_later_one_exceeds_loses_none() -> None:
-    rows = answers.build_funnel([("asked", 10), ("in the log", 4), ("retrieved", 9), ("first", 2)])
-    assert [row["lost"] for row in rows] == [0, 0, 1, 7]
 
 
 def test_ranks_are_counted_in_classes_without_empty_ones_at_the_end() -> None:

@@ -31,8 +31,8 @@ BOARD = Board(
     ],
 )
 def test_a_score_lies_between_its_neighbours(score: float, sentence: str, brief: str) -> None:
-    assert boards.place(score, BOARD) == sentence
-    assert boards.place_briefly(score, BOARD) == brief
+    assert boards.position(score, BOARD) == sentence
+    assert boards.position_briefly(score, BOARD) == brief
 
 
 def write_board(folder: Path, metric: str = "MRR@5") -> None:

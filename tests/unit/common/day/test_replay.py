@@ -54,17 +54,13 @@ def test_half_go_to_each_arm_and_another_salt_splits_anew() -> None:
 # --- intervals ---
 
 
-def test_welch_is_scipys() -> None:
+def test_both_intervals_are_scipys() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(0, 1, 40), rng.normal(0.3, 3, 25)
     theirs = stats.ttest_ind(b, a, equal_var=False).confidence_interval(0.95)
     assert t_interval(a, b) == pytest.approx((b.mean() - a.mean(), theirs.low, theirs.high))
-
-
-def test_the_paired_interval_is_scipys() -> None:
-    a, b = np.random.default_rng(1).normal(0.2, 1, (2, 30))
-    theirs = stats.ttest_1samp(b - a, 0).confidence_interval(0.95)
-    assert t_interval(a, b, paired=True) == pytest.approx(((b - a).mean(), theirs.low, theirs.high))
+    paired = stats.ttest_1samp(b - a[:25], 0).confidence_interval(0.95)
+    assert t_interval(a[:25], b, paired=True) == pytest.approx(((b - a[:25]).mean(), paired.low, paired.high))
 
 
 def test_the_tests_of_many_splits_are_those_of_each() -> None:
@@ -100,12 +96,6 @@ def test_intervals_hold_the_true_difference_about_as_often_as_they_say(monkeypat
     assert ((held.mean(axis=0) >= 0.9) & (held.mean(axis=0) <= 0.99)).all()
 
 
-def test_the_bootstrap_agrees_with_welch_on_large_samples() -> None:
-    rng = np.random.default_rng(3)
-    a, b = rng.normal(0, 1, 3_000), rng.normal(0.1, 1, 3_000)
-    assert bootstrap_interval(a, b, 0) == pytest.approx(t_interval(a, b), abs=0.01)
-
-
 def test_samples_that_do_not_vary_have_an_interval_of_no_width() -> None:
     assert t_interval(np.ones(5), np.full(7, 3.0)) == (2, 2, 2)
 
@@ -120,13 +110,6 @@ def test_the_number_of_requests_by_hand() -> None:
     assert needed_requests(0.05, 2) == pytest.approx(4 * 2 * 1_569.776, rel=1e-6)
     assert needed_requests(0.1, 0.75) == pytest.approx(0.375 * 2 * 1_569.776, rel=1e-6)
     assert needed_requests(0, 2) is None
-
-
-def test_so_many_requests_do_find_it_four_times_in_five() -> None:
-    rng = np.random.default_rng(4)
-    each = round((needed_requests(0.25, 2) or 0) / 2)
-    clear = [t_interval(rng.normal(0, 1, each), rng.normal(0.25, 1, each)).excludes_zero for _ in range(1_000)]
-    assert 0.76 < np.mean(clear) < 0.84
 
 
 # --- whole comparisons ---

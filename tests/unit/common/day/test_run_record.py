@@ -3,6 +3,7 @@
 import datetime
 import json
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import polars as pl
 import pytest
 
 from common.day import revision, run_record
+from common.day.judged import Insight, Judged, write_record
+from common.day.record_schema import Row, read_record
 from common.engine.errors import UserError
 from common.engine.meter import count_threads
 from common.engine.run import Run
@@ -37,11 +40,20 @@ class Files:
     absent: Path | None = None
 
 
-def read(run: Run, at: Path, files: Files, fields: run_record.RunRecord) -> run_record.Row:
+def read(run: Run, at: Path, files: Files, insight: Insight | None = None) -> Row:
     moment = datetime.datetime(2026, 1, 2, 3, 4, 5)
-    return run_record.write_record(
-        run, run_record.Origin("news", at, files, True, Settings(), ["seed=3"], False, moment), fields, 9.0
+    origin = run_record.Origin("news", at, files, True, Settings(), ["seed=3"], False, moment)
+    judged = Judged(
+        metric="MRR@5",
+        queries=QUERIES,
+        ranking=[{"model": "m", "score": 0.1, "error": 0.01}],
+        features=("f", "g"),
+        summary={"own": 1},
+        tables=[("shown", [{"a": 1}]), ("empty", [])],
+        submissions=[Checked(Path("s.csv"), 7, ())],
+        insight=insight,
     )
+    return write_record(run, origin, judged, None, time.perf_counter())
 
 
 @pytest.fixture
@@ -49,21 +61,6 @@ def files(tmp_path: Path) -> Files:
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_text(name)
     return Files(tmp_path / "a.csv", (tmp_path / "b.csv",))
-
-
-def make_record(**changed: object) -> run_record.RunRecord:
-    fields: dict[str, object] = {
-        "metric": "MRR@5",
-        "queries": QUERIES,
-        "ranking": [{"model": "m", "score": 0.1, "error": 0.01}],
-        "tables": [("shown", [{"a": 1}]), ("empty", [])],
-        "notes": [],
-        "features": ("f", "g"),
-        "truth": None,
-        "submissions": [Checked(Path("s.csv"), 7, ())],
-        "summary": {"own": 1},
-    }
-    return run_record.RunRecord(**(fields | changed))  # type: ignore[arg-type]
 
 
 def test_scores_by_fold_and_slice_are_those_worked_out_by_hand() -> None:
@@ -98,8 +95,8 @@ def test_a_weight_counts_in_every_mean_and_is_no_slice() -> None:
 def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, files: Files) -> None:
     run = Run(tmp_path / "run-1", tmp_path / "cache", quiet=True)
     run.step(len, "abc", name="count")
-    written = read(run, tmp_path, files, make_record())
-    assert written == run_record.read_record(tmp_path / "run-1" / "run.json")
+    written = read(run, tmp_path, files)
+    assert written == read_record(tmp_path / "run-1" / "run.json")
     assert (written["name"], written["run"], written["started"]) == ("news", "run-1", "2026-01-02T03:04:05")
     assert (written["config"], written["overrides"], written["tuned"]) == ({"seed": 3}, ["seed=3"], False)
     assert [step["name"] for step in written["steps"]] == ["count"]
@@ -116,7 +113,7 @@ def test_the_digest_follows_content_and_name_but_not_the_folder(tmp_path: Path, 
     run = Run(tmp_path / "run-1", tmp_path / "cache", quiet=True)
 
     def digest(at: Files) -> str:
-        summary: str = read(run, tmp_path, at, make_record())["data"]["digest"]
+        summary: str = read(run, tmp_path, at)["data"]["digest"]
         return summary
 
     first = digest(files)
@@ -133,13 +130,13 @@ def test_the_digest_follows_content_and_name_but_not_the_folder(tmp_path: Path, 
 def test_what_is_no_record_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     with pytest.raises(UserError, match=r"run\.json cannot be read"):
-        run_record.read_record(path)
+        read_record(path)
     path.write_text("{")
     with pytest.raises(UserError, match="is no record of a run"):
-        run_record.read_record(path)
+        read_record(path)
     path.write_text(json.dumps({"name": "news", "run": "r"}))
     with pytest.raises(UserError, match="missing required field `config`"):
-        run_record.read_record(path)
+        read_record(path)
 
 
 def test_findings_of_every_reader_come_under_the_same_names() -> None:

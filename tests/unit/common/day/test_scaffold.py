@@ -61,10 +61,12 @@ def test_a_name_that_is_taken_or_none_is_refused(checkout: Path, name: str, sent
 
 
 def test_only_a_checkout_takes_one(checkout: Path) -> None:
-    (checkout / "Makefile").write_text("NAMES := something else\n")
-    with pytest.raises(UserError, match="has no line NAMES"):
-        make_competition(checkout, "music", NAMES)
-    (checkout / "Makefile").unlink()
-    with pytest.raises(UserError, match="Makefile is missing"):
-        make_competition(checkout, "music", NAMES)
+    makefile = checkout / "Makefile"
+    for change, sentence in (
+        (lambda: makefile.write_text("NAMES := something else\n"), "has no line NAMES"),
+        (makefile.unlink, "Makefile is missing"),
+    ):
+        change()
+        with pytest.raises(UserError, match=sentence):
+            make_competition(checkout, "music", NAMES)
     assert not (checkout / "competitions" / "music").exists()

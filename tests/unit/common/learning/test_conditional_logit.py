@@ -41,14 +41,9 @@ def raw_weights(model: Logit) -> Array:
 # --- what is found ---
 
 
-def test_planted_weights_are_recovered_whatever_the_unit() -> None:
-    model = fit_logit(plant(6000, [1.0, -0.5, 0.0], 1), None, 0.0)
-    np.testing.assert_allclose(raw_weights(model) * [1, 10, 100], [1, -0.5, 0], atol=0.06)
-
-
 @pytest.mark.parametrize("l2", [0.0, 0.05, 2.0])
 def test_weights_and_loss_agree_with_another_optimiser(l2: float) -> None:
-    rows = plant(80, [1.0, -0.5], 5)
+    rows = plant(80, [1.0, -0.5], 5)  # the second column is ten times as wide
     model = fit_logit(rows, None, l2)
     columns = np.clip((rows.features.astype(float) - rows.features.mean(axis=0)) / rows.features.std(axis=0), -5, 5)
 
@@ -78,13 +73,6 @@ def test_queries_across_chunks_count_once_each() -> None:
         np.testing.assert_allclose(model.weights, whole.weights, atol=1e-4)
         np.testing.assert_allclose(model.predict(rows.features), whole.predict(rows.features), atol=1e-3)
     assert len(model.weights) == 2
-
-
-def test_the_penalty_does_not_depend_on_the_number_of_queries() -> None:
-    rows = plant(100, [1.0], 12)
-    features, labels, sizes = np.tile(rows.features, (3, 1)), np.tile(rows.labels, 3), np.tile(rows.group_sizes, 3)
-    thrice = fit_logit(RankingDataset(rows.names, features, labels, sizes), None, 0.2)
-    np.testing.assert_allclose(thrice.weights, fit_logit(rows, None, 0.2).weights, atol=1e-4)
 
 
 # --- what carries nothing ---

@@ -3,7 +3,6 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from itertools import combinations, permutations
 
 import numpy as np
 import polars as pl
@@ -13,11 +12,8 @@ from polars.testing import assert_frame_equal
 from common.learning.cooccurrence import (
     HOUR_MS,
     CovisitSettings,
-    SwingSettings,
     count_covisits,
-    count_swings,
     count_transitions,
-    link_bipartite,
 )
 
 Click = tuple[int, int, int]  # user, item, time in ms
@@ -171,75 +167,3 @@ def test_transitions_keep_the_best_of_each_item() -> None:
     rows = [(user, item, time) for user in range(6) for time, item in enumerate((5, 20 + user % 3))]
     table = count_transitions(frame([*rows, (8, 5, 0), (8, 22, 1)], CLICKS), power=0.0, top=2)
     assert table.rows() == [(5, 22, 3.0), (5, 20, 2.0)]
-
-
-# --- bi-network and swing ---
-
-
-def group(rows: Iterable[Click]) -> tuple[dict[int, set[int]], dict[int, set[int]]]:
-    """Users by item, and items by user."""
-    users, items = defaultdict(set), defaultdict(set)
-    for user, item, _ in rows:
-        users[item].add(user)
-        items[user].add(item)
-    return users, items
-
-
-def test_bipartite_links_follow_the_formula() -> None:
-    rows = random_log(7, items=25)
-    users, items = group(rows)
-    expected = {
-        (i, j): sum(1 / math.log(1 + len(users[i])) / math.log(1 + len(items[user])) for user in users[i] & users[j])
-        for i, j in permutations(users, 2)
-        if users[i] & users[j]
-    }
-    table = link_bipartite(frame(rows, CLICKS), top=1000)
-    assert_ordered(table, "item", "neighbour", "weight")
-    assert weights_of(table) == approximately(expected)
-
-
-def swings_by_loop(rows: list[Click], alpha: float) -> Weights:
-    users, items = group(rows)
-    weights: Weights = defaultdict(float)
-    for i, j in permutations(users, 2):
-        for one, other in combinations(users[i] & users[j], 2):
-            weights[i, j] += 1 / (alpha + len(items[one] & items[other])) / math.sqrt(len(users[j]))
-    return weights
-
-
-@pytest.mark.parametrize("alpha", [0.5, 3.0])
-def test_swings_follow_the_formula(alpha: float) -> None:
-    rows = random_log(9, items=25)
-    table = count_swings(frame(rows, CLICKS), SwingSettings(alpha=alpha, users_per_item=60, top=1000), 0)
-    assert_ordered(table, "item", "neighbour", "weight")
-    assert weights_of(table) == approximately(swings_by_loop(rows, alpha))
-
-
-def few_swings(rows: list[Click], seed: int, users_per_item: int = 12) -> pl.DataFrame:
-    return count_swings(frame(rows, CLICKS), SwingSettings(alpha=0.0, users_per_item=users_per_item, top=99), seed)
-
-
-def test_swings_compare_a_limited_number_of_users_drawn_by_seed() -> None:
-    rows = random_log(11)
-    first, again, other = (few_swings(rows, seed, 6) for seed in (1, 1, 2))
-    assert_frame_equal(first, again)
-    assert_frame_equal(first, few_swings(rows[::-1], 1, 6))
-    assert not first.equals(other)
-    # At most all pairs of six users, who share two items at least, over the root of the neighbour's users.
-    users, _ = group(rows)
-    for (_, neighbour), weight in weights_of(first).items():
-        assert 0 < weight <= 15 / 2 / math.sqrt(len(users[neighbour])) + 1e-6
-
-
-def test_every_user_of_an_item_has_the_same_chance_to_be_compared() -> None:
-    """Users 0 to 19 read items 1 and 2, users 20 to 39 items 1 and 3."""
-    rows = [(user, item, 0) for user in range(40) for item in (1, 2 + user // 20)]
-    drawn = [weights_of(few_swings(rows, seed)) for seed in range(60)]
-    low, high = (np.mean([weights.get((1, other), 0.0) for weights in drawn]) for other in (2, 3))
-    assert low == pytest.approx(high, rel=0.25)  # of the twelve, six from each half: standard error 5 % each
-
-
-def test_users_of_one_item_link_nothing() -> None:
-    log = frame([(1, 10, 0), (2, 10, 0), (3, 11, 0)], CLICKS)
-    assert weights_of(link_bipartite(log, top=5)) == {}
-    assert weights_of(count_swings(log, SwingSettings(alpha=1.0, users_per_item=5, top=5), 0)) == {}

@@ -17,24 +17,21 @@ from competitions.flight.competition import COMPETITION
 from competitions.flight.config import BLOCKS, FlightConfig
 from competitions.flight.day import ladder
 from competitions.flight.day.ladder import PRICE, RULES, Measured, measure_scores, score_by_rule
-from competitions.flight.day.peers import PEERS, Peer
 from competitions.flight.features.booking_history import build_history, collect_bookings
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import RawFiles, Searches
+from competitions.flight.lab.peers import PEERS, Peer
 from competitions.flight.metrics import LARGE
 from competitions.flight.ranking.training_data import FoldData, TrainingData
 from competitions.flight.split import find_cut, split_by_time
 from tests.unit.flight.flight_world import draw_searches
 
 SMALL = (
-    'rank.models=["lightgbm_softmax", "logit"]',
     "rank.rounds=4",
     "rank.patience=0",
     "rank.seeds=1",
     "rank.lightgbm_softmax.min_data_in_leaf=5",
-    "baseline.model=logit",
     "split.validation=folds",
-    "rerank_penalties=[0.0]",
 )
 FILES = RawFiles(Path("a"), Path("b"))
 
@@ -108,13 +105,12 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Climbed]:
         yield Climbed(rows, measured, run, train)
 
 
-def test_rules_peers_baseline_blocks_models_blend_rerank(climbed: Climbed) -> None:
+def test_rules_peers_baseline_blocks_models_blend(climbed: Climbed) -> None:
     assert [row["rung"] for row in climbed.rows] == [
         "random",
         *(name for name, _, _ in RULES),
         "peer: cheapest XGBoost",
-        "peer: public XGBoost, reranked",
-        "baseline: logit on public",
+        "baseline: catboost_yetirank on public",
         "lightgbm_softmax on core",
         "+ pair features",
         "+ lift features",
@@ -122,9 +118,8 @@ def test_rules_peers_baseline_blocks_models_blend_rerank(climbed: Climbed) -> No
         "+ tariff features",
         "from the score taste_total",
         "lightgbm_softmax",
-        "logit",
+        "catboost_softmax",
         "the models, blended",
-        "+ rerank, penalty 0",
     ]
     columns = ["rung", "family", "score", "error", "HitRate@1", "HitRate@10", "blend gains", "its error"]
     assert all(list(row) == [*columns, "seconds", "peak_mib"] for row in climbed.rows)
@@ -162,15 +157,18 @@ def test_blend_gains_is_the_difference_on_the_same_sessions(climbed: Climbed) ->
 def test_every_fit_is_a_recipe_of_the_run(climbed: Climbed) -> None:
     fits: dict[str, Recipe] = {name: given[0] for name, given in climbed.run.steps if name.startswith("fit.")}
     added = ("core", "pair", "lift", "taste", "tariff")
-    chosen = fits["fit.logit"].blocks  # validation chose with or without the codes
+    chosen = fits["fit.catboost_softmax"].blocks  # validation chose with or without the codes
     assert chosen in (added, added[:-1])
     assert {name: recipe.blocks for name, recipe in fits.items()} == {
         "fit.lightgbm_softmax": chosen,
-        "fit.logit": chosen,
-        "fit.baseline": load().baseline.blocks,
+        "fit.catboost_softmax": chosen,
+        "fit.baseline": ("public",),
         **{f"fit.lightgbm_softmax-{count}": added[:count] for count in range(1, 6)},
     }
-    assert {name for name, recipe in fits.items() if recipe.base_margin} == {"fit.lightgbm_softmax", "fit.logit"}
+    assert {name for name, recipe in fits.items() if recipe.base_margin} == {
+        "fit.lightgbm_softmax",
+        "fit.catboost_softmax",
+    }
 
 
 def test_the_table_is_left_beside_the_run(climbed: Climbed) -> None:
@@ -186,7 +184,7 @@ def make_fold(features: list[list[float]], labels: list[int], sessions: list[int
     matrix = np.array(features, np.float32)
     names = (PRICE, "a", "b")[: matrix.shape[1]]
     rows = RankingDataset(names, matrix, np.array(labels, np.float32), np.full(len(sessions), size, np.int32))
-    return FoldData(rows, rows, np.arange(len(labels)).astype(np.uint64), np.array(sessions))
+    return FoldData(rows, rows, np.array(sessions))
 
 
 def test_a_session_that_two_fits_judge_counts_once() -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.serving.benchmark import answer_all, ignore
+from common.day.serving.benchmark import Variant, answer_all, ignore
+from common.day.serving.model_files import write_variants
 from common.engine.errors import UserError
 from common.engine.run import Result
 from common.learning.dataset import RankingDataset, to_matrix
@@ -20,23 +21,23 @@ from competitions.flight.competition import COMPETITION
 from competitions.flight.config import FlightConfig
 from competitions.flight.day import export
 from competitions.flight.day import service as serving
-from competitions.flight.day.summary import Outcome
 from competitions.flight.features import booking_history
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
+from competitions.flight.pipeline import Outcome
 from competitions.flight.plan import Features
 from competitions.flight.ranking import blending
 from competitions.flight.ranking import rankers as ranking
+from competitions.flight.ranking.blending import Blend
 from competitions.flight.ranking.rankers import Choice
-from competitions.flight.ranking.size_bucket_blending import BucketBlend
 from competitions.flight.split import Snapshots
 from tests.unit.flight.flight_world import draw_searches
 from tests.unit.rankers import fit_rows
 
 BLOCKS = ("core", "public", "pair", "tariff", "lift", "taste")
 MARGIN = "taste_total"
-BLEND = BucketBlend((1.0, 0.7), (4,), ((0.6, 0.4), (0.2, 0.8)), "buckets", {}, {}, 0)
+BLEND = Blend((1.0, 0.7), (0.6, 0.4))
 
 
 @dataclass(frozen=True)
@@ -77,31 +78,29 @@ def example() -> Example:
     )
 
 
-def plan_both(rankers: tuple[int, ...], blend: BucketBlend, penalty: float, share: float = 1.0) -> export.Variation:
-    mixture = serving.Mixture(
-        blocks=BLOCKS, temperatures=blend.temperatures, edges=blend.edges, weights=blend.weights, penalty=penalty
-    )
-    return export.Variation("both", "whole", rankers, share, mixture)
+def take_both(rankers: tuple[int, ...], blend: Blend) -> Variant:
+    mixture = serving.Mixture(blocks=BLOCKS, temperatures=blend.temperatures, weights=blend.weights)
+    return Variant("both", "whole", rankers=rankers, blend=mixture)
 
 
-def write(example: Example, folder: Path, plan: export.Variation) -> list[Searches]:
+def write(example: Example, folder: Path, variant: Variant) -> list[Searches]:
     """Export, and the test's searches as requests."""
-    export.write_artifacts(export.Artifacts(example.rankers, example.history, 0), [plan], folder / "export")
+    export.write_history(example.history, 0, folder / "export")
+    write_variants(example.rankers, [variant], folder / "export")
     export.write_requests(example.test, np.arange(example.test.sessions.height), folder / "requests")
     return serving.read_requests(folder / "requests")
 
 
-def order_of_pipeline(example: Example, penalty: float, blend: BucketBlend = BLEND) -> list[list[float]]:
+def order_of_pipeline(example: Example, blend: Blend = BLEND) -> list[list[float]]:
     scores = ranking.score_test(example.test, example.snapshots, example.history, example.rankers, BLOCKS)
-    ranks = blending.rank_test(example.test, scores, blend, penalty)
+    ranks = blending.rank_test(example.test, scores, blend)
     return export.list_expected(example.test, np.arange(example.test.sessions.height), ranks)
 
 
-@pytest.mark.parametrize("penalty", [0.0, 0.4])
-def test_one_search_at_a_time_is_ordered_as_by_the_pipeline(example: Example, penalty: float, tmp_path: Path) -> None:
-    requests = write(example, tmp_path, plan_both((0, 1), BLEND, penalty))
+def test_one_search_at_a_time_is_ordered_as_by_the_pipeline(example: Example, tmp_path: Path) -> None:
+    requests = write(example, tmp_path, take_both((0, 1), BLEND))
     service = serving.load(tmp_path / "export", "whole")
-    expected = order_of_pipeline(example, penalty)
+    expected = order_of_pipeline(example)
     assert [service.answer([request], ignore)[0] for request in requests] == expected
     assert any(order != sorted(order) for order in expected)
 
@@ -109,25 +108,25 @@ def test_one_search_at_a_time_is_ordered_as_by_the_pipeline(example: Example, pe
 @pytest.mark.parametrize("ranker", [0, 1, 2])
 def test_a_single_model_is_answered_as_it_scores(example: Example, ranker: int, tmp_path: Path) -> None:
     """One of two seeds, one that starts from a feature, and a logit."""
-    alone = BucketBlend((1.0,), (), ((1.0,),), "equal", {}, {}, 0)
-    requests = write(example, tmp_path, plan_both((ranker,), alone, 0.0))
+    alone = Blend((1.0,), (1.0,))
+    requests = write(example, tmp_path, take_both((ranker,), alone))
     chosen = replace(example, rankers=[example.rankers[ranker]])
-    expected = order_of_pipeline(chosen, 0.0, alone)
+    expected = order_of_pipeline(chosen, alone)
     assert answer_all(serving.load(tmp_path / "export", "whole"), requests, batch=1) == expected
     bare = replace(example.rankers[ranker], others=(), base_margin=None)
     if ranker < 2:  # else the seeds, or the margin, would have no say
-        assert order_of_pipeline(replace(example, rankers=[bare]), 0.0, alone) != expected
+        assert order_of_pipeline(replace(example, rankers=[bare]), alone) != expected
 
 
 def test_searches_of_a_batch_do_not_change_each_others_order(example: Example, tmp_path: Path) -> None:
-    requests = write(example, tmp_path, plan_both((0, 1), BLEND, 0.0))
+    requests = write(example, tmp_path, take_both((0, 1), BLEND))
     service = serving.load(tmp_path / "export", "whole")
-    assert answer_all(service, requests, batch=7) == order_of_pipeline(example, 0.0)
-    assert answer_all(service, requests[::-1], batch=40)[::-1] == order_of_pipeline(example, 0.0)
+    assert answer_all(service, requests, batch=7) == order_of_pipeline(example)
+    assert answer_all(service, requests[::-1], batch=40)[::-1] == order_of_pipeline(example)
 
 
 def test_features_from_tables_that_were_cut_down_are_those_from_whole_ones(example: Example, tmp_path: Path) -> None:
-    requests = write(example, tmp_path, plan_both((0, 1), BLEND, 0.0))
+    requests = write(example, tmp_path, take_both((0, 1), BLEND))
     known, snapshot = serving.read_history(tmp_path / "export"), pl.lit(0, pl.Int32).alias("snapshot")
     made = []
     for request in requests:
@@ -146,7 +145,7 @@ def test_features_from_tables_that_were_cut_down_are_those_from_whole_ones(examp
 
 
 def test_a_stranger_is_answered(example: Example, tmp_path: Path) -> None:
-    (request, *_) = write(example, tmp_path, plan_both((0, 1), BLEND, 0.0))
+    (request, *_) = write(example, tmp_path, take_both((0, 1), BLEND))
     unknown = request.sessions.with_columns(
         *(pl.lit(value, request.sessions.schema[name]).alias(name) for name, value in
           {"profile": 999, "company": None, "route": 77}.items())
@@ -159,14 +158,14 @@ def test_only_the_snapshots_own_bookings_are_exported(example: Example, tmp_path
     lifts = example.history.lifts
     both = {name: pl.concat([table, table.with_columns(snapshot=pl.lit(1, pl.Int32))]) for name, table in lifts.items()}
     known = History(both, example.history.preferences)
-    export.write_artifacts(export.Artifacts(example.rankers, known, 0), [plan_both((1,), BLEND, 0.0)], tmp_path)
+    export.write_history(known, 0, tmp_path)
     for name, table in serving.read_history(tmp_path).tables["lifts"].items():
         assert table.frame.height == lifts[name].height > 0
         assert table.frame["snapshot"].unique().to_list() == [0]
 
 
 def test_a_missing_table_is_named_in_a_sentence(example: Example, tmp_path: Path) -> None:
-    write(example, tmp_path, plan_both((1,), BLEND, 0.0))
+    write(example, tmp_path, take_both((1,), BLEND))
     serving.table_path(tmp_path / "export", "lifts", "carrier").unlink()
     with pytest.raises(UserError, match=r"lifts-carrier.arrow cannot be read"):
         serving.load(tmp_path / "export", "whole")
@@ -175,10 +174,10 @@ def test_a_missing_table_is_named_in_a_sentence(example: Example, tmp_path: Path
 # --- what is exported ---
 
 
-def outcome_of(blend: BucketBlend, names: list[str], blocks: tuple[str, ...] = BLOCKS) -> Outcome:
-    """What ``list_plans`` asks of a run; the later a model, the more it hits, and the baseline most."""
+def outcome_of(blend: Blend, names: list[str], blocks: tuple[str, ...] = BLOCKS) -> Outcome:
+    """What ``list_variants`` takes of a run; the later a model, the more it hits, and the baseline most."""
     measured = [{"hit_rate@3": 0.1 * number} for number in range(len(names) + 2)]
-    kept: dict[str, Any] = {"blend": blend, "penalty": 0.2, "measured": measured}
+    kept: dict[str, Any] = {"blend": blend, "measured": measured}
     values = {name: Result("key", partial(kept.__getitem__, name)) for name in kept}
     choice = Choice(Features("chosen", blocks), {})
     return cast(Outcome, SimpleNamespace(choice=choice, names=names, **values))
@@ -190,29 +189,17 @@ def settings(*given: str) -> FlightConfig:
 
 
 def test_without_a_baseline_the_variants_are_of_the_blended_models_alone() -> None:
-    plans = export.list_plans(outcome_of(BLEND, ["lightgbm_softmax", "xgboost_softmax"]), settings())
-    assert [plan.folder for plan in plans] == ["whole", "even", "half", "quarter", "one", "one-half"]
-    assert {index for plan in plans for index in plan.rankers} == {0, 1}
-    assert {plan.mixture.blocks for plan in plans} == {BLOCKS}
-    assert {plan.rankers for plan in plans if plan.folder.startswith("one")} == {(1,)}  # the best alone
+    variants = export.list_variants(outcome_of(BLEND, ["lightgbm_softmax", "xgboost_softmax"]), settings())
+    assert [variant.folder for variant in variants] == ["whole", "half", "quarter", "one", "one-half"]
+    assert {index for variant in variants for index in variant.rankers} == {0, 1}
+    assert {variant.blend.blocks for variant in variants} == {BLOCKS}
+    assert {variant.rankers for variant in variants if variant.folder.startswith("one")} == {(1,)}  # the best alone
 
 
 def test_a_baseline_that_was_fitted_is_a_variant_of_its_own_after_the_models() -> None:
     config = settings("baseline.fit=true")
     names = ["lightgbm_softmax", "xgboost_softmax", "baseline"]
-    *_, best, half, baseline = export.list_plans(outcome_of(BLEND, names), config)
+    *_, best, half, baseline = export.list_variants(outcome_of(BLEND, names), config)
     assert (baseline.folder, baseline.rankers, baseline.share) == ("baseline", (2,), 1.0)
-    assert (baseline.mixture.blocks, baseline.mixture.penalty) == (config.baseline.blocks, 0.0)
+    assert baseline.blend.blocks == ("public",)
     assert best.rankers == half.rankers == (1,)
-
-
-def test_a_model_without_weight_is_not_served_with_the_chosen_blend() -> None:
-    alone = BucketBlend((1.0, 0.7), (), ((0.0, 1.0),), "model 1", {}, {}, 0)
-    chosen, *_ = export.list_plans(outcome_of(alone, ["lightgbm_softmax", "logit"]), settings())
-    assert (chosen.rankers, chosen.mixture.temperatures, chosen.mixture.weights) == ((1,), (0.7,), ((1.0,),))
-    assert chosen.name == "logit, as chosen"
-
-
-def test_of_logits_alone_no_fewer_trees_are_offered() -> None:
-    one = BucketBlend((1.0,), (), ((1.0,),), "equal", {}, {}, 0)
-    assert [plan.folder for plan in export.list_plans(outcome_of(one, ["logit"]), settings())] == ["whole"]

@@ -150,55 +150,6 @@ def test_what_snapshots_know_is_what_the_oracle_says(seed: int) -> None:
 # --- what a snapshot must not see ---
 
 
-def assert_same_history(one: History, other: History) -> None:
-    for kind in ("lifts", "preferences"):
-        tables, others = getattr(one, kind), getattr(other, kind)
-        assert tables.keys() == others.keys()
-        for name, table in tables.items():
-            assert_frame_equal(table, others[name])
-
-
-def alter(searches: Searches, changed: pl.Series) -> Searches:
-    """The searches with another booking in the sessions that are marked."""
-    other = (pl.col("booked").fill_null(0) + 1) % pl.col("size")
-    booked = pl.when(changed).then(other).otherwise("booked").cast(pl.Int32)
-    return Searches(searches.sessions.with_columns(booked), searches.options)
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_no_booking_from_the_moment_on_counts_and_every_one_before_does(seed: int) -> None:
-    searches = draw_searches(seed, count=16, longest=4)
-    options = pl.col("booked").is_not_null() & (pl.col("size") > 1)
-    times = searches.sessions["time"]
-    moment = int(times.sort()[8])
-    assert times.is_in([moment]).any()
-    as_of = pl.DataFrame({"session": [0], "until": [moment]})
-
-    def know(given: Searches) -> History:
-        return build_history(collect_bookings(given), take_snapshots(given.sessions, as_of))
-
-    plain = know(searches)
-    assert_same_history(plain, know(alter(searches, times >= moment)))
-    extra = make_searches(*(search(day=(moment - START) / DAY_MS + late, profile=1, route=0) for late in (0, 1)))
-    shift = searches.sessions.height
-    longer = Searches(
-        pl.concat(
-            [
-                searches.sessions,
-                extra.sessions.with_columns(pl.col("session") + shift, first=pl.col("first") + searches.options.height),
-            ]
-        ),
-        pl.concat([searches.options, extra.options.with_columns(pl.col("session") + shift)]),
-    )
-    assert_same_history(plain, know(longer))
-    earlier = searches.sessions.filter(options & (pl.col("time") < moment))["session"].to_list()
-    assert earlier
-    for session in earlier[:3]:
-        changed = know(alter(searches, searches.sessions["session"] == session))
-        with pytest.raises(AssertionError):
-            assert_same_history(plain, changed)
-
-
 def test_each_snapshot_knows_its_own_bookings_only() -> None:
     searches = make_searches(*(search(day=day, profile=profile) for day, profile in ((0, 1), (1, 2), (2, 1), (3, 1))))
     as_of = pl.DataFrame({"session": [0, 1, 2], "until": [START + day * DAY_MS for day in (1, 3, 0)]})

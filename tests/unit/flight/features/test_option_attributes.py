@@ -1,25 +1,20 @@
 """The attributes of an option: by hand, and against an oracle in plain Python over random sessions."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from competitions.flight.features.option_attributes import add_attributes, mark_flights, slice_sessions, take_options
+from competitions.flight.features.option_attributes import add_attributes, slice_sessions, take_options
 from tests.unit.flight.flight_world import (
     NOON,
     ONE_WAY,
     Row,
     assert_column,
-    by_session,
     draw_searches,
-    known,
     make_searches,
     option,
-    rank,
     search,
 )
 
@@ -164,97 +159,6 @@ def test_the_fare_level_is_the_place_among_the_fares_of_the_same_flights() -> No
         option(price=70.0, out_flight=12),
     )
     assert_column(table["fare_level"], [2, 0, 0, 0, None, 1])
-
-
-def test_flights_are_marked_alike_with_and_without_the_attributes() -> None:
-    options = draw_searches(5).options
-    marks = mark_flights(options)
-    assert marks.dtype == pl.UInt64
-    assert marks.to_list() == add_attributes(options)["itinerary"].to_list()
-    assert options.group_by(marks).agg(pl.col("session").n_unique())["session"].unique().to_list() == [1]
-
-
-# --- an oracle ---
-
-
-def expect_traits(options: Sequence[Row]) -> list[Row]:
-    """The attributes of the options of one session, loop by loop."""
-    own = [describe(row) for row in options]
-    prices, durations = [row["price"] for row in options], [row["duration"] for row in own]
-    fewest = min(row["segments"] for row in own)
-    for row_number, (row, made) in enumerate(zip(options, own, strict=True)):
-        fares = [other["price"] for other in options if flights(other) == flights(row)]
-        made |= {
-            "position": row_number,
-            "price_rank": rank(row["price"], prices),
-            "price_ratio": log_ratio(row["price"], prices),
-            "duration_ratio": log_ratio(made["duration"], durations),
-            "segments_more": made["segments"] - fewest,
-            "fare_level": rank(row["price"], fares),
-        }
-    return own
-
-
-def describe(row: Row) -> Row:
-    """What one option tells by itself."""
-    legs = [leg for leg in ("out", "back") if row[f"{leg}_segments"] is not None]
-    cabins = known([row["out_cabin"], row["back_cabin"]])
-    pieces = known([bags(row, "out"), bags(row, "back")])
-    back = row["back_duration"] or 0
-    return {
-        "duration": None if row["out_duration"] is None else row["out_duration"] + back,
-        "segments": sum(row[f"{leg}_segments"] for leg in legs),
-        "direct": all(row[f"{leg}_segments"] == 1 for leg in legs),
-        "cabin": sum(cabins) / len(cabins) if cabins else None,
-        "bags": min(pieces) if pieces else None,
-        "free_exchange": free(row, "exchange"),
-        "free_cancel": free(row, "cancel"),
-        **{name: hour(row[column]) for name, column in CLOCKS.items()},
-    }
-
-
-CLOCKS = {
-    "out_hour": "out_departure",
-    "back_hour": "back_departure",
-    "out_arrival_hour": "out_arrival",
-    "back_arrival_hour": "back_arrival",
-}
-
-
-def hour(minutes: int | None) -> float | None:
-    return None if minutes is None else minutes % 1440 / 60
-
-
-def bags(row: Row, leg: str) -> int | None:
-    pieces: int | None = row[f"{leg}_bags"]
-    return pieces if pieces is None or row[f"{leg}_bags_kg"] != 1 else min(pieces, 1)
-
-
-def free(row: Row, action: str) -> bool | None:
-    costs = known([row[f"{action}_fee"], row[f"{action}_percent"]])
-    allowed = row[f"{action}_allowed"]
-    if allowed == 0 or any(cost > 0 for cost in costs):
-        return False
-    return True if allowed == 1 and costs else None
-
-
-def log_ratio(value: Any, values: Sequence[Any]) -> float | None:
-    return None if value is None else math.log(max(value, 1) / max(min(known(values)), 1))
-
-
-def flights(row: Row) -> tuple[Any, ...]:
-    names = ("departure", "arrival", "carrier", "flight")
-    return tuple(row[f"{leg}_{name}"] for leg in ("out", "back") for name in names)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_every_attribute_is_what_the_oracle_says(seed: int) -> None:
-    searches = draw_searches(seed, count=40)
-    table = add_attributes(searches.options)
-    expected = [row for _, options in by_session(searches) for row in expect_traits(options)]
-    for name in expected[0]:
-        assert_column(table[name], [row[name] for row in expected])
-    assert_frame_equal(table.select(searches.options.columns), searches.options)
 
 
 # --- slices ---

@@ -7,18 +7,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from competitions.flight.features.booking_history import TARIFF_LIFTS, build_history, collect_bookings
+from competitions.flight.features.booking_history import build_history, collect_bookings
 from competitions.flight.features.build import build_features
 from competitions.flight.split import DAY_MS, take_snapshots
-from tests.unit.flight.features.test_history_features import compare, find_rows
+from tests.unit.flight.features.test_history_features import compare
 from tests.unit.flight.flight_world import (
     START,
     Row,
     Search,
     assert_column,
-    by_session,
-    draw_searches,
-    known,
     make_searches,
     option,
     search,
@@ -145,64 +142,6 @@ def test_searches_do_not_see_each_other() -> None:
     assert_column(table["coded_share"], [0, 1, 1])
     assert_column(table["price_to_uncoded"], [0, None, None])
     assert_column(table["rank_of_coded"], [None, 0.5, 1])
-
-
-# --- an oracle ---
-
-
-def expect_beside(session: Row, options: Sequence[Row]) -> list[Row]:
-    coded = [row for row in options if row["coded"]]
-    prices = known([row["price"] for row in coded])
-    others = known([row["price"] for row in options if not row["coded"]])
-    carriers = set(known([row["out_carrier"] for row in coded]))
-    made = []
-    for row in options:
-        price = row["price"]
-        ranked = row["coded"] and price is not None
-        below = sum(other < price for other in prices) if ranked else 0
-        made.append(
-            {
-                "coded": row["coded"],
-                "coded_share": len(coded) / len(options),
-                "only_coded_carrier": row["coded"] and len(carriers) == 1,
-                "price_to_coded": math.log(price / min(prices)) if price and prices else None,
-                "price_to_uncoded": math.log(price / min(others)) if price and others else None,
-                "rank_of_coded": (below + (1 + prices.count(price)) / 2) / len(coded) if ranked else None,
-                "with_access": None if row["access_tp"] is None else row["coded"] * row["access_tp"],
-                "with_vip": row["coded"] and session["vip"],
-            }
-        )
-    return made
-
-
-def expect_past(session: Row, options: Sequence[Row], lifts: dict[str, Any]) -> list[Row]:
-    made = []
-    for row in options:
-        values: Row = {}
-        for name, key in TARIFF_LIFTS.items():
-            met = lifts[name].get(tuple((session | row)[column] for column in ("snapshot", *key)), {})
-            values |= {name: met.get("lift", 0), f"{name}_times": met.get("times", 0)}
-        made.append(values)
-    most = max(values["company_tariff_times"] for values in made)
-    return [values | {"usual": most > 0 and values["company_tariff_times"] == most} for values in made]
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_every_feature_is_what_the_oracle_says(seed: int) -> None:
-    searches = draw_searches(seed, count=60, longest=6)
-    moments = [START + day * DAY_MS for day in (9, 20)] * 30
-    snapshots = take_snapshots(searches.sessions, searches.sessions.select("session", until=pl.Series(moments)))
-    past = build_history(collect_bookings(searches), snapshots)
-    lifts = find_rows(past.lifts, dict(TARIFF_LIFTS))
-    expected: list[Row] = []
-    for number, (session, options) in enumerate(by_session(searches)):
-        late = expect_past(session | {"snapshot": number % 2}, options, lifts)
-        expected += [one | two for one, two in zip(expect_beside(session, options), late, strict=True)]
-    table = build_features(searches, 0, 60, snapshots.assigned, past, ["tariff"])
-    by_hand = {"tariff_with_free_exchange", "tariff_with_free_cancel"}
-    assert set(table.columns) - by_hand == {f"tariff_{name}" for name in expected[0]}
-    for name in expected[0]:
-        assert_column(table[f"tariff_{name}"], [row[name] for row in expected])
 
 
 def test_a_log_without_codes_has_the_same_columns() -> None:

@@ -196,13 +196,6 @@ def test_rows_of_a_session_that_stand_apart_are_brought_together_in_file_order(t
     assert [(note.what, note.rows) for note in searches.notes] == [("sessions whose rows do not stand together", 3)]
 
 
-def test_many_interleaved_sessions_keep_the_order_of_the_file(tmp_path: Path) -> None:
-    rows = [option(i, f"s{i % 7}", selected=int(i < 7)) for i in range(350)]
-    options = reader.read_searches(write_train(tmp_path, rows), CODES, labelled=True).options
-    assert options["session"].to_list() == [session for session in range(7) for _ in range(50)]
-    assert options["row"].to_list() == [i for session in range(7) for i in range(session, 350, 7)]
-
-
 def test_row_groups_leave_no_trace(tmp_path: Path) -> None:
     rows = [option(i, f"s{i // 7}", totalPrice=1.0 + i, selected=int(i % 7 == 3)) for i in range(70)]
     whole = reader.read_searches(write_train(tmp_path, rows), CODES, labelled=True)

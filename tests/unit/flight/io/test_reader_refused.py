@@ -5,14 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 
 from common.engine.errors import UserError
 from competitions.flight.io import reader
 from competitions.flight.io.schema import LAYOUT, SELECTED, TRAIN
-from tests.unit.flight.flight_rows import CODES, option, table, two_sessions, write_train
+from tests.unit.flight.flight_rows import CODES, table, two_sessions, write_train
 
 
 def refusal(path: Path, labelled: bool = True) -> str:
@@ -49,15 +48,6 @@ def test_a_damaged_file(tmp_path: Path, damage: Callable[[bytes], bytes]) -> Non
     assert "cannot be read as a parquet file" in refusal(path)
     with pytest.raises(UserError, match=r"cannot be read as a parquet file.*download it again"):
         reader.learn_codes(path)
-
-
-def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"train\.parquet is missing from"):
-        reader.read_searches(tmp_path / TRAIN, CODES, labelled=True)
-
-
-def test_a_file_without_rows(tmp_path: Path) -> None:
-    assert "has columns and no rows" in refuse_frame(tmp_path, table([]))
 
 
 # --- columns ---
@@ -131,11 +121,6 @@ def test_a_repeated_id(tmp_path: Path, ids: tuple[int, int, int], rows: str) -> 
     assert f"the Id {ids[2]} is on the rows {rows}" in refusal(path)
 
 
-def test_ids_in_any_order_are_no_fault(tmp_path: Path) -> None:
-    path = write_train(tmp_path, two_sessions(r0={"Id": 9}, r1={"Id": -4}, r2={"Id": 3}))
-    assert reader.read_searches(path, CODES, labelled=True).options.height == 3
-
-
 @pytest.mark.parametrize("name", ["companyID", "profileId"])
 def test_an_identifier_beyond_the_narrow_type(tmp_path: Path, name: str) -> None:
     path = write_train(tmp_path, two_sessions(r2={name: 2**31}))
@@ -152,28 +137,6 @@ def test_selected_neither_0_nor_1(tmp_path: Path, value: int | None) -> None:
 def test_no_session_to_learn_from(tmp_path: Path, values: tuple[int, int, int]) -> None:
     path = write_train(tmp_path, two_sessions(**{f"r{i}": {SELECTED: value} for i, value in enumerate(values)}))
     assert "no session has exactly one booked option" in refusal(path)
-
-
-def test_flipped_bits_end_in_one_sentence(tmp_path: Path) -> None:
-    draw = np.random.default_rng(5)
-    rows = [
-        option(row, f"s{row // 20}", selected=int(row % 20 == 3), taxes=float(draw.integers(1, 500)))
-        | dict.fromkeys(name for name in ("sex", "totalPrice", "legs0_duration") if draw.random() < 0.3)
-        for row in range(1500)
-    ]
-    path = write_train(tmp_path, rows)
-    sound = path.read_bytes()
-    refused = 0
-    for _ in range(60):
-        damaged = bytearray(sound)
-        for _ in range(draw.choice([1, 8, 64])):
-            damaged[draw.integers(len(sound))] ^= 1 << int(draw.integers(8))
-        path.write_bytes(damaged)
-        try:
-            reader.read_searches(path, reader.learn_codes(path), labelled=True)
-        except UserError as error:
-            refused += "\n" not in str(error)
-    assert refused > 10
 
 
 def test_a_panic_of_the_library_is_a_user_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

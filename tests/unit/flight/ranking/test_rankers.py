@@ -19,14 +19,12 @@ from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
 from competitions.flight.plan import Features, Plan, make_plan
 from competitions.flight.ranking import rankers
-from competitions.flight.ranking.cross_validation import CrossFit
+from competitions.flight.ranking.cross_validation import CrossFit, cross_fit
 from competitions.flight.ranking.rankers import (
     Choice,
     choose_features,
-    cross_fit_ranker,
     list_blocks,
     list_recipes,
-    make_baseline,
     make_recipe,
     measure_likelihood,
     stack_scores,
@@ -51,7 +49,7 @@ def plan_for(*overrides: str) -> tuple[FlightConfig, Plan]:
 
 
 def test_a_recipe_has_the_plans_settings_and_the_chosen_features() -> None:
-    config, plan = plan_for("rank.rounds=9", "seed=4", "rank.models=['logit', 'lightgbm_softmax']")
+    config, plan = plan_for("rank.rounds=9", "seed=4", "rank.models=['lightgbm_softmax']")
     plan = replace(plan, parameters={"lightgbm_softmax": {"num_leaves": 5}}, patience=3, seeds=7)
     expected = Recipe(
         "lightgbm_softmax",
@@ -68,43 +66,20 @@ def test_a_recipe_has_the_plans_settings_and_the_chosen_features() -> None:
     assert make_recipe(config, plan, "lightgbm_softmax", CHOSEN) == expected
     given = make_recipe(config, plan, "lightgbm_softmax", Features("other", ("pair",)), {"num_leaves": 2})
     assert given == replace(expected, parameters={"num_leaves": 2}, blocks=("pair",), base_margin=None)
-    assert make_recipe(config, plan, "logit", CHOSEN).seeds == 1  # every seed would give the same weights
 
 
-@pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost_pairwise", "logit", "catboost_yetirank"])
-def test_a_model_that_is_not_blended_has_its_parameters_decided_too(kind: str) -> None:
-    """The baseline may name a model that is not among those of the blend."""
-    config, plan = plan_for("rank.models=['catboost_softmax']")
-    parameters = make_recipe(config, plan, kind, CHOSEN).parameters
-    assert parameters.keys() == config.rank.parameters_of(kind).keys()
-    assert "auto" not in parameters.values()
-
-
-def test_the_baseline_is_a_plain_fit_on_its_own_blocks() -> None:
-    config, plan = plan_for("rank.rounds=9", "rank.seeds=3", "rank.patience=4", "seed=2")
-    parameters = config.rank.parameters_of(config.baseline.model)
-    expected = Recipe(config.baseline.model, parameters, 9, 4, 2, cutoff=3, blocks=("public",))
-    assert make_baseline(config, plan) == expected
-
-
-@pytest.mark.parametrize("fit", [False, True])
-def test_the_models_come_first_and_the_baseline_where_it_is_asked_for(fit: bool) -> None:
-    config, plan = plan_for(f"baseline.fit={str(fit).lower()}")
-    recipes = list_recipes(config, plan, Choice(CHOSEN, {}))
-    assert list(recipes) == [*config.rank.models, *(["baseline"] if fit else [])]
-    for kind in config.rank.models:
-        assert recipes[kind] == make_recipe(config, plan, kind, CHOSEN)
-    if fit:
-        assert recipes["baseline"] == make_baseline(config, plan)
-
-
-def test_blocks_are_built_once_each_for_all_that_may_be_chosen() -> None:
+def test_the_models_come_first_then_the_baseline_a_plain_fit_on_its_own_block() -> None:
+    fits = ("rank.rounds=9", "rank.seeds=3", "rank.patience=4", "seed=2")
     sets = (Features("a", ("core", "pair")), Features("b", ("pair", "lift")))
-    config, plan = plan_for("baseline.blocks=['public', 'core']")
-    plan = replace(plan, features=sets)
-    assert list_blocks(config, plan) == ["core", "pair", "lift"]
-    config = COMPETITION.load_config(["baseline.blocks=['public', 'core']", "baseline.fit=true"])
-    assert list_blocks(config, plan) == ["core", "pair", "lift", "public"]
+    for asked in (False, True):
+        config, plan = plan_for(f"baseline.fit={str(asked).lower()}", *fits)
+        recipes = list_recipes(config, plan, Choice(CHOSEN, {}))
+        assert list(recipes) == [*config.rank.models, *(["baseline"] if asked else [])]
+        assert all(recipes[kind] == make_recipe(config, plan, kind, CHOSEN) for kind in config.rank.models)
+        blocks = list_blocks(config, replace(plan, features=sets))
+        assert blocks == ["core", "pair", "lift", *(["public"] if asked else [])]  # each once
+    parameters = {"loss_function": "YetiRank", "learning_rate": 0.1, "depth": 6}
+    assert recipes["baseline"] == Recipe("catboost_yetirank", parameters, 9, 4, 2, cutoff=3, blocks=("public",))
 
 
 # --- features are chosen on validation ---
@@ -124,8 +99,7 @@ def plant(queries: int, seed: int, sign: float = 1.0) -> RankingDataset:
 
 
 def fold(train: RankingDataset, valid: RankingDataset) -> FoldData:
-    queries = len(valid.group_sizes)
-    return FoldData(train, valid, np.arange(len(valid.labels), dtype=np.uint64), np.arange(queries))
+    return FoldData(train, valid, np.arange(len(valid.group_sizes)))
 
 
 RECIPE = Recipe("logit", {"l2": 0.01}, 30, 0, 0, cutoff=3)
@@ -135,7 +109,7 @@ MISLED = fold(plant(80, 3), plant(30, 4, sign=-1.0))  # what was learned is the 
 
 
 def choose(folds: list[FoldData], count: int) -> Choice:
-    return choose_features([PLAIN, MORE], [cross_fit_ranker(recipe, folds) for recipe in RECIPES], folds, count)
+    return choose_features([PLAIN, MORE], [cross_fit(recipe, folds) for recipe in RECIPES], folds, count)
 
 
 @pytest.mark.parametrize(("judged", "best"), [(TOLD, MORE), (MISLED, PLAIN)])
@@ -145,7 +119,7 @@ def test_the_likelier_set_of_features_is_chosen(judged: FoldData, best: Features
     assert list(choice.likelihoods) == ["plain", "more"]
     assert choice.likelihoods["plain"] == pytest.approx(np.log(1 / 4), abs=0.1)  # noise is worth nothing
     for features, recipe in zip((PLAIN, MORE), RECIPES, strict=True):
-        expected = measure_likelihood(cross_fit_ranker(recipe, [judged]).scores, [judged])
+        expected = measure_likelihood(cross_fit(recipe, [judged]).scores, [judged])
         assert choice.likelihoods[features.name] == pytest.approx(expected)
 
 
@@ -175,15 +149,6 @@ def test_the_likelihood_is_the_mean_over_the_sessions_of_all_folds() -> None:
 
 
 # --- scores ---
-
-
-def test_a_ranker_is_fitted_on_each_folds_training_rows_and_scores_the_rest() -> None:
-    recipe = replace(RECIPE, blocks=("core", "pair"))
-    cross = cross_fit_ranker(recipe, [TOLD, MISLED])
-    for judged, ranker, scores in zip((TOLD, MISLED), cross.rankers, cross.scores, strict=True):
-        alone = gbdt.fit(recipe, judged.train)
-        np.testing.assert_allclose(scores, gbdt.predict(alone, judged.valid.features))
-        np.testing.assert_allclose(scores, gbdt.predict(ranker, judged.valid.features))
 
 
 def test_scores_of_all_folds_stand_one_after_the_other_with_a_column_for_each_ranker() -> None:

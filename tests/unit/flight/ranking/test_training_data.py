@@ -13,7 +13,6 @@ from common.learning.dataset import RankingDataset, to_matrix
 from competitions.flight.config import SampleSettings
 from competitions.flight.features.booking_history import LOOK_BACK, History, collect_bookings
 from competitions.flight.features.build import build_features
-from competitions.flight.features.option_attributes import mark_flights
 from competitions.flight.io.reader import Searches
 from competitions.flight.ranking import training_data
 from competitions.flight.ranking.training_data import (
@@ -22,9 +21,9 @@ from competitions.flight.ranking.training_data import (
     TrainingData,
     build_histories,
     build_training_data,
+    cap_sessions,
     hide_values,
     mark_options,
-    plan_sessions,
 )
 from competitions.flight.split import DAY_MS, Snapshots, Split, split_by_time, split_folds
 from tests.unit.flight.flight_world import START, draw_searches, make_searches, option, search
@@ -42,24 +41,7 @@ def sample(negatives: int = 50, rows: int = 1_000_000, missing: float = 0.0) -> 
     return SampleSettings(negatives=negatives, rows=rows, missing_share=missing)
 
 
-def plan(*cases: tuple[int, float, str], **settings: int) -> list[str]:
-    """The planned roles of sessions of (size, day, role)."""
-    sessions = make_searches(*(search(*[option()] * size, day=day) for size, day, _ in cases)).sessions
-    roles = pl.DataFrame({"session": range(len(cases)), "role": [role for *_, role in cases]}).cast(
-        {"session": pl.Int32}
-    )
-    planned = plan_sessions(sessions, roles, sample(**settings))
-    assert planned["session"].to_list() == list(range(len(cases)))
-    assert planned["size"].to_list() == [size for size, *_ in cases]
-    return planned["role"].to_list()
-
-
-# --- the plan ---
-
-
-def test_one_option_is_nothing_to_learn_from_but_may_validate() -> None:
-    cases = [(1, 0.0, "train"), (2, 1.0, "train"), (1, 2.0, "valid"), (3, 0.0, "unused")]
-    assert plan(*cases) == ["unused", "train", "valid", "unused"]
+# --- which sessions ---
 
 
 @pytest.mark.parametrize(
@@ -67,29 +49,25 @@ def test_one_option_is_nothing_to_learn_from_but_may_validate() -> None:
     [(1_000, (1, 1, 1, 1)), (15, (1, 1, 1, 1)), (12, (1, 0, 1, 1)), (8, (1, 0, 0, 1)), (4, (0, 0, 0, 1))],
 )
 def test_where_rows_are_capped_the_latest_sessions_are_taken(rows: int, kept: tuple[int, ...]) -> None:
-    """Days 2, 0, 1, 3 with 4, 3, 4 and 4 rows to draw; validation and one-option sessions cost nothing."""
-    cases = [(5, 2.0, "train"), (3, 0.0, "train"), (4, 1.0, "train"), (9, 3.0, "train")]
-    others = [(90, 1.5, "valid"), (1, 1.5, "train"), (80, 1.5, "unused")]
-    roles = plan(*cases, *others, negatives=3, rows=rows)
-    assert [int(role == "train") for role in roles[:4]] == list(kept)
-    assert roles[4:] == ["valid", "unused", "unused"]
+    """Days 2, 0, 1, 3 with 4, 3, 4 and 4 rows to draw; one-option sessions and those that do not learn cost nothing."""
+    cases = [(5, 2.0), (3, 0.0), (4, 1.0), (9, 3.0), (1, 1.5), (90, 1.5)]
+    sessions = make_searches(*(search(*[option()] * size, day=day) for size, day in cases)).sessions
+    learns = np.array([True] * 5 + [False])
+    assert cap_sessions(sessions, learns, sample(negatives=3, rows=rows)).tolist() == [*map(bool, kept), False, False]
 
 
 def test_of_sessions_at_one_time_the_last_in_the_file_is_taken() -> None:
-    assert plan((4, 0, "train"), (4, 0, "train"), (4, 0, "train"), rows=8) == ["unused", "train", "train"]
+    sessions = make_searches(*[search(*[option()] * 4)] * 3).sessions
+    assert cap_sessions(sessions, np.ones(3, bool), sample(rows=8)).tolist() == [False, True, True]
 
 
 # --- the draw ---
 
 
-def roles_of(searches: Searches, role: str = "train") -> pl.DataFrame:
-    return searches.sessions.select("session", "size", "booked", role=pl.lit(role))
-
-
 def test_the_booked_option_is_always_drawn_with_so_many_others_at_most() -> None:
     searches = make_searches(*(search(*[option()] * size, booked=size - 1) for size in (1, 2, 3, 4, 9) * 20))
-    marked = mark_options(searches.options, roles_of(searches), 3, np.random.default_rng(0))
-    assert marked.columns == ["session", "role", "size", "label", "drawn"]
+    marked = mark_options(searches.options, searches.sessions, 3, np.random.default_rng(0))
+    assert marked.columns == ["session", "label", "drawn"]
     per_session = marked.group_by("session", maintain_order=True).agg(
         pl.col("drawn").sum(), booked=(pl.col("label") * pl.col("drawn")).sum(), labels=pl.col("label").sum()
     )
@@ -99,7 +77,7 @@ def test_the_booked_option_is_always_drawn_with_so_many_others_at_most() -> None
 
 def test_the_label_stands_at_the_position_that_was_booked() -> None:
     searches = make_searches(*(search(*[option()] * 3, booked=booked) for booked in (2, 0, None)))
-    marked = mark_options(searches.options, roles_of(searches), 50, np.random.default_rng(0))
+    marked = mark_options(searches.options, searches.sessions, 50, np.random.default_rng(0))
     assert marked["label"].to_list() == [0, 0, 1, 1, 0, 0, 0, 0, 0]
     assert marked.schema["label"] == pl.Float32
     assert marked["drawn"].all()
@@ -108,7 +86,7 @@ def test_the_label_stands_at_the_position_that_was_booked() -> None:
 def test_the_others_are_drawn_evenly_and_anew_in_each_session() -> None:
     count = 3_000
     searches = make_searches(*[search(*[option()] * 6, booked=2)] * count)
-    marked = mark_options(searches.options, roles_of(searches), 2, np.random.default_rng(1))
+    marked = mark_options(searches.options, searches.sessions, 2, np.random.default_rng(1))
     drawn = marked["drawn"].to_numpy().reshape(count, 6)
     share, error = drawn.mean(axis=0), (0.4 * 0.6 / count) ** 0.5
     assert share[2] == 1
@@ -215,7 +193,6 @@ def test_with_room_for_all_every_row_stands_in_the_files_order(
         check_rows(searches, rows.train, pick(searches, IS_TRAIN, fold.roles, 1), whole)
         judged = pick(searches, IS_VALID, fold.roles, 0)
         check_rows(searches, rows.valid, judged, whole)
-        assert rows.flights.tolist() == mark_flights(searches.options).filter(judged).to_list()
         assert rows.sessions.tolist() == searches.options.filter(judged)["session"].unique().sort().to_list()
 
 
@@ -224,7 +201,6 @@ def test_the_folds_are_joined_one_after_the_other(searches: Searches, split: Spl
     first, second = data.folds
     np.testing.assert_array_equal(data.valid.features, np.vstack([first.valid.features, second.valid.features]))
     assert data.valid_sessions.tolist() == [*first.sessions, *second.sessions]
-    assert data.flights.tolist() == [*first.flights, *second.flights]
     assert len(data.valid_sessions) == len(data.valid.group_sizes)
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Callable
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import cast
@@ -11,11 +10,11 @@ from typing import cast
 import numpy as np
 import pytest
 
-from competitions.flight.simulator import choice_model, offers, oracle, screening, simulate
-from competitions.flight.simulator.choice_model import WEIGHTS, Bookings, OwnProbabilities
-from competitions.flight.simulator.geography import CARRIERS, Bools, Floats, hashed, hashed_normal, sizes_at
+from competitions.flight.simulator import choice_model, offers, oracle, simulate
+from competitions.flight.simulator.choice_model import WEIGHTS, Bookings
+from competitions.flight.simulator.geography import CARRIERS, Floats, hashed, hashed_normal, sizes_at
 from competitions.flight.simulator.offers import Options
-from competitions.flight.simulator.population import Law, SimulationState, draw_state
+from competitions.flight.simulator.population import SimulationState, draw_state
 from competitions.flight.simulator.travellers import loyalty_names
 from competitions.flight.simulator.writer import Chunk
 
@@ -126,53 +125,6 @@ def test_the_cheapest_fare_is_that_of_the_same_flights() -> None:
     assert choice_model.cheapest_fares(cast(Options, options)).tolist() == [3, 3, 3, 2, 6, 6]
 
 
-def share_booked(chunks: list[Chunk], law: OwnProbabilities, marked: Callable[[Chunk], Bools]) -> float:
-    """The expected share of the bookings, twins aside, that are marked options."""
-    probabilities, marks = [], []
-    for chunk in chunks:
-        choices = choice_model.list_choices(chunk.state, chunk.part, chunk.options)
-        probabilities.append(law(chunk.state, choices, chunk.options, chunk.rules))
-        marks.append(marked(chunk)[choices.row])
-    probability = np.concatenate(probabilities)
-    return float(probability[np.concatenate(marks)].sum() / probability.sum())
-
-
-@pytest.mark.parametrize("law", Law)
-def test_corporate_fares_are_to_the_taste_of_companies_under_both_laws(
-    chunks: list[Chunk], monkeypatch: pytest.MonkeyPatch, law: Law
-) -> None:
-    def booked() -> float:
-        return share_booked(chunks[:2], simulate.LAWS[law], lambda chunk: chunk.rules.tariff >= 0)
-
-    liked = booked()
-    monkeypatch.setitem(WEIGHTS if law is Law.LOGIT else screening.WEIGHTS, "tariff", 0.0)
-    assert liked > booked() + 0.01
-
-
-def test_the_cheapest_of_the_same_flights_is_booked_the_more_the_less_a_dearer_fare_is_worth(
-    chunks: list[Chunk], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def is_cheapest(chunk: Chunk) -> Bools:
-        cheapest: Bools = chunk.options.price == choice_model.cheapest_fares(chunk.options)
-        return cheapest
-
-    shares = []
-    for weight in (0.0, 1.0, 4.0):
-        monkeypatch.setitem(WEIGHTS, "dearer", weight)
-        shares.append(share_booked(chunks[:2], choice_model.choose_by_logit, is_cheapest))
-    assert shares[0] + 0.1 < shares[1] < shares[2] - 0.05
-
-
-def test_about_half_of_the_rows_have_a_tariff() -> None:
-    """.491 of the host's train rows."""
-    state = draw_state(sizes_at(0.05), SEED)
-    rows = []
-    for part in simulate.list_parts(state, test=False):
-        chunk = simulate.make_chunk(state, part)
-        rows.append(chunk.rules.tariff[chunk.bookings.row] >= 0)
-    assert abs(np.concatenate(rows).mean() - 0.491) < 0.06
-
-
 def test_bookings_are_drawn_by_their_chances(chunks: list[Chunk]) -> None:
     probability = np.concatenate([chunk.bookings.probability for chunk in chunks])
     booked = np.zeros(len(probability))
@@ -193,44 +145,6 @@ def test_draw_inverts_the_distribution() -> None:
     assert choice_model.draw(probability, first, np.array([0.1, 0.5, 0.59])).tolist() == [0, 0, 0]
     assert choice_model.draw(probability, first, np.array([0.21, 0.0, 0.61])).tolist() == [1, 0, 1]
     assert choice_model.draw(probability, first, np.array([0.999, 0.999, 0.999])).tolist() == [2, 0, 1]
-
-
-def test_twins_mostly_follow(state: SimulationState, chunks: list[Chunk]) -> None:
-    same = []
-    for chunk in chunks:
-        joined = np.flatnonzero(
-            state.sessions.joined[chunk.part] & ~np.append(True, state.sessions.joined[chunk.part][:-1])
-        )
-        same += (chunk.bookings.booked[joined] == chunk.bookings.booked[joined - 1]).tolist()
-    assert len(same) > 100
-    assert 0.8 < np.mean(same) < 0.98
-
-
-def scores(bookings: list[Bookings]) -> dict[str, float]:
-    return oracle.summarise([oracle.rank_sessions(one, np.arange(len(one.booked))) for one in bookings]).hit_rate
-
-
-def rank_by(chunks: list[Chunk], change: str) -> dict[str, float]:
-    """HitRate of another ranking than the oracle's on the same bookings."""
-    rng = np.random.default_rng(1)
-    made = []
-    for chunk in chunks:
-        bookings, price = chunk.bookings, chunk.options.price[chunk.bookings.row]
-        score = (
-            -price
-            if change == "price"
-            else np.log(bookings.probability) + rng.normal(0, 1.0, len(bookings.probability))
-        )
-        made.append(dataclasses.replace(bookings, probability=score))
-    return scores(made)
-
-
-def test_the_oracle_beats_price_and_any_perturbed_order(chunks: list[Chunk]) -> None:
-    best = scores([chunk.bookings for chunk in chunks])
-    for change, margin in (("price", 0.25), ("noise", 0.03)):
-        other = rank_by(chunks, change)
-        assert all(best[cut] > other[cut] for cut in ("1", "3", "5", "10"))
-        assert best["3"] > other["3"] + margin
 
 
 def test_the_oracle_scores_what_the_choice_model_expects(state: SimulationState, chunks: list[Chunk]) -> None:

@@ -164,13 +164,6 @@ def chunks() -> list[Chunk]:
     return [simulate.make_chunk(state, part) for state in states for part in simulate.list_parts(state, test=True)]
 
 
-def test_probabilities_are_positive_and_sum_to_one(chunks: list[Chunk]) -> None:
-    for chunk in chunks:
-        assert (chunk.bookings.probability > 0).all()
-        sums = np.add.reduceat(chunk.bookings.probability, chunk.bookings.first[:-1])
-        np.testing.assert_allclose(sums, 1.0)
-
-
 def test_the_way_back_has_a_window_and_stops_of_its_own(chunks: list[Chunk]) -> None:
     chunk = chunks[0]
     state, options = chunk.state, chunk.options
@@ -189,17 +182,6 @@ def test_the_way_back_has_a_window_and_stops_of_its_own(chunks: list[Chunk]) -> 
     np.testing.assert_array_equal(stops, segments <= MOST_SEGMENTS)
 
 
-def test_twins_are_a_mixture_of_the_first_and_their_own(chunks: list[Chunk]) -> None:
-    chunk = chunks[0]
-    choices = choice_model.list_choices(chunk.state, chunk.part, chunk.options)
-    own = screening.choose_by_screening(chunk.state, choices, chunk.options, chunk.rules)
-    joined, first = choices.sessions.joined, choices.first
-    (twin, *_) = np.flatnonzero(joined & ~np.append(True, joined[:-1])).tolist()
-    before, mine = (own[first[at] : first[at + 1]] for at in (twin - 1, twin))
-    expected = choice_model.COPY * before + (1 - choice_model.COPY) * mine
-    np.testing.assert_allclose(chunk.bookings.probability[first[twin] : first[twin + 1]], expected)
-
-
 def test_the_oracle_ranks_by_the_probabilities_and_scores_what_they_expect(chunks: list[Chunk]) -> None:
     ranks = [oracle.rank_sessions(one.bookings, one.state.sessions.search[one.part]) for one in chunks]
     for chunk, ranked in zip(chunks, ranks, strict=True):
@@ -213,19 +195,6 @@ def test_the_oracle_ranks_by_the_probabilities_and_scores_what_they_expect(chunk
     for cut in ("1", "3", "5", "10"):
         assert abs(made.hit_rate[cut] - made.expected[cut]) < 4 * made.standard_error[cut]
     assert 0.6 < made.expected["3"] < 0.68
-
-
-def test_the_booked_option_is_seldom_the_cheapest_and_mostly_within_the_screens(chunks: list[Chunk]) -> None:
-    cheapest, inside = [], []
-    for chunk in chunks:
-        choices = choice_model.list_choices(chunk.state, chunk.part, chunk.options)
-        first, price = choices.first, chunk.options.price[choices.row]
-        booked, large = first[:-1] + chunk.bookings.booked, np.diff(first) > 10
-        cheapest.append((price[booked] == np.minimum.reduceat(price, first[:-1]))[large])
-        left = screening.apply_screens(screening.list_screens(chunk.state, choices, chunk.options), first)
-        inside.append(left[booked][large & ~choices.sessions.joined])
-    assert np.concatenate(cheapest).mean() < 0.2
-    assert np.concatenate(inside).mean() > 1 - 2 * LAPSE
 
 
 # --- the files ---

@@ -9,28 +9,14 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
+from competitions.flight.io.schema import LAYOUT, SELECTED
 from competitions.flight.simulator import geography, simulate
 from competitions.flight.simulator.population import draw_state
+from tests.unit.flight.flight_rows import HOST_DTYPES
 
 SCALE, SEED = 0.02, 29
-SEGMENT_FIELDS = (
-    "aircraft_code",
-    "arrivalTo_airport_city_iata",
-    "arrivalTo_airport_iata",
-    "baggageAllowance_quantity",
-    "baggageAllowance_weightMeasurementType",
-    "cabinClass",
-    "departureFrom_airport_iata",
-    "duration",
-    "flightNumber",
-    "marketingCarrier_code",
-    "operatingCarrier_code",
-    "seatsAvailable",
-)
-REALS = ("_quantity", "_weightMeasurementType", "cabinClass", "seatsAvailable", "Amount", "percentage", "statusInfos",
-         "isAccessTP", "taxes", "totalPrice")  # fmt: skip
-INTEGERS = ("Id", "companyID", "corporateTariffCode", "nationality", "pricingInfo_passengerCount", "profileId",
-            "selected", "__index_level_0__")  # fmt: skip
+
+
 TRIP = ["legs0_departureAt", "legs0_arrivalAt", "legs1_departureAt", "legs1_arrivalAt", "legs0_segments0_flightNumber",
         "legs1_segments0_flightNumber", "legs0_segments1_flightNumber", "legs1_segments1_flightNumber"]  # fmt: skip
 
@@ -51,38 +37,12 @@ def test(made: simulate.Simulation) -> pl.DataFrame:
     return pl.read_parquet(made.test)
 
 
-def expected_schema(labelled: bool) -> dict[str, pl.DataType]:
-    names = ["Id", "bySelf", "companyID", "corporateTariffCode", "frequentFlyer", "nationality", "isAccess3D", "isVip"]
-    for leg in "01":
-        names += [f"legs{leg}_{field}" for field in ("arrivalAt", "departureAt", "duration")]
-        names += [f"legs{leg}_segments{segment}_{field}" for segment in "0123" for field in SEGMENT_FIELDS]
-    names += [f"miniRules{rule}_{field}" for rule in "01" for field in ("monetaryAmount", "percentage", "statusInfos")]
-    names += [
-        "pricingInfo_isAccessTP",
-        "pricingInfo_passengerCount",
-        "profileId",
-        "ranker_id",
-        "requestDate",
-        "searchRoute",
-    ]
-    names += ["sex", "taxes", "totalPrice"] + ["selected"] * labelled + ["__index_level_0__"]
-
-    def dtype(name: str) -> pl.DataType:
-        if name in INTEGERS:
-            return pl.Int64()
-        if name in ("bySelf", "isAccess3D", "isVip", "sex"):
-            return pl.Boolean()
-        if name == "requestDate":
-            return pl.Datetime("ns")
-        return pl.Float64() if name.endswith(REALS) else pl.String()
-
-    return {name: dtype(name) for name in names}
-
-
 def test_files_have_the_columns_and_types_of_the_host(train: pl.DataFrame, test: pl.DataFrame) -> None:
-    assert (train.width, test.width) == (127, 126)
-    assert list(train.schema.items()) == list(expected_schema(True).items())
-    assert list(test.schema.items()) == list(expected_schema(False).items())
+    expected = {name: HOST_DTYPES[kind] for name, kind in LAYOUT.items()}
+    assert list(train.schema.items()) == list(expected.items())
+    del expected[SELECTED]
+    assert list(test.schema.items()) == list(expected.items())
+    assert (train.group_by("ranker_id").agg(pl.col(SELECTED).sum())[SELECTED] == 1).all()
 
 
 def test_strings_have_the_forms_of_the_host(train: pl.DataFrame) -> None:
@@ -177,12 +137,6 @@ def test_legs_last_as_long_as_their_segments_and_waits(train: pl.DataFrame) -> N
     assert (shift % 60 == 0).all()
     assert {0, 120} <= set(shift.abs())
     assert (shift.abs() <= 12 * 60).all()
-
-
-def test_every_session_has_one_booking(train: pl.DataFrame) -> None:
-    booked = train.group_by("ranker_id").agg(pl.col("selected").sum())["selected"]
-    assert (booked == 1).all()
-    assert set(train["selected"]) == {0, 1}
 
 
 def test_truth_and_sample_match_test(made: simulate.Simulation, test: pl.DataFrame) -> None:
@@ -308,49 +262,15 @@ def test_full_scale_has_the_sessions_of_the_host() -> None:
     assert (sizes.test_sessions, sizes.test_users, sizes.unseen_companies) == (45_231, 18_981, 41)
 
 
-@pytest.mark.parametrize("scale", [0.0, -1.0, 0.0001, 4.5, float("nan"), float("inf")])
-def test_a_scale_out_of_range_is_refused(tmp_path: Path, scale: float) -> None:
-    with pytest.raises(UserError, match="scale is"):
-        simulate.simulate(tmp_path / "raw", scale, 1)
-
-
-def test_a_negative_seed_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="seed is -1"):
-        simulate.simulate(tmp_path / "raw", 0.001, -1)
-
-
-@pytest.mark.parametrize("name", ["notes.txt", "train.parquet"])
-def test_a_folder_with_other_files_is_left_alone(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text("mine")
-    with pytest.raises(UserError, match="no simulation"):
-        simulate.simulate(tmp_path, 0.001, 1)
-    assert [path.name for path in tmp_path.iterdir()] == [name]
-    assert (tmp_path / name).read_text() == "mine"
-
-
-def test_an_earlier_simulation_is_replaced(tmp_path: Path) -> None:
-    simulate.simulate(tmp_path / "raw", 0.0005, 1)
-    made = simulate.simulate(tmp_path / "raw", 0.0005, 2)
-    assert json.loads((made.train.parent / simulate.REPORT).read_text())["seed"] == 2
-    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
-
-
-def test_a_stopped_simulation_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(*_: object) -> None:
-        assert not (tmp_path / "raw").exists()  # train is written by now, under another name
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(simulate, "_write_test", stop)
-    with pytest.raises(KeyboardInterrupt):
-        simulate.simulate(tmp_path / "raw", 0.001, 1)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("inside", ["file", "file/raw"])
-def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, inside: str) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot be written"):
-        simulate.simulate(tmp_path / inside, 0.001, 1)
+@pytest.mark.parametrize(
+    ("scale", "seed", "said"),
+    [(0.0001, 1, "scale is"), (4.5, 1, "scale is"), (float("nan"), 1, "scale is"), (0.001, -1, "seed is -1")],
+)
+def test_a_scale_or_seed_out_of_range_is_refused(tmp_path: Path, scale: float, seed: int, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        simulate.simulate(tmp_path / "raw", scale, seed)
+    with pytest.raises(UserError, match="no finished simulation"):
+        simulate.describe(tmp_path)
 
 
 # How far a measure may be from the host's at this scale, relative; the rest by LEAST below, absolute.
@@ -407,8 +327,3 @@ def test_describe_measures_what_is_in_the_files(made: simulate.Simulation, train
     assert measured["train booked: position 0"] == pytest.approx(first.mean())
     assert measured["train rows: one way"] == pytest.approx(train["legs1_duration"].null_count() / train.height)
     assert measured["train companies"] == train["companyID"].n_unique()
-
-
-def test_describe_needs_a_finished_simulation(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no finished simulation"):
-        simulate.describe(tmp_path)

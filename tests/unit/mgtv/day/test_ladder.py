@@ -8,7 +8,7 @@ import pytest
 
 from competitions.mgtv.day.ladder import rate_videos
 from competitions.mgtv.features.device_history import list_clicks, list_recent
-from competitions.mgtv.models import baselines
+from competitions.mgtv.lab import baselines
 from competitions.mgtv.split import Slates
 from tests.unit.mgtv.mgtv_world import Floats, draw_log, make_day, make_log, make_slates, row
 
@@ -29,7 +29,6 @@ def draw_tastes(seed: int = 0) -> pl.DataFrame:
 
 METHODS: dict[str, Callable[[pl.DataFrame, Slates], Floats]] = {
     "neighbours": baselines.score_neighbours,
-    "factors": lambda log, slates: baselines.score_factors(log, slates, VIDEOS, 0),
 }
 
 

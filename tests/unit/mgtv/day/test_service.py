@@ -1,6 +1,7 @@
 """Devices answered from an export, one at a time: the features, the pick and the rate of the pipeline."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -8,8 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.serving.benchmark import answer_all, ignore
+from common.day.serving.benchmark import Variant, answer_all, ignore
 from common.engine.errors import UserError
+from common.engine.run import Result
 from common.learning.conditional_logit import Logit, fit_logit
 from common.learning.dataset import RankingDataset, to_matrix
 from common.learning.gbdt import Ranker
@@ -17,11 +19,21 @@ from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.config import BLOCKS, CompletionSettings, MgtvConfig
 from competitions.mgtv.day import export
 from competitions.mgtv.day import service as serving
-from competitions.mgtv.features.build import Sources, build
+from competitions.mgtv.features.build import Sources
 from competitions.mgtv.models import click_ranker, completion, decision
 from competitions.mgtv.models.completion import Completion
-from competitions.mgtv.models.dataset import DayFeatures, build_day
-from tests.unit.mgtv.mgtv_world import SETTINGS, draw_comments, draw_log, draw_videos, make_slates, make_sources
+from competitions.mgtv.models.dataset import DayFeatures
+from competitions.mgtv.pipeline import DayModels
+from tests.unit.mgtv.mgtv_world import (
+    SETTINGS,
+    build,
+    build_day,
+    draw_comments,
+    draw_log,
+    draw_videos,
+    make_slates,
+    make_sources,
+)
 from tests.unit.rankers import fit_rows
 
 DAY = 5
@@ -46,7 +58,7 @@ def sources() -> Sources:
 @pytest.fixture(scope="module")
 def day(sources: Sources) -> DayFeatures:
     """The day as the pipeline serves it, with answers and rates drawn."""
-    features, rng = build_day(sources, SLATES, None, SETTINGS, CONFIG.seed), np.random.default_rng(0)
+    features, rng = build_day(sources, SLATES), np.random.default_rng(0)
     labels = np.zeros(len(features.rates), np.float32)
     labels[np.cumsum(features.rows.group_sizes) - 1] = 1
     rows = replace(features.rows, labels=labels)
@@ -62,9 +74,7 @@ def models(day: DayFeatures) -> tuple[list[Ranker], Completion, Logit]:
     ]
     names = tuple(name for name in day.rows.names if not name.startswith("list_"))
     own = day.rows.features[:, [day.rows.names.index(name) for name in names]]
-    settings = CompletionSettings(
-        blocks=BLOCKS, bins=4, grid=41, rows=9999, rounds=8, patience=1, parameters=parameters
-    )
+    settings = CompletionSettings(blocks=BLOCKS, bins=4, rounds=8, patience=1, parameters=parameters)
     fitted = completion.fit(completion.Plays(names, own, day.rates), None, settings, 0)
     scored = RankingDataset(
         ("a", "b"), click_ranker.score(day, rankers).astype(np.float32), day.rows.labels, day.rows.group_sizes
@@ -72,12 +82,18 @@ def models(day: DayFeatures) -> tuple[list[Ranker], Completion, Logit]:
     return rankers, fitted, fit_logit(scored, None, 0.1)
 
 
+def pass_on(ranker: Ranker) -> Ranker:
+    return ranker
+
+
 def write(
     sources: Sources, models: tuple[list[Ranker], Completion, Logit], folder: Path, share: float = 1.0
 ) -> list[pl.DataFrame]:
     rankers, fitted, blend = models
-    subsets = [export.Subset("both", "whole", (0, 1), share, blend)]
-    export.write_export(export.ServedDay(SLATES, rankers, fitted), sources, CONFIG, subsets, folder / "export")
+    both = Variant("both", "whole", rankers=(0, 1), share=share, blend=blend)
+    export.write_tables(SLATES, sources, CONFIG, folder / "export")
+    fits = [Result(ranker.kind, partial(pass_on, ranker)) for ranker in rankers]
+    export.write_models_of_day(DayModels(fits, Result("fitted", lambda: fitted)), [both], folder / "export")
     export.write_requests(SLATES, SLATES.rows["query"].unique(), folder / "requests")
     return serving.read_requests(folder / "requests")
 
@@ -96,7 +112,7 @@ def test_features_of_one_device_are_those_of_the_whole_day(
     requests = write(sources, models, tmp_path)
     service = serving.load(tmp_path / "export", "whole")
     described = pl.concat([service.tables.describe(service.make_slates([request]), ignore) for request in requests])
-    whole = build(sources, SLATES, SETTINGS, CONFIG.seed)
+    whole = build(sources, SLATES)
     assert described.columns == whole.columns
     assert {name.partition("_")[0] for name in described.columns} == {*BLOCKS}
     np.testing.assert_array_equal(to_matrix(described), to_matrix(whole))

@@ -179,16 +179,3 @@ def test_odd_logs_are_refused(tmp_path: Path, log: tuple[str, ...], fault: str) 
         convert(write(tmp_path / "source", log), tmp_path / "out")
     assert fault in str(caught.value)
     assert not (tmp_path / "out").exists()
-
-
-def test_the_folder_the_one_in_it_and_the_one_around_it_will_do(converted: Path, tmp_path: Path) -> None:
-    for source in (tmp_path, tmp_path / "KuaiRand-Pure" / "data"):
-        convert(source, tmp_path / "again")
-        assert (tmp_path / "again" / "truth.csv").read_bytes() == (converted / "truth.csv").read_bytes()
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    write(tmp_path)
-    (tmp_path / "data" / "user_features_pure.csv").unlink()
-    with pytest.raises(UserError, match=r"data/user_features_pure\.csv is missing from .*download KuaiRand-Pure"):
-        convert(tmp_path, tmp_path / "out")

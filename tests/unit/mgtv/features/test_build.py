@@ -10,21 +10,22 @@ import pytest
 
 from common.engine.run import Run
 from competitions.mgtv.config import BLOCKS, FeatureSettings
-from competitions.mgtv.features.build import Sources, build, describe_blocks, find_date
-from competitions.mgtv.models.dataset import build_day
-from competitions.mgtv.split import Slates, draw_slates, look_up_outcome, plan_days
+from competitions.mgtv.features.build import Sources
+from competitions.mgtv.features.comment import find_date
+from competitions.mgtv.pipeline import build_blocks
+from competitions.mgtv.plan import plan_days
+from competitions.mgtv.split import Slates, draw_slates, look_up_outcome
 from tests.unit.mgtv.mgtv_world import (
-    COMMENTS,
     SETTINGS,
     SPLIT,
+    build,
+    build_day,
     date_of,
     draw_comments,
     draw_log,
     draw_videos,
-    make_log,
     make_slates,
     make_sources,
-    row,
 )
 
 DAY = 5
@@ -59,7 +60,7 @@ def sources() -> Sources:
 
 @pytest.fixture(scope="module")
 def features(sources: Sources) -> pl.DataFrame:
-    return build(sources, SLATES, SETTINGS, 0)
+    return build(sources, SLATES)
 
 
 # --- order and names ---
@@ -73,19 +74,19 @@ def test_a_row_for_each_of_the_slates_and_names_that_begin_with_their_block(feat
 
 
 def test_blocks_stand_in_the_order_chosen(sources: Sources, features: pl.DataFrame) -> None:
-    described = build(sources, SLATES, choose("sequence", "device"), 0)
-    assert described.equals(features.select(pl.col("^sequence_.*$"), pl.col("^device_.*$")))
+    described = build(sources, SLATES, choose("comment", "device"))
+    assert described.equals(features.select(pl.col("^comment_.*$"), pl.col("^device_.*$")))
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block != "list"])
 def test_a_block_does_not_depend_on_which_others_are_built(
     block: str, sources: Sources, features: pl.DataFrame
 ) -> None:
-    assert build(sources, SLATES, choose(block), 0).equals(features.select(pl.col(f"^{block}_.*$")))
+    assert build(sources, SLATES, choose(block)).equals(features.select(pl.col(f"^{block}_.*$")))
 
 
 def test_lists_compare_the_videos_alone_where_pairs_are_not_built(sources: Sources, features: pl.DataFrame) -> None:
-    described = build(sources, SLATES, choose("video", "list"), 0)
+    described = build(sources, SLATES, choose("video", "list"))
     assert "list_video_own_click_2d_off" in described.columns
     assert [name for name in described.columns if "pair" in name or "query" in name] == []
     assert described.equals(features.select(described.columns))
@@ -95,17 +96,15 @@ def test_features_follow_their_rows(sources: Sources, features: pl.DataFrame) ->
     """A device asked alone is told the same by all blocks that look at no other device."""
     alone = make_slates(DAY, {6: SLATES.rows.filter(device=6)["video"].to_list()})
     own = features.filter(SLATES.rows["device"] == 6)
-    described = build(sources, alone, choose("video", "profile", "comment", "sequence"), 0)
+    described = build(sources, alone, choose("video", "profile", "comment"))
     assert described.equals(own.select(described.columns))
-    episodes = build(sources, alone, choose("pair"), 0).select(pl.col("^pair_episode.*$"), pl.col("^pair_.*_clicks$"))
+    episodes = build(sources, alone, choose("pair")).select(pl.col("^pair_episode.*$"), pl.col("^pair_.*_clicks$"))
     assert episodes.equals(own.select(episodes.columns))
 
 
 def test_a_device_without_a_past_has_one_of_nulls_and_usual_rates(features: pl.DataFrame) -> None:
     own = features.filter(SLATES.rows["device"] == 77)
-    assert (
-        own["device_days"].to_list() == own["sequence_nearest"].to_list() == own["profile_f3"].to_list() == [None] * 2
-    )
+    assert own["device_days"].to_list() == own["profile_f3"].to_list() == [None] * 2
     assert own["device_click_2d"].null_count() == own["pair_video_click"].null_count() == 0
     assert own["pair_video_clicks"].to_list() == [0, 0]
 
@@ -113,69 +112,20 @@ def test_a_device_without_a_past_has_one_of_nulls_and_usual_rates(features: pl.D
 # --- the day itself ---
 
 
-def change_from(log: pl.DataFrame, day: int, seed: int) -> pl.DataFrame:
-    """What happened from a day on drawn anew: rows changed, left out and added, for the asked devices and others."""
-    other = draw_log(seed + 100, days=8, devices=14)
-    later = pl.concat(
-        [log.filter(pl.col("day") >= day).sample(fraction=0.4, seed=seed), other.filter(pl.col("day") >= day)]
-    )
-    later = later.unique(["day", "device", "video"], keep="last", maintain_order=True)
-    return pl.concat([log.filter(pl.col("day") < day), later]).sort(
-        "day", "device", "position", "video", nulls_last=True
-    )
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_nothing_of_the_day_itself_or_later_changes_a_feature(seed: int) -> None:
-    sources = draw_sources(seed)
-    features = build(sources, SLATES, SETTINGS, 0)
-    changed = change_from(sources.log, DAY, seed)
-    assert changed.height != sources.log.height
-    late = draw_comments(seed + 1).filter(pl.col("date") >= date_of(DAY))
-    comments = pl.concat([sources.comments.filter(pl.col("date") < date_of(DAY)), late])
-    assert build(regather(sources, changed, comments), SLATES, SETTINGS, 0).equals(features)
-    assert build(regather(sources, sources.log.filter(pl.col("day") < DAY)), SLATES, SETTINGS, 0).equals(features)
-
-
-def test_the_answer_itself_changes_no_feature(sources: Sources, features: pl.DataFrame) -> None:
-    """Everything that was asked is clicked and watched to the end, or nothing is."""
-    before = sources.log.filter(pl.col("day") != DAY)
-    for t in (1.0, None):
-        today = [row(DAY, device, video, t) for device, video in SLATES.rows.select("device", "video").iter_rows()]
-        log = pl.concat([before, make_log(*today)])
-        assert build(regather(sources, log), SLATES, SETTINGS, 0).equals(features)
-
-
-@pytest.mark.parametrize("block", [block for block in BLOCKS if block != "comment"])
-def test_each_block_looks_at_yesterday(block: str, sources: Sources, features: pl.DataFrame) -> None:
-    """The control of the tests above: what they change would show, had it happened a day earlier."""
-    changed = build(regather(sources, change_from(sources.log, DAY - 1, 0)), SLATES, SETTINGS, 0)
-    own = features.select(pl.col(f"^{block}_.*$"))
-    assert not changed.select(own.columns).equals(own)
-
-
-def test_comments_of_yesterday_count(sources: Sources, features: pl.DataFrame) -> None:
-    said = pl.DataFrame([(0, date_of(DAY - 1), 9, 1.0, 1.0, 1)], schema=COMMENTS, orient="row")
-    changed = build(regather(sources, sources.log, pl.concat([sources.comments, said])), SLATES, SETTINGS, 0)
-    different = [name for name in features.columns if not changed[name].equals(features[name])]
-    assert different
-    assert {name.partition("_")[0] for name in different} == {"comment"}
-
-
 def test_twice_the_same(sources: Sources, features: pl.DataFrame) -> None:
     shuffled = regather(sources, sources.log.sample(fraction=1, shuffle=True, seed=2))
-    assert build(shuffled, SLATES, SETTINGS, 0).equals(features)
+    assert build(shuffled, SLATES).equals(features)
 
 
 def test_another_block_leaves_the_others_as_they_are(tmp_path: Path) -> None:
     def compute(*blocks: str) -> list[str]:
         run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
         given, slates = run.step(draw_sources, 0), run.step(give_slates)
-        describe_blocks(run.step, given, slates, choose(*blocks), 0)
+        build_blocks(run, "day", given, slates, choose(*blocks))
         return [record.name for record in run.timings if not record.kept]
 
-    assert {"history", "video", "pair", "device"} <= {*compute("video", "pair")}
-    assert compute("video", "pair", "list", "comment") == ["comment", "list"]
+    assert {"day.history", "day.video", "day.pair", "day.device"} <= {*compute("video", "pair")}
+    assert compute("video", "pair", "list", "comment") == ["day.comment", "day.list"]
     assert compute("comment", "video", "pair") == []
 
 
@@ -207,8 +157,8 @@ def ask(sources: Sources) -> Slates:
 def test_a_served_day_has_the_features_and_what_came_of_them(sources: Sources) -> None:
     slates = ask(sources)
     outcome = look_up_outcome(sources.log, slates)
-    day = build_day(sources, slates, outcome, SETTINGS, 0)
-    frame = build(sources, slates, SETTINGS, 0)
+    day = build_day(sources, slates, outcome)
+    frame = build(sources, slates)
     assert (day.day, day.queries, day.rows.names) == (DAY, slates.queries.height, tuple(frame.columns))
     expected = frame.select(pl.all().cast(pl.Float32)).to_numpy()
     np.testing.assert_array_equal(day.rows.features, expected)
@@ -223,15 +173,15 @@ def test_a_served_day_has_the_features_and_what_came_of_them(sources: Sources) -
 def test_a_video_without_a_duration_cannot_be_scored(sources: Sources) -> None:
     durations = sources.videos["duration"].scatter([3], None)
     slates = ask(sources)
-    day = build_day(replace(sources, videos=sources.videos.with_columns(durations)), slates, None, SETTINGS, 0)
+    day = build_day(replace(sources, videos=sources.videos.with_columns(durations)), slates)
     assert day.scorable.tolist() == (slates.rows["video"] != 3).to_list()
     assert not day.scorable.all()
 
 
 def test_the_test_is_served_like_a_day_without_an_outcome(sources: Sources) -> None:
     slates = ask(sources)
-    test = build_day(sources, slates, None, SETTINGS, 0)
-    labelled = build_day(sources, slates, look_up_outcome(sources.log, slates), SETTINGS, 0)
+    test = build_day(sources, slates)
+    labelled = build_day(sources, slates, look_up_outcome(sources.log, slates))
     np.testing.assert_array_equal(test.rows.features, labelled.rows.features)
     assert test.rows.labels.tolist() == [0] * slates.rows.height
     assert np.isnan(test.rates).all()
@@ -240,5 +190,5 @@ def test_the_test_is_served_like_a_day_without_an_outcome(sources: Sources) -> N
 
 def test_queries_without_a_row_are_counted(sources: Sources) -> None:
     silent = Slates(DAY, SLATES.queries, SLATES.rows.filter(pl.col("query") != 3))
-    day = build_day(sources, silent, None, SETTINGS, 0)
+    day = build_day(sources, silent)
     assert (day.queries, len(day.rows.group_sizes)) == (12, 11)

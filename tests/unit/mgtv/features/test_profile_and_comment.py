@@ -1,16 +1,14 @@
 """The profile block and the comment block by hand."""
 
-import datetime
 import math
 
 import polars as pl
 import pytest
 
-from competitions.mgtv.config import FeatureSettings
 from competitions.mgtv.features import profile
 from competitions.mgtv.features.comment import describe_comments
 from competitions.mgtv.features.profile import describe_profiles, tally_categories
-from tests.unit.mgtv.mgtv_world import COMMENTS, SETTINGS, date_of, make_log, make_slates, make_videos, row
+from tests.unit.mgtv.mgtv_world import COMMENTS, date_of, make_log, make_slates, make_videos, row
 
 VIDEOS = make_videos(channel=[0, 1, None])
 # Devices 1 and 2 are of one name, 3 of another, 4 of none; 5 is not in the table.
@@ -32,18 +30,17 @@ LOG = make_log(
 )
 
 
-def settings(*categories: str, prior: float = 2.0, half_lives: tuple[float, ...] = (14.0,)) -> FeatureSettings:
-    values = {name: getattr(SETTINGS, name) for name in SETTINGS.__struct_fields__}
-    return FeatureSettings(**values | {"categories": categories, "prior": prior, "half_lives": half_lives})
+@pytest.fixture(autouse=True)
+def prior_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Easier by hand."""
+    monkeypatch.setattr(profile, "PRIOR", 2.0)
 
 
 def describe(
     profiles: pl.DataFrame, lists: dict[int, list[int]], log: pl.DataFrame = LOG, day: int = 10, *categories: str
 ) -> pl.DataFrame:
-    chosen = settings(*(categories or ("f0",)))
-    return describe_profiles(
-        profiles, tally_categories(log, profiles, VIDEOS, chosen), make_slates(day, lists), VIDEOS, chosen
-    )
+    tallies = tally_categories(log, profiles, VIDEOS, categories or ("f0",))
+    return describe_profiles(profiles, tallies, make_slates(day, lists), VIDEOS, 14.0)
 
 
 # --- profiles ---
@@ -86,11 +83,9 @@ def test_a_names_lift_in_a_channel_is_against_the_channel() -> None:
 
 
 def test_counts_of_names_fade_by_the_longest_half_life() -> None:
-    other = settings("f0", half_lives=(1.0, 2.0))
     log = make_log(row(7, 1, 0, 1.0), row(9, 2, 1))
-    described = describe_profiles(
-        PROFILES, tally_categories(log, PROFILES, VIDEOS, other), make_slates(10, {1: [0]}), VIDEOS, other
-    )
+    tallies = tally_categories(log, PROFILES, VIDEOS, ("f0",))
+    described = describe_profiles(PROFILES, tallies, make_slates(10, {1: [0]}), VIDEOS, 2.0)
     base = 0.5 / 1.5
     assert described["profile_f0_click"].to_list() == pytest.approx([(0.5 + 2 * base) / 3.5])
 
@@ -108,22 +103,10 @@ def test_many_names_are_not_crossed_with_channels(monkeypatch: pytest.MonkeyPatc
     assert set(describe(PROFILES, {2: [0]}).columns) == names
 
 
-def test_all_names_null_are_worth_nothing_and_break_nothing() -> None:
-    profiles = PROFILES.with_columns(f0=pl.lit(None, pl.Float32))
-    described = describe(profiles, {2: [0], 5: [1]})
-    assert described["profile_f0_click"].to_list() == [0, 0]
-    assert described["profile_f1"].to_list() == [None, None]
-
-
 def test_without_a_profile_table_there_are_no_features() -> None:
     nobody = pl.DataFrame(schema={"device": pl.Int32})
-    assert tally_categories(LOG, nobody, VIDEOS, settings("f0", "f87")) == {}
+    assert tally_categories(LOG, nobody, VIDEOS, ("f0", "f87")) == {}
     assert describe(nobody, {2: [0]}).width == 0
-
-
-def test_columns_of_names_that_the_table_lacks_are_passed_over() -> None:
-    other = describe(PROFILES, {2: [0]}, LOG, 10, "f68", "f0")
-    assert other.columns == describe(PROFILES, {2: [0]}).columns
 
 
 def test_the_features_are_the_same_on_every_day() -> None:
@@ -142,6 +125,8 @@ def test_names_that_are_fractions_stay_apart() -> None:
 
 # --- comments ---
 
+DATES = {5: date_of(5)}
+
 
 def comment(
     video: int, day: int, comments: int = 1, sentiment: float = 0, offset: float = 0, length: int = 0
@@ -149,12 +134,10 @@ def comment(
     return video, date_of(day), comments, sentiment, offset, length
 
 
-def describe_said(
-    *said: tuple[object, ...], until: datetime.date | None = None, videos: pl.DataFrame | None = None
-) -> pl.DataFrame:
+def describe_said(*said: tuple[object, ...], day: int = 5, videos: pl.DataFrame | None = None) -> pl.DataFrame:
     frame = pl.DataFrame(list(said), schema=COMMENTS, orient="row")
     known = make_videos(collection=[0, 0, None, 1], duration=[60.0, 600.0, 120.0, None])
-    return describe_comments(frame, known if videos is None else videos, until or date_of(5))
+    return describe_comments(frame, DATES, known if videos is None else videos, day)
 
 
 def test_comments_by_hand() -> None:
@@ -181,13 +164,13 @@ def test_only_comments_dated_before_the_day_count() -> None:
     said = [comment(0, 4, 1), comment(0, 5, 10), comment(0, 6, 100)]
     described = describe_said(*said)["comment_log_number"]
     assert described[0] == pytest.approx(math.log1p(1))
-    assert describe_said(*said, until=date_of(6))["comment_log_number"][0] == pytest.approx(math.log1p(11))
+    assert describe_said(*said, day=6)["comment_log_number"][0] == pytest.approx(math.log1p(11))
 
 
 def test_without_a_date_or_comments_there_are_none() -> None:
     frame = pl.DataFrame([comment(0, 1)], schema=COMMENTS, orient="row")
     videos = make_videos(collection=[0, None])
-    undated = describe_comments(frame, videos, None)
-    assert undated.equals(describe_comments(frame.clear(), videos, date_of(5)))
+    undated = describe_comments(frame, {}, videos, 5)
+    assert undated.equals(describe_comments(frame.clear(), DATES, videos, 5))
     assert undated["comment_log_number"].to_list() == undated["comment_per_minute"].to_list() == [0, 0]
     assert undated["comment_place"].to_list() == [None, None]

@@ -77,11 +77,6 @@ def test_the_logarithm_is_bounded_and_of_plays_only(t: float | None, logged: flo
     assert count(row(1, 0, 0, t))["log_t"] == pytest.approx(logged, abs=1e-6)
 
 
-def test_each_row_counts_its_weight() -> None:
-    assert count(row(1, 0, 0, 0.5), row(1, 0, 1), weight=0.5)["shows"] == 1
-    assert count(row(1, 0, 0, 0.5), weight=0.5)["log_t"] == pytest.approx(math.log(0.5) / 2, abs=1e-6)
-
-
 @pytest.mark.parametrize(("day", "weight"), [(9, 1.0), (6, 0.5), (3, 0.25), (0, 0.125)])
 def test_yesterday_weighs_1_and_half_of_it_a_half_life_earlier(day: int, weight: float) -> None:
     frame = make_log(row(day, 0, 0)).select(weight=decay_weight(10, 3.0))

@@ -5,17 +5,19 @@ import math
 import polars as pl
 import pytest
 
-from competitions.mgtv.config import FeatureSettings
+from competitions.mgtv.features import device, video
 from competitions.mgtv.features.device import describe_devices
 from competitions.mgtv.features.device_history import build_history
 from competitions.mgtv.features.target_encoding import tally_videos
 from competitions.mgtv.features.video import describe_videos
-from tests.unit.mgtv.mgtv_world import SETTINGS, make_log, make_slates, make_videos, row
+from tests.unit.mgtv.mgtv_world import make_log, make_slates, make_videos, row
 
 
-def settings(*half_lives: float, prior: float = 2.0) -> FeatureSettings:
-    values = {name: getattr(SETTINGS, name) for name in SETTINGS.__struct_fields__}
-    return FeatureSettings(**values | {"half_lives": half_lives, "prior": prior, "device_prior": prior})
+@pytest.fixture(autouse=True)
+def prior_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Easier by hand."""
+    monkeypatch.setattr(video, "PRIOR", 2.0)
+    monkeypatch.setattr(device, "DEVICE_PRIOR", 2.0)
 
 
 def shows(day: int, video: int, times: int, clicks: int, first: int = 0) -> list[dict[str, object]]:
@@ -29,7 +31,7 @@ TREE = make_videos(collection=[0, 0, None, 1, None], channel=[0, 0, 0, 1, None],
 
 
 def describe(log: pl.DataFrame, videos: pl.DataFrame, day: int, *half_lives: float) -> pl.DataFrame:
-    return describe_videos(tally_videos(log), videos, day, settings(*(half_lives or (1.0,))))
+    return describe_videos(tally_videos(log), videos, day, half_lives or (1.0,))
 
 
 def test_a_videos_rate_is_drawn_to_its_collections_to_its_channels_to_the_overall_rate() -> None:
@@ -144,7 +146,7 @@ LENGTHS = make_videos(duration=[10.0, 20.0, 1000.0, 2000.0, None])
 def describe_device(log: pl.DataFrame, devices: list[int], *half_lives: float, day: int = 5) -> pl.DataFrame:
     slates = make_slates(day, {device: [0] for device in devices})
     history = build_history(log, slates, LENGTHS)
-    return describe_devices(history, slates, settings(*(half_lives or (1.0,))))
+    return describe_devices(history, slates, half_lives or (1.0,))
 
 
 def test_a_devices_rates_are_shrunk_to_those_of_all_devices() -> None:
@@ -203,7 +205,7 @@ def test_the_last_residuals_are_those_of_three_plays() -> None:
     slates = make_slates(5, {1: [0], 2: [0]})
     history = build_history(log, slates, lengths)
     residual = dict(history.log.filter(device=1).select("video", "residual").rows())
-    described = describe_devices(history, slates, settings(1.0))
+    described = describe_devices(history, slates, (1.0,))
     assert residual[0] == pytest.approx(math.log(0.5) / 2, abs=1e-5)
     assert described["device_last_residual"][0] == pytest.approx(residual[3], abs=1e-6)
     expected = (residual[1] + residual[2] + residual[3]) / 3
@@ -217,10 +219,3 @@ def test_the_usual_duration_is_the_median_of_the_last_twenty_plays() -> None:
         *(row(2, 1, 3, 0.5, click_ms=i) for i in range(10)),
     )
     assert describe_device(log, [1])["device_usual_duration"].to_list() == [(10 + 2000) / 2]
-
-
-def test_every_half_life_has_its_columns() -> None:
-    log = make_log(row(3, 1, 0, 0.5), row(4, 1, 1))
-    described = describe_device(log, [1], 1.0, 4.0)
-    assert described["device_log_clicks_1d"].to_list() == pytest.approx([math.log1p(0.5)])
-    assert described["device_log_clicks_4d"].to_list() == pytest.approx([math.log1p(0.5**0.25)])

@@ -10,7 +10,7 @@ import xlsxwriter
 
 from competitions.mgtv.io import nulls, reader, schema
 from competitions.mgtv.io.sentiment import DISLIKING, LIKING, score_sentiment
-from tests.unit.mgtv.mgtv_raw_files import HOST, MIDNIGHT, locate, shows, videos, write_text
+from tests.unit.mgtv.mgtv_raw_files import HOST, MIDNIGHT, locate, shows, videos
 
 FIRST = datetime.date(2025, 4, 20)
 COLUMNS = schema.COMMENT_COLUMNS
@@ -65,34 +65,13 @@ def test_comments_of_two_workbooks(tmp_path: Path) -> None:
     assert table.notes == ()
 
 
-def test_no_workbooks(tmp_path: Path) -> None:
-    whole = read(tmp_path / "some", ((10, "a", MIDNIGHT, 0),)).frame
-    empty = read(tmp_path / "none")
-    assert empty.frame.schema == whole.schema
-    assert (empty.frame.height, empty.notes) == (0, ())
-
-
-def test_a_workbook_without_comments(tmp_path: Path) -> None:
-    table = read(tmp_path, ())
-    assert (table.frame.height, table.notes) == (0, ())
-
-
 @pytest.mark.parametrize(
     "ctime",
     [
         datetime.datetime(2025, 4, 20, 23, 30),
-        datetime.date(2025, 4, 20),
         "2025-04-20 23:30:00",
         " 2025/4/20 23:30:00 ",
-        "2025-04-20T23:30:00.5",
-        "2025-04-20",
         1_745_107_200 - 8 * 3600,  # midnight in China
-        "1745107199",
-        1_745_107_200_000,
-        "2025-04-20 23:30",
-        20250420233000,
-        "20250420233000.0",
-        "2025-04-20 15:30:00Z",
         45767.979167,
         "45767",
     ],
@@ -136,13 +115,6 @@ def test_words_for_nothing_are_null_in_every_column(tmp_path: Path) -> None:
     }
 
 
-def test_comments_under_other_names_alone_are_worth_a_warning(tmp_path: Path) -> None:
-    write_text(tmp_path / schema.COMMENTS / "3.xls", b"\xd0\xcf\x11\xe0")
-    assert "other than a workbook that is named by a number (3.xls): 1" in read(tmp_path).warning
-    beside = read(tmp_path, ((10, "a", MIDNIGHT, 0),))
-    assert (beside.frame.height, beside.warning, beside.notes) == (1, "", ())
-
-
 def test_comments_of_unknown_videos_are_left_out(tmp_path: Path) -> None:
     lines = [(vid, "a", MIDNIGHT, 0) for vid in (99, 12, "12", "12.0", 98, "x", None, 1.5)]
     table = read(tmp_path, tuple(lines))
@@ -164,39 +136,16 @@ def test_offsets_that_are_none(tmp_path: Path) -> None:
     }
 
 
-def test_a_video_of_unknown_length_has_no_end(tmp_path: Path) -> None:
-    table = read(tmp_path, ((11, "a", MIDNIGHT, 9_000_000),))
-    assert table.frame["offset_s"].to_list() == [9000.0]
-    assert table.notes == ()
-
-
 def test_a_comment_without_a_text(tmp_path: Path) -> None:
     table = read(tmp_path, ((10, None, MIDNIGHT, 0), (10, "ab", MIDNIGHT, 0), (10, 12345, MIDNIGHT, 0)))
     assert table.frame.select("comments", "length").rows() == [(3, 7)]
     assert counted(table) == {"comment without a text": 1}
 
 
-def test_what_is_found_in_several_workbooks_is_added_up(tmp_path: Path) -> None:
-    table = read(tmp_path, ((99, "a", MIDNIGHT, 0), (10, "", MIDNIGHT, 0)), ((99, "a", MIDNIGHT, 0),) * 2)
-    assert counted(table) == {
-        "comment of a video that no log, no table and no test has": 3,
-        "comment without a text": 1,
-    }
-
-
 def test_blank_rows_are_no_comments(tmp_path: Path) -> None:
     table = read(tmp_path, ((10, "a", MIDNIGHT, 0), (), (), (10, "b", MIDNIGHT, 0)))
     assert table.frame["comments"].to_list() == [2]
     assert table.notes == ()
-
-
-def test_columns_are_found_by_name(tmp_path: Path) -> None:
-    write_book(
-        tmp_path / schema.COMMENTS / "1.xlsx",
-        (7, "2025-04-20 00:00:00", 1000, "好看", 10, "x"),
-        header=("id", "ctime", " etime ", "content", "videoid", "user"),
-    )
-    assert read(tmp_path).frame.rows() == [(0, FIRST, 1, 1.0, 1.0, 2)]
 
 
 def test_of_several_sheets_the_one_named_in_the_layout_is_read(tmp_path: Path) -> None:
@@ -215,13 +164,9 @@ def test_of_several_sheets_the_one_named_in_the_layout_is_read(tmp_path: Path) -
     ("text", "sentiment"),
     [
         ("好看", 1),
-        ("好看好看喜欢", 1),
         ("这剧真无聊", -1),
-        ("好看但是无聊", 0),
         ("好看喜欢但是无聊", 1),
         ("不好看", -1),
-        ("我不喜欢", -1),
-        ("哈哈哈哈", 1),
         ("今天星期三", 0),
         ("", 0),
         (None, 0),

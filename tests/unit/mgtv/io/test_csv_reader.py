@@ -1,6 +1,5 @@
 """Reading a CSV: what is understood, and what is refused with its line."""
 
-import gzip
 import io
 from pathlib import Path
 
@@ -70,22 +69,6 @@ def test_a_header_without_rows(tmp_path: Path, text: str) -> None:
     frame = read_table(write_text(tmp_path / "x.csv", text), PAIR).frame
     assert frame.height == 0
     assert [str(dtype) for dtype in frame.dtypes] == ["String", "Int64"]
-
-
-def test_an_empty_file(tmp_path: Path) -> None:
-    assert "is empty (0 bytes)" in refusal(tmp_path, b"")
-
-
-def test_a_compressed_file(tmp_path: Path) -> None:
-    assert "is a compressed archive, not a CSV; unpack it first" in refusal(tmp_path, gzip.compress(b"did,vid\n"))
-
-
-def test_a_header_that_is_not_utf_8(tmp_path: Path) -> None:
-    assert refusal(tmp_path, "did,vid\na,1\n".encode("utf-16")).startswith(", line 1: the header is not UTF-8")
-
-
-def test_bytes_that_are_not_utf_8_in_a_column_that_is_not_read(tmp_path: Path) -> None:
-    assert refusal(tmp_path, b"did,vid,x\na,1,\nb,1,\xc3\n").startswith(", line 3: bytes that are not UTF-8")
 
 
 def test_a_header_that_lacks_a_name(tmp_path: Path) -> None:
@@ -179,32 +162,19 @@ def test_a_number(tmp_path: Path) -> None:
     ("cell", "moment"),
     [
         ("2025-04-20 00:00:00", MIDNIGHT_MS),
-        ("2025-04-20 01:02:03", MIDNIGHT_MS + 3_723_000),
         ("2025-04-20 00:00:00.5", MIDNIGHT_MS + 500),
         ("2025-04-20 00:00:00.123456", MIDNIGHT_MS + 123),
-        ("2025/04/20 00:00:01", MIDNIGHT_MS + 1000),
         ("2025/4/20 0:00:01", MIDNIGHT_MS + 1000),
-        ("2025-04-20T00:00:01", MIDNIGHT_MS + 1000),
-        ("2025-04-20T00:00:01.25", MIDNIGHT_MS + 1250),
-        (" 2025-04-20 00:00:00 ", MIDNIGHT_MS),
         ("2025-04-20 00:01", MIDNIGHT_MS + 60_000),
-        ("2025/4/20 1:02", MIDNIGHT_MS + 3_720_000),
         ("2025-04-20", MIDNIGHT_MS),
         ("2025-04-20 00:00:00Z", MIDNIGHT_MS + 8 * HOUR_MS),
-        ("2025-04-20T00:00:00.5+00:00", MIDNIGHT_MS + 8 * HOUR_MS + 500),
         ("2025-04-20 00:00:01+08:00", MIDNIGHT_MS + 1000),
-        ("2025-04-20T00:00+0800", MIDNIGHT_MS),
         ("2025-04-19 12:30:00-03:30", MIDNIGHT_MS),
         ("20250420000001", MIDNIGHT_MS + 1000),
-        ("20250420010203.0", MIDNIGHT_MS + 3_723_000),
-        ("20250420T000001", MIDNIGHT_MS + 1000),
         ("20250420", MIDNIGHT_MS),
         ("20250420 00:01", MIDNIGHT_MS + 60_000),
         ("1745107200.5", MIDNIGHT_MS + 8 * HOUR_MS + 500),
-        ("1745107200", MIDNIGHT_MS + 8 * HOUR_MS),  # universal time, which is eight hours behind China's
         ("1745107200123", MIDNIGHT_MS + 8 * HOUR_MS + 123),
-        ("999999999", 999_999_999_000 + 8 * HOUR_MS),
-        ("", None),
         (" ", None),
     ],
 )
@@ -217,13 +187,9 @@ def test_a_moment(tmp_path: Path, cell: str, moment: int | None) -> None:
     [
         "yesterday",
         "2025-02-30 00:00:00",
-        "2025-04-20 25:00:00",
-        "25-04-20 00:00:00",
         "17451072001",
         "1745107200123456",
-        "-1745107200",
         "20250431000000",
-        "202504201",
         "45767.5",
         "1980-01-01 00:00:00",
         "9745107200",
@@ -231,8 +197,3 @@ def test_a_moment(tmp_path: Path, cell: str, moment: int | None) -> None:
 )
 def test_a_text_that_is_no_moment(tmp_path: Path, cell: str) -> None:
     assert refused_cell(tmp_path, Kind.TIME, cell).startswith(f"{cell!r}, not a date, nor")
-
-
-def test_a_long_text_is_told_in_part(tmp_path: Path) -> None:
-    sentence = refused_cell(tmp_path, Kind.NUMBER, "x" * 1000)
-    assert sentence.startswith("'" + "x" * 40 + "', not")

@@ -57,19 +57,6 @@ def test_missing_days_in_between_are_counted(tmp_path: Path) -> None:
     assert [(note.what, note.rows) for note in files.notes] == [("day missing between day 1 and day 4", 2)]
 
 
-@pytest.mark.parametrize("name", ["did_show_data01.csv", "did_show_data1.csv"])
-def test_a_day_folder_without_a_leading_zero(tmp_path: Path, name: str) -> None:
-    write_folder(tmp_path, show=None)
-    path = write_text(tmp_path / schema.SHOWS / "day1" / name, FILES[SHOW])
-    assert reader.locate(tmp_path, HOST).days[0].show == path
-
-
-def test_two_folders_of_one_day(tmp_path: Path) -> None:
-    write_folder(tmp_path)
-    write_text(tmp_path / schema.CLICKS / "day1" / "day01_data.csv", FILES[CLICK])
-    assert "are both of day 1" in refusal(tmp_path)
-
-
 def test_other_folders_are_no_days(tmp_path: Path) -> None:
     write_folder(tmp_path)
     write_text(tmp_path / schema.SHOWS / "day02x" / "did_show_data02.csv", FILES[SHOW])
@@ -78,47 +65,10 @@ def test_other_folders_are_no_days(tmp_path: Path) -> None:
     assert [day.day for day in reader.locate(tmp_path, HOST).days] == [1]
 
 
-def test_a_day_without_clicks(tmp_path: Path) -> None:
-    write_folder(tmp_path, click=None)
-    sentence = refusal(tmp_path)
-    assert sentence.startswith("day 1 has")
-    assert schema.CLICKS in sentence
-    assert "nobody had clicked" in sentence
-
-
-def test_a_day_without_impressions(tmp_path: Path) -> None:
-    write_folder(tmp_path)
-    write_text(tmp_path / schema.click_path(2), FILES[CLICK])
-    sentence = refusal(tmp_path)
-    assert sentence.startswith("day 2 has")
-    assert "nobody had been shown anything" in sentence
-
-
-def test_no_day_at_all(tmp_path: Path) -> None:
-    write_folder(tmp_path, show=None, click=None)
-    assert "no day is in" in refusal(tmp_path)
-    assert "RAW=DIR" in refusal(tmp_path)
-    assert "no day is in" in refusal(tmp_path / "nowhere")
-
-
 def test_a_day_without_plays_is_counted(tmp_path: Path) -> None:
     files = locate(tmp_path, play=None)
     assert files.days[0].play is None
     assert [(note.file, note.what, note.rows) for note in files.notes] == [(PLAY, "no such file", 1)]
-
-
-@pytest.mark.parametrize("name", ["videos", "queries", "shown"])
-def test_a_file_that_must_be_there(tmp_path: Path, name: str) -> None:
-    write_folder(tmp_path, **{name: None})
-    sentence = refusal(tmp_path)
-    assert "is missing from" in sentence
-    assert "put the host's files in" in sentence
-
-
-def test_no_profiles_is_counted(tmp_path: Path) -> None:
-    files = locate(tmp_path, profiles=None)
-    assert files.profiles is None
-    assert [(note.file, note.rows) for note in files.notes] == [(schema.PROFILES, 1)]
 
 
 def test_board_b_goes_first(tmp_path: Path) -> None:
@@ -130,11 +80,6 @@ def test_board_b_goes_first(tmp_path: Path) -> None:
     assert (files.board, files.test_devices, files.shown) == ("B", tmp_path / B_ASKED, tmp_path / B_SHOWN)
     first = reader.locate(tmp_path, board("A"))  # type: ignore[arg-type]
     assert (first.board, first.test_devices) == ("A", tmp_path / ASKED)
-
-
-def test_a_board_that_is_not_there(tmp_path: Path) -> None:
-    write_folder(tmp_path)
-    assert "testB_pred_did.csv is missing" in refusal(tmp_path, board("B"))
 
 
 def test_workbooks_are_in_order_of_their_numbers_and_what_else_is_there_is_named(tmp_path: Path) -> None:

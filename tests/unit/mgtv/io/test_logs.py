@@ -8,22 +8,23 @@ import msgspec
 import polars as pl
 import pytest
 
-from common.engine.errors import UserError
-from competitions.mgtv.io import nulls, reader, schema
+from competitions.mgtv.io import reader, schema
 from competitions.mgtv.io.logs import DAY_SCHEMA
 from tests.unit.mgtv.mgtv_raw_files import (
+    ASKED,
     CLICK,
     HOST,
     MIDNIGHT,
     MIDNIGHT_MS,
     PLAY,
     SHOW,
+    SHOWN,
     clicks,
     counted,
     locate,
     plays,
     read_day,
-    refuse_day,
+    rows,
     shows,
     videos,
     write_folder,
@@ -70,17 +71,6 @@ def test_an_impression_repeated_is_counted_once(tmp_path: Path) -> None:
     assert counted(day.notes)["impression repeated"] == 1
 
 
-def test_the_rows_of_a_device_need_not_stand_together(tmp_path: Path) -> None:
-    day = read_day(tmp_path, show=shows("b,10", "a,12", "b,11", "a,10", "b,12"), click=clicks(f"a,10,{MIDNIGHT}"))
-    assert day.frame.select("device", "video", "position").rows() == [
-        (0, 2, 0),
-        (0, 0, 1),
-        (1, 0, 0),
-        (1, 1, 1),
-        (1, 2, 2),
-    ]
-
-
 def test_a_header_only_is_a_day_without_impressions(tmp_path: Path) -> None:
     day = read_day(tmp_path, show=shows())
     assert day.frame.schema == pl.Schema(DAY_SCHEMA)
@@ -119,40 +109,11 @@ def test_a_play_without_a_click_is_kept(tmp_path: Path) -> None:
     assert counted(day.notes) == {"play without a click": 1}
 
 
-def test_a_click_repeated_is_counted_once(tmp_path: Path) -> None:
-    day = read_day(tmp_path, click=clicks(f"a,10,{MIDNIGHT}", f"a,10,{MIDNIGHT}"), play=plays("a,10,5"))
-    assert only(day)["click_ms"] == MIDNIGHT_MS
-    assert counted(day.notes) == {"click repeated": 1}
-
-
 def test_of_several_clicks_of_a_pair_the_earliest_is_taken(tmp_path: Path) -> None:
     lines = (f"a,10,{at(5)}", f"a,10,{at(3)}", "a,10,", f"a,10,{at(4)}")
     day = read_day(tmp_path, click=clicks(*lines), play=plays("a,10,5"))
     assert only(day)["click_ms"] == MIDNIGHT_MS + 3000
     assert counted(day.notes) == {"click_time blank": 1, "further click of a pair": 3}
-
-
-def test_a_click_at_an_unknown_time_is_a_click(tmp_path: Path) -> None:
-    day = read_day(tmp_path, click=clicks("a,10,"), play=plays("a,10,5"))
-    assert (only(day)["clicked"], only(day)["click_ms"], day.date) == (True, None, None)
-    assert counted(day.notes) == {"click_time blank": 1}
-
-
-def test_a_play_of_unknown_length(tmp_path: Path) -> None:
-    day = read_day(tmp_path, click=clicks(f"a,10,{MIDNIGHT}"), play=plays("a,10,"))
-    assert only(day)["play"] is None
-    assert counted(day.notes) == {"play_time blank": 1}
-
-
-def test_a_negative_play_is_one_of_unknown_length(tmp_path: Path) -> None:
-    day = read_day(
-        tmp_path,
-        show=shows("a,10", "a,11"),
-        click=clicks(f"a,10,{MIDNIGHT}", f"a,11,{MIDNIGHT}"),
-        play=plays("a,10,-0.5", "a,11,0"),
-    )
-    assert day.frame["play"].to_list() == [None, 0.0]
-    assert counted(day.notes) == {"play_time negative": 1}
 
 
 def test_a_play_repeated_is_counted_once(tmp_path: Path) -> None:
@@ -168,19 +129,6 @@ def test_several_plays_of_a_pair(tmp_path: Path, rule: Literal["first", "sum", "
     day = read_day(tmp_path, host, click=clicks(f"a,10,{MIDNIGHT}"), play=lines)
     assert only(day)["play"] == seconds
     assert counted(day.notes) == {"play_time negative": 1, "play repeated": 1, "further play of a pair": 3}
-
-
-@pytest.mark.parametrize("rule", ["first", "sum", "max"])
-def test_several_plays_of_unknown_length(tmp_path: Path, rule: Literal["first", "sum", "max"]) -> None:
-    host = msgspec.structs.replace(HOST, several_plays=rule)
-    day = read_day(tmp_path, host, click=clicks(f"a,10,{MIDNIGHT}"), play=plays("a,10,", "a,10,-2"))
-    assert only(day)["play"] is None
-
-
-def test_no_play_file(tmp_path: Path) -> None:
-    day = read_day(tmp_path, click=clicks(f"a,10,{MIDNIGHT}"), play=None)
-    assert (only(day)["clicked"], only(day)["play"]) == (True, None)
-    assert day.notes == ()
 
 
 def test_the_date_is_that_of_most_clicks(tmp_path: Path) -> None:
@@ -219,48 +167,73 @@ def test_plays_longer_than_the_video_are_counted_and_kept(tmp_path: Path) -> Non
     assert day.frame["play"].to_list() == [61.0, 60.0, 1000.0, 99.5]
 
 
-def test_no_play_is_too_long(tmp_path: Path) -> None:
-    files = locate(tmp_path, show=shows())
-    codes = reader.learn_codes(files)
-    day = reader.read_day(files.days[0], codes, HOST)
-    assert reader.note_long_plays(day, reader.read_videos(files, codes, HOST)) == ()
+def test_a_play_longer_than_a_day_has_an_unknown_length(tmp_path: Path) -> None:
+    day = read_day(
+        tmp_path,
+        show=shows("a,10", "a,11"),
+        click=clicks(f"a,10,{MIDNIGHT}", f"a,11,{MIDNIGHT}"),
+        play=plays("a,10,86400", "a,11,1e9"),
+    )
+    assert day.frame["play"].to_list() == [86_400.0, None]
+    assert counted(day.notes) == {"play_time longer than a day": 1}
 
 
-def test_a_vid_that_is_no_number(tmp_path: Path) -> None:
-    sentence = refuse_day(tmp_path, show=shows("a,10", "a,x10"))
-    assert sentence.startswith(f"{tmp_path / SHOW}, line 3: vid is 'x10', not a whole number")
-    sentence = refuse_day(tmp_path / "click", click=clicks(f"a,1.5,{MIDNIGHT}"))
-    assert sentence.startswith(f"{tmp_path / 'click' / CLICK}, line 2: vid is '1.5', not a whole number")
+def test_clicks_dated_apart_from_their_file_are_counted_and_kept(tmp_path: Path) -> None:
+    day = read_day(
+        tmp_path,
+        show=shows("a,10", "a,11", "a,12"),
+        click=clicks(f"a,10,{MIDNIGHT}", f"a,11,{MIDNIGHT}", "a,12,1999-01-01 00:00:00"),
+        play=plays(),
+    )
+    assert day.date == datetime.date(2025, 4, 20)
+    assert day.frame["clicked"].to_list() == [True] * 3
+    assert counted(day.notes) == {"click_time more than a day from most of the file": 1, "no play": 1}
 
 
-def test_a_row_without_a_device_or_a_video_is_left_out(tmp_path: Path) -> None:
-    show = shows("a,10", ",10", "NULL,11", "b,nan", "b,12.0")
-    day = read_day(tmp_path, show=show, click=clicks(f"b,12,{MIDNIGHT}"), play=plays("b,12.0,NaN"))
-    assert day.frame.select("device", "video", "position", "play").rows() == [(0, 0, 0, None), (1, 1, 0, None)]
-    assert [(note.what, note.rows) for note in day.notes] == [
-        ("row whose did or vid is blank", 3),
-        (nulls.WHAT, 2),
-        (nulls.WHAT, 1),
-        ("play_time blank", 1),
+# --- the test ---
+
+
+def read_test(folder: Path, queries: str, shown: str) -> reader.Test:
+    files = locate(folder, queries=queries, shown=shown)
+    return reader.read_test(files, reader.learn_codes(files))
+
+
+def queries(*dids: str) -> str:
+    return rows("did", *dids)
+
+
+def test_a_test(tmp_path: Path) -> None:
+    test = read_test(tmp_path, queries("c", "a", "b"), shows("b,12", "a,11", "c,10", "b,10", "a,12"))
+    assert test.queries.schema == pl.Schema({"query": pl.Int32, "device": pl.Int32})
+    assert test.queries.rows() == [(0, 2), (1, 0), (2, 1)]
+    assert test.shown.schema == pl.Schema({"device": pl.Int32, "video": pl.Int32, "position": pl.Int16})
+    assert test.shown.rows() == [(0, 1, 0), (0, 2, 1), (1, 2, 0), (1, 0, 1), (2, 0, 0)]
+    assert test.notes == ()
+
+
+def test_a_device_asked_for_twice(tmp_path: Path) -> None:
+    test = read_test(tmp_path, queries("b", "a", "b", "b"), shows("a,10", "b,10"))
+    assert test.queries.rows() == [(0, 1), (1, 0)]
+    assert [(note.file, note.what, note.rows) for note in test.notes] == [(ASKED, "device asked for again", 2)]
+
+
+def test_a_device_shown_nothing(tmp_path: Path) -> None:
+    test = read_test(tmp_path, queries("b", "a"), shows("a,10"))
+    assert test.queries.rows() == [(0, 1), (1, 0)]
+    assert [(note.file, note.what, note.rows) for note in test.notes] == [
+        (ASKED, "device asked for and shown nothing", 1)
     ]
 
 
-def test_a_click_time_that_is_none(tmp_path: Path) -> None:
-    sentence = refuse_day(tmp_path, click=clicks(f"a,10,{MIDNIGHT}", "a,10,noon"))
-    assert sentence.startswith(f"{tmp_path / CLICK}, line 3: click_time is 'noon', not a date")
+def test_impressions_of_devices_that_are_not_asked_for(tmp_path: Path) -> None:
+    test = read_test(tmp_path, queries("b"), shows("a,10", "b,10", "c,11", "c,10"))
+    assert test.shown.rows() == [(1, 0, 0)]
+    assert [(note.file, note.what, note.rows) for note in test.notes] == [
+        (SHOWN, "row of a device that is not asked for", 3)
+    ]
 
 
-@pytest.mark.parametrize("value", ["ten", "inf"])
-def test_a_play_time_that_is_no_number(tmp_path: Path, value: str) -> None:
-    sentence = refuse_day(tmp_path, play=plays("a,10,1", f"a,10,{value}"))
-    assert sentence.startswith(f"{tmp_path / PLAY}, line 3: play_time is {value!r}, not a finite number")
-
-
-@pytest.mark.parametrize("name", ["show", "click", "play"])
-def test_a_log_of_no_bytes(tmp_path: Path, name: str) -> None:
-    assert "is empty (0 bytes)" in refuse_day(tmp_path, **{name: b""})
-
-
-def test_learning_codes_refuses_the_same(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"line 2: vid is 'x'"):
-        reader.learn_codes(locate(tmp_path, show=shows("a,x")))
+def test_an_impression_repeated(tmp_path: Path) -> None:
+    test = read_test(tmp_path, queries("a"), shows("a,11", "a,10", "a,11", "a,12"))
+    assert test.shown.rows() == [(0, 1, 0), (0, 0, 1), (0, 2, 2)]
+    assert counted(test.notes) == {"impression repeated": 1}

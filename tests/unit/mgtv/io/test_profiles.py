@@ -3,10 +3,7 @@
 from pathlib import Path
 
 import polars as pl
-import pytest
 
-from common.engine.errors import UserError
-from common.io import csv_blocks
 from competitions.mgtv.io import nulls, reader, schema
 from tests.unit.mgtv.mgtv_raw_files import counted, locate, profile, profiles, shows
 
@@ -65,29 +62,8 @@ def test_of_two_rows_of_a_device_the_first_is_kept(tmp_path: Path) -> None:
     assert counted(table.notes) == {"further row of a device": 1}
 
 
-def test_a_number_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(UserError) as caught:
-        read(tmp_path, profile("a", f3="1"), profile("x", f3="many"))
-    assert str(caught.value).startswith(f"{tmp_path / schema.PROFILES}, line 3: f3 is 'many', not a finite number")
-
-
-def test_a_table_without_rows(tmp_path: Path) -> None:
-    table = read(tmp_path)
-    assert (table.frame.columns, table.frame.height) == (["device"], 0)
-    assert counted(table.notes)["device of a log or the test that the table lacks"] == 3
-
-
 def test_no_table(tmp_path: Path) -> None:
     files = locate(tmp_path, profiles=None)
     table = reader.read_profiles(files, reader.learn_codes(files))
     assert table.frame.schema == pl.Schema({"device": pl.Int32})
     assert (table.frame.height, table.notes) == (0, ())
-
-
-def test_blocks_are_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = [full("c", 100, "new"), "", full("a", 0, "old"), full("b", -50, "new")]
-    whole = read(tmp_path, *lines)
-    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 64)
-    pieces = read(tmp_path, *lines)
-    assert pieces.frame.equals(whole.frame)
-    assert counted(pieces.notes) == counted(whole.notes) == {"blank line": 1}

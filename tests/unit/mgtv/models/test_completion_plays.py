@@ -12,8 +12,6 @@ from tests.unit.mgtv.mgtv_world import make_day
 SETTINGS = CompletionSettings(
     blocks=("video", "pair"),
     bins=4,
-    grid=20,
-    rows=100,
     rounds=30,
     patience=3,
     parameters={"num_threads": 1, "min_data_in_leaf": 5},
@@ -37,7 +35,7 @@ DAYS = [
 
 
 def test_plays_are_clicked_rows_with_a_known_rate_above_0() -> None:
-    plays = gather_plays(DAYS, ["video", "pair"], 100)
+    plays = gather_plays(DAYS, ["video", "pair"])
     features = plays.features
     assert plays.names == ("video_a", "pair_c")
     assert plays.rates.tolist() == [0.5, 0.25, 0.1, 0.3, 0.9, 0.8]
@@ -47,8 +45,9 @@ def test_plays_are_clicked_rows_with_a_known_rate_above_0() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 4, 5])
-def test_of_too_many_plays_the_latest_are_taken(most: int) -> None:
-    plays = gather_plays(DAYS, ["device"], most)
+def test_of_too_many_plays_the_latest_are_taken(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completion, "MOST_PLAYS", most)
+    plays = gather_plays(DAYS, ["device"])
     assert plays.rates.tolist() == [0.5, 0.25, 0.1, 0.3, 0.9, 0.8][-most:]
     assert len(plays.features) == most
 
@@ -82,7 +81,7 @@ def test_bins_are_those_of_the_training_plays() -> None:
     rng = np.random.default_rng(0)
     train = [day(number, (rng.random(40) / 2 + 0.01).tolist()) for number in (1, 2)]
     model = fit_early(train, [day(3, (rng.random(40) + 5).tolist())], SETTINGS, 1)
-    expected = make_bins(np.concatenate([each.rates for each in train]), 4, 20)
+    expected = make_bins(np.concatenate([each.rates for each in train]), 4)
     np.testing.assert_array_equal(model.bins.edges, expected.edges)
     np.testing.assert_array_equal(model.bins.table, expected.table)
     assert model.names == ("video_a", "pair_c")

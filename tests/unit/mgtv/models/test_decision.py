@@ -20,7 +20,7 @@ from competitions.mgtv.models.decision import (
     pick,
     score_answers,
 )
-from tests.unit.mgtv.mgtv_world import Floats, draw_log, make_day, make_log, row
+from tests.unit.mgtv.mgtv_world import Floats, make_day, make_log, row
 
 NONE = np.empty(0)
 
@@ -37,12 +37,6 @@ def test_the_largest_of_each_list_is_picked_and_the_first_of_equals() -> None:
     assert pick(worth, sizes(3, 1, 4, 2)).tolist() == [1, 3, 4, 8]
 
 
-def test_lists_do_not_see_each_other() -> None:
-    """A list's largest is smaller than its neighbours' least."""
-    assert pick(np.array([9.0, 8.0, 1.0, 2.0, 9.0, 8.0]), sizes(2, 2, 2)).tolist() == [0, 3, 4]
-    assert pick(np.array([-3.0, -2.0, -2.0]), sizes(3)).tolist() == [1]
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_picks_are_those_of_a_plain_loop(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -54,10 +48,6 @@ def test_picks_are_those_of_a_plain_loop(seed: int) -> None:
         expected.append(start + own.index(max(own)))
         start += int(length)
     assert pick(worth, lengths).tolist() == expected
-
-
-def test_of_no_lists_nothing_is_picked() -> None:
-    assert pick(NONE, sizes()).tolist() == []
 
 
 def test_worth_is_the_probability_times_a_power_of_what_is_expected() -> None:
@@ -180,10 +170,6 @@ def test_the_fallback_is_the_most_clicked_video_of_the_last_day() -> None:
     assert fall_back(*earlier, row(4, 0, 3))[0] == 0  # nothing clicked on the last day: that before it
 
 
-def test_of_equally_clicked_videos_the_first_code_counts() -> None:
-    assert fall_back(row(4, 0, 3, 0.5), row(4, 1, 1, 0.5), row(4, 2, 3, 0.5), row(4, 3, 1, 0.5))[0] == 1
-
-
 def test_a_video_without_a_duration_is_a_fallback_where_there_is_no_other() -> None:
     clicked = [row(4, device, 2, clicked=True) for device in range(3)]
     assert fall_back(*clicked, row(4, 5, 0, 0.5))[0] == 0
@@ -206,15 +192,3 @@ def test_without_own_plays_its_rate_is_the_best_for_all() -> None:
     assert rate == pytest.approx(0.7)
     assert fall_back(*clicked) == (1, 1.0)
     assert fall_back(row(4, 0, 3)) == (0, 1.0)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_the_fallbacks_rate_is_that_of_a_fine_search(seed: int) -> None:
-    log = draw_log(seed, devices=40)
-    videos = pl.DataFrame({"duration": [10.0] * 15})
-    video, answer = find_fallback(log, videos)
-    rates = log.filter((pl.col("video") == video) & (pl.col("t") > 0))["t"].cast(pl.Float64).to_numpy()
-    tried = np.concatenate([np.linspace(0, rates.max(), 3001), rates])
-    best = score_rates(rates[None, :], tried[:, None]).mean(axis=1).max()
-    earned = score_rates(rates, np.array(answer)).mean()
-    assert best - 0.01 < earned <= best + 1e-9

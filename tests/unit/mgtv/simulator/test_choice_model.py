@@ -82,18 +82,6 @@ def test_utilities_are_those_of_the_definition(state: SimulationState, slates: S
     np.testing.assert_allclose(utilities[rows], [utility(state, slates, row) for row in rows], rtol=1e-5, atol=1e-5)
 
 
-def test_lists_are_sane(state: SimulationState, slates: Slates) -> None:
-    sizes = np.diff(slates.first)
-    assert sizes.min() >= 1
-    assert sizes.max() <= 40
-    pairs = slates.owner * 10**6 + slates.video
-    assert len(np.unique(pairs)) == len(pairs)
-    assert state.popularity.released[slates.video].all()
-    assert slates.next.mean() > 0.05
-    within = slates.video[slates.first[3] : slates.first[60]]
-    assert (np.diff(within) < 0).any()
-
-
 def test_first_clicks_are_drawn_by_their_chances(state: SimulationState, slates: Slates) -> None:
     clicks = click_model.draw_clicks(state, slates, np.random.default_rng(3))
     np.testing.assert_allclose(np.bincount(slates.owner, clicks.chance), 1.0)
@@ -177,12 +165,6 @@ def test_tables_are_the_integrals(form: int, part: int) -> None:
     assert tables.mean[form, part] == pytest.approx(low + (high - low) * a / (a + b))
 
 
-def test_the_score_is_the_hosts() -> None:
-    truth = np.array([1.0, 0.5, 0.25, 0.0, 1.0])
-    answer = np.array([1.0, 0.0, 1.25, 0.0, 0.75])
-    np.testing.assert_allclose(score_rates(truth, answer), [1.0, 0.5, 1 / 3, 0.0, 1 / 1.5])
-
-
 def draw_all(state: SimulationState, slates: Slates, seed: int) -> tuple[Clicks, oracle.TruthRows, Floats]:
     """Everyone who clicks is asked; the chances are those of the law."""
     rng = np.random.default_rng(seed)
@@ -200,7 +182,7 @@ def test_the_oracle_is_the_best_of_all_answers(state: SimulationState, slates: S
     clicks, truth, completion = draw_all(state, slates, 7)
     scores = oracle.score_slates(state, slates, clicks, truth)
     tables = watch_time_model.make_tables()
-    for at in range(0, 60):
+    for at in range(0, 40):
         rows: Ints = np.arange(*slates.first[truth.slates[at] : truth.slates[at] + 2])
         video = slates.video[rows]
         known = (state.catalogue.videos.recorded[video] > 0) & state.catalogue.videos.listed[video]
@@ -225,7 +207,7 @@ def test_the_oracle_is_the_best_of_all_answers(state: SimulationState, slates: S
 
 def test_the_oracle_scores_what_it_expects_and_its_rates_are_a_ladder(state: SimulationState, slates: Slates) -> None:
     made = oracle.summarise(
-        [oracle.score_slates(state, slates, *draw_all(state, slates, seed)[:2]) for seed in range(10, 14)]
+        [oracle.score_slates(state, slates, *draw_all(state, slates, seed)[:2]) for seed in range(10, 12)]
     )
     assert abs(made.score - made.expected) < 3 * made.standard_error
     assert abs(made.hit_rate - made.expected_hit_rate) < 3 * (0.25 / made.truths) ** 0.5
@@ -233,14 +215,6 @@ def test_the_oracle_scores_what_it_expects_and_its_rates_are_a_ladder(state: Sim
     assert made.score > made.score_1 > made.score_0
     assert made.score_0 == pytest.approx(made.hit_rate / 2)
     assert made.random_hit_rate < 0.6 * made.hit_rate
-
-
-def test_the_default_size_is_as_hard_as_planned(tmp_path_factory: pytest.TempPathFactory) -> None:
-    made = simulate.simulate(tmp_path_factory.mktemp("default") / "raw", 0.02, 0).oracle
-    assert 0.2 < made.random_hit_rate < 0.3
-    assert 0.5 < made.expected_hit_rate < 0.62
-    assert 0.37 < made.expected < 0.45
-    assert abs(made.score - made.expected) < 3 * made.standard_error
 
 
 def test_a_finished_episode_moves_the_pointer_and_an_abandoned_one_does_not(state: SimulationState) -> None:

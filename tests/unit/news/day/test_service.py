@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.day.serving.benchmark import answer_all, ignore
+from common.day.serving.benchmark import Variant, answer_all, ignore
+from common.day.serving.model_files import write_variants
 from common.engine.errors import UserError
 from common.engine.run import Result, Run
 from common.learning.blending import Blend
@@ -23,7 +24,6 @@ from competitions.news.day import export, service
 from competitions.news.pipeline import FoldInputs, retrieve
 from competitions.news.retrieval.channels import list_channels
 from competitions.news.retrieval.fusion import fuse_channels, fused_to_frame
-from competitions.news.retrieval.item2vec import ItemVectors, learn_item2vec
 from competitions.news.retrieval.lists import gather_histories, lists_to_frame
 from tests.unit.news.news_world import World, make_world
 from tests.unit.rankers import fit_rows
@@ -55,21 +55,21 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
     fold, articles, settings = split.build_test_fold(world.clicks), world.articles, CONFIG.recall
     run = Run(folder / "run", folder / "cache", quiet=True)
     held, content = result(fold, "fold"), result(world.content, "content")
-    vectors = run.step(learn_item2vec, held.history, CONFIG.seed, name="test.vectors")
-    inputs = FoldInputs("test", held, result(articles, "articles"), content, vectors)
+    inputs = FoldInputs("test", held, result(articles, "articles"), content)
     lists = retrieve(inputs, settings, run).value
     fusion = {name: 0.25 + 0.5 * number for number, name in enumerate(lists)}
     candidates = fuse_channels(lists, settings.candidates, fusion)
     blocks = {
         "query": features.query_block(fold, articles),
         "item": features.item_block(fold, articles, candidates),
-        "pair": features.pair_block(fold, articles, candidates, vectors.value, world.content),
+        "pair": features.pair_block(fold, articles, candidates, world.content),
         "channel": features.channel_block(candidates),
     }
     rankers = fit_two(candidates, blocks)
-    models = export.Models(rankers, [export.Version("both", "whole", (0, 1), 1.0, WEIGHTS)], fusion)
     steps = len(run.timings)
-    export.write_export(inputs, models, CONFIG, run, folder / "export")
+    export.write_tables(inputs, fusion, CONFIG, run, folder / "export")
+    both = Variant("both", "whole", rankers=(0, 1), blend=service.Weights(weights=WEIGHTS))
+    write_variants(rankers, [both], folder / "export")
     assert len(run.timings) > steps
     assert all(record.kept for record in run.timings[steps:])
     export.write_requests(fold, fold.queries, folder / "requests")
@@ -100,7 +100,7 @@ def test_the_candidates_of_one_user_are_those_of_the_whole_fold(tried: Tried) ->
     assert len(parts) == 40
     assert_frame_equal(pl.concat(parts), tried.candidates, check_exact=True)
     scores = [f"score_{name}" for name in CONFIG.recall.channels]
-    assert len(scores) == 18
+    assert len(scores) == 15
     assert all(tried.candidates[name].is_not_null().any() for name in scores)
 
 
@@ -109,8 +109,7 @@ def test_some_channels_alone_list_what_the_pipeline_lists(tried: Tried, channels
     config = COMPETITION.load_config([f"recall.channels={channels}", "recall.per_channel=12"])
     run, settings = Run(tried.folder / "some", tried.folder / "cache", quiet=True), config.recall
     held, articles = result(tried.fold, "fold"), result(tried.world.articles, "articles")
-    vectors = result(ItemVectors(np.empty(0, np.int32), np.empty((0, 4), np.float32)), "vectors")
-    inputs = FoldInputs("test", held, articles, None, vectors)  # and no embeddings
+    inputs = FoldInputs("test", held, articles, None)  # and no embeddings
     stepped = retrieve(inputs, settings, run).value
     ids, histories = gather_histories(tried.fold.seen, tried.fold.queries)
     lists = list_channels(histories, export.make_channel_tables(inputs, config, run), channels, 12)

@@ -72,11 +72,9 @@ def test_board_b_is_preferred_and_reads_the_board_a_log_too(folder: Path, name: 
     assert reader.locate(folder, "a").tests == (folder / reader.TEST_A,)
 
 
-@pytest.mark.parametrize("name", [reader.TRAIN, reader.TEST_A, reader.ARTICLES])
-def test_missing_file_says_which_where_and_whence(folder: Path, name: str) -> None:
-    (folder / name).unlink()
-    with pytest.raises(UserError, match=rf"{name} is missing from .*data/news/raw.*RAW=DIR.*531842"):
-        reader.locate(folder)
+def test_missing_board_b_is_named_when_asked_for(folder: Path) -> None:
+    with pytest.raises(UserError, match=reader.TEST_B[0]):
+        reader.locate(folder, "B")
 
 
 def test_unknown_board_is_refused(folder: Path) -> None:
@@ -148,20 +146,6 @@ def test_blank_lines_are_skipped_and_counted(folder: Path, end: str) -> None:
     assert list_counts(notes, "blank") == [(reader.TRAIN, 3)]
 
 
-def test_further_columns_are_noted_and_not_read(folder: Path) -> None:
-    plain = read(folder)
-    header, *rows = (folder / reader.TRAIN).read_text().splitlines()
-    lines = [
-        f"{at},{line},{text}," for at, (line, text) in enumerate(zip(rows, ("x", "", '"y, z"', "NULL"), strict=True))
-    ]
-    write(folder / reader.TRAIN, f",{header},more,", *lines)
-    clicks = read(folder)
-    assert clicks.frame.equals(plain.frame)
-    assert list_counts(clicks.notes, "further column ((no name), 'more', (no name)): not read") == [(reader.TRAIN, 3)]
-    write(folder / reader.TRAIN, f",{header},more,", *lines, "4,1,10")
-    assert "line 6: 3 fields where 12 are expected" in refusal(folder / reader.TRAIN)
-
-
 # --- clicks: refused ---
 
 
@@ -171,12 +155,9 @@ def test_further_columns_are_noted_and_not_read(folder: Path) -> None:
         (click(3, 10).replace("1507", "x507"), "line 4: click_timestamp is 'x507000000000', not an integer"),
         (f"3,10.5,{START},4,1,17,1,25,2", "line 4: click_article_id is '10.5', not an integer"),
         (f"3,,{START},4,1,17,1,25,2", "line 4: click_article_id is '', not an integer"),
-        (f"3,10,{START},4,1", "line 4: 5 fields where 9 are expected: '3,10,"),
         (click(3, 10) + ",1", "line 4: 10 fields where 9 are expected"),
-        (",,,,,,,,", "line 4: user_id is '', not an integer"),
         (click(-3, 10), "line 4: user_id is -3, outside 0 to"),
         (click(3, 2**31), "line 4: click_article_id is 2147483648, outside"),
-        (click(3, 10**25), "line 4: click_article_id is 1" + "0" * 25 + ", outside"),
         (click(3, 10)[:-1] + "40000", "line 4: click_referrer_type is 40000, outside"),
         ("3,10,1507000000,4,1,17,1,25,2", "line 4: click_timestamp is 1507000000, which reads as seconds"),
         (f"3,10,{START}000,4,1,17,1,25,2", "line 4: click_timestamp is 1507000000000000, outside"),
@@ -194,10 +175,8 @@ def test_bad_row_is_refused_with_its_line(
 @pytest.mark.parametrize(
     ("header", "said"),
     [
-        (CLICK_HEADER.replace("click_os,", ""), "lacks 'click_os'"),
         (CLICK_HEADER.replace("user_id", "uid"), "lacks 'user_id'; expected 'user_id', 'click_article_id'"),
         (CLICK_HEADER.replace("user_id", "uid") + ",click_os", "lacks 'user_id' and repeats 'click_os'"),
-        (CLICK_HEADER + ",click_os", "repeats 'click_os'"),
         (CLICK_HEADER.replace("user_id", "\x1b[31mred\x07"), "lacks 'user_id'"),
         (click(1, 10), "lacks 'user_id', 'click_article_id'"),
     ],
@@ -213,12 +192,6 @@ def test_clicked_articles_without_an_embedding_are_counted() -> None:
     assert (note.file, note.rows) == (reader.EMBEDDINGS, 2)
     assert note.rule.startswith("clicked article without an embedding, of 4")
     assert reader.note_unembedded(clicks.filter(pl.col("item").is_in([1, 3])), vectors) == ()
-
-
-def test_user_in_the_train_and_the_test_log_is_refused(folder: Path) -> None:
-    write(folder / reader.TEST_A, CLICK_HEADER, click(5, 10), click(1, 11))
-    with pytest.raises(UserError, match=r"1 user\(s\) are in both .*train_click.*testA_click.*first: \[1\]"):
-        read(folder)
 
 
 @pytest.mark.parametrize("time", [reader.TIME_MIN_MS, reader.TIME_MAX_MS])

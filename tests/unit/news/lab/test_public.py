@@ -80,12 +80,6 @@ def test_only_the_last_two_clicks_are_followed() -> None:
     assert lists["score"].to_list() == pytest.approx([1 / math.log(3) / math.sqrt(2) * trust for trust in (1.0, 0.7)])
 
 
-def test_swing_follows_what_two_users_share() -> None:
-    shared = [(user, item, n) for user in (1, 2, 3) for n, item in enumerate((5, 6))]
-    fold = make_fold(make_log(*shared, (4, 5, 0), (4, 7, 1), (99, 5, 0), test=(99,)))
-    assert lists_of(neighbours.list_by_swing(fold, NO_ARTICLES, 0)) == {0: [6]}
-
-
 # --- the third place ---
 
 
@@ -174,6 +168,13 @@ def test_training_queries_of_the_third_place_are_30_s_steps() -> None:
 
 
 # --- marks ---
+
+
+def test_measures_by_hand() -> None:
+    lists = pl.DataFrame({"query": [0] * 6 + [1, 1], "item": [1, 2, 3, 4, 5, 6, 7, 8], "score": [1.0] * 8})
+    answers = pl.DataFrame({"query": [0, 1, 2], "item": [6, 8, 9]})
+    scores = marks.measure(lists, answers)
+    assert scores == pytest.approx({"mrr@5": 0.5 / 3, "hit@5": 1 / 3, "hit@50": 2 / 3})
 
 
 def test_the_board_asks_for_the_test_users() -> None:

@@ -8,11 +8,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.learning.cooccurrence import FollowSettings, exact_sum, find_nearest, keep_top
+from common.learning.cooccurrence import exact_sum, keep_top
 from common.learning.features import HOUR_MS
+from competitions.news.nearest import find_nearest
 from competitions.news.retrieval import fusion, lists
 from competitions.news.retrieval.fusion import fuse_channels
-from competitions.news.retrieval.neighbours import score_neighbours
+from competitions.news.retrieval.neighbours import FollowSettings, score_neighbours
 from competitions.news.retrieval.popularity import find_popular
 
 Click = tuple[int, int, int]  # user, item, time in ms

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from common.learning.listwise_softmax import log_likelihoods
+from competitions.news.retrieval import fusion
 from competitions.news.retrieval.fusion import gather_votes, learn_weights
 
 QUERIES, ITEMS, LISTED = 400, 60, 12
@@ -82,3 +83,12 @@ def test_without_an_answer_every_channel_counts_alike(channels: dict[str, pl.Dat
     nowhere = pl.DataFrame({"query": [0], "item": [999]}, schema={"query": pl.Int32, "item": pl.Int32})
     assert learn_weights(channels, nowhere, seed=0) == dict.fromkeys(channels, 1.0)
     assert learn_weights(channels, nowhere.clear(), seed=0) == dict.fromkeys(channels, 1.0)
+
+
+def test_at_most_so_many_queries_teach(
+    channels: dict[str, pl.DataFrame], answers: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fusion, "LEARN_QUERIES", 50)
+    first, other = (gather_votes(channels, answers, seed) for seed in (1, 2))
+    assert len(first[2]) == 50
+    assert first[0].shape != other[0].shape or (first[0] != other[0]).nnz

@@ -149,6 +149,16 @@ def test_clicks_are_drawn_from_the_distribution_of_the_oracle() -> None:
     assert 0 < np.isin(drawn, known).mean() < unseen[np.isin(members, known)].sum() / 2
 
 
+def test_a_query_ends_before_the_hidden_click(tiny: tuple[LiveCatalogue, Queries, np.ndarray]) -> None:
+    newspaper = tiny[0]
+    sessions = make_sessions((60, 40), (400, 500), seed=5)
+    items = np.arange(900)  # every click another article
+    queries = make_queries(make_users(newspaper, 100, seed=5), sessions, items)
+    hidden = np.cumsum(sessions.counts)[60:] - 1
+    assert (queries.context.previous == hidden - 1).all()
+    assert ((queries.seen >= 0).sum(axis=1) == sessions.counts[60:] - 1).all()
+
+
 def test_judge_by_hand() -> None:
     items = np.array([[1, 2, 3, 4, 5], [6, 7, 8, 9, 10], [1, 2, 3, 4, -1]])
     chances = np.array([[0.5, 0.2, 0.1, 0.0, 0.0], [0.1, 0.1, 0.1, 0.1, 0.1], [0.6, 0.4, 0.0, 0.0, 0.0]])

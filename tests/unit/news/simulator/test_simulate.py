@@ -78,13 +78,6 @@ def test_the_reader_has_nothing_to_settle(simulated: simulate.Simulation) -> Non
     assert np.isin(embeddings.items, articles.frame["item"].to_numpy()).all()
 
 
-def test_clicks_come_after_creation(simulated: simulate.Simulation) -> None:
-    log = pl.concat([pl.read_csv(simulated.folder / name) for name in (reader.TRAIN, reader.TEST_A)])
-    dated = log.join(pl.read_csv(simulated.folder / reader.ARTICLES), left_on="click_article_id", right_on="article_id")
-    assert dated.height == log.height
-    assert (dated["click_timestamp"] > dated["created_at_ts"]).all()
-
-
 def test_every_session_ends_with_the_terminal_gap() -> None:
     simulated = sessions.make_sessions((300, 200), (1700, 2200), seed=2)
     assert np.bincount(simulated.user).tolist() == simulated.counts.tolist()
@@ -135,6 +128,13 @@ def test_a_scale_out_of_range_and_a_negative_seed_are_refused(
 ) -> None:
     with pytest.raises(UserError, match=said):
         simulate.simulate(tmp_path / "raw", scale, seed)
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="no simulation"):
+        simulate.simulate(tmp_path, 0.001, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 # How far a measure may be from its target at this scale: relative for the first kind, absolute for shares.

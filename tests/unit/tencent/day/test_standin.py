@@ -56,20 +56,14 @@ def test_the_last_item_is_the_truth_and_the_others_are_the_history(converted: Pa
     assert len({three, four, five, seven, nine}) == 5
 
 
-def test_times_carry_order_only(converted: Path) -> None:
-    sequences = pl.read_parquet(converted / "seq/*.parquet")["seq"].to_list()
-    for events in sequences:
+def test_times_carry_order_only_and_the_reader_takes_it_without_a_note(converted: Path) -> None:
+    for events in pl.read_parquet(converted / "seq/*.parquet")["seq"].to_list():
         times = [event["timestamp"] for event in events]
         assert times == [LAST_S - DAY * left for left in range(len(times) - 1, -1, -1)]
         assert {event["action_type"] for event in events} == {schema.CLICK}
-
-
-def test_the_reader_takes_it_without_a_note(converted: Path) -> None:
     corpus = reader.read_corpus(reader.locate(converted))
     assert corpus.notes == ()
-    assert len(corpus.test.item) == 6
-    assert len(corpus.candidates.rows) == 5
-    assert corpus.catalogue.known == 4
+    assert (len(corpus.test.item), len(corpus.candidates.rows), corpus.catalogue.known) == (6, 5, 4)
 
 
 def test_the_same_file_gives_the_same_bytes(converted: Path, tmp_path: Path) -> None:
@@ -101,7 +95,9 @@ def test_a_position_that_one_value_or_nothing_fills_is_skipped() -> None:
     assert choose_positions(many, 40) == list(range(13))
 
 
-def test_a_folder_with_both_sets_asks_which(tmp_path: Path) -> None:
+def test_a_folder_with_no_set_or_both_says_what_to_name(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"Beauty\.txt is missing from .*CIKM2020-S3Rec"):
+        convert(tmp_path, tmp_path / "out")
     write_beauty(tmp_path)
     (tmp_path / "LastFM.txt").write_text("1 2 3\n")
     with pytest.raises(UserError, match=r"holds Beauty\.txt and LastFM\.txt: name the one"):
@@ -131,8 +127,3 @@ def test_odd_attributes_are_refused(tmp_path: Path, attributes: object) -> None:
     with pytest.raises(UserError, match=r"Beauty_item2attributes\.json is not JSON of the form"):
         convert(write_beauty(tmp_path, attributes=attributes), tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-def test_a_folder_without_the_text_says_where_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"Beauty\.txt is missing from .*CIKM2020-S3Rec"):
-        convert(tmp_path, tmp_path / "out")

@@ -35,15 +35,16 @@ def test_candidates_in_the_order_of_their_retrieval_ids(tmp_path: Path) -> None:
     assert corpus.catalogue.features[4, 0] == 10
 
 
-def test_without_retrieval_ids_the_place_is_the_id(tmp_path: Path) -> None:
+def test_without_retrieval_ids_the_line_is_the_id(tmp_path: Path) -> None:
     write_candidates(write_competition(tmp_path), [{"creative_id": BASE + 9}, line(BASE + 1, None, features=None)])
     assert read(tmp_path).candidates.rows == Rows(np.array([3, 4]))
 
 
-@pytest.mark.parametrize("given", [0, 77, "new", None, BASE + 1, -1])
-def test_the_re_id_of_an_unseen_candidate_is_not_looked_at(tmp_path: Path, given: Any) -> None:
-    write_candidates(write_competition(tmp_path), [line(BASE + 1, 0, reid_creative_id=given)])
-    assert read(tmp_path).candidates.rows == Rows(np.array([4]))
+def test_the_re_id_of_an_unseen_candidate_is_not_looked_at(tmp_path: Path) -> None:
+    write_competition(tmp_path)
+    for given in (0, 77, "new", None, BASE + 1, -1):
+        write_candidates(tmp_path, [line(BASE + 1, 0, reid_creative_id=given)])
+        assert read(tmp_path).candidates.rows == Rows(np.array([4]))
 
 
 @pytest.mark.parametrize(
@@ -70,18 +71,17 @@ def test_candidate_lines_that_are_refused(tmp_path: Path, lines: list[Any], reas
     assert str(path) in message
 
 
-@pytest.mark.parametrize("flag", ["cold_start", "is_str"])
-@pytest.mark.parametrize("oid", ["item_id", "creative_id"])
-def test_candidate_tables_of_newer_and_older_releases(tmp_path: Path, flag: str, oid: str) -> None:
+def test_candidate_tables_of_newer_and_older_releases(tmp_path: Path) -> None:
     expected = read(write_release(tmp_path))
-    schema, rows = candidate_schema(flag, oid), candidate_rows(WORLD, flag, oid)
-    if oid == "creative_id":
-        schema = schema.append(pa.field("reid_creative_id", pa.int64()))
-        rows = [row | {"reid_creative_id": reid} for row, reid in zip(rows, (0, 1, 0), strict=True)]
-    write_table(tmp_path, layouts.RELEASE_CANDIDATES, rows[::-1], schema)
-    corpus = read(tmp_path)
-    assert corpus.candidates.rows == expected.candidates.rows
-    np.testing.assert_array_equal(corpus.catalogue.features, expected.catalogue.features)
+    for flag, oid in (("cold_start", "item_id"), ("is_str", "creative_id")):
+        schema, rows = candidate_schema(flag, oid), candidate_rows(WORLD, flag, oid)
+        if oid == "creative_id":
+            schema = schema.append(pa.field("reid_creative_id", pa.int64()))
+            rows = [row | {"reid_creative_id": reid} for row, reid in zip(rows, (0, 1, 0), strict=True)]
+        write_table(tmp_path, layouts.RELEASE_CANDIDATES, rows[::-1], schema)
+        corpus = read(tmp_path)
+        assert corpus.candidates.rows == expected.candidates.rows
+        np.testing.assert_array_equal(corpus.catalogue.features, expected.catalogue.features)
 
 
 def test_missing_features_in_every_form(tmp_path: Path) -> None:
@@ -99,12 +99,8 @@ def test_missing_features_in_every_form(tmp_path: Path) -> None:
 
 
 def test_plain_numbers_as_features(tmp_path: Path) -> None:
-    write_release(tmp_path)
-    rows = [{"item_id": BASE + 1, "retrieval_id": 0, "100": 3}]
-    schema = pa.schema(
-        [("item_id", pa.int64()), ("retrieval_id", pa.int32()), *((name, pa.int64()) for name in layouts.ITEM_FEATURES)]
-    )
-    write_table(tmp_path, layouts.RELEASE_CANDIDATES, rows, schema)
+    rows = [{"item_id": BASE + 1, "retrieval_id": 0, "100": 3} | dict.fromkeys(layouts.ITEM_FEATURES[1:])]
+    write_table(write_release(tmp_path), layouts.RELEASE_CANDIDATES, rows)
     assert read(tmp_path).catalogue.features[4].tolist() == [3] + [0] * 12
 
 
@@ -146,8 +142,3 @@ def test_candidate_columns_that_are_missing_or_of_another_kind(tmp_path: Path) -
     assert "feature 122: string where whole numbers are expected" in refusal(tmp_path)
     write_table(tmp_path, layouts.RELEASE_CANDIDATES, [row | {"item_id": "x"} for row in candidate_rows(WORLD)])
     assert "item_id: string where whole numbers are expected" in refusal(tmp_path)
-
-
-def test_a_candidate_file_that_is_no_table(tmp_path: Path) -> None:
-    next((write_release(tmp_path) / layouts.RELEASE_CANDIDATES).iterdir()).write_text("no parquet")
-    assert "is no parquet file" in refusal(tmp_path)

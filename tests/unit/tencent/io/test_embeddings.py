@@ -14,7 +14,7 @@ import pytest
 from common.engine.errors import UserError
 from competitions.tencent.corpus import Catalogue
 from competitions.tencent.io import embeddings, jsonl, reader
-from tests.unit.tencent.tencent_files import BASE, write_competition, write_lines, write_pickle, write_release
+from tests.unit.tencent.tencent_files import BASE, write_competition, write_lines, write_pickle
 
 CATALOGUE = Catalogue(np.array([0, BASE + 7, BASE + 3, BASE + 9, BASE + 1]), np.zeros((5, 13), np.int32), 3, (0,) * 13)
 VECTORS: dict[int, Any] = {BASE + 3: [1.5, -2.0], BASE + 1: [0.1, 65504.0], BASE + 9: None, BASE + 99: [3.0, 4.0]}
@@ -60,15 +60,15 @@ def refusal(path: Path) -> str:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_vectors_by_row(tmp_path: Path, form: str) -> None:
+def test_vectors_by_row(tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
     embedding = read(FORMS[form](tmp_path, VECTORS))
     assert embedding.dtype == np.float16
     np.testing.assert_array_equal(embedding, EXPECTED)
-
-
-def test_keys_of_a_pickle_may_be_texts(tmp_path: Path) -> None:
-    path = pickled(tmp_path, {str(key): value for key, value in VECTORS.items()})
-    np.testing.assert_array_equal(read(path), EXPECTED)
+    said = "emb_81_2: 2 of 4 items have a vector; 1 vectors are of other ids, 1 entries have no vector"
+    assert said in capsys.readouterr().err
+    texts = FORMS[form](tmp_path, {str(key): value for key, value in VECTORS.items()})
+    np.testing.assert_array_equal(read(texts), EXPECTED)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -90,26 +90,13 @@ def test_the_vectors_say_how_wide_they_are(tmp_path: Path, form: str, capsys: py
     assert "emb_81_2: its vectors are 3 wide, whatever the name says" in capsys.readouterr().err
 
 
-def test_files_of_two_widths_are_refused(tmp_path: Path) -> None:
+def test_files_of_two_widths_and_of_none(tmp_path: Path) -> None:
     pair = pickled(tmp_path, VECTORS), as_lines(tmp_path, {BASE + 7: [7.0, 6.0, 5.0]})
     with pytest.raises(UserError, match=r"a vector of width 3 where the first has 2"):
         read(*pair)
-
-
-def test_without_any_vector_the_name_says_the_width(tmp_path: Path) -> None:
-    assert read(pickled(tmp_path, {BASE + 9: None})).shape == (5, 2)
+    assert read(pickled(tmp_path, {BASE + 9: None})).shape == (5, 2)  # as the name says
     named = reader.read_embedding((pickled(tmp_path, {BASE + 9: None}),), CATALOGUE, "emb_of_mine")
     assert named.vectors.shape == (5, 1)
-
-
-def test_what_was_left_out_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    read(pickled(tmp_path, VECTORS))
-    assert "emb_81_2: 2 of 4 items have a vector; 1 vectors are of other ids" in capsys.readouterr().err
-
-
-def test_floats_of_single_precision_in_a_table(tmp_path: Path) -> None:
-    kind = pa.schema([("anonymous_cid", pa.string()), ("emb", pa.list_(pa.float32()))])
-    np.testing.assert_array_equal(read(as_table(tmp_path, VECTORS, kind)), EXPECTED)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -127,34 +114,26 @@ def test_a_vector_that_is_refused(tmp_path: Path, form: str, vector: Any, reason
     assert f"{POSITIONS[form]}: {reason}" in message
 
 
-@pytest.mark.parametrize("form", ["pickle", "table"])
-@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
-def test_a_number_that_is_not_finite(tmp_path: Path, form: str, number: float) -> None:
-    message = refusal(FORMS[form](tmp_path, {BASE + 3: [1.0, 2.0], BASE + 1: [1.0, number]}))
-    assert f"{POSITIONS[form]}: a vector with a number that is not finite" in message
-
-
-def test_nan_is_no_json(tmp_path: Path) -> None:
+def test_a_number_that_is_not_finite(tmp_path: Path) -> None:
+    for form in ("pickle", "table"):
+        for number in (np.nan, np.inf, -np.inf):
+            message = refusal(FORMS[form](tmp_path, {BASE + 3: [1.0, 2.0], BASE + 1: [1.0, number]}))
+            assert f"{POSITIONS[form]}: a vector with a number that is not finite" in message
     assert "line 2: JSON is malformed" in refusal(as_lines(tmp_path, {BASE: [1.0, 2.0], BASE + 1: [1.0, np.nan]}))
-
-
-def test_a_null_within_a_vector(tmp_path: Path) -> None:
     assert "row 1: a vector with a number that is not finite" in refusal(as_table(tmp_path, {BASE: [1.0, None]}))
     assert "line 1: Expected `float`, got `null`" in refusal(as_lines(tmp_path, {BASE: [1.0, None]}))
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("key", ["x", "-5", "1.5", ""])
-def test_ids_that_are_none(tmp_path: Path, form: str, key: str) -> None:
-    message = refusal(FORMS[form](tmp_path, {BASE + 3: [1.0, 2.0], key: [1.0, 2.0]}))
-    assert f"{key!r} is no original id" in message
+def test_ids_that_are_none(tmp_path: Path, form: str) -> None:
+    for key in ("x", "-5", "1.5", ""):
+        message = refusal(FORMS[form](tmp_path, {BASE + 3: [1.0, 2.0], key: [1.0, 2.0]}))
+        assert f"{key!r} is no original id" in message
 
 
-def test_a_pickle_that_is_no_dict(tmp_path: Path) -> None:
+def test_another_kind_of_file(tmp_path: Path) -> None:
     assert "neither a dict nor a list of pairs" in refusal(write_pickle(tmp_path / "emb_81_2.pkl", [1]))
 
-
-def test_a_table_without_lists(tmp_path: Path) -> None:
     path = as_table(tmp_path, {BASE: 1.0}, pa.schema([("anonymous_cid", pa.string()), ("emb", pa.float64())]))
     assert "emb: double where lists of numbers are expected" in refusal(path)
 
@@ -171,15 +150,6 @@ def test_a_line_of_a_gzipped_file_is_named(tmp_path: Path, monkeypatch: pytest.M
     lines = as_lines(tmp_path, {BASE + 3: [1.0, 2.0], BASE + 1: [1.0, 1e6]})
     (tmp_path / "part-00000.gz").write_bytes(gzip.compress(b"\n" + lines.read_bytes()))
     assert "line 3: a vector with a number that is not finite" in refusal(tmp_path / "part-00000.gz")
-
-
-def test_entries_without_a_vector_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for write in FORMS.values():
-        read(write(tmp_path, VECTORS))
-        assert (
-            "2 of 4 items have a vector; 1 vectors are of other ids, 1 entries have no vector"
-            in capsys.readouterr().err
-        )
 
 
 def test_embeddings_are_found_by_name(tmp_path: Path) -> None:
@@ -209,9 +179,3 @@ def test_embeddings_are_found_by_name(tmp_path: Path) -> None:
         train / "emb_82_1024" / "b.json",
         names / "emb_82_1024" / "c.json",
     )
-
-
-def test_embeddings_of_the_release_layout(tmp_path: Path) -> None:
-    path = as_table(write_release(tmp_path) / "mm_emb", VECTORS)
-    files = reader.locate(tmp_path)
-    assert files.embeddings == {"emb_81_2": (path,)}

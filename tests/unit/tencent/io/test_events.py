@@ -1,6 +1,8 @@
 """The lines of the competition layout: profile rows, actions, unseen items, order, users, and what is refused."""
 
+import json
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +20,30 @@ from tests.unit.tencent.tencent_files import (
     refusal,
     row,
     write_competition,
+    write_pickle,
     write_test,
     write_train,
 )
 
 A, B, C = row(1, 2, 0, 100), row(1, 1, 1, 200), row(1, 3, None, 300)
+OTHER = row(2, 1, 0, 5)
 PROFILE = profile(1, {"103": 5})
+Write = Callable[[Path, Any], Path]
 
 
-def train(folder: Path, *user_lines: Any) -> Corpus:
+def train(folder: Path, *lines: Any) -> Corpus:
     """The folder with other lines to learn from."""
-    write_train(write_competition(folder), user_lines)
+    write_train(write_competition(folder), lines)
     return read(folder)
 
 
-def read_test(folder: Path, *user_lines: Any) -> Corpus:
-    write_test(write_competition(folder), user_lines)
+def read_test(folder: Path, *lines: Any) -> Corpus:
+    write_test(write_competition(folder), lines)
     return read(folder)
 
 
-def refusal_of_test(folder: Path, *user_lines: Any) -> str:
-    path = write_test(write_competition(folder), user_lines)
+def refused(folder: Path, write: Write, *lines: Any) -> str:
+    path = write(write_competition(folder), lines)
     message = refusal(folder)
     assert str(path) in message
     return message
@@ -73,10 +78,10 @@ def test_several_profile_rows_and_none(tmp_path: Path) -> None:
 
 def test_events_out_of_order_are_sorted_stably(tmp_path: Path) -> None:
     events = [(3, 0, 50), (1, 1, 20), (2, 2, 50), (3, None, 20), (1, 0, 10)]
-    result = train(tmp_path, [row(2, 1, 0, 5)], [row(1, *event) for event in events], [])
+    result = train(tmp_path, [row(2, 1, 0, 30)], [row(1, *event) for event in events], [])
     assert result.train.item.tolist() == [1, 1, 3, 3, 2, 1]
     assert result.train.action.tolist() == [0, 1, -1, 0, 2, 0]
-    assert result.train.time.tolist() == [10, 20, 20, 50, 50, 5]
+    assert result.train.time.tolist() == [10, 20, 20, 50, 50, 30]
     assert counts(result)["user with events out of time order: sorted"] == (1, "line 2")
 
 
@@ -161,36 +166,131 @@ def many(users: int) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("size", [1, 150, 1 << 20])
-def test_pieces_join_to_the_same(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("size", "processes"), [(1, False), (150, False), (1500, True)])
+def test_pieces_join_to_the_same(tmp_path: Path, size: int, processes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jsonl, "PIECE_BYTES", size)
-    result = read_test(tmp_path, *many(40))
-    assert result.test_users.names.tolist() == [f"user_{user:08d}".encode() for user in range(40)]
-    assert result.catalogue.oid[result.test.item].tolist() == [BASE + user % 7 for user in range(40)]
-    assert result.test.time.tolist() == list(range(10, 50))
-    assert result.test_users.features[:, 0].tolist() == [1 + user % 9 for user in range(40)]
-
-
-@pytest.mark.parametrize("size", [1, 150, 1 << 20])
-def test_lines_are_counted_over_pieces(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsonl, "PIECE_BYTES", size)
-    assert "line 31: " in refusal_of_test(tmp_path, *many(30), "[[", *many(3))
-    bare = [row("bare", 1, 0, 1)]
-    assert counts(read_test(tmp_path, *many(30), bare))["user without a profile row"] == (1, "line 31")
-
-
-def test_processes_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_competition(tmp_path)
-    write_test(tmp_path, many(40))
-    expected = read(tmp_path)
-    monkeypatch.setattr(jsonl, "PIECE_BYTES", 1500)
-    monkeypatch.setattr(jsonl, "PARALLEL_BYTES", 1500)
-    monkeypatch.setattr(jsonl.os, "cpu_count", lambda: 2)
-    result = read(tmp_path)
-    np.testing.assert_array_equal(result.test.item, expected.test.item)
-    np.testing.assert_array_equal(result.test_users.names, expected.test_users.names)
+    if processes:
+        monkeypatch.setattr(jsonl, "PARALLEL_BYTES", 1500)
+        monkeypatch.setattr(jsonl.os, "cpu_count", lambda: 2)
+    result = read_test(tmp_path, *many(40), [row("bare", 1, 0, 1)])
+    assert result.test_users.names.tolist() == [*(f"user_{user:08d}".encode() for user in range(40)), b"bare"]
+    assert result.catalogue.oid[result.test.item[:40]].tolist() == [BASE + user % 7 for user in range(40)]
+    assert result.test.time.tolist() == [*range(10, 50), 1]
+    assert result.test_users.features[:, 0].tolist() == [*(1 + user % 9 for user in range(40)), 0]
+    assert counts(result)["user without a profile row"] == (1, "line 41")
+    if not processes:
+        assert "line 31: " in refused(tmp_path, write_test, *many(30), "[[", *many(3))
 
 
 def test_a_fault_comes_back_from_another_process() -> None:
     fault = pickle.loads(pickle.dumps(jsonl.LineError(3, "why")))
     assert (fault.line, fault.reason) == (3, "why")
+
+
+# --- refused ---
+
+FAULTS: dict[str, tuple[Any, str]] = {
+    "truncated": (json.dumps([A, B])[:-9], "truncated"),
+    "no JSON": ("[[1,2,null,{},0,]]", "malformed"),
+    "blank": ("", "the line is blank"),
+    "an item beyond 64 bits": ([row(1, 1 << 64, 0, 100)], "Expected"),
+    "a time beyond 64 bits": ([row(1, 2, 0, 1 << 70)], "Expected"),
+    "a value beyond 64 bits": ([A, profile(1, {"103": 1 << 70})], "Expected"),
+    "an object": ({"user": 1}, "Expected `array`, got `object`"),
+    "five fields": ([A[:5]], "Expected `array` of length 6"),
+    "seven fields": ([[*A, 1]], "Expected `array` of length 6"),
+    "item 0": ([row(1, 0, 0, 100)], "Expected `int` >= 1"),
+    "negative item": ([row(1, -2, 0, 100)], "Expected `int` >= 1"),
+    "item as a text": ([row(1, "2", 0, 100)], "Expected `int | null`, got `str`"),  # type: ignore[arg-type]
+    "action 3": ([row(1, 2, 3, 100)], "Expected `int` <= 2"),
+    "action of a fraction": ([row(1, 2, 0.5, 100)], "Expected `int | null`, got `float`"),  # type: ignore[arg-type]
+    "no time": ([[1, 2, None, None, 0, None]], "an event without a time"),
+    "negative time": ([row(1, 2, 0, -1)], "Expected `int` >= 0"),
+    "no user": ([row(None, 2, 0, 100)], "Expected `int | str`, got `null`"),  # type: ignore[arg-type]
+    "user 0": ([row(0, 2, 0, 100)], "Expected `int` >= 1"),
+    "two users": ([A, row(2, 1, 0, 200)], "rows of different users in one line"),
+    "user beyond": ([row(3, 2, 0, 100)], "user 3 is beyond the 2 users of the indexer"),
+    "odd name": ([row("ü", 2, 0, 100)], "'ü' is no user name"),
+    "list for a value": ([A, profile(1, {"103": [1]})], "Expected `int | str | null`, got `array`"),
+    "object for a value": ([A, profile(1, {"104": {}})], "Expected `int | str | null`, got `object`"),
+    "object for a list": ([A, profile(1, {"106": {}})], "got `object`"),
+    "list in a list": ([A, profile(1, {"106": [[1]]})], "got `array`"),
+    "negative value": ([A, profile(1, {"103": -1})], "Expected `int` >= 0"),
+    "text for features": ([A, profile(1, "x")], "Expected `object | null`, got `str`"),
+}
+
+
+@pytest.mark.parametrize("write", [write_train, write_test])
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_line_that_is_refused(tmp_path: Path, name: str, write: Write) -> None:
+    line, reason = FAULTS[name]
+    good = [row("user_00000002", 1, 0, 5)]
+    message = refused(tmp_path, write, good, line, good)
+    assert "seq.jsonl, line 2: " in message
+    assert reason in message
+
+
+LINES: dict[str, tuple[Write, tuple[Any, ...], str]] = {
+    "an item beyond the indexer": (
+        write_train,
+        ([OTHER], [A, row(1, 4, 0, 200)]),
+        "line 2: item 4 is beyond the 3 items of the indexer",
+    ),
+    "an unknown user to learn from": (
+        write_train,
+        ([OTHER], [row("user_77777777", 1, 0, 5)]),
+        "line 2: user 'user_77777777' is not in the indexer",
+    ),
+    "a list without a user": (write_test, ([A], []), "line 2: the list is empty, no row names the user"),
+    "features of an unseen item": (
+        write_test,
+        ([OTHER], [A, row(1, BASE + 50, 0, 200, {"100": [1]})]),
+        f"line 2: features of item {BASE + 50}: Expected `int | str | null`, got `array`",
+    ),
+    "a user twice": (write_train, ([OTHER], [A], [B]), "line 3: user 'user_00000005' stands there and in line 2"),
+    "a user twice, by name": (
+        write_test,
+        ([OTHER], [A], [row("user_00000005", 1, 0, 5)]),
+        "line 3: user 'user_00000005' stands there and in line 2",
+    ),
+    "an empty file to learn from": (write_train, (), "is empty (0 bytes)"),
+    "an empty file to answer": (write_test, (), "is empty (0 bytes)"),
+    "no event to learn from": (write_train, ([PROFILE],), "holds no event"),
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_lines_that_are_refused_together(tmp_path: Path, name: str) -> None:
+    write, lines, reason = LINES[name]
+    assert reason in refused(tmp_path, write, *lines)
+
+
+@pytest.mark.parametrize(
+    ("offsets", "reason"),
+    [
+        ([0], "has 1 offsets where"),
+        ([0, 30, 60], "has 3 offsets where"),
+        ([0, 41], "entry 2: offset 41 where line 2 of"),
+        ([1, 40], "entry 1: offset 1 where line 1 of"),
+        ([0, "x"], "'x' is not a whole number"),
+        ({0: 1}, "holds a dict where a list of byte offsets is expected"),
+    ],
+)
+def test_offsets_that_do_not_match(tmp_path: Path, offsets: Any, reason: str) -> None:
+    write_train(write_competition(tmp_path), [[A], [OTHER]])
+    write_pickle(tmp_path / "train" / schema.OFFSETS, offsets)
+    message = refusal(tmp_path)
+    assert reason in message
+    assert schema.OFFSETS in message
+
+
+def test_offsets_as_an_array(tmp_path: Path) -> None:
+    write_train(write_competition(tmp_path), [[A], [OTHER]])
+    write_pickle(tmp_path / "train" / schema.OFFSETS, np.array([0, len(json.dumps([A])) + 1]))
+    assert len(read(tmp_path).train) == 2
+
+
+def test_the_last_line_may_lack_its_end(tmp_path: Path) -> None:
+    path = write_train(write_competition(tmp_path), [[A], [OTHER]])
+    path.write_text(path.read_text().rstrip("\n"))
+    assert read(tmp_path).train.item.tolist() == [2, 1]

@@ -54,11 +54,6 @@ def test_a_sequence_that_is_refused(tmp_path: Path, row: dict[str, Any], reason:
     assert f"{path}, row 2: {reason}" in refusal(tmp_path)
 
 
-def test_a_user_twice(tmp_path: Path) -> None:
-    write_table(write_release(tmp_path), layouts.RELEASE_SEQUENCES, [one(2, EVENT), GOOD, one(2, EVENT)], SEQ)
-    assert "row 3: user 'user_00000002' stands there and in row 1" in refusal(tmp_path)
-
-
 def test_a_user_without_a_list_and_an_empty_one(tmp_path: Path) -> None:
     rows = [{"user_id": 2, "seq": None}, GOOD]
     write_table(write_release(tmp_path), layouts.RELEASE_SEQUENCES, rows, SEQ)
@@ -69,11 +64,13 @@ def test_a_user_without_a_list_and_an_empty_one(tmp_path: Path) -> None:
     assert counts(corpus)["user without an event"] == (1, "row 1")
 
 
-def test_no_event_at_all(tmp_path: Path) -> None:
+def test_no_event_at_all_and_a_user_twice(tmp_path: Path) -> None:
     write_table(write_release(tmp_path), layouts.RELEASE_SEQUENCES, [one(1)], SEQ)
     assert "holds no event" in refusal(tmp_path)
     write_table(tmp_path, layouts.RELEASE_SEQUENCES, [], SEQ)
     assert "holds no event" in refusal(tmp_path)
+    write_table(tmp_path, layouts.RELEASE_SEQUENCES, [one(2, EVENT), GOOD, one(2, EVENT)], SEQ)
+    assert "row 3: user 'user_00000002' stands there and in row 1" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -109,14 +106,15 @@ def test_features_that_are_refused(tmp_path: Path, name: str, schema: pa.Schema,
 
 def test_features_of_another_kind(tmp_path: Path) -> None:
     write_release(tmp_path)
-    fields = [field if field.name != "103" else pa.field("103", pa.list_(pa.int64())) for field in USERS]
-    write_table(tmp_path, layouts.RELEASE_USERS, [{"user_id": 1, "103": [1]}], pa.schema(fields))
-    assert "feature 103: lists where one value is expected" in refusal(tmp_path)
-    fields = [field if field.name != "103" else pa.field("103", pa.string()) for field in USERS]
-    write_table(tmp_path, layouts.RELEASE_USERS, [{"user_id": 1, "103": "x"}], pa.schema(fields))
-    assert "103: string where whole numbers are expected" in refusal(tmp_path)
-    fields = [field for field in USERS if field.name != "103"]
-    write_table(tmp_path, layouts.RELEASE_USERS, [{"user_id": 1}], pa.schema(fields))
+    others = [field for field in USERS if field.name != "103"]
+    for kind, value, reason in (
+        (pa.list_(pa.int64()), [1], "feature 103: lists where one value is expected"),
+        (pa.string(), "x", "103: string where whole numbers are expected"),
+    ):
+        schema = pa.schema([*others, pa.field("103", kind)])
+        write_table(tmp_path, layouts.RELEASE_USERS, [{"user_id": 1, "103": value}], schema)
+        assert reason in refusal(tmp_path)
+    write_table(tmp_path, layouts.RELEASE_USERS, [{"user_id": 1}], pa.schema(others))
     assert "lacks the column '103'" in refusal(tmp_path)
 
 
@@ -129,22 +127,17 @@ def test_user_lists_may_be_plain_numbers(tmp_path: Path) -> None:
     assert features[:, [0, 3, 4]].tolist() == [[5, 4, 0], [0, 0, 0]]
 
 
-def test_a_file_that_is_no_table(tmp_path: Path) -> None:
-    path = next((write_release(tmp_path) / layouts.RELEASE_ITEMS).iterdir())
-    path.write_text("no parquet")
-    assert f"{path} is no parquet file" in refusal(tmp_path)
-
-
-def test_a_damaged_table(tmp_path: Path) -> None:
+def test_a_file_that_is_no_table_and_a_damaged_one(tmp_path: Path) -> None:
     path = next((write_release(tmp_path) / layouts.RELEASE_SEQUENCES).iterdir())
     stream = path.read_bytes()
     path.write_bytes(stream[:4] + b"\xff" * 60 + stream[64:])
     assert f"{path}, behind row 0: " in refusal(tmp_path)
+    path.write_text("no parquet")
+    assert f"{path} is no parquet file" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 1 << 16])
 def test_several_files_and_row_groups(tmp_path: Path, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet, "BATCH_ROWS", rows)
     users = tuple(f"user_{number:08d}" for number in range(7))
     events = {
         rid: tuple((1 + index % 3, index % 3, 9 - index) for index in range(rid % 4)) for rid in (3, 7, 1, 2, 4, 6, 5)
@@ -153,7 +146,6 @@ def test_several_files_and_row_groups(tmp_path: Path, rows: int, monkeypatch: py
         WORLD, users=users, events=events, user_features={rid: {"106": [rid] * (rid % 4)} for rid in events}
     )
     write_release(tmp_path, world)
-    monkeypatch.undo()
     expected = read(tmp_path)
     monkeypatch.setattr(parquet, "BATCH_ROWS", rows)
     table = pa.Table.from_pylist(seq_rows(world), SEQ)

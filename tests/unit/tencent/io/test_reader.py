@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from competitions.tencent.corpus import Corpus
-from competitions.tencent.ids import Oids, Rows
+from competitions.tencent.ids import Rows
 from competitions.tencent.io import raw_sequences, reader, schema
 from tests.unit.tencent.tencent_files import (
     BASE,
@@ -40,7 +40,7 @@ def assert_same(one: Any, other: Any, subfolder: str = "corpus") -> None:
 
 
 def by_name(corpus: Corpus) -> Corpus:
-    """Asked users in the order of their names: the two layouts have them in different orders."""
+    """Test users in the order of their names: the two layouts have them in different orders."""
     order = np.argsort(corpus.test_users.names)
     users = corpus.test_users
     return replace(
@@ -77,16 +77,11 @@ def test_the_arrays_of_a_tiny_world(tmp_path: Path, layout_name: str) -> None:
     np.testing.assert_array_equal(corpus.users.features, users)
     assert corpus.users.sizes == (9,) * 8
     assert corpus.actions is None
-
-
-@pytest.mark.parametrize("layout_name", LAYOUTS)
-def test_the_types_of_the_arrays(tmp_path: Path, layout_name: str) -> None:
-    corpus = read(LAYOUTS[layout_name](tmp_path))
-    for sequences in (corpus.train, corpus.test):
+    for sequences in (train, corpus.test):
         kinds = [column.dtype for column in (sequences.offsets, sequences.item, sequences.action, sequences.time)]
         assert kinds == [np.int64, np.int32, np.int8, np.int64]
-    assert corpus.catalogue.oid.dtype == np.int64
-    assert corpus.catalogue.features.dtype == corpus.users.features.dtype == np.int32
+    assert catalogue.oid.dtype == np.int64
+    assert catalogue.features.dtype == corpus.users.features.dtype == np.int32
     assert corpus.users.names.dtype.kind == corpus.test_users.names.dtype.kind == "S"
 
 
@@ -115,8 +110,7 @@ def random_world(seed: int) -> World:
     return World(items[:30], users, features, profiles, events, candidates)
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("pairs", [False, True])
+@pytest.mark.parametrize(("seed", "pairs"), [(0, False), (1, True), (2, False)])
 def test_both_layouts_become_the_same(tmp_path: Path, seed: int, pairs: bool) -> None:
     world = random_world(seed)
     competition = read(write_competition(tmp_path / "a", world, pairs))
@@ -126,25 +120,25 @@ def test_both_layouts_become_the_same(tmp_path: Path, seed: int, pairs: bool) ->
     assert counts(competition).keys() == counts(release).keys()
 
 
-def test_users_to_learn_from_are_in_the_order_of_their_re_ids(tmp_path: Path) -> None:
+@pytest.mark.parametrize("layout_name", LAYOUTS)
+def test_users_to_learn_from_are_in_the_order_of_their_re_ids(tmp_path: Path, layout_name: str) -> None:
     world = random_world(1)
-    for corpus in (read(write_competition(tmp_path / "a", world)), read(write_release(tmp_path / "b", world))):
-        kept = [rid for rid in range(1, 26) if world.events[rid]]
-        assert corpus.users.names.tolist() == [world.users[rid - 1].encode() for rid in kept]
-        for subfolder, rid in enumerate(kept):
-            own = slice(*corpus.train.offsets[subfolder : subfolder + 2])
-            ordered = sorted(world.events[rid], key=lambda event: event[2])
-            assert corpus.train.item[own].tolist() == [item for item, _, _ in ordered]
-            assert corpus.train.action[own].tolist() == [-1 if action is None else action for _, action, _ in ordered]
+    corpus = read(LAYOUTS[layout_name](tmp_path, world))
+    kept = [rid for rid in range(1, 26) if world.events[rid]]
+    assert corpus.users.names.tolist() == [world.users[rid - 1].encode() for rid in kept]
+    for user, rid in enumerate(kept):
+        own = slice(*corpus.train.offsets[user : user + 2])
+        ordered = sorted(world.events[rid], key=lambda event: event[2])
+        assert corpus.train.item[own].tolist() == [item for item, _, _ in ordered]
+        assert corpus.train.action[own].tolist() == [-1 if action is None else action for _, action, _ in ordered]
 
 
-def test_asked_users_are_in_the_order_of_their_file(tmp_path: Path) -> None:
-    world = replace(WORLD, events={2: WORLD.events[2], 1: WORLD.events[1]})
-    competition, release = read(write_competition(tmp_path / "a", world)), read(write_release(tmp_path / "b", world))
-    assert competition.test_users.names.tolist() == [b"user_00000002", b"user_00000005"]
-    assert competition.test.item.tolist() == [3, 2, 1, 3]
-    assert release.test_users.names.tolist() == [b"user_00000002", b"user_00000005"]
-    assert release.users.names.tolist() == [b"user_00000005", b"user_00000002"]
+@pytest.mark.parametrize("layout_name", LAYOUTS)
+def test_users_to_answer_are_in_the_order_of_their_file(tmp_path: Path, layout_name: str) -> None:
+    corpus = read(LAYOUTS[layout_name](tmp_path, replace(WORLD, order=(2, 1))))
+    assert corpus.test_users.names.tolist() == [b"user_00000002", b"user_00000005"]
+    assert corpus.test.item.tolist() == [3, 2, 1, 3]
+    assert corpus.users.names.tolist() == [b"user_00000005", b"user_00000002"]
 
 
 def test_a_release_in_order_is_held_once(tmp_path: Path) -> None:
@@ -170,7 +164,7 @@ def test_rules_are_counted(tmp_path: Path, layout_name: str) -> None:
     assert files["user with events out of time order: sorted"][0] == 1
     assert files["user with a list that is longer than what is kept: cut"][0] == 1
     assert files["item whose feature 100 has a value that the indexer lacks: cold"] == (2, f"item {BASE + 9}")
-    assert files["asked user whose feature 104 has a value that the indexer lacks: cold"] == (1, "user user_00000005")
+    assert files["test user whose feature 104 has a value that the indexer lacks: cold"] == (1, "user user_00000005")
     assert corpus.train.item.tolist() == [1, 2]
     assert len(corpus.train) == 1
     assert len(corpus.test) == 2
@@ -208,46 +202,32 @@ def test_locate_names_what_it_found(tmp_path: Path) -> None:
     assert competition.embeddings == release.embeddings == {}
 
 
-def test_a_folder_of_neither_layout(tmp_path: Path) -> None:
+MISSING = {
+    **{f"train/{name}": write_competition for name in ("seq.jsonl", "seq_offsets.pkl", "indexer.pkl")},
+    "train/item_feat_dict.json": write_competition,
+    **{f"eval/predict_{name}": write_competition for name in ("seq.jsonl", "seq_offsets.pkl", "set.jsonl")},
+    **{f"{name}/train-00000-of-00001.parquet": write_release for name in schema.RELEASE_FOLDERS.values()},
+    "indexer.pkl": write_release,
+}
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_a_missing_file_is_named_with_where_it_belongs(tmp_path: Path, name: str) -> None:
+    path = MISSING[name](tmp_path) / name
+    path.unlink()
+    what = "no parquet file is in" if path.suffix == ".parquet" else f"{path.name} is missing from"
+    assert refusal(tmp_path).startswith(f"{what} {path.parent}; put the host's files in data/tencent/raw")
+
+
+def test_a_folder_of_neither_layout_and_one_of_two(tmp_path: Path) -> None:
     message = refusal(tmp_path)
     assert "holds neither" in message
     assert "data/README.md" in message
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "train/seq.jsonl",
-        "train/seq_offsets.pkl",
-        "train/indexer.pkl",
-        "train/item_feat_dict.json",
-        "eval/predict_seq.jsonl",
-        "eval/predict_seq_offsets.pkl",
-        "eval/predict_set.jsonl",
-    ],
-)
-def test_a_file_is_missing_from_the_competition_layout(tmp_path: Path, name: str) -> None:
-    path = write_competition(tmp_path) / name
-    path.unlink()
-    message = refusal(tmp_path)
-    assert message.startswith(f"{path.name} is missing from {path.parent}; put the host's files in data/tencent/raw")
-
-
-@pytest.mark.parametrize("name", ["seq", "item_feat", "user_feat", "candidate"])
-def test_a_folder_is_missing_from_the_release_layout(tmp_path: Path, name: str) -> None:
-    path = next((write_release(tmp_path) / name).iterdir())
-    path.unlink()
-    assert refusal(tmp_path).startswith(f"no parquet file is in {path.parent}; ")
-
-
-def test_the_indexer_is_missing_from_the_release_layout(tmp_path: Path) -> None:
-    (write_release(tmp_path) / schema.INDEXER).unlink()
-    assert refusal(tmp_path).startswith(f"indexer.pkl is missing from {tmp_path}; ")
-
-
-def test_rows_are_found_by_original_id(tmp_path: Path) -> None:
-    catalogue = read(write_competition(tmp_path)).catalogue
-    assert catalogue.rows_of(Oids(np.array([BASE + 8, BASE + 3, BASE]))) == Rows(np.array([5, 2, 0]))
+    (tmp_path / "TencentGR_1k.zip").write_bytes(b"PK")
+    assert f"{tmp_path / 'TencentGR_1k.zip'} lies there packed: unpack it" in refusal(tmp_path)
+    for name in ("TencentGR_1k", "TencentGR_10k"):
+        write_competition(tmp_path / "raw" / name)
+    assert "holds TencentGR_10k and TencentGR_1k; name one of them with RAW=DIR" in refusal(tmp_path / "raw")
 
 
 def change_indexer(folder: Path, **parts: Any) -> None:
@@ -282,13 +262,9 @@ def test_an_indexer_that_is_no_numbering(tmp_path: Path, parts: dict[str, Any], 
     assert str(tmp_path / "train" / schema.INDEXER) in message
 
 
-def test_a_feature_whose_re_ids_have_a_gap(tmp_path: Path) -> None:
+def test_a_feature_whose_re_ids_have_a_gap_and_an_indexer_that_is_a_list(tmp_path: Path) -> None:
     features: dict[str, Any] = {name: {7: 1} for name in (*schema.ITEM_FEATURES, *schema.USER_FEATURES)}
     change_indexer(write_competition(tmp_path), f={**features, "105": {7: 1, 8: 3}})
     assert "'f' 105: re-ids are not 1..2" in refusal(tmp_path)
-
-
-def test_an_indexer_that_is_a_list(tmp_path: Path) -> None:
-    write_competition(tmp_path)
     write_pickle(tmp_path / "train" / schema.INDEXER, [1, 2])
     assert "neither a dict nor a list of pairs" in refusal(tmp_path)

@@ -1,6 +1,5 @@
 """The restricted unpickler reads plain data, runs nothing, and says in one sentence what is damaged."""
 
-import builtins
 import collections
 import gzip
 import os
@@ -33,8 +32,13 @@ def refusal(path: Path) -> str:
 
 
 @PROTOCOLS
-def test_plain_data(tmp_path: Path, protocol: int) -> None:
-    assert read_pickle(write_pickle(tmp_path / "a.pkl", NESTED, protocol)) == NESTED
+def test_plain_data_and_numbers_of_numpy(tmp_path: Path, protocol: int) -> None:
+    numbers = {np.int64(20_000_000_000): np.int32(1), np.str_("user"): [np.float32(1.5), np.bool_(True)]}
+    for value in (NESTED, numbers):
+        assert read_pickle(write_pickle(tmp_path / "a.pkl", value, protocol)) == value
+    objects = np.array([1, None, "a", (2, 3)], object)
+    array: Any = read_pickle(write_pickle(tmp_path / "a.pkl", objects, protocol))
+    assert array.tolist() == objects.tolist()
 
 
 @PROTOCOLS
@@ -48,26 +52,13 @@ def test_arrays(tmp_path: Path, kind: str, protocol: int) -> None:
 
 
 @PROTOCOLS
-def test_an_array_of_objects_holds_plain_data(tmp_path: Path, protocol: int) -> None:
-    value = np.array([1, None, "a", (2, 3)], object)
-    array: Any = read_pickle(write_pickle(tmp_path / "a.pkl", value, protocol))
-    assert array.tolist() == value.tolist()
-
-
-@PROTOCOLS
-def test_numbers_of_numpy_as_keys_and_values(tmp_path: Path, protocol: int) -> None:
-    value = {np.int64(20_000_000_000): np.int32(1), np.str_("user"): [np.float32(1.5), np.bool_(True)]}
-    assert read_pickle(write_pickle(tmp_path / "a.pkl", value, protocol)) == value
-
-
-@PROTOCOLS
-@pytest.mark.parametrize("factory", [dict, list, int, set, None])
-def test_ordered_dicts_and_dicts_with_a_factory_become_dicts(tmp_path: Path, factory: Any, protocol: int) -> None:
-    value = collections.defaultdict(factory, {"100": collections.OrderedDict(b=2, a=1)})
-    content: Any = read_pickle(write_pickle(tmp_path / "a.pkl", value, protocol))
-    assert content == {"100": {"b": 2, "a": 1}}
-    assert list(content["100"]) == ["b", "a"]
-    assert type(content) is dict  # a key that is missing must not come into being
+def test_ordered_dicts_and_dicts_with_a_factory_become_dicts(tmp_path: Path, protocol: int) -> None:
+    for factory in (dict, list, int, set, None):
+        value = collections.defaultdict(factory, {"100": collections.OrderedDict(b=2, a=1)})
+        content: Any = read_pickle(write_pickle(tmp_path / "a.pkl", value, protocol))
+        assert content == {"100": {"b": 2, "a": 1}}
+        assert list(content["100"]) == ["b", "a"]
+        assert type(content) is dict  # a key that is missing must not come into being
 
 
 @pytest.mark.parametrize(("core", "other"), [(b"numpy.core", b"numpy._core"), (b"numpy._core", b"numpy.core")])
@@ -90,52 +81,35 @@ class Runs:
         return self.parts
 
 
-def attacks(canary: Path) -> dict[str, tuple[object, str]]:
-    """Pickles that would write ``canary``, and the global that each is refused for."""
-    command, code = f"touch {canary}", f"open({str(canary)!r}, 'w')"
-    return {
-        "system": (Runs(os.system, command), "posix.system"),
-        "eval": (Runs(eval, code), "builtins.eval"),
-        "open": (Runs(open, str(canary), "w"), "io.open"),
-        "getattr": (Runs(getattr, "text", "upper"), "builtins.getattr"),
-        "import": (Runs(builtins.__import__, "os"), "builtins.__import__"),
-        "load": (Runs(np.load, str(canary), None, True), "numpy.load"),
-        "as a factory": (collections.defaultdict(print), "builtins.print"),
-        "in an array": (np.array([Runs(os.system, command)], object), "posix.system"),
-        "class": (Path(canary), "pathlib"),
-    }
-
-
 @pytest.mark.parametrize("protocol", [2, 4])
-@pytest.mark.parametrize("name", attacks(Path()))
-def test_a_pickle_that_calls_for_more_is_refused_and_does_not_run(tmp_path: Path, name: str, protocol: int) -> None:
+def test_a_pickle_that_calls_for_more_is_refused_and_does_not_run(tmp_path: Path, protocol: int) -> None:
     canary = tmp_path / "canary"
-    value, named = attacks(canary)[name]
-    path = write_pickle(tmp_path / "a.pkl", value, protocol)
-    if name == "eval":  # the attack works where nothing is restricted
-        pickle.loads(path.read_bytes()).close()
-        canary.unlink()
-    message = refusal(path)
-    assert "is not a pickle of plain data" in message
-    assert "do not trust the file" in message
-    assert named.removeprefix("builtins.") in message  # old protocols call builtins by another name
-    assert not canary.exists()
-
-
-@pytest.mark.parametrize(
-    "stream",
-    [
+    command, code = f"touch {canary}", f"open({str(canary)!r}, 'w')"
+    pickle.loads(pickle.dumps(Runs(eval, code), protocol)).close()  # the attack works where nothing is restricted
+    canary.unlink()
+    attacks: dict[str, object] = {
+        "posix.system": Runs(os.system, command),
+        "eval": Runs(eval, code),
+        "getattr": Runs(getattr, "text", "upper"),
+        "numpy.load": Runs(np.load, str(canary), None, True),
+        "print": collections.defaultdict(print),
+        "system": np.array([Runs(os.system, command)], object),
+        "pathlib": canary,
+    }
+    for named, value in attacks.items():
+        message = refusal(write_pickle(tmp_path / "a.pkl", value, protocol))
+        assert "is not a pickle of plain data" in message
+        assert "do not trust the file" in message
+        assert named in message
+    for stream in (  # a global, an instance, a name with a dot, a class that is changed
         b"cos\nsystem\n(S'touch {canary}'\ntR.",
         b"(S'touch {canary}'\nios\nsystem\n.",
         b"\x80\x04\x8c\x05numpy\x8c\x10ndarray.__reduce\x93.",
         b"\x80\x02cnumpy\ndtype\n}X\x01\x00\x00\x00aK\x01sb.",
-    ],
-    ids=["global", "instance", "a name with a dot", "a class is changed"],
-)
-def test_other_ways_out_are_closed(tmp_path: Path, stream: bytes) -> None:
-    (tmp_path / "a.pkl").write_bytes(stream.replace(b"{canary}", str(tmp_path / "canary").encode()))
-    assert "pickle" in refusal(tmp_path / "a.pkl")
-    assert not (tmp_path / "canary").exists()
+    ):
+        (tmp_path / "a.pkl").write_bytes(stream.replace(b"{canary}", str(canary).encode()))
+        assert "pickle" in refusal(tmp_path / "a.pkl")
+    assert not canary.exists()
 
 
 @pytest.mark.parametrize("flags", [0x01, 0x3F, 0xFF])
@@ -178,7 +152,7 @@ def test_one_flipped_bit_is_read_or_refused(tmp_path: Path, protocol: int) -> No
     value = {"i": {20_000_000_000 + row: row for row in range(9)}, "a": np.arange(4.0), "n": [np.int64(3), ("u", 2)]}
     stream = pickle.dumps(value, protocol)
     draw, refused = np.random.default_rng(protocol), 0
-    for _ in range(300):
+    for _ in range(100):
         damaged = bytearray(stream)
         damaged[draw.integers(len(stream))] ^= 1 << int(draw.integers(8))
         (tmp_path / "a.pkl").write_bytes(damaged)
@@ -186,7 +160,7 @@ def test_one_flipped_bit_is_read_or_refused(tmp_path: Path, protocol: int) -> No
             brief(read_pickle(tmp_path / "a.pkl"))
         except UserError:
             refused += 1
-    assert 0 < refused < 300
+    assert 0 < refused < 100
 
 
 def test_a_value_is_shown_in_brief() -> None:

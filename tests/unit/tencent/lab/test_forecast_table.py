@@ -3,11 +3,10 @@
 import dataclasses
 
 import numpy as np
-import pytest
 
+from competitions.tencent.corpus import Floats
 from competitions.tencent.lab.forecast_table import FLOOR, history_before, tabulate_forecasts
 from competitions.tencent.ranking.forecast import AdStatistics, Forecast, fit_forecasts
-from competitions.tencent.ranking.sparse_history import Floats
 from competitions.tencent.sequences import whole
 from competitions.tencent.split import end_time
 from tests.unit.tencent.ranking.test_forecast import FORECAST, HOUR, plant
@@ -58,10 +57,3 @@ def test_a_time_within_a_question_takes_the_trees_that_did_not_see_it() -> None:
     assert chosen[12] == 1
     assert chosen[36] == 2
     assert chosen[66] == 3
-
-
-@pytest.mark.parametrize("times", [False])
-def test_without_trees_there_is_no_table(times: bool) -> None:
-    corpus, fold, questions = plant()
-    forecasts = fit_forecasts(corpus, fold, questions, times, 24.0, FORECAST)
-    assert tabulate_forecasts(corpus, fold, questions, forecasts, 24.0) is None

@@ -54,21 +54,6 @@ def count_by_loops(histories: Histories, settings: CountSettings, items: int) ->
     return np.asarray(table**settings.concavity)
 
 
-def test_next_items_are_counted_by_hand() -> None:
-    model = fit(write_log([1, 2, 3], [1, 2], [2, 1, 3]), change(PLAIN_COUNTS, reach=1))
-    expected = np.zeros((7, 7))
-    expected[1, 2], expected[2, 3], expected[2, 1], expected[1, 3] = 2, 1, 1, 1
-    np.testing.assert_array_equal(model.neighbours.toarray(), expected)
-
-
-def test_distance_and_direction_weigh() -> None:
-    model = fit(write_log([1, 2, 3]), change(PLAIN_COUNTS, gap_decay=1.0, backward=0.5))
-    expected = np.zeros((7, 7))
-    expected[1, 2], expected[1, 3], expected[2, 3] = 1, 0.5, 1
-    expected += 0.5 * expected.T
-    np.testing.assert_allclose(model.neighbours.toarray(), expected)
-
-
 @pytest.mark.parametrize("part_pairs", [1, 30, 10**6])
 @pytest.mark.parametrize("backward", [0.0, 0.3])
 def test_counts_equal_plain_loops_in_parts_of_any_size(

@@ -15,7 +15,6 @@ from competitions.tencent.simulator.conversions import (
     CONVERTED,
     USER_EFFECT,
     ConversionModel,
-    draw_conversions,
     fit_level,
     make_conversions,
 )
@@ -160,7 +159,11 @@ def test_an_oracle_that_knows_the_action_and_the_willingness_gains(world: World)
 
 
 def test_the_oracles_means_are_weighted_by_the_action() -> None:
-    """A hit on rank 1 with a conversion, a miss with a click: 2.5 of 3.5."""
+    """A hit on rank 1 with a conversion, a miss with a click: 2.5 of 3.5. Of clicks alone, each counts the same."""
+    nothing, clicks = np.zeros(4), np.full(4, CLICK, np.int8)
+    plain = oracle.summarise(oracle.OracleRanks(np.array([1, 3, 10, 11]), clicks, np.zeros(4, bool), nothing, nothing))
+    assert plain.hit_rate == 0.75
+    assert plain.ndcg == pytest.approx((1.0 + 0.5 + 0.2890648) / 4)
     ranks = oracle.OracleRanks(
         np.array([1, 11]), np.array([CONVERSION, CLICK], np.int8), np.array([True, False]), np.ones(2), np.zeros(2)
     )
@@ -169,10 +172,3 @@ def test_the_oracles_means_are_weighted_by_the_action() -> None:
     assert scores.hit_rate == pytest.approx(2.5 / 3.5)
     assert scores.unseen_share == pytest.approx(2.5 / 3.5)
     assert (scores.score_unseen, scores.score_seen) == (1.0, 0.0)
-
-
-def test_draws_follow_the_probability() -> None:
-    model = ConversionModel(np.array([-3.0, 0.0, 3.0]))
-    ads = np.repeat(np.arange(3), 4_000)
-    drawn = draw_conversions(model, np.zeros(len(ads)), ads, np.random.default_rng(5)).reshape(3, -1).mean(axis=1)
-    np.testing.assert_allclose(drawn, 1 / (1 + np.exp(-AD_EFFECT * np.array([-3.0, 0.0, 3.0]))), atol=0.03)

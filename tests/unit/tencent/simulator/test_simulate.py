@@ -15,6 +15,7 @@ from common.engine.errors import UserError
 from competitions.tencent.corpus import Corpus, Embedding
 from competitions.tencent.ids import Oids
 from competitions.tencent.io import reader, schema
+from competitions.tencent.io.raw_sequences import take_users
 from competitions.tencent.io.schema import ITEM_FEATURES
 from competitions.tencent.simulator import simulate
 from competitions.tencent.simulator.topics import REFERENCE, sizes_at_scale
@@ -62,18 +63,11 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> list[simulate.Simulation]:
 
 
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path, pair: list[simulate.Simulation]) -> None:
-    for made in pair:
-        again = simulate.simulate(tmp_path / made.layout, made.scale, made.seed, made.layout)
-        assert digest(again.folder) == digest(made.folder)
+    again = simulate.simulate(tmp_path / "again", pair[0].scale, pair[0].seed)
+    assert digest(again.folder) == digest(pair[0].folder)
     first, other = digest(pair[0].folder), digest(simulate.simulate(tmp_path / "other", 0.0005, 5).folder)
     assert first.keys() == other.keys()
     assert {name for name in first if first[name] == other[name]} == set()
-
-
-def test_the_release_layout_is_whole_and_nothing_else_is_there(made: simulate.Simulation) -> None:
-    folders = ("seq", "item_feat", "user_feat", "candidate", "mm_emb/emb_81_32_parquet")
-    tables = {f"{folder}/train-00000-of-00001.parquet" for folder in folders}
-    assert digest(made.folder).keys() == tables | {"indexer.pkl", "truth.csv", REPORT}
 
 
 def test_both_layouts_hold_the_same_data(pair: list[simulate.Simulation]) -> None:
@@ -86,19 +80,18 @@ def test_both_layouts_hold_the_same_data(pair: list[simulate.Simulation]) -> Non
     vectors = [read_embedding(made.folder, read).vectors for made, read in ((release, one), (lines, two))]
     np.testing.assert_array_equal(vectors[0], vectors[1])
     # The test users are all users; their lines stand in another order.
-    names = two.test_users.names
-    assert names.tolist() != one.test_users.names.tolist()
-    index = {name: at for at, name in enumerate(one.test_users.names.tolist())}
-    assert sorted(index.values()) == sorted(index[name] for name in names.tolist())
-    for at in range(0, len(names), 50):
-        other = index[names.tolist()[at]]
-        ours, theirs = (
-            read.test.item[read.test.offsets[user] : read.test.offsets[user + 1]]
-            for read, user in ((two, at), (one, other))
-        )
-        np.testing.assert_array_equal(ours, theirs)
+    names, others = two.test_users.names.tolist(), one.test_users.names.tolist()
+    assert names != others
+    assert sorted(names) == sorted(others)
+    order = np.array([others.index(name) for name in names])
+    ours = take_users(one.test, order)
+    for column in ("offsets", "item", "action", "time"):
+        np.testing.assert_array_equal(getattr(two.test, column), getattr(ours, column))
     assert (release.folder / "truth.csv").read_bytes() == (lines.folder / "truth.csv").read_bytes()
     assert release.oracle == lines.oracle
+    folders = ("seq", "item_feat", "user_feat", "candidate", "mm_emb/emb_81_32_parquet")
+    tables = {f"{folder}/train-00000-of-00001.parquet" for folder in folders}
+    assert digest(release.folder).keys() == tables | {"indexer.pkl", "truth.csv", REPORT}
     assert digest(lines.folder).keys() == {
         *(f"train/{name}" for name in ("seq.jsonl", "seq_offsets.pkl")),
         *(f"eval/{name}" for name in ("predict_seq.jsonl", "predict_seq_offsets.pkl", "predict_set.jsonl")),
@@ -261,28 +254,17 @@ def test_the_embedding_carries_the_content(made: simulate.Simulation, corpus: Co
         assert (values == values[best]).mean() > max(least, 3 * by_chance)
 
 
-@pytest.mark.parametrize("scale", [0.0, 0.0004, 2.1, -1.0, float("nan"), float("inf")])
-def test_a_scale_out_of_range_is_refused(tmp_path: Path, scale: float) -> None:
-    with pytest.raises(UserError, match=r"give a number from 0\.0005 to 2"):
-        simulate.simulate(tmp_path / "out", scale, 0)
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        *(((scale, 0), r"give a number from 0\.0005 to 2") for scale in (0.0004, 2.1, float("nan"))),
+        ((0.0005, -1), "give an integer of 0 or more"),
+        ((0.0005, 0, "csv"), "say release or competition"),
+    ],
+)
+def test_what_cannot_be_simulated_is_refused(tmp_path: Path, arguments: tuple[Any, ...], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        simulate.simulate(tmp_path / "out", *arguments)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_seed_or_a_layout_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="give an integer of 0 or more"):
-        simulate.simulate(tmp_path / "out", 0.0005, -1)
-    with pytest.raises(UserError, match="say release or competition"):
-        simulate.simulate(tmp_path / "out", 0.0005, 0, "csv")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_with_the_hosts_files_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "seq").mkdir()
-    with pytest.raises(UserError, match="holds files that are no simulation"):
-        simulate.simulate(tmp_path, 0.0005, 0)
-    assert [path.name for path in tmp_path.iterdir()] == ["seq"]
-
-
-def test_an_unfinished_simulation_is_not_described(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no finished simulation"):
         simulate.describe(tmp_path)

@@ -32,15 +32,12 @@ def explained() -> AbstractContextManager[None]:
     return download.explained("The host", lambda error, status: None)
 
 
-def test_git_does_not_see_what_waits(raw: Path) -> None:
-    partial = download.open_partial(raw, [REMOTE])
-    assert (partial / ".gitignore").read_text() == "*\n"
-
-
-def test_a_link_to_another_folder_is_followed(raw: Path, tmp_path: Path) -> None:
+def test_downloads_wait_beside_the_real_folder_out_of_sight_of_git(raw: Path, tmp_path: Path) -> None:
     (tmp_path / "large disk" / "raw").mkdir(parents=True)
     raw.symlink_to(tmp_path / "large disk" / "raw")
-    assert download.open_partial(raw, []) == (tmp_path / "large disk" / "raw.partial").resolve()
+    partial = download.open_partial(raw, [])
+    assert partial == (tmp_path / "large disk" / "raw.partial").resolve()
+    assert (partial / ".gitignore").read_text() == "*\n"
 
 
 def test_files_move_to_another_disk_whole(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,21 +52,16 @@ def test_files_move_to_another_disk_whole(raw: Path, monkeypatch: pytest.MonkeyP
     assert [path.name for path in (raw / "seq").iterdir()] == ["a.parquet"]
 
 
-def test_a_folder_that_cannot_be_written_keeps_what_waits(raw: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_named_and_keeps_what_waits(raw: Path) -> None:
     finish_download(raw)
     raw.write_text("a file where the folder should be")
-    with (
-        pytest.raises(UserError, match=r"raw.* cannot be .*, and run this again: nothing is fetched twice"),
-        explained(),
-    ):
+    sentence = r"raw.* cannot be .*, and run this again: nothing is fetched twice"
+    with pytest.raises(UserError, match=sentence), explained():
         download.move_in(raw, [REMOTE], "hub x", "1")
     assert (raw.parent / "raw.partial" / REMOTE.path).read_bytes() == b"data"
-
-
-def test_a_partial_folder_that_cannot_be_made_is_named(raw: Path) -> None:
-    raw.with_name("raw.partial").write_text("")
-    with pytest.raises(UserError, match=r"raw\.partial cannot be read or written: .*name another RAW=DIR"), explained():
-        download.open_partial(raw, [REMOTE])
+    sentence = r"raw.* cannot be read or written: .*name another RAW=DIR"
+    with pytest.raises(UserError, match=sentence), explained():
+        download.open_partial(raw / "raw", [REMOTE])
 
 
 def test_what_waits_counts_towards_the_room_that_is_needed(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,22 +70,16 @@ def test_a_broken_download_is_taken_up_and_finished_files_are_not_sent_again(kag
     assert not (raw.parent / "raw.partial").exists()
 
 
-def test_a_file_that_the_client_has_not_finished_is_not_taken_for_whole(kaggle: Kaggle, raw: Path) -> None:
+def test_only_what_is_not_there_and_not_finished_is_sent(kaggle: Kaggle, raw: Path) -> None:
     partial = download.open_partial(raw, [])
     (partial / "train.parquet").write_bytes(b"?" * len(TRAIN))
     (partial / "train.parquet.kaggle-partial").write_text("{}")
-    (partial / "test.parquet").write_bytes(TEST)
+    raw.mkdir(parents=True)
+    (raw / "test.parquet").write_bytes(b"mine")
     kaggle_client.fetch("a-contest", NAMES, raw)
     assert {name for name, _ in kaggle.sent} == {"train.parquet"}
     assert (raw / "train.parquet").read_bytes() == TRAIN
-
-
-def test_files_that_are_there_are_neither_fetched_nor_overwritten(kaggle: Kaggle, raw: Path) -> None:
-    raw.mkdir(parents=True)
-    (raw / "train.parquet").write_bytes(b"mine")
-    kaggle_client.fetch("a-contest", NAMES, raw)
-    assert (raw / "train.parquet").read_bytes() == b"mine"
-    assert kaggle.sent == [("test.parquet", None)]
+    assert (raw / "test.parquet").read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize(
@@ -104,46 +98,36 @@ def test_a_refusal_is_one_sentence(kaggle: Kaggle, raw: Path, status: int, sente
     assert sentence in refused(raw)
 
 
-def test_no_network_is_one_sentence(kaggle: Kaggle, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kagglesdk.kaggle_http_client.get_endpoint", lambda _: "http://127.0.0.1:1")
-    assert "Kaggle cannot be reached or the line broke: check the network" in refused(raw)
+def test_no_network_no_room_no_credentials_and_no_client_are_one_sentence(
+    kaggle: Kaggle, raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-
-def test_no_credentials_are_one_sentence(kaggle: Kaggle, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("kagglesdk.kaggle_http_client.get_endpoint", lambda _: "http://127.0.0.1:1")
+        assert "Kaggle cannot be reached or the line broke: check the network" in refused(raw)
+    with monkeypatch.context() as patch:
+        patch.setattr("kaggle.api.download_file", fill)
+        assert "cannot be read or written: No space left on device; free space there" in refused(raw)
+    kaggle.calls = []
     monkeypatch.delenv("KAGGLE_API_TOKEN")
     monkeypatch.setattr("kaggle.api.config", str(raw / "none.json"))
     assert refused(raw) == kaggle_client.UNAUTHORIZED
     assert kaggle.calls == []
-
-
-def test_a_missing_client_says_how_to_get_it(kaggle: Kaggle, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "kaggle", None)
     assert refused(raw) == "Kaggle's client is not in this environment: run make install."
 
 
-def test_a_full_disk_is_one_sentence(kaggle: Kaggle, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fill(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("kaggle.api.download_file", fill)
-    assert "cannot be read or written: No space left on device; free space there" in refused(raw)
-
-
-def test_a_file_that_kaggle_does_not_list_is_named(kaggle: Kaggle, raw: Path) -> None:
-    del kaggle.files["test.parquet"]
-    assert "lacks test.parquet" in refused(raw)
-
-
-def test_a_download_of_another_size_than_listed_is_thrown_away(kaggle: Kaggle, raw: Path) -> None:
-    kaggle.sizes = {"train.parquet": len(TRAIN) + 1}
-    assert f"train.parquet did not arrive as the host lists it ({len(TRAIN)} of {len(TRAIN) + 1} bytes)" in refused(raw)
-    assert not (raw.parent / "raw.partial" / "train.parquet").exists()
-
-
-def test_a_download_that_does_not_fit_on_the_disk_is_not_begun(kaggle: Kaggle, raw: Path) -> None:
+def test_a_listing_that_does_not_fit_is_one_sentence(kaggle: Kaggle, raw: Path) -> None:
     kaggle.sizes = {"train.parquet": 10**18}
     assert "GB more than are free" in refused(raw)
     assert not kaggle.sent
+    kaggle.sizes = {"train.parquet": len(TRAIN) + 1}
+    assert f"train.parquet did not arrive as the host lists it ({len(TRAIN)} of {len(TRAIN) + 1} bytes)" in refused(raw)
+    assert not (raw.parent / "raw.partial" / "train.parquet").exists()
+    kaggle.sizes, kaggle.files = {}, {"train.parquet": TRAIN}
+    assert "lacks test.parquet" in refused(raw)
 
 
 # --- zip ---
@@ -156,17 +140,6 @@ def wrap(name: str, body: bytes) -> bytes:
     return archive.getvalue()
 
 
-def refused_archive(kaggle: Kaggle, raw: Path, archive: bytes) -> str:
-    """The sentence that a fetch of an archive ends in; nothing of it stays, so that a second fetch begins anew."""
-    kaggle.archives = {"train.parquet": archive}
-    sentence = refused(raw)
-    assert "train.parquet.zip cannot be unpacked" in sentence
-    assert sentence.endswith("it is removed: run this again.")
-    assert [path.name for path in raw.parent.rglob("*") if path.is_file()] == [".gitignore"]
-    assert not list(raw.parents[1].glob("*.parquet"))
-    return sentence
-
-
 def test_a_file_that_comes_wrapped_is_unpacked(kaggle: Kaggle, raw: Path) -> None:
     kaggle.archives = {"train.parquet": wrap("train.parquet", TRAIN)}
     kaggle_client.fetch("a-contest", NAMES, raw)
@@ -174,12 +147,13 @@ def test_a_file_that_comes_wrapped_is_unpacked(kaggle: Kaggle, raw: Path) -> Non
     assert not list(raw.parent.rglob("*.zip"))
 
 
-def test_an_archive_of_another_file_is_refused(kaggle: Kaggle, raw: Path) -> None:
-    assert "no item named 'train.parquet'" in refused_archive(kaggle, raw, wrap("other.parquet", TRAIN))
-
-
-def test_a_broken_archive_is_refused(kaggle: Kaggle, raw: Path) -> None:
-    refused_archive(kaggle, raw, b"PK\x03\x04 and then nothing")
+@pytest.mark.parametrize("archive", [wrap("other.parquet", TRAIN), b"PK\x03\x04 and then nothing"])
+def test_an_archive_that_is_broken_or_of_another_file_is_removed(kaggle: Kaggle, raw: Path, archive: bytes) -> None:
+    kaggle.archives = {"train.parquet": archive}
+    sentence = refused(raw)
+    assert "train.parquet.zip cannot be unpacked" in sentence
+    assert sentence.endswith("it is removed: run this again.")
+    assert [path.name for path in raw.parent.rglob("*") if path.is_file()] == [".gitignore"]
 
 
 # --- submit ---
@@ -205,13 +179,16 @@ def test_the_command_is_quoted_for_a_shell(submission: Path) -> None:
     assert command[1:] == ["competitions", "submit", "a-contest", "-f", path, "-m", "a message; $HOME"]
 
 
-def test_a_submission_that_kaggle_refuses_is_one_sentence(kaggle: Kaggle, submission: Path) -> None:
-    kaggle.status = 403
-    with pytest.raises(UserError, match="accept the rules"):
-        kaggle_client.submit("a-contest", submission, "m")
-
-
-def test_an_upload_that_fails_is_one_sentence(kaggle: Kaggle, submission: Path) -> None:
-    kaggle.upload_status = 400
-    with pytest.raises(UserError, match=r"did not take the upload of .*submission\.parquet"):
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ({"status": 403}, "accept the rules"),
+        ({"upload_status": 400}, r"did not take the upload of .*submission\.parquet"),
+    ],
+)
+def test_an_upload_that_is_refused_is_one_sentence(
+    kaggle: Kaggle, submission: Path, fault: dict[str, int], sentence: str
+) -> None:
+    vars(kaggle).update(fault)
+    with pytest.raises(UserError, match=sentence):
         kaggle_client.submit("a-contest", submission, "m")

@@ -16,24 +16,20 @@ def write(folder: Path, scale: float = 1.0, seed: int = 0) -> None:
         (partial / REPORT).write_text("{}")
 
 
-def test_the_folder_appears_when_all_is_written(tmp_path: Path) -> None:
+def test_a_simulation_appears_whole_is_replaced_and_survives_a_failure(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
     with written_at_once(out, NAMES) as partial:
-        (partial / "a.csv").write_text("1")
+        (partial / REPORT).write_text("{}")
         assert not out.exists()
-    assert (out / "a.csv").read_text() == "1"
-    assert [path.name for path in out.parent.iterdir()] == ["out"]
-
-
-def test_an_earlier_simulation_is_replaced_and_survives_a_failure(tmp_path: Path) -> None:
-    out = tmp_path / "out"
     write(out, 1.0)
     with pytest.raises(ZeroDivisionError), written_at_once(out, NAMES):
         raise ZeroDivisionError
     assert (out / "a.csv").read_text() == "1.0 0"
     write(out, 2.0)
     assert (out / "a.csv").read_text() == "2.0 0"
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+    with pytest.raises(UserError, match="cannot be written"):
+        write(out / "a.csv" / "out")
 
 
 @pytest.mark.parametrize("present", [["a.csv"], ["other.csv"], ["a.csv", REPORT, "notes.txt"]])
@@ -43,12 +39,6 @@ def test_a_folder_of_other_files_is_left_alone(tmp_path: Path, present: list[str
     with pytest.raises(UserError, match="holds files that are no simulation"):
         write(tmp_path)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys(present, "mine")
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot be written"):
-        write(tmp_path / "file" / "out")
 
 
 def test_a_named_folder_comes_before_the_hosts_files_and_these_before_simulated_ones(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from common.day.report.page import build_page, load_templates, write_report
+from common.day.report.page import build_page, write_report
 from common.engine.errors import UserError
 from tests.unit.common.day.report import report_record
 
@@ -30,13 +30,6 @@ IN_RECORD = {
     "notes": ("notes",),
 }
 ALL = [*IN_RECORD, "ladder", "features", "tuning", "settings"]
-SHAPES = {
-    "mgtv": report_record.complete,
-    "news": report_record.news,
-    "flight": report_record.flight,
-    "tencent": report_record.tencent,
-    "bare": report_record.bare,
-}
 
 
 class Page(HTMLParser):
@@ -116,27 +109,12 @@ def test_ladder_and_studies_are_there_when_given() -> None:
     assert not {"ladder", "tuning"} & set(empty.sections)
 
 
-@pytest.mark.parametrize("name", SHAPES)
-def test_every_shape_of_record_makes_a_sound_page(name: str) -> None:
-    record = SHAPES[name]()
-    page = build(record)
-    assert not page.broken
-    assert record["name"] in page.texts["head"]
-    assert record["metric"] in page.texts["head"]
-    targets = {f"#{section}" for section in page.sections}
-    assert set(page.links) <= targets
-
-
 def test_the_least_record_is_a_head_alone() -> None:
     page = build(report_record.bare())
     assert page.sections == []
     assert page.links == []
     assert ".1174" in page.texts["head"]
-
-
-def test_a_record_without_any_score_still_makes_a_page() -> None:
-    page = build({"name": "news", "run": "r", "metric": "MRR@5", "cv": {"score": None}})
-    assert "no score" in page.texts["head"]
+    assert "no score" in build({"name": "news", "run": "r", "metric": "MRR@5", "cv": {"score": None}}).texts["head"]
 
 
 def test_features_without_importance_are_listed() -> None:
@@ -192,7 +170,7 @@ def test_validation_is_called_cross_only_where_there_are_folds() -> None:
 
 
 def test_a_loss_in_training_falls_and_marks_no_round() -> None:
-    record = report_record.tencent()
+    record = report_record.complete()
     losses = {"name": "ranker, hold-out", "metric": "training loss", "values": [2.5, 1.5, 1.25], "falls": True}
     record["insight"]["curves"] = [losses]
     page = build(record)
@@ -284,16 +262,6 @@ def test_a_number_that_is_missing_is_no_error() -> None:
 # --- safety ---
 
 
-def test_a_page_is_the_same_byte_for_byte_however_often_it_is_built() -> None:
-    pages = {build_page(report_record.complete(), report_record.ladder(), [report_record.study()]) for _ in range(2)}
-    assert len(pages) == 1
-
-
-def test_every_section_has_a_template() -> None:
-    names = {name.removeprefix("sections/").removesuffix(".html.j2") for name in load_templates().list_templates()}
-    assert set(ALL) <= names
-
-
 def poison(value: Any) -> Any:
     """The same structure with every text, and every key of it that is a name from outside, made evil."""
     if isinstance(value, str):
@@ -345,7 +313,6 @@ def test_write_report_replaces_the_page_and_leaves_nothing_else(tmp_path: Path) 
     assert path.read_text(encoding="utf-8") == build_page(record, report_record.ladder(), [report_record.study()])
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
     assert record == before
-    assert path.stat().st_size < 300_000
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:

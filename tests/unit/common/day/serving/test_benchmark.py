@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from common.day.serving.benchmark import (
@@ -9,6 +10,7 @@ from common.day.serving.benchmark import (
     Export,
     Variant,
     answer_all,
+    judge_variants,
     measure,
     measure_apart,
     measure_export,
@@ -17,9 +19,10 @@ from common.day.serving.benchmark import (
     spread,
 )
 from common.engine.errors import UserError
+from tests.unit.common.day.serving import serving_echo
 from tests.unit.common.day.serving.serving_echo import Echo
 
-MODULE = "tests.unit.common.day.serving.serving_echo"
+MODULE = serving_echo.__name__
 
 
 def write_export(folder: Path, requests: int = 50) -> Export:
@@ -85,6 +88,23 @@ def test_a_process_that_fails_says_why_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "export" / "half" / "add.txt").write_text("no number")
     with pytest.raises(UserError, match="failed: ValueError"):
         measure_apart(export, export.variants[1])
+
+
+def test_variants_are_judged_by_what_their_services_answer_on_validation() -> None:
+    left: list[Path] = []
+
+    def write(exported: Path, requests: Path) -> None:
+        left.append(exported)
+        for name, add in (("whole", "0"), ("half", "1")):
+            (exported / name).mkdir(parents=True)
+            (exported / name / "add.txt").write_text(add)
+        requests.write_text("3\n4\n5\n")
+
+    variants = [Variant("everything", "whole"), Variant("half of it", "half", share=0.5)]
+    judged = judge_variants(serving_echo, variants, write, lambda answers: np.array([one[0] for one in answers]))
+    assert [(variant.score, variant.share) for variant in judged] == [(8.0, 1.0), (9.0, 0.5)]
+    assert judged[0].error == pytest.approx((8 / 3) ** 0.5 / 3**0.5)  # of 6, 8 and 10
+    assert not left[0].exists()
 
 
 def test_equal_answers_are_equal_but_for_rounding() -> None:

@@ -218,18 +218,12 @@ def test_a_storage_that_cannot_be_used_is_named_without_its_password() -> None:
     "url",
     [
         "postgresql+psycopg://me@127.0.0.1:1/none?password=hidden-word",
-        "postgresql+psycopg://127.0.0.1:1/none?user=me&password=hidden-word&connect_timeout=1",
         "postgresql+psycopg://127.0.0.1:1/none?sslpassword=hidden-word",
         "postgresql+psycopg://me:hidden-word@127.0.0.1:port/none",
         "postgresql+psycopg:/me:hidden-word@127.0.0.1/none",
-        "postgresql+psycopg//me:hidden-word@127.0.0.1/none",
         "me:hidden-word@127.0.0.1/none",
-        "hidden-word",
-        "nodriver://me:hidden-word@127.0.0.1/none",
         "postgresql+nodriver://me:hidden-word@127.0.0.1/none",
-        "postgresql+psycopg://me:hidden-word:more@127.0.0.1:1/none",
         "postgresql+psycopg://me:hidden-word@[::1/none",
-        "postgresql+psycopg://me:hidden-word@127.0.0.1:1:2/none",
     ],
 )
 def test_no_address_shows_its_password_however_it_is_written(url: str) -> None:
@@ -316,12 +310,6 @@ def test_tuned_settings_come_with_their_provenance_and_others_stay(tmp_path: Pat
     assert path.read_text().startswith("# Written by `make tune-news`")
 
 
-def test_a_damaged_tuned_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "tuned.toml").write_text("[x")
-    with pytest.raises(UserError, match=r"tuned\.toml is not valid TOML"):
-        tuned_config.write_tuned(tmp_path / "tuned.toml", "news", make_verdict(), "")
-
-
 def test_settings_that_were_found_on_other_files_are_listed(tmp_path: Path) -> None:
     path = tmp_path / "tuned.toml"
     assert tuned_config.list_foreign(path, "1234abcd99") == []
@@ -332,3 +320,6 @@ def test_settings_that_were_found_on_other_files_are_listed(tmp_path: Path) -> N
     assert tuned_config.holds_nothing_for(path, "1234abce99")
     assert not tuned_config.holds_nothing_for(path, "1234abcd99")
     assert not tuned_config.holds_nothing_for(tmp_path / "none.toml", "1234abce99")
+    path.write_text("[x")
+    with pytest.raises(UserError, match=r"tuned\.toml is not valid TOML"):
+        tuned_config.write_tuned(path, "news", make_verdict(), "")

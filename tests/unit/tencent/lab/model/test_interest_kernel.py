@@ -27,12 +27,6 @@ def make() -> tuple[Network, Batch, torch.Tensor, torch.Tensor]:
     return network, batch, content_vectors(vectors, batch.item), content_vectors(vectors, torch.from_numpy(ADS))
 
 
-def test_it_takes_the_place_of_the_mean_profile() -> None:
-    network = build_network(INPUTS)
-    assert not hasattr(network, "content_profile")
-    assert not build_network(make_training_inputs(kernel=True, embeddings=False)).uses_kernel
-
-
 def test_a_position_by_hand() -> None:
     _, batch, history, ads = make()
     user = int(batch.mask.sum(1).argmax())
@@ -72,17 +66,3 @@ def test_an_answer_has_the_term_of_the_position_behind_the_last_event() -> None:
     content = gather_content(network, ADS)
     assert content is not None
     torch.testing.assert_close(kernel_scores(network, shorter, content), expected, rtol=1e-4, atol=1e-4)
-
-
-def test_an_ad_near_one_of_two_interests_comes_before_one_between_them() -> None:
-    _, batch, _, _ = make()
-    first, second = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
-    history = torch.where((torch.arange(batch.item.shape[1]) % 2 == 0)[:, None], first, second)
-    targets = torch.zeros_like(batch.mask)
-    targets[:, 4] = batch.mask[:, 4]
-    between = (first + second) / 2**0.5
-    with torch.no_grad():
-        scores = InterestKernel()(
-            history.expand(len(batch.item), -1, -1), torch.stack([first, second, between]), batch, targets
-        )[1]
-    assert (scores[:, :2].max(1).values > scores[:, 2] + 0.5).all()

@@ -49,14 +49,6 @@ def make_groups(seed: int = 0) -> Histories:
     return whole(make_sequences(*histories))
 
 
-def test_rows_get_a_length_of_one_and_zeros_stay() -> None:
-    vectors = normalise(np.array([[3, 4], [0, 0]], np.float32))
-    np.testing.assert_allclose(vectors, [[0.6, 0.8], [0, 0]], rtol=1e-6)
-
-
-# --- features ---
-
-
 def test_equal_features_give_equal_vectors_and_none_give_zero() -> None:
     vectors = project_features(make_features({"100": 1, "101": 2}, {"100": 1, "101": 2}, {"100": 3}, {}), 0)
     assert vectors.shape == (5, FEATURE_WIDTH)
@@ -75,17 +67,6 @@ def test_a_value_is_a_direction_and_a_rare_one_is_longer() -> None:
     np.testing.assert_allclose(vectors[1] / other[51], np.log(54 / 50) / np.log(54 / 2), rtol=1e-4)  # padding counts
 
 
-def test_values_that_the_indexer_lacks_and_fields_have_directions_of_their_own() -> None:
-    vectors = project_features(make_features({"100": 10}, {"100": 9}, {"101": 9}), 0)
-    lengths = np.linalg.norm(vectors[1:], axis=1)
-    cosines = vectors[1:] @ vectors[1:].T / np.outer(lengths, lengths)
-    assert np.abs(cosines[~np.eye(3, dtype=bool)]).max() < 0.9
-    assert (project_features(make_features({"100": 1}), 0) != project_features(make_features({"100": 1}), 1)).any()
-
-
-# --- company ---
-
-
 def test_ads_of_the_same_users_are_near_each_other() -> None:
     vectors = normalise(collaborative_vectors(make_groups(), ADS + 2, 0))
     assert vectors.shape == (ADS + 2, min(COLLABORATIVE_WIDTH, ADS + 1))
@@ -95,9 +76,6 @@ def test_ads_of_the_same_users_are_near_each_other() -> None:
     assert within > 0.1
     assert np.abs(across).max() < 1e-4
     np.testing.assert_allclose(vectors[[0, ADS + 1]], 0, atol=1e-3)  # nobody saw them
-
-
-# --- both ---
 
 
 def test_embeddings_come_first_and_features_order_what_they_leave_equal() -> None:
@@ -110,14 +88,6 @@ def test_embeddings_come_first_and_features_order_what_they_leave_equal() -> Non
     np.testing.assert_array_equal(vectors[1, :8], vectors[2, :8])
     assert np.abs(vectors[1] - vectors[2]).max() > 0.05
     assert (vectors[0] == 0).all()
-
-
-def test_where_no_embedding_is_read_company_stands_in() -> None:
-    groups = make_groups()
-    vectors = content_vectors(make_catalogue(ADS), (), groups, 0)
-    np.testing.assert_array_equal(vectors[:, :-FEATURE_WIDTH], normalise(collaborative_vectors(groups, ADS + 1, 0)))
-    two = content_vectors(make_catalogue(ADS), (make_embedding(ADS + 1), make_embedding(ADS + 1, 1)), groups, 0)
-    assert two.shape == (ADS + 1, 16 + FEATURE_WIDTH)
 
 
 @pytest.mark.parametrize("embeddings", [(), (make_embedding(ADS + 6),)], ids=["company", "embedding"])

@@ -14,9 +14,6 @@ from competitions.tencent.ranking.top_k import Seen
 WIDTH, SIZES = 6, (4, 3, 5)
 
 
-# --- codebooks ---
-
-
 @pytest.fixture(scope="module")
 def clusters() -> np.ndarray:
     """Four far clusters of three near ones each, five vectors a near one."""
@@ -49,28 +46,6 @@ def test_codes_are_the_nearest_centroids_of_what_is_left() -> None:
     assert encode(vectors, Codebooks((first,))).tolist() == [[0], [1], [0]]
 
 
-def test_more_levels_leave_less_and_a_seed_gives_the_same(clusters: np.ndarray) -> None:
-    noise = np.random.default_rng(1).standard_normal((400, 8)).astype(np.float32)
-    left = []
-    for levels in (1, 2, 3):
-        books = fit_codebooks(noise, levels, 16, 3)
-        codes = encode(noise, books)
-        expected = sum(table[codes[:, level]] for level, table in enumerate(books.tables))
-        left.append(float(((noise - expected) ** 2).sum()))
-    assert left == sorted(left, reverse=True)
-    for one, same in zip(books.tables, fit_codebooks(noise, 3, 16, 3).tables, strict=True):
-        np.testing.assert_array_equal(one, same)
-
-
-def test_fewer_vectors_than_codes_are_a_code_each() -> None:
-    vectors = np.eye(3, dtype=np.float32)
-    codes = encode(vectors, fit_codebooks(vectors, 1, 256, 0))
-    assert sorted(codes[:, 0].tolist()) == [0, 1, 2]
-
-
-# --- words ---
-
-
 def test_equal_codes_are_told_apart_by_frequency() -> None:
     codes = np.array([[1, 2], [0, 5], [1, 2], [1, 2], [0, 4], [0, 5]])
     top = add_tie_digit(codes, np.array([1.0, 3.0, 9.0, 1.0, 0.0, 3.0]))
@@ -90,24 +65,6 @@ def test_the_tree_by_hand() -> None:
 def test_two_candidates_of_one_semantic_id_are_refused() -> None:
     with pytest.raises(ValueError, match="the same semantic ID"):
         build_trie(np.array([[1, 2], [0, 0], [1, 2]]))
-
-
-def test_a_walk_down_the_tree_spells_every_word_and_no_other() -> None:
-    semantic_ids = draw_semantic_ids(40, 5)
-    trie = build_trie(semantic_ids)
-    nodes = [(0, ())]
-    for level in range(semantic_ids.shape[1]):
-        nodes = [
-            (child, (*codes, int(trie.code[level][child])))
-            for node, codes in nodes
-            for child in range(trie.children[level][node], trie.children[level][node + 1])
-        ]
-    assert {codes: int(trie.candidate[node]) for node, codes in nodes} == {
-        tuple(semantic_id): index for index, semantic_id in enumerate(semantic_ids.tolist())
-    }
-
-
-# --- the generative answer ---
 
 
 def draw_semantic_ids(count: int, seed: int) -> Int64s:
@@ -139,11 +96,6 @@ def log_probabilities(head: SemanticIdHead, hidden: torch.Tensor, semantic_ids: 
             codes = torch.tensor([semantic_id[:level]] * len(hidden), dtype=torch.int64).reshape(len(hidden), level)
             top[:, column] += head.log_probabilities(hidden, codes)[:, code].numpy()
     return top
-
-
-def test_all_words_together_have_a_probability_of_one(head: SemanticIdHead, hidden: torch.Tensor) -> None:
-    chances = np.exp(log_probabilities(head, hidden, draw_semantic_ids(60, 0)))
-    np.testing.assert_allclose(chances.sum(1), 1.0, rtol=1e-5)
 
 
 def test_the_loss_is_the_mean_over_levels_of_the_log_probability(head: SemanticIdHead, hidden: torch.Tensor) -> None:
@@ -178,25 +130,3 @@ def test_seen_candidates_are_left_out(head: SemanticIdHead, hidden: torch.Tensor
     np.testing.assert_array_equal(top.columns, np.where(left, order_batches, -1))
     assert (top.columns[3] == -1).all()
     assert (top.columns[6] >= 0).sum() == 3
-
-
-def test_a_narrow_beam_returns_candidates_alone_and_scores_them_rightly(
-    head: SemanticIdHead, hidden: torch.Tensor
-) -> None:
-    semantic_ids = draw_semantic_ids(33, 2)
-    scores = log_probabilities(head, hidden, semantic_ids)
-    top = beam_search(head, hidden, build_trie(semantic_ids), NOBODY, 10, 4)
-    assert (top.columns[:, 4:] == -1).all()
-    kept = top.columns[:, :4]
-    assert (kept >= 0).all()
-    assert all(len(set(row)) == 4 for row in kept.tolist())
-    np.testing.assert_allclose(top.scores[:, :4], np.take_along_axis(scores, kept, 1), rtol=1e-5)
-    assert (np.diff(top.scores[:, :4], axis=1) <= 0).all()
-
-
-def test_fewer_candidates_than_places_leave_the_rest_empty(head: SemanticIdHead, hidden: torch.Tensor) -> None:
-    semantic_ids = draw_semantic_ids(3, 6)
-    top = beam_search(head, hidden, build_trie(semantic_ids), NOBODY, 10, 16)
-    assert (np.sort(top.columns[:, :3], axis=1) == [0, 1, 2]).all()
-    assert (top.columns[:, 3:] == -1).all()
-    assert np.isneginf(top.scores[:, 3:]).all()

@@ -11,7 +11,7 @@ import pytest
 from competitions.tencent.lab.training.distributed import MACHINES, train_anywhere
 from tests.unit.tencent.training_inputs import make_training_inputs
 
-ROOT = Path(__file__).resolve().parents[4]
+ROOT = Path(__file__).resolve().parents[5]
 
 
 def test_two_machines_learn_what_one_process_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,11 +78,6 @@ def test_the_forecast_is_used_where_it_tells_the_next_ad(tmp_path: Path) -> None
     assert (scores.argmax(1) + 1 == hot[-1]).float().mean() > 0.5  # chance is .1
 
 
-def test_one_negative_and_a_dot_product_learn_it_too(tmp_path: Path) -> None:
-    inputs = make_training_inputs(users=64, epochs=40, encoder="transformer", score="dot", loss="one_negative")
-    assert next_ad_share(inputs, trainer.train(inputs, tmp_path / "point.pt")) > 0.9
-
-
 @pytest.mark.parametrize("encoder", ["hstu", "bert4rec"])
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(encoder: str, tmp_path: Path) -> None:
     inputs = make_training_inputs(encoder=encoder, dropout=0.3, id_dropout=0.2, negatives=6)
@@ -126,13 +121,6 @@ def test_a_damaged_checkpoint_is_a_new_beginning(tmp_path: Path, capsys: pytest.
     path.write_bytes(path.read_bytes()[:500])
     assert_equal(trainer.train(inputs, path), whole)
     assert "begins anew" in capsys.readouterr().err
-
-
-def test_a_checkpoint_holds_plain_data_only(tmp_path: Path) -> None:
-    inputs = make_training_inputs()
-    trainer.train(inputs, tmp_path / "point.pt", 0.0)
-    state = torch.load(tmp_path / "point.pt", weights_only=True)
-    assert state["progress"]["step"] == trainer.count_steps(inputs)
 
 
 def test_weights_of_another_model_are_refused() -> None:

@@ -1,0 +1,190 @@
+"""One typed result of a run, the same in every competition.
+
+A competition fills a ``Judged`` from its pipeline's outcome (competitions/<name>/day/judged.py). The run's record,
+permutation importance, drift, learning curves, the funnel of right answers and calibration are functions of it.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from common.day.answers import Answers, describe_answers
+from common.day.record_schema import RECORD, Row, read_record
+from common.day.revision import find_revision
+from common.day.run_record import QUERIES, TRUTH, Origin, SimulatedTruth, describe_data, describe_queries
+from common.engine.meter import count_threads
+from common.engine.run import Run
+from common.io.submission import Checked, write_parquet
+from common.learning.adversarial_validation import Drift, find_drift, refer
+from common.learning.dataset import Matrix, RankingDataset
+from common.learning.gbdt import Ranker, score_rows
+from common.learning.model_diagnostics import Calibration, Importance, importance, sample_queries
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.float32]
+Sizes = NDArray[np.int32]
+Mix = Callable[[Any, Floats, Sizes], Floats]  # blend, scores (rows, models), rows of each query -> (rows,)
+Metric = Callable[[Floats, Labels, Sizes], Floats]  # scores (rows,), labels, rows of each query -> a value a query
+TOP = 15  # features that are shuffled
+TRUTH_FIGURES = ("score", "error", "oracle", "scores")
+
+
+class Sample(NamedTuple):
+    """How much of the validation is shuffled, at most: a few seconds."""
+
+    queries: int = 500
+    rows: int = 15_000
+
+
+class Diagnostic(NamedTuple):
+    """A function and what it is given, results of steps among it: kept like any step, since it takes seconds."""
+
+    function: Callable[..., Any]
+    inputs: Sequence[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Insight:
+    """Why the score of a whole run is what it is.
+
+    ``importance``: ``measure_importance`` of the blend, as a rule; None where nothing is measured. ``drift``:
+    ``measure_drift`` of validation rows and the test's. ``answers``: where right ones are lost, of lists whose first
+    ``cutoff`` count.
+    """
+
+    importance: Diagnostic | None
+    drift: Diagnostic
+    curves: Sequence[Mapping[str, Any]]
+    answers: Answers
+    cutoff: int
+    calibration: Sequence[Calibration] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What a run reports.
+
+    ``queries``: one row per validation query: query and fold (text), score (what the query earns under ``metric``),
+    ``weight`` where queries do not count alike, then any number of slices (text). ``ranking``: the models side by side,
+    as rows of model, score, error; the blend last. ``tables``: (title, rows) of the competition's own. ``notes``:
+    where, what, rows, done. ``summary``: everything else that is worth keeping. ``insight``: None where a run stopped
+    after validation.
+    """
+
+    metric: str
+    queries: pl.DataFrame
+    ranking: Sequence[Row]
+    features: Sequence[str]
+    summary: Row
+    notes: Sequence[Row] = ()
+    tables: Sequence[tuple[str, Sequence[Row]]] = ()
+    submissions: Sequence[Checked] = ()
+    insight: Insight | None = None
+
+
+def write_record(run: Run, origin: Origin, judged: Judged, truth: SimulatedTruth | None, began: float) -> Row:
+    """Write queries.parquet and run.json into the run's folder; returns what the latter holds.
+
+    ``truth``: None but for simulated data. ``began``: by ``time.perf_counter``.
+    """
+    insight = diagnose(judged.insight, run) if judged.insight else {}
+    tables = [*judged.tables, *(truth.tables if truth else ())]
+    write_parquet(judged.queries, run.folder / QUERIES)
+    if truth is not None:
+        write_parquet(truth.queries.with_columns(fold=pl.lit("truth")), run.folder / TRUTH)
+    content = {
+        "name": origin.name,
+        "run": run.folder.name,
+        "started": origin.started.isoformat(timespec="seconds"),
+        "data": describe_data(origin, run.cache),
+        "code": find_revision(),
+        "threads": count_threads(),
+        "config": msgspec.to_builtins(origin.config),
+        "overrides": list(origin.overrides),
+        "tuned": origin.tuned,
+        "until": origin.until,
+        "metric": judged.metric,
+        "cv": describe_queries(judged.queries),
+        "ranking": judged.ranking,
+        "truth": None if truth is None else {name: getattr(truth, name) for name in TRUTH_FIGURES},
+        "notes": judged.notes,
+        "tables": [{"title": title, "rows": rows} for title, rows in tables if rows],
+        "features": list(judged.features),
+        "insight": insight,
+        "steps": run.timings,
+        "wall_seconds": time.perf_counter() - began,
+        "peak_mib": max((step.peak_mib for step in run.timings), default=0.0),
+        "submission": {
+            "paths": [str(checked.path) for checked in judged.submissions],
+            "rows": judged.submissions[0].rows if judged.submissions else 0,
+        },
+        "summary": judged.summary,
+    }
+    return read_record(run.write_json(RECORD, content))
+
+
+def diagnose(insight: Insight, run: Run) -> Row:
+    """The insight as a run's record has it."""
+
+    def keep(name: str, diagnostic: Diagnostic) -> Any:
+        return run.step(diagnostic.function, *diagnostic.inputs, name=f"insight.{name}").value
+
+    return {
+        "importance": keep("importance", insight.importance) if insight.importance else [],
+        "drift": keep("drift", insight.drift),
+        "curves": insight.curves,
+        "answers": describe_answers(insight.answers, insight.cutoff),
+        **({"calibration": insight.calibration} if insight.calibration else {}),
+    }
+
+
+def measure_importance(
+    rows: RankingDataset, rankers: Sequence[Ranker], blend: object, mix: Mix, metric: Metric, sample: Sample
+) -> list[Importance]:
+    """Gain, and what the blend's ``metric`` on validation ``rows`` loses when a feature is shuffled."""
+    # Drawn here: the blend standardises or mixes by query, so that it has to know the sizes of those that are scored.
+    drawn = sample_queries(rows, sample.queries, sample.rows, 0)
+
+    def score(features: Matrix) -> Floats:
+        return mix(blend, score_rows(drawn.names, features, rankers), drawn.group_sizes)
+
+    return importance(
+        rankers,
+        score,
+        drawn,
+        lambda scores, scored: metric(scores, scored.labels, scored.group_sizes),
+        top=TOP,
+        queries=sample.queries,
+        most=sample.rows,
+    )
+
+
+def measure_drift(
+    labelled: RankingDataset, test: RankingDataset, reference: Drift | None, between: str, most: int = 10_000
+) -> Drift | None:
+    """Labelled rows against the test's, about as many of each: the same functions made both.
+
+    ``reference``: how far two times of the labelled data differ, ``between`` in words (see ``refer``).
+    """
+    return refer(compare_rows(labelled, test, most), reference, between)
+
+
+def compare_rows(one: RankingDataset, other: RankingDataset, most: int, top: int = 30) -> Drift | None:
+    """How far the rows of two data sets of the same features differ."""
+    sizes = one.group_sizes, other.group_sizes
+    return find_drift(one.names, one.features, other.features, *sizes, most=most, top=top)
+
+
+def count_first(sizes: NDArray[np.integer], rows: int) -> int:
+    """How many of the first queries have so many ``rows`` together; all, where they have fewer.
+
+    >>> count_first(np.array([3, 4, 5]), 6)
+    2
+    """
+    return min(int(np.searchsorted(np.cumsum(sizes), rows)) + 1, len(sizes))

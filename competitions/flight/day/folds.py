@@ -1,0 +1,85 @@
+"""Training, validation and test sessions side by side: where these differ, so does the score."""
+
+import numpy as np
+import polars as pl
+
+from common.day.run_record import Row
+from common.io.notes import Note
+from competitions.flight.io.schema import TEST
+from competitions.flight.metrics import LARGE
+from competitions.flight.pipeline import Validated
+from competitions.flight.split import Snapshots, Split, find_test_start
+
+APART = 2.0  # a ratio of the test's bookings to validation's, or the other way round, that is worth a warning
+
+
+def count_sessions(outcome: Validated) -> dict[str, int]:
+    """Sessions with a booking, those of them that validate, the scored ones of these, and the test's."""
+    judged = np.unique(outcome.data.value.valid_sessions)
+    sessions = outcome.train.value.sessions
+    booked = sessions["booked"].is_not_null()
+    scored = sessions.filter(pl.col("session").is_in(judged) & (pl.col("size") > LARGE)).height
+    counts = {"train": int(booked.sum()), "unused": int((~booked).sum()), "valid": len(judged)}
+    return counts | {"valid_scored": scored, "test": outcome.test.value.sessions.height}
+
+
+def compare_folds(outcome: Validated) -> list[Row]:
+    """Training and validation sessions of the last fold, and the test's: where they differ, the score will drift."""
+    roles = outcome.split.value.folds[-1].roles
+    train = outcome.train.value.sessions.join(roles, on="session", how="left", maintain_order="left")
+    known, valid = train.filter(role="train"), train.filter(role="valid")
+    parts = {"train": known, "validation": valid, "test": outcome.test.value.sessions}
+    columns = {name: measure_sessions(part, known) for name, part in parts.items()}
+    return [{"what": what, **{name: column[what] for name, column in columns.items()}} for what in columns["test"]]
+
+
+def measure_sessions(sessions: pl.DataFrame, known: pl.DataFrame) -> dict[str, float]:
+    """Shares and quartiles of some sessions; ``known``: the training sessions, with travellers and routes."""
+    size = sessions["size"]
+    profiles, routes = known["profile"].unique().implode(), known["route"].drop_nulls().unique().implode()
+    return {
+        "sessions": float(len(size)),
+        "options, quarter": float(size.quantile(0.25) or 0),
+        "options, median": float(size.quantile(0.5, "linear") or 0),
+        "options, three quarters": float(size.quantile(0.75) or 0),
+        "more than 10 options": _mean(size > LARGE),
+        "round trip": _mean(sessions["round_trip"]),
+        "booked by oneself": _mean(sessions["by_self"]),
+        "corporate fares on offer": _mean(sessions["coded"] > 0),
+        "traveller in training": _mean(sessions["profile"].is_in(profiles)),
+        "route in training": _mean(sessions["route"].is_in(routes).fill_null(False)),
+    }
+
+
+def _mean(values: pl.Series) -> float:
+    return float(values.cast(pl.Float64).mean() or 0.0)  # type: ignore[arg-type]
+
+
+def mean_bookings(snapshots: Snapshots) -> float:
+    """The bookings that a session sees, on average."""
+    counts = snapshots.visible.group_by("snapshot").agg(pl.len().alias("bookings"))
+    seen = snapshots.assigned.join(counts, on="snapshot", how="left")["bookings"].fill_null(0)
+    return float(seen.mean() or 0.0)  # type: ignore[arg-type]
+
+
+def count_bookings(split: Split, test: Snapshots) -> Row:
+    """What is looked back on: by the sessions of the final fit, those that the last fold judges, and the test's."""
+    judged = split.folds[-1].snapshots
+    if split.cross_fitted:  # there the snapshots are those of all sessions
+        valid = split.folds[-1].roles.filter(role="valid")["session"].implode()
+        judged = Snapshots(judged.assigned.filter(pl.col("session").is_in(valid)), judged.visible)
+    parts = {"train": split.final, "validation": judged, "test": test}
+    return {"what": "bookings looked back on, mean"} | {name: mean_bookings(part) for name, part in parts.items()}
+
+
+def note_look_back(train: pl.DataFrame, test: pl.DataFrame, split: Split, bookings: Row) -> list[Note]:
+    """Test sessions from before the end of the train file, and bookings that the test sees far fewer or more of."""
+    notes = []
+    if not split.cross_fitted and (early := int((test["time"] < find_test_start(train, test)).sum())):
+        done = "they see the bookings up to the start of their own period"
+        notes.append(Note(TEST, "sessions with a requestDate before the end of the train file", early, done))
+    valid, asked = bookings["validation"], bookings["test"]
+    if max(valid, asked) > APART * min(valid, asked):
+        what = f"sessions that look back on {asked:,.0f} bookings where validation looks back on {valid:,.0f}"
+        notes.append(Note(TEST, what, test.height, "the score on validation will not be the test's: check the dates"))
+    return notes

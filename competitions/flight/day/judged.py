@@ -1,0 +1,283 @@
+"""What a finished flight run reports: hits by session, models side by side, folds, and why the score is so."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from common.day.answers import Answers, Example, count_within, rank_answers, rank_models
+from common.day.hosts.simulated import read_oracle
+from common.day.judged import Diagnostic, Insight, Judged, Sample, count_first, measure_drift, measure_importance
+from common.day.run_record import Row, SimulatedTruth, list_notes
+from common.engine.decisions import list_decisions
+from common.engine.run import collect, derive
+from common.learning.adversarial_validation import Drift, compare_halves
+from common.learning.dataset import RankingDataset, to_matrix
+from common.learning.gbdt import Ranker
+from common.learning.model_diagnostics import Curve, calibrate, share_gains
+from competitions.flight import submission
+from competitions.flight.config import FlightConfig
+from competitions.flight.day.folds import compare_folds, count_bookings, count_sessions, note_look_back
+from competitions.flight.features.booking_history import History
+from competitions.flight.features.build import build_features
+from competitions.flight.io.reader import Searches
+from competitions.flight.metrics import CUTOFF, LARGE, classify_size
+from competitions.flight.pipeline import Outcome, Validated
+from competitions.flight.ranking.blending import blend_scores, find_hits, measure_test, mix_scores
+from competitions.flight.ranking.cross_validation import CrossFit
+from competitions.flight.ranking.rankers import BASELINE, Floats
+from competitions.flight.ranking.training_data import FoldData
+from competitions.flight.simulator.simulate import TRUTH
+from competitions.flight.split import Snapshots
+
+METRIC = f"HitRate@{CUTOFF}"
+SAMPLE = Sample(queries=200, rows=12_000)
+DRIFT_ROWS = 40_000  # of the test that are built; fewer are drawn, whole sessions
+GAINS_SHOWN = 40
+DAY_MINUTES, FIRST_PAGE = 1_440, 10
+Rates = Mapping[str, float]
+
+
+def judge(outcome: Validated, config: FlightConfig) -> Judged:
+    """What a run reports, or one that stopped after validation."""
+    summary = summarise(outcome)
+    models = summary["models"]
+    return Judged(
+        metric=METRIC,
+        queries=list_queries(outcome),
+        ranking=[{"model": name, "score": row["hit_rate@3"], "error": row["error"]} for name, row in models.items()],
+        tables=[
+            ("Decided from the log", summary["plan"]),
+            (f"HitRate@3 on validation ({outcome.split.value.name}), by group size", list_models(models)),
+            ("Training, validation and test sessions", summary["folds"]),
+        ],
+        notes=list_notes(summary["notes"]),
+        features=outcome.data.value.valid.names,
+        summary=summary,
+        submissions=outcome.checked if isinstance(outcome, Outcome) else [],
+        insight=explain(outcome) if isinstance(outcome, Outcome) else None,
+    )
+
+
+def blend_valid(outcome: Validated) -> Floats:
+    """What the lists of the validation sessions are sorted by, (rows,)."""
+    return blend_scores(outcome.blend.value, outcome.scores.value, outcome.data.value.valid.group_sizes)
+
+
+def list_queries(outcome: Validated) -> pl.DataFrame:
+    """One row per validation session with more than ten options: how often the booked one is among the first three.
+
+    That is 0 or 1, but for repeated folds, which judge a session several times.
+    """
+    data, train = outcome.data.value, outcome.train.value.sessions
+    hit = find_hits(blend_valid(outcome), data.valid.labels, data.valid.group_sizes)
+    judged = pl.DataFrame({"session": data.valid_sessions, "score": hit}).cast({"session": pl.Int32})
+    judged = judged.group_by("session", maintain_order=True).agg(pl.col("score").mean())
+    sessions = judged.join(train, on="session", how="left", maintain_order="left").filter(pl.col("size") > LARGE)
+    return sessions.select(
+        query=pl.col("ranker_id").cast(pl.String),
+        fold=pl.lit(outcome.split.value.name),
+        score=pl.col("score"),
+        options=classify_size(pl.col("size")),
+        trip=pl.when("round_trip").then(pl.lit("return")).otherwise(pl.lit("one way")),
+        traveller=mark_known(train),
+    )
+
+
+def mark_known(sessions: pl.DataFrame) -> pl.Expr:
+    """Whether a session's traveller had booked before it, in words."""
+    first = sessions.filter(pl.col("booked").is_not_null()).group_by("profile").agg(pl.col("time").min())
+    earliest = pl.col("profile").replace_strict(first["profile"], first["time"], default=None)
+    return pl.when(earliest < pl.col("time")).then(pl.lit("has booked")).otherwise(pl.lit("is new"))
+
+
+def list_models(models: Mapping[str, Rates]) -> list[Row]:
+    """One row per model: the hit rates, and what it gains over the baseline where that was fitted."""
+    base = models.get(BASELINE, {}).get("hit_rate@3", 0.0)
+    rows = []
+    for name, scores in models.items():
+        rates = {key.replace("hit_rate", ""): value for key, value in scores.items() if key.startswith("hit_rate")}
+        over = {"over baseline": f"{scores['hit_rate@3'] / base - 1:+.1%}"} if base else {}
+        rows.append({"model": name, **rates, "error": scores["error"], **over})
+    return rows
+
+
+# --- the summary ---
+
+
+def summarise(outcome: Validated) -> Row:
+    """Everything else as plain values, for run.json."""
+    measured, blend = outcome.measured.value, outcome.blend.value
+    train, test = outcome.train.value, outcome.test.value
+    bookings = count_bookings(outcome.split.value, outcome.snapshots.value)
+    notes = [*train.notes, *test.notes, *note_look_back(train.sessions, test.sessions, outcome.split.value, bookings)]
+    rounds = [cross.value.rounds for cross in outcome.crosses]
+    blended, final = outcome.names[: len(outcome.plan.models)], measured[-1]
+    return {
+        "notes": [note._asdict() for note in notes],
+        "cv": {"hit_rate@3": final["hit_rate@3"], "error": final["error"], "queries": count_sessions(outcome)},
+        "models": dict(zip(outcome.rungs, measured, strict=True)),
+        "rounds": dict(zip(outcome.names, rounds, strict=True)),
+        "plan": list_plan(outcome),
+        "blend": {
+            "models": list(blended),
+            "method": blend.method,
+            "weights": [list(blend.weights)],
+            "likelihoods": dict(blend.likelihoods),
+            "temperatures": list(blend.temperatures),
+        },
+        "folds": [*compare_folds(outcome), bookings],
+        **(summarise_end(outcome, len(blended)) if isinstance(outcome, Outcome) else {}),
+    }
+
+
+def summarise_end(outcome: Outcome, blended: int) -> Row:
+    """What only a whole run has: the final fits of the ``blended`` models, the submission."""
+    gains = share_gains([ranker.value for ranker in outcome.final_rankers[:blended]])
+    return {
+        "gains": dict(list(gains.items())[:GAINS_SHOWN]),
+        "submission": {"path": str(outcome.checked[0].path), "rows": outcome.checked[0].rows},
+        "submissions": [str(checked.path) for checked in outcome.checked],
+    }
+
+
+def list_plan(outcome: Validated) -> list[dict[str, str]]:
+    """What was left to the log, what it became and why: one row a setting."""
+    rows = list_decisions(outcome.plan.decisions)
+    if outcome.choice.likelihoods:
+        likelihoods = ", ".join(f"{name} {value:.4f}" for name, value in outcome.choice.likelihoods.items())
+        why = f"log likelihood of a booking on validation: {likelihoods}"
+        rows.append({"setting": "rank.blocks", "value": " ".join(outcome.choice.features.blocks), "why": why})
+    return rows
+
+
+# --- the simulated truth ---
+
+
+def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
+    """The submission's and each model's scores on the truth of simulated raw files."""
+    path, truth, oracle = outcome.checked[0].path, raw / TRUTH, read_oracle(raw)
+    scores, booked = submission.score_submission(path, truth), find_booked(outcome.files.test, truth)
+    measured = measure_test(outcome.test.value, outcome.test_scores.value, booked, outcome.blend.value)
+    rates = {f"hit_rate@{k}": oracle["hit_rate"][k] for k in ("1", "3", "5", "10")}
+    rates |= {f"hit_rate@3[{size}]": rate for size, rate in oracle["hit_rate_3_by_size"].items()}
+    best = {"oracle": rates | {"error": oracle["standard_error"]["3"]}}
+    rows = list_models(dict(zip(outcome.rungs, measured, strict=True)) | best)
+    return SimulatedTruth(
+        scores["hit_rate@3"],
+        scores.get("hit_rate@3_error", 0.0),
+        oracle["hit_rate"]["3"],
+        scores,
+        submission.score_queries(path, truth),
+        [("HitRate@3 on the simulated truth, refitted on everything", rows)],
+    )
+
+
+def find_booked(test: Path, truth: Path) -> pl.Series:
+    """The rows of the test file that were booked."""
+    ids = pl.scan_csv(truth).select("Id")
+    rows = pl.scan_parquet(test).select("Id").with_row_index("row")
+    return rows.join(ids, on="Id", how="semi").select(pl.col("row").cast(pl.Int64)).collect()["row"]
+
+
+# --- why the score is so ---
+
+
+def explain(outcome: Outcome) -> Insight:
+    """What the blend goes by and how validation and test differ, on the last fold; where booked options are lost."""
+    folds, valid = outcome.data.folds, outcome.data.value.valid
+    rows = derive(take_last, folds=folds)
+    rankers = derive(take_rankers, crosses=collect(outcome.crosses[: len(outcome.plan.models)]))
+    reference = derive(compare_periods, folds=folds, train=outcome.train)
+    first = derive(build_first, test=outcome.test, snapshots=outcome.snapshots, history=outcome.history, rows=rows)
+    logs = blend_scores(outcome.blend.value, outcome.scores.value, valid.group_sizes)
+    crosses = zip(outcome.names, (cross.value for cross in outcome.crosses), strict=True)
+    return Insight(
+        importance=Diagnostic(measure_importance, (rows, rankers, outcome.blend, mix_scores, find_hits, SAMPLE)),
+        drift=Diagnostic(measure_drift, (rows, first, reference, "earlier and later validation sessions")),
+        curves=[
+            Curve(name=name, metric=cross.metric, values=list(cross.curve), best=cross.rounds)
+            for name, cross in crosses
+            if cross.curve
+        ],
+        answers=list_answers(outcome),
+        cutoff=CUTOFF,
+        calibration=[calibrate("P(booked)", np.exp(logs), valid.labels.astype(np.float64))],
+    )
+
+
+def take_last(folds: Sequence[FoldData]) -> RankingDataset:
+    """The validation rows of the last fold."""
+    return folds[-1].valid
+
+
+def take_rankers(crosses: Sequence[CrossFit]) -> list[Ranker]:
+    """The rankers of the last fold."""
+    return [cross.rankers[-1] for cross in crosses]
+
+
+def compare_periods(folds: Sequence[FoldData], train: Searches) -> Drift | None:
+    """The earlier validation sessions against the later ones: statistics of a period tell any two apart."""
+    return compare_halves(folds[-1].valid, train.sessions["time"].to_numpy()[folds[-1].sessions])
+
+
+def build_first(test: Searches, snapshots: Snapshots, history: History, rows: RankingDataset) -> RankingDataset:
+    """The options of the first sessions of the test, with the features of ``rows``."""
+    count = count_first(test.sessions["size"].to_numpy(), DRIFT_ROWS)
+    blocks = list(dict.fromkeys(name.partition("_")[0] for name in rows.names))
+    frame = build_features(test, 0, count, snapshots.assigned, history, blocks)
+    sizes = test.sessions["size"].to_numpy()[:count].astype(np.int32)
+    return RankingDataset(tuple(frame.columns), to_matrix(frame), np.zeros(frame.height, np.float32), sizes)
+
+
+def list_answers(outcome: Outcome) -> Answers:
+    """Where the booked options are lost, of the sessions of more than ten options, and some sessions in words."""
+    data, train = outcome.data.value, outcome.train.value
+    valid, final = data.valid, blend_valid(outcome)
+    counted = np.flatnonzero(valid.group_sizes > LARGE)
+    ranks = rank_answers(final, valid.labels, valid.group_sizes)[counted]
+    models = rank_models(outcome.names, outcome.scores.value, valid)
+    starts = np.cumsum(valid.group_sizes) - valid.group_sizes
+
+    def describe(number: int) -> Example:
+        """The search, the first options of the list, the option that was booked."""
+        query = counted[number]
+        rows = slice(starts[query], starts[query] + valid.group_sizes[query])
+        session = train.sessions.row(int(data.valid_sessions[query]), named=True)
+        options = train.options.slice(session["first"], session["size"])
+        cheapest = options.select(pl.col("price").min().cast(pl.Float64)).item() or 0.0
+        order = np.argsort(-final[rows], kind="stable")[:CUTOFF]
+        listed = [name_option(options.row(int(row), named=True), cheapest) for row in order]
+        booked = name_option(options.row(int(valid.labels[rows].argmax()), named=True), cheapest)
+        trip = "return" if session["round_trip"] else "one way"
+        context = f"{session['size']} options, {trip}, the cheapest {cheapest:,.0f}"
+        return Example(f"Session {session['ranker_id'][:8]},", context, listed, booked)
+
+    before = [
+        ("asked", len(counted)),
+        ("among the options", int((ranks > 0).sum())),
+        (f"in the first {FIRST_PAGE}", count_within(ranks, FIRST_PAGE)),
+    ]
+    return Answers(ranks, before, describe, {name: one[counted] for name, one in models.items()})
+
+
+def name_option(option: dict[str, Any], cheapest: float) -> str:
+    """An option in words; prices beside the session's cheapest."""
+    price = "no price" if option["price"] is None else f"{option['price']:,.0f}"
+    if option["price"] is not None and cheapest:
+        price += f" ({option['price'] / cheapest - 1:+.0%})"
+    legs = [name_leg(option, leg) for leg in ("out", "back") if option[f"{leg}_departure"] is not None]
+    return ", ".join([price, *legs])
+
+
+def name_leg(option: dict[str, Any], leg: str) -> str:
+    """Departure, duration, flights and carrier of a leg; a carrier is its rank by mentions in the train file."""
+    minutes = option[f"{leg}_departure"] % DAY_MINUTES
+    duration, flights, carrier = (option[f"{leg}_{field}"] for field in ("duration", "segments", "carrier"))
+    parts = [f"{leg} {minutes // 60:02d}:{minutes % 60:02d}"]
+    parts += [f"{duration // 60} h {duration % 60:02d}"] if duration is not None else []
+    parts += ["direct" if flights == 1 else f"{flights} flights"] if flights is not None else []
+    parts += [f"carrier {carrier + 1}"] if carrier is not None else []
+    return " ".join(parts)

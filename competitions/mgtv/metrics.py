@@ -1,0 +1,75 @@
+"""What is measured on the validation days: the score of the full decision, of each model, of simpler decisions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from competitions.mgtv.labels import Floats
+from competitions.mgtv.models import click_ranker, decision
+from competitions.mgtv.models.decision import Predictions
+
+Scores = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Scores on the validation days: of each model and the ``blend`` under the full decision, of the decision
+    ``ladder`` on the blend, and of the final answer by day.
+    """
+
+    models: dict[str, Scores]
+    ladder: list[dict[str, Any]]
+    days: dict[int, Scores]
+    final: Scores
+
+
+def measure(
+    valid: Sequence[Predictions], mixed: Sequence[Floats], names: Sequence[str], power: float, seed: int
+) -> Measured:
+    """Everything measured on the ``valid`` days; ``mixed``: the blend's out-of-time probabilities of each."""
+    days = [part.day for part in valid]
+    alone = {
+        name: click_ranker.mix_across(days, [part.scores[:, [i]] for part in valid], [name], 0.0)
+        for i, name in enumerate(names)
+    }
+    models = {name: judge(valid, parts, power) for name, parts in (alone | {"blend": mixed}).items()}
+    paired = list(zip(valid, mixed, strict=True))
+    by_day = {part.day.day: judge([part], [probabilities], power) for part, probabilities in paired}
+    climbed = [decision.climb(part.day, probabilities, part.rewards, seed) for part, probabilities in paired]
+    return Measured(models, pool_ladder(climbed), by_day, models["blend"])
+
+
+def judge(days: Sequence[Predictions], probabilities: Sequence[Floats], power: float) -> Scores:
+    """Score, its standard error and hit rate of the full decision, and the mean log likelihood of the answers."""
+    scored, likelihoods, sizes = [], [], []
+    for part, chances in zip(days, probabilities, strict=True):
+        rows = decision.decide(part.day, chances, part.rewards, power)
+        scored.append(decision.score_answers(part.day, rows, part.rewards.rate))
+        likelihoods.append(click_ranker.mean_log_likelihood(chances, part.day))
+        sizes.append(len(part.day.rows.group_sizes))
+    hits, scores = (np.concatenate(column) for column in zip(*scored, strict=True))
+    return sum_up(hits, scores) | {"log_likelihood": float(np.average(likelihoods, weights=sizes))}
+
+
+def sum_up(hits: Floats, scores: Floats) -> Scores:
+    """The score of some devices, its standard error, their hit rate, and the mean s of a hit."""
+    return {
+        "score": float(scores.mean()),
+        "error": float(scores.std() / max(len(scores), 1) ** 0.5),
+        "hit_rate": float(hits.mean()),
+        "score_of_hits": float(scores.sum() / max(hits.sum(), 1)),
+    }
+
+
+def pool_ladder(days: Sequence[Mapping[tuple[str, str], tuple[Floats, Floats]]]) -> list[dict[str, Any]]:
+    """One row per way to pick the video, one column per way to answer the rate; devices of all days together."""
+    rows = []
+    for picked in decision.PICKS:
+        row: dict[str, Any] = {"pick": picked}
+        for answered in decision.ANSWERS:
+            hits, scores = (np.concatenate(part) for part in zip(*(day[picked, answered] for day in days), strict=True))
+            row |= {"hit_rate": float(hits.mean())} | {answered: float(scores.mean())}
+        rows.append({key: row[key] for key in ("pick", "hit_rate", *decision.ANSWERS)})
+    return rows

@@ -1,0 +1,248 @@
+"""What a finished news run reports: scores by user, models side by side, recall, folds, and why the score is so."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from common.day.answers import Answers, Example, rank_answers, rank_models
+from common.day.hosts.simulated import read_oracle
+from common.day.judged import Diagnostic, Insight, Judged, Sample, count_first, measure_drift, measure_importance
+from common.day.run_record import Row, SimulatedTruth, list_notes
+from common.engine.decisions import list_decisions
+from common.engine.run import collect, derive
+from common.io.natural_order import natural_key
+from common.learning.adversarial_validation import Drift, compare_halves
+from common.learning.blending import Blend, standardise
+from common.learning.dataset import RankingDataset
+from common.learning.metrics import reciprocal_ranks
+from common.learning.model_diagnostics import curves, number_names, share_gains
+from common.learning.split import Fold
+from competitions.news import submission
+from competitions.news.config import NewsConfig
+from competitions.news.features import assemble, feature_names
+from competitions.news.io import reader
+from competitions.news.pipeline import Outcome, Prepared, Validated
+from competitions.news.ranking import CUTOFF, count_rows, weigh_scores
+from competitions.news.simulator.simulate import TRUTH
+from competitions.news.split import DAY_MS
+
+METRIC = "MRR@5"
+SAMPLE = Sample(queries=150, rows=12_000)
+DRIFT_ROWS = 40_000  # of the test that are built; fewer are drawn, whole queries
+HOUR_MS = 3_600_000
+RECENT = 3  # clicks of a user that an example shows
+GAINS_SHOWN = 30
+LENGTHS = {1: "1", 2: "2", 4: "3-4", 8: "5-8", 16: "9-16", 32: "17-32"}  # of a history: at most -> its class
+
+
+def judge(outcome: Validated, config: NewsConfig) -> Judged:
+    """What a run reports, or one that stopped after validation."""
+    summary = summarise(outcome)
+    models = [{"model": name, **row} for name, row in summary["models"].items()]
+    scored = [{"model": row["model"], "score": row["mrr@5"], "error": row["error"]} for row in models]
+    blend = {"model": "blend", "score": summary["cv"]["mrr@5"], "error": summary["cv"]["error"]}
+    return Judged(
+        metric=METRIC,
+        queries=list_queries(outcome),
+        ranking=[*scored, blend],
+        tables=[
+            ("Decided from the log", summary["plan"]),
+            ("Recall of the validation answers, before any ranking", summary["recall"]),
+            ("Models on validation", models),
+            ("Validation beside test (shares of users)", summary["folds"]),
+        ],
+        notes=list_notes(summary["notes"]),
+        features=feature_names(outcome.ready.labelled.blocks.value),
+        summary=summary,
+        submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
+        insight=explain(outcome) if isinstance(outcome, Outcome) else None,
+    )
+
+
+def list_ranked(fold: Fold, candidates: pl.DataFrame) -> pl.DataFrame:
+    """The validation queries: those that have candidates, in the order of their rows, then the others."""
+    valid = fold.queries.filter(role="valid")
+    listed = candidates.select("query").unique(maintain_order=True).with_row_index("place")
+    ranked = valid.join(listed, on="query", how="left", maintain_order="left")
+    return ranked.sort("place", nulls_last=True, maintain_order=True).drop("place")
+
+
+def list_queries(outcome: Validated) -> pl.DataFrame:
+    """One row per validation user: the reciprocal rank of the blend, 0 where nothing was retrieved."""
+    labelled, reciprocal = outcome.ready.labelled, outcome.blend.value.reciprocal
+    fold = labelled.inputs.fold.value
+    ranked = list_ranked(fold, labelled.candidates.value)
+    scores = ranked.select("query", score=pl.Series(np.pad(reciprocal, (0, ranked.height - len(reciprocal)))))
+    return (
+        fold.queries.filter(role="valid")
+        .join(scores, on="query", maintain_order="left")
+        .select(
+            query=pl.col("user").cast(pl.String),
+            fold=pl.lit("validation users"),
+            score="score",
+            weight="weight",
+            **{"visible clicks": class_of_length(), "last visible day": last_day()},
+        )
+    )
+
+
+# --- the summary ---
+
+
+def summarise(outcome: Validated) -> Row:
+    """Everything else as plain values, for run.json."""
+    ready, blend = outcome.ready, outcome.blend.value
+    notes = [*outcome.files.notes, *ready.articles.value.notes, *ready.clicks.value.notes]
+    if ready.content:
+        notes += [*ready.content.value.notes, *reader.note_unembedded(ready.clicks.value.frame, ready.content.value)]
+    rankers = [ranker.value for ranker in outcome.early]
+    models = {
+        ranker.kind: {"mrr@5": mrr, "error": error, "rounds": ranker.rounds, "weight": weight}
+        for ranker, (mrr, error), weight in zip(rankers, outcome.scores.value, blend.weights, strict=True)
+    }
+    queries = pl.concat(fold.value.queries["role"] for fold in (ready.labelled.inputs.fold, ready.test))
+    cv, error = weigh_scores(blend.reciprocal, ready.rows.value.weights)
+    checked = outcome.checked if isinstance(outcome, Outcome) else None
+    return {
+        "board": outcome.files.board,
+        "plan": list_decisions(ready.plan.decisions),
+        "notes": [note._asdict() for note in notes],
+        "cv": {"mrr@5": cv, "error": error, "queries": dict(queries.value_counts(sort=True).iter_rows())},
+        "models": models,
+        "recall": outcome.recall.value.to_dicts(),
+        "folds": compare_folds(ready).to_dicts(),
+        "gains": dict(list(share_gains(rankers).items())[:GAINS_SHOWN]),
+        **({"submission": {"path": str(checked.path), "rows": checked.rows}} if checked else {}),
+    }
+
+
+def compare_folds(ready: Prepared) -> pl.DataFrame:
+    """Validation beside test: shares of users by length of the visible history and by day of the last visible click.
+
+    ``validation`` as drawn, ``weighted`` as it counts in every mean.
+    """
+    labelled, queries = (fold.value.queries for fold in (ready.labelled.inputs.fold, ready.test))
+    valid, keys = labelled.filter(role="valid"), ["what", "value"]
+    drawn = _share_of_users(valid, "validation").join(_share_of_users(valid, "weighted", pl.col("weight")), on=keys)
+    table = drawn.join(_share_of_users(queries, "test"), on=keys, how="full", coalesce=True).fill_null(0.0)
+    order = sorted(range(table.height), key=lambda row: [natural_key(name) for name in table.select(keys).row(row)])
+    return table[order]
+
+
+def _share_of_users(queries: pl.DataFrame, name: str, weight: pl.Expr | None = None) -> pl.DataFrame:
+    weighed = queries.with_columns(weight=pl.lit(1.0) if weight is None else weight)
+    parts = [
+        weighed.select("weight", what=pl.lit("visible clicks"), value=class_of_length()),
+        weighed.select("weight", what=pl.lit("last visible day"), value=last_day()),
+    ]
+    total = max(float(weighed["weight"].sum()), 1e-9)
+    return pl.concat(parts).group_by("what", "value").agg((pl.col("weight").sum() / total).alias(name))
+
+
+def class_of_length() -> pl.Expr:
+    """The class of a history by its number of visible clicks."""
+    label: pl.Expr = pl.lit("33+")  # Expr.cut is deprecated, and its successor experimental
+    for most, name in reversed(LENGTHS.items()):
+        label = pl.when(pl.col("clicks") <= most).then(pl.lit(name)).otherwise(label)
+    return label
+
+
+def last_day() -> pl.Expr:
+    """The day of the last visible click, as 10-31."""
+    return pl.from_epoch(pl.col("time") // DAY_MS * DAY_MS, time_unit="ms").dt.strftime("%m-%d")
+
+
+def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
+    """The submission's scores on the truth of simulated raw files."""
+    path, truth = outcome.checked.path, raw / TRUTH
+    scores, queries = submission.score_submission(path, truth), submission.score_queries(path, truth)
+    return SimulatedTruth(scores["mrr@5"], scores["mrr@5_error"], read_oracle(raw)["mrr5"], scores, queries)
+
+
+# --- why the score is so ---
+
+
+def explain(outcome: Outcome) -> Insight:
+    """What the blend goes by, how validation and test differ, where right articles are lost."""
+    ready, early, test = outcome.ready, collect(outcome.early), outcome.test
+    valid, fold, candidates = ready.rows.valid, ready.labelled.inputs.fold, ready.labelled.candidates
+    metric = partial(reciprocal_ranks, k=CUTOFF)
+    reference = derive(compare_periods, rows=valid, fold=fold, candidates=candidates)
+    first = derive(take_first, candidates=test.candidates, blocks=test.blocks)
+    return Insight(
+        importance=Diagnostic(measure_importance, (valid, early, outcome.blend, mix, metric, SAMPLE)),
+        drift=Diagnostic(measure_drift, (valid, first, reference, "earlier and later validation users")),
+        curves=curves(early.value),
+        answers=list_answers(outcome),
+        cutoff=CUTOFF,
+    )
+
+
+def mix(blend: Blend, scores: NDArray[np.float64], sizes: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Blended scores (rows,) of rows whose queries have these sizes."""
+    return np.asarray(standardise(scores, sizes) @ np.array(blend.weights))
+
+
+def compare_periods(rows: RankingDataset, fold: Fold, candidates: pl.DataFrame) -> Drift | None:
+    """The earlier validation users against the later ones."""
+    times = list_ranked(fold, candidates)["time"].to_numpy()
+    return compare_halves(rows, times[: len(rows.group_sizes)])
+
+
+def take_first(candidates: pl.DataFrame, blocks: Mapping[str, pl.DataFrame]) -> RankingDataset:
+    """The candidates of the first queries of the test, whose features are built for these alone."""
+    sizes = count_rows(candidates)
+    sizes = sizes[: count_first(sizes, DRIFT_ROWS)]
+    part = slice(0, int(sizes.sum()))
+    features = assemble(candidates["query"][part], blocks, part)
+    return RankingDataset(feature_names(blocks), features, np.zeros(len(features), np.float32), sizes)
+
+
+def list_answers(outcome: Outcome) -> Answers:
+    """Where the right articles of the validation users are lost, and some users' lists in words."""
+    labelled, rows = outcome.ready.labelled, outcome.ready.rows.value.valid
+    fold, scores = labelled.inputs.fold.value, outcome.out_of_fold.value
+    assert fold.answers is not None
+    queries = list_ranked(fold, labelled.candidates.value)
+    answers = queries.select("query").join(fold.answers, on="query", how="left", maintain_order="left")
+    blended = mix(outcome.blend.value, scores, rows.group_sizes)
+    unlisted = (0, queries.height - len(rows.group_sizes))
+    ranks = np.pad(rank_answers(blended, rows.labels, rows.group_sizes), unlisted)
+    models = rank_models(number_names([ranker.value.kind for ranker in outcome.early]), scores, rows)
+    listed = labelled.candidates.value.join(queries, on="query", how="semi", maintain_order="left")
+    scored = listed.select("query", "item", score=pl.Series(blended))
+
+    def name(items: pl.Series, time: int | None = None) -> list[str]:
+        articles = outcome.ready.articles.value.frame
+        known = pl.DataFrame({"item": items}).join(articles, on="item", how="left", maintain_order="left")
+        return [name_article(row, time) for row in known.iter_rows(named=True)]
+
+    def describe(number: int) -> Example:
+        """The user's last clicks, the list, the article that was clicked."""
+        query = queries.row(number, named=True)
+        own = fold.seen.filter(query=query["query"]).sort("back").head(RECENT)
+        top = scored.filter(query=query["query"]).sort("score", "item", descending=[True, False]).head(CUTOFF)
+        hour = f"{(query['time'] % DAY_MS) // HOUR_MS:02d} h"
+        context = f"{query['clicks']} clicks before, the last at {hour} on: {'; '.join(name(own['item']))}"
+        (right,) = name(answers.filter(query=query["query"])["item"], query["time"])
+        return Example(f"User {query['user']},", context, name(top["item"], query["time"]), right)
+
+    before = [
+        ("asked", queries.height),
+        ("clicked in the log before", answers.join(fold.history.select("item").unique(), on="item", how="semi").height),
+        ("among the candidates", int((ranks > 0).sum())),
+    ]
+    return Answers(ranks, before, describe, {name: np.pad(one, unlisted) for name, one in models.items()})
+
+
+def name_article(row: dict[str, Any], time: int | None) -> str:
+    """An article's number, its category, and its age at a time."""
+    if row["category"] is None:
+        return f"article {row['item']}"
+    age = "" if time is None or row["created"] is None else f", {(time - row['created']) / HOUR_MS:,.0f} h old"
+    return f"article {row['item']} (category {row['category']}{age})"

@@ -1,0 +1,88 @@
+"""What a run reports of why its score is so: a planted feature, planted drift, steps that are kept."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common.day.answers import Answers, Example, rank_models
+from common.day.judged import Diagnostic, Insight, Sample, compare_rows, count_first, diagnose, measure_importance
+from common.day.judged import measure_drift as drift_of
+from common.engine.run import Run
+from common.learning.blending import standardise
+from common.learning.dataset import RankingDataset
+from common.learning.metrics import reciprocal_ranks
+from tests.unit.rankers import fit_rows
+
+QUERIES, SIZE = 80, 5
+
+
+def draw_rows(seed: int, shift: float = 0.0) -> RankingDataset:
+    """Queries of five rows whose right one has the highest ``planted``; ``calendar`` is moved by ``shift``."""
+    rng = np.random.default_rng(seed)
+    features = rng.random((QUERIES * SIZE, 3)).astype(np.float32)
+    features[:, 2] += shift
+    labels = np.zeros(len(features), np.float32)
+    labels[np.arange(QUERIES) * SIZE + features[:, 0].reshape(QUERIES, SIZE).argmax(axis=1)] = 1
+    return RankingDataset(("planted", "noise", "calendar"), features, labels, np.full(QUERIES, SIZE, np.int32))
+
+
+def mix(weights: tuple[float, ...], scores: Any, sizes: Any) -> Any:
+    return standardise(scores, sizes) @ np.array(weights)
+
+
+def test_the_planted_feature_carries_the_blend_and_a_model_without_weight_has_no_say() -> None:
+    rows, metric, sample = draw_rows(0), partial(reciprocal_ranks, k=1), Sample(queries=40, rows=150)
+    parameters = {"num_leaves": 4, "min_data_in_leaf": 5, "num_threads": 1}
+    good = fit_rows("lightgbm_softmax", parameters, rows, None, 20, 0, 0)
+    blind = RankingDataset(rows.names, np.zeros_like(rows.features), rows.labels, rows.group_sizes)
+    other = fit_rows("logit", {"l2": 1.0}, blind, None, 1, 0, 0)
+    losses = {
+        row["feature"]: row["permutation"] for row in measure_importance(rows, [good], (1.0,), mix, metric, sample)
+    }
+    assert losses["planted"] is not None
+    assert losses["planted"] > 0.3
+    assert losses["noise"] is not None
+    assert abs(losses["noise"]) < 0.1
+    both = measure_importance(rows, [good, other], (1.0, 0.0), mix, metric, sample)
+    assert {row["feature"]: row["permutation"] for row in both} == pytest.approx(losses)
+
+
+def test_drift_stands_beside_that_of_two_labelled_times() -> None:
+    rows, test, later = draw_rows(1), draw_rows(2, shift=2.0), draw_rows(3, shift=2.0)
+    reference = compare_rows(rows, later, 1_000, len(rows.names))
+    drift = drift_of(rows, test, reference, "two days", 1_000)
+    assert drift is not None
+    worst = drift["features"][0]
+    assert (worst["feature"], worst["auc"], worst["reference"], drift["between"]) == ("calendar", 1.0, 1.0, "two days")
+    plain = drift_of(rows, draw_rows(4), None, "", 1_000)
+    assert plain is not None
+    assert plain["auc"] < 0.65
+    assert "reference" not in plain
+
+
+def test_the_insight_is_computed_once_and_kept_as_steps(tmp_path: Path) -> None:
+    rows = draw_rows(5)
+    ranks = rank_models(["right", "wrong"], rows.features[:, [0, 1]], rows)
+    answers = Answers(ranks["right"], [("asked", QUERIES)], lambda query: Example(str(query), "", ["x"], "x"), ranks)
+    insight = Insight(
+        importance=Diagnostic(sorted, ([2, 1],)),
+        drift=Diagnostic(len, ("abc",)),
+        curves=[],
+        answers=answers,
+        cutoff=1,
+    )
+    first = diagnose(insight, Run(tmp_path / "one", tmp_path / "cache", quiet=True))
+    again = Run(tmp_path / "two", tmp_path / "cache", quiet=True)
+    assert diagnose(insight, again) == first
+    assert [(step.name, step.kept) for step in again.timings] == [("insight.importance", True), ("insight.drift", True)]
+    assert (first["importance"], first["drift"], "calibration" in first) == ([1, 2], 3, False)
+    assert [row["queries"] for row in first["answers"]["funnel"]] == [QUERIES, QUERIES]
+    assert first["answers"]["ranks"][0]["queries"] == QUERIES
+
+
+@pytest.mark.parametrize(("rows", "queries"), [(1, 1), (3, 1), (4, 2), (7, 2), (8, 3), (99, 3)])
+def test_the_first_queries_hold_at_least_so_many_rows(rows: int, queries: int) -> None:
+    assert count_first(np.array([3, 4, 5]), rows) == queries

@@ -1,0 +1,306 @@
+"""What a flight run reports: shares of sessions by hand, the summary, the truth, one row a session."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import polars as pl
+import pytest
+
+from common.day.hosts.simulated import REPORT
+from common.engine.decisions import Decision
+from common.engine.run import Result
+from common.io.submission import Checked
+from common.learning.dataset import RankingDataset
+from common.learning.gbdt import Ranker
+from competitions.flight.day.folds import compare_folds, count_sessions, measure_sessions
+from competitions.flight.day.judged import find_booked, list_models, list_plan, list_queries, score_truth, summarise
+from competitions.flight.io import schema
+from competitions.flight.io.reader import Note, RawFiles, Searches
+from competitions.flight.pipeline import Outcome
+from competitions.flight.plan import Features, Plan
+from competitions.flight.ranking.blending import Blend
+from competitions.flight.ranking.cross_validation import CrossFit
+from competitions.flight.ranking.rankers import Choice
+from competitions.flight.ranking.training_data import FoldData, TrainingData
+from competitions.flight.simulator.simulate import TRUTH
+from competitions.flight.split import DAY_MS, Split, split_by_time, split_folds, take_test_snapshot
+from tests.unit.flight.flight_world import START, Search, make_searches, option, search
+
+ONE = Blend((1.0,), (1.0,))
+ORACLE = {
+    "hit_rate": {"1": 0.3, "3": 0.6, "5": 0.7, "10": 0.8},
+    "hit_rate_3_by_size": {"161+": 0.2},
+    "standard_error": {"3": 0.02},
+}
+BLEND = Blend((1.0, 2.0), (0.25, 0.75), {"equal": -2.0, "fitted": -1.5})
+PLAIN, PAST = Features("no bookings", ("core",)), Features("past bookings", ("core", "lift"), "taste_total")
+DECIDED = (Decision("split.validation", "3 folds", "few sessions"), Decision("trees", "12 leaves", "5 sessions"))
+
+
+def kept(value: Any) -> Result[Any]:
+    return Result("key", lambda: value)
+
+
+def sized(size: int, tariff: int | None = 9, **columns: Any) -> Search:
+    return search(*[option(tariff=tariff)] * size, **columns)
+
+
+@pytest.fixture
+def train() -> Searches:
+    made = make_searches(
+        sized(2, day=0, profile=1, route=1),
+        sized(12, day=1, profile=2, route=2, round_trip=False),
+        sized(3, day=2, booked=None, profile=3, route=4),
+        sized(11, day=8, profile=1, route=4, tariff=None),
+        sized(10, day=9, profile=3, route=None, by_self=False),
+        sized(30, day=9, profile=2, route=1, by_self=None),
+    )
+    return Searches(made.sessions, made.options, (Note("train.parquet", "odd", 3, "kept"),))
+
+
+@pytest.fixture
+def test() -> Searches:
+    return make_searches(sized(20, day=12, profile=9, route=2, tariff=None), sized(1, day=12, profile=2, route=1))
+
+
+def plan(*features: Features) -> Plan:
+    return Plan("time", 1, 1, features, ("one", "two"), {}, 40, 1, DECIDED)
+
+
+def judge(*sessions: list[int]) -> TrainingData:
+    """Folds that judge these sessions; of all else in them there is nothing."""
+    empty = RankingDataset(("x",), np.zeros((0, 1), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
+    folds = (FoldData(empty, empty, np.array(numbers)) for numbers in sessions)
+    return TrainingData(empty, np.array([0, 1, 3, 4, 5]), tuple(folds))
+
+
+@pytest.fixture
+def outcome(train: Searches, test: Searches) -> Outcome:
+    split: Split = split_by_time(train.sessions, [START + 5 * DAY_MS], 7, "x")
+    gains = ({"a": 1.0, "b": 3.0}, {"a": 0.0, "b": 0.0}, {"a": 100.0})
+    rankers = [Ranker("logit", None, rounds, gain) for rounds, gain in zip((6, 7, 5), gains, strict=True)]
+    crosses = [kept(CrossFit((ranker,), ranker.rounds, (), (), "")) for ranker in rankers]
+    measured = [{"hit_rate@3": rate, "error": rate / 10} for rate in (0.1, 0.2, 0.3, 0.5)]
+    checked = [Checked(Path("x") / name, 21, ("rule",)) for name in ("submission.parquet", "submission.csv")]
+    return Outcome(
+        files=RawFiles(Path("train.parquet"), Path("test.parquet")),
+        train=kept(train),
+        test=kept(test),
+        plan=plan(PLAIN),
+        choice=Choice(PLAIN, {}),
+        split=kept(split),
+        log=kept(None),
+        data=kept(judge([3, 4, 5])),
+        names=["one", "two", "baseline"],
+        crosses=crosses,
+        final_rankers=[kept(ranker) for ranker in rankers],
+        scores=kept(None),
+        blend=kept(BLEND),
+        measured=kept(measured),
+        snapshots=kept(take_test_snapshot(train.sessions, test.sessions, False, 7)),
+        history=kept(None),
+        test_scores=kept(None),
+        checked=checked,
+    )
+
+
+def test_sessions_side_by_side_by_hand(outcome: Outcome) -> None:
+    rows = compare_folds(outcome)
+    assert list(rows[0]) == ["what", "train", "validation", "test"]
+    table = {row["what"]: (row["train"], row["validation"], row["test"]) for row in rows}
+    third = pytest.approx(1 / 3)
+    two_thirds = pytest.approx(2 / 3)
+    assert table == {
+        "sessions": (2, 3, 2),
+        "options, quarter": (2, 11, 1),
+        "options, median": (7, 11, 10.5),
+        "options, three quarters": (12, 30, 20),
+        "more than 10 options": (0.5, two_thirds, 0.5),
+        "round trip": (0.5, 1, 1),
+        "booked by oneself": (1, 0.5, 1),
+        "corporate fares on offer": (1, two_thirds, 0.5),
+        "traveller in training": (1, two_thirds, 0.5),  # the third is known from a session without a booking only
+        "route in training": (1, third, 1),
+    }
+
+
+def test_of_no_sessions_shares_are_zero(train: Searches) -> None:
+    shares = measure_sessions(train.sessions.head(0), train.sessions)
+    assert shares["sessions"] == 0
+    assert shares["round trip"] == shares["more than 10 options"] == shares["route in training"] == 0
+
+
+def test_sessions_are_counted_by_what_becomes_of_them(outcome: Outcome) -> None:
+    """All with a booking train in the end; one that repeated folds judge several times counts once."""
+    counts = {"train": 5, "unused": 1, "valid": 3, "valid_scored": 2, "test": 2}
+    assert count_sessions(outcome) == counts
+    assert count_sessions(replace(outcome, data=kept(judge([3, 4], [5], [4], [5, 3])))) == counts
+
+
+def test_of_several_folds_the_last_stands_beside_the_test(outcome: Outcome, train: Searches) -> None:
+    split = split_folds(train.sessions, 5, 2, 0)
+    rows = compare_folds(replace(outcome, split=kept(split)))
+    held = split.folds[-1].roles.filter(role="valid")["session"].item()
+    table = {row["what"]: (row["train"], row["validation"]) for row in rows}
+    assert table["sessions"] == (4, 1)
+    assert table["options, median"][1] == train.sessions["size"][held]
+
+
+# --- what was decided from the log ---
+
+
+def test_every_decision_is_a_row(outcome: Outcome) -> None:
+    rows = [
+        {"setting": "split.validation", "value": "3 folds", "why": "few sessions"},
+        {"setting": "trees", "value": "12 leaves", "why": "5 sessions"},
+    ]
+    assert list_plan(outcome) == rows
+    chosen = replace(
+        outcome, plan=plan(PLAIN, PAST), choice=Choice(PAST, {"no bookings": -2.5, "past bookings": -2.25})
+    )
+    *first, last = list_plan(chosen)
+    assert first == rows
+    assert (last["setting"], last["value"]) == ("rank.blocks", "core lift")
+    assert "no bookings -2.5000, past bookings -2.2500" in last["why"]
+    assert summarise(chosen)["plan"] == list_plan(chosen)
+
+
+# --- the whole ---
+
+
+def test_the_baseline_is_a_rung_where_it_was_fitted_and_no_part_of_the_blend(outcome: Outcome) -> None:
+    assert outcome.rungs == ["one", "two", "baseline", "blend"]
+    measured = outcome.measured.value
+    alone = replace(
+        outcome, names=["one", "two"], crosses=outcome.crosses[:2], measured=kept([*measured[:2], *measured[3:]])
+    )
+    assert list(summarise(alone)["models"]) == ["one", "two", "blend"]
+    for each in (outcome, alone):
+        assert summarise(each)["blend"]["models"] == ["one", "two"]
+        assert summarise(each)["gains"] == {"b": 0.75, "a": 0.25}
+
+
+def test_the_summary_is_plain_and_says_what_came_of_the_run(outcome: Outcome) -> None:
+    summary = summarise(outcome)
+    assert json.loads(json.dumps(summary)) == summary
+    odd, apart = summary["notes"]
+    assert odd == {"file": "train.parquet", "what": "odd", "rows": 3, "done": "kept"}
+    assert apart["what"] == "sessions that look back on 5 bookings where validation looks back on 2"
+    bookings = summary["folds"][-1]
+    assert (bookings["what"], bookings["validation"], bookings["test"]) == ("bookings looked back on, mean", 2, 5)
+    assert summary["cv"] == {"hit_rate@3": 0.5, "error": 0.05, "queries": count_sessions(outcome)}
+    assert list(summary["models"]) == ["one", "two", "baseline", "blend"]
+    assert summary["models"]["blend"]["hit_rate@3"] == 0.5
+    assert summary["rounds"] == {"one": 6, "two": 7, "baseline": 5}
+    assert summary["blend"] == {
+        "models": ["one", "two"],
+        "method": "fitted",
+        "weights": [[0.25, 0.75]],
+        "likelihoods": {"equal": -2.0, "fitted": -1.5},
+        "temperatures": [1.0, 2.0],
+    }
+    assert summary["gains"] == {"b": 0.75, "a": 0.25}  # the baseline has no part in it
+    assert summary["submission"] == {"path": str(Path("x/submission.parquet")), "rows": 21}
+    assert summary["submissions"] == [str(Path("x") / name) for name in ("submission.parquet", "submission.csv")]
+    assert cast(list[Any], summary["folds"][:-1]) == compare_folds(outcome)
+
+
+# --- the record ---
+
+
+def test_the_rows_that_were_booked_are_found_by_their_ids(tmp_path: Path) -> None:
+    pl.DataFrame({"Id": [50, 40, 30, 20], "ranker_id": ["a", "a", "b", "b"]}).write_parquet(tmp_path / "test.parquet")
+    (tmp_path / "truth.csv").write_text("Id,ranker_id,more\n20,b,x\n50,a,y\n")
+    rows = find_booked(tmp_path / "test.parquet", tmp_path / "truth.csv")
+    assert sorted(rows) == [0, 3]
+    assert rows.dtype == pl.Int64
+
+
+def stand(folder: Path, **values: Any) -> Outcome:
+    """The parts of an outcome that the truth is measured with."""
+    parts = {
+        "files": RawFiles(folder / schema.TRAIN, folder / schema.TEST),
+        "names": ["logit", "baseline"],
+    } | values
+    fields: dict[str, Any] = dict.fromkeys(Outcome.__dataclass_fields__) | parts
+    return Outcome(**fields)
+
+
+def test_the_submission_and_each_model_are_scored_on_the_simulated_truth(tmp_path: Path) -> None:
+    test = make_searches(search(*(option(out_flight=flight) for flight in range(11))))
+    ids = range(100, 111)
+    pl.DataFrame({"Id": ids}).write_parquet(tmp_path / schema.TEST)
+    pl.DataFrame({"Id": ids, "ranker_id": ["a"] * 11, "selected": range(1, 12)}).write_csv(tmp_path / "mine.csv")
+    (tmp_path / TRUTH).write_text("Id,ranker_id\n102,a\n")
+    (tmp_path / REPORT).write_text(json.dumps({"oracle": ORACLE}))
+    answers = np.column_stack([-np.arange(11), np.arange(11)]).astype(np.float32)
+
+    checked = [Checked(tmp_path / "mine.csv", 11, ())]
+    outcome = stand(tmp_path, test=kept(test), test_scores=kept(answers), blend=kept(ONE), checked=checked)
+    truth = score_truth(outcome, tmp_path)
+    assert (truth.score, truth.oracle, truth.scores["hit_rate@3"]) == (1, 0.6, 1)
+    ((_, rows),) = truth.tables
+    hits = {row["model"]: (row["@1"], row["@3"]) for row in rows}
+    models = {"logit": (0, 1), "baseline": (0, 0), "blend": (0, 1)}
+    assert hits == models | {"oracle": (0.3, 0.6)}
+    best = {"@1": 0.3, "@3": 0.6, "@5": 0.7, "@10": 0.8, "@3[161+]": 0.2}
+    assert rows[-1] == {"model": "oracle", **best, "error": 0.02}
+
+
+def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hits() -> None:
+    """Three sessions judged in two repeats, each in its own order; the last is too small to be scored."""
+    train = make_searches(
+        search(*[option(out_flight=number) for number in range(11)], day=0, profile=1),
+        search(*[option(out_flight=number) for number in range(12)], day=1, profile=1, round_trip=False),
+        search(*[option(out_flight=number) for number in range(3)], day=2, profile=2),
+    )
+    sizes = train.sessions["size"].to_list()
+    folds, scores = [], []
+    for order, last_is_best in (([0, 1, 2], [False, False, False]), ([2, 1, 0], [False, False, True])):
+        labels = np.concatenate([np.eye(1, sizes[number], dtype=np.float32)[0] for number in order])
+        own = np.array([sizes[number] for number in order], np.int32)
+        rows = RankingDataset(("x",), np.zeros((len(labels), 1), np.float32), labels, own)
+        folds.append(FoldData(rows, rows, np.array(order)))
+        scores += [np.arange(size) * (1 if last else -1) for size, last in zip(own, last_is_best, strict=True)]
+    data = TrainingData(folds[0].train, np.arange(3), tuple(folds))
+
+    outcome = stand(
+        Path(),
+        train=kept(train),
+        data=kept(data),
+        scores=kept(np.concatenate(scores)[:, None].astype(np.float64)),
+        blend=kept(ONE),
+        split=kept(split_folds(train.sessions, 3, 2, 0)),
+    )
+    queries = list_queries(outcome)
+    assert queries["query"].to_list() == train.sessions["ranker_id"].to_list()[:2]
+    assert queries["score"].to_list() == [0.5, 1.0]
+    assert queries["trip"].to_list() == ["return", "one way"]
+    assert queries["traveller"].to_list() == ["is new", "has booked"]
+    assert queries["options"].to_list() == ["11-27", "11-27"]
+    assert queries["fold"].unique().to_list() == ["folds of whole sessions"]
+
+
+def rates(rate: float) -> dict[str, float]:
+    return {
+        "hit_rate@1": rate / 2,
+        "hit_rate@3": rate,
+        "hit_rate@3[161+]": rate / 4,
+        "error": 0.01,
+        "sessions": 900,
+    }
+
+
+def test_models_stand_beside_their_gain_over_the_baseline_where_it_was_fitted() -> None:
+    rows = list_models({"baseline": rates(0.4), "blend": rates(0.5)})
+    assert rows == [
+        {"model": "baseline", "@1": 0.2, "@3": 0.4, "@3[161+]": 0.1, "error": 0.01, "over baseline": "+0.0%"},
+        {"model": "blend", "@1": 0.25, "@3": 0.5, "@3[161+]": 0.125, "error": 0.01, "over baseline": "+25.0%"},
+    ]
+    worse = list_models({"blend": rates(0.3), "baseline": rates(0.4)})
+    assert worse[0]["over baseline"] == "-25.0%"
+    for models in ({"baseline": rates(0.0)}, {"logit": rates(0.4), "blend": rates(0.5)}):
+        assert all("over baseline" not in row for row in list_models(models))

@@ -1,0 +1,139 @@
+"""The plain peers on a planted signal: what each learns, and what it must not depend on."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import polars as pl
+import pytest
+from catboost import CatBoostError
+
+from common.learning.dataset import RankingDataset, take_blocks
+from common.learning.listwise_softmax import softmax_gradients
+from competitions.flight.lab import peers
+from competitions.flight.lab.peers import PEERS, Peer, Scores
+
+BLOCKS = ("public", "core", "lift")
+LIGHTGBM, CATBOOST, MIX = PEERS[2:5]
+each_peer = pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.title)
+
+
+@pytest.fixture(autouse=True)
+def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"UNTUNED": 20, "SOFTMAX": 60, "CATBOOST": 40, "PUBLIC": 20}.items():
+        monkeypatch.setattr(peers, f"{name}_ROUNDS", value)
+    monkeypatch.setattr(peers, "SOFTMAX_SEEDS", 2)
+
+
+def draw(seed: int, queries: int = 80, missing: float = 0.0, unanswered: float = 0.0) -> RankingDataset:
+    """Queries of 6 to 12 rows, booked the one of the largest first feature of each block; the second is noise.
+
+    ``missing``: share of the values that are NaN, but where the booked row is told by. ``unanswered``: share of the
+    queries without a booked row.
+    """
+    random = np.random.default_rng(seed)
+    sizes = random.integers(6, 13, queries).astype(np.int32)
+    rows, starts = int(sizes.sum()), np.cumsum(sizes) - sizes
+    signal = random.random(rows)
+    top = np.repeat(np.maximum.reduceat(signal, starts), sizes)
+    answered = np.repeat(np.arange(queries) >= unanswered * queries, sizes)
+    labels = ((signal == top) & answered).astype(np.float32)
+    columns = [column for _ in BLOCKS for column in (signal, random.random(rows))]
+    features = np.stack(columns, axis=1).astype(np.float32)
+    hidden = (random.random(features.shape) < missing) & (labels == 0)[:, None]
+    names = tuple(f"{block}_{kind}" for block in BLOCKS for kind in ("signal", "noise"))
+    return RankingDataset(names, np.where(hidden, np.float32("nan"), features), labels, sizes)
+
+
+def score(peer: Peer, train: RankingDataset, valid: RankingDataset, seed: int = 0) -> Scores:
+    return peer.score(take_blocks(train, peer.blocks), take_blocks(valid, peer.blocks), seed)
+
+
+def first_share(scores: Scores, rows: RankingDataset) -> float:
+    """The share of the queries whose booked row is before all others, ties lost."""
+    ends = np.cumsum(rows.group_sizes)[:-1]
+    pairs = zip(np.split(scores, ends), np.split(rows.labels, ends), strict=True)
+    return float(np.mean([own[booked == 1].min() > own[booked == 0].max() for own, booked in pairs]))
+
+
+@each_peer
+def test_a_peer_finds_the_booked_row_of_queries_that_it_has_not_seen(peer: Peer) -> None:
+    valid = draw(2)
+    scores = score(peer, draw(1), valid)
+    assert (scores.shape, scores.dtype) == (valid.labels.shape, np.float64)
+    assert np.isfinite(scores).all()
+    assert first_share(scores, valid) > 0.5  # by chance 0.12
+
+
+@each_peer
+def test_missing_values_and_queries_without_a_booked_row_are_survived(peer: Peer) -> None:
+    valid = draw(4, missing=0.3)
+    scores = score(peer, draw(3, missing=0.3, unanswered=0.3), valid)
+    assert np.isfinite(scores).all()
+    assert first_share(scores, valid) > 0.5
+
+
+@each_peer
+def test_scores_follow_from_the_seed_without_the_labels_and_nothing_is_left_behind(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    train, valid = draw(5, 40), draw(6, 20)
+    blind = RankingDataset(valid.names, valid.features, np.zeros_like(valid.labels), valid.group_sizes)
+    scores = score(peer, train, valid, 3)
+    np.testing.assert_array_equal(score(peer, train, blind, 3), scores)
+    assert list(tmp_path.iterdir()) == []
+    assert tuple(capfd.readouterr()) == ("", "")
+
+
+@pytest.mark.parametrize("peer", [LIGHTGBM, CATBOOST], ids=lambda peer: peer.title)
+def test_models_of_several_seeds_are_averaged(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    train, valid = draw(7, 40), draw(8, 20)
+    both = score(peer, train, valid, 0)
+    for name in ("SOFTMAX", "CATBOOST"):
+        monkeypatch.setattr(peers, f"{name}_SEEDS", 1)
+    alone = [score(peer, train, valid, seed) for seed in (0, 1)]
+    assert not np.array_equal(*alone)
+    np.testing.assert_allclose(both, np.mean(alone, axis=0))
+
+
+def test_catboost_refuses_training_rows_of_which_none_is_booked() -> None:
+    train = draw(11, 20, unanswered=1.0)
+    assert not train.labels.any()
+    with pytest.raises(CatBoostError, match="targets are equal"):
+        score(CATBOOST, train, train)
+    assert np.ptp(score(LIGHTGBM, train, train)) == 0
+
+
+def test_the_mix_is_the_sum_of_the_standardised_parts() -> None:
+    train, valid = draw(9, 40), draw(10, 20)
+    parts = [score(peer, train, valid, 1) for peer in (LIGHTGBM, CATBOOST)]
+    expected = sum((part - part.mean()) / part.std() for part in parts)
+    np.testing.assert_allclose(score(MIX, train, valid, 1), expected)
+
+
+def test_a_mix_weighs_parts_alike_whatever_their_scale_and_leaves_out_a_constant_one() -> None:
+    rising, falling = np.array([0.0, 1.0, 2.0]), np.array([500.0, 300.0, 100.0])
+    np.testing.assert_allclose(peers.mix(rising, falling), np.zeros(3), atol=1e-12)
+    np.testing.assert_allclose(peers.mix(rising, np.full(3, 0.1)), np.array([-1, 0, 1]) * np.sqrt(1.5))
+
+
+def test_the_second_derivative_is_doubled_and_never_below_the_least() -> None:
+    scores, labels = np.array([0.0, 1.0, 30.0, 0.0, 2.0]), np.array([0, 1, 0, 0, 0], np.float32)
+    sizes = np.array([3, 2], np.int32)
+    data = SimpleNamespace(get_label=lambda: labels, get_group=lambda: sizes)
+    first, second = peers.differentiate_softmax(scores, data)
+    gradient, curvature = softmax_gradients(scores, labels, sizes)
+    np.testing.assert_array_equal(first, gradient)
+    np.testing.assert_allclose(second, np.maximum(2 * curvature, 1e-4))
+    assert second[3:].tolist() == [1e-4, 1e-4]  # of a query without a booked row
+
+
+def test_the_public_rerank_takes_a_tenth_of_the_distance() -> None:
+    scores = peers.rerank_public(np.array([5.0, 4.0, 3.0]), pl.Series([7, 7, 8]))
+    np.testing.assert_allclose(scores, [5, 3.9, 3])
+
+
+def test_titles_are_distinct_and_blocks_are_known() -> None:
+    assert len({peer.title for peer in PEERS}) == len(PEERS) == 8
+    assert {block for peer in PEERS for block in peer.blocks} == set(BLOCKS)

@@ -1,0 +1,238 @@
+"""The pair block and the list block by hand: counts of a device with a level, episodes, company and comparisons."""
+
+import math
+from typing import Any
+
+import polars as pl
+import pytest
+
+from competitions.mgtv.features.device_history import build_history
+from competitions.mgtv.features.list import compare, describe_lists, describe_positions
+from competitions.mgtv.features.pair import LEVELS, describe_pairs
+from competitions.mgtv.split import Slates
+from tests.unit.mgtv.mgtv_world import make_log, make_slates, make_videos, row
+
+# Two programmes of two and three episodes, and a video that belongs to nothing.
+VIDEOS = make_videos(
+    collection=[0, 0, 1, 1, 1, None],
+    serial=[1, 2, 5, 6, 7, 3],
+    channel=[0, 0, 0, 1, 1, 1],
+    type=[0, 1, 0, 1, 0, 1],
+)
+
+
+def describe(log: pl.DataFrame, slates: Slates, videos: pl.DataFrame = VIDEOS) -> pl.DataFrame:
+    """The block, where every video clicks at .4 and finishes at .8, every device clicks at .2 and finishes at .6."""
+    rates = {"click": (0.4, 0.2), "finish": (0.8, 0.6)}
+    names = [(f"video_{'own' if level == 'video' else level}_{rate}_14d", rate) for level in LEVELS for rate in rates]
+    about = videos.select("video", **{name: pl.lit(rates[rate][0]) for name, rate in names})
+    devices = slates.queries.select(
+        "query", **{f"device_{rate}_14d": pl.lit(record[1]) for rate, record in rates.items()}
+    )
+    return describe_pairs(build_history(log, slates, videos), slates, videos, about, devices, 14.0)
+
+
+# --- counts and rates of a pair ---
+
+WATCHED = make_log(
+    row(9, 1, 0, 1.0),
+    row(9, 1, 1, position=1),
+    row(9, 1, 2, 0.25, answer=False),
+    row(9, 2, 0, 0.1),
+    row(10, 1, 3, 1.0),
+)
+
+
+def test_counts_and_rates_of_every_level() -> None:
+    """Prior 4; the pair is worth the mean of device and level where the device has no past with it."""
+    described = describe(WATCHED, make_slates(10, {1: [0, 1, 4, 5], 3: [0]}))
+    click, finish = 0.3, 0.7
+    assert described["pair_video_shows"].to_list() == [1, 1, 0, 0, 0]
+    assert described["pair_video_clicks"].to_list() == [1, 0, 0, 0, 0]
+    expected = [(1 + 4 * click) / 5, 4 * click / 5, click, click, click]
+    assert described["pair_video_click"].to_list() == pytest.approx(expected)
+    assert described["pair_video_finish"].to_list() == pytest.approx([(1 + 4 * finish) / 5] + [finish] * 4)
+    assert described["pair_collection_shows"].to_list() == [2, 2, 1, 0, 0]
+    expected = [(1 + 4 * click) / 6, (1 + 4 * click) / 6, (1 + 4 * click) / 5, click, click]
+    assert described["pair_collection_click"].to_list() == pytest.approx(expected)
+    assert described["pair_channel_clicks"].to_list() == [2, 2, 0, 0, 0]
+    assert described["pair_type_clicks"].to_list() == [2, 0, 2, 0, 0]
+    expected = [2 / 3, 2 / 3, 0, 0, 0]
+    assert described["pair_channel_click_share"].to_list() == pytest.approx(expected)
+
+
+def test_the_device_and_the_level_are_looked_up_each_for_itself() -> None:
+    slates = make_slates(10, {1: [0, 3], 3: [3]})
+    about = VIDEOS.select(
+        "video",
+        *(
+            pl.lit(0.0).alias(f"video_{name}_{rate}_14d")
+            for rate in ("click", "finish")
+            for name in ("own", *LEVELS[1:])
+        ),
+    )
+    about = about.with_columns(video_own_click_14d=pl.col("video") / 10.0, video_channel_click_14d=pl.lit(0.5))
+    devices = pl.DataFrame({"query": [1, 0], "device_click_14d": [0.1, 0.7], "device_finish_14d": [0.0, 0.0]})
+    history = build_history(WATCHED.clear(), slates, VIDEOS)
+    described = describe_pairs(history, slates, VIDEOS, about, devices.cast({"query": pl.Int32}), 14.0)
+    assert described["pair_video_click"].to_list() == pytest.approx([0.7 / 2, (0.7 + 0.3) / 2, (0.1 + 0.3) / 2])
+    assert described["pair_channel_click"].to_list() == pytest.approx([0.6, 0.6, 0.3])
+
+
+def test_counts_fade_by_the_longest_half_life() -> None:
+    log = make_log(row(9, 1, 0, 0.5), row(2, 1, 1, 0.5))
+    slates = make_slates(16, {1: [0, 1, 2]})  # half a half life ago, and a whole one earlier
+    described = describe(log, slates)
+    weight = [0.5 ** (6 / 14), 0.5 ** (13 / 14)]
+    assert described["pair_video_clicks"].to_list() == pytest.approx([*weight, 0])
+    assert described["pair_collection_clicks"].to_list() == pytest.approx([sum(weight), sum(weight), 0])
+    assert described["pair_video_click_share"].to_list() == pytest.approx(
+        [each / (sum(weight) + 1) for each in (*weight, 0)]
+    )
+    assert described["pair_video_clicked_ago"].to_list() == [7, 14, None]
+
+
+def test_since_the_last_click_shows_do_not_count() -> None:
+    log = make_log(row(5, 1, 0, 0.5), row(8, 1, 0), row(8, 1, 3))
+    described = describe(log, make_slates(10, {1: [0, 1, 3]}))
+    assert described["pair_video_clicked_ago"].to_list() == [5, None, None]
+    assert described["pair_collection_clicked_ago"].to_list() == [5, 5, None]
+
+
+def test_residuals_say_whether_the_device_stays_longer_than_usual() -> None:
+    log = make_log(row(9, 1, 0, 1.0), row(9, 2, 0, 0.25))
+    described = describe(log, make_slates(10, {1: [0, 2, 5]}))
+    usual = math.log(0.25) / 2
+    expected = [-usual / (1 + 4), 0, 0]
+    assert described["pair_collection_residual"].to_list() == pytest.approx(expected, abs=1e-5)
+    assert [name for name in described.columns if name.endswith("residual")] == [
+        f"pair_{level}_residual" for level in ("collection", "channel", "type")
+    ]
+
+
+def test_what_belongs_to_nothing_has_nothing_in_common() -> None:
+    videos = make_videos(collection=[None, None], channel=[None, None], serial=[1, 2])
+    described = describe(make_log(row(9, 1, 0, 1.0)), make_slates(10, {1: [1]}), videos)
+    assert described["pair_collection_shows"].to_list() == described["pair_channel_shows"].to_list() == [0]
+    assert described["pair_collection_clicked_ago"].to_list() == described["pair_episode_gap"].to_list() == [None]
+
+
+# --- episodes ---
+
+SERIES = make_videos(collection=[0] * 6, serial=[1, 2, 3, 4, 5, None])
+
+
+def follow(*watched: tuple[int, int, float | None], slates: list[int], **changes: Any) -> list[dict[str, Any]]:
+    """The episodes of the asked videos after plays of (day, video, t), clicked in this order."""
+    log = make_log(*(row(day, 1, video, t, clicked=True, click_ms=at) for at, (day, video, t) in enumerate(watched)))
+    described = describe(log, make_slates(10, {1: slates}), SERIES)
+    return described.select(pl.col("^pair_episode.*$").name.replace("pair_", "")).to_dicts()
+
+
+def test_the_next_episode_is_the_one_after_the_last_watched() -> None:
+    described = follow((8, 3, 1.0), (9, 1, 0.5), slates=[0, 1, 2, 3, 4, 5])
+    assert [record["episode_gap"] for record in described] == [-1, 0, 1, 2, 3, None]
+    assert [record["episode_next"] for record in described] == [False, False, True, False, False, False]
+    assert [record["episode_again"] for record in described] == [False, True, False, False, False, False]
+    assert [record["episode_top_gap"] for record in described] == [-3, -2, -1, 0, 1, None]
+    assert [record["episode_due"] for record in described] == [False, False, False, False, True, False]
+    assert {record["episode_last_t"] for record in described} == {0.5}
+    assert {record["episode_last_ago"] for record in described} == {1}
+    assert {record["episodes"] for record in described} == {2}
+
+
+@pytest.mark.parametrize(("t", "due"), [(0.6, 1), (0.59, None), (0.0, None), (None, None)])
+def test_the_next_is_due_after_an_episode_that_was_finished(t: float | None, due: int | None) -> None:
+    described = follow((9, 0, t), slates=[0, 1, 2])
+    assert [row for row, record in enumerate(described) if record["episode_due"]] == ([] if due is None else [due])
+    assert [record["episode_next"] for record in described] == [False, True, False]
+
+
+def test_due_is_the_one_after_the_latest_finished_episode() -> None:
+    described = follow((7, 1, 0.9), (8, 3, 0.1), (9, 0, 0.9), slates=[0, 1, 2, 3, 4])
+    assert [record["episode_due"] for record in described] == [False, False, True, False, False]
+
+
+def test_the_last_episode_is_the_last_clicked_of_the_last_day() -> None:
+    described = follow((9, 3, 1.0), (9, 1, 0.25), (8, 4, 1.0), slates=[1])
+    assert (described[0]["episode_gap"], described[0]["episode_last_t"]) == (0, 0.25)
+
+
+def test_an_episode_that_was_only_shown_was_not_watched() -> None:
+    log = make_log(row(9, 1, 0), row(9, 2, 0, 1.0))
+    described = describe(log, make_slates(10, {1: [1]}), SERIES).row(0, named=True)
+    assert (described["pair_episode_next"], described["pair_episode_last_t"], described["pair_episodes"]) == (
+        False,
+        None,
+        0,
+    )
+
+
+# --- slates: position and videos of the same kind ---
+
+
+def test_position_and_videos_of_the_same_kind_by_hand() -> None:
+    described = describe_positions(make_slates(9, {4: [0, 2, 3, 1, 5], 2: [0]}), VIDEOS)
+    assert described["list_size"].to_list() == [5] * 5 + [1]
+    assert described["list_position"].to_list() == [0, 1, 2, 3, 4, 0]
+    assert described["list_position_share"].to_list() == pytest.approx([0.2, 0.4, 0.6, 0.8, 1, 1])
+    assert described["list_same_collection"].to_list() == [1, 1, 1, 1, None, 0]
+    assert described["list_same_channel"].to_list() == [2, 2, 1, 2, 1, 0]
+    assert described["list_same_type"].to_list() == [1, 1, 2, 2, 2, 0]
+
+
+def test_the_share_of_todays_rows() -> None:
+    described = describe_positions(make_slates(9, {1: [0, 1], 2: [0, 2], 3: [0]}), VIDEOS)
+    shares = [3 / 5, 1 / 5, 3 / 5, 1 / 5, 3 / 5]
+    assert described["list_share_today"].to_list() == pytest.approx([math.log1p(1000 * share) for share in shares])
+
+
+# --- lists: comparisons ---
+
+
+def test_a_rate_is_compared_within_its_list() -> None:
+    nan = None
+    record = pl.DataFrame(
+        {"query": [0, 0, 0, 1, 1, 2], "video_own_click_2d": [0.1, 0.4, 0.1, nan, 0.5, nan]},
+        schema={"query": pl.Int32, "video_own_click_2d": pl.Float32},
+    )
+    described = compare(record)
+    assert described.columns == ["list_video_own_click_2d_off", "list_video_own_click_2d_rank"]
+    expected = [-0.1, 0.2, -0.1, None, 0.0, None]
+    assert described.to_series(0).to_list() == [
+        None if value is None else pytest.approx(value, abs=1e-6) for value in expected
+    ]
+    assert described.to_series(1).to_list() == [2.5, 1, 2.5, None, 1, None]
+
+
+def test_which_features_are_compared() -> None:
+    ranked = [
+        "video_own_click_2d",
+        "video_own_answer_2d",
+        "pair_video_click",
+        "video_duration",
+        "video_age",
+        "video_trend",
+    ]
+    only_off = ["video_channel_click_14d", "pair_type_click_share"]
+    no = [
+        "video_own_finish_2d",
+        "video_log_clicks_yesterday",
+        "pair_video_clicked_ago",
+        "video_type",
+        "device_click_2d",
+    ]
+    record = pl.DataFrame({"query": [0, 0]} | {name: [0.5, 0.25] for name in [*ranked, *only_off, *no]})
+    expected = [f"list_{name}_off" for name in (*ranked, *only_off)] + [f"list_{name}_rank" for name in ranked]
+    assert compare(record).columns == expected
+
+
+def test_comparisons_stand_beside_the_position_row_by_row() -> None:
+    slates = make_slates(9, {4: [0, 2], 2: [0, 1]})
+    by_video = VIDEOS.select("video", video_age=pl.col("video") * 10.0)
+    by_pair = pl.DataFrame({"pair_video_click": [0.5, 0.25, 0.0, 1.0]})
+    described = describe_lists(slates, VIDEOS, by_video, by_pair)
+    assert described["list_video_age_off"].to_list() == [-10, 10, -5, 5]
+    assert described["list_video_age_rank"].to_list() == [2, 1, 2, 1]
+    assert described["list_pair_video_click_rank"].to_list() == [1, 2, 2, 1]
+    assert described["list_size"].to_list() == [2] * 4

@@ -1,0 +1,185 @@
+"""The networks: their inputs and loss by hand, a planted rule that only the history tells, one seed one result."""
+
+import dataclasses
+
+import msgspec
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from competitions.mgtv.lab.deep_inputs import (
+    MOST,
+    FieldTables,
+    Inputs,
+    NetworkDay,
+    code_devices,
+    code_videos,
+    look_up,
+)
+from competitions.mgtv.lab.deep_networks import NETWORKS, Batch, DeepFM, Shape, Vectors, cross
+from competitions.mgtv.lab.deep_training import DeepSettings, choice_loss, fit_network, measure_scale, score_network
+from competitions.mgtv.models.dataset import DayFeatures
+from tests.unit.mgtv.mgtv_world import Floats, draw_log, make_day, make_slates, make_videos
+
+CHANNELS = 4
+VIDEOS = 40
+SETTINGS = DeepSettings(size=4, hidden=(16,), dropout=0.0, passes=8, lists=32, rate=0.03, watched=2, threads=1)
+
+
+def draw_day(seed: int, lists: int = 240) -> tuple[DayFeatures, Inputs]:
+    """Lists of one video a channel; watched is the one of the channel watched last, which no number tells."""
+    rng = np.random.default_rng(seed)
+    channel = np.array([rng.permutation(CHANNELS) for _ in range(lists)])
+    video = channel + CHANNELS * rng.integers(0, VIDEOS // CHANNELS, (lists, CHANNELS))
+    last = rng.integers(0, VIDEOS, (lists, 2))
+    answers = (channel == last[:, [0]] % CHANNELS).argmax(1)
+    day = make_day([CHANNELS] * lists, answers.tolist(), {"video_noise": rng.normal(size=lists * CHANNELS)}, day=seed)
+    rates = np.full((lists, 2), 0.5, np.float32)
+    return day, Inputs(video.ravel() + 1, np.zeros(lists, np.int64), last + 1, rates)
+
+
+def tables() -> FieldTables:
+    videos = make_videos(channel=[video % CHANNELS for video in range(VIDEOS)])
+    devices = pl.DataFrame({"device": [0], "f0": [3]})
+    return FieldTables(code_videos(videos), code_devices(devices, ["f0"]))
+
+
+def hit_rate(day: DayFeatures, scores: Floats) -> float:
+    table = scores.reshape(-1, CHANNELS)
+    return float((table.argmax(1) == day.rows.labels.reshape(-1, CHANNELS).argmax(1)).mean())
+
+
+def learn(kind: str, settings: DeepSettings = SETTINGS, seed: int = 0) -> tuple[float, Floats]:
+    """Hit rate on a day that was not learned from, and its scores."""
+    day, inputs = draw_day(1)
+    new, new_inputs = draw_day(2)
+    network = fit_network([NetworkDay(day, inputs)], tables(), kind, ["video"], settings, seed)
+    scores = score_network(NetworkDay(new, new_inputs), tables(), network, settings)
+    assert scores.shape == (len(new.rates), 1)
+    return hit_rate(new, scores[:, 0]), scores
+
+
+def test_only_the_network_that_reads_the_history_finds_the_channel_watched_last() -> None:
+    assert learn("DIN")[0] > 0.9
+    for kind in ("wide and deep", "DeepFM"):
+        assert learn(kind, msgspec.structs.replace(SETTINGS, passes=2))[0] < 0.45  # chance is a quarter
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_a_number_that_decides_is_learned(kind: str) -> None:
+    day, inputs = draw_day(1)
+    new, new_inputs = draw_day(2)
+    loud = [
+        dataclasses.replace(
+            own, rows=dataclasses.replace(own.rows, features=own.rows.labels[:, None] + 0.2 * own.rows.features)
+        )
+        for own in (day, new)
+    ]
+    settings = DeepSettings(size=2, hidden=(8,), passes=8, lists=32, rate=0.02, watched=2, threads=1)
+    network = fit_network([NetworkDay(loud[0], inputs)], tables(), kind, ["video"], settings, 0)
+    assert network.losses[-1] < network.losses[0]
+    assert hit_rate(loud[1], score_network(NetworkDay(loud[1], new_inputs), tables(), network, settings)[:, 0]) > 0.95
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_one_seed_gives_one_result_and_leaves_the_threads_alone(kind: str) -> None:
+    short = DeepSettings(size=2, hidden=(8,), passes=1, watched=2, threads=1)
+    before = torch.get_num_threads(), torch.random.get_rng_state()
+    first, again, other = learn(kind, short)[1], learn(kind, short)[1], learn(kind, short, seed=1)[1]
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert torch.get_num_threads() == before[0]
+    assert torch.equal(torch.random.get_rng_state(), before[1])
+
+
+# --- inputs ---
+
+
+def test_what_happens_on_the_day_or_later_is_no_input() -> None:
+    log = draw_log(3)
+    slates = make_slates(4, {device: [0, 3, 7] for device in range(8)})
+    later = pl.col("day") >= 4
+    other = log.with_columns(clicked=later | pl.col("clicked"), t=pl.when(later).then(0.1).otherwise("t"))
+    for one, two in zip(
+        vars(look_up(log, slates, 20, 5)).values(), vars(look_up(other, slates, 20, 5)).values(), strict=True
+    ):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_ids_begin_at_one_and_many_share() -> None:
+    fields = code_videos(make_videos(channel=[None, 3], collection=[7, MOST + 7], type=[0, 1]))
+    column = fields.names.index
+    assert fields.ids[:, column("channel")].tolist() == [0, 0, 4]
+    assert fields.ids[:, column("collection")].tolist() == [0, 8, 8]
+    assert fields.ids[:, column("video")].tolist() == [0, 1, 2]
+    assert fields.sizes[column("channel")] == 5
+    devices = code_devices(pl.DataFrame({"device": [2, 0], "f0": [1.5, -3.0], "x": [1, 1]}), ["f0", "lacking"])
+    assert (devices.names, devices.ids[:, 0].tolist()) == (("f0",), [0, 2, 0, 3])
+
+
+def test_missing_numbers_are_told_apart_from_the_mean() -> None:
+    features = np.array([[1.0, np.nan, 5.0], [3.0, 2.0, 5.0]], np.float32)
+    scale = measure_scale(features)
+    assert scale.apply(features).tolist() == [[-1, 0, 0, 1], [1, 0, 0, 0]]
+    assert scale.apply(np.array([[1e30, np.inf, np.nan]], np.float32)).tolist() == [[4, 0, 0, 1]]
+
+
+# --- loss and layers ---
+
+
+def test_the_loss_is_that_of_a_choice_within_each_list() -> None:
+    scores = torch.tensor([1.0, 2.0, 0.0, 5.0, 1.0], requires_grad=True)
+    owner, answers = torch.tensor([0, 0, 0, 1, 1]), torch.tensor([1, 4])
+    loss = choice_loss(scores, owner, answers)
+    first = np.exp(2) / np.exp([1.0, 2.0, 0.0]).sum()
+    second = np.exp(1) / np.exp([5.0, 1.0]).sum()
+    assert float(loss.detach()) == pytest.approx(-(np.log(first) + np.log(second)) / 2)
+    loss.backward()
+    assert float(scores.grad[:3].sum()) == pytest.approx(0, abs=1e-6)  # type: ignore[index]
+
+
+def test_the_factorisation_machine_adds_up_all_pairs() -> None:
+    """With the layers and the first order silenced, the score is the sum over pairs of inner products."""
+    torch.manual_seed(0)
+    model = DeepFM(Shape(2, (3, 4), (), 3, (2,), 0.0)).eval()
+    day = draw_batch()
+    for layer in (model.weights.table, model.linear, *model.deep):
+        for weights in layer.parameters():
+            torch.nn.init.zeros_(weights)
+    ids = model.vectors(day.video)
+    inputs = [ids[:, 0], ids[:, 1], day.numbers[:, [0]] * model.factors[0], day.numbers[:, [1]] * model.factors[1]]
+    pairs = sum((inputs[i] * inputs[j]).sum(1) for i in range(4) for j in range(i))
+    torch.testing.assert_close(model(day), pairs)
+
+
+def draw_batch() -> Batch:
+    return Batch(
+        torch.randn(3, 2),
+        torch.tensor([[0, 1], [2, 3], [1, 0]]),
+        torch.zeros(3, 0, dtype=torch.int64),
+        torch.tensor([0, 0, 0]),
+        torch.zeros(1, 2, 2, dtype=torch.int64),
+        torch.zeros(1, 2),
+        torch.zeros(1, 2),
+    )
+
+
+def test_fields_do_not_share_vectors_and_crosses_depend_on_both_sides() -> None:
+    vectors = Vectors((3, 2), 4)
+    looked_up = vectors(torch.tensor([[0, 0], [2, 1]]))
+    assert looked_up.shape == (2, 2, 4)
+    assert len(torch.unique(looked_up.flatten(0, 1), dim=0)) == 4
+    crossed = cross(torch.tensor([[1, 2], [1, 3]]), torch.tensor([[5], [5]]))
+    assert crossed[0, 0] == crossed[1, 0]
+    assert crossed[0, 1] != crossed[1, 1]
+
+
+def test_what_is_not_there_has_no_say() -> None:
+    """A padded place of the history, whatever its rate says, changes nothing."""
+    day, inputs = draw_day(1, 40)
+    empty = Inputs(inputs.video, inputs.device, np.zeros_like(inputs.watched), inputs.rates)
+    network = fit_network([NetworkDay(day, inputs)], tables(), "DIN", ["video"], SETTINGS, 0)
+    one = score_network(NetworkDay(day, empty), tables(), network, SETTINGS)
+    other = Inputs(empty.video, empty.device, empty.watched, empty.rates + 1)
+    np.testing.assert_array_equal(one, score_network(NetworkDay(day, other), tables(), network, SETTINGS))

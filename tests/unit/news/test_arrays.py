@@ -1,0 +1,147 @@
+"""Comparisons within a query by hand and by polars, and counts in time windows against a loop."""
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+
+from common.learning.features import HOUR_MS
+from competitions.news.arrays import (
+    count_events,
+    falling_bits,
+    from_falling_bits,
+    group_rows,
+    mean_by_row,
+    median_by_row,
+    rank_within,
+    share_within,
+)
+
+# --- within a query ---
+
+QUERY = np.array([1, 2, 1, 1, 2, 1, 3])
+WITHIN = np.array([4.0, 0.5, 2.0, np.nan, 1.0, 2.0, np.nan], np.float32)
+
+
+def test_shares_and_ranks_within_a_query() -> None:
+    shares, ranks = (
+        share_within(np.stack([WITHIN, WITHIN + 1]), group_rows(QUERY)),
+        rank_within(WITHIN, group_rows(QUERY)),
+    )
+    assert shares[0].tolist() == [1.0, 0.5, 0.5, 0.0, 1.0, 0.5, 0.0]
+    assert shares[1].tolist() == pytest.approx([1.0, 0.75, 0.6, 0.0, 1.0, 0.6, 0.0])
+    assert ranks.tolist() == [1.0, 2.0, 2.5, 4.0, 1.0, 2.5, 1.0]
+    assert shares.dtype == ranks.dtype == np.float32
+
+
+def test_rows_of_a_query_that_stand_together_are_compared_as_any_others() -> None:
+    rng = np.random.default_rng(0)
+    query, order = np.sort(rng.integers(0, 20, 300)), rng.permutation(300)
+    values = rng.integers(-3, 9, 300).astype(np.float32)
+    ranks, shares = rank_within(values, group_rows(query)), share_within(abs(values)[None], group_rows(query))
+    mixed = group_rows(query[order])
+    np.testing.assert_array_equal(rank_within(values[order], mixed), ranks[order])
+    np.testing.assert_array_equal(share_within(abs(values)[order][None], mixed), shares[:, order])
+    by_polars = pl.DataFrame({"query": query, "x": values}).select(
+        rank=pl.col("x").rank("average", descending=True).over("query"),
+        share=pl.col("x").abs() / pl.col("x").abs().max().over("query"),
+    )
+    np.testing.assert_array_equal(ranks, by_polars["rank"])
+    np.testing.assert_allclose(shares[0], by_polars["share"], rtol=1e-6)
+
+
+def test_no_rows_have_no_shares_and_no_ranks() -> None:
+    none = np.empty(0, np.float32)
+    assert rank_within(none, group_rows(none)).shape == (0,)
+    assert share_within(none[None], group_rows(none)).shape == (1, 0)
+
+
+def test_the_larger_a_value_the_smaller_its_bits() -> None:
+    values = np.array([-np.inf, -2.5, -1e-30, 0.0, 1e-30, 1.0, np.float32(1) + 2.0**-23, 7e9, np.inf], np.float32)
+    bits = falling_bits(values)
+    assert (np.diff(bits.astype(np.int64)) < 0).all()
+    assert from_falling_bits(bits).tolist() == values.tolist()
+    assert falling_bits(np.array([-0.0], np.float32)) == falling_bits(np.array([0.0], np.float32))
+
+
+# --- by row ---
+
+
+def test_means_and_medians_by_row_agree_with_numpy() -> None:
+    rng = np.random.default_rng(0)
+    rows, values = rng.integers(0, 9, 60), rng.normal(size=60)
+    values[rng.random(60) < 0.2] = np.nan
+    values[rows == 4] = np.nan
+    rows[rows == 6] = 7
+    means, medians = mean_by_row(rows, values, 9), median_by_row(rows, values, 9)
+    assert np.flatnonzero(np.isnan(means)).tolist() == np.flatnonzero(np.isnan(medians)).tolist() == [4, 6]
+    for row in {*range(9)} - {4, 6}:
+        assert means[row] == pytest.approx(np.nanmean(values[rows == row]))
+        assert medians[row] == pytest.approx(np.nanmedian(values[rows == row]))
+
+
+# --- windows ---
+
+
+def count_by_hand(
+    keys: NDArray[np.int32],
+    times: NDArray[np.int64],
+    queries: NDArray[np.int32],
+    at: NDArray[np.int64],
+    before: float,
+    after: float,
+) -> list[int]:
+    return [
+        sum(
+            key == own and moment - before * HOUR_MS < time <= moment + after * HOUR_MS
+            for key, time in zip(keys.tolist(), times.tolist(), strict=True)
+        )
+        for own, moment in zip(queries.tolist(), at.tolist(), strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(1.0, 0.0), (0.0, 1.0), (3.0, 3.0), (-1.0, 5.0), (0.5, 0.25), (1e5, 1e5), (4.0, -2.0)]
+)
+def test_window_counts_agree_with_a_loop(before: float, after: float) -> None:
+    rng = np.random.default_rng(0)
+    quarter = HOUR_MS // 4  # times on a grid: many fall on the very edge of a window
+    keys = rng.integers(0, 6, 300).astype(np.int32)
+    times = 1_507_000_000_000 + rng.integers(0, 60, 300) * quarter
+    queries = rng.integers(0, 8, 200).astype(np.int32)
+    at = 1_507_000_000_000 + rng.integers(-30, 90, 200) * quarter
+    counted = count_events(keys, times)[0].between(queries, at, before, after)
+    assert counted.dtype == np.float32
+    assert counted.tolist() == count_by_hand(keys, times, queries, at, before, after)
+    assert counted.any()
+
+
+@pytest.mark.parametrize(
+    ("time", "before", "after", "expected"),
+    [
+        (2 * HOUR_MS, 2, 0, 0),
+        (2 * HOUR_MS - 1, 2, 0, 1),
+        (8 * HOUR_MS, 0, 2, 1),
+        (8 * HOUR_MS - 1, 0, 2, 0),
+        (0, 1, 0, 1),  # the moment itself
+        (0, 0, 1, 0),
+    ],
+)
+def test_a_window_is_open_on_the_left_and_closed_on_the_right(
+    time: int, before: float, after: float, expected: int
+) -> None:
+    counts, _ = count_events(np.array([7, 7], np.int32), np.array([0, 10 * HOUR_MS]))
+    assert counts.between(np.array([7], np.int32), np.array([time]), before, after).tolist() == [expected]
+
+
+def test_times_outside_the_range_and_keys_without_events_count_nothing_of_their_neighbours() -> None:
+    keys = np.array([0, 1, 1, 2], np.int32)
+    counts, _ = count_events(keys, np.array([0, 0, 5 * HOUR_MS, 9 * HOUR_MS]))
+    century = 100 * 365 * 24 * HOUR_MS
+    queries = np.array([1, 1, 1, 1, 5], np.int32)
+    at = np.array([-century, century, -HOUR_MS, 2 * HOUR_MS, 2 * HOUR_MS])
+    assert counts.between(queries, at, 2.0, 0.5).tolist() == [0, 0, 0, 0, 0]
+    assert counts.between(queries, at, 2.5, 4.0).tolist() == [0, 0, 1, 2, 0]
+    assert counts.between(queries, at, 1e6, 1e6).tolist() == [2, 2, 2, 2, 0]
+    none, _ = count_events(keys[:0], at[:0])
+    assert none.between(queries[:1], at[-1:], 5, 5).tolist() == [0]
