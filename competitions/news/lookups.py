@@ -9,9 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.learning.split import Fold
-from competitions.news.arrays import Groups, WindowCounts, count_events, group_rows
+from competitions.news.arrays import Groups, WindowCounts, count_events, group_rows, normalise_rows
 from competitions.news.io.reader import Embeddings
-from competitions.news.nearest import normalise_rows
 from competitions.news.retrieval.lists import Histories, Ints, gather_histories, pack_pairs, slice_histories
 from competitions.news.split import CONTEXT
 

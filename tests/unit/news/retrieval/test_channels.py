@@ -10,8 +10,8 @@ from polars.testing import assert_frame_equal
 
 from common.learning.cooccurrence import exact_sum
 from common.learning.features import HOUR_MS
-from competitions.news.nearest import find_nearest
 from competitions.news.retrieval import fusion, lists
+from competitions.news.retrieval.content import find_nearest
 from competitions.news.retrieval.fusion import fuse_channels
 from competitions.news.retrieval.neighbours import FollowSettings, score_neighbours
 from competitions.news.retrieval.popularity import find_popular
