@@ -76,12 +76,6 @@ def edit_lines(name: str, edit: Callable[[list[str]], list[str]]) -> Callable[[P
     return change
 
 
-def in_seconds(lines: list[str]) -> list[str]:
-    """The log with times in seconds."""
-    rows = [line.split(",") for line in lines[1:]]
-    return [lines[0], *(",".join([*row[:2], str(int(row[2]) // 1000), *row[3:]]) for row in rows)]
-
-
 def share_user(folder: Path) -> None:
     """A test user in the train log as well."""
     row = (folder / reader.TEST_A).read_text().splitlines()[1]
@@ -113,14 +107,7 @@ BAD_INPUTS = {
     "a truncated row": BadInput(
         edit_lines(reader.TRAIN, lambda lines: [*lines[:-1], lines[-1][:12]]), (reader.TRAIN, "line ", "fields")
     ),
-    "seconds for milliseconds": BadInput(
-        edit_lines(reader.TEST_A, in_seconds), (reader.TEST_A, "line 2", "milliseconds")
-    ),
     "a user in both logs": BadInput(share_user, (reader.TRAIN, reader.TEST_A, str(TEST_FROM))),
-    "a truncated embedding": BadInput(
-        edit_lines(reader.EMBEDDINGS, lambda lines: [*lines[:-1], lines[-1][:80]]),
-        (reader.EMBEDDINGS, "line ", "fields"),
-    ),
 }
 
 

@@ -122,13 +122,6 @@ def test_one_user_at_a_time_is_answered_as_by_the_pipeline(world: World, tried: 
         assert not {*answer} & {float(item) for item in request.histories.items}
 
 
-def test_the_expected_answers_are_read_by_user(tried: Tried, tmp_path: Path) -> None:
-    path = tmp_path / "submission.csv"
-    path.write_text("user_id,article_1,article_2,article_3,article_4,article_5\n9,1,2,3,4,5\n4,6,7,8,9,10\n")
-    chosen = pl.DataFrame({"user": [4, 9]})
-    assert export.list_expected(path, chosen) == [[6, 7, 8, 9, 10], [1, 2, 3, 4, 5]]
-
-
 def test_a_missing_table_is_reported_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"settings.json cannot be read.*export the run again"):
         service.load(tmp_path, "whole")

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
-from competitions.news.day.standin import CONTEXT, blur_times, convert, number_users
+from competitions.news.day.standin import CONTEXT, blur_times, convert
 from competitions.news.io import reader
 from competitions.news.simulator.articles import HOUR_MS
 
@@ -86,12 +86,6 @@ def test_a_clock_shows_the_hour_and_no_more() -> None:
         *(START + half + step * 90_000 for step in range(3)),
         *(START + HOUR_MS + step * 45_000 for step in range(40)),
     ]
-
-
-def test_users_are_numbered_by_arrival() -> None:
-    clicks = pl.DataFrame({"user": [4, 9, 7, 4, 3, 5], "item": [1] * 6, "time": [50, 10, 30, 5, 40, 20]})
-    numbered = number_users(clicks).select("user", "user_id").unique().sort("user").rows()
-    assert numbered == [(3, 0), (4, 200_000), (5, 2), (7, 1), (9, 3)]
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import pytest
 from common.engine.errors import UserError
 from common.io import csv_blocks
 from competitions.news.io import csv_reader, reader
+from tests.unit.news.news_world import CLICKS, START
 
 CLICK_HEADER = ",".join(column.header for column in reader.CLICK_COLUMNS)
 ARTICLE_HEADER = ",".join(column.header for column in reader.ARTICLE_COLUMNS)
 EMBEDDING_HEADER = ",".join(column.header for column in reader.EMBEDDING_COLUMNS)
-START = 1_507_000_000_000
 
 
 def click(user: int, item: int, second: int = 0) -> str:
@@ -62,15 +62,11 @@ def refusal(path: Path) -> str:
 # --- locate ---
 
 
-def test_board_a_is_found_and_absent_embeddings_are_noted(folder: Path) -> None:
-    files = reader.locate(folder)
-    assert (files.board, files.tests, files.target) == ("A", (folder / reader.TEST_A,), folder / reader.TEST_A)
-    assert files.embeddings is None
-    assert files.notes[0].file == reader.EMBEDDINGS
-
-
 @pytest.mark.parametrize("name", reader.TEST_B)
 def test_board_b_is_preferred_and_reads_the_board_a_log_too(folder: Path, name: str) -> None:
+    files = reader.locate(folder)
+    assert (files.board, files.tests, files.target) == ("A", (folder / reader.TEST_A,), folder / reader.TEST_A)
+    assert (files.embeddings, files.notes[0].file) == (None, reader.EMBEDDINGS)
     path = add_board_b(folder, name)
     files = reader.locate(folder)
     assert (files.board, files.tests, files.target) == ("B", (folder / reader.TEST_A, path), path)
@@ -86,25 +82,18 @@ def test_a_board_that_is_not_there_is_refused(folder: Path, board: str, said: st
 # --- clicks: accepted and counted ---
 
 
-def test_clicks_are_sorted_typed_and_marked(folder: Path) -> None:
-    frame = read(folder).frame
+def test_clicks_are_sorted_typed_and_marked_and_what_is_odd_is_counted(folder: Path) -> None:
+    clicks = read(folder)
+    frame = clicks.frame
     expected = [(0, 11, 0), (0, 10, 5), (1, 10, 0), (1, 12, 60), (5, 99, 0), (5, 10, 30), (6, 11, 0)]
     assert frame.select("user", "item", (pl.col("time") - START) // 1000).rows() == expected
     assert frame["is_test"].to_list() == [user > 1 for user, _, _ in expected]
     assert frame["is_target"].to_list() == frame["is_test"].to_list()
     assert frame.drop("is_test", "is_target").row(0) == (0, 11, START, 4, 1, 17, 1, 25, 2)
-    assert frame.schema == {
-        **{"user": pl.Int32, "item": pl.Int32, "time": pl.Int64},
-        **dict.fromkeys(["environment", "device_group", "os", "country", "region", "referrer"], pl.Int16),
-        **{"is_test": pl.Boolean, "is_target": pl.Boolean},
-    }
-
-
-def test_unknown_articles_and_one_click_users_are_kept_and_counted(folder: Path) -> None:
-    notes = read(folder).notes
-    assert list_counts(notes, "not in articles.csv") == [(reader.TEST_A, 1)]
-    assert list_counts(notes, "single click") == [(reader.TEST_A, 1)]
-    assert len(notes) == 2
+    assert frame.schema == CLICKS
+    assert list_counts(clicks.notes, "not in articles.csv") == [(reader.TEST_A, 1)]
+    assert list_counts(clicks.notes, "single click") == [(reader.TEST_A, 1)]
+    assert len(clicks.notes) == 2
 
 
 def test_on_board_b_only_its_own_users_are_predicted_and_those_of_board_a_are_test_users_too(folder: Path) -> None:

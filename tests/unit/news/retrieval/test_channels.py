@@ -15,13 +15,13 @@ from competitions.news.retrieval.content import find_nearest
 from competitions.news.retrieval.fusion import fuse_channels
 from competitions.news.retrieval.neighbours import FollowSettings, score_neighbours
 from competitions.news.retrieval.popularity import find_popular
+from tests.unit.news.news_world import START
 
 Weights = dict[tuple[int, int], float]
 CLICKS = {"user": pl.Int32, "item": pl.Int32, "time": pl.Int64}
 TABLE = {"item": pl.Int32, "neighbour": pl.Int32, "weight": pl.Float32}
 SEEN = {"query": pl.Int32, "item": pl.Int32, "time": pl.Int64, "back": pl.Int32}
 SCORED = {"query": pl.Int32, "item": pl.Int32, "score": pl.Float32}
-START = 1_507_000_000_000
 
 
 def frame(rows: Iterable[tuple[float, ...]], schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
