@@ -18,12 +18,12 @@ START = 1_506_823_200_000  # an hour
 MINUTE_MS = 60_000
 
 
-def in_tenth(user: int) -> bool:
-    return user * 2_654_435_761 % 2**32 < 2**32 / 10
+def tenth(user: int) -> int:
+    return user * 2_654_435_761 % 2**32 * 10 // 2**32
 
 
-IN = [user for user in range(400) if in_tenth(user)][:6]
-OUT = next(user for user in range(400) if not in_tenth(user))
+IN = [user for user in range(400) if tenth(user) == 0][:6]
+OUT = next(user for user in range(400) if tenth(user) == 1)
 
 
 def click(user: int, item: int, minute: float) -> str:
