@@ -35,7 +35,8 @@ def write(folder: Path) -> Path:
     clicks = folder / "clicks"
     clicks.mkdir(parents=True)
     hours = {
-        0: [click(user, 10 + rank, rank + 0.5) for rank, user in enumerate(IN)] + [click(OUT, 99, 3)],
+        0: [click(user, 10 + rank, rank + 0.5) for rank, user in enumerate(IN)]
+        + [click(OUT, 99, 3), click(OUT, 99, 4)],
         1: [click(user, 20, 60 + rank) for rank, user in enumerate(IN[:5])] + [click(IN[0], 21, 61)],
         2: [],
     }
