@@ -78,16 +78,9 @@ def replace(old: str, new: str) -> Callable[[str], str]:
     ("change", "rule", "message"),
     [
         (replace("20,", "9999999999999999999,"), submissions.INTEGERS, "line 2"),
-        (replace("1.123457", "50%"), submissions.RATES, "line 3: 'a,30,50%'"),
         (replace("b,40", "x,40"), submissions.SAME_ORDER, "broken 2 time(s), first: missing b; unknown x"),
-        (
-            replace("c,20,0.25\na,30,1.123457\n", "a,30,1.123457\nc,20,0.25\n"),
-            submissions.SAME_ORDER,
-            "broken 2 time(s), first: line 2: a where c is expected",
-        ),
         (replace("c,20", "c,30"), submissions.SHOWN, "broken 1 time(s), first: line 2: 'c,30,0.25'"),
         (replace("a,30", "a,40"), submissions.SHOWN, "line 3: 'a,40,1.123457'"),
-        (lambda text: text + "a,10,0.5\n", submissions.ONCE, "broken 1 time(s), first: a"),
     ],
 )
 def test_each_rule_is_verified(
@@ -159,8 +152,6 @@ def test_answers_that_no_truth_row_asks_for_count_for_nothing(scored: tuple[Path
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (replace("did,vid", "did,video"), "must have the columns did,vid,completion_rate"),
-        (replace("c,10,0.5", "c,10,"), "line 3: a value is missing or not a number"),
         (replace("c,10", "a,10"), "did a is on the lines 2 and 3; keep one"),
         (lambda _: "did,vid,completion_rate\nq,10,0.5\n", "none of its 1 devices is in"),
     ],
@@ -176,16 +167,10 @@ def test_a_truth_that_does_not_fit_is_refused(
     assert str(truth) in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [(replace("c,20,0.5", "c,x,0.5"), submissions.INTEGERS), (lambda text: text + "a,10,0.5\n", submissions.ONCE)],
-)
-def test_a_submission_that_breaks_a_rule_is_not_scored(
-    scored: tuple[Path, Path], change: Callable[[str], str], message: str
-) -> None:
+def test_a_submission_that_breaks_a_rule_is_not_scored(scored: tuple[Path, Path]) -> None:
     submission, truth = scored
-    submission.write_text(change(SAID))
-    with pytest.raises(UserError, match=message):
+    submission.write_text(SAID + "a,10,0.5\n")
+    with pytest.raises(UserError, match=submissions.ONCE):
         submissions.score_submission(submission, truth)
 
 

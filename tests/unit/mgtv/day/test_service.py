@@ -20,7 +20,7 @@ from competitions.mgtv.config import BLOCKS, CompletionSettings, MgtvConfig
 from competitions.mgtv.day import export
 from competitions.mgtv.day import service as serving
 from competitions.mgtv.features.build import Sources
-from competitions.mgtv.models import click_ranker, completion, decision
+from competitions.mgtv.models import click_ranker, completion
 from competitions.mgtv.models.completion import Completion
 from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.pipeline import DayModels
@@ -98,14 +98,6 @@ def write(
     return serving.read_requests(folder / "requests")
 
 
-def answer_of_pipeline(day: DayFeatures, models: tuple[list[Ranker], Completion, Logit]) -> np.ndarray:
-    rankers, fitted, blend = models
-    rewards = decision.expect_rewards(day, fitted, CONFIG.truth.no_duration)
-    mixed = click_ranker.mix(blend, click_ranker.score(day, rankers), day)
-    rows = decision.decide(day, mixed, rewards, CONFIG.decide.power)
-    return np.column_stack([SLATES.rows["video"].to_numpy()[rows], rewards.rate[rows]])
-
-
 def test_features_of_one_device_are_those_of_the_whole_day(
     sources: Sources, models: tuple[list[Ranker], Completion, Logit], tmp_path: Path
 ) -> None:
@@ -116,18 +108,6 @@ def test_features_of_one_device_are_those_of_the_whole_day(
     assert described.columns == whole.columns
     assert {name.partition("_")[0] for name in described.columns} == {*BLOCKS}
     np.testing.assert_array_equal(to_matrix(described), to_matrix(whole))
-
-
-def test_one_device_at_a_time_is_answered_as_by_the_pipeline(
-    sources: Sources, day: DayFeatures, models: tuple[list[Ranker], Completion, Logit], tmp_path: Path
-) -> None:
-    requests = write(sources, models, tmp_path)
-    service = serving.load(tmp_path / "export", "whole")
-    expected = answer_of_pipeline(day, models)
-    one_by_one = np.array([service.answer([request], ignore)[0] for request in requests])
-    np.testing.assert_allclose(one_by_one, expected, rtol=1e-12)
-    np.testing.assert_array_equal(np.array(answer_all(service, requests, batch=5)), one_by_one)
-    assert len(np.unique(expected[:, 1])) > 1
 
 
 def test_a_share_of_the_trees_is_taken_of_the_completion_too(

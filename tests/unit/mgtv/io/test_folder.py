@@ -93,12 +93,6 @@ def test_workbooks_are_in_order_of_their_numbers_and_what_else_is_there_is_named
     assert [(note.what, note.rows) for note in files.notes] == [(named, 3)]
 
 
-def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
-    write_folder(tmp_path, videos=None)
-    (tmp_path / schema.VIDEOS).mkdir(parents=True)
-    assert "is a directory, not a file" in refusal(tmp_path)
-
-
 def test_codes_know_all_logs_the_test_and_the_table_of_videos(tmp_path: Path) -> None:
     files = locate(
         tmp_path,

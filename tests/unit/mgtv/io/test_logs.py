@@ -198,12 +198,8 @@ def read_test(folder: Path, queries: str, shown: str) -> reader.Test:
     return reader.read_test(files, reader.learn_codes(files))
 
 
-def queries(*dids: str) -> str:
-    return rows("did", *dids)
-
-
 def test_a_test(tmp_path: Path) -> None:
-    test = read_test(tmp_path, queries("c", "a", "b"), shows("b,12", "a,11", "c,10", "b,10", "a,12"))
+    test = read_test(tmp_path, rows("did", "c", "a", "b"), shows("b,12", "a,11", "c,10", "b,10", "a,12"))
     assert test.queries.schema == pl.Schema({"query": pl.Int32, "device": pl.Int32})
     assert test.queries.rows() == [(0, 2), (1, 0), (2, 1)]
     assert test.shown.schema == pl.Schema({"device": pl.Int32, "video": pl.Int32, "position": pl.Int16})
@@ -211,29 +207,37 @@ def test_a_test(tmp_path: Path) -> None:
     assert test.notes == ()
 
 
-def test_a_device_asked_for_twice(tmp_path: Path) -> None:
-    test = read_test(tmp_path, queries("b", "a", "b", "b"), shows("a,10", "b,10"))
-    assert test.queries.rows() == [(0, 1), (1, 0)]
-    assert [(note.file, note.what, note.rows) for note in test.notes] == [(ASKED, "device asked for again", 2)]
-
-
-def test_a_device_shown_nothing(tmp_path: Path) -> None:
-    test = read_test(tmp_path, queries("b", "a"), shows("a,10"))
-    assert test.queries.rows() == [(0, 1), (1, 0)]
-    assert [(note.file, note.what, note.rows) for note in test.notes] == [
-        (ASKED, "device asked for and shown nothing", 1)
-    ]
-
-
-def test_impressions_of_devices_that_are_not_asked_for(tmp_path: Path) -> None:
-    test = read_test(tmp_path, queries("b"), shows("a,10", "b,10", "c,11", "c,10"))
-    assert test.shown.rows() == [(1, 0, 0)]
-    assert [(note.file, note.what, note.rows) for note in test.notes] == [
-        (SHOWN, "row of a device that is not asked for", 3)
-    ]
-
-
-def test_an_impression_repeated(tmp_path: Path) -> None:
-    test = read_test(tmp_path, queries("a"), shows("a,11", "a,10", "a,11", "a,12"))
-    assert test.shown.rows() == [(0, 1, 0), (0, 0, 1), (0, 2, 2)]
-    assert counted(test.notes) == {"impression repeated": 1}
+@pytest.mark.parametrize(
+    ("asked", "lines", "queries", "shown", "note"),
+    [
+        ("babb", ("a,10", "b,10"), [1, 0], [(0, 0, 0), (1, 0, 0)], (ASKED, "device asked for again", 2)),
+        ("ba", ("a,10",), [1, 0], [(0, 0, 0)], (ASKED, "device asked for and shown nothing", 1)),
+        (
+            "b",
+            ("a,10", "b,10", "c,11", "c,10"),
+            [1],
+            [(1, 0, 0)],
+            (SHOWN, "row of a device that is not asked for", 3),
+        ),
+        (
+            "a",
+            ("a,11", "a,10", "a,11", "a,12"),
+            [0],
+            [(0, 1, 0), (0, 0, 1), (0, 2, 2)],
+            (SHOWN, "impression repeated", 1),
+        ),
+    ],
+)
+def test_what_a_rule_settles_in_the_test(
+    tmp_path: Path,
+    asked: str,
+    lines: tuple[str, ...],
+    queries: list[int],
+    shown: list[tuple[int, int, int]],
+    note: tuple[str, str, int],
+) -> None:
+    """``asked``: a device a letter."""
+    test = read_test(tmp_path, rows("did", *asked), shows(*lines))
+    assert test.queries.rows() == list(enumerate(queries))
+    assert test.shown.rows() == shown
+    assert [(each.file, each.what, each.rows) for each in test.notes] == [note]

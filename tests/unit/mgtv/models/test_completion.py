@@ -64,30 +64,7 @@ def test_the_best_answer_is_that_of_a_fine_search(seed: int, bins: int) -> None:
         assert best - 0.01 < earned <= best + 1e-12
 
 
-def test_the_answer_is_the_best_of_the_grid_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = make_bins(draw_rates(1), 6, 60)
-    drawn = np.random.default_rng(0).dirichlet(np.ones(len(made.table)), size=25)
-    answers, expected = best_answers(drawn, made)
-    for probabilities, answer, earned in zip(drawn, answers, expected, strict=True):
-        expected_scores = [float(probabilities @ made.table[:, index]) for index in range(len(made.answers))]
-        assert earned == pytest.approx(max(expected_scores))
-        assert answer == made.answers[int(np.argmax(expected_scores))]
-    monkeypatch.setattr(completion, "SLICE_ROWS", 7)
-    again = best_answers(drawn, made)
-    np.testing.assert_array_equal(again[0], answers)
-    np.testing.assert_allclose(again[1], expected)
-
-
 # --- against closed forms ---
-
-
-@pytest.mark.parametrize("t", [0.07, 0.5, 1.0, 1.83])
-def test_of_a_single_rate_the_answer_is_the_rate_and_earns_1(t: float) -> None:
-    made = make_bins(np.full(30, t), 8, 50)
-    assert made.table.shape[0] == 1
-    answers, expected = best_answers(np.ones((2, 1)), made)
-    assert answers.tolist() == [t, t]
-    assert expected.tolist() == [1, 1]
 
 
 def integrate(answer: float) -> float:

@@ -11,7 +11,7 @@ from scipy.stats import beta
 
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.simulator import click_model, oracle, simulate, users, watch_time_model
-from competitions.mgtv.simulator.catalogue import CLOSING, make_catalogue, rate_day
+from competitions.mgtv.simulator.catalogue import make_catalogue, rate_day
 from competitions.mgtv.simulator.click_model import Clicks
 from competitions.mgtv.simulator.constants import CHANNELS, FEATURE, KINDS, TEST_DAY, Floats, Ints, measure_sizes
 from competitions.mgtv.simulator.slates import SimulationState, Slates, draw_slates
@@ -124,26 +124,6 @@ def test_the_weights_of_the_parts_are_the_softmax_of_the_definition(state: Simul
             math.exp(kind.complete + sum(a * b for a, b in zip(watch_time_model.COMPLETE, values, strict=True))),
         ]
         np.testing.assert_allclose(weights_by_row[row], np.array(odds) / sum(odds), rtol=1e-5)
-
-
-def test_trailers_complete_more_and_closing_titles_move_the_end(state: SimulationState) -> None:
-    assert len(SHAPES) == 1 + len(CLOSING)
-    rng = np.random.default_rng(6)
-    only_end = np.tile([0.0, 0.0, 1.0], (4000, 1))
-    means = [watch_time_model.draw_completion(only_end, np.full(4000, form), rng).mean() for form in range(len(SHAPES))]
-    assert means[0] > 1
-    assert all(abs(mean - (1 - closing)) < 0.01 for mean, closing in zip(means[1:], CLOSING, strict=True))
-    videos = state.catalogue.videos
-    weights = [
-        watch_time_model.part_weights(
-            state, np.arange(500), np.full(500, np.flatnonzero(videos.kind == kind)[0]), NOT_NEXT
-        )
-        for kind in (FEATURE, 2)
-    ]
-    assert weights[1][:, 2].mean() > weights[0][:, 2].mean()
-
-
-NOT_NEXT = np.zeros(500, bool)
 
 
 @pytest.mark.parametrize("form", range(len(SHAPES)))

@@ -221,30 +221,6 @@ def test_a_scale_out_of_range_is_refused(tmp_path: Path, scale: float) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "truth.csv", schema.SHOWS])
-def test_a_folder_with_other_files_is_left_alone(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text("mine")
-    with pytest.raises(UserError, match="no simulation"):
-        simulate.simulate(tmp_path, 0.0005, 1)
-    assert (tmp_path / name).read_text() == "mine"
-
-
-def test_an_earlier_simulation_is_replaced_and_a_stopped_one_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    simulate.simulate(tmp_path / "raw", 0.0005, 1)
-    made = simulate.simulate(tmp_path / "raw", 0.0005, 2)
-    assert json.loads((made.folder / REPORT).read_text(encoding="utf-8"))["seed"] == 2
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(simulate, "simulate_test_day", stop)
-    with pytest.raises(KeyboardInterrupt):
-        simulate.simulate(tmp_path / "other", 0.0005, 1)
-    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
-
-
 def test_describe_needs_a_finished_simulation(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no finished simulation"):
         simulate.describe(tmp_path)
