@@ -58,9 +58,7 @@ class DayFiles:
         copies = np.ones(len(slates.video), np.int64)
         copies[rng.random(len(copies)) < TWICE_SHOWN] = 2
         copies[clicks.row[rng.random(len(clicks.row)) < CLICK_UNSHOWN]] = 0
-        frame = pair_rows(
-            self.did, self.catalogue, np.repeat(slates.row_device, copies), np.repeat(slates.video, copies)
-        )
+        frame = pair_rows(self.did, self.catalogue, slates.row_device, slates.video, copies)
         append(self.folder / schema.show_path(self.day), frame)
         self.rows["impressions"] += frame.height
         base = np.searchsorted(np.cumsum(HOURS) / HOURS.sum(), rng.random(len(slates.device))) * 3600
@@ -166,9 +164,7 @@ class TestFiles:
         kept[chosen[given]] = True
         copies = kept[slates.owner].astype(np.int64)
         copies[rng.random(len(copies)) < TWICE_SHOWN] *= 2
-        frame = pair_rows(
-            self.did, self.catalogue, np.repeat(slates.row_device, copies), np.repeat(slates.video, copies)
-        )
+        frame = pair_rows(self.did, self.catalogue, slates.row_device, slates.video, copies)
         append(self.folder / schema.SHOWN.format(board="A"), frame)
         self.rows["asked"] += len(chosen)
         self.rows["shown"] += frame.height

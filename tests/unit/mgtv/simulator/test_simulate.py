@@ -86,11 +86,11 @@ def test_the_report_counts_what_is_in_the_files(made: simulate.Simulation, video
         "scale": SCALE,
         "seed": SEED,
     }
-    assert report["oracle"]["score"] == made.oracle.score
+    assert report["oracle"]["score"] == made.oracle["score"]
     for name, path in (("impressions", schema.show_path), ("clicks", schema.click_path), ("plays", schema.play_path)):
         rows = sum(pl.read_csv(made.folder / path(day)).height for day in range(1, 31))
         assert made.rows[name] == rows, name
-    assert made.rows["truth"] == pl.read_csv(made.truth).height == made.oracle.truths
+    assert made.rows["truth"] == pl.read_csv(made.truth).height == made.oracle["truths"]
     assert made.rows["videos"] == videos.height == videos["vid"].n_unique()
     assert measure_sizes(1.0).devices == 1_500_000
 
