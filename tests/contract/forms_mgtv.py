@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
-import xlsxwriter
 
 from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.io import reader, schema
 from tests.contract.host_forms import Form
-from tests.contract.mgtv_planted import ASKED, DAYS, SHOWN, add_rows, edit_table, read_text
+from tests.contract.mgtv_planted import DAYS, add_rows, edit_table, read_text
+from tests.unit.mgtv.mgtv_raw_files import ASKED, SHOWN, write_book
 
 PANDAS, EXCEL, ARCHIVERS = "pandas.read_csv and to_csv", "Excel", "archivers that unpack into a folder of its own"
 TO_DATETIME = "public code that calls pandas.to_datetime"
@@ -84,10 +84,7 @@ def on_books(
             edits = {"ctime": ctime, "videoid": videoid}
             table = table.with_columns(expr.alias(name) for name, expr in edits.items() if expr is not None)
             table = table.insert_column(0, pl.lit("x").alias(more)) if more else table
-            with xlsxwriter.Workbook(path, {"default_date_format": "yyyy-mm-dd hh:mm:ss"}) as book:
-                page = book.add_worksheet(sheet)
-                for line, row in enumerate([tuple(table.columns), *table.rows()]):
-                    page.write_row(line, 0, row)
+            write_book(path, *table.rows(), sheet=sheet, header=tuple(table.columns))
 
     return apply
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from xlsxwriter import Workbook
 
 from competitions.mgtv.io import schema
+from tests.unit.mgtv.mgtv_raw_files import ASKED, SHOWN, write_book
 
 DAYS, TEST_DAY = 11, 12
 FIRST_DATE = datetime.date(2025, 4, 20)
@@ -25,7 +25,6 @@ EXTRAS, EXTRA_VID, EXTRA_SHARE = 6, 900, 0.3  # videos without a programme or a 
 LONG, SHORT = 1, 2  # item_type
 SECONDS = {LONG: 2700, SHORT: 90}
 RATES = {(True, LONG): 0.96, (True, SHORT): 0.48, (False, LONG): 0.30, (False, SHORT): 0.12}
-ASKED, SHOWN = schema.ASKED.format(board="A"), schema.SHOWN.format(board="A")
 COMMENTS_A_BOOK = 60
 STRANGERS = 30
 
@@ -184,16 +183,7 @@ def write_comments(folder: Path, rng: np.random.Generator) -> None:
             vid = vid_of(int(rng.integers(PROGRAMMES)), int(rng.integers(1, EPISODES)))
             text = str(rng.choice(["好看", "无聊", "打卡"]))
             rows.append((vid, text, f"{date} 20:15:00", int(rng.integers(0, 90_000))))
-        write_book(folder / schema.COMMENTS / f"{number}.xlsx", rows)
-
-
-def write_book(path: Path, rows: list[tuple[int, str, str, int]]) -> None:
-    """A workbook of comments: vid, text, when it was written, ms into the video."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with Workbook(path) as book:
-        sheet = book.add_worksheet(schema.COMMENT_SHEET)
-        for line, row in enumerate([schema.COMMENT_COLUMNS, *rows]):
-            sheet.write_row(line, 0, row)
+        write_book(folder / schema.COMMENTS / f"{number}.xlsx", *rows)
 
 
 def write_popular(folder: Path, path: Path) -> None:

@@ -12,19 +12,17 @@ from tests.contract.contract import Finished, words
 from tests.contract.mgtv import MGTV
 from tests.contract.mgtv_planted import (
     ALONE,
-    ASKED,
     DAYS,
     DEVICES,
     EXTRA_VID,
     FIRST_VID,
     NEW_DEVICES,
-    SHOWN,
     add_rows,
     name,
     read_text,
     vid_of,
-    write_book,
 )
+from tests.unit.mgtv.mgtv_raw_files import ASKED, SHOWN, write_book
 
 ONLY = (MGTV,)
 FAST = ("watch.rounds=8", "completion.rounds=8")
@@ -77,7 +75,7 @@ def test_faults_that_a_rule_settles_are_counted_and_the_run_goes_on(folder: Path
     add_rows(folder / schema.VIDEOS, (FIRST_VID + 1, 999, *["1"] * 8))
     add_rows(folder / ASKED, (read_text(folder / ASKED)["did"][4],))
     add_rows(folder / SHOWN, ("nobody", FIRST_VID + 1))
-    write_book(folder / schema.COMMENTS / "3.xlsx", [(12, "好看", "2025-04-25 10:00:00", 5)])
+    write_book(folder / schema.COMMENTS / "3.xlsx", (12, "好看", "2025-04-25 10:00:00", 5))
     finished = solve(call, folder, tmp_path / "build", *FAST)
     logs = "the logs of all days"
     assert count(finished, logs, "impression repeated") == 2
@@ -145,7 +143,7 @@ def test_without_comments_and_profiles_the_run_goes_on(
 
 def test_comments_that_are_all_lost_are_warned_of_at_the_end(folder: Path, call: Call, tmp_path: Path) -> None:
     for path in (folder / schema.COMMENTS).iterdir():
-        write_book(path, [(vid_of(1, 1), "好看", "the first day", 0)] * 3)
+        write_book(path, *[(vid_of(1, 1), "好看", "the first day", 0)] * 3)
     code, out, err = call(*words(MGTV, folder, tmp_path / "build", *MGTV.quick), "--until", "cv")
     assert code == 0, out + err
     (line,) = [line for line in out.splitlines() if line.startswith("WARNING")]

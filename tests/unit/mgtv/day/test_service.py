@@ -26,33 +26,19 @@ from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.pipeline import DayModels
 from tests.unit.mgtv.mgtv_world import (
     SETTINGS,
+    SLATES,
     build,
     build_day,
-    draw_comments,
-    draw_log,
-    draw_videos,
-    make_slates,
-    make_sources,
+    draw_sources,
 )
 from tests.unit.rankers import fit_rows
 
-DAY = 5
-PROFILES = pl.DataFrame(
-    {
-        "device": range(12),
-        "f0": [7.0, 2.5, None] * 4,
-        "f3": [0.5, None] * 6,
-        "f87": [10, 30, 20, None, 10, 30] * 2,
-    },
-    schema={"device": pl.Int32, "f0": pl.Float32, "f3": pl.Float32, "f87": pl.Int32},
-)
-SLATES = make_slates(DAY, {device: [device, 3, 12, 7, 0][: 2 + device % 4] for device in range(11)} | {77: [1, 14]})
 CONFIG: MgtvConfig = msgspec.structs.replace(COMPETITION.load_config([]), features=SETTINGS)
 
 
 @pytest.fixture(scope="module")
 def sources() -> Sources:
-    return make_sources(draw_log(0), draw_videos(0), PROFILES, draw_comments(0))
+    return draw_sources()
 
 
 @pytest.fixture(scope="module")

@@ -19,33 +19,22 @@ from competitions.mgtv.pipeline import build_blocks
 from competitions.mgtv.plan import plan_days
 from competitions.mgtv.split import Slates, draw_slates, look_up_outcome
 from tests.unit.mgtv.mgtv_world import (
+    DAY,
     SETTINGS,
+    SLATES,
     SPLIT,
     build,
     build_day,
     date_of,
-    draw_comments,
-    draw_log,
-    draw_videos,
+    draw_sources,
     make_slates,
     make_sources,
 )
-
-DAY = 5
-PROFILES = pl.DataFrame(
-    {"device": range(12), "f0": [1.0, 2.0, None] * 4, "f3": [0.5] * 12, "f87": [0, 1] * 6},
-    schema={"device": pl.Int32, "f0": pl.Float32, "f3": pl.Float32, "f87": pl.Int32},
-)
-SLATES = make_slates(DAY, {device: [device, 3, 12, 7, 0][: 2 + device % 4] for device in range(11)} | {77: [1, 14]})
 
 
 def choose(*blocks: str) -> FeatureSettings:
     values = {name: getattr(SETTINGS, name) for name in SETTINGS.__struct_fields__}
     return FeatureSettings(**values | {"blocks": blocks})
-
-
-def draw_sources(seed: int = 0) -> Sources:
-    return make_sources(draw_log(seed), draw_videos(seed), PROFILES, draw_comments(seed))
 
 
 def regather(sources: Sources, log: pl.DataFrame, comments: pl.DataFrame | None = None) -> Sources:

@@ -12,20 +12,10 @@ import xlsxwriter
 from common.engine.errors import UserError
 from competitions.mgtv.io import nulls, reader, schema, xlsx
 from competitions.mgtv.io.sentiment import DISLIKING, LIKING, score_sentiment
-from tests.unit.mgtv.mgtv_raw_files import HOST, MIDNIGHT, locate, shows, videos, write_text
+from tests.unit.mgtv.mgtv_raw_files import HOST, MIDNIGHT, locate, shows, videos, write_book, write_text
 
 FIRST = datetime.date(2025, 4, 20)
 COLUMNS = schema.COMMENT_COLUMNS
-
-
-def write_book(path: Path, *lines: tuple[Any, ...], sheet: str = "Sheet1", header: tuple[str, ...] = COLUMNS) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    book = xlsxwriter.Workbook(path, {"default_date_format": "yyyy-mm-dd hh:mm:ss"})
-    page = book.add_worksheet(sheet)
-    for number, line in enumerate((header, *lines)):
-        page.write_row(number, 0, line)
-    book.close()
-    return path
 
 
 def read(folder: Path, *books: tuple[tuple[Any, ...], ...]) -> reader.Comments:
