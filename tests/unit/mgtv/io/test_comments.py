@@ -65,13 +65,6 @@ def test_a_comment_that_nobody_can_date_is_left_out(tmp_path: Path, ctime: objec
     assert table.warning == ""
 
 
-def test_of_dates_and_days_since_1900_what_more_comments_can_be_read_as_is_taken(tmp_path: Path) -> None:
-    times = (45767.5, 45768.25, MIDNIGHT)
-    table = read(tmp_path, tuple((10, "a", ctime, 0) for ctime in times))
-    assert table.frame["date"].to_list() == [FIRST, datetime.date(2025, 4, 21)]
-    assert counted(table) == {"comment with a ctime that is blank or no date": 1}
-
-
 def test_comments_that_are_all_lost_are_worth_a_warning(tmp_path: Path) -> None:
     table = read(tmp_path, ((10, "a", "day one", 0), (10, "b", "day two", 0)))
     assert table.frame.is_empty()
@@ -79,48 +72,65 @@ def test_comments_that_are_all_lost_are_worth_a_warning(tmp_path: Path) -> None:
         assert words in table.warning
 
 
-def test_words_for_nothing_are_null_in_every_column(tmp_path: Path) -> None:
-    table = read(tmp_path, ((10, "NULL", MIDNIGHT, "nan"), ("None", "a", MIDNIGHT, 0), (10, "ab", "NA", 5)))
-    assert table.frame.rows() == [(0, FIRST, 1, 0.0, 0.0, 0)]
-    assert counted(table) == {
-        "comment with a videoid that is no whole number": 1,
-        "comment with a ctime that is blank or no date": 1,
-        "comment without a text": 1,
-        nulls.WHAT: 4,
-    }
+UNDATED, ODD_VIDEO = "comment with a ctime that is blank or no date", "comment with a videoid that is no whole number"
 
 
-def test_comments_of_unknown_videos_are_left_out(tmp_path: Path) -> None:
-    lines = [(vid, "a", MIDNIGHT, 0) for vid in (99, 12, "12", "12.0", 98, "x", None, 1.5)]
+def at(*etimes: object) -> list[tuple[object, ...]]:
+    """Comments at these offsets."""
+    return [(10, "a", MIDNIGHT, etime) for etime in etimes]
+
+
+@pytest.mark.parametrize(
+    ("lines", "columns", "expected", "notes"),
+    [
+        # Of dates and days since 1900, what more comments can be read as is taken.
+        (
+            [(10, "a", 45767.5, 0), (10, "a", 45768.25, 0), (10, "a", MIDNIGHT, 0)],
+            ("date",),
+            [(FIRST,), (datetime.date(2025, 4, 21),)],
+            {UNDATED: 1},
+        ),
+        (
+            [(10, "NULL", MIDNIGHT, "nan"), ("None", "a", MIDNIGHT, 0), (10, "ab", "NA", 5)],
+            ("date", "comments", "offset_s", "length"),
+            [(FIRST, 1, 0.0, 0)],
+            {ODD_VIDEO: 1, UNDATED: 1, "comment without a text": 1, nulls.WHAT: 4},
+        ),
+        (
+            [(vid, "a", MIDNIGHT, 0) for vid in (99, 12, "12", "12.0", 98, "x", None, 1.5)],
+            ("video", "comments"),
+            [(2, 3)],
+            {ODD_VIDEO: 3, "comment of a video that no log, no table and no test has": 2},
+        ),
+        (
+            at(None, "", " ", "1000", 500.6, "soon", "inf", -1, 61_000, 61_001),
+            ("comments", "offset_s"),
+            [(10, pytest.approx(62.501))],
+            {
+                "comment with an etime that is no number": 2,
+                "comment with an etime below 0": 1,
+                "comment with an etime beyond the end of the video": 1,
+            },
+        ),
+        (
+            [(10, None, MIDNIGHT, 0), (10, "ab", MIDNIGHT, 0), (10, 12345, MIDNIGHT, 0)],
+            ("comments", "length"),
+            [(3, 7)],
+            {"comment without a text": 1},
+        ),
+        ([*at(0), (), (), *at(0)], ("comments",), [(2,)], {}),  # blank rows are no comments
+    ],
+)
+def test_what_a_rule_settles_is_counted(
+    tmp_path: Path,
+    lines: list[tuple[object, ...]],
+    columns: tuple[str, ...],
+    expected: list[tuple[object, ...]],
+    notes: dict[str, int],
+) -> None:
     table = read(tmp_path, tuple(lines))
-    assert table.frame.select("video", "comments").rows() == [(2, 3)]
-    assert counted(table) == {
-        "comment with a videoid that is no whole number": 3,
-        "comment of a video that no log, no table and no test has": 2,
-    }
-
-
-def test_offsets_that_are_none(tmp_path: Path) -> None:
-    offsets = (None, "", " ", "1000", 500.6, "soon", "inf", -1, 61_000, 61_001)
-    table = read(tmp_path, tuple((10, "a", MIDNIGHT, etime) for etime in offsets))
-    assert table.frame.select("comments", "offset_s").rows() == [(10, pytest.approx(62.501))]
-    assert counted(table) == {
-        "comment with an etime that is no number": 2,
-        "comment with an etime below 0": 1,
-        "comment with an etime beyond the end of the video": 1,
-    }
-
-
-def test_a_comment_without_a_text(tmp_path: Path) -> None:
-    table = read(tmp_path, ((10, None, MIDNIGHT, 0), (10, "ab", MIDNIGHT, 0), (10, 12345, MIDNIGHT, 0)))
-    assert table.frame.select("comments", "length").rows() == [(3, 7)]
-    assert counted(table) == {"comment without a text": 1}
-
-
-def test_blank_rows_are_no_comments(tmp_path: Path) -> None:
-    table = read(tmp_path, ((10, "a", MIDNIGHT, 0), (), (), (10, "b", MIDNIGHT, 0)))
-    assert table.frame["comments"].to_list() == [2]
-    assert table.notes == ()
+    assert table.frame.select(columns).rows() == expected
+    assert counted(table) == notes
 
 
 def test_of_several_sheets_the_one_named_in_the_layout_is_read(tmp_path: Path) -> None:
