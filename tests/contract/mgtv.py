@@ -12,14 +12,7 @@ from competitions.mgtv.io import reader, schema
 from competitions.mgtv.split import Slates
 from tests.contract.contract import Change, Contract, Mutation, Results
 from tests.contract.mgtv_faults import BAD_INPUTS
-from tests.contract.mgtv_planted import (
-    DAYS,
-    FIRST_VID,
-    add_future,
-    replace_future,
-    write_popular,
-    write_raw,
-)
+from tests.contract.mgtv_planted import DAYS, FIRST_VID, add_future, replace_future, write_popular, write_raw
 
 TRAIN_DAYS, VALID_DAYS = 2, 2
 SMALL = (

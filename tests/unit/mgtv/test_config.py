@@ -6,16 +6,6 @@ from common.engine.errors import UserError
 from competitions.mgtv.competition import COMPETITION
 
 
-def test_the_files_settings_hold_until_a_set_changes_them() -> None:
-    config = COMPETITION.load_config(["seed=4", "watch.lightgbm_softmax.lambda_l2=0.5", "truth.clip=1"])
-    plain = COMPETITION.load_config([])
-    assert (config.seed, config.watch.lightgbm_softmax["lambda_l2"]) == (4, 0.5)
-    assert (config.truth.clip, config.truth.rule) == (1, plain.truth.rule)
-    assert config.split == plain.split
-    assert (plain.features.blocks, plain.truth.clip, plain.split.train_days) == ("auto", "auto", "auto")
-    assert plain.features.half_lives == tuple(sorted(set(plain.features.half_lives)))
-
-
 @pytest.mark.parametrize(
     ("override", "words"),
     [

@@ -109,6 +109,14 @@ def test_without_a_profile_table_there_are_no_features() -> None:
     assert describe(nobody, {2: [0]}).width == 0
 
 
+def test_the_features_are_the_same_on_every_day() -> None:
+    """On the first day there is no past of anybody with a name."""
+    later = describe(PROFILES, {2: [0], 3: [1]})
+    first = describe(PROFILES, {2: [0], 3: [1]}, day=9)
+    assert first.columns == later.columns
+    assert first["profile_f0_channel_click"].to_list() == [0, 0]
+
+
 def test_names_that_are_fractions_stay_apart() -> None:
     profiles = PROFILES.with_columns(f0=pl.Series([0.25, 0.25, 0.75, None], dtype=pl.Float32))
     described = describe(profiles, {2: [0], 3: [0]})

@@ -65,13 +65,6 @@ def test_a_comment_that_nobody_can_date_is_left_out(tmp_path: Path, ctime: objec
     assert table.warning == ""
 
 
-def test_comments_that_are_all_lost_are_worth_a_warning(tmp_path: Path) -> None:
-    table = read(tmp_path, ((10, "a", "day one", 0), (10, "b", "day two", 0)))
-    assert table.frame.is_empty()
-    for words in ("no comment in", "comment with a ctime that is blank or no date: 2", "ctime 'day one'"):
-        assert words in table.warning
-
-
 UNDATED, ODD_VIDEO = "comment with a ctime that is blank or no date", "comment with a videoid that is no whole number"
 
 
@@ -249,3 +242,8 @@ def test_a_formula_is_not_evaluated(tmp_path: Path) -> None:
     page.write_formula(1, 3, "=1000+1000", None, 7000)
     book.close()
     assert read(tmp_path).frame.select("comments", "offset_s").rows() == [(1, 7.0)]
+
+
+def test_an_empty_sheet(tmp_path: Path) -> None:
+    write_book(tmp_path / BOOK, header=())
+    assert refusal(tmp_path).startswith(("lacks the column", "cannot be read as a workbook"))

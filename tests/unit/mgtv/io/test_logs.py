@@ -227,13 +227,6 @@ def test_a_test(tmp_path: Path) -> None:
             [(1, 0, 0)],
             (SHOWN, "row of a device that is not asked for", 3),
         ),
-        (
-            "a",
-            ("a,11", "a,10", "a,11", "a,12"),
-            [0],
-            [(0, 1, 0), (0, 0, 1), (0, 2, 2)],
-            (SHOWN, "impression repeated", 1),
-        ),
     ],
 )
 def test_what_a_rule_settles_in_the_test(

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.integrate import quad
-from scipy.optimize import minimize_scalar
 
 from competitions.mgtv.config import CompletionSettings
 from competitions.mgtv.labels import score_rates
@@ -69,30 +67,6 @@ def test_the_best_answer_is_that_of_a_fine_search(seed: int, bins: int) -> None:
 
 
 # --- against closed forms ---
-
-
-def integrate(answer: float) -> float:
-    """E[s] of t even on (0, 1], in two parts that meet at the cusp."""
-    parts = [(0.0, min(answer, 1.0)), (min(answer, 1.0), 1.0)]
-    return float(
-        sum(quad(lambda t: 1 / (1 + (abs(t - answer) / t) ** 0.5), *part)[0] for part in parts if part[1] > part[0])
-    )
-
-
-def test_of_even_rates_the_table_is_the_integral() -> None:
-    """The mean, 1/2, is not the best answer; the best earns more than it and than both ends."""
-    best = minimize_scalar(
-        lambda answer: -integrate(answer), bounds=(0.01, 1), method="bounded", options={"xatol": 1e-6}
-    )
-    rates = (np.arange(6000) + 0.5) / 6000
-    made = make_bins(rates, 1, 800)
-    answers, expected = best_answers(np.ones((1, 1)), made)
-    assert expected[0] == pytest.approx(-best.fun, abs=1e-4)
-    assert answers[0] == pytest.approx(best.x, abs=5e-3)
-    for index in range(0, len(made.answers), 60):
-        assert made.table[0, index] == pytest.approx(integrate(made.answers[index]), abs=2e-3)
-    assert best.x < 0.49
-    assert expected[0] > max(integrate(0.5), integrate(1.0))
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.7, 0.9])
