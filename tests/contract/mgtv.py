@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from competitions.mgtv import submission
 from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.config import BLOCKS
-from competitions.mgtv.io import reader, schema
-from competitions.mgtv.split import Slates
+from competitions.mgtv.io import schema
 from tests.contract.contract import Change, Contract, Mutation, Results
 from tests.contract.mgtv_faults import BAD_INPUTS
 from tests.contract.mgtv_planted import DAYS, FIRST_VID, add_future, replace_future, write_popular, write_raw
@@ -112,43 +112,22 @@ def keep_days(folder: Path) -> tuple[str, ...]:
     return (f"split.valid_days={VALID_DAYS + days - DAYS}",)
 
 
-def take(results: Results, name: str) -> object:
-    """What the step of this name returned."""
-    (value,) = [value for step, value in results if step == name]
-    return value
-
-
 def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
     """The counts of the days before the last planted one, and the features of all days up to it.
 
     What came of the rows is there but for the last day.
     """
-    tally, categories = take(results, "tally_videos"), take(results, "tally_categories")
-    assert isinstance(tally, pl.DataFrame)
-    assert isinstance(categories, dict)
-    frames = {"tally": tally} | {f"tally of {name}": frame for name, frame in categories.items()}
-    frames = {name: frame.filter(pl.col("day") < DAYS) for name, frame in frames.items()}
-    found = dict(results)
-    for name in LABELLED:
-        for block in BLOCKS:
-            frame = found[f"{name}.{block}"]
-            assert isinstance(frame, pl.DataFrame)
-            frames[f"{name}.{block}"] = frame
-        if name != LABELLED[-1]:
-            outcome = found[f"{name}.outcome"]
-            assert isinstance(outcome, pl.DataFrame)
-            frames[f"{name}.outcome"] = outcome
-    return frames
+    step: dict[str, Any] = dict(results)
+    tallies = {"tally": step["tally_videos"], **step["tally_categories"]}
+    frames = {name: frame.filter(pl.col("day") < DAYS) for name, frame in tallies.items()}
+    names = [f"{day}.{block}" for day in LABELLED for block in BLOCKS] + [f"{day}.outcome" for day in LABELLED[:-1]]
+    return frames | {name: step[name] for name in names}
 
 
 def find_answers(results: Results) -> pl.DataFrame:
     """The answer of every device that is asked on the last planted day."""
-    codes, slates, outcome = (
-        take(results, name) for name in ("learn_codes", f"{VALID[-1]}.ask", f"{VALID[-1]}.outcome")
-    )
-    assert isinstance(codes, reader.Codes)
-    assert isinstance(slates, Slates)
-    assert isinstance(outcome, pl.DataFrame)
+    step: dict[str, Any] = dict(results)
+    codes, slates, outcome = step["learn_codes"], step[f"{VALID[-1]}.ask"], step[f"{VALID[-1]}.outcome"]
     rows = slates.rows.filter(outcome["answer"])
     return pl.DataFrame(
         {"query": codes.devices["did"].gather(rows["device"]), "item": codes.videos["vid"].gather(rows["video"])}

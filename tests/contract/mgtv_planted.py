@@ -117,8 +117,13 @@ class Audience:
 
 def write_table(path: Path, rows: list[tuple[str]] | list[Row] | list[Play], *header: str) -> None:
     """A CSV of these rows."""
+    write_frame(path, pl.DataFrame(rows, schema=list(header), orient="row"))
+
+
+def write_frame(path: Path, frame: pl.DataFrame) -> None:
+    """A CSV in a folder that may not be there yet."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(rows, schema=list(header), orient="row").write_csv(path)
+    frame.write_csv(path)
 
 
 def write_clicks(folder: Path, day: int, clicks: list[Click]) -> None:
@@ -126,9 +131,8 @@ def write_clicks(folder: Path, day: int, clicks: list[Click]) -> None:
     frame = pl.DataFrame(clicks, schema=["did", "vid", "second"], orient="row").sort("second", "did")
     midnight = FIRST_DATE + datetime.timedelta(days=day - 1)
     time = pl.lit(midnight).cast(pl.Datetime) + pl.duration(seconds="second")
-    path = folder / schema.click_path(day)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    frame.select("did", "vid", click_time=time.dt.strftime("%Y-%m-%d %H:%M:%S")).write_csv(path)
+    timed = frame.select("did", "vid", click_time=time.dt.strftime("%Y-%m-%d %H:%M:%S"))
+    write_frame(folder / schema.click_path(day), timed)
 
 
 def write_truth(path: Path, clicks: list[Click], plays: list[Play], alone: list[str]) -> None:
@@ -153,9 +157,7 @@ def write_videos(folder: Path) -> None:
             rows.append((vid, 700 + programme, *about))
     for extra in range(EXTRAS):
         rows.append((EXTRA_VID + extra, 0, SHORT, None if extra % 2 else 0, 1, 9, 4, 0, 0, 1))
-    path = folder / schema.VIDEOS
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(rows, schema=list(schema.VIDEO_COLUMNS), orient="row").write_csv(path)
+    write_frame(folder / schema.VIDEOS, pl.DataFrame(rows, schema=list(schema.VIDEO_COLUMNS), orient="row"))
 
 
 def write_profiles(folder: Path, rng: np.random.Generator) -> None:
@@ -169,9 +171,7 @@ def write_profiles(folder: Path, rng: np.random.Generator) -> None:
         columns[number] = pl.Series(values).round(4).fill_nan(None)
     columns["f22"] = pl.repeat(None, count, dtype=pl.Float64, eager=True)
     columns[schema.WORD] = pl.Series(rng.choice(["new", "old", "loyal"], count))
-    path = folder / schema.PROFILES
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(columns).write_csv(path)
+    write_frame(folder / schema.PROFILES, pl.DataFrame(columns))
 
 
 def write_comments(folder: Path, rng: np.random.Generator) -> None:
