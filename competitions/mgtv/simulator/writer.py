@@ -13,6 +13,7 @@ from competitions.mgtv.simulator.catalogue import Catalogue
 from competitions.mgtv.simulator.click_model import Clicks
 from competitions.mgtv.simulator.constants import CHANNELS, KINDS, START, TEST_DAY, TRAILER, Bools, Floats, Ints
 from competitions.mgtv.simulator.slates import Slates
+from competitions.mgtv.simulator.users import Watched
 
 # Faults, as shares of the rows; assumed.
 TWICE_SHOWN, CLICK_UNSHOWN, NO_PLAY, ZERO_PLAY, TWICE_PLAYED = 5e-4, 5e-4, 8e-4, 5e-4, 5e-4
@@ -28,17 +29,8 @@ class DayPart:
 
     slates: Slates
     clicks: Clicks
+    watched: Watched
     play: Floats
-
-    @property
-    def device(self) -> Ints:
-        """By click."""
-        return self.slates.row_device[self.clicks.row]
-
-    @property
-    def video(self) -> Ints:
-        """By click."""
-        return self.slates.video[self.clicks.row]
 
 
 @dataclass
@@ -69,10 +61,10 @@ class DayFiles:
         opening = np.flatnonzero(clicks.rank == 0)
         run = np.cumsum(clicks.rank == 0) - 1
         second = base[slates.owner[clicks.row]] + total - (total[opening])[run]
-        frame = pair_rows(self.did, self.catalogue, part.device, part.video)
+        frame = pair_rows(self.did, self.catalogue, part.watched.device, part.watched.video)
         self.clicks.append(
             frame.with_columns(
-                item_cid=pl.Series(collection_codes(self.catalogue)[part.video]),
+                item_cid=pl.Series(collection_codes(self.catalogue)[part.watched.video]),
                 second=pl.Series(second),
                 play_time=pl.Series(part.play).fill_nan(None),
                 twice=pl.Series(rng.random(frame.height) < TWICE_PLAYED),

@@ -29,9 +29,9 @@ def state() -> SimulationState:
     history = users.init_history(catalogue, people, SEED)
     for day in range(TEST_DAY - 5, TEST_DAY):
         today = SimulationState(catalogue, people, history, rate_day(catalogue, day))
-        part, watched = simulate.simulate_day(today, np.arange(sizes.devices), np.random.default_rng(day))
+        part = simulate.simulate_day(today, np.arange(sizes.devices), np.random.default_rng(day))
         users.record_impressions(history, part.slates.row_device, part.slates.position, part.slates.video)
-        users.record_clicks(catalogue, history, watched)
+        users.record_clicks(catalogue, history, part.watched)
     return SimulationState(catalogue, people, history, rate_day(catalogue, TEST_DAY))
 
 
