@@ -111,7 +111,9 @@ def test_clicks_are_without_replacement_and_in_order(state: SimulationState, sla
 
 def test_the_weights_of_the_parts_are_the_softmax_of_the_definition(state: SimulationState, slates: Slates) -> None:
     weights_by_row = watch_time_model.part_weights(state, slates.row_device, slates.video, slates.next)
-    videos = state.catalogue.videos
+    videos, forms = state.catalogue.videos, watch_time_model.find_forms(state.catalogue, slates.video)
+    closing = state.catalogue.collections.closing[videos.collection[slates.video]]
+    assert forms.tolist() == np.where(videos.kind[slates.video] == FEATURE, 1 + closing, 0).tolist()
     for row in range(0, len(weights_by_row), 997):
         device, video = int(slates.row_device[row]), int(slates.video[row])
         kind = KINDS[int(videos.kind[video])]
