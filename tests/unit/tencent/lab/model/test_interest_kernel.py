@@ -41,18 +41,6 @@ def test_a_position_by_hand() -> None:
     torch.testing.assert_close(own[0], others[0, int(batch.item[user, at]) - 1])
 
 
-def test_it_has_nothing_of_the_target_nor_of_later_events() -> None:
-    _, batch, history, ads = make()
-    targets = torch.zeros_like(batch.mask)
-    targets[:, 2] = batch.mask[:, 2]
-    action, changed = batch.action.clone(), history.clone()
-    action[:, 2:], changed[:, 2:] = CLICK, changed[:, 2:].flip(0)
-    with torch.no_grad():
-        before = InterestKernel()(history, ads, batch, targets)[1]
-        after = InterestKernel()(changed, ads, dataclasses.replace(batch, action=action), targets)[1]
-    torch.testing.assert_close(after, before)
-
-
 def test_an_answer_has_the_term_of_the_position_behind_the_last_event() -> None:
     network, batch, history, ads = make()
     lengths = INPUTS.history.lengths

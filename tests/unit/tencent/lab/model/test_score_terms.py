@@ -10,25 +10,13 @@ from tests.unit.tencent.lab.model.test_encoder import make_network
 from tests.unit.tencent.training_inputs import make_forecast, make_training_inputs
 
 
-def test_the_age_encoding_depends_on_the_age_alone() -> None:
-    age = AgeEncoding()
-    torch.nn.init.normal_(age.amplitudes, generator=torch.Generator().manual_seed(0))
-    births = torch.tensor([0, 10, 40, 41]) * DAY_S + 1_700_000_000
-    with torch.no_grad():
-        scores = age.encode_query(births + 3 * DAY_S) @ age.encode_item(births).T
-        later = age.encode_query(births + 500 * DAY_S + 3 * DAY_S) @ age.encode_item(births + 500 * DAY_S).T
-    torch.testing.assert_close(scores.diagonal(), scores[0, 0].expand(4), atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(later, scores, atol=1e-4, rtol=1e-4)
-    assert (scores[0, 1:] - scores[0, 0]).abs().min() > 1e-3
-
-
 def test_the_age_encoding_by_hand() -> None:
     age = AgeEncoding()
     with torch.no_grad():
         age.amplitudes[0] = torch.tensor([2.0, 3.0])  # period two days: half a day is a quarter turn
         queries = age.encode_query(torch.tensor([DAY_S // 2, DAY_S, 0]))
-        scores = queries @ age.encode_item(torch.tensor([0])).T
-    torch.testing.assert_close(scores.squeeze(1), torch.tensor([3.0, -2.0, 2.0]), atol=1e-5, rtol=0)
+        scores = queries @ age.encode_item(torch.tensor([0, DAY_S // 2])).T
+    torch.testing.assert_close(scores, torch.tensor([[3.0, 2.0], [-2.0, 3.0], [2.0, -3.0]]), atol=1e-5, rtol=0)
 
 
 def test_a_query_takes_the_latest_forecast_before_it_and_an_answer_the_last() -> None:
@@ -57,20 +45,6 @@ def test_the_profile_is_the_decayed_mean_with_clicks_counted_more() -> None:
     expected = 5.0 * weights / np.linalg.norm(weights)
     np.testing.assert_allclose(profiles[history, 3, :3], expected, rtol=1e-5)
     assert (profiles[history, 3, 3:] == 0).all()
-
-
-def test_the_profile_has_nothing_of_later_events() -> None:
-    network, batch = make_network()
-    content = content_vectors(network.tower.content.vectors, batch.item)
-    changed = content.clone()
-    changed[:, 4:] = 1.0
-    with torch.no_grad():
-        before = network.content_profile(content, batch)
-        after = network.content_profile(
-            changed, dataclasses.replace(batch, action=batch.action.clone().index_fill_(1, torch.tensor([4]), 2))
-        )
-    torch.testing.assert_close(after[:, :5], before[:, :5])
-    assert (after[:, 5] != before[:, 5]).any()
 
 
 def test_embeddings_side_by_side_are_of_length_one_and_a_missing_one_is_zero() -> None:
