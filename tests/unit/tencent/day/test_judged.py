@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from competitions.tencent.competition import COMPETITION
 from competitions.tencent.corpus import Candidates, Corpus
-from competitions.tencent.day.judged import measure_fold, measure_recall, unseen_share
+from competitions.tencent.day.judged import measure_fold, measure_recall
 from competitions.tencent.ids import Rows
 from competitions.tencent.lab.training.trainer import Trained, TrainingHistory
-from competitions.tencent.split import Fold, build_test_fold
+from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, make_users
 
 TRAIN = make_sequences([(1, 1, 10), (2, 0, 20), (3, 1, 90)], [(2, 0, 30), (3, 0, 40), (4, 1, 95)], [(5, 1, 99)])
@@ -46,21 +45,6 @@ def test_the_hold_out_by_hand(corpus: Corpus, valid: Fold) -> None:
         "unseen candidates": 0.5,  # 4 and 7; 4 stands behind an end
         "unseen targets": 0.5,
     }
-
-
-def test_the_hosts_queries_by_hand(corpus: Corpus) -> None:
-    test = build_test_fold(TRAIN, TEST, corpus.candidates, None, COMPETITION.load_config([]).host)
-    description = measure_fold("test", corpus, test)
-    assert description == {
-        "fold": "test",
-        "training events": 7,
-        "queries": 2,
-        "history, mean": 1.5,
-        "candidates": 10,
-        "unseen candidates": 0.5,
-        "unseen targets": None,
-    }
-    assert unseen_share(corpus, test) == 0.5
 
 
 def test_a_training_by_hand() -> None:

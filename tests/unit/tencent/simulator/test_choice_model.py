@@ -1,7 +1,6 @@
 """The choice model of the Tencent simulator and its oracle, computed again in another way."""
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -161,31 +160,6 @@ def test_the_next_click_depends_on_the_click_before_more_than_what_is_shown(worl
         assert follows[click].mean() > 0.09
 
 
-def test_interest_in_what_is_shown_decides_the_click(world: World) -> None:
-    """The click rate of shown ads rises with their affinity, as a logistic model has it."""
-    env, rng = world.env, np.random.default_rng(7)
-    users = np.resize(np.flatnonzero(world.state.last >= 0), 60_000)
-    state, slot = click_model.take(world.state, users), np.full(len(users), NOW)
-    preference = click_model.preference_direction(env, world.users.taste[users], state.last)
-    ads = {}
-    for name, reasons in (("shown", click_model.SHOWN), ("clicked", CLICKED)):
-        ads[name] = click_model.propose_ads(env, state, slot, reasons, rng)
-    x = {name: np.einsum("ij,ij->i", preference, env.inventory.ads.delta[ad]) for name, ad in ads.items()}
-    kept = rng.random(len(users)) < click_model.acceptance_probability(x["clicked"], env.slope)
-    liked = {
-        name: (env.inventory.ads.topic[ad][:, None] == state.interest).any(axis=1).mean() for name, ad in ads.items()
-    }
-    # Per event shown so many are clicked, by affinity and by interest, up to one factor.
-    bands = np.linspace(-0.5, 0.6, 5)
-    rates = []
-    for low, high in pairwise(bands):
-        in_band = {name: (values >= low) & (values < high) for name, values in x.items()}
-        rates.append((in_band["clicked"] & kept).sum() / in_band["shown"].sum())
-    assert all(after > 1.15 * before for before, after in pairwise(rates)), rates
-    assert rates[-1] > 4 * rates[0]
-    assert liked["clicked"] > 1.3 * liked["shown"]
-
-
 def test_a_mood_lasts_for_a_visit(world: World) -> None:
     """What is shown just before tells of a click more often within a visit than after one."""
     action, past = world.users.action, world.past
@@ -252,22 +226,6 @@ def test_the_oracle_is_the_choice_model_computed_by_hand(world: World) -> None:
     )
     for row, user in enumerate(users.tolist()):
         np.testing.assert_allclose(chances[row], chance_by_definition(world, user), rtol=1e-4, atol=1e-9)
-
-
-def test_first_clicks_are_drawn_by_the_oracles_chances(world: World) -> None:
-    rows = np.full(20_000, 11)
-    users = replace(click_model.take(world.users, rows), pace=np.full(len(rows), 1e9))  # everyone clicks
-    state, past = click_model.take(world.state, rows), world.past[rows]
-    allowed = np.isin(np.arange(len(world.seen)), world.candidates)
-    truth = draw_targets(world.env, users, state, past, allowed, np.random.default_rng(8)).ad
-    assert (truth >= 0).all()
-    weights = oracle.weigh_candidates(world.env, world.candidates)
-    chance = oracle.click_probabilities(
-        world.env, weights, click_model.take(state, slice(1)), users.taste[:1], past[:1]
-    )[0].astype(float)
-    observed = np.bincount(weights.column[truth], minlength=len(chance)).astype(float)
-    assert observed[chance == 0].sum() == 0
-    assert_near(observed, len(users) * chance / chance.sum())
 
 
 def ranks_of(world: World, state: UserState, rows: Ints) -> oracle.OracleRanks:
