@@ -132,15 +132,6 @@ def test_only_running_ads_are_shown_and_seldom_twice(world: World) -> None:
     assert (np.diff(ordered, axis=1) == 0).sum() < 0.03 * recorded.sum()
 
 
-def test_times_ascend_and_lengths_are_kept(world: World) -> None:
-    assert (np.diff(world.users.time, axis=1) >= 0).all()
-    assert world.users.length.min() >= 10
-    assert world.users.length.max() == 100
-    hour = (world.users.time[world.users.recorded] % 86_400 + 8 * 3600) % 86_400 // 3600
-    share = np.bincount(hour.astype(int), minlength=24) / len(hour)
-    assert share[12:].sum() > 1.3 * share[:12].sum()  # more in the afternoon and evening
-
-
 def clicks_and_others(world: World) -> tuple[Codes, Codes, Bools]:
     """Of recorded events behind a click: topic, topic of the click before, whether it is a click."""
     click = world.users.action == CLICK
@@ -281,19 +272,6 @@ def test_ties_count_against_the_oracle(world: World) -> None:
             world.env, alike, users, state, world.past[row], clicks_on(world.truth[row]), world.seen
         )
     assert ranks.rank.tolist() == [len(world.candidates)]
-
-
-def test_products_are_of_one_advertiser_and_some_are_repeated(world: World) -> None:
-    ads = world.env.inventory.ads
-    low, high = np.full(int(ads.product.max()) + 1, 1 << 30), np.zeros(int(ads.product.max()) + 1, np.int64)
-    np.minimum.at(low, ads.product, ads.advertiser)
-    np.maximum.at(high, ads.product, ads.advertiser)
-    assert (low == high).all()
-    size = np.bincount(ads.product)
-    assert size.min() >= 1
-    assert 2 < size.mean() < 6
-    assert (np.diff(ads.topic) >= 0).all()
-    assert (ads.advertiser_topic[ads.advertiser] == ads.topic).all()
 
 
 def test_people_are_choosier_in_larger_worlds() -> None:

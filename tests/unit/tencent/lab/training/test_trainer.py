@@ -112,14 +112,6 @@ def test_an_epoch_has_every_history_once_and_near_lengths_together() -> None:
     ]
 
 
-def test_steps_go_on_within_an_epoch_and_say_where_it_ends() -> None:
-    inputs = make_training_inputs(users=20, epochs=2, batch=8)
-    steps = list(trainer.list_steps(inputs, 1))
-    assert [(step, last) for step, _, last in steps] == [(1, False), (2, True), (3, False), (4, False), (5, True)]
-    assert steps[0][1].tolist() == trainer.order_epoch(inputs, 0)[1].tolist()
-    assert steps[2][1].tolist() == trainer.order_epoch(inputs, 1)[0].tolist()
-
-
 def test_the_rate_rises_and_falls() -> None:
     inputs = make_training_inputs()
     optimizer, rates = build_optimizer(build_network(inputs), inputs.train), {}
