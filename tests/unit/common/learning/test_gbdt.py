@@ -340,22 +340,14 @@ def test_a_prediction_is_the_start_and_what_the_trees_add(kind: str) -> None:
 @pytest.mark.parametrize("kind", MARGINS)
 def test_a_missing_start_is_zero(kind: str) -> None:
     rows = choose(60, 6)
-    holes, zeros = rows.features.copy(), rows.features.copy()
-    holes[::7, 0], zeros[::7, 0] = np.nan, 0.0
-
-    def with_start(start: Matrix) -> RankingDataset:
-        """The start beside a feature that does not depend on the holes."""
-        features = np.column_stack([start[:, 0], rows.features[:, 0]])
-        return RankingDataset(("start", "whole"), features, rows.labels, rows.group_sizes)
-
-    ranker = fit_margin(kind, with_start(zeros), rounds=3, base_margin="start")
-    plain = replace(ranker, base_margin=None)
-    own = with_start(holes).features
-    np.testing.assert_allclose(
-        predict(ranker, own), np.nan_to_num(own[:, 0]) + predict(plain, own), rtol=1e-6, atol=1e-7
-    )
-    holed = fit_margin(kind, with_start(holes), rounds=3, base_margin="start")
-    assert np.isfinite(predict(holed, own)).all()
+    start = rows.features[:, 0].copy()
+    start[::7] = np.nan
+    features = np.column_stack([start, rows.features[:, 0]])  # beside a feature without holes
+    holed = RankingDataset(("start", "whole"), features, rows.labels, rows.group_sizes)
+    ranker = fit_margin(kind, holed, rounds=3, base_margin="start")
+    added = predict(replace(ranker, base_margin=None), features)
+    assert np.isfinite(added).all()
+    np.testing.assert_allclose(predict(ranker, features), np.nan_to_num(start) + added, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("kind", MARGINS)
@@ -419,11 +411,11 @@ def test_a_whole_fit_that_is_shortened_is_the_fit_that_stopped(kind: str, early:
     assert not np.allclose(predict(whole, FRESH.features), predict(stopped, FRESH.features))
 
 
-def test_every_seed_is_shortened_and_a_logit_has_no_rounds_to_take_away(early: dict[str, Ranker]) -> None:
-    for kind in SOFTMAX:
-        several, expected = (fit_rows(kind, SETTINGS[kind], TRAIN, None, rounds, 0, 5, seeds=2) for rounds in (9, 4))
-        shortened = predict(shorten(several, 4), FRESH.features)
-        np.testing.assert_allclose(shortened, predict(expected, FRESH.features), rtol=1e-6, atol=1e-7)
+@pytest.mark.parametrize("kind", SOFTMAX)
+def test_every_seed_is_shortened_and_a_logit_has_no_rounds_to_take_away(kind: str, early: dict[str, Ranker]) -> None:
+    several, expected = (fit_rows(kind, SETTINGS[kind], TRAIN, None, rounds, 0, 5, seeds=2) for rounds in (9, 4))
+    shortened = predict(shorten(several, 4), FRESH.features)
+    np.testing.assert_allclose(shortened, predict(expected, FRESH.features), rtol=1e-6, atol=1e-7)
     shortened = predict(shorten(early["logit"], 1), FRESH.features)
     np.testing.assert_array_equal(shortened, predict(early["logit"], FRESH.features))
 

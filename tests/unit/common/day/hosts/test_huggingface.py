@@ -83,7 +83,6 @@ def test_a_second_call_fetches_only_what_the_first_did_not_finish(hub: Hub, raw:
         (403, "GatedRepo", "accept its terms on the data set's page, set HF_TOKEN"),
         (401, "RepoNotFound", "set HF_TOKEN (or run hf auth login)"),
         (404, "RepoNotFound", "does not show lab/clicks"),
-        (401, "GatedRepo", "accept its terms on the data set's page, set HF_TOKEN"),
         (500, "", "The hub answers 500"),
     ],
 )
