@@ -155,20 +155,3 @@ def test_what_cannot_be_scored_is_refused(written: list[Path], truth: Path) -> N
     truth.write_text("user,creative_id\nnobody,1\n")
     with pytest.raises(UserError, match="belong to different files"):
         submission.score_submission(written[0], truth)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("user,ad\nuser_a,1\n", "must have the columns"),
-        ("user,creative_id\n", "a row for each answer"),
-        ("user,creative_id\nuser_a,\n", "line 2"),
-        ("user,creative_id\nuser_a,1\nuser_a,2\n", "user user_a is on the lines 2 and 3; keep one"),
-        (None, "name the truth file"),
-    ],
-)
-def test_a_truth_file_that_is_none_is_refused(text: str | None, message: str, written: list[Path], truth: Path) -> None:
-    truth.write_text(text) if text is not None else truth.unlink()
-    with pytest.raises(UserError, match=message) as caught:
-        submission.score_submission(written[0], truth)
-    assert str(truth) in str(caught.value)

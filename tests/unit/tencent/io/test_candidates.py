@@ -49,7 +49,6 @@ def test_the_re_id_of_an_unseen_candidate_is_not_looked_at(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
-        ([line(BASE, 0), line(BASE + 1, 0)], "line 2: retrieval id 0 was given to another candidate before"),
         ([line(BASE, 0), line(BASE + 1, 2)], "line 2: retrieval id 2 is not one of 0..1"),
         ([line(BASE, 1), line(BASE + 1, None)], "line 2: retrieval id -1 is not one of 0..1"),
         ([line(BASE, 0), line(BASE, 1)], f"line 2: candidate {BASE} stands there a second time"),
