@@ -170,7 +170,7 @@ def test_json_is_written_whole_and_what_the_disk_refuses_is_a_user_error(tmp_pat
     assert path == tmp_path / "run" / "summary.json"
     assert (written["score"], written["from"], written["timings"][0]["name"]) == (0.5, "a", "make_frame")
     (tmp_path / "run" / "taken").mkdir()
-    with pytest.raises(UserError, match="Cannot write"):
+    with pytest.raises(UserError, match="taken cannot be written"):
         run.write_json("taken", {})
     assert sorted(file.name for file in (tmp_path / "run").iterdir()) == ["summary.json", "taken"]
     with pytest.raises(UserError, match=r"Cannot write to .*summary.json: File exists"):
