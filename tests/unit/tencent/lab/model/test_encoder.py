@@ -156,3 +156,17 @@ def test_the_hidden_layer_of_two_towers_sees_the_mean_of_the_ads_before() -> Non
         mean = (items[0, 0] + items[0, 1] + items[0, 2]) / 3 + user[0]
         torch.testing.assert_close(encode(network, batch)[0, 3], tower.norm(mean + tower.hidden_layer(mean)))
         torch.testing.assert_close(encode(network, batch)[0, 0], tower.norm(user + tower.hidden_layer(user))[0])
+
+
+def test_hashed_ids_share_a_table_and_keep_ads_apart() -> None:
+    network = build_network(make_training_inputs(items=200, users=120, id_buckets=40)).eval()
+    assert network.tower.ids.weight.shape[0] == 40
+    vectors = network.tower.embed_ids(torch.arange(1, 201)).detach()
+    assert len(torch.unique((vectors * 1e5).long(), dim=0)) > 165  # of 820 pairs of rows, 200 drawn hit about 177
+
+
+def test_the_users_token_carries_no_time() -> None:
+    network, batch = make_network()
+    before, after = (encode(network, dataclasses.replace(batch, time=time)) for time in (batch.time, batch.time * 3))
+    torch.testing.assert_close(after[:, 0], before[:, 0])
+    assert (after[:, 1] != before[:, 1]).any()
