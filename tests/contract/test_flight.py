@@ -84,10 +84,6 @@ def test_faults_that_a_rule_settles_are_counted_and_the_run_goes_on(dirty: Path,
     assert pl.read_csv(finished.submission).height == pl.read_parquet(dirty / schema.TEST).height
 
 
-def test_clean_files_leave_no_note_but_of_sessions_with_one_option(finished: Finished) -> None:
-    assert [note["what"] for note in finished.summary["notes"]] == ["sessions with one option"] * 2
-
-
 def test_both_formats_say_the_same(finished: Finished, call: Call) -> None:
     text, table = (finished.folder / f"submission.{suffix}" for suffix in ("csv", "parquet"))
     assert finished.submissions == [text, table]
@@ -98,36 +94,14 @@ def test_both_formats_say_the_same(finished: Finished, call: Call) -> None:
     assert scores[0][0] == 0
 
 
-def test_sessions_of_one_option_are_ranked_and_not_scored(finished: Finished, call: Call) -> None:
+def test_sessions_of_one_option_are_noted_and_ranked_and_not_scored(finished: Finished, call: Call) -> None:
+    assert [note["what"] for note in finished.summary["notes"]] == ["sessions with one option"] * 2
     ranks = pl.read_parquet(finished.folder / "submission.parquet")
     single = ranks.filter(pl.len().over("ranker_id") == 1)
     assert single["selected"].to_list() == [1] * SINGLES
     _, out, _ = call("score", "flight", finished.submission, "--truth", finished.truth)
     (scored,) = [line for line in out.splitlines() if line.startswith("sessions ")]
     assert float(scored.split()[1]) == ranks["ranker_id"].n_unique() - SINGLES
-
-
-def test_a_test_file_in_another_order_gets_the_same_ranks_in_that_order(
-    finished: Finished, call: Call, tmp_path: Path
-) -> None:
-    shutil.copytree(finished.raw, tmp_path / "raw")
-    path = tmp_path / "raw" / schema.TEST
-    position = pl.int_range(pl.len()).over("ranker_id")
-    test = pl.read_parquet(path).sort(position, "requestDate", descending=[False, True], maintain_order=True)
-    test.write_parquet(path)
-    code, out, err = call(*words(FLIGHT, tmp_path / "raw", finished.build))
-    assert code == 0, out + err
-    (made,) = {file for file in finished.build.glob("flight/*/submission.parquet") if len(read_ids(file, test))}
-    expected = pl.read_parquet(finished.folder / "submission.parquet")
-    ranks = pl.read_parquet(made)
-    assert ranks["Id"].equals(test["Id"])
-    assert ranks.sort("Id").equals(expected.sort("Id"))
-
-
-def read_ids(file: Path, test: pl.DataFrame) -> pl.Series:
-    """The file's Ids where they stand in the order of the test's; else none."""
-    ids = pl.read_parquet(file)["Id"]
-    return ids if ids.equals(test["Id"]) else ids.clear()
 
 
 def test_the_summary_counts_every_row_and_session(finished: Finished) -> None:
@@ -223,29 +197,6 @@ def test_a_train_file_of_a_few_sessions_runs_or_says_what_it_lacks(
         assert call("check", "flight", path, "--raw", tmp_path / "raw")[0] == 0
 
 
-def test_travellers_who_come_back_seven_times_run_too(finished: Finished, call: Call, tmp_path: Path) -> None:
-    shutil.copytree(finished.raw, tmp_path / "raw")
-    path = tmp_path / "raw" / schema.TRAIN
-    train = pl.read_parquet(path)
-    often = train.group_by("profileId").agg(pl.col("ranker_id").n_unique()).sort("ranker_id", "profileId")
-    mine = train.filter(pl.col("profileId") == often["profileId"][-1])
-    last = mine["ranker_id"].unique(maintain_order=True).tail(7)
-    mine.filter(pl.col("ranker_id").is_in(last.implode())).write_parquet(path)
-    made = solve(call, tmp_path / "raw", tmp_path / "build", "split.validation=auto")
-    assert made.summary["cv"]["queries"]["train"] == 7
-
-
-def test_carriers_with_cyrillic_codes_tell_as_much_as_others(finished: Finished, call: Call, tmp_path: Path) -> None:
-    shutil.copytree(finished.raw, tmp_path / "raw")
-    codes = {"SU": "Ж1", "S7": "Ы2", "DP": "Щ3", "U6": "Ёж", "Ю9": "ю9"}
-    fields = ("marketingCarrier_code", "operatingCarrier_code")
-    columns = [schema.segment_column(leg, 0, field) for leg in schema.LEGS for field in fields]
-    for name in (schema.TRAIN, schema.TEST):
-        edit_parquet(tmp_path / "raw" / name, pl.col(columns).replace(codes))
-    made = solve(call, tmp_path / "raw", tmp_path / "build", "rank.seeds=1")
-    assert read_truth(made, finished.truth, call) > FLIGHT.floor
-
-
 def test_rows_in_another_order_give_the_same_answer_by_id(finished: Finished, call: Call, tmp_path: Path) -> None:
     def read_by_id(folder: Path) -> pl.DataFrame:
         return pl.read_parquet(folder / "submission.parquet").sort("Id")
@@ -258,4 +209,6 @@ def test_rows_in_another_order_give_the_same_answer_by_id(finished: Finished, ca
     assert code == 0, out + err
     (made,) = (tmp_path / "build").glob("flight/*/run.json")
     assert read_by_id(made.parent).equals(read_by_id(finished.folder))
+    ids = [pl.read_parquet(path)["Id"] for path in (made.parent / "submission.parquet", tmp_path / "raw" / schema.TEST)]
+    assert ids[0].equals(ids[1])
     assert count(Finished(tmp_path / "raw", finished.truth, tmp_path, made.parent), schema.TEST, "rows whose Id") > 500

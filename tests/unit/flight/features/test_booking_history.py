@@ -16,7 +16,6 @@ from competitions.flight.features.booking_history import (
     History,
     build_history,
     collect_bookings,
-    count_offers,
 )
 from competitions.flight.io.reader import Searches
 from competitions.flight.split import DAY_MS, Snapshots, take_snapshots
@@ -97,15 +96,6 @@ def test_a_lift_compares_bookings_with_random_choice() -> None:
     assert back.rows() == [(3, 0, 2, 0)]  # the way back has one carrier, booked as often as offered
 
 
-def test_offers_without_a_key_are_no_offers() -> None:
-    options = pl.DataFrame(
-        {"session": [0, 0, 1], "size": [2, 2, 1], "out_carrier": [3, None, 3], "chosen": [0.0, 1.0, 1.0]}
-    )
-    table = count_offers(options, ("out_carrier",))
-    assert table.columns == ["session", "out_carrier", "offered", "booked"]
-    assert table.rows() == [(0, 3, 0.5, 0), (1, 3, 1, 1)]
-
-
 # --- an oracle ---
 
 
@@ -148,15 +138,6 @@ def test_what_snapshots_know_is_what_the_oracle_says(seed: int) -> None:
 
 
 # --- what a snapshot must not see ---
-
-
-def test_each_snapshot_knows_its_own_bookings_only() -> None:
-    searches = make_searches(*(search(day=day, profile=profile) for day, profile in ((0, 1), (1, 2), (2, 1), (3, 1))))
-    as_of = pl.DataFrame({"session": [0, 1, 2], "until": [START + day * DAY_MS for day in (1, 3, 0)]})
-    past = build_history(collect_bookings(searches), take_snapshots(searches.sessions, as_of))
-    profiles = past.lifts["carrier_profile"].select("snapshot", "profile", "times")
-    assert profiles.rows() == [(1, 1, 1), (2, 1, 2), (2, 2, 1)]
-    assert past.lifts["carrier"].select("snapshot", "times").rows() == [(1, 1), (2, 3)]
 
 
 def test_where_nothing_is_seen_the_tables_are_empty_with_the_same_columns() -> None:

@@ -6,12 +6,10 @@ from typing import Any
 
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
-from competitions.flight.features.booking_history import LIFTS, History, build_history, collect_bookings
+from competitions.flight.features.booking_history import LIFTS, build_history, collect_bookings
 from competitions.flight.features.build import build_features
-from competitions.flight.io.reader import Searches
-from competitions.flight.split import DAY_MS, Snapshots, take_snapshots
+from competitions.flight.split import DAY_MS, take_snapshots
 from tests.unit.flight.flight_world import (
     START,
     Row,
@@ -128,29 +126,3 @@ def test_every_lift_is_what_the_oracle_says(seed: int) -> None:
 
 
 # --- what must not be seen ---
-
-
-def rebook(searches: Searches, changed: pl.Series) -> Searches:
-    other = (pl.col("booked").fill_null(0) + 1) % pl.col("size")
-    booked = pl.when(changed).then(other).otherwise("booked").cast(pl.Int32)
-    return Searches(searches.sessions.with_columns(booked), searches.options)
-
-
-@pytest.mark.parametrize("block", ["lift", "tariff", "taste"])
-def test_another_booking_from_the_moment_on_changes_no_feature_and_an_earlier_one_does(block: str) -> None:
-    searches = draw_searches(4, count=40, longest=4)
-    times = searches.sessions["time"]
-    moment = int(times.sort()[25])
-    snapshots: Snapshots = take_snapshots(searches.sessions, searches.sessions.select("session", until=pl.lit(moment)))
-
-    def features(given: Searches) -> pl.DataFrame:
-        past: History = build_history(
-            collect_bookings(given),
-            take_snapshots(given.sessions, given.sessions.select("session", until=pl.lit(moment))),
-        )
-        return build_features(given, 0, 40, snapshots.assigned, past, [block])
-
-    plain = features(searches)
-    assert_frame_equal(features(rebook(searches, times >= moment)), plain)
-    with pytest.raises(AssertionError):
-        assert_frame_equal(features(rebook(searches, times < moment)), plain)

@@ -4,7 +4,6 @@ import math
 
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
 from competitions.flight.features.option_attributes import add_attributes, slice_sessions, take_options
 from tests.unit.flight.flight_world import (
@@ -12,7 +11,6 @@ from tests.unit.flight.flight_world import (
     ONE_WAY,
     Row,
     assert_column,
-    draw_searches,
     make_searches,
     option,
     search,
@@ -141,14 +139,6 @@ def test_an_itinerary_is_every_time_carrier_and_number_of_both_legs() -> None:
     assert len(set(itinerary[1:])) == len(rows) - 1
 
 
-def test_legs_in_exchange_are_another_itinerary() -> None:
-    out, back = ({"departure": NOON, "flight": 1}, {"departure": NOON + 9000, "flight": 2})
-    there = {f"out_{name}": value for name, value in out.items()} | {f"back_{k}": v for k, v in back.items()}
-    again = {f"back_{name}": value for name, value in out.items()} | {f"out_{k}": v for k, v in back.items()}
-    rows = [option(**columns, out_arrival=NOON, back_arrival=NOON) for columns in (there, again)]
-    assert attributes(*rows)["itinerary"].n_unique() == 2
-
-
 def test_the_fare_level_is_the_place_among_the_fares_of_the_same_flights() -> None:
     table = attributes(
         option(price=300.0),
@@ -191,13 +181,3 @@ def test_the_options_of_a_run_of_sessions() -> None:
     searches = make_searches(*(search(*[option()] * size) for size in (2, 1, 3, 1)))
     for first, last, rows in ((0, 4, range(7)), (1, 3, range(2, 6)), (2, 3, range(3, 6)), (3, 4, [6])):
         assert take_options(searches.options, searches.sessions, first, last)["row"].to_list() == list(rows)
-
-
-def test_slices_have_the_attributes_of_the_whole() -> None:
-    searches = draw_searches(8)
-    parts = [
-        add_attributes(take_options(searches.options, searches.sessions, first, last))
-        for first, last in slice_sessions(searches.sessions, 10)
-    ]
-    assert len(parts) > 5
-    assert_frame_equal(pl.concat(parts), add_attributes(searches.options))

@@ -208,20 +208,6 @@ def test_a_deviation_is_newtons_method_under_a_prior() -> None:
     assert fit_deviations(choices.x, choices.present, weights, np.full(5, -1), Level((), 3.0, 1)).shape == (0, K)
 
 
-def test_many_steps_lead_to_the_highest_posterior() -> None:
-    choices, weights = drawn(8, count=80)
-    own = weights + np.where(np.arange(K) == 2, 1.5, 0)
-    level = Level((), 5.0, 12)
-    fitted = fit_deviations(choices.x, choices.present, np.tile(own, (80, 1)), np.zeros(80, np.int64), level)[0]
-
-    def loss(d: NDArray[np.float64]) -> float:
-        utility = np.where(choices.present, choices.x @ (own + d), -np.inf)
-        total = np.log(np.exp(utility).sum(axis=1)) - utility[:, 0]
-        return float(total.sum() + 2.5 * d @ d)
-
-    assert fitted == pytest.approx(minimize(loss, np.zeros(K), method="BFGS").x, abs=2e-3)
-
-
 def buy(booked: int, count: int, first: int = 0, **session: object) -> list[Search]:
     """Searches from the day ``first`` on, one an hour."""
     return [pricey(100, 150, 220, booked=booked, day=first + hour / 24, **session) for hour in range(count)]

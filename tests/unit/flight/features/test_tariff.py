@@ -78,12 +78,6 @@ def test_a_search_beside_earlier_bookings_by_hand() -> None:
         assert_column(table[name], values)
 
 
-def test_bookings_from_the_snapshots_moment_on_tell_nothing() -> None:
-    late = [search(*LIST, day=8 + number, booked=2) for number in range(3)]
-    for name, values in LOOK_BACK.items():
-        assert_column(tariff(*late, search(*LIST, day=9))[name], [0] * len(values))
-
-
 # --- one rule each ---
 
 

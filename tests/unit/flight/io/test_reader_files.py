@@ -8,7 +8,7 @@ import pytest
 
 from common.engine.errors import UserError
 from competitions.flight.io import reader
-from competitions.flight.io.schema import INDEX, LAYOUT, SELECTED, TEST, TRAIN, required
+from competitions.flight.io.schema import INDEX, LAYOUT, SELECTED, TRAIN, required
 from tests.unit.flight.flight_rows import (
     CODES,
     Row,
@@ -117,31 +117,6 @@ def test_more_names_than_a_code_can_hold_are_refused(tmp_path: Path, monkeypatch
 
 
 # --- files ---
-
-
-def test_locate_finds_both_files(tmp_path: Path) -> None:
-    train, test = write_train(tmp_path, two_sessions()), write_test(tmp_path, two_sessions())
-    assert reader.locate(tmp_path) == reader.RawFiles(train, test)
-
-
-@pytest.mark.parametrize("name", [TRAIN, TEST])
-def test_a_missing_file_says_which_where_and_whence(tmp_path: Path, name: str) -> None:
-    write_train(tmp_path, two_sessions())
-    write_test(tmp_path, two_sessions())
-    (tmp_path / name).unlink()
-    with pytest.raises(UserError, match=rf"{name} is missing from .*data/flight/raw.*RAW=DIR.*aeroclub-recsys-2025"):
-        reader.locate(tmp_path)
-    (tmp_path / name).mkdir()
-    with pytest.raises(UserError, match=rf"{name} is a directory"):
-        reader.locate(tmp_path)
-
-
-def test_one_session_in_both_files_is_refused(tmp_path: Path) -> None:
-    train = reader.read_searches(write_train(tmp_path, two_sessions()), CODES, labelled=True)
-    test = reader.read_searches(write_test(tmp_path, [option(1, "z"), option(2, "b")]), CODES, labelled=False)
-    with pytest.raises(UserError, match=r"1 session\(s\) are in both train.parquet and test.parquet \(first: 'b'\)"):
-        reader.refuse_shared(train, test)
-    reader.refuse_shared(train, reader.read_searches(write_test(tmp_path, [option(1, "z")]), CODES, labelled=False))
 
 
 def test_the_layout_is_the_hosts() -> None:

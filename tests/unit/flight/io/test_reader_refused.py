@@ -102,41 +102,31 @@ def test_a_float_that_is_no_whole_number(tmp_path: Path, name: str, value: float
 # --- values ---
 
 
-@pytest.mark.parametrize("name", ["ranker_id", "requestDate", "Id", "profileId", "companyID"])
-def test_a_null_where_there_must_be_none(tmp_path: Path, name: str) -> None:
-    path = write_train(tmp_path, two_sessions(r1={name: None}))
-    assert f"column '{name}': 1 row(s) have no value, the first is row 1" in refusal(path)
-    table(two_sessions()).with_columns(pl.lit(None).alias(name)).write_parquet(path)
-    assert f"column '{name}': 3 row(s) have no value, the first is row 0" in refusal(path)
+NEVER_NULL = ("ranker_id", "requestDate", "Id", "profileId", "companyID")
 
 
-def test_an_empty_ranker_id(tmp_path: Path) -> None:
-    path = write_train(tmp_path, two_sessions(r2={"ranker_id": ""}))
-    assert "column 'ranker_id': 1 row(s) have no value, the first is row 2" in refusal(path)
+@pytest.mark.parametrize(
+    ("name", "values", "fault"),
+    [
+        *((name, {1: None}, f"column '{name}': 1 row(s) have no value, the first is row 1") for name in NEVER_NULL),
+        ("ranker_id", {2: ""}, "column 'ranker_id': 1 row(s) have no value, the first is row 2"),
+        ("Id", {0: 5, 1: 6, 2: 6}, "the Id 6 is on the rows 1 and 2"),
+        ("Id", {0: 7, 1: 6, 2: 7}, "the Id 7 is on the rows 0 and 2"),
+        ("Id", {0: 7, 1: 7, 2: 7}, "the Id 7 is on the rows 0 and 1"),
+        *((name, {2: 2**31}, f"column '{name}': 2147483648 is beyond 2147483647") for name in NEVER_NULL[3:]),
+        *((SELECTED, {1: value}, f"row 1 holds {value} where 0 or 1 is expected") for value in (2, -1, None)),
+        *((SELECTED, dict(enumerate(own)), "no session has exactly one") for own in ((0, 0, 0), (1, 1, 0))),
+    ],
+)
+def test_values_that_make_a_file_unusable(tmp_path: Path, name: str, values: dict[int, Any], fault: str) -> None:
+    path = write_train(tmp_path, two_sessions(**{f"r{row}": {name: value} for row, value in values.items()}))
+    assert fault in refusal(path)
 
 
-@pytest.mark.parametrize(("ids", "rows"), [((5, 6, 6), "1 and 2"), ((7, 6, 7), "0 and 2"), ((7, 7, 7), "0 and 1")])
-def test_a_repeated_id(tmp_path: Path, ids: tuple[int, int, int], rows: str) -> None:
-    path = write_train(tmp_path, two_sessions(**{f"r{i}": {"Id": Id} for i, Id in enumerate(ids)}))
-    assert f"the Id {ids[2]} is on the rows {rows}" in refusal(path)
-
-
-@pytest.mark.parametrize("name", ["companyID", "profileId"])
-def test_an_identifier_beyond_the_narrow_type(tmp_path: Path, name: str) -> None:
-    path = write_train(tmp_path, two_sessions(r2={name: 2**31}))
-    assert f"column '{name}': 2147483648 is beyond 2147483647" in refusal(path)
-
-
-@pytest.mark.parametrize("value", [2, -1, None])
-def test_selected_neither_0_nor_1(tmp_path: Path, value: int | None) -> None:
-    path = write_train(tmp_path, two_sessions(r1={SELECTED: value}))
-    assert f"column 'selected': row 1 holds {value} where 0 or 1 is expected" in refusal(path)
-
-
-@pytest.mark.parametrize("values", [(0, 0, 0), (1, 1, 0)])
-def test_no_session_to_learn_from(tmp_path: Path, values: tuple[int, int, int]) -> None:
-    path = write_train(tmp_path, two_sessions(**{f"r{i}": {SELECTED: value} for i, value in enumerate(values)}))
-    assert "no session has exactly one booked option" in refusal(path)
+@pytest.mark.parametrize("name", NEVER_NULL)
+def test_a_column_of_nothing_but_nulls(tmp_path: Path, name: str) -> None:
+    frame = table(two_sessions()).with_columns(pl.lit(None).alias(name))
+    assert f"column '{name}': 3 row(s) have no value, the first is row 0" in refuse_frame(tmp_path, frame)
 
 
 def test_a_panic_of_the_library_is_a_user_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,18 +5,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 from competitions.flight.io import reader
-from competitions.flight.io.schema import TRAIN
 from tests.unit.flight.flight_rows import (
     CODES,
     NO_CODE,
     no_leg,
     option,
-    segment,
-    table,
     two_sessions,
     write_test,
     write_train,
@@ -163,21 +159,6 @@ def test_a_nationality_beyond_the_narrow_type_is_counted(tmp_path: Path) -> None
 # --- the corporate fare, which is the option's ---
 
 
-def test_all_flights_of_one_carrier_have_a_code_and_no_other(tmp_path: Path) -> None:
-    """As in the organiser's rows: what holds for the first option holds for no other carrier's."""
-    fares = {"SU": {"corporateTariffCode": 55, "isAccess3D": True}}
-    none = {"corporateTariffCode": None, "isAccess3D": False}
-    rows = [
-        option(number, session, **segment(0, 0, carrier=carrier), **fares.get(carrier, none))
-        for number, (session, carrier) in enumerate([("a", "SU"), ("a", "S7"), ("a", "SU"), ("b", "S7"), ("b", "SU")])
-    ]
-    searches = read(tmp_path, *rows)
-    assert searches.options["tariff"].to_list() == [55, None, 55, None, 55]
-    assert searches.options["coded"].to_list() == [True, False, True, False, True]
-    assert searches.sessions["coded"].to_list() == [2, 1]
-    assert list_notes(searches) == []
-
-
 @pytest.mark.parametrize(
     ("code", "flag", "coded", "disagree"),
     [
@@ -257,40 +238,7 @@ def test_sessions_with_one_option_are_counted_and_kept(tmp_path: Path) -> None:
     assert searches.sessions["size"].to_list() == [1, 2, 1]
 
 
-def test_columns_outside_the_layout_are_noted_and_not_read(tmp_path: Path) -> None:
-    frame = table([option(1, "a"), option(2, "a")]).with_columns(extra=pl.lit(1))
-    frame.write_parquet(tmp_path / "t.parquet")
-    searches = reader.read_searches(tmp_path / "t.parquet", CODES, labelled=False)
-    assert list_notes(searches) == [
-        ("column 'selected' in a test file", 2, "not read"),
-        ("column 'extra' unknown", 2, "not read"),
-    ]
-    assert searches.sessions["booked"].to_list() == [None]
-
-
 # --- types that stand for one another; the forms that are known to come stand in tests/contract/forms_flight.py ---
-
-SOUND = [
-    option(10, "a", **segment(0, 1, seats=None)),
-    option(11, "a", frequentFlyer="SU", corporateTariffCode=None, selected=1),
-    option(12, "b", selected=1, isVip=True, **no_leg(1)),
-]
-
-
-def test_a_column_of_type_null_counts_as_all_missing(tmp_path: Path) -> None:
-    """Every column of the layout that may be missing at all, in turn, as nulls of its own type and of the type Null."""
-    whole = table(SOUND)
-    names = ["frequentFlyer", "searchRoute", "isVip", "corporateTariffCode", "totalPrice", "miniRules1_percentage"]
-    names += [name for name in whole.columns if name.startswith(("legs0_segments0_", "legs1_"))]
-    typed = whole.with_columns(pl.lit(None, whole.schema[name]).alias(name) for name in names)
-    typed.write_parquet(tmp_path / TRAIN)
-    usual = reader.read_searches(tmp_path / TRAIN, CODES, labelled=True)
-    typed.with_columns(pl.lit(None).alias(name) for name in names).write_parquet(tmp_path / TRAIN)
-    other = reader.read_searches(tmp_path / TRAIN, CODES, labelled=True)
-    assert usual.options.equals(other.options)
-    assert usual.sessions.equals(other.sessions)
-    assert other.options["out_segments"].to_list() == [1, 0, 0]
-    assert other.sessions["round_trip"].to_list() == [False, False]
 
 
 @pytest.mark.parametrize("year", [1970, 1999, 2100, 2262])
@@ -301,16 +249,3 @@ def test_a_session_of_an_implausible_year_is_counted_and_kept(tmp_path: Path, ye
         searches
     )
     assert searches.sessions.height == 2
-
-
-def test_rows_out_of_the_order_of_their_ids_are_put_in_order(tmp_path: Path) -> None:
-    rows = [option(number, session) for number, session in ((10, "b"), (11, "b"), (12, "a"), (13, "c"), (14, "a"))]
-    sound, mixed = (read(tmp_path, *(rows[at] for at in order)) for order in ((0, 1, 2, 3, 4), (3, 2, 1, 4, 0)))
-    assert mixed.sessions.equals(sound.sessions)
-    assert mixed.sessions["ranker_id"].to_list() == ["b", "a", "c"]
-    assert mixed.options.drop("row").equals(sound.options.drop("row"))
-    assert sound.options["row"].to_list() == [0, 1, 2, 4, 3]
-    assert mixed.options["row"].to_list() == [4, 2, 1, 3, 0]
-    assert ("rows whose Id is smaller than that of the row before", 3, "rows put in the order of Ids") in list_notes(
-        mixed
-    )

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from common.day.hosts.simulated import REPORT
-from competitions.flight.simulator import choice_model, oracle, screening, simulate
+from competitions.flight.simulator import choice_model, screening, simulate
 from competitions.flight.simulator.choice_model import Choices
 from competitions.flight.simulator.fare_rules import Rules, price_caps, set_rules
 from competitions.flight.simulator.geography import Floats, sizes_at
@@ -180,21 +180,6 @@ def test_the_way_back_has_a_window_and_stops_of_its_own(chunks: list[Chunk]) -> 
             assert passes[row] == (min(apart) <= WINDOW / state.travellers.hour[choices.user[row]])
     segments = np.maximum(state.legs.segments[options.out[choices.row]], np.where(leg < 0, 0, state.legs.segments[leg]))
     np.testing.assert_array_equal(stops, segments <= MOST_SEGMENTS)
-
-
-def test_the_oracle_ranks_by_the_probabilities_and_scores_what_they_expect(chunks: list[Chunk]) -> None:
-    ranks = [oracle.rank_sessions(one.bookings, one.state.sessions.search[one.part]) for one in chunks]
-    for chunk, ranked in zip(chunks, ranks, strict=True):
-        first, probability = chunk.bookings.first, chunk.bookings.probability
-        for session in range(0, len(ranked.rank), 20):
-            mine = probability[first[session] : first[session + 1]]
-            booked = chunk.bookings.booked[session]
-            order = sorted(range(len(mine)), key=lambda option: -mine[option])
-            assert order.index(booked) + 1 == ranked.rank[session]
-    made = oracle.summarise(ranks)
-    for cut in ("1", "3", "5", "10"):
-        assert abs(made.hit_rate[cut] - made.expected[cut]) < 4 * made.standard_error[cut]
-    assert 0.6 < made.expected["3"] < 0.68
 
 
 # --- the files ---
