@@ -21,6 +21,7 @@ from tests.unit.flight.flight_rows import (
 UNFIT = "cabin, seats or baggage no whole number from 0 to 127"
 UNKNOWN = "unknown to the train file"
 NO_PRICE = "totalPrice null, zero, negative or infinite"
+YEARS, KEPT = "the years 2000 to 2099", "kept at that time"
 
 
 def read(folder: Path, *rows: dict[str, Any]) -> reader.Searches:
@@ -67,35 +68,15 @@ def test_a_sound_file_leaves_no_note(tmp_path: Path) -> None:
         ({"legs0_segments0_departureFrom_airport_iata": ""}, "legs0 segment with an empty text", "out_origin"),
         ({"legs1_segments0_arrivalTo_airport_iata": ""}, "legs1 segment with an empty text", "back_destination"),
         ({"legs1_segments0_operatingCarrier_code": ""}, "legs1 segment with an empty text", "back_operator"),
-        (
-            {"legs0_segments0_cabinClass": 1.5},
-            f"legs0 {UNFIT}",
-            "out_cabin",
-        ),
-        (
-            {"legs1_segments0_seatsAvailable": -1.0},
-            f"legs1 {UNFIT}",
-            "back_seats",
-        ),
-        (
-            {"legs0_segments0_baggageAllowance_quantity": 128.0},
-            f"legs0 {UNFIT}",
-            "out_bags",
-        ),
+        ({"legs0_segments0_cabinClass": 1.5}, f"legs0 {UNFIT}", "out_cabin"),
+        ({"legs1_segments0_seatsAvailable": -1.0}, f"legs1 {UNFIT}", "back_seats"),
+        ({"legs0_segments0_baggageAllowance_quantity": 128.0}, f"legs0 {UNFIT}", "out_bags"),
         ({"legs1_duration": "01:34:00"}, "legs1 segments that outlast the leg: layover", "back_layover"),
         ({"legs0_segments0_marketingCarrier_code": "ZZ"}, f"legs0 carrier {UNKNOWN}", "out_carrier"),
         ({"legs0_segments0_operatingCarrier_code": "ZZ"}, f"legs0 operator {UNKNOWN}", "out_operator"),
         ({"legs0_segments0_aircraft_code": "ZZ"}, f"legs0 aircraft {UNKNOWN}", "out_aircraft"),
-        (
-            {"legs1_segments0_departureFrom_airport_iata": "ZZZ"},
-            f"legs1 origin {UNKNOWN}",
-            "back_origin",
-        ),
-        (
-            {"legs1_segments0_arrivalTo_airport_iata": "ZZZ"},
-            f"legs1 destination {UNKNOWN}",
-            "back_destination",
-        ),
+        ({"legs1_segments0_departureFrom_airport_iata": "ZZZ"}, f"legs1 origin {UNKNOWN}", "back_origin"),
+        ({"legs1_segments0_arrivalTo_airport_iata": "ZZZ"}, f"legs1 destination {UNKNOWN}", "back_destination"),
     ],
 )
 def test_a_faulty_value_is_counted_and_missing_and_its_row_is_kept(
@@ -144,16 +125,29 @@ def test_a_constant_that_varies_is_counted_by_session_and_the_first_is_taken(
     assert searches.sessions[ours].to_list()[0] == kept
 
 
-def test_a_route_the_train_file_lacks_is_counted_and_still_says_whether_it_returns(tmp_path: Path) -> None:
-    searches = read(tmp_path, option(1, "a", searchRoute="AAABBB/BBBAAA"), option(2, "b", searchRoute="AAABBB"))
-    assert searches.sessions.select("route", "round_trip").rows() == [(None, True), (None, False)]
-    assert list_notes(searches) == [("sessions with a searchRoute unknown to the train file", 2, "missing")]
-
-
-def test_a_nationality_beyond_the_narrow_type_is_counted(tmp_path: Path) -> None:
-    searches = read(tmp_path, option(1, "a"), option(2, "b", nationality=-40_000))
-    assert searches.sessions["nationality"].to_list() == [36, None]
-    assert list_notes(searches) == [("sessions with a nationality beyond 32767", 1, "missing")]
+@pytest.mark.parametrize(
+    ("fields", "column", "kept", "what", "done"),
+    [
+        ({"searchRoute": "AAABBB"}, "route", None, f"sessions with a searchRoute {UNKNOWN}", "missing"),
+        ({"searchRoute": "AAABBB"}, "round_trip", False, f"sessions with a searchRoute {UNKNOWN}", "missing"),
+        ({"searchRoute": "AAABBB/BBBAAA"}, "round_trip", True, f"sessions with a searchRoute {UNKNOWN}", "missing"),
+        ({"nationality": -40_000}, "nationality", None, "sessions with a nationality beyond 32767", "missing"),
+        *(
+            ({host: None}, ours, None, f"sessions without {host}", "missing")
+            for host, ours in (("bySelf", "by_self"), ("isVip", "vip"), ("sex", "male"))
+        ),
+        *(
+            ({"requestDate": datetime(year, 2, 3)}, "size", 1, f"sessions with a requestDate outside {YEARS}", KEPT)
+            for year in (1970, 1999, 2100, 2262)
+        ),
+    ],
+)
+def test_a_faulty_value_of_a_session_is_counted_and_the_session_is_kept(
+    tmp_path: Path, fields: dict[str, Any], column: str, kept: Any, what: str, done: str
+) -> None:
+    searches = read(tmp_path, option(1, "a"), option(2, "b", **fields))
+    assert searches.sessions[column].to_list()[1] == kept
+    assert list_notes(searches) == [(what, 1, done)]
 
 
 # --- the corporate fare, which is the option's ---
@@ -182,13 +176,6 @@ def test_a_code_beyond_the_narrow_type_is_missing_and_the_fare_stays_corporate(t
     searches = read(tmp_path, option(1, "a", corporateTariffCode=code), option(2, "a", corporateTariffCode=32_767))
     assert searches.options.select("tariff", "coded").rows() == [(None, True), (32_767, True)]
     assert list_notes(searches) == [("corporateTariffCode negative or beyond 32767", 1, "missing")]
-
-
-@pytest.mark.parametrize("host", ["bySelf", "isVip", "sex"])
-def test_a_flag_that_is_not_given_is_counted(tmp_path: Path, host: str) -> None:
-    assert list_notes(read(tmp_path, option(1, "a", **{host: None}), option(2, "b"))) == [
-        (f"sessions without {host}", 1, "missing")
-    ]
 
 
 @pytest.mark.parametrize(
@@ -236,16 +223,3 @@ def test_sessions_with_one_option_are_counted_and_kept(tmp_path: Path) -> None:
     searches = read(tmp_path, option(1, "a"), option(2, "b"), option(3, "b"), option(4, "c"))
     assert searches.notes == (reader.Note("test.parquet", "sessions with one option", 2, "kept"),)
     assert searches.sessions["size"].to_list() == [1, 2, 1]
-
-
-# --- types that stand for one another; the forms that are known to come stand in tests/contract/forms_flight.py ---
-
-
-@pytest.mark.parametrize("year", [1970, 1999, 2100, 2262])
-def test_a_session_of_an_implausible_year_is_counted_and_kept(tmp_path: Path, year: int) -> None:
-    rows = [option(1, "a", requestDate=datetime(year, 2, 3)), option(2, "b", selected=1)]
-    searches = read(tmp_path, *rows)
-    assert ("sessions with a requestDate outside the years 2000 to 2099", 1, "kept at that time") in list_notes(
-        searches
-    )
-    assert searches.sessions.height == 2
