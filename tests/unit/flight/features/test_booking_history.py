@@ -18,13 +18,14 @@ from competitions.flight.features.booking_history import (
     collect_bookings,
 )
 from competitions.flight.io.reader import Searches
-from competitions.flight.split import DAY_MS, Snapshots, take_snapshots
+from competitions.flight.split import DAY_MS, Snapshots
 from tests.unit.flight.flight_world import (
     START,
     Search,
     assert_column,
     by_session,
     draw_searches,
+    look_back,
     make_searches,
     option,
     search,
@@ -61,11 +62,6 @@ def test_offers_are_shares_of_the_sessions_options() -> None:
     assert carrier.select("session", "out_carrier", "booked").rows() == [(0, 1, 0), (0, 2, 1), (1, 1, 1)]
     assert_column(carrier["offered"], [0.5, 0.25, 1])
     assert log.offers["carrier_route"]["session"].unique().to_list() == [0]  # no route, nothing of it
-
-
-def test_sessions_without_a_booking_offer_nothing() -> None:
-    log = collect_bookings(make_searches(search(booked=None), search()))
-    assert {frame["session"].to_list()[0] for frame in log.offers.values()} == {1}
 
 
 def test_the_log_is_the_same_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,9 +116,7 @@ def expect_lifts(searches: Searches, seen: set[int], key: Sequence[str]) -> dict
 def test_what_snapshots_know_is_what_the_oracle_says(seed: int) -> None:
     searches = draw_searches(seed, count=60, longest=5)
     sessions = searches.sessions
-    as_of = sessions.select("session", until=pl.Series([START + 9 * DAY_MS] * 30 + [START + 20 * DAY_MS] * 30))
-    snapshots = take_snapshots(sessions, as_of)
-    past = build_history(collect_bookings(searches), snapshots)
+    past = look_back(searches, pl.Series([START + 9 * DAY_MS] * 30 + [START + 20 * DAY_MS] * 30))[1]
     for snapshot, moment in enumerate((START + 9 * DAY_MS, START + 20 * DAY_MS)):
         seen = set(sessions.filter(pl.col("booked").is_not_null() & (pl.col("time") < moment))["session"])
         assert seen

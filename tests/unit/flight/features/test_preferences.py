@@ -13,7 +13,6 @@ from scipy.optimize import minimize
 
 from competitions.flight.features import preferences
 from competitions.flight.features.booking_history import build_history, collect_bookings
-from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import add_attributes
 from competitions.flight.features.preferences import (
     LEVELS,
@@ -25,9 +24,18 @@ from competitions.flight.features.preferences import (
     fit_deviations,
     fit_weights,
 )
-from competitions.flight.io.reader import Searches
 from competitions.flight.split import take_snapshots
-from tests.unit.flight.flight_world import DAY_MS, NOON, START, Search, make_searches, option, search
+from tests.unit.flight.flight_world import (
+    DAY_MS,
+    NOON,
+    START,
+    Search,
+    build_seen,
+    look_back,
+    make_searches,
+    option,
+    search,
+)
 
 K = len(NAMES)
 PRICE = NAMES.index("price")
@@ -214,9 +222,7 @@ def buy(booked: int, count: int, first: int = 0, **session: object) -> list[Sear
 
 
 def know(*searches: Search) -> dict[str, pl.DataFrame]:
-    made = make_searches(*searches)
-    as_of = made.sessions.head(1).select("session", until=pl.lit(START + 999 * DAY_MS))
-    return build_history(collect_bookings(made), take_snapshots(made.sessions, as_of)).preferences
+    return look_back(make_searches(*searches), pl.lit(START + 999 * DAY_MS))[1].preferences
 
 
 def test_who_buys_dear_is_distinguished_from_who_buys_cheap_and_the_more_the_more_is_known() -> None:
@@ -266,12 +272,6 @@ def test_each_snapshot_knows_its_own_bookings_only() -> None:
 # --- the block ---
 
 
-def taste(searches: Searches, until: int) -> pl.DataFrame:
-    snapshots = take_snapshots(searches.sessions, searches.sessions.select("session", until=pl.lit(until)))
-    past = build_history(collect_bookings(searches), snapshots)
-    return build_features(searches, 0, searches.sessions.height, snapshots.assigned, past, ["taste"])
-
-
 def test_the_block_by_an_oracle() -> None:
     late = [option(price=100.0), option(price=130.0, out_departure=NOON + 360), option(price=140.0, out_duration=200)]
     searches = make_searches(
@@ -281,10 +281,8 @@ def test_the_block_by_an_oracle() -> None:
         pricey(80, 300, 90, booked=1, day=2, company=2, profile=1, route=None),
         search(*late[1:], booked=1, day=2, company=9, profile=77),
     )
-    until = START + DAY_MS
-    snapshots = take_snapshots(searches.sessions, searches.sessions.select("session", until=pl.lit(until)))
-    known = build_history(collect_bookings(searches), snapshots).preferences
-    frame = taste(searches, until)
+    until = pl.lit(START + DAY_MS)
+    known, frame = look_back(searches, until)[1].preferences, build_seen(searches, until, "taste")
     for name, weights in (
         (-2, ["everybody", "company", "profile"]),  # no route: no habit
         (-1, ["everybody"]),  # neither the company nor the traveller is known
@@ -307,7 +305,8 @@ def test_the_block_by_an_oracle() -> None:
 
 
 def test_without_a_past_every_option_is_alike() -> None:
-    frame = taste(make_searches(pricey(100, 200, booked=1), pricey(100, 200, booked=1, day=1)), START)
+    searches = make_searches(pricey(100, 200, booked=1), pricey(100, 200, booked=1, day=1))
+    frame = build_seen(searches, pl.lit(START), "taste")
     assert frame.select("taste_everybody", "taste_total").to_numpy().any() == np.False_
     assert frame["taste_rank"].to_list() == [1] * 4
     assert np.exp(frame["taste_log_chance"].to_numpy()) == pytest.approx(0.5)
