@@ -40,27 +40,18 @@ def put(column: str, rows: dict[int, object], dtype: type[pl.DataType] = pl.Stri
 
 @pytest.fixture(scope="module")
 def dirty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The planted raw files with faults of every kind that a rule settles."""
+    """The planted raw files with faults that a rule settles: of an option, of a code, of a session."""
     folder = tmp_path_factory.mktemp("dirty")
     FLIGHT.write_raw(folder / "raw", folder / "truth.csv")
-    minutes, segment = schema.leg_column(0, "duration"), schema.segment_column(0, 0, "duration")
-    carrier = schema.segment_column(0, 0, "marketingCarrier_code")
-    airport = schema.segment_column(0, 0, "arrivalTo_airport_iata")
     for name, first in ((schema.TRAIN, 100), (schema.TEST, 200)):
         edit_parquet(
-            folder / "raw" / name,
-            put("totalPrice", {first: -9000.0, first + 1: None, first + 2: 0.0}, pl.Float64),
-            put(minutes, {first + 10: "soon", first + 11: "25:99:00", first + 12: "1.02:30:00"}),
-            put(segment, {first + 20: "1 hour"}),
-            put(airport, {first + 30: ""}),
+            folder / "raw" / name, put("totalPrice", {first: -9000.0, first + 1: None, first + 2: 0.0}, pl.Float64)
         )
+    carrier = schema.segment_column(0, 0, "marketingCarrier_code")
     edit_parquet(folder / "raw" / schema.TEST, put(carrier, {300: "Ъ7", 301: "Ъ8"}))
-    train = pl.read_parquet(folder / "raw" / schema.TRAIN)
-    session = pl.col("ranker_id").str.tail(3).cast(pl.Int64)
-    booked = pl.when(session.is_in([20, 21])).then(0).when(session == 22).then(1).otherwise(schema.SELECTED)
-    loyalty = pl.when(session == 30).then(pl.lit("SU/SU/- ЮТэйр")).otherwise("frequentFlyer")
-    edited = train.with_columns(booked.alias(schema.SELECTED), loyalty.alias("frequentFlyer"))
-    edited.write_parquet(folder / "raw" / schema.TRAIN)
+    session, selected = pl.col("ranker_id").str.tail(3).cast(pl.Int64), schema.SELECTED
+    booked = pl.when(session.is_in([20, 21])).then(0).when(session == 22).then(1).otherwise(selected).alias(selected)
+    edit_parquet(folder / "raw" / schema.TRAIN, booked)
     return folder / "raw"
 
 
@@ -68,15 +59,10 @@ def test_faults_that_a_rule_settles_are_counted_and_the_run_goes_on(dirty: Path,
     finished = solve(call, dirty, tmp_path / "build")
     for file in (schema.TRAIN, schema.TEST):
         assert count(finished, file, "totalPrice", "null", "negative") == 3
-        assert count(finished, file, "legs0_duration", "unreadable") == 2
-        assert count(finished, file, "legs0 segment duration", "unreadable") == 1
-        assert count(finished, file, "legs0 segment", "empty text") == 1
         assert count(finished, file, "one option") == SINGLES
     assert count(finished, schema.TEST, "legs0 carrier", "unknown to the train file") == 2
     assert count(finished, schema.TRAIN, "no booked option") == 2
     assert count(finished, schema.TRAIN, "several booked options") == 1
-    assert count(finished, schema.TRAIN, "frequentFlyer", "no known carrier") == 1
-    assert count(finished, schema.TRAIN, "repeated frequentFlyer") == 1
     roles = finished.summary["cv"]["queries"]
     assert (roles["train"], roles["valid"], roles["unused"]) == (397, 80, 3)  # in the end all with a booking train
     for path in finished.submissions:
@@ -112,23 +98,6 @@ def test_the_summary_counts_every_row_and_session(finished: Finished) -> None:
     assert summary["truth"] is None
     assert test["Id"][0] == TEST_FROM
     assert {Path(name).name for name in summary["submissions"]} == {"submission.csv", "submission.parquet"}
-
-
-# --- what is decided from the log ---
-
-
-def test_what_was_decided_from_the_log_is_recorded(finished: Finished) -> None:
-    rows = finished.summary["plan"]
-    assert all(set(row) == {"setting", "value", "why"} for row in rows)
-    decided = {row["setting"]: (row["value"], row["why"]) for row in rows}
-    assert decided["split.validation"] == ("the last sessions", "set")
-    offered, chosen = ((row["value"], row["why"]) for row in rows if row["setting"] == "rank.blocks")
-    assert offered[0] == "core pair lift taste tariff or core pair lift taste"
-    assert offered[1].startswith("people come back; ")
-    assert offered[1].endswith("% of the sessions offer corporate fares: with their block where validation says so")
-    assert chosen[0] in offered[0].split(" or ")
-    assert chosen[1].startswith("log likelihood of a booking on validation: past bookings, tariffs -")
-    assert "12 leaves" in decided["trees"]
 
 
 def read_truth(finished: Finished, truth: Path, call: Call) -> float:

@@ -179,14 +179,6 @@ def test_auto_is_replaced_by_the_size_of_the_log(sessions: int, trees: dict[str,
     assert (size, reason) == (f"{trees['num_leaves']} leaves", f"{sessions:,} sessions with a booking")
 
 
-def test_where_nothing_was_left_the_trees_are_as_set() -> None:
-    config = load("rank.models=['catboost_softmax']", "rank.catboost_softmax.depth=3")
-    assert decide_parameters(survey(100), config) == (
-        {"catboost_softmax": config.rank.catboost_softmax},
-        ("as set", "set"),
-    )
-
-
 def test_a_parameter_that_nobody_decides_cannot_be_auto() -> None:
     with pytest.raises(UserError, match=r"rank\.catboost_softmax\.rsm cannot be auto"):
         decide_parameters(survey(100), load("rank.catboost_softmax.rsm=auto"))
@@ -223,19 +215,6 @@ def test_a_plan_has_every_decision_with_its_reason() -> None:
         ("rank.seeds, rank.patience", "3, 200"),
     ]
     assert not any(each.reason in ("", "set") for each in plan.decisions)
-
-
-def test_a_plan_of_a_log_with_codes_names_its_sets_with_them() -> None:
-    plan = make_plan(log([1, 1, 2, 2], coded=3), log([1]), load())
-    assert plan.features == (Features("past bookings, tariffs", (*PAST.blocks, "tariff"), "taste_total"), PAST)
-    (blocks,) = [each for each in plan.decisions if each.setting == "rank.blocks"]
-    assert blocks.value == "core pair lift taste tariff or core pair lift taste"
-
-
-def test_a_plan_by_the_test_file_alone() -> None:
-    """Nobody searches twice in the train file, but half of the test's travellers are in it."""
-    plan = make_plan(log(range(40)), log([0, 1, 2, 100, 101, 102]), load())
-    assert (plan.validation, plan.folds, plan.features) == ("blocks", 3, (PAST,))
 
 
 def test_what_is_set_in_full_is_planned_as_it_is_set() -> None:
