@@ -22,22 +22,6 @@ def ranked(*sessions: tuple[int, int]) -> Measured:
     return np.array(scores, float), np.array(labels, np.float32), np.array([size for size, _ in sessions], np.int32)
 
 
-def test_only_sessions_of_more_than_ten_options_count() -> None:
-    rates = measure(*ranked((10, 1), (11, 2), (11, 4), (3, 1), (1, 1)))
-    assert rates["sessions"] == 2
-    assert [rates[f"hit_rate@{k}"] for k in (1, 3, 5, 10)] == [0, 0.5, 1, 1]
-    assert rates["error"] == pytest.approx((0.5 * 0.5 / 2) ** 0.5)
-
-
-def test_a_tie_counts_against_the_booked_option() -> None:
-    scores, labels, sizes = np.zeros(12), np.zeros(12, np.float32), np.array([12], np.int32)
-    labels[0] = 1
-    assert measure(scores, labels, sizes)["hit_rate@10"] == 0
-    scores[:3] = 1
-    rates = measure(scores, labels, sizes)
-    assert (rates["hit_rate@1"], rates["hit_rate@3"]) == (0, 1)
-
-
 def test_without_a_scored_session_every_rate_is_zero() -> None:
     rates = measure(*ranked((10, 1)))
     assert set(rates.values()) == {0}

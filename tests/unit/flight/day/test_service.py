@@ -97,14 +97,6 @@ def order_of_pipeline(example: Example, blend: Blend = BLEND) -> list[list[float
     return export.list_expected(example.test, np.arange(example.test.sessions.height), ranks)
 
 
-def test_one_search_at_a_time_is_ordered_as_by_the_pipeline(example: Example, tmp_path: Path) -> None:
-    requests = write(example, tmp_path, take_both((0, 1), BLEND))
-    service = serving.load(tmp_path / "export", "whole")
-    expected = order_of_pipeline(example)
-    assert [service.answer([request], ignore)[0] for request in requests] == expected
-    assert any(order != sorted(order) for order in expected)
-
-
 @pytest.mark.parametrize("ranker", [0, 1, 2])
 def test_a_single_model_is_answered_as_it_scores(example: Example, ranker: int, tmp_path: Path) -> None:
     """One of two seeds, one that starts from a feature, and a logit."""

@@ -31,21 +31,6 @@ def test_prices_within_a_session_by_hand() -> None:
     assert_column(table["position"], range(5))
 
 
-def test_a_session_of_one_option_is_its_own_cheapest() -> None:
-    table = attributes(option(price=300.0, out_segments=2))
-    for name in ("price_rank", "price_ratio", "duration_ratio", "segments_more", "fare_level"):
-        assert table[name].to_list() == [0], name
-
-
-def test_sessions_do_not_see_each_other() -> None:
-    searches = make_searches(search(option(price=10.0), option(price=30.0)), search(option(price=5.0)))
-    table = add_attributes(searches.options)
-    assert table["price_rank"].to_list() == [0, 1, 0]
-    assert table["position"].to_list() == [0, 1, 0]
-    assert table["fare_level"].to_list() == [0, 1, 0]
-    assert table["itinerary"].n_unique() == 2
-
-
 def test_duration_and_segments_are_sums_over_the_legs() -> None:
     table = attributes(
         option(out_duration=90, back_duration=100, out_segments=2, back_segments=1),
@@ -64,18 +49,6 @@ def test_duration_and_segments_are_sums_over_the_legs() -> None:
 )
 def test_direct_means_one_segment_each_way(out: int, back: int | None, direct: bool) -> None:
     assert attributes(option(out_segments=out, back_segments=back))["direct"].to_list() == [direct]
-
-
-def test_hours_are_those_of_the_local_clock() -> None:
-    midnight = NOON - 720
-    table = attributes(
-        option(out_departure=midnight, out_arrival=midnight + 1439, back_departure=midnight + 1441),
-        option(**ONE_WAY | {"out_departure": midnight + 2 * 1440 + 90}),
-    )
-    assert_column(table["out_hour"], [0, 1.5])
-    assert_column(table["out_arrival_hour"], [1439 / 60, 13.5])
-    assert_column(table["back_hour"], [1 / 60, None])
-    assert_column(table["back_arrival_hour"], [13.5, None])
 
 
 def test_the_cabin_is_the_mean_over_the_legs_that_have_one() -> None:

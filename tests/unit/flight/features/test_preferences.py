@@ -144,13 +144,6 @@ def test_large_sessions_are_thinned_evenly_and_alike_in_any_company() -> None:
     np.testing.assert_array_equal(chosen(*large[7:9]).x, sampled.x[7:9])
 
 
-def test_choices_stand_in_order_of_time() -> None:
-    searches = (pricey(100, 200, booked=1, day=3), pricey(100, 400, booked=1, day=1), pricey(100, 800, booked=1, day=2))
-    choices = chosen(*searches)
-    assert choices.sessions["session"].to_list() == [1, 2, 0]
-    assert choices.x[:, 0, PRICE].tolist() == pytest.approx([2 * math.log(n) for n in (4, 8, 2)])
-
-
 # --- the law ---
 
 

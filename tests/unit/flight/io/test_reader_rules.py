@@ -33,15 +33,15 @@ def list_notes(searches: reader.Searches) -> list[tuple[str, int, str]]:
     return [(note.what, note.rows, note.done) for note in searches.notes if "with one option" not in note.what]
 
 
-def test_a_sound_file_leaves_no_note(tmp_path: Path) -> None:
-    searches = reader.read_searches(
-        write_train(
-            tmp_path, [*two_sessions(), option(13, "b"), option(14, "c", **no_leg(1), selected=1), option(15, "c")]
-        ),
-        CODES,
-        labelled=True,
+def test_a_sound_file_leaves_no_note_nor_do_nulls_that_the_layout_allows(tmp_path: Path) -> None:
+    fields = (
+        *("corporateTariffCode", "isAccess3D", "frequentFlyer", "searchRoute", "taxes", "pricingInfo_isAccessTP"),
+        *(f"miniRules{rule}_{part}" for rule in (0, 1) for part in ("monetaryAmount", "percentage", "statusInfos")),
+        *(f"legs0_segments0_{part}" for part in ("aircraft_code", "seatsAvailable", "baggageAllowance_quantity")),
     )
-    assert searches.notes == ()
+    lone = option(14, "c", **no_leg(1), **dict.fromkeys(fields), selected=1)
+    rows = [*two_sessions(), option(13, "b"), lone, lone | {"Id": 15, "selected": 0}]
+    assert reader.read_searches(write_train(tmp_path, rows), CODES, labelled=True).notes == ()
 
 
 @pytest.mark.parametrize(
@@ -86,15 +86,6 @@ def test_a_faulty_value_is_counted_and_missing_and_its_row_is_kept(
     assert list_notes(searches) == [(what, 2, "missing")]
     assert searches.options[column].is_null().to_list() == [False, True, True]
     assert searches.options["row"].to_list() == [0, 1, 2]
-
-
-def test_nulls_that_the_layout_allows_are_not_counted(tmp_path: Path) -> None:
-    fields = (
-        *("corporateTariffCode", "isAccess3D", "frequentFlyer", "searchRoute", "taxes", "pricingInfo_isAccessTP"),
-        *(f"miniRules{rule}_{part}" for rule in (0, 1) for part in ("monetaryAmount", "percentage", "statusInfos")),
-        *(f"legs0_segments0_{part}" for part in ("aircraft_code", "seatsAvailable", "baggageAllowance_quantity")),
-    )
-    assert list_notes(read(tmp_path, option(1, "a", **dict.fromkeys(fields)))) == []
 
 
 @pytest.mark.parametrize(
