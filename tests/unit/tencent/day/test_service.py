@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from common.day.serving.benchmark import answer_all, ignore
-from common.engine.errors import UserError
 from competitions.tencent import split
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import SplitSettings, TencentConfig
@@ -142,20 +141,3 @@ def test_a_search_of_part_of_the_candidates_answers_with_columns_of_all(tried: T
     answers = answer_all(service.load(tmp_path, "whole"), requests)
     assert answers == answer_of_pipeline(tried, pool=100)
     assert {column for answer in answers for column in answer} <= {-1, *context.pool.tolist()}
-
-
-@pytest.mark.parametrize(
-    "name", ["settings.json", "fold/pool.npy", "fold/lifts/00/keys.npy", "fold/weights/0.weight.npy"]
-)
-def test_a_damaged_file_is_told_in_a_sentence(name: str, tried: Tried) -> None:
-    file = tried.folder / "export" / name
-    kept = file.read_bytes()
-    file.write_bytes(b"nothing")
-    with pytest.raises(UserError, match=rf"{name} cannot be read.*export the run again"):
-        service.load(tried.folder / "export", "whole")
-    file.write_bytes(kept)
-
-
-def test_nothing_is_pickled(tried: Tried) -> None:
-    endings = {file.suffix for file in (tried.folder / "export").rglob("*") if file.is_file()}
-    assert endings == {".json", ".npy"}
