@@ -184,12 +184,12 @@ class DirectRun:
 
 def describe(sources: Sources, slates: Slates, settings: FeatureSettings) -> dict[str, pl.DataFrame]:
     """The frames of the chosen blocks, as the pipeline builds them."""
-    given = bundle(Sources, **{name: as_result(name, value) for name, value in vars(sources).items()})
-    blocks = build_blocks(cast(Run, DirectRun()), "day", given, as_result("slates", slates), settings)
+    given = bundle(Sources, **{name: as_result(value, name) for name, value in vars(sources).items()})
+    blocks = build_blocks(cast(Run, DirectRun()), "day", given, as_result(slates), settings)
     return {name: frame.value for name, frame in blocks.items()}
 
 
-def as_result(name: str, value: Any) -> Result[Any]:
+def as_result(value: Any, name: str = "key") -> Result[Any]:
     return Result(name, lambda: value)
 
 

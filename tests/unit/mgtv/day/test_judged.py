@@ -3,13 +3,11 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from common.engine.run import Result
 from common.io.submission import Checked
 from common.learning.conditional_logit import Logit
 from common.learning.gbdt import Ranker
@@ -25,13 +23,9 @@ from competitions.mgtv.models.decision import ANSWERS, PICKS, ExpectedReward, Pr
 from competitions.mgtv.pipeline import DayModels, Outcome, Prepared, RawTables
 from competitions.mgtv.plan import Plan
 from competitions.mgtv.split import Slates
-from tests.unit.mgtv.mgtv_world import Floats, make_day
+from tests.unit.mgtv.mgtv_world import Floats, as_result, make_day
 
 NONE = np.empty(0)
-
-
-def kept(value: Any) -> Result[Any]:
-    return Result("key", lambda: value)
 
 
 def reward(rate: list[float], expected: list[float]) -> ExpectedReward:
@@ -147,33 +141,33 @@ def outcome() -> Outcome:
 
     lengths = pl.DataFrame({"video": [0], "duration": [10.0]}, schema={"video": pl.Int32, "duration": pl.Float32})
     tables = RawTables(
-        kept(CODES),
-        kept(reader.Videos(lengths, (note("blank", 1, "videos"),))),
-        kept(reader.Profiles(pl.DataFrame(), (note("blank", 2, "profiles"),))),
-        kept(reader.Comments(pl.DataFrame(), (note("blank", 3, "comments"),), "no comment is read")),
+        as_result(CODES),
+        as_result(reader.Videos(lengths, (note("blank", 1, "videos"),))),
+        as_result(reader.Profiles(pl.DataFrame(), (note("blank", 2, "profiles"),))),
+        as_result(reader.Comments(pl.DataFrame(), (note("blank", 3, "comments"),), "no comment is read")),
         [
-            kept(day_log(5, 11.0, 9.0, notes=(note("odd", 4, "day5"), reader.Note("day5", "odd", 1, "left out")))),
-            kept(day_log(6, 12.0, 13.0, notes=(note("odd", 5, "day6"), note("rare", 6, "day6")))),
+            as_result(day_log(5, 11.0, 9.0, notes=(note("odd", 4, "day5"), reader.Note("day5", "odd", 1, "left out")))),
+            as_result(day_log(6, 12.0, 13.0, notes=(note("odd", 5, "day6"), note("rare", 6, "day6")))),
         ],
-        kept(reader.Test(pl.DataFrame(), pl.DataFrame(), (note("blank", 7, "test"),))),
+        as_result(reader.Test(pl.DataFrame(), pl.DataFrame(), (note("blank", 7, "test"),))),
     )
     prepared = Prepared(
         tables=tables,
         config=COMPETITION.load_config([]),
         decisions=(),
-        sources=kept(None),
+        sources=as_result(None),
         plan=Plan((5,), (6,), 7, 1),
         slates={},
-        labelled={5: kept(TRAIN), 6: kept(VALID)},
-        test_slates=kept(SLATES),
+        labelled={5: as_result(TRAIN), 6: as_result(VALID)},
+        test_slates=as_result(SLATES),
     )
     files = reader.RawFiles((), Path(), None, (), Path(), Path(), "B", (note("gap", 1, "folder"),))
-    rankers = [kept(Ranker("lightgbm_softmax", None, 5, {"a": 5.0, "b": 3.0}))]
+    rankers = [as_result(Ranker("lightgbm_softmax", None, 5, {"a": 5.0, "b": 3.0}))]
     completion = Completion(Bins(NONE, NONE, NONE, NONE), None, (), 9)
     scores = {"score": 0.3, "error": 0.01, "hit_rate": 0.5, "score_of_hits": 0.6, "log_likelihood": -1.0}
     measured = Measured({"one": scores, "blend": scores}, [{"pick": "random"}], {6: scores}, scores)
     test_scores = np.array([[0.0], [1.0], [0.0], [0.5], [0.0], [9.0]])
-    early = DayModels(rankers, kept(completion))
+    early = DayModels(rankers, as_result(completion))
     return Outcome(
         files=files,
         config=COMPETITION.load_config([]),
@@ -181,10 +175,10 @@ def outcome() -> Outcome:
         early=early,
         final=early,
         valid=[],
-        test=kept(predict(TEST, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [1.0] * 6, test_scores)),
-        blend=kept(blend_of(1.0)),
-        mixed=kept([]),
-        measured=kept(measured),
+        test=as_result(predict(TEST, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [1.0] * 6, test_scores)),
+        blend=as_result(blend_of(1.0)),
+        mixed=as_result([]),
+        measured=as_result(measured),
         checked=Checked(Path("x") / "result.csv", 4, ("rule",)),
     )
 
