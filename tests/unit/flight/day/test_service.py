@@ -97,14 +97,6 @@ def order_of_pipeline(example: Example, blend: Blend = BLEND) -> list[list[float
     return export.list_expected(example.test, np.arange(example.test.sessions.height), ranks)
 
 
-def test_one_search_at_a_time_is_ordered_as_by_the_pipeline(example: Example, tmp_path: Path) -> None:
-    requests = write(example, tmp_path, take_both((0, 1), BLEND))
-    service = serving.load(tmp_path / "export", "whole")
-    expected = order_of_pipeline(example)
-    assert [service.answer([request], ignore)[0] for request in requests] == expected
-    assert any(order != sorted(order) for order in expected)
-
-
 @pytest.mark.parametrize("ranker", [0, 1, 2])
 def test_a_single_model_is_answered_as_it_scores(example: Example, ranker: int, tmp_path: Path) -> None:
     """One of two seeds, one that starts from a feature, and a logit."""
@@ -183,23 +175,15 @@ def outcome_of(blend: Blend, names: list[str], blocks: tuple[str, ...] = BLOCKS)
     return cast(Outcome, SimpleNamespace(choice=choice, names=names, **values))
 
 
-def settings(*given: str) -> FlightConfig:
-    config: FlightConfig = COMPETITION.load_config(given, tuned=False)
-    return config
-
-
-def test_without_a_baseline_the_variants_are_of_the_blended_models_alone() -> None:
-    variants = export.list_variants(outcome_of(BLEND, ["lightgbm_softmax", "xgboost_softmax"]), settings())
-    assert [variant.folder for variant in variants] == ["whole", "half", "quarter", "one", "one-half"]
-    assert {index for variant in variants for index in variant.rankers} == {0, 1}
-    assert {variant.blend.blocks for variant in variants} == {BLOCKS}
-    assert {variant.rankers for variant in variants if variant.folder.startswith("one")} == {(1,)}  # the best alone
-
-
-def test_a_baseline_that_was_fitted_is_a_variant_of_its_own_after_the_models() -> None:
-    config = settings("baseline.fit=true")
-    names = ["lightgbm_softmax", "xgboost_softmax", "baseline"]
-    *_, best, half, baseline = export.list_variants(outcome_of(BLEND, names), config)
-    assert (baseline.folder, baseline.rankers, baseline.share) == ("baseline", (2,), 1.0)
-    assert baseline.blend.blocks == ("public",)
-    assert best.rankers == half.rankers == (1,)
+def test_the_variants_are_of_the_blended_models_then_of_the_baseline_where_it_was_fitted() -> None:
+    names = ["lightgbm_softmax", "xgboost_softmax"]
+    folders = ["whole", "half", "quarter", "one", "one-half"]
+    for given, more in (([], []), (["baseline.fit=true"], ["baseline"])):
+        config: FlightConfig = COMPETITION.load_config(given, tuned=False)
+        variants = export.list_variants(outcome_of(BLEND, [*names, *more]), config)
+        assert [variant.folder for variant in variants] == [*folders, *more]
+        assert {index for variant in variants[:5] for index in variant.rankers} == {0, 1}
+        assert {variant.blend.blocks for variant in variants[:5]} == {BLOCKS}
+        assert [variant.rankers for variant in variants[3:5]] == [(1,), (1,)]  # the best alone
+    baseline = variants[-1]
+    assert (baseline.rankers, baseline.share, baseline.blend.blocks) == ((2,), 1.0, ("public",))

@@ -20,39 +20,25 @@ from competitions.mgtv.config import BLOCKS, CompletionSettings, MgtvConfig
 from competitions.mgtv.day import export
 from competitions.mgtv.day import service as serving
 from competitions.mgtv.features.build import Sources
-from competitions.mgtv.models import click_ranker, completion, decision
+from competitions.mgtv.models import click_ranker, completion
 from competitions.mgtv.models.completion import Completion
 from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.pipeline import DayModels
 from tests.unit.mgtv.mgtv_world import (
     SETTINGS,
+    SLATES,
     build,
     build_day,
-    draw_comments,
-    draw_log,
-    draw_videos,
-    make_slates,
-    make_sources,
+    draw_sources,
 )
 from tests.unit.rankers import fit_rows
 
-DAY = 5
-PROFILES = pl.DataFrame(
-    {
-        "device": range(12),
-        "f0": [7.0, 2.5, None] * 4,
-        "f3": [0.5, None] * 6,
-        "f87": [10, 30, 20, None, 10, 30] * 2,
-    },
-    schema={"device": pl.Int32, "f0": pl.Float32, "f3": pl.Float32, "f87": pl.Int32},
-)
-SLATES = make_slates(DAY, {device: [device, 3, 12, 7, 0][: 2 + device % 4] for device in range(11)} | {77: [1, 14]})
 CONFIG: MgtvConfig = msgspec.structs.replace(COMPETITION.load_config([]), features=SETTINGS)
 
 
 @pytest.fixture(scope="module")
 def sources() -> Sources:
-    return make_sources(draw_log(0), draw_videos(0), PROFILES, draw_comments(0))
+    return draw_sources()
 
 
 @pytest.fixture(scope="module")
@@ -98,14 +84,6 @@ def write(
     return serving.read_requests(folder / "requests")
 
 
-def answer_of_pipeline(day: DayFeatures, models: tuple[list[Ranker], Completion, Logit]) -> np.ndarray:
-    rankers, fitted, blend = models
-    rewards = decision.expect_rewards(day, fitted, CONFIG.truth.no_duration)
-    mixed = click_ranker.mix(blend, click_ranker.score(day, rankers), day)
-    rows = decision.decide(day, mixed, rewards, CONFIG.decide.power)
-    return np.column_stack([SLATES.rows["video"].to_numpy()[rows], rewards.rate[rows]])
-
-
 def test_features_of_one_device_are_those_of_the_whole_day(
     sources: Sources, models: tuple[list[Ranker], Completion, Logit], tmp_path: Path
 ) -> None:
@@ -116,18 +94,6 @@ def test_features_of_one_device_are_those_of_the_whole_day(
     assert described.columns == whole.columns
     assert {name.partition("_")[0] for name in described.columns} == {*BLOCKS}
     np.testing.assert_array_equal(to_matrix(described), to_matrix(whole))
-
-
-def test_one_device_at_a_time_is_answered_as_by_the_pipeline(
-    sources: Sources, day: DayFeatures, models: tuple[list[Ranker], Completion, Logit], tmp_path: Path
-) -> None:
-    requests = write(sources, models, tmp_path)
-    service = serving.load(tmp_path / "export", "whole")
-    expected = answer_of_pipeline(day, models)
-    one_by_one = np.array([service.answer([request], ignore)[0] for request in requests])
-    np.testing.assert_allclose(one_by_one, expected, rtol=1e-12)
-    np.testing.assert_array_equal(np.array(answer_all(service, requests, batch=5)), one_by_one)
-    assert len(np.unique(expected[:, 1])) > 1
 
 
 def test_a_share_of_the_trees_is_taken_of_the_completion_too(
