@@ -213,16 +213,7 @@ def test_earlier_questions_are_asked_a_horizon_apart_before_the_end_of_what_a_fo
         [(5, 0, 90), (6, 1, 480), (1, 1, 600)],
         [(4, 1, 950)],
     )
-    fold = split.Fold(
-        train_ends=np.array([3, 7, 7]),
-        users=np.array([0]),
-        query_ends=np.array([3]),
-        candidates=SIX,
-        condition=np.array([1]),
-        target=None,
-        unseen=None,
-        target_action=None,
-    )
+    fold = split.Fold(np.array([3, 7, 7]), np.array([0]), np.array([3]), SIX, np.array([1]), None, None, None)
     later, before = earlier(sequences, fold)
     assert (later.users.tolist(), later.target.tolist(), later.query_ends.tolist()) == ([0, 1], [3, 1], [2, 6])
     assert (before.users.tolist(), before.target.tolist(), before.query_ends.tolist()) == ([0, 1], [2, 6], [1, 5])

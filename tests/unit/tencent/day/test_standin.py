@@ -27,14 +27,8 @@ def write_beauty(folder: Path, lines: tuple[str, ...] = LINES, attributes: objec
 @pytest.fixture
 def converted(tmp_path: Path) -> Path:
     dataset = convert(write_beauty(tmp_path / "source"), tmp_path / "out")
-    assert dataset.rows == {
-        "users": 3,
-        "events": 6,
-        "items": 4,
-        "candidates": 5,
-        "unseen candidates": 1,
-        "truth": 3,
-    }
+    expected = {"users": 3, "events": 6, "items": 4, "candidates": 5, "unseen candidates": 1, "truth": 3}
+    assert dataset.rows == expected
     return tmp_path / "out"
 
 

@@ -33,22 +33,46 @@ def one(user: Any, *events: Any) -> dict[str, Any]:
 GOOD = one(1, EVENT)
 
 
+SEQUENCES, ITEM_TABLE, USER_TABLE = layouts.RELEASE_SEQUENCES, layouts.RELEASE_ITEMS, layouts.RELEASE_USERS
+SCHEMAS = {SEQUENCES: SEQ, ITEM_TABLE: ITEMS, USER_TABLE: USERS}
+SOUND = {SEQUENCES: GOOD, ITEM_TABLE: {"item_id": 2}, USER_TABLE: {"user_id": 2, "106": [1, 2, 3]}}
+
+
 @pytest.mark.parametrize(
-    ("row", "reason"),
+    ("name", "row", "reason"),
     [
-        (one(3, EVENT), "user_id 3 is not one of the indexer's 2 users"),
-        (one(None, EVENT), "no user_id"),
-        (one(2, EVENT, EVENT | {"item_id": 4}), "an item that is not one of the indexer's 3"),
-        (one(2, EVENT | {"item_id": None}), "an item that is not one of the indexer's 3"),
-        (one(2, EVENT, None), "an item that is not one of the indexer's 3"),
-        (one(2, EVENT | {"timestamp": None}), "an event without a time"),
-        (one(2, EVENT | {"timestamp": -5}), "an event without a time"),
-        (one(2, EVENT | {"action_type": 3}), "an action that is not 0, 1, 2 or null"),
+        (SEQUENCES, one(3, EVENT), "user_id 3 is not one of the indexer's 2 users"),
+        (SEQUENCES, one(None, EVENT), "no user_id"),
+        (SEQUENCES, one(2, EVENT, EVENT | {"item_id": 4}), "an item that is not one of the indexer's 3"),
+        (SEQUENCES, one(2, EVENT | {"item_id": None}), "an item that is not one of the indexer's 3"),
+        (SEQUENCES, one(2, EVENT, None), "an item that is not one of the indexer's 3"),
+        (SEQUENCES, one(2, EVENT | {"timestamp": None}), "an event without a time"),
+        (SEQUENCES, one(2, EVENT | {"timestamp": -5}), "an event without a time"),
+        (SEQUENCES, one(2, EVENT | {"action_type": 3}), "an action that is not 0, 1, 2 or null"),
+        (ITEM_TABLE, {"item_id": 4}, "item_id 4 is not one of the indexer's 3 items"),
+        (ITEM_TABLE, {"item_id": None}, "no item_id"),
+        (ITEM_TABLE, {"item_id": 1, "102": -3}, "feature 102 is negative"),
+        (USER_TABLE, {"user_id": 3}, "user_id 3 is not one of the indexer's 2 users"),
+        (USER_TABLE, {"user_id": 1, "104": -3}, "feature 104 is negative"),
+        (USER_TABLE, {"user_id": 1, "106": [1, -3]}, "feature 106 is negative"),
     ],
 )
-def test_a_sequence_that_is_refused(tmp_path: Path, row: dict[str, Any], reason: str) -> None:
-    path = write_table(write_release(tmp_path), layouts.RELEASE_SEQUENCES, [GOOD, row, GOOD], SEQ)
+def test_a_row_that_is_refused(tmp_path: Path, name: str, row: dict[str, Any], reason: str) -> None:
+    path = write_table(write_release(tmp_path), name, [SOUND[name], row, SOUND[name]], SCHEMAS[name])
     assert f"{path}, row 2: {reason}" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ([one(1)], "holds no event"),
+        ([], "holds no event"),
+        ([one(2, EVENT), GOOD, one(2, EVENT)], "row 3: user 'user_00000002' stands there and in row 1"),
+    ],
+)
+def test_rows_that_are_refused_together(tmp_path: Path, rows: list[dict[str, Any]], reason: str) -> None:
+    write_table(write_release(tmp_path), SEQUENCES, rows, SEQ)
+    assert reason in refusal(tmp_path)
 
 
 def test_a_user_without_a_list_and_an_empty_one(tmp_path: Path) -> None:
@@ -59,15 +83,6 @@ def test_a_user_without_a_list_and_an_empty_one(tmp_path: Path) -> None:
     assert corpus.test.offsets.tolist() == [0, 0, 1]
     assert corpus.train.offsets.tolist() == [0, 1]
     assert counts(corpus)["user without an event"] == (1, "row 1")
-
-
-def test_no_event_at_all_and_a_user_twice(tmp_path: Path) -> None:
-    write_table(write_release(tmp_path), layouts.RELEASE_SEQUENCES, [one(1)], SEQ)
-    assert "holds no event" in refusal(tmp_path)
-    write_table(tmp_path, layouts.RELEASE_SEQUENCES, [], SEQ)
-    assert "holds no event" in refusal(tmp_path)
-    write_table(tmp_path, layouts.RELEASE_SEQUENCES, [one(2, EVENT), GOOD, one(2, EVENT)], SEQ)
-    assert "row 3: user 'user_00000002' stands there and in row 1" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -82,23 +97,6 @@ def test_sequences_of_another_kind(tmp_path: Path, kind: pa.DataType, described:
     schema = pa.schema([("user_id", pa.int64()), ("seq", kind)])
     write_table(write_release(tmp_path), layouts.RELEASE_SEQUENCES, [{"user_id": 1, "seq": None}], schema)
     assert f"column 'seq': {described}" in refusal(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("name", "schema", "row", "reason"),
-    [
-        ("item_feat", ITEMS, {"item_id": 4}, "item_id 4 is not one of the indexer's 3 items"),
-        ("item_feat", ITEMS, {"item_id": None}, "no item_id"),
-        ("item_feat", ITEMS, {"item_id": 1, "102": -3}, "feature 102 is negative"),
-        ("user_feat", USERS, {"user_id": 3}, "user_id 3 is not one of the indexer's 2 users"),
-        ("user_feat", USERS, {"user_id": 1, "104": -3}, "feature 104 is negative"),
-        ("user_feat", USERS, {"user_id": 1, "106": [1, -3]}, "feature 106 is negative"),
-    ],
-)
-def test_features_that_are_refused(tmp_path: Path, name: str, schema: pa.Schema, row: Any, reason: str) -> None:
-    good = {schema.names[0]: 2, **({"106": [1, 2, 3]} if name == "user_feat" else {})}
-    path = write_table(write_release(tmp_path), name, [good, row], schema)
-    assert f"{path}, row 2: {reason}" in refusal(tmp_path)
 
 
 def test_features_of_another_kind(tmp_path: Path) -> None:

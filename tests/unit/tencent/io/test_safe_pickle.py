@@ -39,6 +39,9 @@ def test_plain_data_and_numbers_of_numpy(tmp_path: Path, protocol: int) -> None:
     objects = np.array([1, None, "a", (2, 3)], object)
     array: Any = read_pickle(write_pickle(tmp_path / "a.pkl", objects, protocol))
     assert array.tolist() == objects.tolist()
+    default = collections.defaultdict(list, {"100": collections.OrderedDict(b=2, a=1)})
+    content = read_pickle(write_pickle(tmp_path / "a.pkl", default, protocol))
+    assert (type(content), content) == (dict, default)  # a key that is missing must not come into being
 
 
 @PROTOCOLS

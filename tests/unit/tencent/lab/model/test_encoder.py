@@ -153,8 +153,9 @@ def test_the_hidden_layer_of_two_towers_sees_the_mean_of_the_ads_before() -> Non
         tower: Any = network.encoder
         items = network.tower(batch.item.reshape(-1)).view(*batch.item.shape, -1)
         user = tower.user(tower.users(batch.users[:1]))
-        mean = (items[0, 0] + items[0, 1] + items[0, 2]) / 3 + user[0]
-        torch.testing.assert_close(encode(network, batch)[0, 3], tower.norm(mean + tower.hidden_layer(mean)))
+        for at in (1, 3):
+            mean = items[0, :at].mean(0) + user[0]
+            torch.testing.assert_close(encode(network, batch)[0, at], tower.norm(mean + tower.hidden_layer(mean)))
         torch.testing.assert_close(encode(network, batch)[0, 0], tower.norm(user + tower.hidden_layer(user))[0])
 
 
