@@ -74,7 +74,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 class Variant:
     """One way to serve a run: its name in the table, the folder of its own inside the export, its validation score.
 
-    What it is made of: which ``rankers`` (indices), the ``share`` of their trees that is kept, how they are blended.
+    What it is made of: which ``rankers`` (indices), the ``share`` of their trees (tencent: of the list) that is kept,
+    how they are blended (tencent: the bits of the content vectors).
     """
 
     name: str

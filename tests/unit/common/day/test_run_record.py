@@ -1,7 +1,6 @@
 """The record of a run: scores by fold and slice, the digest of the raw files, and what cannot be read back."""
 
 import datetime
-import json
 import subprocess
 import time
 from dataclasses import dataclass
@@ -27,6 +26,9 @@ QUERIES = pl.DataFrame(
         "kind": ["x", "y", None, "x"],
     }
 )
+
+
+PARTS = ("fold", "slice")
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -67,14 +69,9 @@ def test_scores_by_fold_and_slice_are_those_worked_out_by_hand() -> None:
     summary = run_record.describe_queries(QUERIES)
     assert (summary["score"], summary["queries"]) == (0.375, 4)
     assert summary["error"] == pytest.approx((0.171875 / 4) ** 0.5)  # variance of 1, 0, .5, 0 about .375
-    assert [(row["fold"], row["score"], row["queries"]) for row in summary["folds"]] == [
-        ("day 1", 0, 1),
-        ("day 2", 0.5, 3),
-    ]
-    assert [(row["slice"], row["score"], row["queries"]) for row in summary["slices"]] == [
-        ("kind: x", 0.5, 2),
-        ("kind: y", 0, 1),
-    ]
+    folds, slices = ([(row[part], row["score"], row["queries"]) for row in summary[f"{part}s"]] for part in PARTS)
+    assert folds == [("day 1", 0, 1), ("day 2", 0.5, 3)]
+    assert slices == [("kind: x", 0.5, 2), ("kind: y", 0, 1)]
     assert run_record.describe_queries(QUERIES.clear())["score"] == 0
 
 
@@ -112,13 +109,12 @@ def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, 
 def test_the_digest_follows_content_and_name_but_not_the_folder(tmp_path: Path, files: Files) -> None:
     run = Run(tmp_path / "run-1", tmp_path / "cache", quiet=True)
 
-    def digest(at: Files) -> str:
-        summary: str = read(run, tmp_path, at)["data"]["digest"]
-        return summary
+    def digest(at: Files) -> object:
+        return read(run, tmp_path, at)["data"]["digest"]
 
     first = digest(files)
     (tmp_path / "moved").mkdir()
-    moved = Files(*(tmp_path / "moved" / name for name in ("a.csv",)), (tmp_path / "moved" / "b.csv",))
+    moved = Files(tmp_path / "moved" / "a.csv", (tmp_path / "moved" / "b.csv",))
     for path in (moved.one, *moved.more):
         path.write_text(path.name)
     assert digest(moved) == first
@@ -131,12 +127,10 @@ def test_what_is_no_record_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     with pytest.raises(UserError, match=r"run\.json cannot be read"):
         read_record(path)
-    path.write_text("{")
-    with pytest.raises(UserError, match="is no record of a run"):
-        read_record(path)
-    path.write_text(json.dumps({"name": "news", "run": "r"}))
-    with pytest.raises(UserError, match="missing required field `config`"):
-        read_record(path)
+    for text, words in (("{", "is no record of a run"), ('{"name": "news", "run": "r"}', "required field `config`")):
+        path.write_text(text)
+        with pytest.raises(UserError, match=words):
+            read_record(path)
 
 
 def test_findings_of_every_reader_come_under_the_same_names() -> None:

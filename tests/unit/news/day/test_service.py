@@ -11,7 +11,6 @@ from polars.testing import assert_frame_equal
 
 from common.day.serving.benchmark import Variant, answer_all, ignore
 from common.day.serving.model_files import write_variants
-from common.engine.errors import UserError
 from common.engine.run import Result, Run
 from common.learning.blending import Blend
 from common.learning.dataset import RankingDataset
@@ -117,17 +116,13 @@ def test_some_channels_alone_list_what_the_pipeline_lists(tried: Tried, channels
         assert_frame_equal(lists_to_frame(ids, listed), stepped[name], check_exact=True)
 
 
-def test_the_features_of_one_user_are_those_of_the_whole_fold(tried: Tried) -> None:
-    loaded = service.load(tried.folder / "export", "whole")
-    gathered = [loaded.gather([request], ignore) for request in service.read_requests(tried.folder / "requests")]
-    assert gathered[0].names == features.feature_names(tried.blocks)
-    whole = features.assemble(tried.candidates["query"], tried.blocks, slice(None))
-    np.testing.assert_array_equal(np.vstack([one.features for one in gathered]), whole)
-
-
 def test_one_user_at_a_time_is_answered_as_by_the_pipeline(tried: Tried) -> None:
     requests = service.read_requests(tried.folder / "requests")
     loaded = service.load(tried.folder / "export", "whole")
+    gathered = [loaded.gather([request], ignore) for request in requests]
+    assert gathered[0].names == features.feature_names(tried.blocks)
+    whole = features.assemble(tried.candidates["query"], tried.blocks, slice(None))
+    np.testing.assert_array_equal(np.vstack([one.features for one in gathered]), whole)
     blend = Blend(WEIGHTS, 0.0, np.empty(0))
     predicted = ranking.score_test(tried.candidates, tried.blocks, tried.rankers, blend)
     rows = submission.recommend(tried.fold, predicted, tried.world.articles)
@@ -137,20 +132,8 @@ def test_one_user_at_a_time_is_answered_as_by_the_pipeline(tried: Tried) -> None
     assert answer_all(loaded, requests, batch=7) == expected
 
 
-def test_seen_articles_are_never_among_the_answers(tried: Tried) -> None:
-    requests = service.read_requests(tried.folder / "requests")
-    answers = answer_all(service.load(tried.folder / "export", "whole"), requests)
-    for request, answer in zip(requests, answers, strict=True):
-        assert not {*answer} & {float(item) for item in request.histories.items}
-
-
 def test_the_expected_answers_are_read_by_user(tried: Tried, tmp_path: Path) -> None:
     path = tmp_path / "submission.csv"
     path.write_text("user_id,article_1,article_2,article_3,article_4,article_5\n9,1,2,3,4,5\n4,6,7,8,9,10\n")
     chosen = pl.DataFrame({"user": [4, 9]})
     assert export.list_expected(path, chosen) == [[6, 7, 8, 9, 10], [1, 2, 3, 4, 5]]
-
-
-def test_a_missing_table_is_reported_in_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"settings.json cannot be read.*export the run again"):
-        service.load(tmp_path, "whole")

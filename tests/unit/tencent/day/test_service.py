@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from common.day.serving.benchmark import answer_all, ignore
-from common.engine.errors import UserError
 from competitions.tencent import split
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import SplitSettings, TencentConfig
@@ -60,7 +59,7 @@ def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     features = CONFIG.ranker.features
     ranker = ranking.fit([ranking.list_candidates(inputs, 0, features)], CONFIG.ranker.fit, 0)
     context = build_context(inputs, fold, inputs.forecasts[-1], features)
-    export.write_export(context, ranker, export.list_reductions(context), folder / "export")
+    export.write_export(context, ranker, export.list_variants(context), folder / "export")
     export.write_requests(sequences, fold, np.arange(USERS), folder / "requests")
     return Tried(inputs, ranker, context, folder)
 
@@ -104,7 +103,7 @@ def test_shorter_lists_are_those_of_a_run_with_shorter_lists(tried: Tried) -> No
 
 
 def test_content_of_fewer_bits_finds_nearly_the_same_ads_in_half_the_room(tried: Tried) -> None:
-    names = [reduction.folder for reduction in export.list_reductions(tried.context)]
+    names = [variant.folder for variant in export.list_variants(tried.context)]
     if tried.context.content is None:
         assert names == ["whole", "half"]
         return
@@ -137,25 +136,8 @@ def test_who_did_nothing_is_answered(tried: Tried) -> None:
 def test_a_search_of_part_of_the_candidates_answers_with_columns_of_all(tried: Tried, tmp_path: Path) -> None:
     features = msgspec.structs.replace(CONFIG.ranker.features, pool=100)
     context = build_context(tried.inputs, tried.inputs.fold, tried.inputs.forecasts[-1], features)
-    export.write_export(context, tried.ranker, export.REDUCTIONS[:1], tmp_path)
+    export.write_export(context, tried.ranker, export.list_variants(context)[:1], tmp_path)
     requests = read_requests(tried.folder / "requests")
     answers = answer_all(service.load(tmp_path, "whole"), requests)
     assert answers == answer_of_pipeline(tried, pool=100)
     assert {column for answer in answers for column in answer} <= {-1, *context.pool.tolist()}
-
-
-@pytest.mark.parametrize(
-    "name", ["settings.json", "fold/pool.npy", "fold/lifts/00/keys.npy", "fold/weights/0.weight.npy"]
-)
-def test_a_damaged_file_is_told_in_a_sentence(name: str, tried: Tried) -> None:
-    file = tried.folder / "export" / name
-    kept = file.read_bytes()
-    file.write_bytes(b"nothing")
-    with pytest.raises(UserError, match=rf"{name} cannot be read.*export the run again"):
-        service.load(tried.folder / "export", "whole")
-    file.write_bytes(kept)
-
-
-def test_nothing_is_pickled(tried: Tried) -> None:
-    endings = {file.suffix for file in (tried.folder / "export").rglob("*") if file.is_file()}
-    assert endings == {".json", ".npy"}

@@ -79,17 +79,6 @@ def test_a_share_of_the_trees_is_the_first_of_them_and_smaller(
     np.testing.assert_array_equal(predict(ranker, features), before)  # the fitted one was left alone
 
 
-def test_each_model_is_given_its_own_features(fitted: dict[str, Ranker], tmp_path: Path) -> None:
-    write_models([fitted["logit"], fitted["xgboost_pairwise"]], tmp_path)
-    features = plant(10, 3).features
-    names = ("extra", "holes", "planted", "noise")
-    wide = np.column_stack([np.full(len(features), 9, np.float32), features[:, [2, 0, 1]]])
-    scores = score_models(names, wide, read_models(tmp_path))
-    assert scores.shape == (80, 2)
-    for column, kind in enumerate(("logit", "xgboost_pairwise")):
-        np.testing.assert_array_equal(scores[:, column], predict(fitted[kind], features))
-
-
 # --- several seeds, and a score to start from ---
 
 
@@ -137,23 +126,6 @@ def test_a_base_margin_is_added_once_when_a_model_is_read_back(kind: str, seeds:
     np.testing.assert_allclose(scores[:, 0], expected, rtol=1e-12)
 
 
-def test_fewer_trees_start_from_the_same_base_margin(tmp_path: Path) -> None:
-    more = {"base_margin": "holes"}
-    ranker = fit_rows("xgboost_softmax", SETTINGS["xgboost_softmax"], plant(60, 0), None, 8, 0, 0, **more)
-    write_models([ranker], tmp_path, 0.25)
-    (model,), features = read_models(tmp_path), plant(30, 2).features
-    expected = first_trees(ranker, features, 2) + np.nan_to_num(features[:, 2])
-    np.testing.assert_allclose(model.score(features), expected, rtol=1e-6)
-
-
-def test_there_is_no_pickle_among_the_files(fitted: dict[str, Ranker], tmp_path: Path) -> None:
-    write_models(list(fitted.values()), tmp_path)
-    endings = {file.suffix for file in tmp_path.iterdir()}
-    assert endings == {".txt", ".ubj", ".cbm", ".npz", ".json"}
-    with np.load(next(tmp_path.glob("*.npz")), allow_pickle=False) as arrays:
-        assert "weights" in arrays
-
-
 @pytest.mark.parametrize("kind", ["lightgbm_softmax", "xgboost_pairwise", "catboost_softmax", "logit"])
 def test_a_damaged_or_missing_file_is_named_in_a_sentence(kind: str, fitted: dict[str, Ranker], tmp_path: Path) -> None:
     write_models([fitted[kind]], tmp_path)
@@ -167,6 +139,5 @@ def test_a_damaged_or_missing_file_is_named_in_a_sentence(kind: str, fitted: dic
 
 
 def test_a_kind_of_no_family_is_refused() -> None:
-    assert find_family("catboost_yetirank") == "catboost"
     with pytest.raises(UserError, match="forest"):
         find_family("forest")
