@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,6 +36,7 @@ ONE_THREAD = {
     )
 }
 Mark = Callable[[str], None]
+FEWER = {0.5: "half of the trees", 0.25: "a quarter"}
 SHOWN = ("p50_ms", "p99_ms", "cpu_ms", "per_second", "batched_per_second")
 Answer = list[float]  # whole numbers that name items, best first, and where there is one a rate
 
@@ -64,10 +65,10 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     batch: int
     batched_per_second: float
     stages: dict[str, float]
-    libraries_mib: float
-    resident_mib: float
-    load_seconds: float
     answers: list[Answer]
+    libraries_mib: float = 0.0
+    resident_mib: float = 0.0
+    load_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,13 @@ class Variant:
     rankers: tuple[int, ...] = ()
     share: float = 1.0
     blend: Any = None
+
+
+def cut_trees(whole: Variant, title: str, shares: Mapping[str, float]) -> list[Variant]:
+    """The variant with the first share of its trees, by folder."""
+    return [
+        replace(whole, name=f"{title}, {FEWER[share]}", folder=folder, share=share) for folder, share in shares.items()
+    ]
 
 
 class ServiceModule(Protocol):
@@ -166,9 +174,6 @@ def measure(service: Service, requests: Sequence[Any], batch: int = BATCH) -> Fi
         batch=batch,
         batched_per_second=len(requests) / batched,
         stages={name: total / len(requests) * 1e3 for name, total in timer.totals.items()},
-        libraries_mib=0.0,
-        resident_mib=0.0,
-        load_seconds=0.0,
         answers=answers,
     )
 

@@ -25,7 +25,6 @@ from competitions.tencent.ranking.top_k import TopK
 from competitions.tencent.split import Fold
 
 T = TypeVar("T")
-MODULE = "competitions.tencent.day.service"
 DESCRIPTION = {
     "request": "what a user did -> ten candidates, seen ones left out",
     "computed at export": "content vectors, forecast, statistics and lifts of all ads, tables of the first search",
@@ -65,7 +64,7 @@ def export(files: RawFiles, config: TencentConfig, run: Run, folder: Path, reque
         return score_queries(valid, TopK(columns, np.zeros(columns.shape, np.float32)), config.host)
 
     judged = judge_variants(service, variants, write, score)
-    return Export(MODULE, folder / "export", folder / "requests", judged, expected, DESCRIPTION)
+    return Export(service.__name__, folder / "export", folder / "requests", judged, expected, DESCRIPTION)
 
 
 def open_fold(result: RankedFold, config: TencentConfig) -> tuple[FoldContext, Ranker]:

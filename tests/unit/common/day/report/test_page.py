@@ -165,7 +165,7 @@ SAID: list[tuple[str, Record, list[str], list[str]]] = [
         "answers",
         report_record.complete(),
         # Most are lost between the list and its first three.
-        ["100.0 % (6,598)", "1,579 of 6,598 queries", ".8100", "Device 2e11, 9 videos shown", "not among the"],
+        ["100.0 % (6,598)", "1,579 of 6,598 queries", ".8100", "2e11, 9 videos shown", "Right: video e (not among"],
         [],
     ),
     (
